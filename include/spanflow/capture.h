@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A capture source: one observation point, delivered by a driver (capture file, libpcap, AF_XDP,
+ * DPDK) as batches of packets on one or more queues.
+ *
+ *	struct sf_packet batch[SF_BATCH_MAX];
+ *	int n;
+ *
+ *	while ((n = sf_capture_recv(capture, queue, batch, SF_BATCH_MAX)) >= 0) {
+ *		… use batch[0 … n-1]; n == 0: nothing arrived within the wait, age the table …
+ *		sf_capture_release(capture, queue);
+ *	}
+ *	if (n != SF_EOF) … capture->error.text says what, where and what to do …
+ */
+#ifndef SPANFLOW_CAPTURE_H
+#define SPANFLOW_CAPTURE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <spanflow/error.h>
+#include <spanflow/packet.h>
+
+#define SF_IFNAME_MAX 64
+
+/* One interface of a source: a network device, or an interface described in a pcapng file. */
+struct sf_interface {
+	char name[SF_IFNAME_MAX]; /* "" when the source does not tell */
+	uint32_t index;           /* ifIndex, or pcapng interface number + 1 (pcap: 1) */
+	uint16_t link;            /* enum sf_link */
+	uint32_t snaplen;         /* 0: unlimited or unknown */
+};
+
+/* Which direction of a network interface to meter. */
+enum sf_direction { SF_DIRECTION_DEFAULT, SF_DIRECTION_IN, SF_DIRECTION_OUT, SF_DIRECTION_BOTH };
+
+/*
+ * How to open a source. All zero means defaults. A driver ignores what does not apply to it only
+ * where the member says so; anything else it cannot honour is an error that names the option.
+ */
+struct sf_capture_options {
+	const char *const
+		*names; /* `name_count` files, or interfaces forming one point (eth1+eth2) */
+	unsigned name_count;
+	unsigned queues;     /* live: queues wanted (0: the driver's choice); files have one */
+	unsigned wait_ms;    /* live: longest time recv waits for a first packet; 0: 100 ms */
+	unsigned snaplen;    /* live: bytes wanted of each packet; 0: whatever parsing needs */
+	unsigned ring_bytes; /* pcap: kernel ring per queue; 0: driver's default */
+	bool immediate;      /* pcap: deliver at once instead of filling blocks */
+	bool no_promiscuous; /* live */
+	bool set_rss;        /* live: may change the NIC's RSS key for the time of the capture */
+	bool hardware_time;  /* live: take the device's clock where it is offered */
+	bool own_output;     /* live: open the interface for metering of frames sent by this host */
+	enum sf_direction direction; /* live */
+	const char *driver_options;  /* driver's own, e.g. DPDK EAL arguments; NULL: none */
+	bool realtime;      /* file: standard input may be a live pipe: recv may return 0 */
+	const char *filter; /* live: BPF expression the kernel may apply; NULL: none */
+};
+
+/* What the source saw. Counters only grow. */
+struct sf_capture_stats {
+	uint64_t frames;          /* handed over by recv */
+	uint64_t dropped_kernel;  /* lost between wire and recv, by the kernel or a full ring */
+	uint64_t dropped_nic;     /* lost in the network card */
+	uint64_t filtered_kernel; /* refused by a filter in the kernel; not in frames */
+	uint64_t passed_to_host;  /* AF_XDP: unicast to this host, left to it; not in frames */
+	uint64_t bytes_read;      /* files: bytes consumed so far, of bytes_total (0: unknown) */
+	uint64_t bytes_total;
+};
+
+struct sf_capture;
+
+/*
+ * A driver. One constant table each; the two calls of the packet path come first. Members marked
+ * optional may be NULL.
+ */
+struct sf_capture_ops {
+	/* see sf_capture_recv() / sf_capture_release(); release is optional */
+	int (*recv)(struct sf_capture *capture, unsigned queue, struct sf_packet *packets,
+		unsigned max);
+	void (*release)(struct sf_capture *capture, unsigned queue);
+
+	const char *name;    /* prefix on the command line: "pcap", "xdp", "dpdk"; "file" */
+	const char *summary; /* one line for `spanflow list drivers` */
+
+	/* Allocates and opens; on failure returns < 0, fills `error`, leaves *capture untouched. */
+	int (*open)(struct sf_capture **capture, const struct sf_capture_options *options,
+		struct sf_error *error);
+	/* Any thread, at any time; reads counters without disturbing the queues. */
+	void (*stats)(struct sf_capture *capture, struct sf_capture_stats *stats);
+	/* Interface of a slot, or NULL past the end. Stays valid until close. */
+	const struct sf_interface *(*interface)(struct sf_capture *capture, unsigned slot);
+	/* One line about how it runs ("native, zero-copy, 2 queues"), or "". Optional. */
+	void (*describe)(struct sf_capture *capture, char *text, size_t size);
+	/* Would it run here? 0, or < 0 with the reason and the cure in `error`. Optional: always. */
+	int (*probe)(struct sf_error *error);
+	/* Frees everything, also a half-opened capture; NULL is allowed. */
+	void (*close)(struct sf_capture *capture);
+};
+
+/* First member of every driver's own structure. */
+struct sf_capture {
+	const struct sf_capture_ops *ops;
+	unsigned queues; /* number of queues; recv of each is called by one thread only */
+	bool live;       /* packets come in real time; false: files, the packet time is the clock */
+	bool kernel_filtered;  /* options.filter was taken over by the kernel */
+	struct sf_error error; /* why recv returned < 0 */
+};
+
+/* All drivers in this build, NULL-terminated. */
+extern const struct sf_capture_ops *const sf_capture_drivers[];
+
+/* The driver of that name, or NULL. */
+const struct sf_capture_ops *sf_capture_driver(const char *name);
+
+/*
+ * Receives up to `max` (<= SF_BATCH_MAX) packets of a queue. Returns their number; 0 when none
+ * came within wait_ms; SF_EOF at the end of the input; another negative code on failure, with
+ * capture->error filled. Packets read before a failure are delivered first. One thread per queue;
+ * sf_capture_release() before the next call.
+ */
+static inline int sf_capture_recv(
+	struct sf_capture *capture, unsigned queue, struct sf_packet *packets, unsigned max)
+{
+	return capture->ops->recv(capture, queue, packets, max);
+}
+
+/* Gives the bytes of the last recv of this queue back to the driver. */
+static inline void sf_capture_release(struct sf_capture *capture, unsigned queue)
+{
+	if (capture->ops->release)
+		capture->ops->release(capture, queue);
+}
+
+#endif

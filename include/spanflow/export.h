@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * An exporting process: takes flow records and sends or writes them to any number of
+ * destinations, each with its own session, sequence numbers, templates and profile. All calls
+ * come from one thread. It never fails as a whole because one destination does: what a
+ * destination could not take is counted there by name.
+ *
+ *	sf_exporter_new(&exporter, &options, &error);
+ *	sf_exporter_add_collector(exporter, "ipfix://192.0.2.7:4739,rate=0", &error);
+ *	sf_exporter_add_file(exporter, "flows.ipfix", &error);
+ *	sf_exporter_add_text(exporter, &(struct sf_text_options){ .format = SF_TEXT_TABLE }, &error);
+ *	… sf_exporter_put(exporter, flows, n); sf_exporter_tick(exporter, wall, clock); …
+ *	sf_exporter_finish(exporter);
+ *	sf_exporter_stats(exporter, i, &stats) for each destination
+ *	sf_exporter_free(exporter);
+ */
+#ifndef SPANFLOW_EXPORT_H
+#define SPANFLOW_EXPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <spanflow/error.h>
+#include <spanflow/flow.h>
+#include <spanflow/meter.h>
+
+struct sf_exporter;
+
+struct sf_exporter_options {
+	/*
+	 * Capture files are metered: v5 and v9 headers and IPFIX files carry the packet clock, and
+	 * UDP collectors are paced by default so that they need not drop.
+	 */
+	bool packet_clock;
+	uint32_t domain;            /* observationDomainId / source id of messages */
+	uint32_t sampling_interval; /* 1:N announced in options data and v5 headers; 0 means 1 */
+	/* interfaces for the interface-name options; called when options data are sent; may be NULL */
+	unsigned (*interfaces)(void *context, unsigned slot, uint32_t *index, const char **name);
+	void *interfaces_context;
+};
+
+/* Text output for people and scripts. */
+enum sf_text_format { SF_TEXT_TABLE, SF_TEXT_JSON, SF_TEXT_CSV };
+
+struct sf_text_options {
+	FILE *stream; /* NULL: standard output. Not closed. */
+	enum sf_text_format format;
+	bool biflow;     /* one object per biflow with reverse elements, instead of two uniflows */
+	bool local_time; /* table only: local time instead of UTC */
+};
+
+/* What became of the records at one destination. offered = sent + skipped + lost, each unit. */
+struct sf_destination_count {
+	uint64_t records, packets, octets;
+};
+
+/* Why a destination left records out on purpose, and why it lost them. */
+#define SF_SKIPPED_REASONS(X) X(ipv6) /* NetFlow v5 has no IPv6 */
+#define SF_LOST_REASONS(X)                                                                         \
+	X(send)        /* the kernel refused the datagram */                                       \
+	X(unreachable) /* the collector's host or port answered that nobody listens */             \
+	X(write)       /* file or standard output could not be written: full disk, closed pipe */  \
+	X(tooLarge)    /* one record does not fit the maximum message size */
+
+struct sf_destination_stats {
+	const char *url;                     /* as given; lent until the exporter is freed */
+	const char *kind;                    /* "ipfix", "netflow9", "netflow5", "file", "text" */
+	struct sf_destination_count offered; /* uniflows, or biflows with biflow=yes */
+	struct sf_destination_count sent;
+#define X(name) struct sf_destination_count skipped_##name;
+	SF_SKIPPED_REASONS(X)
+#undef X
+#define X(name) struct sf_destination_count lost_##name;
+	SF_LOST_REASONS(X)
+#undef X
+	uint64_t messages; /* datagrams or file messages, templates included */
+	uint64_t message_octets;
+	char failure[256]; /* "" or why records were lost, in words */
+};
+
+int sf_exporter_new(struct sf_exporter **exporter, const struct sf_exporter_options *options,
+	struct sf_error *error);
+
+/* NULL is fine. Does not flush: call sf_exporter_finish() first. */
+void sf_exporter_free(struct sf_exporter *exporter);
+
+/*
+ * Adds a collector: "ipfix://host:port,option=value…" (DESIGN: ipfix, ipfix+udp, netflow9,
+ * netflow5). Resolves the name now (SF_ERESOLVE). Options, each checked (SF_EUSAGE names option,
+ * value and what is allowed): biflow, rate, template-refresh, template-refresh-packets, options,
+ * mtu, time, profile.
+ */
+int sf_exporter_add_collector(
+	struct sf_exporter *exporter, const char *url, struct sf_error *error);
+
+/* Adds an IPFIX file (RFC 5655), truncated now; "path,option=value…"; "-" is standard output. */
+int sf_exporter_add_file(struct sf_exporter *exporter, const char *path, struct sf_error *error);
+
+/* Adds text output. */
+int sf_exporter_add_text(struct sf_exporter *exporter, const struct sf_text_options *options,
+	struct sf_error *error);
+
+/* True when some destination needs SF_HAS_MAC, MPLS or flow labels: the meter must gather them. */
+bool sf_exporter_wants_cold_facts(const struct sf_exporter *exporter);
+
+/*
+ * Hands `count` records to every destination. Always takes all (returns count): what a
+ * destination cannot take is counted there. Blocks for pacing where a rate is set. Has the
+ * signature of sf_flow_sink.put, with the exporter as context.
+ */
+unsigned sf_exporter_put(void *exporter, const struct sf_flow *flows, unsigned count);
+
+/*
+ * Time passes: sends what has waited for the flush interval (1 s), repeats templates and options
+ * data that are due. `wall`: ns since 1970 now; `clock`: the packet clock. Call at least once a
+ * second on live input and once per batch of records otherwise.
+ */
+void sf_exporter_tick(struct sf_exporter *exporter, int64_t wall, int64_t clock);
+
+/* The metering process's books for the exporter-statistics options data. Copied. */
+void sf_exporter_metering(
+	struct sf_exporter *exporter, const struct sf_ledger *ledger, uint64_t dropped_by_capture);
+
+/* Sends and writes all that is pending and closes sessions and files; waits for nothing else. */
+void sf_exporter_finish(struct sf_exporter *exporter);
+
+/* Destinations in the order they were added; false past the end. */
+bool sf_exporter_stats(
+	const struct sf_exporter *exporter, unsigned index, struct sf_destination_stats *stats);
+
+/* offered = sent + skipped + lost for every unit of one destination. */
+bool sf_destination_balanced(const struct sf_destination_stats *stats);
+
+/* The local address of UDP collector `index`, to recognise own export traffic; false: no socket. */
+struct sockaddr;
+bool sf_exporter_local_address(const struct sf_exporter *exporter, unsigned index,
+	struct sockaddr *address, unsigned *size, struct sockaddr *peer, unsigned *peer_size);
+
+/* Text for `spanflow list fields` and `spanflow list templates`. */
+int sf_export_list_fields(FILE *stream);
+int sf_export_list_templates(FILE *stream);
+
+#endif

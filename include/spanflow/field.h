@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Information elements (RFC 7012, IANA "IPFIX Entities"): names, types, and values as text. The
+ * one place that knows how a wire value of an element reads in JSON, CSV and tables, so that
+ * `meter`, `show` and `collect` print alike.
+ */
+#ifndef SPANFLOW_FIELD_H
+#define SPANFLOW_FIELD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SF_PEN_REVERSE 29305 /* RFC 5103 §6.1 */
+#define SF_PEN_CERT    6871
+
+#define SF_LENGTH_VARIABLE 65535
+
+/* Abstract data types with the numbers of RFC 5610 §3.1. */
+enum sf_type {
+	SF_TYPE_OCTETS = 0,
+	SF_TYPE_U8 = 1,
+	SF_TYPE_U16 = 2,
+	SF_TYPE_U32 = 3,
+	SF_TYPE_U64 = 4,
+	SF_TYPE_S8 = 5,
+	SF_TYPE_S16 = 6,
+	SF_TYPE_S32 = 7,
+	SF_TYPE_S64 = 8,
+	SF_TYPE_F32 = 9,
+	SF_TYPE_F64 = 10,
+	SF_TYPE_BOOLEAN = 11,
+	SF_TYPE_MAC = 12,
+	SF_TYPE_STRING = 13,
+	SF_TYPE_SECONDS = 14,
+	SF_TYPE_MILLISECONDS = 15,
+	SF_TYPE_MICROSECONDS = 16, /* NTP format: RFC 7011 §6.1.9 */
+	SF_TYPE_NANOSECONDS = 17,
+	SF_TYPE_IPV4 = 18,
+	SF_TYPE_IPV6 = 19,
+	SF_TYPE_BASIC_LIST = 20,
+	SF_TYPE_SUBTEMPLATE_LIST = 21,
+	SF_TYPE_SUBTEMPLATE_MULTILIST = 22,
+	SF_TYPE_U256 = 23,
+};
+
+struct sf_element {
+	uint32_t pen; /* 0: IANA */
+	uint16_t id;
+	uint8_t type;     /* enum sf_type */
+	const char *name; /* IANA name; reverse elements are named by the caller's prefix */
+};
+
+/*
+ * The element, or NULL when it is not known. A reverse element (pen 29305) yields the forward
+ * element's row. Static storage; any thread.
+ */
+const struct sf_element *sf_element_find(uint32_t pen, uint16_t id);
+const struct sf_element *sf_element_find_name(const char *name);
+
+/* One field of a record: its specifier and its value in wire form. */
+struct sf_field_value {
+	uint32_t pen;
+	uint16_t id;
+	uint16_t length;     /* octets at data */
+	const uint8_t *data; /* network order; lent */
+};
+
+/*
+ * Writes the name: "octetDeltaCount", "reverseOctetDeltaCount", "ie500", "pen6871ie40". Returns
+ * the length, always < size (size >= 64).
+ */
+size_t sf_field_name(uint32_t pen, uint16_t id, char *text, size_t size);
+
+/*
+ * Writes the value as JSON: numbers bare, times as "2005-07-06T10:47:29.123Z" (digits as the type
+ * has), addresses and MACs as strings, octets as hex, ill-formed UTF-8 replaced. A length the
+ * type does not allow is written as hex octets. Returns the length; truncates at size.
+ */
+size_t sf_field_json(const struct sf_field_value *value, char *text, size_t size);
+
+/* The same without quotes (CSV quotes again where needed). */
+size_t sf_field_text(const struct sf_field_value *value, char *text, size_t size);
+
+#endif

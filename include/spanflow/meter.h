@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A metering process (RFC 7011 §2): packets in, flow records out. One object is one shard with
+ * one flow table; all calls on it come from one thread. Time is an argument: nothing here reads a
+ * clock, so the same packets always give the same records.
+ *
+ *	struct sf_meter *meter;
+ *	sf_meter_new(&meter, &options, &error);
+ *	for each batch:
+ *		sf_meter_batch(meter, packets, count, &point);
+ *		sf_meter_age(meter, now);
+ *	sf_meter_finish(meter, now);
+ *	sf_meter_ledger(meter, &ledger);
+ *	sf_meter_free(meter);
+ *
+ * When an idle or active timeout has passed at the time of a packet that hits the flow, the
+ * record is closed there and then; sf_meter_age() only makes records leave when no packet comes.
+ * So batch size and the number of shards never change the records.
+ */
+#ifndef SPANFLOW_METER_H
+#define SPANFLOW_METER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <spanflow/error.h>
+#include <spanflow/flow.h>
+#include <spanflow/packet.h>
+
+/* Parts of the flow key. SF_KEY_DEFAULT is what is in force without a choice. */
+#define SF_KEY_ADDRESS   0x01 /* both addresses */
+#define SF_KEY_PORT      0x02 /* both ports, or ICMP type and code */
+#define SF_KEY_PROTOCOL  0x04
+#define SF_KEY_VLAN      0x08 /* outer and inner VLAN id */
+#define SF_KEY_TOS       0x10 /* ipClassOfService; makes the two directions differ if marked so */
+#define SF_KEY_INTERFACE 0x20 /* ingressInterface; splits directions on a two-port tap */
+#define SF_KEY_DEFAULT   (SF_KEY_ADDRESS | SF_KEY_PORT | SF_KEY_PROTOCOL | SF_KEY_VLAN)
+
+#define SF_TIMEOUT_NEVER INT64_MAX
+
+/*
+ * An observation point as the meter needs it: which domain its packets belong to and which
+ * ifIndex stands behind each interface slot of its packets. Owned by the caller, unchanged while
+ * the meter lives, except that `ifindex` entries may be filled before their first packet.
+ */
+struct sf_observation_point {
+	uint32_t domain;         /* observationDomainId */
+	uint16_t id;             /* number of this point in the process, dense from 0 */
+	uint16_t interface_base; /* added to a packet's interface slot: unique in the process */
+};
+
+struct sf_meter_options {
+	int64_t active_timeout_ns; /* > 0; SF_TIMEOUT_NEVER: never. A record spans at most 72 h */
+	int64_t idle_timeout_ns;   /* > 0; SF_TIMEOUT_NEVER: never */
+	uint32_t max_flows;        /* cap over both address families; 1 … 2^31 */
+	uint32_t key;              /* SF_KEY_…; 0: SF_KEY_DEFAULT */
+	bool per_packet;           /* every packet becomes a record of its own */
+	bool cold_facts;           /* gather MAC addresses, MPLS label, flow label */
+	bool prealloc;             /* fault the whole table in now */
+	bool force_strong_hash;    /* SipHash from the start */
+	const uint64_t *hash_seed; /* two words, for tests; NULL: random */
+	struct sf_flow_sink sink;  /* where records go */
+	/* ifIndex of each interface number (interface_base + slot), shared with the caller */
+	const uint32_t *ifindex;
+	/* observationDomainId of each interface number; NULL: all 0 */
+	const uint32_t *domain;
+};
+
+/* Why a frame was not metered. Every frame handed in is either metered or in one of these. */
+#define SF_IGNORED_REASONS(X)                                                                      \
+	X(nonIp)               /* no IP header below the link layer: ARP, LLDP, … */             \
+	X(truncated)           /* the fixed IP header is not in the captured bytes */              \
+	X(malformed)           /* version, header length or total length contradict each other */  \
+	X(unsupportedLinkType) /* no parser for the link layer */                                  \
+	X(filtered)            /* refused by the BPF filter */                                     \
+	X(notSampled)          /* left out by sampling */                                          \
+	X(duplicate)           /* a copy made by the mirror port (--dedup) */                      \
+	X(ownExport)           /* this process's own export traffic */
+
+enum sf_ignored {
+#define X(name) SF_IGNORED_##name,
+	SF_IGNORED_REASONS(X)
+#undef X
+		SF_IGNORED_COUNT
+};
+
+/*
+ * The books (plain counters of one shard, written by its thread only).
+ *	frames == packets + sum of ignored
+ *	packets == record_packets + lost_packets + table_packets, octets likewise
+ */
+struct sf_ledger {
+	uint64_t frames;                    /* handed in */
+	uint64_t ignored[SF_IGNORED_COUNT]; /* by reason */
+	uint64_t packets;                   /* metered */
+	uint64_t octets;                    /* IP octets metered */
+	uint64_t flows_created, flows_ended, flows_evicted;
+	uint64_t flows_active;                /* in the table now */
+	uint64_t table_packets, table_octets; /* in the table now */
+	uint64_t records;                     /* taken by the sink */
+	uint64_t record_packets, record_octets;
+	uint64_t lost_records; /* refused by the sink */
+	uint64_t lost_packets, lost_octets;
+	uint64_t hash_upgrades;    /* times the stronger hash took over */
+	uint64_t longest_chain;    /* most index buckets a lookup had to visit */
+	uint64_t clock_steps;      /* packets that stepped back in time */
+	uint32_t unsupported_link; /* one such link type, for the message; ~0: none */
+};
+
+struct sf_meter;
+
+/* Allocates. Thread: any. Fails with -ENOMEM or SF_EUSAGE and a text. */
+int sf_meter_new(
+	struct sf_meter **meter, const struct sf_meter_options *options, struct sf_error *error);
+
+/* Frees; records still in the table are discarded (call sf_meter_finish() first). NULL is fine. */
+void sf_meter_free(struct sf_meter *meter);
+
+/*
+ * Meters `count` <= SF_BATCH_MAX packets of one observation point. Reads the packets only during
+ * the call. `clock`: for each packet the time that has been reached when it arrives, never
+ * decreasing (see sf_clock in base/clock.h); timeouts are decided at max(clock, packet time).
+ */
+void sf_meter_batch(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
+	const int64_t *clock, const struct sf_observation_point *point);
+
+/* Counts `count` frames that the caller left out before metering, under their reason. */
+void sf_meter_ignore(struct sf_meter *meter, enum sf_ignored reason, uint64_t count);
+
+/*
+ * Emits records whose timeout lies at or before `now` (ns since 1970, never decreasing). Does a
+ * bounded amount of work; returns true when there is more to do for this `now`.
+ */
+bool sf_meter_age(struct sf_meter *meter, int64_t now);
+
+/* Emits everything: timed-out flows with their reason, the others as SF_END_FORCED. */
+void sf_meter_finish(struct sf_meter *meter, int64_t now);
+
+/* A consistent copy, from the meter's own thread. */
+void sf_meter_ledger(const struct sf_meter *meter, struct sf_ledger *ledger);
+
+/* Adds `other` to `sum`. */
+void sf_ledger_add(struct sf_ledger *sum, const struct sf_ledger *other);
+
+/* The two equations above. */
+bool sf_ledger_balanced(const struct sf_ledger *ledger);
+
+/* IANA-style name of a reason, as in the statistics: "nonIp". Static storage. */
+const char *sf_ignored_name(enum sf_ignored reason);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the parser tells of one packet: the flow key in canonical form and what a record needs.
+ * One fixed, pointer-free structure, so that it can be handed to another worker's table. It is the
+ * contract between src/parse (writes), src/meter (masks the key, sets clock and scope) and
+ * src/table (reads).
+ */
+#ifndef SPANFLOW_BASE_FACTS_H
+#define SPANFLOW_BASE_FACTS_H
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* `flags` of facts */
+#define SF_FACT_SWAPPED  0x0001 /* endpoint 1 sent this packet */
+#define SF_FACT_FRAGMENT 0x0002 /* first or later IP fragment */
+#define SF_FACT_VLAN     0x0004 /* an outer tag with a VLAN id other than 0 */
+#define SF_FACT_CVLAN    0x0008
+#define SF_FACT_MPLS     0x0010
+#define SF_FACT_MAC      0x0020
+#define SF_FACT_TCP      0x0040 /* tcp_flags were read */
+
+/*
+ * Canonical order: endpoint 0 is the one with the smaller (address, port), compared as numbers in
+ * network order, so that both directions of a conversation have the same key words. For ICMP the
+ * "ports" are type << 8 | code: of the packet on the sender's side and of the answer that belongs
+ * to it on the other side (echo request / reply and the other pairs of DESIGN §4), equal on both
+ * sides where no pair exists.
+ */
+struct sf_facts {
+	/* key: compared as words, unused bits are zero */
+	uint64_t address; /* IPv4: endpoint 0 << 32 | endpoint 1; IPv6: 0, set by the table */
+	uint32_t ports;   /* endpoint 0 << 16 | endpoint 1 */
+	uint32_t tags;    /* outer VLAN id << 20 | inner VLAN id << 8 | TOS if it is in the key */
+	uint16_t scope;   /* observation point, or interface number if it is in the key */
+	uint8_t protocol;
+	uint8_t version; /* 4 or 6 */
+	uint16_t flags;  /* SF_FACT_…; not part of the key */
+	uint8_t tos;     /* as observed */
+	uint8_t ttl;
+	/* per packet */
+	int64_t time_ns;
+	int64_t clock_ns;   /* max(clock of the source, time_ns): decides timeouts */
+	uint32_t octets;    /* IP octets */
+	uint16_t tcp_flags; /* 12 bits */
+	uint16_t interface; /* number: interface_base + slot */
+	/* IPv6 only: endpoint 0 and 1, network order */
+	uint8_t address6[2][16];
+	/* rarely asked for */
+	uint32_t mpls; /* top entry >> 8 */
+	uint32_t flow_label;
+	uint8_t src_mac[6]; /* as sent, not canonical */
+	uint8_t dst_mac[6];
+	uint32_t reserved[5];
+};
+
+static_assert(sizeof(struct sf_facts) == 128, "facts fill two cache lines");
+static_assert(offsetof(struct sf_facts, address6) == 48, "IPv4 needs the first 48 octets only");
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Bytes in network order. The loads and stores do no bounds check: the caller has proven the
+ * length, in the form `end - p < n`. struct sf_cursor carries that proof along: a read past the
+ * end returns zero, moves nothing and sets `failed`, which is sticky, so a parser checks once.
+ */
+#ifndef SPANFLOW_BASE_WIRE_H
+#define SPANFLOW_BASE_WIRE_H
+
+#include <endian.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+static inline uint16_t sf_load_be16(const uint8_t *p)
+{
+	uint16_t value;
+
+	memcpy(&value, p, sizeof(value));
+	return be16toh(value);
+}
+
+static inline uint32_t sf_load_be32(const uint8_t *p)
+{
+	uint32_t value;
+
+	memcpy(&value, p, sizeof(value));
+	return be32toh(value);
+}
+
+static inline uint64_t sf_load_be64(const uint8_t *p)
+{
+	uint64_t value;
+
+	memcpy(&value, p, sizeof(value));
+	return be64toh(value);
+}
+
+/* An unsigned number of 0 … 8 octets: reduced-size encoding, RFC 7011 §6.2. */
+static inline uint64_t sf_load_be(const uint8_t *p, size_t length)
+{
+	uint64_t value = 0;
+
+	for (size_t i = 0; i < length; i++)
+		value = value << 8 | p[i];
+	return value;
+}
+
+/* Stores return the next position. */
+static inline uint8_t *sf_store_u8(uint8_t *p, uint8_t value)
+{
+	*p = value;
+	return p + 1;
+}
+
+static inline uint8_t *sf_store_be16(uint8_t *p, uint16_t value)
+{
+	value = htobe16(value);
+	memcpy(p, &value, sizeof(value));
+	return p + sizeof(value);
+}
+
+static inline uint8_t *sf_store_be32(uint8_t *p, uint32_t value)
+{
+	value = htobe32(value);
+	memcpy(p, &value, sizeof(value));
+	return p + sizeof(value);
+}
+
+static inline uint8_t *sf_store_be64(uint8_t *p, uint64_t value)
+{
+	value = htobe64(value);
+	memcpy(p, &value, sizeof(value));
+	return p + sizeof(value);
+}
+
+static inline uint8_t *sf_store_bytes(uint8_t *p, const void *bytes, size_t length)
+{
+	memcpy(p, bytes, length);
+	return p + length;
+}
+
+struct sf_cursor {
+	const uint8_t *p, *end;
+	bool failed;
+};
+
+static inline struct sf_cursor sf_cursor_init(const uint8_t *data, size_t length)
+{
+	return (struct sf_cursor){ .p = data, .end = data + length };
+}
+
+static inline size_t sf_cursor_left(const struct sf_cursor *cursor)
+{
+	return (size_t)(cursor->end - cursor->p);
+}
+
+/* `length` readable bytes, or NULL (and failed). */
+static inline const uint8_t *sf_cursor_bytes(struct sf_cursor *cursor, size_t length)
+{
+	const uint8_t *p = cursor->p;
+
+	if (cursor->failed || sf_cursor_left(cursor) < length) {
+		cursor->failed = true;
+		return NULL;
+	}
+	cursor->p += length;
+	return p;
+}
+
+static inline uint8_t sf_cursor_u8(struct sf_cursor *cursor)
+{
+	const uint8_t *p = sf_cursor_bytes(cursor, 1);
+
+	return p ? *p : 0;
+}
+
+static inline uint16_t sf_cursor_be16(struct sf_cursor *cursor)
+{
+	const uint8_t *p = sf_cursor_bytes(cursor, 2);
+
+	return p ? sf_load_be16(p) : 0;
+}
+
+static inline uint32_t sf_cursor_be32(struct sf_cursor *cursor)
+{
+	const uint8_t *p = sf_cursor_bytes(cursor, 4);
+
+	return p ? sf_load_be32(p) : 0;
+}
+
+static inline uint64_t sf_cursor_be64(struct sf_cursor *cursor)
+{
+	const uint8_t *p = sf_cursor_bytes(cursor, 8);
+
+	return p ? sf_load_be64(p) : 0;
+}
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Packet bytes to facts. Pure: no state, no allocation, no clock; reads no byte outside
+ * packet->data[0 … captured-1], whatever the bytes are, and reports no field it did not see whole.
+ */
+#ifndef SPANFLOW_PARSE_PARSE_H
+#define SPANFLOW_PARSE_PARSE_H
+
+#include <spanflow/meter.h>
+#include <spanflow/packet.h>
+
+#include "base/facts.h"
+
+#define SF_PARSED (-1)
+
+/*
+ * Fills all of `facts` except clock_ns, scope and the interface base (interface is the packet's
+ * slot). Returns SF_PARSED, or the reason why the frame is not metered (facts are then undefined).
+ */
+int sf_parse(const struct sf_packet *packet, struct sf_facts *facts);
+
+#endif
