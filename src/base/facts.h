@@ -52,7 +52,8 @@ struct sf_facts {
 	uint32_t flow_label;
 	uint8_t src_mac[6]; /* as sent, not canonical */
 	uint8_t dst_mac[6];
-	uint32_t reserved[5];
+	uint16_t l3_offset; /* octets before the IP header in the packet's bytes */
+	uint8_t reserved[26];
 };
 
 static_assert(sizeof(struct sf_facts) == 128, "facts fill two cache lines");
