@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The registry of information elements. The IANA elements lie in an array indexed by their id, so
+ * a look-up is one load; ids without a row have no name. Looking up by name walks the array: it
+ * happens when options are read, never per record.
+ */
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <spanflow/field.h>
+
+#include "base/value.h"
+
+/* clang-format off */
+static const struct sf_element iana[] = {
+#define X(element_id, element_name, element_type)                                                  \
+	[element_id] = { .id = element_id, .type = SF_TYPE_##element_type, .name = #element_name },
+#include "base/elements.def"
+};
+
+/* The few enterprise elements that spanflow writes or that SiLK and YAF need. */
+static const struct sf_element enterprise[] = {
+	{ SF_PEN_CERT, 14, SF_TYPE_U8, "initialTCPFlags" },
+	{ SF_PEN_CERT, 15, SF_TYPE_U8, "unionTCPFlags" },
+	{ SF_PEN_CERT, 21, SF_TYPE_U32, "reverseFlowDeltaMilliseconds" },
+};
+/* clang-format on */
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+const struct sf_element *sf_element_find(uint32_t pen, uint16_t id)
+{
+	if (pen == 0 || pen == SF_PEN_REVERSE)
+		return id < COUNT(iana) && iana[id].name ? &iana[id] : NULL;
+	for (size_t i = 0; i < COUNT(enterprise); i++)
+		if (enterprise[i].pen == pen && enterprise[i].id == id)
+			return &enterprise[i];
+	return NULL;
+}
+
+const struct sf_element *sf_element_find_name(const char *name)
+{
+	for (size_t i = 0; i < COUNT(iana); i++)
+		if (iana[i].name && !strcmp(iana[i].name, name))
+			return &iana[i];
+	for (size_t i = 0; i < COUNT(enterprise); i++)
+		if (!strcmp(enterprise[i].name, name))
+			return &enterprise[i];
+	return NULL;
+}
+
+size_t sf_field_name(uint32_t pen, uint16_t id, char *text, size_t size)
+{
+	const struct sf_element *element = sf_element_find(pen, id);
+	int length;
+
+	if (!element && pen == 0)
+		length = snprintf(text, size, "ie%u", id);
+	else if (!element)
+		length = snprintf(text, size, "pen%uie%u", pen, id);
+	else if (pen == SF_PEN_REVERSE)
+		length = snprintf(text, size, "reverse%c%s",
+			toupper((unsigned char)element->name[0]), element->name + 1);
+	else
+		length = snprintf(text, size, "%s", element->name);
+	return (size_t)length < size ? (size_t)length : size - 1;
+}
+
+static size_t write_field(
+	const struct sf_field_value *value, enum sf_value_form form, char *text, size_t size)
+{
+	const struct sf_element *element = sf_element_find(value->pen, value->id);
+	enum sf_type type = element ? element->type : SF_TYPE_OCTETS;
+
+	return sf_value_write(type, form, value->data, value->length, text, size);
+}
+
+size_t sf_field_json(const struct sf_field_value *value, char *text, size_t size)
+{
+	return write_field(value, SF_VALUE_JSON, text, size);
+}
+
+size_t sf_field_text(const struct sf_field_value *value, char *text, size_t size)
+{
+	return write_field(value, SF_VALUE_TEXT, text, size);
+}

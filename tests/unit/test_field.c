@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <string.h>
+
+#include <spanflow/field.h>
+
+#include "base/value.h"
+#include "base/wire.h"
+#include "check_main.h"
+
+#define BYTES(...) (const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ })
+
+static const char *json(uint32_t pen, uint16_t id, const uint8_t *data, size_t length)
+{
+	static char text[256];
+	struct sf_field_value value = { pen, id, (uint16_t)length, data };
+	size_t n = sf_field_json(&value, text, sizeof(text));
+
+	ck_assert_uint_eq(n, strlen(text));
+	return text;
+}
+
+static const char *text_of(uint16_t id, const uint8_t *data, size_t length)
+{
+	static char text[256];
+	struct sf_field_value value = { 0, id, (uint16_t)length, data };
+	size_t n = sf_field_text(&value, text, sizeof(text));
+
+	ck_assert_uint_eq(n, strlen(text));
+	return text;
+}
+
+static const char *name_of(uint32_t pen, uint16_t id)
+{
+	static char text[64];
+
+	ck_assert_uint_eq(sf_field_name(pen, id, text, sizeof(text)), strlen(text));
+	return text;
+}
+
+START_TEST(elements_are_found_by_number_and_name)
+{
+	const struct sf_element *element = sf_element_find(0, 152);
+
+	ck_assert_ptr_nonnull(element);
+	ck_assert_str_eq(element->name, "flowStartMilliseconds");
+	ck_assert_uint_eq(element->type, SF_TYPE_MILLISECONDS);
+	ck_assert_uint_eq(element->id, 152);
+	ck_assert_ptr_eq(sf_element_find_name("flowStartMilliseconds"), element);
+	/* RFC 5103 §6.1: a reverse element is the forward one under PEN 29305 */
+	ck_assert_ptr_eq(sf_element_find(SF_PEN_REVERSE, 152), element);
+	ck_assert_uint_eq(sf_element_find(SF_PEN_CERT, 21)->type, SF_TYPE_U32);
+	ck_assert_ptr_null(sf_element_find(0, 0));
+	ck_assert_ptr_null(sf_element_find(0, 416)); /* withdrawn */
+	ck_assert_ptr_null(sf_element_find(0, 32767));
+	ck_assert_ptr_null(sf_element_find(9, 1));
+	ck_assert_ptr_null(sf_element_find_name("noSuchElement"));
+}
+END_TEST
+
+START_TEST(names_tell_reverse_and_unknown_elements)
+{
+	ck_assert_str_eq(name_of(0, 1), "octetDeltaCount");
+	ck_assert_str_eq(name_of(SF_PEN_REVERSE, 1), "reverseOctetDeltaCount");
+	ck_assert_str_eq(name_of(0, 32000), "ie32000");
+	ck_assert_str_eq(name_of(SF_PEN_CERT, 40), "pen6871ie40");
+	ck_assert_str_eq(name_of(SF_PEN_REVERSE, 32000), "pen29305ie32000");
+	/* every name fits the 64 octets that field.h promises, prefix included */
+	for (uint16_t id = 0; id < 1000; id++)
+		ck_assert_uint_lt(strlen(name_of(SF_PEN_REVERSE, id)), 63);
+}
+END_TEST
+
+/* RFC 7011 §6.1 and §6.2: numbers of any allowed length. */
+START_TEST(numbers_are_bare_and_may_be_reduced)
+{
+	ck_assert_str_eq(json(0, 1, BYTES(0, 0, 0, 1, 0, 0, 0, 0)), "4294967296");
+	ck_assert_str_eq(json(0, 1, BYTES(0x12, 0x34, 0x56)), "1193046");
+	ck_assert_str_eq(
+		json(0, 1, BYTES(255, 255, 255, 255, 255, 255, 255, 255)), "18446744073709551615");
+	ck_assert_str_eq(json(0, 4, BYTES(0)), "0");
+	ck_assert_str_eq(json(0, 6, BYTES(0xd2)), "210");
+	ck_assert_str_eq(json(0, 6, BYTES(0x01, 0x1b)), "283");
+	ck_assert_str_eq(json(0, 434, BYTES(0xff, 0xfe)), "-2");
+	ck_assert_str_eq(json(0, 434, BYTES(0x80, 0, 0, 0)), "-2147483648");
+	ck_assert_str_eq(
+		json(0, 311, BYTES(0x3f, 0xb9, 0x99, 0x99, 0x99, 0x99, 0x99, 0x9a)), "0.1");
+	ck_assert_str_eq(json(0, 311, BYTES(0x3d, 0xcc, 0xcc, 0xcd)), "0.1");
+	ck_assert_str_eq(json(0, 311, BYTES(0x7f, 0xc0, 0, 0)), "null");
+	ck_assert_str_eq(json(0, 515, BYTES(0, 0, 0, 0, 0, 0, 0, 0, 0, 7)), "7");
+	ck_assert_str_eq(json(0, 515, BYTES(1, 0, 0, 0, 0, 0, 0, 0, 0)), "\"010000000000000000\"");
+}
+END_TEST
+
+/* A length that RFC 7011 §6 does not allow says nothing about the value: octets. */
+START_TEST(wrong_lengths_are_written_as_octets)
+{
+	ck_assert_str_eq(json(0, 4, BYTES(1, 2)), "\"0102\"");
+	ck_assert_str_eq(json(0, 8, BYTES(10, 0, 1)), "\"0a0001\"");
+	ck_assert_str_eq(json(0, 152, BYTES(0, 0, 0, 1)), "\"00000001\"");
+	ck_assert_str_eq(json(0, 1, BYTES(1, 2, 3, 4, 5, 6, 7, 8, 9)), "\"010203040506070809\"");
+	ck_assert_str_eq(json(0, 1, NULL, 0), "\"\"");
+	ck_assert_str_eq(json(0, 32000, BYTES(0xde, 0xad)), "\"dead\"");
+	ck_assert_str_eq(text_of(32000, BYTES(0xde, 0xad)), "dead");
+}
+END_TEST
+
+/* RFC 7011 §6.1.5 */
+START_TEST(boolean_two_is_false)
+{
+	ck_assert_str_eq(json(0, 276, BYTES(1)), "true");
+	ck_assert_str_eq(json(0, 276, BYTES(2)), "false");
+	ck_assert_str_eq(json(0, 276, BYTES(0)), "0");
+}
+END_TEST
+
+START_TEST(addresses_read_as_people_write_them)
+{
+	static const struct {
+		uint8_t address[16];
+		const char *text;
+	} cases[] = {
+		{ { 0 }, "::" },
+		{ { [15] = 1 }, "::1" },
+		{ { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 }, "2001:db8::1" },
+		{ { 0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1 },
+			"2001:db8:0:1:1:1:1:1" },
+		{ { 0x20, 0x01, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1 }, "2001:0:0:1::1" },
+		{ { 0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1 },
+			"2001:db8::1:0:0:1" },
+		{ { 0xfe, 0x80 }, "fe80::" },
+		{ { [10] = 0xff, 0xff, 192, 0, 2, 1 }, "::ffff:192.0.2.1" },
+		{ { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+			  0xff, 0xff, 0xff },
+			"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		ck_assert_str_eq(text_of(27, cases[i].address, 16), cases[i].text);
+	ck_assert_str_eq(json(0, 8, BYTES(192, 0, 2, 255)), "\"192.0.2.255\"");
+	ck_assert_str_eq(json(0, 56, BYTES(2, 0, 0, 0xab, 0, 1)), "\"02:00:00:ab:00:01\"");
+}
+END_TEST
+
+START_TEST(times_have_the_digits_of_their_type)
+{
+	/* 2005-07-06T10:47:29.123Z */
+	ck_assert_str_eq(json(0, 152, BYTES(0, 0, 1, 0x04, 0xeb, 0xc1, 0xe2, 0x63)),
+		"\"2005-07-06T10:47:29.123Z\"");
+	ck_assert_str_eq(json(0, 150, BYTES(0x42, 0xcb, 0xb6, 0xd1)), "\"2005-07-06T10:47:45Z\"");
+	ck_assert_str_eq(text_of(152, BYTES(0, 0, 0, 0, 0, 0, 0, 0)), "1970-01-01T00:00:00.000Z");
+	ck_assert_str_eq(text_of(150, BYTES(0x38, 0xbc, 0x5d, 0x80)), "2000-03-01T00:00:00Z");
+	ck_assert_str_eq(text_of(150, BYTES(0x38, 0xbc, 0x5d, 0x7f)), "2000-02-29T23:59:59Z");
+	ck_assert_str_eq(text_of(150, BYTES(255, 255, 255, 255)), "2106-02-07T06:28:15Z");
+	/* PROTOCOLS.md §27: the same instant rounded up (µs) and truncated (ns) */
+	ck_assert_str_eq(text_of(154, BYTES(0xe3, 0x08, 0x8e, 0x80, 0x1f, 0x9a, 0xd0, 0)),
+		"2020-09-13T12:26:40.123456Z");
+	ck_assert_str_eq(text_of(156, BYTES(0xe3, 0x08, 0x8e, 0x80, 0x1f, 0x9a, 0xcf, 0xfa)),
+		"2020-09-13T12:26:40.123456000Z");
+	/* beyond what a date can say */
+	ck_assert_str_eq(json(0, 152, BYTES(255, 0, 0, 0, 0, 0, 0, 0)), "\"ff00000000000000\"");
+}
+END_TEST
+
+/* RFC 7011 §6.1.9, §6.1.10, §5.2 */
+START_TEST(ntp_times_read_back_exactly)
+{
+	ck_assert_uint_eq(sf_ntp_microseconds(0) >> 32, 0x83aa7e80);
+	ck_assert_uint_eq(
+		sf_ntp_microseconds(INT64_C(1600000000123456000)), UINT64_C(0xe3088e801f9ad000));
+	ck_assert_uint_eq(sf_ntp_nanoseconds(INT64_C(2085978495000000000)) >> 32, 0xffffffff);
+	ck_assert_uint_eq(sf_ntp_nanoseconds(INT64_C(2085978496000000000)) >> 32, 0);
+	ck_assert_int_eq(sf_ntp_to_ns(0, 1), INT64_C(2085978496000000000));
+	for (int64_t us = 0; us < 1000000; us++) {
+		int64_t ns = INT64_C(1600000000000000000) + us * 1000;
+		uint64_t ntp = sf_ntp_microseconds(ns);
+
+		if ((ntp & 0x7ff) != 0 || sf_ntp_to_ns(ntp, 1000) != ns ||
+			(int64_t)((ntp & UINT32_MAX) * 1000000 >> 32) != us)
+			ck_abort_msg("%d us does not read back", (int)us);
+	}
+	for (int64_t i = 0; i < 1000000; i++) {
+		int64_t ns = INT64_C(1600000000000000000) + i * 999 + 7;
+		uint64_t ntp = sf_ntp_nanoseconds(ns);
+
+		if (sf_ntp_to_ns(ntp, 1) != ns ||
+			(int64_t)((ntp & UINT32_MAX) * 1000000000 >> 32) != ns % 1000000000)
+			ck_abort_msg("%lld ns does not read back", (long long)ns);
+	}
+}
+END_TEST
+
+/* RFC 7011 §6.1.6: strings are UTF-8; what is not must not reach JSON readers. */
+START_TEST(strings_are_escaped_and_repaired)
+{
+	ck_assert_str_eq(json(0, 82, BYTES('e', 't', 'h', '0', 0, 0)), "\"eth0\"");
+	ck_assert_str_eq(json(0, 82, BYTES('"', '\\', '\n', 0x7f)), "\"\\\"\\\\\\u000a\\u007f\"");
+	ck_assert_str_eq(text_of(82, BYTES('"', '\\', '\n')), "\"\\\xef\xbf\xbd");
+	ck_assert_str_eq(
+		json(0, 82, BYTES(0xc3, 0xa4, 0xe2, 0x82, 0xac)), "\"\xc3\xa4\xe2\x82\xac\"");
+	ck_assert_str_eq(json(0, 82, BYTES(0xc0, 0x80, 'x')),
+		"\"\xef\xbf\xbd\xef\xbf\xbdx\""); /* overlong */
+	ck_assert_str_eq(
+		json(0, 82, BYTES('a', 0xe2, 0x82)), "\"a\xef\xbf\xbd\xef\xbf\xbd\""); /* cut off */
+	ck_assert_str_eq(json(0, 82, BYTES(0xed, 0xa0, 0x80)),
+		"\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""); /* surrogate */
+	ck_assert_str_eq(json(0, 82, NULL, 0), "\"\"");
+}
+END_TEST
+
+START_TEST(writing_stops_at_the_end_of_the_buffer)
+{
+	static const uint8_t bytes[200] = { [0 ... 199] = 0xab };
+	struct sf_field_value values[] = { { 0, 82, 200, bytes }, { 0, 32000, 200, bytes },
+		{ 0, 27, 16, bytes }, { 0, 1, 8, bytes }, { 0, 152, 4, bytes } };
+
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		for (size_t size = 1; size < 130; size++) {
+			char *text = malloc(size); /* exact, for AddressSanitizer */
+
+			ck_assert_uint_lt(sf_field_json(&values[i], text, size), size);
+			ck_assert_uint_lt(sf_field_text(&values[i], text, size), size);
+			ck_assert_uint_eq(text[strlen(text)], 0);
+			free(text);
+		}
+	}
+}
+END_TEST
+
+CHECK_MAIN("field", elements_are_found_by_number_and_name, names_tell_reverse_and_unknown_elements,
+	numbers_are_bare_and_may_be_reduced, wrong_lengths_are_written_as_octets,
+	boolean_two_is_false, addresses_read_as_people_write_them,
+	times_have_the_digits_of_their_type, ntp_times_read_back_exactly,
+	strings_are_escaped_and_repaired, writing_stops_at_the_end_of_the_buffer)
