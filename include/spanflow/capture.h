@@ -42,20 +42,25 @@ struct sf_capture_options {
 	const char *const
 		*names; /* `name_count` files, or interfaces forming one point (eth1+eth2) */
 	unsigned name_count;
-	unsigned queues;     /* live: queues wanted (0: the driver's choice); files have one */
+	unsigned queues;     /* live: queues wanted per interface (0: the driver's choice) */
 	unsigned wait_ms;    /* live: longest time recv waits for a first packet; 0: 100 ms */
 	unsigned snaplen;    /* live: bytes wanted of each packet; 0: whatever parsing needs */
-	unsigned ring_bytes; /* pcap: kernel ring per queue; 0: driver's default */
+	unsigned ring_bytes; /* live: packet memory per queue; 0: driver's default */
 	bool immediate;      /* pcap: deliver at once instead of filling blocks */
 	bool no_promiscuous; /* live */
 	bool set_rss;        /* live: may change the NIC's RSS key for the time of the capture */
 	bool hardware_time;  /* live: take the device's clock where it is offered */
-	bool own_output;     /* live: open the interface for metering of frames sent by this host */
+	bool keep_offloads;  /* live: leave GRO and LRO as they are */
+	/* live, several queues: key of sf_steer_hash() (four words); NULL: an arbitrary one */
+	const uint32_t *steer_key;
 	enum sf_direction direction; /* live */
 	const char *driver_options;  /* driver's own, e.g. DPDK EAL arguments; NULL: none */
 	bool realtime;      /* file: standard input may be a live pipe: recv may return 0 */
 	const char *filter; /* live: BPF expression the kernel may apply; NULL: none */
 };
+
+/* Most kinds of loss a driver tells apart. */
+#define SF_CAPTURE_CAUSES 8
 
 /* What the source saw. Counters only grow. */
 struct sf_capture_stats {
@@ -64,8 +69,15 @@ struct sf_capture_stats {
 	uint64_t dropped_nic;     /* lost in the network card */
 	uint64_t filtered_kernel; /* refused by a filter in the kernel; not in frames */
 	uint64_t passed_to_host;  /* AF_XDP: unicast to this host, left to it; not in frames */
-	uint64_t bytes_read;      /* files: bytes consumed so far, of bytes_total (0: unknown) */
+	uint64_t super_packets; /* live: handed over, longer than the MTU allows (GRO, LRO, TSO) */
+	uint64_t bytes_read;    /* files: bytes consumed so far, of bytes_total (0: unknown) */
 	uint64_t bytes_total;
+	/* The losses above by the driver's own names, and what else it counts; static strings. */
+	struct sf_capture_cause {
+		const char *name;
+		uint64_t count;
+	} causes[SF_CAPTURE_CAUSES];
+	unsigned cause_count;
 };
 
 struct sf_capture;
@@ -92,6 +104,12 @@ struct sf_capture_ops {
 	const struct sf_interface *(*interface)(struct sf_capture *capture, unsigned slot);
 	/* One line about how it runs ("native, zero-copy, 2 queues"), or "". Optional. */
 	void (*describe)(struct sf_capture *capture, char *text, size_t size);
+	/*
+	 * What keeps packets from coming at the moment, for a person: "eth1 is down, waiting", or
+	 * NULL when nothing does. Recv goes on returning 0 meanwhile and resumes by itself. Any
+	 * thread; the string stays valid until close. Optional: nothing ever does.
+	 */
+	const char *(*condition)(struct sf_capture *capture);
 	/* Would it run here? 0, or < 0 with the reason and the cure in `error`. Optional: always. */
 	int (*probe)(struct sf_error *error);
 	/* Frees everything, also a half-opened capture; NULL is allowed. */
@@ -103,7 +121,11 @@ struct sf_capture {
 	const struct sf_capture_ops *ops;
 	unsigned queues; /* number of queues; recv of each is called by one thread only */
 	bool live;       /* packets come in real time; false: files, the packet time is the clock */
-	bool kernel_filtered;  /* options.filter was taken over by the kernel */
+	/*
+	 * options.filter also runs in the kernel, as far as it can: what it refuses there is not in
+	 * `frames`. The kernel may let more through, so the caller applies the filter all the same.
+	 */
+	bool kernel_filtered;
 	struct sf_error error; /* why recv returned < 0 */
 };
 

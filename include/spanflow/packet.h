@@ -21,9 +21,10 @@
  */
 struct sf_packet {
 	const uint8_t *data;
-	int64_t time_ns;    /* when it was on the wire: ns since 1970-01-01 UTC */
-	uint32_t captured;  /* readable bytes at data */
-	uint32_t wire;      /* length on the wire, >= captured unless the source says otherwise */
+	int64_t time_ns;   /* when it was on the wire: ns since 1970-01-01 UTC */
+	uint32_t captured; /* readable bytes at data */
+	/* length on the wire without an out-of-band tag, >= captured unless the source errs */
+	uint32_t wire;
 	uint16_t link;      /* link type: LINKTYPE_ value of the pcap registry (SF_LINK_…) */
 	uint16_t interface; /* slot in the source's interface list (see sf_capture_interface()) */
 	uint16_t vlan_tci;  /* with SF_PACKET_VLAN: the outer tag's TCI, host order */
