@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The subcommands: each takes the parsed options and returns the exit status of the program. */
+#ifndef SPANFLOW_CLI_COMMAND_H
+#define SPANFLOW_CLI_COMMAND_H
+
+#include "cli/options.h"
+
+/* Exit statuses. */
+enum {
+	SF_EXIT_OK = 0,
+	SF_EXIT_FAILED = 1, /* the run failed, or records were lost */
+	SF_EXIT_USAGE = 2,  /* the command line or the configuration file is wrong */
+};
+
+int sf_cmd_list(struct sf_options *options);
+
+/* Prints "spanflow: …" to standard error. */
+void sf_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Prints the error; returns the exit status that belongs to it. */
+int sf_exit_error(const struct sf_error *error);
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The configuration file: the options table with the dashes left off. Read here rather than by an
+ * INI library, because those cut lines at a fixed length and take what follows for a line of its
+ * own; a BPF filter is easily longer.
+ */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/options.h"
+
+struct reader {
+	struct sf_options *options;
+	const struct sf_option *table;
+	const struct sf_command *command;
+	bool other_section; /* keys belong to another subcommand */
+};
+
+static char *trim(char *text)
+{
+	char *end = text + strlen(text);
+
+	while (end > text && isspace((unsigned char)end[-1]))
+		*--end = '\0';
+	while (isspace((unsigned char)*text))
+		text++;
+	return text;
+}
+
+static int read_section(struct reader *reader, char *line, struct sf_error *error)
+{
+	size_t length = strlen(line);
+
+	if (line[length - 1] != ']')
+		return sf_error_set(error, SF_EUSAGE, "'%s' lacks its closing bracket", line);
+	line[length - 1] = '\0';
+	line = trim(line + 1);
+	for (const struct sf_command *command = sf_commands; command->name; command++)
+		if (strcmp(command->name, line) == 0) {
+			reader->other_section = command->id != reader->command->id;
+			return 0;
+		}
+	return sf_error_set(error, SF_EUSAGE, "[%s] is no subcommand of spanflow", line);
+}
+
+static int read_key(struct reader *reader, char *line, struct sf_error *error)
+{
+	char *equals = strchr(line, '='), *key, *value;
+	const struct sf_option *option;
+	int err;
+
+	if (!equals)
+		return sf_error_set(error, SF_EUSAGE, "'%s' is not of the form key = value", line);
+	*equals = '\0';
+	key = trim(line);
+	value = trim(equals + 1);
+	if (reader->other_section)
+		return 0;
+	option = sf_option_find(reader->table, reader->command->id, key);
+	if (!option)
+		return sf_option_unknown(reader->table, reader->command, "", key, error);
+	if (option->not_in_file)
+		return sf_error_set(error, SF_EUSAGE, "%s belongs on the command line", key);
+	value = strdup(value);
+	if (!value || sf_strings_add(&reader->options->owned, value)) {
+		free(value);
+		return sf_error_set(error, -ENOMEM, "out of memory");
+	}
+	err = sf_option_set(reader->options, option, value, error);
+	if (!err && option->type == SF_OPTION_STRINGS)
+		((struct sf_strings *)((char *)reader->options + option->offset))->from_file = true;
+	return err;
+}
+
+int sf_options_read_file(struct sf_options *options, const struct sf_option *table,
+	const struct sf_command *command, const char *path, struct sf_error *error)
+{
+	struct reader reader = { options, table, command, false };
+	FILE *file = fopen(path, "re");
+	struct sf_error inner = { 0 };
+	char *line = NULL, *text;
+	unsigned number = 0;
+	size_t room = 0;
+	int err = 0;
+
+	if (!file) {
+		err = -errno;
+		return sf_error_set(error, err, "--config %s: %s", path, sf_strerror(err));
+	}
+	while (!err && getline(&line, &room, file) >= 0) {
+		number++;
+		text = trim(line);
+		if (*text == '[')
+			err = read_section(&reader, text, &inner);
+		else if (*text && *text != '#' && *text != ';')
+			err = read_key(&reader, text, &inner);
+	}
+	if (err)
+		sf_error_set(error, err, "%s, line %u: %s", path, number, inner.text);
+	else if (ferror(file))
+		err = sf_error_set(error, -EIO, "--config %s: cannot be read", path);
+	free(line);
+	fclose(file);
+	return err;
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The options table as text for people: --help, and the man page. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/options.h"
+
+#include "spanflow_config.h"
+
+#define WIDTH  80
+#define INDENT 30
+
+/* Writes words from `column` on, wrapped to WIDTH, each new line indented. Returns the column. */
+static size_t wrap(FILE *stream, const char *text, size_t column, size_t indent)
+{
+	bool first = column <= indent;
+
+	while (*text) {
+		size_t length = strcspn(text, " \n");
+
+		if (!first && column + 1 + length > WIDTH) {
+			fprintf(stream, "\n%*s", (int)indent, "");
+			column = indent;
+			first = true;
+		}
+		column += (size_t)fprintf(stream, "%s%.*s", first ? "" : " ", (int)length, text);
+		first = false;
+		text += length;
+		text += strspn(text, " ");
+		if (*text == '\n') {
+			fprintf(stream, "\n%*s", (int)indent, "");
+			column = indent;
+			first = true;
+			text++;
+		}
+	}
+	return column;
+}
+
+/* What the row says beyond its prose: choices and default. */
+static void facts(const struct sf_option *option, char *text, size_t size)
+{
+	size_t length = 0;
+
+	text[0] = '\0';
+	if (option->choices) {
+		length += (size_t)snprintf(text, size, "One of ");
+		for (const struct sf_choice *choice = option->choices; choice->name; choice++)
+			length += (size_t)snprintf(text + length, size - length, "%s%s",
+				choice->name, choice[1].name ? ", " : ".");
+	}
+	if (option->type == SF_OPTION_STRINGS)
+		length += (size_t)snprintf(
+			text + length, size - length, "%sRepeatable.", length ? " " : "");
+	if (option->initial)
+		snprintf(text + length, size - length, "%sDefault %s.", length ? " " : "",
+			option->initial);
+}
+
+static void help_option(const struct sf_option *option, FILE *stream)
+{
+	char head[80], more[512];
+	size_t column;
+
+	snprintf(head, sizeof(head), "%c%c%c --%s%s%s", option->letter ? '-' : ' ',
+		option->letter ? option->letter : ' ', option->letter ? ',' : ' ', option->name,
+		option->metavar ? " " : "", option->metavar ? option->metavar : "");
+	column = (size_t)fprintf(stream, "  %s", head);
+	if (column + 2 > INDENT) {
+		fputc('\n', stream);
+		column = 0;
+	}
+	column += (size_t)fprintf(stream, "%*s", (int)(INDENT - column), "");
+	column = wrap(stream, option->help, column, INDENT);
+	facts(option, more, sizeof(more));
+	wrap(stream, more, column, INDENT);
+	fputc('\n', stream);
+}
+
+void sf_help_command(const struct sf_command *command, const struct sf_option *table, FILE *stream)
+{
+	const char *section = "";
+
+	fprintf(stream, "Usage: spanflow %s %s\n\n", command->name, command->synopsis);
+	wrap(stream, command->text, 0, 0);
+	fputc('\n', stream);
+	for (const struct sf_option *option = table; option->name; option++) {
+		if (!(option->commands & command->id))
+			continue;
+		if (strcmp(section, option->section) != 0)
+			fprintf(stream, "\n%s:\n", option->section);
+		section = option->section;
+		help_option(option, stream);
+	}
+}
+
+void sf_help_program(const struct sf_command *commands, FILE *stream)
+{
+	fputs("Usage: spanflow SUBCOMMAND [OPTION]...\n\n"
+	      "Turns packets of a mirror port or of capture files into flow records, and exports\n"
+	      "them as IPFIX, NetFlow v9 or NetFlow v5.\n\nSubcommands:\n",
+		stream);
+	for (const struct sf_command *command = commands; command->name; command++)
+		fprintf(stream, "  %-10s %s\n", command->name, command->summary);
+	fputs("\n'spanflow SUBCOMMAND --help' lists the options of one, spanflow(1) tells more.\n",
+		stream);
+}
+
+/* Text in roff: hyphens that are to stay hyphens, no line that looks like a request. */
+static void roff(FILE *stream, const char *text)
+{
+	bool line_start = true;
+
+	for (; *text; text++) {
+		if (line_start && (*text == '.' || *text == '\''))
+			fputs("\\&", stream);
+		if (*text == '-')
+			fputs("\\-", stream);
+		else if (*text == '\\')
+			fputs("\\e", stream);
+		else
+			fputc(*text, stream);
+		line_start = *text == '\n';
+	}
+}
+
+static void man_option(const struct sf_option *option, FILE *stream)
+{
+	char more[512];
+
+	fputs(".TP\n", stream);
+	if (option->letter)
+		fprintf(stream, "\\fB\\-%c\\fR, ", option->letter);
+	fputs("\\fB\\-\\-", stream);
+	roff(stream, option->name);
+	fputs("\\fR", stream);
+	if (option->metavar) {
+		fputs(" \\fI", stream);
+		roff(stream, option->metavar);
+		fputs("\\fR", stream);
+	}
+	fputc('\n', stream);
+	roff(stream, option->help);
+	facts(option, more, sizeof(more));
+	if (*more) {
+		fputc('\n', stream);
+		roff(stream, more);
+	}
+	fputc('\n', stream);
+}
+
+static void man_options(
+	const struct sf_command *command, const struct sf_option *table, FILE *stream)
+{
+	const char *section = "";
+
+	for (const struct sf_option *option = table; option->name; option++) {
+		if (!(option->commands & command->id))
+			continue;
+		if (strcmp(section, option->section) != 0) {
+			fputs(".PP\n\\fI", stream);
+			roff(stream, option->section);
+			fputs("\\fR\n", stream);
+		}
+		section = option->section;
+		man_option(option, stream);
+	}
+}
+
+static void man_commands(const struct sf_command *commands, FILE *stream)
+{
+	for (const struct sf_command *command = commands; command->name; command++) {
+		fputs(".TP\n\\fBspanflow ", stream);
+		fprintf(stream, "%s\\fR ", command->name);
+		roff(stream, command->synopsis);
+		fputc('\n', stream);
+		roff(stream, command->text);
+		fputc('\n', stream);
+	}
+}
+
+static void man_line(const char *line, FILE *to)
+{
+	const char *mark = strstr(line, "@version@");
+
+	if (mark)
+		fprintf(to, "%.*s%s%s", (int)(mark - line), line, SPANFLOW_VERSION,
+			mark + strlen("@version@"));
+	else
+		fputs(line, to);
+}
+
+int sf_man_page(
+	const struct sf_command *commands, const struct sf_option *table, FILE *from, FILE *to)
+{
+	char *line = NULL, name[32];
+	size_t room = 0;
+	int err = 0;
+
+	while (!err && getline(&line, &room, from) >= 0) {
+		const struct sf_command *command = commands;
+
+		if (strcmp(line, "@commands@\n") == 0) {
+			man_commands(commands, to);
+		} else if (sscanf(line, "@options %31[a-z]@", name) == 1) {
+			while (command->name && strcmp(command->name, name) != 0)
+				command++;
+			if (command->name)
+				man_options(command, table, to);
+			else
+				err = SF_EUSAGE;
+		} else {
+			man_line(line, to);
+		}
+	}
+	free(line);
+	return err ? err : ferror(from) || ferror(to) ? -EIO : 0;
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The options of all subcommands. Rows of one section stand together: the order is that of --help. */
+#include <spanflow/meter.h>
+
+#include "cli/options.h"
+
+#define AT(member) offsetof(struct sf_options, member)
+
+#define DAY (UINT64_C(86400) * 1000000000)
+#define MS  UINT64_C(1000000)
+
+static const struct sf_choice key_parts[] = {
+	{ "address", SF_KEY_ADDRESS },
+	{ "port", SF_KEY_PORT },
+	{ "protocol", SF_KEY_PROTOCOL },
+	{ "vlan", SF_KEY_VLAN },
+	{ "tos", SF_KEY_TOS },
+	{ "interface", SF_KEY_INTERFACE },
+	{ NULL },
+};
+
+static const struct sf_choice hashes[] = {
+	{ "fast", SF_HASH_FAST },
+	{ "siphash", SF_HASH_SIPHASH },
+	{ NULL },
+};
+
+static const struct sf_choice outputs[] = {
+	{ "table", SF_OUTPUT_TABLE },
+	{ "json", SF_OUTPUT_JSON },
+	{ "csv", SF_OUTPUT_CSV },
+	{ "none", SF_OUTPUT_NONE },
+	{ NULL },
+};
+
+static const struct sf_choice stats_formats[] = {
+	{ "text", SF_STATS_TEXT },
+	{ "json", SF_STATS_JSON },
+	{ "none", SF_STATS_NONE },
+	{ NULL },
+};
+
+#define INPUT    "Input"
+#define METERING "Metering"
+#define EXPORT   "Output"
+#define GENERAL  "General"
+
+const struct sf_option sf_option_table[] = {
+	{ INPUT, 'i', "interface", SF_OPTION_STRINGS, AT(interfaces), SF_METER, "SOURCE",
+		.help = "Meter a network interface: eth1 or pcap:eth1 through libpcap, xdp:eth1 "
+			"through AF_XDP, dpdk:DEVICE through DPDK (a comma belongs to the device "
+			"string). eth1+eth2 joins a tap's two ports to one observation point." },
+	{ INPUT, 'r', "read", SF_OPTION_STRINGS, AT(files), SF_METER, "FILE",
+		.help = "Meter capture files: pcap or pcapng, plain or compressed with gzip or "
+			"zstd, - for standard input, or a directory of them. Several are merged "
+			"by time into one flow table." },
+	{ INPUT, 'f', "filter", SF_OPTION_STRING, AT(filter), SF_METER, "BPF",
+		.help = "Meter only packets that this filter matches (pcap-filter(7)). tcp port 80 "
+			"does not match tagged frames: write (tcp port 80) or (vlan and tcp port "
+			"80)." },
+	{ INPUT, 'c', "count", SF_OPTION_NUMBER, AT(count), SF_METER, "N", .min = 1,
+		.help = "Stop after N frames that passed the filter." },
+	{ INPUT, 0, "duration", SF_OPTION_DURATION, AT(duration_ns), SF_METER, "TIME", .min = MS,
+		.max = 36500 * DAY,
+		.help = "Stop after this time: of the clock on the wall with -i, of the packets' "
+			"own time stamps with -r." },
+	{ INPUT, 0, "realtime", SF_OPTION_FLAG, AT(realtime), SF_METER,
+		.help = "Standard input is a live pipe: while it is quiet, time goes on and flows "
+			"end by their timeouts." },
+
+	{ METERING, 0, "active-timeout", SF_OPTION_DURATION, AT(active_timeout_ns), SF_METER,
+		"TIME", "60s", .max = 3 * DAY,
+		.help = "Longest time that one record spans; 0 is never." },
+	{ METERING, 0, "idle-timeout", SF_OPTION_DURATION, AT(idle_timeout_ns), SF_METER, "TIME",
+		"15s", .max = 36500 * DAY,
+		.help = "A flow ends when no packet came for this time; 0 is never." },
+	{ METERING, 0, "max-flows", SF_OPTION_NUMBER, AT(max_flows), SF_METER, "N", "4M", .min = 1,
+		.max = UINT64_C(1) << 31,
+		.help = "Most flows in the table. When it is full, the flow nearest to its end "
+			"leaves with flowEndReason 5." },
+	{ METERING, 0, "key", SF_OPTION_SET, AT(key), SF_METER, "PARTS",
+		"address,port,protocol,vlan", .choices = key_parts,
+		.help = "What tells flows apart: +part,-part changes the default, a plain list "
+			"replaces it." },
+	{ METERING, 0, "per-packet", SF_OPTION_FLAG, AT(per_packet), SF_METER,
+		.help = "Every packet becomes a record of its own." },
+	{ METERING, 0, "hash", SF_OPTION_CHOICE, AT(hash), SF_METER, "NAME", "fast",
+		.choices = hashes,
+		.help = "Hash of the flow table. The fast one is replaced by siphash by itself "
+			"when it is under attack." },
+	{ METERING, 0, "hash-seed", SF_OPTION_SEED, AT(hash_seed), SF_METER, "HEX",
+		.help = "Fix the table's random seed, for tests." },
+	{ METERING, 0, "prealloc", SF_OPTION_FLAG, AT(prealloc), SF_METER,
+		.help = "Take all memory of the flow table at start instead of as it fills." },
+	{ METERING, 0, "domain", SF_OPTION_NUMBER, AT(domain), SF_METER, "ID", "0",
+		.max = UINT32_MAX,
+		.help = "observationDomainId of the first source; each further source has the next "
+			"number." },
+
+	{ EXPORT, 'e', "export", SF_OPTION_STRINGS, AT(collectors), SF_METER, "COLLECTOR",
+		.help = "Send records to a collector: ipfix://host:4739, netflow9://host:2055 or "
+			"netflow5://host:2055, with options after commas, as in "
+			"ipfix://[::1]:4739,biflow=yes,rate=50000." },
+	{ EXPORT, 'w', "write", SF_OPTION_STRING, AT(write), SF_METER, "FILE",
+		.help = "Write records to an IPFIX file (RFC 5655); - is standard output." },
+	{ EXPORT, 'o', "output", SF_OPTION_CHOICE, AT(output), SF_METER, "FORMAT",
+		.choices = outputs,
+		.help = "Print records to standard output. Without -e, -w and -o a table is "
+			"printed." },
+	{ EXPORT, 0, "biflow", SF_OPTION_FLAG, AT(biflow), SF_METER,
+		.help = "Both directions of a conversation in one record (RFC 5103), in print, in "
+			"files and to IPFIX collectors." },
+	{ EXPORT, 0, "local-time", SF_OPTION_FLAG, AT(local_time), SF_METER,
+		.help = "Times of the table in local time instead of UTC." },
+
+	{ GENERAL, 0, "stats", SF_OPTION_CHOICE, AT(stats), SF_METER, "FORMAT", "text",
+		.choices = stats_formats,
+		.help = "How to print the statistics that end a run; json is one line, the last "
+			"one on standard error. SIGUSR1 prints them any time." },
+	{ GENERAL, 'q', "quiet", SF_OPTION_FLAG, AT(quiet), SF_METER,
+		.help = "Only errors and what was asked for on standard error." },
+	{ GENERAL, 0, "config", SF_OPTION_STRING, AT(config), SF_METER, "FILE", .not_in_file = true,
+		.help = "Read options from a file of key = value lines; keys are the long option "
+			"names. The command line takes precedence." },
+	{ GENERAL, 'h', "help", SF_OPTION_FLAG, AT(help), SF_METER | SF_LIST | SF_SHOW | SF_COLLECT,
+		.not_in_file = true, .help = "Print this." },
+	{ NULL },
+};

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One option's text to its value. Every message has the same shape: option, value, what is
+ * allowed; so that it can be acted on without the manual.
+ */
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/options.h"
+
+struct unit {
+	const char *name;
+	uint64_t factor;
+};
+
+static const struct unit counts[] = {
+	{ "", 1 },
+	{ "k", 1000 },
+	{ "K", 1000 },
+	{ "M", 1000000 },
+	{ "G", 1000000000 },
+	{ NULL },
+};
+
+static const struct unit times[] = {
+	{ "", 1000000000 },
+	{ "ms", 1000000 },
+	{ "s", 1000000000 },
+	{ "m", UINT64_C(60) * 1000000000 },
+	{ "h", UINT64_C(3600) * 1000000000 },
+	{ "d", UINT64_C(86400) * 1000000000 },
+	{ NULL },
+};
+
+/* Digits, an optional decimal fraction (exact in the unit) and a unit. False: not of that form. */
+static bool parse_scaled(const char *text, const struct unit *units, uint64_t *value)
+{
+	uint64_t whole = 0, fraction = 0, scale = 1;
+	const char *p = text;
+
+	if (!isdigit((unsigned char)*p))
+		return false;
+	for (; isdigit((unsigned char)*p); p++)
+		if (__builtin_mul_overflow(whole, 10, &whole) ||
+			__builtin_add_overflow(whole, (uint64_t)(*p - '0'), &whole))
+			return false;
+	if (*p == '.') {
+		for (p++; isdigit((unsigned char)*p); p++) {
+			if (scale == 1000000000)
+				return false;
+			fraction = fraction * 10 + (uint64_t)(*p - '0');
+			scale *= 10;
+		}
+		if (scale == 1)
+			return false;
+	}
+	for (const struct unit *unit = units; unit->name; unit++) {
+		unsigned __int128 total;
+
+		if (strcmp(unit->name, p) != 0)
+			continue;
+		total = (unsigned __int128)whole * unit->factor +
+			(unsigned __int128)fraction * unit->factor / scale;
+		if (total > UINT64_MAX || (unsigned __int128)fraction * unit->factor % scale)
+			return false;
+		*value = (uint64_t)total;
+		return true;
+	}
+	return false;
+}
+
+static void format_duration(uint64_t ns, char *text, size_t size)
+{
+	static const struct unit scale[] = {
+		{ "d", UINT64_C(86400) * 1000000000 },
+		{ "h", UINT64_C(3600) * 1000000000 },
+		{ "m", UINT64_C(60) * 1000000000 },
+		{ "s", 1000000000 },
+		{ "ms", 1000000 },
+	};
+
+	snprintf(text, size, "%" PRIu64 "ns", ns);
+	for (size_t i = 0; i < sizeof(scale) / sizeof(scale[0]); i++)
+		if (ns % scale[i].factor == 0) {
+			snprintf(text, size, "%" PRIu64 "%s", ns / scale[i].factor, scale[i].name);
+			return;
+		}
+}
+
+static int wrong(
+	const struct sf_option *option, const char *text, const char *what, struct sf_error *error)
+{
+	return sf_error_set(error, SF_EUSAGE, "--%s: '%s' is not %s", option->name, text, what);
+}
+
+static int set_scaled(
+	uint64_t *value, const struct sf_option *option, const char *text, struct sf_error *error)
+{
+	bool duration = option->type == SF_OPTION_DURATION;
+	uint64_t max = option->max ? option->max : duration ? INT64_MAX : UINT64_MAX;
+	char low[32], high[32];
+
+	if (!parse_scaled(text, duration ? times : counts, value))
+		return wrong(option, text,
+			duration ? "a duration: a number and ms, s, m, h or d, as in 500ms, 15s or "
+				   "2m"
+				 : "a number: digits, with k, M or G for thousands, millions, …",
+			error);
+	if (*value >= option->min && *value <= max)
+		return 0;
+	if (duration) {
+		format_duration(option->min, low, sizeof(low));
+		format_duration(max, high, sizeof(high));
+	} else {
+		snprintf(low, sizeof(low), "%" PRIu64, option->min);
+		snprintf(high, sizeof(high), "%" PRIu64, max);
+	}
+	if (!option->max)
+		return sf_error_set(error, SF_EUSAGE, "--%s: %s is out of range: at least %s",
+			option->name, text, low);
+	return sf_error_set(error, SF_EUSAGE, "--%s: %s is out of range: %s to %s", option->name,
+		text, low, high);
+}
+
+static const char *choice_name(const void *context, unsigned i)
+{
+	return ((const struct sf_choice *)context)[i].name;
+}
+
+static int not_a_choice(const struct sf_option *option, const char *text, struct sf_error *error)
+{
+	const char *near = sf_suggest(text, choice_name, option->choices);
+	char allowed[256];
+	size_t length = 0;
+
+	allowed[0] = '\0';
+	for (const struct sf_choice *choice = option->choices; choice->name; choice++)
+		if (length < sizeof(allowed))
+			length += (size_t)snprintf(allowed + length, sizeof(allowed) - length,
+				"%s%s", length ? ", " : "", choice->name);
+	return sf_error_set(error, SF_EUSAGE, "--%s: '%s' is not one of %s%s%s%s", option->name,
+		text, allowed, near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
+}
+
+static const struct sf_choice *find_choice(
+	const struct sf_option *option, const char *text, size_t length)
+{
+	for (const struct sf_choice *choice = option->choices; choice->name; choice++)
+		if (strlen(choice->name) == length && memcmp(choice->name, text, length) == 0)
+			return choice;
+	return NULL;
+}
+
+/* "+tos,-vlan" changes what is there; "address,port" replaces it. */
+static int set_parts(
+	uint64_t *set, const struct sf_option *option, const char *text, struct sf_error *error)
+{
+	uint64_t value = text[0] == '+' || text[0] == '-' ? *set : 0;
+	const char *part = text;
+
+	for (;;) {
+		size_t length = strcspn(part, ",");
+		bool drop = *part == '-', sign = drop || *part == '+';
+		const struct sf_choice *choice = find_choice(option, part + sign, length - sign);
+		char name[64];
+
+		if (!choice) {
+			snprintf(name, sizeof(name), "%.*s", (int)(length - sign), part + sign);
+			return not_a_choice(option, name, error);
+		}
+		value = drop ? value & ~choice->value : value | choice->value;
+		if (!part[length])
+			break;
+		part += length + 1;
+	}
+	if (!value)
+		return sf_error_set(
+			error, SF_EUSAGE, "--%s: '%s' leaves nothing", option->name, text);
+	*set = value;
+	return 0;
+}
+
+static int set_seed(struct sf_seed *seed, const struct sf_option *option, const char *text,
+	struct sf_error *error)
+{
+	size_t length = strlen(text);
+
+	*seed = (struct sf_seed){ .set = true };
+	if (length == 0 || length > 32 || strspn(text, "0123456789abcdefABCDEF") != length)
+		return wrong(option, text, "1 to 32 hexadecimal digits", error);
+	for (; *text; text++) {
+		int digit = isdigit((unsigned char)*text) ? *text - '0' : (*text | 0x20) - 'a' + 10;
+
+		seed->words[1] = seed->words[1] << 4 | seed->words[0] >> 60;
+		seed->words[0] = seed->words[0] << 4 | (uint64_t)digit;
+	}
+	return 0;
+}
+
+static int set_flag(
+	bool *flag, const struct sf_option *option, const char *text, struct sf_error *error)
+{
+	if (strcmp(text, "yes") == 0)
+		*flag = true;
+	else if (strcmp(text, "no") == 0)
+		*flag = false;
+	else
+		return wrong(option, text, "yes or no", error);
+	return 0;
+}
+
+int sf_option_set(struct sf_options *options, const struct sf_option *option, const char *text,
+	struct sf_error *error)
+{
+	void *target = (char *)options + option->offset;
+	const struct sf_choice *choice;
+	uint64_t value = 0;
+	int err;
+
+	switch (option->type) {
+	case SF_OPTION_FLAG:
+		return set_flag(target, option, text, error);
+	case SF_OPTION_NUMBER:
+	case SF_OPTION_DURATION:
+		err = set_scaled(&value, option, text, error);
+		if (!err)
+			memcpy(target, &value, sizeof(value));
+		return err;
+	case SF_OPTION_STRING:
+	case SF_OPTION_STRINGS:
+		if (!*text)
+			return sf_error_set(error, SF_EUSAGE, "--%s: an empty value: give %s",
+				option->name, option->metavar);
+		if (option->type == SF_OPTION_STRINGS)
+			return sf_strings_add(target, text);
+		*(const char **)target = text;
+		return 0;
+	case SF_OPTION_CHOICE:
+		choice = find_choice(option, text, strlen(text));
+		if (!choice)
+			return not_a_choice(option, text, error);
+		*(int *)target = (int)choice->value;
+		return 0;
+	case SF_OPTION_SET:
+		return set_parts(target, option, text, error);
+	case SF_OPTION_SEED:
+		return set_seed(target, option, text, error);
+	}
+	return sf_error_set(error, SF_EUSAGE, "--%s: unknown type", option->name);
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The command line as data. One table of rows says for each option its name, type, range,
+ * default, unit and help; from it come the parser, the suggestions for mistyped names, `--help`,
+ * the keys of the configuration file and the OPTIONS section of the man page. A new option is one
+ * row here and one member of struct sf_options.
+ */
+#ifndef SPANFLOW_CLI_OPTIONS_H
+#define SPANFLOW_CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <spanflow/error.h>
+
+/* Subcommands an option belongs to. */
+enum {
+	SF_METER = 0x01,
+	SF_LIST = 0x02,
+	SF_SHOW = 0x04,
+	SF_COLLECT = 0x08,
+};
+
+struct sf_strings {
+	const char **items;
+	unsigned count;
+	bool from_file; /* by the configuration file: the command line replaces them */
+};
+
+struct sf_seed {
+	bool set;
+	uint64_t words[2];
+};
+
+enum sf_output {
+	SF_OUTPUT_DEFAULT,
+	SF_OUTPUT_TABLE,
+	SF_OUTPUT_JSON,
+	SF_OUTPUT_CSV,
+	SF_OUTPUT_NONE
+};
+enum sf_stats_format { SF_STATS_TEXT, SF_STATS_JSON, SF_STATS_NONE };
+enum sf_hash { SF_HASH_FAST, SF_HASH_SIPHASH };
+
+/* Everything that can be asked for, by any subcommand. Times in ns. */
+struct sf_options {
+	/* input */
+	struct sf_strings interfaces;
+	struct sf_strings files;
+	const char *filter;
+	uint64_t count;
+	int64_t duration_ns;
+	bool realtime;
+	/* metering process */
+	int64_t active_timeout_ns; /* 0: never */
+	int64_t idle_timeout_ns;   /* 0: never */
+	uint64_t max_flows;
+	uint64_t key; /* SF_KEY_… */
+	bool per_packet;
+	int hash; /* enum sf_hash */
+	struct sf_seed hash_seed;
+	bool prealloc;
+	uint64_t domain;
+	/* exporting process */
+	struct sf_strings collectors;
+	const char *write;
+	int output; /* enum sf_output */
+	bool biflow;
+	bool local_time;
+	/* the program itself */
+	int stats; /* enum sf_stats_format */
+	bool quiet;
+	const char *config;
+	bool help;
+	/* arguments that belong to no option */
+	struct sf_strings operands;
+	struct sf_strings owned; /* texts of the configuration file */
+};
+
+enum sf_option_type {
+	SF_OPTION_FLAG,     /* bool; `--x`, `--x=no` */
+	SF_OPTION_NUMBER,   /* uint64_t; k, M, G = powers of 1000 */
+	SF_OPTION_DURATION, /* int64_t ns; ms, s, m, h, d; bare numbers are seconds */
+	SF_OPTION_STRING,   /* const char * */
+	SF_OPTION_STRINGS,  /* struct sf_strings: repeatable */
+	SF_OPTION_CHOICE,   /* int: one of `choices` */
+	SF_OPTION_SET,      /* uint64_t: +part,-part changes the default; a bare list replaces it */
+	SF_OPTION_SEED,     /* struct sf_seed: up to 32 hexadecimal digits */
+};
+
+struct sf_choice {
+	const char *name; /* NULL ends the list */
+	uint64_t value;
+};
+
+struct sf_option {
+	const char *section; /* heading in --help and the man page */
+	char letter;         /* 0: only the long name */
+	const char *name;    /* long name and configuration key; NULL ends the table */
+	enum sf_option_type type;
+	size_t offset;     /* of the target in struct sf_options */
+	unsigned commands; /* SF_METER | … */
+	const char *metavar;
+	const char *initial; /* default, as one would type it; NULL: unset */
+	uint64_t min, max;   /* NUMBER, DURATION (ns); max 0: no upper bound */
+	const struct sf_choice *choices;
+	bool not_in_file; /* makes no sense as a configuration key */
+	const char *help; /* one paragraph */
+};
+
+extern const struct sf_option sf_option_table[];
+
+/* A subcommand. */
+struct sf_command {
+	const char *name; /* NULL ends the table */
+	unsigned id;      /* SF_METER … */
+	const char *synopsis;
+	const char *summary; /* one line, no full stop */
+	const char *text;    /* paragraphs for --help and the man page */
+	int (*run)(struct sf_options *options);
+};
+
+extern const struct sf_command sf_commands[];
+
+/*
+ * Fills `options` (zeroed first) from the defaults, then the configuration file if --config is
+ * given, then argv[0 … argc-1] (without the program's and the subcommand's name). Strings are
+ * lent from argv or owned by the object. SF_EUSAGE names option, value and what is allowed.
+ */
+int sf_options_parse(struct sf_options *options, const struct sf_option *table,
+	const struct sf_command *command, int argc, char **argv, struct sf_error *error);
+
+void sf_options_fini(struct sf_options *options, const struct sf_option *table);
+
+/* Sets one option from text: the way of command line, configuration file and defaults alike. */
+int sf_option_set(struct sf_options *options, const struct sf_option *option, const char *text,
+	struct sf_error *error);
+
+/*
+ * Reads `key = value` lines: keys are long names, repeatable ones may occur again, flags take yes
+ * or no, `#` and `;` begin a comment line. After a `[subcommand]` line keys belong to that
+ * subcommand only. SF_EUSAGE or a system error, with file and line in `error`.
+ */
+int sf_options_read_file(struct sf_options *options, const struct sf_option *table,
+	const struct sf_command *command, const char *path, struct sf_error *error);
+
+/* The row of a subcommand's option by long name, or NULL. */
+const struct sf_option *sf_option_find(
+	const struct sf_option *table, unsigned commands, const char *name);
+
+/*
+ * Says that the subcommand has no such option (`dashes` "--" or "-") or configuration key (""),
+ * and what may have been meant.
+ */
+int sf_option_unknown(const struct sf_option *table, const struct sf_command *command,
+	const char *dashes, const char *name, struct sf_error *error);
+
+/* The candidate nearest to `word`, or NULL when none is near. `next(context, i)` ends with NULL. */
+const char *sf_suggest(const char *word, const char *(*next)(const void *context, unsigned i),
+	const void *context);
+
+int sf_strings_add(struct sf_strings *strings, const char *item);
+
+/* --help of one subcommand, of the program, and the OPTIONS section of the man page. */
+void sf_help_command(const struct sf_command *command, const struct sf_option *table, FILE *stream);
+void sf_help_program(const struct sf_command *commands, FILE *stream);
+
+/*
+ * Copies a man page from `from` to `to`, replacing each line `@options NAME@` by the description
+ * of a subcommand's options, `@commands@` by the list of subcommands, `@version@` anywhere.
+ */
+int sf_man_page(
+	const struct sf_command *commands, const struct sf_option *table, FILE *from, FILE *to);
+
+#endif

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The options parser, on a small table of its own. */
+#include <string.h>
+#include <unistd.h>
+
+#include "check_main.h"
+#include "cli/options.h"
+
+#define AT(member) offsetof(struct sf_options, member)
+#define S          INT64_C(1000000000)
+
+enum { FIRST = SF_METER, SECOND = SF_SHOW };
+
+static const struct sf_choice formats[] = { { "table", 1 }, { "json", 2 }, { NULL } };
+static const struct sf_choice parts[] = { { "a", 1 }, { "b", 2 }, { "c", 4 }, { NULL } };
+
+static const struct sf_option table[] = {
+	{ "S", 'i', "interface", SF_OPTION_STRINGS, AT(interfaces), FIRST, "SOURCE", .help = "x" },
+	{ "S", 'r', "read", SF_OPTION_STRINGS, AT(files), FIRST, "FILE", .help = "x" },
+	{ "S", 'c', "count", SF_OPTION_NUMBER, AT(count), FIRST, "N", .min = 1, .help = "x" },
+	{ "S", 0, "idle-timeout", SF_OPTION_DURATION, AT(idle_timeout_ns), FIRST, "TIME", "15s",
+		.max = 86400 * S, .help = "x" },
+	{ "S", 'o', "output", SF_OPTION_CHOICE, AT(output), FIRST, "FORMAT", .choices = formats,
+		.help = "x" },
+	{ "S", 0, "key", SF_OPTION_SET, AT(key), FIRST, "PARTS", "a,b", .choices = parts,
+		.help = "x" },
+	{ "S", 0, "hash-seed", SF_OPTION_SEED, AT(hash_seed), FIRST, "HEX", .help = "x" },
+	{ "S", 'w', "write", SF_OPTION_STRING, AT(write), FIRST, "FILE", .help = "x" },
+	{ "S", 'q', "quiet", SF_OPTION_FLAG, AT(quiet), FIRST | SECOND, .help = "x" },
+	{ "S", 0, "biflow", SF_OPTION_FLAG, AT(biflow), FIRST, .help = "x" },
+	{ "S", 0, "config", SF_OPTION_STRING, AT(config), FIRST, "FILE", .not_in_file = true,
+		.help = "x" },
+	{ "S", 'h', "help", SF_OPTION_FLAG, AT(help), FIRST | SECOND, .not_in_file = true,
+		.help = "x" },
+	{ NULL },
+};
+
+static const struct sf_command first = { "first", FIRST, "", "", "", NULL };
+static const struct sf_command second = { "second", SECOND, "", "", "", NULL };
+
+static struct sf_options options;
+static struct sf_error error;
+
+static int parse(const struct sf_command *command, char **words)
+{
+	int count = 0;
+
+	while (words[count])
+		count++;
+	memset(&error, 0, sizeof(error));
+	return sf_options_parse(&options, table, command, count, words, &error);
+}
+
+#define PARSE(command, ...) parse(&(command), (char *[]){ __VA_ARGS__, NULL })
+
+/* Parses, expects a usage error that says so. */
+#define REFUSED(call, said)                                                                        \
+	do {                                                                                       \
+		ck_assert_int_eq(call, SF_EUSAGE);                                                 \
+		ck_assert_int_eq(error.code, SF_EUSAGE);                                           \
+		ck_assert_msg(strstr(error.text, said) != NULL, "%s", error.text);                 \
+		sf_options_fini(&options, table);                                                  \
+	} while (0)
+
+START_TEST(forms_of_options)
+{
+	ck_assert_int_eq(PARSE(first, "-c", "5", "--output=json", "-qwout", "--biflow"), 0);
+	ck_assert_uint_eq(options.count, 5);
+	ck_assert_int_eq(options.output, 2);
+	ck_assert(options.quiet && options.biflow);
+	ck_assert_str_eq(options.write, "out");
+	sf_options_fini(&options, table);
+
+	ck_assert_int_eq(PARSE(first, "-c5", "--output", "table", "--biflow", "--biflow=no"), 0);
+	ck_assert_uint_eq(options.count, 5);
+	ck_assert_int_eq(options.output, 1);
+	ck_assert(!options.biflow);
+	sf_options_fini(&options, table);
+}
+END_TEST
+
+START_TEST(words_belong_to_the_last_list)
+{
+	ck_assert_int_eq(PARSE(first, "-r", "a", "b", "-q", "c", "--", "-d"), 0);
+	ck_assert_uint_eq(options.files.count, 4);
+	ck_assert_str_eq(options.files.items[2], "c");
+	ck_assert_str_eq(options.files.items[3], "-d");
+	ck_assert_uint_eq(options.operands.count, 0);
+	sf_options_fini(&options, table);
+
+	ck_assert_int_eq(PARSE(first, "x", "-r", "-"), 0);
+	ck_assert_uint_eq(options.operands.count, 1);
+	ck_assert_str_eq(options.files.items[0], "-");
+	sf_options_fini(&options, table);
+}
+END_TEST
+
+START_TEST(durations)
+{
+	static const struct {
+		const char *text;
+		int64_t ns;
+	} good[] = {
+		{ "15", 15 * S },
+		{ "15s", 15 * S },
+		{ "0", 0 },
+		{ "500ms", S / 2 },
+		{ "2m", 120 * S },
+		{ "1.5s", S * 3 / 2 },
+		{ "24h", 86400 * S },
+		{ "1d", 86400 * S },
+	};
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		ck_assert_msg(PARSE(first, "--idle-timeout", (char *)good[i].text) == 0, "%s: %s",
+			good[i].text, error.text);
+		ck_assert_int_eq(options.idle_timeout_ns, good[i].ns);
+		sf_options_fini(&options, table);
+	}
+	REFUSED(PARSE(first, "--idle-timeout", "25h"),
+		"--idle-timeout: 25h is out of range: 0d to 1d");
+	REFUSED(PARSE(first, "--idle-timeout", "3x"), "'3x' is not a duration");
+	REFUSED(PARSE(first, "--idle-timeout", ""), "is not a duration");
+	REFUSED(PARSE(first, "--idle-timeout", "-1"), "is not a duration");
+	REFUSED(PARSE(first, "--idle-timeout", "1."), "is not a duration");
+	REFUSED(PARSE(first, "--idle-timeout", "99999999999999999999"), "is not a duration");
+}
+END_TEST
+
+START_TEST(numbers)
+{
+	ck_assert_int_eq(PARSE(first, "-c", "2k"), 0);
+	ck_assert_uint_eq(options.count, 2000);
+	sf_options_fini(&options, table);
+	ck_assert_int_eq(PARSE(first, "-c", "1.5M"), 0);
+	ck_assert_uint_eq(options.count, 1500000);
+	sf_options_fini(&options, table);
+	ck_assert_int_eq(PARSE(first, "-c", "18446744073709551615"), 0);
+	ck_assert_uint_eq(options.count, UINT64_MAX);
+	sf_options_fini(&options, table);
+	REFUSED(PARSE(first, "-c", "0"), "--count: 0 is out of range: at least 1");
+	REFUSED(PARSE(first, "-c", "1.5"), "'1.5' is not a number");
+	REFUSED(PARSE(first, "-c", "18446744073709551616"), "is not a number");
+	REFUSED(PARSE(first, "-c", "20000000000G"), "is not a number");
+	REFUSED(PARSE(first, "-c", "0x10"), "is not a number");
+}
+END_TEST
+
+START_TEST(sets_and_seeds)
+{
+	ck_assert_int_eq(PARSE(first, "-q"), 0);
+	ck_assert_uint_eq(options.key, 3);
+	ck_assert(!options.hash_seed.set);
+	sf_options_fini(&options, table);
+	ck_assert_int_eq(PARSE(first, "--key", "+c,-a"), 0);
+	ck_assert_uint_eq(options.key, 6);
+	sf_options_fini(&options, table);
+	ck_assert_int_eq(PARSE(first, "--key=c"), 0);
+	ck_assert_uint_eq(options.key, 4);
+	sf_options_fini(&options, table);
+	REFUSED(PARSE(first, "--key", "+x"), "--key: 'x' is not one of a, b, c");
+	REFUSED(PARSE(first, "--key", "-a,-b"), "--key: '-a,-b' leaves nothing");
+	REFUSED(PARSE(first, "--key", "a,"), "--key: '' is not one of");
+
+	ck_assert_int_eq(PARSE(first, "--hash-seed", "10000000000000002"), 0);
+	ck_assert(options.hash_seed.set);
+	ck_assert_uint_eq(options.hash_seed.words[0], 2);
+	ck_assert_uint_eq(options.hash_seed.words[1], 1);
+	sf_options_fini(&options, table);
+	REFUSED(PARSE(first, "--hash-seed", "xyz"), "hexadecimal");
+}
+END_TEST
+
+START_TEST(mistakes_get_suggestions)
+{
+	REFUSED(PARSE(first, "--idel-timeout", "1"), "did you mean --idle-timeout?");
+	REFUSED(PARSE(first, "--idle", "1"), "did you mean --idle-timeout?");
+	REFUSED(PARSE(first, "-o", "jsno"), "is not one of table, json (did you mean json?)");
+	REFUSED(PARSE(first, "--zzzzzzzzz"), "'spanflow first --help' lists all");
+	REFUSED(PARSE(first, "-z"), "unknown option -z");
+	REFUSED(PARSE(first, "-c"), "--count needs a value: N");
+	REFUSED(PARSE(first, "--biflow=maybe"), "--biflow: 'maybe' is not yes or no");
+	REFUSED(PARSE(first, "-w", ""), "--write: an empty value: give FILE");
+	REFUSED(PARSE(second, "--write", "x"), "unknown option --write");
+}
+END_TEST
+
+START_TEST(help_needs_nothing_else)
+{
+	ck_assert_int_eq(PARSE(first, "-h"), 0);
+	ck_assert(options.help);
+	sf_options_fini(&options, table);
+}
+END_TEST
+
+/* Writes a configuration file and parses with it. */
+static int with_file(const char *text, char **words)
+{
+	char path[] = "/tmp/test_options.XXXXXX";
+	char *all[16] = { "--config", path };
+	int fd = mkstemp(path), err;
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+	for (int i = 0; words[i]; i++)
+		all[i + 2] = words[i];
+	err = parse(&first, all);
+	unlink(path);
+	return err;
+}
+
+#define WITH_FILE(text, ...) with_file(text, (char *[]){ __VA_ARGS__, NULL })
+
+START_TEST(configuration_file)
+{
+	char longer[2000] = "write = ";
+
+	ck_assert_int_eq(WITH_FILE("# comment\n\nread = a b\n read=c \nquiet = yes\n"
+				   "count = 7\n[list]\nnonsense = 1",
+				 "-c", "8"),
+		0);
+	ck_assert_uint_eq(options.files.count, 2);
+	ck_assert_str_eq(options.files.items[0], "a b");
+	ck_assert_str_eq(options.files.items[1], "c");
+	ck_assert(options.quiet);
+	ck_assert_uint_eq(options.count, 8);
+	sf_options_fini(&options, table);
+
+	/* the command line's list takes the place of the file's */
+	ck_assert_int_eq(WITH_FILE("read = a\nread = b\nread = c\n", "-r", "x", "y"), 0);
+	ck_assert_uint_eq(options.files.count, 2);
+	ck_assert_str_eq(options.files.items[0], "x");
+	sf_options_fini(&options, table);
+
+	/* a long line is one line */
+	memset(longer + 8, 'f', sizeof(longer) - 9);
+	longer[sizeof(longer) - 1] = '\0';
+	ck_assert_int_eq(WITH_FILE(longer, "-q"), 0);
+	ck_assert_uint_eq(strlen(options.write), sizeof(longer) - 9);
+	sf_options_fini(&options, table);
+
+	REFUSED(WITH_FILE("quiet = yes\ncuont = 1\n", "-q"),
+		"line 2: unknown key cuont: did you mean count?");
+	REFUSED(WITH_FILE("quiet\n", "-q"), "line 1: 'quiet' is not of the form key = value");
+	REFUSED(WITH_FILE("count = x\n", "-q"), "line 1: --count: 'x' is not a number");
+	REFUSED(WITH_FILE("help = yes\n", "-q"), "help belongs on the command line");
+	REFUSED(WITH_FILE("[nothing]\n", "-q"), "[nothing] is no subcommand");
+	REFUSED(WITH_FILE("[list\n", "-q"), "lacks its closing bracket");
+
+	ck_assert_int_eq(PARSE(first, "--config", "/does/not/exist"), -ENOENT);
+	ck_assert_str_eq(error.text, "--config /does/not/exist: No such file or directory");
+	sf_options_fini(&options, table);
+}
+END_TEST
+
+/* Of the program's own table: names and letters are unique within a subcommand, defaults parse. */
+START_TEST(own_table_is_consistent)
+{
+	for (unsigned id = 1; id <= SF_COLLECT; id <<= 1) {
+		const struct sf_command command = { "x", id, "", "", "", NULL };
+
+		for (const struct sf_option *a = sf_option_table; a->name; a++) {
+			ck_assert_msg(a->help && *a->help, "%s", a->name);
+			ck_assert_msg((a->type == SF_OPTION_FLAG) == !a->metavar, "%s", a->name);
+			for (const struct sf_option *b = a + 1; b->name; b++)
+				if (a->commands & b->commands & id) {
+					ck_assert_str_ne(a->name, b->name);
+					ck_assert(!a->letter || a->letter != b->letter);
+				}
+		}
+		ck_assert_int_eq(
+			sf_options_parse(&options, sf_option_table, &command, 0, NULL, &error), 0);
+		sf_options_fini(&options, sf_option_table);
+	}
+}
+END_TEST
+
+CHECK_MAIN("options", forms_of_options, words_belong_to_the_last_list, durations, numbers,
+	sets_and_seeds, mistakes_get_suggestions, help_needs_nothing_else, configuration_file,
+	own_table_is_consistent)
