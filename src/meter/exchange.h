@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Hand-over of parsed packets between workers (DESIGN §2). Which worker a packet belongs to is a
+ * function of its address pair alone, so both directions, later fragments and a tunnel's packets
+ * meet in one flow table wherever the kernel or the network card delivered them. From every
+ * worker to every other leads one single-producer single-consumer ring of facts.
+ *
+ * Each worker, in its own thread:
+ *
+ *	horizon = sf_exchange_horizon(exchange, me);
+ *	while ((n = sf_exchange_take(exchange, me, facts, SF_BATCH_MAX)) > 0)
+ *		… update my table with facts …
+ *	… age my table to horizon …
+ *	n = … receive and parse my own packets …
+ *	mine = sf_exchange_give(exchange, me, facts, n, wait, &lost);
+ *	… update my table with facts[0 … mine-1] …
+ *	sf_exchange_reached(exchange, me, clock);
+ *
+ * and at its end sf_exchange_close(), then take until sf_exchange_drained().
+ *
+ * The horizon is the smallest clock that any worker has reached: nothing older is still under
+ * way, so ageing up to it cannot close a flow whose packet waits in a ring. It is what makes the
+ * records the same for any number of workers.
+ */
+#ifndef SPANFLOW_METER_EXCHANGE_H
+#define SPANFLOW_METER_EXCHANGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/facts.h"
+
+#define SF_WORKERS_MAX 64
+
+struct sf_exchange;
+
+/*
+ * For `workers` >= 2 workers. `secret` keys the choice of the worker; it must not be the flow
+ * table's. `ring`: facts per ring, a power of two. Returns 0 or -ENOMEM.
+ */
+int sf_exchange_new(
+	struct sf_exchange **exchange, unsigned workers, uint64_t secret, uint32_t ring);
+void sf_exchange_free(struct sf_exchange *exchange);
+
+/*
+ * Gives worker 0 only `share`/256 of an even part, for a worker that also reads the file. Before
+ * the threads start.
+ */
+void sf_exchange_weigh(struct sf_exchange *exchange, unsigned share);
+
+/* The worker whose table holds the flow of these facts. Any thread. */
+unsigned sf_exchange_owner(const struct sf_exchange *exchange, const struct sf_facts *facts);
+
+/*
+ * Worker `me` hands on what belongs to others. Its own facts are moved to the front, in order;
+ * returns their number. A full ring: with `wait`, waits for the other worker (capture files);
+ * without, drops the facts and adds their number to *lost (live: a worker never blocks).
+ */
+unsigned sf_exchange_give(struct sf_exchange *exchange, unsigned me, struct sf_facts *facts,
+	unsigned count, bool wait, uint64_t *lost);
+
+/* Facts for worker `me` from any other, at most `max`; 0: none now. */
+unsigned sf_exchange_take(
+	struct sf_exchange *exchange, unsigned me, struct sf_facts *facts, unsigned max);
+
+/* Worker `me` has handed over everything up to this clock (ns since 1970, never decreasing). */
+void sf_exchange_reached(struct sf_exchange *exchange, unsigned me, int64_t clock_ns);
+
+/* The clock that all workers have reached; read it before taking. */
+int64_t sf_exchange_horizon(const struct sf_exchange *exchange, unsigned me);
+
+/* Worker `me` will give no more. */
+void sf_exchange_close(struct sf_exchange *exchange, unsigned me);
+
+/* True when all others have closed and nothing is left for worker `me`. */
+bool sf_exchange_drained(struct sf_exchange *exchange, unsigned me);
+
+/* Facts that worker `me` has handed to others so far; from its own thread. */
+uint64_t sf_exchange_handed(const struct sf_exchange *exchange, unsigned me);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Recognises this process's own export traffic on the mirror port: the sockets of its collectors,
+ * in either direction. Filled before metering starts, then only read: any thread.
+ */
+#ifndef SPANFLOW_METER_OWN_H
+#define SPANFLOW_METER_OWN_H
+
+#include <stdbool.h>
+
+#include "base/facts.h"
+
+#define SF_OWN_MAX 64
+
+struct sockaddr;
+
+struct sf_own {
+	unsigned count;
+	struct sf_facts
+		session[SF_OWN_MAX]; /* address, ports, protocol, version, address6 are used */
+};
+
+/*
+ * Adds a session between two AF_INET or AF_INET6 addresses (v4-mapped ones count as IPv4).
+ * Returns 0, or SF_EUNSUPPORTED for another family, -ENOSPC when the list is full.
+ */
+int sf_own_add(
+	struct sf_own *own, const struct sockaddr *a, const struct sockaddr *b, uint8_t protocol);
+
+/* Outlined part of sf_own_match(). */
+bool sf_own_search(const struct sf_own *own, const struct sf_facts *facts);
+
+/* Does this packet belong to one of the sessions? */
+static inline bool sf_own_match(const struct sf_own *own, const struct sf_facts *facts)
+{
+	return own->count && sf_own_search(own, facts);
+}
+
+#endif

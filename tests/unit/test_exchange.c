@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Hand-over of facts between workers: nothing lost, order kept, horizon never too far. */
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+
+#include <spanflow/packet.h>
+
+#include "check_main.h"
+#include "meter/exchange.h"
+
+#define WORKERS    3
+#define PER_WORKER 60000
+
+static struct sf_exchange *exchange;
+
+/* Packet number i of a worker; its flow is one of 1000 address pairs, IPv4 and IPv6. */
+static struct sf_facts make_facts(unsigned worker, unsigned i)
+{
+	struct sf_facts facts = { .version = i % 5 ? 4 : 6, .interface = (uint16_t)worker };
+	uint32_t flow = i * 7919 % 1000;
+
+	if (facts.version == 4)
+		facts.address = (uint64_t)flow << 32 | 0x0a000001;
+	else
+		memcpy(facts.address6[1], &flow, sizeof(flow));
+	facts.octets = i;
+	facts.clock_ns = facts.time_ns = i;
+	return facts;
+}
+
+struct tally {
+	uint64_t own, taken, out_of_order, too_old, wrong_owner, lost;
+};
+
+static void count_facts(unsigned me, const struct sf_facts *facts, unsigned n, int64_t aged,
+	uint32_t next[WORKERS], struct tally *tally)
+{
+	for (unsigned i = 0; i < n; i++) {
+		tally->wrong_owner += sf_exchange_owner(exchange, &facts[i]) != me;
+		tally->out_of_order += facts[i].octets < next[facts[i].interface];
+		tally->too_old += facts[i].clock_ns < aged;
+		next[facts[i].interface] = facts[i].octets + 1;
+	}
+}
+
+static int64_t take_all(unsigned me, int64_t aged, uint32_t next[WORKERS], struct tally *tally)
+{
+	int64_t horizon = sf_exchange_horizon(exchange, me);
+	struct sf_facts facts[SF_BATCH_MAX];
+	unsigned n;
+
+	while ((n = sf_exchange_take(exchange, me, facts, SF_BATCH_MAX)) > 0) {
+		count_facts(me, facts, n, aged, next, tally);
+		tally->taken += n;
+	}
+	return horizon;
+}
+
+static void *work(void *argument)
+{
+	unsigned me = (unsigned)(uintptr_t)argument;
+	struct tally *tally = calloc(1, sizeof(*tally));
+	uint32_t next[WORKERS] = { 0 };
+	int64_t aged = INT64_MIN;
+
+	for (unsigned i = 0; i < PER_WORKER; i += 50) {
+		struct sf_facts facts[50];
+		unsigned mine;
+
+		aged = take_all(me, aged, next, tally);
+		for (unsigned j = 0; j < 50; j++)
+			facts[j] = make_facts(me, i + j);
+		mine = sf_exchange_give(exchange, me, facts, 50, false, &tally->lost);
+		count_facts(me, facts, mine, INT64_MIN, next, tally);
+		tally->own += mine;
+		sf_exchange_reached(exchange, me, i + 49);
+	}
+	sf_exchange_close(exchange, me);
+	while (!sf_exchange_drained(exchange, me)) {
+		aged = take_all(me, aged, next, tally);
+		sched_yield();
+	}
+	return tally;
+}
+
+/* With room for everything nothing may be lost; with small rings the loss is counted. */
+static void run_workers(uint32_t ring, bool may_lose)
+{
+	pthread_t threads[WORKERS];
+	struct tally sum = { 0 };
+
+	ck_assert_int_eq(sf_exchange_new(&exchange, WORKERS, 42, ring), 0);
+	for (uintptr_t i = 0; i < WORKERS; i++)
+		pthread_create(&threads[i], NULL, work, (void *)i);
+	for (unsigned i = 0; i < WORKERS; i++) {
+		struct tally *tally;
+
+		pthread_join(threads[i], (void **)&tally);
+		sum.own += tally->own;
+		sum.taken += tally->taken;
+		sum.lost += tally->lost;
+		sum.out_of_order += tally->out_of_order;
+		sum.too_old += tally->too_old;
+		sum.wrong_owner += tally->wrong_owner;
+		free(tally);
+	}
+	ck_assert_uint_eq(sum.own + sum.taken + sum.lost, (uint64_t)WORKERS * PER_WORKER);
+	ck_assert_uint_eq(sum.wrong_owner, 0);
+	ck_assert_uint_eq(sum.out_of_order, 0);
+	ck_assert_uint_eq(sum.too_old, 0);
+	if (!may_lose)
+		ck_assert_uint_eq(sum.lost, 0);
+	sf_exchange_free(exchange);
+}
+
+START_TEST(all_facts_reach_their_owner_in_order)
+{
+	run_workers(65536, false);
+}
+END_TEST
+
+START_TEST(a_full_ring_is_counted)
+{
+	run_workers(64, true);
+}
+END_TEST
+
+START_TEST(both_directions_and_all_ports_belong_to_one_worker)
+{
+	struct sf_facts facts = { .version = 4, .address = UINT64_C(0x0a0000010a000002) };
+	unsigned owner, seen[8] = { 0 };
+
+	ck_assert_int_eq(sf_exchange_new(&exchange, 8, 7, 64), 0);
+	owner = sf_exchange_owner(exchange, &facts);
+	for (uint32_t i = 0; i < 1000; i++) {
+		facts.ports = i * 65537;
+		facts.protocol = (uint8_t)i;
+		facts.flags = i & 1 ? SF_FACT_SWAPPED : SF_FACT_FRAGMENT;
+		facts.tags = i << 20;
+		ck_assert_uint_eq(sf_exchange_owner(exchange, &facts), owner);
+	}
+	for (uint32_t i = 0; i < 80000; i++) {
+		facts.address = (uint64_t)i << 32 | 0x0a000001;
+		owner = sf_exchange_owner(exchange, &facts);
+		ck_assert_uint_lt(owner, 8);
+		seen[owner]++;
+	}
+	for (unsigned i = 0; i < 8; i++) {
+		ck_assert_uint_gt(seen[i], 9000);
+		ck_assert_uint_lt(seen[i], 11000);
+	}
+	sf_exchange_weigh(exchange, 0);
+	for (uint32_t i = 0; i < 1000; i++) {
+		facts.address = (uint64_t)i << 32 | 0x0a000001;
+		ck_assert_uint_ne(sf_exchange_owner(exchange, &facts), 0);
+	}
+	sf_exchange_free(exchange);
+}
+END_TEST
+
+CHECK_MAIN("exchange", all_facts_reach_their_owner_in_order, a_full_ring_is_counted,
+	both_directions_and_all_ports_belong_to_one_worker)
