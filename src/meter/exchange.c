@@ -19,7 +19,11 @@
 #include <spanflow/packet.h>
 
 #include "base/ring.h"
+#include "base/steer.h"
 #include "meter/exchange.h"
+
+/* granularity of unequal shares */
+#define PARTS 256
 
 struct lane {
 	/* published by the worker */
@@ -34,8 +38,9 @@ struct lane {
 
 struct sf_exchange {
 	unsigned workers;
-	uint64_t secret;
-	uint32_t bound; /* hash values below it belong to worker 0; the rest is shared evenly */
+	uint32_t key[SF_STEER_WORDS];
+	unsigned parts; /* owner of a packet: owner[hash % parts] */
+	uint8_t owner[PARTS];
 	struct lane *lanes;
 	struct sf_ring *rings; /* [from * workers + to] */
 };
@@ -65,14 +70,17 @@ static void *zeroed_lines(size_t count, size_t size)
 	return memory ? memset(memory, 0, count * size) : NULL;
 }
 
-int sf_exchange_new(struct sf_exchange **out, unsigned workers, uint64_t secret, uint32_t ring)
+int sf_exchange_new(struct sf_exchange **out, unsigned workers, const uint32_t *key, uint32_t ring)
 {
 	struct sf_exchange *exchange = calloc(1, sizeof(*exchange));
 
 	if (!exchange)
 		return -ENOMEM;
 	exchange->workers = workers;
-	exchange->secret = secret | 1;
+	memcpy(exchange->key, key, sizeof(exchange->key));
+	exchange->parts = workers;
+	for (unsigned i = 0; i < workers; i++)
+		exchange->owner[i] = (uint8_t)i;
 	exchange->lanes = zeroed_lines(workers, sizeof(*exchange->lanes));
 	exchange->rings = zeroed_lines((size_t)workers * workers, sizeof(*exchange->rings));
 	if (!exchange->lanes || !exchange->rings)
@@ -88,7 +96,6 @@ int sf_exchange_new(struct sf_exchange **out, unsigned workers, uint64_t secret,
 		if (i / workers != i % workers &&
 			sf_ring_init(&exchange->rings[i], ring, sizeof(struct sf_facts)) < 0)
 			goto fail;
-	sf_exchange_weigh(exchange, 256);
 	*out = exchange;
 	return 0;
 fail:
@@ -98,34 +105,14 @@ fail:
 
 void sf_exchange_weigh(struct sf_exchange *exchange, unsigned share)
 {
-	exchange->bound = (uint32_t)(UINT64_C(0xffffffff) * share / 256 / exchange->workers);
-}
-
-static inline uint64_t mix(uint64_t a, uint64_t b)
-{
-	__uint128_t product = (__uint128_t)a * b;
-
-	return (uint64_t)product ^ (uint64_t)(product >> 64);
+	exchange->parts = PARTS;
+	for (unsigned i = 0; i < PARTS; i++)
+		exchange->owner[i] = i < share ? 0 : (uint8_t)(1 + i % (exchange->workers - 1));
 }
 
 unsigned sf_exchange_owner(const struct sf_exchange *exchange, const struct sf_facts *facts)
 {
-	uint64_t word = facts->address, others = exchange->workers - 1;
-	uint32_t hash;
-
-	/* the pair is in canonical order: both directions give the same words */
-	if (facts->version == 6) {
-		uint64_t part[4];
-
-		memcpy(part, facts->address6, sizeof(part));
-		word = mix(part[0] ^ exchange->secret, part[1] ^ UINT64_C(0x9e3779b97f4a7c15)) +
-		       mix(part[2] ^ exchange->secret, part[3] ^ UINT64_C(0xd6e8feb86659fd93));
-	}
-	hash = (uint32_t)(mix(word ^ exchange->secret, UINT64_C(0xa0761d6478bd642f)) >> 16);
-	if (hash < exchange->bound)
-		return 0;
-	return 1 + (unsigned)((hash - exchange->bound) * others /
-			      (UINT64_C(0x100000000) - exchange->bound));
+	return exchange->owner[sf_steer_hash(facts, exchange->key) % exchange->parts];
 }
 
 /* Puts one destination's staged facts; returns how many were lost. */

@@ -35,11 +35,12 @@
 struct sf_exchange;
 
 /*
- * For `workers` >= 2 workers. `secret` keys the choice of the worker; it must not be the flow
- * table's. `ring`: facts per ring, a power of two. Returns 0 or -ENOMEM.
+ * For 2 … SF_WORKERS_MAX workers. `key` (SF_STEER_WORDS words, copied) is that of sf_steer_hash():
+ * where the kernel steers by the same key, worker = hash % workers agrees and nothing is handed
+ * over. `ring`: facts per ring, a power of two. Returns 0 or -ENOMEM.
  */
 int sf_exchange_new(
-	struct sf_exchange **exchange, unsigned workers, uint64_t secret, uint32_t ring);
+	struct sf_exchange **exchange, unsigned workers, const uint32_t *key, uint32_t ring);
 void sf_exchange_free(struct sf_exchange *exchange);
 
 /*

@@ -13,6 +13,7 @@
 #define PER_WORKER 60000
 
 static struct sf_exchange *exchange;
+static const uint32_t key[4] = { 0x12345679, 0x9abcdef1, 0x0fedcba9, 0x87654321 };
 
 /* Packet number i of a worker; its flow is one of 1000 address pairs, IPv4 and IPv6. */
 static struct sf_facts make_facts(unsigned worker, unsigned i)
@@ -90,7 +91,7 @@ static void run_workers(uint32_t ring, bool may_lose)
 	pthread_t threads[WORKERS];
 	struct tally sum = { 0 };
 
-	ck_assert_int_eq(sf_exchange_new(&exchange, WORKERS, 42, ring), 0);
+	ck_assert_int_eq(sf_exchange_new(&exchange, WORKERS, key, ring), 0);
 	for (uintptr_t i = 0; i < WORKERS; i++)
 		pthread_create(&threads[i], NULL, work, (void *)i);
 	for (unsigned i = 0; i < WORKERS; i++) {
@@ -131,7 +132,7 @@ START_TEST(both_directions_and_all_ports_belong_to_one_worker)
 	struct sf_facts facts = { .version = 4, .address = UINT64_C(0x0a0000010a000002) };
 	unsigned owner, seen[8] = { 0 };
 
-	ck_assert_int_eq(sf_exchange_new(&exchange, 8, 7, 64), 0);
+	ck_assert_int_eq(sf_exchange_new(&exchange, 8, key, 64), 0);
 	owner = sf_exchange_owner(exchange, &facts);
 	for (uint32_t i = 0; i < 1000; i++) {
 		facts.ports = i * 65537;
