@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * IPv4, IPv6 with its extension headers, and the ports behind them. From the fixed IP header on a
+ * packet is always metered: what is cut off or nonsense further up only leaves ports at 0. A
+ * length that claims more than was captured counts as claimed (DESIGN §4).
+ */
+#include "parse/walk.h"
+
+enum {
+	IPV4_HEADER = 20,
+	IPV6_HEADER = 40,
+	/* a minimum Ethernet frame, without check sequence, less its header */
+	ETHERNET_PAYLOAD_MIN = 46,
+	JUMBO_OPTIONS_MAX = 16, /* options looked at for a jumbo payload length */
+};
+
+enum next parse_ip(struct walk *w)
+{
+	if (walk_left(w) < 1)
+		return walk_truncated(w);
+	return w->p[0] >> 4 == 6 ? NEXT_IPV6 : NEXT_IPV4;
+}
+
+/* The header of this packet is accepted, `octets` long with it; `header` octets of it are read. */
+static void ip_accept(struct walk *w, uint8_t version, uint32_t octets, size_t header)
+{
+	w->version = version;
+	w->facts->l3_offset = (uint16_t)(w->p - w->packet->data);
+	w->facts->octets = octets;
+	if (octets < walk_left(w))
+		w->end = w->p + octets;
+	w->p = header < walk_left(w) ? w->p + header : w->end;
+}
+
+enum next parse_ipv4(struct walk *w)
+{
+	const uint8_t *p = w->p;
+	uint32_t header, octets;
+	uint16_t fragment;
+
+	if (walk_left(w) < 1)
+		return walk_truncated(w);
+	header = (p[0] & 0x0f) * 4u;
+	if (p[0] >> 4 != 4 || header < IPV4_HEADER)
+		return walk_ignore(w, SF_IGNORED_malformed);
+	if (walk_left(w) < IPV4_HEADER)
+		return walk_truncated(w);
+	octets = sf_load_be16(p + 2);
+	if (octets == 0) /* left to segmentation offload */
+		octets = walk_wire_left(w);
+	if (octets < header)
+		return walk_ignore(w, SF_IGNORED_malformed);
+	w->tos = p[1];
+	w->ttl = p[8];
+	w->protocol.value = p[9];
+	w->addresses = p + 12;
+	fragment = sf_load_be16(p + 6);
+	if (fragment & 0x3fff) /* more fragments, or an offset */
+		w->flags |= SF_FACT_FRAGMENT;
+	ip_accept(w, 4, octets, header);
+	return fragment & 0x1fff ? NEXT_DONE : NEXT_TRANSPORT;
+}
+
+/*
+ * RFC 2675 §2: the jumbo payload length from the hop-by-hop options right behind the fixed header
+ * at `p`, 0 if there is none within the captured bytes.
+ */
+static uint32_t ipv6_jumbo_length(const struct walk *w)
+{
+	enum { PAD1 = 0x00, JUMBO = 0xc2 };
+	const uint8_t *p = w->p + IPV6_HEADER, *end = w->end;
+
+	if (w->p[6] != PROTOCOL_HOP_BY_HOP || end - p < 8)
+		return 0;
+	if ((p[1] + 1) * 8 < end - p)
+		end = p + (p[1] + 1) * 8;
+	p += 2;
+	for (unsigned n = 0; n < JUMBO_OPTIONS_MAX && end - p >= 2; n++) {
+		if (p[0] == JUMBO && p[1] == 4)
+			return end - p < 6 ? 0 : sf_load_be32(p + 2);
+		if (p[0] == PAD1)
+			p++;
+		else if (end - p < 2 + p[1])
+			return 0;
+		else
+			p += 2 + p[1];
+	}
+	return 0;
+}
+
+/*
+ * Octets of an IPv6 packet whose payload length is 0: a jumbogram, or one left to segmentation
+ * offload, unless what follows is no more than Ethernet padding. 0: they contradict each other.
+ */
+static uint32_t ipv6_octets_without_length(const struct walk *w)
+{
+	uint32_t jumbo = ipv6_jumbo_length(w);
+
+	/* RFC 2675 §3: a jumbo payload length of 65,535 or less is an error */
+	if (jumbo)
+		return jumbo > UINT16_MAX && jumbo <= UINT32_MAX - IPV6_HEADER ? jumbo + IPV6_HEADER
+									       : 0;
+	if (w->p[6] == PROTOCOL_NONE || walk_left(w) == IPV6_HEADER ||
+		walk_wire_left(w) <= ETHERNET_PAYLOAD_MIN)
+		return IPV6_HEADER;
+	return walk_wire_left(w);
+}
+
+enum next parse_ipv6(struct walk *w)
+{
+	const uint8_t *p = w->p;
+	uint32_t first, octets;
+
+	if (walk_left(w) < 1)
+		return walk_truncated(w);
+	if (p[0] >> 4 != 6)
+		return walk_ignore(w, SF_IGNORED_malformed);
+	if (walk_left(w) < IPV6_HEADER)
+		return walk_truncated(w);
+	first = sf_load_be32(p);
+	octets = IPV6_HEADER + sf_load_be16(p + 4);
+	if (octets == IPV6_HEADER)
+		octets = ipv6_octets_without_length(w);
+	if (octets == 0)
+		return walk_ignore(w, SF_IGNORED_malformed);
+	w->tos = (uint8_t)(first >> 20);
+	w->facts->flow_label = first & 0xfffff;
+	w->protocol.value = p[6];
+	w->ttl = p[7];
+	w->addresses = p + 8;
+	ip_accept(w, 6, octets, IPV6_HEADER);
+	return NEXT_EXTENSION;
+}
+
+/* RFC 8200 §4.5: behind the header of a later fragment comes data, whatever its next header. */
+static enum next parse_fragment(struct walk *w)
+{
+	const uint8_t *p = w->p;
+	uint16_t fragment;
+
+	if (walk_left(w) < 8)
+		return NEXT_DONE;
+	w->protocol.value = p[0];
+	fragment = sf_load_be16(p + 2);
+	if (fragment & 0xfff9) /* an offset, or more fragments; neither: an atomic fragment */
+		w->flags |= SF_FACT_FRAGMENT;
+	w->p += 8;
+	return fragment & 0xfff8 ? NEXT_DONE : NEXT_EXTENSION;
+}
+
+/*
+ * RFC 8200 §4.1: the headers may come in any order. The protocol is the last next-header value
+ * that was captured. Mobility, HIP and Shim6 headers carry no other protocol: they are one.
+ */
+enum next parse_extension(struct walk *w)
+{
+	size_t length;
+
+	switch (w->protocol.value) {
+	case PROTOCOL_FRAGMENT:
+		return parse_fragment(w);
+	case PROTOCOL_HOP_BY_HOP:
+	case PROTOCOL_ROUTING:
+	case PROTOCOL_DESTINATION:
+	case PROTOCOL_AH:
+		break;
+	default:
+		return NEXT_TRANSPORT;
+	}
+	if (walk_left(w) < 2)
+		return NEXT_DONE;
+	/* RFC 4302 §2.2: four-octet units less two */
+	length = w->protocol.value == PROTOCOL_AH ? (w->p[1] + 2u) * 4 : (w->p[1] + 1u) * 8;
+	w->protocol.value = w->p[0];
+	w->p = length < walk_left(w) ? w->p + length : w->end;
+	return NEXT_EXTENSION;
+}
+
+/* The type of the message that answers this one or is answered by it; its own if there is none. */
+static uint8_t icmp_counterpart(uint8_t version, uint8_t type)
+{
+	static const uint8_t pairs[][3] = {
+		{ 4, 8, 0 },     /* echo */
+		{ 4, 10, 9 },    /* router solicitation, advertisement (RFC 1256) */
+		{ 4, 13, 14 },   /* timestamp */
+		{ 4, 15, 16 },   /* information */
+		{ 4, 17, 18 },   /* address mask */
+		{ 6, 128, 129 }, /* echo */
+		{ 6, 133, 134 }, /* router solicitation, advertisement (RFC 4861) */
+		{ 6, 135, 136 }, /* neighbour solicitation, advertisement */
+	};
+
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		if (pairs[i][0] != version)
+			continue;
+		if (pairs[i][1] == type)
+			return pairs[i][2];
+		if (pairs[i][2] == type)
+			return pairs[i][1];
+	}
+	return type;
+}
+
+static void transport_icmp(struct walk *w)
+{
+	uint16_t sent, answer;
+
+	if (walk_left(w) < 2)
+		return;
+	sent = sf_load_be16(w->p);
+	answer = (uint16_t)(icmp_counterpart(w->version, w->p[0]) << 8 | w->p[1]);
+	w->ports = (uint32_t)sent << 16 | answer;
+}
+
+enum next parse_transport(struct walk *w)
+{
+	switch (w->protocol.value) {
+	case PROTOCOL_TCP:
+		if (walk_left(w) >= 14) {
+			w->flags |= SF_FACT_TCP;
+			w->facts->tcp_flags = sf_load_be16(w->p + 12) & 0x0fff; /* RFC 9293 §3.1 */
+		}
+		/* fall through */
+	case PROTOCOL_UDP:
+	case PROTOCOL_DCCP:
+	case PROTOCOL_SCTP:
+	case PROTOCOL_UDPLITE:
+		if (walk_left(w) >= 4)
+			w->ports = sf_load_be32(w->p);
+		break;
+	case PROTOCOL_ICMP:
+		if (w->version == 4)
+			transport_icmp(w);
+		break;
+	case PROTOCOL_ICMPV6:
+		if (w->version == 6)
+			transport_icmp(w);
+		break;
+	}
+	return NEXT_DONE;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The loop around the layers (see walk.h), and what is written when it ends. */
+#include "parse/walk.h"
+
+static enum next walk_step(struct walk *w, enum next next)
+{
+	switch (next) {
+	case NEXT_ETHERNET:
+		return parse_ethernet(w);
+	case NEXT_ETHERTYPE:
+		return parse_ethertype(w);
+	case NEXT_LLC:
+		return parse_llc(w);
+	case NEXT_MPLS:
+		return parse_mpls(w);
+	case NEXT_PPPOE:
+		return parse_pppoe(w);
+	case NEXT_PPP:
+		return parse_ppp(w);
+	case NEXT_IP:
+		return parse_ip(w);
+	case NEXT_IPV4:
+		return parse_ipv4(w);
+	case NEXT_IPV6:
+		return parse_ipv6(w);
+	case NEXT_EXTENSION:
+		return parse_extension(w);
+	case NEXT_TRANSPORT:
+		return parse_transport(w);
+	case NEXT_DONE:
+	case NEXT_IGNORED:
+		break;
+	}
+	return next;
+}
+
+/* An IP header further in than facts can say is not looked for. */
+static bool walk_too_deep(const struct walk *w)
+{
+	return w->p - w->packet->data > UINT16_MAX;
+}
+
+static void walk_finish(struct walk *w)
+{
+	struct sf_facts *facts = w->facts;
+	unsigned swapped;
+
+	if (w->version == 4)
+		swapped = facts_put_ipv4(facts, w->addresses, w->ports);
+	else
+		swapped = facts_put_ipv6(facts, w->addresses, w->ports);
+	facts_put_words(facts, w->ports, w->tags, swapped, w->protocol, w->version, w->flags,
+		w->tos, w->ttl);
+}
+
+/*
+ * A pseudowire's control word cannot be told from an Ethernet address that begins with a zero
+ * nibble (RFC 4385 §2): when the first reading finds no IP, the second one is tried.
+ */
+static bool walk_fall_back(struct walk *w)
+{
+	if (!w->fallback)
+		return false;
+	w->p = w->fallback;
+	w->tags = w->fallback_tags;
+	w->flags = w->fallback_flags;
+	w->fallback = NULL;
+	return true;
+}
+
+int sf_parse_walk(const struct sf_packet *packet, struct sf_facts *facts)
+{
+	struct walk w = {
+		.p = packet->data,
+		.end = packet->data + packet->captured,
+		.packet = packet,
+		.facts = facts,
+		.wire = packet->wire > packet->captured ? packet->wire : packet->captured,
+	};
+	int reason = SF_PARSED;
+	enum next next;
+
+	facts->time_ns = packet->time_ns;
+	facts->octets = 0;
+	facts->tcp_flags = 0;
+	facts->interface = packet->interface;
+	facts->mpls = 0;
+	facts->flow_label = 0;
+	memset(facts->src_mac, 0, sizeof(facts->src_mac));
+	memset(facts->dst_mac, 0, sizeof(facts->dst_mac));
+	if (packet->flags & SF_PACKET_VLAN)
+		tags_add(&w.tags, &w.flags, packet->vlan_tci);
+	next = parse_link(&w);
+	for (unsigned steps = 0; next != NEXT_DONE; steps++) {
+		if (steps == SF_WALK_STEPS || (!w.version && walk_too_deep(&w)))
+			next = w.version ? NEXT_DONE : walk_ignore(&w, SF_IGNORED_nonIp);
+		else
+			next = walk_step(&w, next);
+		if (next != NEXT_IGNORED)
+			continue;
+		if (reason == SF_PARSED)
+			reason = (int)w.reason;
+		if (!walk_fall_back(&w))
+			return reason;
+		next = NEXT_ETHERNET;
+	}
+	walk_finish(&w);
+	return SF_PARSED;
+}

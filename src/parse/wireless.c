@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * IEEE 802.11 data frames (IEEE 802.11-2020 §9.3.2), with and without a radiotap header in front.
+ * Everything but an unencrypted data frame with one MSDU in it is `nonIp`: management and control
+ * frames, null frames, protected ones, and aggregates (A-MSDU), which hold several packets.
+ */
+#include "parse/walk.h"
+
+enum {
+	TO_DS = 0x01,
+	FROM_DS = 0x02,
+	PROTECTED = 0x40,
+	ORDER = 0x80, /* in a QoS frame: an HT control field is there */
+	SUBTYPE_NULL = 0x40,
+	SUBTYPE_QOS = 0x80,
+	QOS_AMSDU = 0x80,
+};
+
+/* Table 9-60: which address fields hold the destination and the source. */
+static void wireless_addresses(struct walk *w, const uint8_t *p)
+{
+	const uint8_t *destination = p + (p[1] & TO_DS ? 16 : 4), *source = p + 10;
+
+	if (p[1] & FROM_DS)
+		source = p + (p[1] & TO_DS ? 24 : 16);
+	w->flags |= SF_FACT_MAC;
+	memcpy(w->facts->dst_mac, destination, 6);
+	memcpy(w->facts->src_mac, source, 6);
+}
+
+static enum next parse_data_frame(struct walk *w, unsigned alignment)
+{
+	const uint8_t *p = w->p;
+	size_t header = 24;
+
+	if (walk_left(w) < header)
+		return walk_truncated(w);
+	/* version 0, type data, with data, in the clear */
+	if ((p[0] & 0x0f) != 0x08 || p[0] & SUBTYPE_NULL || p[1] & PROTECTED)
+		return walk_ignore(w, SF_IGNORED_nonIp);
+	if ((p[1] & (TO_DS | FROM_DS)) == (TO_DS | FROM_DS))
+		header += 6;
+	if (p[0] & SUBTYPE_QOS) {
+		if (walk_left(w) < header + 2)
+			return walk_truncated(w);
+		if (p[header] & QOS_AMSDU)
+			return walk_ignore(w, SF_IGNORED_nonIp);
+		header += p[1] & ORDER ? 6 : 2;
+	}
+	header = (header + alignment - 1) / alignment * alignment;
+	if (walk_left(w) < header)
+		return walk_truncated(w);
+	wireless_addresses(w, p);
+	w->p += header;
+	return NEXT_LLC;
+}
+
+enum next parse_ieee802_11(struct walk *w)
+{
+	return parse_data_frame(w, 1);
+}
+
+/*
+ * The flags field (bit 1) says whether the 802.11 header is padded to four octets. It follows the
+ * chain of presence words (bit 31: another one) and the timestamp (bit 0), which is eight octets
+ * on a multiple of eight. False when it lies beyond the `length` of the radiotap header.
+ */
+static bool radiotap_pads(const uint8_t *p, size_t length)
+{
+	enum { TIMESTAMP = 0x01, FLAGS = 0x02, DATA_PAD = 0x20 };
+	uint32_t present = __builtin_bswap32(sf_load_be32(p + 4));
+	size_t at = 4;
+
+	if (!(present & FLAGS))
+		return false;
+	do {
+		at += 4;
+		if (length < at)
+			return false;
+	} while (sf_load_be32(p + at - 4) & 0x80);
+	if (present & TIMESTAMP)
+		at = (at + 7) / 8 * 8 + 8;
+	return at < length && p[at] & DATA_PAD;
+}
+
+enum next parse_radiotap(struct walk *w)
+{
+	const uint8_t *p = w->p;
+	size_t length;
+
+	if (walk_left(w) < 8)
+		return walk_truncated(w);
+	length = p[2] | (size_t)p[3] << 8;
+	if (p[0] != 0 || length < 8)
+		return walk_ignore(w, SF_IGNORED_nonIp);
+	if (walk_left(w) < length)
+		return walk_truncated(w);
+	w->p += length;
+	return parse_data_frame(w, radiotap_pads(p, length) ? 4 : 1);
+}

@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The parser from the first byte of a frame to the IP header. */
+#include "check_main.h"
+#include "parse_bytes.h"
+
+#define ETH(type_high, type_low) MACS, type_high, type_low
+#define ETH4                     ETH(0x08, 0x00)
+#define MAC_FLAG                 SF_FACT_MAC
+
+/* The last packet was UDP4 or UDP6, `offset` octets into the frame, below `flags`. */
+static void check_udp_at(unsigned version, unsigned offset, unsigned flags)
+{
+	ck_assert_int_eq(result, SF_PARSED);
+	ck_assert_uint_eq(facts.version, version);
+	ck_assert_uint_eq(facts.l3_offset, offset);
+	ck_assert_uint_eq(facts.flags, flags);
+	ck_assert_uint_eq(facts.protocol, 17);
+	ck_assert_uint_eq(facts.address, version == 4 ? ADDRESS : 0);
+	ck_assert_uint_eq(facts.ports, UDP_PORTS);
+	ck_assert_uint_eq(facts.octets, version == 4 ? 28 : 48);
+	ck_assert_uint_eq(facts.tos, 0xb8);
+	ck_assert_uint_eq(facts.ttl, 64);
+	ck_assert_uint_eq(facts.flow_label, version == 4 ? 0 : 0x12345);
+	ck_assert_uint_eq(facts.tcp_flags, 0);
+	ck_assert_int_eq(facts.time_ns, 77);
+}
+
+START_TEST(ethernet_reports_addresses_as_sent)
+{
+	static const uint8_t source[] = { 0x02, 0, 0, 0, 0, 0x51 };
+	static const uint8_t destination[] = { 0x02, 0, 0, 0, 0, 0xd1 };
+
+	PARSE(SF_LINK_ETHERNET, ETH4, UDP4);
+	check_udp_at(4, 14, MAC_FLAG);
+	ck_assert_mem_eq(facts.src_mac, source, 6);
+	ck_assert_mem_eq(facts.dst_mac, destination, 6);
+	PARSE(SF_LINK_ETHERNET, ETH(0x86, 0xdd), UDP6);
+	check_udp_at(6, 14, MAC_FLAG);
+}
+END_TEST
+
+/* PROTOCOLS §26.2: trust the IP length, padding to the minimum frame is not IP. */
+START_TEST(ethernet_padding_is_not_counted)
+{
+	PARSE(SF_LINK_ETHERNET, ETH4, UDP4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+	check_udp_at(4, 14, MAC_FLAG);
+}
+END_TEST
+
+START_TEST(ethernet_without_ip)
+{
+	REFUSED(nonIp, SF_LINK_ETHERNET, ETH(0x08, 0x06), 0, 1, 8, 0, 6, 4, 0, 1);
+	REFUSED(nonIp, SF_LINK_ETHERNET, ETH(0x88, 0xcc), 2, 7, 4);
+	/* 1501 … 1535 are neither a length nor an ethertype */
+	REFUSED(nonIp, SF_LINK_ETHERNET, ETH(0x05, 0xdd), 0xaa, 0xaa, 3, 0, 0, 0, 8, 0, UDP4);
+	REFUSED(nonIp, SF_LINK_ETHERNET, ETH(0x88, 0x63), 0x11, 9, 0, 0, 0, 0);
+	REFUSED(truncated, SF_LINK_ETHERNET, MACS, 0x08);
+	REFUSED(truncated, SF_LINK_ETHERNET, ETH4);
+}
+END_TEST
+
+/* IEEE 802.1Q §9: one tag of any of the tag types is the outer VLAN. */
+START_TEST(vlan_tag_types)
+{
+	static const uint16_t types[] = { 0x8100, 0x88a8, 0x9100, 0x9200, 0x9300 };
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		uint8_t high = (uint8_t)(types[i] >> 8), low = (uint8_t)types[i];
+
+		/* priority 7 and drop eligible are not part of the id */
+		PARSE(SF_LINK_ETHERNET, MACS, high, low, 0xf1, 0x23, 8, 0, UDP4);
+		check_udp_at(4, 18, MAC_FLAG | SF_FACT_VLAN);
+		ck_assert_uint_eq(facts.tags, 0x123u << 20);
+	}
+}
+END_TEST
+
+START_TEST(vlan_stack_keeps_the_two_outermost)
+{
+	PARSE(SF_LINK_ETHERNET, ETH(0x88, 0xa8), 0, 100, 0x81, 0, 0, 7, 0x86, 0xdd, UDP6);
+	check_udp_at(6, 22, MAC_FLAG | SF_FACT_VLAN | SF_FACT_CVLAN);
+	ck_assert_uint_eq(facts.tags, 100u << 20 | 7u << 8);
+	PARSE(SF_LINK_ETHERNET, ETH(0x91, 0), 0, 1, 0x91, 0, 0, 2, 0x81, 0, 0, 3, 8, 0, UDP4);
+	check_udp_at(4, 26, MAC_FLAG | SF_FACT_VLAN | SF_FACT_CVLAN);
+	ck_assert_uint_eq(facts.tags, 1u << 20 | 2u << 8);
+}
+END_TEST
+
+/* IEEE 802.1Q table 9-2: VLAN id 0 carries priority only. */
+START_TEST(vlan_priority_tag_names_no_vlan)
+{
+	PARSE(SF_LINK_ETHERNET, ETH(0x81, 0), 0xe0, 0, 8, 0, UDP4);
+	check_udp_at(4, 18, MAC_FLAG);
+	ck_assert_uint_eq(facts.tags, 0);
+	PARSE(SF_LINK_ETHERNET, ETH(0x81, 0), 0xe0, 0, 0x81, 0, 0, 5, 8, 0, UDP4);
+	check_udp_at(4, 22, MAC_FLAG | SF_FACT_VLAN);
+	ck_assert_uint_eq(facts.tags, 5u << 20);
+}
+END_TEST
+
+/* PROTOCOLS §26.2: live capture may deliver the outer tag beside the bytes. */
+START_TEST(vlan_out_of_band_tag_is_the_outer_one)
+{
+	struct sf_packet packet = { BYTES(ETH(0x81, 0), 0, 7, 8, 0, UDP4), .link = SF_LINK_ETHERNET,
+		.time_ns = 77, .flags = SF_PACKET_VLAN | SF_PACKET_VLAN_AD, .vlan_tci = 0x6064 };
+
+	parse_packet(packet);
+	check_udp_at(4, 18, MAC_FLAG | SF_FACT_VLAN | SF_FACT_CVLAN);
+	ck_assert_uint_eq(facts.tags, 100u << 20 | 7u << 8);
+}
+END_TEST
+
+START_TEST(vlan_stack_is_bounded)
+{
+	uint8_t frame[14 + 4 * 300] = { 0 };
+	struct sf_packet packet = {
+		.data = frame, .captured = sizeof(frame), .wire = sizeof(frame), .link = 1
+	};
+
+	for (size_t at = 12; at < sizeof(frame) - 2; at += 4)
+		memcpy(frame + at, (const uint8_t[]){ 0x81, 0, 0, 1 }, 4);
+	parse_packet(packet);
+	ck_assert_int_eq(result, SF_IGNORED_nonIp);
+}
+END_TEST
+
+/* IEEE 802.3: a length of up to 1500 in the type field means 802.2 follows (RFC 1042). */
+START_TEST(llc_snap)
+{
+	PARSE(SF_LINK_ETHERNET, ETH(0, 36), 0xaa, 0xaa, 3, 0, 0, 0, 8, 0, UDP4);
+	check_udp_at(4, 22, MAC_FLAG);
+	/* bridge tunnel encapsulation; longest length */
+	PARSE(SF_LINK_ETHERNET, ETH(5, 0xdc), 0xaa, 0xaa, 3, 0, 0, 0xf8, 0x86, 0xdd, UDP6);
+	check_udp_at(6, 22, MAC_FLAG);
+	/* tagged */
+	PARSE(SF_LINK_ETHERNET, ETH(0x81, 0), 0, 9, 0, 36, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0, UDP4);
+	check_udp_at(4, 26, MAC_FLAG | SF_FACT_VLAN);
+	/* a SAP of its own */
+	PARSE(SF_LINK_ETHERNET, ETH(0, 31), 6, 6, 3, UDP4);
+	check_udp_at(4, 17, MAC_FLAG);
+	/* jumbo LLC */
+	PARSE(SF_LINK_ETHERNET, ETH(0x88, 0x70), 0xaa, 0xaa, 3, 0, 0, 0, 8, 0, UDP4);
+	check_udp_at(4, 22, MAC_FLAG);
+	REFUSED(nonIp, SF_LINK_ETHERNET, ETH(0, 38), 0x42, 0x42, 3, 0, 0, 0);
+	REFUSED(nonIp, SF_LINK_ETHERNET, ETH(0, 36), 0xaa, 0xaa, 3, 0, 0, 0x0c, 1, 0xb, 0, 0);
+	REFUSED(truncated, SF_LINK_ETHERNET, ETH(0, 36), 0xaa, 0xaa, 3, 0, 0, 0, 8);
+}
+END_TEST
+
+/* RFC 2684 §5.2: bridged Ethernet, two octets of padding before the inner frame. */
+START_TEST(llc_snap_bridged)
+{
+	static const uint8_t source[] = { 0x02, 0, 0, 0, 0, 0x51 };
+
+	PARSE(SF_LINK_ETHERNET, ETH(0, 52), 0xaa, 0xaa, 3, 0, 0x80, 0xc2, 0, 7, 0, 0, 4, 0, 0, 0, 0,
+		1, 4, 0, 0, 0, 0, 2, 8, 0, UDP4);
+	check_udp_at(4, 38, MAC_FLAG);
+	ck_assert_mem_eq(facts.src_mac, source, 6);
+	REFUSED(nonIp, SF_LINK_ETHERNET, ETH(0, 52), 0xaa, 0xaa, 3, 0, 0x80, 0xc2, 0, 14, 0, 0);
+}
+END_TEST
+
+START_TEST(transparent_ethernet_bridging)
+{
+	PARSE(SF_LINK_ETHERNET, ETH(0x65, 0x58), ETH4, UDP4);
+	check_udp_at(4, 28, MAC_FLAG);
+}
+END_TEST
+
+/* RFC 3032 §2.1: label 20 bits, traffic class 3, bottom of stack 1, TTL 8. */
+START_TEST(mpls_reports_the_top_entry)
+{
+	PARSE(SF_LINK_ETHERNET, ETH(0x88, 0x47), 0x12, 0x34, 0x5b, 64, UDP4);
+	check_udp_at(4, 18, MAC_FLAG | SF_FACT_MPLS);
+	ck_assert_uint_eq(facts.mpls, 0x12345b);
+	PARSE(SF_LINK_ETHERNET, ETH(0x88, 0x48), 0, 1, 0, 64, 0, 0x02, 0x01, 63, UDP6);
+	check_udp_at(6, 22, MAC_FLAG | SF_FACT_MPLS);
+	ck_assert_uint_eq(facts.mpls, 0x000100);
+	PARSE(SF_LINK_MPLS, 0, 1, 1, 64, UDP4);
+	check_udp_at(4, 4, SF_FACT_MPLS);
+	REFUSED(truncated, SF_LINK_MPLS, 0, 1, 0, 64, 0, 1, 1);
+	REFUSED(truncated, SF_LINK_MPLS, 0, 1, 1, 64);
+}
+END_TEST
+
+/* RFC 4448 §4.6 and RFC 4385 §3: pseudowire without and with a control word. */
+START_TEST(mpls_pseudowire)
+{
+	static const uint8_t inner[] = { 0x02, 0, 0, 0, 0, 0x51 };
+
+	PARSE(SF_LINK_MPLS, 0, 1, 1, 64, 0x90, 0, 0, 0, 0, 0xd1, 2, 0, 0, 0, 0, 0x51, 8, 0, UDP4);
+	check_udp_at(4, 18, SF_FACT_MPLS | MAC_FLAG);
+	PARSE(SF_LINK_MPLS, 0, 1, 1, 64, 0, 0, 0, 1, ETH4, UDP4);
+	check_udp_at(4, 22, SF_FACT_MPLS | MAC_FLAG);
+	ck_assert_mem_eq(facts.src_mac, inner, 6);
+	/* an address that begins like a control word */
+	PARSE(SF_LINK_MPLS, 0, 1, 1, 64, ETH4, UDP4);
+	check_udp_at(4, 18, SF_FACT_MPLS | MAC_FLAG);
+	ck_assert_mem_eq(facts.src_mac, inner, 6);
+	/* customer tag within the provider's one */
+	PARSE(SF_LINK_ETHERNET, ETH(0x81, 0), 0, 10, 0x88, 0x47, 0, 1, 1, 64, 0, 0, 0, 0,
+		ETH(0x81, 0), 0, 20, 8, 0, UDP4);
+	check_udp_at(4, 44, SF_FACT_MPLS | MAC_FLAG | SF_FACT_VLAN | SF_FACT_CVLAN);
+	ck_assert_uint_eq(facts.tags, 10u << 20 | 20u << 8);
+	/* neither reading finds IP: the first one's reason */
+	REFUSED(nonIp, SF_LINK_MPLS, 0, 1, 1, 64, 0, 0, 0, 0, ETH(0x08, 0x06), 0, 1, 8, 0);
+}
+END_TEST
+
+/* RFC 2516 §4 and the protocols of RFC 1332, RFC 5072. */
+START_TEST(pppoe_session)
+{
+	PARSE(SF_LINK_ETHERNET, ETH(0x88, 0x64), 0x11, 0, 0, 1, 0, 30, 0, 0x21, UDP4);
+	check_udp_at(4, 22, MAC_FLAG);
+	PARSE(SF_LINK_PPP_ETHER, 0x11, 0, 0, 1, 0, 50, 0, 0x57, UDP6);
+	check_udp_at(6, 8, 0);
+	REFUSED(nonIp, SF_LINK_ETHERNET, ETH(0x88, 0x64), 0x11, 0, 0, 1, 0, 4, 0xc0, 0x21, 1, 1);
+	REFUSED(nonIp, SF_LINK_ETHERNET, ETH(0x88, 0x64), 0x21, 0, 0, 1, 0, 30, 0, 0x21, UDP4);
+	REFUSED(nonIp, SF_LINK_ETHERNET, ETH(0x88, 0x64), 0x11, 9, 0, 1, 0, 30, 0, 0x21, UDP4);
+	REFUSED(truncated, SF_LINK_ETHERNET, ETH(0x88, 0x64), 0x11, 0, 0, 1, 0, 30, 0);
+}
+END_TEST
+
+/* RFC 1662 §3.1, RFC 1661 §6.5 and 6.6: address, control and half the protocol may be left out. */
+START_TEST(ppp_framing)
+{
+	PARSE(SF_LINK_PPP, 0xff, 3, 0, 0x21, UDP4);
+	check_udp_at(4, 4, 0);
+	PARSE(SF_LINK_PPP_HDLC, 0xff, 3, 0x21, UDP4);
+	check_udp_at(4, 3, 0);
+	PARSE(SF_LINK_PPP, 0x57, UDP6);
+	check_udp_at(6, 1, 0);
+	PARSE(SF_LINK_PPP, 0xff, 3, 2, 0x81, 0, 1, 1, 64, UDP4);
+	check_udp_at(4, 8, SF_FACT_MPLS);
+	PARSE(SF_LINK_PPP, 0xff, 3, 2, 0x83, 0, 1, 1, 64, UDP4);
+	check_udp_at(4, 8, SF_FACT_MPLS);
+	/* Cisco framing on a link marked as PPP */
+	PARSE(SF_LINK_PPP_HDLC, 0x0f, 0, 8, 0, UDP4);
+	check_udp_at(4, 4, 0);
+	PARSE(SF_LINK_PPP_WITH_DIR, 1, 0xff, 3, 0, 0x21, UDP4);
+	check_udp_at(4, 5, 0);
+	PARSE(SF_LINK_PPP_PPPD, 0, 3, 0, 0x21, UDP4);
+	check_udp_at(4, 4, 0);
+	REFUSED(nonIp, SF_LINK_PPP, 0xff, 3, 0xc0, 0x21, 1, 1, 0, 4);
+	REFUSED(truncated, SF_LINK_PPP, 0xff, 3, 0);
+	REFUSED(truncated, SF_LINK_PPP, 0xff, 3);
+	REFUSED(truncated, SF_LINK_PPP_PPPD, 0);
+}
+END_TEST
+
+START_TEST(cisco_hdlc)
+{
+	PARSE(SF_LINK_C_HDLC, 0x0f, 0, 8, 0, UDP4);
+	check_udp_at(4, 4, 0);
+	PARSE(SF_LINK_C_HDLC, 0x8f, 0, 0x86, 0xdd, UDP6);
+	check_udp_at(6, 4, 0);
+	PARSE(SF_LINK_C_HDLC, 0x0f, 0, 0x88, 0x47, 0, 1, 1, 64, UDP4);
+	check_udp_at(4, 8, SF_FACT_MPLS);
+	REFUSED(nonIp, SF_LINK_C_HDLC, 0x8f, 0, 0x80, 0x35, 0, 0, 0, 2);
+	REFUSED(truncated, SF_LINK_C_HDLC, 0x0f, 0, 8);
+}
+END_TEST
+
+/* RFC 2427 §3 … §4.2 */
+START_TEST(frame_relay)
+{
+	PARSE(SF_LINK_FRELAY, 0x18, 0x41, 3, 0xcc, UDP4);
+	check_udp_at(4, 4, 0);
+	PARSE(SF_LINK_FRELAY, 0x18, 0x41, 3, 0, 0x8e, UDP6); /* with padding */
+	check_udp_at(6, 5, 0);
+	PARSE(SF_LINK_FRELAY, 0x18, 0x40, 0x40, 0x41, 3, 0xcc, UDP4); /* four octets of address */
+	check_udp_at(4, 6, 0);
+	PARSE(SF_LINK_FRELAY, 0x18, 0x41, 3, 0, 0x80, 0, 0, 0, 8, 0, UDP4);
+	check_udp_at(4, 10, 0);
+	PARSE(SF_LINK_FRELAY, 0x18, 0x41, 3, 0, 0x80, 0, 0x80, 0xc2, 0, 7, ETH4, UDP4);
+	check_udp_at(4, 24, MAC_FLAG);
+	PARSE(SF_LINK_FRELAY, 0x18, 0x41, 8, 0, UDP4); /* Cisco */
+	check_udp_at(4, 4, 0);
+	REFUSED(nonIp, SF_LINK_FRELAY, 0, 1, 3, 8, 0, 0x75, 1, 1);
+	REFUSED(truncated, SF_LINK_FRELAY, 0x18, 0x41, 3, 0);
+	REFUSED(truncated, SF_LINK_FRELAY, 0x18);
+}
+END_TEST
+
+/* The captures of each operating system know AF_INET6 by another number, in their own order. */
+START_TEST(null_and_loop)
+{
+	static const uint8_t families[] = { 10, 23, 24, 28, 30 };
+
+	PARSE(SF_LINK_NULL, 2, 0, 0, 0, UDP4);
+	check_udp_at(4, 4, 0);
+	PARSE(SF_LINK_NULL, 0, 0, 0, 2, UDP4);
+	check_udp_at(4, 4, 0);
+	PARSE(SF_LINK_LOOP, 0, 0, 0, 2, UDP4);
+	check_udp_at(4, 4, 0);
+	for (size_t i = 0; i < sizeof(families); i++) {
+		PARSE(SF_LINK_NULL, families[i], 0, 0, 0, UDP6);
+		check_udp_at(6, 4, 0);
+		PARSE(SF_LINK_LOOP, 0, 0, 0, families[i], UDP6);
+		check_udp_at(6, 4, 0);
+	}
+	REFUSED(nonIp, SF_LINK_NULL, 7, 0, 0, 0, 1, 2, 3, 4);
+	REFUSED(malformed, SF_LINK_NULL, 2, 0, 0, 0, UDP6);
+	REFUSED(truncated, SF_LINK_NULL, 2, 0, 0);
+}
+END_TEST
+
+START_TEST(raw_by_version_nibble)
+{
+	static const uint16_t links[] = { 12, 14, 101 };
+
+	for (size_t i = 0; i < 3; i++) {
+		PARSE(links[i], UDP4);
+		check_udp_at(4, 0, 0);
+		PARSE(links[i], UDP6);
+		check_udp_at(6, 0, 0);
+	}
+	PARSE(SF_LINK_IPV4, UDP4);
+	check_udp_at(4, 0, 0);
+	PARSE(SF_LINK_IPV6, UDP6);
+	check_udp_at(6, 0, 0);
+	REFUSED(malformed, SF_LINK_IPV4, UDP6);
+	REFUSED(malformed, SF_LINK_IPV6, UDP4);
+	REFUSED(malformed, SF_LINK_RAW, 0x50, UDP4);
+}
+END_TEST
+
+START_TEST(linux_cooked)
+{
+#define SLL 0, 0, 0, 1, 0, 6, 2, 0, 0, 0, 0, 0x51, 0, 0
+	PARSE(SF_LINK_LINUX_SLL, SLL, 8, 0, UDP4);
+	check_udp_at(4, 16, 0);
+	PARSE(SF_LINK_LINUX_SLL, SLL, 0x81, 0, 0, 5, 0x86, 0xdd, UDP6);
+	check_udp_at(6, 20, SF_FACT_VLAN);
+	PARSE(SF_LINK_LINUX_SLL, SLL, 0, 4, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0, UDP4);
+	check_udp_at(4, 24, 0);
+	REFUSED(nonIp, SF_LINK_LINUX_SLL, SLL, 0, 1, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0, UDP4);
+	REFUSED(truncated, SF_LINK_LINUX_SLL, SLL, 8);
+#define SLL2 0, 0, 0, 0, 0, 2, 0, 1, 4, 6, 2, 0, 0, 0, 0, 0x51, 0, 0
+	PARSE(SF_LINK_LINUX_SLL2, 8, 0, SLL2, UDP4);
+	check_udp_at(4, 20, 0);
+	PARSE(SF_LINK_LINUX_SLL2, 0x86, 0xdd, SLL2, UDP6);
+	check_udp_at(6, 20, 0);
+	REFUSED(nonIp, SF_LINK_LINUX_SLL2, 8, 6, SLL2, 0, 1);
+	REFUSED(truncated, SF_LINK_LINUX_SLL2, 8, 0, 0, 0);
+}
+END_TEST
+
+START_TEST(fddi)
+{
+	PARSE(SF_LINK_FDDI, 0x50, MACS, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0, UDP4);
+	check_udp_at(4, 21, MAC_FLAG);
+	PARSE(SF_LINK_FDDI, 0x57, MACS, 0xaa, 0xaa, 3, 0, 0, 0, 0x86, 0xdd, UDP6);
+	check_udp_at(6, 21, MAC_FLAG);
+	REFUSED(nonIp, SF_LINK_FDDI, 0x41, MACS, 0, 0, 0);
+	REFUSED(truncated, SF_LINK_FDDI, 0x50, 1, 2, 3);
+}
+END_TEST
+
+START_TEST(nflog_items)
+{
+	/* hook and prefix before the payload; the last item is padded, not the packet */
+	PARSE(SF_LINK_NFLOG, 2, 0, 0, 1, 8, 0, 1, 0, 8, 0, 1, 0, 5, 0, 10, 0, 0, 0, 0, 0, 32, 0, 9,
+		0, UDP4);
+	check_udp_at(4, 24, 0);
+	/* from a machine of the other byte order */
+	PARSE(SF_LINK_NFLOG, 10, 0, 0, 0, 0, 8, 0, 1, 8, 0, 1, 0, 0, 52, 0, 9, UDP6);
+	check_udp_at(6, 16, 0);
+	/* RFC 791 total length 0: the payload item tells the length, its padding does not count */
+	PARSE(SF_LINK_NFLOG, 2, 0, 0, 0, 33, 0, 9, 0, IPV4(17, 0), UDP_HEADER, 1, 0, 0, 0);
+	ck_assert_uint_eq(facts.octets, 29);
+	REFUSED(nonIp, SF_LINK_NFLOG, 7, 0, 0, 0, 32, 0, 9, 0, UDP4);
+	REFUSED(nonIp, SF_LINK_NFLOG, 2, 1, 0, 0, 32, 0, 9, 0, UDP4);
+	REFUSED(nonIp, SF_LINK_NFLOG, 2, 0, 0, 0, 3, 0, 1, 0, 32, 0, 9, 0, UDP4);
+	REFUSED(truncated, SF_LINK_NFLOG, 2, 0, 0, 0, 8, 0, 1, 0, 1, 2, 3);
+	REFUSED(truncated, SF_LINK_NFLOG, 2, 0, 0, 0);
+}
+END_TEST
+
+#define A1                   0x02, 0, 0, 0, 0, 1
+#define A2                   0x02, 0, 0, 0, 0, 2
+#define A3                   0x02, 0, 0, 0, 0, 3
+#define A4                   0x02, 0, 0, 0, 0, 4
+#define WLAN(subtype, flags) subtype, flags, 0, 0, A1, A2, A3, 0, 0
+#define SNAP4                0xaa, 0xaa, 3, 0, 0, 0, 8, 0, UDP4
+
+/* IEEE 802.11-2020 table 9-60 */
+START_TEST(wireless_addresses)
+{
+	PARSE(SF_LINK_IEEE802_11, WLAN(8, 0), SNAP4);
+	check_udp_at(4, 32, MAC_FLAG);
+	ck_assert_uint_eq(facts.dst_mac[5] << 4 | facts.src_mac[5], 0x12);
+	PARSE(SF_LINK_IEEE802_11, WLAN(8, 1), SNAP4); /* to the distribution system */
+	check_udp_at(4, 32, MAC_FLAG);
+	ck_assert_uint_eq(facts.dst_mac[5] << 4 | facts.src_mac[5], 0x32);
+	PARSE(SF_LINK_IEEE802_11, WLAN(8, 2), SNAP4); /* from it */
+	check_udp_at(4, 32, MAC_FLAG);
+	ck_assert_uint_eq(facts.dst_mac[5] << 4 | facts.src_mac[5], 0x13);
+	PARSE(SF_LINK_IEEE802_11, WLAN(8, 3), A4, SNAP4); /* four addresses */
+	check_udp_at(4, 38, MAC_FLAG);
+	ck_assert_uint_eq(facts.dst_mac[5] << 4 | facts.src_mac[5], 0x34);
+}
+END_TEST
+
+START_TEST(wireless_qos_and_order)
+{
+	PARSE(SF_LINK_IEEE802_11, WLAN(0x88, 1), 0, 0, SNAP4);
+	check_udp_at(4, 34, MAC_FLAG);
+	PARSE(SF_LINK_IEEE802_11, WLAN(0x88, 0x81), 0, 0, 1, 2, 3, 4, SNAP4); /* HT control */
+	check_udp_at(4, 38, MAC_FLAG);
+	PARSE(SF_LINK_IEEE802_11, WLAN(0x88, 3), A4, 0, 0, SNAP4);
+	check_udp_at(4, 40, MAC_FLAG);
+}
+END_TEST
+
+START_TEST(wireless_without_a_readable_packet)
+{
+	REFUSED(nonIp, SF_LINK_IEEE802_11, WLAN(0x80, 0), 1, 2, 3, 4); /* beacon */
+	REFUSED(nonIp, SF_LINK_IEEE802_11, WLAN(0x08, 0x41), SNAP4);   /* protected */
+	REFUSED(nonIp, SF_LINK_IEEE802_11, WLAN(0x48, 1), SNAP4);      /* null */
+	REFUSED(nonIp, SF_LINK_IEEE802_11, WLAN(0xc8, 1), 0, 0, SNAP4);
+	REFUSED(nonIp, SF_LINK_IEEE802_11, WLAN(0x88, 1), 0x80, 0, SNAP4); /* A-MSDU */
+	REFUSED(truncated, SF_LINK_IEEE802_11, 8, 0, 0, 0, A1, A2);
+	REFUSED(truncated, SF_LINK_IEEE802_11, WLAN(0x88, 1), 0);
+}
+END_TEST
+
+START_TEST(radiotap)
+{
+	PARSE(SF_LINK_IEEE802_11_RADIOTAP, 0, 0, 8, 0, 0, 0, 0, 0, WLAN(8, 0), SNAP4);
+	check_udp_at(4, 40, MAC_FLAG);
+	/* flags field says that the 802.11 header is padded: 26 → 28 octets */
+	PARSE(SF_LINK_IEEE802_11_RADIOTAP, 0, 0, 9, 0, 2, 0, 0, 0, 0x20, WLAN(0x88, 1), 0, 0, 0, 0,
+		SNAP4);
+	check_udp_at(4, 45, MAC_FLAG);
+	/* it stands behind a second presence word and the timestamp, which is aligned */
+	PARSE(SF_LINK_IEEE802_11_RADIOTAP, 0, 0, 25, 0, 3, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2,
+		3, 4, 5, 6, 7, 8, 0x20, WLAN(0x88, 1), 0, 0, 0, 0, SNAP4);
+	check_udp_at(4, 61, MAC_FLAG);
+	REFUSED(nonIp, SF_LINK_IEEE802_11_RADIOTAP, 1, 0, 8, 0, 0, 0, 0, 0, WLAN(8, 0), SNAP4);
+	REFUSED(nonIp, SF_LINK_IEEE802_11_RADIOTAP, 0, 0, 7, 0, 0, 0, 0, 0, WLAN(8, 0), SNAP4);
+	REFUSED(truncated, SF_LINK_IEEE802_11_RADIOTAP, 0, 0, 99, 0, 0, 0, 0, 0, WLAN(8, 0));
+}
+END_TEST
+
+START_TEST(unknown_link_type)
+{
+	REFUSED(unsupportedLinkType, 147, UDP4);
+	REFUSED(unsupportedLinkType, 0xffff, UDP4);
+}
+END_TEST
+
+CHECK_MAIN("parse_link", ethernet_reports_addresses_as_sent, ethernet_padding_is_not_counted,
+	ethernet_without_ip, vlan_tag_types, vlan_stack_keeps_the_two_outermost,
+	vlan_priority_tag_names_no_vlan, vlan_out_of_band_tag_is_the_outer_one,
+	vlan_stack_is_bounded, llc_snap, llc_snap_bridged, transparent_ethernet_bridging,
+	mpls_reports_the_top_entry, mpls_pseudowire, pppoe_session, ppp_framing, cisco_hdlc,
+	frame_relay, null_and_loop, raw_by_version_nibble, linux_cooked, fddi, nflog_items,
+	wireless_addresses, wireless_qos_and_order, wireless_without_a_readable_packet, radiotap,
+	unknown_link_type)
