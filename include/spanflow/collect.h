@@ -30,10 +30,15 @@ struct sf_collected {
 	bool options;           /* an options record: fields[0 … scope_count-1] are its scope */
 	unsigned scope_count;
 	unsigned field_count;
-	const struct sf_field_value *fields; /* as on the wire, in order */
 	/*
-	 * The same as a flow record: known elements filled in, unknown ones left out. A uniflow has
-	 * half[1].packets == 0. SysUptime times of v5 and v9 are already absolute.
+	 * As on the wire, in order; but times relative to the message (uptimes, microseconds before
+	 * the export time) as the absolute element, and v9 scopes as the IPFIX element.
+	 */
+	const struct sf_field_value *fields;
+	/*
+	 * The same as a flow record: known elements filled in, unknown ones left out; all zero for
+	 * an options record. A uniflow has half[1].packets == 0. Without any time it has the export
+	 * time.
 	 */
 	struct sf_flow flow;
 };
@@ -42,18 +47,27 @@ struct sf_collector_options {
 	/* called for each data record, in order of arrival */
 	void (*record)(void *context, const struct sf_collected *record);
 	void *context;
-	unsigned max_templates; /* per process; 0: 65536. Beyond: refused and counted */
+	/*
+	 * Most templates, and most exporter × domain pairs; 0: 65536. Beyond it new ones are refused
+	 * and counted. All templates together have at most 64 times as many fields.
+	 */
+	unsigned max_templates;
 };
 
 struct sf_collector_stats {
-	uint64_t messages, records, options_records, templates;
+	uint64_t messages;
+	uint64_t records;          /* data records, options data included */
+	uint64_t options_records;  /* of them */
+	uint64_t templates;        /* template records learnt, repetitions included */
 	uint64_t packets, octets;  /* summed over flow records, both directions */
 	uint64_t malformed;        /* messages refused */
 	uint64_t missing_template; /* data sets without their template */
+	uint64_t unknown_sets;     /* sets with a reserved id, passed over: RFC 7011 §3.3.2 */
 	uint64_t sequence_gaps;    /* times the sequence number was not the expected one */
 	uint64_t sequence_lost;    /* records (v5, IPFIX) or messages (v9) that it says are lost */
 	uint64_t unknown_version;
-	uint64_t templates_refused;
+	uint64_t templates_refused;   /* too many fields, none, no scope, or no room */
+	uint64_t withdrawals_ignored; /* over UDP: RFC 7011 §8.4 */
 };
 
 struct sf_collector;
@@ -63,9 +77,9 @@ int sf_collector_new(struct sf_collector **collector, const struct sf_collector_
 void sf_collector_free(struct sf_collector *collector);
 
 /*
- * Decodes one message (UDP payload, or one IPFIX message of a file). `exporter` names the
- * sender; `now` is used for template lifetimes. Returns 0, or SF_ECORRUPT with the octet offset
- * and the reason in `error`; records before the bad octet have been handed over.
+ * Decodes one message as it came over UDP. `exporter` names the sender: templates and sequence
+ * numbers are kept under it. Returns 0, or SF_ECORRUPT with the octet offset and the reason in
+ * `error`; records before the bad octet have been handed over.
  */
 int sf_collector_message(struct sf_collector *collector, const char *exporter,
 	const uint8_t *message, size_t length, struct sf_error *error);

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The collecting process: message headers, sessions, sequence numbers.
+ *
+ *	collector ── session buckets ── session (exporter, version, domain) ── its templates
+ *	          └─ template buckets ─ template (session, id)
+ *
+ * Both tables have a fixed number of buckets, chosen from max_templates, and chains; a random seed
+ * keeps senders from choosing collisions. Sessions and templates are never thrown out to make room:
+ * beyond the cap new ones are refused and counted, so a flood of invented senders cannot push out
+ * the exporters that were there first. The price: after such a flood new exporters stay unknown
+ * until the process restarts.
+ *
+ * Sequence numbers (modulo 2^32) are checked in each protocol's own unit. A message that steps
+ * back is late when the one after it goes on from the old place, and a restart of the exporter
+ * when the one after it goes on from the new place.
+ */
+#include <arpa/inet.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/wire.h"
+#include "collect/internal.h"
+
+#define DEFAULT_TEMPLATES 65536
+#define MOST_BUCKETS      65536
+
+int sf_collect_malformed(
+	struct sf_collect_message *message, const uint8_t *at, const char *format, ...)
+{
+	char reason[256];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(reason, sizeof(reason), format, arguments);
+	va_end(arguments);
+	message->countable = false;
+	return sf_error_set(message->error, SF_ECORRUPT, "octet %llu: %s",
+		(unsigned long long)(message->base + (uint64_t)(at - message->start)), reason);
+}
+
+int sf_collector_new(struct sf_collector **collector, const struct sf_collector_options *options,
+	struct sf_error *error)
+{
+	struct sf_collector *c = calloc(1, sizeof(*c));
+	uint32_t buckets = 64;
+
+	if (!c)
+		return sf_error_set(error, -ENOMEM, "no memory for a collector");
+	c->options = *options;
+	if (!c->options.max_templates)
+		c->options.max_templates = DEFAULT_TEMPLATES;
+	while (buckets < c->options.max_templates && buckets < MOST_BUCKETS)
+		buckets *= 2;
+	c->mask = buckets - 1;
+	c->template_buckets = calloc(buckets, sizeof(*c->template_buckets));
+	c->session_buckets = calloc(buckets, sizeof(*c->session_buckets));
+	c->netflow5 = sf_collect_netflow5_template();
+	if (!c->template_buckets || !c->session_buckets || !c->netflow5) {
+		sf_collector_free(c);
+		return sf_error_set(error, -ENOMEM, "no memory for a collector");
+	}
+	/* without entropy the tables still work, only their chains may be chosen from outside */
+	if (getrandom(&c->seed, sizeof(c->seed), GRND_NONBLOCK) != sizeof(c->seed))
+		c->seed = (uintptr_t)c;
+	*collector = c;
+	return 0;
+}
+
+static void session_free(struct sf_collector *c, struct sf_collect_session *session)
+{
+	while (session->templates)
+		sf_collect_template_drop(c, session->templates);
+	if (c->last == session)
+		c->last = NULL;
+	c->session_count--;
+	free(session);
+}
+
+void sf_collector_free(struct sf_collector *c)
+{
+	if (!c)
+		return;
+	for (uint32_t i = 0; c->session_buckets && c->template_buckets && i <= c->mask; i++) {
+		while (c->session_buckets[i]) {
+			struct sf_collect_session *session = c->session_buckets[i];
+
+			c->session_buckets[i] = session->hash_next;
+			session_free(c, session);
+		}
+	}
+	free(c->session_buckets);
+	free(c->template_buckets);
+	free(c->netflow5);
+	free(c);
+}
+
+void sf_collect_forget(struct sf_collector *c, const char *exporter)
+{
+	for (uint32_t i = 0; i <= c->mask; i++) {
+		struct sf_collect_session **link = &c->session_buckets[i];
+
+		while (*link) {
+			struct sf_collect_session *session = *link;
+
+			if (strcmp(session->exporter, exporter) == 0) {
+				*link = session->hash_next;
+				session_free(c, session);
+			} else {
+				link = &session->hash_next;
+			}
+		}
+	}
+}
+
+void sf_collector_stats(const struct sf_collector *collector, struct sf_collector_stats *stats)
+{
+	*stats = collector->stats;
+}
+
+/* FNV-1a over the exporter's name, begun with the seed and ended with a multiplicative mix. */
+static uint32_t session_hash(
+	const struct sf_collector *c, const char *exporter, uint16_t version, uint32_t domain)
+{
+	uint64_t hash = c->seed ^ domain ^ (uint64_t)version << 32;
+
+	for (; *exporter; exporter++)
+		hash = (hash ^ (uint8_t)*exporter) * UINT64_C(0x100000001b3);
+	hash *= UINT64_C(0x9e3779b97f4a7c15);
+	return (uint32_t)(hash >> 32) & c->mask;
+}
+
+static bool session_is(const struct sf_collect_session *session, const char *exporter,
+	uint16_t version, uint32_t domain)
+{
+	return session->domain == domain && session->version == version &&
+	       strcmp(session->exporter, exporter) == 0;
+}
+
+/* The session, made when it is new; NULL when there is no room for another one. */
+static struct sf_collect_session *session_get(
+	struct sf_collector *c, const char *exporter, uint16_t version, uint32_t domain)
+{
+	struct sf_collect_session *session, **bucket;
+	size_t length;
+
+	if (c->last && session_is(c->last, exporter, version, domain))
+		return c->last;
+	bucket = &c->session_buckets[session_hash(c, exporter, version, domain)];
+	for (session = *bucket; session; session = session->hash_next)
+		if (session_is(session, exporter, version, domain))
+			return c->last = session;
+	if (c->session_count >= c->options.max_templates)
+		return NULL;
+	length = strlen(exporter) + 1;
+	session = calloc(1, sizeof(*session) + length);
+	if (!session)
+		return NULL;
+	memcpy(session->exporter, exporter, length);
+	session->version = version;
+	session->domain = domain;
+	session->hash_next = *bucket;
+	*bucket = session;
+	c->session_count++;
+	return c->last = session;
+}
+
+/*
+ * A message began at `sequence` and holds `units` (v5 flows, v9 one message, IPFIX data records).
+ * `known` is false when the units could not be counted: the next message then starts afresh.
+ */
+static void sequence_check(
+	struct sf_collect_message *message, uint32_t sequence, uint32_t units, bool known)
+{
+	struct sf_collect_session *session = message->session;
+	struct sf_collector_stats *stats = &message->collector->stats;
+	uint32_t next = sequence + units, step;
+
+	if (!session)
+		return;
+	step = sequence - session->expected;
+	if (session->expecting && step != 0) {
+		if (session->late_valid && sequence == session->late) {
+			/* goes on from where it stepped back to: the exporter restarted */
+		} else if (step < UINT32_C(1) << 31) {
+			stats->sequence_gaps++;
+			stats->sequence_lost += step;
+			session->lost += step;
+		} else {
+			uint64_t back = session->lost < units ? session->lost : units;
+
+			stats->sequence_gaps++;
+			stats->sequence_lost -= back;
+			session->lost -= back;
+			session->late = next;
+			session->late_valid = known;
+			return;
+		}
+	}
+	session->late_valid = false;
+	session->expecting = known;
+	session->expected = next;
+}
+
+static void message_begin(struct sf_collect_message *message, const char *exporter,
+	uint16_t version, uint32_t domain, int64_t export_time_ns)
+{
+	message->collector->stats.messages++;
+	message->session = session_get(message->collector, exporter, version, domain);
+	message->countable = true;
+	message->out.exporter = exporter;
+	message->out.version = version;
+	message->out.domain = domain;
+	message->out.export_time_ns = export_time_ns;
+}
+
+static int unknown_set(struct sf_collect_message *message)
+{
+	message->collector->stats.unknown_sets++;
+	return 0;
+}
+
+/* One set (IPFIX) or FlowSet (v9) whose body is message->p … end. */
+static int set_decode(struct sf_collect_message *message, uint16_t id, const uint8_t *end)
+{
+	/* RFC 7011 §3.3.2: 2 and 3, 0 and 1 are not used; RFC 3954 §5.2, §6.1: 0 and 1 */
+	unsigned templates = message->out.version == SF_IPFIX ? 2 : 0;
+	struct sf_collect_template *template;
+
+	if (id == templates || id == templates + 1)
+		return sf_collect_template_set(message, end, id == templates + 1);
+	if (id < SF_SET_ID_DATA)
+		return unknown_set(message); /* RFC 5153 §4.1: reserved ids are ignored */
+	template = message->session
+			   ? sf_collect_template_find(message->collector, message->session, id)
+			   : NULL;
+	if (!template) {
+		message->collector->stats.missing_template++;
+		message->countable = false;
+		return 0;
+	}
+	return sf_collect_data_set(message, template, end);
+}
+
+/* The sets of a v9 or IPFIX message from message->p to its end. */
+static int sets_decode(struct sf_collect_message *message)
+{
+	while (message->p < message->end) {
+		const uint8_t *set = message->p, *end;
+		size_t left = (size_t)(message->end - set), length;
+		uint16_t id;
+		int result;
+
+		if (left < SF_SET_HEADER)
+			return sf_collect_malformed(
+				message, set, "%zu octets left, too few for a set header", left);
+		id = sf_load_be16(set);
+		length = sf_load_be16(set + 2);
+		if (length < SF_SET_HEADER)
+			return sf_collect_malformed(message, set + 2,
+				"length %zu of set %u is less than its header", length, id);
+		if (length > left && !(message->cut && id >= SF_SET_ID_DATA))
+			return sf_collect_malformed(message, set + 2,
+				"length %zu of set %u exceeds the %zu octets left", length, id,
+				left);
+		end = set + (length < left ? length : left);
+		message->p = set + SF_SET_HEADER;
+		result = set_decode(message, id, end);
+		if (result)
+			return result;
+		message->p = end;
+	}
+	return 0;
+}
+
+static int netflow9_decode(struct sf_collect_message *message, const char *exporter)
+{
+	const uint8_t *p = message->start;
+	size_t length = (size_t)(message->end - p);
+	int64_t seconds;
+
+	if (length < SF_NETFLOW9_HEADER)
+		return sf_collect_malformed(
+			message, p, "%zu octets are too few for a NetFlow v9 header", length);
+	seconds = sf_load_be32(p + 8);
+	message_begin(message, exporter, SF_NETFLOW9, sf_load_be32(p + 16), seconds * SF_NS_PER_S);
+	message->uptime_ms = sf_load_be32(p + 4);
+	message->uptime_at_ns = message->out.export_time_ns;
+	message->uptime_valid = true;
+	/* RFC 3954 §5.1: the sequence counts export packets, those with templates alone included */
+	sequence_check(message, sf_load_be32(p + 12), 1, true);
+	message->p = p + SF_NETFLOW9_HEADER;
+	return sets_decode(message);
+}
+
+/* message->end is the end of what is there; the header says how much should be. */
+static int ipfix_decode(struct sf_collect_message *message, const char *exporter)
+{
+	const uint8_t *p = message->start, *there = message->end;
+	size_t left = (size_t)(there - p), length;
+	int64_t seconds;
+	int result;
+
+	if (left < SF_IPFIX_HEADER)
+		return sf_collect_malformed(
+			message, p, "%zu octets are too few for an IPFIX message header", left);
+	length = sf_load_be16(p + 2);
+	if (length < SF_IPFIX_HEADER)
+		return sf_collect_malformed(
+			message, p + 2, "message length %zu is less than its header", length);
+	if (length > left && !message->cut)
+		return sf_collect_malformed(message, p + 2,
+			"message length %zu, but only %zu octets arrived", length, left);
+	seconds = sf_load_be32(p + 4);
+	message_begin(message, exporter, SF_IPFIX, sf_load_be32(p + 12), seconds * SF_NS_PER_S);
+	if (message->session && message->session->init_valid)
+		sf_collect_init_time(message, message->session->init_time_ms);
+	if (length < left)
+		message->end = p + length;
+	message->p = p + SF_IPFIX_HEADER;
+	result = sets_decode(message);
+	/* RFC 7011 §3.1: data records, options data included, before this message */
+	sequence_check(message, sf_load_be32(p + 8), message->records, message->countable);
+	if (result == 0 && length < left)
+		return sf_collect_malformed(message, p + length,
+			"%zu octets follow the end of the message", left - length);
+	if (result == 0 && length > left)
+		return sf_collect_malformed(message, there,
+			"the message is cut off: %zu of %zu octets are there", left, length);
+	return result;
+}
+
+static int netflow5_decode(struct sf_collect_message *message, const char *exporter)
+{
+	const uint8_t *p = message->start;
+	size_t length = (size_t)(message->end - p);
+	int64_t seconds, nanoseconds;
+	int result;
+
+	if (length < SF_NETFLOW5_HEADER)
+		return sf_collect_malformed(
+			message, p, "%zu octets are too few for a NetFlow v5 header", length);
+	seconds = sf_load_be32(p + 8);
+	nanoseconds = sf_load_be32(p + 12);
+	if (nanoseconds >= SF_NS_PER_S)
+		nanoseconds = 0;
+	message_begin(message, exporter, SF_NETFLOW5, sf_load_be16(p + 20),
+		seconds * SF_NS_PER_S + nanoseconds);
+	message->uptime_ms = sf_load_be32(p + 4);
+	/* PROTOCOLS §2: whole milliseconds, as the exporter's uptime has them */
+	message->uptime_at_ns = seconds * SF_NS_PER_S + nanoseconds / 1000000 * 1000000;
+	message->uptime_valid = true;
+	result = sf_collect_netflow5(message);
+	/* flows before this datagram; a datagram that lies about its count says nothing */
+	sequence_check(message, sf_load_be32(p + 16), sf_load_be16(p + 2), message->countable);
+	return result;
+}
+
+static int message_decode(struct sf_collect_message *message, const char *exporter)
+{
+	size_t length = (size_t)(message->end - message->start);
+	unsigned version = length < 2 ? 0 : sf_load_be16(message->start);
+	int result;
+
+	if (length < 2) {
+		message->collector->stats.malformed++;
+		return sf_collect_malformed(
+			message, message->start, "%zu octets are too few for a message", length);
+	}
+	switch (version) {
+	case SF_NETFLOW5:
+		result = netflow5_decode(message, exporter);
+		break;
+	case SF_NETFLOW9:
+		result = netflow9_decode(message, exporter);
+		break;
+	case SF_IPFIX:
+		result = ipfix_decode(message, exporter);
+		break;
+	default:
+		message->collector->stats.unknown_version++;
+		return sf_collect_malformed(
+			message, message->start, "version %u is none of 5, 9 and 10", version);
+	}
+	if (result == SF_ECORRUPT)
+		message->collector->stats.malformed++;
+	return result;
+}
+
+int sf_collector_message(struct sf_collector *collector, const char *exporter, const uint8_t *bytes,
+	size_t length, struct sf_error *error)
+{
+	struct sf_collect_message message = {
+		.collector = collector,
+		.start = bytes,
+		.end = bytes + length,
+		.error = error,
+	};
+
+	return message_decode(&message, exporter);
+}
+
+int sf_collect_file_message(struct sf_collector *collector, const char *exporter, uint64_t base,
+	const uint8_t *bytes, size_t available, struct sf_error *error)
+{
+	size_t length = sf_load_be16(bytes + 2);
+	struct sf_collect_message message = {
+		.collector = collector,
+		.start = bytes,
+		.end = bytes + available,
+		.base = base,
+		.error = error,
+		.withdrawals = true,
+		.cut = available < length,
+	};
+
+	return message_decode(&message, exporter);
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * IPFIX files (RFC 5655): messages one after the other, perhaps gzip-compressed, perhaps damaged.
+ *
+ *	buffer:  [ consumed | start … fill | free ]        base: offset of buffer[0] in the file
+ *
+ * The buffer holds two of the longest messages, so that a message, a candidate after damage in it,
+ * and what follows that can be seen together. After damage the next message is looked for octet by octet: version 10, a length,
+ * and another version 10 or the end of the file that far ahead (RFC 5655 §10.3). The price of that
+ * rule: a message right before a second damage is passed over too.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "spanflow_config.h"
+
+#ifdef HAVE_ZLIB
+#include <zlib.h>
+#endif
+
+#include "base/wire.h"
+#include "collect/internal.h"
+
+#define MESSAGE_MAX 65535
+#define WINDOW      (2 * MESSAGE_MAX + 2) /* octets in view at each step, unless the file ends */
+#define BUFFER_SIZE (256 * 1024)
+
+struct reader {
+	struct sf_collector *collector;
+	const char *path;
+	int fd;
+#ifdef HAVE_ZLIB
+	gzFile gz;
+#endif
+	uint8_t *buffer;
+	size_t start, fill;
+	uint64_t base;
+	bool eof;
+	uint64_t skipped; /* octets that belong to no message */
+	uint64_t message_count;
+	struct sf_error first; /* the first damage */
+};
+
+static size_t left(const struct reader *r)
+{
+	return r->fill - r->start;
+}
+
+static uint64_t offset(const struct reader *r)
+{
+	return r->base + r->start;
+}
+
+static void note_damage(struct reader *r, const char *text)
+{
+	if (r->first.code == 0)
+		sf_error_set(&r->first, SF_ECORRUPT, "%s: %s", r->path, text);
+}
+
+#ifdef HAVE_ZLIB
+static int source_open(struct reader *r, struct sf_error *error)
+{
+	r->gz = gzdopen(r->fd, "rb"); /* passes through what is not compressed */
+	if (!r->gz)
+		return sf_error_set(error, -ENOMEM, "%s: no memory to read it", r->path);
+	gzbuffer(r->gz, 128 * 1024);
+	return 0;
+}
+
+/* Up to `size` octets; 0 at the end; -EIO, or SF_ECORRUPT after noting the damage. */
+static ssize_t source_read(struct reader *r, uint8_t *to, size_t size)
+{
+	int n = gzread(r->gz, to, (unsigned)size), code;
+	const char *text;
+	char damage[256];
+
+	if (n > 0)
+		return n;
+	text = gzerror(r->gz, &code);
+	if (code == Z_ERRNO)
+		return errno ? -errno : -EIO;
+	if (code == Z_OK || code == Z_STREAM_END)
+		return 0;
+	snprintf(damage, sizeof(damage), "octet %llu of the uncompressed data: gzip: %s",
+		(unsigned long long)(r->base + r->fill),
+		code == Z_BUF_ERROR ? "the compressed data are cut off" : text);
+	note_damage(r, damage);
+	return SF_ECORRUPT;
+}
+
+static void source_close(struct reader *r)
+{
+	if (r->gz)
+		gzclose(r->gz);
+	else if (r->fd >= 0)
+		close(r->fd);
+}
+#else
+static int source_open(struct reader *r, struct sf_error *error)
+{
+	(void)r;
+	(void)error;
+	return 0;
+}
+
+static ssize_t source_read(struct reader *r, uint8_t *to, size_t size)
+{
+	ssize_t n;
+
+	do
+		n = read(r->fd, to, size);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+static void source_close(struct reader *r)
+{
+	if (r->fd >= 0)
+		close(r->fd);
+}
+#endif
+
+/* Makes `want` octets available from `start` unless the file ends before. 0 or a system error. */
+static int fill(struct reader *r, size_t want)
+{
+	if (left(r) >= want || r->eof)
+		return 0;
+	memmove(r->buffer, r->buffer + r->start, left(r));
+	r->base += r->start;
+	r->fill -= r->start;
+	r->start = 0;
+	while (r->fill < want && !r->eof) {
+		ssize_t n = source_read(r, r->buffer + r->fill, BUFFER_SIZE - r->fill);
+
+		if (n < 0 && n != SF_ECORRUPT)
+			return (int)n;
+		if (n <= 0)
+			r->eof = true;
+		else
+			r->fill += (size_t)n;
+	}
+	return 0;
+}
+
+/* Something other than an IPFIX file that is easily taken for one. */
+static const char *foreign(const uint8_t *p, size_t length)
+{
+	static const struct {
+		uint8_t magic[4];
+		const char *what;
+	} kinds[] = {
+		{ { 0xd4, 0xc3, 0xb2, 0xa1 }, "a pcap capture" },
+		{ { 0xa1, 0xb2, 0xc3, 0xd4 }, "a pcap capture" },
+		{ { 0x4d, 0x3c, 0xb2, 0xa1 }, "a pcap capture" },
+		{ { 0xa1, 0xb2, 0x3c, 0x4d }, "a pcap capture" },
+		{ { 0x0a, 0x0d, 0x0d, 0x0a }, "a pcapng capture" },
+		{ { 0x28, 0xb5, 0x2f, 0xfd }, "zstd-compressed" },
+		{ { 0x1f, 0x8b, 0x08, 0x00 }, "gzip-compressed, and this build has no zlib" },
+		{ { 0x1f, 0x8b, 0x08, 0x08 }, "gzip-compressed, and this build has no zlib" },
+	};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (length >= 4 && memcmp(p, kinds[i].magic, 4) == 0)
+			return kinds[i].what;
+	return NULL;
+}
+
+static bool is_header(const uint8_t *p)
+{
+	return sf_load_be16(p) == SF_IPFIX && sf_load_be16(p + 2) >= SF_IPFIX_HEADER;
+}
+
+/* What begins `ahead` octets after start is a message or the end of the file. */
+static bool followed(const struct reader *r, size_t ahead)
+{
+	size_t there = left(r);
+
+	if (there < ahead)
+		return false;
+	if (there == ahead)
+		return r->eof;
+	return there - ahead >= 2 && sf_load_be16(r->buffer + r->start + ahead) == SF_IPFIX;
+}
+
+/* How far ahead of start, at least `from` octets, the next message seems to be; `most`: none. */
+static size_t next_message(const struct reader *r, size_t from, size_t most)
+{
+	const uint8_t *p = r->buffer + r->start;
+
+	for (size_t ahead = from; ahead < most && left(r) - ahead >= SF_IPFIX_HEADER; ahead++)
+		if (p[ahead] == 0 && is_header(p + ahead) &&
+			followed(r, ahead + sf_load_be16(p + ahead + 2)))
+			return ahead;
+	return most;
+}
+
+/* RFC 5655 §10.3: on to the next place that looks like a message. */
+static void resync(struct reader *r)
+{
+	/* what is looked at must leave room for a message and the version after it */
+	size_t most = left(r) > MESSAGE_MAX && !r->eof ? left(r) - MESSAGE_MAX : left(r);
+	size_t ahead = next_message(r, 1, most);
+
+	r->skipped += ahead;
+	r->start += ahead;
+}
+
+/* The message at start, or the damage there. Moves on. */
+static void step(struct reader *r)
+{
+	const uint8_t *p = r->buffer + r->start;
+	struct sf_error error = { 0 };
+	char text[128];
+	size_t length, there;
+
+	if (left(r) < SF_IPFIX_HEADER || !is_header(p)) {
+		snprintf(text, sizeof(text), "octet %llu: %s", (unsigned long long)offset(r),
+			left(r) < SF_IPFIX_HEADER ? "a message header is cut off"
+						  : "no IPFIX message begins here");
+		note_damage(r, text);
+		resync(r);
+		return;
+	}
+	length = sf_load_be16(p + 2);
+	there = left(r) < length ? left(r) : length;
+	/* a length that leads nowhere: the message ends where the next one begins, if earlier */
+	if (!followed(r, length))
+		there = next_message(r, SF_IPFIX_HEADER, there);
+	r->message_count++;
+	if (sf_collect_file_message(r->collector, r->path, offset(r), p, there, &error))
+		note_damage(r, error.text);
+	r->start += there;
+}
+
+static int read_all(struct reader *r, struct sf_error *error)
+{
+	const char *what;
+	int result = fill(r, WINDOW);
+
+	what = result ? NULL : foreign(r->buffer, r->fill);
+	if (what)
+		return sf_error_set(
+			error, SF_ECORRUPT, "%s: not an IPFIX file: it is %s", r->path, what);
+	while (result == 0 && left(r) > 0) {
+		step(r);
+		result = fill(r, WINDOW);
+	}
+	if (result)
+		return sf_error_set(error, result, "%s: octet %llu: %s", r->path,
+			(unsigned long long)offset(r), sf_strerror(result));
+	if (r->message_count == 0 && r->skipped > 0)
+		return sf_error_set(error, SF_ECORRUPT,
+			"%s: not an IPFIX file: no message in %llu octets", r->path,
+			(unsigned long long)r->skipped);
+	if (r->first.code == 0)
+		return 0;
+	if (r->skipped > 0)
+		return sf_error_set(error, SF_ECORRUPT, "%s; %llu octets passed over",
+			r->first.text, (unsigned long long)r->skipped);
+	return sf_error_set(error, SF_ECORRUPT, "%s", r->first.text);
+}
+
+int sf_collector_file(struct sf_collector *collector, const char *path, struct sf_error *error)
+{
+	bool standard_input = strcmp(path, "-") == 0;
+	struct reader r = {
+		.collector = collector,
+		.path = standard_input ? "standard input" : path,
+	};
+	int result;
+
+	r.fd = standard_input ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+	if (r.fd < 0)
+		return sf_error_set(error, -errno, "%s: %s", r.path, strerror(errno));
+	r.buffer = malloc(BUFFER_SIZE);
+	result = r.buffer ? source_open(&r, error)
+			  : sf_error_set(error, -ENOMEM, "%s: no memory to read it", r.path);
+	if (result == 0)
+		result = read_all(&r, error);
+	/* one file is one transport session: RFC 5655 §7 */
+	sf_collect_forget(collector, r.path);
+	source_close(&r);
+	free(r.buffer);
+	return result;
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the files of the collecting process share: sessions (exporter × observation domain ×
+ * version), compiled templates, and the cursor of the message being decoded.
+ */
+#ifndef SPANFLOW_COLLECT_INTERNAL_H
+#define SPANFLOW_COLLECT_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <spanflow/collect.h>
+#include <spanflow/packet.h>
+
+#define SF_NETFLOW5 5
+#define SF_NETFLOW9 9
+#define SF_IPFIX    10
+
+#define SF_NETFLOW5_HEADER 24
+#define SF_NETFLOW5_RECORD 48
+#define SF_NETFLOW9_HEADER 20
+#define SF_IPFIX_HEADER    16
+#define SF_SET_HEADER      4
+#define SF_SET_ID_DATA     256 /* the first id of templates and data sets */
+
+/* Fields of all templates together: this many times max_templates, so that memory is bounded. */
+#define SF_COLLECT_FIELDS_MEAN 64
+
+/* The elements that date a record relative to its message are shown as absolute times, here. */
+#define SF_COLLECT_SCRATCH 8
+
+/* What a field's value becomes in a flow record: one instruction of a compiled template. */
+struct sf_collect_step {
+	uint16_t field;  /* index in the template's fields */
+	uint8_t row;     /* of the conversion table */
+	uint8_t half;    /* 0 forward, 1 reverse */
+	uint8_t scratch; /* a relative time: which of the template's scratch values shows it */
+};
+
+/*
+ * A template, compiled when it arrives. `fields` are handed to the callback: pen, id and (for
+ * fixed lengths) length stay, the data pointers are set for each record.
+ */
+struct sf_collect_template {
+	struct sf_collect_template *hash_next;
+	struct sf_collect_template *session_next;
+	struct sf_collect_session *session;
+	uint16_t id;
+	uint16_t field_count;
+	uint16_t scope_count;
+	uint16_t step_count;
+	bool options;
+	bool fixed;          /* no variable-length field: every record is min_length octets */
+	uint32_t min_length; /* of a record, > 0 */
+	uint64_t slots[2];   /* what the steps fill, forward and reverse: bits of enum slot */
+	struct sf_field_value *fields;
+	uint32_t *offsets; /* of each field in a record; meaningful when fixed */
+	uint16_t *lengths; /* as specified; SF_LENGTH_VARIABLE */
+	struct sf_collect_step *steps;
+	uint8_t scratch[SF_COLLECT_SCRATCH][8];
+};
+
+/*
+ * A sender's stream of one domain. `expected` is the next sequence number; `late` is where a
+ * message that stepped back ended: when the next one continues there, the exporter has restarted.
+ */
+struct sf_collect_session {
+	struct sf_collect_session *hash_next;
+	struct sf_collect_template *templates;
+	uint32_t domain;
+	uint16_t version;
+	bool expecting, late_valid, init_valid;
+	uint32_t expected, late;
+	uint64_t lost;        /* of sequence_lost, this session's share */
+	int64_t init_time_ms; /* systemInitTimeMilliseconds of options data, for 21 and 22 */
+	char exporter[];
+};
+
+/* The message being decoded. */
+struct sf_collect_message {
+	struct sf_collector *collector;
+	struct sf_collect_session *session; /* NULL: none could be had */
+	const uint8_t *start, *p, *end;
+	uint64_t base; /* octet offset of `start` in its file, for error texts */
+	struct sf_error *error;
+	struct sf_collected out;
+	uint32_t uptime_ms;   /* SysUptime at … */
+	int64_t uptime_at_ns; /* … this time: from the header (v5, v9) or element 160 (IPFIX) */
+	bool uptime_valid;
+	bool withdrawals; /* TCP, SCTP, files: templates may be withdrawn */
+	bool cut;         /* the end of the file cut it: the last data set may be incomplete */
+	bool countable;   /* the number of data records in it is known */
+	uint32_t records; /* data records, options data included */
+};
+
+struct sf_collector {
+	struct sf_collector_options options;
+	struct sf_collector_stats stats;
+	struct sf_collect_template **template_buckets;
+	struct sf_collect_session **session_buckets;
+	struct sf_collect_template *netflow5; /* v5 records are a template that nobody sends */
+	struct sf_collect_session *last;      /* the session of the last message */
+	uint64_t seed;
+	uint32_t mask; /* of both bucket arrays */
+	uint32_t template_count, session_count;
+	uint64_t field_count; /* of all templates */
+};
+
+/* collector.c */
+
+/* SF_ECORRUPT with the octet offset of `at` (an octet of the message) and the reason. */
+int sf_collect_malformed(struct sf_collect_message *message, const uint8_t *at, const char *format,
+	...) __attribute__((format(printf, 3, 4)));
+
+/*
+ * Decodes one IPFIX message of a file, which begins at octet `base` of it; `available` is less
+ * than its Length when the file ends within it. Withdrawals count, as in any stream.
+ */
+int sf_collect_file_message(struct sf_collector *collector, const char *exporter, uint64_t base,
+	const uint8_t *bytes, size_t available, struct sf_error *error);
+
+/* Forgets every session of an exporter. */
+void sf_collect_forget(struct sf_collector *collector, const char *exporter);
+
+/* template.c */
+
+/* Handles the template or options template set between message->p and `end`. 0 or SF_ECORRUPT. */
+int sf_collect_template_set(
+	struct sf_collect_message *message, const uint8_t *end, bool options_templates);
+struct sf_collect_template *sf_collect_template_find(const struct sf_collector *collector,
+	const struct sf_collect_session *session, uint16_t id);
+void sf_collect_template_drop(struct sf_collector *collector, struct sf_collect_template *template);
+
+/* A template with room for `count` fields; fields are zero. NULL: out of memory. */
+struct sf_collect_template *sf_collect_template_new(unsigned count);
+
+/* record.c */
+
+/* Hands over the data records between message->p and `end`. 0 or SF_ECORRUPT. */
+int sf_collect_data_set(struct sf_collect_message *message, struct sf_collect_template *template,
+	const uint8_t *end);
+
+/* Offsets, minimum length and steps of a template whose fields and lengths are set. */
+void sf_collect_template_compile(struct sf_collect_template *template);
+
+/* convert.c */
+
+/* A systemInitTimeMilliseconds was read: dates the uptimes in the rest of the message. */
+void sf_collect_init_time(struct sf_collect_message *message, int64_t init_time_ms);
+
+/* Chooses for every member of a flow record the field that fills it best. */
+void sf_collect_convert_compile(struct sf_collect_template *template);
+
+/* Fills message->out.flow from the template's fields, whose data pointers are set. */
+void sf_collect_convert(struct sf_collect_message *message, struct sf_collect_template *template);
+
+/* netflow5.c */
+struct sf_collect_template *sf_collect_netflow5_template(void);
+int sf_collect_netflow5(struct sf_collect_message *message);
+
+#endif

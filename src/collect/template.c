@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Templates: their sets on the wire (RFC 7011 §3.4, §8; RFC 3954 §5.2, §6.1) and their storage.
+ *
+ * A template is one allocation: the structure, then its fields, offsets, steps and lengths. It
+ * belongs to one session and hangs in the collector's bucket of (session, id). A new definition of
+ * an id takes the old one's place at once, over UDP as in files.
+ *
+ * A template is refused, by count, when no data record can be told with it (no field, no octet,
+ * no scope where one is needed, more than SF_COLLECT_FIELDS_MAX fields) or when the memory for
+ * templates is used up. Its length is known all the same, so what follows it is still read.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/wire.h"
+#include "collect/internal.h"
+
+/* Room for every slot in both directions is the most steps there can be. */
+#define STEPS_MAX 128
+
+static uint32_t template_bucket(
+	const struct sf_collector *c, const struct sf_collect_session *session, uint16_t id)
+{
+	uint64_t hash = (c->seed ^ (uintptr_t)session) + id * UINT64_C(0x100000001b3);
+
+	hash *= UINT64_C(0x9e3779b97f4a7c15);
+	return (uint32_t)(hash >> 32) & c->mask;
+}
+
+struct sf_collect_template *sf_collect_template_find(
+	const struct sf_collector *c, const struct sf_collect_session *session, uint16_t id)
+{
+	struct sf_collect_template *template = c->template_buckets[template_bucket(c, session, id)];
+
+	while (template && (template->session != session || template->id != id))
+		template = template->hash_next;
+	return template;
+}
+
+struct sf_collect_template *sf_collect_template_new(unsigned count)
+{
+	unsigned steps = count < STEPS_MAX ? count : STEPS_MAX;
+	struct sf_collect_template *template = calloc(
+		1, sizeof(*template) + count * sizeof(*template->fields) +
+			   steps * sizeof(*template->steps) + count * sizeof(*template->offsets) +
+			   count * sizeof(*template->lengths));
+
+	if (!template)
+		return NULL;
+	template->field_count = (uint16_t)count;
+	template->fields = (struct sf_field_value *)(template + 1);
+	template->offsets = (uint32_t *)(template->fields + count);
+	template->steps = (struct sf_collect_step *)(template->offsets + count);
+	template->lengths = (uint16_t *)(template->steps + steps);
+	return template;
+}
+
+void sf_collect_template_drop(struct sf_collector *c, struct sf_collect_template *template)
+{
+	struct sf_collect_template **link =
+		&c->template_buckets[template_bucket(c, template->session, template->id)];
+
+	while (*link != template)
+		link = &(*link)->hash_next;
+	*link = template->hash_next;
+	link = &template->session->templates;
+	while (*link != template)
+		link = &(*link)->session_next;
+	*link = template->session_next;
+	c->template_count--;
+	c->field_count -= template->field_count;
+	free(template);
+}
+
+/* Takes over `template`, or frees it when there is no room. */
+static void template_insert(struct sf_collector *c, struct sf_collect_session *session,
+	struct sf_collect_template *template)
+{
+	struct sf_collect_template *old = sf_collect_template_find(c, session, template->id),
+				   **bucket;
+	uint64_t most = (uint64_t)c->options.max_templates * SF_COLLECT_FIELDS_MEAN;
+
+	if (old)
+		sf_collect_template_drop(c, old);
+	if (c->template_count >= c->options.max_templates ||
+		c->field_count + template->field_count > most) {
+		c->stats.templates_refused++;
+		free(template);
+		return;
+	}
+	bucket = &c->template_buckets[template_bucket(c, session, template->id)];
+	template->session = session;
+	template->hash_next = *bucket;
+	*bucket = template;
+	template->session_next = session->templates;
+	session->templates = template;
+	c->template_count++;
+	c->field_count += template->field_count;
+	c->stats.templates++;
+}
+
+/*
+ * NetFlow v9 has scopes of its own (RFC 3954 §6.1); the elements that mean the same in IPFIX:
+ * System, Interface, Line Card, Cache, Template.
+ */
+static uint16_t scope_element(uint16_t scope)
+{
+	static const uint16_t elements[] = { 0, 144, 10, 141, 143, 145 };
+
+	return scope < sizeof(elements) / sizeof(elements[0]) ? elements[scope] : scope;
+}
+
+/*
+ * Reads `count` field specifiers at *p. `template` is NULL when they are only to be passed over.
+ * False: they do not fit before `end`.
+ */
+static bool specifiers_read(struct sf_collect_message *message, const uint8_t **p,
+	const uint8_t *end, unsigned count, struct sf_collect_template *template)
+{
+	bool ipfix = message->out.version == SF_IPFIX;
+
+	for (unsigned i = 0; i < count; i++) {
+		struct sf_field_value field = { 0 };
+		uint16_t length;
+
+		if (end - *p < 4)
+			return false;
+		field.id = sf_load_be16(*p);
+		length = sf_load_be16(*p + 2);
+		*p += 4;
+		/* RFC 7011 §3.2: the high bit announces a PEN; v9 has none, RFC 3954 §5.2 */
+		if (ipfix && field.id & 0x8000) {
+			if (end - *p < 4)
+				return false;
+			field.id &= 0x7fff;
+			field.pen = sf_load_be32(*p);
+			*p += 4;
+		}
+		if (!template)
+			continue;
+		if (!ipfix && i < template->scope_count)
+			field.id = scope_element(field.id);
+		template->fields[i] = field;
+		template->lengths[i] = length;
+	}
+	return true;
+}
+
+/* v9 has no variable length (RFC 6759 §4.2): 65535 can only be a mistake. */
+static bool lengths_valid(
+	const struct sf_collect_message *message, const struct sf_collect_template *template)
+{
+	for (unsigned i = 0; message->out.version != SF_IPFIX && i < template->field_count; i++)
+		if (template->lengths[i] == SF_LENGTH_VARIABLE)
+			return false;
+	return true;
+}
+
+/* A template record's fields at *p: learnt, or passed over and counted. False: cut off. */
+static bool template_read(struct sf_collect_message *message, const uint8_t **p, const uint8_t *end,
+	uint16_t id, unsigned count, unsigned scopes, bool options)
+{
+	struct sf_collector *c = message->collector;
+	struct sf_collect_template *template = NULL;
+	/* RFC 7011 §3.4.2.2: an options template has a scope; v9 leaves that open */
+	bool acceptable = id >= SF_SET_ID_DATA && count > 0 && count <= SF_COLLECT_FIELDS_MAX &&
+			  scopes <= count && message->session &&
+			  !(options && scopes == 0 && message->out.version == SF_IPFIX);
+
+	if (acceptable) {
+		template = sf_collect_template_new(count);
+		if (template) {
+			template->id = id;
+			template->options = options;
+			template->scope_count = (uint16_t)scopes;
+		}
+	}
+	if (!specifiers_read(message, p, end, count, template)) {
+		free(template);
+		return false;
+	}
+	if (template && lengths_valid(message, template))
+		sf_collect_template_compile(template);
+	if (!template || template->min_length == 0) {
+		c->stats.templates_refused++;
+		free(template);
+		return true;
+	}
+	template_insert(c, message->session, template);
+	return true;
+}
+
+static void withdraw_all(struct sf_collector *c, struct sf_collect_session *session, bool options)
+{
+	struct sf_collect_template *template = session->templates, *next;
+
+	for (; template; template = next) {
+		next = template->session_next;
+		if (template->options == options)
+			sf_collect_template_drop(c, template);
+	}
+}
+
+/*
+ * RFC 7011 §8.1, §8.4: withdrawals belong to streams and files; over UDP they must not be sent and
+ * are passed over. One for a template that is not known is passed over too.
+ */
+static void template_withdraw(struct sf_collect_message *message, uint16_t id, bool options)
+{
+	struct sf_collector *c = message->collector;
+	struct sf_collect_template *template;
+
+	if (!message->withdrawals) {
+		c->stats.withdrawals_ignored++;
+		return;
+	}
+	if (!message->session)
+		return;
+	if (id == (options ? 3 : 2)) {
+		withdraw_all(c, message->session, options);
+		return;
+	}
+	template = sf_collect_template_find(c, message->session, id);
+	if (template && template->options == options)
+		sf_collect_template_drop(c, template);
+}
+
+static bool all_zero(const uint8_t *p, const uint8_t *end)
+{
+	while (p < end)
+		if (*p++)
+			return false;
+	return true;
+}
+
+/*
+ * The header of a template record at *p: id, field count and, for options templates, how many of
+ * the fields are scope. 1: read; 0: only padding is left; SF_ECORRUPT.
+ */
+static int header_read(struct sf_collect_message *message, const uint8_t **p, const uint8_t *end,
+	bool options, unsigned *id, unsigned *count, unsigned *scopes)
+{
+	const uint8_t *at = *p;
+	bool ipfix = message->out.version == SF_IPFIX;
+
+	/* RFC 7011 §3.3.1, RFC 3954 §6.1: padding is shorter than a record … */
+	if (end - at < 4)
+		return 0;
+	*id = sf_load_be16(at);
+	*count = sf_load_be16(at + 2);
+	*scopes = 0;
+	*p = at + 4;
+	/* … but some exporters pad template sets with more */
+	if (*id == 0 && all_zero(at, end))
+		return 0;
+	/* a withdrawal has no scope count: RFC 7011 §8.1, figure T */
+	if (!options || (ipfix && *count == 0))
+		return 1;
+	if (end - *p < 2)
+		return sf_collect_malformed(message, at, "options template %u is cut off", *id);
+	*scopes = sf_load_be16(*p);
+	*p += 2;
+	if (ipfix)
+		return 1;
+	/* RFC 3954 §6.1: octets of scope and of option definitions, not counts */
+	if (*count % 4 || *scopes % 4)
+		return sf_collect_malformed(message, at + 2,
+			"lengths %u and %u of options template %u are no multiples of 4", *count,
+			*scopes, *id);
+	*count /= 4;
+	*scopes /= 4;
+	/* the first length is the scopes', the second the options' */
+	*count += *scopes;
+	*scopes = *count - *scopes;
+	return 1;
+}
+
+int sf_collect_template_set(struct sf_collect_message *message, const uint8_t *end, bool options)
+{
+	const uint8_t *p = message->p;
+
+	while (p < end) {
+		const uint8_t *at = p;
+		unsigned id, count, scopes;
+		int result = header_read(message, &p, end, options, &id, &count, &scopes);
+
+		if (result <= 0)
+			return result;
+		if (message->out.version == SF_IPFIX && count == 0)
+			template_withdraw(message, (uint16_t)id, options);
+		else if (!template_read(message, &p, end, (uint16_t)id, count, scopes, options))
+			return sf_collect_malformed(message, at,
+				"template %u has %u fields, more than its set holds", id, count);
+	}
+	return 0;
+}
