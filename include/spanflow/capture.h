@@ -55,7 +55,7 @@ struct sf_capture_options {
 	const uint32_t *steer_key;
 	enum sf_direction direction; /* live */
 	const char *driver_options;  /* driver's own, e.g. DPDK EAL arguments; NULL: none */
-	bool realtime;      /* file: standard input may be a live pipe: recv may return 0 */
+	bool realtime; /* file: the one input is a live pipe (recv returns 0 while it is quiet) */
 	const char *filter; /* live: BPF expression the kernel may apply; NULL: none */
 };
 
@@ -126,7 +126,8 @@ struct sf_capture {
 	 * `frames`. The kernel may let more through, so the caller applies the filter all the same.
 	 */
 	bool kernel_filtered;
-	struct sf_error error; /* why recv returned < 0 */
+	struct sf_error error;   /* why recv returned < 0 */
+	struct sf_error warning; /* set by open: what a person should know; code 0: nothing */
 };
 
 /* All drivers in this build, NULL-terminated. */
