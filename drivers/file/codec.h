@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Decompression of capture files: gzip (RFC 1952, zlib) and zstd (RFC 8878, libzstd). */
+#ifndef SPANFLOW_FILE_CODEC_H
+#define SPANFLOW_FILE_CODEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <spanflow/error.h>
+
+enum sf_compression { SF_PLAIN, SF_GZIP, SF_ZSTD };
+
+/* Bytes sf_compression_of() must see, unless the file is shorter. */
+#define SF_COMPRESSION_MAGIC 4
+
+/* How a file that begins with these bytes is compressed. */
+enum sf_compression sf_compression_of(const uint8_t *data, size_t length);
+
+/* "gzip", "zstd", "" */
+const char *sf_compression_name(enum sf_compression compression);
+
+struct sf_codec;
+
+/*
+ * A decompressor for one file. Fails with SF_EUNSUPPORTED, naming the library, when this build
+ * lacks it, or with -ENOMEM.
+ */
+int sf_codec_new(struct sf_codec **codec, enum sf_compression compression, struct sf_error *error);
+void sf_codec_free(struct sf_codec *codec);
+
+/*
+ * Decompresses from *in … in_end to *out … out_end and moves both; concatenated members are one
+ * stream. Returns 0, or SF_ECORRUPT with what the library says of the data in `error`. Progress is
+ * made whenever there is input and room, except that an ended stream takes no more input (zero
+ * padding after a gzip member).
+ */
+int sf_codec_run(struct sf_codec *codec, const uint8_t **in, const uint8_t *in_end, uint8_t **out,
+	uint8_t *out_end, struct sf_error *error);
+
+/* Between two members: the file may end here. */
+bool sf_codec_complete(const struct sf_codec *codec);
+
+#endif

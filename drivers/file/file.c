@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The capture-file driver: all inputs as one queue of packets in the order of time.
+ *
+ * Inputs are in one of these places:
+ *
+ *	waiting  not open, ordered by first packet time; opened when the merge gets there
+ *	heap     open, the time of their next packet is known; a binary heap by (time, order)
+ *	blind    open, the next packet is not known: just opened, or out of bytes
+ *	done     ended; its last packets may still be lent, so it is closed by the next recv
+ *
+ * A run of packets is taken from one input at once: as long as its packets are not later than the
+ * next packet of any other. With one input open that is the whole buffer, and its next packet need
+ * not be known. Within an input the order is as stored; equal times follow the command line.
+ *
+ * Invariant: buffers are refilled only while no packet is lent, that is by the first steps of a
+ * recv; a batch ends where an input runs out of bytes. Price: batches are short there (once per
+ * MiB), and merging needs the next packet of every open input before it can go on.
+ *
+ * A damaged input ends with its last good packet; the others go on, and the end of all input then
+ * reports the failure instead of SF_EOF.
+ */
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <spanflow/capture.h>
+
+#include "file/slots.h"
+#include "file/sources.h"
+
+#define WAIT_DEFAULT_MS 100
+
+extern const struct sf_capture_ops sf_driver_file;
+
+struct file_capture {
+	struct sf_capture capture; /* first */
+	/* per batch */
+	struct sf_source **heap, **blind;
+	unsigned heap_count, blind_count;
+	unsigned waiting; /* sources.list[waiting …] are not open */
+	unsigned done_count;
+	_Atomic uint64_t frames; /* written by recv only; relaxed */
+	/* per refill or rarer */
+	_Atomic uint64_t bytes_read;
+	struct sf_source **done;
+	struct sf_sources sources;
+	int wait_ms;
+	unsigned failures;
+	struct sf_error failure; /* the first */
+	struct sf_slots slots;
+};
+
+static struct file_capture *file_of(struct sf_capture *capture)
+{
+	return (struct file_capture *)capture;
+}
+
+/* The only writer adds to a counter that others read. */
+static void count(_Atomic uint64_t *counter, uint64_t n)
+{
+	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
+		memory_order_relaxed);
+}
+
+static bool source_before(const struct sf_source *a, const struct sf_source *b)
+{
+	return a->head_ns < b->head_ns || (a->head_ns == b->head_ns && a->order < b->order);
+}
+
+static void heap_down(struct sf_source **heap, unsigned heap_count, unsigned at)
+{
+	struct sf_source *moved = heap[at];
+
+	for (;;) {
+		unsigned child = 2 * at + 1;
+
+		if (child + 1 < heap_count && source_before(heap[child + 1], heap[child]))
+			child++;
+		if (child >= heap_count || !source_before(heap[child], moved))
+			break;
+		heap[at] = heap[child];
+		at = child;
+	}
+	heap[at] = moved;
+}
+
+static void heap_push(struct file_capture *file, struct sf_source *source)
+{
+	struct sf_source **heap = file->heap;
+	unsigned at = file->heap_count++;
+
+	while (at && source_before(source, heap[(at - 1) / 2])) {
+		heap[at] = heap[(at - 1) / 2];
+		at = (at - 1) / 2;
+	}
+	heap[at] = source;
+}
+
+static void heap_pop(struct file_capture *file)
+{
+	file->heap[0] = file->heap[--file->heap_count];
+	if (file->heap_count)
+		heap_down(file->heap, file->heap_count, 0);
+}
+
+/* The latest time up to which heap[0] comes before every other open input. */
+static int64_t heap_until(const struct file_capture *file)
+{
+	const struct sf_source *first = file->heap[0], *second;
+
+	if (file->heap_count < 2)
+		return INT64_MAX;
+	second = file->heap[1];
+	if (file->heap_count > 2 && source_before(file->heap[2], second))
+		second = file->heap[2];
+	return first->order < second->order ? second->head_ns : second->head_ns - 1;
+}
+
+static void file_fail(
+	struct file_capture *file, const struct sf_source *source, const struct sf_error *error)
+{
+	if (file->failures++ == 0)
+		sf_error_set(&file->failure, error->code, "%s: %.400s", sf_source_name(source),
+			error->text);
+}
+
+static const struct sf_source *file_waiting(const struct file_capture *file)
+{
+	return file->waiting < file->sources.count ? &file->sources.list[file->waiting] : NULL;
+}
+
+static void file_open_waiting(struct file_capture *file)
+{
+	struct sf_source *source = &file->sources.list[file->waiting++];
+	struct sf_error error;
+
+	if (!source->reader && sf_source_open(source, file->heap_count + file->blind_count,
+				       &file->slots, &error) < 0) {
+		if (file->failures++ == 0)
+			file->failure = error;
+		return;
+	}
+	file->blind[file->blind_count++] = source;
+}
+
+/*
+ * Goes on after blind[at] was decoded: places it by its state. Returns false when recv has to
+ * return what it has: packets are lent and a buffer must be refilled, or a pipe is quiet.
+ */
+static bool file_place_blind(struct file_capture *file, unsigned at, bool lent)
+{
+	struct sf_source *source = file->blind[at];
+	struct sf_reader *reader = source->reader;
+	bool went_on = true;
+
+	switch (reader->state) {
+	case SF_READER_READY:
+		return true;
+	case SF_READER_HUNGRY:
+		if (lent)
+			return false;
+		went_on = sf_reader_fill(reader, file->wait_ms);
+		count(&file->bytes_read, reader->stream.raw_offset - source->counted);
+		source->counted = reader->stream.raw_offset;
+		return went_on;
+	case SF_READER_HEAD:
+		source->head_ns = reader->head_ns;
+		heap_push(file, source);
+		break;
+	case SF_READER_FAILED:
+		file_fail(file, source, &reader->error);
+		file->done[file->done_count++] = source;
+		break;
+	case SF_READER_END:
+		file->done[file->done_count++] = source;
+		break;
+	}
+	file->blind[at] = file->blind[--file->blind_count];
+	return true;
+}
+
+/* The only open input: no need to know its next packet. */
+static unsigned file_take_sole(struct file_capture *file, struct sf_packet *packets, unsigned max)
+{
+	const struct sf_source *waiting = file_waiting(file);
+
+	return sf_reader_decode(
+		file->blind[0]->reader, packets, max, waiting ? waiting->first_ns - 1 : INT64_MAX);
+}
+
+/* A run of the input whose packet is next. */
+static unsigned file_take_first(struct file_capture *file, struct sf_packet *packets, unsigned max)
+{
+	const struct sf_source *waiting = file_waiting(file);
+	struct sf_source *source = file->heap[0];
+	int64_t until = heap_until(file);
+	unsigned taken;
+
+	if (waiting && waiting->first_ns <= until)
+		until = waiting->first_ns - 1;
+	taken = sf_reader_decode(source->reader, packets, max, until);
+	if (source->reader->state == SF_READER_HEAD) {
+		source->head_ns = source->reader->head_ns;
+		heap_down(file->heap, file->heap_count, 0);
+	} else {
+		heap_pop(file);
+		file->blind[file->blind_count++] = source;
+	}
+	return taken;
+}
+
+static bool file_must_open(const struct file_capture *file)
+{
+	const struct sf_source *waiting = file_waiting(file);
+
+	if (!waiting)
+		return false;
+	if (waiting->first_ns == INT64_MIN || file->heap_count + file->blind_count == 0)
+		return true;
+	return file->blind_count == 0 && waiting->first_ns <= file->heap[0]->head_ns;
+}
+
+static int file_end(struct file_capture *file)
+{
+	struct sf_error *error = &file->capture.error;
+
+	if (file->failures == 0)
+		return SF_EOF;
+	if (file->failures == 1)
+		*error = file->failure;
+	else
+		sf_error_set(error, file->failure.code, "%.440s (and %u more of the files failed)",
+			file->failure.text, file->failures - 1);
+	file->failures = 0;
+	return error->code;
+}
+
+static int file_recv(
+	struct sf_capture *capture, unsigned queue, struct sf_packet *packets, unsigned max)
+{
+	struct file_capture *file = file_of(capture);
+	unsigned n = 0, at;
+
+	(void)queue;
+	while (file->done_count)
+		sf_source_close(file->done[--file->done_count]);
+	while (n < max) {
+		if (file_must_open(file)) {
+			file_open_waiting(file);
+			continue;
+		}
+		if (file->blind_count == 0) {
+			if (file->heap_count == 0)
+				break;
+			n += file_take_first(file, packets + n, max - n);
+			continue;
+		}
+		at = file->blind_count - 1;
+		if (at == 0 && file->heap_count == 0)
+			n += file_take_sole(file, packets + n, max - n);
+		else
+			sf_reader_decode(file->blind[at]->reader, packets + n, 1, INT64_MIN);
+		if (!file_place_blind(file, at, n > 0)) {
+			count(&file->frames, n);
+			return (int)n;
+		}
+	}
+	count(&file->frames, n);
+	return n ? (int)n : file_end(file);
+}
+
+static void file_stats(struct sf_capture *capture, struct sf_capture_stats *stats)
+{
+	struct file_capture *file = file_of(capture);
+
+	*stats = (struct sf_capture_stats){
+		.frames = atomic_load_explicit(&file->frames, memory_order_relaxed),
+		.bytes_read = atomic_load_explicit(&file->bytes_read, memory_order_relaxed),
+		.bytes_total = file->sources.bytes_total,
+	};
+}
+
+static const struct sf_interface *file_interface(struct sf_capture *capture, unsigned slot)
+{
+	return sf_slots_get(&file_of(capture)->slots, slot);
+}
+
+static void file_describe(struct sf_capture *capture, char *text, size_t size)
+{
+	const struct sf_sources *sources = &file_of(capture)->sources;
+
+	snprintf(text, size, "%u file%s%s%s", sources->count, sources->count == 1 ? "" : "s",
+		*sources->formats ? ", " : "", sources->formats);
+}
+
+static void file_close(struct sf_capture *capture)
+{
+	struct file_capture *file = file_of(capture);
+
+	if (!file)
+		return;
+	sf_sources_fini(&file->sources);
+	sf_slots_fini(&file->slots);
+	free(file->heap);
+	free(file);
+}
+
+static int file_check_options(const struct sf_capture_options *options, struct sf_error *error)
+{
+	if (options->name_count == 0)
+		return sf_error_set(error, SF_EUSAGE, "no capture file named");
+	if (options->driver_options)
+		return sf_error_set(error, SF_EUSAGE,
+			"capture files take no driver options, but \"%s\" was given",
+			options->driver_options);
+	return 0;
+}
+
+/* Makes the lists and looks into the inputs. */
+static int file_start(
+	struct file_capture *file, const struct sf_capture_options *options, struct sf_error *error)
+{
+	struct sf_sources *sources = &file->sources;
+	int rc = sf_sources_open(sources, options->names, options->name_count, &file->slots, error);
+
+	if (rc < 0)
+		return rc;
+	if (options->realtime && sources->count > 1)
+		return sf_error_set(error, SF_EUSAGE, "realtime: one input only, but there are %u",
+			sources->count);
+	if (sources->skipped)
+		sf_error_set(&file->capture.warning, SF_EUNSUPPORTED,
+			"%u entr%s of directories skipped, being no capture file: %s%s",
+			sources->skipped, sources->skipped == 1 ? "y" : "ies",
+			sources->skipped_name, sources->skipped == 1 ? "" : ", …");
+	file->heap = calloc(3 * (size_t)sources->count, sizeof(*file->heap));
+	if (!file->heap)
+		return sf_error_set(error, -ENOMEM, "no memory for %u files", sources->count);
+	file->blind = file->heap + sources->count;
+	file->done = file->blind + sources->count;
+	return 0;
+}
+
+static int file_open(struct sf_capture **capture, const struct sf_capture_options *options,
+	struct sf_error *error)
+{
+	struct file_capture *file;
+	int rc = file_check_options(options, error);
+
+	if (rc < 0)
+		return rc;
+	file = calloc(1, sizeof(*file));
+	if (!file)
+		return sf_error_set(error, -ENOMEM, "no memory for a capture");
+	file->capture.ops = &sf_driver_file;
+	file->capture.queues = 1;
+	file->wait_ms = options->wait_ms ? (int)options->wait_ms : WAIT_DEFAULT_MS;
+	rc = file_start(file, options, error);
+	if (rc < 0) {
+		file_close(&file->capture);
+		return rc;
+	}
+	*capture = &file->capture;
+	return 0;
+}
+
+const struct sf_capture_ops sf_driver_file = {
+	.recv = file_recv,
+	.name = "file",
+	.summary = "capture files: pcap and pcapng, also compressed with gzip or zstd",
+	.open = file_open,
+	.stats = file_stats,
+	.interface = file_interface,
+	.describe = file_describe,
+	.close = file_close,
+};

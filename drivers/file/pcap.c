@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Classic pcap (draft-ietf-opsawg-pcap): a 24-byte header, then records of 16 bytes of header and
+ * the captured bytes.
+ *
+ * The decoder is one inline function, instantiated twice: records in our byte order with plain
+ * headers, which is nearly every file, and everything else (other byte order, 24-byte headers of
+ * the "modified" format, the exchanged lengths of versions before 2.4). What differs is constant in
+ * the first instance, so its loop has no branch that depends on the format.
+ */
+#include "file/reader.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define FILE_HEADER     24
+#define RECORD          16
+#define RECORD_MODIFIED 24 /* + interface index, protocol, packet type, padding */
+
+#define OUTGOING 4 /* packet type of the modified format: PACKET_OUTGOING of <linux/if_packet.h> */
+
+static inline uint16_t load16(const uint8_t *p, bool swapped)
+{
+	uint16_t value;
+
+	memcpy(&value, p, sizeof(value));
+	return swapped ? __builtin_bswap16(value) : value;
+}
+
+static inline uint32_t load32(const uint8_t *p, bool swapped)
+{
+	uint32_t value;
+
+	memcpy(&value, p, sizeof(value));
+	return swapped ? __builtin_bswap32(value) : value;
+}
+
+static unsigned pcap_too_long(struct sf_reader *reader, uint32_t captured, unsigned count)
+{
+	return sf_reader_fail(reader, count, SF_ECORRUPT,
+		"a packet record claims %u captured bytes (at most %u can be right)", captured,
+		reader->pcap.captured_max);
+}
+
+/* Lengths as versions before 2.4 wrote them: exchanged, in 2.3 by some writers only. */
+static inline void exchange_lengths(unsigned version_minor, uint32_t *captured, uint32_t *wire)
+{
+	if (version_minor < 3 || (version_minor == 3 && *captured > *wire)) {
+		uint32_t other = *captured;
+
+		*captured = *wire;
+		*wire = other;
+	}
+}
+
+static inline __attribute__((always_inline)) unsigned pcap_decode(struct sf_reader *reader,
+	struct sf_packet *packets, unsigned max, int64_t until, bool swapped, size_t header,
+	bool old)
+{
+	const struct sf_pcap_format format = reader->pcap;
+	const uint8_t *p = reader->stream.p, *const end = reader->stream.end;
+	unsigned count;
+
+	reader->state = SF_READER_READY;
+	for (count = 0; count < max; count++) {
+		struct sf_packet *packet = &packets[count];
+		uint32_t captured, wire;
+		int64_t time_ns;
+
+		if ((size_t)(end - p) < header) {
+			reader->stream.p = p;
+			return sf_reader_hungry(reader, header, "a packet record's header", count);
+		}
+		captured = load32(p + 8, swapped);
+		wire = load32(p + 12, swapped);
+		if (old)
+			exchange_lengths(format.version_minor, &captured, &wire);
+		if ((size_t)(end - p) - header < captured) {
+			reader->stream.p = p;
+			if (captured > format.captured_max)
+				return pcap_too_long(reader, captured, count);
+			return sf_reader_hungry(
+				reader, header + captured, "a packet record", count);
+		}
+		time_ns = load32(p, swapped) * SF_NS_PER_S +
+			  (int64_t)load32(p + 4, swapped) * format.fraction_ns;
+		if (time_ns > until || captured > format.captured_max) {
+			reader->stream.p = p;
+			if (captured > format.captured_max)
+				return pcap_too_long(reader, captured, count);
+			reader->state = SF_READER_HEAD;
+			reader->head_ns = time_ns;
+			return count;
+		}
+		packet->data = p + header;
+		packet->time_ns = time_ns;
+		packet->captured = captured;
+		packet->wire = wire;
+		packet->link = format.link;
+		packet->interface = 0;
+		packet->vlan_tci = 0;
+		packet->flags = 0;
+		if (header == RECORD_MODIFIED && p[22] == OUTGOING)
+			packet->flags = SF_PACKET_OUTGOING;
+		p += header + captured;
+	}
+	reader->stream.p = p;
+	return count;
+}
+
+static unsigned pcap_decode_native(
+	struct sf_reader *reader, struct sf_packet *packets, unsigned max, int64_t until)
+{
+	return pcap_decode(reader, packets, max, until, false, RECORD, false);
+}
+
+static unsigned pcap_decode_other(
+	struct sf_reader *reader, struct sf_packet *packets, unsigned max, int64_t until)
+{
+	if (reader->pcap.modified)
+		return pcap_decode(reader, packets, max, until, reader->pcap.swapped,
+			RECORD_MODIFIED, reader->pcap.version_minor < 4);
+	return pcap_decode(reader, packets, max, until, reader->pcap.swapped, RECORD,
+		reader->pcap.version_minor < 4);
+}
+
+/* The longest captured packet to believe in, from the header's snap length. */
+static uint32_t captured_max(uint32_t snaplen)
+{
+	if (snaplen == 0 || snaplen > SF_READER_RECORD_MAX - SF_READER_SNAPLEN_SLACK)
+		return SF_READER_RECORD_MAX;
+	return snaplen + SF_READER_SNAPLEN_SLACK;
+}
+
+static unsigned pcap_header(
+	struct sf_reader *reader, struct sf_packet *packets, unsigned max, int64_t until)
+{
+	struct sf_pcap_format *format = &reader->pcap;
+	const uint8_t *p = reader->stream.p;
+	struct sf_interface interface = { .name = "" };
+	unsigned major, minor;
+
+	if (reader->stream.end - p < FILE_HEADER)
+		return sf_reader_hungry(reader, FILE_HEADER, "the file header", 0);
+	major = load16(p + 4, format->swapped);
+	minor = load16(p + 6, format->swapped);
+	/* 543.0: HP-UX nettl's, lengths exchanged */
+	if (!(major == 2 && minor <= 4) && !(major == 543 && minor == 0))
+		return sf_reader_fail(reader, 0, SF_EUNSUPPORTED,
+			"pcap version %u.%u is not supported (2.0 … 2.4 are)", major, minor);
+	format->version_minor = (uint8_t)minor;
+	interface.snaplen = load32(p + 16, format->swapped);
+	format->captured_max = captured_max(interface.snaplen);
+	/* the upper half holds the length of a frame check sequence, if frames end with one */
+	format->link = (uint16_t)load32(p + 20, format->swapped);
+	interface.link = format->link;
+	if (reader->slots && sf_slots_describe(reader->slots, 0, &interface) < 0)
+		return sf_reader_fail(reader, 0, -ENOMEM, "no memory for an interface");
+	reader->stream.p += FILE_HEADER;
+	reader->boundary = true;
+	if (format->swapped || format->modified || minor < 4)
+		reader->decode = pcap_decode_other;
+	else
+		reader->decode = pcap_decode_native;
+	return reader->decode(reader, packets, max, until);
+}
+
+void sf_pcap_start(struct sf_reader *reader, bool swapped, bool nanoseconds, bool modified)
+{
+	reader->format = SF_FORMAT_PCAP;
+	reader->pcap.swapped = swapped;
+	reader->pcap.modified = modified;
+	reader->pcap.fraction_ns = nanoseconds ? 1 : 1000;
+	reader->decode = pcap_header;
+}

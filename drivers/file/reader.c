@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What all formats share: telling them apart by content, reading on, and saying where a file is
+ * cut off. The first decoder only looks at the magic and hands over to the format's own.
+ */
+#include "file/reader.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/wire.h"
+
+#define MAGIC_PCAP          0xa1b2c3d4u
+#define MAGIC_PCAP_NS       0xa1b23c4du
+#define MAGIC_PCAP_MODIFIED 0xa1b2cd34u
+#define MAGIC_PCAPNG        0x0a0d0d0au
+
+/* Files that people hand over by mistake, by their first bytes. */
+static const struct {
+	const char *begin, *name;
+} known_foreign[] = {
+	{ "snoop", "a snoop capture" },
+	{ "btsn", "a btsnoop capture" },
+	{ "GMBU", "a Network Monitor capture" },
+	{ "RTSS", "a Network Monitor capture" },
+	{ "\xfd"
+	  "7zX",
+		"xz-compressed" },
+	{ "BZh", "bzip2-compressed" },
+	{ "\x04\x22\x4d\x18", "lz4-compressed" },
+	{ "PK\x03\x04", "a zip archive" },
+	{ "7z\xbc\xaf", "a 7z archive" },
+	{ "\x7f"
+	  "ELF",
+		"a program" },
+	{ "#!", "a script" },
+};
+
+unsigned sf_reader_hungry(struct sf_reader *reader, size_t need, const char *part, unsigned count)
+{
+	reader->state = SF_READER_HUNGRY;
+	reader->need = need;
+	reader->part = part;
+	return count;
+}
+
+unsigned sf_reader_fail(struct sf_reader *reader, unsigned count, int code, const char *format, ...)
+{
+	char text[sizeof(reader->error.text) / 2];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	sf_error_set(&reader->error, code, "byte %llu%s: %s",
+		(unsigned long long)sf_stream_offset(&reader->stream),
+		reader->stream.codec ? " of the decompressed data" : "", text);
+	reader->state = SF_READER_FAILED;
+	return count;
+}
+
+static unsigned reader_fail_foreign(struct sf_reader *reader)
+{
+	const uint8_t *p = reader->stream.p;
+	const char *name = NULL;
+
+	for (size_t i = 0; i < sizeof(known_foreign) / sizeof(known_foreign[0]); i++)
+		if (memcmp(p, known_foreign[i].begin, strnlen(known_foreign[i].begin, 4)) == 0)
+			name = known_foreign[i].name;
+	reader->foreign = true;
+	reader->state = SF_READER_FAILED;
+	sf_error_set(&reader->error, SF_EUNSUPPORTED,
+		"no capture file: it%s%s begins with %02x %02x %02x %02x%s%s%s; pcap and pcapng "
+		"are "
+		"read, also compressed with gzip or zstd",
+		reader->stream.codec ? ", decompressed with " : "",
+		sf_compression_name(reader->stream.compression), p[0], p[1], p[2], p[3],
+		name ? " (" : "", name ? name : "", name ? ")" : "");
+	return 0;
+}
+
+/* The decoder every file starts with. */
+static unsigned reader_identify(
+	struct sf_reader *reader, struct sf_packet *packets, unsigned max, int64_t until)
+{
+	uint32_t magic;
+
+	if (reader->stream.end - reader->stream.p < 4)
+		return sf_reader_hungry(reader, 4, "the file header", 0);
+	memcpy(&magic, reader->stream.p, sizeof(magic));
+	for (int swapped = 0; swapped < 2; swapped++, magic = __builtin_bswap32(magic)) {
+		switch (magic) {
+		case MAGIC_PCAP:
+			sf_pcap_start(reader, swapped, false, false);
+			return reader->decode(reader, packets, max, until);
+		case MAGIC_PCAP_NS:
+			sf_pcap_start(reader, swapped, true, false);
+			return reader->decode(reader, packets, max, until);
+		case MAGIC_PCAP_MODIFIED:
+			sf_pcap_start(reader, swapped, false, true);
+			return reader->decode(reader, packets, max, until);
+		case MAGIC_PCAPNG:
+			sf_pcapng_start(reader);
+			return reader->decode(reader, packets, max, until);
+		}
+	}
+	return reader_fail_foreign(reader);
+}
+
+int sf_reader_init(struct sf_reader *reader, int fd, size_t chunk, struct sf_slots *slots)
+{
+	memset(reader, 0, sizeof(*reader));
+	reader->decode = reader_identify;
+	reader->slots = slots;
+	return sf_stream_init(&reader->stream, fd, chunk);
+}
+
+void sf_reader_fini(struct sf_reader *reader)
+{
+	sf_pcapng_fini(reader);
+	sf_stream_fini(&reader->stream);
+}
+
+/* No more bytes although the decoder wants some. */
+static void reader_at_end(struct sf_reader *reader)
+{
+	size_t left = (size_t)(reader->stream.end - reader->stream.p);
+	const char *part = reader->part;
+
+	if (left == 0 && reader->boundary)
+		reader->state = SF_READER_END;
+	else if (left == 0 && sf_stream_offset(&reader->stream) == 0)
+		sf_reader_fail(reader, 0, SF_ECORRUPT, "the file is empty");
+	else
+		sf_reader_fail(reader, 0, SF_ECORRUPT,
+			"the file is cut off in %s: %zu of at least %zu bytes are there", part,
+			left, reader->need);
+}
+
+bool sf_reader_fill(struct sf_reader *reader, int wait_ms)
+{
+	reader->state = SF_READER_READY;
+	switch (sf_stream_fill(&reader->stream, reader->need, wait_ms)) {
+	case SF_STREAM_MORE:
+		break;
+	case SF_STREAM_QUIET:
+		reader->state = SF_READER_HUNGRY;
+		return false;
+	case SF_STREAM_END:
+		reader_at_end(reader);
+		break;
+	case SF_STREAM_FAILED:
+		sf_reader_fail(
+			reader, 0, reader->stream.error.code, "%s", reader->stream.error.text);
+		break;
+	}
+	return true;
+}
+
+void sf_reader_describe(const struct sf_reader *reader, char *text, size_t size)
+{
+	snprintf(text, size, "%s%s%s",
+		reader->format == SF_FORMAT_PCAPNG ? "pcapng"
+		: reader->format == SF_FORMAT_PCAP ? "pcap"
+						   : "",
+		reader->stream.codec ? "+" : "", sf_compression_name(reader->stream.compression));
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One capture file, decoded in runs: the bytes of a stream become packets that point into its
+ * buffer. Decoding never reads from the file; when it is out of bytes it says so, and the caller
+ * fills when no packet is lent.
+ *
+ *	sf_reader_init(&reader, fd, chunk, &slots);
+ *	for (;;) {
+ *		n = sf_reader_decode(&reader, packets, max, until);
+ *		… use the n packets …
+ *		if (reader.state == SF_READER_HUNGRY)
+ *			sf_reader_fill(&reader, wait_ms);
+ *		if (reader.state >= SF_READER_END) …
+ *	}
+ */
+#ifndef SPANFLOW_FILE_READER_H
+#define SPANFLOW_FILE_READER_H
+
+#include <spanflow/packet.h>
+
+#include "file/slots.h"
+#include "file/stream.h"
+
+/* Packet times lie in 0 … this (1970 … 2116), so that sums with a timeout cannot overflow. */
+#define SF_READER_TIME_MAX ((INT64_C(1) << 62) - 1)
+
+/* No record is longer; what a file may make us allocate. */
+#define SF_READER_RECORD_MAX (16u << 20)
+
+/* A record may exceed the snap length by so much: writers are careless, but not that careless. */
+#define SF_READER_SNAPLEN_SLACK 262144u
+
+enum sf_reader_state {
+	SF_READER_READY,  /* decode again */
+	SF_READER_HEAD,   /* the next packet is later than `until`: at head_ns */
+	SF_READER_HUNGRY, /* needs sf_reader_fill() */
+	SF_READER_END,
+	SF_READER_FAILED, /* see error */
+};
+
+enum sf_reader_format { SF_FORMAT_UNKNOWN, SF_FORMAT_PCAP, SF_FORMAT_PCAPNG };
+
+/* How a pcap file's records are to be read. */
+struct sf_pcap_format {
+	uint32_t fraction_ns; /* ns per unit of the second time stamp word */
+	uint32_t captured_max;
+	uint8_t version_minor; /* 2.0 … 2.3 had the two lengths in the other order */
+	bool swapped;          /* the file's byte order is not ours */
+	bool modified;         /* 24-byte record headers */
+	uint16_t link;
+};
+
+/* An interface of a pcapng section. */
+struct sf_pcapng_interface {
+	uint16_t link;
+	uint32_t snaplen;   /* 0: unlimited */
+	uint64_t units_max; /* largest time stamp that stays in range */
+	uint64_t multiply;  /* ns per unit, or 0: */
+	uint64_t divide;    /* units per ns, or 0: */
+	unsigned shift;     /* units are 2^-shift s */
+	int64_t offset_ns;
+};
+
+struct sf_pcapng_format {
+	bool swapped;
+	struct sf_pcapng_interface *interfaces; /* of the section */
+	unsigned interface_count, interface_room;
+	int64_t last_ns;       /* of the packet before: simple packet blocks have no time */
+	uint64_t skip;         /* bytes of an unused block's body still to be passed over */
+	uint32_t skip_total;   /* that block's length, which must follow it; 0: none pending */
+	uint64_t block_offset; /* where that block began */
+};
+
+struct sf_reader {
+	struct sf_stream stream;
+	unsigned (*decode)(
+		struct sf_reader *reader, struct sf_packet *packets, unsigned max, int64_t until);
+	enum sf_reader_state state;
+	int64_t head_ns;
+	size_t need;      /* HUNGRY: bytes wanted from stream.p on */
+	const char *part; /* … and what they are */
+	bool boundary;    /* the file may end here if no bytes are left */
+	bool foreign;     /* FAILED: no capture file at all */
+	enum sf_reader_format format;
+	struct sf_slots *slots; /* NULL: nobody wants to know */
+	struct sf_pcap_format pcap;
+	struct sf_pcapng_format pcapng;
+	struct sf_error error; /* place and what is wrong, without the file's name */
+};
+
+/* Takes over `fd` (also on failure), which stands at the file's begin. 0 or -ENOMEM. */
+int sf_reader_init(struct sf_reader *reader, int fd, size_t chunk, struct sf_slots *slots);
+void sf_reader_fini(struct sf_reader *reader);
+
+/*
+ * Decodes up to `max` packets whose time is not after `until`, in file order; stops before the
+ * first later one. Returns their number and sets `state`. The packets are valid until the next
+ * fill. With max == 1 and until == INT64_MIN: finds out the next packet's time.
+ */
+static inline unsigned sf_reader_decode(
+	struct sf_reader *reader, struct sf_packet *packets, unsigned max, int64_t until)
+{
+	return reader->state >= SF_READER_END ? 0 : reader->decode(reader, packets, max, until);
+}
+
+/*
+ * Reads on; `state` becomes READY, END or FAILED, or stays HUNGRY when a pipe had nothing within
+ * wait_ms (then false is returned).
+ */
+bool sf_reader_fill(struct sf_reader *reader, int wait_ms);
+
+/* "pcapng+gzip", once known. */
+void sf_reader_describe(const struct sf_reader *reader, char *text, size_t size);
+
+/* For the decoders: stop with this state; return the packets so far. */
+unsigned sf_reader_hungry(struct sf_reader *reader, size_t need, const char *part, unsigned count);
+unsigned sf_reader_fail(struct sf_reader *reader, unsigned count, int code, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* Set `decode` for the format after its magic was seen. */
+void sf_pcap_start(struct sf_reader *reader, bool swapped, bool nanoseconds, bool modified);
+void sf_pcapng_start(struct sf_reader *reader);
+void sf_pcapng_fini(struct sf_reader *reader);
+
+#endif

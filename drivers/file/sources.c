@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "file/sources.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* One read of so much nearly always holds a file's first packet. */
+#define LOOK_CHUNK 16384
+
+/* Chunk sizes: small files, and many files at once, need less. */
+#define CHUNK_MIN  4096
+#define CHUNK_MANY ((size_t)128 << 10)
+#define MANY_FILES 16
+
+const char *sf_source_name(const struct sf_source *source)
+{
+	return strcmp(source->path, "-") == 0 ? "standard input" : source->path;
+}
+
+static int open_path(const char *path)
+{
+	int fd;
+
+	if (strcmp(path, "-") == 0)
+		fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+	else
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* Starts reading; takes over fd. */
+static int source_start(struct sf_source *source, int fd, size_t chunk, struct sf_slots *slots,
+	struct sf_error *error)
+{
+	source->reader = malloc(sizeof(*source->reader));
+	if (!source->reader) {
+		close(fd);
+		return sf_error_set(error, -ENOMEM, "%s: no memory", sf_source_name(source));
+	}
+	if (sf_reader_init(source->reader, fd, chunk, slots) < 0) {
+		sf_source_close(source);
+		return sf_error_set(
+			error, -ENOMEM, "%s: no memory for a buffer", sf_source_name(source));
+	}
+	return 0;
+}
+
+static size_t chunk_for(int fd, unsigned open_files)
+{
+	size_t most = open_files < MANY_FILES ? SF_STREAM_CHUNK : CHUNK_MANY;
+	struct stat status;
+
+	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || (size_t)status.st_size >= most)
+		return most;
+	return status.st_size < CHUNK_MIN ? CHUNK_MIN : (size_t)status.st_size + 1;
+}
+
+int sf_source_open(struct sf_source *source, unsigned open_files, struct sf_slots *slots,
+	struct sf_error *error)
+{
+	int fd = open_path(source->path);
+
+	if (fd < 0)
+		return sf_error_set(
+			error, fd, "%s: cannot open: %s", sf_source_name(source), strerror(-fd));
+	return source_start(source, fd, chunk_for(fd, open_files), slots, error);
+}
+
+void sf_source_close(struct sf_source *source)
+{
+	if (!source->reader)
+		return;
+	sf_reader_fini(source->reader);
+	free(source->reader);
+	source->reader = NULL;
+}
+
+static int sources_add(struct sf_sources *sources, char *path, bool in_directory)
+{
+	if (!path)
+		return -ENOMEM;
+	if (sources->count == sources->room) {
+		unsigned room = sources->room ? 2 * sources->room : 16;
+		void *grown = reallocarray(sources->list, room, sizeof(*sources->list));
+
+		if (!grown) {
+			free(path);
+			return -ENOMEM;
+		}
+		sources->list = grown;
+		sources->room = room;
+	}
+	sources->list[sources->count] = (struct sf_source){
+		.path = path,
+		.order = sources->count,
+		.in_directory = in_directory,
+		.first_ns = INT64_MIN,
+	};
+	sources->count++;
+	return 0;
+}
+
+static void sources_skip(struct sf_sources *sources, const char *path)
+{
+	if (sources->skipped++ == 0)
+		snprintf(sources->skipped_name, sizeof(sources->skipped_name), "%s", path);
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+/* All regular files of a directory, by name. */
+static int sources_add_directory(
+	struct sf_sources *sources, const char *directory, struct sf_error *error)
+{
+	struct dirent **entries;
+	int count = scandir(directory, &entries, NULL, by_name);
+	int rc = 0;
+
+	if (count < 0)
+		return sf_error_set(error, -errno, "%s: cannot read the directory: %s", directory,
+			strerror(errno));
+	for (int i = 0; i < count; i++) {
+		const char *name = entries[i]->d_name;
+		struct stat status;
+		char *path = NULL;
+
+		if (rc == 0 && strcmp(name, ".") != 0 && strcmp(name, "..") != 0) {
+			if (asprintf(&path, "%s/%s", directory, name) < 0)
+				path = NULL;
+			if (path && (stat(path, &status) < 0 || !S_ISREG(status.st_mode))) {
+				sources_skip(sources, path);
+				free(path);
+			} else {
+				rc = sources_add(sources, path, true);
+			}
+		}
+		free(entries[i]);
+	}
+	free(entries);
+	return rc < 0 ? sf_error_set(error, rc, "%s: no memory", directory) : 0;
+}
+
+/* Lists the files behind the names. */
+static int sources_list(struct sf_sources *sources, const char *const *names, unsigned count,
+	struct sf_error *error)
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct stat status;
+		int rc;
+
+		if (strcmp(names[i], "-") != 0 && stat(names[i], &status) < 0)
+			return sf_error_set(error, -errno, "%s: %s", names[i], strerror(errno));
+		if (strcmp(names[i], "-") != 0 && S_ISDIR(status.st_mode))
+			rc = sources_add_directory(sources, names[i], error);
+		else if (sources_add(sources, strdup(names[i]), false) < 0)
+			rc = sf_error_set(error, -ENOMEM, "%s: no memory", names[i]);
+		else
+			rc = 0;
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* Reads up to the first packet, for its time and the format. */
+static void source_look(struct sf_source *source)
+{
+	struct sf_reader *reader = source->reader;
+	struct sf_packet packet;
+
+	do
+		sf_reader_decode(reader, &packet, 1, INT64_MIN);
+	while (reader->state == SF_READER_HUNGRY && sf_reader_fill(reader, 0));
+	if (reader->state == SF_READER_HEAD)
+		source->first_ns = reader->head_ns;
+}
+
+static void sources_add_format(struct sf_sources *sources, const struct sf_reader *reader)
+{
+	char text[24];
+	size_t length = strlen(sources->formats);
+
+	sf_reader_describe(reader, text, sizeof(text));
+	for (const char *at = sources->formats; *text && (at = strstr(at, text)); at++) {
+		char after = at[strlen(text)];
+
+		if ((at == sources->formats || at[-1] == ' ') && (after == ',' || after == '\0'))
+			return;
+	}
+	if (*text)
+		snprintf(sources->formats + length, sizeof(sources->formats) - length, "%s%s",
+			length ? ", " : "", text);
+}
+
+/*
+ * Opens one input and looks into it. Returns 1 when it stays in the list, 0 when it is to be left
+ * out, or an error.
+ */
+static int source_examine(struct sf_sources *sources, struct sf_source *source,
+	struct sf_slots *slots, struct sf_error *error)
+{
+	bool only = sources->count == 1;
+	int fd = open_path(source->path), rc;
+	struct stat status;
+
+	if (fd < 0)
+		return sf_error_set(
+			error, fd, "%s: cannot open: %s", sf_source_name(source), strerror(-fd));
+	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || strcmp(source->path, "-") == 0) {
+		if (S_ISREG(status.st_mode))
+			sources->bytes_total += (uint64_t)status.st_size;
+		else
+			sources->unknown_size = true;
+		rc = source_start(source, fd, chunk_for(fd, 0), slots, error);
+		return rc < 0 ? rc : 1;
+	}
+	rc = source_start(
+		source, fd, only ? chunk_for(fd, 0) : LOOK_CHUNK, only ? slots : NULL, error);
+	if (rc < 0)
+		return rc;
+	source_look(source);
+	if (source->reader->foreign) {
+		rc = 0;
+		if (source->in_directory)
+			sources_skip(sources, source->path);
+		else
+			rc = sf_error_set(error, source->reader->error.code, "%s: %s", source->path,
+				source->reader->error.text);
+		sf_source_close(source);
+		return rc;
+	}
+	sources_add_format(sources, source->reader);
+	sources->bytes_total += (uint64_t)status.st_size;
+	if (!only)
+		sf_source_close(source);
+	return 1;
+}
+
+static int by_first_time(const void *a, const void *b)
+{
+	const struct sf_source *x = a, *y = b;
+
+	if (x->first_ns != y->first_ns)
+		return x->first_ns < y->first_ns ? -1 : 1;
+	return x->order < y->order ? -1 : 1;
+}
+
+int sf_sources_open(struct sf_sources *sources, const char *const *names, unsigned count,
+	struct sf_slots *slots, struct sf_error *error)
+{
+	unsigned kept = 0;
+	int rc = sources_list(sources, names, count, error);
+
+	for (unsigned i = 0; rc >= 0 && i < sources->count; i++) {
+		rc = source_examine(sources, &sources->list[i], slots, error);
+		if (rc == 0) {
+			free(sources->list[i].path);
+			sources->list[i].path = NULL;
+		} else if (rc > 0 && kept++ != i) {
+			sources->list[kept - 1] = sources->list[i];
+			sources->list[i] = (struct sf_source){ .path = NULL };
+		}
+	}
+	if (rc < 0)
+		return rc;
+	sources->count = kept;
+	if (kept == 0)
+		return sf_error_set(
+			error, SF_EUNSUPPORTED, "%s: no capture file in this directory", names[0]);
+	qsort(sources->list, kept, sizeof(*sources->list), by_first_time);
+	if (sources->unknown_size)
+		sources->bytes_total = 0;
+	return 0;
+}
+
+void sf_sources_fini(struct sf_sources *sources)
+{
+	for (unsigned i = 0; i < sources->count; i++) {
+		sf_source_close(&sources->list[i]);
+		free(sources->list[i].path);
+	}
+	free(sources->list);
+}

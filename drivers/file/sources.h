@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The inputs of a capture: the files named, those of the directories named, standard input. Each
+ * regular file is looked into once at start, for the time of its first packet, and closed again:
+ * thousands of rotated files then need as many descriptors as overlap in time. What cannot be
+ * opened twice (standard input, pipes) stays open.
+ */
+#ifndef SPANFLOW_FILE_SOURCES_H
+#define SPANFLOW_FILE_SOURCES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <spanflow/capture.h>
+
+#include "file/reader.h"
+
+struct sf_source {
+	char *path;
+	unsigned order; /* place on the command line */
+	bool in_directory;
+	int64_t first_ns;         /* of the first packet; INT64_MIN: no packet, or not known */
+	int64_t head_ns;          /* of the next packet, where the merge knows it */
+	struct sf_reader *reader; /* NULL: not open */
+	uint64_t counted;         /* bytes already in the statistics */
+};
+
+struct sf_sources {
+	struct sf_source *list; /* by first packet time, then by order */
+	unsigned count, room;
+	uint64_t bytes_total; /* of the regular files; 0 when some input's size is unknown */
+	bool unknown_size;
+	unsigned skipped;       /* entries of directories that are no captures */
+	char skipped_name[128]; /* the first of them */
+	char formats[128];      /* "pcap, pcapng+gzip" */
+};
+
+/*
+ * Finds and looks into all inputs. Fails when one is missing or not readable, or is no capture and
+ * was named itself; a damaged capture is an input (reading it will tell). Describes interfaces to
+ * `slots` only for inputs that stay open.
+ */
+int sf_sources_open(struct sf_sources *sources, const char *const *names, unsigned count,
+	struct sf_slots *slots, struct sf_error *error);
+void sf_sources_fini(struct sf_sources *sources);
+
+/* Opens a source for reading in chunks that suit its size and the number of files open. */
+int sf_source_open(struct sf_source *source, unsigned open_files, struct sf_slots *slots,
+	struct sf_error *error);
+void sf_source_close(struct sf_source *source);
+
+/* The name for messages. */
+const char *sf_source_name(const struct sf_source *source);
+
+#endif
