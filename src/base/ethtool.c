@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The ethtool ioctl. Its structures end in arrays whose lengths the kernel tells first, so each
+ * request is: ask for the size, allocate, ask for the content.
+ */
+#include "base/ethtool.h"
+
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+const char *const sf_ethtool_merging[] = { "rx-gro", "rx-gro-hw", "rx-gro-list",
+	"rx-udp-gro-forwarding", "rx-lro", NULL };
+
+static int request(const struct sf_netdev *netdev, void *data)
+{
+	struct ifreq ifr = { 0 };
+
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", netdev->name);
+	ifr.ifr_data = data;
+	return ioctl(netdev->fd, SIOCETHTOOL, &ifr) == 0 ? 0 : -errno;
+}
+
+/* The names of all features, in the order of their bits; NULL on failure. */
+static struct ethtool_gstrings *feature_names(const struct sf_netdev *netdev)
+{
+	struct {
+		struct ethtool_sset_info info;
+		uint32_t count;
+	} sizes = { .info = { .cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ULL << ETH_SS_FEATURES } };
+	struct ethtool_gstrings *names;
+
+	if (request(netdev, &sizes) < 0 || sizes.info.sset_mask == 0)
+		return NULL;
+	names = calloc(1, sizeof(*names) + (size_t)sizes.count * ETH_GSTRING_LEN);
+	if (!names)
+		return NULL;
+	names->cmd = ETHTOOL_GSTRINGS;
+	names->string_set = ETH_SS_FEATURES;
+	names->len = sizes.count;
+	if (request(netdev, names) < 0) {
+		free(names);
+		return NULL;
+	}
+	return names;
+}
+
+/* The bits of the features that are named and on. 0 or -errno. */
+static int features_on(
+	const struct sf_netdev *netdev, const char *const *names, uint32_t on[SF_ETHTOOL_BLOCKS])
+{
+	struct ethtool_gstrings *all = feature_names(netdev);
+	struct {
+		struct ethtool_gfeatures header;
+		struct ethtool_get_features_block blocks[SF_ETHTOOL_BLOCKS];
+	} now = { .header = { .cmd = ETHTOOL_GFEATURES, .size = SF_ETHTOOL_BLOCKS } };
+	int result;
+
+	memset(on, 0, sizeof(uint32_t) * SF_ETHTOOL_BLOCKS);
+	if (!all)
+		return -EOPNOTSUPP;
+	result = request(netdev, &now);
+	for (uint32_t i = 0; result == 0 && i < all->len && i / 32 < now.header.size; i++) {
+		for (const char *const *name = names; *name; name++) {
+			if (strncmp((char *)all->data + (size_t)i * ETH_GSTRING_LEN, *name,
+				    ETH_GSTRING_LEN) == 0)
+				on[i / 32] |= now.header.features[i / 32].active & 1U << i % 32;
+		}
+	}
+	free(all);
+	return result;
+}
+
+static int set_features(
+	const struct sf_netdev *netdev, const uint32_t valid[SF_ETHTOOL_BLOCKS], bool on)
+{
+	struct {
+		struct ethtool_sfeatures header;
+		struct ethtool_set_features_block blocks[SF_ETHTOOL_BLOCKS];
+	} set = { .header = { .cmd = ETHTOOL_SFEATURES } };
+
+	/* the kernel wants exactly as many blocks as it has, so none beyond the last in use */
+	struct {
+		struct ethtool_gfeatures header;
+		struct ethtool_get_features_block blocks[SF_ETHTOOL_BLOCKS];
+	} now = { .header = { .cmd = ETHTOOL_GFEATURES, .size = SF_ETHTOOL_BLOCKS } };
+	int result = request(netdev, &now);
+
+	if (result < 0)
+		return result;
+	set.header.size = now.header.size;
+	for (uint32_t i = 0; i < now.header.size && i < SF_ETHTOOL_BLOCKS; i++) {
+		set.header.features[i].valid = valid[i];
+		set.header.features[i].requested = on ? valid[i] : 0;
+	}
+	return request(netdev, &set);
+}
+
+static int count_bits(const uint32_t bits[SF_ETHTOOL_BLOCKS])
+{
+	int count = 0;
+
+	for (unsigned i = 0; i < SF_ETHTOOL_BLOCKS; i++)
+		count += __builtin_popcount(bits[i]);
+	return count;
+}
+
+int sf_ethtool_features_off(
+	struct sf_ethtool_saved *saved, const struct sf_netdev *netdev, const char *const *names)
+{
+	uint32_t on[SF_ETHTOOL_BLOCKS], still[SF_ETHTOOL_BLOCKS];
+	int result = features_on(netdev, names, on);
+
+	if (result < 0 || count_bits(on) == 0)
+		return result == -EOPNOTSUPP ? 0 : result;
+	result = set_features(netdev, on, false);
+	if (result < 0)
+		return result;
+	result = features_on(netdev, names, still);
+	if (result < 0)
+		return result;
+	snprintf(saved->name, sizeof(saved->name), "%s", netdev->name);
+	for (unsigned i = 0; i < SF_ETHTOOL_BLOCKS; i++)
+		saved->features_on[i] |= on[i] & ~still[i];
+	return count_bits(still);
+}
+
+bool sf_ethtool_features_any(const struct sf_netdev *netdev, const char *const *names)
+{
+	uint32_t on[SF_ETHTOOL_BLOCKS];
+
+	return features_on(netdev, names, on) == 0 && count_bits(on) > 0;
+}
+
+int sf_ethtool_rss_symmetric(struct sf_ethtool_saved *saved, const struct sf_netdev *netdev)
+{
+	struct ethtool_rxfh sizes = { .cmd = ETHTOOL_GRSSH }, *now, *set;
+	size_t bytes;
+	uint8_t *key;
+	int result = request(netdev, &sizes);
+
+	if (result < 0)
+		return result;
+	if (sizes.key_size == 0)
+		return -EOPNOTSUPP;
+	bytes = sizeof(*now) + sizes.indir_size * sizeof(uint32_t) + sizes.key_size;
+	now = calloc(1, bytes);
+	set = calloc(1, bytes);
+	if (!now || !set) {
+		free(now);
+		free(set);
+		return -ENOMEM;
+	}
+	*now = (struct ethtool_rxfh){
+		.cmd = ETHTOOL_GRSSH, .indir_size = sizes.indir_size, .key_size = sizes.key_size
+	};
+	result = request(netdev, now);
+	if (result == 0) {
+		memcpy(set, now, bytes);
+		set->cmd = ETHTOOL_SRSSH;
+		key = (uint8_t *)(set->rss_config + sizes.indir_size);
+		/* a key of period 16 bits hashes (a, b) and (b, a) alike: Woo and Park 2012 */
+		for (uint32_t i = 0; i < sizes.key_size; i++)
+			key[i] = i % 2 ? 0x5a : 0x6d;
+		result = request(netdev, set);
+	}
+	free(set);
+	if (result < 0) {
+		free(now);
+		return result;
+	}
+	snprintf(saved->name, sizeof(saved->name), "%s", netdev->name);
+	now->cmd = ETHTOOL_SRSSH;
+	free(saved->rss);
+	saved->rss = (uint8_t *)now;
+	saved->rss_size = (uint32_t)bytes;
+	return 0;
+}
+
+void sf_ethtool_restore(struct sf_ethtool_saved *saved, const struct sf_netdev *netdev)
+{
+	if (count_bits(saved->features_on) > 0)
+		set_features(netdev, saved->features_on, true);
+	if (saved->rss)
+		request(netdev, saved->rss);
+	free(saved->rss);
+	*saved = (struct sf_ethtool_saved){ 0 };
+}
+
+unsigned sf_ethtool_queues(const struct sf_netdev *netdev)
+{
+	struct ethtool_channels channels = { .cmd = ETHTOOL_GCHANNELS };
+	struct ethtool_rxnfc rings = { .cmd = ETHTOOL_GRXRINGS };
+
+	if (request(netdev, &channels) == 0 && channels.rx_count + channels.combined_count > 0)
+		return channels.rx_count + channels.combined_count;
+	if (request(netdev, &rings) == 0 && rings.data > 0)
+		return (unsigned)rings.data;
+	return 1;
+}

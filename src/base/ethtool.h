@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Settings of a network card that a capture changes for its time and puts back: offloads that
+ * merge packets (GRO, LRO) or take tags out of them, and the receive-side scaling key.
+ */
+#ifndef SPANFLOW_BASE_ETHTOOL_H
+#define SPANFLOW_BASE_ETHTOOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/netdev.h"
+
+#define SF_ETHTOOL_BLOCKS 4 /* of 32 features */
+
+/* What was changed. Plain data: may be copied to, and put back by, another process. */
+struct sf_ethtool_saved {
+	char name[IF_NAMESIZE];
+	uint32_t features_on[SF_ETHTOOL_BLOCKS]; /* were on and are off now */
+	uint8_t *rss;                            /* the ioctl's structure as it was, or NULL */
+	uint32_t rss_size;
+};
+
+/*
+ * Turns the features of these names ("rx-gro", NULL-terminated list) off as far as the card has
+ * them and allows it. Returns the number that stay on although asked off, or -errno (-EPERM).
+ */
+int sf_ethtool_features_off(
+	struct sf_ethtool_saved *saved, const struct sf_netdev *netdev, const char *const *names);
+
+/* Is any feature of these names on? */
+bool sf_ethtool_features_any(const struct sf_netdev *netdev, const char *const *names);
+
+/* GRO and LRO in all their forms. */
+extern const char *const sf_ethtool_merging[];
+
+/*
+ * Gives the card a key under which both directions of a connection get the same hash. -EOPNOTSUPP
+ * when it cannot; -EPERM.
+ */
+int sf_ethtool_rss_symmetric(struct sf_ethtool_saved *saved, const struct sf_netdev *netdev);
+
+/* Puts everything in `saved` back, as far as the interface is there and allows it; frees. */
+void sf_ethtool_restore(struct sf_ethtool_saved *saved, const struct sf_netdev *netdev);
+
+/* Number of receive queues in use, at least 1. */
+unsigned sf_ethtool_queues(const struct sf_netdev *netdev);
+
+#endif

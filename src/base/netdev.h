@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A network interface of this host: whether it is there, what it is like, what it counts. Knows
+ * it by name: an interface that is removed and made again keeps its name, not its number. Works
+ * with the two sockets opened once, so it goes on working in a process that gave up its rights.
+ */
+#ifndef SPANFLOW_BASE_NETDEV_H
+#define SPANFLOW_BASE_NETDEV_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <spanflow/error.h>
+
+enum sf_netdev_state {
+	SF_NETDEV_UP,
+	SF_NETDEV_DOWN, /* there, but switched off or without a carrier */
+	SF_NETDEV_GONE, /* removed, or another interface has its name by now */
+};
+
+struct sf_netdev {
+	char name[IF_NAMESIZE];
+	unsigned index;
+	uint32_t mtu;
+	uint8_t mac[6];
+	uint16_t hardware; /* ARPHRD_… */
+	int fd;            /* for ioctl; -1 when closed */
+	int netlink;       /* for counters */
+	int promiscuous;   /* packet socket that holds the interface in promiscuous mode, or -1 */
+	uint64_t missed;   /* since open, as last read */
+	uint64_t missed_base; /* the card's counter when opened, or when the interface came back */
+	uint64_t missed_past; /* of earlier lives of the interface */
+};
+
+/* Longest frame, without tags, that is not a super-packet: MTU, Ethernet header, two tags. */
+static inline uint32_t sf_netdev_frame_max(const struct sf_netdev *netdev)
+{
+	return netdev->mtu + 14 + 8;
+}
+
+/* Opens. -ENODEV names the interfaces there are. `netdev` is closed on failure. */
+int sf_netdev_open(struct sf_netdev *netdev, const char *name, struct sf_error *error);
+
+/* Legal on one that was zeroed with fd = netlink = promiscuous = -1, and twice. */
+void sf_netdev_close(struct sf_netdev *netdev);
+
+/* Reads index, MTU and MAC again, after the interface came back. 0 or -errno. */
+int sf_netdev_refresh(struct sf_netdev *netdev);
+
+/* How it is now. Two system calls. */
+enum sf_netdev_state sf_netdev_state(const struct sf_netdev *netdev);
+
+/* Up (administratively) or an error that says how to. */
+int sf_netdev_require_up(const struct sf_netdev *netdev, struct sf_error *error);
+
+/* Receive frames for others too, until close (or the end of the process, however it ends). */
+int sf_netdev_promiscuous(struct sf_netdev *netdev, struct sf_error *error);
+
+/*
+ * Frames the card or its driver missed since open (IFLA_STATS64: rx_missed_errors and
+ * rx_fifo_errors). One thread at a time.
+ */
+uint64_t sf_netdev_missed(struct sf_netdev *netdev);
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One interface of a live source and the queues that read it. Switches off what falsifies a
+ * capture for its time, notices when the interface goes away, and brings all queues back
+ * together when it returns (fanout groups and XDP programs belong to all queues of an interface).
+ *
+ * `state` is written by the thread of the port's first queue only, read by all. A queue that
+ * reads SF_NETDEV_GONE closes its own handles and parks, once. When all have parked, their
+ * handles belong to the first queue's thread: it opens them anew and stores SF_NETDEV_UP, which
+ * publishes them (release; pairs with the acquire in sf_port_state()). `parked` orders the other
+ * direction (acq_rel addition; pairs with the acquire in sf_port_returned()).
+ */
+#ifndef SPANFLOW_BASE_PORT_H
+#define SPANFLOW_BASE_PORT_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <spanflow/capture.h>
+
+#include "base/ethtool.h"
+#include "base/netdev.h"
+
+struct sf_port {
+	struct sf_netdev netdev;
+	struct sf_ethtool_saved saved;
+	_Atomic int state; /* enum sf_netdev_state */
+	_Atomic unsigned parked;
+	pthread_mutex_t lock; /* netdev, between sf_port_missed() and sf_port_returned() */
+	unsigned queues;
+	bool set_rss, keep_offloads;
+	char trouble[96]; /* what stayed different from what was wanted, or "" */
+	char down[SF_IFNAME_MAX + 64], gone[SF_IFNAME_MAX + 64]; /* conditions */
+};
+
+/* Opens the named interface, which must be up. `port` is closed on failure. */
+int sf_port_open(struct sf_port *port, const char *name, const struct sf_capture_options *options,
+	struct sf_error *error);
+
+/* Puts the card's settings back and closes. Legal twice, and after a failed open. */
+void sf_port_close(struct sf_port *port);
+
+/*
+ * Turns merging of packets off and sets the RSS key if asked to; remembers what it found. At open
+ * and when the interface came back. What does not work is told in `trouble`.
+ */
+void sf_port_prepare(struct sf_port *port);
+
+/* First queue's thread, when nothing arrived: looks at the interface. */
+void sf_port_watch(struct sf_port *port);
+
+static inline enum sf_netdev_state sf_port_state(const struct sf_port *port)
+{
+	return (enum sf_netdev_state)atomic_load_explicit(&port->state, memory_order_acquire);
+}
+
+/* Frames the card missed since open. Any thread. */
+uint64_t sf_port_missed(struct sf_port *port);
+
+/* The text for sf_capture_ops.condition, or NULL. */
+const char *sf_port_condition(const struct sf_port *port);
+
+/* This queue has closed its handles. */
+void sf_port_park(struct sf_port *port);
+
+/* First queue's thread: have all parked, and is the interface there and up again? */
+bool sf_port_returned(struct sf_port *port);
+
+/* First queue's thread: all handles are open again. */
+void sf_port_revive(struct sf_port *port);
+
+#endif
