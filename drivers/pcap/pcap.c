@@ -1,0 +1,568 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Driver "pcap": libpcap on network interfaces.
+ *
+ *	capture ── ports (one per interface) ── queues of a port (one kernel ring each)
+ *
+ * Queues are numbered port by port. Several rings of one interface form a fanout group steered
+ * by the address pair (steer.c). libpcap promises a packet's bytes until its callback returns
+ * only, so each queue copies them into an arena of its own, one batch deep; the copy is bounded
+ * by the snap length, and the kernel's filter has cut the frame there already. That copy is the
+ * price of staying with libpcap's interface.
+ *
+ * When an interface is switched off the rings stay and deliver again later; when it is removed
+ * they are dead, and are bound to its successor (one queue: needs no privilege) or opened anew.
+ */
+#include <errno.h>
+#include <net/if_arp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/if_packet.h>
+
+#include "base/clock.h"
+#include "pcap/rings.h"
+
+#define DEFAULT_WAIT_MS    100
+#define BLOCK_MS           50 /* longest time a packet waits in a block that is not full */
+#define DEFAULT_RING_BYTES (32U << 20)
+/* Two stacks of Ethernet, tags, labels and IPv6 with extension headers fit in here. */
+#define DEFAULT_SNAPLEN 512
+#define MIN_SNAPLEN     64
+#define MAX_SNAPLEN     262144
+#define TAG_LENGTH      4
+
+struct queue {
+	/* per packet */
+	pcap_t *handle; /* NULL while the interface is gone */
+	uint8_t *arena;
+	uint32_t stride;
+	uint32_t frame_max; /* longer ones are super-packets */
+	struct sf_packet *packets;
+	unsigned count;
+	uint64_t batch_super;
+	uint32_t to_ns; /* factor of the handle's sub-second unit */
+	uint16_t link, slot, flags;
+	/* per batch */
+	_Atomic uint64_t frames, super_packets, clock_refused;
+	struct port *port;
+	bool first; /* of its port */
+	bool parked;
+	/* cold: under lock */
+	uint64_t kernel_drops, freezes;
+};
+
+struct port {
+	struct sf_port base;
+	struct sf_interface interface;
+	struct queue *queues; /* the first of base.queues */
+	bool any;             /* the pseudo interface of all interfaces: never goes away */
+};
+
+struct pcap_capture {
+	struct sf_capture base;
+	struct sf_pcap_settings settings;
+	struct port *ports;
+	unsigned port_count;
+	struct queue *queues;
+	pthread_mutex_t lock; /* error, handles against the statistics, cold members of queues */
+};
+
+static struct pcap_capture *of(struct sf_capture *capture)
+{
+	return (struct pcap_capture *)capture;
+}
+
+/* LINKTYPE_ value of a DLT_ value: the same but for these. */
+static uint16_t link_type(int dlt)
+{
+	switch (dlt) {
+	case DLT_RAW:
+		return SF_LINK_RAW;
+	case DLT_PPP_BSDOS:
+		return 102;
+	case DLT_ATM_RFC1483:
+		return 100;
+	default:
+		return (uint16_t)dlt;
+	}
+}
+
+static void take(u_char *user, const struct pcap_pkthdr *header, const u_char *bytes)
+{
+	struct queue *queue = (struct queue *)(void *)user;
+	struct sf_packet *packet = &queue->packets[queue->count];
+	uint8_t *to = queue->arena + (size_t)queue->count * queue->stride;
+	uint32_t length = header->caplen < queue->stride ? header->caplen : queue->stride;
+
+	memcpy(to, bytes, length);
+	*packet = (struct sf_packet){
+		.data = to,
+		.time_ns = header->ts.tv_sec * SF_NS_PER_S + header->ts.tv_usec * queue->to_ns,
+		.captured = length,
+		.wire = header->len,
+		.link = queue->link,
+		.interface = queue->slot,
+		.flags = queue->flags,
+	};
+	queue->batch_super += header->len > queue->frame_max;
+	queue->count++;
+}
+
+/* Counters have one writer, the queue's thread: no read-modify-write is needed. */
+static void add(_Atomic uint64_t *counter, uint64_t n)
+{
+	uint64_t value = atomic_load_explicit(counter, memory_order_relaxed);
+
+	atomic_store_explicit(counter, value + n, memory_order_relaxed);
+}
+
+/* A device clock more than a second off is not used: such packets get the system's time. */
+static void check_device_clock(struct queue *queue, struct sf_packet *packets, unsigned count)
+{
+	int64_t now = sf_clock_read(CLOCK_REALTIME);
+	uint64_t refused = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		int64_t offset = packets[i].time_ns - now;
+
+		if (offset > SF_NS_PER_S || offset < -SF_NS_PER_S) {
+			packets[i].time_ns = now;
+			refused++;
+		}
+	}
+	if (refused > 0)
+		add(&queue->clock_refused, refused);
+}
+
+static int fail(struct pcap_capture *capture, int code, const char *name, const char *text)
+{
+	pthread_mutex_lock(&capture->lock);
+	sf_error_set(&capture->base.error, code, "%s: %s", name, text);
+	pthread_mutex_unlock(&capture->lock);
+	return code;
+}
+
+/* As pcap_dispatch(): number of packets, or -1. */
+static int dispatch(
+	struct pcap_capture *capture, struct queue *queue, struct sf_packet *packets, unsigned max)
+{
+	int result;
+
+	queue->packets = packets;
+	queue->count = 0;
+	queue->batch_super = 0;
+	result = pcap_dispatch(queue->handle, (int)max, take, (u_char *)queue);
+	if (queue->count == 0)
+		return result < 0 ? -1 : 0;
+	add(&queue->frames, queue->count);
+	if (queue->batch_super > 0)
+		add(&queue->super_packets, queue->batch_super);
+	if (capture->settings.hardware_time)
+		check_device_clock(queue, packets, queue->count);
+	return (int)queue->count;
+}
+
+/* Adds what the kernel counted since the last call; reading clears it there. Under lock. */
+static void collect_drops(struct queue *queue)
+{
+	struct tpacket_stats_v3 stats = { 0 };
+	socklen_t size = sizeof(stats);
+
+	if (!queue->handle || getsockopt(pcap_fileno(queue->handle), SOL_PACKET, PACKET_STATISTICS,
+				      &stats, &size) < 0)
+		return;
+	queue->kernel_drops += stats.tp_drops;
+	queue->freezes += stats.tp_freeze_q_cnt;
+}
+
+static void close_queue(struct pcap_capture *capture, struct queue *queue)
+{
+	pthread_mutex_lock(&capture->lock);
+	collect_drops(queue);
+	if (queue->handle)
+		pcap_close(queue->handle);
+	queue->handle = NULL;
+	pthread_mutex_unlock(&capture->lock);
+}
+
+/* Opens all rings of a port that are closed, so that none counts a packet another one counts. */
+static int open_rings(struct pcap_capture *capture, struct port *port, struct sf_error *error)
+{
+	const struct sf_pcap_settings *settings = &capture->settings;
+	pcap_t *handle;
+	int group = -1, result = 0;
+
+	for (unsigned i = 0; i < port->base.queues && result == 0; i++) {
+		result = sf_pcap_socket_open(&handle, port->interface.name, settings, error);
+		if (result < 0)
+			break;
+		pthread_mutex_lock(&capture->lock);
+		port->queues[i].handle = handle;
+		pthread_mutex_unlock(&capture->lock);
+		if (port->base.queues > 1)
+			result = sf_pcap_socket_join(handle, &group, settings->steer_key, error);
+	}
+	for (unsigned i = 0; i < port->base.queues && result == 0; i++) {
+		struct queue *queue = &port->queues[i];
+
+		result = sf_pcap_socket_start(queue->handle, settings, error);
+		queue->link = link_type(pcap_datalink(queue->handle));
+		queue->to_ns =
+			pcap_get_tstamp_precision(queue->handle) == PCAP_TSTAMP_PRECISION_NANO
+				? 1
+				: 1000;
+		queue->frame_max = port->any ? UINT32_MAX : sf_netdev_frame_max(&port->base.netdev);
+	}
+	for (unsigned i = 0; i < port->base.queues && result < 0; i++)
+		close_queue(capture, &port->queues[i]);
+	return result;
+}
+
+/* First queue's thread, all queues parked and the interface back. 0, or why not. */
+static int reopen(struct pcap_capture *capture, struct port *port, struct sf_error *error)
+{
+	struct queue *first = port->queues;
+
+	if (first->handle && sf_pcap_socket_rebind(first->handle, &port->base.netdev,
+				     capture->settings.promiscuous) == 0) {
+		first->frame_max = sf_netdev_frame_max(&port->base.netdev);
+		return 0;
+	}
+	for (unsigned i = 0; i < port->base.queues; i++)
+		close_queue(capture, &port->queues[i]);
+	return open_rings(capture, port, error);
+}
+
+/* The interface is gone: waits up to wait_ms for it. 0, or a failure that waiting cannot cure. */
+static int wait_for_interface(struct pcap_capture *capture, struct queue *queue)
+{
+	struct port *port = queue->port;
+	struct sf_error error;
+	int result;
+
+	if (!queue->parked) {
+		if (port->base.queues > 1)
+			close_queue(capture, queue);
+		queue->parked = true;
+		sf_port_park(&port->base);
+	}
+	usleep(capture->settings.wait_ms * 1000);
+	if (!queue->first || !sf_port_returned(&port->base))
+		return 0;
+	result = reopen(capture, port, &error);
+	if (result == -EPERM)
+		return fail(capture, result, port->interface.name,
+			"it came back, but this process may not open it any more");
+	if (result == 0) {
+		sf_port_prepare(&port->base);
+		sf_port_revive(&port->base);
+	}
+	return 0;
+}
+
+/* libpcap reports an error: because the interface went away, or a real one? */
+static int explain(struct pcap_capture *capture, struct queue *queue)
+{
+	struct port *port = queue->port;
+
+	if (port->any || sf_netdev_state(&port->base.netdev) == SF_NETDEV_UP)
+		return fail(capture, -EIO, port->interface.name, pcap_geterr(queue->handle));
+	if (queue->first)
+		sf_port_watch(&port->base);
+	else
+		usleep(capture->settings.wait_ms * 1000);
+	return 0;
+}
+
+static int receive(
+	struct sf_capture *base, unsigned number, struct sf_packet *packets, unsigned max)
+{
+	struct pcap_capture *capture = of(base);
+	struct queue *queue = &capture->queues[number];
+	struct port *port = queue->port;
+	struct pollfd poll_fd;
+	int n;
+
+	if (sf_port_state(&port->base) == SF_NETDEV_GONE)
+		return wait_for_interface(capture, queue);
+	queue->parked = false;
+	if (max > SF_BATCH_MAX)
+		max = SF_BATCH_MAX;
+	n = dispatch(capture, queue, packets, max);
+	if (n == 0) {
+		poll_fd = (struct pollfd){ .fd = pcap_fileno(queue->handle), .events = POLLIN };
+		poll(&poll_fd, 1, (int)capture->settings.wait_ms);
+		n = dispatch(capture, queue, packets, max);
+	}
+	if (n < 0)
+		return explain(capture, queue);
+	if (n == 0 && queue->first && !port->any)
+		sf_port_watch(&port->base);
+	return n;
+}
+
+static void read_stats(struct sf_capture *base, struct sf_capture_stats *stats)
+{
+	struct pcap_capture *capture = of(base);
+	uint64_t freezes = 0, refused = 0;
+
+	*stats = (struct sf_capture_stats){ 0 };
+	pthread_mutex_lock(&capture->lock);
+	for (unsigned i = 0; i < base->queues; i++) {
+		struct queue *queue = &capture->queues[i];
+
+		collect_drops(queue);
+		stats->dropped_kernel += queue->kernel_drops;
+		freezes += queue->freezes;
+		stats->frames += atomic_load_explicit(&queue->frames, memory_order_relaxed);
+		stats->super_packets +=
+			atomic_load_explicit(&queue->super_packets, memory_order_relaxed);
+		refused += atomic_load_explicit(&queue->clock_refused, memory_order_relaxed);
+	}
+	pthread_mutex_unlock(&capture->lock);
+	for (unsigned i = 0; i < capture->port_count; i++)
+		if (!capture->ports[i].any)
+			stats->dropped_nic += sf_port_missed(&capture->ports[i].base);
+	stats->causes[stats->cause_count++] =
+		(struct sf_capture_cause){ "ringFull", stats->dropped_kernel };
+	stats->causes[stats->cause_count++] = (struct sf_capture_cause){ "ringFreezes", freezes };
+	if (capture->settings.hardware_time)
+		stats->causes[stats->cause_count++] =
+			(struct sf_capture_cause){ "deviceClockRefused", refused };
+}
+
+static const struct sf_interface *interface_of(struct sf_capture *base, unsigned slot)
+{
+	struct pcap_capture *capture = of(base);
+
+	return slot < capture->port_count ? &capture->ports[slot].interface : NULL;
+}
+
+static const char *condition(struct sf_capture *base)
+{
+	struct pcap_capture *capture = of(base);
+	const char *text = NULL;
+
+	for (unsigned i = 0; i < capture->port_count && !text; i++)
+		text = sf_port_condition(&capture->ports[i].base);
+	return text;
+}
+
+static void describe(struct sf_capture *base, char *text, size_t size)
+{
+	static const char *const directions[] = { [SF_DIRECTION_IN] = "in",
+		[SF_DIRECTION_OUT] = "out",
+		[SF_DIRECTION_BOTH] = "in and out" };
+	struct pcap_capture *capture = of(base);
+	const struct sf_pcap_settings *settings = &capture->settings;
+	int used;
+
+	used = snprintf(text, size, "%s, %u queue%s of %u KiB%s, snap length %u, direction %s%s%s",
+		settings->immediate ? "TPACKET_V2" : "TPACKET_V3", base->queues,
+		base->queues == 1 ? "" : "s", settings->ring_bytes >> 10,
+		base->queues > capture->port_count ? " (fanout by address pair)" : "",
+		settings->snaplen, directions[settings->direction],
+		settings->promiscuous ? ", promiscuous" : "",
+		settings->hardware_time ? ", device timestamps where offered" : "");
+	for (unsigned i = 0; i < capture->port_count; i++) {
+		const struct port *port = &capture->ports[i];
+
+		if (port->base.trouble[0] && used > 0 && (size_t)used < size)
+			used += snprintf(text + used, size - (size_t)used, "; %s: %s",
+				port->interface.name, port->base.trouble);
+	}
+}
+
+static int probe(struct sf_error *error)
+{
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return sf_error_set(error, -errno, "packet sockets: %s%s", sf_strerror(-errno),
+			errno == EPERM ? "; run as root or give the program CAP_NET_RAW: "
+					 "setcap cap_net_raw,cap_net_admin+ep FILE"
+				       : "");
+	close(fd);
+	return 0;
+}
+
+static void close_capture(struct sf_capture *base)
+{
+	struct pcap_capture *capture = of(base);
+
+	if (!capture)
+		return;
+	for (unsigned i = 0; capture->queues && i < base->queues; i++) {
+		close_queue(capture, &capture->queues[i]);
+		free(capture->queues[i].arena);
+	}
+	for (unsigned i = 0; i < capture->port_count; i++)
+		sf_port_close(&capture->ports[i].base);
+	pthread_mutex_destroy(&capture->lock);
+	free(capture->settings.program.filter);
+	free(capture->queues);
+	free(capture->ports);
+	free(capture);
+}
+
+extern const struct sf_capture_ops sf_driver_pcap;
+
+static int take_settings(struct sf_pcap_settings *settings,
+	const struct sf_capture_options *options, bool any, struct sf_error *error)
+{
+	*settings = (struct sf_pcap_settings){
+		.snaplen = options->snaplen ? options->snaplen : DEFAULT_SNAPLEN,
+		.ring_bytes = options->ring_bytes ? options->ring_bytes : DEFAULT_RING_BYTES,
+		.wait_ms = options->wait_ms ? options->wait_ms : DEFAULT_WAIT_MS,
+		.immediate = options->immediate,
+		.promiscuous = !options->no_promiscuous && !any,
+		.hardware_time = options->hardware_time,
+		.direction = options->direction,
+	};
+	settings->block_ms = settings->wait_ms < BLOCK_MS ? (int)settings->wait_ms : BLOCK_MS;
+	if (settings->direction == SF_DIRECTION_DEFAULT)
+		settings->direction = settings->promiscuous ? SF_DIRECTION_IN : SF_DIRECTION_BOTH;
+	if (options->steer_key)
+		memcpy(settings->steer_key, options->steer_key, sizeof(settings->steer_key));
+	else if (getrandom(settings->steer_key, sizeof(settings->steer_key), 0) < 0)
+		return sf_error_set(error, -errno, "getrandom: %s", sf_strerror(-errno));
+	if (settings->snaplen < MIN_SNAPLEN || settings->snaplen > MAX_SNAPLEN)
+		return sf_error_set(error, SF_EUSAGE, "snap length %u: allowed are %u to %u",
+			settings->snaplen, MIN_SNAPLEN, MAX_SNAPLEN);
+	if (settings->ring_bytes < 1 << 20 || settings->ring_bytes > 1U << 30)
+		return sf_error_set(error, SF_EUSAGE,
+			"ring of %u bytes: allowed are 1 MiB to 1 GiB per queue",
+			settings->ring_bytes);
+	if (options->driver_options && options->driver_options[0])
+		return sf_error_set(error, SF_EUSAGE, "the pcap driver has no options of its own");
+	return 0;
+}
+
+static int open_port(struct pcap_capture *capture, unsigned number,
+	const struct sf_capture_options *options, struct sf_error *error)
+{
+	struct port *port = &capture->ports[number];
+	const char *name = options->names[number];
+	unsigned per_port = capture->base.queues / options->name_count;
+	int result = 0;
+
+	port->any = strcmp(name, "any") == 0;
+	port->base.netdev.fd = port->base.netdev.netlink = port->base.netdev.promiscuous = -1;
+	capture->port_count++;
+	if (!port->any)
+		result = sf_port_open(&port->base, name, options, error);
+	if (result < 0)
+		return result;
+	port->base.queues = per_port;
+	port->queues = &capture->queues[number * per_port];
+	port->interface = (struct sf_interface){
+		.index = port->any ? 0 : port->base.netdev.index,
+		.snaplen = capture->settings.snaplen,
+	};
+	snprintf(port->interface.name, sizeof(port->interface.name), "%s", name);
+	for (unsigned i = 0; i < per_port; i++) {
+		struct queue *queue = &port->queues[i];
+
+		queue->port = port;
+		queue->first = i == 0;
+		queue->slot = (uint16_t)number;
+		if (capture->settings.direction == SF_DIRECTION_OUT)
+			queue->flags = SF_PACKET_OUTGOING;
+		queue->stride = (capture->settings.snaplen + TAG_LENGTH + 63) & ~63U;
+		queue->arena = malloc((size_t)queue->stride * SF_BATCH_MAX);
+		if (!queue->arena)
+			return sf_error_set(error, -ENOMEM, "%s", sf_strerror(-ENOMEM));
+	}
+	return 0;
+}
+
+/* Does the expression's program fit? Its offsets are Ethernet's; cooked packets begin elsewhere. */
+static bool all_ethernet(const struct pcap_capture *capture)
+{
+	for (unsigned i = 0; i < capture->port_count; i++) {
+		const struct port *port = &capture->ports[i];
+
+		if (port->any || (port->base.netdev.hardware != ARPHRD_ETHER &&
+					 port->base.netdev.hardware != ARPHRD_LOOPBACK))
+			return false;
+	}
+	return true;
+}
+
+static int start_port(struct pcap_capture *capture, struct port *port, struct sf_error *error)
+{
+	int result = open_rings(capture, port, error);
+
+	if (result < 0)
+		return result;
+	port->interface.link = port->queues[0].link;
+	if (!port->any)
+		sf_port_prepare(&port->base);
+	return 0;
+}
+
+static int open_capture(struct sf_capture **result, const struct sf_capture_options *options,
+	struct sf_error *error)
+{
+	struct pcap_capture *capture = calloc(1, sizeof(*capture));
+	unsigned per_port = options->queues ? options->queues : 1;
+	bool any = false;
+	int code;
+
+	if (!capture)
+		return sf_error_set(error, -ENOMEM, "%s", sf_strerror(-ENOMEM));
+	pthread_mutex_init(&capture->lock, NULL);
+	for (unsigned i = 0; i < options->name_count; i++)
+		any |= strcmp(options->names[i], "any") == 0;
+	code = take_settings(&capture->settings, options, any, error);
+	if (code < 0)
+		goto fail;
+	capture->base = (struct sf_capture){
+		.ops = &sf_driver_pcap, .queues = options->name_count * per_port, .live = true
+	};
+	capture->ports = calloc(options->name_count, sizeof(*capture->ports));
+	capture->queues = calloc(capture->base.queues, sizeof(*capture->queues));
+	code = -ENOMEM;
+	if (!capture->ports || !capture->queues) {
+		sf_error_set(error, code, "%s", sf_strerror(code));
+		goto fail;
+	}
+	code = 0;
+	for (unsigned i = 0; i < options->name_count && code == 0; i++)
+		code = open_port(capture, i, options, error);
+	if (code < 0)
+		goto fail;
+	capture->base.kernel_filtered = options->filter && all_ethernet(capture);
+	code = sf_pcap_program(
+		&capture->settings, capture->base.kernel_filtered ? options->filter : NULL, error);
+	for (unsigned i = 0; i < capture->port_count && code == 0; i++)
+		code = start_port(capture, &capture->ports[i], error);
+	if (code < 0)
+		goto fail;
+	*result = &capture->base;
+	return 0;
+fail:
+	close_capture(&capture->base);
+	return code;
+}
+
+const struct sf_capture_ops sf_driver_pcap = {
+	.recv = receive,
+	.name = "pcap",
+	.summary = "libpcap: kernel packet rings (TPACKET_V3); frames also reach the host",
+	.open = open_capture,
+	.stats = read_stats,
+	.interface = interface_of,
+	.describe = describe,
+	.condition = condition,
+	.probe = probe,
+	.close = close_capture,
+};

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The kernel's steering program (drivers/pcap/steer.c) and the workers' hash (base/steer.h) must
+ * agree on every packet; an interpreter of the few instructions in use stands in for the kernel.
+ */
+#include <linux/filter.h>
+#include <linux/if_ether.h>
+#include <string.h>
+
+#include "base/steer.h"
+#include "check_main.h"
+#include "pcap/rings.h"
+
+static const uint32_t key[4] = { 0x12345678, 0x9abcdef0, 0x0fedcba9, 0x87654320 };
+
+/* `data` begins at the network header, behind the outer tag; `protocol` is the ethertype before. */
+static uint32_t interpret(const struct sock_filter *program, unsigned length, const uint8_t *data,
+	size_t size, uint16_t protocol)
+{
+	uint32_t a = 0, x = 0, memory[16] = { 0 };
+
+	for (unsigned pc = 0; pc < length; pc++) {
+		const struct sock_filter *f = &program[pc];
+		size_t at = (size_t)x + (f->k - (uint32_t)SKF_NET_OFF);
+
+		switch (f->code) {
+		case BPF_LD | BPF_ABS | BPF_W:
+			ck_assert_uint_eq(f->k, (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL));
+			a = protocol;
+			break;
+		case BPF_LD | BPF_IND | BPF_W:
+			if (at + 4 > size)
+				return 0;
+			a = sf_load_be32(data + at);
+			break;
+		case BPF_LD | BPF_IND | BPF_H:
+			if (at + 2 > size)
+				return 0;
+			a = sf_load_be16(data + at);
+			break;
+		case BPF_LDX | BPF_IMM:
+			x = f->k;
+			break;
+		case BPF_LD | BPF_MEM:
+			a = memory[f->k];
+			break;
+		case BPF_LDX | BPF_MEM:
+			x = memory[f->k];
+			break;
+		case BPF_ST:
+			memory[f->k] = a;
+			break;
+		case BPF_STX:
+			memory[f->k] = x;
+			break;
+		case BPF_MISC | BPF_TAX:
+			x = a;
+			break;
+		case BPF_ALU | BPF_RSH | BPF_K:
+			a >>= f->k;
+			break;
+		case BPF_ALU | BPF_XOR | BPF_X:
+			a ^= x;
+			break;
+		case BPF_ALU | BPF_ADD | BPF_X:
+			a += x;
+			break;
+		case BPF_ALU | BPF_MUL | BPF_K:
+			a *= f->k;
+			break;
+		case BPF_JMP | BPF_JEQ | BPF_K:
+			pc += a == f->k ? f->jt : f->jf;
+			break;
+		case BPF_RET | BPF_A:
+			return a;
+		case BPF_RET | BPF_K:
+			return f->k;
+		default:
+			ck_abort_msg("instruction %u: code %#x", pc, f->code);
+		}
+	}
+	ck_abort_msg("ran past the end");
+}
+
+static uint32_t steer(const uint8_t *data, size_t size, uint16_t protocol)
+{
+	struct sock_filter program[SF_PCAP_STEER_MAX];
+	unsigned length = sf_pcap_steer(program, key);
+
+	ck_assert_uint_le(length, SF_PCAP_STEER_MAX);
+	return interpret(program, length, data, size, protocol);
+}
+
+/* Puts `tags` inner tags before an IP packet; returns their length. */
+static size_t put_tags(uint8_t *data, unsigned tags, uint16_t ethertype)
+{
+	for (unsigned i = 0; i < tags; i++) {
+		sf_store_be16(data + 4 * i, (uint16_t)(100 + i));
+		sf_store_be16(data + 4 * i + 2, i + 1 < tags ? ETH_P_8021Q : ethertype);
+	}
+	return 4 * (size_t)tags;
+}
+
+START_TEST(test_ipv4_agrees)
+{
+	uint32_t source = 0xc0000201U + 77777, destination = 0x0a000001U * 3;
+	struct sf_facts facts = { .version = 4, .address = (uint64_t)source << 32 | destination };
+
+	for (unsigned tags = 0; tags <= 2; tags++) {
+		uint8_t data[60] = { 0 };
+		size_t at = put_tags(data, tags, ETH_P_IP);
+		uint16_t protocol = tags ? ETH_P_8021AD : ETH_P_IP;
+
+		sf_store_be32(data + at + 12, source);
+		sf_store_be32(data + at + 16, destination);
+		ck_assert_uint_eq(steer(data, sizeof(data), protocol), sf_steer_hash(&facts, key));
+		sf_store_be32(data + at + 12, destination);
+		sf_store_be32(data + at + 16, source);
+		ck_assert_uint_eq(steer(data, sizeof(data), protocol), sf_steer_hash(&facts, key));
+	}
+}
+END_TEST
+
+START_TEST(test_ipv6_agrees)
+{
+	struct sf_facts facts = { .version = 6 };
+
+	for (unsigned i = 0; i < 16; i++) {
+		facts.address6[0][i] = (uint8_t)(0x20 + i * 7);
+		facts.address6[1][i] = (uint8_t)(0xfe - i * 3);
+	}
+	for (unsigned tags = 0; tags <= 2; tags++) {
+		uint8_t data[60] = { 0 };
+		size_t at = put_tags(data, tags, ETH_P_IPV6);
+
+		for (unsigned side = 0; side < 2; side++) {
+			memcpy(data + at + 8, facts.address6[side], 16);
+			memcpy(data + at + 24, facts.address6[!side], 16);
+			ck_assert_uint_eq(
+				steer(data, sizeof(data), tags ? ETH_P_8021Q : ETH_P_IPV6),
+				sf_steer_hash(&facts, key));
+		}
+	}
+}
+END_TEST
+
+START_TEST(test_others_and_cut_off)
+{
+	uint8_t data[40] = { 0 };
+
+	ck_assert_uint_eq(steer(data, sizeof(data), ETH_P_ARP), 0);
+	ck_assert_uint_eq(steer(data, 10, ETH_P_IP), 0);
+	ck_assert_uint_eq(steer(data, 39, ETH_P_IPV6), 0);
+	put_tags(data, 3, ETH_P_IP);
+	ck_assert_uint_eq(steer(data, sizeof(data), ETH_P_8021Q), 0);
+}
+END_TEST
+
+/* Neighbouring addresses spread over few queues: none gets twice its share. */
+START_TEST(test_spread)
+{
+	unsigned counts[4] = { 0 };
+
+	for (uint32_t i = 0; i < 4096; i++) {
+		struct sf_facts facts = { .version = 4,
+			.address = (uint64_t)(0x0a000000 + i % 64) << 32 | (0x0a000100 + i / 64) };
+
+		counts[sf_steer_hash(&facts, key) % 4]++;
+	}
+	for (unsigned i = 0; i < 4; i++)
+		ck_assert_uint_lt(counts[i], 2048);
+}
+END_TEST
+
+CHECK_MAIN("steer", test_ipv4_agrees, test_ipv6_agrees, test_others_and_cut_off, test_spread)
