@@ -91,6 +91,12 @@ int sf_collector_message(struct sf_collector *collector, const char *exporter,
  */
 int sf_collector_file(struct sf_collector *collector, const char *path, struct sf_error *error);
 
+/*
+ * From within the callback: no further record is handed over or counted; the call in progress
+ * returns 0 as soon as it can, and later ones do nothing.
+ */
+void sf_collector_stop(struct sf_collector *collector);
+
 void sf_collector_stats(const struct sf_collector *collector, struct sf_collector_stats *stats);
 
 /*

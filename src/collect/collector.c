@@ -116,6 +116,11 @@ void sf_collect_forget(struct sf_collector *c, const char *exporter)
 	}
 }
 
+void sf_collector_stop(struct sf_collector *collector)
+{
+	collector->stopped = true;
+}
+
 void sf_collector_stats(const struct sf_collector *collector, struct sf_collector_stats *stats)
 {
 	*stats = collector->stats;
@@ -248,7 +253,7 @@ static int set_decode(struct sf_collect_message *message, uint16_t id, const uin
 /* The sets of a v9 or IPFIX message from message->p to its end. */
 static int sets_decode(struct sf_collect_message *message)
 {
-	while (message->p < message->end) {
+	while (message->p < message->end && !message->collector->stopped) {
 		const uint8_t *set = message->p, *end;
 		size_t left = (size_t)(message->end - set), length;
 		uint16_t id;
@@ -324,6 +329,8 @@ static int ipfix_decode(struct sf_collect_message *message, const char *exporter
 	result = sets_decode(message);
 	/* RFC 7011 §3.1: data records, options data included, before this message */
 	sequence_check(message, sf_load_be32(p + 8), message->records, message->countable);
+	if (message->collector->stopped)
+		return 0;
 	if (result == 0 && length < left)
 		return sf_collect_malformed(message, p + length,
 			"%zu octets follow the end of the message", left - length);
@@ -365,6 +372,8 @@ static int message_decode(struct sf_collect_message *message, const char *export
 	unsigned version = length < 2 ? 0 : sf_load_be16(message->start);
 	int result;
 
+	if (message->collector->stopped)
+		return 0;
 	if (length < 2) {
 		message->collector->stats.malformed++;
 		return sf_collect_malformed(

@@ -244,7 +244,7 @@ static int read_all(struct reader *r, struct sf_error *error)
 	if (what)
 		return sf_error_set(
 			error, SF_ECORRUPT, "%s: not an IPFIX file: it is %s", r->path, what);
-	while (result == 0 && left(r) > 0) {
+	while (result == 0 && left(r) > 0 && !r->collector->stopped) {
 		step(r);
 		result = fill(r, WINDOW);
 	}

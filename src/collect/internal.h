@@ -105,6 +105,7 @@ struct sf_collector {
 	uint32_t mask; /* of both bucket arrays */
 	uint32_t template_count, session_count;
 	uint64_t field_count; /* of all templates */
+	bool stopped;
 };
 
 /* collector.c */

@@ -63,6 +63,8 @@ int sf_collect_netflow5(struct sf_collect_message *message)
 	message->p = p;
 	result = sf_collect_data_set(message, message->collector->netflow5,
 		p + (count < there ? count : there) * SF_NETFLOW5_RECORD);
+	if (message->collector->stopped)
+		return 0;
 	if (result == 0 && (count == 0 || count * SF_NETFLOW5_RECORD != left))
 		return sf_collect_malformed(message, message->start + 2,
 			"count says %zu records, %zu octets of records arrived", count, left);

@@ -109,7 +109,7 @@ int sf_collect_data_set(struct sf_collect_message *message, struct sf_collect_te
 	message->out.scope_count = template->scope_count;
 	message->out.field_count = template->field_count;
 	message->out.fields = template->fields;
-	while ((size_t)(end - p) >= template->min_length) {
+	while ((size_t)(end - p) >= template->min_length && !message->collector->stopped) {
 		if (template->fixed) {
 			for (unsigned i = 0; i < template->field_count; i++)
 				template->fields[i].data = p + template->offsets[i];

@@ -26,6 +26,7 @@ static struct seen seen;
 static struct sf_collector *collector;
 static struct sf_collector_stats stats;
 static struct sf_error error;
+static unsigned stop_after; /* records; 0: never */
 
 static void on_record(void *context, const struct sf_collected *record)
 {
@@ -48,6 +49,8 @@ static void on_record(void *context, const struct sf_collected *record)
 	ck_assert_int_eq(sf_collected_json(record, stream), 0);
 	fclose(stream);
 	to->count++;
+	if (to->count == stop_after)
+		sf_collector_stop(collector);
 }
 
 static void start(unsigned max_templates)
@@ -933,6 +936,27 @@ START_TEST(test_truncation)
 }
 END_TEST
 
+/* the callback has had enough: nothing more is handed over, or counted */
+START_TEST(test_stop)
+{
+	start(0);
+	stop_after = 2;
+	ck_assert_int_eq(feed(A1_IPFIX), 0);
+	ck_assert_int_eq(feed(A1_IPFIX), 0);
+	ck_assert_uint_eq(seen.count, 2);
+	ck_assert_uint_eq(stats.records, 2);
+	end();
+	stop_after = 1;
+	start(0);
+	ck_assert_int_eq(feed_file(FILE_TEMPLATE FILE_DATA("00000000", "00000007")
+					 FILE_DATA("00000001", "00000008")),
+		0);
+	ck_assert_uint_eq(seen.count, 1);
+	stop_after = 0;
+	end();
+}
+END_TEST
+
 CHECK_MAIN("collect", test_rfc7011_appendix_a, test_rfc3954_section_11, test_netflow5_record,
 	test_netflow5_uptime_wrap, test_netflow5_count, test_netflow5_icmp, test_netflow9_uptime,
 	test_netflow9_high_types, test_netflow9_sequence, test_ipfix_sequence,
@@ -940,4 +964,4 @@ CHECK_MAIN("collect", test_rfc7011_appendix_a, test_rfc3954_section_11, test_net
 	test_icmp, test_combined_addresses, test_repeated_elements, test_unknown_sets, test_padding,
 	test_withdrawal_over_udp, test_redefinition, test_templates_refused, test_largest_template,
 	test_bounded, test_malformed, test_file, test_file_withdrawal, test_file_cut,
-	test_file_resync, test_truncation)
+	test_file_resync, test_truncation, test_stop)
