@@ -1,0 +1,223 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Rules of the source tree that a compiler does not check (DESIGN §3). One rule per argument."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+TOP = Path(os.environ.get("SOURCE_ROOT", Path(__file__).resolve().parents[2]))
+BUILD = Path(os.environ.get("BUILD_ROOT", "."))
+
+SKIP = 77  # meson's exit status for a test that cannot run here
+
+# Which directory may include which headers of the project, by the first part of the name.
+# src/ directories are named by their last component, include/spanflow is "spanflow".
+ALLOWED = {
+    "include/spanflow": {"spanflow"},
+    "src/base": {"spanflow", "base"},
+    "src/parse": {"spanflow", "base", "parse"},
+    "src/filter": {"spanflow", "base", "filter"},
+    "src/table": {"spanflow", "base", "table"},
+    "src/meter": {"spanflow", "base", "parse", "table", "meter"},
+    "src/export": {"spanflow", "base", "export"},
+    "src/collect": {"spanflow", "base", "collect"},
+    "src/enrich": {"spanflow", "base", "enrich"},
+    "src/cli": {"spanflow", "base", "filter", "cli"},
+    "drivers/file": {"spanflow", "base", "file"},
+    "drivers/pcap": {"spanflow", "base", "pcap"},
+    "drivers/af_xdp": {"spanflow", "base", "af_xdp", "bpf"},
+    "drivers/dpdk": {"spanflow", "base", "dpdk"},
+}
+
+# A header that two rooms share although neither includes the other.
+EXCEPTIONS = {("src/collect", "export/fields.def")}
+
+# Headers of other projects and the only places that may include them.
+VENDOR = [
+    (re.compile(r"^pcap([/.]|$)"), {"drivers/pcap", "src/filter", "tests/bench"}),
+    (re.compile(r"^(rte_|ethdev_)"), {"drivers/dpdk"}),
+    (re.compile(r"^(bpf|xdp)/"), {"drivers/af_xdp", "bpf"}),
+    (re.compile(r"^(zlib|zstd)\.h$"), {"drivers/file", "src/collect"}),
+    (re.compile(r"^(seccomp|cap-ng)\.h$"), {"src/cli"}),
+    (re.compile(r"^check\.h$"), {"tests"}),
+]
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^">]+)[>"]', re.M)
+# Names of headers that the project makes; everything else in <> is libc or a vendor's.
+GENERATED = {"spanflow_config.h"}
+ROOMS = {"spanflow", "base", "parse", "filter", "table", "meter", "export", "collect", "enrich",
+         "cli", "file", "pcap", "af_xdp", "dpdk", "bpf", "support"}
+
+
+def tracked(*patterns):
+    """Files of the tree: what git knows, or everything where there is no git."""
+    if (TOP / ".git").exists() and shutil.which("git"):
+        out = subprocess.run(["git", "-C", TOP, "ls-files", "-co", "--exclude-standard"],
+                             check=True, capture_output=True, text=True).stdout
+        names = [Path(n) for n in out.splitlines() if (TOP / n).is_file()]
+    else:
+        names = [p.relative_to(TOP) for p in TOP.rglob("*") if p.is_file()
+                 and not any(part.startswith((".", "build")) for part in p.relative_to(TOP).parts)]
+    return sorted(n for n in names if any(n.match(p) for p in patterns))
+
+
+def includes(name):
+    for match in INCLUDE.finditer((TOP / name).read_text(errors="replace")):
+        yield match.group(1), match.group(2)
+
+
+def room_of(name):
+    for room in ALLOWED:
+        if str(name).startswith(room + "/"):
+            return room
+    return None
+
+
+def is_ours(quote, header):
+    first = header.split("/")[0]
+    if quote == "<":
+        return first == "spanflow"
+    return "/" in header and first in ROOMS
+
+
+def rule_includes():
+    """A room includes only what DESIGN §3 allows, by full name: "base/ring.h", <spanflow/…>."""
+    bad = []
+    for name in tracked("*.c", "*.h", "*.def"):
+        room = room_of(name)
+        if room is None:
+            continue
+        for quote, header in includes(name):
+            if quote == '"' and header in GENERATED:
+                continue
+            if quote == '"' and "/" not in header and not header.endswith((".skel.h", ".def")):
+                bad.append(f'{name}: "{header}" without its directory')
+            elif is_ours(quote, header) and header.split("/")[0] not in ALLOWED[room] \
+                    and (room, header) not in EXCEPTIONS:
+                bad.append(f"{name}: {room} may not include {header}")
+    return bad
+
+
+def rule_vendor():
+    """Headers of capture libraries stay under their own driver."""
+    bad = []
+    for name in tracked("*.c", "*.h"):
+        for quote, header in includes(name):
+            if is_ours(quote, header):
+                continue
+            for pattern, places in VENDOR:
+                if pattern.search(header) and not str(name).startswith(tuple(places)):
+                    bad.append(f"{name}: {header} belongs to {', '.join(sorted(places))} only")
+    return bad
+
+
+def compile_alone(compiler, language, header, directory):
+    source = Path(directory) / f"alone.{language}"
+    source.write_text(f"#include <spanflow/{header}>\n#include <spanflow/{header}>\n")
+    flags = ["-std=gnu11"] if language == "c" else ["-std=c++17", "-Wno-missing-field-initializers"]
+    return subprocess.run(
+        [compiler, *flags, "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-D_GNU_SOURCE",
+         "-I", TOP / "include", source], capture_output=True, text=True)
+
+
+def rule_headers():
+    """Every public header compiles alone, in C and, where there is a compiler, in C++."""
+    bad = []
+    compilers = [(os.environ.get("CC", "cc").split()[-1], "c")]
+    if shutil.which("g++"):
+        compilers.append(("g++", "cc"))
+    with tempfile.TemporaryDirectory() as directory:
+        for path in tracked("include/spanflow/*.h"):
+            for compiler, language in compilers:
+                run = compile_alone(compiler, language, path.name, directory)
+                if run.returncode:
+                    bad.append(f"{path} does not compile alone ({compiler}):\n{run.stderr}")
+    return bad
+
+
+def rule_spdx():
+    """Every source file says under which licence it is, in its first lines."""
+    bad = []
+    for name in tracked("*.c", "*.h", "*.def", "*.py", "*.sh", "scripts/*", ".ci/run"):
+        head = (TOP / name).read_text(errors="replace").split("\n", 3)[:3]
+        if not any("SPDX-License-Identifier: " in line for line in head):
+            bad.append(f"{name}: no SPDX line")
+    return bad
+
+
+def rule_length():
+    """A file is one thing: 700 lines at most."""
+    bad = []
+    for name in tracked("src/*.[ch]", "src/*/*.[ch]", "include/*/*.h", "drivers/*/*.[ch]",
+                        "bpf/*.[ch]"):
+        lines = (TOP / name).read_text().splitlines()
+        if len(lines) > 700:
+            bad.append(f"{name}: {len(lines)} lines")
+    return bad
+
+
+def rule_marks():
+    """Nothing is left for later in the source, and no machine's paths are in it."""
+    mark = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b")
+    bad = []
+    for name in tracked("*.c", "*.h", "*.py", "*.sh", "*.md", "*.build", "*.def", "scripts/*"):
+        for number, line in enumerate((TOP / name).read_text(errors="replace").splitlines(), 1):
+            if mark.search(line):
+                bad.append(f"{name}:{number}: {line.strip()}")
+            if "/wo" "rk/" in line or "/ro" "ot/" in line:
+                bad.append(f"{name}:{number}: a path of one machine: {line.strip()}")
+    return bad
+
+
+def spanflow(*arguments, stdin=None):
+    return subprocess.run([BUILD / "src/cli/spanflow", *arguments], stdin=stdin, check=True,
+                          capture_output=True, text=True).stdout
+
+
+def rule_man():
+    """The committed man page is what the options table yields now."""
+    with open(TOP / "docs/spanflow.1.in") as template:
+        made = spanflow("--generate-man", stdin=template)
+    if made != (TOP / "docs/spanflow.1").read_text():
+        return ["docs/spanflow.1 is out of step with the options table: run scripts/update-docs"]
+    return []
+
+
+def rule_options():
+    """Every option that the documents name exists, for the subcommand they name it with."""
+    known = {}
+    for command in re.findall(r"^  (\w+)  ", spanflow("--help"), re.M):
+        text = spanflow(command, "--help")
+        known[command] = set(re.findall(r"--[a-z][a-z0-9-]*", text))
+        known[command] |= set(re.findall(r"^  (-\w),", text, re.M))
+    bad = []
+    use = re.compile(r"\bspanflow (" + "|".join(known) + r")\b([^`\n]*)")
+    for name in tracked("README.md", "docs/*.md", "docs/spanflow.1.in"):
+        text = (TOP / name).read_text().replace("\\\n", " ").replace("\\-", "-")
+        for match in use.finditer(text):
+            words = re.split(r"[|;]", match.group(2))[0]
+            for option in re.findall(r"(?<!\S)(--[a-z][a-z0-9-]*|-[a-z](?![\w-]))", words):
+                if option not in known[match.group(1)]:
+                    bad.append(f"{name}: spanflow {match.group(1)} has no {option}")
+    return bad
+
+
+RULES = {name[5:]: rule for name, rule in globals().items() if name.startswith("rule_")}
+
+
+def main():
+    failed = False
+    for name in sys.argv[1:] or RULES:
+        for line in RULES[name]():
+            print(f"{name}: {line}")
+            failed = True
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
