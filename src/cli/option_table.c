@@ -113,10 +113,11 @@ const struct sf_option sf_option_table[] = {
 	{ EXPORT, 0, "local-time", SF_OPTION_FLAG, AT(local_time), SF_METER,
 		.help = "Times of the table in local time instead of UTC." },
 
-	{ GENERAL, 0, "stats", SF_OPTION_CHOICE, AT(stats), SF_METER, "FORMAT", "text",
+	{ GENERAL, 0, "stats", SF_OPTION_CHOICE, AT(stats), SF_METER, "FORMAT",
 		.choices = stats_formats,
-		.help = "How to print the statistics that end a run; json is one line, the last "
-			"one on standard error. SIGUSR1 prints them any time." },
+		.help = "How to print the statistics that end a run: text if nothing is said, none "
+			"with --quiet; json is one line, the last one on standard error. SIGUSR1 "
+			"prints them any time." },
 	{ GENERAL, 'q', "quiet", SF_OPTION_FLAG, AT(quiet), SF_METER,
 		.help = "Only errors and what was asked for on standard error." },
 	{ GENERAL, 0, "config", SF_OPTION_STRING, AT(config), SF_METER, "FILE", .not_in_file = true,

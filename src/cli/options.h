@@ -41,7 +41,7 @@ enum sf_output {
 	SF_OUTPUT_CSV,
 	SF_OUTPUT_NONE
 };
-enum sf_stats_format { SF_STATS_TEXT, SF_STATS_JSON, SF_STATS_NONE };
+enum sf_stats_format { SF_STATS_DEFAULT, SF_STATS_TEXT, SF_STATS_JSON, SF_STATS_NONE };
 enum sf_hash { SF_HASH_FAST, SF_HASH_SIPHASH };
 
 /* Everything that can be asked for, by any subcommand. Times in ns. */

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/input.h"
+
+#define POINT_MAX 16 /* interfaces that one observation point may join */
+
+/* The driver of "driver:rest", with *rest moved on; libpcap's for a bare name. */
+static const struct sf_capture_ops *choose_driver(
+	const char **rest, const char *text, struct sf_error *error)
+{
+	const char *colon = strchr(text, ':');
+	char name[16] = "pcap";
+	const struct sf_capture_ops *ops;
+
+	*rest = text;
+	if (colon) {
+		snprintf(name, sizeof(name), "%.*s", (int)(colon - text), text);
+		*rest = colon + 1;
+	}
+	ops = strcmp(name, "file") != 0 ? sf_capture_driver(name) : NULL;
+	if (!ops)
+		sf_error_set(error, strcmp(name, "pcap") == 0 ? SF_EUNSUPPORTED : SF_EUSAGE,
+			"-i %s: this build has no driver '%s': 'spanflow list drivers' tells which "
+			"there are, and why others are not",
+			text, name);
+	return ops;
+}
+
+static int open_point(struct sf_input *input, const struct sf_capture_ops *ops, char *names,
+	struct sf_capture_options *capture, struct sf_error *error)
+{
+	const char *list[POINT_MAX];
+
+	capture->names = list;
+	/* a DPDK device string is taken as it is */
+	if (strcmp(ops->name, "dpdk") == 0) {
+		list[capture->name_count++] = names;
+		return ops->open(&input->capture, capture, error);
+	}
+	for (char *rest = names, *name; (name = strsep(&rest, "+")) != NULL;) {
+		if (!*name)
+			return sf_error_set(
+				error, SF_EUSAGE, "-i %s: an interface name is empty", input->name);
+		if (capture->name_count == POINT_MAX)
+			return sf_error_set(error, SF_EUSAGE, "-i %s: more than %d interfaces",
+				input->name, POINT_MAX);
+		list[capture->name_count++] = name;
+	}
+	return ops->open(&input->capture, capture, error);
+}
+
+int sf_input_open_live(struct sf_input *input, const char *text, const struct sf_options *options,
+	struct sf_error *error)
+{
+	struct sf_capture_options capture = { .filter = options->filter };
+	const char *rest;
+	const struct sf_capture_ops *ops = choose_driver(&rest, text, error);
+	char *names = ops ? strdup(rest) : NULL;
+	int err;
+
+	if (!ops)
+		return error->code;
+	if (!names)
+		return sf_error_set(error, -ENOMEM, "out of memory");
+	input->name = text;
+	err = open_point(input, ops, names, &capture, error);
+	free(names);
+	if (!err)
+		sf_input_learn(input, input->span - 1);
+	return err;
+}
+
+int sf_input_open_files(
+	struct sf_input *input, const struct sf_options *options, struct sf_error *error)
+{
+	const struct sf_capture_ops *ops = sf_capture_driver("file");
+	struct sf_capture_options capture = {
+		.names = options->files.items,
+		.name_count = options->files.count,
+		.realtime = options->realtime,
+	};
+
+	if (!ops)
+		return sf_error_set(error, SF_EUNSUPPORTED, "this build cannot read capture files");
+	input->name = options->files.items[0];
+	return ops->open(&input->capture, &capture, error);
+}
+
+void sf_input_close(struct sf_input *input)
+{
+	if (input->capture)
+		input->capture->ops->close(input->capture);
+	input->capture = NULL;
+}
+
+void sf_input_learn(struct sf_input *input, unsigned slot)
+{
+	const struct sf_interface *interface;
+
+	while (input->slots <= slot && input->slots < input->span) {
+		unsigned number = input->point.interface_base + input->slots;
+
+		interface = input->capture->ops->interface(input->capture, input->slots);
+		if (!interface)
+			break;
+		input->interfaces->ifindex[number] = interface->index;
+		input->interfaces->domain[number] = input->point.domain;
+		input->slots++;
+	}
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A source of the run: one observation point, made from what was typed after -i or -r, and the
+ * numbers that the meter knows its interfaces by. Interface numbers are dense over the process:
+ * each source has a span of them, and two arrays shared by all meters tell the ifIndex and the
+ * observation domain of each number.
+ */
+#ifndef SPANFLOW_CLI_INPUT_H
+#define SPANFLOW_CLI_INPUT_H
+
+#include <spanflow/capture.h>
+#include <spanflow/meter.h>
+
+#include "cli/options.h"
+
+#define SF_INTERFACES_MAX 65536u
+
+/* By interface number. Written before a packet of that interface is metered, then only read. */
+struct sf_interfaces {
+	uint32_t ifindex[SF_INTERFACES_MAX];
+	uint32_t domain[SF_INTERFACES_MAX];
+};
+
+struct sf_input {
+	const char *name; /* as typed; for files the first one */
+	struct sf_capture *capture;
+	struct sf_observation_point point;
+	struct sf_interfaces *interfaces; /* of the process */
+	unsigned slots;                   /* interface slots entered there so far */
+	unsigned span;                    /* interface numbers that belong to this source */
+	const char *condition;            /* what the driver last said keeps packets away */
+};
+
+/* Opens a network source: [DRIVER:]NAME[+NAME…]. */
+int sf_input_open_live(struct sf_input *input, const char *text, const struct sf_options *options,
+	struct sf_error *error);
+
+/* Opens all files of -r as one source. */
+int sf_input_open_files(
+	struct sf_input *input, const struct sf_options *options, struct sf_error *error);
+
+void sf_input_close(struct sf_input *input);
+
+/*
+ * Enters interfaces up to and including `slot`. Called by the only reader of a source, or before
+ * there are several.
+ */
+void sf_input_learn(struct sf_input *input, unsigned slot);
+
+#endif

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A live run: a thread per queue, and the main thread that exports. */
+#include <string.h>
+#include <time.h>
+
+#include "cli/command.h"
+#include "cli/run.h"
+#include "cli/signals.h"
+
+#define LOOK_NS  INT64_C(100000000)
+#define BOOKS_NS INT64_C(1000000000)
+#define STOP     1u /* bit of run->control */
+
+static void notice_conditions(struct sf_run *run)
+{
+	for (unsigned i = 0; i < run->input_count; i++) {
+		struct sf_input *input = &run->inputs[i];
+		const struct sf_capture_ops *ops = input->capture->ops;
+		const char *now = ops->condition ? ops->condition(input->capture) : NULL;
+
+		if (now && now != input->condition)
+			sf_run_say(run, now);
+		else if (!now && input->condition && !run->options->quiet)
+			sf_complain("%s: packets can come again", input->name);
+		input->condition = now;
+	}
+}
+
+/* Records from the rings to the exporter; returns how many. */
+static unsigned drain(struct sf_run *run)
+{
+	struct sf_flow flows[SF_BATCH_MAX];
+	unsigned total = 0;
+
+	for (unsigned i = 0; i < run->worker_count; i++)
+		for (unsigned round = 0; round < 16; round++) {
+			unsigned n = sf_ring_get(&run->workers[i].ring, flows, SF_BATCH_MAX);
+
+			if (!n)
+				break;
+			sf_exporter_put(run->exporter, flows, n);
+			total += n;
+		}
+	return total;
+}
+
+static bool all_done(const struct sf_run *run)
+{
+	for (unsigned i = 0; i < run->worker_count; i++)
+		/* pairs with the release at the end of worker_main() */
+		if (!atomic_load_explicit(&run->workers[i].done, memory_order_acquire))
+			return false;
+	return true;
+}
+
+/* Asks all workers for their books; they answer within a batch, or the driver's wait. */
+static void ask_books(struct sf_run *run)
+{
+	run->question++;
+	run->books_read = false;
+	/* pairs with the acquire in obey(): the books of the last answer have been read */
+	atomic_store_explicit(&run->control, run->question << 1, memory_order_release);
+}
+
+static bool books_answered(const struct sf_run *run)
+{
+	for (unsigned i = 0; i < run->worker_count; i++) {
+		const struct sf_worker *worker = &run->workers[i];
+
+		/* pairs with the releases in obey() and worker_main() */
+		if (atomic_load_explicit(&worker->answered, memory_order_acquire) !=
+				run->question &&
+			!atomic_load_explicit(&worker->done, memory_order_acquire))
+			return false;
+	}
+	return true;
+}
+
+static void read_books(struct sf_run *run)
+{
+	struct sf_capture_stats capture;
+	struct sf_report report;
+	struct sf_books books;
+
+	run->books_read = true;
+	sf_run_books(run, &books);
+	report = sf_run_report(run, &books);
+	sf_report_capture(&report, &capture);
+	sf_exporter_metering(
+		run->exporter, &books.ledger, capture.dropped_kernel + capture.dropped_nic);
+	sf_run_notice(run, &books);
+	if (run->stats_asked)
+		sf_run_print_stats(run, &books);
+	run->stats_asked = false;
+}
+
+static void report_failures(struct sf_run *run)
+{
+	for (unsigned i = 0; i < run->worker_count && i < 64; i++) {
+		struct sf_worker *worker = &run->workers[i];
+
+		if (run->said_failed >> i & 1 ||
+			!atomic_load_explicit(&worker->done, memory_order_acquire) ||
+			worker->state != SF_WORKER_FAILED)
+			continue;
+		run->said_failed |= UINT64_C(1) << i;
+		sf_complain("%s", worker->capture->error.text);
+	}
+}
+
+static void look_around_live(struct sf_run *run, int64_t mono)
+{
+	int64_t wall = sf_clock_read(CLOCK_REALTIME);
+
+	run->next_look = mono + LOOK_NS;
+	sf_exporter_tick(run->exporter, wall, wall);
+	notice_conditions(run);
+	report_failures(run);
+	if (!run->books_read && books_answered(run))
+		read_books(run);
+	if (sf_signal_stats) {
+		sf_signal_stats = 0;
+		run->stats_asked = true;
+		run->next_books = mono;
+	}
+	if (run->books_read && mono >= run->next_books) {
+		run->next_books = mono + BOOKS_NS;
+		ask_books(run);
+	}
+}
+
+int sf_run_live(struct sf_run *run, struct sf_error *error)
+{
+	long pause_us = 100;
+	int err = 0;
+
+	run->books_read = true;
+	sf_signals_block(true);
+	for (unsigned i = 0; i < run->worker_count; i++) {
+		if (!err)
+			err = sf_worker_start(&run->workers[i], error);
+		if (err)
+			atomic_store(&run->workers[i].done, true);
+	}
+	sf_signals_block(false);
+	if (err)
+		run->ended = "error";
+	for (;;) {
+		/* looked at before the rings: what came before it is in them */
+		bool last = all_done(run);
+		int64_t mono = sf_clock_read(CLOCK_MONOTONIC);
+		unsigned n = drain(run);
+
+		if (last && !n)
+			break;
+		if (run->ended || sf_run_must_end(run, mono))
+			atomic_store_explicit(
+				&run->control, run->question << 1 | STOP, memory_order_release);
+		else if (mono >= run->next_look || sf_signal_stats)
+			look_around_live(run, mono);
+		pause_us = n ? 100 : pause_us < 3200 ? pause_us * 2 : pause_us;
+		if (!n)
+			nanosleep(&(struct timespec){ .tv_nsec = pause_us * 1000 }, NULL);
+	}
+	for (unsigned i = 0; i < run->worker_count; i++)
+		if (run->workers[i].has_thread)
+			pthread_join(run->workers[i].thread, NULL);
+	report_failures(run);
+	return err;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One line on a terminal that tells how far a long file has got. Nothing anywhere else. */
+#ifndef SPANFLOW_CLI_PROGRESS_H
+#define SPANFLOW_CLI_PROGRESS_H
+
+#include <stdbool.h>
+
+#include <spanflow/capture.h>
+#include <spanflow/meter.h>
+
+struct sf_progress {
+	bool on;    /* wanted, and standard error is a terminal that nothing else writes to */
+	bool shown; /* the line is on the terminal now */
+	int64_t next_ns, last_ns;
+	uint64_t last_frames;
+};
+
+/* `mono`: monotonic ns, here and below. */
+void sf_progress_init(struct sf_progress *progress, bool wanted, int64_t mono);
+
+/* A second has passed since the last line. */
+bool sf_progress_due(const struct sf_progress *progress, int64_t mono);
+
+void sf_progress_show(struct sf_progress *progress, int64_t mono, const struct sf_ledger *ledger,
+	const struct sf_capture_stats *capture);
+
+/* Takes the line away, before something else is printed. */
+void sf_progress_clear(struct sf_progress *progress);
+
+#endif

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The run of files, and what begins and ends every run. What is done once per round, and not per
+ * batch, is in look_around(); a round has ROUND batches, so clocks are read for none of them.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/command.h"
+#include "cli/run.h"
+#include "cli/signals.h"
+
+#define ROUND   64 /* batches between two looks around */
+#define LOOK_NS INT64_C(100000000)
+
+/* Books of all workers. With threads: of those that have answered, or are done. */
+void sf_run_books(const struct sf_run *run, struct sf_books *sum)
+{
+	memset(sum, 0, sizeof(*sum));
+	sum->clock = INT64_MIN;
+	sum->ledger.unsupported_link = UINT32_MAX;
+	for (unsigned i = 0; i < run->worker_count; i++) {
+		const struct sf_worker *worker = &run->workers[i];
+		struct sf_books books;
+
+		/* pairs with the release at the end of worker_main() */
+		if (worker->has_thread &&
+			!atomic_load_explicit(&worker->done, memory_order_acquire))
+			books = worker->books;
+		else
+			sf_worker_books(worker, &books);
+		sf_books_add(sum, &books);
+	}
+}
+
+/* True: the run is to end. */
+bool sf_run_must_end(struct sf_run *run, int64_t mono)
+{
+	if (sf_signal_stop)
+		run->ended = sf_signal_name(sf_signal_stop);
+	else if (mono >= run->deadline)
+		run->ended = "duration";
+	return run->ended != NULL;
+}
+
+/* Nobody is left to take records: all destinations print, and the reader has gone. */
+static bool in_vain(const struct sf_run *run)
+{
+	struct sf_destination_stats stats;
+	unsigned i = 0;
+
+	for (; sf_exporter_stats(run->exporter, i, &stats); i++)
+		if (strcmp(stats.kind, "text") != 0 || !stats.lost_write.records)
+			return false;
+	return i > 0 && sf_run_output_closed();
+}
+
+static int64_t reached_clock(const struct sf_run *run, const struct sf_books *books, int64_t wall)
+{
+	return run->live || books->clock == INT64_MIN ? wall : books->clock;
+}
+
+static void show_progress(struct sf_run *run, const struct sf_books *books, int64_t mono)
+{
+	struct sf_report report = sf_run_report(run, books);
+	struct sf_capture_stats capture;
+
+	if (!sf_progress_due(&run->progress, mono))
+		return;
+	sf_report_capture(&report, &capture);
+	sf_progress_show(&run->progress, mono, &books->ledger, &capture);
+}
+
+static void look_around(struct sf_run *run, int64_t wall)
+{
+	int64_t mono = sf_clock_read(CLOCK_MONOTONIC);
+	struct sf_books books;
+
+	if (sf_run_must_end(run, mono))
+		return;
+	if (mono < run->next_look && !sf_signal_stats)
+		return;
+	run->next_look = mono + LOOK_NS;
+	sf_run_books(run, &books);
+	sf_exporter_metering(run->exporter, &books.ledger, 0);
+	sf_exporter_tick(run->exporter, wall, reached_clock(run, &books, wall));
+	sf_run_notice(run, &books);
+	show_progress(run, &books, mono);
+	if (sf_signal_stats) {
+		sf_signal_stats = 0;
+		sf_progress_clear(&run->progress);
+		sf_run_print_stats(run, &books);
+	}
+	if (in_vain(run))
+		run->ended = "closed";
+}
+
+/* One input, one thread. */
+static void run_files(struct sf_run *run)
+{
+	struct sf_worker *worker = &run->workers[0];
+
+	while (!run->ended) {
+		unsigned batches = 0;
+		int64_t wall;
+
+		while (sf_worker_step(worker) == SF_WORKER_RUNNING && ++batches < ROUND)
+			;
+		if (sf_worker_ended(worker))
+			break;
+		wall = sf_clock_read(CLOCK_REALTIME);
+		if (worker->clock.now != INT64_MIN)
+			sf_exporter_tick(run->exporter, wall, worker->clock.now);
+		look_around(run, wall);
+	}
+	sf_worker_finish(worker);
+}
+
+static const char *state_name(enum sf_worker_state state)
+{
+	return state == SF_WORKER_EOF      ? "eof"
+	       : state == SF_WORKER_LIMIT  ? "limit"
+	       : state == SF_WORKER_FAILED ? "error"
+					   : "stopped";
+}
+
+static int finish(struct sf_run *run)
+{
+	struct sf_capture_stats capture;
+	struct sf_books books;
+	struct sf_report report;
+	int status = SF_EXIT_OK;
+
+	sf_run_books(run, &books);
+	report = sf_run_report(run, &books);
+	sf_report_capture(&report, &capture);
+	sf_exporter_metering(
+		run->exporter, &books.ledger, capture.dropped_kernel + capture.dropped_nic);
+	sf_exporter_finish(run->exporter);
+	sf_progress_clear(&run->progress);
+	sf_run_notice(run, &books);
+	for (unsigned i = 0; i < run->worker_count; i++) {
+		const struct sf_worker *worker = &run->workers[i];
+		const char *warning = worker->filter ? sf_filter_warning(worker->filter) : NULL;
+
+		if (warning && i == 0)
+			sf_run_say(run, warning);
+		if (worker->state != SF_WORKER_FAILED)
+			continue;
+		status = SF_EXIT_FAILED;
+		if (!run->live)
+			sf_complain("%s", worker->capture->error.text);
+	}
+	if (!run->ended)
+		run->ended = state_name(run->workers[0].state);
+	else if (sf_signal_stop && !run->options->quiet)
+		sf_run_tell_where(run, &books);
+	report.ended = run->ended;
+	if (!run->live && sf_report_lost(&report))
+		status = SF_EXIT_FAILED;
+	if (run->options->stats != SF_STATS_NONE &&
+		(run->options->stats != SF_STATS_DEFAULT || !run->options->quiet))
+		sf_run_print_stats(run, &books);
+	return status;
+}
+
+int sf_run(const struct sf_options *options)
+{
+	struct sf_run *run = aligned_alloc(SF_CACHE_LINE, sizeof(*run));
+	int64_t mono = sf_clock_read(CLOCK_MONOTONIC);
+	struct sf_error error = { -ENOMEM, "out of memory" };
+	int err, status;
+
+	if (!run)
+		return sf_exit_error(&error);
+	err = sf_run_init(run, options, &error);
+	run->deadline = run->live && options->duration_ns ? mono + options->duration_ns : INT64_MAX;
+	sf_progress_init(&run->progress, !run->live && !options->quiet, mono);
+	if (!err) {
+		sf_signals_catch();
+		if (run->live)
+			err = sf_run_live(run, &error);
+		else
+			run_files(run);
+	}
+	status = err ? sf_exit_error(&error) : finish(run);
+	sf_run_fini(run);
+	free(run);
+	return status;
+}

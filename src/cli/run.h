@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A metering run: inputs, workers and exporter brought together, from the first packet to the last
+ * record. Two forms of the same thing:
+ *
+ *	inline    one input that is files: one thread does all, records go from the table straight
+ *	          into the exporter. Nothing is lost between them and nothing is shared.
+ *	live      a worker thread for each queue of each input; the main thread drains their rings
+ *	          into the exporter, looks after signals and time, and asks for the books.
+ */
+#ifndef SPANFLOW_CLI_RUN_H
+#define SPANFLOW_CLI_RUN_H
+
+#include <spanflow/export.h>
+
+#include "cli/options.h"
+#include "cli/progress.h"
+#include "cli/report.h"
+
+#define SF_INPUTS_MAX 64
+
+struct sf_run {
+	const struct sf_options *options;
+	struct sf_exporter *exporter;
+	struct sf_interfaces *interfaces;
+	struct sf_input inputs[SF_INPUTS_MAX];
+	unsigned input_count;
+	struct sf_worker *workers;
+	unsigned worker_count;
+	bool live;
+	const char *ended; /* why; NULL: it goes on */
+	struct sf_progress progress;
+	struct sf_budget budget;
+	/* main thread's time keeping, monotonic ns */
+	int64_t deadline, next_look, next_books;
+	bool stats_asked;       /* SIGUSR1 came, the books are being asked for */
+	bool books_read;        /* the answer to the current question was read */
+	uint32_t question;      /* number of the current question for the books */
+	uint32_t said_link;     /* unsupported link type that was named */
+	uint64_t said_failures; /* bit per destination whose first loss was reported */
+	uint64_t said_failed;   /* bit per worker whose failure was reported */
+	alignas(SF_CACHE_LINE) _Atomic uint32_t control;
+};
+
+/* run.c: meters as the options say. Returns the exit status; errors have been printed. */
+int sf_run(const struct sf_options *options);
+
+/* setup.c: exporter, inputs and workers. Half made after a failure: sf_run_fini() all the same. */
+int sf_run_init(struct sf_run *run, const struct sf_options *options, struct sf_error *error);
+void sf_run_fini(struct sf_run *run);
+
+/* live.c: starts the workers and returns when all are done and their rings are empty. */
+int sf_run_live(struct sf_run *run, struct sf_error *error);
+
+/* tell.c: what a person is told while it goes on, and the statistics. */
+void sf_run_say(const struct sf_run *run, const char *text); /* unless --quiet */
+struct sf_report sf_run_report(const struct sf_run *run, const struct sf_books *books);
+void sf_run_print_stats(const struct sf_run *run, const struct sf_books *books);
+/* Losses at destinations and unknown link types: each said once, when first seen. */
+void sf_run_notice(struct sf_run *run, const struct sf_books *books);
+/* Where a run was stopped that had not come to its end. */
+void sf_run_tell_where(const struct sf_run *run, const struct sf_books *books);
+/* Does standard output lead to a pipe whose reader has gone? */
+bool sf_run_output_closed(void);
+
+/* Books of all workers; of live ones that are not done, what they last answered. */
+void sf_run_books(const struct sf_run *run, struct sf_books *sum);
+
+/* True when a signal or the time of day ends the run; run->ended says why. */
+bool sf_run_must_end(struct sf_run *run, int64_t mono);
+
+#endif

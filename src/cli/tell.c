@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a run says on standard error. */
+#include <inttypes.h>
+#include <poll.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+#include "cli/run.h"
+
+void sf_run_say(const struct sf_run *run, const char *text)
+{
+	if (!run->options->quiet)
+		sf_complain("%s", text);
+}
+
+struct sf_report sf_run_report(const struct sf_run *run, const struct sf_books *books)
+{
+	return (struct sf_report){
+		.books = *books,
+		.inputs = run->inputs,
+		.input_count = run->input_count,
+		.exporter = run->exporter,
+		.ended = run->ended,
+	};
+}
+
+void sf_run_print_stats(const struct sf_run *run, const struct sf_books *books)
+{
+	struct sf_report report = sf_run_report(run, books);
+
+	fflush(stdout);
+	if (run->options->stats == SF_STATS_JSON)
+		sf_report_json(&report, stderr);
+	else
+		sf_report_text(&report, stderr);
+}
+
+/* Does standard output lead to a pipe whose reader has gone? */
+bool sf_run_output_closed(void)
+{
+	struct pollfd out = { .fd = STDOUT_FILENO };
+
+	return poll(&out, 1, 0) == 1 && out.revents & POLLERR;
+}
+
+/* Losses at destinations and unknown link types: said once, when first seen. */
+void sf_run_notice(struct sf_run *run, const struct sf_books *books)
+{
+	const struct sf_ledger *ledger = &books->ledger;
+	struct sf_destination_stats stats;
+
+	if (ledger->unsupported_link != UINT32_MAX && ledger->unsupported_link != run->said_link) {
+		run->said_link = ledger->unsupported_link;
+		sf_progress_clear(&run->progress);
+		sf_complain("link type %" PRIu32 " is not supported: its frames are left out and "
+			    "counted as unsupportedLinkType",
+			ledger->unsupported_link);
+	}
+	for (unsigned i = 0; i < 64 && sf_exporter_stats(run->exporter, i, &stats); i++) {
+		if (!stats.failure[0] || run->said_failures >> i & 1)
+			continue;
+		run->said_failures |= UINT64_C(1) << i;
+		/* a reader who has seen enough is no failure worth words */
+		if (sf_run_output_closed() && strcmp(stats.kind, "text") == 0)
+			continue;
+		sf_progress_clear(&run->progress);
+		sf_complain("%s: %s", stats.url, stats.failure);
+	}
+}
+
+/* Says where a run was stopped that had not come to its end. */
+void sf_run_tell_where(const struct sf_run *run, const struct sf_books *books)
+{
+	struct sf_report report = sf_run_report(run, books);
+	struct sf_capture_stats capture;
+	char when[64] = "", share[64] = "";
+	time_t seconds = (time_t)(books->clock / SF_NS_PER_S);
+	struct tm tm;
+
+	sf_report_capture(&report, &capture);
+	if (books->clock != INT64_MIN && gmtime_r(&seconds, &tm))
+		strftime(when, sizeof(when), ", at packet time %Y-%m-%dT%H:%M:%SZ", &tm);
+	if (!run->live && capture.bytes_total)
+		snprintf(share, sizeof(share), ", %.1f %% of the input",
+			100.0 * (double)capture.bytes_read / (double)capture.bytes_total);
+	sf_complain("stopped by %s after %" PRIu64 " frames%s%s", run->ended, books->frames, when,
+		share);
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The packet loop. A batch passes: receive, filter, clock, meter, release, age.
+ *
+ * Clock of a source: the largest packet time so far (base/clock.h). While a live source is quiet
+ * it goes on with the monotonic clock from where the packets left it, so that a wall clock that is
+ * set meanwhile neither ends flows early nor keeps them; it then lags behind the wall by the
+ * driver's wait (0.1 s) at most, which is also what keeps packets that the kernel still holds back
+ * from finding their flow already aged.
+ *
+ * One worker, one meter. Workers whose sources share flows hand parsed packets over to each other
+ * between parsing and the table (DESIGN §2): the place for it is sf_meter_batch() below.
+ */
+#include <string.h>
+#include <time.h>
+
+#include "cli/worker.h"
+
+#define RING_RECORDS 65536u /* 12 MiB of address space, touched as used */
+#define STOP         1u
+
+static void pause_us(long us)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = us * 1000 }, NULL);
+}
+
+/* sf_flow_sink: into the ring. */
+static unsigned put_ring(void *context, const struct sf_flow *flows, unsigned count)
+{
+	struct sf_worker *worker = context;
+	unsigned done = sf_ring_put(&worker->ring, flows, count);
+
+	while (worker->patient && done < count) {
+		pause_us(50);
+		done += sf_ring_put(&worker->ring, flows + done, count - done);
+	}
+	return done;
+}
+
+int sf_worker_init(
+	struct sf_worker *worker, const struct sf_worker_options *options, struct sf_error *error)
+{
+	struct sf_meter_options meter = options->meter;
+	int64_t limit = meter.idle_timeout_ns < meter.active_timeout_ns ? meter.idle_timeout_ns
+									: meter.active_timeout_ns;
+	int err = 0;
+
+	memset(worker, 0, sizeof(*worker));
+	worker->options = *options;
+	worker->capture = options->input->capture;
+	worker->end_ns = INT64_MAX;
+	sf_clock_init(&worker->clock, limit);
+	if (options->control) {
+		meter.sink = (struct sf_flow_sink){ put_ring, worker };
+		if (sf_ring_init(&worker->ring, RING_RECORDS, sizeof(struct sf_flow)))
+			err = sf_error_set(error, -ENOMEM, "out of memory for a ring of records");
+	}
+	if (!err && options->filter)
+		err = sf_filter_new(&worker->filter, options->filter, error);
+	if (!err)
+		err = sf_meter_new(&worker->meter, &meter, error);
+	if (err)
+		sf_worker_fini(worker);
+	return err;
+}
+
+void sf_worker_fini(struct sf_worker *worker)
+{
+	sf_meter_free(worker->meter);
+	sf_filter_free(worker->filter);
+	sf_ring_fini(&worker->ring);
+	worker->meter = NULL;
+	worker->filter = NULL;
+}
+
+/*
+ * How many packets this batch may have; 0: none for now. `claimed` is raised first, so that it is
+ * zero only when nobody can give anything back.
+ */
+static unsigned claim(struct sf_budget *budget)
+{
+	uint64_t left, want;
+
+	atomic_fetch_add(&budget->claimed, SF_BATCH_MAX);
+	left = atomic_load(&budget->left);
+	do
+		want = left < SF_BATCH_MAX ? left : SF_BATCH_MAX;
+	while (!atomic_compare_exchange_weak(&budget->left, &left, left - want));
+	atomic_fetch_sub(&budget->claimed, SF_BATCH_MAX - want);
+	return (unsigned)want;
+}
+
+static void settle(struct sf_budget *budget, unsigned claimed, unsigned used)
+{
+	atomic_fetch_add(&budget->left, claimed - used);
+	atomic_fetch_sub(&budget->claimed, claimed);
+}
+
+static bool exhausted(struct sf_budget *budget)
+{
+	return atomic_load(&budget->claimed) == 0 && atomic_load(&budget->left) == 0;
+}
+
+/* Nothing came: the clock goes on by itself. */
+static void keep_time(struct sf_worker *worker)
+{
+	int64_t mono = sf_clock_read(CLOCK_MONOTONIC), now;
+
+	if (worker->clock.now == INT64_MIN)
+		return;
+	if (!worker->quiet) {
+		worker->quiet = true;
+		worker->quiet_mono = mono;
+		worker->quiet_clock = worker->clock.now;
+	}
+	now = worker->quiet_clock + (mono - worker->quiet_mono);
+	if (now > worker->clock.now)
+		worker->clock.now = now;
+	sf_meter_age(worker->meter, worker->clock.now);
+}
+
+/*
+ * Fills `clock` for each packet, enters interfaces not seen before. Returns how many packets come
+ * before the end that --duration sets.
+ */
+static unsigned stamp(
+	struct sf_worker *worker, const struct sf_packet *packets, unsigned count, int64_t *clock)
+{
+	unsigned top = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		clock[i] = sf_clock_advance(&worker->clock, packets[i].time_ns);
+		top = packets[i].interface > top ? packets[i].interface : top;
+	}
+	if (top >= worker->options.input->slots)
+		sf_input_learn(worker->options.input, top);
+	if (!worker->options.packet_duration_ns || !count)
+		return count;
+	if (worker->end_ns == INT64_MAX)
+		worker->end_ns = clock[0] + worker->options.packet_duration_ns;
+	if (worker->clock.now < worker->end_ns)
+		return count;
+	/* what comes after the end leaves no trace in the clock: it depends on the batch size */
+	worker->state = SF_WORKER_LIMIT;
+	sf_clock_init(&worker->clock, worker->clock.limit);
+	worker->clock.now = worker->end_ns;
+	while (count && clock[count - 1] >= worker->end_ns)
+		count--;
+	return count;
+}
+
+/* Moves the packets that pass to the front, in order; returns their number. */
+static unsigned filter(struct sf_worker *worker, struct sf_packet *packets, unsigned count)
+{
+	unsigned passed = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		if (sf_filter_match(worker->filter, &packets[i]))
+			packets[passed++] = packets[i];
+	sf_meter_ignore(worker->meter, SF_IGNORED_filtered, count - passed);
+	return passed;
+}
+
+/* Meters a batch; returns how many packets passed filter and limit. */
+static unsigned meter_batch(struct sf_worker *worker, struct sf_packet *packets, unsigned count)
+{
+	int64_t clock[SF_BATCH_MAX];
+	unsigned passed = worker->filter ? filter(worker, packets, count) : count, taken;
+
+	taken = stamp(worker, packets, passed, clock);
+	worker->frames += count;
+	worker->unread += passed - taken;
+	sf_meter_batch(worker->meter, packets, taken, clock, &worker->options.input->point);
+	return taken;
+}
+
+static void age(struct sf_worker *worker)
+{
+	/* a file can wait; a live source cannot: it is bounded work per batch there */
+	while (sf_meter_age(worker->meter, worker->clock.now) && !worker->capture->live)
+		;
+}
+
+enum sf_worker_state sf_worker_step(struct sf_worker *worker)
+{
+	struct sf_budget *budget = worker->options.budget;
+	struct sf_packet packets[SF_BATCH_MAX];
+	unsigned max = budget ? claim(budget) : SF_BATCH_MAX, used = 0;
+	int n;
+
+	worker->state = SF_WORKER_RUNNING;
+	if (!max) {
+		if (exhausted(budget))
+			return worker->state = SF_WORKER_LIMIT;
+		pause_us(1000);
+		return worker->state = SF_WORKER_QUIET;
+	}
+	n = sf_capture_recv(worker->capture, worker->options.queue, packets, max);
+	if (n > 0) {
+		used = meter_batch(worker, packets, (unsigned)n);
+		sf_capture_release(worker->capture, worker->options.queue);
+		worker->quiet = false;
+		age(worker);
+	} else if (n == 0) {
+		worker->state = SF_WORKER_QUIET;
+		if (worker->options.ages_when_quiet)
+			keep_time(worker);
+	} else {
+		worker->state = n == SF_EOF ? SF_WORKER_EOF : SF_WORKER_FAILED;
+	}
+	if (budget)
+		settle(budget, max, used);
+	return worker->state;
+}
+
+void sf_worker_finish(struct sf_worker *worker)
+{
+	sf_meter_finish(worker->meter, sf_clock_finish(&worker->clock));
+}
+
+void sf_worker_books(const struct sf_worker *worker, struct sf_books *books)
+{
+	sf_meter_ledger(worker->meter, &books->ledger);
+	books->frames = worker->frames;
+	books->unread = worker->unread;
+	books->clock = worker->clock.now;
+}
+
+/* Reads `control` once per batch; true: go on. */
+static bool obey(struct sf_worker *worker)
+{
+	/* pairs with the release in the main thread's ask_books() and stop() */
+	uint32_t control = atomic_load_explicit(worker->options.control, memory_order_acquire);
+
+	if (control == worker->seen_control)
+		return true;
+	worker->seen_control = control;
+	sf_worker_books(worker, &worker->books);
+	/* pairs with the acquire in the main thread's books_answered() */
+	atomic_store_explicit(&worker->answered, control >> 1, memory_order_release);
+	if (!(control & STOP))
+		return true;
+	worker->state = SF_WORKER_STOPPED;
+	return false;
+}
+
+static void *worker_main(void *context)
+{
+	struct sf_worker *worker = context;
+
+	do
+		sf_worker_step(worker);
+	while (!sf_worker_ended(worker) && obey(worker));
+	/* nothing is behind us any more: no record need be lost for want of room */
+	worker->patient = true;
+	sf_worker_finish(worker);
+	/* pairs with the acquire in the main thread's drain loop */
+	atomic_store_explicit(&worker->done, true, memory_order_release);
+	return NULL;
+}
+
+int sf_worker_start(struct sf_worker *worker, struct sf_error *error)
+{
+	int err = pthread_create(&worker->thread, NULL, worker_main, worker);
+
+	if (err)
+		return sf_error_set(
+			error, -err, "cannot start a worker thread: %s", sf_strerror(-err));
+	worker->has_thread = true;
+	return 0;
+}

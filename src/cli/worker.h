@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A worker: one capture queue, one meter, one way out for its records. It either runs inside the
+ * caller's thread (one capture file: records go straight to the exporter) or in a thread of its
+ * own, with a ring of records to the exporter's thread.
+ *
+ * What the threads share besides the ring, once per batch and never per packet:
+ *
+ *	control  written by the main thread only (release), read by the worker (acquire): bit 0 asks
+ *	         it to stop; the rest counts how often its books were asked for.
+ *	answered written by the worker only (release), read by the main thread (acquire): up to which
+ *	         question `books` holds the answer. The main thread asks again only after it has
+ *	         read, so `books` never changes under it.
+ *	done     written by the worker (release) when no more records will come, read (acquire) by
+ *	         the main thread before it looks into the ring a last time.
+ *	budget   -c: read and written by all workers, sequentially consistent; only with -c.
+ */
+#ifndef SPANFLOW_CLI_WORKER_H
+#define SPANFLOW_CLI_WORKER_H
+
+#include <pthread.h>
+#include <stdalign.h>
+#include <stdatomic.h>
+
+#include <spanflow/meter.h>
+
+#include "base/clock.h"
+#include "base/ring.h"
+#include "cli/input.h"
+#include "filter/filter.h"
+
+/* How many packets may still pass, over all workers (-c). */
+struct sf_budget {
+	alignas(SF_CACHE_LINE) _Atomic uint64_t left;
+	_Atomic uint64_t claimed; /* taken from left, not yet used or given back */
+};
+
+struct sf_worker_options {
+	struct sf_input *input;
+	unsigned queue;
+	struct sf_meter_options meter;   /* the sink is replaced when the worker has a ring */
+	const char *filter;              /* NULL: none */
+	struct sf_budget *budget;        /* NULL: no limit */
+	int64_t packet_duration_ns;      /* ends the run by the packets' clock; 0: never */
+	bool ages_when_quiet;            /* the clock goes on while no packet comes */
+	const _Atomic uint32_t *control; /* the run's; NULL: no thread of its own, no ring */
+};
+
+enum sf_worker_state {
+	SF_WORKER_RUNNING,
+	SF_WORKER_QUIET, /* running, and nothing came within the driver's wait */
+	SF_WORKER_EOF,   /* the input ended */
+	SF_WORKER_LIMIT, /* -c or --duration */
+	SF_WORKER_STOPPED,
+	SF_WORKER_FAILED, /* see input->capture->error */
+};
+
+/* What a worker tells about itself. */
+struct sf_books {
+	struct sf_ledger ledger;
+	uint64_t frames; /* handed over by the driver to this worker */
+	uint64_t unread; /* of those, left alone because a limit was reached within the batch */
+	int64_t clock;   /* the packet clock; INT64_MIN before the first packet */
+};
+
+struct sf_worker {
+	/* per batch, worker's thread */
+	struct sf_capture *capture;
+	struct sf_meter *meter;
+	struct sf_filter *filter;
+	struct sf_worker_options options;
+	struct sf_clock clock;
+	int64_t end_ns; /* packet clock that ends the run */
+	uint64_t frames, unread;
+	enum sf_worker_state state;
+	bool quiet;         /* the last recv returned nothing */
+	bool patient;       /* wait for room in the ring instead of losing records */
+	int64_t quiet_mono; /* monotonic time and clock when it became quiet */
+	int64_t quiet_clock;
+	uint32_t seen_control;
+	pthread_t thread;
+	bool has_thread;
+	/* shared with the main thread */
+	struct sf_ring ring;
+	alignas(SF_CACHE_LINE) _Atomic uint32_t answered;
+	atomic_bool done;
+	struct sf_books books;
+};
+
+/* Makes meter, filter and, with options->control, the ring. */
+int sf_worker_init(
+	struct sf_worker *worker, const struct sf_worker_options *options, struct sf_error *error);
+void sf_worker_fini(struct sf_worker *worker);
+
+/* One batch: receive, filter, meter, release, age. */
+enum sf_worker_state sf_worker_step(struct sf_worker *worker);
+
+/* The end: all flows leave the table. */
+void sf_worker_finish(struct sf_worker *worker);
+
+/* Runs the worker in a thread of its own until its input ends or `control` says stop. */
+int sf_worker_start(struct sf_worker *worker, struct sf_error *error);
+
+/* The books, from the worker's own thread or when it is done. */
+void sf_worker_books(const struct sf_worker *worker, struct sf_books *books);
+
+static inline bool sf_worker_ended(const struct sf_worker *worker)
+{
+	return worker->state > SF_WORKER_QUIET;
+}
+
+#endif
