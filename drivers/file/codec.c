@@ -26,6 +26,8 @@ struct sf_codec {
 #endif
 #ifdef HAVE_ZSTD
 	ZSTD_DStream *zstd;
+	size_t zstd_wants; /* input for the next step */
+	size_t zstd_begin; /* … at the begin of a frame */
 #endif
 };
 
@@ -60,6 +62,8 @@ static int codec_start(struct sf_codec *codec, struct sf_error *error)
 		codec->zstd = ZSTD_createDStream();
 		if (!codec->zstd)
 			return sf_error_set(error, -ENOMEM, "no memory for libzstd");
+		codec->zstd_begin = ZSTD_initDStream(codec->zstd);
+		codec->zstd_wants = codec->zstd_begin;
 		return 0;
 #endif
 	default:
@@ -142,13 +146,21 @@ static int zstd_run(struct sf_codec *codec, const uint8_t **in, const uint8_t *i
 {
 	ZSTD_inBuffer input = { .src = *in, .size = (size_t)(in_end - *in) };
 	ZSTD_outBuffer output = { .dst = *out, .size = (size_t)(out_end - *out) };
-	size_t rc = ZSTD_decompressStream(codec->zstd, &output, &input);
+	size_t rc;
 
+	/*
+	 * Where libzstd finds corruption, what the call decoded before is lost. It tells how much it
+	 * wants for one block, so with no more than that only the corrupt block is.
+	 */
+	if (input.size > codec->zstd_wants)
+		input.size = codec->zstd_wants;
+	rc = ZSTD_decompressStream(codec->zstd, &output, &input);
 	*in += input.pos;
 	*out += output.pos;
 	if (ZSTD_isError(rc))
 		return sf_error_set(error, SF_ECORRUPT, "the zstd data are corrupt (%s)",
 			ZSTD_getErrorName(rc));
+	codec->zstd_wants = rc ? rc : codec->zstd_begin;
 	if (rc == 0)
 		codec->complete = true;
 	else if (input.pos || output.pos)

@@ -36,8 +36,8 @@ struct sf_sources {
 };
 
 /*
- * Finds and looks into all inputs. Fails when one is missing or not readable, or is no capture and
- * was named itself; a damaged capture is an input (reading it will tell). Describes interfaces to
+ * Finds and looks into all inputs. Fails when one is missing or not readable, or was named
+ * itself and is no capture or one this build cannot read; a damaged capture is an input (reading it will tell). Describes interfaces to
  * `slots` only for inputs that stay open.
  */
 int sf_sources_open(struct sf_sources *sources, const char *const *names, unsigned count,

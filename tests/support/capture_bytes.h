@@ -135,6 +135,43 @@ static inline void see_bytes(struct seen *seen, const void *bytes, size_t length
 	see_fd(seen, bytes_to_fd(bytes, length), chunk, SF_BATCH_MAX);
 }
 
+/* Chunks of one byte up to the whole file at once must give the same packets and the same end. */
+static inline void see_all_chunks(struct seen *seen, const uint8_t *file, size_t length)
+{
+	static struct seen other;
+
+	see_bytes(seen, file, length, length + 1);
+	for (size_t chunk = 1; chunk <= length; chunk = chunk < 40 ? chunk + 1 : chunk + 23) {
+		see_fd(&other, bytes_to_fd(file, length), chunk, 1 + (unsigned)chunk % 3);
+		ck_assert_int_eq(other.end, seen->end);
+		ck_assert_str_eq(other.text, seen->text);
+		ck_assert_uint_eq(other.count, seen->count);
+		ck_assert_mem_eq(other.packet, seen->packet, seen->count * sizeof(seen->packet[0]));
+		ck_assert_uint_eq(other.bytes_length, seen->bytes_length);
+		if (seen->bytes_length)
+			ck_assert_mem_eq(other.bytes, seen->bytes, seen->bytes_length);
+		seen_free(&other);
+	}
+}
+
+#define PACKET(seen, i, time, len, wire_len, link_type, slot)                                      \
+	do {                                                                                       \
+		ck_assert_uint_lt(i, (seen).count);                                                \
+		ck_assert_int_eq((seen).packet[i].time_ns, time);                                  \
+		ck_assert_uint_eq((seen).packet[i].captured, len);                                 \
+		ck_assert_uint_eq((seen).packet[i].wire, wire_len);                                \
+		ck_assert_uint_eq((seen).packet[i].link, link_type);                               \
+		ck_assert_uint_eq((seen).packet[i].interface, slot);                               \
+		for (int b = 0; b < (int)(len); b++)                                               \
+			ck_assert_uint_eq(seen_data(&(seen), i)[b], 0xb0 + b % 8);                 \
+	} while (0)
+
+#define SEE(...)                                                                                   \
+	do {                                                                                       \
+		static const uint8_t file[] = { __VA_ARGS__ };                                     \
+		see_all_chunks(&seen, file, sizeof(file));                                         \
+	} while (0)
+
 /* Receives everything from a capture that was opened. */
 static inline void see_capture(struct seen *seen, struct sf_capture *capture, unsigned max)
 {

@@ -1,0 +1,605 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The capture-file driver: several inputs as one, compression, pipes, failures. */
+#include <dirent.h>
+#include <pthread.h>
+#include <sys/resource.h>
+
+#include "capture_bytes.h"
+#include "check_main.h"
+
+#define S SF_NS_PER_S
+
+#define HEADER        PCAP(LE16, LE32, 0xa1b2c3d4, 65535, 1)
+#define AT(time, tag) RECORD(LE32, time, 0, 1, 60), tag
+
+static struct seen seen;
+static const char *directory;
+static char *names[1024];
+static unsigned name_count;
+
+static void begin(void)
+{
+	directory = test_directory();
+	name_count = 0;
+}
+
+static void add(const char *name, const void *bytes, size_t length)
+{
+	names[name_count++] = test_file(directory, name, bytes, length);
+}
+
+#define ADD(name, ...)                                                                             \
+	do {                                                                                       \
+		static const uint8_t file[] = { __VA_ARGS__ };                                     \
+		add(name, file, sizeof(file));                                                     \
+	} while (0)
+
+static void end(void)
+{
+	while (name_count) {
+		unlink(names[--name_count]);
+		free(names[name_count]);
+	}
+	rmdir(directory);
+	seen_free(&seen);
+}
+
+static void see_names(void)
+{
+	seen_free(&seen);
+	see_files(&seen, (const char *const *)names, name_count);
+}
+
+/* Each test packet is one octet, its tag. */
+static void tags(const char *expected)
+{
+	ck_assert_uint_eq(seen.bytes_length, strlen(expected));
+	ck_assert_msg(memcmp(seen.bytes, expected, seen.bytes_length) == 0, "%.*s, not %s",
+		(int)seen.bytes_length, seen.bytes, expected);
+}
+
+static struct sf_capture *open_names(const struct sf_capture_options *more)
+{
+	struct sf_capture_options options = more ? *more : (struct sf_capture_options){ 0 };
+	struct sf_capture *capture;
+	struct sf_error error;
+
+	options.names = (const char *const *)names;
+	options.name_count = name_count;
+	ck_assert_msg(
+		sf_capture_driver("file")->open(&capture, &options, &error) == 0, "%s", error.text);
+	return capture;
+}
+
+/* Compresses by the tools that make such files; false when the tool is not there. */
+static bool compress_with(const char *tool, const char *from, const char *to)
+{
+	char command[1024];
+
+	snprintf(command, sizeof(command), "%s -c < %s >> %s 2>/dev/null", tool, from, to);
+	return system(command) == 0;
+}
+
+static unsigned open_descriptors(void)
+{
+	DIR *fds = opendir("/proc/self/fd");
+	unsigned count = 0;
+
+	while (readdir(fds))
+		count++;
+	closedir(fds);
+	return count - 3; /* ".", ".." and the directory's own */
+}
+
+START_TEST(files_are_merged_by_time)
+{
+	begin();
+	ADD("1", HEADER, AT(1, 'a'), AT(4, 'd'), AT(7, 'g'), AT(8, 'h'));
+	ADD("2", HEADER, AT(2, 'b'), AT(5, 'e'), AT(6, 'f'), AT(9, 'i'));
+	ADD("3", HEADER, AT(3, 'c'), AT(10, 'j'), AT(11, 'k'));
+	see_names();
+	ck_assert_int_eq(seen.end, SF_EOF);
+	tags("abcdefghijk");
+	/* in any batch size */
+	for (unsigned max = 1; max < 13; max++) {
+		struct sf_capture *capture = open_names(NULL);
+		struct sf_capture_stats stats;
+
+		seen_free(&seen);
+		see_capture(&seen, capture, max);
+		ck_assert_int_eq(seen.end, SF_EOF);
+		tags("abcdefghijk");
+		capture->ops->stats(capture, &stats);
+		ck_assert_uint_eq(stats.frames, 11);
+		ck_assert_uint_eq(stats.bytes_total, 3 * 24 + 11 * 17);
+		ck_assert_uint_eq(stats.bytes_read, stats.bytes_total);
+		capture->ops->close(capture);
+	}
+	end();
+}
+END_TEST
+
+/* Equal times: order of the command line. Within a file: as stored, whatever the times. */
+START_TEST(order_of_equal_times_and_of_times_that_step_back)
+{
+	begin();
+	ADD("z", HEADER, AT(1, 'a'), AT(2, 'c'), AT(2, 'd'), AT(3, 'g'));
+	ADD("a", HEADER, AT(1, 'b'), AT(2, 'e'), AT(2, 'f'), AT(3, 'h'));
+	see_names();
+	tags("abcdefgh");
+	end();
+	begin();
+	ADD("1", HEADER, AT(5, 'c'), AT(3, 'd'), AT(9, 'f'), AT(1, 'g'));
+	ADD("2", HEADER, AT(4, 'a'), AT(4, 'b'), AT(6, 'e'));
+	see_names();
+	tags("abcdefg");
+	end();
+}
+END_TEST
+
+START_TEST(files_without_packets_are_fine_among_others_and_alone)
+{
+	begin();
+	ADD("1", HEADER);
+	see_names();
+	ck_assert_int_eq(seen.end, SF_EOF);
+	ADD("2", HEADER, AT(1, 'a'));
+	ADD("3", SECTION(BE16, BE32));
+	see_names();
+	ck_assert_int_eq(seen.end, SF_EOF);
+	tags("a");
+	end();
+}
+END_TEST
+
+/* 600 rotated files with room for a dozen descriptors: each is open only while its time runs. */
+START_TEST(rotated_files_need_few_descriptors)
+{
+	enum { FILES = 600 };
+	struct rlimit limit, few;
+	struct sf_capture *capture;
+	struct sf_packet batch[SF_BATCH_MAX];
+	unsigned before, most = 0, packets = 0;
+	int64_t last = 0;
+	int n;
+
+	begin();
+	for (unsigned i = 0; i < FILES; i++) {
+		/* named in another order than their times */
+		const unsigned time = 1000 + 10 * (i * 7 % FILES);
+		const uint8_t file[] = { HEADER, AT(time, 'a'), AT(time + 9, 'b') };
+		char name[16];
+
+		snprintf(name, sizeof(name), "%u", i);
+		add(name, file, sizeof(file));
+	}
+	before = open_descriptors();
+	getrlimit(RLIMIT_NOFILE, &limit);
+	few = limit;
+	few.rlim_cur = before + 6;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	capture = open_names(NULL);
+	ck_assert_uint_eq(open_descriptors(), before);
+	while ((n = sf_capture_recv(capture, 0, batch, 5)) > 0) {
+		unsigned now = open_descriptors() - before;
+
+		most = now > most ? now : most;
+		for (int i = 0; i < n; i++) {
+			ck_assert_int_ge(batch[i].time_ns, last);
+			last = batch[i].time_ns;
+		}
+		packets += (unsigned)n;
+	}
+	ck_assert_int_eq(n, SF_EOF);
+	ck_assert_uint_eq(packets, 2 * FILES);
+	ck_assert_uint_le(most, 4);
+	ck_assert_uint_ge(most, 1);
+	capture->ops->close(capture);
+	ck_assert_uint_eq(open_descriptors(), before);
+	setrlimit(RLIMIT_NOFILE, &limit);
+	end();
+}
+END_TEST
+
+/* Larger than any buffer, packets of two files alternating. */
+START_TEST(a_tap_pair_is_merged_over_many_refills)
+{
+	enum { PACKETS = 40000, LENGTH = 100 };
+	static uint8_t file[2][24 + PACKETS * (16 + LENGTH)];
+	struct sf_capture *capture;
+	struct sf_packet batch[SF_BATCH_MAX];
+	static const uint8_t header[] = { HEADER };
+	unsigned next = 0;
+	int n;
+
+	begin();
+	for (unsigned side = 0; side < 2; side++) {
+		uint8_t *p = (uint8_t *)mempcpy(file[side], header, sizeof(header));
+
+		for (unsigned i = 0; i < PACKETS; i++) {
+			const unsigned number = 2 * i + side;
+			const uint8_t record[] = { RECORD(LE32, number, 0, LENGTH, LENGTH) };
+
+			p = (uint8_t *)mempcpy(p, record, sizeof(record));
+			memset(p, (int)(number % 251), LENGTH);
+			p += LENGTH;
+		}
+		add(side ? "out" : "in", file[side], sizeof(file[side]));
+	}
+	capture = open_names(NULL);
+	while ((n = sf_capture_recv(capture, 0, batch, SF_BATCH_MAX)) > 0)
+		for (int i = 0; i < n; i++, next++) {
+			ck_assert_int_eq(batch[i].time_ns, next * S);
+			ck_assert_uint_eq(batch[i].data[0], next % 251);
+			ck_assert_uint_eq(batch[i].data[LENGTH - 1], next % 251);
+		}
+	ck_assert_int_eq(n, SF_EOF);
+	ck_assert_uint_eq(next, 2 * PACKETS);
+	capture->ops->close(capture);
+	end();
+}
+END_TEST
+
+START_TEST(a_damaged_file_ends_and_the_others_go_on)
+{
+	char expected[512];
+
+	begin();
+	ADD("good", HEADER, AT(1, 'a'), AT(4, 'd'), AT(6, 'f'));
+	ADD("cut", HEADER, AT(2, 'b'), AT(5, 'e'), LE32(9));
+	ADD("bad", HEADER, AT(3, 'c'), RECORD(LE32, 4, 0, 0x7fffffff, 60));
+	see_names();
+	ck_assert_int_eq(seen.end, SF_ECORRUPT);
+	tags("abcdef");
+	snprintf(expected, sizeof(expected),
+		"%s/bad: byte 41: a packet record claims 2147483647 captured bytes (at most 327679 "
+		"can be right) (and 1 more of the files failed)",
+		directory);
+	ck_assert_str_eq(seen.text, expected);
+	end();
+}
+END_TEST
+
+START_TEST(a_failure_is_told_once)
+{
+	struct sf_packet batch[SF_BATCH_MAX];
+	struct sf_capture *capture;
+
+	begin();
+	ADD("cut", HEADER, AT(2, 'b'), LE32(9));
+	capture = open_names(NULL);
+	ck_assert_int_eq(sf_capture_recv(capture, 0, batch, SF_BATCH_MAX), 1);
+	ck_assert_int_eq(sf_capture_recv(capture, 0, batch, SF_BATCH_MAX), SF_ECORRUPT);
+	ck_assert_int_eq(capture->error.code, SF_ECORRUPT);
+	ck_assert_int_eq(sf_capture_recv(capture, 0, batch, SF_BATCH_MAX), SF_EOF);
+	capture->ops->close(capture);
+	end();
+}
+END_TEST
+
+START_TEST(empty_and_headless_files_are_failures_of_their_own)
+{
+	begin();
+	add("empty", "", 0);
+	see_names();
+	ck_assert_int_eq(seen.end, SF_ECORRUPT);
+	ck_assert_ptr_nonnull(strstr(seen.text, "/empty: byte 0: the file is empty"));
+	ADD("good", HEADER, AT(1, 'a'));
+	see_names();
+	ck_assert_int_eq(seen.end, SF_ECORRUPT);
+	tags("a");
+	end();
+}
+END_TEST
+
+START_TEST(what_is_no_capture_is_refused_by_name)
+{
+	begin();
+	ADD("good", HEADER, AT(1, 'a'));
+	add("notes.txt", "Dear diary", 10);
+	see_names();
+	ck_assert_int_eq(seen.end, SF_EUNSUPPORTED);
+	ck_assert_ptr_nonnull(
+		strstr(seen.text, "/notes.txt: no capture file: it begins with 44 65 61 72"));
+	end();
+}
+END_TEST
+
+START_TEST(missing_and_forbidden_files_are_named)
+{
+	begin();
+	names[name_count++] = strdup("/nonexistent/spanflow.pcap");
+	see_names();
+	ck_assert_int_eq(seen.end, -ENOENT);
+	ck_assert_str_eq(seen.text, "/nonexistent/spanflow.pcap: No such file or directory");
+	end();
+	ck_assert_int_eq(sf_capture_driver("file")->open(&(struct sf_capture *){ NULL },
+				 &(struct sf_capture_options){ .name_count = 0 }, NULL),
+		SF_EUSAGE);
+}
+END_TEST
+
+/* A file that is gone when its time comes fails alone. */
+START_TEST(a_file_may_vanish)
+{
+	struct sf_capture *capture;
+
+	begin();
+	ADD("1", HEADER, AT(1, 'a'), AT(3, 'c'));
+	ADD("2", HEADER, AT(2, 'b'));
+	capture = open_names(NULL);
+	unlink(names[1]);
+	see_capture(&seen, capture, 64);
+	ck_assert_int_eq(seen.end, -ENOENT);
+	ck_assert_ptr_nonnull(strstr(seen.text, "/2: cannot open: No such file"));
+	tags("ac");
+	capture->ops->close(capture);
+	end();
+}
+END_TEST
+
+START_TEST(a_directory_stands_for_its_captures)
+{
+	struct sf_capture *capture;
+	char text[256];
+
+	begin();
+	ADD("b.pcap", HEADER, AT(1, 'b'), AT(4, 'd'));
+	ADD("a.pcapng", SECTION(LE16, LE32), INTERFACE(LE16, LE32, 1, 0),
+		ENHANCED(LE32, 36, 0, 1000000, 1, 60), 'a', 0, 0, 0, LE32(36));
+	add("README", "Captures of Monday", 18);
+	see_files(&seen, &directory, 1);
+	ck_assert_int_eq(seen.end, SF_EOF);
+	tags("abd");
+	/* what was left out is told */
+	capture = NULL;
+	ck_assert_int_eq(
+		sf_capture_driver("file")->open(&capture,
+			&(struct sf_capture_options){ .names = &directory, .name_count = 1 }, NULL),
+		0);
+	snprintf(text, sizeof(text),
+		"1 entry of directories skipped, being no capture file: %s/README", directory);
+	ck_assert_str_eq(capture->warning.text, text);
+	capture->ops->describe(capture, text, sizeof(text));
+	ck_assert_str_eq(text, "2 files, pcapng, pcap");
+	capture->ops->close(capture);
+	end();
+	begin();
+	see_files(&seen, &directory, 1);
+	ck_assert_int_eq(seen.end, SF_EUNSUPPORTED);
+	ck_assert_ptr_nonnull(strstr(seen.text, "no capture file in this directory"));
+	end();
+}
+END_TEST
+
+START_TEST(interfaces_are_slots_shared_by_all_files)
+{
+	struct sf_capture *capture;
+	const struct sf_interface *interface;
+
+	begin();
+	ADD("1.pcap", PCAP(LE16, LE32, 0xa1b2c3d4, 96, 101), AT(1, 'a'));
+	ADD("2.pcapng", SECTION(LE16, LE32), INTERFACE(LE16, LE32, 1, 0),
+		INTERFACE_BEGIN(LE16, LE32, 32, 113, 128), LE16(2), LE16(5), 'e', 't', 'h', '1',
+		'!', 0, 0, 0, LE32(32), ENHANCED(LE32, 36, 1, 2000000, 1, 60), 'b', 0, 0, 0,
+		LE32(36));
+	capture = open_names(NULL);
+	see_capture(&seen, capture, 64);
+	tags("ab");
+	ck_assert_uint_eq(seen.packet[1].interface, 1);
+	ck_assert_uint_eq(seen.packet[1].link, 113);
+	interface = capture->ops->interface(capture, 0);
+	ck_assert_uint_eq(interface->index, 1);
+	ck_assert_uint_eq(interface->link, 101);
+	ck_assert_uint_eq(interface->snaplen, 96);
+	ck_assert_str_eq(interface->name, "");
+	interface = capture->ops->interface(capture, 1);
+	ck_assert_uint_eq(interface->index, 2);
+	ck_assert_str_eq(interface->name, "eth1!");
+	ck_assert_ptr_null(capture->ops->interface(capture, 2));
+	capture->ops->close(capture);
+	end();
+}
+END_TEST
+
+/* Does this build read it? */
+static bool codec_built(const char *tool)
+{
+	struct sf_codec *codec;
+
+	if (sf_codec_new(&codec, *tool == 'g' ? SF_GZIP : SF_ZSTD, NULL) < 0)
+		return false;
+	sf_codec_free(codec);
+	return true;
+}
+
+static void compressed(const char *tool)
+{
+	struct sf_capture *capture;
+	char text[64], expected[64], *path;
+
+	begin();
+	ADD("1", HEADER, AT(1, 'a'), AT(2, 'b'));
+	ADD("2", AT(3, 'c'), AT(4, 'd'));
+	ck_assert_int_gt(asprintf(&path, "%s/compressed", directory), 0);
+	/* two members, the second with the records only */
+	if (!compress_with(tool, names[0], path) || !compress_with(tool, names[1], path)) {
+		printf("skipped: no program %s\n", tool);
+		unlink(path);
+		free(path);
+		end();
+		return;
+	}
+	unlink(names[1]);
+	free(names[1]);
+	names[1] = path;
+	see_files(&seen, (const char *const *)&names[1], 1);
+	if (!codec_built(tool)) {
+		ck_assert_int_eq(seen.end, SF_EUNSUPPORTED);
+		ck_assert_ptr_nonnull(strstr(seen.text, *tool == 'g' ? "zlib" : "libzstd"));
+		end();
+		return;
+	}
+	ck_assert_int_eq(seen.end, SF_EOF);
+	tags("abcd");
+	ck_assert_int_eq(sf_capture_driver("file")->open(&capture,
+				 &(struct sf_capture_options){
+					 .names = (const char *const *)&names[1], .name_count = 1 },
+				 NULL),
+		0);
+	capture->ops->describe(capture, text, sizeof(text));
+	snprintf(expected, sizeof(expected), "1 file, pcap+%s", tool);
+	ck_assert_str_eq(text, expected);
+	capture->ops->close(capture);
+	end();
+}
+
+START_TEST(compressed_files_are_known_by_content)
+{
+	compressed("gzip");
+	compressed("zstd");
+}
+END_TEST
+
+/* Cut anywhere, a compressed file gives the packets that can be had, then says that it is cut. */
+START_TEST(cut_compressed_files_are_failures)
+{
+	enum { PACKETS = 400 };
+	static uint8_t file[24 + PACKETS * 17], packed[sizeof(file) + 1000];
+	static const uint8_t header[] = { HEADER };
+	static const char *const tools[] = { "gzip", "zstd" };
+	uint8_t *p = (uint8_t *)mempcpy(file, header, sizeof(header));
+
+	for (unsigned i = 0; i < PACKETS; i++) {
+		const uint8_t record[] = { AT(i * 7919 % 10007, (uint8_t)(i * 31)) };
+
+		p = (uint8_t *)mempcpy(p, record, sizeof(record));
+	}
+	for (size_t tool = 0; tool < 2; tool++) {
+		size_t length;
+		FILE *stream;
+
+		begin();
+		add("plain", file, sizeof(file));
+		add("packed", "", 0);
+		if (codec_built(tools[tool]) && compress_with(tools[tool], names[0], names[1])) {
+			stream = fopen(names[1], "rb");
+			length = fread(packed, 1, sizeof(packed), stream);
+			fclose(stream);
+			for (size_t cut = 4; cut <= length; cut += cut + 40 < length ? 37 : 1) {
+				see_bytes(&seen, packed, cut, 4096);
+				ck_assert_int_eq(seen.end, cut == length ? SF_EOF : SF_ECORRUPT);
+				if (cut < length)
+					ck_assert_ptr_nonnull(strstr(seen.text, "cut off"));
+				ck_assert_uint_le(seen.count, PACKETS);
+				for (unsigned i = 0; i < seen.count; i++)
+					ck_assert_uint_eq(seen.bytes[i], (uint8_t)(i * 31));
+				seen_free(&seen);
+			}
+			see_bytes(&seen, packed, length, 4096);
+			ck_assert_uint_eq(seen.count, PACKETS);
+		}
+		end();
+	}
+}
+END_TEST
+
+/* Writes a file into a pipe, one octet at a time. */
+struct dripping {
+	int fd;
+	const uint8_t *bytes;
+	size_t length;
+	pthread_t thread;
+};
+
+static void *drip(void *argument)
+{
+	struct dripping *dripping = argument;
+
+	for (size_t i = 0; i < dripping->length; i++)
+		if (write(dripping->fd, dripping->bytes + i, 1) != 1)
+			break;
+	close(dripping->fd);
+	return NULL;
+}
+
+START_TEST(pipes_are_read_as_they_come)
+{
+	static const uint8_t file[] = { HEADER, AT(1, 'a'), AT(2, 'b'), AT(3, 'c') };
+	struct dripping dripping = { .bytes = file, .length = sizeof(file) };
+	int ends[2];
+
+	begin();
+	ck_assert_int_eq(pipe(ends), 0);
+	dripping.fd = ends[1];
+	pthread_create(&dripping.thread, NULL, drip, &dripping);
+	see_fd(&seen, ends[0], SF_STREAM_CHUNK, SF_BATCH_MAX);
+	pthread_join(dripping.thread, NULL);
+	ck_assert_int_eq(seen.end, SF_EOF);
+	tags("abc");
+	end();
+}
+END_TEST
+
+/* A live pipe on standard input: what is there comes at once, then 0 while it is quiet. */
+START_TEST(a_quiet_pipe_gives_no_packets_in_time)
+{
+	static const uint8_t first[] = { HEADER, AT(1, 'a') }, half[] = { LE32(2), LE32(0) },
+			     rest[] = { LE32(1), LE32(60), 'b' };
+	struct sf_packet batch[SF_BATCH_MAX];
+	struct sf_capture *capture;
+	int ends[2], kept = dup(STDIN_FILENO);
+
+	begin();
+	ck_assert_int_eq(pipe(ends), 0);
+	dup2(ends[0], STDIN_FILENO);
+	close(ends[0]);
+	names[name_count++] = strdup("-");
+	capture = open_names(&(struct sf_capture_options){ .realtime = true, .wait_ms = 20 });
+	ck_assert(!capture->live);
+	ck_assert_int_eq(sf_capture_recv(capture, 0, batch, SF_BATCH_MAX), 0);
+	ck_assert_int_eq(write(ends[1], first, sizeof(first)), sizeof(first));
+	ck_assert_int_eq(sf_capture_recv(capture, 0, batch, SF_BATCH_MAX), 1);
+	ck_assert_uint_eq(batch[0].data[0], 'a');
+	ck_assert_int_eq(write(ends[1], half, sizeof(half)), sizeof(half));
+	ck_assert_int_eq(sf_capture_recv(capture, 0, batch, SF_BATCH_MAX), 0);
+	ck_assert_int_eq(write(ends[1], rest, sizeof(rest)), sizeof(rest));
+	ck_assert_int_eq(sf_capture_recv(capture, 0, batch, SF_BATCH_MAX), 1);
+	ck_assert_uint_eq(batch[0].data[0], 'b');
+	close(ends[1]);
+	ck_assert_int_eq(sf_capture_recv(capture, 0, batch, SF_BATCH_MAX), SF_EOF);
+	capture->ops->close(capture);
+	dup2(kept, STDIN_FILENO);
+	close(kept);
+	end();
+}
+END_TEST
+
+START_TEST(realtime_takes_one_input)
+{
+	struct sf_capture *capture;
+	struct sf_error error;
+
+	begin();
+	ADD("1", HEADER, AT(1, 'a'));
+	ADD("2", HEADER, AT(2, 'b'));
+	ck_assert_int_eq(sf_capture_driver("file")->open(&capture,
+				 &(struct sf_capture_options){ .names = (const char *const *)names,
+					 .name_count = 2,
+					 .realtime = true },
+				 &error),
+		SF_EUSAGE);
+	ck_assert_ptr_nonnull(strstr(error.text, "realtime"));
+	end();
+}
+END_TEST
+
+CHECK_MAIN("file", files_are_merged_by_time, order_of_equal_times_and_of_times_that_step_back,
+	files_without_packets_are_fine_among_others_and_alone, rotated_files_need_few_descriptors,
+	a_tap_pair_is_merged_over_many_refills, a_damaged_file_ends_and_the_others_go_on,
+	a_failure_is_told_once, empty_and_headless_files_are_failures_of_their_own,
+	what_is_no_capture_is_refused_by_name, missing_and_forbidden_files_are_named,
+	a_file_may_vanish, a_directory_stands_for_its_captures,
+	interfaces_are_slots_shared_by_all_files, compressed_files_are_known_by_content,
+	cut_compressed_files_are_failures, pipes_are_read_as_they_come,
+	a_quiet_pipe_gives_no_packets_in_time, realtime_takes_one_input)
