@@ -33,9 +33,12 @@ struct sf_exporter_options {
 	 * UDP collectors are paced by default so that they need not drop.
 	 */
 	bool packet_clock;
-	uint32_t domain;            /* observationDomainId / source id of messages */
+	uint32_t domain;            /* observationDomainId / source id of records whose own is 0 */
 	uint32_t sampling_interval; /* 1:N announced in options data and v5 headers; 0 means 1 */
-	/* interfaces for the interface-name options; called when options data are sent; may be NULL */
+	/*
+	 * Interfaces for the interface-name options: fills index and name of interface `slot`
+	 * (0, 1, …) and returns 1, or 0 past the end. Called when options data are sent; may be NULL.
+	 */
 	unsigned (*interfaces)(void *context, unsigned slot, uint32_t *index, const char **name);
 	void *interfaces_context;
 };
@@ -129,7 +132,10 @@ void sf_exporter_finish(struct sf_exporter *exporter);
 bool sf_exporter_stats(
 	const struct sf_exporter *exporter, unsigned index, struct sf_destination_stats *stats);
 
-/* offered = sent + skipped + lost for every unit of one destination. */
+/*
+ * offered = sent + skipped + lost for every unit of one destination; true after
+ * sf_exporter_finish(), before it only while nothing is waiting to be sent.
+ */
 bool sf_destination_balanced(const struct sf_destination_stats *stats);
 
 /* The local address of UDP collector `index`, to recognise own export traffic; false: no socket. */

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A destination of an exporter: an export session (session.c) or text (text.c, table.c). */
+#ifndef SPANFLOW_EXPORT_DESTINATION_H
+#define SPANFLOW_EXPORT_DESTINATION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <spanflow/export.h>
+
+#include "export/template.h"
+#include "export/transport.h"
+
+/* What all destinations of an exporter see. Written by exporter.c, read by the others. */
+struct sf_shared {
+	struct sf_exporter_options options;
+	int64_t start_ns; /* wall clock when the exporter was made */
+	int64_t wall_ns;  /* of the last tick */
+	int64_t clock_ns; /* packet clock of the last tick; INT64_MIN: none yet */
+	/* metering process, for options data */
+	uint64_t ignored_packets; /* that the meter should have seen and did not process */
+	int64_t first_ignored_ns, last_ignored_ns; /* 0: none */
+};
+
+struct sf_destination;
+
+struct sf_destination_ops {
+	void (*put)(
+		struct sf_destination *destination, const struct sf_flow *flows, unsigned count);
+	void (*tick)(struct sf_destination *destination);
+	void (*finish)(struct sf_destination *destination);
+	void (*free)(struct sf_destination *destination);
+	/* The socket, or NULL. Optional. */
+	const struct sf_transport *(*transport)(const struct sf_destination *destination);
+};
+
+struct sf_destination {
+	const struct sf_destination_ops *ops;
+	const struct sf_shared *shared;
+	struct sf_destination_stats stats;
+	char *url; /* owned; what stats.url points to */
+	bool cold_facts;
+};
+
+static inline void sf_count_add(
+	struct sf_destination_count *sum, const struct sf_destination_count *count)
+{
+	sum->records += count->records;
+	sum->packets += count->packets;
+	sum->octets += count->octets;
+}
+
+static inline void sf_count_subtract(
+	struct sf_destination_count *sum, const struct sf_destination_count *count)
+{
+	sum->records -= count->records;
+	sum->packets -= count->packets;
+	sum->octets -= count->octets;
+}
+
+/* What a collector or an IPFIX file was asked for. */
+struct sf_session_options {
+	const struct sf_dialect *dialect;
+	enum sf_profile profile;
+	uint32_t time; /* SF_WHEN_MS, US or NS; IPFIX only */
+	bool biflow;
+	bool options_data;
+	uint64_t rate;                      /* records per second, 0: unlimited */
+	int64_t template_refresh_ns;        /* 0: not by time */
+	uint64_t template_refresh_messages; /* 0: not by count */
+	bool network;
+};
+
+/* Takes the transport over, also on failure. 0 or -ENOMEM. */
+int sf_session_new(struct sf_destination **destination, const struct sf_shared *shared,
+	const struct sf_session_options *options, struct sf_transport *transport);
+
+/* JSON lines and CSV (text.c), table (table.c). 0 or -ENOMEM. */
+int sf_text_new(struct sf_destination **destination, const struct sf_text_options *options);
+
+#endif

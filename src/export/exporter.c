@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The exporting process: an array of destinations that each get every record. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "export/destination.h"
+#include "export/message.h"
+#include "export/url.h"
+
+struct sf_exporter {
+	struct sf_shared shared;
+	struct sf_destination **destinations;
+	unsigned count;
+};
+
+int sf_exporter_new(struct sf_exporter **exporter, const struct sf_exporter_options *options,
+	struct sf_error *error)
+{
+	struct sf_exporter *new = calloc(1, sizeof(*new));
+
+	if (!new)
+		return sf_error_set(error, -ENOMEM, "no memory for the exporter");
+	new->shared.options = *options;
+	new->shared.start_ns = sf_clock_read(CLOCK_REALTIME);
+	new->shared.wall_ns = new->shared.start_ns;
+	new->shared.clock_ns = INT64_MIN;
+	*exporter = new;
+	return 0;
+}
+
+static void free_destination(struct sf_destination *destination)
+{
+	free(destination->url);
+	destination->ops->free(destination);
+}
+
+void sf_exporter_free(struct sf_exporter *exporter)
+{
+	if (!exporter)
+		return;
+	for (unsigned i = 0; i < exporter->count; i++)
+		free_destination(exporter->destinations[i]);
+	free(exporter->destinations);
+	free(exporter);
+}
+
+/* Takes the destination over, also on failure. */
+static int add(struct sf_exporter *exporter, struct sf_destination *destination, const char *url,
+	struct sf_error *error)
+{
+	struct sf_destination **grown = realloc(
+		exporter->destinations, (exporter->count + 1) * sizeof(struct sf_destination *));
+
+	if (grown)
+		exporter->destinations = grown;
+	destination->url = strdup(url);
+	if (!grown || !destination->url) {
+		free_destination(destination);
+		return sf_error_set(error, -ENOMEM, "no memory for destination %s", url);
+	}
+	destination->stats.url = destination->url;
+	exporter->destinations[exporter->count++] = destination;
+	return 0;
+}
+
+static int add_session(struct sf_exporter *exporter, const struct sf_url *parsed,
+	struct sf_transport *transport, const char *url, struct sf_error *error)
+{
+	struct sf_destination *destination;
+
+	if (sf_session_new(&destination, &exporter->shared, &parsed->session, transport) < 0)
+		return sf_error_set(error, -ENOMEM, "no memory for destination %s", url);
+	return add(exporter, destination, url, error);
+}
+
+int sf_exporter_add_collector(struct sf_exporter *exporter, const char *url, struct sf_error *error)
+{
+	const struct sf_exporter_options *options = &exporter->shared.options;
+	struct sf_transport *transport;
+	struct sf_url parsed;
+	int code = sf_url_collector(&parsed, url, options->packet_clock, error);
+
+	if (code < 0)
+		return code;
+	/* 14 bits in its header; a wrong rate would be worse than none */
+	if (parsed.session.dialect == &sf_netflow5 && options->sampling_interval > 0x3fff)
+		return sf_error_set(error, SF_EUSAGE,
+			"%s: NetFlow v5 cannot announce sampling of 1 in %u (at most 1 in 16383)",
+			url, options->sampling_interval);
+	code = sf_udp_open(
+		&transport, parsed.target, parsed.port, parsed.mtu, options->packet_clock, error);
+	if (code < 0)
+		return code;
+	return add_session(exporter, &parsed, transport, url, error);
+}
+
+int sf_exporter_add_file(struct sf_exporter *exporter, const char *path, struct sf_error *error)
+{
+	struct sf_transport *transport;
+	struct sf_url parsed;
+	int code = sf_url_file(&parsed, path, error);
+
+	if (code < 0)
+		return code;
+	code = sf_file_open(&transport, parsed.target, error);
+	if (code < 0)
+		return code;
+	return add_session(exporter, &parsed, transport, path, error);
+}
+
+int sf_exporter_add_text(
+	struct sf_exporter *exporter, const struct sf_text_options *options, struct sf_error *error)
+{
+	struct sf_destination *destination;
+
+	if (sf_text_new(&destination, options) < 0)
+		return sf_error_set(error, -ENOMEM, "no memory for text output");
+	destination->shared = &exporter->shared;
+	return add(exporter, destination, "text", error);
+}
+
+bool sf_exporter_wants_cold_facts(const struct sf_exporter *exporter)
+{
+	for (unsigned i = 0; i < exporter->count; i++)
+		if (exporter->destinations[i]->cold_facts)
+			return true;
+	return false;
+}
+
+unsigned sf_exporter_put(void *context, const struct sf_flow *flows, unsigned count)
+{
+	struct sf_exporter *exporter = context;
+
+	for (unsigned i = 0; i < exporter->count; i++)
+		exporter->destinations[i]->ops->put(exporter->destinations[i], flows, count);
+	return count;
+}
+
+void sf_exporter_tick(struct sf_exporter *exporter, int64_t wall, int64_t clock)
+{
+	exporter->shared.wall_ns = wall;
+	exporter->shared.clock_ns = clock;
+	for (unsigned i = 0; i < exporter->count; i++)
+		exporter->destinations[i]->ops->tick(exporter->destinations[i]);
+}
+
+/*
+ * RFC 7011 §4.2: packets that should have been metered and were not. What was left out on
+ * purpose (filter, sampling, duplicates, own traffic) and what is no IP packet is not among them.
+ */
+void sf_exporter_metering(
+	struct sf_exporter *exporter, const struct sf_ledger *ledger, uint64_t dropped_by_capture)
+{
+	struct sf_shared *shared = &exporter->shared;
+	uint64_t ignored = dropped_by_capture + ledger->ignored[SF_IGNORED_truncated] +
+			   ledger->ignored[SF_IGNORED_malformed] +
+			   ledger->ignored[SF_IGNORED_unsupportedLinkType];
+	int64_t now = shared->options.packet_clock ? shared->clock_ns : shared->wall_ns;
+
+	if (ignored != shared->ignored_packets) {
+		if (shared->first_ignored_ns == 0)
+			shared->first_ignored_ns = now;
+		shared->last_ignored_ns = now;
+	}
+	shared->ignored_packets = ignored;
+}
+
+void sf_exporter_finish(struct sf_exporter *exporter)
+{
+	for (unsigned i = 0; i < exporter->count; i++)
+		exporter->destinations[i]->ops->finish(exporter->destinations[i]);
+}
+
+bool sf_exporter_stats(
+	const struct sf_exporter *exporter, unsigned index, struct sf_destination_stats *stats)
+{
+	if (index >= exporter->count)
+		return false;
+	*stats = exporter->destinations[index]->stats;
+	return true;
+}
+
+bool sf_destination_balanced(const struct sf_destination_stats *stats)
+{
+	struct sf_destination_count sum = stats->sent;
+
+#define X(name) sf_count_add(&sum, &stats->skipped_##name);
+	SF_SKIPPED_REASONS(X)
+#undef X
+#define X(name) sf_count_add(&sum, &stats->lost_##name);
+	SF_LOST_REASONS(X)
+#undef X
+	return sum.records == stats->offered.records && sum.packets == stats->offered.packets &&
+	       sum.octets == stats->offered.octets;
+}
+
+bool sf_exporter_local_address(const struct sf_exporter *exporter, unsigned index,
+	struct sockaddr *address, unsigned *size, struct sockaddr *peer, unsigned *peer_size)
+{
+	const struct sf_transport *transport = NULL;
+
+	if (index < exporter->count && exporter->destinations[index]->ops->transport)
+		transport = exporter->destinations[index]->ops->transport(
+			exporter->destinations[index]);
+	if (!transport || transport->local_size == 0 || transport->local_size > *size ||
+		transport->peer_size > *peer_size)
+		return false;
+	memcpy(address, &transport->local, transport->local_size);
+	memcpy(peer, &transport->peer, transport->peer_size);
+	*size = transport->local_size;
+	*peer_size = transport->peer_size;
+	return true;
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Options data (RFC 7011 §4, RFC 3954 §6): what the exporter tells about itself. One table of
+ * kinds; a kind that NetFlow v9 has no element for has a scope of 0 there and is left out.
+ */
+#include <string.h>
+
+#include "base/wire.h"
+#include "export/session.h"
+
+#define EXPORTING_PROCESS_ID 1
+
+#define SCOPE_SYSTEM    1 /* scope field types of NetFlow v9, RFC 3954 §6.1 */
+#define SCOPE_INTERFACE 2
+
+#define FIRST_ID 65000 /* template ids: above all that flow templates use */
+
+#define NAME_LENGTH        32
+#define DESCRIPTION_LENGTH 64
+
+enum kind {
+	KIND_SAMPLING,
+	KIND_EXPORTED,
+	KIND_IGNORED,
+	KIND_NOT_SENT,
+	KIND_INTERFACE,
+	KIND_START,
+	KIND_COUNT
+};
+
+/*
+ * The first spec is the scope. An even number of kinds of options templates needs no padding in
+ * IPFIX, which some readers cannot skip.
+ */
+static const struct {
+	uint16_t v9_scope; /* 0: not in NetFlow v9 */
+	bool at_start;     /* known from the start; the others are totals, in files at the end */
+	uint8_t count;
+	struct sf_spec specs[6];
+} kinds[KIND_COUNT] = {
+	/* sampling, also when every packet is taken: collectors refuse flows without a rate */
+	[KIND_SAMPLING] = { SCOPE_SYSTEM, true, 4,
+		{ { 0, 144, 4 }, { 0, 48, 1 }, { 0, 49, 1 }, { 0, 50, 4 } } },
+	/* RFC 7011 §4.1: exported messages, flow records, octets */
+	[KIND_EXPORTED] = { SCOPE_SYSTEM, false, 4,
+		{ { 0, 149, 4 }, { 0, 41, 8 }, { 0, 42, 8 }, { 0, 40, 8 } } },
+	/* RFC 7011 §4.2: ignored packets, octets, time of the first and the last */
+	[KIND_IGNORED] = { 0, false, 5,
+		{ { 0, 149, 4 }, { 0, 164, 8 }, { 0, 165, 8 }, { 0, 323, 8 }, { 0, 323, 8 } } },
+	/* RFC 7011 §4.3: records, packets, octets not sent, time of the first and the last */
+	[KIND_NOT_SENT] = { 0, false, 6,
+		{ { 0, 144, 4 }, { 0, 166, 8 }, { 0, 167, 8 }, { 0, 168, 8 }, { 0, 323, 8 },
+			{ 0, 323, 8 } } },
+	[KIND_INTERFACE] = { SCOPE_INTERFACE, true, 3,
+		{ { 0, 10, 4 }, { 0, 82, NAME_LENGTH }, { 0, 83, DESCRIPTION_LENGTH } } },
+	/* since when the totals count */
+	[KIND_START] = { 0, true, 2, { { 0, 144, 4 }, { 0, 160, 8 } } },
+};
+
+static bool is_ipfix(const struct sf_control *control)
+{
+	return control->session->options.dialect == &sf_ipfix;
+}
+
+static bool has_kind(const struct sf_control *control, enum kind kind)
+{
+	return is_ipfix(control) || kinds[kind].v9_scope;
+}
+
+void sf_options_templates(struct sf_control *control)
+{
+	for (enum kind kind = 0; kind < KIND_COUNT; kind++) {
+		struct sf_spec specs[6];
+
+		if (!has_kind(control, kind))
+			continue;
+		memcpy(specs, kinds[kind].specs, sizeof(specs));
+		if (!is_ipfix(control))
+			specs[0].id = kinds[kind].v9_scope;
+		sf_control_template(
+			control, (uint16_t)(FIRST_ID + kind), specs, kinds[kind].count, 1);
+	}
+}
+
+/* A record of numbers, each in the octets that the kind's specs say. */
+static void put_numbers(struct sf_control *control, enum kind kind, const uint64_t *values)
+{
+	const struct sf_spec *specs = kinds[kind].specs;
+	size_t length = 0;
+	uint8_t *p;
+
+	for (unsigned i = 0; i < kinds[kind].count; i++)
+		length += specs[i].length;
+	p = sf_control_room(control, (uint16_t)(FIRST_ID + kind), length);
+	if (!p)
+		return;
+	for (unsigned i = 0; i < kinds[kind].count; i++)
+		for (unsigned shift = 8 * specs[i].length; shift; shift -= 8)
+			p = sf_store_u8(p, (uint8_t)(values[i] >> (shift - 8)));
+	control->message.p = p;
+	control->message.data_records++;
+}
+
+static uint64_t ms(int64_t time_ns)
+{
+	return time_ns > 0 ? (uint64_t)time_ns / 1000000 : 0;
+}
+
+static void put_sampling(struct sf_control *control)
+{
+	uint32_t interval = control->session->destination.shared->options.sampling_interval;
+
+	/* mode: 1 deterministic (every packet), 2 random */
+	put_numbers(control, KIND_SAMPLING,
+		(const uint64_t[]){
+			is_ipfix(control) ? EXPORTING_PROCESS_ID : control->stream->domain,
+			SF_SAMPLER_ID, interval > 1 ? 2 : 1, interval > 1 ? interval : 1 });
+}
+
+static void put_exported(struct sf_control *control)
+{
+	const struct sf_session *session = control->session;
+	const struct sf_destination_stats *stats = &session->destination.stats;
+
+	put_numbers(control, KIND_EXPORTED,
+		(const uint64_t[]){ control->stream->domain, stats->messages, session->flow_records,
+			stats->message_octets });
+}
+
+static void put_ignored(struct sf_control *control)
+{
+	const struct sf_shared *shared = control->session->destination.shared;
+
+	/* their octets are not known: what is dropped before the meter has no length */
+	put_numbers(control, KIND_IGNORED,
+		(const uint64_t[]){ control->stream->domain, shared->ignored_packets, 0,
+			ms(shared->first_ignored_ns), ms(shared->last_ignored_ns) });
+}
+
+static void put_not_sent(struct sf_control *control)
+{
+	const struct sf_session *session = control->session;
+	const struct sf_destination_stats *stats = &session->destination.stats;
+	struct sf_destination_count lost = { 0 };
+
+#define X(name) sf_count_add(&lost, &stats->lost_##name);
+	SF_LOST_REASONS(X)
+#undef X
+	put_numbers(control, KIND_NOT_SENT,
+		(const uint64_t[]){ EXPORTING_PROCESS_ID, lost.records, lost.packets, lost.octets,
+			ms(session->first_loss_ns), ms(session->last_loss_ns) });
+}
+
+/* Of fixed length, zero-filled. RFC 7011 §6.1.6 asks for UTF-8: ASCII is, the rest becomes '?'. */
+static uint8_t *store_string(uint8_t *p, const char *text, size_t size)
+{
+	size_t length = strnlen(text, size);
+
+	memset(p, 0, size);
+	for (size_t i = 0; i < length; i++) {
+		uint8_t c = (uint8_t)text[i];
+
+		p[i] = c >= 0x20 && c < 0x7f ? c : '?';
+	}
+	return p + size;
+}
+
+static void put_interfaces(struct sf_control *control)
+{
+	const struct sf_exporter_options *options = &control->session->destination.shared->options;
+	uint32_t index;
+	const char *name;
+
+	for (unsigned slot = 0;
+		options->interfaces &&
+		options->interfaces(options->interfaces_context, slot, &index, &name);
+		slot++) {
+		uint8_t *p;
+
+		if (!*name)
+			continue;
+		p = sf_control_room(
+			control, FIRST_ID + KIND_INTERFACE, 4 + NAME_LENGTH + DESCRIPTION_LENGTH);
+		if (!p)
+			return;
+		p = sf_store_be32(p, index);
+		p = store_string(p, name, NAME_LENGTH);
+		control->message.p = store_string(p, name, DESCRIPTION_LENGTH);
+		control->message.data_records++;
+	}
+}
+
+static void put_start(struct sf_control *control)
+{
+	put_numbers(control, KIND_START,
+		(const uint64_t[]){ EXPORTING_PROCESS_ID, ms(control->session->init_ns) });
+}
+
+void sf_options_data(struct sf_control *control, bool final)
+{
+	static void (*const put[KIND_COUNT])(struct sf_control *) = {
+		[KIND_SAMPLING] = put_sampling,
+		[KIND_EXPORTED] = put_exported,
+		[KIND_IGNORED] = put_ignored,
+		[KIND_NOT_SENT] = put_not_sent,
+		[KIND_INTERFACE] = put_interfaces,
+		[KIND_START] = put_start,
+	};
+	bool network = control->session->options.network;
+
+	for (enum kind kind = 0; kind < KIND_COUNT; kind++)
+		if (has_kind(control, kind) && (network || kinds[kind].at_start == !final))
+			put[kind](control);
+}

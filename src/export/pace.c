@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Pacing. A collector with default socket buffers stands a short burst and then a rate; the
+ * bucket holds BURST records. `next_ns` is the time up to which the records sent so far have used
+ * the rate; it may lie behind the clock by no more than the burst.
+ */
+#include <errno.h>
+
+#include "base/clock.h"
+#include "export/transport.h"
+
+#define BURST 256
+
+void sf_pace_init(struct sf_pace *pace, uint64_t rate)
+{
+	*pace = (struct sf_pace){ .rate = rate };
+	if (rate)
+		pace->burst_ns = (int64_t)(BURST * UINT64_C(1000000000) / rate);
+}
+
+void sf_pace_wait(struct sf_pace *pace, uint64_t records)
+{
+	int64_t now;
+
+	if (!pace->rate)
+		return;
+	now = sf_clock_read(CLOCK_MONOTONIC);
+	if (pace->next_ns < now - pace->burst_ns)
+		pace->next_ns = now - pace->burst_ns;
+	if (pace->next_ns > now) {
+		struct timespec until = {
+			.tv_sec = pace->next_ns / 1000000000,
+			.tv_nsec = pace->next_ns % 1000000000,
+		};
+
+		while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR)
+			continue;
+	}
+	pace->next_ns += (int64_t)(records * UINT64_C(1000000000) / pace->rate);
+}

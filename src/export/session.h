@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Inside of export sessions, shared by session.c, control.c and options.c. */
+#ifndef SPANFLOW_EXPORT_SESSION_H
+#define SPANFLOW_EXPORT_SESSION_H
+
+#include "export/destination.h"
+#include "export/message.h"
+
+/* One template and the messages with its records that are not sent yet. */
+struct sf_slot {
+	/* per record */
+	uint8_t *p;          /* where the next record goes */
+	const uint8_t *last; /* last place where one fits into the open message; NULL: none open */
+	uint64_t packets, octets; /* in the open message */
+	/* per message */
+	uint8_t *message;  /* start of the open one */
+	unsigned capacity; /* records of a full message; 0: not even one fits */
+	bool announced;    /* the template has been sent */
+	struct sf_batch batch;
+	struct sf_template template;
+};
+
+/* The messages of one observation domain: RFC 7011 §3.1 counts per session and domain. */
+struct sf_stream {
+	struct sf_stream *next;
+	uint32_t domain;
+	uint32_t sequence;
+	struct sf_slot *slots[SF_KEY_COUNT]; /* by record key */
+	/* NetFlow: times are ms since `boot`; records must lie in [boot_ns, boot_end_ns) */
+	struct sf_encode_context context;
+	int64_t boot_ns, boot_end_ns;
+	int64_t instant_ns; /* of the last message: never steps back */
+	bool started;
+	int64_t announced_ns;   /* wall clock of the last template message */
+	uint64_t data_messages; /* since then */
+};
+
+struct sf_session {
+	struct sf_destination destination;
+	struct sf_session_options options;
+	uint32_t when;    /* conditions that hold for all records */
+	uint8_t has_mask; /* optional facts that the profile asks for */
+	struct sf_transport *transport;
+	struct sf_pace pace;
+	struct sf_stream *streams;             /* the last used one first */
+	int64_t latest_ns;                     /* end of the latest flow so far */
+	int64_t init_ns;                       /* since when the totals count */
+	int64_t flushed_ns;                    /* wall clock of the last flush by time */
+	struct sf_destination_count last_call; /* what the last successful call took */
+	uint64_t flow_records;                 /* sent, for options data */
+	int64_t first_loss_ns, last_loss_ns;
+	uint8_t *control_bytes; /* one message of templates or options data */
+	struct sf_batch control;
+};
+
+/* Seals, paces and sends the batch; enters its fate in the books and empties it. */
+void sf_session_send(struct sf_session *session, struct sf_stream *stream, struct sf_batch *batch);
+
+/* Sends all templates, options templates and, unless switched off, options data. */
+void sf_session_announce(struct sf_session *session, struct sf_stream *stream);
+
+/* A slot that came later: its template alone. */
+void sf_session_announce_slot(
+	struct sf_session *session, struct sf_stream *stream, struct sf_slot *slot);
+
+/* First messages of a stream. RFC 7011 §8.4: over UDP templates go out more than once. */
+void sf_session_start(struct sf_session *session, struct sf_stream *stream);
+
+/* Options data as they are now, `final`: with the totals of the whole run. */
+void sf_session_options_data(struct sf_session *session, struct sf_stream *stream, bool final);
+
+/* ---- control.c: messages of templates and options data */
+
+struct sf_control {
+	struct sf_session *session;
+	struct sf_stream *stream;
+	struct sf_message message;
+	uint16_t set_id; /* of the open set */
+	size_t shortest_record;
+};
+
+void sf_control_begin(
+	struct sf_control *control, struct sf_session *session, struct sf_stream *stream);
+
+/*
+ * Room for `length` octets of a record in a set of this id; sends what is full. Returns NULL when
+ * it does not fit into any message.
+ */
+uint8_t *sf_control_room(struct sf_control *control, uint16_t set_id, size_t length);
+
+/* Adds a template record; false: too large for a message. */
+bool sf_control_template(struct sf_control *control, uint16_t id, const struct sf_spec *specs,
+	unsigned count, unsigned scope_count);
+
+/* Sends what is there. */
+void sf_control_end(struct sf_control *control);
+
+/* ---- options.c */
+
+void sf_options_templates(struct sf_control *control);
+void sf_options_data(struct sf_control *control, bool final);
+
+#endif

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Text: JSON lines, CSV, table. JSON and CSV are the record of the profile `extended` as it would
+ * go into an IPFIX file, each field written by the formatter that `show` and `collect` use, so
+ * they agree by construction. What is between the values ("name": and commas) is prepared once
+ * per template. Rows collect in one buffer; they are sent when the stream has taken it.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/value.h"
+#include "export/destination.h"
+#include "export/text.h"
+
+#define BUFFER_SIZE (256 * 1024)
+#define COLUMNS_MAX SF_TEMPLATE_FIELDS_MAX
+#define PREFIX_MAX  72
+#define FLUSH_NS    INT64_C(1000000000)
+
+/* The columns of one template. */
+struct layout {
+	struct sf_template template;
+	struct {
+		char prefix[PREFIX_MAX]; /* JSON: what stands before the value */
+		uint8_t prefix_length;
+		uint8_t type; /* enum sf_type */
+		uint8_t length;
+		uint8_t commas; /* CSV: from the column before */
+	} columns[COLUMNS_MAX];
+	unsigned last_commas; /* CSV: after the last value */
+};
+
+struct text {
+	struct sf_destination destination;
+	struct sf_text_options options;
+	struct layout *layouts[SF_KEY_COUNT];
+	char *buffer, *p;
+	struct sf_destination_count waiting; /* in the buffer */
+	bool failed;
+	bool header_written;
+	int64_t flushed_ns;
+};
+
+static uint32_t session_conditions(const struct text *text)
+{
+	return SF_WHEN_IPFIX | SF_WHEN_MS | (text->options.biflow ? SF_WHEN_BIFLOW : 0);
+}
+
+/* ---------------------------------------------------------------- layouts */
+
+/* Walks all columns of a CSV file: those whose conditions some record can meet. */
+struct column_walk {
+	const struct text *text;
+	struct layout *layout; /* whose columns are looked for; NULL: write the header */
+	unsigned next;         /* field of the layout */
+	unsigned commas;
+	char *p;
+};
+
+static void visit_column(void *context, const struct sf_field_row *row, bool reverse, uint32_t when)
+{
+	struct column_walk *walk = context;
+	uint32_t fixed = SF_WHEN_MS | SF_WHEN_US | SF_WHEN_NS | SF_WHEN_UPTIME | SF_WHEN_IPFIX |
+			 SF_WHEN_NETFLOW9 | SF_WHEN_NETWORK | SF_WHEN_BIFLOW;
+	uint32_t session = session_conditions(walk->text);
+	uint32_t pen = reverse ? SF_PEN_REVERSE : row->pen;
+
+	if ((when & fixed & ~session) || (when & SF_WHEN_TWO_WAY && !walk->text->options.biflow))
+		return;
+	if (!walk->layout) {
+		if (walk->commas++)
+			*walk->p++ = ',';
+		walk->p += sf_field_name(pen, row->id, walk->p, PREFIX_MAX);
+		return;
+	}
+	if ((when & walk->layout->template.variant) == when) {
+		walk->layout->columns[walk->next++].commas = (uint8_t)walk->commas;
+		walk->commas = 0;
+	}
+	walk->commas++;
+}
+
+static struct layout *new_layout(struct text *text, unsigned key)
+{
+	struct layout *layout = calloc(1, sizeof(*layout));
+	struct column_walk walk = { .text = text, .layout = layout };
+	const struct sf_template *template;
+
+	if (!layout)
+		return NULL;
+	template = &layout->template;
+	sf_template_init(&layout->template, SF_PROFILE_EXTENDED, session_conditions(text), key);
+	for (unsigned i = 0; i < template->field_count; i++) {
+		const struct sf_spec *spec = &template->specs[i];
+		char name[PREFIX_MAX - 8];
+		int length;
+
+		sf_field_name(spec->pen, spec->id, name, sizeof(name));
+		length = snprintf(
+			layout->columns[i].prefix, PREFIX_MAX, "%c\"%s\":", i ? ',' : '{', name);
+		layout->columns[i].prefix_length = (uint8_t)length;
+		layout->columns[i].type = sf_element_find(spec->pen, spec->id)->type;
+		layout->columns[i].length = (uint8_t)spec->length;
+	}
+	sf_profile_walk(SF_PROFILE_EXTENDED, visit_column, &walk);
+	layout->last_commas = walk.commas - 1;
+	return text->layouts[key] = layout;
+}
+
+/* ---------------------------------------------------------------- rows */
+
+static char *put_json(char *p, const struct layout *layout, const uint8_t *record)
+{
+	for (unsigned i = 0; i < layout->template.field_count; i++) {
+		/* names are short: one copy of fixed size is cheaper than one of the exact one */
+		memcpy(p, layout->columns[i].prefix, PREFIX_MAX);
+		p += layout->columns[i].prefix_length;
+		p += sf_value_write(layout->columns[i].type, SF_VALUE_JSON, record,
+			layout->columns[i].length, p, SF_VALUE_MAX);
+		record += layout->columns[i].length;
+	}
+	*p++ = '}';
+	*p++ = '\n';
+	return p;
+}
+
+static char *put_csv(char *p, const struct layout *layout, const uint8_t *record)
+{
+	for (unsigned i = 0; i < layout->template.field_count; i++) {
+		for (unsigned n = layout->columns[i].commas; n; n--)
+			*p++ = ',';
+		p += sf_value_write(layout->columns[i].type, SF_VALUE_TEXT, record,
+			layout->columns[i].length, p, SF_VALUE_MAX);
+		record += layout->columns[i].length;
+	}
+	for (unsigned n = layout->last_commas; n; n--)
+		*p++ = ',';
+	*p++ = '\n';
+	return p;
+}
+
+static void write_header(struct text *text)
+{
+	struct column_walk walk = { .text = text, .p = text->p };
+
+	text->header_written = true;
+	if (text->options.format == SF_TEXT_TABLE) {
+		text->p = sf_table_header(text->p, text->options.biflow);
+	} else if (text->options.format == SF_TEXT_CSV) {
+		sf_profile_walk(SF_PROFILE_EXTENDED, visit_column, &walk);
+		*walk.p++ = '\n';
+		text->p = walk.p;
+	}
+}
+
+static void flush(struct text *text)
+{
+	struct sf_destination_stats *stats = &text->destination.stats;
+	size_t length = (size_t)(text->p - text->buffer);
+
+	if (length && !text->failed) {
+		errno = 0;
+		if (fwrite(text->buffer, 1, length, text->options.stream) != length ||
+			fflush(text->options.stream) != 0) {
+			text->failed = true;
+			snprintf(stats->failure, sizeof(stats->failure), "cannot write text: %s",
+				sf_strerror(errno ? -errno : -EIO));
+		} else {
+			stats->message_octets += length;
+		}
+	}
+	sf_count_add(text->failed ? &stats->lost_write : &stats->sent, &text->waiting);
+	text->waiting = (struct sf_destination_count){ 0 };
+	text->p = text->buffer;
+}
+
+static void put_row(struct text *text, const struct sf_flow *flow, unsigned d, bool two_way)
+{
+	static const struct sf_encode_context context;
+	uint8_t record[SF_RECORD_MAX];
+	struct layout *layout = NULL;
+	struct sf_destination_count count = {
+		1,
+		two_way ? sf_flow_packets(flow) : flow->half[d].packets,
+		two_way ? sf_flow_octets(flow) : flow->half[d].octets,
+	};
+	unsigned key = sf_record_key(flow, SF_WHEN_HAS >> 8, two_way);
+
+	sf_count_add(&text->destination.stats.offered, &count);
+	if (text->options.format != SF_TEXT_TABLE) {
+		layout = text->layouts[key] ? text->layouts[key] : new_layout(text, key);
+		if (!layout)
+			text->failed = true;
+	}
+	if (text->failed) {
+		sf_count_add(&text->destination.stats.lost_write, &count);
+		return;
+	}
+	if (text->options.format == SF_TEXT_TABLE) {
+		text->p = sf_table_row(
+			text->p, flow, d, text->options.biflow, text->options.local_time);
+	} else {
+		sf_template_encode(&layout->template, record, flow, d, &context);
+		text->p = text->options.format == SF_TEXT_JSON ? put_json(text->p, layout, record)
+							       : put_csv(text->p, layout, record);
+	}
+	sf_count_add(&text->waiting, &count);
+	if (text->p - text->buffer > BUFFER_SIZE - SF_TEXT_ROW_MAX)
+		flush(text);
+}
+
+static void text_put(
+	struct sf_destination *destination, const struct sf_flow *flows, unsigned count)
+{
+	struct text *text = (struct text *)destination;
+
+	if (!text->header_written)
+		write_header(text);
+	for (unsigned i = 0; i < count; i++) {
+		bool asked = flows[i].half[0].packets != 0;
+		bool answered = flows[i].half[1].packets != 0;
+
+		if (text->options.biflow) {
+			put_row(text, &flows[i], !asked, asked && answered);
+			continue;
+		}
+		if (asked)
+			put_row(text, &flows[i], 0, false);
+		if (answered)
+			put_row(text, &flows[i], 1, false);
+	}
+}
+
+static void text_tick(struct sf_destination *destination)
+{
+	struct text *text = (struct text *)destination;
+	int64_t wall = destination->shared->wall_ns;
+
+	if (wall - text->flushed_ns < FLUSH_NS && wall >= text->flushed_ns)
+		return;
+	text->flushed_ns = wall;
+	flush(text);
+}
+
+static void text_finish(struct sf_destination *destination)
+{
+	struct text *text = (struct text *)destination;
+
+	if (!text->header_written)
+		write_header(text);
+	flush(text);
+}
+
+static void text_free(struct sf_destination *destination)
+{
+	struct text *text = (struct text *)destination;
+
+	for (unsigned key = 0; key < SF_KEY_COUNT; key++)
+		free(text->layouts[key]);
+	free(text->buffer);
+	free(text);
+}
+
+static const struct sf_destination_ops text_ops = {
+	.put = text_put,
+	.tick = text_tick,
+	.finish = text_finish,
+	.free = text_free,
+};
+
+int sf_text_new(struct sf_destination **destination, const struct sf_text_options *options)
+{
+	struct text *text = calloc(1, sizeof(*text));
+
+	if (text)
+		text->buffer = malloc(BUFFER_SIZE);
+	if (!text || !text->buffer) {
+		free(text);
+		return -ENOMEM;
+	}
+	text->destination.ops = &text_ops;
+	text->destination.stats.kind = "text";
+	text->destination.cold_facts = options->format != SF_TEXT_TABLE;
+	text->options = *options;
+	if (!text->options.stream)
+		text->options.stream = stdout;
+	text->p = text->buffer;
+	*destination = &text->destination;
+	return 0;
+}

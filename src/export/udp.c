@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * UDP to one collector. The socket is connected, so that ICMP's "port unreachable" comes back as
+ * ECONNREFUSED on a later call: that call has sent nothing, and what the last successful call
+ * sent did not arrive. A batch goes out as one UDP_SEGMENT send (one trip through the stack for
+ * up to 64 datagrams); where the route or the kernel does not do that, as single sends. sendmmsg
+ * is not used: it swallows the error that follows a partial success.
+ */
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "export/transport.h"
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+
+#define IPV4_HEADERS 28
+#define IPV6_HEADERS 48
+#define DEFAULT_MTU  1500 /* RFC 7011 §10.3.3: never above what is known to pass */
+
+/* Octets of one segmented send: below the IPv4 limit, with room for the headers. */
+#define GSO_OCTETS_MAX 65000
+
+struct udp {
+	struct sf_transport transport;
+	int fd;
+	bool segmentation;
+	bool patient;
+};
+
+/* One system call for messages from … from+count-1; returns 0 or a negative error. */
+static int send_once(
+	struct udp *udp, const uint8_t *bytes, size_t length, uint16_t segment, unsigned count)
+{
+	struct iovec iov = { .iov_base = (void *)bytes, .iov_len = length };
+	union {
+		char space[CMSG_SPACE(sizeof(uint16_t))];
+		struct cmsghdr align;
+	} control = { 0 };
+	struct msghdr header = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (count > 1) {
+		struct cmsghdr *cmsg;
+
+		header.msg_control = control.space;
+		header.msg_controllen = sizeof(control.space);
+		cmsg = CMSG_FIRSTHDR(&header);
+		cmsg->cmsg_level = SOL_UDP;
+		cmsg->cmsg_type = UDP_SEGMENT;
+		cmsg->cmsg_len = CMSG_LEN(sizeof(segment));
+		memcpy(CMSG_DATA(cmsg), &segment, sizeof(segment));
+	}
+	return sendmsg(udp->fd, &header, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+static bool must_wait(int code)
+{
+	return code == -EAGAIN || code == -ENOBUFS || code == -ENOMEM;
+}
+
+static bool refuses_segmentation(int code)
+{
+	return code == -EINVAL || code == -EIO || code == -EOPNOTSUPP || code == -EMSGSIZE ||
+	       code == -ENOPROTOOPT;
+}
+
+static void set_fate(struct sf_batch *batch, unsigned from, unsigned count, enum sf_fate fate)
+{
+	for (unsigned i = from; i < from + count; i++)
+		batch->messages[i].fate = (uint8_t)fate;
+}
+
+/* What the last successful call took has been refused. */
+static void refuse_last_call(struct sf_batch *batch, unsigned sent)
+{
+	if (sent == 0)
+		batch->earlier_refused = true;
+	else
+		set_fate(batch, batch->last_call_from, sent - batch->last_call_from,
+			SF_FATE_unreachable);
+}
+
+/* Sends messages from … from+count-1 with patience; returns 0 or the error that stays. */
+static int send_patiently(struct udp *udp, struct sf_batch *batch, const uint8_t *bytes,
+	size_t length, unsigned from, unsigned count)
+{
+	unsigned waits = udp->patient ? 1000 : 10, refusals = 0;
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	int code;
+
+	for (;;) {
+		code = send_once(udp, bytes, length, (uint16_t)batch->messages[from].length, count);
+		if (code == 0) {
+			batch->last_call_from = from;
+			return 0;
+		}
+		if (code == -EINTR)
+			continue;
+		if (count > 1 && refuses_segmentation(code))
+			return code;
+		udp->transport.error = code;
+		if (code == -ECONNREFUSED && refusals++ == 0) {
+			refuse_last_call(batch, from);
+			continue;
+		}
+		if (!must_wait(code) || waits-- == 0)
+			return code;
+		nanosleep(&pause, NULL);
+	}
+}
+
+static void send_singly(struct udp *udp, struct sf_batch *batch, unsigned from)
+{
+	const uint8_t *bytes = batch->bytes;
+
+	for (unsigned i = 0; i < batch->count; bytes += batch->messages[i].length, i++) {
+		int code;
+
+		if (i < from)
+			continue;
+		code = send_patiently(udp, batch, bytes, batch->messages[i].length, i, 1);
+		set_fate(batch, i, 1,
+			code == 0               ? SF_FATE_SENT
+			: code == -ECONNREFUSED ? SF_FATE_unreachable
+						: SF_FATE_send);
+	}
+}
+
+static void udp_send(struct sf_transport *transport, struct sf_batch *batch)
+{
+	struct udp *udp = (struct udp *)transport;
+	size_t length = 0;
+	int code;
+
+	batch->earlier_refused = false;
+	batch->last_call_from = 0;
+	if (batch->count == 1 || !udp->segmentation) {
+		send_singly(udp, batch, 0);
+		return;
+	}
+	for (unsigned i = 0; i < batch->count; i++)
+		length += batch->messages[i].length;
+	code = send_patiently(udp, batch, batch->bytes, length, 0, batch->count);
+	if (code != 0 && refuses_segmentation(code)) {
+		udp->segmentation = false;
+		send_singly(udp, batch, 0);
+		return;
+	}
+	set_fate(batch, 0, batch->count,
+		code == 0               ? SF_FATE_SENT
+		: code == -ECONNREFUSED ? SF_FATE_unreachable
+					: SF_FATE_send);
+}
+
+static bool udp_refused(struct sf_transport *transport)
+{
+	struct udp *udp = (struct udp *)transport;
+	int code = 0;
+	socklen_t size = sizeof(code);
+
+	if (getsockopt(udp->fd, SOL_SOCKET, SO_ERROR, &code, &size) < 0 || code != ECONNREFUSED)
+		return false;
+	transport->error = -code;
+	return true;
+}
+
+static int udp_close(struct sf_transport *transport)
+{
+	struct udp *udp = (struct udp *)transport;
+
+	close(udp->fd);
+	free(udp);
+	return 0;
+}
+
+static const struct sf_transport_ops udp_ops = {
+	.send = udp_send,
+	.refused = udp_refused,
+	.close = udp_close,
+};
+
+/* Largest message: datagram less headers, at most what IPv4 and IPv6 can carry. */
+static void limit_message(struct udp *udp, int family, unsigned mtu)
+{
+	unsigned headers = family == AF_INET6 ? IPV6_HEADERS : IPV4_HEADERS;
+	int route = 0;
+	socklen_t size = sizeof(route);
+
+	if (mtu == 0) {
+		int level = family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP;
+		int name = family == AF_INET6 ? IPV6_MTU : IP_MTU;
+
+		mtu = DEFAULT_MTU;
+		if (getsockopt(udp->fd, level, name, &route, &size) == 0 && route > 0 &&
+			route < DEFAULT_MTU)
+			mtu = (unsigned)route;
+	}
+	udp->transport.max_message = mtu > headers ? mtu - headers : 0;
+	udp->transport.max_messages = GSO_OCTETS_MAX / (udp->transport.max_message + 1);
+	if (udp->transport.max_messages > SF_MESSAGES_MAX)
+		udp->transport.max_messages = SF_MESSAGES_MAX;
+	if (udp->transport.max_messages == 0)
+		udp->transport.max_messages = 1;
+}
+
+static int udp_connect(struct udp *udp, const struct addrinfo *address)
+{
+	const struct timeval patience = { .tv_sec = 1 };
+	struct sf_transport *transport = &udp->transport;
+	int code;
+
+	udp->fd = socket(address->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (udp->fd < 0)
+		return -errno;
+	transport->local_size = sizeof(transport->local);
+	transport->peer_size = sizeof(transport->peer);
+	/* a send never waits for ever */
+	if (setsockopt(udp->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) == 0 &&
+		connect(udp->fd, address->ai_addr, address->ai_addrlen) == 0 &&
+		getsockname(udp->fd, (struct sockaddr *)&transport->local,
+			&transport->local_size) == 0 &&
+		getpeername(udp->fd, (struct sockaddr *)&transport->peer, &transport->peer_size) ==
+			0)
+		return 0;
+	code = -errno;
+	close(udp->fd);
+	return code;
+}
+
+int sf_udp_open(struct sf_transport **transport, const char *host, const char *port, unsigned mtu,
+	bool patient, struct sf_error *error)
+{
+	const struct addrinfo hints = { .ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICSERV };
+	struct addrinfo *addresses, *address;
+	struct udp *udp;
+	int code = getaddrinfo(host, port, &hints, &addresses);
+
+	if (code != 0)
+		return sf_error_set(error, SF_ERESOLVE, "collector name %s does not resolve: %s",
+			host, gai_strerror(code));
+	udp = calloc(1, sizeof(*udp));
+	code = udp ? -EADDRNOTAVAIL : -ENOMEM;
+	for (address = addresses; udp && address; address = address->ai_next) {
+		code = udp_connect(udp, address);
+		if (code == 0)
+			break;
+	}
+	if (code == 0) {
+		udp->transport.ops = &udp_ops;
+		udp->segmentation = true;
+		udp->patient = patient;
+		limit_message(udp, address->ai_family, mtu);
+		*transport = &udp->transport;
+	} else {
+		sf_error_set(error, code, "no way to collector %s port %s: %s", host, port,
+			sf_strerror(code));
+		free(udp);
+	}
+	freeaddrinfo(addresses);
+	return code;
+}

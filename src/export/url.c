@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Destinations as people write them. One table of options: name, what is allowed in words, where
+ * it applies, and the function that reads it.
+ */
+#include "export/url.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "export/message.h"
+
+/* What Debian's nfcapd with default buffers receives completely (docs/performance.md). */
+#define FILE_RATE 100000
+
+#define DEFAULT_REFRESH_NS       (60 * INT64_C(1000000000))
+#define DEFAULT_REFRESH_MESSAGES 1000
+
+enum applies {
+	TO_IPFIX = 1,
+	TO_NETFLOW9 = 2,
+	TO_NETFLOW5 = 4,
+	TO_FILE = 8,
+	TO_COLLECTORS = TO_IPFIX | TO_NETFLOW9 | TO_NETFLOW5,
+};
+
+static bool read_switch(const char *value, bool *on)
+{
+	*on = !strcmp(value, "yes");
+	return *on || !strcmp(value, "no");
+}
+
+static bool read_number(const char *value, uint64_t least, uint64_t most, uint64_t *number)
+{
+	char *end;
+
+	if (*value < '0' || *value > '9')
+		return false;
+	errno = 0;
+	*number = strtoull(value, &end, 10);
+	return errno == 0 && *end == 0 && *number >= least && *number <= most;
+}
+
+static bool read_biflow(struct sf_url *url, const char *value)
+{
+	return read_switch(value, &url->session.biflow);
+}
+
+static bool read_options(struct sf_url *url, const char *value)
+{
+	return read_switch(value, &url->session.options_data);
+}
+
+static bool read_rate(struct sf_url *url, const char *value)
+{
+	return read_number(value, 0, 1000000000, &url->session.rate);
+}
+
+/* Seconds, or a number with s, m or h. */
+static bool read_refresh(struct sf_url *url, const char *value)
+{
+	size_t length = strlen(value);
+	uint64_t number, unit = 1;
+	char digits[16];
+
+	if (length == 0 || length >= sizeof(digits))
+		return false;
+	memcpy(digits, value, length + 1);
+	switch (digits[length - 1]) {
+	case 'h':
+		unit = 3600;
+		digits[length - 1] = 0;
+		break;
+	case 'm':
+		unit = 60;
+		digits[length - 1] = 0;
+		break;
+	case 's':
+		digits[length - 1] = 0;
+		break;
+	}
+	/* RFC 5153 §6.2: up to a day */
+	if (!read_number(digits, 0, 86400 / unit, &number))
+		return false;
+	url->session.template_refresh_ns = (int64_t)(number * unit) * 1000000000;
+	return true;
+}
+
+static bool read_refresh_packets(struct sf_url *url, const char *value)
+{
+	return read_number(value, 0, 1000000000, &url->session.template_refresh_messages);
+}
+
+static bool read_mtu(struct sf_url *url, const char *value)
+{
+	uint64_t mtu;
+
+	if (!read_number(value, 128, 65535, &mtu))
+		return false;
+	url->mtu = (unsigned)mtu;
+	return true;
+}
+
+static bool read_time(struct sf_url *url, const char *value)
+{
+	url->session.time = !strcmp(value, "ms")   ? SF_WHEN_MS
+			    : !strcmp(value, "us") ? SF_WHEN_US
+			    : !strcmp(value, "ns") ? SF_WHEN_NS
+						   : 0;
+	return url->session.time != 0;
+}
+
+static bool read_profile(struct sf_url *url, const char *value)
+{
+	int profile = sf_profile_find(value);
+
+	if (profile < 0)
+		return false;
+	url->session.profile = (enum sf_profile)profile;
+	return true;
+}
+
+static const struct {
+	const char *name;
+	const char *allowed;
+	unsigned applies;
+	bool (*read)(struct sf_url *url, const char *value);
+} options[] = {
+	{ "biflow", "yes or no", TO_IPFIX | TO_FILE, read_biflow },
+	{ "rate", "records per second, 0 for unlimited", TO_COLLECTORS, read_rate },
+	{ "template-refresh", "a time up to one day such as 60s or 10m, 0 for never",
+		TO_IPFIX | TO_NETFLOW9, read_refresh },
+	{ "template-refresh-packets", "a number of messages, 0 for never", TO_IPFIX | TO_NETFLOW9,
+		read_refresh_packets },
+	{ "options", "yes or no", TO_IPFIX | TO_NETFLOW9 | TO_FILE, read_options },
+	{ "mtu", "octets of the largest datagram, 128 to 65535", TO_COLLECTORS, read_mtu },
+	{ "time", "ms, us or ns", TO_IPFIX | TO_FILE, read_time },
+	{ "profile", "default, plain or extended", TO_IPFIX | TO_NETFLOW9 | TO_FILE, read_profile },
+};
+
+#define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
+
+static int unknown_option(
+	const char *text, const char *name, unsigned applies, struct sf_error *error)
+{
+	char names[200] = "";
+	size_t length = 0;
+
+	for (size_t i = 0; i < OPTION_COUNT; i++)
+		if (options[i].applies & applies)
+			length += (size_t)snprintf(names + length, sizeof(names) - length, "%s%s",
+				length ? ", " : "", options[i].name);
+	return sf_error_set(
+		error, SF_EUSAGE, "%s: unknown option '%s' (allowed: %s)", text, name, names);
+}
+
+/* One "name=value"; changes `item`. */
+static int read_option(
+	struct sf_url *url, const char *text, char *item, unsigned applies, struct sf_error *error)
+{
+	char *value = strchr(item, '=');
+	size_t i;
+
+	if (value)
+		*value++ = 0;
+	for (i = 0; i < OPTION_COUNT; i++)
+		if (!strcmp(options[i].name, item))
+			break;
+	if (i == OPTION_COUNT)
+		return unknown_option(text, item, applies, error);
+	if (!(options[i].applies & applies))
+		return sf_error_set(
+			error, SF_EUSAGE, "%s: option '%s' does not apply here", text, item);
+	if (!value || !options[i].read(url, value))
+		return sf_error_set(error, SF_EUSAGE, "%s: option '%s' is '%s' (allowed: %s)", text,
+			item, value ? value : "", options[i].allowed);
+	return 0;
+}
+
+/* The options behind the first comma of `list`, which may be NULL. */
+static int read_all_options(struct sf_url *url, const char *text, const char *list,
+	unsigned applies, struct sf_error *error)
+{
+	char copy[512], *next = copy;
+
+	if (!list)
+		return 0;
+	if (strlen(list) >= sizeof(copy))
+		return sf_error_set(error, SF_EUSAGE, "%s: options are too long", text);
+	strcpy(copy, list);
+	while (next) {
+		char *item = next;
+		int code;
+
+		next = strchr(item, ',');
+		if (next)
+			*next++ = 0;
+		code = read_option(url, text, item, applies, error);
+		if (code < 0)
+			return code;
+	}
+	return 0;
+}
+
+/* "host:port", "[::1]:port", each without port too. */
+static int read_host(struct sf_url *url, const char *text, const char *host, size_t length,
+	struct sf_error *error)
+{
+	const char *end = host + length, *host_end, *colon;
+
+	if (length && *host == '[') {
+		host_end = memchr(host, ']', length);
+		colon = host_end ? host_end + 1 : NULL;
+		host++;
+	} else {
+		host_end = colon = memchr(host, ':', length);
+		if (!colon)
+			host_end = colon = end;
+	}
+	if (!host_end || host_end == host || (size_t)(host_end - host) >= sizeof(url->target) ||
+		(colon < end && *colon != ':'))
+		return sf_error_set(error, SF_EUSAGE,
+			"%s: no host (allowed: host:port, [IPv6 address]:port)", text);
+	memcpy(url->target, host, (size_t)(host_end - host));
+	url->target[host_end - host] = 0;
+	if (colon < end) {
+		uint64_t port = 0;
+		char digits[8] = "";
+
+		if (end - colon - 1 < (ptrdiff_t)sizeof(digits))
+			memcpy(digits, colon + 1, (size_t)(end - colon - 1));
+		if (!read_number(digits, 1, 65535, &port))
+			return sf_error_set(error, SF_EUSAGE,
+				"%s: port is '%.*s' (allowed: 1 to 65535)", text,
+				(int)(end - colon - 1), colon + 1);
+		snprintf(url->port, sizeof(url->port), "%u", (unsigned)port);
+	}
+	return 0;
+}
+
+static void set_defaults(struct sf_url *url, const struct sf_dialect *dialect, bool network)
+{
+	memset(url, 0, sizeof(*url));
+	url->session = (struct sf_session_options){
+		.dialect = dialect,
+		.profile = network ? SF_PROFILE_DEFAULT : SF_PROFILE_EXTENDED,
+		.time = SF_WHEN_MS,
+		.options_data = true,
+		.template_refresh_ns = DEFAULT_REFRESH_NS,
+		.template_refresh_messages = DEFAULT_REFRESH_MESSAGES,
+		.network = network,
+	};
+}
+
+int sf_url_collector(
+	struct sf_url *url, const char *text, bool packet_clock, struct sf_error *error)
+{
+	static const struct {
+		const char *scheme;
+		const struct sf_dialect *dialect;
+		const char *port;
+		unsigned applies;
+	} schemes[] = {
+		{ "ipfix://", &sf_ipfix, "4739", TO_IPFIX },
+		{ "ipfix+udp://", &sf_ipfix, "4739", TO_IPFIX },
+		{ "netflow9://", &sf_netflow9, "2055", TO_NETFLOW9 },
+		{ "netflow5://", &sf_netflow5, "2055", TO_NETFLOW5 },
+	};
+
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+		size_t prefix = strlen(schemes[i].scheme), length;
+		const char *host = text + prefix;
+		int code;
+
+		if (strncmp(text, schemes[i].scheme, prefix) != 0)
+			continue;
+		set_defaults(url, schemes[i].dialect, true);
+		strcpy(url->port, schemes[i].port);
+		url->session.rate = packet_clock ? FILE_RATE : 0;
+		length = strcspn(host, ",");
+		code = read_host(url, text, host, length, error);
+		if (code < 0)
+			return code;
+		return read_all_options(url, text, host[length] ? host + length + 1 : NULL,
+			schemes[i].applies, error);
+	}
+	return sf_error_set(error, SF_EUSAGE,
+		"%s: unknown kind of collector (allowed: ipfix://host:port, ipfix+udp://…, "
+		"netflow9://…, netflow5://…)",
+		text);
+}
+
+/* The comma where options begin: the first one with "name=" behind it; a path may have others. */
+static const char *find_options(const char *text)
+{
+	for (const char *comma = strchr(text, ','); comma; comma = strchr(comma + 1, ',')) {
+		size_t length = strspn(comma + 1, "abcdefghijklmnopqrstuvwxyz-");
+
+		if (length && comma[1 + length] == '=')
+			return comma;
+	}
+	return NULL;
+}
+
+int sf_url_file(struct sf_url *url, const char *text, struct sf_error *error)
+{
+	const char *comma = find_options(text);
+	size_t length = comma ? (size_t)(comma - text) : strlen(text);
+
+	set_defaults(url, &sf_ipfix, false);
+	if (length == 0 || length >= sizeof(url->target))
+		return sf_error_set(error, SF_EUSAGE, "'%s': not a file name", text);
+	memcpy(url->target, text, length);
+	url->target[length] = 0;
+	return read_all_options(url, text, comma ? comma + 1 : NULL, TO_FILE, error);
+}
