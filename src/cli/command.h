@@ -13,6 +13,8 @@ enum {
 };
 
 int sf_cmd_list(struct sf_options *options);
+int sf_cmd_show(struct sf_options *options);
+int sf_cmd_collect(struct sf_options *options);
 int sf_cmd_meter(struct sf_options *options);
 
 /* Prints "spanflow: …" to standard error. */

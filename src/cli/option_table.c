@@ -42,6 +42,7 @@ static const struct sf_choice stats_formats[] = {
 
 #define INPUT    "Input"
 #define METERING "Metering"
+#define COLLECT  "Collecting"
 #define EXPORT   "Output"
 #define GENERAL  "General"
 
@@ -67,6 +68,17 @@ const struct sf_option sf_option_table[] = {
 	{ INPUT, 0, "realtime", SF_OPTION_FLAG, AT(realtime), SF_METER,
 		.help = "Standard input is a live pipe: while it is quiet, time goes on and flows "
 			"end by their timeouts." },
+
+	{ COLLECT, 'l', "listen", SF_OPTION_STRINGS, AT(listen), SF_COLLECT, "udp://HOST:PORT",
+		.help = "Receive NetFlow v5, v9 and IPFIX here; port 0 is any free port, which "
+			"standard error then names. Repeatable. Default: udp://[::]:4739, which "
+			"takes IPv4 too." },
+	{ COLLECT, 'c', "count", SF_OPTION_NUMBER, AT(count), SF_COLLECT, "N", .min = 1,
+		.help = "Stop after N flow records." },
+	{ COLLECT, 0, "duration", SF_OPTION_DURATION, AT(duration_ns), SF_COLLECT, "TIME",
+		.min = MS, .max = 36500 * DAY, .help = "Stop after this time." },
+	{ COLLECT, 0, "idle-exit", SF_OPTION_DURATION, AT(idle_exit_ns), SF_COLLECT, "TIME",
+		.min = MS, .max = 36500 * DAY, .help = "Stop when no message came for this time." },
 
 	{ METERING, 0, "active-timeout", SF_OPTION_DURATION, AT(active_timeout_ns), SF_METER,
 		"TIME", "60s", .max = 3 * DAY,
@@ -101,26 +113,38 @@ const struct sf_option sf_option_table[] = {
 		.help = "Send records to a collector: ipfix://host:4739, netflow9://host:2055 or "
 			"netflow5://host:2055, with options after commas, as in "
 			"ipfix://[::1]:4739,biflow=yes,rate=50000." },
-	{ EXPORT, 'w', "write", SF_OPTION_STRING, AT(write), SF_METER, "FILE",
+	{ EXPORT, 'w', "write", SF_OPTION_STRING, AT(write), SF_METER | SF_COLLECT, "FILE",
 		.help = "Write records to an IPFIX file (RFC 5655); - is standard output." },
 	{ EXPORT, 'o', "output", SF_OPTION_CHOICE, AT(output), SF_METER, "FORMAT",
 		.choices = outputs,
 		.help = "Print records to standard output. Without -e, -w and -o a table is "
 			"printed." },
+	{ EXPORT, 'o', "output", SF_OPTION_CHOICE, AT(output), SF_SHOW | SF_COLLECT, "FORMAT",
+		.choices = outputs,
+		.help = "Print records to standard output: table and csv as spanflow meter does, "
+			"json with every element of the record as it was sent. Without -w and -o a "
+			"table is printed." },
+	{ EXPORT, 0, "options", SF_OPTION_FLAG, AT(show_options), SF_SHOW | SF_COLLECT,
+		.help = "With -o json: options records too (sampling, interface names, "
+			"statistics of the exporter)." },
+	{ EXPORT, 0, "biflow", SF_OPTION_FLAG, AT(biflow), SF_SHOW | SF_COLLECT,
+		.help = "In table and csv: both directions of a biflow in one line, where the "
+			"exporter sent them in one record." },
 	{ EXPORT, 0, "biflow", SF_OPTION_FLAG, AT(biflow), SF_METER,
 		.help = "Both directions of a conversation in one record (RFC 5103), in print, in "
 			"files and to IPFIX collectors." },
-	{ EXPORT, 0, "local-time", SF_OPTION_FLAG, AT(local_time), SF_METER,
+	{ EXPORT, 0, "local-time", SF_OPTION_FLAG, AT(local_time), SF_METER | SF_SHOW | SF_COLLECT,
 		.help = "Times of the table in local time instead of UTC." },
 
-	{ GENERAL, 0, "stats", SF_OPTION_CHOICE, AT(stats), SF_METER, "FORMAT",
-		.choices = stats_formats,
+	{ GENERAL, 0, "stats", SF_OPTION_CHOICE, AT(stats), SF_METER | SF_SHOW | SF_COLLECT,
+		"FORMAT", .choices = stats_formats,
 		.help = "How to print the statistics that end a run: text if nothing is said, none "
 			"with --quiet; json is one line, the last one on standard error. SIGUSR1 "
 			"prints them any time." },
-	{ GENERAL, 'q', "quiet", SF_OPTION_FLAG, AT(quiet), SF_METER,
+	{ GENERAL, 'q', "quiet", SF_OPTION_FLAG, AT(quiet), SF_METER | SF_SHOW | SF_COLLECT,
 		.help = "Only errors and what was asked for on standard error." },
-	{ GENERAL, 0, "config", SF_OPTION_STRING, AT(config), SF_METER, "FILE", .not_in_file = true,
+	{ GENERAL, 0, "config", SF_OPTION_STRING, AT(config), SF_METER | SF_SHOW | SF_COLLECT,
+		"FILE", .not_in_file = true,
 		.help = "Read options from a file of key = value lines; keys are the long option "
 			"names. The command line takes precedence." },
 	{ GENERAL, 'h', "help", SF_OPTION_FLAG, AT(help), SF_METER | SF_LIST | SF_SHOW | SF_COLLECT,

@@ -53,6 +53,10 @@ struct sf_options {
 	uint64_t count;
 	int64_t duration_ns;
 	bool realtime;
+	/* collecting process */
+	struct sf_strings listen;
+	int64_t idle_exit_ns;
+	bool show_options;
 	/* metering process */
 	int64_t active_timeout_ns; /* 0: never */
 	int64_t idle_timeout_ns;   /* 0: never */

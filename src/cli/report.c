@@ -118,7 +118,7 @@ static void json_count(FILE *stream, const char *name, struct sf_destination_cou
 		name, count.records, count.packets, count.octets);
 }
 
-static void json_destination(FILE *stream, const struct sf_destination_stats *stats)
+void sf_report_destination_json(const struct sf_destination_stats *stats, FILE *stream)
 {
 	const char *comma = "";
 
@@ -160,7 +160,7 @@ static void json_destinations(const struct sf_report *report, FILE *stream, bool
 		if (!first)
 			fputc(',', stream);
 		first = false;
-		json_destination(stream, &stats);
+		sf_report_destination_json(&stats, stream);
 	}
 	fputc(']', stream);
 }
@@ -237,7 +237,7 @@ static void text_ignored(const struct sf_ledger *ledger, FILE *stream)
 	fputs(*comma == ',' ? ")\n" : "\n", stream);
 }
 
-static void text_destination(const struct sf_destination_stats *stats, FILE *stream)
+void sf_report_destination_text(const struct sf_destination_stats *stats, FILE *stream)
 {
 	fprintf(stream, "  to %s: %" PRIu64 " records, %" PRIu64 " packets, %" PRIu64 " octets",
 		stats->url, stats->sent.records, stats->sent.packets, stats->sent.octets);
@@ -291,7 +291,7 @@ void sf_report_text(const struct sf_report *report, FILE *stream)
 			ledger->lost_records);
 	fputc('\n', stream);
 	for (unsigned i = 0; sf_exporter_stats(report->exporter, i, &stats); i++)
-		text_destination(&stats, stream);
+		sf_report_destination_text(&stats, stream);
 	fprintf(stream, "balance  %s\n",
 		sf_report_balanced(report) ? "every packet is accounted for"
 					   : "NOT EVERY PACKET IS ACCOUNTED FOR");

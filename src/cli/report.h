@@ -36,4 +36,8 @@ uint64_t sf_report_lost(const struct sf_report *report);
 void sf_report_json(const struct sf_report *report, FILE *stream);
 void sf_report_text(const struct sf_report *report, FILE *stream);
 
+/* What became of the records at one destination: an object, or a line. */
+void sf_report_destination_json(const struct sf_destination_stats *stats, FILE *stream);
+void sf_report_destination_text(const struct sf_destination_stats *stats, FILE *stream);
+
 #endif

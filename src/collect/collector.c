@@ -334,7 +334,8 @@ static int ipfix_decode(struct sf_collect_message *message, const char *exporter
 	if (result == 0 && length < left)
 		return sf_collect_malformed(message, p + length,
 			"%zu octets follow the end of the message", left - length);
-	if (result == 0 && length > left)
+	/* the bad octet is the one that is not there, whatever it made incomplete */
+	if (length > left)
 		return sf_collect_malformed(message, there,
 			"the message is cut off: %zu of %zu octets are there", left, length);
 	return result;

@@ -884,6 +884,10 @@ START_TEST(test_file_cut)
 	ck_assert_uint_eq(seen.count, 2);
 	ck_assert_msg(strstr(error.text, "octet 57: the message is cut off: 29 of 32 octets"), "%s",
 		error.text);
+	/* cut in the middle of a template */
+	ck_assert_int_eq(feed_file("000a0020 65000000 00000000 00000001 00020010 01000002 0001"),
+		SF_ECORRUPT);
+	ck_assert_ptr_nonnull(strstr(error.text, "octet 26: the message is cut off"));
 	ck_assert_int_eq(feed_file(FILE_TEMPLATE "000a0020 650000"), SF_ECORRUPT);
 	ck_assert_ptr_nonnull(strstr(error.text, "octet 28: a message header is cut off"));
 	end();

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * JSON comes from the record as it was on the wire, so that elements spanflow does not meter are
+ * seen; table, CSV and IPFIX files come from the flow record through the exporter, as in `meter`.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "cli/collected.h"
+#include "cli/command.h"
+#include "cli/report.h"
+
+static void json_put(struct sf_collected_sink *sink, const struct sf_collected *record)
+{
+	int result = sf_collected_json(record, stdout);
+
+	if (result == 0) {
+		sink->printed++;
+		return;
+	}
+	if (sink->failure == 0)
+		sink->failure = errno ? -errno : result;
+	sf_collector_stop(sink->collector);
+}
+
+static void take(void *context, const struct sf_collected *record)
+{
+	struct sf_collected_sink *sink = context;
+
+	errno = 0;
+	if (record->options) {
+		if (sink->show_options && sink->json)
+			json_put(sink, record);
+		return;
+	}
+	sink->flows++;
+	sink->packets += sf_flow_packets(&record->flow);
+	sink->octets += sf_flow_octets(&record->flow);
+	if (sink->json)
+		json_put(sink, record);
+	if (sink->exporter)
+		sf_exporter_put(sink->exporter, &record->flow, 1);
+	if (sink->flows == sink->most)
+		sf_collector_stop(sink->collector);
+}
+
+/* Table, CSV and file are the exporter's. */
+static int exporter_open(struct sf_collected_sink *sink, const struct sf_options *options,
+	enum sf_output output, struct sf_error *error)
+{
+	const struct sf_exporter_options exporter_options = { .domain = 0 };
+	const struct sf_text_options text = {
+		.format = output == SF_OUTPUT_CSV ? SF_TEXT_CSV : SF_TEXT_TABLE,
+		.biflow = options->biflow,
+		.local_time = options->local_time,
+	};
+	int result = sf_exporter_new(&sink->exporter, &exporter_options, error);
+
+	if (result == 0 && (output == SF_OUTPUT_TABLE || output == SF_OUTPUT_CSV))
+		result = sf_exporter_add_text(sink->exporter, &text, error);
+	if (result == 0 && options->write)
+		result = sf_exporter_add_file(sink->exporter, options->write, error);
+	return result;
+}
+
+int sf_collected_open(struct sf_collected_sink *sink, const struct sf_options *options)
+{
+	const struct sf_collector_options collector_options = { .record = take, .context = sink };
+	enum sf_output output = (enum sf_output)options->output;
+	struct sf_error error = { 0 };
+	int result;
+
+	if (output == SF_OUTPUT_DEFAULT)
+		output = options->write ? SF_OUTPUT_NONE : SF_OUTPUT_TABLE;
+	*sink = (struct sf_collected_sink){
+		.json = output == SF_OUTPUT_JSON,
+		.show_options = options->show_options,
+	};
+	if (sink->show_options && !sink->json) {
+		sf_complain("--options needs -o json: options records are no flows");
+		return SF_EXIT_USAGE;
+	}
+	result = sf_collector_new(&sink->collector, &collector_options, &error);
+	if (result == 0 && (output == SF_OUTPUT_TABLE || output == SF_OUTPUT_CSV || options->write))
+		result = exporter_open(sink, options, output, &error);
+	return result ? sf_exit_error(&error) : SF_EXIT_OK;
+}
+
+void sf_collected_flush(struct sf_collected_sink *sink, int64_t wall)
+{
+	if (sink->exporter)
+		sf_exporter_tick(sink->exporter, wall, wall);
+	if (sink->json && fflush(stdout) && sink->failure == 0) {
+		sink->failure = -errno;
+		sf_collector_stop(sink->collector);
+	}
+}
+
+/* Why the exporter's destinations lost records; the closed pipe is no reason to talk. */
+static bool destinations_kept_all(const struct sf_collected_sink *sink)
+{
+	struct sf_destination_stats stats;
+	bool all = true;
+
+	for (unsigned i = 0; sink->exporter && sf_exporter_stats(sink->exporter, i, &stats); i++) {
+		if (stats.offered.records == stats.sent.records)
+			continue;
+		all = false;
+		if (!strstr(stats.failure, strerror(EPIPE)))
+			sf_complain("%s: %s", stats.url, stats.failure);
+	}
+	return all;
+}
+
+bool sf_collected_finish(struct sf_collected_sink *sink)
+{
+	if (sink->exporter)
+		sf_exporter_finish(sink->exporter);
+	errno = 0;
+	if (sink->json && fflush(stdout) && sink->failure == 0)
+		sink->failure = -errno;
+	if (sink->failure && sink->failure != -EPIPE)
+		sf_complain("standard output: %s", sf_strerror(sink->failure));
+	return destinations_kept_all(sink) && sink->failure == 0;
+}
+
+bool sf_collected_balanced(const struct sf_collected_sink *sink)
+{
+	struct sf_destination_stats destination;
+	struct sf_collector_stats stats;
+	bool balanced;
+
+	sf_collector_stats(sink->collector, &stats);
+	balanced = stats.records == stats.options_records + sink->flows &&
+		   stats.packets == sink->packets && stats.octets == sink->octets;
+	for (unsigned i = 0; sink->exporter && sf_exporter_stats(sink->exporter, i, &destination);
+		i++)
+		balanced &= sf_destination_balanced(&destination) &&
+			    destination.offered.packets == sink->packets &&
+			    destination.offered.octets == sink->octets;
+	return balanced;
+}
+
+void sf_collected_close(struct sf_collected_sink *sink)
+{
+	sf_exporter_free(sink->exporter);
+	sf_collector_free(sink->collector);
+}
+
+/* The counters by the names they have in JSON and in words. */
+static const struct {
+	const char *name, *words;
+	size_t offset;
+	bool trouble; /* in words only when it is not 0 */
+} counters[] = {
+#define C(name, words, member, trouble)                                                            \
+	{                                                                                          \
+		name, words, offsetof(struct sf_collector_stats, member), trouble                  \
+	}
+	C("messages", "messages", messages, false),
+	C("records", "data records", records, false),
+	C("optionsRecords", "of them options records", options_records, false),
+	C("templates", "template records", templates, false),
+	C("packets", "packets in flow records", packets, false),
+	C("octets", "octets in flow records", octets, false),
+	C("malformed", "messages refused as malformed", malformed, true),
+	C("missingTemplate", "data sets without their template", missing_template, true),
+	C("unknownSets", "sets with a reserved id", unknown_sets, true),
+	C("sequenceGaps", "sequence gaps", sequence_gaps, true),
+	C("sequenceLost", "records (v5, IPFIX) or messages (v9) missing by sequence", sequence_lost,
+		true),
+	C("unknownVersion", "datagrams of no known version", unknown_version, true),
+	C("templatesRefused", "templates refused", templates_refused, true),
+	C("withdrawalsIgnored", "withdrawals ignored, as they must not come over UDP",
+		withdrawals_ignored, true),
+#undef C
+};
+
+#define COUNTERS (sizeof(counters) / sizeof(counters[0]))
+
+static uint64_t counter(const struct sf_collector_stats *stats, size_t i)
+{
+	uint64_t value;
+
+	memcpy(&value, (const char *)stats + counters[i].offset, sizeof(value));
+	return value;
+}
+
+static void report_json(const struct sf_collected_sink *sink, uint64_t received, uint64_t dropped,
+	const char *ended)
+{
+	struct sf_destination_stats destination;
+	struct sf_collector_stats stats;
+
+	sf_collector_stats(sink->collector, &stats);
+	fputs("{", stderr);
+	if (received != UINT64_MAX)
+		fprintf(stderr, "\"datagrams\":%" PRIu64 ",\"dropped\":{\"kernel\":%" PRIu64 "},",
+			received, dropped);
+	for (size_t i = 0; i < COUNTERS; i++)
+		fprintf(stderr, "\"%s\":%" PRIu64 ",", counters[i].name, counter(&stats, i));
+	fputs("\"collectors\":[", stderr);
+	for (unsigned i = 0; sink->exporter && sf_exporter_stats(sink->exporter, i, &destination);
+		i++) {
+		fputs(i ? "," : "", stderr);
+		sf_report_destination_json(&destination, stderr);
+	}
+	fprintf(stderr, "],\"ended\":\"%s\",\"balanced\":%s}\n", ended,
+		sf_collected_balanced(sink) ? "true" : "false");
+}
+
+static void report_text(const struct sf_collected_sink *sink, uint64_t received, uint64_t dropped,
+	const char *ended)
+{
+	struct sf_destination_stats destination;
+	struct sf_collector_stats stats;
+
+	sf_collector_stats(sink->collector, &stats);
+	fprintf(stderr, "ended by %s\n", ended);
+	if (received != UINT64_MAX)
+		fprintf(stderr, "%12" PRIu64 " datagrams, %" PRIu64 " dropped by the kernel\n",
+			received, dropped);
+	for (size_t i = 0; i < COUNTERS; i++)
+		if (!counters[i].trouble || counter(&stats, i))
+			fprintf(stderr, "%12" PRIu64 " %s\n", counter(&stats, i),
+				counters[i].words);
+	for (unsigned i = 0; sink->exporter && sf_exporter_stats(sink->exporter, i, &destination);
+		i++)
+		sf_report_destination_text(&destination, stderr);
+	if (!sf_collected_balanced(sink))
+		fputs("the books do not balance: please report this\n", stderr);
+}
+
+void sf_collected_report(const struct sf_collected_sink *sink, const struct sf_options *options,
+	uint64_t received, uint64_t dropped, const char *ended)
+{
+	if (options->stats == SF_STATS_NONE ||
+		(options->stats == SF_STATS_DEFAULT && options->quiet))
+		return;
+	if (options->stats == SF_STATS_JSON)
+		report_json(sink, received, dropped, ended);
+	else
+		report_text(sink, received, dropped, ended);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What `show` and `collect` do with decoded records: print or write them, count them, and say at
+ * the end what became of them.
+ */
+#ifndef SPANFLOW_CLI_COLLECTED_H
+#define SPANFLOW_CLI_COLLECTED_H
+
+#include <spanflow/collect.h>
+#include <spanflow/export.h>
+
+#include "cli/options.h"
+
+struct sf_collected_sink {
+	struct sf_collector *collector;
+	struct sf_exporter *exporter; /* table, CSV and IPFIX file; NULL: JSON alone, or nothing */
+	bool json;                    /* to standard output, with every element of the record */
+	bool show_options;            /* options records too; with JSON only */
+	uint64_t most;                /* stop after so many flow records; 0: never */
+	uint64_t flows;               /* flow records taken */
+	uint64_t packets, octets;     /* of them */
+	uint64_t printed;             /* records printed as JSON */
+	int failure;                  /* of standard output: a system error, 0 */
+};
+
+/*
+ * Opens output as the options say (a table where they say nothing). Errors have been printed:
+ * returns an exit status, SF_EXIT_OK (0) when all is well.
+ */
+int sf_collected_open(struct sf_collected_sink *sink, const struct sf_options *options);
+
+/* Hands out what has waited: to be called when the input pauses. `wall`: ns since 1970. */
+void sf_collected_flush(struct sf_collected_sink *sink, int64_t wall);
+
+/*
+ * Ends output. True when no record was lost; otherwise the reason has been printed, except that a
+ * reader of standard output that went away is a quiet end.
+ */
+bool sf_collected_finish(struct sf_collected_sink *sink);
+
+/* All that was decoded was handed out, and every destination's books are balanced. */
+bool sf_collected_balanced(const struct sf_collected_sink *sink);
+
+void sf_collected_close(struct sf_collected_sink *sink);
+
+/*
+ * The statistics, in the form that the options ask for, to standard error. `received` and
+ * `dropped` are datagrams, of `collect`; UINT64_MAX: there are none.
+ */
+void sf_collected_report(const struct sf_collected_sink *sink, const struct sf_options *options,
+	uint64_t received, uint64_t dropped, const char *ended);
+
+#endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Datagrams are received in batches (recvmmsg) into one set of buffers, each as long as a datagram
+ * can be: 4 MiB, of which only the pages in use are ever touched. What the kernel dropped is asked
+ * of the socket itself (SO_MEMINFO) and not read from the datagrams' ancillary data
+ * (SO_RXQ_OVFL), which come only with a later datagram and so never tell of the last ones.
+ */
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/sock_diag.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "cli/listen.h"
+
+#define DEFAULT_PORT   "4739" /* RFC 7011 §10.1 */
+#define RECEIVE_BUFFER (64 * 1024 * 1024)
+
+struct sf_listen_batch {
+	struct mmsghdr headers[SF_LISTEN_BATCH];
+	struct iovec vectors[SF_LISTEN_BATCH];
+	struct sockaddr_storage peers[SF_LISTEN_BATCH];
+	uint8_t data[SF_LISTEN_BATCH][SF_LISTEN_DATAGRAM];
+};
+
+/* "host:port", "[host]:port", "host": the host without brackets, the port or the default. */
+static int split(const char *text, char *host, size_t size, const char **port)
+{
+	const char *end = *text == '[' ? strchr(text, ']') : NULL;
+	const char *colon = strrchr(end ? end : text, ':');
+	size_t length;
+
+	if (*text == '[' && (!end || (end[1] != ':' && end[1] != '\0')))
+		return SF_EUSAGE;
+	if (!end && colon && strchr(text, ':') != colon)
+		return SF_EUSAGE; /* an IPv6 address without brackets */
+	length = end ? (size_t)(end - text - 1) : colon ? (size_t)(colon - text) : strlen(text);
+	if (length == 0 || length >= size)
+		return SF_EUSAGE;
+	memcpy(host, text + (end ? 1 : 0), length);
+	host[length] = '\0';
+	*port = colon ? colon + 1 : DEFAULT_PORT;
+	return 0;
+}
+
+static bool port_valid(const char *port)
+{
+	char *end;
+	unsigned long number = strtoul(port, &end, 10);
+
+	return *port >= '0' && *port <= '9' && *end == '\0' && number <= UINT16_MAX;
+}
+
+/* A sender's name; an IPv4 sender on an IPv6 socket is named as the IPv4 sender it is. */
+static void address_name(const struct sockaddr_storage *address, char *name)
+{
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)address;
+	const struct sockaddr_in *in = (const struct sockaddr_in *)address;
+	char text[INET6_ADDRSTRLEN] = "?";
+
+	if (address->ss_family == AF_INET) {
+		inet_ntop(AF_INET, &in->sin_addr, text, sizeof(text));
+		snprintf(name, SF_LISTEN_NAME, "%s:%u", text, ntohs(in->sin_port));
+	} else if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
+		inet_ntop(AF_INET, in6->sin6_addr.s6_addr + 12, text, sizeof(text));
+		snprintf(name, SF_LISTEN_NAME, "%s:%u", text, ntohs(in6->sin6_port));
+	} else {
+		inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof(text));
+		snprintf(name, SF_LISTEN_NAME, "[%s]:%u", text, ntohs(in6->sin6_port));
+	}
+}
+
+static int socket_open(const struct addrinfo *info)
+{
+	int size = RECEIVE_BUFFER, off = 0, result;
+	int fd = socket(info->ai_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return -errno;
+	if (info->ai_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+	/* beyond net.core.rmem_max only with CAP_NET_ADMIN */
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	if (bind(fd, info->ai_addr, info->ai_addrlen)) {
+		result = -errno;
+		close(fd);
+		return result;
+	}
+	return fd;
+}
+
+int sf_listen_open(struct sf_listener *listener, const char *url, struct sf_error *error)
+{
+	const struct addrinfo hints = { .ai_flags = AI_PASSIVE, .ai_socktype = SOCK_DGRAM };
+	struct sockaddr_storage own = { 0 };
+	socklen_t own_size = sizeof(own);
+	struct addrinfo *infos;
+	char host[256], name[SF_LISTEN_NAME];
+	const char *port;
+	int result;
+
+	if (strncmp(url, "udp://", 6) != 0 || split(url + 6, host, sizeof(host), &port) != 0 ||
+		!port_valid(port))
+		return sf_error_set(error, SF_EUSAGE,
+			"--listen %s: wanted is udp://HOST:PORT, as in udp://127.0.0.1:4739 or "
+			"udp://[::]:2055",
+			url);
+	result = getaddrinfo(host, port, &hints, &infos);
+	if (result)
+		return sf_error_set(
+			error, SF_ERESOLVE, "--listen %s: %s: %s", url, host, gai_strerror(result));
+	listener->fd = socket_open(infos);
+	freeaddrinfo(infos);
+	if (listener->fd < 0)
+		return sf_error_set(
+			error, listener->fd, "--listen %s: %s", url, sf_strerror(listener->fd));
+	getsockname(listener->fd, (struct sockaddr *)&own, &own_size);
+	address_name(&own, name);
+	snprintf(listener->url, sizeof(listener->url), "udp://%s", name);
+	return 0;
+}
+
+void sf_listen_close(struct sf_listener *listener)
+{
+	close(listener->fd);
+}
+
+void sf_listen_drops(struct sf_listener *listener)
+{
+	uint32_t info[SK_MEMINFO_VARS] = { 0 };
+	socklen_t size = sizeof(info);
+
+	if (getsockopt(listener->fd, SOL_SOCKET, SO_MEMINFO, info, &size))
+		return;
+	listener->dropped += info[SK_MEMINFO_DROPS] - listener->drops_seen;
+	listener->drops_seen = info[SK_MEMINFO_DROPS];
+}
+
+struct sf_listen_batch *sf_listen_batch_new(void)
+{
+	struct sf_listen_batch *batch = calloc(1, sizeof(*batch));
+
+	for (unsigned i = 0; batch && i < SF_LISTEN_BATCH; i++) {
+		batch->vectors[i].iov_base = batch->data[i];
+		batch->vectors[i].iov_len = sizeof(batch->data[i]);
+		batch->headers[i].msg_hdr.msg_iov = &batch->vectors[i];
+		batch->headers[i].msg_hdr.msg_iovlen = 1;
+		batch->headers[i].msg_hdr.msg_name = &batch->peers[i];
+	}
+	return batch;
+}
+
+void sf_listen_batch_free(struct sf_listen_batch *batch)
+{
+	free(batch);
+}
+
+int sf_listen_receive(struct sf_listener *listener, struct sf_listen_batch *batch)
+{
+	int n;
+
+	for (unsigned i = 0; i < SF_LISTEN_BATCH; i++)
+		batch->headers[i].msg_hdr.msg_namelen = sizeof(batch->peers[i]);
+	n = recvmmsg(listener->fd, batch->headers, SF_LISTEN_BATCH, MSG_DONTWAIT, NULL);
+	if (n >= 0)
+		return n;
+	return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 0 : -errno;
+}
+
+const uint8_t *sf_listen_datagram(
+	struct sf_listen_batch *batch, unsigned index, size_t *length, char *name)
+{
+	*length = batch->headers[index].msg_len;
+	address_name(&batch->peers[index], name);
+	return batch->data[index];
+}
