@@ -7,6 +7,23 @@
 #include "cli/command.h"
 #include "cli/run.h"
 
+/* The name of a live option that was given, or NULL. */
+static const char *live_option(const struct sf_options *options)
+{
+	return options->workers > 1           ? "--workers"
+	       : options->workers_independent ? "--workers-independent"
+	       : options->direction           ? "--direction"
+	       : options->snaplen             ? "--snaplen"
+	       : options->ring_size           ? "--ring-size"
+	       : options->immediate           ? "--immediate"
+	       : options->no_promiscuous      ? "--no-promiscuous"
+	       : options->hardware_time       ? "--hardware-time"
+	       : options->keep_offloads       ? "--keep-offloads"
+	       : options->set_rss             ? "--set-rss"
+	       : options->driver_options      ? "--driver-options"
+					      : NULL;
+}
+
 /* What contradicts itself, or NULL. */
 static const char *contradiction(const struct sf_options *options)
 {
@@ -16,6 +33,8 @@ static const char *contradiction(const struct sf_options *options)
 		return "-i and -r exclude each other: a run meters interfaces or files";
 	if (!files && !live)
 		return "nothing to meter: give -r FILE or -i INTERFACE";
+	if (options->workers > 1 && !options->workers_independent)
+		return "--workers: more than one needs --workers-independent";
 	if (options->realtime &&
 		(options->files.count != 1 || strcmp(options->files.items[0], "-") != 0))
 		return "--realtime: only for a live pipe on standard input: -r -";
@@ -34,12 +53,15 @@ static const char *contradiction(const struct sf_options *options)
 int sf_cmd_meter(struct sf_options *options)
 {
 	const char *problem = contradiction(options);
+	const char *live = options->files.count ? live_option(options) : NULL;
 
 	if (options->operands.count)
 		sf_complain("'%s' stands alone: put -r before a file, -i before an interface",
 			options->operands.items[0]);
 	else if (problem)
 		sf_complain("%s", problem);
+	else if (live)
+		sf_complain("%s: only for interfaces: -i", live);
 	else
 		return sf_run(options);
 	return SF_EXIT_USAGE;

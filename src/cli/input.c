@@ -54,7 +54,19 @@ static int open_point(struct sf_input *input, const struct sf_capture_ops *ops, 
 int sf_input_open_live(struct sf_input *input, const char *text, const struct sf_options *options,
 	struct sf_error *error)
 {
-	struct sf_capture_options capture = { .filter = options->filter };
+	struct sf_capture_options capture = {
+		.queues = (unsigned)options->workers,
+		.snaplen = (unsigned)options->snaplen,
+		.ring_bytes = (unsigned)options->ring_size,
+		.immediate = options->immediate,
+		.no_promiscuous = options->no_promiscuous,
+		.set_rss = options->set_rss,
+		.hardware_time = options->hardware_time,
+		.keep_offloads = options->keep_offloads,
+		.direction = (enum sf_direction)options->direction,
+		.driver_options = options->driver_options,
+		.filter = options->filter,
+	};
 	const char *rest;
 	const struct sf_capture_ops *ops = choose_driver(&rest, text, error);
 	char *names = ops ? strdup(rest) : NULL;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The options of all subcommands. Rows of one section stand together: the order is that of --help. */
+#include <spanflow/capture.h>
 #include <spanflow/meter.h>
 
 #include "cli/options.h"
@@ -16,6 +17,13 @@ static const struct sf_choice key_parts[] = {
 	{ "vlan", SF_KEY_VLAN },
 	{ "tos", SF_KEY_TOS },
 	{ "interface", SF_KEY_INTERFACE },
+	{ NULL },
+};
+
+static const struct sf_choice directions[] = {
+	{ "in", SF_DIRECTION_IN },
+	{ "out", SF_DIRECTION_OUT },
+	{ "both", SF_DIRECTION_BOTH },
 	{ NULL },
 };
 
@@ -41,6 +49,7 @@ static const struct sf_choice stats_formats[] = {
 };
 
 #define INPUT    "Input"
+#define LIVE     "Network interfaces"
 #define METERING "Metering"
 #define COLLECT  "Collecting"
 #define EXPORT   "Output"
@@ -79,6 +88,38 @@ const struct sf_option sf_option_table[] = {
 		.min = MS, .max = 36500 * DAY, .help = "Stop after this time." },
 	{ COLLECT, 0, "idle-exit", SF_OPTION_DURATION, AT(idle_exit_ns), SF_COLLECT, "TIME",
 		.min = MS, .max = 36500 * DAY, .help = "Stop when no message came for this time." },
+	{ LIVE, 0, "workers", SF_OPTION_NUMBER, AT(workers), SF_METER, "N", "1", .min = 1,
+		.max = 64,
+		.help = "Worker threads per interface, each with a capture queue and a flow "
+			"table." },
+	{ LIVE, 0, "workers-independent", SF_OPTION_FLAG, AT(workers_independent), SF_METER,
+		.help = "Workers do not hand packets over to each other: faster, but a flow whose "
+			"packets reach several queues gives a record in each." },
+	{ LIVE, 0, "direction", SF_OPTION_CHOICE, AT(direction), SF_METER, "DIRECTION",
+		.choices = directions,
+		.help = "Packets to meter, as seen from this host: in if nothing is said, as a "
+			"mirror port sends nothing worth metering; both without promiscuous "
+			"mode." },
+	{ LIVE, 0, "snaplen", SF_OPTION_NUMBER, AT(snaplen), SF_METER, "OCTETS", .min = 64,
+		.max = 262144,
+		.help = "Octets wanted of each packet. Default: what metering needs." },
+	{ LIVE, 0, "ring-size", SF_OPTION_NUMBER, AT(ring_size), SF_METER, "OCTETS", .min = 65536,
+		.max = UINT64_C(2000000000),
+		.help = "Packet memory per queue. Default: the driver's." },
+	{ LIVE, 0, "immediate", SF_OPTION_FLAG, AT(immediate), SF_METER,
+		.help = "Take packets as they come instead of in blocks." },
+	{ LIVE, 0, "no-promiscuous", SF_OPTION_FLAG, AT(no_promiscuous), SF_METER,
+		.help = "Only packets for this host." },
+	{ LIVE, 0, "hardware-time", SF_OPTION_FLAG, AT(hardware_time), SF_METER,
+		.help = "Time stamps of the network card where it offers them." },
+	{ LIVE, 0, "keep-offloads", SF_OPTION_FLAG, AT(keep_offloads), SF_METER,
+		.help = "Leave GRO and LRO of the interface as they are, instead of turning them "
+			"off for the time of the capture." },
+	{ LIVE, 0, "set-rss", SF_OPTION_FLAG, AT(set_rss), SF_METER,
+		.help = "May change the network card's distribution to queues for the time of the "
+			"capture." },
+	{ LIVE, 0, "driver-options", SF_OPTION_STRING, AT(driver_options), SF_METER, "TEXT",
+		.help = "Options of the driver itself, such as DPDK's EAL arguments." },
 
 	{ METERING, 0, "active-timeout", SF_OPTION_DURATION, AT(active_timeout_ns), SF_METER,
 		"TIME", "60s", .max = 3 * DAY,

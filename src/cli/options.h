@@ -57,6 +57,18 @@ struct sf_options {
 	struct sf_strings listen;
 	int64_t idle_exit_ns;
 	bool show_options;
+	/* live capture */
+	uint64_t workers;
+	bool workers_independent;
+	int direction; /* enum sf_direction */
+	uint64_t snaplen;
+	uint64_t ring_size;
+	bool immediate;
+	bool no_promiscuous;
+	bool hardware_time;
+	bool keep_offloads;
+	bool set_rss;
+	const char *driver_options;
 	/* metering process */
 	int64_t active_timeout_ns; /* 0: never */
 	int64_t idle_timeout_ns;   /* 0: never */
