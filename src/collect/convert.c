@@ -217,7 +217,7 @@ void sf_collect_convert_compile(struct sf_collect_template *template)
 	if (template->options)
 		return;
 	for (unsigned field = 0; field < template->field_count; field++) {
-		/* an element may have more than one row: ipTTL is both ends of the range */
+		/* an element may have two rows, no more: sf_collect_template_new() */
 		const struct row *row = row_find(template, field, 0, &half);
 
 		for (; row; row = row_find(template, field, (unsigned)(row - rows) + 1, &half)) {

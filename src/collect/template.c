@@ -16,8 +16,9 @@
 #include "base/wire.h"
 #include "collect/internal.h"
 
-/* Room for every slot in both directions is the most steps there can be. */
-#define STEPS_MAX 128
+/* The most steps there can be: one for every slot in both directions, two for every field. */
+#define STEPS_MAX       128
+#define STEPS_PER_FIELD 2 /* ipTTL is both ends of the range */
 
 static uint32_t template_bucket(
 	const struct sf_collector *c, const struct sf_collect_session *session, uint16_t id)
@@ -40,7 +41,7 @@ struct sf_collect_template *sf_collect_template_find(
 
 struct sf_collect_template *sf_collect_template_new(unsigned count)
 {
-	unsigned steps = count < STEPS_MAX ? count : STEPS_MAX;
+	unsigned steps = count < STEPS_MAX / STEPS_PER_FIELD ? count * STEPS_PER_FIELD : STEPS_MAX;
 	struct sf_collect_template *template = calloc(
 		1, sizeof(*template) + count * sizeof(*template->fields) +
 			   steps * sizeof(*template->steps) + count * sizeof(*template->offsets) +

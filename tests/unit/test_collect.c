@@ -557,6 +557,17 @@ START_TEST(test_members)
 }
 END_TEST
 
+/* ipTTL is both ends of the range: one field, two steps */
+START_TEST(test_one_ttl)
+{
+	start(0);
+	ck_assert_int_eq(feed_ipfix(0, "0002000c 01000001 00c00001 01000005 40"), 0);
+	ck_assert_uint_eq(seen.record[0].flow.half[0].ttl_min, 0x40);
+	ck_assert_uint_eq(seen.record[0].flow.half[0].ttl_max, 0x40);
+	end();
+}
+END_TEST
+
 /* Every spelling of type and code */
 START_TEST(test_icmp)
 {
@@ -965,7 +976,7 @@ CHECK_MAIN("collect", test_rfc7011_appendix_a, test_rfc3954_section_11, test_net
 	test_netflow5_uptime_wrap, test_netflow5_count, test_netflow5_icmp, test_netflow9_uptime,
 	test_netflow9_high_types, test_netflow9_sequence, test_ipfix_sequence,
 	test_sequence_restart, test_variable_length, test_biflow, test_times, test_members,
-	test_icmp, test_combined_addresses, test_repeated_elements, test_unknown_sets, test_padding,
-	test_withdrawal_over_udp, test_redefinition, test_templates_refused, test_largest_template,
-	test_bounded, test_malformed, test_file, test_file_withdrawal, test_file_cut,
-	test_file_resync, test_truncation, test_stop)
+	test_one_ttl, test_icmp, test_combined_addresses, test_repeated_elements, test_unknown_sets,
+	test_padding, test_withdrawal_over_udp, test_redefinition, test_templates_refused,
+	test_largest_template, test_bounded, test_malformed, test_file, test_file_withdrawal,
+	test_file_cut, test_file_resync, test_truncation, test_stop)
