@@ -103,7 +103,7 @@ struct sf_ledger {
 	uint64_t lost_records; /* refused by the sink */
 	uint64_t lost_packets, lost_octets;
 	uint64_t hash_upgrades;    /* times the stronger hash took over */
-	uint64_t longest_chain;    /* most index buckets a lookup had to visit */
+	uint64_t longest_chain;    /* most index buckets on the way to a flow */
 	uint64_t clock_steps;      /* packets that stepped back in time */
 	uint32_t unsupported_link; /* one such link type, for the message; ~0: none */
 };
@@ -140,7 +140,7 @@ void sf_meter_finish(struct sf_meter *meter, int64_t now);
 /* A consistent copy, from the meter's own thread. */
 void sf_meter_ledger(const struct sf_meter *meter, struct sf_ledger *ledger);
 
-/* Adds `other` to `sum`. */
+/* Adds `other` to `sum`, which begins as zeros with unsupported_link ~0. */
 void sf_ledger_add(struct sf_ledger *sum, const struct sf_ledger *other);
 
 /* The two equations above. */

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Keyed hashes of flow keys.
+ *
+ *	sf_hash_fast()    two 128-bit multiplications (wyhash class): nearly free, and unpredictable
+ *	                  without the key, but no proof against somebody who can watch its timing
+ *	sf_hash_strong()  SipHash-1-3: about 6 ns more, made for hash tables under attack
+ *	sf_hash_flow()    the fast one under a fixed public key: flowId
+ */
+#ifndef SPANFLOW_BASE_HASH_H
+#define SPANFLOW_BASE_HASH_H
+
+#include <endian.h>
+#include <stdint.h>
+#include <string.h>
+
+struct sf_hash_key {
+	uint64_t word[4];
+};
+
+/* A key from the kernel's random numbers; 0 or a negative errno value. */
+int sf_hash_key_random(struct sf_hash_key *key);
+
+/* The key that stands for a seed of two words; `purpose` gives independent ones. */
+void sf_hash_key_derive(struct sf_hash_key *key, const uint64_t seed[2], uint64_t purpose);
+
+/* SipHash-1-3 of whole 64-bit words in host order, with key words 0 and 1. */
+uint64_t sf_hash_strong(const struct sf_hash_key *key, const uint64_t *words, unsigned count);
+
+/* Both halves of the 128-bit product, folded. */
+static inline uint64_t sf_hash_multiply(uint64_t a, uint64_t b)
+{
+	__uint128_t product = (__uint128_t)a * b;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/* A flow key as three words: addresses, ports and tags, the rest. */
+static inline uint64_t sf_hash_fast(
+	const struct sf_hash_key *key, uint64_t address, uint64_t ports, uint64_t rest)
+{
+	uint64_t first = sf_hash_multiply(address ^ key->word[0], ports ^ key->word[1]);
+
+	return sf_hash_multiply(first ^ key->word[2], rest ^ key->word[3]);
+}
+
+/* Two IPv6 addresses (32 octets), in their order, to one word. */
+static inline uint64_t sf_hash_addresses(const struct sf_hash_key *key, const uint8_t *addresses)
+{
+	uint64_t word[4];
+
+	memcpy(word, addresses, sizeof(word));
+	return sf_hash_multiply(le64toh(word[0]) ^ key->word[0], le64toh(word[1]) ^ key->word[1]) ^
+	       sf_hash_multiply(le64toh(word[2]) ^ key->word[2], le64toh(word[3]) ^ key->word[3]);
+}
+
+/*
+ * flowId (RFC 5102 §5.1.7) of a flow: below 2^53, so that readers with double precision numbers
+ * keep it; the same in every process. `address`: for IPv6 sf_hash_flow_addresses().
+ */
+uint64_t sf_hash_flow(uint64_t address, uint64_t ports, uint64_t rest, int64_t first_ns);
+uint64_t sf_hash_flow_addresses(const uint8_t *addresses);
+
+#endif

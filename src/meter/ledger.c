@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The arithmetic of the books: sums over shards, and the equations of DESIGN §5. */
+#include <spanflow/meter.h>
+
+void sf_ledger_add(struct sf_ledger *sum, const struct sf_ledger *other)
+{
+	sum->frames += other->frames;
+	for (unsigned i = 0; i < SF_IGNORED_COUNT; i++)
+		sum->ignored[i] += other->ignored[i];
+	sum->packets += other->packets;
+	sum->octets += other->octets;
+	sum->flows_created += other->flows_created;
+	sum->flows_ended += other->flows_ended;
+	sum->flows_evicted += other->flows_evicted;
+	sum->flows_active += other->flows_active;
+	sum->table_packets += other->table_packets;
+	sum->table_octets += other->table_octets;
+	sum->records += other->records;
+	sum->record_packets += other->record_packets;
+	sum->record_octets += other->record_octets;
+	sum->lost_records += other->lost_records;
+	sum->lost_packets += other->lost_packets;
+	sum->lost_octets += other->lost_octets;
+	sum->hash_upgrades += other->hash_upgrades;
+	if (other->longest_chain > sum->longest_chain)
+		sum->longest_chain = other->longest_chain;
+	sum->clock_steps += other->clock_steps;
+	if (other->unsupported_link != UINT32_MAX)
+		sum->unsupported_link = other->unsupported_link;
+}
+
+bool sf_ledger_balanced(const struct sf_ledger *ledger)
+{
+	uint64_t ignored = 0;
+
+	for (unsigned i = 0; i < SF_IGNORED_COUNT; i++)
+		ignored += ledger->ignored[i];
+	return ledger->frames == ledger->packets + ignored &&
+	       ledger->packets ==
+		       ledger->record_packets + ledger->lost_packets + ledger->table_packets &&
+	       ledger->octets == ledger->record_octets + ledger->lost_octets + ledger->table_octets;
+}
+
+const char *sf_ignored_name(enum sf_ignored reason)
+{
+	static const char *const names[] = {
+#define X(name) #name,
+		SF_IGNORED_REASONS(X)
+#undef X
+	};
+
+	return names[reason];
+}

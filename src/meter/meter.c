@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A metering process: the parser's facts of a batch, fitted to the flow key, into one flow table.
+ *
+ * The whole batch is parsed before the table sees it, so that no pointer into a packet is needed
+ * afterwards and the table can prefetch. Facts are written once by the parser and completed here
+ * while they are in the first-level cache.
+ */
+#include <stdalign.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "meter/meter_facts.h"
+#include "parse/parse.h"
+#include "table/table.h"
+
+#define TIME_MAX (INT64_C(1) << 62) /* ns: the year 2116, as far as the table goes */
+
+/* Only with all of these in the key a flow can be one TCP connection and end with it. */
+#define KEY_CONNECTION (SF_KEY_ADDRESS | SF_KEY_PORT | SF_KEY_PROTOCOL)
+
+struct sf_meter {
+	alignas(64) struct sf_facts facts[SF_BATCH_MAX];
+	struct sf_table *table;
+	uint32_t key;
+	bool per_packet;
+	uint64_t frames;
+	uint64_t ignored[SF_IGNORED_COUNT];
+	uint64_t clock_steps;
+	uint32_t unsupported_link;
+};
+
+int sf_meter_new(
+	struct sf_meter **out, const struct sf_meter_options *options, struct sf_error *error)
+{
+	const uint32_t known = SF_KEY_DEFAULT | SF_KEY_TOS | SF_KEY_INTERFACE;
+	struct sf_meter *meter;
+	int status;
+
+	if (options->key & ~known)
+		return sf_error_set(error, SF_EUSAGE, "unknown parts in the flow key: 0x%x",
+			options->key & ~known);
+	meter = aligned_alloc(64, sizeof(*meter));
+	if (!meter)
+		return sf_error_set(error, -ENOMEM, "no memory for a meter");
+	memset(meter, 0, sizeof(*meter));
+	meter->key = options->key ? options->key : SF_KEY_DEFAULT;
+	meter->per_packet = options->per_packet;
+	meter->unsupported_link = UINT32_MAX;
+	status = sf_table_new(&meter->table, options, error);
+	if (status < 0) {
+		sf_meter_free(meter);
+		return status;
+	}
+	*out = meter;
+	return 0;
+}
+
+void sf_meter_free(struct sf_meter *meter)
+{
+	if (!meter)
+		return;
+	sf_table_free(meter->table);
+	free(meter);
+}
+
+/* Endpoints in canonical order again, after a part that decided the order is gone. */
+static void order_endpoints(struct sf_facts *facts)
+{
+	uint16_t low = (uint16_t)(facts->ports >> 16), high = (uint16_t)facts->ports;
+	bool same_address = facts->version == 6 ? memcmp(facts->address6[0], facts->address6[1],
+							  sizeof(facts->address6[0])) == 0
+						: facts->address >> 32 == (uint32_t)facts->address;
+
+	if (!same_address)
+		return;
+	if (low > high) {
+		facts->ports = (uint32_t)high << 16 | low;
+		facts->flags ^= SF_FACT_SWAPPED;
+	} else if (low == high) {
+		facts->flags &= (uint16_t)~SF_FACT_SWAPPED;
+	}
+}
+
+/* Takes out of the key what the user does not want there, puts in what he wants besides. */
+static void choose_key(struct sf_facts *facts, uint32_t key)
+{
+	if (!(key & SF_KEY_ADDRESS)) {
+		facts->address = 0;
+		memset(facts->address6, 0, sizeof(facts->address6));
+	}
+	if (!(key & SF_KEY_PORT))
+		facts->ports = 0;
+	if (!(key & SF_KEY_PROTOCOL))
+		facts->protocol = 0;
+	if ((key & KEY_CONNECTION) != KEY_CONNECTION) {
+		facts->flags &= (uint16_t)~SF_FACT_TCP;
+		order_endpoints(facts);
+	}
+	if (!(key & SF_KEY_VLAN))
+		facts->tags = 0;
+	if (key & SF_KEY_TOS)
+		facts->tags |= facts->tos;
+	if (key & SF_KEY_INTERFACE)
+		facts->scope = facts->interface;
+}
+
+static void count_ignored(struct sf_meter *meter, enum sf_ignored reason, uint32_t link)
+{
+	meter->ignored[reason]++;
+	if (reason == SF_IGNORED_unsupportedLinkType)
+		meter->unsupported_link = link;
+}
+
+unsigned sf_meter_parse(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
+	const int64_t *clock, const struct sf_observation_point *point, struct sf_facts *facts)
+{
+	uint64_t steps = 0;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		struct sf_facts *out = &facts[n];
+		int reason = sf_parse(&packets[i], out);
+
+		if (__builtin_expect(reason != SF_PARSED, 0)) {
+			count_ignored(meter, (enum sf_ignored)reason, packets[i].link);
+			continue;
+		}
+		out->scope = point->id;
+		out->interface = (uint16_t)(out->interface + point->interface_base);
+		if (__builtin_expect(out->time_ns > TIME_MAX || out->time_ns < -TIME_MAX, 0))
+			out->time_ns = out->time_ns > 0 ? TIME_MAX : -TIME_MAX;
+		out->clock_ns = clock[i] > out->time_ns ? clock[i] : out->time_ns;
+		steps += out->clock_ns > out->time_ns;
+		if (meter->key != SF_KEY_DEFAULT)
+			choose_key(out, meter->key);
+		n++;
+	}
+	meter->frames += count;
+	meter->clock_steps += steps;
+	return n;
+}
+
+void sf_meter_update(struct sf_meter *meter, const struct sf_facts *facts, unsigned count)
+{
+	if (meter->per_packet)
+		sf_table_emit_each(meter->table, facts, count);
+	else
+		sf_table_update(meter->table, facts, count);
+}
+
+void sf_meter_batch(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
+	const int64_t *clock, const struct sf_observation_point *point)
+{
+	unsigned n = sf_meter_parse(meter, packets, count, clock, point, meter->facts);
+
+	sf_meter_update(meter, meter->facts, n);
+}
+
+void sf_meter_ignore(struct sf_meter *meter, enum sf_ignored reason, uint64_t count)
+{
+	meter->frames += count;
+	meter->ignored[reason] += count;
+}
+
+bool sf_meter_age(struct sf_meter *meter, int64_t now)
+{
+	return sf_table_age(meter->table, now);
+}
+
+void sf_meter_finish(struct sf_meter *meter, int64_t now)
+{
+	sf_table_finish(meter->table, now);
+}
+
+void sf_meter_ledger(const struct sf_meter *meter, struct sf_ledger *ledger)
+{
+	sf_table_ledger(meter->table, ledger);
+	ledger->frames = meter->frames;
+	memcpy(ledger->ignored, meter->ignored, sizeof(ledger->ignored));
+	ledger->clock_steps = meter->clock_steps;
+	ledger->unsupported_link = meter->unsupported_link;
+}
+
+void sf_meter_sum(
+	const struct sf_meter *meter, uint64_t *flows, uint64_t *packets, uint64_t *octets)
+{
+	sf_table_sum(meter->table, flows, packets, octets);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The two steps of sf_meter_batch(), for workers that hand parsed packets to each other in between
+ * (DESIGN §2): any meter parses, the one whose table the flow belongs to updates.
+ *
+ * Books: frames, ignored and clock_steps are counted by the meter that parses, packets, octets and
+ * everything about flows by the one that updates. So the first equation of struct sf_ledger holds
+ * for the sum over all workers, once no facts are on their way; the second for each alone.
+ */
+#ifndef SPANFLOW_METER_METER_FACTS_H
+#define SPANFLOW_METER_METER_FACTS_H
+
+#include <spanflow/meter.h>
+
+#include "base/facts.h"
+
+/*
+ * As sf_meter_batch(), but the packets that are to be metered end up in `facts` (room for `count`),
+ * in order, with key parts chosen and clock set. Returns their number.
+ */
+unsigned sf_meter_parse(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
+	const int64_t *clock, const struct sf_observation_point *point, struct sf_facts *facts);
+
+/* Accounts `count` <= SF_BATCH_MAX parsed packets, of this meter or another with equal options. */
+void sf_meter_update(struct sf_meter *meter, const struct sf_facts *facts, unsigned count);
+
+/*
+ * What is really in the table, by looking at every entry: a check on the ledger for tests and for
+ * debugging. Slow.
+ */
+void sf_meter_sum(
+	const struct sf_meter *meter, uint64_t *flows, uint64_t *packets, uint64_t *octets);
+
+#endif

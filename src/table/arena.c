@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One anonymous mapping each. MAP_NORESERVE: a table for millions of flows costs nothing before
+ * the flows come. Price: when the machine runs out of memory later, the kernel ends the process
+ * instead of refusing at start; `populate` is for those who want to know at once.
+ */
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "table/arena.h"
+
+#define HUGE_PAGE ((size_t)2 << 20)
+#define PAGE      ((size_t)4096)
+
+static void populate_all(struct sf_arena *arena)
+{
+	volatile uint8_t *page = arena->base;
+
+#ifdef MADV_POPULATE_WRITE
+	if (madvise(arena->base, arena->bytes, MADV_POPULATE_WRITE) == 0)
+		return;
+#endif
+	for (size_t i = 0; i < arena->bytes; i += PAGE)
+		page[i] = 0;
+}
+
+int sf_arena_init(struct sf_arena *arena, size_t count, size_t size, bool populate)
+{
+	size_t bytes = (count * size + PAGE - 1) & ~(PAGE - 1);
+	size_t slack = bytes >= HUGE_PAGE ? HUGE_PAGE - PAGE : 0;
+	uint8_t *base, *aligned;
+
+	base = mmap(NULL, bytes + slack, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (base == MAP_FAILED)
+		return -ENOMEM;
+	aligned = base;
+	if (slack) {
+		aligned += -(uintptr_t)base & (HUGE_PAGE - 1);
+		if (aligned != base)
+			munmap(base, (size_t)(aligned - base));
+		if (aligned != base + slack)
+			munmap(aligned + bytes, (size_t)(base + slack - aligned));
+		/* refused by kernels without transparent huge pages: then small ones do */
+		madvise(aligned, bytes, MADV_HUGEPAGE);
+	}
+	arena->base = aligned;
+	arena->bytes = bytes;
+	if (populate)
+		populate_all(arena);
+	return 0;
+}
+
+void sf_arena_clear(struct sf_arena *arena)
+{
+	if (arena->base && madvise(arena->base, arena->bytes, MADV_DONTNEED) < 0)
+		memset(arena->base, 0, arena->bytes);
+}
+
+void sf_arena_fini(struct sf_arena *arena)
+{
+	if (arena->base)
+		munmap(arena->base, arena->bytes);
+	*arena = (struct sf_arena){ 0 };
+}

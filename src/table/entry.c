@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Life of a table and of its entry ids: reservation, free lists, index membership, timer
+ * references.
+ *
+ * Invariants between calls:
+ *	- an entry is alive (version != 0) exactly when its id is in one of the indexes;
+ *	- ids that are neither alive nor untouched are in free_low (id < low) or free_high (id >= high),
+ *	  linked through `address`;
+ *	- an entry that is alive has SF_STATE_REF, and the wheel's reference comes no later than its
+ *	  deadline by the table's clock. A reference outlives its flow: the next flow with the same id
+ *	  inherits it, and as it began later it is not due earlier.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "table/layout.h"
+
+#define MIGRATE_BUCKETS 32 /* per batch: bounded work, and done within cap / 112 batches */
+
+enum { ARENA_HOT, ARENA_REVERSE, ARENA_ADDRESS6, ARENA_IDENTITY, ARENA_COLD };
+
+uint64_t sf_index_hash_strong(const struct sf_index *index, uint64_t address, uint64_t ports,
+	uint32_t rest, const uint8_t *address6)
+{
+	uint64_t words[6] = { address, ports, rest };
+
+	if (!address6)
+		return sf_hash_strong(&index->key, words, 3);
+	memcpy(&words[2], address6, 32);
+	words[0] = ports;
+	words[1] = rest;
+	return sf_hash_strong(&index->key, words, 6);
+}
+
+static int key_choose(struct sf_table *table, struct sf_hash_key *key, uint64_t purpose)
+{
+	if (!table->seeded)
+		return sf_hash_key_random(key);
+	sf_hash_key_derive(key, table->seed, purpose);
+	return 0;
+}
+
+static int reserve(struct sf_table *table, const struct sf_meter_options *options)
+{
+	static const size_t size[] = { [ARENA_HOT] = sizeof(struct sf_entry),
+		[ARENA_REVERSE] = sizeof(struct sf_entry_half),
+		[ARENA_ADDRESS6] = 32,
+		[ARENA_IDENTITY] = sizeof(uint64_t),
+		[ARENA_COLD] = sizeof(struct sf_entry_cold) };
+	int64_t span = table->idle_ns < table->active_ns ? table->idle_ns : table->active_ns;
+	int status = 0;
+
+	for (unsigned i = 0; i < 5 && status == 0; i++)
+		if (i != ARENA_COLD || options->cold_facts)
+			status = sf_arena_init(
+				&table->arena[i], table->cap, size[i], options->prealloc);
+	if (status == 0)
+		status = sf_index_init(&table->index, table->cap, options->prealloc);
+	/* one reference for each entry and one more while it lingers */
+	if (status == 0)
+		status = sf_wheel_init(
+			&table->wheel, (uint64_t)table->cap * 2, span, options->prealloc);
+	table->hot = table->arena[ARENA_HOT].base;
+	table->reverse = table->arena[ARENA_REVERSE].base;
+	table->address6 = table->arena[ARENA_ADDRESS6].base;
+	table->identity = table->arena[ARENA_IDENTITY].base;
+	table->cold = table->arena[ARENA_COLD].base;
+	return status;
+}
+
+static void reset(struct sf_table *table)
+{
+	table->low = 0;
+	table->high = table->cap;
+	table->free_low = table->free_high = SF_ENTRY_NONE;
+	table->started = false;
+}
+
+int sf_table_new(
+	struct sf_table **out, const struct sf_meter_options *options, struct sf_error *error)
+{
+	size_t bytes = (sizeof(struct sf_table) + 63) & ~(size_t)63;
+	struct sf_table *table;
+	int status;
+
+	if (options->max_flows == 0 || options->max_flows > UINT32_C(1) << 31)
+		return sf_error_set(error, SF_EUSAGE, "the flow table holds 1 to %u flows, not %u",
+			UINT32_C(1) << 31, options->max_flows);
+	if (options->idle_timeout_ns <= 0 || options->active_timeout_ns <= 0)
+		return sf_error_set(error, SF_EUSAGE, "timeouts must be above 0");
+	if (!options->sink.put)
+		return sf_error_set(error, SF_EUSAGE, "flow records have nowhere to go");
+	table = aligned_alloc(64, bytes);
+	if (!table)
+		return sf_error_set(error, -ENOMEM, "no memory for a flow table");
+	memset(table, 0, bytes);
+	table->cap = options->max_flows;
+	table->idle_ns = options->idle_timeout_ns < INT64_C(1) << 61 ? options->idle_timeout_ns
+								     : SF_TIMEOUT_NEVER;
+	table->active_ns = options->active_timeout_ns < SF_SPAN_MAX_NS ? options->active_timeout_ns
+								       : SF_SPAN_MAX_NS;
+	table->sink = options->sink;
+	table->ifindex = options->ifindex;
+	table->domain = options->domain;
+	table->seeded = options->hash_seed != NULL;
+	if (table->seeded)
+		memcpy(table->seed, options->hash_seed, sizeof(table->seed));
+	table->index.strong = options->force_strong_hash;
+	status = reserve(table, options);
+	if (status == 0)
+		status = key_choose(table, &table->address_key, 0);
+	if (status == 0)
+		status = key_choose(table, &table->index.key, 1);
+	if (status < 0) {
+		sf_table_free(table);
+		return sf_error_set(error, status, "cannot reserve a flow table for %u flows: %s",
+			options->max_flows, sf_strerror(status));
+	}
+	reset(table);
+	*out = table;
+	return 0;
+}
+
+void sf_table_free(struct sf_table *table)
+{
+	if (!table)
+		return;
+	for (unsigned i = 0; i < 5; i++)
+		sf_arena_fini(&table->arena[i]);
+	sf_index_fini(&table->index);
+	sf_index_fini(&table->old);
+	sf_wheel_fini(&table->wheel);
+	free(table);
+}
+
+static uint32_t pop(struct sf_table *table, uint32_t *list)
+{
+	uint32_t id = *list;
+
+	*list = (uint32_t)table->hot[id].address;
+	return id;
+}
+
+uint32_t sf_table_allocate(struct sf_table *table, uint8_t version)
+{
+	uint32_t *mine = version == 6 ? &table->free_high : &table->free_low;
+	uint32_t *other = version == 6 ? &table->free_low : &table->free_high;
+
+	for (;;) {
+		if (*mine != SF_ENTRY_NONE)
+			return pop(table, mine);
+		if (table->low < table->high)
+			return version == 6 ? --table->high : table->low++;
+		if (*other != SF_ENTRY_NONE)
+			return pop(table, other);
+		sf_table_evict(table);
+	}
+}
+
+void sf_table_release(struct sf_table *table, uint32_t id)
+{
+	struct sf_entry *hot = &table->hot[id];
+	uint32_t *list = id < table->low ? &table->free_low : &table->free_high;
+
+	if (!sf_index_remove(&table->index, sf_entry_hash(table, &table->index, id), id))
+		sf_index_remove(&table->old, sf_entry_hash(table, &table->old, id), id);
+	hot->version = 0;
+	hot->state &= SF_STATE_WHEEL;
+	hot->address = *list;
+	*list = id;
+	table->ledger.flows_ended++;
+}
+
+static void upgrade(struct sf_table *table)
+{
+	struct sf_index strong = { .strong = true };
+
+	/* without memory the slow index has to do: tried again at the next long way */
+	if (key_choose(table, &strong.key, 2) < 0 || sf_index_init(&strong, table->cap, false) < 0)
+		return;
+	table->old = table->index;
+	table->index = strong;
+	table->migrated = 0;
+	table->ledger.hash_upgrades++;
+}
+
+void sf_table_enter(struct sf_table *table, uint64_t hash, uint32_t id)
+{
+	uint32_t way = sf_index_insert(&table->index, hash, id);
+
+	if (way > table->ledger.longest_chain) {
+		table->ledger.longest_chain = way;
+		if (way >= SF_INDEX_WAY_MAX && !table->index.strong)
+			upgrade(table);
+	}
+	table->ledger.flows_created++;
+	sf_table_file(table, id);
+}
+
+void sf_table_migrate(struct sf_table *table)
+{
+	uint32_t ids[MIGRATE_BUCKETS * SF_BUCKET_IDS], n = 0;
+	uint32_t left = table->old.count - table->migrated;
+	uint32_t end = table->migrated + (left < MIGRATE_BUCKETS ? left : MIGRATE_BUCKETS);
+
+	for (; table->migrated < end; table->migrated++) {
+		const struct sf_bucket *bucket = &table->old.buckets[table->migrated];
+
+		for (unsigned i = 0; i < SF_BUCKET_IDS; i++) {
+			if (!(bucket->used & 1 << i))
+				continue;
+			ids[n++] = bucket->id[i];
+			__builtin_prefetch(&table->hot[bucket->id[i]]);
+		}
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		sf_index_remove(&table->old, sf_entry_hash(table, &table->old, ids[i]), ids[i]);
+		sf_index_insert(&table->index, sf_entry_hash(table, &table->index, ids[i]), ids[i]);
+	}
+	if (end == table->old.count)
+		sf_index_fini(&table->old);
+}
+
+void sf_table_file(struct sf_table *table, uint32_t id)
+{
+	struct sf_entry *hot = &table->hot[id];
+
+	if (hot->state & SF_STATE_REF)
+		return;
+	hot->state |= SF_STATE_REF;
+	sf_wheel_push(&table->wheel, sf_entry_deadline(table, hot), id);
+}
+
+void sf_table_file_linger(struct sf_table *table, uint32_t id)
+{
+	struct sf_entry *hot = &table->hot[id];
+
+	if (hot->state & SF_STATE_REF_LINGER)
+		return;
+	hot->state |= SF_STATE_REF_LINGER;
+	sf_wheel_push(&table->wheel, sf_entry_deadline(table, hot), id | SF_REF_LINGER);
+}
+
+void sf_table_forget(struct sf_table *table)
+{
+	table->ledger.flows_ended = table->ledger.flows_created;
+	sf_index_fini(&table->old);
+	sf_arena_clear(&table->index.arena);
+	sf_arena_clear(&table->arena[ARENA_HOT]);
+	sf_wheel_reset(&table->wheel);
+	reset(table);
+}
+
+void sf_table_ledger(const struct sf_table *table, struct sf_ledger *ledger)
+{
+	const struct sf_ledger *books = &table->ledger;
+
+	*ledger = *books;
+	ledger->flows_active = books->flows_created - books->flows_ended;
+	ledger->table_packets = books->packets - books->record_packets - books->lost_packets;
+	ledger->table_octets = books->octets - books->record_octets - books->lost_octets;
+}
+
+void sf_table_sum(
+	const struct sf_table *table, uint64_t *flows, uint64_t *packets, uint64_t *octets)
+{
+	*flows = *packets = *octets = 0;
+	for (uint32_t id = 0; id < table->cap; id++) {
+		const struct sf_entry *hot;
+
+		if (id == table->low && id < table->high)
+			id = table->high;
+		if (id == table->cap)
+			break;
+		hot = &table->hot[id];
+		if (!hot->version)
+			continue;
+		++*flows;
+		if (hot->state & SF_STATE_EMPTY)
+			continue;
+		*packets += hot->half.packets;
+		*octets += hot->half.octets;
+		if (hot->state & SF_STATE_REVERSE) {
+			*packets += table->reverse[id].packets;
+			*octets += table->reverse[id].octets;
+		}
+	}
+}
+
+size_t sf_table_memory(const struct sf_table *table, uint8_t version)
+{
+	size_t entry = sizeof(struct sf_entry) + sizeof(struct sf_entry_half) +
+		       (version == 6 ? sizeof(table->address6[0]) : 0) +
+		       (table->cold ? sizeof(struct sf_entry_cold) : 0);
+	size_t chunks = table->cap / SF_WHEEL_REFS + 1;
+
+	return table->cap * entry + table->index.arena.bytes +
+	       chunks * sizeof(struct sf_wheel_chunk);
+}

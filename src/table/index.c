@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Ways through the index of a flow table; the drawing is in index.h.
+ *
+ * Invariant: for each id, every bucket from its home to the one before its own counts it in
+ * `overflow`. A bucket with room may well have overflow > 0 (something before it was removed), so
+ * a search must not stop at room, only at overflow 0. There are at least twice as many places as
+ * ids, hence a way always ends.
+ */
+#include "table/index.h"
+
+#define BUCKETS_MIN 16
+
+int sf_index_init(struct sf_index *index, uint32_t ids, bool populate)
+{
+	uint64_t count = ((uint64_t)ids * 2 + SF_BUCKET_IDS - 1) / SF_BUCKET_IDS;
+	int status;
+
+	if (count < BUCKETS_MIN)
+		count = BUCKETS_MIN;
+	status = sf_arena_init(&index->arena, count, sizeof(struct sf_bucket), populate);
+	if (status < 0)
+		return status;
+	index->buckets = index->arena.base;
+	index->count = (uint32_t)count;
+	return 0;
+}
+
+void sf_index_fini(struct sf_index *index)
+{
+	sf_arena_fini(&index->arena);
+	index->buckets = NULL;
+}
+
+unsigned sf_bucket_match_portable(const struct sf_bucket *bucket, uint32_t sig)
+{
+	unsigned mask = 0;
+
+	for (unsigned i = 0; i < SF_BUCKET_IDS; i++)
+		mask |= (unsigned)(bucket->sig[i] == sig) << i;
+	return mask & bucket->used;
+}
+
+uint32_t sf_index_insert(struct sf_index *index, uint64_t hash, uint32_t id)
+{
+	uint32_t at = sf_index_home(index, hash), way = 1;
+	struct sf_bucket *bucket = &index->buckets[at];
+	unsigned place;
+
+	for (; bucket->used == (1 << SF_BUCKET_IDS) - 1; way++) {
+		bucket->overflow++;
+		at = sf_index_next(index, at);
+		bucket = &index->buckets[at];
+	}
+	place = (unsigned)__builtin_ctz(~(unsigned)bucket->used);
+	bucket->sig[place] = (uint32_t)hash;
+	bucket->id[place] = id;
+	bucket->used |= (uint8_t)(1 << place);
+	return way;
+}
+
+/* The place of the id in a bucket, as a mask. */
+static unsigned place_of(const struct sf_bucket *bucket, uint32_t sig, uint32_t id)
+{
+	unsigned mask = sf_bucket_match(bucket, sig);
+
+	while (mask && bucket->id[__builtin_ctz(mask)] != id)
+		mask &= mask - 1;
+	return mask & -mask;
+}
+
+bool sf_index_remove(struct sf_index *index, uint64_t hash, uint32_t id)
+{
+	uint32_t home = sf_index_home(index, hash), at = home, way = 1;
+	unsigned place;
+
+	while (!(place = place_of(&index->buckets[at], (uint32_t)hash, id))) {
+		if (!index->buckets[at].overflow || way++ == index->count)
+			return false;
+		at = sf_index_next(index, at);
+	}
+	index->buckets[at].used &= (uint8_t)~place;
+	for (; home != at; home = sf_index_next(index, home))
+		index->buckets[home].overflow--;
+	return true;
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What an entry of the flow table is made of. All arrays are indexed by one entry id:
+ *
+ *	hot[id]       64   key, state and the direction of the record's first packet
+ *	reverse[id]   32   the other direction: touched when one of its packets comes
+ *	address6[id]  32   IPv6 only
+ *	identity[id]   8   flowId, once a flow has been cut by the active timeout
+ *	cold[id]      64   MAC addresses, MPLS, flow label, on request
+ *
+ * Ids of IPv4 flows are taken from the bottom, of IPv6 flows from the top, so that only the used
+ * ends of each array have memory behind them.
+ */
+#ifndef SPANFLOW_TABLE_LAYOUT_H
+#define SPANFLOW_TABLE_LAYOUT_H
+
+#include <assert.h>
+#include <stdalign.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "table/index.h"
+#include "table/table.h"
+#include "table/wheel.h"
+
+#define SF_ENTRY_NONE UINT32_MAX
+
+/* References in the wheel: the entry id, with this bit when it is about the linger. */
+#define SF_REF_LINGER 0x80000000u
+
+#define SF_LINGER_NS   (2 * SF_NS_PER_S)
+#define SF_SPAN_MAX_NS (72 * 3600 * SF_NS_PER_S)
+/* Most that one of the 48-bit times below can say: 78 h */
+#define SF_DELTA_MAX ((INT64_C(1) << 48) - 1)
+
+/*
+ * One direction. Times are ns after hot.first_ns.
+ *
+ *	last  hot: the last packet of either direction, sent by the side SF_STATE_LATEST names;
+ *	      reverse: the last packet of the other side
+ *	time  hot: with SF_STATE_LINGER, when the linger ends; reverse: its first packet
+ */
+struct sf_entry_half {
+	uint64_t packets : 44, tos : 8, tcp_flags : 12;
+	uint64_t octets;
+	uint64_t time : 48, interface : 16;
+	uint64_t last : 48, ttl_min : 8, ttl_max : 8;
+};
+
+/* Bits of `state`. A side is 0 or 1, an endpoint in the key's canonical order. */
+#define SF_STATE_SIDE       0x0001 /* the side whose packets are counted in hot.half */
+#define SF_STATE_LATEST     0x0002 /* the side whose last packet is hot.half.last */
+#define SF_STATE_INITIATOR  0x0004 /* the side that began the flow */
+#define SF_STATE_REVERSE    0x0008 /* reverse[] is in use in this record */
+#define SF_STATE_FRAGMENT   0x0010 /* some packet of this record was a fragment */
+#define SF_STATE_CUT        0x0020 /* identity[] is set */
+#define SF_STATE_EMPTY      0x0040 /* cut by the wheel, no packet since; only the identity lives */
+#define SF_STATE_LINGER     0x0080 /* the TCP connection has ended */
+#define SF_STATE_FIN_0      0x0100 /* side 0 has sent a FIN */
+#define SF_STATE_FIN_1      0x0200
+#define SF_STATE_FIN_LAST   0x0400 /* the side whose FIN came last */
+#define SF_STATE_REF        0x0800 /* the wheel holds a reference; survives the flow */
+#define SF_STATE_REF_LINGER 0x1000 /* … and one with SF_REF_LINGER */
+
+/* What a flow keeps over an active timeout, and an id over everything. */
+#define SF_STATE_FIN   (SF_STATE_FIN_0 | SF_STATE_FIN_1 | SF_STATE_FIN_LAST)
+#define SF_STATE_FLOW  (SF_STATE_INITIATOR | SF_STATE_CUT | SF_STATE_FIN)
+#define SF_STATE_WHEEL (SF_STATE_REF | SF_STATE_REF_LINGER)
+
+struct sf_entry {
+	/* key, in the order and size of struct sf_facts; IPv6: address is a keyed hash */
+	alignas(64) uint64_t address; /* dead: next free id */
+	uint32_t ports;
+	uint32_t tags;
+	uint16_t scope;
+	uint8_t protocol;
+	uint8_t version; /* 0: dead */
+	uint32_t state;
+	int64_t first_ns; /* first packet of the record, of either direction */
+	struct sf_entry_half half;
+};
+
+static_assert(sizeof(struct sf_entry_half) == 32, "two reverse halves are one cache line");
+static_assert(sizeof(struct sf_entry) == 64, "an entry is one cache line");
+static_assert(offsetof(struct sf_entry, scope) == offsetof(struct sf_facts, scope) &&
+		      offsetof(struct sf_entry, ports) == offsetof(struct sf_facts, ports) &&
+		      offsetof(struct sf_entry, version) == offsetof(struct sf_facts, version),
+	"keys are compared as words");
+
+struct sf_entry_cold {
+	struct {
+		uint8_t src_mac[6], dst_mac[6];
+		uint32_t mpls;
+		uint32_t flow_label;
+		uint8_t has; /* SF_HAS_MAC, SF_HAS_MPLS */
+	} side[2];
+};
+
+static_assert(sizeof(struct sf_entry_cold) <= 64, "cold facts are one cache line");
+
+struct sf_table {
+	/* per packet */
+	struct sf_entry *hot;
+	struct sf_entry_half *reverse;
+	uint8_t (*address6)[32];
+	struct sf_entry_cold *cold; /* NULL: not wanted */
+	int64_t idle_ns, active_ns;
+	struct sf_hash_key address_key; /* makes one word of two IPv6 addresses */
+	struct sf_index index;
+	/* per flow */
+	struct sf_index old;          /* being emptied after a change of hash */
+	uint32_t migrated;            /* buckets of `old` done */
+	uint32_t cap, low, high;      /* ids below low and from high on have been in use */
+	uint32_t free_low, free_high; /* lists of dead ids in these two ranges */
+	uint64_t *identity;
+	struct sf_wheel wheel;
+	bool started; /* the wheel's tick is set */
+	bool seeded;
+	uint64_t seed[2];
+	struct sf_ledger ledger;
+	/* records on their way to the sink */
+	unsigned pending;
+	uint64_t pending_packets, pending_octets;
+	struct sf_flow_sink sink;
+	const uint32_t *ifindex, *domain;
+	struct sf_arena arena[5];
+	struct sf_flow record[SF_BATCH_MAX];
+};
+
+/* a - b without overflow for any times */
+static inline int64_t sf_time_since(int64_t a, int64_t b)
+{
+	return (int64_t)((uint64_t)a - (uint64_t)b);
+}
+
+static inline uint64_t sf_load64(const void *p)
+{
+	uint64_t word;
+
+	memcpy(&word, p, sizeof(word));
+	return word;
+}
+
+static inline uint32_t sf_load32(const void *p)
+{
+	uint32_t word;
+
+	memcpy(&word, p, sizeof(word));
+	return word;
+}
+
+/* Slow part of sf_index_hash(). */
+uint64_t sf_index_hash_strong(const struct sf_index *index, uint64_t address, uint64_t ports,
+	uint32_t rest, const uint8_t *address6);
+
+/* Hash of a key for one of the table's indexes; `address6` is NULL for IPv4. */
+static inline uint64_t sf_index_hash(const struct sf_index *index, uint64_t address, uint64_t ports,
+	uint32_t rest, const uint8_t *address6)
+{
+	if (__builtin_expect(index->strong, 0))
+		return sf_index_hash_strong(index, address, ports, rest, address6);
+	return sf_hash_fast(&index->key, address, ports, rest);
+}
+
+static inline uint64_t sf_entry_hash(
+	const struct sf_table *table, const struct sf_index *index, uint32_t id)
+{
+	const struct sf_entry *hot = &table->hot[id];
+
+	return sf_index_hash(index, hot->address, sf_load64(&hot->ports), sf_load32(&hot->scope),
+		hot->version == 6 ? table->address6[id] : NULL);
+}
+
+/* When the entry has to be looked at: its timeout, or the end of its linger. */
+static inline int64_t sf_entry_deadline(const struct sf_table *table, const struct sf_entry *hot)
+{
+	int64_t last = hot->first_ns + (int64_t)hot->half.last, idle;
+
+	if (hot->state & SF_STATE_LINGER)
+		return hot->first_ns + (int64_t)hot->half.time;
+	idle = table->idle_ns == SF_TIMEOUT_NEVER ? INT64_MAX : last + table->idle_ns;
+	if (hot->state & SF_STATE_EMPTY || idle < hot->first_ns + table->active_ns)
+		return idle;
+	return hot->first_ns + table->active_ns;
+}
+
+/* record.c: */
+
+/* Begins a direction with its first packet, not yet counted. `cold` may be NULL. */
+void sf_half_begin(
+	struct sf_entry_half *half, struct sf_entry_cold *cold, const struct sf_facts *facts);
+
+/* Begins a record likewise; `keep` are the bits of the state that stay. */
+void sf_entry_begin(struct sf_entry *hot, struct sf_entry_cold *cold, const struct sf_facts *facts,
+	uint32_t keep);
+
+/* Gives the entry's record to the sink. Returns its flowId. */
+uint64_t sf_table_emit(struct sf_table *table, uint32_t id, enum sf_end_reason reason);
+
+/* Hands waiting records to the sink. */
+void sf_table_flush(struct sf_table *table);
+
+/* entry.c: */
+
+/* An id that was dead, evicting if there is none. */
+uint32_t sf_table_allocate(struct sf_table *table, uint8_t version);
+
+/* Takes the entry out of the index and frees its id; emits nothing. */
+void sf_table_release(struct sf_table *table, uint32_t id);
+
+/* Puts the id of a new entry into the index. */
+void sf_table_enter(struct sf_table *table, uint64_t hash, uint32_t id);
+
+/* Moves a bounded part of the old index to the new one. */
+void sf_table_migrate(struct sf_table *table);
+
+/* Files the entry's deadline with the wheel, unless there is a reference already. */
+void sf_table_file(struct sf_table *table, uint32_t id);
+void sf_table_file_linger(struct sf_table *table, uint32_t id);
+
+/* Forgets all flows; their records have left. */
+void sf_table_forget(struct sf_table *table);
+
+/* age.c: makes room by giving up the flow nearest to its timeout. */
+void sf_table_evict(struct sf_table *table);
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * From entry to flow record, and out to the sink.
+ *
+ * Records are collected in an array of SF_BATCH_MAX and handed over when it is full and at the end
+ * of each call into the table, so no record waits in it between calls. What the sink does not take
+ * is counted as lost.
+ */
+#include <endian.h>
+
+#include "base/wire.h"
+#include "table/layout.h"
+
+static void cold_begin(struct sf_entry_cold *cold, const struct sf_facts *facts, unsigned side)
+{
+	memcpy(cold->side[side].src_mac, facts->src_mac, 6);
+	memcpy(cold->side[side].dst_mac, facts->dst_mac, 6);
+	cold->side[side].mpls = facts->flags & SF_FACT_MPLS ? facts->mpls : 0;
+	cold->side[side].flow_label = facts->flow_label;
+	cold->side[side].has = (facts->flags & SF_FACT_MAC ? SF_HAS_MAC : 0) |
+			       (facts->flags & SF_FACT_MPLS ? SF_HAS_MPLS : 0);
+}
+
+void sf_half_begin(
+	struct sf_entry_half *half, struct sf_entry_cold *cold, const struct sf_facts *facts)
+{
+	half->packets = 0;
+	half->tcp_flags = 0;
+	half->octets = 0;
+	half->tos = facts->tos;
+	half->interface = facts->interface;
+	half->ttl_min = facts->ttl;
+	half->ttl_max = facts->ttl;
+	if (cold)
+		cold_begin(cold, facts, facts->flags & SF_FACT_SWAPPED);
+}
+
+void sf_entry_begin(struct sf_entry *hot, struct sf_entry_cold *cold, const struct sf_facts *facts,
+	uint32_t keep)
+{
+	bool side = facts->flags & SF_FACT_SWAPPED;
+
+	hot->state = (hot->state & keep) | (side ? SF_STATE_SIDE | SF_STATE_LATEST : 0);
+	if (cold)
+		memset(cold, 0, sizeof(*cold));
+	sf_half_begin(&hot->half, cold, facts);
+	hot->first_ns = facts->time_ns;
+	hot->half.time = 0;
+	hot->half.last = 0;
+}
+
+static void fill_half(
+	struct sf_flow_half *out, const struct sf_table *table, const struct sf_entry_half *half)
+{
+	out->packets = half->packets;
+	out->octets = half->octets;
+	out->ingress = table->ifindex ? table->ifindex[half->interface] : 0;
+	out->tcp_flags = (uint16_t)half->tcp_flags;
+	out->tos = (uint8_t)half->tos;
+	out->ttl_min = (uint8_t)half->ttl_min;
+	out->ttl_max = (uint8_t)half->ttl_max;
+}
+
+static void fill_cold(struct sf_flow *flow, const struct sf_entry_cold *cold, unsigned first)
+{
+	for (unsigned d = 0; d < 2; d++) {
+		struct sf_flow_half *out = &flow->half[d];
+		unsigned side = first ^ d;
+
+		memcpy(out->src_mac, cold->side[side].src_mac, 6);
+		memcpy(out->dst_mac, cold->side[side].dst_mac, 6);
+		out->mpls = cold->side[side].mpls;
+		out->flow_label = cold->side[side].flow_label;
+		flow->has |= cold->side[side].has;
+	}
+	if (flow->ip_version == 6)
+		flow->has |= SF_HAS_FLOW_LABEL;
+}
+
+static void fill_key(struct sf_flow *flow, const struct sf_entry *hot,
+	const uint8_t (*address6)[32], unsigned first)
+{
+	uint16_t port[2] = { (uint16_t)(hot->ports >> 16), (uint16_t)hot->ports };
+
+	if (hot->version == 6) {
+		memcpy(flow->addr[first], *address6, 16);
+		memcpy(flow->addr[!first], *address6 + 16, 16);
+	} else {
+		sf_store_be32(flow->addr[first], (uint32_t)(hot->address >> 32));
+		sf_store_be32(flow->addr[!first], (uint32_t)hot->address);
+	}
+	flow->port[0] = port[first];
+	flow->port[1] = port[!first];
+	flow->vlan = (uint16_t)(hot->tags >> 20);
+	flow->cvlan = (uint16_t)(hot->tags >> 8 & 0xfff);
+	flow->ip_version = hot->version;
+	flow->protocol = hot->protocol;
+	flow->has = (flow->vlan ? SF_HAS_VLAN : 0) | (flow->cvlan ? SF_HAS_CVLAN : 0) |
+		    (hot->state & SF_STATE_FRAGMENT ? SF_HAS_FRAGMENTS : 0);
+}
+
+static uint64_t flow_id_of(const struct sf_entry *hot, const uint8_t (*address6)[32])
+{
+	uint64_t address = hot->version == 6 ? sf_hash_flow_addresses(*address6) : hot->address;
+
+	return sf_hash_flow(address, (uint64_t)hot->ports << 32 | hot->tags,
+		(uint64_t)hot->scope << 16 | (uint32_t)hot->protocol << 8 | hot->version,
+		hot->first_ns);
+}
+
+/*
+ * The record of an entry whose parts lie anywhere. The initiator comes first; of a flow seen in
+ * one direction only, the side that was seen.
+ */
+static void fill(struct sf_flow *flow, const struct sf_table *table, const struct sf_entry *hot,
+	const struct sf_entry_half *reverse, const uint8_t (*address6)[32],
+	const struct sf_entry_cold *cold)
+{
+	bool both = hot->state & SF_STATE_REVERSE;
+	unsigned side = hot->state & SF_STATE_SIDE ? 1 : 0;
+	unsigned latest = hot->state & SF_STATE_LATEST ? 1 : 0;
+	unsigned first = both ? (hot->state & SF_STATE_INITIATOR ? 1 : 0) : side;
+	int64_t end = hot->first_ns + (int64_t)hot->half.last;
+	struct sf_flow_half *out = &flow->half[side ^ first];
+
+	memset(flow, 0, sizeof(*flow));
+	fill_key(flow, hot, address6, first);
+	fill_half(out, table, &hot->half);
+	out->start_ns = hot->first_ns;
+	out->end_ns = side == latest ? end : hot->first_ns + (int64_t)reverse->last;
+	if (both) {
+		out = &flow->half[side ^ first ^ 1];
+		fill_half(out, table, reverse);
+		out->start_ns = hot->first_ns + (int64_t)reverse->time;
+		out->end_ns = side != latest ? end : hot->first_ns + (int64_t)reverse->last;
+	}
+	if (cold)
+		fill_cold(flow, cold, first);
+	flow->domain = table->domain ? table->domain[hot->half.interface] : 0;
+}
+
+static void queue(struct sf_table *table, struct sf_flow *flow, enum sf_end_reason reason)
+{
+	flow->end_reason = (uint8_t)reason;
+	table->pending_packets += sf_flow_packets(flow);
+	table->pending_octets += sf_flow_octets(flow);
+	if (++table->pending == SF_BATCH_MAX)
+		sf_table_flush(table);
+}
+
+uint64_t sf_table_emit(struct sf_table *table, uint32_t id, enum sf_end_reason reason)
+{
+	const struct sf_entry *hot = &table->hot[id];
+	const uint8_t(*address6)[32] = (const uint8_t(*)[32]) & table->address6[id];
+	struct sf_flow *flow = &table->record[table->pending];
+
+	fill(flow, table, hot, &table->reverse[id], address6,
+		table->cold ? &table->cold[id] : NULL);
+	flow->id = hot->state & SF_STATE_CUT ? table->identity[id] : flow_id_of(hot, address6);
+	queue(table, flow, reason);
+	return flow->id;
+}
+
+void sf_table_emit_each(struct sf_table *table, const struct sf_facts *facts, unsigned count)
+{
+	uint64_t octets = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		const uint8_t(*address6)[32] = (const uint8_t(*)[32])facts[i].address6;
+		struct sf_flow *flow = &table->record[table->pending];
+		struct sf_entry_cold cold;
+		struct sf_entry entry = { .address = facts[i].address,
+			.ports = facts[i].ports,
+			.tags = facts[i].tags,
+			.scope = facts[i].scope,
+			.protocol = facts[i].protocol,
+			.version = facts[i].version };
+
+		sf_entry_begin(&entry, table->cold ? &cold : NULL, &facts[i], 0);
+		entry.half.packets = 1;
+		entry.half.octets = facts[i].octets;
+		entry.half.tcp_flags = facts[i].tcp_flags & 0xfff;
+		if (facts[i].flags & SF_FACT_FRAGMENT)
+			entry.state |= SF_STATE_FRAGMENT;
+		octets += facts[i].octets;
+		fill(flow, table, &entry, &entry.half, address6, table->cold ? &cold : NULL);
+		flow->id = flow_id_of(&entry, address6);
+		queue(table, flow, SF_END_IDLE);
+	}
+	table->ledger.packets += count;
+	table->ledger.octets += octets;
+	table->ledger.flows_created += count;
+	table->ledger.flows_ended += count;
+	sf_table_flush(table);
+}
+
+void sf_table_flush(struct sf_table *table)
+{
+	struct sf_ledger *ledger = &table->ledger;
+	unsigned taken;
+
+	if (!table->pending)
+		return;
+	taken = table->sink.put(table->sink.context, table->record, table->pending);
+	for (unsigned i = taken; i < table->pending; i++) {
+		uint64_t packets = sf_flow_packets(&table->record[i]);
+		uint64_t octets = sf_flow_octets(&table->record[i]);
+
+		ledger->lost_packets += packets;
+		ledger->lost_octets += octets;
+		table->pending_packets -= packets;
+		table->pending_octets -= octets;
+	}
+	ledger->lost_records += table->pending - taken;
+	ledger->records += taken;
+	ledger->record_packets += table->pending_packets;
+	ledger->record_octets += table->pending_octets;
+	table->pending_packets = table->pending_octets = 0;
+	table->pending = 0;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One shard of the flow table: parsed packets in, flow records out. One thread owns it; it shares
+ * nothing, reads no clock, and after sf_table_new() makes no system call and allocates nothing,
+ * except once in its life if somebody attacks its hash.
+ *
+ *	sf_table_new(&table, &options, &error);
+ *	for each batch:
+ *		sf_table_update(table, facts, count);
+ *		while (sf_table_age(table, now))
+ *			;
+ *	sf_table_finish(table, now);
+ *	sf_table_free(table);
+ *
+ * docs/table.md describes the structures and the rules of DESIGN §4 as they are carried out here.
+ */
+#ifndef SPANFLOW_TABLE_TABLE_H
+#define SPANFLOW_TABLE_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <spanflow/meter.h>
+
+#include "base/facts.h"
+
+struct sf_table;
+
+/*
+ * Reserves memory for options->max_flows flows; `key` is not looked at, as the facts come with
+ * their key parts already chosen. Fails with -ENOMEM or SF_EUSAGE and a text.
+ */
+int sf_table_new(
+	struct sf_table **table, const struct sf_meter_options *options, struct sf_error *error);
+
+/* Frees; records still in it are discarded. NULL is fine. */
+void sf_table_free(struct sf_table *table);
+
+/*
+ * Accounts `count` <= SF_BATCH_MAX packets. Timeouts are decided at facts->clock_ns, which may
+ * lie before that of earlier packets (each decides for its own flow only). Times lie within
+ * 2^62 ns of 1970 (year 2116). Records that this closes have been given to the sink on return.
+ */
+void sf_table_update(struct sf_table *table, const struct sf_facts *facts, unsigned count);
+
+/* Makes each packet a record of its own: RFC 5470 §5.1.1 with both timeouts 0. No flow is kept. */
+void sf_table_emit_each(struct sf_table *table, const struct sf_facts *facts, unsigned count);
+
+/*
+ * Emits records whose timeout lies at or before `now`, at most some 268 ms (a tick) after it.
+ * Looks at SF_AGE_BUDGET flows at most; true: call again, there is more for this `now`.
+ */
+#define SF_AGE_BUDGET 256
+bool sf_table_age(struct sf_table *table, int64_t now);
+
+/* Emits everything and leaves the table empty and ready for use. */
+void sf_table_finish(struct sf_table *table, int64_t now);
+
+/* The table's part of the books: all but frames, ignored and the parser's figures. */
+void sf_table_ledger(const struct sf_table *table, struct sf_ledger *ledger);
+
+/* What is really in the table, by looking at every entry (slow): a check on the ledger. */
+void sf_table_sum(
+	const struct sf_table *table, uint64_t *flows, uint64_t *packets, uint64_t *octets);
+
+/*
+ * Octets of memory at the cap, when all flows are of this IP version and seen both ways, with the
+ * index and one timer reference each. Cut flows take 8 more each, lingering ones 4.4.
+ */
+size_t sf_table_memory(const struct sf_table *table, uint8_t version);
+
+#endif

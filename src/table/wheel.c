@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The wheel's slots and chunks; the drawing is in wheel.h.
+ *
+ * Invariants: head[s] == 0 exactly when bit s of `busy` is 0; every chunk in a slot has
+ * from < to; all chunks but the last of a slot are filled to the end. Price of the coarse tick: a
+ * record leaves up to one tick after its timeout.
+ */
+#include "table/wheel.h"
+
+#define SPAN_MAX (SF_WHEEL_SLOTS - 2)
+
+int sf_wheel_init(struct sf_wheel *wheel, uint64_t refs, int64_t span_ns, bool populate)
+{
+	/* full chunks, and two others in each slot */
+	uint64_t chunks = 1 + refs / SF_WHEEL_REFS + 2 * SF_WHEEL_SLOTS;
+	int64_t span = (span_ns >> SF_WHEEL_SHIFT) + 2;
+	int status = sf_arena_init(&wheel->arena, chunks, sizeof(struct sf_wheel_chunk), populate);
+
+	if (status < 0)
+		return status;
+	wheel->chunks = wheel->arena.base;
+	wheel->span = span < SPAN_MAX ? span : SPAN_MAX;
+	sf_wheel_reset(wheel);
+	return 0;
+}
+
+void sf_wheel_fini(struct sf_wheel *wheel)
+{
+	sf_arena_fini(&wheel->arena);
+}
+
+void sf_wheel_reset(struct sf_wheel *wheel)
+{
+	for (unsigned i = 0; i < SF_WHEEL_SLOTS; i++)
+		wheel->head[i] = wheel->tail[i] = 0;
+	for (unsigned i = 0; i < SF_WHEEL_SLOTS / 64; i++)
+		wheel->busy[i] = 0;
+	wheel->free = 0;
+	wheel->fresh = 1;
+}
+
+static uint32_t chunk_new(struct sf_wheel *wheel)
+{
+	uint32_t number = wheel->free;
+	struct sf_wheel_chunk *chunk;
+
+	if (number)
+		wheel->free = wheel->chunks[number].next;
+	else
+		number = wheel->fresh++;
+	chunk = &wheel->chunks[number];
+	chunk->next = chunk->from = chunk->to = 0;
+	return number;
+}
+
+void sf_wheel_push(struct sf_wheel *wheel, int64_t due_ns, uint32_t ref)
+{
+	int64_t tick = sf_wheel_tick(due_ns);
+	int64_t end = (wheel->now > wheel->tick ? wheel->now : wheel->tick) + wheel->span;
+	uint32_t number;
+	unsigned slot;
+
+	if (tick < wheel->tick)
+		tick = wheel->tick;
+	if (end > wheel->tick + SPAN_MAX)
+		end = wheel->tick + SPAN_MAX;
+	if (tick > end)
+		tick = end;
+	slot = (unsigned)tick & (SF_WHEEL_SLOTS - 1);
+	number = wheel->tail[slot];
+	if (!number || wheel->chunks[number].to == SF_WHEEL_REFS) {
+		number = chunk_new(wheel);
+		if (wheel->tail[slot])
+			wheel->chunks[wheel->tail[slot]].next = number;
+		else
+			wheel->head[slot] = number;
+		wheel->tail[slot] = number;
+		wheel->busy[slot / 64] |= UINT64_C(1) << slot % 64;
+	}
+	wheel->chunks[number].ref[wheel->chunks[number].to++] = ref;
+}
+
+unsigned sf_wheel_take(struct sf_wheel *wheel, int64_t tick, uint32_t *refs, unsigned max)
+{
+	unsigned slot = (unsigned)tick & (SF_WHEEL_SLOTS - 1), n = 0;
+
+	while (n < max && wheel->head[slot]) {
+		uint32_t number = wheel->head[slot];
+		struct sf_wheel_chunk *chunk = &wheel->chunks[number];
+
+		while (n < max && chunk->from < chunk->to)
+			refs[n++] = chunk->ref[chunk->from++];
+		if (chunk->from < chunk->to)
+			break;
+		wheel->head[slot] = chunk->next;
+		chunk->next = wheel->free;
+		wheel->free = number;
+	}
+	if (!wheel->head[slot]) {
+		wheel->tail[slot] = 0;
+		wheel->busy[slot / 64] &= ~(UINT64_C(1) << slot % 64);
+	}
+	return n;
+}
+
+int64_t sf_wheel_next(const struct sf_wheel *wheel, int64_t limit)
+{
+	unsigned start = (unsigned)wheel->tick & (SF_WHEEL_SLOTS - 1);
+	uint64_t word = wheel->busy[start / 64] >> start % 64;
+	int64_t tick = wheel->tick;
+
+	if (!word) {
+		unsigned at = start / 64;
+
+		tick += 64 - start % 64;
+		/* one word more than there are: the first one's low bits come last */
+		for (unsigned i = 0; i < SF_WHEEL_SLOTS / 64; i++, tick += 64) {
+			at = (at + 1) % (SF_WHEEL_SLOTS / 64);
+			word = wheel->busy[at];
+			if (word)
+				break;
+		}
+		if (!word)
+			return limit;
+	}
+	tick += __builtin_ctzll(word);
+	return tick < limit ? tick : limit;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Timer wheel of a flow table: which entries to look at when. It knows only numbers (`ref`); what
+ * is due is decided by the entry itself, so a reference may be early but not late.
+ *
+ *	slot[0 … 1023] -> chunk -> chunk -> …        one slot per tick of 2^28 ns (268 ms)
+ *	chunk  | next | from | to | ref[29] |        first in, first out
+ *
+ * Slot t & 1023 holds what falls due in tick t, for the ticks tick … tick + 1023. Memory comes in
+ * chunks from one pool; a slot has at most two that are not full.
+ */
+#ifndef SPANFLOW_TABLE_WHEEL_H
+#define SPANFLOW_TABLE_WHEEL_H
+
+#include <assert.h>
+#include <stdalign.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "table/arena.h"
+
+#define SF_WHEEL_SHIFT 28 /* log2 of a tick in ns */
+#define SF_WHEEL_SLOTS 1024
+#define SF_WHEEL_REFS  29
+
+struct sf_wheel_chunk {
+	alignas(64) uint32_t next; /* chunk number; 0: none */
+	uint32_t from, to;         /* ref[from … to-1] are waiting */
+	uint32_t ref[SF_WHEEL_REFS];
+};
+
+static_assert(sizeof(struct sf_wheel_chunk) == 128, "a chunk is two cache lines");
+
+struct sf_wheel {
+	int64_t tick;                       /* everything before it has been visited */
+	int64_t now;                        /* the tick that ageing has been asked for last */
+	int64_t span;                       /* nothing is filed further away from now */
+	struct sf_wheel_chunk *chunks;      /* number 0 is not used */
+	uint32_t fresh;                     /* chunks from here on were never used */
+	uint32_t free;                      /* list of returned chunks, by `next` */
+	uint64_t busy[SF_WHEEL_SLOTS / 64]; /* slots with references */
+	uint32_t head[SF_WHEEL_SLOTS], tail[SF_WHEEL_SLOTS];
+	struct sf_arena arena;
+};
+
+/*
+ * For at most `refs` references. `span_ns`: no timeout is further away than this; longer ones
+ * are looked at every span. 0 or -ENOMEM.
+ */
+int sf_wheel_init(struct sf_wheel *wheel, uint64_t refs, int64_t span_ns, bool populate);
+void sf_wheel_fini(struct sf_wheel *wheel);
+
+/* Forgets all references. */
+void sf_wheel_reset(struct sf_wheel *wheel);
+
+/* Files a reference that falls due at `due_ns`, or at the end of the span if that is earlier. */
+void sf_wheel_push(struct sf_wheel *wheel, int64_t due_ns, uint32_t ref);
+
+/* Takes up to `max` references of the slot of tick `tick`; 0: it is empty. */
+unsigned sf_wheel_take(struct sf_wheel *wheel, int64_t tick, uint32_t *refs, unsigned max);
+
+/* The first tick >= wheel->tick with references, or `limit` if there is none before it. */
+int64_t sf_wheel_next(const struct sf_wheel *wheel, int64_t limit);
+
+static inline int64_t sf_wheel_tick(int64_t ns)
+{
+	return ns >> SF_WHEEL_SHIFT;
+}
+
+#endif

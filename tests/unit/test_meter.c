@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * From packets to records: which parts make the key, which numbers a record shows, and the books.
+ * Packets are raw IPv4 and IPv6, built from a few values; parsing proper has its own tests.
+ */
+#include <string.h>
+
+#include "base/wire.h"
+#include "check_main.h"
+#include "meter/meter_facts.h"
+#include "oracle.h"
+
+#define S     SF_NS_PER_S
+#define START (INT64_C(1700000000) * S)
+
+static struct sf_meter *meter;
+static struct record_list list;
+static const uint32_t ifindex[] = { 21, 22, 23, 24 };
+static const uint32_t domain[] = { 5, 5, 6, 6 };
+
+struct made {
+	uint8_t bytes[96];
+	struct sf_packet packet;
+};
+
+/* source and destination: last octet of the address << 16 | port */
+static struct sf_packet *make(
+	struct made *made, uint32_t source, uint32_t destination, uint8_t protocol, uint8_t tos)
+{
+	uint8_t *p = made->bytes;
+
+	memset(made, 0, sizeof(*made));
+	p = sf_store_u8(p, 0x45);
+	p = sf_store_u8(p, tos);
+	p = sf_store_be16(p, 40);
+	p = sf_store_be32(p, 0);
+	p = sf_store_u8(p, 64);
+	p = sf_store_u8(p, protocol);
+	p = sf_store_be16(p, 0);
+	p = sf_store_be32(p, 0xc0000200 + (source >> 16));
+	p = sf_store_be32(p, 0xc0000200 + (destination >> 16));
+	p = sf_store_be16(p, (uint16_t)source);
+	p = sf_store_be16(p, (uint16_t)destination);
+	p = sf_store_be32(p, 0);
+	p = sf_store_be32(p, 0);
+	p = sf_store_be32(p, 0x50100000);
+	made->packet = (struct sf_packet){ .data = made->bytes,
+		.captured = 40,
+		.wire = 40,
+		.link = SF_LINK_RAW,
+		.time_ns = START };
+	return &made->packet;
+}
+
+static void setup(uint32_t key, bool per_packet)
+{
+	struct sf_meter_options options = { .idle_timeout_ns = 15 * S,
+		.active_timeout_ns = 60 * S,
+		.max_flows = 100,
+		.key = key,
+		.per_packet = per_packet,
+		.sink = { record_list_put, &list },
+		.ifindex = ifindex,
+		.domain = domain };
+
+	ck_assert_int_eq(sf_meter_new(&meter, &options, NULL), 0);
+}
+
+static const struct sf_observation_point point = { .domain = 6, .id = 1, .interface_base = 2 };
+
+static void put(const struct sf_packet *packet)
+{
+	int64_t clock = START;
+
+	sf_meter_batch(meter, packet, 1, &clock, &point);
+}
+
+static void check_books(void)
+{
+	struct sf_ledger ledger;
+	uint64_t flows, packets, octets;
+
+	sf_meter_ledger(meter, &ledger);
+	sf_meter_sum(meter, &flows, &packets, &octets);
+	ck_assert(sf_ledger_balanced(&ledger));
+	ck_assert_uint_eq(ledger.flows_active, flows);
+	ck_assert_uint_eq(ledger.table_packets, packets);
+	ck_assert_uint_eq(ledger.table_octets, octets);
+}
+
+static void finish(void)
+{
+	struct sf_ledger ledger;
+
+	check_books();
+	sf_meter_finish(meter, START);
+	check_books();
+	sf_meter_ledger(meter, &ledger);
+	ck_assert_uint_eq(ledger.records, list.count);
+	ck_assert_uint_eq(ledger.flows_active, 0);
+}
+
+static void teardown(void)
+{
+	sf_meter_free(meter);
+	record_list_free(&list);
+}
+
+/* How many records come out of TCP A→B, its answer, another port, another TOS, UDP. */
+static size_t records_with_key(uint32_t key)
+{
+	struct made made;
+	size_t count;
+
+	setup(key, false);
+	put(make(&made, 1 << 16 | 1000, 2 << 16 | 80, 6, 0));
+	make(&made, 2 << 16 | 80, 1 << 16 | 1000, 6, 0)->interface = 1;
+	put(&made.packet);
+	put(make(&made, 1 << 16 | 1001, 2 << 16 | 80, 6, 0));
+	put(make(&made, 1 << 16 | 1000, 2 << 16 | 80, 6, 8));
+	put(make(&made, 1 << 16 | 1000, 2 << 16 | 80, 17, 0));
+	put(make(&made, 3 << 16 | 1000, 2 << 16 | 80, 6, 0));
+	make(&made, 1 << 16 | 1000, 2 << 16 | 80, 6, 0);
+	made.packet.flags = SF_PACKET_VLAN;
+	made.packet.vlan_tci = 7;
+	made.packet.link = SF_LINK_ETHERNET;
+	memmove(made.bytes + 14, made.bytes, 40);
+	memcpy(made.bytes, (uint8_t[14]){ [12] = 0x08, 0 }, 14);
+	made.packet.captured = made.packet.wire = 54;
+	put(&made.packet);
+	finish();
+	count = list.count;
+	teardown();
+	return count;
+}
+
+START_TEST(key_parts_tell_flows_apart)
+{
+	/* A↔B and TOS 8 | port 1001 | UDP | other host | VLAN */
+	ck_assert_uint_eq(records_with_key(0), 5);
+	ck_assert_uint_eq(records_with_key(SF_KEY_DEFAULT), 5);
+	ck_assert_uint_eq(records_with_key(SF_KEY_DEFAULT | SF_KEY_TOS), 6);
+	ck_assert_uint_eq(records_with_key(SF_KEY_DEFAULT | SF_KEY_INTERFACE), 6);
+	ck_assert_uint_eq(records_with_key(SF_KEY_DEFAULT & ~SF_KEY_VLAN), 4);
+	ck_assert_uint_eq(records_with_key(SF_KEY_DEFAULT & ~SF_KEY_PORT), 4);
+	ck_assert_uint_eq(records_with_key(SF_KEY_DEFAULT & ~SF_KEY_PROTOCOL), 4);
+	ck_assert_uint_eq(records_with_key(SF_KEY_DEFAULT & ~SF_KEY_ADDRESS), 4);
+	ck_assert_uint_eq(records_with_key(SF_KEY_ADDRESS), 2);
+	ck_assert_uint_eq(records_with_key(SF_KEY_PROTOCOL), 2);
+}
+END_TEST
+
+/* Without addresses the ports alone say who is who: both directions still meet. */
+START_TEST(directions_stay_apart_without_addresses)
+{
+	struct made made;
+
+	setup(SF_KEY_PORT | SF_KEY_PROTOCOL, false);
+	put(make(&made, 9 << 16 | 80, 2 << 16 | 1000, 17, 0));
+	put(make(&made, 1 << 16 | 1000, 9 << 16 | 80, 17, 0));
+	put(make(&made, 9 << 16 | 1000, 1 << 16 | 80, 17, 0));
+	finish();
+	ck_assert_uint_eq(list.count, 1);
+	ck_assert_uint_eq(list.flows[0].half[0].packets, 1);
+	ck_assert_uint_eq(list.flows[0].half[1].packets, 2);
+	ck_assert_uint_eq(list.flows[0].port[0], 80);
+	ck_assert_uint_eq(list.flows[0].addr[0][0], 0);
+	teardown();
+}
+END_TEST
+
+/* An aggregate of many connections does not end with one of them. */
+START_TEST(aggregates_do_not_end_with_a_reset)
+{
+	struct made made;
+
+	setup(SF_KEY_ADDRESS | SF_KEY_PROTOCOL, false);
+	make(&made, 1 << 16 | 1000, 2 << 16 | 80, 6, 0);
+	made.bytes[33] = 0x04;
+	put(&made.packet);
+	finish();
+	ck_assert_uint_eq(list.flows[0].end_reason, SF_END_FORCED);
+	ck_assert_uint_eq(list.flows[0].half[0].tcp_flags, 4);
+	teardown();
+}
+END_TEST
+
+START_TEST(record_names_interfaces_and_domain)
+{
+	struct made made;
+
+	setup(0, false);
+	put(make(&made, 1 << 16 | 1000, 2 << 16 | 80, 17, 0x28));
+	make(&made, 2 << 16 | 80, 1 << 16 | 1000, 17, 0)->interface = 1;
+	put(&made.packet);
+	finish();
+	ck_assert_uint_eq(list.count, 1);
+	ck_assert_uint_eq(list.flows[0].half[0].ingress, 23);
+	ck_assert_uint_eq(list.flows[0].half[1].ingress, 24);
+	ck_assert_uint_eq(list.flows[0].domain, 6);
+	ck_assert_uint_eq(list.flows[0].half[0].tos, 0x28);
+	ck_assert_uint_eq(list.flows[0].half[0].octets, 40);
+	teardown();
+}
+END_TEST
+
+START_TEST(frames_are_metered_or_ignored_by_name)
+{
+	struct made made;
+	struct sf_ledger ledger;
+
+	setup(0, false);
+	put(make(&made, 1, 2, 17, 0));
+	make(&made, 1, 2, 17, 0)->captured = 12;
+	put(&made.packet);
+	make(&made, 1, 2, 17, 0)->link = 9999;
+	put(&made.packet);
+	make(&made, 1, 2, 17, 0);
+	made.bytes[0] = 0x42;
+	put(&made.packet);
+	sf_meter_ignore(meter, SF_IGNORED_filtered, 3);
+	sf_meter_ledger(meter, &ledger);
+	ck_assert_uint_eq(ledger.frames, 7);
+	ck_assert_uint_eq(ledger.packets, 1);
+	ck_assert_uint_eq(ledger.ignored[SF_IGNORED_truncated], 1);
+	ck_assert_uint_eq(ledger.ignored[SF_IGNORED_unsupportedLinkType], 1);
+	ck_assert_uint_eq(ledger.ignored[SF_IGNORED_malformed], 1);
+	ck_assert_uint_eq(ledger.ignored[SF_IGNORED_filtered], 3);
+	ck_assert_uint_eq(ledger.unsupported_link, 9999);
+	ck_assert_str_eq(sf_ignored_name(SF_IGNORED_ownExport), "ownExport");
+	finish();
+	teardown();
+}
+END_TEST
+
+/* DESIGN §6: timeouts are decided at the clock that has been reached, not at the packet's time. */
+START_TEST(clock_decides_timeouts_and_steps_back_are_counted)
+{
+	struct made made;
+	struct sf_ledger ledger;
+	int64_t clock = START + 20 * S;
+
+	setup(0, false);
+	put(make(&made, 1, 2, 17, 0));
+	made.packet.time_ns = START + S;
+	sf_meter_batch(meter, &made.packet, 1, &clock, &point);
+	sf_meter_ledger(meter, &ledger);
+	ck_assert_uint_eq(ledger.clock_steps, 1);
+	ck_assert_uint_eq(ledger.records, 1);
+	finish();
+	ck_assert_int_eq(list.flows[1].half[0].start_ns, START + S);
+	teardown();
+}
+END_TEST
+
+START_TEST(each_packet_can_be_a_record)
+{
+	struct made made;
+
+	setup(0, true);
+	for (unsigned i = 0; i < 100; i++)
+		put(make(&made, 1, 2, 17, 0));
+	ck_assert_uint_eq(list.count, 100);
+	finish();
+	ck_assert_uint_eq(list.count, 100);
+	teardown();
+}
+END_TEST
+
+/* What two meters count when one parses and the other has the table. */
+START_TEST(books_of_two_meters_close_together)
+{
+	struct sf_ledger sum = { .unsupported_link = UINT32_MAX }, ledger;
+	struct sf_meter *parser;
+	struct sf_facts facts[1];
+	struct made made;
+	int64_t clock = START;
+
+	setup(0, false);
+	parser = meter;
+	setup(0, false);
+	make(&made, 1, 2, 17, 0);
+	ck_assert_uint_eq(sf_meter_parse(parser, &made.packet, 1, &clock, &point, facts), 1);
+	sf_meter_update(meter, facts, 1);
+	make(&made, 1, 2, 17, 0)->link = 9999;
+	ck_assert_uint_eq(sf_meter_parse(parser, &made.packet, 1, &clock, &point, facts), 0);
+	sf_meter_ledger(parser, &ledger);
+	ck_assert(!sf_ledger_balanced(&ledger));
+	sf_ledger_add(&sum, &ledger);
+	sf_meter_ledger(meter, &ledger);
+	sf_ledger_add(&sum, &ledger);
+	ck_assert(sf_ledger_balanced(&sum));
+	ck_assert_uint_eq(sum.unsupported_link, 9999);
+	ck_assert_uint_eq(sum.frames, 2);
+	ck_assert_uint_eq(sum.packets, 1);
+	sf_meter_free(parser);
+	teardown();
+}
+END_TEST
+
+START_TEST(unknown_key_part_is_refused)
+{
+	struct sf_meter_options options = { .idle_timeout_ns = S,
+		.active_timeout_ns = S,
+		.max_flows = 1,
+		.key = 0x4000,
+		.sink = { record_list_put, &list } };
+	struct sf_error error;
+
+	ck_assert_int_eq(sf_meter_new(&meter, &options, &error), SF_EUSAGE);
+	options.key = 0;
+	options.max_flows = 0;
+	ck_assert_int_eq(sf_meter_new(&meter, &options, &error), SF_EUSAGE);
+	sf_meter_free(NULL);
+}
+END_TEST
+
+CHECK_MAIN("meter", key_parts_tell_flows_apart, directions_stay_apart_without_addresses,
+	aggregates_do_not_end_with_a_reset, record_names_interfaces_and_domain,
+	frames_are_metered_or_ignored_by_name, clock_decides_timeouts_and_steps_back_are_counted,
+	each_packet_can_be_a_record, books_of_two_meters_close_together,
+	unknown_key_part_is_refused)

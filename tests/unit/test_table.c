@@ -1,0 +1,813 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The flow table's rules one by one (DESIGN §4), then its structures. Time is in milliseconds
+ * after an arbitrary beginning; timeouts are 15 s idle and 60 s active unless said.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "check_main.h"
+#include "oracle.h"
+#include "table/layout.h"
+
+#define MS    INT64_C(1000000)
+#define S     SF_NS_PER_S
+#define START (INT64_C(1700000000) * S)
+
+#define FIN 0x01
+#define SYN 0x02
+#define RST 0x04
+#define ACK 0x10
+
+static struct sf_table *table;
+static struct record_list list;
+static const uint64_t seed[2] = { 11, 22 };
+
+static void setup(int64_t idle_s, int64_t active_s, uint32_t cap)
+{
+	struct sf_meter_options options = { .idle_timeout_ns = idle_s * S,
+		.active_timeout_ns = active_s == INT64_MAX ? INT64_MAX : active_s * S,
+		.max_flows = cap,
+		.hash_seed = seed,
+		.sink = { record_list_put, &list } };
+
+	ck_assert_int_eq(sf_table_new(&table, &options, NULL), 0);
+}
+
+static void teardown(void)
+{
+	sf_table_free(table);
+	record_list_free(&list);
+}
+
+static struct sf_facts facts_of(uint32_t flow, int64_t ms)
+{
+	return (struct sf_facts){ .address = UINT64_C(0xc0000200c6336400) + flow,
+		.ports = 1024u << 16 | 53,
+		.protocol = 17,
+		.version = 4,
+		.ttl = 64,
+		.octets = 100,
+		.time_ns = START + ms * MS,
+		.clock_ns = START + ms * MS };
+}
+
+static void put(const struct sf_facts *facts)
+{
+	sf_table_update(table, facts, 1);
+}
+
+/* A packet of flow 1, sent by side 0 or 1. */
+static void udp(int64_t ms, unsigned side)
+{
+	struct sf_facts facts = facts_of(1, ms);
+
+	facts.flags = side ? SF_FACT_SWAPPED : 0;
+	put(&facts);
+}
+
+static void tcp(int64_t ms, unsigned side, uint16_t flags)
+{
+	struct sf_facts facts = facts_of(1, ms);
+
+	facts.protocol = 6;
+	facts.flags = SF_FACT_TCP | (side ? SF_FACT_SWAPPED : 0);
+	facts.tcp_flags = flags;
+	put(&facts);
+}
+
+/* Ages as far as it goes; returns how many calls had to be made. */
+static unsigned age(int64_t ms)
+{
+	unsigned calls = 1;
+
+	while (sf_table_age(table, START + ms * MS))
+		calls++;
+	return calls;
+}
+
+static void finish(int64_t ms)
+{
+	struct sf_ledger ledger;
+
+	sf_table_finish(table, START + ms * MS);
+	sf_table_ledger(table, &ledger);
+	ck_assert_uint_eq(ledger.packets, ledger.record_packets + ledger.lost_packets);
+	ck_assert_uint_eq(ledger.octets, ledger.record_octets + ledger.lost_octets);
+	ck_assert_uint_eq(ledger.flows_created, ledger.flows_ended);
+}
+
+/* Record i: end reason, packets each way, first and last time of the initiator. */
+static void expect(size_t i, unsigned reason, uint64_t forward, uint64_t reverse, int64_t start_ms,
+	int64_t end_ms)
+{
+	const struct sf_flow *flow = &list.flows[i];
+
+	ck_assert_uint_gt(list.count, i);
+	ck_assert_uint_eq(flow->end_reason, reason);
+	ck_assert_uint_eq(flow->half[0].packets, forward);
+	ck_assert_uint_eq(flow->half[1].packets, reverse);
+	ck_assert_int_eq(flow->half[0].start_ns - START, start_ms * MS);
+	ck_assert_int_eq(flow->half[0].end_ns - START, end_ms * MS);
+}
+
+START_TEST(idle_timeout_is_decided_when_the_packet_comes)
+{
+	setup(15, 60, 100);
+	udp(0, 0);
+	udp(14999, 1);
+	udp(29999, 0); /* 15 s after the last packet of either direction */
+	ck_assert_uint_eq(list.count, 1);
+	expect(0, SF_END_IDLE, 1, 1, 0, 0);
+	finish(30000);
+	expect(1, SF_END_FORCED, 1, 0, 29999, 29999);
+	ck_assert_uint_ne(list.flows[0].id, list.flows[1].id);
+	teardown();
+}
+END_TEST
+
+START_TEST(active_timeout_cuts_and_keeps_initiator_and_id)
+{
+	setup(15, 60, 100);
+	for (int ms = 0; ms <= 59000; ms += 1000)
+		udp(ms, ms == 0 ? 1 : 0);
+	udp(60000, 0); /* not the initiator's */
+	udp(60001, 1);
+	finish(60500);
+	ck_assert_uint_eq(list.count, 2);
+	expect(0, SF_END_ACTIVE, 1, 59, 0, 0);
+	expect(1, SF_END_FORCED, 1, 1, 60001, 60001);
+	ck_assert_int_eq(list.flows[1].half[1].start_ns, START + 60000 * MS);
+	ck_assert_uint_eq(list.flows[0].id, list.flows[1].id);
+	ck_assert_uint_eq(list.flows[0].port[0], list.flows[1].port[0]);
+	ck_assert_uint_eq(list.flows[0].port[0], 53);
+	teardown();
+}
+END_TEST
+
+/* RFC 5103 §5.3 asks to keep the direction; after an idle timeout it is another flow. */
+START_TEST(active_timeout_and_idle_timeout_both_passed)
+{
+	setup(15, 60, 100);
+	for (int ms = 0; ms <= 50000; ms += 10000)
+		udp(ms, 0);
+	udp(65000, 1); /* active at 60 s came first, but idle at 65 s is over as well */
+	finish(65000);
+	expect(0, SF_END_ACTIVE, 6, 0, 0, 50000);
+	expect(1, SF_END_FORCED, 1, 0, 65000, 65000);
+	ck_assert_uint_ne(list.flows[0].id, list.flows[1].id);
+	ck_assert_uint_eq(list.flows[1].port[0], 53);
+	teardown();
+}
+END_TEST
+
+START_TEST(flow_cut_by_the_wheel_is_remembered_until_idle)
+{
+	setup(15, 60, 100);
+	for (int ms = 0; ms <= 50000; ms += 10000)
+		udp(ms, 1);
+	age(61000);
+	ck_assert_uint_eq(list.count, 1);
+	udp(64999, 0);
+	age(64999);
+	finish(65000);
+	ck_assert_uint_eq(list.count, 2);
+	expect(0, SF_END_ACTIVE, 6, 0, 0, 50000);
+	expect(1, SF_END_FORCED, 1, 0, 64999, 64999);
+	ck_assert_uint_eq(list.flows[0].id, list.flows[1].id);
+	teardown();
+}
+END_TEST
+
+START_TEST(flow_cut_by_the_wheel_ends_without_a_record)
+{
+	struct sf_ledger ledger;
+
+	setup(15, 60, 100);
+	for (int ms = 0; ms <= 50000; ms += 10000)
+		udp(ms, 0);
+	age(61000);
+	sf_table_ledger(table, &ledger);
+	ck_assert_uint_eq(ledger.flows_active, 1);
+	ck_assert_uint_eq(ledger.table_packets, 0);
+	age(66000);
+	sf_table_ledger(table, &ledger);
+	ck_assert_uint_eq(ledger.flows_active, 0);
+	ck_assert_uint_eq(list.count, 1);
+	teardown();
+}
+END_TEST
+
+START_TEST(reset_closes_after_a_linger_for_stragglers)
+{
+	setup(15, 60, 100);
+	tcp(0, 0, SYN);
+	tcp(10, 1, RST | ACK);
+	tcp(2009, 0, ACK);
+	tcp(2010, 0, ACK); /* 2 s after the RST: not a straggler any more */
+	finish(2010);
+	expect(0, SF_END_DETECTED, 2, 1, 0, 2009);
+	expect(1, SF_END_FORCED, 1, 0, 2010, 2010);
+	teardown();
+}
+END_TEST
+
+START_TEST(syn_to_a_closed_flow_starts_a_new_one)
+{
+	setup(15, 60, 100);
+	tcp(0, 0, SYN);
+	tcp(10, 1, RST | ACK);
+	tcp(20, 0, SYN);
+	ck_assert_uint_eq(list.count, 1);
+	expect(0, SF_END_DETECTED, 1, 1, 0, 0);
+	tcp(30, 1, SYN | ACK);
+	finish(40);
+	expect(1, SF_END_FORCED, 1, 1, 20, 20);
+	ck_assert_uint_ne(list.flows[0].id, list.flows[1].id);
+	teardown();
+}
+END_TEST
+
+/* FIN both ways and acknowledged; the last ACK and repeated FINs are the same flow. */
+START_TEST(orderly_close_ends_with_the_last_acknowledgement)
+{
+	setup(15, 60, 100);
+	tcp(0, 0, SYN);
+	tcp(1, 1, SYN | ACK);
+	tcp(2, 0, ACK);
+	tcp(3, 0, FIN | ACK);
+	tcp(4, 1, ACK);
+	tcp(5, 1, FIN | ACK);
+	age(4000);
+	ck_assert_uint_eq(list.count, 0); /* not acknowledged yet */
+	tcp(4100, 0, ACK);
+	tcp(4200, 1, FIN | ACK);
+	tcp(4300, 0, ACK);
+	age(6000);
+	ck_assert_uint_eq(list.count, 0);
+	age(6400);
+	ck_assert_uint_eq(list.count, 1);
+	expect(0, SF_END_DETECTED, 5, 4, 0, 4300);
+	ck_assert_uint_eq(list.flows[0].half[0].tcp_flags, SYN | ACK | FIN);
+	teardown();
+}
+END_TEST
+
+START_TEST(close_seen_in_one_direction_is_no_end)
+{
+	setup(15, 60, 100);
+	tcp(0, 0, SYN);
+	tcp(1, 0, FIN | ACK);
+	tcp(2, 0, ACK);
+	tcp(3, 0, ACK);
+	finish(10000);
+	expect(0, SF_END_FORCED, 4, 0, 0, 3);
+	teardown();
+}
+END_TEST
+
+START_TEST(first_syn_ack_names_its_destination_initiator)
+{
+	setup(15, 60, 100);
+	tcp(0, 0, SYN | ACK);
+	tcp(5, 1, ACK);
+	finish(10);
+	expect(0, SF_END_FORCED, 1, 1, 5, 5);
+	ck_assert_uint_eq(list.flows[0].port[0], 53);
+	teardown();
+}
+END_TEST
+
+/* flow.h: half[1].packets == 0 when one direction was seen, whoever began. */
+START_TEST(flow_seen_one_way_begins_with_who_was_seen)
+{
+	setup(15, 60, 100);
+	tcp(0, 0, SYN | ACK);
+	finish(10);
+	expect(0, SF_END_FORCED, 1, 0, 0, 0);
+	ck_assert_uint_eq(list.flows[0].port[0], 1024);
+	teardown();
+}
+END_TEST
+
+START_TEST(packets_out_of_order_widen_the_record)
+{
+	setup(15, 60, 100);
+	udp(1000, 0);
+	udp(3000, 1);
+	udp(2000, 0);
+	udp(500, 0);
+	udp(2500, 1);
+	finish(3000);
+	expect(0, SF_END_FORCED, 3, 2, 500, 2000);
+	ck_assert_int_eq(list.flows[0].half[1].start_ns, START + 2500 * MS);
+	ck_assert_int_eq(list.flows[0].half[1].end_ns, START + 3000 * MS);
+	teardown();
+}
+END_TEST
+
+START_TEST(answer_that_is_older_than_the_question)
+{
+	setup(15, 60, 100);
+	udp(1000, 0);
+	udp(900, 1);
+	udp(800, 1);
+	udp(1100, 0);
+	finish(3000);
+	expect(0, SF_END_FORCED, 2, 2, 1000, 1100);
+	ck_assert_int_eq(list.flows[0].half[1].start_ns, START + 800 * MS);
+	ck_assert_int_eq(list.flows[0].half[1].end_ns, START + 900 * MS);
+	ck_assert_uint_eq(list.flows[0].half[1].octets, 200);
+	teardown();
+}
+END_TEST
+
+/* Even without timeouts a record spans 72 hours at most. */
+START_TEST(record_is_cut_after_72_hours)
+{
+	const int64_t hours = 72 * 3600;
+
+	setup(400 * 3600, INT64_MAX, 100);
+	udp(0, 0);
+	udp(hours * 1000 - 1, 1);
+	udp(hours * 1000, 0);
+	finish(hours * 1000);
+	expect(0, SF_END_ACTIVE, 1, 1, 0, 0);
+	ck_assert_int_eq(list.flows[0].half[1].end_ns, START + (hours * 1000 - 1) * MS);
+	ck_assert_uint_eq(list.flows[0].id, list.flows[1].id);
+	teardown();
+}
+END_TEST
+
+/* A time that 48 bits cannot tell apart from the record is brought within reach: 78 hours. */
+START_TEST(wild_time_in_the_past_does_no_harm)
+{
+	setup(15, 60, 100);
+	udp(0, 0);
+	udp(-400 * 3600 * 1000, 0);
+	udp(1, 1);
+	finish(2);
+	ck_assert_uint_eq(list.count, 2);
+	ck_assert_int_eq(list.flows[0].half[0].end_ns - START, 0);
+	ck_assert_int_eq(list.flows[0].half[0].start_ns - START, -SF_DELTA_MAX);
+	teardown();
+}
+END_TEST
+
+/* DESIGN §4: a record leaves at most 1 s after its timeout, on an idle link too. */
+START_TEST(records_leave_within_a_second_of_their_timeout)
+{
+	int64_t idle = INT64_MAX, linger = INT64_MAX;
+
+	setup(15, 60, 100);
+	udp(0, 0);
+	tcp(1, 0, RST);
+	for (int64_t ms = 0; list.count < 2; ms += 10) {
+		size_t before = list.count;
+
+		ck_assert_int_lt(ms, 20000);
+		age(ms);
+		for (size_t i = before; i < list.count; i++)
+			*(list.flows[i].protocol == 6 ? &linger : &idle) = ms;
+	}
+	ck_assert_int_ge(idle, 15000);
+	ck_assert_int_le(idle, 16000);
+	ck_assert_int_ge(linger, 2001);
+	ck_assert_int_le(linger, 3001);
+	teardown();
+}
+END_TEST
+
+/* The id of a lingering flow is taken over by a flow that lingers as well: its timer is right. */
+START_TEST(linger_of_a_reopened_connection_ends_in_time)
+{
+	setup(15, 60, 100);
+	tcp(0, 0, SYN);
+	tcp(0, 1, RST);
+	tcp(1500, 0, SYN);
+	tcp(1600, 1, RST);
+	age(3500);
+	ck_assert_uint_eq(list.count, 1);
+	age(4100);
+	ck_assert_uint_eq(list.count, 2);
+	expect(1, SF_END_DETECTED, 1, 1, 1500, 1500);
+	teardown();
+}
+END_TEST
+
+START_TEST(ageing_does_bounded_work)
+{
+	setup(15, 60, 5000);
+	for (uint32_t i = 0; i < 5000; i++) {
+		struct sf_facts facts = facts_of(i, 0);
+
+		put(&facts);
+	}
+	ck_assert(sf_table_age(table, START + 16 * S));
+	ck_assert_uint_le(list.count, SF_AGE_BUDGET);
+	ck_assert_uint_eq(age(16000), 5000 / SF_AGE_BUDGET);
+	ck_assert_uint_eq(list.count, 5000);
+	teardown();
+}
+END_TEST
+
+START_TEST(gap_of_a_year_is_one_revolution)
+{
+	setup(15, 60, 100);
+	for (uint32_t i = 0; i < 100; i++) {
+		struct sf_facts facts = facts_of(i, i * 100);
+
+		put(&facts);
+	}
+	ck_assert_uint_le(age(INT64_C(365) * 86400 * 1000), 2);
+	ck_assert_uint_eq(list.count, 100);
+	teardown();
+}
+END_TEST
+
+START_TEST(full_table_gives_up_the_flow_nearest_to_its_timeout)
+{
+	struct sf_ledger ledger;
+
+	setup(15, 60, 8);
+	for (uint32_t i = 0; i < 8; i++) {
+		struct sf_facts facts = facts_of(i, i * 500);
+
+		put(&facts);
+	}
+	for (uint32_t i = 0; i < 3; i++) { /* the oldest three get another packet */
+		struct sf_facts facts = facts_of(i, 5000 + i);
+
+		put(&facts);
+	}
+	ck_assert_uint_eq(list.count, 0);
+	for (uint32_t i = 0; i < 5; i++) {
+		struct sf_facts facts = facts_of(100 + i, 6000);
+
+		put(&facts);
+		ck_assert_uint_eq(list.count, i + 1);
+		expect(i, SF_END_RESOURCES, 1, 0, (3 + i) * 500, (3 + i) * 500);
+	}
+	sf_table_ledger(table, &ledger);
+	ck_assert_uint_eq(ledger.flows_evicted, 5);
+	ck_assert_uint_eq(ledger.flows_active, 8);
+	finish(7000);
+	ck_assert_uint_eq(list.count, 13);
+	teardown();
+}
+END_TEST
+
+/* One cap counts both families; each takes what the other has left. */
+START_TEST(families_share_the_cap)
+{
+	setup(15, 60, 100);
+	for (unsigned round = 0; round < 3; round++) {
+		size_t before = list.count;
+
+		for (uint32_t i = 0; i < 100; i++) {
+			struct sf_facts facts = facts_of(i, round * 20000);
+
+			if (round == 0 ? i < 50 : round == 2) {
+				facts.version = 6;
+				facts.address = 0;
+				facts.address6[0][15] = (uint8_t)i;
+			}
+			put(&facts);
+		}
+		ck_assert_uint_eq(list.count, before);
+		age(round * 20000 + 16000);
+		ck_assert_uint_eq(list.count, before + 100);
+	}
+	for (size_t i = 0; i < list.count; i++)
+		ck_assert_uint_eq(list.flows[i].end_reason, SF_END_IDLE);
+	finish(60000);
+	teardown();
+}
+END_TEST
+
+START_TEST(what_the_sink_refuses_is_counted_lost)
+{
+	struct sf_ledger ledger;
+
+	setup(15, 60, 100);
+	for (uint32_t i = 0; i < 100; i++) {
+		struct sf_facts facts = facts_of(i, 0);
+
+		put(&facts);
+	}
+	list.refuse = 1;
+	finish(0);
+	sf_table_ledger(table, &ledger);
+	ck_assert_uint_eq(ledger.lost_records, 64);
+	ck_assert_uint_eq(ledger.lost_octets, 6400);
+	ck_assert_uint_eq(ledger.records, 36);
+	ck_assert_uint_eq(list.count, 36);
+	teardown();
+}
+END_TEST
+
+START_TEST(each_packet_can_be_a_record)
+{
+	struct sf_facts facts[2] = { facts_of(1, 5), facts_of(1, 6) };
+	struct sf_ledger ledger;
+
+	setup(15, 60, 100);
+	facts[1].flags = SF_FACT_SWAPPED;
+	sf_table_emit_each(table, facts, 2);
+	ck_assert_uint_eq(list.count, 2);
+	expect(0, SF_END_IDLE, 1, 0, 5, 5);
+	expect(1, SF_END_IDLE, 1, 0, 6, 6);
+	ck_assert_uint_eq(list.flows[0].port[0], 1024);
+	ck_assert_uint_eq(list.flows[1].port[0], 53);
+	sf_table_ledger(table, &ledger);
+	ck_assert_uint_eq(ledger.record_octets, 200);
+	ck_assert_uint_eq(ledger.flows_active, 0);
+	teardown();
+}
+END_TEST
+
+/* The table is empty and in working order after everything has left. */
+START_TEST(table_can_be_used_again)
+{
+	setup(15, 60, 10);
+	for (int round = 0; round < 3; round++) {
+		for (uint32_t i = 0; i < 10; i++) {
+			struct sf_facts facts = facts_of(i, round);
+
+			put(&facts);
+		}
+		finish(round);
+		ck_assert_uint_eq(list.count, 10 * (size_t)(round + 1));
+	}
+	teardown();
+}
+END_TEST
+
+static size_t resident(void)
+{
+	unsigned long size, rss, shared;
+	FILE *file = fopen("/proc/self/statm", "r");
+	int n = file ? fscanf(file, "%lu %lu %lu", &size, &rss, &shared) : 0;
+
+	ck_assert_int_eq(n, 3);
+	fclose(file);
+	return (rss - shared) * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static unsigned count_only(void *context, const struct sf_flow *flows, unsigned count)
+{
+	(void)flows;
+	*(uint64_t *)context += count;
+	return count;
+}
+
+/* DESIGN §4: with index <= 152 octets per IPv4 conversation, <= 216 per IPv6, at the cap. */
+static void check_memory(uint8_t version, size_t limit)
+{
+	const uint32_t cap = 1 << 19;
+	uint64_t records = 0;
+	struct sf_meter_options options = { .idle_timeout_ns = 15 * S,
+		.active_timeout_ns = 60 * S,
+		.max_flows = cap,
+		.sink = { count_only, &records } };
+	size_t before = resident(), used;
+
+	ck_assert_int_eq(sf_table_new(&table, &options, NULL), 0);
+	for (uint32_t i = 0; i < cap; i++) {
+		struct sf_facts facts = facts_of(i, 0);
+
+		if (version == 6) {
+			facts.version = 6;
+			memcpy(facts.address6[1], &facts.address, sizeof(facts.address));
+			facts.address = 0;
+		}
+		put(&facts);
+		facts.flags = SF_FACT_SWAPPED;
+		put(&facts);
+	}
+	used = resident() - before;
+	ck_assert_uint_eq(records, 0);
+	ck_assert_uint_le(sf_table_memory(table, version) / cap, limit);
+	ck_assert_uint_le(used / cap, limit);
+	ck_assert_uint_ge(used / cap, 90);
+	sf_table_free(table);
+}
+
+START_TEST(memory_per_conversation_stays_within_its_limit)
+{
+	check_memory(4, 152);
+	check_memory(6, 216);
+}
+END_TEST
+
+/* Keys that all begin their way in the same eight buckets, for somebody who knows the seed. */
+START_TEST(chosen_collisions_bring_the_strong_hash)
+{
+	const uint32_t flows = 2000, cap = 10000;
+	struct sf_index index = { .count = (cap * 2 + 6) / 7 };
+	struct sf_ledger ledger;
+	uint32_t found = 0;
+
+	setup(15, 60, cap);
+	sf_hash_key_derive(&index.key, seed, 1);
+	for (uint32_t i = 0; found < flows; i++) {
+		struct sf_facts facts = facts_of(i, found / 10);
+		uint64_t hash = sf_hash_fast(&index.key, facts.address, sf_load64(&facts.ports),
+			sf_load32(&facts.scope));
+
+		if (sf_index_home(&index, hash) >= 8)
+			continue;
+		found++;
+		put(&facts);
+		facts.flags = SF_FACT_SWAPPED;
+		put(&facts);
+	}
+	sf_table_ledger(table, &ledger);
+	ck_assert_uint_eq(ledger.hash_upgrades, 1);
+	ck_assert_uint_eq(ledger.longest_chain, SF_INDEX_WAY_MAX);
+	ck_assert_uint_eq(ledger.flows_active, flows);
+	ck_assert_ptr_null(table->old.buckets);
+	finish(1000);
+	ck_assert_uint_eq(list.count, flows);
+	for (size_t i = 0; i < list.count; i++)
+		ck_assert_uint_eq(list.flows[i].half[1].packets, 1);
+	teardown();
+}
+END_TEST
+
+/* While the index moves over, flows are found in either and leave from either. */
+START_TEST(flows_come_and_go_while_the_hash_changes)
+{
+	const uint32_t cap = 70000;
+	struct sf_index index = { .count = (cap * 2 + 6) / 7 };
+	struct sf_ledger ledger;
+
+	setup(15, 60, cap);
+	sf_hash_key_derive(&index.key, seed, 1);
+	for (uint32_t i = 0; i < 5000; i++) {
+		struct sf_facts facts = facts_of(i, i % 2 ? 0 : 10000);
+
+		put(&facts);
+	}
+	for (uint32_t i = 1 << 20; !table->old.buckets; i++) {
+		struct sf_facts facts = facts_of(i, 10000);
+		uint64_t hash = sf_hash_fast(&index.key, facts.address, sf_load64(&facts.ports),
+			sf_load32(&facts.scope));
+
+		if (sf_index_home(&index, hash) == 9)
+			put(&facts);
+	}
+	age(16000);
+	ck_assert_ptr_nonnull(table->old.buckets);
+	ck_assert_uint_eq(list.count, 2500);
+	for (uint32_t i = 0; i < 5000; i += 2) {
+		struct sf_facts facts = facts_of(i, 16000);
+
+		facts.flags = SF_FACT_SWAPPED;
+		put(&facts);
+	}
+	sf_table_ledger(table, &ledger);
+	ck_assert_ptr_null(table->old.buckets);
+	ck_assert_uint_eq(ledger.hash_upgrades, 1);
+	finish(16000);
+	for (size_t i = 2500; i < list.count; i++)
+		if (list.flows[i].addr[1][1] == 0x33 && list.flows[i].addr[1][2] < 0x78)
+			ck_assert_uint_eq(list.flows[i].half[1].packets, 1);
+	teardown();
+}
+END_TEST
+
+START_TEST(index_finds_again_what_it_was_given)
+{
+	struct sf_index index = { 0 };
+	uint64_t *hashes = calloc(700, sizeof(*hashes));
+
+	ck_assert_int_eq(sf_index_init(&index, 700, false), 0);
+	for (uint32_t i = 0; i < 700; i++) {
+		/* a third of them in three neighbouring homes, signatures that repeat */
+		hashes[i] =
+			(i % 3 ? (uint64_t)i * 0x9e3779b9 << 32 : (uint64_t)(i % 9) << 24) | i % 50;
+		sf_index_insert(&index, hashes[i], i);
+	}
+	for (uint32_t i = 0; i < 700; i += 2)
+		ck_assert(sf_index_remove(&index, hashes[i], i));
+	for (uint32_t i = 0; i < 700; i += 2)
+		ck_assert(!sf_index_remove(&index, hashes[i], i));
+	for (uint32_t i = 1; i < 700; i += 2)
+		ck_assert(sf_index_remove(&index, hashes[i], i));
+	for (uint32_t i = 0; i < index.count; i++) {
+		ck_assert_uint_eq(index.buckets[i].used, 0);
+		ck_assert_uint_eq(index.buckets[i].overflow, 0);
+	}
+	sf_index_fini(&index);
+	free(hashes);
+}
+END_TEST
+
+/* Vector and portable comparison of a bucket's signatures are the same function. */
+START_TEST(bucket_match_variants_agree)
+{
+	struct sf_bucket bucket;
+	uint32_t x = 1;
+
+	for (unsigned round = 0; round < 100000; round++) {
+		uint32_t *words = (uint32_t *)&bucket;
+
+		for (unsigned i = 0; i < 16; i++)
+			words[i] = (x = x * 1664525 + 1013904223) >> 30;
+		bucket.used = (uint8_t)(x >> 20 & 0x7f);
+		for (uint32_t sig = 0; sig < 4; sig++)
+			ck_assert_uint_eq(sf_bucket_match(&bucket, sig),
+				sf_bucket_match_portable(&bucket, sig));
+	}
+}
+END_TEST
+
+START_TEST(wheel_gives_everything_back_in_its_tick)
+{
+	const int64_t tick = INT64_C(1) << SF_WHEEL_SHIFT;
+	struct sf_wheel wheel = { .tick = 5000, .now = 5000 };
+	uint32_t refs[64], n = 0;
+
+	ck_assert_int_eq(sf_wheel_init(&wheel, 1000, 600 * tick, false), 0);
+	for (uint32_t i = 0; i < 1000; i++)
+		sf_wheel_push(&wheel, (4990 + (int64_t)i) * tick + 7, i);
+	while ((wheel.tick = sf_wheel_next(&wheel, 9999)) < 9999) {
+		unsigned got = sf_wheel_take(&wheel, wheel.tick, refs, 64);
+
+		for (unsigned i = 0; i < got; i++, n++) {
+			int64_t due = 4990 + (int64_t)refs[i];
+
+			ck_assert_uint_eq(refs[i], n);
+			/* the past is now, and further than the span is the span */
+			ck_assert_int_eq(wheel.tick, due < 5000 ? 5000 : due > 5602 ? 5602 : due);
+		}
+	}
+	ck_assert_uint_eq(n, 1000);
+	sf_wheel_fini(&wheel);
+}
+END_TEST
+
+/* Computed with OpenSSL 3 (EVP_MAC SIPHASH, c-rounds 1, d-rounds 3, size 8). */
+START_TEST(strong_hash_is_siphash_1_3)
+{
+	const struct sf_hash_key key = { { UINT64_C(0x0706050403020100),
+		UINT64_C(0x0f0e0d0c0b0a0908) } };
+	const uint64_t words[3] = { UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908),
+		UINT64_C(0x1716151413121110) };
+
+	ck_assert_uint_eq(sf_hash_strong(&key, words, 0), UINT64_C(0xabac0158050fc4dc));
+	ck_assert_uint_eq(sf_hash_strong(&key, words, 3), UINT64_C(0xf464aeb267349c8c));
+}
+END_TEST
+
+/* flowId is published: another version of the program must give the same. */
+START_TEST(flow_id_stays_what_it_is)
+{
+	static const uint8_t addresses[32] = { 0x20, 0x01, 0x0d, 0xb8, [15] = 1, [16] = 0x20, 0x01,
+		0x0d, 0xb8, [31] = 2 };
+
+	ck_assert_uint_eq(sf_hash_flow(1, 2, 3, START), UINT64_C(0x1a0726350dd203));
+	ck_assert_uint_eq(sf_hash_flow(sf_hash_flow_addresses(addresses), 2, 3, START),
+		UINT64_C(0xd14b843f77ad2));
+}
+END_TEST
+
+START_TEST(nonsense_options_are_refused)
+{
+	struct sf_meter_options options = {
+		.idle_timeout_ns = S, .active_timeout_ns = S, .sink = { record_list_put, &list }
+	};
+	struct sf_error error;
+
+	ck_assert_int_eq(sf_table_new(&table, &options, &error), SF_EUSAGE);
+	options.max_flows = 1;
+	options.idle_timeout_ns = 0;
+	ck_assert_int_eq(sf_table_new(&table, &options, &error), SF_EUSAGE);
+	options.idle_timeout_ns = S;
+	options.prealloc = true;
+	ck_assert_int_eq(sf_table_new(&table, &options, &error), 0);
+	sf_table_free(table);
+	sf_table_free(NULL);
+}
+END_TEST
+
+CHECK_MAIN("table", idle_timeout_is_decided_when_the_packet_comes,
+	active_timeout_cuts_and_keeps_initiator_and_id, active_timeout_and_idle_timeout_both_passed,
+	flow_cut_by_the_wheel_is_remembered_until_idle, flow_cut_by_the_wheel_ends_without_a_record,
+	reset_closes_after_a_linger_for_stragglers, syn_to_a_closed_flow_starts_a_new_one,
+	orderly_close_ends_with_the_last_acknowledgement, close_seen_in_one_direction_is_no_end,
+	first_syn_ack_names_its_destination_initiator, flow_seen_one_way_begins_with_who_was_seen,
+	packets_out_of_order_widen_the_record, answer_that_is_older_than_the_question,
+	record_is_cut_after_72_hours, wild_time_in_the_past_does_no_harm,
+	records_leave_within_a_second_of_their_timeout,
+	linger_of_a_reopened_connection_ends_in_time, ageing_does_bounded_work,
+	gap_of_a_year_is_one_revolution, full_table_gives_up_the_flow_nearest_to_its_timeout,
+	families_share_the_cap, what_the_sink_refuses_is_counted_lost, each_packet_can_be_a_record,
+	table_can_be_used_again, memory_per_conversation_stays_within_its_limit,
+	chosen_collisions_bring_the_strong_hash, flows_come_and_go_while_the_hash_changes,
+	index_finds_again_what_it_was_given, bucket_match_variants_agree,
+	wheel_gives_everything_back_in_its_tick, strong_hash_is_siphash_1_3,
+	flow_id_stays_what_it_is, nonsense_options_are_refused)
