@@ -18,6 +18,8 @@
 
 #include "base/wire.h"
 
+#define BLOCK_HEADER 3 /* octets, RFC 8878 §3.1.1.2 */
+
 struct sf_codec {
 	enum sf_compression compression;
 	bool complete;
@@ -149,8 +151,9 @@ static int zstd_run(struct sf_codec *codec, const uint8_t **in, const uint8_t *i
 	size_t rc;
 
 	/*
-	 * Where libzstd finds corruption, what the call decoded before is lost. It tells how much it
-	 * wants for one block, so with no more than that only the corrupt block is.
+	 * Where libzstd finds corruption, what the same call decoded before is lost. It tells how
+	 * much it wants: a block and the next one's header. With the block alone, every block before
+	 * the corrupt one comes out.
 	 */
 	if (input.size > codec->zstd_wants)
 		input.size = codec->zstd_wants;
@@ -160,7 +163,7 @@ static int zstd_run(struct sf_codec *codec, const uint8_t **in, const uint8_t *i
 	if (ZSTD_isError(rc))
 		return sf_error_set(error, SF_ECORRUPT, "the zstd data are corrupt (%s)",
 			ZSTD_getErrorName(rc));
-	codec->zstd_wants = rc ? rc : codec->zstd_begin;
+	codec->zstd_wants = rc > BLOCK_HEADER ? rc - BLOCK_HEADER : rc ? rc : codec->zstd_begin;
 	if (rc == 0)
 		codec->complete = true;
 	else if (input.pos || output.pos)

@@ -146,6 +146,15 @@ static void file_open_waiting(struct file_capture *file)
 	file->blind[file->blind_count++] = source;
 }
 
+/* An input that ended: packets of it may be lent. */
+static void file_retire(struct file_capture *file, struct sf_source *source, bool lent)
+{
+	if (lent)
+		file->done[file->done_count++] = source;
+	else
+		sf_source_close(source);
+}
+
 /*
  * Goes on after blind[at] was decoded: places it by its state. Returns false when recv has to
  * return what it has: packets are lent and a buffer must be refilled, or a pipe is quiet.
@@ -172,35 +181,41 @@ static bool file_place_blind(struct file_capture *file, unsigned at, bool lent)
 		break;
 	case SF_READER_FAILED:
 		file_fail(file, source, &reader->error);
-		file->done[file->done_count++] = source;
+		file_retire(file, source, lent);
 		break;
 	case SF_READER_END:
-		file->done[file->done_count++] = source;
+		file_retire(file, source, lent);
 		break;
 	}
 	file->blind[at] = file->blind[--file->blind_count];
 	return true;
 }
 
-/* The only open input: no need to know its next packet. */
-static unsigned file_take_sole(struct file_capture *file, struct sf_packet *packets, unsigned max)
+/* The latest time that comes before every input not yet open. */
+static int64_t waiting_until(const struct file_capture *file)
 {
 	const struct sf_source *waiting = file_waiting(file);
 
-	return sf_reader_decode(
-		file->blind[0]->reader, packets, max, waiting ? waiting->first_ns - 1 : INT64_MAX);
+	if (!waiting)
+		return INT64_MAX;
+	return waiting->first_ns == INT64_MIN ? INT64_MIN : waiting->first_ns - 1;
+}
+
+/* The only open input: no need to know its next packet. */
+static unsigned file_take_sole(struct file_capture *file, struct sf_packet *packets, unsigned max)
+{
+	return sf_reader_decode(file->blind[0]->reader, packets, max, waiting_until(file));
 }
 
 /* A run of the input whose packet is next. */
 static unsigned file_take_first(struct file_capture *file, struct sf_packet *packets, unsigned max)
 {
-	const struct sf_source *waiting = file_waiting(file);
 	struct sf_source *source = file->heap[0];
 	int64_t until = heap_until(file);
 	unsigned taken;
 
-	if (waiting && waiting->first_ns <= until)
-		until = waiting->first_ns - 1;
+	if (waiting_until(file) < until)
+		until = waiting_until(file);
 	taken = sf_reader_decode(source->reader, packets, max, until);
 	if (source->reader->state == SF_READER_HEAD) {
 		source->head_ns = source->reader->head_ns;
@@ -218,9 +233,9 @@ static bool file_must_open(const struct file_capture *file)
 
 	if (!waiting)
 		return false;
-	if (waiting->first_ns == INT64_MIN || file->heap_count + file->blind_count == 0)
-		return true;
-	return file->blind_count == 0 && waiting->first_ns <= file->heap[0]->head_ns;
+	if (file->blind_count)
+		return false;
+	return file->heap_count == 0 || waiting->first_ns <= file->heap[0]->head_ns;
 }
 
 static int file_end(struct file_capture *file)

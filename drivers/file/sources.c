@@ -227,16 +227,14 @@ static int source_examine(struct sf_sources *sources, struct sf_source *source,
 	if (rc < 0)
 		return rc;
 	source_look(source);
-	if (source->reader->foreign) {
-		rc = 0;
-		if (source->in_directory)
-			sources_skip(sources, source->path);
-		else
-			rc = sf_error_set(error, source->reader->error.code, "%s: %s", source->path,
-				source->reader->error.text);
+	if (source->reader->foreign && source->in_directory) {
+		sources_skip(sources, source->path);
 		sf_source_close(source);
-		return rc;
+		return 0;
 	}
+	if (source->reader->error.code == SF_EUNSUPPORTED && !source->in_directory)
+		return sf_error_set(error, SF_EUNSUPPORTED, "%s: %.400s", source->path,
+			source->reader->error.text);
 	sources_add_format(sources, source->reader);
 	sources->bytes_total += (uint64_t)status.st_size;
 	if (!only)

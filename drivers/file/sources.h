@@ -36,9 +36,9 @@ struct sf_sources {
 };
 
 /*
- * Finds and looks into all inputs. Fails when one is missing or not readable, or was named
- * itself and is no capture or one this build cannot read; a damaged capture is an input (reading it will tell). Describes interfaces to
- * `slots` only for inputs that stay open.
+ * Finds and looks into all inputs. Fails when one is missing or not readable, or was named itself
+ * and is no capture or one this build cannot read; a damaged capture is an input (reading it will
+ * tell). Describes interfaces to `slots` only for inputs that stay open.
  */
 int sf_sources_open(struct sf_sources *sources, const char *const *names, unsigned count,
 	struct sf_slots *slots, struct sf_error *error);

@@ -173,6 +173,13 @@ START_TEST(rotated_files_need_few_descriptors)
 		snprintf(name, sizeof(name), "%u", i);
 		add(name, file, sizeof(file));
 	}
+	for (unsigned i = 0; i < 100; i++) {
+		static const uint8_t file[] = { HEADER };
+		char name[16];
+
+		snprintf(name, sizeof(name), "none%u", i);
+		add(name, file, sizeof(file));
+	}
 	before = open_descriptors();
 	getrlimit(RLIMIT_NOFILE, &limit);
 	few = limit;
