@@ -82,7 +82,7 @@ static void look_for_end(struct collect *collect)
 {
 	if (collect->ended)
 		return;
-	if (collect->sink.failure)
+	if (collect->sink.failure || collect->sink.lost)
 		collect->ended = "output";
 	else if (collect->sink.most && collect->sink.flows >= collect->sink.most)
 		collect->ended = "count";

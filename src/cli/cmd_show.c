@@ -8,7 +8,7 @@ static bool read_files(struct sf_collected_sink *sink, const struct sf_options *
 {
 	bool whole = true;
 
-	for (unsigned i = 0; i < options->operands.count && sink->failure == 0; i++) {
+	for (unsigned i = 0; i < options->operands.count && !sink->failure && !sink->lost; i++) {
 		struct sf_error error = { 0 };
 
 		if (sf_collector_file(sink->collector, options->operands.items[i], &error)) {

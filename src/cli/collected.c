@@ -10,6 +10,8 @@
 #include "cli/command.h"
 #include "cli/report.h"
 
+#define LOOK_EVERY 1024 /* flow records, for what the exporter lost */
+
 static void json_put(struct sf_collected_sink *sink, const struct sf_collected *record)
 {
 	int result = sf_collected_json(record, stdout);
@@ -21,6 +23,17 @@ static void json_put(struct sf_collected_sink *sink, const struct sf_collected *
 	if (sink->failure == 0)
 		sink->failure = errno ? -errno : result;
 	sf_collector_stop(sink->collector);
+}
+
+/* A reader that went away, a full disk: there is no use in going on. */
+static bool lost_some(const struct sf_collected_sink *sink)
+{
+	struct sf_destination_stats stats;
+
+	for (unsigned i = 0; sf_exporter_stats(sink->exporter, i, &stats); i++)
+		if (stats.lost_write.records)
+			return true;
+	return false;
 }
 
 static void take(void *context, const struct sf_collected *record)
@@ -40,7 +53,9 @@ static void take(void *context, const struct sf_collected *record)
 		json_put(sink, record);
 	if (sink->exporter)
 		sf_exporter_put(sink->exporter, &record->flow, 1);
-	if (sink->flows == sink->most)
+	if (sink->exporter && sink->flows % LOOK_EVERY == 0)
+		sink->lost = lost_some(sink);
+	if (sink->flows == sink->most || sink->lost)
 		sf_collector_stop(sink->collector);
 }
 
@@ -88,8 +103,10 @@ int sf_collected_open(struct sf_collected_sink *sink, const struct sf_options *o
 
 void sf_collected_flush(struct sf_collected_sink *sink, int64_t wall)
 {
-	if (sink->exporter)
+	if (sink->exporter) {
 		sf_exporter_tick(sink->exporter, wall, wall);
+		sink->lost |= lost_some(sink);
+	}
 	if (sink->json && fflush(stdout) && sink->failure == 0) {
 		sink->failure = -errno;
 		sf_collector_stop(sink->collector);
@@ -199,7 +216,7 @@ static void report_json(const struct sf_collected_sink *sink, uint64_t received,
 			received, dropped);
 	for (size_t i = 0; i < COUNTERS; i++)
 		fprintf(stderr, "\"%s\":%" PRIu64 ",", counters[i].name, counter(&stats, i));
-	fputs("\"collectors\":[", stderr);
+	fputs("\"outputs\":[", stderr);
 	for (unsigned i = 0; sink->exporter && sf_exporter_stats(sink->exporter, i, &destination);
 		i++) {
 		fputs(i ? "," : "", stderr);

@@ -21,6 +21,7 @@ struct sf_collected_sink {
 	uint64_t packets, octets;     /* of them */
 	uint64_t printed;             /* records printed as JSON */
 	int failure;                  /* of standard output: a system error, 0 */
+	bool lost;                    /* the exporter could not write records: no use in going on */
 };
 
 /*

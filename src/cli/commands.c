@@ -5,6 +5,18 @@
 #include "cli/command.h"
 
 const struct sf_command sf_commands[] = {
+	{ "show", SF_SHOW, "FILE...", "flows from IPFIX files",
+		"Prints the flow records of IPFIX files (RFC 5655), of any exporter, plain or "
+		"compressed with gzip; - is standard input. A damaged or cut-off file gives what "
+		"can be read of it, and exit status 1.",
+		sf_cmd_show },
+	{ "collect", SF_COLLECT, "[-l udp://HOST:PORT]...",
+		"a small collector for NetFlow v5, v9 and IPFIX",
+		"Receives flow records over UDP and prints them or writes them to an IPFIX file. "
+		"Templates are kept per exporter and observation domain; gaps in sequence numbers, "
+		"data without their template and malformed messages are counted. It ends with "
+		"SIGINT or SIGTERM, or as the options say.",
+		sf_cmd_collect },
 	{ "list", SF_LIST, "drivers", "what this build can do",
 		"Lists the capture drivers: which are built, which would run here, and why not.",
 		sf_cmd_list },
