@@ -98,7 +98,8 @@ static inline bool parse_fast(const struct sf_packet *packet, struct sf_facts *f
 		tags_add(&tags, &flags, packet->vlan_tci);
 	type.value = sf_load_be16(data + 12);
 	/* the tags lie within the bytes that were checked for IPv4 */
-	for (unsigned n = 0; n < FAST_TAGS && ethertype_is_tag(type); n++) {
+	for (unsigned n = 0;
+		n < FAST_TAGS && type.value != ETHERTYPE_IPV4 && ethertype_is_tag(type); n++) {
 		tags_add(&tags, &flags, sf_load_be16(ip));
 		type.value = sf_load_be16(ip + 2);
 		ip += 4;

@@ -177,7 +177,8 @@ static inline void facts_put_words(struct sf_facts *facts, uint32_t ports, uint3
 	uint8_t ttl)
 {
 	uint8_t *base = (uint8_t *)facts;
-	uint32_t turned = ports << 16 * swapped | ports >> (32 - 16 * swapped) % 32;
+	/* a rotation, written so that compilers see it */
+	uint32_t turned = ports << 16 * swapped | ports >> (-(16 * swapped) & 31);
 	uint64_t word;
 
 	word = WORD_PART(turned, ports, ports) | WORD_PART(tags, ports, tags);
@@ -197,7 +198,7 @@ static inline unsigned facts_put_ipv4(struct sf_facts *facts, const uint8_t *p, 
 	uint64_t to = (address & UINT32_MAX) << 16 | (ports & UINT16_MAX);
 	unsigned swapped = from > to;
 
-	facts->address = address << 32 * swapped | address >> (64 - 32 * swapped) % 64;
+	facts->address = address << 32 * swapped | address >> (-(32 * swapped) & 63);
 	return swapped;
 }
 
