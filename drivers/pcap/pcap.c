@@ -28,6 +28,7 @@
 #include <linux/if_packet.h>
 
 #include "base/clock.h"
+#include "base/counter.h"
 #include "pcap/rings.h"
 
 #define DEFAULT_WAIT_MS    100
@@ -51,7 +52,7 @@ struct queue {
 	uint32_t to_ns; /* factor of the handle's sub-second unit */
 	uint16_t link, slot, flags;
 	/* per batch */
-	_Atomic uint64_t frames, super_packets, clock_refused;
+	sf_counter frames, super_packets, clock_refused;
 	struct port *port;
 	bool first; /* of its port */
 	bool parked;
@@ -116,14 +117,6 @@ static void take(u_char *user, const struct pcap_pkthdr *header, const u_char *b
 	queue->count++;
 }
 
-/* Counters have one writer, the queue's thread: no read-modify-write is needed. */
-static void add(_Atomic uint64_t *counter, uint64_t n)
-{
-	uint64_t value = atomic_load_explicit(counter, memory_order_relaxed);
-
-	atomic_store_explicit(counter, value + n, memory_order_relaxed);
-}
-
 /* A device clock more than a second off is not used: such packets get the system's time. */
 static void check_device_clock(struct queue *queue, struct sf_packet *packets, unsigned count)
 {
@@ -139,7 +132,7 @@ static void check_device_clock(struct queue *queue, struct sf_packet *packets, u
 		}
 	}
 	if (refused > 0)
-		add(&queue->clock_refused, refused);
+		sf_counter_add(&queue->clock_refused, refused);
 }
 
 static int fail(struct pcap_capture *capture, int code, const char *name, const char *text)
@@ -162,9 +155,9 @@ static int dispatch(
 	result = pcap_dispatch(queue->handle, (int)max, take, (u_char *)queue);
 	if (queue->count == 0)
 		return result < 0 ? -1 : 0;
-	add(&queue->frames, queue->count);
+	sf_counter_add(&queue->frames, queue->count);
 	if (queue->batch_super > 0)
-		add(&queue->super_packets, queue->batch_super);
+		sf_counter_add(&queue->super_packets, queue->batch_super);
 	if (capture->settings.hardware_time)
 		check_device_clock(queue, packets, queue->count);
 	return (int)queue->count;
@@ -322,10 +315,9 @@ static void read_stats(struct sf_capture *base, struct sf_capture_stats *stats)
 		collect_drops(queue);
 		stats->dropped_kernel += queue->kernel_drops;
 		freezes += queue->freezes;
-		stats->frames += atomic_load_explicit(&queue->frames, memory_order_relaxed);
-		stats->super_packets +=
-			atomic_load_explicit(&queue->super_packets, memory_order_relaxed);
-		refused += atomic_load_explicit(&queue->clock_refused, memory_order_relaxed);
+		stats->frames += sf_counter_get(&queue->frames);
+		stats->super_packets += sf_counter_get(&queue->super_packets);
+		refused += sf_counter_get(&queue->clock_refused);
 	}
 	pthread_mutex_unlock(&capture->lock);
 	for (unsigned i = 0; i < capture->port_count; i++)
@@ -363,22 +355,14 @@ static void describe(struct sf_capture *base, char *text, size_t size)
 		[SF_DIRECTION_BOTH] = "in and out" };
 	struct pcap_capture *capture = of(base);
 	const struct sf_pcap_settings *settings = &capture->settings;
-	int used;
 
-	used = snprintf(text, size, "%s, %u queue%s of %u KiB%s, snap length %u, direction %s%s%s",
+	snprintf(text, size, "%s, %u queue%s of %u KiB%s, snap length %u, direction %s%s%s",
 		settings->immediate ? "TPACKET_V2" : "TPACKET_V3", base->queues,
 		base->queues == 1 ? "" : "s", settings->ring_bytes >> 10,
 		base->queues > capture->port_count ? " (fanout by address pair)" : "",
 		settings->snaplen, directions[settings->direction],
 		settings->promiscuous ? ", promiscuous" : "",
 		settings->hardware_time ? ", device timestamps where offered" : "");
-	for (unsigned i = 0; i < capture->port_count; i++) {
-		const struct port *port = &capture->ports[i];
-
-		if (port->base.trouble[0] && used > 0 && (size_t)used < size)
-			used += snprintf(text + used, size - (size_t)used, "; %s: %s",
-				port->interface.name, port->base.trouble);
-	}
 }
 
 static int probe(struct sf_error *error)
@@ -504,8 +488,12 @@ static int start_port(struct pcap_capture *capture, struct port *port, struct sf
 	if (result < 0)
 		return result;
 	port->interface.link = port->queues[0].link;
-	if (!port->any)
-		sf_port_prepare(&port->base);
+	if (port->any)
+		return 0;
+	sf_port_prepare(&port->base);
+	if (port->base.trouble[0])
+		sf_error_set(&capture->base.warning, -EOPNOTSUPP, "%s: %s", port->interface.name,
+			port->base.trouble);
 	return 0;
 }
 

@@ -27,20 +27,22 @@ static int request(const struct sf_netdev *netdev, void *data)
 /* The names of all features, in the order of their bits; NULL on failure. */
 static struct ethtool_gstrings *feature_names(const struct sf_netdev *netdev)
 {
-	struct {
+	union {
 		struct ethtool_sset_info info;
-		uint32_t count;
+		uint32_t words[sizeof(struct ethtool_sset_info) / sizeof(uint32_t) + 1];
 	} sizes = { .info = { .cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ULL << ETH_SS_FEATURES } };
 	struct ethtool_gstrings *names;
+	uint32_t count;
 
 	if (request(netdev, &sizes) < 0 || sizes.info.sset_mask == 0)
 		return NULL;
-	names = calloc(1, sizeof(*names) + (size_t)sizes.count * ETH_GSTRING_LEN);
+	count = sizes.info.data[0];
+	names = calloc(1, sizeof(*names) + (size_t)count * ETH_GSTRING_LEN);
 	if (!names)
 		return NULL;
 	names->cmd = ETHTOOL_GSTRINGS;
 	names->string_set = ETH_SS_FEATURES;
-	names->len = sizes.count;
+	names->len = count;
 	if (request(netdev, names) < 0) {
 		free(names);
 		return NULL;
@@ -48,22 +50,32 @@ static struct ethtool_gstrings *feature_names(const struct sf_netdev *netdev)
 	return names;
 }
 
+union get_features {
+	struct ethtool_gfeatures header;
+	uint8_t room[sizeof(struct ethtool_gfeatures) +
+		     SF_ETHTOOL_BLOCKS * sizeof(struct ethtool_get_features_block)];
+};
+
+union set_features {
+	struct ethtool_sfeatures header;
+	uint8_t room[sizeof(struct ethtool_sfeatures) +
+		     SF_ETHTOOL_BLOCKS * sizeof(struct ethtool_set_features_block)];
+};
+
 /* The bits of the features that are named and on. 0 or -errno. */
 static int features_on(
 	const struct sf_netdev *netdev, const char *const *names, uint32_t on[SF_ETHTOOL_BLOCKS])
 {
 	struct ethtool_gstrings *all = feature_names(netdev);
-	struct {
-		struct ethtool_gfeatures header;
-		struct ethtool_get_features_block blocks[SF_ETHTOOL_BLOCKS];
-	} now = { .header = { .cmd = ETHTOOL_GFEATURES, .size = SF_ETHTOOL_BLOCKS } };
+	union get_features now = { .header = {
+					   .cmd = ETHTOOL_GFEATURES, .size = SF_ETHTOOL_BLOCKS } };
 	int result;
 
 	memset(on, 0, sizeof(uint32_t) * SF_ETHTOOL_BLOCKS);
 	if (!all)
 		return -EOPNOTSUPP;
 	result = request(netdev, &now);
-	for (uint32_t i = 0; result == 0 && i < all->len && i / 32 < now.header.size; i++) {
+	for (uint32_t i = 0; result == 0 && i < all->len && i < 32 * SF_ETHTOOL_BLOCKS; i++) {
 		for (const char *const *name = names; *name; name++) {
 			if (strncmp((char *)all->data + (size_t)i * ETH_GSTRING_LEN, *name,
 				    ETH_GSTRING_LEN) == 0)
@@ -77,16 +89,11 @@ static int features_on(
 static int set_features(
 	const struct sf_netdev *netdev, const uint32_t valid[SF_ETHTOOL_BLOCKS], bool on)
 {
-	struct {
-		struct ethtool_sfeatures header;
-		struct ethtool_set_features_block blocks[SF_ETHTOOL_BLOCKS];
-	} set = { .header = { .cmd = ETHTOOL_SFEATURES } };
+	union set_features set = { .header = { .cmd = ETHTOOL_SFEATURES } };
 
 	/* the kernel wants exactly as many blocks as it has, so none beyond the last in use */
-	struct {
-		struct ethtool_gfeatures header;
-		struct ethtool_get_features_block blocks[SF_ETHTOOL_BLOCKS];
-	} now = { .header = { .cmd = ETHTOOL_GFEATURES, .size = SF_ETHTOOL_BLOCKS } };
+	union get_features now = { .header = {
+					   .cmd = ETHTOOL_GFEATURES, .size = SF_ETHTOOL_BLOCKS } };
 	int result = request(netdev, &now);
 
 	if (result < 0)

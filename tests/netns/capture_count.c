@@ -21,9 +21,11 @@
 #include <spanflow/capture.h>
 
 #include "base/clock.h"
+#include "base/wire.h"
 
 #define QUEUES_MAX 64
 #define NAMES_MAX  8
+#define PRIME      UINT64_C(0x100000001b3)
 
 struct tally {
 	uint64_t frames, bytes, captured, tags, tagged_bytes, times_wrong, checksum;
@@ -43,26 +45,37 @@ static void on_signal(int number)
 	atomic_store(&stop, 1);
 }
 
-/* Order-independent: the same frames give the same sum whatever queue they came by. */
+/*
+ * Order-independent: the same frames give the same sum whatever queue they came by, with the tag
+ * in the frame or beside it.
+ */
 static uint64_t digest(const struct sf_packet *packet)
 {
+	uint32_t tag = packet->flags & SF_PACKET_VLAN ? 4 : 0;
+	uint32_t length = packet->captured < 60 - tag ? packet->captured : 60 - tag;
 	uint64_t hash = 0xcbf29ce484222325;
-	uint32_t length = packet->captured < 60 ? packet->captured : 60;
 
-	for (uint32_t i = 0; i < length; i++)
-		hash = (hash ^ packet->data[i]) * 0x100000001b3;
-	return hash ^ (uint64_t)packet->wire << 40;
+	for (uint32_t i = 0; i < length; i++) {
+		if (i == 12 && tag) {
+			hash = (hash ^ (packet->flags & SF_PACKET_VLAN_AD ? 0x88 : 0x81)) * PRIME;
+			hash = (hash ^ (packet->flags & SF_PACKET_VLAN_AD ? 0xa8 : 0x00)) * PRIME;
+			hash = (hash ^ packet->vlan_tci >> 8) * PRIME;
+			hash = (hash ^ (packet->vlan_tci & 0xff)) * PRIME;
+		}
+		hash = (hash ^ packet->data[i]) * PRIME;
+	}
+	return hash ^ (uint64_t)(packet->wire + tag) << 40;
 }
 
 static void count(struct tally *tally, unsigned queue, const struct sf_packet *packet, int64_t now)
 {
 	uint32_t tag = packet->flags & SF_PACKET_VLAN ? 4 : 0;
-	bool in_band = packet->captured >= 14 && packet->data[12] == 0x81 && packet->data[13] == 0;
+	uint16_t type = packet->captured >= 14 ? sf_load_be16(packet->data + 12) : 0;
 
 	tally->frames++;
 	tally->bytes += packet->wire + tag;
 	tally->captured += packet->captured;
-	tally->tags += tag > 0 || in_band;
+	tally->tags += tag > 0 || type == 0x8100 || type == 0x88a8;
 	tally->times_wrong += llabs(packet->time_ns - now) > 5 * SF_NS_PER_S;
 	tally->checksum += digest(packet);
 	tally->by_interface[packet->interface % NAMES_MAX]++;
@@ -165,6 +178,8 @@ static int run(
 		fprintf(stderr, "error: more than %d queues\n", QUEUES_MAX);
 		return 1;
 	}
+	if (capture->warning.code)
+		fprintf(stderr, "warning: %s\n", capture->warning.text);
 	if (ops->describe)
 		ops->describe(capture, text, sizeof(text));
 	for (unsigned i = 0; i < capture->queues; i++)

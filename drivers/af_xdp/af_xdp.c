@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Driver "xdp": AF_XDP sockets on network interfaces.
+ *
+ *	capture ── ports (one per interface, with its XDP program)
+ *	               └─ queues ── sockets (one per receive queue of the interface)
+ *
+ * With fewer queues than the interface has receive queues, a queue serves several sockets in
+ * turn; a batch comes from one of them. The packet's bytes are lent where the kernel put them:
+ * recv takes descriptors off the receive ring, release puts the chunks into the fill ring.
+ *
+ * A frame in several buffers is lent as its first buffer, which holds every header; `wire` is the
+ * length of all. Frames taken here never reach the host: XDP cannot do both to one frame.
+ *
+ * When the interface goes away, sockets and program are dead; each queue closes its sockets, and
+ * the first one's thread opens everything anew when the interface is back (base/port.h).
+ */
+#include <errno.h>
+#include <net/if_arp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <bpf/libbpf.h>
+#include <xdp/libxdp.h>
+
+#include "af_xdp/xdp.h"
+#include "base/clock.h"
+#include "base/counter.h"
+#include "base/port.h"
+#include "base/wire.h"
+#include "bpf/spanflow_xdp.h"
+
+#define DEFAULT_WAIT_MS      100
+#define DEFAULT_MEMORY_BYTES (32U << 20) /* per socket */
+
+#ifndef XDP_PKT_CONTD
+#define XDP_PKT_CONTD (1 << 0) /* Linux 6.6 */
+#endif
+
+#define ETHERTYPE_8021AD 0x88a8
+
+extern const struct sf_capture_ops sf_driver_af_xdp;
+
+static struct sf_xdp_capture *of(struct sf_capture *capture)
+{
+	return (struct sf_xdp_capture *)capture;
+}
+
+static const char *const mode_names[] = { [SF_XDP_NATIVE_ZEROCOPY] = "native mode, zero-copy",
+	[SF_XDP_NATIVE_COPY] = "native mode, copy",
+	[SF_XDP_GENERIC] = "generic mode, copy" };
+
+static int fail(struct sf_xdp_capture *capture, int code, const char *name, const char *text)
+{
+	pthread_mutex_lock(&capture->lock);
+	sf_error_set(&capture->base.error, code, "%s: %s", name, text);
+	pthread_mutex_unlock(&capture->lock);
+	return code;
+}
+
+/* What the program wrote before the frame; wiped, so that no later frame inherits it. */
+static void take_metadata(struct sf_packet *packet, struct sf_xdp_queue *queue, bool want_time)
+{
+	uint8_t *at = (uint8_t *)(uintptr_t)packet->data - sizeof(struct sf_xdp_metadata);
+	struct sf_xdp_metadata metadata;
+	int64_t offset;
+
+	memcpy(&metadata, at, sizeof(metadata));
+	if ((metadata.flags & 0xffff0000U) != (SF_XDP_VLAN & 0xffff0000U))
+		return;
+	memset(at, 0, sizeof(metadata));
+	if (metadata.flags & SF_XDP_VLAN & 0xffff) {
+		packet->flags |= SF_PACKET_VLAN;
+		if (be16toh(metadata.vlan_tpid) == ETHERTYPE_8021AD)
+			packet->flags |= SF_PACKET_VLAN_AD;
+		packet->vlan_tci = metadata.vlan_tci;
+	}
+	if (!want_time || !(metadata.flags & SF_XDP_TIMESTAMP & 0xffff) || metadata.timestamp == 0)
+		return;
+	offset = (int64_t)metadata.timestamp - packet->time_ns;
+	if (offset > SF_NS_PER_S || offset < -SF_NS_PER_S)
+		sf_counter_add(&queue->clock_refused, 1);
+	else
+		packet->time_ns = (int64_t)metadata.timestamp;
+}
+
+/*
+ * Takes whole packets off the receive ring of one socket, at most `max` packets and as many
+ * buffers as a batch has places. Returns their number.
+ */
+static unsigned take_batch(struct sf_xdp_capture *capture, struct sf_xdp_queue *queue,
+	struct sf_xdp_socket *socket, struct sf_packet *packets, unsigned max)
+{
+	uint32_t at = 0, available = xsk_ring_cons__peek(&socket->rx, SF_BATCH_MAX, &at), whole = 0;
+	unsigned count = 0, super = 0;
+	bool inside = false;
+	int64_t now;
+
+	if (available == 0)
+		return 0;
+	now = sf_clock_read(CLOCK_REALTIME);
+	for (uint32_t i = 0; i < available && count < max; i++) {
+		const struct xdp_desc *desc = xsk_ring_cons__rx_desc(&socket->rx, at + i);
+		struct sf_packet *packet = &packets[count];
+
+		queue->lent_chunks[i] = desc->addr & ~((uint64_t)socket->chunk - 1);
+		if (inside)
+			packet->wire += desc->len;
+		else
+			*packet = (struct sf_packet){
+				.data = socket->area + desc->addr,
+				.time_ns = now,
+				.captured = desc->len < queue->snaplen ? desc->len : queue->snaplen,
+				.wire = desc->len,
+				.link = SF_LINK_ETHERNET,
+				.interface = queue->slot,
+			};
+		inside = desc->options & XDP_PKT_CONTD;
+		if (inside)
+			continue;
+		super += packet->wire > queue->frame_max;
+		count++;
+		whole = i + 1;
+	}
+	if (whole < available)
+		xsk_ring_cons__cancel(&socket->rx, available - whole);
+	xsk_ring_cons__release(&socket->rx, whole);
+	queue->lender = socket;
+	queue->lent = whole;
+	if (queue->port->program.metadata)
+		for (unsigned i = 0; i < count; i++)
+			take_metadata(&packets[i], queue, capture->hardware_time);
+	sf_counter_add(&queue->frames, count);
+	if (super > 0)
+		sf_counter_add(&queue->super_packets, super);
+	return count;
+}
+
+/* The next of the queue's sockets that has packets. */
+static unsigned take_any(struct sf_xdp_capture *capture, struct sf_xdp_queue *queue,
+	struct sf_packet *packets, unsigned max)
+{
+	for (unsigned i = 0; i < queue->socket_count; i++) {
+		struct sf_xdp_socket *socket = &queue->sockets[queue->next * queue->step];
+		unsigned count = take_batch(capture, queue, socket, packets, max);
+
+		queue->next = queue->next + 1 < queue->socket_count ? queue->next + 1 : 0;
+		if (count > 0)
+			return count;
+	}
+	return 0;
+}
+
+static void release(struct sf_capture *base, unsigned number)
+{
+	struct sf_xdp_queue *queue = &of(base)->queues[number];
+	struct sf_xdp_socket *socket = queue->lender;
+	uint32_t at = 0, n;
+
+	if (!socket)
+		return;
+	/* room for all: the ring holds as many as there are chunks */
+	n = xsk_ring_prod__reserve(&socket->fill, queue->lent, &at);
+	for (uint32_t i = 0; i < n; i++)
+		*xsk_ring_prod__fill_addr(&socket->fill, at + i) = queue->lent_chunks[i];
+	xsk_ring_prod__submit(&socket->fill, n);
+	if (xsk_ring_prod__needs_wakeup(&socket->fill))
+		recvfrom(xsk_socket__fd(socket->xsk), NULL, 0, MSG_DONTWAIT, NULL, NULL);
+	queue->lender = NULL;
+	queue->lent = 0;
+}
+
+/* Sleeps until a packet comes; poll() also wakes a driver that waits for chunks. */
+static void wait_for_packets(struct sf_xdp_capture *capture, struct sf_xdp_queue *queue)
+{
+	for (unsigned i = 0; i < queue->socket_count; i++)
+		queue->polls[i] = (struct pollfd){
+			.fd = xsk_socket__fd(queue->sockets[i * queue->step].xsk),
+			.events = POLLIN,
+		};
+	poll(queue->polls, queue->socket_count, (int)capture->wait_ms);
+	for (unsigned i = 0; i < queue->socket_count; i++)
+		if (queue->polls[i].revents & (POLLERR | POLLHUP | POLLNVAL)) {
+			usleep(capture->wait_ms * 1000);
+			return;
+		}
+}
+
+/* The interface is gone: waits up to wait_ms for it. 0, or a failure that waiting cannot cure. */
+static int wait_for_interface(struct sf_xdp_capture *capture, struct sf_xdp_queue *queue)
+{
+	struct sf_xdp_port *port = queue->port;
+	struct sf_error error;
+	int result;
+
+	if (!queue->parked) {
+		for (unsigned i = 0; i < queue->socket_count; i++)
+			sf_xdp_port_close_socket(capture, port,
+				(unsigned)(queue->sockets - port->sockets) + i * queue->step);
+		queue->parked = true;
+		sf_port_park(&port->base);
+	}
+	usleep(capture->wait_ms * 1000);
+	if (!queue->first || !sf_port_returned(&port->base))
+		return 0;
+	sf_xdp_port_close_program(capture, port);
+	result = sf_xdp_port_open(capture, port, &error);
+	if (result == -EPERM)
+		return fail(capture, result, port->interface.name,
+			"it came back, but this process may not open it any more");
+	if (result == 0) {
+		sf_port_prepare(&port->base);
+		sf_port_revive(&port->base);
+	}
+	return 0;
+}
+
+static int receive(
+	struct sf_capture *base, unsigned number, struct sf_packet *packets, unsigned max)
+{
+	struct sf_xdp_capture *capture = of(base);
+	struct sf_xdp_queue *queue = &capture->queues[number];
+	unsigned count;
+
+	if (sf_port_state(&queue->port->base) == SF_NETDEV_GONE)
+		return wait_for_interface(capture, queue);
+	queue->parked = false;
+	count = take_any(capture, queue, packets, max);
+	if (count > 0)
+		return (int)count;
+	wait_for_packets(capture, queue);
+	count = take_any(capture, queue, packets, max);
+	if (count == 0 && queue->first)
+		sf_port_watch(&queue->port->base);
+	return (int)count;
+}
+
+static void add_cause(struct sf_capture_stats *stats, const char *name, uint64_t count)
+{
+	stats->causes[stats->cause_count++] = (struct sf_capture_cause){ name, count };
+}
+
+static void read_stats(struct sf_capture *base, struct sf_capture_stats *stats)
+{
+	struct sf_xdp_capture *capture = of(base);
+	struct xdp_statistics sum = { 0 };
+	uint64_t homeless = 0, refused = 0;
+
+	*stats = (struct sf_capture_stats){ 0 };
+	pthread_mutex_lock(&capture->lock);
+	for (unsigned i = 0; i < capture->port_count; i++) {
+		const struct sf_xdp_port *port = &capture->ports[i];
+
+		sum.rx_dropped += port->past.rx_dropped;
+		sum.rx_invalid_descs += port->past.rx_invalid_descs;
+		sum.rx_ring_full += port->past.rx_ring_full;
+		sum.rx_fill_ring_empty_descs += port->past.rx_fill_ring_empty_descs;
+		for (unsigned j = 0; j < port->socket_count; j++)
+			sf_xdp_port_statistics(&sum, &port->sockets[j]);
+		stats->passed_to_host += port->passed;
+		homeless += port->homeless;
+		sf_xdp_program_counters(&port->program, &stats->passed_to_host, &homeless);
+	}
+	pthread_mutex_unlock(&capture->lock);
+	for (unsigned i = 0; i < base->queues; i++) {
+		const struct sf_xdp_queue *queue = &capture->queues[i];
+
+		stats->frames += sf_counter_get(&queue->frames);
+		stats->super_packets += sf_counter_get(&queue->super_packets);
+		refused += sf_counter_get(&queue->clock_refused);
+	}
+	for (unsigned i = 0; i < capture->port_count; i++)
+		stats->dropped_nic += sf_port_missed(&capture->ports[i].base);
+	stats->dropped_kernel = sum.rx_dropped + sum.rx_ring_full;
+	add_cause(stats, "ringFull", sum.rx_ring_full);
+	add_cause(stats, "rxDropped", sum.rx_dropped);
+	add_cause(stats, "fillRingEmpty", sum.rx_fill_ring_empty_descs);
+	add_cause(stats, "invalidDescriptors", sum.rx_invalid_descs);
+	add_cause(stats, "noSocket", homeless);
+	if (capture->hardware_time)
+		add_cause(stats, "deviceClockRefused", refused);
+}
+
+static const struct sf_interface *interface_of(struct sf_capture *base, unsigned slot)
+{
+	struct sf_xdp_capture *capture = of(base);
+
+	return slot < capture->port_count ? &capture->ports[slot].interface : NULL;
+}
+
+static const char *condition(struct sf_capture *base)
+{
+	struct sf_xdp_capture *capture = of(base);
+	const char *text = NULL;
+
+	for (unsigned i = 0; i < capture->port_count && !text; i++)
+		text = sf_port_condition(&capture->ports[i].base);
+	return text;
+}
+
+static void describe(struct sf_capture *base, char *text, size_t size)
+{
+	struct sf_xdp_capture *capture = of(base);
+	size_t used = 0;
+
+	for (unsigned i = 0; i < capture->port_count && used < size; i++) {
+		const struct sf_xdp_port *port = &capture->ports[i];
+		int n = snprintf(text + used, size - used,
+			"%s%s: %s, %u receive queue%s, chunks of %u bytes%s%s%s", i ? "; " : "",
+			port->interface.name, mode_names[port->mode], port->socket_count,
+			port->socket_count == 1 ? "" : "s", port->chunk,
+			port->fragments ? ", longer frames in several" : "",
+			port->program.vlan_tag ? ", VLAN tag from the device" : "",
+			port->program.timestamp && capture->hardware_time
+				? ", device timestamps where offered"
+				: "");
+
+		used += n > 0 ? (size_t)n : 0;
+	}
+}
+
+static int probe(struct sf_error *error)
+{
+	int fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 && errno == EAFNOSUPPORT)
+		return sf_error_set(error, -EAFNOSUPPORT,
+			"this kernel has no AF_XDP sockets (CONFIG_XDP_SOCKETS)");
+	if (fd >= 0)
+		close(fd);
+	if (fd < 0 || libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_XDP, NULL) != 1)
+		return sf_error_set(error, -EPERM,
+			"AF_XDP needs root, or CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF: "
+			"setcap cap_net_raw,cap_net_admin,cap_bpf,cap_perfmon+ep FILE");
+	return 0;
+}
+
+static void close_capture(struct sf_capture *base)
+{
+	struct sf_xdp_capture *capture = of(base);
+
+	if (!capture)
+		return;
+	for (unsigned i = 0; i < capture->port_count; i++) {
+		sf_xdp_port_close(capture, &capture->ports[i]);
+		sf_port_close(&capture->ports[i].base);
+		free(capture->ports[i].sockets);
+	}
+	for (unsigned i = 0; capture->queues && i < base->queues; i++)
+		free(capture->queues[i].polls);
+	pthread_mutex_destroy(&capture->lock);
+	free(capture->queues);
+	free(capture->ports);
+	free(capture);
+}
+
+static int check_options(const struct sf_capture_options *options, struct sf_error *error)
+{
+	if (options->direction == SF_DIRECTION_OUT || options->direction == SF_DIRECTION_BOTH)
+		return sf_error_set(error, SF_EUSAGE,
+			"xdp sees incoming frames only: use the pcap driver for direction %s",
+			options->direction == SF_DIRECTION_OUT ? "out" : "both");
+	if (options->ring_bytes &&
+		(options->ring_bytes < 1 << 20 || options->ring_bytes > 1U << 30))
+		return sf_error_set(error, SF_EUSAGE,
+			"ring of %u bytes: allowed are 1 MiB to 1 GiB per receive queue",
+			options->ring_bytes);
+	if (options->driver_options && options->driver_options[0])
+		return sf_error_set(error, SF_EUSAGE, "the xdp driver has no options of its own");
+	return 0;
+}
+
+/* The interface, and how many queues are to read its receive queues. */
+static int add_port(struct sf_xdp_capture *capture, const struct sf_capture_options *options,
+	struct sf_error *error)
+{
+	struct sf_xdp_port *port = &capture->ports[capture->port_count];
+	const char *name = options->names[capture->port_count];
+	int result = sf_port_open(&port->base, name, options, error);
+
+	port->program.link = -1;
+	capture->port_count++;
+	if (result < 0)
+		return result;
+	port->interface = (struct sf_interface){
+		.index = port->base.netdev.index,
+		.link = SF_LINK_ETHERNET,
+		.snaplen = options->snaplen,
+	};
+	snprintf(port->interface.name, sizeof(port->interface.name), "%s", name);
+	if (port->base.netdev.hardware != ARPHRD_ETHER)
+		return sf_error_set(error, SF_EUNSUPPORTED,
+			"%s is no Ethernet interface: use the pcap driver", name);
+	port->socket_count = sf_ethtool_queues(&port->base.netdev);
+	port->base.queues = options->queues ? options->queues : port->socket_count;
+	if (port->base.queues > port->socket_count)
+		return sf_error_set(error, SF_EUSAGE,
+			"%s has %u receive queue%s, too few for %u workers: give it more with "
+			"ethtool -L %s combined %u",
+			name, port->socket_count, port->socket_count == 1 ? "" : "s",
+			port->base.queues, name, port->base.queues);
+	port->sockets = calloc(port->socket_count, sizeof(*port->sockets));
+	if (!port->sockets)
+		return sf_error_set(error, -ENOMEM, "%s", sf_strerror(-ENOMEM));
+	capture->base.queues += port->base.queues;
+	return 0;
+}
+
+/* Deals the sockets of a port out to its queues. */
+static int deal(
+	struct sf_xdp_port *port, struct sf_xdp_queue *queues, uint16_t slot, uint32_t snaplen)
+{
+	unsigned count = port->base.queues;
+
+	port->queues = queues;
+	for (unsigned i = 0; i < count; i++) {
+		struct sf_xdp_queue *queue = &queues[i];
+
+		queue->port = port;
+		queue->first = i == 0;
+		queue->slot = slot;
+		queue->snaplen = snaplen ? snaplen : UINT32_MAX;
+		queue->sockets = &port->sockets[i];
+		queue->step = count;
+		queue->socket_count = (port->socket_count - i + count - 1) / count;
+		queue->polls = calloc(queue->socket_count, sizeof(*queue->polls));
+		if (!queue->polls)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/*
+ * A tag that the card takes out of the frame reaches us by metadata only, so the card is asked to
+ * leave it in. What remains uncertain becomes the capture's warning.
+ */
+static void keep_tags(struct sf_xdp_capture *capture, struct sf_xdp_port *port)
+{
+	static const char *const stripping[] = { "rx-vlan-hw-parse", NULL };
+	int left = 0;
+
+	sf_port_prepare(&port->base);
+	if (!port->base.keep_offloads)
+		left = sf_ethtool_features_off(&port->base.saved, &port->base.netdev, stripping);
+	if (port->base.trouble[0])
+		sf_error_set(&capture->base.warning, -EOPNOTSUPP, "%s: %s", port->interface.name,
+			port->base.trouble);
+	if (port->mode == SF_XDP_GENERIC)
+		sf_error_set(&capture->base.warning, -EOPNOTSUPP,
+			"%s: its driver has no XDP support; generic mode is slower than the pcap "
+			"driver, and VLAN tags that travel beside the frame are lost",
+			port->interface.name);
+	else if (!port->program.vlan_tag && left != 0)
+		sf_error_set(&capture->base.warning, -EOPNOTSUPP,
+			"%s: VLAN tags that the card takes out of frames are lost: "
+			"ethtool -K %s rxvlan off",
+			port->interface.name, port->interface.name);
+}
+
+static int open_capture(struct sf_capture **result, const struct sf_capture_options *options,
+	struct sf_error *error)
+{
+	struct sf_xdp_capture *capture = calloc(1, sizeof(*capture));
+	unsigned next = 0;
+	int code;
+
+	if (!capture)
+		return sf_error_set(error, -ENOMEM, "%s", sf_strerror(-ENOMEM));
+	pthread_mutex_init(&capture->lock, NULL);
+	libxdp_set_print(NULL);
+	capture->base = (struct sf_capture){ .ops = &sf_driver_af_xdp, .live = true };
+	capture->wait_ms = options->wait_ms ? options->wait_ms : DEFAULT_WAIT_MS;
+	capture->memory_bytes = options->ring_bytes ? options->ring_bytes : DEFAULT_MEMORY_BYTES;
+	capture->promiscuous = !options->no_promiscuous;
+	capture->hardware_time = options->hardware_time;
+	code = check_options(options, error);
+	if (code < 0)
+		goto fail;
+	code = -ENOMEM;
+	capture->ports = calloc(options->name_count, sizeof(*capture->ports));
+	if (!capture->ports)
+		goto no_memory;
+	for (unsigned i = 0; i < options->name_count; i++) {
+		code = add_port(capture, options, error);
+		if (code < 0)
+			goto fail;
+	}
+	code = -ENOMEM;
+	capture->queues = calloc(capture->base.queues, sizeof(*capture->queues));
+	if (!capture->queues)
+		goto no_memory;
+	for (unsigned i = 0; i < capture->port_count; i++) {
+		struct sf_xdp_port *port = &capture->ports[i];
+
+		if (deal(port, &capture->queues[next], (uint16_t)i, options->snaplen) < 0)
+			goto no_memory;
+		next += port->base.queues;
+		code = sf_xdp_port_open(capture, port, error);
+		if (code < 0)
+			goto fail;
+		keep_tags(capture, port);
+	}
+	*result = &capture->base;
+	return 0;
+no_memory:
+	sf_error_set(error, -ENOMEM, "%s", sf_strerror(-ENOMEM));
+fail:
+	close_capture(&capture->base);
+	return code;
+}
+
+const struct sf_capture_ops sf_driver_af_xdp = {
+	.recv = receive,
+	.release = release,
+	.name = "xdp",
+	.summary = "AF_XDP sockets with an own XDP program; takes the frames away from the host",
+	.open = open_capture,
+	.stats = read_stats,
+	.interface = interface_of,
+	.describe = describe,
+	.condition = condition,
+	.probe = probe,
+	.close = close_capture,
+};

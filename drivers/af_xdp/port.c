@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Opening and closing one interface: its program, then a socket for each receive queue. A kernel
+ * or a driver tells only by refusing what it can do, so the modes are tried, best first. Whatever
+ * the statistics look at changes hands under the capture's lock.
+ */
+#include <errno.h>
+#include <linux/if_xdp.h>
+#include <sys/socket.h>
+
+#include "af_xdp/xdp.h"
+
+#define CHUNK       2048
+#define CHUNK_LARGE 4096 /* the largest there is */
+
+void sf_xdp_port_statistics(struct xdp_statistics *sum, const struct sf_xdp_socket *socket)
+{
+	struct xdp_statistics now = { 0 };
+	socklen_t size = sizeof(now);
+
+	if (!socket->xsk ||
+		getsockopt(xsk_socket__fd(socket->xsk), SOL_XDP, XDP_STATISTICS, &now, &size) < 0)
+		return;
+	sum->rx_dropped += now.rx_dropped;
+	sum->rx_invalid_descs += now.rx_invalid_descs;
+	sum->rx_ring_full += now.rx_ring_full;
+	sum->rx_fill_ring_empty_descs += now.rx_fill_ring_empty_descs;
+}
+
+void sf_xdp_port_close_socket(
+	struct sf_xdp_capture *capture, struct sf_xdp_port *port, unsigned number)
+{
+	pthread_mutex_lock(&capture->lock);
+	sf_xdp_port_statistics(&port->past, &port->sockets[number]);
+	sf_xdp_socket_close(&port->sockets[number]);
+	pthread_mutex_unlock(&capture->lock);
+}
+
+void sf_xdp_port_close_program(struct sf_xdp_capture *capture, struct sf_xdp_port *port)
+{
+	pthread_mutex_lock(&capture->lock);
+	sf_xdp_program_counters(&port->program, &port->passed, &port->homeless);
+	sf_xdp_program_close(&port->program);
+	pthread_mutex_unlock(&capture->lock);
+}
+
+void sf_xdp_port_close(struct sf_xdp_capture *capture, struct sf_xdp_port *port)
+{
+	for (unsigned i = 0; port->sockets && i < port->socket_count; i++)
+		sf_xdp_port_close_socket(capture, port, i);
+	sf_xdp_port_close_program(capture, port);
+}
+
+static int socket_error(
+	const struct sf_xdp_port *port, unsigned queue, int code, struct sf_error *error)
+{
+	const char *name = port->interface.name;
+
+	switch (code) {
+	case -EBUSY:
+		return sf_error_set(error, code,
+			"%s: receive queue %u is taken by another AF_XDP socket: stop the program "
+			"that holds it (ss --xdp -p, or bpftool link show)",
+			name, queue);
+	case -EPERM:
+		return sf_error_set(error, code,
+			"%s: AF_XDP needs root, or CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF: "
+			"setcap cap_net_raw,cap_net_admin,cap_bpf,cap_perfmon+ep FILE",
+			name);
+	case -ENOBUFS:
+		return sf_error_set(error, code,
+			"%s: not enough lockable memory for the packets of receive queue %u: raise "
+			"it with ulimit -l unlimited, or choose a smaller ring",
+			name, queue);
+	default:
+		return sf_error_set(error, code, "%s: AF_XDP socket on receive queue %u: %s", name,
+			queue, sf_strerror(code));
+	}
+}
+
+/* Program and all sockets in one mode. On failure nothing is open. */
+static int open_mode(struct sf_xdp_capture *capture, struct sf_xdp_port *port,
+	enum sf_xdp_mode mode, bool fragments, struct sf_error *error)
+{
+	const struct sf_netdev *netdev = &port->base.netdev;
+	struct sf_xdp_program program;
+	struct sf_xdp_socket socket;
+	int result =
+		sf_xdp_program_open(&program, netdev, mode, fragments, port->socket_count, error);
+
+	if (result < 0)
+		return result == -EPERM ? socket_error(port, 0, result, error) : result;
+	pthread_mutex_lock(&capture->lock);
+	port->program = program;
+	pthread_mutex_unlock(&capture->lock);
+	port->mode = mode;
+	port->fragments = fragments;
+	for (unsigned i = 0; i < port->socket_count && result == 0; i++) {
+		result = sf_xdp_socket_open(
+			&socket, netdev, i, mode, fragments, capture->memory_bytes, port->chunk);
+		if (result < 0) {
+			socket_error(port, i, result, error);
+			break;
+		}
+		pthread_mutex_lock(&capture->lock);
+		port->sockets[i] = socket;
+		pthread_mutex_unlock(&capture->lock);
+		result = sf_xdp_program_add(&port->program, i, xsk_socket__fd(socket.xsk));
+		if (result < 0)
+			socket_error(port, i, result, error);
+	}
+	if (result < 0)
+		sf_xdp_port_close(capture, port);
+	return result;
+}
+
+/* Tries the modes, best first. Fragments: always in copy modes, where they cost nothing. */
+int sf_xdp_port_open(
+	struct sf_xdp_capture *capture, struct sf_xdp_port *port, struct sf_error *error)
+{
+	uint32_t longest = sf_netdev_frame_max(&port->base.netdev);
+	bool needed = longest > sf_xdp_socket_frame_max(CHUNK_LARGE);
+	const struct {
+		enum sf_xdp_mode mode;
+		bool fragments;
+	} attempts[] = {
+		{ SF_XDP_NATIVE_ZEROCOPY, needed },
+		{ SF_XDP_NATIVE_COPY, true },
+		{ SF_XDP_NATIVE_COPY, false },
+		{ SF_XDP_GENERIC, true },
+		{ SF_XDP_GENERIC, false },
+	};
+	int result = 0;
+
+	port->chunk = longest <= sf_xdp_socket_frame_max(CHUNK) ? CHUNK : CHUNK_LARGE;
+	for (unsigned i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++) {
+		if (needed && !attempts[i].fragments)
+			continue;
+		result = open_mode(capture, port, attempts[i].mode, attempts[i].fragments, error);
+		if (result == 0 || result == -EPERM || result == -EBUSY || result == -ENOMEM ||
+			result == -ENOBUFS)
+			break;
+	}
+	if (result < 0 && needed && result != -EPERM && result != -EBUSY)
+		sf_error_set(error, result,
+			"%s: frames of MTU %u need several buffers, which its driver or the kernel "
+			"does not offer; at most: ip link set dev %s mtu %u",
+			port->interface.name, port->base.netdev.mtu, port->interface.name,
+			sf_xdp_socket_frame_max(CHUNK_LARGE) - (longest - port->base.netdev.mtu));
+	if (result == 0 && capture->promiscuous) {
+		result = sf_netdev_promiscuous(&port->base.netdev, error);
+		if (result < 0)
+			sf_xdp_port_close(capture, port);
+	}
+	for (unsigned i = 0; i < port->base.queues; i++)
+		port->queues[i].frame_max = longest;
+	return result;
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Loading and attaching the XDP program through the skeleton that bpftool makes of it. The
+ * attachment is a BPF link: the kernel removes it when its descriptor closes, also after SIGKILL.
+ *
+ * The variant with metadata must be loaded for one device (BPF_F_XDP_DEV_BOUND_ONLY, Linux 6.3);
+ * older kernels refuse the flag, devices without an XDP driver refuse the attachment, and then the
+ * plain variant is taken.
+ */
+#include <errno.h>
+#include <linux/if_link.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+
+#include "af_xdp/xdp.h"
+#include "bpf/spanflow_xdp.h"
+#include "spanflow_xdp.skel.h"
+
+/* <linux/bpf.h> of Debian 12 lacks these */
+#define PROG_HAS_FRAGMENTS (1U << 5) /* BPF_F_XDP_HAS_FRAGS, Linux 5.18 */
+#define PROG_DEVICE_BOUND  (1U << 6) /* BPF_F_XDP_DEV_BOUND_ONLY, Linux 6.3 */
+
+/* Which questions to the device this kernel knows. */
+static void find_metadata_calls(struct sf_xdp_program *program)
+{
+	struct btf *kernel = btf__load_vmlinux_btf();
+
+	if (libbpf_get_error(kernel))
+		return;
+	program->timestamp =
+		btf__find_by_name_kind(kernel, "bpf_xdp_metadata_rx_timestamp", BTF_KIND_FUNC) > 0;
+	program->vlan_tag =
+		btf__find_by_name_kind(kernel, "bpf_xdp_metadata_rx_vlan_tag", BTF_KIND_FUNC) > 0;
+	btf__free(kernel);
+}
+
+static struct sf_xdp *load(struct sf_xdp_program *program, const struct sf_netdev *netdev,
+	bool fragments, unsigned queues)
+{
+	struct sf_xdp *skeleton = sf_xdp__open();
+	struct bpf_program *chosen;
+	uint32_t flags = fragments ? PROG_HAS_FRAGMENTS : 0;
+
+	if (!skeleton)
+		return NULL;
+	chosen = program->metadata ? skeleton->progs.sf_steer_metadata : skeleton->progs.sf_steer;
+	if (program->metadata) {
+		flags |= PROG_DEVICE_BOUND;
+		bpf_program__set_ifindex(chosen, netdev->index);
+	}
+	bpf_program__set_autoload(skeleton->progs.sf_steer, !program->metadata);
+	bpf_program__set_autoload(skeleton->progs.sf_steer_metadata, program->metadata);
+	bpf_program__set_flags(chosen, flags);
+	bpf_map__set_max_entries(skeleton->maps.sockets, queues);
+	memcpy((void *)skeleton->rodata->own_address, netdev->mac, sizeof(netdev->mac));
+	*(bool *)&skeleton->rodata->device_timestamp = program->timestamp;
+	*(bool *)&skeleton->rodata->device_vlan_tag = program->vlan_tag;
+	if (sf_xdp__load(skeleton) == 0)
+		return skeleton;
+	sf_xdp__destroy(skeleton);
+	return NULL;
+}
+
+/* Loads and attaches the variant that program->metadata names. 0 or -errno. */
+static int try_variant(struct sf_xdp_program *program, const struct sf_netdev *netdev,
+	enum sf_xdp_mode mode, bool fragments, unsigned queues)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, options,
+		.flags = mode == SF_XDP_GENERIC ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
+	struct bpf_program *chosen;
+	int result;
+
+	errno = 0;
+	program->skeleton = load(program, netdev, fragments, queues);
+	if (!program->skeleton)
+		return errno ? -errno : -EINVAL;
+	chosen = program->metadata ? program->skeleton->progs.sf_steer_metadata
+				   : program->skeleton->progs.sf_steer;
+	program->link =
+		bpf_link_create(bpf_program__fd(chosen), (int)netdev->index, BPF_XDP, &options);
+	if (program->link >= 0)
+		return 0;
+	result = -errno;
+	sf_xdp_program_close(program);
+	return result;
+}
+
+static int silent(enum libbpf_print_level level, const char *format, va_list arguments)
+{
+	(void)level;
+	(void)format;
+	(void)arguments;
+	return 0;
+}
+
+int sf_xdp_program_open(struct sf_xdp_program *program, const struct sf_netdev *netdev,
+	enum sf_xdp_mode mode, bool fragments, unsigned queues, struct sf_error *error)
+{
+	int result = -EOPNOTSUPP;
+
+	libbpf_set_print(silent);
+	*program = (struct sf_xdp_program){ .link = -1 };
+	if (mode != SF_XDP_GENERIC)
+		find_metadata_calls(program);
+	program->metadata = program->timestamp || program->vlan_tag;
+	if (program->metadata)
+		result = try_variant(program, netdev, mode, fragments, queues);
+	if (result < 0 && result != -EPERM && result != -EBUSY && result != -EEXIST) {
+		program->metadata = program->timestamp = program->vlan_tag = false;
+		result = try_variant(program, netdev, mode, fragments, queues);
+	}
+	if (result == -EBUSY || result == -EEXIST)
+		return sf_xdp_program_occupied(netdev, error);
+	if (result < 0)
+		return sf_error_set(
+			error, result, "%s: XDP program: %s", netdev->name, sf_strerror(result));
+	return 0;
+}
+
+void sf_xdp_program_close(struct sf_xdp_program *program)
+{
+	if (program->link >= 0)
+		close(program->link);
+	sf_xdp__destroy(program->skeleton);
+	program->link = -1;
+	program->skeleton = NULL;
+}
+
+int sf_xdp_program_add(struct sf_xdp_program *program, unsigned queue, int socket)
+{
+	uint32_t key = queue;
+
+	return bpf_map_update_elem(
+		bpf_map__fd(program->skeleton->maps.sockets), &key, &socket, BPF_ANY);
+}
+
+void sf_xdp_program_counters(
+	const struct sf_xdp_program *program, uint64_t *passed, uint64_t *homeless)
+{
+	/* mapped memory that the program goes on writing: no system call is needed to look */
+	for (unsigned i = 0; program->skeleton && i < SF_XDP_CPUS; i++) {
+		const volatile struct sf_xdp_counters *counters =
+			&program->skeleton->bss->counters[i];
+
+		*passed += counters->passed;
+		*homeless += counters->homeless;
+	}
+}
+
+int sf_xdp_program_occupied(const struct sf_netdev *netdev, struct sf_error *error)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, query);
+	struct bpf_prog_info info = { 0 };
+	uint32_t size = sizeof(info), id = 0;
+	int fd;
+
+	if (bpf_xdp_query((int)netdev->index, 0, &query) == 0)
+		id = query.prog_id       ? query.prog_id
+		     : query.drv_prog_id ? query.drv_prog_id
+					 : query.skb_prog_id;
+	fd = id ? bpf_prog_get_fd_by_id(id) : -1;
+	if (fd >= 0) {
+		bpf_obj_get_info_by_fd(fd, &info, &size);
+		close(fd);
+	}
+	return sf_error_set(error, -EBUSY,
+		"%s already has an XDP program ('%s', id %u): stop what holds it (bpftool link "
+		"show) "
+		"or remove it with: ip link set dev %s xdp off",
+		netdev->name, info.name, id, netdev->name);
+}
