@@ -100,8 +100,7 @@ static uint32_t ipv6_octets_without_length(const struct walk *w)
 	if (jumbo)
 		return jumbo > UINT16_MAX && jumbo <= UINT32_MAX - IPV6_HEADER ? jumbo + IPV6_HEADER
 									       : 0;
-	if (w->p[6] == PROTOCOL_NONE || walk_left(w) == IPV6_HEADER ||
-		walk_wire_left(w) <= ETHERNET_PAYLOAD_MIN)
+	if (w->p[6] == PROTOCOL_NONE || walk_wire_left(w) <= ETHERNET_PAYLOAD_MIN)
 		return IPV6_HEADER;
 	return walk_wire_left(w);
 }

@@ -55,11 +55,12 @@ static void walk_finish(struct walk *w)
 
 /*
  * A pseudowire's control word cannot be told from an Ethernet address that begins with a zero
- * nibble (RFC 4385 §2): when the first reading finds no IP, the second one is tried.
+ * nibble (RFC 4385 §2): when the first reading finds no IP, the second one is tried. Not when the
+ * first one was cut off, which says nothing.
  */
 static bool walk_fall_back(struct walk *w)
 {
-	if (!w->fallback)
+	if (!w->fallback || w->reason == SF_IGNORED_truncated)
 		return false;
 	w->p = w->fallback;
 	w->tags = w->fallback_tags;
@@ -98,7 +99,7 @@ int sf_parse_walk(const struct sf_packet *packet, struct sf_facts *facts)
 			next = walk_step(&w, next);
 		if (next != NEXT_IGNORED)
 			continue;
-		if (reason == SF_PARSED)
+		if (reason == SF_PARSED || w.reason == SF_IGNORED_truncated)
 			reason = (int)w.reason;
 		if (!walk_fall_back(&w))
 			return reason;

@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* main() of a Check program: CHECK_MAIN(suite_name, test_a, test_b, …). */
+/*
+ * main() of a Check program: CHECK_MAIN(suite_name, test_a, test_b, …); or CHECK_MAIN_WHERE(path,
+ * …), which skips the program (exit status 77) unless `path` is there.
+ */
 #ifndef TESTS_CHECK_MAIN_H
 #define TESTS_CHECK_MAIN_H
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-#define CHECK_MAIN(name, ...)                                                                      \
+#define CHECK_MAIN(name, ...) CHECK_MAIN_WHERE("/", name, __VA_ARGS__)
+
+#define CHECK_MAIN_WHERE(path, name, ...)                                                          \
 	int main(void)                                                                             \
 	{                                                                                          \
 		const TTest *const tests[] = { __VA_ARGS__ };                                      \
@@ -14,6 +21,11 @@
 		TCase *tcase = tcase_create(name);                                                 \
 		SRunner *runner;                                                                   \
 		int failed;                                                                        \
+                                                                                                   \
+		if (access(path, F_OK) < 0) {                                                      \
+			printf("skipped: no %s\n", path);                                          \
+			return 77;                                                                 \
+		}                                                                                  \
                                                                                                    \
 		tcase_set_timeout(tcase, 60);                                                      \
 		for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)                      \

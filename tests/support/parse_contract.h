@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What holds for any bytes given to the parser. The includer defines same(condition), which ends
+ * the test unless the condition holds.
+ */
+#ifndef TESTS_PARSE_CONTRACT_H
+#define TESTS_PARSE_CONTRACT_H
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "parse/walk.h"
+
+/* The same packet by sf_parse() and by the walk alone, into facts that were zero before. */
+static inline void check_ways(
+	int result, const struct sf_facts *facts, int walk_result, const struct sf_facts *walked)
+{
+	same(walk_result == result);
+	if (result == SF_PARSED)
+		same(memcmp(facts, walked, sizeof(*walked)) == 0);
+}
+
+static inline bool is_extension(uint8_t protocol)
+{
+	return protocol == 0 || protocol == 43 || protocol == 44 || protocol == 51 ||
+	       protocol == 60;
+}
+
+static inline void check_part_facts(const struct sf_facts *facts, const struct sf_facts *whole)
+{
+	const uint16_t below = SF_FACT_VLAN | SF_FACT_CVLAN | SF_FACT_MPLS | SF_FACT_MAC;
+	uint16_t flags = (uint16_t)(facts->flags & ~SF_FACT_SWAPPED);
+
+	same(facts->version == whole->version);
+	same(facts->address == whole->address);
+	if (facts->version == 6)
+		same(memcmp(facts->address6, whole->address6, sizeof(whole->address6)) == 0);
+	/* of a chain of extension headers as much is known as was captured */
+	if (facts->protocol != whole->protocol)
+		same(facts->version == 6 && is_extension(facts->protocol));
+	same(facts->ports == whole->ports || facts->ports == 0);
+	same(facts->tcp_flags == whole->tcp_flags || !(flags & SF_FACT_TCP));
+	same((flags & ~whole->flags) == 0);
+	/* below the IP header nothing may be missing */
+	same((flags & below) == (whole->flags & below));
+	same(facts->tags == whole->tags);
+	same(facts->mpls == whole->mpls);
+	same(memcmp(facts->src_mac, whole->src_mac, 12) == 0);
+	same(facts->l3_offset == whole->l3_offset);
+	/* without a jumbo payload option the length on the wire stands in for it */
+	same(facts->octets == whole->octets || (facts->version == 6 && whole->octets > 65575));
+	same(facts->tos == whole->tos);
+	same(facts->ttl == whole->ttl);
+	same(facts->flow_label == whole->flow_label);
+}
+
+/* `part` and `facts` are of the first octets of the packet that `result` and `whole` are of. */
+static inline void check_part(
+	int part, const struct sf_facts *facts, int result, const struct sf_facts *whole)
+{
+	if (part == SF_IGNORED_truncated)
+		return;
+	/* a jumbo payload option that makes the packet malformed may be cut off */
+	if (part == SF_PARSED && result == SF_IGNORED_malformed && facts->version == 6)
+		return;
+	same(part == result);
+	if (part == SF_PARSED)
+		check_part_facts(facts, whole);
+}
+
+#endif
