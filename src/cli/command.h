@@ -20,6 +20,9 @@ int sf_cmd_meter(struct sf_options *options);
 /* Prints "spanflow: …" to standard error. */
 void sf_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* After printing to standard output: SF_EXIT_OK, or says why it could not be written. */
+int sf_exit_printed(void);
+
 /* Prints the error; returns the exit status that belongs to it. */
 int sf_exit_error(const struct sf_error *error);
 

@@ -5,6 +5,10 @@
 #include "cli/command.h"
 
 const struct sf_command sf_commands[] = {
+	{ "meter", SF_METER, "(-i SOURCE... | -r FILE...) [OPTION]...", "packets to flow records",
+		"Meters packets of network interfaces or of capture files, and exports the flow "
+		"records to collectors, to an IPFIX file, or prints them.",
+		sf_cmd_meter },
 	{ "show", SF_SHOW, "FILE...", "flows from IPFIX files",
 		"Prints the flow records of IPFIX files (RFC 5655), of any exporter, plain or "
 		"compressed with gzip; - is standard input. A damaged or cut-off file gives what "
@@ -17,8 +21,9 @@ const struct sf_command sf_commands[] = {
 		"data without their template and malformed messages are counted. It ends with "
 		"SIGINT or SIGTERM, or as the options say.",
 		sf_cmd_collect },
-	{ "list", SF_LIST, "drivers", "what this build can do",
-		"Lists the capture drivers: which are built, which would run here, and why not.",
+	{ "list", SF_LIST, "drivers | fields | templates", "what this build can do",
+		"Lists the capture drivers (which are built, which would run here, and why not), "
+		"the fields of flow records, or the templates they are exported with.",
 		sf_cmd_list },
 	{ NULL },
 };
@@ -38,4 +43,14 @@ int sf_exit_error(const struct sf_error *error)
 {
 	sf_complain("%s", error->text);
 	return error->code == SF_EUSAGE ? SF_EXIT_USAGE : SF_EXIT_FAILED;
+}
+
+int sf_exit_printed(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return SF_EXIT_OK;
+	/* a reader who has seen enough needs no words */
+	if (errno != EPIPE)
+		sf_complain("standard output: %s", sf_strerror(-errno));
+	return SF_EXIT_FAILED;
 }

@@ -31,6 +31,15 @@ static int unknown_command(const char *name)
 	return SF_EXIT_USAGE;
 }
 
+static int print_help(const struct sf_command *command)
+{
+	if (command)
+		sf_help_command(command, sf_option_table, stdout);
+	else
+		sf_help_program(sf_commands, stdout);
+	return sf_exit_printed();
+}
+
 static int run_command(const struct sf_command *command, int argc, char **argv)
 {
 	struct sf_error error = { 0 };
@@ -40,7 +49,7 @@ static int run_command(const struct sf_command *command, int argc, char **argv)
 	if (sf_options_parse(&options, sf_option_table, command, argc, argv, &error))
 		status = sf_exit_error(&error);
 	else if (options.help)
-		sf_help_command(command, sf_option_table, stdout);
+		status = print_help(command);
 	else
 		status = command->run(&options);
 	sf_options_fini(&options, sf_option_table);
@@ -53,11 +62,7 @@ static int help(int argc, char **argv)
 
 	if (argc > 2 && !command)
 		return unknown_command(argv[2]);
-	if (command)
-		sf_help_command(command, sf_option_table, stdout);
-	else
-		sf_help_program(sf_commands, stdout);
-	return SF_EXIT_OK;
+	return print_help(command);
 }
 
 int main(int argc, char **argv)
@@ -71,8 +76,10 @@ int main(int argc, char **argv)
 		return run_command(command, argc - 2, argv + 2);
 	if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
 		return help(argc, argv);
-	if (strcmp(name, "--version") == 0)
-		return puts("spanflow " SPANFLOW_VERSION) < 0;
+	if (strcmp(name, "--version") == 0) {
+		puts("spanflow " SPANFLOW_VERSION);
+		return sf_exit_printed();
+	}
 	/* for the build: docs/spanflow.1.in on standard input, the man page on standard output */
 	if (strcmp(name, "--generate-man") == 0)
 		return sf_man_page(sf_commands, sf_option_table, stdin, stdout) ? SF_EXIT_FAILED

@@ -142,7 +142,7 @@ static struct sf_meter_options meter_options(struct sf_run *run)
 	};
 }
 
-static int make_workers(struct sf_run *run, struct sf_error *error)
+int sf_run_make_workers(struct sf_run *run, struct sf_error *error)
 {
 	const struct sf_options *options = run->options;
 	unsigned count = 0;
@@ -199,5 +199,5 @@ int sf_run_init(struct sf_run *run, const struct sf_options *options, struct sf_
 	err = make_exporter(run, error);
 	if (!err)
 		err = open_inputs(run, error);
-	return err ? err : make_workers(run, error);
+	return err ? err : sf_run_make_workers(run, error);
 }

@@ -66,7 +66,7 @@ void sf_run_notice(struct sf_run *run, const struct sf_books *books)
 		if (sf_run_output_closed() && strcmp(stats.kind, "text") == 0)
 			continue;
 		sf_progress_clear(&run->progress);
-		sf_complain("%s: %s", stats.url, stats.failure);
+		sf_complain("%s", stats.failure);
 	}
 }
 

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the tests of the program share: captures made by hand, a run with its books checked."""
+
+import json
+import os
+import socket
+import struct
+import subprocess
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+SPANFLOW = os.environ.get("SPANFLOW", "build/src/cli/spanflow")
+START = 1_700_000_000  # s since 1970 of the first packet of most captures
+TIMEOUT = 60  # s: nothing may hang
+
+
+def udp(source, port, payload=b"x", vlan=None, version=4):
+    """An Ethernet frame with one UDP packet from 192.0.2.`source` (or 2001:db8::`source`)."""
+    datagram = struct.pack("!HHHH", port, 53, 8 + len(payload), 0) + payload
+    if version == 4:
+        ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(datagram), 0, 0, 64, 17, 0,
+                         bytes([192, 0, 2, source]), bytes([198, 51, 100, 1]))
+        kind = 0x0800
+    else:
+        ip = struct.pack("!IHBB16s16s", 6 << 28, len(datagram), 17, 64,
+                         bytes.fromhex("20010db8") + bytes(11) + bytes([source]),
+                         bytes.fromhex("20010db8") + bytes(11) + b"\xfe")
+        kind = 0x86DD
+    tag = b"" if vlan is None else struct.pack("!HH", 0x8100, vlan)
+    return bytes(6) + b"\2\0\0\0\0\1" + tag + struct.pack("!H", kind) + ip + datagram
+
+
+def pcap_header(link=1):
+    return struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, link)
+
+
+def pcap_packet(seconds, frame):
+    return struct.pack("<IIII", int(seconds), round(seconds % 1 * 1e6), len(frame), len(frame)) \
+        + frame
+
+
+def pcap(packets, link=1):
+    """A capture file of (seconds since START, frame) pairs."""
+    return pcap_header(link) + b"".join(pcap_packet(START + t, f) for t, f in packets)
+
+
+def conversations(count, packets=2, step=0.001):
+    """`count` flows, one after the other in each round, of `packets` packets each."""
+    return [((i + count * r) * step, udp(1 + i % 200, 1024 + i // 200))
+            for r in range(packets) for i in range(count)]
+
+
+def free_port():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Done:
+    """A finished run: exit status, output, and the statistics if they were printed as JSON."""
+
+    def __init__(self, status, stdout, stderr):
+        self.status, self.stdout, self.stderr = status, stdout, stderr
+        last = stderr.splitlines()[-1] if stderr.strip() else ""
+        self.stats = json.loads(last) if last.startswith("{") else None
+
+    @property
+    def records(self):
+        return [json.loads(line) for line in self.stdout.splitlines()]
+
+
+def wait_until(condition, what):
+    end = time.monotonic() + TIMEOUT
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(f"waited in vain: {what}")
+        time.sleep(0.02)
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.directory = Path(directory.name)
+
+    def file(self, name, content):
+        path = self.directory / name
+        path.write_bytes(content)
+        return str(path)
+
+    def start(self, *arguments, **kwargs):
+        """Starts the program; what it prints goes to files, which can be looked at meanwhile."""
+        kwargs.setdefault("stdin", subprocess.DEVNULL)
+        for name in ("stdout", "stderr"):
+            if name not in kwargs:
+                kwargs[name] = open(self.directory / name, "wb")
+                self.addCleanup(kwargs[name].close)
+        process = subprocess.Popen([SPANFLOW, *map(str, arguments)], **kwargs)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def printed(self, name="stdout"):
+        path = self.directory / name
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def end(self, process):
+        status = process.wait(TIMEOUT)
+        return Done(status, self.printed(), self.printed("stderr"))
+
+    def run_plain(self, *arguments, **kwargs):
+        return self.end(self.start(*arguments, **kwargs))
+
+    def meter(self, *arguments, status=0, **kwargs):
+        """Runs `meter` with JSON statistics, which must balance."""
+        return self.check(self.start("meter", "--stats", "json", *arguments, **kwargs), status)
+
+    def check(self, process, status=0):
+        done = self.end(process)
+        self.assertEqual(done.status, status, done.stderr)
+        self.check_books(done.stats, done.stderr)
+        return done
+
+    def check_books(self, stats, why=""):
+        """The equations of DESIGN §5, from the outside."""
+        self.assertIsNotNone(stats, why)
+        self.assertIs(stats["balanced"], True, stats)
+        self.assertEqual(stats["frames"],
+                         stats["metered"]["packets"] + sum(stats["ignored"].values()))
+        for unit in ("packets", "octets"):
+            lost = stats["records"]["lostRing" + unit.capitalize()]
+            self.assertEqual(stats["metered"][unit],
+                             stats["records"][unit] + lost + stats["table"][unit])
+            for place in stats["collectors"] + stats["outputs"]:
+                self.assertEqual(place["offered"][unit], stats["records"][unit])
+                self.assertEqual(place["offered"][unit], place[unit] + place["skippedTotal"][unit]
+                                 + place["lostTotal"][unit])
+
+
+def main():
+    unittest.main()

@@ -1,0 +1,267 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Metering files: what goes in, what comes out, where a run ends."""
+
+import gzip
+import struct
+import subprocess
+
+import support
+from support import Case, START, conversations, free_port, pcap, pcap_packet, udp
+
+
+class Input(Case):
+    def test_counts(self):
+        frames = conversations(50, packets=3) + [(1, b"\xff" * 12 + b"\x08\x06" + bytes(28))]
+        done = self.meter("-r", self.file("a.pcap", pcap(frames)), "-o", "json")
+        self.assertEqual(done.stats["frames"], 151)
+        self.assertEqual(done.stats["metered"], {"packets": 150, "octets": 150 * 29})
+        self.assertEqual(done.stats["ignored"]["nonIp"], 1)
+        self.assertEqual(done.stats["flows"],
+                         {"created": 50, "ended": 50, "evicted": 0, "active": 0})
+        self.assertEqual(len(done.records), 50)
+        self.assertEqual({r["packetDeltaCount"] for r in done.records}, {3})
+        self.assertEqual(done.stats["ended"], "eof")
+
+    def test_standard_input(self):
+        path = self.file("a.pcap", pcap(conversations(5)))
+        with open(path, "rb") as stdin:
+            done = self.meter("-r", "-", "-o", "json", stdin=stdin)
+        self.assertEqual(len(done.records), 5)
+
+    def test_several_files_are_one_table(self):
+        # a rotated capture: a flow with packets in both files, given in the wrong order
+        first = self.file("2.pcap", pcap([(0, udp(1, 5000)), (2, udp(1, 5000))]))
+        second = self.file("1.pcap", pcap([(4, udp(1, 5000)), (5, udp(2, 5000))]))
+        done = self.meter("-r", second, first, "-o", "json")
+        self.assertEqual(sorted(r["packetDeltaCount"] for r in done.records), [1, 3])
+        done = self.meter("-r", second, "-r", first, "-o", "json")
+        self.assertEqual(sorted(r["packetDeltaCount"] for r in done.records), [1, 3])
+
+    def test_directory(self):
+        captures = self.directory / "captures"
+        captures.mkdir()
+        (captures / "a.pcap").write_bytes(pcap([(0, udp(1, 5000))]))
+        (captures / "b.pcap.gz").write_bytes(gzip.compress(pcap([(1, udp(1, 5000))])))
+        (captures / "notes.txt").write_text("no capture")
+        done = self.meter("-r", captures, "-o", "json")
+        self.assertEqual([r["packetDeltaCount"] for r in done.records], [2])
+        self.assertIn("notes.txt", done.stderr)
+
+    def test_empty_capture(self):
+        done = self.meter("-r", self.file("a.pcap", pcap([])))
+        self.assertEqual(done.stats["frames"], 0)
+
+    def test_missing_file(self):
+        done = self.run_plain("meter", "-r", "/nonexistent.pcap")
+        self.assertEqual(done.status, 1)
+        self.assertIn("/nonexistent.pcap", done.stderr)
+
+    def test_corrupt_file(self):
+        whole = pcap(conversations(20, packets=1))
+        path = self.file("cut.pcap", whole[:-10])
+        done = self.meter("-r", path, "-o", "json", status=1)
+        self.assertEqual(len(done.records), 19)
+        record = len(pcap_packet(0, udp(1, 1)))
+        self.assertIn(f"{path}: byte {len(whole) - record}", done.stderr)
+        self.assertEqual(done.stats["ended"], "error")
+
+    def test_corrupt_file_among_others(self):
+        cut = self.file("cut.pcap", pcap([(0, udp(1, 5000)), (1, udp(1, 5000))])[:-3])
+        good = self.file("good.pcap", pcap([(2, udp(2, 5000))]))
+        done = self.meter("-r", cut, good, "-o", "json", status=1)
+        self.assertEqual(len(done.records), 2)
+        self.assertIn("cut.pcap", done.stderr)
+
+    def test_unknown_link_type(self):
+        path = self.file("a.pcap", pcap([(i, bytes(60)) for i in range(9)], link=147))
+        done = self.meter("-r", path, "-o", "json")
+        self.assertEqual(done.stats["ignored"]["unsupportedLinkType"], 9)
+        self.assertEqual(done.stderr.count("link type 147"), 1)
+
+    def test_filter(self):
+        frames = [(i * 0.01, udp(1 + i % 2, 5000)) for i in range(100)]
+        path = self.file("a.pcap", pcap(frames))
+        done = self.run_plain("meter", "-r", path, "-f", "host 192.0.2.2")
+        if "no libpcap" in done.stderr:
+            self.skipTest("this build has no libpcap")
+        done = self.meter("-r", path, "-f", "host 192.0.2.2", "-o", "json")
+        self.assertEqual(done.stats["ignored"]["filtered"], 50)
+        self.assertEqual([r["sourceIPv4Address"] for r in done.records], ["192.0.2.2"])
+        # -c counts what passes
+        done = self.meter("-r", path, "-f", "host 192.0.2.2", "-c", "7", "-o", "json")
+        self.assertEqual(done.stats["metered"]["packets"], 7)
+
+
+class End(Case):
+    def test_count(self):
+        path = self.file("a.pcap", pcap(conversations(300, packets=1)))
+        for count in (1, 63, 64, 65, 299, 300, 1000):
+            done = self.meter("-r", path, "-c", count, "-o", "json")
+            self.assertEqual(done.stats["metered"]["packets"], min(count, 300))
+            self.assertEqual(done.stats["ended"], "limit" if count <= 300 else "eof")
+
+    def test_duration_is_packet_time(self):
+        path = self.file("a.pcap", pcap([(i * 0.01, udp(1, 5000)) for i in range(1000)]))
+        done = self.meter("-r", path, "--duration", "2s", "-o", "json")
+        self.assertEqual(done.stats["metered"]["packets"], 200)
+        self.assertEqual(done.stats["ended"], "limit")
+        # the same when batches have another size
+        done = self.meter("-r", path, "--duration", "2s", "-c", "900")
+        self.assertEqual(done.stats["metered"]["packets"], 200)
+
+    def test_jump_of_the_clock(self):
+        # one wild time stamp ends nothing: neither the run nor other flows
+        frames = [(i * 0.1, udp(1, 5000)) for i in range(100)]
+        frames.insert(50, (86400 * 365, udp(2, 5000)))
+        done = self.meter("-r", self.file("a.pcap", pcap(frames)), "--duration", "1h", "-o", "json")
+        self.assertEqual(sorted(r["packetDeltaCount"] for r in done.records), [1, 100])
+
+
+class Metering(Case):
+    def records(self, *arguments):
+        frames = [(t, udp(1, 5000, vlan=v)) for t, v in
+                  ((0, 5), (1, 6), (10, 5), (30, 5), (31, 5), (100, 5))]
+        done = self.meter("-r", self.file("a.pcap", pcap(frames)), "-o", "json", *arguments)
+        return sorted(r["packetDeltaCount"] for r in done.records)
+
+    def test_timeouts(self):
+        self.assertEqual(self.records(), [1, 1, 2, 2])
+        self.assertEqual(self.records("--idle-timeout", "60s"), [1, 1, 4])
+        self.assertEqual(self.records("--idle-timeout", "60", "--active-timeout", "9s"),
+                         [1, 1, 1, 1, 2])
+        self.assertEqual(self.records("--idle-timeout", "0", "--active-timeout", "0"), [1, 5])
+
+    def test_key(self):
+        self.assertEqual(self.records("--key", "-vlan"), [1, 2, 3])
+        self.assertEqual(self.records("--per-packet"), [1] * 6)
+
+    def test_seed_and_hash_change_nothing(self):
+        path = self.file("a.pcap", pcap(conversations(500, packets=4)))
+        plain = sorted(self.meter("-r", path, "-o", "json").stdout.splitlines())
+        for arguments in (["--hash-seed", "1"], ["--hash", "siphash"], ["--prealloc"],
+                          ["--max-flows", "1000"]):
+            done = self.meter("-r", path, "-o", "json", *arguments)
+            self.assertEqual(sorted(done.stdout.splitlines()), plain, arguments)
+
+    def test_full_table(self):
+        path = self.file("a.pcap", pcap(conversations(500, packets=1)))
+        done = self.meter("-r", path, "-o", "json", "--max-flows", "100")
+        self.assertEqual(done.stats["flows"]["evicted"], 400)
+        self.assertEqual(sum(r["flowEndReason"] == 5 for r in done.records), 400)
+
+
+class Output(Case):
+    def capture(self):
+        return self.file("a.pcap", pcap(conversations(20) + [(1, udp(9, 9, version=6))]))
+
+    def test_default_is_a_table(self):
+        done = self.meter("-r", self.capture())
+        self.assertIn("192.0.2.1:1024", done.stdout)
+        self.assertEqual(len(done.stdout.splitlines()), 22)
+        utc = done.stdout.splitlines()[1]
+        local = self.meter("-r", self.capture(), "--local-time",
+                           env={"TZ": "XYZ-5"}).stdout.splitlines()[1]
+        self.assertNotEqual(utc, local)
+
+    def test_nothing_is_printed_when_records_go_elsewhere(self):
+        done = self.meter("-r", self.capture(), "-w", self.directory / "out.ipfix")
+        self.assertEqual(done.stdout, "")
+        done = self.meter("-r", self.capture(), "-o", "none")
+        self.assertEqual((done.stdout, done.stats["outputs"]), ("", []))
+
+    def test_csv(self):
+        lines = self.meter("-r", self.capture(), "-o", "csv").stdout.splitlines()
+        self.assertEqual(len(lines), 22)
+        self.assertIn("sourceIPv4Address", lines[0].split(","))
+        self.assertEqual(len({line.count(",") for line in lines}), 1)
+
+    def test_ipfix_file(self):
+        path = self.directory / "out.ipfix"
+        done = self.meter("-r", self.capture(), "-w", path, "--domain", "77")
+        self.assertEqual(done.stats["outputs"][0]["records"], 21)
+        content = path.read_bytes()
+        version, _, _, _, domain = struct.unpack_from("!HHIII", content)
+        self.assertEqual((version, domain), (10, 77))
+        # RFC 5655: the same input gives the same file
+        self.meter("-r", self.capture(), "-w", path, "--domain", "77")
+        self.assertEqual(path.read_bytes(), content)
+        # standard output is a file too
+        self.meter("-r", self.capture(), "-w", "-", "--domain", "77")
+        self.assertEqual((self.directory / "stdout").read_bytes(), content)
+
+    def test_biflow(self):
+        frames = [(0, udp(1, 5000)), (1, udp(1, 5000))]
+        done = self.meter("-r", self.file("b.pcap", pcap(frames)), "--biflow", "-o", "json", "-w",
+                          self.directory / "out.ipfix")
+        self.assertEqual(len(done.records), 1)
+        self.assertIn("biflow=yes", done.stats["outputs"][0]["url"])
+
+    def test_statistics(self):
+        path = self.capture()
+        text = self.run_plain("meter", "-r", path, "-o", "none").stderr
+        self.assertIn("every packet is accounted for", text)
+        for arguments in (["-q"], ["--stats", "none"], ["-q", "--stats", "none"]):
+            self.assertEqual(self.run_plain("meter", "-r", path, "-o", "none", *arguments).stderr, "")
+        done = self.meter("-r", path, "-o", "none", "-q")
+        self.assertEqual(len(done.stderr.splitlines()), 1)
+
+    def test_closed_pipe(self):
+        path = self.file("big.pcap", pcap(conversations(20000, packets=1)))
+        process = self.start("meter", "-r", path, "-o", "json", "--stats", "json",
+                             stdout=subprocess.PIPE)
+        process.stdout.readline()
+        process.stdout.close()
+        done = self.check(process, status=1)
+        # quiet but for the statistics
+        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+        self.assertGreater(done.stats["outputs"][0]["lost"]["write"], 0)
+
+    def test_full_disk(self):
+        path = self.capture()
+        with open("/dev/full", "wb") as full:
+            done = self.meter("-r", path, "-o", "json", status=1, stdout=full)
+        self.assertIn("No space left on device", done.stderr)
+        self.assertEqual(done.stats["outputs"][0]["lost"]["write"], 21)
+        done = self.meter("-r", path, "-w", "/dev/full", status=1)
+        self.assertIn("/dev/full: No space left on device", done.stderr)
+        self.assertEqual(done.stats["outputs"][0]["lost"]["write"], 21)
+
+    def test_unwritable_file(self):
+        done = self.run_plain("meter", "-r", self.capture(), "-w", "/nonexistent/x")
+        self.assertEqual(done.status, 1)
+        self.assertIn("/nonexistent/x", done.stderr)
+
+
+class Collectors(Case):
+    def capture(self):
+        return self.file("a.pcap", pcap(conversations(20) + [(1, udp(9, 9, version=6))]))
+
+    def test_unresolvable(self):
+        done = self.run_plain("meter", "-r", self.capture(), "-e", "ipfix://no-such-host.invalid")
+        self.assertEqual(done.status, 1)
+        self.assertIn("no-such-host.invalid", done.stderr)
+
+    def test_unreachable(self):
+        for url in ("ipfix", "netflow9", "netflow5"):
+            done = self.meter("-r", self.capture(), "-e", f"{url}://127.0.0.1:{free_port()}",
+                              status=1)
+            self.assertGreater(done.stats["collectors"][0]["lost"]["unreachable"], 0)
+            self.assertIn("127.0.0.1", done.stderr)
+
+    def test_one_of_two(self):
+        with support.socket.socket(support.socket.AF_INET, support.socket.SOCK_DGRAM) as sink:
+            sink.bind(("127.0.0.1", 0))
+            good = f"netflow5://127.0.0.1:{sink.getsockname()[1]}"
+            bad = f"ipfix://127.0.0.1:{free_port()}"
+            done = self.meter("-r", self.capture(), "-e", good, "-e", bad, "-o", "json", status=1)
+        first, second = done.stats["collectors"]
+        self.assertEqual((first["url"], first["records"]), (good, 20))
+        self.assertEqual(first["skipped"], {"ipv6": 1})
+        self.assertEqual(sum(first["lost"].values()), 0)
+        self.assertGreater(second["lost"]["unreachable"], 0)
+        self.assertEqual(done.stats["outputs"][0]["records"], 21)
+
+
+if __name__ == "__main__":
+    support.main()

@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Runs that take time: signals, live pipes, the progress line."""
+
+import os
+import pty
+import signal
+import subprocess
+import time
+
+import support
+from support import Case, START, conversations, pcap_header, pcap_packet, udp, wait_until
+
+
+class Pipe(Case):
+    """A capture that arrives through a pipe which stays open."""
+
+    def open(self, *arguments, **kwargs):
+        process = self.start("meter", "-r", "-", *arguments, stdin=subprocess.PIPE, **kwargs)
+        self.addCleanup(process.stdin.close)
+        process.stdin.write(pcap_header())
+        return process
+
+    def feed(self, process, *packets):
+        for seconds, frame in packets:
+            process.stdin.write(pcap_packet(START + seconds, frame))
+        process.stdin.flush()
+
+    def test_term(self):
+        for number, name in ((signal.SIGTERM, "SIGTERM"), (signal.SIGINT, "SIGINT")):
+            process = self.open("-o", "json", "--stats", "json", "--idle-timeout", "5s")
+            self.feed(process, (0, udp(1, 5000)), (4, udp(2, 5000)), (8, udp(3, 5000)))
+            # the first flow has ended by the packets' clock, the others are open
+            wait_until(self.has_printed(), "the first record")
+            before = time.monotonic()
+            process.send_signal(number)
+            done = self.check(process)
+            self.assertLess(time.monotonic() - before, 2)
+            self.assertEqual(sorted(r["flowEndReason"] for r in done.records), [1, 4, 4])
+            self.assertIn(f"stopped by {name} after 3 frames, at packet time 2023-11-14T22:13:28Z",
+                          done.stderr)
+            self.assertEqual(done.stats["ended"], name)
+
+    def has_printed(self):
+        """Text is written when the program looks around, not only at the end."""
+        return lambda: self.printed().count("\n") >= 1
+
+    def test_pipe_without_realtime_does_not_age(self):
+        process = self.open("-o", "json", "--stats", "json", "--idle-timeout", "1s")
+        self.feed(process, (0, udp(1, 5000)))
+        time.sleep(2.5)
+        self.feed(process, (0.5, udp(1, 5000)))
+        process.stdin.close()
+        self.assertEqual([r["packetDeltaCount"] for r in self.check(process).records], [2])
+
+    def test_realtime_pipe_ages_while_quiet(self):
+        process = self.open("-o", "json", "--stats", "json", "--idle-timeout", "1s", "--realtime")
+        self.feed(process, (0, udp(1, 5000)))
+        before = time.monotonic()
+        wait_until(self.has_printed(), "the record of the idle flow")
+        # idle timeout + 1 s, and the flush interval
+        self.assertLess(time.monotonic() - before, 3.5)
+        self.feed(process, (60, udp(2, 5000)))
+        process.stdin.close()
+        done = self.check(process)
+        self.assertEqual([r["flowEndReason"] for r in done.records], [1, 4])
+
+    def test_statistics_on_request(self):
+        process = self.open("-o", "none", "--stats", "json")
+        self.feed(process, (0, udp(1, 5000)))
+        time.sleep(0.5)
+        process.send_signal(signal.SIGUSR1)
+        wait_until(lambda: self.printed("stderr").count("\n") >= 1, "statistics")
+        stats = support.json.loads(self.printed("stderr"))
+        self.assertEqual((stats["frames"], stats["flows"]["active"]), (1, 1))
+        self.assertIs(stats["balanced"], True)
+        self.assertNotIn("ended", stats)
+        self.feed(process, (1, udp(1, 5000)))
+        process.stdin.close()
+        self.assertEqual(self.check(process).stats["frames"], 2)
+
+    def test_closed_output_ends_the_run(self):
+        process = self.open("-o", "json", "--stats", "json", "--idle-timeout", "1s",
+                            stdout=subprocess.PIPE)
+        process.stdout.close()
+        self.feed(process, (0, udp(1, 5000)), (0.9, udp(2, 5000)),
+                  (1.8, udp(2, 5000)))
+        done = self.check(process, status=1)
+        self.assertEqual(done.stats["ended"], "closed")
+
+    def test_progress_only_on_a_terminal(self):
+        ours, theirs = pty.openpty()
+        process = self.open("-o", "none", "--stats", "none", stderr=theirs)
+        os.close(theirs)
+        for second in range(3):
+            self.feed(process, (second, udp(1, 5000)))
+            time.sleep(0.7)
+        process.stdin.close()
+        self.assertEqual(process.wait(support.TIMEOUT), 0)
+        shown = b""
+        try:
+            while chunk := os.read(ours, 4096):
+                shown += chunk
+        except OSError:
+            pass
+        os.close(ours)
+        self.assertIn(b"packets", shown)
+        self.assertIn(b"flows in the table", shown)
+        self.assertTrue(shown.endswith(b"\r\x1b[K"), shown)
+
+        process = self.open("-o", "none", "--stats", "none")
+        self.feed(process, (0, udp(1, 5000)))
+        time.sleep(1.5)
+        process.stdin.close()
+        self.assertEqual(self.end(process).stderr, "")
+
+
+class Interrupt(Case):
+    def test_second_one_ends_at_once(self):
+        with support.socket.socket(support.socket.AF_INET, support.socket.SOCK_DGRAM) as sink:
+            sink.bind(("127.0.0.1", 0))
+            url = f"ipfix://127.0.0.1:{sink.getsockname()[1]},rate=1"
+            path = self.file("a.pcap", support.pcap(conversations(1000, packets=1)))
+            process = self.start("meter", "-r", path, "-e", url)
+            time.sleep(1)
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.5)
+            self.assertIsNone(process.poll(), "it should still be sending, one record a second")
+            process.send_signal(signal.SIGINT)
+            self.assertEqual(process.wait(support.TIMEOUT), -signal.SIGINT)
+
+
+if __name__ == "__main__":
+    support.main()

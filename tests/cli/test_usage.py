@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Wrong command lines are refused in words that help; help and version are there."""
+
+import support
+from support import Case, conversations, pcap
+
+WRONG = [
+    ([], "Usage: spanflow SUBCOMMAND"),
+    (["metre"], "unknown subcommand 'metre': did you mean meter?"),
+    (["meter"], "nothing to meter"),
+    (["meter", "x.pcap"], "'x.pcap' stands alone: put -r before a file"),
+    (["meter", "-r", "a", "-i", "b"], "-i and -r exclude each other"),
+    (["meter", "-r", "a", "--idel-timeout", "3"], "did you mean --idle-timeout?"),
+    (["meter", "-r", "a", "--idle-timeout", "soon"], "--idle-timeout: 'soon' is not a duration"),
+    (["meter", "-r", "a", "--active-timeout", "4d"],
+     "--active-timeout: 4d is out of range: 0d to 3d"),
+    (["meter", "-r", "a", "--max-flows", "0"], "--max-flows: 0 is out of range: 1 to 2147483648"),
+    (["meter", "-r", "a", "-o", "xml"], "--output: 'xml' is not one of table, json, csv, none"),
+    (["meter", "-r", "a", "--key", "+color"], "--key: 'color' is not one of address, port"),
+    (["meter", "-r", "a", "--key", "port"], "ports without addresses"),
+    (["meter", "-r", "a", "--realtime"], "--realtime: only for a live pipe"),
+    (["meter", "-r", "a", "--direction", "in"], "--direction: only for interfaces"),
+    (["meter", "-r", "a", "-w", "-", "-o", "json"], "both want standard output"),
+    (["meter", "-r", "a", "-o", "json", "--local-time"], "--local-time: only for the table"),
+    (["meter", "-r"], "--read needs a value: FILE"),
+    (["meter", "-r", "a", "-e", "carrier-pigeon://x"], "carrier-pigeon"),
+    (["meter", "-r", "a", "-e", "ipfix://127.0.0.1,rat=5"], "rat"),
+    (["meter", "-i", "nosuchdriver:eth0"], "no driver 'nosuchdriver'"),
+    (["meter", "-i", "file:x"], "no driver 'file'"),
+    (["list"], "list needs one of"),
+    (["list", "everything"], "list needs one of"),
+]
+
+
+class Usage(Case):
+    def test_wrong(self):
+        for arguments, words in WRONG:
+            with self.subTest(arguments):
+                done = self.run_plain(*arguments)
+                self.assertEqual(done.status, 2, done.stderr)
+                self.assertIn(words, done.stderr)
+                self.assertEqual(done.stdout, "")
+
+    def test_filter(self):
+        capture = self.file("a.pcap", pcap(conversations(2)))
+        done = self.run_plain("meter", "-r", capture, "-f", "udp porte 53")
+        if "libpcap" in done.stderr and "no libpcap" in done.stderr:
+            self.skipTest("this build has no libpcap")
+        self.assertEqual(done.status, 2)
+        self.assertIn("udp porte 53", done.stderr)
+
+    def test_help(self):
+        for arguments in (["--help"], ["help"], ["-h"]):
+            done = self.run_plain(*arguments)
+            self.assertEqual((done.status, done.stderr), (0, ""))
+            self.assertIn("meter", done.stdout)
+        for arguments in (["meter", "--help"], ["meter", "-h"], ["help", "meter"],
+                          ["meter", "-r", "x", "--help"]):
+            done = self.run_plain(*arguments)
+            self.assertEqual((done.status, done.stderr), (0, ""))
+            self.assertIn("--idle-timeout TIME", done.stdout)
+            self.assertIn("Default 15s.", done.stdout)
+            self.assertLessEqual(max(map(len, done.stdout.splitlines())), 80)
+
+    def test_version(self):
+        done = self.run_plain("--version")
+        self.assertEqual(done.status, 0)
+        self.assertRegex(done.stdout, r"^spanflow \d+\.\d+\.\d+\n$")
+
+    def test_list(self):
+        done = self.run_plain("list", "drivers")
+        self.assertEqual((done.status, done.stderr), (0, ""))
+        for driver in ("file", "pcap", "xdp", "dpdk"):
+            self.assertRegex(done.stdout, rf"(?m)^{driver} ")
+        done = self.run_plain("list", "fields")
+        self.assertEqual(done.status, 0)
+        self.assertIn("sourceIPv4Address", done.stdout)
+        done = self.run_plain("list", "templates")
+        self.assertEqual(done.status, 0)
+        self.assertIn("flowEndReason", done.stdout)
+
+    def test_full_disk(self):
+        for arguments in (["list", "drivers"], ["list", "fields"], ["--help"], ["meter", "--help"]):
+            with open("/dev/full", "wb") as full:
+                done = self.run_plain(*arguments, stdout=full)
+            self.assertEqual(done.status, 1, arguments)
+            self.assertIn("No space left on device", done.stderr)
+
+
+class Configuration(Case):
+    def test_keys(self):
+        capture = self.file("a.pcap", pcap(conversations(10, packets=1)))
+        file = self.file("spanflow.conf", f"# a run\nread = {capture}\noutput = json\n"
+                         "[show]\nnonsense = 1\n[meter]\ncount = 4\n".encode())
+        self.assertEqual(len(self.meter("--config", file).records), 4)
+        # the command line takes precedence
+        self.assertEqual(len(self.meter("--config", file, "-c", "7").records), 7)
+
+    def test_wrong(self):
+        file = self.file("spanflow.conf", b"quiet = yes\nidle-timeuot = 3\n")
+        done = self.run_plain("meter", "--config", file)
+        self.assertEqual(done.status, 2)
+        self.assertIn(f"{file}, line 2: unknown key idle-timeuot: did you mean idle-timeout?",
+                      done.stderr)
+        done = self.run_plain("meter", "--config", "/nonexistent")
+        self.assertEqual(done.status, 1)
+        self.assertIn("/nonexistent: No such file or directory", done.stderr)
+
+
+if __name__ == "__main__":
+    support.main()

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Live runs over a source that is made up: several queues, each in a thread of its own, real
+ * meters, rings and exporter. Also built with ThreadSanitizer, to show that what the threads share
+ * is what docs/design.md says.
+ */
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/wire.h"
+#include "check_main.h"
+#include "cli/run.h"
+#include "cli/signals.h"
+
+#define QUEUES 3
+#define FRAME  60
+
+/* Queue q sends `packets` packets, each `repeat` times in a row, each of a flow of its own. */
+struct source {
+	struct sf_capture base;
+	uint64_t packets, repeat;
+	bool endless;
+	int raise_at; /* this signal comes at half of the first queue */
+	struct queue {
+		alignas(SF_CACHE_LINE) uint8_t frames[SF_BATCH_MAX][FRAME];
+		uint64_t sent;
+		unsigned turn;
+		_Atomic uint64_t delivered;
+	} queues[QUEUES];
+};
+
+static void frame_write(uint8_t *frame, unsigned queue, uint64_t flow)
+{
+	uint8_t *p = frame;
+
+	memset(frame, 0, FRAME);
+	p = sf_store_be16(p + 12, 0x0800);
+	p = sf_store_be16(p, 0x4500);
+	p = sf_store_be16(p, 46);
+	p = sf_store_be32(p, 0);
+	p = sf_store_be16(p, 0x4011);
+	p = sf_store_be16(p, 0);
+	p = sf_store_be32(p, 0x0a000000 + queue);
+	p = sf_store_be32(p, 0x0b000000 + (uint32_t)(flow >> 16));
+	p = sf_store_be16(p, (uint16_t)flow);
+	sf_store_be16(p, 53);
+}
+
+static int source_recv(
+	struct sf_capture *capture, unsigned number, struct sf_packet *packets, unsigned max)
+{
+	struct source *source = (struct source *)capture;
+	struct queue *queue = &source->queues[number];
+	uint64_t left = source->packets - queue->sent;
+	unsigned n = left < max ? (unsigned)left : max;
+
+	/* batches of all sizes, and now and then nothing */
+	queue->turn++;
+	if (queue->turn % 97 == 0 || (n == 0 && source->endless)) {
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+		return 0;
+	}
+	if (n == 0)
+		return SF_EOF;
+	if (n > queue->turn % SF_BATCH_MAX + 1)
+		n = queue->turn % SF_BATCH_MAX + 1;
+	for (unsigned i = 0; i < n; i++, queue->sent++) {
+		frame_write(queue->frames[i], number, queue->sent / source->repeat);
+		packets[i] = (struct sf_packet){
+			.data = queue->frames[i],
+			.time_ns = (int64_t)queue->sent * 1000,
+			.captured = FRAME,
+			.wire = FRAME,
+			.link = SF_LINK_ETHERNET,
+		};
+	}
+	if (number == 0 && source->raise_at && queue->sent > source->packets / 2) {
+		kill(getpid(), source->raise_at);
+		source->raise_at = 0;
+	}
+	atomic_fetch_add_explicit(&queue->delivered, n, memory_order_relaxed);
+	return (int)n;
+}
+
+static void source_stats(struct sf_capture *capture, struct sf_capture_stats *stats)
+{
+	struct source *source = (struct source *)capture;
+
+	memset(stats, 0, sizeof(*stats));
+	for (unsigned i = 0; i < QUEUES; i++)
+		stats->frames +=
+			atomic_load_explicit(&source->queues[i].delivered, memory_order_relaxed);
+}
+
+static const struct sf_interface *source_interface(struct sf_capture *capture, unsigned slot)
+{
+	static const struct sf_interface only = { "made", 7, SF_LINK_ETHERNET, 0 };
+
+	(void)capture;
+	return slot ? NULL : &only;
+}
+
+static void source_close(struct sf_capture *capture)
+{
+	(void)capture;
+}
+
+static const struct sf_capture_ops source_ops = {
+	.recv = source_recv,
+	.name = "made",
+	.stats = source_stats,
+	.interface = source_interface,
+	.close = source_close,
+};
+
+static struct source source;
+static struct sf_books books;
+static struct sf_report report;
+
+/* Runs to the end; fills books and report. */
+static struct sf_run *run_all(const struct sf_options *options)
+{
+	struct sf_run *run = aligned_alloc(SF_CACHE_LINE, sizeof(*run));
+	struct sf_text_options text = { .stream = fopen("/dev/null", "w"), .format = SF_TEXT_CSV };
+	struct sf_error error = { 0 };
+
+	memset(run, 0, sizeof(*run));
+	run->options = options;
+	run->live = true;
+	run->deadline = INT64_MAX;
+	ck_assert_int_eq(
+		sf_exporter_new(&run->exporter, &(struct sf_exporter_options){ 0 }, &error), 0);
+	ck_assert_int_eq(sf_exporter_add_text(run->exporter, &text, &error), 0);
+	run->interfaces = calloc(1, sizeof(*run->interfaces));
+	source.base = (struct sf_capture){ .ops = &source_ops, .queues = QUEUES, .live = true };
+	run->input_count = 1;
+	run->inputs[0] = (struct sf_input){
+		.name = "made",
+		.capture = &source.base,
+		.interfaces = run->interfaces,
+		.span = 1,
+	};
+	sf_input_learn(&run->inputs[0], 0);
+	ck_assert_uint_eq(run->interfaces->ifindex[0], 7);
+	ck_assert_msg(sf_run_make_workers(run, &error) == 0, "%s", error.text);
+	sf_signal_stop = 0;
+	sf_signals_catch();
+	ck_assert_int_eq(sf_run_live(run, &error), 0);
+	sf_exporter_finish(run->exporter);
+	sf_run_books(run, &books);
+	if (!run->ended)
+		run->ended = "eof";
+	report = sf_run_report(run, &books);
+	ck_assert(sf_report_balanced(&report));
+	fclose(text.stream);
+	return run;
+}
+
+static void end(struct sf_run *run)
+{
+	sf_run_fini(run);
+	free(run);
+	memset(&source, 0, sizeof(source));
+}
+
+static const struct sf_options plain = {
+	.idle_timeout_ns = 15 * SF_NS_PER_S,
+	.active_timeout_ns = 60 * SF_NS_PER_S,
+	.max_flows = 1000000,
+	.quiet = true,
+	.stats = SF_STATS_JSON,
+};
+
+static uint64_t offered(const struct sf_run *run)
+{
+	struct sf_destination_stats stats;
+
+	ck_assert(sf_exporter_stats(run->exporter, 0, &stats));
+	return stats.offered.packets;
+}
+
+START_TEST(all_queues_to_the_end)
+{
+	struct sf_run *run;
+
+	source.packets = 200000;
+	source.repeat = 4;
+	run = run_all(&plain);
+	ck_assert_uint_eq(books.ledger.packets, 600000);
+	ck_assert_uint_eq(books.ledger.flows_created, 150000);
+	ck_assert_uint_eq(offered(run) + books.ledger.lost_packets, 600000);
+	/* the workers end with all flows in their tables and then wait for room */
+	ck_assert_uint_eq(books.ledger.lost_records, 0);
+	end(run);
+}
+END_TEST
+
+/* Each packet a record: more than the exporter can take, so the ring overflows, by name. */
+START_TEST(full_ring_is_counted)
+{
+	struct sf_options options = plain;
+	struct sf_run *run;
+
+	options.per_packet = true;
+	source.packets = 400000;
+	source.repeat = 1;
+	run = run_all(&options);
+	ck_assert_uint_eq(books.ledger.packets, 1200000);
+	ck_assert_uint_eq(offered(run) + books.ledger.lost_packets, 1200000);
+	end(run);
+}
+END_TEST
+
+START_TEST(count_is_exact_over_workers)
+{
+	static const uint64_t counts[] = { 1, 64, 1000, 99999 };
+
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		struct sf_options options = plain;
+		struct sf_run *run;
+
+		options.count = counts[i];
+		source.packets = 100000;
+		source.repeat = 10;
+		run = run_all(&options);
+		ck_assert_uint_eq(books.ledger.packets, counts[i]);
+		end(run);
+	}
+}
+END_TEST
+
+START_TEST(signals)
+{
+	struct sf_run *run;
+
+	source.packets = 20000;
+	source.repeat = 10;
+	source.endless = true;
+	source.raise_at = SIGTERM;
+	run = run_all(&plain);
+	ck_assert_str_eq(run->ended, "SIGTERM");
+	ck_assert_uint_gt(books.ledger.packets, 0);
+	ck_assert_uint_eq(books.ledger.flows_active, 0);
+	end(run);
+
+	/* the statistics are asked for, the run goes on to its end */
+	source.packets = 50000;
+	source.repeat = 10;
+	source.raise_at = SIGUSR1;
+	run = run_all(&plain);
+	ck_assert_uint_eq(books.ledger.packets, QUEUES * 50000);
+	end(run);
+}
+END_TEST
+
+CHECK_MAIN("run", all_queues_to_the_end, full_ring_is_counted, count_is_exact_over_workers, signals)
