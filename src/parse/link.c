@@ -185,7 +185,7 @@ static enum next parse_ppp_hdlc(struct walk *w)
 		return walk_truncated(w);
 	if (p[0] == 0xff && p[1] == 0x03)
 		w->p += 2;
-	else if (walk_left(w) >= 4 && (p[0] == 0x0f || p[0] == 0x8f) && p[1] == 0)
+	else if ((p[0] == 0x0f || p[0] == 0x8f) && p[1] == 0)
 		return parse_cisco_hdlc(w);
 	return parse_ppp(w);
 }
