@@ -199,16 +199,16 @@ static inline __attribute__((always_inline)) uint8_t *encode_default(uint8_t *p,
 #undef F
 #undef R
 
-/* The default profile's templates for uniflows, as most sessions use them. */
+/* The default profile's templates for uniflows; it asks for NETWORK nowhere. */
 #define BUILT_IN(X)                                                                                \
-	X(ipfix_ipv4, IPFIX | MS | NETWORK | IPV4 | NOT_ICMP)                                      \
-	X(ipfix_ipv4_icmp, IPFIX | MS | NETWORK | IPV4 | ICMP)                                     \
-	X(ipfix_ipv6, IPFIX | MS | NETWORK | IPV6 | NOT_ICMP)                                      \
-	X(ipfix_ipv6_icmp, IPFIX | MS | NETWORK | IPV6 | ICMP)                                     \
-	X(netflow9_ipv4, SF_WHEN_NETFLOW9 | UPTIME | NETWORK | IPV4 | NOT_ICMP)                    \
-	X(netflow9_ipv4_icmp, SF_WHEN_NETFLOW9 | UPTIME | NETWORK | IPV4 | ICMP)                   \
-	X(netflow9_ipv6, SF_WHEN_NETFLOW9 | UPTIME | NETWORK | IPV6 | NOT_ICMP)                    \
-	X(netflow9_ipv6_icmp, SF_WHEN_NETFLOW9 | UPTIME | NETWORK | IPV6 | ICMP)
+	X(ipfix_ipv4, IPFIX | MS | IPV4 | NOT_ICMP)                                      \
+	X(ipfix_ipv4_icmp, IPFIX | MS | IPV4 | ICMP)                                     \
+	X(ipfix_ipv6, IPFIX | MS | IPV6 | NOT_ICMP)                                      \
+	X(ipfix_ipv6_icmp, IPFIX | MS | IPV6 | ICMP)                                     \
+	X(netflow9_ipv4, SF_WHEN_NETFLOW9 | UPTIME | IPV4 | NOT_ICMP)                    \
+	X(netflow9_ipv4_icmp, SF_WHEN_NETFLOW9 | UPTIME | IPV4 | ICMP)                   \
+	X(netflow9_ipv6, SF_WHEN_NETFLOW9 | UPTIME | IPV6 | NOT_ICMP)                    \
+	X(netflow9_ipv6_icmp, SF_WHEN_NETFLOW9 | UPTIME | IPV6 | ICMP)
 
 #define X(name, variant)                                                                           \
 	static uint8_t *encode_##name(const struct sf_template *template, uint8_t *p,              \
@@ -301,7 +301,8 @@ void sf_template_init(
 	}
 	template->encode = sf_template_encode_plan;
 	for (size_t i = 0; i < sizeof(built_in) / sizeof(built_in[0]); i++)
-		if (profile == SF_PROFILE_DEFAULT && built_in[i].variant == template->variant)
+		if (profile == SF_PROFILE_DEFAULT &&
+			built_in[i].variant == (template->variant & ~(uint32_t)SF_WHEN_NETWORK))
 			template->encode = built_in[i].encode;
 }
 
