@@ -50,6 +50,15 @@ struct sf_observation_point {
 	uint16_t interface_base; /* added to a packet's interface slot: unique in the process */
 };
 
+struct sf_own; /* meter/own.h */
+
+/* What to do about copies of a packet (meter/dedup.h). */
+enum sf_dedup_mode {
+	SF_DEDUP_OFF,
+	SF_DEDUP_ESTIMATE, /* look at a sample, tell their share */
+	SF_DEDUP_DROP,
+};
+
 struct sf_meter_options {
 	int64_t active_timeout_ns; /* > 0; SF_TIMEOUT_NEVER: never. A record spans at most 72 h */
 	int64_t idle_timeout_ns;   /* > 0; SF_TIMEOUT_NEVER: never */
@@ -60,7 +69,10 @@ struct sf_meter_options {
 	bool prealloc;             /* fault the whole table in now */
 	bool force_strong_hash;    /* SipHash from the start */
 	const uint64_t *hash_seed; /* two words, for tests; NULL: random */
-	struct sf_flow_sink sink;  /* where records go */
+	enum sf_dedup_mode dedup;
+	int64_t dedup_window_ns;  /* > 0 unless SF_DEDUP_OFF */
+	const struct sf_own *own; /* sessions whose packets are left out; NULL: none */
+	struct sf_flow_sink sink; /* where records go */
 	/* ifIndex of each interface number (interface_base + slot), shared with the caller */
 	const uint32_t *ifindex;
 	/* observationDomainId of each interface number; NULL: all 0 */
@@ -75,6 +87,7 @@ struct sf_meter_options {
 	X(unsupportedLinkType) /* no parser for the link layer */                                  \
 	X(filtered)            /* refused by the BPF filter */                                     \
 	X(notSampled)          /* left out by sampling */                                          \
+	X(handOver)            /* lost: the ring to the worker that holds the flow was full */     \
 	X(duplicate)           /* a copy made by the mirror port (--dedup) */                      \
 	X(ownExport)           /* this process's own export traffic */
 
@@ -104,6 +117,8 @@ struct sf_ledger {
 	uint64_t lost_packets, lost_octets;
 	uint64_t hash_upgrades;    /* times the stronger hash took over */
 	uint64_t longest_chain;    /* most index buckets on the way to a flow */
+	uint64_t dedup_examined;   /* packets looked at for copies */
+	uint64_t dedup_copies;     /* of those, copies */
 	uint64_t clock_steps;      /* packets that stepped back in time */
 	uint32_t unsupported_link; /* one such link type, for the message; ~0: none */
 };

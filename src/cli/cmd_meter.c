@@ -10,18 +10,17 @@
 /* The name of a live option that was given, or NULL. */
 static const char *live_option(const struct sf_options *options)
 {
-	return options->workers > 1           ? "--workers"
-	       : options->workers_independent ? "--workers-independent"
-	       : options->direction           ? "--direction"
-	       : options->snaplen             ? "--snaplen"
-	       : options->ring_size           ? "--ring-size"
-	       : options->immediate           ? "--immediate"
-	       : options->no_promiscuous      ? "--no-promiscuous"
-	       : options->hardware_time       ? "--hardware-time"
-	       : options->keep_offloads       ? "--keep-offloads"
-	       : options->set_rss             ? "--set-rss"
-	       : options->driver_options      ? "--driver-options"
-					      : NULL;
+	return options->workers_independent ? "--workers-independent"
+	       : options->direction         ? "--direction"
+	       : options->snaplen           ? "--snaplen"
+	       : options->ring_size         ? "--ring-size"
+	       : options->immediate         ? "--immediate"
+	       : options->no_promiscuous    ? "--no-promiscuous"
+	       : options->hardware_time     ? "--hardware-time"
+	       : options->keep_offloads     ? "--keep-offloads"
+	       : options->set_rss           ? "--set-rss"
+	       : options->driver_options    ? "--driver-options"
+					    : NULL;
 }
 
 /* What contradicts itself, or NULL. */
@@ -33,8 +32,8 @@ static const char *contradiction(const struct sf_options *options)
 		return "-i and -r exclude each other: a run meters interfaces or files";
 	if (!files && !live)
 		return "nothing to meter: give -r FILE or -i INTERFACE";
-	if (options->workers > 1 && !options->workers_independent)
-		return "--workers: more than one needs --workers-independent";
+	if (options->realtime && options->workers > 1)
+		return "--realtime: one worker reads a pipe: leave --workers out";
 	if (options->realtime &&
 		(options->files.count != 1 || strcmp(options->files.items[0], "-") != 0))
 		return "--realtime: only for a live pipe on standard input: -r -";

@@ -52,7 +52,7 @@ static int open_point(struct sf_input *input, const struct sf_capture_ops *ops, 
 }
 
 int sf_input_open_live(struct sf_input *input, const char *text, const struct sf_options *options,
-	struct sf_error *error)
+	const uint32_t *steer_key, struct sf_error *error)
 {
 	struct sf_capture_options capture = {
 		.queues = (unsigned)options->workers,
@@ -66,6 +66,9 @@ int sf_input_open_live(struct sf_input *input, const char *text, const struct sf
 		.direction = (enum sf_direction)options->direction,
 		.driver_options = options->driver_options,
 		.filter = options->filter,
+		.steer_key = steer_key,
+		/* a worker that waits for its own packets must not let others' pile up */
+		.wait_ms = options->workers > 1 || strchr(text, '+') ? 1 : 0,
 	};
 	const char *rest;
 	const struct sf_capture_ops *ops = choose_driver(&rest, text, error);

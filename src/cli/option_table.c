@@ -88,10 +88,6 @@ const struct sf_option sf_option_table[] = {
 		.min = MS, .max = 36500 * DAY, .help = "Stop after this time." },
 	{ COLLECT, 0, "idle-exit", SF_OPTION_DURATION, AT(idle_exit_ns), SF_COLLECT, "TIME",
 		.min = MS, .max = 36500 * DAY, .help = "Stop when no message came for this time." },
-	{ LIVE, 0, "workers", SF_OPTION_NUMBER, AT(workers), SF_METER, "N", "1", .min = 1,
-		.max = 64,
-		.help = "Worker threads per interface, each with a capture queue and a flow "
-			"table." },
 	{ LIVE, 0, "workers-independent", SF_OPTION_FLAG, AT(workers_independent), SF_METER,
 		.help = "Workers do not hand packets over to each other: faster, but a flow whose "
 			"packets reach several queues gives a record in each." },
@@ -145,6 +141,23 @@ const struct sf_option sf_option_table[] = {
 		.help = "Fix the table's random seed, for tests." },
 	{ METERING, 0, "prealloc", SF_OPTION_FLAG, AT(prealloc), SF_METER,
 		.help = "Take all memory of the flow table at start instead of as it fills." },
+	{ METERING, 0, "workers", SF_OPTION_NUMBER, AT(workers), SF_METER, "N", "1", .min = 1,
+		.max = 64,
+		.help = "Threads that share the work: per source with -i, each with a capture "
+			"queue; "
+			"over all files with -r, of which one thread reads. The records are the "
+			"same "
+			"for any number. Each has a flow table of --max-flows." },
+	{ METERING, 0, "dedup", SF_OPTION_FLAG, AT(dedup), SF_METER,
+		.help = "Leave out the second copy of a packet that the mirror session delivers "
+			"twice "
+			"within --dedup-window, and count it." },
+	{ METERING, 0, "dedup-window", SF_OPTION_DURATION, AT(dedup_window_ns), SF_METER, "TIME",
+		"10ms", .min = 1000, .max = UINT64_C(1000000000),
+		.help = "How far apart the copies of a packet may be." },
+	{ METERING, 0, "meter-own-export", SF_OPTION_FLAG, AT(meter_own_export), SF_METER,
+		.help = "Meter this process's own export traffic too, when it passes the mirror "
+			"port." },
 	{ METERING, 0, "domain", SF_OPTION_NUMBER, AT(domain), SF_METER, "ID", "0",
 		.max = UINT32_MAX,
 		.help = "observationDomainId of the first source; each further source has the next "

@@ -60,6 +60,9 @@ struct sf_options {
 	/* live capture */
 	uint64_t workers;
 	bool workers_independent;
+	bool dedup;
+	uint64_t dedup_window_ns;
+	bool meter_own_export;
 	int direction; /* enum sf_direction */
 	uint64_t snaplen;
 	uint64_t ring_size;

@@ -61,15 +61,19 @@ static int64_t reached_clock(const struct sf_run *run, const struct sf_books *bo
 	return run->live || books->clock == INT64_MIN ? wall : books->clock;
 }
 
-static void show_progress(struct sf_run *run, const struct sf_books *books, int64_t mono)
+void sf_run_watch(struct sf_run *run, const struct sf_books *books, int64_t mono)
 {
 	struct sf_report report = sf_run_report(run, books);
 	struct sf_capture_stats capture;
 
-	if (!sf_progress_due(&run->progress, mono))
-		return;
 	sf_report_capture(&report, &capture);
-	sf_progress_show(&run->progress, mono, &books->ledger, &capture);
+	sf_exporter_metering(
+		run->exporter, &books->ledger, capture.dropped_kernel + capture.dropped_nic);
+	sf_run_notice(run, books);
+	if (sf_progress_due(&run->progress, mono))
+		sf_progress_show(&run->progress, mono, &books->ledger, &capture);
+	if (in_vain(run))
+		run->ended = "closed";
 }
 
 static void look_around(struct sf_run *run, int64_t wall)
@@ -83,17 +87,13 @@ static void look_around(struct sf_run *run, int64_t wall)
 		return;
 	run->next_look = mono + LOOK_NS;
 	sf_run_books(run, &books);
-	sf_exporter_metering(run->exporter, &books.ledger, 0);
 	sf_exporter_tick(run->exporter, wall, reached_clock(run, &books, wall));
-	sf_run_notice(run, &books);
-	show_progress(run, &books, mono);
+	sf_run_watch(run, &books, mono);
 	if (sf_signal_stats) {
 		sf_signal_stats = 0;
 		sf_progress_clear(&run->progress);
 		sf_run_print_stats(run, &books);
 	}
-	if (in_vain(run))
-		run->ended = "closed";
 }
 
 /* One input, one thread. */
@@ -149,7 +149,7 @@ static int finish(struct sf_run *run)
 		if (worker->state != SF_WORKER_FAILED)
 			continue;
 		status = SF_EXIT_FAILED;
-		if (!run->live)
+		if (!run->threads)
 			sf_complain("%s", worker->capture->error.text);
 	}
 	if (!run->ended)
@@ -179,8 +179,8 @@ int sf_run(const struct sf_options *options)
 	sf_progress_init(&run->progress, !run->live && !options->quiet, mono);
 	if (!err) {
 		sf_signals_catch();
-		if (run->live)
-			err = sf_run_live(run, &error);
+		if (run->threads)
+			err = sf_run_threads(run, &error);
 		else
 			run_files(run);
 	}

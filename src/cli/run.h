@@ -3,19 +3,22 @@
  * A metering run: inputs, workers and exporter brought together, from the first packet to the last
  * record. Two forms of the same thing:
  *
- *	inline    one input that is files: one thread does all, records go from the table straight
+ *	inline    files and one worker: one thread does all, records go from the table straight
  *	          into the exporter. Nothing is lost between them and nothing is shared.
- *	live      a worker thread for each queue of each input; the main thread drains their rings
- *	          into the exporter, looks after signals and time, and asks for the books.
+ *	threads   network interfaces, or several workers: a thread for each; the main thread drains
+ *	          their rings into the exporter, looks after signals and time, and asks for the
+ *	          books.
  */
 #ifndef SPANFLOW_CLI_RUN_H
 #define SPANFLOW_CLI_RUN_H
 
 #include <spanflow/export.h>
 
+#include "base/steer.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/report.h"
+#include "meter/own.h"
 
 #define SF_INPUTS_MAX 64
 
@@ -24,10 +27,14 @@ struct sf_run {
 	struct sf_exporter *exporter;
 	struct sf_interfaces *interfaces;
 	struct sf_input inputs[SF_INPUTS_MAX];
+	struct sf_exchange *exchanges[SF_INPUTS_MAX]; /* between the workers of an input, or NULL */
 	unsigned input_count;
+	uint32_t steer_key[SF_STEER_WORDS]; /* of exchanges and of the kernel's steering */
+	struct sf_own own;                  /* sessions of our own collectors */
 	struct sf_worker *workers;
 	unsigned worker_count;
-	bool live;
+	bool live;         /* packets come from interfaces, not files */
+	bool threads;      /* each worker has one */
 	const char *ended; /* why; NULL: it goes on */
 	struct sf_progress progress;
 	struct sf_budget budget;
@@ -51,8 +58,8 @@ void sf_run_fini(struct sf_run *run);
 /* The part of it that makes a worker for each queue of the inputs, which are open. */
 int sf_run_make_workers(struct sf_run *run, struct sf_error *error);
 
-/* live.c: starts the workers and returns when all are done and their rings are empty. */
-int sf_run_live(struct sf_run *run, struct sf_error *error);
+/* threads.c: starts the workers and returns when all are done and their rings are empty. */
+int sf_run_threads(struct sf_run *run, struct sf_error *error);
 
 /* tell.c: what a person is told while it goes on, and the statistics. */
 void sf_run_say(const struct sf_run *run, const char *text); /* unless --quiet */
@@ -67,6 +74,9 @@ bool sf_run_output_closed(void);
 
 /* Books of all workers; of live ones that are not done, what they last answered. */
 void sf_run_books(const struct sf_run *run, struct sf_books *sum);
+
+/* What is looked after now and then, given the books: statistics for options data, news, progress. */
+void sf_run_watch(struct sf_run *run, const struct sf_books *books, int64_t mono);
 
 /* True when a signal or the time of day ends the run; run->ended says why. */
 bool sf_run_must_end(struct sf_run *run, int64_t mono);

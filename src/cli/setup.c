@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Making a run: what the options ask for becomes exporter, inputs and workers. */
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "cli/run.h"
+
+#define HANDOVER_FACTS 16384u /* per pair of workers: 2 MiB */
+#define READER_SHARE   128u   /* of 256, divided by the workers: flows of the one that reads */
 
 static unsigned interface_of(void *context, unsigned slot, uint32_t *index, const char **name)
 {
@@ -85,6 +90,20 @@ static int make_exporter(struct sf_run *run, struct sf_error *error)
 	return err ? err : add_text(run, error);
 }
 
+/* The sessions of our own collectors, whose packets may come back through the mirror. */
+static void learn_own(struct sf_run *run)
+{
+	for (unsigned i = 0; i < run->options->collectors.count; i++) {
+		struct sockaddr_storage local, peer;
+		unsigned local_size = sizeof(local), peer_size = sizeof(peer);
+
+		if (sf_exporter_local_address(run->exporter, i, (struct sockaddr *)&local,
+			    &local_size, (struct sockaddr *)&peer, &peer_size))
+			sf_own_add(&run->own, (struct sockaddr *)&local, (struct sockaddr *)&peer,
+				IPPROTO_UDP);
+	}
+}
+
 static int open_inputs(struct sf_run *run, struct sf_error *error)
 {
 	const struct sf_options *options = run->options;
@@ -109,8 +128,8 @@ static int open_inputs(struct sf_run *run, struct sf_error *error)
 			.interface_base = (uint16_t)(i * span),
 		};
 		run->input_count++;
-		err = run->live ? sf_input_open_live(
-					  input, options->interfaces.items[i], options, error)
+		err = run->live ? sf_input_open_live(input, options->interfaces.items[i], options,
+					  run->steer_key, error)
 				: sf_input_open_files(input, options, error);
 		if (err)
 			return err;
@@ -136,10 +155,64 @@ static struct sf_meter_options meter_options(struct sf_run *run)
 		.prealloc = options->prealloc,
 		.force_strong_hash = options->hash == SF_HASH_SIPHASH,
 		.hash_seed = options->hash_seed.set ? options->hash_seed.words : NULL,
+		.dedup = options->dedup ? SF_DEDUP_DROP
+			 : run->live    ? SF_DEDUP_ESTIMATE
+					: SF_DEDUP_OFF,
+		.dedup_window_ns = (int64_t)options->dedup_window_ns,
+		.own = &run->own,
 		.sink = { sf_exporter_put, run->exporter },
 		.ifindex = run->interfaces->ifindex,
 		.domain = run->interfaces->domain,
 	};
+}
+
+/* A source may have fewer queues than workers were asked for, or more: eth1+eth2. */
+static unsigned workers_of(const struct sf_run *run, unsigned input)
+{
+	unsigned queues = run->inputs[input].capture->queues;
+	unsigned wanted = (unsigned)run->options->workers;
+
+	return queues > wanted ? queues : wanted;
+}
+
+static int make_exchange(struct sf_run *run, unsigned input, struct sf_error *error)
+{
+	unsigned workers = workers_of(run, input);
+
+	if (workers < 2 || run->options->workers_independent)
+		return 0;
+	if (workers > SF_WORKERS_MAX)
+		return sf_error_set(error, SF_EUSAGE,
+			"-i %s: %u queues, more than the %d workers there can be",
+			run->inputs[input].name, workers, SF_WORKERS_MAX);
+	if (sf_exchange_new(&run->exchanges[input], workers, run->steer_key, HANDOVER_FACTS) < 0)
+		return sf_error_set(error, -ENOMEM, "out of memory for %u workers", workers);
+	if (!run->live)
+		sf_exchange_weigh(run->exchanges[input], READER_SHARE / workers);
+	return 0;
+}
+
+static int make_worker(struct sf_run *run, unsigned input, unsigned number, struct sf_error *error)
+{
+	const struct sf_options *options = run->options;
+	bool queue = number < run->inputs[input].capture->queues;
+	const struct sf_worker_options worker = {
+		.input = &run->inputs[input],
+		.queue = queue ? number : SF_NO_QUEUE,
+		.exchange = run->exchanges[input],
+		.number = number,
+		.meter = meter_options(run),
+		.filter = options->filter,
+		.budget = options->count ? &run->budget : NULL,
+		.packet_duration_ns = run->live ? 0 : options->duration_ns,
+		.ages_when_quiet = run->live || options->realtime,
+		.control = run->threads ? &run->control : NULL,
+	};
+
+	/* without a queue and without an exchange there would be nothing to do */
+	if (!queue && !worker.exchange)
+		return 0;
+	return sf_worker_init(&run->workers[run->worker_count++], &worker, error);
 }
 
 int sf_run_make_workers(struct sf_run *run, struct sf_error *error)
@@ -149,31 +222,22 @@ int sf_run_make_workers(struct sf_run *run, struct sf_error *error)
 	size_t bytes;
 
 	for (unsigned i = 0; i < run->input_count; i++)
-		count += run->inputs[i].capture->queues;
+		count += workers_of(run, i);
+	run->threads = run->live || count > 1;
 	bytes = count * sizeof(*run->workers);
 	run->workers = aligned_alloc(SF_CACHE_LINE, bytes);
 	if (!run->workers)
 		return sf_error_set(error, -ENOMEM, "out of memory");
 	memset(run->workers, 0, bytes);
 	atomic_init(&run->budget.left, options->count);
-	for (unsigned i = 0; i < run->input_count; i++)
-		for (unsigned queue = 0; queue < run->inputs[i].capture->queues; queue++) {
-			const struct sf_worker_options worker = {
-				.input = &run->inputs[i],
-				.queue = queue,
-				.meter = meter_options(run),
-				.filter = options->filter,
-				.budget = options->count ? &run->budget : NULL,
-				.packet_duration_ns = run->live ? 0 : options->duration_ns,
-				.ages_when_quiet = run->live || options->realtime,
-				.control = run->live ? &run->control : NULL,
-			};
-			int err =
-				sf_worker_init(&run->workers[run->worker_count++], &worker, error);
+	for (unsigned i = 0; i < run->input_count; i++) {
+		int err = make_exchange(run, i, error);
 
-			if (err)
-				return err;
-		}
+		for (unsigned k = 0; !err && k < workers_of(run, i); k++)
+			err = make_worker(run, i, k, error);
+		if (err)
+			return err;
+	}
 	return 0;
 }
 
@@ -182,8 +246,10 @@ void sf_run_fini(struct sf_run *run)
 	for (unsigned i = 0; i < run->worker_count; i++)
 		sf_worker_fini(&run->workers[i]);
 	free(run->workers);
-	for (unsigned i = 0; i < run->input_count; i++)
+	for (unsigned i = 0; i < run->input_count; i++) {
+		sf_exchange_free(run->exchanges[i]);
 		sf_input_close(&run->inputs[i]);
+	}
 	sf_exporter_free(run->exporter);
 	free(run->interfaces);
 }
@@ -196,7 +262,12 @@ int sf_run_init(struct sf_run *run, const struct sf_options *options, struct sf_
 	run->options = options;
 	run->live = options->interfaces.count > 0;
 	run->said_link = UINT32_MAX;
+	if (getrandom(run->steer_key, sizeof(run->steer_key), 0) != sizeof(run->steer_key))
+		return sf_error_set(error, -errno, "no random numbers from the kernel: %s",
+			sf_strerror(-errno));
 	err = make_exporter(run, error);
+	if (!err && run->live && !options->meter_own_export)
+		learn_own(run);
 	if (!err)
 		err = open_inputs(run, error);
 	return err ? err : sf_run_make_workers(run, error);

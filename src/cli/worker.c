@@ -8,16 +8,22 @@
  * driver's wait (0.1 s) at most, which is also what keeps packets that the kernel still holds back
  * from finding their flow already aged.
  *
- * One worker, one meter. Workers whose sources share flows hand parsed packets over to each other
- * between parsing and the table (DESIGN §2): the place for it is sf_meter_batch() below.
+ * With an exchange the batch is parsed, what belongs to other workers is given to them, the rest
+ * goes into the own table (DESIGN §2). Ageing then stops at the clock that all workers have
+ * reached, so that no flow is closed whose packet still waits in a ring.
  */
 #include <string.h>
 #include <time.h>
 
 #include "cli/worker.h"
+#include "meter/meter_facts.h"
 
 #define RING_RECORDS 65536u /* 12 MiB of address space, touched as used */
 #define STOP         1u
+#define TAKE_BATCHES 16u /* taken from others between two batches of one's own */
+
+/* how long packets may lie in the kernel before the driver hands them over */
+#define KEPT_BACK_NS INT64_C(100000000)
 
 static void pause_us(long us)
 {
@@ -47,7 +53,9 @@ int sf_worker_init(
 
 	memset(worker, 0, sizeof(*worker));
 	worker->options = *options;
-	worker->capture = options->input->capture;
+	worker->capture = options->queue == SF_NO_QUEUE ? NULL : options->input->capture;
+	worker->horizon = INT64_MIN;
+	worker->patient = !options->input->capture->live;
 	worker->end_ns = INT64_MAX;
 	sf_clock_init(&worker->clock, limit);
 	if (options->control) {
@@ -59,6 +67,9 @@ int sf_worker_init(
 		err = sf_filter_new(&worker->filter, options->filter, error);
 	if (!err)
 		err = sf_meter_new(&worker->meter, &meter, error);
+	/* it only takes: nobody need wait for it to give */
+	if (!err && !worker->capture)
+		sf_exchange_close(options->exchange, options->number, INT64_MIN);
 	if (err)
 		sf_worker_fini(worker);
 	return err;
@@ -101,11 +112,55 @@ static bool exhausted(struct sf_budget *budget)
 	return atomic_load(&budget->claimed) == 0 && atomic_load(&budget->left) == 0;
 }
 
+static void age(struct sf_worker *worker)
+{
+	int64_t now = worker->capture ? worker->clock.now : INT64_MAX;
+
+	if (worker->options.exchange && worker->horizon < now)
+		now = worker->horizon;
+	/* a file can wait; a live source cannot: it is bounded work per batch there */
+	while (sf_meter_age(worker->meter, now) && worker->patient)
+		;
+}
+
+/* Tells the others how far this worker is. */
+static void tell_clock(struct sf_worker *worker)
+{
+	if (worker->options.exchange)
+		sf_exchange_reached(
+			worker->options.exchange, worker->options.number, worker->clock.now);
+}
+
+/* Meters what others handed over; returns how many packets. */
+static unsigned take(struct sf_worker *worker)
+{
+	struct sf_exchange *exchange = worker->options.exchange;
+	unsigned me = worker->options.number, total = 0;
+	int64_t horizon = sf_exchange_horizon(exchange, me);
+
+	for (unsigned i = 0; i < TAKE_BATCHES; i++) {
+		struct sf_facts facts[SF_BATCH_MAX];
+		unsigned n = sf_exchange_take(exchange, me, facts, SF_BATCH_MAX);
+
+		if (!n) {
+			/* nothing older than the horizon, read before, is under way */
+			worker->horizon = horizon;
+			break;
+		}
+		sf_meter_update(worker->meter, facts, n);
+		total += n;
+	}
+	return total;
+}
+
 /* Nothing came: the clock goes on by itself. */
 static void keep_time(struct sf_worker *worker)
 {
 	int64_t mono = sf_clock_read(CLOCK_MONOTONIC), now;
 
+	/* a queue that never had a packet must not hold back the ageing of all others */
+	if (worker->clock.now == INT64_MIN && worker->options.exchange)
+		worker->clock.now = sf_clock_read(CLOCK_REALTIME) - KEPT_BACK_NS;
 	if (worker->clock.now == INT64_MIN)
 		return;
 	if (!worker->quiet) {
@@ -116,7 +171,8 @@ static void keep_time(struct sf_worker *worker)
 	now = worker->quiet_clock + (mono - worker->quiet_mono);
 	if (now > worker->clock.now)
 		worker->clock.now = now;
-	sf_meter_age(worker->meter, worker->clock.now);
+	tell_clock(worker);
+	age(worker);
 }
 
 /*
@@ -161,6 +217,22 @@ static unsigned filter(struct sf_worker *worker, struct sf_packet *packets, unsi
 	return passed;
 }
 
+/* Meters the part of a batch that is ours, hands on the rest. */
+static void share_batch(struct sf_worker *worker, const struct sf_packet *packets, unsigned count,
+	const int64_t *clock)
+{
+	struct sf_facts facts[SF_BATCH_MAX];
+	uint64_t lost = 0;
+	unsigned n = sf_meter_parse(
+		worker->meter, packets, count, clock, &worker->options.input->point, facts);
+
+	n = sf_exchange_give(
+		worker->options.exchange, worker->options.number, facts, n, worker->patient, &lost);
+	sf_meter_drop(worker->meter, SF_IGNORED_handOver, lost);
+	sf_meter_update(worker->meter, facts, n);
+	tell_clock(worker);
+}
+
 /* Meters a batch; returns how many packets passed filter and limit. */
 static unsigned meter_batch(struct sf_worker *worker, struct sf_packet *packets, unsigned count)
 {
@@ -170,25 +242,40 @@ static unsigned meter_batch(struct sf_worker *worker, struct sf_packet *packets,
 	taken = stamp(worker, packets, passed, clock);
 	worker->frames += count;
 	worker->unread += passed - taken;
-	sf_meter_batch(worker->meter, packets, taken, clock, &worker->options.input->point);
+	if (worker->options.exchange)
+		share_batch(worker, packets, taken, clock);
+	else
+		sf_meter_batch(worker->meter, packets, taken, clock, &worker->options.input->point);
 	return taken;
 }
 
-static void age(struct sf_worker *worker)
+/* A worker without a queue. */
+static enum sf_worker_state step_handed(struct sf_worker *worker)
 {
-	/* a file can wait; a live source cannot: it is bounded work per batch there */
-	while (sf_meter_age(worker->meter, worker->clock.now) && !worker->capture->live)
-		;
+	unsigned n = take(worker);
+
+	age(worker);
+	if (n)
+		return SF_WORKER_RUNNING;
+	if (sf_exchange_drained(worker->options.exchange, worker->options.number))
+		return SF_WORKER_EOF;
+	pause_us(50);
+	return SF_WORKER_QUIET;
 }
 
 enum sf_worker_state sf_worker_step(struct sf_worker *worker)
 {
 	struct sf_budget *budget = worker->options.budget;
 	struct sf_packet packets[SF_BATCH_MAX];
-	unsigned max = budget ? claim(budget) : SF_BATCH_MAX, used = 0;
+	unsigned max, used = 0;
 	int n;
 
+	if (!worker->capture)
+		return worker->state = step_handed(worker);
+	if (worker->options.exchange)
+		take(worker);
 	worker->state = SF_WORKER_RUNNING;
+	max = budget ? claim(budget) : SF_BATCH_MAX;
 	if (!max) {
 		if (exhausted(budget))
 			return worker->state = SF_WORKER_LIMIT;
@@ -215,7 +302,18 @@ enum sf_worker_state sf_worker_step(struct sf_worker *worker)
 
 void sf_worker_finish(struct sf_worker *worker)
 {
-	sf_meter_finish(worker->meter, sf_clock_finish(&worker->clock));
+	struct sf_exchange *exchange = worker->options.exchange;
+	unsigned me = worker->options.number;
+	int64_t end = sf_clock_finish(&worker->clock);
+
+	if (exchange) {
+		sf_exchange_close(exchange, me, end);
+		while (!sf_exchange_drained(exchange, me))
+			if (!take(worker))
+				pause_us(50);
+		end = sf_exchange_horizon(exchange, me);
+	}
+	sf_meter_finish(worker->meter, end);
 }
 
 void sf_worker_books(const struct sf_worker *worker, struct sf_books *books)
@@ -223,6 +321,9 @@ void sf_worker_books(const struct sf_worker *worker, struct sf_books *books)
 	sf_meter_ledger(worker->meter, &books->ledger);
 	books->frames = worker->frames;
 	books->unread = worker->unread;
+	books->handed = worker->options.exchange ? sf_exchange_handed(worker->options.exchange,
+							   worker->options.number)
+						 : 0;
 	books->clock = worker->clock.now;
 }
 

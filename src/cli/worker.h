@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A worker: one capture queue, one meter, one way out for its records. It either runs inside the
- * caller's thread (one capture file: records go straight to the exporter) or in a thread of its
- * own, with a ring of records to the exporter's thread.
+ * caller's thread (capture files: records go straight to the exporter) or in a thread of its own,
+ * with a ring of records to the exporter's thread.
+ *
+ * The workers of one observation point hand parsed packets over to each other (meter/exchange.h),
+ * unless they are to be independent. Where a source has fewer queues than there are workers, the
+ * others have no queue and meter only what is handed over: so a capture file is metered by
+ * several workers.
  *
  * What the threads share besides the ring, once per batch and never per packet:
  *
@@ -28,6 +33,7 @@
 #include "base/ring.h"
 #include "cli/input.h"
 #include "filter/filter.h"
+#include "meter/exchange.h"
 
 /* How many packets may still pass, over all workers (-c). */
 struct sf_budget {
@@ -35,9 +41,13 @@ struct sf_budget {
 	_Atomic uint64_t claimed; /* taken from left, not yet used or given back */
 };
 
+#define SF_NO_QUEUE UINT_MAX
+
 struct sf_worker_options {
 	struct sf_input *input;
-	unsigned queue;
+	unsigned queue;                  /* SF_NO_QUEUE: meters what is handed over */
+	struct sf_exchange *exchange;    /* of the observation point; NULL: keeps to itself */
+	unsigned number;                 /* among the workers of the exchange */
 	struct sf_meter_options meter;   /* the sink is replaced when the worker has a ring */
 	const char *filter;              /* NULL: none */
 	struct sf_budget *budget;        /* NULL: no limit */
@@ -60,6 +70,7 @@ struct sf_books {
 	struct sf_ledger ledger;
 	uint64_t frames; /* handed over by the driver to this worker */
 	uint64_t unread; /* of those, left alone because a limit was reached within the batch */
+	uint64_t handed; /* given to another worker's table */
 	int64_t clock;   /* the packet clock; INT64_MIN before the first packet */
 };
 
@@ -70,7 +81,8 @@ struct sf_worker {
 	struct sf_filter *filter;
 	struct sf_worker_options options;
 	struct sf_clock clock;
-	int64_t end_ns; /* packet clock that ends the run */
+	int64_t horizon; /* with an exchange: the clock that all other workers have reached */
+	int64_t end_ns;  /* packet clock that ends the run */
 	uint64_t frames, unread;
 	enum sf_worker_state state;
 	bool quiet;         /* the last recv returned nothing */
@@ -92,10 +104,10 @@ int sf_worker_init(
 	struct sf_worker *worker, const struct sf_worker_options *options, struct sf_error *error);
 void sf_worker_fini(struct sf_worker *worker);
 
-/* One batch: receive, filter, meter, release, age. */
+/* One batch: take what others handed over, receive, filter, meter, release, age. */
 enum sf_worker_state sf_worker_step(struct sf_worker *worker);
 
-/* The end: all flows leave the table. */
+/* The end: what others still hand over is metered, then all flows leave the table. */
 void sf_worker_finish(struct sf_worker *worker);
 
 /* Runs the worker in a thread of its own until its input ends or `control` says stop. */

@@ -7,7 +7,7 @@
  * Shared words, beside those of base/ring.h:
  *	lane.reached  written by its worker (release, after the ring puts it covers), read by all
  *	              others (acquire): whoever sees a clock also sees the facts up to it.
- *	lane.closed   the same, once.
+ *	lane.closed   the same, once; reached then stays where its input ended.
  */
 #include <errno.h>
 #include <sched.h>
@@ -178,23 +178,24 @@ void sf_exchange_reached(struct sf_exchange *exchange, unsigned me, int64_t cloc
 
 int64_t sf_exchange_horizon(const struct sf_exchange *exchange, unsigned me)
 {
-	int64_t horizon = INT64_MAX;
+	int64_t horizon = INT64_MAX, latest = INT64_MIN;
 
 	for (unsigned i = 0; i < exchange->workers; i++) {
-		int64_t reached;
+		struct lane *lane = &exchange->lanes[i];
+		bool closed = atomic_load_explicit(&lane->closed, memory_order_acquire);
+		int64_t reached = atomic_load_explicit(&lane->reached, memory_order_acquire);
 
-		if (i == me)
-			continue;
-		reached = atomic_load_explicit(&exchange->lanes[i].reached, memory_order_acquire);
-		if (reached < horizon)
+		if (closed && reached > latest)
+			latest = reached;
+		if (!closed && i != me && reached < horizon)
 			horizon = reached;
 	}
-	return horizon;
+	return horizon == INT64_MAX ? latest : horizon;
 }
 
-void sf_exchange_close(struct sf_exchange *exchange, unsigned me)
+void sf_exchange_close(struct sf_exchange *exchange, unsigned me, int64_t clock_ns)
 {
-	sf_exchange_reached(exchange, me, INT64_MAX);
+	sf_exchange_reached(exchange, me, clock_ns);
 	atomic_store_explicit(&exchange->lanes[me].closed, true, memory_order_release);
 }
 

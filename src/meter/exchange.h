@@ -16,7 +16,8 @@
  *	… update my table with facts[0 … mine-1] …
  *	sf_exchange_reached(exchange, me, clock);
  *
- * and at its end sf_exchange_close(), then take until sf_exchange_drained().
+ * and at its end sf_exchange_close(), then take until sf_exchange_drained(); the horizon is then
+ * the clock at which all of the input ended.
  *
  * The horizon is the smallest clock that any worker has reached: nothing older is still under
  * way, so ageing up to it cannot close a flow whose packet waits in a ring. It is what makes the
@@ -25,6 +26,7 @@
 #ifndef SPANFLOW_METER_EXCHANGE_H
 #define SPANFLOW_METER_EXCHANGE_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -67,11 +69,20 @@ unsigned sf_exchange_take(
 /* Worker `me` has handed over everything up to this clock (ns since 1970, never decreasing). */
 void sf_exchange_reached(struct sf_exchange *exchange, unsigned me, int64_t clock_ns);
 
-/* The clock that all workers have reached; read it before taking. */
+/*
+ * The clock that all workers but `me` (SF_EXCHANGE_NOBODY: all) have reached, those that have
+ * closed left aside; when all have, the latest clock that one of them closed with. Workers read it
+ * before taking, and age to it only when nothing was left to take. Any thread.
+ */
 int64_t sf_exchange_horizon(const struct sf_exchange *exchange, unsigned me);
 
-/* Worker `me` will give no more. */
-void sf_exchange_close(struct sf_exchange *exchange, unsigned me);
+#define SF_EXCHANGE_NOBODY UINT_MAX
+
+/*
+ * Worker `me` will give no more; clock_ns is where its input ended, INT64_MIN for one that has no
+ * input and closes at once.
+ */
+void sf_exchange_close(struct sf_exchange *exchange, unsigned me, int64_t clock_ns);
 
 /* True when all others have closed and nothing is left for worker `me`. */
 bool sf_exchange_drained(struct sf_exchange *exchange, unsigned me);

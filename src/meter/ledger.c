@@ -24,6 +24,8 @@ void sf_ledger_add(struct sf_ledger *sum, const struct sf_ledger *other)
 	sum->hash_upgrades += other->hash_upgrades;
 	if (other->longest_chain > sum->longest_chain)
 		sum->longest_chain = other->longest_chain;
+	sum->dedup_examined += other->dedup_examined;
+	sum->dedup_copies += other->dedup_copies;
 	sum->clock_steps += other->clock_steps;
 	if (other->unsupported_link != UINT32_MAX)
 		sum->unsupported_link = other->unsupported_link;

@@ -9,8 +9,11 @@
 #include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
+#include "meter/dedup.h"
 #include "meter/meter_facts.h"
+#include "meter/own.h"
 #include "parse/parse.h"
 #include "table/table.h"
 
@@ -28,14 +31,30 @@ struct sf_meter {
 	uint64_t ignored[SF_IGNORED_COUNT];
 	uint64_t clock_steps;
 	uint32_t unsupported_link;
+	const struct sf_own *own; /* NULL: nothing of ours can be among the packets */
+	enum sf_dedup_mode dedup_mode;
+	struct sf_dedup dedup;
 };
+
+static int open_dedup(struct sf_meter *meter, int64_t window_ns, struct sf_error *error)
+{
+	bool drop = meter->dedup_mode == SF_DEDUP_DROP;
+	uint64_t secret;
+
+	if (getrandom(&secret, sizeof(secret), 0) != sizeof(secret))
+		return sf_error_set(error, -errno, "no random numbers from the kernel: %s",
+			sf_strerror(-errno));
+	if (sf_dedup_init(&meter->dedup, drop, window_ns, secret) < 0)
+		return sf_error_set(error, -ENOMEM, "no memory to look for duplicates");
+	return 0;
+}
 
 int sf_meter_new(
 	struct sf_meter **out, const struct sf_meter_options *options, struct sf_error *error)
 {
 	const uint32_t known = SF_KEY_DEFAULT | SF_KEY_TOS | SF_KEY_INTERFACE;
 	struct sf_meter *meter;
-	int status;
+	int status = 0;
 
 	if (options->key & ~known)
 		return sf_error_set(error, SF_EUSAGE, "unknown parts in the flow key: 0x%x",
@@ -47,7 +66,12 @@ int sf_meter_new(
 	meter->key = options->key ? options->key : SF_KEY_DEFAULT;
 	meter->per_packet = options->per_packet;
 	meter->unsupported_link = UINT32_MAX;
-	status = sf_table_new(&meter->table, options, error);
+	meter->own = options->own && options->own->count ? options->own : NULL;
+	meter->dedup_mode = options->dedup;
+	if (meter->dedup_mode != SF_DEDUP_OFF)
+		status = open_dedup(meter, options->dedup_window_ns, error);
+	if (status == 0)
+		status = sf_table_new(&meter->table, options, error);
 	if (status < 0) {
 		sf_meter_free(meter);
 		return status;
@@ -60,6 +84,7 @@ void sf_meter_free(struct sf_meter *meter)
 {
 	if (!meter)
 		return;
+	sf_dedup_fini(&meter->dedup);
 	sf_table_free(meter->table);
 	free(meter);
 }
@@ -112,9 +137,29 @@ static void count_ignored(struct sf_meter *meter, enum sf_ignored reason, uint32
 		meter->unsupported_link = link;
 }
 
+/*
+ * What live metering leaves out although it is IP: own export traffic and copies. True: left out.
+ */
+static bool left_out(
+	struct sf_meter *meter, const struct sf_packet *packet, const struct sf_facts *facts)
+{
+	if (meter->own && sf_own_match(meter->own, facts)) {
+		meter->ignored[SF_IGNORED_ownExport]++;
+		return true;
+	}
+	if (meter->dedup_mode == SF_DEDUP_OFF ||
+		!sf_dedup_seen(&meter->dedup, packet->data + facts->l3_offset,
+			packet->captured - facts->l3_offset, facts->time_ns) ||
+		meter->dedup_mode != SF_DEDUP_DROP)
+		return false;
+	meter->ignored[SF_IGNORED_duplicate]++;
+	return true;
+}
+
 unsigned sf_meter_parse(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
 	const int64_t *clock, const struct sf_observation_point *point, struct sf_facts *facts)
 {
+	bool live = meter->own || meter->dedup_mode != SF_DEDUP_OFF;
 	uint64_t steps = 0;
 	unsigned n = 0;
 
@@ -126,6 +171,8 @@ unsigned sf_meter_parse(struct sf_meter *meter, const struct sf_packet *packets,
 			count_ignored(meter, (enum sf_ignored)reason, packets[i].link);
 			continue;
 		}
+		if (live && left_out(meter, &packets[i], out))
+			continue;
 		out->scope = point->id;
 		out->interface = (uint16_t)(out->interface + point->interface_base);
 		if (__builtin_expect(out->time_ns > TIME_MAX || out->time_ns < -TIME_MAX, 0))
@@ -163,6 +210,11 @@ void sf_meter_ignore(struct sf_meter *meter, enum sf_ignored reason, uint64_t co
 	meter->ignored[reason] += count;
 }
 
+void sf_meter_drop(struct sf_meter *meter, enum sf_ignored reason, uint64_t count)
+{
+	meter->ignored[reason] += count;
+}
+
 bool sf_meter_age(struct sf_meter *meter, int64_t now)
 {
 	return sf_table_age(meter->table, now);
@@ -178,6 +230,8 @@ void sf_meter_ledger(const struct sf_meter *meter, struct sf_ledger *ledger)
 	sf_table_ledger(meter->table, ledger);
 	ledger->frames = meter->frames;
 	memcpy(ledger->ignored, meter->ignored, sizeof(ledger->ignored));
+	ledger->dedup_examined = meter->dedup.examined;
+	ledger->dedup_copies = meter->dedup.duplicates;
 	ledger->clock_steps = meter->clock_steps;
 	ledger->unsupported_link = meter->unsupported_link;
 }

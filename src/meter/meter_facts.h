@@ -21,6 +21,12 @@
 unsigned sf_meter_parse(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
 	const int64_t *clock, const struct sf_observation_point *point, struct sf_facts *facts);
 
+/*
+ * Some of the facts that this meter parsed will reach no table: counts them under `reason`, without
+ * counting frames again.
+ */
+void sf_meter_drop(struct sf_meter *meter, enum sf_ignored reason, uint64_t count);
+
 /* Accounts `count` <= SF_BATCH_MAX parsed packets, of this meter or another with equal options. */
 void sf_meter_update(struct sf_meter *meter, const struct sf_facts *facts, unsigned count);
 

@@ -52,6 +52,19 @@ class Input(Case):
         done = self.meter("-r", self.file("a.pcap", pcap([])))
         self.assertEqual(done.stats["frames"], 0)
 
+    def test_workers_give_the_same_records(self):
+        # both directions, idle gaps, active cuts and a second file, over 1 to 4 tables
+        frames = conversations(300, packets=4, step=0.02) \
+            + [(40 + t, udp(1 + i, 7000)) for t in range(0, 90, 9) for i in range(20)]
+        first = self.file("a.pcap", pcap(frames))
+        second = self.file("b.pcap", pcap([(t + 3, f) for t, f in frames]))
+        outputs = set()
+        for workers in 1, 2, 3, 4:
+            done = self.meter("-r", first, second, "-o", "json", "--workers", str(workers))
+            outputs.add("\n".join(sorted(done.stdout.splitlines())))
+            self.assertEqual(done.stats["handedOver"] > 0, workers > 1)
+        self.assertEqual(len(outputs), 1)
+
     def test_missing_file(self):
         done = self.run_plain("meter", "-r", "/nonexistent.pcap")
         self.assertEqual(done.status, 1)

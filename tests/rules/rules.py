@@ -27,7 +27,7 @@ ALLOWED = {
     "src/export": {"spanflow", "base", "export"},
     "src/collect": {"spanflow", "base", "collect"},
     "src/enrich": {"spanflow", "base", "enrich"},
-    "src/cli": {"spanflow", "base", "filter", "cli"},
+    "src/cli": {"spanflow", "base", "filter", "meter", "cli"},
     "drivers/file": {"spanflow", "base", "file"},
     "drivers/pcap": {"spanflow", "base", "pcap"},
     "drivers/af_xdp": {"spanflow", "base", "af_xdp", "bpf"},

@@ -32,6 +32,7 @@ static struct sf_facts make_facts(unsigned worker, unsigned i)
 
 struct tally {
 	uint64_t own, taken, out_of_order, too_old, wrong_owner, lost;
+	int64_t end;
 };
 
 static void count_facts(unsigned me, const struct sf_facts *facts, unsigned n, int64_t aged,
@@ -77,11 +78,12 @@ static void *work(void *argument)
 		tally->own += mine;
 		sf_exchange_reached(exchange, me, i + 49);
 	}
-	sf_exchange_close(exchange, me);
+	sf_exchange_close(exchange, me, PER_WORKER + me);
 	while (!sf_exchange_drained(exchange, me)) {
 		aged = take_all(me, aged, next, tally);
 		sched_yield();
 	}
+	tally->end = sf_exchange_horizon(exchange, me);
 	return tally;
 }
 
@@ -104,6 +106,7 @@ static void run_workers(uint32_t ring, bool may_lose)
 		sum.out_of_order += tally->out_of_order;
 		sum.too_old += tally->too_old;
 		sum.wrong_owner += tally->wrong_owner;
+		ck_assert_int_eq(tally->end, PER_WORKER + WORKERS - 1);
 		free(tally);
 	}
 	ck_assert_uint_eq(sum.own + sum.taken + sum.lost, (uint64_t)WORKERS * PER_WORKER);

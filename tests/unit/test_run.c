@@ -24,6 +24,7 @@ struct source {
 	struct sf_capture base;
 	uint64_t packets, repeat;
 	bool endless;
+	bool shared;  /* the queues' flows are the same ones, seen in both directions */
 	int raise_at; /* this signal comes at half of the first queue */
 	struct queue {
 		alignas(SF_CACHE_LINE) uint8_t frames[SF_BATCH_MAX][FRAME];
@@ -33,8 +34,15 @@ struct source {
 	} queues[QUEUES];
 };
 
+static struct source source;
+
+/* Queue 1 sees the answers where the flows are shared. */
 static void frame_write(uint8_t *frame, unsigned queue, uint64_t flow)
 {
+	uint32_t address[2] = { 0x0a000000 + (source.shared ? 0 : queue),
+		0x0b000000 + (uint32_t)(flow >> (source.shared ? 6 : 16)) };
+	uint16_t port[2] = { (uint16_t)flow, 53 };
+	bool answer = source.shared && queue == 1;
 	uint8_t *p = frame;
 
 	memset(frame, 0, FRAME);
@@ -44,10 +52,10 @@ static void frame_write(uint8_t *frame, unsigned queue, uint64_t flow)
 	p = sf_store_be32(p, 0);
 	p = sf_store_be16(p, 0x4011);
 	p = sf_store_be16(p, 0);
-	p = sf_store_be32(p, 0x0a000000 + queue);
-	p = sf_store_be32(p, 0x0b000000 + (uint32_t)(flow >> 16));
-	p = sf_store_be16(p, (uint16_t)flow);
-	sf_store_be16(p, 53);
+	p = sf_store_be32(p, address[answer]);
+	p = sf_store_be32(p, address[!answer]);
+	p = sf_store_be16(p, port[answer]);
+	sf_store_be16(p, port[!answer]);
 }
 
 static int source_recv(
@@ -117,7 +125,6 @@ static const struct sf_capture_ops source_ops = {
 	.close = source_close,
 };
 
-static struct source source;
 static struct sf_books books;
 static struct sf_report report;
 
@@ -149,7 +156,7 @@ static struct sf_run *run_all(const struct sf_options *options)
 	ck_assert_msg(sf_run_make_workers(run, &error) == 0, "%s", error.text);
 	sf_signal_stop = 0;
 	sf_signals_catch();
-	ck_assert_int_eq(sf_run_live(run, &error), 0);
+	ck_assert_int_eq(sf_run_threads(run, &error), 0);
 	sf_exporter_finish(run->exporter);
 	sf_run_books(run, &books);
 	if (!run->ended)
@@ -172,6 +179,7 @@ static const struct sf_options plain = {
 	.active_timeout_ns = 60 * SF_NS_PER_S,
 	.max_flows = 1000000,
 	.quiet = true,
+	.workers_independent = true,
 	.stats = SF_STATS_JSON,
 };
 
@@ -211,6 +219,47 @@ START_TEST(full_ring_is_counted)
 	run = run_all(&options);
 	ck_assert_uint_eq(books.ledger.packets, 1200000);
 	ck_assert_uint_eq(offered(run) + books.ledger.lost_packets, 1200000);
+	end(run);
+}
+END_TEST
+
+/* A flow whose packets reach all queues is one flow: they are handed over, or lost by name. */
+START_TEST(flows_over_several_queues_are_whole)
+{
+	struct sf_options options = plain;
+	struct sf_run *run;
+	uint64_t lost;
+
+	options.workers_independent = false;
+	source.packets = 200000;
+	source.repeat = 4;
+	source.shared = true;
+	run = run_all(&options);
+	lost = books.ledger.ignored[SF_IGNORED_handOver];
+	ck_assert_uint_eq(books.ledger.packets + lost, 600000);
+	ck_assert_uint_eq(books.ledger.frames, 600000);
+	ck_assert_uint_gt(books.handed + lost, 300000);
+	ck_assert_uint_le(books.ledger.flows_created, 50000);
+	if (lost == 0)
+		ck_assert_uint_eq(books.ledger.flows_created, 50000);
+	end(run);
+}
+END_TEST
+
+/* Without a queue of their own, workers live on what the others hand over. */
+START_TEST(more_workers_than_queues)
+{
+	struct sf_options options = plain;
+	struct sf_run *run;
+
+	options.workers_independent = false;
+	options.workers = QUEUES + 2;
+	source.packets = 20000;
+	source.repeat = 4;
+	source.shared = true;
+	run = run_all(&options);
+	ck_assert_uint_eq(run->worker_count, QUEUES + 2);
+	ck_assert_uint_eq(books.ledger.packets + books.ledger.ignored[SF_IGNORED_handOver], 60000);
 	end(run);
 }
 END_TEST
@@ -257,4 +306,5 @@ START_TEST(signals)
 }
 END_TEST
 
-CHECK_MAIN("run", all_queues_to_the_end, full_ring_is_counted, count_is_exact_over_workers, signals)
+CHECK_MAIN("run", all_queues_to_the_end, full_ring_is_counted, flows_over_several_queues_are_whole,
+	more_workers_than_queues, count_is_exact_over_workers, signals)

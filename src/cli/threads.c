@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A live run: a thread per queue, and the main thread that exports. */
+/* A run with threads: the workers, and the main thread that exports. */
 #include <string.h>
 #include <time.h>
 
@@ -76,21 +76,17 @@ static bool books_answered(const struct sf_run *run)
 	return true;
 }
 
-static void read_books(struct sf_run *run)
+static void read_books(struct sf_run *run, int64_t mono)
 {
-	struct sf_capture_stats capture;
-	struct sf_report report;
 	struct sf_books books;
 
 	run->books_read = true;
 	sf_run_books(run, &books);
-	report = sf_run_report(run, &books);
-	sf_report_capture(&report, &capture);
-	sf_exporter_metering(
-		run->exporter, &books.ledger, capture.dropped_kernel + capture.dropped_nic);
-	sf_run_notice(run, &books);
-	if (run->stats_asked)
+	sf_run_watch(run, &books, mono);
+	if (run->stats_asked) {
+		sf_progress_clear(&run->progress);
 		sf_run_print_stats(run, &books);
+	}
 	run->stats_asked = false;
 }
 
@@ -108,16 +104,25 @@ static void report_failures(struct sf_run *run)
 	}
 }
 
-static void look_around_live(struct sf_run *run, int64_t mono)
+/* The clock for message headers: of the packets in files, of the wall otherwise. */
+static int64_t reached_clock(const struct sf_run *run, int64_t wall)
+{
+	int64_t clock =
+		run->live ? wall : sf_exchange_horizon(run->exchanges[0], SF_EXCHANGE_NOBODY);
+
+	return clock == INT64_MIN ? wall : clock;
+}
+
+static void look_around(struct sf_run *run, int64_t mono)
 {
 	int64_t wall = sf_clock_read(CLOCK_REALTIME);
 
 	run->next_look = mono + LOOK_NS;
-	sf_exporter_tick(run->exporter, wall, wall);
+	sf_exporter_tick(run->exporter, wall, reached_clock(run, wall));
 	notice_conditions(run);
 	report_failures(run);
 	if (!run->books_read && books_answered(run))
-		read_books(run);
+		read_books(run, mono);
 	if (sf_signal_stats) {
 		sf_signal_stats = 0;
 		run->stats_asked = true;
@@ -129,7 +134,7 @@ static void look_around_live(struct sf_run *run, int64_t mono)
 	}
 }
 
-int sf_run_live(struct sf_run *run, struct sf_error *error)
+int sf_run_threads(struct sf_run *run, struct sf_error *error)
 {
 	long pause_us = 100;
 	int err = 0;
@@ -157,7 +162,7 @@ int sf_run_live(struct sf_run *run, struct sf_error *error)
 			atomic_store_explicit(
 				&run->control, run->question << 1 | STOP, memory_order_release);
 		else if (mono >= run->next_look || sf_signal_stats)
-			look_around_live(run, mono);
+			look_around(run, mono);
 		pause_us = n ? 100 : pause_us < 3200 ? pause_us * 2 : pause_us;
 		if (!n)
 			nanosleep(&(struct timespec){ .tv_nsec = pause_us * 1000 }, NULL);
