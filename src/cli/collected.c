@@ -4,6 +4,7 @@
  * seen; table, CSV and IPFIX files come from the flow record through the exporter, as in `meter`.
  */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/collected.h"
@@ -59,6 +60,22 @@ static void take(void *context, const struct sf_collected *record)
 		sf_collector_stop(sink->collector);
 }
 
+/* The file of -w; --biflow for it too, unless its own options say otherwise. */
+static int file_open(
+	struct sf_collected_sink *sink, const struct sf_options *options, struct sf_error *error)
+{
+	const char *biflow =
+		options->biflow && !strstr(options->write, ",biflow=") ? ",biflow=yes" : "";
+	char *path;
+	int result;
+
+	if (asprintf(&path, "%s%s", options->write, biflow) < 0)
+		return sf_error_set(error, -ENOMEM, "%s: no memory to write it", options->write);
+	result = sf_exporter_add_file(sink->exporter, path, error);
+	free(path);
+	return result;
+}
+
 /* Table, CSV and file are the exporter's. */
 static int exporter_open(struct sf_collected_sink *sink, const struct sf_options *options,
 	enum sf_output output, struct sf_error *error)
@@ -74,7 +91,7 @@ static int exporter_open(struct sf_collected_sink *sink, const struct sf_options
 	if (result == 0 && (output == SF_OUTPUT_TABLE || output == SF_OUTPUT_CSV))
 		result = sf_exporter_add_text(sink->exporter, &text, error);
 	if (result == 0 && options->write)
-		result = sf_exporter_add_file(sink->exporter, options->write, error);
+		result = file_open(sink, options, error);
 	return result;
 }
 

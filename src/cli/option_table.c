@@ -182,8 +182,8 @@ const struct sf_option sf_option_table[] = {
 		.help = "With -o json: options records too (sampling, interface names, "
 			"statistics of the exporter)." },
 	{ EXPORT, 0, "biflow", SF_OPTION_FLAG, AT(biflow), SF_SHOW | SF_COLLECT,
-		.help = "In table and csv: both directions of a biflow in one line, where the "
-			"exporter sent them in one record." },
+		.help = "In table, csv and files: both directions of a biflow in one record, where "
+			"the exporter sent them in one." },
 	{ EXPORT, 0, "biflow", SF_OPTION_FLAG, AT(biflow), SF_METER,
 		.help = "Both directions of a conversation in one record (RFC 5103), in print, in "
 			"files and to IPFIX collectors." },
