@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Driver "dpdk": any port DPDK can drive, by PCI address or virtual device string.
+ *
+ *	capture ── points (one per device) ── queues
+ *
+ * recv takes a burst, release gives the mbufs back; the bytes are lent where the card put them. A
+ * frame in several segments is lent as its first, which holds every header. A poll-mode driver
+ * cannot sleep until a packet comes: an idle queue polls for some microseconds, then naps between
+ * polls, which the card's descriptors must bridge. That is the price of not burning an idle core.
+ *
+ * A link that goes down is waited for. A device that is unplugged ends the capture: its memory is
+ * gone with it.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_errno.h>
+#include <rte_lcore.h>
+#include <rte_mbuf.h>
+#include <rte_mbuf_dyn.h>
+#include <rte_pause.h>
+
+#include "base/clock.h"
+#include "base/counter.h"
+#include "dpdk/clock.h"
+#include "dpdk/eal.h"
+
+#define DEFAULT_WAIT_MS 100
+#define EAGER_POLLS     256 /* before the first nap */
+#define NAP_US          20
+#define FRAME_OVERHEAD  22 /* Ethernet header and two tags */
+
+struct queue {
+	/* per batch */
+	uint16_t port, number;
+	uint16_t slot;
+	unsigned lent;
+	struct rte_mbuf *mbufs[SF_BATCH_MAX];
+	uint32_t frame_max, snaplen;
+	sf_counter frames, super_packets, clock_refused;
+	bool registered; /* this thread is known to DPDK, which gives it a cache of buffers */
+	bool first;      /* of its point */
+	struct point *point;
+	struct sf_dpdk_clock clock;
+};
+
+struct point {
+	struct sf_dpdk_port port;
+	struct sf_interface interface;
+	_Atomic int link_down; /* written by the first queue's thread */
+	char down[SF_IFNAME_MAX + 64];
+	char description[160];
+};
+
+struct dpdk_capture {
+	struct sf_capture base;
+	struct point *points;
+	unsigned point_count;
+	struct queue *queues;
+	unsigned wait_ms;
+	bool hardware_time;
+	pthread_mutex_t lock; /* error */
+};
+
+extern const struct sf_capture_ops sf_driver_dpdk;
+
+static struct dpdk_capture *of(struct sf_capture *capture)
+{
+	return (struct dpdk_capture *)capture;
+}
+
+/* A device time more than a second off the system's is not used. */
+static int64_t device_time(struct queue *queue, const struct rte_mbuf *mbuf, int64_t now)
+{
+	const struct sf_dpdk_port *port = &queue->point->port;
+	int64_t time, offset;
+	uint64_t ticks;
+
+	if (!(mbuf->ol_flags & port->timestamp_flag))
+		return now;
+	ticks = *RTE_MBUF_DYNFIELD(mbuf, port->timestamp_offset, const rte_mbuf_timestamp_t *);
+	time = queue->clock.time_ns ? sf_dpdk_clock_time(&queue->clock, ticks) : (int64_t)ticks;
+	offset = time - now;
+	if (offset > SF_NS_PER_S || offset < -SF_NS_PER_S) {
+		sf_counter_add(&queue->clock_refused, 1);
+		return now;
+	}
+	return time;
+}
+
+/* Pairs the device's clock with the system's, often until its rate is known, then every second. */
+static void tend_clock(struct queue *queue, int64_t now)
+{
+	struct sf_dpdk_clock *clock = &queue->clock;
+	int64_t span = clock->ns_per_tick == 0 ? SF_DPDK_CLOCK_SPAN_NS : SF_NS_PER_S;
+	uint64_t ticks;
+
+	if (now - clock->time_ns < span)
+		return;
+	/* a device without a readable clock stamps in ns since 1970, or is refused */
+	if (rte_eth_read_clock(queue->port, &ticks) == 0)
+		sf_dpdk_clock_pair(clock, ticks, now);
+}
+
+static unsigned burst(struct queue *queue, struct sf_packet *packets, unsigned max)
+{
+	uint16_t count = rte_eth_rx_burst(queue->port, queue->number, queue->mbufs, (uint16_t)max);
+	bool stamped = queue->point->port.timestamp_offset >= 0;
+	unsigned super = 0;
+	int64_t now;
+
+	if (count == 0)
+		return 0;
+	now = sf_clock_read(CLOCK_REALTIME);
+	if (stamped)
+		tend_clock(queue, now);
+	for (uint16_t i = 0; i < count; i++) {
+		const struct rte_mbuf *mbuf = queue->mbufs[i];
+		uint32_t length = rte_pktmbuf_data_len(mbuf);
+
+		packets[i] = (struct sf_packet){
+			.data = rte_pktmbuf_mtod(mbuf, const uint8_t *),
+			.time_ns = stamped ? device_time(queue, mbuf, now) : now,
+			.captured = length < queue->snaplen ? length : queue->snaplen,
+			.wire = rte_pktmbuf_pkt_len(mbuf),
+			.link = SF_LINK_ETHERNET,
+			.interface = queue->slot,
+		};
+		if (mbuf->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) {
+			packets[i].flags = SF_PACKET_VLAN;
+			packets[i].vlan_tci = mbuf->vlan_tci;
+		}
+		super += packets[i].wire > queue->frame_max;
+	}
+	queue->lent = count;
+	sf_counter_add(&queue->frames, count);
+	if (super > 0)
+		sf_counter_add(&queue->super_packets, super);
+	return count;
+}
+
+static void release(struct sf_capture *base, unsigned number)
+{
+	struct queue *queue = &of(base)->queues[number];
+
+	rte_pktmbuf_free_bulk(queue->mbufs, queue->lent);
+	queue->lent = 0;
+}
+
+static int fail(struct dpdk_capture *capture, int code, const char *name, const char *text)
+{
+	pthread_mutex_lock(&capture->lock);
+	sf_error_set(&capture->base.error, code, "dpdk:%s: %s", name, text);
+	pthread_mutex_unlock(&capture->lock);
+	return code;
+}
+
+/* The first queue's thread, when nothing came: is the device there, is the link up? */
+static int watch(struct dpdk_capture *capture, struct queue *queue)
+{
+	struct point *point = queue->point;
+	struct rte_eth_link link = { 0 };
+
+	if (rte_eth_dev_is_removed(queue->port) == 1)
+		return fail(capture, -ENODEV, point->interface.name, "the device was removed");
+	if (rte_eth_link_get_nowait(queue->port, &link) == 0)
+		/* relaxed: publishes nothing */
+		atomic_store_explicit(&point->link_down, link.link_status == RTE_ETH_LINK_DOWN,
+			memory_order_relaxed);
+	return 0;
+}
+
+static int receive(
+	struct sf_capture *base, unsigned number, struct sf_packet *packets, unsigned max)
+{
+	struct dpdk_capture *capture = of(base);
+	struct queue *queue = &capture->queues[number];
+	unsigned count = burst(queue, packets, max);
+	int64_t deadline;
+
+	if (count > 0)
+		return (int)count;
+	if (!queue->registered) {
+		/* refused when there are no free numbers: then buffers are taken without a cache */
+		rte_thread_register();
+		queue->registered = true;
+	}
+	for (unsigned i = 0; i < EAGER_POLLS && count == 0; i++) {
+		rte_pause();
+		count = burst(queue, packets, max);
+	}
+	deadline = sf_clock_read(CLOCK_MONOTONIC) + capture->wait_ms * INT64_C(1000000);
+	while (count == 0 && sf_clock_read(CLOCK_MONOTONIC) < deadline) {
+		usleep(NAP_US);
+		count = burst(queue, packets, max);
+	}
+	return count > 0 || !queue->first ? (int)count : watch(capture, queue);
+}
+
+static void add_cause(struct sf_capture_stats *stats, const char *name, uint64_t count)
+{
+	stats->causes[stats->cause_count++] = (struct sf_capture_cause){ name, count };
+}
+
+static uint64_t since(uint64_t now, uint64_t before)
+{
+	return now > before ? now - before : 0;
+}
+
+static void read_stats(struct sf_capture *base, struct sf_capture_stats *stats)
+{
+	struct dpdk_capture *capture = of(base);
+	uint64_t missed = 0, errors = 0, no_buffer = 0, refused = 0;
+
+	*stats = (struct sf_capture_stats){ 0 };
+	for (unsigned i = 0; i < capture->point_count; i++) {
+		const struct sf_dpdk_port *port = &capture->points[i].port;
+		struct rte_eth_stats now;
+
+		if (rte_eth_stats_get(port->id, &now) < 0)
+			continue;
+		missed += since(now.imissed, port->base.imissed);
+		errors += since(now.ierrors, port->base.ierrors);
+		no_buffer += since(now.rx_nombuf, port->base.rx_nombuf);
+	}
+	for (unsigned i = 0; i < base->queues; i++) {
+		const struct queue *queue = &capture->queues[i];
+
+		stats->frames += sf_counter_get(&queue->frames);
+		stats->super_packets += sf_counter_get(&queue->super_packets);
+		refused += sf_counter_get(&queue->clock_refused);
+	}
+	stats->dropped_nic = missed + errors + no_buffer;
+	add_cause(stats, "imissed", missed);
+	add_cause(stats, "ierrors", errors);
+	add_cause(stats, "rxNoBuffer", no_buffer);
+	if (capture->hardware_time)
+		add_cause(stats, "deviceClockRefused", refused);
+}
+
+static const struct sf_interface *interface_of(struct sf_capture *base, unsigned slot)
+{
+	struct dpdk_capture *capture = of(base);
+
+	return slot < capture->point_count ? &capture->points[slot].interface : NULL;
+}
+
+static const char *condition(struct sf_capture *base)
+{
+	struct dpdk_capture *capture = of(base);
+
+	for (unsigned i = 0; i < capture->point_count; i++)
+		if (atomic_load_explicit(&capture->points[i].link_down, memory_order_relaxed))
+			return capture->points[i].down;
+	return NULL;
+}
+
+static void describe(struct sf_capture *base, char *text, size_t size)
+{
+	struct dpdk_capture *capture = of(base);
+	size_t used = 0;
+
+	for (unsigned i = 0; i < capture->point_count && used < size; i++) {
+		int n = snprintf(text + used, size - used, "%s%s", i ? "; " : "",
+			capture->points[i].description);
+
+		used += n > 0 ? (size_t)n : 0;
+	}
+}
+
+static void close_capture(struct sf_capture *base)
+{
+	struct dpdk_capture *capture = of(base);
+
+	if (!capture)
+		return;
+	for (unsigned i = 0; capture->queues && i < base->queues; i++)
+		release(base, i);
+	for (unsigned i = 0; i < capture->point_count; i++)
+		sf_dpdk_port_close(&capture->points[i].port);
+	pthread_mutex_destroy(&capture->lock);
+	free(capture->queues);
+	free(capture->points);
+	free(capture);
+}
+
+static int check_options(const struct sf_capture_options *options, struct sf_error *error)
+{
+	if (options->direction == SF_DIRECTION_OUT || options->direction == SF_DIRECTION_BOTH)
+		return sf_error_set(error, SF_EUSAGE,
+			"dpdk sees incoming frames only: use the pcap driver for direction %s",
+			options->direction == SF_DIRECTION_OUT ? "out" : "both");
+	if (options->queues > UINT8_MAX)
+		return sf_error_set(error, SF_EUSAGE, "%u queues: at most %u", options->queues,
+			(unsigned)UINT8_MAX);
+	return 0;
+}
+
+static void describe_point(
+	struct dpdk_capture *capture, struct point *point, const struct rte_eth_dev_info *info)
+{
+	const struct sf_dpdk_port *port = &point->port;
+
+	snprintf(point->description, sizeof(point->description), "%s: %s, %u queue%s%s%s%s",
+		point->interface.name, info->driver_name, port->queues,
+		port->queues == 1 ? "" : "s",
+		port->symmetric    ? " (symmetric RSS on addresses)"
+		: port->queues > 1 ? " (spread by the device's own rule)"
+				   : "",
+		port->strips_tags ? ", VLAN tag from the device" : "",
+		port->timestamp_offset >= 0 ? ", device timestamps" : "");
+	if (capture->hardware_time && port->timestamp_offset < 0)
+		sf_error_set(&capture->base.warning, -EOPNOTSUPP,
+			"dpdk:%s offers no timestamps: the system clock is used",
+			point->interface.name);
+	else if (port->stays_selective)
+		sf_error_set(&capture->base.warning, -EOPNOTSUPP,
+			"dpdk:%s cannot be made promiscuous: it may hide frames for others",
+			point->interface.name);
+}
+
+static int add_point(struct dpdk_capture *capture, const char *device,
+	const struct sf_dpdk_settings *settings, struct sf_error *error)
+{
+	struct point *point = &capture->points[capture->point_count];
+	struct rte_eth_dev_info info;
+	int result = sf_dpdk_port_open(&point->port, device, settings, error);
+
+	if (result < 0)
+		return result;
+	capture->point_count++;
+	rte_eth_dev_info_get(point->port.id, &info);
+	point->interface = (struct sf_interface){
+		.index = info.if_index ? info.if_index : point->port.id + 1U,
+		.link = SF_LINK_ETHERNET,
+	};
+	snprintf(point->interface.name, sizeof(point->interface.name), "%.*s",
+		(int)strcspn(device, ","), device);
+	snprintf(point->down, sizeof(point->down), "the link of dpdk:%s is down: waiting",
+		point->interface.name);
+	describe_point(capture, point, &info);
+	capture->base.queues += point->port.queues;
+	return 0;
+}
+
+static void fill_queues(struct dpdk_capture *capture, uint32_t snaplen)
+{
+	struct queue *queue = capture->queues;
+
+	for (unsigned i = 0; i < capture->point_count; i++) {
+		struct point *point = &capture->points[i];
+
+		for (uint16_t j = 0; j < point->port.queues; j++, queue++) {
+			queue->port = point->port.id;
+			queue->number = j;
+			queue->slot = (uint16_t)i;
+			queue->point = point;
+			queue->first = j == 0;
+			queue->frame_max = point->port.mtu + FRAME_OVERHEAD;
+			queue->snaplen = snaplen ? snaplen : UINT32_MAX;
+		}
+	}
+}
+
+static int open_capture(struct sf_capture **result, const struct sf_capture_options *options,
+	struct sf_error *error)
+{
+	const struct sf_dpdk_settings settings = {
+		.queues = options->queues,
+		.ring_bytes = options->ring_bytes,
+		.promiscuous = !options->no_promiscuous,
+		.hardware_time = options->hardware_time,
+	};
+	struct dpdk_capture *capture = calloc(1, sizeof(*capture));
+	int code;
+
+	if (!capture)
+		return sf_error_set(error, -ENOMEM, "%s", sf_strerror(-ENOMEM));
+	pthread_mutex_init(&capture->lock, NULL);
+	capture->base = (struct sf_capture){ .ops = &sf_driver_dpdk, .live = true };
+	capture->wait_ms = options->wait_ms ? options->wait_ms : DEFAULT_WAIT_MS;
+	capture->hardware_time = options->hardware_time;
+	code = check_options(options, error);
+	if (code == 0)
+		code = sf_dpdk_eal_start(options->driver_options, error);
+	if (code < 0)
+		goto fail;
+	capture->points = calloc(options->name_count, sizeof(*capture->points));
+	if (!capture->points) {
+		code = sf_error_set(error, -ENOMEM, "%s", sf_strerror(-ENOMEM));
+		goto fail;
+	}
+	for (unsigned i = 0; i < options->name_count; i++) {
+		code = add_point(capture, options->names[i], &settings, error);
+		if (code < 0)
+			goto fail;
+	}
+	capture->queues = calloc(capture->base.queues, sizeof(*capture->queues));
+	if (!capture->queues) {
+		code = sf_error_set(error, -ENOMEM, "%s", sf_strerror(-ENOMEM));
+		goto fail;
+	}
+	fill_queues(capture, options->snaplen);
+	*result = &capture->base;
+	return 0;
+fail:
+	close_capture(&capture->base);
+	return code;
+}
+
+const struct sf_capture_ops sf_driver_dpdk = {
+	.recv = receive,
+	.release = release,
+	.name = "dpdk",
+	.summary = "DPDK ports by PCI address or virtual device; takes the port away from the host",
+	.open = open_capture,
+	.stats = read_stats,
+	.interface = interface_of,
+	.describe = describe,
+	.condition = condition,
+	.close = close_capture,
+};

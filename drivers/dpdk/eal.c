@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * rte_eal_init() and what must be around it: it may run once per process, writes to standard
+ * output, standard error and syslog, pins the calling thread and leaves files behind. Here both
+ * streams go into memory while it runs, and its log afterwards, of which an error text takes the
+ * last complaint; all allowed processors are one "lcore"; and no file is made.
+ *
+ * Devices are not named at start but added one by one (rte_dev_probe()), so that a second source
+ * can come later. The scan of the PCI bus is given one address that is no device, so that it
+ * takes none by itself.
+ */
+#include "dpdk/eal.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_log.h>
+
+#define ARGUMENTS_MAX 64
+#define LOG_BYTES     16384
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static bool started, failed;
+static char *first_arguments;
+static char log_text[LOG_BYTES];
+static size_t log_used;
+
+/* Keeps the newest part of what DPDK says. Calls come from several threads, under stdio's lock. */
+static ssize_t keep(void *cookie, const char *text, size_t size)
+{
+	size_t length = size < LOG_BYTES / 2 ? size : LOG_BYTES / 2;
+
+	(void)cookie;
+	if (log_used + length > LOG_BYTES - 1) {
+		memmove(log_text, log_text + log_used - LOG_BYTES / 4, LOG_BYTES / 4);
+		log_used = LOG_BYTES / 4;
+	}
+	memcpy(log_text + log_used, text, length);
+	log_used += length;
+	log_text[log_used] = '\0';
+	return (ssize_t)size;
+}
+
+static void keep_log(void)
+{
+	FILE *stream = fopencookie(NULL, "w", (cookie_io_functions_t){ .write = keep });
+
+	if (!stream)
+		return;
+	setvbuf(stream, NULL, _IOLBF, 1024);
+	rte_openlog_stream(stream);
+}
+
+/* Standard output and error into memory; -1 when that is not possible. */
+static int divert(int saved[2])
+{
+	int memory = memfd_create("dpdk", MFD_CLOEXEC);
+
+	if (memory < 0)
+		return -1;
+	fflush(stdout);
+	for (int fd = 1; fd <= 2; fd++) {
+		saved[fd - 1] = dup(fd);
+		dup2(memory, fd);
+	}
+	return memory;
+}
+
+/* Back to what they were; what was written meanwhile becomes the beginning of the log. */
+static void restore(int memory, const int saved[2])
+{
+	ssize_t n;
+
+	fflush(stdout);
+	for (int fd = 1; fd <= 2; fd++) {
+		dup2(saved[fd - 1], fd);
+		close(saved[fd - 1]);
+	}
+	n = pread(memory, log_text, LOG_BYTES - 1, 0);
+	log_used = n > 0 ? (size_t)n : 0;
+	log_text[log_used] = '\0';
+	close(memory);
+}
+
+void sf_dpdk_eal_forget(void)
+{
+	log_used = 0;
+	log_text[0] = '\0';
+}
+
+void sf_dpdk_eal_words(char *text, size_t size, bool first)
+{
+	const char *line = log_text, *found = NULL;
+
+	for (; line && !(found && first); line = strchr(line, '\n')) {
+		size_t length;
+
+		line += *line == '\n';
+		length = strcspn(line, "\n");
+		/* the line about FATAL repeats the code only; help is indented */
+		if (memchr(line, ':', length) && *line != ' ' && *line != '\t' &&
+			strncmp(line, "EAL: FATAL", 10) != 0)
+			found = line;
+	}
+	text[0] = '\0';
+	if (found)
+		snprintf(text, size, ": %.*s", (int)strcspn(found, "\n"), found);
+}
+
+/* "0@(0,1,5)": one lcore that floats over the processors this process may use anyway. */
+static void lcore_argument(char *text, size_t size)
+{
+	size_t used = (size_t)snprintf(text, size, "--lcores=0@(");
+	const char *comma = "";
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	sched_getaffinity(0, sizeof(set), &set);
+	for (int i = 0; i < CPU_SETSIZE && used < size - 8; i++) {
+		if (!CPU_ISSET(i, &set))
+			continue;
+		used += (size_t)snprintf(text + used, size - used, "%s%d", comma, i);
+		comma = ",";
+	}
+	snprintf(text + used, size - used, ")");
+}
+
+static int explain(struct sf_error *error, const char *arguments)
+{
+	bool no_huge = arguments && strstr(arguments, "--no-huge");
+	char words[256];
+
+	sf_dpdk_eal_words(words, sizeof(words), false);
+	if (!no_huge && (strstr(log_text, "huge") || strstr(log_text, "Huge")))
+		return sf_error_set(error, -ENOMEM,
+			"DPDK finds no hugepages: reserve some (echo 512 > "
+			"/proc/sys/vm/nr_hugepages), or go without with the driver option "
+			"--no-huge");
+	if (geteuid() != 0)
+		return sf_error_set(error, -EPERM,
+			"DPDK does not start%s; run as root, or give the driver option --no-huge "
+			"and a device that needs no privilege",
+			words);
+	return sf_error_set(
+		error, -EIO, "DPDK does not start: %s%s", rte_strerror(rte_errno), words);
+}
+
+/* Under lock. */
+static int start(const char *arguments, struct sf_error *error)
+{
+	char lcores[4096], prefix[64], *copy = strdup(arguments ? arguments : ""), *rest = copy;
+	char *argv[ARGUMENTS_MAX + 1] = { "spanflow", lcores, prefix, "--no-telemetry",
+		"--allow=ffff:ff:1f.7" };
+	int argc = 5, result, memory, saved[2];
+
+	bool verbose = arguments && strstr(arguments, "--log-level");
+
+	if (!copy)
+		return sf_error_set(error, -ENOMEM, "%s", sf_strerror(-ENOMEM));
+	lcore_argument(lcores, sizeof(lcores));
+	/* both leave no file behind; the first is not allowed without hugepages */
+	argv[argc++] = strstr(copy, "--no-huge") ? "--no-shconf" : "--in-memory";
+	snprintf(prefix, sizeof(prefix), "--file-prefix=spanflow-%d", (int)getpid());
+	for (char *word = strtok_r(rest, " \t", &rest); word && argc < ARGUMENTS_MAX;
+		word = strtok_r(NULL, " \t", &rest))
+		argv[argc++] = word;
+	memory = verbose ? -1 : divert(saved);
+	result = rte_eal_init(argc, argv);
+	if (memory >= 0)
+		restore(memory, saved);
+	if (!verbose)
+		keep_log();
+	if (result < 0) {
+		failed = true;
+		free(copy);
+		return explain(error, arguments);
+	}
+	started = true;
+	first_arguments = strdup(arguments ? arguments : "");
+	/* the environment keeps pointers to its arguments: the copy lives as long as the process */
+	return 0;
+}
+
+int sf_dpdk_eal_start(const char *arguments, struct sf_error *error)
+{
+	int result = 0;
+
+	pthread_mutex_lock(&lock);
+	if (failed)
+		result = sf_error_set(error, -EIO,
+			"DPDK failed to start before; it can be tried once per process");
+	else if (!started)
+		result = start(arguments, error);
+	else if (arguments && first_arguments && strcmp(arguments, first_arguments) != 0)
+		result = sf_error_set(error, SF_EUSAGE,
+			"DPDK runs with '%s' already: one set of options serves all sources",
+			first_arguments);
+	pthread_mutex_unlock(&lock);
+	return result;
+}
