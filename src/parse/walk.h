@@ -173,7 +173,7 @@ static inline uint64_t word_part(uint64_t value, unsigned offset, unsigned size)
 
 /* The two key words behind the address, in canonical order, and the flags beside them. */
 static inline void facts_put_words(struct sf_facts *facts, uint32_t ports, uint32_t tags,
-	unsigned swapped, struct ip_protocol protocol, uint8_t version, uint16_t flags, uint8_t tos,
+	unsigned swapped, struct ip_protocol protocol, uint8_t version, unsigned flags, uint8_t tos,
 	uint8_t ttl)
 {
 	uint8_t *base = (uint8_t *)facts;
@@ -183,7 +183,7 @@ static inline void facts_put_words(struct sf_facts *facts, uint32_t ports, uint3
 
 	word = WORD_PART(turned, ports, ports) | WORD_PART(tags, ports, tags);
 	memcpy(base + offsetof(struct sf_facts, ports), &word, sizeof(word));
-	flags |= swapped ? SF_FACT_SWAPPED : 0;
+	flags |= SF_FACT_SWAPPED * swapped;
 	word = WORD_PART(protocol.value, scope, protocol) | WORD_PART(version, scope, version) |
 	       WORD_PART(flags, scope, flags) | WORD_PART(tos, scope, tos) |
 	       WORD_PART(ttl, scope, ttl);
@@ -194,9 +194,14 @@ static inline void facts_put_words(struct sf_facts *facts, uint32_t ports, uint3
 static inline unsigned facts_put_ipv4(struct sf_facts *facts, const uint8_t *p, uint32_t ports)
 {
 	uint64_t address = sf_load_be64(p);
-	uint64_t from = address >> 32 << 16 | ports >> 16;
-	uint64_t to = (address & UINT32_MAX) << 16 | (ports & UINT16_MAX);
-	unsigned swapped = from > to;
+	uint32_t from = (uint32_t)(address >> 32), to = (uint32_t)address;
+	unsigned swapped;
+
+	if (__builtin_expect(from == to, 0)) {
+		from = ports >> 16;
+		to = ports & UINT16_MAX;
+	}
+	swapped = from > to;
 
 	facts->address = address << 32 * swapped | address >> (-(32 * swapped) & 63);
 	return swapped;
