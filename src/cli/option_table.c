@@ -41,6 +41,12 @@ static const struct sf_choice outputs[] = {
 	{ NULL },
 };
 
+static const struct sf_choice check_outputs[] = {
+	{ "table", SF_OUTPUT_TABLE },
+	{ "json", SF_OUTPUT_JSON },
+	{ NULL },
+};
+
 static const struct sf_choice stats_formats[] = {
 	{ "text", SF_STATS_TEXT },
 	{ "json", SF_STATS_JSON },
@@ -56,8 +62,8 @@ static const struct sf_choice stats_formats[] = {
 #define GENERAL  "General"
 
 const struct sf_option sf_option_table[] = {
-	{ INPUT, 'i', "interface", SF_OPTION_STRINGS, AT(interfaces), SF_METER, "SOURCE",
-		.help = "Meter a network interface: eth1 or pcap:eth1 through libpcap, xdp:eth1 "
+	{ INPUT, 'i', "interface", SF_OPTION_STRINGS, AT(interfaces), SF_METER | SF_CHECK, "SOURCE",
+		.help = "A network interface: eth1 or pcap:eth1 through libpcap, xdp:eth1 "
 			"through AF_XDP, dpdk:DEVICE through DPDK (a comma belongs to the device "
 			"string). eth1+eth2 joins a tap's two ports to one observation point." },
 	{ INPUT, 'r', "read", SF_OPTION_STRINGS, AT(files), SF_METER, "FILE",
@@ -78,6 +84,8 @@ const struct sf_option sf_option_table[] = {
 		.help = "Standard input is a live pipe: while it is quiet, time goes on and flows "
 			"end by their timeouts." },
 
+	{ INPUT, 0, "duration", SF_OPTION_DURATION, AT(duration_ns), SF_CHECK, "TIME", "10s",
+		.min = MS, .max = 36500 * DAY, .help = "How long to watch." },
 	{ COLLECT, 'l', "listen", SF_OPTION_STRINGS, AT(listen), SF_COLLECT, "udp://HOST:PORT",
 		.help = "Receive NetFlow v5, v9 and IPFIX here; port 0 is any free port, which "
 			"standard error then names. Repeatable. Default: udp://[::]:4739, which "
@@ -91,22 +99,22 @@ const struct sf_option sf_option_table[] = {
 	{ LIVE, 0, "workers-independent", SF_OPTION_FLAG, AT(workers_independent), SF_METER,
 		.help = "Workers do not hand packets over to each other: faster, but a flow whose "
 			"packets reach several queues gives a record in each." },
-	{ LIVE, 0, "direction", SF_OPTION_CHOICE, AT(direction), SF_METER, "DIRECTION",
+	{ LIVE, 0, "direction", SF_OPTION_CHOICE, AT(direction), SF_METER | SF_CHECK, "DIRECTION",
 		.choices = directions,
 		.help = "Packets to meter, as seen from this host: in if nothing is said, as a "
 			"mirror port sends nothing worth metering; both without promiscuous "
 			"mode." },
-	{ LIVE, 0, "snaplen", SF_OPTION_NUMBER, AT(snaplen), SF_METER, "OCTETS", .min = 64,
-		.max = 262144,
+	{ LIVE, 0, "snaplen", SF_OPTION_NUMBER, AT(snaplen), SF_METER | SF_CHECK, "OCTETS",
+		.min = 64, .max = 262144,
 		.help = "Octets wanted of each packet. Default: what metering needs." },
 	{ LIVE, 0, "ring-size", SF_OPTION_NUMBER, AT(ring_size), SF_METER, "OCTETS", .min = 65536,
 		.max = UINT64_C(2000000000),
 		.help = "Packet memory per queue. Default: the driver's." },
 	{ LIVE, 0, "immediate", SF_OPTION_FLAG, AT(immediate), SF_METER,
 		.help = "Take packets as they come instead of in blocks." },
-	{ LIVE, 0, "no-promiscuous", SF_OPTION_FLAG, AT(no_promiscuous), SF_METER,
+	{ LIVE, 0, "no-promiscuous", SF_OPTION_FLAG, AT(no_promiscuous), SF_METER | SF_CHECK,
 		.help = "Only packets for this host." },
-	{ LIVE, 0, "hardware-time", SF_OPTION_FLAG, AT(hardware_time), SF_METER,
+	{ LIVE, 0, "hardware-time", SF_OPTION_FLAG, AT(hardware_time), SF_METER | SF_CHECK,
 		.help = "Time stamps of the network card where it offers them." },
 	{ LIVE, 0, "keep-offloads", SF_OPTION_FLAG, AT(keep_offloads), SF_METER,
 		.help = "Leave GRO and LRO of the interface as they are, instead of turning them "
@@ -114,8 +122,8 @@ const struct sf_option sf_option_table[] = {
 	{ LIVE, 0, "set-rss", SF_OPTION_FLAG, AT(set_rss), SF_METER,
 		.help = "May change the network card's distribution to queues for the time of the "
 			"capture." },
-	{ LIVE, 0, "driver-options", SF_OPTION_STRING, AT(driver_options), SF_METER, "TEXT",
-		.help = "Options of the driver itself, such as DPDK's EAL arguments." },
+	{ LIVE, 0, "driver-options", SF_OPTION_STRING, AT(driver_options), SF_METER | SF_CHECK,
+		"TEXT", .help = "Options of the driver itself, such as DPDK's EAL arguments." },
 
 	{ METERING, 0, "active-timeout", SF_OPTION_DURATION, AT(active_timeout_ns), SF_METER,
 		"TIME", "60s", .max = 3 * DAY,
@@ -141,8 +149,8 @@ const struct sf_option sf_option_table[] = {
 		.help = "Fix the table's random seed, for tests." },
 	{ METERING, 0, "prealloc", SF_OPTION_FLAG, AT(prealloc), SF_METER,
 		.help = "Take all memory of the flow table at start instead of as it fills." },
-	{ METERING, 0, "workers", SF_OPTION_NUMBER, AT(workers), SF_METER, "N", "1", .min = 1,
-		.max = 64,
+	{ METERING, 0, "workers", SF_OPTION_NUMBER, AT(workers), SF_METER | SF_CHECK, "N", "1",
+		.min = 1, .max = 64,
 		.help = "Threads that share the work: per source with -i, each with a capture "
 			"queue; "
 			"over all files with -r, of which one thread reads. The records are the "
@@ -178,6 +186,8 @@ const struct sf_option sf_option_table[] = {
 		.help = "Print records to standard output: table and csv as spanflow meter does, "
 			"json with every element of the record as it was sent. Without -w and -o a "
 			"table is printed." },
+	{ EXPORT, 'o', "output", SF_OPTION_CHOICE, AT(output), SF_CHECK, "FORMAT", "table",
+		.choices = check_outputs, .help = "For a person, or as one line of JSON." },
 	{ EXPORT, 0, "options", SF_OPTION_FLAG, AT(show_options), SF_SHOW | SF_COLLECT,
 		.help = "With -o json: options records too (sampling, interface names, "
 			"statistics of the exporter)." },
@@ -201,7 +211,8 @@ const struct sf_option sf_option_table[] = {
 		"FILE", .not_in_file = true,
 		.help = "Read options from a file of key = value lines; keys are the long option "
 			"names. The command line takes precedence." },
-	{ GENERAL, 'h', "help", SF_OPTION_FLAG, AT(help), SF_METER | SF_LIST | SF_SHOW | SF_COLLECT,
-		.not_in_file = true, .help = "Print this." },
+	{ GENERAL, 'h', "help", SF_OPTION_FLAG, AT(help),
+		SF_METER | SF_LIST | SF_SHOW | SF_COLLECT | SF_CHECK, .not_in_file = true,
+		.help = "Print this." },
 	{ NULL },
 };

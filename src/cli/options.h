@@ -21,6 +21,7 @@ enum {
 	SF_LIST = 0x02,
 	SF_SHOW = 0x04,
 	SF_COLLECT = 0x08,
+	SF_CHECK = 0x10,
 };
 
 struct sf_strings {

@@ -98,8 +98,7 @@ static bool is_collector(const struct sf_destination_stats *stats)
 	return strcmp(stats->kind, "file") != 0 && strcmp(stats->kind, "text") != 0;
 }
 
-/* A string of JSON; what is no printable ASCII is escaped octet by octet. */
-static void json_string(FILE *stream, const char *text)
+void sf_report_json_string(FILE *stream, const char *text)
 {
 	fputc('"', stream);
 	for (; *text; text++) {
@@ -127,7 +126,7 @@ void sf_report_destination_json(const struct sf_destination_stats *stats, FILE *
 	const char *comma = "";
 
 	fputs("{\"url\":", stream);
-	json_string(stream, stats->url);
+	sf_report_json_string(stream, stats->url);
 	fprintf(stream,
 		",\"kind\":\"%s\",\"records\":%" PRIu64 ",\"packets\":%" PRIu64
 		",\"octets\":%" PRIu64 ",\"skipped\":{",
@@ -178,7 +177,7 @@ static void json_sources(const struct sf_report *report, FILE *stream)
 
 		capture->ops->stats(capture, &stats);
 		fprintf(stream, "%s{\"name\":", i ? "," : "");
-		json_string(stream, report->inputs[i].name);
+		sf_report_json_string(stream, report->inputs[i].name);
 		fprintf(stream,
 			",\"driver\":\"%s\",\"frames\":%" PRIu64 ",\"passedToHost\":%" PRIu64
 			",\"superPackets\":%" PRIu64 ",\"counters\":{",
