@@ -423,4 +423,63 @@ static inline struct sf_destination_stats stats_of(const struct sf_exporter *exp
 	return stats;
 }
 
+/* ---------------------------------------------------------------- one collector */
+
+#define LIVE    (&(struct sf_exporter_options){ 0 })
+#define OFFLINE (&(struct sf_exporter_options){ .packet_clock = true })
+
+#define IPFIX    "ipfix://127.0.0.1"
+#define NETFLOW9 "netflow9://127.0.0.1"
+#define NETFLOW5 "netflow5://127.0.0.1"
+
+static struct receiver receiver;
+static struct reader *reader;
+
+static inline void begin(void)
+{
+	receiver = receiver_open(AF_INET);
+	reader = reader_new();
+}
+
+static inline struct sf_exporter *start(
+	const struct sf_exporter_options *options, const char *scheme, const char *rest)
+{
+	begin();
+	return exporter_to(&receiver, options, scheme, rest);
+}
+
+static inline void put(struct sf_exporter *exporter, const struct sf_flow *flow)
+{
+	ck_assert_uint_eq(sf_exporter_put(exporter, flow, 1), 1);
+}
+
+static inline void put_many(struct sf_exporter *exporter, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct sf_flow flow = i % 5 == 4 ? flow_ipv6(i) : flow_ipv4(i);
+
+		put(exporter, &flow);
+	}
+}
+
+/* Finishes, reads all that came, checks the books. */
+static inline struct sf_destination_stats finish(struct sf_exporter *exporter)
+{
+	struct sf_destination_stats stats;
+
+	sf_exporter_finish(exporter);
+	receive(reader, &receiver);
+	stats = stats_of(exporter, 0);
+	ck_assert_str_eq(stats.failure, "");
+	ck_assert(sf_destination_balanced(&stats));
+	sf_exporter_free(exporter);
+	return stats;
+}
+
+static inline void end(void)
+{
+	reader_free(reader);
+	close(receiver.fd);
+}
+
 #endif
