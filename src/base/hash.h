@@ -47,11 +47,14 @@ static inline uint64_t sf_hash_fast(
 /* Two IPv6 addresses (32 octets), in their order, to one word. */
 static inline uint64_t sf_hash_addresses(const struct sf_hash_key *key, const uint8_t *addresses)
 {
-	uint64_t word[4];
+	uint64_t a, b, c, d;
 
-	memcpy(word, addresses, sizeof(word));
-	return sf_hash_multiply(le64toh(word[0]) ^ key->word[0], le64toh(word[1]) ^ key->word[1]) ^
-	       sf_hash_multiply(le64toh(word[2]) ^ key->word[2], le64toh(word[3]) ^ key->word[3]);
+	memcpy(&a, addresses, sizeof(a));
+	memcpy(&b, addresses + 8, sizeof(b));
+	memcpy(&c, addresses + 16, sizeof(c));
+	memcpy(&d, addresses + 24, sizeof(d));
+	return sf_hash_multiply(le64toh(a) ^ key->word[0], le64toh(b) ^ key->word[1]) ^
+	       sf_hash_multiply(le64toh(c) ^ key->word[2], le64toh(d) ^ key->word[3]);
 }
 
 /*

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Records that leave without a packet of their flow: by the wheel, at the end, and for lack of
- * room.
+ * Records that leave without a packet of their flow: by the wheel and at the end.
  *
  * The wheel says which entries to look at; what becomes of them is decided by the same rule as at
  * lookup (restart() in table.c), so it does not matter which of the two comes first. Entries are
@@ -10,12 +9,17 @@
  */
 #include "table/layout.h"
 
-#define GROUP        64
-#define EVICT_SAMPLE 8
+#define GROUP 64
+
+/* An entry whose time has come, with the hash under which the index has it. */
+struct due {
+	uint64_t hash;
+	uint32_t id;
+};
 
 /* Takes the due ids of a group out, files the others again. Returns the number of due ones. */
 static unsigned sort_out(
-	struct sf_table *table, const uint32_t *refs, unsigned n, int64_t now, uint32_t *due)
+	struct sf_table *table, const uint32_t *refs, unsigned n, int64_t now, struct due *due)
 {
 	unsigned count = 0;
 
@@ -34,12 +38,8 @@ static unsigned sort_out(
 				sf_table_file(table, id);
 			continue;
 		}
-		__builtin_prefetch(&table->index.buckets[sf_index_home(
-					   &table->index, sf_entry_hash(table, &table->index, id))],
-			1);
-		if (hot->state & SF_STATE_REVERSE)
-			__builtin_prefetch(&table->reverse[id]);
-		due[count++] = id;
+		due[count].hash = sf_entry_prefetch(table, id);
+		due[count++].id = id;
 	}
 	return count;
 }
@@ -49,15 +49,15 @@ static enum sf_end_reason reason_of(const struct sf_table *table, const struct s
 {
 	if (hot->state & SF_STATE_LINGER)
 		return SF_END_DETECTED;
-	return table->active_ns - (int64_t)hot->half.last <= table->idle_ns ? SF_END_ACTIVE
-									    : SF_END_IDLE;
+	return table->active_ns - sf_half_time(hot->half.end) <= table->idle_ns ? SF_END_ACTIVE
+										: SF_END_IDLE;
 }
 
 /*
  * The record of an entry whose deadline has passed leaves. After an active timeout the flow may go
  * on until its idle timeout: the entry stays, empty, to remember who it is.
  */
-static void expire(struct sf_table *table, uint32_t id, int64_t now)
+static void expire(struct sf_table *table, uint32_t id, uint64_t hash, int64_t now)
 {
 	struct sf_entry *hot = &table->hot[id];
 	enum sf_end_reason reason = reason_of(table, hot);
@@ -65,12 +65,12 @@ static void expire(struct sf_table *table, uint32_t id, int64_t now)
 	uint64_t flow_id;
 
 	if (hot->state & SF_STATE_EMPTY) {
-		sf_table_release(table, id);
+		sf_table_release(table, id, hash);
 		return;
 	}
 	flow_id = sf_table_emit(table, id, reason);
-	if (reason != SF_END_ACTIVE || age - (int64_t)hot->half.last >= table->idle_ns) {
-		sf_table_release(table, id);
+	if (reason != SF_END_ACTIVE || age - sf_half_time(hot->half.end) >= table->idle_ns) {
+		sf_table_release(table, id, hash);
 		return;
 	}
 	if (!(hot->state & SF_STATE_CUT))
@@ -82,18 +82,18 @@ static void expire(struct sf_table *table, uint32_t id, int64_t now)
 
 static void visit(struct sf_table *table, const uint32_t *refs, unsigned n, int64_t now)
 {
-	uint32_t due[GROUP];
+	struct due due[GROUP];
 	unsigned count;
 
 	for (unsigned i = 0; i < n; i++)
 		__builtin_prefetch(&table->hot[refs[i] & ~SF_REF_LINGER], 1);
 	count = sort_out(table, refs, n, now, due);
 	for (unsigned i = 0; i < count; i++) {
-		struct sf_entry *hot = &table->hot[due[i]];
+		struct sf_entry *hot = &table->hot[due[i].id];
 
 		/* an id may be there twice, for its linger and for its timeout */
 		if (hot->version && sf_entry_deadline(table, hot) <= now)
-			expire(table, due[i], now);
+			expire(table, due[i].id, due[i].hash, now);
 	}
 }
 
@@ -105,7 +105,7 @@ bool sf_table_age(struct sf_table *table, int64_t now)
 
 	if (!table->started || end <= wheel->tick)
 		return false;
-	wheel->now = end;
+	sf_table_give_back(table);
 	/* after a gap of any length, one revolution has seen every slot */
 	if (end - wheel->tick > SF_WHEEL_SLOTS)
 		wheel->tick = end - SF_WHEEL_SLOTS;
@@ -113,7 +113,7 @@ bool sf_table_age(struct sf_table *table, int64_t now)
 		uint32_t refs[GROUP];
 		unsigned n;
 
-		wheel->tick = sf_wheel_next(wheel, end);
+		sf_wheel_set(wheel, sf_wheel_next(wheel, end), end);
 		if (wheel->tick == end)
 			break;
 		n = sf_wheel_take(wheel, wheel->tick, refs, budget < GROUP ? budget : GROUP);
@@ -122,56 +122,6 @@ bool sf_table_age(struct sf_table *table, int64_t now)
 	}
 	sf_table_flush(table);
 	return wheel->tick < end;
-}
-
-void sf_table_evict(struct sf_table *table)
-{
-	struct sf_wheel *wheel = &table->wheel;
-	uint32_t refs[EVICT_SAMPLE], victim = SF_ENTRY_NONE;
-	int64_t soonest = INT64_MAX;
-	unsigned n = 0;
-
-	while (n < EVICT_SAMPLE) {
-		int64_t tick = sf_wheel_next(wheel, INT64_MAX);
-		unsigned got;
-
-		if (tick == INT64_MAX)
-			break;
-		got = sf_wheel_take(wheel, tick, refs + n, EVICT_SAMPLE - n);
-		for (unsigned i = n; i < n + got; i++)
-			__builtin_prefetch(&table->hot[refs[i] & ~SF_REF_LINGER], 1);
-		n += got;
-	}
-	for (unsigned i = 0; i < n; i++) {
-		uint32_t id = refs[i] & ~SF_REF_LINGER;
-		struct sf_entry *hot = &table->hot[id];
-		int64_t deadline = sf_entry_deadline(table, hot);
-
-		if (refs[i] & SF_REF_LINGER)
-			hot->state &= ~(uint32_t)SF_STATE_REF_LINGER;
-		else
-			hot->state &= ~(uint32_t)SF_STATE_REF;
-		if (deadline < soonest || victim == SF_ENTRY_NONE) {
-			soonest = deadline;
-			victim = id;
-		}
-	}
-	/* what stays goes back to where it belongs, which is later if packets have come since */
-	for (unsigned i = 0; i < n; i++) {
-		uint32_t id = refs[i] & ~SF_REF_LINGER;
-
-		if (id == victim)
-			continue;
-		if (!(refs[i] & SF_REF_LINGER))
-			sf_table_file(table, id);
-		else if (table->hot[id].state & SF_STATE_LINGER)
-			sf_table_file_linger(table, id);
-	}
-	if (!(table->hot[victim].state & SF_STATE_EMPTY)) {
-		sf_table_emit(table, victim, SF_END_RESOURCES);
-		table->ledger.flows_evicted++;
-	}
-	sf_table_release(table, victim);
 }
 
 void sf_table_finish(struct sf_table *table, int64_t now)

@@ -53,8 +53,9 @@ static int reserve(struct sf_table *table, const struct sf_meter_options *option
 
 	for (unsigned i = 0; i < 5 && status == 0; i++)
 		if (i != ARENA_COLD || options->cold_facts)
-			status = sf_arena_init(
-				&table->arena[i], table->cap, size[i], options->prealloc);
+			status = sf_arena_init(&table->arena[i],
+				(size_t)table->cap + (i == ARENA_REVERSE), size[i],
+				options->prealloc);
 	if (status == 0)
 		status = sf_index_init(&table->index, table->cap, options->prealloc);
 	/* one reference for each entry and one more while it lingers */
@@ -74,6 +75,7 @@ static void reset(struct sf_table *table)
 	table->low = 0;
 	table->high = table->cap;
 	table->free_low = table->free_high = SF_ENTRY_NONE;
+	table->victims = (struct sf_victims){ 0 };
 	table->started = false;
 }
 
@@ -142,7 +144,7 @@ static uint32_t pop(struct sf_table *table, uint32_t *list)
 	return id;
 }
 
-uint32_t sf_table_allocate(struct sf_table *table, uint8_t version)
+uint32_t sf_table_allocate_any(struct sf_table *table, uint8_t version)
 {
 	uint32_t *mine = version == 6 ? &table->free_high : &table->free_low;
 	uint32_t *other = version == 6 ? &table->free_low : &table->free_high;
@@ -158,12 +160,12 @@ uint32_t sf_table_allocate(struct sf_table *table, uint8_t version)
 	}
 }
 
-void sf_table_release(struct sf_table *table, uint32_t id)
+void sf_table_release(struct sf_table *table, uint32_t id, uint64_t hash)
 {
 	struct sf_entry *hot = &table->hot[id];
 	uint32_t *list = id < table->low ? &table->free_low : &table->free_high;
 
-	if (!sf_index_remove(&table->index, sf_entry_hash(table, &table->index, id), id))
+	if (__builtin_expect(!sf_index_remove(&table->index, hash, id), 0))
 		sf_index_remove(&table->old, sf_entry_hash(table, &table->old, id), id);
 	hot->version = 0;
 	hot->state &= SF_STATE_WHEEL;
@@ -185,20 +187,15 @@ static void upgrade(struct sf_table *table)
 	table->ledger.hash_upgrades++;
 }
 
-void sf_table_enter(struct sf_table *table, uint64_t hash, uint32_t id)
+void sf_table_long_way(struct sf_table *table, uint32_t way)
 {
-	uint32_t way = sf_index_insert(&table->index, hash, id);
-
-	if (way > table->ledger.longest_chain) {
+	if (way > table->ledger.longest_chain)
 		table->ledger.longest_chain = way;
-		if (way >= SF_INDEX_WAY_MAX && !table->index.strong)
-			upgrade(table);
-	}
-	table->ledger.flows_created++;
-	sf_table_file(table, id);
+	if (way >= SF_INDEX_WAY_MAX)
+		table->too_long = !table->index.strong;
 }
 
-void sf_table_migrate(struct sf_table *table)
+static void migrate(struct sf_table *table)
 {
 	uint32_t ids[MIGRATE_BUCKETS * SF_BUCKET_IDS], n = 0;
 	uint32_t left = table->old.count - table->migrated;
@@ -222,24 +219,13 @@ void sf_table_migrate(struct sf_table *table)
 		sf_index_fini(&table->old);
 }
 
-void sf_table_file(struct sf_table *table, uint32_t id)
+void sf_table_rehash(struct sf_table *table)
 {
-	struct sf_entry *hot = &table->hot[id];
-
-	if (hot->state & SF_STATE_REF)
-		return;
-	hot->state |= SF_STATE_REF;
-	sf_wheel_push(&table->wheel, sf_entry_deadline(table, hot), id);
-}
-
-void sf_table_file_linger(struct sf_table *table, uint32_t id)
-{
-	struct sf_entry *hot = &table->hot[id];
-
-	if (hot->state & SF_STATE_REF_LINGER)
-		return;
-	hot->state |= SF_STATE_REF_LINGER;
-	sf_wheel_push(&table->wheel, sf_entry_deadline(table, hot), id | SF_REF_LINGER);
+	if (table->too_long)
+		upgrade(table);
+	table->too_long = false;
+	if (table->old.buckets)
+		migrate(table);
 }
 
 void sf_table_forget(struct sf_table *table)
@@ -279,10 +265,10 @@ void sf_table_sum(
 		++*flows;
 		if (hot->state & SF_STATE_EMPTY)
 			continue;
-		*packets += hot->half.packets;
+		*packets += sf_half_packets(&hot->half);
 		*octets += hot->half.octets;
 		if (hot->state & SF_STATE_REVERSE) {
-			*packets += table->reverse[id].packets;
+			*packets += sf_half_packets(&table->reverse[id]);
 			*octets += table->reverse[id].octets;
 		}
 	}

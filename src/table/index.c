@@ -41,21 +41,18 @@ unsigned sf_bucket_match_portable(const struct sf_bucket *bucket, uint32_t sig)
 	return mask & bucket->used;
 }
 
-uint32_t sf_index_insert(struct sf_index *index, uint64_t hash, uint32_t id)
+uint32_t sf_index_insert_beyond(
+	struct sf_index *index, struct sf_bucket *home, uint64_t hash, uint32_t id)
 {
-	uint32_t at = sf_index_home(index, hash), way = 1;
-	struct sf_bucket *bucket = &index->buckets[at];
-	unsigned place;
+	uint32_t at = (uint32_t)(home - index->buckets), way = 1;
+	struct sf_bucket *bucket = home;
 
-	for (; bucket->used == (1 << SF_BUCKET_IDS) - 1; way++) {
+	for (; bucket->used == SF_BUCKET_FULL; way++) {
 		bucket->overflow++;
 		at = sf_index_next(index, at);
 		bucket = &index->buckets[at];
 	}
-	place = (unsigned)__builtin_ctz(~(unsigned)bucket->used);
-	bucket->sig[place] = (uint32_t)hash;
-	bucket->id[place] = id;
-	bucket->used |= (uint8_t)(1 << place);
+	sf_bucket_put(bucket, hash, id);
 	return way;
 }
 

@@ -25,7 +25,8 @@
 #include "table/arena.h"
 
 #define SF_BUCKET_IDS    7
-#define SF_INDEX_WAY_MAX 16 /* buckets; a longer way makes the table take the strong hash */
+#define SF_BUCKET_FULL   0x7f /* `used` of a full bucket */
+#define SF_INDEX_WAY_MAX 16   /* buckets; a longer way makes the table take the strong hash */
 
 struct sf_bucket {
 	alignas(64) uint32_t sig[SF_BUCKET_IDS];
@@ -98,8 +99,29 @@ static inline unsigned sf_bucket_match(const struct sf_bucket *bucket, uint32_t 
 }
 #endif
 
+/* Goes on from a full bucket; returns the buckets on the way. */
+uint32_t sf_index_insert_beyond(
+	struct sf_index *index, struct sf_bucket *home, uint64_t hash, uint32_t id);
+
+static inline void sf_bucket_put(struct sf_bucket *bucket, uint64_t hash, uint32_t id)
+{
+	unsigned place = (unsigned)__builtin_ctz(~(unsigned)bucket->used);
+
+	bucket->sig[place] = (uint32_t)hash;
+	bucket->id[place] = id;
+	bucket->used |= (uint8_t)(1 << place);
+}
+
 /* Adds an id that is not in the index. Returns the buckets on its way, 1: at home. */
-uint32_t sf_index_insert(struct sf_index *index, uint64_t hash, uint32_t id);
+static inline uint32_t sf_index_insert(struct sf_index *index, uint64_t hash, uint32_t id)
+{
+	struct sf_bucket *home = &index->buckets[sf_index_home(index, hash)];
+
+	if (__builtin_expect(home->used == SF_BUCKET_FULL, 0))
+		return sf_index_insert_beyond(index, home, hash, id);
+	sf_bucket_put(home, hash, id);
+	return 1;
+}
 
 /* Removes it; false: it was not there. */
 bool sf_index_remove(struct sf_index *index, uint64_t hash, uint32_t id);

@@ -34,18 +34,50 @@
 #define SF_DELTA_MAX ((INT64_C(1) << 48) - 1)
 
 /*
- * One direction. Times are ns after hot.first_ns.
+ * One direction, packed into words by hand: bit fields would cost the packet path a third more
+ * instructions. Times are ns after hot.first_ns.
  *
- *	last  hot: the last packet of either direction, sent by the side SF_STATE_LATEST names;
- *	      reverse: the last packet of the other side
- *	time  hot: with SF_STATE_LINGER, when the linger ends; reverse: its first packet
+ *	counts  packets:44  tos:8  tcp_flags:12     from the lowest bit
+ *	octets
+ *	begin   time:48  interface:16               reverse: its first packet
+ *	                                            hot: with SF_STATE_LINGER, when the linger ends
+ *	end     last:48  ttl_min:8  ttl_max:8       hot: the last packet of either direction, sent by
+ *	                                            the side that SF_STATE_LATEST names
+ *	                                            reverse: the last packet of the other side
  */
 struct sf_entry_half {
-	uint64_t packets : 44, tos : 8, tcp_flags : 12;
+	uint64_t counts;
 	uint64_t octets;
-	uint64_t time : 48, interface : 16;
-	uint64_t last : 48, ttl_min : 8, ttl_max : 8;
+	uint64_t begin;
+	uint64_t end;
 };
+
+#define SF_HALF_TOS       44
+#define SF_HALF_TCP_FLAGS 52
+#define SF_HALF_INTERFACE 48
+#define SF_HALF_TTL_MIN   48
+#define SF_HALF_TTL_MAX   56
+
+static inline uint64_t sf_half_packets(const struct sf_entry_half *half)
+{
+	return half->counts & ((UINT64_C(1) << SF_HALF_TOS) - 1);
+}
+
+static inline uint16_t sf_half_interface(const struct sf_entry_half *half)
+{
+	return (uint16_t)(half->begin >> SF_HALF_INTERFACE);
+}
+
+/* The time in `begin` or `end`, and the same word with another time. */
+static inline int64_t sf_half_time(uint64_t word)
+{
+	return (int64_t)(word & SF_DELTA_MAX);
+}
+
+static inline uint64_t sf_half_with_time(uint64_t word, int64_t time)
+{
+	return (word & ~(uint64_t)SF_DELTA_MAX) | (uint64_t)time;
+}
 
 /* Bits of `state`. A side is 0 or 1, an endpoint in the key's canonical order. */
 #define SF_STATE_SIDE       0x0001 /* the side whose packets are counted in hot.half */
@@ -98,22 +130,35 @@ struct sf_entry_cold {
 
 static_assert(sizeof(struct sf_entry_cold) <= 64, "cold facts are one cache line");
 
+/* Entries that are next to be given up for lack of room; their references are here. */
+#define SF_VICTIMS 16
+
+struct sf_victims {
+	unsigned from, to;
+	struct sf_victim {
+		int64_t deadline;
+		uint32_t ref;
+	} of[SF_VICTIMS];
+};
+
 struct sf_table {
 	/* per packet */
 	struct sf_entry *hot;
-	struct sf_entry_half *reverse;
+	struct sf_entry_half *reverse; /* one more than ids: see account() */
 	uint8_t (*address6)[32];
 	struct sf_entry_cold *cold; /* NULL: not wanted */
 	int64_t idle_ns, active_ns;
 	struct sf_hash_key address_key; /* makes one word of two IPv6 addresses */
 	struct sf_index index;
 	/* per flow */
+	bool too_long;                /* the index wants the strong hash */
 	struct sf_index old;          /* being emptied after a change of hash */
 	uint32_t migrated;            /* buckets of `old` done */
 	uint32_t cap, low, high;      /* ids below low and from high on have been in use */
 	uint32_t free_low, free_high; /* lists of dead ids in these two ranges */
 	uint64_t *identity;
 	struct sf_wheel wheel;
+	struct sf_victims victims;
 	bool started; /* the wheel's tick is set */
 	bool seeded;
 	uint64_t seed[2];
@@ -174,25 +219,64 @@ static inline uint64_t sf_entry_hash(
 /* When the entry has to be looked at: its timeout, or the end of its linger. */
 static inline int64_t sf_entry_deadline(const struct sf_table *table, const struct sf_entry *hot)
 {
-	int64_t last = hot->first_ns + (int64_t)hot->half.last, idle;
+	int64_t last = hot->first_ns + sf_half_time(hot->half.end), idle;
 
 	if (hot->state & SF_STATE_LINGER)
-		return hot->first_ns + (int64_t)hot->half.time;
+		return hot->first_ns + sf_half_time(hot->half.begin);
 	idle = table->idle_ns == SF_TIMEOUT_NEVER ? INT64_MAX : last + table->idle_ns;
 	if (hot->state & SF_STATE_EMPTY || idle < hot->first_ns + table->active_ns)
 		return idle;
 	return hot->first_ns + table->active_ns;
 }
 
+/* Prefetches what is needed to emit and remove an entry; returns its hash in the index. */
+static inline uint64_t sf_entry_prefetch(const struct sf_table *table, uint32_t id)
+{
+	const struct sf_entry *hot = &table->hot[id];
+	uint64_t hash = sf_entry_hash(table, &table->index, id);
+
+	__builtin_prefetch(&table->index.buckets[sf_index_home(&table->index, hash)], 1);
+	if (hot->state & SF_STATE_REVERSE)
+		__builtin_prefetch(&table->reverse[id]);
+	if (hot->version == 6)
+		__builtin_prefetch(table->address6[id]);
+	return hash;
+}
+
+static inline struct sf_entry_cold *sf_cold_of(const struct sf_table *table, uint32_t id)
+{
+	return __builtin_expect(table->cold != NULL, 0) ? &table->cold[id] : NULL;
+}
+
 /* record.c: */
 
+/* The rarely asked facts of a direction's first packet. */
+void sf_cold_begin(struct sf_entry_cold *cold, const struct sf_facts *facts);
+
 /* Begins a direction with its first packet, not yet counted. `cold` may be NULL. */
-void sf_half_begin(
-	struct sf_entry_half *half, struct sf_entry_cold *cold, const struct sf_facts *facts);
+static inline void sf_half_begin(
+	struct sf_entry_half *half, struct sf_entry_cold *cold, const struct sf_facts *facts)
+{
+	half->counts = (uint64_t)facts->tos << SF_HALF_TOS;
+	half->octets = 0;
+	half->begin = (uint64_t)facts->interface << SF_HALF_INTERFACE;
+	half->end = (uint64_t)facts->ttl * 0x101 << SF_HALF_TTL_MIN;
+	if (cold)
+		sf_cold_begin(cold, facts);
+}
 
 /* Begins a record likewise; `keep` are the bits of the state that stay. */
-void sf_entry_begin(struct sf_entry *hot, struct sf_entry_cold *cold, const struct sf_facts *facts,
-	uint32_t keep);
+static inline void sf_entry_begin(struct sf_entry *hot, struct sf_entry_cold *cold,
+	const struct sf_facts *facts, uint32_t keep)
+{
+	uint32_t side = facts->flags & SF_FACT_SWAPPED ? SF_STATE_SIDE | SF_STATE_LATEST : 0;
+
+	hot->state = (hot->state & keep) | side;
+	hot->first_ns = facts->time_ns;
+	if (cold)
+		memset(cold, 0, sizeof(*cold));
+	sf_half_begin(&hot->half, cold, facts);
+}
 
 /* Gives the entry's record to the sink. Returns its flowId. */
 uint64_t sf_table_emit(struct sf_table *table, uint32_t id, enum sf_end_reason reason);
@@ -202,26 +286,60 @@ void sf_table_flush(struct sf_table *table);
 
 /* entry.c: */
 
+/* Slow part of sf_table_allocate(). */
+uint32_t sf_table_allocate_any(struct sf_table *table, uint8_t version);
+
 /* An id that was dead, evicting if there is none. */
-uint32_t sf_table_allocate(struct sf_table *table, uint8_t version);
+static inline uint32_t sf_table_allocate(struct sf_table *table, uint8_t version)
+{
+	uint32_t id = table->free_low;
 
-/* Takes the entry out of the index and frees its id; emits nothing. */
-void sf_table_release(struct sf_table *table, uint32_t id);
+	if (__builtin_expect(version == 6 || id == SF_ENTRY_NONE, 0))
+		return sf_table_allocate_any(table, version);
+	table->free_low = (uint32_t)table->hot[id].address;
+	return id;
+}
 
-/* Puts the id of a new entry into the index. */
-void sf_table_enter(struct sf_table *table, uint64_t hash, uint32_t id);
+/* Takes the entry out of the index, where it is under `hash`, and frees its id; emits nothing. */
+void sf_table_release(struct sf_table *table, uint32_t id, uint64_t hash);
 
-/* Moves a bounded part of the old index to the new one. */
-void sf_table_migrate(struct sf_table *table);
+/* A way of this many buckets was needed in the index: counts it, and acts if it is too long. */
+void sf_table_long_way(struct sf_table *table, uint32_t way);
+
+/*
+ * Change to the strong hash: between batches, as hashes are at hand within one. Begins it, or
+ * moves a bounded part of the old index to the new one.
+ */
+void sf_table_rehash(struct sf_table *table);
 
 /* Files the entry's deadline with the wheel, unless there is a reference already. */
-void sf_table_file(struct sf_table *table, uint32_t id);
-void sf_table_file_linger(struct sf_table *table, uint32_t id);
+static inline void sf_table_file(struct sf_table *table, uint32_t id)
+{
+	struct sf_entry *hot = &table->hot[id];
+
+	if (hot->state & SF_STATE_REF)
+		return;
+	hot->state |= SF_STATE_REF;
+	sf_wheel_push(&table->wheel, sf_entry_deadline(table, hot), id);
+}
+
+static inline void sf_table_file_linger(struct sf_table *table, uint32_t id)
+{
+	struct sf_entry *hot = &table->hot[id];
+
+	if (hot->state & SF_STATE_REF_LINGER)
+		return;
+	hot->state |= SF_STATE_REF_LINGER;
+	sf_wheel_push(&table->wheel, sf_entry_deadline(table, hot), id | SF_REF_LINGER);
+}
 
 /* Forgets all flows; their records have left. */
 void sf_table_forget(struct sf_table *table);
 
-/* age.c: makes room by giving up the flow nearest to its timeout. */
+/* evict.c: makes room by giving up the flow nearest to its timeout. */
 void sf_table_evict(struct sf_table *table);
+
+/* Files the references of chosen victims again. */
+void sf_table_give_back(struct sf_table *table);
 
 #endif

@@ -11,8 +11,10 @@
 #include "base/wire.h"
 #include "table/layout.h"
 
-static void cold_begin(struct sf_entry_cold *cold, const struct sf_facts *facts, unsigned side)
+void sf_cold_begin(struct sf_entry_cold *cold, const struct sf_facts *facts)
 {
+	unsigned side = facts->flags & SF_FACT_SWAPPED ? 1 : 0;
+
 	memcpy(cold->side[side].src_mac, facts->src_mac, 6);
 	memcpy(cold->side[side].dst_mac, facts->dst_mac, 6);
 	cold->side[side].mpls = facts->flags & SF_FACT_MPLS ? facts->mpls : 0;
@@ -21,44 +23,22 @@ static void cold_begin(struct sf_entry_cold *cold, const struct sf_facts *facts,
 			       (facts->flags & SF_FACT_MPLS ? SF_HAS_MPLS : 0);
 }
 
-void sf_half_begin(
-	struct sf_entry_half *half, struct sf_entry_cold *cold, const struct sf_facts *facts)
+static inline void fill_half(struct sf_flow_half *restrict out,
+	const struct sf_table *restrict table, const struct sf_entry_half *restrict half,
+	int64_t start_ns, int64_t end_ns)
 {
-	half->packets = 0;
-	half->tcp_flags = 0;
-	half->octets = 0;
-	half->tos = facts->tos;
-	half->interface = facts->interface;
-	half->ttl_min = facts->ttl;
-	half->ttl_max = facts->ttl;
-	if (cold)
-		cold_begin(cold, facts, facts->flags & SF_FACT_SWAPPED);
-}
-
-void sf_entry_begin(struct sf_entry *hot, struct sf_entry_cold *cold, const struct sf_facts *facts,
-	uint32_t keep)
-{
-	bool side = facts->flags & SF_FACT_SWAPPED;
-
-	hot->state = (hot->state & keep) | (side ? SF_STATE_SIDE | SF_STATE_LATEST : 0);
-	if (cold)
-		memset(cold, 0, sizeof(*cold));
-	sf_half_begin(&hot->half, cold, facts);
-	hot->first_ns = facts->time_ns;
-	hot->half.time = 0;
-	hot->half.last = 0;
-}
-
-static void fill_half(
-	struct sf_flow_half *out, const struct sf_table *table, const struct sf_entry_half *half)
-{
-	out->packets = half->packets;
+	out->packets = sf_half_packets(half);
 	out->octets = half->octets;
-	out->ingress = table->ifindex ? table->ifindex[half->interface] : 0;
-	out->tcp_flags = (uint16_t)half->tcp_flags;
-	out->tos = (uint8_t)half->tos;
-	out->ttl_min = (uint8_t)half->ttl_min;
-	out->ttl_max = (uint8_t)half->ttl_max;
+	out->start_ns = start_ns;
+	out->end_ns = end_ns;
+	out->ingress = table->ifindex ? table->ifindex[sf_half_interface(half)] : 0;
+	out->mpls = 0;
+	out->flow_label = 0;
+	out->tcp_flags = (uint16_t)(half->counts >> SF_HALF_TCP_FLAGS);
+	out->tos = (uint8_t)(half->counts >> SF_HALF_TOS);
+	out->ttl_min = (uint8_t)(half->end >> SF_HALF_TTL_MIN);
+	out->ttl_max = (uint8_t)(half->end >> SF_HALF_TTL_MAX);
+	memset(out->src_mac, 0, sizeof(*out) - offsetof(struct sf_flow_half, src_mac));
 }
 
 static void fill_cold(struct sf_flow *flow, const struct sf_entry_cold *cold, unsigned first)
@@ -77,26 +57,31 @@ static void fill_cold(struct sf_flow *flow, const struct sf_entry_cold *cold, un
 		flow->has |= SF_HAS_FLOW_LABEL;
 }
 
-static void fill_key(struct sf_flow *flow, const struct sf_entry *hot,
+static inline void fill_key(struct sf_flow *restrict flow, const struct sf_entry *restrict hot,
 	const uint8_t (*address6)[32], unsigned first)
 {
-	uint16_t port[2] = { (uint16_t)(hot->ports >> 16), (uint16_t)hot->ports };
+	/* the initiator's part in the upper half */
+	uint64_t address = first ? hot->address << 32 | hot->address >> 32 : hot->address;
+	uint32_t ports = first ? hot->ports << 16 | hot->ports >> 16 : hot->ports;
 
 	if (hot->version == 6) {
 		memcpy(flow->addr[first], *address6, 16);
-		memcpy(flow->addr[!first], *address6 + 16, 16);
+		memcpy(flow->addr[first ^ 1], *address6 + 16, 16);
 	} else {
-		sf_store_be32(flow->addr[first], (uint32_t)(hot->address >> 32));
-		sf_store_be32(flow->addr[!first], (uint32_t)hot->address);
+		memset(flow->addr, 0, sizeof(flow->addr));
+		sf_store_be32(flow->addr[0], (uint32_t)(address >> 32));
+		sf_store_be32(flow->addr[1], (uint32_t)address);
 	}
-	flow->port[0] = port[first];
-	flow->port[1] = port[!first];
+	flow->port[0] = (uint16_t)(ports >> 16);
+	flow->port[1] = (uint16_t)ports;
 	flow->vlan = (uint16_t)(hot->tags >> 20);
 	flow->cvlan = (uint16_t)(hot->tags >> 8 & 0xfff);
 	flow->ip_version = hot->version;
 	flow->protocol = hot->protocol;
-	flow->has = (flow->vlan ? SF_HAS_VLAN : 0) | (flow->cvlan ? SF_HAS_CVLAN : 0) |
-		    (hot->state & SF_STATE_FRAGMENT ? SF_HAS_FRAGMENTS : 0);
+	flow->has = hot->state & SF_STATE_FRAGMENT ? SF_HAS_FRAGMENTS : 0;
+	if (hot->tags >> 8)
+		flow->has |= (flow->vlan ? SF_HAS_VLAN : 0) | (flow->cvlan ? SF_HAS_CVLAN : 0);
+	memset(flow->reserved, 0, sizeof(flow->reserved));
 }
 
 static uint64_t flow_id_of(const struct sf_entry *hot, const uint8_t (*address6)[32])
@@ -112,34 +97,32 @@ static uint64_t flow_id_of(const struct sf_entry *hot, const uint8_t (*address6)
  * The record of an entry whose parts lie anywhere. The initiator comes first; of a flow seen in
  * one direction only, the side that was seen.
  */
-static void fill(struct sf_flow *flow, const struct sf_table *table, const struct sf_entry *hot,
-	const struct sf_entry_half *reverse, const uint8_t (*address6)[32],
+static __attribute__((noinline)) void fill(struct sf_flow *restrict flow,
+	const struct sf_table *restrict table, const struct sf_entry *restrict hot,
+	const struct sf_entry_half *restrict reverse, const uint8_t (*address6)[32],
 	const struct sf_entry_cold *cold)
 {
 	bool both = hot->state & SF_STATE_REVERSE;
 	unsigned side = hot->state & SF_STATE_SIDE ? 1 : 0;
 	unsigned latest = hot->state & SF_STATE_LATEST ? 1 : 0;
 	unsigned first = both ? (hot->state & SF_STATE_INITIATOR ? 1 : 0) : side;
-	int64_t end = hot->first_ns + (int64_t)hot->half.last;
-	struct sf_flow_half *out = &flow->half[side ^ first];
+	int64_t begin = hot->first_ns, end = begin + sf_half_time(hot->half.end);
+	int64_t other_end = both ? begin + sf_half_time(reverse->end) : 0;
 
-	memset(flow, 0, sizeof(*flow));
 	fill_key(flow, hot, address6, first);
-	fill_half(out, table, &hot->half);
-	out->start_ns = hot->first_ns;
-	out->end_ns = side == latest ? end : hot->first_ns + (int64_t)reverse->last;
-	if (both) {
-		out = &flow->half[side ^ first ^ 1];
-		fill_half(out, table, reverse);
-		out->start_ns = hot->first_ns + (int64_t)reverse->time;
-		out->end_ns = side != latest ? end : hot->first_ns + (int64_t)reverse->last;
-	}
+	fill_half(&flow->half[side ^ first], table, &hot->half, begin,
+		side == latest ? end : other_end);
+	if (both)
+		fill_half(&flow->half[side ^ first ^ 1], table, reverse,
+			begin + sf_half_time(reverse->begin), side == latest ? other_end : end);
+	else
+		memset(&flow->half[1], 0, sizeof(flow->half[1]));
 	if (cold)
 		fill_cold(flow, cold, first);
-	flow->domain = table->domain ? table->domain[hot->half.interface] : 0;
+	flow->domain = table->domain ? table->domain[sf_half_interface(&hot->half)] : 0;
 }
 
-static void queue(struct sf_table *table, struct sf_flow *flow, enum sf_end_reason reason)
+static inline void queue(struct sf_table *table, struct sf_flow *flow, enum sf_end_reason reason)
 {
 	flow->end_reason = (uint8_t)reason;
 	table->pending_packets += sf_flow_packets(flow);
@@ -177,9 +160,8 @@ void sf_table_emit_each(struct sf_table *table, const struct sf_facts *facts, un
 			.version = facts[i].version };
 
 		sf_entry_begin(&entry, table->cold ? &cold : NULL, &facts[i], 0);
-		entry.half.packets = 1;
+		entry.half.counts += 1 | (uint64_t)facts[i].tcp_flags << SF_HALF_TCP_FLAGS;
 		entry.half.octets = facts[i].octets;
-		entry.half.tcp_flags = facts[i].tcp_flags & 0xfff;
 		if (facts[i].flags & SF_FACT_FRAGMENT)
 			entry.state |= SF_STATE_FRAGMENT;
 		octets += facts[i].octets;

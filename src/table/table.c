@@ -5,14 +5,15 @@
  * Memory latency is what costs, so the batch goes through the table in passes, each touching what
  * the pass before has prefetched:
  *
- *	1  hash the key            -> prefetch its bucket
- *	2  compare signatures      -> prefetch the entry they point to
- *	3  compare the key         -> account the packet, or search in earnest and insert
+ *	1  hash the key        -> prefetch its bucket
+ *	2  compare signatures  -> prefetch the entry they point to
+ *	3  compare the key     -> prefetch the reverse half if the direction turns
+ *	4  account the packet, or search in earnest and insert
  *
- * What pass 2 found is only a guess: entries come and go in pass 3. A guess whose key is the
- * packet's is right all the same, as at most one entry that is alive has a given key; any other
- * outcome goes through find(), which sees the table as it is. So the result is that of packets
- * taken one by one.
+ * What pass 3 leaves is right unless an entry has left since, which only eviction does; then keys
+ * are compared again. An entry that is alive and has the packet's key is the packet's whatever
+ * happened in between, as at most one has. What the passes did not find, find() looks for in the
+ * table as it is. So the result is that of packets taken one by one.
  */
 #include "table/layout.h"
 
@@ -29,7 +30,8 @@
 struct step {
 	uint64_t hash;
 	uint64_t address; /* key word: for IPv6 the hash of the addresses */
-	uint32_t bucket, guess;
+	const struct sf_bucket *bucket;
+	uint32_t guess;
 };
 
 static inline bool same_key(
@@ -72,11 +74,16 @@ static inline const uint8_t *address6_of(const struct sf_facts *facts)
 	return facts->version == 6 ? facts->address6[0] : NULL;
 }
 
-static uint32_t find(
+static inline uint32_t find(
 	const struct sf_table *table, const struct step *step, const struct sf_facts *facts)
 {
-	uint32_t id = search(table, &table->index, step->hash, step->address, facts);
+	bool nothing =
+		!sf_bucket_match(step->bucket, (uint32_t)step->hash) && !step->bucket->overflow;
+	uint32_t id;
 
+	if (likely(nothing && !table->old.buckets))
+		return SF_ENTRY_NONE;
+	id = search(table, &table->index, step->hash, step->address, facts);
 	if (id == SF_ENTRY_NONE && table->old.buckets) {
 		uint64_t hash = sf_index_hash(&table->old, step->address, sf_load64(&facts->ports),
 			sf_load32(&facts->scope), address6_of(facts));
@@ -97,15 +104,10 @@ static uint32_t initiator_of(const struct sf_facts *facts)
 	return side ? SF_STATE_INITIATOR : 0;
 }
 
-static struct sf_entry_cold *cold_of(const struct sf_table *table, uint32_t id)
-{
-	return table->cold ? &table->cold[id] : NULL;
-}
-
 static uint32_t insert(
 	struct sf_table *table, const struct step *step, const struct sf_facts *facts)
 {
-	uint32_t id = sf_table_allocate(table, facts->version);
+	uint32_t id = sf_table_allocate(table, facts->version), way;
 	struct sf_entry *hot = &table->hot[id];
 
 	hot->address = step->address;
@@ -116,9 +118,13 @@ static uint32_t insert(
 	hot->version = facts->version;
 	if (facts->version == 6)
 		memcpy(table->address6[id], facts->address6, 32);
-	sf_entry_begin(hot, cold_of(table, id), facts, SF_STATE_WHEEL);
+	sf_entry_begin(hot, sf_cold_of(table, id), facts, SF_STATE_WHEEL);
 	hot->state |= initiator_of(facts);
-	sf_table_enter(table, step->hash, id);
+	way = sf_index_insert(&table->index, step->hash, id);
+	if (unlikely(way > 1))
+		sf_table_long_way(table, way);
+	table->ledger.flows_created++;
+	sf_table_file(table, id);
 	return id;
 }
 
@@ -131,8 +137,8 @@ static void restart(struct sf_table *table, uint32_t id, const struct sf_facts *
 {
 	struct sf_entry *hot = &table->hot[id];
 	int64_t age = sf_time_since(facts->clock_ns, hot->first_ns);
-	bool awake = age - (int64_t)hot->half.last < table->idle_ns;
-	bool active = table->active_ns - (int64_t)hot->half.last <= table->idle_ns;
+	bool awake = age - sf_half_time(hot->half.end) < table->idle_ns;
+	bool active = table->active_ns - sf_half_time(hot->half.end) <= table->idle_ns;
 	bool same = awake && !(hot->state & SF_STATE_LINGER);
 	uint64_t flow_id;
 
@@ -147,7 +153,7 @@ static void restart(struct sf_table *table, uint32_t id, const struct sf_facts *
 			hot->state |= SF_STATE_CUT;
 		}
 	}
-	sf_entry_begin(hot, cold_of(table, id), facts,
+	sf_entry_begin(hot, sf_cold_of(table, id), facts,
 		same ? SF_STATE_WHEEL | SF_STATE_FLOW : SF_STATE_WHEEL);
 	if (same)
 		return;
@@ -159,40 +165,38 @@ static void restart(struct sf_table *table, uint32_t id, const struct sf_facts *
 /*
  * A packet from before the record's first one: the record begins with it. Times in the entry are
  * counted from there, as far as 48 bits reach. If the other side sent it, hot and reverse change
- * places, as the hot half is that of the first packet. Returns the packet's time in the record.
+ * places, as the hot half is that of the first packet.
  */
-static int64_t rebase(struct sf_table *table, uint32_t id, const struct sf_facts *facts)
+static void rebase(struct sf_table *table, uint32_t id, const struct sf_facts *facts)
 {
 	struct sf_entry *hot = &table->hot[id];
 	struct sf_entry_half *half = &hot->half, *reverse = &table->reverse[id], was;
-	bool side = facts->flags & SF_FACT_SWAPPED;
-	uint64_t latest = half->time > half->last ? half->time : half->last;
+	int64_t linger = sf_half_time(half->begin), last = sf_half_time(half->end);
 	int64_t before = sf_time_since(hot->first_ns, facts->time_ns);
-	int64_t room = SF_DELTA_MAX - (int64_t)latest, shift = before < room ? before : room;
+	int64_t room = SF_DELTA_MAX - (linger > last ? linger : last);
+	int64_t shift = before < room ? before : room;
+	bool side = facts->flags & SF_FACT_SWAPPED;
 
 	hot->first_ns -= shift;
-	half->last += (uint64_t)shift;
+	half->end += (uint64_t)shift;
 	if (hot->state & SF_STATE_LINGER)
-		half->time += (uint64_t)shift;
+		half->begin += (uint64_t)shift;
 	if (hot->state & SF_STATE_REVERSE) {
-		reverse->time += (uint64_t)shift;
-		reverse->last += (uint64_t)shift;
+		reverse->begin += (uint64_t)shift;
+		reverse->end += (uint64_t)shift;
 	}
 	if (side == !!(hot->state & SF_STATE_SIDE))
-		return 0;
-	if (!(hot->state & SF_STATE_REVERSE)) {
-		sf_half_begin(reverse, cold_of(table, id), facts);
-		reverse->last = 0;
-	}
+		return;
+	if (!(hot->state & SF_STATE_REVERSE))
+		sf_half_begin(reverse, sf_cold_of(table, id), facts);
 	was = *half;
 	*half = *reverse;
-	half->time = was.time;
-	half->last = was.last;
-	was.time = (uint64_t)shift;
-	was.last = reverse->last;
+	half->begin = sf_half_with_time(half->begin, sf_half_time(was.begin));
+	half->end = sf_half_with_time(half->end, sf_half_time(was.end));
+	was.begin = sf_half_with_time(was.begin, shift);
+	was.end = sf_half_with_time(was.end, sf_half_time(reverse->end));
 	*reverse = was;
 	hot->state = (hot->state ^ SF_STATE_SIDE) | SF_STATE_REVERSE;
-	return 0;
 }
 
 /*
@@ -212,8 +216,8 @@ static void tcp_step(struct sf_table *table, uint32_t id, const struct sf_facts 
 	if (facts->tcp_flags & TCP_RST ||
 		(both && answers && (facts->tcp_flags & (TCP_ACK | TCP_FIN)) == TCP_ACK)) {
 		hot->state |= SF_STATE_LINGER;
-		hot->half.time =
-			(uint64_t)(sf_time_since(facts->clock_ns, hot->first_ns) + SF_LINGER_NS);
+		hot->half.begin = sf_half_with_time(hot->half.begin,
+			sf_time_since(facts->clock_ns, hot->first_ns) + SF_LINGER_NS);
 		sf_table_file_linger(table, id);
 	} else if (facts->tcp_flags & TCP_FIN) {
 		hot->state &= ~(uint32_t)SF_STATE_FIN_LAST;
@@ -228,138 +232,203 @@ static inline bool is_over(
 	int64_t age = sf_time_since(facts->clock_ns, hot->first_ns);
 
 	if (unlikely(hot->state & (SF_STATE_LINGER | SF_STATE_EMPTY)))
-		return hot->state & SF_STATE_EMPTY || age >= (int64_t)hot->half.time ||
+		return hot->state & SF_STATE_EMPTY || age >= sf_half_time(hot->half.begin) ||
 		       (facts->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
-	return age >= table->active_ns || age - (int64_t)hot->half.last >= table->idle_ns;
+	return age >= table->active_ns || age - sf_half_time(hot->half.end) >= table->idle_ns;
 }
 
-static inline void count(struct sf_entry_half *half, const struct sf_facts *facts)
+static uint64_t widen_ttl(uint64_t end, uint8_t ttl)
 {
-	half->packets++;
+	uint8_t min = (uint8_t)(end >> SF_HALF_TTL_MIN), max = (uint8_t)(end >> SF_HALF_TTL_MAX);
+
+	min = ttl < min ? ttl : min;
+	max = ttl > max ? ttl : max;
+	return (uint64_t)sf_half_time(end) | (uint64_t)min << SF_HALF_TTL_MIN |
+	       (uint64_t)max << SF_HALF_TTL_MAX;
+}
+
+/*
+ * What the packet changes about the direction: SF_STATE_SIDE if it is not of the side counted in
+ * hot, SF_STATE_LATEST if the last packet was the other side's. Either concerns reverse[].
+ */
+static inline uint32_t turn_of(uint32_t state, const struct sf_facts *facts)
+{
+	const uint32_t both = SF_STATE_SIDE | SF_STATE_LATEST;
+
+	return (state ^ (facts->flags & SF_FACT_SWAPPED) * both) & both;
+}
+
+/* The entry of reverse[] that the packet works on: `unused` unless the direction turns. */
+static inline uint32_t reverse_of(uint32_t id, uint32_t unused, uint32_t turn)
+{
+	return unused ^ ((unused ^ id) & -(uint32_t)(turn != 0));
+}
+
+/*
+ * Counts a packet in the record that it belongs to. Directions alternate as they please, so
+ * nothing here branches on them, at the price of a few more instructions: what must not happen is
+ * masked out, and a flow that does not turn works on an unused reverse half in place of its own,
+ * which it thus never touches.
+ */
+static inline void account(struct sf_table *table, struct sf_entry *hot,
+	struct sf_entry_half *reverses, uint32_t id, const struct sf_facts *facts)
+{
+	int64_t at = sf_time_since(facts->time_ns, hot->first_ns), last, other;
+	uint32_t state, turn;
+	struct sf_entry_half *reverse, *half;
+
+	if (unlikely(at < 0)) {
+		rebase(table, id, facts);
+		at = 0;
+	}
+	state = hot->state;
+	turn = turn_of(state, facts);
+	reverse = &reverses[reverse_of(id, table->cap, turn)];
+	if (unlikely((turn & SF_STATE_SIDE) > (state & SF_STATE_REVERSE))) {
+		sf_half_begin(reverse, sf_cold_of(table, id), facts);
+		reverse->begin |= (uint64_t)at;
+		state |= SF_STATE_REVERSE;
+	}
+	last = sf_half_time(hot->half.end);
+	other = sf_half_time(reverse->end);
+	if (likely(at >= last)) {
+		hot->half.end += (uint64_t)(at - last);
+		reverse->end += (uint64_t)(last - other) & -(uint64_t)(turn / SF_STATE_LATEST);
+		state ^= turn & SF_STATE_LATEST;
+	} else if (turn & SF_STATE_LATEST && at > other) {
+		reverse->end += (uint64_t)(at - other);
+	}
+	hot->state = state;
+	if (unlikely((turn & SF_STATE_SIDE) & (at < sf_half_time(reverse->begin))))
+		reverse->begin = sf_half_with_time(reverse->begin, at);
+	half = turn & SF_STATE_SIDE ? reverse : &hot->half;
+	half->counts = (half->counts + 1) | (uint64_t)facts->tcp_flags << SF_HALF_TCP_FLAGS;
 	half->octets += facts->octets;
-	half->tcp_flags |= facts->tcp_flags;
-	if (facts->ttl < half->ttl_min)
-		half->ttl_min = facts->ttl;
-	if (facts->ttl > half->ttl_max)
-		half->ttl_max = facts->ttl;
+	if (unlikely(half->end >> SF_HALF_TTL_MIN != (uint64_t)facts->ttl * 0x101))
+		half->end = widen_ttl(half->end, facts->ttl);
 }
 
-/* The packet's side is not the one counted in hot, or the last packet was the other side's. */
-static void account_reverse(
-	struct sf_table *table, uint32_t id, const struct sf_facts *facts, int64_t at)
+/* What few packets are: fragments, or part of a TCP connection's end. */
+static inline bool is_special(const struct sf_entry *hot, const struct sf_facts *facts)
 {
-	struct sf_entry *hot = &table->hot[id];
-	struct sf_entry_half *reverse = &table->reverse[id];
-	bool side = facts->flags & SF_FACT_SWAPPED;
-	bool forward = side == !!(hot->state & SF_STATE_SIDE);
-	bool latest = side == !!(hot->state & SF_STATE_LATEST);
-
-	if (!(hot->state & SF_STATE_REVERSE)) {
-		sf_half_begin(reverse, cold_of(table, id), facts);
-		reverse->time = (uint64_t)at;
-		reverse->last = 0;
-		hot->state |= SF_STATE_REVERSE;
-	}
-	if (!forward && (uint64_t)at < reverse->time)
-		reverse->time = (uint64_t)at;
-	if (latest) {
-		if ((uint64_t)at > hot->half.last)
-			hot->half.last = (uint64_t)at;
-	} else if ((uint64_t)at >= hot->half.last) {
-		reverse->last = hot->half.last;
-		hot->half.last = (uint64_t)at;
-		hot->state ^= SF_STATE_LATEST;
-	} else if ((uint64_t)at > reverse->last) {
-		reverse->last = (uint64_t)at;
-	}
-	count(forward ? &hot->half : reverse, facts);
+	return (facts->flags & SF_FACT_FRAGMENT) | (facts->tcp_flags & (TCP_FIN | TCP_RST)) |
+	       (hot->state & SF_STATE_FIN);
 }
 
-/* Counts a packet in the record that it belongs to. */
-static inline void account(struct sf_table *table, uint32_t id, const struct sf_facts *facts)
+static void note_special(struct sf_table *table, uint32_t id, const struct sf_facts *facts)
 {
-	struct sf_entry *hot = &table->hot[id];
-	uint32_t sides = facts->flags & SF_FACT_SWAPPED ? SF_STATE_SIDE | SF_STATE_LATEST : 0;
-	int64_t at;
-
-	at = sf_time_since(facts->time_ns, hot->first_ns);
-	if (unlikely(at < 0))
-		at = rebase(table, id, facts);
-	if (likely((hot->state & (SF_STATE_SIDE | SF_STATE_LATEST)) == sides)) {
-		if ((uint64_t)at > hot->half.last)
-			hot->half.last = (uint64_t)at;
-		count(&hot->half, facts);
-	} else {
-		account_reverse(table, id, facts, at);
-	}
-	if (unlikely(facts->flags & SF_FACT_FRAGMENT))
-		hot->state |= SF_STATE_FRAGMENT;
-	if (facts->flags & SF_FACT_TCP &&
-		((facts->tcp_flags & (TCP_FIN | TCP_RST)) || hot->state & SF_STATE_FIN))
+	if (facts->flags & SF_FACT_FRAGMENT)
+		table->hot[id].state |= SF_STATE_FRAGMENT;
+	if (facts->flags & SF_FACT_TCP)
 		tcp_step(table, id, facts);
 }
 
-static void prepare(
+/* Pass 1. */
+static bool prepare(
 	const struct sf_table *table, const struct sf_facts *facts, struct step *steps, unsigned n)
 {
-	for (unsigned i = 0; i < n; i++) {
-		struct step *step = &steps[i];
+	const struct sf_index index = table->index;
+	bool any6 = false;
 
-		step->address = facts[i].address;
-		if (facts[i].version == 6)
-			step->address =
-				sf_hash_addresses(&table->address_key, facts[i].address6[0]);
-		step->hash = sf_index_hash(&table->index, step->address, sf_load64(&facts[i].ports),
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t address = facts[i].address, hash;
+
+		if (facts[i].version == 6) {
+			address = sf_hash_addresses(&table->address_key, facts[i].address6[0]);
+			any6 = true;
+		}
+		hash = sf_index_hash(&index, address, sf_load64(&facts[i].ports),
 			sf_load32(&facts[i].scope), address6_of(&facts[i]));
-		step->bucket = sf_index_home(&table->index, step->hash);
-		__builtin_prefetch(&table->index.buckets[step->bucket]);
+		steps[i].address = address;
+		steps[i].hash = hash;
+		steps[i].bucket = &index.buckets[sf_index_home(&index, hash)];
+		__builtin_prefetch(steps[i].bucket);
+	}
+	return any6;
+}
+
+/* Pass 2. */
+static void guess(const struct sf_table *table, struct step *steps, unsigned n)
+{
+	const struct sf_entry *hot = table->hot;
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct sf_bucket *bucket = steps[i].bucket;
+		unsigned mask = sf_bucket_match(bucket, (uint32_t)steps[i].hash);
+		uint32_t id = SF_ENTRY_NONE;
+
+		if (mask) {
+			id = bucket->id[__builtin_ctz(mask)];
+			__builtin_prefetch(&hot[id], 1);
+		}
+		steps[i].guess = id;
 	}
 }
 
-static void guess(
+static void guess6(const struct sf_table *table, const struct sf_facts *facts,
+	const struct step *steps, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (facts[i].version == 6 && steps[i].guess != SF_ENTRY_NONE)
+			__builtin_prefetch(table->address6[steps[i].guess]);
+}
+
+/* Pass 3. */
+static void check(
 	const struct sf_table *table, const struct sf_facts *facts, struct step *steps, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
-		const struct sf_bucket *bucket = &table->index.buckets[steps[i].bucket];
-		unsigned mask = sf_bucket_match(bucket, (uint32_t)steps[i].hash);
+		uint32_t id = steps[i].guess, turn;
 
-		steps[i].guess = SF_ENTRY_NONE;
-		if (!mask)
+		if (unlikely(id == SF_ENTRY_NONE))
 			continue;
-		steps[i].guess = bucket->id[__builtin_ctz(mask)];
-		__builtin_prefetch(&table->hot[steps[i].guess], 1);
-		if (facts[i].version == 6)
-			__builtin_prefetch(table->address6[steps[i].guess]);
+		if (unlikely(!same_key(table, id, steps[i].address, &facts[i])))
+			steps[i].guess = SF_ENTRY_NONE;
+		turn = turn_of(table->hot[id].state, &facts[i]);
+		__builtin_prefetch(&table->reverse[reverse_of(id, table->cap, turn)], 1);
 	}
 }
 
 void sf_table_update(struct sf_table *table, const struct sf_facts *facts, unsigned n)
 {
 	struct step steps[SF_BATCH_MAX];
-	uint64_t octets = 0;
+	uint64_t octets = 0, ended;
 
 	if (!n)
 		return;
 	if (unlikely(!table->started)) {
-		table->wheel.tick = table->wheel.now = sf_wheel_tick(facts[0].clock_ns);
+		int64_t tick = sf_wheel_tick(facts[0].clock_ns);
+
+		sf_wheel_set(&table->wheel, tick, tick);
 		table->started = true;
 	}
-	if (unlikely(table->old.buckets != NULL))
-		sf_table_migrate(table);
-	prepare(table, facts, steps, n);
-	guess(table, facts, steps, n);
+	if (unlikely(table->too_long || table->old.buckets))
+		sf_table_rehash(table);
+	if (prepare(table, facts, steps, n)) {
+		guess(table, steps, n);
+		guess6(table, facts, steps, n);
+	} else {
+		guess(table, steps, n);
+	}
+	check(table, facts, steps, n);
+	ended = table->ledger.flows_ended;
 	for (unsigned i = 0; i < n; i++) {
-		const struct step *step = &steps[i];
-		uint32_t id = step->guess;
+		uint32_t id = steps[i].guess;
 
-		if (id == SF_ENTRY_NONE || !same_key(table, id, step->address, &facts[i]))
-			id = find(table, step, &facts[i]);
+		/* since an entry has left, ids may be somebody else's */
+		if (unlikely(ended != table->ledger.flows_ended) && id != SF_ENTRY_NONE &&
+			!same_key(table, id, steps[i].address, &facts[i]))
+			id = SF_ENTRY_NONE;
+		if (unlikely(id == SF_ENTRY_NONE))
+			id = find(table, &steps[i], &facts[i]);
 		/* the first packet of a flow may lie far behind the clock: it is in the record yet */
-		if (id == SF_ENTRY_NONE)
-			id = insert(table, step, &facts[i]);
+		if (unlikely(id == SF_ENTRY_NONE))
+			id = insert(table, &steps[i], &facts[i]);
 		else if (unlikely(is_over(table, &table->hot[id], &facts[i])))
 			restart(table, id, &facts[i]);
-		account(table, id, &facts[i]);
+		account(table, &table->hot[id], table->reverse, id, &facts[i]);
+		if (unlikely(is_special(&table->hot[id], &facts[i])))
+			note_special(table, id, &facts[i]);
 		octets += facts[i].octets;
 	}
 	table->ledger.packets += n;

@@ -8,8 +8,6 @@
  */
 #include "table/wheel.h"
 
-#define SPAN_MAX (SF_WHEEL_SLOTS - 2)
-
 int sf_wheel_init(struct sf_wheel *wheel, uint64_t refs, int64_t span_ns, bool populate)
 {
 	/* full chunks, and two others in each slot */
@@ -20,7 +18,8 @@ int sf_wheel_init(struct sf_wheel *wheel, uint64_t refs, int64_t span_ns, bool p
 	if (status < 0)
 		return status;
 	wheel->chunks = wheel->arena.base;
-	wheel->span = span < SPAN_MAX ? span : SPAN_MAX;
+	wheel->span = span < SF_WHEEL_SLOTS ? span : SF_WHEEL_SLOTS;
+	wheel->chunks[0].to = SF_WHEEL_REFS;
 	sf_wheel_reset(wheel);
 	return 0;
 }
@@ -40,9 +39,9 @@ void sf_wheel_reset(struct sf_wheel *wheel)
 	wheel->fresh = 1;
 }
 
-static uint32_t chunk_new(struct sf_wheel *wheel)
+uint32_t sf_wheel_extend(struct sf_wheel *wheel, unsigned slot)
 {
-	uint32_t number = wheel->free;
+	uint32_t number = wheel->free, last = wheel->tail[slot];
 	struct sf_wheel_chunk *chunk;
 
 	if (number)
@@ -51,34 +50,13 @@ static uint32_t chunk_new(struct sf_wheel *wheel)
 		number = wheel->fresh++;
 	chunk = &wheel->chunks[number];
 	chunk->next = chunk->from = chunk->to = 0;
+	if (last)
+		wheel->chunks[last].next = number;
+	else
+		wheel->head[slot] = number;
+	wheel->tail[slot] = number;
+	wheel->busy[slot / 64] |= UINT64_C(1) << slot % 64;
 	return number;
-}
-
-void sf_wheel_push(struct sf_wheel *wheel, int64_t due_ns, uint32_t ref)
-{
-	int64_t tick = sf_wheel_tick(due_ns);
-	int64_t end = (wheel->now > wheel->tick ? wheel->now : wheel->tick) + wheel->span;
-	uint32_t number;
-	unsigned slot;
-
-	if (tick < wheel->tick)
-		tick = wheel->tick;
-	if (end > wheel->tick + SPAN_MAX)
-		end = wheel->tick + SPAN_MAX;
-	if (tick > end)
-		tick = end;
-	slot = (unsigned)tick & (SF_WHEEL_SLOTS - 1);
-	number = wheel->tail[slot];
-	if (!number || wheel->chunks[number].to == SF_WHEEL_REFS) {
-		number = chunk_new(wheel);
-		if (wheel->tail[slot])
-			wheel->chunks[wheel->tail[slot]].next = number;
-		else
-			wheel->head[slot] = number;
-		wheel->tail[slot] = number;
-		wheel->busy[slot / 64] |= UINT64_C(1) << slot % 64;
-	}
-	wheel->chunks[number].ref[wheel->chunks[number].to++] = ref;
 }
 
 unsigned sf_wheel_take(struct sf_wheel *wheel, int64_t tick, uint32_t *refs, unsigned max)

@@ -32,9 +32,9 @@ struct sf_wheel_chunk {
 static_assert(sizeof(struct sf_wheel_chunk) == 128, "a chunk is two cache lines");
 
 struct sf_wheel {
-	int64_t tick;                       /* everything before it has been visited */
-	int64_t now;                        /* the tick that ageing has been asked for last */
-	int64_t span;                       /* nothing is filed further away from now */
+	int64_t tick; /* everything before it has been visited */
+	int64_t end;  /* nothing is filed beyond this tick */
+	int64_t span; /* ticks from the clock to `end`, if that many slots are left */
 	struct sf_wheel_chunk *chunks;      /* number 0 is not used */
 	uint32_t fresh;                     /* chunks from here on were never used */
 	uint32_t free;                      /* list of returned chunks, by `next` */
@@ -53,18 +53,46 @@ void sf_wheel_fini(struct sf_wheel *wheel);
 /* Forgets all references. */
 void sf_wheel_reset(struct sf_wheel *wheel);
 
+static inline int64_t sf_wheel_tick(int64_t ns)
+{
+	return ns >> SF_WHEEL_SHIFT;
+}
+
+/* A new last chunk for a slot; returns its number. */
+uint32_t sf_wheel_extend(struct sf_wheel *wheel, unsigned slot);
+
 /* Files a reference that falls due at `due_ns`, or at the end of the span if that is earlier. */
-void sf_wheel_push(struct sf_wheel *wheel, int64_t due_ns, uint32_t ref);
+static inline void sf_wheel_push(struct sf_wheel *wheel, int64_t due_ns, uint32_t ref)
+{
+	int64_t tick = sf_wheel_tick(due_ns);
+	struct sf_wheel_chunk *chunk;
+	uint32_t number;
+	unsigned slot;
+
+	tick = tick < wheel->tick ? wheel->tick : tick;
+	tick = tick > wheel->end ? wheel->end : tick;
+	slot = (unsigned)tick & (SF_WHEEL_SLOTS - 1);
+	number = wheel->tail[slot];
+	chunk = &wheel->chunks[number];
+	/* chunk 0 is always full: it stands for none */
+	if (__builtin_expect(chunk->to == SF_WHEEL_REFS, 0))
+		chunk = &wheel->chunks[sf_wheel_extend(wheel, slot)];
+	chunk->ref[chunk->to++] = ref;
+}
+
+/* Time has come to `tick` as far as visits go, and to `now` by the caller's clock. */
+static inline void sf_wheel_set(struct sf_wheel *wheel, int64_t tick, int64_t now)
+{
+	int64_t end = (now > tick ? now : tick) + wheel->span;
+
+	wheel->tick = tick;
+	wheel->end = end < tick + SF_WHEEL_SLOTS - 2 ? end : tick + SF_WHEEL_SLOTS - 2;
+}
 
 /* Takes up to `max` references of the slot of tick `tick`; 0: it is empty. */
 unsigned sf_wheel_take(struct sf_wheel *wheel, int64_t tick, uint32_t *refs, unsigned max);
 
 /* The first tick >= wheel->tick with references, or `limit` if there is none before it. */
 int64_t sf_wheel_next(const struct sf_wheel *wheel, int64_t limit);
-
-static inline int64_t sf_wheel_tick(int64_t ns)
-{
-	return ns >> SF_WHEEL_SHIFT;
-}
 
 #endif

@@ -728,10 +728,11 @@ END_TEST
 START_TEST(wheel_gives_everything_back_in_its_tick)
 {
 	const int64_t tick = INT64_C(1) << SF_WHEEL_SHIFT;
-	struct sf_wheel wheel = { .tick = 5000, .now = 5000 };
+	struct sf_wheel wheel = { 0 };
 	uint32_t refs[64], n = 0;
 
 	ck_assert_int_eq(sf_wheel_init(&wheel, 1000, 600 * tick, false), 0);
+	sf_wheel_set(&wheel, 5000, 5000);
 	for (uint32_t i = 0; i < 1000; i++)
 		sf_wheel_push(&wheel, (4990 + (int64_t)i) * tick + 7, i);
 	while ((wheel.tick = sf_wheel_next(&wheel, 9999)) < 9999) {

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Making room in a full table (DESIGN §4): the flow nearest to its timeout goes.
+ *
+ * The wheel knows the order, roughly: its references say when an entry was due at the last look,
+ * so entries that packets have kept alive since are really due later. References are taken from
+ * the soonest slots, SF_VICTIMS at a time; those that are right become victims, in the order of
+ * their deadlines, the others are filed again. The work per eviction is bounded, and under a flood
+ * of new flows (every reference is right) it is that of one entry.
+ */
+#include "table/layout.h"
+
+/* A reference that was taken out goes to where it belongs now. */
+static void file_again(struct sf_table *table, uint32_t ref)
+{
+	uint32_t id = ref & ~SF_REF_LINGER;
+	struct sf_entry *hot = &table->hot[id];
+
+	hot->state &= ~(uint32_t)(ref & SF_REF_LINGER ? SF_STATE_REF_LINGER : SF_STATE_REF);
+	if (!hot->version)
+		return;
+	if (!(ref & SF_REF_LINGER))
+		sf_table_file(table, id);
+	else if (hot->state & SF_STATE_LINGER)
+		sf_table_file_linger(table, id);
+}
+
+void sf_table_give_back(struct sf_table *table)
+{
+	struct sf_victims *victims = &table->victims;
+
+	while (victims->from < victims->to)
+		file_again(table, victims->of[victims->from++].ref);
+	victims->from = victims->to = 0;
+}
+
+/*
+ * Takes references from the soonest slots. Entries that are still due there become victims, in the
+ * order of their deadlines; those that packets have kept alive go to where they belong now. If all
+ * have been kept alive, returns the one of them that is due first; bounded work before all.
+ */
+static uint32_t choose_victims(struct sf_table *table)
+{
+	struct sf_victims *victims = &table->victims;
+	uint32_t refs[SF_VICTIMS], best = SF_ENTRY_NONE;
+	int64_t tick[SF_VICTIMS], soonest = INT64_MAX, at;
+	unsigned n = 0;
+
+	while (n < SF_VICTIMS && (at = sf_wheel_next(&table->wheel, INT64_MAX)) < INT64_MAX) {
+		unsigned got = sf_wheel_take(&table->wheel, at, refs + n, SF_VICTIMS - n);
+
+		for (; got > 0; got--, n++) {
+			tick[n] = at;
+			__builtin_prefetch(&table->hot[refs[n] & ~SF_REF_LINGER], 1);
+		}
+	}
+	victims->from = victims->to = 0;
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t id = refs[i] & ~SF_REF_LINGER;
+		int64_t deadline = sf_entry_deadline(table, &table->hot[id]);
+		unsigned place = victims->to;
+
+		if (sf_wheel_tick(deadline) > tick[i]) {
+			file_again(table, refs[i]);
+			best = deadline < soonest || best == SF_ENTRY_NONE ? id : best;
+			soonest = deadline < soonest ? deadline : soonest;
+			continue;
+		}
+		sf_entry_prefetch(table, id);
+		for (; place > 0 && victims->of[place - 1].deadline > deadline; place--)
+			victims->of[place] = victims->of[place - 1];
+		victims->of[place] = (struct sf_victim){ .deadline = deadline, .ref = refs[i] };
+		victims->to++;
+	}
+	return best;
+}
+
+/* The next victim from those chosen, if it still is one and nothing has become due before it. */
+static uint32_t next_victim(struct sf_table *table)
+{
+	struct sf_victims *victims = &table->victims;
+
+	while (victims->from < victims->to) {
+		struct sf_victim *victim = &victims->of[victims->from];
+		uint32_t id = victim->ref & ~SF_REF_LINGER;
+		struct sf_entry *hot = &table->hot[id];
+
+		if (sf_wheel_next(&table->wheel, INT64_MAX) < sf_wheel_tick(victim->deadline)) {
+			sf_table_give_back(table);
+			break;
+		}
+		victims->from++;
+		if (hot->version && sf_entry_deadline(table, hot) == victim->deadline) {
+			hot->state &= ~(uint32_t)(victim->ref & SF_REF_LINGER ? SF_STATE_REF_LINGER
+									      : SF_STATE_REF);
+			return id;
+		}
+		file_again(table, victim->ref);
+	}
+	return SF_ENTRY_NONE;
+}
+
+void sf_table_evict(struct sf_table *table)
+{
+	uint32_t id = next_victim(table), best;
+
+	if (id == SF_ENTRY_NONE) {
+		best = choose_victims(table);
+		id = next_victim(table);
+		id = id == SF_ENTRY_NONE ? best : id;
+	}
+	if (!(table->hot[id].state & SF_STATE_EMPTY)) {
+		sf_table_emit(table, id, SF_END_RESOURCES);
+		table->ledger.flows_evicted++;
+	}
+	sf_table_release(table, id, sf_entry_hash(table, &table->index, id));
+}
