@@ -187,7 +187,8 @@ class Bench:
                 run = Run(base + ["-e", "ipfix://127.0.0.1:%d,rate=0" % sink.port])
             run.sink = sink.result
         else:
-            run = Run(base + ["-w", output])
+            # the fields that go to collectors, not the richer ones of files
+            run = Run(base + ["-w", output + ",profile=default"])
         stats = check_stats(run.check(), truth)
         if output in ("udp", "gro") and run.sink["datagrams"] + run.sink["dropped"] < \
                 stats["collectors"][0].get("messages", 0):
@@ -200,7 +201,7 @@ class Bench:
 def check_stats(run, truth):
     """The ledger of a run closes and says what the truth of the file says."""
     stats = json.loads(run.stderr.strip().splitlines()[-1])
-    destination = stats["collectors"][0]
+    destination = (stats["collectors"] + stats["outputs"])[0]
     want = {"packets": truth["packets"], "octets": truth["octets"]}
     got = [stats["metered"], {k: stats["records"][k] for k in want},
            {k: destination[k] for k in want}]

@@ -13,8 +13,7 @@ import json
 import os
 import sys
 
-from bench import (Bench, FILES, Mismatch, PEERS_TIMEOUTS, Run, Sink, Skip, check_stats, machine,
-                   median)
+from bench import (Bench, FILES, Mismatch, PEERS_TIMEOUTS, Run, Sink, Skip, machine, median)
 import peers
 
 
