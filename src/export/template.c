@@ -190,42 +190,53 @@ uint8_t *sf_template_encode_plan(const struct sf_template *template, uint8_t *p,
 		p = variant & SF_WHEN_NETFLOW9 ? store9_##name(p, flow, !d, context)               \
 					       : store_##name(p, flow, !d, context);
 
-static inline __attribute__((always_inline)) uint8_t *encode_default(uint8_t *p,
-	const struct sf_flow *flow, unsigned d, const struct sf_encode_context *context,
-	const uint32_t variant)
-{
-	SF_PROFILE_default(F, R)
-	return p;
-}
+#define X(name)                                                                                    \
+	static inline __attribute__((always_inline)) uint8_t *encode_##name(uint8_t *p,            \
+		const struct sf_flow *flow, unsigned d, const struct sf_encode_context *context,   \
+		const uint32_t variant)                                                            \
+	{                                                                                          \
+		SF_PROFILE_##name(F, R)                                                            \
+		return p;                                                                          \
+	}
+X(default)
+X(extended)
+#undef X
 #undef F
 #undef R
 
-/* The default profile's templates for uniflows; it asks for NETWORK nowhere. */
-#define BUILT_IN(X)                                                                                \
-	X(ipfix_ipv4, IPFIX | MS | IPV4 | NOT_ICMP)                                      \
-	X(ipfix_ipv4_icmp, IPFIX | MS | IPV4 | ICMP)                                     \
-	X(ipfix_ipv6, IPFIX | MS | IPV6 | NOT_ICMP)                                      \
-	X(ipfix_ipv6_icmp, IPFIX | MS | IPV6 | ICMP)                                     \
-	X(netflow9_ipv4, SF_WHEN_NETFLOW9 | UPTIME | IPV4 | NOT_ICMP)                    \
-	X(netflow9_ipv4_icmp, SF_WHEN_NETFLOW9 | UPTIME | IPV4 | ICMP)                   \
-	X(netflow9_ipv6, SF_WHEN_NETFLOW9 | UPTIME | IPV6 | NOT_ICMP)                    \
-	X(netflow9_ipv6_icmp, SF_WHEN_NETFLOW9 | UPTIME | IPV6 | ICMP)
+enum { PROFILE_default = SF_PROFILE_DEFAULT, PROFILE_extended = SF_PROFILE_EXTENDED };
 
-#define X(name, variant)                                                                           \
+/* The templates for uniflows that most sessions and files use. */
+#define BUILT_IN(X)                                                                                \
+	X(ipfix_ipv4, default, IPFIX | MS | IPV4 | NOT_ICMP)                                       \
+	X(ipfix_ipv4_icmp, default, IPFIX | MS | IPV4 | ICMP)                                      \
+	X(ipfix_ipv6, default, IPFIX | MS | IPV6 | NOT_ICMP)                                       \
+	X(ipfix_ipv6_icmp, default, IPFIX | MS | IPV6 | ICMP)                                      \
+	X(netflow9_ipv4, default, SF_WHEN_NETFLOW9 | UPTIME | IPV4 | NOT_ICMP)                     \
+	X(netflow9_ipv4_icmp, default, SF_WHEN_NETFLOW9 | UPTIME | IPV4 | ICMP)                    \
+	X(netflow9_ipv6, default, SF_WHEN_NETFLOW9 | UPTIME | IPV6 | NOT_ICMP)                     \
+	X(netflow9_ipv6_icmp, default, SF_WHEN_NETFLOW9 | UPTIME | IPV6 | ICMP)                    \
+	X(file_ipv4, extended, IPFIX | MS | IPV4 | NOT_ICMP | MAC)                                 \
+	X(file_ipv6, extended, IPFIX | MS | IPV6 | NOT_ICMP | MAC | LABEL)                         \
+	X(file_ipv4_vlan, extended, IPFIX | MS | IPV4 | NOT_ICMP | MAC | VLAN)                     \
+	X(file_ipv6_vlan, extended, IPFIX | MS | IPV6 | NOT_ICMP | MAC | LABEL | VLAN)
+
+#define X(name, profile, variant)                                                                  \
 	static uint8_t *encode_##name(const struct sf_template *template, uint8_t *p,              \
 		const struct sf_flow *flow, unsigned d, const struct sf_encode_context *context)   \
 	{                                                                                          \
 		(void)template;                                                                    \
-		return encode_default(p, flow, d, context, variant);                               \
+		return encode_##profile(p, flow, d, context, variant);                             \
 	}
 BUILT_IN(X)
 #undef X
 
 static const struct {
+	enum sf_profile profile;
 	uint32_t variant;
 	sf_encode encode;
 } built_in[] = {
-#define X(name, variant) { variant, encode_##name },
+#define X(name, profile, variant) { (enum sf_profile)PROFILE_##profile, variant, encode_##name },
 	BUILT_IN(X)
 #undef X
 };
@@ -291,8 +302,12 @@ static void add_field(struct sf_template *template, const struct profile_field *
 void sf_template_init(
 	struct sf_template *template, enum sf_profile profile, uint32_t session, unsigned key)
 {
+	/* what no field of the profile asks for makes no difference to the encoder */
+	uint32_t relevant = sf_profile_when(profile) | SF_WHEN_NETFLOW9 | SF_WHEN_IPFIX;
+
 	memset(template, 0, sizeof(*template));
 	template->variant = session | key_variant(key);
+	relevant &= template->variant;
 	template->id = template_id(profile, session, key);
 	for (unsigned i = 0; i < profiles[profile].count; i++) {
 		const struct profile_field *item = &profiles[profile].fields[i];
@@ -302,8 +317,7 @@ void sf_template_init(
 	}
 	template->encode = sf_template_encode_plan;
 	for (size_t i = 0; i < sizeof(built_in) / sizeof(built_in[0]); i++)
-		if (profile == SF_PROFILE_DEFAULT &&
-			built_in[i].variant == (template->variant & ~(uint32_t)SF_WHEN_NETWORK))
+		if (profile == built_in[i].profile && built_in[i].variant == relevant)
 			template->encode = built_in[i].encode;
 }
 

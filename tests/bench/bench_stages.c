@@ -163,7 +163,8 @@ static bool run_export(const struct setup *setup, struct totals *totals, const c
 		    &exporter, &(struct sf_exporter_options){ .packet_clock = true }, NULL) < 0)
 		return false;
 	good = (collector ? sf_exporter_add_collector(exporter, collector, NULL)
-			  : sf_exporter_add_file(exporter, "/dev/null", NULL)) == 0 &&
+			  : sf_exporter_add_file(exporter, "/dev/null,profile=default", NULL)) ==
+		       0 &&
 	       run_meter_into(setup, totals, (struct sf_flow_sink){ sf_exporter_put, exporter },
 		       exporter, false);
 	sf_exporter_free(exporter);
