@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Captures to flows, compared with the flows reviewed once and kept beside this file.
+
+    golden.py SPANFLOW PCAPS            compare
+    golden.py SPANFLOW PCAPS --update   write what the program says now; review it with git diff
+    golden.py SPANFLOW PCAPS --every D  no comparison: the other checks for every capture below D
+
+Every run is also checked in three ways: its books balance, the file of -w read by `spanflow show`
+says the same as -o json, and a second run says the same as the first.
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SKIP = 77
+
+# Captures that belong together, and options that show more; the others stand for themselves.
+CASES = {
+    "rotated": (["rotated-1.pcap", "rotated-2.pcap"], []),
+    "tap": (["tap-a.pcap", "tap-b.pcap"], ["--biflow"]),
+    "demo.biflow": (["demo.pcap"], ["--biflow"]),
+    "icmp.biflow": (["icmp.pcap"], ["--biflow"]),
+    "tcp-ends.biflow": (["tcp-ends.pcap"], ["--biflow"]),
+    "tcp-session.biflow": (["tcp-session.pcap"], ["--biflow"]),
+    "timeouts.biflow": (["timeouts.pcap"], ["--biflow"]),
+    "vlan-stacks.biflow": (["vlan-stacks.pcap"], ["--biflow"]),
+    "timeouts.short": (["timeouts.pcap"], ["--idle-timeout", "10s", "--active-timeout", "30s"]),
+    "tcp-session.per-packet": (["tcp-session.pcap"], ["--per-packet"]),
+    "vlan.no-vlan": (["vlan.pcap"], ["--key", "-vlan"]),
+}
+# Captures that do not end well, and what is said then.
+DAMAGED = {
+    "cut-off": "cut-off.pcap: byte ",
+}
+
+
+class Failure(Exception):
+    pass
+
+
+def run(program, *arguments):
+    done = subprocess.run([program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          timeout=300)
+    return done.returncode, done.stdout.decode(), done.stderr.decode().strip().splitlines()
+
+
+def meter(program, captures, options, name):
+    """The lines of -o json of a run that ended as it should."""
+    with tempfile.TemporaryDirectory(prefix="spanflow-golden-") as place:
+        path = os.path.join(place, "flows.ipfix")
+        common = ["meter", "-r", *captures, "-o", "json", "--stats", "json", *options]
+        status, output, said = run(program, *common, "-w", path)
+        if name is None and status == 1 and captures[0] + ": byte 0: " in said[-1]:
+            return output  # refused before its first packet
+        statistics = json.loads(said[-1])
+        if not statistics["balanced"]:
+            raise Failure("the books do not balance: %s" % said[-1])
+        if name in DAMAGED and not any(DAMAGED[name] in line for line in said):
+            raise Failure("nothing is said of the damage: %s" % said)
+        if name is not None and status != (1 if name in DAMAGED else 0):
+            raise Failure("exit status %d: %s" % (status, said))
+        shown_status, shown, said = run(program, "show", "-o", "json", "--stats", "json", path)
+        if shown_status != 0 or not json.loads(said[-1])["balanced"]:
+            raise Failure("show: exit status %d: %s" % (shown_status, said))
+        # a file has its records by template: the order may differ, and nothing else
+        if sorted(shown.splitlines()) != sorted(output.splitlines()):
+            raise Failure("show of the file of -w differs from -o json")
+        if run(program, *common)[1] != output:
+            raise Failure("a second run says something else")
+        records = sum(1 for _ in output.splitlines())
+        if records != statistics["outputs"][0]["records"]:
+            raise Failure("%d lines, but the statistics say %s" % (records, said[-1]))
+        return output
+
+
+def cases(pcaps):
+    for name in sorted(os.listdir(pcaps)):
+        if ".pcap" in name:
+            yield name.split(".")[0] if name.endswith(("pcap", "pcapng")) else name, [name], []
+    for name, (captures, options) in CASES.items():
+        yield name, captures, options
+
+
+def difference(old, new):
+    """The first line that differs."""
+    for i, (a, b) in enumerate(zip(old + [None] * len(new), new + [None] * len(old))):
+        if a != b:
+            return "line %d\n    kept  %s\n    now   %s" % (i + 1, a, b)
+    return ""
+
+
+def check(program, pcaps, update):
+    failed = []
+    kept = {name for name in os.listdir(HERE) if name.endswith(".json")}
+    for name, captures, options in cases(pcaps):
+        path = os.path.join(HERE, name + ".json")
+        kept.discard(name + ".json")
+        try:
+            output = meter(program, [os.path.join(pcaps, capture) for capture in captures],
+                           options, name)
+            old = open(path).read() if os.path.exists(path) else None
+            if update and output != old:
+                print("wrote " + path)
+                with open(path, "w") as file:
+                    file.write(output)
+            elif old is None:
+                raise Failure("there is no %s" % path)
+            elif output != old:
+                raise Failure(difference(old.splitlines(), output.splitlines()))
+        except Failure as failure:
+            print("%s: %s" % (name, failure))
+            failed.append(name)
+    for name in sorted(kept):
+        print("%s belongs to no capture" % name)
+        failed.append(name)
+    return failed
+
+
+def check_every(program, directory):
+    if not os.path.isdir(directory):
+        print("skipped: there is no folder %s" % directory)
+        sys.exit(SKIP)
+    failed, count = [], 0
+    for folder, _, names in sorted(os.walk(directory)):
+        for name in sorted(names):
+            if not name.endswith((".pcap", ".pcapng", ".cap")):
+                continue
+            count += 1
+            path = os.path.join(folder, name)
+            try:
+                meter(program, [path], [], None)
+            except (Failure, ValueError, IndexError) as failure:
+                print("%s: %s" % (path, failure))
+                failed.append(path)
+    print("%d captures" % count)
+    return failed
+
+
+def main(program, pcaps, mode=None, directory=None):
+    if mode == "--every":
+        failed = check_every(program, directory)
+    else:
+        failed = check(program, pcaps, mode == "--update")
+    if failed:
+        print("%d failed: %s" % (len(failed), " ".join(failed)))
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
