@@ -6,7 +6,8 @@
  *
  * Two variants: sf_steer runs everywhere; sf_steer_metadata also asks the device for its
  * timestamp and for the VLAN tag it took out of the frame. The kernel binds that one to a device
- * and refuses it in generic mode.
+ * and refuses it in generic mode. Both can stamp a frame with the time of its arrival, which costs
+ * some tens of ns; the driver asks for it where frames are copied anyway.
  */
 #include <linux/bpf.h>
 
@@ -28,8 +29,9 @@ struct sf_xdp_counters counters[SF_XDP_CPUS] = {};
 
 /* Set before loading; the verifier then drops what is not used. */
 const volatile __u8 own_address[ADDRESS_LENGTH] = {};
-const volatile _Bool device_timestamp = 0;
+const volatile _Bool device_time = 0;
 const volatile _Bool device_vlan_tag = 0;
+const volatile _Bool stamp_arrival = 0;
 
 extern int bpf_xdp_metadata_rx_timestamp(const struct xdp_md *ctx, __u64 *timestamp) __ksym __weak;
 extern int bpf_xdp_metadata_rx_vlan_tag(
@@ -69,35 +71,46 @@ static __always_inline int pass(void)
 	return XDP_PASS;
 }
 
+/* Puts what is known before the frame; without room for it the driver reads its own clock. */
+static __always_inline void put_metadata(struct xdp_md *ctx, struct sf_xdp_metadata known)
+{
+	struct sf_xdp_metadata *metadata;
+
+	if (stamp_arrival) {
+		known.arrival = bpf_ktime_get_ns();
+		known.flags |= SF_XDP_ARRIVAL;
+	}
+	if (!known.flags || bpf_xdp_adjust_meta(ctx, -(int)sizeof(*metadata)) != 0)
+		return;
+	metadata = (struct sf_xdp_metadata *)(long)ctx->data_meta;
+	if ((__u8 *)(metadata + 1) > (__u8 *)(long)ctx->data)
+		return;
+	known.flags |= SF_XDP_MARK;
+	*metadata = known;
+}
+
 SEC("xdp")
 int sf_steer(struct xdp_md *ctx)
 {
-	return is_for_host(ctx) ? pass() : steer(ctx);
+	if (is_for_host(ctx))
+		return pass();
+	put_metadata(ctx, (struct sf_xdp_metadata){});
+	return steer(ctx);
 }
 
 SEC("xdp")
 int sf_steer_metadata(struct xdp_md *ctx)
 {
-	struct sf_xdp_metadata *metadata;
-	__u64 timestamp = 0;
-	__u16 tpid = 0, tci = 0;
-	__u32 flags = 0;
+	struct sf_xdp_metadata known = {};
 
 	if (is_for_host(ctx))
 		return pass();
-	if (device_timestamp && bpf_xdp_metadata_rx_timestamp(ctx, &timestamp) == 0)
-		flags |= SF_XDP_TIMESTAMP;
-	if (device_vlan_tag && bpf_xdp_metadata_rx_vlan_tag(ctx, &tpid, &tci) == 0)
-		flags |= SF_XDP_VLAN;
-	if (flags && bpf_xdp_adjust_meta(ctx, -(int)sizeof(*metadata)) == 0) {
-		metadata = (struct sf_xdp_metadata *)(long)ctx->data_meta;
-		if ((__u8 *)(metadata + 1) <= (__u8 *)(long)ctx->data) {
-			metadata->timestamp = timestamp;
-			metadata->vlan_tpid = tpid;
-			metadata->vlan_tci = tci;
-			metadata->flags = flags;
-		}
-	}
+	if (device_time && bpf_xdp_metadata_rx_timestamp(ctx, &known.device_time) == 0)
+		known.flags |= SF_XDP_DEVICE_TIME;
+	if (device_vlan_tag &&
+		bpf_xdp_metadata_rx_vlan_tag(ctx, &known.vlan_tpid, &known.vlan_tci) == 0)
+		known.flags |= SF_XDP_VLAN;
+	put_metadata(ctx, known);
 	return steer(ctx);
 }
 

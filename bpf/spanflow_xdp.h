@@ -18,18 +18,21 @@ struct sf_xdp_counters {
 };
 
 /* `flags` of the metadata */
-#define SF_XDP_TIMESTAMP 0x5f000001U /* high half: written by this program */
-#define SF_XDP_VLAN      0x5f000002U
+#define SF_XDP_MARK        0x5f000000U /* always, where there is metadata at all */
+#define SF_XDP_DEVICE_TIME 0x00000001U
+#define SF_XDP_VLAN        0x00000002U
+#define SF_XDP_ARRIVAL     0x00000004U
 
-/* Directly before the packet's bytes, when the program with metadata runs. */
+/* Directly before the packet's bytes, when the program knows something of it. */
 struct sf_xdp_metadata {
-	__u64 timestamp; /* of the device, ns */
-	__u16 vlan_tpid; /* network order */
-	__u16 vlan_tci;  /* host order */
-	__u32 flags;     /* 0: nothing is known */
+	__u64 device_time; /* of the device's clock, ns */
+	__u64 arrival;     /* when the program ran: monotonic clock, ns */
+	__u16 vlan_tpid;   /* network order */
+	__u16 vlan_tci;    /* host order */
+	__u32 flags;       /* SF_XDP_… */
 };
 
 _Static_assert(sizeof(struct sf_xdp_counters) == 64, "one cache line");
-_Static_assert(sizeof(struct sf_xdp_metadata) == 16, "metadata must be a multiple of 4");
+_Static_assert(sizeof(struct sf_xdp_metadata) == 24, "metadata must be a multiple of 4");
 
 #endif

@@ -63,30 +63,36 @@ static int fail(struct sf_xdp_capture *capture, int code, const char *name, cons
 	return code;
 }
 
-/* What the program wrote before the frame; wiped, so that no later frame inherits it. */
-static void take_metadata(struct sf_packet *packet, struct sf_xdp_queue *queue, bool want_time)
+/*
+ * What the program wrote before the frame; wiped, so that no later frame inherits it.
+ * `to_system`: system time minus monotonic time.
+ */
+static void take_metadata(
+	struct sf_packet *packet, struct sf_xdp_queue *queue, bool want_device, int64_t to_system)
 {
 	uint8_t *at = (uint8_t *)(uintptr_t)packet->data - sizeof(struct sf_xdp_metadata);
 	struct sf_xdp_metadata metadata;
 	int64_t offset;
 
 	memcpy(&metadata, at, sizeof(metadata));
-	if ((metadata.flags & 0xffff0000U) != (SF_XDP_VLAN & 0xffff0000U))
+	if ((metadata.flags & 0xffff0000U) != SF_XDP_MARK)
 		return;
 	memset(at, 0, sizeof(metadata));
-	if (metadata.flags & SF_XDP_VLAN & 0xffff) {
+	if (metadata.flags & SF_XDP_VLAN) {
 		packet->flags |= SF_PACKET_VLAN;
 		if (be16toh(metadata.vlan_tpid) == ETHERTYPE_8021AD)
 			packet->flags |= SF_PACKET_VLAN_AD;
 		packet->vlan_tci = metadata.vlan_tci;
 	}
-	if (!want_time || !(metadata.flags & SF_XDP_TIMESTAMP & 0xffff) || metadata.timestamp == 0)
+	if (metadata.flags & SF_XDP_ARRIVAL)
+		packet->time_ns = (int64_t)metadata.arrival + to_system;
+	if (!want_device || !(metadata.flags & SF_XDP_DEVICE_TIME) || metadata.device_time == 0)
 		return;
-	offset = (int64_t)metadata.timestamp - packet->time_ns;
+	offset = (int64_t)metadata.device_time - packet->time_ns;
 	if (offset > SF_NS_PER_S || offset < -SF_NS_PER_S)
 		sf_counter_add(&queue->clock_refused, 1);
 	else
-		packet->time_ns = (int64_t)metadata.timestamp;
+		packet->time_ns = (int64_t)metadata.device_time;
 }
 
 /*
@@ -132,9 +138,12 @@ static unsigned take_batch(struct sf_xdp_capture *capture, struct sf_xdp_queue *
 	xsk_ring_cons__release(&socket->rx, whole);
 	queue->lender = socket;
 	queue->lent = whole;
-	if (queue->port->program.metadata)
+	if (queue->port->program.metadata || queue->port->program.arrival) {
+		int64_t to_system = now - sf_clock_read(CLOCK_MONOTONIC);
+
 		for (unsigned i = 0; i < count; i++)
-			take_metadata(&packets[i], queue, capture->hardware_time);
+			take_metadata(&packets[i], queue, capture->hardware_time, to_system);
+	}
 	sf_counter_add(&queue->frames, count);
 	if (super > 0)
 		sf_counter_add(&queue->super_packets, super);
@@ -397,13 +406,9 @@ static int add_port(struct sf_xdp_capture *capture, const struct sf_capture_opti
 		return sf_error_set(error, SF_EUNSUPPORTED,
 			"%s is no Ethernet interface: use the pcap driver", name);
 	port->socket_count = sf_ethtool_queues(&port->base.netdev);
-	port->base.queues = options->queues ? options->queues : port->socket_count;
-	if (port->base.queues > port->socket_count)
-		return sf_error_set(error, SF_EUSAGE,
-			"%s has %u receive queue%s, too few for %u workers: give it more with "
-			"ethtool -L %s combined %u",
-			name, port->socket_count, port->socket_count == 1 ? "" : "s",
-			port->base.queues, name, port->base.queues);
+	port->base.queues = port->socket_count;
+	if (options->queues && options->queues < port->socket_count)
+		port->base.queues = options->queues;
 	port->sockets = calloc(port->socket_count, sizeof(*port->sockets));
 	if (!port->sockets)
 		return sf_error_set(error, -ENOMEM, "%s", sf_strerror(-ENOMEM));

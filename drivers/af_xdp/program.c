@@ -57,8 +57,9 @@ static struct sf_xdp *load(struct sf_xdp_program *program, const struct sf_netde
 	bpf_program__set_flags(chosen, flags);
 	bpf_map__set_max_entries(skeleton->maps.sockets, queues);
 	memcpy((void *)skeleton->rodata->own_address, netdev->mac, sizeof(netdev->mac));
-	*(bool *)&skeleton->rodata->device_timestamp = program->timestamp;
+	*(bool *)&skeleton->rodata->device_time = program->timestamp;
 	*(bool *)&skeleton->rodata->device_vlan_tag = program->vlan_tag;
+	*(bool *)&skeleton->rodata->stamp_arrival = program->arrival;
 	if (sf_xdp__load(skeleton) == 0)
 		return skeleton;
 	sf_xdp__destroy(skeleton);
@@ -103,7 +104,7 @@ int sf_xdp_program_open(struct sf_xdp_program *program, const struct sf_netdev *
 	int result = -EOPNOTSUPP;
 
 	libbpf_set_print(silent);
-	*program = (struct sf_xdp_program){ .link = -1 };
+	*program = (struct sf_xdp_program){ .link = -1, .arrival = mode != SF_XDP_NATIVE_ZEROCOPY };
 	if (mode != SF_XDP_GENERIC)
 		find_metadata_calls(program);
 	program->metadata = program->timestamp || program->vlan_tag;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * One AF_XDP socket for receiving, with packet memory of its own. The memory is shared mapping,
- * so that it stays the kernel's and ours should the process fork. Half of the chunks fill the
- * receive ring at most, so the fill ring can never run empty while we hold a batch.
+ * so that it stays the kernel's and ours should the process fork. Both rings have a place for
+ * every chunk, so neither is ever the bottleneck: frames are lost when all chunks hold unread ones.
  */
 #include <errno.h>
 #include <linux/if_link.h>
@@ -66,7 +66,7 @@ int sf_xdp_socket_open(struct sf_xdp_socket *socket, const struct sf_netdev *net
 
 	while ((uint64_t)chunks * 2 * chunk <= bytes)
 		chunks *= 2;
-	config.rx_size = chunks / 2;
+	config.rx_size = chunks;
 	config.bind_flags |= mode == SF_XDP_NATIVE_ZEROCOPY ? XDP_ZEROCOPY : XDP_COPY;
 	if (fragments)
 		config.bind_flags |= XDP_USE_SG;

@@ -31,6 +31,7 @@ struct sf_xdp;
 struct sf_xdp_program {
 	struct sf_xdp *skeleton;
 	int link; /* the attachment: ends with this descriptor, so with the process at the latest */
+	bool arrival;   /* stamps frames when they arrive */
 	bool metadata;  /* the variant that asks the device is running */
 	bool timestamp; /* … for its timestamp */
 	bool vlan_tag;  /* … for tags it took out of frames */

@@ -160,10 +160,8 @@ static int start_port(struct sf_dpdk_port *port, const char *device,
 	rte_eth_dev_get_mtu(port->id, &mtu);
 	port->mtu = mtu;
 	port->queues = settings->queues ? (uint16_t)settings->queues : 1;
-	if (result == 0 && settings->queues > info.max_rx_queues)
-		return sf_error_set(error, SF_EUSAGE,
-			"dpdk:%s has %u receive queue%s, too few for %u workers", device,
-			info.max_rx_queues, info.max_rx_queues == 1 ? "" : "s", settings->queues);
+	if (result == 0 && port->queues > info.max_rx_queues)
+		port->queues = info.max_rx_queues;
 	if (result == 0)
 		result = configure(port, &info, settings);
 	if (result == 0) {

@@ -32,7 +32,7 @@
 #include "pcap/rings.h"
 
 #define DEFAULT_WAIT_MS    100
-#define BLOCK_MS           50 /* longest time a packet waits in a block that is not full */
+#define BLOCK_MS           20 /* longest time a packet waits in a block that is not full */
 #define DEFAULT_RING_BYTES (32U << 20)
 /* Two stacks of Ethernet, tags, labels and IPv6 with extension headers fit in here. */
 #define DEFAULT_SNAPLEN 512
@@ -411,7 +411,7 @@ static int take_settings(struct sf_pcap_settings *settings,
 		.hardware_time = options->hardware_time,
 		.direction = options->direction,
 	};
-	settings->block_ms = settings->wait_ms < BLOCK_MS ? (int)settings->wait_ms : BLOCK_MS;
+	settings->block_ms = BLOCK_MS;
 	if (settings->direction == SF_DIRECTION_DEFAULT)
 		settings->direction = settings->promiscuous ? SF_DIRECTION_IN : SF_DIRECTION_BOTH;
 	if (options->steer_key)

@@ -42,7 +42,7 @@ struct sf_capture_options {
 	const char *const
 		*names; /* `name_count` files, or interfaces forming one point (eth1+eth2) */
 	unsigned name_count;
-	unsigned queues;     /* live: queues wanted per interface (0: the driver's choice) */
+	unsigned queues;     /* live: most queues wanted per interface (0: the driver's choice) */
 	unsigned wait_ms;    /* live: longest time recv waits for a first packet; 0: 100 ms */
 	unsigned snaplen;    /* live: bytes wanted of each packet; 0: whatever parsing needs */
 	unsigned ring_bytes; /* live: packet memory per queue; 0: driver's default */

@@ -33,6 +33,11 @@ long bpf_xdp_adjust_meta(struct xdp_md *ctx, int delta)
 	return 0;
 }
 
+__u64 bpf_ktime_get_ns(void)
+{
+	return 987654321;
+}
+
 __u32 bpf_get_smp_processor_id(void)
 {
 	return SF_XDP_CPUS + 3;
@@ -64,14 +69,15 @@ static void set_constant(const volatile void *constant, const void *value, size_
 	memcpy((void *)at, value, size);
 }
 
-static void set_constants(void)
+static void set_constants(_Bool stamping)
 {
 	static const uint8_t own[] = { 2, 4, 6, 8, 10, 12 };
 	static const _Bool yes = 1;
 
 	set_constant(own_address, own, sizeof(own));
-	set_constant(&device_timestamp, &yes, sizeof(yes));
+	set_constant(&device_time, &yes, sizeof(yes));
 	set_constant(&device_vlan_tag, &yes, sizeof(yes));
+	set_constant(&stamp_arrival, &stamping, sizeof(stamping));
 }
 
 static void setup(void)
@@ -80,7 +86,7 @@ static void setup(void)
 		-1, 0);
 	ck_assert_ptr_ne(page, MAP_FAILED);
 	ck_assert_int_eq(mprotect(page + PAGE, PAGE, PROT_NONE), 0);
-	set_constants();
+	set_constants(0);
 	memset(counters, 0, sizeof(counters));
 	slot_filled = 1;
 	meta_refused = has_timestamp = has_tag = 0;
@@ -164,7 +170,7 @@ START_TEST(test_metadata)
 	ctx = frame(64, 13);
 	ck_assert_int_eq(sf_steer_metadata(&ctx), XDP_REDIRECT);
 	memcpy(&metadata, page + PAGE - 64 - sizeof(metadata), sizeof(metadata));
-	ck_assert_uint_eq(metadata.flags, SF_XDP_VLAN);
+	ck_assert_uint_eq(metadata.flags, SF_XDP_MARK | SF_XDP_VLAN);
 	ck_assert_uint_eq(metadata.vlan_tci, 7);
 	ck_assert_uint_eq(metadata.vlan_tpid, 0x0081);
 
@@ -172,8 +178,8 @@ START_TEST(test_metadata)
 	ctx = frame(64, 13);
 	ck_assert_int_eq(sf_steer_metadata(&ctx), XDP_REDIRECT);
 	memcpy(&metadata, page + PAGE - 64 - sizeof(metadata), sizeof(metadata));
-	ck_assert_uint_eq(metadata.flags, SF_XDP_VLAN | SF_XDP_TIMESTAMP);
-	ck_assert_uint_eq(metadata.timestamp, 1234567890);
+	ck_assert_uint_eq(metadata.flags, SF_XDP_MARK | SF_XDP_VLAN | SF_XDP_DEVICE_TIME);
+	ck_assert_uint_eq(metadata.device_time, 1234567890);
 
 	memset(page, 0, PAGE);
 	meta_refused = 1;
@@ -184,5 +190,31 @@ START_TEST(test_metadata)
 }
 END_TEST
 
+/* Both variants stamp on request; nothing known and no stamp asked for: no metadata. */
+START_TEST(test_arrival)
+{
+	int (*const programs[])(struct xdp_md *) = { sf_steer, sf_steer_metadata };
+
+	setup();
+	for (unsigned i = 0; i < 2; i++) {
+		struct sf_xdp_metadata metadata;
+		struct xdp_md ctx;
+
+		for (int stamping = 0; stamping <= 1; stamping++) {
+			memset(page, 0, PAGE);
+			set_constants(stamping);
+			ctx = frame(64, 13);
+			ck_assert_int_eq(programs[i](&ctx), XDP_REDIRECT);
+			ck_assert_uint_eq(
+				ctx.data - ctx.data_meta, stamping ? sizeof(metadata) : 0);
+			memcpy(&metadata, page + PAGE - 64 - sizeof(metadata), sizeof(metadata));
+			ck_assert_uint_eq(
+				metadata.flags, stamping ? SF_XDP_MARK | SF_XDP_ARRIVAL : 0);
+			ck_assert_uint_eq(metadata.arrival, stamping ? 987654321 : 0);
+		}
+	}
+}
+END_TEST
+
 CHECK_MAIN("xdp_program", test_own_address_passes, test_others_go_to_the_socket, test_short_frames,
-	test_without_socket_the_host_gets_it, test_metadata)
+	test_without_socket_the_host_gets_it, test_metadata, test_arrival)

@@ -14,5 +14,6 @@
 long bpf_redirect_map(void *map, __u64 key, __u64 flags);
 long bpf_xdp_adjust_meta(struct xdp_md *ctx, int delta);
 __u32 bpf_get_smp_processor_id(void);
+__u64 bpf_ktime_get_ns(void);
 
 #endif
