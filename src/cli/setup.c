@@ -104,6 +104,18 @@ static void learn_own(struct sf_run *run)
 	}
 }
 
+/* Says how an interface is captured, as that is often not what one thinks. */
+static void describe(const struct sf_run *run, const struct sf_input *input)
+{
+	const struct sf_capture_ops *ops = input->capture->ops;
+	char how[256] = "", text[384];
+
+	if (ops->describe)
+		ops->describe(input->capture, how, sizeof(how));
+	snprintf(text, sizeof(text), "%s: %s", input->name, *how ? how : ops->summary);
+	sf_run_say(run, text);
+}
+
 static int open_inputs(struct sf_run *run, struct sf_error *error)
 {
 	const struct sf_options *options = run->options;
@@ -135,6 +147,8 @@ static int open_inputs(struct sf_run *run, struct sf_error *error)
 			return err;
 		if (input->capture->warning.code)
 			sf_run_say(run, input->capture->warning.text);
+		if (run->live)
+			describe(run, input);
 	}
 	return 0;
 }

@@ -292,6 +292,8 @@ enum sf_worker_state sf_worker_step(struct sf_worker *worker)
 		worker->state = SF_WORKER_QUIET;
 		if (worker->options.ages_when_quiet)
 			keep_time(worker);
+		if (worker->clock.now >= worker->end_ns)
+			worker->state = SF_WORKER_LIMIT;
 	} else {
 		worker->state = n == SF_EOF ? SF_WORKER_EOF : SF_WORKER_FAILED;
 	}

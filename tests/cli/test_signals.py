@@ -65,6 +65,13 @@ class Pipe(Case):
         done = self.check(process)
         self.assertEqual([r["flowEndReason"] for r in done.records], [1, 4])
 
+    def test_duration_of_a_quiet_pipe(self):
+        process = self.open("-o", "json", "--stats", "json", "--realtime", "--duration", "2s")
+        self.feed(process, (0, udp(1, 5000)), (0.5, udp(1, 5000)))
+        done = self.check(process)
+        self.assertEqual(done.stats["ended"], "limit")
+        self.assertEqual([r["packetDeltaCount"] for r in done.records], [2])
+
     def test_statistics_on_request(self):
         process = self.open("-o", "none", "--stats", "json")
         self.feed(process, (0, udp(1, 5000)))
