@@ -1,0 +1,388 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""spanflow show and spanflow collect: files and datagrams made by hand, damage, ends, counters."""
+
+import gzip
+import json
+import re
+import signal
+import socket
+import struct
+import subprocess
+import threading
+
+import support
+from support import Case, conversations, pcap, wait_until
+
+EXPORT_TIME = 0x65000000
+
+
+def message(sequence, *sets, domain=1):
+    """An IPFIX message of (set id, octets) pairs."""
+    body = b"".join(struct.pack("!HH", kind, 4 + len(data)) + data for kind, data in sets)
+    return struct.pack("!HHIII", 10, 16 + len(body), EXPORT_TIME, sequence, domain) + body
+
+
+def template(number, *fields):
+    """A template set of (element, length) or (element, length, PEN) fields."""
+    data = struct.pack("!HH", number, len(fields))
+    for element, length, *pen in fields:
+        data += struct.pack("!HH", element | (0x8000 if pen else 0), length)
+        data += struct.pack("!I", *pen) if pen else b""
+    return 2, data
+
+
+ADDRESSES = ((8, 4), (12, 4))
+TEMPLATE = template(256, *ADDRESSES, (2, 4), (1, 4))
+
+
+def record(last, packets=1, octets=60):
+    return bytes([192, 0, 2, last, 198, 51, 100, 1]) + struct.pack("!II", packets, octets)
+
+
+def data(*records, number=256):
+    return number, b"".join(records)
+
+
+WHOLE = message(0, TEMPLATE, data(record(1), record(2))) + message(2, data(record(3)))
+
+
+class Show(Case):
+    def show(self, *arguments, status=0, **kwargs):
+        done = self.run_plain("show", "--stats", "json", *arguments, **kwargs)
+        self.assertEqual(done.status, status, done.stderr)
+        self.assertIs(done.stats["balanced"], True, done.stats)
+        return done
+
+    def test_json(self):
+        done = self.show("-o", "json", self.file("a.ipfix", WHOLE))
+        self.assertEqual([r["sourceIPv4Address"] for r in done.records],
+                         ["192.0.2.1", "192.0.2.2", "192.0.2.3"])
+        self.assertEqual(done.stats["messages"], 2)
+        self.assertEqual(done.stats["packets"], 3)
+        self.assertEqual(done.stats["octets"], 180)
+        self.assertEqual(done.stats["sequenceGaps"], 0)
+
+    def test_table_and_csv(self):
+        file = self.file("a.ipfix", WHOLE)
+        lines = self.show(file).stdout.splitlines()
+        self.assertEqual(len(lines), 4)
+        self.assertIn("192.0.2.3", lines[3])
+        header, *rows = self.show("-o", "csv", file).stdout.splitlines()
+        self.assertIn("octetDeltaCount", header.split(","))
+        self.assertEqual(len(rows), 3)
+        self.assertEqual(self.show("-o", "none", file).stdout, "")
+
+    def test_elements_of_others(self):
+        # an unknown element, enterprise elements, a reverse one, strings of variable length, a list
+        fields = ((32001, 2), (7, 2, 32473), (82, 65535), (1, 4, 29305), (291, 65535), (82, 4))
+        values = (b"\x01\x02" b"\x03\x04" b"\x03eth" b"\0\0\0\x07" b"\x05\x03\x00\x04\x00\x01"
+                  b"if\xff\x00")
+        done = self.show("-o", "json", self.file(
+            "a.ipfix", message(0, template(300, *fields), data(values, number=300))))
+        shown = done.records[0]
+        self.assertEqual(list(shown), ["ie32001", "pen32473ie7", "interfaceName",
+                                       "reverseOctetDeltaCount", "basicList", "interfaceName_2"])
+        self.assertEqual(shown["interfaceName"], "eth")
+        self.assertEqual(shown["reverseOctetDeltaCount"], 7)
+        # octets that are no UTF-8 do not make bad JSON
+        self.assertEqual(shown["interfaceName_2"][:2], "if")
+
+    def test_options_records(self):
+        options = (3, struct.pack("!HHHHHHH", 400, 2, 1, 149, 4, 41, 8))
+        file = self.file("a.ipfix", message(
+            0, TEMPLATE, options, data(struct.pack("!IQ", 1, 9), number=400), data(record(1))))
+        done = self.show("-o", "json", file)
+        self.assertEqual(len(done.records), 1)
+        self.assertEqual(done.stats["optionsRecords"], 1)
+        done = self.show("-o", "json", "--options", file)
+        self.assertEqual(done.records[0], {"observationDomainId": 1, "exportedMessageTotalCount": 9})
+        done = self.run_plain("show", "--options", file)
+        self.assertEqual(done.status, 2)
+        self.assertIn("--options needs -o json", done.stderr)
+
+    def test_compressed_and_standard_input(self):
+        file = self.file("a.ipfix.gz", gzip.compress(WHOLE))
+        self.assertEqual(len(self.show("-o", "json", file).records), 3)
+        with open(file, "rb") as stream:
+            self.assertEqual(len(self.show("-o", "json", "-", stdin=stream).records), 3)
+        cut = self.file("b.ipfix.gz", gzip.compress(WHOLE)[:-9])
+        done = self.show("-o", "json", cut, status=1)
+        self.assertIn(f"{cut}: octet ", done.stderr)
+        self.assertIn("gzip: the compressed data are cut off", done.stderr)
+
+    def test_cut_off(self):
+        file = self.file("a.ipfix", WHOLE[:-5])
+        done = self.show("-o", "json", file, status=1)
+        self.assertEqual(len(done.records), 2)
+        self.assertIn(f"spanflow: {file}: octet {len(WHOLE) - 5}: the message is cut off: 31 of "
+                      "36 octets are there", done.stderr)
+
+    def test_damaged_among_others(self):
+        damaged = self.file("a.ipfix", message(0, TEMPLATE) + b"\xff" * 9
+                            + message(0, data(record(1))))
+        whole = self.file("b.ipfix", WHOLE)
+        missing = str(self.directory / "none.ipfix")
+        done = self.show("-o", "json", damaged, missing, whole, status=1)
+        self.assertEqual(len(done.records), 4)
+        self.assertIn("octet 40: no IPFIX message begins here; 9 octets passed over", done.stderr)
+        self.assertIn(f"{missing}: No such file or directory", done.stderr)
+
+    def test_other_files(self):
+        capture = self.file("a.pcap", pcap(conversations(1)))
+        done = self.show(capture, status=1)
+        self.assertIn("not an IPFIX file: it is a pcap capture", done.stderr)
+        done = self.run_plain("show")
+        self.assertEqual(done.status, 2)
+
+    def test_empty_file(self):
+        self.assertEqual(self.show("-o", "json", self.file("a.ipfix", b"")).stdout, "")
+
+    def test_output_that_fails(self):
+        file = self.file("a.ipfix", WHOLE)
+        for form in ("json", "csv", "table"):
+            with open("/dev/full", "wb") as full:
+                done = self.run_plain("show", "-o", form, file, stdout=full)
+            self.assertEqual(done.status, 1)
+            self.assertIn("No space left on device", done.stderr)
+
+    def test_reader_that_goes_away(self):
+        records = [data(*[record(i) for i in range(200)])]
+        long = self.file("a.ipfix", message(0, TEMPLATE)
+                         + b"".join(message(200 * i, *records) for i in range(2000)))
+        for form in ("json", "csv", "table"):
+            process = self.start("show", "-q", "-o", form, long, stdout=subprocess.PIPE)
+            process.stdout.readline()
+            process.stdout.close()
+            done = self.end(process)
+            self.assertEqual((done.status, done.stderr), (1, ""))
+
+    def test_what_meter_writes(self):
+        capture = self.file("a.pcap", pcap(conversations(50)))
+        for options in ([], ["--biflow"]):
+            file = str(self.directory / "a.ipfix")
+            metered = self.meter("-r", capture, "-o", "json", "-w", file, *options)
+            shown = self.show("-o", "json", file)
+            self.assertEqual(sorted(shown.stdout.splitlines()),
+                             sorted(metered.stdout.splitlines()))
+            self.assertEqual(shown.stats["packets"], metered.stats["metered"]["packets"])
+            self.assertEqual(shown.stats["octets"], metered.stats["metered"]["octets"])
+            for form in ("table", "csv"):
+                self.assertEqual(sorted(self.show("-o", form, file, *options).stdout.splitlines()),
+                                 sorted(self.meter("-r", capture, "-o", form, *options)
+                                        .stdout.splitlines()))
+
+
+class Receiving(Case):
+    def collect(self, *arguments):
+        """Starts a collector on a free port; returns process and port."""
+        process = self.start("collect", "-l", "udp://127.0.0.1:0", "-o", "json", "--stats", "json",
+                             *arguments)
+        wait_until(lambda: "listening on" in self.printed("stderr"), "listening")
+        return process, int(re.search(r"listening on udp://127\.0\.0\.1:(\d+)",
+                                      self.printed("stderr")).group(1))
+
+    def send(self, port, *messages, sender=None):
+        sender = sender or socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        for octets in messages:
+            sender.sendto(octets, ("127.0.0.1", port))
+        return sender
+
+    def finish(self, process, status=0):
+        done = self.end(process)
+        self.assertEqual(done.status, status, done.stderr)
+        self.assertIs(done.stats["balanced"], True, done.stats)
+        self.assertEqual(done.stats["dropped"]["kernel"], 0)
+        return done
+
+
+class Collect(Receiving):
+    def test_signals_end_it_in_order(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            process, port = self.collect()
+            # what has arrived before the signal is decoded, though nobody waits for it
+            with self.send(port, message(0, TEMPLATE, data(record(1), record(2)))):
+                process.send_signal(number)
+                done = self.finish(process)
+            self.assertEqual(len(done.records), 2)
+            self.assertEqual(done.stats["ended"], number.name)
+
+    def test_count(self):
+        process, port = self.collect("-c", "3")
+        with self.send(port, message(0, TEMPLATE, data(*[record(i) for i in range(5)]))):
+            done = self.finish(process)
+        self.assertEqual(len(done.records), 3)
+        self.assertEqual((done.stats["records"], done.stats["ended"]), (3, "count"))
+
+    def test_duration_and_idleness(self):
+        for option, reason in (("--duration", "duration"), ("--idle-exit", "idle")):
+            process, port = self.collect(option, "300ms")
+            with self.send(port, message(0, TEMPLATE, data(record(1)))):
+                done = self.finish(process)
+            self.assertEqual((len(done.records), done.stats["ended"]), (1, reason))
+
+    def test_records_come_at_once(self):
+        process, port = self.collect()
+        with self.send(port, message(0, TEMPLATE, data(record(1)))):
+            wait_until(lambda: self.printed().endswith("\n"), "the record")
+            process.terminate()
+            self.finish(process)
+
+    def test_several_sockets(self):
+        process = self.start("collect", "-l", "udp://127.0.0.1:0", "-l", "udp://[::]:0", "-o",
+                             "json", "--stats", "json", "-c", "2")
+        wait_until(lambda: self.printed("stderr").count("listening on") == 2, "listening")
+        for port in re.findall(r"listening on udp://\S+:(\d+)", self.printed("stderr")):
+            self.send(int(port), message(0, TEMPLATE, data(record(1)))).close()
+        self.assertEqual(len(self.finish(process).records), 2)
+
+    def test_bad_messages_are_named_and_counted(self):
+        process, port = self.collect("-c", "1")
+        bad = message(0, TEMPLATE, data(record(1)))
+        with self.send(port, b"\0\1", bad[:-1], message(0, (99, b"")), message(0, (300, b"1234")),
+                       message(0, (2, struct.pack("!HH", 256, 0))),
+                       message(0, TEMPLATE, data(record(1)))):
+            done = self.finish(process)
+        self.assertIn("octet 0: version 1 is none of 5, 9 and 10", done.stderr)
+        self.assertRegex(done.stderr, r"message from 127\.0\.0\.1:\d+: octet 2: message length \d+, "
+                                      r"but only \d+ octets arrived")
+        for counter in ("unknownVersion", "malformed", "unknownSets", "missingTemplate",
+                        "withdrawalsIgnored"):
+            self.assertEqual(done.stats[counter], 1, counter)
+
+    def test_templates_belong_to_their_sender(self):
+        process, port = self.collect("--idle-exit", "500ms")
+        with self.send(port, message(0, TEMPLATE)) as first, \
+                self.send(port, message(0, data(record(1)))) as second:
+            self.send(port, message(0, data(record(2)), domain=2), sender=first)
+            self.send(port, message(0, data(record(3))), sender=first)
+            self.send(port, message(0, TEMPLATE, data(record(4))), sender=second)
+            done = self.finish(process)
+        self.assertEqual([r["sourceIPv4Address"] for r in done.records],
+                         ["192.0.2.3", "192.0.2.4"])
+        self.assertEqual(done.stats["missingTemplate"], 2)
+
+    def test_statistics_on_request(self):
+        process, port = self.collect()
+        process.send_signal(signal.SIGUSR1)
+        wait_until(lambda: '"ended":"request"' in self.printed("stderr"), "statistics")
+        process.terminate()
+        self.finish(process)
+
+    def test_output_that_goes_away(self):
+        process = self.start("collect", "-l", "udp://127.0.0.1:0", "-o", "json",
+                             stdout=subprocess.PIPE)
+        wait_until(lambda: "listening on" in self.printed("stderr"), "listening")
+        port = int(re.search(r":(\d+)\n", self.printed("stderr")).group(1))
+        process.stdout.close()
+        with self.send(port, message(0, TEMPLATE, data(record(1)))):
+            self.assertEqual(self.end(process).status, 1)
+
+    def test_wrong(self):
+        busy = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(busy.close)
+        busy.bind(("127.0.0.1", 0))
+        port = busy.getsockname()[1]
+        for url, status, words in (
+                ("tcp://127.0.0.1:1", 2, "wanted is udp://HOST:PORT"),
+                ("udp://::1:4739", 2, "wanted is udp://HOST:PORT"),
+                ("udp://127.0.0.1:65536", 2, "wanted is udp://HOST:PORT"),
+                ("udp://nonexistent.invalid:1", 1, "nonexistent.invalid"),
+                (f"udp://127.0.0.1:{port}", 1, "Address already in use")):
+            done = self.run_plain("collect", "-l", url)
+            self.assertEqual(done.status, status, url)
+            self.assertIn(f"--listen {url}: ", done.stderr)
+            self.assertIn(words, done.stderr)
+
+
+class Relay(threading.Thread):
+    """Passes datagrams on, but for those whose number is in `lost`; knows what those held."""
+
+    def __init__(self, port, lost):
+        super().__init__()
+        self.port, self.lost = port, lost
+        self.inside = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.inside.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        self.inside.bind(("127.0.0.1", 0))
+        self.inside.settimeout(0.2)
+        self.outside = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.number, self.units, self.idle = 0, 0, False
+        self.sizes = {}  # of an IPFIX record, by template
+
+    def run(self):
+        while True:
+            try:
+                octets = self.inside.recv(65536)
+            except socket.timeout:
+                if self.idle:
+                    break
+                continue
+            units = self.units_of(octets)
+            if self.number in self.lost:
+                self.units += units
+            else:
+                self.outside.sendto(octets, ("127.0.0.1", self.port))
+            self.number += 1
+        self.inside.close()
+        self.outside.close()
+
+    def units_of(self, octets):
+        """What the sequence number counts: v5 flows, v9 messages, IPFIX data records."""
+        version, count = struct.unpack_from("!HH", octets)
+        if version == 9:
+            return 1
+        if version == 5:
+            return count
+        at, records = 16, 0
+        while at < len(octets):
+            kind, length = struct.unpack_from("!HH", octets, at)
+            if kind == 2:
+                self.learn(octets[at + 4:at + length])
+            elif kind >= 256:
+                records += (length - 4) // self.sizes[kind]
+            at += length
+        return records
+
+    def learn(self, templates):
+        """Templates of IANA elements of fixed length: four octets for each field."""
+        at = 0
+        while len(templates) - at >= 4:
+            number, fields = struct.unpack_from("!HH", templates, at)
+            at += 4
+            self.sizes[number] = sum(struct.unpack_from("!HH", templates, at + 4 * i)[1]
+                                     for i in range(fields))
+            at += 4 * fields
+
+
+class Loss(Receiving):
+    """Datagrams that are lost on the way are counted in each protocol's own unit."""
+
+    def test_gaps(self):
+        capture = self.file("a.pcap", pcap(conversations(400, packets=1)))
+        for scheme in ("ipfix", "netflow9", "netflow5"):
+            process, port = self.collect("--idle-exit", "1s")
+            # datagrams with data alone, well behind the templates
+            relay = Relay(port, lost={7, 8, 11})
+            relay.start()
+            url = f"{scheme}://127.0.0.1:{relay.inside.getsockname()[1]},rate=5000"
+            metered = subprocess.run(
+                [support.SPANFLOW, "meter", "-r", capture, "-o", "none", "--stats", "json", "-e",
+                 url + ("" if scheme == "netflow5" else ",options=no")],
+                stderr=subprocess.PIPE, check=True, timeout=support.TIMEOUT)
+            statistics = json.loads(metered.stderr)
+            self.check_books(statistics)
+            relay.idle = True
+            relay.join()
+            done = self.finish(process)
+            self.assertGreater(relay.number, 12)
+            self.assertGreater(relay.units, 0)
+            self.assertEqual(done.stats["sequenceLost"], relay.units, scheme)
+            self.assertEqual(done.stats["sequenceGaps"], 2, scheme)
+            sent = statistics["collectors"][0]["records"]
+            if scheme != "netflow9":
+                self.assertEqual(len(done.records), sent - relay.units, scheme)
+            else:
+                self.assertLess(len(done.records), sent)
+
+
+if __name__ == "__main__":
+    support.main()
