@@ -179,6 +179,7 @@ int sf_run(const struct sf_options *options)
 	sf_progress_init(&run->progress, !run->live && !options->quiet, mono);
 	if (!err) {
 		sf_signals_catch();
+		sf_run_tell_sources(run);
 		if (run->threads)
 			err = sf_run_threads(run, &error);
 		else

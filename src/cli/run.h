@@ -63,6 +63,8 @@ int sf_run_threads(struct sf_run *run, struct sf_error *error);
 
 /* tell.c: what a person is told while it goes on, and the statistics. */
 void sf_run_say(const struct sf_run *run, const char *text); /* unless --quiet */
+/* Each network source and how it runs; scripts wait for this line. */
+void sf_run_tell_sources(const struct sf_run *run);
 struct sf_report sf_run_report(const struct sf_run *run, const struct sf_books *books);
 void sf_run_print_stats(const struct sf_run *run, const struct sf_books *books);
 /* Losses at destinations and unknown link types: each said once, when first seen. */

@@ -15,6 +15,18 @@ void sf_run_say(const struct sf_run *run, const char *text)
 		sf_complain("%s", text);
 }
 
+void sf_run_tell_sources(const struct sf_run *run)
+{
+	for (unsigned i = 0; run->live && !run->options->quiet && i < run->input_count; i++) {
+		struct sf_capture *capture = run->inputs[i].capture;
+		char text[256] = "";
+
+		if (capture->ops->describe)
+			capture->ops->describe(capture, text, sizeof(text));
+		sf_complain("metering %s%s%s", run->inputs[i].name, *text ? ": " : "", text);
+	}
+}
+
 struct sf_report sf_run_report(const struct sf_run *run, const struct sf_books *books)
 {
 	return (struct sf_report){
