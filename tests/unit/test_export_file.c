@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* IPFIX files (RFC 5655) and how destinations are written. */
+#include <signal.h>
+#include <sys/resource.h>
+
+#include "export/message.h"
+#include "export/url.h"
+#include "export_support.h"
+
+static char path[64];
+
+static const char *temporary(void)
+{
+	int fd;
+
+	strcpy(path, "/tmp/spanflow-test-XXXXXX");
+	fd = mkstemp(path);
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	return path;
+}
+
+static struct sf_exporter *exporter_with(
+	const struct sf_exporter_options *options, const char *file)
+{
+	struct sf_exporter *exporter;
+	struct sf_error error = { 0 };
+
+	ck_assert_int_eq(sf_exporter_new(&exporter, options, &error), 0);
+	ck_assert_msg(sf_exporter_add_file(exporter, file, &error) == 0, "%s", error.text);
+	return exporter;
+}
+
+static void write_flows(struct sf_exporter *exporter, unsigned count, unsigned batch)
+{
+	struct sf_flow flows[64];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		flows[n] = i % 3 ? flow_ipv4(i) : flow_ipv6(i);
+		flows[n].has = i % 7 == 0 ? SF_HAS_VLAN : 0;
+		flows[n++].vlan = i % 7 == 0 ? 7 : 0;
+		if (n == batch || i + 1 == count) {
+			ck_assert_uint_eq(sf_exporter_put(exporter, flows, n), n);
+			/* wall time and batches must leave no trace in the file */
+			sf_exporter_tick(exporter, T0 + (int64_t)(i * batch) * S, T0);
+			n = 0;
+		}
+	}
+	sf_exporter_finish(exporter);
+}
+
+/* RFC 5655 §7.2: templates before data, ascending Export Time; RFC 7011 §3.1 sequence. */
+START_TEST(file_is_a_session_of_its_own)
+{
+	struct reader *reader = reader_new();
+	struct sf_exporter *exporter = exporter_with(
+		&(struct sf_exporter_options){ .packet_clock = true, .domain = 9 }, temporary());
+	struct sf_destination_stats stats;
+	uint32_t sequence = 0, time = 0;
+
+	write_flows(exporter, 5000, 64);
+	stats = stats_of(exporter, 0);
+	ck_assert(sf_destination_balanced(&stats));
+	ck_assert_uint_eq(stats.sent.records, 5000);
+	ck_assert_str_eq(stats.kind, "file");
+	sf_exporter_free(exporter);
+	read_file(reader, path);
+	ck_assert_uint_eq(flow_count(reader), 5000);
+	ck_assert_uint_eq(stats.messages, reader->message_count);
+	for (unsigned i = 0; i < reader->message_count; i++) {
+		ck_assert_uint_eq(reader->messages[i].domain, 9);
+		ck_assert_uint_eq(reader->messages[i].sequence, sequence);
+		sequence += reader->messages[i].flows + reader->messages[i].options;
+		ck_assert_uint_ge(reader->messages[i].time, time);
+		time = reader->messages[i].time;
+		/* the packet clock, not today */
+		ck_assert_uint_ge(time, T0 / S);
+		ck_assert_uint_le(time, T0 / S + 10);
+	}
+	/* messages of up to 64 KiB */
+	ck_assert_uint_lt(reader->message_count, 20);
+	reader_free(reader);
+	unlink(path);
+}
+END_TEST
+
+static size_t file_bytes(unsigned batch, uint8_t *bytes, size_t size)
+{
+	struct sf_exporter *exporter =
+		exporter_with(&(struct sf_exporter_options){ .packet_clock = true }, temporary());
+	FILE *file;
+	size_t length;
+
+	write_flows(exporter, 3000, batch);
+	sf_exporter_free(exporter);
+	file = fopen(path, "r");
+	length = fread(bytes, 1, size, file);
+	fclose(file);
+	unlink(path);
+	return length;
+}
+
+/* The same flows give the same bytes, whatever the batches and the time of day. */
+START_TEST(file_is_reproducible)
+{
+	static uint8_t first[1 << 20], second[1 << 20];
+	size_t length = file_bytes(64, first, sizeof(first));
+
+	ck_assert_uint_gt(length, 100000);
+	ck_assert_uint_eq(file_bytes(1, second, sizeof(second)), length);
+	ck_assert_int_eq(memcmp(first, second, length), 0);
+	ck_assert_uint_eq(file_bytes(17, second, sizeof(second)), length);
+	ck_assert_int_eq(memcmp(first, second, length), 0);
+}
+END_TEST
+
+START_TEST(file_without_flows_has_templates)
+{
+	struct reader *reader = reader_new();
+	struct sf_exporter *exporter =
+		exporter_with(&(struct sf_exporter_options){ .packet_clock = true }, temporary());
+
+	sf_exporter_finish(exporter);
+	sf_exporter_free(exporter);
+	read_file(reader, path);
+	ck_assert_uint_ge(reader->message_count, 1);
+	ck_assert_uint_ge(reader->messages[0].templates, 4);
+	ck_assert_uint_eq(flow_count(reader), 0);
+	reader_free(reader);
+	unlink(path);
+}
+END_TEST
+
+/* Full disk: lost by name. */
+START_TEST(file_that_cannot_be_written_is_counted)
+{
+	struct sf_exporter *exporter =
+		exporter_with(&(struct sf_exporter_options){ .packet_clock = true }, "/dev/full");
+	struct sf_destination_stats stats;
+
+	write_flows(exporter, 100, 10);
+	stats = stats_of(exporter, 0);
+	sf_exporter_free(exporter);
+	ck_assert(sf_destination_balanced(&stats));
+	ck_assert_uint_eq(stats.lost_write.records, 100);
+	ck_assert_uint_eq(stats.sent.records, 0);
+	ck_assert_ptr_nonnull(strstr(stats.failure, "No space"));
+}
+END_TEST
+
+START_TEST(file_that_cannot_be_opened_is_named)
+{
+	struct sf_exporter *exporter;
+	struct sf_error error = { 0 };
+
+	ck_assert_int_eq(sf_exporter_new(&exporter, &(struct sf_exporter_options){ 0 }, &error), 0);
+	ck_assert_int_eq(
+		sf_exporter_add_file(exporter, "/nonexistent/flows.ipfix", &error), -ENOENT);
+	ck_assert_ptr_nonnull(strstr(error.text, "/nonexistent/flows.ipfix"));
+	sf_exporter_free(exporter);
+}
+END_TEST
+
+/* What a limited disk has taken ends with a whole message. */
+START_TEST(torn_message_is_cut_off)
+{
+	const struct rlimit limit = { 100000, 100000 };
+	struct reader *reader = reader_new();
+	struct sf_exporter *exporter =
+		exporter_with(&(struct sf_exporter_options){ .packet_clock = true }, temporary());
+	struct sf_destination_stats stats;
+
+	signal(SIGXFSZ, SIG_IGN);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	write_flows(exporter, 5000, 64);
+	stats = stats_of(exporter, 0);
+	sf_exporter_free(exporter);
+	ck_assert(sf_destination_balanced(&stats));
+	ck_assert_uint_gt(stats.sent.records, 0);
+	ck_assert_uint_gt(stats.lost_write.records, 0);
+	read_file(reader, path);
+	ck_assert_uint_eq(flow_count(reader), stats.sent.records);
+	reader_free(reader);
+	unlink(path);
+}
+END_TEST
+
+/* ---------------------------------------------------------------- destinations as written */
+
+START_TEST(collectors_are_read)
+{
+	struct sf_url url;
+	struct sf_error error;
+
+	ck_assert_int_eq(sf_url_collector(&url, "ipfix://192.0.2.1", false, &error), 0);
+	ck_assert_str_eq(url.target, "192.0.2.1");
+	ck_assert_str_eq(url.port, "4739");
+	ck_assert_uint_eq(url.session.rate, 0);
+	ck_assert(url.session.options_data && !url.session.biflow && url.session.network);
+	ck_assert_int_eq(url.session.template_refresh_ns, 60 * S);
+	ck_assert_int_eq(sf_url_collector(&url, "netflow9://[2001:db8::1]", true, &error), 0);
+	ck_assert_str_eq(url.target, "2001:db8::1");
+	ck_assert_str_eq(url.port, "2055");
+	ck_assert_uint_gt(url.session.rate, 0);
+	ck_assert_int_eq(sf_url_collector(&url,
+				 "ipfix+udp://collector.example:9995,biflow=yes,rate=50000,"
+				 "template-refresh=10m,template-refresh-packets=20,options=no,"
+				 "mtu=1280,time=ns,profile=plain",
+				 true, &error),
+		0);
+	ck_assert_str_eq(url.target, "collector.example");
+	ck_assert_str_eq(url.port, "9995");
+	ck_assert(url.session.biflow && !url.session.options_data);
+	ck_assert_uint_eq(url.session.rate, 50000);
+	ck_assert_int_eq(url.session.template_refresh_ns, 600 * S);
+	ck_assert_uint_eq(url.session.template_refresh_messages, 20);
+	ck_assert_uint_eq(url.mtu, 1280);
+	ck_assert_uint_eq(url.session.time, SF_WHEN_NS);
+	ck_assert_uint_eq(url.session.profile, SF_PROFILE_PLAIN);
+	ck_assert_int_eq(sf_url_collector(&url, "netflow5://[::1]:2055,rate=0", true, &error), 0);
+	ck_assert_ptr_eq(url.session.dialect, &sf_netflow5);
+}
+END_TEST
+
+/* Errors name the option, its value and what is allowed. */
+START_TEST(wrong_collectors_are_explained)
+{
+	static const struct {
+		const char *url, *words[3];
+	} cases[] = {
+		{ "sflow://192.0.2.1", { "sflow://192.0.2.1", "allowed", "netflow9://" } },
+		{ "192.0.2.1:2055", { "192.0.2.1:2055", "allowed", "ipfix://" } },
+		{ "ipfix://", { "no host", "allowed", "host:port" } },
+		{ "ipfix://[::1:4739", { "no host", "allowed", "IPv6" } },
+		{ "ipfix://[::1]4739", { "no host", "allowed", "IPv6" } },
+		{ "ipfix://a:0", { "port", "'0'", "1 to 65535" } },
+		{ "ipfix://a:65536", { "port", "'65536'", "1 to 65535" } },
+		{ "ipfix://a:123456789012", { "port", "'123456789012'", "1 to 65535" } },
+		{ "ipfix://a:", { "port", "''", "1 to 65535" } },
+		{ "ipfix://a,biflow=maybe", { "'biflow'", "'maybe'", "yes or no" } },
+		{ "ipfix://a,biflow", { "'biflow'", "''", "yes or no" } },
+		{ "ipfix://a,rate=-1", { "'rate'", "'-1'", "allowed" } },
+		{ "ipfix://a,rate=1k", { "'rate'", "'1k'", "allowed" } },
+		{ "ipfix://a,mtu=100", { "'mtu'", "'100'", "128 to 65535" } },
+		{ "ipfix://a,template-refresh=25h", { "'template-refresh'", "'25h'", "one day" } },
+		{ "ipfix://a,time=s", { "'time'", "'s'", "ms, us or ns" } },
+		{ "ipfix://a,profile=x", { "'profile'", "'x'", "extended" } },
+		{ "ipfix://a,colour=red", { "'colour'", "allowed", "biflow, rate" } },
+		{ "ipfix://a,", { "unknown option ''", "allowed", "biflow" } },
+		{ "netflow9://a,biflow=yes", { "'biflow'", "does not apply", "" } },
+		{ "netflow9://a,time=us", { "'time'", "does not apply", "" } },
+		{ "netflow5://a,options=no", { "'options'", "does not apply", "" } },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sf_url url;
+		struct sf_error error = { 0 };
+
+		ck_assert_msg(sf_url_collector(&url, cases[i].url, false, &error) == SF_EUSAGE,
+			"%s", cases[i].url);
+		for (int w = 0; w < 3; w++)
+			ck_assert_msg(strstr(error.text, cases[i].words[w]) != NULL,
+				"%s: '%s' in %s", cases[i].url, cases[i].words[w], error.text);
+	}
+}
+END_TEST
+
+START_TEST(files_are_read)
+{
+	struct sf_url url;
+	struct sf_error error;
+
+	ck_assert_int_eq(sf_url_file(&url, "a,b.ipfix", &error), 0);
+	ck_assert_str_eq(url.target, "a,b.ipfix");
+	ck_assert_uint_eq(url.session.profile, SF_PROFILE_EXTENDED);
+	ck_assert(!url.session.network);
+	ck_assert_int_eq(sf_url_file(&url, "a,b.ipfix,biflow=yes,time=us", &error), 0);
+	ck_assert_str_eq(url.target, "a,b.ipfix");
+	ck_assert(url.session.biflow);
+	ck_assert_uint_eq(url.session.time, SF_WHEN_US);
+	ck_assert_int_eq(sf_url_file(&url, "a.ipfix,rate=5", &error), SF_EUSAGE);
+	ck_assert_int_eq(sf_url_file(&url, "", &error), SF_EUSAGE);
+}
+END_TEST
+
+START_TEST(name_that_does_not_resolve)
+{
+	struct sf_exporter *exporter;
+	struct sf_error error = { 0 };
+
+	ck_assert_int_eq(sf_exporter_new(&exporter, &(struct sf_exporter_options){ 0 }, &error), 0);
+	ck_assert_int_eq(
+		sf_exporter_add_collector(exporter, "ipfix://no-such-host.invalid:4739", &error),
+		SF_ERESOLVE);
+	ck_assert_ptr_nonnull(strstr(error.text, "no-such-host.invalid"));
+	sf_exporter_free(exporter);
+}
+END_TEST
+
+CHECK_MAIN("export_file", file_is_a_session_of_its_own, file_is_reproducible,
+	file_without_flows_has_templates, file_that_cannot_be_written_is_counted,
+	file_that_cannot_be_opened_is_named, torn_message_is_cut_off, collectors_are_read,
+	wrong_collectors_are_explained, files_are_read, name_that_does_not_resolve)

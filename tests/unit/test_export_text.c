@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* JSON lines, CSV and the table. */
+#include <signal.h>
+
+#include "export_support.h"
+
+static char output[1 << 20];
+
+/* All that an exporter with one text destination writes for these flows. */
+static const char *text_of(
+	const struct sf_text_options *options, const struct sf_flow *flows, unsigned count)
+{
+	struct sf_text_options text = *options;
+	struct sf_exporter *exporter;
+	struct sf_destination_stats stats;
+	struct sf_error error;
+
+	memset(output, 0, sizeof(output));
+	text.stream = fmemopen(output, sizeof(output), "w");
+	ck_assert_int_eq(sf_exporter_new(&exporter, &(struct sf_exporter_options){ 0 }, &error), 0);
+	ck_assert_int_eq(sf_exporter_add_text(exporter, &text, &error), 0);
+	sf_exporter_put(exporter, flows, count);
+	sf_exporter_finish(exporter);
+	stats = stats_of(exporter, 0);
+	ck_assert(sf_destination_balanced(&stats));
+	ck_assert_uint_eq(stats.sent.records, stats.offered.records);
+	ck_assert_str_eq(stats.kind, "text");
+	sf_exporter_free(exporter);
+	fclose(text.stream);
+	return output;
+}
+
+START_TEST(json_has_element_names_in_order)
+{
+	struct sf_flow flow = flow_ipv4(0);
+
+	flow.half[0].tcp_flags = 0x11b;
+	ck_assert_str_eq(text_of(&(struct sf_text_options){ .format = SF_TEXT_JSON }, &flow, 1),
+		"{\"flowStartMilliseconds\":\"2005-07-06T10:47:29.123Z\","
+		"\"flowEndMilliseconds\":\"2005-07-06T10:47:30.623Z\","
+		"\"sourceIPv4Address\":\"192.0.2.1\",\"destinationIPv4Address\":\"198.51.100.7\","
+		"\"sourceTransportPort\":40000,\"destinationTransportPort\":443,"
+		"\"protocolIdentifier\":6,\"tcpControlBits\":283,\"ipClassOfService\":40,"
+		"\"packetDeltaCount\":10,\"octetDeltaCount\":3015,\"flowEndReason\":3,"
+		"\"ingressInterface\":3,\"egressInterface\":3,\"flowDirection\":0,\"ipVersion\":4,"
+		"\"minimumTTL\":63,\"maximumTTL\":64,\"flowId\":1000}\n");
+}
+END_TEST
+
+START_TEST(json_has_optional_facts_where_they_exist)
+{
+	struct sf_flow flow = flow_icmp(6);
+	const char *text;
+
+	flow.has = SF_HAS_VLAN | SF_HAS_CVLAN | SF_HAS_MPLS | SF_HAS_MAC | SF_HAS_FLOW_LABEL;
+	flow.vlan = 7;
+	flow.cvlan = 8;
+	flow.half[0].mpls = 17 << 4 | 1;
+	flow.half[0].flow_label = 0xabcde;
+	memcpy(flow.half[0].src_mac, "\x02\0\0\0\0\x01", 6);
+	text = text_of(&(struct sf_text_options){ .format = SF_TEXT_JSON }, &flow, 1);
+	ck_assert_ptr_nonnull(
+		strstr(text, "\"vlanId\":7,\"dot1qVlanId\":7,\"dot1qCustomerVlanId\":8,"));
+	ck_assert_ptr_nonnull(strstr(text, "\"mplsTopLabelStackSection\":\"000111\""));
+	ck_assert_ptr_nonnull(strstr(text, "\"sourceMacAddress\":\"02:00:00:00:00:01\""));
+	ck_assert_ptr_nonnull(strstr(text, "\"flowLabelIPv6\":703710"));
+	ck_assert_ptr_nonnull(strstr(text, "\"icmpTypeCodeIPv6\":32768"));
+	ck_assert_ptr_nonnull(
+		strstr(text, "\"sourceTransportPort\":0,\"destinationTransportPort\":32768"));
+	ck_assert_ptr_nonnull(strstr(text, "\"sourceIPv6Address\":\"2001:db8::1\""));
+	flow = flow_icmp(4);
+	text = text_of(&(struct sf_text_options){ .format = SF_TEXT_JSON }, &flow, 1);
+	ck_assert_ptr_nonnull(strstr(text, "\"icmpTypeCodeIPv4\":2048"));
+	ck_assert_ptr_null(strstr(text, "vlanId"));
+}
+END_TEST
+
+START_TEST(json_of_biflows_has_reverse_keys)
+{
+	struct sf_flow flow = flow_ipv4(0);
+	const char *text;
+
+	answer(&flow);
+	text = text_of(&(struct sf_text_options){ .format = SF_TEXT_JSON }, &flow, 1);
+	ck_assert_ptr_nonnull(strstr(text, "}\n{"));
+	text = text_of(
+		&(struct sf_text_options){ .format = SF_TEXT_JSON, .biflow = true }, &flow, 1);
+	ck_assert_ptr_null(strstr(text, "}\n{"));
+	ck_assert_ptr_nonnull(strstr(text, "\"packetDeltaCount\":10"));
+	ck_assert_ptr_nonnull(strstr(text, "\"reversePacketDeltaCount\":8"));
+	ck_assert_ptr_nonnull(
+		strstr(text, "\"reverseFlowStartMilliseconds\":\"2005-07-06T10:47:29.143Z\""));
+	ck_assert_ptr_nonnull(strstr(text, "\"biflowDirection\":1"));
+}
+END_TEST
+
+static unsigned count_of(const char *line, char c)
+{
+	unsigned count = 0;
+
+	for (; *line && *line != '\n'; line++)
+		count += *line == c;
+	return count;
+}
+
+/* The same columns in every line, values under their names. */
+START_TEST(csv_has_fixed_columns)
+{
+	for (int biflow = 0; biflow < 2; biflow++) {
+		struct sf_flow flows[4] = { flow_ipv4(0), flow_ipv6(1), flow_icmp(4),
+			flow_icmp(6) };
+		const char *text;
+		unsigned lines = 0, columns;
+
+		flows[1].has = SF_HAS_VLAN;
+		flows[1].vlan = 4000;
+		answer(&flows[0]);
+		text = text_of(&(struct sf_text_options){ .format = SF_TEXT_CSV, .biflow = biflow },
+			flows, 4);
+		columns = count_of(text, ',');
+		ck_assert_uint_ge(columns, 29);
+		for (const char *line = text; *line; line = strchr(line, '\n') + 1, lines++)
+			ck_assert_uint_eq(count_of(line, ','), columns);
+		ck_assert_uint_eq(lines, biflow ? 5 : 6);
+		ck_assert_ptr_nonnull(
+			strstr(text, "\n2005-07-06T10:47:29.123Z,2005-07-06T10:47:30.623Z,"
+				     "192.0.2.1,198.51.100.7,,,40000,443,6,,,27,"));
+		ck_assert_ptr_nonnull(strstr(text, ",,,2001:db8::1,2001:db8::2,40001,443,6,,,27,40,"
+						   "10,3015,3,4000,4000,,"));
+	}
+}
+END_TEST
+
+START_TEST(csv_of_nothing_is_its_header)
+{
+	const char *text = text_of(&(struct sf_text_options){ .format = SF_TEXT_CSV }, NULL, 0);
+
+	ck_assert_int_eq(strncmp(text, "flowStartMilliseconds,", 22), 0);
+	ck_assert_str_eq(strchr(text, '\n'), "\n");
+}
+END_TEST
+
+START_TEST(table_is_aligned)
+{
+	struct sf_flow flows[3] = { flow_ipv4(0), flow_icmp(4), flow_ipv6(0) };
+
+	flows[1].has = SF_HAS_VLAN;
+	flows[1].vlan = 7;
+	ck_assert_str_eq(text_of(&(struct sf_text_options){ .format = SF_TEXT_TABLE }, flows, 3),
+		"Start                     Duration Proto Source                   Destination     "
+		" "
+		"       Packets       Octets Flags    End\n"
+		"2005-07-06 10:47:29.123Z     1.500 TCP   192.0.2.1:40000       -> "
+		"198.51.100.7:443 "
+		"            10         3015 ...AP.SF end\n"
+		"2005-07-06 10:47:29.123Z     1.500 ICMP  192.0.2.1             -> 198.51.100.7    "
+		" "
+		"            10         3015          end    echo request vlan 7\n"
+		"2005-07-06 10:47:29.123Z     1.500 TCP   [2001:db8::1]:40000   -> "
+		"[2001:db8::2]:443"
+		"            10         3015 ...AP.SF end\n");
+}
+END_TEST
+
+START_TEST(table_stays_aligned_after_long_addresses)
+{
+	struct sf_flow flows[2] = { flow_ipv6(0), flow_ipv4(0) };
+	const char *text, *second;
+
+	memset(flows[0].addr, 0xff, sizeof(flows[0].addr));
+	text = text_of(&(struct sf_text_options){ .format = SF_TEXT_TABLE }, flows, 2);
+	ck_assert_ptr_nonnull(strstr(text, " [ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:40000 -> "
+					   "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:443 "));
+	second = strchr(strchr(text, '\n') + 1, '\n') + 1;
+	ck_assert_ptr_nonnull(
+		strstr(second, " 192.0.2.1:40000       -> 198.51.100.7:443             10 "));
+}
+END_TEST
+
+START_TEST(table_of_biflows_has_both_counters)
+{
+	struct sf_flow flow = flow_ipv4(0);
+	const char *text;
+
+	answer(&flow);
+	text = text_of(
+		&(struct sf_text_options){ .format = SF_TEXT_TABLE, .biflow = true }, &flow, 1);
+	ck_assert_ptr_nonnull(strstr(text, "192.0.2.1:40000       <> 198.51.100.7:443 "
+					   "            10         3015 ...AP.SF         8         "
+					   "9000 ...A..S. end\n"));
+}
+END_TEST
+
+START_TEST(table_in_local_time)
+{
+	struct sf_flow flow = flow_ipv4(0);
+
+	setenv("TZ", "XXX-2", 1);
+	ck_assert_ptr_nonnull(strstr(
+		text_of(&(struct sf_text_options){ .format = SF_TEXT_TABLE, .local_time = true },
+			&flow, 1),
+		"\n2005-07-06 12:47:29.123  "));
+	/* everything else is UTC whatever the time zone */
+	ck_assert_ptr_nonnull(
+		strstr(text_of(&(struct sf_text_options){ .format = SF_TEXT_JSON }, &flow, 1),
+			"T10:47:29.123Z"));
+}
+END_TEST
+
+static struct sf_destination_stats stats_with_stream(FILE *stream, enum sf_text_format format)
+{
+	struct sf_exporter *exporter;
+	struct sf_destination_stats stats;
+	struct sf_error error;
+
+	ck_assert_int_eq(sf_exporter_new(&exporter, &(struct sf_exporter_options){ 0 }, &error), 0);
+	ck_assert_int_eq(sf_exporter_add_text(exporter,
+				 &(struct sf_text_options){ stream, format, false, false }, &error),
+		0);
+	for (unsigned i = 0; i < 5000; i++) {
+		struct sf_flow flow = flow_ipv4(i);
+
+		sf_exporter_put(exporter, &flow, 1);
+	}
+	sf_exporter_finish(exporter);
+	stats = stats_of(exporter, 0);
+	sf_exporter_free(exporter);
+	ck_assert(sf_destination_balanced(&stats));
+	ck_assert_uint_eq(stats.offered.records, 5000);
+	return stats;
+}
+
+/* A closed pipe (`| head`) and a full disk: the records are lost by name, nothing dies. */
+START_TEST(text_that_cannot_be_written_is_counted)
+{
+	struct sf_destination_stats stats;
+	FILE *stream;
+	int ends[2];
+
+	signal(SIGPIPE, SIG_IGN);
+	ck_assert_int_eq(pipe(ends), 0);
+	close(ends[0]);
+	stream = fdopen(ends[1], "w");
+	stats = stats_with_stream(stream, SF_TEXT_JSON);
+	fclose(stream);
+	ck_assert_uint_eq(stats.lost_write.records, 5000);
+	ck_assert_ptr_nonnull(strstr(stats.failure, "Broken pipe"));
+
+	stream = fopen("/dev/full", "w");
+	ck_assert_ptr_nonnull(stream);
+	stats = stats_with_stream(stream, SF_TEXT_TABLE);
+	fclose(stream);
+	ck_assert_uint_eq(stats.lost_write.records, 5000);
+	ck_assert_uint_eq(stats.lost_write.packets, 50000);
+	ck_assert_ptr_nonnull(strstr(stats.failure, "No space"));
+}
+END_TEST
+
+START_TEST(text_appears_within_a_second)
+{
+	FILE *stream = fmemopen(output, sizeof(output), "w");
+	struct sf_flow flow = flow_ipv4(0);
+	struct sf_exporter *exporter;
+	struct sf_error error;
+
+	memset(output, 0, sizeof(output));
+	ck_assert_int_eq(sf_exporter_new(&exporter, &(struct sf_exporter_options){ 0 }, &error), 0);
+	ck_assert_int_eq(
+		sf_exporter_add_text(exporter,
+			&(struct sf_text_options){ stream, SF_TEXT_JSON, false, false }, &error),
+		0);
+	sf_exporter_tick(exporter, T0, T0);
+	sf_exporter_put(exporter, &flow, 1);
+	ck_assert_int_eq(output[0], 0);
+	sf_exporter_tick(exporter, T0 + S, T0 + S);
+	ck_assert_int_eq(output[0], '{');
+	ck_assert_uint_eq(stats_of(exporter, 0).sent.records, 1);
+	sf_exporter_free(exporter);
+	fclose(stream);
+}
+END_TEST
+
+/* MACs, MPLS and flow labels cost the meter: only those who print them ask for them. */
+START_TEST(cold_facts_are_asked_for_by_those_who_need_them)
+{
+	static const struct {
+		enum sf_text_format format;
+		bool wanted;
+	} cases[] = { { SF_TEXT_TABLE, false }, { SF_TEXT_JSON, true }, { SF_TEXT_CSV, true } };
+	struct sf_error error;
+
+	for (size_t i = 0; i < 3; i++) {
+		struct sf_exporter *exporter;
+
+		ck_assert_int_eq(
+			sf_exporter_new(&exporter, &(struct sf_exporter_options){ 0 }, &error), 0);
+		ck_assert(!sf_exporter_wants_cold_facts(exporter));
+		ck_assert_int_eq(
+			sf_exporter_add_collector(exporter, "ipfix://127.0.0.1:4739", &error), 0);
+		ck_assert_int_eq(
+			sf_exporter_add_text(exporter,
+				&(struct sf_text_options){ .format = cases[i].format }, &error),
+			0);
+		ck_assert_int_eq(sf_exporter_wants_cold_facts(exporter), cases[i].wanted);
+		sf_exporter_free(exporter);
+	}
+}
+END_TEST
+
+START_TEST(lists_name_all_fields_and_templates)
+{
+	FILE *stream = fmemopen(output, sizeof(output), "w");
+
+	ck_assert_int_eq(sf_export_list_fields(stream), 0);
+	fclose(stream);
+	ck_assert_ptr_nonnull(strstr(output, "octetDeltaCount "));
+	ck_assert_ptr_nonnull(strstr(output, "sourceMacAddress"));
+	ck_assert_ptr_nonnull(strstr(output, "6871/21"));
+	stream = fmemopen(output, sizeof(output), "w");
+	ck_assert_int_eq(sf_export_list_templates(stream), 0);
+	fclose(stream);
+	ck_assert_ptr_nonnull(strstr(output, "profile=default\n"));
+	ck_assert_ptr_nonnull(strstr(output, "profile=extended\n"));
+	ck_assert_ptr_nonnull(strstr(output, "reverseOctetDeltaCount"));
+	stream = fopen("/dev/full", "w");
+	setvbuf(stream, NULL, _IONBF, 0);
+	ck_assert_int_lt(sf_export_list_fields(stream), 0);
+	fclose(stream);
+}
+END_TEST
+
+CHECK_MAIN("export_text", json_has_element_names_in_order, json_has_optional_facts_where_they_exist,
+	json_of_biflows_has_reverse_keys, csv_has_fixed_columns, csv_of_nothing_is_its_header,
+	table_is_aligned, table_stays_aligned_after_long_addresses,
+	table_of_biflows_has_both_counters, table_in_local_time,
+	text_that_cannot_be_written_is_counted, text_appears_within_a_second,
+	cold_facts_are_asked_for_by_those_who_need_them, lists_name_all_fields_and_templates)
