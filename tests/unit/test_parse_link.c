@@ -142,6 +142,8 @@ START_TEST(llc_snap)
 	PARSE(SF_LINK_ETHERNET, ETH(0x88, 0x70), 0xaa, 0xaa, 3, 0, 0, 0, 8, 0, UDP4);
 	check_udp_at(4, 22, MAC_FLAG);
 	REFUSED(nonIp, SF_LINK_ETHERNET, ETH(0, 38), 0x42, 0x42, 3, 0, 0, 0);
+	REFUSED(nonIp, SF_LINK_ETHERNET, ETH(0, 3), 0x42, 0x42, 3);
+	REFUSED(truncated, SF_LINK_ETHERNET, ETH(0, 3), 0x42, 0x42);
 	REFUSED(nonIp, SF_LINK_ETHERNET, ETH(0, 36), 0xaa, 0xaa, 3, 0, 0, 0x0c, 1, 0xb, 0, 0);
 	REFUSED(truncated, SF_LINK_ETHERNET, ETH(0, 36), 0xaa, 0xaa, 3, 0, 0, 0, 8);
 }
@@ -374,6 +376,7 @@ START_TEST(nflog_items)
 	REFUSED(nonIp, SF_LINK_NFLOG, 2, 0, 0, 0, 3, 0, 1, 0, 32, 0, 9, 0, UDP4);
 	REFUSED(truncated, SF_LINK_NFLOG, 2, 0, 0, 0, 8, 0, 1, 0, 1, 2, 3);
 	REFUSED(truncated, SF_LINK_NFLOG, 2, 0, 0, 0);
+	REFUSED(truncated, SF_LINK_NFLOG, 2, 0, 0);
 }
 END_TEST
 
