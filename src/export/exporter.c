@@ -88,8 +88,15 @@ int sf_exporter_add_collector(struct sf_exporter *exporter, const char *url, str
 		return sf_error_set(error, SF_EUSAGE,
 			"%s: NetFlow v5 cannot announce sampling of 1 in %u (at most 1 in 16383)",
 			url, options->sampling_interval);
-	code = sf_udp_open(
-		&transport, parsed.target, parsed.port, parsed.mtu, options->packet_clock, error);
+	code = sf_udp_open(&transport,
+		&(struct sf_udp_options){
+			.host = parsed.target,
+			.port = parsed.port,
+			.mtu = parsed.mtu,
+			.patient = options->packet_clock,
+			.paced = parsed.session.rate != 0,
+		},
+		error);
 	if (code < 0)
 		return code;
 	return add_session(exporter, &parsed, transport, url, error);

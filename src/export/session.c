@@ -597,8 +597,6 @@ int sf_session_new(struct sf_destination **destination, const struct sf_shared *
 	session->init_ns = shared->options.packet_clock ? 0 : shared->start_ns;
 	session->control.bytes = session->control_bytes;
 	sf_pace_init(&session->pace, options->rate);
-	if (options->rate && transport->max_messages > 8)
-		transport->max_messages = 8; /* small bursts */
 	*destination = &session->destination;
 	return 0;
 }

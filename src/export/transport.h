@@ -62,12 +62,17 @@ struct sf_transport {
 	socklen_t local_size, peer_size;     /* 0: not UDP */
 };
 
-/*
- * A connected UDP socket to host:port. `mtu` is the largest datagram with IP and UDP headers, 0:
- * what the route allows, at most 1500. `patient`: may wait for buffer space (capture files).
- */
-int sf_udp_open(struct sf_transport **transport, const char *host, const char *port, unsigned mtu,
-	bool patient, struct sf_error *error);
+struct sf_udp_options {
+	const char *host, *port;
+	unsigned
+		mtu; /* largest datagram with IP and UDP headers; 0: what the route allows, <= 1500 */
+	bool patient; /* may wait for buffer space (capture files) */
+	bool paced;   /* a rate is kept: small bursts */
+};
+
+/* A connected UDP socket to the first address of host that works. */
+int sf_udp_open(struct sf_transport **transport, const struct sf_udp_options *options,
+	struct sf_error *error);
 
 /* An IPFIX file, truncated; "-" is standard output. */
 int sf_file_open(struct sf_transport **transport, const char *path, struct sf_error *error);

@@ -27,6 +27,8 @@
 /* Octets of one segmented send: below the IPv4 limit, with room for the headers. */
 #define GSO_OCTETS_MAX 65000
 
+#define PACED_MESSAGES 8
+
 struct udp {
 	struct sf_transport transport;
 	int fd;
@@ -233,17 +235,17 @@ static int udp_connect(struct udp *udp, const struct addrinfo *address)
 	return code;
 }
 
-int sf_udp_open(struct sf_transport **transport, const char *host, const char *port, unsigned mtu,
-	bool patient, struct sf_error *error)
+int sf_udp_open(struct sf_transport **transport, const struct sf_udp_options *options,
+	struct sf_error *error)
 {
 	const struct addrinfo hints = { .ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICSERV };
 	struct addrinfo *addresses, *address;
 	struct udp *udp;
-	int code = getaddrinfo(host, port, &hints, &addresses);
+	int code = getaddrinfo(options->host, options->port, &hints, &addresses);
 
 	if (code != 0)
 		return sf_error_set(error, SF_ERESOLVE, "collector name %s does not resolve: %s",
-			host, gai_strerror(code));
+			options->host, gai_strerror(code));
 	udp = calloc(1, sizeof(*udp));
 	code = udp ? -EADDRNOTAVAIL : -ENOMEM;
 	for (address = addresses; udp && address; address = address->ai_next) {
@@ -253,13 +255,16 @@ int sf_udp_open(struct sf_transport **transport, const char *host, const char *p
 	}
 	if (code == 0) {
 		udp->transport.ops = &udp_ops;
-		udp->segmentation = true;
-		udp->patient = patient;
-		limit_message(udp, address->ai_family, mtu);
+		udp->patient = options->patient;
+		/* bursts are small anyway, and captures then show datagrams as they are */
+		udp->segmentation = !options->paced;
+		limit_message(udp, address->ai_family, options->mtu);
+		if (options->paced && udp->transport.max_messages > PACED_MESSAGES)
+			udp->transport.max_messages = PACED_MESSAGES;
 		*transport = &udp->transport;
 	} else {
-		sf_error_set(error, code, "no way to collector %s port %s: %s", host, port,
-			sf_strerror(code));
+		sf_error_set(error, code, "no way to collector %s port %s: %s", options->host,
+			options->port, sf_strerror(code));
 		free(udp);
 	}
 	freeaddrinfo(addresses);
