@@ -89,10 +89,8 @@ static void visit(struct sf_table *table, const uint32_t *refs, unsigned n, int6
 		__builtin_prefetch(&table->hot[refs[i] & ~SF_REF_LINGER], 1);
 	count = sort_out(table, refs, n, now, due);
 	for (unsigned i = 0; i < count; i++) {
-		struct sf_entry *hot = &table->hot[due[i].id];
-
 		/* an id may be there twice, for its linger and for its timeout */
-		if (hot->version && sf_entry_deadline(table, hot) <= now)
+		if (table->hot[due[i].id].version)
 			expire(table, due[i].id, due[i].hash, now);
 	}
 }

@@ -9,7 +9,7 @@
 #include "base/wire.h"
 #include "check_main.h"
 #include "oracle.h"
-#include "table/table.h"
+#include "table/layout.h"
 
 #define S       SF_NS_PER_S
 #define START   (INT64_C(1700000000) * S)
@@ -123,6 +123,24 @@ static void age(struct sf_table *table, enum ageing pattern, int64_t now)
 		;
 }
 
+/* Every entry alive has its reference in the wheel, and the wheel has none that nobody knows. */
+static void check_references(const struct sf_table *table)
+{
+	uint64_t filed = table->victims.to - table->victims.from, known = 0, lost = 0;
+
+	for (unsigned slot = 0; slot < SF_WHEEL_SLOTS; slot++)
+		for (uint32_t at = table->wheel.head[slot]; at; at = table->wheel.chunks[at].next)
+			filed += table->wheel.chunks[at].to - table->wheel.chunks[at].from;
+	for (uint32_t id = 0; id < table->cap; id++) {
+		uint32_t state = table->hot[id].state;
+
+		known += (state & SF_STATE_REF ? 1 : 0) + (state & SF_STATE_REF_LINGER ? 1 : 0);
+		lost += table->hot[id].version && !(state & SF_STATE_REF);
+	}
+	ck_assert_uint_eq(lost, 0);
+	ck_assert_uint_eq(filed, known);
+}
+
 static void check_books(const struct sf_table *table)
 {
 	struct sf_ledger ledger;
@@ -133,6 +151,7 @@ static void check_books(const struct sf_table *table)
 	ck_assert_uint_eq(ledger.flows_active, flows);
 	ck_assert_uint_eq(ledger.table_packets, packets);
 	ck_assert_uint_eq(ledger.table_octets, octets);
+	check_references(table);
 }
 
 static void run(const struct sf_meter_options *options, const struct traffic *traffic,
