@@ -99,14 +99,14 @@ def _clean():
         namespace.delete()
 
 
-def veth(ns_a, a, ns_b, b, queues=1):
+def veth(ns_a, a, ns_b, b, queues=1, mtu=1500):
     """A cable between two namespaces, without offloads."""
     run("ip", "link", "add", a, "netns", ns_a.name, "numrxqueues", queues, "numtxqueues", queues,
         "type", "veth", "peer", "name", b, "netns", ns_b.name, "numrxqueues", queues,
         "numtxqueues", queues)
     for namespace, interface in (ns_a, a), (ns_b, b):
         namespace.plain(interface)
-        namespace("ip", "link", "set", interface, "up")
+        namespace("ip", "link", "set", interface, "mtu", mtu, "up")
 
 
 def native(namespace, interface):
@@ -145,14 +145,15 @@ def replay(namespace, interface, capture, *options, timeout=120):
 class Case(support.Case):
     """A run of the program inside a namespace, with its books checked at the end."""
 
-    def live(self, namespace, *arguments, name="run", command="meter", **kwargs):
+    def live(self, namespace, *arguments, name="run", command="meter", before=(),
+             **kwargs):
         out = open(self.directory / f"{name}.out", "wb")
         err = open(self.directory / f"{name}.err", "wb")
         self.addCleanup(out.close)
         self.addCleanup(err.close)
         options = ["--stats", "json"] if command == "meter" else []
         process = subprocess.Popen(
-            [*namespace.prefix(), support.SPANFLOW, command, *options, *map(str, arguments)],
+            [*namespace.prefix(), *before, support.SPANFLOW, command, *options, *map(str, arguments)],
             stdin=subprocess.DEVNULL, stdout=out, stderr=err, **kwargs)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
@@ -185,6 +186,23 @@ class Case(support.Case):
         done = self.ended(process, **kwargs)
         self.assertIsNotNone(done.stats, done.stderr)
         return done
+
+
+def built(driver):
+    """Is the driver in this build? If not, the test says so and goes on without it."""
+    for line in run(support.SPANFLOW, "list", "drivers").stdout.splitlines():
+        if line.split()[0] == driver and "not built" not in line:
+            return True
+    print(f"driver {driver} is not in this build")
+    return False
+
+
+def source(driver, interface):
+    """The arguments that meter an interface through a driver."""
+    if driver == "dpdk":
+        return ["-i", f"dpdk:net_af_packet0,iface={interface},blocksz=65536,framesz=2048,"
+                "framecnt=4096", "--driver-options", "--no-huge -m 256"]
+    return ["-i", interface if driver == "pcap" else f"{driver}:{interface}"]
 
 
 KEY = ("sourceIPv4Address", "destinationIPv4Address", "sourceIPv6Address",

@@ -13,19 +13,13 @@ import time
 import unittest
 
 import netns
-from netns import Case, Namespace, flows, mirror, native, run, veth
-from support import SPANFLOW, wait_until
+from netns import Case, Namespace, built, flows, mirror, native, source, veth
+from support import wait_until
 
 netns.require("tcpdump", "iperf3", "ping", "python3")
 
 PORTS = ("pcap", "xdp", "dpdk")
 TIMEOUTS = ("--idle-timeout", "600s", "--active-timeout", "600s")
-
-
-def built(driver):
-    text = run(SPANFLOW, "list", "drivers").stdout
-    return any(line.split()[0] == driver and "not built" not in line
-               for line in text.splitlines())
 
 
 class Mirror(Case):
@@ -83,18 +77,13 @@ class Mirror(Case):
         self.a("ping", "-c", "5", "-i", "0.1", "2001:db8::2")
 
     def test_three_drivers_see_the_same(self):
-        sources = {"pcap": "pcap0", "xdp": "xdp:xdp0",
-                   "dpdk": "dpdk:net_af_packet0,iface=dpdk0,blocksz=65536,framesz=2048,framecnt=4096"}
         self.settle()
         before = self.counted()
         running = {}
         for name in PORTS:
-            if not built(name):
-                print(f"not built: {name}")
-                continue
-            more = ["--driver-options", "--no-huge -m 256"] if name == "dpdk" else []
-            running[name] = self.live(self.tap, "-i", sources[name], "-o", "json", *TIMEOUTS,
-                                      *more, name=name)
+            if built(name):
+                running[name] = self.live(self.tap, *source(name, f"{name}0"), "-o", "json",
+                                          *TIMEOUTS, name=name)
         for process in running.values():
             self.ready(process)
         capture = self.directory / "port.pcap"

@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""
+Captures sent over a cable: each driver yields the records that metering the file yields, whatever
+the number of queues and workers, with nothing lost at a moderate rate; and at a rate too high the
+books close all the same.
+"""
+
+import time
+import unittest
+
+import netns
+from netns import PCAPS, Case, Namespace, built, flows, native, replay, source, veth
+from support import wait_until
+
+netns.require("tcpreplay")
+
+TIMEOUTS = ("--idle-timeout", "600s", "--active-timeout", "600s")
+CAPTURES = ("demo", "tcp-session", "tcp-ends", "udp-dns", "icmp", "protocols", "fragments",
+            "ipv4-options", "ipv6-extensions", "vlan", "mpls", "pppoe", "non-ip")
+
+
+class Replay(Case):
+    def setUp(self):
+        super().setUp()
+        self.sender, self.tap = Namespace("tx" + self.id()[-5:]), Namespace("rx" + self.id()[-5:])
+        self.addCleanup(self.sender.delete)
+        self.addCleanup(self.tap.delete)
+
+    def cable(self, queues=1):
+        veth(self.sender, "tx0", self.tap, "rx0", queues, mtu=1600)
+        self.sender.quiet("tx0")
+        self.tap.quiet("rx0")
+        native(self.sender, "tx0")
+
+    def send(self, capture, *options):
+        before = self.tap.packets("rx0")
+        sent = replay(self.sender, "tx0", capture, *options)
+        # an XDP program may take them before this counter counts
+        wait_until(lambda: self.tap.packets("rx0") - before >= sent
+                   or self.sender.packets("tx0", "tx") >= sent, "arrival")
+        time.sleep(0.3)
+        return sent
+
+    def expect(self, process, captures):
+        """Records and totals as from the file; times of the replay are its own."""
+        done = self.stop(process)
+        filed = self.meter("-r", *captures, "-o", "json", *TIMEOUTS)
+        self.assertEqual(done.stats["dropped"], {"kernel": 0, "nic": 0})
+        self.assertEqual(done.stats["metered"], filed.stats["metered"])
+        more = ("tcpControlBits", "ipClassOfService", "minimumTTL", "maximumTTL",
+                "dot1qCustomerVlanId", "sourceMacAddress")
+        self.assertEqual(flows(done.records, *more), flows(filed.records, *more))
+        return done
+
+    def through(self, driver, without=()):
+        if not built(driver):
+            return
+        self.cable()
+        for name in CAPTURES:
+            if name in without:
+                continue
+            with self.subTest(capture=name):
+                capture = PCAPS / f"{name}.pcap"
+                process = self.live(self.tap, *source(driver, "rx0"), "-o", "json", *TIMEOUTS)
+                self.ready(process)
+                self.send(capture, "--pps", "2000")
+                self.expect(process, [capture])
+
+    def test_pcap(self):
+        self.through("pcap")
+
+    def test_xdp(self):
+        self.through("xdp")
+
+    def test_dpdk(self):
+        # DPDK's net_af_packet joins a fanout group that puts IPv4 fragments together (docs/limits.md)
+        self.through("dpdk", without=("fragments",))
+
+    def queues(self, driver, workers, *more):
+        """Tunnels and fragments among it: what a hash of ports would tear apart."""
+        captures = [PCAPS / f"{name}.pcap" for name in ("demo", "protocols", "fragments", "icmp")]
+        process = self.live(self.tap, *source(driver, "rx0"), "-o", "json", *TIMEOUTS,
+                            "--workers", workers, *more)
+        self.ready(process)
+        for capture in captures:
+            self.send(capture, "--pps", "2000")
+        return process, captures
+
+    def test_pcap_queues(self):
+        self.cable(queues=4)
+        for workers in 2, 4:
+            with self.subTest(workers=workers):
+                done = self.expect(*self.queues("pcap", workers))
+                # the kernel's steering is ours: every packet arrives where it belongs
+                self.assertLess(done.stats["handedOver"], done.stats["frames"] // 20)
+
+    def test_xdp_queues(self):
+        self.cable(queues=2)
+        done = self.expect(*self.queues("xdp", 2))
+        self.assertGreater(done.stats["handedOver"], 0)
+
+    def test_workers_without_queues(self):
+        self.cable()
+        done = self.expect(*self.queues("xdp", 2))
+        self.assertGreater(done.stats["handedOver"], 0)
+
+    def test_independent(self):
+        """No packet is handed over; the totals are the same, the records need not be."""
+        self.cable(queues=2)
+        process, captures = self.queues("xdp", 2, "--workers-independent")
+        done = self.stop(process)
+        filed = self.meter("-r", *captures, "-o", "none", *TIMEOUTS)
+        self.assertEqual(done.stats["metered"], filed.stats["metered"])
+        self.assertEqual(done.stats["handedOver"], 0)
+
+    def test_overload(self):
+        """At full speed into a small ring: what is not metered was dropped, and is counted."""
+        self.cable()
+        process = self.live(self.tap, *source("pcap", "rx0"), "-o", "none", "--ring-size", 1 << 20)
+        self.ready(process)
+        process.send_signal(19)
+        sent = self.send(PCAPS / "demo.pcap", "--topspeed", "--loop", "40")
+        process.send_signal(18)
+        done = self.stop(process)
+        self.assertGreater(done.stats["dropped"]["kernel"], 0)
+        self.assertEqual(done.stats["frames"] + done.stats["dropped"]["kernel"], sent)
+
+    def test_tap_of_two_ports(self):
+        """Each direction on its own port; one observation point makes whole flows of them."""
+        for port in "ab":
+            veth(self.sender, f"tx-{port}", self.tap, f"rx-{port}")
+            self.sender.quiet(f"tx-{port}")
+            self.tap.quiet(f"rx-{port}")
+        process = self.live(self.tap, "-i", "rx-a+rx-b", "-o", "json", "--biflow", *TIMEOUTS)
+        self.ready(process)
+        for port in "ab":
+            replay(self.sender, f"tx-{port}", PCAPS / f"tap-{port}.pcap", "--pps", "2000")
+        done = self.stop(process)
+        self.assertEqual(len(done.records), 4)
+        for record in done.records:
+            self.assertGreater(record["packetDeltaCount"], 0)
+            self.assertGreater(record["reversePacketDeltaCount"], 0)
+            self.assertNotEqual(record["ingressInterface"], record["reverseIngressInterface"])
+
+
+if __name__ == "__main__":
+    unittest.main()
