@@ -356,32 +356,47 @@ class Relay(threading.Thread):
 class Loss(Receiving):
     """Datagrams that are lost on the way are counted in each protocol's own unit."""
 
-    def test_gaps(self):
+    def run_through_relay(self, scheme, lost, options):
+        """400 flows; returns what the collector did, the relay and the records sent."""
         capture = self.file("a.pcap", pcap(conversations(400, packets=1)))
+        process, port = self.collect("--idle-exit", "1s")
+        relay = Relay(port, lost)
+        relay.start()
+        url = f"{scheme}://127.0.0.1:{relay.inside.getsockname()[1]},rate=5000{options}"
+        metered = subprocess.run(
+            [support.SPANFLOW, "meter", "-r", capture, "-o", "none", "--stats", "json", "-e", url],
+            stderr=subprocess.PIPE, check=True, timeout=support.TIMEOUT)
+        relay.idle = True
+        relay.join()
+        statistics = json.loads(metered.stderr)
+        self.check_books(statistics)
+        return self.finish(process), relay, statistics["collectors"][0]["records"]
+
+    def test_gaps(self):
         for scheme in ("ipfix", "netflow9", "netflow5"):
-            process, port = self.collect("--idle-exit", "1s")
             # datagrams with data alone, well behind the templates
-            relay = Relay(port, lost={7, 8, 11})
-            relay.start()
-            url = f"{scheme}://127.0.0.1:{relay.inside.getsockname()[1]},rate=5000"
-            metered = subprocess.run(
-                [support.SPANFLOW, "meter", "-r", capture, "-o", "none", "--stats", "json", "-e",
-                 url + ("" if scheme == "netflow5" else ",options=no")],
-                stderr=subprocess.PIPE, check=True, timeout=support.TIMEOUT)
-            statistics = json.loads(metered.stderr)
-            self.check_books(statistics)
-            relay.idle = True
-            relay.join()
-            done = self.finish(process)
+            done, relay, sent = self.run_through_relay(
+                scheme, {7, 8, 11}, "" if scheme == "netflow5" else ",options=no")
             self.assertGreater(relay.number, 12)
             self.assertGreater(relay.units, 0)
             self.assertEqual(done.stats["sequenceLost"], relay.units, scheme)
             self.assertEqual(done.stats["sequenceGaps"], 2, scheme)
-            sent = statistics["collectors"][0]["records"]
             if scheme != "netflow9":
                 self.assertEqual(len(done.records), sent - relay.units, scheme)
             else:
                 self.assertLess(len(done.records), sent)
+
+    def test_collector_that_comes_late(self):
+        # all decodes from the first repetition of the templates on: RFC 7011 §8.4, RFC 3954 §7
+        for scheme in ("ipfix", "netflow9"):
+            done, relay, sent = self.run_through_relay(
+                scheme, set(range(4)), ",options=no,template-refresh-packets=6")
+            self.assertGreater(done.stats["missingTemplate"], 0, scheme)
+            self.assertGreater(len(done.records), sent // 2, scheme)
+            self.assertEqual(done.stats["malformed"], 0)
+            self.assertEqual(done.stats["messages"], relay.number - 4)
+            # without template no record: what there was of it shows in the records alone
+            self.assertLess(len(done.records), sent)
 
 
 if __name__ == "__main__":
