@@ -17,8 +17,8 @@
 	int main(void)                                                                             \
 	{                                                                                          \
 		const TTest *const tests[] = { __VA_ARGS__ };                                      \
-		Suite *suite = suite_create(name);                                                 \
-		TCase *tcase = tcase_create(name);                                                 \
+		Suite *suite;                                                                      \
+		TCase *tcase;                                                                      \
 		SRunner *runner;                                                                   \
 		int failed;                                                                        \
                                                                                                    \
@@ -26,7 +26,8 @@
 			printf("skipped: no %s\n", path);                                          \
 			return 77;                                                                 \
 		}                                                                                  \
-                                                                                                   \
+		suite = suite_create(name);                                                        \
+		tcase = tcase_create(name);                                                        \
 		tcase_set_timeout(tcase, 60);                                                      \
 		for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)                      \
 			tcase_add_test(tcase, tests[i]);                                           \
