@@ -79,18 +79,12 @@ bool sf_control_template(struct sf_control *control, uint16_t id, const struct s
 	return true;
 }
 
-static bool add_slot_template(struct sf_control *control, struct sf_slot *slot)
+static void add_slot_template(struct sf_control *control, struct sf_slot *slot)
 {
 	const struct sf_template *template = &slot->template;
 
-	if (!sf_control_template(
-		    control, template->id, template->specs, template->field_count, 0)) {
-		/* without its template a record is nothing: counted as too large */
-		slot->capacity = 0;
-		return false;
-	}
-	slot->announced = true;
-	return true;
+	slot->announced = sf_control_template(
+		control, template->id, template->specs, template->field_count, 0);
 }
 
 static void add_templates(struct sf_control *control)

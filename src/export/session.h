@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Inside of export sessions, shared by session.c, control.c and options.c. */
+/* Inside of export sessions: session.c, fill.c, control.c, options.c, delivery.c. */
 #ifndef SPANFLOW_EXPORT_SESSION_H
 #define SPANFLOW_EXPORT_SESSION_H
 
@@ -13,10 +13,10 @@ struct sf_slot {
 	const uint8_t *last; /* last place where one fits into the open message; NULL: none open */
 	uint64_t packets, octets; /* in the open message */
 	/* per message */
-	uint8_t *message;  /* start of the open one */
-	unsigned capacity; /* records of a full message; 0: not even one fits */
-	bool announced;    /* the template has been sent */
-	struct sf_batch batch;
+	uint8_t *records;      /* the first record of the open message or set */
+	unsigned capacity;     /* records of a full message; 0: not even one fits */
+	bool announced;        /* the template has been sent */
+	struct sf_batch batch; /* to collectors */
 	struct sf_template template;
 };
 
@@ -26,6 +26,14 @@ struct sf_stream {
 	uint32_t domain;
 	uint32_t sequence;
 	struct sf_slot *slots[SF_KEY_COUNT]; /* by record key */
+	/* files: the one open message */
+	struct {
+		uint8_t *bytes;
+		struct sf_message message; /* data_records 0: none is open */
+		struct sf_slot *open;      /* whose set is being filled */
+		struct sf_destination_count flows;
+		struct sf_batch batch;
+	} ordered;
 	/* NetFlow: times are ms since `boot`; records must lie in [boot_ns, boot_end_ns) */
 	struct sf_encode_context context;
 	int64_t boot_ns, boot_end_ns;
@@ -53,8 +61,45 @@ struct sf_session {
 	struct sf_batch control;
 };
 
+#define SF_FLUSH_NS      INT64_C(1000000000)            /* no record waits longer on a network */
+#define SF_UPTIME_RANGE  ((INT64_C(1) << 32) * 1000000) /* 32 bits of ms: 49.7 days */
+#define SF_UPTIME_MARGIN (60 * INT64_C(1000000000))
+
+static inline bool sf_session_is_netflow(const struct sf_session *session)
+{
+	return session->options.dialect->version < 10;
+}
+
+/* ---- session.c */
+
+/* RFC 7011 §8.4, RFC 3954 §7: templates are due again, by time or number of data messages. */
+bool sf_session_refresh_due(const struct sf_session *session, const struct sf_stream *stream);
+
+/* ---- delivery.c */
+
+/* The time that a message leaving now carries. */
+int64_t sf_session_instant(const struct sf_session *session, struct sf_stream *stream);
+
+/* The datagrams of the last call came back as refused: they were not sent after all. */
+void sf_session_refused(struct sf_session *session, int64_t now);
+
 /* Seals, paces and sends the batch; enters its fate in the books and empties it. */
 void sf_session_send(struct sf_session *session, struct sf_stream *stream, struct sf_batch *batch);
+
+/* ---- fill.c */
+
+/* The slot of that key, with room for messages where it needs its own; NULL: no memory. */
+struct sf_slot *sf_fill_slot_new(
+	struct sf_session *session, struct sf_stream *stream, unsigned key);
+void sf_fill_slot_free(struct sf_slot *slot);
+
+/* Makes room for a record at slot->p; sends what is full. False: it fits into no message. */
+bool sf_fill_room(struct sf_session *session, struct sf_stream *stream, struct sf_slot *slot);
+
+/* Sends all records that wait in the stream. */
+void sf_fill_flush(struct sf_session *session, struct sf_stream *stream);
+
+/* ---- control.c: messages of templates and options data */
 
 /* Sends all templates, options templates and, unless switched off, options data. */
 void sf_session_announce(struct sf_session *session, struct sf_stream *stream);
@@ -68,8 +113,6 @@ void sf_session_start(struct sf_session *session, struct sf_stream *stream);
 
 /* Options data as they are now, `final`: with the totals of the whole run. */
 void sf_session_options_data(struct sf_session *session, struct sf_stream *stream, bool final);
-
-/* ---- control.c: messages of templates and options data */
 
 struct sf_control {
 	struct sf_session *session;

@@ -81,6 +81,23 @@ START_TEST(file_is_a_session_of_its_own)
 }
 END_TEST
 
+/* Records keep their order although they change templates. */
+START_TEST(file_keeps_the_order_of_records)
+{
+	struct reader *reader = reader_new();
+	struct sf_exporter *exporter =
+		exporter_with(&(struct sf_exporter_options){ .packet_clock = true }, temporary());
+
+	write_flows(exporter, 4000, 64);
+	sf_exporter_free(exporter);
+	read_file(reader, path);
+	for (unsigned i = 0; i < 4000; i++)
+		ck_assert_uint_eq(field(flow_record(reader, i), 0, 148), 1000 + i);
+	reader_free(reader);
+	unlink(path);
+}
+END_TEST
+
 static size_t file_bytes(unsigned batch, uint8_t *bytes, size_t size)
 {
 	struct sf_exporter *exporter =
@@ -161,7 +178,8 @@ END_TEST
 /* What a limited disk has taken ends with a whole message. */
 START_TEST(torn_message_is_cut_off)
 {
-	const struct rlimit limit = { 100000, 100000 };
+	const struct rlimit limit = { 100000, RLIM_INFINITY },
+			    none = { RLIM_INFINITY, RLIM_INFINITY };
 	struct reader *reader = reader_new();
 	struct sf_exporter *exporter =
 		exporter_with(&(struct sf_exporter_options){ .packet_clock = true }, temporary());
@@ -170,6 +188,7 @@ START_TEST(torn_message_is_cut_off)
 	signal(SIGXFSZ, SIG_IGN);
 	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	write_flows(exporter, 5000, 64);
+	setrlimit(RLIMIT_FSIZE, &none); /* Check writes files too */
 	stats = stats_of(exporter, 0);
 	sf_exporter_free(exporter);
 	ck_assert(sf_destination_balanced(&stats));
@@ -294,7 +313,8 @@ START_TEST(name_that_does_not_resolve)
 }
 END_TEST
 
-CHECK_MAIN("export_file", file_is_a_session_of_its_own, file_is_reproducible,
-	file_without_flows_has_templates, file_that_cannot_be_written_is_counted,
-	file_that_cannot_be_opened_is_named, torn_message_is_cut_off, collectors_are_read,
-	wrong_collectors_are_explained, files_are_read, name_that_does_not_resolve)
+CHECK_MAIN("export_file", file_is_a_session_of_its_own, file_keeps_the_order_of_records,
+	file_is_reproducible, file_without_flows_has_templates,
+	file_that_cannot_be_written_is_counted, file_that_cannot_be_opened_is_named,
+	torn_message_is_cut_off, collectors_are_read, wrong_collectors_are_explained,
+	files_are_read, name_that_does_not_resolve)

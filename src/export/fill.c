@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Records into messages, in one of two ways.
+ *
+ * To collectors each template fills messages of its own: all but the last of a batch have the
+ * same size and leave with one system call; records of different templates overtake each other.
+ *
+ * Into files the records keep their order: one message per stream is open, and where the template
+ * changes a new set begins in it. That costs a set header and padding per change, and `show`
+ * prints what was metered in the order in which it was metered.
+ *
+ * Either way slot->p is where the next record of a template goes while it is <= slot->last.
+ */
+#include <stdlib.h>
+
+#include "export/session.h"
+
+static unsigned max_message(const struct sf_session *session)
+{
+	const struct sf_dialect *dialect = session->options.dialect;
+
+	return session->transport->max_message < dialect->max_length
+		       ? session->transport->max_message
+		       : dialect->max_length;
+}
+
+/* Records of that length between p and end, so that the set's padding fits too. */
+static unsigned records_between(
+	const struct sf_session *session, const uint8_t *p, const uint8_t *end, unsigned length)
+{
+	unsigned room = end > p ? (unsigned)(end - p) : 0, count = room / length;
+
+	while (count && session->options.dialect->set_header_length &&
+		((count * length + 3) & ~3u) > room)
+		count--;
+	return count;
+}
+
+/* Without its template a record is nothing. */
+static bool template_fits(const struct sf_session *session, const struct sf_template *template)
+{
+	const struct sf_dialect *dialect = session->options.dialect;
+
+	return dialect->header_length + dialect->set_header_length +
+		       sf_message_template_length(
+			       dialect, template->specs, template->field_count, 0) <=
+	       max_message(session);
+}
+
+struct sf_slot *sf_fill_slot_new(struct sf_session *session, struct sf_stream *stream, unsigned key)
+{
+	const struct sf_dialect *dialect = session->options.dialect;
+	unsigned headers = dialect->header_length + dialect->set_header_length;
+	struct sf_slot *slot = calloc(1, sizeof(*slot));
+	uint8_t *bytes;
+
+	if (!slot)
+		return NULL;
+	if (session->options.network)
+		bytes = slot->batch.bytes = malloc(
+			(size_t)session->transport->max_messages * session->transport->max_message);
+	else if (stream->ordered.bytes)
+		bytes = stream->ordered.bytes;
+	else
+		bytes = stream->ordered.bytes = malloc(session->transport->max_message);
+	if (!bytes) {
+		free(slot);
+		return NULL;
+	}
+	if (dialect == &sf_netflow5)
+		slot->template.record_length = SF_V5_RECORD_LENGTH;
+	else
+		sf_template_init(&slot->template, session->options.profile, session->when, key);
+	if (template_fits(session, &slot->template))
+		slot->capacity = records_between(session, bytes + headers,
+			bytes + max_message(session), slot->template.record_length);
+	return stream->slots[key] = slot;
+}
+
+void sf_fill_slot_free(struct sf_slot *slot)
+{
+	if (slot)
+		free(slot->batch.bytes);
+	free(slot);
+}
+
+/* Opens the slot at p, for up to `count` records. */
+static void open_slot(struct sf_slot *slot, uint8_t *p, unsigned count)
+{
+	slot->p = slot->records = p;
+	slot->last = p + (size_t)(count - 1) * slot->template.record_length;
+	slot->packets = 0;
+	slot->octets = 0;
+}
+
+/* Ends the set that the open slot has written into `message`; adds its flows. */
+static void close_slot(
+	struct sf_slot *slot, struct sf_message *message, struct sf_destination_count *flows)
+{
+	unsigned count = (unsigned)(slot->p - slot->records) / slot->template.record_length;
+
+	slot->last = NULL;
+	message->p = slot->p;
+	if (message->set)
+		sf_message_set_end(message, slot->template.record_length);
+	message->data_records += count;
+	sf_count_add(flows, &(struct sf_destination_count){ count, slot->packets, slot->octets });
+}
+
+/* Before data leave: the templates are out, and no older than they may be. */
+static void announce(struct sf_session *session, struct sf_stream *stream)
+{
+	if (!stream->started)
+		sf_session_start(session, stream);
+	else if (sf_session_refresh_due(session, stream))
+		sf_session_announce(session, stream);
+}
+
+static void enter_message(struct sf_batch *batch, const struct sf_message *message,
+	const struct sf_destination_count *flows)
+{
+	unsigned i = batch->count++;
+
+	batch->messages[i].length = (uint32_t)(message->p - message->start);
+	batch->messages[i].data_records = (uint16_t)message->data_records;
+	batch->messages[i].template_records = 0;
+	batch->messages[i].flows = *flows;
+}
+
+/* ---------------------------------------------------------------- a message per template */
+
+static void close_message(const struct sf_session *session, struct sf_slot *slot)
+{
+	const struct sf_dialect *dialect = session->options.dialect;
+	struct sf_destination_count flows = { 0 };
+	unsigned headers = dialect->header_length + dialect->set_header_length;
+	struct sf_message message;
+
+	if (!slot->last)
+		return;
+	sf_message_begin(&message, dialect, slot->records - headers, max_message(session));
+	if (dialect->set_header_length)
+		sf_message_set(&message, slot->template.id);
+	close_slot(slot, &message, &flows);
+	enter_message(&slot->batch, &message, &flows);
+}
+
+static void flush_slot(struct sf_session *session, struct sf_stream *stream, struct sf_slot *slot)
+{
+	close_message(session, slot);
+	if (slot->batch.count == 0)
+		return;
+	announce(session, stream);
+	if (!slot->announced)
+		sf_session_announce_slot(session, stream, slot);
+	stream->data_messages += slot->batch.count;
+	sf_session_send(session, stream, &slot->batch);
+}
+
+static void next_message(struct sf_session *session, struct sf_stream *stream, struct sf_slot *slot)
+{
+	const struct sf_dialect *dialect = session->options.dialect;
+	uint8_t *start = slot->batch.bytes;
+
+	close_message(session, slot);
+	if (slot->batch.count == session->transport->max_messages)
+		flush_slot(session, stream, slot);
+	if (slot->batch.count) /* all before have the same length */
+		start += (size_t)slot->batch.count * slot->batch.messages[0].length;
+	open_slot(
+		slot, start + dialect->header_length + dialect->set_header_length, slot->capacity);
+}
+
+/* ---------------------------------------------------------------- records in order */
+
+static void close_set(struct sf_stream *stream)
+{
+	if (stream->ordered.open)
+		close_slot(stream->ordered.open, &stream->ordered.message, &stream->ordered.flows);
+	stream->ordered.open = NULL;
+}
+
+static void flush_ordered(struct sf_session *session, struct sf_stream *stream)
+{
+	struct sf_batch *batch = &stream->ordered.batch;
+
+	close_set(stream);
+	if (stream->ordered.message.data_records == 0)
+		return;
+	announce(session, stream);
+	for (unsigned key = 0; key < SF_KEY_COUNT; key++)
+		if (stream->slots[key] && !stream->slots[key]->announced)
+			sf_session_announce_slot(session, stream, stream->slots[key]);
+	batch->bytes = stream->ordered.bytes;
+	enter_message(batch, &stream->ordered.message, &stream->ordered.flows);
+	sf_session_send(session, stream, batch);
+	stream->ordered.message.data_records = 0;
+	stream->ordered.flows = (struct sf_destination_count){ 0 };
+}
+
+static void next_set(struct sf_session *session, struct sf_stream *stream, struct sf_slot *slot)
+{
+	struct sf_message *message = &stream->ordered.message;
+	unsigned header = session->options.dialect->set_header_length;
+	unsigned count = 0;
+
+	close_set(stream);
+	if (message->data_records)
+		count = records_between(
+			session, message->p + header, message->end, slot->template.record_length);
+	if (count == 0) {
+		flush_ordered(session, stream);
+		sf_message_begin(message, session->options.dialect, stream->ordered.bytes,
+			max_message(session));
+		count = slot->capacity;
+	}
+	sf_message_set(message, slot->template.id);
+	open_slot(slot, message->p, count);
+	stream->ordered.open = slot;
+}
+
+/* ---------------------------------------------------------------- both */
+
+bool sf_fill_room(struct sf_session *session, struct sf_stream *stream, struct sf_slot *slot)
+{
+	if (slot->capacity == 0)
+		return false;
+	if (session->options.network)
+		next_message(session, stream, slot);
+	else
+		next_set(session, stream, slot);
+	return true;
+}
+
+void sf_fill_flush(struct sf_session *session, struct sf_stream *stream)
+{
+	if (!session->options.network) {
+		flush_ordered(session, stream);
+		return;
+	}
+	for (unsigned key = 0; key < SF_KEY_COUNT; key++)
+		if (stream->slots[key])
+			flush_slot(session, stream, stream->slots[key]);
+}
