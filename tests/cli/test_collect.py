@@ -216,7 +216,7 @@ class Collect(Receiving):
 
     def test_duration_and_idleness(self):
         for option, reason in (("--duration", "duration"), ("--idle-exit", "idle")):
-            process, port = self.collect(option, "300ms")
+            process, port = self.collect(option, "2s")
             with self.send(port, message(0, TEMPLATE, data(record(1)))):
                 done = self.finish(process)
             self.assertEqual((len(done.records), done.stats["ended"]), (1, reason))
@@ -251,7 +251,7 @@ class Collect(Receiving):
             self.assertEqual(done.stats[counter], 1, counter)
 
     def test_templates_belong_to_their_sender(self):
-        process, port = self.collect("--idle-exit", "500ms")
+        process, port = self.collect("-c", "2")
         with self.send(port, message(0, TEMPLATE)) as first, \
                 self.send(port, message(0, data(record(1)))) as second:
             self.send(port, message(0, data(record(2)), domain=2), sender=first)
@@ -374,7 +374,7 @@ class Loss(Receiving):
     def run_through_relay(self, scheme, lost, options):
         """400 flows; returns what the collector did, the relay and the records sent."""
         capture = self.file("a.pcap", pcap(conversations(400, packets=1)))
-        process, port = self.collect("--idle-exit", "1s")
+        process, port = self.collect()
         relay = Relay(port, lost)
         relay.start()
         url = f"{scheme}://127.0.0.1:{relay.inside.getsockname()[1]},rate=5000{options}"
@@ -383,6 +383,7 @@ class Loss(Receiving):
             stderr=subprocess.PIPE, check=True, timeout=support.TIMEOUT)
         relay.idle = True
         relay.join()
+        process.terminate()
         statistics = json.loads(metered.stderr)
         self.check_books(statistics)
         return self.finish(process), relay, statistics["collectors"][0]["records"]
