@@ -2,9 +2,10 @@
 /*
  * A metering process: the parser's facts of a batch, fitted to the flow key, into one flow table.
  *
- * The whole batch is parsed before the table sees it, so that no pointer into a packet is needed
- * afterwards and the table can prefetch. Facts are written once by the parser and completed here
- * while they are in the first-level cache.
+ * The whole batch is parsed before the table changes, so that no pointer into a packet is needed
+ * afterwards. It is parsed in parts, and of each part the table prefetches what it will need while
+ * the next is parsed. Facts are written once by the parser and completed here while they are in
+ * the first-level cache.
  */
 #include <stdalign.h>
 #include <stdlib.h>
@@ -16,6 +17,8 @@
 #include "meter/own.h"
 #include "parse/parse.h"
 #include "table/table.h"
+
+#define PART 8 /* packets */
 
 #define TIME_MAX (INT64_C(1) << 62) /* ns: the year 2116, as far as the table goes */
 
@@ -199,9 +202,23 @@ void sf_meter_update(struct sf_meter *meter, const struct sf_facts *facts, unsig
 void sf_meter_batch(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
 	const int64_t *clock, const struct sf_observation_point *point)
 {
-	unsigned n = sf_meter_parse(meter, packets, count, clock, point, meter->facts);
+	unsigned n = 0;
 
-	sf_meter_update(meter, meter->facts, n);
+	if (meter->per_packet) {
+		n = sf_meter_parse(meter, packets, count, clock, point, meter->facts);
+		sf_table_emit_each(meter->table, meter->facts, n);
+		return;
+	}
+	for (unsigned i = 0, part; i < count; i += part) {
+		unsigned parsed;
+
+		part = count - i < PART ? count - i : PART;
+		parsed = sf_meter_parse(
+			meter, packets + i, part, clock + i, point, meter->facts + n);
+		sf_table_prepare(meter->table, meter->facts, n, n + parsed);
+		n += parsed;
+	}
+	sf_table_account(meter->table, meter->facts, n);
 }
 
 void sf_meter_ignore(struct sf_meter *meter, enum sf_ignored reason, uint64_t count)

@@ -141,6 +141,14 @@ struct sf_victims {
 	} of[SF_VICTIMS];
 };
 
+/* What the passes hand on about one packet of a batch. */
+struct sf_step {
+	uint64_t hash;
+	uint64_t address; /* key word: for IPv6 the hash of the addresses */
+	const struct sf_bucket *bucket;
+	uint32_t guess;
+};
+
 struct sf_table {
 	/* per packet */
 	struct sf_entry *hot;
@@ -150,6 +158,8 @@ struct sf_table {
 	int64_t idle_ns, active_ns;
 	struct sf_hash_key address_key; /* makes one word of two IPv6 addresses */
 	struct sf_index index;
+	unsigned guessed; /* steps of the batch in hand that have been through pass 2 */
+	struct sf_step steps[SF_BATCH_MAX];
 	/* per flow */
 	bool too_long;                /* the index wants the strong hash */
 	struct sf_index old;          /* being emptied after a change of hash */

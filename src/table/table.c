@@ -3,7 +3,8 @@
  * The packet path: a batch of facts into the table.
  *
  * Memory latency is what costs, so the batch goes through the table in passes, each touching what
- * the pass before has prefetched:
+ * the pass before has prefetched. The first two are done for a part of the batch while the caller
+ * still parses the next part (sf_table_prepare()), so that computing and fetching overlap:
  *
  *	1  hash the key        -> prefetch its bucket
  *	2  compare signatures  -> prefetch the entry they point to
@@ -25,14 +26,6 @@
 #define TCP_SYN 0x002
 #define TCP_RST 0x004
 #define TCP_ACK 0x010
-
-/* What the passes hand on about one packet. */
-struct step {
-	uint64_t hash;
-	uint64_t address; /* key word: for IPv6 the hash of the addresses */
-	const struct sf_bucket *bucket;
-	uint32_t guess;
-};
 
 static inline bool same_key(
 	const struct sf_table *table, uint32_t id, uint64_t address, const struct sf_facts *facts)
@@ -75,7 +68,7 @@ static inline const uint8_t *address6_of(const struct sf_facts *facts)
 }
 
 static inline uint32_t find(
-	const struct sf_table *table, const struct step *step, const struct sf_facts *facts)
+	const struct sf_table *table, const struct sf_step *step, const struct sf_facts *facts)
 {
 	bool nothing =
 		!sf_bucket_match(step->bucket, (uint32_t)step->hash) && !step->bucket->overflow;
@@ -105,7 +98,7 @@ static uint32_t initiator_of(const struct sf_facts *facts)
 }
 
 static uint32_t insert(
-	struct sf_table *table, const struct step *step, const struct sf_facts *facts)
+	struct sf_table *table, const struct sf_step *step, const struct sf_facts *facts)
 {
 	uint32_t id = sf_table_allocate(table, facts->version), way;
 	struct sf_entry *hot = &table->hot[id];
@@ -323,65 +316,78 @@ static void note_special(struct sf_table *table, uint32_t id, const struct sf_fa
 		tcp_step(table, id, facts);
 }
 
-/* Pass 1. */
-static bool prepare(
-	const struct sf_table *table, const struct sf_facts *facts, struct step *steps, unsigned n)
+/* Pass 1 for facts from … to-1. */
+static void hash_keys(
+	struct sf_table *table, const struct sf_facts *facts, unsigned from, unsigned to)
 {
 	const struct sf_index index = table->index;
-	bool any6 = false;
 
-	for (unsigned i = 0; i < n; i++) {
+	for (unsigned i = from; i < to; i++) {
+		struct sf_step *step = &table->steps[i];
 		uint64_t address = facts[i].address, hash;
 
-		if (facts[i].version == 6) {
+		if (facts[i].version == 6)
 			address = sf_hash_addresses(&table->address_key, facts[i].address6[0]);
-			any6 = true;
-		}
 		hash = sf_index_hash(&index, address, sf_load64(&facts[i].ports),
 			sf_load32(&facts[i].scope), address6_of(&facts[i]));
-		steps[i].address = address;
-		steps[i].hash = hash;
-		steps[i].bucket = &index.buckets[sf_index_home(&index, hash)];
-		__builtin_prefetch(steps[i].bucket);
+		step->address = address;
+		step->hash = hash;
+		step->bucket = &index.buckets[sf_index_home(&index, hash)];
+		__builtin_prefetch(step->bucket);
 	}
-	return any6;
 }
 
-/* Pass 2. */
-static void guess(const struct sf_table *table, struct step *steps, unsigned n)
+static inline const struct sf_bucket *bucket_after(
+	const struct sf_index *index, const struct sf_bucket *bucket)
+{
+	return bucket + 1 == index->buckets + index->count ? index->buckets : bucket + 1;
+}
+
+/* Pass 2, for those that pass 1 has seen before `to`. */
+static void guess(struct sf_table *table, const struct sf_facts *facts, unsigned to)
 {
 	const struct sf_entry *hot = table->hot;
 
-	for (unsigned i = 0; i < n; i++) {
-		const struct sf_bucket *bucket = steps[i].bucket;
-		unsigned mask = sf_bucket_match(bucket, (uint32_t)steps[i].hash);
+	for (unsigned i = table->guessed; i < to; i++) {
+		struct sf_step *step = &table->steps[i];
+		unsigned mask = sf_bucket_match(step->bucket, (uint32_t)step->hash);
 		uint32_t id = SF_ENTRY_NONE;
 
 		if (mask) {
-			id = bucket->id[__builtin_ctz(mask)];
+			id = step->bucket->id[__builtin_ctz(mask)];
 			__builtin_prefetch(&hot[id], 1);
+			if (facts[i].version == 6)
+				__builtin_prefetch(table->address6[id]);
+		} else if (unlikely(step->bucket->overflow)) {
+			__builtin_prefetch(bucket_after(&table->index, step->bucket));
 		}
-		steps[i].guess = id;
+		step->guess = id;
 	}
+	table->guessed = to;
 }
 
-static void guess6(const struct sf_table *table, const struct sf_facts *facts,
-	const struct step *steps, unsigned n)
+/* Some ids (2.7 % at the cap) lie one bucket further: find() shall not wait for their entries. */
+static void guess_beyond(const struct sf_table *table, const struct sf_step *step)
 {
-	for (unsigned i = 0; i < n; i++)
-		if (facts[i].version == 6 && steps[i].guess != SF_ENTRY_NONE)
-			__builtin_prefetch(table->address6[steps[i].guess]);
+	const struct sf_bucket *bucket = bucket_after(&table->index, step->bucket);
+	unsigned mask = sf_bucket_match(bucket, (uint32_t)step->hash);
+
+	if (mask)
+		__builtin_prefetch(&table->hot[bucket->id[__builtin_ctz(mask)]], 1);
 }
 
 /* Pass 3. */
-static void check(
-	const struct sf_table *table, const struct sf_facts *facts, struct step *steps, unsigned n)
+static void check(const struct sf_table *table, const struct sf_facts *facts, struct sf_step *steps,
+	unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
 		uint32_t id = steps[i].guess, turn;
 
-		if (unlikely(id == SF_ENTRY_NONE))
+		if (unlikely(id == SF_ENTRY_NONE)) {
+			if (unlikely(steps[i].bucket->overflow))
+				guess_beyond(table, &steps[i]);
 			continue;
+		}
 		if (unlikely(!same_key(table, id, steps[i].address, &facts[i])))
 			steps[i].guess = SF_ENTRY_NONE;
 		turn = turn_of(table->hot[id].state, &facts[i]);
@@ -389,27 +395,34 @@ static void check(
 	}
 }
 
-void sf_table_update(struct sf_table *table, const struct sf_facts *facts, unsigned n)
+void sf_table_prepare(
+	struct sf_table *table, const struct sf_facts *facts, unsigned from, unsigned to)
 {
-	struct step steps[SF_BATCH_MAX];
+	if (from == to)
+		return;
+	if (from == 0) {
+		table->guessed = 0;
+		if (unlikely(!table->started)) {
+			int64_t tick = sf_wheel_tick(facts[0].clock_ns);
+
+			sf_wheel_set(&table->wheel, tick, tick);
+			table->started = true;
+		}
+		if (unlikely(table->too_long || table->old.buckets))
+			sf_table_rehash(table);
+	}
+	hash_keys(table, facts, from, to);
+	guess(table, facts, from);
+}
+
+void sf_table_account(struct sf_table *table, const struct sf_facts *facts, unsigned n)
+{
+	struct sf_step *steps = table->steps;
 	uint64_t octets = 0, ended;
 
 	if (!n)
 		return;
-	if (unlikely(!table->started)) {
-		int64_t tick = sf_wheel_tick(facts[0].clock_ns);
-
-		sf_wheel_set(&table->wheel, tick, tick);
-		table->started = true;
-	}
-	if (unlikely(table->too_long || table->old.buckets))
-		sf_table_rehash(table);
-	if (prepare(table, facts, steps, n)) {
-		guess(table, steps, n);
-		guess6(table, facts, steps, n);
-	} else {
-		guess(table, steps, n);
-	}
+	guess(table, facts, n);
 	check(table, facts, steps, n);
 	ended = table->ledger.flows_ended;
 	for (unsigned i = 0; i < n; i++) {
@@ -434,4 +447,10 @@ void sf_table_update(struct sf_table *table, const struct sf_facts *facts, unsig
 	table->ledger.packets += n;
 	table->ledger.octets += octets;
 	sf_table_flush(table);
+}
+
+void sf_table_update(struct sf_table *table, const struct sf_facts *facts, unsigned n)
+{
+	sf_table_prepare(table, facts, 0, n);
+	sf_table_account(table, facts, n);
 }

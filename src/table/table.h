@@ -44,6 +44,15 @@ void sf_table_free(struct sf_table *table);
  */
 void sf_table_update(struct sf_table *table, const struct sf_facts *facts, unsigned count);
 
+/*
+ * The same in two steps, for a caller who makes the facts meanwhile: announces facts from … to-1
+ * of a batch, from 0 on without gaps, then accounts them all. In between nothing else may be done
+ * with the table, and facts that have been announced stay as they are.
+ */
+void sf_table_prepare(
+	struct sf_table *table, const struct sf_facts *facts, unsigned from, unsigned to);
+void sf_table_account(struct sf_table *table, const struct sf_facts *facts, unsigned count);
+
 /* Makes each packet a record of its own: RFC 5470 §5.1.1 with both timeouts 0. No flow is kept. */
 void sf_table_emit_each(struct sf_table *table, const struct sf_facts *facts, unsigned count);
 
