@@ -7,6 +7,7 @@ and the totals are those of the hosts' interfaces.
 """
 
 import datetime
+import os
 import signal
 import subprocess
 import time
@@ -115,8 +116,10 @@ class Mirror(Case):
     def close_in_time(self, records, reference):
         """
         Start and end within 20 ms of the capture file's, but for a few: a driver without kernel
-        time stamps stamps packets when its worker gets the CPU.
+        time stamps stamps packets when its worker gets the CPU. Where more wants to run than there
+        are CPUs, that takes longer.
         """
+        busy = os.getloadavg()[0] > (os.cpu_count() or 1)
         self.assertEqual(len(records), len(reference))
         times = flows(reference, "flowStartMilliseconds", "flowEndMilliseconds")
         apart = []
@@ -125,8 +128,8 @@ class Mirror(Case):
                 apart += [abs(milliseconds(mine) - milliseconds(theirs))
                           for mine, theirs in zip(row[2:], other[2:])]
         apart.sort()
-        self.assertLess(apart[len(apart) * 9 // 10], 20)
-        self.assertLess(apart[-1], 500)
+        self.assertLess(apart[len(apart) * 9 // 10], 200 if busy else 20)
+        self.assertLess(apart[-1], 1000 if busy else 200)
 
 
 def milliseconds(text):
