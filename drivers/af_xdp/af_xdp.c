@@ -218,7 +218,7 @@ static int wait_for_interface(struct sf_xdp_capture *capture, struct sf_xdp_queu
 	if (!queue->first || !sf_port_returned(&port->base))
 		return 0;
 	sf_xdp_port_close_program(capture, port);
-	result = sf_xdp_port_open(capture, port, &error);
+	result = sf_xdp_port_open(capture, port, port->base.helper, &error);
 	if (result == -EPERM)
 		return fail(capture, result, port->interface.name,
 			"it came back, but this process may not open it any more");
@@ -393,6 +393,7 @@ static int add_port(struct sf_xdp_capture *capture, const struct sf_capture_opti
 	int result = sf_port_open(&port->base, name, options, error);
 
 	port->program.link = -1;
+	port->memory_bytes = capture->memory_bytes;
 	capture->port_count++;
 	if (result < 0)
 		return result;
@@ -446,12 +447,12 @@ static int deal(
  */
 static void keep_tags(struct sf_xdp_capture *capture, struct sf_xdp_port *port)
 {
-	static const char *const stripping[] = { "rx-vlan-hw-parse", NULL };
-	int left = 0;
+	int left;
 
+	if (port->base.wanted & SF_ETHTOOL_MERGING)
+		port->base.wanted |= SF_ETHTOOL_TAGS;
 	sf_port_prepare(&port->base);
-	if (!port->base.keep_offloads)
-		left = sf_ethtool_features_off(&port->base.saved, &port->base.netdev, stripping);
+	left = port->base.outcome.tags;
 	if (port->base.trouble[0])
 		sf_error_set(&capture->base.warning, -EOPNOTSUPP, "%s: %s", port->interface.name,
 			port->base.trouble);
@@ -505,7 +506,7 @@ static int open_capture(struct sf_capture **result, const struct sf_capture_opti
 		if (deal(port, &capture->queues[next], (uint16_t)i, options->snaplen) < 0)
 			goto no_memory;
 		next += port->base.queues;
-		code = sf_xdp_port_open(capture, port, error);
+		code = sf_xdp_port_open(capture, port, NULL, error);
 		if (code < 0)
 			goto fail;
 		keep_tags(capture, port);
@@ -529,6 +530,7 @@ const struct sf_capture_ops sf_driver_af_xdp = {
 	.interface = interface_of,
 	.describe = describe,
 	.condition = condition,
+	.grant = sf_xdp_program_grant,
 	.probe = probe,
 	.close = close_capture,
 };

@@ -7,10 +7,13 @@
 #include <errno.h>
 #include <linux/if_xdp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "af_xdp/xdp.h"
 
 #define CHUNK       2048
+#define UNLOCK_US   50000
+#define MEMORY_MIN  (256U << 10)
 #define CHUNK_LARGE 4096 /* the largest there is */
 
 void sf_xdp_port_statistics(struct xdp_statistics *sum, const struct sf_xdp_socket *socket)
@@ -80,13 +83,15 @@ static int socket_error(
 
 /* Program and all sockets in one mode. On failure nothing is open. */
 static int open_mode(struct sf_xdp_capture *capture, struct sf_xdp_port *port,
-	enum sf_xdp_mode mode, bool fragments, struct sf_error *error)
+	const struct sf_helper *helper, enum sf_xdp_mode mode, bool fragments,
+	struct sf_error *error)
 {
 	const struct sf_netdev *netdev = &port->base.netdev;
 	struct sf_xdp_program program;
-	struct sf_xdp_socket socket;
+	unsigned count = port->socket_count;
 	int result =
-		sf_xdp_program_open(&program, netdev, mode, fragments, port->socket_count, error);
+		helper ? sf_xdp_program_ask(&program, helper, netdev, mode, fragments, count, error)
+		       : sf_xdp_program_open(&program, netdev, mode, fragments, count, error);
 
 	if (result < 0)
 		return result == -EPERM ? socket_error(port, 0, result, error) : result;
@@ -95,17 +100,19 @@ static int open_mode(struct sf_xdp_capture *capture, struct sf_xdp_port *port,
 	pthread_mutex_unlock(&capture->lock);
 	port->mode = mode;
 	port->fragments = fragments;
-	for (unsigned i = 0; i < port->socket_count && result == 0; i++) {
-		result = sf_xdp_socket_open(
-			&socket, netdev, i, mode, fragments, capture->memory_bytes, port->chunk);
+	for (unsigned i = 0; i < count && result == 0; i++) {
+		struct xsk_socket *xsk = NULL;
+
+		result = sf_xdp_socket_open(&port->sockets[i], netdev, i, mode, fragments,
+			port->memory_bytes, port->chunk, &xsk);
 		if (result < 0) {
 			socket_error(port, i, result, error);
 			break;
 		}
 		pthread_mutex_lock(&capture->lock);
-		port->sockets[i] = socket;
+		port->sockets[i].xsk = xsk;
 		pthread_mutex_unlock(&capture->lock);
-		result = sf_xdp_program_add(&port->program, i, xsk_socket__fd(socket.xsk));
+		result = sf_xdp_program_add(&port->program, i, xsk_socket__fd(xsk));
 		if (result < 0)
 			socket_error(port, i, result, error);
 	}
@@ -114,12 +121,13 @@ static int open_mode(struct sf_xdp_capture *capture, struct sf_xdp_port *port,
 	return result;
 }
 
-/* Tries the modes, best first. Fragments: always in copy modes, where they cost nothing. */
-int sf_xdp_port_open(
-	struct sf_xdp_capture *capture, struct sf_xdp_port *port, struct sf_error *error)
+/*
+ * Tries the modes, best first. Fragments: always in copy modes, where they cost nothing; `needed`:
+ * not without.
+ */
+static int open_best(struct sf_xdp_capture *capture, struct sf_xdp_port *port,
+	const struct sf_helper *helper, bool needed, struct sf_error *error)
 {
-	uint32_t longest = sf_netdev_frame_max(&port->base.netdev);
-	bool needed = longest > sf_xdp_socket_frame_max(CHUNK_LARGE);
 	const struct {
 		enum sf_xdp_mode mode;
 		bool fragments;
@@ -132,14 +140,33 @@ int sf_xdp_port_open(
 	};
 	int result = 0;
 
-	port->chunk = longest <= sf_xdp_socket_frame_max(CHUNK) ? CHUNK : CHUNK_LARGE;
 	for (unsigned i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++) {
 		if (needed && !attempts[i].fragments)
 			continue;
-		result = open_mode(capture, port, attempts[i].mode, attempts[i].fragments, error);
+		result = open_mode(
+			capture, port, helper, attempts[i].mode, attempts[i].fragments, error);
 		if (result == 0 || result == -EPERM || result == -EBUSY || result == -ENOMEM ||
 			result == -ENOBUFS)
 			break;
+	}
+	return result;
+}
+
+int sf_xdp_port_open(struct sf_xdp_capture *capture, struct sf_xdp_port *port,
+	const struct sf_helper *helper, struct sf_error *error)
+{
+	uint32_t longest = sf_netdev_frame_max(&port->base.netdev);
+	bool needed = longest > sf_xdp_socket_frame_max(CHUNK_LARGE);
+	int result;
+
+	port->chunk = longest <= sf_xdp_socket_frame_max(CHUNK) ? CHUNK : CHUNK_LARGE;
+	result = open_best(capture, port, helper, needed, error);
+	/* a user without rights may lock only so much; less memory is better than no packets */
+	while (result == -ENOBUFS && helper && port->memory_bytes / 2 >= MEMORY_MIN) {
+		port->memory_bytes /= 2;
+		/* the kernel gives memory of closed sockets back a little later */
+		usleep(UNLOCK_US);
+		result = open_best(capture, port, helper, needed, error);
 	}
 	if (result < 0 && needed && result != -EPERM && result != -EBUSY)
 		sf_error_set(error, result,

@@ -6,10 +6,14 @@
  * The variant with metadata must be loaded for one device (BPF_F_XDP_DEV_BOUND_ONLY, Linux 6.3);
  * older kernels refuse the flag, devices without an XDP driver refuse the attachment, and then the
  * plain variant is taken.
+ *
+ * A process without the rights to do this has a helper do it and receives the descriptors: of the
+ * link, of the map it enters its sockets in, of the map of counters.
  */
 #include <errno.h>
 #include <linux/if_link.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -23,6 +27,8 @@
 /* <linux/bpf.h> of Debian 12 lacks these */
 #define PROG_HAS_FRAGMENTS (1U << 5) /* BPF_F_XDP_HAS_FRAGS, Linux 5.18 */
 #define PROG_DEVICE_BOUND  (1U << 6) /* BPF_F_XDP_DEV_BOUND_ONLY, Linux 6.3 */
+
+#define COUNTERS_BYTES (SF_XDP_CPUS * sizeof(struct sf_xdp_counters))
 
 /* Which questions to the device this kernel knows. */
 static void find_metadata_calls(struct sf_xdp_program *program)
@@ -81,6 +87,8 @@ static int try_variant(struct sf_xdp_program *program, const struct sf_netdev *n
 		return errno ? -errno : -EINVAL;
 	chosen = program->metadata ? program->skeleton->progs.sf_steer_metadata
 				   : program->skeleton->progs.sf_steer;
+	program->sockets = bpf_map__fd(program->skeleton->maps.sockets);
+	program->counters = program->skeleton->bss->counters;
 	program->link =
 		bpf_link_create(bpf_program__fd(chosen), (int)netdev->index, BPF_XDP, &options);
 	if (program->link >= 0)
@@ -126,26 +134,91 @@ void sf_xdp_program_close(struct sf_xdp_program *program)
 {
 	if (program->link >= 0)
 		close(program->link);
+	if (!program->skeleton && program->counters) {
+		munmap(program->counters, COUNTERS_BYTES);
+		close(program->sockets);
+	}
 	sf_xdp__destroy(program->skeleton);
-	program->link = -1;
-	program->skeleton = NULL;
+	*program = (struct sf_xdp_program){ .link = -1 };
+}
+
+int sf_xdp_program_ask(struct sf_xdp_program *program, const struct sf_helper *helper,
+	const struct sf_netdev *netdev, enum sf_xdp_mode mode, bool fragments, unsigned queues,
+	struct sf_error *error)
+{
+	const struct sf_xdp_wish wish = { .mode = mode, .fragments = fragments, .queues = queues };
+	struct sf_xdp_grant grant;
+	int fds[SF_XDP_FDS];
+	void *counters;
+	int result = helper->xdp(helper, netdev->name, &wish, &grant, fds);
+
+	*program = (struct sf_xdp_program){ .link = -1 };
+	if (result < 0)
+		goto fail;
+	counters = mmap(NULL, COUNTERS_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
+		fds[SF_XDP_FD_COUNTERS], 0);
+	result = -errno;
+	close(fds[SF_XDP_FD_COUNTERS]);
+	if (counters == MAP_FAILED) {
+		close(fds[SF_XDP_FD_LINK]);
+		close(fds[SF_XDP_FD_SOCKETS]);
+		goto fail;
+	}
+	*program = (struct sf_xdp_program){
+		.link = fds[SF_XDP_FD_LINK],
+		.sockets = fds[SF_XDP_FD_SOCKETS],
+		.counters = counters,
+		.metadata = grant.metadata,
+		.timestamp = grant.timestamp,
+		.vlan_tag = grant.vlan_tag,
+	};
+	return 0;
+fail:
+	return sf_error_set(
+		error, result, "%s: XDP program: %s", netdev->name, sf_strerror(result));
+}
+
+int sf_xdp_program_grant(const struct sf_netdev *netdev, const struct sf_xdp_wish *wish,
+	struct sf_xdp_grant *grant, int fds[SF_XDP_FDS])
+{
+	struct sf_xdp_program program;
+	struct sf_error error;
+	int result;
+
+	if (wish->mode > SF_XDP_GENERIC || wish->fragments > 1 || wish->queues < 1 ||
+		wish->queues > SF_XDP_SOCKETS_MAX)
+		return -EINVAL;
+	result = sf_xdp_program_open(&program, netdev, (enum sf_xdp_mode)wish->mode,
+		wish->fragments, wish->queues, &error);
+	if (result < 0)
+		return result;
+	*grant = (struct sf_xdp_grant){ program.metadata, program.timestamp, program.vlan_tag };
+	fds[SF_XDP_FD_LINK] = program.link;
+	fds[SF_XDP_FD_SOCKETS] = dup(program.sockets);
+	fds[SF_XDP_FD_COUNTERS] = dup(bpf_map__fd(program.skeleton->maps.bss));
+	program.link = -1;
+	sf_xdp_program_close(&program);
+	if (fds[SF_XDP_FD_SOCKETS] >= 0 && fds[SF_XDP_FD_COUNTERS] >= 0)
+		return 0;
+	for (unsigned i = 0; i < SF_XDP_FDS; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	return -EMFILE;
 }
 
 int sf_xdp_program_add(struct sf_xdp_program *program, unsigned queue, int socket)
 {
 	uint32_t key = queue;
 
-	return bpf_map_update_elem(
-		bpf_map__fd(program->skeleton->maps.sockets), &key, &socket, BPF_ANY);
+	return bpf_map_update_elem(program->sockets, &key, &socket, BPF_ANY);
 }
 
 void sf_xdp_program_counters(
 	const struct sf_xdp_program *program, uint64_t *passed, uint64_t *homeless)
 {
 	/* mapped memory that the program goes on writing: no system call is needed to look */
-	for (unsigned i = 0; program->skeleton && i < SF_XDP_CPUS; i++) {
-		const volatile struct sf_xdp_counters *counters =
-			&program->skeleton->bss->counters[i];
+	for (unsigned i = 0; program->counters && i < SF_XDP_CPUS; i++) {
+		const volatile struct sf_xdp_counters *counters = &program->counters[i];
 
 		*passed += counters->passed;
 		*homeless += counters->homeless;

@@ -54,7 +54,8 @@ static void fill_all(struct sf_xdp_socket *socket, uint32_t chunks)
 }
 
 int sf_xdp_socket_open(struct sf_xdp_socket *socket, const struct sf_netdev *netdev, unsigned queue,
-	enum sf_xdp_mode mode, bool fragments, uint32_t bytes, uint32_t chunk)
+	enum sf_xdp_mode mode, bool fragments, uint32_t bytes, uint32_t chunk,
+	struct xsk_socket **xsk)
 {
 	uint32_t chunks = 1;
 	struct xsk_socket_config config = {
@@ -70,7 +71,12 @@ int sf_xdp_socket_open(struct sf_xdp_socket *socket, const struct sf_netdev *net
 	config.bind_flags |= mode == SF_XDP_NATIVE_ZEROCOPY ? XDP_ZEROCOPY : XDP_COPY;
 	if (fragments)
 		config.bind_flags |= XDP_USE_SG;
-	*socket = (struct sf_xdp_socket){ .queue = queue, .chunk = chunk };
+	/* all but `xsk`, which another thread may look at: libxdp relies on zeroed rings */
+	memset(&socket->rx, 0, sizeof(socket->rx));
+	memset(&socket->fill, 0, sizeof(socket->fill));
+	memset(&socket->completion, 0, sizeof(socket->completion));
+	socket->queue = queue;
+	socket->chunk = chunk;
 	socket->area_size = (size_t)chunks * chunk;
 	socket->area = mmap(
 		NULL, socket->area_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -81,8 +87,8 @@ int sf_xdp_socket_open(struct sf_xdp_socket *socket, const struct sf_netdev *net
 	result = create_umem(socket, chunks);
 	if (result == 0) {
 		fill_all(socket, chunks);
-		result = xsk_socket__create(&socket->xsk, netdev->name, queue, socket->umem,
-			&socket->rx, NULL, &config);
+		result = xsk_socket__create(
+			xsk, netdev->name, queue, socket->umem, &socket->rx, NULL, &config);
 	}
 	if (result < 0)
 		sf_xdp_socket_close(socket);
@@ -91,11 +97,14 @@ int sf_xdp_socket_open(struct sf_xdp_socket *socket, const struct sf_netdev *net
 
 void sf_xdp_socket_close(struct sf_xdp_socket *socket)
 {
-	if (socket->xsk)
+	if (socket->xsk) {
 		xsk_socket__delete(socket->xsk);
+		socket->xsk = NULL;
+	}
 	if (socket->umem)
 		xsk_umem__delete(socket->umem);
 	if (socket->area)
 		munmap(socket->area, socket->area_size);
-	*socket = (struct sf_xdp_socket){ 0 };
+	socket->umem = NULL;
+	socket->area = NULL;
 }

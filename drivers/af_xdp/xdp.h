@@ -25,11 +25,16 @@ enum sf_xdp_mode {
 	SF_XDP_GENERIC,
 };
 
+#define SF_XDP_SOCKETS_MAX 4096 /* receive queues of an interface */
+
 struct sf_xdp;
+struct sf_xdp_counters;
 
 /* The XDP program on one interface. */
 struct sf_xdp_program {
-	struct sf_xdp *skeleton;
+	struct sf_xdp *skeleton; /* NULL when a helper loaded it */
+	int sockets;             /* map of sockets */
+	struct sf_xdp_counters *counters;
 	int link; /* the attachment: ends with this descriptor, so with the process at the latest */
 	bool arrival;   /* stamps frames when they arrive */
 	bool metadata;  /* the variant that asks the device is running */
@@ -43,6 +48,15 @@ struct sf_xdp_program {
  */
 int sf_xdp_program_open(struct sf_xdp_program *program, const struct sf_netdev *netdev,
 	enum sf_xdp_mode mode, bool fragments, unsigned queues, struct sf_error *error);
+
+/* The same by a helper. */
+int sf_xdp_program_ask(struct sf_xdp_program *program, const struct sf_helper *helper,
+	const struct sf_netdev *netdev, enum sf_xdp_mode mode, bool fragments, unsigned queues,
+	struct sf_error *error);
+
+/* The helper's side of it (sf_capture_ops.grant). */
+int sf_xdp_program_grant(const struct sf_netdev *netdev, const struct sf_xdp_wish *wish,
+	struct sf_xdp_grant *grant, int fds[SF_XDP_FDS]);
 
 /* Detaches and frees. Legal on a zeroed one (link < 0), and twice. */
 void sf_xdp_program_close(struct sf_xdp_program *program);
@@ -74,10 +88,13 @@ struct sf_xdp_socket {
 
 /*
  * Opens and binds. -EBUSY: another socket holds the queue; -EOPNOTSUPP or -EINVAL: this mode or
- * fragments are not possible here. Nothing is left open on failure.
+ * fragments are not possible here. Nothing is left open on failure. `socket` is one that is closed;
+ * it must not move, because libxdp keeps pointers to its rings. *xsk is what the caller stores as
+ * socket->xsk when the statistics may look at it.
  */
 int sf_xdp_socket_open(struct sf_xdp_socket *socket, const struct sf_netdev *netdev, unsigned queue,
-	enum sf_xdp_mode mode, bool fragments, uint32_t bytes, uint32_t chunk);
+	enum sf_xdp_mode mode, bool fragments, uint32_t bytes, uint32_t chunk,
+	struct xsk_socket **xsk);
 
 /* Legal on a zeroed one, and twice. */
 void sf_xdp_socket_close(struct sf_xdp_socket *socket);
@@ -107,6 +124,7 @@ struct sf_xdp_port {
 	enum sf_xdp_mode mode;
 	bool fragments;
 	uint32_t chunk;
+	uint32_t memory_bytes; /* per socket */
 	unsigned socket_count;
 	struct sf_xdp_socket *sockets;
 	struct sf_xdp_queue *queues;
@@ -127,11 +145,11 @@ struct sf_xdp_capture {
 };
 
 /*
- * Opens program and sockets of a port whose interface is open, in the best mode there is. Fails
- * with a text that names the cure; nothing is open then.
+ * Opens program and sockets of a port whose interface is open, in the best mode there is; the
+ * program by `helper`, unless NULL. Fails with a text that names the cure; nothing is open then.
  */
-int sf_xdp_port_open(
-	struct sf_xdp_capture *capture, struct sf_xdp_port *port, struct sf_error *error);
+int sf_xdp_port_open(struct sf_xdp_capture *capture, struct sf_xdp_port *port,
+	const struct sf_helper *helper, struct sf_error *error);
 
 /* Closes one socket, or the program; what they counted is kept. Legal twice. */
 void sf_xdp_port_close_socket(

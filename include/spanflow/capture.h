@@ -31,6 +31,11 @@ struct sf_interface {
 	uint32_t snaplen;         /* 0: unlimited or unknown */
 };
 
+struct sf_helper;
+struct sf_netdev;
+struct sf_xdp_wish;
+struct sf_xdp_grant;
+
 /* Which direction of a network interface to meter. */
 enum sf_direction { SF_DIRECTION_DEFAULT, SF_DIRECTION_IN, SF_DIRECTION_OUT, SF_DIRECTION_BOTH };
 
@@ -57,6 +62,8 @@ struct sf_capture_options {
 	const char *driver_options;  /* driver's own, e.g. DPDK EAL arguments; NULL: none */
 	bool realtime; /* file: the one input is a live pipe (recv returns 0 while it is quiet) */
 	const char *filter; /* live: BPF expression the kernel may apply; NULL: none */
+	/* live: does what this process gave up its rights for (base/helper.h); NULL: itself */
+	const struct sf_helper *helper;
 };
 
 /* Most kinds of loss a driver tells apart. */
@@ -112,6 +119,12 @@ struct sf_capture_ops {
 	const char *(*condition)(struct sf_capture *capture);
 	/* Would it run here? 0, or < 0 with the reason and the cure in `error`. Optional: always. */
 	int (*probe)(struct sf_error *error);
+	/*
+	 * In a privileged process beside the capture's: attaches the XDP program to the interface
+	 * and hands out its descriptors (base/helper.h). 0 or -errno. Only the AF_XDP driver.
+	 */
+	int (*grant)(const struct sf_netdev *netdev, const struct sf_xdp_wish *wish,
+		struct sf_xdp_grant *grant, int *fds);
 	/* Frees everything, also a half-opened capture; NULL is allowed. */
 	void (*close)(struct sf_capture *capture);
 };

@@ -129,7 +129,7 @@ int sf_ethtool_features_off(
 	result = features_on(netdev, names, still);
 	if (result < 0)
 		return result;
-	snprintf(saved->name, sizeof(saved->name), "%s", netdev->name);
+	saved->index = netdev->index;
 	for (unsigned i = 0; i < SF_ETHTOOL_BLOCKS; i++)
 		saved->features_on[i] |= on[i] & ~still[i];
 	return count_bits(still);
@@ -179,7 +179,7 @@ int sf_ethtool_rss_symmetric(struct sf_ethtool_saved *saved, const struct sf_net
 		free(now);
 		return result;
 	}
-	snprintf(saved->name, sizeof(saved->name), "%s", netdev->name);
+	saved->index = netdev->index;
 	now->cmd = ETHTOOL_SRSSH;
 	free(saved->rss);
 	saved->rss = (uint8_t *)now;
@@ -187,11 +187,35 @@ int sf_ethtool_rss_symmetric(struct sf_ethtool_saved *saved, const struct sf_net
 	return 0;
 }
 
+void sf_ethtool_prepare(struct sf_ethtool_saved *saved, const struct sf_netdev *netdev,
+	unsigned what, struct sf_ethtool_outcome *outcome)
+{
+	static const char *const stripping[] = { "rx-vlan-hw-parse", NULL };
+
+	if (saved->index != netdev->index) {
+		free(saved->rss);
+		*saved = (struct sf_ethtool_saved){ .index = netdev->index };
+	}
+	*outcome = (struct sf_ethtool_outcome){ 0 };
+	if (what & SF_ETHTOOL_RSS && !saved->rss)
+		outcome->rss = sf_ethtool_rss_symmetric(saved, netdev);
+	if (what & SF_ETHTOOL_MERGING)
+		outcome->merging = sf_ethtool_features_off(saved, netdev, sf_ethtool_merging);
+	if (what & SF_ETHTOOL_TAGS)
+		outcome->tags = sf_ethtool_features_off(saved, netdev, stripping);
+}
+
 void sf_ethtool_restore(struct sf_ethtool_saved *saved, const struct sf_netdev *netdev)
 {
-	if (count_bits(saved->features_on) > 0)
+	struct ifreq ifr = { 0 };
+	bool same;
+
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", netdev->name);
+	same = ioctl(netdev->fd, SIOCGIFINDEX, &ifr) == 0 &&
+	       (unsigned)ifr.ifr_ifindex == saved->index;
+	if (same && count_bits(saved->features_on) > 0)
 		set_features(netdev, saved->features_on, true);
-	if (saved->rss)
+	if (same && saved->rss)
 		request(netdev, saved->rss);
 	free(saved->rss);
 	*saved = (struct sf_ethtool_saved){ 0 };

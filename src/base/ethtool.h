@@ -15,7 +15,7 @@
 
 /* What was changed. Plain data: may be copied to, and put back by, another process. */
 struct sf_ethtool_saved {
-	char name[IF_NAMESIZE];
+	unsigned index;                          /* of the interface */
 	uint32_t features_on[SF_ETHTOOL_BLOCKS]; /* were on and are off now */
 	uint8_t *rss;                            /* the ioctl's structure as it was, or NULL */
 	uint32_t rss_size;
@@ -40,7 +40,26 @@ extern const char *const sf_ethtool_merging[];
  */
 int sf_ethtool_rss_symmetric(struct sf_ethtool_saved *saved, const struct sf_netdev *netdev);
 
-/* Puts everything in `saved` back, as far as the interface is there and allows it; frees. */
+/* What a capture changes. */
+enum {
+	SF_ETHTOOL_RSS = 1,     /* symmetric key */
+	SF_ETHTOOL_MERGING = 2, /* GRO and LRO off */
+	SF_ETHTOOL_TAGS = 4,    /* VLAN tags stay in frames */
+};
+
+/* For each: 0; the number of features that stay on; or -errno. Those not asked for are 0. */
+struct sf_ethtool_outcome {
+	int32_t rss, merging, tags;
+};
+
+/*
+ * Changes all that `what` (SF_ETHTOOL_… ored) names, adding to what `saved` remembers of this
+ * interface; what was saved of an interface that had the name before is forgotten.
+ */
+void sf_ethtool_prepare(struct sf_ethtool_saved *saved, const struct sf_netdev *netdev,
+	unsigned what, struct sf_ethtool_outcome *outcome);
+
+/* Puts everything in `saved` back, as far as the interface is still the same one and allows it; frees. */
 void sf_ethtool_restore(struct sf_ethtool_saved *saved, const struct sf_netdev *netdev);
 
 /* Number of receive queues in use, at least 1. */

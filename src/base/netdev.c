@@ -176,10 +176,9 @@ int sf_netdev_promiscuous(struct sf_netdev *netdev, struct sf_error *error)
 		.mr_type = PACKET_MR_PROMISC,
 	};
 
-	if (netdev->promiscuous >= 0)
-		close(netdev->promiscuous);
-	/* protocol 0: this socket receives nothing */
-	netdev->promiscuous = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	/* protocol 0: this socket receives nothing; a second time the same one serves */
+	if (netdev->promiscuous < 0)
+		netdev->promiscuous = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 	if (netdev->promiscuous < 0 ||
 		setsockopt(netdev->promiscuous, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &membership,
 			sizeof(membership)) < 0)

@@ -3,7 +3,6 @@
 #include "base/port.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 int sf_port_open(struct sf_port *port, const char *name, const struct sf_capture_options *options,
@@ -14,8 +13,9 @@ int sf_port_open(struct sf_port *port, const char *name, const struct sf_capture
 	*port = (struct sf_port){
 		.netdev = { .fd = -1, .netlink = -1, .promiscuous = -1 },
 		.lock = PTHREAD_MUTEX_INITIALIZER,
-		.set_rss = options->set_rss,
-		.keep_offloads = options->keep_offloads,
+		.helper = options->helper,
+		.wanted = (options->set_rss ? SF_ETHTOOL_RSS : 0) |
+			  (options->keep_offloads ? 0 : SF_ETHTOOL_MERGING),
 	};
 	result = sf_netdev_open(&port->netdev, name, error);
 	if (result == 0)
@@ -31,30 +31,35 @@ int sf_port_open(struct sf_port *port, const char *name, const struct sf_capture
 
 void sf_port_close(struct sf_port *port)
 {
-	if (port->netdev.fd >= 0)
+	if (port->netdev.fd >= 0 && port->helper)
+		port->helper->restore(port->helper, port->netdev.name);
+	else if (port->netdev.fd >= 0)
 		sf_ethtool_restore(&port->saved, &port->netdev);
 	sf_netdev_close(&port->netdev);
 }
 
 void sf_port_prepare(struct sf_port *port)
 {
+	struct sf_ethtool_outcome *outcome = &port->outcome;
 	int result;
 
 	port->trouble[0] = '\0';
-	free(port->saved.rss);
-	port->saved = (struct sf_ethtool_saved){ 0 };
-	if (port->set_rss) {
-		result = sf_ethtool_rss_symmetric(&port->saved, &port->netdev);
+	*outcome = (struct sf_ethtool_outcome){ 0 };
+	if (port->helper) {
+		result = port->helper->prepare(
+			port->helper, port->netdev.name, port->wanted, outcome);
 		if (result < 0)
-			snprintf(port->trouble, sizeof(port->trouble), "RSS key unchanged: %s",
-				sf_strerror(result));
+			*outcome = (struct sf_ethtool_outcome){ result, result, result };
+	} else {
+		sf_ethtool_prepare(&port->saved, &port->netdev, port->wanted, outcome);
 	}
-	if (port->keep_offloads)
-		return;
-	result = sf_ethtool_features_off(&port->saved, &port->netdev, sf_ethtool_merging);
-	if (result != 0)
+	if (port->wanted & SF_ETHTOOL_RSS && outcome->rss < 0)
+		snprintf(port->trouble, sizeof(port->trouble), "RSS key unchanged: %s",
+			sf_strerror(outcome->rss));
+	if (port->wanted & SF_ETHTOOL_MERGING && outcome->merging != 0)
 		snprintf(port->trouble, sizeof(port->trouble), "GRO or LRO stays on: %s",
-			result < 0 ? sf_strerror(result) : "fixed by the driver");
+			outcome->merging < 0 ? sf_strerror(outcome->merging)
+					     : "fixed by the driver");
 }
 
 void sf_port_watch(struct sf_port *port)

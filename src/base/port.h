@@ -19,6 +19,7 @@
 #include <spanflow/capture.h>
 
 #include "base/ethtool.h"
+#include "base/helper.h"
 #include "base/netdev.h"
 
 struct sf_port {
@@ -28,7 +29,9 @@ struct sf_port {
 	_Atomic unsigned parked;
 	pthread_mutex_t lock; /* netdev, between sf_port_missed() and sf_port_returned() */
 	unsigned queues;
-	bool set_rss, keep_offloads;
+	const struct sf_helper *helper; /* or NULL: this process changes the settings itself */
+	unsigned wanted;                /* SF_ETHTOOL_…: what prepare changes */
+	struct sf_ethtool_outcome outcome;
 	char trouble[96]; /* what stayed different from what was wanted, or "" */
 	char down[SF_IFNAME_MAX + 64], gone[SF_IFNAME_MAX + 64]; /* conditions */
 };
@@ -41,8 +44,9 @@ int sf_port_open(struct sf_port *port, const char *name, const struct sf_capture
 void sf_port_close(struct sf_port *port);
 
 /*
- * Turns merging of packets off and sets the RSS key if asked to; remembers what it found. At open
- * and when the interface came back. What does not work is told in `trouble`.
+ * Changes what is `wanted` of the card's settings (at open: merging off, RSS key if asked to) and
+ * remembers what it found. At open and when the interface came back. What does not work is told in
+ * `trouble`.
  */
 void sf_port_prepare(struct sf_port *port);
 

@@ -152,7 +152,8 @@ int sf_cmd_check(struct sf_options *options)
 	/* as it is, not as metering would make it */
 	options->keep_offloads = true;
 	sf_signals_catch();
-	status = sf_input_open_live(&input, options->interfaces.items[0], options, NULL, &error);
+	status = sf_input_open_live(
+		&input, options->interfaces.items[0], options, NULL, NULL, &error);
 	status = status < 0 ? sf_exit_error(&error) : check(options, &input);
 	sf_input_close(&input);
 	free(interfaces);

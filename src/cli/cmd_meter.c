@@ -20,6 +20,8 @@ static const char *live_option(const struct sf_options *options)
 	       : options->keep_offloads     ? "--keep-offloads"
 	       : options->set_rss           ? "--set-rss"
 	       : options->driver_options    ? "--driver-options"
+	       : options->user              ? "--user"
+	       : options->no_sandbox        ? "--no-sandbox"
 					    : NULL;
 }
 
@@ -40,6 +42,8 @@ static const char *contradiction(const struct sf_options *options)
 	if (options->write && strcmp(options->write, "-") == 0 &&
 		options->output != SF_OUTPUT_DEFAULT && options->output != SF_OUTPUT_NONE)
 		return "-w - and -o both want standard output";
+	if (options->user && options->no_sandbox)
+		return "--user and --no-sandbox exclude each other: without it the user stays";
 	if (options->local_time && options->output != SF_OUTPUT_TABLE &&
 		(options->output != SF_OUTPUT_DEFAULT || options->collectors.count ||
 			options->write))

@@ -52,7 +52,7 @@ static int open_point(struct sf_input *input, const struct sf_capture_ops *ops, 
 }
 
 int sf_input_open_live(struct sf_input *input, const char *text, const struct sf_options *options,
-	const uint32_t *steer_key, struct sf_error *error)
+	const uint32_t *steer_key, const struct sf_helper *helper, struct sf_error *error)
 {
 	struct sf_capture_options capture = {
 		.queues = (unsigned)options->workers,
@@ -67,6 +67,7 @@ int sf_input_open_live(struct sf_input *input, const char *text, const struct sf
 		.driver_options = options->driver_options,
 		.filter = options->filter,
 		.steer_key = steer_key,
+		.helper = helper,
 		/* a worker that waits for its own packets must not let others' pile up */
 		.wait_ms = options->workers > 1 || strchr(text, '+') ? 1 : 0,
 	};

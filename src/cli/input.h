@@ -31,9 +31,12 @@ struct sf_input {
 	const char *condition;            /* what the driver last said keeps packets away */
 };
 
-/* Opens a network source: [DRIVER:]NAME[+NAME…]. `steer_key`: of sf_steer_hash(). */
+/*
+ * Opens a network source: [DRIVER:]NAME[+NAME…]. `steer_key`: of sf_steer_hash(). `helper`: see
+ * base/helper.h, or NULL.
+ */
 int sf_input_open_live(struct sf_input *input, const char *text, const struct sf_options *options,
-	const uint32_t *steer_key, struct sf_error *error);
+	const uint32_t *steer_key, const struct sf_helper *helper, struct sf_error *error);
 
 /* Opens all files of -r as one source. */
 int sf_input_open_files(

@@ -124,6 +124,14 @@ const struct sf_option sf_option_table[] = {
 			"capture." },
 	{ LIVE, 0, "driver-options", SF_OPTION_STRING, AT(driver_options), SF_METER | SF_CHECK,
 		"TEXT", .help = "Options of the driver itself, such as DPDK's EAL arguments." },
+	{ LIVE, 0, "user", SF_OPTION_STRING, AT(user), SF_METER, "NAME",
+		.help = "User that meters, once sources and destinations are open, when started "
+			"as root. Default: spanflow if there is such a user, else nobody. A "
+			"second process stays root, for what an interface that comes back "
+			"needs." },
+	{ LIVE, 0, "no-sandbox", SF_OPTION_FLAG, AT(no_sandbox), SF_METER,
+		.help = "Keep user, rights and all system calls while metering: for debuggers "
+			"and sanitizers." },
 
 	{ METERING, 0, "active-timeout", SF_OPTION_DURATION, AT(active_timeout_ns), SF_METER,
 		"TIME", "60s", .max = 3 * DAY,

@@ -73,6 +73,8 @@ struct sf_options {
 	bool keep_offloads;
 	bool set_rss;
 	const char *driver_options;
+	const char *user;
+	bool no_sandbox;
 	/* metering process */
 	int64_t active_timeout_ns; /* 0: never */
 	int64_t idle_timeout_ns;   /* 0: never */

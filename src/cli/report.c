@@ -224,6 +224,10 @@ void sf_report_json(const struct sf_report *report, FILE *stream)
 	json_destinations(report, stream, true);
 	json_destinations(report, stream, false);
 	json_sources(report, stream);
+	if (report->sandbox) {
+		fputs(",\"sandbox\":", stream);
+		sf_sandbox_json(report->sandbox, stream);
+	}
 	if (report->ended)
 		fprintf(stream, ",\"ended\":\"%s\"", report->ended);
 	fprintf(stream, ",\"balanced\":%s}\n", sf_report_balanced(report) ? "true" : "false");

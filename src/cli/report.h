@@ -8,6 +8,7 @@
 #include <spanflow/export.h>
 
 #include "cli/input.h"
+#include "cli/sandbox.h"
 #include "cli/worker.h"
 
 struct sf_report {
@@ -15,6 +16,7 @@ struct sf_report {
 	const struct sf_input *inputs;
 	unsigned input_count;
 	const struct sf_exporter *exporter;
+	const struct sf_sandbox *sandbox; /* NULL: none, as with files */
 	const char *ended; /* why the run ended: "eof", "count", "SIGTERM" …; NULL: it goes on */
 };
 

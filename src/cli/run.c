@@ -175,6 +175,8 @@ int sf_run(const struct sf_options *options)
 	if (!run)
 		return sf_exit_error(&error);
 	err = sf_run_init(run, options, &error);
+	if (!err)
+		err = sf_run_confine(run, &error);
 	run->deadline = run->live && options->duration_ns ? mono + options->duration_ns : INT64_MAX;
 	sf_progress_init(&run->progress, !run->live && !options->quiet, mono);
 	if (!err) {

@@ -15,9 +15,11 @@
 #include <spanflow/export.h>
 
 #include "base/steer.h"
+#include "cli/monitor.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/report.h"
+#include "cli/sandbox.h"
 #include "meter/own.h"
 
 #define SF_INPUTS_MAX 64
@@ -31,6 +33,8 @@ struct sf_run {
 	unsigned input_count;
 	uint32_t steer_key[SF_STEER_WORDS]; /* of exchanges and of the kernel's steering */
 	struct sf_own own;                  /* sessions of our own collectors */
+	struct sf_sandbox sandbox;
+	struct sf_monitor monitor; /* when started as root */
 	struct sf_worker *workers;
 	unsigned worker_count;
 	bool live;         /* packets come from interfaces, not files */
@@ -57,6 +61,9 @@ int sf_run_init(struct sf_run *run, const struct sf_options *options, struct sf_
 void sf_run_fini(struct sf_run *run);
 /* The part of it that makes a worker for each queue of the inputs, which are open. */
 int sf_run_make_workers(struct sf_run *run, struct sf_error *error);
+
+/* Gives up what the run needs no more (sandbox.h), when it is a live one and all is open. */
+int sf_run_confine(struct sf_run *run, struct sf_error *error);
 
 /* threads.c: starts the workers and returns when all are done and their rings are empty. */
 int sf_run_threads(struct sf_run *run, struct sf_error *error);

@@ -141,7 +141,8 @@ static int open_inputs(struct sf_run *run, struct sf_error *error)
 		};
 		run->input_count++;
 		err = run->live ? sf_input_open_live(input, options->interfaces.items[i], options,
-					  run->steer_key, error)
+					  run->steer_key,
+					  run->monitor.pid ? &run->monitor.helper : NULL, error)
 				: sf_input_open_files(input, options, error);
 		if (err)
 			return err;
@@ -266,6 +267,38 @@ void sf_run_fini(struct sf_run *run)
 	}
 	sf_exporter_free(run->exporter);
 	free(run->interfaces);
+	sf_monitor_stop(&run->monitor);
+}
+
+/* Before anything is open: the monitor is to have nothing of it. */
+static int start_monitor(struct sf_run *run, struct sf_error *error)
+{
+	const struct sf_options *options = run->options;
+	int err = sf_sandbox_user(&run->sandbox, options->user, error);
+
+	for (unsigned i = 0; i < options->interfaces.count; i++)
+		run->sandbox.dpdk |= strncmp(options->interfaces.items[i], "dpdk:", 5) == 0;
+	if (!err && run->sandbox.switch_user)
+		err = sf_monitor_start(&run->monitor, options, error);
+	run->sandbox.helped = run->monitor.pid > 0;
+	return err;
+}
+
+int sf_run_confine(struct sf_run *run, struct sf_error *error)
+{
+	char text[sizeof(run->sandbox.missing) + 64];
+	int listener, err;
+
+	if (!run->sandbox.wanted)
+		return 0;
+	err = sf_sandbox_enter(&run->sandbox, &listener, error);
+	if (listener >= 0)
+		sf_monitor_give_listener(&run->monitor, listener);
+	if (!err && run->sandbox.missing[0]) {
+		snprintf(text, sizeof(text), "the sandbox is incomplete: %s", run->sandbox.missing);
+		sf_run_say(run, text);
+	}
+	return err;
 }
 
 int sf_run_init(struct sf_run *run, const struct sf_options *options, struct sf_error *error)
@@ -275,10 +308,16 @@ int sf_run_init(struct sf_run *run, const struct sf_options *options, struct sf_
 	memset(run, 0, sizeof(*run));
 	run->options = options;
 	run->live = options->interfaces.count > 0;
+	run->sandbox.wanted = run->live && !options->no_sandbox;
 	run->said_link = UINT32_MAX;
 	if (getrandom(run->steer_key, sizeof(run->steer_key), 0) != sizeof(run->steer_key))
 		return sf_error_set(error, -errno, "no random numbers from the kernel: %s",
 			sf_strerror(-errno));
+	if (run->sandbox.wanted) {
+		err = start_monitor(run, error);
+		if (err)
+			return err;
+	}
 	err = make_exporter(run, error);
 	if (!err && run->live && !options->meter_own_export)
 		learn_own(run);

@@ -34,6 +34,7 @@ struct sf_report sf_run_report(const struct sf_run *run, const struct sf_books *
 		.inputs = run->inputs,
 		.input_count = run->input_count,
 		.exporter = run->exporter,
+		.sandbox = run->sandbox.wanted ? &run->sandbox : NULL,
 		.ended = run->ended,
 	};
 }

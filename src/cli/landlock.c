@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Landlock through its system calls, because the C library has none for them and the headers of
+ * older distributions know only part of it. Everything that the running kernel can deny is denied.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "cli/sandbox.h"
+
+#define CREATE_RULESET_VERSION 1u
+#define RULE_PATH_BENEATH      1
+#define READ_FILE              (UINT64_C(1) << 2)
+#define READ_DIR               (UINT64_C(1) << 3)
+#define FS_VERSION_1           ((UINT64_C(1) << 13) - 1)
+#define FS_REFER               (UINT64_C(1) << 13) /* version 2 */
+#define FS_TRUNCATE            (UINT64_C(1) << 14) /* version 3 */
+#define FS_IOCTL_DEV           (UINT64_C(1) << 15) /* version 5 */
+#define SCOPE_ALL              UINT64_C(3)         /* version 6: abstract sockets, signals */
+
+struct ruleset {
+	uint64_t fs, net, scoped;
+};
+
+struct path_beneath {
+	uint64_t allowed;
+	int32_t parent;
+} __attribute__((packed));
+
+static int allow_reading(int ruleset, const char *directory)
+{
+	struct path_beneath rule = { .allowed = READ_FILE | READ_DIR };
+	int result = 0;
+
+	rule.parent = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (rule.parent < 0)
+		return -errno;
+	if (syscall(SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &rule, 0) < 0)
+		result = -errno;
+	close(rule.parent);
+	return result;
+}
+
+int sf_landlock_restrict(const char *readable)
+{
+	int version = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, CREATE_RULESET_VERSION);
+	struct ruleset rules = { .fs = FS_VERSION_1 };
+	int ruleset, result = 0;
+
+	if (version < 0)
+		return -errno;
+	rules.fs |= version >= 2 ? FS_REFER : 0;
+	rules.fs |= version >= 3 ? FS_TRUNCATE : 0;
+	rules.fs |= version >= 5 ? FS_IOCTL_DEV : 0;
+	rules.scoped = version >= 6 ? SCOPE_ALL : 0;
+	/* an older kernel takes the longer structure as long as what it does not know is zero */
+	ruleset = (int)syscall(SYS_landlock_create_ruleset, &rules, sizeof(rules), 0);
+	if (ruleset < 0)
+		return -errno;
+	if (readable)
+		result = allow_reading(ruleset, readable);
+	if (result == 0 && syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
+		result = -errno;
+	close(ruleset);
+	return result < 0 ? result : version;
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The order matters: Landlock and the bounding set need rights that go with the user, the filter
+ * of system calls comes last because it forbids what sets up the others. What the kernel applies
+ * to one thread only (capabilities, Landlock) is done before the workers start; changing the user
+ * takes the capabilities of all threads.
+ */
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/sandbox.h"
+
+#include "spanflow_config.h"
+
+#ifdef HAVE_CAPNG
+#include <cap-ng.h>
+
+#ifndef CAP_PERFMON
+#define CAP_PERFMON 38
+#endif
+#ifndef CAP_BPF
+#define CAP_BPF 39
+#endif
+
+/* What opening a source and changing an interface takes. */
+static bool is_for_capture(unsigned capability)
+{
+	return capability == CAP_NET_ADMIN || capability == CAP_NET_RAW || capability == CAP_BPF ||
+	       capability == CAP_PERFMON || capability == CAP_IPC_LOCK;
+}
+#endif
+
+/* Capabilities that can still be regained: empties the bounding set. 0 or -errno. */
+static int drop_bounds(void)
+{
+#ifdef HAVE_CAPNG
+	if (capng_get_caps_process() < 0)
+		return -EPERM;
+	capng_clear(CAPNG_SELECT_BOUNDS);
+	return capng_apply(CAPNG_SELECT_BOUNDS) < 0 ? -EPERM : 0;
+#else
+	return -EOPNOTSUPP;
+#endif
+}
+
+/* Drops the capabilities in force, all or all but those for capturing. 0 or -errno. */
+static int drop_capabilities(bool keep_capture)
+{
+#ifdef HAVE_CAPNG
+	if (capng_get_caps_process() < 0)
+		return -EPERM;
+	for (unsigned i = 0; i <= (unsigned)CAP_LAST_CAP; i++) {
+		if (keep_capture && is_for_capture(i) && capng_have_capability(CAPNG_PERMITTED, i))
+			continue;
+		capng_update(CAPNG_DROP,
+			(capng_type_t)(CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_INHERITABLE), i);
+	}
+	capng_clear(CAPNG_SELECT_AMBIENT);
+	return capng_apply(CAPNG_SELECT_CAPS | CAPNG_SELECT_AMBIENT) < 0 ? -EPERM : 0;
+#else
+	(void)keep_capture;
+	return -EOPNOTSUPP;
+#endif
+}
+
+int sf_sandbox_user(struct sf_sandbox *sandbox, const char *name, struct sf_error *error)
+{
+	struct passwd *entry = NULL;
+
+	if (geteuid() != 0) {
+		entry = getpwuid(geteuid());
+		if (name && (!entry || strcmp(entry->pw_name, name) != 0))
+			return sf_error_set(error, SF_EUSAGE,
+				"--user %s: only root can become another user", name);
+		snprintf(sandbox->user, sizeof(sandbox->user), "%s", entry ? entry->pw_name : "");
+		return 0;
+	}
+	if (!name)
+		entry = getpwnam("spanflow");
+	if (!entry)
+		entry = getpwnam(name ? name : "nobody");
+	if (!entry)
+		return sf_error_set(error, SF_EUSAGE, "--user %s: there is no such user%s",
+			name ? name : "nobody",
+			name ? "" : "; name one that the metering process can run as");
+	snprintf(sandbox->user, sizeof(sandbox->user), "%s", entry->pw_name);
+	sandbox->switch_user = true;
+	sandbox->uid = entry->pw_uid;
+	sandbox->gid = entry->pw_gid;
+	return 0;
+}
+
+static void miss(struct sf_sandbox *sandbox, const char *what, int code)
+{
+	size_t used = strlen(sandbox->missing);
+
+	snprintf(sandbox->missing + used, sizeof(sandbox->missing) - used, "%s%s: %s",
+		used ? "; " : "", what,
+		code == -EOPNOTSUPP || code == -ENOSYS ? "not in this build or kernel"
+						       : sf_strerror(code));
+}
+
+static int become(struct sf_sandbox *sandbox, struct sf_error *error)
+{
+	if (setgroups(0, NULL) < 0 || setresgid(sandbox->gid, sandbox->gid, sandbox->gid) < 0 ||
+		setresuid(sandbox->uid, sandbox->uid, sandbox->uid) < 0)
+		return sf_error_set(error, -errno, "cannot become user %s: %s", sandbox->user,
+			sf_strerror(-errno));
+	if (sandbox->uid != 0 && (setuid(0) == 0 || seteuid(0) == 0))
+		return sf_error_set(error, -EPERM, "user %s can become root again", sandbox->user);
+	return 0;
+}
+
+int sf_sandbox_enter(struct sf_sandbox *sandbox, int *listener, struct sf_error *error)
+{
+	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+	unsigned profile = (sandbox->helped ? SF_PROFILE_SOCKETS_ASKED : SF_PROFILE_RIGHTS_KEPT) |
+			   (sandbox->dpdk ? SF_PROFILE_DPDK : 0);
+	int result, bounds = 0;
+
+	*listener = -1;
+	/* reads a file when it is first needed */
+	tzset();
+	result = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+	sandbox->no_new_privs = result == 0;
+	if (result < 0)
+		miss(sandbox, "no-new-privs", result);
+	sandbox->landlock = sf_landlock_restrict(NULL);
+	if (sandbox->landlock < 0) {
+		miss(sandbox, "Landlock", sandbox->landlock);
+		sandbox->landlock = 0;
+	}
+	if (sandbox->switch_user) {
+		/* packet memory of a source that is opened again is locked by the user */
+		setrlimit(RLIMIT_MEMLOCK, &unlimited);
+		bounds = drop_bounds();
+		result = become(sandbox, error);
+		if (result < 0)
+			return result;
+	}
+	result = drop_capabilities(!sandbox->helped);
+	if (result < 0 || bounds < 0)
+		miss(sandbox, "capabilities", bounds < 0 ? bounds : result);
+	sandbox->capabilities = sandbox->helped && result == 0 && bounds == 0;
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	result = sf_syscalls_restrict(profile, listener);
+	sandbox->seccomp = result == 0;
+	if (result < 0)
+		miss(sandbox, "system call filter", result);
+	return 0;
+}
+
+void sf_sandbox_enter_monitor(void)
+{
+	int listener;
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	sf_landlock_restrict("/sys");
+	drop_bounds();
+	drop_capabilities(true);
+	sf_syscalls_restrict(SF_PROFILE_MONITOR, &listener);
+}
+
+static const char *yes_no(bool value)
+{
+	return value ? "true" : "false";
+}
+
+void sf_sandbox_json(const struct sf_sandbox *sandbox, FILE *stream)
+{
+	fprintf(stream,
+		"{\"user\":\"%s\",\"monitor\":%s,\"capabilitiesDropped\":%s,\"noNewPrivs\":%s,"
+		"\"seccomp\":%s,\"landlock\":%s}",
+		sandbox->user, yes_no(sandbox->helped), yes_no(sandbox->capabilities),
+		yes_no(sandbox->no_new_privs), yes_no(sandbox->seccomp),
+		yes_no(sandbox->landlock > 0));
+}

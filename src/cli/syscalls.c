@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The system calls that a live run needs once it is running; every other one fails with EPERM, as
+ * if the user had no right to it, so that a library that tries something optional goes on without.
+ * Threads can be started, processes cannot; memory cannot become executable.
+ *
+ * A packet socket that is wanted when an interface came back is made by the monitor: the kernel
+ * suspends the call and tells the listener (seccomp_unotify(2)), the monitor puts a socket into
+ * this process. So the capture libraries, which open their sockets themselves, work on unchanged.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+#include <linux/bpf.h>
+
+#include "cli/sandbox.h"
+
+#include "spanflow_config.h"
+
+#ifdef HAVE_SECCOMP
+#include <seccomp.h>
+
+#ifndef AF_XDP
+#define AF_XDP 44
+#endif
+
+/* Whatever is done, any thread may do these. */
+static const int always[] = {
+	/* open descriptors */
+	SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(readv), SCMP_SYS(writev), SCMP_SYS(pread64),
+	SCMP_SYS(pwrite64), SCMP_SYS(pwritev), SCMP_SYS(lseek), SCMP_SYS(close), SCMP_SYS(fstat),
+	SCMP_SYS(ftruncate), SCMP_SYS(fsync), SCMP_SYS(fdatasync), SCMP_SYS(sync_file_range),
+	SCMP_SYS(fallocate), SCMP_SYS(fcntl), SCMP_SYS(dup), SCMP_SYS(dup3), SCMP_SYS(poll),
+	SCMP_SYS(ppoll), SCMP_SYS(select), SCMP_SYS(pselect6), SCMP_SYS(epoll_create1),
+	SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(eventfd2),
+	SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_settime), SCMP_SYS(pipe2),
+	/* sockets */
+	SCMP_SYS(bind), SCMP_SYS(connect), SCMP_SYS(shutdown), SCMP_SYS(sendto), SCMP_SYS(recvfrom),
+	SCMP_SYS(sendmsg), SCMP_SYS(recvmsg), SCMP_SYS(sendmmsg), SCMP_SYS(recvmmsg),
+	SCMP_SYS(getsockopt), SCMP_SYS(setsockopt), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
+	/* memory */
+	SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(mlock),
+	SCMP_SYS(munlock), SCMP_SYS(mincore), SCMP_SYS(membarrier),
+	/* threads, time, signals */
+	SCMP_SYS(futex), SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(sched_yield),
+	SCMP_SYS(sched_getaffinity), SCMP_SYS(sched_setaffinity), SCMP_SYS(getcpu),
+	SCMP_SYS(gettid), SCMP_SYS(getpid), SCMP_SYS(getppid), SCMP_SYS(getuid), SCMP_SYS(geteuid),
+	SCMP_SYS(getgid), SCMP_SYS(getegid), SCMP_SYS(nanosleep), SCMP_SYS(clock_nanosleep),
+	SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres), SCMP_SYS(gettimeofday), SCMP_SYS(time),
+	SCMP_SYS(times), SCMP_SYS(getrusage), SCMP_SYS(sysinfo), SCMP_SYS(uname),
+	SCMP_SYS(getrandom), SCMP_SYS(getrlimit), SCMP_SYS(prlimit64), SCMP_SYS(rt_sigaction),
+	SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigtimedwait),
+	SCMP_SYS(sigaltstack), SCMP_SYS(tgkill), SCMP_SYS(restart_syscall), SCMP_SYS(wait4),
+	SCMP_SYS(exit), SCMP_SYS(exit_group)
+};
+
+/* The monitor besides: below /sys only, if Landlock is there (landlock.c). */
+static const int monitor[] = { SCMP_SYS(openat), SCMP_SYS(newfstatat), SCMP_SYS(getdents64),
+	SCMP_SYS(readlink), SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2),
+	SCMP_SYS(bpf), SCMP_SYS(ioctl), SCMP_SYS(socket), SCMP_SYS(mmap), SCMP_SYS(mprotect),
+	SCMP_SYS(prctl), SCMP_SYS(perf_event_open), SCMP_SYS(setrlimit) };
+
+static int allow(scmp_filter_ctx filter, const int *calls, size_t count)
+{
+	int result = 0;
+
+	/* a call that this architecture does not have is no failure */
+	for (size_t i = 0; i < count && result == 0; i++)
+		result = calls[i] < 0 ? 0 : seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
+	return result;
+}
+
+/* One argument compared under a mask; `otherwise` is what happens instead of permission. */
+static int allow_if(scmp_filter_ctx filter, uint32_t action, int call, unsigned argument,
+	uint64_t mask, uint64_t value)
+{
+	const struct scmp_arg_cmp compare = {
+		.arg = argument,
+		.op = SCMP_CMP_MASKED_EQ,
+		.datum_a = mask,
+		.datum_b = value,
+	};
+
+	return seccomp_rule_add_array(filter, action, call, 1, &compare);
+}
+
+static int allow_sockets(scmp_filter_ctx filter, unsigned profile)
+{
+	/* of the exporter; of the interfaces' state; what if_nametoindex() asks through */
+	static const int families[] = { AF_INET, AF_INET6, AF_NETLINK, AF_UNIX };
+	static const int packets[] = { AF_PACKET, AF_XDP };
+	uint32_t action = SCMP_ACT_ERRNO(EPERM);
+	int result = 0;
+
+	if (profile & SF_PROFILE_SOCKETS_ASKED)
+		action = SCMP_ACT_NOTIFY;
+	else if (profile & SF_PROFILE_RIGHTS_KEPT)
+		action = SCMP_ACT_ALLOW;
+	for (unsigned i = 0; i < 4 && result == 0; i++)
+		result = allow_if(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 0, UINT32_MAX,
+			(uint64_t)families[i]);
+	for (unsigned i = 0; i < 2 && result == 0 && action != SCMP_ACT_ERRNO(EPERM); i++)
+		result = allow_if(
+			filter, action, SCMP_SYS(socket), 0, UINT32_MAX, (uint64_t)packets[i]);
+	return result;
+}
+
+/* What the metering process may do with arguments of a certain kind only. */
+static int allow_metering(scmp_filter_ctx filter, unsigned profile)
+{
+	/* _IOC_TYPE: sockets and interfaces, whose changes need a capability; of DPDK also VFIO */
+	const unsigned kinds[] = { 0x89, profile & SF_PROFILE_DPDK ? 0x3b : 0x89 };
+	const struct {
+		int call;
+		unsigned argument;
+		uint64_t mask, value;
+	} rules[] = {
+		{ SCMP_SYS(mmap), 2, PROT_EXEC, 0 },
+		{ SCMP_SYS(mprotect), 2, PROT_EXEC, 0 },
+		{ SCMP_SYS(ioctl), 1, 0xff00, kinds[0] << 8 },
+		{ SCMP_SYS(ioctl), 1, 0xff00, kinds[1] << 8 },
+		{ SCMP_SYS(ioctl), 1, UINT32_MAX, TCGETS },
+		{ SCMP_SYS(ioctl), 1, UINT32_MAX, TIOCGWINSZ },
+		{ SCMP_SYS(ioctl), 1, UINT32_MAX, FIONREAD },
+		{ SCMP_SYS(ioctl), 1, UINT32_MAX, FIONBIO },
+		{ SCMP_SYS(prctl), 0, UINT32_MAX, PR_SET_NAME },
+		{ SCMP_SYS(bpf), 0, UINT32_MAX, BPF_MAP_UPDATE_ELEM },
+		{ SCMP_SYS(newfstatat), 3, AT_EMPTY_PATH, AT_EMPTY_PATH },
+	};
+	const unsigned last = sizeof(rules) / sizeof(rules[0]);
+	int result = allow_sockets(filter, profile);
+
+	for (unsigned i = 0; i < last && result == 0; i++)
+		result = allow_if(filter, SCMP_ACT_ALLOW, rules[i].call, rules[i].argument,
+			rules[i].mask, rules[i].value);
+	if (result == 0 && profile & SF_PROFILE_RIGHTS_KEPT)
+		result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(bpf), 0);
+	return result;
+}
+
+/* A thread belongs to this process. clone3() hides its flags: the C library then uses clone(). */
+static int allow_threads(scmp_filter_ctx filter)
+{
+	int result =
+		allow_if(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 0, CLONE_THREAD, CLONE_THREAD);
+
+	return result ? result
+		      : seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+}
+
+int sf_syscalls_restrict(unsigned profile, int *listener)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	int result = filter ? 0 : -ENOMEM;
+
+	*listener = -1;
+	if (result == 0)
+		result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
+	if (result == 0)
+		result = allow(filter, always, sizeof(always) / sizeof(always[0]));
+	if (result == 0 && profile & SF_PROFILE_MONITOR)
+		result = allow(filter, monitor, sizeof(monitor) / sizeof(monitor[0]));
+	if (result == 0 && !(profile & SF_PROFILE_MONITOR))
+		result = allow_metering(filter, profile);
+	if (result == 0 && !(profile & SF_PROFILE_MONITOR))
+		result = allow_threads(filter);
+	if (result == 0)
+		result = seccomp_load(filter);
+	if (result == 0 && profile & SF_PROFILE_SOCKETS_ASKED)
+		*listener = seccomp_notify_fd(filter);
+	seccomp_release(filter);
+	return result;
+}
+#else
+int sf_syscalls_restrict(unsigned profile, int *listener)
+{
+	(void)profile;
+	*listener = -1;
+	return -EOPNOTSUPP;
+}
+#endif

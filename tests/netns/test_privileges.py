@@ -1,0 +1,239 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Privileges are separated (DESIGN §10): what the metering process has left, and what the monitor
+still does for it. On veth pairs in network namespaces; needs root."""
+
+import json
+import os
+import signal
+import sys
+import time
+import unittest
+from pathlib import Path
+
+import netns
+from netns import Case, Namespace, built, run, source
+from support import SPANFLOW, wait_until
+
+netns.require()
+
+# LeakSanitizer stops its process with ptrace, which the sandbox forbids
+ENVIRONMENT = dict(os.environ, ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0")
+
+
+def status(pid):
+    """The fields of /proc/PID/status."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {key: value.split() for key, value in (line.split(":", 1) for line in lines)}
+
+
+def children(pid):
+    return [int(child) for task in Path(f"/proc/{pid}/task").iterdir()
+            for child in (task / "children").read_text().split()]
+
+
+def gone(pid):
+    try:
+        return status(pid)["State"][0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+class Separated(Case):
+    queues = 1
+
+    def setUp(self):
+        super().setUp()
+        number = self.id()[-6:]
+        self.outside, self.inside = Namespace("out" + number), Namespace("in" + number)
+        self.addCleanup(self.outside.delete)
+        self.addCleanup(self.inside.delete)
+        self.cable()
+
+    def cable(self):
+        """The mirror port has GRO on when it comes up, not only later."""
+        queues = ("numrxqueues", self.queues, "numtxqueues", self.queues)
+        run("ip", "link", "add", "host", "netns", self.outside.name, *queues, "type", "veth",
+            "peer", "name", "mirror", "netns", self.inside.name, *queues)
+        for namespace, interface in (self.outside, "host"), (self.inside, "mirror"):
+            namespace.quiet(interface)
+            namespace.plain(interface)
+            namespace("ethtool", "-K", interface, "gro", "on")
+            namespace("ip", "link", "set", interface, "up")
+        self.outside("ip", "addr", "add", "192.0.2.1/24", "dev", "host")
+        self.outside("ip", "neigh", "add", "192.0.2.2", "lladdr", "02:00:00:00:00:02",
+                     "dev", "host")
+
+    def gro(self):
+        text = self.inside("ethtool", "-k", "mirror").stdout
+        return "generic-receive-offload: on" in text
+
+    def send(self, port, count=5):
+        """Datagrams to an address that is nobody's, so that nothing answers."""
+        code = ("import socket,time\ns=socket.socket(socket.AF_INET,socket.SOCK_DGRAM)\n"
+                f"for i in range({count}): s.sendto(b'x'*20,('192.0.2.2',{port})); "
+                "time.sleep(0.01)")
+        self.outside(sys.executable, "-c", code)
+        time.sleep(0.3)
+
+    def begin(self, driver, *options):
+        """Returns when it meters."""
+        process = self.live(self.inside, *source(driver, "mirror"), "-o", "json", *options,
+                            env=ENVIRONMENT)
+
+        def metering():
+            if process.poll() is not None:
+                raise AssertionError(self.output(process))
+            fields = status(process.pid)
+            # the worker threads are what comes last
+            return (fields["Name"] == ["spanflow"] and fields["Seccomp"] == ["2"]
+                    and int(fields["Threads"][0]) > 1)
+
+        wait_until(metering, "metering")
+        self.monitor = children(process.pid)
+        self.assertEqual(len(self.monitor), 1)
+        return process
+
+    def end(self, process):
+        before = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        done = self.ended(process)
+        self.assertLess(time.monotonic() - before, 2)
+        self.assertTrue(all(map(gone, self.monitor)))
+        self.assertEqual(done.stats["ended"], "SIGINT")
+        return done
+
+    @staticmethod
+    def packets_to(done, port):
+        return sum(r["packetDeltaCount"] for r in done.records
+                   if r.get("destinationTransportPort") == port)
+
+    def check_confined(self, process):
+        """All threads, and the monitor."""
+        for task in Path(f"/proc/{process.pid}/task").iterdir():
+            fields = status(task.name)
+            self.assertEqual(fields["Uid"], ["65534"] * 4, fields)
+            self.assertEqual(fields["Gid"], ["65534"] * 4, fields)
+            self.assertEqual(fields["Groups"], [])
+            for name in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+                self.assertEqual(int(fields[name][0], 16), 0, (name, fields))
+            self.assertEqual(fields["NoNewPrivs"], ["1"])
+            self.assertEqual(fields["Seccomp"], ["2"])
+        self.assertEqual(int(status(process.pid)["CapBnd"][0], 16), 0)
+        self.assertEqual(len(self.monitor), 1)
+        fields = status(self.monitor[0])
+        self.assertEqual(fields["NoNewPrivs"] + fields["Seccomp"], ["1", "2"])
+        # of all capabilities at most those of capturing: NET_ADMIN, NET_RAW, IPC_LOCK, PERFMON, BPF
+        self.assertEqual(int(fields["CapEff"][0], 16) & ~0xC000007000, 0)
+        self.assertEqual(int(fields["CapBnd"][0], 16), 0)
+        # nothing of the run is open in it: no output, no collector
+        open_files = {os.readlink(f"/proc/{self.monitor[0]}/fd/{fd}").split(":")[0]
+                      for fd in os.listdir(f"/proc/{self.monitor[0]}/fd")}
+        self.assertLessEqual(open_files, {"/dev/null", "socket", "anon_inode"})
+
+    def check_resumes(self, driver, *options):
+        if not built(driver):
+            self.skipTest(f"no driver {driver}")
+        process = self.begin(driver, "--user", "nobody", *options)
+        self.check_confined(process)
+        self.assertFalse(self.gro())
+        self.send(7001)
+        self.inside("ip", "link", "del", "mirror")
+        wait_until(lambda: "is gone" in self.output(process), "notice of the lost interface")
+        self.cable()
+        wait_until(lambda: "packets can come again" in self.output(process), "its return")
+        wait_until(lambda: not self.gro(), "GRO to be off again")
+        self.send(7002)
+        done = self.end(process)
+        self.assertEqual((self.packets_to(done, 7001), self.packets_to(done, 7002)), (5, 5))
+        self.assertTrue(self.gro(), "GRO was on before and is to be on again")
+        sandbox = done.stats["sandbox"]
+        self.assertEqual(sandbox["user"], "nobody")
+        for layer in ("monitor", "capabilitiesDropped", "noNewPrivs", "seccomp"):
+            self.assertIs(sandbox[layer], True, layer)
+
+
+class OneQueue(Separated):
+    def test_pcap(self):
+        self.check_resumes("pcap")
+
+    def test_xdp(self):
+        self.check_resumes("xdp")
+
+    def test_killed(self):
+        """Nothing runs at the end of the metering process: the monitor cleans up after it."""
+        for driver in filter(built, ("pcap", "xdp")):
+            process = self.begin(driver)
+            self.assertFalse(self.gro())
+            process.kill()
+            process.wait()
+            wait_until(self.gro, "GRO to be restored")
+            wait_until(lambda: all(map(gone, self.monitor)), "the monitor to end")
+            self.assertNotIn("xdp", self.inside("ip", "-d", "link", "show", "mirror").stdout)
+
+    def test_monitor_lost(self):
+        """Without the monitor metering goes on."""
+        process = self.begin("pcap")
+        os.kill(self.monitor[0], signal.SIGKILL)
+        self.send(7001)
+        self.assertEqual(self.packets_to(self.end(process), 7001), 5)
+
+    def test_signals_do_not_end_the_monitor(self):
+        process = self.begin("pcap")
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            os.kill(self.monitor[0], number)
+        time.sleep(0.2)
+        self.assertFalse(gone(self.monitor[0]))
+        self.end(process)
+        self.assertTrue(self.gro())
+
+    def test_output_file(self):
+        """What was opened before goes on working, in a directory that is closed to the user."""
+        path = self.directory / "flows.ipfix"
+        self.assertEqual(os.stat(self.directory).st_mode & 0o77, 0)
+        process = self.begin("pcap", "-w", path)
+        self.send(7001)
+        self.end(process)
+        shown = run(SPANFLOW, "show", path, "-o", "json").stdout
+        self.assertEqual(sum(json.loads(line)["packetDeltaCount"] for line in shown.splitlines()
+                             if '"destinationTransportPort":7001' in line), 5)
+
+    def test_dpdk(self):
+        if not built("dpdk"):
+            self.skipTest("no driver dpdk")
+        process = self.begin("dpdk")
+        for task in Path(f"/proc/{process.pid}/task").iterdir():
+            fields = status(task.name)
+            self.assertEqual(fields["Uid"], ["65534"] * 4, fields)
+            self.assertEqual(int(fields["CapEff"][0], 16), 0)
+            self.assertEqual(fields["NoNewPrivs"] + fields["Seccomp"], ["1", "2"])
+        self.send(7001)
+        self.assertEqual(self.packets_to(self.end(process), 7001), 5)
+
+    def test_without_sandbox(self):
+        process = self.live(self.inside, "-i", "mirror", "--no-sandbox", "-o", "none",
+                            "--duration", "2")
+        time.sleep(1)
+        self.assertEqual(status(process.pid)["Uid"][0], "0")
+        self.assertEqual(children(process.pid), [])
+        self.assertNotIn("sandbox", self.ended(process).stats)
+
+    def test_unknown_user(self):
+        done = run(SPANFLOW, "meter", "-i", "lo", "--user", "nobody-like-that", check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("nobody-like-that", done.stderr)
+
+
+class TwoQueues(Separated):
+    """All sockets of a fanout group, or of an XDP program, are made anew: by the monitor."""
+    queues = 2
+
+    def test_pcap(self):
+        self.check_resumes("pcap", "--workers", "2")
+
+    def test_xdp(self):
+        self.check_resumes("xdp", "--workers", "2")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a metering process can no longer do: children enter the sandbox as a run does and try. Each
+ * layer is also tried alone, so that one does not hide that another is open.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <linux/bpf.h>
+
+#include "check_main.h"
+#include "cli/sandbox.h"
+
+#include "spanflow_config.h"
+
+#define SKIPPED 77
+/* what children say in this build */
+#ifdef HAVE_SECCOMP
+#define FILTERED 0
+#else
+#define FILTERED SKIPPED
+#endif
+
+/* Runs `body` in a child; its exit status is the line that failed, modulo 256, or 0. */
+static int in_child(int (*body)(void))
+{
+	pid_t child = fork();
+	int status;
+
+	if (child == 0)
+		_exit(body());
+	ck_assert_int_gt(child, 0);
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_msg(WIFEXITED(status), "ended by signal %d", WTERMSIG(status));
+	return WEXITSTATUS(status);
+}
+
+#define MUST(condition)                                                                            \
+	do {                                                                                       \
+		if (!(condition))                                                                  \
+			return __LINE__ % 256 ? __LINE__ % 256 : 1;                                \
+	} while (0)
+
+#define DENIED(call) MUST((errno = 0, (call)) == -1 && (errno == EPERM || errno == EACCES))
+
+static void *started(void *argument)
+{
+	*(int *)argument = 1;
+	return NULL;
+}
+
+static int tries(void)
+{
+	char *const argv[] = { "true", NULL };
+	union bpf_attr attr = { .prog_type = BPF_PROG_TYPE_SOCKET_FILTER };
+	pthread_t thread;
+	int ran = 0;
+
+	DENIED(open("/etc/passwd", O_RDONLY));
+	DENIED(open("/tmp/spanflow-sandbox", O_WRONLY | O_CREAT, 0600));
+	DENIED(syscall(SYS_openat2, AT_FDCWD, "/etc/passwd", &ran, 0));
+	DENIED(unlink("/tmp/spanflow-sandbox"));
+	DENIED(execv("/bin/true", argv));
+	DENIED(syscall(SYS_execveat, AT_FDCWD, "/bin/true", argv, NULL, 0));
+	DENIED(fork());
+	DENIED(ptrace(PTRACE_ATTACH, getppid(), NULL, NULL));
+	DENIED(kill(getppid(), 0));
+	DENIED(socket(AF_VSOCK, SOCK_STREAM, 0));
+	DENIED(syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr)));
+	DENIED(syscall(SYS_io_uring_setup, 1, NULL));
+	DENIED(setuid(0));
+	MUST(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
+		MAP_FAILED);
+	/* what it must go on doing */
+	MUST(pthread_create(&thread, NULL, started, &ran) == 0);
+	MUST(pthread_join(thread, NULL) == 0 && ran == 1);
+	MUST(socket(AF_INET, SOCK_DGRAM, 0) >= 0);
+	MUST(usleep(1000) == 0);
+	free(malloc(64 << 20));
+	return 0;
+}
+
+static int enter_and_try(void)
+{
+	struct sf_sandbox sandbox = { .wanted = true, .helped = true };
+	struct sf_error error;
+	int listener;
+
+	MUST(sf_sandbox_user(&sandbox, NULL, &error) == 0);
+	MUST(sf_sandbox_enter(&sandbox, &listener, &error) == 0);
+	if (!sandbox.seccomp)
+		return SKIPPED;
+	/* where no monitor answers, there is no packet socket */
+	MUST(listener >= 0 && close(listener) == 0);
+	MUST(socket(AF_PACKET, SOCK_RAW, 0) == -1);
+	return tries();
+}
+
+START_TEST(all_layers)
+{
+	ck_assert_int_eq(in_child(enter_and_try), FILTERED);
+}
+END_TEST
+
+/* Started by a user with rights of its own: the process keeps those for capturing, not more. */
+static int enter_without_monitor(void)
+{
+	struct sf_sandbox sandbox = { .wanted = true };
+	struct sf_error error;
+	int listener, fd;
+
+	MUST(sf_sandbox_enter(&sandbox, &listener, &error) == 0);
+	if (!sandbox.seccomp)
+		return SKIPPED;
+	MUST(listener == -1 && !sandbox.capabilities);
+	fd = socket(AF_PACKET, SOCK_RAW, 0);
+	MUST(fd >= 0 || geteuid() != 0);
+	DENIED(open("/etc/passwd", O_RDONLY));
+	DENIED(fork());
+#ifdef HAVE_CAPNG
+	DENIED(setgroups(0, NULL));
+#endif
+	return 0;
+}
+
+START_TEST(rights_kept)
+{
+	ck_assert_int_eq(in_child(enter_without_monitor), FILTERED);
+}
+END_TEST
+
+static int filter_alone(void)
+{
+	int listener;
+
+	if (sf_syscalls_restrict(SF_PROFILE_METERING, &listener) < 0)
+		return SKIPPED;
+	DENIED(socket(AF_PACKET, SOCK_RAW, 0));
+	DENIED(socket(AF_XDP, SOCK_RAW, 0));
+	return 0;
+}
+
+START_TEST(system_calls)
+{
+	ck_assert_int_eq(in_child(filter_alone), FILTERED);
+}
+END_TEST
+
+static int landlock_alone(void)
+{
+	int before = open("/dev/null", O_RDWR);
+
+	if (sf_landlock_restrict("/sys") < 0)
+		return SKIPPED;
+	DENIED(open("/etc/passwd", O_RDONLY));
+	DENIED(open("/dev/null", O_RDONLY));
+	DENIED(execl("/bin/true", "true", NULL));
+	MUST(open("/sys/kernel/mm", O_RDONLY | O_DIRECTORY) >= 0);
+	MUST(write(before, "x", 1) == 1);
+	return 0;
+}
+
+START_TEST(file_system)
+{
+	int status = in_child(landlock_alone);
+
+	/* the kernel may have none */
+	if (status != SKIPPED)
+		ck_assert_int_eq(status, 0);
+}
+END_TEST
+
+START_TEST(users)
+{
+	struct sf_sandbox sandbox = { .wanted = true };
+	struct sf_error error = { 0 };
+
+	ck_assert_int_eq(sf_sandbox_user(&sandbox, "no-such-user-here", &error), SF_EUSAGE);
+	ck_assert_ptr_nonnull(strstr(error.text, "no-such-user-here"));
+	ck_assert_int_eq(sf_sandbox_user(&sandbox, NULL, &error), 0);
+	ck_assert_int_eq(sandbox.switch_user, geteuid() == 0);
+	ck_assert(!sandbox.switch_user || sandbox.uid != 0);
+}
+END_TEST
+
+CHECK_MAIN("sandbox", all_layers, rights_kept, system_calls, file_system, users)
