@@ -24,6 +24,7 @@ import time
 FIELDS = ("version", "src", "dst", "proto", "sport", "dport", "icmp", "packets", "octets",
           "flags", "vlan", "reason", "rpackets", "roctets", "first", "last")
 TIMES = ("first", "last")
+SO_RCVBUFFORCE = 33  # beyond net.core.rmem_max, for root
 SKIP = 77  # what meson takes for "skipped"
 
 
@@ -298,7 +299,10 @@ class Recorder:
     def __init__(self, address, path):
         self.family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.socket = socket.socket(self.family, socket.SOCK_DGRAM)
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        try:
+            self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 4 << 20)
+        except PermissionError:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         self.socket.bind((address, 0))
         self.socket.settimeout(0.1)
         self.port = self.socket.getsockname()[1]
