@@ -88,7 +88,7 @@ const struct sf_option sf_option_table[] = {
 		.min = MS, .max = 36500 * DAY, .help = "How long to watch." },
 	{ COLLECT, 'l', "listen", SF_OPTION_STRINGS, AT(listen), SF_COLLECT, "udp://HOST:PORT",
 		.help = "Receive NetFlow v5, v9 and IPFIX here; port 0 is any free port, which "
-			"standard error then names. Repeatable. Default: udp://[::]:4739, which "
+			"standard error then names. Default: udp://[::]:4739, which "
 			"takes IPv4 too." },
 	{ COLLECT, 'c', "count", SF_OPTION_NUMBER, AT(count), SF_COLLECT, "N", .min = 1,
 		.help = "Stop after N flow records." },

@@ -300,7 +300,9 @@ void sf_report_text(const struct sf_report *report, FILE *stream)
 		" of them evicted, %" PRIu64 " active\n",
 		ledger->flows_created, ledger->flows_ended, ledger->flows_evicted,
 		ledger->flows_active);
-	fprintf(stream, "records  %" PRIu64, ledger->records);
+	fprintf(stream,
+		"records  %" PRIu64 " biflows (without --biflow each direction leaves as a record)",
+		ledger->records);
 	if (ledger->lost_records)
 		fprintf(stream, ", and %" PRIu64 " lost because the exporter was behind",
 			ledger->lost_records);
