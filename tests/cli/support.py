@@ -58,6 +58,13 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def generated(directory, tool, name, *arguments):
+    """A capture of a generator in this tree, and the truth that it writes beside."""
+    path = os.path.join(directory, name)
+    subprocess.run([os.environ[tool], path, *arguments], check=True)
+    return path, json.loads(Path(path + ".json").read_text())
+
+
 class Done:
     """A finished run: exit status, output, and the statistics if they were printed as JSON."""
 
