@@ -3,11 +3,12 @@
  * Opens a capture source and counts: a driver's own measure, without a meter behind it.
  *
  *	capture_count [-q queues] [-t seconds] [-n frames] [-s snaplen] [-d direction] [-f filter]
- *		[-o driver-options] [-I] [-H] [-P] [-K] [-v] driver:name[+name...]
+ *		[-o driver-options] [-I] [-H] [-P] [-K] [-R] [-T] [-v] driver:name[+name...]
  *
  * One thread per queue, as workers do it. Ends after `seconds`, after `frames`, at the end of the
  * input or on SIGTERM/SIGINT; prints one line of key=value pairs. "ready" goes to standard error
- * when packets are counted, a line per change of condition after that. -v prints every frame.
+ * when packets are counted, a line per change of condition after that. -v prints every frame. -T:
+ * service tags count as other tags do in the checksum, for sources that do not tell them apart.
  */
 #include <inttypes.h>
 #include <pthread.h>
@@ -37,7 +38,7 @@ static struct tally tallies[QUEUES_MAX];
 static _Atomic uint64_t total;
 static uint64_t wanted = UINT64_MAX;
 static atomic_int stop, failed;
-static int verbose;
+static int verbose, any_tag;
 
 static void on_signal(int number)
 {
@@ -57,10 +58,20 @@ static uint64_t digest(const struct sf_packet *packet)
 
 	for (uint32_t i = 0; i < length; i++) {
 		if (i == 12 && tag) {
-			hash = (hash ^ (packet->flags & SF_PACKET_VLAN_AD ? 0x88 : 0x81)) * PRIME;
-			hash = (hash ^ (packet->flags & SF_PACKET_VLAN_AD ? 0xa8 : 0x00)) * PRIME;
+			uint16_t type =
+				packet->flags & SF_PACKET_VLAN_AD && !any_tag ? 0x88a8 : 0x8100;
+
+			hash = (hash ^ type >> 8) * PRIME;
+			hash = (hash ^ (type & 0xff)) * PRIME;
 			hash = (hash ^ packet->vlan_tci >> 8) * PRIME;
 			hash = (hash ^ (packet->vlan_tci & 0xff)) * PRIME;
+		}
+		if (any_tag && i == 12 && i + 1 < length &&
+			sf_load_be16(packet->data + i) == 0x88a8) {
+			hash = (hash ^ 0x81) * PRIME;
+			hash = (hash ^ 0x00) * PRIME;
+			i++;
+			continue;
 		}
 		hash = (hash ^ packet->data[i]) * PRIME;
 	}
@@ -80,9 +91,10 @@ static void count(struct tally *tally, unsigned queue, const struct sf_packet *p
 	tally->checksum += digest(packet);
 	tally->by_interface[packet->interface % NAMES_MAX]++;
 	if (verbose)
-		printf("queue=%u interface=%u time=%" PRId64 " wire=%u captured=%u tci=%d\n", queue,
-			packet->interface, packet->time_ns, packet->wire, packet->captured,
-			tag ? packet->vlan_tci : -1);
+		printf("queue=%u interface=%u time=%" PRId64
+		       " wire=%u captured=%u tci=%d digest=%016" PRIx64 "\n",
+			queue, packet->interface, packet->time_ns, packet->wire, packet->captured,
+			tag ? packet->vlan_tci : -1, digest(packet));
 }
 
 static void *work(void *argument)
@@ -207,7 +219,7 @@ int main(int argc, char **argv)
 	int option;
 
 	setlinebuf(stdout);
-	while ((option = getopt(argc, argv, "q:t:n:s:d:f:o:r:IHPKRv")) != -1) {
+	while ((option = getopt(argc, argv, "q:t:n:s:d:f:o:r:IHPKRTv")) != -1) {
 		switch (option) {
 		case 'q':
 			options.queues = (unsigned)atoi(optarg);
@@ -249,6 +261,9 @@ int main(int argc, char **argv)
 			break;
 		case 'R':
 			options.set_rss = true;
+			break;
+		case 'T':
+			any_tag = 1;
 			break;
 		case 'v':
 			verbose = 1;

@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""
+Captures of public projects sent over a cable, and filters that the kernel applies first: each
+driver yields the records that metering the file yields.
+"""
+
+import time
+import unittest
+
+import frames
+import netns
+from netns import SOURCE, Case, Namespace, built, flows, native, replay, source, veth
+
+netns.require("tcpreplay")
+
+SHARED = SOURCE.parent / "shared" / "pcaps"
+TIMEOUTS = ("--idle-timeout", "1h", "--active-timeout", "1h")
+# frames within the MTU, few enough to fit any driver's buffers; the last one has fragments
+REAL = ("traffic/nDPI--netflix.pcap", "traffic/nfstream--forticlient.pcap",
+        "traffic/snabb--lamernews.pcap", "fragments/PcapPlusPlus--ip4_fragments.pcap")
+FILTERS = ("udp", "ip6", "vlan 7 and udp", "host 10.1.0.3 or (vlan and ip6)",
+           "not vlan and not ip proto 47")
+
+
+class Cable(Case):
+    def setUp(self):
+        super().setUp()
+        self.sender, self.tap = Namespace("tx" + self.id()[-5:]), Namespace("rx" + self.id()[-5:])
+        self.addCleanup(self.sender.delete)
+        self.addCleanup(self.tap.delete)
+        veth(self.sender, "tx0", self.tap, "rx0")
+        self.sender.quiet("tx0")
+        self.tap.quiet("rx0")
+        native(self.sender, "tx0")
+
+    def same(self, driver, capture, *more):
+        """Records of the capture sent are those of the file."""
+        process = self.live(self.tap, *source(driver, "rx0"), "-o", "json", *TIMEOUTS, *more)
+        self.ready(process)
+        replay(self.sender, "tx0", capture, "--pps", "4000")
+        time.sleep(0.5)
+        done = self.stop(process)
+        filed = self.meter("-r", capture, "-o", "json", *TIMEOUTS, *more)
+        self.assertEqual(done.stats["dropped"], {"kernel": 0, "nic": 0})
+        self.assertEqual(done.stats["metered"], filed.stats["metered"])
+        self.assertEqual(flows(done.records, "tcpControlBits", "maximumTTL"),
+                         flows(filed.records, "tcpControlBits", "maximumTTL"))
+        self.assertTrue(filed.records)
+
+    def real(self, driver, captures=REAL):
+        if not SHARED.is_dir():
+            self.skipTest(f"{SHARED} is not there")
+        if not built(driver):
+            return
+        for name in captures:
+            with self.subTest(capture=name):
+                self.same(driver, SHARED / name)
+
+    def test_pcap(self):
+        self.real("pcap")
+
+    def test_xdp(self):
+        self.real("xdp")
+
+    def test_dpdk(self):
+        # DPDK's net_af_packet has the kernel put fragments together (docs/limits.md)
+        self.real("dpdk", REAL[:-1])
+
+    def test_filters(self):
+        """Only the pcap driver takes the filter to the kernel; all have to agree."""
+        capture = frames.write_pcap(self.directory / "mixed.pcap", frames.mixed(4000))
+        for driver in ("pcap", "xdp"):
+            for expression in FILTERS if built(driver) else ():
+                with self.subTest(driver=driver, filter=expression):
+                    self.same(driver, capture, "-f", expression)
+
+
+if __name__ == "__main__":
+    unittest.main()
