@@ -7,15 +7,35 @@
 #include <errno.h>
 
 #include "base/clock.h"
+#include "export/backlog.h"
 #include "export/transport.h"
 
 #define BURST 256
+
+/* A collector that is watched loses nothing; one behind a relay on this host still might. */
+#define WATCHED_RATE 400000
 
 void sf_pace_init(struct sf_pace *pace, uint64_t rate)
 {
 	*pace = (struct sf_pace){ .rate = rate };
 	if (rate)
 		pace->burst_ns = (int64_t)(BURST * UINT64_C(1000000000) / rate);
+}
+
+void sf_pace_watch(struct sf_pace *pace, const struct sf_transport *transport)
+{
+	struct sf_backlog *backlog = sf_backlog_open((const struct sockaddr *)&transport->local,
+		(const struct sockaddr *)&transport->peer);
+
+	if (!backlog)
+		return;
+	sf_pace_init(pace, WATCHED_RATE);
+	pace->backlog = backlog;
+}
+
+void sf_pace_fini(struct sf_pace *pace)
+{
+	sf_backlog_close(pace->backlog);
 }
 
 void sf_pace_wait(struct sf_pace *pace, uint64_t records)
@@ -36,5 +56,7 @@ void sf_pace_wait(struct sf_pace *pace, uint64_t records)
 		while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR)
 			continue;
 	}
+	if (pace->backlog)
+		sf_backlog_wait(pace->backlog);
 	pace->next_ns += (int64_t)(records * UINT64_C(1000000000) / pace->rate);
 }

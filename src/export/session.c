@@ -297,6 +297,7 @@ static void session_free(struct sf_destination *destination)
 	}
 	if (session->transport)
 		session->transport->ops->close(session->transport);
+	sf_pace_fini(&session->pace);
 	free(session->control_bytes);
 	free(session);
 }
@@ -342,6 +343,8 @@ int sf_session_new(struct sf_destination **destination, const struct sf_shared *
 	session->init_ns = shared->options.packet_clock ? 0 : shared->start_ns;
 	session->control.bytes = session->control_bytes;
 	sf_pace_init(&session->pace, options->rate);
+	if (options->rate_is_default && options->rate)
+		sf_pace_watch(&session->pace, transport);
 	*destination = &session->destination;
 	return 0;
 }

@@ -77,14 +77,22 @@ int sf_udp_open(struct sf_transport **transport, const struct sf_udp_options *op
 /* An IPFIX file, truncated; "-" is standard output. */
 int sf_file_open(struct sf_transport **transport, const char *path, struct sf_error *error);
 
-/* Token bucket over records: waits until `records` more may leave. rate 0: never waits. */
+/*
+ * Token bucket over records: waits until `records` more may leave, and until the collector has
+ * read enough where that is known. rate 0: never waits.
+ */
 struct sf_pace {
-	uint64_t rate;    /* records per second */
-	int64_t next_ns;  /* monotonic: when the bucket is full again */
-	int64_t burst_ns; /* how much unused time may be caught up */
+	uint64_t rate;              /* records per second */
+	int64_t next_ns;            /* monotonic: when the bucket is full again */
+	int64_t burst_ns;           /* how much unused time may be caught up */
+	struct sf_backlog *backlog; /* NULL: not known */
 };
 
 void sf_pace_init(struct sf_pace *pace, uint64_t rate);
+
+/* For a rate that nobody asked for: a collector on this host is watched and gets more. */
+void sf_pace_watch(struct sf_pace *pace, const struct sf_transport *transport);
+void sf_pace_fini(struct sf_pace *pace);
 void sf_pace_wait(struct sf_pace *pace, uint64_t records);
 
 #endif

@@ -54,6 +54,7 @@ static bool read_options(struct sf_url *url, const char *value)
 
 static bool read_rate(struct sf_url *url, const char *value)
 {
+	url->session.rate_is_default = false;
 	return read_number(value, 0, 1000000000, &url->session.rate);
 }
 
@@ -278,6 +279,7 @@ int sf_url_collector(
 		set_defaults(url, schemes[i].dialect, true);
 		strcpy(url->port, schemes[i].port);
 		url->session.rate = packet_clock ? FILE_RATE : 0;
+		url->session.rate_is_default = true;
 		length = strcspn(host, ",");
 		code = read_host(url, text, host, length, error);
 		if (code < 0)

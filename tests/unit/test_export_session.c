@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Export sessions over loopback: templates, sequence numbers, sizes, refusals. */
+#include <pthread.h>
+#include <time.h>
+
 #include "base/clock.h"
 #include "export_support.h"
 
@@ -414,6 +417,52 @@ START_TEST(rate_limits_records_per_second)
 }
 END_TEST
 
+static void *read_slowly(void *context)
+{
+	const struct timespec pause = { .tv_nsec = 50000 };
+	struct pollfd ready = { .fd = receiver.fd, .events = POLLIN };
+	uint64_t *records = context;
+	uint8_t buffer[2048];
+
+	/* the datagrams of the end have all come when none came for half a second */
+	while (poll(&ready, 1, 500) > 0) {
+		ssize_t n = recv(receiver.fd, buffer, sizeof(buffer), 0);
+
+		if (n > 20 && sf_load_be16(buffer + 16) >= 256 && sf_load_be16(buffer + 16) < 60000)
+			*records += (uint64_t)(n - 20) / 65;
+		nanosleep(&pause, NULL);
+	}
+	return NULL;
+}
+
+/*
+ * DESIGN §7: a collector with the system's default buffer that reads more slowly than a file is
+ * metered receives everything without any option.
+ */
+START_TEST(slow_collector_gets_everything_from_a_file)
+{
+	int space = 100000; /* as small as the kernel's default or smaller */
+	struct sf_exporter *exporter;
+	uint64_t records = 0;
+	pthread_t thread;
+
+	begin();
+	ck_assert_int_eq(setsockopt(receiver.fd, SOL_SOCKET, SO_RCVBUF, &space, sizeof(space)), 0);
+	exporter = exporter_to(&receiver, OFFLINE, IPFIX, ",options=no");
+	ck_assert_int_eq(pthread_create(&thread, NULL, read_slowly, &records), 0);
+	for (unsigned i = 0; i < 40000; i++) {
+		struct sf_flow flow = flow_ipv4(i % 10000);
+
+		put(exporter, &flow);
+	}
+	sf_exporter_finish(exporter);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	ck_assert_uint_eq(records, 40000);
+	sf_exporter_free(exporter);
+	end();
+}
+END_TEST
+
 START_TEST(own_addresses_are_known)
 {
 	struct sf_exporter *exporter = start(OFFLINE, IPFIX, "");
@@ -439,4 +488,5 @@ CHECK_MAIN("export_session", templates_and_options_come_before_data,
 	waiting_records_leave_within_a_second, extended_templates_come_when_needed,
 	domains_have_sequences_and_templates_of_their_own, collectors_are_independent,
 	refused_datagrams_are_counted, refusal_does_not_end_the_session,
-	rate_limits_records_per_second, own_addresses_are_known)
+	rate_limits_records_per_second, slow_collector_gets_everything_from_a_file,
+	own_addresses_are_known)

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * How full is the collector's socket? A collector on this host can be asked for through the
+ * kernel's socket diagnosis (sock_diag(7), no privilege needed), so that a sender without any
+ * flow control can wait for it instead of guessing a rate. A collector elsewhere, a kernel
+ * without udp_diag and a collector that has stopped reading leave the plain rate.
+ */
+#include "export/backlog.h"
+
+#include <errno.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PAUSE_NS   200000
+#define PAUSES_MAX 5000 /* 1 s: then it has stopped reading */
+
+struct request {
+	struct nlmsghdr header;
+	struct inet_diag_req_v2 diag;
+};
+
+struct sf_backlog {
+	int fd;
+	bool stuck;
+	struct request request;
+};
+
+/* Datagrams from local to peer stay on this host. */
+static bool stays_here(const struct sockaddr *local, const struct sockaddr *peer)
+{
+	if (peer->sa_family == AF_INET) {
+		const struct sockaddr_in *from = (const struct sockaddr_in *)local;
+		const struct sockaddr_in *to = (const struct sockaddr_in *)peer;
+
+		return from->sin_addr.s_addr == to->sin_addr.s_addr ||
+		       ntohl(to->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	}
+	return !memcmp(&((const struct sockaddr_in6 *)local)->sin6_addr,
+		&((const struct sockaddr_in6 *)peer)->sin6_addr, sizeof(struct in6_addr));
+}
+
+static void fill_request(
+	struct request *request, const struct sockaddr *local, const struct sockaddr *peer)
+{
+	struct inet_diag_sockid *id = &request->diag.id;
+
+	request->header.nlmsg_len = sizeof(*request);
+	request->header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+	request->header.nlmsg_flags = NLM_F_REQUEST;
+	request->diag.sdiag_family = (uint8_t)peer->sa_family;
+	request->diag.sdiag_protocol = IPPROTO_UDP;
+	request->diag.idiag_ext = 1 << (INET_DIAG_SKMEMINFO - 1);
+	request->diag.idiag_states = ~0u;
+	id->idiag_cookie[0] = id->idiag_cookie[1] = INET_DIAG_NOCOOKIE;
+	/* the receiver of a datagram from `src` to `dst` */
+	if (peer->sa_family == AF_INET) {
+		const struct sockaddr_in *from = (const struct sockaddr_in *)local;
+		const struct sockaddr_in *to = (const struct sockaddr_in *)peer;
+
+		id->idiag_sport = from->sin_port;
+		id->idiag_dport = to->sin_port;
+		memcpy(id->idiag_src, &from->sin_addr, sizeof(from->sin_addr));
+		memcpy(id->idiag_dst, &to->sin_addr, sizeof(to->sin_addr));
+	} else {
+		const struct sockaddr_in6 *from = (const struct sockaddr_in6 *)local;
+		const struct sockaddr_in6 *to = (const struct sockaddr_in6 *)peer;
+
+		id->idiag_sport = from->sin6_port;
+		id->idiag_dport = to->sin6_port;
+		memcpy(id->idiag_src, &from->sin6_addr, sizeof(from->sin6_addr));
+		memcpy(id->idiag_dst, &to->sin6_addr, sizeof(to->sin6_addr));
+	}
+}
+
+/* Fills used and size of the receive buffer; returns 0 or a negative error. */
+static int ask(struct sf_backlog *backlog, uint32_t *used, uint32_t *size)
+{
+	union {
+		struct nlmsghdr header;
+		char bytes[1024];
+	} reply;
+	struct rtattr *attribute;
+	ssize_t n;
+	int length;
+
+	if (send(backlog->fd, &backlog->request, sizeof(backlog->request), 0) < 0)
+		return -errno;
+	n = recv(backlog->fd, &reply, sizeof(reply), 0);
+	if (n < (ssize_t)NLMSG_LENGTH(sizeof(struct inet_diag_msg)) ||
+		!NLMSG_OK(&reply.header, (unsigned)n) ||
+		reply.header.nlmsg_type != SOCK_DIAG_BY_FAMILY)
+		return -ENOENT;
+	attribute = (struct rtattr *)((char *)NLMSG_DATA(&reply.header) +
+				      NLMSG_ALIGN(sizeof(struct inet_diag_msg)));
+	length = (int)(reply.header.nlmsg_len - NLMSG_LENGTH(sizeof(struct inet_diag_msg)));
+	for (; RTA_OK(attribute, length); attribute = RTA_NEXT(attribute, length)) {
+		const uint32_t *memory = RTA_DATA(attribute);
+
+		if (attribute->rta_type != INET_DIAG_SKMEMINFO ||
+			RTA_PAYLOAD(attribute) < 2 * sizeof(*memory))
+			continue;
+		*used = memory[SK_MEMINFO_RMEM_ALLOC];
+		*size = memory[SK_MEMINFO_RCVBUF];
+		return 0;
+	}
+	return -ENOENT;
+}
+
+struct sf_backlog *sf_backlog_open(const struct sockaddr *local, const struct sockaddr *peer)
+{
+	const struct timeval patience = { .tv_sec = 1 };
+	struct sf_backlog *backlog;
+	uint32_t used, size;
+
+	if (!stays_here(local, peer))
+		return NULL;
+	backlog = calloc(1, sizeof(*backlog));
+	if (!backlog)
+		return NULL;
+	fill_request(&backlog->request, local, peer);
+	backlog->fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	if (backlog->fd >= 0 &&
+		setsockopt(backlog->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) ==
+			0 &&
+		ask(backlog, &used, &size) == 0)
+		return backlog;
+	sf_backlog_close(backlog);
+	return NULL;
+}
+
+void sf_backlog_close(struct sf_backlog *backlog)
+{
+	if (backlog && backlog->fd >= 0)
+		close(backlog->fd);
+	free(backlog);
+}
+
+void sf_backlog_wait(struct sf_backlog *backlog)
+{
+	const struct timespec pause = { .tv_nsec = PAUSE_NS };
+	uint32_t used, size;
+
+	for (unsigned pauses = 0; !backlog->stuck; pauses++) {
+		/* nobody listens: the send will say so */
+		if (ask(backlog, &used, &size) < 0 || used < size / 2)
+			return;
+		backlog->stuck = pauses == PAUSES_MAX;
+		nanosleep(&pause, NULL);
+	}
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The receive buffer of a UDP collector on this host. */
+#ifndef SPANFLOW_EXPORT_BACKLOG_H
+#define SPANFLOW_EXPORT_BACKLOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+struct sf_backlog;
+
+/*
+ * For datagrams from `local` to `peer`. NULL when they leave this host, when nobody receives them
+ * now, or when the kernel does not tell.
+ */
+struct sf_backlog *sf_backlog_open(const struct sockaddr *local, const struct sockaddr *peer);
+void sf_backlog_close(struct sf_backlog *backlog);
+
+/*
+ * Returns when less than half of the buffer is used, after a second at most; then the collector
+ * counts as stuck and is not waited for again.
+ */
+void sf_backlog_wait(struct sf_backlog *backlog);
+
+#endif
