@@ -45,7 +45,8 @@ static void facts(const struct sf_option *option, char *text, size_t size)
 
 	text[0] = '\0';
 	if (option->choices) {
-		length += (size_t)snprintf(text, size, "One of ");
+		length += (size_t)snprintf(
+			text, size, option->type == SF_OPTION_SET ? "Parts: " : "One of ");
 		for (const struct sf_choice *choice = option->choices; choice->name; choice++)
 			length += (size_t)snprintf(text + length, size - length, "%s%s",
 				choice->name, choice[1].name ? ", " : ".");
