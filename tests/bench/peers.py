@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 
-from bench import Mismatch, Run, Sink, Skip
+from bench import Mismatch, Run, Sink, Skip, warm_memory
 
 
 class Peer:
@@ -33,6 +33,7 @@ class Peer:
 
     def run(self, path, decode=False):
         self.prepare()
+        warm_memory(1 << 30)
         with Sink(self.bench.sink, "decode" if decode else "") as sink:
             run = Run(self.command(path, sink.port))
         run.sink = sink.result

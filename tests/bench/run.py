@@ -250,15 +250,14 @@ def age_row(bench, table):
 def attack_row(bench, table):
     """The same number of flows, all of one signature and bucket under the seed in use."""
     def measure():
-        collide = os.path.join(os.path.dirname(bench.generate), "collide")
-        if not os.path.exists(collide):
-            raise Skip("collide is not built")
-        seed = "1,2"
         listing = os.path.join(bench.folder, "collide.list")
-        Run([collide, listing, "100000", seed]).check()
+        seed = Run([bench.collide, listing, "100000"]).check().stdout.strip()
         attack = bench.make("attack", "list=%s packets=4000000" % listing)
         plain = bench.file("100k")
         arguments = ["--hash-seed", seed]
+        upgrades = bench.meter(*attack, "udp", arguments).stats["table"]["hashUpgrades"]
+        if upgrades != 1:
+            raise Mismatch("the attack does not reach the hash: %d changes of it" % upgrades)
         a, b = turns(bench, lambda: bench.meter(*attack, "udp", arguments).rate,
                      lambda: bench.meter(*plain, "udp", arguments).rate)
         return "%s (%s ÷ %s Mpps)" % (ratio_text([x / y for x, y in zip(a, b)]),
