@@ -120,6 +120,7 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 static int sources_add_directory(
 	struct sf_sources *sources, const char *directory, struct sf_error *error)
 {
+	const char *slash = *directory && directory[strlen(directory) - 1] == '/' ? "" : "/";
 	struct dirent **entries;
 	int count = scandir(directory, &entries, NULL, by_name);
 	int rc = 0;
@@ -133,7 +134,7 @@ static int sources_add_directory(
 		char *path = NULL;
 
 		if (rc == 0 && strcmp(name, ".") != 0 && strcmp(name, "..") != 0) {
-			if (asprintf(&path, "%s/%s", directory, name) < 0)
+			if (asprintf(&path, "%s%s%s", directory, slash, name) < 0)
 				path = NULL;
 			if (path && (stat(path, &status) < 0 || !S_ISREG(status.st_mode))) {
 				sources_skip(sources, path);

@@ -5,11 +5,10 @@
 
 #include "cli/progress.h"
 
-void sf_progress_init(struct sf_progress *progress, bool wanted, int64_t mono)
+void sf_progress_init(struct sf_progress *progress, bool wanted, bool records, int64_t mono)
 {
-	/* records printed to the same terminal would be torn apart */
 	*progress = (struct sf_progress){
-		.on = wanted && isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO),
+		.on = wanted && isatty(STDERR_FILENO) && !(records && isatty(STDOUT_FILENO)),
 		.next_ns = mono + SF_NS_PER_S,
 		.last_ns = mono,
 	};

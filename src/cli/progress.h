@@ -15,8 +15,9 @@ struct sf_progress {
 	uint64_t last_frames;
 };
 
-/* `mono`: monotonic ns, here and below. */
-void sf_progress_init(struct sf_progress *progress, bool wanted, int64_t mono);
+/* `records`: records are printed to standard output; where that is a terminal too, they would be
+ * torn apart, and there is no line. `mono`: monotonic ns, here and below. */
+void sf_progress_init(struct sf_progress *progress, bool wanted, bool records, int64_t mono);
 
 /* A second has passed since the last line. */
 bool sf_progress_due(const struct sf_progress *progress, int64_t mono);

@@ -178,7 +178,8 @@ int sf_run(const struct sf_options *options)
 	if (!err)
 		err = sf_run_confine(run, &error);
 	run->deadline = run->live && options->duration_ns ? mono + options->duration_ns : INT64_MAX;
-	sf_progress_init(&run->progress, !run->live && !options->quiet, mono);
+	sf_progress_init(&run->progress, !run->live && !options->quiet,
+		sf_run_output(options) != SF_OUTPUT_NONE, mono);
 	if (!err) {
 		sf_signals_catch();
 		sf_run_tell_sources(run);

@@ -50,6 +50,13 @@ static int add_biflow(struct sf_run *run, const char *url,
 	return err;
 }
 
+int sf_run_output(const struct sf_options *options)
+{
+	if (options->output != SF_OUTPUT_DEFAULT)
+		return options->output;
+	return options->collectors.count || options->write ? SF_OUTPUT_NONE : SF_OUTPUT_TABLE;
+}
+
 static int add_text(struct sf_run *run, struct sf_error *error)
 {
 	const struct sf_options *options = run->options;
@@ -57,11 +64,8 @@ static int add_text(struct sf_run *run, struct sf_error *error)
 		.biflow = options->biflow,
 		.local_time = options->local_time,
 	};
-	int output = options->output;
+	int output = sf_run_output(options);
 
-	if (output == SF_OUTPUT_DEFAULT)
-		output = options->collectors.count || options->write ? SF_OUTPUT_NONE
-								     : SF_OUTPUT_TABLE;
 	if (output == SF_OUTPUT_NONE)
 		return 0;
 	text.format = output == SF_OUTPUT_JSON  ? SF_TEXT_JSON

@@ -95,9 +95,11 @@ class Pipe(Case):
         done = self.check(process, status=1)
         self.assertEqual(done.stats["ended"], "closed")
 
-    def test_progress_only_on_a_terminal(self):
+    def shown_on_terminal(self, *arguments, stdout):
+        """What `meter` writes to a terminal, its standard error and, if asked, its output."""
         ours, theirs = pty.openpty()
-        process = self.open("-o", "none", "--stats", "none", stderr=theirs)
+        more = {"stdout": theirs} if stdout else {}
+        process = self.open("--stats", "none", *arguments, stderr=theirs, **more)
         os.close(theirs)
         for second in range(3):
             self.feed(process, (second, udp(1, 5000)))
@@ -111,9 +113,17 @@ class Pipe(Case):
         except OSError:
             pass
         os.close(ours)
-        self.assertIn(b"packets", shown)
-        self.assertIn(b"flows in the table", shown)
-        self.assertTrue(shown.endswith(b"\r\x1b[K"), shown)
+        return shown
+
+    def test_progress_only_on_a_terminal(self):
+        for arguments, stdout in ((["-o", "json"], False), (["-o", "none"], True),
+                                  (["-w", str(self.directory / "a.ipfix")], True)):
+            shown = self.shown_on_terminal(*arguments, stdout=stdout)
+            self.assertIn(b"packets", shown)
+            self.assertIn(b"flows in the table", shown)
+            self.assertTrue(shown.endswith(b"\r\x1b[K"), shown)
+        # records on the same terminal would be torn apart
+        self.assertNotIn(b"in the table", self.shown_on_terminal("-o", "json", stdout=True))
 
         process = self.open("-o", "none", "--stats", "none")
         self.feed(process, (0, udp(1, 5000)))
