@@ -168,6 +168,7 @@ int sf_xdp_program_ask(struct sf_xdp_program *program, const struct sf_helper *h
 		.link = fds[SF_XDP_FD_LINK],
 		.sockets = fds[SF_XDP_FD_SOCKETS],
 		.counters = counters,
+		.arrival = mode != SF_XDP_NATIVE_ZEROCOPY,
 		.metadata = grant.metadata,
 		.timestamp = grant.timestamp,
 		.vlan_tag = grant.vlan_tag,
