@@ -238,6 +238,7 @@ START_TEST(icmp_type_and_code)
 			ck_assert_uint_eq(
 				field(record, 0, element), version == 4 ? 0x0800 : 0x8000);
 			record = flow_record(reader, 1);
+			ck_assert_int_eq(field_index(record, 0, element, 1), -1); /* once */
 			ck_assert_uint_eq(field(record, 0, 11), version == 4 ? 0 : 0x8100);
 			ck_assert_uint_eq(field(record, 0, element), version == 4 ? 0 : 0x8100);
 			end();
