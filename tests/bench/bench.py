@@ -128,6 +128,7 @@ class Bench:
         self.stages = os.path.join(here, "bench_stages")
         self.sink = os.path.join(here, "sink")
         self.collide = os.path.join(here, "collide")
+        self.make_mixed = os.path.join(self.build, "tests", "support", "make_mixed")
         self.runs = runs
         self.made = []
         self.folder = folder or tempfile.mkdtemp(prefix="spanflow-bench-")
@@ -157,7 +158,15 @@ class Bench:
             return path, json.load(f)
 
     def file(self, name):
-        return self.make(name, FILES[name])
+        return self.mixed() if name == "C" else self.make(name, FILES[name])
+
+    def mixed(self):
+        """File C: TCP sessions over IPv4 and IPv6, VLAN and QinQ."""
+        path = os.path.join(self.folder, "C.pcap")
+        if not os.path.exists(path + ".json"):
+            Run([self.make_mixed, path]).check()
+        with open(path + ".json") as f:
+            return path, json.load(f)
 
     def drop(self, path):
         """Gives back the room of a large file."""
