@@ -36,7 +36,9 @@ FILES = {
     "xor": "flows=1000000 packets=4000000 keys=xor",
     "A": "flows=1000 size=64-1500 " + PEERS,
     "B": "flows=1000000 size=64 " + PEERS,
-    "idle": "flows=10000000 packets=40000000 span=40",
+    "both ways": "flows=1000000 packets=2000000 answers=yes",
+    "both ways, IPv6": "flows=1000000 packets=2000000 answers=yes family=6 size=74",
+    "idle": "flows=10000000 packets=30000000 span=30",
 }
 
 # No flow of A and B ends before the file does.
@@ -128,6 +130,7 @@ class Bench:
         self.stages = os.path.join(here, "bench_stages")
         self.sink = os.path.join(here, "sink")
         self.collide = os.path.join(here, "collide")
+        self.export = os.path.join(here, "bench_export")
         self.make_mixed = os.path.join(self.build, "tests", "support", "make_mixed")
         self.runs = runs
         self.made = []
@@ -232,8 +235,11 @@ def warm_memory(octets):
     it again then costs milliseconds per MiB, which is the host's time and not the meter's. So the
     memory that the next process will want is touched and freed just before it starts.
     """
-    block = b"\1" * (octets + (64 << 20))
-    del block
+    pid = os.fork()  # our own size would count as that of processes we start
+    if pid == 0:
+        b"\1" * (octets + (64 << 20))
+        os._exit(0)
+    os.waitpid(pid, 0)
 
 
 def warm_file(path):

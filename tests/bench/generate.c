@@ -40,6 +40,7 @@ struct spec {
 	enum order order;
 	enum keys keys;
 	uint64_t seed;
+	bool answers;         /* every second pass goes the other way */
 	double span;          /* seconds from first to last packet */
 	const uint64_t *list; /* KEYS_LIST: address pair and ports of each flow */
 };
@@ -137,6 +138,18 @@ static struct tuple flow_tuple(const struct spec *spec, uint32_t flow)
 		break;
 	}
 	return tuple;
+}
+
+/* The packet of a flow's other side. */
+static void turn(struct tuple *tuple)
+{
+	uint32_t address = tuple->src;
+	uint16_t port = tuple->sport;
+
+	tuple->src = tuple->dst;
+	tuple->dst = address;
+	tuple->sport = tuple->dport;
+	tuple->dport = port;
 }
 
 static uint16_t fold(uint64_t sum)
@@ -276,6 +289,8 @@ static bool write_file(struct output *out, const struct spec *spec, struct truth
 		if (spec->size_max > size)
 			size += (unsigned)(mix(i ^ ~spec->seed) % (spec->size_max - size + 1));
 		tuple = flow_tuple(spec, flow);
+		if (spec->answers && i / spec->flows % 2)
+			turn(&tuple);
 		words[0] = (uint32_t)(time / 1000000);
 		words[1] = (uint32_t)(time % 1000000);
 		words[2] = words[3] = size;
@@ -346,6 +361,8 @@ static bool set_option(struct spec *spec, const char *name, const char *value)
 		spec->order = (enum order)(chosen = choice(value, orders));
 	else if (strcmp(name, "protocol") == 0)
 		spec->protocol = (enum protocol)(chosen = choice(value, protocols));
+	else if (strcmp(name, "answers") == 0)
+		spec->answers = strcmp(value, "yes") == 0;
 	else if (strcmp(name, "keys") == 0 && strcmp(value, "xor") == 0)
 		spec->keys = KEYS_XOR;
 	else if (strcmp(name, "list") == 0) {
@@ -409,7 +426,8 @@ int main(int argc, char **argv)
 	if (argc < 2 || !spec_is_sane(&spec)) {
 		fprintf(stderr, "usage: generate FILE [flows=N] [packets=N] [size=MIN[-MAX]] "
 				"[family=4|6] [tags=0|1|2] [protocol=udp|tcp|mixed] "
-				"[order=passes|zipf] [keys=xor] [list=FILE] [seed=N] "
+				"[order=passes|zipf] [keys=xor] [list=FILE] [answers=yes] "
+				"[seed=N] "
 				"[span=SECONDS]\n");
 		return 2;
 	}

@@ -2,8 +2,7 @@
 """Other flow meters, as Debian packages them, run on the same files with settings that suit each.
 
 Each peer is a class with the binaries it needs, the timed command, and how its totals are read:
-from its own files, or from what a decoding sink received. Totals are checked in a run of their
-own, so that the timed runs send to a sink that only counts.
+from its own files, or from what a decoding sink received.
 """
 import os
 import re
@@ -40,14 +39,14 @@ class Peer:
         return run.check()
 
     def check(self, path, truth):
-        """Runs once for its totals; returns its number of records."""
+        """Runs once for its totals; returns its number of records and CPU seconds."""
         run = self.run(path, decode=self.udp)
         records, packets, octets = self.totals(run)
         if packets != truth["packets"] or octets not in (
                 truth["octets"], truth["frameBytes"] if self.counts_frames else -1):
             raise Mismatch("%s on %s: %d packets, %d octets" % (
                 type(self).__name__, path, packets, octets))
-        return records
+        return records, run.cpu
 
     counts_frames = False
 
