@@ -2,10 +2,9 @@
 /*
  * A metering process: the parser's facts of a batch, fitted to the flow key, into one flow table.
  *
- * The whole batch is parsed before the table changes, so that no pointer into a packet is needed
- * afterwards. It is parsed in parts, and of each part the table prefetches what it will need while
- * the next is parsed. Facts are written once by the parser and completed here while they are in
- * the first-level cache.
+ * A batch is parsed in parts, and while one is parsed the table fetches and accounts the parts
+ * before; no pointer into a packet goes along. Facts are written once by the parser and completed
+ * here while they are in the first-level cache.
  */
 #include <stdalign.h>
 #include <stdlib.h>
@@ -215,7 +214,7 @@ void sf_meter_batch(struct sf_meter *meter, const struct sf_packet *packets, uns
 		part = count - i < PART ? count - i : PART;
 		parsed = sf_meter_parse(
 			meter, packets + i, part, clock + i, point, meter->facts + n);
-		sf_table_prepare(meter->table, meter->facts, n, n + parsed);
+		sf_table_offer(meter->table, meter->facts, n, n + parsed);
 		n += parsed;
 	}
 	sf_table_account(meter->table, meter->facts, n);

@@ -158,7 +158,8 @@ struct sf_table {
 	int64_t idle_ns, active_ns;
 	struct sf_hash_key address_key; /* makes one word of two IPv6 addresses */
 	struct sf_index index;
-	unsigned guessed; /* steps of the batch in hand that have been through pass 2 */
+	unsigned done[4]; /* steps of the batch in hand that each pass has done */
+	uint64_t ended;   /* ledger.flows_ended at its beginning */
 	struct sf_step steps[SF_BATCH_MAX];
 	/* per flow */
 	bool too_long;                /* the index wants the strong hash */

@@ -45,11 +45,12 @@ void sf_table_free(struct sf_table *table);
 void sf_table_update(struct sf_table *table, const struct sf_facts *facts, unsigned count);
 
 /*
- * The same in two steps, for a caller who makes the facts meanwhile: announces facts from … to-1
- * of a batch, from 0 on without gaps, then accounts them all. In between nothing else may be done
- * with the table, and facts that have been announced stay as they are.
+ * The same in parts, for a caller who makes the facts meanwhile: offers facts from … to-1 of a
+ * batch, from 0 on without gaps, and accounts all `count` of them in the end. Offered facts stay as
+ * they are until then; some may have been accounted already, so nothing else may be done with the
+ * table in between. Some 8 at a time are best.
  */
-void sf_table_prepare(
+void sf_table_offer(
 	struct sf_table *table, const struct sf_facts *facts, unsigned from, unsigned to);
 void sf_table_account(struct sf_table *table, const struct sf_facts *facts, unsigned count);
 
