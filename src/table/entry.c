@@ -16,7 +16,9 @@
 
 #include "table/layout.h"
 
-#define MIGRATE_BUCKETS 32 /* per batch: bounded work, and done within cap / 112 batches */
+#define MIGRATE_BUCKETS 32    /* per batch: bounded work, and done within room / 112 batches */
+#define INDEX_START     16384 /* flows that the first index is made for: 300 KB */
+#define INDEX_GROWTH    8     /* each further one, until the cap */
 
 enum { ARENA_HOT, ARENA_REVERSE, ARENA_ADDRESS6, ARENA_IDENTITY, ARENA_COLD };
 
@@ -57,7 +59,7 @@ static int reserve(struct sf_table *table, const struct sf_meter_options *option
 				(size_t)table->cap + (i == ARENA_REVERSE), size[i],
 				options->prealloc);
 	if (status == 0)
-		status = sf_index_init(&table->index, table->cap, options->prealloc);
+		status = sf_index_init(&table->index, table->room, options->prealloc);
 	/* one reference for each entry and one more while it lingers */
 	if (status == 0)
 		status = sf_wheel_init(
@@ -108,6 +110,7 @@ int sf_table_new(
 	table->seeded = options->hash_seed != NULL;
 	if (table->seeded)
 		memcpy(table->seed, options->hash_seed, sizeof(table->seed));
+	table->room = options->prealloc || table->cap < INDEX_START ? table->cap : INDEX_START;
 	table->index.strong = options->force_strong_hash;
 	status = reserve(table, options);
 	if (status == 0)
@@ -174,17 +177,36 @@ void sf_table_release(struct sf_table *table, uint32_t id, uint64_t hash)
 	table->ledger.flows_ended++;
 }
 
+/* A second index takes over; the first is emptied batch by batch. Without memory it has to do. */
+static bool replace_index(struct sf_table *table, struct sf_index *index, uint32_t room)
+{
+	if (sf_index_init(index, room, false) < 0)
+		return false;
+	table->old = table->index;
+	table->index = *index;
+	table->room = room;
+	table->migrated = 0;
+	return true;
+}
+
 static void upgrade(struct sf_table *table)
 {
 	struct sf_index strong = { .strong = true };
 
-	/* without memory the slow index has to do: tried again at the next long way */
-	if (key_choose(table, &strong.key, 2) < 0 || sf_index_init(&strong, table->cap, false) < 0)
-		return;
-	table->old = table->index;
-	table->index = strong;
-	table->migrated = 0;
-	table->ledger.hash_upgrades++;
+	if (key_choose(table, &strong.key, 2) == 0 && replace_index(table, &strong, table->room))
+		table->ledger.hash_upgrades++;
+}
+
+/*
+ * The index is made for few flows and grows with their number, so that what a small table touches
+ * stays small. The same hash serves both sizes.
+ */
+static void grow(struct sf_table *table)
+{
+	struct sf_index larger = { .strong = table->index.strong, .key = table->index.key };
+	uint64_t room = (uint64_t)table->room * INDEX_GROWTH;
+
+	replace_index(table, &larger, room < table->cap ? (uint32_t)room : table->cap);
 }
 
 void sf_table_long_way(struct sf_table *table, uint32_t way)
@@ -221,11 +243,14 @@ static void migrate(struct sf_table *table)
 
 void sf_table_rehash(struct sf_table *table)
 {
-	if (table->too_long)
-		upgrade(table);
-	table->too_long = false;
+	/* one at a time; a long way is met again, more flows are there the next time */
 	if (table->old.buckets)
 		migrate(table);
+	else if (table->too_long)
+		upgrade(table);
+	else if (sf_table_is_crowded(table))
+		grow(table);
+	table->too_long = false;
 }
 
 void sf_table_forget(struct sf_table *table)

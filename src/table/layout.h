@@ -164,6 +164,7 @@ struct sf_table {
 	/* per flow */
 	bool too_long;                /* the index wants the strong hash */
 	struct sf_index old;          /* being emptied after a change of hash */
+	uint32_t room;                /* flows that `index` is made for, up to the cap */
 	uint32_t migrated;            /* buckets of `old` done */
 	uint32_t cap, low, high;      /* ids below low and from high on have been in use */
 	uint32_t free_low, free_high; /* lists of dead ids in these two ranges */
@@ -318,10 +319,21 @@ void sf_table_release(struct sf_table *table, uint32_t id, uint64_t hash);
 void sf_table_long_way(struct sf_table *table, uint32_t way);
 
 /*
- * Change to the strong hash: between batches, as hashes are at hand within one. Begins it, or
- * moves a bounded part of the old index to the new one.
+ * Change to a larger index, or to the strong hash: between batches, as hashes are at hand within
+ * one. Begins it, or moves a bounded part of the old index to the new one.
  */
 void sf_table_rehash(struct sf_table *table);
+
+static inline bool sf_table_is_crowded(const struct sf_table *table)
+{
+	return table->ledger.flows_created - table->ledger.flows_ended > table->room &&
+	       table->room < table->cap;
+}
+
+static inline bool sf_table_wants_rehash(const struct sf_table *table)
+{
+	return table->too_long || table->old.buckets || sf_table_is_crowded(table);
+}
 
 /* Files the entry's deadline with the wheel, unless there is a reference already. */
 static inline void sf_table_file(struct sf_table *table, uint32_t id)

@@ -461,7 +461,7 @@ void sf_table_offer(
 			sf_wheel_set(&table->wheel, tick, tick);
 			table->started = true;
 		}
-		if (unlikely(table->too_long || table->old.buckets))
+		if (unlikely(sf_table_wants_rehash(table)))
 			sf_table_rehash(table);
 	}
 	advance(table, facts, to);

@@ -785,6 +785,50 @@ START_TEST(flows_come_and_go_while_the_hash_changes)
 }
 END_TEST
 
+/*
+ * The index grows while flows come, are met again and end: none is split, none is lost. 200,000
+ * flows of two packets, the second one 20,000 flows later, when the index has often grown.
+ */
+START_TEST(flows_are_found_while_the_index_grows)
+{
+	const uint32_t flows = 200000, later = 20000;
+	struct sf_facts facts[SF_BATCH_MAX];
+	struct sf_ledger ledger;
+	unsigned n = 0, growing = 0;
+	uint32_t room;
+
+	setup(15, 60, 300000);
+	room = table->room;
+	ck_assert_uint_lt(room, 20000);
+	for (uint32_t i = 0; i < flows + later; i++) {
+		/* the first tenth end while the index grows */
+		if (i < flows)
+			facts[n++] = facts_of(i, i < later / 2 ? 0 : 10000);
+		if (i >= later) {
+			facts[n] = facts_of(i - later, 14000);
+			facts[n++].flags = i % 2 ? SF_FACT_SWAPPED : 0;
+		}
+		if (n >= SF_BATCH_MAX - 1) {
+			sf_table_update(table, facts, n);
+			n = 0;
+			growing += table->old.buckets != NULL;
+		}
+	}
+	sf_table_update(table, facts, n);
+	ck_assert_uint_gt(growing, 100);
+	ck_assert_uint_eq(table->room, 300000);
+	sf_table_ledger(table, &ledger);
+	ck_assert_uint_eq(ledger.flows_created, flows);
+	ck_assert_uint_eq(ledger.hash_upgrades, 0);
+	ck_assert_uint_eq(ledger.flows_evicted, 0);
+	finish(14000);
+	ck_assert_uint_eq(list.count, flows);
+	for (size_t i = 0; i < list.count; i++)
+		ck_assert_uint_eq(sf_flow_packets(&list.flows[i]), 2);
+	teardown();
+}
+END_TEST
+
 START_TEST(index_finds_again_what_it_was_given)
 {
 	struct sf_index index = { 0 };
@@ -916,6 +960,7 @@ CHECK_MAIN("table", idle_timeout_is_decided_when_the_packet_comes,
 	packet_of_a_flow_evicted_in_its_own_batch, families_share_the_cap,
 	what_the_sink_refuses_is_counted_lost, each_packet_can_be_a_record, table_can_be_used_again,
 	memory_per_conversation_stays_within_its_limit, chosen_collisions_bring_the_strong_hash,
-	flows_come_and_go_while_the_hash_changes, index_finds_again_what_it_was_given,
-	bucket_match_variants_agree, wheel_gives_everything_back_in_its_tick,
-	strong_hash_is_siphash_1_3, flow_id_stays_what_it_is, nonsense_options_are_refused)
+	flows_come_and_go_while_the_hash_changes, flows_are_found_while_the_index_grows,
+	index_finds_again_what_it_was_given, bucket_match_variants_agree,
+	wheel_gives_everything_back_in_its_tick, strong_hash_is_siphash_1_3,
+	flow_id_stays_what_it_is, nonsense_options_are_refused)
