@@ -68,6 +68,48 @@ static inline uint32_t sf_ring_room(struct sf_ring *ring, uint32_t count)
 	return room < count ? room : count;
 }
 
+/* Producer: the place of the element `ahead` places behind the published ones; there is room. */
+static inline void *sf_ring_slot(struct sf_ring *ring, uint32_t ahead)
+{
+	uint32_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+
+	return ring->elements + (size_t)((head + ahead) & ring->mask) * ring->element_size;
+}
+
+/* Producer: the next `count` slots have been written. */
+static inline void sf_ring_publish(struct sf_ring *ring, uint32_t count)
+{
+	uint32_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+
+	/* pairs with the acquire in sf_ring_get() and sf_ring_peek() */
+	atomic_store_explicit(&ring->head, head + count, memory_order_release);
+}
+
+/* Consumer: at most *count elements as they lie in the ring; *count becomes how many there are. */
+static inline const void *sf_ring_peek(struct sf_ring *ring, uint32_t *count)
+{
+	uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
+	uint32_t at = tail & ring->mask, n = ring->cached_head - tail;
+
+	if (n < *count) {
+		/* pairs with the release in sf_ring_put() and sf_ring_publish() */
+		ring->cached_head = atomic_load_explicit(&ring->head, memory_order_acquire);
+		n = ring->cached_head - tail;
+	}
+	n = n < ring->mask + 1 - at ? n : ring->mask + 1 - at;
+	*count = n < *count ? n : *count;
+	return ring->elements + (size_t)at * ring->element_size;
+}
+
+/* Consumer: `count` elements of the last peek are not needed any more. */
+static inline void sf_ring_drop(struct sf_ring *ring, uint32_t count)
+{
+	uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
+
+	/* pairs with the acquire in sf_ring_room() */
+	atomic_store_explicit(&ring->tail, tail + count, memory_order_release);
+}
+
 /* Producer: copies up to `count` elements in; returns how many fitted. */
 static inline uint32_t sf_ring_put(struct sf_ring *ring, const void *elements, uint32_t count)
 {

@@ -7,8 +7,10 @@
 
 #include "cli/run.h"
 
-#define HANDOVER_FACTS 16384u /* per pair of workers: 2 MiB */
-#define READER_SHARE   128u   /* of 256, divided by the workers: flows of the one that reads */
+/* Facts per pair of workers. Live: 2 MiB, to bear a burst; files wait, and stay in the caches. */
+#define HANDOVER_LIVE 16384u
+#define HANDOVER_FILE 1024u
+#define READER_SHARE  128u /* of 256, divided by the workers: flows of the one that reads */
 
 static unsigned interface_of(void *context, unsigned slot, uint32_t *index, const char **name)
 {
@@ -204,8 +206,11 @@ static int make_exchange(struct sf_run *run, unsigned input, struct sf_error *er
 		return sf_error_set(error, SF_EUSAGE,
 			"-i %s: %u queues, more than the %d workers there can be",
 			run->inputs[input].name, workers, SF_WORKERS_MAX);
-	if (sf_exchange_new(&run->exchanges[input], workers, run->steer_key, HANDOVER_FACTS) < 0)
+	if (sf_exchange_new(&run->exchanges[input], workers, run->steer_key,
+		    run->live ? HANDOVER_LIVE : HANDOVER_FILE) < 0)
 		return sf_error_set(error, -ENOMEM, "out of memory for %u workers", workers);
+	if (!sf_exporter_wants_cold_facts(run->exporter))
+		sf_exchange_bare(run->exchanges[input]);
 	if (!run->live)
 		sf_exchange_weigh(run->exchanges[input], READER_SHARE / workers);
 	return 0;

@@ -18,7 +18,9 @@
 #include "cli/worker.h"
 #include "meter/meter_facts.h"
 
-#define RING_RECORDS 65536u /* 12 MiB of address space, touched as used */
+/* Records per worker. Live: 12 MiB, touched as used; files wait, and stay in the caches. */
+#define RING_LIVE    65536u
+#define RING_FILE    4096u
 #define STOP         1u
 #define TAKE_BATCHES 16u /* taken from others between two batches of one's own */
 
@@ -60,7 +62,9 @@ int sf_worker_init(
 	sf_clock_init(&worker->clock, limit);
 	if (options->control) {
 		meter.sink = (struct sf_flow_sink){ put_ring, worker };
-		if (sf_ring_init(&worker->ring, RING_RECORDS, sizeof(struct sf_flow)))
+		uint32_t records = worker->patient ? RING_FILE : RING_LIVE;
+
+		if (sf_ring_init(&worker->ring, records, sizeof(struct sf_flow)))
 			err = sf_error_set(error, -ENOMEM, "out of memory for a ring of records");
 	}
 	if (!err && options->filter)
@@ -139,8 +143,8 @@ static unsigned take(struct sf_worker *worker)
 	int64_t horizon = sf_exchange_horizon(exchange, me);
 
 	for (unsigned i = 0; i < TAKE_BATCHES; i++) {
-		struct sf_facts facts[SF_BATCH_MAX];
-		unsigned n = sf_exchange_take(exchange, me, facts, SF_BATCH_MAX);
+		const struct sf_facts *facts;
+		unsigned n = sf_exchange_take(exchange, me, &facts, SF_BATCH_MAX);
 
 		if (!n) {
 			/* nothing older than the horizon, read before, is under way */
@@ -148,6 +152,7 @@ static unsigned take(struct sf_worker *worker)
 			break;
 		}
 		sf_meter_update(worker->meter, facts, n);
+		sf_exchange_taken(exchange, me);
 		total += n;
 	}
 	return total;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * workers × workers rings; ring [from][to] is written by worker `from` and read by worker `to`.
- * A batch is first sorted into one staging array per destination and then put with one ring
- * operation each, so the shared indices move once per batch, not per packet.
+ * Facts are written where they will be read; a batch is published with one store per destination, so
+ * the shared indices move once per batch, not per packet.
  *
  * Shared words, beside those of base/ring.h:
  *	lane.reached  written by its worker (release, after the ring puts it covers), read by all
@@ -31,14 +31,15 @@ struct lane {
 	_Atomic bool closed;
 	/* private to the worker */
 	alignas(SF_CACHE_LINE) uint64_t handed;
-	unsigned next; /* producer to ask first, so that none starves */
-	unsigned staged[SF_WORKERS_MAX];
-	struct sf_facts (*staging)[SF_BATCH_MAX]; /* one array per destination */
+	unsigned next;                    /* producer to ask first, so that none starves */
+	unsigned taken, taken_from;       /* lent by the last take */
+	unsigned written[SF_WORKERS_MAX]; /* slots filled, not yet published, by destination */
 };
 
 struct sf_exchange {
 	unsigned workers;
 	uint32_t key[SF_STEER_WORDS];
+	bool bare;
 	unsigned parts; /* owner of a packet: owner[hash % parts] */
 	uint8_t owner[PARTS];
 	struct lane *lanes;
@@ -56,8 +57,6 @@ void sf_exchange_free(struct sf_exchange *exchange)
 		return;
 	for (unsigned i = 0; exchange->rings && i < exchange->workers * exchange->workers; i++)
 		sf_ring_fini(&exchange->rings[i]);
-	for (unsigned i = 0; exchange->lanes && i < exchange->workers; i++)
-		free(exchange->lanes[i].staging);
 	free(exchange->rings);
 	free(exchange->lanes);
 	free(exchange);
@@ -87,10 +86,6 @@ int sf_exchange_new(struct sf_exchange **out, unsigned workers, const uint32_t *
 		goto fail;
 	for (unsigned i = 0; i < workers; i++) {
 		atomic_init(&exchange->lanes[i].reached, INT64_MIN);
-		exchange->lanes[i].staging =
-			zeroed_lines(workers, sizeof(*exchange->lanes[i].staging));
-		if (!exchange->lanes[i].staging)
-			goto fail;
 	}
 	for (unsigned i = 0; i < workers * workers; i++)
 		if (i / workers != i % workers &&
@@ -103,6 +98,11 @@ fail:
 	return -ENOMEM;
 }
 
+void sf_exchange_bare(struct sf_exchange *exchange)
+{
+	exchange->bare = true;
+}
+
 void sf_exchange_weigh(struct sf_exchange *exchange, unsigned share)
 {
 	exchange->parts = PARTS;
@@ -110,26 +110,33 @@ void sf_exchange_weigh(struct sf_exchange *exchange, unsigned share)
 		exchange->owner[i] = i < share ? 0 : (uint8_t)(1 + i % (exchange->workers - 1));
 }
 
-unsigned sf_exchange_owner(const struct sf_exchange *exchange, const struct sf_facts *facts)
+static inline unsigned owner_of(const struct sf_exchange *exchange, const struct sf_facts *facts)
 {
-	return exchange->owner[sf_steer_hash(facts, exchange->key) % exchange->parts];
+	uint32_t hash = sf_steer_hash(facts, exchange->key);
+
+	/* dividing by what the compiler knows costs next to nothing */
+	return exchange->owner[exchange->parts == PARTS ? hash % PARTS : hash % exchange->parts];
 }
 
-/* Puts one destination's staged facts; returns how many were lost. */
-static uint64_t flush_staged(struct sf_exchange *exchange, unsigned from, unsigned to, bool wait)
+unsigned sf_exchange_owner(const struct sf_exchange *exchange, const struct sf_facts *facts)
 {
-	struct lane *lane = &exchange->lanes[from];
-	struct sf_ring *ring = ring_of(exchange, from, to);
-	unsigned count = lane->staged[to], done;
+	return owner_of(exchange, facts);
+}
 
-	done = sf_ring_put(ring, lane->staging[to], count);
-	while (wait && done < count) {
+/* A place for one more fact on the way to `to`; NULL: the ring is full and must not be waited for. */
+static struct sf_facts *slot(struct sf_exchange *exchange, unsigned me, unsigned to, bool wait)
+{
+	struct lane *lane = &exchange->lanes[me];
+	struct sf_ring *ring = ring_of(exchange, me, to);
+
+	while (sf_ring_room(ring, lane->written[to] + 1) <= lane->written[to]) {
+		if (!wait)
+			return NULL;
+		sf_ring_publish(ring, lane->written[to]);
+		lane->written[to] = 0;
 		sched_yield();
-		done += sf_ring_put(ring, lane->staging[to] + done, count - done);
 	}
-	lane->staged[to] = 0;
-	lane->handed += done;
-	return count - done;
+	return sf_ring_slot(ring, lane->written[to]++);
 }
 
 unsigned sf_exchange_give(struct sf_exchange *exchange, unsigned me, struct sf_facts *facts,
@@ -139,36 +146,61 @@ unsigned sf_exchange_give(struct sf_exchange *exchange, unsigned me, struct sf_f
 	unsigned mine = 0;
 
 	for (unsigned i = 0; i < count; i++) {
-		unsigned to = sf_exchange_owner(exchange, &facts[i]);
+		unsigned to = owner_of(exchange, &facts[i]);
+		struct sf_facts *place;
 
-		if (to != me)
-			lane->staging[to][lane->staged[to]++] = facts[i];
-		else if (mine++ != i)
-			facts[mine - 1] = facts[i];
+		if (to == me) {
+			if (mine++ != i)
+				facts[mine - 1] = facts[i];
+			continue;
+		}
+		place = slot(exchange, me, to, wait);
+		if (!place) {
+			++*lost;
+			continue;
+		}
+		lane->handed++;
+		/* constant lengths: a few moves each */
+		if (exchange->bare && facts[i].version == 4)
+			memcpy(place, &facts[i], offsetof(struct sf_facts, address6));
+		else
+			*place = facts[i];
 	}
-	for (unsigned to = 0; to < exchange->workers; to++)
-		if (lane->staged[to])
-			*lost += flush_staged(exchange, me, to, wait);
+	for (unsigned to = 0; to < exchange->workers; to++) {
+		if (lane->written[to])
+			sf_ring_publish(ring_of(exchange, me, to), lane->written[to]);
+		lane->written[to] = 0;
+	}
 	return mine;
 }
 
 unsigned sf_exchange_take(
-	struct sf_exchange *exchange, unsigned me, struct sf_facts *facts, unsigned max)
+	struct sf_exchange *exchange, unsigned me, const struct sf_facts **facts, unsigned max)
 {
 	struct lane *lane = &exchange->lanes[me];
 
 	for (unsigned i = 0; i < exchange->workers; i++) {
-		unsigned from = (lane->next + i) % exchange->workers, count;
+		unsigned from = (lane->next + i) % exchange->workers;
+		uint32_t count = max;
 
 		if (from == me)
 			continue;
-		count = sf_ring_get(ring_of(exchange, from, me), facts, max);
+		*facts = sf_ring_peek(ring_of(exchange, from, me), &count);
 		if (count) {
+			lane->taken = count;
+			lane->taken_from = from;
 			lane->next = from + 1;
 			return count;
 		}
 	}
 	return 0;
+}
+
+void sf_exchange_taken(struct sf_exchange *exchange, unsigned me)
+{
+	struct lane *lane = &exchange->lanes[me];
+
+	sf_ring_drop(ring_of(exchange, lane->taken_from, me), lane->taken);
 }
 
 void sf_exchange_reached(struct sf_exchange *exchange, unsigned me, int64_t clock_ns)

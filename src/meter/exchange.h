@@ -8,8 +8,8 @@
  * Each worker, in its own thread:
  *
  *	horizon = sf_exchange_horizon(exchange, me);
- *	while ((n = sf_exchange_take(exchange, me, facts, SF_BATCH_MAX)) > 0)
- *		… update my table with facts …
+ *	while ((n = sf_exchange_take(exchange, me, &facts, SF_BATCH_MAX)) > 0)
+ *		… update my table with facts …; sf_exchange_taken(exchange, me);
  *	… age my table to horizon …
  *	n = … receive and parse my own packets …
  *	mine = sf_exchange_give(exchange, me, facts, n, wait, &lost);
@@ -43,6 +43,9 @@ struct sf_exchange;
  */
 int sf_exchange_new(
 	struct sf_exchange **exchange, unsigned workers, const uint32_t *key, uint32_t ring);
+
+/* The tables want no rarely asked facts: those of IPv4 packets need not travel. Before the threads. */
+void sf_exchange_bare(struct sf_exchange *exchange);
 void sf_exchange_free(struct sf_exchange *exchange);
 
 /*
@@ -62,9 +65,13 @@ unsigned sf_exchange_owner(const struct sf_exchange *exchange, const struct sf_f
 unsigned sf_exchange_give(struct sf_exchange *exchange, unsigned me, struct sf_facts *facts,
 	unsigned count, bool wait, uint64_t *lost);
 
-/* Facts for worker `me` from any other, at most `max`; 0: none now. */
+/*
+ * Facts for worker `me` from any other, at most `max`, as they lie in the ring: lent until
+ * sf_exchange_taken(), which comes before the next take. Returns their number; 0: none now.
+ */
 unsigned sf_exchange_take(
-	struct sf_exchange *exchange, unsigned me, struct sf_facts *facts, unsigned max);
+	struct sf_exchange *exchange, unsigned me, const struct sf_facts **facts, unsigned max);
+void sf_exchange_taken(struct sf_exchange *exchange, unsigned me);
 
 /* Worker `me` has handed over everything up to this clock (ns since 1970, never decreasing). */
 void sf_exchange_reached(struct sf_exchange *exchange, unsigned me, int64_t clock_ns);
