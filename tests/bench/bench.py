@@ -7,6 +7,7 @@ those of the file's truth raises Mismatch, and no rate comes of it.
 """
 import hashlib
 import json
+import mmap
 import os
 import platform
 import shutil
@@ -235,9 +236,14 @@ def warm_memory(octets):
     it again then costs milliseconds per MiB, which is the host's time and not the meter's. So the
     memory that the next process will want is touched and freed just before it starts.
     """
+    huge = 2 << 20
+    length = octets // huge * huge + (64 << 20)
     pid = os.fork()  # our own size would count as that of processes we start
     if pid == 0:
-        b"\1" * (octets + (64 << 20))
+        memory = mmap.mmap(-1, length, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        memory.madvise(mmap.MADV_HUGEPAGE)
+        for at in range(0, length, 4096):
+            memory[at] = 1
         os._exit(0)
     os.waitpid(pid, 0)
 
@@ -253,12 +259,12 @@ def machine(build):
     """One line each: processor, memory, kernel, compiler, load."""
     with open("/proc/cpuinfo") as f:
         model = [line.split(":", 1)[1].strip() for line in f if line.startswith("model name")]
-    compiler = ""
-    try:
-        with open(os.path.join(build, "meson-info", "intro-compilers.json")) as f:
-            compiler = json.load(f)["host"]["c"]["full_version"]
-    except (OSError, KeyError, ValueError):
-        compiler = "unknown compiler"
+    log = os.path.join(build, "meson-logs", "meson-log.txt")
+    compiler = "unknown compiler"
+    with open(log, errors="replace") as f:
+        for line in f:
+            if line.startswith("C compiler for the host machine:"):
+                compiler = line.split(":", 1)[1].strip()
     return [
         "%d × %s, %.0f GiB" % (len(model), model[0] if model else platform.machine(),
                                os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30),

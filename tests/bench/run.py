@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Measures spanflow against bare readers, itself and other meters, and prints Markdown.
 
-    run.py BUILD [--full] [--runs N] [--peer-runs N] [--only WORD] [--folder DIR]
+    run.py BUILD [--full] [--runs N] [--peer-runs N] [--folder DIR]
 
 Without --full: readers, stages and the whole meter at 1k, 100k and 1M flows (what `meson test
 --benchmark` runs, about a minute). With --full: every row of docs/performance.md. A ratio is the
@@ -123,23 +123,20 @@ def stage_seconds(bench, path, truth, arguments=(), runs=None):
 
 def stages_table(bench, names):
     """ns per packet of each stage, as the difference of best runs."""
-    table = Table("file", "read", "+ parse", "+ meter", "+ encode", "+ send", "whole (Mpps)",
-                  "encode ns/record", "send ns/record")
+    table = Table("file", "read", "+ parse", "+ meter", "+ encode", "+ send", "whole (Mpps)")
     for name in names:
         path, truth = bench.file(name)
         try:
             rows = stage_seconds(bench, path, truth)
         except Mismatch as reason:
-            table.add(name, "not measured: %s" % reason, *[""] * 7)
+            table.add(name, "not measured: %s" % reason, *[""] * 6)
             continue
         best = {stage: min(row["cpu"] for row in rows[stage]) for stage in rows}
-        packets, records = truth["packets"], rows["meter"][0]["records"]
+        packets = truth["packets"]
         steps = ["read", "parse", "meter", "encode", "send"]
         cells = ["%.1f" % (best["read"] / packets * 1e9)]
         cells += ["%.1f" % ((best[b] - best[a]) / packets * 1e9) for a, b in zip(steps, steps[1:])]
-        table.add(name, *cells, mpps(packets / best["send"]),
-                  "%.1f" % ((best["encode"] - best["meter"]) / records * 1e9),
-                  "%.1f" % ((best["send"] - best["encode"]) / records * 1e9))
+        table.add(name, *cells, mpps(packets / best["send"]))
     return table
 
 
@@ -166,7 +163,7 @@ def peers_table(bench, table, peer_runs):
     """Rows of the ratio to the best peer, and the peers' own table."""
     detail = Table("meter", *["%s: Mpps (records)" % n for n in ("1k", "100k", "1M")])
     best = {}
-    for label, kind in peers.ALL.items():
+    for label, kind in peers.ALL.items() if peer_runs else ():
         cells = []
         for name in ("1k", "100k", "1M"):
             path, truth = bench.file(name)
@@ -238,7 +235,8 @@ def export_row(bench, table):
 
 
 def age_row(bench, table):
-    """Share of sf_meter_age() when ten million flows live on, each seen every 10 s."""
+    """Seconds in sf_meter_age() per second of packet time: the share of a core that expiry takes
+    at the file's own pace, ten million flows that each send a packet every 10 s."""
     def measure():
         path, truth = bench.file("idle")
         warm_memory(truth["flows"] * 100)
@@ -247,7 +245,10 @@ def age_row(bench, table):
         row = json.loads(run.stdout)
         if (row["packets"], row["octets"]) != (truth["packets"], truth["octets"]):
             raise Mismatch(run.stdout)
-        return "%.1f %%" % (100 * row["age"] / row["cpu"])
+        span = float(FILES["idle"].split("span=")[1])
+        return "%.1f %% (%.1f %% of the time when replayed at %s Mpps)" % (
+            100 * row["age"] / span, 100 * row["age"] / row["cpu"],
+            mpps(row["packets"] / row["cpu"]))
     guarded(table, ("expiry's share of CPU, 10M flows, 15 s idle", "≤ 5 %", "≤ 2 %"), measure)
 
 
@@ -309,7 +310,7 @@ def main():
     parser.add_argument("build", help="build folder")
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--peer-runs", type=int, default=3)
+    parser.add_argument("--peer-runs", type=int, default=3, help="0: leave the peers out")
     parser.add_argument("--folder", help="where the capture files are kept (default: removed)")
     options = parser.parse_args()
     bench = Bench(options.build, options.folder, options.runs)
