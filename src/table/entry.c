@@ -16,9 +16,9 @@
 
 #include "table/layout.h"
 
-#define MIGRATE_BUCKETS 32    /* per batch: bounded work, and done within room / 112 batches */
-#define INDEX_START     16384 /* flows that the first index is made for: 300 KB */
-#define INDEX_GROWTH    8     /* each further one, until the cap */
+#define MIGRATE_BUCKETS 32     /* per batch: bounded work, and done within room / 112 batches */
+#define INDEX_START     16384  /* flows that the first index is made for: 300 KB */
+#define INDEX_NEXT      262144 /* the second one; the third is made for the cap */
 
 enum { ARENA_HOT, ARENA_REVERSE, ARENA_ADDRESS6, ARENA_IDENTITY, ARENA_COLD };
 
@@ -204,9 +204,10 @@ static void upgrade(struct sf_table *table)
 static void grow(struct sf_table *table)
 {
 	struct sf_index larger = { .strong = table->index.strong, .key = table->index.key };
-	uint64_t room = (uint64_t)table->room * INDEX_GROWTH;
+	/* few steps: while an index is emptied, each new flow is looked for in both */
+	bool next = table->room < INDEX_NEXT && table->cap > 2 * INDEX_NEXT;
 
-	replace_index(table, &larger, room < table->cap ? (uint32_t)room : table->cap);
+	replace_index(table, &larger, next ? INDEX_NEXT : table->cap);
 }
 
 void sf_table_long_way(struct sf_table *table, uint32_t way)
@@ -220,6 +221,7 @@ void sf_table_long_way(struct sf_table *table, uint32_t way)
 static void migrate(struct sf_table *table)
 {
 	uint32_t ids[MIGRATE_BUCKETS * SF_BUCKET_IDS], n = 0;
+	uint64_t hashes[MIGRATE_BUCKETS * SF_BUCKET_IDS];
 	uint32_t left = table->old.count - table->migrated;
 	uint32_t end = table->migrated + (left < MIGRATE_BUCKETS ? left : MIGRATE_BUCKETS);
 
@@ -234,8 +236,13 @@ static void migrate(struct sf_table *table)
 		}
 	}
 	for (uint32_t i = 0; i < n; i++) {
+		hashes[i] = sf_entry_hash(table, &table->index, ids[i]);
+		__builtin_prefetch(
+			&table->index.buckets[sf_index_home(&table->index, hashes[i])], 1);
+	}
+	for (uint32_t i = 0; i < n; i++) {
 		sf_index_remove(&table->old, sf_entry_hash(table, &table->old, ids[i]), ids[i]);
-		sf_index_insert(&table->index, sf_entry_hash(table, &table->index, ids[i]), ids[i]);
+		sf_index_insert(&table->index, hashes[i], ids[i]);
 	}
 	if (end == table->old.count)
 		sf_index_fini(&table->old);
