@@ -4,7 +4,7 @@
  * references.
  *
  * Invariants between calls:
- *	- an entry is alive (version != 0) exactly when its id is in one of the indexes;
+ *	- an entry is alive (version != 0) exactly when its key leads to its id in one of the indexes;
  *	- ids that are neither alive nor untouched are in free_low (id < low) or free_high (id >= high),
  *	  linked through `address`;
  *	- an entry that is alive has SF_STATE_REF, and the wheel's reference comes no later than its
@@ -218,6 +218,10 @@ void sf_table_long_way(struct sf_table *table, uint32_t way)
 		table->too_long = !table->index.strong;
 }
 
+/*
+ * What has been copied stays in the old index until that goes as a whole: found there it is the same
+ * flow, as keys are compared, and a dead or changed entry has another key. In passes, as packets.
+ */
 static void migrate(struct sf_table *table)
 {
 	uint32_t ids[MIGRATE_BUCKETS * SF_BUCKET_IDS], n = 0;
@@ -240,10 +244,8 @@ static void migrate(struct sf_table *table)
 		__builtin_prefetch(
 			&table->index.buckets[sf_index_home(&table->index, hashes[i])], 1);
 	}
-	for (uint32_t i = 0; i < n; i++) {
-		sf_index_remove(&table->old, sf_entry_hash(table, &table->old, ids[i]), ids[i]);
+	for (uint32_t i = 0; i < n; i++)
 		sf_index_insert(&table->index, hashes[i], ids[i]);
-	}
 	if (end == table->old.count)
 		sf_index_fini(&table->old);
 }
