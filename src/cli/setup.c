@@ -9,8 +9,7 @@
 
 /* Facts per pair of workers. Live: 2 MiB, to bear a burst; files wait, and stay in the caches. */
 #define HANDOVER_LIVE 16384u
-#define HANDOVER_FILE 1024u
-#define READER_SHARE  128u /* of 256, divided by the workers: flows of the one that reads */
+#define HANDOVER_FILE 4096u
 
 static unsigned interface_of(void *context, unsigned slot, uint32_t *index, const char **name)
 {
@@ -212,7 +211,7 @@ static int make_exchange(struct sf_run *run, unsigned input, struct sf_error *er
 	if (!sf_exporter_wants_cold_facts(run->exporter))
 		sf_exchange_bare(run->exchanges[input]);
 	if (!run->live)
-		sf_exchange_weigh(run->exchanges[input], READER_SHARE / workers);
+		sf_exchange_spare(run->exchanges[input]);
 	return 0;
 }
 

@@ -12,6 +12,7 @@
  * goes into the own table (DESIGN §2). Ageing then stops at the clock that all workers have
  * reached, so that no flow is closed whose packet still waits in a ring.
  */
+#include <sched.h>
 #include <string.h>
 #include <time.h>
 
@@ -264,7 +265,11 @@ static enum sf_worker_state step_handed(struct sf_worker *worker)
 		return SF_WORKER_RUNNING;
 	if (sf_exchange_drained(worker->options.exchange, worker->options.number))
 		return SF_WORKER_EOF;
-	pause_us(50);
+	/* a file's reader is not far: it would fill the ring while this worker sleeps */
+	if (worker->patient)
+		sched_yield();
+	else
+		pause_us(50);
 	return SF_WORKER_QUIET;
 }
 

@@ -22,8 +22,7 @@
 #include "base/steer.h"
 #include "meter/exchange.h"
 
-/* granularity of unequal shares */
-#define PARTS 256
+#define SLOTS_AHEAD 12
 
 struct lane {
 	/* published by the worker */
@@ -41,7 +40,7 @@ struct sf_exchange {
 	uint32_t key[SF_STEER_WORDS];
 	bool bare;
 	unsigned parts; /* owner of a packet: owner[hash % parts] */
-	uint8_t owner[PARTS];
+	uint8_t owner[SF_WORKERS_MAX];
 	struct lane *lanes;
 	struct sf_ring *rings; /* [from * workers + to] */
 };
@@ -103,19 +102,16 @@ void sf_exchange_bare(struct sf_exchange *exchange)
 	exchange->bare = true;
 }
 
-void sf_exchange_weigh(struct sf_exchange *exchange, unsigned share)
+void sf_exchange_spare(struct sf_exchange *exchange)
 {
-	exchange->parts = PARTS;
-	for (unsigned i = 0; i < PARTS; i++)
-		exchange->owner[i] = i < share ? 0 : (uint8_t)(1 + i % (exchange->workers - 1));
+	exchange->parts = exchange->workers - 1;
+	for (unsigned i = 0; i < exchange->parts; i++)
+		exchange->owner[i] = (uint8_t)(1 + i);
 }
 
 static inline unsigned owner_of(const struct sf_exchange *exchange, const struct sf_facts *facts)
 {
-	uint32_t hash = sf_steer_hash(facts, exchange->key);
-
-	/* dividing by what the compiler knows costs next to nothing */
-	return exchange->owner[exchange->parts == PARTS ? hash % PARTS : hash % exchange->parts];
+	return exchange->owner[sf_steer_hash(facts, exchange->key) % exchange->parts];
 }
 
 unsigned sf_exchange_owner(const struct sf_exchange *exchange, const struct sf_facts *facts)
@@ -136,6 +132,8 @@ static struct sf_facts *slot(struct sf_exchange *exchange, unsigned me, unsigned
 		lane->written[to] = 0;
 		sched_yield();
 	}
+	/* the other side's core has read the slots' lines: fetch them back ahead of writing */
+	__builtin_prefetch(sf_ring_slot(ring, lane->written[to] + SLOTS_AHEAD), 1);
 	return sf_ring_slot(ring, lane->written[to]++);
 }
 

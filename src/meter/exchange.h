@@ -48,11 +48,8 @@ int sf_exchange_new(
 void sf_exchange_bare(struct sf_exchange *exchange);
 void sf_exchange_free(struct sf_exchange *exchange);
 
-/*
- * Gives worker 0 only `share`/256 of an even part, for a worker that also reads the file. Before
- * the threads start.
- */
-void sf_exchange_weigh(struct sf_exchange *exchange, unsigned share);
+/* Worker 0 reads a file and has no flows of its own. Before the threads start. */
+void sf_exchange_spare(struct sf_exchange *exchange);
 
 /* The worker whose table holds the flow of these facts. Any thread. */
 unsigned sf_exchange_owner(const struct sf_exchange *exchange, const struct sf_facts *facts);

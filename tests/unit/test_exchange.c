@@ -155,7 +155,7 @@ START_TEST(both_directions_and_all_ports_belong_to_one_worker)
 		ck_assert_uint_gt(seen[i], 9000);
 		ck_assert_uint_lt(seen[i], 11000);
 	}
-	sf_exchange_weigh(exchange, 0);
+	sf_exchange_spare(exchange);
 	for (uint32_t i = 0; i < 1000; i++) {
 		facts.address = (uint64_t)i << 32 | 0x0a000001;
 		ck_assert_uint_ne(sf_exchange_owner(exchange, &facts), 0);
