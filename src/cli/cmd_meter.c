@@ -34,6 +34,8 @@ static const char *contradiction(const struct sf_options *options)
 		return "-i and -r exclude each other: a run meters interfaces or files";
 	if (!files && !live)
 		return "nothing to meter: give -r FILE or -i INTERFACE";
+	if (options->pin && files && options->workers < 2)
+		return "--pin: one worker on files has no thread of its own: add --workers";
 	if (options->realtime && options->workers > 1)
 		return "--realtime: one worker reads a pipe: leave --workers out";
 	if (options->realtime &&

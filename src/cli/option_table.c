@@ -164,6 +164,10 @@ const struct sf_option sf_option_table[] = {
 			"over all files with -r, of which one thread reads. The records are the "
 			"same "
 			"for any number. Each has a flow table of --max-flows." },
+	{ METERING, 0, "pin", SF_OPTION_FLAG, AT(pin), SF_METER,
+		.help = "Pin each worker's thread to a CPU, in turn over those that the process "
+			"may "
+			"use. Without threads of their own (one worker, files) it says so." },
 	{ METERING, 0, "dedup", SF_OPTION_FLAG, AT(dedup), SF_METER,
 		.help = "Leave out the second copy of a packet that the mirror session delivers "
 			"twice "

@@ -61,6 +61,7 @@ struct sf_options {
 	/* live capture */
 	uint64_t workers;
 	bool workers_independent;
+	bool pin;
 	bool dedup;
 	uint64_t dedup_window_ns;
 	bool meter_own_export;

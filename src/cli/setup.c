@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Making a run: what the options ask for becomes exporter, inputs and workers. */
 #include <netinet/in.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -109,18 +110,6 @@ static void learn_own(struct sf_run *run)
 	}
 }
 
-/* Says how an interface is captured, as that is often not what one thinks. */
-static void describe(const struct sf_run *run, const struct sf_input *input)
-{
-	const struct sf_capture_ops *ops = input->capture->ops;
-	char how[256] = "", text[384];
-
-	if (ops->describe)
-		ops->describe(input->capture, how, sizeof(how));
-	snprintf(text, sizeof(text), "%s: %s", input->name, *how ? how : ops->summary);
-	sf_run_say(run, text);
-}
-
 static int open_inputs(struct sf_run *run, struct sf_error *error)
 {
 	const struct sf_options *options = run->options;
@@ -153,8 +142,6 @@ static int open_inputs(struct sf_run *run, struct sf_error *error)
 			return err;
 		if (input->capture->warning.code)
 			sf_run_say(run, input->capture->warning.text);
-		if (run->live)
-			describe(run, input);
 	}
 	return 0;
 }
@@ -215,6 +202,21 @@ static int make_exchange(struct sf_run *run, unsigned input, struct sf_error *er
 	return 0;
 }
 
+/* The CPU that --pin gives to the next worker; -1: none. */
+static int next_cpu(const struct sf_run *run)
+{
+	cpu_set_t allowed;
+	unsigned left;
+
+	if (!run->options->pin || sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
+		return -1;
+	left = run->worker_count % (unsigned)CPU_COUNT(&allowed);
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET((unsigned)cpu, &allowed) && left-- == 0)
+			return cpu;
+	return -1;
+}
+
 static int make_worker(struct sf_run *run, unsigned input, unsigned number, struct sf_error *error)
 {
 	const struct sf_options *options = run->options;
@@ -229,6 +231,7 @@ static int make_worker(struct sf_run *run, unsigned input, unsigned number, stru
 		.budget = options->count ? &run->budget : NULL,
 		.packet_duration_ns = run->live ? 0 : options->duration_ns,
 		.ages_when_quiet = run->live || options->realtime,
+		.cpu = next_cpu(run),
 		.control = run->threads ? &run->control : NULL,
 	};
 

@@ -374,8 +374,19 @@ static void *worker_main(void *context)
 
 int sf_worker_start(struct sf_worker *worker, struct sf_error *error)
 {
-	int err = pthread_create(&worker->thread, NULL, worker_main, worker);
+	pthread_attr_t attributes;
+	int err = pthread_attr_init(&attributes);
 
+	if (!err && worker->options.cpu >= 0) {
+		cpu_set_t one;
+
+		CPU_ZERO(&one);
+		CPU_SET((unsigned)worker->options.cpu, &one);
+		err = pthread_attr_setaffinity_np(&attributes, sizeof(one), &one);
+	}
+	if (!err)
+		err = pthread_create(&worker->thread, &attributes, worker_main, worker);
+	pthread_attr_destroy(&attributes);
 	if (err)
 		return sf_error_set(
 			error, -err, "cannot start a worker thread: %s", sf_strerror(-err));

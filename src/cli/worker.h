@@ -53,6 +53,7 @@ struct sf_worker_options {
 	struct sf_budget *budget;        /* NULL: no limit */
 	int64_t packet_duration_ns;      /* ends the run by the packets' clock; 0: never */
 	bool ages_when_quiet;            /* the clock goes on while no packet comes */
+	int cpu;                         /* the thread is pinned to; -1: to none */
 	const _Atomic uint32_t *control; /* the run's; NULL: no thread of its own, no ring */
 };
 

@@ -5,6 +5,7 @@
 import gzip
 import struct
 import subprocess
+from pathlib import Path
 
 import support
 from support import Case, START, conversations, free_port, pcap, pcap_packet, udp
@@ -64,6 +65,29 @@ class Input(Case):
             outputs.add("\n".join(sorted(done.stdout.splitlines())))
             self.assertEqual(done.stats["handedOver"] > 0, workers > 1)
         self.assertEqual(len(outputs), 1)
+
+    def test_pinned_workers(self):
+        # while the pipe stays open, each worker's thread may use one CPU only
+        path = self.file("a.pcap", pcap(conversations(50)))
+        plain = self.meter("-r", path, "-o", "json")
+        pinned = self.meter("-r", path, "-o", "json", "--workers", "2", "--pin")
+        self.assertEqual(sorted(plain.stdout.splitlines()), sorted(pinned.stdout.splitlines()))
+        process = self.start("meter", "-r", "-", "-o", "none", "--workers", "2", "--pin",
+                             "--stats", "json", stdin=subprocess.PIPE)
+        process.stdin.write(pcap(conversations(5)))
+        process.stdin.flush()
+        def lists():
+            found = []
+            for task in Path(f"/proc/{process.pid}/task").iterdir():
+                for line in (task / "status").read_text().splitlines():
+                    if line.startswith("Cpus_allowed_list") and int(task.name) != process.pid:
+                        found.append(line.split()[1])
+            return found
+        support.wait_until(lambda: len(lists()) == 2, "two threads")
+        cpus = lists()
+        self.assertTrue(all(cpu.isdigit() for cpu in cpus), cpus)
+        process.stdin.close()
+        self.check(process)
 
     def test_missing_file(self):
         done = self.run_plain("meter", "-r", "/nonexistent.pcap")
