@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/branch.h"
 #include "table/index.h"
 #include "table/table.h"
 #include "table/wheel.h"
@@ -146,7 +147,7 @@ struct sf_step {
 	uint64_t hash;
 	uint64_t address; /* key word: for IPv6 the hash of the addresses */
 	const struct sf_bucket *bucket;
-	uint32_t guess;
+	uint32_t guess; /* id that may be the packet's, or SF_ENTRY_NONE */
 };
 
 struct sf_table {
@@ -158,8 +159,9 @@ struct sf_table {
 	int64_t idle_ns, active_ns;
 	struct sf_hash_key address_key; /* makes one word of two IPv6 addresses */
 	struct sf_index index;
-	unsigned done[4]; /* steps of the batch in hand that each pass has done */
-	uint64_t ended;   /* ledger.flows_ended at its beginning */
+	unsigned done[3];   /* steps of the batch in hand that each pass has done */
+	unsigned unsettled; /* steps whose home bucket did not tell, noted in: */
+	uint8_t again[SF_BATCH_MAX];
 	struct sf_step steps[SF_BATCH_MAX];
 	/* per flow */
 	bool too_long;                /* the index wants the strong hash */
@@ -183,6 +185,12 @@ struct sf_table {
 	struct sf_arena arena[5];
 	struct sf_flow record[SF_BATCH_MAX];
 };
+
+/* tcpControlBits */
+#define TCP_FIN 0x001
+#define TCP_SYN 0x002
+#define TCP_RST 0x004
+#define TCP_ACK 0x010
 
 /* a - b without overflow for any times */
 static inline int64_t sf_time_since(int64_t a, int64_t b)
@@ -214,7 +222,7 @@ uint64_t sf_index_hash_strong(const struct sf_index *index, uint64_t address, ui
 static inline uint64_t sf_index_hash(const struct sf_index *index, uint64_t address, uint64_t ports,
 	uint32_t rest, const uint8_t *address6)
 {
-	if (__builtin_expect(index->strong, 0))
+	if (sf_unlikely(index->strong))
 		return sf_index_hash_strong(index, address, ports, rest, address6);
 	return sf_hash_fast(&index->key, address, ports, rest);
 }
@@ -242,7 +250,7 @@ static inline int64_t sf_entry_deadline(const struct sf_table *table, const stru
 }
 
 /* Prefetches what is needed to emit and remove an entry; returns its hash in the index. */
-static inline uint64_t sf_entry_prefetch(const struct sf_table *table, uint32_t id)
+static sf_always_inline uint64_t sf_entry_prefetch(const struct sf_table *table, uint32_t id)
 {
 	const struct sf_entry *hot = &table->hot[id];
 	uint64_t hash = sf_entry_hash(table, &table->index, id);
@@ -257,7 +265,7 @@ static inline uint64_t sf_entry_prefetch(const struct sf_table *table, uint32_t 
 
 static inline struct sf_entry_cold *sf_cold_of(const struct sf_table *table, uint32_t id)
 {
-	return __builtin_expect(table->cold != NULL, 0) ? &table->cold[id] : NULL;
+	return sf_unlikely(table->cold != NULL) ? &table->cold[id] : NULL;
 }
 
 /* record.c: */
@@ -290,6 +298,42 @@ static inline void sf_entry_begin(struct sf_entry *hot, struct sf_entry_cold *co
 	sf_half_begin(&hot->half, cold, facts);
 }
 
+/* The initiator's side: the sender of a flow's first packet, or of the SYN that it answers. */
+static inline uint32_t sf_entry_initiator(const struct sf_facts *facts)
+{
+	bool side = facts->flags & SF_FACT_SWAPPED;
+
+	if (facts->flags & SF_FACT_TCP &&
+		(facts->tcp_flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK))
+		side = !side;
+	return side ? SF_STATE_INITIATOR : 0;
+}
+
+/*
+ * What a packet changes about the direction: SF_STATE_SIDE if it is not of the side counted in
+ * hot, SF_STATE_LATEST if the last packet was the other side's. Either concerns reverse[].
+ */
+static inline uint32_t sf_entry_turn(uint32_t state, const struct sf_facts *facts)
+{
+	const uint32_t both = SF_STATE_SIDE | SF_STATE_LATEST;
+
+	return (state ^ (facts->flags & SF_FACT_SWAPPED) * both) & both;
+}
+
+/* rare.c: */
+
+void sf_half_widen_ttl(struct sf_entry_half *half, uint8_t ttl);
+
+/* The record's first packet of the other side, `at` ns after its first one, is about to be counted. */
+void sf_table_answer(struct sf_table *table, uint32_t id, uint64_t hash,
+	const struct sf_facts *facts, int64_t at);
+
+/* Accounts any packet of the entry, which is `fresh` if this packet has made it. */
+void sf_table_account_rare(struct sf_table *table, uint32_t id, uint64_t hash,
+	const struct sf_facts *facts, bool fresh);
+
+/* record.c: */
+
 /* Gives the entry's record to the sink. Returns its flowId. */
 uint64_t sf_table_emit(struct sf_table *table, uint32_t id, enum sf_end_reason reason);
 
@@ -306,7 +350,9 @@ static inline uint32_t sf_table_allocate(struct sf_table *table, uint8_t version
 {
 	uint32_t id = table->free_low;
 
-	if (__builtin_expect(version == 6 || id == SF_ENTRY_NONE, 0))
+	if (id == SF_ENTRY_NONE && version == 4 && table->low < table->high)
+		return table->low++;
+	if (sf_unlikely(version == 6 || id == SF_ENTRY_NONE))
 		return sf_table_allocate_any(table, version);
 	table->free_low = (uint32_t)table->hot[id].address;
 	return id;

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A packet that is not plain (see account() in table.c): it comes after a timeout or out of order,
+ * is a fragment, or belongs to the end of a TCP connection. The whole of DESIGN §4's rules for one
+ * packet, in their order and for every case; what the packet path does for plain ones is a part
+ * of it.
+ */
+#include "table/layout.h"
+
+/*
+ * The packet comes after a timeout or the linger of the flow that it would belong to (DESIGN §4):
+ * that flow's record leaves and this packet begins the next one. Only an active timeout within the
+ * idle timeout goes on with the same flow.
+ */
+static void restart(struct sf_table *table, uint32_t id, const struct sf_facts *facts)
+{
+	struct sf_entry *hot = &table->hot[id];
+	int64_t age = sf_time_since(facts->clock_ns, hot->first_ns);
+	bool awake = age - sf_half_time(hot->half.end) < table->idle_ns;
+	bool active = table->active_ns - sf_half_time(hot->half.end) <= table->idle_ns;
+	bool same = awake && !(hot->state & SF_STATE_LINGER);
+	uint64_t flow_id;
+
+	if (!(hot->state & SF_STATE_EMPTY)) {
+		enum sf_end_reason reason = hot->state & SF_STATE_LINGER ? SF_END_DETECTED
+					    : active                     ? SF_END_ACTIVE
+									 : SF_END_IDLE;
+
+		flow_id = sf_table_emit(table, id, reason);
+		if (same && !(hot->state & SF_STATE_CUT)) {
+			table->identity[id] = flow_id;
+			hot->state |= SF_STATE_CUT;
+		}
+	}
+	sf_entry_begin(hot, sf_cold_of(table, id), facts,
+		same ? SF_STATE_WHEEL | SF_STATE_FLOW : SF_STATE_WHEEL);
+	if (same)
+		return;
+	hot->state |= sf_entry_initiator(facts);
+	table->ledger.flows_ended++;
+	table->ledger.flows_created++;
+}
+
+/*
+ * A packet from before the record's first one: the record begins with it. Times in the entry are
+ * counted from there, as far as 48 bits reach. If the other side sent it, hot and reverse change
+ * places, as the hot half is that of the first packet.
+ */
+static void rebase(struct sf_table *table, uint32_t id, const struct sf_facts *facts)
+{
+	struct sf_entry *hot = &table->hot[id];
+	struct sf_entry_half *half = &hot->half, *reverse = &table->reverse[id], was;
+	int64_t linger = sf_half_time(half->begin), last = sf_half_time(half->end);
+	int64_t before = sf_time_since(hot->first_ns, facts->time_ns);
+	int64_t room = SF_DELTA_MAX - (linger > last ? linger : last);
+	int64_t shift = before < room ? before : room;
+	bool side = facts->flags & SF_FACT_SWAPPED;
+
+	hot->first_ns -= shift;
+	half->end += (uint64_t)shift;
+	if (hot->state & SF_STATE_LINGER)
+		half->begin += (uint64_t)shift;
+	if (hot->state & SF_STATE_REVERSE) {
+		reverse->begin += (uint64_t)shift;
+		reverse->end += (uint64_t)shift;
+	}
+	if (side == !!(hot->state & SF_STATE_SIDE))
+		return;
+	if (!(hot->state & SF_STATE_REVERSE))
+		sf_half_begin(reverse, sf_cold_of(table, id), facts);
+	was = *half;
+	*half = *reverse;
+	half->begin = sf_half_with_time(half->begin, sf_half_time(was.begin));
+	half->end = sf_half_with_time(half->end, sf_half_time(was.end));
+	was.begin = sf_half_with_time(was.begin, shift);
+	was.end = sf_half_with_time(was.end, sf_half_time(reverse->end));
+	*reverse = was;
+	hot->state = (hot->state ^ SF_STATE_SIDE) | SF_STATE_REVERSE;
+}
+
+/*
+ * End of a TCP connection: RST; or a FIN from both sides and then an ACK without FIN from the side
+ * whose FIN was not the last. From then on the flow lingers, for its stragglers.
+ */
+static void tcp_step(struct sf_table *table, uint32_t id, const struct sf_facts *facts)
+{
+	struct sf_entry *hot = &table->hot[id];
+	bool side = facts->flags & SF_FACT_SWAPPED;
+	bool both = (hot->state & (SF_STATE_FIN_0 | SF_STATE_FIN_1)) ==
+		    (SF_STATE_FIN_0 | SF_STATE_FIN_1);
+	bool answers = side == !(hot->state & SF_STATE_FIN_LAST);
+
+	if (hot->state & SF_STATE_LINGER)
+		return;
+	if (facts->tcp_flags & TCP_RST ||
+		(both && answers && (facts->tcp_flags & (TCP_ACK | TCP_FIN)) == TCP_ACK)) {
+		hot->state |= SF_STATE_LINGER;
+		hot->half.begin = sf_half_with_time(hot->half.begin,
+			sf_time_since(facts->clock_ns, hot->first_ns) + SF_LINGER_NS);
+		sf_table_file_linger(table, id);
+	} else if (facts->tcp_flags & TCP_FIN) {
+		hot->state &= ~(uint32_t)SF_STATE_FIN_LAST;
+		hot->state |= side ? SF_STATE_FIN_1 | SF_STATE_FIN_LAST : SF_STATE_FIN_0;
+	}
+}
+
+/* Must the record end before this packet is accounted? */
+static bool is_over(
+	const struct sf_table *table, const struct sf_entry *hot, const struct sf_facts *facts)
+{
+	int64_t age = sf_time_since(facts->clock_ns, hot->first_ns);
+
+	if (hot->state & (SF_STATE_LINGER | SF_STATE_EMPTY))
+		return hot->state & SF_STATE_EMPTY || age >= sf_half_time(hot->half.begin) ||
+		       (facts->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+	return age >= table->active_ns || age - sf_half_time(hot->half.end) >= table->idle_ns;
+}
+
+void sf_half_widen_ttl(struct sf_entry_half *half, uint8_t ttl)
+{
+	uint8_t min = (uint8_t)(half->end >> SF_HALF_TTL_MIN);
+	uint8_t max = (uint8_t)(half->end >> SF_HALF_TTL_MAX);
+
+	min = ttl < min ? ttl : min;
+	max = ttl > max ? ttl : max;
+	half->end = (uint64_t)sf_half_time(half->end) | (uint64_t)min << SF_HALF_TTL_MIN |
+		    (uint64_t)max << SF_HALF_TTL_MAX;
+}
+
+void sf_table_answer(struct sf_table *table, uint32_t id, uint64_t hash,
+	const struct sf_facts *facts, int64_t at)
+{
+	struct sf_entry_half *reverse = &table->reverse[id];
+
+	sf_half_begin(reverse, sf_cold_of(table, id), facts);
+	reverse->begin |= (uint64_t)at;
+	table->hot[id].state |= SF_STATE_REVERSE;
+	sf_index_mark(&table->index, hash, id);
+}
+
+/* Counts the packet, wherever its time lies in the record. */
+static void count(struct sf_table *table, uint32_t id, uint64_t hash, const struct sf_facts *facts)
+{
+	struct sf_entry *hot = &table->hot[id];
+	struct sf_entry_half *reverse = &table->reverse[id], *half;
+	int64_t at = sf_time_since(facts->time_ns, hot->first_ns), last;
+	uint32_t turn;
+
+	if (at < 0) {
+		rebase(table, id, facts);
+		at = 0;
+	}
+	turn = sf_entry_turn(hot->state, facts);
+	if (turn & SF_STATE_SIDE && !(hot->state & SF_STATE_REVERSE))
+		sf_table_answer(table, id, hash, facts, at);
+	last = sf_half_time(hot->half.end);
+	if (at >= last) {
+		hot->half.end += (uint64_t)(at - last);
+		if (turn & SF_STATE_LATEST)
+			reverse->end = sf_half_with_time(reverse->end, last);
+		hot->state ^= turn & SF_STATE_LATEST;
+	} else if (turn & SF_STATE_LATEST && at > sf_half_time(reverse->end)) {
+		reverse->end = sf_half_with_time(reverse->end, at);
+	}
+	half = turn & SF_STATE_SIDE ? reverse : &hot->half;
+	if (half == reverse && at < sf_half_time(reverse->begin))
+		reverse->begin = sf_half_with_time(reverse->begin, at);
+	half->counts = (half->counts + 1) | (uint64_t)facts->tcp_flags << SF_HALF_TCP_FLAGS;
+	half->octets += facts->octets;
+	sf_half_widen_ttl(half, facts->ttl);
+}
+
+void sf_table_account_rare(struct sf_table *table, uint32_t id, uint64_t hash,
+	const struct sf_facts *facts, bool fresh)
+{
+	/* the first packet of a flow may lie far behind the clock: it is in the record yet */
+	if (!fresh && is_over(table, &table->hot[id], facts))
+		restart(table, id, facts);
+	count(table, id, hash, facts);
+	if (facts->flags & SF_FACT_FRAGMENT)
+		table->hot[id].state |= SF_STATE_FRAGMENT;
+	if (facts->flags & SF_FACT_TCP &&
+		(facts->tcp_flags & (TCP_FIN | TCP_RST) || table->hot[id].state & SF_STATE_FIN))
+		tcp_step(table, id, facts);
+}
