@@ -10,6 +10,10 @@
 #include <stdint.h>
 #include <time.h>
 
+#include <spanflow/packet.h>
+
+#include "base/branch.h"
+
 #define SF_CLOCK_AGREE 64
 
 struct sf_clock {
@@ -39,6 +43,28 @@ static inline int64_t sf_clock_advance(struct sf_clock *clock, int64_t time_ns)
 		return clock->now = time_ns;
 	}
 	return sf_clock_jump(clock, time_ns);
+}
+
+/* The same for a batch: times[i] is the clock after packet i. */
+static inline void sf_clock_follow(
+	struct sf_clock *clock, const struct sf_packet *packets, unsigned count, int64_t *times)
+{
+	uint64_t limit = clock->agreeing ? 0 : (uint64_t)clock->limit;
+	int64_t now = clock->now;
+
+	for (unsigned i = 0; i < count; i++) {
+		int64_t time_ns = packets[i].time_ns;
+
+		/* a step forward and no jump, which is what most packets are */
+		if (sf_likely((uint64_t)time_ns - (uint64_t)now < limit)) {
+			times[i] = now = time_ns;
+			continue;
+		}
+		clock->now = now;
+		times[i] = now = sf_clock_advance(clock, time_ns);
+		limit = clock->agreeing ? 0 : (uint64_t)clock->limit;
+	}
+	clock->now = now;
 }
 
 /* End of input: an unconfirmed jump counts as far as it goes. Returns the final clock. */

@@ -59,4 +59,23 @@ struct sf_facts {
 static_assert(sizeof(struct sf_facts) == 128, "facts fill two cache lines");
 static_assert(offsetof(struct sf_facts, address6) == 48, "IPv4 needs the first 48 octets only");
 
+/*
+ * `value` in its place in the eight-octet word of the facts that begins with the member `first`. Such
+ * words are put together in registers and stored whole: eight-octet loads of the table would stall
+ * on narrower stores.
+ */
+#define SF_FACTS_WORD(value, first, member)                                                        \
+	sf_facts_word(value, offsetof(struct sf_facts, member) - offsetof(struct sf_facts, first), \
+		sizeof(((struct sf_facts *)0)->member))
+
+static inline uint64_t sf_facts_word(uint64_t value, unsigned offset, unsigned size)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	(void)size;
+	return value << 8 * offset;
+#else
+	return value << 8 * (8 - offset - size);
+#endif
+}
+
 #endif

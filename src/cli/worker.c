@@ -190,10 +190,9 @@ static unsigned stamp(
 {
 	unsigned top = 0;
 
-	for (unsigned i = 0; i < count; i++) {
-		clock[i] = sf_clock_advance(&worker->clock, packets[i].time_ns);
+	sf_clock_follow(&worker->clock, packets, count, clock);
+	for (unsigned i = 0; i < count; i++)
 		top = packets[i].interface > top ? packets[i].interface : top;
-	}
 	if (top >= worker->options.input->slots)
 		sf_input_learn(worker->options.input, top);
 	if (!worker->options.packet_duration_ns || !count)

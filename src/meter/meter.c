@@ -14,7 +14,7 @@
 #include "meter/dedup.h"
 #include "meter/meter_facts.h"
 #include "meter/own.h"
-#include "parse/parse.h"
+#include "parse/plain.h"
 #include "table/table.h"
 
 #define PART 8 /* packets */
@@ -158,36 +158,70 @@ static bool left_out(
 	return true;
 }
 
+/* Any other packet than a plain one. False: it is not metered, which is counted. */
+static __attribute__((noinline)) bool parse_other(struct sf_meter *meter,
+	const struct sf_packet *packet, struct sf_facts *facts,
+	const struct sf_observation_point *point)
+{
+	int reason = sf_parse(packet, facts);
+
+	if (reason != SF_PARSED) {
+		count_ignored(meter, (enum sf_ignored)reason, packet->link);
+		return false;
+	}
+	facts->scope = point->id;
+	facts->interface = (uint16_t)(facts->interface + point->interface_base);
+	return true;
+}
+
+/* A packet behind its source's clock. */
+static __attribute__((noinline)) void set_clock(
+	struct sf_meter *meter, struct sf_facts *facts, int64_t clock)
+{
+	facts->clock_ns = clock > facts->time_ns ? clock : facts->time_ns;
+	meter->clock_steps += facts->clock_ns > facts->time_ns;
+}
+
+static int64_t within_reason(int64_t time_ns)
+{
+	return time_ns > TIME_MAX ? TIME_MAX : time_ns < -TIME_MAX ? -TIME_MAX : time_ns;
+}
+
 unsigned sf_meter_parse(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
 	const int64_t *clock, const struct sf_observation_point *point, struct sf_facts *facts)
 {
-	bool live = meter->own || meter->dedup_mode != SF_DEDUP_OFF;
-	uint64_t steps = 0;
-	unsigned n = 0;
+	const uint16_t scope = point->id, interface_base = (uint16_t)point->interface_base;
+	bool choosy = meter->own || meter->dedup_mode != SF_DEDUP_OFF;
+	bool other_key = meter->key != SF_KEY_DEFAULT;
+	struct sf_facts *out = facts;
+	uint64_t beyond = 0; /* upper bits say whether a time lies outside ±TIME_MAX */
 
 	for (unsigned i = 0; i < count; i++) {
-		struct sf_facts *out = &facts[n];
-		int reason = sf_parse(&packets[i], out);
+		const struct sf_packet *packet = &packets[i];
+		int64_t now = clock[i];
 
-		if (__builtin_expect(reason != SF_PARSED, 0)) {
-			count_ignored(meter, (enum sf_ignored)reason, packets[i].link);
+		if (sf_unlikely(!sf_parse_plain(packet, out, scope, interface_base)) &&
+			!parse_other(meter, packet, out, point))
 			continue;
+		if (sf_unlikely(choosy) && left_out(meter, packet, out))
+			continue;
+		out->clock_ns = now;
+		beyond |= (uint64_t)now + TIME_MAX;
+		if (sf_unlikely(now != packet->time_ns)) {
+			beyond |= (uint64_t)packet->time_ns + TIME_MAX;
+			set_clock(meter, out, now);
 		}
-		if (live && left_out(meter, &packets[i], out))
-			continue;
-		out->scope = point->id;
-		out->interface = (uint16_t)(out->interface + point->interface_base);
-		if (__builtin_expect(out->time_ns > TIME_MAX || out->time_ns < -TIME_MAX, 0))
-			out->time_ns = out->time_ns > 0 ? TIME_MAX : -TIME_MAX;
-		out->clock_ns = clock[i] > out->time_ns ? clock[i] : out->time_ns;
-		steps += out->clock_ns > out->time_ns;
-		if (meter->key != SF_KEY_DEFAULT)
+		if (sf_unlikely(other_key))
 			choose_key(out, meter->key);
-		n++;
+		out++;
 	}
+	if (sf_unlikely(beyond >> 63))
+		for (struct sf_facts *at = facts; at < out; at++) {
+			at->time_ns = within_reason(at->time_ns);
+			at->clock_ns = within_reason(at->clock_ns);
+		}
 	meter->frames += count;
-	meter->clock_steps += steps;
-	return n;
+	return (unsigned)(out - facts);
 }
 
 void sf_meter_update(struct sf_meter *meter, const struct sf_facts *facts, unsigned count)

@@ -49,7 +49,7 @@ static void walk_finish(struct walk *w)
 		swapped = facts_put_ipv4(facts, w->addresses, w->ports);
 	else
 		swapped = facts_put_ipv6(facts, w->addresses, w->ports);
-	facts_put_words(facts, w->ports, w->tags, swapped, w->protocol, w->version, w->flags,
+	facts_put_words(facts, w->ports, w->tags, swapped, 0, w->protocol, w->version, w->flags,
 		w->tos, w->ttl);
 }
 

@@ -15,6 +15,7 @@
 #include <spanflow/meter.h>
 #include <spanflow/packet.h>
 
+#include "base/branch.h"
 #include "base/facts.h"
 #include "base/wire.h"
 #include "parse/parse.h"
@@ -153,40 +154,22 @@ static inline bool ethertype_is_tag(struct ethertype type)
 	       type.value == ETHERTYPE_VLAN_9300;
 }
 
-/*
- * `value` at byte `offset` of an eight-byte word. Key words are put together in registers and
- * stored whole: eight-byte loads of the table would stall on narrower stores.
- */
-static inline uint64_t word_part(uint64_t value, unsigned offset, unsigned size)
-{
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	(void)size;
-	return value << 8 * offset;
-#else
-	return value << 8 * (8 - offset - size);
-#endif
-}
-
-#define WORD_PART(value, first, member)                                                            \
-	word_part(value, offsetof(struct sf_facts, member) - offsetof(struct sf_facts, first),     \
-		sizeof(((struct sf_facts *)0)->member))
-
 /* The two key words behind the address, in canonical order, and the flags beside them. */
 static inline void facts_put_words(struct sf_facts *facts, uint32_t ports, uint32_t tags,
-	unsigned swapped, struct ip_protocol protocol, uint8_t version, unsigned flags, uint8_t tos,
-	uint8_t ttl)
+	unsigned swapped, uint16_t scope, struct ip_protocol protocol, uint8_t version,
+	unsigned flags, uint8_t tos, uint8_t ttl)
 {
 	uint8_t *base = (uint8_t *)facts;
 	/* a rotation, written so that compilers see it */
 	uint32_t turned = ports << 16 * swapped | ports >> (-(16 * swapped) & 31);
 	uint64_t word;
 
-	word = WORD_PART(turned, ports, ports) | WORD_PART(tags, ports, tags);
+	word = SF_FACTS_WORD(turned, ports, ports) | SF_FACTS_WORD(tags, ports, tags);
 	memcpy(base + offsetof(struct sf_facts, ports), &word, sizeof(word));
 	flags |= SF_FACT_SWAPPED * swapped;
-	word = WORD_PART(protocol.value, scope, protocol) | WORD_PART(version, scope, version) |
-	       WORD_PART(flags, scope, flags) | WORD_PART(tos, scope, tos) |
-	       WORD_PART(ttl, scope, ttl);
+	word = SF_FACTS_WORD(scope, scope, scope) | SF_FACTS_WORD(protocol.value, scope, protocol) |
+	       SF_FACTS_WORD(version, scope, version) | SF_FACTS_WORD(flags, scope, flags) |
+	       SF_FACTS_WORD(tos, scope, tos) | SF_FACTS_WORD(ttl, scope, ttl);
 	memcpy(base + offsetof(struct sf_facts, scope), &word, sizeof(word));
 }
 
@@ -197,7 +180,7 @@ static inline unsigned facts_put_ipv4(struct sf_facts *facts, const uint8_t *p, 
 	uint32_t from = (uint32_t)(address >> 32), to = (uint32_t)address;
 	unsigned swapped;
 
-	if (__builtin_expect(from == to, 0)) {
+	if (sf_unlikely(from == to)) {
 		from = ports >> 16;
 		to = ports & UINT16_MAX;
 	}
