@@ -10,12 +10,15 @@
  */
 #include "file/reader.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <string.h>
 
 #define FILE_HEADER     24
 #define RECORD          16
 #define RECORD_MODIFIED 24 /* + interface index, protocol, packet type, padding */
+
+#define AHEAD 1024 /* octets */
 
 #define OUTGOING 4 /* packet type of the modified format: PACKET_OUTGOING of <linux/if_packet.h> */
 
@@ -53,17 +56,29 @@ static inline void exchange_lengths(unsigned version_minor, uint32_t *captured, 
 	}
 }
 
+/* The members of a packet behind its lengths, which are the same for all packets of a file. */
+struct packet_tail {
+	uint16_t link, interface, vlan_tci, flags;
+};
+
+static_assert(offsetof(struct sf_packet, wire) == offsetof(struct sf_packet, captured) + 4 &&
+		      offsetof(struct sf_packet, link) + sizeof(struct packet_tail) ==
+			      sizeof(struct sf_packet),
+	"lengths and what follows are written as words");
+
 static inline __attribute__((always_inline)) unsigned pcap_decode(struct sf_reader *reader,
 	struct sf_packet *packets, unsigned max, int64_t until, bool swapped, size_t header,
 	bool old)
 {
 	const struct sf_pcap_format format = reader->pcap;
+	const struct packet_tail tail = { .link = format.link };
 	const uint8_t *p = reader->stream.p, *const end = reader->stream.end;
 	unsigned count;
 
 	reader->state = SF_READER_READY;
 	for (count = 0; count < max; count++) {
 		struct sf_packet *packet = &packets[count];
+		uint8_t *base = (uint8_t *)packet;
 		uint32_t captured, wire;
 		int64_t time_ns;
 
@@ -71,6 +86,8 @@ static inline __attribute__((always_inline)) unsigned pcap_decode(struct sf_read
 			reader->stream.p = p;
 			return sf_reader_hungry(reader, header, "a packet record's header", count);
 		}
+		/* each record says where the next one is: a miss here has everything wait */
+		__builtin_prefetch(p + AHEAD);
 		captured = load32(p + 8, swapped);
 		wire = load32(p + 12, swapped);
 		if (old)
@@ -94,12 +111,13 @@ static inline __attribute__((always_inline)) unsigned pcap_decode(struct sf_read
 		}
 		packet->data = p + header;
 		packet->time_ns = time_ns;
-		packet->captured = captured;
-		packet->wire = wire;
-		packet->link = format.link;
-		packet->interface = 0;
-		packet->vlan_tci = 0;
-		packet->flags = 0;
+		if (swapped || old) {
+			packet->captured = captured;
+			packet->wire = wire;
+		} else {
+			memcpy(base + offsetof(struct sf_packet, captured), p + 8, 8);
+		}
+		memcpy(base + offsetof(struct sf_packet, link), &tail, sizeof(tail));
 		if (header == RECORD_MODIFIED && p[22] == OUTGOING)
 			packet->flags = SF_PACKET_OUTGOING;
 		p += header + captured;

@@ -30,7 +30,7 @@
  */
 struct sf_facts {
 	/* key: compared as words, unused bits are zero */
-	uint64_t address; /* IPv4: endpoint 0 << 32 | endpoint 1; IPv6: 0, set by the table */
+	uint64_t address; /* IPv4: endpoint 0 << 32 | endpoint 1; IPv6: set by the table */
 	uint32_t ports;   /* endpoint 0 << 16 | endpoint 1 */
 	uint32_t tags;    /* outer VLAN id << 20 | inner VLAN id << 8 | TOS if it is in the key */
 	uint16_t scope;   /* observation point, or interface number if it is in the key */
@@ -47,7 +47,7 @@ struct sf_facts {
 	uint16_t interface; /* number: interface_base + slot */
 	/* IPv6 only: endpoint 0 and 1, network order */
 	uint8_t address6[2][16];
-	/* rarely asked for */
+	/* rarely asked for: only there if somebody does */
 	uint32_t mpls; /* top entry >> 8 */
 	uint32_t flow_label;
 	uint8_t src_mac[6]; /* as sent, not canonical */

@@ -86,7 +86,7 @@ static inline void sf_ring_publish(struct sf_ring *ring, uint32_t count)
 }
 
 /* Consumer: at most *count elements as they lie in the ring; *count becomes how many there are. */
-static inline const void *sf_ring_peek(struct sf_ring *ring, uint32_t *count)
+static inline void *sf_ring_peek(struct sf_ring *ring, uint32_t *count)
 {
 	uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
 	uint32_t at = tail & ring->mask, n = ring->cached_head - tail;

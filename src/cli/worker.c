@@ -144,7 +144,7 @@ static unsigned take(struct sf_worker *worker)
 	int64_t horizon = sf_exchange_horizon(exchange, me);
 
 	for (unsigned i = 0; i < TAKE_BATCHES; i++) {
-		const struct sf_facts *facts;
+		struct sf_facts *facts;
 		unsigned n = sf_exchange_take(exchange, me, &facts, SF_BATCH_MAX);
 
 		if (!n) {

@@ -173,7 +173,7 @@ unsigned sf_exchange_give(struct sf_exchange *exchange, unsigned me, struct sf_f
 }
 
 unsigned sf_exchange_take(
-	struct sf_exchange *exchange, unsigned me, const struct sf_facts **facts, unsigned max)
+	struct sf_exchange *exchange, unsigned me, struct sf_facts **facts, unsigned max)
 {
 	struct lane *lane = &exchange->lanes[me];
 

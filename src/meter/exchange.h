@@ -67,7 +67,7 @@ unsigned sf_exchange_give(struct sf_exchange *exchange, unsigned me, struct sf_f
  * sf_exchange_taken(), which comes before the next take. Returns their number; 0: none now.
  */
 unsigned sf_exchange_take(
-	struct sf_exchange *exchange, unsigned me, const struct sf_facts **facts, unsigned max);
+	struct sf_exchange *exchange, unsigned me, struct sf_facts **facts, unsigned max);
 void sf_exchange_taken(struct sf_exchange *exchange, unsigned me);
 
 /* Worker `me` has handed over everything up to this clock (ns since 1970, never decreasing). */

@@ -28,7 +28,7 @@ struct sf_meter {
 	alignas(64) struct sf_facts facts[SF_BATCH_MAX];
 	struct sf_table *table;
 	uint32_t key;
-	bool per_packet;
+	bool per_packet, cold_facts;
 	uint64_t frames;
 	uint64_t ignored[SF_IGNORED_COUNT];
 	uint64_t clock_steps;
@@ -67,6 +67,7 @@ int sf_meter_new(
 	memset(meter, 0, sizeof(*meter));
 	meter->key = options->key ? options->key : SF_KEY_DEFAULT;
 	meter->per_packet = options->per_packet;
+	meter->cold_facts = options->cold_facts;
 	meter->unsupported_link = UINT32_MAX;
 	meter->own = options->own && options->own->count ? options->own : NULL;
 	meter->dedup_mode = options->dedup;
@@ -193,6 +194,7 @@ unsigned sf_meter_parse(struct sf_meter *meter, const struct sf_packet *packets,
 	const uint16_t scope = point->id, interface_base = (uint16_t)point->interface_base;
 	bool choosy = meter->own || meter->dedup_mode != SF_DEDUP_OFF;
 	bool other_key = meter->key != SF_KEY_DEFAULT;
+	bool rare = meter->cold_facts || choosy;
 	struct sf_facts *out = facts;
 	uint64_t beyond = 0; /* upper bits say whether a time lies outside ±TIME_MAX */
 
@@ -200,7 +202,7 @@ unsigned sf_meter_parse(struct sf_meter *meter, const struct sf_packet *packets,
 		const struct sf_packet *packet = &packets[i];
 		int64_t now = clock[i];
 
-		if (sf_unlikely(!sf_parse_plain(packet, out, scope, interface_base)) &&
+		if (sf_unlikely(!sf_parse_plain(packet, out, scope, interface_base, rare)) &&
 			!parse_other(meter, packet, out, point))
 			continue;
 		if (sf_unlikely(choosy) && left_out(meter, packet, out))
@@ -224,7 +226,7 @@ unsigned sf_meter_parse(struct sf_meter *meter, const struct sf_packet *packets,
 	return (unsigned)(out - facts);
 }
 
-void sf_meter_update(struct sf_meter *meter, const struct sf_facts *facts, unsigned count)
+void sf_meter_update(struct sf_meter *meter, struct sf_facts *facts, unsigned count)
 {
 	if (meter->per_packet)
 		sf_table_emit_each(meter->table, facts, count);

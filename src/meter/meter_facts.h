@@ -27,8 +27,11 @@ unsigned sf_meter_parse(struct sf_meter *meter, const struct sf_packet *packets,
  */
 void sf_meter_drop(struct sf_meter *meter, enum sf_ignored reason, uint64_t count);
 
-/* Accounts `count` <= SF_BATCH_MAX parsed packets, of this meter or another with equal options. */
-void sf_meter_update(struct sf_meter *meter, const struct sf_facts *facts, unsigned count);
+/*
+ * Accounts `count` <= SF_BATCH_MAX parsed packets, of this meter or another with equal options. The
+ * address word of IPv6 packets is then this table's.
+ */
+void sf_meter_update(struct sf_meter *meter, struct sf_facts *facts, unsigned count);
 
 /*
  * What is really in the table, by looking at every entry: a check on the ledger for tests and for

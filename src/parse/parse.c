@@ -18,7 +18,9 @@ static sf_always_inline bool is_tag(struct ethertype type)
 /* Up to two tags: they lie within the octets that are checked for IPv4 behind Ethernet. */
 static bool parse_tagged(const struct sf_packet *packet, struct sf_facts *facts)
 {
-	struct plain_frame frame = { .offset = PLAIN_ETHERNET, .interface = packet->interface };
+	struct plain_frame frame = {
+		.offset = PLAIN_ETHERNET, .interface = packet->interface, .rare = true
+	};
 	uint16_t flags = SF_FACT_MAC;
 	struct ethertype type;
 
@@ -40,7 +42,7 @@ static bool parse_tagged(const struct sf_packet *packet, struct sf_facts *facts)
 
 int sf_parse(const struct sf_packet *packet, struct sf_facts *facts)
 {
-	if (sf_likely(sf_parse_plain(packet, facts, 0, 0)) || parse_tagged(packet, facts))
+	if (sf_likely(sf_parse_plain(packet, facts, 0, 0, true)) || parse_tagged(packet, facts))
 		return SF_PARSED;
 	return sf_parse_walk(packet, facts);
 }

@@ -28,6 +28,7 @@ struct plain_frame {
 	unsigned flags;  /* SF_FACT_… */
 	uint32_t tags;
 	uint16_t scope, interface;
+	bool rare; /* somebody asks for what is rarely asked for */
 };
 
 /*
@@ -53,9 +54,11 @@ static sf_always_inline void plain_finish(struct sf_facts *facts, const struct s
 	word = SF_FACTS_WORD(octets, octets, octets) | SF_FACTS_WORD(tcp_flags, octets, tcp_flags) |
 	       SF_FACTS_WORD(frame->interface, octets, interface);
 	memcpy(base + offsetof(struct sf_facts, octets), &word, sizeof(word));
+	facts->time_ns = packet->time_ns;
+	if (sf_likely(!frame->rare))
+		return;
 	word = SF_FACTS_WORD(flow_label, mpls, flow_label);
 	memcpy(base + offsetof(struct sf_facts, mpls), &word, sizeof(word));
-	facts->time_ns = packet->time_ns;
 	/* eight octets where six are meant: what is too much is overwritten by the next */
 	memcpy(base + offsetof(struct sf_facts, src_mac), data + 6, 8);
 	memcpy(base + offsetof(struct sf_facts, dst_mac), data, 8);
@@ -110,16 +113,17 @@ static sf_always_inline bool plain_ip(const struct sf_packet *packet, struct sf_
 }
 
 /*
- * As sf_parse(), with scope and interface base put in. False: not a plain packet, or one with tags;
- * the facts are undefined.
+ * As sf_parse(), with scope and interface base put in, and the facts from `mpls` on only with `rare`.
+ * False: not a plain packet, or one with tags; the facts are undefined.
  */
 static sf_always_inline bool sf_parse_plain(const struct sf_packet *packet, struct sf_facts *facts,
-	uint16_t scope, uint16_t interface_base)
+	uint16_t scope, uint16_t interface_base, bool rare)
 {
 	struct plain_frame frame = { .offset = PLAIN_ETHERNET,
 		.flags = SF_FACT_MAC,
 		.scope = scope,
-		.interface = (uint16_t)(packet->interface + interface_base) };
+		.interface = (uint16_t)(packet->interface + interface_base),
+		.rare = rare };
 	struct ethertype type;
 
 	if (sf_unlikely(packet->link != SF_LINK_ETHERNET || packet->flags & SF_PACKET_VLAN ||

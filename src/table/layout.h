@@ -145,7 +145,6 @@ struct sf_victims {
 /* What the passes hand on about one packet of a batch. */
 struct sf_step {
 	uint64_t hash;
-	uint64_t address; /* key word: for IPv6 the hash of the addresses */
 	const struct sf_bucket *bucket;
 	uint32_t guess; /* id that may be the packet's, or SF_ENTRY_NONE */
 };

@@ -37,11 +37,10 @@ static inline bool same_addresses(const uint8_t *a, const uint8_t *b)
 		       (sf_load64(a + 24) ^ sf_load64(b + 24))) == 0;
 }
 
-static inline bool same_key(
-	const struct sf_table *table, uint32_t id, uint64_t address, const struct sf_facts *facts)
+static inline bool same_key(const struct sf_table *table, uint32_t id, const struct sf_facts *facts)
 {
 	const struct sf_entry *hot = &table->hot[id];
-	uint64_t different = (hot->address ^ address) |
+	uint64_t different = (hot->address ^ facts->address) |
 			     (sf_load64(&hot->ports) ^ sf_load64(&facts->ports)) |
 			     (sf_load32(&hot->scope) ^ sf_load32(&facts->scope));
 
@@ -51,7 +50,7 @@ static inline bool same_key(
 }
 
 static uint32_t search(const struct sf_table *table, const struct sf_index *index, uint64_t hash,
-	uint64_t address, const struct sf_facts *facts)
+	const struct sf_facts *facts)
 {
 	uint32_t at = sf_index_home(index, hash);
 
@@ -62,7 +61,7 @@ static uint32_t search(const struct sf_table *table, const struct sf_index *inde
 		for (; mask; mask &= mask - 1) {
 			uint32_t id = bucket->id[__builtin_ctz(mask)];
 
-			if (same_key(table, id, address, facts))
+			if (same_key(table, id, facts))
 				return id;
 		}
 		if (!bucket->overflow)
@@ -84,17 +83,16 @@ static inline const struct sf_bucket *bucket_after(
 }
 
 /* The hash and the home bucket of a packet in the index that is being emptied. */
-static inline uint64_t old_hash(
-	const struct sf_table *table, const struct sf_step *step, const struct sf_facts *facts)
+static inline uint64_t old_hash(const struct sf_table *table, const struct sf_facts *facts)
 {
-	return sf_index_hash(&table->old, step->address, sf_load64(&facts->ports),
+	return sf_index_hash(&table->old, facts->address, sf_load64(&facts->ports),
 		sf_load32(&facts->scope), address6_of(facts));
 }
 
 static inline const struct sf_bucket *old_bucket(
-	const struct sf_table *table, const struct sf_step *step, const struct sf_facts *facts)
+	const struct sf_table *table, const struct sf_facts *facts)
 {
-	return &table->old.buckets[sf_index_home(&table->old, old_hash(table, step, facts))];
+	return &table->old.buckets[sf_index_home(&table->old, old_hash(table, facts))];
 }
 
 static inline uint32_t find(
@@ -106,9 +104,9 @@ static inline uint32_t find(
 
 	if (sf_likely(nothing && !table->old.buckets))
 		return SF_ENTRY_NONE;
-	id = search(table, &table->index, step->hash, step->address, facts);
+	id = search(table, &table->index, step->hash, facts);
 	if (id == SF_ENTRY_NONE && table->old.buckets)
-		id = search(table, &table->old, old_hash(table, step, facts), step->address, facts);
+		id = search(table, &table->old, old_hash(table, facts), facts);
 	return id;
 }
 
@@ -118,7 +116,7 @@ static uint32_t insert(
 	uint32_t id = sf_table_allocate(table, facts->version), way;
 	struct sf_entry *hot = &table->hot[id];
 
-	hot->address = step->address;
+	hot->address = facts->address;
 	/* whole words, as they are read */
 	memcpy(&hot->ports, &facts->ports, 8);
 	memcpy(&hot->scope, &facts->scope, 4);
@@ -134,21 +132,21 @@ static uint32_t insert(
 	return id;
 }
 
-/* Pass 1 over the packets from `i` to `end`. */
+/* Pass 1 over the packets from `i` to `end`. Completes the facts: one word for two addresses. */
 static inline void hash_keys(
-	struct sf_table *table, const struct sf_facts *facts, unsigned i, unsigned end)
+	struct sf_table *table, struct sf_facts *facts, unsigned i, unsigned end)
 {
 	const struct sf_index index = table->index;
 
 	for (; i < end; i++) {
 		struct sf_step *step = &table->steps[i];
-		uint64_t address = facts[i].address, hash;
+		uint64_t hash;
 
 		if (facts[i].version == 6)
-			address = sf_hash_addresses(&table->address_key, facts[i].address6[0]);
-		hash = sf_index_hash(&index, address, sf_load64(&facts[i].ports),
+			facts[i].address =
+				sf_hash_addresses(&table->address_key, facts[i].address6[0]);
+		hash = sf_index_hash(&index, facts[i].address, sf_load64(&facts[i].ports),
 			sf_load32(&facts[i].scope), address6_of(&facts[i]));
-		step->address = address;
 		step->hash = hash;
 		step->bucket = &index.buckets[sf_index_home(&index, hash)];
 		__builtin_prefetch(step->bucket);
@@ -160,7 +158,7 @@ static sf_always_inline void hash_old_keys(
 	struct sf_table *table, const struct sf_facts *facts, unsigned i, unsigned end)
 {
 	for (; i < end; i++)
-		__builtin_prefetch(old_bucket(table, &table->steps[i], &facts[i]));
+		__builtin_prefetch(old_bucket(table, &facts[i]));
 }
 
 static sf_always_inline void prefetch_entry(
@@ -215,8 +213,8 @@ static void guess_again(struct sf_table *table, const struct sf_facts *facts)
 			mask = sf_bucket_match(bucket, (uint32_t)step->hash);
 		}
 		if (!mask && table->old.buckets) {
-			bucket = old_bucket(table, step, packet);
-			mask = sf_bucket_match(bucket, (uint32_t)old_hash(table, step, packet));
+			bucket = old_bucket(table, packet);
+			mask = sf_bucket_match(bucket, (uint32_t)old_hash(table, packet));
 		}
 		if (!mask)
 			continue;
@@ -289,8 +287,7 @@ static inline void account_part(
 		uint32_t id = step->guess;
 		bool fresh = false;
 
-		if (sf_unlikely(id == SF_ENTRY_NONE ||
-				!same_key(table, id, step->address, &facts[i]))) {
+		if (sf_unlikely(id == SF_ENTRY_NONE || !same_key(table, id, &facts[i]))) {
 			id = find(table, step, &facts[i]);
 			fresh = id == SF_ENTRY_NONE;
 			if (fresh)
@@ -303,7 +300,7 @@ static inline void account_part(
 }
 
 /* Brings passes 2 and 3 to where the pass before each was, and pass 1 to `to`. */
-static void advance(struct sf_table *table, const struct sf_facts *facts, unsigned to)
+static void advance(struct sf_table *table, struct sf_facts *facts, unsigned to)
 {
 	unsigned hashed = table->done[0], guessed = table->done[1], accounted = table->done[2];
 
@@ -319,8 +316,7 @@ static void advance(struct sf_table *table, const struct sf_facts *facts, unsign
 	table->done[2] = guessed;
 }
 
-void sf_table_offer(
-	struct sf_table *table, const struct sf_facts *facts, unsigned from, unsigned to)
+void sf_table_offer(struct sf_table *table, struct sf_facts *facts, unsigned from, unsigned to)
 {
 	if (from == to)
 		return;
@@ -338,7 +334,7 @@ void sf_table_offer(
 	advance(table, facts, to);
 }
 
-void sf_table_account(struct sf_table *table, const struct sf_facts *facts, unsigned n)
+void sf_table_account(struct sf_table *table, struct sf_facts *facts, unsigned n)
 {
 	if (!n)
 		return;
@@ -348,7 +344,7 @@ void sf_table_account(struct sf_table *table, const struct sf_facts *facts, unsi
 	sf_table_flush(table);
 }
 
-void sf_table_update(struct sf_table *table, const struct sf_facts *facts, unsigned n)
+void sf_table_update(struct sf_table *table, struct sf_facts *facts, unsigned n)
 {
 	for (unsigned i = 0; i < n; i += PART)
 		sf_table_offer(table, facts, i, n - i < PART ? n : i + PART);

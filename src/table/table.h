@@ -41,8 +41,9 @@ void sf_table_free(struct sf_table *table);
  * Accounts `count` <= SF_BATCH_MAX packets. Timeouts are decided at facts->clock_ns, which may
  * lie before that of earlier packets (each decides for its own flow only). Times lie within
  * 2^62 ns of 1970 (year 2116). Records that this closes have been given to the sink on return.
+ * Writes the address word of IPv6 packets.
  */
-void sf_table_update(struct sf_table *table, const struct sf_facts *facts, unsigned count);
+void sf_table_update(struct sf_table *table, struct sf_facts *facts, unsigned count);
 
 /*
  * The same in parts, for a caller who makes the facts meanwhile: offers facts from … to-1 of a
@@ -50,9 +51,8 @@ void sf_table_update(struct sf_table *table, const struct sf_facts *facts, unsig
  * they are until then; some may have been accounted already, so nothing else may be done with the
  * table in between. Some 8 at a time are best.
  */
-void sf_table_offer(
-	struct sf_table *table, const struct sf_facts *facts, unsigned from, unsigned to);
-void sf_table_account(struct sf_table *table, const struct sf_facts *facts, unsigned count);
+void sf_table_offer(struct sf_table *table, struct sf_facts *facts, unsigned from, unsigned to);
+void sf_table_account(struct sf_table *table, struct sf_facts *facts, unsigned count);
 
 /* Makes each packet a record of its own: RFC 5470 §5.1.1 with both timeouts 0. No flow is kept. */
 void sf_table_emit_each(struct sf_table *table, const struct sf_facts *facts, unsigned count);

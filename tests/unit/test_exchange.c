@@ -49,7 +49,7 @@ static void count_facts(unsigned me, const struct sf_facts *facts, unsigned n, i
 static int64_t take_all(unsigned me, int64_t aged, uint32_t next[WORKERS], struct tally *tally)
 {
 	int64_t horizon = sf_exchange_horizon(exchange, me);
-	const struct sf_facts *facts;
+	struct sf_facts *facts;
 	unsigned n;
 
 	while ((n = sf_exchange_take(exchange, me, &facts, SF_BATCH_MAX)) > 0) {

@@ -56,7 +56,9 @@ static struct sf_facts facts_of(uint32_t flow, int64_t ms)
 
 static void put(const struct sf_facts *facts)
 {
-	sf_table_update(table, facts, 1);
+	struct sf_facts own = *facts;
+
+	sf_table_update(table, &own, 1);
 }
 
 /* A packet of flow 1, sent by side 0 or 1. */
