@@ -155,18 +155,23 @@ static int explain(struct sf_error *error, const char *arguments)
 /* Under lock. */
 static int start(const char *arguments, struct sf_error *error)
 {
-	char lcores[4096], prefix[64], *copy = strdup(arguments ? arguments : ""), *rest = copy;
+	const char *words = arguments ? arguments : "";
+	size_t room = strlen(words) + 1;
+	/* twice: as they are, and cut up for DPDK, which keeps pointers to them */
+	char lcores[4096], prefix[64], *copies = malloc(2 * room), *rest;
 	char *argv[ARGUMENTS_MAX + 1] = { "spanflow", lcores, prefix, "--no-telemetry",
 		"--allow=ffff:ff:1f.7" };
 	int argc = 5, result, memory, saved[2];
+	bool verbose = strstr(words, "--log-level");
 
-	bool verbose = arguments && strstr(arguments, "--log-level");
-
-	if (!copy)
+	if (!copies)
 		return sf_error_set(error, -ENOMEM, "%s", sf_strerror(-ENOMEM));
+	rest = copies + room;
+	memcpy(copies, words, room);
+	memcpy(rest, words, room);
 	lcore_argument(lcores, sizeof(lcores));
 	/* both leave no file behind; the first is not allowed without hugepages */
-	argv[argc++] = strstr(copy, "--no-huge") ? "--no-shconf" : "--in-memory";
+	argv[argc++] = strstr(words, "--no-huge") ? "--no-shconf" : "--in-memory";
 	snprintf(prefix, sizeof(prefix), "--file-prefix=spanflow-%d", (int)getpid());
 	for (char *word = strtok_r(rest, " \t", &rest); word && argc < ARGUMENTS_MAX;
 		word = strtok_r(NULL, " \t", &rest))
@@ -179,12 +184,11 @@ static int start(const char *arguments, struct sf_error *error)
 		keep_log();
 	if (result < 0) {
 		failed = true;
-		free(copy);
+		free(copies);
 		return explain(error, arguments);
 	}
 	started = true;
-	first_arguments = strdup(arguments ? arguments : "");
-	/* the environment keeps pointers to its arguments: the copy lives as long as the process */
+	first_arguments = copies;
 	return 0;
 }
 
