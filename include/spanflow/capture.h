@@ -91,7 +91,9 @@ struct sf_capture;
 
 /*
  * A driver. One constant table each; the two calls of the packet path come first. Members marked
- * optional may be NULL.
+ * optional may be NULL. The table of a driver that is a module of its own has only name, summary,
+ * open and probe: both load it, before the process may have given up its rights. So an open source
+ * is used through capture->ops, and that alone.
  */
 struct sf_capture_ops {
 	/* see sf_capture_recv() / sf_capture_release(); release is optional */

@@ -85,7 +85,7 @@ static bool read_driver(const char *path, struct totals *totals)
 		totals->packets += (unsigned)n;
 		sf_capture_release(capture, 0);
 	}
-	ops->close(capture);
+	capture->ops->close(capture);
 	return n == SF_EOF;
 }
 

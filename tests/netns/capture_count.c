@@ -192,8 +192,8 @@ static int run(
 	}
 	if (capture->warning.code)
 		fprintf(stderr, "warning: %s\n", capture->warning.text);
-	if (ops->describe)
-		ops->describe(capture, text, sizeof(text));
+	if (capture->ops->describe)
+		capture->ops->describe(capture, text, sizeof(text));
 	for (unsigned i = 0; i < capture->queues; i++)
 		pthread_create(&threads[i], NULL, work, (void *)(uintptr_t)i);
 	fprintf(stderr, "describe: %s\nready\n", text);
@@ -203,7 +203,7 @@ static int run(
 	report();
 	if (atomic_load(&failed))
 		fprintf(stderr, "error: %s\n", capture->error.text);
-	ops->close(capture);
+	capture->ops->close(capture);
 	return atomic_load(&failed) ? 1 : 0;
 }
 

@@ -204,7 +204,7 @@ static inline void see_files(struct seen *seen, const char *const *names, unsign
 		return;
 	}
 	see_capture(seen, capture, SF_BATCH_MAX);
-	ops->close(capture);
+	capture->ops->close(capture);
 }
 
 /* A directory of the test's own, and files in it. */

@@ -43,7 +43,7 @@ static inline void capture_read(const char *path,
 			visit(&batch[i], context);
 		sf_capture_release(capture, 0);
 	}
-	ops->close(capture);
+	capture->ops->close(capture);
 }
 
 /* Every file of a directory, in order of name. */

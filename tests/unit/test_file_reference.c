@@ -89,7 +89,7 @@ static void check_row(char **field)
 			frames += (unsigned)n;
 		}
 		error = capture->error;
-		ops->close(capture);
+		capture->ops->close(capture);
 	}
 	if (frames != expected || n != expected_end ||
 		(exception->text && !strstr(error.text, exception->text)))
