@@ -28,6 +28,7 @@
 #include "base/clock.h"
 #include "base/counter.h"
 #include "dpdk/clock.h"
+#include "dpdk/driver.h"
 #include "dpdk/eal.h"
 
 #define DEFAULT_WAIT_MS 100
@@ -66,8 +67,6 @@ struct dpdk_capture {
 	bool hardware_time;
 	pthread_mutex_t lock; /* error */
 };
-
-extern const struct sf_capture_ops sf_driver_dpdk;
 
 static struct dpdk_capture *of(struct sf_capture *capture)
 {
@@ -382,7 +381,7 @@ static int open_capture(struct sf_capture **result, const struct sf_capture_opti
 	if (!capture)
 		return sf_error_set(error, -ENOMEM, "%s", sf_strerror(-ENOMEM));
 	pthread_mutex_init(&capture->lock, NULL);
-	capture->base = (struct sf_capture){ .ops = &sf_driver_dpdk, .live = true };
+	capture->base = (struct sf_capture){ .ops = &sf_dpdk_ops, .live = true };
 	capture->wait_ms = options->wait_ms ? options->wait_ms : DEFAULT_WAIT_MS;
 	capture->hardware_time = options->hardware_time;
 	code = check_options(options, error);
@@ -413,11 +412,11 @@ fail:
 	return code;
 }
 
-const struct sf_capture_ops sf_driver_dpdk = {
+const struct sf_capture_ops sf_dpdk_ops = {
 	.recv = receive,
 	.release = release,
-	.name = "dpdk",
-	.summary = "DPDK ports by PCI address or virtual device; takes the port away from the host",
+	.name = SF_DPDK_NAME,
+	.summary = SF_DPDK_SUMMARY,
 	.open = open_capture,
 	.stats = read_stats,
 	.interface = interface_of,

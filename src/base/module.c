@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A module is loaded by its bare file name, which the dynamic loader looks for in the program's
+ * DT_RUNPATH: the build directory for a program that lies there, the library directory for an
+ * installed one. The name holds the version, because program and module share structures: one of
+ * another version is not found. It is never unloaded; libraries with threads do not bear that.
+ */
+#include "base/module.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "spanflow_config.h"
+
+/* The loader's words begin with the name of the file that it missed. */
+static void explain(const char *file, const char *words, struct sf_error *error)
+{
+	if (strncmp(words, file, strlen(file)) == 0)
+		sf_error_set(error, SF_EUNSUPPORTED,
+			"%s; it belongs in %s: install spanflow as a whole ('ninja install'), or "
+			"name the directory it lies in with LD_LIBRARY_PATH",
+			words, SPANFLOW_MODULE_DIR);
+	else
+		sf_error_set(error, SF_EUNSUPPORTED,
+			"module %s does not load: %s; install the libraries that it was built "
+			"with, or build spanflow anew",
+			file, words);
+}
+
+const void *sf_module_load(const char *name, const char *symbol, struct sf_error *error)
+{
+	char file[64];
+	const void *object;
+	void *handle;
+
+	snprintf(file, sizeof(file), "spanflow-%s-%s.so", name, SPANFLOW_VERSION);
+	/* all symbols now: later the process may not be allowed to map anything */
+	handle = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+	object = handle ? dlsym(handle, symbol) : NULL;
+	if (!object)
+		explain(file, dlerror(), error);
+	return object;
+}
