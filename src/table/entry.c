@@ -244,11 +244,8 @@ static void migrate(struct sf_table *table)
 		__builtin_prefetch(
 			&table->index.buckets[sf_index_home(&table->index, hashes[i])], 1);
 	}
-	for (uint32_t i = 0; i < n; i++) {
+	for (uint32_t i = 0; i < n; i++)
 		sf_index_insert(&table->index, hashes[i], ids[i]);
-		if (table->hot[ids[i]].state & SF_STATE_REVERSE)
-			sf_index_mark(&table->index, hashes[i], ids[i]);
-	}
 	if (end == table->old.count)
 		sf_index_fini(&table->old);
 }

@@ -66,40 +66,18 @@ static unsigned place_of(const struct sf_bucket *bucket, uint32_t sig, uint32_t 
 	return mask & -mask;
 }
 
-/* The bucket of an id and its place there, as a mask; 0: it is not in the index. */
-static unsigned locate(const struct sf_index *index, uint64_t hash, uint32_t id, uint32_t *bucket)
+bool sf_index_remove(struct sf_index *index, uint64_t hash, uint32_t id)
 {
-	uint32_t at = sf_index_home(index, hash), way = 1;
+	uint32_t home = sf_index_home(index, hash), at = home, way = 1;
 	unsigned place;
 
 	while (!(place = place_of(&index->buckets[at], (uint32_t)hash, id))) {
 		if (!index->buckets[at].overflow || way++ == index->count)
-			return 0;
+			return false;
 		at = sf_index_next(index, at);
 	}
-	*bucket = at;
-	return place;
-}
-
-void sf_index_mark(struct sf_index *index, uint64_t hash, uint32_t id)
-{
-	uint32_t at;
-	unsigned place = locate(index, hash, id, &at);
-
-	if (place)
-		index->buckets[at].marked |= (uint8_t)place;
-}
-
-bool sf_index_remove(struct sf_index *index, uint64_t hash, uint32_t id)
-{
-	uint32_t at;
-	unsigned place = locate(index, hash, id, &at);
-
-	if (!place)
-		return false;
 	index->buckets[at].used &= (uint8_t)~place;
-	for (uint32_t home = sf_index_home(index, hash); home != at;
-		home = sf_index_next(index, home))
+	for (; home != at; home = sf_index_next(index, home))
 		index->buckets[home].overflow--;
 	return true;
 }

@@ -2,7 +2,7 @@
 /*
  * The index of a flow table: hash -> entry id, in buckets of one cache line.
  *
- *	bucket   | sig[7] | id[7] | overflow | used | marked |
+ *	bucket   | sig[7] | id[7] | overflow | used |
  *
  * An id lives in its home bucket or, when that is full, in the first one after it with room.
  * `overflow` counts the ids that passed by this bucket on their way, so that a search ends where
@@ -32,9 +32,8 @@ struct sf_bucket {
 	alignas(64) uint32_t sig[SF_BUCKET_IDS];
 	uint32_t id[SF_BUCKET_IDS];
 	uint32_t overflow;
-	uint8_t used;   /* bit mask */
-	uint8_t marked; /* likewise: see sf_index_mark(); says nothing where `used` is 0 */
-	uint8_t reserved[2];
+	uint8_t used; /* bit mask */
+	uint8_t reserved[3];
 };
 
 static_assert(sizeof(struct sf_bucket) == 64, "a bucket is one cache line");
@@ -111,7 +110,6 @@ static inline void sf_bucket_put(struct sf_bucket *bucket, uint64_t hash, uint32
 	bucket->sig[place] = (uint32_t)hash;
 	bucket->id[place] = id;
 	bucket->used |= (uint8_t)(1 << place);
-	bucket->marked &= (uint8_t) ~(1 << place);
 }
 
 /* Adds an id that is not in the index. Returns the buckets on its way, 1: at home. */
@@ -124,12 +122,6 @@ static inline uint32_t sf_index_insert(struct sf_index *index, uint64_t hash, ui
 	sf_bucket_put(home, hash, id);
 	return 1;
 }
-
-/*
- * Leaves a mark at the id, for who meets it in the index before he sees its entry. A hint: it does
- * nothing if the id is not found, and is gone when the id is.
- */
-void sf_index_mark(struct sf_index *index, uint64_t hash, uint32_t id);
 
 /* Removes it; false: it was not there. */
 bool sf_index_remove(struct sf_index *index, uint64_t hash, uint32_t id);

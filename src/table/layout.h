@@ -161,6 +161,8 @@ struct sf_table {
 	unsigned done[3];   /* steps of the batch in hand that each pass has done */
 	unsigned unsettled; /* steps whose home bucket did not tell, noted in: */
 	uint8_t again[SF_BATCH_MAX];
+	bool one_way;   /* hardly any packet of the last batch turned: */
+	unsigned turns; /* packets of this batch whose direction was not the last one's */
 	struct sf_step steps[SF_BATCH_MAX];
 	/* per flow */
 	bool too_long;                /* the index wants the strong hash */
@@ -324,12 +326,11 @@ static inline uint32_t sf_entry_turn(uint32_t state, const struct sf_facts *fact
 void sf_half_widen_ttl(struct sf_entry_half *half, uint8_t ttl);
 
 /* The record's first packet of the other side, `at` ns after its first one, is about to be counted. */
-void sf_table_answer(struct sf_table *table, uint32_t id, uint64_t hash,
-	const struct sf_facts *facts, int64_t at);
+void sf_table_answer(struct sf_table *table, uint32_t id, const struct sf_facts *facts, int64_t at);
 
 /* Accounts any packet of the entry, which is `fresh` if this packet has made it. */
-void sf_table_account_rare(struct sf_table *table, uint32_t id, uint64_t hash,
-	const struct sf_facts *facts, bool fresh);
+void sf_table_account_rare(
+	struct sf_table *table, uint32_t id, const struct sf_facts *facts, bool fresh);
 
 /* record.c: */
 

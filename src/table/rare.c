@@ -127,19 +127,17 @@ void sf_half_widen_ttl(struct sf_entry_half *half, uint8_t ttl)
 		    (uint64_t)max << SF_HALF_TTL_MAX;
 }
 
-void sf_table_answer(struct sf_table *table, uint32_t id, uint64_t hash,
-	const struct sf_facts *facts, int64_t at)
+void sf_table_answer(struct sf_table *table, uint32_t id, const struct sf_facts *facts, int64_t at)
 {
 	struct sf_entry_half *reverse = &table->reverse[id];
 
 	sf_half_begin(reverse, sf_cold_of(table, id), facts);
 	reverse->begin |= (uint64_t)at;
 	table->hot[id].state |= SF_STATE_REVERSE;
-	sf_index_mark(&table->index, hash, id);
 }
 
 /* Counts the packet, wherever its time lies in the record. */
-static void count(struct sf_table *table, uint32_t id, uint64_t hash, const struct sf_facts *facts)
+static void count(struct sf_table *table, uint32_t id, const struct sf_facts *facts)
 {
 	struct sf_entry *hot = &table->hot[id];
 	struct sf_entry_half *reverse = &table->reverse[id], *half;
@@ -152,7 +150,7 @@ static void count(struct sf_table *table, uint32_t id, uint64_t hash, const stru
 	}
 	turn = sf_entry_turn(hot->state, facts);
 	if (turn & SF_STATE_SIDE && !(hot->state & SF_STATE_REVERSE))
-		sf_table_answer(table, id, hash, facts, at);
+		sf_table_answer(table, id, facts, at);
 	last = sf_half_time(hot->half.end);
 	if (at >= last) {
 		hot->half.end += (uint64_t)(at - last);
@@ -170,13 +168,13 @@ static void count(struct sf_table *table, uint32_t id, uint64_t hash, const stru
 	sf_half_widen_ttl(half, facts->ttl);
 }
 
-void sf_table_account_rare(struct sf_table *table, uint32_t id, uint64_t hash,
-	const struct sf_facts *facts, bool fresh)
+void sf_table_account_rare(
+	struct sf_table *table, uint32_t id, const struct sf_facts *facts, bool fresh)
 {
 	/* the first packet of a flow may lie far behind the clock: it is in the record yet */
 	if (!fresh && is_over(table, &table->hot[id], facts))
 		restart(table, id, facts);
-	count(table, id, hash, facts);
+	count(table, id, facts);
 	if (facts->flags & SF_FACT_FRAGMENT)
 		table->hot[id].state |= SF_STATE_FRAGMENT;
 	if (facts->flags & SF_FACT_TCP &&

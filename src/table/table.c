@@ -6,8 +6,8 @@
  * pass before has prefetched:
  *
  *	1  hash the key        -> prefetch its bucket
- *	2  compare signatures  -> prefetch the entry they point to, and the reverse half if the index
- *	                          has a mark that there is one
+ *	2  compare signatures  -> prefetch the entry they point to, and its reverse half unless the
+ *	                          traffic is one-way
  *	3  compare the key, account the packet; or search in earnest and insert
  *
  * A packet whose home bucket does not tell where to look (a few in a hundred, and more while an
@@ -110,7 +110,7 @@ static inline uint32_t find(
 	return id;
 }
 
-static uint32_t insert(
+static __attribute__((noinline)) uint32_t insert(
 	struct sf_table *table, const struct sf_step *step, const struct sf_facts *facts)
 {
 	uint32_t id = sf_table_allocate(table, facts->version), way;
@@ -161,15 +161,11 @@ static sf_always_inline void hash_old_keys(
 		__builtin_prefetch(old_bucket(table, &facts[i]));
 }
 
-static sf_always_inline void prefetch_entry(
-	const struct sf_table *table, const struct sf_bucket *bucket, unsigned place, bool ipv6)
+static sf_always_inline void prefetch_entry(const struct sf_table *table, uint32_t id, bool ipv6)
 {
-	uint32_t id = bucket->id[place];
-	/* without a mark one that is not used by any flow, so that there is no branch */
-	uint64_t reverse = sf_choose(bucket->marked >> place & 1, id, table->cap);
-
 	__builtin_prefetch(&table->hot[id], 1);
-	__builtin_prefetch(&table->reverse[reverse], 1);
+	if (!table->one_way)
+		__builtin_prefetch(&table->reverse[id], 1);
 	if (ipv6)
 		__builtin_prefetch(table->address6[id]);
 }
@@ -183,13 +179,12 @@ static inline void guess(
 	for (; i < end; i++) {
 		struct sf_step *step = &table->steps[i];
 		const struct sf_bucket *bucket = step->bucket;
-		unsigned mask = sf_bucket_match(bucket, (uint32_t)step->hash), place;
+		unsigned mask = sf_bucket_match(bucket, (uint32_t)step->hash);
 
 		step->guess = SF_ENTRY_NONE;
 		if (sf_likely(mask)) {
-			place = (unsigned)__builtin_ctz(mask);
-			step->guess = bucket->id[place];
-			prefetch_entry(table, bucket, place, facts[i].version == 6);
+			step->guess = bucket->id[__builtin_ctz(mask)];
+			prefetch_entry(table, step->guess, facts[i].version == 6);
 		} else if (bucket->overflow) {
 			__builtin_prefetch(bucket_after(&table->index, bucket));
 			table->again[table->unsettled++] = (uint8_t)i;
@@ -206,7 +201,7 @@ static void guess_again(struct sf_table *table, const struct sf_facts *facts)
 		struct sf_step *step = &table->steps[table->again[n]];
 		const struct sf_facts *packet = &facts[table->again[n]];
 		const struct sf_bucket *bucket = step->bucket;
-		unsigned mask = 0, place;
+		unsigned mask = 0;
 
 		if (bucket->overflow) {
 			bucket = bucket_after(&table->index, bucket);
@@ -218,9 +213,8 @@ static void guess_again(struct sf_table *table, const struct sf_facts *facts)
 		}
 		if (!mask)
 			continue;
-		place = (unsigned)__builtin_ctz(mask);
-		step->guess = bucket->id[place];
-		prefetch_entry(table, bucket, place, packet->version == 6);
+		step->guess = bucket->id[__builtin_ctz(mask)];
+		prefetch_entry(table, step->guess, packet->version == 6);
 	}
 	table->unsettled = 0;
 }
@@ -239,48 +233,62 @@ static inline bool is_plain(const struct sf_table *table, uint32_t state,
 	       sf_likely(!(facts->tcp_flags & (TCP_FIN | TCP_RST)));
 }
 
-/*
- * Counts a packet in the record that it belongs to. Directions alternate as they please, so
- * nothing here branches on them, at the price of a few more instructions: what must not happen is
- * masked out, and a flow that does not turn works on an unused reverse half in place of its own,
- * which it thus never touches.
- */
-static inline void account(struct sf_table *table, uint32_t id, uint64_t hash,
-	const struct sf_facts *facts, bool fresh)
+/* Counts a packet in `half`, whose last one is at `end`. */
+static sf_always_inline void count(
+	struct sf_entry_half *half, uint64_t end, const struct sf_facts *facts)
 {
-	struct sf_entry *hot = &table->hot[id];
-	int64_t at = sf_time_since(facts->time_ns, hot->first_ns);
-	uint64_t end = hot->half.end, other;
-	int64_t last = sf_half_time(end);
-	struct sf_entry_half *reverse, *half;
-	uint32_t turn;
-
-	if (sf_unlikely(!is_plain(table, hot->state, facts, at, at - last))) {
-		sf_table_account_rare(table, id, hash, facts, fresh);
-		return;
-	}
-	turn = sf_entry_turn(hot->state, facts);
-	if (sf_unlikely((turn & SF_STATE_SIDE) > (hot->state & SF_STATE_REVERSE)))
-		sf_table_answer(table, id, hash, facts, at);
-	reverse = &table->reverse[sf_choose(turn != 0, id, table->cap)];
-	other = reverse->end;
-	hot->half.end = end + (uint64_t)(at - last);
-	reverse->end = other + ((uint64_t)(last - sf_half_time(other)) &
-				       -(uint64_t)(turn / SF_STATE_LATEST));
-	hot->state ^= turn & SF_STATE_LATEST;
-	half = turn & SF_STATE_SIDE ? reverse : &hot->half;
-	end = sf_choose(turn & SF_STATE_SIDE, other, end);
 	half->counts = (half->counts + 1) | (uint64_t)facts->tcp_flags << SF_HALF_TCP_FLAGS;
 	half->octets += facts->octets;
 	if (sf_unlikely(end >> SF_HALF_TTL_MIN != (uint64_t)facts->ttl * 0x101))
 		sf_half_widen_ttl(half, facts->ttl);
 }
 
+/*
+ * Counts a packet in the record that it belongs to. Where directions alternate they do as they
+ * please, so nothing here branches on them, at the price of a few more instructions: what must not
+ * happen is masked out, and a flow that does not turn works on an unused reverse half in place of
+ * its own, which it thus never touches. Where hardly any packet turns (`one_way`) a branch is
+ * cheaper. Returns whether this one does.
+ */
+static sf_always_inline bool account(
+	struct sf_table *table, uint32_t id, const struct sf_facts *facts, bool fresh, bool one_way)
+{
+	struct sf_entry *hot = &table->hot[id];
+	int64_t at = sf_time_since(facts->time_ns, hot->first_ns);
+	uint64_t end = hot->half.end, other;
+	int64_t last = sf_half_time(end);
+	struct sf_entry_half *reverse;
+	uint32_t turn;
+
+	if (sf_unlikely(!is_plain(table, hot->state, facts, at, at - last))) {
+		sf_table_account_rare(table, id, facts, fresh);
+		return false;
+	}
+	turn = sf_entry_turn(hot->state, facts);
+	if (one_way && sf_likely(!turn)) {
+		hot->half.end = end + (uint64_t)(at - last);
+		count(&hot->half, end, facts);
+		return false;
+	}
+	if (sf_unlikely((turn & SF_STATE_SIDE) > (hot->state & SF_STATE_REVERSE)))
+		sf_table_answer(table, id, facts, at);
+	reverse = &table->reverse[sf_choose(turn != 0, id, table->cap)];
+	other = reverse->end;
+	hot->half.end = end + (uint64_t)(at - last);
+	reverse->end = other + ((uint64_t)(last - sf_half_time(other)) &
+				       -(uint64_t)(turn / SF_STATE_LATEST));
+	hot->state ^= turn & SF_STATE_LATEST;
+	count(turn & SF_STATE_SIDE ? reverse : &hot->half,
+		sf_choose(turn & SF_STATE_SIDE, other, end), facts);
+	return turn != 0;
+}
+
 /* Pass 3. */
-static inline void account_part(
-	struct sf_table *table, const struct sf_facts *facts, unsigned i, unsigned end)
+static sf_always_inline void account_part(struct sf_table *table, const struct sf_facts *facts,
+	unsigned i, unsigned end, bool one_way)
 {
 	uint64_t octets = 0;
+	unsigned turns = 0;
 
 	for (; i < end; i++) {
 		const struct sf_step *step = &table->steps[i];
@@ -293,10 +301,11 @@ static inline void account_part(
 			if (fresh)
 				id = insert(table, step, &facts[i]);
 		}
-		account(table, id, step->hash, &facts[i], fresh);
+		turns += account(table, id, &facts[i], fresh, one_way);
 		octets += facts[i].octets;
 	}
 	table->ledger.octets += octets;
+	table->turns += turns;
 }
 
 /* Brings passes 2 and 3 to where the pass before each was, and pass 1 to `to`. */
@@ -310,7 +319,10 @@ static void advance(struct sf_table *table, struct sf_facts *facts, unsigned to)
 	if (sf_unlikely(table->old.buckets))
 		hash_old_keys(table, facts, hashed, to);
 	guess(table, facts, guessed, hashed);
-	account_part(table, facts, accounted, guessed);
+	if (table->one_way)
+		account_part(table, facts, accounted, guessed, true);
+	else
+		account_part(table, facts, accounted, guessed, false);
 	table->done[0] = to;
 	table->done[1] = hashed;
 	table->done[2] = guessed;
@@ -340,6 +352,8 @@ void sf_table_account(struct sf_table *table, struct sf_facts *facts, unsigned n
 		return;
 	advance(table, facts, n);
 	advance(table, facts, n);
+	table->one_way = table->turns == 0;
+	table->turns = 0;
 	table->ledger.packets += n;
 	sf_table_flush(table);
 }
