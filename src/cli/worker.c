@@ -89,32 +89,15 @@ void sf_worker_fini(struct sf_worker *worker)
 	worker->filter = NULL;
 }
 
-/*
- * How many packets this batch may have; 0: none for now. `claimed` is raised first, so that it is
- * zero only when nobody can give anything back.
- */
-static unsigned claim(struct sf_budget *budget)
+/* Takes room for `count` packets out of the budget; returns for how many there was some. */
+static unsigned claim(struct sf_budget *budget, unsigned count)
 {
-	uint64_t left, want;
+	uint64_t left = atomic_load(&budget->left), taken;
 
-	atomic_fetch_add(&budget->claimed, SF_BATCH_MAX);
-	left = atomic_load(&budget->left);
 	do
-		want = left < SF_BATCH_MAX ? left : SF_BATCH_MAX;
-	while (!atomic_compare_exchange_weak(&budget->left, &left, left - want));
-	atomic_fetch_sub(&budget->claimed, SF_BATCH_MAX - want);
-	return (unsigned)want;
-}
-
-static void settle(struct sf_budget *budget, unsigned claimed, unsigned used)
-{
-	atomic_fetch_add(&budget->left, claimed - used);
-	atomic_fetch_sub(&budget->claimed, claimed);
-}
-
-static bool exhausted(struct sf_budget *budget)
-{
-	return atomic_load(&budget->claimed) == 0 && atomic_load(&budget->left) == 0;
+		taken = left < count ? left : count;
+	while (!atomic_compare_exchange_weak(&budget->left, &left, left - taken));
+	return (unsigned)taken;
 }
 
 static void age(struct sf_worker *worker)
@@ -238,20 +221,19 @@ static void share_batch(struct sf_worker *worker, const struct sf_packet *packet
 	tell_clock(worker);
 }
 
-/* Meters a batch; returns how many packets passed filter and limit. */
-static unsigned meter_batch(struct sf_worker *worker, struct sf_packet *packets, unsigned count)
+static void meter_batch(struct sf_worker *worker, struct sf_packet *packets, unsigned count)
 {
+	struct sf_budget *budget = worker->options.budget;
 	int64_t clock[SF_BATCH_MAX];
 	unsigned passed = worker->filter ? filter(worker, packets, count) : count, taken;
 
-	taken = stamp(worker, packets, passed, clock);
+	taken = stamp(worker, packets, budget ? claim(budget, passed) : passed, clock);
 	worker->frames += count;
 	worker->unread += passed - taken;
 	if (worker->options.exchange)
 		share_batch(worker, packets, taken, clock);
 	else
 		sf_meter_batch(worker->meter, packets, taken, clock, &worker->options.input->point);
-	return taken;
 }
 
 /* A worker without a queue. */
@@ -276,7 +258,7 @@ enum sf_worker_state sf_worker_step(struct sf_worker *worker)
 {
 	struct sf_budget *budget = worker->options.budget;
 	struct sf_packet packets[SF_BATCH_MAX];
-	unsigned max, used = 0;
+	unsigned max = SF_BATCH_MAX;
 	int n;
 
 	if (!worker->capture)
@@ -284,16 +266,16 @@ enum sf_worker_state sf_worker_step(struct sf_worker *worker)
 	if (worker->options.exchange)
 		take(worker);
 	worker->state = SF_WORKER_RUNNING;
-	max = budget ? claim(budget) : SF_BATCH_MAX;
-	if (!max) {
-		if (exhausted(budget))
+	if (budget) {
+		uint64_t left = atomic_load(&budget->left);
+
+		if (!left)
 			return worker->state = SF_WORKER_LIMIT;
-		pause_us(1000);
-		return worker->state = SF_WORKER_QUIET;
+		max = left < max ? (unsigned)left : max;
 	}
 	n = sf_capture_recv(worker->capture, worker->options.queue, packets, max);
 	if (n > 0) {
-		used = meter_batch(worker, packets, (unsigned)n);
+		meter_batch(worker, packets, (unsigned)n);
 		sf_capture_release(worker->capture, worker->options.queue);
 		worker->quiet = false;
 		age(worker);
@@ -306,8 +288,6 @@ enum sf_worker_state sf_worker_step(struct sf_worker *worker)
 	} else {
 		worker->state = n == SF_EOF ? SF_WORKER_EOF : SF_WORKER_FAILED;
 	}
-	if (budget)
-		settle(budget, max, used);
 	return worker->state;
 }
 

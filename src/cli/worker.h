@@ -38,7 +38,6 @@
 /* How many packets may still pass, over all workers (-c). */
 struct sf_budget {
 	alignas(SF_CACHE_LINE) _Atomic uint64_t left;
-	_Atomic uint64_t claimed; /* taken from left, not yet used or given back */
 };
 
 #define SF_NO_QUEUE UINT_MAX

@@ -105,6 +105,20 @@ class Replay(Case):
         done = self.expect(*self.queues("xdp", 2))
         self.assertGreater(done.stats["handedOver"], 0)
 
+    def test_count_over_queues(self):
+        """-c counts over all queues, and one that is empty keeps nothing of it for itself."""
+        if not built("dpdk"):
+            return
+        captures = [PCAPS / "demo.pcap", PCAPS / "udp-dns.pcap"]
+        device = ",".join(["dpdk:net_pcap0", *(f"rx_pcap={capture}" for capture in captures)])
+        filed = self.meter("-r", *captures, "-o", "json", *TIMEOUTS)
+        done = self.ended(self.live(
+            self.tap, "-i", device, "--driver-options", "--no-huge -m 256", "--workers", 2,
+            "-o", "json", "-c", filed.stats["frames"], *TIMEOUTS))
+        self.assertEqual(done.stats["ended"], "limit")
+        self.assertEqual(done.stats["metered"], filed.stats["metered"])
+        self.assertEqual(len(done.records), len(filed.records))
+
     def test_independent(self):
         """No packet is handed over; the totals are the same, the records need not be."""
         self.cable(queues=2)
