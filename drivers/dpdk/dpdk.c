@@ -179,16 +179,17 @@ static int receive(
 {
 	struct dpdk_capture *capture = of(base);
 	struct queue *queue = &capture->queues[number];
-	unsigned count = burst(queue, packets, max);
+	unsigned count;
 	int64_t deadline;
 
-	if (count > 0)
-		return (int)count;
 	if (!queue->registered) {
 		/* refused when there are no free numbers: then buffers are taken without a cache */
 		rte_thread_register();
 		queue->registered = true;
 	}
+	count = burst(queue, packets, max);
+	if (count > 0)
+		return (int)count;
 	for (unsigned i = 0; i < EAGER_POLLS && count == 0; i++) {
 		rte_pause();
 		count = burst(queue, packets, max);
