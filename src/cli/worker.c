@@ -23,7 +23,8 @@
 #define RING_LIVE    65536u
 #define RING_FILE    4096u
 #define STOP         1u
-#define TAKE_BATCHES 16u /* taken from others between two batches of one's own */
+#define TAKE_BATCHES 16u  /* taken from others between two batches of one's own */
+#define TAKE_QUIET   512u /* the same, before waiting for packets of one's own */
 
 /* how long packets may lie in the kernel before the driver hands them over */
 #define KEPT_BACK_NS INT64_C(100000000)
@@ -124,9 +125,10 @@ static unsigned take(struct sf_worker *worker)
 {
 	struct sf_exchange *exchange = worker->options.exchange;
 	unsigned me = worker->options.number, total = 0;
+	unsigned batches = worker->quiet ? TAKE_QUIET : TAKE_BATCHES;
 	int64_t horizon = sf_exchange_horizon(exchange, me);
 
-	for (unsigned i = 0; i < TAKE_BATCHES; i++) {
+	for (unsigned i = 0; i < batches; i++) {
 		struct sf_facts *facts;
 		unsigned n = sf_exchange_take(exchange, me, &facts, SF_BATCH_MAX);
 
