@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/branch.h"
+
 #define NS_PER_MS INT64_C(1000000)
 /* sysUptime of the first record: flows that began earlier may follow; a record spans <= 72 h */
 #define BOOT_BEFORE (96 * 3600 * INT64_C(1000000000))
@@ -97,18 +99,18 @@ static struct sf_slot *open_slot(struct sf_session *session, struct sf_stream *s
 	struct sf_destination_stats *stats = &session->destination.stats;
 	struct sf_slot *slot = stream ? stream->slots[key] : NULL;
 
-	if (stream && !slot)
+	if (sf_unlikely(stream && !slot))
 		slot = sf_fill_slot_new(session, stream, key);
-	if (!slot) {
+	if (sf_unlikely(!slot)) {
 		lose(session, session->options.network ? &stats->lost_send : &stats->lost_write,
 			packets, octets, "no memory for another template");
 		return NULL;
 	}
 	if (half->end_ns > session->latest_ns)
 		session->latest_ns = half->end_ns;
-	if (half->start_ns < stream->boot_ns || half->end_ns >= stream->boot_end_ns)
+	if (sf_unlikely(half->start_ns < stream->boot_ns || half->end_ns >= stream->boot_end_ns))
 		set_boot(session, stream, half->start_ns);
-	if (slot->last && slot->p <= slot->last)
+	if (sf_likely(slot->last && slot->p <= slot->last))
 		return slot;
 	if (!sf_fill_room(session, stream, slot)) {
 		lose(session, &stats->lost_tooLarge, packets, octets,
@@ -118,21 +120,21 @@ static struct sf_slot *open_slot(struct sf_session *session, struct sf_stream *s
 	return slot;
 }
 
-static void put_record(struct sf_session *session, struct sf_stream *stream,
-	const struct sf_flow *flow, unsigned d, bool two_way)
+/* Counts in `offered` what the caller adds to the session's books. */
+static sf_always_inline void put_record(struct sf_session *session, struct sf_stream *stream,
+	const struct sf_flow *flow, unsigned d, bool two_way, struct sf_destination_count *offered)
 {
 	const struct sf_flow_half *half = &flow->half[d];
 	unsigned key = sf_record_key(flow, session->has_mask, two_way);
 	uint64_t packets = two_way ? sf_flow_packets(flow) : half->packets;
 	uint64_t octets = two_way ? sf_flow_octets(flow) : half->octets;
-	struct sf_destination_stats *stats = &session->destination.stats;
 	struct sf_slot *slot;
 
-	stats->offered.records++;
-	stats->offered.packets += packets;
-	stats->offered.octets += octets;
+	offered->records++;
+	offered->packets += packets;
+	offered->octets += octets;
 	slot = open_slot(session, stream, half, key, packets, octets);
-	if (!slot)
+	if (sf_unlikely(!slot))
 		return;
 	slot->p = sf_template_encode(&slot->template, slot->p, flow, d, &stream->context);
 	slot->packets += packets;
@@ -175,11 +177,24 @@ static void put_netflow5(struct sf_session *session, struct sf_stream *stream,
 	}
 }
 
+static sf_always_inline void put_biflow(struct sf_session *session, struct sf_stream *stream,
+	const struct sf_flow *flow, struct sf_destination_count *offered)
+{
+	bool answered = flow->half[1].packets != 0;
+	bool asked = flow->half[0].packets != 0;
+
+	/* RFC 5103 §4: no reverse elements when there is one direction only */
+	put_record(session, stream, flow, !asked, asked && answered, offered);
+	if (asked && answered && flow->half[1].end_ns > session->latest_ns)
+		session->latest_ns = flow->half[1].end_ns;
+}
+
 static void session_put(
 	struct sf_destination *destination, const struct sf_flow *flows, unsigned count)
 {
 	struct sf_session *session = (struct sf_session *)destination;
-	bool netflow5 = session->options.dialect == &sf_netflow5;
+	bool netflow5 = session->options.dialect == &sf_netflow5, biflow = session->options.biflow;
+	struct sf_destination_count offered = { 0 };
 
 	if (session->init_ns == 0 && count)
 		session->init_ns = flows[0].half[!flows[0].half[0].packets].start_ns;
@@ -187,14 +202,8 @@ static void session_put(
 		const struct sf_flow *flow = &flows[i];
 		struct sf_stream *stream = stream_of(session, flow);
 
-		if (session->options.biflow) {
-			bool answered = flow->half[1].packets != 0;
-			bool asked = flow->half[0].packets != 0;
-
-			/* RFC 5103 §4: no reverse elements when there is one direction only */
-			put_record(session, stream, flow, !asked, asked && answered);
-			if (asked && answered && flow->half[1].end_ns > session->latest_ns)
-				session->latest_ns = flow->half[1].end_ns;
+		if (biflow) {
+			put_biflow(session, stream, flow, &offered);
 			continue;
 		}
 		for (unsigned d = 0; d < 2; d++) {
@@ -203,9 +212,10 @@ static void session_put(
 			if (netflow5)
 				put_netflow5(session, stream, flow, d);
 			else
-				put_record(session, stream, flow, d, false);
+				put_record(session, stream, flow, d, false, &offered);
 		}
 	}
+	sf_count_add(&session->destination.stats.offered, &offered);
 }
 
 /* ---------------------------------------------------------------- time passes, ends */

@@ -50,7 +50,6 @@ static int reserve(struct sf_table *table, const struct sf_meter_options *option
 		[ARENA_ADDRESS6] = 32,
 		[ARENA_IDENTITY] = sizeof(uint64_t),
 		[ARENA_COLD] = sizeof(struct sf_entry_cold) };
-	int64_t span = table->idle_ns < table->active_ns ? table->idle_ns : table->active_ns;
 	int status = 0;
 
 	for (unsigned i = 0; i < 5 && status == 0; i++)
@@ -62,8 +61,8 @@ static int reserve(struct sf_table *table, const struct sf_meter_options *option
 		status = sf_index_init(&table->index, table->room, options->prealloc);
 	/* one reference for each entry and one more while it lingers */
 	if (status == 0)
-		status = sf_wheel_init(
-			&table->wheel, (uint64_t)table->cap * 2, span, options->prealloc);
+		status = sf_wheel_init(&table->wheel, (uint64_t)table->cap * 2, table->shorter_ns,
+			options->prealloc);
 	table->hot = table->arena[ARENA_HOT].base;
 	table->reverse = table->arena[ARENA_REVERSE].base;
 	table->address6 = table->arena[ARENA_ADDRESS6].base;
@@ -104,6 +103,7 @@ int sf_table_new(
 								     : SF_TIMEOUT_NEVER;
 	table->active_ns = options->active_timeout_ns < SF_SPAN_MAX_NS ? options->active_timeout_ns
 								       : SF_SPAN_MAX_NS;
+	table->shorter_ns = table->idle_ns < table->active_ns ? table->idle_ns : table->active_ns;
 	table->sink = options->sink;
 	table->ifindex = options->ifindex;
 	table->domain = options->domain;

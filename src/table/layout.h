@@ -156,6 +156,7 @@ struct sf_table {
 	uint8_t (*address6)[32];
 	struct sf_entry_cold *cold; /* NULL: not wanted */
 	int64_t idle_ns, active_ns;
+	int64_t shorter_ns;             /* of the two: the deadline of a flow with one packet */
 	struct sf_hash_key address_key; /* makes one word of two IPv6 addresses */
 	struct sf_index index;
 	unsigned done[3];   /* steps of the batch in hand that each pass has done */
@@ -381,15 +382,20 @@ static inline bool sf_table_wants_rehash(const struct sf_table *table)
 	return table->too_long || table->old.buckets || sf_table_is_crowded(table);
 }
 
-/* Files the entry's deadline with the wheel, unless there is a reference already. */
-static inline void sf_table_file(struct sf_table *table, uint32_t id)
+/* Files the entry, due at `deadline`, with the wheel, unless there is a reference already. */
+static inline void sf_table_file_at(struct sf_table *table, uint32_t id, int64_t deadline)
 {
 	struct sf_entry *hot = &table->hot[id];
 
 	if (hot->state & SF_STATE_REF)
 		return;
 	hot->state |= SF_STATE_REF;
-	sf_wheel_push(&table->wheel, sf_entry_deadline(table, hot), id);
+	sf_wheel_push(&table->wheel, deadline, id);
+}
+
+static inline void sf_table_file(struct sf_table *table, uint32_t id)
+{
+	sf_table_file_at(table, id, sf_entry_deadline(table, &table->hot[id]));
 }
 
 static inline void sf_table_file_linger(struct sf_table *table, uint32_t id)

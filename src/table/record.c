@@ -97,10 +97,9 @@ static uint64_t flow_id_of(const struct sf_entry *hot, const uint8_t (*address6)
  * The record of an entry whose parts lie anywhere. The initiator comes first; of a flow seen in
  * one direction only, the side that was seen.
  */
-static __attribute__((noinline)) void fill(struct sf_flow *restrict flow,
-	const struct sf_table *restrict table, const struct sf_entry *restrict hot,
-	const struct sf_entry_half *restrict reverse, const uint8_t (*address6)[32],
-	const struct sf_entry_cold *cold)
+static inline void fill(struct sf_flow *restrict flow, const struct sf_table *restrict table,
+	const struct sf_entry *restrict hot, const struct sf_entry_half *restrict reverse,
+	const uint8_t (*address6)[32], const struct sf_entry_cold *cold)
 {
 	bool both = hot->state & SF_STATE_REVERSE;
 	unsigned side = hot->state & SF_STATE_SIDE ? 1 : 0;

@@ -128,7 +128,7 @@ static __attribute__((noinline)) uint32_t insert(
 	if (sf_unlikely(way > 1))
 		sf_table_long_way(table, way);
 	table->ledger.flows_created++;
-	sf_table_file(table, id);
+	sf_table_file_at(table, id, facts->time_ns + table->shorter_ns);
 	return id;
 }
 
