@@ -28,7 +28,8 @@ struct sf_meter {
 	alignas(64) struct sf_facts facts[SF_BATCH_MAX];
 	struct sf_table *table;
 	uint32_t key;
-	bool per_packet, cold_facts;
+	bool per_packet;
+	bool demanding; /* rare facts, another key, or packets to be left out are asked for */
 	uint64_t frames;
 	uint64_t ignored[SF_IGNORED_COUNT];
 	uint64_t clock_steps;
@@ -67,10 +68,11 @@ int sf_meter_new(
 	memset(meter, 0, sizeof(*meter));
 	meter->key = options->key ? options->key : SF_KEY_DEFAULT;
 	meter->per_packet = options->per_packet;
-	meter->cold_facts = options->cold_facts;
 	meter->unsupported_link = UINT32_MAX;
 	meter->own = options->own && options->own->count ? options->own : NULL;
 	meter->dedup_mode = options->dedup;
+	meter->demanding = options->cold_facts || meter->own || meter->key != SF_KEY_DEFAULT ||
+			   meter->dedup_mode != SF_DEDUP_OFF;
 	if (meter->dedup_mode != SF_DEDUP_OFF)
 		status = open_dedup(meter, options->dedup_window_ns, error);
 	if (status == 0)
@@ -188,13 +190,12 @@ static int64_t within_reason(int64_t time_ns)
 	return time_ns > TIME_MAX ? TIME_MAX : time_ns < -TIME_MAX ? -TIME_MAX : time_ns;
 }
 
-unsigned sf_meter_parse(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
-	const int64_t *clock, const struct sf_observation_point *point, struct sf_facts *facts)
+/* `demanding` is known to the compiler: somebody wants more than plain facts, all as they are. */
+static sf_always_inline unsigned parse_batch(struct sf_meter *meter,
+	const struct sf_packet *packets, unsigned count, const int64_t *clock,
+	const struct sf_observation_point *point, struct sf_facts *facts, bool demanding)
 {
-	const uint16_t scope = point->id, interface_base = (uint16_t)point->interface_base;
-	bool choosy = meter->own || meter->dedup_mode != SF_DEDUP_OFF;
-	bool other_key = meter->key != SF_KEY_DEFAULT;
-	bool rare = meter->cold_facts || choosy;
+	const uint16_t scope = point->id, interface_base = point->interface_base;
 	struct sf_facts *out = facts;
 	uint64_t beyond = 0; /* upper bits say whether a time lies outside ±TIME_MAX */
 
@@ -202,10 +203,10 @@ unsigned sf_meter_parse(struct sf_meter *meter, const struct sf_packet *packets,
 		const struct sf_packet *packet = &packets[i];
 		int64_t now = clock[i];
 
-		if (sf_unlikely(!sf_parse_plain(packet, out, scope, interface_base, rare)) &&
+		if (sf_unlikely(!sf_parse_plain(packet, out, scope, interface_base, demanding)) &&
 			!parse_other(meter, packet, out, point))
 			continue;
-		if (sf_unlikely(choosy) && left_out(meter, packet, out))
+		if (demanding && left_out(meter, packet, out))
 			continue;
 		out->clock_ns = now;
 		beyond |= (uint64_t)now + TIME_MAX;
@@ -213,7 +214,7 @@ unsigned sf_meter_parse(struct sf_meter *meter, const struct sf_packet *packets,
 			beyond |= (uint64_t)packet->time_ns + TIME_MAX;
 			set_clock(meter, out, now);
 		}
-		if (sf_unlikely(other_key))
+		if (demanding && meter->key != SF_KEY_DEFAULT)
 			choose_key(out, meter->key);
 		out++;
 	}
@@ -224,6 +225,14 @@ unsigned sf_meter_parse(struct sf_meter *meter, const struct sf_packet *packets,
 		}
 	meter->frames += count;
 	return (unsigned)(out - facts);
+}
+
+unsigned sf_meter_parse(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
+	const int64_t *clock, const struct sf_observation_point *point, struct sf_facts *facts)
+{
+	if (meter->demanding)
+		return parse_batch(meter, packets, count, clock, point, facts, true);
+	return parse_batch(meter, packets, count, clock, point, facts, false);
 }
 
 void sf_meter_update(struct sf_meter *meter, struct sf_facts *facts, unsigned count)
