@@ -5,7 +5,9 @@ CPU time is user + system time of the whole process and its waited-for children,
 accounts it. Every figure is kept with the totals it was made with: a run whose totals are not
 those of the file's truth raises Mismatch, and no rate comes of it.
 """
+import datetime
 import hashlib
+import itertools
 import json
 import mmap
 import os
@@ -39,6 +41,7 @@ FILES = {
     "B": "flows=1000000 size=64 " + PEERS,
     "both ways": "flows=1000000 packets=2000000 answers=yes",
     "both ways, IPv6": "flows=1000000 packets=2000000 answers=yes family=6 size=74",
+    "veth": "flows=100000 packets=800000",
     "idle": "flows=10000000 packets=30000000 span=30",
 }
 
@@ -59,9 +62,12 @@ def median(values):
 
 
 class Run:
-    """A finished process: cpu and wall in seconds, rss in octets, output as text."""
+    """A finished process: cpu and wall in seconds, rss in octets, output as text.
 
-    def __init__(self, command, cwd=None, timeout=600):
+    `during(process)` is called while it runs; what it returns is `seconds`.
+    """
+
+    def __init__(self, command, cwd=None, timeout=600, during=None):
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             start = time.monotonic()
             process = subprocess.Popen(command, stdout=out, stderr=err, cwd=cwd,
@@ -69,6 +75,8 @@ class Run:
             timer = None
             try:
                 timer = _Deadline(process, timeout)
+                if during:
+                    self.seconds = during(process)
                 _, status, usage = os.wait4(process.pid, 0)
             finally:
                 if timer:
@@ -137,6 +145,7 @@ class Bench:
         self.made = []
         self.folder = folder or tempfile.mkdtemp(prefix="spanflow-bench-")
         self.temporary = folder is None
+        self.written = os.path.join(self.folder, "records.ipfix")
         os.makedirs(self.folder, exist_ok=True)
 
     def _program(self, name):
@@ -191,12 +200,17 @@ class Bench:
         return seconds
 
     def meter(self, path, truth, output="udp", arguments=()):
-        """One run of the whole program; its ledger and the sink must agree with the truth."""
+        """One run of the whole program; its ledger and the sink must agree with the truth.
+
+        `path` may be several files.
+        """
         if not self.spanflow:
             raise Skip("spanflow is not built")
         warm_memory(truth["flows"] * 200)
-        warm_file(path)
-        base = [self.spanflow, "meter", "-r", path, "--stats", "json",
+        paths = [path] if isinstance(path, str) else path
+        for one in paths:
+            warm_file(one)
+        base = [self.spanflow, "meter", *(a for one in paths for a in ("-r", one)), "--stats", "json",
                 "--max-flows", str(max(truth["flows"], 1000)), *arguments]
         if output in ("udp", "gro"):
             with Sink(self.sink, "gro" if output == "gro" else "") as sink:
@@ -212,6 +226,22 @@ class Bench:
         run.rate = truth["packets"] / run.cpu
         run.stats = stats
         return run
+
+    def records(self, same_times=True):
+        """What is in the file of records: a hash over them in no order, and seconds from first to
+        last packet. Without `same_times` the hash leaves out what follows from when packets came.
+        """
+        lines = Run([self.spanflow, "show", "-o", "csv", self.written]).check().stdout.splitlines()
+        names = lines.pop(0).split(",")
+        fields = [name.startswith(("flowStart", "flowEndM", "flowId")) for name in names]
+        rows = [line.split(",") for line in lines]
+        start, end = (datetime.datetime.fromisoformat(time.replace("Z", "+00:00")) for time in (
+            min(row[names.index("flowStartMilliseconds")] for row in rows),
+            max(row[names.index("flowEndMilliseconds")] for row in rows)))
+        if not same_times:
+            lines = [",".join(itertools.compress(row, (not f for f in fields))) for row in rows]
+        digest = hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+        return digest, (end - start).total_seconds()
 
 
 def check_stats(run, truth):

@@ -42,6 +42,8 @@ struct spec {
 	uint64_t seed;
 	bool answers;         /* every second pass goes the other way */
 	double span;          /* seconds from first to last packet */
+	unsigned part, parts; /* write one part of several that make up the file */
+	bool split_flows;     /* parts have flows of their own, or packets at random */
 	const uint64_t *list; /* KEYS_LIST: address pair and ports of each flow */
 };
 
@@ -284,6 +286,9 @@ static bool write_file(struct output *out, const struct spec *spec, struct truth
 		}
 		flow = spec->order == ORDER_ZIPF ? zipf(mix(i ^ spec->seed << 40), spec->flows)
 						 : permute(at, spec->flows, pass_key);
+		if (spec->parts > 1 &&
+			mix(~(spec->split_flows ? flow : i)) % spec->parts != spec->part)
+			continue;
 		truth->flows += !(seen[flow / 8] >> flow % 8 & 1);
 		seen[flow / 8] |= (uint8_t)(1u << flow % 8);
 		if (spec->size_max > size)
@@ -375,6 +380,12 @@ static bool set_option(struct spec *spec, const char *name, const char *value)
 		spec->packets = strtoull(value, NULL, 0);
 	else if (strcmp(name, "seed") == 0)
 		spec->seed = strtoull(value, NULL, 0);
+	else if (strcmp(name, "part") == 0)
+		spec->part = (unsigned)strtoul(value, NULL, 0);
+	else if (strcmp(name, "parts") == 0)
+		spec->parts = (unsigned)strtoul(value, NULL, 0);
+	else if (strcmp(name, "split") == 0)
+		spec->split_flows = strcmp(value, "flows") == 0;
 	else if (strcmp(name, "span") == 0)
 		spec->span = strtod(value, NULL);
 	else if (strcmp(name, "family") == 0)
@@ -427,8 +438,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: generate FILE [flows=N] [packets=N] [size=MIN[-MAX]] "
 				"[family=4|6] [tags=0|1|2] [protocol=udp|tcp|mixed] "
 				"[order=passes|zipf] [keys=xor] [list=FILE] [answers=yes] "
-				"[seed=N] "
-				"[span=SECONDS]\n");
+				"[seed=N] [span=SECONDS] "
+				"[parts=N part=N [split=packets|flows]]\n");
 		return 2;
 	}
 	out.fd = open(argv[1], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);

@@ -15,6 +15,7 @@ import sys
 
 from bench import (Bench, FILES, Mismatch, PEERS_TIMEOUTS, Run, Sink, Skip, machine,
                    median, warm_memory)
+import live
 import peers
 
 
@@ -271,6 +272,62 @@ def attack_row(bench, table):
             measure)
 
 
+def two_workers(bench, one, two, packets):
+    """Text of the ratio of wall times of two functions that return runs; their records must be
+    the same."""
+    walls = [[], []]
+    for _ in range(bench.runs):
+        runs = [one(), two()]
+        if runs[0].records != runs[1].records:
+            raise Mismatch("the records of two workers are not those of one")
+        for into, run in zip(walls, runs):
+            into.append(run.seconds)
+    return "%s (%s ÷ %s Mpps)" % (ratio_text([a / b for a, b in zip(*walls)]),
+                                  mpps(packets / median(walls[1])),
+                                  mpps(packets / median(walls[0])))
+
+
+def halves(bench, name, split):
+    """The packets of a file in two: at random, or each flow in one of them."""
+    return [bench.make("%s %s %d" % (name, split, part), "%s parts=2 part=%d split=%s" % (
+        FILES[name], part, split))[0] for part in range(2)]
+
+
+def two_workers_files(bench, paths, truth, workers):
+    """One run for the time, exporting over UDP, and one whose records are kept."""
+    options = ["--workers", str(workers)]
+    run = bench.meter(paths, truth, "udp", options)
+    bench.meter(paths, truth, bench.written, options)
+    run.seconds, (run.records, _) = run.wall, bench.records()
+    return run
+
+
+def two_workers_rows(bench, table):
+    def add(label, must, stretch, packets, one, two):
+        guarded(table, ("two workers ÷ one, wall time, records identical: " + label, must, stretch),
+                lambda: two_workers(bench, one, two, packets))
+
+    two = ["--workers", "2"]
+    for split, label, more, must, stretch in (
+            ("packets", "", [], "≥ 1.5", "≥ 1.8"),
+            ("flows", ", `--workers-independent`", ["--workers-independent"], "≥ 1.7", "≥ 1.9")):
+        whole, truth = bench.file("100k")
+        queues = halves(bench, "100k", split)
+        add("DPDK `net_pcap`" + label, must, stretch, truth["packets"],
+            lambda: live.dpdk(bench, [whole], truth),
+            lambda: live.dpdk(bench, queues, truth, two + more))
+        sent, few = bench.file("veth")
+        add("AF_XDP on veth" + label, must, stretch, few["packets"],
+            lambda: live.xdp(bench, sent, few),
+            lambda: live.xdp(bench, sent, few, two + more))
+    for name in ("100k", "1M"):
+        whole, truth = bench.file(name)
+        for label, paths in (("one file", whole), ("two files", halves(bench, name, "packets"))):
+            add("%s, %s flows" % (label, name), "≥ 1.3", "≥ 1.7", truth["packets"],
+                lambda: two_workers_files(bench, paths, truth, 1),
+                lambda: two_workers_files(bench, paths, truth, 2))
+
+
 def full_table(bench, peer_runs):
     table = Table("", "must", "stretch", "measured")
     whole = "whole meter with UDP export ÷ libpcap `pcap_dispatch`, "
@@ -293,6 +350,7 @@ def full_table(bench, peer_runs):
                        "`pcap_dispatch`", "C", "≥ 0.7", "≥ 1.0")
     readers_row(bench, table, "own file reader ÷ `pcap_next_ex`, 64 B", "1k", "≥ 3.5", "4.3")
     readers_row(bench, table, "own file reader ÷ `pcap_next_ex`, 1514 B", "1514 B", "≥ 2", "2.3")
+    two_workers_rows(bench, table)
     memory_row(bench, table, "memory per IPv4 conversation at the cap, both ways", "both ways",
                "≤ 152 B", "≤ 128 B")
     memory_row(bench, table, "memory per IPv6 conversation at the cap, both ways",

@@ -94,9 +94,10 @@ class Namespace:
 
 
 @atexit.register
-def _clean():
-    for namespace in _namespaces:
-        namespace.delete()
+def clean():
+    """Takes all namespaces away."""
+    while _namespaces:
+        _namespaces.pop().delete()
 
 
 def veth(ns_a, a, ns_b, b, queues=1, mtu=1500):
