@@ -14,15 +14,16 @@
 #define HUGE_PAGE ((size_t)2 << 20)
 #define PAGE      ((size_t)4096)
 
-static void populate_all(struct sf_arena *arena)
+/* Faults in all octets from `first` on. */
+static void populate_from(struct sf_arena *arena, size_t first)
 {
 	volatile uint8_t *page = arena->base;
 
 #ifdef MADV_POPULATE_WRITE
-	if (madvise(arena->base, arena->bytes, MADV_POPULATE_WRITE) == 0)
+	if (madvise((uint8_t *)arena->base + first, arena->bytes - first, MADV_POPULATE_WRITE) == 0)
 		return;
 #endif
-	for (size_t i = 0; i < arena->bytes; i += PAGE)
+	for (size_t i = first; i < arena->bytes; i += PAGE)
 		page[i] = 0;
 }
 
@@ -49,8 +50,13 @@ int sf_arena_init(struct sf_arena *arena, size_t count, size_t size, bool popula
 	arena->base = aligned;
 	arena->bytes = bytes;
 	if (populate)
-		populate_all(arena);
+		populate_from(arena, 0);
 	return 0;
+}
+
+void sf_arena_touch_small(struct sf_arena *arena)
+{
+	populate_from(arena, arena->bytes & ~(HUGE_PAGE - 1));
 }
 
 void sf_arena_clear(struct sf_arena *arena)

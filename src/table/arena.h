@@ -17,6 +17,13 @@ struct sf_arena {
 /* Maps count * size octets. `populate`: fault all of it in now. 0 or -ENOMEM. */
 int sf_arena_init(struct sf_arena *arena, size_t count, size_t size, bool populate);
 
+/*
+ * Faults in the small pages: all that no 2 MiB page can cover. For an array that is read before it
+ * is written: otherwise each small page is first the kernel's page of zeros, and when it is
+ * replaced all CPUs on which the process runs are interrupted.
+ */
+void sf_arena_touch_small(struct sf_arena *arena);
+
 /* Gives the memory back but keeps the address space: all zero again. */
 void sf_arena_clear(struct sf_arena *arena);
 

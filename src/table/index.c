@@ -21,6 +21,7 @@ int sf_index_init(struct sf_index *index, uint32_t ids, bool populate)
 	status = sf_arena_init(&index->arena, count, sizeof(struct sf_bucket), populate);
 	if (status < 0)
 		return status;
+	sf_arena_touch_small(&index->arena);
 	index->buckets = index->arena.base;
 	index->count = (uint32_t)count;
 	return 0;
