@@ -19,8 +19,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-#define SF_CACHE_LINE 64
+#define SF_CACHE_LINE     64
+#define SF_RING_HUGE_PAGE ((size_t)2 << 20)
 
 struct sf_ring {
 	/* constant after init */
@@ -39,10 +41,14 @@ struct sf_ring {
 static inline int sf_ring_init(struct sf_ring *ring, uint32_t capacity, uint32_t element_size)
 {
 	size_t bytes = (size_t)capacity * element_size;
+	size_t unit = bytes < SF_RING_HUGE_PAGE ? SF_CACHE_LINE : SF_RING_HUGE_PAGE;
 
 	memset(ring, 0, sizeof(*ring));
-	bytes = (bytes + SF_CACHE_LINE - 1) & ~(size_t)(SF_CACHE_LINE - 1);
-	ring->elements = aligned_alloc(SF_CACHE_LINE, bytes);
+	bytes = (bytes + unit - 1) & ~(unit - 1);
+	ring->elements = aligned_alloc(unit, bytes);
+	/* a ring is written from end to end; where there are no large pages, small ones do */
+	if (ring->elements && unit == SF_RING_HUGE_PAGE)
+		madvise(ring->elements, bytes, MADV_HUGEPAGE);
 	ring->mask = capacity - 1;
 	ring->element_size = element_size;
 	return ring->elements ? 0 : -12 /* -ENOMEM */;
