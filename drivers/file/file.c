@@ -334,6 +334,18 @@ static int file_check_options(const struct sf_capture_options *options, struct s
 	return 0;
 }
 
+static int file_make_lists(struct file_capture *file, struct sf_error *error)
+{
+	unsigned count = file->sources.count;
+
+	file->heap = calloc(3 * (size_t)count, sizeof(*file->heap));
+	if (!file->heap)
+		return sf_error_set(error, -ENOMEM, "no memory for %u files", count);
+	file->blind = file->heap + count;
+	file->done = file->blind + count;
+	return 0;
+}
+
 /* Makes the lists and looks into the inputs. */
 static int file_start(
 	struct file_capture *file, const struct sf_capture_options *options, struct sf_error *error)
@@ -351,12 +363,7 @@ static int file_start(
 			"%u entr%s of directories skipped, being no capture file: %s%s",
 			sources->skipped, sources->skipped == 1 ? "y" : "ies",
 			sources->skipped_name, sources->skipped == 1 ? "" : ", …");
-	file->heap = calloc(3 * (size_t)sources->count, sizeof(*file->heap));
-	if (!file->heap)
-		return sf_error_set(error, -ENOMEM, "no memory for %u files", sources->count);
-	file->blind = file->heap + sources->count;
-	file->done = file->blind + sources->count;
-	return 0;
+	return file_make_lists(file, error);
 }
 
 static int file_open(struct sf_capture **capture, const struct sf_capture_options *options,
@@ -382,11 +389,34 @@ static int file_open(struct sf_capture **capture, const struct sf_capture_option
 	return 0;
 }
 
+static int file_twin(struct sf_capture *capture, struct sf_capture **twin, struct sf_error *error)
+{
+	const struct file_capture *file = file_of(capture);
+	struct file_capture *other = calloc(1, sizeof(*other));
+	int rc;
+
+	if (!other)
+		return sf_error_set(error, -ENOMEM, "no memory for a capture");
+	other->capture.ops = &sf_driver_file;
+	other->capture.queues = 1;
+	other->wait_ms = file->wait_ms;
+	rc = sf_sources_copy(&other->sources, &file->sources, error);
+	if (rc == 0)
+		rc = file_make_lists(other, error);
+	if (rc < 0) {
+		file_close(&other->capture);
+		return rc;
+	}
+	*twin = &other->capture;
+	return 0;
+}
+
 const struct sf_capture_ops sf_driver_file = {
 	.recv = file_recv,
 	.name = "file",
 	.summary = "capture files: pcap and pcapng, also compressed with gzip or zstd",
 	.open = file_open,
+	.twin = file_twin,
 	.stats = file_stats,
 	.interface = file_interface,
 	.describe = file_describe,

@@ -4,7 +4,7 @@
  * buffer. Decoding never reads from the file; when it is out of bytes it says so, and the caller
  * fills when no packet is lent.
  *
- *	sf_reader_init(&reader, fd, chunk, &slots);
+ *	sf_reader_init(&reader, fd, UINT64_MAX, chunk, &slots);
  *	for (;;) {
  *		n = sf_reader_decode(&reader, packets, max, until);
  *		… use the n packets …
@@ -88,8 +88,12 @@ struct sf_reader {
 	struct sf_error error; /* place and what is wrong, without the file's name */
 };
 
-/* Takes over `fd` (also on failure), which stands at the file's begin. 0 or -ENOMEM. */
-int sf_reader_init(struct sf_reader *reader, int fd, size_t chunk, struct sf_slots *slots);
+/*
+ * Takes over `fd` (also on failure), which stands at the file's begin; `size` bytes of it are read at
+ * most. 0 or -ENOMEM.
+ */
+int sf_reader_init(
+	struct sf_reader *reader, int fd, uint64_t size, size_t chunk, struct sf_slots *slots);
 void sf_reader_fini(struct sf_reader *reader);
 
 /*

@@ -42,7 +42,7 @@ static int source_start(struct sf_source *source, int fd, size_t chunk, struct s
 		close(fd);
 		return sf_error_set(error, -ENOMEM, "%s: no memory", sf_source_name(source));
 	}
-	if (sf_reader_init(source->reader, fd, chunk, slots) < 0) {
+	if (sf_reader_init(source->reader, fd, source->size, chunk, slots) < 0) {
 		sf_source_close(source);
 		return sf_error_set(
 			error, -ENOMEM, "%s: no memory for a buffer", sf_source_name(source));
@@ -64,10 +64,17 @@ int sf_source_open(struct sf_source *source, unsigned open_files, struct sf_slot
 	struct sf_error *error)
 {
 	int fd = open_path(source->path);
+	struct stat status;
 
 	if (fd < 0)
 		return sf_error_set(
 			error, fd, "%s: cannot open: %s", sf_source_name(source), strerror(-fd));
+	if (fstat(fd, &status) < 0 || status.st_ino != source->inode) {
+		close(fd);
+		return sf_error_set(error, SF_ECORRUPT,
+			"%s: another file took its place before it was read",
+			sf_source_name(source));
+	}
 	return source_start(source, fd, chunk_for(fd, open_files), slots, error);
 }
 
@@ -100,6 +107,7 @@ static int sources_add(struct sf_sources *sources, char *path, bool in_directory
 		.order = sources->count,
 		.in_directory = in_directory,
 		.first_ns = INT64_MIN,
+		.size = UINT64_MAX,
 	};
 	sources->count++;
 	return 0;
@@ -220,9 +228,13 @@ static int source_examine(struct sf_sources *sources, struct sf_source *source,
 			sources->bytes_total += (uint64_t)status.st_size;
 		else
 			sources->unknown_size = true;
+		source->once = true;
 		rc = source_start(source, fd, chunk_for(fd, 0), slots, error);
 		return rc < 0 ? rc : 1;
 	}
+	source->inode = status.st_ino;
+	if (status.st_size)
+		source->size = (uint64_t)status.st_size;
 	rc = source_start(
 		source, fd, only ? chunk_for(fd, 0) : LOOK_CHUNK, only ? slots : NULL, error);
 	if (rc < 0)
@@ -277,6 +289,28 @@ int sf_sources_open(struct sf_sources *sources, const char *const *names, unsign
 	qsort(sources->list, kept, sizeof(*sources->list), by_first_time);
 	if (sources->unknown_size)
 		sources->bytes_total = 0;
+	return 0;
+}
+
+int sf_sources_copy(
+	struct sf_sources *sources, const struct sf_sources *other, struct sf_error *error)
+{
+	sources->list = calloc(other->count, sizeof(*sources->list));
+	if (!sources->list)
+		return sf_error_set(error, -ENOMEM, "no memory for %u files", other->count);
+	for (unsigned i = 0; i < other->count; i++) {
+		struct sf_source *source = &sources->list[sources->count++];
+
+		*source = other->list[i];
+		source->reader = NULL;
+		source->path = strdup(source->path);
+		if (!source->path)
+			return sf_error_set(error, -ENOMEM, "no memory for %u files", other->count);
+		if (source->once)
+			return sf_error_set(error, SF_EUNSUPPORTED, "%s: can be read only once",
+				sf_source_name(source));
+	}
+	sources->bytes_total = other->bytes_total;
 	return 0;
 }
 

@@ -3,7 +3,8 @@
  * The inputs of a capture: the files named, those of the directories named, standard input. Each
  * regular file is looked into once at start, for the time of its first packet, and closed again:
  * thousands of rotated files then need as many descriptors as overlap in time. What cannot be
- * opened twice (standard input, pipes) stays open.
+ * opened twice (standard input, pipes) stays open. A file that grows is read as far as it went when
+ * it was looked into, so that all who read it find the same.
  */
 #ifndef SPANFLOW_FILE_SOURCES_H
 #define SPANFLOW_FILE_SOURCES_H
@@ -19,8 +20,10 @@ struct sf_source {
 	char *path;
 	unsigned order; /* place on the command line */
 	bool in_directory;
-	int64_t first_ns;         /* of the first packet; INT64_MIN: no packet, or not known */
-	int64_t head_ns;          /* of the next packet, where the merge knows it */
+	bool once;            /* cannot be opened twice */
+	uint64_t size, inode; /* when it was looked into; UINT64_MAX: not known, there is none */
+	int64_t first_ns;     /* of the first packet; INT64_MIN: no packet, or not known */
+	int64_t head_ns;      /* of the next packet, where the merge knows it */
 	struct sf_reader *reader; /* NULL: not open */
 	uint64_t counted;         /* bytes already in the statistics */
 };
@@ -43,6 +46,13 @@ struct sf_sources {
 int sf_sources_open(struct sf_sources *sources, const char *const *names, unsigned count,
 	struct sf_slots *slots, struct sf_error *error);
 void sf_sources_fini(struct sf_sources *sources);
+
+/*
+ * The same inputs for another reader, none of them open. SF_EUNSUPPORTED when one of them cannot be
+ * opened twice.
+ */
+int sf_sources_copy(
+	struct sf_sources *sources, const struct sf_sources *other, struct sf_error *error);
 
 /* Opens a source for reading in chunks that suit its size and the number of files open. */
 int sf_source_open(struct sf_source *source, unsigned open_files, struct sf_slots *slots,

@@ -48,11 +48,11 @@ static int stream_allocate(struct sf_stream *stream, size_t headroom)
 	return 0;
 }
 
-int sf_stream_init(struct sf_stream *stream, int fd, size_t chunk)
+int sf_stream_init(struct sf_stream *stream, int fd, uint64_t size, size_t chunk)
 {
 	struct stat status;
 
-	*stream = (struct sf_stream){ .fd = fd, .chunk = chunk };
+	*stream = (struct sf_stream){ .fd = fd, .chunk = chunk, .raw_end = size };
 	stream->pipe = fstat(fd, &status) < 0 || !S_ISREG(status.st_mode);
 	if (stream->pipe)
 		fcntl(fd, F_SETPIPE_SZ, (int)SF_STREAM_CHUNK); /* fewer, larger reads if allowed */
@@ -102,6 +102,8 @@ static enum sf_stream_result stream_read(
 		if (poll(&pollfd, 1, wait_ms) <= 0)
 			return SF_STREAM_QUIET;
 	}
+	if (room > stream->raw_end - stream->raw_offset)
+		room = stream->raw_end - stream->raw_offset;
 	n = read(stream->fd, to, room);
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return SF_STREAM_QUIET;

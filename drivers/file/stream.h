@@ -30,6 +30,7 @@ struct sf_stream {
 	size_t chunk;            /* what one read asks for */
 	uint64_t end_offset;     /* position of `end` in the plain data */
 	uint64_t raw_offset;     /* bytes read from the descriptor */
+	uint64_t raw_end;        /* where reading it ends, even if there is more */
 	int fd;
 	bool pipe;       /* no regular file: may have nothing to read for now */
 	bool identified; /* `compression` is known */
@@ -41,9 +42,10 @@ struct sf_stream {
 };
 
 /*
- * Takes over `fd` (also on failure). `chunk` bytes are read at once. 0 or -ENOMEM.
+ * Takes over `fd` (also on failure), of which `size` bytes are read at most, `chunk` at once. 0 or
+ * -ENOMEM.
  */
-int sf_stream_init(struct sf_stream *stream, int fd, size_t chunk);
+int sf_stream_init(struct sf_stream *stream, int fd, uint64_t size, size_t chunk);
 void sf_stream_fini(struct sf_stream *stream);
 
 enum sf_stream_result { SF_STREAM_MORE, SF_STREAM_QUIET, SF_STREAM_END, SF_STREAM_FAILED };

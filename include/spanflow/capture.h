@@ -107,6 +107,12 @@ struct sf_capture_ops {
 	/* Allocates and opens; on failure returns < 0, fills `error`, leaves *capture untouched. */
 	int (*open)(struct sf_capture **capture, const struct sf_capture_options *options,
 		struct sf_error *error);
+	/*
+	 * Opens another capture that delivers the same packets in the same order, for a thread of
+	 * its own; before the first recv. Fails as open does; with SF_EUNSUPPORTED where packets can
+	 * be had only once (a pipe). Optional: as from every network interface they can.
+	 */
+	int (*twin)(struct sf_capture *capture, struct sf_capture **twin, struct sf_error *error);
 	/* Any thread, at any time; reads counters without disturbing the queues. */
 	void (*stats)(struct sf_capture *capture, struct sf_capture_stats *stats);
 	/* Interface of a slot, or NULL past the end. Stays valid until close. */
