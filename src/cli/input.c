@@ -104,6 +104,18 @@ int sf_input_open_files(
 	return ops->open(&input->capture, &capture, error);
 }
 
+int sf_input_open_twin(struct sf_input *twin, const struct sf_input *input, struct sf_error *error)
+{
+	const struct sf_capture_ops *ops = input->capture->ops;
+
+	*twin = *input;
+	twin->capture = NULL;
+	twin->interfaces = calloc(1, sizeof(*twin->interfaces));
+	if (!twin->interfaces)
+		return sf_error_set(error, -ENOMEM, "out of memory");
+	return ops->twin(input->capture, &twin->capture, error);
+}
+
 void sf_input_close(struct sf_input *input)
 {
 	if (input->capture)

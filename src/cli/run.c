@@ -125,6 +125,15 @@ static const char *state_name(enum sf_worker_state state)
 					   : "stopped";
 }
 
+/* Has a file changed while several workers read it, each for itself? */
+static bool saw_different_packets(const struct sf_run *run)
+{
+	for (unsigned i = 1; run->twin_count && i < run->worker_count; i++)
+		if (run->workers[i].passed != run->workers[0].passed)
+			return true;
+	return false;
+}
+
 static int finish(struct sf_run *run)
 {
 	struct sf_capture_stats capture;
@@ -151,6 +160,10 @@ static int finish(struct sf_run *run)
 		status = SF_EXIT_FAILED;
 		if (!run->threads)
 			sf_complain("%s", worker->capture->error.text);
+	}
+	if (status == SF_EXIT_OK && saw_different_packets(run)) {
+		status = SF_EXIT_FAILED;
+		sf_complain("%s: changed while it was read", run->inputs[0].name);
 	}
 	if (!run->ended)
 		run->ended = state_name(run->workers[0].state);

@@ -7,7 +7,7 @@
  *	          into the exporter. Nothing is lost between them and nothing is shared.
  *	threads   network interfaces, or several workers: a thread for each; the main thread drains
  *	          their rings into the exporter, looks after signals and time, and asks for the
- *	          books.
+ *	          books. Files that can be opened again are open once for each worker.
  */
 #ifndef SPANFLOW_CLI_RUN_H
 #define SPANFLOW_CLI_RUN_H
@@ -31,6 +31,12 @@ struct sf_run {
 	struct sf_input inputs[SF_INPUTS_MAX];
 	struct sf_exchange *exchanges[SF_INPUTS_MAX]; /* between the workers of an input, or NULL */
 	unsigned input_count;
+	/* the files once more for each worker but the first; 0: there is one reader of them */
+	struct sf_input twins[SF_WORKERS_MAX - 1];
+	unsigned twin_count;
+	struct sf_share share; /* with twins */
+	struct sf_meeting meeting;
+	struct sf_door door;                /* to the exporter, for workers of files */
 	uint32_t steer_key[SF_STEER_WORDS]; /* of exchanges and of the kernel's steering */
 	struct sf_own own;                  /* sessions of our own collectors */
 	struct sf_sandbox sandbox;
@@ -41,7 +47,8 @@ struct sf_run {
 	bool threads;      /* each worker has one */
 	const char *ended; /* why; NULL: it goes on */
 	struct sf_progress progress;
-	struct sf_budget budget;
+	struct sf_budget
+		budgets[SF_WORKERS_MAX]; /* [0]: of all workers; with twins, one for each */
 	/* main thread's time keeping, monotonic ns */
 	int64_t deadline, next_look, next_books;
 	bool stats_asked;       /* SIGUSR1 came, the books are being asked for */

@@ -110,6 +110,16 @@ static void learn_own(struct sf_run *run)
 	}
 }
 
+static void close_twins(struct sf_run *run)
+{
+	while (run->twin_count) {
+		struct sf_input *twin = &run->twins[--run->twin_count];
+
+		sf_input_close(twin);
+		free(twin->interfaces);
+	}
+}
+
 static int open_inputs(struct sf_run *run, struct sf_error *error)
 {
 	const struct sf_options *options = run->options;
@@ -146,7 +156,27 @@ static int open_inputs(struct sf_run *run, struct sf_error *error)
 	return 0;
 }
 
-static struct sf_meter_options meter_options(struct sf_run *run)
+/* Regular files are read by each worker for itself; others cannot be opened twice. */
+static int open_twins(struct sf_run *run, struct sf_error *error)
+{
+	const struct sf_options *options = run->options;
+	int err = 0;
+
+	if (run->live || options->realtime || !(options->key & SF_KEY_ADDRESS))
+		return 0;
+	while (!err && run->twin_count + 1 < options->workers)
+		err = sf_input_open_twin(&run->twins[run->twin_count++], &run->inputs[0], error);
+	if (err == SF_EUNSUPPORTED) {
+		close_twins(run);
+		err = 0;
+	}
+	memcpy(run->share.key, run->steer_key, sizeof(run->share.key));
+	run->share.workers = run->twin_count + 1;
+	atomic_init(&run->meeting.missing, run->share.workers);
+	return err;
+}
+
+static struct sf_meter_options meter_options(struct sf_run *run, const struct sf_input *input)
 {
 	const struct sf_options *options = run->options;
 
@@ -168,8 +198,8 @@ static struct sf_meter_options meter_options(struct sf_run *run)
 		.dedup_window_ns = (int64_t)options->dedup_window_ns,
 		.own = &run->own,
 		.sink = { sf_exporter_put, run->exporter },
-		.ifindex = run->interfaces->ifindex,
-		.domain = run->interfaces->domain,
+		.ifindex = input->interfaces->ifindex,
+		.domain = input->interfaces->domain,
 	};
 }
 
@@ -186,7 +216,7 @@ static int make_exchange(struct sf_run *run, unsigned input, struct sf_error *er
 {
 	unsigned workers = workers_of(run, input);
 
-	if (workers < 2 || run->options->workers_independent)
+	if (workers < 2 || run->options->workers_independent || run->twin_count)
 		return 0;
 	if (workers > SF_WORKERS_MAX)
 		return sf_error_set(error, SF_EUSAGE,
@@ -220,15 +250,22 @@ static int next_cpu(const struct sf_run *run)
 static int make_worker(struct sf_run *run, unsigned input, unsigned number, struct sf_error *error)
 {
 	const struct sf_options *options = run->options;
-	bool queue = number < run->inputs[input].capture->queues;
+	bool twins = run->twin_count > 0;
+	bool queue = twins || number < run->inputs[input].capture->queues;
+	struct sf_input *source = twins && number ? &run->twins[number - 1] : &run->inputs[input];
 	const struct sf_worker_options worker = {
-		.input = &run->inputs[input],
-		.queue = queue ? number : SF_NO_QUEUE,
+		.input = source,
+		.queue = !queue  ? SF_NO_QUEUE
+			 : twins ? 0
+				 : number,
 		.exchange = run->exchanges[input],
+		.share = twins ? &run->share : NULL,
+		.meeting = &run->meeting,
+		.door = run->threads && !run->live ? &run->door : NULL,
 		.number = number,
-		.meter = meter_options(run),
+		.meter = meter_options(run, source),
 		.filter = options->filter,
-		.budget = options->count ? &run->budget : NULL,
+		.budget = options->count ? &run->budgets[twins ? number : 0] : NULL,
 		.packet_duration_ns = run->live ? 0 : options->duration_ns,
 		.ages_when_quiet = run->live || options->realtime,
 		.cpu = next_cpu(run),
@@ -255,7 +292,8 @@ int sf_run_make_workers(struct sf_run *run, struct sf_error *error)
 	if (!run->workers)
 		return sf_error_set(error, -ENOMEM, "out of memory");
 	memset(run->workers, 0, bytes);
-	atomic_init(&run->budget.left, options->count);
+	for (unsigned i = 0; i < SF_WORKERS_MAX; i++)
+		atomic_init(&run->budgets[i].left, options->count);
 	for (unsigned i = 0; i < run->input_count; i++) {
 		int err = make_exchange(run, i, error);
 
@@ -276,6 +314,8 @@ void sf_run_fini(struct sf_run *run)
 		sf_exchange_free(run->exchanges[i]);
 		sf_input_close(&run->inputs[i]);
 	}
+	close_twins(run);
+	pthread_mutex_destroy(&run->door.lock);
 	sf_exporter_free(run->exporter);
 	free(run->interfaces);
 	sf_monitor_stop(&run->monitor);
@@ -317,6 +357,7 @@ int sf_run_init(struct sf_run *run, const struct sf_options *options, struct sf_
 	int err;
 
 	memset(run, 0, sizeof(*run));
+	pthread_mutex_init(&run->door.lock, NULL);
 	run->options = options;
 	run->live = options->interfaces.count > 0;
 	run->sandbox.wanted = run->live && !options->no_sandbox;
@@ -334,5 +375,7 @@ int sf_run_init(struct sf_run *run, const struct sf_options *options, struct sf_
 		learn_own(run);
 	if (!err)
 		err = open_inputs(run, error);
+	if (!err)
+		err = open_twins(run, error);
 	return err ? err : sf_run_make_workers(run, error);
 }

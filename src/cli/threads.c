@@ -26,13 +26,13 @@ static void notice_conditions(struct sf_run *run)
 	}
 }
 
-/* Records from the rings to the exporter; returns how many. */
+/* Live: records from the rings to the exporter; returns how many. */
 static unsigned drain(struct sf_run *run)
 {
 	struct sf_flow flows[SF_BATCH_MAX];
 	unsigned total = 0;
 
-	for (unsigned i = 0; i < run->worker_count; i++)
+	for (unsigned i = 0; run->live && i < run->worker_count; i++)
 		for (unsigned round = 0; round < 16; round++) {
 			unsigned n = sf_ring_get(&run->workers[i].ring, flows, SF_BATCH_MAX);
 
@@ -90,6 +90,16 @@ static void read_books(struct sf_run *run, int64_t mono)
 	run->stats_asked = false;
 }
 
+/* Those who read the same files stumble over the same. */
+static bool said_by_another(const struct sf_run *run, const char *text)
+{
+	for (unsigned i = 0; i < run->worker_count && i < 64; i++)
+		if (run->said_failed >> i & 1 &&
+			strcmp(run->workers[i].capture->error.text, text) == 0)
+			return true;
+	return false;
+}
+
 static void report_failures(struct sf_run *run)
 {
 	for (unsigned i = 0; i < run->worker_count && i < 64; i++) {
@@ -99,18 +109,25 @@ static void report_failures(struct sf_run *run)
 			!atomic_load_explicit(&worker->done, memory_order_acquire) ||
 			worker->state != SF_WORKER_FAILED)
 			continue;
+		if (!said_by_another(run, worker->capture->error.text))
+			sf_complain("%s", worker->capture->error.text);
 		run->said_failed |= UINT64_C(1) << i;
-		sf_complain("%s", worker->capture->error.text);
 	}
 }
 
-/* The clock for message headers: of the packets in files, of the wall otherwise. */
+/* The clock for message headers: of the packets in files, of the wall otherwise and at first. */
 static int64_t reached_clock(const struct sf_run *run, int64_t wall)
 {
-	int64_t clock =
-		run->live ? wall : sf_exchange_horizon(run->exchanges[0], SF_EXCHANGE_NOBODY);
+	int64_t clock = INT64_MAX;
 
-	return clock == INT64_MIN ? wall : clock;
+	for (unsigned i = 0; i < run->worker_count && !run->live; i++) {
+		const struct sf_worker *worker = &run->workers[i];
+		int64_t reached = atomic_load_explicit(&worker->reached, memory_order_relaxed);
+
+		if (worker->capture && reached < clock)
+			clock = reached;
+	}
+	return clock == INT64_MIN || clock == INT64_MAX ? wall : clock;
 }
 
 static void look_around(struct sf_run *run, int64_t mono)
@@ -118,6 +135,11 @@ static void look_around(struct sf_run *run, int64_t mono)
 	int64_t wall = sf_clock_read(CLOCK_REALTIME);
 
 	run->next_look = mono + LOOK_NS;
+	if (!run->live) {
+		atomic_store_explicit(&run->door.wanted, true, memory_order_relaxed);
+		pthread_mutex_lock(&run->door.lock);
+		atomic_store_explicit(&run->door.wanted, false, memory_order_relaxed);
+	}
 	sf_exporter_tick(run->exporter, wall, reached_clock(run, wall));
 	notice_conditions(run);
 	report_failures(run);
@@ -132,11 +154,14 @@ static void look_around(struct sf_run *run, int64_t mono)
 		run->next_books = mono + BOOKS_NS;
 		ask_books(run);
 	}
+	if (!run->live)
+		pthread_mutex_unlock(&run->door.lock);
 }
 
 int sf_run_threads(struct sf_run *run, struct sf_error *error)
 {
-	long pause_us = 100;
+	/* workers of files bring nothing, but their end is waited for */
+	long pause_us = 100, longest_us = run->live ? 3200 : 800;
 	int err = 0;
 
 	run->books_read = true;
@@ -144,8 +169,11 @@ int sf_run_threads(struct sf_run *run, struct sf_error *error)
 	for (unsigned i = 0; i < run->worker_count; i++) {
 		if (!err)
 			err = sf_worker_start(&run->workers[i], error);
-		if (err)
+		if (err) {
+			if (run->twin_count)
+				sf_meeting_arrive(&run->meeting, 0);
 			atomic_store(&run->workers[i].done, true);
+		}
 	}
 	sf_signals_block(false);
 	if (err)
@@ -163,7 +191,7 @@ int sf_run_threads(struct sf_run *run, struct sf_error *error)
 				&run->control, run->question << 1 | STOP, memory_order_release);
 		else if (mono >= run->next_look || sf_signal_stats)
 			look_around(run, mono);
-		pause_us = n ? 100 : pause_us < 3200 ? pause_us * 2 : pause_us;
+		pause_us = n ? 100 : pause_us < longest_us ? pause_us * 2 : pause_us;
 		if (!n)
 			nanosleep(&(struct timespec){ .tv_nsec = pause_us * 1000 }, NULL);
 	}

@@ -11,6 +11,9 @@
  * With an exchange the batch is parsed, what belongs to other workers is given to them, the rest
  * goes into the own table (DESIGN §2). Ageing then stops at the clock that all workers have
  * reached, so that no flow is closed whose packet still waits in a ring.
+ *
+ * With a share every worker has the same packets, so filter, clock and limits are the same in each;
+ * then it keeps its own.
  */
 #include <sched.h>
 #include <string.h>
@@ -19,9 +22,7 @@
 #include "cli/worker.h"
 #include "meter/meter_facts.h"
 
-/* Records per worker. Live: 12 MiB, touched as used; files wait, and stay in the caches. */
-#define RING_LIVE    65536u
-#define RING_FILE    4096u
+#define RING         65536u /* records per worker: 12 MiB, touched as used */
 #define STOP         1u
 #define TAKE_BATCHES 16u  /* taken from others between two batches of one's own */
 #define TAKE_QUIET   512u /* the same, before waiting for packets of one's own */
@@ -47,6 +48,21 @@ static unsigned put_ring(void *context, const struct sf_flow *flows, unsigned co
 	return done;
 }
 
+/* sf_flow_sink: through the door. */
+static unsigned put_behind_door(void *context, const struct sf_flow *flows, unsigned count)
+{
+	struct sf_worker *worker = context;
+	const struct sf_flow_sink *sink = &worker->options.meter.sink;
+	struct sf_door *door = worker->options.door;
+
+	while (atomic_load_explicit(&door->wanted, memory_order_relaxed))
+		pause_us(50);
+	pthread_mutex_lock(&door->lock);
+	count = sink->put(sink->context, flows, count);
+	pthread_mutex_unlock(&door->lock);
+	return count;
+}
+
 int sf_worker_init(
 	struct sf_worker *worker, const struct sf_worker_options *options, struct sf_error *error)
 {
@@ -61,12 +77,14 @@ int sf_worker_init(
 	worker->horizon = INT64_MIN;
 	worker->patient = !options->input->capture->live;
 	worker->end_ns = INT64_MAX;
+	worker->stop_at = UINT64_MAX;
+	atomic_init(&worker->reached, INT64_MIN);
 	sf_clock_init(&worker->clock, limit);
-	if (options->control) {
+	if (options->door) {
+		meter.sink = (struct sf_flow_sink){ put_behind_door, worker };
+	} else if (options->control) {
 		meter.sink = (struct sf_flow_sink){ put_ring, worker };
-		uint32_t records = worker->patient ? RING_FILE : RING_LIVE;
-
-		if (sf_ring_init(&worker->ring, records, sizeof(struct sf_flow)))
+		if (sf_ring_init(&worker->ring, RING, sizeof(struct sf_flow)))
 			err = sf_error_set(error, -ENOMEM, "out of memory for a ring of records");
 	}
 	if (!err && options->filter)
@@ -112,9 +130,10 @@ static void age(struct sf_worker *worker)
 		;
 }
 
-/* Tells the others how far this worker is. */
+/* Tells the others and the main thread how far this worker is. */
 static void tell_clock(struct sf_worker *worker)
 {
+	atomic_store_explicit(&worker->reached, worker->clock.now, memory_order_relaxed);
 	if (worker->options.exchange)
 		sf_exchange_reached(
 			worker->options.exchange, worker->options.number, worker->clock.now);
@@ -195,6 +214,12 @@ static unsigned stamp(
 	return count;
 }
 
+/* With a share: what is left out before it is known whose it is, is worker 0's. */
+static bool counts_others(const struct sf_worker *worker)
+{
+	return !worker->options.share || worker->options.number == 0;
+}
+
 /* Moves the packets that pass to the front, in order; returns their number. */
 static unsigned filter(struct sf_worker *worker, struct sf_packet *packets, unsigned count)
 {
@@ -203,7 +228,8 @@ static unsigned filter(struct sf_worker *worker, struct sf_packet *packets, unsi
 	for (unsigned i = 0; i < count; i++)
 		if (sf_filter_match(worker->filter, &packets[i]))
 			packets[passed++] = packets[i];
-	sf_meter_ignore(worker->meter, SF_IGNORED_filtered, count - passed);
+	if (counts_others(worker))
+		sf_meter_ignore(worker->meter, SF_IGNORED_filtered, count - passed);
 	return passed;
 }
 
@@ -220,22 +246,30 @@ static void share_batch(struct sf_worker *worker, const struct sf_packet *packet
 		worker->options.exchange, worker->options.number, facts, n, worker->patient, &lost);
 	sf_meter_drop(worker->meter, SF_IGNORED_handOver, lost);
 	sf_meter_update(worker->meter, facts, n);
-	tell_clock(worker);
 }
 
 static void meter_batch(struct sf_worker *worker, struct sf_packet *packets, unsigned count)
 {
+	const struct sf_share *share = worker->options.share;
 	struct sf_budget *budget = worker->options.budget;
 	int64_t clock[SF_BATCH_MAX];
-	unsigned passed = worker->filter ? filter(worker, packets, count) : count, taken;
+	unsigned passed = worker->filter ? filter(worker, packets, count) : count, taken, own;
 
-	taken = stamp(worker, packets, budget ? claim(budget, passed) : passed, clock);
-	worker->frames += count;
-	worker->unread += passed - taken;
+	taken = own = stamp(worker, packets, budget ? claim(budget, passed) : passed, clock);
+	if (share)
+		own = sf_share_keep(share, worker->options.number, packets, clock, taken);
+	worker->seen += count;
+	worker->passed += taken;
+	worker->frames += own;
+	if (counts_others(worker)) {
+		worker->frames += count - taken;
+		worker->unread += passed - taken;
+	}
 	if (worker->options.exchange)
-		share_batch(worker, packets, taken, clock);
+		share_batch(worker, packets, own, clock);
 	else
-		sf_meter_batch(worker->meter, packets, taken, clock, &worker->options.input->point);
+		sf_meter_batch(worker->meter, packets, own, clock, &worker->options.input->point);
+	tell_clock(worker);
 }
 
 /* A worker without a queue. */
@@ -268,6 +302,10 @@ enum sf_worker_state sf_worker_step(struct sf_worker *worker)
 	if (worker->options.exchange)
 		take(worker);
 	worker->state = SF_WORKER_RUNNING;
+	if (worker->stop_at - worker->seen < max)
+		max = (unsigned)(worker->stop_at - worker->seen);
+	if (!max)
+		return worker->state = SF_WORKER_STOPPED;
 	if (budget) {
 		uint64_t left = atomic_load(&budget->left);
 
@@ -306,6 +344,7 @@ void sf_worker_finish(struct sf_worker *worker)
 				pause_us(50);
 		end = sf_exchange_horizon(exchange, me);
 	}
+	atomic_store_explicit(&worker->reached, end, memory_order_relaxed);
 	sf_meter_finish(worker->meter, end);
 }
 
@@ -338,6 +377,32 @@ static bool obey(struct sf_worker *worker)
 	return false;
 }
 
+void sf_meeting_arrive(struct sf_meeting *meeting, uint64_t frames)
+{
+	uint64_t furthest = atomic_load(&meeting->furthest);
+
+	while (furthest < frames &&
+		!atomic_compare_exchange_weak(&meeting->furthest, &furthest, frames))
+		;
+	atomic_fetch_sub(&meeting->missing, 1);
+}
+
+/* The end of one who reads what others read too. */
+static void meet(struct sf_worker *worker)
+{
+	struct sf_meeting *meeting = worker->options.meeting;
+
+	sf_meeting_arrive(meeting, worker->seen);
+	if (worker->state != SF_WORKER_STOPPED)
+		return;
+	while (atomic_load(&meeting->missing))
+		pause_us(50);
+	worker->stop_at = atomic_load(&meeting->furthest);
+	do
+		sf_worker_step(worker);
+	while (!sf_worker_ended(worker));
+}
+
 static void *worker_main(void *context)
 {
 	struct sf_worker *worker = context;
@@ -345,6 +410,8 @@ static void *worker_main(void *context)
 	do
 		sf_worker_step(worker);
 	while (!sf_worker_ended(worker) && obey(worker));
+	if (worker->options.share)
+		meet(worker);
 	/* nothing is behind us any more: no record need be lost for want of room */
 	worker->patient = true;
 	sf_worker_finish(worker);

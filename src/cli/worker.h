@@ -6,8 +6,9 @@
  *
  * The workers of one observation point hand parsed packets over to each other (meter/exchange.h),
  * unless they are to be independent. Where a source has fewer queues than there are workers, the
- * others have no queue and meter only what is handed over: so a capture file is metered by
- * several workers.
+ * others have no queue and meter only what is handed over: so a pipe is metered by several workers.
+ * Files that can be opened again are read by each worker for itself, which keeps the packets of its
+ * own flows (meter/share.h).
  *
  * What the threads share besides the ring, once per batch and never per packet:
  *
@@ -19,10 +20,15 @@
  *	done     written by the worker (release) when no more records will come, read (acquire) by
  *	         the main thread before it looks into the ring a last time.
  *	budget   -c: read and written by all workers, sequentially consistent; only with -c.
+ *	reached  its clock, written by the worker, read by the main thread; relaxed, as nothing else
+ *	         is read by it.
+ *	meeting  where workers who read the same files agree on where to stop; sequentially
+ *	         consistent, at the end of a run only.
  */
 #ifndef SPANFLOW_CLI_WORKER_H
 #define SPANFLOW_CLI_WORKER_H
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdalign.h>
 #include <stdatomic.h>
@@ -34,20 +40,45 @@
 #include "cli/input.h"
 #include "filter/filter.h"
 #include "meter/exchange.h"
+#include "meter/share.h"
 
 /* How many packets may still pass, over all workers (-c). */
 struct sf_budget {
 	alignas(SF_CACHE_LINE) _Atomic uint64_t left;
 };
 
+/*
+ * Workers who read the same files are not at the same packet when they are stopped: those behind go
+ * on to where the first one is.
+ */
+struct sf_meeting {
+	_Atomic unsigned missing;  /* workers that have not said how far they are */
+	_Atomic uint64_t furthest; /* frames */
+};
+
+/*
+ * The way into the exporter for workers of files: one at a time, for a batch of records, so that
+ * these never leave the cache of their core. Who is at it waits for a slow collector, and so do
+ * the others in the end. `wanted`: the main thread waits, and is to be let in first; relaxed, as it is
+ * but a hint.
+ */
+struct sf_door {
+	pthread_mutex_t lock;
+	atomic_bool wanted;
+};
+
 #define SF_NO_QUEUE UINT_MAX
 
 struct sf_worker_options {
 	struct sf_input *input;
-	unsigned queue;                  /* SF_NO_QUEUE: meters what is handed over */
-	struct sf_exchange *exchange;    /* of the observation point; NULL: keeps to itself */
-	unsigned number;                 /* among the workers of the exchange */
-	struct sf_meter_options meter;   /* the sink is replaced when the worker has a ring */
+	unsigned queue;               /* SF_NO_QUEUE: meters what is handed over */
+	struct sf_exchange *exchange; /* of the observation point; NULL: keeps to itself */
+	const struct sf_share *share; /* every worker sees all packets; NULL: its own only */
+	struct sf_meeting *meeting;   /* with share and threads */
+	unsigned number;              /* among the workers of the exchange or share */
+	/* with a thread: live, the sink is replaced by the ring; of files, it is behind the door */
+	struct sf_meter_options meter;
+	struct sf_door *door;            /* NULL: live, or no thread */
 	const char *filter;              /* NULL: none */
 	struct sf_budget *budget;        /* NULL: no limit */
 	int64_t packet_duration_ns;      /* ends the run by the packets' clock; 0: never */
@@ -68,7 +99,7 @@ enum sf_worker_state {
 /* What a worker tells about itself. */
 struct sf_books {
 	struct sf_ledger ledger;
-	uint64_t frames; /* handed over by the driver to this worker */
+	uint64_t frames; /* handed over by the driver for this worker */
 	uint64_t unread; /* of those, left alone because a limit was reached within the batch */
 	uint64_t handed; /* given to another worker's table */
 	int64_t clock;   /* the packet clock; INT64_MIN before the first packet */
@@ -84,6 +115,9 @@ struct sf_worker {
 	int64_t horizon; /* with an exchange: the clock that all other workers have reached */
 	int64_t end_ns;  /* packet clock that ends the run */
 	uint64_t frames, unread;
+	uint64_t seen;    /* frames that the driver gave; with a share also those of others */
+	uint64_t passed;  /* of those, packets within filter and limit */
+	uint64_t stop_at; /* no more frames than these are seen */
 	enum sf_worker_state state;
 	bool quiet;         /* the last recv returned nothing */
 	bool patient;       /* wait for room in the ring instead of losing records */
@@ -96,6 +130,7 @@ struct sf_worker {
 	struct sf_ring ring;
 	alignas(SF_CACHE_LINE) _Atomic uint32_t answered;
 	atomic_bool done;
+	_Atomic int64_t reached; /* INT64_MIN before the first packet */
 	struct sf_books books;
 };
 
@@ -109,6 +144,9 @@ enum sf_worker_state sf_worker_step(struct sf_worker *worker);
 
 /* The end: what others still hand over is metered, then all flows leave the table. */
 void sf_worker_finish(struct sf_worker *worker);
+
+/* A worker has seen `frames`, and will go on only to where another one is. */
+void sf_meeting_arrive(struct sf_meeting *meeting, uint64_t frames);
 
 /* Runs the worker in a thread of its own until its input ends or `control` says stop. */
 int sf_worker_start(struct sf_worker *worker, struct sf_error *error);

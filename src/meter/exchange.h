@@ -26,7 +26,6 @@
 #ifndef SPANFLOW_METER_EXCHANGE_H
 #define SPANFLOW_METER_EXCHANGE_H
 
-#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -74,13 +73,10 @@ void sf_exchange_taken(struct sf_exchange *exchange, unsigned me);
 void sf_exchange_reached(struct sf_exchange *exchange, unsigned me, int64_t clock_ns);
 
 /*
- * The clock that all workers but `me` (SF_EXCHANGE_NOBODY: all) have reached, those that have
- * closed left aside; when all have, the latest clock that one of them closed with. Workers read it
+ * The clock that all workers but `me` have reached, those that have closed left aside; when all have, the latest clock that one of them closed with. Workers read it
  * before taking, and age to it only when nothing was left to take. Any thread.
  */
 int64_t sf_exchange_horizon(const struct sf_exchange *exchange, unsigned me);
-
-#define SF_EXCHANGE_NOBODY UINT_MAX
 
 /*
  * Worker `me` will give no more; clock_ns is where its input ended, INT64_MIN for one that has no

@@ -3,6 +3,7 @@
 """Metering files: what goes in, what comes out, where a run ends."""
 
 import gzip
+import signal
 import struct
 import subprocess
 from pathlib import Path
@@ -59,12 +60,96 @@ class Input(Case):
             + [(40 + t, udp(1 + i, 7000)) for t in range(0, 90, 9) for i in range(20)]
         first = self.file("a.pcap", pcap(frames))
         second = self.file("b.pcap", pcap([(t + 3, f) for t, f in frames]))
+        self.compare_workers("-r", first, second)
+        # a pipe is read once, and packets are handed over
+        content = Path(first).read_bytes()
         outputs = set()
-        for workers in 1, 2, 3, 4:
-            done = self.meter("-r", first, second, "-o", "json", "--workers", str(workers))
+        for workers in 1, 2, 3:
+            process = self.start("meter", "-r", "-", "-o", "json", "--stats", "json",
+                                 "--workers", str(workers), stdin=subprocess.PIPE)
+            process.stdin.write(content)
+            process.stdin.close()
+            done = self.check(process)
             outputs.add("\n".join(sorted(done.stdout.splitlines())))
             self.assertEqual(done.stats["handedOver"] > 0, workers > 1)
         self.assertEqual(len(outputs), 1)
+
+    def compare_workers(self, *arguments, status=0):
+        """Records and books are the same for any number of workers; returns one worker's run."""
+        alone = None
+        for workers in 1, 2, 3, 5:
+            done = self.meter(*arguments, "-o", "json", "--workers", str(workers), status=status)
+            done.stats["table"].pop("longestChain")
+            # where the key has no addresses, packets are handed over
+            self.assertEqual(done.stats.pop("handedOver") > 0,
+                             workers > 1 and "-address,-port" in arguments)
+            if not alone:
+                alone = done
+            self.assertEqual(sorted(done.stdout.splitlines()), sorted(alone.stdout.splitlines()))
+            self.assertEqual(done.stats, alone.stats)
+            said = done.stderr.splitlines()[:-1]
+            self.assertEqual(said, alone.stderr.splitlines()[:-1])
+        return alone
+
+    def mixed(self):
+        """Flows of both versions, tagged ones, frames without IP, and steps back in time."""
+        arp = b"\xff" * 12 + b"\x08\x06" + bytes(28)
+        frames = conversations(150, packets=3)
+        for i in range(100):
+            t = 0.2 + i * 0.003
+            frames += [(t, udp(i, 7000, vlan=5)), (t, udp(i, 8000, version=6)), (t, arp),
+                       (t - 0.1, udp(i, 9000)), (t, udp(i, 9000)[:20])]
+        return frames
+
+    def test_workers_keep_the_same_books(self):
+        path = self.file("a.pcap", pcap(self.mixed()))
+        done = self.compare_workers("-r", path)
+        self.assertEqual(done.stats["ignored"]["nonIp"], 100)
+        self.assertEqual(done.stats["ignored"]["truncated"], 100)
+        self.assertGreater(done.stats["clockSteps"], 0)
+        for arguments in (["--per-packet"], ["--key", "-address,-port"], ["--key", "-vlan"],
+                          ["--dedup"], ["-c", "77"], ["-c", "128"], ["--duration", "300ms"],
+                          ["--idle-timeout", "10ms"], ["--biflow"]):
+            self.compare_workers("-r", path, *arguments)
+        packed = self.directory / "a.pcap.gz"
+        packed.write_bytes(gzip.compress(Path(path).read_bytes()))
+        self.compare_workers("-r", packed)
+
+    def test_workers_and_copies(self):
+        # each frame twice, the second time with a tag: both copies are one worker's
+        frames = []
+        for t, frame in conversations(300, packets=3):
+            frames += [(t, frame), (t + 0.0001, frame[:12] + b"\x81\0\0\5" + frame[12:])]
+        done = self.compare_workers("-r", self.file("a.pcap", pcap(frames)), "--dedup")
+        self.assertEqual(done.stats["ignored"]["duplicate"], 900)
+
+    def test_workers_and_filter(self):
+        path = self.file("a.pcap", pcap(self.mixed()))
+        done = self.run_plain("meter", "-r", path, "-f", "ip6")
+        if "no libpcap" in done.stderr:
+            self.skipTest("this build has no libpcap")
+        for arguments in ([], ["-c", "33"], ["--duration", "100ms"]):
+            self.compare_workers("-r", path, "-f", "udp port 9000 or ip6", *arguments)
+
+    def test_workers_and_corrupt_files(self):
+        cut = self.file("cut.pcap", pcap(conversations(200))[:-3])
+        good = self.file("good.pcap", pcap(conversations(100)))
+        self.compare_workers("-r", cut, good, status=1)
+        self.compare_workers("-r", cut, cut, status=1)
+
+    def test_workers_stop_at_the_same_packet(self):
+        frames = conversations(2000, packets=50, step=0.0001)
+        path = self.file("a.pcap", pcap(frames))
+        for _ in range(3):
+            process = self.start("meter", "-r", path, "-r", path, "-r", path, "-o", "none",
+                                 "-w", self.directory / "out", "--stats", "json", "--per-packet",
+                                 "--workers", "3")
+            out = self.directory / "out"
+            support.wait_until(lambda: out.exists() and out.stat().st_size, "a run")
+            process.send_signal(signal.SIGINT)
+            # the books say whether all have metered the same packets
+            self.check(process)
+            (self.directory / "out").unlink()
 
     def test_pinned_workers(self):
         # while the pipe stays open, each worker's thread may use one CPU only
