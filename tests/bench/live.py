@@ -77,7 +77,7 @@ def xdp(bench, path, truth, arguments=()):
             raise Skip("needs %s" % tool)
 
     def send_and_wait(process):
-        _until(lambda: _workers(process), 5)
+        _until(lambda: _workers(process), 30)
         time.sleep(0.2)
         process.send_signal(signal.SIGSTOP)
         netns.replay(sender, "tx0", path, "--topspeed", "-K")
