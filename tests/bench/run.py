@@ -160,34 +160,37 @@ def meter_table(bench, names):
     return table
 
 
+def against_peer(bench, kind, name, peer_runs):
+    """Ours ÷ a peer's on the same file, in turns: (records of the peer, ratios, ours, theirs)."""
+    path, truth = bench.file(name)
+    peer = kind(bench)
+    records, seconds = peer.check(path, truth)
+    ours, theirs = [], []
+    for turn in range(peer_runs):
+        theirs.append(truth["packets"] / (seconds if turn == 0 else peer.run(path).cpu))
+        ours.append(bench.meter(path, truth).rate)
+    return records, [a / b for a, b in zip(ours, theirs)], ours, theirs
+
+
 def peers_table(bench, table, peer_runs):
     """Rows of the ratio to the best peer, and the peers' own table."""
     detail = Table("meter", *["%s: Mpps (records)" % n for n in ("1k", "100k", "1M")])
-    best = {}
+    found = {}
     for label, kind in peers.ALL.items() if peer_runs else ():
         cells = []
         for name in ("1k", "100k", "1M"):
-            path, truth = bench.file(name)
             try:
-                peer = kind(bench)
-                records, first = peer.check(path, truth)
-                rate = median([truth["packets"] / cpu for cpu in [first] + [
-                    peer.run(path).cpu for _ in range(peer_runs - 1)]])
-                cells.append("%.2f (%d)" % (rate / 1e6, records))
-                best.setdefault(name, []).append((rate, label))
+                records, ratios, ours, theirs = against_peer(bench, kind, name, peer_runs)
+                cells.append("%.2f (%d)" % (median(theirs) / 1e6, records))
+                found.setdefault(name, []).append((median(ratios), "%s × %s (%s ÷ %.2f Mpps)" % (
+                    ratio_text(ratios), label, mpps(median(ours)), median(theirs) / 1e6)))
             except (Skip, Mismatch) as reason:
                 cells.append(str(reason))
         detail.add(label, *cells)
     for name, must, stretch in (("1k", 8, 10), ("100k", 25, 40), ("1M", 30, 60)):
-        def measure(name=name):
-            if name not in best:
-                raise Skip("no peer could be measured")
-            rate, label = max(best[name])
-            path, truth = bench.file(name)
-            ours = median([bench.meter(path, truth).rate for _ in range(bench.runs)])
-            return "%.1f × %s (%s ÷ %.2f Mpps)" % (ours / rate, label, mpps(ours), rate / 1e6)
-        guarded(table, ("÷ best of the Debian peers, %s flows" % name, "≥ %d ×" % must,
-                        "≥ %d ×" % stretch), measure)
+        table.add("÷ best of the Debian peers, %s flows" % name, "≥ %d ×" % must,
+                  "≥ %d ×" % stretch, min(found[name])[1] if name in found
+                  else "not measured: no peer could be")
     return detail
 
 
@@ -330,6 +333,11 @@ def two_workers_rows(bench, table):
 
 def full_table(bench, peer_runs):
     table = Table("", "must", "stretch", "measured")
+    # first: the size of a process counts from that of this one, which grows
+    memory_row(bench, table, "memory per IPv4 conversation at the cap, both ways", "both ways",
+               "≤ 152 B", "≤ 128 B")
+    memory_row(bench, table, "memory per IPv6 conversation at the cap, both ways",
+               "both ways, IPv6", "≤ 216 B", "≤ 176 B")
     whole = "whole meter with UDP export ÷ libpcap `pcap_dispatch`, "
     row_against_reader(bench, table, whole + "1k flows", "1k", "≥ 1.2", "≥ 1.8")
     row_against_reader(bench, table, whole + "100k flows", "100k", "≥ 1.2", "≥ 1.8")
@@ -351,10 +359,6 @@ def full_table(bench, peer_runs):
     readers_row(bench, table, "own file reader ÷ `pcap_next_ex`, 64 B", "1k", "≥ 3.5", "4.3")
     readers_row(bench, table, "own file reader ÷ `pcap_next_ex`, 1514 B", "1514 B", "≥ 2", "2.3")
     two_workers_rows(bench, table)
-    memory_row(bench, table, "memory per IPv4 conversation at the cap, both ways", "both ways",
-               "≤ 152 B", "≤ 128 B")
-    memory_row(bench, table, "memory per IPv6 conversation at the cap, both ways",
-               "both ways, IPv6", "≤ 216 B", "≤ 176 B")
     attack_row(bench, table)
     age_row(bench, table)
     export_row(bench, table)
