@@ -2,7 +2,7 @@
 /*
  * One shard of the flow table: parsed packets in, flow records out. One thread owns it; it shares
  * nothing, reads no clock, and after sf_table_new() makes no system call and allocates nothing,
- * except once in its life if somebody attacks its hash.
+ * except when its index grows, twice at most, and once if somebody attacks its hash.
  *
  *	sf_table_new(&table, &options, &error);
  *	for each batch:
