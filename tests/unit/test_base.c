@@ -44,6 +44,64 @@ START_TEST(clock_takes_a_pending_jump_at_the_end)
 }
 END_TEST
 
+/*
+ * Time goes on, stands, steps back, or jumps for fewer or more packets than a jump must have, and
+ * comes back from it.
+ */
+static int64_t next_time(uint32_t *random, int64_t *time)
+{
+	static int64_t jump;
+	static unsigned jumping;
+
+	*random = *random * 1664525 + 1013904223;
+	if (jumping) {
+		jumping--;
+		return *time + jump;
+	}
+	switch (*random >> 24) {
+	case 0 ... 1:
+		jump = (int64_t)(20 + (*random >> 16 & 7)) * S;
+		jumping = *random >> 8 & 127;
+		return *time + jump;
+	case 2 ... 20:
+		return *time - (int64_t)(*random >> 12 & 0xfff) * 1000000;
+	case 21 ... 40:
+		return *time;
+	default:
+		return *time += (int64_t)(*random >> 12 & 0xfff) * 1000;
+	}
+}
+
+START_TEST(clock_follows_a_batch_as_it_follows_packets_one_by_one)
+{
+	struct sf_packet packets[SF_BATCH_MAX] = { 0 };
+	int64_t times[SF_BATCH_MAX], time = 100 * S;
+	struct sf_clock one, batch;
+	uint32_t random = 1;
+	unsigned jumps = 0;
+
+	sf_clock_init(&one, 15 * S);
+	sf_clock_init(&batch, 15 * S);
+	for (unsigned round = 0; round < 3000; round++) {
+		unsigned count = 1 + (random >> 20) % SF_BATCH_MAX;
+
+		for (unsigned i = 0; i < count; i++)
+			packets[i].time_ns = next_time(&random, &time);
+		sf_clock_follow(&batch, packets, count, times);
+		for (unsigned i = 0; i < count; i++) {
+			int64_t before = one.now;
+
+			ck_assert_int_eq(times[i], sf_clock_advance(&one, packets[i].time_ns));
+			jumps += before != INT64_MIN && one.now - before > 15 * S;
+		}
+		ck_assert_int_eq(batch.now, one.now);
+		ck_assert_uint_eq(batch.agreeing, one.agreeing);
+		time = one.now;
+	}
+	ck_assert_uint_gt(jumps, 10);
+}
+END_TEST
+
 START_TEST(cursor_error_is_sticky_and_reads_zero)
 {
 	static const uint8_t bytes[] = { 1, 2, 3 };
@@ -77,4 +135,5 @@ END_TEST
 
 CHECK_MAIN("base", clock_follows_packets_and_never_steps_back,
 	clock_wants_64_packets_to_believe_a_jump, clock_takes_a_pending_jump_at_the_end,
+	clock_follows_a_batch_as_it_follows_packets_one_by_one,
 	cursor_error_is_sticky_and_reads_zero, ring_keeps_order_over_the_wrap_and_refuses_when_full)
