@@ -247,7 +247,7 @@ static sf_always_inline void count(
  * Counts a packet in the record that it belongs to. Where directions alternate they do as they
  * please, so nothing here branches on them, at the price of a few more instructions: what must not
  * happen is masked out, and a flow that does not turn works on an unused reverse half in place of
- * its own, which it thus never touches. Where hardly any packet turns (`one_way`) a branch is
+ * its own, which it thus never touches. Where no packet turned lately (`one_way`) a branch is
  * cheaper. Returns whether this one does.
  */
 static sf_always_inline bool account(
