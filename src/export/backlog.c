@@ -33,20 +33,6 @@ struct sf_backlog {
 	struct request request;
 };
 
-/* Datagrams from local to peer stay on this host. */
-static bool stays_here(const struct sockaddr *local, const struct sockaddr *peer)
-{
-	if (peer->sa_family == AF_INET) {
-		const struct sockaddr_in *from = (const struct sockaddr_in *)local;
-		const struct sockaddr_in *to = (const struct sockaddr_in *)peer;
-
-		return from->sin_addr.s_addr == to->sin_addr.s_addr ||
-		       ntohl(to->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-	}
-	return !memcmp(&((const struct sockaddr_in6 *)local)->sin6_addr,
-		&((const struct sockaddr_in6 *)peer)->sin6_addr, sizeof(struct in6_addr));
-}
-
 static void fill_request(
 	struct request *request, const struct sockaddr *local, const struct sockaddr *peer)
 {
@@ -120,8 +106,6 @@ struct sf_backlog *sf_backlog_open(const struct sockaddr *local, const struct so
 	struct sf_backlog *backlog;
 	uint32_t used, size;
 
-	if (!stays_here(local, peer))
-		return NULL;
 	backlog = calloc(1, sizeof(*backlog));
 	if (!backlog)
 		return NULL;

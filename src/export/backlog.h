@@ -10,7 +10,7 @@
 struct sf_backlog;
 
 /*
- * For datagrams from `local` to `peer`. NULL when they leave this host, when nobody receives them
+ * For datagrams from `local` to `peer`, which stay on this host. NULL when nobody receives them
  * now, or when the kernel does not tell.
  */
 struct sf_backlog *sf_backlog_open(const struct sockaddr *local, const struct sockaddr *peer);

@@ -93,6 +93,7 @@ int sf_exporter_add_collector(struct sf_exporter *exporter, const char *url, str
 			.host = parsed.target,
 			.port = parsed.port,
 			.mtu = parsed.mtu,
+			.large = parsed.session.dialect == &sf_ipfix,
 			.patient = options->packet_clock,
 			.paced = parsed.session.rate != 0,
 		},

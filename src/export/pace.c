@@ -24,9 +24,11 @@ void sf_pace_init(struct sf_pace *pace, uint64_t rate)
 
 void sf_pace_watch(struct sf_pace *pace, const struct sf_transport *transport)
 {
-	struct sf_backlog *backlog = sf_backlog_open((const struct sockaddr *)&transport->local,
-		(const struct sockaddr *)&transport->peer);
+	struct sf_backlog *backlog = NULL;
 
+	if (sf_udp_stays_here(transport))
+		backlog = sf_backlog_open((const struct sockaddr *)&transport->local,
+			(const struct sockaddr *)&transport->peer);
 	if (!backlog)
 		return;
 	sf_pace_init(pace, WATCHED_RATE);

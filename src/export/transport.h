@@ -64,8 +64,9 @@ struct sf_transport {
 
 struct sf_udp_options {
 	const char *host, *port;
-	unsigned
-		mtu; /* largest datagram with IP and UDP headers; 0: what the route allows, <= 1500 */
+	unsigned mtu; /* largest datagram with IP and UDP headers; 0: what the route allows, at most
+			 1500, or 7680 when `large` and the collector is on this host */
+	bool large;   /* the protocol's collectors take any datagram */
 	bool patient; /* may wait for buffer space (capture files) */
 	bool paced;   /* a rate is kept: small bursts */
 };
@@ -73,6 +74,9 @@ struct sf_udp_options {
 /* A connected UDP socket to the first address of host that works. */
 int sf_udp_open(struct sf_transport **transport, const struct sf_udp_options *options,
 	struct sf_error *error);
+
+/* The datagrams of this UDP transport do not leave the host. */
+bool sf_udp_stays_here(const struct sf_transport *transport);
 
 /* An IPFIX file, truncated; "-" is standard output. */
 int sf_file_open(struct sf_transport **transport, const char *path, struct sf_error *error);

@@ -24,10 +24,18 @@
 #define IPV6_HEADERS 48
 #define DEFAULT_MTU  1500 /* RFC 7011 §10.3.3: never above what is known to pass */
 
+/*
+ * On this host the path's MTU is known, and RFC 7011 §10 has collectors take messages of 65535
+ * octets; the buffers of those in use begin at 9000. A datagram of this size is the largest that
+ * the kernel keeps in 8 KiB: a receive buffer holds a third more records than of 1500 octets.
+ */
+#define LARGE_MTU 7680
+
 /* Octets of one segmented send: below the IPv4 limit, with room for the headers. */
 #define GSO_OCTETS_MAX 65000
 
-#define PACED_MESSAGES 8
+/* Octets of a burst when a rate is kept: a small part of a default receive buffer. */
+#define PACED_OCTETS_MAX (8 * DEFAULT_MTU)
 
 struct udp {
 	struct sf_transport transport;
@@ -187,28 +195,49 @@ static const struct sf_transport_ops udp_ops = {
 	.close = udp_close,
 };
 
-/* Largest message: datagram less headers, at most what IPv4 and IPv6 can carry. */
-static void limit_message(struct udp *udp, int family, unsigned mtu)
+bool sf_udp_stays_here(const struct sf_transport *transport)
 {
-	unsigned headers = family == AF_INET6 ? IPV6_HEADERS : IPV4_HEADERS;
+	const struct sockaddr *peer = (const struct sockaddr *)&transport->peer;
+
+	if (peer->sa_family == AF_INET) {
+		const struct sockaddr_in *from = (const struct sockaddr_in *)&transport->local;
+		const struct sockaddr_in *to = (const struct sockaddr_in *)peer;
+
+		return from->sin_addr.s_addr == to->sin_addr.s_addr ||
+		       ntohl(to->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	}
+	return !memcmp(&((const struct sockaddr_in6 *)&transport->local)->sin6_addr,
+		&((const struct sockaddr_in6 *)peer)->sin6_addr, sizeof(struct in6_addr));
+}
+
+/* The largest datagram when nobody has said one. */
+static unsigned default_mtu(const struct udp *udp, int family, bool large)
+{
+	unsigned mtu = large && sf_udp_stays_here(&udp->transport) ? LARGE_MTU : DEFAULT_MTU;
+	int level = family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP;
+	int name = family == AF_INET6 ? IPV6_MTU : IP_MTU;
 	int route = 0;
 	socklen_t size = sizeof(route);
 
-	if (mtu == 0) {
-		int level = family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP;
-		int name = family == AF_INET6 ? IPV6_MTU : IP_MTU;
+	if (getsockopt(udp->fd, level, name, &route, &size) < 0 || route <= 0)
+		return DEFAULT_MTU;
+	return (unsigned)route < mtu ? (unsigned)route : mtu;
+}
 
-		mtu = DEFAULT_MTU;
-		if (getsockopt(udp->fd, level, name, &route, &size) == 0 && route > 0 &&
-			route < DEFAULT_MTU)
-			mtu = (unsigned)route;
-	}
-	udp->transport.max_message = mtu > headers ? mtu - headers : 0;
-	udp->transport.max_messages = GSO_OCTETS_MAX / (udp->transport.max_message + 1);
-	if (udp->transport.max_messages > SF_MESSAGES_MAX)
-		udp->transport.max_messages = SF_MESSAGES_MAX;
-	if (udp->transport.max_messages == 0)
-		udp->transport.max_messages = 1;
+/* Largest message: datagram less headers; and how many of them leave at once. */
+static void limit_messages(struct udp *udp, int family, const struct sf_udp_options *options)
+{
+	unsigned headers = family == AF_INET6 ? IPV6_HEADERS : IPV4_HEADERS;
+	unsigned mtu = options->mtu ? options->mtu : default_mtu(udp, family, options->large);
+	unsigned octets = options->paced ? PACED_OCTETS_MAX : GSO_OCTETS_MAX;
+	struct sf_transport *transport = &udp->transport;
+
+	transport->max_message = mtu > headers ? mtu - headers : 0;
+	transport->max_messages = octets / (transport->max_message + 1);
+	if (transport->max_messages > SF_MESSAGES_MAX)
+		transport->max_messages = SF_MESSAGES_MAX;
+	if (transport->max_messages == 0)
+		transport->max_messages = 1;
 }
 
 static int udp_connect(struct udp *udp, const struct addrinfo *address)
@@ -258,9 +287,7 @@ int sf_udp_open(struct sf_transport **transport, const struct sf_udp_options *op
 		udp->patient = options->patient;
 		/* bursts are small anyway, and captures then show datagrams as they are */
 		udp->segmentation = !options->paced;
-		limit_message(udp, address->ai_family, options->mtu);
-		if (options->paced && udp->transport.max_messages > PACED_MESSAGES)
-			udp->transport.max_messages = PACED_MESSAGES;
+		limit_messages(udp, address->ai_family, options);
 		*transport = &udp->transport;
 	} else {
 		sf_error_set(error, code, "no way to collector %s port %s: %s", options->host,

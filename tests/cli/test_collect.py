@@ -372,12 +372,13 @@ class Loss(Receiving):
     """Datagrams that are lost on the way are counted in each protocol's own unit."""
 
     def run_through_relay(self, scheme, lost, options):
-        """400 flows; returns what the collector did, the relay and the records sent."""
+        """400 flows in datagrams of at most 1500 octets; returns what the collector did, the relay
+        and the records sent."""
         capture = self.file("a.pcap", pcap(conversations(400, packets=1)))
         process, port = self.collect()
         relay = Relay(port, lost)
         relay.start()
-        url = f"{scheme}://127.0.0.1:{relay.inside.getsockname()[1]},rate=5000{options}"
+        url = f"{scheme}://127.0.0.1:{relay.inside.getsockname()[1]},rate=5000,mtu=1500{options}"
         metered = subprocess.run(
             [support.SPANFLOW, "meter", "-r", capture, "-o", "none", "--stats", "json", "-e", url],
             stderr=subprocess.PIPE, check=True, timeout=support.TIMEOUT)

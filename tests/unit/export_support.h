@@ -432,6 +432,9 @@ static inline struct sf_destination_stats stats_of(const struct sf_exporter *exp
 #define NETFLOW9 "netflow9://127.0.0.1"
 #define NETFLOW5 "netflow5://127.0.0.1"
 
+#define IPFIX6    "ipfix://[::1]"
+#define NETFLOW96 "netflow9://[::1]"
+
 static struct receiver receiver;
 static struct reader *reader;
 

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "export/transport.h"
 #include "export_support.h"
 
 /* RFC 7011 §8 and §8.4: templates first, more than once over UDP, in messages before the data. */
@@ -81,26 +82,37 @@ START_TEST(netflow5_sequence_counts_flows)
 }
 END_TEST
 
-/* RFC 7011 §10.3.3: IP and UDP headers count; never above 1500 unless asked for. */
+/* RFC 7011 §10.3.3: IP and UDP headers count; never above what is known to pass. */
 START_TEST(datagrams_fit_the_mtu)
 {
 	static const struct {
+		int family;
 		const char *scheme, *rest;
 		size_t limit, least;
 	} cases[] = {
-		{ IPFIX, "", 1472, 1400 },
-		{ IPFIX, ",mtu=600", 572, 500 },
-		{ NETFLOW9, ",mtu=576", 548, 480 },
-		{ NETFLOW5, "", 1464, 1464 },
-		{ NETFLOW5, ",mtu=200", 172, 120 },
-		{ IPFIX, ",mtu=9000", 8972, 8800 },
-		{ IPFIX, ",mtu=65535", 65507, 60000 },
+		{ AF_INET, IPFIX, "", 7652, 7560 },
+		{ AF_INET, IPFIX, ",rate=0", 7652, 7560 },
+		{ AF_INET6, IPFIX6, "", 7632, 7540 },
+		{ AF_INET, IPFIX, ",mtu=600", 572, 500 },
+		{ AF_INET, IPFIX, ",mtu=1500", 1472, 1380 },
+		{ AF_INET6, IPFIX6, ",mtu=1500", 1452, 1360 },
+		{ AF_INET, NETFLOW9, "", 1472, 1380 },
+		{ AF_INET6, NETFLOW96, "", 1452, 1360 },
+		{ AF_INET, NETFLOW9, ",mtu=576", 548, 480 },
+		{ AF_INET, NETFLOW9, ",mtu=9000", 8972, 8800 },
+		{ AF_INET, NETFLOW5, "", 1464, 1464 },
+		{ AF_INET, NETFLOW5, ",mtu=200", 172, 120 },
+		{ AF_INET, IPFIX, ",mtu=9000", 8972, 8800 },
+		{ AF_INET, IPFIX, ",mtu=65535", 65507, 60000 },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct sf_exporter *exporter = start(OFFLINE, cases[i].scheme, cases[i].rest);
+		struct sf_exporter *exporter;
 		size_t largest = 0;
 
+		receiver = receiver_open(cases[i].family);
+		reader = reader_new();
+		exporter = exporter_to(&receiver, OFFLINE, cases[i].scheme, cases[i].rest);
 		for (unsigned n = 0; n < 2500; n++) {
 			struct sf_flow flow = flow_ipv4(n);
 
@@ -114,6 +126,45 @@ START_TEST(datagrams_fit_the_mtu)
 		ck_assert_uint_le(largest, cases[i].limit);
 		ck_assert_uint_ge(largest, cases[i].least);
 		end();
+	}
+}
+END_TEST
+
+/* To a collector elsewhere 1500 octets, whatever the protocol's collectors could take. */
+START_TEST(datagrams_to_other_hosts_stay_small)
+{
+	struct sf_udp_options options = { .host = "192.0.2.77", .port = "4739", .large = true };
+	struct sf_transport *transport;
+	struct sf_error error;
+
+	if (sf_udp_open(&transport, &options, &error) < 0)
+		return; /* no route out of here */
+	ck_assert(!sf_udp_stays_here(transport));
+	ck_assert_uint_le(transport->max_message, 1472);
+	transport->ops->close(transport);
+
+	options.host = "127.0.0.1";
+	ck_assert_int_eq(sf_udp_open(&transport, &options, &error), 0);
+	ck_assert(sf_udp_stays_here(transport));
+	ck_assert_uint_eq(transport->max_message, 7652);
+	transport->ops->close(transport);
+}
+END_TEST
+
+/* A burst that keeps a rate fills a small part of a collector's buffer, whatever its datagrams. */
+START_TEST(paced_bursts_are_small)
+{
+	for (unsigned mtu = 128; mtu <= 65535; mtu += 128) {
+		struct sf_udp_options options = {
+			.host = "127.0.0.1", .port = "4739", .mtu = mtu, .paced = true
+		};
+		struct sf_transport *transport;
+		struct sf_error error;
+
+		ck_assert_int_eq(sf_udp_open(&transport, &options, &error), 0);
+		ck_assert(transport->max_messages == 1 ||
+			  transport->max_messages * transport->max_message <= 8 * 1500);
+		transport->ops->close(transport);
 	}
 }
 END_TEST
@@ -419,10 +470,10 @@ END_TEST
 
 static void *read_slowly(void *context)
 {
-	const struct timespec pause = { .tv_nsec = 50000 };
+	const struct timespec pause = { .tv_nsec = 500000 };
 	struct pollfd ready = { .fd = receiver.fd, .events = POLLIN };
 	uint64_t *records = context;
-	uint8_t buffer[2048];
+	uint8_t buffer[8192];
 
 	/* the datagrams of the end have all come when none came for half a second */
 	while (poll(&ready, 1, 500) > 0) {
@@ -482,7 +533,8 @@ END_TEST
 
 CHECK_MAIN("export_session", templates_and_options_come_before_data,
 	ipfix_sequence_counts_data_records, netflow9_sequence_counts_packets,
-	netflow5_sequence_counts_flows, datagrams_fit_the_mtu, netflow5_over_ipv6_has_29_records,
+	netflow5_sequence_counts_flows, datagrams_fit_the_mtu, datagrams_to_other_hosts_stay_small,
+	paced_bursts_are_small, netflow5_over_ipv6_has_29_records,
 	record_larger_than_mtu_is_counted, templates_are_repeated_by_time,
 	templates_are_repeated_by_data_messages, template_refresh_can_be_switched_off,
 	waiting_records_leave_within_a_second, extended_templates_come_when_needed,
