@@ -16,8 +16,8 @@
 
 #include "table/layout.h"
 
-#define MIGRATE_BUCKETS 32     /* per batch: bounded work, and done within room / 112 batches */
-#define INDEX_START     16384  /* flows that the first index is made for: 300 KB */
+#define MIGRATE_BUCKETS 16     /* per batch: bounded work, and done within room / 115 batches */
+#define INDEX_START     16384  /* flows that the first index is made for: 146 KB */
 #define INDEX_NEXT      262144 /* the second one; the third is made for the cap */
 
 enum { ARENA_HOT, ARENA_REVERSE, ARENA_ADDRESS6, ARENA_IDENTITY, ARENA_COLD };

@@ -4,26 +4,31 @@
  *
  * Invariant: for each id, every bucket from its home to the one before its own counts it in
  * `overflow`. A bucket with room may well have overflow > 0 (something before it was removed), so
- * a search must not stop at room, only at overflow 0. There are at least twice as many places as
- * ids, hence a way always ends.
+ * a search must not stop at room, only at overflow 0. A count that has reached its maximum stays
+ * there: searches then go further than they need. There are more places than ids, hence a way always
+ * ends.
  */
 #include "table/index.h"
 
 #define BUCKETS_MIN 16
+#define FULL_TENTHS 6 /* of the places, when all ids are in */
+
+uint32_t sf_index_buckets(uint32_t ids)
+{
+	uint64_t count = (uint64_t)ids * 10 / (FULL_TENTHS * SF_BUCKET_IDS) + 1;
+
+	return count < BUCKETS_MIN ? BUCKETS_MIN : (uint32_t)count;
+}
 
 int sf_index_init(struct sf_index *index, uint32_t ids, bool populate)
 {
-	uint64_t count = ((uint64_t)ids * 2 + SF_BUCKET_IDS - 1) / SF_BUCKET_IDS;
-	int status;
-
-	if (count < BUCKETS_MIN)
-		count = BUCKETS_MIN;
-	status = sf_arena_init(&index->arena, count, sizeof(struct sf_bucket), populate);
+	uint32_t count = sf_index_buckets(ids);
+	int status = sf_arena_init(&index->arena, count, sizeof(struct sf_bucket), populate);
 	if (status < 0)
 		return status;
 	sf_arena_touch_small(&index->arena);
 	index->buckets = index->arena.base;
-	index->count = (uint32_t)count;
+	index->count = count;
 	return 0;
 }
 
@@ -33,12 +38,12 @@ void sf_index_fini(struct sf_index *index)
 	index->buckets = NULL;
 }
 
-unsigned sf_bucket_match_portable(const struct sf_bucket *bucket, uint32_t sig)
+unsigned sf_bucket_match_portable(const struct sf_bucket *bucket, uint64_t hash)
 {
 	unsigned mask = 0;
 
 	for (unsigned i = 0; i < SF_BUCKET_IDS; i++)
-		mask |= (unsigned)(bucket->sig[i] == sig) << i;
+		mask |= (unsigned)(bucket->sig[i] == (uint8_t)hash) << i;
 	return mask & bucket->used;
 }
 
@@ -49,7 +54,7 @@ uint32_t sf_index_insert_beyond(
 	struct sf_bucket *bucket = home;
 
 	for (; bucket->used == SF_BUCKET_FULL; way++) {
-		bucket->overflow++;
+		bucket->overflow += bucket->overflow != UINT16_MAX;
 		at = sf_index_next(index, at);
 		bucket = &index->buckets[at];
 	}
@@ -58,9 +63,9 @@ uint32_t sf_index_insert_beyond(
 }
 
 /* The place of the id in a bucket, as a mask. */
-static unsigned place_of(const struct sf_bucket *bucket, uint32_t sig, uint32_t id)
+static unsigned place_of(const struct sf_bucket *bucket, uint64_t hash, uint32_t id)
 {
-	unsigned mask = sf_bucket_match(bucket, sig);
+	unsigned mask = sf_bucket_match(bucket, hash);
 
 	while (mask && bucket->id[__builtin_ctz(mask)] != id)
 		mask &= mask - 1;
@@ -72,13 +77,13 @@ bool sf_index_remove(struct sf_index *index, uint64_t hash, uint32_t id)
 	uint32_t home = sf_index_home(index, hash), at = home, way = 1;
 	unsigned place;
 
-	while (!(place = place_of(&index->buckets[at], (uint32_t)hash, id))) {
+	while (!(place = place_of(&index->buckets[at], hash, id))) {
 		if (!index->buckets[at].overflow || way++ == index->count)
 			return false;
 		at = sf_index_next(index, at);
 	}
-	index->buckets[at].used &= (uint8_t)~place;
+	index->buckets[at].used &= (uint16_t)~place;
 	for (; home != at; home = sf_index_next(index, home))
-		index->buckets[home].overflow--;
+		index->buckets[home].overflow -= index->buckets[home].overflow != UINT16_MAX;
 	return true;
 }

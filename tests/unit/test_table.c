@@ -702,7 +702,7 @@ END_TEST
 static void attack(unsigned batch)
 {
 	const uint32_t flows = 2048, cap = 10000;
-	struct sf_index index = { .count = (cap * 2 + 6) / 7 };
+	struct sf_index index = { .count = sf_index_buckets(cap) };
 	struct sf_facts facts[SF_BATCH_MAX];
 	struct sf_ledger ledger;
 	uint32_t found = 0;
@@ -749,7 +749,7 @@ END_TEST
 START_TEST(flows_come_and_go_while_the_hash_changes)
 {
 	const uint32_t cap = 70000;
-	struct sf_index index = { .count = (cap * 2 + 6) / 7 };
+	struct sf_index index = { .count = sf_index_buckets(cap) };
 	struct sf_ledger ledger;
 
 	setup(15, 60, cap);
@@ -865,13 +865,13 @@ START_TEST(bucket_match_variants_agree)
 	uint32_t x = 1;
 
 	for (unsigned round = 0; round < 100000; round++) {
-		uint32_t *words = (uint32_t *)&bucket;
+		uint8_t *octets = (uint8_t *)&bucket;
 
-		for (unsigned i = 0; i < 16; i++)
-			words[i] = (x = x * 1664525 + 1013904223) >> 30;
-		bucket.used = (uint8_t)(x >> 20 & 0x7f);
-		for (uint32_t sig = 0; sig < 4; sig++)
-			ck_assert_uint_eq(sf_bucket_match(&bucket, sig),
+		for (unsigned i = 0; i < sizeof(bucket); i++)
+			octets[i] = (uint8_t)((x = x * 1664525 + 1013904223) >> 30 | 0x80);
+		bucket.used = x >> 12 & SF_BUCKET_FULL;
+		for (uint64_t sig = 0x80; sig < 0x84; sig++)
+			ck_assert_uint_eq(sf_bucket_match(&bucket, 0x1234567890abcd00 | sig),
 				sf_bucket_match_portable(&bucket, sig));
 	}
 }
