@@ -107,6 +107,9 @@ int sf_exporter_add_text(struct sf_exporter *exporter, const struct sf_text_opti
 /* True when some destination needs SF_HAS_MAC, MPLS or flow labels: the meter must gather them. */
 bool sf_exporter_wants_cold_facts(const struct sf_exporter *exporter);
 
+/* True when some destination tells flowIds: records must have one. */
+bool sf_exporter_wants_flow_ids(const struct sf_exporter *exporter);
+
 /*
  * Hands `count` records to every destination. Always takes all (returns count): what a
  * destination cannot take is counted there. Blocks for pacing where a rate is set. Has the

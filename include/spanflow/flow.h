@@ -59,7 +59,7 @@ struct sf_flow {
 	uint16_t port[2];    /* host order */
 	uint16_t vlan;       /* dot1qVlanId, 0: none */
 	uint16_t cvlan;      /* dot1qCustomerVlanId, 0: none */
-	uint64_t id;         /* flowId, below 2^53; the same over active timeouts */
+	uint64_t id;         /* flowId < 2^53, the same over active timeouts; 0: not asked for */
 	uint32_t domain;     /* observationDomainId */
 	uint8_t ip_version;  /* 4 or 6 */
 	uint8_t protocol;    /* protocolIdentifier */

@@ -66,6 +66,7 @@ struct sf_meter_options {
 	uint32_t key;              /* SF_KEY_…; 0: SF_KEY_DEFAULT */
 	bool per_packet;           /* every packet becomes a record of its own */
 	bool cold_facts;           /* gather MAC addresses, MPLS label, flow label */
+	bool flow_ids;             /* give records a flowId */
 	bool prealloc;             /* fault the whole table in now */
 	bool force_strong_hash;    /* SipHash from the start */
 	const uint64_t *hash_seed; /* two words, for tests; NULL: random */

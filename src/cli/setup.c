@@ -189,6 +189,7 @@ static struct sf_meter_options meter_options(struct sf_run *run, const struct sf
 		.key = (uint32_t)options->key,
 		.per_packet = options->per_packet,
 		.cold_facts = sf_exporter_wants_cold_facts(run->exporter),
+		.flow_ids = sf_exporter_wants_flow_ids(run->exporter),
 		.prealloc = options->prealloc,
 		.force_strong_hash = options->hash == SF_HASH_SIPHASH,
 		.hash_seed = options->hash_seed.set ? options->hash_seed.words : NULL,

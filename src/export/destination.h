@@ -38,8 +38,8 @@ struct sf_destination {
 	const struct sf_destination_ops *ops;
 	const struct sf_shared *shared;
 	struct sf_destination_stats stats;
-	char *url; /* owned; what stats.url points to */
-	bool cold_facts;
+	char *url;                 /* owned; what stats.url points to */
+	bool cold_facts, flow_ids; /* what it tells and the meter gathers on request */
 };
 
 static inline void sf_count_add(

@@ -136,6 +136,14 @@ bool sf_exporter_wants_cold_facts(const struct sf_exporter *exporter)
 	return false;
 }
 
+bool sf_exporter_wants_flow_ids(const struct sf_exporter *exporter)
+{
+	for (unsigned i = 0; i < exporter->count; i++)
+		if (exporter->destinations[i]->flow_ids)
+			return true;
+	return false;
+}
+
 unsigned sf_exporter_put(void *context, const struct sf_flow *flows, unsigned count)
 {
 	struct sf_exporter *exporter = context;

@@ -348,6 +348,7 @@ int sf_session_new(struct sf_destination **destination, const struct sf_shared *
 						       : SF_WHEN_NETFLOW9 | SF_WHEN_UPTIME) |
 			(options->biflow ? SF_WHEN_BIFLOW : 0) |
 			(options->network ? SF_WHEN_NETWORK : 0);
+	session->destination.flow_ids = sf_profile_has_flow_id(options->profile, session->when);
 	session->has_mask = (uint8_t)(when >> 8);
 	session->transport = transport;
 	session->init_ns = shared->options.packet_clock ? 0 : shared->start_ns;

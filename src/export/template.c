@@ -252,6 +252,17 @@ uint32_t sf_profile_when(enum sf_profile profile)
 	return when;
 }
 
+bool sf_profile_has_flow_id(enum sf_profile profile, uint32_t session)
+{
+	for (unsigned i = 0; i < profiles[profile].count; i++) {
+		const struct profile_field *item = &profiles[profile].fields[i];
+
+		if (item->field == FIELD_flowId && (session & item->when) == item->when)
+			return true;
+	}
+	return false;
+}
+
 int sf_profile_find(const char *name)
 {
 	for (int i = 0; i < SF_PROFILE_COUNT; i++)

@@ -282,6 +282,7 @@ int sf_text_new(struct sf_destination **destination, const struct sf_text_option
 	text->destination.ops = &text_ops;
 	text->destination.stats.kind = "text";
 	text->destination.cold_facts = options->format != SF_TEXT_TABLE;
+	text->destination.flow_ids = options->format != SF_TEXT_TABLE;
 	text->options = *options;
 	if (!text->options.stream)
 		text->options.stream = stdout;

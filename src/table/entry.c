@@ -107,6 +107,8 @@ int sf_table_new(
 	table->sink = options->sink;
 	table->ifindex = options->ifindex;
 	table->domain = options->domain;
+	table->flow_ids = options->flow_ids;
+	table->next = table->record;
 	table->seeded = options->hash_seed != NULL;
 	if (table->seeded)
 		memcpy(table->seed, options->hash_seed, sizeof(table->seed));

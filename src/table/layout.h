@@ -180,8 +180,8 @@ struct sf_table {
 	uint64_t seed[2];
 	struct sf_ledger ledger;
 	/* records on their way to the sink */
-	unsigned pending;
-	uint64_t pending_packets, pending_octets;
+	struct sf_flow *next; /* in record[]: where the next one goes */
+	bool flow_ids;        /* records have one */
 	struct sf_flow_sink sink;
 	const uint32_t *ifindex, *domain;
 	struct sf_arena arena[5];
@@ -335,7 +335,7 @@ void sf_table_account_rare(
 
 /* record.c: */
 
-/* Gives the entry's record to the sink. Returns its flowId. */
+/* Gives the entry's record to the sink. Returns its flowId, 0 where it is not asked for. */
 uint64_t sf_table_emit(struct sf_table *table, uint32_t id, enum sf_end_reason reason);
 
 /* Hands waiting records to the sink. */

@@ -64,7 +64,7 @@ static inline void fill_key(struct sf_flow *restrict flow, const struct sf_entry
 	uint64_t address = first ? hot->address << 32 | hot->address >> 32 : hot->address;
 	uint32_t ports = first ? hot->ports << 16 | hot->ports >> 16 : hot->ports;
 
-	if (hot->version == 6) {
+	if (sf_unlikely(hot->version == 6)) {
 		memcpy(flow->addr[first], *address6, 16);
 		memcpy(flow->addr[first ^ 1], *address6 + 16, 16);
 	} else {
@@ -79,7 +79,7 @@ static inline void fill_key(struct sf_flow *restrict flow, const struct sf_entry
 	flow->ip_version = hot->version;
 	flow->protocol = hot->protocol;
 	flow->has = hot->state & SF_STATE_FRAGMENT ? SF_HAS_FRAGMENTS : 0;
-	if (hot->tags >> 8)
+	if (sf_unlikely(hot->tags >> 8))
 		flow->has |= (flow->vlan ? SF_HAS_VLAN : 0) | (flow->cvlan ? SF_HAS_CVLAN : 0);
 	memset(flow->reserved, 0, sizeof(flow->reserved));
 }
@@ -101,46 +101,60 @@ static inline void fill(struct sf_flow *restrict flow, const struct sf_table *re
 	const struct sf_entry *restrict hot, const struct sf_entry_half *restrict reverse,
 	const uint8_t (*address6)[32], const struct sf_entry_cold *cold)
 {
-	bool both = hot->state & SF_STATE_REVERSE;
-	unsigned side = hot->state & SF_STATE_SIDE ? 1 : 0;
-	unsigned latest = hot->state & SF_STATE_LATEST ? 1 : 0;
-	unsigned first = both ? (hot->state & SF_STATE_INITIATOR ? 1 : 0) : side;
+	unsigned side = hot->state & SF_STATE_SIDE ? 1 : 0, first = side;
 	int64_t begin = hot->first_ns, end = begin + sf_half_time(hot->half.end);
-	int64_t other_end = both ? begin + sf_half_time(reverse->end) : 0;
 
-	fill_key(flow, hot, address6, first);
-	fill_half(&flow->half[side ^ first], table, &hot->half, begin,
-		side == latest ? end : other_end);
-	if (both)
+	if (hot->state & SF_STATE_REVERSE) {
+		unsigned latest = hot->state & SF_STATE_LATEST ? 1 : 0;
+		int64_t other_end = begin + sf_half_time(reverse->end);
+
+		first = hot->state & SF_STATE_INITIATOR ? 1 : 0;
+		fill_half(&flow->half[side ^ first], table, &hot->half, begin,
+			side == latest ? end : other_end);
 		fill_half(&flow->half[side ^ first ^ 1], table, reverse,
 			begin + sf_half_time(reverse->begin), side == latest ? other_end : end);
-	else
+	} else {
+		fill_half(&flow->half[0], table, &hot->half, begin, end);
 		memset(&flow->half[1], 0, sizeof(flow->half[1]));
-	if (cold)
+	}
+	fill_key(flow, hot, address6, first);
+	if (sf_unlikely(cold != NULL))
 		fill_cold(flow, cold, first);
 	flow->domain = table->domain ? table->domain[sf_half_interface(&hot->half)] : 0;
 }
 
-static inline void queue(struct sf_table *table, struct sf_flow *flow, enum sf_end_reason reason)
+/* Counts the record at table->next, which waits for the sink from now on. */
+static inline void queue(struct sf_table *table, uint64_t packets, uint64_t octets)
 {
-	flow->end_reason = (uint8_t)reason;
-	table->pending_packets += sf_flow_packets(flow);
-	table->pending_octets += sf_flow_octets(flow);
-	if (++table->pending == SF_BATCH_MAX)
+	struct sf_ledger *ledger = &table->ledger;
+
+	ledger->record_packets += packets;
+	ledger->record_octets += octets;
+	if (++table->next == table->record + SF_BATCH_MAX)
 		sf_table_flush(table);
 }
 
 uint64_t sf_table_emit(struct sf_table *table, uint32_t id, enum sf_end_reason reason)
 {
 	const struct sf_entry *hot = &table->hot[id];
+	const struct sf_entry_half *reverse = &table->reverse[id];
 	const uint8_t(*address6)[32] = (const uint8_t(*)[32]) & table->address6[id];
-	struct sf_flow *flow = &table->record[table->pending];
+	struct sf_flow *flow = table->next;
+	uint64_t packets = sf_half_packets(&hot->half), octets = hot->half.octets;
+	uint64_t flow_id = 0;
 
-	fill(flow, table, hot, &table->reverse[id], address6,
-		table->cold ? &table->cold[id] : NULL);
-	flow->id = hot->state & SF_STATE_CUT ? table->identity[id] : flow_id_of(hot, address6);
-	queue(table, flow, reason);
-	return flow->id;
+	fill(flow, table, hot, reverse, address6, sf_cold_of(table, id));
+	flow->end_reason = (uint8_t)reason;
+	if (hot->state & SF_STATE_REVERSE) {
+		packets += sf_half_packets(reverse);
+		octets += reverse->octets;
+	}
+	if (table->flow_ids)
+		flow_id =
+			hot->state & SF_STATE_CUT ? table->identity[id] : flow_id_of(hot, address6);
+	flow->id = flow_id;
+	queue(table, packets, octets);
+	return flow_id;
 }
 
 void sf_table_emit_each(struct sf_table *table, const struct sf_facts *facts, unsigned count)
@@ -149,7 +163,7 @@ void sf_table_emit_each(struct sf_table *table, const struct sf_facts *facts, un
 
 	for (unsigned i = 0; i < count; i++) {
 		const uint8_t(*address6)[32] = (const uint8_t(*)[32])facts[i].address6;
-		struct sf_flow *flow = &table->record[table->pending];
+		struct sf_flow *flow = table->next;
 		struct sf_entry_cold cold;
 		struct sf_entry entry = { .address = facts[i].address,
 			.ports = facts[i].ports,
@@ -165,8 +179,9 @@ void sf_table_emit_each(struct sf_table *table, const struct sf_facts *facts, un
 			entry.state |= SF_STATE_FRAGMENT;
 		octets += facts[i].octets;
 		fill(flow, table, &entry, &entry.half, address6, table->cold ? &cold : NULL);
-		flow->id = flow_id_of(&entry, address6);
-		queue(table, flow, SF_END_IDLE);
+		flow->end_reason = SF_END_IDLE;
+		flow->id = table->flow_ids ? flow_id_of(&entry, address6) : 0;
+		queue(table, 1, facts[i].octets);
 	}
 	table->ledger.packets += count;
 	table->ledger.octets += octets;
@@ -178,24 +193,21 @@ void sf_table_emit_each(struct sf_table *table, const struct sf_facts *facts, un
 void sf_table_flush(struct sf_table *table)
 {
 	struct sf_ledger *ledger = &table->ledger;
-	unsigned taken;
+	unsigned count = (unsigned)(table->next - table->record), taken;
 
-	if (!table->pending)
+	if (count == 0)
 		return;
-	taken = table->sink.put(table->sink.context, table->record, table->pending);
-	for (unsigned i = taken; i < table->pending; i++) {
+	taken = table->sink.put(table->sink.context, table->record, count);
+	for (unsigned i = taken; i < count; i++) {
 		uint64_t packets = sf_flow_packets(&table->record[i]);
 		uint64_t octets = sf_flow_octets(&table->record[i]);
 
 		ledger->lost_packets += packets;
 		ledger->lost_octets += octets;
-		table->pending_packets -= packets;
-		table->pending_octets -= octets;
+		ledger->record_packets -= packets;
+		ledger->record_octets -= octets;
 	}
-	ledger->lost_records += table->pending - taken;
+	ledger->lost_records += count - taken;
 	ledger->records += taken;
-	ledger->record_packets += table->pending_packets;
-	ledger->record_octets += table->pending_octets;
-	table->pending_packets = table->pending_octets = 0;
-	table->pending = 0;
+	table->next = table->record;
 }

@@ -280,28 +280,39 @@ START_TEST(text_appears_within_a_second)
 }
 END_TEST
 
-/* MACs, MPLS and flow labels cost the meter: only those who print them ask for them. */
-START_TEST(cold_facts_are_asked_for_by_those_who_need_them)
+/* MACs, MPLS, flow labels and flowIds cost the meter: only those who tell them ask for them. */
+START_TEST(facts_are_asked_for_by_those_who_need_them)
 {
 	static const struct {
+		const char *collector;
 		enum sf_text_format format;
-		bool wanted;
-	} cases[] = { { SF_TEXT_TABLE, false }, { SF_TEXT_JSON, true }, { SF_TEXT_CSV, true } };
+		bool cold_facts, flow_ids;
+	} cases[] = {
+		{ "ipfix://127.0.0.1:4739", SF_TEXT_TABLE, false, false },
+		{ "ipfix://127.0.0.1:4739", SF_TEXT_JSON, true, true },
+		{ "ipfix://127.0.0.1:4739", SF_TEXT_CSV, true, true },
+		{ "ipfix://127.0.0.1:4739,profile=plain", SF_TEXT_TABLE, false, false },
+		{ "ipfix://127.0.0.1:4739,profile=extended", SF_TEXT_TABLE, true, true },
+		{ "netflow9://127.0.0.1:2055,profile=extended", SF_TEXT_TABLE, true, false },
+		{ "netflow5://127.0.0.1:2055", SF_TEXT_TABLE, false, false },
+	};
 	struct sf_error error;
 
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct sf_exporter *exporter;
 
 		ck_assert_int_eq(
 			sf_exporter_new(&exporter, &(struct sf_exporter_options){ 0 }, &error), 0);
 		ck_assert(!sf_exporter_wants_cold_facts(exporter));
+		ck_assert(!sf_exporter_wants_flow_ids(exporter));
 		ck_assert_int_eq(
-			sf_exporter_add_collector(exporter, "ipfix://127.0.0.1:4739", &error), 0);
+			sf_exporter_add_collector(exporter, cases[i].collector, &error), 0);
 		ck_assert_int_eq(
 			sf_exporter_add_text(exporter,
 				&(struct sf_text_options){ .format = cases[i].format }, &error),
 			0);
-		ck_assert_int_eq(sf_exporter_wants_cold_facts(exporter), cases[i].wanted);
+		ck_assert_int_eq(sf_exporter_wants_cold_facts(exporter), cases[i].cold_facts);
+		ck_assert_int_eq(sf_exporter_wants_flow_ids(exporter), cases[i].flow_ids);
 		sf_exporter_free(exporter);
 	}
 }
@@ -334,4 +345,4 @@ CHECK_MAIN("export_text", json_has_element_names_in_order, json_has_optional_fac
 	table_is_aligned, table_stays_aligned_after_long_addresses,
 	table_of_biflows_has_both_counters, table_in_local_time,
 	text_that_cannot_be_written_is_counted, text_appears_within_a_second,
-	cold_facts_are_asked_for_by_those_who_need_them, lists_name_all_fields_and_templates)
+	facts_are_asked_for_by_those_who_need_them, lists_name_all_fields_and_templates)

@@ -203,6 +203,7 @@ static void compare(const struct timeouts *times, uint64_t seed, unsigned flows)
 		.idle_timeout_ns = times->idle,
 		.max_flows = 2000,
 		.cold_facts = seed & 1,
+		.flow_ids = true,
 		.force_strong_hash = seed & 2,
 		.hash_seed = seed % 3 ? hash_seed : NULL,
 		.sink = { record_list_put, &list },
@@ -245,6 +246,7 @@ START_TEST(above_the_cap_packets_are_conserved)
 	struct sf_meter_options options = { .active_timeout_ns = 60 * S,
 		.idle_timeout_ns = 15 * S,
 		.max_flows = 50,
+		.flow_ids = true,
 		.sink = { record_list_put, &list },
 		.ifindex = ifindex,
 		.domain = domain };

@@ -30,6 +30,7 @@ static void setup(int64_t idle_s, int64_t active_s, uint32_t cap)
 	struct sf_meter_options options = { .idle_timeout_ns = idle_s * S,
 		.active_timeout_ns = active_s == INT64_MAX ? INT64_MAX : active_s * S,
 		.max_flows = cap,
+		.flow_ids = true,
 		.hash_seed = seed,
 		.sink = { record_list_put, &list } };
 
@@ -928,6 +929,29 @@ START_TEST(flow_id_stays_what_it_is)
 }
 END_TEST
 
+/* A cut flow and a record for each packet, of a table that nobody asks for flowIds. */
+START_TEST(flow_ids_are_made_on_request)
+{
+	struct sf_meter_options options = { .idle_timeout_ns = 15 * S,
+		.active_timeout_ns = 60 * S,
+		.max_flows = 100,
+		.sink = { record_list_put, &list } };
+	struct sf_facts facts = facts_of(7, 66000);
+
+	ck_assert_int_eq(sf_table_new(&table, &options, NULL), 0);
+	for (int ms = 0; ms <= 50000; ms += 10000)
+		udp(ms, 1);
+	age(61000);
+	udp(64999, 0);
+	sf_table_emit_each(table, &facts, 1);
+	finish(67000);
+	ck_assert_uint_eq(list.count, 3);
+	for (size_t i = 0; i < list.count; i++)
+		ck_assert_uint_eq(list.flows[i].id, 0);
+	teardown();
+}
+END_TEST
+
 START_TEST(nonsense_options_are_refused)
 {
 	struct sf_meter_options options = {
@@ -965,4 +989,4 @@ CHECK_MAIN("table", idle_timeout_is_decided_when_the_packet_comes,
 	flows_come_and_go_while_the_hash_changes, flows_are_found_while_the_index_grows,
 	index_finds_again_what_it_was_given, bucket_match_variants_agree,
 	wheel_gives_everything_back_in_its_tick, strong_hash_is_siphash_1_3,
-	flow_id_stays_what_it_is, nonsense_options_are_refused)
+	flow_id_stays_what_it_is, flow_ids_are_made_on_request, nonsense_options_are_refused)
