@@ -136,7 +136,8 @@ void sf_meter_free(struct sf_meter *meter);
 /*
  * Meters `count` <= SF_BATCH_MAX packets of one observation point. Reads the packets only during
  * the call. `clock`: for each packet the time that has been reached when it arrives, never
- * decreasing (see sf_clock in base/clock.h); timeouts are decided at max(clock, packet time).
+ * decreasing (see sf_clock in base/clock.h); timeouts are decided at max(clock, packet time). NULL:
+ * that is the packet's own time, as packets come in order.
  */
 void sf_meter_batch(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
 	const int64_t *clock, const struct sf_observation_point *point);

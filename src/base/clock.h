@@ -7,6 +7,7 @@
 #ifndef SPANFLOW_BASE_CLOCK_H
 #define SPANFLOW_BASE_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -45,26 +46,26 @@ static inline int64_t sf_clock_advance(struct sf_clock *clock, int64_t time_ns)
 	return sf_clock_jump(clock, time_ns);
 }
 
-/* The same for a batch: times[i] is the clock after packet i. */
-static inline void sf_clock_follow(
+/*
+ * The same for a batch. True: each packet is a step forward and none a jump, as nearly always, so
+ * the clock after each is its own time. Otherwise times[i] is the clock after packet i.
+ */
+static inline bool sf_clock_follow(
 	struct sf_clock *clock, const struct sf_packet *packets, unsigned count, int64_t *times)
 {
 	uint64_t limit = clock->agreeing ? 0 : (uint64_t)clock->limit;
 	int64_t now = clock->now;
+	unsigned i = 0;
 
-	for (unsigned i = 0; i < count; i++) {
-		int64_t time_ns = packets[i].time_ns;
-
-		/* a step forward and no jump, which is what most packets are */
-		if (sf_likely((uint64_t)time_ns - (uint64_t)now < limit)) {
-			times[i] = now = time_ns;
-			continue;
-		}
+	while (i < count && sf_likely((uint64_t)packets[i].time_ns - (uint64_t)now < limit))
+		now = packets[i++].time_ns;
+	if (sf_likely(i == count)) {
 		clock->now = now;
-		times[i] = now = sf_clock_advance(clock, time_ns);
-		limit = clock->agreeing ? 0 : (uint64_t)clock->limit;
+		return true;
 	}
-	clock->now = now;
+	for (i = 0; i < count; i++)
+		times[i] = sf_clock_advance(clock, packets[i].time_ns);
+	return false;
 }
 
 /* End of input: an unconfirmed jump counts as far as it goes. Returns the final clock. */

@@ -13,13 +13,14 @@
 #include <stdint.h>
 
 /* `flags` of facts */
-#define SF_FACT_SWAPPED  0x0001 /* endpoint 1 sent this packet */
-#define SF_FACT_FRAGMENT 0x0002 /* first or later IP fragment */
-#define SF_FACT_VLAN     0x0004 /* an outer tag with a VLAN id other than 0 */
-#define SF_FACT_CVLAN    0x0008
-#define SF_FACT_MPLS     0x0010
-#define SF_FACT_MAC      0x0020
-#define SF_FACT_TCP      0x0040 /* tcp_flags were read */
+#define SF_FACT_SWAPPED  0x0003 /* endpoint 1 sent this packet; two bits, as a table's entry has */
+#define SF_FACT_FRAGMENT 0x0004 /* first or later IP fragment */
+#define SF_FACT_LATE     0x0008 /* clock_ns is later than time_ns */
+#define SF_FACT_VLAN     0x0010 /* an outer tag with a VLAN id other than 0 */
+#define SF_FACT_CVLAN    0x0020
+#define SF_FACT_MPLS     0x0040
+#define SF_FACT_MAC      0x0080
+#define SF_FACT_TCP      0x0100 /* tcp_flags were read */
 
 /*
  * Canonical order: endpoint 0 is the one with the smaller (address, port), compared as numbers in
@@ -34,17 +35,17 @@ struct sf_facts {
 	uint32_t ports;   /* endpoint 0 << 16 | endpoint 1 */
 	uint32_t tags;    /* outer VLAN id << 20 | inner VLAN id << 8 | TOS if it is in the key */
 	uint16_t scope;   /* observation point, or interface number if it is in the key */
+	uint8_t version;  /* 4 or 6 */
 	uint8_t protocol;
-	uint8_t version; /* 4 or 6 */
-	uint16_t flags;  /* SF_FACT_…; not part of the key */
-	uint8_t tos;     /* as observed */
-	uint8_t ttl;
 	/* per packet */
+	uint16_t flags;     /* SF_FACT_… */
+	uint16_t tcp_flags; /* 12 bits */
 	int64_t time_ns;
 	int64_t clock_ns;   /* max(clock of the source, time_ns): decides timeouts */
 	uint32_t octets;    /* IP octets */
-	uint16_t tcp_flags; /* 12 bits */
 	uint16_t interface; /* number: interface_base + slot */
+	uint8_t tos;        /* as observed */
+	uint8_t ttl;
 	/* IPv6 only: endpoint 0 and 1, network order */
 	uint8_t address6[2][16];
 	/* rarely asked for: only there if somebody does */

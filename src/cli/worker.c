@@ -185,31 +185,43 @@ static void keep_time(struct sf_worker *worker)
 	age(worker);
 }
 
-/*
- * Fills `clock` for each packet, enters interfaces not seen before. Returns how many packets come
- * before the end that --duration sets.
- */
-static unsigned stamp(
-	struct sf_worker *worker, const struct sf_packet *packets, unsigned count, int64_t *clock)
+/* Enters interfaces not seen before. */
+static void learn(struct sf_worker *worker, const struct sf_packet *packets, unsigned count)
 {
-	unsigned top = 0;
+	unsigned any = 0, top = 0;
 
-	sf_clock_follow(&worker->clock, packets, count, clock);
+	for (unsigned i = 0; i < count; i++)
+		any |= packets[i].interface;
+	if (sf_likely(any < worker->options.input->slots))
+		return;
 	for (unsigned i = 0; i < count; i++)
 		top = packets[i].interface > top ? packets[i].interface : top;
 	if (top >= worker->options.input->slots)
 		sf_input_learn(worker->options.input, top);
+}
+
+/* The clock after packet i; `clock` as sf_meter_batch() takes it. */
+static int64_t clock_after(const struct sf_packet *packets, const int64_t *clock, unsigned i)
+{
+	return clock ? clock[i] : packets[i].time_ns;
+}
+
+/* How many packets come before the end that --duration sets. */
+static unsigned before_end(struct sf_worker *worker, const struct sf_packet *packets,
+	unsigned count, const int64_t *clock)
+{
 	if (!worker->options.packet_duration_ns || !count)
 		return count;
 	if (worker->end_ns == INT64_MAX)
-		worker->end_ns = clock[0] + worker->options.packet_duration_ns;
+		worker->end_ns =
+			clock_after(packets, clock, 0) + worker->options.packet_duration_ns;
 	if (worker->clock.now < worker->end_ns)
 		return count;
 	/* what comes after the end leaves no trace in the clock: it depends on the batch size */
 	worker->state = SF_WORKER_LIMIT;
 	sf_clock_init(&worker->clock, worker->clock.limit);
 	worker->clock.now = worker->end_ns;
-	while (count && clock[count - 1] >= worker->end_ns)
+	while (count && clock_after(packets, clock, count - 1) >= worker->end_ns)
 		count--;
 	return count;
 }
@@ -252,10 +264,14 @@ static void meter_batch(struct sf_worker *worker, struct sf_packet *packets, uns
 {
 	const struct sf_share *share = worker->options.share;
 	struct sf_budget *budget = worker->options.budget;
-	int64_t clock[SF_BATCH_MAX];
+	int64_t clocks[SF_BATCH_MAX], *clock = clocks;
 	unsigned passed = worker->filter ? filter(worker, packets, count) : count, taken, own;
 
-	taken = own = stamp(worker, packets, budget ? claim(budget, passed) : passed, clock);
+	taken = budget ? claim(budget, passed) : passed;
+	if (sf_clock_follow(&worker->clock, packets, taken, clocks))
+		clock = NULL;
+	learn(worker, packets, taken);
+	taken = own = before_end(worker, packets, taken, clock);
 	if (share)
 		own = sf_share_keep(share, worker->options.number, packets, clock, taken);
 	worker->seen += count;

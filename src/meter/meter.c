@@ -177,12 +177,10 @@ static __attribute__((noinline)) bool parse_other(struct sf_meter *meter,
 	return true;
 }
 
-/* A packet behind its source's clock. */
-static __attribute__((noinline)) void set_clock(
-	struct sf_meter *meter, struct sf_facts *facts, int64_t clock)
+/* Whether the time is one that the table can reckon with. */
+static bool is_within_reason(int64_t time_ns)
 {
-	facts->clock_ns = clock > facts->time_ns ? clock : facts->time_ns;
-	meter->clock_steps += facts->clock_ns > facts->time_ns;
+	return time_ns >= -TIME_MAX && time_ns <= TIME_MAX;
 }
 
 static int64_t within_reason(int64_t time_ns)
@@ -190,49 +188,62 @@ static int64_t within_reason(int64_t time_ns)
 	return time_ns > TIME_MAX ? TIME_MAX : time_ns < -TIME_MAX ? -TIME_MAX : time_ns;
 }
 
-/* `demanding` is known to the compiler: somebody wants more than plain facts, all as they are. */
-static sf_always_inline unsigned parse_batch(struct sf_meter *meter,
-	const struct sf_packet *packets, unsigned count, const int64_t *clock,
-	const struct sf_observation_point *point, struct sf_facts *facts, bool demanding)
+/* A packet may come behind its source's clock, and either may be any number. */
+static void set_clock(struct sf_meter *meter, struct sf_facts *facts, int64_t clock)
+{
+	if (clock > facts->time_ns) {
+		facts->flags |= SF_FACT_LATE;
+		meter->clock_steps++;
+	} else {
+		clock = facts->time_ns;
+	}
+	facts->time_ns = within_reason(facts->time_ns);
+	facts->clock_ns = within_reason(clock);
+}
+
+/* Packets that come in order, when nobody asks for more than plain facts. */
+static unsigned parse_plain(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
+	const struct sf_observation_point *point, struct sf_facts *facts)
 {
 	const uint16_t scope = point->id, interface_base = point->interface_base;
 	struct sf_facts *out = facts;
-	uint64_t beyond = 0; /* upper bits say whether a time lies outside ±TIME_MAX */
 
-	for (unsigned i = 0; i < count; i++) {
-		const struct sf_packet *packet = &packets[i];
-		int64_t now = clock[i];
-
-		if (sf_unlikely(!sf_parse_plain(packet, out, scope, interface_base, demanding)) &&
+	for (const struct sf_packet *packet = packets; packet < packets + count; packet++) {
+		if (sf_unlikely(!sf_parse_plain(packet, out, scope, interface_base, false)) &&
 			!parse_other(meter, packet, out, point))
 			continue;
-		if (demanding && left_out(meter, packet, out))
+		out->clock_ns = packet->time_ns;
+		out++;
+	}
+	return (unsigned)(out - facts);
+}
+
+static unsigned parse_any(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
+	const int64_t *clock, const struct sf_observation_point *point, struct sf_facts *facts)
+{
+	struct sf_facts *out = facts;
+
+	for (unsigned i = 0; i < count; i++) {
+		if (!parse_other(meter, &packets[i], out, point) ||
+			left_out(meter, &packets[i], out))
 			continue;
-		out->clock_ns = now;
-		beyond |= (uint64_t)now + TIME_MAX;
-		if (sf_unlikely(now != packet->time_ns)) {
-			beyond |= (uint64_t)packet->time_ns + TIME_MAX;
-			set_clock(meter, out, now);
-		}
-		if (demanding && meter->key != SF_KEY_DEFAULT)
+		set_clock(meter, out, clock ? clock[i] : packets[i].time_ns);
+		if (meter->key != SF_KEY_DEFAULT)
 			choose_key(out, meter->key);
 		out++;
 	}
-	if (sf_unlikely(beyond >> 63))
-		for (struct sf_facts *at = facts; at < out; at++) {
-			at->time_ns = within_reason(at->time_ns);
-			at->clock_ns = within_reason(at->clock_ns);
-		}
-	meter->frames += count;
 	return (unsigned)(out - facts);
 }
 
 unsigned sf_meter_parse(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
 	const int64_t *clock, const struct sf_observation_point *point, struct sf_facts *facts)
 {
-	if (meter->demanding)
-		return parse_batch(meter, packets, count, clock, point, facts, true);
-	return parse_batch(meter, packets, count, clock, point, facts, false);
+	meter->frames += count;
+	if (sf_likely(!meter->demanding && !clock && count &&
+		      is_within_reason(packets[0].time_ns) &&
+		      is_within_reason(packets[count - 1].time_ns)))
+		return parse_plain(meter, packets, count, point, facts);
+	return parse_any(meter, packets, count, clock, point, facts);
 }
 
 void sf_meter_update(struct sf_meter *meter, struct sf_facts *facts, unsigned count)
@@ -257,8 +268,8 @@ void sf_meter_batch(struct sf_meter *meter, const struct sf_packet *packets, uns
 		unsigned parsed;
 
 		part = count - i < PART ? count - i : PART;
-		parsed = sf_meter_parse(
-			meter, packets + i, part, clock + i, point, meter->facts + n);
+		parsed = sf_meter_parse(meter, packets + i, part, clock ? clock + i : NULL, point,
+			meter->facts + n);
 		sf_table_offer(meter->table, meter->facts, n, n + parsed);
 		n += parsed;
 	}

@@ -60,7 +60,8 @@ unsigned sf_share_keep(const struct sf_share *share, unsigned me, struct sf_pack
 		uint64_t hash = hash_of(&constant, &packets[i]);
 
 		packets[kept] = packets[i];
-		clock[kept] = clock[i];
+		if (clock)
+			clock[kept] = clock[i];
 		kept += hash * constant.workers >> 32 == me;
 	}
 	return kept;

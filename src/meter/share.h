@@ -21,7 +21,7 @@ struct sf_share {
 };
 
 /*
- * Moves the packets that belong to worker `me`, and their clocks, to the front, in order; returns
+ * Moves the packets that belong to worker `me`, and their clocks (unless NULL), to the front, in order; returns
  * their number. A flow key without addresses needs the flows of all workers in one table: then
  * this must not be used.
  */

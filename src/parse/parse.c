@@ -37,7 +37,7 @@ static bool parse_tagged(const struct sf_packet *packet, struct sf_facts *facts)
 		frame.offset += 4;
 	}
 	frame.flags = flags;
-	return plain_ip(packet, facts, &frame, type);
+	return plain_ip(packet, facts, &frame);
 }
 
 int sf_parse(const struct sf_packet *packet, struct sf_facts *facts)

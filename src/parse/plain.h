@@ -42,22 +42,42 @@ static sf_always_inline bool plain_protocol(struct ip_protocol protocol)
 	return protocol.value < 32 && plain >> protocol.value & 1;
 }
 
-/* What is the same for both versions; `transport` is the transport header. */
+/* What an IP header says beside its addresses, and what lies behind it. */
+struct plain_packet {
+	uint8_t version, tos, ttl;
+	struct ip_protocol protocol;
+	uint32_t octets, ports, flow_label;
+	unsigned swapped;
+	const uint8_t *transport;
+};
+
+/* Stores all but the addresses, in words. */
 static sf_always_inline void plain_finish(struct sf_facts *facts, const struct sf_packet *packet,
-	const struct plain_frame *frame, uint32_t octets, const uint8_t *transport, unsigned tcp,
-	uint64_t flow_label)
+	const struct plain_frame *frame, struct plain_packet ip)
 {
 	const uint8_t *data = packet->data;
 	uint8_t *base = (uint8_t *)facts;
-	uint64_t tcp_flags = sf_load_be16(transport + 12) & 0x0fff & -tcp, word;
+	uint64_t tcp = ip.protocol.value == PROTOCOL_TCP, word;
+	uint64_t tcp_flags = sf_load_be16(ip.transport + 12) & 0x0fff & -tcp;
+	uint64_t flags = frame->flags | SF_FACT_TCP * tcp | SF_FACT_SWAPPED * ip.swapped;
+	/* a rotation, written so that compilers see it */
+	uint32_t ports = ip.ports << 16 * ip.swapped | ip.ports >> (-(16 * ip.swapped) & 31);
 
-	word = SF_FACTS_WORD(octets, octets, octets) | SF_FACTS_WORD(tcp_flags, octets, tcp_flags) |
-	       SF_FACTS_WORD(frame->interface, octets, interface);
+	word = SF_FACTS_WORD(ports, ports, ports) | SF_FACTS_WORD(frame->tags, ports, tags);
+	memcpy(base + offsetof(struct sf_facts, ports), &word, sizeof(word));
+	word = SF_FACTS_WORD(frame->scope, scope, scope) |
+	       SF_FACTS_WORD(ip.version, scope, version) |
+	       SF_FACTS_WORD(ip.protocol.value, scope, protocol) |
+	       SF_FACTS_WORD(flags, scope, flags) | SF_FACTS_WORD(tcp_flags, scope, tcp_flags);
+	memcpy(base + offsetof(struct sf_facts, scope), &word, sizeof(word));
+	word = SF_FACTS_WORD(ip.octets, octets, octets) |
+	       SF_FACTS_WORD(frame->interface, octets, interface) |
+	       SF_FACTS_WORD(ip.tos, octets, tos) | SF_FACTS_WORD(ip.ttl, octets, ttl);
 	memcpy(base + offsetof(struct sf_facts, octets), &word, sizeof(word));
 	facts->time_ns = packet->time_ns;
 	if (sf_likely(!frame->rare))
 		return;
-	word = SF_FACTS_WORD(flow_label, mpls, flow_label);
+	word = SF_FACTS_WORD((uint64_t)ip.flow_label, mpls, flow_label);
 	memcpy(base + offsetof(struct sf_facts, mpls), &word, sizeof(word));
 	/* eight octets where six are meant: what is too much is overwritten by the next */
 	memcpy(base + offsetof(struct sf_facts, src_mac), data + 6, 8);
@@ -65,22 +85,27 @@ static sf_always_inline void plain_finish(struct sf_facts *facts, const struct s
 	facts->l3_offset = (uint16_t)frame->offset;
 }
 
-static sf_always_inline bool plain_ipv4(
-	const struct sf_packet *packet, struct sf_facts *facts, const struct plain_frame *frame)
+/* `head` are the eight octets that begin with the Ethernet type. */
+static sf_always_inline bool plain_ipv4(const struct sf_packet *packet, struct sf_facts *facts,
+	const struct plain_frame *frame, uint64_t head)
 {
 	const uint8_t *ip = packet->data + frame->offset;
-	uint32_t octets = sf_load_be16(ip + 2), ports = sf_load_be32(ip + 20);
-	uint16_t fragment = sf_load_be16(ip + 6) & 0x3fff;
-	struct ip_protocol protocol = { ip[9] };
-	unsigned tcp = protocol.value == PROTOCOL_TCP, swapped;
+	uint64_t middle = sf_load_be64(ip + 6); /* fragment, TTL, protocol, checksum, … */
+	struct plain_packet plain = {
+		.version = 4,
+		.tos = (uint8_t)(head >> 32),
+		.octets = head >> 16 & UINT16_MAX,
+		.ttl = (uint8_t)(middle >> 40),
+		.protocol = { (uint8_t)(middle >> 32) },
+		.ports = sf_load_be32(ip + 20),
+		.transport = ip + 20,
+	};
 
-	if (sf_unlikely(
-		    ip[0] != 0x45 || fragment || octets < PLAIN_IPV4 || !plain_protocol(protocol)))
+	if (sf_unlikely(middle & UINT64_C(0x3fff) << 48 || plain.octets < PLAIN_IPV4 ||
+			!plain_protocol(plain.protocol)))
 		return false;
-	swapped = facts_put_ipv4(facts, ip + 12, ports);
-	facts_put_words(facts, ports, frame->tags, swapped, frame->scope, protocol, 4,
-		frame->flags | SF_FACT_TCP * tcp, ip[1], ip[8]);
-	plain_finish(facts, packet, frame, octets, ip + 20, tcp, 0);
+	plain.swapped = facts_put_ipv4(facts, sf_load_be64(ip + 12), plain.ports);
+	plain_finish(facts, packet, frame, plain);
 	return true;
 }
 
@@ -89,26 +114,37 @@ static sf_always_inline bool plain_ipv6(
 {
 	const uint8_t *ip = packet->data + frame->offset;
 	uint32_t first = sf_load_be32(ip), payload = sf_load_be16(ip + 4);
-	uint32_t ports = sf_load_be32(ip + 40);
-	struct ip_protocol protocol = { ip[6] };
-	unsigned tcp = protocol.value == PROTOCOL_TCP, swapped;
+	struct plain_packet plain = {
+		.version = 6,
+		.tos = (uint8_t)(first >> 20),
+		.octets = 40 + payload,
+		.ttl = ip[7],
+		.protocol = { ip[6] },
+		.ports = sf_load_be32(ip + 40),
+		.flow_label = first & 0xfffff,
+		.transport = ip + 40,
+	};
 
-	if (sf_unlikely(first >> 28 != 6 || payload < PLAIN_TRANSPORT || !plain_protocol(protocol)))
+	if (sf_unlikely(first >> 28 != 6 || payload < PLAIN_TRANSPORT ||
+			!plain_protocol(plain.protocol)))
 		return false;
-	swapped = facts_put_ipv6(facts, ip + 8, ports);
-	facts_put_words(facts, ports, frame->tags, swapped, frame->scope, protocol, 6,
-		frame->flags | SF_FACT_TCP * tcp, (uint8_t)(first >> 20), ip[7]);
-	plain_finish(facts, packet, frame, 40 + payload, ip + 40, tcp, first & 0xfffff);
+	plain.swapped = facts_put_ipv6(facts, ip + 8, plain.ports);
+	plain_finish(facts, packet, frame, plain);
 	return true;
 }
 
-static sf_always_inline bool plain_ip(const struct sf_packet *packet, struct sf_facts *facts,
-	const struct plain_frame *frame, struct ethertype type)
+/* The Ethernet type lies in front of frame->offset. */
+static sf_always_inline bool plain_ip(
+	const struct sf_packet *packet, struct sf_facts *facts, const struct plain_frame *frame)
 {
-	if (sf_likely(type.value == ETHERTYPE_IPV4))
-		return sf_likely(packet->captured >= frame->offset + PLAIN_IPV4) &&
-		       sf_likely(plain_ipv4(packet, facts, frame));
-	return type.value == ETHERTYPE_IPV6 && packet->captured >= frame->offset + PLAIN_IPV6 &&
+	uint64_t head;
+
+	if (sf_unlikely(packet->captured < frame->offset + PLAIN_IPV4))
+		return false;
+	head = sf_load_be64(packet->data + frame->offset - 2);
+	if (sf_likely(head >> 40 == (ETHERTYPE_IPV4 << 8 | 0x45)))
+		return sf_likely(plain_ipv4(packet, facts, frame, head));
+	return head >> 48 == ETHERTYPE_IPV6 && packet->captured >= frame->offset + PLAIN_IPV6 &&
 	       plain_ipv6(packet, facts, frame);
 }
 
@@ -124,13 +160,10 @@ static sf_always_inline bool sf_parse_plain(const struct sf_packet *packet, stru
 		.scope = scope,
 		.interface = (uint16_t)(packet->interface + interface_base),
 		.rare = rare };
-	struct ethertype type;
 
-	if (sf_unlikely(packet->link != SF_LINK_ETHERNET || packet->flags & SF_PACKET_VLAN ||
-			packet->captured < PLAIN_ETHERNET))
+	if (sf_unlikely(packet->link != SF_LINK_ETHERNET || packet->flags & SF_PACKET_VLAN))
 		return false;
-	type.value = sf_load_be16(packet->data + 12);
-	return plain_ip(packet, facts, &frame, type);
+	return plain_ip(packet, facts, &frame);
 }
 
 #endif

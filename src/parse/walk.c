@@ -46,11 +46,17 @@ static void walk_finish(struct walk *w)
 	unsigned swapped;
 
 	if (w->version == 4)
-		swapped = facts_put_ipv4(facts, w->addresses, w->ports);
+		swapped = facts_put_ipv4(facts, sf_load_be64(w->addresses), w->ports);
 	else
 		swapped = facts_put_ipv6(facts, w->addresses, w->ports);
-	facts_put_words(facts, w->ports, w->tags, swapped, 0, w->protocol, w->version, w->flags,
-		w->tos, w->ttl);
+	facts->ports = swapped ? w->ports << 16 | w->ports >> 16 : w->ports;
+	facts->tags = w->tags;
+	facts->scope = 0;
+	facts->version = w->version;
+	facts->protocol = w->protocol.value;
+	facts->flags = w->flags | (swapped ? SF_FACT_SWAPPED : 0);
+	facts->tos = w->tos;
+	facts->ttl = w->ttl;
 }
 
 /*

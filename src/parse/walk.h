@@ -154,39 +154,18 @@ static inline bool ethertype_is_tag(struct ethertype type)
 	       type.value == ETHERTYPE_VLAN_9300;
 }
 
-/* The two key words behind the address, in canonical order, and the flags beside them. */
-static inline void facts_put_words(struct sf_facts *facts, uint32_t ports, uint32_t tags,
-	unsigned swapped, uint16_t scope, struct ip_protocol protocol, uint8_t version,
-	unsigned flags, uint8_t tos, uint8_t ttl)
+/*
+ * Stores the address word of source << 32 | destination in canonical order; 1 if the endpoints have
+ * to be swapped.
+ */
+static inline unsigned facts_put_ipv4(struct sf_facts *facts, uint64_t addresses, uint32_t ports)
 {
-	uint8_t *base = (uint8_t *)facts;
-	/* a rotation, written so that compilers see it */
-	uint32_t turned = ports << 16 * swapped | ports >> (-(16 * swapped) & 31);
-	uint64_t word;
+	uint64_t turned = addresses << 32 | addresses >> 32;
+	unsigned swapped = turned < addresses;
 
-	word = SF_FACTS_WORD(turned, ports, ports) | SF_FACTS_WORD(tags, ports, tags);
-	memcpy(base + offsetof(struct sf_facts, ports), &word, sizeof(word));
-	flags |= SF_FACT_SWAPPED * swapped;
-	word = SF_FACTS_WORD(scope, scope, scope) | SF_FACTS_WORD(protocol.value, scope, protocol) |
-	       SF_FACTS_WORD(version, scope, version) | SF_FACTS_WORD(flags, scope, flags) |
-	       SF_FACTS_WORD(tos, scope, tos) | SF_FACTS_WORD(ttl, scope, ttl);
-	memcpy(base + offsetof(struct sf_facts, scope), &word, sizeof(word));
-}
-
-/* Stores the address word (source, destination at `p`); 1 if the endpoints have to be swapped. */
-static inline unsigned facts_put_ipv4(struct sf_facts *facts, const uint8_t *p, uint32_t ports)
-{
-	uint64_t address = sf_load_be64(p);
-	uint32_t from = (uint32_t)(address >> 32), to = (uint32_t)address;
-	unsigned swapped;
-
-	if (sf_unlikely(from == to)) {
-		from = ports >> 16;
-		to = ports & UINT16_MAX;
-	}
-	swapped = from > to;
-
-	facts->address = address << 32 * swapped | address >> (-(32 * swapped) & 63);
+	if (sf_unlikely(turned == addresses))
+		swapped = ports >> 16 > (ports & UINT16_MAX);
+	facts->address = turned < addresses ? turned : addresses;
 	return swapped;
 }
 

@@ -42,7 +42,7 @@
  *	octets
  *	begin   time:48  interface:16               reverse: its first packet
  *	                                            hot: with SF_STATE_LINGER, when the linger ends
- *	end     last:48  ttl_min:8  ttl_max:8       hot: the last packet of either direction, sent by
+ *	end     last:48  ttl_min:8  ttl_range:8     hot: the last packet of either direction, sent by
  *	                                            the side that SF_STATE_LATEST names
  *	                                            reverse: the last packet of the other side
  */
@@ -57,7 +57,7 @@ struct sf_entry_half {
 #define SF_HALF_TCP_FLAGS 52
 #define SF_HALF_INTERFACE 48
 #define SF_HALF_TTL_MIN   48
-#define SF_HALF_TTL_MAX   56
+#define SF_HALF_TTL_RANGE 56 /* largest - smallest: 0 as long as there is one TTL */
 
 static inline uint64_t sf_half_packets(const struct sf_entry_half *half)
 {
@@ -106,8 +106,8 @@ struct sf_entry {
 	uint32_t ports;
 	uint32_t tags;
 	uint16_t scope;
-	uint8_t protocol;
 	uint8_t version; /* 0: dead */
+	uint8_t protocol;
 	uint32_t state;
 	int64_t first_ns; /* first packet of the record, of either direction */
 	struct sf_entry_half half;
@@ -115,6 +115,7 @@ struct sf_entry {
 
 static_assert(sizeof(struct sf_entry_half) == 32, "two reverse halves are one cache line");
 static_assert(sizeof(struct sf_entry) == 64, "an entry is one cache line");
+static_assert(SF_FACT_SWAPPED == (SF_STATE_SIDE | SF_STATE_LATEST), "see sf_entry_turn()");
 static_assert(offsetof(struct sf_entry, scope) == offsetof(struct sf_facts, scope) &&
 		      offsetof(struct sf_entry, ports) == offsetof(struct sf_facts, ports) &&
 		      offsetof(struct sf_entry, version) == offsetof(struct sf_facts, version),
@@ -282,7 +283,7 @@ static inline void sf_half_begin(
 	half->counts = (uint64_t)facts->tos << SF_HALF_TOS;
 	half->octets = 0;
 	half->begin = (uint64_t)facts->interface << SF_HALF_INTERFACE;
-	half->end = (uint64_t)facts->ttl * 0x101 << SF_HALF_TTL_MIN;
+	half->end = (uint64_t)facts->ttl << SF_HALF_TTL_MIN;
 	if (cold)
 		sf_cold_begin(cold, facts);
 }
@@ -291,9 +292,8 @@ static inline void sf_half_begin(
 static inline void sf_entry_begin(struct sf_entry *hot, struct sf_entry_cold *cold,
 	const struct sf_facts *facts, uint32_t keep)
 {
-	uint32_t side = facts->flags & SF_FACT_SWAPPED ? SF_STATE_SIDE | SF_STATE_LATEST : 0;
 
-	hot->state = (hot->state & keep) | side;
+	hot->state = (hot->state & keep) | (facts->flags & SF_FACT_SWAPPED);
 	hot->first_ns = facts->time_ns;
 	if (cold)
 		memset(cold, 0, sizeof(*cold));
@@ -317,9 +317,7 @@ static inline uint32_t sf_entry_initiator(const struct sf_facts *facts)
  */
 static inline uint32_t sf_entry_turn(uint32_t state, const struct sf_facts *facts)
 {
-	const uint32_t both = SF_STATE_SIDE | SF_STATE_LATEST;
-
-	return (state ^ (facts->flags & SF_FACT_SWAPPED) * both) & both;
+	return (state ^ facts->flags) & SF_FACT_SWAPPED;
 }
 
 /* rare.c: */

@@ -118,13 +118,13 @@ static bool is_over(
 
 void sf_half_widen_ttl(struct sf_entry_half *half, uint8_t ttl)
 {
-	uint8_t min = (uint8_t)(half->end >> SF_HALF_TTL_MIN);
-	uint8_t max = (uint8_t)(half->end >> SF_HALF_TTL_MAX);
+	unsigned min = half->end >> SF_HALF_TTL_MIN & UINT8_MAX;
+	unsigned max = min + (unsigned)(half->end >> SF_HALF_TTL_RANGE);
 
 	min = ttl < min ? ttl : min;
 	max = ttl > max ? ttl : max;
 	half->end = (uint64_t)sf_half_time(half->end) | (uint64_t)min << SF_HALF_TTL_MIN |
-		    (uint64_t)max << SF_HALF_TTL_MAX;
+		    (uint64_t)(max - min) << SF_HALF_TTL_RANGE;
 }
 
 void sf_table_answer(struct sf_table *table, uint32_t id, const struct sf_facts *facts, int64_t at)

@@ -37,7 +37,7 @@ static inline void fill_half(struct sf_flow_half *restrict out,
 	out->tcp_flags = (uint16_t)(half->counts >> SF_HALF_TCP_FLAGS);
 	out->tos = (uint8_t)(half->counts >> SF_HALF_TOS);
 	out->ttl_min = (uint8_t)(half->end >> SF_HALF_TTL_MIN);
-	out->ttl_max = (uint8_t)(half->end >> SF_HALF_TTL_MAX);
+	out->ttl_max = (uint8_t)(out->ttl_min + (half->end >> SF_HALF_TTL_RANGE));
 	memset(out->src_mac, 0, sizeof(*out) - offsetof(struct sf_flow_half, src_mac));
 }
 

@@ -230,11 +230,13 @@ static void guess_again(struct sf_table *table, const struct sf_facts *facts)
 static inline bool is_plain(const struct sf_table *table, uint32_t state,
 	const struct sf_facts *facts, int64_t at, int64_t gap)
 {
+	const uint64_t rare = SF_FACTS_WORD(SF_FACT_FRAGMENT | SF_FACT_LATE, scope, flags) |
+			      SF_FACTS_WORD(TCP_FIN | TCP_RST, scope, tcp_flags);
+
 	return sf_likely((uint64_t)gap < (uint64_t)table->idle_ns) &&
-	       sf_likely(at < table->active_ns) && sf_likely(facts->clock_ns == facts->time_ns) &&
+	       sf_likely(at < table->active_ns) &&
 	       sf_likely(!(state & (SF_STATE_LINGER | SF_STATE_EMPTY | SF_STATE_FIN))) &&
-	       sf_likely(!(facts->flags & SF_FACT_FRAGMENT)) &&
-	       sf_likely(!(facts->tcp_flags & (TCP_FIN | TCP_RST)));
+	       sf_likely(!(sf_load64(&facts->scope) & rare));
 }
 
 /* Counts a packet in `half`, whose last one is at `end`. */
@@ -243,7 +245,7 @@ static sf_always_inline void count(
 {
 	half->counts = (half->counts + 1) | (uint64_t)facts->tcp_flags << SF_HALF_TCP_FLAGS;
 	half->octets += facts->octets;
-	if (sf_unlikely(end >> SF_HALF_TTL_MIN != (uint64_t)facts->ttl * 0x101))
+	if (sf_unlikely(end >> SF_HALF_TTL_MIN != facts->ttl))
 		sf_half_widen_ttl(half, facts->ttl);
 }
 

@@ -116,8 +116,9 @@ static bool run_meter_into(const struct setup *setup, struct totals *totals,
 	while ((n = sf_capture_recv(capture, 0, packets, SF_BATCH_MAX)) >= 0) {
 		int64_t start;
 
-		sf_clock_follow(&clock, packets, (unsigned)n, times);
-		sf_meter_batch(meter, packets, (unsigned)n, times, &point);
+		bool own = sf_clock_follow(&clock, packets, (unsigned)n, times);
+
+		sf_meter_batch(meter, packets, (unsigned)n, own ? NULL : times, &point);
 		sf_capture_release(capture, 0);
 		start = time_age ? sf_clock_read(CLOCK_MONOTONIC) : 0;
 		while (sf_meter_age(meter, clock.now))

@@ -253,6 +253,37 @@ START_TEST(clock_decides_timeouts_and_steps_back_are_counted)
 }
 END_TEST
 
+/* Packets in order need no clocks; times that no table can reckon with are brought into range. */
+START_TEST(packets_without_clocks_have_their_own)
+{
+	static const int64_t times[] = { INT64_MIN, START, START + S, INT64_MAX };
+	struct sf_packet packets[4];
+	struct made made[4];
+	struct sf_ledger ledger;
+
+	setup(0, false);
+	for (unsigned i = 0; i < 4; i++) {
+		packets[i] = *make(&made[i], 1, 2 + (uint8_t)i, 17, 0);
+		packets[i].data = made[i].packet.data;
+		packets[i].time_ns = times[i];
+	}
+	sf_meter_batch(meter, packets, 4, NULL, &point);
+	sf_meter_batch(meter, packets + 1, 2, NULL, &point);
+	sf_meter_ledger(meter, &ledger);
+	ck_assert_uint_eq(ledger.clock_steps, 0);
+	ck_assert_uint_eq(ledger.packets, 6);
+	finish();
+	ck_assert_uint_eq(list.count, 4);
+	for (unsigned i = 0; i < 4; i++) {
+		int64_t start = list.flows[i].half[0].start_ns;
+
+		ck_assert(start == START || start == START + S || llabs(start) == INT64_C(1) << 62);
+		ck_assert_int_eq(start, list.flows[i].half[0].end_ns);
+	}
+	teardown();
+}
+END_TEST
+
 START_TEST(each_packet_can_be_a_record)
 {
 	struct made made;
@@ -318,5 +349,5 @@ END_TEST
 CHECK_MAIN("meter", key_parts_tell_flows_apart, directions_stay_apart_without_addresses,
 	aggregates_do_not_end_with_a_reset, record_names_interfaces_and_domain,
 	frames_are_metered_or_ignored_by_name, clock_decides_timeouts_and_steps_back_are_counted,
-	each_packet_can_be_a_record, books_of_two_meters_close_together,
-	unknown_key_part_is_refused)
+	packets_without_clocks_have_their_own, each_packet_can_be_a_record,
+	books_of_two_meters_close_together, unknown_key_part_is_refused)

@@ -84,6 +84,7 @@ static void draw_packet(struct sf_facts *facts, unsigned flows, int64_t *clock)
 	else if (one_in(300))
 		facts->time_ns -= draw(100000) * S;
 	facts->clock_ns = facts->time_ns > *clock ? facts->time_ns : *clock;
+	facts->flags |= facts->clock_ns > facts->time_ns ? SF_FACT_LATE : 0;
 	facts->octets = 20 + draw(1500);
 	facts->tos = (uint8_t)draw(256);
 	facts->ttl = (uint8_t)draw(256);
