@@ -9,7 +9,7 @@
  * changes a new set begins in it. That costs a set header and padding per change, and `show`
  * prints what was metered in the order in which it was metered.
  *
- * Either way slot->p is where the next record of a template goes while it is <= slot->last.
+ * Either way slot->p is where the next record of a template goes while there is slot->room.
  */
 #include <stdlib.h>
 
@@ -88,7 +88,7 @@ void sf_fill_slot_free(struct sf_slot *slot)
 static void open_slot(struct sf_slot *slot, uint8_t *p, unsigned count)
 {
 	slot->p = slot->records = p;
-	slot->last = p + (size_t)(count - 1) * slot->template.record_length;
+	slot->room = count;
 	slot->packets = 0;
 	slot->octets = 0;
 }
@@ -99,7 +99,8 @@ static void close_slot(
 {
 	unsigned count = (unsigned)(slot->p - slot->records) / slot->template.record_length;
 
-	slot->last = NULL;
+	slot->records = NULL;
+	slot->room = 0;
 	message->p = slot->p;
 	if (message->set)
 		sf_message_set_end(message, slot->template.record_length);
@@ -136,7 +137,7 @@ static void close_message(const struct sf_session *session, struct sf_slot *slot
 	unsigned headers = dialect->header_length + dialect->set_header_length;
 	struct sf_message message;
 
-	if (!slot->last)
+	if (!slot->records)
 		return;
 	sf_message_begin(&message, dialect, slot->records - headers, max_message(session));
 	if (dialect->set_header_length)

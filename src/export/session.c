@@ -92,31 +92,47 @@ static void lose(struct sf_session *session, struct sf_destination_count *reason
 	snprintf(stats->failure, sizeof(stats->failure), "%.200s: %s", stats->url, why);
 }
 
-/* Where the next record goes; NULL: it was counted as lost. */
-static struct sf_slot *open_slot(struct sf_session *session, struct sf_stream *stream,
+/* Room for a record of that key at slot->p; NULL: it was counted as lost. */
+static struct sf_slot *make_room(struct sf_session *session, struct sf_stream *stream,
 	const struct sf_flow_half *half, unsigned key, uint64_t packets, uint64_t octets)
 {
 	struct sf_destination_stats *stats = &session->destination.stats;
 	struct sf_slot *slot = stream ? stream->slots[key] : NULL;
 
-	if (sf_unlikely(stream && !slot))
+	if (stream && !slot)
 		slot = sf_fill_slot_new(session, stream, key);
-	if (sf_unlikely(!slot)) {
+	if (!slot) {
 		lose(session, session->options.network ? &stats->lost_send : &stats->lost_write,
 			packets, octets, "no memory for another template");
 		return NULL;
 	}
-	if (half->end_ns > session->latest_ns)
-		session->latest_ns = half->end_ns;
-	if (sf_unlikely(half->start_ns < stream->boot_ns || half->end_ns >= stream->boot_end_ns))
+	if (half->start_ns < stream->boot_ns || half->end_ns >= stream->boot_end_ns)
 		set_boot(session, stream, half->start_ns);
-	if (sf_likely(slot->last && slot->p <= slot->last))
-		return slot;
-	if (!sf_fill_room(session, stream, slot)) {
+	if (slot->room == 0 && !sf_fill_room(session, stream, slot)) {
 		lose(session, &stats->lost_tooLarge, packets, octets,
 			"a record does not fit into a datagram of this mtu");
 		return NULL;
 	}
+	return slot;
+}
+
+/* Where the next record goes; NULL: it was counted as lost. */
+static sf_always_inline struct sf_slot *open_slot(struct sf_session *session,
+	struct sf_stream *stream, const struct sf_flow_half *half, unsigned key, uint64_t packets,
+	uint64_t octets)
+{
+	struct sf_slot *slot = stream ? stream->slots[key] : NULL;
+
+	if (half->end_ns > session->latest_ns)
+		session->latest_ns = half->end_ns;
+	if (sf_unlikely(!slot || slot->room == 0 || half->start_ns < stream->boot_ns ||
+			half->end_ns >= stream->boot_end_ns))
+		slot = make_room(session, stream, half, key, packets, octets);
+	if (sf_unlikely(!slot))
+		return NULL;
+	slot->room--;
+	slot->packets += packets;
+	slot->octets += octets;
 	return slot;
 }
 
@@ -128,17 +144,13 @@ static sf_always_inline void put_record(struct sf_session *session, struct sf_st
 	unsigned key = sf_record_key(flow, session->has_mask, two_way);
 	uint64_t packets = two_way ? sf_flow_packets(flow) : half->packets;
 	uint64_t octets = two_way ? sf_flow_octets(flow) : half->octets;
-	struct sf_slot *slot;
+	struct sf_slot *slot = open_slot(session, stream, half, key, packets, octets);
 
 	offered->records++;
 	offered->packets += packets;
 	offered->octets += octets;
-	slot = open_slot(session, stream, half, key, packets, octets);
-	if (sf_unlikely(!slot))
-		return;
-	slot->p = sf_template_encode(&slot->template, slot->p, flow, d, &stream->context);
-	slot->packets += packets;
-	slot->octets += octets;
+	if (sf_likely(slot != NULL))
+		slot->p = sf_template_encode(&slot->template, slot->p, flow, d, &stream->context);
 }
 
 /* RFC 3954 §3.2: a flow beyond the 32-bit counters becomes several records, never a wrong one. */
@@ -168,53 +180,60 @@ static void put_netflow5(struct sf_session *session, struct sf_stream *stream,
 		packets -= part_packets;
 		octets -= part_octets;
 		slot = open_slot(session, stream, half, 0, part_packets, part_octets);
-		if (!slot)
-			continue;
-		slot->p =
-			sf_v5_encode(slot->p, flow, d, part_packets, part_octets, &stream->context);
-		slot->packets += part_packets;
-		slot->octets += part_octets;
+		if (slot)
+			slot->p = sf_v5_encode(
+				slot->p, flow, d, part_packets, part_octets, &stream->context);
 	}
 }
 
-static sf_always_inline void put_biflow(struct sf_session *session, struct sf_stream *stream,
-	const struct sf_flow *flow, struct sf_destination_count *offered)
+/* NetFlow v5 keeps its own books of what is offered. */
+static void put_uniflows(struct sf_session *session, const struct sf_flow *flows, unsigned count,
+	struct sf_destination_count *offered)
 {
-	bool answered = flow->half[1].packets != 0;
-	bool asked = flow->half[0].packets != 0;
+	bool netflow5 = session->options.dialect == &sf_netflow5;
 
-	/* RFC 5103 §4: no reverse elements when there is one direction only */
-	put_record(session, stream, flow, !asked, asked && answered, offered);
-	if (asked && answered && flow->half[1].end_ns > session->latest_ns)
-		session->latest_ns = flow->half[1].end_ns;
-}
-
-static void session_put(
-	struct sf_destination *destination, const struct sf_flow *flows, unsigned count)
-{
-	struct sf_session *session = (struct sf_session *)destination;
-	bool netflow5 = session->options.dialect == &sf_netflow5, biflow = session->options.biflow;
-	struct sf_destination_count offered = { 0 };
-
-	if (session->init_ns == 0 && count)
-		session->init_ns = flows[0].half[!flows[0].half[0].packets].start_ns;
 	for (unsigned i = 0; i < count; i++) {
 		const struct sf_flow *flow = &flows[i];
 		struct sf_stream *stream = stream_of(session, flow);
 
-		if (biflow) {
-			put_biflow(session, stream, flow, &offered);
-			continue;
-		}
 		for (unsigned d = 0; d < 2; d++) {
 			if (flow->half[d].packets == 0)
 				continue;
 			if (netflow5)
 				put_netflow5(session, stream, flow, d);
 			else
-				put_record(session, stream, flow, d, false, &offered);
+				put_record(session, stream, flow, d, false, offered);
 		}
 	}
+}
+
+static void put_biflows(struct sf_session *session, const struct sf_flow *flows, unsigned count,
+	struct sf_destination_count *offered)
+{
+	for (unsigned i = 0; i < count; i++) {
+		const struct sf_flow *flow = &flows[i];
+		bool asked = flow->half[0].packets != 0, answered = flow->half[1].packets != 0;
+
+		/* RFC 5103 §4: no reverse elements when there is one direction only */
+		put_record(session, stream_of(session, flow), flow, !asked, asked && answered,
+			offered);
+		if (asked && answered && flow->half[1].end_ns > session->latest_ns)
+			session->latest_ns = flow->half[1].end_ns;
+	}
+}
+
+static void session_put(
+	struct sf_destination *destination, const struct sf_flow *flows, unsigned count)
+{
+	struct sf_session *session = (struct sf_session *)destination;
+	struct sf_destination_count offered = { 0 };
+
+	if (session->init_ns == 0 && count)
+		session->init_ns = flows[0].half[!flows[0].half[0].packets].start_ns;
+	if (session->options.biflow)
+		put_biflows(session, flows, count, &offered);
+	else
+		put_uniflows(session, flows, count, &offered);
 	sf_count_add(&session->destination.stats.offered, &offered);
 }
 

@@ -9,11 +9,11 @@
 /* One template and the messages with its records that are not sent yet. */
 struct sf_slot {
 	/* per record */
-	uint8_t *p;          /* where the next record goes */
-	const uint8_t *last; /* last place where one fits into the open message; NULL: none open */
+	uint8_t *p;               /* where the next record goes */
+	unsigned room;            /* records that still fit into the open message; 0: none open */
 	uint64_t packets, octets; /* in the open message */
 	/* per message */
-	uint8_t *records;      /* the first record of the open message or set */
+	uint8_t *records;      /* the first record of the open message or set; NULL: none open */
 	unsigned capacity;     /* records of a full message; 0: not even one fits */
 	bool announced;        /* the template has been sent */
 	struct sf_batch batch; /* to collectors */
@@ -93,7 +93,7 @@ struct sf_slot *sf_fill_slot_new(
 	struct sf_session *session, struct sf_stream *stream, unsigned key);
 void sf_fill_slot_free(struct sf_slot *slot);
 
-/* Makes room for a record at slot->p; sends what is full. False: it fits into no message. */
+/* Makes room for records at slot->p; sends what is full. False: it fits into no message. */
 bool sf_fill_room(struct sf_session *session, struct sf_stream *stream, struct sf_slot *slot);
 
 /* Sends all records that wait in the stream. */

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/branch.h"
 #include "base/value.h"
 #include "base/wire.h"
 #include "export/profiles.def"
@@ -190,10 +191,13 @@ uint8_t *sf_template_encode_plan(const struct sf_template *template, uint8_t *p,
 					       : store_##name(p, flow, !d, context);
 
 #define X(name)                                                                                    \
-	static inline __attribute__((always_inline)) uint8_t *encode_##name(uint8_t *p,            \
-		const struct sf_flow *flow, unsigned d, const struct sf_encode_context *context,   \
-		const uint32_t variant)                                                            \
+	static sf_always_inline uint8_t *encode_##name(uint8_t *restrict p,                        \
+		const struct sf_flow *restrict flow, unsigned d,                                   \
+		const struct sf_encode_context *context, const uint32_t variant)                   \
 	{                                                                                          \
+		/* what the key of such a record says: sf_record_key() */                          \
+		if (sf_flow_is_icmp(flow) != !!(variant & ICMP))                                   \
+			__builtin_unreachable();                                                   \
 		SF_PROFILE_##name(F, R)                                                            \
 		return p;                                                                          \
 	}
@@ -221,8 +225,9 @@ enum { PROFILE_default = SF_PROFILE_DEFAULT, PROFILE_extended = SF_PROFILE_EXTEN
 	X(file_ipv6_vlan, extended, IPFIX | MS | IPV6 | NOT_ICMP | MAC | LABEL | VLAN)
 
 #define X(name, profile, variant)                                                                  \
-	static uint8_t *encode_##name(const struct sf_template *template, uint8_t *p,              \
-		const struct sf_flow *flow, unsigned d, const struct sf_encode_context *context)   \
+	static uint8_t *encode_##name(const struct sf_template *template, uint8_t *restrict p,     \
+		const struct sf_flow *restrict flow, unsigned d,                                   \
+		const struct sf_encode_context *context)                                           \
 	{                                                                                          \
 		(void)template;                                                                    \
 		return encode_##profile(p, flow, d, context, variant);                             \
