@@ -17,8 +17,6 @@
 #include "parse/plain.h"
 #include "table/table.h"
 
-#define PART 8 /* packets */
-
 #define TIME_MAX (INT64_C(1) << 62) /* ns: the year 2116, as far as the table goes */
 
 /* Only with all of these in the key a flow can be one TCP connection and end with it. */
@@ -257,17 +255,18 @@ void sf_meter_update(struct sf_meter *meter, struct sf_facts *facts, unsigned co
 void sf_meter_batch(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
 	const int64_t *clock, const struct sf_observation_point *point)
 {
-	unsigned n = 0;
+	unsigned n = 0, most;
 
 	if (meter->per_packet) {
 		n = sf_meter_parse(meter, packets, count, clock, point, meter->facts);
 		sf_table_emit_each(meter->table, meter->facts, n);
 		return;
 	}
+	most = sf_table_part(meter->table);
 	for (unsigned i = 0, part; i < count; i += part) {
 		unsigned parsed;
 
-		part = count - i < PART ? count - i : PART;
+		part = count - i < most ? count - i : most;
 		parsed = sf_meter_parse(meter, packets + i, part, clock ? clock + i : NULL, point,
 			meter->facts + n);
 		sf_table_offer(meter->table, meter->facts, n, n + parsed);

@@ -25,10 +25,13 @@
 
 /*
  * Packets in a part. Two to four lines are then on their way for each, and a core keeps some 20
- * misses in flight: with more, prefetches wait for each other (measured: 8 is a quarter faster than
- * the whole batch from a million flows on, 16 is not).
+ * misses in flight: with more, prefetches wait for each other. Up to SMALL flows most lines come
+ * from a cache, and larger parts cost less (measured: 16 instead of 8 is 1.05 times as fast at
+ * 100,000 flows and 0.9 times from 200,000 on; 32 is slower at both).
  */
-#define PART 8
+#define PART_SMALL 16
+#define PART_LARGE 8
+#define SMALL      131072
 
 static inline bool same_addresses(const uint8_t *a, const uint8_t *b)
 {
@@ -334,6 +337,12 @@ static void advance(struct sf_table *table, struct sf_facts *facts, unsigned to)
 	table->done[2] = guessed;
 }
 
+unsigned sf_table_part(const struct sf_table *table)
+{
+	return table->ledger.flows_created - table->ledger.flows_ended <= SMALL ? PART_SMALL
+										: PART_LARGE;
+}
+
 void sf_table_offer(struct sf_table *table, struct sf_facts *facts, unsigned from, unsigned to)
 {
 	if (from == to)
@@ -366,7 +375,9 @@ void sf_table_account(struct sf_table *table, struct sf_facts *facts, unsigned n
 
 void sf_table_update(struct sf_table *table, struct sf_facts *facts, unsigned n)
 {
-	for (unsigned i = 0; i < n; i += PART)
-		sf_table_offer(table, facts, i, n - i < PART ? n : i + PART);
+	unsigned part = sf_table_part(table);
+
+	for (unsigned i = 0; i < n; i += part)
+		sf_table_offer(table, facts, i, n - i < part ? n : i + part);
 	sf_table_account(table, facts, n);
 }

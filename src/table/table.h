@@ -49,8 +49,9 @@ void sf_table_update(struct sf_table *table, struct sf_facts *facts, unsigned co
  * The same in parts, for a caller who makes the facts meanwhile: offers facts from … to-1 of a
  * batch, from 0 on without gaps, and accounts all `count` of them in the end. Offered facts stay as
  * they are until then; some may have been accounted already, so nothing else may be done with the
- * table in between. Some 8 at a time are best.
+ * table in between. sf_table_part() at a time are best, which says so from batch to batch.
  */
+unsigned sf_table_part(const struct sf_table *table);
 void sf_table_offer(struct sf_table *table, struct sf_facts *facts, unsigned from, unsigned to);
 void sf_table_account(struct sf_table *table, struct sf_facts *facts, unsigned count);
 
