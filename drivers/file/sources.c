@@ -292,28 +292,6 @@ int sf_sources_open(struct sf_sources *sources, const char *const *names, unsign
 	return 0;
 }
 
-int sf_sources_copy(
-	struct sf_sources *sources, const struct sf_sources *other, struct sf_error *error)
-{
-	sources->list = calloc(other->count, sizeof(*sources->list));
-	if (!sources->list)
-		return sf_error_set(error, -ENOMEM, "no memory for %u files", other->count);
-	for (unsigned i = 0; i < other->count; i++) {
-		struct sf_source *source = &sources->list[sources->count++];
-
-		*source = other->list[i];
-		source->reader = NULL;
-		source->path = strdup(source->path);
-		if (!source->path)
-			return sf_error_set(error, -ENOMEM, "no memory for %u files", other->count);
-		if (source->once)
-			return sf_error_set(error, SF_EUNSUPPORTED, "%s: can be read only once",
-				sf_source_name(source));
-	}
-	sources->bytes_total = other->bytes_total;
-	return 0;
-}
-
 void sf_sources_fini(struct sf_sources *sources)
 {
 	for (unsigned i = 0; i < sources->count; i++) {

@@ -47,13 +47,6 @@ int sf_sources_open(struct sf_sources *sources, const char *const *names, unsign
 	struct sf_slots *slots, struct sf_error *error);
 void sf_sources_fini(struct sf_sources *sources);
 
-/*
- * The same inputs for another reader, none of them open. SF_EUNSUPPORTED when one of them cannot be
- * opened twice.
- */
-int sf_sources_copy(
-	struct sf_sources *sources, const struct sf_sources *other, struct sf_error *error);
-
 /* Opens a source for reading in chunks that suit its size and the number of files open. */
 int sf_source_open(struct sf_source *source, unsigned open_files, struct sf_slots *slots,
 	struct sf_error *error);

@@ -4,7 +4,9 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "cli/run.h"
 
@@ -156,7 +158,7 @@ static int open_inputs(struct sf_run *run, struct sf_error *error)
 	return 0;
 }
 
-/* Regular files are read by each worker for itself; others cannot be opened twice. */
+/* Packets of regular files are seen by every worker; those of others are handed over. */
 static int open_twins(struct sf_run *run, struct sf_error *error)
 {
 	const struct sf_options *options = run->options;
@@ -170,8 +172,12 @@ static int open_twins(struct sf_run *run, struct sf_error *error)
 		close_twins(run);
 		err = 0;
 	}
-	memcpy(run->share.key, run->steer_key, sizeof(run->share.key));
+	for (unsigned i = 0; i < 2; i++)
+		run->share.factor[i] =
+			((uint64_t)run->steer_key[2 * i] << 32 | run->steer_key[2 * i + 1]) | 1;
 	run->share.workers = run->twin_count + 1;
+	run->inputs[0].capture->mark = sf_share_mark;
+	run->inputs[0].capture->mark_context = &run->share;
 	atomic_init(&run->meeting.missing, run->share.workers);
 	return err;
 }
@@ -270,6 +276,7 @@ static int make_worker(struct sf_run *run, unsigned input, unsigned number, stru
 		.packet_duration_ns = run->live ? 0 : options->duration_ns,
 		.ages_when_quiet = run->live || options->realtime,
 		.cpu = next_cpu(run),
+		.bell = run->bell,
 		.control = run->threads ? &run->control : NULL,
 	};
 
@@ -288,6 +295,8 @@ int sf_run_make_workers(struct sf_run *run, struct sf_error *error)
 	for (unsigned i = 0; i < run->input_count; i++)
 		count += workers_of(run, i);
 	run->threads = run->live || count > 1;
+	/* without it the main thread only looks now and then */
+	run->bell = run->threads && !run->live ? eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : -1;
 	bytes = count * sizeof(*run->workers);
 	run->workers = aligned_alloc(SF_CACHE_LINE, bytes);
 	if (!run->workers)
@@ -317,6 +326,8 @@ void sf_run_fini(struct sf_run *run)
 	}
 	close_twins(run);
 	pthread_mutex_destroy(&run->door.lock);
+	if (run->workers && run->bell >= 0)
+		close(run->bell);
 	sf_exporter_free(run->exporter);
 	free(run->interfaces);
 	sf_monitor_stop(&run->monitor);

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A run with threads: the workers, and the main thread that exports. */
+#include <poll.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
 
 #include "cli/command.h"
 #include "cli/run.h"
 #include "cli/signals.h"
 
-#define LOOK_NS  INT64_C(100000000)
-#define BOOKS_NS INT64_C(1000000000)
-#define STOP     1u /* bit of run->control */
+#define LOOK_NS    INT64_C(100000000)
+#define BOOKS_NS   INT64_C(1000000000)
+#define LONGEST_US 3200
+#define BELL_MS    20 /* most that a signal which comes between two looks may wait */
+#define STOP       1u /* bit of run->control */
 
 static void notice_conditions(struct sf_run *run)
 {
@@ -158,10 +162,19 @@ static void look_around(struct sf_run *run, int64_t mono)
 		pthread_mutex_unlock(&run->door.lock);
 }
 
+/* Workers of files bring nothing: their end is waited for, and the next look around. */
+static void wait_for_bell(struct sf_run *run)
+{
+	struct pollfd bell = { .fd = run->bell, .events = POLLIN };
+	eventfd_t rung;
+
+	if (poll(&bell, 1, BELL_MS) > 0)
+		eventfd_read(run->bell, &rung);
+}
+
 int sf_run_threads(struct sf_run *run, struct sf_error *error)
 {
-	/* workers of files bring nothing, but their end is waited for */
-	long pause_us = 100, longest_us = run->live ? 3200 : 800;
+	long pause_us = 100;
 	int err = 0;
 
 	run->books_read = true;
@@ -191,8 +204,10 @@ int sf_run_threads(struct sf_run *run, struct sf_error *error)
 				&run->control, run->question << 1 | STOP, memory_order_release);
 		else if (mono >= run->next_look || sf_signal_stats)
 			look_around(run, mono);
-		pause_us = n ? 100 : pause_us < longest_us ? pause_us * 2 : pause_us;
-		if (!n)
+		pause_us = n ? 100 : pause_us < LONGEST_US ? pause_us * 2 : pause_us;
+		if (!run->live)
+			wait_for_bell(run);
+		else if (!n)
 			nanosleep(&(struct timespec){ .tv_nsec = pause_us * 1000 }, NULL);
 	}
 	for (unsigned i = 0; i < run->worker_count; i++)

@@ -17,6 +17,7 @@
  */
 #include <sched.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
 
 #include "cli/worker.h"
@@ -270,10 +271,10 @@ static void meter_batch(struct sf_worker *worker, struct sf_packet *packets, uns
 	taken = budget ? claim(budget, passed) : passed;
 	if (sf_clock_follow(&worker->clock, packets, taken, clocks))
 		clock = NULL;
-	learn(worker, packets, taken);
 	taken = own = before_end(worker, packets, taken, clock);
 	if (share)
-		own = sf_share_keep(share, worker->options.number, packets, clock, taken);
+		own = sf_share_keep(worker->options.number, packets, clock, taken);
+	learn(worker, packets, own);
 	worker->seen += count;
 	worker->passed += taken;
 	worker->frames += own;
@@ -433,6 +434,8 @@ static void *worker_main(void *context)
 	sf_worker_finish(worker);
 	/* pairs with the acquire in the main thread's drain loop */
 	atomic_store_explicit(&worker->done, true, memory_order_release);
+	if (worker->options.bell >= 0)
+		eventfd_write(worker->options.bell, 1);
 	return NULL;
 }
 

@@ -7,8 +7,8 @@
  * The workers of one observation point hand parsed packets over to each other (meter/exchange.h),
  * unless they are to be independent. Where a source has fewer queues than there are workers, the
  * others have no queue and meter only what is handed over: so a pipe is metered by several workers.
- * Files that can be opened again are read by each worker for itself, which keeps the packets of its
- * own flows (meter/share.h).
+ * Files that can be opened again are read once, and each worker sees all packets and keeps those of
+ * its own flows (meter/share.h).
  *
  * What the threads share besides the ring, once per batch and never per packet:
  *
@@ -84,6 +84,7 @@ struct sf_worker_options {
 	int64_t packet_duration_ns;      /* ends the run by the packets' clock; 0: never */
 	bool ages_when_quiet;            /* the clock goes on while no packet comes */
 	int cpu;                         /* the thread is pinned to; -1: to none */
+	int bell;                        /* an eventfd to ring at the end; -1: nobody listens */
 	const _Atomic uint32_t *control; /* the run's; NULL: no thread of its own, no ring */
 };
 

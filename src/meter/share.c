@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The addresses of most packets are read where they lie, so that only one worker parses them; of any
- * other the parser tells the addresses, at the price that it is parsed by all workers, and twice by
- * its own.
+ * The addresses of most packets are read where they lie; of any other the parser tells them, at the
+ * price that it is parsed twice.
  *
  * Whether a packet is ours is a coin's toss, so nothing branches on it: what is not ours is written
  * over by the next.
@@ -17,18 +16,40 @@
 #define ADDRESSES_IPV6 8
 #define TAGS_MAX       2
 
-/* The hash of the outer IP header's address pair, as sf_steer_hash() has it; 0 without one. */
-static __attribute__((noinline)) uint32_t hash_other(
+/* One and the same for both directions: the hash is one of sums. */
+static inline uint64_t sum4(uint32_t a, uint32_t b)
+{
+	return (uint64_t)a + b;
+}
+
+static inline uint64_t hash4(const struct sf_share *share, uint64_t sum)
+{
+	return sum * share->factor[0] >> 32;
+}
+
+static inline uint64_t hash6(const struct sf_share *share, const uint8_t *a, const uint8_t *b)
+{
+	uint64_t high = sf_load_be64(a) + sf_load_be64(b);
+	uint64_t low = sf_load_be64(a + 8) + sf_load_be64(b + 8);
+
+	return (high * share->factor[1] + low * share->factor[0]) >> 32;
+}
+
+/* Of the outer IP header's address pair, as 32 bits; 0 without one. */
+static __attribute__((noinline)) uint64_t hash_other(
 	const struct sf_share *share, const struct sf_packet *packet)
 {
 	struct sf_facts facts;
 
-	return sf_parse(packet, &facts) == SF_PARSED ? sf_steer_hash(&facts, share->key) : 0;
+	if (sf_parse(packet, &facts) != SF_PARSED)
+		return 0;
+	if (facts.version == 6)
+		return hash6(share, facts.address6[0], facts.address6[1]);
+	return hash4(share, sum4((uint32_t)(facts.address >> 32), (uint32_t)facts.address));
 }
 
-static inline uint32_t hash_of(const struct sf_share *share, const struct sf_packet *packet)
+static inline uint64_t hash_of(const struct sf_share *share, const struct sf_packet *packet)
 {
-	const uint32_t *key = share->key, last = key[SF_STEER_WORDS - 1] | 1;
 	const uint8_t *ip = packet->data + PLAIN_ETHERNET;
 	struct ethertype type;
 
@@ -41,28 +62,40 @@ static inline uint32_t hash_of(const struct sf_share *share, const struct sf_pac
 		n++, ip += 4)
 		type.value = sf_load_be16(ip + 2);
 	if (sf_likely(type.value == ETHERTYPE_IPV4 && ip[0] >> 4 == 4))
-		return sf_steer_join(sf_load_be32(ip + ADDRESSES_IPV4) * last,
-			sf_load_be32(ip + ADDRESSES_IPV4 + 4) * last);
+		return hash4(share, sum4(sf_load_be32(ip + ADDRESSES_IPV4),
+					    sf_load_be32(ip + ADDRESSES_IPV4 + 4)));
 	if (type.value == ETHERTYPE_IPV6 && ip[0] >> 4 == 6 &&
 		packet->data + packet->captured - ip >= PLAIN_IPV6)
-		return sf_steer_join(sf_steer_fold6(ip + ADDRESSES_IPV6, key),
-			sf_steer_fold6(ip + ADDRESSES_IPV6 + 16, key));
+		return hash6(share, ip + ADDRESSES_IPV6, ip + ADDRESSES_IPV6 + 16);
 	return hash_other(share, packet);
 }
 
-unsigned sf_share_keep(const struct sf_share *share, unsigned me, struct sf_packet *packets,
-	int64_t *clock, unsigned count)
+void sf_share_mark(const void *context, struct sf_packet *packets, unsigned count)
 {
-	const struct sf_share constant = *share;
+	const struct sf_share share = *(const struct sf_share *)context;
+
+	for (unsigned i = 0; i < count; i++) {
+		uint64_t hash = hash_of(&share, &packets[i]);
+
+		packets[i].flags |= (uint16_t)(hash * share.workers >> 32 << SF_PACKET_MARK);
+	}
+}
+
+unsigned sf_share_keep(unsigned me, struct sf_packet *packets, int64_t *clock, unsigned count)
+{
 	unsigned kept = 0;
 
 	for (unsigned i = 0; i < count; i++) {
-		uint64_t hash = hash_of(&constant, &packets[i]);
+		unsigned owner = packets[i].flags >> SF_PACKET_MARK;
 
 		packets[kept] = packets[i];
 		if (clock)
 			clock[kept] = clock[i];
-		kept += hash * constant.workers >> 32 == me;
+		kept += owner == me;
+	}
+	for (unsigned i = 0; i < kept; i++) {
+		__builtin_prefetch(packets[i].data + 12);
+		__builtin_prefetch(packets[i].data + 53);
 	}
 	return kept;
 }

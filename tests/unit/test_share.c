@@ -10,7 +10,7 @@
 
 static uint8_t frames[SF_BATCH_MAX][FRAME];
 static struct sf_packet packets[SF_BATCH_MAX];
-static const uint32_t key[SF_STEER_WORDS] = { 0x12345679, 0x9abcdef1, 0x0fedcba9, 0x87654321 };
+static const uint64_t factor[2] = { 0x9e3779b97f4a7c15, 0x0fedcba987654321 };
 
 /* `p`: behind the link layer; ports 1 and 2, from endpoint `from`. */
 static void put_ip(uint8_t *p, unsigned version, unsigned flow, unsigned from)
@@ -75,12 +75,13 @@ static unsigned owner(unsigned workers)
 	struct sf_share share = { .workers = workers };
 	unsigned owners = 0, found = 0;
 
-	memcpy(share.key, key, sizeof(key));
+	memcpy(share.factor, factor, sizeof(factor));
 	for (unsigned me = 0; me < workers; me++) {
 		struct sf_packet packet[1] = { packets[0] };
 		int64_t clock = 1;
 
-		if (sf_share_keep(&share, me, packet, &clock, 1)) {
+		sf_share_mark(&share, packet, 1);
+		if (sf_share_keep(me, packet, &clock, 1)) {
 			owners++;
 			found = me;
 		}
@@ -129,7 +130,7 @@ START_TEST(order_and_clocks_stay)
 	struct sf_share share = { .workers = 2 };
 	unsigned total = 0;
 
-	memcpy(share.key, key, sizeof(key));
+	memcpy(share.factor, factor, sizeof(factor));
 	for (unsigned me = 0; me < 2; me++) {
 		int64_t clock[SF_BATCH_MAX];
 		unsigned kept;
@@ -138,7 +139,8 @@ START_TEST(order_and_clocks_stay)
 			make(i, (enum shape)(i % SHAPES), i % 2 ? 4 : 6, i, 0);
 			clock[i] = 1000 + i;
 		}
-		kept = sf_share_keep(&share, me, packets, clock, SF_BATCH_MAX);
+		sf_share_mark(&share, packets, SF_BATCH_MAX);
+		kept = sf_share_keep(me, packets, clock, SF_BATCH_MAX);
 		for (unsigned i = 0; i < kept; i++) {
 			ck_assert_int_eq(clock[i], 1000 + packets[i].time_ns);
 			if (i)

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Twins of a capture of files: each sees all packets, in order, whoever reads them. */
+#include <pthread.h>
+
+#include "capture_bytes.h"
+#include "check_main.h"
+
+#define TWINS   5
+#define PACKETS 60000
+#define LARGE   90000 /* octets: now and then a packet that needs a buffer of its own size */
+
+static const char *directory, *names[3];
+static unsigned name_count;
+static struct sf_capture *captures[TWINS];
+
+/* What one twin saw. */
+static struct view {
+	uint64_t digest, packets;
+	int end;
+	char text[sizeof(((struct sf_error *)0)->text)];
+} views[TWINS], alone;
+
+static void look(struct view *view, const struct sf_packet *packet)
+{
+	uint64_t digest = view->digest + (uint64_t)packet->time_ns;
+
+	for (uint32_t i = 0; i < packet->captured; i += 7)
+		digest = (digest ^ packet->data[i]) * 0x100000001b3;
+	view->digest = (digest + packet->captured) * 0x9e3779b97f4a7c15;
+	view->packets++;
+}
+
+/* Up to `most` packets, or to the end; false: others kept it waiting. */
+static bool see(struct sf_capture *capture, struct view *view, uint64_t most)
+{
+	struct sf_packet batch[SF_BATCH_MAX];
+
+	while (view->packets < most) {
+		uint64_t room = most - view->packets;
+		int n = sf_capture_recv(
+			capture, 0, batch, room < SF_BATCH_MAX ? (unsigned)room : SF_BATCH_MAX);
+
+		view->end = n;
+		if (n < 0 && n != SF_EOF)
+			memcpy(view->text, capture->error.text, sizeof(view->text));
+		if (n <= 0)
+			return n < 0;
+		for (int i = 0; i < n; i++)
+			look(view, &batch[i]);
+		sf_capture_release(capture, 0);
+	}
+	return true;
+}
+
+/* A file of packets of many lengths, every `step`th from `first` on; `cut` octets are missing. */
+static void add(const char *name, unsigned first, unsigned step, size_t cut)
+{
+	static const uint8_t header[] = { PCAP(LE16, LE32, 0xa1b2c3d4, 262144, 1) };
+	static uint8_t bytes[LARGE];
+	uint64_t random = first + 1;
+	char *path;
+	FILE *file;
+
+	ck_assert_int_gt(asprintf(&path, "%s/%s", directory, name), 0);
+	file = fopen(path, "w");
+	fwrite(header, sizeof(header), 1, file);
+	for (unsigned i = first; i < PACKETS; i += step) {
+		uint32_t length;
+
+		random = random * 6364136223846793005 + 1442695040888963407;
+		length = random >> 60 ? 60 : (uint32_t)(random >> 33) % 1500;
+		length = random >> 54 ? length : (uint32_t)(random >> 33) % LARGE;
+		const uint8_t record[] = { RECORD(LE32, i, i % 1000, length, length) };
+
+		memset(bytes, (int)(i % 251), length);
+		fwrite(record, sizeof(record), 1, file);
+		fwrite(bytes, length, 1, file);
+	}
+	ck_assert_int_eq(fflush(file), 0);
+	ck_assert_int_eq(ftruncate(fileno(file), ftell(file) - (long)cut), 0);
+	fclose(file);
+	names[name_count++] = path;
+}
+
+static struct sf_capture *open_files(void)
+{
+	const struct sf_capture_options options = {
+		.names = names, .name_count = name_count, .wait_ms = 20
+	};
+	struct sf_capture *capture;
+	struct sf_error error;
+
+	ck_assert_msg(
+		sf_capture_driver("file")->open(&capture, &options, &error) == 0, "%s", error.text);
+	return capture;
+}
+
+static void open_twins(void)
+{
+	struct sf_error error;
+
+	memset(views, 0, sizeof(views));
+	captures[0] = open_files();
+	for (unsigned i = 1; i < TWINS; i++)
+		ck_assert_msg(captures[0]->ops->twin(captures[0], &captures[i], &error) == 0, "%s",
+			error.text);
+}
+
+static void begin(void)
+{
+	directory = test_directory();
+	name_count = 0;
+}
+
+static void see_alone(void)
+{
+	struct sf_capture *capture = open_files();
+
+	memset(&alone, 0, sizeof(alone));
+	see(capture, &alone, UINT64_MAX);
+	capture->ops->close(capture);
+}
+
+static void end(void)
+{
+	while (name_count) {
+		unlink(names[--name_count]);
+		free((char *)names[name_count]);
+	}
+	rmdir(directory);
+}
+
+static void *see_all(void *context)
+{
+	const unsigned i = (unsigned)(uintptr_t)context;
+
+	while (!see(captures[i], &views[i], UINT64_MAX))
+		;
+	return NULL;
+}
+
+static void same(const struct view *view)
+{
+	ck_assert_uint_eq(view->packets, alone.packets);
+	ck_assert_uint_eq(view->digest, alone.digest);
+	ck_assert_int_eq(view->end, alone.end);
+	ck_assert_str_eq(view->text, alone.text);
+}
+
+/* All twins at once, each in a thread; then the files are gone. */
+static void compare(void)
+{
+	pthread_t threads[TWINS];
+
+	see_alone();
+	open_twins();
+	for (uintptr_t i = 0; i < TWINS; i++)
+		pthread_create(&threads[i], NULL, see_all, (void *)i);
+	for (unsigned i = 0; i < TWINS; i++)
+		pthread_join(threads[i], NULL);
+	for (unsigned i = 0; i < TWINS; i++) {
+		struct sf_capture_stats stats;
+
+		same(&views[i]);
+		captures[i]->ops->stats(captures[i], &stats);
+		ck_assert_uint_eq(stats.frames, alone.packets);
+		ck_assert_uint_eq(stats.bytes_read, stats.bytes_total);
+	}
+	/* what ended stays so */
+	ck_assert(see(captures[1], &views[1], UINT64_MAX));
+	same(&views[1]);
+	for (unsigned i = 0; i < TWINS; i++)
+		captures[i]->ops->close(captures[i]);
+}
+
+START_TEST(twins_see_what_one_reader_sees)
+{
+	begin();
+	add("whole", 0, 1, 0);
+	compare();
+	ck_assert_uint_eq(alone.packets, PACKETS);
+	end();
+	begin();
+	add("two", 1, 3, 0);
+	add("one", 0, 3, 0);
+	add("three", 2, 3, 0);
+	compare();
+	ck_assert_uint_eq(alone.packets, PACKETS);
+	end();
+}
+END_TEST
+
+START_TEST(all_twins_see_the_same_failure)
+{
+	begin();
+	add("short", 0, 2, 100);
+	add("whole", 1, 2, 0);
+	compare();
+	ck_assert_int_eq(alone.end, SF_ECORRUPT);
+	ck_assert_ptr_nonnull(strstr(alone.text, "cut off"));
+	ck_assert_uint_ge(alone.packets, PACKETS - 2);
+	end();
+}
+END_TEST
+
+START_TEST(compressed_files_have_twins)
+{
+	static const char *const tools[] = { "gzip -1", "zstd -1" };
+
+	for (unsigned i = 0; i < 2; i++) {
+		char command[1024];
+
+		begin();
+		add("whole", 0, 1, 0);
+		see_alone();
+		snprintf(command, sizeof(command), "%s < %s > %s.z 2>/dev/null && mv %s.z %s",
+			tools[i], names[0], names[0], names[0], names[0]);
+		if (system(command) == 0) {
+			const struct view plain = alone;
+
+			compare();
+			if (alone.end != SF_EUNSUPPORTED)
+				ck_assert_uint_eq(alone.digest, plain.digest);
+		}
+		end();
+	}
+}
+END_TEST
+
+/* One that does not go on stops the others, after a while, and not for ever. */
+START_TEST(no_twin_runs_far_ahead)
+{
+	uint64_t ahead;
+
+	begin();
+	add("whole", 0, 1, 0);
+	see_alone();
+	open_twins();
+	ck_assert(see(captures[1], &views[1], 1));
+	ck_assert(!see(captures[0], &views[0], UINT64_MAX));
+	ahead = views[0].packets;
+	ck_assert_uint_gt(ahead, 1000);
+	ck_assert_uint_lt(ahead, PACKETS / 2);
+	/* the packets that one is behind are still there, and no more than they */
+	for (unsigned i = 1; i < TWINS; i++)
+		ck_assert(see(captures[i], &views[i], ahead));
+	for (unsigned i = 0; i < TWINS; i++)
+		ck_assert_uint_eq(views[i].digest, views[0].digest);
+	/* who has left is not waited for */
+	for (unsigned i = 0; i < TWINS - 1; i++)
+		captures[i]->ops->close(captures[i]);
+	ck_assert(see(captures[TWINS - 1], &views[TWINS - 1], UINT64_MAX));
+	same(&views[TWINS - 1]);
+	captures[TWINS - 1]->ops->close(captures[TWINS - 1]);
+	end();
+}
+END_TEST
+
+static uint64_t marked;
+
+static void mark(const void *context, struct sf_packet *packets, unsigned count)
+{
+	ck_assert_ptr_eq(context, &marked);
+	for (unsigned i = 0; i < count; i++)
+		packets[i].flags |= (uint16_t)(marked++ % 200 << SF_PACKET_MARK);
+}
+
+START_TEST(a_packet_is_marked_once_for_all)
+{
+	begin();
+	add("whole", 0, 1, 0);
+	open_twins();
+	captures[0]->mark = mark;
+	captures[0]->mark_context = &marked;
+	marked = 0;
+	for (unsigned at = 0; at < PACKETS;) {
+		struct sf_packet batch[SF_BATCH_MAX];
+		int got = 0;
+
+		for (unsigned i = 0; i < TWINS; i++) {
+			int n = sf_capture_recv(captures[i], 0, batch, 50);
+
+			ck_assert_int_gt(n, 0);
+			ck_assert(!i || n == got);
+			got = n;
+			for (int k = 0; k < n; k++)
+				ck_assert_uint_eq(
+					batch[k].flags >> SF_PACKET_MARK, (at + (unsigned)k) % 200);
+		}
+		at += (unsigned)got;
+	}
+	ck_assert_uint_eq(marked, PACKETS);
+	for (unsigned i = 0; i < TWINS; i++)
+		captures[i]->ops->close(captures[i]);
+	end();
+}
+END_TEST
+
+START_TEST(what_can_be_read_once_has_no_twin)
+{
+	struct sf_capture *capture, *twin;
+	struct sf_error error;
+
+	begin();
+	names[name_count++] = strdup("-");
+	capture = open_files();
+	ck_assert_int_eq(capture->ops->twin(capture, &twin, &error), SF_EUNSUPPORTED);
+	capture->ops->close(capture);
+	free((char *)names[--name_count]);
+	end();
+}
+END_TEST
+
+CHECK_MAIN("twin", twins_see_what_one_reader_sees, all_twins_see_the_same_failure,
+	compressed_files_have_twins, no_twin_runs_far_ahead, a_packet_is_marked_once_for_all,
+	what_can_be_read_once_has_no_twin)
