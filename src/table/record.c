@@ -74,13 +74,15 @@ static inline void fill_key(struct sf_flow *restrict flow, const struct sf_entry
 	}
 	flow->port[0] = (uint16_t)(ports >> 16);
 	flow->port[1] = (uint16_t)ports;
-	flow->vlan = (uint16_t)(hot->tags >> 20);
-	flow->cvlan = (uint16_t)(hot->tags >> 8 & 0xfff);
+	flow->vlan = flow->cvlan = 0;
 	flow->ip_version = hot->version;
 	flow->protocol = hot->protocol;
 	flow->has = hot->state & SF_STATE_FRAGMENT ? SF_HAS_FRAGMENTS : 0;
-	if (sf_unlikely(hot->tags >> 8))
+	if (sf_unlikely(hot->tags >> 8)) {
+		flow->vlan = (uint16_t)(hot->tags >> 20);
+		flow->cvlan = (uint16_t)(hot->tags >> 8 & 0xfff);
 		flow->has |= (flow->vlan ? SF_HAS_VLAN : 0) | (flow->cvlan ? SF_HAS_CVLAN : 0);
+	}
 	memset(flow->reserved, 0, sizeof(flow->reserved));
 }
 
@@ -93,6 +95,24 @@ static uint64_t flow_id_of(const struct sf_entry *hot, const uint8_t (*address6)
 		hot->first_ns);
 }
 
+/* The halves of a flow seen in both directions. Returns the initiator's side. */
+static __attribute__((noinline)) unsigned fill_halves(struct sf_flow *restrict flow,
+	const struct sf_table *restrict table, const struct sf_entry *restrict hot,
+	const struct sf_entry_half *restrict reverse)
+{
+	unsigned side = hot->state & SF_STATE_SIDE ? 1 : 0;
+	unsigned latest = hot->state & SF_STATE_LATEST ? 1 : 0;
+	unsigned first = hot->state & SF_STATE_INITIATOR ? 1 : 0;
+	int64_t begin = hot->first_ns, end = begin + sf_half_time(hot->half.end);
+	int64_t other_end = begin + sf_half_time(reverse->end);
+
+	fill_half(&flow->half[side ^ first], table, &hot->half, begin,
+		side == latest ? end : other_end);
+	fill_half(&flow->half[side ^ first ^ 1], table, reverse,
+		begin + sf_half_time(reverse->begin), side == latest ? other_end : end);
+	return first;
+}
+
 /*
  * The record of an entry whose parts lie anywhere. The initiator comes first; of a flow seen in
  * one direction only, the side that was seen.
@@ -101,20 +121,13 @@ static inline void fill(struct sf_flow *restrict flow, const struct sf_table *re
 	const struct sf_entry *restrict hot, const struct sf_entry_half *restrict reverse,
 	const uint8_t (*address6)[32], const struct sf_entry_cold *cold)
 {
-	unsigned side = hot->state & SF_STATE_SIDE ? 1 : 0, first = side;
-	int64_t begin = hot->first_ns, end = begin + sf_half_time(hot->half.end);
+	unsigned first = hot->state & SF_STATE_SIDE ? 1 : 0;
 
 	if (hot->state & SF_STATE_REVERSE) {
-		unsigned latest = hot->state & SF_STATE_LATEST ? 1 : 0;
-		int64_t other_end = begin + sf_half_time(reverse->end);
-
-		first = hot->state & SF_STATE_INITIATOR ? 1 : 0;
-		fill_half(&flow->half[side ^ first], table, &hot->half, begin,
-			side == latest ? end : other_end);
-		fill_half(&flow->half[side ^ first ^ 1], table, reverse,
-			begin + sf_half_time(reverse->begin), side == latest ? other_end : end);
+		first = fill_halves(flow, table, hot, reverse);
 	} else {
-		fill_half(&flow->half[0], table, &hot->half, begin, end);
+		fill_half(&flow->half[0], table, &hot->half, hot->first_ns,
+			hot->first_ns + sf_half_time(hot->half.end));
 		memset(&flow->half[1], 0, sizeof(flow->half[1]));
 	}
 	fill_key(flow, hot, address6, first);
@@ -123,13 +136,15 @@ static inline void fill(struct sf_flow *restrict flow, const struct sf_table *re
 	flow->domain = table->domain ? table->domain[sf_half_interface(&hot->half)] : 0;
 }
 
-/* Counts the record at table->next, which waits for the sink from now on. */
-static inline void queue(struct sf_table *table, uint64_t packets, uint64_t octets)
+static inline void count_half(struct sf_table *table, const struct sf_entry_half *half)
 {
-	struct sf_ledger *ledger = &table->ledger;
+	table->ledger.record_packets += sf_half_packets(half);
+	table->ledger.record_octets += half->octets;
+}
 
-	ledger->record_packets += packets;
-	ledger->record_octets += octets;
+/* The record at table->next, which has been counted, waits for the sink from now on. */
+static inline void queue(struct sf_table *table)
+{
 	if (++table->next == table->record + SF_BATCH_MAX)
 		sf_table_flush(table);
 }
@@ -137,23 +152,20 @@ static inline void queue(struct sf_table *table, uint64_t packets, uint64_t octe
 uint64_t sf_table_emit(struct sf_table *table, uint32_t id, enum sf_end_reason reason)
 {
 	const struct sf_entry *hot = &table->hot[id];
-	const struct sf_entry_half *reverse = &table->reverse[id];
 	const uint8_t(*address6)[32] = (const uint8_t(*)[32]) & table->address6[id];
 	struct sf_flow *flow = table->next;
-	uint64_t packets = sf_half_packets(&hot->half), octets = hot->half.octets;
 	uint64_t flow_id = 0;
 
-	fill(flow, table, hot, reverse, address6, sf_cold_of(table, id));
+	count_half(table, &hot->half);
+	if (hot->state & SF_STATE_REVERSE)
+		count_half(table, &table->reverse[id]);
+	fill(flow, table, hot, &table->reverse[id], address6, sf_cold_of(table, id));
 	flow->end_reason = (uint8_t)reason;
-	if (hot->state & SF_STATE_REVERSE) {
-		packets += sf_half_packets(reverse);
-		octets += reverse->octets;
-	}
 	if (table->flow_ids)
 		flow_id =
 			hot->state & SF_STATE_CUT ? table->identity[id] : flow_id_of(hot, address6);
 	flow->id = flow_id;
-	queue(table, packets, octets);
+	queue(table);
 	return flow_id;
 }
 
@@ -178,10 +190,11 @@ void sf_table_emit_each(struct sf_table *table, const struct sf_facts *facts, un
 		if (facts[i].flags & SF_FACT_FRAGMENT)
 			entry.state |= SF_STATE_FRAGMENT;
 		octets += facts[i].octets;
+		count_half(table, &entry.half);
 		fill(flow, table, &entry, &entry.half, address6, table->cold ? &cold : NULL);
 		flow->end_reason = SF_END_IDLE;
 		flow->id = table->flow_ids ? flow_id_of(&entry, address6) : 0;
-		queue(table, 1, facts[i].octets);
+		queue(table);
 	}
 	table->ledger.packets += count;
 	table->ledger.octets += octets;
