@@ -154,7 +154,7 @@ static sf_always_inline void put_record(struct sf_session *session, struct sf_st
 }
 
 /* RFC 3954 §3.2: a flow beyond the 32-bit counters becomes several records, never a wrong one. */
-static void put_netflow5(struct sf_session *session, struct sf_stream *stream,
+static void put_parts(struct sf_session *session, struct sf_stream *stream,
 	const struct sf_flow *flow, unsigned d)
 {
 	const struct sf_flow_half *half = &flow->half[d];
@@ -186,24 +186,27 @@ static void put_netflow5(struct sf_session *session, struct sf_stream *stream,
 	}
 }
 
-/* NetFlow v5 keeps its own books of what is offered. */
+static void put_netflow5(struct sf_session *session, const struct sf_flow *flows, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		for (unsigned d = 0; d < 2; d++)
+			if (flows[i].half[d].packets)
+				put_parts(session, stream_of(session, &flows[i]), &flows[i], d);
+}
+
 static void put_uniflows(struct sf_session *session, const struct sf_flow *flows, unsigned count,
 	struct sf_destination_count *offered)
 {
-	bool netflow5 = session->options.dialect == &sf_netflow5;
+	struct sf_stream *stream = NULL;
 
 	for (unsigned i = 0; i < count; i++) {
 		const struct sf_flow *flow = &flows[i];
-		struct sf_stream *stream = stream_of(session, flow);
 
-		for (unsigned d = 0; d < 2; d++) {
-			if (flow->half[d].packets == 0)
-				continue;
-			if (netflow5)
-				put_netflow5(session, stream, flow, d);
-			else
+		if (!stream || flow->domain != flow[-1].domain)
+			stream = stream_of(session, flow);
+		for (unsigned d = 0; d < 2; d++)
+			if (flow->half[d].packets)
 				put_record(session, stream, flow, d, false, offered);
-		}
 	}
 }
 
@@ -232,6 +235,8 @@ static void session_put(
 		session->init_ns = flows[0].half[!flows[0].half[0].packets].start_ns;
 	if (session->options.biflow)
 		put_biflows(session, flows, count, &offered);
+	else if (session->options.dialect == &sf_netflow5)
+		put_netflow5(session, flows, count);
 	else
 		put_uniflows(session, flows, count, &offered);
 	sf_count_add(&session->destination.stats.offered, &offered);
