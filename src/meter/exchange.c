@@ -22,25 +22,23 @@
 #include "base/steer.h"
 #include "meter/exchange.h"
 
-#define SLOTS_AHEAD 12
-
 struct lane {
 	/* published by the worker */
 	alignas(SF_CACHE_LINE) _Atomic int64_t reached;
 	_Atomic bool closed;
 	/* private to the worker */
 	alignas(SF_CACHE_LINE) uint64_t handed;
-	unsigned next;                    /* producer to ask first, so that none starves */
-	unsigned taken, taken_from;       /* lent by the last take */
-	unsigned written[SF_WORKERS_MAX]; /* slots filled, not yet published, by destination */
+	unsigned next;              /* producer to ask first, so that none starves */
+	unsigned taken, taken_from; /* lent by the last take */
 };
 
 struct sf_exchange {
 	unsigned workers;
 	uint32_t key[SF_STEER_WORDS];
 	bool bare;
-	unsigned parts; /* owner of a packet: owner[hash % parts] */
-	uint8_t owner[SF_WORKERS_MAX];
+	/* owner of a packet: first + hash % parts */
+	unsigned first, parts;
+	uint64_t reciprocal; /* of parts */
 	struct lane *lanes;
 	struct sf_ring *rings; /* [from * workers + to] */
 };
@@ -61,6 +59,14 @@ void sf_exchange_free(struct sf_exchange *exchange)
 	free(exchange);
 }
 
+/* Packets belong to the workers from `first` on. */
+static void set_owners(struct sf_exchange *exchange, unsigned first)
+{
+	exchange->first = first;
+	exchange->parts = exchange->workers - first;
+	exchange->reciprocal = UINT64_MAX / exchange->parts + 1;
+}
+
 static void *zeroed_lines(size_t count, size_t size)
 {
 	void *memory = aligned_alloc(SF_CACHE_LINE, count * size);
@@ -76,9 +82,7 @@ int sf_exchange_new(struct sf_exchange **out, unsigned workers, const uint32_t *
 		return -ENOMEM;
 	exchange->workers = workers;
 	memcpy(exchange->key, key, sizeof(exchange->key));
-	exchange->parts = workers;
-	for (unsigned i = 0; i < workers; i++)
-		exchange->owner[i] = (uint8_t)i;
+	set_owners(exchange, 0);
 	exchange->lanes = zeroed_lines(workers, sizeof(*exchange->lanes));
 	exchange->rings = zeroed_lines((size_t)workers * workers, sizeof(*exchange->rings));
 	if (!exchange->lanes || !exchange->rings)
@@ -104,14 +108,15 @@ void sf_exchange_bare(struct sf_exchange *exchange)
 
 void sf_exchange_spare(struct sf_exchange *exchange)
 {
-	exchange->parts = exchange->workers - 1;
-	for (unsigned i = 0; i < exchange->parts; i++)
-		exchange->owner[i] = (uint8_t)(1 + i);
+	set_owners(exchange, 1);
 }
 
+/* hash % parts by two multiplications (Lemire, Kaser and Kurz, 2019). */
 static inline unsigned owner_of(const struct sf_exchange *exchange, const struct sf_facts *facts)
 {
-	return exchange->owner[sf_steer_hash(facts, exchange->key) % exchange->parts];
+	uint64_t fraction = exchange->reciprocal * sf_steer_hash(facts, exchange->key);
+
+	return exchange->first + (unsigned)((unsigned __int128)fraction * exchange->parts >> 64);
 }
 
 unsigned sf_exchange_owner(const struct sf_exchange *exchange, const struct sf_facts *facts)
@@ -119,57 +124,74 @@ unsigned sf_exchange_owner(const struct sf_exchange *exchange, const struct sf_f
 	return owner_of(exchange, facts);
 }
 
-/* A place for one more fact on the way to `to`; NULL: the ring is full and must not be waited for. */
-static struct sf_facts *slot(struct sf_exchange *exchange, unsigned me, unsigned to, bool wait)
+/* Copies what the table of the other side wants; constant lengths: a few moves each. */
+static inline void copy(
+	const struct sf_exchange *exchange, struct sf_facts *to, const struct sf_facts *from)
 {
-	struct lane *lane = &exchange->lanes[me];
-	struct sf_ring *ring = ring_of(exchange, me, to);
+	if (exchange->bare && from->version == 4)
+		memcpy(to, from, offsetof(struct sf_facts, address6));
+	else
+		*to = *from;
+}
 
-	while (sf_ring_room(ring, lane->written[to] + 1) <= lane->written[to]) {
-		if (!wait)
-			return NULL;
-		sf_ring_publish(ring, lane->written[to]);
-		lane->written[to] = 0;
+/* Hands the listed facts to one worker; returns how many found no room. */
+static unsigned send(struct sf_exchange *exchange, struct sf_ring *ring,
+	const struct sf_facts *facts, const uint8_t *list, unsigned count, bool wait)
+{
+	unsigned done = 0;
+
+	for (;;) {
+		unsigned room = sf_ring_room(ring, count - done);
+
+		for (unsigned k = 0; k < room; k++)
+			copy(exchange, sf_ring_slot(ring, k), &facts[list[done + k]]);
+		sf_ring_publish(ring, room);
+		done += room;
+		if (done == count || !wait)
+			break;
 		sched_yield();
 	}
-	/* the other side's core has read the slots' lines: fetch them back ahead of writing */
-	__builtin_prefetch(sf_ring_slot(ring, lane->written[to] + SLOTS_AHEAD), 1);
-	return sf_ring_slot(ring, lane->written[to]++);
+	/* the other side's core has read the next slots' lines: have them back by the next batch */
+	for (unsigned k = 0; k < count; k++)
+		__builtin_prefetch(sf_ring_slot(ring, k), 1);
+	return count - done;
 }
 
 unsigned sf_exchange_give(struct sf_exchange *exchange, unsigned me, struct sf_facts *facts,
 	unsigned count, bool wait, uint64_t *lost)
 {
-	struct lane *lane = &exchange->lanes[me];
-	unsigned mine = 0;
+	uint8_t list[SF_WORKERS_MAX][SF_BATCH_MAX]; /* facts of each worker, by number */
+	uint8_t counts[SF_WORKERS_MAX] = { 0 };
 
 	for (unsigned i = 0; i < count; i++) {
 		unsigned to = owner_of(exchange, &facts[i]);
-		struct sf_facts *place;
 
-		if (to == me) {
-			if (mine++ != i)
-				facts[mine - 1] = facts[i];
-			continue;
-		}
-		place = slot(exchange, me, to, wait);
-		if (!place) {
-			++*lost;
-			continue;
-		}
-		lane->handed++;
-		/* constant lengths: a few moves each */
-		if (exchange->bare && facts[i].version == 4)
-			memcpy(place, &facts[i], offsetof(struct sf_facts, address6));
-		else
-			*place = facts[i];
+		list[to][counts[to]++] = (uint8_t)i;
 	}
 	for (unsigned to = 0; to < exchange->workers; to++) {
-		if (lane->written[to])
-			sf_ring_publish(ring_of(exchange, me, to), lane->written[to]);
-		lane->written[to] = 0;
+		unsigned failed;
+
+		if (to == me || !counts[to])
+			continue;
+		failed = send(
+			exchange, ring_of(exchange, me, to), facts, list[to], counts[to], wait);
+		exchange->lanes[me].handed += counts[to] - failed;
+		*lost += failed;
 	}
-	return mine;
+	for (unsigned k = 0; k < counts[me]; k++)
+		if (list[me][k] != k)
+			copy(exchange, &facts[k], &facts[list[me][k]]);
+	return counts[me];
+}
+
+/* The lines of facts that will be taken soon: they come from another core. */
+static void fetch(const struct sf_exchange *exchange, const struct sf_facts *facts, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		__builtin_prefetch(&facts[i]);
+		if (!exchange->bare)
+			__builtin_prefetch(&facts[i].address6[1]);
+	}
 }
 
 unsigned sf_exchange_take(
@@ -179,16 +201,18 @@ unsigned sf_exchange_take(
 
 	for (unsigned i = 0; i < exchange->workers; i++) {
 		unsigned from = (lane->next + i) % exchange->workers;
-		uint32_t count = max;
+		uint32_t count = 2 * max, now;
 
 		if (from == me)
 			continue;
 		*facts = sf_ring_peek(ring_of(exchange, from, me), &count);
 		if (count) {
-			lane->taken = count;
+			now = count < max ? count : max;
+			fetch(exchange, *facts, count);
+			lane->taken = now;
 			lane->taken_from = from;
 			lane->next = from + 1;
-			return count;
+			return now;
 		}
 	}
 	return 0;

@@ -6,6 +6,7 @@
 
 #include <spanflow/packet.h>
 
+#include "base/steer.h"
 #include "check_main.h"
 #include "meter/exchange.h"
 
@@ -164,5 +165,22 @@ START_TEST(both_directions_and_all_ports_belong_to_one_worker)
 }
 END_TEST
 
+/* The kernel steers by hash % workers; so the owner must be that. */
+START_TEST(the_owner_is_what_the_kernel_computes)
+{
+	struct sf_facts facts = { .version = 4 };
+
+	for (unsigned workers = 2; workers <= SF_WORKERS_MAX; workers++) {
+		ck_assert_int_eq(sf_exchange_new(&exchange, workers, key, 64), 0);
+		for (uint64_t i = 0; i < 5000; i++) {
+			facts.address = i * 0x9e3779b97f4a7c15;
+			ck_assert_uint_eq(sf_exchange_owner(exchange, &facts),
+				sf_steer_hash(&facts, key) % workers);
+		}
+		sf_exchange_free(exchange);
+	}
+}
+END_TEST
+
 CHECK_MAIN("exchange", all_facts_reach_their_owner_in_order, a_full_ring_is_counted,
-	both_directions_and_all_ports_belong_to_one_worker)
+	both_directions_and_all_ports_belong_to_one_worker, the_owner_is_what_the_kernel_computes)
