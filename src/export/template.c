@@ -209,7 +209,7 @@ X(extended)
 
 enum { PROFILE_default = SF_PROFILE_DEFAULT, PROFILE_extended = SF_PROFILE_EXTENDED };
 
-/* The templates for uniflows that most sessions and files use. */
+/* The templates that most sessions and files use. */
 #define BUILT_IN(X)                                                                                \
 	X(ipfix_ipv4, default, IPFIX | MS | IPV4 | NOT_ICMP)                                       \
 	X(ipfix_ipv4_icmp, default, IPFIX | MS | IPV4 | ICMP)                                      \
@@ -222,7 +222,16 @@ enum { PROFILE_default = SF_PROFILE_DEFAULT, PROFILE_extended = SF_PROFILE_EXTEN
 	X(file_ipv4, extended, IPFIX | MS | IPV4 | NOT_ICMP | MAC)                                 \
 	X(file_ipv6, extended, IPFIX | MS | IPV6 | NOT_ICMP | MAC | LABEL)                         \
 	X(file_ipv4_vlan, extended, IPFIX | MS | IPV4 | NOT_ICMP | MAC | VLAN)                     \
-	X(file_ipv6_vlan, extended, IPFIX | MS | IPV6 | NOT_ICMP | MAC | LABEL | VLAN)
+	X(file_ipv6_vlan, extended, IPFIX | MS | IPV6 | NOT_ICMP | MAC | LABEL | VLAN)             \
+	X(one_way_ipv4, default, IPFIX | MS | IPV4 | NOT_ICMP | BIFLOW)                            \
+	X(one_way_ipv6, default, IPFIX | MS | IPV6 | NOT_ICMP | BIFLOW)                            \
+	X(two_way_ipv4, default, IPFIX | MS | IPV4 | NOT_ICMP | BIFLOW | TWO_WAY)                  \
+	X(two_way_ipv6, default, IPFIX | MS | IPV6 | NOT_ICMP | BIFLOW | TWO_WAY)                  \
+	X(file_one_way_ipv4, extended, IPFIX | MS | IPV4 | NOT_ICMP | MAC | BIFLOW)                \
+	X(file_one_way_ipv6, extended, IPFIX | MS | IPV6 | NOT_ICMP | MAC | LABEL | BIFLOW)        \
+	X(file_two_way_ipv4, extended, IPFIX | MS | IPV4 | NOT_ICMP | MAC | BIFLOW | TWO_WAY)      \
+	X(file_two_way_ipv6, extended,                                                             \
+		IPFIX | MS | IPV6 | NOT_ICMP | MAC | LABEL | BIFLOW | TWO_WAY)
 
 #define X(name, profile, variant)                                                                  \
 	static uint8_t *encode_##name(const struct sf_template *template, uint8_t *restrict p,     \

@@ -51,14 +51,14 @@ static void make_flows(void)
 }
 
 static void bench_encode(
-	const char *name, enum sf_profile profile, uint32_t session, uint64_t records)
+	const char *name, enum sf_profile profile, uint32_t session, unsigned key, uint64_t records)
 {
 	static uint8_t buffer[SF_RECORD_MAX * 32];
 	static const struct sf_encode_context context;
 	struct sf_template template;
 	int64_t start;
 
-	sf_template_init(&template, profile, session, 0);
+	sf_template_init(&template, profile, session, key);
 	start = sf_clock_read(CLOCK_PROCESS_CPUTIME_ID);
 	for (uint64_t i = 0; i < records; i++)
 		sf_template_encode(&template, buffer + i % 32 * template.record_length,
@@ -118,12 +118,14 @@ int main(int argc, char **argv)
 		getsockname(sink, (struct sockaddr *)&address, &size) < 0)
 		return 1;
 	make_flows();
-	bench_encode(
-		"encode IPFIX, built in", SF_PROFILE_DEFAULT, SF_WHEN_IPFIX | SF_WHEN_MS, records);
+	bench_encode("encode IPFIX, built in", SF_PROFILE_DEFAULT, SF_WHEN_IPFIX | SF_WHEN_MS, 0,
+		records);
+	bench_encode("encode IPFIX, built in, two-way", SF_PROFILE_DEFAULT,
+		SF_WHEN_IPFIX | SF_WHEN_MS | SF_WHEN_BIFLOW, 4, records);
 	bench_encode("encode NetFlow v9, built in", SF_PROFILE_DEFAULT,
-		SF_WHEN_NETFLOW9 | SF_WHEN_UPTIME, records);
+		SF_WHEN_NETFLOW9 | SF_WHEN_UPTIME, 0, records);
 	bench_encode("encode IPFIX, plan (extended)", SF_PROFILE_EXTENDED,
-		SF_WHEN_IPFIX | SF_WHEN_MS, records);
+		SF_WHEN_IPFIX | SF_WHEN_MS, 0, records);
 	bench_exporter(
 		"IPFIX file, default profile", FILE_, "/dev/null,profile=default", 0, records);
 	bench_exporter("IPFIX file, extended profile", FILE_, "/dev/null", 0, records);

@@ -311,6 +311,7 @@ START_TEST(all_encoders_agree)
 		SF_WHEN_IPFIX | SF_WHEN_MS | SF_WHEN_NETWORK,
 		SF_WHEN_IPFIX | SF_WHEN_MS,
 		SF_WHEN_IPFIX | SF_WHEN_NS | SF_WHEN_BIFLOW,
+		SF_WHEN_IPFIX | SF_WHEN_MS | SF_WHEN_BIFLOW,
 		SF_WHEN_NETFLOW9 | SF_WHEN_UPTIME | SF_WHEN_NETWORK,
 	};
 	static const struct sf_encode_context context = { .boot_ms = INT64_C(1120646840000) };
@@ -328,18 +329,23 @@ START_TEST(all_encoders_agree)
 				if (key & 8 || (two_way && !(sessions[s] & SF_WHEN_BIFLOW)))
 					continue;
 				sf_template_init(&template, profile, sessions[s], key);
-				end = sf_template_encode(&template, one, &flow, 0, &context);
-				ck_assert_int_eq(end - one, template.record_length);
-				end = sf_template_encode_plan(&template, two, &flow, 0, &context);
-				ck_assert_int_eq(end - two, template.record_length);
-				ck_assert_int_eq(memcmp(one, two, template.record_length), 0);
+				for (unsigned d = 0; d < 2; d++) {
+					end = sf_template_encode(
+						&template, one, &flow, d, &context);
+					ck_assert_int_eq(end - one, template.record_length);
+					end = sf_template_encode_plan(
+						&template, two, &flow, d, &context);
+					ck_assert_int_eq(end - two, template.record_length);
+					ck_assert_mem_eq(one, two, template.record_length);
+				}
 				built_in += template.encode != sf_template_encode_plan;
 			}
 	/*
-	 * default profile: IPv4 and IPv6, ICMP and not, in three sessions, whatever optional facts
-	 * there are; extended: files of IPv4 and IPv6, tagged or not
+	 * default profile, whatever optional facts there are: IPv4 and IPv6, ICMP and not, in three
+	 * sessions; biflows but for ICMP, answered or not; extended: files of IPv4 and IPv6, tagged
+	 * or not; of biflows, answered or not
 	 */
-	ck_assert_uint_eq(built_in, 2 * 2 * 3 * (SF_KEY_COUNT >> 4) + 4);
+	ck_assert_uint_eq(built_in, (2 * 2 * 3 + 2 * 2) * (SF_KEY_COUNT >> 4) + 4 + 4);
 }
 END_TEST
 
