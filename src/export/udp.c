@@ -27,15 +27,17 @@
 /*
  * On this host the path's MTU is known, and RFC 7011 §10 has collectors take messages of 65535
  * octets; the buffers of those in use begin at 9000. A datagram of this size is the largest that
- * the kernel keeps in 8 KiB: a receive buffer holds a third more records than of 1500 octets.
+ * the kernel keeps in 8 KiB, so that a receive buffer holds 1.4 times the records that it holds in
+ * datagrams of 1500.
  */
 #define LARGE_MTU 7680
 
 /* Octets of one segmented send: below the IPv4 limit, with room for the headers. */
 #define GSO_OCTETS_MAX 65000
 
-/* Octets of a burst when a rate is kept: a small part of a default receive buffer. */
-#define PACED_OCTETS_MAX (8 * DEFAULT_MTU)
+/* A burst when a rate is kept: less than a tenth of a default receive buffer. */
+#define PACED_OCTETS_MAX   (2 * LARGE_MTU)
+#define PACED_MESSAGES_MAX 8
 
 struct udp {
 	struct sf_transport transport;
@@ -230,12 +232,13 @@ static void limit_messages(struct udp *udp, int family, const struct sf_udp_opti
 	unsigned headers = family == AF_INET6 ? IPV6_HEADERS : IPV4_HEADERS;
 	unsigned mtu = options->mtu ? options->mtu : default_mtu(udp, family, options->large);
 	unsigned octets = options->paced ? PACED_OCTETS_MAX : GSO_OCTETS_MAX;
+	unsigned most = options->paced ? PACED_MESSAGES_MAX : SF_MESSAGES_MAX;
 	struct sf_transport *transport = &udp->transport;
 
 	transport->max_message = mtu > headers ? mtu - headers : 0;
 	transport->max_messages = octets / (transport->max_message + 1);
-	if (transport->max_messages > SF_MESSAGES_MAX)
-		transport->max_messages = SF_MESSAGES_MAX;
+	if (transport->max_messages > most)
+		transport->max_messages = most;
 	if (transport->max_messages == 0)
 		transport->max_messages = 1;
 }
