@@ -93,9 +93,8 @@ unsigned sf_share_keep(unsigned me, struct sf_packet *packets, int64_t *clock, u
 			clock[kept] = clock[i];
 		kept += owner == me;
 	}
-	for (unsigned i = 0; i < kept; i++) {
+	/* read by whichever worker was at it: mostly in another core's cache */
+	for (unsigned i = 0; i < kept; i++)
 		__builtin_prefetch(packets[i].data + 12);
-		__builtin_prefetch(packets[i].data + 53);
-	}
 	return kept;
 }
