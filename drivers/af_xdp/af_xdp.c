@@ -126,6 +126,9 @@ static unsigned take_batch(struct sf_xdp_capture *capture, struct sf_xdp_queue *
 				.link = SF_LINK_ETHERNET,
 				.interface = queue->slot,
 			};
+		/* the headers, and what the program may have written before them */
+		__builtin_prefetch(packet->data);
+		__builtin_prefetch(packet->data - 1);
 		inside = desc->options & XDP_PKT_CONTD;
 		if (inside)
 			continue;
