@@ -366,7 +366,8 @@ int sf_session_new(struct sf_destination **destination, const struct sf_shared *
 	session->destination.ops = &session_ops;
 	session->destination.shared = shared;
 	session->destination.stats.kind = options->network ? options->dialect->name : "file";
-	session->destination.cold_facts = when & (SF_WHEN_MAC | SF_WHEN_MPLS | SF_WHEN_LABEL);
+	session->destination.cold_facts =
+		sf_profile_facts(options->profile) & (SF_HAS_MAC | SF_HAS_MPLS | SF_HAS_FLOW_LABEL);
 	session->options = *options;
 	session->when = (options->dialect == &sf_ipfix ? SF_WHEN_IPFIX | options->time
 						       : SF_WHEN_NETFLOW9 | SF_WHEN_UPTIME) |

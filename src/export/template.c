@@ -266,6 +266,15 @@ uint32_t sf_profile_when(enum sf_profile profile)
 	return when;
 }
 
+uint8_t sf_profile_facts(enum sf_profile profile)
+{
+	uint8_t facts = 0;
+
+	for (unsigned i = 0; i < profiles[profile].count; i++)
+		facts |= rows[profiles[profile].fields[i].field].has;
+	return facts;
+}
+
 bool sf_profile_has_flow_id(enum sf_profile profile, uint32_t session)
 {
 	for (unsigned i = 0; i < profiles[profile].count; i++) {

@@ -96,6 +96,9 @@ static inline unsigned sf_record_key(const struct sf_flow *flow, uint8_t has_mas
 /* All conditions a profile asks for anywhere. */
 uint32_t sf_profile_when(enum sf_profile profile);
 
+/* SF_HAS_… of the optional facts that some template of the profile tells. */
+uint8_t sf_profile_facts(enum sf_profile profile);
+
 /* Do templates of the profile have flowId under these conditions? */
 bool sf_profile_has_flow_id(enum sf_profile profile, uint32_t session);
 

@@ -291,7 +291,7 @@ START_TEST(facts_are_asked_for_by_those_who_need_them)
 		{ "ipfix://127.0.0.1:4739", SF_TEXT_TABLE, false, false },
 		{ "ipfix://127.0.0.1:4739", SF_TEXT_JSON, true, true },
 		{ "ipfix://127.0.0.1:4739", SF_TEXT_CSV, true, true },
-		{ "ipfix://127.0.0.1:4739,profile=plain", SF_TEXT_TABLE, false, false },
+		{ "ipfix://127.0.0.1:4739,profile=plain", SF_TEXT_TABLE, true, false },
 		{ "ipfix://127.0.0.1:4739,profile=extended", SF_TEXT_TABLE, true, true },
 		{ "netflow9://127.0.0.1:2055,profile=extended", SF_TEXT_TABLE, true, false },
 		{ "netflow5://127.0.0.1:2055", SF_TEXT_TABLE, false, false },
