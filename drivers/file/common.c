@@ -21,6 +21,7 @@
 #include "file/common.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -35,7 +36,8 @@
 #define BLOCK  1024 /* packets: few enough that a handful of blocks stay in the caches */
 #define BLOCKS 8
 #define LEAD   4
-#define SPINS  500 /* looks before a thread sleeps: about 10 µs */
+#define SPINS  500 /* looks before a thread lets others run: about 10 µs */
+#define YIELDS 500 /* looks before it sleeps: waking up takes as long as reading a block */
 
 struct block {
 	unsigned count;
@@ -178,8 +180,11 @@ static bool common_spin(struct sf_common *common)
 	bool changed = false;
 
 	pthread_mutex_unlock(&common->lock);
-	for (unsigned i = 0; i < SPINS && !changed; i++) {
-		sf_pause();
+	for (unsigned i = 0; i < SPINS + YIELDS && !changed; i++) {
+		if (i < SPINS)
+			sf_pause();
+		else
+			sched_yield();
 		changed = atomic_load_explicit(&common->news, memory_order_relaxed) != seen;
 	}
 	pthread_mutex_lock(&common->lock);
