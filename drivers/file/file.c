@@ -272,7 +272,8 @@ static int file_read(
 {
 	unsigned n = 0, at;
 
-	while (file->done_count)
+	/* of those that failed there may be more than a pool takes at once */
+	while (file->done_count && !file_lends(file, 0))
 		sf_source_close(file->done[--file->done_count]);
 	while (n < max) {
 		if (file_must_open(file)) {
