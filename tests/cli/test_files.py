@@ -137,6 +137,15 @@ class Input(Case):
         self.compare_workers("-r", cut, good, status=1)
         self.compare_workers("-r", cut, cut, status=1)
 
+    def test_workers_and_many_corrupt_files(self):
+        # all are open, and go wrong at nearly the same time
+        bad = struct.pack("<IIII", START + 2, 0, 0xFFFFFFFF, 60)
+        files = [self.file(f"{i}.pcap", pcap([(i / 1000, udp(i, 1024)), (1, udp(i, 1024))]) + bad)
+                 for i in range(150)]
+        done = self.compare_workers(*(a for file in files for a in ("-r", file)), status=1)
+        self.assertEqual(done.stats["metered"]["packets"], 300)
+        self.assertIn("149 more", done.stderr)
+
     def test_workers_stop_at_the_same_packet(self):
         frames = conversations(2000, packets=50, step=0.0001)
         path = self.file("a.pcap", pcap(frames))
