@@ -15,9 +15,7 @@
  *
  * Invariant: buffers are refilled only while no packet is lent, that is by the first steps of a
  * recv; a batch ends where an input runs out of bytes. Price: batches are short there (once per
- * MiB), and merging needs the next packet of every open input before it can go on. With twins
- * packets are lent for longer (file/common.h); their buffers are then not refilled but exchanged for
- * others.
+ * MiB), and merging needs the next packet of every open input before it can go on.
  *
  * A damaged input ends with its last good packet; the others go on, and the end of all input then
  * reports the failure instead of SF_EOF.
@@ -30,7 +28,6 @@
 
 #include <spanflow/capture.h>
 
-#include "file/common.h"
 #include "file/slots.h"
 #include "file/sources.h"
 
@@ -54,10 +51,6 @@ struct file_capture {
 	unsigned failures;
 	struct sf_error failure; /* the first */
 	struct sf_slots slots;
-	/* several captures with the packets of one reader */
-	struct sf_common *common;    /* NULL: this one reads for itself */
-	struct file_capture *reader; /* who reads for all of them */
-	struct sf_place place;       /* in `common` */
 };
 
 static struct file_capture *file_of(struct sf_capture *capture)
@@ -142,17 +135,14 @@ static const struct sf_source *file_waiting(const struct file_capture *file)
 static void file_open_waiting(struct file_capture *file)
 {
 	struct sf_source *source = &file->sources.list[file->waiting++];
-	bool open = source->reader != NULL;
 	struct sf_error error;
 
-	if (!open && sf_source_open(source, file->heap_count + file->blind_count, &file->slots,
-			     &error) < 0) {
+	if (!source->reader && sf_source_open(source, file->heap_count + file->blind_count,
+				       &file->slots, &error) < 0) {
 		if (file->failures++ == 0)
 			file->failure = error;
 		return;
 	}
-	if (!open && file->common)
-		sf_stream_share(&source->reader->stream, sf_common_pool(file->common));
 	file->blind[file->blind_count++] = source;
 }
 
@@ -248,8 +238,10 @@ static bool file_must_open(const struct file_capture *file)
 	return file->heap_count == 0 || waiting->first_ns <= file->heap[0]->head_ns;
 }
 
-static int file_end(struct file_capture *file, struct sf_error *error)
+static int file_end(struct file_capture *file)
 {
+	struct sf_error *error = &file->capture.error;
+
 	if (file->failures == 0)
 		return SF_EOF;
 	if (file->failures == 1)
@@ -261,19 +253,14 @@ static int file_end(struct file_capture *file, struct sf_error *error)
 	return error->code;
 }
 
-/* May bytes that were read be written over, or files closed, with `n` packets in the batch? */
-static bool file_lends(const struct file_capture *file, unsigned n)
+static int file_recv(
+	struct sf_capture *capture, unsigned queue, struct sf_packet *packets, unsigned max)
 {
-	return file->common ? sf_pool_full(sf_common_pool(file->common)) : n > 0;
-}
-
-static int file_read(
-	struct file_capture *file, struct sf_packet *packets, unsigned max, struct sf_error *error)
-{
+	struct file_capture *file = file_of(capture);
 	unsigned n = 0, at;
 
-	/* of those that failed there may be more than a pool takes at once */
-	while (file->done_count && !file_lends(file, 0))
+	(void)queue;
+	while (file->done_count)
 		sf_source_close(file->done[--file->done_count]);
 	while (n < max) {
 		if (file_must_open(file)) {
@@ -291,88 +278,49 @@ static int file_read(
 			n += file_take_sole(file, packets + n, max - n);
 		else
 			sf_reader_decode(file->blind[at]->reader, packets + n, 1, INT64_MIN);
-		if (!file_place_blind(file, at, file_lends(file, n)))
+		if (!file_place_blind(file, at, n > 0)) {
+			count(&file->frames, n);
 			return (int)n;
+		}
 	}
-	return n ? (int)n : file_end(file, error);
-}
-
-/* sf_common_read: the same with marks. */
-static int file_read_marked(
-	void *reader, struct sf_packet *packets, unsigned max, struct sf_error *error)
-{
-	const struct sf_capture *capture = reader;
-	int n = file_read(reader, packets, max, error);
-
-	if (n > 0 && capture->mark)
-		capture->mark(capture->mark_context, packets, (unsigned)n);
-	return n;
-}
-
-static int file_recv(
-	struct sf_capture *capture, unsigned queue, struct sf_packet *packets, unsigned max)
-{
-	struct file_capture *file = file_of(capture);
-	int n;
-
-	(void)queue;
-	if (file->common)
-		n = sf_common_recv(
-			file->common, &file->place, packets, max, file->wait_ms, &capture->error);
-	else
-		n = file_read(file, packets, max, &capture->error);
-	if (n > 0)
-		count(&file->frames, (unsigned)n);
-	return n;
+	count(&file->frames, n);
+	return n ? (int)n : file_end(file);
 }
 
 static void file_stats(struct sf_capture *capture, struct sf_capture_stats *stats)
 {
-	struct file_capture *file = file_of(capture), *reader = file->reader;
+	struct file_capture *file = file_of(capture);
 
 	*stats = (struct sf_capture_stats){
 		.frames = atomic_load_explicit(&file->frames, memory_order_relaxed),
-		.bytes_read = atomic_load_explicit(&reader->bytes_read, memory_order_relaxed),
-		.bytes_total = reader->sources.bytes_total,
+		.bytes_read = atomic_load_explicit(&file->bytes_read, memory_order_relaxed),
+		.bytes_total = file->sources.bytes_total,
 	};
 }
 
 static const struct sf_interface *file_interface(struct sf_capture *capture, unsigned slot)
 {
-	return sf_slots_get(&file_of(capture)->reader->slots, slot);
+	return sf_slots_get(&file_of(capture)->slots, slot);
 }
 
 static void file_describe(struct sf_capture *capture, char *text, size_t size)
 {
-	const struct sf_sources *sources = &file_of(capture)->reader->sources;
+	const struct sf_sources *sources = &file_of(capture)->sources;
 
 	snprintf(text, size, "%u file%s%s%s", sources->count, sources->count == 1 ? "" : "s",
 		*sources->formats ? ", " : "", sources->formats);
 }
 
-static void file_free(struct file_capture *file)
-{
-	sf_sources_fini(&file->sources);
-	sf_slots_fini(&file->slots);
-	sf_common_free(file->common);
-	free(file->heap);
-	free(file);
-}
-
 static void file_close(struct sf_capture *capture)
 {
-	struct file_capture *file = file_of(capture), *reader;
-	bool last;
+	struct file_capture *file = file_of(capture);
 
 	if (!file)
 		return;
-	reader = file->reader;
-	last = !file->common || sf_common_leave(file->common, &file->place);
-	/* the reader stays for as long as somebody has packets of it */
-	if (file != reader)
-		free(file);
-	if (last)
-		file_free(reader);
+	sf_sources_fini(&file->sources);
+	sf_slots_fini(&file->slots);
+	free(file->heap);
+	free(file);
 }
 
 static int file_check_options(const struct sf_capture_options *options, struct sf_error *error)
@@ -431,7 +379,6 @@ static int file_open(struct sf_capture **capture, const struct sf_capture_option
 		return sf_error_set(error, -ENOMEM, "no memory for a capture");
 	file->capture.ops = &sf_driver_file;
 	file->capture.queues = 1;
-	file->reader = file;
 	file->wait_ms = options->wait_ms ? (int)options->wait_ms : WAIT_DEFAULT_MS;
 	rc = file_start(file, options, error);
 	if (rc < 0) {
@@ -442,45 +389,23 @@ static int file_open(struct sf_capture **capture, const struct sf_capture_option
 	return 0;
 }
 
-/* From now on this one's packets come out of what all of them have in common. */
-static int file_share(struct file_capture *file, struct sf_error *error)
-{
-	struct sf_sources *sources = &file->sources;
-
-	for (unsigned i = 0; i < sources->count; i++)
-		if (sources->list[i].once)
-			return sf_error_set(error, SF_EUNSUPPORTED, "%s: can be read only once",
-				sf_source_name(&sources->list[i]));
-	file->common = sf_common_new(file_read_marked, file);
-	if (!file->common)
-		return sf_error_set(error, -ENOMEM, "no memory for a capture's twin");
-	for (unsigned i = 0; i < sources->count; i++)
-		if (sources->list[i].reader)
-			sf_stream_share(
-				&sources->list[i].reader->stream, sf_common_pool(file->common));
-	sf_common_join(file->common, &file->place);
-	return 0;
-}
-
 static int file_twin(struct sf_capture *capture, struct sf_capture **twin, struct sf_error *error)
 {
-	struct file_capture *file = file_of(capture), *other;
-	int rc = file->common ? 0 : file_share(file, error);
+	const struct file_capture *file = file_of(capture);
+	struct file_capture *other = calloc(1, sizeof(*other));
+	int rc;
 
-	if (rc < 0)
-		return rc;
-	other = calloc(1, sizeof(*other));
 	if (!other)
-		return sf_error_set(error, -ENOMEM, "no memory for a capture's twin");
+		return sf_error_set(error, -ENOMEM, "no memory for a capture");
 	other->capture.ops = &sf_driver_file;
 	other->capture.queues = 1;
 	other->wait_ms = file->wait_ms;
-	other->common = file->common;
-	other->reader = file->reader;
-	if (!sf_common_join(file->common, &other->place)) {
-		free(other);
-		return sf_error_set(error, SF_EUNSUPPORTED, "no more than %d may read together",
-			SF_COMMON_MEMBERS);
+	rc = sf_sources_copy(&other->sources, &file->sources, error);
+	if (rc == 0)
+		rc = file_make_lists(other, error);
+	if (rc < 0) {
+		file_close(&other->capture);
+		return rc;
 	}
 	*twin = &other->capture;
 	return 0;

@@ -26,37 +26,20 @@
 #define HEADROOM (64 * 1024)
 #define INPUT    (128 * 1024)
 
-/* What is read at once into buffers that several threads use: a few of them fit into the caches. */
-#define SHARED ((size_t)128 * 1024)
-
 /* least chunk of decompressed data */
 #define PLAIN_MIN (256 * 1024)
 
-/* Gives up the buffer. */
-static void stream_release(struct sf_stream *stream)
-{
-	if (stream->pool && stream->memory)
-		sf_pool_give(
-			stream->pool, stream->memory, (size_t)(stream->limit - stream->memory));
-	else
-		free(stream->memory);
-}
-
 static int stream_allocate(struct sf_stream *stream, size_t headroom)
 {
-	size_t tail = (size_t)(stream->end - stream->p), size = headroom + stream->chunk;
-	void *memory = NULL;
+	size_t tail = (size_t)(stream->end - stream->p);
+	void *memory;
 
-	if (stream->pool)
-		memory = sf_pool_take(stream->pool, size);
-	else if (posix_memalign(&memory, 4096, size) != 0)
-		memory = NULL;
-	if (!memory)
+	if (posix_memalign(&memory, 4096, headroom + stream->chunk) != 0)
 		return sf_error_set(
 			&stream->error, -ENOMEM, "no memory for a record of %zu bytes", headroom);
 	if (tail)
 		memcpy((uint8_t *)memory + headroom - tail, stream->p, tail);
-	stream_release(stream);
+	free(stream->memory);
 	stream->memory = memory;
 	stream->headroom = headroom;
 	stream->limit = stream->memory + headroom + stream->chunk;
@@ -78,19 +61,12 @@ int sf_stream_init(struct sf_stream *stream, int fd, uint64_t size, size_t chunk
 	return stream_allocate(stream, chunk < HEADROOM ? chunk : HEADROOM);
 }
 
-void sf_stream_share(struct sf_stream *stream, struct sf_pool *pool)
-{
-	stream->pool = pool;
-	if (stream->chunk > SHARED)
-		stream->chunk = SHARED;
-}
-
 void sf_stream_fini(struct sf_stream *stream)
 {
 	close(stream->fd);
 	sf_codec_free(stream->codec);
 	free(stream->in);
-	stream_release(stream);
+	free(stream->memory);
 	*stream = (struct sf_stream){ .fd = -1 };
 }
 
@@ -105,7 +81,7 @@ static int stream_make_room(struct sf_stream *stream, size_t need)
 		return 0;
 	while (headroom < tail || headroom < need)
 		headroom *= 2;
-	if (headroom > stream->headroom || stream->pool)
+	if (headroom > stream->headroom)
 		return stream_allocate(stream, headroom);
 	stream->end = stream->memory + headroom;
 	memmove(stream->end - tail, stream->p, tail);

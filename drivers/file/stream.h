@@ -16,7 +16,6 @@
 #include <spanflow/error.h>
 
 #include "file/codec.h"
-#include "file/pool.h"
 
 /* What is read at once: the size at which read(2) into a reused buffer is fastest. */
 #define SF_STREAM_CHUNK ((size_t)1 << 20)
@@ -29,7 +28,6 @@ struct sf_stream {
 	uint8_t *memory, *limit; /* the buffer: [memory, limit) */
 	size_t headroom;         /* what a refill carries over lies before memory + headroom */
 	size_t chunk;            /* what one read asks for */
-	struct sf_pool *pool;    /* where a used up buffer goes; NULL: it is used again */
 	uint64_t end_offset;     /* position of `end` in the plain data */
 	uint64_t raw_offset;     /* bytes read from the descriptor */
 	uint64_t raw_end;        /* where reading it ends, even if there is more */
@@ -54,16 +52,10 @@ enum sf_stream_result { SF_STREAM_MORE, SF_STREAM_QUIET, SF_STREAM_END, SF_STREA
 
 /*
  * Reads once, so that bytes come nearer to the `need` wanted from p on; makes room for them. Moves
- * the bytes from p to end: pointers into them are void afterwards, unless there is a pool. On a pipe waits up to wait_ms
+ * the bytes from p to end: pointers into them are void afterwards. On a pipe waits up to wait_ms
  * for data (QUIET: none came, or a signal did). FAILED: see stream->error.
  */
 enum sf_stream_result sf_stream_fill(struct sf_stream *stream, size_t need, int wait_ms);
-
-/*
- * From now on bytes are not moved and a buffer is never written over: it goes to the pool, which also
- * gives the next. After sf_stream_init().
- */
-void sf_stream_share(struct sf_stream *stream, struct sf_pool *pool);
 
 /* Position of p in the plain data. */
 static inline uint64_t sf_stream_offset(const struct sf_stream *stream)

@@ -108,10 +108,9 @@ struct sf_capture_ops {
 	int (*open)(struct sf_capture **capture, const struct sf_capture_options *options,
 		struct sf_error *error);
 	/*
-	 * Another capture that delivers the same packets in the same order, for a thread of its own;
-	 * before the first recv, of a capture that is no twin itself. They share the reading, so one
-	 * that does not go on makes recv of the others return 0 after a while, until it is closed.
-	 * Fails as open does; with SF_EUNSUPPORTED where packets can be had only once (a pipe).
+	 * Opens another capture that delivers the same packets in the same order, for a thread of
+	 * its own; before the first recv. Fails as open does; with SF_EUNSUPPORTED where packets can
+	 * be had only once (a pipe), or having them again would cost too much (compressed files).
 	 * Optional: as from every network interface they can.
 	 */
 	int (*twin)(struct sf_capture *capture, struct sf_capture **twin, struct sf_error *error);
@@ -149,13 +148,6 @@ struct sf_capture {
 	 * `frames`. The kernel may let more through, so the caller applies the filter all the same.
 	 */
 	bool kernel_filtered;
-	/*
-	 * What is to be known of a packet once and not once in each twin: whichever thread reads the
-	 * packets calls this before any twin has them; it may set the bits of `flags` from
-	 * SF_PACKET_MARK on. Set before the first recv, in the capture that has twins; NULL: nothing.
-	 */
-	void (*mark)(const void *context, struct sf_packet *packets, unsigned count);
-	const void *mark_context;
 	struct sf_error error;   /* why recv returned < 0 */
 	struct sf_error warning; /* set by open: what a person should know; code 0: nothing */
 };

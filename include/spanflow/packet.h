@@ -14,7 +14,6 @@
 #define SF_PACKET_VLAN     0x0001 /* vlan_tci holds the outer tag, which is not in the bytes */
 #define SF_PACKET_VLAN_AD  0x0002 /* … and that tag was an 802.1ad service tag */
 #define SF_PACKET_OUTGOING 0x0004 /* the capture says that this host sent the packet */
-#define SF_PACKET_MARK     8      /* bits from here on: the caller's (struct sf_capture.mark) */
 
 /*
  * The bytes belong to the driver: they are readable from a successful sf_capture_recv() until the

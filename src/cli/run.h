@@ -7,7 +7,7 @@
  *	          into the exporter. Nothing is lost between them and nothing is shared.
  *	threads   network interfaces, or several workers: a thread for each; the main thread drains
  *	          their rings into the exporter, looks after signals and time, and asks for the
- *	          books. Files that can be opened again have a capture for each worker.
+ *	          books. Plain files are open once for each worker.
  */
 #ifndef SPANFLOW_CLI_RUN_H
 #define SPANFLOW_CLI_RUN_H
@@ -31,7 +31,7 @@ struct sf_run {
 	struct sf_input inputs[SF_INPUTS_MAX];
 	struct sf_exchange *exchanges[SF_INPUTS_MAX]; /* between the workers of an input, or NULL */
 	unsigned input_count;
-	/* the files' packets once more for each worker but the first; 0: one has them alone */
+	/* the files once more for each worker but the first; 0: there is one reader of them */
 	struct sf_input twins[SF_WORKERS_MAX - 1];
 	unsigned twin_count;
 	struct sf_share share; /* with twins */

@@ -158,7 +158,7 @@ static int open_inputs(struct sf_run *run, struct sf_error *error)
 	return 0;
 }
 
-/* Packets of regular files are seen by every worker; those of others are handed over. */
+/* Plain files are read by each worker for itself; packets of others are handed over. */
 static int open_twins(struct sf_run *run, struct sf_error *error)
 {
 	const struct sf_options *options = run->options;
@@ -176,8 +176,6 @@ static int open_twins(struct sf_run *run, struct sf_error *error)
 		run->share.factor[i] =
 			((uint64_t)run->steer_key[2 * i] << 32 | run->steer_key[2 * i + 1]) | 1;
 	run->share.workers = run->twin_count + 1;
-	run->inputs[0].capture->mark = sf_share_mark;
-	run->inputs[0].capture->mark_context = &run->share;
 	atomic_init(&run->meeting.missing, run->share.workers);
 	return err;
 }

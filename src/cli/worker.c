@@ -183,7 +183,6 @@ static void keep_time(struct sf_worker *worker)
 	if (now > worker->clock.now)
 		worker->clock.now = now;
 	tell_clock(worker);
-	age(worker);
 }
 
 /* Enters interfaces not seen before. */
@@ -273,7 +272,7 @@ static void meter_batch(struct sf_worker *worker, struct sf_packet *packets, uns
 		clock = NULL;
 	taken = own = before_end(worker, packets, taken, clock);
 	if (share)
-		own = sf_share_keep(worker->options.number, packets, clock, taken);
+		own = sf_share_keep(share, worker->options.number, packets, clock, taken);
 	learn(worker, packets, own);
 	worker->seen += count;
 	worker->passed += taken;
@@ -285,7 +284,7 @@ static void meter_batch(struct sf_worker *worker, struct sf_packet *packets, uns
 	if (worker->options.exchange)
 		share_batch(worker, packets, own, clock);
 	else
-		sf_meter_batch(worker->meter, packets, own, clock, &worker->options.input->point);
+		sf_meter_add(worker->meter, packets, own, clock, &worker->options.input->point);
 	tell_clock(worker);
 }
 
@@ -307,17 +306,14 @@ static enum sf_worker_state step_handed(struct sf_worker *worker)
 	return SF_WORKER_QUIET;
 }
 
-enum sf_worker_state sf_worker_step(struct sf_worker *worker)
+/* Receives a batch; what came of it is in the table after sf_meter_flush(). */
+static enum sf_worker_state receive(struct sf_worker *worker)
 {
 	struct sf_budget *budget = worker->options.budget;
 	struct sf_packet packets[SF_BATCH_MAX];
 	unsigned max = SF_BATCH_MAX;
 	int n;
 
-	if (!worker->capture)
-		return worker->state = step_handed(worker);
-	if (worker->options.exchange)
-		take(worker);
 	worker->state = SF_WORKER_RUNNING;
 	if (worker->stop_at - worker->seen < max)
 		max = (unsigned)(worker->stop_at - worker->seen);
@@ -331,20 +327,34 @@ enum sf_worker_state sf_worker_step(struct sf_worker *worker)
 		max = left < max ? (unsigned)left : max;
 	}
 	n = sf_capture_recv(worker->capture, worker->options.queue, packets, max);
-	if (n > 0) {
-		meter_batch(worker, packets, (unsigned)n);
-		sf_capture_release(worker->capture, worker->options.queue);
-		worker->quiet = false;
-		age(worker);
-	} else if (n == 0) {
-		worker->state = SF_WORKER_QUIET;
-		if (worker->options.ages_when_quiet)
-			keep_time(worker);
+	if (n < 0)
+		return worker->state = n == SF_EOF ? SF_WORKER_EOF : SF_WORKER_FAILED;
+	if (n == 0)
+		return worker->state = SF_WORKER_QUIET;
+	meter_batch(worker, packets, (unsigned)n);
+	sf_capture_release(worker->capture, worker->options.queue);
+	worker->quiet = false;
+	return worker->state;
+}
+
+enum sf_worker_state sf_worker_step(struct sf_worker *worker)
+{
+	/* with a share a batch holds but a part that is ours: together they make a full one */
+	unsigned batches = worker->options.share ? worker->options.share->workers : 1;
+
+	if (!worker->capture)
+		return worker->state = step_handed(worker);
+	if (worker->options.exchange)
+		take(worker);
+	while (receive(worker) == SF_WORKER_RUNNING && --batches)
+		;
+	sf_meter_flush(worker->meter);
+	if (worker->state == SF_WORKER_QUIET && worker->options.ages_when_quiet) {
+		keep_time(worker);
 		if (worker->clock.now >= worker->end_ns)
 			worker->state = SF_WORKER_LIMIT;
-	} else {
-		worker->state = n == SF_EOF ? SF_WORKER_EOF : SF_WORKER_FAILED;
 	}
+	age(worker);
 	return worker->state;
 }
 

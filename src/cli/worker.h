@@ -7,8 +7,8 @@
  * The workers of one observation point hand parsed packets over to each other (meter/exchange.h),
  * unless they are to be independent. Where a source has fewer queues than there are workers, the
  * others have no queue and meter only what is handed over: so a pipe is metered by several workers.
- * Files that can be opened again are read once, and each worker sees all packets and keeps those of
- * its own flows (meter/share.h).
+ * Plain files are read by each worker for itself, which keeps the packets of its own flows
+ * (meter/share.h).
  *
  * What the threads share besides the ring, once per batch and never per packet:
  *

@@ -19,15 +19,11 @@ struct sf_share {
 };
 
 /*
- * Marks each packet with the worker it belongs to (struct sf_capture.mark). A flow key without
- * addresses needs the flows of all workers in one table: then this must not be used.
+ * Moves the packets that belong to worker `me`, and their clocks (unless NULL), to the front, in order;
+ * returns their number. A flow key without addresses needs the flows of all workers in one table: then
+ * this must not be used.
  */
-void sf_share_mark(const void *share, struct sf_packet *packets, unsigned count);
-
-/*
- * Moves the packets that are marked as those of worker `me`, and their clocks (unless NULL), to the
- * front, in order; returns their number.
- */
-unsigned sf_share_keep(unsigned me, struct sf_packet *packets, int64_t *clock, unsigned count);
+unsigned sf_share_keep(const struct sf_share *share, unsigned me, struct sf_packet *packets,
+	int64_t *clock, unsigned count);
 
 #endif

@@ -80,8 +80,7 @@ static unsigned owner(unsigned workers)
 		struct sf_packet packet[1] = { packets[0] };
 		int64_t clock = 1;
 
-		sf_share_mark(&share, packet, 1);
-		if (sf_share_keep(me, packet, &clock, 1)) {
+		if (sf_share_keep(&share, me, packet, &clock, 1)) {
 			owners++;
 			found = me;
 		}
@@ -139,8 +138,7 @@ START_TEST(order_and_clocks_stay)
 			make(i, (enum shape)(i % SHAPES), i % 2 ? 4 : 6, i, 0);
 			clock[i] = 1000 + i;
 		}
-		sf_share_mark(&share, packets, SF_BATCH_MAX);
-		kept = sf_share_keep(me, packets, clock, SF_BATCH_MAX);
+		kept = sf_share_keep(&share, me, packets, clock, SF_BATCH_MAX);
 		for (unsigned i = 0; i < kept; i++) {
 			ck_assert_int_eq(clock[i], 1000 + packets[i].time_ns);
 			if (i)
