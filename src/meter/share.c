@@ -70,8 +70,8 @@ static sf_always_inline uint64_t hash_of(
 
 	/* EtherType and version at once */
 	if (sf_likely(packet->link == SF_LINK_ETHERNET &&
-		    packet->captured >= PLAIN_ETHERNET + PLAIN_IPV4 &&
-		    sf_load_be32(data + 12) >> 12 == (ETHERTYPE_IPV4 << 4 | 4)))
+		      packet->captured >= PLAIN_ETHERNET + PLAIN_IPV4 &&
+		      sf_load_be32(data + 12) >> 12 == (ETHERTYPE_IPV4 << 4 | 4)))
 		return hash4(share, sf_load_be64(data + PLAIN_ETHERNET + ADDRESSES_IPV4));
 	return hash_tagged(share, packet);
 }
@@ -86,17 +86,12 @@ unsigned sf_share_keep(const struct sf_share *share, unsigned me, struct sf_pack
 	const uint64_t range = ((((uint64_t)me + 1) << 32) + workers - 1) / workers - first;
 	unsigned kept = 0;
 
-	if (clock) {
-		for (unsigned i = 0; i < count; i++) {
-			clock[kept] = clock[i];
-			kept += hash_of(&constant, &packets[i]) - first < range;
-		}
-		kept = 0;
-	}
 	for (unsigned i = 0; i < count; i++) {
 		uint64_t hash = hash_of(&constant, &packets[i]);
 
 		packets[kept] = packets[i];
+		if (clock)
+			clock[kept] = clock[i];
 		kept += hash - first < range;
 	}
 	return kept;
