@@ -25,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <spanflow/capture.h>
 
@@ -32,6 +33,7 @@
 #include "file/sources.h"
 
 #define WAIT_DEFAULT_MS 100
+#define SPARE_FILES     64 /* descriptors for all else, when files are open several times */
 
 extern const struct sf_capture_ops sf_driver_file;
 
@@ -51,6 +53,7 @@ struct file_capture {
 	unsigned failures;
 	struct sf_error failure; /* the first */
 	struct sf_slots slots;
+	unsigned twins;
 };
 
 static struct file_capture *file_of(struct sf_capture *capture)
@@ -389,12 +392,25 @@ static int file_open(struct sf_capture **capture, const struct sf_capture_option
 	return 0;
 }
 
+/* All inputs may be open at the same time, in every twin. */
+static bool file_may_be_opened_again(const struct file_capture *file)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
+	       (file->twins + (uint64_t)2) * file->sources.count + SPARE_FILES <= limit.rlim_cur;
+}
+
 static int file_twin(struct sf_capture *capture, struct sf_capture **twin, struct sf_error *error)
 {
-	const struct file_capture *file = file_of(capture);
-	struct file_capture *other = calloc(1, sizeof(*other));
+	struct file_capture *file = file_of(capture), *other;
 	int rc;
 
+	if (!file_may_be_opened_again(file))
+		return sf_error_set(error, SF_EUNSUPPORTED,
+			"%u files are too many to be open %u times", file->sources.count,
+			file->twins + 2);
+	other = calloc(1, sizeof(*other));
 	if (!other)
 		return sf_error_set(error, -ENOMEM, "no memory for a capture");
 	other->capture.ops = &sf_driver_file;
@@ -407,6 +423,7 @@ static int file_twin(struct sf_capture *capture, struct sf_capture **twin, struc
 		file_close(&other->capture);
 		return rc;
 	}
+	file->twins++;
 	*twin = &other->capture;
 	return 0;
 }

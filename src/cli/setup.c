@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cli/run.h"
@@ -122,6 +123,17 @@ static void close_twins(struct sf_run *run)
 	}
 }
 
+/* Captures that overlap are open at the same time, once for each worker. */
+static void allow_many_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int open_inputs(struct sf_run *run, struct sf_error *error)
 {
 	const struct sf_options *options = run->options;
@@ -133,6 +145,8 @@ static int open_inputs(struct sf_run *run, struct sf_error *error)
 	run->interfaces = calloc(1, sizeof(*run->interfaces));
 	if (!run->interfaces)
 		return sf_error_set(error, -ENOMEM, "out of memory");
+	if (!run->live)
+		allow_many_files();
 	for (unsigned i = 0; i < wanted; i++) {
 		struct sf_input *input = &run->inputs[i];
 		unsigned span = SF_INTERFACES_MAX / wanted;

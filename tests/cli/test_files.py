@@ -3,6 +3,7 @@
 """Metering files: what goes in, what comes out, where a run ends."""
 
 import gzip
+import resource
 import signal
 import struct
 import subprocess
@@ -146,6 +147,18 @@ class Input(Case):
         done = self.compare_workers(*(a for file in files for a in ("-r", file)), status=1)
         self.assertEqual(done.stats["metered"]["packets"], 300)
         self.assertIn("149 more", done.stderr)
+
+    def test_workers_and_more_files_than_descriptors(self):
+        # all overlap; 150 can be open once, not once for each worker
+        files = [self.file(f"{i}.pcap", pcap([(i / 1000, udp(i, 1024)), (9, udp(i, 1024))]))
+                 for i in range(150)]
+        arguments = [a for file in files for a in ("-r", file)]
+        for soft, hard, handed in ((100, 1000, False), (250, 250, True)):
+            done = self.meter(
+                *arguments, "-o", "none", "--workers", "2", preexec_fn=lambda: resource.setrlimit(
+                    resource.RLIMIT_NOFILE, (soft, hard)))
+            self.assertEqual(done.stats["metered"]["packets"], 300)
+            self.assertEqual(done.stats["handedOver"] > 0, handed)
 
     def test_workers_stop_at_the_same_packet(self):
         frames = conversations(2000, packets=50, step=0.0001)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Twins of a capture of files: each sees all packets, in order. */
 #include <pthread.h>
+#include <sys/resource.h>
 
 #include "capture_bytes.h"
 #include "check_main.h"
@@ -250,6 +251,35 @@ START_TEST(no_twin_waits_for_another)
 }
 END_TEST
 
+START_TEST(twins_leave_room_for_other_descriptors)
+{
+	struct rlimit before, limit;
+	struct sf_capture *capture, *twins[2];
+	struct sf_error error;
+
+	begin();
+	add("one", 0, 3, 0);
+	add("two", 1, 3, 0);
+	add("three", 2, 3, 0);
+	capture = open_files();
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	limit = before;
+	limit.rlim_cur = 64 + 3 * 3 - 1;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	ck_assert_int_eq(capture->ops->twin(capture, &twins[0], &error), 0);
+	ck_assert_int_eq(capture->ops->twin(capture, &twins[1], &error), SF_EUNSUPPORTED);
+	ck_assert_str_eq(error.text, "3 files are too many to be open 3 times");
+	limit.rlim_cur++;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	ck_assert_int_eq(capture->ops->twin(capture, &twins[1], &error), 0);
+	setrlimit(RLIMIT_NOFILE, &before);
+	for (unsigned i = 0; i < 2; i++)
+		twins[i]->ops->close(twins[i]);
+	capture->ops->close(capture);
+	end();
+}
+END_TEST
+
 START_TEST(what_can_be_read_once_has_no_twin)
 {
 	struct sf_capture *capture, *twin;
@@ -266,4 +296,5 @@ START_TEST(what_can_be_read_once_has_no_twin)
 END_TEST
 
 CHECK_MAIN("twin", twins_see_what_one_reader_sees, all_twins_see_the_same_failure,
-	compressed_files_have_none, no_twin_waits_for_another, what_can_be_read_once_has_no_twin)
+	compressed_files_have_none, no_twin_waits_for_another,
+	twins_leave_room_for_other_descriptors, what_can_be_read_once_has_no_twin)
