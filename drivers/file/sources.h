@@ -20,7 +20,7 @@ struct sf_source {
 	char *path;
 	unsigned order; /* place on the command line */
 	bool in_directory;
-	bool once;            /* cannot be opened twice */
+	bool once; /* cannot be opened twice */
 	bool compressed;
 	uint64_t size, inode; /* when it was looked into; UINT64_MAX: not known, there is none */
 	int64_t first_ns;     /* of the first packet; INT64_MIN: no packet, or not known */

@@ -111,8 +111,7 @@ struct sf_capture_ops {
 	 * Opens another capture that delivers the same packets in the same order, for a thread of
 	 * its own; before the first recv. Fails as open does; with SF_EUNSUPPORTED where packets can
 	 * be had only once (a pipe), or having them again would cost too much (compressed files,
-	 * more files than a process may open).
-	 * Optional: as from every network interface they can.
+	 * more files than a process may open). Optional: as from every network interface they can.
 	 */
 	int (*twin)(struct sf_capture *capture, struct sf_capture **twin, struct sf_error *error);
 	/* Any thread, at any time; reads counters without disturbing the queues. */

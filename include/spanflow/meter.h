@@ -143,8 +143,9 @@ void sf_meter_batch(struct sf_meter *meter, const struct sf_packet *packets, uns
 	const int64_t *clock, const struct sf_observation_point *point);
 
 /*
- * The same in two steps, for batches that are not full: what was added is in the table, in the ledger and
- * in records after the flush only, which comes before any other call. Packets are read during add.
+ * The same in two steps, for batches that are not full: what was added is in the table, the books
+ * and the records only after the flush, which comes before any other call. Packets are read
+ * during add.
  */
 void sf_meter_add(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
 	const int64_t *clock, const struct sf_observation_point *point);

@@ -162,7 +162,8 @@ const struct sf_option sf_option_table[] = {
 		.help = "Threads that share the work: per source with -i, each with a capture "
 			"queue; "
 			"over all files with -r, which each reads for itself, or one of them where "
-			"they are pipes or compressed. The records are the same for any number. Each has a flow "
+			"they are pipes or compressed. The records are the same for any number. "
+			"Each has a flow "
 			"table of --max-flows." },
 	{ METERING, 0, "pin", SF_OPTION_FLAG, AT(pin), SF_METER,
 		.help = "Pin each worker's thread to a CPU, in turn over those that the process "

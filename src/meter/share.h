@@ -19,9 +19,9 @@ struct sf_share {
 };
 
 /*
- * Moves the packets that belong to worker `me`, and their clocks (unless NULL), to the front, in order;
- * returns their number. A flow key without addresses needs the flows of all workers in one table: then
- * this must not be used.
+ * Moves the packets that belong to worker `me`, and their clocks (unless NULL), to the front, in
+ * order; returns their number. A flow key without addresses needs the flows of all workers in one
+ * table: then this must not be used.
  */
 unsigned sf_share_keep(const struct sf_share *share, unsigned me, struct sf_packet *packets,
 	int64_t *clock, unsigned count);
