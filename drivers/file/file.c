@@ -5,13 +5,12 @@
  * Inputs are in one of these places:
  *
  *	waiting  not open, ordered by first packet time; opened when the merge gets there
- *	heap     open, the time of their next packet is known; a binary heap by (time, order)
- *	blind    open, the next packet is not known: just opened, or out of bytes
+ *	merge    open, and packets are decoded: the next one is known
+ *	blind    open, the next packet is not known: just opened, or all decoded packets were used
  *	done     ended; its last packets may still be lent, so it is closed by the next recv
  *
- * A run of packets is taken from one input at once: as long as its packets are not later than the
- * next packet of any other. With one input open that is the whole buffer, and its next packet need
- * not be known. Within an input the order is as stored; equal times follow the command line.
+ * With one input open its packets are decoded where they are wanted, and the next need not be known;
+ * with several a run of each is decoded ahead, and the merge moves descriptors (merge.h).
  *
  * Invariant: buffers are refilled only while no packet is lent, that is by the first steps of a
  * recv; a batch ends where an input runs out of bytes. Price: batches are short there (once per
@@ -29,6 +28,7 @@
 
 #include <spanflow/capture.h>
 
+#include "file/merge.h"
 #include "file/slots.h"
 #include "file/sources.h"
 
@@ -40,8 +40,9 @@ extern const struct sf_capture_ops sf_driver_file;
 struct file_capture {
 	struct sf_capture capture; /* first */
 	/* per batch */
-	struct sf_source **heap, **blind;
-	unsigned heap_count, blind_count;
+	struct sf_merge merge;
+	struct sf_source **blind;
+	unsigned blind_count;
 	unsigned waiting; /* sources.list[waiting …] are not open */
 	unsigned done_count;
 	_Atomic uint64_t frames; /* written by recv only; relaxed */
@@ -68,60 +69,6 @@ static void count(_Atomic uint64_t *counter, uint64_t n)
 		memory_order_relaxed);
 }
 
-static bool source_before(const struct sf_source *a, const struct sf_source *b)
-{
-	return a->head_ns < b->head_ns || (a->head_ns == b->head_ns && a->order < b->order);
-}
-
-static void heap_down(struct sf_source **heap, unsigned heap_count, unsigned at)
-{
-	struct sf_source *moved = heap[at];
-
-	for (;;) {
-		unsigned child = 2 * at + 1;
-
-		if (child + 1 < heap_count && source_before(heap[child + 1], heap[child]))
-			child++;
-		if (child >= heap_count || !source_before(heap[child], moved))
-			break;
-		heap[at] = heap[child];
-		at = child;
-	}
-	heap[at] = moved;
-}
-
-static void heap_push(struct file_capture *file, struct sf_source *source)
-{
-	struct sf_source **heap = file->heap;
-	unsigned at = file->heap_count++;
-
-	while (at && source_before(source, heap[(at - 1) / 2])) {
-		heap[at] = heap[(at - 1) / 2];
-		at = (at - 1) / 2;
-	}
-	heap[at] = source;
-}
-
-static void heap_pop(struct file_capture *file)
-{
-	file->heap[0] = file->heap[--file->heap_count];
-	if (file->heap_count)
-		heap_down(file->heap, file->heap_count, 0);
-}
-
-/* The latest time up to which heap[0] comes before every other open input. */
-static int64_t heap_until(const struct file_capture *file)
-{
-	const struct sf_source *first = file->heap[0], *second;
-
-	if (file->heap_count < 2)
-		return INT64_MAX;
-	second = file->heap[1];
-	if (file->heap_count > 2 && source_before(file->heap[2], second))
-		second = file->heap[2];
-	return first->order < second->order ? second->head_ns : second->head_ns - 1;
-}
-
 static void file_fail(
 	struct file_capture *file, const struct sf_source *source, const struct sf_error *error)
 {
@@ -140,7 +87,7 @@ static void file_open_waiting(struct file_capture *file)
 	struct sf_source *source = &file->sources.list[file->waiting++];
 	struct sf_error error;
 
-	if (!source->reader && sf_source_open(source, file->heap_count + file->blind_count,
+	if (!source->reader && sf_source_open(source, file->merge.count + file->blind_count,
 				       &file->slots, &error) < 0) {
 		if (file->failures++ == 0)
 			file->failure = error;
@@ -152,17 +99,35 @@ static void file_open_waiting(struct file_capture *file)
 /* An input that ended: packets of it may be lent. */
 static void file_retire(struct file_capture *file, struct sf_source *source, bool lent)
 {
+	sf_merge_forget(&file->merge, source);
 	if (lent)
 		file->done[file->done_count++] = source;
 	else
 		sf_source_close(source);
 }
 
+static void file_forget_blind(struct file_capture *file, unsigned at)
+{
+	file->blind[at] = file->blind[--file->blind_count];
+}
+
+/* Decodes packets of blind[at]: if there are any, the time of the next is known. */
+static bool file_look_ahead(struct file_capture *file, unsigned at)
+{
+	struct sf_source *source = file->blind[at];
+
+	if (!sf_reader_look_ahead(source->reader))
+		return false;
+	sf_merge_add(&file->merge, source);
+	file_forget_blind(file, at);
+	return true;
+}
+
 /*
- * Goes on after blind[at] was decoded: places it by its state. Returns false when recv has to
- * return what it has: packets are lent and a buffer must be refilled, or a pipe is quiet.
+ * Goes on after blind[at] was decoded as far as it goes. Returns false when recv has to return what
+ * it has: packets are lent and a buffer must be refilled, or a pipe is quiet.
  */
-static bool file_place_blind(struct file_capture *file, unsigned at, bool lent)
+static bool file_go_on(struct file_capture *file, unsigned at, bool lent)
 {
 	struct sf_source *source = file->blind[at];
 	struct sf_reader *reader = source->reader;
@@ -170,28 +135,26 @@ static bool file_place_blind(struct file_capture *file, unsigned at, bool lent)
 
 	switch (reader->state) {
 	case SF_READER_READY:
-		return true;
+	case SF_READER_HEAD:
+		break;
 	case SF_READER_HUNGRY:
 		if (lent)
 			return false;
 		went_on = sf_reader_fill(reader, file->wait_ms);
 		count(&file->bytes_read, reader->stream.raw_offset - source->counted);
 		source->counted = reader->stream.raw_offset;
-		return went_on;
-	case SF_READER_HEAD:
-		source->head_ns = reader->head_ns;
-		heap_push(file, source);
 		break;
 	case SF_READER_FAILED:
 		file_fail(file, source, &reader->error);
 		file_retire(file, source, lent);
+		file_forget_blind(file, at);
 		break;
 	case SF_READER_END:
 		file_retire(file, source, lent);
+		file_forget_blind(file, at);
 		break;
 	}
-	file->blind[at] = file->blind[--file->blind_count];
-	return true;
+	return went_on;
 }
 
 /* The latest time that comes before every input not yet open. */
@@ -210,24 +173,21 @@ static unsigned file_take_sole(struct file_capture *file, struct sf_packet *pack
 	return sf_reader_decode(file->blind[0]->reader, packets, max, waiting_until(file));
 }
 
-/* A run of the input whose packet is next. */
-static unsigned file_take_first(struct file_capture *file, struct sf_packet *packets, unsigned max)
+/* Several inputs are open, and the next packet of each is known. */
+static unsigned file_take_merged(struct file_capture *file, struct sf_packet *packets, unsigned max)
 {
-	struct sf_source *source = file->heap[0];
-	int64_t until = heap_until(file);
-	unsigned taken;
+	struct sf_source *spent;
+	unsigned n = sf_merge_take(&file->merge, packets, max, waiting_until(file), &spent);
 
-	if (waiting_until(file) < until)
-		until = waiting_until(file);
-	taken = sf_reader_decode(source->reader, packets, max, until);
-	if (source->reader->state == SF_READER_HEAD) {
-		source->head_ns = source->reader->head_ns;
-		heap_down(file->heap, file->heap_count, 0);
-	} else {
-		heap_pop(file);
-		file->blind[file->blind_count++] = source;
-	}
-	return taken;
+	if (spent)
+		file->blind[file->blind_count++] = spent;
+	return n;
+}
+
+/* Whether others depend on when the next packet of blind[at] comes. */
+static bool file_must_look_ahead(const struct file_capture *file, unsigned at)
+{
+	return at > 0 || file->merge.count > 0 || file->blind[at]->reader->state == SF_READER_HEAD;
 }
 
 static bool file_must_open(const struct file_capture *file)
@@ -238,7 +198,7 @@ static bool file_must_open(const struct file_capture *file)
 		return false;
 	if (file->blind_count)
 		return false;
-	return file->heap_count == 0 || waiting->first_ns <= file->heap[0]->head_ns;
+	return file->merge.count == 0 || waiting->first_ns <= sf_merge_head(&file->merge);
 }
 
 static int file_end(struct file_capture *file)
@@ -271,17 +231,17 @@ static int file_recv(
 			continue;
 		}
 		if (file->blind_count == 0) {
-			if (file->heap_count == 0)
+			if (file->merge.count == 0)
 				break;
-			n += file_take_first(file, packets + n, max - n);
+			n += file_take_merged(file, packets + n, max - n);
 			continue;
 		}
 		at = file->blind_count - 1;
-		if (at == 0 && file->heap_count == 0)
+		if (at == 0 && file->merge.count == 0)
 			n += file_take_sole(file, packets + n, max - n);
-		else
-			sf_reader_decode(file->blind[at]->reader, packets + n, 1, INT64_MIN);
-		if (!file_place_blind(file, at, n > 0)) {
+		if (file_must_look_ahead(file, at) && file_look_ahead(file, at))
+			continue;
+		if (!file_go_on(file, at, n > 0)) {
 			count(&file->frames, n);
 			return (int)n;
 		}
@@ -322,7 +282,8 @@ static void file_close(struct sf_capture *capture)
 		return;
 	sf_sources_fini(&file->sources);
 	sf_slots_fini(&file->slots);
-	free(file->heap);
+	sf_merge_fini(&file->merge);
+	free(file->blind);
 	free(file);
 }
 
@@ -341,10 +302,9 @@ static int file_make_lists(struct file_capture *file, struct sf_error *error)
 {
 	unsigned count = file->sources.count;
 
-	file->heap = calloc(3 * (size_t)count, sizeof(*file->heap));
-	if (!file->heap)
+	file->blind = calloc(2 * (size_t)count, sizeof(*file->blind));
+	if (!file->blind || sf_merge_init(&file->merge, count) < 0)
 		return sf_error_set(error, -ENOMEM, "no memory for %u files", count);
-	file->blind = file->heap + count;
 	file->done = file->blind + count;
 	return 0;
 }

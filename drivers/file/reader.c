@@ -123,6 +123,14 @@ void sf_reader_fini(struct sf_reader *reader)
 	sf_stream_fini(&reader->stream);
 }
 
+bool sf_reader_look_ahead(struct sf_reader *reader)
+{
+	unsigned n = sf_reader_decode(reader, reader->ahead, SF_BATCH_MAX, INT64_MAX);
+
+	reader->ahead_end = reader->ahead + n;
+	return n > 0;
+}
+
 /* No more bytes although the decoder wants some. */
 static void reader_at_end(struct sf_reader *reader)
 {

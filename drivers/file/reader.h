@@ -86,6 +86,9 @@ struct sf_reader {
 	struct sf_pcap_format pcap;
 	struct sf_pcapng_format pcapng;
 	struct sf_error error; /* place and what is wrong, without the file's name */
+	/* decoded by sf_reader_look_ahead() */
+	const struct sf_packet *ahead_end;
+	struct sf_packet ahead[SF_BATCH_MAX];
 };
 
 /*
@@ -99,13 +102,19 @@ void sf_reader_fini(struct sf_reader *reader);
 /*
  * Decodes up to `max` packets whose time is not after `until`, in file order; stops before the
  * first later one. Returns their number and sets `state`. The packets are valid until the next
- * fill. With max == 1 and until == INT64_MIN: finds out the next packet's time.
+ * fill. With max == 1 and until == INT64_MIN: finds out the first packet's time.
  */
 static inline unsigned sf_reader_decode(
 	struct sf_reader *reader, struct sf_packet *packets, unsigned max, int64_t until)
 {
 	return reader->state >= SF_READER_END ? 0 : reader->decode(reader, packets, max, until);
 }
+
+/*
+ * Decodes packets before anybody needs them, when those of the last time are used up: [ahead,
+ * ahead_end), also valid until the next fill. False: there are none, and `state` says why.
+ */
+bool sf_reader_look_ahead(struct sf_reader *reader);
 
 /*
  * Reads on; `state` becomes READY, END or FAILED, or stays HUNGRY when a pipe had nothing within

@@ -106,6 +106,7 @@ static int sources_add(struct sf_sources *sources, char *path, bool in_directory
 		.path = path,
 		.order = sources->count,
 		.in_directory = in_directory,
+		.leaf = SF_NO_LEAF,
 		.first_ns = INT64_MIN,
 		.size = UINT64_MAX,
 	};
@@ -304,6 +305,7 @@ int sf_sources_copy(
 
 		*source = other->list[i];
 		source->reader = NULL;
+		source->leaf = SF_NO_LEAF;
 		source->path = strdup(source->path);
 		if (!source->path)
 			return sf_error_set(error, -ENOMEM, "no memory for %u files", other->count);

@@ -16,6 +16,8 @@
 
 #include "file/reader.h"
 
+#define SF_NO_LEAF UINT32_MAX
+
 struct sf_source {
 	char *path;
 	unsigned order; /* place on the command line */
@@ -24,7 +26,7 @@ struct sf_source {
 	bool compressed;
 	uint64_t size, inode; /* when it was looked into; UINT64_MAX: not known, there is none */
 	int64_t first_ns;     /* of the first packet; INT64_MIN: no packet, or not known */
-	int64_t head_ns;      /* of the next packet, where the merge knows it */
+	unsigned leaf;        /* its place in the merge (merge.h) */
 	struct sf_reader *reader; /* NULL: not open */
 	uint64_t counted;         /* bytes already in the statistics */
 };
