@@ -167,23 +167,6 @@ static int64_t waiting_until(const struct file_capture *file)
 	return waiting->first_ns == INT64_MIN ? INT64_MIN : waiting->first_ns - 1;
 }
 
-/* The only open input: no need to know its next packet. */
-static unsigned file_take_sole(struct file_capture *file, struct sf_packet *packets, unsigned max)
-{
-	return sf_reader_decode(file->blind[0]->reader, packets, max, waiting_until(file));
-}
-
-/* Several inputs are open, and the next packet of each is known. */
-static unsigned file_take_merged(struct file_capture *file, struct sf_packet *packets, unsigned max)
-{
-	struct sf_source *spent;
-	unsigned n = sf_merge_take(&file->merge, packets, max, waiting_until(file), &spent);
-
-	if (spent)
-		file->blind[file->blind_count++] = spent;
-	return n;
-}
-
 /* Whether others depend on when the next packet of blind[at] comes. */
 static bool file_must_look_ahead(const struct file_capture *file, unsigned at)
 {
@@ -216,38 +199,97 @@ static int file_end(struct file_capture *file)
 	return error->code;
 }
 
-static int file_recv(
-	struct sf_capture *capture, unsigned queue, struct sf_packet *packets, unsigned max)
-{
-	struct file_capture *file = file_of(capture);
-	unsigned n = 0, at;
+/* What a recv has so far. */
+struct batch {
+	struct sf_packet *packets;
+	unsigned count, max;
+	struct sf_part *part; /* NULL: all packets are wanted */
+};
 
-	(void)queue;
-	while (file->done_count)
-		sf_source_close(file->done[--file->done_count]);
-	while (n < max) {
+static bool batch_is_full(const struct batch *batch)
+{
+	return batch->count == batch->max ||
+	       (batch->part && batch->part->seen >= batch->part->stop_at);
+}
+
+/* The only open input: no need to know its next packet. */
+static void file_take_sole(struct file_capture *file, struct batch *batch)
+{
+	batch->count = sf_reader_decode_part(file->blind[0]->reader, batch->part, batch->packets,
+		batch->count, batch->max, waiting_until(file));
+}
+
+/* Several inputs are open, and the next packet of each is known. */
+static void file_take_merged(struct file_capture *file, struct batch *batch)
+{
+	struct sf_source *spent;
+
+	batch->count = sf_merge_take(&file->merge, batch->part, batch->packets, batch->count,
+		batch->max, waiting_until(file), &spent);
+	if (spent)
+		file->blind[file->blind_count++] = spent;
+}
+
+/* Fills a batch as far as it goes now. False: all inputs have ended. */
+static bool file_fill(struct file_capture *file, struct batch *batch)
+{
+	while (!batch_is_full(batch)) {
+		unsigned at = file->blind_count - 1;
+
 		if (file_must_open(file)) {
 			file_open_waiting(file);
 			continue;
 		}
 		if (file->blind_count == 0) {
 			if (file->merge.count == 0)
-				break;
-			n += file_take_merged(file, packets + n, max - n);
+				return false;
+			file_take_merged(file, batch);
 			continue;
 		}
-		at = file->blind_count - 1;
 		if (at == 0 && file->merge.count == 0)
-			n += file_take_sole(file, packets + n, max - n);
+			file_take_sole(file, batch);
 		if (file_must_look_ahead(file, at) && file_look_ahead(file, at))
 			continue;
-		if (!file_go_on(file, at, n > 0)) {
-			count(&file->frames, n);
-			return (int)n;
-		}
+		if (!file_go_on(file, at, batch->count > 0))
+			break;
 	}
-	count(&file->frames, n);
-	return n ? (int)n : file_end(file);
+	return true;
+}
+
+static int file_receive(struct file_capture *file, struct batch *batch)
+{
+	bool more;
+
+	while (file->done_count)
+		sf_source_close(file->done[--file->done_count]);
+	more = file_fill(file, batch);
+	return batch->count || more ? (int)batch->count : file_end(file);
+}
+
+static int file_recv(
+	struct sf_capture *capture, unsigned queue, struct sf_packet *packets, unsigned max)
+{
+	struct file_capture *file = file_of(capture);
+	struct batch batch = { .packets = packets, .max = max };
+	int n = file_receive(file, &batch);
+
+	(void)queue;
+	count(&file->frames, batch.count);
+	return n;
+}
+
+static int file_recv_part(
+	struct sf_capture *capture, struct sf_part *part, struct sf_packet *packets, unsigned max)
+{
+	struct file_capture *file = file_of(capture);
+	struct batch batch = { .packets = packets, .max = max, .part = part };
+	uint64_t seen = part->seen;
+	int n;
+
+	part->in_order = true;
+	n = file_receive(file, &batch);
+	count(&file->frames, part->seen - seen);
+	return n;
 }
 
 static void file_stats(struct sf_capture *capture, struct sf_capture_stats *stats)
@@ -394,6 +436,7 @@ const struct sf_capture_ops sf_driver_file = {
 	.summary = "capture files: pcap and pcapng, also compressed with gzip or zstd",
 	.open = file_open,
 	.twin = file_twin,
+	.recv_part = file_recv_part,
 	.stats = file_stats,
 	.interface = file_interface,
 	.describe = file_describe,

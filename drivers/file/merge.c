@@ -108,31 +108,127 @@ void sf_merge_forget(struct sf_merge *merge, struct sf_source *source)
 	source->leaf = SF_NO_LEAF;
 }
 
-unsigned sf_merge_take(struct sf_merge *merge, struct sf_packet *packets, unsigned max,
-	int64_t until, struct sf_source **spent)
+/* Packets of a leaf were taken: plays it anew. Returns its input if they were the last, or NULL. */
+static struct sf_source *merge_taken(struct sf_merge *merge, unsigned leaf)
+{
+	const struct sf_merge_run *run = &merge->runs[leaf];
+	struct sf_merge_key key = merge->keys[merge->size + leaf];
+	struct sf_source *spent = NULL;
+
+	if (run->next < run->last) {
+		key.time_ns = run->next->time_ns;
+	} else {
+		key = nothing;
+		spent = merge->sources[leaf];
+		merge->count--;
+	}
+	play(merge->keys, merge->size + leaf, key);
+	return spent;
+}
+
+/* A batch while packets are put into it, and how far that may go. */
+struct filling {
+	struct sf_packet *packets;
+	unsigned count, max;
+	int64_t until;
+	bool chosen; /* constant where this is inlined: the packets of a part only */
+	uint64_t stop_at;
+	struct sf_part_loop loop;
+};
+
+static sf_always_inline bool may_put(const struct filling *to, int64_t time_ns)
+{
+	return to->count < to->max && time_ns <= to->until &&
+	       (!to->chosen || to->loop.seen < to->stop_at);
+}
+
+static sf_always_inline void put(struct filling *to, const struct sf_packet *packet)
+{
+	unsigned ours = 1;
+
+	if (to->chosen) {
+		sf_part_follow(&to->loop, packet->time_ns, to->count);
+		ours = sf_part_owns(
+			&to->loop, packet, packet->link, packet->data, packet->captured);
+	}
+	to->packets[to->count] = *packet;
+	to->count += ours;
+}
+
+/* The tournament of two, as of the directions of a tap, in registers. */
+static sf_always_inline struct sf_source *take_turns(struct sf_merge *merge, struct filling *to)
+{
+	struct sf_merge_run *run = merge->runs;
+	const struct sf_packet *a = run[0].next, *const last_a = run[0].last;
+	const struct sf_packet *b = run[1].next, *const last_b = run[1].last;
+	const int64_t b_if_equal = merge->keys[3].tie < merge->keys[2].tie;
+	struct sf_source *spent, *other;
+
+	while (a < last_a && b < last_b) {
+		uint32_t turn = b->time_ns < a->time_ns + b_if_equal;
+		const struct sf_packet *next =
+			(const struct sf_packet *)sf_choose(turn, (uintptr_t)b, (uintptr_t)a);
+
+		if (!may_put(to, next->time_ns))
+			break;
+		put(to, next);
+		a += !turn;
+		b += turn;
+	}
+	run[0].next = a;
+	run[1].next = b;
+	/* the loop ends with the first that has no more: never both */
+	spent = merge_taken(merge, 0);
+	other = merge_taken(merge, 1);
+	return spent ? spent : other;
+}
+
+static sf_always_inline struct sf_source *take_winners(struct sf_merge *merge, struct filling *to)
 {
 	struct sf_merge_key *const keys = merge->keys, key = keys[1];
-	struct sf_merge_run *const runs = merge->runs;
 	const unsigned size = merge->size;
-	unsigned taken = 0;
 
-	*spent = NULL;
-	until = until < SF_READER_TIME_MAX ? until : SF_READER_TIME_MAX;
-	while (taken < max && key.time_ns <= until) {
+	while (may_put(to, key.time_ns)) {
 		uint32_t leaf = (uint32_t)key.tie;
-		struct sf_merge_run *run = &runs[leaf];
+		struct sf_merge_run *run = &merge->runs[leaf];
 		const struct sf_packet *next = run->next;
 
-		packets[taken++] = *next++;
-		run->next = next;
-		if (sf_unlikely(next == run->last)) {
-			*spent = merge->sources[leaf];
-			merge->count--;
-			play(keys, size + leaf, nothing);
-			break;
-		}
+		put(to, next);
+		run->next = ++next;
+		if (sf_unlikely(next == run->last))
+			return merge_taken(merge, leaf);
 		key.time_ns = next->time_ns;
 		key = play(keys, size + leaf, key);
 	}
-	return taken;
+	return NULL;
+}
+
+static sf_always_inline struct sf_source *take(struct sf_merge *merge, struct filling *to)
+{
+	if (merge->size == 2 && merge->count == 2)
+		return take_turns(merge, to);
+	return take_winners(merge, to);
+}
+
+unsigned sf_merge_take(struct sf_merge *merge, struct sf_part *part, struct sf_packet *packets,
+	unsigned count, unsigned max, int64_t until, struct sf_source **spent)
+{
+	struct filling to = {
+		.packets = packets,
+		.count = count,
+		.max = max,
+		.until = until < SF_READER_TIME_MAX ? until : SF_READER_TIME_MAX,
+	};
+
+	if (!part) {
+		to.chosen = false;
+		*spent = take(merge, &to);
+	} else {
+		to.chosen = true;
+		to.stop_at = part->stop_at;
+		to.loop = sf_part_begin(part);
+		*spent = take(merge, &to);
+		sf_part_end(&to.loop);
+	}
+	return to.count;
 }

@@ -3,16 +3,18 @@
  * Classic pcap (draft-ietf-opsawg-pcap): a 24-byte header, then records of 16 bytes of header and
  * the captured bytes.
  *
- * The decoder is one inline function, instantiated twice: records in our byte order with plain
- * headers, which is nearly every file, and everything else (other byte order, 24-byte headers of
- * the "modified" format, the exchanged lengths of versions before 2.4). What differs is constant in
- * the first instance, so its loop has no branch that depends on the format.
+ * The decoder is one inline function, made into several: records in our byte order with plain
+ * headers, which is nearly every file, all packets of them or a part; and everything else (other byte
+ * order, 24-byte headers of the "modified" format, the exchanged lengths of versions before 2.4). What
+ * differs is constant in the first, so their loops have no branch that depends on the format.
  */
 #include "file/reader.h"
 
 #include <assert.h>
 #include <stddef.h>
 #include <string.h>
+
+#include "base/branch.h"
 
 #define FILE_HEADER     24
 #define RECORD          16
@@ -38,13 +40,6 @@ static inline uint32_t load32(const uint8_t *p, bool swapped)
 	return swapped ? __builtin_bswap32(value) : value;
 }
 
-static unsigned pcap_too_long(struct sf_reader *reader, uint32_t captured, unsigned count)
-{
-	return sf_reader_fail(reader, count, SF_ECORRUPT,
-		"a packet record claims %u captured bytes (at most %u can be right)", captured,
-		reader->pcap.captured_max);
-}
-
 /* Lengths as versions before 2.4 wrote them: exchanged, in 2.3 by some writers only. */
 static inline void exchange_lengths(unsigned version_minor, uint32_t *captured, uint32_t *wire)
 {
@@ -66,49 +61,72 @@ static_assert(offsetof(struct sf_packet, wire) == offsetof(struct sf_packet, cap
 			      sizeof(struct sf_packet),
 	"lengths and what follows are written as words");
 
-static inline __attribute__((always_inline)) unsigned pcap_decode(struct sf_reader *reader,
-	struct sf_packet *packets, unsigned max, int64_t until, bool swapped, size_t header,
-	bool old)
+enum pcap_end { FULL, IN_HEADER, IN_RECORD, LATER, TOO_LONG };
+
+static unsigned pcap_ended(struct sf_reader *reader, enum pcap_end end, unsigned count,
+	size_t header, uint32_t captured, int64_t time_ns)
+{
+	switch (end) {
+	case FULL:
+		reader->state = SF_READER_READY;
+		break;
+	case IN_HEADER:
+		return sf_reader_hungry(reader, header, "a packet record's header", count);
+	case IN_RECORD:
+		return sf_reader_hungry(reader, header + captured, "a packet record", count);
+	case LATER:
+		reader->state = SF_READER_HEAD;
+		reader->head_ns = time_ns;
+		break;
+	case TOO_LONG:
+		return sf_reader_fail(reader, count, SF_ECORRUPT,
+			"a packet record claims %u captured bytes (at most %u can be right)",
+			captured, reader->pcap.captured_max);
+	}
+	return count;
+}
+
+/*
+ * Packets behind the first `count` of `packets`, with `part` those that are ours; returns their new
+ * number.
+ */
+static sf_always_inline unsigned pcap_decode(struct sf_reader *reader, bool chosen,
+	struct sf_part *part, struct sf_packet *packets, unsigned count, unsigned max,
+	int64_t until, bool swapped, size_t header, bool old)
 {
 	const struct sf_pcap_format format = reader->pcap;
 	const struct packet_tail tail = { .link = format.link };
-	const uint8_t *p = reader->stream.p, *const end = reader->stream.end;
-	unsigned count;
+	const uint8_t *p = reader->stream.p, *const stream_end = reader->stream.end;
+	const uint64_t stop_at = chosen ? part->stop_at : 0;
+	struct sf_part_loop loop = { 0 };
+	enum pcap_end end = FULL;
+	uint32_t captured = 0, wire;
+	int64_t time_ns = 0;
 
-	reader->state = SF_READER_READY;
-	for (count = 0; count < max; count++) {
+	if (chosen)
+		loop = sf_part_begin(part);
+	while (count < max && (!chosen || loop.seen < stop_at)) {
 		struct sf_packet *packet = &packets[count];
 		uint8_t *base = (uint8_t *)packet;
-		uint32_t captured, wire;
-		int64_t time_ns;
 
-		if ((size_t)(end - p) < header) {
-			reader->stream.p = p;
-			return sf_reader_hungry(reader, header, "a packet record's header", count);
-		}
+		end = IN_HEADER;
+		if ((size_t)(stream_end - p) < header)
+			break;
 		/* each record says where the next one is: a miss here has everything wait */
 		__builtin_prefetch(p + AHEAD);
 		captured = load32(p + 8, swapped);
 		wire = load32(p + 12, swapped);
 		if (old)
 			exchange_lengths(format.version_minor, &captured, &wire);
-		if ((size_t)(end - p) - header < captured) {
-			reader->stream.p = p;
-			if (captured > format.captured_max)
-				return pcap_too_long(reader, captured, count);
-			return sf_reader_hungry(
-				reader, header + captured, "a packet record", count);
-		}
+		end = captured > format.captured_max ? TOO_LONG : IN_RECORD;
+		if ((size_t)(stream_end - p) - header < captured || end == TOO_LONG)
+			break;
 		time_ns = load32(p, swapped) * SF_NS_PER_S +
 			  (int64_t)load32(p + 4, swapped) * format.fraction_ns;
-		if (time_ns > until || captured > format.captured_max) {
-			reader->stream.p = p;
-			if (captured > format.captured_max)
-				return pcap_too_long(reader, captured, count);
-			reader->state = SF_READER_HEAD;
-			reader->head_ns = time_ns;
-			return count;
-		}
+		end = LATER;
+		if (time_ns > until)
+			break;
+		end = FULL;
 		packet->data = p + header;
 		packet->time_ns = time_ns;
 		if (swapped || old) {
@@ -120,26 +138,43 @@ static inline __attribute__((always_inline)) unsigned pcap_decode(struct sf_read
 		memcpy(base + offsetof(struct sf_packet, link), &tail, sizeof(tail));
 		if (header == RECORD_MODIFIED && p[22] == OUTGOING)
 			packet->flags = SF_PACKET_OUTGOING;
+		if (chosen) {
+			sf_part_follow(&loop, time_ns, count);
+			count += sf_part_owns(&loop, packet, format.link, p + header, captured);
+		} else {
+			count++;
+		}
 		p += header + captured;
 	}
 	reader->stream.p = p;
-	return count;
+	if (chosen)
+		sf_part_end(&loop);
+	return pcap_ended(reader, end, count, header, captured, time_ns);
 }
 
 static unsigned pcap_decode_native(
 	struct sf_reader *reader, struct sf_packet *packets, unsigned max, int64_t until)
 {
-	return pcap_decode(reader, packets, max, until, false, RECORD, false);
+	return pcap_decode(reader, false, NULL, packets, 0, max, until, false, RECORD, false);
+}
+
+static unsigned pcap_decode_part(struct sf_reader *reader, struct sf_part *part,
+	struct sf_packet *packets, unsigned count, unsigned max, int64_t until)
+{
+	return pcap_decode(reader, true, part, packets, count, max, until, false, RECORD, false);
 }
 
 static unsigned pcap_decode_other(
 	struct sf_reader *reader, struct sf_packet *packets, unsigned max, int64_t until)
 {
-	if (reader->pcap.modified)
-		return pcap_decode(reader, packets, max, until, reader->pcap.swapped,
-			RECORD_MODIFIED, reader->pcap.version_minor < 4);
-	return pcap_decode(reader, packets, max, until, reader->pcap.swapped, RECORD,
-		reader->pcap.version_minor < 4);
+	const struct sf_pcap_format *format = &reader->pcap;
+	bool old = format->version_minor < 4;
+
+	if (format->modified)
+		return pcap_decode(reader, false, NULL, packets, 0, max, until, format->swapped,
+			RECORD_MODIFIED, old);
+	return pcap_decode(
+		reader, false, NULL, packets, 0, max, until, format->swapped, RECORD, old);
 }
 
 /* The longest captured packet to believe in, from the header's snap length. */
@@ -176,10 +211,11 @@ static unsigned pcap_header(
 		return sf_reader_fail(reader, 0, -ENOMEM, "no memory for an interface");
 	reader->stream.p += FILE_HEADER;
 	reader->boundary = true;
-	if (format->swapped || format->modified || minor < 4)
-		reader->decode = pcap_decode_other;
-	else
+	reader->decode = pcap_decode_other;
+	if (!format->swapped && !format->modified && minor == 4) {
 		reader->decode = pcap_decode_native;
+		reader->decode_part = pcap_decode_part;
+	}
 	return reader->decode(reader, packets, max, until);
 }
 

@@ -88,6 +88,7 @@ struct sf_capture_stats {
 };
 
 struct sf_capture;
+struct sf_part;
 
 /*
  * A driver. One constant table each; the two calls of the packet path come first. Members marked
@@ -114,6 +115,12 @@ struct sf_capture_ops {
 	 * more files than a process may open). Optional: as from every network interface they can.
 	 */
 	int (*twin)(struct sf_capture *capture, struct sf_capture **twin, struct sf_error *error);
+	/*
+	 * Where there are twins: receives from queue 0 as recv does, but of the packets that `part`
+	 * (base/part.h) chooses, whose state is moved by all. No more after part->stop_at: 0.
+	 */
+	int (*recv_part)(struct sf_capture *capture, struct sf_part *part,
+		struct sf_packet *packets, unsigned max);
 	/* Any thread, at any time; reads counters without disturbing the queues. */
 	void (*stats)(struct sf_capture *capture, struct sf_capture_stats *stats);
 	/* Interface of a slot, or NULL past the end. Stays valid until close. */

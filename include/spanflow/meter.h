@@ -142,15 +142,6 @@ void sf_meter_free(struct sf_meter *meter);
 void sf_meter_batch(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
 	const int64_t *clock, const struct sf_observation_point *point);
 
-/*
- * The same in two steps, for batches that are not full: what was added is in the table, the books
- * and the records only after the flush, which comes before any other call. Packets are read
- * during add.
- */
-void sf_meter_add(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
-	const int64_t *clock, const struct sf_observation_point *point);
-void sf_meter_flush(struct sf_meter *meter);
-
 /* Counts `count` frames that the caller left out before metering, under their reason. */
 void sf_meter_ignore(struct sf_meter *meter, enum sf_ignored reason, uint64_t count);
 

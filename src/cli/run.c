@@ -129,7 +129,7 @@ static const char *state_name(enum sf_worker_state state)
 static bool saw_different_packets(const struct sf_run *run)
 {
 	for (unsigned i = 1; run->twin_count && i < run->worker_count; i++)
-		if (run->workers[i].passed != run->workers[0].passed)
+		if (run->workers[i].part.seen != run->workers[0].part.seen)
 			return true;
 	return false;
 }

@@ -34,8 +34,7 @@ struct sf_run {
 	/* the files once more for each worker but the first; 0: there is one reader of them */
 	struct sf_input twins[SF_WORKERS_MAX - 1];
 	unsigned twin_count;
-	struct sf_share share; /* with twins */
-	struct sf_meeting meeting;
+	struct sf_share share;              /* with twins */
 	struct sf_door door;                /* to the exporter, for workers of files */
 	int bell;                           /* eventfd that these ring at their end; -1: none */
 	uint32_t steer_key[SF_STEER_WORDS]; /* of exchanges and of the kernel's steering */
@@ -48,8 +47,7 @@ struct sf_run {
 	bool threads;      /* each worker has one */
 	const char *ended; /* why; NULL: it goes on */
 	struct sf_progress progress;
-	struct sf_budget
-		budgets[SF_WORKERS_MAX]; /* [0]: of all workers; with twins, one for each */
+	struct sf_budget budget; /* of all workers */
 	/* main thread's time keeping, monotonic ns */
 	int64_t deadline, next_look, next_books;
 	bool stats_asked;       /* SIGUSR1 came, the books are being asked for */

@@ -172,13 +172,18 @@ static int open_inputs(struct sf_run *run, struct sf_error *error)
 	return 0;
 }
 
-/* Plain files are read by each worker for itself; packets of others are handed over. */
+/*
+ * Plain files are read by each worker for itself, unless each packet matters to all: to a clock that
+ * goes by those that pass the filter, to a limit, or to a flow that no address names. Then, and for
+ * all other sources, packets are handed over.
+ */
 static int open_twins(struct sf_run *run, struct sf_error *error)
 {
 	const struct sf_options *options = run->options;
 	int err = 0;
 
-	if (run->live || options->realtime || !(options->key & SF_KEY_ADDRESS))
+	if (run->live || options->realtime || options->filter || options->count ||
+		options->duration_ns || !(options->key & SF_KEY_ADDRESS))
 		return 0;
 	while (!err && run->twin_count + 1 < options->workers)
 		err = sf_input_open_twin(&run->twins[run->twin_count++], &run->inputs[0], error);
@@ -186,11 +191,9 @@ static int open_twins(struct sf_run *run, struct sf_error *error)
 		close_twins(run);
 		err = 0;
 	}
-	for (unsigned i = 0; i < 2; i++)
-		run->share.factor[i] =
-			((uint64_t)run->steer_key[2 * i] << 32 | run->steer_key[2 * i + 1]) | 1;
+	memcpy(run->share.secret, run->steer_key, sizeof(run->share.secret));
 	run->share.workers = run->twin_count + 1;
-	atomic_init(&run->meeting.missing, run->share.workers);
+	atomic_init(&run->share.missing, run->share.workers);
 	return err;
 }
 
@@ -279,12 +282,11 @@ static int make_worker(struct sf_run *run, unsigned input, unsigned number, stru
 				 : number,
 		.exchange = run->exchanges[input],
 		.share = twins ? &run->share : NULL,
-		.meeting = &run->meeting,
 		.door = run->threads && !run->live ? &run->door : NULL,
 		.number = number,
 		.meter = meter_options(run, source),
 		.filter = options->filter,
-		.budget = options->count ? &run->budgets[twins ? number : 0] : NULL,
+		.budget = options->count ? &run->budget : NULL,
 		.packet_duration_ns = run->live ? 0 : options->duration_ns,
 		.ages_when_quiet = run->live || options->realtime,
 		.cpu = next_cpu(run),
@@ -314,8 +316,7 @@ int sf_run_make_workers(struct sf_run *run, struct sf_error *error)
 	if (!run->workers)
 		return sf_error_set(error, -ENOMEM, "out of memory");
 	memset(run->workers, 0, bytes);
-	for (unsigned i = 0; i < SF_WORKERS_MAX; i++)
-		atomic_init(&run->budgets[i].left, options->count);
+	atomic_init(&run->budget.left, options->count);
 	for (unsigned i = 0; i < run->input_count; i++) {
 		int err = make_exchange(run, i, error);
 

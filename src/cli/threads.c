@@ -184,7 +184,7 @@ int sf_run_threads(struct sf_run *run, struct sf_error *error)
 			err = sf_worker_start(&run->workers[i], error);
 		if (err) {
 			if (run->twin_count)
-				sf_meeting_arrive(&run->meeting, 0);
+				sf_share_arrive(&run->share, 0);
 			atomic_store(&run->workers[i].done, true);
 		}
 	}

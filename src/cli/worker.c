@@ -12,8 +12,7 @@
  * goes into the own table (DESIGN §2). Ageing then stops at the clock that all workers have
  * reached, so that no flow is closed whose packet still waits in a ring.
  *
- * With a share every worker has the same packets, so filter, clock and limits are the same in each;
- * then it keeps its own.
+ * With a share the capture gives a worker's own packets only, and moves its clock by all.
  */
 #include <sched.h>
 #include <string.h>
@@ -25,8 +24,9 @@
 
 #define RING         65536u /* records per worker: 12 MiB, touched as used */
 #define STOP         1u
-#define TAKE_BATCHES 16u  /* taken from others between two batches of one's own */
-#define TAKE_QUIET   512u /* the same, before waiting for packets of one's own */
+#define TAKE_BATCHES 16u   /* taken from others between two batches of one's own */
+#define TAKE_QUIET   512u  /* the same, before waiting for packets of one's own */
+#define LOOK_AT      4096u /* packets of all workers, between two looks at `control` */
 
 /* how long packets may lie in the kernel before the driver hands them over */
 #define KEPT_BACK_NS INT64_C(100000000)
@@ -81,6 +81,9 @@ int sf_worker_init(
 	worker->stop_at = UINT64_MAX;
 	atomic_init(&worker->reached, INT64_MIN);
 	sf_clock_init(&worker->clock, limit);
+	if (options->share)
+		sf_share_part(&worker->part, options->share->workers, options->number,
+			options->share->secret, &worker->clock);
 	if (options->door) {
 		meter.sink = (struct sf_flow_sink){ put_behind_door, worker };
 	} else if (options->control) {
@@ -226,12 +229,6 @@ static unsigned before_end(struct sf_worker *worker, const struct sf_packet *pac
 	return count;
 }
 
-/* With a share: what is left out before it is known whose it is, is worker 0's. */
-static bool counts_others(const struct sf_worker *worker)
-{
-	return !worker->options.share || worker->options.number == 0;
-}
-
 /* Moves the packets that pass to the front, in order; returns their number. */
 static unsigned filter(struct sf_worker *worker, struct sf_packet *packets, unsigned count)
 {
@@ -240,8 +237,7 @@ static unsigned filter(struct sf_worker *worker, struct sf_packet *packets, unsi
 	for (unsigned i = 0; i < count; i++)
 		if (sf_filter_match(worker->filter, &packets[i]))
 			packets[passed++] = packets[i];
-	if (counts_others(worker))
-		sf_meter_ignore(worker->meter, SF_IGNORED_filtered, count - passed);
+	sf_meter_ignore(worker->meter, SF_IGNORED_filtered, count - passed);
 	return passed;
 }
 
@@ -260,31 +256,31 @@ static void share_batch(struct sf_worker *worker, const struct sf_packet *packet
 	sf_meter_update(worker->meter, facts, n);
 }
 
+/* The clock after each packet, or NULL: its own time. */
+static const int64_t *follow_clock(
+	struct sf_worker *worker, const struct sf_packet *packets, unsigned count, int64_t *clocks)
+{
+	if (worker->options.share)
+		return worker->part.in_order ? NULL : worker->part.clocks;
+	return sf_clock_follow(&worker->clock, packets, count, clocks) ? NULL : clocks;
+}
+
 static void meter_batch(struct sf_worker *worker, struct sf_packet *packets, unsigned count)
 {
-	const struct sf_share *share = worker->options.share;
 	struct sf_budget *budget = worker->options.budget;
-	int64_t clocks[SF_BATCH_MAX], *clock = clocks;
-	unsigned passed = worker->filter ? filter(worker, packets, count) : count, taken, own;
+	unsigned passed = worker->filter ? filter(worker, packets, count) : count;
+	unsigned taken = budget ? claim(budget, passed) : passed;
+	int64_t clocks[SF_BATCH_MAX];
+	const int64_t *clock = follow_clock(worker, packets, taken, clocks);
 
-	taken = budget ? claim(budget, passed) : passed;
-	if (sf_clock_follow(&worker->clock, packets, taken, clocks))
-		clock = NULL;
-	taken = own = before_end(worker, packets, taken, clock);
-	if (share)
-		own = sf_share_keep(share, worker->options.number, packets, clock, taken);
-	learn(worker, packets, own);
-	worker->seen += count;
-	worker->passed += taken;
-	worker->frames += own;
-	if (counts_others(worker)) {
-		worker->frames += count - taken;
-		worker->unread += passed - taken;
-	}
+	taken = before_end(worker, packets, taken, clock);
+	learn(worker, packets, taken);
+	worker->frames += count;
+	worker->unread += passed - taken;
 	if (worker->options.exchange)
-		share_batch(worker, packets, own, clock);
+		share_batch(worker, packets, taken, clock);
 	else
-		sf_meter_add(worker->meter, packets, own, clock, &worker->options.input->point);
+		sf_meter_batch(worker->meter, packets, taken, clock, &worker->options.input->point);
 	tell_clock(worker);
 }
 
@@ -306,52 +302,56 @@ static enum sf_worker_state step_handed(struct sf_worker *worker)
 	return SF_WORKER_QUIET;
 }
 
-/* Receives a batch; what came of it is in the table after sf_meter_flush(). */
-static enum sf_worker_state receive(struct sf_worker *worker)
+/* As many packets as a batch may have, for -c. */
+static unsigned most_packets(const struct sf_worker *worker)
 {
-	struct sf_budget *budget = worker->options.budget;
-	struct sf_packet packets[SF_BATCH_MAX];
-	unsigned max = SF_BATCH_MAX;
-	int n;
+	uint64_t left = SF_BATCH_MAX;
 
-	worker->state = SF_WORKER_RUNNING;
-	if (worker->stop_at - worker->seen < max)
-		max = (unsigned)(worker->stop_at - worker->seen);
-	if (!max)
-		return worker->state = SF_WORKER_STOPPED;
-	if (budget) {
-		uint64_t left = atomic_load(&budget->left);
+	if (worker->options.budget)
+		left = atomic_load(&worker->options.budget->left);
+	return left < SF_BATCH_MAX ? (unsigned)left : SF_BATCH_MAX;
+}
 
-		if (!left)
-			return worker->state = SF_WORKER_LIMIT;
-		max = left < max ? (unsigned)left : max;
+static int receive(struct sf_worker *worker, struct sf_packet *packets, unsigned max)
+{
+	struct sf_capture *capture = worker->capture;
+	struct sf_part *part = &worker->part;
+
+	if (worker->options.share) {
+		part->stop_at = part->seen + LOOK_AT;
+		if (worker->stop_at < part->stop_at)
+			part->stop_at = worker->stop_at;
+		return capture->ops->recv_part(capture, part, packets, max);
 	}
-	n = sf_capture_recv(worker->capture, worker->options.queue, packets, max);
-	if (n < 0)
-		return worker->state = n == SF_EOF ? SF_WORKER_EOF : SF_WORKER_FAILED;
-	if (n == 0)
-		return worker->state = SF_WORKER_QUIET;
-	meter_batch(worker, packets, (unsigned)n);
-	sf_capture_release(worker->capture, worker->options.queue);
-	worker->quiet = false;
-	return worker->state;
+	return sf_capture_recv(capture, worker->options.queue, packets, max);
 }
 
 enum sf_worker_state sf_worker_step(struct sf_worker *worker)
 {
-	/* with a share a batch holds but a part that is ours: together they make a full one */
-	unsigned batches = worker->options.share ? worker->options.share->workers : 1;
+	struct sf_packet packets[SF_BATCH_MAX];
+	unsigned max;
+	int n;
 
 	if (!worker->capture)
 		return worker->state = step_handed(worker);
+	max = most_packets(worker);
+	if (!max)
+		return worker->state = SF_WORKER_LIMIT;
 	if (worker->options.exchange)
 		take(worker);
-	while (receive(worker) == SF_WORKER_RUNNING && --batches)
-		;
-	sf_meter_flush(worker->meter);
-	if (worker->state == SF_WORKER_QUIET && worker->options.ages_when_quiet) {
-		keep_time(worker);
-		if (worker->clock.now >= worker->end_ns)
+	n = receive(worker, packets, max);
+	if (n < 0)
+		return worker->state = n == SF_EOF ? SF_WORKER_EOF : SF_WORKER_FAILED;
+	worker->state = SF_WORKER_RUNNING;
+	if (n > 0) {
+		meter_batch(worker, packets, (unsigned)n);
+		sf_capture_release(worker->capture, worker->options.queue);
+		worker->quiet = false;
+	} else {
+		worker->state = SF_WORKER_QUIET;
+		if (worker->options.ages_when_quiet)
+			keep_time(worker);
+		if (worker->options.ages_when_quiet && worker->clock.now >= worker->end_ns)
 			worker->state = SF_WORKER_LIMIT;
 	}
 	age(worker);
@@ -404,30 +404,32 @@ static bool obey(struct sf_worker *worker)
 	return false;
 }
 
-void sf_meeting_arrive(struct sf_meeting *meeting, uint64_t frames)
+void sf_share_arrive(struct sf_share *share, uint64_t packets)
 {
-	uint64_t furthest = atomic_load(&meeting->furthest);
+	uint64_t furthest = atomic_load(&share->furthest);
 
-	while (furthest < frames &&
-		!atomic_compare_exchange_weak(&meeting->furthest, &furthest, frames))
+	while (furthest < packets &&
+		!atomic_compare_exchange_weak(&share->furthest, &furthest, packets))
 		;
-	atomic_fetch_sub(&meeting->missing, 1);
+	atomic_fetch_sub(&share->missing, 1);
 }
 
 /* The end of one who reads what others read too. */
 static void meet(struct sf_worker *worker)
 {
-	struct sf_meeting *meeting = worker->options.meeting;
+	struct sf_share *share = worker->options.share;
 
-	sf_meeting_arrive(meeting, worker->seen);
+	sf_share_arrive(share, worker->part.seen);
 	if (worker->state != SF_WORKER_STOPPED)
 		return;
-	while (atomic_load(&meeting->missing))
+	while (atomic_load(&share->missing))
 		pause_us(50);
-	worker->stop_at = atomic_load(&meeting->furthest);
-	do
+	worker->stop_at = atomic_load(&share->furthest);
+	worker->state = SF_WORKER_RUNNING;
+	while (worker->part.seen < worker->stop_at && !sf_worker_ended(worker))
 		sf_worker_step(worker);
-	while (!sf_worker_ended(worker));
+	if (!sf_worker_ended(worker))
+		worker->state = SF_WORKER_STOPPED;
 }
 
 static void *worker_main(void *context)

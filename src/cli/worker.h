@@ -7,7 +7,7 @@
  * The workers of one observation point hand parsed packets over to each other (meter/exchange.h),
  * unless they are to be independent. Where a source has fewer queues than there are workers, the
  * others have no queue and meter only what is handed over: so a pipe is metered by several workers.
- * Plain files are read by each worker for itself, which keeps the packets of its own flows
+ * Plain files are read by each worker for itself, which gets the packets of its own flows
  * (meter/share.h).
  *
  * What the threads share besides the ring, once per batch and never per packet:
@@ -22,8 +22,8 @@
  *	budget   -c: read and written by all workers, sequentially consistent; only with -c.
  *	reached  its clock, written by the worker, read by the main thread; relaxed, as nothing else
  *	         is read by it.
- *	meeting  where workers who read the same files agree on where to stop; sequentially
- *	         consistent, at the end of a run only.
+ *	share    missing and furthest, by which workers who read the same files agree on where to
+ *	         stop; sequentially consistent, at the end of a run only.
  */
 #ifndef SPANFLOW_CLI_WORKER_H
 #define SPANFLOW_CLI_WORKER_H
@@ -48,12 +48,14 @@ struct sf_budget {
 };
 
 /*
- * Workers who read the same files are not at the same packet when they are stopped: those behind go
- * on to where the first one is.
+ * Workers who read the same files, each for itself. When they are stopped they are not at the same
+ * packet: those behind go on to where the first one is.
  */
-struct sf_meeting {
+struct sf_share {
+	unsigned workers;
+	uint64_t secret[2];
 	_Atomic unsigned missing;  /* workers that have not said how far they are */
-	_Atomic uint64_t furthest; /* frames */
+	_Atomic uint64_t furthest; /* packets */
 };
 
 /*
@@ -73,8 +75,7 @@ struct sf_worker_options {
 	struct sf_input *input;
 	unsigned queue;               /* SF_NO_QUEUE: meters what is handed over */
 	struct sf_exchange *exchange; /* of the observation point; NULL: keeps to itself */
-	const struct sf_share *share; /* every worker sees all packets; NULL: its own only */
-	struct sf_meeting *meeting;   /* with share and threads */
+	struct sf_share *share;       /* every worker reads all packets; NULL: those of its queue */
 	unsigned number;              /* among the workers of the exchange or share */
 	/* with a thread: live, the sink is replaced by the ring; of files, it is behind the door */
 	struct sf_meter_options meter;
@@ -116,9 +117,6 @@ struct sf_worker {
 	int64_t horizon; /* with an exchange: the clock that all other workers have reached */
 	int64_t end_ns;  /* packet clock that ends the run */
 	uint64_t frames, unread;
-	uint64_t seen;    /* frames that the driver gave; with a share also those of others */
-	uint64_t passed;  /* of those, packets within filter and limit */
-	uint64_t stop_at; /* no more frames than these are seen */
 	enum sf_worker_state state;
 	bool quiet;         /* the last recv returned nothing */
 	bool patient;       /* wait for room in the ring instead of losing records */
@@ -127,6 +125,8 @@ struct sf_worker {
 	uint32_t seen_control;
 	pthread_t thread;
 	bool has_thread;
+	struct sf_part part; /* with a share: which packets are its own */
+	uint64_t stop_at;    /* packets of all workers; more are not looked at */
 	/* shared with the main thread */
 	struct sf_ring ring;
 	alignas(SF_CACHE_LINE) _Atomic uint32_t answered;
@@ -146,8 +146,8 @@ enum sf_worker_state sf_worker_step(struct sf_worker *worker);
 /* The end: what others still hand over is metered, then all flows leave the table. */
 void sf_worker_finish(struct sf_worker *worker);
 
-/* A worker has seen `frames`, and will go on only to where another one is. */
-void sf_meeting_arrive(struct sf_meeting *meeting, uint64_t frames);
+/* A worker has seen so many packets, and will go on only to where another one is. */
+void sf_share_arrive(struct sf_share *share, uint64_t packets);
 
 /* Runs the worker in a thread of its own until its input ends or `control` says stop. */
 int sf_worker_start(struct sf_worker *worker, struct sf_error *error);

@@ -25,7 +25,6 @@
 struct sf_meter {
 	alignas(64) struct sf_facts facts[SF_BATCH_MAX];
 	struct sf_table *table;
-	unsigned pending; /* facts of packets that were added and are not accounted */
 	uint32_t key;
 	bool per_packet;
 	bool demanding; /* rare facts, another key, or packets to be left out are asked for */
@@ -253,43 +252,27 @@ void sf_meter_update(struct sf_meter *meter, struct sf_facts *facts, unsigned co
 		sf_table_update(meter->table, facts, count);
 }
 
-void sf_meter_flush(struct sf_meter *meter)
-{
-	if (sf_unlikely(meter->per_packet))
-		sf_table_emit_each(meter->table, meter->facts, meter->pending);
-	else
-		sf_table_account(meter->table, meter->facts, meter->pending);
-	meter->pending = 0;
-}
-
-void sf_meter_add(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
+void sf_meter_batch(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
 	const int64_t *clock, const struct sf_observation_point *point)
 {
-	unsigned most = sf_table_part(meter->table), n = meter->pending;
+	unsigned n = 0, most;
 
+	if (meter->per_packet) {
+		n = sf_meter_parse(meter, packets, count, clock, point, meter->facts);
+		sf_table_emit_each(meter->table, meter->facts, n);
+		return;
+	}
+	most = sf_table_part(meter->table);
 	for (unsigned i = 0, part; i < count; i += part) {
 		unsigned parsed;
 
 		part = count - i < most ? count - i : most;
-		if (n + part > SF_BATCH_MAX) {
-			meter->pending = n;
-			sf_meter_flush(meter);
-			n = 0;
-		}
 		parsed = sf_meter_parse(meter, packets + i, part, clock ? clock + i : NULL, point,
 			meter->facts + n);
-		if (sf_likely(!meter->per_packet))
-			sf_table_offer(meter->table, meter->facts, n, n + parsed);
+		sf_table_offer(meter->table, meter->facts, n, n + parsed);
 		n += parsed;
 	}
-	meter->pending = n;
-}
-
-void sf_meter_batch(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
-	const int64_t *clock, const struct sf_observation_point *point)
-{
-	sf_meter_add(meter, packets, count, clock, point);
-	sf_meter_flush(meter);
+	sf_table_account(meter->table, meter->facts, n);
 }
 
 void sf_meter_ignore(struct sf_meter *meter, enum sf_ignored reason, uint64_t count)

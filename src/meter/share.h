@@ -8,22 +8,14 @@
 #ifndef SPANFLOW_METER_SHARE_H
 #define SPANFLOW_METER_SHARE_H
 
-#include <stdint.h>
-
-#include <spanflow/packet.h>
-
-/* Constant while it is used; any thread. */
-struct sf_share {
-	unsigned workers;
-	uint64_t factor[2]; /* secret, odd */
-};
+#include "base/part.h"
 
 /*
- * Moves the packets that belong to worker `me`, and their clocks (unless NULL), to the front, in
- * order; returns their number. A flow key without addresses needs the flows of all workers in one
- * table: then this must not be used.
+ * Makes `part` that of worker `number` of `workers`, from the source's begin. `secret`: random, the
+ * same for all of them. `clock`: the worker's. A flow key without addresses needs the flows of all
+ * workers in one table: then there must be no parts.
  */
-unsigned sf_share_keep(const struct sf_share *share, unsigned me, struct sf_packet *packets,
-	int64_t *clock, unsigned count);
+void sf_share_part(struct sf_part *part, unsigned workers, unsigned number,
+	const uint64_t secret[2], struct sf_clock *clock);
 
 #endif

@@ -106,12 +106,13 @@ class Input(Case):
         self.assertEqual(done.stats["ignored"]["nonIp"], 100)
         self.assertEqual(done.stats["ignored"]["truncated"], 100)
         self.assertGreater(done.stats["clockSteps"], 0)
-        for arguments in (["--per-packet"], ["--key", "-vlan"], ["--dedup"], ["-c", "77"],
-                          ["-c", "128"], ["--duration", "300ms"], ["--idle-timeout", "10ms"],
-                          ["--biflow"]):
+        for arguments in (["--per-packet"], ["--key", "-vlan"], ["--dedup"],
+                          ["--idle-timeout", "10ms"], ["--biflow"]):
             self.compare_workers("-r", path, *arguments)
-        # without addresses all flows are one worker's, compressed files are read by one
-        self.compare_workers("-r", path, "--key", "-address,-port", handed=True)
+        # what must see every packet is for one: limits, flows without addresses, decompression
+        for arguments in (["-c", "77"], ["-c", "128"], ["--duration", "300ms"],
+                          ["--key", "-address,-port"]):
+            self.compare_workers("-r", path, *arguments, handed=True)
         packed = self.directory / "a.pcap.gz"
         packed.write_bytes(gzip.compress(Path(path).read_bytes()))
         self.compare_workers("-r", packed, handed=True)
@@ -131,7 +132,7 @@ class Input(Case):
         if "no libpcap" in done.stderr:
             self.skipTest("this build has no libpcap")
         for arguments in ([], ["-c", "33"], ["--duration", "100ms"]):
-            self.compare_workers("-r", path, "-f", "udp port 9000 or ip6", *arguments)
+            self.compare_workers("-r", path, "-f", "udp port 9000 or ip6", *arguments, handed=True)
 
     def test_workers_and_corrupt_files(self):
         cut = self.file("cut.pcap", pcap(conversations(200))[:-3])
@@ -161,18 +162,22 @@ class Input(Case):
             self.assertEqual(done.stats["handedOver"] > 0, handed)
 
     def test_workers_stop_at_the_same_packet(self):
-        frames = conversations(2000, packets=50, step=0.0001)
-        path = self.file("a.pcap", pcap(frames))
-        for _ in range(3):
-            process = self.start("meter", "-r", path, "-r", path, "-r", path, "-o", "none",
-                                 "-w", self.directory / "out", "--stats", "json", "--per-packet",
-                                 "--workers", "3")
-            out = self.directory / "out"
-            support.wait_until(lambda: out.exists() and out.stat().st_size, "a run")
-            process.send_signal(signal.SIGINT)
-            # the books say whether all have metered the same packets
-            self.check(process)
-            (self.directory / "out").unlink()
+        # with one flow only, all packets are one worker's
+        for frames in (conversations(2000, packets=50, step=0.0001),
+                       [(i / 10000, udp(1, 7000)) for i in range(100000)]):
+            path = self.file("a.pcap", pcap(frames))
+            for _ in range(2):
+                self.stop_workers(path)
+
+    def stop_workers(self, path):
+        out = self.directory / "out"
+        process = self.start("meter", "-r", path, "-r", path, "-r", path, "-o", "none", "-w", out,
+                             "--stats", "json", "--per-packet", "--workers", "3")
+        support.wait_until(lambda: out.exists() and out.stat().st_size, "a run")
+        process.send_signal(signal.SIGINT)
+        # the books say whether all have metered the same packets
+        self.check(process)
+        out.unlink()
 
     def test_pinned_workers(self):
         # while the pipe stays open, each worker's thread may use one CPU only

@@ -84,7 +84,7 @@ static void merge_all(unsigned inputs, unsigned step)
 	while (merge.count) {
 		int64_t head = sf_merge_head(&merge), until = head + below(3 * step);
 		unsigned max = 1 + below(SF_BATCH_MAX);
-		unsigned n = sf_merge_take(&merge, merged + total, max, until, &spent);
+		unsigned n = sf_merge_take(&merge, NULL, merged + total, 0, max, until, &spent);
 
 		ck_assert_uint_ge(n, 1);
 		ck_assert_uint_le(n, max);
@@ -123,7 +123,8 @@ START_TEST(nothing_is_taken_that_is_too_late)
 			look_ahead(i, 3);
 			sf_merge_add(&merge, &sources[i]);
 		}
-		ck_assert_uint_eq(sf_merge_take(&merge, packets, SF_BATCH_MAX, -1, &spent), 0);
+		ck_assert_uint_eq(
+			sf_merge_take(&merge, NULL, packets, 0, SF_BATCH_MAX, -1, &spent), 0);
 		ck_assert_ptr_null(spent);
 		sf_merge_fini(&merge);
 	}

@@ -284,39 +284,6 @@ START_TEST(packets_without_clocks_have_their_own)
 }
 END_TEST
 
-/* Small batches and large ones, over the end of a full one: as if each packet came alone. */
-START_TEST(batches_can_be_gathered)
-{
-	static struct made made[SF_BATCH_MAX];
-	struct sf_packet packets[SF_BATCH_MAX];
-	struct sf_ledger ledger;
-
-	for (unsigned per_packet = 0; per_packet < 2; per_packet++) {
-		unsigned total = 0;
-
-		memset(&list, 0, sizeof(list));
-		setup(0, per_packet);
-		for (unsigned i = 0; i < SF_BATCH_MAX; i++) {
-			packets[i] = *make(&made[i], 1, 2 + i % 7, 17, 0);
-			packets[i].data = made[i].bytes;
-		}
-		for (unsigned count = 0; count <= SF_BATCH_MAX; count++) {
-			sf_meter_add(meter, packets, count, NULL, &point);
-			total += count;
-			if (count % 5 == 0)
-				sf_meter_flush(meter);
-		}
-		sf_meter_flush(meter);
-		sf_meter_ledger(meter, &ledger);
-		ck_assert_uint_eq(ledger.frames, total);
-		ck_assert_uint_eq(ledger.packets, total);
-		finish();
-		ck_assert_uint_eq(list.count, per_packet ? total : 7);
-		teardown();
-	}
-}
-END_TEST
-
 START_TEST(each_packet_can_be_a_record)
 {
 	struct made made;
@@ -382,5 +349,5 @@ END_TEST
 CHECK_MAIN("meter", key_parts_tell_flows_apart, directions_stay_apart_without_addresses,
 	aggregates_do_not_end_with_a_reset, record_names_interfaces_and_domain,
 	frames_are_metered_or_ignored_by_name, clock_decides_timeouts_and_steps_back_are_counted,
-	packets_without_clocks_have_their_own, batches_can_be_gathered, each_packet_can_be_a_record,
+	packets_without_clocks_have_their_own, each_packet_can_be_a_record,
 	books_of_two_meters_close_together, unknown_key_part_is_refused)

@@ -7,10 +7,19 @@
 #include "meter/share.h"
 
 #define FRAME 96
+#define LIMIT 1000 /* ns: a longer step must be confirmed */
 
 static uint8_t frames[SF_BATCH_MAX][FRAME];
 static struct sf_packet packets[SF_BATCH_MAX];
-static const uint64_t factor[2] = { 0x9e3779b97f4a7c15, 0x0fedcba987654321 };
+static const uint64_t secret[2] = { 0x9e3779b97f4a7c14, 0x0fedcba987654321 };
+
+static unsigned random_below(unsigned limit)
+{
+	static uint64_t state = 1;
+
+	state = state * 6364136223846793005 + 1442695040888963407;
+	return (unsigned)((state >> 33) % limit);
+}
 
 /* `p`: behind the link layer; ports 1 and 2, from endpoint `from`. */
 static void put_ip(uint8_t *p, unsigned version, unsigned flow, unsigned from)
@@ -69,18 +78,26 @@ static void make(unsigned i, enum shape shape, unsigned version, unsigned flow, 
 		packets[i].captured = (uint32_t)(p - frames[i]) + (version == 4 ? 20 : 40);
 }
 
+static struct sf_part part_of(unsigned me, unsigned workers, struct sf_clock *clock)
+{
+	struct sf_part part;
+
+	sf_clock_init(clock, LIMIT);
+	sf_share_part(&part, workers, me, secret, clock);
+	return part;
+}
+
 /* The worker that keeps packet 0, which must be one. */
 static unsigned owner(unsigned workers)
 {
-	struct sf_share share = { .workers = workers };
 	unsigned owners = 0, found = 0;
 
-	memcpy(share.factor, factor, sizeof(factor));
 	for (unsigned me = 0; me < workers; me++) {
 		struct sf_packet packet[1] = { packets[0] };
-		int64_t clock = 1;
+		struct sf_clock clock;
+		struct sf_part part = part_of(me, workers, &clock);
 
-		if (sf_share_keep(&share, me, packet, &clock, 1)) {
+		if (sf_part_keep(&part, packet, 0, 1)) {
 			owners++;
 			found = me;
 		}
@@ -124,31 +141,74 @@ START_TEST(frames_without_addresses_are_worker_0s)
 }
 END_TEST
 
-START_TEST(order_and_clocks_stay)
+/* Mostly a step forward, at times one back, seldom a jump that others may confirm. */
+static int64_t next_time(int64_t time, unsigned *jump)
 {
-	struct sf_share share = { .workers = 2 };
-	unsigned total = 0;
+	unsigned kind = random_below(200);
 
-	memcpy(share.factor, factor, sizeof(factor));
-	for (unsigned me = 0; me < 2; me++) {
-		int64_t clock[SF_BATCH_MAX];
-		unsigned kept;
-
-		for (unsigned i = 0; i < SF_BATCH_MAX; i++) {
-			make(i, (enum shape)(i % SHAPES), i % 2 ? 4 : 6, i, 0);
-			clock[i] = 1000 + i;
-		}
-		kept = sf_share_keep(&share, me, packets, clock, SF_BATCH_MAX);
-		for (unsigned i = 0; i < kept; i++) {
-			ck_assert_int_eq(clock[i], 1000 + packets[i].time_ns);
-			if (i)
-				ck_assert_int_gt(clock[i], clock[i - 1]);
-		}
-		total += kept;
+	if (*jump) {
+		(*jump)--;
+		return time + 1;
 	}
-	ck_assert_uint_eq(total, SF_BATCH_MAX);
+	if (kind == 0) {
+		*jump = random_below(2 * SF_CLOCK_AGREE);
+		return time + 3 * LIMIT;
+	}
+	return kind < 20 ? time - random_below(LIMIT) : time + random_below(LIMIT);
+}
+
+/* What is kept comes in order, with the clock that all packets make. */
+START_TEST(the_clock_goes_by_all_packets)
+{
+	enum { WORKERS = 3, BATCHES = 500 };
+	struct sf_clock clocks[WORKERS], clock;
+	struct sf_part parts[WORKERS];
+	unsigned jump = 0, in_order = 0;
+	int64_t time = 1000;
+
+	sf_clock_init(&clock, LIMIT);
+	for (unsigned me = 0; me < WORKERS; me++)
+		parts[me] = part_of(me, WORKERS, &clocks[me]);
+	for (unsigned batch = 0; batch < BATCHES; batch++) {
+		unsigned count = 1 + random_below(SF_BATCH_MAX), total = 0;
+		int64_t after[SF_BATCH_MAX];
+
+		for (unsigned i = 0; i < count; i++) {
+			make(i, (enum shape)(i % SHAPES), i % 2 ? 4 : 6, random_below(1000), 0);
+			time = batch % 4 ? time + 1 : next_time(time, &jump);
+			packets[i].time_ns =
+				time + (batch % 4 == 3 && random_below(2) ? 3 * LIMIT : 0);
+			packets[i].vlan_tci = (uint16_t)i;
+			after[i] = sf_clock_advance(&clock, packets[i].time_ns);
+		}
+		for (unsigned me = 0; me < WORKERS; me++) {
+			struct sf_packet own[SF_BATCH_MAX];
+			struct sf_part *part = &parts[me];
+			unsigned kept;
+
+			memcpy(own, packets, sizeof(own));
+			part->in_order = true;
+			kept = sf_part_keep(part, own, 0, count);
+			for (unsigned i = 0; i < kept; i++) {
+				unsigned place = own[i].vlan_tci;
+
+				ck_assert(i == 0 || place > own[i - 1].vlan_tci);
+				ck_assert_ptr_eq(own[i].data, packets[place].data);
+				ck_assert_int_eq(part->clocks[i], after[place]);
+				ck_assert(!part->in_order || after[place] == own[i].time_ns);
+			}
+			in_order += part->in_order;
+			total += kept;
+			ck_assert_int_eq(clocks[me].now, clock.now);
+			ck_assert_uint_eq(clocks[me].agreeing, clock.agreeing);
+		}
+		ck_assert_uint_eq(total, count);
+	}
+	ck_assert_uint_eq(parts[0].seen, parts[1].seen);
+	ck_assert_uint_gt(in_order, BATCHES);
+	ck_assert_uint_lt(in_order, WORKERS * BATCHES * 9 / 10);
 }
 END_TEST
 
 CHECK_MAIN("share", all_packets_of_a_pair_have_one_owner, frames_without_addresses_are_worker_0s,
-	order_and_clocks_stay)
+	the_clock_goes_by_all_packets)

@@ -3,14 +3,17 @@
 #include <pthread.h>
 #include <sys/resource.h>
 
+#include "base/wire.h"
 #include "capture_bytes.h"
 #include "check_main.h"
+#include "meter/share.h"
 
 #define TWINS   5
 #define PACKETS 60000
+#define FRAME   60
 #define LARGE   90000 /* octets: now and then a packet that needs a buffer of its own size */
 
-static const char *directory, *names[3];
+static const char *directory, *names[4];
 static unsigned name_count;
 static struct sf_capture *captures[TWINS];
 
@@ -232,6 +235,157 @@ START_TEST(compressed_files_have_none)
 }
 END_TEST
 
+/* An Ethernet frame that says which it is of all packets. */
+static void put_frame(uint8_t *frame, uint32_t number)
+{
+	memset(frame, 0, FRAME);
+	sf_store_be16(frame + 12, number % 10 ? 0x0800 : 0x0806);
+	sf_store_be16(frame + 14, 0x4500);
+	sf_store_be16(frame + 16, FRAME - 14);
+	frame[23] = 17;
+	sf_store_be32(frame + 26, 0x0a000000 + number * 2654435761u % 1000);
+	sf_store_be32(frame + 30, 0x0b000000 + number % 3);
+	sf_store_be32(frame + FRAME - 4, number);
+}
+
+static uint32_t number_of(const struct sf_packet *packet)
+{
+	return sf_load_be32(packet->data + FRAME - 4);
+}
+
+/* Every `step`th of `count` frames from `first` on, in either byte order; times step back, and jump. */
+static void add_frames(
+	const char *name, unsigned first, unsigned step, unsigned count, bool swapped)
+{
+	static const uint8_t little[] = { PCAP(LE16, LE32, 0xa1b2c3d4, 65535, 1) };
+	static const uint8_t big[] = { PCAP(BE16, BE32, 0xa1b2c3d4, 65535, 1) };
+	uint32_t jumped = 0;
+	char *path;
+	FILE *file;
+
+	ck_assert_int_gt(asprintf(&path, "%s/%s", directory, name), 0);
+	file = fopen(path, "w");
+	fwrite(swapped ? big : little, sizeof(little), 1, file);
+	for (uint32_t i = first; i < count; i += step) {
+		uint32_t wild = i % 7000 < 3 ? 100000 : 0, late = i % 50 == 7 ? 20 : 0;
+		uint32_t s, us = i * 10 % 1000000, length = FRAME;
+		uint8_t frame[FRAME];
+
+		jumped += i % 20000 < step ? 1000 : 0;
+		s = 1000 + i / 100000 + jumped + wild - late;
+		put_frame(frame, i);
+		if (swapped) {
+			const uint8_t record[] = { RECORD(BE32, s, us, length, length) };
+			fwrite(record, sizeof(record), 1, file);
+		} else {
+			const uint8_t record[] = { RECORD(LE32, s, us, length, length) };
+			fwrite(record, sizeof(record), 1, file);
+		}
+		fwrite(frame, length, 1, file);
+	}
+	fclose(file);
+	names[name_count++] = path;
+}
+
+static struct sf_part part_of(unsigned number, struct sf_clock *clock)
+{
+	static const uint64_t secret[2] = { 0x9e3779b97f4a7c15, 0x0fedcba987654321 };
+	struct sf_part part;
+
+	sf_clock_init(clock, 30 * SF_NS_PER_S);
+	sf_share_part(&part, TWINS, number, secret, clock);
+	return part;
+}
+
+/* In the order of the reader of all: which packet it was, when, and the clock after it. */
+static struct sf_seen {
+	uint32_t number;
+	int64_t time_ns, clock_ns;
+	bool taken;
+} all[PACKETS + 1];
+
+/* What `capture` gives to a part is what it would give to all, but for the others' packets. */
+static void take_part(unsigned number, uint64_t stop_at)
+{
+	struct sf_capture *capture = captures[number];
+	struct sf_clock clock;
+	struct sf_part part = part_of(number, &clock);
+	struct sf_packet batch[SF_BATCH_MAX];
+	struct sf_capture_stats stats;
+	unsigned place = 0, wrong = 0;
+	int n;
+
+	part.stop_at = stop_at;
+	while ((n = capture->ops->recv_part(capture, &part, batch, 1 + place % SF_BATCH_MAX)) > 0) {
+		for (int i = 0; i < n; i++, place++) {
+			while (place < PACKETS && all[place].number != number_of(&batch[i]))
+				place++;
+			wrong += place == PACKETS || all[place].taken ||
+				 batch[i].time_ns != all[place].time_ns ||
+				 part.clocks[i] != all[place].clock_ns ||
+				 (part.in_order && part.clocks[i] != batch[i].time_ns);
+			all[place].taken = true;
+		}
+		sf_capture_release(capture, 0);
+		wrong += part.seen < place;
+	}
+	ck_assert_uint_eq(wrong, 0);
+	ck_assert_int_eq(n, stop_at == UINT64_MAX ? SF_EOF : 0);
+	ck_assert_uint_eq(part.seen, stop_at == UINT64_MAX ? PACKETS : stop_at);
+	ck_assert_int_eq(clock.now, all[part.seen - 1].clock_ns);
+	capture->ops->stats(capture, &stats);
+	ck_assert_uint_eq(stats.frames, part.seen);
+}
+
+static void compare_parts(uint64_t stop_at)
+{
+	struct sf_packet batch[SF_BATCH_MAX];
+	struct sf_clock clock;
+	unsigned total = 0, wrong = 0;
+	int n;
+
+	sf_clock_init(&clock, 30 * SF_NS_PER_S);
+	captures[0] = open_files();
+	while ((n = sf_capture_recv(captures[0], 0, batch, SF_BATCH_MAX)) > 0)
+		for (int i = 0; i < n; i++, total++)
+			all[total] = (struct sf_seen){ number_of(&batch[i]), batch[i].time_ns,
+				sf_clock_advance(&clock, batch[i].time_ns), false };
+	ck_assert_uint_eq(total, PACKETS);
+	captures[0]->ops->close(captures[0]);
+	open_twins();
+	for (unsigned i = 0; i < TWINS; i++) {
+		take_part(i, stop_at);
+		captures[i]->ops->close(captures[i]);
+	}
+	for (unsigned i = 0; i < PACKETS; i++)
+		wrong += all[i].taken != (i < stop_at);
+	ck_assert_uint_eq(wrong, 0);
+}
+
+START_TEST(parts_are_what_one_reader_sees)
+{
+	static const uint64_t stops[] = { UINT64_MAX, 1, PACKETS / 3, PACKETS };
+
+	for (unsigned inputs = 1; inputs <= 4; inputs++)
+		for (unsigned i = 0; i < 4; i++) {
+			begin();
+			for (unsigned k = 0; k < inputs; k++) {
+				const char name[] = { (char)('a' + k), 0 };
+
+				add_frames(name, k, inputs, PACKETS, (inputs + k) % 3 == 0);
+			}
+			compare_parts(stops[i]);
+			end();
+		}
+	/* one file after the other */
+	begin();
+	add_frames("second", PACKETS / 2, 1, PACKETS, false);
+	add_frames("first", 0, 1, PACKETS / 2, false);
+	compare_parts(UINT64_MAX);
+	end();
+}
+END_TEST
+
 /* One that does not go on, or has gone, is nothing to the others. */
 START_TEST(no_twin_waits_for_another)
 {
@@ -296,5 +450,5 @@ START_TEST(what_can_be_read_once_has_no_twin)
 END_TEST
 
 CHECK_MAIN("twin", twins_see_what_one_reader_sees, all_twins_see_the_same_failure,
-	compressed_files_have_none, no_twin_waits_for_another,
+	parts_are_what_one_reader_sees, compressed_files_have_none, no_twin_waits_for_another,
 	twins_leave_room_for_other_descriptors, what_can_be_read_once_has_no_twin)
