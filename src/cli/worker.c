@@ -15,6 +15,7 @@
  * With a share the capture gives a worker's own packets only, and moves its clock by all.
  */
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -22,11 +23,14 @@
 #include "cli/worker.h"
 #include "meter/meter_facts.h"
 
-#define RING         65536u /* records per worker: 12 MiB, touched as used */
-#define STOP         1u
-#define TAKE_BATCHES 16u   /* taken from others between two batches of one's own */
-#define TAKE_QUIET   512u  /* the same, before waiting for packets of one's own */
-#define LOOK_AT      4096u /* packets of all workers, between two looks at `control` */
+#define RING 65536u /* records per worker: 12 MiB, touched as used */
+/* records that wait for the door: few enough for the caches, enough for most of a message */
+#define RECORDS       2048u
+#define RECORDS_BUNCH 512u /* as many try it */
+#define STOP          1u
+#define TAKE_BATCHES  16u   /* taken from others between two batches of one's own */
+#define TAKE_QUIET    512u  /* the same, before waiting for packets of one's own */
+#define LOOK_AT       4096u /* packets of all workers, between two looks at `control` */
 
 /* how long packets may lie in the kernel before the driver hands them over */
 #define KEPT_BACK_NS INT64_C(100000000)
@@ -49,18 +53,37 @@ static unsigned put_ring(void *context, const struct sf_flow *flows, unsigned co
 	return done;
 }
 
-/* sf_flow_sink: through the door. */
-static unsigned put_behind_door(void *context, const struct sf_flow *flows, unsigned count)
+/* Takes the records that wait through the door. `now`: even if others have to be waited for. */
+static void pass_door(struct sf_worker *worker, bool now)
 {
-	struct sf_worker *worker = context;
 	const struct sf_flow_sink *sink = &worker->options.meter.sink;
 	struct sf_door *door = worker->options.door;
 
-	while (atomic_load_explicit(&door->wanted, memory_order_relaxed))
+	while (atomic_load_explicit(&door->wanted, memory_order_relaxed)) {
+		if (!now)
+			return;
 		pause_us(50);
-	pthread_mutex_lock(&door->lock);
-	count = sink->put(sink->context, flows, count);
+	}
+	if (now)
+		pthread_mutex_lock(&door->lock);
+	else if (pthread_mutex_trylock(&door->lock))
+		return;
+	sink->put(sink->context, worker->records, worker->record_count);
 	pthread_mutex_unlock(&door->lock);
+	worker->record_count = 0;
+}
+
+/* sf_flow_sink: through the door, many at once. */
+static unsigned put_behind_door(void *context, const struct sf_flow *flows, unsigned count)
+{
+	struct sf_worker *worker = context;
+
+	if (worker->record_count + count > RECORDS)
+		pass_door(worker, true);
+	memcpy(worker->records + worker->record_count, flows, count * sizeof(*flows));
+	worker->record_count += count;
+	if (worker->record_count >= RECORDS_BUNCH)
+		pass_door(worker, false);
 	return count;
 }
 
@@ -86,6 +109,9 @@ int sf_worker_init(
 			options->share->secret, &worker->clock);
 	if (options->door) {
 		meter.sink = (struct sf_flow_sink){ put_behind_door, worker };
+		worker->records = calloc(RECORDS, sizeof(*worker->records));
+		if (!worker->records)
+			err = sf_error_set(error, -ENOMEM, "out of memory for records");
 	} else if (options->control) {
 		meter.sink = (struct sf_flow_sink){ put_ring, worker };
 		if (sf_ring_init(&worker->ring, RING, sizeof(struct sf_flow)))
@@ -108,6 +134,8 @@ void sf_worker_fini(struct sf_worker *worker)
 	sf_meter_free(worker->meter);
 	sf_filter_free(worker->filter);
 	sf_ring_fini(&worker->ring);
+	free(worker->records);
+	worker->records = NULL;
 	worker->meter = NULL;
 	worker->filter = NULL;
 }
@@ -294,6 +322,8 @@ static enum sf_worker_state step_handed(struct sf_worker *worker)
 		return SF_WORKER_RUNNING;
 	if (sf_exchange_drained(worker->options.exchange, worker->options.number))
 		return SF_WORKER_EOF;
+	if (worker->record_count)
+		pass_door(worker, false);
 	/* a file's reader is not far: it would fill the ring while this worker sleeps */
 	if (worker->patient)
 		sched_yield();
@@ -349,6 +379,8 @@ enum sf_worker_state sf_worker_step(struct sf_worker *worker)
 		worker->quiet = false;
 	} else {
 		worker->state = SF_WORKER_QUIET;
+		if (worker->record_count)
+			pass_door(worker, true);
 		if (worker->options.ages_when_quiet)
 			keep_time(worker);
 		if (worker->options.ages_when_quiet && worker->clock.now >= worker->end_ns)
@@ -373,6 +405,8 @@ void sf_worker_finish(struct sf_worker *worker)
 	}
 	atomic_store_explicit(&worker->reached, end, memory_order_relaxed);
 	sf_meter_finish(worker->meter, end);
+	if (worker->record_count)
+		pass_door(worker, true);
 }
 
 void sf_worker_books(const struct sf_worker *worker, struct sf_books *books)

@@ -59,10 +59,10 @@ struct sf_share {
 };
 
 /*
- * The way into the exporter for workers of files: one at a time, for a batch of records, so that
- * these never leave the cache of their core. Who is at it waits for a slow collector, and so do
- * the others in the end. `wanted`: the main thread waits, and is to be let in first; relaxed, as it is
- * but a hint.
+ * The way into the exporter for workers of files: one at a time, with many records, so that these
+ * never leave the cache of their core. Who is at it waits for a slow collector, and so do the others
+ * in the end. `wanted`: the main thread waits, and is to be let in first; relaxed, as it is but a
+ * hint.
  */
 struct sf_door {
 	pthread_mutex_t lock;
@@ -125,8 +125,10 @@ struct sf_worker {
 	uint32_t seen_control;
 	pthread_t thread;
 	bool has_thread;
-	struct sf_part part; /* with a share: which packets are its own */
-	uint64_t stop_at;    /* packets of all workers; more are not looked at */
+	struct sf_part part;     /* with a share: which packets are its own */
+	uint64_t stop_at;        /* packets of all workers; more are not looked at */
+	struct sf_flow *records; /* with a door: those that wait for it */
+	unsigned record_count;
 	/* shared with the main thread */
 	struct sf_ring ring;
 	alignas(SF_CACHE_LINE) _Atomic uint32_t answered;
