@@ -12,8 +12,8 @@
  * With one input open its packets are decoded where they are wanted, and the next need not be known;
  * with several a run of each is decoded ahead, and the merge moves descriptors (merge.h).
  *
- * Invariant: buffers are refilled only while no packet is lent, that is by the first steps of a
- * recv; a batch ends where an input runs out of bytes. Price: batches are short there (once per
+ * Invariant: buffers are refilled only while no packet is lent, that is before the first packet of a
+ * batch; a batch ends where an input runs out of bytes. Price: batches are short there (once per
  * MiB), and merging needs the next packet of every open input before it can go on.
  *
  * A damaged input ends with its last good packet; the others go on, and the end of all input then

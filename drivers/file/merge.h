@@ -5,7 +5,8 @@
  *
  * A tournament: a complete binary tree with an input's next packet in each leaf and the earlier of its
  * two children in every other node. Which input a packet comes from is often a coin's toss, so nothing
- * branches on it: a packet costs one comparison without a jump for each level.
+ * branches on it: a packet costs one comparison without a jump for each level. Two inputs, as the
+ * directions of a tap, are compared in registers instead.
  */
 #ifndef SPANFLOW_FILE_MERGE_H
 #define SPANFLOW_FILE_MERGE_H
@@ -14,7 +15,7 @@
 
 /* When a packet comes: by time, then by place on the command line. */
 struct sf_merge_key {
-	int64_t time_ns; /* later than any: none */
+	int64_t time_ns; /* SF_READER_TIME_MAX + 1: none */
 	uint64_t tie;    /* order << 32 | leaf */
 };
 
@@ -31,7 +32,7 @@ struct sf_merge {
 	struct sf_source **sources; /* by leaf; NULL: free */
 };
 
-/* For `inputs` that are open at the same time at most. 0 or -ENOMEM. */
+/* For at most `inputs` open at the same time. 0 or -ENOMEM. */
 int sf_merge_init(struct sf_merge *merge, unsigned inputs);
 void sf_merge_fini(struct sf_merge *merge);
 
@@ -49,8 +50,8 @@ static inline int64_t sf_merge_head(const struct sf_merge *merge)
 
 /*
  * Puts the next packets behind the first `count` of `packets`, until there are `max` or the next one is
- * later than `until`; with `part` (or NULL) those that are its. Returns their new number. It ends
- * with the last packet of an input, which *spent then is, else NULL.
+ * later than `until`; with `part` (or NULL) those that are its, and no more than it may look at. Returns
+ * their new number. It ends with the last packet of an input, which *spent then is, else NULL.
  */
 unsigned sf_merge_take(struct sf_merge *merge, struct sf_part *part, struct sf_packet *packets,
 	unsigned count, unsigned max, int64_t until, struct sf_source **spent);

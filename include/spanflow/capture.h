@@ -91,7 +91,7 @@ struct sf_capture;
 struct sf_part;
 
 /*
- * A driver. One constant table each; the two calls of the packet path come first. Members marked
+ * A driver. One constant table each; the calls of every driver's packet path come first. Members marked
  * optional may be NULL. The table of a driver that is a module of its own has only name, summary,
  * open and probe: both load it, before the process may have given up its rights. So an open source
  * is used through capture->ops, and that alone.
@@ -116,8 +116,9 @@ struct sf_capture_ops {
 	 */
 	int (*twin)(struct sf_capture *capture, struct sf_capture **twin, struct sf_error *error);
 	/*
-	 * Where there are twins: receives from queue 0 as recv does, but of the packets that `part`
-	 * (base/part.h) chooses, whose state is moved by all. No more after part->stop_at: 0.
+	 * Only with twin. Receives from queue 0 as recv does, but of the packets that `part` (base/part.h)
+	 * chooses, whose state is moved by all. Looks at none beyond part->stop_at; 0 if none of those
+	 * looked at was chosen.
 	 */
 	int (*recv_part)(struct sf_capture *capture, struct sf_part *part,
 		struct sf_packet *packets, unsigned max);

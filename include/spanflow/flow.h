@@ -87,7 +87,7 @@ static inline bool sf_flow_is_icmp(const struct sf_flow *flow)
 }
 
 /*
- * Where records go: the exporter itself, or a ring towards it. Takes `count` records (copies
+ * Where records go: the exporter itself, or a ring towards it. Takes `count` <= SF_BATCH_MAX records (copies
  * them) and returns how many it took: fewer than `count` only when it is full and must not wait;
  * the meter then counts the rest as lost by name. Called by the meter's thread.
  */

@@ -25,15 +25,15 @@ struct sf_part {
 	/* constant while it is used */
 	uint64_t first, range; /* the hashes that are ours, of 32 bits: `range` of them */
 	uint64_t factor[2];    /* secret, odd, the same for all workers */
-	/* The hash of any packet; equal to sf_part_hash4() where that is asked. */
+	/* The hash of any packet; for IPv4 equal to sf_part_hash4(). */
 	uint64_t (*hash)(const struct sf_part *part, const struct sf_packet *packet);
 	struct sf_clock *clock;
 	/* may be set before each batch: how many packets may be looked at */
 	uint64_t stop_at;
 	/* moved with every batch */
 	uint64_t seen; /* packets looked at, of all workers */
-	bool in_order; /* the clock after each packet of the batch is its own time */
-	int64_t clocks[SF_BATCH_MAX];
+	bool in_order; /* set by who begins a batch: the clock after each packet is its own time */
+	int64_t clocks[SF_BATCH_MAX]; /* after each packet of the batch, as all packets moved it */
 };
 
 #define SF_PART_ETHERNET 14
@@ -55,11 +55,6 @@ struct sf_part_loop {
 	uint64_t seen;
 };
 
-static inline uint64_t sf_part_step(const struct sf_part *part)
-{
-	return part->clock->agreeing ? 0 : (uint64_t)part->clock->limit;
-}
-
 static sf_always_inline struct sf_part_loop sf_part_begin(struct sf_part *part)
 {
 	return (struct sf_part_loop){
@@ -67,7 +62,7 @@ static sf_always_inline struct sf_part_loop sf_part_begin(struct sf_part *part)
 		.first = part->first,
 		.range = part->range,
 		.factor = part->factor[0],
-		.step = sf_part_step(part),
+		.step = sf_clock_step(part->clock),
 		.now = part->clock->now,
 		.seen = part->seen,
 	};
@@ -80,11 +75,11 @@ int64_t sf_part_jump(struct sf_part *part, int64_t now, int64_t time_ns);
 static sf_always_inline void sf_part_follow(
 	struct sf_part_loop *loop, int64_t time_ns, unsigned count)
 {
-	if (sf_likely((uint64_t)time_ns - (uint64_t)loop->now < loop->step)) {
+	if (sf_likely(sf_clock_steps(loop->now, time_ns, loop->step))) {
 		loop->now = time_ns;
 	} else {
 		loop->now = sf_part_jump(loop->part, loop->now, time_ns);
-		loop->step = sf_part_step(loop->part);
+		loop->step = sf_clock_step(loop->part->clock);
 	}
 	loop->part->clocks[count] = loop->now;
 	loop->seen++;

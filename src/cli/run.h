@@ -7,7 +7,7 @@
  *	          into the exporter. Nothing is lost between them and nothing is shared.
  *	threads   network interfaces, or several workers: a thread for each; the main thread drains
  *	          their rings into the exporter, looks after signals and time, and asks for the
- *	          books. Plain files are open once for each worker.
+ *	          books. Plain files are mostly open once for each worker (setup.c).
  */
 #ifndef SPANFLOW_CLI_RUN_H
 #define SPANFLOW_CLI_RUN_H

@@ -23,10 +23,9 @@
 #include "cli/worker.h"
 #include "meter/meter_facts.h"
 
-#define RING 65536u /* records per worker: 12 MiB, touched as used */
-/* records that wait for the door: few enough for the caches, enough for most of a message */
-#define RECORDS       2048u
-#define RECORDS_BUNCH 512u /* as many try it */
+#define RING          65536u /* records per worker: 12 MiB, touched as used */
+#define RECORDS       2048u  /* most that wait for the door: they stay in the caches */
+#define RECORDS_BUNCH 512u   /* from so many on the door is tried, without waiting */
 #define STOP          1u
 #define TAKE_BATCHES  16u   /* taken from others between two batches of one's own */
 #define TAKE_QUIET    512u  /* the same, before waiting for packets of one's own */
@@ -379,8 +378,8 @@ enum sf_worker_state sf_worker_step(struct sf_worker *worker)
 		worker->quiet = false;
 	} else {
 		worker->state = SF_WORKER_QUIET;
-		if (worker->record_count)
-			pass_door(worker, true);
+		if (worker->options.share)
+			tell_clock(worker);
 		if (worker->options.ages_when_quiet)
 			keep_time(worker);
 		if (worker->options.ages_when_quiet && worker->clock.now >= worker->end_ns)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A worker: one capture queue, one meter, one way out for its records. It either runs inside the
- * caller's thread (capture files: records go straight to the exporter) or in a thread of its own,
- * with a ring of records to the exporter's thread.
+ * caller's thread (one on capture files: records go straight to the exporter) or in a thread of its
+ * own, with a ring of records to the exporter's thread, or for files with a door to the exporter.
  *
  * The workers of one observation point hand parsed packets over to each other (meter/exchange.h),
  * unless they are to be independent. Where a source has fewer queues than there are workers, the
  * others have no queue and meter only what is handed over: so a pipe is metered by several workers.
- * Plain files are read by each worker for itself, which gets the packets of its own flows
- * (meter/share.h).
+ * Plain files are mostly read by each worker for itself, which gets the packets of its own flows
+ * (meter/share.h; setup.c says when).
  *
  * What the threads share besides the ring, once per batch and never per packet:
  *
@@ -86,12 +86,13 @@ struct sf_worker_options {
 	bool ages_when_quiet;            /* the clock goes on while no packet comes */
 	int cpu;                         /* the thread is pinned to; -1: to none */
 	int bell;                        /* an eventfd to ring at the end; -1: nobody listens */
-	const _Atomic uint32_t *control; /* the run's; NULL: no thread of its own, no ring */
+	const _Atomic uint32_t *control; /* the run's; NULL: no thread of its own */
 };
 
 enum sf_worker_state {
 	SF_WORKER_RUNNING,
-	SF_WORKER_QUIET, /* running, and nothing came within the driver's wait */
+	/* running, and nothing came within the driver's wait, or with a share, nothing of its own */
+	SF_WORKER_QUIET,
 	SF_WORKER_EOF,   /* the input ended */
 	SF_WORKER_LIMIT, /* -c or --duration */
 	SF_WORKER_STOPPED,

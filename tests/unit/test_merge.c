@@ -34,10 +34,10 @@ static bool look_ahead(unsigned input, unsigned most)
 }
 
 /* `step`: the times of an input grow by less than this, or seldom step back; 1: all are equal. */
-static void make(unsigned inputs, unsigned step)
+static void make(unsigned inputs, unsigned step, unsigned apart)
 {
 	for (unsigned i = 0; i < inputs; i++) {
-		int64_t time = below(step);
+		int64_t time = (int64_t)(inputs - i) * apart + below(step);
 
 		for (unsigned k = 0; k < PACKETS; k++) {
 			stored[i][k] = (struct sf_packet){
@@ -68,30 +68,51 @@ static void expect(unsigned inputs)
 	}
 }
 
-static void merge_all(unsigned inputs, unsigned step)
+/* Inputs that begin later than the next packet are added when it is their turn. */
+static void add_due(struct sf_merge *merge, unsigned inputs)
+{
+	for (unsigned i = inputs; i-- > 0;) {
+		if (used[i] || (merge->count && stored[i][0].time_ns > sf_merge_head(merge)))
+			continue;
+		look_ahead(i, 1 + below(SF_BATCH_MAX));
+		sf_merge_add(merge, &sources[i]);
+	}
+}
+
+/* The time before the first packet of any input that waits. */
+static int64_t before_waiting(unsigned inputs)
+{
+	int64_t until = INT64_MAX;
+
+	for (unsigned i = 0; i < inputs; i++)
+		if (!used[i] && stored[i][0].time_ns <= until)
+			until = stored[i][0].time_ns - 1;
+	return until;
+}
+
+/* `apart`: how much later the inputs begin, one after the other. */
+static void merge_all(unsigned inputs, unsigned step, unsigned apart)
 {
 	struct sf_source *spent;
 	struct sf_merge merge;
 	unsigned total = 0;
 
 	ck_assert_int_eq(sf_merge_init(&merge, inputs), 0);
-	make(inputs, step);
+	make(inputs, step, apart);
 	expect(inputs);
-	for (unsigned i = inputs; i-- > 0;) {
-		look_ahead(i, 1 + below(SF_BATCH_MAX));
-		sf_merge_add(&merge, &sources[i]);
-	}
-	while (merge.count) {
+	for (add_due(&merge, inputs); merge.count; add_due(&merge, inputs)) {
+		unsigned before = total, max = total + 1 + below(SF_BATCH_MAX), wrong = 0;
 		int64_t head = sf_merge_head(&merge), until = head + below(3 * step);
-		unsigned max = 1 + below(SF_BATCH_MAX);
-		unsigned n = sf_merge_take(&merge, NULL, merged + total, 0, max, until, &spent);
 
-		ck_assert_uint_ge(n, 1);
-		ck_assert_uint_le(n, max);
-		ck_assert_int_eq(merged[total].time_ns, head);
-		for (unsigned i = 0; i < n; i++)
-			ck_assert_int_le(merged[total + i].time_ns, until);
-		total += n;
+		if (before_waiting(inputs) < until)
+			until = before_waiting(inputs);
+		total = sf_merge_take(&merge, NULL, merged, total, max, until, &spent);
+		ck_assert_uint_gt(total, before);
+		ck_assert_uint_le(total, max);
+		ck_assert_int_eq(merged[before].time_ns, head);
+		for (unsigned i = before; i < total; i++)
+			wrong += merged[i].time_ns > until;
+		ck_assert_uint_eq(wrong, 0);
 		if (spent && look_ahead(spent->order, 1 + below(SF_BATCH_MAX)))
 			sf_merge_add(&merge, spent);
 		else if (spent)
@@ -105,8 +126,11 @@ static void merge_all(unsigned inputs, unsigned step)
 START_TEST(the_earliest_packet_is_always_next)
 {
 	for (unsigned inputs = 1; inputs <= INPUTS; inputs++)
-		for (unsigned step = 1; step < 2000; step *= 3)
-			merge_all(inputs, step);
+		for (unsigned step = 1; step < 2000; step *= 3) {
+			merge_all(inputs, step, 0);
+			merge_all(inputs, step, step * PACKETS / 5);
+			merge_all(inputs, step, step * PACKETS);
+		}
 }
 END_TEST
 
@@ -117,7 +141,7 @@ START_TEST(nothing_is_taken_that_is_too_late)
 	struct sf_merge merge;
 
 	for (unsigned inputs = 1; inputs <= 2; inputs++) {
-		make(inputs, 1);
+		make(inputs, 1, 0);
 		ck_assert_int_eq(sf_merge_init(&merge, inputs), 0);
 		for (unsigned i = 0; i < inputs; i++) {
 			look_ahead(i, 3);

@@ -306,5 +306,52 @@ START_TEST(signals)
 }
 END_TEST
 
-CHECK_MAIN("run", all_queues_to_the_end, full_ring_is_counted, flows_over_several_queues_are_whole,
-	more_workers_than_queues, count_is_exact_over_workers, signals)
+/* Packets of other workers only, a second apart. */
+static int others_recv_part(
+	struct sf_capture *capture, struct sf_part *part, struct sf_packet *packets, unsigned max)
+{
+	(void)capture;
+	(void)packets;
+	ck_assert_uint_gt(max, 0);
+	ck_assert_uint_gt(part->stop_at, part->seen);
+	part->seen++;
+	sf_clock_advance(part->clock, (int64_t)part->seen * SF_NS_PER_S);
+	return 0;
+}
+
+/* Who has no packets of its own is no less far than the others. */
+START_TEST(the_clock_of_a_worker_without_packets)
+{
+	static const struct sf_capture_ops ops = { .recv_part = others_recv_part };
+	static struct sf_interfaces interfaces;
+	struct sf_capture capture = { .ops = &ops, .queues = 1 };
+	struct sf_input input = { .capture = &capture, .interfaces = &interfaces };
+	struct sf_share share = { .workers = 2 };
+	struct sf_worker *worker = aligned_alloc(SF_CACHE_LINE, sizeof(*worker));
+	struct sf_error error;
+	const struct sf_worker_options options = {
+		.input = &input,
+		.share = &share,
+		.number = 1,
+		.meter = { .idle_timeout_ns = SF_NS_PER_S * 10,
+			.active_timeout_ns = SF_NS_PER_S * 10,
+			.max_flows = 10,
+			.sink = { sf_exporter_put, NULL },
+			.ifindex = interfaces.ifindex },
+		.cpu = -1,
+		.bell = -1,
+	};
+
+	ck_assert_int_eq(sf_worker_init(worker, &options, &error), 0);
+	for (int64_t i = 1; i < 5; i++) {
+		ck_assert_int_eq(sf_worker_step(worker), SF_WORKER_QUIET);
+		ck_assert_int_eq(atomic_load(&worker->reached), i * SF_NS_PER_S);
+	}
+	sf_worker_fini(worker);
+	free(worker);
+}
+END_TEST
+
+CHECK_MAIN("run", the_clock_of_a_worker_without_packets, all_queues_to_the_end,
+	full_ring_is_counted, flows_over_several_queues_are_whole, more_workers_than_queues,
+	count_is_exact_over_workers, signals)
