@@ -315,6 +315,10 @@ int sf_sources_copy(
 		if (source->compressed)
 			return sf_error_set(error, SF_EUNSUPPORTED, "%s: is decompressed only once",
 				sf_source_name(source));
+		/* it may fill, and each reader would find another end */
+		if (source->size == UINT64_MAX)
+			return sf_error_set(error, SF_EUNSUPPORTED, "%s: has no known size",
+				sf_source_name(source));
 	}
 	sources->bytes_total = other->bytes_total;
 	return 0;

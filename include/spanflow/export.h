@@ -136,9 +136,13 @@ bool sf_exporter_stats(
 	const struct sf_exporter *exporter, unsigned index, struct sf_destination_stats *stats);
 
 /*
- * offered = sent + skipped + lost for every unit of one destination; true after
- * sf_exporter_finish(), before it only while nothing is waiting to be sent.
+ * What was offered and is not sent, skipped or lost: it waits in a message that is not full. False:
+ * more has left than was offered, in some unit.
  */
+bool sf_destination_waiting(
+	const struct sf_destination_stats *stats, struct sf_destination_count *waiting);
+
+/* Nothing waits, as it must be after sf_exporter_finish(): offered = sent + skipped + lost. */
 bool sf_destination_balanced(const struct sf_destination_stats *stats);
 
 /* The local address of UDP collector `index`, to recognise own export traffic; false: no socket. */

@@ -75,9 +75,12 @@ bool sf_report_balanced(const struct sf_report *report)
 	if (final)
 		balanced &= capture.frames == report->books.frames && ledger->flows_active == 0;
 	for (unsigned i = 0; sf_exporter_stats(report->exporter, i, &stats); i++) {
-		balanced &= sf_destination_balanced(&stats);
+		struct sf_destination_count waiting;
+
+		balanced &= sf_destination_waiting(&stats, &waiting);
 		if (final)
-			balanced &= stats.offered.packets == ledger->record_packets &&
+			balanced &= sf_destination_balanced(&stats) &&
+				    stats.offered.packets == ledger->record_packets &&
 				    stats.offered.octets == ledger->record_octets;
 	}
 	return balanced;

@@ -56,9 +56,15 @@ static bool in_vain(const struct sf_run *run)
 	return i > 0 && sf_run_output_closed();
 }
 
-static int64_t reached_clock(const struct sf_run *run, const struct sf_books *books, int64_t wall)
+void sf_run_tick(struct sf_run *run, int64_t clock)
 {
-	return run->live || books->clock == INT64_MIN ? wall : books->clock;
+	int64_t wall = sf_clock_read(CLOCK_REALTIME);
+	bool by_wall = run->live || run->options->realtime;
+
+	if (clock != INT64_MIN && !run->live)
+		sf_exporter_tick(run->exporter, wall, clock);
+	else if (by_wall)
+		sf_exporter_tick(run->exporter, wall, wall);
 }
 
 void sf_run_watch(struct sf_run *run, const struct sf_books *books, int64_t mono)
@@ -76,7 +82,7 @@ void sf_run_watch(struct sf_run *run, const struct sf_books *books, int64_t mono
 		run->ended = "closed";
 }
 
-static void look_around(struct sf_run *run, int64_t wall)
+static void look_around(struct sf_run *run)
 {
 	int64_t mono = sf_clock_read(CLOCK_MONOTONIC);
 	struct sf_books books;
@@ -87,7 +93,7 @@ static void look_around(struct sf_run *run, int64_t wall)
 		return;
 	run->next_look = mono + LOOK_NS;
 	sf_run_books(run, &books);
-	sf_exporter_tick(run->exporter, wall, reached_clock(run, &books, wall));
+	sf_run_tick(run, books.clock);
 	sf_run_watch(run, &books, mono);
 	if (sf_signal_stats) {
 		sf_signal_stats = 0;
@@ -103,16 +109,13 @@ static void run_files(struct sf_run *run)
 
 	while (!run->ended) {
 		unsigned batches = 0;
-		int64_t wall;
 
 		while (sf_worker_step(worker) == SF_WORKER_RUNNING && ++batches < ROUND)
 			;
 		if (sf_worker_ended(worker))
 			break;
-		wall = sf_clock_read(CLOCK_REALTIME);
-		if (worker->clock.now != INT64_MIN)
-			sf_exporter_tick(run->exporter, wall, worker->clock.now);
-		look_around(run, wall);
+		sf_run_tick(run, worker->clock.now);
+		look_around(run);
 	}
 	sf_worker_finish(worker);
 }
@@ -144,6 +147,7 @@ static int finish(struct sf_run *run)
 	sf_run_books(run, &books);
 	report = sf_run_report(run, &books);
 	sf_report_capture(&report, &capture);
+	sf_run_tick(run, books.clock);
 	sf_exporter_metering(
 		run->exporter, &books.ledger, capture.dropped_kernel + capture.dropped_nic);
 	sf_exporter_finish(run->exporter);

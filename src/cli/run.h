@@ -92,6 +92,12 @@ bool sf_run_output_closed(void);
 /* Books of all workers; of live ones that are not done, what they last answered. */
 void sf_run_books(const struct sf_run *run, struct sf_books *sum);
 
+/*
+ * Tells the exporter the time. `clock`: how far the packets are, INT64_MIN: not known; then nobody is
+ * told but of live sources, which go by the wall clock.
+ */
+void sf_run_tick(struct sf_run *run, int64_t clock);
+
 /* What is looked after now and then, given the books: statistics for options data, news, progress. */
 void sf_run_watch(struct sf_run *run, const struct sf_books *books, int64_t mono);
 

@@ -182,8 +182,8 @@ static int open_twins(struct sf_run *run, struct sf_error *error)
 	const struct sf_options *options = run->options;
 	int err = 0;
 
-	if (run->live || options->filter || options->count ||
-		options->duration_ns || !(options->key & SF_KEY_ADDRESS))
+	if (run->live || options->filter || options->count || options->duration_ns ||
+		!(options->key & SF_KEY_ADDRESS))
 		return 0;
 	while (!err && run->twin_count + 1 < options->workers)
 		err = sf_input_open_twin(&run->twins[run->twin_count++], &run->inputs[0], error);

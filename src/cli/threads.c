@@ -119,32 +119,30 @@ static void report_failures(struct sf_run *run)
 	}
 }
 
-/* The clock for message headers: of the packets in files, of the wall otherwise and at first. */
-static int64_t reached_clock(const struct sf_run *run, int64_t wall)
+/* The clock that all workers have reached who have packets. */
+static int64_t reached_clock(const struct sf_run *run)
 {
 	int64_t clock = INT64_MAX;
 
-	for (unsigned i = 0; i < run->worker_count && !run->live; i++) {
+	for (unsigned i = 0; i < run->worker_count; i++) {
 		const struct sf_worker *worker = &run->workers[i];
 		int64_t reached = atomic_load_explicit(&worker->reached, memory_order_relaxed);
 
 		if (worker->capture && reached < clock)
 			clock = reached;
 	}
-	return clock == INT64_MIN || clock == INT64_MAX ? wall : clock;
+	return clock;
 }
 
 static void look_around(struct sf_run *run, int64_t mono)
 {
-	int64_t wall = sf_clock_read(CLOCK_REALTIME);
-
 	run->next_look = mono + LOOK_NS;
 	if (!run->live) {
 		atomic_store_explicit(&run->door.wanted, true, memory_order_relaxed);
 		pthread_mutex_lock(&run->door.lock);
 		atomic_store_explicit(&run->door.wanted, false, memory_order_relaxed);
 	}
-	sf_exporter_tick(run->exporter, wall, reached_clock(run, wall));
+	sf_run_tick(run, reached_clock(run));
 	notice_conditions(run);
 	report_failures(run);
 	if (!run->books_read && books_answered(run))

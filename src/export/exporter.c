@@ -197,18 +197,29 @@ bool sf_exporter_stats(
 	return true;
 }
 
-bool sf_destination_balanced(const struct sf_destination_stats *stats)
+bool sf_destination_waiting(
+	const struct sf_destination_stats *stats, struct sf_destination_count *waiting)
 {
-	struct sf_destination_count sum = stats->sent;
+	struct sf_destination_count left = stats->sent;
 
-#define X(name) sf_count_add(&sum, &stats->skipped_##name);
+#define X(name) sf_count_add(&left, &stats->skipped_##name);
 	SF_SKIPPED_REASONS(X)
 #undef X
-#define X(name) sf_count_add(&sum, &stats->lost_##name);
+#define X(name) sf_count_add(&left, &stats->lost_##name);
 	SF_LOST_REASONS(X)
 #undef X
-	return sum.records == stats->offered.records && sum.packets == stats->offered.packets &&
-	       sum.octets == stats->offered.octets;
+	*waiting = stats->offered;
+	sf_count_subtract(waiting, &left);
+	return left.records <= stats->offered.records && left.packets <= stats->offered.packets &&
+	       left.octets <= stats->offered.octets;
+}
+
+bool sf_destination_balanced(const struct sf_destination_stats *stats)
+{
+	struct sf_destination_count waiting;
+
+	return sf_destination_waiting(stats, &waiting) && waiting.records == 0 &&
+	       waiting.packets == 0 && waiting.octets == 0;
 }
 
 bool sf_exporter_local_address(const struct sf_exporter *exporter, unsigned index,

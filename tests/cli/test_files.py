@@ -3,6 +3,7 @@
 """Metering files: what goes in, what comes out, where a run ends."""
 
 import gzip
+import json
 import resource
 import signal
 import struct
@@ -117,6 +118,22 @@ class Input(Case):
         packed.write_bytes(gzip.compress(Path(path).read_bytes()))
         self.compare_workers("-r", packed, handed=True)
         self.compare_workers("-r", packed, "-r", path, "-c", "600", handed=True)
+
+    def test_workers_and_times_of_options_data(self):
+        # even a run that is over before the main thread looks goes by the packets' clock
+        path, out = self.file("a.pcap", pcap(self.mixed())), self.directory / "out"
+        seen = set()
+        for workers in 1, 3:
+            self.meter("-r", path, "-w", out, "--workers", str(workers))
+            shown = self.run_plain("show", "--options", "-o", "json", out).stdout.splitlines()
+            lost = [json.loads(line) for line in shown if "ignoredPacketTotalCount" in line]
+            self.assertTrue(lost)
+            for record in lost:
+                times = [value for name, value in record.items()
+                         if name.startswith("observationTime")]
+                self.assertEqual({time[:10] for time in times}, {"2023-11-14"})
+                seen.add(tuple(times))
+        self.assertEqual(len(seen), 1)
 
     def test_workers_and_copies(self):
         # each frame twice, the second time with a tag: both copies are one worker's

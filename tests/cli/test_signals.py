@@ -86,6 +86,22 @@ class Pipe(Case):
         process.stdin.close()
         self.assertEqual(self.check(process).stats["frames"], 2)
 
+    def test_statistics_while_records_wait(self):
+        out = self.directory / "out"
+        process = self.open("-w", out, "--stats", "json", "--idle-timeout", "1s")
+        self.feed(process, *((0.9 * i, udp(i, 5000)) for i in range(10)))
+        time.sleep(0.5)
+        process.send_signal(signal.SIGUSR1)
+        wait_until(lambda: self.printed("stderr").count("\n") >= 1, "statistics")
+        stats = support.json.loads(self.printed("stderr"))
+        file = stats["outputs"][0]
+        # flows have ended, in a message that is not full
+        self.assertGreater(file["offered"]["records"], 0)
+        self.assertEqual(file["records"], 0)
+        self.assertIs(stats["balanced"], True)
+        process.stdin.close()
+        self.check(process)
+
     def test_closed_output_ends_the_run(self):
         process = self.open("-o", "json", "--stats", "json", "--idle-timeout", "1s",
                             stdout=subprocess.PIPE)
