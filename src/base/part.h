@@ -49,8 +49,7 @@ static inline uint64_t sf_part_hash4(uint64_t factor, uint64_t addresses)
 struct sf_part_loop {
 	struct sf_part *part;
 	uint64_t first, range, factor;
-	uint64_t
-		step; /* ns: a packet that is later by less than this moves the clock to its time */
+	uint64_t step; /* see sf_clock_step() */
 	int64_t now;
 	uint64_t seen;
 };

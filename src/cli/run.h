@@ -93,8 +93,8 @@ bool sf_run_output_closed(void);
 void sf_run_books(const struct sf_run *run, struct sf_books *sum);
 
 /*
- * Tells the exporter the time. `clock`: how far the packets are, INT64_MIN: not known; then nobody is
- * told but of live sources, which go by the wall clock.
+ * Tells the exporter the time. `clock`: how far the packets are; INT64_MIN: not known, then only runs
+ * that go by the wall clock (live, --realtime) have a time to tell.
  */
 void sf_run_tick(struct sf_run *run, int64_t clock);
 

@@ -435,6 +435,27 @@ START_TEST(twins_leave_room_for_other_descriptors)
 }
 END_TEST
 
+/* It may fill while it is read, and each reader would find another end. */
+START_TEST(an_empty_file_has_no_twin)
+{
+	struct sf_capture *capture, *twin;
+	struct sf_error error;
+	FILE *file;
+
+	begin();
+	add("whole", 0, 1, 0);
+	ck_assert_int_gt(asprintf((char **)&names[name_count++], "%s/empty", directory), 0);
+	file = fopen(names[1], "w");
+	ck_assert_ptr_nonnull(file);
+	fclose(file);
+	capture = open_files();
+	ck_assert_int_eq(capture->ops->twin(capture, &twin, &error), SF_EUNSUPPORTED);
+	ck_assert_ptr_nonnull(strstr(error.text, "empty: has no known size"));
+	capture->ops->close(capture);
+	end();
+}
+END_TEST
+
 START_TEST(what_can_be_read_once_has_no_twin)
 {
 	struct sf_capture *capture, *twin;
@@ -452,4 +473,5 @@ END_TEST
 
 CHECK_MAIN("twin", twins_see_what_one_reader_sees, all_twins_see_the_same_failure,
 	parts_are_what_one_reader_sees, compressed_files_have_none, no_twin_waits_for_another,
-	twins_leave_room_for_other_descriptors, what_can_be_read_once_has_no_twin)
+	twins_leave_room_for_other_descriptors, an_empty_file_has_no_twin,
+	what_can_be_read_once_has_no_twin)
