@@ -11,10 +11,12 @@
 
 #include "af_xdp/xdp.h"
 
-#define CHUNK       2048
-#define UNLOCK_US   50000
-#define MEMORY_MIN  (256U << 10)
-#define CHUNK_LARGE 4096 /* the largest there is */
+#define CHUNK           2048
+#define UNLOCK_US       50000
+#define RELEASE_US      1000000
+#define RELEASE_STEP_US 10000
+#define MEMORY_MIN      (256U << 10)
+#define CHUNK_LARGE     4096 /* the largest there is */
 
 void sf_xdp_port_statistics(struct xdp_statistics *sum, const struct sf_xdp_socket *socket)
 {
@@ -81,6 +83,23 @@ static int socket_error(
 	}
 }
 
+/*
+ * The kernel gives a queue back some time after its socket was closed, be it that of the mode tried
+ * before or of a meter just stopped, so one that is taken is waited for.
+ */
+static int open_socket(struct sf_xdp_port *port, unsigned number, struct xsk_socket **xsk)
+{
+	int result;
+
+	for (unsigned waited = 0;; waited += RELEASE_STEP_US) {
+		result = sf_xdp_socket_open(&port->sockets[number], &port->base.netdev, number,
+			port->mode, port->fragments, port->memory_bytes, port->chunk, xsk);
+		if (result != -EBUSY || waited >= RELEASE_US)
+			return result;
+		usleep(RELEASE_STEP_US);
+	}
+}
+
 /* Program and all sockets in one mode. On failure nothing is open. */
 static int open_mode(struct sf_xdp_capture *capture, struct sf_xdp_port *port,
 	const struct sf_helper *helper, enum sf_xdp_mode mode, bool fragments,
@@ -103,8 +122,7 @@ static int open_mode(struct sf_xdp_capture *capture, struct sf_xdp_port *port,
 	for (unsigned i = 0; i < count && result == 0; i++) {
 		struct xsk_socket *xsk = NULL;
 
-		result = sf_xdp_socket_open(&port->sockets[i], netdev, i, mode, fragments,
-			port->memory_bytes, port->chunk, &xsk);
+		result = open_socket(port, i, &xsk);
 		if (result < 0) {
 			socket_error(port, i, result, error);
 			break;

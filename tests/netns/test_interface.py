@@ -16,6 +16,7 @@ from support import wait_until
 
 netns.require("tcpreplay", "setpriv")
 
+HERE = Path(__file__).resolve().parent
 FRAMES = 1000
 KERNEL = ("pcap", "xdp")  # drivers of kernel interfaces
 
@@ -244,6 +245,23 @@ class Xdp(Case):
         self.assertEqual(second.process.wait(network.TIMEOUT), 1)
         self.assertIn("port already has an XDP program ('sf_steer", second.stderr)
         self.assertIn("ip link set dev port xdp off", second.stderr)
+
+    def test_queue_taken(self):
+        """By a socket of another program, which lets go of it in time or does not."""
+        for seconds, status in (0.3, 0), (5, 1):
+            with self.subTest(seconds=seconds):
+                holder = self.network.start("python3", HERE / "hold_queue.py", "port", seconds)
+                holder.wait_for("held\n")
+                meter = self.network.start(CAPTURE_COUNT, "xdp:port")
+                if status == 0:
+                    meter.wait_for("ready\n")
+                    self.assertEqual(holder.process.wait(network.TIMEOUT), 0)
+                    self.finish(meter, 0)
+                else:
+                    self.assertEqual(meter.process.wait(network.TIMEOUT), 1)
+                    self.assertIn("port: receive queue 0 is taken by another AF_XDP socket",
+                                  meter.stderr)
+                    self.assertFalse(self.attached())
 
     def test_generic_mode(self):
         """A bridge has no XDP of its own: told, and it works but for tags beside the frame."""
