@@ -14,7 +14,10 @@
 #define ROUND   64 /* batches between two looks around */
 #define LOOK_NS INT64_C(100000000)
 
-/* Books of all workers. With threads: of those that have answered, or are done. */
+/*
+ * Books of all workers. With threads, as long as these run: of each as it was when it answered the
+ * last question, or at its end if it was done before; later ones may hold what left another's table.
+ */
 void sf_run_books(const struct sf_run *run, struct sf_books *sum)
 {
 	memset(sum, 0, sizeof(*sum));
@@ -24,9 +27,9 @@ void sf_run_books(const struct sf_run *run, struct sf_books *sum)
 		const struct sf_worker *worker = &run->workers[i];
 		struct sf_books books;
 
-		/* pairs with the release at the end of worker_main() */
-		if (worker->has_thread &&
-			!atomic_load_explicit(&worker->done, memory_order_acquire))
+		/* pairs with the release in answer() */
+		if (worker->has_thread && atomic_load_explicit(&worker->answered,
+						  memory_order_acquire) == run->question)
 			books = worker->books;
 		else
 			sf_worker_books(worker, &books);

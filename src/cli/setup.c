@@ -325,6 +325,8 @@ int sf_run_make_workers(struct sf_run *run, struct sf_error *error)
 		if (err)
 			return err;
 	}
+	run->door.workers = run->workers;
+	run->door.worker_count = run->worker_count;
 	return 0;
 }
 

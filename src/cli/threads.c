@@ -62,7 +62,7 @@ static void ask_books(struct sf_run *run)
 {
 	run->question++;
 	run->books_read = false;
-	/* pairs with the acquire in obey(): the books of the last answer have been read */
+	/* pairs with the acquire in answer(): the books of the last answer have been read */
 	atomic_store_explicit(&run->control, run->question << 1, memory_order_release);
 }
 
@@ -71,7 +71,7 @@ static bool books_answered(const struct sf_run *run)
 	for (unsigned i = 0; i < run->worker_count; i++) {
 		const struct sf_worker *worker = &run->workers[i];
 
-		/* pairs with the releases in obey() and worker_main() */
+		/* pairs with the releases in answer() and worker_main() */
 		if (atomic_load_explicit(&worker->answered, memory_order_acquire) !=
 				run->question &&
 			!atomic_load_explicit(&worker->done, memory_order_acquire))
@@ -208,9 +208,11 @@ int sf_run_threads(struct sf_run *run, struct sf_error *error)
 		else if (!n)
 			nanosleep(&(struct timespec){ .tv_nsec = pause_us * 1000 }, NULL);
 	}
-	for (unsigned i = 0; i < run->worker_count; i++)
+	for (unsigned i = 0; i < run->worker_count; i++) {
 		if (run->workers[i].has_thread)
 			pthread_join(run->workers[i].thread, NULL);
+		run->workers[i].has_thread = false;
+	}
 	report_failures(run);
 	return err;
 }

@@ -26,10 +26,12 @@
 #define RING          65536u /* records per worker: 12 MiB, touched as used */
 #define RECORDS       2048u  /* most that wait for the door: they stay in the caches */
 #define RECORDS_BUNCH 512u   /* from so many on the door is tried, without waiting */
+#define DOOR_TRIES    1000u  /* some 0.6 µs each */
 #define STOP          1u
 #define TAKE_BATCHES  16u   /* taken from others between two batches of one's own */
 #define TAKE_QUIET    512u  /* the same, before waiting for packets of one's own */
 #define LOOK_AT       4096u /* packets of all workers, between two looks at `control` */
+#define REMAINS_PART  4096u /* places that a worker takes at a time */
 
 /* how long packets may lie in the kernel before the driver hands them over */
 #define KEPT_BACK_NS INT64_C(100000000)
@@ -52,6 +54,20 @@ static unsigned put_ring(void *context, const struct sf_flow *flows, unsigned co
 	return done;
 }
 
+/*
+ * Takes the lock. Another worker holds it for less time than it takes to be woken up, so that is slept
+ * through only if a collector is slow, too.
+ */
+static void open_door(struct sf_door *door)
+{
+	for (unsigned i = 0; i < DOOR_TRIES; i++) {
+		if (pthread_mutex_trylock(&door->lock) == 0)
+			return;
+		sched_yield();
+	}
+	pthread_mutex_lock(&door->lock);
+}
+
 /* Takes the records that wait through the door. `now`: even if others have to be waited for. */
 static void pass_door(struct sf_worker *worker, bool now)
 {
@@ -64,7 +80,7 @@ static void pass_door(struct sf_worker *worker, bool now)
 		pause_us(50);
 	}
 	if (now)
-		pthread_mutex_lock(&door->lock);
+		open_door(door);
 	else if (pthread_mutex_trylock(&door->lock))
 		return;
 	sink->put(sink->context, worker->records, worker->record_count);
@@ -389,6 +405,102 @@ enum sf_worker_state sf_worker_step(struct sf_worker *worker)
 	return worker->state;
 }
 
+void sf_worker_books(const struct sf_worker *worker, struct sf_books *books)
+{
+	sf_meter_ledger(worker->meter, &books->ledger);
+	books->frames = worker->frames;
+	books->unread = worker->unread;
+	books->handed = worker->options.exchange ? sf_exchange_handed(worker->options.exchange,
+							   worker->options.number)
+						 : 0;
+	books->clock = worker->clock.now;
+}
+
+/* Gives the books if they were asked for; returns what `control` says. */
+static uint32_t answer(struct sf_worker *worker)
+{
+	/* pairs with the releases in ask_books() and sf_run_threads() */
+	uint32_t control = atomic_load_explicit(worker->options.control, memory_order_acquire);
+
+	if (control == worker->seen_control)
+		return control;
+	worker->seen_control = control;
+	sf_worker_books(worker, &worker->books);
+	/* pairs with the acquires in books_answered() and sf_run_books() */
+	atomic_store_explicit(&worker->answered, control >> 1, memory_order_release);
+	return control;
+}
+
+/* Reads `control` once per batch; true: go on. */
+static bool obey(struct sf_worker *worker)
+{
+	if (!(answer(worker) & STOP))
+		return true;
+	worker->state = SF_WORKER_STOPPED;
+	return false;
+}
+
+/* Takes parts of what remains of another worker, or of its own, until all are taken. */
+static void take_remains(struct sf_worker *worker, struct sf_worker *of)
+{
+	struct sf_remains *remains = &of->remains;
+	uint64_t from;
+
+	while ((from = atomic_fetch_add(&remains->taken, REMAINS_PART)) < remains->places) {
+		uint32_t left = remains->places - (uint32_t)from;
+		uint32_t n = left < REMAINS_PART ? left : REMAINS_PART;
+
+		sf_meter_finish_part(
+			worker->meter, of->meter, (uint32_t)from, (uint32_t)from + n, remains->end);
+		/* pairs with the acquire in finish_together(): the part is read no more */
+		atomic_fetch_add_explicit(&remains->given, n, memory_order_release);
+	}
+}
+
+/* Takes parts of all that remains now. True: no worker is left that will have more. */
+static bool take_all_remains(struct sf_worker *worker)
+{
+	const struct sf_door *door = worker->options.door;
+	bool all = true;
+
+	for (unsigned i = 0; i < door->worker_count; i++) {
+		struct sf_worker *of =
+			&door->workers[(worker - door->workers + i) % door->worker_count];
+
+		/* pairs with the release in finish_together(); one whose thread did not start is done */
+		if (atomic_load_explicit(&of->remains.open, memory_order_acquire)) {
+			/* books asked for before the others' flows ended are without these */
+			answer(worker);
+			take_remains(worker, of);
+		} else if (!atomic_load_explicit(&of->done, memory_order_acquire)) {
+			all = false;
+		}
+	}
+	return all;
+}
+
+/* All flows leave the tables of all workers of a file. */
+static void finish_together(struct sf_worker *worker, int64_t end)
+{
+	struct sf_remains *remains = &worker->remains;
+
+	answer(worker);
+	remains->end = end;
+	remains->places = sf_meter_places(worker->meter);
+	/* pairs with the acquire in take_all_remains(): the table is complete */
+	atomic_store_explicit(&remains->open, true, memory_order_release);
+	while (!take_all_remains(worker)) {
+		if (worker->record_count)
+			pass_door(worker, false);
+		pause_us(50);
+	}
+	if (worker->record_count)
+		pass_door(worker, true);
+	while (atomic_load_explicit(&remains->given, memory_order_acquire) < remains->places)
+		pause_us(50);
+	sf_meter_forget(worker->meter);
+}
+
 void sf_worker_finish(struct sf_worker *worker)
 {
 	struct sf_exchange *exchange = worker->options.exchange;
@@ -403,38 +515,10 @@ void sf_worker_finish(struct sf_worker *worker)
 		end = sf_exchange_horizon(exchange, me);
 	}
 	atomic_store_explicit(&worker->reached, end, memory_order_relaxed);
-	sf_meter_finish(worker->meter, end);
-	if (worker->record_count)
-		pass_door(worker, true);
-}
-
-void sf_worker_books(const struct sf_worker *worker, struct sf_books *books)
-{
-	sf_meter_ledger(worker->meter, &books->ledger);
-	books->frames = worker->frames;
-	books->unread = worker->unread;
-	books->handed = worker->options.exchange ? sf_exchange_handed(worker->options.exchange,
-							   worker->options.number)
-						 : 0;
-	books->clock = worker->clock.now;
-}
-
-/* Reads `control` once per batch; true: go on. */
-static bool obey(struct sf_worker *worker)
-{
-	/* pairs with the release in the main thread's ask_books() and stop() */
-	uint32_t control = atomic_load_explicit(worker->options.control, memory_order_acquire);
-
-	if (control == worker->seen_control)
-		return true;
-	worker->seen_control = control;
-	sf_worker_books(worker, &worker->books);
-	/* pairs with the acquire in the main thread's books_answered() */
-	atomic_store_explicit(&worker->answered, control >> 1, memory_order_release);
-	if (!(control & STOP))
-		return true;
-	worker->state = SF_WORKER_STOPPED;
-	return false;
+	if (worker->options.door)
+		finish_together(worker, end);
+	else
+		sf_meter_finish(worker->meter, end);
 }
 
 void sf_share_arrive(struct sf_share *share, uint64_t packets)

@@ -59,14 +59,28 @@ struct sf_share {
 };
 
 /*
- * The way into the exporter for workers of files: one at a time, with many records, so that these
- * never leave the cache of their core. Who is at it waits for a slow collector, and so do the others
- * in the end. `wanted`: the main thread waits, and is to be let in first; relaxed, as it is but a
- * hint.
+ * What workers of files have in common: the way into the exporter, and the work that is left in the
+ * end. One at a time goes through `lock`, with many records, so that these never leave the cache of
+ * their core. Who is at it waits for a slow collector, and so do the others in the end. `wanted`: the
+ * main thread waits, and is to be let in first; relaxed, as it is but a hint.
  */
 struct sf_door {
 	pthread_mutex_t lock;
 	atomic_bool wanted;
+	struct sf_worker *workers; /* all of the run */
+	unsigned worker_count;
+};
+
+/*
+ * The flows in a worker's table when its packets have ended. Processors are not equally fast, nor are
+ * workers' parts equally large, so whoever has nothing else to do takes parts of them.
+ */
+struct sf_remains {
+	alignas(SF_CACHE_LINE) atomic_bool open; /* the rest is known, and the table at rest */
+	int64_t end;                             /* the final clock, ns since 1970 */
+	uint32_t places;                         /* of flows, see sf_meter_places() */
+	_Atomic uint64_t taken;                  /* places that somebody takes or has taken */
+	_Atomic uint64_t given;                  /* places whose records have left the table */
 };
 
 #define SF_NO_QUEUE UINT_MAX
@@ -130,6 +144,7 @@ struct sf_worker {
 	uint64_t stop_at;        /* packets of all workers; more are not looked at */
 	struct sf_flow *records; /* with a door: those that wait for it */
 	unsigned record_count;
+	struct sf_remains remains; /* with a door: shared with the other workers */
 	/* shared with the main thread */
 	struct sf_ring ring;
 	alignas(SF_CACHE_LINE) _Atomic uint32_t answered;

@@ -296,6 +296,22 @@ void sf_meter_finish(struct sf_meter *meter, int64_t now)
 	sf_table_finish(meter->table, now);
 }
 
+uint32_t sf_meter_places(const struct sf_meter *meter)
+{
+	return sf_table_places(meter->table);
+}
+
+void sf_meter_finish_part(
+	struct sf_meter *meter, const struct sf_meter *of, uint32_t from, uint32_t to, int64_t now)
+{
+	sf_table_finish_part(meter->table, of->table, from, to, now);
+}
+
+void sf_meter_forget(struct sf_meter *meter)
+{
+	sf_table_forget(meter->table);
+}
+
 void sf_meter_ledger(const struct sf_meter *meter, struct sf_ledger *ledger)
 {
 	sf_table_ledger(meter->table, ledger);

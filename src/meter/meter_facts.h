@@ -5,7 +5,8 @@
  *
  * Books: frames, ignored and clock_steps are counted by the meter that parses, packets, octets and
  * everything about flows by the one that updates. So the first equation of struct sf_ledger holds
- * for the sum over all workers, once no facts are on their way; the second for each alone.
+ * for the sum over all workers, once no facts are on their way; the second for each alone, but for
+ * records that left through another in the end, of which each keeps half of the books.
  */
 #ifndef SPANFLOW_METER_METER_FACTS_H
 #define SPANFLOW_METER_METER_FACTS_H
@@ -32,6 +33,17 @@ void sf_meter_drop(struct sf_meter *meter, enum sf_ignored reason, uint64_t coun
  * address word of IPv6 packets is then this table's.
  */
 void sf_meter_update(struct sf_meter *meter, struct sf_facts *facts, unsigned count);
+
+/*
+ * sf_meter_finish() in parts, for several threads: the records of the flows at places from … to-1 of
+ * `of`, which has sf_meter_places(), leave through the caller's `meter`, another one with equal
+ * options or the same. Meanwhile `of` is only read. When all have left, its owner calls
+ * sf_meter_forget(). Records are counted by the meter through which they left.
+ */
+uint32_t sf_meter_places(const struct sf_meter *meter);
+void sf_meter_finish_part(
+	struct sf_meter *meter, const struct sf_meter *of, uint32_t from, uint32_t to, int64_t now);
+void sf_meter_forget(struct sf_meter *meter);
 
 /*
  * What is really in the table, by looking at every entry: a check on the ledger for tests and for

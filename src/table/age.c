@@ -122,23 +122,30 @@ bool sf_table_age(struct sf_table *table, int64_t now)
 	return wheel->tick < end;
 }
 
-void sf_table_finish(struct sf_table *table, int64_t now)
+uint32_t sf_table_places(const struct sf_table *table)
 {
-	for (uint32_t id = 0; id < table->cap; id++) {
-		const struct sf_entry *hot;
+	return table->low + (table->cap - table->high);
+}
 
-		if (id == table->low && id < table->high)
-			id = table->high;
-		if (id == table->cap)
-			break;
-		hot = &table->hot[id];
+void sf_table_finish_part(
+	struct sf_table *table, const struct sf_table *of, uint32_t from, uint32_t to, int64_t now)
+{
+	for (uint32_t place = from; place < to; place++) {
+		uint32_t id = place < of->low ? place : place - of->low + of->high;
+		const struct sf_entry *hot = &of->hot[id];
+
 		if (!hot->version || hot->state & SF_STATE_EMPTY)
 			continue;
-		sf_table_emit(table, id,
-			hot->state & SF_STATE_LINGER || sf_entry_deadline(table, hot) <= now
-				? reason_of(table, hot)
+		sf_table_emit_of(table, of, id,
+			hot->state & SF_STATE_LINGER || sf_entry_deadline(of, hot) <= now
+				? reason_of(of, hot)
 				: SF_END_FORCED);
 	}
 	sf_table_flush(table);
+}
+
+void sf_table_finish(struct sf_table *table, int64_t now)
+{
+	sf_table_finish_part(table, table, 0, sf_table_places(table), now);
 	sf_table_forget(table);
 }

@@ -333,8 +333,17 @@ void sf_table_account_rare(
 
 /* record.c: */
 
-/* Gives the entry's record to the sink. Returns its flowId, 0 where it is not asked for. */
-uint64_t sf_table_emit(struct sf_table *table, uint32_t id, enum sf_end_reason reason);
+/*
+ * Gives the record of an entry of `of` to the sink of `table`, mostly the same. Returns its flowId, 0
+ * where it is not asked for.
+ */
+uint64_t sf_table_emit_of(
+	struct sf_table *table, const struct sf_table *of, uint32_t id, enum sf_end_reason reason);
+
+static inline uint64_t sf_table_emit(struct sf_table *table, uint32_t id, enum sf_end_reason reason)
+{
+	return sf_table_emit_of(table, table, id, reason);
+}
 
 /* Hands waiting records to the sink. */
 void sf_table_flush(struct sf_table *table);
@@ -405,9 +414,6 @@ static inline void sf_table_file_linger(struct sf_table *table, uint32_t id)
 	hot->state |= SF_STATE_REF_LINGER;
 	sf_wheel_push(&table->wheel, sf_entry_deadline(table, hot), id | SF_REF_LINGER);
 }
-
-/* Forgets all flows; their records have left. */
-void sf_table_forget(struct sf_table *table);
 
 /* evict.c: makes room by giving up the flow nearest to its timeout. */
 void sf_table_evict(struct sf_table *table);

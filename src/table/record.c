@@ -149,21 +149,21 @@ static inline void queue(struct sf_table *table)
 		sf_table_flush(table);
 }
 
-uint64_t sf_table_emit(struct sf_table *table, uint32_t id, enum sf_end_reason reason)
+uint64_t sf_table_emit_of(
+	struct sf_table *table, const struct sf_table *of, uint32_t id, enum sf_end_reason reason)
 {
-	const struct sf_entry *hot = &table->hot[id];
-	const uint8_t(*address6)[32] = (const uint8_t(*)[32]) & table->address6[id];
+	const struct sf_entry *hot = &of->hot[id];
+	const uint8_t(*address6)[32] = (const uint8_t(*)[32]) & of->address6[id];
 	struct sf_flow *flow = table->next;
 	uint64_t flow_id = 0;
 
 	count_half(table, &hot->half);
 	if (hot->state & SF_STATE_REVERSE)
-		count_half(table, &table->reverse[id]);
-	fill(flow, table, hot, &table->reverse[id], address6, sf_cold_of(table, id));
+		count_half(table, &of->reverse[id]);
+	fill(flow, of, hot, &of->reverse[id], address6, sf_cold_of(of, id));
 	flow->end_reason = (uint8_t)reason;
-	if (table->flow_ids)
-		flow_id =
-			hot->state & SF_STATE_CUT ? table->identity[id] : flow_id_of(hot, address6);
+	if (of->flow_ids)
+		flow_id = hot->state & SF_STATE_CUT ? of->identity[id] : flow_id_of(hot, address6);
 	flow->id = flow_id;
 	queue(table);
 	return flow_id;

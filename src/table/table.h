@@ -68,6 +68,17 @@ bool sf_table_age(struct sf_table *table, int64_t now);
 /* Emits everything and leaves the table empty and ready for use. */
 void sf_table_finish(struct sf_table *table, int64_t now);
 
+/*
+ * The same in parts, for several threads: the records of the flows at places from … to-1 of `of`,
+ * which has sf_table_places(), leave through `table`, another one or the same. Meanwhile `of` is
+ * only read. When all have left, its owner calls sf_table_forget(). The records are in the ledger of
+ * the table through which they left, so the books close for the sum.
+ */
+uint32_t sf_table_places(const struct sf_table *table);
+void sf_table_finish_part(
+	struct sf_table *table, const struct sf_table *of, uint32_t from, uint32_t to, int64_t now);
+void sf_table_forget(struct sf_table *table);
+
 /* The table's part of the books: all but frames, ignored and the parser's figures. */
 void sf_table_ledger(const struct sf_table *table, struct sf_ledger *ledger);
 

@@ -329,6 +329,52 @@ START_TEST(books_of_two_meters_close_together)
 }
 END_TEST
 
+/* What remains of one meter leaves in parts, some of them through another. */
+START_TEST(records_may_leave_through_another_meter)
+{
+	struct sf_ledger sum = { .unsupported_link = UINT32_MAX }, ledger;
+	struct sf_meter *of;
+	struct made made;
+
+	setup(SF_KEY_DEFAULT, false);
+	of = meter;
+	for (uint32_t i = 1; i < 6; i++)
+		put(make(&made, i << 16 | 1000, 9 << 16 | 80, 6, 0));
+	setup(SF_KEY_DEFAULT, false);
+	ck_assert_uint_eq(sf_meter_places(of), 5);
+	sf_meter_finish_part(meter, of, 3, 5, START);
+	ck_assert_uint_eq(list.count, 2);
+	sf_meter_finish_part(of, of, 0, 3, START);
+	ck_assert_uint_eq(list.count, 5);
+	sf_meter_forget(of);
+	for (uint32_t i = 0; i < 5; i++) {
+		const struct sf_flow *flow = &list.flows[i];
+
+		/* as they were put into the table */
+		ck_assert_uint_eq(flow->addr[0][3], (i + 3) % 5 + 1);
+		ck_assert_uint_eq(flow->end_reason, SF_END_FORCED);
+		ck_assert_uint_eq(flow->half[0].ingress, 23);
+	}
+	sf_meter_ledger(meter, &ledger);
+	ck_assert_uint_eq(ledger.records, 2);
+	ck_assert_uint_eq(ledger.flows_created, 0);
+	sf_ledger_add(&sum, &ledger);
+	sf_meter_ledger(of, &ledger);
+	ck_assert_uint_eq(ledger.records, 3);
+	sf_ledger_add(&sum, &ledger);
+	ck_assert(sf_ledger_balanced(&sum));
+	ck_assert_uint_eq(sum.records, 5);
+	ck_assert_uint_eq(sum.record_packets, 5);
+	ck_assert_uint_eq(sum.table_packets, 0);
+	ck_assert_uint_eq(sum.table_octets, 0);
+	ck_assert_uint_eq(sum.flows_active, 0);
+	/* the meter that has forgotten goes on */
+	ck_assert_uint_eq(sf_meter_places(of), 0);
+	sf_meter_free(of);
+	teardown();
+}
+END_TEST
+
 START_TEST(unknown_key_part_is_refused)
 {
 	struct sf_meter_options options = { .idle_timeout_ns = S,
@@ -350,4 +396,5 @@ CHECK_MAIN("meter", key_parts_tell_flows_apart, directions_stay_apart_without_ad
 	aggregates_do_not_end_with_a_reset, record_names_interfaces_and_domain,
 	frames_are_metered_or_ignored_by_name, clock_decides_timeouts_and_steps_back_are_counted,
 	packets_without_clocks_have_their_own, each_packet_can_be_a_record,
-	books_of_two_meters_close_together, unknown_key_part_is_refused)
+	books_of_two_meters_close_together, records_may_leave_through_another_meter,
+	unknown_key_part_is_refused)

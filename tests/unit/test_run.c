@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Live runs over a source that is made up: several queues, each in a thread of its own, real
- * meters, rings and exporter. Also built with ThreadSanitizer, to show that what the threads share
+ * Runs over a source that is made up: several queues, each in a thread of its own, real meters,
+ * rings and exporter. Mostly live ones. Also built with ThreadSanitizer, to show that what the threads share
  * is what docs/design.md says.
  */
 #include <signal.h>
@@ -24,6 +24,8 @@ struct source {
 	struct sf_capture base;
 	uint64_t packets, repeat;
 	bool endless;
+	bool file;    /* no live source */
+	bool uneven;  /* each queue sends a sixteenth of what the one before it does */
 	bool shared;  /* the queues' flows are the same ones, seen in both directions */
 	int raise_at; /* this signal comes at half of the first queue */
 	struct queue {
@@ -63,7 +65,8 @@ static int source_recv(
 {
 	struct source *source = (struct source *)capture;
 	struct queue *queue = &source->queues[number];
-	uint64_t left = source->packets - queue->sent;
+	uint64_t all = source->uneven ? source->packets >> 4 * number : source->packets;
+	uint64_t left = all - queue->sent;
 	unsigned n = left < max ? (unsigned)left : max;
 
 	/* batches of all sizes, and now and then nothing */
@@ -137,13 +140,14 @@ static struct sf_run *run_all(const struct sf_options *options)
 
 	memset(run, 0, sizeof(*run));
 	run->options = options;
-	run->live = true;
+	run->live = !source.file;
 	run->deadline = INT64_MAX;
 	ck_assert_int_eq(
 		sf_exporter_new(&run->exporter, &(struct sf_exporter_options){ 0 }, &error), 0);
 	ck_assert_int_eq(sf_exporter_add_text(run->exporter, &text, &error), 0);
 	run->interfaces = calloc(1, sizeof(*run->interfaces));
-	source.base = (struct sf_capture){ .ops = &source_ops, .queues = QUEUES, .live = true };
+	source.base =
+		(struct sf_capture){ .ops = &source_ops, .queues = QUEUES, .live = run->live };
 	run->input_count = 1;
 	run->inputs[0] = (struct sf_input){
 		.name = "made",
@@ -306,6 +310,32 @@ START_TEST(signals)
 }
 END_TEST
 
+/*
+ * The workers of a file end at very different times; their flows leave through whoever has time. The
+ * statistics are asked for meanwhile.
+ */
+START_TEST(workers_of_a_file_end_together)
+{
+	for (unsigned independent = 0; independent < 2; independent++) {
+		struct sf_options options = plain;
+		struct sf_run *run;
+
+		options.workers_independent = independent;
+		source.packets = 160000;
+		source.repeat = 1;
+		source.file = true;
+		source.uneven = true;
+		source.raise_at = SIGUSR1;
+		run = run_all(&options);
+		ck_assert_uint_eq(books.ledger.packets, 160000 + 10000 + 625);
+		ck_assert_uint_eq(books.ledger.records, 160000 + 10000 + 625);
+		ck_assert_uint_eq(books.ledger.lost_records, 0);
+		ck_assert_uint_eq(offered(run), books.ledger.packets);
+		end(run);
+	}
+}
+END_TEST
+
 /* Packets of other workers only, a second apart. */
 static int others_recv_part(
 	struct sf_capture *capture, struct sf_part *part, struct sf_packet *packets, unsigned max)
@@ -353,5 +383,5 @@ START_TEST(the_clock_of_a_worker_without_packets)
 END_TEST
 
 CHECK_MAIN("run", the_clock_of_a_worker_without_packets, all_queues_to_the_end,
-	full_ring_is_counted, flows_over_several_queues_are_whole, more_workers_than_queues,
-	count_is_exact_over_workers, signals)
+	workers_of_a_file_end_together, full_ring_is_counted, flows_over_several_queues_are_whole,
+	more_workers_than_queues, count_is_exact_over_workers, signals)
