@@ -11,12 +11,11 @@
 
 #include "af_xdp/xdp.h"
 
-#define CHUNK           2048
-#define UNLOCK_US       50000
-#define RELEASE_US      1000000
-#define RELEASE_STEP_US 10000
-#define MEMORY_MIN      (256U << 10)
-#define CHUNK_LARGE     4096 /* the largest there is */
+#define CHUNK       2048
+#define UNLOCK_US   50000
+#define RELEASE_US  1000000
+#define MEMORY_MIN  (256U << 10)
+#define CHUNK_LARGE 4096 /* the largest there is */
 
 void sf_xdp_port_statistics(struct xdp_statistics *sum, const struct sf_xdp_socket *socket)
 {
@@ -91,12 +90,13 @@ static int open_socket(struct sf_xdp_port *port, unsigned number, struct xsk_soc
 {
 	int result;
 
-	for (unsigned waited = 0;; waited += RELEASE_STEP_US) {
+	for (unsigned waited = 0;; waited += UNLOCK_US) {
 		result = sf_xdp_socket_open(&port->sockets[number], &port->base.netdev, number,
 			port->mode, port->fragments, port->memory_bytes, port->chunk, xsk);
 		if (result != -EBUSY || waited >= RELEASE_US)
 			return result;
-		usleep(RELEASE_STEP_US);
+		/* as long as the memory of this try takes to be unlocked */
+		usleep(UNLOCK_US);
 	}
 }
 

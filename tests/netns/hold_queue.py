@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Holds receive queue 0 of an interface with an AF_XDP socket: hold_queue.py INTERFACE SECONDS"""
+"""Holds receive queue 0 of an interface with an AF_XDP socket until it is ended: hold_queue.py INTERFACE"""
 
 import ctypes
 import mmap
 import os
+import signal
 import socket
 import struct
 import sys
-import time
 
 AF_XDP, SOL_XDP = 44, 283  # linux/if_xdp.h
 XDP_RX_RING, XDP_UMEM_REG, XDP_UMEM_FILL_RING, XDP_UMEM_COMPLETION_RING = 2, 4, 5, 6
@@ -28,4 +28,4 @@ address = struct.pack("=HHIII", AF_XDP, XDP_COPY, socket.if_nametoindex(sys.argv
 if libc.bind(held.fileno(), address, len(address)):
     sys.exit(f"bind: {os.strerror(ctypes.get_errno())}")
 print("held", file=sys.stderr, flush=True)
-time.sleep(float(sys.argv[2]))
+signal.pause()
