@@ -277,7 +277,11 @@ void sf_report_text(const struct sf_report *report, FILE *stream)
 	const struct sf_ledger *ledger = &report->books.ledger;
 	struct sf_destination_stats stats;
 	struct sf_capture_stats capture;
-	uint64_t left_out = ledger->frames - ledger->packets;
+	uint64_t left_out = 0;
+
+	/* not a difference: between workers packets are on their way as long as the run goes on */
+	for (unsigned i = 0; i < SF_IGNORED_COUNT; i++)
+		left_out += ledger->ignored[i];
 
 	sf_report_capture(report, &capture);
 	fprintf(stream,
