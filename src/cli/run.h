@@ -35,6 +35,7 @@ struct sf_run {
 	struct sf_input twins[SF_WORKERS_MAX - 1];
 	unsigned twin_count;
 	struct sf_share share;              /* with twins */
+	pthread_mutex_t gate;               /* no worker begins before all have started */
 	struct sf_door door;                /* to the exporter, for workers of files */
 	int bell;                           /* eventfd that these ring at their end; -1: none */
 	uint32_t steer_key[SF_STEER_WORDS]; /* of exchanges and of the kernel's steering */
@@ -89,7 +90,7 @@ void sf_run_tell_where(const struct sf_run *run, const struct sf_books *books);
 /* Does standard output lead to a pipe whose reader has gone? */
 bool sf_run_output_closed(void);
 
-/* Books of all workers; of live ones that are not done, what they last answered. */
+/* Books of all workers; while threads run, as they answered the last question (run.c). */
 void sf_run_books(const struct sf_run *run, struct sf_books *sum);
 
 /*

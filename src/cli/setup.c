@@ -291,6 +291,7 @@ static int make_worker(struct sf_run *run, unsigned input, unsigned number, stru
 		.ages_when_quiet = run->live || options->realtime,
 		.cpu = next_cpu(run),
 		.bell = run->bell,
+		.gate = &run->gate,
 		.control = run->threads ? &run->control : NULL,
 	};
 
@@ -341,6 +342,7 @@ void sf_run_fini(struct sf_run *run)
 	}
 	close_twins(run);
 	pthread_mutex_destroy(&run->door.lock);
+	pthread_mutex_destroy(&run->gate);
 	if (run->workers && run->bell >= 0)
 		close(run->bell);
 	sf_exporter_free(run->exporter);
@@ -385,6 +387,7 @@ int sf_run_init(struct sf_run *run, const struct sf_options *options, struct sf_
 
 	memset(run, 0, sizeof(*run));
 	pthread_mutex_init(&run->door.lock, NULL);
+	pthread_mutex_init(&run->gate, NULL);
 	run->options = options;
 	run->live = options->interfaces.count > 0;
 	run->sandbox.wanted = run->live && !options->no_sandbox;

@@ -170,25 +170,47 @@ static void wait_for_bell(struct sf_run *run)
 		eventfd_read(run->bell, &rung);
 }
 
-int sf_run_threads(struct sf_run *run, struct sf_error *error)
+/* Its thread could not be started: nobody is to wait for it. */
+static void give_up(struct sf_worker *worker)
 {
-	long pause_us = 100;
+	const struct sf_worker_options *options = &worker->options;
+
+	if (options->share)
+		sf_share_arrive(options->share, 0);
+	if (options->exchange)
+		sf_exchange_close(options->exchange, options->number, INT64_MIN);
+	atomic_store(&worker->done, true);
+}
+
+/* All or none: those that have started stop before they begin. */
+static int start_workers(struct sf_run *run, struct sf_error *error)
+{
 	int err = 0;
 
-	run->books_read = true;
+	pthread_mutex_lock(&run->gate);
 	sf_signals_block(true);
 	for (unsigned i = 0; i < run->worker_count; i++) {
 		if (!err)
 			err = sf_worker_start(&run->workers[i], error);
-		if (err) {
-			if (run->twin_count)
-				sf_share_arrive(&run->share, 0);
-			atomic_store(&run->workers[i].done, true);
-		}
+		if (err)
+			give_up(&run->workers[i]);
 	}
 	sf_signals_block(false);
-	if (err)
+	if (err) {
 		run->ended = "error";
+		atomic_store(&run->control, STOP);
+	}
+	pthread_mutex_unlock(&run->gate);
+	return err;
+}
+
+int sf_run_threads(struct sf_run *run, struct sf_error *error)
+{
+	long pause_us = 100;
+	int err;
+
+	run->books_read = true;
+	err = start_workers(run, error);
 	for (;;) {
 		/* looked at before the rings: what came before it is in them */
 		bool last = all_done(run);

@@ -31,6 +31,7 @@
 #define TAKE_BATCHES  16u   /* taken from others between two batches of one's own */
 #define TAKE_QUIET    512u  /* the same, before waiting for packets of one's own */
 #define LOOK_AT       4096u /* packets of all workers, between two looks at `control` */
+#define PAUSE_MAX_US  1000L
 #define REMAINS_PART  4096u /* places that a worker takes at a time */
 
 /* how long packets may lie in the kernel before the driver hands them over */
@@ -55,8 +56,8 @@ static unsigned put_ring(void *context, const struct sf_flow *flows, unsigned co
 }
 
 /*
- * Takes the lock. Another worker holds it for less time than it takes to be woken up, so that is slept
- * through only if a collector is slow, too.
+ * Takes the lock. Another worker mostly holds it for less time than it takes to be woken up, so it is
+ * tried for a while; who then still has to sleep waits for a slow collector.
  */
 static void open_door(struct sf_door *door)
 {
@@ -467,9 +468,9 @@ static bool take_all_remains(struct sf_worker *worker)
 		struct sf_worker *of =
 			&door->workers[(worker - door->workers + i) % door->worker_count];
 
-		/* pairs with the release in finish_together(); one whose thread did not start is done */
+		/* pairs with the release in finish_together(); one that did not start is only done */
 		if (atomic_load_explicit(&of->remains.open, memory_order_acquire)) {
-			/* books asked for before the others' flows ended are without these */
+			/* what the other one answered has these flows in its table: so must this */
 			answer(worker);
 			take_remains(worker, of);
 		} else if (!atomic_load_explicit(&of->done, memory_order_acquire)) {
@@ -489,10 +490,10 @@ static void finish_together(struct sf_worker *worker, int64_t end)
 	remains->places = sf_meter_places(worker->meter);
 	/* pairs with the acquire in take_all_remains(): the table is complete */
 	atomic_store_explicit(&remains->open, true, memory_order_release);
-	while (!take_all_remains(worker)) {
+	for (long us = 50; !take_all_remains(worker); us = us < PAUSE_MAX_US ? us * 2 : us) {
 		if (worker->record_count)
 			pass_door(worker, false);
-		pause_us(50);
+		pause_us(us);
 	}
 	if (worker->record_count)
 		pass_door(worker, true);
@@ -553,9 +554,10 @@ static void *worker_main(void *context)
 {
 	struct sf_worker *worker = context;
 
-	do
+	pthread_mutex_lock(worker->options.gate);
+	pthread_mutex_unlock(worker->options.gate);
+	while (!sf_worker_ended(worker) && obey(worker))
 		sf_worker_step(worker);
-	while (!sf_worker_ended(worker) && obey(worker));
 	if (worker->options.share)
 		meet(worker);
 	/* nothing is behind us any more: no record need be lost for want of room */

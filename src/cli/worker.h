@@ -17,13 +17,16 @@
  *	answered written by the worker only (release), read by the main thread (acquire): up to which
  *	         question `books` holds the answer. The main thread asks again only after it has
  *	         read, so `books` never changes under it.
- *	done     written by the worker (release) when no more records will come, read (acquire) by
- *	         the main thread before it looks into the ring a last time.
+ *	done     written by the worker (release) when no more records will come, or by the main thread
+ *	         if it could not be started; read (acquire) by the main thread before it looks into
+ *	         the ring a last time, and by workers that wait for what remains of others.
  *	budget   -c: read and written by all workers, sequentially consistent; only with -c.
  *	reached  its clock, written by the worker, read by the main thread; relaxed, as nothing else
  *	         is read by it.
  *	share    missing and furthest, by which workers who read the same files agree on where to
  *	         stop; sequentially consistent, at the end of a run only.
+ *	remains  the flows left in its table, which all workers of a file take out in parts, at the
+ *	         end of a run only; see struct sf_remains.
  */
 #ifndef SPANFLOW_CLI_WORKER_H
 #define SPANFLOW_CLI_WORKER_H
@@ -100,6 +103,7 @@ struct sf_worker_options {
 	bool ages_when_quiet;            /* the clock goes on while no packet comes */
 	int cpu;                         /* the thread is pinned to; -1: to none */
 	int bell;                        /* an eventfd to ring at the end; -1: nobody listens */
+	pthread_mutex_t *gate;           /* held until all threads have started */
 	const _Atomic uint32_t *control; /* the run's; NULL: no thread of its own */
 };
 
@@ -164,7 +168,7 @@ enum sf_worker_state sf_worker_step(struct sf_worker *worker);
 /* The end: what others still hand over is metered, then all flows leave the table. */
 void sf_worker_finish(struct sf_worker *worker);
 
-/* A worker has seen so many packets, and will go on only to where another one is. */
+/* A worker has seen so many packets, and will go on only to where another one is. Thread: any. */
 void sf_share_arrive(struct sf_share *share, uint64_t packets);
 
 /* Runs the worker in a thread of its own until its input ends or `control` says stop. */

@@ -5,8 +5,8 @@
  *
  * Books: frames, ignored and clock_steps are counted by the meter that parses, packets, octets and
  * everything about flows by the one that updates. So the first equation of struct sf_ledger holds
- * for the sum over all workers, once no facts are on their way; the second for each alone, but for
- * records that left through another in the end, of which each keeps half of the books.
+ * for the sum over all workers, once no facts are on their way; the second for each alone, until
+ * records leave through another meter in the end (sf_meter_finish_part()).
  */
 #ifndef SPANFLOW_METER_METER_FACTS_H
 #define SPANFLOW_METER_METER_FACTS_H

@@ -4,6 +4,8 @@
  * rings and exporter. Mostly live ones. Also built with ThreadSanitizer, to show that what the threads share
  * is what docs/design.md says.
  */
+#include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -15,6 +17,7 @@
 #include "check_main.h"
 #include "cli/run.h"
 #include "cli/signals.h"
+#include "meter/meter_facts.h"
 
 #define QUEUES 3
 #define FRAME  60
@@ -37,6 +40,19 @@ struct source {
 };
 
 static struct source source;
+static unsigned threads_left = UINT_MAX; /* that can be started */
+
+int __real_pthread_create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+int __wrap_pthread_create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+
+int __wrap_pthread_create(
+	pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *context)
+{
+	if (!threads_left)
+		return EAGAIN;
+	threads_left--;
+	return __real_pthread_create(thread, attributes, start, context);
+}
 
 /* Queue 1 sees the answers where the flows are shared. */
 static void frame_write(uint8_t *frame, unsigned queue, uint64_t flow)
@@ -160,7 +176,8 @@ static struct sf_run *run_all(const struct sf_options *options)
 	ck_assert_msg(sf_run_make_workers(run, &error) == 0, "%s", error.text);
 	sf_signal_stop = 0;
 	sf_signals_catch();
-	ck_assert_int_eq(sf_run_threads(run, &error), 0);
+	ck_assert_int_eq(
+		sf_run_threads(run, &error), threads_left < run->worker_count ? -EAGAIN : 0);
 	sf_exporter_finish(run->exporter);
 	sf_run_books(run, &books);
 	if (!run->ended)
@@ -310,9 +327,104 @@ START_TEST(signals)
 }
 END_TEST
 
+/* The run ends, and none of those that could be started has begun. */
+START_TEST(threads_that_cannot_be_started)
+{
+	for (unsigned i = 0; i < 4 * QUEUES; i++) {
+		struct sf_options options = plain;
+		struct sf_run *run;
+
+		options.workers_independent = i & 1;
+		source.file = i & 2;
+		source.packets = 100000;
+		source.repeat = 1;
+		source.shared = true;
+		threads_left = i / 4;
+		run = run_all(&options);
+		threads_left = UINT_MAX;
+		ck_assert_str_eq(run->ended, "error");
+		ck_assert_uint_eq(books.frames, 0);
+		end(run);
+	}
+}
+END_TEST
+
+static _Atomic uint32_t control;
+static uint64_t out;
+
+/* Asks for books when the first records come. */
+static unsigned count_and_ask(void *context, const struct sf_flow *flows, unsigned count)
+{
+	(void)context;
+	(void)flows;
+	atomic_store(&control, 1 << 1);
+	out += count;
+	return count;
+}
+
+/* What remains of another worker leaves through this one, and is not in what it answered before. */
+START_TEST(what_remains_of_another_worker)
+{
+	enum { OWN = 1000, OTHERS = 300 };
+	static struct sf_interfaces interfaces;
+	struct sf_capture capture = { .ops = &source_ops, .queues = 2 };
+	struct sf_input input = { .capture = &capture, .interfaces = &interfaces };
+	struct sf_worker *workers = aligned_alloc(SF_CACHE_LINE, 2 * sizeof(*workers));
+	struct sf_door door = { PTHREAD_MUTEX_INITIALIZER, false, workers, 2 };
+	struct sf_worker_options options = {
+		.input = &input,
+		.door = &door,
+		.control = &control,
+		.meter = { .idle_timeout_ns = SF_NS_PER_S * 10,
+			.active_timeout_ns = SF_NS_PER_S * 10,
+			.max_flows = OWN,
+			.sink = { count_and_ask, NULL },
+			.ifindex = interfaces.ifindex },
+		.cpu = -1,
+		.bell = -1,
+	};
+	struct sf_error error;
+	struct sf_books sum = { .ledger.unsupported_link = UINT32_MAX }, one;
+
+	for (unsigned w = 0; w < 2; w++) {
+		options.number = options.queue = w;
+		ck_assert_int_eq(sf_worker_init(&workers[w], &options, &error), 0);
+		for (uint64_t flow = 0; flow < (w ? OTHERS : OWN); flow++) {
+			uint8_t frame[FRAME];
+			struct sf_packet packet = { .data = frame,
+				.captured = FRAME,
+				.wire = FRAME,
+				.link = SF_LINK_ETHERNET };
+
+			frame_write(frame, w, flow);
+			sf_meter_batch(workers[w].meter, &packet, 1, NULL, &input.point);
+		}
+	}
+	workers[1].remains.places = OTHERS;
+	atomic_store(&workers[1].remains.open, true);
+	sf_worker_finish(&workers[0]);
+	ck_assert_uint_eq(out, OWN + OTHERS);
+	ck_assert_uint_eq(atomic_load(&workers[1].remains.given), OTHERS);
+	sf_worker_books(&workers[0], &one);
+	ck_assert_uint_eq(one.ledger.records, OWN + OTHERS);
+	ck_assert_uint_eq(workers[0].answered, 1);
+	ck_assert_uint_eq(workers[0].books.ledger.records, OWN);
+	sf_books_add(&sum, &one);
+	sf_meter_forget(workers[1].meter);
+	sf_worker_books(&workers[1], &one);
+	ck_assert_uint_eq(one.ledger.records, 0);
+	sf_books_add(&sum, &one);
+	ck_assert(sf_ledger_balanced(&sum.ledger));
+	ck_assert_uint_eq(sum.ledger.table_packets, 0);
+	for (unsigned w = 0; w < 2; w++)
+		sf_worker_fini(&workers[w]);
+	free(workers);
+}
+END_TEST
+
 /*
- * The workers of a file end at very different times; their flows leave through whoever has time. The
- * statistics are asked for meanwhile.
+ * The workers of a file end at very different times, and statistics are asked for meanwhile. Which of
+ * them a flow leaves through is chance: no record is lost or comes twice.
  */
 START_TEST(workers_of_a_file_end_together)
 {
@@ -383,5 +495,6 @@ START_TEST(the_clock_of_a_worker_without_packets)
 END_TEST
 
 CHECK_MAIN("run", the_clock_of_a_worker_without_packets, all_queues_to_the_end,
-	workers_of_a_file_end_together, full_ring_is_counted, flows_over_several_queues_are_whole,
+	workers_of_a_file_end_together, what_remains_of_another_worker,
+	threads_that_cannot_be_started, full_ring_is_counted, flows_over_several_queues_are_whole,
 	more_workers_than_queues, count_is_exact_over_workers, signals)
