@@ -215,9 +215,9 @@ class Input(Case):
                     if line.startswith("Cpus_allowed_list") and int(task.name) != process.pid:
                         found.append(line.split()[1])
             return found
-        support.wait_until(lambda: len(lists()) == 2, "two threads")
-        cpus = lists()
-        self.assertTrue(all(cpu.isdigit() for cpu in cpus), cpus)
+        # a thread is there before it is pinned
+        support.wait_until(lambda: len(lists()) == 2 and all(cpu.isdigit() for cpu in lists()),
+                           "two pinned threads")
         process.stdin.close()
         self.check(process)
 
