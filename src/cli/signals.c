@@ -1,22 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/signals.h"
 
 volatile sig_atomic_t sf_signal_stop;
 volatile sig_atomic_t sf_signal_stats;
 
-static void on_wake(int number)
-{
-	(void)number;
-	alarm(1);
-}
-
 static void on_stop(int number)
 {
 	sf_signal_stop = number;
-	alarm(1);
 	/* the other of the two must not be caught a second time either */
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
@@ -32,13 +24,11 @@ void sf_signals_catch(void)
 {
 	/* no SA_RESTART: a driver that waits in the kernel is to notice */
 	struct sigaction stop = { .sa_handler = on_stop };
-	struct sigaction wake = { .sa_handler = on_wake };
 	struct sigaction stats = { .sa_handler = on_stats, .sa_flags = SA_RESTART };
 
 	sigaction(SIGINT, &stop, NULL);
 	sigaction(SIGTERM, &stop, NULL);
 	sigaction(SIGUSR1, &stats, NULL);
-	sigaction(SF_SIGNAL_WAKE, &wake, NULL);
 }
 
 void sf_signals_block(bool block)

@@ -13,13 +13,7 @@
 extern volatile sig_atomic_t sf_signal_stop;  /* 0, or the signal's number */
 extern volatile sig_atomic_t sf_signal_stats; /* statistics are asked for */
 
-/*
- * Ends a system call in which a thread waits, as on a pipe that nobody reads. After SIGINT or SIGTERM it
- * comes once a second, to any thread that does not block it; pthread_kill() sends it to a certain one.
- */
-#define SF_SIGNAL_WAKE SIGALRM
-
-/* Installs the handlers. Threads created while they are blocked never run them, but the last. */
+/* Installs the handlers. Threads created while they are blocked never run them. */
 void sf_signals_catch(void);
 
 /* Blocks or unblocks these signals in the calling thread. */

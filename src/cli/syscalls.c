@@ -57,8 +57,8 @@ static const int always[] = {
 	SCMP_SYS(times), SCMP_SYS(getrusage), SCMP_SYS(sysinfo), SCMP_SYS(uname),
 	SCMP_SYS(getrandom), SCMP_SYS(getrlimit), SCMP_SYS(prlimit64), SCMP_SYS(rt_sigaction),
 	SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigtimedwait),
-	SCMP_SYS(alarm), SCMP_SYS(setitimer), SCMP_SYS(sigaltstack), SCMP_SYS(tgkill),
-	SCMP_SYS(restart_syscall), SCMP_SYS(wait4), SCMP_SYS(exit), SCMP_SYS(exit_group)
+	SCMP_SYS(sigaltstack), SCMP_SYS(tgkill), SCMP_SYS(restart_syscall), SCMP_SYS(wait4),
+	SCMP_SYS(exit), SCMP_SYS(exit_group)
 };
 
 /* The monitor besides: below /sys only, if Landlock is there (landlock.c). */

@@ -9,12 +9,11 @@
 #include "cli/run.h"
 #include "cli/signals.h"
 
-#define LOOK_NS     INT64_C(100000000)
-#define PATIENCE_NS INT64_C(500000000)
-#define BOOKS_NS    INT64_C(1000000000)
-#define LONGEST_US  3200
-#define BELL_MS     20 /* most that a signal which comes between two looks may wait */
-#define STOP        1u /* bit of run->control */
+#define LOOK_NS    INT64_C(100000000)
+#define BOOKS_NS   INT64_C(1000000000)
+#define LONGEST_US 3200
+#define BELL_MS    20 /* most that a signal which comes between two looks may wait */
+#define STOP       1u /* bit of run->control */
 
 static void notice_conditions(struct sf_run *run)
 {
@@ -135,32 +134,14 @@ static int64_t reached_clock(const struct sf_run *run)
 	return clock;
 }
 
-/* The main thread's way to the exporter. False: somebody waits for a collector, or a reader, meanwhile. */
-static bool enter(struct sf_run *run)
-{
-	int64_t until = sf_clock_read(CLOCK_REALTIME) + PATIENCE_NS;
-	struct timespec time = { until / SF_NS_PER_S, until % SF_NS_PER_S };
-	int err;
-
-	if (run->live)
-		return true;
-	atomic_store_explicit(&run->door.wanted, true, memory_order_relaxed);
-	err = pthread_mutex_timedlock(&run->door.lock, &time);
-	atomic_store_explicit(&run->door.wanted, false, memory_order_relaxed);
-	return !err;
-}
-
-static void leave(struct sf_run *run)
-{
-	if (!run->live)
-		pthread_mutex_unlock(&run->door.lock);
-}
-
 static void look_around(struct sf_run *run, int64_t mono)
 {
 	run->next_look = mono + LOOK_NS;
-	if (!enter(run))
-		return;
+	if (!run->live) {
+		atomic_store_explicit(&run->door.wanted, true, memory_order_relaxed);
+		pthread_mutex_lock(&run->door.lock);
+		atomic_store_explicit(&run->door.wanted, false, memory_order_relaxed);
+	}
 	sf_run_tick(run, reached_clock(run));
 	notice_conditions(run);
 	report_failures(run);
@@ -175,20 +156,8 @@ static void look_around(struct sf_run *run, int64_t mono)
 		run->next_books = mono + BOOKS_NS;
 		ask_books(run);
 	}
-	leave(run);
-}
-
-/* One that waits to write for somebody who does not read is to find that it cannot. */
-static void stop_workers(struct sf_run *run)
-{
-	atomic_store_explicit(&run->control, run->question << 1 | STOP, memory_order_release);
-	if (enter(run)) {
-		leave(run);
-		return;
-	}
-	for (unsigned i = 0; i < run->worker_count; i++)
-		if (run->workers[i].has_thread)
-			pthread_kill(run->workers[i].thread, SF_SIGNAL_WAKE);
+	if (!run->live)
+		pthread_mutex_unlock(&run->door.lock);
 }
 
 /* Workers of files bring nothing: their end is waited for, and the next look around. */
@@ -251,7 +220,8 @@ int sf_run_threads(struct sf_run *run, struct sf_error *error)
 		if (last && !n)
 			break;
 		if (run->ended || sf_run_must_end(run, mono))
-			stop_workers(run);
+			atomic_store_explicit(
+				&run->control, run->question << 1 | STOP, memory_order_release);
 		else if (mono >= run->next_look || sf_signal_stats)
 			look_around(run, mono);
 		pause_us = n ? 100 : pause_us < LONGEST_US ? pause_us * 2 : pause_us;
