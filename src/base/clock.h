@@ -66,15 +66,17 @@ static inline bool sf_clock_follow(
 {
 	uint64_t step = sf_clock_step(clock);
 	int64_t now = clock->now;
-	unsigned i = 0;
+	unsigned other = 0;
 
-	while (i < count && sf_likely(sf_clock_steps(now, packets[i].time_ns, step)))
-		now = packets[i++].time_ns;
-	if (sf_likely(i == count)) {
+	for (unsigned i = 0; i < count; i++) {
+		other |= !sf_clock_steps(now, packets[i].time_ns, step);
+		now = packets[i].time_ns;
+	}
+	if (sf_likely(!other)) {
 		clock->now = now;
 		return true;
 	}
-	for (i = 0; i < count; i++)
+	for (unsigned i = 0; i < count; i++)
 		times[i] = sf_clock_advance(clock, packets[i].time_ns);
 	return false;
 }

@@ -84,7 +84,7 @@ int sf_input_open_live(struct sf_input *input, const char *text, const struct sf
 	err = open_point(input, ops, names, &capture, error);
 	free(names);
 	if (!err)
-		sf_input_learn(input, input->span - 1);
+		sf_input_learn(input);
 	return err;
 }
 
@@ -123,11 +123,11 @@ void sf_input_close(struct sf_input *input)
 	input->capture = NULL;
 }
 
-void sf_input_learn(struct sf_input *input, unsigned slot)
+void sf_input_learn(struct sf_input *input)
 {
 	const struct sf_interface *interface;
 
-	while (input->slots <= slot && input->slots < input->span) {
+	while (input->slots < input->span) {
 		unsigned number = input->point.interface_base + input->slots;
 
 		interface = input->capture->ops->interface(input->capture, input->slots);

@@ -51,9 +51,9 @@ int sf_input_open_twin(struct sf_input *twin, const struct sf_input *input, stru
 void sf_input_close(struct sf_input *input);
 
 /*
- * Enters interfaces up to and including `slot`. Called by the only reader of a source, or before
- * there are several.
+ * Enters the interfaces that the source has described since the last call. Called by the only reader
+ * of a source that describes some while it is read, or before there are several.
  */
-void sf_input_learn(struct sf_input *input, unsigned slot);
+void sf_input_learn(struct sf_input *input);
 
 #endif

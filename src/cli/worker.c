@@ -232,21 +232,6 @@ static void keep_time(struct sf_worker *worker)
 	tell_clock(worker);
 }
 
-/* Enters interfaces not seen before. */
-static void learn(struct sf_worker *worker, const struct sf_packet *packets, unsigned count)
-{
-	unsigned any = 0, top = 0;
-
-	for (unsigned i = 0; i < count; i++)
-		any |= packets[i].interface;
-	if (sf_likely(any < worker->options.input->slots))
-		return;
-	for (unsigned i = 0; i < count; i++)
-		top = packets[i].interface > top ? packets[i].interface : top;
-	if (top >= worker->options.input->slots)
-		sf_input_learn(worker->options.input, top);
-}
-
 /* The clock after packet i; `clock` as sf_meter_batch() takes it. */
 static int64_t clock_after(const struct sf_packet *packets, const int64_t *clock, unsigned i)
 {
@@ -318,7 +303,7 @@ static void meter_batch(struct sf_worker *worker, struct sf_packet *packets, uns
 	const int64_t *clock = follow_clock(worker, packets, taken, clocks);
 
 	taken = before_end(worker, packets, taken, clock);
-	learn(worker, packets, taken);
+	sf_input_learn(worker->options.input);
 	worker->frames += count;
 	worker->unread += passed - taken;
 	if (worker->options.exchange)

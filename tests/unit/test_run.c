@@ -171,7 +171,7 @@ static struct sf_run *run_all(const struct sf_options *options)
 		.interfaces = run->interfaces,
 		.span = 1,
 	};
-	sf_input_learn(&run->inputs[0], 0);
+	sf_input_learn(&run->inputs[0]);
 	ck_assert_uint_eq(run->interfaces->ifindex[0], 7);
 	ck_assert_msg(sf_run_make_workers(run, &error) == 0, "%s", error.text);
 	sf_signal_stop = 0;
