@@ -207,11 +207,9 @@ static unsigned parse_plain(struct sf_meter *meter, const struct sf_packet *pack
 	struct sf_facts *out = facts;
 
 	for (const struct sf_packet *packet = packets; packet < packets + count; packet++) {
-		if (sf_unlikely(!sf_parse_plain(packet, out, scope, interface_base, false)) &&
-			!parse_other(meter, packet, out, point))
-			continue;
-		out->clock_ns = packet->time_ns;
-		out++;
+		if (sf_likely(sf_parse_plain(packet, out, scope, interface_base, false)) ||
+			parse_other(meter, packet, out, point))
+			out++;
 	}
 	return (unsigned)(out - facts);
 }

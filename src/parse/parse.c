@@ -18,10 +18,8 @@ static sf_always_inline bool is_tag(struct ethertype type)
 /* Up to two tags: they lie within the octets that are checked for IPv4 behind Ethernet. */
 static bool parse_tagged(const struct sf_packet *packet, struct sf_facts *facts)
 {
-	struct plain_frame frame = {
-		.offset = PLAIN_ETHERNET, .interface = packet->interface, .rare = true
-	};
-	uint16_t flags = SF_FACT_MAC;
+	struct plain_frame frame = plain_frame(0, packet->interface);
+	uint16_t flags = 0;
 	struct ethertype type;
 
 	if (packet->link != SF_LINK_ETHERNET || packet->captured < PLAIN_ETHERNET + PLAIN_IPV4)
@@ -36,7 +34,8 @@ static bool parse_tagged(const struct sf_packet *packet, struct sf_facts *facts)
 		type.value = sf_load_be16(tag + 2);
 		frame.offset += 4;
 	}
-	frame.flags = flags;
+	frame.scope |= SF_FACTS_WORD((uint64_t)flags, scope, flags);
+	frame.rare = true;
 	return plain_ip(packet, facts, &frame);
 }
 

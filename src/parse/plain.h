@@ -25,29 +25,40 @@ enum {
 /* What is known of a packet before its IP header, and of where it was captured. */
 struct plain_frame {
 	unsigned offset; /* of the IP header */
-	unsigned flags;  /* SF_FACT_… */
 	uint32_t tags;
-	uint16_t scope, interface;
-	bool rare; /* somebody asks for what is rarely asked for */
+	uint64_t scope;     /* the facts' word there, as far as it is known: scope and flags */
+	uint64_t interface; /* its place in the word of octets */
+	bool rare;          /* somebody asks for what is rarely asked for */
 };
+
+static sf_always_inline struct plain_frame plain_frame(uint64_t scope, uint64_t interface)
+{
+	return (struct plain_frame){
+		.offset = PLAIN_ETHERNET,
+		.scope = SF_FACTS_WORD(scope, scope, scope) |
+			 SF_FACTS_WORD((uint64_t)SF_FACT_MAC, scope, flags),
+		.interface = SF_FACTS_WORD(interface & UINT16_MAX, octets, interface),
+	};
+}
 
 /*
  * TCP and UDP alternate in real traffic in a way no branch predictor learns, so nothing here
  * branches on which of them it is: both need room for TCP's flags, which a mask then removes.
  */
-static sf_always_inline bool plain_protocol(struct ip_protocol protocol)
+static sf_always_inline bool plain_protocol(uint32_t protocol)
 {
 	const uint32_t plain = UINT32_C(1) << PROTOCOL_TCP | UINT32_C(1) << PROTOCOL_UDP;
 
-	return protocol.value < 32 && plain >> protocol.value & 1;
+	return protocol < 32 && plain >> protocol & 1;
 }
 
 /* What an IP header says beside its addresses, and what lies behind it. */
 struct plain_packet {
-	uint8_t version, tos, ttl;
-	struct ip_protocol protocol;
+	uint8_t version;
+	uint64_t protocol;
 	uint32_t octets, ports, flow_label;
-	unsigned swapped;
+	uint64_t service; /* TOS and TTL, in their places in the word of octets */
+	uint64_t swapped; /* all bits or none */
 	const uint8_t *transport;
 };
 
@@ -55,26 +66,28 @@ struct plain_packet {
 static sf_always_inline void plain_finish(struct sf_facts *facts, const struct sf_packet *packet,
 	const struct plain_frame *frame, struct plain_packet ip)
 {
+	const uint64_t of_tcp = SF_FACTS_WORD(UINT64_C(0x0fff), scope, tcp_flags) |
+				SF_FACTS_WORD((uint64_t)SF_FACT_TCP, scope, flags);
 	const uint8_t *data = packet->data;
 	uint8_t *base = (uint8_t *)facts;
-	uint64_t tcp = ip.protocol.value == PROTOCOL_TCP, word;
-	uint64_t tcp_flags = sf_load_be16(ip.transport + 12) & 0x0fff & -tcp;
-	uint64_t flags = frame->flags | SF_FACT_TCP * tcp | SF_FACT_SWAPPED * ip.swapped;
+	/* all bits for TCP, none for UDP: the lowest bit of their numbers tells */
+	uint64_t tcp = (ip.protocol & 1) - 1, word;
 	/* a rotation, written so that compilers see it */
-	uint32_t ports = ip.ports << 16 * ip.swapped | ip.ports >> (-(16 * ip.swapped) & 31);
+	unsigned turn = ip.swapped & 16;
+	uint32_t ports = ip.ports << turn | ip.ports >> (-turn & 31);
 
 	word = SF_FACTS_WORD(ports, ports, ports) | SF_FACTS_WORD(frame->tags, ports, tags);
 	memcpy(base + offsetof(struct sf_facts, ports), &word, sizeof(word));
-	word = SF_FACTS_WORD(frame->scope, scope, scope) |
-	       SF_FACTS_WORD(ip.version, scope, version) |
-	       SF_FACTS_WORD(ip.protocol.value, scope, protocol) |
-	       SF_FACTS_WORD(flags, scope, flags) | SF_FACTS_WORD(tcp_flags, scope, tcp_flags);
+	word = SF_FACTS_WORD(sf_load_be16(ip.transport + 12), scope, tcp_flags) |
+	       SF_FACTS_WORD((uint64_t)SF_FACT_TCP, scope, flags);
+	word = (word & of_tcp & tcp) |
+	       (SF_FACTS_WORD((uint64_t)SF_FACT_SWAPPED, scope, flags) & ip.swapped) |
+	       SF_FACTS_WORD(ip.protocol, scope, protocol) |
+	       (frame->scope | SF_FACTS_WORD(ip.version, scope, version));
 	memcpy(base + offsetof(struct sf_facts, scope), &word, sizeof(word));
-	word = SF_FACTS_WORD(ip.octets, octets, octets) |
-	       SF_FACTS_WORD(frame->interface, octets, interface) |
-	       SF_FACTS_WORD(ip.tos, octets, tos) | SF_FACTS_WORD(ip.ttl, octets, ttl);
+	word = SF_FACTS_WORD(ip.octets, octets, octets) | ip.service | frame->interface;
 	memcpy(base + offsetof(struct sf_facts, octets), &word, sizeof(word));
-	facts->time_ns = packet->time_ns;
+	facts->time_ns = facts->clock_ns = packet->time_ns;
 	if (sf_likely(!frame->rare))
 		return;
 	word = SF_FACTS_WORD((uint64_t)ip.flow_label, mpls, flow_label);
@@ -93,16 +106,16 @@ static sf_always_inline bool plain_ipv4(const struct sf_packet *packet, struct s
 	uint64_t middle = sf_load_be64(ip + 6); /* fragment, TTL, protocol, checksum, … */
 	struct plain_packet plain = {
 		.version = 4,
-		.tos = (uint8_t)(head >> 32),
 		.octets = head >> 16 & UINT16_MAX,
-		.ttl = (uint8_t)(middle >> 40),
-		.protocol = { (uint8_t)(middle >> 32) },
+		.service = SF_FACTS_WORD(head >> 32 & UINT8_MAX, octets, tos) |
+			   SF_FACTS_WORD(middle >> 40 & UINT8_MAX, octets, ttl),
+		/* and the fragment's offset, and whether more follow */
+		.protocol = middle >> 32 & 0x3fff00ff,
 		.ports = sf_load_be32(ip + 20),
 		.transport = ip + 20,
 	};
 
-	if (sf_unlikely(middle & UINT64_C(0x3fff) << 48 || plain.octets < PLAIN_IPV4 ||
-			!plain_protocol(plain.protocol)))
+	if (sf_unlikely(plain.octets < PLAIN_IPV4 || !plain_protocol((uint32_t)plain.protocol)))
 		return false;
 	plain.swapped = facts_put_ipv4(facts, sf_load_be64(ip + 12), plain.ports);
 	plain_finish(facts, packet, frame, plain);
@@ -116,17 +129,17 @@ static sf_always_inline bool plain_ipv6(
 	uint32_t first = sf_load_be32(ip), payload = sf_load_be16(ip + 4);
 	struct plain_packet plain = {
 		.version = 6,
-		.tos = (uint8_t)(first >> 20),
 		.octets = 40 + payload,
-		.ttl = ip[7],
-		.protocol = { ip[6] },
+		.service = SF_FACTS_WORD((uint64_t)(first >> 20 & UINT8_MAX), octets, tos) |
+			   SF_FACTS_WORD((uint64_t)ip[7], octets, ttl),
+		.protocol = ip[6],
 		.ports = sf_load_be32(ip + 40),
 		.flow_label = first & 0xfffff,
 		.transport = ip + 40,
 	};
 
 	if (sf_unlikely(first >> 28 != 6 || payload < PLAIN_TRANSPORT ||
-			!plain_protocol(plain.protocol)))
+			!plain_protocol((uint32_t)plain.protocol)))
 		return false;
 	plain.swapped = facts_put_ipv6(facts, ip + 8, plain.ports);
 	plain_finish(facts, packet, frame, plain);
@@ -155,12 +168,9 @@ static sf_always_inline bool plain_ip(
 static sf_always_inline bool sf_parse_plain(const struct sf_packet *packet, struct sf_facts *facts,
 	uint16_t scope, uint16_t interface_base, bool rare)
 {
-	struct plain_frame frame = { .offset = PLAIN_ETHERNET,
-		.flags = SF_FACT_MAC,
-		.scope = scope,
-		.interface = (uint16_t)(packet->interface + interface_base),
-		.rare = rare };
+	struct plain_frame frame = plain_frame(scope, packet->interface + interface_base);
 
+	frame.rare = rare;
 	if (sf_unlikely(packet->link != SF_LINK_ETHERNET || packet->flags & SF_PACKET_VLAN))
 		return false;
 	return plain_ip(packet, facts, &frame);

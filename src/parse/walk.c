@@ -43,7 +43,7 @@ static bool walk_too_deep(const struct walk *w)
 static void walk_finish(struct walk *w)
 {
 	struct sf_facts *facts = w->facts;
-	unsigned swapped;
+	bool swapped;
 
 	if (w->version == 4)
 		swapped = facts_put_ipv4(facts, sf_load_be64(w->addresses), w->ports);
@@ -87,7 +87,7 @@ int sf_parse_walk(const struct sf_packet *packet, struct sf_facts *facts)
 	int reason = SF_PARSED;
 	enum next next;
 
-	facts->time_ns = packet->time_ns;
+	facts->time_ns = facts->clock_ns = packet->time_ns;
 	facts->octets = 0;
 	facts->tcp_flags = 0;
 	facts->interface = packet->interface;

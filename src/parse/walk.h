@@ -155,21 +155,22 @@ static inline bool ethertype_is_tag(struct ethertype type)
 }
 
 /*
- * Stores the address word of source << 32 | destination in canonical order; 1 if the endpoints have
- * to be swapped.
+ * Stores the address word of source << 32 | destination in canonical order. All bits if the endpoints
+ * have to be swapped, none if not.
  */
-static inline unsigned facts_put_ipv4(struct sf_facts *facts, uint64_t addresses, uint32_t ports)
+static inline uint64_t facts_put_ipv4(struct sf_facts *facts, uint64_t addresses, uint32_t ports)
 {
 	uint64_t turned = addresses << 32 | addresses >> 32;
-	unsigned swapped = turned < addresses;
+	uint64_t swapped = -(uint64_t)(turned < addresses);
 
+	/* with a mask, as it is there */
+	facts->address = addresses ^ ((addresses ^ turned) & swapped);
 	if (sf_unlikely(turned == addresses))
-		swapped = ports >> 16 > (ports & UINT16_MAX);
-	facts->address = turned < addresses ? turned : addresses;
+		return -(uint64_t)(ports >> 16 > (ports & UINT16_MAX));
 	return swapped;
 }
 
-static inline unsigned facts_put_ipv6(struct sf_facts *facts, const uint8_t *p, uint32_t ports)
+static inline uint64_t facts_put_ipv6(struct sf_facts *facts, const uint8_t *p, uint32_t ports)
 {
 	uint64_t from = sf_load_be64(p), to = sf_load_be64(p + 16);
 	unsigned swapped;
@@ -186,7 +187,7 @@ static inline unsigned facts_put_ipv6(struct sf_facts *facts, const uint8_t *p, 
 	facts->address = 0;
 	memcpy(facts->address6[swapped], p, 16);
 	memcpy(facts->address6[!swapped], p + 16, 16);
-	return swapped;
+	return -(uint64_t)swapped;
 }
 
 /* link.c: what the first byte of a frame of that link type is; may end the walk. */
