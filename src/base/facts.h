@@ -12,15 +12,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* `flags` of facts */
+/* `flags` of facts: which bits is also the table's affair, see SF_STATE_RARE */
 #define SF_FACT_SWAPPED  0x0003 /* endpoint 1 sent this packet; two bits, as a table's entry has */
-#define SF_FACT_FRAGMENT 0x0004 /* first or later IP fragment */
-#define SF_FACT_LATE     0x0008 /* clock_ns is later than time_ns */
-#define SF_FACT_VLAN     0x0010 /* an outer tag with a VLAN id other than 0 */
-#define SF_FACT_CVLAN    0x0020
-#define SF_FACT_MPLS     0x0040
-#define SF_FACT_MAC      0x0080
-#define SF_FACT_TCP      0x0100 /* tcp_flags were read */
+#define SF_FACT_VLAN     0x0004 /* an outer tag with a VLAN id other than 0 */
+#define SF_FACT_CVLAN    0x0008
+#define SF_FACT_MPLS     0x0010
+#define SF_FACT_MAC      0x0020
+#define SF_FACT_TCP      0x0800 /* tcp_flags were read */
+#define SF_FACT_FRAGMENT 0x2000 /* first or later IP fragment */
+#define SF_FACT_LATE     0x4000 /* clock_ns is later than time_ns */
 
 /*
  * Canonical order: endpoint 0 is the one with the smaller (address, port), compared as numbers in

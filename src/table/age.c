@@ -28,7 +28,7 @@ static unsigned sort_out(
 		uint32_t id = refs[i] & ~SF_REF_LINGER;
 		struct sf_entry *hot = &table->hot[id];
 
-		hot->state &= ~(uint32_t)(linger ? SF_STATE_REF_LINGER : SF_STATE_REF);
+		hot->state &= (uint16_t) ~(linger ? SF_STATE_REF_LINGER : SF_STATE_REF);
 		if (!hot->version || (linger && !(hot->state & SF_STATE_LINGER)))
 			continue;
 		if (sf_entry_deadline(table, hot) > now) {

@@ -55,7 +55,7 @@ static int reserve(struct sf_table *table, const struct sf_meter_options *option
 	for (unsigned i = 0; i < 5 && status == 0; i++)
 		if (i != ARENA_COLD || options->cold_facts)
 			status = sf_arena_init(&table->arena[i],
-				(size_t)table->cap + (i == ARENA_REVERSE), size[i],
+				(size_t)table->cap + (i <= ARENA_REVERSE), size[i],
 				options->prealloc);
 	if (status == 0)
 		status = sf_index_init(&table->index, table->room, options->prealloc);

@@ -16,7 +16,7 @@ static void file_again(struct sf_table *table, uint32_t ref)
 	uint32_t id = ref & ~SF_REF_LINGER;
 	struct sf_entry *hot = &table->hot[id];
 
-	hot->state &= ~(uint32_t)(ref & SF_REF_LINGER ? SF_STATE_REF_LINGER : SF_STATE_REF);
+	hot->state &= (uint16_t) ~(ref & SF_REF_LINGER ? SF_STATE_REF_LINGER : SF_STATE_REF);
 	if (!hot->version)
 		return;
 	if (!(ref & SF_REF_LINGER))
@@ -91,8 +91,8 @@ static uint32_t next_victim(struct sf_table *table)
 		}
 		victims->from++;
 		if (hot->version && sf_entry_deadline(table, hot) == victim->deadline) {
-			hot->state &= ~(uint32_t)(victim->ref & SF_REF_LINGER ? SF_STATE_REF_LINGER
-									      : SF_STATE_REF);
+			hot->state &= (uint16_t) ~(
+				victim->ref & SF_REF_LINGER ? SF_STATE_REF_LINGER : SF_STATE_REF);
 			return id;
 		}
 		file_again(table, victim->ref);

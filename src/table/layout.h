@@ -94,6 +94,14 @@ static inline uint64_t sf_half_with_time(uint64_t word, int64_t time)
 #define SF_STATE_FIN_LAST   0x0400 /* the side whose FIN came last */
 #define SF_STATE_REF        0x0800 /* the wheel holds a reference; survives the flow */
 #define SF_STATE_REF_LINGER 0x1000 /* … and one with SF_REF_LINGER */
+#define SF_STATE_ALL        0x1fff
+
+/*
+ * Of an entry, what its next packet may change more than counts by; of a packet, what may change more
+ * of an entry. Different bits, so that one comparison sees both (see is_plain() in table.c).
+ */
+#define SF_STATE_RARE (SF_STATE_LINGER | SF_STATE_EMPTY | SF_STATE_FIN)
+#define SF_FACT_RARE  (SF_FACT_FRAGMENT | SF_FACT_LATE)
 
 /* What a flow keeps over an active timeout, and an id over everything. */
 #define SF_STATE_FIN   (SF_STATE_FIN_0 | SF_STATE_FIN_1 | SF_STATE_FIN_LAST)
@@ -108,7 +116,8 @@ struct sf_entry {
 	uint16_t scope;
 	uint8_t version; /* 0: dead */
 	uint8_t protocol;
-	uint32_t state;
+	uint16_t state;   /* SF_STATE_… */
+	uint16_t zero;    /* where facts have the TCP flags */
 	int64_t first_ns; /* first packet of the record, of either direction */
 	struct sf_entry_half half;
 };
@@ -118,8 +127,14 @@ static_assert(sizeof(struct sf_entry) == 64, "an entry is one cache line");
 static_assert(SF_FACT_SWAPPED == (SF_STATE_SIDE | SF_STATE_LATEST), "see sf_entry_turn()");
 static_assert(offsetof(struct sf_entry, scope) == offsetof(struct sf_facts, scope) &&
 		      offsetof(struct sf_entry, ports) == offsetof(struct sf_facts, ports) &&
-		      offsetof(struct sf_entry, version) == offsetof(struct sf_facts, version),
-	"keys are compared as words");
+		      offsetof(struct sf_entry, version) == offsetof(struct sf_facts, version) &&
+		      offsetof(struct sf_entry, state) == offsetof(struct sf_facts, flags) &&
+		      offsetof(struct sf_entry, zero) == offsetof(struct sf_facts, tcp_flags),
+	"keys and what is rare are compared as words");
+static_assert(!(SF_FACT_RARE & SF_STATE_ALL) &&
+		      !(SF_STATE_RARE & (SF_FACT_VLAN | SF_FACT_CVLAN | SF_FACT_MPLS | SF_FACT_MAC |
+						SF_FACT_TCP)),
+	"a rare bit of one side is no bit of the other");
 
 struct sf_entry_cold {
 	struct {
@@ -147,12 +162,12 @@ struct sf_victims {
 struct sf_step {
 	uint64_t hash;
 	const struct sf_bucket *bucket;
-	uint32_t guess; /* id that may be the packet's, or SF_ENTRY_NONE */
+	uint32_t guess; /* id that may be the packet's, or `cap`: that of an entry always dead */
 };
 
 struct sf_table {
 	/* per packet */
-	struct sf_entry *hot;
+	struct sf_entry *hot;          /* one more than ids: see sf_step */
 	struct sf_entry_half *reverse; /* one more than ids: see account() */
 	uint8_t (*address6)[32];
 	struct sf_entry_cold *cold; /* NULL: not wanted */
@@ -290,10 +305,9 @@ static inline void sf_half_begin(
 
 /* Begins a record likewise; `keep` are the bits of the state that stay. */
 static inline void sf_entry_begin(struct sf_entry *hot, struct sf_entry_cold *cold,
-	const struct sf_facts *facts, uint32_t keep)
+	const struct sf_facts *facts, unsigned keep)
 {
-
-	hot->state = (hot->state & keep) | (facts->flags & SF_FACT_SWAPPED);
+	hot->state = (uint16_t)((hot->state & keep) | (facts->flags & SF_FACT_SWAPPED));
 	hot->first_ns = facts->time_ns;
 	if (cold)
 		memset(cold, 0, sizeof(*cold));

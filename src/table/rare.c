@@ -99,7 +99,7 @@ static void tcp_step(struct sf_table *table, uint32_t id, const struct sf_facts 
 			sf_time_since(facts->clock_ns, hot->first_ns) + SF_LINGER_NS);
 		sf_table_file_linger(table, id);
 	} else if (facts->tcp_flags & TCP_FIN) {
-		hot->state &= ~(uint32_t)SF_STATE_FIN_LAST;
+		hot->state &= (uint16_t)~SF_STATE_FIN_LAST;
 		hot->state |= side ? SF_STATE_FIN_1 | SF_STATE_FIN_LAST : SF_STATE_FIN_0;
 	}
 }

@@ -112,7 +112,7 @@ static inline uint32_t find(
 	return id;
 }
 
-static __attribute__((noinline)) uint32_t insert(
+static uint32_t insert(
 	struct sf_table *table, const struct sf_step *step, const struct sf_facts *facts)
 {
 	uint32_t id = sf_table_allocate(table, facts->version), way;
@@ -139,16 +139,16 @@ static inline void hash_keys(
 	struct sf_table *table, struct sf_facts *facts, unsigned i, unsigned end)
 {
 	const struct sf_index index = table->index;
+	struct sf_step *step = &table->steps[i];
 
-	for (; i < end; i++) {
-		struct sf_step *step = &table->steps[i];
+	for (struct sf_facts *packet = facts + i; packet < facts + end; packet++, step++) {
 		uint64_t hash;
 
-		if (facts[i].version == 6)
-			facts[i].address =
-				sf_hash_addresses(&table->address_key, facts[i].address6[0]);
-		hash = sf_index_hash(&index, facts[i].address, sf_load64(&facts[i].ports),
-			sf_load32(&facts[i].scope), address6_of(&facts[i]));
+		if (packet->version == 6)
+			packet->address =
+				sf_hash_addresses(&table->address_key, packet->address6[0]);
+		hash = sf_index_hash(&index, packet->address, sf_load64(&packet->ports),
+			sf_load32(&packet->scope), address6_of(packet));
 		step->hash = hash;
 		step->bucket = &index.buckets[sf_index_home(&index, hash)];
 		__builtin_prefetch(step->bucket);
@@ -163,41 +163,42 @@ static sf_always_inline void hash_old_keys(
 		__builtin_prefetch(old_bucket(table, &facts[i]));
 }
 
-static sf_always_inline void prefetch_entry(const struct sf_table *table, uint32_t id, bool ipv6)
+static sf_always_inline void prefetch_entry(
+	const struct sf_table *table, uint32_t id, bool ipv6, bool one_way)
 {
 	__builtin_prefetch(&table->hot[id], 1);
-	if (!table->one_way)
+	if (!one_way)
 		__builtin_prefetch(&table->reverse[id], 1);
 	if (ipv6)
 		__builtin_prefetch(table->address6[id]);
 }
 
 /* Pass 2. */
-static inline void guess(
-	struct sf_table *table, const struct sf_facts *facts, unsigned i, unsigned end)
+static sf_always_inline void guess(struct sf_table *table, const struct sf_facts *facts, unsigned i,
+	unsigned end, bool one_way)
 {
 	bool replacing = table->old.buckets != NULL;
+	struct sf_step *step = &table->steps[i];
 
-	for (; i < end; i++) {
-		struct sf_step *step = &table->steps[i];
+	for (const struct sf_facts *packet = facts + i; packet < facts + end; packet++, step++) {
 		const struct sf_bucket *bucket = step->bucket;
 		unsigned mask = sf_bucket_match(bucket, step->hash);
 
-		step->guess = SF_ENTRY_NONE;
 		if (sf_likely(mask)) {
 			unsigned others = mask & (mask - 1);
 
-			step->guess = bucket->id[__builtin_ctz(mask)];
-			prefetch_entry(table, step->guess, facts[i].version == 6);
+			step->guess = bucket->id[(unsigned)__builtin_ctz(mask)];
+			prefetch_entry(table, step->guess, packet->version == 6, one_way);
 			/* one packet in a hundred: find() may need it */
 			if (sf_unlikely(others))
 				__builtin_prefetch(&table->hot[bucket->id[__builtin_ctz(others)]]);
-		} else if (bucket->overflow) {
-			__builtin_prefetch(bucket_after(&table->index, bucket));
-			table->again[table->unsettled++] = (uint8_t)i;
-		} else if (sf_unlikely(replacing)) {
-			table->again[table->unsettled++] = (uint8_t)i;
+			continue;
 		}
+		step->guess = table->cap;
+		if (bucket->overflow)
+			__builtin_prefetch(bucket_after(&table->index, bucket));
+		if (bucket->overflow || sf_unlikely(replacing))
+			table->again[table->unsettled++] = (uint8_t)(packet - facts);
 	}
 }
 
@@ -221,99 +222,150 @@ static void guess_again(struct sf_table *table, const struct sf_facts *facts)
 		if (!mask)
 			continue;
 		step->guess = bucket->id[__builtin_ctz(mask)];
-		prefetch_entry(table, step->guess, packet->version == 6);
+		prefetch_entry(table, step->guess, packet->version == 6, table->one_way);
 	}
 	table->unsettled = 0;
 }
 
-/*
- * Is there nothing to decide about the packet, `at` ns after the record's first and `gap` ns after
- * its last packet? It is in order and within the timeouts, and its connection goes on.
- */
-static inline bool is_plain(const struct sf_table *table, uint32_t state,
-	const struct sf_facts *facts, int64_t at, int64_t gap)
-{
-	const uint64_t rare = SF_FACTS_WORD(SF_FACT_FRAGMENT | SF_FACT_LATE, scope, flags) |
-			      SF_FACTS_WORD(TCP_FIN | TCP_RST, scope, tcp_flags);
+/* What may be about a packet that makes it a case for rare.c. */
+#define RARE_FACTS                                                                                 \
+	(SF_FACTS_WORD((uint64_t)SF_FACT_RARE, scope, flags) |                                     \
+		SF_FACTS_WORD((uint64_t)(TCP_FIN | TCP_RST), scope, tcp_flags))
 
-	return sf_likely((uint64_t)gap < (uint64_t)table->idle_ns) &&
-	       sf_likely(at < table->active_ns) &&
-	       sf_likely(!(state & (SF_STATE_LINGER | SF_STATE_EMPTY | SF_STATE_FIN))) &&
-	       sf_likely(!(sf_load64(&facts->scope) & rare));
+/*
+ * The next packet of an entry: `at` ns after the record's first one, `gap` ns after its last one.
+ */
+struct moment {
+	int64_t at, gap;
+};
+
+static sf_always_inline struct moment moment_of(
+	const struct sf_entry *hot, const struct sf_facts *facts)
+{
+	int64_t at = sf_time_since(facts->time_ns, hot->first_ns);
+
+	return (struct moment){ at, at - sf_half_time(hot->half.end) };
+}
+
+/*
+ * Is the packet one of the entry, and is there nothing to decide about it? It is in order and within
+ * the timeouts, and its connection goes on; with `one_way`, it also goes the way of the last one. The
+ * words that follow the addresses tell all of that but the times at once.
+ */
+static sf_always_inline bool is_plain(const struct sf_table *table, uint32_t id,
+	const struct sf_facts *facts, struct moment when, bool one_way)
+{
+	const uint64_t decisive =
+		SF_FACTS_WORD(UINT64_C(0xffff), scope, scope) |
+		SF_FACTS_WORD(UINT64_C(0xff), scope, version) |
+		SF_FACTS_WORD(UINT64_C(0xff), scope, protocol) |
+		SF_FACTS_WORD((uint64_t)SF_STATE_RARE, scope, flags) | RARE_FACTS |
+		(one_way ? SF_FACTS_WORD((uint64_t)SF_FACT_SWAPPED, scope, flags) : 0);
+	const struct sf_entry *hot = &table->hot[id];
+	uint64_t different = (hot->address ^ facts->address) |
+			     (sf_load64(&hot->ports) ^ sf_load64(&facts->ports)) |
+			     ((sf_load64(&hot->scope) ^ sf_load64(&facts->scope)) & decisive);
+
+	return sf_likely(!different) &&
+	       (sf_likely(facts->version == 4) ||
+		       same_addresses(table->address6[id], facts->address6[0])) &&
+	       sf_likely((uint64_t)when.gap < (uint64_t)table->idle_ns) &&
+	       sf_likely(when.at < table->active_ns);
 }
 
 /* Counts a packet in `half`, whose last one is at `end`. */
 static sf_always_inline void count(
-	struct sf_entry_half *half, uint64_t end, const struct sf_facts *facts)
+	struct sf_entry_half *half, uint64_t end, const struct sf_facts *facts, uint32_t octets)
 {
 	half->counts = (half->counts + 1) | (uint64_t)facts->tcp_flags << SF_HALF_TCP_FLAGS;
-	half->octets += facts->octets;
+	half->octets += octets;
 	if (sf_unlikely(end >> SF_HALF_TTL_MIN != facts->ttl))
 		sf_half_widen_ttl(half, facts->ttl);
 }
 
 /*
- * Counts a packet in the record that it belongs to. Where directions alternate they do as they
- * please, so nothing here branches on them, at the price of a few more instructions: what must not
- * happen is masked out, and a flow that does not turn works on an unused reverse half in place of
- * its own, which it thus never touches. Where no packet turned lately (`one_way`) a branch is
- * cheaper. Returns whether this one does.
+ * Counts a plain packet of `octets` octets. Where directions alternate they do as they please, so
+ * nothing here branches on them, at the price of a few more instructions: what must not happen is
+ * masked out, and a flow that does not turn works on an unused reverse half in place of its own,
+ * which it thus never touches. Where no packet turned lately (`one_way`) is_plain() has told that
+ * this one does not either. Returns whether it does.
  */
-static sf_always_inline bool account(
-	struct sf_table *table, uint32_t id, const struct sf_facts *facts, bool fresh, bool one_way)
+static sf_always_inline bool account(struct sf_table *table, uint32_t id,
+	const struct sf_facts *facts, struct moment when, uint32_t octets, bool one_way)
 {
 	struct sf_entry *hot = &table->hot[id];
-	int64_t at = sf_time_since(facts->time_ns, hot->first_ns);
-	uint64_t end = hot->half.end, other;
-	int64_t last = sf_half_time(end);
+	uint64_t end = hot->half.end, other, word;
 	struct sf_entry_half *reverse;
 	uint32_t turn;
 
-	if (sf_unlikely(!is_plain(table, hot->state, facts, at, at - last))) {
-		sf_table_account_rare(table, id, facts, fresh);
+	if (one_way) {
+		hot->half.end = end + (uint64_t)when.gap;
+		count(&hot->half, end, facts, octets);
 		return false;
 	}
 	turn = sf_entry_turn(hot->state, facts);
-	if (one_way && sf_likely(!turn)) {
-		hot->half.end = end + (uint64_t)(at - last);
-		count(&hot->half, end, facts);
-		return false;
-	}
 	if (sf_unlikely((turn & SF_STATE_SIDE) > (hot->state & SF_STATE_REVERSE)))
-		sf_table_answer(table, id, facts, at);
+		sf_table_answer(table, id, facts, when.at);
 	reverse = &table->reverse[sf_choose(turn != 0, id, table->cap)];
 	other = reverse->end;
-	hot->half.end = end + (uint64_t)(at - last);
-	reverse->end = other + ((uint64_t)(last - sf_half_time(other)) &
+	hot->half.end = end + (uint64_t)when.gap;
+	reverse->end = other + ((uint64_t)(sf_half_time(end) - sf_half_time(other)) &
 				       -(uint64_t)(turn / SF_STATE_LATEST));
-	hot->state ^= turn & SF_STATE_LATEST;
+	/* in the word that is_plain() reads */
+	word = sf_load64(&hot->scope) ^
+	       SF_FACTS_WORD((uint64_t)turn & SF_STATE_LATEST, scope, flags);
+	memcpy(&hot->scope, &word, sizeof(word));
 	count(turn & SF_STATE_SIDE ? reverse : &hot->half,
-		sf_choose(turn & SF_STATE_SIDE, other, end), facts);
+		sf_choose(turn & SF_STATE_SIDE, other, end), facts, octets);
 	return turn != 0;
+}
+
+/* Any packet, whatever was guessed. Returns whether it turned, as far as account() tells. */
+static __attribute__((noinline)) bool account_any(
+	struct sf_table *table, const struct sf_step *step, const struct sf_facts *facts)
+{
+	uint32_t id = step->guess;
+	bool fresh = false, plain;
+	struct moment when = { 0 };
+
+	if (!same_key(table, id, facts)) {
+		id = find(table, step, facts);
+		fresh = id == SF_ENTRY_NONE;
+	}
+	if (fresh) {
+		id = insert(table, step, facts);
+		plain = !(sf_load64(&facts->scope) & RARE_FACTS);
+	} else {
+		when = moment_of(&table->hot[id], facts);
+		plain = is_plain(table, id, facts, when, false);
+	}
+	/* a flow's first packet does not turn */
+	if (sf_likely(plain))
+		return account(table, id, facts, when, facts->octets, fresh);
+	sf_table_account_rare(table, id, facts, fresh);
+	return false;
 }
 
 /* Pass 3. */
 static sf_always_inline void account_part(struct sf_table *table, const struct sf_facts *facts,
 	unsigned i, unsigned end, bool one_way)
 {
-	uint64_t octets = 0;
+	const struct sf_step *step = &table->steps[i];
+	uint64_t sum = 0;
 	unsigned turns = 0;
 
-	for (; i < end; i++) {
-		const struct sf_step *step = &table->steps[i];
-		uint32_t id = step->guess;
-		bool fresh = false;
+	for (; i < end; i++, step++) {
+		const struct sf_facts *packet = &facts[i];
+		struct moment when = moment_of(&table->hot[step->guess], packet);
+		uint32_t octets = packet->octets;
 
-		if (sf_unlikely(id == SF_ENTRY_NONE || !same_key(table, id, &facts[i]))) {
-			id = find(table, step, &facts[i]);
-			fresh = id == SF_ENTRY_NONE;
-			if (fresh)
-				id = insert(table, step, &facts[i]);
-		}
-		turns += account(table, id, &facts[i], fresh, one_way);
-		octets += facts[i].octets;
+		sum += octets;
+		if (sf_likely(is_plain(table, step->guess, packet, when, one_way)))
+			turns += account(table, step->guess, packet, when, octets, one_way);
+		else
+			turns += account_any(table, step, packet);
 	}
-	table->ledger.octets += octets;
+	table->ledger.octets += sum;
 	table->turns += turns;
 }
 
@@ -327,11 +379,13 @@ static void advance(struct sf_table *table, struct sf_facts *facts, unsigned to)
 	hash_keys(table, facts, hashed, to);
 	if (sf_unlikely(table->old.buckets))
 		hash_old_keys(table, facts, hashed, to);
-	guess(table, facts, guessed, hashed);
-	if (table->one_way)
+	if (table->one_way) {
+		guess(table, facts, guessed, hashed, true);
 		account_part(table, facts, accounted, guessed, true);
-	else
+	} else {
+		guess(table, facts, guessed, hashed, false);
 		account_part(table, facts, accounted, guessed, false);
+	}
 	table->done[0] = to;
 	table->done[1] = hashed;
 	table->done[2] = guessed;
