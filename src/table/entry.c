@@ -18,7 +18,7 @@
 
 #define MIGRATE_BUCKETS 16     /* per batch: bounded work, and done within room / 115 batches */
 #define INDEX_START     16384  /* flows that the first index is made for: 146 KB */
-#define INDEX_NEXT      262144 /* the second one; the third is made for the cap */
+#define INDEX_NEXT      131072 /* the second one; the third is made for the cap */
 
 enum { ARENA_HOT, ARENA_REVERSE, ARENA_ADDRESS6, ARENA_IDENTITY, ARENA_COLD };
 
