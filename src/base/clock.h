@@ -69,7 +69,7 @@ static inline bool sf_clock_follow(
 	unsigned other = 0;
 
 	for (unsigned i = 0; i < count; i++) {
-		other |= !sf_clock_steps(now, packets[i].time_ns, step);
+		other += !sf_clock_steps(now, packets[i].time_ns, step);
 		now = packets[i].time_ns;
 	}
 	if (sf_likely(!other)) {
