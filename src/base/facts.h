@@ -40,12 +40,12 @@ struct sf_facts {
 	/* per packet */
 	uint16_t flags;     /* SF_FACT_… */
 	uint16_t tcp_flags; /* 12 bits */
-	int64_t time_ns;
-	int64_t clock_ns; /* max(clock of the source, time_ns): decides timeouts */
-	uint32_t octets;  /* IP octets */
-	uint8_t tos;      /* as observed */
+	uint32_t octets;    /* IP octets */
+	uint8_t tos;        /* as observed */
 	uint8_t ttl;
 	uint16_t interface; /* number: interface_base + slot */
+	int64_t time_ns;
+	int64_t clock_ns; /* max(clock of the source, time_ns): decides timeouts */
 	/* IPv6 only: endpoint 0 and 1, network order */
 	uint8_t address6[2][16];
 	/* rarely asked for: only there if somebody does */

@@ -15,6 +15,7 @@
 #include "meter/meter_facts.h"
 #include "meter/own.h"
 #include "parse/plain.h"
+#include "parse/run.h"
 #include "table/table.h"
 
 #define TIME_MAX (INT64_C(1) << 62) /* ns: the year 2116, as far as the table goes */
@@ -28,6 +29,7 @@ struct sf_meter {
 	uint32_t key;
 	bool per_packet;
 	bool demanding; /* rare facts, another key, or packets to be left out are asked for */
+	sf_parse_run *run;
 	uint64_t frames;
 	uint64_t ignored[SF_IGNORED_COUNT];
 	uint64_t clock_steps;
@@ -66,6 +68,7 @@ int sf_meter_new(
 	memset(meter, 0, sizeof(*meter));
 	meter->key = options->key ? options->key : SF_KEY_DEFAULT;
 	meter->per_packet = options->per_packet;
+	meter->run = sf_parse_run_here();
 	meter->unsupported_link = UINT32_MAX;
 	meter->own = options->own && options->own->count ? options->own : NULL;
 	meter->dedup_mode = options->dedup;
@@ -204,9 +207,10 @@ static unsigned parse_plain(struct sf_meter *meter, const struct sf_packet *pack
 	const struct sf_observation_point *point, struct sf_facts *facts)
 {
 	const uint16_t scope = point->id, interface_base = point->interface_base;
-	struct sf_facts *out = facts;
+	unsigned run = meter->run ? meter->run(packets, count, facts, scope, interface_base) : 0;
+	struct sf_facts *out = facts + run;
 
-	for (const struct sf_packet *packet = packets; packet < packets + count; packet++) {
+	for (const struct sf_packet *packet = packets + run; packet < packets + count; packet++) {
 		if (sf_likely(sf_parse_plain(packet, out, scope, interface_base, false)) ||
 			parse_other(meter, packet, out, point))
 			out++;

@@ -52,7 +52,6 @@ static int parse(const struct sf_packet *packet, uint32_t captured, struct sf_fa
 {
 	struct sf_packet part = *packet;
 	uint8_t *copy = malloc(captured ? captured : 1);
-	struct sf_facts walked = { 0 };
 	int result;
 
 	same(copy != NULL);
@@ -61,7 +60,7 @@ static int parse(const struct sf_packet *packet, uint32_t captured, struct sf_fa
 	part.captured = captured;
 	memset(facts, 0, sizeof(*facts));
 	result = sf_parse(&part, facts);
-	check_ways(result, facts, sf_parse_walk(&part, &walked), &walked);
+	check_ways(&part, result, facts);
 	free(copy);
 	return result;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * main() of a Check program: CHECK_MAIN(suite_name, test_a, test_b, …); or CHECK_MAIN_WHERE(path,
- * …), which skips the program (exit status 77) unless `path` is there.
+ * main() of a Check program: CHECK_MAIN(suite_name, test_a, test_b, …); or CHECK_MAIN_UNLESS(lack,
+ * …), which skips the program (exit status 77), saying that there is no `lack`, unless that is NULL.
  */
 #ifndef TESTS_CHECK_MAIN_H
 #define TESTS_CHECK_MAIN_H
@@ -11,19 +11,20 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define CHECK_MAIN(name, ...) CHECK_MAIN_WHERE("/", name, __VA_ARGS__)
+#define CHECK_MAIN(name, ...) CHECK_MAIN_UNLESS(NULL, name, __VA_ARGS__)
 
-#define CHECK_MAIN_WHERE(path, name, ...)                                                          \
+#define CHECK_MAIN_UNLESS(lack, name, ...)                                                         \
 	int main(void)                                                                             \
 	{                                                                                          \
 		const TTest *const tests[] = { __VA_ARGS__ };                                      \
+		const char *missing = lack;                                                        \
 		Suite *suite;                                                                      \
 		TCase *tcase;                                                                      \
 		SRunner *runner;                                                                   \
 		int failed;                                                                        \
                                                                                                    \
-		if (access(path, F_OK) < 0) {                                                      \
-			printf("skipped: no %s\n", path);                                          \
+		if (missing) {                                                                     \
+			printf("skipped: no %s\n", missing);                                       \
 			return 77;                                                                 \
 		}                                                                                  \
 		suite = suite_create(name);                                                        \

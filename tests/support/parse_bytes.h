@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Literal packets for tests of the parser. Every packet goes through sf_parse() and through the
- * walk alone, which must agree, and lies in an allocation of its own size.
+ * Literal packets for tests of the parser. Every packet goes through sf_parse() and the other ways
+ * through the parser, which must agree, and lies in an allocation of its own size.
  *
  *	PARSE(SF_LINK_RAW, IPV4(17, 28), UDP_HEADER);
  *	ck_assert_uint_eq(facts.octets, 28);
@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "parse/walk.h"
+#define same ck_assert
+#include "parse_contract.h"
 
 /* Of the last PARSE…(). */
 static struct sf_facts facts;
@@ -22,16 +23,12 @@ static int result;
 static void parse_packet(struct sf_packet packet)
 {
 	uint8_t *copy = malloc(packet.captured ? packet.captured : 1);
-	struct sf_facts walked;
 
 	memcpy(copy, packet.data, packet.captured);
 	packet.data = copy;
 	memset(&facts, 0, sizeof(facts));
-	memset(&walked, 0, sizeof(walked));
 	result = sf_parse(&packet, &facts);
-	ck_assert_int_eq(sf_parse_walk(&packet, &walked), result);
-	if (result == SF_PARSED)
-		ck_assert_mem_eq(&facts, &walked, sizeof(facts));
+	check_ways(&packet, result, &facts);
 	free(copy);
 }
 

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Runs of the plainest packets, with vector instructions: untagged Ethernet, IPv4 without options or
+ * fragments, TCP or UDP, all from one interface. Facts are bytes of these headers in another order,
+ * which one shuffle brings into it; plain.h gets there with shifts.
+ *
+ * Which endpoint comes first chooses between two orders, so nothing branches on it.
+ */
+#ifndef SPANFLOW_PARSE_RUN_H
+#define SPANFLOW_PARSE_RUN_H
+
+#include <spanflow/packet.h>
+
+#include "base/facts.h"
+
+/*
+ * Facts of packets[0 … n), as sf_parse_plain() gives them, up to the first packet that is none of
+ * these; returns n. `count` > 0.
+ */
+typedef unsigned sf_parse_run(const struct sf_packet *packets, unsigned count,
+	struct sf_facts *facts, uint16_t scope, uint16_t interface_base);
+
+/* The one for this processor, or NULL: nothing here is faster than sf_parse_plain(). Any thread. */
+sf_parse_run *sf_parse_run_here(void);
+
+#endif
