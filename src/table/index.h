@@ -110,15 +110,19 @@ static inline void sf_bucket_put(struct sf_bucket *bucket, uint64_t hash, uint32
 	bucket->used |= (uint16_t)(1 << place);
 }
 
-/* Adds an id that is not in the index. Returns the buckets on its way, 1: at home. */
-static inline uint32_t sf_index_insert(struct sf_index *index, uint64_t hash, uint32_t id)
+/* Adds an id that is not in the index, at its home. Returns the buckets on its way, 1: it had room. */
+static inline uint32_t sf_index_insert_at(
+	struct sf_index *index, struct sf_bucket *home, uint64_t hash, uint32_t id)
 {
-	struct sf_bucket *home = &index->buckets[sf_index_home(index, hash)];
-
 	if (__builtin_expect(home->used == SF_BUCKET_FULL, 0))
 		return sf_index_insert_beyond(index, home, hash, id);
 	sf_bucket_put(home, hash, id);
 	return 1;
+}
+
+static inline uint32_t sf_index_insert(struct sf_index *index, uint64_t hash, uint32_t id)
+{
+	return sf_index_insert_at(index, &index->buckets[sf_index_home(index, hash)], hash, id);
 }
 
 /* Removes it; false: it was not there. */

@@ -161,7 +161,7 @@ struct sf_victims {
 /* What the passes hand on about one packet of a batch. */
 struct sf_step {
 	uint64_t hash;
-	const struct sf_bucket *bucket;
+	struct sf_bucket *bucket;
 	uint32_t guess; /* id that may be the packet's, or `cap`: that of an entry always dead */
 };
 
@@ -295,23 +295,29 @@ void sf_cold_begin(struct sf_entry_cold *cold, const struct sf_facts *facts);
 static inline void sf_half_begin(
 	struct sf_entry_half *half, struct sf_entry_cold *cold, const struct sf_facts *facts)
 {
+	/* first: what is written below is then known to the compiler when it is counted up */
+	if (cold)
+		sf_cold_begin(cold, facts);
 	half->counts = (uint64_t)facts->tos << SF_HALF_TOS;
 	half->octets = 0;
 	half->begin = (uint64_t)facts->interface << SF_HALF_INTERFACE;
 	half->end = (uint64_t)facts->ttl << SF_HALF_TTL_MIN;
-	if (cold)
-		sf_cold_begin(cold, facts);
 }
 
-/* Begins a record likewise; `keep` are the bits of the state that stay. */
-static inline void sf_entry_begin(struct sf_entry *hot, struct sf_entry_cold *cold,
-	const struct sf_facts *facts, unsigned keep)
+/* Begins a record likewise, but for its state. */
+static inline void sf_entry_begin(
+	struct sf_entry *hot, struct sf_entry_cold *cold, const struct sf_facts *facts)
 {
-	hot->state = (uint16_t)((hot->state & keep) | (facts->flags & SF_FACT_SWAPPED));
 	hot->first_ns = facts->time_ns;
 	if (cold)
 		memset(cold, 0, sizeof(*cold));
 	sf_half_begin(&hot->half, cold, facts);
+}
+
+/* The state that goes with it; `kept` is what stays of the one before. */
+static inline uint16_t sf_entry_state(uint32_t kept, const struct sf_facts *facts)
+{
+	return (uint16_t)(kept | (facts->flags & SF_FACT_SWAPPED));
 }
 
 /* The initiator's side: the sender of a flow's first packet, or of the SYN that it answers. */

@@ -32,8 +32,9 @@ static void restart(struct sf_table *table, uint32_t id, const struct sf_facts *
 			hot->state |= SF_STATE_CUT;
 		}
 	}
-	sf_entry_begin(hot, sf_cold_of(table, id), facts,
-		same ? SF_STATE_WHEEL | SF_STATE_FLOW : SF_STATE_WHEEL);
+	hot->state &= same ? SF_STATE_WHEEL | SF_STATE_FLOW : SF_STATE_WHEEL;
+	hot->state = sf_entry_state(hot->state, facts);
+	sf_entry_begin(hot, sf_cold_of(table, id), facts);
 	if (same)
 		return;
 	hot->state |= sf_entry_initiator(facts);

@@ -184,7 +184,8 @@ void sf_table_emit_each(struct sf_table *table, const struct sf_facts *facts, un
 			.protocol = facts[i].protocol,
 			.version = facts[i].version };
 
-		sf_entry_begin(&entry, table->cold ? &cold : NULL, &facts[i], 0);
+		entry.state = sf_entry_state(0, &facts[i]);
+		sf_entry_begin(&entry, table->cold ? &cold : NULL, &facts[i]);
 		entry.half.counts += 1 | (uint64_t)facts[i].tcp_flags << SF_HALF_TCP_FLAGS;
 		entry.half.octets = facts[i].octets;
 		if (facts[i].flags & SF_FACT_FRAGMENT)

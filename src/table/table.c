@@ -112,28 +112,6 @@ static inline uint32_t find(
 	return id;
 }
 
-static uint32_t insert(
-	struct sf_table *table, const struct sf_step *step, const struct sf_facts *facts)
-{
-	uint32_t id = sf_table_allocate(table, facts->version), way;
-	struct sf_entry *hot = &table->hot[id];
-
-	hot->address = facts->address;
-	/* whole words, as they are read */
-	memcpy(&hot->ports, &facts->ports, 8);
-	memcpy(&hot->scope, &facts->scope, 4);
-	if (facts->version == 6)
-		memcpy(table->address6[id], facts->address6, 32);
-	sf_entry_begin(hot, sf_cold_of(table, id), facts, SF_STATE_WHEEL);
-	hot->state |= sf_entry_initiator(facts);
-	way = sf_index_insert(&table->index, step->hash, id);
-	if (sf_unlikely(way > 1))
-		sf_table_long_way(table, way);
-	table->ledger.flows_created++;
-	sf_table_file_at(table, id, facts->time_ns + table->shorter_ns);
-	return id;
-}
-
 /* Pass 1 over the packets from `i` to `end`. Completes the facts: one word for two addresses. */
 static inline void hash_keys(
 	struct sf_table *table, struct sf_facts *facts, unsigned i, unsigned end)
@@ -227,7 +205,12 @@ static void guess_again(struct sf_table *table, const struct sf_facts *facts)
 	table->unsettled = 0;
 }
 
-/* What may be about a packet that makes it a case for rare.c. */
+/* Of the word that begins with the scope: the key's part of it, */
+#define KEY_FACTS                                                                                  \
+	(SF_FACTS_WORD(UINT64_C(0xffff), scope, scope) |                                           \
+		SF_FACTS_WORD(UINT64_C(0xff), scope, version) |                                    \
+		SF_FACTS_WORD(UINT64_C(0xff), scope, protocol))
+/* and what may be about a packet that makes it a case for rare.c. */
 #define RARE_FACTS                                                                                 \
 	(SF_FACTS_WORD((uint64_t)SF_FACT_RARE, scope, flags) |                                     \
 		SF_FACTS_WORD((uint64_t)(TCP_FIN | TCP_RST), scope, tcp_flags))
@@ -256,10 +239,7 @@ static sf_always_inline bool is_plain(const struct sf_table *table, uint32_t id,
 	const struct sf_facts *facts, struct moment when, bool one_way)
 {
 	const uint64_t decisive =
-		SF_FACTS_WORD(UINT64_C(0xffff), scope, scope) |
-		SF_FACTS_WORD(UINT64_C(0xff), scope, version) |
-		SF_FACTS_WORD(UINT64_C(0xff), scope, protocol) |
-		SF_FACTS_WORD((uint64_t)SF_STATE_RARE, scope, flags) | RARE_FACTS |
+		KEY_FACTS | SF_FACTS_WORD((uint64_t)SF_STATE_RARE, scope, flags) | RARE_FACTS |
 		(one_way ? SF_FACTS_WORD((uint64_t)SF_FACT_SWAPPED, scope, flags) : 0);
 	const struct sf_entry *hot = &table->hot[id];
 	uint64_t different = (hot->address ^ facts->address) |
@@ -320,29 +300,57 @@ static sf_always_inline bool account(struct sf_table *table, uint32_t id,
 	return turn != 0;
 }
 
+/* A flow begins with the packet, which is counted if it is a plain one. */
+static sf_always_inline uint32_t insert(struct sf_table *table, const struct sf_step *step,
+	const struct sf_facts *facts, bool plain)
+{
+	uint32_t id = sf_table_allocate(table, facts->version), way;
+	struct sf_entry *hot = &table->hot[id];
+	uint32_t filed = hot->state & SF_STATE_WHEEL;
+	uint64_t state = sf_entry_state(filed | SF_STATE_REF, facts) | sf_entry_initiator(facts),
+		 word;
+
+	hot->address = facts->address;
+	/* whole words, as they are read */
+	memcpy(&hot->ports, &facts->ports, 8);
+	word = (sf_load64(&facts->scope) & KEY_FACTS) | SF_FACTS_WORD(state, scope, flags);
+	memcpy(&hot->scope, &word, 8);
+	if (facts->version == 6)
+		memcpy(table->address6[id], facts->address6, 32);
+	sf_entry_begin(hot, sf_cold_of(table, id), facts);
+	if (sf_likely(plain))
+		count(&hot->half, hot->half.end, facts, facts->octets);
+	if (!(filed & SF_STATE_REF))
+		sf_wheel_push(&table->wheel, facts->time_ns + table->shorter_ns, id);
+	way = sf_index_insert_at(&table->index, step->bucket, step->hash, id);
+	if (sf_unlikely(way > 1))
+		sf_table_long_way(table, way);
+	table->ledger.flows_created++;
+	return id;
+}
+
 /* Any packet, whatever was guessed. Returns whether it turned, as far as account() tells. */
 static __attribute__((noinline)) bool account_any(
 	struct sf_table *table, const struct sf_step *step, const struct sf_facts *facts)
 {
 	uint32_t id = step->guess;
-	bool fresh = false, plain;
-	struct moment when = { 0 };
+	struct moment when;
 
 	if (!same_key(table, id, facts)) {
 		id = find(table, step, facts);
-		fresh = id == SF_ENTRY_NONE;
+		if (id == SF_ENTRY_NONE) {
+			bool plain = !(sf_load64(&facts->scope) & RARE_FACTS);
+
+			id = insert(table, step, facts, plain);
+			if (sf_unlikely(!plain))
+				sf_table_account_rare(table, id, facts, true);
+			return false;
+		}
 	}
-	if (fresh) {
-		id = insert(table, step, facts);
-		plain = !(sf_load64(&facts->scope) & RARE_FACTS);
-	} else {
-		when = moment_of(&table->hot[id], facts);
-		plain = is_plain(table, id, facts, when, false);
-	}
-	/* a flow's first packet does not turn */
-	if (sf_likely(plain))
-		return account(table, id, facts, when, facts->octets, fresh);
-	sf_table_account_rare(table, id, facts, fresh);
+	when = moment_of(&table->hot[id], facts);
+	if (sf_likely(is_plain(table, id, facts, when, false)))
+		return account(table, id, facts, when, facts->octets, false);
+	sf_table_account_rare(table, id, facts, false);
 	return false;
 }
 
