@@ -44,15 +44,6 @@ static unsigned sort_out(
 	return count;
 }
 
-/* The reason for which an entry leaves at its deadline. */
-static enum sf_end_reason reason_of(const struct sf_table *table, const struct sf_entry *hot)
-{
-	if (hot->state & SF_STATE_LINGER)
-		return SF_END_DETECTED;
-	return table->active_ns - sf_half_time(hot->half.end) <= table->idle_ns ? SF_END_ACTIVE
-										: SF_END_IDLE;
-}
-
 /*
  * The record of an entry whose deadline has passed leaves. After an active timeout the flow may go
  * on until its idle timeout: the entry stays, empty, to remember who it is.
@@ -60,7 +51,7 @@ static enum sf_end_reason reason_of(const struct sf_table *table, const struct s
 static void expire(struct sf_table *table, uint32_t id, uint64_t hash, int64_t now)
 {
 	struct sf_entry *hot = &table->hot[id];
-	enum sf_end_reason reason = reason_of(table, hot);
+	enum sf_end_reason reason = sf_entry_reason(table, hot);
 	int64_t age = sf_time_since(now, hot->first_ns);
 	uint64_t flow_id;
 
@@ -125,23 +116,6 @@ bool sf_table_age(struct sf_table *table, int64_t now)
 uint32_t sf_table_places(const struct sf_table *table)
 {
 	return table->low + (table->cap - table->high);
-}
-
-void sf_table_finish_part(
-	struct sf_table *table, const struct sf_table *of, uint32_t from, uint32_t to, int64_t now)
-{
-	for (uint32_t place = from; place < to; place++) {
-		uint32_t id = place < of->low ? place : place - of->low + of->high;
-		const struct sf_entry *hot = &of->hot[id];
-
-		if (!hot->version || hot->state & SF_STATE_EMPTY)
-			continue;
-		sf_table_emit_of(table, of, id,
-			hot->state & SF_STATE_LINGER || sf_entry_deadline(of, hot) <= now
-				? reason_of(of, hot)
-				: SF_END_FORCED);
-	}
-	sf_table_flush(table);
 }
 
 void sf_table_finish(struct sf_table *table, int64_t now)

@@ -267,6 +267,16 @@ static inline int64_t sf_entry_deadline(const struct sf_table *table, const stru
 	return hot->first_ns + table->active_ns;
 }
 
+/* The reason for which an entry leaves at its deadline. */
+static inline enum sf_end_reason sf_entry_reason(
+	const struct sf_table *table, const struct sf_entry *hot)
+{
+	if (hot->state & SF_STATE_LINGER)
+		return SF_END_DETECTED;
+	return table->active_ns - sf_half_time(hot->half.end) <= table->idle_ns ? SF_END_ACTIVE
+										: SF_END_IDLE;
+}
+
 /* Prefetches what is needed to emit and remove an entry; returns its hash in the index. */
 static sf_always_inline uint64_t sf_entry_prefetch(const struct sf_table *table, uint32_t id)
 {
@@ -353,17 +363,8 @@ void sf_table_account_rare(
 
 /* record.c: */
 
-/*
- * Gives the record of an entry of `of` to the sink of `table`, mostly the same. Returns its flowId, 0
- * where it is not asked for.
- */
-uint64_t sf_table_emit_of(
-	struct sf_table *table, const struct sf_table *of, uint32_t id, enum sf_end_reason reason);
-
-static inline uint64_t sf_table_emit(struct sf_table *table, uint32_t id, enum sf_end_reason reason)
-{
-	return sf_table_emit_of(table, table, id, reason);
-}
+/* Gives the entry's record to the sink. Returns its flowId, 0 where it is not asked for. */
+uint64_t sf_table_emit(struct sf_table *table, uint32_t id, enum sf_end_reason reason);
 
 /* Hands waiting records to the sink. */
 void sf_table_flush(struct sf_table *table);

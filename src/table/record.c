@@ -149,7 +149,7 @@ static inline void queue(struct sf_table *table)
 		sf_table_flush(table);
 }
 
-uint64_t sf_table_emit_of(
+static sf_always_inline uint64_t emit(
 	struct sf_table *table, const struct sf_table *of, uint32_t id, enum sf_end_reason reason)
 {
 	const struct sf_entry *hot = &of->hot[id];
@@ -167,6 +167,28 @@ uint64_t sf_table_emit_of(
 	flow->id = flow_id;
 	queue(table);
 	return flow_id;
+}
+
+uint64_t sf_table_emit(struct sf_table *table, uint32_t id, enum sf_end_reason reason)
+{
+	return emit(table, table, id, reason);
+}
+
+void sf_table_finish_part(
+	struct sf_table *table, const struct sf_table *of, uint32_t from, uint32_t to, int64_t now)
+{
+	for (uint32_t place = from; place < to; place++) {
+		uint32_t id = place < of->low ? place : place - of->low + of->high;
+		const struct sf_entry *hot = &of->hot[id];
+
+		if (!hot->version || hot->state & SF_STATE_EMPTY)
+			continue;
+		emit(table, of, id,
+			hot->state & SF_STATE_LINGER || sf_entry_deadline(of, hot) <= now
+				? sf_entry_reason(of, hot)
+				: SF_END_FORCED);
+	}
+	sf_table_flush(table);
 }
 
 void sf_table_emit_each(struct sf_table *table, const struct sf_facts *facts, unsigned count)
