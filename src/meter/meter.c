@@ -235,13 +235,19 @@ static unsigned parse_any(struct sf_meter *meter, const struct sf_packet *packet
 	return (unsigned)(out - facts);
 }
 
+/* Is nothing asked for, nor to be expected of the batch, but what parse_plain() does? */
+static bool is_plain(const struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
+	const int64_t *clock)
+{
+	return !meter->demanding && !clock && count && is_within_reason(packets[0].time_ns) &&
+	       is_within_reason(packets[count - 1].time_ns);
+}
+
 unsigned sf_meter_parse(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
 	const int64_t *clock, const struct sf_observation_point *point, struct sf_facts *facts)
 {
 	meter->frames += count;
-	if (sf_likely(!meter->demanding && !clock && count &&
-		      is_within_reason(packets[0].time_ns) &&
-		      is_within_reason(packets[count - 1].time_ns)))
+	if (sf_likely(is_plain(meter, packets, count, clock)))
 		return parse_plain(meter, packets, count, point, facts);
 	return parse_any(meter, packets, count, clock, point, facts);
 }
@@ -257,6 +263,7 @@ void sf_meter_update(struct sf_meter *meter, struct sf_facts *facts, unsigned co
 void sf_meter_batch(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
 	const int64_t *clock, const struct sf_observation_point *point)
 {
+	bool plain = is_plain(meter, packets, count, clock);
 	unsigned n = 0, most;
 
 	if (meter->per_packet) {
@@ -264,13 +271,18 @@ void sf_meter_batch(struct sf_meter *meter, const struct sf_packet *packets, uns
 		sf_table_emit_each(meter->table, meter->facts, n);
 		return;
 	}
+	meter->frames += count;
 	most = sf_table_part(meter->table);
 	for (unsigned i = 0, part; i < count; i += part) {
+		struct sf_facts *facts = meter->facts + n;
 		unsigned parsed;
 
 		part = count - i < most ? count - i : most;
-		parsed = sf_meter_parse(meter, packets + i, part, clock ? clock + i : NULL, point,
-			meter->facts + n);
+		if (sf_likely(plain))
+			parsed = parse_plain(meter, packets + i, part, point, facts);
+		else
+			parsed = parse_any(
+				meter, packets + i, part, clock ? clock + i : NULL, point, facts);
 		sf_table_offer(meter->table, meter->facts, n, n + parsed);
 		n += parsed;
 	}

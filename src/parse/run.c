@@ -83,25 +83,29 @@ SSSE3 static inline bool is_plain(const uint8_t *data, __m128i head)
 SSSE3 static unsigned run_ssse3(const struct sf_packet *packets, unsigned count,
 	struct sf_facts *facts, uint16_t scope, uint16_t interface_base)
 {
-	const uint16_t interface = (uint16_t)(packets->interface + interface_base);
 	const __m128i tcp = _mm_set1_epi8(PROTOCOL_TCP);
 	const __m128i tcp_flag = _mm_set_epi16(0, 0, 0, 0, 0, SF_FACT_TCP, 0, 0);
 	const __m128i tcp_facts = _mm_set_epi16(0, 0, 0, 0, 0x0fff, SF_FACT_TCP, 0, 0);
-	/* by whether endpoints are swapped; `same` is the same for the whole run */
-	struct {
+	/* what is the same for the whole run */
+	const uint64_t scope_word = scope | SF_FACTS_WORD(UINT64_C(4), scope, version) |
+				    SF_FACTS_WORD((uint64_t)SF_FACT_MAC, scope, flags);
+	const uint64_t interface = (uint64_t)packets->interface + interface_base;
+	const uint64_t octets_word = SF_FACTS_WORD(interface & UINT16_MAX, octets, interface);
+	const __m128i same = _mm_set_epi64x((int64_t)octets_word, (int64_t)scope_word);
+	/* by whether endpoints are swapped */
+	const struct {
 		__m128i from_ends, same;
-	} ways[2], *way;
+	} ways[2] = {
+		{ constant(from_ends[0]), same },
+		{ constant(from_ends[1]),
+			_mm_or_si128(same, _mm_set_epi16(0, 0, 0, 0, 0, SF_FACT_SWAPPED, 0, 0)) },
+	}, *way;
 	uint64_t source;
 	unsigned n;
 
 	if (packets->link != SF_LINK_ETHERNET || packets->flags & SF_PACKET_VLAN)
 		return 0;
 	memcpy(&source, &packets->link, sizeof(source));
-	for (unsigned swapped = 0; swapped < 2; swapped++) {
-		ways[swapped].from_ends = constant(from_ends[swapped]);
-		ways[swapped].same = _mm_set_epi16((short)interface, 0, 0, 0, 0,
-			SF_FACT_MAC | (swapped ? SF_FACT_SWAPPED : 0), 4, (short)scope);
-	}
 	for (n = 0; n < count; n++) {
 		const struct sf_packet *packet = &packets[n];
 		const uint8_t *data = packet->data;

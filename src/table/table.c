@@ -336,7 +336,7 @@ static __attribute__((noinline)) bool account_any(
 	uint32_t id = step->guess;
 	struct moment when;
 
-	if (!same_key(table, id, facts)) {
+	if (id == table->cap || !same_key(table, id, facts)) {
 		id = find(table, step, facts);
 		if (id == SF_ENTRY_NONE) {
 			bool plain = !(sf_load64(&facts->scope) & RARE_FACTS);
