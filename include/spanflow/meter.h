@@ -137,7 +137,8 @@ void sf_meter_free(struct sf_meter *meter);
  * Meters `count` <= SF_BATCH_MAX packets of one observation point. Reads the packets only during
  * the call. `clock`: for each packet the time that has been reached when it arrives, never
  * decreasing (see sf_clock in base/clock.h); timeouts are decided at max(clock, packet time). NULL:
- * that is the packet's own time, as packets come in order.
+ * that is the packet's own time, as packets come in order. What the last few packets change may come
+ * about with the next call of a function below, so a record that they close may leave with that.
  */
 void sf_meter_batch(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
 	const int64_t *clock, const struct sf_observation_point *point);
@@ -155,7 +156,7 @@ bool sf_meter_age(struct sf_meter *meter, int64_t now);
 void sf_meter_finish(struct sf_meter *meter, int64_t now);
 
 /* A consistent copy, from the meter's own thread. */
-void sf_meter_ledger(const struct sf_meter *meter, struct sf_ledger *ledger);
+void sf_meter_ledger(struct sf_meter *meter, struct sf_ledger *ledger);
 
 /* Adds `other` to `sum`, which begins as zeros with unsupported_link ~0. */
 void sf_ledger_add(struct sf_ledger *sum, const struct sf_ledger *other);

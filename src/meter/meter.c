@@ -6,7 +6,6 @@
  * before; no pointer into a packet goes along. Facts are written once by the parser and completed
  * here while they are in the first-level cache.
  */
-#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -24,7 +23,6 @@
 #define KEY_CONNECTION (SF_KEY_ADDRESS | SF_KEY_PORT | SF_KEY_PROTOCOL)
 
 struct sf_meter {
-	alignas(64) struct sf_facts facts[SF_BATCH_MAX];
 	struct sf_table *table;
 	uint32_t key;
 	bool per_packet;
@@ -62,10 +60,9 @@ int sf_meter_new(
 	if (options->key & ~known)
 		return sf_error_set(error, SF_EUSAGE, "unknown parts in the flow key: 0x%x",
 			options->key & ~known);
-	meter = aligned_alloc(64, sizeof(*meter));
+	meter = calloc(1, sizeof(*meter));
 	if (!meter)
 		return sf_error_set(error, -ENOMEM, "no memory for a meter");
-	memset(meter, 0, sizeof(*meter));
 	meter->key = options->key ? options->key : SF_KEY_DEFAULT;
 	meter->per_packet = options->per_packet;
 	meter->run = sf_parse_run_here();
@@ -264,17 +261,11 @@ void sf_meter_batch(struct sf_meter *meter, const struct sf_packet *packets, uns
 	const int64_t *clock, const struct sf_observation_point *point)
 {
 	bool plain = is_plain(meter, packets, count, clock);
-	unsigned n = 0, most;
+	unsigned most = sf_table_part(meter->table);
 
-	if (meter->per_packet) {
-		n = sf_meter_parse(meter, packets, count, clock, point, meter->facts);
-		sf_table_emit_each(meter->table, meter->facts, n);
-		return;
-	}
 	meter->frames += count;
-	most = sf_table_part(meter->table);
 	for (unsigned i = 0, part; i < count; i += part) {
-		struct sf_facts *facts = meter->facts + n;
+		struct sf_facts *facts = sf_table_room(meter->table);
 		unsigned parsed;
 
 		part = count - i < most ? count - i : most;
@@ -283,10 +274,11 @@ void sf_meter_batch(struct sf_meter *meter, const struct sf_packet *packets, uns
 		else
 			parsed = parse_any(
 				meter, packets + i, part, clock ? clock + i : NULL, point, facts);
-		sf_table_offer(meter->table, meter->facts, n, n + parsed);
-		n += parsed;
+		if (sf_unlikely(meter->per_packet))
+			sf_table_emit_each(meter->table, facts, parsed);
+		else
+			sf_table_offer(meter->table, parsed);
 	}
-	sf_table_account(meter->table, meter->facts, n);
 }
 
 void sf_meter_ignore(struct sf_meter *meter, enum sf_ignored reason, uint64_t count)
@@ -310,7 +302,7 @@ void sf_meter_finish(struct sf_meter *meter, int64_t now)
 	sf_table_finish(meter->table, now);
 }
 
-uint32_t sf_meter_places(const struct sf_meter *meter)
+uint32_t sf_meter_places(struct sf_meter *meter)
 {
 	return sf_table_places(meter->table);
 }
@@ -326,7 +318,7 @@ void sf_meter_forget(struct sf_meter *meter)
 	sf_table_forget(meter->table);
 }
 
-void sf_meter_ledger(const struct sf_meter *meter, struct sf_ledger *ledger)
+void sf_meter_ledger(struct sf_meter *meter, struct sf_ledger *ledger)
 {
 	sf_table_ledger(meter->table, ledger);
 	ledger->frames = meter->frames;
@@ -337,8 +329,7 @@ void sf_meter_ledger(const struct sf_meter *meter, struct sf_ledger *ledger)
 	ledger->unsupported_link = meter->unsupported_link;
 }
 
-void sf_meter_sum(
-	const struct sf_meter *meter, uint64_t *flows, uint64_t *packets, uint64_t *octets)
+void sf_meter_sum(struct sf_meter *meter, uint64_t *flows, uint64_t *packets, uint64_t *octets)
 {
 	sf_table_sum(meter->table, flows, packets, octets);
 }

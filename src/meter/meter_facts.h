@@ -40,7 +40,7 @@ void sf_meter_update(struct sf_meter *meter, struct sf_facts *facts, unsigned co
  * options or the same. Meanwhile `of` is only read. When all have left, its owner calls
  * sf_meter_forget(). Records are counted by the meter through which they left.
  */
-uint32_t sf_meter_places(const struct sf_meter *meter);
+uint32_t sf_meter_places(struct sf_meter *meter);
 void sf_meter_finish_part(
 	struct sf_meter *meter, const struct sf_meter *of, uint32_t from, uint32_t to, int64_t now);
 void sf_meter_forget(struct sf_meter *meter);
@@ -49,7 +49,6 @@ void sf_meter_forget(struct sf_meter *meter);
  * What is really in the table, by looking at every entry: a check on the ledger for tests and for
  * debugging. Slow.
  */
-void sf_meter_sum(
-	const struct sf_meter *meter, uint64_t *flows, uint64_t *packets, uint64_t *octets);
+void sf_meter_sum(struct sf_meter *meter, uint64_t *flows, uint64_t *packets, uint64_t *octets);
 
 #endif

@@ -94,6 +94,7 @@ bool sf_table_age(struct sf_table *table, int64_t now)
 
 	if (!table->started || end <= wheel->tick)
 		return false;
+	sf_table_settle(table);
 	sf_table_give_back(table);
 	/* after a gap of any length, one revolution has seen every slot */
 	if (end - wheel->tick > SF_WHEEL_SLOTS)
@@ -113,8 +114,9 @@ bool sf_table_age(struct sf_table *table, int64_t now)
 	return wheel->tick < end;
 }
 
-uint32_t sf_table_places(const struct sf_table *table)
+uint32_t sf_table_places(struct sf_table *table)
 {
+	sf_table_settle(table);
 	return table->low + (table->cap - table->high);
 }
 

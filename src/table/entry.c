@@ -58,7 +58,7 @@ static int reserve(struct sf_table *table, const struct sf_meter_options *option
 				(size_t)table->cap + (i <= ARENA_REVERSE), size[i],
 				options->prealloc);
 	if (status == 0)
-		status = sf_index_init(&table->index, table->room, options->prealloc);
+		status = sf_index_init(&table->index, table->made_for, options->prealloc);
 	/* one reference for each entry and one more while it lingers */
 	if (status == 0)
 		status = sf_wheel_init(&table->wheel, (uint64_t)table->cap * 2, table->shorter_ns,
@@ -77,7 +77,10 @@ static void reset(struct sf_table *table)
 	table->high = table->cap;
 	table->free_low = table->free_high = SF_ENTRY_NONE;
 	table->victims = (struct sf_victims){ 0 };
+	table->hashed = table->guessed =
+		(struct sf_table_part){ table->facts[0], table->steps[0], 0 };
 	table->started = false;
+	table->round = 0;
 }
 
 int sf_table_new(
@@ -112,7 +115,7 @@ int sf_table_new(
 	table->seeded = options->hash_seed != NULL;
 	if (table->seeded)
 		memcpy(table->seed, options->hash_seed, sizeof(table->seed));
-	table->room = options->prealloc || table->cap < INDEX_START ? table->cap : INDEX_START;
+	table->made_for = options->prealloc || table->cap < INDEX_START ? table->cap : INDEX_START;
 	table->index.strong = options->force_strong_hash;
 	status = reserve(table, options);
 	if (status == 0)
@@ -186,7 +189,7 @@ static bool replace_index(struct sf_table *table, struct sf_index *index, uint32
 		return false;
 	table->old = table->index;
 	table->index = *index;
-	table->room = room;
+	table->made_for = room;
 	table->migrated = 0;
 	return true;
 }
@@ -195,7 +198,8 @@ static void upgrade(struct sf_table *table)
 {
 	struct sf_index strong = { .strong = true };
 
-	if (key_choose(table, &strong.key, 2) == 0 && replace_index(table, &strong, table->room))
+	if (key_choose(table, &strong.key, 2) == 0 &&
+		replace_index(table, &strong, table->made_for))
 		table->ledger.hash_upgrades++;
 }
 
@@ -207,7 +211,7 @@ static void grow(struct sf_table *table)
 {
 	struct sf_index larger = { .strong = table->index.strong, .key = table->index.key };
 	/* few steps: while an index is emptied, each new flow is looked for in both */
-	bool next = table->room < INDEX_NEXT && table->cap > 2 * INDEX_NEXT;
+	bool next = table->made_for < INDEX_NEXT && table->cap > 2 * INDEX_NEXT;
 
 	replace_index(table, &larger, next ? INDEX_NEXT : table->cap);
 }
@@ -274,19 +278,20 @@ void sf_table_forget(struct sf_table *table)
 	reset(table);
 }
 
-void sf_table_ledger(const struct sf_table *table, struct sf_ledger *ledger)
+void sf_table_ledger(struct sf_table *table, struct sf_ledger *ledger)
 {
 	const struct sf_ledger *books = &table->ledger;
 
+	sf_table_settle(table);
 	*ledger = *books;
 	ledger->flows_active = books->flows_created - books->flows_ended;
 	ledger->table_packets = books->packets - books->record_packets - books->lost_packets;
 	ledger->table_octets = books->octets - books->record_octets - books->lost_octets;
 }
 
-void sf_table_sum(
-	const struct sf_table *table, uint64_t *flows, uint64_t *packets, uint64_t *octets)
+void sf_table_sum(struct sf_table *table, uint64_t *flows, uint64_t *packets, uint64_t *octets)
 {
+	sf_table_settle(table);
 	*flows = *packets = *octets = 0;
 	for (uint32_t id = 0; id < table->cap; id++) {
 		const struct sf_entry *hot;

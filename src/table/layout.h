@@ -158,11 +158,18 @@ struct sf_victims {
 	} of[SF_VICTIMS];
 };
 
-/* What the passes hand on about one packet of a batch. */
+/* What the passes hand on about one packet. */
 struct sf_step {
 	uint64_t hash;
 	struct sf_bucket *bucket;
 	uint32_t guess; /* id that may be the packet's, or `cap`: that of an entry always dead */
+};
+
+/* Packets that go from pass to pass together. */
+struct sf_table_part {
+	struct sf_facts *facts;
+	struct sf_step *steps;
+	unsigned count;
 };
 
 struct sf_table {
@@ -175,16 +182,19 @@ struct sf_table {
 	int64_t shorter_ns;             /* of the two: the deadline of a flow with one packet */
 	struct sf_hash_key address_key; /* makes one word of two IPv6 addresses */
 	struct sf_index index;
-	unsigned done[3];   /* steps of the batch in hand that each pass has done */
-	unsigned unsettled; /* steps whose home bucket did not tell, noted in: */
-	uint8_t again[SF_BATCH_MAX];
-	bool one_way;   /* hardly any packet of the last batch turned: */
-	unsigned turns; /* packets of this batch whose direction was not the last one's */
-	struct sf_step steps[SF_BATCH_MAX];
+	struct sf_table_part hashed, guessed; /* what passes 1 and 2 were the last to do */
+	unsigned unsettled;                   /* steps of `guessed` without one, noted in: */
+	uint8_t again[SF_TABLE_PART];
+	bool one_way;   /* hardly any packet of the last round turned: */
+	unsigned turns; /* packets of this round whose direction was not the last one's */
+	unsigned round; /* packets left of it */
+	unsigned room;  /* which of these are for the next part */
+	struct sf_step steps[3][SF_TABLE_PART];
+	alignas(64) struct sf_facts facts[3][SF_TABLE_PART];
 	/* per flow */
 	bool too_long;                /* the index wants the strong hash */
 	struct sf_index old;          /* being emptied after a change of hash */
-	uint32_t room;                /* flows that `index` is made for, up to the cap */
+	uint32_t made_for;            /* flows that `index` is made for, up to the cap */
 	uint32_t migrated;            /* buckets of `old` done */
 	uint32_t cap, low, high;      /* ids below low and from high on have been in use */
 	uint32_t free_low, free_high; /* lists of dead ids in these two ranges */
@@ -401,8 +411,8 @@ void sf_table_rehash(struct sf_table *table);
 
 static inline bool sf_table_is_crowded(const struct sf_table *table)
 {
-	return table->ledger.flows_created - table->ledger.flows_ended > table->room &&
-	       table->room < table->cap;
+	return table->ledger.flows_created - table->ledger.flows_ended > table->made_for &&
+	       table->made_for < table->cap;
 }
 
 static inline bool sf_table_wants_rehash(const struct sf_table *table)

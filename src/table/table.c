@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The packet path: a batch of facts into the table.
+ * The packet path: facts into the table.
  *
  * Memory latency is what costs, so each packet goes through three passes, each touching what the
  * pass before has prefetched:
@@ -13,9 +13,9 @@
  * A packet whose home bucket does not tell where to look (a few in a hundred, and more while an
  * index is being emptied) gets a second look between passes 2 and 3.
  *
- * The passes run over a part of the batch at a time, each one part behind the pass before it, and
- * the caller may parse the next part meanwhile: memory is kept busy while others compute. `done`
- * of the table says how far each pass is.
+ * The passes run over a part of some packets at a time, each one part behind the pass before it, and
+ * the caller may make the next part meanwhile, also in another batch: memory is kept busy while
+ * others compute. `hashed` and `guessed` of the table are the parts under way.
  *
  * What pass 2 leaves is a guess. An entry that is alive and has the packet's key is the packet's
  * whatever happened in between, as at most one has. Where the guess was wrong or none, find() looks
@@ -112,21 +112,20 @@ static inline uint32_t find(
 	return id;
 }
 
-/* Pass 1 over the packets from `i` to `end`. Completes the facts: one word for two addresses. */
-static inline void hash_keys(
-	struct sf_table *table, struct sf_facts *facts, unsigned i, unsigned end)
+/* Pass 1. Completes the facts: one word for two addresses. */
+static inline void hash_keys(struct sf_table *table, struct sf_table_part part)
 {
 	const struct sf_index index = table->index;
-	struct sf_step *step = &table->steps[i];
+	struct sf_step *step = part.steps;
 
-	for (struct sf_facts *packet = facts + i; packet < facts + end; packet++, step++) {
+	for (struct sf_facts *facts = part.facts; facts < part.facts + part.count;
+		facts++, step++) {
 		uint64_t hash;
 
-		if (packet->version == 6)
-			packet->address =
-				sf_hash_addresses(&table->address_key, packet->address6[0]);
-		hash = sf_index_hash(&index, packet->address, sf_load64(&packet->ports),
-			sf_load32(&packet->scope), address6_of(packet));
+		if (facts->version == 6)
+			facts->address = sf_hash_addresses(&table->address_key, facts->address6[0]);
+		hash = sf_index_hash(&index, facts->address, sf_load64(&facts->ports),
+			sf_load32(&facts->scope), address6_of(facts));
 		step->hash = hash;
 		step->bucket = &index.buckets[sf_index_home(&index, hash)];
 		__builtin_prefetch(step->bucket);
@@ -134,11 +133,10 @@ static inline void hash_keys(
 }
 
 /* While an index is emptied: its buckets as well. */
-static sf_always_inline void hash_old_keys(
-	struct sf_table *table, const struct sf_facts *facts, unsigned i, unsigned end)
+static sf_always_inline void hash_old_keys(const struct sf_table *table, struct sf_table_part part)
 {
-	for (; i < end; i++)
-		__builtin_prefetch(old_bucket(table, &facts[i]));
+	for (unsigned i = 0; i < part.count; i++)
+		__builtin_prefetch(old_bucket(table, &part.facts[i]));
 }
 
 static sf_always_inline void prefetch_entry(
@@ -152,13 +150,12 @@ static sf_always_inline void prefetch_entry(
 }
 
 /* Pass 2. */
-static sf_always_inline void guess(struct sf_table *table, const struct sf_facts *facts, unsigned i,
-	unsigned end, bool one_way)
+static sf_always_inline void guess(struct sf_table *table, struct sf_table_part part, bool one_way)
 {
 	bool replacing = table->old.buckets != NULL;
-	struct sf_step *step = &table->steps[i];
+	const struct sf_facts *facts = part.facts;
 
-	for (const struct sf_facts *packet = facts + i; packet < facts + end; packet++, step++) {
+	for (struct sf_step *step = part.steps; step < part.steps + part.count; step++, facts++) {
 		const struct sf_bucket *bucket = step->bucket;
 		unsigned mask = sf_bucket_match(bucket, step->hash);
 
@@ -166,7 +163,7 @@ static sf_always_inline void guess(struct sf_table *table, const struct sf_facts
 			unsigned others = mask & (mask - 1);
 
 			step->guess = bucket->id[(unsigned)__builtin_ctz(mask)];
-			prefetch_entry(table, step->guess, packet->version == 6, one_way);
+			prefetch_entry(table, step->guess, facts->version == 6, one_way);
 			/* one packet in a hundred: find() may need it */
 			if (sf_unlikely(others))
 				__builtin_prefetch(&table->hot[bucket->id[__builtin_ctz(others)]]);
@@ -176,16 +173,16 @@ static sf_always_inline void guess(struct sf_table *table, const struct sf_facts
 		if (bucket->overflow)
 			__builtin_prefetch(bucket_after(&table->index, bucket));
 		if (bucket->overflow || sf_unlikely(replacing))
-			table->again[table->unsettled++] = (uint8_t)(packet - facts);
+			table->again[table->unsettled++] = (uint8_t)(step - part.steps);
 	}
 }
 
 /* The second look: one bucket further (0.9 % of the ids at the cap), and in the old index. */
-static void guess_again(struct sf_table *table, const struct sf_facts *facts)
+static void guess_again(struct sf_table *table, struct sf_table_part part)
 {
 	for (unsigned n = 0; n < table->unsettled; n++) {
-		struct sf_step *step = &table->steps[table->again[n]];
-		const struct sf_facts *packet = &facts[table->again[n]];
+		struct sf_step *step = &part.steps[table->again[n]];
+		const struct sf_facts *facts = &part.facts[table->again[n]];
 		const struct sf_bucket *bucket = step->bucket;
 		unsigned mask = 0;
 
@@ -194,13 +191,13 @@ static void guess_again(struct sf_table *table, const struct sf_facts *facts)
 			mask = sf_bucket_match(bucket, step->hash);
 		}
 		if (!mask && table->old.buckets) {
-			bucket = old_bucket(table, packet);
-			mask = sf_bucket_match(bucket, old_hash(table, packet));
+			bucket = old_bucket(table, facts);
+			mask = sf_bucket_match(bucket, old_hash(table, facts));
 		}
 		if (!mask)
 			continue;
 		step->guess = bucket->id[__builtin_ctz(mask)];
-		prefetch_entry(table, step->guess, packet->version == 6, table->one_way);
+		prefetch_entry(table, step->guess, facts->version == 6, table->one_way);
 	}
 	table->unsettled = 0;
 }
@@ -355,48 +352,80 @@ static __attribute__((noinline)) bool account_any(
 }
 
 /* Pass 3. */
-static sf_always_inline void account_part(struct sf_table *table, const struct sf_facts *facts,
-	unsigned i, unsigned end, bool one_way)
+static sf_always_inline void account_part(
+	struct sf_table *table, struct sf_table_part part, bool one_way)
 {
-	const struct sf_step *step = &table->steps[i];
+	const struct sf_facts *facts = part.facts;
 	uint64_t sum = 0;
 	unsigned turns = 0;
 
-	for (; i < end; i++, step++) {
-		const struct sf_facts *packet = &facts[i];
-		struct moment when = moment_of(&table->hot[step->guess], packet);
-		uint32_t octets = packet->octets;
+	for (struct sf_step *step = part.steps; step < part.steps + part.count; step++, facts++) {
+		struct moment when = moment_of(&table->hot[step->guess], facts);
+		uint32_t octets = facts->octets;
 
 		sum += octets;
-		if (sf_likely(is_plain(table, step->guess, packet, when, one_way)))
-			turns += account(table, step->guess, packet, when, octets, one_way);
+		if (sf_likely(is_plain(table, step->guess, facts, when, one_way)))
+			turns += account(table, step->guess, facts, when, octets, one_way);
 		else
-			turns += account_any(table, step, packet);
+			turns += account_any(table, step, facts);
 	}
+	table->ledger.packets += part.count;
 	table->ledger.octets += sum;
 	table->turns += turns;
 }
 
-/* Brings passes 2 and 3 to where the pass before each was, and pass 1 to `to`. */
-static void advance(struct sf_table *table, struct sf_facts *facts, unsigned to)
+/* Each part under way goes one pass further, `next` through the first one. */
+static void advance(struct sf_table *table, struct sf_table_part next)
 {
-	unsigned hashed = table->done[0], guessed = table->done[1], accounted = table->done[2];
+	struct sf_table_part hashed = table->hashed, guessed = table->guessed;
 
 	if (table->unsettled)
-		guess_again(table, facts);
-	hash_keys(table, facts, hashed, to);
+		guess_again(table, guessed);
+	hash_keys(table, next);
 	if (sf_unlikely(table->old.buckets))
-		hash_old_keys(table, facts, hashed, to);
+		hash_old_keys(table, next);
 	if (table->one_way) {
-		guess(table, facts, guessed, hashed, true);
-		account_part(table, facts, accounted, guessed, true);
+		guess(table, hashed, true);
+		account_part(table, guessed, true);
 	} else {
-		guess(table, facts, guessed, hashed, false);
-		account_part(table, facts, accounted, guessed, false);
+		guess(table, hashed, false);
+		account_part(table, guessed, false);
 	}
-	table->done[0] = to;
-	table->done[1] = hashed;
-	table->done[2] = guessed;
+	table->guessed = hashed;
+	table->hashed = next;
+	if (sf_unlikely(table->next != table->record))
+		sf_table_flush(table);
+}
+
+/* Now and then, before a part: what need not be looked at for each packet. */
+static __attribute__((noinline)) void begin_round(
+	struct sf_table *table, const struct sf_facts *facts)
+{
+	if (sf_unlikely(!table->started)) {
+		int64_t tick = sf_wheel_tick(facts->clock_ns);
+
+		sf_wheel_set(&table->wheel, tick, tick);
+		table->started = true;
+	}
+	if (sf_unlikely(sf_table_wants_rehash(table))) {
+		/* steps know buckets of the index that is there */
+		sf_table_settle(table);
+		sf_table_rehash(table);
+	}
+	table->one_way = table->turns == 0;
+	table->turns = 0;
+	table->round = SF_BATCH_MAX;
+}
+
+static void offer(struct sf_table *table, struct sf_facts *facts, unsigned count)
+{
+	if (!count)
+		return;
+	if (table->round == 0)
+		begin_round(table, facts);
+	table->round -= table->round < count ? table->round : count;
+	advance(table, (struct sf_table_part){ facts, table->steps[table->room], count });
+	table->room = table->room == 2 ? 0 : table->room + 1;
 }
 
 unsigned sf_table_part(const struct sf_table *table)
@@ -405,34 +434,22 @@ unsigned sf_table_part(const struct sf_table *table)
 										: PART_LARGE;
 }
 
-void sf_table_offer(struct sf_table *table, struct sf_facts *facts, unsigned from, unsigned to)
+struct sf_facts *sf_table_room(struct sf_table *table)
 {
-	if (from == to)
-		return;
-	if (from == 0) {
-		memset(table->done, 0, sizeof(table->done));
-		if (sf_unlikely(!table->started)) {
-			int64_t tick = sf_wheel_tick(facts[0].clock_ns);
-
-			sf_wheel_set(&table->wheel, tick, tick);
-			table->started = true;
-		}
-		if (sf_unlikely(sf_table_wants_rehash(table)))
-			sf_table_rehash(table);
-	}
-	advance(table, facts, to);
+	return table->facts[table->room];
 }
 
-void sf_table_account(struct sf_table *table, struct sf_facts *facts, unsigned n)
+void sf_table_offer(struct sf_table *table, unsigned count)
 {
-	if (!n)
-		return;
-	advance(table, facts, n);
-	advance(table, facts, n);
-	table->one_way = table->turns == 0;
-	table->turns = 0;
-	table->ledger.packets += n;
-	sf_table_flush(table);
+	offer(table, table->facts[table->room], count);
+}
+
+void sf_table_settle(struct sf_table *table)
+{
+	const struct sf_table_part nothing = { table->facts[0], table->steps[0], 0 };
+
+	while (table->hashed.count || table->guessed.count)
+		advance(table, nothing);
 }
 
 void sf_table_update(struct sf_table *table, struct sf_facts *facts, unsigned n)
@@ -440,6 +457,6 @@ void sf_table_update(struct sf_table *table, struct sf_facts *facts, unsigned n)
 	unsigned part = sf_table_part(table);
 
 	for (unsigned i = 0; i < n; i += part)
-		sf_table_offer(table, facts, i, n - i < part ? n : i + part);
-	sf_table_account(table, facts, n);
+		offer(table, facts + i, n - i < part ? n - i : part);
+	sf_table_settle(table);
 }

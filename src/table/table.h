@@ -6,7 +6,7 @@
  *
  *	sf_table_new(&table, &options, &error);
  *	for each batch:
- *		sf_table_update(table, facts, count);
+ *		sf_table_update(table, facts, count);		or sf_table_offer()
  *		while (sf_table_age(table, now))
  *			;
  *	sf_table_finish(table, now);
@@ -46,14 +46,16 @@ void sf_table_free(struct sf_table *table);
 void sf_table_update(struct sf_table *table, struct sf_facts *facts, unsigned count);
 
 /*
- * The same in parts, for a caller who makes the facts meanwhile: offers facts from … to-1 of a
- * batch, from 0 on without gaps, and accounts all `count` of them in the end. Offered facts stay as
- * they are until then; some may have been accounted already, so nothing else may be done with the
- * table in between. sf_table_part() at a time are best, which says so from batch to batch.
+ * The same for a caller who makes the facts meanwhile, in parts of sf_table_part() packets, at most
+ * SF_TABLE_PART. They are made where sf_table_room() says, which is anew after each offer. Packets
+ * offered are accounted with the second offer after theirs, or by sf_table_settle(), which whatever
+ * else is done with the table begins with: from outside there is no difference.
  */
+#define SF_TABLE_PART 16
 unsigned sf_table_part(const struct sf_table *table);
-void sf_table_offer(struct sf_table *table, struct sf_facts *facts, unsigned from, unsigned to);
-void sf_table_account(struct sf_table *table, struct sf_facts *facts, unsigned count);
+struct sf_facts *sf_table_room(struct sf_table *table);
+void sf_table_offer(struct sf_table *table, unsigned count);
+void sf_table_settle(struct sf_table *table);
 
 /* Makes each packet a record of its own: RFC 5470 §5.1.1 with both timeouts 0. No flow is kept. */
 void sf_table_emit_each(struct sf_table *table, const struct sf_facts *facts, unsigned count);
@@ -75,17 +77,16 @@ void sf_table_finish(struct sf_table *table, int64_t now);
  * the table through which they left, their packets in the other one: from then on the books close for
  * the sum, and what one of the two says to have in its table is without meaning.
  */
-uint32_t sf_table_places(const struct sf_table *table);
+uint32_t sf_table_places(struct sf_table *table);
 void sf_table_finish_part(
 	struct sf_table *table, const struct sf_table *of, uint32_t from, uint32_t to, int64_t now);
 void sf_table_forget(struct sf_table *table);
 
 /* The table's part of the books: all but frames, ignored and the parser's figures. */
-void sf_table_ledger(const struct sf_table *table, struct sf_ledger *ledger);
+void sf_table_ledger(struct sf_table *table, struct sf_ledger *ledger);
 
 /* What is really in the table, by looking at every entry (slow): a check on the ledger. */
-void sf_table_sum(
-	const struct sf_table *table, uint64_t *flows, uint64_t *packets, uint64_t *octets);
+void sf_table_sum(struct sf_table *table, uint64_t *flows, uint64_t *packets, uint64_t *octets);
 
 /*
  * Octets of memory at the cap, when all flows are of this IP version and seen both ways, with the

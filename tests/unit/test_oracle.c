@@ -142,7 +142,7 @@ static void check_references(const struct sf_table *table)
 	ck_assert_uint_eq(filed, known);
 }
 
-static void check_books(const struct sf_table *table)
+static void check_books(struct sf_table *table)
 {
 	struct sf_ledger ledger;
 	uint64_t flows, packets, octets;
@@ -155,20 +155,35 @@ static void check_books(const struct sf_table *table)
 	check_references(table);
 }
 
+/* How many packets the table gets at once, and by which of the two ways. */
+struct batch {
+	unsigned size;
+	bool offered;
+};
+
+static void give(struct sf_table *table, const struct sf_facts *facts, unsigned n, bool offered)
+{
+	struct sf_facts own[SF_BATCH_MAX];
+
+	memcpy(offered ? sf_table_room(table) : own, facts, n * sizeof(own[0]));
+	if (offered)
+		sf_table_offer(table, n);
+	else
+		sf_table_update(table, own, n);
+}
+
 static void run(const struct sf_meter_options *options, const struct traffic *traffic,
-	unsigned batch, enum ageing pattern)
+	const struct batch *batch, enum ageing pattern)
 {
 	struct sf_table *table;
-	struct sf_facts facts[SF_BATCH_MAX];
 
 	ck_assert_int_eq(sf_table_new(&table, options, NULL), 0);
-	for (unsigned i = 0; i < PACKETS; i += batch) {
-		unsigned n = PACKETS - i < batch ? PACKETS - i : batch;
+	for (unsigned i = 0; i < PACKETS; i += batch->size) {
+		unsigned n = PACKETS - i < batch->size ? PACKETS - i : batch->size;
 
-		memcpy(facts, &traffic->facts[i], n * sizeof(facts[0]));
-		sf_table_update(table, facts, n);
+		give(table, &traffic->facts[i], n, batch->offered);
 		age(table, pattern, traffic->clock[i + n - 1]);
-		if (i % (batch * 97) == 0)
+		if (i % (batch->size * 97) == 0)
 			check_books(table);
 	}
 	check_books(table);
@@ -196,7 +211,9 @@ static const struct timeouts timeouts[] = {
 
 static void compare(const struct timeouts *times, uint64_t seed, unsigned flows)
 {
-	static const unsigned batches[] = { 1, 2, 7, 32, 64 };
+	static const struct batch batches[] = { { 1, false }, { 2, false }, { 7, false },
+		{ 32, false }, { SF_BATCH_MAX, false }, { 1, true }, { 7, true },
+		{ SF_TABLE_PART, true } };
 	struct traffic *traffic = draw_traffic(seed, flows);
 	struct record_list list = { 0 };
 	uint64_t hash_seed[2] = { seed, seed + 1 };
@@ -220,10 +237,11 @@ static void compare(const struct timeouts *times, uint64_t seed, unsigned flows)
 			const char *wrong;
 
 			list.count = 0;
-			run(&options, traffic, batches[b], pattern);
+			run(&options, traffic, &batches[b], pattern);
 			wrong = oracle_compare(oracle, list.flows, list.count);
-			ck_assert_msg(!wrong, "batch %u, ageing %d, seed %llu: %s", batches[b],
-				pattern, (unsigned long long)seed, wrong ? wrong : "");
+			ck_assert_msg(!wrong, "batch %u%s, ageing %d, seed %llu: %s",
+				batches[b].size, batches[b].offered ? " offered" : "", pattern,
+				(unsigned long long)seed, wrong ? wrong : "");
 		}
 	}
 	oracle_free(oracle);
