@@ -213,7 +213,7 @@ static void guess_again(struct sf_table *table, struct sf_table_part part)
 		SF_FACTS_WORD((uint64_t)(TCP_FIN | TCP_RST), scope, tcp_flags))
 
 /*
- * The next packet of an entry: `at` ns after the record's first one, `gap` ns after its last one.
+ * The next packet of an entry, or of another one yet: `at` ns after the record's first one, `gap` ns after its last one.
  */
 struct moment {
 	int64_t at, gap;
@@ -224,7 +224,7 @@ static sf_always_inline struct moment moment_of(
 {
 	int64_t at = sf_time_since(facts->time_ns, hot->first_ns);
 
-	return (struct moment){ at, at - sf_half_time(hot->half.end) };
+	return (struct moment){ at, sf_time_since(at, sf_half_time(hot->half.end)) };
 }
 
 /*
