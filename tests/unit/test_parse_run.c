@@ -136,14 +136,16 @@ START_TEST(another_source_ends_a_run)
 }
 END_TEST
 
-/* The octets of plain packets at random. */
+/* The octets of plain packets at random: a run has all that the scalar way has, but for two cases. */
 START_TEST(any_plain_packet)
 {
 	uint64_t state = 1;
+	unsigned taken = 0;
 
 	for (unsigned round = 0; round < 200000; round++) {
 		struct sf_facts out, other = { 0 };
 		struct frame frame;
+		bool plain;
 
 		make(&frame);
 		for (unsigned i = 0; i < sizeof(frame.data); i++) {
@@ -154,11 +156,17 @@ START_TEST(any_plain_packet)
 		}
 		if (state >> 63)
 			frame.data[23] ^= 6 ^ 17;
-		if (run_of(&frame, 1, &out) == 0)
+		plain = sf_parse_plain(&frame.packet, &other, SCOPE, BASE, false);
+		if (run_of(&frame, 1, &out) == 0) {
+			ck_assert(!plain || other.version == 6 ||
+				  other.address >> 32 == (uint32_t)other.address);
 			continue;
-		ck_assert(sf_parse_plain(&frame.packet, &other, SCOPE, BASE, false));
+		}
+		taken++;
+		ck_assert(plain);
 		ck_assert_mem_eq(&out, &other, sizeof(other));
 	}
+	ck_assert_uint_gt(taken, 100000);
 }
 END_TEST
 
