@@ -7,14 +7,17 @@
  *	waiting  not open, ordered by first packet time; opened when the merge gets there
  *	merge    open, and packets are decoded: the next one is known
  *	blind    open, the next packet is not known: just opened, or all decoded packets were used
- *	done     ended; its last packets may still be lent, so it is closed by the next recv
+ *	ended    its last packets may still be lent, so it is closed later
  *
  * With one input open its packets are decoded where they are wanted, and the next need not be known;
  * with several a run of each is decoded ahead, and the merge moves descriptors (merge.h).
  *
- * Invariant: buffers are refilled only while no packet is lent, that is before the first packet of a
- * batch; a batch ends where an input runs out of bytes. Price: batches are short there (once per
- * MiB), and merging needs the next packet of every open input before it can go on.
+ * Invariant: buffers are refilled only before the first packet of a batch; a batch ends where an input
+ * runs out of bytes. Price: batches are short there (once per MiB), and merging needs the next packet of
+ * every open input before it can go on.
+ *
+ * Several queues take turns: whoever asks next gets the next packets, and his own stay lent to him until
+ * he asks again. Each input then has a buffer for each (stream.h), and knows what is lent to whom.
  *
  * A damaged input ends with its last good packet; the others go on, and the end of all input then
  * reports the failure instead of SF_EOF.
@@ -33,6 +36,7 @@
 #include "file/sources.h"
 
 #define WAIT_DEFAULT_MS 100
+#define ENDED_MAX       16 /* inputs that may end within a batch */
 #define SPARE_FILES     64 /* descriptors for all else, when files are open several times */
 
 extern const struct sf_capture_ops sf_driver_file;
@@ -43,12 +47,13 @@ struct file_capture {
 	struct sf_merge merge;
 	struct sf_source **blind;
 	unsigned blind_count;
-	unsigned waiting; /* sources.list[waiting …] are not open */
-	unsigned done_count;
+	unsigned waiting;        /* sources.list[waiting …] are not open */
+	struct sf_source **open; /* all that are, ended ones too */
+	unsigned open_count, ended_count;
+	unsigned queue;          /* whose turn it is */
 	_Atomic uint64_t frames; /* written by recv only; relaxed */
 	/* per refill or rarer */
 	_Atomic uint64_t bytes_read;
-	struct sf_source **done;
 	struct sf_sources sources;
 	int wait_ms;
 	unsigned failures;
@@ -87,23 +92,41 @@ static void file_open_waiting(struct file_capture *file)
 	struct sf_source *source = &file->sources.list[file->waiting++];
 	struct sf_error error;
 
-	if (!source->reader && sf_source_open(source, file->merge.count + file->blind_count,
-				       &file->slots, &error) < 0) {
+	if (!source->reader &&
+		sf_source_open(&file->sources, source, file->open_count, &error) < 0) {
 		if (file->failures++ == 0)
 			file->failure = error;
 		return;
 	}
+	sf_stream_turn(&source->reader->stream, file->queue);
 	file->blind[file->blind_count++] = source;
+	file->open[file->open_count++] = source;
 }
 
-/* An input that ended: packets of it may be lent. */
-static void file_retire(struct file_capture *file, struct sf_source *source, bool lent)
+/* An input has ended. */
+static void file_retire(struct file_capture *file, struct sf_source *source)
 {
 	sf_merge_forget(&file->merge, source);
-	if (lent)
-		file->done[file->done_count++] = source;
-	else
-		sf_source_close(source);
+	source->ended = true;
+	file->ended_count++;
+}
+
+/* Before the first packet of a batch: closes inputs that have ended and of which nobody has packets. */
+static void file_close_ended(struct file_capture *file)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < file->open_count; i++) {
+		struct sf_source *source = file->open[i];
+
+		if (source->ended && !sf_stream_is_lent(&source->reader->stream)) {
+			sf_source_close(source);
+			file->ended_count--;
+		} else {
+			file->open[kept++] = source;
+		}
+	}
+	file->open_count = kept;
 }
 
 static void file_forget_blind(struct file_capture *file, unsigned at)
@@ -146,13 +169,14 @@ static bool file_go_on(struct file_capture *file, unsigned at, bool lent)
 		break;
 	case SF_READER_FAILED:
 		file_fail(file, source, &reader->error);
-		file_retire(file, source, lent);
-		file_forget_blind(file, at);
-		break;
+		/* fall through */
 	case SF_READER_END:
-		file_retire(file, source, lent);
+		file_retire(file, source);
 		file_forget_blind(file, at);
-		break;
+		if (!lent)
+			file_close_ended(file);
+		/* or thousands of small files would be open at once */
+		return !lent || file->ended_count < ENDED_MAX;
 	}
 	return went_on;
 }
@@ -256,13 +280,31 @@ static bool file_fill(struct file_capture *file, struct batch *batch)
 	return true;
 }
 
-static int file_receive(struct file_capture *file, struct batch *batch)
+/* Turns are taken: what was lent to the queue is given back, and before the end what it now has is. */
+static void file_turn(struct file_capture *file, unsigned queue)
 {
-	bool more;
+	for (unsigned i = 0; i < file->open_count; i++)
+		sf_stream_turn(&file->open[i]->reader->stream, queue);
+}
 
-	while (file->done_count)
-		sf_source_close(file->done[--file->done_count]);
+static void file_lend(struct file_capture *file)
+{
+	for (unsigned i = 0; i < file->open_count; i++)
+		sf_stream_lend(&file->open[i]->reader->stream);
+}
+
+static int file_receive(struct file_capture *file, unsigned queue, struct batch *batch)
+{
+	bool turns = file->capture.queues > 1, more;
+
+	if (turns)
+		file_turn(file, queue);
+	if (file->ended_count)
+		file_close_ended(file);
+	file->queue = queue;
 	more = file_fill(file, batch);
+	if (turns && batch->count)
+		file_lend(file);
 	return batch->count || more ? (int)batch->count : file_end(file);
 }
 
@@ -271,9 +313,8 @@ static int file_recv(
 {
 	struct file_capture *file = file_of(capture);
 	struct batch batch = { .packets = packets, .max = max };
-	int n = file_receive(file, &batch);
+	int n = file_receive(file, queue, &batch);
 
-	(void)queue;
 	count(&file->frames, batch.count);
 	return n;
 }
@@ -287,7 +328,7 @@ static int file_recv_part(
 	int n;
 
 	part->in_order = true;
-	n = file_receive(file, &batch);
+	n = file_receive(file, 0, &batch);
 	count(&file->frames, part->seen - seen);
 	return n;
 }
@@ -347,7 +388,7 @@ static int file_make_lists(struct file_capture *file, struct sf_error *error)
 	file->blind = calloc(2 * (size_t)count, sizeof(*file->blind));
 	if (!file->blind || sf_merge_init(&file->merge, count) < 0)
 		return sf_error_set(error, -ENOMEM, "no memory for %u files", count);
-	file->done = file->blind + count;
+	file->open = file->blind + count;
 	return 0;
 }
 
@@ -356,8 +397,11 @@ static int file_start(
 	struct file_capture *file, const struct sf_capture_options *options, struct sf_error *error)
 {
 	struct sf_sources *sources = &file->sources;
-	int rc = sf_sources_open(sources, options->names, options->name_count, &file->slots, error);
+	int rc;
 
+	sources->queues = file->capture.queues;
+	sources->slots = &file->slots;
+	rc = sf_sources_open(sources, options->names, options->name_count, error);
 	if (rc < 0)
 		return rc;
 	if (options->realtime && sources->count > 1)
@@ -383,7 +427,7 @@ static int file_open(struct sf_capture **capture, const struct sf_capture_option
 	if (!file)
 		return sf_error_set(error, -ENOMEM, "no memory for a capture");
 	file->capture.ops = &sf_driver_file;
-	file->capture.queues = 1;
+	file->capture.queues = options->queues ? options->queues : 1;
 	file->wait_ms = options->wait_ms ? (int)options->wait_ms : WAIT_DEFAULT_MS;
 	rc = file_start(file, options, error);
 	if (rc < 0) {
@@ -417,6 +461,8 @@ static int file_twin(struct sf_capture *capture, struct sf_capture **twin, struc
 		return sf_error_set(error, -ENOMEM, "no memory for a capture");
 	other->capture.ops = &sf_driver_file;
 	other->capture.queues = 1;
+	other->sources.queues = 1;
+	other->sources.slots = &other->slots;
 	other->wait_ms = file->wait_ms;
 	rc = sf_sources_copy(&other->sources, &file->sources, error);
 	if (rc == 0)

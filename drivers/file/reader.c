@@ -108,13 +108,13 @@ static unsigned reader_identify(
 	return reader_fail_foreign(reader);
 }
 
-int sf_reader_init(
-	struct sf_reader *reader, int fd, uint64_t size, size_t chunk, struct sf_slots *slots)
+int sf_reader_init(struct sf_reader *reader, int fd, uint64_t size, size_t chunk, unsigned queues,
+	struct sf_slots *slots)
 {
 	memset(reader, 0, sizeof(*reader));
 	reader->decode = reader_identify;
 	reader->slots = slots;
-	return sf_stream_init(&reader->stream, fd, size, chunk);
+	return sf_stream_init(&reader->stream, fd, size, chunk, queues);
 }
 
 void sf_reader_fini(struct sf_reader *reader)

@@ -4,7 +4,7 @@
  * buffer. Decoding never reads from the file; when it is out of bytes it says so, and the caller
  * fills when no packet is lent.
  *
- *	sf_reader_init(&reader, fd, UINT64_MAX, chunk, &slots);
+ *	sf_reader_init(&reader, fd, UINT64_MAX, chunk, 1, &slots);
  *	for (;;) {
  *		n = sf_reader_decode(&reader, packets, max, until);
  *		… use the n packets …
@@ -97,10 +97,10 @@ struct sf_reader {
 
 /*
  * Takes over `fd` (also on failure), which stands at the file's begin; `size` bytes of it are read at
- * most. 0 or -ENOMEM.
+ * most, `chunk` at once, for so many queues that take turns. 0 or -ENOMEM.
  */
-int sf_reader_init(
-	struct sf_reader *reader, int fd, uint64_t size, size_t chunk, struct sf_slots *slots);
+int sf_reader_init(struct sf_reader *reader, int fd, uint64_t size, size_t chunk, unsigned queues,
+	struct sf_slots *slots);
 void sf_reader_fini(struct sf_reader *reader);
 
 /*

@@ -12,10 +12,13 @@
 /* One read of so much nearly always holds a file's first packet. */
 #define LOOK_CHUNK 16384
 
-/* Chunk sizes: small files, and many files at once, need less. */
-#define CHUNK_MIN  4096
-#define CHUNK_MANY ((size_t)128 << 10)
-#define MANY_FILES 16
+/*
+ * Chunk sizes: small files, and many files at once, need less. Queues that take turns are to have most of a
+ * turn's packets in a chunk of their own, which is about what a turn is.
+ */
+#define CHUNK_MIN   4096
+#define CHUNK_SMALL ((size_t)128 << 10)
+#define MANY_FILES  16
 
 const char *sf_source_name(const struct sf_source *source)
 {
@@ -34,15 +37,15 @@ static int open_path(const char *path)
 }
 
 /* Starts reading; takes over fd. */
-static int source_start(struct sf_source *source, int fd, size_t chunk, struct sf_slots *slots,
-	struct sf_error *error)
+static int source_start(struct sf_source *source, int fd, size_t chunk, unsigned queues,
+	struct sf_slots *slots, struct sf_error *error)
 {
 	source->reader = malloc(sizeof(*source->reader));
 	if (!source->reader) {
 		close(fd);
 		return sf_error_set(error, -ENOMEM, "%s: no memory", sf_source_name(source));
 	}
-	if (sf_reader_init(source->reader, fd, source->size, chunk, slots) < 0) {
+	if (sf_reader_init(source->reader, fd, source->size, chunk, queues, slots) < 0) {
 		sf_source_close(source);
 		return sf_error_set(
 			error, -ENOMEM, "%s: no memory for a buffer", sf_source_name(source));
@@ -50,9 +53,9 @@ static int source_start(struct sf_source *source, int fd, size_t chunk, struct s
 	return 0;
 }
 
-static size_t chunk_for(int fd, unsigned open_files)
+static size_t chunk_for(int fd, unsigned open_files, unsigned queues)
 {
-	size_t most = open_files < MANY_FILES ? SF_STREAM_CHUNK : CHUNK_MANY;
+	size_t most = open_files < MANY_FILES && queues == 1 ? SF_STREAM_CHUNK : CHUNK_SMALL;
 	struct stat status;
 
 	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || (size_t)status.st_size >= most)
@@ -60,9 +63,10 @@ static size_t chunk_for(int fd, unsigned open_files)
 	return status.st_size < CHUNK_MIN ? CHUNK_MIN : (size_t)status.st_size + 1;
 }
 
-int sf_source_open(struct sf_source *source, unsigned open_files, struct sf_slots *slots,
+int sf_source_open(const struct sf_sources *sources, struct sf_source *source, unsigned open_files,
 	struct sf_error *error)
 {
+	const unsigned queues = sources->queues;
 	int fd = open_path(source->path);
 	struct stat status;
 
@@ -75,7 +79,8 @@ int sf_source_open(struct sf_source *source, unsigned open_files, struct sf_slot
 			"%s: another file took its place before it was read",
 			sf_source_name(source));
 	}
-	return source_start(source, fd, chunk_for(fd, open_files), slots, error);
+	return source_start(
+		source, fd, chunk_for(fd, open_files, queues), queues, sources->slots, error);
 }
 
 void sf_source_close(struct sf_source *source)
@@ -214,9 +219,10 @@ static void sources_add_format(struct sf_sources *sources, const struct sf_reade
  * Opens one input and looks into it. Returns 1 when it stays in the list, 0 when it is to be left
  * out, or an error.
  */
-static int source_examine(struct sf_sources *sources, struct sf_source *source,
-	struct sf_slots *slots, struct sf_error *error)
+static int source_examine(
+	struct sf_sources *sources, struct sf_source *source, struct sf_error *error)
 {
+	const unsigned queues = sources->queues;
 	bool only = sources->count == 1;
 	int fd = open_path(source->path), rc;
 	struct stat status;
@@ -230,14 +236,15 @@ static int source_examine(struct sf_sources *sources, struct sf_source *source,
 		else
 			sources->unknown_size = true;
 		source->once = true;
-		rc = source_start(source, fd, chunk_for(fd, 0), slots, error);
+		rc = source_start(
+			source, fd, chunk_for(fd, 0, queues), queues, sources->slots, error);
 		return rc < 0 ? rc : 1;
 	}
 	source->inode = status.st_ino;
 	if (status.st_size)
 		source->size = (uint64_t)status.st_size;
-	rc = source_start(
-		source, fd, only ? chunk_for(fd, 0) : LOOK_CHUNK, only ? slots : NULL, error);
+	rc = source_start(source, fd, only ? chunk_for(fd, 0, queues) : LOOK_CHUNK, queues,
+		only ? sources->slots : NULL, error);
 	if (rc < 0)
 		return rc;
 	source_look(source);
@@ -267,13 +274,13 @@ static int by_first_time(const void *a, const void *b)
 }
 
 int sf_sources_open(struct sf_sources *sources, const char *const *names, unsigned count,
-	struct sf_slots *slots, struct sf_error *error)
+	struct sf_error *error)
 {
 	unsigned kept = 0;
 	int rc = sources_list(sources, names, count, error);
 
 	for (unsigned i = 0; rc >= 0 && i < sources->count; i++) {
-		rc = source_examine(sources, &sources->list[i], slots, error);
+		rc = source_examine(sources, &sources->list[i], error);
 		if (rc == 0) {
 			free(sources->list[i].path);
 			sources->list[i].path = NULL;

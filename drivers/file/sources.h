@@ -29,9 +29,13 @@ struct sf_source {
 	unsigned leaf;        /* its place in the merge (merge.h) */
 	struct sf_reader *reader; /* NULL: not open */
 	uint64_t counted;         /* bytes already in the statistics */
+	bool ended;               /* it brings no more packets */
 };
 
 struct sf_sources {
+	/* how they are opened; set before sf_sources_open() */
+	unsigned queues;        /* that take turns in reading */
+	struct sf_slots *slots; /* for their interfaces */
 	struct sf_source *list; /* by first packet time, then by order */
 	unsigned count, room;
 	uint64_t bytes_total; /* of the regular files; 0 when some input's size is unknown */
@@ -44,10 +48,10 @@ struct sf_sources {
 /*
  * Finds and looks into all inputs. Fails when one is missing or not readable, or was named itself
  * and is no capture or one this build cannot read; a damaged capture is an input (reading it will
- * tell). Describes interfaces to `slots` only for inputs that stay open.
+ * tell). Describes interfaces only of inputs that stay open.
  */
 int sf_sources_open(struct sf_sources *sources, const char *const *names, unsigned count,
-	struct sf_slots *slots, struct sf_error *error);
+	struct sf_error *error);
 void sf_sources_fini(struct sf_sources *sources);
 
 /*
@@ -57,8 +61,8 @@ void sf_sources_fini(struct sf_sources *sources);
 int sf_sources_copy(
 	struct sf_sources *sources, const struct sf_sources *other, struct sf_error *error);
 
-/* Opens a source for reading in chunks that suit its size and the number of files open. */
-int sf_source_open(struct sf_source *source, unsigned open_files, struct sf_slots *slots,
+/* Opens one of them for reading in chunks that suit its size and the number of files open. */
+int sf_source_open(const struct sf_sources *sources, struct sf_source *source, unsigned open_files,
 	struct sf_error *error);
 void sf_source_close(struct sf_source *source);
 

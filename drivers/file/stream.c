@@ -9,7 +9,8 @@
  * A read goes to `end` while a good part of the chunk is free there (pipes deliver little at a
  * time); otherwise the unconsumed tail is moved so that it ends at memory + headroom and the next
  * read fills the page-aligned chunk behind it. A file is thus read in whole, aligned chunks into
- * the same memory, which stays in the L2 cache. The headroom grows with the largest record.
+ * the same memory, which stays in the L2 cache. The headroom grows with the largest record. With several
+ * queues the tail moves to a buffer that nobody uses.
  *
  * Price: the tail of each chunk (less than one record) is copied; a read failure in the middle of
  * a chunk is seen only after the packets before it were delivered, which is what we want.
@@ -29,36 +30,48 @@
 /* least chunk of decompressed data */
 #define PLAIN_MIN (256 * 1024)
 
-static int stream_allocate(struct sf_stream *stream, size_t headroom)
+/* The unconsumed tail moves to a buffer, whose memory is made if there is not enough. */
+static int stream_move(struct sf_stream *stream, unsigned to, size_t headroom)
 {
+	struct sf_stream_buffer *buffer = &stream->buffers[to];
 	size_t tail = (size_t)(stream->end - stream->p);
-	void *memory;
+	void *memory = buffer->memory;
 
-	if (posix_memalign(&memory, 4096, headroom + stream->chunk) != 0)
+	if (headroom < buffer->headroom)
+		headroom = buffer->headroom;
+	if ((!memory || headroom > buffer->headroom || stream->chunk > buffer->chunk) &&
+		posix_memalign(&memory, 4096, headroom + stream->chunk) != 0)
 		return sf_error_set(
 			&stream->error, -ENOMEM, "no memory for a record of %zu bytes", headroom);
 	if (tail)
-		memcpy((uint8_t *)memory + headroom - tail, stream->p, tail);
-	free(stream->memory);
-	stream->memory = memory;
-	stream->headroom = headroom;
-	stream->limit = stream->memory + headroom + stream->chunk;
-	stream->end = stream->memory + headroom;
+		memmove((uint8_t *)memory + headroom - tail, stream->p, tail);
+	if (memory != buffer->memory) {
+		free(buffer->memory);
+		*buffer = (struct sf_stream_buffer){
+			.memory = memory, .headroom = headroom, .chunk = stream->chunk
+		};
+	}
+	stream->current = to;
+	stream->end = buffer->memory + headroom;
+	stream->limit = stream->end + buffer->chunk;
 	stream->p = stream->end - tail;
 	return 0;
 }
 
-int sf_stream_init(struct sf_stream *stream, int fd, uint64_t size, size_t chunk)
+int sf_stream_init(struct sf_stream *stream, int fd, uint64_t size, size_t chunk, unsigned queues)
 {
 	struct stat status;
 
-	*stream = (struct sf_stream){ .fd = fd, .chunk = chunk, .raw_end = size };
+	*stream = (struct sf_stream){ .fd = fd, .chunk = chunk, .raw_end = size, .queues = queues };
 	stream->pipe = fstat(fd, &status) < 0 || !S_ISREG(status.st_mode);
 	if (stream->pipe)
 		fcntl(fd, F_SETPIPE_SZ, (int)SF_STREAM_CHUNK); /* fewer, larger reads if allowed */
 	else
 		posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-	return stream_allocate(stream, chunk < HEADROOM ? chunk : HEADROOM);
+	stream->buffers = calloc(queues, sizeof(*stream->buffers));
+	if (!stream->buffers)
+		return -ENOMEM;
+	return stream_move(stream, 0, chunk < HEADROOM ? chunk : HEADROOM);
 }
 
 void sf_stream_fini(struct sf_stream *stream)
@@ -66,8 +79,43 @@ void sf_stream_fini(struct sf_stream *stream)
 	close(stream->fd);
 	sf_codec_free(stream->codec);
 	free(stream->in);
-	free(stream->memory);
+	for (unsigned i = 0; stream->buffers && i < stream->queues; i++)
+		free(stream->buffers[i].memory);
+	free(stream->buffers);
 	*stream = (struct sf_stream){ .fd = -1 };
+}
+
+void sf_stream_turn(struct sf_stream *stream, unsigned queue)
+{
+	stream->queue = queue;
+	for (unsigned i = 0; i < stream->queues; i++)
+		stream->buffers[i].lent &= ~(UINT64_C(1) << queue);
+}
+
+void sf_stream_lend(struct sf_stream *stream)
+{
+	stream->buffers[stream->current].lent |= UINT64_C(1) << stream->queue;
+}
+
+bool sf_stream_is_lent(const struct sf_stream *stream)
+{
+	for (unsigned i = 0; i < stream->queues; i++)
+		if (stream->buffers[i].lent)
+			return true;
+	return false;
+}
+
+/*
+ * A buffer that nobody uses: the one that the queue used before, if it can be. There always is one, as
+ * a queue has bytes of one buffer at most, and the one whose turn it is of none.
+ */
+static unsigned stream_free_buffer(const struct sf_stream *stream)
+{
+	unsigned found = stream->queue;
+
+	for (unsigned i = 0; stream->buffers[found].lent && i < stream->queues; i++)
+		found = i;
+	return found;
 }
 
 /* Room at `end`, for `need` bytes in all from p on, over as many fills as that takes. */
@@ -75,18 +123,13 @@ static int stream_make_room(struct sf_stream *stream, size_t need)
 {
 	size_t tail = (size_t)(stream->end - stream->p);
 	size_t room = (size_t)(stream->limit - stream->end);
-	size_t headroom = stream->headroom;
+	size_t headroom = stream->buffers[stream->current].headroom;
 
 	if (room && room >= stream->chunk / 16)
 		return 0;
 	while (headroom < tail || headroom < need)
 		headroom *= 2;
-	if (headroom > stream->headroom)
-		return stream_allocate(stream, headroom);
-	stream->end = stream->memory + headroom;
-	memmove(stream->end - tail, stream->p, tail);
-	stream->p = stream->end - tail;
-	return 0;
+	return stream_move(stream, stream_free_buffer(stream), headroom);
 }
 
 /* read(2) that waits for a pipe's data at most wait_ms. */
@@ -135,15 +178,12 @@ static enum sf_stream_result stream_identify(struct sf_stream *stream)
 	memcpy(stream->in, stream->p, length);
 	stream->in_p = stream->in;
 	stream->in_end = stream->in + length;
-	stream->p = stream->end = stream->memory + stream->headroom;
+	stream->p = stream->end;
 	stream->end_offset = 0;
 	/* the file's size says little about how much comes out of it */
-	if (stream->chunk < PLAIN_MIN) {
+	if (stream->chunk < PLAIN_MIN)
 		stream->chunk = PLAIN_MIN;
-		if (stream_allocate(stream, stream->headroom) < 0)
-			return SF_STREAM_FAILED;
-	}
-	return SF_STREAM_MORE;
+	return stream_move(stream, stream->current, 0) < 0 ? SF_STREAM_FAILED : SF_STREAM_MORE;
 }
 
 static enum sf_stream_result stream_plain(struct sf_stream *stream, int wait_ms)

@@ -5,6 +5,10 @@
  *
  *	while (stream.end - stream.p < need)
  *		if (sf_stream_fill(&stream, need, wait_ms) != SF_STREAM_MORE) …
+ *
+ * Where several queues take turns in reading (file.c), the bytes of one are still in use while another
+ * reads on: then there is a buffer for each, and what is lent is not overwritten. One queue fills the
+ * same buffer again and again, mostly, so that its core need not fetch the lines from another one.
  */
 #ifndef SPANFLOW_FILE_STREAM_H
 #define SPANFLOW_FILE_STREAM_H
@@ -20,17 +24,27 @@
 /* What is read at once: the size at which read(2) into a reused buffer is fastest. */
 #define SF_STREAM_CHUNK ((size_t)1 << 20)
 
+/* Memory of `headroom` octets for what a refill carries over, and a chunk. */
+struct sf_stream_buffer {
+	uint8_t *memory; /* NULL: not needed yet */
+	size_t headroom, chunk;
+	uint64_t lent; /* bit q: bytes in it are lent to queue q; not kept with one queue only */
+};
+
 struct sf_stream {
 	/* per batch */
 	const uint8_t *p; /* first byte not yet consumed */
 	uint8_t *end;     /* after the last byte there is */
 	/* per refill */
-	uint8_t *memory, *limit; /* the buffer: [memory, limit) */
-	size_t headroom;         /* what a refill carries over lies before memory + headroom */
-	size_t chunk;            /* what one read asks for */
-	uint64_t end_offset;     /* position of `end` in the plain data */
-	uint64_t raw_offset;     /* bytes read from the descriptor */
-	uint64_t raw_end;        /* where reading it ends, even if there is more */
+	uint8_t *limit;                   /* where the buffer ends */
+	struct sf_stream_buffer *buffers; /* by queue */
+	unsigned queues;
+	unsigned current;    /* the buffer with p and end */
+	unsigned queue;      /* whose turn it is */
+	size_t chunk;        /* what one read asks for */
+	uint64_t end_offset; /* position of `end` in the plain data */
+	uint64_t raw_offset; /* bytes read from the descriptor */
+	uint64_t raw_end;    /* where reading it ends, even if there is more */
 	int fd;
 	bool pipe;       /* no regular file: may have nothing to read for now */
 	bool identified; /* `compression` is known */
@@ -42,10 +56,10 @@ struct sf_stream {
 };
 
 /*
- * Takes over `fd` (also on failure), of which `size` bytes are read at most, `chunk` at once. 0 or
- * -ENOMEM.
+ * Takes over `fd` (also on failure), of which `size` bytes are read at most, `chunk` at once, for up to
+ * 64 queues. 0 or -ENOMEM.
  */
-int sf_stream_init(struct sf_stream *stream, int fd, uint64_t size, size_t chunk);
+int sf_stream_init(struct sf_stream *stream, int fd, uint64_t size, size_t chunk, unsigned queues);
 void sf_stream_fini(struct sf_stream *stream);
 
 enum sf_stream_result { SF_STREAM_MORE, SF_STREAM_QUIET, SF_STREAM_END, SF_STREAM_FAILED };
@@ -56,6 +70,15 @@ enum sf_stream_result { SF_STREAM_MORE, SF_STREAM_QUIET, SF_STREAM_END, SF_STREA
  * for data (QUIET: none came, or a signal did). FAILED: see stream->error.
  */
 enum sf_stream_result sf_stream_fill(struct sf_stream *stream, size_t need, int wait_ms);
+
+/* The turn is that of `queue`, which has given back what was lent to it. */
+void sf_stream_turn(struct sf_stream *stream, unsigned queue);
+
+/* Bytes of the current buffer are lent to the queue whose turn it is. */
+void sf_stream_lend(struct sf_stream *stream);
+
+/* Are bytes lent to any queue? */
+bool sf_stream_is_lent(const struct sf_stream *stream);
 
 /* Position of p in the plain data. */
 static inline uint64_t sf_stream_offset(const struct sf_stream *stream)

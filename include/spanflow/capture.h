@@ -47,7 +47,8 @@ struct sf_capture_options {
 	const char *const
 		*names; /* `name_count` files, or interfaces forming one point (eth1+eth2) */
 	unsigned name_count;
-	unsigned queues;     /* live: most queues wanted per interface (0: the driver's choice) */
+	/* live: most queues wanted per interface (0: the driver's choice); files: that take turns */
+	unsigned queues;
 	unsigned wait_ms;    /* live: longest time recv waits for a first packet; 0: 100 ms */
 	unsigned snaplen;    /* live: bytes wanted of each packet; 0: whatever parsing needs */
 	unsigned ring_bytes; /* live: packet memory per queue; 0: driver's default */
@@ -149,8 +150,12 @@ struct sf_capture_ops {
 /* First member of every driver's own structure. */
 struct sf_capture {
 	const struct sf_capture_ops *ops;
-	unsigned queues; /* number of queues; recv of each is called by one thread only */
-	bool live;       /* packets come in real time; false: files, the packet time is the clock */
+	/*
+	 * Number of queues; recv of each is called by one thread only. Files: whichever queue asks
+	 * gets the next packets of all, and the caller sees to it that none asks while another does.
+	 */
+	unsigned queues;
+	bool live; /* packets come in real time; false: files, the packet time is the clock */
 	/*
 	 * options.filter also runs in the kernel, as far as it can: what it refuses there is not in
 	 * `frames`. The kernel may let more through, so the caller applies the filter all the same.
@@ -167,10 +172,11 @@ extern const struct sf_capture_ops *const sf_capture_drivers[];
 const struct sf_capture_ops *sf_capture_driver(const char *name);
 
 /*
- * Receives up to `max` (<= SF_BATCH_MAX) packets of a queue. Returns their number; 0 when none
+ * Receives up to `max` packets of a queue (live: <= SF_BATCH_MAX). Returns their number; 0 when none
  * came within wait_ms; SF_EOF at the end of the input; another negative code on failure, with
  * capture->error filled. Packets read before a failure are delivered first. One thread per queue;
- * sf_capture_release() before the next call.
+ * sf_capture_release() before the next call. Files: the packets stay until the queue's next call, whatever
+ * other queues receive meanwhile.
  */
 static inline int sf_capture_recv(
 	struct sf_capture *capture, unsigned queue, struct sf_packet *packets, unsigned max)

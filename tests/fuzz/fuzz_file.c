@@ -67,7 +67,7 @@ static void read_all(struct summary *summary, struct sf_part *part, const uint8_
 	memset(summary, 0, sizeof(*summary));
 	check(slots && fd >= 0 && write(fd, data, size) == (ssize_t)size, "no memory file");
 	lseek(fd, 0, SEEK_SET);
-	check(sf_reader_init(&reader, fd, UINT64_MAX, chunk, slots) == 0, "no memory");
+	check(sf_reader_init(&reader, fd, UINT64_MAX, chunk, 1, slots) == 0, "no memory");
 	while (reader.state < SF_READER_END && summary->packets < PACKETS_MAX) {
 		unsigned count = sf_reader_decode_part(&reader, part, packets, 0, max, INT64_MAX);
 

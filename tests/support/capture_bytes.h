@@ -116,7 +116,7 @@ static inline void see_fd(struct seen *seen, int fd, size_t chunk, unsigned max)
 	struct sf_reader reader;
 
 	memset(seen, 0, sizeof(*seen));
-	ck_assert_int_eq(sf_reader_init(&reader, fd, UINT64_MAX, chunk, NULL), 0);
+	ck_assert_int_eq(sf_reader_init(&reader, fd, UINT64_MAX, chunk, 1, NULL), 0);
 	while (reader.state < SF_READER_END) {
 		unsigned n = sf_reader_decode(&reader, batch, max, INT64_MAX);
 
