@@ -28,10 +28,7 @@ struct sf_meter {
 	bool per_packet;
 	bool demanding; /* rare facts, another key, or packets to be left out are asked for */
 	sf_parse_run *run;
-	uint64_t frames;
-	uint64_t ignored[SF_IGNORED_COUNT];
-	uint64_t clock_steps;
-	uint32_t unsupported_link;
+	struct sf_parsed parsed;  /* but for what `dedup` counts */
 	const struct sf_own *own; /* NULL: nothing of ours can be among the packets */
 	enum sf_dedup_mode dedup_mode;
 	struct sf_dedup dedup;
@@ -66,7 +63,7 @@ int sf_meter_new(
 	meter->key = options->key ? options->key : SF_KEY_DEFAULT;
 	meter->per_packet = options->per_packet;
 	meter->run = sf_parse_run_here();
-	meter->unsupported_link = UINT32_MAX;
+	meter->parsed.unsupported_link = UINT32_MAX;
 	meter->own = options->own && options->own->count ? options->own : NULL;
 	meter->dedup_mode = options->dedup;
 	meter->demanding = options->cold_facts || meter->own || meter->key != SF_KEY_DEFAULT ||
@@ -135,9 +132,9 @@ static void choose_key(struct sf_facts *facts, uint32_t key)
 
 static void count_ignored(struct sf_meter *meter, enum sf_ignored reason, uint32_t link)
 {
-	meter->ignored[reason]++;
+	meter->parsed.ignored[reason]++;
 	if (reason == SF_IGNORED_unsupportedLinkType)
-		meter->unsupported_link = link;
+		meter->parsed.unsupported_link = link;
 }
 
 /*
@@ -147,7 +144,7 @@ static bool left_out(
 	struct sf_meter *meter, const struct sf_packet *packet, const struct sf_facts *facts)
 {
 	if (meter->own && sf_own_match(meter->own, facts)) {
-		meter->ignored[SF_IGNORED_ownExport]++;
+		meter->parsed.ignored[SF_IGNORED_ownExport]++;
 		return true;
 	}
 	if (meter->dedup_mode == SF_DEDUP_OFF ||
@@ -155,7 +152,7 @@ static bool left_out(
 			packet->captured - facts->l3_offset, facts->time_ns) ||
 		meter->dedup_mode != SF_DEDUP_DROP)
 		return false;
-	meter->ignored[SF_IGNORED_duplicate]++;
+	meter->parsed.ignored[SF_IGNORED_duplicate]++;
 	return true;
 }
 
@@ -191,7 +188,7 @@ static void set_clock(struct sf_meter *meter, struct sf_facts *facts, int64_t cl
 {
 	if (clock > facts->time_ns) {
 		facts->flags |= SF_FACT_LATE;
-		meter->clock_steps++;
+		meter->parsed.clock_steps++;
 	} else {
 		clock = facts->time_ns;
 	}
@@ -243,7 +240,7 @@ static bool is_plain(const struct sf_meter *meter, const struct sf_packet *packe
 unsigned sf_meter_parse(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
 	const int64_t *clock, const struct sf_observation_point *point, struct sf_facts *facts)
 {
-	meter->frames += count;
+	meter->parsed.frames += count;
 	if (sf_likely(is_plain(meter, packets, count, clock)))
 		return parse_plain(meter, packets, count, point, facts);
 	return parse_any(meter, packets, count, clock, point, facts);
@@ -257,13 +254,31 @@ void sf_meter_update(struct sf_meter *meter, struct sf_facts *facts, unsigned co
 		sf_table_update(meter->table, facts, count);
 }
 
+unsigned sf_meter_part(const struct sf_meter *meter)
+{
+	return sf_table_part(meter->table);
+}
+
+struct sf_facts *sf_meter_room(struct sf_meter *meter)
+{
+	return sf_table_room(meter->table);
+}
+
+void sf_meter_offer(struct sf_meter *meter, unsigned count)
+{
+	if (sf_unlikely(meter->per_packet))
+		sf_table_emit_each(meter->table, sf_table_room(meter->table), count);
+	else
+		sf_table_offer(meter->table, count);
+}
+
 void sf_meter_batch(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
 	const int64_t *clock, const struct sf_observation_point *point)
 {
 	bool plain = is_plain(meter, packets, count, clock);
 	unsigned most = sf_table_part(meter->table);
 
-	meter->frames += count;
+	meter->parsed.frames += count;
 	for (unsigned i = 0, part; i < count; i += part) {
 		struct sf_facts *facts = sf_table_room(meter->table);
 		unsigned parsed;
@@ -274,22 +289,19 @@ void sf_meter_batch(struct sf_meter *meter, const struct sf_packet *packets, uns
 		else
 			parsed = parse_any(
 				meter, packets + i, part, clock ? clock + i : NULL, point, facts);
-		if (sf_unlikely(meter->per_packet))
-			sf_table_emit_each(meter->table, facts, parsed);
-		else
-			sf_table_offer(meter->table, parsed);
+		sf_meter_offer(meter, parsed);
 	}
 }
 
 void sf_meter_ignore(struct sf_meter *meter, enum sf_ignored reason, uint64_t count)
 {
-	meter->frames += count;
-	meter->ignored[reason] += count;
+	meter->parsed.frames += count;
+	meter->parsed.ignored[reason] += count;
 }
 
 void sf_meter_drop(struct sf_meter *meter, enum sf_ignored reason, uint64_t count)
 {
-	meter->ignored[reason] += count;
+	meter->parsed.ignored[reason] += count;
 }
 
 bool sf_meter_age(struct sf_meter *meter, int64_t now)
@@ -318,15 +330,31 @@ void sf_meter_forget(struct sf_meter *meter)
 	sf_table_forget(meter->table);
 }
 
+struct sf_parsed sf_meter_parsed(const struct sf_meter *meter)
+{
+	struct sf_parsed parsed = meter->parsed;
+
+	parsed.dedup_examined = meter->dedup.examined;
+	parsed.dedup_copies = meter->dedup.duplicates;
+	return parsed;
+}
+
+void sf_parsed_enter(const struct sf_parsed *parsed, struct sf_ledger *ledger)
+{
+	ledger->frames = parsed->frames;
+	memcpy(ledger->ignored, parsed->ignored, sizeof(ledger->ignored));
+	ledger->dedup_examined = parsed->dedup_examined;
+	ledger->dedup_copies = parsed->dedup_copies;
+	ledger->clock_steps = parsed->clock_steps;
+	ledger->unsupported_link = parsed->unsupported_link;
+}
+
 void sf_meter_ledger(struct sf_meter *meter, struct sf_ledger *ledger)
 {
+	const struct sf_parsed parsed = sf_meter_parsed(meter);
+
 	sf_table_ledger(meter->table, ledger);
-	ledger->frames = meter->frames;
-	memcpy(ledger->ignored, meter->ignored, sizeof(ledger->ignored));
-	ledger->dedup_examined = meter->dedup.examined;
-	ledger->dedup_copies = meter->dedup.duplicates;
-	ledger->clock_steps = meter->clock_steps;
-	ledger->unsupported_link = meter->unsupported_link;
+	sf_parsed_enter(&parsed, ledger);
 }
 
 void sf_meter_sum(struct sf_meter *meter, uint64_t *flows, uint64_t *packets, uint64_t *octets)

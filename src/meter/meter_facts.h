@@ -22,6 +22,19 @@
 unsigned sf_meter_parse(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
 	const int64_t *clock, const struct sf_observation_point *point, struct sf_facts *facts);
 
+/* What a meter counts when it parses, as in struct sf_ledger. */
+struct sf_parsed {
+	uint64_t frames;
+	uint64_t ignored[SF_IGNORED_COUNT];
+	uint64_t dedup_examined, dedup_copies;
+	uint64_t clock_steps;
+	uint32_t unsupported_link;
+};
+
+/* As far as it has parsed; and its place in the books. */
+struct sf_parsed sf_meter_parsed(const struct sf_meter *meter);
+void sf_parsed_enter(const struct sf_parsed *parsed, struct sf_ledger *ledger);
+
 /*
  * Some of the facts that this meter parsed will reach no table: counts them under `reason`, without
  * counting frames again.
@@ -33,6 +46,14 @@ void sf_meter_drop(struct sf_meter *meter, enum sf_ignored reason, uint64_t coun
  * address word of IPv6 packets is then this table's.
  */
 void sf_meter_update(struct sf_meter *meter, struct sf_facts *facts, unsigned count);
+
+/*
+ * The same for a caller who has the facts elsewhere: puts up to sf_meter_part() of them where
+ * sf_meter_room() says, which is anew after each offer.
+ */
+unsigned sf_meter_part(const struct sf_meter *meter);
+struct sf_facts *sf_meter_room(struct sf_meter *meter);
+void sf_meter_offer(struct sf_meter *meter, unsigned count);
 
 /*
  * sf_meter_finish() in parts, for several threads: the records of the flows at places from … to-1 of

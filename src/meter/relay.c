@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Each worker has turns of its own to write, each with a list of facts for every worker. It writes one again
+ * when all have accounted it, so the memory of a list is always written by the same core; and it takes the
+ * first one it can, so mostly few of them are in use. The others are for the time when a processor is
+ * taken away from somebody in the middle of a turn. The ring tells where the turn of a number is.
+ *
+ * Lists have room for all packets of a turn; they are touched as far as they are used.
+ */
+#include "meter/relay.h"
+
+#include <errno.h>
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#include <spanflow/packet.h>
+
+#include "base/branch.h"
+#include "base/ring.h"
+#include "base/wire.h"
+
+#define LIST        (SF_RELAY_TURN * sizeof(struct sf_facts)) /* octets */
+#define AHEAD       1024 /* octets fetched before they are read */
+#define SLOTS_ALL   64u  /* about as many turns for all workers together, */
+#define SLOTS_LEAST 4u   /* but so many for each */
+
+/* What IPv4 and IPv6 need of the facts. */
+#define FACTS4 offsetof(struct sf_facts, address6)
+#define FACTS6 offsetof(struct sf_facts, mpls)
+
+/* One worker's list of a turn, and where its pieces end. */
+struct sf_relay_octets {
+	alignas(SF_CACHE_LINE) uint8_t *list;
+	uint8_t *end;
+	uint32_t ends[SF_RELAY_PIECES];
+};
+
+struct lane {
+	/* written by the worker */
+	alignas(SF_CACHE_LINE) _Atomic uint64_t consumed;
+	/* private to the worker */
+	alignas(SF_CACHE_LINE) unsigned slot; /* of its next turn */
+	unsigned in_piece;                    /* packets in the last piece of the turn */
+	struct sf_relay_turn turns[SF_RELAY_SLOTS];
+	struct sf_relay_octets *octets; /* [slot * workers + owner] */
+	uint8_t *lists;
+};
+
+struct sf_relay {
+	/* constant */
+	unsigned workers, slots;
+	bool bare;
+	uint64_t factor[2]; /* secret, odd */
+	struct lane *lanes;
+	_Atomic uint64_t *ring; /* number + 1 << 16 | writer << 8 | slot; 0: none yet */
+	uint64_t mask;
+	/* by whose turn it is */
+	alignas(SF_CACHE_LINE) atomic_bool busy;
+	_Atomic uint64_t turns; /* that there were; relaxed, `busy` orders it */
+	alignas(SF_CACHE_LINE) atomic_bool closed;
+};
+
+static void *zeroed_lines(size_t count, size_t size)
+{
+	void *memory = aligned_alloc(SF_CACHE_LINE, count * size);
+
+	return memory ? memset(memory, 0, count * size) : NULL;
+}
+
+static int lane_init(struct lane *lane, unsigned writer, unsigned workers, unsigned slots)
+{
+	size_t lists = (size_t)slots * workers;
+
+	lane->octets = zeroed_lines(lists, sizeof(*lane->octets));
+	lane->lists = aligned_alloc(SF_CACHE_LINE, lists * LIST);
+	if (!lane->octets || !lane->lists)
+		return -ENOMEM;
+	for (size_t i = 0; i < lists; i++)
+		lane->octets[i].list = lane->lists + i * LIST;
+	for (unsigned slot = 0; slot < slots; slot++)
+		lane->turns[slot] = (struct sf_relay_turn){
+			.number = UINT64_MAX,
+			.writer = writer,
+			.slot = slot,
+			.octets = lane->octets + (size_t)slot * workers,
+		};
+	return 0;
+}
+
+int sf_relay_new(struct sf_relay **out, unsigned workers, const uint64_t secret[2], bool bare)
+{
+	struct sf_relay *relay = zeroed_lines(1, sizeof(*relay));
+	unsigned slots = SLOTS_ALL / workers;
+	uint64_t size = 1;
+	int err = 0;
+
+	if (!relay)
+		return -ENOMEM;
+	slots = slots < SLOTS_LEAST ? SLOTS_LEAST : slots > SF_RELAY_SLOTS ? SF_RELAY_SLOTS : slots;
+	while (size < (uint64_t)workers * slots)
+		size *= 2;
+	relay->workers = workers;
+	relay->slots = slots;
+	relay->bare = bare;
+	relay->mask = size - 1;
+	relay->factor[0] = secret[0] | 1;
+	relay->factor[1] = secret[1] | 1;
+	relay->ring = calloc(size, sizeof(*relay->ring));
+	relay->lanes = zeroed_lines(workers, sizeof(*relay->lanes));
+	if (!relay->ring || !relay->lanes)
+		err = -ENOMEM;
+	for (unsigned i = 0; !err && i < workers; i++)
+		err = lane_init(&relay->lanes[i], i, workers, slots);
+	if (err)
+		sf_relay_free(relay);
+	else
+		*out = relay;
+	return err;
+}
+
+void sf_relay_free(struct sf_relay *relay)
+{
+	if (!relay)
+		return;
+	for (unsigned i = 0; relay->lanes && i < relay->workers; i++) {
+		free(relay->lanes[i].octets);
+		free(relay->lanes[i].lists);
+	}
+	free(relay->lanes);
+	free(relay->ring);
+	free(relay);
+}
+
+/* One and the same for both directions: the hash is one of sums. */
+static sf_always_inline unsigned owner_of(
+	const struct sf_relay *relay, const struct sf_facts *facts)
+{
+	uint64_t hash = (facts->address >> 32) + (uint32_t)facts->address;
+
+	if (sf_unlikely(facts->version == 6)) {
+		const uint8_t *a = facts->address6[0], *b = facts->address6[1];
+
+		hash = (sf_load_be64(a) + sf_load_be64(b)) * relay->factor[1] +
+		       sf_load_be64(a + 8) + sf_load_be64(b + 8);
+	}
+	return (unsigned)((hash * relay->factor[0] >> 32) * relay->workers >> 32);
+}
+
+unsigned sf_relay_owner(const struct sf_relay *relay, const struct sf_facts *facts)
+{
+	return owner_of(relay, facts);
+}
+
+/* The first slot whose turn everybody has accounted; relay->slots: none. */
+static unsigned free_slot(const struct sf_relay *relay, const struct lane *lane)
+{
+	uint64_t oldest = UINT64_MAX;
+	unsigned slot = 0;
+
+	for (unsigned i = 0; i < relay->workers; i++) {
+		/* pairs with the release in sf_relay_done(): lists before are read no more */
+		uint64_t consumed =
+			atomic_load_explicit(&relay->lanes[i].consumed, memory_order_acquire);
+
+		if (consumed < oldest)
+			oldest = consumed;
+	}
+	while (slot < relay->slots && lane->turns[slot].number + 1 > oldest)
+		slot++;
+	return slot;
+}
+
+bool sf_relay_enter(struct sf_relay *relay, unsigned me)
+{
+	struct lane *lane = &relay->lanes[me];
+
+	/* looked at first, as a busy word is better not written to */
+	if (atomic_load_explicit(&relay->busy, memory_order_relaxed))
+		return false;
+	lane->slot = free_slot(relay, lane);
+	if (lane->slot == relay->slots || atomic_exchange(&relay->busy, true))
+		return false;
+	if (!atomic_load(&relay->closed))
+		return true;
+	sf_relay_pass(relay);
+	return false;
+}
+
+void sf_relay_pass(struct sf_relay *relay)
+{
+	/* sequentially consistent, as `closed`: see sf_relay_drained() */
+	atomic_store(&relay->busy, false);
+}
+
+const struct sf_relay_turn *sf_relay_leave(struct sf_relay *relay, unsigned me, uint32_t note)
+{
+	struct lane *lane = &relay->lanes[me];
+	struct sf_relay_turn *turn = &lane->turns[lane->slot];
+
+	turn->number = atomic_load_explicit(&relay->turns, memory_order_relaxed);
+	turn->note = note;
+	turn->pieces = 0;
+	lane->in_piece = 0;
+	for (unsigned i = 0; i < relay->workers; i++)
+		turn->octets[i].end = turn->octets[i].list;
+	atomic_store_explicit(&relay->turns, turn->number + 1, memory_order_relaxed);
+	sf_relay_pass(relay);
+	return turn;
+}
+
+/* As many octets as the table wants; constant lengths: a few moves each. */
+static sf_always_inline unsigned copy(const struct sf_relay *relay, void *to, const void *from)
+{
+	const uint8_t version = *((const uint8_t *)from + offsetof(struct sf_facts, version));
+
+	if (sf_likely(relay->bare && version == 4)) {
+		memcpy(to, from, FACTS4);
+		return FACTS4;
+	}
+	if (relay->bare) {
+		memcpy(to, from, FACTS6);
+		return FACTS6;
+	}
+	memcpy(to, from, sizeof(struct sf_facts));
+	return sizeof(struct sf_facts);
+}
+
+static void end_piece(const struct sf_relay *relay, struct lane *lane, struct sf_relay_turn *turn,
+	int64_t clock_ns)
+{
+	for (unsigned i = 0; i < relay->workers; i++) {
+		struct sf_relay_octets *octets = &turn->octets[i];
+
+		octets->ends[turn->pieces] = (uint32_t)(octets->end - octets->list);
+	}
+	turn->clocks[turn->pieces++] = clock_ns;
+	lane->in_piece = 0;
+}
+
+/*
+ * The same, past the caches: another core will read them. Where these two are far apart, stores to lines that
+ * the other one has had cost many times as much.
+ */
+static sf_always_inline unsigned copy_past(const struct sf_relay *relay, void *to, const void *from)
+{
+#ifdef __SSE2__
+	const struct sf_facts *facts = from;
+	unsigned size = !relay->bare ? sizeof(*facts) : facts->version == 4 ? FACTS4 : FACTS6;
+	const __m128i *source = from;
+	__m128i *target = to;
+
+	for (unsigned i = 0; i < FACTS4 / sizeof(*source); i++)
+		_mm_stream_si128(target + i, _mm_loadu_si128(source + i));
+	if (sf_unlikely(size > FACTS4))
+		for (unsigned i = FACTS4 / sizeof(*source); i < size / sizeof(*source); i++)
+			_mm_stream_si128(target + i, _mm_loadu_si128(source + i));
+	return size;
+#else
+	return copy(relay, to, from);
+#endif
+}
+
+/* Such stores are ordered by nothing else. */
+static inline void end_stores_past(void)
+{
+#ifdef __SSE2__
+	_mm_sfence();
+#endif
+}
+
+void sf_relay_put(struct sf_relay *relay, unsigned me, const struct sf_facts *facts, unsigned count,
+	int64_t clock_ns)
+{
+	struct lane *lane = &relay->lanes[me];
+	struct sf_relay_turn *turn = &lane->turns[lane->slot];
+	uint64_t masks[SF_RELAY_WORKERS_MAX]; /* facts of each worker, by number */
+
+	for (unsigned i = 0; i < relay->workers; i++)
+		masks[i] = 0;
+	for (unsigned i = 0; i < count; i++)
+		masks[owner_of(relay, &facts[i])] |= UINT64_C(1) << i;
+	for (unsigned i = 0; i < relay->workers; i++) {
+		uint64_t mask = masks[i];
+		uint8_t *end = turn->octets[i].end;
+
+		if (i == me)
+			for (; mask; mask &= mask - 1)
+				end += copy(relay, end, &facts[__builtin_ctzll(mask)]);
+		else
+			for (; mask; mask &= mask - 1)
+				end += copy_past(relay, end, &facts[__builtin_ctzll(mask)]);
+		turn->octets[i].end = end;
+	}
+	lane->in_piece += count;
+	/* the last one takes what is left */
+	if (lane->in_piece >= SF_RELAY_PIECE && turn->pieces + 1 < SF_RELAY_PIECES)
+		end_piece(relay, lane, turn, clock_ns);
+}
+
+void sf_relay_publish(struct sf_relay *relay, unsigned me, int64_t clock_ns)
+{
+	struct lane *lane = &relay->lanes[me];
+	struct sf_relay_turn *turn = &lane->turns[lane->slot];
+
+	end_piece(relay, lane, turn, clock_ns);
+	end_stores_past();
+	/* pairs with the acquire in sf_relay_next() */
+	atomic_store_explicit(&relay->ring[turn->number & relay->mask],
+		(turn->number + 1) << 16 | me << 8 | lane->slot, memory_order_release);
+}
+
+const struct sf_relay_turn *sf_relay_next(struct sf_relay *relay, unsigned me)
+{
+	uint64_t number = atomic_load_explicit(&relay->lanes[me].consumed, memory_order_relaxed);
+	/* pairs with the release in sf_relay_publish(): the turn is complete */
+	uint64_t there =
+		atomic_load_explicit(&relay->ring[number & relay->mask], memory_order_acquire);
+
+	if (there >> 16 != number + 1)
+		return NULL;
+	return &relay->lanes[there >> 8 & 0xff].turns[there & 0xff];
+}
+
+struct sf_relay_list sf_relay_list(const struct sf_relay_turn *turn, unsigned me, unsigned piece)
+{
+	const struct sf_relay_octets *octets = &turn->octets[me];
+
+	return (struct sf_relay_list){
+		octets->list + (piece ? octets->ends[piece - 1] : 0),
+		octets->list + octets->ends[piece],
+	};
+}
+
+unsigned sf_relay_get(const struct sf_relay *relay, struct sf_relay_list *list,
+	struct sf_facts *facts, unsigned max)
+{
+	const uint8_t *next = list->next;
+	unsigned n;
+
+	for (n = 0; n < max && next < list->end; n++) {
+		/* they come from another core, or from its memory */
+		__builtin_prefetch(next + AHEAD);
+		next += copy(relay, &facts[n], next);
+	}
+	list->next = next;
+	return n;
+}
+
+void sf_relay_done(struct sf_relay *relay, unsigned me)
+{
+	_Atomic uint64_t *consumed = &relay->lanes[me].consumed;
+
+	/* pairs with the acquire in is_free() */
+	atomic_store_explicit(consumed, atomic_load_explicit(consumed, memory_order_relaxed) + 1,
+		memory_order_release);
+}
+
+uint64_t sf_relay_behind(const struct sf_relay *relay, unsigned me)
+{
+	return atomic_load_explicit(&relay->turns, memory_order_relaxed) -
+	       atomic_load_explicit(&relay->lanes[me].consumed, memory_order_relaxed);
+}
+
+void sf_relay_close(struct sf_relay *relay)
+{
+	atomic_store(&relay->closed, true);
+}
+
+/*
+ * Who enters after `busy` was found false here finds `closed`: the accesses to both have one order, in which
+ * this comes after the store to `closed`.
+ */
+bool sf_relay_drained(struct sf_relay *relay, unsigned me)
+{
+	if (!atomic_load(&relay->closed) || atomic_load(&relay->busy))
+		return false;
+	return atomic_load_explicit(&relay->lanes[me].consumed, memory_order_relaxed) ==
+	       atomic_load_explicit(&relay->turns, memory_order_relaxed);
+}
