@@ -374,6 +374,9 @@ static int file_check_options(const struct sf_capture_options *options, struct s
 {
 	if (options->name_count == 0)
 		return sf_error_set(error, SF_EUSAGE, "no capture file named");
+	if (options->queues > SF_STREAM_QUEUES)
+		return sf_error_set(
+			error, SF_EUSAGE, "files are read by %d queues at most", SF_STREAM_QUEUES);
 	if (options->driver_options)
 		return sf_error_set(error, SF_EUSAGE,
 			"capture files take no driver options, but \"%s\" was given",

@@ -4,7 +4,7 @@
  * regular file is looked into once at start, for the time of its first packet, and closed again:
  * thousands of rotated files then need as many descriptors as overlap in time. What cannot be
  * opened twice (standard input, pipes) stays open. A file that grows is read as far as it went when
- * it was looked into, so that all who read it find the same.
+ * it was looked into: then it is known how much there is to do.
  */
 #ifndef SPANFLOW_FILE_SOURCES_H
 #define SPANFLOW_FILE_SOURCES_H

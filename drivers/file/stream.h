@@ -24,6 +24,8 @@
 /* What is read at once: the size at which read(2) into a reused buffer is fastest. */
 #define SF_STREAM_CHUNK ((size_t)1 << 20)
 
+#define SF_STREAM_QUEUES 64 /* at most */
+
 /* Memory of `headroom` octets for what a refill carries over, and a chunk. */
 struct sf_stream_buffer {
 	uint8_t *memory; /* NULL: not needed yet */
@@ -57,7 +59,7 @@ struct sf_stream {
 
 /*
  * Takes over `fd` (also on failure), of which `size` bytes are read at most, `chunk` at once, for up to
- * 64 queues. 0 or -ENOMEM.
+ * SF_STREAM_QUEUES queues. 0 or -ENOMEM.
  */
 int sf_stream_init(struct sf_stream *stream, int fd, uint64_t size, size_t chunk, unsigned queues);
 void sf_stream_fini(struct sf_stream *stream);

@@ -95,6 +95,7 @@ int sf_input_open_files(
 	struct sf_capture_options capture = {
 		.names = options->files.items,
 		.name_count = options->files.count,
+		.queues = (unsigned)options->workers,
 		.realtime = options->realtime,
 	};
 
@@ -102,18 +103,6 @@ int sf_input_open_files(
 		return sf_error_set(error, SF_EUNSUPPORTED, "this build cannot read capture files");
 	input->name = options->files.items[0];
 	return ops->open(&input->capture, &capture, error);
-}
-
-int sf_input_open_twin(struct sf_input *twin, const struct sf_input *input, struct sf_error *error)
-{
-	const struct sf_capture_ops *ops = input->capture->ops;
-
-	*twin = *input;
-	twin->capture = NULL;
-	twin->interfaces = calloc(1, sizeof(*twin->interfaces));
-	if (!twin->interfaces)
-		return sf_error_set(error, -ENOMEM, "out of memory");
-	return ops->twin(input->capture, &twin->capture, error);
 }
 
 void sf_input_close(struct sf_input *input)

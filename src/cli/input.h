@@ -42,17 +42,11 @@ int sf_input_open_live(struct sf_input *input, const char *text, const struct sf
 int sf_input_open_files(
 	struct sf_input *input, const struct sf_options *options, struct sf_error *error);
 
-/*
- * Opens what `input`, files, delivers once more, with interface numbers of its own, equal to those
- * of `input`. Fails with SF_EUNSUPPORTED when it can be read only once.
- */
-int sf_input_open_twin(struct sf_input *twin, const struct sf_input *input, struct sf_error *error);
-
 void sf_input_close(struct sf_input *input);
 
 /*
- * Enters the interfaces that the source has described since the last call. Called by the only reader
- * of a source that describes some while it is read, or before there are several.
+ * Enters the interfaces that the source has described since the last call. Called by who reads a source
+ * that describes some while it is read, or before there are several.
  */
 void sf_input_learn(struct sf_input *input);
 

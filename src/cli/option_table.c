@@ -160,9 +160,9 @@ const struct sf_option sf_option_table[] = {
 	{ METERING, 0, "workers", SF_OPTION_NUMBER, AT(workers), SF_METER | SF_CHECK, "N", "1",
 		.min = 1, .max = 64,
 		.help = "Threads that share the work: per source with -i, each with a capture "
-			"queue; over all files with -r, each of which reads them all, or one "
-			"does for all (pipes, compressed files, -f, -c, --duration). The records "
-			"are the same for any number. Each has a flow table of --max-flows." },
+			"queue; over all files with -r, which they read and parse in turns. The "
+			"records are the same for any number. Each has a flow table of "
+			"--max-flows." },
 	{ METERING, 0, "pin", SF_OPTION_FLAG, AT(pin), SF_METER,
 		.help = "Pin each worker's thread to a CPU, in turn over those that the process "
 			"may "

@@ -118,7 +118,7 @@ static void run_files(struct sf_run *run)
 			;
 		if (sf_worker_ended(worker))
 			break;
-		sf_run_tick(run, worker->clock.now);
+		sf_run_tick(run, worker->timing.clock.now);
 		look_around(run);
 	}
 	sf_worker_finish(worker);
@@ -130,15 +130,6 @@ static const char *state_name(enum sf_worker_state state)
 	       : state == SF_WORKER_LIMIT  ? "limit"
 	       : state == SF_WORKER_FAILED ? "error"
 					   : "stopped";
-}
-
-/* Has a file changed while several workers read it, each for itself? */
-static bool saw_different_packets(const struct sf_run *run)
-{
-	for (unsigned i = 1; run->twin_count && i < run->worker_count; i++)
-		if (run->workers[i].part.seen != run->workers[0].part.seen)
-			return true;
-	return false;
 }
 
 static int finish(struct sf_run *run)
@@ -168,10 +159,6 @@ static int finish(struct sf_run *run)
 		status = SF_EXIT_FAILED;
 		if (!run->threads)
 			sf_complain("%s", worker->capture->error.text);
-	}
-	if (status == SF_EXIT_OK && saw_different_packets(run)) {
-		status = SF_EXIT_FAILED;
-		sf_complain("%s: changed while it was read", run->inputs[0].name);
 	}
 	if (!run->ended)
 		run->ended = state_name(run->workers[0].state);

@@ -7,7 +7,7 @@
  *	          into the exporter. Nothing is lost between them and nothing is shared.
  *	threads   network interfaces, or several workers: a thread for each; the main thread drains
  *	          their rings into the exporter, looks after signals and time, and asks for the
- *	          books. Plain files are mostly open once for each worker (setup.c).
+ *	          books.
  */
 #ifndef SPANFLOW_CLI_RUN_H
 #define SPANFLOW_CLI_RUN_H
@@ -31,10 +31,7 @@ struct sf_run {
 	struct sf_input inputs[SF_INPUTS_MAX];
 	struct sf_exchange *exchanges[SF_INPUTS_MAX]; /* between the workers of an input, or NULL */
 	unsigned input_count;
-	/* the files once more for each worker but the first; 0: there is one reader of them */
-	struct sf_input twins[SF_WORKERS_MAX - 1];
-	unsigned twin_count;
-	struct sf_share share;              /* with twins */
+	struct sf_turns turns;              /* of the workers of files */
 	pthread_mutex_t gate;               /* no worker begins before all have started */
 	struct sf_door door;                /* to the exporter, for workers of files */
 	int bell;                           /* eventfd that these ring at their end; -1: none */

@@ -11,9 +11,7 @@
 
 #include "cli/run.h"
 
-/* Facts per pair of workers. Live: 2 MiB, to bear a burst; files wait, and stay in the caches. */
-#define HANDOVER_LIVE 16384u
-#define HANDOVER_FILE 4096u
+#define HANDOVER 16384u /* facts per pair of workers: 2 MiB, to bear a burst */
 
 static unsigned interface_of(void *context, unsigned slot, uint32_t *index, const char **name)
 {
@@ -113,17 +111,7 @@ static void learn_own(struct sf_run *run)
 	}
 }
 
-static void close_twins(struct sf_run *run)
-{
-	while (run->twin_count) {
-		struct sf_input *twin = &run->twins[--run->twin_count];
-
-		sf_input_close(twin);
-		free(twin->interfaces);
-	}
-}
-
-/* Captures that overlap are open at the same time, once for each worker. */
+/* Captures that overlap are open at the same time. */
 static void allow_many_files(void)
 {
 	struct rlimit limit;
@@ -172,31 +160,6 @@ static int open_inputs(struct sf_run *run, struct sf_error *error)
 	return 0;
 }
 
-/*
- * Plain files are read by each worker for itself, unless each packet matters to all: to a clock that
- * goes by those that pass the filter, to a limit, or to a flow that no address names. Then, and for
- * all other sources, packets are handed over.
- */
-static int open_twins(struct sf_run *run, struct sf_error *error)
-{
-	const struct sf_options *options = run->options;
-	int err = 0;
-
-	if (run->live || options->filter || options->count || options->duration_ns ||
-		!(options->key & SF_KEY_ADDRESS))
-		return 0;
-	while (!err && run->twin_count + 1 < options->workers)
-		err = sf_input_open_twin(&run->twins[run->twin_count++], &run->inputs[0], error);
-	if (err == SF_EUNSUPPORTED) {
-		close_twins(run);
-		err = 0;
-	}
-	memcpy(run->share.secret, run->steer_key, sizeof(run->share.secret));
-	run->share.workers = run->twin_count + 1;
-	atomic_init(&run->share.missing, run->share.workers);
-	return err;
-}
-
 static struct sf_meter_options meter_options(struct sf_run *run, const struct sf_input *input)
 {
 	const struct sf_options *options = run->options;
@@ -234,23 +197,31 @@ static unsigned workers_of(const struct sf_run *run, unsigned input)
 	return queues > wanted ? queues : wanted;
 }
 
-static int make_exchange(struct sf_run *run, unsigned input, struct sf_error *error)
+/* The workers of files take turns; those of a network source hand packets over. */
+static int join_workers(struct sf_run *run, unsigned input, struct sf_error *error)
 {
+	bool bare = !sf_exporter_wants_cold_facts(run->exporter);
 	unsigned workers = workers_of(run, input);
+	uint64_t secret[2];
+	int err;
 
-	if (workers < 2 || run->options->workers_independent || run->twin_count)
+	if (workers < 2 || (run->live && run->options->workers_independent))
 		return 0;
 	if (workers > SF_WORKERS_MAX)
 		return sf_error_set(error, SF_EUSAGE,
 			"-i %s: %u queues, more than the %d workers there can be",
 			run->inputs[input].name, workers, SF_WORKERS_MAX);
-	if (sf_exchange_new(&run->exchanges[input], workers, run->steer_key,
-		    run->live ? HANDOVER_LIVE : HANDOVER_FILE) < 0)
-		return sf_error_set(error, -ENOMEM, "out of memory for %u workers", workers);
-	if (!sf_exporter_wants_cold_facts(run->exporter))
+	memcpy(secret, run->steer_key, sizeof(secret));
+	if (run->live)
+		err = sf_exchange_new(&run->exchanges[input], workers, run->steer_key, HANDOVER);
+	else
+		err = sf_relay_new(&run->turns.relay, workers, secret, bare);
+	if (err)
+		return sf_error_set(error, err, "out of memory for %u workers", workers);
+	if (run->live && bare)
 		sf_exchange_bare(run->exchanges[input]);
-	if (!run->live)
-		sf_exchange_spare(run->exchanges[input]);
+	run->turns.sole = run->options->dedup;
+	atomic_init(&run->turns.state, SF_WORKER_RUNNING);
 	return 0;
 }
 
@@ -272,19 +243,15 @@ static int next_cpu(const struct sf_run *run)
 static int make_worker(struct sf_run *run, unsigned input, unsigned number, struct sf_error *error)
 {
 	const struct sf_options *options = run->options;
-	bool twins = run->twin_count > 0;
-	bool queue = twins || number < run->inputs[input].capture->queues;
-	struct sf_input *source = twins && number ? &run->twins[number - 1] : &run->inputs[input];
+	bool queue = number < run->inputs[input].capture->queues;
 	const struct sf_worker_options worker = {
-		.input = source,
-		.queue = !queue  ? SF_NO_QUEUE
-			 : twins ? 0
-				 : number,
+		.input = &run->inputs[input],
+		.queue = queue ? number : SF_NO_QUEUE,
 		.exchange = run->exchanges[input],
-		.share = twins ? &run->share : NULL,
+		.turns = run->turns.relay ? &run->turns : NULL,
 		.door = run->threads && !run->live ? &run->door : NULL,
 		.number = number,
-		.meter = meter_options(run, source),
+		.meter = meter_options(run, &run->inputs[input]),
 		.filter = options->filter,
 		.budget = options->count ? &run->budget : NULL,
 		.packet_duration_ns = run->live ? 0 : options->duration_ns,
@@ -319,7 +286,7 @@ int sf_run_make_workers(struct sf_run *run, struct sf_error *error)
 	memset(run->workers, 0, bytes);
 	atomic_init(&run->budget.left, options->count);
 	for (unsigned i = 0; i < run->input_count; i++) {
-		int err = make_exchange(run, i, error);
+		int err = join_workers(run, i, error);
 
 		for (unsigned k = 0; !err && k < workers_of(run, i); k++)
 			err = make_worker(run, i, k, error);
@@ -340,7 +307,7 @@ void sf_run_fini(struct sf_run *run)
 		sf_exchange_free(run->exchanges[i]);
 		sf_input_close(&run->inputs[i]);
 	}
-	close_twins(run);
+	sf_relay_free(run->turns.relay);
 	pthread_mutex_destroy(&run->door.lock);
 	pthread_mutex_destroy(&run->gate);
 	if (run->workers && run->bell >= 0)
@@ -405,7 +372,5 @@ int sf_run_init(struct sf_run *run, const struct sf_options *options, struct sf_
 		learn_own(run);
 	if (!err)
 		err = open_inputs(run, error);
-	if (!err)
-		err = open_twins(run, error);
 	return err ? err : sf_run_make_workers(run, error);
 }

@@ -175,8 +175,6 @@ static void give_up(struct sf_worker *worker)
 {
 	const struct sf_worker_options *options = &worker->options;
 
-	if (options->share)
-		sf_share_arrive(options->share, 0);
 	if (options->exchange)
 		sf_exchange_close(options->exchange, options->number, INT64_MIN);
 	atomic_store(&worker->done, true);

@@ -6,9 +6,8 @@
  *
  * The workers of one observation point hand parsed packets over to each other (meter/exchange.h),
  * unless they are to be independent. Where a source has fewer queues than there are workers, the
- * others have no queue and meter only what is handed over: so a pipe is metered by several workers.
- * Plain files are mostly read by each worker for itself, which gets the packets of its own flows
- * (meter/share.h; setup.c says when).
+ * others have no queue and meter only what is handed over. The workers of files take turns in reading
+ * and parsing, and each accounts the packets of its own flows (meter/relay.h).
  *
  * What the threads share besides the ring, once per batch and never per packet:
  *
@@ -23,8 +22,8 @@
  *	budget   -c: read and written by all workers, sequentially consistent; only with -c.
  *	reached  its clock, written by the worker, read by the main thread; relaxed, as nothing else
  *	         is read by it.
- *	share    missing and furthest, by which workers who read the same files agree on where to
- *	         stop; sequentially consistent, at the end of a run only.
+ *	turns    the source of workers who take turns: touched by whose turn it is, and read by all
+ *	         when there are no more; its state by any worker, once, sequentially consistent.
  *	remains  the flows left in its table, which all workers of a file take out in parts, at the
  *	         end of a run only; see struct sf_remains.
  */
@@ -35,6 +34,7 @@
 #include <pthread.h>
 #include <stdalign.h>
 #include <stdatomic.h>
+#include <time.h>
 
 #include <spanflow/meter.h>
 
@@ -43,22 +43,29 @@
 #include "cli/input.h"
 #include "filter/filter.h"
 #include "meter/exchange.h"
-#include "meter/share.h"
+#include "meter/relay.h"
 
 /* How many packets may still pass, over all workers (-c). */
 struct sf_budget {
 	alignas(SF_CACHE_LINE) _Atomic uint64_t left;
 };
 
-/*
- * Workers who read the same files, each for itself. When they are stopped they are not at the same
- * packet: those behind go on to where the first one is.
- */
-struct sf_share {
-	unsigned workers;
-	uint64_t secret[2];
-	_Atomic unsigned missing;  /* workers that have not said how far they are */
-	_Atomic uint64_t furthest; /* packets */
+/* Where a source is in time. */
+struct sf_timing {
+	struct sf_clock clock;
+	int64_t end_ns;     /* packet clock that ends the run */
+	bool quiet;         /* the last recv returned nothing */
+	int64_t quiet_mono; /* monotonic time and clock when it became quiet */
+	int64_t quiet_clock;
+};
+
+/* The source of workers who take turns at it. */
+struct sf_turns {
+	struct sf_relay *relay;
+	bool sole; /* each turn is worker 0's: duplicates are found only by who sees all packets */
+	struct sf_timing timing;
+	uint32_t asked;         /* the last question for the books that a turn carries */
+	_Atomic unsigned state; /* enum sf_worker_state; RUNNING: there are more turns */
 };
 
 /*
@@ -92,8 +99,8 @@ struct sf_worker_options {
 	struct sf_input *input;
 	unsigned queue;               /* SF_NO_QUEUE: meters what is handed over */
 	struct sf_exchange *exchange; /* of the observation point; NULL: keeps to itself */
-	struct sf_share *share;       /* every worker reads all packets; NULL: those of its queue */
-	unsigned number;              /* among the workers of the exchange or share */
+	struct sf_turns *turns; /* of workers of the same files; NULL: it has packets of its own */
+	unsigned number;        /* among the workers of the exchange or the turns */
 	/* with a thread: live, the sink is replaced by the ring; of files, it is behind the door */
 	struct sf_meter_options meter;
 	struct sf_door *door;            /* NULL: live, or no thread */
@@ -109,8 +116,7 @@ struct sf_worker_options {
 
 enum sf_worker_state {
 	SF_WORKER_RUNNING,
-	/* running, and nothing came within the driver's wait, or with a share, nothing of its own */
-	SF_WORKER_QUIET,
+	SF_WORKER_QUIET, /* running, and nothing came within the driver's wait */
 	SF_WORKER_EOF,   /* the input ended */
 	SF_WORKER_LIMIT, /* -c or --duration */
 	SF_WORKER_STOPPED,
@@ -126,27 +132,30 @@ struct sf_books {
 	int64_t clock;   /* the packet clock; INT64_MIN before the first packet */
 };
 
+/* Packets of a source, and the clock after each; `packets` and `clocks` have room for as many as asked. */
+struct sf_batch {
+	struct sf_packet *packets;
+	int64_t *clocks;
+	unsigned received;    /* from the driver, */
+	unsigned count;       /* of those, the first ones are to be metered */
+	const int64_t *clock; /* `clocks`, or NULL: it is each packet's own time */
+};
+
 struct sf_worker {
 	/* per batch, worker's thread */
 	struct sf_capture *capture;
 	struct sf_meter *meter;
 	struct sf_filter *filter;
 	struct sf_worker_options options;
-	struct sf_clock clock;
+	struct sf_timing timing; /* with turns: its clock is that of what was accounted */
 	int64_t horizon; /* with an exchange: the clock that all other workers have reached */
-	int64_t end_ns;  /* packet clock that ends the run */
 	uint64_t frames, unread;
 	enum sf_worker_state state;
-	bool quiet;         /* the last recv returned nothing */
-	bool patient;       /* wait for room in the ring instead of losing records */
-	int64_t quiet_mono; /* monotonic time and clock when it became quiet */
-	int64_t quiet_clock;
-	uint32_t seen_control;
+	bool patient; /* wait for room in the ring instead of losing records */
 	pthread_t thread;
 	bool has_thread;
-	struct sf_part part;     /* with a share: which packets are its own */
-	uint64_t stop_at;        /* packets of all workers; more are not looked at */
-	struct sf_flow *records; /* with a door: those that wait for it */
+	struct sf_turn_work *work; /* with turns: for those that are its own */
+	struct sf_flow *records;   /* with a door: those that wait for it */
 	unsigned record_count;
 	struct sf_remains remains; /* with a door: shared with the other workers */
 	/* shared with the main thread */
@@ -168,9 +177,6 @@ enum sf_worker_state sf_worker_step(struct sf_worker *worker);
 /* The end: what others still hand over is metered, then all flows leave the table. */
 void sf_worker_finish(struct sf_worker *worker);
 
-/* A worker has seen so many packets, and will go on only to where another one is. Thread: any. */
-void sf_share_arrive(struct sf_share *share, uint64_t packets);
-
 /* Runs the worker in a thread of its own until its input ends or `control` says stop. */
 int sf_worker_start(struct sf_worker *worker, struct sf_error *error);
 
@@ -181,5 +187,57 @@ static inline bool sf_worker_ended(const struct sf_worker *worker)
 {
 	return worker->state > SF_WORKER_QUIET;
 }
+
+/* The rest is for the three files that make up a worker. Thread: the worker's. */
+
+/* worker.c */
+static inline void sf_pause_us(long us)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = us * 1000 }, NULL);
+}
+
+/* At the begin of a source; `limit_ns`: longest step of the clock that need not be confirmed. */
+void sf_timing_init(struct sf_timing *timing, int64_t limit_ns);
+
+/* Nothing came: lets the clock go on by itself, if it has begun. True: it has come to the end. */
+bool sf_timing_keep(struct sf_timing *timing);
+
+/*
+ * Receives up to `max` packets, leaves out what the filter refuses or comes after a limit, and moves the
+ * clock. What came before an end is in the batch.
+ */
+enum sf_worker_state sf_worker_receive(
+	struct sf_worker *worker, struct sf_timing *timing, struct sf_batch *batch, unsigned max);
+
+/* The clock after a packet of the batch, ns since 1970. */
+int64_t sf_batch_clock(const struct sf_batch *batch, unsigned i);
+
+/* Ages the table to the worker's clock, and no further than others' packets allow. */
+void sf_worker_age(struct sf_worker *worker);
+
+/* Tells the others and the main thread how far this worker is. */
+void sf_worker_tell_clock(struct sf_worker *worker);
+
+/* The number of the last question for the books; gives them if it was not answered yet. */
+uint32_t sf_worker_question(const struct sf_worker *worker);
+void sf_worker_answer(struct sf_worker *worker, uint32_t question);
+
+/* turns.c: at the begin (0 or -ENOMEM), as sf_worker_step(), and the books as of what was accounted. */
+int sf_turns_join(struct sf_worker *worker, int64_t limit_ns);
+enum sf_worker_state sf_turns_step(struct sf_worker *worker);
+void sf_turns_books(const struct sf_worker *worker, struct sf_books *books);
+
+/* There are no more turns, for this reason or one that was named before. */
+void sf_turns_end(struct sf_turns *turns, enum sf_worker_state state);
+
+/* door.c: at the begin (0 or -ENOMEM); sf_flow_sink of a worker, the context. */
+int sf_door_join(struct sf_worker *worker);
+unsigned sf_door_put(void *context, const struct sf_flow *flows, unsigned count);
+
+/* Lets records pass that wait, if nobody else is at the door. */
+void sf_door_try(struct sf_worker *worker);
+
+/* The flows of all tables leave, by all workers together; `end_ns`: the final clock. */
+void sf_door_finish(struct sf_worker *worker, int64_t end_ns);
 
 #endif

@@ -63,7 +63,7 @@ class Input(Case):
         first = self.file("a.pcap", pcap(frames))
         second = self.file("b.pcap", pcap([(t + 3, f) for t, f in frames]))
         self.compare_workers("-r", first, second)
-        # a pipe is read once, and packets are handed over
+        # a pipe can be read only once
         content = Path(first).read_bytes()
         outputs = set()
         for workers in 1, 2, 3:
@@ -73,16 +73,14 @@ class Input(Case):
             process.stdin.close()
             done = self.check(process)
             outputs.add("\n".join(sorted(done.stdout.splitlines())))
-            self.assertEqual(done.stats["handedOver"] > 0, workers > 1)
         self.assertEqual(len(outputs), 1)
 
-    def compare_workers(self, *arguments, status=0, handed=False):
+    def compare_workers(self, *arguments, status=0):
         """Records and books are the same for any number of workers; returns one worker's run."""
         alone = None
         for workers in 1, 2, 3, 5:
             done = self.meter(*arguments, "-o", "json", "--workers", str(workers), status=status)
             done.stats["table"].pop("longestChain")
-            self.assertEqual(done.stats.pop("handedOver") > 0, workers > 1 and handed)
             if not alone:
                 alone = done
             self.assertEqual(sorted(done.stdout.splitlines()), sorted(alone.stdout.splitlines()))
@@ -110,14 +108,14 @@ class Input(Case):
         for arguments in (["--per-packet"], ["--key", "-vlan"], ["--dedup"],
                           ["--idle-timeout", "10ms"], ["--biflow"]):
             self.compare_workers("-r", path, *arguments)
-        # what must see every packet is for one: limits, flows without addresses, decompression
+        # limits, and flows without addresses
         for arguments in (["-c", "77"], ["-c", "128"], ["--duration", "300ms"],
                           ["--key", "-address,-port"]):
-            self.compare_workers("-r", path, *arguments, handed=True)
+            self.compare_workers("-r", path, *arguments)
         packed = self.directory / "a.pcap.gz"
         packed.write_bytes(gzip.compress(Path(path).read_bytes()))
-        self.compare_workers("-r", packed, handed=True)
-        self.compare_workers("-r", packed, "-r", path, "-c", "600", handed=True)
+        self.compare_workers("-r", packed)
+        self.compare_workers("-r", packed, "-r", path, "-c", "600")
 
     def test_workers_and_times_of_options_data(self):
         # even a run that is over before the main thread looks goes by the packets' clock
@@ -149,7 +147,7 @@ class Input(Case):
         if "no libpcap" in done.stderr:
             self.skipTest("this build has no libpcap")
         for arguments in ([], ["-c", "33"], ["--duration", "100ms"]):
-            self.compare_workers("-r", path, "-f", "udp port 9000 or ip6", *arguments, handed=True)
+            self.compare_workers("-r", path, "-f", "udp port 9000 or ip6", *arguments)
 
     def test_workers_and_corrupt_files(self):
         cut = self.file("cut.pcap", pcap(conversations(200))[:-3])
@@ -167,16 +165,15 @@ class Input(Case):
         self.assertIn("149 more", done.stderr)
 
     def test_workers_and_more_files_than_descriptors(self):
-        # all overlap; 150 can be open once, not once for each worker
+        # all overlap; 150 can be open, if the soft limit is raised
         files = [self.file(f"{i}.pcap", pcap([(i / 1000, udp(i, 1024)), (9, udp(i, 1024))]))
                  for i in range(150)]
         arguments = [a for file in files for a in ("-r", file)]
-        for soft, hard, handed in ((100, 1000, False), (250, 250, True)):
+        for soft, hard in ((100, 1000), (250, 250)):
             done = self.meter(
                 *arguments, "-o", "none", "--workers", "2", preexec_fn=lambda: resource.setrlimit(
                     resource.RLIMIT_NOFILE, (soft, hard)))
             self.assertEqual(done.stats["metered"]["packets"], 300)
-            self.assertEqual(done.stats["handedOver"] > 0, handed)
 
     def test_workers_stop_at_the_same_packet(self):
         # with one flow only, all packets are one worker's

@@ -27,8 +27,7 @@ struct source {
 	struct sf_capture base;
 	uint64_t packets, repeat;
 	bool endless;
-	bool file;    /* no live source */
-	bool uneven;  /* each queue sends a sixteenth of what the one before it does */
+	bool file;    /* no live source: who asks gets the next packets, those of queue 0 */
 	bool shared;  /* the queues' flows are the same ones, seen in both directions */
 	int raise_at; /* this signal comes at half of the first queue */
 	struct queue {
@@ -81,8 +80,8 @@ static int source_recv(
 {
 	struct source *source = (struct source *)capture;
 	struct queue *queue = &source->queues[number];
-	uint64_t all = source->uneven ? source->packets >> 4 * number : source->packets;
-	uint64_t left = all - queue->sent;
+	struct queue *of = source->file ? &source->queues[0] : queue;
+	uint64_t left = source->packets - of->sent;
 	unsigned n = left < max ? (unsigned)left : max;
 
 	/* batches of all sizes, and now and then nothing */
@@ -95,17 +94,17 @@ static int source_recv(
 		return SF_EOF;
 	if (n > queue->turn % SF_BATCH_MAX + 1)
 		n = queue->turn % SF_BATCH_MAX + 1;
-	for (unsigned i = 0; i < n; i++, queue->sent++) {
-		frame_write(queue->frames[i], number, queue->sent / source->repeat);
+	for (unsigned i = 0; i < n; i++, of->sent++) {
+		frame_write(queue->frames[i], source->file ? 0 : number, of->sent / source->repeat);
 		packets[i] = (struct sf_packet){
 			.data = queue->frames[i],
-			.time_ns = (int64_t)queue->sent * 1000,
+			.time_ns = (int64_t)of->sent * 1000,
 			.captured = FRAME,
 			.wire = FRAME,
 			.link = SF_LINK_ETHERNET,
 		};
 	}
-	if (number == 0 && source->raise_at && queue->sent > source->packets / 2) {
+	if (of == source->queues && source->raise_at && of->sent > source->packets / 2) {
 		kill(getpid(), source->raise_at);
 		source->raise_at = 0;
 	}
@@ -146,16 +145,18 @@ static const struct sf_capture_ops source_ops = {
 
 static struct sf_books books;
 static struct sf_report report;
+static FILE *stream; /* where records go */
 
-/* Runs to the end; fills books and report. */
-static struct sf_run *run_all(const struct sf_options *options)
+/* A run with all its workers, and without threads. */
+static struct sf_run *make(const struct sf_options *options)
 {
 	struct sf_run *run = aligned_alloc(SF_CACHE_LINE, sizeof(*run));
-	struct sf_text_options text = { .stream = fopen("/dev/null", "w"), .format = SF_TEXT_CSV };
+	struct sf_text_options text = { .format = SF_TEXT_CSV };
 	struct sf_error error = { 0 };
 
 	memset(run, 0, sizeof(*run));
 	run->options = options;
+	text.stream = stream = fopen("/dev/null", "w");
 	run->live = !source.file;
 	run->deadline = INT64_MAX;
 	ck_assert_int_eq(
@@ -174,6 +175,15 @@ static struct sf_run *run_all(const struct sf_options *options)
 	sf_input_learn(&run->inputs[0]);
 	ck_assert_uint_eq(run->interfaces->ifindex[0], 7);
 	ck_assert_msg(sf_run_make_workers(run, &error) == 0, "%s", error.text);
+	return run;
+}
+
+/* Runs to the end; fills books and report. */
+static struct sf_run *run_all(const struct sf_options *options)
+{
+	struct sf_run *run = make(options);
+	struct sf_error error = { 0 };
+
 	sf_signal_stop = 0;
 	sf_signals_catch();
 	ck_assert_int_eq(
@@ -184,13 +194,13 @@ static struct sf_run *run_all(const struct sf_options *options)
 		run->ended = "eof";
 	report = sf_run_report(run, &books);
 	ck_assert(sf_report_balanced(&report));
-	fclose(text.stream);
 	return run;
 }
 
 static void end(struct sf_run *run)
 {
 	sf_run_fini(run);
+	fclose(stream);
 	free(run);
 	memset(&source, 0, sizeof(source));
 }
@@ -424,24 +434,21 @@ START_TEST(what_remains_of_another_worker)
 END_TEST
 
 /*
- * The workers of a file end at very different times, and statistics are asked for meanwhile. Which of
- * them a flow leaves through is chance: no record is lost or comes twice.
+ * Statistics are asked for while the workers of a file run. Which of them a flow leaves through in the end is
+ * chance: no record is lost or comes twice.
  */
 START_TEST(workers_of_a_file_end_together)
 {
-	for (unsigned independent = 0; independent < 2; independent++) {
-		struct sf_options options = plain;
+	for (unsigned repeat = 1; repeat < 20; repeat += 9) {
 		struct sf_run *run;
 
-		options.workers_independent = independent;
 		source.packets = 160000;
-		source.repeat = 1;
+		source.repeat = repeat;
 		source.file = true;
-		source.uneven = true;
 		source.raise_at = SIGUSR1;
-		run = run_all(&options);
-		ck_assert_uint_eq(books.ledger.packets, 160000 + 10000 + 625);
-		ck_assert_uint_eq(books.ledger.records, 160000 + 10000 + 625);
+		run = run_all(&plain);
+		ck_assert_uint_eq(books.ledger.packets, 160000);
+		ck_assert_uint_eq(books.ledger.records, (160000 + repeat - 1) / repeat);
 		ck_assert_uint_eq(books.ledger.lost_records, 0);
 		ck_assert_uint_eq(offered(run), books.ledger.packets);
 		end(run);
@@ -449,53 +456,96 @@ START_TEST(workers_of_a_file_end_together)
 }
 END_TEST
 
-/* Packets of other workers only, a second apart. */
-static int others_recv_part(
-	struct sf_capture *capture, struct sf_part *part, struct sf_packet *packets, unsigned max)
+/*
+ * What workers who take turns say when they are asked: each of the same packets, so the sum is balanced
+ * although packets are under way between them. They are stepped here, at random.
+ */
+START_TEST(books_of_turns_are_of_the_same_packets)
 {
-	(void)capture;
-	(void)packets;
-	ck_assert_uint_gt(max, 0);
-	ck_assert_uint_gt(part->stop_at, part->seen);
-	part->seen++;
-	sf_clock_advance(part->clock, (int64_t)part->seen * SF_NS_PER_S);
-	return 0;
-}
+	struct sf_options options = plain;
+	unsigned answers = 0, under_way = 0, left = QUEUES;
+	struct sf_run *run;
+	uint64_t random = 1;
 
-/* Who has no packets of its own is no less far than the others. */
-START_TEST(the_clock_of_a_worker_without_packets)
-{
-	static const struct sf_capture_ops ops = { .recv_part = others_recv_part };
-	static struct sf_interfaces interfaces;
-	struct sf_capture capture = { .ops = &ops, .queues = 1 };
-	struct sf_input input = { .capture = &capture, .interfaces = &interfaces };
-	struct sf_share share = { .workers = 2 };
-	struct sf_worker *worker = aligned_alloc(SF_CACHE_LINE, sizeof(*worker));
-	struct sf_error error;
-	const struct sf_worker_options options = {
-		.input = &input,
-		.share = &share,
-		.number = 1,
-		.meter = { .idle_timeout_ns = SF_NS_PER_S * 10,
-			.active_timeout_ns = SF_NS_PER_S * 10,
-			.max_flows = 10,
-			.sink = { sf_exporter_put, NULL },
-			.ifindex = interfaces.ifindex },
-		.cpu = -1,
-		.bell = -1,
-	};
+	source.packets = 100000;
+	source.repeat = 3;
+	source.file = true;
+	run = make(&options);
+	ck_assert_ptr_nonnull(run->turns.relay);
+	while (left) {
+		struct sf_worker *worker;
+		unsigned given = 0;
 
-	ck_assert_int_eq(sf_worker_init(worker, &options, &error), 0);
-	for (int64_t i = 1; i < 5; i++) {
-		ck_assert_int_eq(sf_worker_step(worker), SF_WORKER_QUIET);
-		ck_assert_int_eq(atomic_load(&worker->reached), i * SF_NS_PER_S);
+		random = random * 6364136223846793005 + 1442695040888963407;
+		worker = &run->workers[(random >> 33) % QUEUES];
+		if (!sf_worker_ended(worker))
+			left -= sf_worker_step(worker) > SF_WORKER_QUIET;
+		for (unsigned i = 0; i < QUEUES; i++)
+			given += run->workers[i].answered == run->question;
+		if (given < QUEUES)
+			continue;
+		memset(&books, 0, sizeof(books));
+		for (unsigned i = 0; i < QUEUES; i++) {
+			under_way += run->workers[i].frames != run->workers[i].books.frames;
+			sf_books_add(&books, &run->workers[i].books);
+		}
+		if (run->question) {
+			ck_assert(sf_ledger_balanced(&books.ledger));
+			ck_assert_uint_eq(books.frames, books.ledger.frames);
+			answers++;
+		}
+		atomic_store(&run->control, ++run->question << 1);
 	}
-	sf_worker_fini(worker);
-	free(worker);
+	ck_assert_uint_gt(answers, 50);
+	ck_assert_uint_gt(under_way, 50);
+	sf_run_books(run, &books);
+	ck_assert_uint_eq(books.ledger.packets, 100000);
+	ck_assert(sf_ledger_balanced(&books.ledger));
+	end(run);
 }
 END_TEST
 
-CHECK_MAIN("run", the_clock_of_a_worker_without_packets, all_queues_to_the_end,
-	workers_of_a_file_end_together, what_remains_of_another_worker,
-	threads_that_cannot_be_started, full_ring_is_counted, flows_over_several_queues_are_whole,
-	more_workers_than_queues, count_is_exact_over_workers, signals)
+/* Of what is received beyond the limits no trace is left, whoever has the turn. */
+START_TEST(count_is_exact_over_turns)
+{
+	static const uint64_t counts[] = { 1, 64, 1000, 99999 };
+
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		struct sf_options options = plain;
+		struct sf_run *run;
+
+		options.count = counts[i];
+		source.packets = 100000;
+		source.repeat = 10;
+		source.file = true;
+		run = run_all(&options);
+		ck_assert_uint_eq(books.ledger.packets, counts[i]);
+		ck_assert_uint_eq(books.frames, counts[i]);
+		ck_assert_int_eq(run->workers[0].state, SF_WORKER_LIMIT);
+		end(run);
+	}
+}
+END_TEST
+
+START_TEST(turns_end_at_a_signal)
+{
+	struct sf_run *run;
+
+	source.packets = 400000;
+	source.repeat = 10;
+	source.endless = true;
+	source.file = true;
+	source.raise_at = SIGTERM;
+	run = run_all(&plain);
+	ck_assert_str_eq(run->ended, "SIGTERM");
+	ck_assert_uint_ge(books.ledger.packets, 200000);
+	ck_assert_uint_eq(books.ledger.flows_active, 0);
+	end(run);
+}
+END_TEST
+
+CHECK_MAIN("run", all_queues_to_the_end, books_of_turns_are_of_the_same_packets,
+	count_is_exact_over_turns, turns_end_at_a_signal, workers_of_a_file_end_together,
+	what_remains_of_another_worker, threads_that_cannot_be_started, full_ring_is_counted,
+	flows_over_several_queues_are_whole, more_workers_than_queues, count_is_exact_over_workers,
+	signals)

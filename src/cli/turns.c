@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The loop of workers who take turns at files (meter/relay.h). Parsing computes and accounting waits for
+ * memory, so both are done in turns of some packets. Not all accounting, though: some is left for the time
+ * when it is another's turn. Who is far behind leaves the turns to the others.
+ *
+ * Books: what a worker has parsed may be turns ahead of what the others have accounted. So a question for
+ * the books goes along with a turn, and each answers when it has accounted that one: with what it had parsed
+ * up to then, which it notes down for each turn of its own. The sums are those of one worker that stopped
+ * there.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+
+#include "cli/worker.h"
+#include "meter/meter_facts.h"
+
+#define PARSED       32u   /* packets, between two parts that are accounted */
+#define BEHIND       3u    /* turns that wait for accounting: then it is no time for another */
+#define YIELDS       1000u /* some 0.4 µs each, and a turn some 40: then a pipe is waited for */
+#define PAUSE_MAX_US 1000L
+
+/* What a worker counts when it receives and parses. */
+struct received {
+	uint64_t frames, unread;
+	struct sf_parsed parsed;
+};
+
+struct sf_turn_work {
+	struct received
+		received[SF_RELAY_SLOTS]; /* after each turn of its own that is under way, */
+	struct received accounted;        /* and after the last one that it has accounted */
+	unsigned idle;                    /* steps without anything to do */
+	const struct sf_relay_turn *turn; /* being accounted, NULL: none */
+	unsigned piece;
+	struct sf_relay_list list;
+	struct sf_packet packets[SF_RELAY_TURN];
+	int64_t clocks[SF_RELAY_TURN];
+};
+
+int sf_turns_join(struct sf_worker *worker, int64_t limit_ns)
+{
+	worker->work = calloc(1, sizeof(*worker->work));
+	if (!worker->work)
+		return -ENOMEM;
+	worker->work->accounted.parsed.unsupported_link = UINT32_MAX;
+	sf_timing_init(&worker->options.turns->timing, limit_ns);
+	return 0;
+}
+
+void sf_turns_end(struct sf_turns *turns, enum sf_worker_state state)
+{
+	unsigned going = SF_WORKER_RUNNING;
+
+	atomic_compare_exchange_strong(&turns->state, &going, state);
+	sf_relay_close(turns->relay);
+}
+
+void sf_turns_books(const struct sf_worker *worker, struct sf_books *books)
+{
+	const struct received *received = &worker->work->accounted;
+
+	books->frames = received->frames;
+	books->unread = received->unread;
+	sf_parsed_enter(&received->parsed, &books->ledger);
+}
+
+/* A turn was accounted. */
+static void end_account(struct sf_worker *worker)
+{
+	struct sf_turn_work *work = worker->work;
+	const struct sf_relay_turn *turn = work->turn;
+
+	work->turn = NULL;
+	sf_worker_tell_clock(worker);
+	if (turn->writer == worker->options.number)
+		work->accounted = work->received[turn->slot];
+	if (turn->note)
+		sf_worker_answer(worker, turn->note);
+	sf_relay_done(worker->options.turns->relay, worker->options.number);
+}
+
+/* Accounts some packets. False: there are none now. */
+static bool account_some(struct sf_worker *worker)
+{
+	struct sf_relay *relay = worker->options.turns->relay;
+	struct sf_turn_work *work = worker->work;
+	unsigned n, me = worker->options.number;
+
+	if (!work->turn) {
+		work->turn = sf_relay_next(relay, me);
+		if (!work->turn)
+			return false;
+		work->piece = 0;
+		work->list = sf_relay_list(work->turn, me, 0);
+	}
+	n = sf_relay_get(
+		relay, &work->list, sf_meter_room(worker->meter), sf_meter_part(worker->meter));
+	sf_meter_offer(worker->meter, n);
+	if (work->list.next == work->list.end) {
+		worker->timing.clock.now = work->turn->clocks[work->piece++];
+		sf_worker_age(worker);
+		if (work->piece == work->turn->pieces)
+			end_account(worker);
+		else
+			work->list = sf_relay_list(work->turn, me, work->piece);
+	}
+	return true;
+}
+
+/* Parses the packets of a turn for all. */
+static void hand_on(
+	struct sf_worker *worker, const struct sf_relay_turn *turn, const struct sf_batch *batch)
+{
+	struct sf_relay *relay = worker->options.turns->relay;
+	unsigned me = worker->options.number;
+	struct sf_facts facts[PARSED];
+
+	for (unsigned i = 0, n; i < batch->count; i += n) {
+		unsigned parsed;
+
+		n = batch->count - i < PARSED ? batch->count - i : PARSED;
+		parsed = sf_meter_parse(worker->meter, batch->packets + i, n,
+			batch->clock ? batch->clock + i : NULL, &worker->options.input->point,
+			facts);
+		sf_relay_put(relay, me, facts, parsed, sf_batch_clock(batch, i + n - 1));
+		account_some(worker);
+	}
+	worker->work->received[turn->slot] = (struct received){
+		.frames = worker->frames,
+		.unread = worker->unread,
+		.parsed = sf_meter_parsed(worker->meter),
+	};
+}
+
+/* Packets of a turn. What comes after a limit is not metered, but read: as much as by one worker. */
+static unsigned turn_size(const struct sf_worker *worker)
+{
+	const struct sf_worker_options *options = &worker->options;
+
+	return options->budget || options->packet_duration_ns ? SF_BATCH_MAX : SF_RELAY_TURN;
+}
+
+/* It is the worker's turn. */
+static void take_turn(struct sf_worker *worker)
+{
+	struct sf_turns *turns = worker->options.turns;
+	struct sf_timing *timing = &turns->timing;
+	struct sf_batch batch = { worker->work->packets, worker->work->clocks };
+	uint32_t question = sf_worker_question(worker);
+	bool asked = question != turns->asked;
+	const struct sf_relay_turn *turn;
+	int64_t clock = timing->clock.now;
+	enum sf_worker_state state;
+
+	state = sf_worker_receive(worker, timing, &batch, turn_size(worker));
+	if (state == SF_WORKER_QUIET && worker->options.ages_when_quiet && sf_timing_keep(timing))
+		state = SF_WORKER_LIMIT;
+	if (state > SF_WORKER_QUIET)
+		sf_turns_end(turns, state);
+	/* of a quiet source the others are told how late it is */
+	if (!batch.received && !asked && timing->clock.now == clock) {
+		sf_relay_pass(turns->relay);
+		return;
+	}
+	turns->asked = question;
+	clock = timing->clock.now;
+	turn = sf_relay_leave(turns->relay, worker->options.number, asked ? question : 0);
+	hand_on(worker, turn, &batch);
+	sf_relay_publish(turns->relay, worker->options.number, clock);
+}
+
+/* Others have to do something first: mostly soon. */
+static enum sf_worker_state rest(struct sf_worker *worker)
+{
+	unsigned idle = worker->work->idle++;
+	long us = (long)(idle - YIELDS);
+
+	if (idle == YIELDS / 10)
+		sf_door_try(worker);
+	if (idle < YIELDS)
+		sched_yield();
+	else
+		sf_pause_us(us < PAUSE_MAX_US ? us : PAUSE_MAX_US);
+	return SF_WORKER_QUIET;
+}
+
+enum sf_worker_state sf_turns_step(struct sf_worker *worker)
+{
+	struct sf_turns *turns = worker->options.turns;
+	unsigned me = worker->options.number;
+	bool may_enter = (!turns->sole || me == 0) && sf_relay_behind(turns->relay, me) < BEHIND;
+
+	if (may_enter && sf_relay_enter(turns->relay, me))
+		take_turn(worker);
+	else if (!account_some(worker)) {
+		if (sf_relay_drained(turns->relay, me))
+			return (enum sf_worker_state)atomic_load(&turns->state);
+		return rest(worker);
+	}
+	worker->work->idle = 0;
+	return SF_WORKER_RUNNING;
+}
