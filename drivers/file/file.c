@@ -27,7 +27,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include <spanflow/capture.h>
 
@@ -37,7 +36,6 @@
 
 #define WAIT_DEFAULT_MS 100
 #define ENDED_MAX       16 /* inputs that may end within a batch */
-#define SPARE_FILES     64 /* descriptors for all else, when files are open several times */
 
 extern const struct sf_capture_ops sf_driver_file;
 
@@ -59,7 +57,6 @@ struct file_capture {
 	unsigned failures;
 	struct sf_error failure; /* the first */
 	struct sf_slots slots;
-	unsigned twins;
 };
 
 static struct file_capture *file_of(struct sf_capture *capture)
@@ -227,20 +224,13 @@ static int file_end(struct file_capture *file)
 struct batch {
 	struct sf_packet *packets;
 	unsigned count, max;
-	struct sf_part *part; /* NULL: all packets are wanted */
 };
-
-static bool batch_is_full(const struct batch *batch)
-{
-	return batch->count == batch->max ||
-	       (batch->part && batch->part->seen >= batch->part->stop_at);
-}
 
 /* The only open input: no need to know its next packet. */
 static void file_take_sole(struct file_capture *file, struct batch *batch)
 {
-	batch->count = sf_reader_decode_part(file->blind[0]->reader, batch->part, batch->packets,
-		batch->count, batch->max, waiting_until(file));
+	batch->count += sf_reader_decode(file->blind[0]->reader, batch->packets + batch->count,
+		batch->max - batch->count, waiting_until(file));
 }
 
 /* Several inputs are open, and the next packet of each is known. */
@@ -248,8 +238,8 @@ static void file_take_merged(struct file_capture *file, struct batch *batch)
 {
 	struct sf_source *spent;
 
-	batch->count = sf_merge_take(&file->merge, batch->part, batch->packets, batch->count,
-		batch->max, waiting_until(file), &spent);
+	batch->count = sf_merge_take(&file->merge, batch->packets, batch->count, batch->max,
+		waiting_until(file), &spent);
 	if (spent)
 		file->blind[file->blind_count++] = spent;
 }
@@ -257,7 +247,7 @@ static void file_take_merged(struct file_capture *file, struct batch *batch)
 /* Fills a batch as far as it goes now. False: all inputs have ended. */
 static bool file_fill(struct file_capture *file, struct batch *batch)
 {
-	while (!batch_is_full(batch)) {
+	while (batch->count < batch->max) {
 		unsigned at = file->blind_count - 1;
 
 		if (file_must_open(file)) {
@@ -316,20 +306,6 @@ static int file_recv(
 	int n = file_receive(file, queue, &batch);
 
 	count(&file->frames, batch.count);
-	return n;
-}
-
-static int file_recv_part(
-	struct sf_capture *capture, struct sf_part *part, struct sf_packet *packets, unsigned max)
-{
-	struct file_capture *file = file_of(capture);
-	struct batch batch = { .packets = packets, .max = max, .part = part };
-	uint64_t seen = part->seen;
-	int n;
-
-	part->in_order = true;
-	n = file_receive(file, 0, &batch);
-	count(&file->frames, part->seen - seen);
 	return n;
 }
 
@@ -441,51 +417,11 @@ static int file_open(struct sf_capture **capture, const struct sf_capture_option
 	return 0;
 }
 
-/* All inputs may be open at the same time, in every twin. */
-static bool file_may_be_opened_again(const struct file_capture *file)
-{
-	struct rlimit limit;
-
-	return getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
-	       (file->twins + (uint64_t)2) * file->sources.count + SPARE_FILES <= limit.rlim_cur;
-}
-
-static int file_twin(struct sf_capture *capture, struct sf_capture **twin, struct sf_error *error)
-{
-	struct file_capture *file = file_of(capture), *other;
-	int rc;
-
-	if (!file_may_be_opened_again(file))
-		return sf_error_set(error, SF_EUNSUPPORTED,
-			"%u files are too many to be open %u times", file->sources.count,
-			file->twins + 2);
-	other = calloc(1, sizeof(*other));
-	if (!other)
-		return sf_error_set(error, -ENOMEM, "no memory for a capture");
-	other->capture.ops = &sf_driver_file;
-	other->capture.queues = 1;
-	other->sources.queues = 1;
-	other->sources.slots = &other->slots;
-	other->wait_ms = file->wait_ms;
-	rc = sf_sources_copy(&other->sources, &file->sources, error);
-	if (rc == 0)
-		rc = file_make_lists(other, error);
-	if (rc < 0) {
-		file_close(&other->capture);
-		return rc;
-	}
-	file->twins++;
-	*twin = &other->capture;
-	return 0;
-}
-
 const struct sf_capture_ops sf_driver_file = {
 	.recv = file_recv,
 	.name = "file",
 	.summary = "capture files: pcap and pcapng, also compressed with gzip or zstd",
 	.open = file_open,
-	.twin = file_twin,
-	.recv_part = file_recv_part,
 	.stats = file_stats,
 	.interface = file_interface,
 	.describe = file_describe,

@@ -131,28 +131,11 @@ struct filling {
 	struct sf_packet *packets;
 	unsigned count, max;
 	int64_t until;
-	bool chosen; /* constant where this is inlined: the packets of a part only */
-	uint64_t stop_at;
-	struct sf_part_loop loop;
 };
 
 static sf_always_inline bool may_put(const struct filling *to, int64_t time_ns)
 {
-	return to->count < to->max && time_ns <= to->until &&
-	       (!to->chosen || to->loop.seen < to->stop_at);
-}
-
-static sf_always_inline void put(struct filling *to, const struct sf_packet *packet)
-{
-	unsigned ours = 1;
-
-	if (to->chosen) {
-		sf_part_follow(&to->loop, packet->time_ns, to->count);
-		ours = sf_part_owns(
-			&to->loop, packet, packet->link, packet->data, packet->captured);
-	}
-	to->packets[to->count] = *packet;
-	to->count += ours;
+	return to->count < to->max && time_ns <= to->until;
 }
 
 /* The tournament of two, as of the directions of a tap, in registers. */
@@ -171,7 +154,7 @@ static sf_always_inline struct sf_source *take_turns(struct sf_merge *merge, str
 
 		if (!may_put(to, next->time_ns))
 			break;
-		put(to, next);
+		to->packets[to->count++] = *next;
 		a += !turn;
 		b += turn;
 	}
@@ -193,7 +176,7 @@ static sf_always_inline struct sf_source *take_winners(struct sf_merge *merge, s
 		struct sf_merge_run *run = &merge->runs[leaf];
 		const struct sf_packet *next = run->next;
 
-		put(to, next);
+		to->packets[to->count++] = *next;
 		run->next = ++next;
 		if (sf_unlikely(next == run->last))
 			return merge_taken(merge, leaf);
@@ -210,8 +193,8 @@ static sf_always_inline struct sf_source *take(struct sf_merge *merge, struct fi
 	return take_winners(merge, to);
 }
 
-unsigned sf_merge_take(struct sf_merge *merge, struct sf_part *part, struct sf_packet *packets,
-	unsigned count, unsigned max, int64_t until, struct sf_source **spent)
+unsigned sf_merge_take(struct sf_merge *merge, struct sf_packet *packets, unsigned count,
+	unsigned max, int64_t until, struct sf_source **spent)
 {
 	struct filling to = {
 		.packets = packets,
@@ -220,15 +203,6 @@ unsigned sf_merge_take(struct sf_merge *merge, struct sf_part *part, struct sf_p
 		.until = until < SF_READER_TIME_MAX ? until : SF_READER_TIME_MAX,
 	};
 
-	if (!part) {
-		to.chosen = false;
-		*spent = take(merge, &to);
-	} else {
-		to.chosen = true;
-		to.stop_at = part->stop_at;
-		to.loop = sf_part_begin(part);
-		*spent = take(merge, &to);
-		sf_part_end(&to.loop);
-	}
+	*spent = take(merge, &to);
 	return to.count;
 }

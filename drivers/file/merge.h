@@ -50,10 +50,10 @@ static inline int64_t sf_merge_head(const struct sf_merge *merge)
 
 /*
  * Puts the next packets behind the first `count` of `packets`, until there are `max` or the next one is
- * later than `until`; with `part` (or NULL) those that are its, and no more than it may look at. Returns
- * their new number. It ends with the last packet of an input, which *spent then is, else NULL.
+ * later than `until`. Returns their new number. It ends with the last packet of an input, which *spent then
+ * is, else NULL.
  */
-unsigned sf_merge_take(struct sf_merge *merge, struct sf_part *part, struct sf_packet *packets,
-	unsigned count, unsigned max, int64_t until, struct sf_source **spent);
+unsigned sf_merge_take(struct sf_merge *merge, struct sf_packet *packets, unsigned count,
+	unsigned max, int64_t until, struct sf_source **spent);
 
 #endif

@@ -4,8 +4,7 @@
  * the captured bytes.
  *
  * The decoder is one inline function, made into several: records in our byte order with plain
- * headers, which is nearly every file, all packets of them or a part; and everything else (other byte
- * order, 24-byte headers of the "modified" format, the exchanged lengths of versions before 2.4). What
+ * headers, which is nearly every file; and everything else (other byte order, 24-byte headers of the "modified" format, the exchanged lengths of versions before 2.4). What
  * differs is constant in the first, so their loops have no branch that depends on the format.
  */
 #include "file/reader.h"
@@ -86,26 +85,18 @@ static unsigned pcap_ended(struct sf_reader *reader, enum pcap_end end, unsigned
 	return count;
 }
 
-/*
- * Packets behind the first `count` of `packets`, with `part` those that are ours; returns their new
- * number.
- */
-static sf_always_inline unsigned pcap_decode(struct sf_reader *reader, bool chosen,
-	struct sf_part *part, struct sf_packet *packets, unsigned count, unsigned max,
-	int64_t until, bool swapped, size_t header, bool old)
+static sf_always_inline unsigned pcap_decode(struct sf_reader *reader, struct sf_packet *packets,
+	unsigned max, int64_t until, bool swapped, size_t header, bool old)
 {
 	const struct sf_pcap_format format = reader->pcap;
 	const struct packet_tail tail = { .link = format.link };
 	const uint8_t *p = reader->stream.p, *const stream_end = reader->stream.end;
-	const uint64_t stop_at = chosen ? part->stop_at : 0;
-	struct sf_part_loop loop = { 0 };
 	enum pcap_end end = FULL;
 	uint32_t captured = 0, wire;
+	unsigned count = 0;
 	int64_t time_ns = 0;
 
-	if (chosen)
-		loop = sf_part_begin(part);
-	while (count < max && (!chosen || loop.seen < stop_at)) {
+	while (count < max) {
 		struct sf_packet *packet = &packets[count];
 		uint8_t *base = (uint8_t *)packet;
 
@@ -138,30 +129,17 @@ static sf_always_inline unsigned pcap_decode(struct sf_reader *reader, bool chos
 		memcpy(base + offsetof(struct sf_packet, link), &tail, sizeof(tail));
 		if (header == RECORD_MODIFIED && p[22] == OUTGOING)
 			packet->flags = SF_PACKET_OUTGOING;
-		if (chosen) {
-			sf_part_follow(&loop, time_ns, count);
-			count += sf_part_owns(&loop, packet, format.link, p + header, captured);
-		} else {
-			count++;
-		}
 		p += header + captured;
+		count++;
 	}
 	reader->stream.p = p;
-	if (chosen)
-		sf_part_end(&loop);
 	return pcap_ended(reader, end, count, header, captured, time_ns);
 }
 
 static unsigned pcap_decode_native(
 	struct sf_reader *reader, struct sf_packet *packets, unsigned max, int64_t until)
 {
-	return pcap_decode(reader, false, NULL, packets, 0, max, until, false, RECORD, false);
-}
-
-static unsigned pcap_decode_part(struct sf_reader *reader, struct sf_part *part,
-	struct sf_packet *packets, unsigned count, unsigned max, int64_t until)
-{
-	return pcap_decode(reader, true, part, packets, count, max, until, false, RECORD, false);
+	return pcap_decode(reader, packets, max, until, false, RECORD, false);
 }
 
 static unsigned pcap_decode_other(
@@ -171,10 +149,9 @@ static unsigned pcap_decode_other(
 	bool old = format->version_minor < 4;
 
 	if (format->modified)
-		return pcap_decode(reader, false, NULL, packets, 0, max, until, format->swapped,
-			RECORD_MODIFIED, old);
-	return pcap_decode(
-		reader, false, NULL, packets, 0, max, until, format->swapped, RECORD, old);
+		return pcap_decode(
+			reader, packets, max, until, format->swapped, RECORD_MODIFIED, old);
+	return pcap_decode(reader, packets, max, until, format->swapped, RECORD, old);
 }
 
 /* The longest captured packet to believe in, from the header's snap length. */
@@ -212,10 +189,8 @@ static unsigned pcap_header(
 	reader->stream.p += FILE_HEADER;
 	reader->boundary = true;
 	reader->decode = pcap_decode_other;
-	if (!format->swapped && !format->modified && minor == 4) {
+	if (!format->swapped && !format->modified && minor == 4)
 		reader->decode = pcap_decode_native;
-		reader->decode_part = pcap_decode_part;
-	}
 	return reader->decode(reader, packets, max, until);
 }
 

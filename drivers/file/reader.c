@@ -123,21 +123,6 @@ void sf_reader_fini(struct sf_reader *reader)
 	sf_stream_fini(&reader->stream);
 }
 
-unsigned sf_reader_decode_part(struct sf_reader *reader, struct sf_part *part,
-	struct sf_packet *packets, unsigned count, unsigned max, int64_t until)
-{
-	unsigned room = max - count;
-
-	if (!part)
-		return count + sf_reader_decode(reader, packets + count, room, until);
-	if (reader->decode_part && reader->state < SF_READER_END)
-		return reader->decode_part(reader, part, packets, count, max, until);
-	if (part->stop_at - part->seen < room)
-		room = (unsigned)(part->stop_at - part->seen);
-	room = sf_reader_decode(reader, packets + count, room, until);
-	return sf_part_keep(part, packets, count, count + room);
-}
-
 bool sf_reader_look_ahead(struct sf_reader *reader)
 {
 	unsigned n = sf_reader_decode(reader, reader->ahead, SF_BATCH_MAX, INT64_MAX);

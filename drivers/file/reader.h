@@ -18,7 +18,6 @@
 
 #include <spanflow/packet.h>
 
-#include "base/part.h"
 #include "file/slots.h"
 #include "file/stream.h"
 
@@ -76,9 +75,6 @@ struct sf_reader {
 	struct sf_stream stream;
 	unsigned (*decode)(
 		struct sf_reader *reader, struct sf_packet *packets, unsigned max, int64_t until);
-	/* see sf_reader_decode_part(); NULL: nothing faster than decode() is known */
-	unsigned (*decode_part)(struct sf_reader *reader, struct sf_part *part,
-		struct sf_packet *packets, unsigned count, unsigned max, int64_t until);
 	enum sf_reader_state state;
 	int64_t head_ns;
 	size_t need;      /* HUNGRY: bytes wanted from stream.p on */
@@ -113,13 +109,6 @@ static inline unsigned sf_reader_decode(
 {
 	return reader->state >= SF_READER_END ? 0 : reader->decode(reader, packets, max, until);
 }
-
-/*
- * The same, behind the first `count` of `packets`, until there are `max`; with `part` (or NULL) the
- * packets that are its. Returns their new number.
- */
-unsigned sf_reader_decode_part(struct sf_reader *reader, struct sf_part *part,
-	struct sf_packet *packets, unsigned count, unsigned max, int64_t until);
 
 /*
  * Decodes packets before anybody needs them, when those of the last time are used up: [ahead,

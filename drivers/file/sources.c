@@ -235,7 +235,6 @@ static int source_examine(
 			sources->bytes_total += (uint64_t)status.st_size;
 		else
 			sources->unknown_size = true;
-		source->once = true;
 		rc = source_start(
 			source, fd, chunk_for(fd, 0, queues), queues, sources->slots, error);
 		return rc < 0 ? rc : 1;
@@ -257,7 +256,6 @@ static int source_examine(
 		return sf_error_set(error, SF_EUNSUPPORTED, "%s: %.400s", source->path,
 			source->reader->error.text);
 	sources_add_format(sources, source->reader);
-	source->compressed = source->reader->stream.compression != SF_PLAIN;
 	sources->bytes_total += (uint64_t)status.st_size;
 	if (!only)
 		sf_source_close(source);
@@ -298,36 +296,6 @@ int sf_sources_open(struct sf_sources *sources, const char *const *names, unsign
 	qsort(sources->list, kept, sizeof(*sources->list), by_first_time);
 	if (sources->unknown_size)
 		sources->bytes_total = 0;
-	return 0;
-}
-
-int sf_sources_copy(
-	struct sf_sources *sources, const struct sf_sources *other, struct sf_error *error)
-{
-	sources->list = calloc(other->count, sizeof(*sources->list));
-	if (!sources->list)
-		return sf_error_set(error, -ENOMEM, "no memory for %u files", other->count);
-	for (unsigned i = 0; i < other->count; i++) {
-		struct sf_source *source = &sources->list[sources->count++];
-
-		*source = other->list[i];
-		source->reader = NULL;
-		source->leaf = SF_NO_LEAF;
-		source->path = strdup(source->path);
-		if (!source->path)
-			return sf_error_set(error, -ENOMEM, "no memory for %u files", other->count);
-		if (source->once)
-			return sf_error_set(error, SF_EUNSUPPORTED, "%s: can be read only once",
-				sf_source_name(source));
-		if (source->compressed)
-			return sf_error_set(error, SF_EUNSUPPORTED, "%s: is decompressed only once",
-				sf_source_name(source));
-		/* it may fill, and each reader would find another end */
-		if (source->size == UINT64_MAX)
-			return sf_error_set(error, SF_EUNSUPPORTED, "%s: has no known size",
-				sf_source_name(source));
-	}
-	sources->bytes_total = other->bytes_total;
 	return 0;
 }
 

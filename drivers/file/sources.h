@@ -22,8 +22,6 @@ struct sf_source {
 	char *path;
 	unsigned order; /* place on the command line */
 	bool in_directory;
-	bool once; /* cannot be opened twice */
-	bool compressed;
 	uint64_t size, inode; /* when it was looked into; UINT64_MAX: not known, there is none */
 	int64_t first_ns;     /* of the first packet; INT64_MIN: no packet, or not known */
 	unsigned leaf;        /* its place in the merge (merge.h) */
@@ -53,13 +51,6 @@ struct sf_sources {
 int sf_sources_open(struct sf_sources *sources, const char *const *names, unsigned count,
 	struct sf_error *error);
 void sf_sources_fini(struct sf_sources *sources);
-
-/*
- * The same inputs for another reader, none of them open. SF_EUNSUPPORTED when one of them cannot be
- * opened twice, or would have to be decompressed twice.
- */
-int sf_sources_copy(
-	struct sf_sources *sources, const struct sf_sources *other, struct sf_error *error);
 
 /* Opens one of them for reading in chunks that suit its size and the number of files open. */
 int sf_source_open(const struct sf_sources *sources, struct sf_source *source, unsigned open_files,

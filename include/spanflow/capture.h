@@ -89,7 +89,6 @@ struct sf_capture_stats {
 };
 
 struct sf_capture;
-struct sf_part;
 
 /*
  * A driver. One constant table each; the calls of every driver's packet path come first. Members marked
@@ -109,20 +108,6 @@ struct sf_capture_ops {
 	/* Allocates and opens; on failure returns < 0, fills `error`, leaves *capture untouched. */
 	int (*open)(struct sf_capture **capture, const struct sf_capture_options *options,
 		struct sf_error *error);
-	/*
-	 * Opens another capture that delivers the same packets in the same order, for a thread of
-	 * its own; before the first recv. Fails as open does; with SF_EUNSUPPORTED where packets can
-	 * be had only once (a pipe), or having them again would cost too much (compressed files,
-	 * more files than a process may open). Optional: as from every network interface they can.
-	 */
-	int (*twin)(struct sf_capture *capture, struct sf_capture **twin, struct sf_error *error);
-	/*
-	 * Only with twin. Receives from queue 0 as recv does, but of the packets that `part` (base/part.h)
-	 * chooses, whose state is moved by all. Looks at none beyond part->stop_at; 0 if none of those
-	 * looked at was chosen.
-	 */
-	int (*recv_part)(struct sf_capture *capture, struct sf_part *part,
-		struct sf_packet *packets, unsigned max);
 	/* Any thread, at any time; reads counters without disturbing the queues. */
 	void (*stats)(struct sf_capture *capture, struct sf_capture_stats *stats);
 	/* Interface of a slot, or NULL past the end. Stays valid until close. */

@@ -270,8 +270,7 @@ static void share_batch(struct sf_worker *worker, const struct sf_batch *batch)
 	unsigned n = sf_meter_parse(worker->meter, batch->packets, batch->count, batch->clock,
 		&worker->options.input->point, facts);
 
-	n = sf_exchange_give(
-		worker->options.exchange, worker->options.number, facts, n, false, &lost);
+	n = sf_exchange_give(worker->options.exchange, worker->options.number, facts, n, &lost);
 	sf_meter_drop(worker->meter, SF_IGNORED_handOver, lost);
 	sf_meter_update(worker->meter, facts, n);
 }

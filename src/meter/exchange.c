@@ -10,7 +10,6 @@
  *	lane.closed   the same, once; reached then stays where its input ended.
  */
 #include <errno.h>
-#include <sched.h>
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -36,9 +35,7 @@ struct sf_exchange {
 	unsigned workers;
 	uint32_t key[SF_STEER_WORDS];
 	bool bare;
-	/* owner of a packet: first + hash % parts */
-	unsigned first, parts;
-	uint64_t reciprocal; /* of parts */
+	uint64_t reciprocal; /* of workers */
 	struct lane *lanes;
 	struct sf_ring *rings; /* [from * workers + to] */
 };
@@ -59,14 +56,6 @@ void sf_exchange_free(struct sf_exchange *exchange)
 	free(exchange);
 }
 
-/* Packets belong to the workers from `first` on. */
-static void set_owners(struct sf_exchange *exchange, unsigned first)
-{
-	exchange->first = first;
-	exchange->parts = exchange->workers - first;
-	exchange->reciprocal = UINT64_MAX / exchange->parts + 1;
-}
-
 static void *zeroed_lines(size_t count, size_t size)
 {
 	void *memory = aligned_alloc(SF_CACHE_LINE, count * size);
@@ -82,7 +71,7 @@ int sf_exchange_new(struct sf_exchange **out, unsigned workers, const uint32_t *
 		return -ENOMEM;
 	exchange->workers = workers;
 	memcpy(exchange->key, key, sizeof(exchange->key));
-	set_owners(exchange, 0);
+	exchange->reciprocal = UINT64_MAX / workers + 1;
 	exchange->lanes = zeroed_lines(workers, sizeof(*exchange->lanes));
 	exchange->rings = zeroed_lines((size_t)workers * workers, sizeof(*exchange->rings));
 	if (!exchange->lanes || !exchange->rings)
@@ -106,17 +95,12 @@ void sf_exchange_bare(struct sf_exchange *exchange)
 	exchange->bare = true;
 }
 
-void sf_exchange_spare(struct sf_exchange *exchange)
-{
-	set_owners(exchange, 1);
-}
-
-/* hash % parts by two multiplications (Lemire, Kaser and Kurz, 2019). */
+/* hash % workers by two multiplications (Lemire, Kaser and Kurz, 2019). */
 static inline unsigned owner_of(const struct sf_exchange *exchange, const struct sf_facts *facts)
 {
 	uint64_t fraction = exchange->reciprocal * sf_steer_hash(facts, exchange->key);
 
-	return exchange->first + (unsigned)((unsigned __int128)fraction * exchange->parts >> 64);
+	return (unsigned)((unsigned __int128)fraction * exchange->workers >> 64);
 }
 
 unsigned sf_exchange_owner(const struct sf_exchange *exchange, const struct sf_facts *facts)
@@ -136,29 +120,21 @@ static inline void copy(
 
 /* Hands the listed facts to one worker; returns how many found no room. */
 static unsigned send(struct sf_exchange *exchange, struct sf_ring *ring,
-	const struct sf_facts *facts, const uint8_t *list, unsigned count, bool wait)
+	const struct sf_facts *facts, const uint8_t *list, unsigned count)
 {
-	unsigned done = 0;
+	unsigned room = sf_ring_room(ring, count);
 
-	for (;;) {
-		unsigned room = sf_ring_room(ring, count - done);
-
-		for (unsigned k = 0; k < room; k++)
-			copy(exchange, sf_ring_slot(ring, k), &facts[list[done + k]]);
-		sf_ring_publish(ring, room);
-		done += room;
-		if (done == count || !wait)
-			break;
-		sched_yield();
-	}
+	for (unsigned k = 0; k < room; k++)
+		copy(exchange, sf_ring_slot(ring, k), &facts[list[k]]);
+	sf_ring_publish(ring, room);
 	/* the other side's core has read the next slots' lines: have them back by the next batch */
 	for (unsigned k = 0; k < count; k++)
 		__builtin_prefetch(sf_ring_slot(ring, k), 1);
-	return count - done;
+	return count - room;
 }
 
 unsigned sf_exchange_give(struct sf_exchange *exchange, unsigned me, struct sf_facts *facts,
-	unsigned count, bool wait, uint64_t *lost)
+	unsigned count, uint64_t *lost)
 {
 	uint8_t list[SF_WORKERS_MAX][SF_BATCH_MAX]; /* facts of each worker, by number */
 	uint8_t counts[SF_WORKERS_MAX] = { 0 };
@@ -173,8 +149,7 @@ unsigned sf_exchange_give(struct sf_exchange *exchange, unsigned me, struct sf_f
 
 		if (to == me || !counts[to])
 			continue;
-		failed = send(
-			exchange, ring_of(exchange, me, to), facts, list[to], counts[to], wait);
+		failed = send(exchange, ring_of(exchange, me, to), facts, list[to], counts[to]);
 		exchange->lanes[me].handed += counts[to] - failed;
 		*lost += failed;
 	}

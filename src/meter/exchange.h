@@ -12,7 +12,7 @@
  *		… update my table with facts …; sf_exchange_taken(exchange, me);
  *	… age my table to horizon …
  *	n = … receive and parse my own packets …
- *	mine = sf_exchange_give(exchange, me, facts, n, wait, &lost);
+ *	mine = sf_exchange_give(exchange, me, facts, n, &lost);
  *	… update my table with facts[0 … mine-1] …
  *	sf_exchange_reached(exchange, me, clock);
  *
@@ -47,19 +47,16 @@ int sf_exchange_new(
 void sf_exchange_bare(struct sf_exchange *exchange);
 void sf_exchange_free(struct sf_exchange *exchange);
 
-/* Worker 0 reads a file and has no flows of its own. Before the threads start. */
-void sf_exchange_spare(struct sf_exchange *exchange);
-
 /* The worker whose table holds the flow of these facts. Any thread. */
 unsigned sf_exchange_owner(const struct sf_exchange *exchange, const struct sf_facts *facts);
 
 /*
  * Worker `me` hands on what belongs to others. Its own facts are moved to the front, in order;
- * returns their number. A full ring: with `wait`, waits for the other worker (capture files);
- * without, drops the facts and adds their number to *lost (live: a worker never blocks).
+ * returns their number. Facts for which a ring has no room are dropped, and their number is added to
+ * *lost: a worker never blocks.
  */
 unsigned sf_exchange_give(struct sf_exchange *exchange, unsigned me, struct sf_facts *facts,
-	unsigned count, bool wait, uint64_t *lost);
+	unsigned count, uint64_t *lost);
 
 /*
  * Facts for worker `me` from any other, at most `max`, as they lie in the ring: lent until

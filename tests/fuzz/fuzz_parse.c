@@ -2,8 +2,8 @@
 /*
  * The parser on any bytes: link type, flags, tag and missing octets from the first four, then the
  * packet. The fast path and the walk agree, and of a packet cut off anywhere nothing is reported
- * that was not seen whole. Of several workers one keeps it. Each part lies in its own exactly sized allocation, so that
- * AddressSanitizer sees a read past its end.
+ * that was not seen whole. Each part lies in its own exactly sized allocation, so that AddressSanitizer sees a
+ * read past its end.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,10 +16,7 @@
 		}                                                                                  \
 	} while (0)
 
-#include "meter/share.h"
 #include "parse_contract.h"
-
-#define WORKERS 3
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -65,30 +62,6 @@ static int parse(const struct sf_packet *packet, uint32_t captured, struct sf_fa
 	return result;
 }
 
-/* Of several workers exactly one keeps the packet. */
-static void divide(const struct sf_packet *packet, uint32_t captured)
-{
-	static const uint64_t secret[2] = { 0x9e3779b97f4a7c15, 0x0fedcba987654321 };
-	uint8_t *copy = malloc(captured ? captured : 1);
-	unsigned owners = 0;
-
-	same(copy != NULL);
-	memcpy(copy, packet->data, captured);
-	for (unsigned me = 0; me < WORKERS; me++) {
-		struct sf_packet own[1] = { *packet };
-		struct sf_clock clock;
-		struct sf_part part;
-
-		own[0].data = copy;
-		own[0].captured = captured;
-		sf_clock_init(&clock, 1);
-		sf_share_part(&part, WORKERS, me, secret, &clock);
-		owners += sf_part_keep(&part, own, 0, 1);
-	}
-	same(owners == 1);
-	free(copy);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct sf_packet packet = { 0 };
@@ -112,7 +85,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (uint32_t length = 0; length < packet.captured; length += step) {
 		int part = parse(&packet, length, &facts);
 
-		divide(&packet, length);
 		check_part(part, &facts, result, &whole);
 	}
 	return 0;

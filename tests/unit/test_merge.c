@@ -106,7 +106,7 @@ static void merge_all(unsigned inputs, unsigned step, unsigned apart)
 
 		if (before_waiting(inputs) < until)
 			until = before_waiting(inputs);
-		total = sf_merge_take(&merge, NULL, merged, total, max, until, &spent);
+		total = sf_merge_take(&merge, merged, total, max, until, &spent);
 		ck_assert_uint_gt(total, before);
 		ck_assert_uint_le(total, max);
 		ck_assert_int_eq(merged[before].time_ns, head);
@@ -147,8 +147,7 @@ START_TEST(nothing_is_taken_that_is_too_late)
 			look_ahead(i, 3);
 			sf_merge_add(&merge, &sources[i]);
 		}
-		ck_assert_uint_eq(
-			sf_merge_take(&merge, NULL, packets, 0, SF_BATCH_MAX, -1, &spent), 0);
+		ck_assert_uint_eq(sf_merge_take(&merge, packets, 0, SF_BATCH_MAX, -1, &spent), 0);
 		ck_assert_ptr_null(spent);
 		sf_merge_fini(&merge);
 	}
