@@ -35,6 +35,8 @@
 #include "file/sources.h"
 
 #define WAIT_DEFAULT_MS 100
+#define TURN_OCTETS     ((size_t)128 << 10) /* of all inputs together, read in a turn */
+#define PAGE            ((size_t)4096)
 #define ENDED_MAX       16 /* inputs that may end within a batch */
 
 extern const struct sf_capture_ops sf_driver_file;
@@ -84,6 +86,17 @@ static const struct sf_source *file_waiting(const struct file_capture *file)
 	return file->waiting < file->sources.count ? &file->sources.list[file->waiting] : NULL;
 }
 
+/*
+ * How much is read of an input in a turn. Bytes of inputs that are merged are used up at about the same
+ * time: what is left of others when one has no more is the next queue's, far away from its core.
+ */
+static size_t file_at_once(const struct file_capture *file)
+{
+	size_t size = file->open_count ? TURN_OCTETS / file->open_count : TURN_OCTETS;
+
+	return size < PAGE ? PAGE : size & ~(PAGE - 1);
+}
+
 static void file_open_waiting(struct file_capture *file)
 {
 	struct sf_source *source = &file->sources.list[file->waiting++];
@@ -95,7 +108,8 @@ static void file_open_waiting(struct file_capture *file)
 			file->failure = error;
 		return;
 	}
-	sf_stream_turn(&source->reader->stream, file->queue);
+	if (file->capture.queues > 1)
+		sf_stream_turn(&source->reader->stream, file->queue, file_at_once(file));
 	file->blind[file->blind_count++] = source;
 	file->open[file->open_count++] = source;
 }
@@ -274,7 +288,7 @@ static bool file_fill(struct file_capture *file, struct batch *batch)
 static void file_turn(struct file_capture *file, unsigned queue)
 {
 	for (unsigned i = 0; i < file->open_count; i++)
-		sf_stream_turn(&file->open[i]->reader->stream, queue);
+		sf_stream_turn(&file->open[i]->reader->stream, queue, file_at_once(file));
 }
 
 static void file_lend(struct file_capture *file)

@@ -62,7 +62,9 @@ int sf_stream_init(struct sf_stream *stream, int fd, uint64_t size, size_t chunk
 {
 	struct stat status;
 
-	*stream = (struct sf_stream){ .fd = fd, .chunk = chunk, .raw_end = size, .queues = queues };
+	*stream = (struct sf_stream){
+		.fd = fd, .chunk = chunk, .raw_end = size, .queues = queues, .most = SIZE_MAX
+	};
 	stream->pipe = fstat(fd, &status) < 0 || !S_ISREG(status.st_mode);
 	if (stream->pipe)
 		fcntl(fd, F_SETPIPE_SZ, (int)SF_STREAM_CHUNK); /* fewer, larger reads if allowed */
@@ -85,9 +87,10 @@ void sf_stream_fini(struct sf_stream *stream)
 	*stream = (struct sf_stream){ .fd = -1 };
 }
 
-void sf_stream_turn(struct sf_stream *stream, unsigned queue)
+void sf_stream_turn(struct sf_stream *stream, unsigned queue, size_t most)
 {
 	stream->queue = queue;
+	stream->most = most;
 	for (unsigned i = 0; i < stream->queues; i++)
 		stream->buffers[i].lent &= ~(UINT64_C(1) << queue);
 }
@@ -145,6 +148,8 @@ static enum sf_stream_result stream_read(
 		if (poll(&pollfd, 1, wait_ms) <= 0)
 			return SF_STREAM_QUIET;
 	}
+	if (room > stream->most)
+		room = stream->most;
 	if (room > stream->raw_end - stream->raw_offset)
 		room = stream->raw_end - stream->raw_offset;
 	n = read(stream->fd, to, room);

@@ -43,6 +43,7 @@ struct sf_stream {
 	unsigned queues;
 	unsigned current;    /* the buffer with p and end */
 	unsigned queue;      /* whose turn it is */
+	size_t most;         /* bytes that a read asks for, if there is room */
 	size_t chunk;        /* what one read asks for */
 	uint64_t end_offset; /* position of `end` in the plain data */
 	uint64_t raw_offset; /* bytes read from the descriptor */
@@ -73,8 +74,8 @@ enum sf_stream_result { SF_STREAM_MORE, SF_STREAM_QUIET, SF_STREAM_END, SF_STREA
  */
 enum sf_stream_result sf_stream_fill(struct sf_stream *stream, size_t need, int wait_ms);
 
-/* The turn is that of `queue`, which has given back what was lent to it. */
-void sf_stream_turn(struct sf_stream *stream, unsigned queue);
+/* The turn is that of `queue`, which has given back what was lent to it; it reads `most` bytes at once. */
+void sf_stream_turn(struct sf_stream *stream, unsigned queue, size_t most);
 
 /* Bytes of the current buffer are lent to the queue whose turn it is. */
 void sf_stream_lend(struct sf_stream *stream);
