@@ -142,30 +142,35 @@ static unsigned turn_size(const struct sf_worker *worker)
 	return options->budget || options->packet_duration_ns ? SF_BATCH_MAX : SF_RELAY_TURN;
 }
 
+/* The source is quiet: nothing is to wait until it goes on. */
+static void catch_up(struct sf_worker *worker)
+{
+	while (account_some(worker))
+		;
+	sf_door_try(worker);
+}
+
 /* It is the worker's turn. */
 static void take_turn(struct sf_worker *worker)
 {
 	struct sf_turns *turns = worker->options.turns;
-	struct sf_timing *timing = &turns->timing;
 	struct sf_batch batch = { worker->work->packets, worker->work->clocks };
 	uint32_t question = sf_worker_question(worker);
 	bool asked = question != turns->asked;
 	const struct sf_relay_turn *turn;
-	int64_t clock = timing->clock.now;
 	enum sf_worker_state state;
+	int64_t clock;
 
-	state = sf_worker_receive(worker, timing, &batch, turn_size(worker));
-	if (state == SF_WORKER_QUIET && worker->options.ages_when_quiet && sf_timing_keep(timing))
-		state = SF_WORKER_LIMIT;
+	state = sf_worker_receive(worker, &turns->timing, &batch, turn_size(worker));
 	if (state > SF_WORKER_QUIET)
 		sf_turns_end(turns, state);
-	/* of a quiet source the others are told how late it is */
-	if (!batch.received && !asked && timing->clock.now == clock) {
+	if (!batch.received && !asked) {
 		sf_relay_pass(turns->relay);
+		catch_up(worker);
 		return;
 	}
 	turns->asked = question;
-	clock = timing->clock.now;
+	clock = turns->timing.clock.now;
 	turn = sf_relay_leave(turns->relay, worker->options.number, asked ? question : 0);
 	hand_on(worker, turn, &batch);
 	sf_relay_publish(turns->relay, worker->options.number, clock);
@@ -177,7 +182,7 @@ static enum sf_worker_state rest(struct sf_worker *worker)
 	unsigned idle = worker->work->idle++;
 	long us = (long)(idle - YIELDS);
 
-	if (idle == YIELDS / 10)
+	if (idle >= YIELDS / 10)
 		sf_door_try(worker);
 	if (idle < YIELDS)
 		sched_yield();

@@ -156,7 +156,8 @@ void sf_timing_init(struct sf_timing *timing, int64_t limit_ns)
 	sf_clock_init(&timing->clock, limit_ns);
 }
 
-bool sf_timing_keep(struct sf_timing *timing)
+/* Nothing came: lets the clock go on by itself, if it has begun. True: it has come to the end. */
+static bool keep_clock(struct sf_timing *timing)
 {
 	int64_t mono = sf_clock_read(CLOCK_MONOTONIC), now;
 
@@ -256,7 +257,7 @@ static bool keep_time(struct sf_worker *worker)
 	/* a queue that never had a packet must not hold back the ageing of all others */
 	if (timing->clock.now == INT64_MIN && worker->options.exchange)
 		timing->clock.now = sf_clock_read(CLOCK_REALTIME) - KEPT_BACK_NS;
-	at_end = sf_timing_keep(timing);
+	at_end = keep_clock(timing);
 	if (timing->clock.now != INT64_MIN)
 		sf_worker_tell_clock(worker);
 	return at_end;

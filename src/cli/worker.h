@@ -199,9 +199,6 @@ static inline void sf_pause_us(long us)
 /* At the begin of a source; `limit_ns`: longest step of the clock that need not be confirmed. */
 void sf_timing_init(struct sf_timing *timing, int64_t limit_ns);
 
-/* Nothing came: lets the clock go on by itself, if it has begun. True: it has come to the end. */
-bool sf_timing_keep(struct sf_timing *timing);
-
 /*
  * Receives up to `max` packets, leaves out what the filter refuses or comes after a limit, and moves the
  * clock. What came before an end is in the batch.

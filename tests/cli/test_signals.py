@@ -42,9 +42,9 @@ class Pipe(Case):
                           done.stderr)
             self.assertEqual(done.stats["ended"], name)
 
-    def has_printed(self):
+    def has_printed(self, records=1):
         """Text is written when the program looks around, not only at the end."""
-        return lambda: self.printed().count("\n") >= 1
+        return lambda: self.printed().count("\n") >= records
 
     def test_pipe_without_realtime_does_not_age(self):
         process = self.open("-o", "json", "--stats", "json", "--idle-timeout", "1s")
@@ -74,18 +74,30 @@ class Pipe(Case):
         self.assertEqual([r["packetDeltaCount"] for r in done.records], [2])
 
     def test_statistics_on_request(self):
-        process = self.open("-o", "none", "--stats", "json")
-        self.feed(process, (0, udp(1, 5000)))
-        time.sleep(0.5)
-        process.send_signal(signal.SIGUSR1)
-        wait_until(lambda: self.printed("stderr").count("\n") >= 1, "statistics")
-        stats = support.json.loads(self.printed("stderr"))
-        self.assertEqual((stats["frames"], stats["flows"]["active"]), (1, 1))
-        self.assertIs(stats["balanced"], True)
-        self.assertNotIn("ended", stats)
-        self.feed(process, (1, udp(1, 5000)))
+        for workers in "1", "3":
+            process = self.open("-o", "none", "--stats", "json", "--workers", workers)
+            self.feed(process, (0, udp(1, 5000)))
+            time.sleep(0.5)
+            process.send_signal(signal.SIGUSR1)
+            wait_until(lambda: self.printed("stderr").count("\n") >= 1, "statistics")
+            stats = support.json.loads(self.printed("stderr"))
+            self.assertEqual((stats["frames"], stats["flows"]["active"]), (1, 1))
+            self.assertIs(stats["balanced"], True)
+            self.assertNotIn("ended", stats)
+            self.feed(process, (1, udp(1, 5000)))
+            process.stdin.close()
+            self.assertEqual(self.check(process).stats["frames"], 2)
+
+    def test_records_of_a_quiet_pipe(self):
+        # whatever worker has them: they do not wait until the pipe goes on
+        process = self.open("-o", "json", "--stats", "json", "--idle-timeout", "1s",
+                            "--workers", "3")
+        self.feed(process, *((0, udp(i, 5000)) for i in range(40)),
+                  *((0.9 * i, udp(1, 6000)) for i in range(5)))
+        wait_until(self.has_printed(40), "the records of idle flows")
         process.stdin.close()
-        self.assertEqual(self.check(process).stats["frames"], 2)
+        done = self.check(process)
+        self.assertEqual([r["flowEndReason"] for r in done.records], 40 * [1] + [4])
 
     def test_statistics_while_records_wait(self):
         out = self.directory / "out"
