@@ -13,7 +13,7 @@
  * with several a run of each is decoded ahead, and the merge moves descriptors (merge.h).
  *
  * Invariant: buffers are refilled only before the first packet of a batch; a batch ends where an input
- * runs out of bytes. Price: batches are short there (once per MiB), and merging needs the next packet of
+ * runs out of bytes. Price: batches are short there (once per chunk), and merging needs the next packet of
  * every open input before it can go on.
  *
  * Several queues take turns: whoever asks next gets the next packets, and his own stay lent to him until
@@ -37,7 +37,6 @@
 #define WAIT_DEFAULT_MS 100
 #define TURN_OCTETS     ((size_t)128 << 10) /* of all inputs together, read in a turn */
 #define PAGE            ((size_t)4096)
-#define ENDED_MAX       16 /* inputs that may end within a batch */
 
 extern const struct sf_capture_ops sf_driver_file;
 
@@ -92,7 +91,8 @@ static const struct sf_source *file_waiting(const struct file_capture *file)
  */
 static size_t file_at_once(const struct file_capture *file)
 {
-	size_t size = file->open_count ? TURN_OCTETS / file->open_count : TURN_OCTETS;
+	unsigned inputs = file->open_count - file->ended_count;
+	size_t size = inputs ? TURN_OCTETS / inputs : TURN_OCTETS;
 
 	return size < PAGE ? PAGE : size & ~(PAGE - 1);
 }
@@ -114,11 +114,12 @@ static void file_open_waiting(struct file_capture *file)
 	file->open[file->open_count++] = source;
 }
 
-/* An input has ended. */
+/* An input has ended. Its bytes may be lent, but for those nothing need be open. */
 static void file_retire(struct file_capture *file, struct sf_source *source)
 {
 	sf_merge_forget(&file->merge, source);
-	source->ended = true;
+	sf_stream_end(&source->reader->stream);
+	source->end = SF_SOURCE_ENDED;
 	file->ended_count++;
 }
 
@@ -130,12 +131,15 @@ static void file_close_ended(struct file_capture *file)
 	for (unsigned i = 0; i < file->open_count; i++) {
 		struct sf_source *source = file->open[i];
 
-		if (source->ended && !sf_stream_is_lent(&source->reader->stream)) {
+		if (source->end && !sf_stream_is_lent(&source->reader->stream)) {
 			sf_source_close(source);
 			file->ended_count--;
-		} else {
-			file->open[kept++] = source;
+			continue;
 		}
+		/* this batch has none of its packets */
+		if (source->end)
+			source->end = SF_SOURCE_PAST;
+		file->open[kept++] = source;
 	}
 	file->open_count = kept;
 }
@@ -186,8 +190,7 @@ static bool file_go_on(struct file_capture *file, unsigned at, bool lent)
 		file_forget_blind(file, at);
 		if (!lent)
 			file_close_ended(file);
-		/* or thousands of small files would be open at once */
-		return !lent || file->ended_count < ENDED_MAX;
+		break;
 	}
 	return went_on;
 }
@@ -294,7 +297,8 @@ static void file_turn(struct file_capture *file, unsigned queue)
 static void file_lend(struct file_capture *file)
 {
 	for (unsigned i = 0; i < file->open_count; i++)
-		sf_stream_lend(&file->open[i]->reader->stream);
+		if (file->open[i]->end != SF_SOURCE_PAST)
+			sf_stream_lend(&file->open[i]->reader->stream);
 }
 
 static int file_receive(struct file_capture *file, unsigned queue, struct batch *batch)

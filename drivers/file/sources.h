@@ -18,6 +18,12 @@
 
 #define SF_NO_LEAF UINT32_MAX
 
+enum sf_source_end {
+	SF_SOURCE_GOES_ON,
+	SF_SOURCE_ENDED, /* it brings no more packets; the last ones may be in the batch, */
+	SF_SOURCE_PAST,  /* or only in those of other queues */
+};
+
 struct sf_source {
 	char *path;
 	unsigned order; /* place on the command line */
@@ -27,7 +33,7 @@ struct sf_source {
 	unsigned leaf;        /* its place in the merge (merge.h) */
 	struct sf_reader *reader; /* NULL: not open */
 	uint64_t counted;         /* bytes already in the statistics */
-	bool ended;               /* it brings no more packets */
+	enum sf_source_end end;
 };
 
 struct sf_sources {

@@ -76,9 +76,16 @@ int sf_stream_init(struct sf_stream *stream, int fd, uint64_t size, size_t chunk
 	return stream_move(stream, 0, chunk < HEADROOM ? chunk : HEADROOM);
 }
 
+void sf_stream_end(struct sf_stream *stream)
+{
+	if (stream->fd >= 0)
+		close(stream->fd);
+	stream->fd = -1;
+}
+
 void sf_stream_fini(struct sf_stream *stream)
 {
-	close(stream->fd);
+	sf_stream_end(stream);
 	sf_codec_free(stream->codec);
 	free(stream->in);
 	for (unsigned i = 0; stream->buffers && i < stream->queues; i++)

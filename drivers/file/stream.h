@@ -44,7 +44,7 @@ struct sf_stream {
 	unsigned current;    /* the buffer with p and end */
 	unsigned queue;      /* whose turn it is */
 	size_t most;         /* bytes that a read asks for, if there is room */
-	size_t chunk;        /* what one read asks for */
+	size_t chunk;        /* room for reading in a buffer that is made now */
 	uint64_t end_offset; /* position of `end` in the plain data */
 	uint64_t raw_offset; /* bytes read from the descriptor */
 	uint64_t raw_end;    /* where reading it ends, even if there is more */
@@ -59,7 +59,7 @@ struct sf_stream {
 };
 
 /*
- * Takes over `fd` (also on failure), of which `size` bytes are read at most, `chunk` at once, for up to
+ * Takes over `fd` (also on failure), of which `size` bytes are read at most, up to `chunk` at once, for up to
  * SF_STREAM_QUEUES queues. 0 or -ENOMEM.
  */
 int sf_stream_init(struct sf_stream *stream, int fd, uint64_t size, size_t chunk, unsigned queues);
@@ -79,6 +79,9 @@ void sf_stream_turn(struct sf_stream *stream, unsigned queue, size_t most);
 
 /* Bytes of the current buffer are lent to the queue whose turn it is. */
 void sf_stream_lend(struct sf_stream *stream);
+
+/* Nothing more is read; what was, stays. */
+void sf_stream_end(struct sf_stream *stream);
 
 /* Are bytes lent to any queue? */
 bool sf_stream_is_lent(const struct sf_stream *stream);

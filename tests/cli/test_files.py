@@ -134,7 +134,7 @@ class Input(Case):
         self.assertEqual(len(seen), 1)
 
     def test_workers_and_copies(self):
-        # each frame twice, the second time with a tag: both copies are one worker's
+        # each frame twice, the second time with a tag: worker 0 sees both
         frames = []
         for t, frame in conversations(300, packets=3):
             frames += [(t, frame), (t + 0.0001, frame[:12] + b"\x81\0\0\5" + frame[12:])]
@@ -174,6 +174,18 @@ class Input(Case):
                 *arguments, "-o", "none", "--workers", "2", preexec_fn=lambda: resource.setrlimit(
                     resource.RLIMIT_NOFILE, (soft, hard)))
             self.assertEqual(done.stats["metered"]["packets"], 300)
+
+    def test_workers_and_many_files_one_after_the_other(self):
+        # few of them are open at the same time, whoever still has packets of those before
+        files = [self.file(f"{i}.pcap", pcap([(10 * i, udp(i % 50, 1024)),
+                                              (10 * i + 5, udp(i % 70, 1024))]))
+                 for i in range(1200)]
+        arguments = [a for file in files for a in ("-r", file)]
+        for workers in "1", "2", "5":
+            done = self.meter(
+                *arguments, "-o", "none", "--workers", workers, preexec_fn=lambda:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40)))
+            self.assertEqual(done.stats["metered"]["packets"], 2400)
 
     def test_workers_stop_at_the_same_packet(self):
         # with one flow only, all packets are one worker's
