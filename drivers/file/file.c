@@ -16,8 +16,8 @@
  * runs out of bytes. Price: batches are short there (once per chunk), and merging needs the next packet of
  * every open input before it can go on.
  *
- * Several queues take turns: whoever asks next gets the next packets, and his own stay lent to him until
- * he asks again. Each input then has a buffer for each (stream.h), and knows what is lent to whom.
+ * Several queues take turns: whichever asks next gets the next packets, and its own stay lent to it until
+ * it asks again. Each input then has a buffer for each (stream.h), and knows what is lent to whom.
  *
  * A damaged input ends with its last good packet; the others go on, and the end of all input then
  * reports the failure instead of SF_EOF.
@@ -50,7 +50,7 @@ struct file_capture {
 	struct sf_source **open; /* all that are, ended ones too */
 	unsigned open_count, ended_count;
 	unsigned queue;          /* whose turn it is */
-	_Atomic uint64_t frames; /* written by recv only; relaxed */
+	_Atomic uint64_t frames; /* written by whose turn it is; relaxed */
 	/* per refill or rarer */
 	_Atomic uint64_t bytes_read;
 	struct sf_sources sources;
@@ -65,7 +65,7 @@ static struct file_capture *file_of(struct sf_capture *capture)
 	return (struct file_capture *)capture;
 }
 
-/* The only writer adds to a counter that others read. */
+/* Who has the turn, the only writer, adds to a counter that others read. */
 static void count(_Atomic uint64_t *counter, uint64_t n)
 {
 	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,

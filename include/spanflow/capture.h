@@ -47,7 +47,10 @@ struct sf_capture_options {
 	const char *const
 		*names; /* `name_count` files, or interfaces forming one point (eth1+eth2) */
 	unsigned name_count;
-	/* live: most queues wanted per interface (0: the driver's choice); files: that take turns */
+	/*
+	 * Live: at most so many per interface (0: the driver's choice). Files: exactly so many,
+	 * which take turns (0: 1).
+	 */
 	unsigned queues;
 	unsigned wait_ms;    /* live: longest time recv waits for a first packet; 0: 100 ms */
 	unsigned snaplen;    /* live: bytes wanted of each packet; 0: whatever parsing needs */
@@ -160,7 +163,7 @@ const struct sf_capture_ops *sf_capture_driver(const char *name);
  * Receives up to `max` packets of a queue (live: <= SF_BATCH_MAX). Returns their number; 0 when none
  * came within wait_ms; SF_EOF at the end of the input; another negative code on failure, with
  * capture->error filled. Packets read before a failure are delivered first. One thread per queue;
- * sf_capture_release() before the next call. Files: the packets stay until the queue's next call, whatever
+ * sf_capture_release() before the next call. Files: a queue's packets stay until its own release, whatever
  * other queues receive meanwhile.
  */
 static inline int sf_capture_recv(

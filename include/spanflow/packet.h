@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-/* Most packets in one batch, from driver to exporter. */
+/* Most packets of a live source in one batch, and records that are given to a sink at once. */
 #define SF_BATCH_MAX 64
 
 #define SF_NS_PER_S INT64_C(1000000000)

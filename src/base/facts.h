@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define SF_WORKERS_MAX 64 /* that may share a source */
+
 /* `flags` of facts: which bits is also the table's affair, see SF_STATE_RARE */
 #define SF_FACT_SWAPPED  0x0003 /* endpoint 1 sent this packet; two bits, as a table's entry has */
 #define SF_FACT_VLAN     0x0004 /* an outer tag with a VLAN id other than 0 */

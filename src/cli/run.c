@@ -28,7 +28,7 @@ void sf_run_books(const struct sf_run *run, struct sf_books *sum)
 		const struct sf_worker *worker = &run->workers[i];
 		struct sf_books books;
 
-		/* pairs with the release in answer(); done was seen in books_answered() */
+		/* pairs with the release in sf_worker_answer(); done was seen in books_answered() */
 		if (worker->has_thread && atomic_load_explicit(&worker->answered,
 						  memory_order_acquire) == run->question)
 			books = worker->books;

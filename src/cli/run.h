@@ -5,9 +5,9 @@
  *
  *	inline    files and one worker: one thread does all, records go from the table straight
  *	          into the exporter. Nothing is lost between them and nothing is shared.
- *	threads   network interfaces, or several workers: a thread for each; the main thread drains
- *	          their rings into the exporter, looks after signals and time, and asks for the
- *	          books.
+ *	threads   network interfaces, or several workers: a thread for each; the main thread looks
+ *	          after signals and time, asks for the books, and drains the rings of those of
+ *	          interfaces into the exporter.
  */
 #ifndef SPANFLOW_CLI_RUN_H
 #define SPANFLOW_CLI_RUN_H

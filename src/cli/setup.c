@@ -197,32 +197,44 @@ static unsigned workers_of(const struct sf_run *run, unsigned input)
 	return queues > wanted ? queues : wanted;
 }
 
+static int make_exchange(struct sf_run *run, unsigned input, unsigned workers, bool bare)
+{
+	struct sf_exchange **exchange = &run->exchanges[input];
+	int err = sf_exchange_new(exchange, workers, run->steer_key, HANDOVER);
+
+	if (!err && bare)
+		sf_exchange_bare(*exchange);
+	return err;
+}
+
+static int make_turns(struct sf_run *run, unsigned workers, bool bare)
+{
+	struct sf_meter_options meter = meter_options(run, &run->inputs[0]);
+	uint64_t secret[2];
+
+	memcpy(secret, run->steer_key, sizeof(secret));
+	run->turns.sole = run->options->dedup;
+	return sf_turns_init(&run->turns, workers, secret, bare, sf_timing_limit(&meter));
+}
+
 /* The workers of files take turns; those of a network source hand packets over. */
 static int join_workers(struct sf_run *run, unsigned input, struct sf_error *error)
 {
 	bool bare = !sf_exporter_wants_cold_facts(run->exporter);
 	unsigned workers = workers_of(run, input);
-	uint64_t secret[2];
-	int err;
+	int err = 0;
 
-	if (workers < 2 || (run->live && run->options->workers_independent))
+	if (workers < 2)
 		return 0;
 	if (workers > SF_WORKERS_MAX)
 		return sf_error_set(error, SF_EUSAGE,
 			"-i %s: %u queues, more than the %d workers there can be",
 			run->inputs[input].name, workers, SF_WORKERS_MAX);
-	memcpy(secret, run->steer_key, sizeof(secret));
-	if (run->live)
-		err = sf_exchange_new(&run->exchanges[input], workers, run->steer_key, HANDOVER);
-	else
-		err = sf_relay_new(&run->turns.relay, workers, secret, bare);
-	if (err)
-		return sf_error_set(error, err, "out of memory for %u workers", workers);
-	if (run->live && bare)
-		sf_exchange_bare(run->exchanges[input]);
-	run->turns.sole = run->options->dedup;
-	atomic_init(&run->turns.state, SF_WORKER_RUNNING);
-	return 0;
+	if (!run->live)
+		err = make_turns(run, workers, bare);
+	else if (!run->options->workers_independent)
+		err = make_exchange(run, input, workers, bare);
+	return err ? sf_error_set(error, err, "out of memory for %u workers", workers) : 0;
 }
 
 /* The CPU that --pin gives to the next worker; -1: none. */

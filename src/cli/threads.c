@@ -62,7 +62,7 @@ static void ask_books(struct sf_run *run)
 {
 	run->question++;
 	run->books_read = false;
-	/* pairs with the acquire in answer(): the books of the last answer have been read */
+	/* pairs with the acquire in sf_worker_question(): the books of the last answer have been read */
 	atomic_store_explicit(&run->control, run->question << 1, memory_order_release);
 }
 
@@ -71,7 +71,7 @@ static bool books_answered(const struct sf_run *run)
 	for (unsigned i = 0; i < run->worker_count; i++) {
 		const struct sf_worker *worker = &run->workers[i];
 
-		/* pairs with the releases in answer() and worker_main() */
+		/* pairs with the releases in sf_worker_answer() and worker_main() */
 		if (atomic_load_explicit(&worker->answered, memory_order_acquire) !=
 				run->question &&
 			!atomic_load_explicit(&worker->done, memory_order_acquire))
@@ -94,12 +94,11 @@ static void read_books(struct sf_run *run, int64_t mono)
 	run->stats_asked = false;
 }
 
-/* Those who read the same files stumble over the same. */
-static bool said_by_another(const struct sf_run *run, const char *text)
+/* Workers who take turns all end with the same failure. */
+static bool said_by_another(const struct sf_run *run, const struct sf_capture *capture)
 {
 	for (unsigned i = 0; i < run->worker_count && i < 64; i++)
-		if (run->said_failed >> i & 1 &&
-			strcmp(run->workers[i].capture->error.text, text) == 0)
+		if (run->said_failed >> i & 1 && run->workers[i].capture == capture)
 			return true;
 	return false;
 }
@@ -113,7 +112,7 @@ static void report_failures(struct sf_run *run)
 			!atomic_load_explicit(&worker->done, memory_order_acquire) ||
 			worker->state != SF_WORKER_FAILED)
 			continue;
-		if (!said_by_another(run, worker->capture->error.text))
+		if (!said_by_another(run, worker->capture))
 			sf_complain("%s", worker->capture->error.text);
 		run->said_failed |= UINT64_C(1) << i;
 	}

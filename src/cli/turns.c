@@ -19,33 +19,39 @@
 #define PARSED       32u   /* packets, between two parts that are accounted */
 #define BEHIND       3u    /* turns that wait for accounting: then it is no time for another */
 #define YIELDS       1000u /* some 0.4 µs each, and a turn some 40: then a pipe is waited for */
-#define PAUSE_MAX_US 1000L
+#define PAUSE_MAX_US 1000u
 
 /* What a worker counts when it receives and parses. */
-struct received {
+struct counted {
 	uint64_t frames, unread;
 	struct sf_parsed parsed;
 };
 
 struct sf_turn_work {
-	struct received
-		received[SF_RELAY_SLOTS]; /* after each turn of its own that is under way, */
-	struct received accounted;        /* and after the last one that it has accounted */
-	unsigned idle;                    /* steps without anything to do */
-	const struct sf_relay_turn *turn; /* being accounted, NULL: none */
+	struct counted counted[SF_RELAY_SLOTS]; /* after each turn of its own that is under way, */
+	struct counted accounted;               /* and after the last one that it has accounted */
+	unsigned idle;                          /* steps without anything to do */
+	const struct sf_relay_turn *turn;       /* being accounted, NULL: none */
 	unsigned piece;
 	struct sf_relay_list list;
 	struct sf_packet packets[SF_RELAY_TURN];
 	int64_t clocks[SF_RELAY_TURN];
 };
 
-int sf_turns_join(struct sf_worker *worker, int64_t limit_ns)
+int sf_turns_init(struct sf_turns *turns, unsigned workers, const uint64_t secret[2], bool bare,
+	int64_t limit_ns)
+{
+	sf_timing_init(&turns->timing, limit_ns);
+	atomic_init(&turns->state, SF_WORKER_RUNNING);
+	return sf_relay_new(&turns->relay, workers, secret, bare);
+}
+
+int sf_turns_join(struct sf_worker *worker)
 {
 	worker->work = calloc(1, sizeof(*worker->work));
 	if (!worker->work)
 		return -ENOMEM;
 	worker->work->accounted.parsed.unsupported_link = UINT32_MAX;
-	sf_timing_init(&worker->options.turns->timing, limit_ns);
 	return 0;
 }
 
@@ -53,17 +59,17 @@ void sf_turns_end(struct sf_turns *turns, enum sf_worker_state state)
 {
 	unsigned going = SF_WORKER_RUNNING;
 
-	atomic_compare_exchange_strong(&turns->state, &going, state);
-	sf_relay_close(turns->relay);
+	if (atomic_compare_exchange_strong(&turns->state, &going, state))
+		sf_relay_close(turns->relay);
 }
 
 void sf_turns_books(const struct sf_worker *worker, struct sf_books *books)
 {
-	const struct received *received = &worker->work->accounted;
+	const struct counted *counted = &worker->work->accounted;
 
-	books->frames = received->frames;
-	books->unread = received->unread;
-	sf_parsed_enter(&received->parsed, &books->ledger);
+	books->frames = counted->frames;
+	books->unread = counted->unread;
+	sf_parsed_enter(&counted->parsed, &books->ledger);
 }
 
 /* A turn was accounted. */
@@ -75,7 +81,7 @@ static void end_account(struct sf_worker *worker)
 	work->turn = NULL;
 	sf_worker_tell_clock(worker);
 	if (turn->writer == worker->options.number)
-		work->accounted = work->received[turn->slot];
+		work->accounted = work->counted[turn->slot];
 	if (turn->note)
 		sf_worker_answer(worker, turn->note);
 	sf_relay_done(worker->options.turns->relay, worker->options.number);
@@ -111,7 +117,7 @@ static bool account_some(struct sf_worker *worker)
 
 /* Parses the packets of a turn for all. */
 static void hand_on(
-	struct sf_worker *worker, const struct sf_relay_turn *turn, const struct sf_batch *batch)
+	struct sf_worker *worker, const struct sf_relay_turn *turn, const struct sf_received *batch)
 {
 	struct sf_relay *relay = worker->options.turns->relay;
 	unsigned me = worker->options.number;
@@ -124,10 +130,10 @@ static void hand_on(
 		parsed = sf_meter_parse(worker->meter, batch->packets + i, n,
 			batch->clock ? batch->clock + i : NULL, &worker->options.input->point,
 			facts);
-		sf_relay_put(relay, me, facts, parsed, sf_batch_clock(batch, i + n - 1));
+		sf_relay_put(relay, me, facts, parsed, sf_received_clock(batch, i + n - 1));
 		account_some(worker);
 	}
-	worker->work->received[turn->slot] = (struct received){
+	worker->work->counted[turn->slot] = (struct counted){
 		.frames = worker->frames,
 		.unread = worker->unread,
 		.parsed = sf_meter_parsed(worker->meter),
@@ -139,7 +145,9 @@ static unsigned turn_size(const struct sf_worker *worker)
 {
 	const struct sf_worker_options *options = &worker->options;
 
-	return options->budget || options->packet_duration_ns ? SF_BATCH_MAX : SF_RELAY_TURN;
+	return options->budget || options->packet_duration_ns
+		       ? SF_BATCH_MAX
+		       : sf_relay_most(options->turns->relay);
 }
 
 /* The source is quiet: nothing is to wait until it goes on. */
@@ -154,7 +162,7 @@ static void catch_up(struct sf_worker *worker)
 static void take_turn(struct sf_worker *worker)
 {
 	struct sf_turns *turns = worker->options.turns;
-	struct sf_batch batch = { worker->work->packets, worker->work->clocks };
+	struct sf_received batch = { worker->work->packets, worker->work->clocks };
 	uint32_t question = sf_worker_question(worker);
 	bool asked = question != turns->asked;
 	const struct sf_relay_turn *turn;
@@ -174,21 +182,21 @@ static void take_turn(struct sf_worker *worker)
 	turn = sf_relay_leave(turns->relay, worker->options.number, asked ? question : 0);
 	hand_on(worker, turn, &batch);
 	sf_relay_publish(turns->relay, worker->options.number, clock);
+	if (batch.received)
+		sf_capture_release(worker->capture, worker->options.queue);
 }
 
 /* Others have to do something first: mostly soon. */
-static enum sf_worker_state rest(struct sf_worker *worker)
+static void rest(struct sf_worker *worker)
 {
 	unsigned idle = worker->work->idle++;
-	long us = (long)(idle - YIELDS);
 
 	if (idle >= YIELDS / 10)
 		sf_door_try(worker);
 	if (idle < YIELDS)
 		sched_yield();
 	else
-		sf_pause_us(us < PAUSE_MAX_US ? us : PAUSE_MAX_US);
-	return SF_WORKER_QUIET;
+		sf_pause_us(idle - YIELDS < PAUSE_MAX_US ? idle - YIELDS : PAUSE_MAX_US);
 }
 
 enum sf_worker_state sf_turns_step(struct sf_worker *worker)
@@ -197,12 +205,13 @@ enum sf_worker_state sf_turns_step(struct sf_worker *worker)
 	unsigned me = worker->options.number;
 	bool may_enter = (!turns->sole || me == 0) && sf_relay_behind(turns->relay, me) < BEHIND;
 
-	if (may_enter && sf_relay_enter(turns->relay, me))
+	if (may_enter && sf_relay_enter(turns->relay, me)) {
 		take_turn(worker);
-	else if (!account_some(worker)) {
+	} else if (!account_some(worker)) {
 		if (sf_relay_drained(turns->relay, me))
 			return (enum sf_worker_state)atomic_load(&turns->state);
-		return rest(worker);
+		rest(worker);
+		return SF_WORKER_QUIET;
 	}
 	worker->work->idle = 0;
 	return SF_WORKER_RUNNING;

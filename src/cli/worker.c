@@ -48,18 +48,15 @@ int sf_worker_init(
 	struct sf_worker *worker, const struct sf_worker_options *options, struct sf_error *error)
 {
 	struct sf_meter_options meter = options->meter;
-	int64_t limit = meter.idle_timeout_ns < meter.active_timeout_ns ? meter.idle_timeout_ns
-									: meter.active_timeout_ns;
 	int err = 0;
 
 	memset(worker, 0, sizeof(*worker));
 	worker->options = *options;
 	worker->capture = options->queue == SF_NO_QUEUE ? NULL : options->input->capture;
 	worker->horizon = INT64_MIN;
-	worker->patient = !options->input->capture->live;
 	atomic_init(&worker->reached, INT64_MIN);
-	sf_timing_init(&worker->timing, limit);
-	if (options->turns && sf_turns_join(worker, limit) < 0)
+	sf_timing_init(&worker->timing, sf_timing_limit(&meter));
+	if (options->turns && sf_turns_join(worker) < 0)
 		err = sf_error_set(error, -ENOMEM, "out of memory for packets");
 	if (!err && options->door) {
 		meter.sink = (struct sf_flow_sink){ sf_door_put, worker };
@@ -113,7 +110,7 @@ void sf_worker_age(struct sf_worker *worker)
 	if (worker->options.exchange && worker->horizon < now)
 		now = worker->horizon;
 	/* a file can wait; a live source cannot: it is bounded work per batch there */
-	while (sf_meter_age(worker->meter, now) && worker->patient)
+	while (sf_meter_age(worker->meter, now) && !worker->options.input->capture->live)
 		;
 }
 
@@ -150,49 +147,37 @@ static unsigned take(struct sf_worker *worker)
 	return total;
 }
 
+int64_t sf_timing_limit(const struct sf_meter_options *meter)
+{
+	return meter->idle_timeout_ns < meter->active_timeout_ns ? meter->idle_timeout_ns
+								 : meter->active_timeout_ns;
+}
+
 void sf_timing_init(struct sf_timing *timing, int64_t limit_ns)
 {
 	*timing = (struct sf_timing){ .end_ns = INT64_MAX };
 	sf_clock_init(&timing->clock, limit_ns);
 }
 
-/* Nothing came: lets the clock go on by itself, if it has begun. True: it has come to the end. */
-static bool keep_clock(struct sf_timing *timing)
-{
-	int64_t mono = sf_clock_read(CLOCK_MONOTONIC), now;
-
-	if (timing->clock.now == INT64_MIN)
-		return false;
-	if (!timing->quiet) {
-		timing->quiet = true;
-		timing->quiet_mono = mono;
-		timing->quiet_clock = timing->clock.now;
-	}
-	now = timing->quiet_clock + (mono - timing->quiet_mono);
-	if (now > timing->clock.now)
-		timing->clock.now = now;
-	return timing->clock.now >= timing->end_ns;
-}
-
-int64_t sf_batch_clock(const struct sf_batch *batch, unsigned i)
+int64_t sf_received_clock(const struct sf_received *batch, unsigned i)
 {
 	return batch->clock ? batch->clock[i] : batch->packets[i].time_ns;
 }
 
 /* Leaves out what comes after the end that --duration sets. True: the end has come. */
 static bool is_at_end(
-	const struct sf_worker *worker, struct sf_timing *timing, struct sf_batch *batch)
+	const struct sf_worker *worker, struct sf_timing *timing, struct sf_received *batch)
 {
 	if (!worker->options.packet_duration_ns || !batch->count)
 		return false;
 	if (timing->end_ns == INT64_MAX)
-		timing->end_ns = sf_batch_clock(batch, 0) + worker->options.packet_duration_ns;
+		timing->end_ns = sf_received_clock(batch, 0) + worker->options.packet_duration_ns;
 	if (timing->clock.now < timing->end_ns)
 		return false;
 	/* what comes after the end leaves no trace in the clock: it depends on the batch size */
 	sf_clock_init(&timing->clock, timing->clock.limit);
 	timing->clock.now = timing->end_ns;
-	while (batch->count && sf_batch_clock(batch, batch->count - 1) >= timing->end_ns)
+	while (batch->count && sf_received_clock(batch, batch->count - 1) >= timing->end_ns)
 		batch->count--;
 	return true;
 }
@@ -220,7 +205,7 @@ static unsigned most_packets(const struct sf_worker *worker, unsigned max)
 }
 
 enum sf_worker_state sf_worker_receive(
-	struct sf_worker *worker, struct sf_timing *timing, struct sf_batch *batch, unsigned max)
+	struct sf_worker *worker, struct sf_timing *timing, struct sf_received *batch, unsigned max)
 {
 	struct sf_budget *budget = worker->options.budget;
 	unsigned passed;
@@ -248,23 +233,31 @@ enum sf_worker_state sf_worker_receive(
 	return at_end ? SF_WORKER_LIMIT : SF_WORKER_RUNNING;
 }
 
-/* Nothing came: the clock goes on by itself. True: to the end of the run. */
+/* Nothing came: the clock goes on by itself, if it has begun. True: to the end of the run. */
 static bool keep_time(struct sf_worker *worker)
 {
 	struct sf_timing *timing = &worker->timing;
-	bool at_end;
+	int64_t mono = sf_clock_read(CLOCK_MONOTONIC), now;
 
 	/* a queue that never had a packet must not hold back the ageing of all others */
 	if (timing->clock.now == INT64_MIN && worker->options.exchange)
 		timing->clock.now = sf_clock_read(CLOCK_REALTIME) - KEPT_BACK_NS;
-	at_end = keep_clock(timing);
-	if (timing->clock.now != INT64_MIN)
-		sf_worker_tell_clock(worker);
-	return at_end;
+	if (timing->clock.now == INT64_MIN)
+		return false;
+	if (!timing->quiet) {
+		timing->quiet = true;
+		timing->quiet_mono = mono;
+		timing->quiet_clock = timing->clock.now;
+	}
+	now = timing->quiet_clock + (mono - timing->quiet_mono);
+	if (now > timing->clock.now)
+		timing->clock.now = now;
+	sf_worker_tell_clock(worker);
+	return timing->clock.now >= timing->end_ns;
 }
 
 /* Meters the part of a batch that is ours, hands on the rest. */
-static void share_batch(struct sf_worker *worker, const struct sf_batch *batch)
+static void share_batch(struct sf_worker *worker, const struct sf_received *batch)
 {
 	struct sf_facts facts[SF_BATCH_MAX];
 	uint64_t lost = 0;
@@ -295,7 +288,7 @@ static enum sf_worker_state step_own(struct sf_worker *worker)
 {
 	struct sf_packet packets[SF_BATCH_MAX];
 	int64_t clocks[SF_BATCH_MAX];
-	struct sf_batch batch = { .packets = packets, .clocks = clocks };
+	struct sf_received batch = { .packets = packets, .clocks = clocks };
 	enum sf_worker_state state;
 
 	if (worker->options.exchange)

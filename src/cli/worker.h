@@ -133,7 +133,7 @@ struct sf_books {
 };
 
 /* Packets of a source, and the clock after each; `packets` and `clocks` have room for as many as asked. */
-struct sf_batch {
+struct sf_received {
 	struct sf_packet *packets;
 	int64_t *clocks;
 	unsigned received;    /* from the driver, */
@@ -166,7 +166,7 @@ struct sf_worker {
 	struct sf_books books;
 };
 
-/* Makes meter, filter and, with options->control, the ring. */
+/* Makes meter and filter, and what its records and its turns need. */
 int sf_worker_init(
 	struct sf_worker *worker, const struct sf_worker_options *options, struct sf_error *error);
 void sf_worker_fini(struct sf_worker *worker);
@@ -196,18 +196,21 @@ static inline void sf_pause_us(long us)
 	nanosleep(&(struct timespec){ .tv_nsec = us * 1000 }, NULL);
 }
 
-/* At the begin of a source; `limit_ns`: longest step of the clock that need not be confirmed. */
+/* The longest step of a source's clock that need not be confirmed, ns. */
+int64_t sf_timing_limit(const struct sf_meter_options *meter);
+
+/* At the begin of a source. */
 void sf_timing_init(struct sf_timing *timing, int64_t limit_ns);
 
 /*
  * Receives up to `max` packets, leaves out what the filter refuses or comes after a limit, and moves the
  * clock. What came before an end is in the batch.
  */
-enum sf_worker_state sf_worker_receive(
-	struct sf_worker *worker, struct sf_timing *timing, struct sf_batch *batch, unsigned max);
+enum sf_worker_state sf_worker_receive(struct sf_worker *worker, struct sf_timing *timing,
+	struct sf_received *batch, unsigned max);
 
 /* The clock after a packet of the batch, ns since 1970. */
-int64_t sf_batch_clock(const struct sf_batch *batch, unsigned i);
+int64_t sf_received_clock(const struct sf_received *batch, unsigned i);
 
 /* Ages the table to the worker's clock, and no further than others' packets allow. */
 void sf_worker_age(struct sf_worker *worker);
@@ -219,8 +222,15 @@ void sf_worker_tell_clock(struct sf_worker *worker);
 uint32_t sf_worker_question(const struct sf_worker *worker);
 void sf_worker_answer(struct sf_worker *worker, uint32_t question);
 
-/* turns.c: at the begin (0 or -ENOMEM), as sf_worker_step(), and the books as of what was accounted. */
-int sf_turns_join(struct sf_worker *worker, int64_t limit_ns);
+/*
+ * turns.c. Of the workers together: before they are made, 0 or -ENOMEM; `secret`, `bare`: see sf_relay_new();
+ * `limit_ns`: see sf_timing_limit().
+ */
+int sf_turns_init(struct sf_turns *turns, unsigned workers, const uint64_t secret[2], bool bare,
+	int64_t limit_ns);
+
+/* Of each: at the begin (0 or -ENOMEM), as sf_worker_step(), and the books as of what was accounted. */
+int sf_turns_join(struct sf_worker *worker);
 enum sf_worker_state sf_turns_step(struct sf_worker *worker);
 void sf_turns_books(const struct sf_worker *worker, struct sf_books *books);
 

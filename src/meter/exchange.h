@@ -31,8 +31,6 @@
 
 #include "base/facts.h"
 
-#define SF_WORKERS_MAX 64
-
 struct sf_exchange;
 
 /*

@@ -9,6 +9,7 @@
  */
 #include "meter/relay.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdalign.h>
 #include <stdatomic.h>
@@ -24,14 +25,18 @@
 #include "base/ring.h"
 #include "base/wire.h"
 
-#define LIST        (SF_RELAY_TURN * sizeof(struct sf_facts)) /* octets */
-#define AHEAD       1024 /* octets fetched before they are read */
-#define SLOTS_ALL   64u  /* about as many turns for all workers together, */
-#define SLOTS_LEAST 4u   /* but so many for each */
+#define TURNS       16384u /* packets of a turn, times workers */
+#define AHEAD       1024   /* octets fetched before they are read */
+#define SLOTS_ALL   64u    /* about as many turns for all workers together, */
+#define SLOTS_LEAST 4u     /* but so many for each */
 
 /* What IPv4 and IPv6 need of the facts. */
 #define FACTS4 offsetof(struct sf_facts, address6)
 #define FACTS6 offsetof(struct sf_facts, mpls)
+
+static_assert(FACTS4 % 16 == 0 && FACTS6 % 16 == 0 && sizeof(struct sf_facts) % 16 == 0,
+	"lists are written in words of 16 octets");
+static_assert(SF_BATCH_MAX <= 64, "a bit for each of the facts put at once");
 
 /* One worker's list of a turn, and where its pieces end. */
 struct sf_relay_octets {
@@ -41,19 +46,20 @@ struct sf_relay_octets {
 };
 
 struct lane {
-	/* written by the worker */
+	/* written by the worker, read by all */
 	alignas(SF_CACHE_LINE) _Atomic uint64_t consumed;
 	/* private to the worker */
 	alignas(SF_CACHE_LINE) unsigned slot; /* of its next turn */
-	unsigned in_piece;                    /* packets in the last piece of the turn */
-	struct sf_relay_turn turns[SF_RELAY_SLOTS];
+	unsigned in_piece;                    /* facts in the last piece of the turn */
+	uint8_t *lists;                       /* memory of all lists */
+	/* written by the worker, read by all once it is published */
+	alignas(SF_CACHE_LINE) struct sf_relay_turn turns[SF_RELAY_SLOTS];
 	struct sf_relay_octets *octets; /* [slot * workers + owner] */
-	uint8_t *lists;
 };
 
 struct sf_relay {
 	/* constant */
-	unsigned workers, slots;
+	unsigned workers, slots, most;
 	bool bare;
 	uint64_t factor[2]; /* secret, odd */
 	struct lane *lanes;
@@ -72,41 +78,46 @@ static void *zeroed_lines(size_t count, size_t size)
 	return memory ? memset(memory, 0, count * size) : NULL;
 }
 
-static int lane_init(struct lane *lane, unsigned writer, unsigned workers, unsigned slots)
+static int lane_init(const struct sf_relay *relay, struct lane *lane, unsigned writer)
 {
-	size_t lists = (size_t)slots * workers;
+	size_t lists = (size_t)relay->slots * relay->workers;
+	size_t bytes = relay->most * sizeof(struct sf_facts);
 
 	lane->octets = zeroed_lines(lists, sizeof(*lane->octets));
-	lane->lists = aligned_alloc(SF_CACHE_LINE, lists * LIST);
+	lane->lists = aligned_alloc(SF_CACHE_LINE, lists * bytes);
 	if (!lane->octets || !lane->lists)
 		return -ENOMEM;
 	for (size_t i = 0; i < lists; i++)
-		lane->octets[i].list = lane->lists + i * LIST;
-	for (unsigned slot = 0; slot < slots; slot++)
+		lane->octets[i].list = lane->lists + i * bytes;
+	for (unsigned slot = 0; slot < relay->slots; slot++)
 		lane->turns[slot] = (struct sf_relay_turn){
 			.number = UINT64_MAX,
 			.writer = writer,
 			.slot = slot,
-			.octets = lane->octets + (size_t)slot * workers,
+			.octets = lane->octets + (size_t)slot * relay->workers,
 		};
 	return 0;
+}
+
+static unsigned between(unsigned value, unsigned least, unsigned most)
+{
+	return value < least ? least : value > most ? most : value;
 }
 
 int sf_relay_new(struct sf_relay **out, unsigned workers, const uint64_t secret[2], bool bare)
 {
 	struct sf_relay *relay = zeroed_lines(1, sizeof(*relay));
-	unsigned slots = SLOTS_ALL / workers;
 	uint64_t size = 1;
 	int err = 0;
 
 	if (!relay)
 		return -ENOMEM;
-	slots = slots < SLOTS_LEAST ? SLOTS_LEAST : slots > SF_RELAY_SLOTS ? SF_RELAY_SLOTS : slots;
-	while (size < (uint64_t)workers * slots)
-		size *= 2;
 	relay->workers = workers;
-	relay->slots = slots;
+	relay->slots = between(SLOTS_ALL / workers, SLOTS_LEAST, SF_RELAY_SLOTS);
+	relay->most = between(TURNS / workers, SF_RELAY_PIECE, SF_RELAY_TURN);
 	relay->bare = bare;
+	while (size < (uint64_t)workers * relay->slots)
+		size *= 2;
 	relay->mask = size - 1;
 	relay->factor[0] = secret[0] | 1;
 	relay->factor[1] = secret[1] | 1;
@@ -115,7 +126,7 @@ int sf_relay_new(struct sf_relay **out, unsigned workers, const uint64_t secret[
 	if (!relay->ring || !relay->lanes)
 		err = -ENOMEM;
 	for (unsigned i = 0; !err && i < workers; i++)
-		err = lane_init(&relay->lanes[i], i, workers, slots);
+		err = lane_init(relay, &relay->lanes[i], i);
 	if (err)
 		sf_relay_free(relay);
 	else
@@ -149,6 +160,11 @@ static sf_always_inline unsigned owner_of(
 		       sf_load_be64(a + 8) + sf_load_be64(b + 8);
 	}
 	return (unsigned)((hash * relay->factor[0] >> 32) * relay->workers >> 32);
+}
+
+unsigned sf_relay_most(const struct sf_relay *relay)
+{
+	return relay->most;
 }
 
 unsigned sf_relay_owner(const struct sf_relay *relay, const struct sf_facts *facts)
@@ -213,21 +229,57 @@ const struct sf_relay_turn *sf_relay_leave(struct sf_relay *relay, unsigned me, 
 	return turn;
 }
 
-/* As many octets as the table wants; constant lengths: a few moves each. */
-static sf_always_inline unsigned copy(const struct sf_relay *relay, void *to, const void *from)
+/* The octets that the table wants of these facts, and that lists have of them. */
+static sf_always_inline unsigned wanted(const struct sf_relay *relay, const struct sf_facts *facts)
 {
-	const uint8_t version = *((const uint8_t *)from + offsetof(struct sf_facts, version));
+	return !relay->bare ? sizeof(*facts) : sf_likely(facts->version == 4) ? FACTS4 : FACTS6;
+}
 
-	if (sf_likely(relay->bare && version == 4)) {
-		memcpy(to, from, FACTS4);
-		return FACTS4;
-	}
-	if (relay->bare) {
-		memcpy(to, from, FACTS6);
-		return FACTS6;
-	}
-	memcpy(to, from, sizeof(struct sf_facts));
-	return sizeof(struct sf_facts);
+/* Constant lengths: a few moves each. Returns how many octets it were. */
+static sf_always_inline unsigned copy(
+	const struct sf_relay *relay, void *to, const struct sf_facts *facts)
+{
+	unsigned length = wanted(relay, facts);
+
+	if (sf_likely(length == FACTS4))
+		memcpy(to, facts, FACTS4);
+	else if (length == FACTS6)
+		memcpy(to, facts, FACTS6);
+	else
+		memcpy(to, facts, sizeof(*facts));
+	return length;
+}
+
+/*
+ * The same, past the caches: another core will read them. Where these two are far apart, stores to lines that
+ * the other one has had cost many times as much.
+ */
+static sf_always_inline unsigned copy_past(
+	const struct sf_relay *relay, void *to, const struct sf_facts *facts)
+{
+#ifdef __SSE2__
+	const unsigned least = FACTS4 / sizeof(__m128i);
+	const __m128i *source = (const __m128i *)(const void *)facts;
+	unsigned length = wanted(relay, facts);
+	__m128i *target = to;
+
+	for (unsigned i = 0; i < least; i++)
+		_mm_stream_si128(target + i, _mm_loadu_si128(source + i));
+	if (sf_unlikely(length > FACTS4))
+		for (unsigned i = least; i < length / sizeof(__m128i); i++)
+			_mm_stream_si128(target + i, _mm_loadu_si128(source + i));
+	return length;
+#else
+	return copy(relay, to, facts);
+#endif
+}
+
+/* Such stores are ordered by nothing else. */
+static inline void end_stores_past(void)
+{
+#ifdef __SSE2__
+	_mm_sfence();
+#endif
 }
 
 static void end_piece(const struct sf_relay *relay, struct lane *lane, struct sf_relay_turn *turn,
@@ -242,43 +294,12 @@ static void end_piece(const struct sf_relay *relay, struct lane *lane, struct sf
 	lane->in_piece = 0;
 }
 
-/*
- * The same, past the caches: another core will read them. Where these two are far apart, stores to lines that
- * the other one has had cost many times as much.
- */
-static sf_always_inline unsigned copy_past(const struct sf_relay *relay, void *to, const void *from)
-{
-#ifdef __SSE2__
-	const struct sf_facts *facts = from;
-	unsigned size = !relay->bare ? sizeof(*facts) : facts->version == 4 ? FACTS4 : FACTS6;
-	const __m128i *source = from;
-	__m128i *target = to;
-
-	for (unsigned i = 0; i < FACTS4 / sizeof(*source); i++)
-		_mm_stream_si128(target + i, _mm_loadu_si128(source + i));
-	if (sf_unlikely(size > FACTS4))
-		for (unsigned i = FACTS4 / sizeof(*source); i < size / sizeof(*source); i++)
-			_mm_stream_si128(target + i, _mm_loadu_si128(source + i));
-	return size;
-#else
-	return copy(relay, to, from);
-#endif
-}
-
-/* Such stores are ordered by nothing else. */
-static inline void end_stores_past(void)
-{
-#ifdef __SSE2__
-	_mm_sfence();
-#endif
-}
-
 void sf_relay_put(struct sf_relay *relay, unsigned me, const struct sf_facts *facts, unsigned count,
 	int64_t clock_ns)
 {
 	struct lane *lane = &relay->lanes[me];
 	struct sf_relay_turn *turn = &lane->turns[lane->slot];
-	uint64_t masks[SF_RELAY_WORKERS_MAX]; /* facts of each worker, by number */
+	uint64_t masks[SF_WORKERS_MAX]; /* facts of each worker, by number */
 
 	for (unsigned i = 0; i < relay->workers; i++)
 		masks[i] = 0;
@@ -345,7 +366,7 @@ unsigned sf_relay_get(const struct sf_relay *relay, struct sf_relay_list *list,
 	for (n = 0; n < max && next < list->end; n++) {
 		/* they come from another core, or from its memory */
 		__builtin_prefetch(next + AHEAD);
-		next += copy(relay, &facts[n], next);
+		next += copy(relay, &facts[n], (const struct sf_facts *)(const void *)next);
 	}
 	list->next = next;
 	return n;
@@ -355,7 +376,7 @@ void sf_relay_done(struct sf_relay *relay, unsigned me)
 {
 	_Atomic uint64_t *consumed = &relay->lanes[me].consumed;
 
-	/* pairs with the acquire in is_free() */
+	/* pairs with the acquire in free_slot() */
 	atomic_store_explicit(consumed, atomic_load_explicit(consumed, memory_order_relaxed) + 1,
 		memory_order_release);
 }

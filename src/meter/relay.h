@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Turns of several workers at one source (DESIGN §2). A packet is received and parsed by the worker whose
- * turn it is, and accounted by the one whose table its flow belongs to, which is told by its address
+ * Turns of several workers at one source (DESIGN §2): the right to receive, and then what was received. A
+ * packet is received and parsed by the worker whose turn it is, and accounted by the one whose table its flow belongs to, which is told by its address
  * pair, so that both directions and later fragments meet. Everybody accounts the turns in their order:
  * a table sees its packets as they came, and the records are those of one worker.
  *
@@ -29,7 +29,9 @@
  *
  * Shared words:
  *	busy      whose turn it is, taken and given back by workers: what only it protects is the
- *	          source, and the number of the next turn.
+ *	          source, and how many turns there were.
+ *	turns     so many; written by whose turn it is, and an estimate for all others (relaxed).
+ *	closed    set by any worker, looked at by who enters; see sf_relay_drained().
  *	ring[]    which turn can be read; written by the worker that made it (release), read by all
  *	          (acquire).
  *	consumed  of each worker: turns it has accounted; written by it (release), read by those who
@@ -43,11 +45,11 @@
 
 #include "base/facts.h"
 
-#define SF_RELAY_WORKERS_MAX 64
-#define SF_RELAY_TURN        2048 /* packets of a turn at most, */
-#define SF_RELAY_PIECE       256  /* and in a piece, or a few more */
-#define SF_RELAY_PIECES      (SF_RELAY_TURN / SF_RELAY_PIECE)
-#define SF_RELAY_SLOTS       32 /* turns of a worker under way at most; fewer with many workers */
+/* At most; of the first and the last fewer with many workers. */
+#define SF_RELAY_TURN   2048 /* packets of a turn */
+#define SF_RELAY_PIECE  256  /* of those, facts in a piece, or a few more */
+#define SF_RELAY_PIECES (SF_RELAY_TURN / SF_RELAY_PIECE)
+#define SF_RELAY_SLOTS  32 /* turns of a worker under way */
 
 struct sf_relay;
 
@@ -68,12 +70,15 @@ struct sf_relay_list {
 };
 
 /*
- * For 2 … SF_RELAY_WORKERS_MAX workers. `secret`: random, so that nobody can choose addresses which all
+ * For 2 … SF_WORKERS_MAX workers. `secret`: random, so that nobody can choose addresses which all
  * belong to one of them. `bare`: the tables want no rarely asked facts, so these need not travel. Returns 0
  * or -ENOMEM.
  */
 int sf_relay_new(struct sf_relay **relay, unsigned workers, const uint64_t secret[2], bool bare);
 void sf_relay_free(struct sf_relay *relay);
+
+/* Packets that a turn may have. Any thread. */
+unsigned sf_relay_most(const struct sf_relay *relay);
 
 /* The worker whose table holds the flow of these facts. Any thread. */
 unsigned sf_relay_owner(const struct sf_relay *relay, const struct sf_facts *facts);
@@ -84,15 +89,18 @@ unsigned sf_relay_owner(const struct sf_relay *relay, const struct sf_facts *fac
  */
 bool sf_relay_enter(struct sf_relay *relay, unsigned me);
 
-/* The turn is over, and packets came. They are to be put and published, as many as there are (maybe 0). */
+/*
+ * The source is given back. What came, perhaps nothing, is this turn, to be put and published by worker `me`;
+ * `note` is for all who account it.
+ */
 const struct sf_relay_turn *sf_relay_leave(struct sf_relay *relay, unsigned me, uint32_t note);
 
-/* The turn is over, and nothing came. */
+/* The source is given back, and nothing came: no turn. */
 void sf_relay_pass(struct sf_relay *relay);
 
 /*
  * Some more parsed packets of the turn, in order; `clock_ns`: the source's after the last of them. At
- * most SF_RELAY_TURN in all, and SF_BATCH_MAX at once.
+ * most sf_relay_most() in all, and SF_BATCH_MAX at once.
  */
 void sf_relay_put(struct sf_relay *relay, unsigned me, const struct sf_facts *facts, unsigned count,
 	int64_t clock_ns);

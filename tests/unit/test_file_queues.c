@@ -202,6 +202,20 @@ START_TEST(a_damaged_file_ends_for_all)
 }
 END_TEST
 
+/* Also in a build without zlib or libzstd, and without the tools that make such files. */
+static bool can_be_read(void)
+{
+	const struct sf_capture_options options = { .names = names, .name_count = name_count };
+	struct sf_capture *capture;
+	struct sf_error error;
+	int err = sf_capture_driver("file")->open(&capture, &options, &error);
+
+	ck_assert(err == 0 || err == SF_EUNSUPPORTED);
+	if (err == 0)
+		capture->ops->close(capture);
+	return err == 0;
+}
+
 START_TEST(compressed_files_too)
 {
 	static const char *const tools[] = { "gzip -1", "zstd -1" };
@@ -214,15 +228,12 @@ START_TEST(compressed_files_too)
 		add("packed", 1, 2, 0);
 		snprintf(command, sizeof(command), "%s < %s > %s.z 2>/dev/null && mv %s.z %s",
 			tools[i], names[1], names[1], names[1], names[1]);
-		if (system(command) == 0) {
-			struct view view = compare();
-
-			ck_assert(view.packets == PACKETS || view.end == SF_EUNSUPPORTED);
-		}
+		if (system(command) == 0 && can_be_read())
+			ck_assert_uint_eq(compare().packets, PACKETS);
 		end();
 	}
 }
 END_TEST
 
-CHECK_MAIN("turns", turns_give_what_one_queue_gets, one_file_after_the_other,
+CHECK_MAIN("file_queues", turns_give_what_one_queue_gets, one_file_after_the_other,
 	a_damaged_file_ends_for_all, compressed_files_too)
