@@ -16,10 +16,11 @@
 #include "cli/worker.h"
 #include "meter/meter_facts.h"
 
-#define PARSED       32u   /* packets, between two parts that are accounted */
-#define BEHIND       3u    /* turns that wait for accounting: then it is no time for another */
-#define YIELDS       1000u /* some 0.4 µs each, and a turn some 40: then a pipe is waited for */
-#define PAUSE_MAX_US 1000u
+#define PARSED        32u  /* packets, between two parts that are accounted */
+#define BEHIND        3u   /* turns that wait for accounting: then it is no time for another */
+#define YIELDS        200u /* some 0.4 µs each, and a turn some 40: then a pipe is waited for */
+#define PAUSE_US      50L
+#define PAUSE_DOUBLED 8u /* times: 12.8 ms */
 
 /* What a worker counts when it receives and parses. */
 struct counted {
@@ -140,7 +141,7 @@ static void hand_on(
 	};
 }
 
-/* Packets of a turn. What comes after a limit is not metered, but read: as much as by one worker. */
+/* Packets of a turn. What comes after a limit is not metered, but read: about as much as by one worker. */
 static unsigned turn_size(const struct sf_worker *worker)
 {
 	const struct sf_worker_options *options = &worker->options;
@@ -158,24 +159,24 @@ static void catch_up(struct sf_worker *worker)
 	sf_door_try(worker);
 }
 
-/* It is the worker's turn. */
-static void take_turn(struct sf_worker *worker)
+/* It is the worker's turn. False: it came to nothing. */
+static bool take_turn(struct sf_worker *worker)
 {
 	struct sf_turns *turns = worker->options.turns;
 	struct sf_received batch = { worker->work->packets, worker->work->clocks };
+	enum sf_worker_state state =
+		sf_worker_receive(worker, &turns->timing, &batch, turn_size(worker));
 	uint32_t question = sf_worker_question(worker);
 	bool asked = question != turns->asked;
 	const struct sf_relay_turn *turn;
-	enum sf_worker_state state;
 	int64_t clock;
 
-	state = sf_worker_receive(worker, &turns->timing, &batch, turn_size(worker));
 	if (state > SF_WORKER_QUIET)
 		sf_turns_end(turns, state);
 	if (!batch.received && !asked) {
 		sf_relay_pass(turns->relay);
 		catch_up(worker);
-		return;
+		return false;
 	}
 	turns->asked = question;
 	clock = turns->timing.clock.now;
@@ -184,19 +185,20 @@ static void take_turn(struct sf_worker *worker)
 	sf_relay_publish(turns->relay, worker->options.number, clock);
 	if (batch.received)
 		sf_capture_release(worker->capture, worker->options.queue);
+	return true;
 }
 
 /* Others have to do something first: mostly soon. */
 static void rest(struct sf_worker *worker)
 {
-	unsigned idle = worker->work->idle++;
+	unsigned idle = worker->work->idle++, pauses = idle - YIELDS;
 
-	if (idle >= YIELDS / 10)
+	if (idle >= YIELDS / 2)
 		sf_door_try(worker);
 	if (idle < YIELDS)
 		sched_yield();
 	else
-		sf_pause_us(idle - YIELDS < PAUSE_MAX_US ? idle - YIELDS : PAUSE_MAX_US);
+		sf_pause_us(PAUSE_US << (pauses < PAUSE_DOUBLED ? pauses : PAUSE_DOUBLED));
 }
 
 enum sf_worker_state sf_turns_step(struct sf_worker *worker)
@@ -206,7 +208,8 @@ enum sf_worker_state sf_turns_step(struct sf_worker *worker)
 	bool may_enter = (!turns->sole || me == 0) && sf_relay_behind(turns->relay, me) < BEHIND;
 
 	if (may_enter && sf_relay_enter(turns->relay, me)) {
-		take_turn(worker);
+		if (!take_turn(worker))
+			return SF_WORKER_QUIET;
 	} else if (!account_some(worker)) {
 		if (sf_relay_drained(turns->relay, me))
 			return (enum sf_worker_state)atomic_load(&turns->state);
