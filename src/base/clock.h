@@ -46,17 +46,6 @@ static inline int64_t sf_clock_advance(struct sf_clock *clock, int64_t time_ns)
 	return sf_clock_jump(clock, time_ns);
 }
 
-/* A packet that comes later by less than this, ns, moves the clock to its time and does no more. */
-static inline uint64_t sf_clock_step(const struct sf_clock *clock)
-{
-	return clock->agreeing ? 0 : (uint64_t)clock->limit;
-}
-
-static inline bool sf_clock_steps(int64_t now, int64_t time_ns, uint64_t step)
-{
-	return (uint64_t)time_ns - (uint64_t)now < step;
-}
-
 /*
  * The same for a batch. True: each packet is a step forward and none a jump, as nearly always, so
  * the clock after each is its own time. Otherwise times[i] is the clock after packet i.
@@ -64,12 +53,13 @@ static inline bool sf_clock_steps(int64_t now, int64_t time_ns, uint64_t step)
 static inline bool sf_clock_follow(
 	struct sf_clock *clock, const struct sf_packet *packets, unsigned count, int64_t *times)
 {
-	uint64_t step = sf_clock_step(clock);
+	/* who comes later by less than this moves the clock to its time and does no more */
+	uint64_t step = clock->agreeing ? 0 : (uint64_t)clock->limit;
 	int64_t now = clock->now;
 	unsigned other = 0;
 
 	for (unsigned i = 0; i < count; i++) {
-		other += !sf_clock_steps(now, packets[i].time_ns, step);
+		other += (uint64_t)packets[i].time_ns - (uint64_t)now >= step;
 		now = packets[i].time_ns;
 	}
 	if (sf_likely(!other)) {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A run with threads: the workers, and the main thread that exports. */
 #include <poll.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
 
