@@ -36,6 +36,7 @@
 
 #define WAIT_DEFAULT_MS 100
 #define TURN_OCTETS     ((size_t)128 << 10) /* of all inputs together, read in a turn */
+#define TURN_LEAST      ((size_t)16 << 10) /* of each of them, or reading costs more than it saves */
 #define PAGE            ((size_t)4096)
 
 extern const struct sf_capture_ops sf_driver_file;
@@ -94,7 +95,7 @@ static size_t file_at_once(const struct file_capture *file)
 	unsigned inputs = file->open_count - file->ended_count;
 	size_t size = inputs ? TURN_OCTETS / inputs : TURN_OCTETS;
 
-	return size < PAGE ? PAGE : size & ~(PAGE - 1);
+	return size < TURN_LEAST ? TURN_LEAST : size & ~(PAGE - 1);
 }
 
 static void file_open_waiting(struct file_capture *file)
