@@ -16,7 +16,6 @@
 #include "cli/worker.h"
 #include "meter/meter_facts.h"
 
-#define PARSED        32u  /* packets, between two parts that are accounted */
 #define BEHIND        3u   /* turns that wait for accounting: then it is no time for another */
 #define YIELDS        200u /* some 0.4 µs each, and a turn some 40: then a pipe is waited for */
 #define PAUSE_US      50L
@@ -102,8 +101,7 @@ static bool account_some(struct sf_worker *worker)
 		work->piece = 0;
 		work->list = sf_relay_list(work->turn, me, 0);
 	}
-	n = sf_relay_get(
-		relay, &work->list, sf_meter_room(worker->meter), sf_meter_part(worker->meter));
+	n = sf_relay_get(relay, &work->list, sf_meter_room(worker->meter), SF_METER_PART);
 	sf_meter_offer(worker->meter, n);
 	if (work->list.next == work->list.end) {
 		worker->timing.clock.now = work->turn->clocks[work->piece++];
@@ -122,12 +120,12 @@ static void hand_on(
 {
 	struct sf_relay *relay = worker->options.turns->relay;
 	unsigned me = worker->options.number;
-	struct sf_facts facts[PARSED];
+	struct sf_facts facts[SF_METER_PART];
 
 	for (unsigned i = 0, n; i < batch->count; i += n) {
 		unsigned parsed;
 
-		n = batch->count - i < PARSED ? batch->count - i : PARSED;
+		n = batch->count - i < SF_METER_PART ? batch->count - i : SF_METER_PART;
 		parsed = sf_meter_parse(worker->meter, batch->packets + i, n,
 			batch->clock ? batch->clock + i : NULL, &worker->options.input->point,
 			facts);

@@ -19,6 +19,8 @@
 
 #define TIME_MAX (INT64_C(1) << 62) /* ns: the year 2116, as far as the table goes */
 
+static_assert(SF_METER_PART == SF_TABLE_PART, "what a meter is offered goes to its table");
+
 /* Only with all of these in the key a flow can be one TCP connection and end with it. */
 #define KEY_CONNECTION (SF_KEY_ADDRESS | SF_KEY_PORT | SF_KEY_PROTOCOL)
 
@@ -254,11 +256,6 @@ void sf_meter_update(struct sf_meter *meter, struct sf_facts *facts, unsigned co
 		sf_table_update(meter->table, facts, count);
 }
 
-unsigned sf_meter_part(const struct sf_meter *meter)
-{
-	return sf_table_part(meter->table);
-}
-
 struct sf_facts *sf_meter_room(struct sf_meter *meter)
 {
 	return sf_table_room(meter->table);
@@ -276,14 +273,13 @@ void sf_meter_batch(struct sf_meter *meter, const struct sf_packet *packets, uns
 	const int64_t *clock, const struct sf_observation_point *point)
 {
 	bool plain = is_plain(meter, packets, count, clock);
-	unsigned most = sf_table_part(meter->table);
 
 	meter->parsed.frames += count;
 	for (unsigned i = 0, part; i < count; i += part) {
 		struct sf_facts *facts = sf_table_room(meter->table);
 		unsigned parsed;
 
-		part = count - i < most ? count - i : most;
+		part = count - i < SF_METER_PART ? count - i : SF_METER_PART;
 		if (sf_likely(plain))
 			parsed = parse_plain(meter, packets + i, part, point, facts);
 		else

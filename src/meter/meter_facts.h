@@ -48,11 +48,11 @@ void sf_meter_drop(struct sf_meter *meter, enum sf_ignored reason, uint64_t coun
 void sf_meter_update(struct sf_meter *meter, struct sf_facts *facts, unsigned count);
 
 /*
- * Accounts facts that the caller has elsewhere: up to sf_meter_part() of them are put where sf_meter_room()
+ * Accounts facts that the caller has elsewhere: up to SF_METER_PART of them are put where sf_meter_room()
  * says, which is anew after each offer. Those offered are accounted with the second offer after theirs, or
  * when anything else is done with the meter.
  */
-unsigned sf_meter_part(const struct sf_meter *meter);
+#define SF_METER_PART 32
 struct sf_facts *sf_meter_room(struct sf_meter *meter);
 void sf_meter_offer(struct sf_meter *meter, unsigned count);
 

@@ -46,13 +46,12 @@ void sf_table_free(struct sf_table *table);
 void sf_table_update(struct sf_table *table, struct sf_facts *facts, unsigned count);
 
 /*
- * The same for a caller who makes the facts meanwhile, in parts of sf_table_part() packets, at most
- * SF_TABLE_PART. They are made where sf_table_room() says, which is anew after each offer. Packets
+ * The same for a caller who makes the facts meanwhile, in parts of SF_TABLE_PART packets at
+ * most. They are made where sf_table_room() says, which is anew after each offer. Packets
  * offered are accounted with the second offer after theirs, or by sf_table_settle(), which whatever
  * else is done with the table begins with: from outside there is no difference.
  */
-#define SF_TABLE_PART 16
-unsigned sf_table_part(const struct sf_table *table);
+#define SF_TABLE_PART 32
 struct sf_facts *sf_table_room(struct sf_table *table);
 void sf_table_offer(struct sf_table *table, unsigned count);
 void sf_table_settle(struct sf_table *table);

@@ -212,7 +212,7 @@ static const struct timeouts timeouts[] = {
 static void compare(const struct timeouts *times, uint64_t seed, unsigned flows)
 {
 	static const struct batch batches[] = { { 1, false }, { 2, false }, { 7, false },
-		{ 32, false }, { SF_BATCH_MAX, false }, { 1, true }, { 7, true },
+		{ 32, false }, { SF_BATCH_MAX, false }, { 1, true }, { 7, true }, { 16, true },
 		{ SF_TABLE_PART, true } };
 	struct traffic *traffic = draw_traffic(seed, flows);
 	struct record_list list = { 0 };
