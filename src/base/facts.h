@@ -9,8 +9,12 @@
 #define SPANFLOW_BASE_FACTS_H
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+
+#include "base/branch.h"
 
 #define SF_WORKERS_MAX 64 /* that may share a source */
 
@@ -60,7 +64,34 @@ struct sf_facts {
 };
 
 static_assert(sizeof(struct sf_facts) == 128, "facts fill two cache lines");
-static_assert(offsetof(struct sf_facts, address6) == 48, "IPv4 needs the first 48 octets only");
+
+/* The octets of them that IPv4 and IPv6 need, when nobody asks for what is rarely asked for. */
+#define SF_FACTS_IPV4 offsetof(struct sf_facts, address6)
+#define SF_FACTS_IPV6 offsetof(struct sf_facts, mpls)
+
+static_assert(SF_FACTS_IPV4 == 48 && SF_FACTS_IPV6 == 80, "one cache line, two cache lines");
+
+/* The octets of these facts that a table wants; `bare`: it wants no rarely asked ones. */
+static sf_always_inline unsigned sf_facts_wanted(const struct sf_facts *facts, bool bare)
+{
+	if (!bare)
+		return sizeof(*facts);
+	return sf_likely(facts->version == 4) ? SF_FACTS_IPV4 : SF_FACTS_IPV6;
+}
+
+/* Copies those, in constant lengths: a few moves each. Returns how many octets they are. */
+static sf_always_inline unsigned sf_facts_copy(void *to, const struct sf_facts *facts, bool bare)
+{
+	unsigned length = sf_facts_wanted(facts, bare);
+
+	if (sf_likely(length == SF_FACTS_IPV4))
+		memcpy(to, facts, SF_FACTS_IPV4);
+	else if (length == SF_FACTS_IPV6)
+		memcpy(to, facts, SF_FACTS_IPV6);
+	else
+		memcpy(to, facts, sizeof(*facts));
+	return length;
+}
 
 /*
  * `value` in its place in the eight-octet word of the facts that begins with the member `first`. Such

@@ -23,10 +23,10 @@
 #include "cli/worker.h"
 #include "meter/meter_facts.h"
 
-#define RING         65536u /* records per worker: 12 MiB, touched as used */
-#define STOP         1u
-#define TAKE_BATCHES 16u  /* taken from others between two batches of one's own */
-#define TAKE_QUIET   512u /* the same, before waiting for packets of one's own */
+#define RING       65536u /* records per worker: 12 MiB, touched as used */
+#define STOP       1u
+#define TAKE_PARTS 32u   /* taken from others between two batches of one's own */
+#define TAKE_QUIET 1024u /* the same, before waiting for packets of one's own */
 
 /* how long packets may lie in the kernel before the driver hands them over */
 #define KEPT_BACK_NS INT64_C(100000000)
@@ -128,20 +128,19 @@ static unsigned take(struct sf_worker *worker)
 {
 	struct sf_exchange *exchange = worker->options.exchange;
 	unsigned me = worker->options.number, total = 0;
-	unsigned batches = worker->timing.quiet ? TAKE_QUIET : TAKE_BATCHES;
+	unsigned parts = worker->timing.quiet ? TAKE_QUIET : TAKE_PARTS;
 	int64_t horizon = sf_exchange_horizon(exchange, me);
 
-	for (unsigned i = 0; i < batches; i++) {
-		struct sf_facts *facts;
-		unsigned n = sf_exchange_take(exchange, me, &facts, SF_BATCH_MAX);
+	for (unsigned i = 0; i < parts; i++) {
+		unsigned n =
+			sf_exchange_take(exchange, me, sf_meter_room(worker->meter), SF_METER_PART);
 
 		if (!n) {
 			/* nothing older than the horizon, read before, is under way */
 			worker->horizon = horizon;
 			break;
 		}
-		sf_meter_update(worker->meter, facts, n);
-		sf_exchange_taken(exchange, me);
+		sf_meter_offer(worker->meter, n);
 		total += n;
 	}
 	return total;
@@ -259,14 +258,19 @@ static bool keep_time(struct sf_worker *worker)
 /* Meters the part of a batch that is ours, hands on the rest. */
 static void share_batch(struct sf_worker *worker, const struct sf_received *batch)
 {
-	struct sf_facts facts[SF_BATCH_MAX];
+	struct sf_facts facts[SF_METER_PART];
 	uint64_t lost = 0;
-	unsigned n = sf_meter_parse(worker->meter, batch->packets, batch->count, batch->clock,
-		&worker->options.input->point, facts);
 
-	n = sf_exchange_give(worker->options.exchange, worker->options.number, facts, n, &lost);
+	for (unsigned i = 0, n; i < batch->count; i += SF_METER_PART) {
+		n = batch->count - i < SF_METER_PART ? batch->count - i : SF_METER_PART;
+		n = sf_meter_parse(worker->meter, batch->packets + i, n,
+			batch->clock ? batch->clock + i : NULL, &worker->options.input->point,
+			facts);
+		n = sf_exchange_give(worker->options.exchange, worker->options.number, facts, n,
+			sf_meter_room(worker->meter), &lost);
+		sf_meter_offer(worker->meter, n);
+	}
 	sf_meter_drop(worker->meter, SF_IGNORED_handOver, lost);
-	sf_meter_update(worker->meter, facts, n);
 }
 
 /* A worker without a queue. */

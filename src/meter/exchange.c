@@ -27,8 +27,7 @@ struct lane {
 	_Atomic bool closed;
 	/* private to the worker */
 	alignas(SF_CACHE_LINE) uint64_t handed;
-	unsigned next;              /* producer to ask first, so that none starves */
-	unsigned taken, taken_from; /* lent by the last take */
+	unsigned next; /* producer to ask first, so that none starves */
 };
 
 struct sf_exchange {
@@ -108,16 +107,6 @@ unsigned sf_exchange_owner(const struct sf_exchange *exchange, const struct sf_f
 	return owner_of(exchange, facts);
 }
 
-/* Copies what the table of the other side wants; constant lengths: a few moves each. */
-static inline void copy(
-	const struct sf_exchange *exchange, struct sf_facts *to, const struct sf_facts *from)
-{
-	if (exchange->bare && from->version == 4)
-		memcpy(to, from, offsetof(struct sf_facts, address6));
-	else
-		*to = *from;
-}
-
 /* Hands the listed facts to one worker; returns how many found no room. */
 static unsigned send(struct sf_exchange *exchange, struct sf_ring *ring,
 	const struct sf_facts *facts, const uint8_t *list, unsigned count)
@@ -125,7 +114,7 @@ static unsigned send(struct sf_exchange *exchange, struct sf_ring *ring,
 	unsigned room = sf_ring_room(ring, count);
 
 	for (unsigned k = 0; k < room; k++)
-		copy(exchange, sf_ring_slot(ring, k), &facts[list[k]]);
+		sf_facts_copy(sf_ring_slot(ring, k), &facts[list[k]], exchange->bare);
 	sf_ring_publish(ring, room);
 	/* the other side's core has read the next slots' lines: have them back by the next batch */
 	for (unsigned k = 0; k < count; k++)
@@ -133,8 +122,8 @@ static unsigned send(struct sf_exchange *exchange, struct sf_ring *ring,
 	return count - room;
 }
 
-unsigned sf_exchange_give(struct sf_exchange *exchange, unsigned me, struct sf_facts *facts,
-	unsigned count, uint64_t *lost)
+unsigned sf_exchange_give(struct sf_exchange *exchange, unsigned me, const struct sf_facts *facts,
+	unsigned count, struct sf_facts *own, uint64_t *lost)
 {
 	uint8_t list[SF_WORKERS_MAX][SF_BATCH_MAX]; /* facts of each worker, by number */
 	uint8_t counts[SF_WORKERS_MAX] = { 0 };
@@ -154,8 +143,7 @@ unsigned sf_exchange_give(struct sf_exchange *exchange, unsigned me, struct sf_f
 		*lost += failed;
 	}
 	for (unsigned k = 0; k < counts[me]; k++)
-		if (list[me][k] != k)
-			copy(exchange, &facts[k], &facts[list[me][k]]);
+		sf_facts_copy(&own[k], &facts[list[me][k]], exchange->bare);
 	return counts[me];
 }
 
@@ -170,34 +158,30 @@ static void fetch(const struct sf_exchange *exchange, const struct sf_facts *fac
 }
 
 unsigned sf_exchange_take(
-	struct sf_exchange *exchange, unsigned me, struct sf_facts **facts, unsigned max)
+	struct sf_exchange *exchange, unsigned me, struct sf_facts *facts, unsigned max)
 {
 	struct lane *lane = &exchange->lanes[me];
 
 	for (unsigned i = 0; i < exchange->workers; i++) {
 		unsigned from = (lane->next + i) % exchange->workers;
-		uint32_t count = 2 * max, now;
+		struct sf_ring *ring = ring_of(exchange, from, me);
+		uint32_t count = 2 * max, n;
+		const struct sf_facts *there;
 
 		if (from == me)
 			continue;
-		*facts = sf_ring_peek(ring_of(exchange, from, me), &count);
-		if (count) {
-			now = count < max ? count : max;
-			fetch(exchange, *facts, count);
-			lane->taken = now;
-			lane->taken_from = from;
-			lane->next = from + 1;
-			return now;
-		}
+		there = sf_ring_peek(ring, &count);
+		if (!count)
+			continue;
+		fetch(exchange, there, count);
+		n = count < max ? count : max;
+		for (unsigned k = 0; k < n; k++)
+			sf_facts_copy(&facts[k], &there[k], exchange->bare);
+		sf_ring_drop(ring, n);
+		lane->next = from + 1;
+		return n;
 	}
 	return 0;
-}
-
-void sf_exchange_taken(struct sf_exchange *exchange, unsigned me)
-{
-	struct lane *lane = &exchange->lanes[me];
-
-	sf_ring_drop(ring_of(exchange, lane->taken_from, me), lane->taken);
 }
 
 void sf_exchange_reached(struct sf_exchange *exchange, unsigned me, int64_t clock_ns)

@@ -8,12 +8,12 @@
  * Each worker, in its own thread:
  *
  *	horizon = sf_exchange_horizon(exchange, me);
- *	while ((n = sf_exchange_take(exchange, me, &facts, SF_BATCH_MAX)) > 0)
- *		… update my table with facts …; sf_exchange_taken(exchange, me);
+ *	while ((n = sf_exchange_take(exchange, me, facts, max)) > 0)
+ *		… account facts …
  *	… age my table to horizon …
  *	n = … receive and parse my own packets …
- *	mine = sf_exchange_give(exchange, me, facts, n, &lost);
- *	… update my table with facts[0 … mine-1] …
+ *	n = sf_exchange_give(exchange, me, parsed, n, facts, &lost);
+ *	… account facts …
  *	sf_exchange_reached(exchange, me, clock);
  *
  * and at its end sf_exchange_close(), then take until sf_exchange_drained(); the horizon is then
@@ -49,20 +49,16 @@ void sf_exchange_free(struct sf_exchange *exchange);
 unsigned sf_exchange_owner(const struct sf_exchange *exchange, const struct sf_facts *facts);
 
 /*
- * Worker `me` hands on what belongs to others. Its own facts are moved to the front, in order;
- * returns their number. Facts for which a ring has no room are dropped, and their number is added to
- * *lost: a worker never blocks.
+ * Of `count` <= SF_BATCH_MAX facts worker `me` hands on what belongs to others, and copies what is its own to
+ * `own`, in order; returns their number. Facts for which a ring has no room are dropped, and their number is
+ * added to *lost: a worker never blocks.
  */
-unsigned sf_exchange_give(struct sf_exchange *exchange, unsigned me, struct sf_facts *facts,
-	unsigned count, uint64_t *lost);
+unsigned sf_exchange_give(struct sf_exchange *exchange, unsigned me, const struct sf_facts *facts,
+	unsigned count, struct sf_facts *own, uint64_t *lost);
 
-/*
- * Facts for worker `me` from any other, at most `max`, as they lie in the ring: lent until
- * sf_exchange_taken(), which comes before the next take. Returns their number; 0: none now.
- */
+/* Copies facts for worker `me` from any other, at most `max`. Returns their number; 0: none now. */
 unsigned sf_exchange_take(
-	struct sf_exchange *exchange, unsigned me, struct sf_facts **facts, unsigned max);
-void sf_exchange_taken(struct sf_exchange *exchange, unsigned me);
+	struct sf_exchange *exchange, unsigned me, struct sf_facts *facts, unsigned max);
 
 /* Worker `me` has handed over everything up to this clock (ns since 1970, never decreasing). */
 void sf_exchange_reached(struct sf_exchange *exchange, unsigned me, int64_t clock_ns);

@@ -248,14 +248,6 @@ unsigned sf_meter_parse(struct sf_meter *meter, const struct sf_packet *packets,
 	return parse_any(meter, packets, count, clock, point, facts);
 }
 
-void sf_meter_update(struct sf_meter *meter, struct sf_facts *facts, unsigned count)
-{
-	if (meter->per_packet)
-		sf_table_emit_each(meter->table, facts, count);
-	else
-		sf_table_update(meter->table, facts, count);
-}
-
 struct sf_facts *sf_meter_room(struct sf_meter *meter)
 {
 	return sf_table_room(meter->table);

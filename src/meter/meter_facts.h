@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The two steps of sf_meter_batch(), for workers that hand parsed packets to each other in between
- * (DESIGN §2): any meter parses, the one whose table the flow belongs to updates.
+ * (DESIGN §2): any meter parses, the one whose table the flow belongs to accounts.
  *
  * Books: frames, ignored and clock_steps are counted by the meter that parses, packets, octets and
- * everything about flows by the one that updates. So the first equation of struct sf_ledger holds
+ * everything about flows by the one that accounts. So the first equation of struct sf_ledger holds
  * for the sum over all workers, once no facts are on their way; the second for each alone, until
  * records leave through another meter in the end (sf_meter_finish_part()).
  */
@@ -42,15 +42,9 @@ void sf_parsed_enter(const struct sf_parsed *parsed, struct sf_ledger *ledger);
 void sf_meter_drop(struct sf_meter *meter, enum sf_ignored reason, uint64_t count);
 
 /*
- * Accounts `count` <= SF_BATCH_MAX parsed packets, of this meter or another with equal options. The
- * address word of IPv6 packets is then this table's.
- */
-void sf_meter_update(struct sf_meter *meter, struct sf_facts *facts, unsigned count);
-
-/*
- * Accounts facts that the caller has elsewhere: up to SF_METER_PART of them are put where sf_meter_room()
- * says, which is anew after each offer. Those offered are accounted with the second offer after theirs, or
- * when anything else is done with the meter.
+ * Accounts parsed packets, of this meter or another with equal options: up to SF_METER_PART of them are put
+ * where sf_meter_room() says, which is anew after each offer. Those offered are accounted with the second offer
+ * after theirs, or when anything else is done with the meter.
  */
 #define SF_METER_PART 32
 struct sf_facts *sf_meter_room(struct sf_meter *meter);

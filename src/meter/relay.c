@@ -30,11 +30,8 @@
 #define SLOTS_ALL   64u    /* about as many turns for all workers together, */
 #define SLOTS_LEAST 4u     /* but so many for each */
 
-/* What IPv4 and IPv6 need of the facts. */
-#define FACTS4 offsetof(struct sf_facts, address6)
-#define FACTS6 offsetof(struct sf_facts, mpls)
-
-static_assert(FACTS4 % 16 == 0 && FACTS6 % 16 == 0 && sizeof(struct sf_facts) % 16 == 0,
+static_assert(
+	SF_FACTS_IPV4 % 16 == 0 && SF_FACTS_IPV6 % 16 == 0 && sizeof(struct sf_facts) % 16 == 0,
 	"lists are written in words of 16 octets");
 static_assert(SF_BATCH_MAX <= 64, "a bit for each of the facts put at once");
 
@@ -229,48 +226,27 @@ const struct sf_relay_turn *sf_relay_leave(struct sf_relay *relay, unsigned me, 
 	return turn;
 }
 
-/* The octets that the table wants of these facts, and that lists have of them. */
-static sf_always_inline unsigned wanted(const struct sf_relay *relay, const struct sf_facts *facts)
-{
-	return !relay->bare ? sizeof(*facts) : sf_likely(facts->version == 4) ? FACTS4 : FACTS6;
-}
-
-/* Constant lengths: a few moves each. Returns how many octets it were. */
-static sf_always_inline unsigned copy(
-	const struct sf_relay *relay, void *to, const struct sf_facts *facts)
-{
-	unsigned length = wanted(relay, facts);
-
-	if (sf_likely(length == FACTS4))
-		memcpy(to, facts, FACTS4);
-	else if (length == FACTS6)
-		memcpy(to, facts, FACTS6);
-	else
-		memcpy(to, facts, sizeof(*facts));
-	return length;
-}
-
 /*
- * The same, past the caches: another core will read them. Where these two are far apart, stores to lines that
+ * As sf_facts_copy(), past the caches: another core will read them. Where these two are far apart, stores to lines that
  * the other one has had cost many times as much.
  */
 static sf_always_inline unsigned copy_past(
 	const struct sf_relay *relay, void *to, const struct sf_facts *facts)
 {
 #ifdef __SSE2__
-	const unsigned least = FACTS4 / sizeof(__m128i);
+	const unsigned least = SF_FACTS_IPV4 / sizeof(__m128i);
 	const __m128i *source = (const __m128i *)(const void *)facts;
-	unsigned length = wanted(relay, facts);
+	unsigned length = sf_facts_wanted(facts, relay->bare);
 	__m128i *target = to;
 
 	for (unsigned i = 0; i < least; i++)
 		_mm_stream_si128(target + i, _mm_loadu_si128(source + i));
-	if (sf_unlikely(length > FACTS4))
+	if (sf_unlikely(length > SF_FACTS_IPV4))
 		for (unsigned i = least; i < length / sizeof(__m128i); i++)
 			_mm_stream_si128(target + i, _mm_loadu_si128(source + i));
 	return length;
 #else
-	return copy(relay, to, facts);
+	return sf_facts_copy(to, facts, relay->bare);
 #endif
 }
 
@@ -311,7 +287,8 @@ void sf_relay_put(struct sf_relay *relay, unsigned me, const struct sf_facts *fa
 
 		if (i == me)
 			for (; mask; mask &= mask - 1)
-				end += copy(relay, end, &facts[__builtin_ctzll(mask)]);
+				end += sf_facts_copy(
+					end, &facts[__builtin_ctzll(mask)], relay->bare);
 		else
 			for (; mask; mask &= mask - 1)
 				end += copy_past(relay, end, &facts[__builtin_ctzll(mask)]);
@@ -366,7 +343,8 @@ unsigned sf_relay_get(const struct sf_relay *relay, struct sf_relay_list *list,
 	for (n = 0; n < max && next < list->end; n++) {
 		/* they come from another core, or from its memory */
 		__builtin_prefetch(next + AHEAD);
-		next += copy(relay, &facts[n], (const struct sf_facts *)(const void *)next);
+		next += sf_facts_copy(
+			&facts[n], (const struct sf_facts *)(const void *)next, relay->bare);
 	}
 	list->next = next;
 	return n;

@@ -407,8 +407,15 @@ static __attribute__((noinline)) void begin_round(
 	table->round = SF_BATCH_MAX;
 }
 
-static void offer(struct sf_table *table, struct sf_facts *facts, unsigned count)
+struct sf_facts *sf_table_room(struct sf_table *table)
 {
+	return table->facts[table->room];
+}
+
+void sf_table_offer(struct sf_table *table, unsigned count)
+{
+	struct sf_facts *facts = table->facts[table->room];
+
 	if (!count)
 		return;
 	if (table->round == 0)
@@ -418,27 +425,10 @@ static void offer(struct sf_table *table, struct sf_facts *facts, unsigned count
 	table->room = table->room == 2 ? 0 : table->room + 1;
 }
 
-struct sf_facts *sf_table_room(struct sf_table *table)
-{
-	return table->facts[table->room];
-}
-
-void sf_table_offer(struct sf_table *table, unsigned count)
-{
-	offer(table, table->facts[table->room], count);
-}
-
 void sf_table_settle(struct sf_table *table)
 {
 	const struct sf_table_part nothing = { table->facts[0], table->steps[0], 0 };
 
 	while (table->hashed.count || table->guessed.count)
 		advance(table, nothing);
-}
-
-void sf_table_update(struct sf_table *table, struct sf_facts *facts, unsigned n)
-{
-	for (unsigned i = 0; i < n; i += SF_TABLE_PART)
-		offer(table, facts + i, n - i < SF_TABLE_PART ? n - i : SF_TABLE_PART);
-	sf_table_settle(table);
 }

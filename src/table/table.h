@@ -6,7 +6,8 @@
  *
  *	sf_table_new(&table, &options, &error);
  *	for each batch:
- *		sf_table_update(table, facts, count);		or sf_table_offer()
+ *		… write facts to sf_table_room(table) …
+ *		sf_table_offer(table, count);
  *		while (sf_table_age(table, now))
  *			;
  *	sf_table_finish(table, now);
@@ -38,18 +39,15 @@ int sf_table_new(
 void sf_table_free(struct sf_table *table);
 
 /*
- * Accounts `count` <= SF_BATCH_MAX packets. Timeouts are decided at facts->clock_ns, which may
- * lie before that of earlier packets (each decides for its own flow only). Times lie within
- * 2^62 ns of 1970 (year 2116). Records that this closes have been given to the sink on return.
- * Writes the address word of IPv6 packets.
- */
-void sf_table_update(struct sf_table *table, struct sf_facts *facts, unsigned count);
-
-/*
- * The same for a caller who makes the facts meanwhile, in parts of SF_TABLE_PART packets at
- * most. They are made where sf_table_room() says, which is anew after each offer. Packets
- * offered are accounted with the second offer after theirs, or by sf_table_settle(), which whatever
- * else is done with the table begins with: from outside there is no difference.
+ * Accounts packets, SF_TABLE_PART at most, whose facts the caller has put where sf_table_room() says,
+ * which is anew after each offer. Timeouts are decided at facts->clock_ns, which may lie before that
+ * of earlier packets (each decides for its own flow only). Times lie within 2^62 ns of 1970 (year
+ * 2116).
+ *
+ * A part's lines come from memory while the caller makes the next ones: packets are accounted with the
+ * second offer after theirs, or by sf_table_settle(), which whatever else is done with the table
+ * begins with, so from outside there is no difference. Records that they close are given to the sink
+ * then.
  */
 #define SF_TABLE_PART 32
 struct sf_facts *sf_table_room(struct sf_table *table);

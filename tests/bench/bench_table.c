@@ -34,7 +34,7 @@
 
 static const uint64_t seed[2] = { 1, 2 };
 static uint64_t records, record_packets;
-static unsigned batch = SF_BATCH_MAX, runs = 3;
+static unsigned batch = SF_TABLE_PART, runs = 3;
 static uint64_t packets = 8000000;
 static const char *only;
 
@@ -124,17 +124,19 @@ static double seconds(void)
 /* Runs `count` packets; `table` NULL: only makes them. */
 static double drive(struct maker *maker, struct sf_table *table, uint64_t count)
 {
-	static _Alignas(64) struct sf_facts facts[SF_BATCH_MAX];
+	static _Alignas(64) struct sf_facts none[SF_TABLE_PART];
 	double begin = seconds();
 
 	for (uint64_t done = 0; done < count; done += batch) {
+		struct sf_facts *facts = table ? sf_table_room(table) : none;
+
 		for (unsigned i = 0; i < batch; i++)
 			make_one(maker, &facts[i]);
 		if (!table) {
 			__asm__ volatile("" : : "r"(facts) : "memory");
 			continue;
 		}
-		sf_table_update(table, facts, batch);
+		sf_table_offer(table, batch);
 		if (maker->load->ages)
 			sf_table_age(table, maker->now);
 	}
@@ -395,7 +397,7 @@ int main(int argc, char **argv)
 		else
 			return 2;
 	}
-	if (batch < 1 || batch > SF_BATCH_MAX)
+	if (batch < 1 || batch > SF_TABLE_PART)
 		return 2;
 	printf("    flows  ns per packet\n");
 	for (int i = optind; i < argc; i++)

@@ -9,6 +9,7 @@
 
 #include "base/wire.h"
 #include "oracle.h"
+#include "table/table.h"
 
 #define FIN 0x01
 #define SYN 0x02
@@ -401,6 +402,17 @@ const char *oracle_compare(struct oracle *oracle, struct sf_flow *flows, size_t 
 	free(ours);
 	free(theirs);
 	return wrong;
+}
+
+void offer_facts(struct sf_table *table, const struct sf_facts *facts, unsigned count, bool settled)
+{
+	for (unsigned i = 0, part; i < count; i += part) {
+		part = count - i < SF_TABLE_PART ? count - i : SF_TABLE_PART;
+		memcpy(sf_table_room(table), facts + i, part * sizeof(*facts));
+		sf_table_offer(table, part);
+	}
+	if (settled)
+		sf_table_settle(table);
 }
 
 unsigned record_list_put(void *context, const struct sf_flow *flows, unsigned count)

@@ -23,6 +23,7 @@
 #include "base/facts.h"
 
 struct oracle_flow;
+struct sf_table;
 
 struct oracle {
 	struct sf_meter_options options;
@@ -44,6 +45,10 @@ void oracle_finish(struct oracle *oracle, int64_t now);
  * Returns NULL or what is wrong (static storage).
  */
 const char *oracle_compare(struct oracle *oracle, struct sf_flow *flows, size_t count);
+
+/* Offers any number of packets to a table, in parts; with `settled` none of them is under way then. */
+void offer_facts(
+	struct sf_table *table, const struct sf_facts *facts, unsigned count, bool settled);
 
 /* A sink that keeps all records. */
 struct record_list {

@@ -50,12 +50,11 @@ static void count_facts(unsigned me, const struct sf_facts *facts, unsigned n, i
 static int64_t take_all(unsigned me, int64_t aged, uint32_t next[WORKERS], struct tally *tally)
 {
 	int64_t horizon = sf_exchange_horizon(exchange, me);
-	struct sf_facts *facts;
+	struct sf_facts facts[32];
 	unsigned n;
 
-	while ((n = sf_exchange_take(exchange, me, &facts, SF_BATCH_MAX)) > 0) {
+	while ((n = sf_exchange_take(exchange, me, facts, 32)) > 0) {
 		count_facts(me, facts, n, aged, next, tally);
-		sf_exchange_taken(exchange, me);
 		tally->taken += n;
 	}
 	return horizon;
@@ -69,14 +68,14 @@ static void *work(void *argument)
 	int64_t aged = INT64_MIN;
 
 	for (unsigned i = 0; i < PER_WORKER; i += 50) {
-		struct sf_facts facts[50];
+		struct sf_facts facts[50], own[50];
 		unsigned mine;
 
 		aged = take_all(me, aged, next, tally);
 		for (unsigned j = 0; j < 50; j++)
 			facts[j] = make_facts(me, i + j);
-		mine = sf_exchange_give(exchange, me, facts, 50, &tally->lost);
-		count_facts(me, facts, mine, INT64_MIN, next, tally);
+		mine = sf_exchange_give(exchange, me, facts, 50, own, &tally->lost);
+		count_facts(me, own, mine, INT64_MIN, next, tally);
 		tally->own += mine;
 		sf_exchange_reached(exchange, me, i + 49);
 	}

@@ -312,7 +312,8 @@ START_TEST(books_of_two_meters_close_together)
 	setup(0, false);
 	make(&made, 1, 2, 17, 0);
 	ck_assert_uint_eq(sf_meter_parse(parser, &made.packet, 1, &clock, &point, facts), 1);
-	sf_meter_update(meter, facts, 1);
+	*sf_meter_room(meter) = facts[0];
+	sf_meter_offer(meter, 1);
 	make(&made, 1, 2, 17, 0)->link = 9999;
 	ck_assert_uint_eq(sf_meter_parse(parser, &made.packet, 1, &clock, &point, facts), 0);
 	sf_meter_ledger(parser, &ledger);

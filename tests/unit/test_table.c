@@ -57,9 +57,7 @@ static struct sf_facts facts_of(uint32_t flow, int64_t ms)
 
 static void put(const struct sf_facts *facts)
 {
-	struct sf_facts own = *facts;
-
-	sf_table_update(table, &own, 1);
+	offer_facts(table, facts, 1, true);
 }
 
 /* A packet of flow 1, sent by side 0 or 1. */
@@ -545,7 +543,7 @@ START_TEST(packet_of_a_flow_evicted_in_its_own_batch)
 
 	setup(15, 60, 1);
 	put(&facts[0]);
-	sf_table_update(table, &facts[1], 2);
+	offer_facts(table, &facts[1], 2, true);
 	finish(20);
 	ck_assert_uint_eq(list.count, 3);
 	expect(0, SF_END_RESOURCES, 1, 0, 0, 0);
@@ -699,22 +697,8 @@ START_TEST(memory_per_conversation_stays_within_its_limit)
 }
 END_TEST
 
-/* The same packets at once, or in parts of which some are still under way afterwards. */
-static void give(struct sf_facts *facts, unsigned n, bool offered)
-{
-	if (!offered) {
-		sf_table_update(table, facts, n);
-		return;
-	}
-	for (unsigned i = 0, part; i < n; i += part) {
-		part = n - i < SF_TABLE_PART ? n - i : SF_TABLE_PART;
-		memcpy(sf_table_room(table), facts + i, part * sizeof(*facts));
-		sf_table_offer(table, part);
-	}
-}
-
 /* Keys that all begin their way in the same eight buckets, for somebody who knows the seed. */
-static void attack(unsigned batch, bool offered)
+static void attack(unsigned batch, bool settled)
 {
 	const uint32_t flows = 2048, cap = 10000;
 	struct sf_index index = { .count = sf_index_buckets(cap) };
@@ -736,10 +720,10 @@ static void attack(unsigned batch, bool offered)
 		found++;
 		if (++n < batch)
 			continue;
-		give(facts, n, offered);
+		offer_facts(table, facts, n, settled);
 		for (; n > 0; n--)
 			facts[n - 1].flags = SF_FACT_SWAPPED;
-		give(facts, batch, offered);
+		offer_facts(table, facts, batch, settled);
 	}
 	sf_table_ledger(table, &ledger);
 	ck_assert_uint_eq(ledger.hash_upgrades, 1);
@@ -814,7 +798,7 @@ END_TEST
  * The index grows while flows come, are met again and end: none is split, none is lost. 200,000
  * flows of two packets, the second one 20,000 flows later, when the index has often grown.
  */
-static void grow(bool offered)
+static void grow(bool settled)
 {
 	const uint32_t flows = 200000, later = 20000;
 	struct sf_facts facts[SF_BATCH_MAX];
@@ -832,12 +816,12 @@ static void grow(bool offered)
 			facts[n++].flags = i % 2 ? SF_FACT_SWAPPED : 0;
 		}
 		if (n >= SF_BATCH_MAX - 1) {
-			give(facts, n, offered);
+			offer_facts(table, facts, n, settled);
 			n = 0;
 			growing += table->old.buckets != NULL;
 		}
 	}
-	give(facts, n, offered);
+	offer_facts(table, facts, n, settled);
 	ck_assert_uint_gt(growing, 100);
 	ck_assert_uint_eq(table->made_for, 300000);
 	sf_table_ledger(table, &ledger);
