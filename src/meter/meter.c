@@ -203,13 +203,23 @@ static unsigned parse_plain(struct sf_meter *meter, const struct sf_packet *pack
 	const struct sf_observation_point *point, struct sf_facts *facts)
 {
 	const uint16_t scope = point->id, interface_base = point->interface_base;
-	unsigned run = meter->run ? meter->run(packets, count, facts, scope, interface_base) : 0;
-	struct sf_facts *out = facts + run;
+	const struct sf_packet *packet = packets, *end = packets + count;
+	struct sf_facts *out = facts;
 
-	for (const struct sf_packet *packet = packets + run; packet < packets + count; packet++) {
-		if (sf_likely(sf_parse_plain(packet, out, scope, interface_base, false)) ||
-			parse_other(meter, packet, out, point))
+	for (; packet < end; packet++) {
+		if (meter->run) {
+			unsigned run = meter->run(
+				packet, (unsigned)(end - packet), out, scope, interface_base);
+
+			out += run;
+			packet += run;
+			if (packet == end)
+				break;
+		} else if (sf_likely(sf_parse_plain(packet, out, scope, interface_base, false))) {
 			out++;
+			continue;
+		}
+		out += parse_other(meter, packet, out, point);
 	}
 	return (unsigned)(out - facts);
 }

@@ -12,39 +12,100 @@
 
 /* The windows of sixteen octets that are looked at: where they begin in the frame. */
 enum {
-	HEAD = 12, /* Ethernet type … protocol */
-	ENDS = 26, /* addresses, ports … */
-	LAST = 32, /* … TCP's flags, in its last two octets */
-	CAPTURED = LAST + 16,
+	HEAD = 12,      /* Ethernet type … protocol, and more */
+	ENDS = 26,      /* IPv4: addresses, ports … */
+	LAST_IPV4 = 32, /* … TCP's flags, in its last two octets */
+	SOURCE = 22,    /* IPv6 */
+	DESTINATION = 38,
+	LAST_IPV6 = 52, /* ports, two octets behind its begin, … TCP's flags, likewise */
+	TAG = 4,        /* octets by which all of them are moved */
 };
-
-static_assert(CAPTURED == PLAIN_ETHERNET + PLAIN_IPV4, "what a plain packet has at least");
-
-/* What has to be in HEAD: an Ethernet type, a version and header length, no fragment. */
-alignas(16) static const uint8_t plain_mask[16] = { 0xff, 0xff, 0xff, [8] = 0x3f, 0xff };
-alignas(16) static const uint8_t plain_head[16] = { 0x08, 0x00, 0x45 };
 
 /*
- * Which octet of a window each of sixteen octets of the facts is, NIL: none. First addresses and ports,
- * as they are and swapped; then protocol, octets, TOS, TTL; TCP's flags; and, in their place, the
- * protocol again.
+ * Facts are octets of these windows in another order. In the tables it says which octet of a window each
+ * of sixteen octets of the facts is, or NIL.
  */
 #define NIL 0x80
-alignas(16) static const uint8_t from_ends[2][16] = {
-	{ 7, 6, 5, 4, 3, 2, 1, 0, 11, 10, 9, 8, NIL, NIL, NIL, NIL },
-	{ 3, 2, 1, 0, 7, 6, 5, 4, 9, 8, 11, 10, NIL, NIL, NIL, NIL },
-};
-alignas(16) static const uint8_t from_head[16] = { NIL, NIL, NIL, 11, NIL, NIL, NIL, NIL, 5, 4, NIL,
-	NIL, 3, 10, NIL, NIL };
-alignas(16) static const uint8_t from_last[16] = { NIL, NIL, NIL, NIL, NIL, NIL, 15, 14, NIL, NIL,
-	NIL, NIL, NIL, NIL, NIL, NIL };
-alignas(16) static const uint8_t protocol_there[16] = { NIL, NIL, NIL, NIL, NIL, 11, 11, 11, NIL,
-	NIL, NIL, NIL, NIL, NIL, NIL, NIL };
+typedef uint8_t octets[16];
 
-/* The places in the facts that they speak of: three times sixteen octets. */
-#define KEY    offsetof(struct sf_facts, address)
-#define PACKET offsetof(struct sf_facts, scope)
-#define TIMES  offsetof(struct sf_facts, time_ns)
+/* Of HEAD and the frame, for IPv4 and for IPv6: */
+struct version {
+	alignas(16) octets decisive; /* these bits of the head are in a plain packet … */
+	alignas(16) octets plain;    /* … so: type, version; IPv4: header length, no fragment */
+	alignas(16) octets facts;    /* protocol, length, TTL; IPv4: TOS */
+	alignas(16) octets protocol; /* it, in the place of TCP's facts */
+	unsigned protocol_at, length_at, last;
+	unsigned length_least;
+	unsigned captured;
+};
+
+static const struct version ipv4 = {
+	.decisive = { 0xff, 0xff, 0xff, [8] = 0x3f, 0xff },
+	.plain = { 0x08, 0x00, 0x45 },
+	.facts = { NIL, NIL, NIL, 11, NIL, NIL, NIL, NIL, 5, 4, NIL, NIL, 3, 10, NIL, NIL },
+	.protocol = { NIL, NIL, NIL, NIL, NIL, 11, 11, 11, NIL, NIL, NIL, NIL, NIL, NIL, NIL, NIL },
+	.protocol_at = HEAD + 11,
+	.length_at = HEAD + 4,
+	.last = LAST_IPV4,
+	.length_least = PLAIN_IPV4,
+	.captured = LAST_IPV4 + 16,
+};
+
+static const struct version ipv6 = {
+	.decisive = { 0xff, 0xff, 0xf0 },
+	.plain = { 0x86, 0xdd, 0x60 },
+	.facts = { NIL, NIL, NIL, 8, NIL, NIL, NIL, NIL, 7, 6, NIL, NIL, NIL, 9, NIL, NIL },
+	.protocol = { NIL, NIL, NIL, NIL, NIL, 8, 8, 8, NIL, NIL, NIL, NIL, NIL, NIL, NIL, NIL },
+	.protocol_at = HEAD + 8,
+	.length_at = HEAD + 6,
+	.last = LAST_IPV6,
+	.length_least = PLAIN_TRANSPORT,
+	.captured = LAST_IPV6 + 16,
+};
+
+static_assert(LAST_IPV4 + 16 == PLAIN_ETHERNET + PLAIN_IPV4 &&
+		      LAST_IPV6 + 16 == PLAIN_ETHERNET + PLAIN_IPV6,
+	"what a plain packet has at least");
+
+/* Of IPv6's head: the octets that the traffic class is in the middle of, where TOS is going to be. */
+alignas(16) static const octets traffic_class = { NIL, NIL, NIL, NIL, NIL, NIL, NIL, NIL, NIL, NIL,
+	NIL, NIL, 3, 2, NIL, NIL };
+alignas(16) static const octets tos = { [12] = 0xff };
+
+/*
+ * Addresses and ports of IPv4, ports of IPv6, and what is known of the facts then: endpoints as they are,
+ * and swapped.
+ */
+struct way {
+	alignas(16) octets ends;
+	alignas(16) octets known;
+};
+
+static const struct way ways_ipv4[2] = {
+	{ { 7, 6, 5, 4, 3, 2, 1, 0, 11, 10, 9, 8, NIL, NIL, NIL, NIL }, { [2] = 4 } },
+	{ { 3, 2, 1, 0, 7, 6, 5, 4, 9, 8, 11, 10, NIL, NIL, NIL, NIL },
+		{ [2] = 4, [4] = SF_FACT_SWAPPED } },
+};
+
+static const struct way ways_ipv6[2] = {
+	{ { NIL, NIL, NIL, NIL, NIL, NIL, NIL, NIL, 5, 4, 3, 2, NIL, NIL, NIL, NIL }, { [2] = 6 } },
+	{ { NIL, NIL, NIL, NIL, NIL, NIL, NIL, NIL, 3, 2, 5, 4, NIL, NIL, NIL, NIL },
+		{ [2] = 6, [4] = SF_FACT_SWAPPED } },
+};
+
+alignas(16) static const octets vlan_flag = { [4] = SF_FACT_VLAN };
+
+/* TCP's flags, of either version's last window; and what of them and beside them is TCP's alone. */
+alignas(16) static const octets tcp_flags = { NIL, NIL, NIL, NIL, NIL, NIL, 15, 14, NIL, NIL, NIL,
+	NIL, NIL, NIL, NIL, NIL };
+alignas(16) static const octets tcp_mark = { [5] = SF_FACT_TCP >> 8 };
+alignas(16) static const octets tcp_facts = { [5] = SF_FACT_TCP >> 8, 0xff, 0x0f };
+
+/* The places in the facts that these speak of. */
+#define KEY       offsetof(struct sf_facts, address)
+#define PACKET    offsetof(struct sf_facts, scope)
+#define TIMES     offsetof(struct sf_facts, time_ns)
+#define ADDRESSES offsetof(struct sf_facts, address6)
 
 static_assert(KEY == 0 && offsetof(struct sf_facts, ports) == KEY + 8 && PACKET == KEY + 16 &&
 		      offsetof(struct sf_facts, protocol) == PACKET + 3 &&
@@ -54,86 +115,155 @@ static_assert(KEY == 0 && offsetof(struct sf_facts, ports) == KEY + 8 && PACKET 
 		      offsetof(struct sf_facts, tos) == PACKET + 12 &&
 		      offsetof(struct sf_facts, ttl) == PACKET + 13 &&
 		      offsetof(struct sf_facts, interface) == PACKET + 14 && TIMES == PACKET + 16 &&
-		      offsetof(struct sf_facts, clock_ns) == TIMES + 8,
+		      offsetof(struct sf_facts, clock_ns) == TIMES + 8 && !(SF_FACT_TCP & 0xff) &&
+		      !((SF_FACT_SWAPPED | SF_FACT_VLAN) & ~0xff),
 	"the tables above put octets there");
 
-SSSE3 static inline __m128i window(const uint8_t *p)
+SSSE3 static sf_always_inline __m128i window(const uint8_t *p)
 {
 	return _mm_loadu_si128((const __m128i *)p);
 }
 
-SSSE3 static inline __m128i constant(const uint8_t *aligned)
+SSSE3 static sf_always_inline __m128i constant(const uint8_t *aligned)
 {
 	return _mm_load_si128((const __m128i *)aligned);
 }
 
-SSSE3 static inline void put(struct sf_facts *facts, size_t place, __m128i octets)
+SSSE3 static sf_always_inline __m128i ordered(__m128i window, const uint8_t *order)
+{
+	return _mm_shuffle_epi8(window, constant(order));
+}
+
+SSSE3 static sf_always_inline void put(struct sf_facts *facts, size_t place, __m128i octets)
 {
 	_mm_storeu_si128((__m128i *)((uint8_t *)facts + place), octets);
 }
 
-SSSE3 static inline bool is_plain(const uint8_t *data, __m128i head)
-{
-	__m128i decisive = _mm_and_si128(head, constant(plain_mask));
+/* A frame without its tag: what the offsets above are counted from. */
+struct frame {
+	const uint8_t *data;
+	uint32_t captured;
+	uint32_t tags; /* as facts have them */
+	__m128i head;
+	__m128i same; /* the facts that are the same for the whole run */
+};
 
-	return _mm_movemask_epi8(_mm_cmpeq_epi8(decisive, constant(plain_head))) == 0xffff &&
-	       plain_protocol(data[HEAD + 11]) && sf_load_be16(data + HEAD + 4) >= PLAIN_IPV4;
+SSSE3 static sf_always_inline bool is_plain(
+	const struct frame *frame, const struct version *version)
+{
+	const uint8_t *data = frame->data;
+	__m128i decisive = _mm_and_si128(frame->head, constant(version->decisive));
+
+	return _mm_movemask_epi8(_mm_cmpeq_epi8(decisive, constant(version->plain))) == 0xffff &&
+	       frame->captured >= version->captured && plain_protocol(data[version->protocol_at]) &&
+	       sf_load_be16(data + version->length_at) >= version->length_least;
+}
+
+/* All but IPv6's addresses. `ends`: the window with the ports. */
+SSSE3 static sf_always_inline void put_facts(struct sf_facts *facts, const struct frame *frame,
+	int64_t time_ns, const uint8_t *ends, const struct way *way, const struct version *version)
+{
+	__m128i tags = _mm_set_epi32((int)frame->tags, 0, 0, 0);
+	__m128i is_tcp = _mm_cmpeq_epi8(
+		ordered(frame->head, version->protocol), _mm_set1_epi8(PROTOCOL_TCP));
+	__m128i flags = ordered(window(frame->data + version->last), tcp_flags);
+	__m128i word = ordered(frame->head, version->facts);
+
+	put(facts, KEY, _mm_or_si128(ordered(window(ends), way->ends), tags));
+	if (version == &ipv6) {
+		__m128i class = _mm_srli_epi16(ordered(frame->head, traffic_class), 4);
+
+		word = _mm_or_si128(word, _mm_and_si128(class, constant(tos)));
+		word = _mm_add_epi32(word, _mm_set_epi32(0, PLAIN_IPV6 - PLAIN_TRANSPORT, 0, 0));
+	}
+	flags = _mm_and_si128(_mm_or_si128(flags, constant(tcp_mark)),
+		_mm_and_si128(is_tcp, constant(tcp_facts)));
+	word = _mm_or_si128(word, _mm_or_si128(frame->same, constant(way->known)));
+	put(facts, PACKET, _mm_or_si128(word, flags));
+	put(facts, TIMES, _mm_set1_epi64x(time_ns));
+}
+
+/* False: not plain, or the addresses are the same. Then ports decide about the order, which is rare. */
+SSSE3 static sf_always_inline bool take_ipv4(
+	struct sf_facts *facts, const struct frame *frame, int64_t time_ns)
+{
+	uint64_t addresses, turned;
+
+	if (!is_plain(frame, &ipv4))
+		return false;
+	addresses = sf_load_be64(frame->data + ENDS);
+	turned = addresses << 32 | addresses >> 32;
+	if (sf_unlikely(turned == addresses))
+		return false;
+	put_facts(facts, frame, time_ns, frame->data + ENDS, &ways_ipv4[turned < addresses], &ipv4);
+	return true;
+}
+
+SSSE3 static sf_always_inline bool take_ipv6(
+	struct sf_facts *facts, const struct frame *frame, int64_t time_ns)
+{
+	__m128i source, destination;
+	unsigned equal, not_below, swapped;
+
+	if (!is_plain(frame, &ipv6))
+		return false;
+	source = window(frame->data + SOURCE);
+	destination = window(frame->data + DESTINATION);
+	equal = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(source, destination));
+	not_below = (unsigned)_mm_movemask_epi8(
+		_mm_cmpeq_epi8(_mm_max_epu8(source, destination), source));
+	if (sf_unlikely(equal == 0xffff))
+		return false;
+	/* the first octet that is different decides */
+	swapped = (not_below & ~equal & (equal + 1)) != 0;
+	put_facts(facts, frame, time_ns, frame->data + LAST_IPV6, &ways_ipv6[swapped], &ipv6);
+	put(facts, ADDRESSES + 16 * swapped, source);
+	put(facts, ADDRESSES + 16 * !swapped, destination);
+	return true;
+}
+
+/* With one tag that has a VLAN id. An IPv4 packet's octets are there at least. */
+SSSE3 static sf_always_inline bool take_tagged(
+	struct sf_facts *facts, const struct frame *tagged, int64_t time_ns)
+{
+	struct frame frame = *tagged;
+	uint32_t vlan = sf_load_be16(frame.data + HEAD + 2) & 0x0fff;
+
+	if (sf_load_be16(frame.data + HEAD) != ETHERTYPE_VLAN || !vlan)
+		return false;
+	frame.data += TAG;
+	frame.captured -= TAG;
+	frame.tags = vlan << 20;
+	frame.head = window(frame.data + HEAD);
+	frame.same = _mm_or_si128(frame.same, constant(vlan_flag));
+	return take_ipv4(facts, &frame, time_ns) || take_ipv6(facts, &frame, time_ns);
 }
 
 SSSE3 static unsigned run_ssse3(const struct sf_packet *packets, unsigned count,
 	struct sf_facts *facts, uint16_t scope, uint16_t interface_base)
 {
-	const __m128i tcp = _mm_set1_epi8(PROTOCOL_TCP);
-	const __m128i tcp_flag = _mm_set_epi16(0, 0, 0, 0, 0, SF_FACT_TCP, 0, 0);
-	const __m128i tcp_facts = _mm_set_epi16(0, 0, 0, 0, 0x0fff, SF_FACT_TCP, 0, 0);
-	/* what is the same for the whole run */
-	const uint64_t scope_word = scope | SF_FACTS_WORD(UINT64_C(4), scope, version) |
-				    SF_FACTS_WORD((uint64_t)SF_FACT_MAC, scope, flags);
+	const uint64_t scope_word = scope | SF_FACTS_WORD((uint64_t)SF_FACT_MAC, scope, flags);
 	const uint64_t interface = (uint64_t)packets->interface + interface_base;
 	const uint64_t octets_word = SF_FACTS_WORD(interface & UINT16_MAX, octets, interface);
 	const __m128i same = _mm_set_epi64x((int64_t)octets_word, (int64_t)scope_word);
-	/* by whether endpoints are swapped */
-	const struct {
-		__m128i from_ends, same;
-	} ways[2] = {
-		{ constant(from_ends[0]), same },
-		{ constant(from_ends[1]),
-			_mm_or_si128(same, _mm_set_epi16(0, 0, 0, 0, 0, SF_FACT_SWAPPED, 0, 0)) },
-	}, *way;
 	uint64_t source;
 	unsigned n;
 
 	if (packets->link != SF_LINK_ETHERNET || packets->flags & SF_PACKET_VLAN)
 		return 0;
 	memcpy(&source, &packets->link, sizeof(source));
-	for (n = 0; n < count; n++) {
+	for (n = 0; n < count; n++, facts++) {
 		const struct sf_packet *packet = &packets[n];
-		const uint8_t *data = packet->data;
-		__m128i head, flags, is_tcp, time;
-		uint64_t addresses, turned;
+		struct frame frame = { packet->data, packet->captured, .same = same };
 
 		if (sf_unlikely(memcmp(&packet->link, &source, sizeof(source)) != 0 ||
-				packet->captured < CAPTURED))
+				packet->captured < ipv4.captured))
 			break;
-		head = window(data + HEAD);
-		if (sf_unlikely(!is_plain(data, head)))
+		frame.head = window(frame.data + HEAD);
+		if (!sf_likely(take_ipv4(facts, &frame, packet->time_ns)) &&
+			!take_ipv6(facts, &frame, packet->time_ns) &&
+			!take_tagged(facts, &frame, packet->time_ns))
 			break;
-		addresses = sf_load_be64(data + ENDS);
-		turned = addresses << 32 | addresses >> 32;
-		/* ports then decide, which is not known here */
-		if (sf_unlikely(turned == addresses))
-			break;
-		way = &ways[turned < addresses];
-		put(facts, KEY, _mm_shuffle_epi8(window(data + ENDS), way->from_ends));
-		is_tcp = _mm_cmpeq_epi8(_mm_shuffle_epi8(head, constant(protocol_there)), tcp);
-		flags = _mm_shuffle_epi8(window(data + LAST), constant(from_last));
-		flags = _mm_and_si128(
-			_mm_or_si128(flags, tcp_flag), _mm_and_si128(is_tcp, tcp_facts));
-		head = _mm_or_si128(_mm_shuffle_epi8(head, constant(from_head)), way->same);
-		put(facts, PACKET, _mm_or_si128(head, flags));
-		time = _mm_loadl_epi64((const __m128i *)&packet->time_ns);
-		put(facts, TIMES, _mm_unpacklo_epi64(time, time));
-		facts++;
 	}
 	return n;
 }
