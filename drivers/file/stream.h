@@ -21,8 +21,8 @@
 
 #include "file/codec.h"
 
-/* What is read at once: the size at which read(2) into a reused buffer is fastest. */
-#define SF_STREAM_CHUNK ((size_t)1 << 20)
+/* What is read at once: few calls, and still in the second-level cache when it is parsed. */
+#define SF_STREAM_CHUNK ((size_t)256 << 10)
 
 #define SF_STREAM_QUEUES 64 /* at most */
 
