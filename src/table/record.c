@@ -60,9 +60,10 @@ static void fill_cold(struct sf_flow *flow, const struct sf_entry_cold *cold, un
 static inline void fill_key(struct sf_flow *restrict flow, const struct sf_entry *restrict hot,
 	const uint8_t (*address6)[32], unsigned first)
 {
-	/* the initiator's part in the upper half */
-	uint64_t address = first ? hot->address << 32 | hot->address >> 32 : hot->address;
-	uint32_t ports = first ? hot->ports << 16 | hot->ports >> 16 : hot->ports;
+	/* the initiator's part in the upper half: rotations, as a branch would be guessed in vain */
+	unsigned turn = 32 * first;
+	uint64_t address = hot->address << turn | hot->address >> (-turn & 63);
+	uint32_t ports = hot->ports << turn / 2 | hot->ports >> (-(turn / 2) & 31);
 
 	if (sf_unlikely(hot->version == 6)) {
 		memcpy(flow->addr[first], *address6, 16);
@@ -181,6 +182,7 @@ void sf_table_finish_part(
 		uint32_t id = place < of->low ? place : place - of->low + of->high;
 		const struct sf_entry *hot = &of->hot[id];
 
+		__builtin_prefetch(hot + SF_ENTRIES_AHEAD);
 		if (!hot->version || hot->state & SF_STATE_EMPTY)
 			continue;
 		emit(table, of, id,
