@@ -9,8 +9,8 @@
  * A read goes to `end` while a good part of the chunk is free there (pipes deliver little at a
  * time); otherwise the unconsumed tail is moved so that it ends at memory + headroom and the next
  * read fills the page-aligned chunk behind it. A file is thus read in whole, aligned chunks into
- * the same memory, which stays in the L2 cache. The headroom grows with the largest record. With several
- * queues the tail moves to a buffer that nobody uses.
+ * the same memory, which stays in the L2 cache. The headroom grows with the largest record. With
+ * several queues the tail moves to a buffer that nobody uses.
  *
  * Price: the tail of each chunk (less than one record) is copied; a read failure in the middle of
  * a chunk is seen only after the packets before it were delivered, which is what we want.
@@ -24,8 +24,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define HEADROOM (64 * 1024)
-#define INPUT    (128 * 1024)
+#define PIPE_OCTETS (1024 * 1024) /* that wait in one */
+#define HEADROOM    (64 * 1024)
+#define INPUT       (128 * 1024)
 
 /* least chunk of decompressed data */
 #define PLAIN_MIN (256 * 1024)
@@ -67,7 +68,7 @@ int sf_stream_init(struct sf_stream *stream, int fd, uint64_t size, size_t chunk
 	};
 	stream->pipe = fstat(fd, &status) < 0 || !S_ISREG(status.st_mode);
 	if (stream->pipe)
-		fcntl(fd, F_SETPIPE_SZ, (int)SF_STREAM_CHUNK); /* fewer, larger reads if allowed */
+		fcntl(fd, F_SETPIPE_SZ, PIPE_OCTETS); /* fewer, larger reads if allowed */
 	else
 		posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	stream->buffers = calloc(queues, sizeof(*stream->buffers));
@@ -116,8 +117,8 @@ bool sf_stream_is_lent(const struct sf_stream *stream)
 }
 
 /*
- * A buffer that nobody uses: the one that the queue used before, if it can be. There always is one, as
- * a queue has bytes of one buffer at most, and the one whose turn it is of none.
+ * A buffer that nobody uses: the one that the queue used before, if it can be. There always is one,
+ * as a queue has bytes of one buffer at most, and the one whose turn it is of none.
  */
 static unsigned stream_free_buffer(const struct sf_stream *stream)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * workers × workers rings; ring [from][to] is written by worker `from` and read by worker `to`.
- * Facts are written where they will be read; a batch is published with one store per destination, so
- * the shared indices move once per batch, not per packet.
+ * Facts are written where they will be read; what is given at once is published with one store per
+ * destination, so the shared indices do not move with each packet.
  *
  * Shared words, beside those of base/ring.h:
  *	lane.reached  written by its worker (release, after the ring puts it covers), read by all
@@ -116,7 +116,7 @@ static unsigned send(struct sf_exchange *exchange, struct sf_ring *ring,
 	for (unsigned k = 0; k < room; k++)
 		sf_facts_copy(sf_ring_slot(ring, k), &facts[list[k]], exchange->bare);
 	sf_ring_publish(ring, room);
-	/* the other side's core has read the next slots' lines: have them back by the next batch */
+	/* the other side's core has read the next slots' lines: have them back by the next time */
 	for (unsigned k = 0; k < count; k++)
 		__builtin_prefetch(sf_ring_slot(ring, k), 1);
 	return count - room;
@@ -173,8 +173,8 @@ unsigned sf_exchange_take(
 		there = sf_ring_peek(ring, &count);
 		if (!count)
 			continue;
-		fetch(exchange, there, count);
 		n = count < max ? count : max;
+		fetch(exchange, there + n, count - n);
 		for (unsigned k = 0; k < n; k++)
 			sf_facts_copy(&facts[k], &there[k], exchange->bare);
 		sf_ring_drop(ring, n);

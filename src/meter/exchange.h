@@ -41,7 +41,7 @@ struct sf_exchange;
 int sf_exchange_new(
 	struct sf_exchange **exchange, unsigned workers, const uint32_t *key, uint32_t ring);
 
-/* The tables want no rarely asked facts: those of IPv4 packets need not travel. Before the threads. */
+/* The tables want no rarely asked facts: so these need not travel. Before the threads. */
 void sf_exchange_bare(struct sf_exchange *exchange);
 void sf_exchange_free(struct sf_exchange *exchange);
 
@@ -49,14 +49,18 @@ void sf_exchange_free(struct sf_exchange *exchange);
 unsigned sf_exchange_owner(const struct sf_exchange *exchange, const struct sf_facts *facts);
 
 /*
- * Of `count` <= SF_BATCH_MAX facts worker `me` hands on what belongs to others, and copies what is its own to
- * `own`, in order; returns their number. Facts for which a ring has no room are dropped, and their number is
- * added to *lost: a worker never blocks.
+ * Of `count` <= SF_BATCH_MAX facts worker `me` hands on what belongs to others, and copies what is
+ * its own to `own`, in order; returns their number. `own` has room for `count`, and is other
+ * memory. Facts for which a ring has no room are dropped, and their number is added to *lost: a
+ * worker never blocks.
  */
 unsigned sf_exchange_give(struct sf_exchange *exchange, unsigned me, const struct sf_facts *facts,
 	unsigned count, struct sf_facts *own, uint64_t *lost);
 
-/* Copies facts for worker `me` from any other, at most `max`. Returns their number; 0: none now. */
+/*
+ * Copies facts for worker `me` from any other, at most `max`. Returns their number; 0: none now.
+ * What the table does not want is left as it was.
+ */
 unsigned sf_exchange_take(
 	struct sf_exchange *exchange, unsigned me, struct sf_facts *facts, unsigned max);
 
@@ -64,8 +68,9 @@ unsigned sf_exchange_take(
 void sf_exchange_reached(struct sf_exchange *exchange, unsigned me, int64_t clock_ns);
 
 /*
- * The clock that all workers but `me` have reached, those that have closed left aside; when all have, the latest clock that one of them closed with. Workers read it
- * before taking, and age to it only when nothing was left to take. Any thread.
+ * The clock that all workers but `me` have reached, those that have closed left aside; when all
+ * have, the latest clock that one of them closed with. Workers read it before taking, and age to it
+ * only when nothing was left to take. Any thread.
  */
 int64_t sf_exchange_horizon(const struct sf_exchange *exchange, unsigned me);
 

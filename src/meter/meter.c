@@ -215,11 +215,10 @@ static unsigned parse_plain(struct sf_meter *meter, const struct sf_packet *pack
 			packet += run;
 			if (packet == end)
 				break;
-		} else if (sf_likely(sf_parse_plain(packet, out, scope, interface_base, false))) {
-			out++;
-			continue;
 		}
-		out += parse_other(meter, packet, out, point);
+		if (sf_likely(sf_parse_plain(packet, out, scope, interface_base, false)) ||
+			parse_other(meter, packet, out, point))
+			out++;
 	}
 	return (unsigned)(out - facts);
 }

@@ -42,17 +42,18 @@ void sf_parsed_enter(const struct sf_parsed *parsed, struct sf_ledger *ledger);
 void sf_meter_drop(struct sf_meter *meter, enum sf_ignored reason, uint64_t count);
 
 /*
- * Accounts parsed packets, of this meter or another with equal options: up to SF_METER_PART of them are put
- * where sf_meter_room() says, which is anew after each offer. Those offered are accounted with the second offer
- * after theirs, or when anything else is done with the meter.
+ * Accounts parsed packets, of this meter or another with equal options: up to SF_METER_PART of them
+ * are put where sf_meter_room() says, which is anew after each offer. Those offered are accounted
+ * with the second offer after theirs, or before anything is decided or told without them (ageing,
+ * the end, the books).
  */
 #define SF_METER_PART 32
 struct sf_facts *sf_meter_room(struct sf_meter *meter);
 void sf_meter_offer(struct sf_meter *meter, unsigned count);
 
 /*
- * sf_meter_finish() in parts, for several threads: the records of the flows at places from … to-1 of
- * `of`, which has sf_meter_places(), leave through the caller's `meter`, another one with equal
+ * sf_meter_finish() in parts, for several threads: the records of the flows at places from … to-1
+ * of `of`, which has sf_meter_places(), leave through the caller's `meter`, another one with equal
  * options or the same. Meanwhile `of` is only read. When all have left, its owner calls
  * sf_meter_forget(). Records are counted by the meter through which they left.
  */

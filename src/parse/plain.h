@@ -5,8 +5,9 @@
  * the caller's loop. It never decides that a frame is bad: whatever it does not know it leaves to
  * sf_parse(), which starts over.
  *
- * The price: the common layers are known in two places. tests/unit/test_parse_walk.c holds that
- * both give the same facts for every packet of every capture.
+ * The price: the common layers are known in several places, here, in run.c and in the walk.
+ * tests/support/parse_contract.h holds that all give the same facts, for every packet of every
+ * capture.
  */
 #ifndef SPANFLOW_PARSE_PLAIN_H
 #define SPANFLOW_PARSE_PLAIN_H
@@ -162,8 +163,8 @@ static sf_always_inline bool plain_ip(
 }
 
 /*
- * As sf_parse(), with scope and interface base put in, and the facts from `mpls` on only with `rare`.
- * False: not a plain packet, or one with tags; the facts are undefined.
+ * As sf_parse(), with scope and interface base put in, and the facts from `mpls` on only with
+ * `rare`. False: not a plain packet, or one with tags; the facts are undefined.
  */
 static sf_always_inline bool sf_parse_plain(const struct sf_packet *packet, struct sf_facts *facts,
 	uint16_t scope, uint16_t interface_base, bool rare)

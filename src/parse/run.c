@@ -22,8 +22,8 @@ enum {
 };
 
 /*
- * Facts are octets of these windows in another order. In the tables it says which octet of a window each
- * of sixteen octets of the facts is, or NIL.
+ * Facts are octets of these windows in another order. In the tables it says which octet of a window
+ * each of sixteen octets of the facts is, or NIL.
  */
 #define NIL 0x80
 typedef uint8_t octets[16];
@@ -67,14 +67,16 @@ static_assert(LAST_IPV4 + 16 == PLAIN_ETHERNET + PLAIN_IPV4 &&
 		      LAST_IPV6 + 16 == PLAIN_ETHERNET + PLAIN_IPV6,
 	"what a plain packet has at least");
 
-/* Of IPv6's head: the octets that the traffic class is in the middle of, where TOS is going to be. */
+/*
+ * Of IPv6's head: the octets that the traffic class is in the middle of, where TOS is going to be.
+ */
 alignas(16) static const octets traffic_class = { NIL, NIL, NIL, NIL, NIL, NIL, NIL, NIL, NIL, NIL,
 	NIL, NIL, 3, 2, NIL, NIL };
 alignas(16) static const octets tos = { [12] = 0xff };
 
 /*
- * Addresses and ports of IPv4, ports of IPv6, and what is known of the facts then: endpoints as they are,
- * and swapped.
+ * Addresses and ports of IPv4, ports of IPv6, and what is known of the facts then: endpoints as
+ * they are, and swapped.
  */
 struct way {
 	alignas(16) octets ends;
@@ -183,27 +185,38 @@ SSSE3 static sf_always_inline void put_facts(struct sf_facts *facts, const struc
 	put(facts, TIMES, _mm_set1_epi64x(time_ns));
 }
 
-/* False: not plain, or the addresses are the same. Then ports decide about the order, which is rare. */
+/* Where addresses are the same, ports decide about the order. */
+static inline bool ports_swapped(const uint8_t *ports)
+{
+	return sf_load_be16(ports) > sf_load_be16(ports + 2);
+}
+
+/* False: it is no plain packet. */
 SSSE3 static sf_always_inline bool take_ipv4(
 	struct sf_facts *facts, const struct frame *frame, int64_t time_ns)
 {
+	const uint8_t *ends = frame->data + ENDS;
 	uint64_t addresses, turned;
+	bool swapped;
 
 	if (!is_plain(frame, &ipv4))
 		return false;
-	addresses = sf_load_be64(frame->data + ENDS);
+	addresses = sf_load_be64(ends);
 	turned = addresses << 32 | addresses >> 32;
+	swapped = turned < addresses;
 	if (sf_unlikely(turned == addresses))
-		return false;
-	put_facts(facts, frame, time_ns, frame->data + ENDS, &ways_ipv4[turned < addresses], &ipv4);
+		swapped = ports_swapped(ends + 8);
+	put_facts(facts, frame, time_ns, ends, &ways_ipv4[swapped], &ipv4);
 	return true;
 }
 
 SSSE3 static sf_always_inline bool take_ipv6(
 	struct sf_facts *facts, const struct frame *frame, int64_t time_ns)
 {
+	const uint8_t *last = frame->data + LAST_IPV6;
 	__m128i source, destination;
-	unsigned equal, not_below, swapped;
+	unsigned equal, not_below;
+	bool swapped;
 
 	if (!is_plain(frame, &ipv6))
 		return false;
@@ -212,11 +225,11 @@ SSSE3 static sf_always_inline bool take_ipv6(
 	equal = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(source, destination));
 	not_below = (unsigned)_mm_movemask_epi8(
 		_mm_cmpeq_epi8(_mm_max_epu8(source, destination), source));
-	if (sf_unlikely(equal == 0xffff))
-		return false;
 	/* the first octet that is different decides */
 	swapped = (not_below & ~equal & (equal + 1)) != 0;
-	put_facts(facts, frame, time_ns, frame->data + LAST_IPV6, &ways_ipv6[swapped], &ipv6);
+	if (sf_unlikely(equal == 0xffff))
+		swapped = ports_swapped(last + 2);
+	put_facts(facts, frame, time_ns, last, &ways_ipv6[swapped], &ipv6);
 	put(facts, ADDRESSES + 16 * swapped, source);
 	put(facts, ADDRESSES + 16 * !swapped, destination);
 	return true;

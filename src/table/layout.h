@@ -97,8 +97,8 @@ static inline uint64_t sf_half_with_time(uint64_t word, int64_t time)
 #define SF_STATE_ALL        0x1fff
 
 /*
- * Of an entry, what its next packet may change more than counts by; of a packet, what may change more
- * of an entry. Different bits, so that one comparison sees both (see is_plain() in table.c).
+ * Of an entry, what its next packet may change more than counts by; of a packet, what may change
+ * more of an entry. Different bits, so that one comparison sees both (see is_plain() in table.c).
  */
 #define SF_STATE_RARE (SF_STATE_LINGER | SF_STATE_EMPTY | SF_STATE_FIN)
 #define SF_FACT_RARE  (SF_FACT_FRAGMENT | SF_FACT_LATE)
@@ -146,6 +146,12 @@ struct sf_entry_cold {
 };
 
 static_assert(sizeof(struct sf_entry_cold) <= 64, "cold facts are one cache line");
+
+/*
+ * How far ahead entries are fetched where one after the other is made, or emitted in the end:
+ * processors do so by themselves, but not beyond a page.
+ */
+#define SF_ENTRIES_AHEAD 32
 
 /* Entries that are next to be given up for lack of room; their references are here. */
 #define SF_VICTIMS 16
@@ -364,7 +370,9 @@ static inline uint32_t sf_entry_turn(uint32_t state, const struct sf_facts *fact
 
 void sf_half_widen_ttl(struct sf_entry_half *half, uint8_t ttl);
 
-/* The record's first packet of the other side, `at` ns after its first one, is about to be counted. */
+/*
+ * The record's first packet of the other side, `at` ns after its first one, is about to be counted.
+ */
 void sf_table_answer(struct sf_table *table, uint32_t id, const struct sf_facts *facts, int64_t at);
 
 /* Accounts any packet of the entry, which is `fresh` if this packet has made it. */
@@ -380,12 +388,6 @@ uint64_t sf_table_emit(struct sf_table *table, uint32_t id, enum sf_end_reason r
 void sf_table_flush(struct sf_table *table);
 
 /* entry.c: */
-
-/*
- * Entries that are fetched before one after the other is made, or emitted in the end: a processor that
- * sees where that goes begins anew in each page.
- */
-#define SF_ENTRIES_AHEAD 32
 
 /* Slow part of sf_table_allocate(). */
 uint32_t sf_table_allocate_any(struct sf_table *table, uint8_t version);

@@ -39,15 +39,16 @@ int sf_table_new(
 void sf_table_free(struct sf_table *table);
 
 /*
- * Accounts packets, SF_TABLE_PART at most, whose facts the caller has put where sf_table_room() says,
- * which is anew after each offer. Timeouts are decided at facts->clock_ns, which may lie before that
- * of earlier packets (each decides for its own flow only). Times lie within 2^62 ns of 1970 (year
- * 2116).
+ * Accounts packets, SF_TABLE_PART at most, whose facts the caller has put where sf_table_room()
+ * says, which is anew after each offer. Timeouts are decided at facts->clock_ns, which may lie
+ * before that of earlier packets (each decides for its own flow only). Times lie within 2^62 ns of
+ * 1970 (year 2116).
  *
- * A part's lines come from memory while the caller makes the next ones: packets are accounted with the
- * second offer after theirs, or by sf_table_settle(), which whatever else is done with the table
- * begins with, so from outside there is no difference. Records that they close are given to the sink
- * then.
+ * A part's lines come from memory while the caller makes the next ones: packets are accounted with
+ * the second offer after theirs, or by sf_table_settle(), with which ageing that has something to
+ * do, the end and the books begin. So nothing is ever decided or told without them. Records that
+ * they close are given to the sink when they are accounted, where time goes on a tick (268 ms)
+ * later at most.
  */
 #define SF_TABLE_PART 32
 struct sf_facts *sf_table_room(struct sf_table *table);
@@ -70,9 +71,9 @@ void sf_table_finish(struct sf_table *table, int64_t now);
 /*
  * The same in parts, for several threads: the records of the flows at places from … to-1 of `of`,
  * which has sf_table_places(), leave through `table`, another one or the same. Meanwhile `of` is
- * only read. When all have left, its owner calls sf_table_forget(). The records are in the ledger of
- * the table through which they left, their packets in the other one: from then on the books close for
- * the sum, and what one of the two says to have in its table is without meaning.
+ * only read. When all have left, its owner calls sf_table_forget(). The records are in the ledger
+ * of the table through which they left, their packets in the other one: from then on the books
+ * close for the sum, and what one of the two says to have in its table is without meaning.
  */
 uint32_t sf_table_places(struct sf_table *table);
 void sf_table_finish_part(

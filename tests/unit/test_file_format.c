@@ -120,7 +120,7 @@ START_TEST(packets_larger_than_the_buffer_make_it_grow)
 		for (int b = 0; b < LENGTH; b++)
 			*p++ = (uint8_t)(b * 7 + i);
 	}
-	for (size_t chunk = 4096; chunk <= SF_STREAM_CHUNK; chunk *= 16) {
+	for (size_t chunk = 4096; chunk <= SF_STREAM_CHUNK; chunk *= 8) {
 		see_bytes(&seen, file, length, chunk);
 		ck_assert_int_eq(seen.end, SF_EOF);
 		ck_assert_uint_eq(seen.count, 3);

@@ -9,6 +9,7 @@
 #include "check_main.h"
 #include "meter/meter_facts.h"
 #include "oracle.h"
+#include "parse/parse.h"
 
 #define S     SF_NS_PER_S
 #define START (INT64_C(1700000000) * S)
@@ -49,6 +50,16 @@ static struct sf_packet *make(
 		.wire = 40,
 		.link = SF_LINK_RAW,
 		.time_ns = START };
+	return &made->packet;
+}
+
+static struct sf_packet *make_ethernet(
+	struct made *made, uint32_t source, uint32_t destination, uint8_t protocol)
+{
+	make(made, source, destination, protocol, 0)->link = SF_LINK_ETHERNET;
+	memmove(made->bytes + 14, made->bytes, 40);
+	memcpy(made->bytes, (uint8_t[14]){ [12] = 0x08, 0 }, 14);
+	made->packet.captured = made->packet.wire = 54;
 	return &made->packet;
 }
 
@@ -120,13 +131,9 @@ static size_t records_with_key(uint32_t key)
 	put(make(&made, 1 << 16 | 1000, 2 << 16 | 80, 6, 8));
 	put(make(&made, 1 << 16 | 1000, 2 << 16 | 80, 17, 0));
 	put(make(&made, 3 << 16 | 1000, 2 << 16 | 80, 6, 0));
-	make(&made, 1 << 16 | 1000, 2 << 16 | 80, 6, 0);
+	make_ethernet(&made, 1 << 16 | 1000, 2 << 16 | 80, 6);
 	made.packet.flags = SF_PACKET_VLAN;
 	made.packet.vlan_tci = 7;
-	made.packet.link = SF_LINK_ETHERNET;
-	memmove(made.bytes + 14, made.bytes, 40);
-	memcpy(made.bytes, (uint8_t[14]){ [12] = 0x08, 0 }, 14);
-	made.packet.captured = made.packet.wire = 54;
 	put(&made.packet);
 	finish();
 	count = list.count;
@@ -229,6 +236,53 @@ START_TEST(frames_are_metered_or_ignored_by_name)
 	ck_assert_uint_eq(ledger.unsupported_link, 9999);
 	ck_assert_str_eq(sf_ignored_name(SF_IGNORED_ownExport), "ownExport");
 	finish();
+	teardown();
+}
+END_TEST
+
+/*
+ * Whatever of them vector instructions take and whatever not, facts are those of the packets in
+ * order.
+ */
+START_TEST(packets_of_all_kinds_in_one_batch)
+{
+	enum { PLAIN, TRUNCATED, FRAGMENT, ICMP, OTHER_INTERFACE, TAG_BESIDE, KINDS };
+	struct made made[SF_METER_PART];
+	struct sf_packet packets[SF_METER_PART];
+	struct sf_facts facts[SF_METER_PART];
+	unsigned parsed = 0, truncated = 0, n;
+	struct sf_ledger ledger;
+
+	setup(0, false);
+	for (unsigned i = 0; i < SF_METER_PART; i++) {
+		unsigned kind = i < KINDS ? i : i * i % 7 % KINDS;
+		struct sf_packet *packet = make_ethernet(&made[i], 1000 + i, 2000, 17);
+
+		packet->captured = kind == TRUNCATED ? 30 : packet->captured;
+		made[i].bytes[14 + 6] = kind == FRAGMENT ? 0x20 : 0;
+		made[i].bytes[14 + 9] = kind == ICMP ? 1 : 17;
+		packet->interface = kind == OTHER_INTERFACE;
+		packet->flags = kind == TAG_BESIDE ? SF_PACKET_VLAN : 0;
+		packet->vlan_tci = 9;
+		packet->time_ns = START + i;
+		packets[i] = *packet;
+		truncated += kind == TRUNCATED;
+	}
+	n = sf_meter_parse(meter, packets, SF_METER_PART, NULL, &point, facts);
+	ck_assert_uint_eq(n, SF_METER_PART - truncated);
+	for (unsigned i = 0; i < SF_METER_PART; i++) {
+		struct sf_facts expected = { 0 };
+
+		if (sf_parse(&packets[i], &expected) != SF_PARSED)
+			continue;
+		expected.scope = point.id;
+		expected.interface += point.interface_base;
+		ck_assert_mem_eq(&facts[parsed++], &expected, SF_FACTS_IPV4);
+	}
+	ck_assert_uint_eq(parsed, n);
+	sf_meter_ledger(meter, &ledger);
+	ck_assert_uint_eq(ledger.frames, SF_METER_PART);
+	ck_assert_uint_eq(ledger.ignored[SF_IGNORED_truncated], truncated);
 	teardown();
 }
 END_TEST
@@ -395,7 +449,7 @@ END_TEST
 
 CHECK_MAIN("meter", key_parts_tell_flows_apart, directions_stay_apart_without_addresses,
 	aggregates_do_not_end_with_a_reset, record_names_interfaces_and_domain,
-	frames_are_metered_or_ignored_by_name, clock_decides_timeouts_and_steps_back_are_counted,
-	packets_without_clocks_have_their_own, each_packet_can_be_a_record,
-	books_of_two_meters_close_together, records_may_leave_through_another_meter,
-	unknown_key_part_is_refused)
+	frames_are_metered_or_ignored_by_name, packets_of_all_kinds_in_one_batch,
+	clock_decides_timeouts_and_steps_back_are_counted, packets_without_clocks_have_their_own,
+	each_packet_can_be_a_record, books_of_two_meters_close_together,
+	records_may_leave_through_another_meter, unknown_key_part_is_refused)

@@ -3,8 +3,10 @@
  * Runs of plain packets: which packets belong to one, where it ends, and what it says. That it says
  * the same as sf_parse() of any packet is held by check_ways() in the other tests of the parser.
  */
-#include "check_main.h"
+#include <stdlib.h>
+#include <string.h>
 
+#include "check_main.h"
 #include "parse/plain.h"
 #include "parse/run.h"
 
@@ -53,15 +55,23 @@ static void make(struct frame *frame, enum kind kind)
 		.interface = 0x0203 };
 }
 
-/* How many of `count` packets are a run. */
+/* How many of `count` packets are a run. Nothing but what was captured may be read. */
 static unsigned run_of(const struct frame *frames, unsigned count, struct sf_facts *out)
 {
 	struct sf_packet packets[MOST];
+	uint8_t *captured[MOST];
+	unsigned n;
 
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = 0; i < count; i++) {
 		packets[i] = frames[i].packet;
+		captured[i] = malloc(packets[i].captured);
+		packets[i].data = memcpy(captured[i], frames[i].data, packets[i].captured);
+	}
 	memset(out, 0, count * sizeof(*out));
-	return sf_parse_run_here()(packets, count, out, SCOPE, BASE);
+	n = sf_parse_run_here()(packets, count, out, SCOPE, BASE);
+	for (unsigned i = 0; i < count; i++)
+		free(captured[i]);
+	return n;
 }
 
 static unsigned run_of_one(const struct frame *frame)
@@ -97,7 +107,7 @@ START_TEST(facts_are_those_of_the_parser)
 			frames[i].packet.time_ns = INT64_MIN + i;
 			frames[i].data[at + (is_ipv4 ? 23 : 20)] = i & 1 ? 17 : 6;
 			/* the smaller source, or the smaller destination */
-			frames[i].data[at + (is_ipv4 ? 29 : 24)] = i & 2 ? 3 : 0;
+			frames[i].data[at + (is_ipv4 ? 29 : 37)] = i & 2 ? 3 : 0;
 			if (is_ipv4) /* neither says that it is a fragment */
 				frames[i].data[at + 20] = i & 4 ? 0xc0 : 0;
 			else /* traffic class, flow label */
@@ -110,6 +120,40 @@ START_TEST(facts_are_those_of_the_parser)
 			ck_assert_uint_eq(out[i].tags, is_tagged(kind) ? 4077U << 20 : 0);
 		}
 	}
+}
+END_TEST
+
+/* The octets before it are the same, those behind it speak for the other order. */
+static void check_deciding(enum kind kind, unsigned source, unsigned length)
+{
+	for (unsigned k = 0; k <= length; k++)
+		for (unsigned larger = 0; larger < 2; larger++) {
+			struct frame frame;
+			struct sf_facts out;
+			uint8_t *ends;
+
+			make(&frame, kind);
+			ends = frame.data + (is_tagged(kind) ? TAG : 0) + source;
+			for (unsigned i = 0; i < length; i++) {
+				ends[i] = (uint8_t)(7 + (i == k ? larger : i > k && !larger));
+				ends[length + i] =
+					(uint8_t)(7 + (i == k ? !larger : i > k && larger));
+			}
+			/* ports, where no octet of the addresses does */
+			ends[2 * length] = larger;
+			ends[2 * length + 2] = !larger;
+			ck_assert_uint_eq(run_of(&frame, 1, &out), 1);
+			ck_assert(!(out.flags & SF_FACT_SWAPPED) == !larger);
+			check_facts(&frame, &out);
+		}
+}
+
+START_TEST(any_octet_may_decide_the_order)
+{
+	check_deciding(IPV4, 26, 4);
+	check_deciding(TAGGED_IPV4, 26, 4);
+	check_deciding(IPV6, 22, 16);
+	check_deciding(TAGGED_IPV6, 22, 16);
 }
 END_TEST
 
@@ -133,22 +177,28 @@ struct odd {
 };
 
 static const struct odd odd_ipv4[] = {
-	{ 12, 0x86 },                          /* Ethernet type */
-	{ 13, 0xdd }, { 14, 0x46 },            /* options */
-	{ 14, 0x65 },                          /* version */
-	{ 17, PLAIN_IPV4 - 1 },                /* shorter than what is read */
-	{ 20, 0x20 },                          /* more fragments */
-	{ 20, 0x01 },                          /* a later one */
-	{ 21, 0x01 }, { 23, 1 },               /* ICMP */
-	{ 23, 0x26 }, { 23, 0x86 }, { 33, 1 }, /* both addresses the same */
+	{ 12, 0x86 }, /* Ethernet type */
+	{ 13, 0xdd },
+	{ 14, 0x46 },           /* options */
+	{ 14, 0x65 },           /* version */
+	{ 17, PLAIN_IPV4 - 1 }, /* shorter than what is read */
+	{ 20, 0x20 },           /* more fragments */
+	{ 20, 0x01 },           /* a later one */
+	{ 21, 0x01 },
+	{ 23, 1 }, /* ICMP */
+	{ 23, 0x26 },
+	{ 23, 0x86 },
 };
 
 static const struct odd odd_ipv6[] = {
-	{ 12, 0x08 }, { 13, 0x00 },                        /* Ethernet type */
-	{ 14, 0x4b },                                      /* version */
-	{ 19, PLAIN_TRANSPORT - 1 },                       /* shorter than what is read */
-	{ 20, 0 },                                         /* extension header */
-	{ 20, 58 }, { 20, 0x26 }, { 20, 0x86 }, { 53, 1 }, /* both addresses the same */
+	{ 12, 0x08 },
+	{ 13, 0x00 },                /* Ethernet type */
+	{ 14, 0x4b },                /* version */
+	{ 19, PLAIN_TRANSPORT - 1 }, /* shorter than what is read */
+	{ 20, 0 },                   /* extension header */
+	{ 20, 58 },
+	{ 20, 0x26 },
+	{ 20, 0x86 },
 };
 
 static void check_odd(enum kind kind, unsigned at, uint8_t value)
@@ -223,13 +273,6 @@ START_TEST(another_source_ends_a_run)
 }
 END_TEST
 
-static bool same_addresses(const struct sf_facts *facts)
-{
-	if (facts->version == 4)
-		return facts->address >> 32 == (uint32_t)facts->address;
-	return memcmp(facts->address6[0], facts->address6[1], sizeof(facts->address6[0])) == 0;
-}
-
 /* Is it a packet of a run? As the scalar way tells, of the frame without its tag. */
 static bool belongs(const struct frame *frame)
 {
@@ -243,8 +286,7 @@ static bool belongs(const struct frame *frame)
 		untagged.packet.captured -= TAG;
 	}
 	untagged.packet.data = untagged.data;
-	return sf_parse_plain(&untagged.packet, &facts, SCOPE, BASE, false) &&
-	       !same_addresses(&facts);
+	return sf_parse_plain(&untagged.packet, &facts, SCOPE, BASE, false);
 }
 
 /* Octets of plain packets at random, most of those that make it plain left as they are. */
@@ -262,11 +304,11 @@ START_TEST(any_plain_packet)
 		make(&frame, kind);
 		for (unsigned i = 0; i < frame.packet.captured; i++) {
 			unsigned at = i >= 16 && is_tagged(kind) ? i - TAG : i;
-			bool free = is_ipv4 ? at == 15 || at == 17 || at == 22 || at > 23
-					    : at == 15 || at == 16 || at == 17 || at > 20;
+			bool any = is_ipv4 ? at == 15 || at == 17 || at == 22 || at > 23
+					   : at == 15 || at == 16 || at == 17 || at > 20;
 
 			state = state * UINT64_C(6364136223846793005) + 1442695040888963407;
-			if (i < 12 || (free && (i != 15 || !is_tagged(kind))) || state >> 58 == 0)
+			if (i < 12 || (any && (i != 15 || !is_tagged(kind))) || state >> 58 == 0)
 				frame.data[i] = (uint8_t)(state >> 48);
 		}
 		if (state >> 63)
@@ -285,5 +327,6 @@ START_TEST(any_plain_packet)
 END_TEST
 
 CHECK_MAIN_UNLESS(sf_parse_run_here() ? NULL : "vector instructions that are used", "parse_run",
-	facts_are_those_of_the_parser, a_run_has_all_kinds, what_is_not_plain_ends_a_run,
-	priority_tag_ends_a_run, another_source_ends_a_run, any_plain_packet)
+	facts_are_those_of_the_parser, any_octet_may_decide_the_order, a_run_has_all_kinds,
+	what_is_not_plain_ends_a_run, priority_tag_ends_a_run, another_source_ends_a_run,
+	any_plain_packet)
