@@ -152,8 +152,8 @@ static int zstd_run(struct sf_codec *codec, const uint8_t **in, const uint8_t *i
 
 	/*
 	 * Where libzstd finds corruption, what the same call decoded before is lost. It tells how
-	 * much it wants: a block and the next one's header. With the block alone, every block before
-	 * the corrupt one comes out.
+	 * much it wants: a block and the next one's header. With the block alone, every block
+	 * before the corrupt one comes out.
 	 */
 	if (input.size > codec->zstd_wants)
 		input.size = codec->zstd_wants;

@@ -9,15 +9,16 @@
  *	blind    open, the next packet is not known: just opened, or all decoded packets were used
  *	ended    its last packets may still be lent, so it is closed later
  *
- * With one input open its packets are decoded where they are wanted, and the next need not be known;
- * with several a run of each is decoded ahead, and the merge moves descriptors (merge.h).
+ * With one input open its packets are decoded where they are wanted, and the next need not be
+ * known; with several a run of each is decoded ahead, and the merge moves descriptors (merge.h).
  *
- * Invariant: buffers are refilled only before the first packet of a batch; a batch ends where an input
- * runs out of bytes. Price: batches are short there (once per chunk), and merging needs the next packet of
- * every open input before it can go on.
+ * Invariant: buffers are refilled only before the first packet of a batch; a batch ends where an
+ * input runs out of bytes. Price: batches are short there (once per chunk), and merging needs the
+ * next packet of every open input before it can go on.
  *
- * Several queues take turns: whichever asks next gets the next packets, and its own stay lent to it until
- * it asks again. Each input then has a buffer for each (stream.h), and knows what is lent to whom.
+ * Several queues take turns: whichever asks next gets the next packets, and its own stay lent to it
+ * until it asks again. Each input then has a buffer for each (stream.h), and knows what is lent to
+ * whom.
  *
  * A damaged input ends with its last good packet; the others go on, and the end of all input then
  * reports the failure instead of SF_EOF.
@@ -87,8 +88,9 @@ static const struct sf_source *file_waiting(const struct file_capture *file)
 }
 
 /*
- * How much is read of an input in a turn. Bytes of inputs that are merged are used up at about the same
- * time: what is left of others when one has no more is the next queue's, far away from its core.
+ * How much is read of an input in a turn. Bytes of inputs that are merged are used up at about the
+ * same time: what is left of others when one has no more is the next queue's, far away from its
+ * core.
  */
 static size_t file_at_once(const struct file_capture *file)
 {
@@ -124,7 +126,10 @@ static void file_retire(struct file_capture *file, struct sf_source *source)
 	file->ended_count++;
 }
 
-/* Before the first packet of a batch: closes inputs that have ended and of which nobody has packets. */
+/*
+ * Before the first packet of a batch: closes inputs that have ended and of which nobody has
+ * packets.
+ */
 static void file_close_ended(struct file_capture *file)
 {
 	unsigned kept = 0;
@@ -288,7 +293,9 @@ static bool file_fill(struct file_capture *file, struct batch *batch)
 	return true;
 }
 
-/* Turns are taken: what was lent to the queue is given back, and before the end what it now has is. */
+/*
+ * Turns are taken: what was lent to the queue is given back, and before the end what it now has is.
+ */
 static void file_turn(struct file_capture *file, unsigned queue)
 {
 	for (unsigned i = 0; i < file->open_count; i++)

@@ -4,9 +4,9 @@
  * the captured bytes.
  *
  * The decoder is one inline function, made into several: records in our byte order with plain
- * headers, which is nearly every file; and everything else (other byte order, 24-byte headers of the
- * "modified" format, the exchanged lengths of versions before 2.4). What differs is constant in the
- * first, so its loop has no branch that depends on the format.
+ * headers, which is nearly every file; and everything else (other byte order, 24-byte headers of
+ * the "modified" format, the exchanged lengths of versions before 2.4). What differs is constant in
+ * the first, so its loop has no branch that depends on the format.
  */
 #include "file/reader.h"
 

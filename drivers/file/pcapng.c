@@ -480,7 +480,9 @@ static int other_block(struct sf_reader *reader, struct sf_packet *packet, unsig
 	return 0;
 }
 
-/* Runs of enhanced packet blocks that lie whole in the buffer; everything else goes the long way. */
+/*
+ * Runs of enhanced packet blocks that lie whole in the buffer; everything else goes the long way.
+ */
 static inline __attribute__((always_inline)) unsigned pcapng_run(struct sf_reader *reader,
 	struct sf_packet *packets, unsigned max, int64_t until, bool swapped)
 {

@@ -92,8 +92,8 @@ struct sf_reader {
 };
 
 /*
- * Takes over `fd` (also on failure), which stands at the file's begin; `size` bytes of it are read at
- * most, `chunk` at once, for so many queues that take turns. 0 or -ENOMEM.
+ * Takes over `fd` (also on failure), which stands at the file's begin; `size` bytes of it are read
+ * at most, `chunk` at once, for so many queues that take turns. 0 or -ENOMEM.
  */
 int sf_reader_init(struct sf_reader *reader, int fd, uint64_t size, size_t chunk, unsigned queues,
 	struct sf_slots *slots);

@@ -13,8 +13,8 @@
 #define LOOK_CHUNK 16384
 
 /*
- * Chunk sizes: small files, and many files at once, need less. Queues that take turns are to have most of a
- * turn's packets in a chunk of their own, which is about what a turn is.
+ * Chunk sizes: small files, and many files at once, need less. Queues that take turns are to have
+ * most of a turn's packets in a chunk of their own, which is about what a turn is.
  */
 #define CHUNK_MIN   4096
 #define CHUNK_SMALL ((size_t)128 << 10)

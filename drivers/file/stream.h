@@ -6,9 +6,10 @@
  *	while (stream.end - stream.p < need)
  *		if (sf_stream_fill(&stream, need, wait_ms) != SF_STREAM_MORE) …
  *
- * Where several queues take turns in reading (file.c), the bytes of one are still in use while another
- * reads on: then there is a buffer for each, and what is lent is not overwritten. One queue fills the
- * same buffer again and again, mostly, so that its core need not fetch the lines from another one.
+ * Where several queues take turns in reading (file.c), the bytes of one are still in use while
+ * another reads on: then there is a buffer for each, and what is lent is not overwritten. One queue
+ * fills the same buffer again and again, mostly, so that its core need not fetch the lines from
+ * another one.
  */
 #ifndef SPANFLOW_FILE_STREAM_H
 #define SPANFLOW_FILE_STREAM_H
@@ -59,8 +60,8 @@ struct sf_stream {
 };
 
 /*
- * Takes over `fd` (also on failure), of which `size` bytes are read at most, up to `chunk` at once, for up to
- * SF_STREAM_QUEUES queues. 0 or -ENOMEM.
+ * Takes over `fd` (also on failure), of which `size` bytes are read at most, up to `chunk` at once,
+ * for up to SF_STREAM_QUEUES queues. 0 or -ENOMEM.
  */
 int sf_stream_init(struct sf_stream *stream, int fd, uint64_t size, size_t chunk, unsigned queues);
 void sf_stream_fini(struct sf_stream *stream);
@@ -74,7 +75,10 @@ enum sf_stream_result { SF_STREAM_MORE, SF_STREAM_QUIET, SF_STREAM_END, SF_STREA
  */
 enum sf_stream_result sf_stream_fill(struct sf_stream *stream, size_t need, int wait_ms);
 
-/* The turn is that of `queue`, which has given back what was lent to it; it reads `most` bytes at once. */
+/*
+ * The turn is that of `queue`, which has given back what was lent to it; it reads `most` bytes at
+ * once.
+ */
 void sf_stream_turn(struct sf_stream *stream, unsigned queue, size_t most);
 
 /* Bytes of the current buffer are lent to the queue whose turn it is. */

@@ -94,10 +94,10 @@ struct sf_capture_stats {
 struct sf_capture;
 
 /*
- * A driver. One constant table each; the calls of every driver's packet path come first. Members marked
- * optional may be NULL. The table of a driver that is a module of its own has only name, summary,
- * open and probe: both load it, before the process may have given up its rights. So an open source
- * is used through capture->ops, and that alone.
+ * A driver. One constant table each; the calls of every driver's packet path come first. Members
+ * marked optional may be NULL. The table of a driver that is a module of its own has only name,
+ * summary, open and probe: both load it, before the process may have given up its rights. So an
+ * open source is used through capture->ops, and that alone.
  */
 struct sf_capture_ops {
 	/* see sf_capture_recv() / sf_capture_release(); release is optional */
@@ -123,7 +123,9 @@ struct sf_capture_ops {
 	 * thread; the string stays valid until close. Optional: nothing ever does.
 	 */
 	const char *(*condition)(struct sf_capture *capture);
-	/* Would it run here? 0, or < 0 with the reason and the cure in `error`. Optional: always. */
+	/*
+	 * Would it run here? 0, or < 0 with the reason and the cure in `error`. Optional: always.
+	 */
 	int (*probe)(struct sf_error *error);
 	/*
 	 * In a privileged process beside the capture's: attaches the XDP program to the interface
@@ -140,7 +142,8 @@ struct sf_capture {
 	const struct sf_capture_ops *ops;
 	/*
 	 * Number of queues; recv of each is called by one thread only. Files: whichever queue asks
-	 * gets the next packets of all, and the caller sees to it that none asks while another does.
+	 * gets the next packets of all, and the caller sees to it that none asks while another
+	 * does.
 	 */
 	unsigned queues;
 	bool live; /* packets come in real time; false: files, the packet time is the clock */
@@ -160,11 +163,11 @@ extern const struct sf_capture_ops *const sf_capture_drivers[];
 const struct sf_capture_ops *sf_capture_driver(const char *name);
 
 /*
- * Receives up to `max` packets of a queue (live: <= SF_BATCH_MAX). Returns their number; 0 when none
- * came within wait_ms; SF_EOF at the end of the input; another negative code on failure, with
+ * Receives up to `max` packets of a queue (live: <= SF_BATCH_MAX). Returns their number; 0 when
+ * none came within wait_ms; SF_EOF at the end of the input; another negative code on failure, with
  * capture->error filled. Packets read before a failure are delivered first. One thread per queue;
- * sf_capture_release() before the next call. Files: a queue's packets stay until its own release, whatever
- * other queues receive meanwhile.
+ * sf_capture_release() before the next call. Files: a queue's packets stay until its own release,
+ * whatever other queues receive meanwhile.
  */
 static inline int sf_capture_recv(
 	struct sf_capture *capture, unsigned queue, struct sf_packet *packets, unsigned max)

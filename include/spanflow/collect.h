@@ -48,8 +48,8 @@ struct sf_collector_options {
 	void (*record)(void *context, const struct sf_collected *record);
 	void *context;
 	/*
-	 * Most templates, and most exporter × domain pairs; 0: 65536. Beyond it new ones are refused
-	 * and counted. All templates together have at most 64 times as many fields.
+	 * Most templates, and most exporter × domain pairs; 0: 65536. Beyond it new ones are
+	 * refused and counted. All templates together have at most 64 times as many fields.
 	 */
 	unsigned max_templates;
 };

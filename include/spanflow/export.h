@@ -36,8 +36,8 @@ struct sf_exporter_options {
 	uint32_t domain;            /* observationDomainId / source id of records whose own is 0 */
 	uint32_t sampling_interval; /* 1:N announced in options data and v5 headers; 0 means 1 */
 	/*
-	 * Interfaces for the interface-name options: fills index and name of interface `slot`
-	 * (0, 1, …) and returns 1, or 0 past the end. Called when options data are sent; may be NULL.
+	 * Interfaces for the interface-name options: fills index and name of interface `slot` (0,
+	 * 1, …) and returns 1, or 0 past the end. Called when options data are sent; may be NULL.
 	 */
 	unsigned (*interfaces)(void *context, unsigned slot, uint32_t *index, const char **name);
 	void *interfaces_context;

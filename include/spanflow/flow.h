@@ -87,9 +87,9 @@ static inline bool sf_flow_is_icmp(const struct sf_flow *flow)
 }
 
 /*
- * Where records go: the exporter itself, or a ring towards it. Takes `count` records (copies them; a
- * meter gives at most SF_BATCH_MAX) and returns how many it took: fewer than `count` only when it is
- * full and must not wait; the meter then counts the rest as lost by name. Called by the meter's
+ * Where records go: the exporter itself, or a ring towards it. Takes `count` records (copies them;
+ * a meter gives at most SF_BATCH_MAX) and returns how many it took: fewer than `count` only when it
+ * is full and must not wait; the meter then counts the rest as lost by name. Called by the meter's
  * thread.
  */
 struct sf_flow_sink {

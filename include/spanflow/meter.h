@@ -137,8 +137,9 @@ void sf_meter_free(struct sf_meter *meter);
  * Meters `count` <= SF_BATCH_MAX packets of one observation point. Reads the packets only during
  * the call. `clock`: for each packet the time that has been reached when it arrives, never
  * decreasing (see sf_clock in base/clock.h); timeouts are decided at max(clock, packet time). NULL:
- * that is the packet's own time, as packets come in order. What the last few packets change may come
- * about with the next call of a function below, so a record that they close may leave with that.
+ * that is the packet's own time, as packets come in order. What the last few packets change may
+ * come about with the next call of a function below, so a record that they close may leave with
+ * that.
  */
 void sf_meter_batch(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
 	const int64_t *clock, const struct sf_observation_point *point);

@@ -59,7 +59,10 @@ struct sf_ethtool_outcome {
 void sf_ethtool_prepare(struct sf_ethtool_saved *saved, const struct sf_netdev *netdev,
 	unsigned what, struct sf_ethtool_outcome *outcome);
 
-/* Puts everything in `saved` back, as far as the interface is still the same one and allows it; frees. */
+/*
+ * Puts everything in `saved` back, as far as the interface is still the same one and allows it;
+ * frees.
+ */
 void sf_ethtool_restore(struct sf_ethtool_saved *saved, const struct sf_netdev *netdev);
 
 /* Number of receive queues in use, at least 1. */

@@ -94,9 +94,9 @@ static sf_always_inline unsigned sf_facts_copy(void *to, const struct sf_facts *
 }
 
 /*
- * `value` in its place in the eight-octet word of the facts that begins with the member `first`. Such
- * words are put together in registers and stored whole: eight-octet loads of the table would stall
- * on narrower stores.
+ * `value` in its place in the eight-octet word of the facts that begins with the member `first`.
+ * Such words are put together in registers and stored whole: eight-octet loads of the table would
+ * stall on narrower stores.
  */
 #define SF_FACTS_WORD(value, first, member)                                                        \
 	sf_facts_word(value, offsetof(struct sf_facts, member) - offsetof(struct sf_facts, first), \

@@ -15,8 +15,8 @@
 #define REMAINS_PART  4096u /* places that a worker takes at a time */
 
 /*
- * Takes the lock. Another worker mostly holds it for less time than it takes to be woken up, so it is
- * tried for a while; who then still has to sleep waits for a slow collector.
+ * Takes the lock. Another worker mostly holds it for less time than it takes to be woken up, so it
+ * is tried for a while; who then still has to sleep waits for a slow collector.
  */
 static void open_door(struct sf_door *door)
 {
@@ -100,7 +100,9 @@ static bool take_all_remains(struct sf_worker *worker)
 		struct sf_worker *of =
 			&door->workers[(worker - door->workers + i) % door->worker_count];
 
-		/* pairs with the release in sf_door_finish(); one that did not start is only done */
+		/*
+		 * pairs with the release in sf_door_finish(); one that did not start is only done
+		 */
 		if (atomic_load_explicit(&of->remains.open, memory_order_acquire)) {
 			/* what the other one answered has these flows in its table: so must this */
 			sf_worker_answer(worker, sf_worker_question(worker));

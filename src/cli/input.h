@@ -45,8 +45,8 @@ int sf_input_open_files(
 void sf_input_close(struct sf_input *input);
 
 /*
- * Enters the interfaces that the source has described since the last call. By who receives from a source
- * that describes some while it is read, or before the workers start.
+ * Enters the interfaces that the source has described since the last call. By who receives from a
+ * source that describes some while it is read, or before the workers start.
  */
 void sf_input_learn(struct sf_input *input);
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The options of all subcommands. Rows of one section stand together: the order is that of --help. */
+/*
+ * The options of all subcommands. Rows of one section stand together: the order is that of --help.
+ */
 #include <spanflow/capture.h>
 #include <spanflow/meter.h>
 

@@ -15,9 +15,9 @@
 #define LOOK_NS INT64_C(100000000)
 
 /*
- * Books of all workers. As long as threads run: of each what it last answered, or at its end if it was
- * done before it was asked. An answer is used even if the worker is done by now: since then it may have
- * taken records out of the tables of others, whose answers are older.
+ * Books of all workers. As long as threads run: of each what it last answered, or at its end if it
+ * was done before it was asked. An answer is used even if the worker is done by now: since then it
+ * may have taken records out of the tables of others, whose answers are older.
  */
 void sf_run_books(const struct sf_run *run, struct sf_books *sum)
 {
@@ -28,7 +28,9 @@ void sf_run_books(const struct sf_run *run, struct sf_books *sum)
 		const struct sf_worker *worker = &run->workers[i];
 		struct sf_books books;
 
-		/* pairs with the release in sf_worker_answer(); done was seen in books_answered() */
+		/*
+		 * pairs with the release in sf_worker_answer(); done was seen in books_answered()
+		 */
 		if (worker->has_thread && atomic_load_explicit(&worker->answered,
 						  memory_order_acquire) == run->question)
 			books = worker->books;

@@ -91,12 +91,14 @@ bool sf_run_output_closed(void);
 void sf_run_books(const struct sf_run *run, struct sf_books *sum);
 
 /*
- * Tells the exporter the time. `clock`: how far the packets are; INT64_MIN: not known, then only runs
- * that go by the wall clock (live, --realtime) have a time to tell.
+ * Tells the exporter the time. `clock`: how far the packets are; INT64_MIN: not known, then only
+ * runs that go by the wall clock (live, --realtime) have a time to tell.
  */
 void sf_run_tick(struct sf_run *run, int64_t clock);
 
-/* What is looked after now and then, given the books: statistics for options data, news, progress. */
+/*
+ * What is looked after now and then, given the books: statistics for options data, news, progress.
+ */
 void sf_run_watch(struct sf_run *run, const struct sf_books *books, int64_t mono);
 
 /* True when a signal or the time of day ends the run; run->ended says why. */

@@ -61,7 +61,10 @@ static void ask_books(struct sf_run *run)
 {
 	run->question++;
 	run->books_read = false;
-	/* pairs with the acquire in sf_worker_question(): the books of the last answer have been read */
+	/*
+	 * pairs with the acquire in sf_worker_question(): the books of the last answer have been
+	 * read
+	 */
 	atomic_store_explicit(&run->control, run->question << 1, memory_order_release);
 }
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The loop of workers who take turns at files (meter/relay.h). Parsing computes and accounting waits for
- * memory, so both are done in turns of some packets. Not all accounting, though: some is left for the time
- * when it is another's turn. Who is far behind leaves the turns to the others.
+ * The loop of workers who take turns at files (meter/relay.h). Parsing computes and accounting
+ * waits for memory, so both are done in turns of some packets. Not all accounting, though: some is
+ * left for the time when it is another's turn. Who is far behind leaves the turns to the others.
  *
- * Books: what a worker has parsed may be turns ahead of what the others have accounted. So a question for
- * the books goes along with a turn, and each answers when it has accounted that one: with what it had parsed
- * up to then, which it notes down for each turn of its own. The sums are those of one worker that stopped
- * there.
+ * Books: what a worker has parsed may be turns ahead of what the others have accounted. So a
+ * question for the books goes along with a turn, and each answers when it has accounted that one:
+ * with what it had parsed up to then, which it notes down for each turn of its own. The sums are
+ * those of one worker that stopped there.
  */
 #include <errno.h>
 #include <sched.h>
@@ -139,7 +139,10 @@ static void hand_on(
 	};
 }
 
-/* Packets of a turn. What comes after a limit is not metered, but read: about as much as by one worker. */
+/*
+ * Packets of a turn. What comes after a limit is not metered, but read: about as much as by one
+ * worker.
+ */
 static unsigned turn_size(const struct sf_worker *worker)
 {
 	const struct sf_worker_options *options = &worker->options;

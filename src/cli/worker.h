@@ -6,8 +6,8 @@
  *
  * The workers of one observation point hand parsed packets over to each other (meter/exchange.h),
  * unless they are to be independent. Where a source has fewer queues than there are workers, the
- * others have no queue and meter only what is handed over. The workers of files take turns in reading
- * and parsing, and each accounts the packets of its own flows (meter/relay.h).
+ * others have no queue and meter only what is handed over. The workers of files take turns in
+ * reading and parsing, and each accounts the packets of its own flows (meter/relay.h).
  *
  * What the threads share besides the ring, once per batch and never per packet:
  *
@@ -71,8 +71,8 @@ struct sf_turns {
 /*
  * What workers of files have in common: the way into the exporter, and the work that is left in the
  * end. One at a time goes through `lock`, with many records, so that these never leave the cache of
- * their core. Who is at it waits for a slow collector, and so do the others in the end. `wanted`: the
- * main thread waits, and is to be let in first; relaxed, as it is but a hint.
+ * their core. Who is at it waits for a slow collector, and so do the others in the end. `wanted`:
+ * the main thread waits, and is to be let in first; relaxed, as it is but a hint.
  */
 struct sf_door {
 	pthread_mutex_t lock;
@@ -82,8 +82,8 @@ struct sf_door {
 };
 
 /*
- * The flows in a worker's table when its packets have ended. Processors are not equally fast, nor are
- * workers' parts equally large, so whoever has nothing else to do takes parts of them.
+ * The flows in a worker's table when its packets have ended. Processors are not equally fast, nor
+ * are workers' parts equally large, so whoever has nothing else to do takes parts of them.
  */
 struct sf_remains {
 	alignas(SF_CACHE_LINE) atomic_bool open; /* the rest is known, and the table at rest */
@@ -132,7 +132,10 @@ struct sf_books {
 	int64_t clock;   /* the packet clock; INT64_MIN before the first packet */
 };
 
-/* Packets of a source, and the clock after each; `packets` and `clocks` have room for as many as asked. */
+/*
+ * Packets of a source, and the clock after each; `packets` and `clocks` have room for as many as
+ * asked.
+ */
 struct sf_received {
 	struct sf_packet *packets;
 	int64_t *clocks;
@@ -203,8 +206,8 @@ int64_t sf_timing_limit(const struct sf_meter_options *meter);
 void sf_timing_init(struct sf_timing *timing, int64_t limit_ns);
 
 /*
- * Receives up to `max` packets, leaves out what the filter refuses or comes after a limit, and moves the
- * clock. What came before an end is in the batch.
+ * Receives up to `max` packets, leaves out what the filter refuses or comes after a limit, and
+ * moves the clock. What came before an end is in the batch.
  */
 enum sf_worker_state sf_worker_receive(struct sf_worker *worker, struct sf_timing *timing,
 	struct sf_received *batch, unsigned max);
@@ -223,13 +226,16 @@ uint32_t sf_worker_question(const struct sf_worker *worker);
 void sf_worker_answer(struct sf_worker *worker, uint32_t question);
 
 /*
- * turns.c. Of the workers together: before they are made, 0 or -ENOMEM; `secret`, `bare`: see sf_relay_new();
- * `limit_ns`: see sf_timing_limit().
+ * turns.c. Of the workers together: before they are made, 0 or -ENOMEM; `secret`, `bare`: see
+ * sf_relay_new(); `limit_ns`: see sf_timing_limit().
  */
 int sf_turns_init(struct sf_turns *turns, unsigned workers, const uint64_t secret[2], bool bare,
 	int64_t limit_ns);
 
-/* Of each: at the begin (0 or -ENOMEM), as sf_worker_step(), and the books as of what was accounted. */
+/*
+ * Of each: at the begin (0 or -ENOMEM), as sf_worker_step(), and the books as of what was
+ * accounted.
+ */
 int sf_turns_join(struct sf_worker *worker);
 enum sf_worker_state sf_turns_step(struct sf_worker *worker);
 void sf_turns_books(const struct sf_worker *worker, struct sf_books *books);

@@ -493,7 +493,9 @@ static void flow_icmp(struct sf_flow *flow, const struct notes *notes)
 	enum slot other = flow->ip_version == 6 ? SLOT_ICMP4 : SLOT_ICMP6;
 	uint16_t sent = flow->port[1], answer;
 
-	/* v9 says 32 for ICMPv6 too; without any element it is the destination port: PROTOCOLS §3.1 */
+	/*
+	 * v9 says 32 for ICMPv6 too; without any element it is the destination port: PROTOCOLS §3.1
+	 */
 	if (!icmp_noted(notes, 0, own, &sent))
 		icmp_noted(notes, 0, other, &sent);
 	answer = (uint16_t)(icmp_counterpart(flow->ip_version, (uint8_t)(sent >> 8)) << 8 |

@@ -5,9 +5,9 @@
  *	buffer:  [ consumed | start … fill | free ]        base: offset of buffer[0] in the file
  *
  * The buffer holds two of the longest messages, so that a message, a candidate after damage in it,
- * and what follows that can be seen together. After damage the next message is looked for octet by octet: version 10, a length,
- * and another version 10 or the end of the file that far ahead (RFC 5655 §10.3). The price of that
- * rule: a message right before a second damage is passed over too.
+ * and what follows that can be seen together. After damage the next message is looked for octet by
+ * octet: version 10, a length, and another version 10 or the end of the file that far ahead (RFC
+ * 5655 §10.3). The price of that rule: a message right before a second damage is passed over too.
  */
 #include <fcntl.h>
 #include <stdio.h>

@@ -260,7 +260,9 @@ char *sf_table_row(char *p, const struct sf_flow *flow, unsigned d, bool biflow,
 	}
 	p = put_time(p, start, local_time);
 	*p++ = ' ';
-	/* between the times as they are shown, so that it is the same from a file of milliseconds */
+	/*
+	 * between the times as they are shown, so that it is the same from a file of milliseconds
+	 */
 	p = put_duration(p, (end / 1000000 - start / 1000000) * 1000000);
 	*p++ = ' ';
 	p = put_protocol(p, flow->protocol);

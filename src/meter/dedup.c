@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A direct-mapped cache of packet digests: slot = low bits of a keyed digest, content = high 32
- * bits and the time in units of 1.024 µs. The newest packet takes the slot, so a copy is missed when
- * another packet of the same slot came between the two; with 2^18 slots and a window of 10 ms
- * that takes a rate of many million packets per second to matter. A false match needs 50 equal
- * bits of a keyed digest within the window.
+ * bits and the time in units of 1.024 µs. The newest packet takes the slot, so a copy is missed
+ * when another packet of the same slot came between the two; with 2^18 slots and a window of 10 ms
+ * that takes a rate of many million packets per second to matter. A false match needs 50 equal bits
+ * of a keyed digest within the window.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Each worker has turns of its own to write, each with a list of facts for every worker. It writes one again
- * when all have accounted it, so the memory of a list is always written by the same core; and it takes the
- * first one it can, so mostly few of them are in use. The others are for the time when a processor is
- * taken away from somebody in the middle of a turn. The ring tells where the turn of a number is.
+ * Each worker has turns of its own to write, each with a list of facts for every worker. It writes
+ * one again when all have accounted it, so the memory of a list is always written by the same core;
+ * and it takes the first one it can, so mostly few of them are in use. The others are for the time
+ * when a processor is taken away from somebody in the middle of a turn. The ring tells where the
+ * turn of a number is.
  *
  * Lists have room for all packets of a turn; they are touched as far as they are used.
  */
@@ -227,8 +228,8 @@ const struct sf_relay_turn *sf_relay_leave(struct sf_relay *relay, unsigned me, 
 }
 
 /*
- * As sf_facts_copy(), past the caches: another core will read them. Where these two are far apart, stores to lines that
- * the other one has had cost many times as much.
+ * As sf_facts_copy(), past the caches: another core will read them. Where these two are far apart,
+ * stores to lines that the other one has had cost many times as much.
  */
 static sf_always_inline unsigned copy_past(
 	const struct sf_relay *relay, void *to, const struct sf_facts *facts)
@@ -371,8 +372,8 @@ void sf_relay_close(struct sf_relay *relay)
 }
 
 /*
- * Who enters after `busy` was found false here finds `closed`: the accesses to both have one order, in which
- * this comes after the store to `closed`.
+ * Who enters after `busy` was found false here finds `closed`: the accesses to both have one order,
+ * in which this comes after the store to `closed`.
  */
 bool sf_relay_drained(struct sf_relay *relay, unsigned me)
 {

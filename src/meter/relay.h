@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Turns of several workers at one source (DESIGN §2): the right to receive, and then what was received. A
- * packet is received and parsed by the worker whose turn it is, and accounted by the one whose table its flow belongs to, which is told by its address
- * pair, so that both directions and later fragments meet. Everybody accounts the turns in their order:
- * a table sees its packets as they came, and the records are those of one worker.
+ * Turns of several workers at one source (DESIGN §2): the right to receive, and then what was
+ * received. A packet is received and parsed by the worker whose turn it is, and accounted by the
+ * one whose table its flow belongs to, which is told by its address pair, so that both directions
+ * and later fragments meet. Everybody accounts the turns in their order: a table sees its packets
+ * as they came, and the records are those of one worker.
  *
  * Each worker, in its own thread:
  *
@@ -24,8 +25,9 @@
  *
  * until sf_relay_close(), by any of them, and sf_relay_drained().
  *
- * What crosses between cores costs more than all else here, so facts travel in as many octets as the
- * table needs, many at once, written one after the other, and a turn is published with one store.
+ * What crosses between cores costs more than all else here, so facts travel in as many octets as
+ * the table needs, many at once, written one after the other, and a turn is published with one
+ * store.
  *
  * Shared words:
  *	busy      whose turn it is, taken and given back by workers: what only it protects is the
@@ -71,8 +73,8 @@ struct sf_relay_list {
 
 /*
  * For 2 … SF_WORKERS_MAX workers. `secret`: random, so that nobody can choose addresses which all
- * belong to one of them. `bare`: the tables want no rarely asked facts, so these need not travel. Returns 0
- * or -ENOMEM.
+ * belong to one of them. `bare`: the tables want no rarely asked facts, so these need not travel.
+ * Returns 0 or -ENOMEM.
  */
 int sf_relay_new(struct sf_relay **relay, unsigned workers, const uint64_t secret[2], bool bare);
 void sf_relay_free(struct sf_relay *relay);
@@ -84,14 +86,14 @@ unsigned sf_relay_most(const struct sf_relay *relay);
 unsigned sf_relay_owner(const struct sf_relay *relay, const struct sf_facts *facts);
 
 /*
- * True: it is the turn of worker `me` until it leaves. False: it is another's, the others have not yet
- * accounted what it parsed before, or the relay is closed.
+ * True: it is the turn of worker `me` until it leaves. False: it is another's, the others have not
+ * yet accounted what it parsed before, or the relay is closed.
  */
 bool sf_relay_enter(struct sf_relay *relay, unsigned me);
 
 /*
- * The source is given back. What came, perhaps nothing, is this turn, to be put and published by worker `me`;
- * `note` is for all who account it.
+ * The source is given back. What came, perhaps nothing, is this turn, to be put and published by
+ * worker `me`; `note` is for all who account it.
  */
 const struct sf_relay_turn *sf_relay_leave(struct sf_relay *relay, unsigned me, uint32_t note);
 
@@ -99,8 +101,8 @@ const struct sf_relay_turn *sf_relay_leave(struct sf_relay *relay, unsigned me, 
 void sf_relay_pass(struct sf_relay *relay);
 
 /*
- * Some more parsed packets of the turn, in order; `clock_ns`: the source's after the last of them. At
- * most sf_relay_most() in all, and SF_BATCH_MAX at once.
+ * Some more parsed packets of the turn, in order; `clock_ns`: the source's after the last of them.
+ * At most sf_relay_most() in all, and SF_BATCH_MAX at once.
  */
 void sf_relay_put(struct sf_relay *relay, unsigned me, const struct sf_facts *facts, unsigned count,
 	int64_t clock_ns);
@@ -115,8 +117,8 @@ const struct sf_relay_turn *sf_relay_next(struct sf_relay *relay, unsigned me);
 struct sf_relay_list sf_relay_list(const struct sf_relay_turn *turn, unsigned me, unsigned piece);
 
 /*
- * Takes the next facts of a list, at most `max`; returns their number. What the table does not want is
- * left as it was.
+ * Takes the next facts of a list, at most `max`; returns their number. What the table does not want
+ * is left as it was.
  */
 unsigned sf_relay_get(const struct sf_relay *relay, struct sf_relay_list *list,
 	struct sf_facts *facts, unsigned max);

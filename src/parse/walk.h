@@ -155,8 +155,8 @@ static inline bool ethertype_is_tag(struct ethertype type)
 }
 
 /*
- * Stores the address word of source << 32 | destination in canonical order. All bits if the endpoints
- * have to be swapped, none if not.
+ * Stores the address word of source << 32 | destination in canonical order. All bits if the
+ * endpoints have to be swapped, none if not.
  */
 static inline uint64_t facts_put_ipv4(struct sf_facts *facts, uint64_t addresses, uint32_t ports)
 {

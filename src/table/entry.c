@@ -225,8 +225,9 @@ void sf_table_long_way(struct sf_table *table, uint32_t way)
 }
 
 /*
- * What has been copied stays in the old index until that goes as a whole: found there it is the same
- * flow, as keys are compared, and a dead or changed entry has another key. In passes, as packets.
+ * What has been copied stays in the old index until that goes as a whole: found there it is the
+ * same flow, as keys are compared, and a dead or changed entry has another key. In passes, as
+ * packets.
  */
 static void migrate(struct sf_table *table)
 {

@@ -3,10 +3,10 @@
  * Ways through the index of a flow table; the drawing is in index.h.
  *
  * Invariant: for each id, every bucket from its home to the one before its own counts it in
- * `overflow`. A bucket with room may well have overflow > 0 (something before it was removed), so
- * a search must not stop at room, only at overflow 0. A count that has reached its maximum stays
- * there: searches then go further than they need. There are more places than ids, hence a way always
- * ends.
+ * `overflow`. A bucket with room may well have overflow > 0 (something before it was removed), so a
+ * search must not stop at room, only at overflow 0. A count that has reached its maximum stays
+ * there: searches then go further than they need. There are more places than ids, hence a way
+ * always ends.
  */
 #include "table/index.h"
 

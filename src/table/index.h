@@ -110,7 +110,9 @@ static inline void sf_bucket_put(struct sf_bucket *bucket, uint64_t hash, uint32
 	bucket->used |= (uint16_t)(1 << place);
 }
 
-/* Adds an id that is not in the index, at its home. Returns the buckets on its way, 1: it had room. */
+/*
+ * Adds an id that is not in the index, at its home. Returns the buckets on its way, 1: it had room.
+ */
 static inline uint32_t sf_index_insert_at(
 	struct sf_index *index, struct sf_bucket *home, uint64_t hash, uint32_t id)
 {

@@ -60,7 +60,9 @@ static void fill_cold(struct sf_flow *flow, const struct sf_entry_cold *cold, un
 static inline void fill_key(struct sf_flow *restrict flow, const struct sf_entry *restrict hot,
 	const uint8_t (*address6)[32], unsigned first)
 {
-	/* the initiator's part in the upper half: rotations, as a branch would be guessed in vain */
+	/*
+	 * the initiator's part in the upper half: rotations, as a branch would be guessed in vain
+	 */
 	unsigned turn = 32 * first;
 	uint64_t address = hot->address << turn | hot->address >> (-turn & 63);
 	uint32_t ports = hot->ports << turn / 2 | hot->ports >> (-(turn / 2) & 31);

@@ -13,8 +13,8 @@
  * A packet whose home bucket does not tell where to look (a few in a hundred, and more while an
  * index is being emptied) gets a second look between passes 2 and 3.
  *
- * The passes run over a part of some packets at a time, each one part behind the pass before it, and
- * the caller may make the next part meanwhile, also in another batch: memory is kept busy while
+ * The passes run over a part of some packets at a time, each one part behind the pass before it,
+ * and the caller may make the next part meanwhile, also in another batch: memory is kept busy while
  * others compute. `hashed` and `guessed` of the table are the parts under way.
  *
  * What pass 2 leaves is a guess. An entry that is alive and has the packet's key is the packet's
@@ -203,7 +203,8 @@ static void guess_again(struct sf_table *table, struct sf_table_part part)
 		SF_FACTS_WORD((uint64_t)(TCP_FIN | TCP_RST), scope, tcp_flags))
 
 /*
- * The next packet of an entry, or of another one yet: `at` ns after the record's first one, `gap` ns after its last one.
+ * The next packet of an entry, or of another one yet: `at` ns after the record's first one, `gap`
+ * ns after its last one.
  */
 struct moment {
 	int64_t at, gap;
@@ -218,9 +219,9 @@ static sf_always_inline struct moment moment_of(
 }
 
 /*
- * Is the packet one of the entry, and is there nothing to decide about it? It is in order and within
- * the timeouts, and its connection goes on; with `one_way`, it also goes the way of the last one. The
- * words that follow the addresses tell all of that but the times at once.
+ * Is the packet one of the entry, and is there nothing to decide about it? It is in order and
+ * within the timeouts, and its connection goes on; with `one_way`, it also goes the way of the last
+ * one. The words that follow the addresses tell all of that but the times at once.
  */
 static sf_always_inline bool is_plain(const struct sf_table *table, uint32_t id,
 	const struct sf_facts *facts, struct moment when, bool one_way)

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A collector that only counts, for benchmarks: receives datagrams on a free UDP port of
- * 127.0.0.1, prints the port, and at SIGTERM prints what came as JSON: datagrams and octets, how
- * many of them were IPFIX, NetFlow v9 and v5, and how many the kernel dropped for want of buffer.
- * It reads no more of a message than that takes, and looks once in a millisecond: a collector is on
- * another machine, so what it does with the messages must not compete with the meter for this one's
- * processors and caches, nor should the meter pay for waking it up. As root its buffer holds all that
- * comes meanwhile; what does not fit is counted.
- * With "decode" every message also goes through spanflow's collecting process, which sums records,
- * packets and octets: for the runs that check another meter's totals, not for timed ones. With
- * "gro" the socket takes datagrams in bunches (UDP_GRO), so that a sender's UDP_SEGMENT bunch
- * crosses the loopback device in one piece, as it would towards a card that segments.
+ * A collector that only counts, for benchmarks: receives datagrams on a free UDP port of 127.0.0.1,
+ * prints the port, and at SIGTERM prints what came as JSON: datagrams and octets, how many of them
+ * were IPFIX, NetFlow v9 and v5, and how many the kernel dropped for want of buffer. It reads no
+ * more of a message than that takes, and looks once in a millisecond: a collector is on another
+ * machine, so what it does with the messages must not compete with the meter for this one's
+ * processors and caches, nor should the meter pay for waking it up. As root its buffer holds all
+ * that comes meanwhile; what does not fit is counted. With "decode" every message also goes through
+ * spanflow's collecting process, which sums records, packets and octets: for the runs that check
+ * another meter's totals, not for timed ones. With "gro" the socket takes datagrams in bunches
+ * (UDP_GRO), so that a sender's UDP_SEGMENT bunch crosses the loopback device in one piece, as it
+ * would towards a card that segments.
  */
 #include <arpa/inet.h>
 #include <errno.h>

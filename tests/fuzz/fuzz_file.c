@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The capture-file reader on any bytes. Read at once and in small chunks, a file must give the same
- * packets and the same end, also by turns with buffers of their own; no packet may reach outside the buffer,
- * which is allocated to the octet, so that AddressSanitizer sees it; times stay in range.
+ * packets and the same end, also by turns with buffers of their own; no packet may reach outside
+ * the buffer, which is allocated to the octet, so that AddressSanitizer sees it; times stay in
+ * range.
  */
 #include <stdint.h>
 #include <stdio.h>

@@ -2,8 +2,8 @@
 /*
  * The parser on any bytes: link type, flags, tag and missing octets from the first four, then the
  * packet. The fast path and the walk agree, and of a packet cut off anywhere nothing is reported
- * that was not seen whole. Each part lies in its own exactly sized allocation, so that AddressSanitizer sees a
- * read past its end.
+ * that was not seen whole. Each part lies in its own exactly sized allocation, so that
+ * AddressSanitizer sees a read past its end.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * main() of a Check program: CHECK_MAIN(suite_name, test_a, test_b, …); or CHECK_MAIN_UNLESS(lack,
- * …), which skips the program (exit status 77), saying that there is no `lack`, unless that is NULL.
+ * …), which skips the program (exit status 77), saying that there is no `lack`, unless that is
+ * NULL.
  */
 #ifndef TESTS_CHECK_MAIN_H
 #define TESTS_CHECK_MAIN_H

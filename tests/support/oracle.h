@@ -46,7 +46,9 @@ void oracle_finish(struct oracle *oracle, int64_t now);
  */
 const char *oracle_compare(struct oracle *oracle, struct sf_flow *flows, size_t count);
 
-/* Offers any number of packets to a table, in parts; with `settled` none of them is under way then. */
+/*
+ * Offers any number of packets to a table, in parts; with `settled` none of them is under way then.
+ */
 void offer_facts(
 	struct sf_table *table, const struct sf_facts *facts, unsigned count, bool settled);
 

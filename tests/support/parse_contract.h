@@ -12,7 +12,9 @@
 #include "parse/run.h"
 #include "parse/walk.h"
 
-/* What sf_parse() says of a packet, by the other ways through the parser; facts were zero before. */
+/*
+ * What sf_parse() says of a packet, by the other ways through the parser; facts were zero before.
+ */
 static inline void check_ways(
 	const struct sf_packet *packet, int result, const struct sf_facts *facts)
 {

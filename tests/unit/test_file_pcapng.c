@@ -144,7 +144,9 @@ START_TEST(time_offset_is_signed_and_bounded)
 }
 END_TEST
 
-/* The captured length of a simple packet block is what the snap length leaves of the wire length. */
+/*
+ * The captured length of a simple packet block is what the snap length leaves of the wire length.
+ */
 START_TEST(simple_packets_take_snap_length_and_time_from_elsewhere)
 {
 	SEE(SECTION(LE16, LE32), INTERFACE(LE16, LE32, 101, 5), SIMPLE(LE32, 24, 60), B8, LE32(24),

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Every real capture of ../shared/pcaps, where that folder is there: number of frames, and the
- * earliest and latest time, as tshark has them in REFERENCE.tsv. SPANFLOW_PCAPS names another place.
+ * earliest and latest time, as tshark has them in REFERENCE.tsv. SPANFLOW_PCAPS names another
+ * place.
  */
 #include "capture_bytes.h"
 #include "check_main.h"

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Findings of `spanflow check`: each has a case in which it is raised and one in which it is not. */
+/*
+ * Findings of `spanflow check`: each has a case in which it is raised and one in which it is not.
+ */
 #include <string.h>
 
 #include "base/wire.h"

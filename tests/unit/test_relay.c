@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Turns of workers at one source: each packet is accounted by its owner and nobody else, in the order of the
- * source, as it was parsed, and with the clock that all packets made.
+ * Turns of workers at one source: each packet is accounted by its owner and nobody else, in the
+ * order of the source, as it was parsed, and with the clock that all packets made.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -236,7 +236,10 @@ START_TEST(a_pair_of_addresses_has_one_owner)
 }
 END_TEST
 
-/* One who does not account what he is given keeps the others from running away, and nothing is lost. */
+/*
+ * One who does not account what he is given keeps the others from running away, and nothing is
+ * lost.
+ */
 START_TEST(turns_wait_for_the_last_one)
 {
 	unsigned taken = 0, accounted = 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Runs over a source that is made up: several queues, each in a thread of its own, real meters,
- * rings and exporter. Mostly live ones. Also built with ThreadSanitizer, to show that what the threads share
- * is what docs/design.md says.
+ * rings and exporter. Mostly live ones. Also built with ThreadSanitizer, to show that what the
+ * threads share is what docs/design.md says.
  */
 #include <errno.h>
 #include <limits.h>
@@ -296,7 +296,10 @@ START_TEST(more_workers_than_queues)
 }
 END_TEST
 
-/* Live each worker has packets of its own; of a file no trace is left of what lies beyond the limit. */
+/*
+ * Live each worker has packets of its own; of a file no trace is left of what lies beyond the
+ * limit.
+ */
 START_TEST(count_is_exact_over_workers)
 {
 	static const uint64_t counts[] = { 1, 64, 1000, 99999 };
@@ -441,8 +444,8 @@ START_TEST(what_remains_of_another_worker)
 END_TEST
 
 /*
- * Statistics are asked for while the workers of a file run. Which of them a flow leaves through in the end is
- * chance: no record is lost or comes twice.
+ * Statistics are asked for while the workers of a file run. Which of them a flow leaves through in
+ * the end is chance: no record is lost or comes twice.
  */
 START_TEST(workers_of_a_file_end_together)
 {
@@ -469,8 +472,8 @@ START_TEST(workers_of_a_file_end_together)
 END_TEST
 
 /*
- * What workers who take turns say when they are asked: each of the same packets, so the sum is balanced
- * although packets are under way between them. They are stepped here, at random.
+ * What workers who take turns say when they are asked: each of the same packets, so the sum is
+ * balanced although packets are under way between them. They are stepped here, at random.
  */
 START_TEST(books_of_turns_are_of_the_same_packets)
 {
