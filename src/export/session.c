@@ -13,6 +13,8 @@
  */
 #include "export/session.h"
 
+#include <assert.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,41 +118,26 @@ static struct sf_slot *make_room(struct sf_session *session, struct sf_stream *s
 	return slot;
 }
 
-/* Where the next record goes; NULL: it was counted as lost. */
-static sf_always_inline struct sf_slot *open_slot(struct sf_session *session,
-	struct sf_stream *stream, const struct sf_flow_half *half, unsigned key, uint64_t packets,
-	uint64_t octets)
+/* Where the next record goes, with room for one; NULL: it was counted as lost. */
+static struct sf_slot *open_slot(struct sf_session *session, struct sf_stream *stream,
+	const struct sf_flow_half *half, unsigned key, uint64_t packets, uint64_t octets)
 {
 	struct sf_slot *slot = stream ? stream->slots[key] : NULL;
 
 	if (half->end_ns > session->latest_ns)
 		session->latest_ns = half->end_ns;
-	if (sf_unlikely(!slot || slot->room == 0 || half->start_ns < stream->boot_ns ||
-			half->end_ns >= stream->boot_end_ns))
+	if (!slot || slot->room == 0 || half->start_ns < stream->boot_ns ||
+		half->end_ns >= stream->boot_end_ns)
 		slot = make_room(session, stream, half, key, packets, octets);
-	if (sf_unlikely(!slot))
-		return NULL;
-	slot->room--;
-	slot->packets += packets;
-	slot->octets += octets;
 	return slot;
 }
 
-/* Counts in `offered` what the caller adds to the session's books. */
-static sf_always_inline void put_record(struct sf_session *session, struct sf_stream *stream,
-	const struct sf_flow *flow, unsigned d, bool two_way, struct sf_destination_count *offered)
+/* Records that are now in the open message. */
+static void enter(struct sf_slot *slot, const struct sf_destination_count *records)
 {
-	const struct sf_flow_half *half = &flow->half[d];
-	unsigned key = sf_record_key(flow, session->has_mask, two_way);
-	uint64_t packets = two_way ? sf_flow_packets(flow) : half->packets;
-	uint64_t octets = two_way ? sf_flow_octets(flow) : half->octets;
-	struct sf_slot *slot = open_slot(session, stream, half, key, packets, octets);
-
-	offered->records++;
-	offered->packets += packets;
-	offered->octets += octets;
-	if (sf_likely(slot != NULL))
-		slot->p = sf_template_encode(&slot->template, slot->p, flow, d, &stream->context);
+	slot->room -= (unsigned)records->records;
+	slot->packets += records->packets;
+	slot->octets += records->octets;
 }
 
 /* RFC 3954 §3.2: a flow beyond the 32-bit counters becomes several records, never a wrong one. */
@@ -171,18 +158,18 @@ static void put_parts(struct sf_session *session, struct sf_stream *stream,
 		return;
 	}
 	for (; parts; parts--) {
-		uint32_t part_packets = (uint32_t)(packets / parts);
-		uint32_t part_octets = (uint32_t)(octets / parts);
+		const struct sf_destination_count part = { 1, packets / parts, octets / parts };
 		struct sf_slot *slot;
 
-		sf_count_add(&stats->offered,
-			&(struct sf_destination_count){ 1, part_packets, part_octets });
-		packets -= part_packets;
-		octets -= part_octets;
-		slot = open_slot(session, stream, half, 0, part_packets, part_octets);
-		if (slot)
-			slot->p = sf_v5_encode(
-				slot->p, flow, d, part_packets, part_octets, &stream->context);
+		sf_count_add(&stats->offered, &part);
+		packets -= part.packets;
+		octets -= part.octets;
+		slot = open_slot(session, stream, half, 0, part.packets, part.octets);
+		if (!slot)
+			continue;
+		enter(slot, &part);
+		slot->p = sf_v5_encode(slot->p, flow, d, (uint32_t)part.packets,
+			(uint32_t)part.octets, &stream->context);
 	}
 }
 
@@ -194,34 +181,129 @@ static void put_netflow5(struct sf_session *session, const struct sf_flow *flows
 				put_parts(session, stream_of(session, &flows[i]), &flows[i], d);
 }
 
-static void put_uniflows(struct sf_session *session, const struct sf_flow *flows, unsigned count,
-	struct sf_destination_count *offered)
+/* The directions in which a flow has packets, as a bit mask. */
+static sf_always_inline unsigned seen(const struct sf_flow *flow)
 {
-	struct sf_stream *stream = NULL;
-
-	for (unsigned i = 0; i < count; i++) {
-		const struct sf_flow *flow = &flows[i];
-
-		if (!stream || flow->domain != flow[-1].domain)
-			stream = stream_of(session, flow);
-		for (unsigned d = 0; d < 2; d++)
-			if (flow->half[d].packets)
-				put_record(session, stream, flow, d, false, offered);
-	}
+	return (flow->half[0].packets != 0) | (unsigned)(flow->half[1].packets != 0) << 1;
 }
 
-static void put_biflows(struct sf_session *session, const struct sf_flow *flows, unsigned count,
-	struct sf_destination_count *offered)
+/* What of a flow decides about its stream and template, but for ICMP and the directions. */
+static sf_always_inline uint64_t kind_of(const struct sf_flow *flow)
 {
-	for (unsigned i = 0; i < count; i++) {
-		const struct sf_flow *flow = &flows[i];
-		bool asked = flow->half[0].packets != 0, answered = flow->half[1].packets != 0;
+	uint64_t kind;
 
-		/* RFC 5103 §4: no reverse elements when there is one direction only */
-		put_record(session, stream_of(session, flow), flow, !asked, asked && answered,
-			offered);
-		if (asked && answered && flow->half[1].end_ns > session->latest_ns)
-			session->latest_ns = flow->half[1].end_ns;
+	memcpy(&kind, &flow->domain, sizeof(kind));
+	return kind;
+}
+
+static sf_always_inline bool is_within(
+	const struct sf_flow *flow, unsigned directions, int64_t boot_ns, int64_t boot_end_ns)
+{
+	for (unsigned d = 0; d < 2; d++)
+		if (directions >> d & 1 &&
+			(flow->half[d].start_ns < boot_ns || flow->half[d].end_ns >= boot_end_ns))
+			return false;
+	return true;
+}
+
+/*
+ * Of `count` flows, how many from the first one on are as that one, so that their records follow
+ * each other in a message. Adds them up in `run`.
+ */
+static sf_always_inline unsigned measure_run(struct sf_session *session,
+	const struct sf_stream *stream, const struct sf_flow *flows, unsigned count,
+	unsigned directions, struct sf_destination_count *run)
+{
+	const int64_t boot_ns = stream->boot_ns, boot_end_ns = stream->boot_end_ns;
+	const uint64_t kind = kind_of(flows), mask = session->kind_mask;
+	const uint8_t icmp = flows->ip_version == 4 ? 1 : 58;
+	const bool is_icmp = flows->protocol == icmp;
+	int64_t latest_ns = session->latest_ns;
+	uint64_t packets = 0, octets = 0;
+	const struct sf_flow *flow = flows, *end = flows + count;
+
+	do {
+		packets += sf_flow_packets(flow);
+		octets += sf_flow_octets(flow);
+		for (unsigned d = 0; d < 2; d++)
+			if (directions >> d & 1 && flow->half[d].end_ns > latest_ns)
+				latest_ns = flow->half[d].end_ns;
+		flow++;
+	} while (flow < end && ((kind_of(flow) ^ kind) & mask) == 0 &&
+		 (flow->protocol == icmp) == is_icmp && seen(flow) == directions &&
+		 is_within(flow, directions, boot_ns, boot_end_ns));
+	session->latest_ns = latest_ns;
+	*run = (struct sf_destination_count){ 0, packets, octets };
+	return (unsigned)(flow - flows);
+}
+
+/* Puts the records of one flow, each of which may need another message. */
+static void put_flow(struct sf_session *session, struct sf_stream *stream,
+	const struct sf_flow *flow, unsigned directions, bool two_way)
+{
+	unsigned key = sf_record_key(flow, session->has_mask, two_way);
+
+	for (unsigned d = 0; d < 2; d++) {
+		const struct sf_flow_half *half = &flow->half[d];
+		struct sf_destination_count one = {
+			1,
+			two_way ? sf_flow_packets(flow) : half->packets,
+			two_way ? sf_flow_octets(flow) : half->octets,
+		};
+		struct sf_slot *slot;
+
+		if (!(directions >> d & 1))
+			continue;
+		sf_count_add(&session->destination.stats.offered, &one);
+		slot = open_slot(session, stream, half, key, one.packets, one.octets);
+		if (!slot)
+			continue;
+		enter(slot, &one);
+		slot->p = sf_template_encode(
+			&slot->template, slot->p, flow, 1, 1u << d, &stream->context);
+	}
+	if (two_way && flow->half[1].end_ns > session->latest_ns)
+		session->latest_ns = flow->half[1].end_ns;
+}
+
+/* Flows of one template often come in a row: they are encoded together. */
+static void put_flows(struct sf_session *session, const struct sf_flow *flows, unsigned count)
+{
+	const bool biflow = session->options.biflow;
+
+	for (unsigned i = 0, n; i < count; i += n) {
+		const struct sf_flow *flow = &flows[i];
+		struct sf_stream *stream = stream_of(session, flow);
+		unsigned directions = seen(flow), records = directions, each, most;
+		struct sf_destination_count run;
+		struct sf_slot *slot = NULL;
+		bool two_way = false;
+
+		if (biflow) {
+			/* RFC 5103 §4: no reverse elements when there is one direction only */
+			two_way = directions == 3;
+			records = directions & 1 ? 1 : 2;
+		}
+		each = (records & 1) + (records >> 1);
+		if (stream)
+			slot = stream->slots[sf_record_key(flow, session->has_mask, two_way)];
+		if (!slot || slot->room < each ||
+			!is_within(flow, directions, stream->boot_ns, stream->boot_end_ns)) {
+			put_flow(session, stream, flow, records, two_way);
+			n = 1;
+			continue;
+		}
+		most = each == 2 ? slot->room / 2 : slot->room;
+		most = most < count - i ? most : count - i;
+		if (sf_likely(directions == 1))
+			n = measure_run(session, stream, flow, most, 1, &run);
+		else
+			n = measure_run(session, stream, flow, most, directions, &run);
+		run.records = (uint64_t)n * each;
+		sf_count_add(&session->destination.stats.offered, &run);
+		enter(slot, &run);
+		slot->p = sf_template_encode(
+			&slot->template, slot->p, flow, n, records, &stream->context);
 	}
 }
 
@@ -229,17 +311,13 @@ static void session_put(
 	struct sf_destination *destination, const struct sf_flow *flows, unsigned count)
 {
 	struct sf_session *session = (struct sf_session *)destination;
-	struct sf_destination_count offered = { 0 };
 
 	if (session->init_ns == 0 && count)
 		session->init_ns = flows[0].half[!flows[0].half[0].packets].start_ns;
-	if (session->options.biflow)
-		put_biflows(session, flows, count, &offered);
-	else if (session->options.dialect == &sf_netflow5)
+	if (session->options.dialect == &sf_netflow5)
 		put_netflow5(session, flows, count);
 	else
-		put_uniflows(session, flows, count, &offered);
-	sf_count_add(&session->destination.stats.offered, &offered);
+		put_flows(session, flows, count);
 }
 
 /* ---------------------------------------------------------------- time passes, ends */
@@ -375,6 +453,8 @@ int sf_session_new(struct sf_destination **destination, const struct sf_shared *
 			(options->network ? SF_WHEN_NETWORK : 0);
 	session->destination.flow_ids = sf_profile_has_flow_id(options->profile, session->when);
 	session->has_mask = (uint8_t)(when >> 8);
+	session->kind_mask = kind_of(&(struct sf_flow){
+		.domain = UINT32_MAX, .ip_version = UINT8_MAX, .has = session->has_mask });
 	session->transport = transport;
 	session->init_ns = shared->options.packet_clock ? 0 : shared->start_ns;
 	session->control.bytes = session->control_bytes;

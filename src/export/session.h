@@ -46,8 +46,9 @@ struct sf_stream {
 struct sf_session {
 	struct sf_destination destination;
 	struct sf_session_options options;
-	uint32_t when;    /* conditions that hold for all records */
-	uint8_t has_mask; /* optional facts that the profile asks for */
+	uint32_t when;      /* conditions that hold for all records */
+	uint8_t has_mask;   /* optional facts that the profile asks for */
+	uint64_t kind_mask; /* see kind_of() */
 	struct sf_transport *transport;
 	struct sf_pace pace;
 	struct sf_stream *streams;             /* the last used one first */

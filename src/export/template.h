@@ -63,7 +63,8 @@ typedef uint8_t *(*sf_store)(uint8_t *p, const struct sf_flow *flow, unsigned d,
 
 struct sf_template;
 typedef uint8_t *(*sf_encode)(const struct sf_template *template, uint8_t *p,
-	const struct sf_flow *flow, unsigned d, const struct sf_encode_context *context);
+	const struct sf_flow *flows, unsigned count, unsigned directions,
+	const struct sf_encode_context *context);
 
 #define SF_TEMPLATE_FIELDS_MAX 64
 #define SF_RECORD_MAX          512
@@ -114,16 +115,22 @@ const char *sf_profile_name(enum sf_profile profile);
 void sf_template_init(
 	struct sf_template *template, enum sf_profile profile, uint32_t session, unsigned key);
 
-/* Writes one data record of direction d; the room is template->record_length. */
+/*
+ * Writes the data records of `count` flows, all of the template's key: of each flow one for each
+ * bit d of `directions`, in which direction d comes first. Returns where they end; the room is
+ * template->record_length for each.
+ */
 static inline uint8_t *sf_template_encode(const struct sf_template *template, uint8_t *p,
-	const struct sf_flow *flow, unsigned d, const struct sf_encode_context *context)
+	const struct sf_flow *flows, unsigned count, unsigned directions,
+	const struct sf_encode_context *context)
 {
-	return template->encode(template, p, flow, d, context);
+	return template->encode(template, p, flows, count, directions, context);
 }
 
 /* Slow but general encoder: one call per field. What `encode` is for non-built-in templates. */
 uint8_t *sf_template_encode_plan(const struct sf_template *template, uint8_t *p,
-	const struct sf_flow *flow, unsigned d, const struct sf_encode_context *context);
+	const struct sf_flow *flows, unsigned count, unsigned directions,
+	const struct sf_encode_context *context);
 
 /* A row of fields.def. */
 struct sf_field_row {

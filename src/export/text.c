@@ -201,7 +201,7 @@ static void put_row(struct text *text, const struct sf_flow *flow, unsigned d, b
 		text->p = sf_table_row(
 			text->p, flow, d, text->options.biflow, text->options.local_time);
 	} else {
-		sf_template_encode(&layout->template, record, flow, d, &context);
+		sf_template_encode(&layout->template, record, flow, 1, 1u << d, &context);
 		text->p = text->options.format == SF_TEXT_JSON ? put_json(text->p, layout, record)
 							       : put_csv(text->p, layout, record);
 	}

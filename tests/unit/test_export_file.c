@@ -7,6 +7,8 @@
 #include "export/url.h"
 #include "export_support.h"
 
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
 static char path[64];
 
 /* Check runs each test in a process of its own. */
@@ -27,15 +29,44 @@ static struct sf_exporter *exporter_with(
 	return exporter;
 }
 
-static void write_flows(struct sf_exporter *exporter, unsigned count, unsigned batch)
+/* One record each, of four templates. */
+static struct sf_flow one_way(unsigned i)
 {
-	struct sf_flow flows[64];
+	struct sf_flow flow = i % 3 ? flow_ipv4(i) : flow_ipv6(i);
+
+	flow.has = i % 7 == 0 ? SF_HAS_VLAN : 0;
+	flow.vlan = i % 7 == 0 ? 7 : 0;
+	return flow;
+}
+
+/* Now this and now that, for a while each: all in which flows of a session may differ. */
+static struct sf_flow any_way(unsigned i)
+{
+	struct sf_flow flow = i / 90 % 3 ? flow_ipv4(i) : flow_ipv6(i);
+	unsigned ways = 1 + i / 7 % 5 % 3;
+
+	flow.half[1] = flow.half[0];
+	flow.half[1].start_ns += i % 400 * MS;
+	flow.half[1].end_ns += i % 400 * MS;
+	for (unsigned d = 0; d < 2; d++)
+		if (!(ways >> d & 1))
+			flow.half[d] = (struct sf_flow_half){ 0 };
+	if (i / 40 % 4 == 0)
+		flow.protocol = i / 80 % 2 ? 58 : 1;
+	flow.vlan = i / 300 % 3 ? 7 : 0;
+	flow.has = flow.vlan ? SF_HAS_VLAN : 0;
+	flow.domain = i / 500 % 3;
+	return flow;
+}
+
+static void write_flows(struct sf_exporter *exporter, unsigned count, unsigned batch,
+	struct sf_flow (*flow)(unsigned i))
+{
+	struct sf_flow flows[200];
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < count; i++) {
-		flows[n] = i % 3 ? flow_ipv4(i) : flow_ipv6(i);
-		flows[n].has = i % 7 == 0 ? SF_HAS_VLAN : 0;
-		flows[n++].vlan = i % 7 == 0 ? 7 : 0;
+		flows[n++] = flow(i);
 		if (n == batch || i + 1 == count) {
 			ck_assert_uint_eq(sf_exporter_put(exporter, flows, n), n);
 			/* wall time and batches must leave no trace in the file */
@@ -55,7 +86,7 @@ START_TEST(file_is_a_session_of_its_own)
 	struct sf_destination_stats stats;
 	uint32_t sequence = 0, time = 0;
 
-	write_flows(exporter, 5000, 64);
+	write_flows(exporter, 5000, 64, one_way);
 	stats = stats_of(exporter, 0);
 	ck_assert(sf_destination_balanced(&stats));
 	ck_assert_uint_eq(stats.sent.records, 5000);
@@ -88,7 +119,7 @@ START_TEST(file_keeps_the_order_of_records)
 	struct sf_exporter *exporter =
 		exporter_with(&(struct sf_exporter_options){ .packet_clock = true }, temporary());
 
-	write_flows(exporter, 4000, 64);
+	write_flows(exporter, 4000, 64, one_way);
 	sf_exporter_free(exporter);
 	read_file(reader, path);
 	for (unsigned i = 0; i < 4000; i++)
@@ -98,14 +129,19 @@ START_TEST(file_keeps_the_order_of_records)
 }
 END_TEST
 
-static size_t file_bytes(unsigned batch, uint8_t *bytes, size_t size)
+static size_t file_bytes(unsigned batch, const char *options, uint8_t *bytes, size_t size)
 {
-	struct sf_exporter *exporter =
-		exporter_with(&(struct sf_exporter_options){ .packet_clock = true }, temporary());
+	struct sf_destination_stats stats;
+	struct sf_exporter *exporter;
+	char url[128];
 	FILE *file;
 	size_t length;
 
-	write_flows(exporter, 3000, batch);
+	snprintf(url, sizeof(url), "%s%s", temporary(), options);
+	exporter = exporter_with(&(struct sf_exporter_options){ .packet_clock = true }, url);
+	write_flows(exporter, 3000, batch, any_way);
+	stats = stats_of(exporter, 0);
+	ck_assert(sf_destination_balanced(&stats));
 	sf_exporter_free(exporter);
 	file = fopen(path, "r");
 	length = fread(bytes, 1, size, file);
@@ -114,17 +150,26 @@ static size_t file_bytes(unsigned batch, uint8_t *bytes, size_t size)
 	return length;
 }
 
-/* The same flows give the same bytes, whatever the batches and the time of day. */
+/*
+ * The same flows give the same bytes, whatever the batches and the time of day: records are encoded
+ * many at once where they are of one template, and one by one in batches of one.
+ */
 START_TEST(file_is_reproducible)
 {
+	static const char *const options[] = { "", ",profile=default", ",biflow=yes" };
+	static const unsigned batches[] = { 17, 64, 200 };
 	static uint8_t first[1 << 20], second[1 << 20];
-	size_t length = file_bytes(64, first, sizeof(first));
 
-	ck_assert_uint_gt(length, 100000);
-	ck_assert_uint_eq(file_bytes(1, second, sizeof(second)), length);
-	ck_assert_int_eq(memcmp(first, second, length), 0);
-	ck_assert_uint_eq(file_bytes(17, second, sizeof(second)), length);
-	ck_assert_int_eq(memcmp(first, second, length), 0);
+	for (unsigned i = 0; i < COUNT(options); i++) {
+		size_t length = file_bytes(1, options[i], first, sizeof(first));
+
+		ck_assert_uint_gt(length, 100000);
+		for (unsigned j = 0; j < COUNT(batches); j++) {
+			ck_assert_uint_eq(
+				file_bytes(batches[j], options[i], second, sizeof(second)), length);
+			ck_assert_int_eq(memcmp(first, second, length), 0);
+		}
+	}
 }
 END_TEST
 
@@ -152,7 +197,7 @@ START_TEST(file_that_cannot_be_written_is_counted)
 		exporter_with(&(struct sf_exporter_options){ .packet_clock = true }, "/dev/full");
 	struct sf_destination_stats stats;
 
-	write_flows(exporter, 100, 10);
+	write_flows(exporter, 100, 10, one_way);
 	stats = stats_of(exporter, 0);
 	sf_exporter_free(exporter);
 	ck_assert(sf_destination_balanced(&stats));
@@ -187,7 +232,7 @@ START_TEST(torn_message_is_cut_off)
 
 	signal(SIGXFSZ, SIG_IGN);
 	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-	write_flows(exporter, 5000, 64);
+	write_flows(exporter, 5000, 64, one_way);
 	setrlimit(RLIMIT_FSIZE, &none); /* Check writes files too */
 	stats = stats_of(exporter, 0);
 	sf_exporter_free(exporter);

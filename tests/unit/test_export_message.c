@@ -304,7 +304,10 @@ static struct sf_flow some_flow(unsigned key)
 	return flow;
 }
 
-/* The unrolled encoders and the general one write the same octets, as many as the template says. */
+/*
+ * The unrolled encoders and the general one write the same octets, as many as the template says,
+ * many records at once or one by one.
+ */
 START_TEST(all_encoders_agree)
 {
 	static const uint32_t sessions[] = {
@@ -321,23 +324,25 @@ START_TEST(all_encoders_agree)
 		for (unsigned s = 0; s < COUNT(sessions); s++)
 			for (unsigned key = 0; key < SF_KEY_COUNT; key++) {
 				bool two_way = key & 4;
-				struct sf_flow flow = some_flow(key);
-				uint8_t one[SF_RECORD_MAX], two[SF_RECORD_MAX];
+				struct sf_flow flows[2] = { some_flow(key), some_flow(key) };
+				uint8_t one[4 * SF_RECORD_MAX], two[4 * SF_RECORD_MAX];
 				struct sf_template template;
 				uint8_t *end;
 
 				if (key & 8 || (two_way && !(sessions[s] & SF_WHEN_BIFLOW)))
 					continue;
+				flows[1].port[0]++;
 				sf_template_init(&template, profile, sessions[s], key);
-				for (unsigned d = 0; d < 2; d++) {
-					end = sf_template_encode(
-						&template, one, &flow, d, &context);
-					ck_assert_int_eq(end - one, template.record_length);
-					end = sf_template_encode_plan(
-						&template, two, &flow, d, &context);
-					ck_assert_int_eq(end - two, template.record_length);
-					ck_assert_mem_eq(one, two, template.record_length);
+				end = sf_template_encode(&template, one, flows, 2, 3, &context);
+				ck_assert_int_eq(end - one, 4 * template.record_length);
+				end = two;
+				for (unsigned i = 0; i < 4; i++) {
+					end = sf_template_encode_plan(&template, end, &flows[i / 2],
+						1, 1u << i % 2, &context);
+					ck_assert_int_eq(
+						end - two, (i + 1) * template.record_length);
 				}
+				ck_assert_mem_eq(one, two, 4 * template.record_length);
 				built_in += template.encode != sf_template_encode_plan;
 			}
 	/*

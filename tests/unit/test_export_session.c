@@ -342,6 +342,43 @@ START_TEST(extended_templates_come_when_needed)
 }
 END_TEST
 
+/*
+ * Many flows at once, some seen in both directions: their two records may come to lie in two
+ * messages, of which none is too long, and the order stays.
+ */
+START_TEST(two_records_of_a_flow_in_two_messages)
+{
+	static const char *const schemes[] = { IPFIX, NETFLOW9, NETFLOW5 };
+
+	for (unsigned scheme = 0; scheme < 3; scheme++)
+		for (unsigned mtu = 240; mtu < 440; mtu += 65) {
+			struct sf_flow flows[150];
+			struct sf_exporter *exporter;
+			unsigned records = 0;
+			char rest[32];
+
+			snprintf(rest, sizeof(rest), ",mtu=%u", mtu);
+			exporter = start(OFFLINE, schemes[scheme], rest);
+			for (unsigned i = 0; i < 150; i++) {
+				flows[i] = flow_ipv4(i);
+				flows[i].half[0].packets = 1 + records++;
+				if (i / 11 % 2 == 0)
+					continue;
+				flows[i].half[1] = flows[i].half[0];
+				flows[i].half[1].packets = 1 + records++;
+			}
+			ck_assert_uint_eq(sf_exporter_put(exporter, flows, 150), 150);
+			ck_assert_uint_eq(finish(exporter).sent.records, records);
+			ck_assert_uint_eq(flow_count(reader), records);
+			for (unsigned i = 0; i < records && scheme < 2; i++)
+				ck_assert_uint_eq(field(flow_record(reader, i), 0, 2), 1 + i);
+			for (unsigned i = 0; i < reader->message_count; i++)
+				ck_assert_uint_le(reader->messages[i].length, mtu - 28);
+			end();
+		}
+}
+END_TEST
+
 /* RFC 7011 §3.1, §3.4.1: sequence and templates belong to session and observation domain. */
 START_TEST(domains_have_sequences_and_templates_of_their_own)
 {
@@ -539,7 +576,7 @@ CHECK_MAIN("export_session", templates_and_options_come_before_data,
 	record_larger_than_mtu_is_counted, templates_are_repeated_by_time,
 	templates_are_repeated_by_data_messages, template_refresh_can_be_switched_off,
 	waiting_records_leave_within_a_second, extended_templates_come_when_needed,
-	domains_have_sequences_and_templates_of_their_own, collectors_are_independent,
-	refused_datagrams_are_counted, refusal_does_not_end_the_session,
+	two_records_of_a_flow_in_two_messages, domains_have_sequences_and_templates_of_their_own,
+	collectors_are_independent, refused_datagrams_are_counted, refusal_does_not_end_the_session,
 	rate_limits_records_per_second, slow_collector_gets_everything_from_a_file,
 	own_addresses_are_known)
