@@ -19,7 +19,6 @@ int sf_wheel_init(struct sf_wheel *wheel, uint64_t refs, int64_t span_ns, bool p
 		return status;
 	wheel->chunks = wheel->arena.base;
 	wheel->span = span < SF_WHEEL_SLOTS ? span : SF_WHEEL_SLOTS;
-	wheel->chunks[0].to = SF_WHEEL_REFS;
 	sf_wheel_reset(wheel);
 	return 0;
 }
@@ -37,9 +36,14 @@ void sf_wheel_reset(struct sf_wheel *wheel)
 		wheel->busy[i] = 0;
 	wheel->free = 0;
 	wheel->fresh = 1;
+	/* chunk 0 is always full */
+	wheel->recent = wheel->chunks;
+	wheel->recent_to = SF_WHEEL_REFS;
+	sf_wheel_settle(wheel);
 }
 
-uint32_t sf_wheel_extend(struct sf_wheel *wheel, unsigned slot)
+/* A new last chunk for a slot; returns its number. */
+static uint32_t extend(struct sf_wheel *wheel, unsigned slot)
 {
 	uint32_t number = wheel->free, last = wheel->tail[slot];
 	struct sf_wheel_chunk *chunk;
@@ -59,10 +63,28 @@ uint32_t sf_wheel_extend(struct sf_wheel *wheel, unsigned slot)
 	return number;
 }
 
+void sf_wheel_open(struct sf_wheel *wheel, int64_t tick)
+{
+	int64_t due = tick < wheel->tick ? wheel->tick : tick;
+	unsigned slot;
+	uint32_t number;
+
+	sf_wheel_settle(wheel);
+	due = due > wheel->end ? wheel->end : due;
+	slot = (unsigned)due & (SF_WHEEL_SLOTS - 1);
+	number = wheel->tail[slot];
+	if (wheel->chunks[number].to == SF_WHEEL_REFS)
+		number = extend(wheel, slot);
+	wheel->recent_tick = tick;
+	wheel->recent = &wheel->chunks[number];
+	wheel->recent_to = wheel->recent->to;
+}
+
 unsigned sf_wheel_take(struct sf_wheel *wheel, int64_t tick, uint32_t *refs, unsigned max)
 {
 	unsigned slot = (unsigned)tick & (SF_WHEEL_SLOTS - 1), n = 0;
 
+	sf_wheel_settle(wheel);
 	while (n < max && wheel->head[slot]) {
 		uint32_t number = wheel->head[slot];
 		struct sf_wheel_chunk *chunk = &wheel->chunks[number];

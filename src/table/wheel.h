@@ -32,6 +32,14 @@ struct sf_wheel_chunk {
 static_assert(sizeof(struct sf_wheel_chunk) == 128, "a chunk is two cache lines");
 
 struct sf_wheel {
+	/*
+	 * Where the last reference went, as the next one mostly goes there too: the chunk, whose own
+	 * `to` lags behind until sf_wheel_settle(), and the tick of the time that was asked for
+	 * (INT64_MIN: no chunk, number 0 stands for none).
+	 */
+	int64_t recent_tick;
+	struct sf_wheel_chunk *recent;
+	uint32_t recent_to;
 	int64_t tick; /* everything before it has been visited */
 	int64_t end;  /* nothing is filed beyond this tick */
 	int64_t span; /* ticks from the clock to `end`, if that many slots are left */
@@ -58,26 +66,29 @@ static inline int64_t sf_wheel_tick(int64_t ns)
 	return ns >> SF_WHEEL_SHIFT;
 }
 
-/* A new last chunk for a slot; returns its number. */
-uint32_t sf_wheel_extend(struct sf_wheel *wheel, unsigned slot);
+/*
+ * Lets the chunk say what is in it, and forgets it: before anybody looks into chunks, and when time
+ * goes on, as the slot for a tick depends on it.
+ */
+static inline void sf_wheel_settle(struct sf_wheel *wheel)
+{
+	wheel->recent->to = wheel->recent_to;
+	wheel->recent = wheel->chunks;
+	wheel->recent_to = SF_WHEEL_REFS;
+	wheel->recent_tick = INT64_MIN;
+}
+
+/* Finds the chunk, with room, for what falls due in a tick. */
+void sf_wheel_open(struct sf_wheel *wheel, int64_t tick);
 
 /* Files a reference that falls due at `due_ns`, or at the end of the span if that is earlier. */
 static inline void sf_wheel_push(struct sf_wheel *wheel, int64_t due_ns, uint32_t ref)
 {
 	int64_t tick = sf_wheel_tick(due_ns);
-	struct sf_wheel_chunk *chunk;
-	uint32_t number;
-	unsigned slot;
 
-	tick = tick < wheel->tick ? wheel->tick : tick;
-	tick = tick > wheel->end ? wheel->end : tick;
-	slot = (unsigned)tick & (SF_WHEEL_SLOTS - 1);
-	number = wheel->tail[slot];
-	chunk = &wheel->chunks[number];
-	/* chunk 0 is always full: it stands for none */
-	if (__builtin_expect(chunk->to == SF_WHEEL_REFS, 0))
-		chunk = &wheel->chunks[sf_wheel_extend(wheel, slot)];
-	chunk->ref[chunk->to++] = ref;
+	if (__builtin_expect(tick != wheel->recent_tick || wheel->recent_to == SF_WHEEL_REFS, 0))
+		sf_wheel_open(wheel, tick);
+	wheel->recent->ref[wheel->recent_to++] = ref;
 }
 
 /* Time has come to `tick` as far as visits go, and to `now` by the caller's clock. */
@@ -85,6 +96,7 @@ static inline void sf_wheel_set(struct sf_wheel *wheel, int64_t tick, int64_t no
 {
 	int64_t end = (now > tick ? now : tick) + wheel->span;
 
+	sf_wheel_settle(wheel);
 	wheel->tick = tick;
 	wheel->end = end < tick + SF_WHEEL_SLOTS - 2 ? end : tick + SF_WHEEL_SLOTS - 2;
 }

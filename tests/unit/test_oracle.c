@@ -125,10 +125,11 @@ static void age(struct sf_table *table, enum ageing pattern, int64_t now)
 }
 
 /* Every entry alive has its reference in the wheel, and the wheel has none that nobody knows. */
-static void check_references(const struct sf_table *table)
+static void check_references(struct sf_table *table)
 {
 	uint64_t filed = table->victims.to - table->victims.from, known = 0, lost = 0;
 
+	sf_wheel_settle(&table->wheel);
 	for (unsigned slot = 0; slot < SF_WHEEL_SLOTS; slot++)
 		for (uint32_t at = table->wheel.head[slot]; at; at = table->wheel.chunks[at].next)
 			filed += table->wheel.chunks[at].to - table->wheel.chunks[at].from;

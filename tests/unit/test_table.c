@@ -888,6 +888,28 @@ START_TEST(bucket_match_variants_agree)
 }
 END_TEST
 
+/* The end of the span moves with the clock, also for a time that was filed just before. */
+START_TEST(wheel_files_by_the_time_that_it_is)
+{
+	const int64_t tick = INT64_C(1) << SF_WHEEL_SHIFT;
+	struct sf_wheel wheel = { 0 };
+	uint32_t ref;
+
+	ck_assert_int_eq(sf_wheel_init(&wheel, 1000, 600 * tick, false), 0);
+	for (uint32_t i = 0; i < 3; i++) {
+		sf_wheel_set(&wheel, 5000, 5000 + i);
+		sf_wheel_push(&wheel, 9000 * tick, i);
+	}
+	for (uint32_t i = 0; i < 3; i++) {
+		wheel.tick = sf_wheel_next(&wheel, 9999);
+		ck_assert_int_eq(wheel.tick, 5602 + i);
+		ck_assert_uint_eq(sf_wheel_take(&wheel, wheel.tick, &ref, 1), 1);
+		ck_assert_uint_eq(ref, i);
+	}
+	sf_wheel_fini(&wheel);
+}
+END_TEST
+
 START_TEST(wheel_gives_everything_back_in_its_tick)
 {
 	const int64_t tick = INT64_C(1) << SF_WHEEL_SHIFT;
@@ -998,5 +1020,6 @@ CHECK_MAIN("table", idle_timeout_is_decided_when_the_packet_comes,
 	memory_per_conversation_stays_within_its_limit, chosen_collisions_bring_the_strong_hash,
 	flows_come_and_go_while_the_hash_changes, flows_are_found_while_the_index_grows,
 	index_finds_again_what_it_was_given, bucket_match_variants_agree,
-	wheel_gives_everything_back_in_its_tick, strong_hash_is_siphash_1_3,
-	flow_id_stays_what_it_is, flow_ids_are_made_on_request, nonsense_options_are_refused)
+	wheel_files_by_the_time_that_it_is, wheel_gives_everything_back_in_its_tick,
+	strong_hash_is_siphash_1_3, flow_id_stays_what_it_is, flow_ids_are_made_on_request,
+	nonsense_options_are_refused)
