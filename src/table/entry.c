@@ -20,6 +20,9 @@
 #define INDEX_START     16384  /* flows that the first index is made for: 146 KB */
 #define INDEX_NEXT      131072 /* the second one; the third is made for the cap */
 
+/* ifindex and domain of interfaces that nobody has numbered; not const, as that takes room on disk */
+static uint32_t no_numbers[UINT16_MAX + 1];
+
 enum { ARENA_HOT, ARENA_REVERSE, ARENA_ADDRESS6, ARENA_IDENTITY, ARENA_COLD };
 
 uint64_t sf_index_hash_strong(const struct sf_index *index, uint64_t address, uint64_t ports,
@@ -54,8 +57,7 @@ static int reserve(struct sf_table *table, const struct sf_meter_options *option
 
 	for (unsigned i = 0; i < 5 && status == 0; i++)
 		if (i != ARENA_COLD || options->cold_facts)
-			status = sf_arena_init(&table->arena[i],
-				(size_t)table->cap + (i <= ARENA_REVERSE), size[i],
+			status = sf_arena_init(&table->arena[i], (size_t)table->cap + 1, size[i],
 				options->prealloc);
 	if (status == 0)
 		status = sf_index_init(&table->index, table->made_for, options->prealloc);
@@ -108,8 +110,8 @@ int sf_table_new(
 								       : SF_SPAN_MAX_NS;
 	table->shorter_ns = table->idle_ns < table->active_ns ? table->idle_ns : table->active_ns;
 	table->sink = options->sink;
-	table->ifindex = options->ifindex;
-	table->domain = options->domain;
+	table->ifindex = options->ifindex ? options->ifindex : no_numbers;
+	table->domain = options->domain ? options->domain : no_numbers;
 	table->flow_ids = options->flow_ids;
 	table->next = table->record;
 	table->seeded = options->hash_seed != NULL;

@@ -180,8 +180,9 @@ struct sf_table_part {
 
 struct sf_table {
 	/* per packet */
-	struct sf_entry *hot;          /* one more than ids: see sf_step */
-	struct sf_entry_half *reverse; /* one more than ids: see account() */
+	/* these arrays have one place more than there are ids: of an entry that is always dead */
+	struct sf_entry *hot;          /* see sf_step */
+	struct sf_entry_half *reverse; /* see account() */
 	uint8_t (*address6)[32];
 	struct sf_entry_cold *cold; /* NULL: not wanted */
 	int64_t idle_ns, active_ns;
@@ -317,44 +318,59 @@ static inline struct sf_entry_cold *sf_cold_of(const struct sf_table *table, uin
 /* The rarely asked facts of a direction's first packet. */
 void sf_cold_begin(struct sf_entry_cold *cold, const struct sf_facts *facts);
 
-/* Begins a direction with its first packet, not yet counted. `cold` may be NULL. */
-static inline void sf_half_begin(
-	struct sf_entry_half *half, struct sf_entry_cold *cold, const struct sf_facts *facts)
+/* Begins a direction with its first packet, and counts that if `counted`. `cold` may be NULL. */
+static sf_always_inline void sf_half_begin(struct sf_entry_half *half, struct sf_entry_cold *cold,
+	const struct sf_facts *facts, bool counted)
 {
-	/* first: what is written below is then known to the compiler when it is counted up */
+	uint64_t counts = 1 | (uint64_t)facts->tcp_flags << SF_HALF_TCP_FLAGS;
+
 	if (cold)
 		sf_cold_begin(cold, facts);
-	half->counts = (uint64_t)facts->tos << SF_HALF_TOS;
-	half->octets = 0;
+	half->counts = (uint64_t)facts->tos << SF_HALF_TOS | (counted ? counts : 0);
+	half->octets = counted ? facts->octets : 0;
 	half->begin = (uint64_t)facts->interface << SF_HALF_INTERFACE;
 	half->end = (uint64_t)facts->ttl << SF_HALF_TTL_MIN;
 }
 
-/* Begins a record likewise, but for its state. */
-static inline void sf_entry_begin(
-	struct sf_entry *hot, struct sf_entry_cold *cold, const struct sf_facts *facts)
+/* Of the word that begins with the scope, the key's part. */
+#define SF_KEY_FACTS                                                                               \
+	(SF_FACTS_WORD(UINT64_C(0xffff), scope, scope) |                                           \
+		SF_FACTS_WORD(UINT64_C(0xff), scope, version) |                                    \
+		SF_FACTS_WORD(UINT64_C(0xff), scope, protocol))
+
+/*
+ * Makes the entry that of a record whose first packet this is, in whole words, as they are read;
+ * `state` is what its state has besides the side.
+ */
+static sf_always_inline void sf_entry_make(struct sf_table *table, uint32_t id,
+	const struct sf_facts *facts, uint32_t state, bool counted)
 {
+	struct sf_entry *hot = &table->hot[id];
+	struct sf_entry_cold *cold = sf_cold_of(table, id);
+	uint64_t word = sf_load64(&facts->scope) &
+			(SF_KEY_FACTS | SF_FACTS_WORD((uint64_t)SF_FACT_SWAPPED, scope, flags));
+
+	word |= SF_FACTS_WORD((uint64_t)state, scope, flags);
+	hot->address = facts->address;
+	memcpy(&hot->ports, &facts->ports, 8);
+	memcpy(&hot->scope, &word, 8);
+	if (sf_unlikely(facts->version == 6))
+		memcpy(table->address6[id], facts->address6, 32);
 	hot->first_ns = facts->time_ns;
 	if (cold)
 		memset(cold, 0, sizeof(*cold));
-	sf_half_begin(&hot->half, cold, facts);
-}
-
-/* The state that goes with it; `kept` is what stays of the one before. */
-static inline uint16_t sf_entry_state(uint32_t kept, const struct sf_facts *facts)
-{
-	return (uint16_t)(kept | (facts->flags & SF_FACT_SWAPPED));
+	sf_half_begin(&hot->half, cold, facts, counted);
 }
 
 /* The initiator's side: the sender of a flow's first packet, or of the SYN that it answers. */
 static inline uint32_t sf_entry_initiator(const struct sf_facts *facts)
 {
-	bool is_tcp = facts->flags & SF_FACT_TCP;
-	bool is_answer = (facts->tcp_flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
-	bool side = facts->flags & SF_FACT_SWAPPED;
+	const uint64_t answer = SF_FACTS_WORD((uint64_t)SF_FACT_TCP, scope, flags) |
+				SF_FACTS_WORD((uint64_t)(TCP_SYN | TCP_ACK), scope, tcp_flags);
+	bool is_answer = (sf_load64(&facts->scope) & answer) == answer;
 
 	/* no branches: new flows of TCP and of others come as they please */
-	return (side ^ (is_tcp & is_answer)) * (uint32_t)SF_STATE_INITIATOR;
+	return ((facts->flags ^ is_answer) & SF_STATE_SIDE) * (uint32_t)SF_STATE_INITIATOR;
 }
 
 /*

@@ -32,12 +32,13 @@ static void restart(struct sf_table *table, uint32_t id, const struct sf_facts *
 			hot->state |= SF_STATE_CUT;
 		}
 	}
-	hot->state &= same ? SF_STATE_WHEEL | SF_STATE_FLOW : SF_STATE_WHEEL;
-	hot->state = sf_entry_state(hot->state, facts);
-	sf_entry_begin(hot, sf_cold_of(table, id), facts);
-	if (same)
+	if (same) {
+		sf_entry_make(
+			table, id, facts, hot->state & (SF_STATE_WHEEL | SF_STATE_FLOW), false);
 		return;
-	hot->state |= sf_entry_initiator(facts);
+	}
+	sf_entry_make(
+		table, id, facts, (hot->state & SF_STATE_WHEEL) | sf_entry_initiator(facts), false);
 	table->ledger.flows_ended++;
 	table->ledger.flows_created++;
 }
@@ -68,7 +69,7 @@ static void rebase(struct sf_table *table, uint32_t id, const struct sf_facts *f
 	if (side == !!(hot->state & SF_STATE_SIDE))
 		return;
 	if (!(hot->state & SF_STATE_REVERSE))
-		sf_half_begin(reverse, sf_cold_of(table, id), facts);
+		sf_half_begin(reverse, sf_cold_of(table, id), facts, false);
 	was = *half;
 	*half = *reverse;
 	half->begin = sf_half_with_time(half->begin, sf_half_time(was.begin));
@@ -132,7 +133,7 @@ void sf_table_answer(struct sf_table *table, uint32_t id, const struct sf_facts 
 {
 	struct sf_entry_half *reverse = &table->reverse[id];
 
-	sf_half_begin(reverse, sf_cold_of(table, id), facts);
+	sf_half_begin(reverse, sf_cold_of(table, id), facts, false);
 	reverse->begin |= (uint64_t)at;
 	table->hot[id].state |= SF_STATE_REVERSE;
 }

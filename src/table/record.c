@@ -23,6 +23,7 @@ void sf_cold_begin(struct sf_entry_cold *cold, const struct sf_facts *facts)
 			       (facts->flags & SF_FACT_MPLS ? SF_HAS_MPLS : 0);
 }
 
+/* Leaves the rarely asked facts alone: zeros, unless fill_cold() says what they are. */
 static inline void fill_half(struct sf_flow_half *restrict out,
 	const struct sf_table *restrict table, const struct sf_entry_half *restrict half,
 	int64_t start_ns, int64_t end_ns)
@@ -31,14 +32,11 @@ static inline void fill_half(struct sf_flow_half *restrict out,
 	out->octets = half->octets;
 	out->start_ns = start_ns;
 	out->end_ns = end_ns;
-	out->ingress = table->ifindex ? table->ifindex[sf_half_interface(half)] : 0;
-	out->mpls = 0;
-	out->flow_label = 0;
+	out->ingress = table->ifindex[sf_half_interface(half)];
 	out->tcp_flags = (uint16_t)(half->counts >> SF_HALF_TCP_FLAGS);
 	out->tos = (uint8_t)(half->counts >> SF_HALF_TOS);
 	out->ttl_min = (uint8_t)(half->end >> SF_HALF_TTL_MIN);
 	out->ttl_max = (uint8_t)(out->ttl_min + (half->end >> SF_HALF_TTL_RANGE));
-	memset(out->src_mac, 0, sizeof(*out) - offsetof(struct sf_flow_half, src_mac));
 }
 
 static void fill_cold(struct sf_flow *flow, const struct sf_entry_cold *cold, unsigned first)
@@ -57,8 +55,8 @@ static void fill_cold(struct sf_flow *flow, const struct sf_entry_cold *cold, un
 		flow->has |= SF_HAS_FLOW_LABEL;
 }
 
-static inline void fill_key(struct sf_flow *restrict flow, const struct sf_entry *restrict hot,
-	const uint8_t (*address6)[32], unsigned first)
+static inline void fill_key(struct sf_flow *restrict flow, const struct sf_table *restrict table,
+	const struct sf_entry *restrict hot, unsigned first)
 {
 	/*
 	 * the initiator's part in the upper half: rotations, as a branch would be guessed in vain
@@ -68,8 +66,10 @@ static inline void fill_key(struct sf_flow *restrict flow, const struct sf_entry
 	uint32_t ports = hot->ports << turn / 2 | hot->ports >> (-(turn / 2) & 31);
 
 	if (sf_unlikely(hot->version == 6)) {
-		memcpy(flow->addr[first], *address6, 16);
-		memcpy(flow->addr[first ^ 1], *address6 + 16, 16);
+		const uint8_t *address6 = table->address6[hot - table->hot];
+
+		memcpy(flow->addr[first], address6, 16);
+		memcpy(flow->addr[first ^ 1], address6 + 16, 16);
 	} else {
 		memset(flow->addr, 0, sizeof(flow->addr));
 		sf_store_be32(flow->addr[0], (uint32_t)(address >> 32));
@@ -86,12 +86,13 @@ static inline void fill_key(struct sf_flow *restrict flow, const struct sf_entry
 		flow->cvlan = (uint16_t)(hot->tags >> 8 & 0xfff);
 		flow->has |= (flow->vlan ? SF_HAS_VLAN : 0) | (flow->cvlan ? SF_HAS_CVLAN : 0);
 	}
-	memset(flow->reserved, 0, sizeof(flow->reserved));
 }
 
-static uint64_t flow_id_of(const struct sf_entry *hot, const uint8_t (*address6)[32])
+static uint64_t flow_id_of(const struct sf_table *table, const struct sf_entry *hot)
 {
-	uint64_t address = hot->version == 6 ? sf_hash_flow_addresses(*address6) : hot->address;
+	uint64_t address = hot->version == 6
+				   ? sf_hash_flow_addresses(table->address6[hot - table->hot])
+				   : hot->address;
 
 	return sf_hash_flow(address, (uint64_t)hot->ports << 32 | hot->tags,
 		(uint64_t)hot->scope << 16 | (uint32_t)hot->protocol << 8 | hot->version,
@@ -117,32 +118,44 @@ static __attribute__((noinline)) unsigned fill_halves(struct sf_flow *restrict f
 }
 
 /*
- * The record of an entry whose parts lie anywhere. The initiator comes first; of a flow seen in
- * one direction only, the side that was seen.
+ * The record of an entry, but for its flowId. The initiator comes first; of a flow seen in one
+ * direction only, the side that was seen.
  */
-static inline void fill(struct sf_flow *restrict flow, const struct sf_table *restrict table,
-	const struct sf_entry *restrict hot, const struct sf_entry_half *restrict reverse,
-	const uint8_t (*address6)[32], const struct sf_entry_cold *cold)
+static sf_always_inline void fill(struct sf_flow *restrict flow,
+	const struct sf_table *restrict table, const struct sf_entry *restrict hot,
+	enum sf_end_reason reason, bool plain)
 {
 	unsigned first = hot->state & SF_STATE_SIDE ? 1 : 0;
 
 	if (hot->state & SF_STATE_REVERSE) {
-		first = fill_halves(flow, table, hot, reverse);
+		first = fill_halves(flow, table, hot, &table->reverse[hot - table->hot]);
 	} else {
 		fill_half(&flow->half[0], table, &hot->half, hot->first_ns,
 			hot->first_ns + sf_half_time(hot->half.end));
 		memset(&flow->half[1], 0, sizeof(flow->half[1]));
 	}
-	fill_key(flow, hot, address6, first);
-	if (sf_unlikely(cold != NULL))
-		fill_cold(flow, cold, first);
-	flow->domain = table->domain ? table->domain[sf_half_interface(&hot->half)] : 0;
+	fill_key(flow, table, hot, first);
+	if (!plain && table->cold)
+		fill_cold(flow, &table->cold[hot - table->hot], first);
+	flow->domain = table->domain[sf_half_interface(&hot->half)];
+	flow->end_reason = (uint8_t)reason;
 }
 
-static inline void count_half(struct sf_table *table, const struct sf_entry_half *half)
+/* Packets and octets of records that were made, until the books have them. */
+struct tally {
+	uint64_t packets, octets;
+};
+
+static inline void count_half(struct tally *tally, const struct sf_entry_half *half)
 {
-	table->ledger.record_packets += sf_half_packets(half);
-	table->ledger.record_octets += half->octets;
+	tally->packets += sf_half_packets(half);
+	tally->octets += half->octets;
+}
+
+static inline void enter(struct sf_table *table, const struct tally *tally)
+{
+	table->ledger.record_packets += tally->packets;
+	table->ledger.record_octets += tally->octets;
 }
 
 /* The record at table->next, which has been counted, waits for the sink from now on. */
@@ -152,79 +165,103 @@ static inline void queue(struct sf_table *table)
 		sf_table_flush(table);
 }
 
-static sf_always_inline uint64_t emit(
-	struct sf_table *table, const struct sf_table *of, uint32_t id, enum sf_end_reason reason)
+/* `plain`: nobody asks for cold facts or flowIds. Returns the record's flowId, if there is one. */
+static sf_always_inline uint64_t emit(struct sf_table *table, const struct sf_table *of,
+	const struct sf_entry *hot, enum sf_end_reason reason, struct tally *tally, bool plain)
 {
-	const struct sf_entry *hot = &of->hot[id];
-	const uint8_t(*address6)[32] = (const uint8_t(*)[32]) & of->address6[id];
 	struct sf_flow *flow = table->next;
 	uint64_t flow_id = 0;
 
-	count_half(table, &hot->half);
+	count_half(tally, &hot->half);
 	if (hot->state & SF_STATE_REVERSE)
-		count_half(table, &of->reverse[id]);
-	fill(flow, of, hot, &of->reverse[id], address6, sf_cold_of(of, id));
-	flow->end_reason = (uint8_t)reason;
-	if (of->flow_ids)
-		flow_id = hot->state & SF_STATE_CUT ? of->identity[id] : flow_id_of(hot, address6);
+		count_half(tally, &of->reverse[hot - of->hot]);
+	fill(flow, of, hot, reason, plain);
+	if (!plain && of->flow_ids)
+		flow_id = hot->state & SF_STATE_CUT ? of->identity[hot - of->hot]
+						    : flow_id_of(of, hot);
 	flow->id = flow_id;
 	queue(table);
 	return flow_id;
 }
 
+static inline bool is_plain(const struct sf_table *table)
+{
+	return !table->cold && !table->flow_ids;
+}
+
 uint64_t sf_table_emit(struct sf_table *table, uint32_t id, enum sf_end_reason reason)
 {
-	return emit(table, table, id, reason);
+	const struct sf_entry *hot = &table->hot[id];
+	struct tally tally = { 0 };
+	uint64_t flow_id;
+
+	if (is_plain(table))
+		flow_id = emit(table, table, hot, reason, &tally, true);
+	else
+		flow_id = emit(table, table, hot, reason, &tally, false);
+	enter(table, &tally);
+	return flow_id;
+}
+
+static sf_always_inline void finish_range(struct sf_table *table, const struct sf_table *of,
+	uint32_t from, uint32_t to, int64_t now, bool plain)
+{
+	/* entries are due whose last packet, or whose first one, is no later than that */
+	const int64_t idle = of->idle_ns == SF_TIMEOUT_NEVER ? INT64_MIN : now - of->idle_ns,
+		      active = now - of->active_ns;
+	struct tally tally = { 0 };
+
+	for (const struct sf_entry *hot = &of->hot[from], *end = &of->hot[to]; hot < end; hot++) {
+		enum sf_end_reason reason = SF_END_FORCED;
+
+		__builtin_prefetch(hot + SF_ENTRIES_AHEAD);
+		if (!hot->version || hot->state & SF_STATE_EMPTY)
+			continue;
+		if (hot->state & SF_STATE_LINGER || hot->first_ns <= active ||
+			hot->first_ns + sf_half_time(hot->half.end) <= idle)
+			reason = sf_entry_reason(of, hot);
+		emit(table, of, hot, reason, &tally, plain);
+	}
+	enter(table, &tally);
 }
 
 void sf_table_finish_part(
 	struct sf_table *table, const struct sf_table *of, uint32_t from, uint32_t to, int64_t now)
 {
-	for (uint32_t place = from; place < to; place++) {
-		uint32_t id = place < of->low ? place : place - of->low + of->high;
-		const struct sf_entry *hot = &of->hot[id];
+	/* places are the ids that have been in use */
+	const uint32_t gap = of->high - of->low;
+	const struct {
+		uint32_t from, to;
+	} ranges[2] = { { from, to < of->low ? to : of->low },
+		{ (from > of->low ? from : of->low) + gap, to + gap } };
 
-		__builtin_prefetch(hot + SF_ENTRIES_AHEAD);
-		if (!hot->version || hot->state & SF_STATE_EMPTY)
+	for (unsigned i = 0; i < 2; i++) {
+		if (ranges[i].from >= ranges[i].to)
 			continue;
-		emit(table, of, id,
-			hot->state & SF_STATE_LINGER || sf_entry_deadline(of, hot) <= now
-				? sf_entry_reason(of, hot)
-				: SF_END_FORCED);
+		if (is_plain(of))
+			finish_range(table, of, ranges[i].from, ranges[i].to, now, true);
+		else
+			finish_range(table, of, ranges[i].from, ranges[i].to, now, false);
 	}
 	sf_table_flush(table);
 }
 
 void sf_table_emit_each(struct sf_table *table, const struct sf_facts *facts, unsigned count)
 {
-	uint64_t octets = 0;
+	/* in the place that is always dead */
+	struct sf_entry *hot = &table->hot[table->cap];
+	struct tally tally = { 0 };
 
 	for (unsigned i = 0; i < count; i++) {
-		const uint8_t(*address6)[32] = (const uint8_t(*)[32])facts[i].address6;
-		struct sf_flow *flow = table->next;
-		struct sf_entry_cold cold;
-		struct sf_entry entry = { .address = facts[i].address,
-			.ports = facts[i].ports,
-			.tags = facts[i].tags,
-			.scope = facts[i].scope,
-			.protocol = facts[i].protocol,
-			.version = facts[i].version };
+		bool fragment = facts[i].flags & SF_FACT_FRAGMENT;
 
-		entry.state = sf_entry_state(0, &facts[i]);
-		sf_entry_begin(&entry, table->cold ? &cold : NULL, &facts[i]);
-		entry.half.counts += 1 | (uint64_t)facts[i].tcp_flags << SF_HALF_TCP_FLAGS;
-		entry.half.octets = facts[i].octets;
-		if (facts[i].flags & SF_FACT_FRAGMENT)
-			entry.state |= SF_STATE_FRAGMENT;
-		octets += facts[i].octets;
-		count_half(table, &entry.half);
-		fill(flow, table, &entry, &entry.half, address6, table->cold ? &cold : NULL);
-		flow->end_reason = SF_END_IDLE;
-		flow->id = table->flow_ids ? flow_id_of(&entry, address6) : 0;
-		queue(table);
+		sf_entry_make(table, table->cap, &facts[i], fragment ? SF_STATE_FRAGMENT : 0, true);
+		emit(table, table, hot, SF_END_IDLE, &tally, false);
 	}
+	hot->version = 0;
 	table->ledger.packets += count;
-	table->ledger.octets += octets;
+	table->ledger.octets += tally.octets;
+	enter(table, &tally);
 	table->ledger.flows_created += count;
 	table->ledger.flows_ended += count;
 	sf_table_flush(table);

@@ -160,8 +160,8 @@ static sf_always_inline void guess(struct sf_table *table, struct sf_table_part 
 			continue;
 		}
 		step->guess = table->cap;
-		if (bucket->overflow)
-			__builtin_prefetch(bucket_after(&table->index, bucket));
+		if (bucket->overflow || bucket->used == SF_BUCKET_FULL)
+			__builtin_prefetch(bucket_after(&table->index, bucket), 1);
 		if (bucket->overflow || sf_unlikely(replacing))
 			table->again[table->unsettled++] = (uint8_t)(step - part.steps);
 	}
@@ -192,12 +192,7 @@ static void guess_again(struct sf_table *table, struct sf_table_part part)
 	table->unsettled = 0;
 }
 
-/* Of the word that begins with the scope: the key's part of it, */
-#define KEY_FACTS                                                                                  \
-	(SF_FACTS_WORD(UINT64_C(0xffff), scope, scope) |                                           \
-		SF_FACTS_WORD(UINT64_C(0xff), scope, version) |                                    \
-		SF_FACTS_WORD(UINT64_C(0xff), scope, protocol))
-/* and what may be about a packet that makes it a case for rare.c. */
+/* Of the word that begins with the scope: what makes a packet a case for rare.c. */
 #define RARE_FACTS                                                                                 \
 	(SF_FACTS_WORD((uint64_t)SF_FACT_RARE, scope, flags) |                                     \
 		SF_FACTS_WORD((uint64_t)(TCP_FIN | TCP_RST), scope, tcp_flags))
@@ -227,7 +222,7 @@ static sf_always_inline bool is_plain(const struct sf_table *table, uint32_t id,
 	const struct sf_facts *facts, struct moment when, bool one_way)
 {
 	const uint64_t decisive =
-		KEY_FACTS | SF_FACTS_WORD((uint64_t)SF_STATE_RARE, scope, flags) | RARE_FACTS |
+		SF_KEY_FACTS | SF_FACTS_WORD((uint64_t)SF_STATE_RARE, scope, flags) | RARE_FACTS |
 		(one_way ? SF_FACTS_WORD((uint64_t)SF_FACT_SWAPPED, scope, flags) : 0);
 	const struct sf_entry *hot = &table->hot[id];
 	uint64_t different = (hot->address ^ facts->address) |
@@ -295,19 +290,12 @@ static sf_always_inline uint32_t insert(struct sf_table *table, const struct sf_
 	uint32_t id = sf_table_allocate(table, facts->version), way;
 	struct sf_entry *hot = &table->hot[id];
 	uint32_t filed = hot->state & SF_STATE_WHEEL;
-	uint64_t state = sf_entry_state(filed | SF_STATE_REF, facts) | sf_entry_initiator(facts),
-		 word;
+	uint32_t state = filed | SF_STATE_REF | sf_entry_initiator(facts);
 
-	hot->address = facts->address;
-	/* whole words, as they are read */
-	memcpy(&hot->ports, &facts->ports, 8);
-	word = (sf_load64(&facts->scope) & KEY_FACTS) | SF_FACTS_WORD(state, scope, flags);
-	memcpy(&hot->scope, &word, 8);
-	if (facts->version == 6)
-		memcpy(table->address6[id], facts->address6, 32);
-	sf_entry_begin(hot, sf_cold_of(table, id), facts);
 	if (sf_likely(plain))
-		count(&hot->half, hot->half.end, facts, facts->octets);
+		sf_entry_make(table, id, facts, state, true);
+	else
+		sf_entry_make(table, id, facts, state, false);
 	if (!(filed & SF_STATE_REF))
 		sf_wheel_push(&table->wheel, facts->time_ns + table->shorter_ns, id);
 	way = sf_index_insert_at(&table->index, step->bucket, step->hash, id);
@@ -317,8 +305,8 @@ static sf_always_inline uint32_t insert(struct sf_table *table, const struct sf_
 	return id;
 }
 
-/* Any packet, whatever was guessed. Returns whether it turned, as far as account() tells. */
-static __attribute__((noinline)) bool account_any(
+/* Any packet, whatever was guessed. */
+static sf_always_inline void account_any(
 	struct sf_table *table, const struct sf_step *step, const struct sf_facts *facts)
 {
 	uint32_t id = step->guess;
@@ -332,33 +320,55 @@ static __attribute__((noinline)) bool account_any(
 			id = insert(table, step, facts, plain);
 			if (sf_unlikely(!plain))
 				sf_table_account_rare(table, id, facts, true);
-			return false;
+			return;
 		}
 	}
 	when = moment_of(&table->hot[id], facts);
 	if (sf_likely(is_plain(table, id, facts, when, false)))
-		return account(table, id, facts, when, facts->octets, false);
-	sf_table_account_rare(table, id, facts, false);
-	return false;
+		table->turns += account(table, id, facts, when, facts->octets, false);
+	else
+		sf_table_account_rare(table, id, facts, false);
+}
+
+/*
+ * Any packet, and those behind it that have no entry by the guess, up to `end`: new flows often
+ * come in a row. Returns the first packet that is left.
+ */
+static __attribute__((noinline)) const struct sf_facts *account_others(struct sf_table *table,
+	const struct sf_step *step, const struct sf_facts *facts, const struct sf_facts *end)
+{
+	uint64_t sum = 0;
+
+	do {
+		sum += facts->octets;
+		account_any(table, step++, facts++);
+	} while (facts < end && step->guess == table->cap);
+	table->ledger.octets += sum;
+	return facts;
 }
 
 /* Pass 3. */
 static sf_always_inline void account_part(
 	struct sf_table *table, struct sf_table_part part, bool one_way)
 {
-	const struct sf_facts *facts = part.facts;
+	const struct sf_facts *facts = part.facts, *end = facts + part.count;
+	const struct sf_step *step = part.steps;
 	uint64_t sum = 0;
 	unsigned turns = 0;
 
-	for (struct sf_step *step = part.steps; step < part.steps + part.count; step++, facts++) {
+	while (facts < end) {
 		struct moment when = moment_of(&table->hot[step->guess], facts);
 		uint32_t octets = facts->octets;
 
-		sum += octets;
-		if (sf_likely(is_plain(table, step->guess, facts, when, one_way)))
+		if (sf_likely(is_plain(table, step->guess, facts, when, one_way))) {
 			turns += account(table, step->guess, facts, when, octets, one_way);
-		else
-			turns += account_any(table, step, facts);
+			sum += octets;
+			step++;
+			facts++;
+		} else {
+			facts = account_others(table, step, facts, end);
+			step = part.steps + (facts - part.facts);
+		}
 	}
 	table->ledger.packets += part.count;
 	table->ledger.octets += sum;
