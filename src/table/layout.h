@@ -340,10 +340,11 @@ static sf_always_inline void sf_half_begin(struct sf_entry_half *half, struct sf
 
 /*
  * Makes the entry that of a record whose first packet this is, in whole words, as they are read;
- * `state` is what its state has besides the side.
+ * `version` is that of the facts, for which a caller may have a constant; `state` is what its
+ * state has besides the side.
  */
 static sf_always_inline void sf_entry_make(struct sf_table *table, uint32_t id,
-	const struct sf_facts *facts, uint32_t state, bool counted)
+	const struct sf_facts *facts, uint8_t version, uint32_t state, bool counted)
 {
 	struct sf_entry *hot = &table->hot[id];
 	struct sf_entry_cold *cold = sf_cold_of(table, id);
@@ -354,7 +355,7 @@ static sf_always_inline void sf_entry_make(struct sf_table *table, uint32_t id,
 	hot->address = facts->address;
 	memcpy(&hot->ports, &facts->ports, 8);
 	memcpy(&hot->scope, &word, 8);
-	if (sf_unlikely(facts->version == 6))
+	if (version == 6)
 		memcpy(table->address6[id], facts->address6, 32);
 	hot->first_ns = facts->time_ns;
 	if (cold)

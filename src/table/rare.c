@@ -33,12 +33,12 @@ static void restart(struct sf_table *table, uint32_t id, const struct sf_facts *
 		}
 	}
 	if (same) {
-		sf_entry_make(
-			table, id, facts, hot->state & (SF_STATE_WHEEL | SF_STATE_FLOW), false);
+		sf_entry_make(table, id, facts, facts->version,
+			hot->state & (SF_STATE_WHEEL | SF_STATE_FLOW), false);
 		return;
 	}
-	sf_entry_make(
-		table, id, facts, (hot->state & SF_STATE_WHEEL) | sf_entry_initiator(facts), false);
+	sf_entry_make(table, id, facts, facts->version,
+		(hot->state & SF_STATE_WHEEL) | sf_entry_initiator(facts), false);
 	table->ledger.flows_ended++;
 	table->ledger.flows_created++;
 }

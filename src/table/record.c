@@ -255,7 +255,8 @@ void sf_table_emit_each(struct sf_table *table, const struct sf_facts *facts, un
 	for (unsigned i = 0; i < count; i++) {
 		bool fragment = facts[i].flags & SF_FACT_FRAGMENT;
 
-		sf_entry_make(table, table->cap, &facts[i], fragment ? SF_STATE_FRAGMENT : 0, true);
+		sf_entry_make(table, table->cap, &facts[i], facts[i].version,
+			fragment ? SF_STATE_FRAGMENT : 0, true);
 		emit(table, table, hot, SF_END_IDLE, &tally, false);
 	}
 	hot->version = 0;

@@ -283,19 +283,16 @@ static sf_always_inline bool account(struct sf_table *table, uint32_t id,
 	return turn != 0;
 }
 
-/* A flow begins with the packet, which is counted if it is a plain one. */
+/* A flow of that IP version begins with the packet, which is counted if it is a plain one. */
 static sf_always_inline uint32_t insert(struct sf_table *table, const struct sf_step *step,
-	const struct sf_facts *facts, bool plain)
+	const struct sf_facts *facts, uint8_t version, bool plain)
 {
-	uint32_t id = sf_table_allocate(table, facts->version), way;
+	uint32_t id = sf_table_allocate(table, version), way;
 	struct sf_entry *hot = &table->hot[id];
 	uint32_t filed = hot->state & SF_STATE_WHEEL;
 	uint32_t state = filed | SF_STATE_REF | sf_entry_initiator(facts);
 
-	if (sf_likely(plain))
-		sf_entry_make(table, id, facts, state, true);
-	else
-		sf_entry_make(table, id, facts, state, false);
+	sf_entry_make(table, id, facts, version, state, plain);
 	if (!(filed & SF_STATE_REF))
 		sf_wheel_push(&table->wheel, facts->time_ns + table->shorter_ns, id);
 	way = sf_index_insert_at(&table->index, step->bucket, step->hash, id);
@@ -303,6 +300,21 @@ static sf_always_inline uint32_t insert(struct sf_table *table, const struct sf_
 		sf_table_long_way(table, way);
 	table->ledger.flows_created++;
 	return id;
+}
+
+static sf_always_inline void insert_any(
+	struct sf_table *table, const struct sf_step *step, const struct sf_facts *facts)
+{
+	const uint64_t version = SF_FACTS_WORD(UINT64_C(0xff), scope, version);
+	uint64_t decisive = sf_load64(&facts->scope) & (RARE_FACTS | version);
+
+	if (sf_likely(decisive == SF_FACTS_WORD(UINT64_C(4), scope, version)))
+		insert(table, step, facts, 4, true);
+	else if (decisive == SF_FACTS_WORD(UINT64_C(6), scope, version))
+		insert(table, step, facts, 6, true);
+	else
+		sf_table_account_rare(
+			table, insert(table, step, facts, facts->version, false), facts, true);
 }
 
 /* Any packet, whatever was guessed. */
@@ -315,11 +327,7 @@ static sf_always_inline void account_any(
 	if (id == table->cap || !same_key(table, id, facts)) {
 		id = find(table, step, facts);
 		if (id == SF_ENTRY_NONE) {
-			bool plain = !(sf_load64(&facts->scope) & RARE_FACTS);
-
-			id = insert(table, step, facts, plain);
-			if (sf_unlikely(!plain))
-				sf_table_account_rare(table, id, facts, true);
+			insert_any(table, step, facts);
 			return;
 		}
 	}
