@@ -30,7 +30,7 @@ enum sf_end_reason {
  * except where the name says otherwise; tcp_flags is the OR of all.
  */
 struct sf_flow_half {
-	uint64_t packets; /* 0: direction not seen; octets is 0 then, the rest says nothing */
+	uint64_t packets; /* 0: nothing was seen in this direction, nothing else is meaningful */
 	uint64_t octets;  /* IP octets: header and payload, never link layer or padding */
 	int64_t start_ns; /* first and last packet, ns since 1970 UTC; start_ns <= end_ns */
 	int64_t end_ns;

@@ -177,20 +177,19 @@ static void put_netflow5(struct sf_session *session, const struct sf_flow *flows
 {
 	for (unsigned i = 0; i < count; i++)
 		for (unsigned d = 0; d < 2; d++)
-			if (flows[i].half[d].packets)
+			if (sf_flow_directions(&flows[i]) >> d & 1)
 				put_parts(session, stream_of(session, &flows[i]), &flows[i], d);
-}
-
-/* The directions in which a flow has packets, as a bit mask. */
-static sf_always_inline unsigned seen(const struct sf_flow *flow)
-{
-	return (flow->half[0].packets != 0) | (unsigned)(flow->half[1].packets != 0) << 1;
 }
 
 /* What of a flow decides about its stream and template, but for ICMP and the directions. */
 static sf_always_inline uint64_t kind_of(const struct sf_flow *flow)
 {
 	uint64_t kind;
+
+	static_assert(
+		offsetof(struct sf_flow, ip_version) == offsetof(struct sf_flow, domain) + 4 &&
+			offsetof(struct sf_flow, has) == offsetof(struct sf_flow, domain) + 7,
+		"domain, IP version and optional facts are one word");
 
 	memcpy(&kind, &flow->domain, sizeof(kind));
 	return kind;
@@ -216,6 +215,7 @@ static sf_always_inline unsigned measure_run(struct sf_session *session,
 {
 	const int64_t boot_ns = stream->boot_ns, boot_end_ns = stream->boot_end_ns;
 	const uint64_t kind = kind_of(flows), mask = session->kind_mask;
+	/* as sf_flow_is_icmp() has it, for the one version that the others have too */
 	const uint8_t icmp = flows->ip_version == 4 ? 1 : 58;
 	const bool is_icmp = flows->protocol == icmp;
 	int64_t latest_ns = session->latest_ns;
@@ -223,23 +223,30 @@ static sf_always_inline unsigned measure_run(struct sf_session *session,
 	const struct sf_flow *flow = flows, *end = flows + count;
 
 	do {
-		packets += sf_flow_packets(flow);
-		octets += sf_flow_octets(flow);
-		for (unsigned d = 0; d < 2; d++)
-			if (directions >> d & 1 && flow->half[d].end_ns > latest_ns)
-				latest_ns = flow->half[d].end_ns;
+		for (unsigned d = 0; d < 2; d++) {
+			const struct sf_flow_half *half = &flow->half[d];
+
+			if (!(directions >> d & 1))
+				continue;
+			packets += half->packets;
+			octets += half->octets;
+			latest_ns = half->end_ns > latest_ns ? half->end_ns : latest_ns;
+		}
 		flow++;
 	} while (flow < end && ((kind_of(flow) ^ kind) & mask) == 0 &&
-		 (flow->protocol == icmp) == is_icmp && seen(flow) == directions &&
+		 (flow->protocol == icmp) == is_icmp && sf_flow_directions(flow) == directions &&
 		 is_within(flow, directions, boot_ns, boot_end_ns));
 	session->latest_ns = latest_ns;
 	*run = (struct sf_destination_count){ 0, packets, octets };
 	return (unsigned)(flow - flows);
 }
 
-/* Puts the records of one flow, each of which may need another message. */
+/*
+ * Puts the records of one flow, those that the directions in the mask `leading` lead. Each may
+ * need another message.
+ */
 static void put_flow(struct sf_session *session, struct sf_stream *stream,
-	const struct sf_flow *flow, unsigned directions, bool two_way)
+	const struct sf_flow *flow, unsigned leading, bool two_way)
 {
 	unsigned key = sf_record_key(flow, session->has_mask, two_way);
 
@@ -252,7 +259,7 @@ static void put_flow(struct sf_session *session, struct sf_stream *stream,
 		};
 		struct sf_slot *slot;
 
-		if (!(directions >> d & 1))
+		if (!(leading >> d & 1))
 			continue;
 		sf_count_add(&session->destination.stats.offered, &one);
 		slot = open_slot(session, stream, half, key, one.packets, one.octets);
@@ -274,7 +281,7 @@ static void put_flows(struct sf_session *session, const struct sf_flow *flows, u
 	for (unsigned i = 0, n; i < count; i += n) {
 		const struct sf_flow *flow = &flows[i];
 		struct sf_stream *stream = stream_of(session, flow);
-		unsigned directions = seen(flow), records = directions, each, most;
+		unsigned directions = sf_flow_directions(flow), leading = directions, each, most;
 		struct sf_destination_count run;
 		struct sf_slot *slot = NULL;
 		bool two_way = false;
@@ -282,19 +289,20 @@ static void put_flows(struct sf_session *session, const struct sf_flow *flows, u
 		if (biflow) {
 			/* RFC 5103 §4: no reverse elements when there is one direction only */
 			two_way = directions == 3;
-			records = directions & 1 ? 1 : 2;
+			leading = directions & 1 ? 1 : 2;
 		}
-		each = (records & 1) + (records >> 1);
+		each = leading == 3 ? 2 : 1;
 		if (stream)
 			slot = stream->slots[sf_record_key(flow, session->has_mask, two_way)];
 		if (!slot || slot->room < each ||
 			!is_within(flow, directions, stream->boot_ns, stream->boot_end_ns)) {
-			put_flow(session, stream, flow, records, two_way);
+			put_flow(session, stream, flow, leading, two_way);
 			n = 1;
 			continue;
 		}
 		most = each == 2 ? slot->room / 2 : slot->room;
 		most = most < count - i ? most : count - i;
+		/* the usual case has its own copy */
 		if (sf_likely(directions == 1))
 			n = measure_run(session, stream, flow, most, 1, &run);
 		else
@@ -303,7 +311,7 @@ static void put_flows(struct sf_session *session, const struct sf_flow *flows, u
 		sf_count_add(&session->destination.stats.offered, &run);
 		enter(slot, &run);
 		slot->p = sf_template_encode(
-			&slot->template, slot->p, flow, n, records, &stream->context);
+			&slot->template, slot->p, flow, n, leading, &stream->context);
 	}
 }
 
@@ -313,7 +321,8 @@ static void session_put(
 	struct sf_session *session = (struct sf_session *)destination;
 
 	if (session->init_ns == 0 && count)
-		session->init_ns = flows[0].half[!flows[0].half[0].packets].start_ns;
+		session->init_ns =
+			flows[0].half[sf_flow_directions(&flows[0]) & 1 ? 0 : 1].start_ns;
 	if (session->options.dialect == &sf_netflow5)
 		put_netflow5(session, flows, count);
 	else

@@ -173,14 +173,17 @@ SF_PROFILES(X)
 /* ---------------------------------------------------------------- encoders */
 
 uint8_t *sf_template_encode_plan(const struct sf_template *template, uint8_t *p,
-	const struct sf_flow *flows, unsigned count, unsigned directions,
+	const struct sf_flow *flows, unsigned count, unsigned leading,
 	const struct sf_encode_context *context)
 {
 	for (const struct sf_flow *flow = flows; flow < flows + count; flow++)
-		for (unsigned d = 0; d < 2; d++)
-			for (unsigned i = 0; directions >> d & 1 && i < template->field_count; i++)
+		for (unsigned d = 0; d < 2; d++) {
+			if (!(leading >> d & 1))
+				continue;
+			for (unsigned i = 0; i < template->field_count; i++)
 				p = template->steps[i].store(
 					p, flow, d ^ template->steps[i].reverse, context);
+		}
 	return p;
 }
 
@@ -239,14 +242,14 @@ enum { PROFILE_default = SF_PROFILE_DEFAULT, PROFILE_extended = SF_PROFILE_EXTEN
 
 #define X(name, profile, variant)                                                                  \
 	static uint8_t *encode_##name(const struct sf_template *template, uint8_t *restrict p,     \
-		const struct sf_flow *restrict flows, unsigned count, unsigned directions,         \
+		const struct sf_flow *restrict flows, unsigned count, unsigned leading,            \
 		const struct sf_encode_context *context)                                           \
 	{                                                                                          \
 		(void)template;                                                                    \
 		for (const struct sf_flow *flow = flows; flow < flows + count; flow++) {           \
-			if (directions & 1)                                                        \
+			if (leading & 1)                                                           \
 				p = encode_##profile(p, flow, 0, context, variant);                \
-			if (directions & 2)                                                        \
+			if (leading & 2)                                                           \
 				p = encode_##profile(p, flow, 1, context, variant);                \
 		}                                                                                  \
 		return p;                                                                          \

@@ -63,7 +63,7 @@ typedef uint8_t *(*sf_store)(uint8_t *p, const struct sf_flow *flow, unsigned d,
 
 struct sf_template;
 typedef uint8_t *(*sf_encode)(const struct sf_template *template, uint8_t *p,
-	const struct sf_flow *flows, unsigned count, unsigned directions,
+	const struct sf_flow *flows, unsigned count, unsigned leading,
 	const struct sf_encode_context *context);
 
 #define SF_TEMPLATE_FIELDS_MAX 64
@@ -87,7 +87,10 @@ struct sf_template {
 /* Keys: everything in which the records of one session may differ. */
 #define SF_KEY_COUNT 512
 
-/* `has` is masked by what the profile asks for (sf_profile_when() >> 8). */
+/*
+ * `has` is masked by what the profile asks for (sf_profile_when() >> 8). What this looks at is what
+ * measure_run() in session.c compares.
+ */
 static inline unsigned sf_record_key(const struct sf_flow *flow, uint8_t has_mask, bool two_way)
 {
 	return (flow->ip_version == 6) | (unsigned)sf_flow_is_icmp(flow) << 1 |
@@ -117,19 +120,19 @@ void sf_template_init(
 
 /*
  * Writes the data records of `count` flows, all of the template's key: of each flow one for each
- * bit d of `directions`, in which direction d comes first. Returns where they end; the room is
+ * bit d of `leading`, which direction d leads. Returns where they end; the room is
  * template->record_length for each.
  */
 static inline uint8_t *sf_template_encode(const struct sf_template *template, uint8_t *p,
-	const struct sf_flow *flows, unsigned count, unsigned directions,
+	const struct sf_flow *flows, unsigned count, unsigned leading,
 	const struct sf_encode_context *context)
 {
-	return template->encode(template, p, flows, count, directions, context);
+	return template->encode(template, p, flows, count, leading, context);
 }
 
 /* Slow but general encoder: one call per field. What `encode` is for non-built-in templates. */
 uint8_t *sf_template_encode_plan(const struct sf_template *template, uint8_t *p,
-	const struct sf_flow *flows, unsigned count, unsigned directions,
+	const struct sf_flow *flows, unsigned count, unsigned leading,
 	const struct sf_encode_context *context);
 
 /* A row of fields.def. */

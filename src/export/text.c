@@ -218,16 +218,15 @@ static void text_put(
 	if (!text->header_written)
 		write_header(text);
 	for (unsigned i = 0; i < count; i++) {
-		bool asked = flows[i].half[0].packets != 0;
-		bool answered = flows[i].half[1].packets != 0;
+		unsigned directions = sf_flow_directions(&flows[i]);
 
 		if (text->options.biflow) {
-			put_row(text, &flows[i], !asked, asked && answered);
+			put_row(text, &flows[i], directions & 1 ? 0 : 1, directions == 3);
 			continue;
 		}
-		if (asked)
+		if (directions & 1)
 			put_row(text, &flows[i], 0, false);
-		if (answered)
+		if (directions & 2)
 			put_row(text, &flows[i], 1, false);
 	}
 }

@@ -342,6 +342,36 @@ START_TEST(extended_templates_come_when_needed)
 }
 END_TEST
 
+/* A collected flow may come without its packets, or without any count: it is a record all the same. */
+START_TEST(flows_without_counts_are_records)
+{
+	static const char *const rest[] = { "", ",biflow=yes" };
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct sf_exporter *exporter = start(OFFLINE, IPFIX, rest[i]);
+		struct sf_flow flows[6];
+		struct sf_destination_stats stats;
+
+		for (unsigned j = 0; j < 6; j++)
+			flows[j] = flow_ipv4(j);
+		flows[1].half[0].packets = 0;
+		flows[2].half[0].packets = flows[2].half[0].octets = 0;
+		flows[4].half[1] = flows[4].half[0];
+		flows[4].half[0].packets = 0;
+		ck_assert_uint_eq(sf_exporter_put(exporter, flows, 6), 6);
+		stats = finish(exporter);
+		/* flow 4 tells of two directions, as either has octets */
+		ck_assert_uint_eq(stats.sent.records, i ? 6 : 7);
+		ck_assert_uint_eq(stats.sent.packets, 40);
+		ck_assert_uint_eq(stats.sent.octets, 6 * 3015);
+		ck_assert_uint_eq(flow_count(reader), i ? 6 : 7);
+		ck_assert_uint_eq(field(flow_record(reader, 1), 0, 1), 3015);
+		ck_assert_uint_eq(field(flow_record(reader, 1), 0, 2), 0);
+		end();
+	}
+}
+END_TEST
+
 /*
  * Many flows at once, some seen in both directions: their two records may come to lie in two
  * messages, of which none is too long, and the order stays.
@@ -576,7 +606,8 @@ CHECK_MAIN("export_session", templates_and_options_come_before_data,
 	record_larger_than_mtu_is_counted, templates_are_repeated_by_time,
 	templates_are_repeated_by_data_messages, template_refresh_can_be_switched_off,
 	waiting_records_leave_within_a_second, extended_templates_come_when_needed,
-	two_records_of_a_flow_in_two_messages, domains_have_sequences_and_templates_of_their_own,
-	collectors_are_independent, refused_datagrams_are_counted, refusal_does_not_end_the_session,
+	flows_without_counts_are_records, two_records_of_a_flow_in_two_messages,
+	domains_have_sequences_and_templates_of_their_own, collectors_are_independent,
+	refused_datagrams_are_counted, refusal_does_not_end_the_session,
 	rate_limits_records_per_second, slow_collector_gets_everything_from_a_file,
 	own_addresses_are_known)

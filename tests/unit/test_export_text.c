@@ -256,6 +256,24 @@ START_TEST(text_that_cannot_be_written_is_counted)
 }
 END_TEST
 
+/* A collected flow without counts is a row all the same. */
+START_TEST(flows_without_counts_are_rows)
+{
+	for (unsigned biflow = 0; biflow < 2; biflow++) {
+		struct sf_flow flow = flow_ipv4(0);
+		const char *text;
+
+		flow.half[0].packets = 0;
+		text = text_of(
+			&(struct sf_text_options){ .format = SF_TEXT_JSON, .biflow = biflow },
+			&flow, 1);
+		ck_assert_ptr_nonnull(strstr(text, "\"sourceIPv4Address\":\"192.0.2.1\""));
+		ck_assert_ptr_nonnull(
+			strstr(text, "\"packetDeltaCount\":0,\"octetDeltaCount\":3015"));
+	}
+}
+END_TEST
+
 START_TEST(text_appears_within_a_second)
 {
 	FILE *stream = fmemopen(output, sizeof(output), "w");
@@ -344,5 +362,6 @@ CHECK_MAIN("export_text", json_has_element_names_in_order, json_has_optional_fac
 	json_of_biflows_has_reverse_keys, csv_has_fixed_columns, csv_of_nothing_is_its_header,
 	table_is_aligned, table_stays_aligned_after_long_addresses,
 	table_of_biflows_has_both_counters, table_in_local_time,
-	text_that_cannot_be_written_is_counted, text_appears_within_a_second,
-	facts_are_asked_for_by_those_who_need_them, lists_name_all_fields_and_templates)
+	text_that_cannot_be_written_is_counted, flows_without_counts_are_rows,
+	text_appears_within_a_second, facts_are_asked_for_by_those_who_need_them,
+	lists_name_all_fields_and_templates)
