@@ -308,7 +308,7 @@ bool sf_meter_age(struct sf_meter *meter, int64_t now)
 
 void sf_meter_finish(struct sf_meter *meter, int64_t now)
 {
-	sf_table_finish(meter->table, now);
+	sf_table_finish(meter->table, within_reason(now));
 }
 
 uint32_t sf_meter_places(struct sf_meter *meter)
@@ -319,7 +319,7 @@ uint32_t sf_meter_places(struct sf_meter *meter)
 void sf_meter_finish_part(
 	struct sf_meter *meter, const struct sf_meter *of, uint32_t from, uint32_t to, int64_t now)
 {
-	sf_table_finish_part(meter->table, of->table, from, to, now);
+	sf_table_finish_part(meter->table, of->table, from, to, within_reason(now));
 }
 
 void sf_meter_forget(struct sf_meter *meter)

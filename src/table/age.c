@@ -3,7 +3,7 @@
  * Records that leave without a packet of their flow: by the wheel and at the end.
  *
  * The wheel says which entries to look at; what becomes of them is decided by the same rule as at
- * lookup (restart() in table.c), so it does not matter which of the two comes first. Entries are
+ * lookup (restart() in rare.c), so it does not matter which of the two comes first. Entries are
  * looked at in groups, in passes like the packets: prefetch entry; decide, prefetch bucket;
  * emit and remove.
  */
@@ -98,7 +98,7 @@ bool sf_table_age(struct sf_table *table, int64_t now)
 	sf_table_give_back(table);
 	/* after a gap of any length, one revolution has seen every slot */
 	if (end - wheel->tick > SF_WHEEL_SLOTS)
-		wheel->tick = end - SF_WHEEL_SLOTS;
+		wheel->tick = end - SF_WHEEL_SLOTS; /* sf_wheel_set() follows */
 	while (budget > 0) {
 		uint32_t refs[GROUP];
 		unsigned n;

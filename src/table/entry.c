@@ -4,7 +4,8 @@
  * references.
  *
  * Invariants between calls:
- *	- an entry is alive (version != 0) exactly when its key leads to its id in one of the indexes;
+ *	- an entry is alive (version != 0) exactly when its key leads to its id in one of the
+ *	  indexes, but for the place beyond the ids;
  *	- ids that are neither alive nor untouched are in free_low (id < low) or free_high (id >= high),
  *	  linked through `address`;
  *	- an entry that is alive has SF_STATE_REF, and the wheel's reference comes no later than its
@@ -20,7 +21,7 @@
 #define INDEX_START     16384  /* flows that the first index is made for: 146 KB */
 #define INDEX_NEXT      131072 /* the second one; the third is made for the cap */
 
-/* ifindex and domain of interfaces that nobody has numbered; not const, as that takes room on disk */
+/* Numbers of interfaces that nobody has numbered. Not const: that would be 256 KiB on disk. */
 static uint32_t no_numbers[UINT16_MAX + 1];
 
 enum { ARENA_HOT, ARENA_REVERSE, ARENA_ADDRESS6, ARENA_IDENTITY, ARENA_COLD };

@@ -82,7 +82,7 @@ static inline uint64_t sf_half_with_time(uint64_t word, int64_t time)
 
 /* Bits of `state`. A side is 0 or 1, an endpoint in the key's canonical order. */
 #define SF_STATE_SIDE       0x0001 /* the side whose packets are counted in hot.half */
-#define SF_STATE_LATEST     0x0002 /* the side whose last packet is hot.half.last */
+#define SF_STATE_LATEST     0x0002 /* the side whose last packet hot.half.end tells */
 #define SF_STATE_INITIATOR  0x0004 /* the side that began the flow */
 #define SF_STATE_REVERSE    0x0008 /* reverse[] is in use in this record */
 #define SF_STATE_FRAGMENT   0x0010 /* some packet of this record was a fragment */
@@ -125,7 +125,10 @@ struct sf_entry {
 static_assert(sizeof(struct sf_entry_half) == 32, "two reverse halves are one cache line");
 static_assert(sizeof(struct sf_entry) == 64, "an entry is one cache line");
 static_assert(SF_FACT_SWAPPED == (SF_STATE_SIDE | SF_STATE_LATEST), "see sf_entry_turn()");
+static_assert(SF_STATE_SIDE == 1, "see sf_entry_initiator()");
 static_assert(offsetof(struct sf_entry, scope) == offsetof(struct sf_facts, scope) &&
+		      offsetof(struct sf_entry, tags) == offsetof(struct sf_facts, tags) &&
+		      offsetof(struct sf_entry, protocol) == offsetof(struct sf_facts, protocol) &&
 		      offsetof(struct sf_entry, ports) == offsetof(struct sf_facts, ports) &&
 		      offsetof(struct sf_entry, version) == offsetof(struct sf_facts, version) &&
 		      offsetof(struct sf_entry, state) == offsetof(struct sf_facts, flags) &&
@@ -180,7 +183,7 @@ struct sf_table_part {
 
 struct sf_table {
 	/* per packet */
-	/* these arrays have one place more than there are ids: of an entry that is always dead */
+	/* one place more than there are ids: an entry that is dead whenever packets are looked up */
 	struct sf_entry *hot;          /* see sf_step */
 	struct sf_entry_half *reverse; /* see account() */
 	uint8_t (*address6)[32];
@@ -218,6 +221,7 @@ struct sf_table {
 	struct sf_flow_sink sink;
 	const uint32_t *ifindex, *domain;
 	struct sf_arena arena[5];
+	/* zeros at first: what fill() does not write stays so */
 	struct sf_flow record[SF_BATCH_MAX];
 };
 
@@ -339,9 +343,9 @@ static sf_always_inline void sf_half_begin(struct sf_entry_half *half, struct sf
 		SF_FACTS_WORD(UINT64_C(0xff), scope, protocol))
 
 /*
- * Makes the entry that of a record whose first packet this is, in whole words, as they are read;
- * `version` is that of the facts, for which a caller may have a constant; `state` is what its
- * state has besides the side.
+ * Begins a record in the entry with its first packet, which is counted if `counted`. `version` is
+ * that of the facts, or a constant where the caller knows it; `state` is all of its state but the
+ * sides. Stores whole words, as they are loaded.
  */
 static sf_always_inline void sf_entry_make(struct sf_table *table, uint32_t id,
 	const struct sf_facts *facts, uint8_t version, uint32_t state, bool counted)

@@ -20,6 +20,7 @@ static void restart(struct sf_table *table, uint32_t id, const struct sf_facts *
 	bool active = table->active_ns - sf_half_time(hot->half.end) <= table->idle_ns;
 	bool same = awake && !(hot->state & SF_STATE_LINGER);
 	uint64_t flow_id;
+	uint32_t kept;
 
 	if (!(hot->state & SF_STATE_EMPTY)) {
 		enum sf_end_reason reason = hot->state & SF_STATE_LINGER ? SF_END_DETECTED
@@ -32,13 +33,11 @@ static void restart(struct sf_table *table, uint32_t id, const struct sf_facts *
 			hot->state |= SF_STATE_CUT;
 		}
 	}
-	if (same) {
-		sf_entry_make(table, id, facts, facts->version,
-			hot->state & (SF_STATE_WHEEL | SF_STATE_FLOW), false);
+	kept = hot->state & SF_STATE_WHEEL;
+	kept |= same ? hot->state & SF_STATE_FLOW : sf_entry_initiator(facts);
+	sf_entry_make(table, id, facts, facts->version, kept, false);
+	if (same)
 		return;
-	}
-	sf_entry_make(table, id, facts, facts->version,
-		(hot->state & SF_STATE_WHEEL) | sf_entry_initiator(facts), false);
 	table->ledger.flows_ended++;
 	table->ledger.flows_created++;
 }

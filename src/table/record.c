@@ -6,6 +6,7 @@
  * of each call into the table, so no record waits in it between calls. What the sink does not take
  * is counted as lost.
  */
+#include <assert.h>
 #include <endian.h>
 
 #include "base/wire.h"
@@ -123,7 +124,7 @@ static __attribute__((noinline)) unsigned fill_halves(struct sf_flow *restrict f
  */
 static sf_always_inline void fill(struct sf_flow *restrict flow,
 	const struct sf_table *restrict table, const struct sf_entry *restrict hot,
-	enum sf_end_reason reason, bool plain)
+	enum sf_end_reason reason, bool bare)
 {
 	unsigned first = hot->state & SF_STATE_SIDE ? 1 : 0;
 
@@ -135,13 +136,16 @@ static sf_always_inline void fill(struct sf_flow *restrict flow,
 		memset(&flow->half[1], 0, sizeof(flow->half[1]));
 	}
 	fill_key(flow, table, hot, first);
-	if (!plain && table->cold)
+	if (!bare && table->cold)
 		fill_cold(flow, &table->cold[hot - table->hot], first);
 	flow->domain = table->domain[sf_half_interface(&hot->half)];
 	flow->end_reason = (uint8_t)reason;
 }
 
-/* Packets and octets of records that were made, until the books have them. */
+/*
+ * Packets and octets of records that were made, until enter(). Meanwhile the ledger may be short of
+ * what a flush takes off it again.
+ */
 struct tally {
 	uint64_t packets, octets;
 };
@@ -158,16 +162,16 @@ static inline void enter(struct sf_table *table, const struct tally *tally)
 	table->ledger.record_octets += tally->octets;
 }
 
-/* The record at table->next, which has been counted, waits for the sink from now on. */
+/* The record at table->next, which is in a tally, waits for the sink from now on. */
 static inline void queue(struct sf_table *table)
 {
 	if (++table->next == table->record + SF_BATCH_MAX)
 		sf_table_flush(table);
 }
 
-/* `plain`: nobody asks for cold facts or flowIds. Returns the record's flowId, if there is one. */
+/* `bare`: nobody asks for cold facts or flowIds. Returns the record's flowId, if there is one. */
 static sf_always_inline uint64_t emit(struct sf_table *table, const struct sf_table *of,
-	const struct sf_entry *hot, enum sf_end_reason reason, struct tally *tally, bool plain)
+	const struct sf_entry *hot, enum sf_end_reason reason, struct tally *tally, bool bare)
 {
 	struct sf_flow *flow = table->next;
 	uint64_t flow_id = 0;
@@ -175,8 +179,8 @@ static sf_always_inline uint64_t emit(struct sf_table *table, const struct sf_ta
 	count_half(tally, &hot->half);
 	if (hot->state & SF_STATE_REVERSE)
 		count_half(tally, &of->reverse[hot - of->hot]);
-	fill(flow, of, hot, reason, plain);
-	if (!plain && of->flow_ids)
+	fill(flow, of, hot, reason, bare);
+	if (!bare && of->flow_ids)
 		flow_id = hot->state & SF_STATE_CUT ? of->identity[hot - of->hot]
 						    : flow_id_of(of, hot);
 	flow->id = flow_id;
@@ -184,7 +188,7 @@ static sf_always_inline uint64_t emit(struct sf_table *table, const struct sf_ta
 	return flow_id;
 }
 
-static inline bool is_plain(const struct sf_table *table)
+static inline bool is_bare(const struct sf_table *table)
 {
 	return !table->cold && !table->flow_ids;
 }
@@ -195,7 +199,7 @@ uint64_t sf_table_emit(struct sf_table *table, uint32_t id, enum sf_end_reason r
 	struct tally tally = { 0 };
 	uint64_t flow_id;
 
-	if (is_plain(table))
+	if (is_bare(table))
 		flow_id = emit(table, table, hot, reason, &tally, true);
 	else
 		flow_id = emit(table, table, hot, reason, &tally, false);
@@ -204,7 +208,7 @@ uint64_t sf_table_emit(struct sf_table *table, uint32_t id, enum sf_end_reason r
 }
 
 static sf_always_inline void finish_range(struct sf_table *table, const struct sf_table *of,
-	uint32_t from, uint32_t to, int64_t now, bool plain)
+	uint32_t from, uint32_t to, int64_t now, bool bare)
 {
 	/* entries are due whose last packet, or whose first one, is no later than that */
 	const int64_t idle = of->idle_ns == SF_TIMEOUT_NEVER ? INT64_MIN : now - of->idle_ns,
@@ -220,7 +224,7 @@ static sf_always_inline void finish_range(struct sf_table *table, const struct s
 		if (hot->state & SF_STATE_LINGER || hot->first_ns <= active ||
 			hot->first_ns + sf_half_time(hot->half.end) <= idle)
 			reason = sf_entry_reason(of, hot);
-		emit(table, of, hot, reason, &tally, plain);
+		emit(table, of, hot, reason, &tally, bare);
 	}
 	enter(table, &tally);
 }
@@ -235,10 +239,11 @@ void sf_table_finish_part(
 	} ranges[2] = { { from, to < of->low ? to : of->low },
 		{ (from > of->low ? from : of->low) + gap, to + gap } };
 
+	assert(!table->cold == !of->cold);
 	for (unsigned i = 0; i < 2; i++) {
 		if (ranges[i].from >= ranges[i].to)
 			continue;
-		if (is_plain(of))
+		if (is_bare(of))
 			finish_range(table, of, ranges[i].from, ranges[i].to, now, true);
 		else
 			finish_range(table, of, ranges[i].from, ranges[i].to, now, false);
@@ -248,7 +253,7 @@ void sf_table_finish_part(
 
 void sf_table_emit_each(struct sf_table *table, const struct sf_facts *facts, unsigned count)
 {
-	/* in the place that is always dead */
+	/* in the place beyond the ids, which is dead again in the end */
 	struct sf_entry *hot = &table->hot[table->cap];
 	struct tally tally = { 0 };
 

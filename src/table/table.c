@@ -302,11 +302,12 @@ static sf_always_inline uint32_t insert(struct sf_table *table, const struct sf_
 	return id;
 }
 
+/* A flow begins with any packet. */
 static sf_always_inline void insert_any(
 	struct sf_table *table, const struct sf_step *step, const struct sf_facts *facts)
 {
-	const uint64_t version = SF_FACTS_WORD(UINT64_C(0xff), scope, version);
-	uint64_t decisive = sf_load64(&facts->scope) & (RARE_FACTS | version);
+	const uint64_t any_version = SF_FACTS_WORD(UINT64_C(0xff), scope, version);
+	uint64_t decisive = sf_load64(&facts->scope) & (RARE_FACTS | any_version);
 
 	if (sf_likely(decisive == SF_FACTS_WORD(UINT64_C(4), scope, version)))
 		insert(table, step, facts, 4, true);

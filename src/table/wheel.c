@@ -2,9 +2,9 @@
 /*
  * The wheel's slots and chunks; the drawing is in wheel.h.
  *
- * Invariants: head[s] == 0 exactly when bit s of `busy` is 0; every chunk in a slot has
- * from < to; all chunks but the last of a slot are filled to the end. Price of the coarse tick: a
- * record leaves up to one tick after its timeout.
+ * Invariants: head[s] == 0 exactly when bit s of `busy` is 0; once the recent chunk is settled,
+ * every chunk in a slot has from < to; all chunks but the last of a slot are filled to the end.
+ * Price of the coarse tick: a record leaves up to one tick after its timeout.
  */
 #include "table/wheel.h"
 

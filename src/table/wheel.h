@@ -33,9 +33,9 @@ static_assert(sizeof(struct sf_wheel_chunk) == 128, "a chunk is two cache lines"
 
 struct sf_wheel {
 	/*
-	 * Where the last reference went, as the next one mostly goes there too: the chunk, whose own
-	 * `to` lags behind until sf_wheel_settle(), and the tick of the time that was asked for
-	 * (INT64_MIN: no chunk, number 0 stands for none).
+	 * Where the last reference went, as the next one mostly goes there too. `recent_to` is
+	 * what the chunk's own `to` will be after sf_wheel_settle(). The tick is the one that was
+	 * asked for, before it was limited; INT64_MIN: none, and the chunk is number 0.
 	 */
 	int64_t recent_tick;
 	struct sf_wheel_chunk *recent;
@@ -67,8 +67,8 @@ static inline int64_t sf_wheel_tick(int64_t ns)
 }
 
 /*
- * Lets the chunk say what is in it, and forgets it: before anybody looks into chunks, and when time
- * goes on, as the slot for a tick depends on it.
+ * Writes the recent chunk's count back and forgets the chunk. Needed before chunks are looked into,
+ * and when `tick` or `end` change, as they decide which slot a tick means.
  */
 static inline void sf_wheel_settle(struct sf_wheel *wheel)
 {
@@ -78,7 +78,7 @@ static inline void sf_wheel_settle(struct sf_wheel *wheel)
 	wheel->recent_tick = INT64_MIN;
 }
 
-/* Finds the chunk, with room, for what falls due in a tick. */
+/* Makes the chunk for a tick the recent one, with room for one reference. */
 void sf_wheel_open(struct sf_wheel *wheel, int64_t tick);
 
 /* Files a reference that falls due at `due_ns`, or at the end of the span if that is earlier. */

@@ -338,6 +338,28 @@ START_TEST(packets_without_clocks_have_their_own)
 }
 END_TEST
 
+/* The end comes at any time: what is not over by then leaves because it must. */
+START_TEST(end_may_be_any_time)
+{
+	static const struct {
+		int64_t now;
+		enum sf_end_reason reason;
+	} cases[] = { { INT64_MIN, SF_END_FORCED }, { START, SF_END_FORCED },
+		{ INT64_MAX, SF_END_IDLE } };
+	struct made made;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		setup(0, false);
+		put(make(&made, 1, 2, 17, 0));
+		sf_meter_finish(meter, cases[i].now);
+		ck_assert_uint_eq(list.count, 1);
+		ck_assert_uint_eq(list.flows[0].end_reason, cases[i].reason);
+		list.count = 0;
+		teardown();
+	}
+}
+END_TEST
+
 START_TEST(each_packet_can_be_a_record)
 {
 	struct made made;
@@ -451,5 +473,5 @@ CHECK_MAIN("meter", key_parts_tell_flows_apart, directions_stay_apart_without_ad
 	aggregates_do_not_end_with_a_reset, record_names_interfaces_and_domain,
 	frames_are_metered_or_ignored_by_name, packets_of_all_kinds_in_one_batch,
 	clock_decides_timeouts_and_steps_back_are_counted, packets_without_clocks_have_their_own,
-	each_packet_can_be_a_record, books_of_two_meters_close_together,
+	end_may_be_any_time, each_packet_can_be_a_record, books_of_two_meters_close_together,
 	records_may_leave_through_another_meter, unknown_key_part_is_refused)

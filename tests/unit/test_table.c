@@ -623,6 +623,45 @@ START_TEST(each_packet_can_be_a_record)
 }
 END_TEST
 
+/* Also of IPv6 and with rarely asked facts; the place they are made in is dead again. */
+START_TEST(each_packet_can_be_a_record_with_all_facts)
+{
+	struct sf_meter_options options = { .idle_timeout_ns = 15 * S,
+		.active_timeout_ns = 60 * S,
+		.max_flows = 2,
+		.cold_facts = true,
+		.sink = { record_list_put, &list } };
+	struct sf_facts facts[2] = { facts_of(1, 5), facts_of(1, 6) };
+
+	ck_assert_int_eq(sf_table_new(&table, &options, NULL), 0);
+	facts[0].version = 6;
+	facts[0].address = 0;
+	facts[0].flags = SF_FACT_MAC | SF_FACT_SWAPPED;
+	facts[0].flow_label = 0xabcde;
+	memset(facts[0].address6, 0x20, sizeof(facts[0].address6));
+	facts[0].address6[1][15] = 9;
+	memcpy(facts[0].src_mac, "\x02\0\0\0\0\x01", 6);
+	facts[1].flags = SF_FACT_FRAGMENT;
+	sf_table_emit_each(table, facts, 2);
+	ck_assert_uint_eq(list.count, 2);
+	ck_assert_uint_eq(list.flows[0].ip_version, 6);
+	ck_assert_uint_eq(list.flows[0].addr[0][15], 9);
+	ck_assert_uint_eq(list.flows[0].addr[1][15], 0x20);
+	ck_assert_uint_eq(list.flows[0].has, SF_HAS_MAC | SF_HAS_FLOW_LABEL);
+	ck_assert_mem_eq(list.flows[0].half[0].src_mac, facts[0].src_mac, 6);
+	ck_assert_uint_eq(list.flows[0].half[0].flow_label, 0xabcde);
+	ck_assert_uint_eq(list.flows[1].ip_version, 4);
+	ck_assert_uint_eq(list.flows[1].has, SF_HAS_FRAGMENTS);
+	ck_assert_mem_eq(list.flows[1].half[0].src_mac, "\0\0\0\0\0\0", 6);
+	facts[1].flags = 0;
+	put(&facts[1]);
+	finish(7);
+	ck_assert_uint_eq(list.count, 3);
+	ck_assert_uint_eq(list.flows[2].half[0].packets, 1);
+	teardown();
+}
+END_TEST
+
 /* The table is empty and in working order after everything has left. */
 START_TEST(table_can_be_used_again)
 {
@@ -1016,7 +1055,8 @@ CHECK_MAIN("table", idle_timeout_is_decided_when_the_packet_comes,
 	gap_of_a_year_is_one_revolution, full_table_gives_up_the_flow_nearest_to_its_timeout,
 	full_table_spares_flows_that_live, chosen_victims_may_yet_live_or_be_preceded,
 	packet_of_a_flow_evicted_in_its_own_batch, families_share_the_cap,
-	what_the_sink_refuses_is_counted_lost, each_packet_can_be_a_record, table_can_be_used_again,
+	what_the_sink_refuses_is_counted_lost, each_packet_can_be_a_record,
+	each_packet_can_be_a_record_with_all_facts, table_can_be_used_again,
 	memory_per_conversation_stays_within_its_limit, chosen_collisions_bring_the_strong_hash,
 	flows_come_and_go_while_the_hash_changes, flows_are_found_while_the_index_grows,
 	index_finds_again_what_it_was_given, bucket_match_variants_agree,
