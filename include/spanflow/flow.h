@@ -27,7 +27,8 @@ enum sf_end_reason {
 /*
  * One direction of a flow: the packets sent by addr[d] (see struct sf_flow). Values that may
  * change from packet to packet are those of the first packet of the direction (RFC 7012 §5)
- * except where the name says otherwise; tcp_flags is the OR of all.
+ * except where the name says otherwise; tcp_flags is the OR of all. A flow that was collected from
+ * elsewhere may come without counts: half[0] then has all the rest.
  */
 struct sf_flow_half {
 	uint64_t packets; /* 0: nothing was seen in this direction, nothing else is meaningful */
