@@ -99,7 +99,7 @@ int sf_parse_walk(const struct sf_packet *packet, struct sf_facts *facts)
 		tags_add(&w.tags, &w.flags, packet->vlan_tci);
 	next = parse_link(&w);
 	for (unsigned steps = 0; next != NEXT_DONE; steps++) {
-		if (steps == SF_WALK_STEPS || (!w.version && walk_too_deep(&w)))
+		if (steps >= SF_WALK_STEPS || (!w.version && walk_too_deep(&w)))
 			next = w.version ? NEXT_DONE : walk_ignore(&w, SF_IGNORED_nonIp);
 		else
 			next = walk_step(&w, next);

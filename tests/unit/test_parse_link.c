@@ -124,6 +124,24 @@ START_TEST(vlan_stack_is_bounded)
 }
 END_TEST
 
+/* The bound is one for both readings of a pseudowire: each tag here is one in either of them. */
+START_TEST(vlan_stack_of_a_pseudowire_is_bounded)
+{
+	static const uint8_t ip[] = { 0x08, 0, UDP4 };
+	uint8_t frame[16 + 4 * 300 + sizeof(ip)] = { 0, 1, 1, 64 };
+	struct sf_packet packet = { .data = frame,
+		.captured = sizeof(frame),
+		.wire = sizeof(frame),
+		.link = SF_LINK_MPLS };
+
+	for (size_t at = 16; at < sizeof(frame) - sizeof(ip); at += 4)
+		memcpy(frame + at, (const uint8_t[]){ 0x81, 0, 0, 1 }, 4);
+	memcpy(frame + sizeof(frame) - sizeof(ip), ip, sizeof(ip));
+	parse_packet(packet);
+	ck_assert_int_eq(result, SF_IGNORED_nonIp);
+}
+END_TEST
+
 /* IEEE 802.3: a length of up to 1500 in the type field means 802.2 follows (RFC 1042). */
 START_TEST(llc_snap)
 {
@@ -456,8 +474,8 @@ END_TEST
 CHECK_MAIN("parse_link", ethernet_reports_addresses_as_sent, ethernet_padding_is_not_counted,
 	ethernet_without_ip, vlan_tag_types, vlan_stack_keeps_the_two_outermost,
 	vlan_priority_tag_names_no_vlan, vlan_out_of_band_tag_is_the_outer_one,
-	vlan_stack_is_bounded, llc_snap, llc_snap_bridged, transparent_ethernet_bridging,
-	mpls_reports_the_top_entry, mpls_pseudowire, pppoe_session, ppp_framing, cisco_hdlc,
-	frame_relay, null_and_loop, raw_by_version_nibble, linux_cooked, fddi, nflog_items,
-	wireless_addresses, wireless_qos_and_order, wireless_without_a_readable_packet, radiotap,
-	unknown_link_type)
+	vlan_stack_is_bounded, vlan_stack_of_a_pseudowire_is_bounded, llc_snap, llc_snap_bridged,
+	transparent_ethernet_bridging, mpls_reports_the_top_entry, mpls_pseudowire, pppoe_session,
+	ppp_framing, cisco_hdlc, frame_relay, null_and_loop, raw_by_version_nibble, linux_cooked,
+	fddi, nflog_items, wireless_addresses, wireless_qos_and_order,
+	wireless_without_a_readable_packet, radiotap, unknown_link_type)
