@@ -71,6 +71,17 @@ static_assert(sizeof(struct sf_facts) == 128, "facts fill two cache lines");
 
 static_assert(SF_FACTS_IPV4 == 48 && SF_FACTS_IPV6 == 80, "one cache line, two cache lines");
 
+/*
+ * Of `captured` octets of a frame, those from the IP header on, without the padding behind the
+ * packet: a tag more or less changes how much of that there is.
+ */
+static inline size_t sf_facts_captured(const struct sf_facts *facts, uint32_t captured)
+{
+	size_t left = captured - facts->l3_offset;
+
+	return left < facts->octets ? left : facts->octets;
+}
+
 /* The octets of these facts that a table wants; `bare`: it wants no rarely asked ones. */
 static sf_always_inline unsigned sf_facts_wanted(const struct sf_facts *facts, bool bare)
 {

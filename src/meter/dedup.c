@@ -24,13 +24,21 @@ struct sf_dedup_slot {
 	uint32_t time; /* 1024 ns units, modulo 2^32; 0 and digest 0: empty */
 };
 
+static inline uint64_t mix(uint64_t a, uint64_t b)
+{
+	__uint128_t product = (__uint128_t)a * b;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
 int sf_dedup_init(struct sf_dedup *dedup, bool drop, int64_t window_ns, uint64_t secret)
 {
 	uint32_t slots = drop ? DROP_SLOTS : SAMPLE_SLOTS;
 
 	*dedup = (struct sf_dedup){
 		.slots = calloc(slots, sizeof(struct sf_dedup_slot)),
-		.secret = secret,
+		.secret = { secret,
+			mix(secret ^ UINT64_C(0x9e3779b97f4a7c15), UINT64_C(0xd6e8feb86659fd93)) },
 		.window_ns = window_ns,
 		.mask = slots - 1,
 		.sampling = !drop,
@@ -44,13 +52,6 @@ void sf_dedup_fini(struct sf_dedup *dedup)
 	dedup->slots = NULL;
 }
 
-static inline uint64_t mix(uint64_t a, uint64_t b)
-{
-	__uint128_t product = (__uint128_t)a * b;
-
-	return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
 static inline uint64_t load64(const uint8_t *p)
 {
 	uint64_t value;
@@ -60,27 +61,27 @@ static inline uint64_t load64(const uint8_t *p)
 }
 
 /* The octets that a switch leaves alone, IP header part. Returns the header's length. */
-static size_t header_digest(const uint8_t *ip, uint64_t *digest)
+static size_t header_digest(const uint8_t *ip, uint64_t secret, uint64_t *digest)
 {
 	if (ip[0] >> 4 == 4) {
 		/* total length, identification, fragment word; protocol; addresses */
 		uint64_t fixed = (uint64_t)sf_load_be32(ip + 2) << 24 |
 				 (uint64_t)sf_load_be16(ip + 6) << 8 | ip[9];
 
-		*digest = mix(*digest ^ fixed, load64(ip + 12) | 1);
+		*digest = mix(*digest ^ fixed, secret ^ load64(ip + 12));
 		return (size_t)(ip[0] & 15) * 4;
 	}
 	/* payload length and next header; addresses */
-	*digest = mix(*digest ^ sf_load_be32(ip + 4) >> 8, load64(ip + 8) | 1);
-	*digest = mix(*digest ^ load64(ip + 16), load64(ip + 24) | 1);
+	*digest = mix(*digest ^ sf_load_be32(ip + 4) >> 8, secret ^ load64(ip + 8));
+	*digest = mix(*digest ^ load64(ip + 16), secret ^ load64(ip + 24));
 	*digest ^= load64(ip + 32);
 	return 40;
 }
 
 bool sf_dedup_seen(struct sf_dedup *dedup, const uint8_t *ip, size_t length, int64_t time_ns)
 {
-	uint64_t digest = dedup->secret;
-	size_t header = header_digest(ip, &digest);
+	uint64_t digest = dedup->secret[0];
+	size_t header = header_digest(ip, dedup->secret[1], &digest);
 	size_t tail = length > header ? length - header : 0;
 	uint32_t now = (uint32_t)(time_ns >> 10), high;
 	struct sf_dedup_slot *slot;

@@ -6,8 +6,8 @@
  * identification, fragment words, addresses and the first octets behind the header; not TOS,
  * TTL, header checksum, MAC addresses and VLAN tags.
  *
- * With a window, every packet is looked at, and `seen` says which to leave out. Without one, a
- * sample chosen by content (so that both copies are in it or neither) estimates the share.
+ * To drop copies every packet is looked at. To estimate their share, a sample is, chosen by content,
+ * so that both copies are in it or neither.
  */
 #ifndef SPANFLOW_METER_DEDUP_H
 #define SPANFLOW_METER_DEDUP_H
@@ -21,7 +21,7 @@
 
 struct sf_dedup {
 	struct sf_dedup_slot *slots;
-	uint64_t secret;
+	uint64_t secret[2];
 	int64_t window_ns;
 	uint32_t mask;
 	bool sampling;       /* estimate only: look at one in SF_DEDUP_SAMPLE */
@@ -38,7 +38,8 @@ void sf_dedup_fini(struct sf_dedup *dedup);
 
 /*
  * True when this IP packet is a copy of one seen at most the window ago. `ip`: `length` captured
- * octets from the IP header on, which the parser has accepted as IPv4 or IPv6.
+ * octets from the IP header on, without padding (sf_facts_captured()), which the parser has accepted
+ * as IPv4 or IPv6.
  */
 bool sf_dedup_seen(struct sf_dedup *dedup, const uint8_t *ip, size_t length, int64_t time_ns);
 

@@ -140,7 +140,7 @@ static void count_ignored(struct sf_meter *meter, enum sf_ignored reason, uint32
 }
 
 /*
- * What live metering leaves out although it is IP: own export traffic and copies. True: left out.
+ * What is left out on request although it is IP: own export traffic and copies. True: left out.
  */
 static bool left_out(
 	struct sf_meter *meter, const struct sf_packet *packet, const struct sf_facts *facts)
@@ -151,7 +151,7 @@ static bool left_out(
 	}
 	if (meter->dedup_mode == SF_DEDUP_OFF ||
 		!sf_dedup_seen(&meter->dedup, packet->data + facts->l3_offset,
-			packet->captured - facts->l3_offset, facts->time_ns) ||
+			sf_facts_captured(facts, packet->captured), facts->time_ns) ||
 		meter->dedup_mode != SF_DEDUP_DROP)
 		return false;
 	meter->parsed.ignored[SF_IGNORED_duplicate]++;

@@ -111,7 +111,7 @@ static void watch_ip(struct sf_mirror *mirror, unsigned queue, const struct sf_p
 	const struct sf_facts *facts)
 {
 	const uint8_t *ip = packet->data + facts->l3_offset;
-	size_t left = packet->captured - facts->l3_offset;
+	size_t left = sf_facts_captured(facts, packet->captured);
 	size_t header = facts->version == 4 ? (size_t)(ip[0] & 15) * 4 : 40;
 
 	mirror->ip++;

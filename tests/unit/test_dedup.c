@@ -49,7 +49,7 @@ START_TEST(later_than_the_window_is_a_retransmission)
 }
 END_TEST
 
-START_TEST(any_octet_that_a_switch_keeps_tells_packets_apart)
+START_TEST(any_bit_that_a_switch_keeps_tells_packets_apart)
 {
 	open_dedup(true);
 	for (size_t i = 2; i < sizeof(packet4); i++) {
@@ -57,11 +57,15 @@ START_TEST(any_octet_that_a_switch_keeps_tells_packets_apart)
 
 		if (i == 8 || i == 10 || i == 11) /* TTL, header checksum */
 			continue;
-		memcpy(other, packet4, sizeof(other));
-		other[i] ^= 0x80;
-		ck_assert(!sf_dedup_seen(&dedup, packet4, sizeof(packet4), (int64_t)i * 1000 * MS));
-		ck_assert_msg(!sf_dedup_seen(&dedup, other, sizeof(other), (int64_t)i * 1000 * MS),
-			"octet %zu", i);
+		for (unsigned bit = 0; bit < 8; bit++) {
+			int64_t time = (int64_t)(8 * i + bit) * 1000 * MS;
+
+			memcpy(other, packet4, sizeof(other));
+			other[i] ^= 1 << bit;
+			ck_assert(!sf_dedup_seen(&dedup, packet4, sizeof(packet4), time));
+			ck_assert_msg(!sf_dedup_seen(&dedup, other, sizeof(other), time),
+				"octet %zu, bit %u", i, bit);
+		}
 	}
 	sf_dedup_fini(&dedup);
 }
@@ -75,12 +79,15 @@ START_TEST(ipv6_ignores_hop_limit_and_labels_only)
 	for (size_t i = 0; i < sizeof(packet); i++) {
 		bool free = i < 4 || i == 7;
 
-		memcpy(other, packet, sizeof(other));
-		other[i] ^= i == 0 ? 0x0f : 0x55;
-		sf_dedup_seen(&dedup, packet, sizeof(packet), (int64_t)i * 1000 * MS);
-		ck_assert_msg(
-			sf_dedup_seen(&dedup, other, sizeof(other), (int64_t)i * 1000 * MS) == free,
-			"octet %zu", i);
+		for (unsigned bit = 0; bit < (i ? 8 : 4); bit++) {
+			int64_t time = (int64_t)(8 * i + bit) * 1000 * MS;
+
+			memcpy(other, packet, sizeof(other));
+			other[i] ^= 1 << bit;
+			sf_dedup_seen(&dedup, packet, sizeof(packet), time);
+			ck_assert_msg(sf_dedup_seen(&dedup, other, sizeof(other), time) == free,
+				"octet %zu, bit %u", i, bit);
+		}
 	}
 	sf_dedup_fini(&dedup);
 }
@@ -179,7 +186,7 @@ START_TEST(own_sessions_over_ipv6_and_mapped_addresses)
 END_TEST
 
 CHECK_MAIN("dedup", a_copy_within_the_window_is_a_duplicate,
-	later_than_the_window_is_a_retransmission,
-	any_octet_that_a_switch_keeps_tells_packets_apart, ipv6_ignores_hop_limit_and_labels_only,
-	the_sample_estimates_the_share, short_captures_are_compared_as_far_as_they_go,
-	own_sessions_match_in_both_directions, own_sessions_over_ipv6_and_mapped_addresses)
+	later_than_the_window_is_a_retransmission, any_bit_that_a_switch_keeps_tells_packets_apart,
+	ipv6_ignores_hop_limit_and_labels_only, the_sample_estimates_the_share,
+	short_captures_are_compared_as_far_as_they_go, own_sessions_match_in_both_directions,
+	own_sessions_over_ipv6_and_mapped_addresses)

@@ -452,6 +452,34 @@ START_TEST(records_may_leave_through_another_meter)
 }
 END_TEST
 
+/* A switch pads frames to 60 octets, tag included: what is behind the packet is no part of it. */
+START_TEST(copies_differ_in_padding)
+{
+	struct sf_meter_options options = { .idle_timeout_ns = 15 * S,
+		.active_timeout_ns = 60 * S,
+		.max_flows = 100,
+		.dedup = SF_DEDUP_DROP,
+		.dedup_window_ns = S,
+		.sink = { record_list_put, &list } };
+	struct sf_ledger ledger;
+	struct made made;
+
+	ck_assert_int_eq(sf_meter_new(&meter, &options, NULL), 0);
+	put(make_ethernet(&made, 1, 2, 6));
+	make_ethernet(&made, 1, 2, 6);
+	made.packet.captured = made.packet.wire = 60;
+	put(&made.packet);
+	memmove(made.bytes + 18, made.bytes + 14, 40);
+	memcpy(made.bytes + 12, (uint8_t[]){ 0x81, 0, 0, 7, 0x08, 0 }, 6);
+	memset(made.bytes + 58, 0xff, 2);
+	put(&made.packet);
+	sf_meter_ledger(meter, &ledger);
+	ck_assert_uint_eq(ledger.packets, 1);
+	ck_assert_uint_eq(ledger.ignored[SF_IGNORED_duplicate], 2);
+	teardown();
+}
+END_TEST
+
 START_TEST(unknown_key_part_is_refused)
 {
 	struct sf_meter_options options = { .idle_timeout_ns = S,
@@ -474,4 +502,4 @@ CHECK_MAIN("meter", key_parts_tell_flows_apart, directions_stay_apart_without_ad
 	frames_are_metered_or_ignored_by_name, packets_of_all_kinds_in_one_batch,
 	clock_decides_timeouts_and_steps_back_are_counted, packets_without_clocks_have_their_own,
 	end_may_be_any_time, each_packet_can_be_a_record, books_of_two_meters_close_together,
-	records_may_leave_through_another_meter, unknown_key_part_is_refused)
+	records_may_leave_through_another_meter, copies_differ_in_padding, unknown_key_part_is_refused)
