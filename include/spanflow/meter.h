@@ -8,14 +8,16 @@
  *	sf_meter_new(&meter, &options, &error);
  *	for each batch:
  *		sf_meter_batch(meter, packets, count, &point);
- *		sf_meter_age(meter, now);
+ *		while (sf_meter_age(meter, now))
+ *			;
  *	sf_meter_finish(meter, now);
  *	sf_meter_ledger(meter, &ledger);
  *	sf_meter_free(meter);
  *
  * When an idle or active timeout has passed at the time of a packet that hits the flow, the
  * record is closed there and then; sf_meter_age() only makes records leave when no packet comes.
- * So batch size and the number of shards never change the records.
+ * So batch size and the number of shards never change the records, as long as each flow's packets
+ * come to its shard in the same order.
  */
 #ifndef SPANFLOW_METER_H
 #define SPANFLOW_METER_H
@@ -162,8 +164,11 @@ void sf_meter_ledger(struct sf_meter *meter, struct sf_ledger *ledger);
 /* Adds `other` to `sum`, which begins as zeros with unsupported_link ~0. */
 void sf_ledger_add(struct sf_ledger *sum, const struct sf_ledger *other);
 
-/* The two equations above. */
+/* The two equations above, and nothing is in a record that was not metered. */
 bool sf_ledger_balanced(const struct sf_ledger *ledger);
+
+/* And all is told: no flow and no packet is in a table any more. True of a whole run at its end. */
+bool sf_ledger_closed(const struct sf_ledger *ledger);
 
 /* IANA-style name of a reason, as in the statistics: "nonIp". Static storage. */
 const char *sf_ignored_name(enum sf_ignored reason);

@@ -68,12 +68,14 @@ bool sf_report_balanced(const struct sf_report *report)
 	bool final = report->ended != NULL, balanced = true;
 
 	/* between workers packets are on their way as long as the run goes on */
-	if (final || !report->books.handed)
+	if (final)
+		balanced &= sf_ledger_closed(ledger);
+	else if (!report->books.handed)
 		balanced &= sf_ledger_balanced(ledger);
 	balanced &= report->books.frames == ledger->frames + report->books.unread;
 	sf_report_capture(report, &capture);
 	if (final)
-		balanced &= capture.frames == report->books.frames && ledger->flows_active == 0;
+		balanced &= capture.frames == report->books.frames;
 	for (unsigned i = 0; sf_exporter_stats(report->exporter, i, &stats); i++) {
 		struct sf_destination_count waiting;
 

@@ -37,10 +37,18 @@ bool sf_ledger_balanced(const struct sf_ledger *ledger)
 
 	for (unsigned i = 0; i < SF_IGNORED_COUNT; i++)
 		ignored += ledger->ignored[i];
-	return ledger->frames == ledger->packets + ignored &&
+	/* what the table holds is a difference: below 0 some packet is in two records */
+	return ledger->table_packets <= INT64_MAX && ledger->table_octets <= INT64_MAX &&
+	       ledger->frames == ledger->packets + ignored &&
 	       ledger->packets ==
 		       ledger->record_packets + ledger->lost_packets + ledger->table_packets &&
 	       ledger->octets == ledger->record_octets + ledger->lost_octets + ledger->table_octets;
+}
+
+bool sf_ledger_closed(const struct sf_ledger *ledger)
+{
+	return sf_ledger_balanced(ledger) && ledger->flows_active == 0 &&
+	       ledger->table_packets == 0 && ledger->table_octets == 0;
 }
 
 const char *sf_ignored_name(enum sf_ignored reason)

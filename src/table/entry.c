@@ -274,7 +274,6 @@ void sf_table_rehash(struct sf_table *table)
 
 void sf_table_forget(struct sf_table *table)
 {
-	table->ledger.flows_ended = table->ledger.flows_created;
 	sf_index_fini(&table->old);
 	sf_arena_clear(&table->index.arena);
 	sf_arena_clear(&table->arena[ARENA_HOT]);

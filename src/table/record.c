@@ -214,12 +214,16 @@ static sf_always_inline void finish_range(struct sf_table *table, const struct s
 	const int64_t idle = of->idle_ns == SF_TIMEOUT_NEVER ? INT64_MIN : now - of->idle_ns,
 		      active = now - of->active_ns;
 	struct tally tally = { 0 };
+	uint64_t flows = 0;
 
 	for (const struct sf_entry *hot = &of->hot[from], *end = &of->hot[to]; hot < end; hot++) {
 		enum sf_end_reason reason = SF_END_FORCED;
 
 		__builtin_prefetch(hot + SF_ENTRIES_AHEAD);
-		if (!hot->version || hot->state & SF_STATE_EMPTY)
+		if (!hot->version)
+			continue;
+		flows++;
+		if (hot->state & SF_STATE_EMPTY)
 			continue;
 		if (hot->state & SF_STATE_LINGER || hot->first_ns <= active ||
 			hot->first_ns + sf_half_time(hot->half.end) <= idle)
@@ -227,6 +231,7 @@ static sf_always_inline void finish_range(struct sf_table *table, const struct s
 		emit(table, of, hot, reason, &tally, bare);
 	}
 	enter(table, &tally);
+	table->ledger.flows_ended += flows;
 }
 
 void sf_table_finish_part(

@@ -72,9 +72,9 @@ void sf_table_finish(struct sf_table *table, int64_t now);
  * The same in parts, for several threads: the records of the flows at places from … to-1 of `of`,
  * which has sf_table_places(), leave through `table`, the same one or another with the same
  * options. Meanwhile `of` is only read. When all have left, its owner calls sf_table_forget(). The
- * records are in the ledger of the table through which they left, their packets in the other one:
- * from then on the books close for the sum, and what one of the two says to have in its table is
- * without meaning.
+ * records and the ends of the flows are in the ledger of the table through which they left, the
+ * packets and the beginnings in the other one: from then on the books close for the sum, and what
+ * one of the two says to have in its table is without meaning.
  */
 uint32_t sf_table_places(struct sf_table *table);
 void sf_table_finish_part(

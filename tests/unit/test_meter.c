@@ -445,10 +445,47 @@ START_TEST(records_may_leave_through_another_meter)
 	ck_assert_uint_eq(sum.table_packets, 0);
 	ck_assert_uint_eq(sum.table_octets, 0);
 	ck_assert_uint_eq(sum.flows_active, 0);
+	ck_assert(sf_ledger_closed(&sum));
 	/* the meter that has forgotten goes on */
 	ck_assert_uint_eq(sf_meter_places(of), 0);
 	sf_meter_free(of);
 	teardown();
+}
+END_TEST
+
+/* What the table holds is told by the other numbers, and in the end it has to be nothing. */
+START_TEST(books_close_when_all_is_told)
+{
+	const struct sf_ledger closed = { .frames = 3,
+		.packets = 3,
+		.octets = 300,
+		.flows_created = 1,
+		.flows_ended = 1,
+		.records = 1,
+		.record_packets = 3,
+		.record_octets = 300 };
+	struct sf_ledger ledger = closed;
+
+	ck_assert(sf_ledger_closed(&ledger));
+	ledger.flows_active = 1;
+	ck_assert(sf_ledger_balanced(&ledger) && !sf_ledger_closed(&ledger));
+	ledger = closed;
+	ledger.record_packets--;
+	ledger.table_packets++;
+	ck_assert(sf_ledger_balanced(&ledger) && !sf_ledger_closed(&ledger));
+	ledger = closed;
+	ledger.record_octets--;
+	ledger.table_octets++;
+	ck_assert(sf_ledger_balanced(&ledger) && !sf_ledger_closed(&ledger));
+	/* a packet in two records */
+	ledger = closed;
+	ledger.record_packets++;
+	ledger.table_packets--;
+	ck_assert(!sf_ledger_balanced(&ledger));
+	ledger = closed;
+	ledger.record_octets++;
+	ledger.table_octets--;
+	ck_assert(!sf_ledger_balanced(&ledger));
 }
 END_TEST
 
@@ -502,4 +539,5 @@ CHECK_MAIN("meter", key_parts_tell_flows_apart, directions_stay_apart_without_ad
 	frames_are_metered_or_ignored_by_name, packets_of_all_kinds_in_one_batch,
 	clock_decides_timeouts_and_steps_back_are_counted, packets_without_clocks_have_their_own,
 	end_may_be_any_time, each_packet_can_be_a_record, books_of_two_meters_close_together,
-	records_may_leave_through_another_meter, copies_differ_in_padding, unknown_key_part_is_refused)
+	records_may_leave_through_another_meter, books_close_when_all_is_told,
+	copies_differ_in_padding, unknown_key_part_is_refused)
