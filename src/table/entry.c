@@ -185,7 +185,7 @@ void sf_table_release(struct sf_table *table, uint32_t id, uint64_t hash)
 	table->ledger.flows_ended++;
 }
 
-/* A second index takes over; the first is emptied batch by batch. Without memory it has to do. */
+/* A second index takes over; the first is emptied batch by batch. False: there is no memory. */
 static bool replace_index(struct sf_table *table, struct sf_index *index, uint32_t room)
 {
 	if (sf_index_init(index, room, false) < 0)
@@ -208,7 +208,8 @@ static void upgrade(struct sf_table *table)
 
 /*
  * The index is made for few flows and grows with their number, so that what a small table touches
- * stays small. The same hash serves both sizes.
+ * stays small. The same hash serves both sizes. Without memory for a larger one the table is full
+ * with what this one is made for: more ids than it has places cannot be entered.
  */
 static void grow(struct sf_table *table)
 {
@@ -216,7 +217,10 @@ static void grow(struct sf_table *table)
 	/* few steps: while an index is emptied, each new flow is looked for in both */
 	bool next = table->made_for < INDEX_NEXT && table->cap > 2 * INDEX_NEXT;
 
-	replace_index(table, &larger, next ? INDEX_NEXT : table->cap);
+	if (!table->cramped)
+		table->cramped = !replace_index(table, &larger, next ? INDEX_NEXT : table->cap);
+	while (table->cramped && sf_table_is_crowded(table))
+		sf_table_evict(table);
 }
 
 void sf_table_long_way(struct sf_table *table, uint32_t way)

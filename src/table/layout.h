@@ -204,6 +204,7 @@ struct sf_table {
 	/* per flow */
 	bool too_long;                /* the index wants the strong hash */
 	struct sf_index old;          /* being emptied after a change of hash */
+	bool cramped;                 /* there is no memory for a larger one */
 	uint32_t made_for;            /* flows that `index` is made for, up to the cap */
 	uint32_t migrated;            /* buckets of `old` done */
 	uint32_t cap, low, high;      /* ids below low and from high on have been in use */

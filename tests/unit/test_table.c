@@ -3,6 +3,7 @@
  * The flow table's rules one by one (DESIGN §4), then its structures. Time is in milliseconds
  * after an arbitrary beginning; timeouts are 15 s idle and 60 s active unless said.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,6 +21,16 @@
 #define SYN 0x02
 #define RST 0x04
 #define ACK 0x10
+
+static bool no_memory; /* for another array */
+
+int __real_sf_arena_init(struct sf_arena *, size_t, size_t, bool);
+int __wrap_sf_arena_init(struct sf_arena *, size_t, size_t, bool);
+
+int __wrap_sf_arena_init(struct sf_arena *arena, size_t count, size_t size, bool prealloc)
+{
+	return no_memory ? -ENOMEM : __real_sf_arena_init(arena, count, size, prealloc);
+}
 
 static struct sf_table *table;
 static struct record_list list;
@@ -537,6 +548,33 @@ START_TEST(chosen_victims_may_yet_live_or_be_preceded)
 END_TEST
 
 /* In one batch: a new flow pushes one out, and that one's next packet is not the new one's. */
+/* The first index cannot grow: the table is full with what that one is made for, and goes on. */
+START_TEST(no_memory_for_a_larger_index)
+{
+	struct sf_ledger ledger;
+
+	setup(15, 60, 1000000);
+	no_memory = true;
+	for (uint32_t i = 0; i < 100000; i++) {
+		struct sf_facts facts = facts_of(i, i / 100);
+
+		put(&facts);
+	}
+	no_memory = false;
+	sf_table_ledger(table, &ledger);
+	ck_assert_uint_eq(ledger.flows_created, 100000);
+	ck_assert_uint_gt(ledger.flows_active, 16000);
+	ck_assert_uint_lt(ledger.flows_active, 17000);
+	ck_assert_uint_eq(ledger.flows_evicted, 100000 - ledger.flows_active);
+	/* the flow that is nearest to its timeout goes first */
+	for (uint32_t i = 0; i < 80000; i++)
+		ck_assert_int_lt(list.flows[i].half[0].start_ns, START + 840 * MS);
+	finish(1000);
+	ck_assert_uint_eq(list.count, 100000);
+	teardown();
+}
+END_TEST
+
 START_TEST(packet_of_a_flow_evicted_in_its_own_batch)
 {
 	struct sf_facts facts[3] = { facts_of(1, 0), facts_of(2, 10), facts_of(1, 10) };
@@ -1054,8 +1092,8 @@ CHECK_MAIN("table", idle_timeout_is_decided_when_the_packet_comes,
 	linger_of_a_reopened_connection_ends_in_time, ageing_does_bounded_work,
 	gap_of_a_year_is_one_revolution, full_table_gives_up_the_flow_nearest_to_its_timeout,
 	full_table_spares_flows_that_live, chosen_victims_may_yet_live_or_be_preceded,
-	packet_of_a_flow_evicted_in_its_own_batch, families_share_the_cap,
-	what_the_sink_refuses_is_counted_lost, each_packet_can_be_a_record,
+	no_memory_for_a_larger_index, packet_of_a_flow_evicted_in_its_own_batch,
+	families_share_the_cap, what_the_sink_refuses_is_counted_lost, each_packet_can_be_a_record,
 	each_packet_can_be_a_record_with_all_facts, table_can_be_used_again,
 	memory_per_conversation_stays_within_its_limit, chosen_collisions_bring_the_strong_hash,
 	flows_come_and_go_while_the_hash_changes, flows_are_found_while_the_index_grows,
