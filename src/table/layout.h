@@ -77,6 +77,7 @@ static inline int64_t sf_half_time(uint64_t word)
 
 static inline uint64_t sf_half_with_time(uint64_t word, int64_t time)
 {
+	assert(time >= 0 && time <= SF_DELTA_MAX);
 	return (word & ~(uint64_t)SF_DELTA_MAX) | (uint64_t)time;
 }
 
@@ -203,8 +204,8 @@ struct sf_table {
 	alignas(64) struct sf_facts facts[3][SF_TABLE_PART];
 	/* per flow */
 	bool too_long;                /* the index wants the strong hash */
-	struct sf_index old;          /* being emptied after a change of hash */
 	bool cramped;                 /* there is no memory for a larger one */
+	struct sf_index old;          /* being emptied after a change of hash */
 	uint32_t made_for;            /* flows that `index` is made for, up to the cap */
 	uint32_t migrated;            /* buckets of `old` done */
 	uint32_t cap, low, high;      /* ids below low and from high on have been in use */

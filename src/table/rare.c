@@ -7,17 +7,36 @@
  */
 #include "table/layout.h"
 
+/* Has one of the timeouts of the record passed at the packet's time? */
+static bool is_timed_out(
+	const struct sf_table *table, const struct sf_entry *hot, const struct sf_facts *facts)
+{
+	int64_t age = sf_time_since(facts->clock_ns, hot->first_ns);
+
+	return age >= table->active_ns || age - sf_half_time(hot->half.end) >= table->idle_ns;
+}
+
+/* ns by which the record's first packet may become earlier: its times have 48 bits. */
+static int64_t room_before(const struct sf_entry *hot)
+{
+	int64_t linger = sf_half_time(hot->half.begin), last = sf_half_time(hot->half.end);
+
+	return SF_DELTA_MAX - (linger > last ? linger : last);
+}
+
 /*
  * The packet comes after a timeout or the linger of the flow that it would belong to (DESIGN §4):
  * that flow's record leaves and this packet begins the next one. Only an active timeout within the
- * idle timeout goes on with the same flow.
+ * idle timeout goes on with the same flow. So does a packet from too long before the record's first
+ * one, the other reason to cut a flow that is active.
  */
 static void restart(struct sf_table *table, uint32_t id, const struct sf_facts *facts)
 {
 	struct sf_entry *hot = &table->hot[id];
 	int64_t age = sf_time_since(facts->clock_ns, hot->first_ns);
 	bool awake = age - sf_half_time(hot->half.end) < table->idle_ns;
-	bool active = table->active_ns - sf_half_time(hot->half.end) <= table->idle_ns;
+	bool active = table->active_ns - sf_half_time(hot->half.end) <= table->idle_ns ||
+		      !is_timed_out(table, hot, facts);
 	bool same = awake && !(hot->state & SF_STATE_LINGER);
 	uint64_t flow_id;
 	uint32_t kept;
@@ -43,20 +62,22 @@ static void restart(struct sf_table *table, uint32_t id, const struct sf_facts *
 }
 
 /*
- * A packet from before the record's first one: the record begins with it. Times in the entry are
- * counted from there, as far as 48 bits reach. If the other side sent it, hot and reverse change
- * places, as the hot half is that of the first packet.
+ * A packet from before the record's first one: the record begins with it, and times in the entry
+ * are counted from there. It says who began the flow, unless that was in an earlier record. If the
+ * other side sent it, hot and reverse change places, as the hot half is that of the first packet.
  */
 static void rebase(struct sf_table *table, uint32_t id, const struct sf_facts *facts)
 {
 	struct sf_entry *hot = &table->hot[id];
 	struct sf_entry_half *half = &hot->half, *reverse = &table->reverse[id], was;
-	int64_t linger = sf_half_time(half->begin), last = sf_half_time(half->end);
-	int64_t before = sf_time_since(hot->first_ns, facts->time_ns);
-	int64_t room = SF_DELTA_MAX - (linger > last ? linger : last);
-	int64_t shift = before < room ? before : room;
+	int64_t shift = sf_time_since(hot->first_ns, facts->time_ns);
 	bool side = facts->flags & SF_FACT_SWAPPED;
 
+	assert(shift <= room_before(hot)); /* is_over() */
+	if (!(hot->state & SF_STATE_CUT)) {
+		hot->state &= (uint16_t)~SF_STATE_INITIATOR;
+		hot->state |= (uint16_t)sf_entry_initiator(facts);
+	}
 	hot->first_ns -= shift;
 	half->end += (uint64_t)shift;
 	if (hot->state & SF_STATE_LINGER)
@@ -86,6 +107,7 @@ static void rebase(struct sf_table *table, uint32_t id, const struct sf_facts *f
 static void tcp_step(struct sf_table *table, uint32_t id, const struct sf_facts *facts)
 {
 	struct sf_entry *hot = &table->hot[id];
+	int64_t linger = sf_time_since(facts->clock_ns, hot->first_ns) + SF_LINGER_NS;
 	bool side = facts->flags & SF_FACT_SWAPPED;
 	bool both = (hot->state & (SF_STATE_FIN_0 | SF_STATE_FIN_1)) ==
 		    (SF_STATE_FIN_0 | SF_STATE_FIN_1);
@@ -96,8 +118,9 @@ static void tcp_step(struct sf_table *table, uint32_t id, const struct sf_facts 
 	if (facts->tcp_flags & TCP_RST ||
 		(both && answers && (facts->tcp_flags & (TCP_ACK | TCP_FIN)) == TCP_ACK)) {
 		hot->state |= SF_STATE_LINGER;
-		hot->half.begin = sf_half_with_time(hot->half.begin,
-			sf_time_since(facts->clock_ns, hot->first_ns) + SF_LINGER_NS);
+		/* a first packet may lie as far behind the clock as it likes */
+		hot->half.begin = sf_half_with_time(
+			hot->half.begin, linger < SF_DELTA_MAX ? linger : SF_DELTA_MAX);
 		sf_table_file_linger(table, id);
 	} else if (facts->tcp_flags & TCP_FIN) {
 		hot->state &= (uint16_t)~SF_STATE_FIN_LAST;
@@ -111,10 +134,13 @@ static bool is_over(
 {
 	int64_t age = sf_time_since(facts->clock_ns, hot->first_ns);
 
-	if (hot->state & (SF_STATE_LINGER | SF_STATE_EMPTY))
-		return hot->state & SF_STATE_EMPTY || age >= sf_half_time(hot->half.begin) ||
+	if (hot->state & SF_STATE_EMPTY ||
+		sf_time_since(hot->first_ns, facts->time_ns) > room_before(hot))
+		return true;
+	if (hot->state & SF_STATE_LINGER)
+		return age >= sf_half_time(hot->half.begin) ||
 		       (facts->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
-	return age >= table->active_ns || age - sf_half_time(hot->half.end) >= table->idle_ns;
+	return is_timed_out(table, hot, facts);
 }
 
 void sf_half_widen_ttl(struct sf_entry_half *half, uint8_t ttl)

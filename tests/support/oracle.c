@@ -9,7 +9,7 @@
 
 #include "base/wire.h"
 #include "oracle.h"
-#include "table/table.h"
+#include "table/layout.h"
 
 #define FIN 0x01
 #define SYN 0x02
@@ -170,19 +170,40 @@ static void empty(struct oracle_flow *flow)
 	flow->fragment = flow->mpls = flow->mac = false;
 }
 
+/* The side that began the flow, if this is its first packet. */
+static int initiator_by(const struct sf_facts *facts)
+{
+	int sender = facts->flags & SF_FACT_SWAPPED ? 1 : 0;
+	bool answers =
+		facts->flags & SF_FACT_TCP && facts->tcp_flags & SYN && facts->tcp_flags & ACK;
+
+	return answers ? !sender : sender;
+}
+
 static void begin_flow(
 	struct oracle *oracle, struct oracle_flow *flow, const struct sf_facts *facts)
 {
 	struct oracle_flow *next = flow->next;
-	int sender = facts->flags & SF_FACT_SWAPPED ? 1 : 0;
 
 	memset(flow, 0, sizeof(*flow));
 	flow->next = next;
 	flow->key = *facts;
 	flow->number = ++oracle->flow_count;
-	flow->initiator = sender;
-	if (facts->flags & SF_FACT_TCP && facts->tcp_flags & SYN && facts->tcp_flags & ACK)
-		flow->initiator = !sender;
+	flow->initiator = initiator_by(facts);
+}
+
+static bool is_empty(const struct oracle_flow *flow)
+{
+	return !flow->side[0].packets && !flow->side[1].packets;
+}
+
+/* A record's times are ns after its first packet, in 48 bits. */
+static bool is_too_far_back(const struct oracle_flow *flow, const struct sf_facts *facts)
+{
+	int64_t first = first_of(flow);
+	int64_t latest = flow->ended ? later(last_of(flow), flow->gone) : last_of(flow);
+
+	return !is_empty(flow) && first - facts->time_ns > SF_DELTA_MAX - (latest - first);
 }
 
 /* "Timeouts decide at lookup": is this packet still of the record, of the flow, or of neither? */
@@ -194,13 +215,17 @@ static void close_if_over(
 		facts->flags & SF_FACT_TCP && facts->tcp_flags & SYN && !(facts->tcp_flags & ACK);
 
 	if (flow->ended) {
-		if (facts->clock_ns < flow->gone && !syn)
+		if (facts->clock_ns < flow->gone && !syn && !is_too_far_back(flow, facts))
 			return;
 		emit(oracle, flow, SF_END_DETECTED);
 		begin_flow(oracle, flow, facts);
-	} else if (facts->clock_ns >= idle || facts->clock_ns >= active) {
-		emit(oracle, flow, active <= idle ? SF_END_ACTIVE : SF_END_IDLE);
-		if (active <= idle && facts->clock_ns < idle) {
+	} else if (facts->clock_ns >= idle || facts->clock_ns >= active ||
+		   is_too_far_back(flow, facts)) {
+		bool is_cut =
+			active <= idle || (facts->clock_ns < idle && facts->clock_ns < active);
+
+		emit(oracle, flow, is_cut ? SF_END_ACTIVE : SF_END_IDLE);
+		if (is_cut && facts->clock_ns < idle) {
 			flow->cut = true;
 			flow->key.interface = facts->interface;
 			empty(flow);
@@ -215,6 +240,8 @@ static void count(struct oracle *oracle, struct oracle_flow *flow, const struct 
 	struct sf_flow_half *half = &flow->side[facts->flags & SF_FACT_SWAPPED ? 1 : 0];
 	int64_t time = facts->time_ns;
 
+	if (!is_empty(flow) && !flow->cut && time < first_of(flow))
+		flow->initiator = initiator_by(facts);
 	if (!half->packets) {
 		half->start_ns = half->end_ns = time;
 		half->ingress =
@@ -258,7 +285,7 @@ static void watch_tcp(struct oracle_flow *flow, const struct sf_facts *facts)
 		facts->tcp_flags & ACK)
 		flow->ended = true;
 	if (flow->ended)
-		flow->gone = facts->clock_ns + LINGER;
+		flow->gone = earlier(facts->clock_ns + LINGER, first_of(flow) + SF_DELTA_MAX);
 	if (fin) {
 		flow->fin[sender] = true;
 		flow->last_fin = sender;

@@ -83,6 +83,8 @@ static void draw_packet(struct sf_facts *facts, unsigned flows, int64_t *clock)
 		facts->time_ns += draw(1000) * S;
 	else if (one_in(300))
 		facts->time_ns -= draw(100000) * S;
+	if (one_in(600))
+		facts->time_ns += (one_in(2) ? 1 : -1) * INT64_C(400) * 24 * 3600 * S;
 	facts->clock_ns = facts->time_ns > *clock ? facts->time_ns : *clock;
 	facts->flags |= facts->clock_ns > facts->time_ns ? SF_FACT_LATE : 0;
 	facts->octets = 20 + draw(1500);

@@ -328,10 +328,40 @@ START_TEST(answer_that_is_older_than_the_question)
 	udp(800, 1);
 	udp(1100, 0);
 	finish(3000);
-	expect(0, SF_END_FORCED, 2, 2, 1000, 1100);
-	ck_assert_int_eq(list.flows[0].half[1].start_ns, START + 800 * MS);
-	ck_assert_int_eq(list.flows[0].half[1].end_ns, START + 900 * MS);
+	expect(0, SF_END_FORCED, 2, 2, 800, 900);
+	ck_assert_int_eq(list.flows[0].half[1].start_ns, START + 1000 * MS);
+	ck_assert_int_eq(list.flows[0].half[1].end_ns, START + 1100 * MS);
 	ck_assert_uint_eq(list.flows[0].half[1].octets, 200);
+	teardown();
+}
+END_TEST
+
+/* Two workers may see the answer before the question: who began is a matter of their times. */
+START_TEST(initiator_is_the_sender_of_the_earliest_packet)
+{
+	setup(15, 60, 100);
+	udp(1000, 1);
+	udp(999, 0);
+	finish(3000);
+	ck_assert_uint_eq(list.flows[0].port[0], 1024);
+	expect(0, SF_END_FORCED, 1, 1, 999, 999);
+	ck_assert_int_eq(list.flows[0].half[1].start_ns, START + 1000 * MS);
+	teardown();
+}
+END_TEST
+
+/* But not of a flow that had begun before: the initiator is that of its first record. */
+START_TEST(initiator_stays_over_an_active_timeout)
+{
+	setup(15, 20, 100);
+	udp(0, 0);
+	udp(10000, 0);
+	udp(20000, 0);
+	udp(19999, 1);
+	finish(20001);
+	expect(0, SF_END_ACTIVE, 2, 0, 0, 10000);
+	expect(1, SF_END_FORCED, 1, 1, 20000, 20000);
+	ck_assert_int_eq(list.flows[1].half[1].start_ns, START + 19999 * MS);
 	teardown();
 }
 END_TEST
@@ -353,17 +383,75 @@ START_TEST(record_is_cut_after_72_hours)
 }
 END_TEST
 
-/* A time that 48 bits cannot tell apart from the record is brought within reach: 78 hours. */
+#define DAYS_MS (INT64_C(24) * 3600 * 1000)
+
+/* A packet of flow 1 of that time, while the clock of the source is at another one. */
+static void tcp_at(int64_t ms, int64_t clock_ms, unsigned side, uint16_t flags)
+{
+	struct sf_facts facts = facts_of(1, ms);
+
+	facts.protocol = 6;
+	facts.interface = 1;
+	facts.flags = SF_FACT_TCP | (side ? SF_FACT_SWAPPED : 0);
+	facts.flags |= clock_ms > ms ? SF_FACT_LATE : 0;
+	facts.tcp_flags = flags;
+	facts.clock_ns = START + clock_ms * MS;
+	put(&facts);
+}
+
+/* A time that 48 bits cannot tell together with the record's others begins a record of its own. */
 START_TEST(wild_time_in_the_past_does_no_harm)
 {
 	setup(15, 60, 100);
-	udp(0, 0);
-	udp(-400 * 3600 * 1000, 0);
-	udp(1, 1);
+	tcp_at(0, 0, 0, ACK);
+	tcp_at(-400 * DAYS_MS, 0, 0, ACK);
+	tcp_at(1, 1, 1, ACK);
 	finish(2);
+	ck_assert_uint_eq(list.count, 3);
+	expect(0, SF_END_ACTIVE, 1, 0, 0, 0);
+	expect(1, SF_END_IDLE, 1, 0, -400 * DAYS_MS, -400 * DAYS_MS);
+	expect(2, SF_END_FORCED, 1, 0, 1, 1);
+	ck_assert_uint_eq(list.flows[0].id, list.flows[1].id);
+	teardown();
+}
+END_TEST
+
+/* One packet a year ahead: the flow's timeouts and its end go on to be those of the others. */
+START_TEST(wild_time_in_the_future_does_no_harm)
+{
+	setup(15, 60, 100);
+	tcp_at(0, 0, 0, ACK);
+	tcp_at(365 * DAYS_MS, 365 * DAYS_MS, 0, ACK);
+	tcp_at(1, 1, 0, ACK);
+	tcp_at(2, 2, 1, RST);
+	expect(0, SF_END_IDLE, 1, 0, 0, 0);
+	expect(1, SF_END_ACTIVE, 1, 0, 365 * DAYS_MS, 365 * DAYS_MS);
+	age(2002);
 	ck_assert_uint_eq(list.count, 2);
-	ck_assert_int_eq(list.flows[0].half[0].end_ns - START, 0);
-	ck_assert_int_eq(list.flows[0].half[0].start_ns - START, -SF_DELTA_MAX);
+	age(4000);
+	expect(2, SF_END_DETECTED, 1, 1, 1, 1);
+	finish(4000);
+	teardown();
+}
+END_TEST
+
+/* The end of the linger has 48 bits, beside the number of the interface. */
+START_TEST(connection_that_ends_far_behind_the_clock)
+{
+	static const uint32_t ifindex[2] = { 7, 11 }, domain[2] = { 1, 2 };
+	struct sf_meter_options options = { .idle_timeout_ns = 15 * S,
+		.active_timeout_ns = 60 * S,
+		.max_flows = 100,
+		.ifindex = ifindex,
+		.domain = domain,
+		.sink = { record_list_put, &list } };
+
+	ck_assert_int_eq(sf_table_new(&table, &options, NULL), 0);
+	tcp_at(-100 * DAYS_MS, 0, 0, RST);
+	finish(1);
+	expect(0, SF_END_DETECTED, 1, 0, -100 * DAYS_MS, -100 * DAYS_MS);
+	ck_assert_uint_eq(list.flows[0].half[0].ingress, 11);
+	ck_assert_uint_eq(list.flows[0].domain, 2);
 	teardown();
 }
 END_TEST
@@ -1087,7 +1175,9 @@ CHECK_MAIN("table", idle_timeout_is_decided_when_the_packet_comes,
 	orderly_close_ends_with_the_last_acknowledgement, close_seen_in_one_direction_is_no_end,
 	first_syn_ack_names_its_destination_initiator, flow_seen_one_way_begins_with_who_was_seen,
 	packets_out_of_order_widen_the_record, answer_that_is_older_than_the_question,
+	initiator_is_the_sender_of_the_earliest_packet, initiator_stays_over_an_active_timeout,
 	record_is_cut_after_72_hours, wild_time_in_the_past_does_no_harm,
+	wild_time_in_the_future_does_no_harm, connection_that_ends_far_behind_the_clock,
 	records_leave_within_a_second_of_their_timeout,
 	linger_of_a_reopened_connection_ends_in_time, ageing_does_bounded_work,
 	gap_of_a_year_is_one_revolution, full_table_gives_up_the_flow_nearest_to_its_timeout,
