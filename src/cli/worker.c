@@ -28,6 +28,13 @@
 #define TAKE_PARTS 32u   /* taken from others between two batches of one's own */
 #define TAKE_QUIET 1024u /* the same, before waiting for packets of one's own */
 
+/*
+ * For how long flows are aged in a step without packets, of which there are ten in a second: so a
+ * million flows that end together leave within about one. A receive buffer must stand it.
+ */
+#define AGE_QUIET_NS INT64_C(5000000)
+#define AGE_RECORDS  512u /* more than such a call makes records */
+
 /* how long packets may lie in the kernel before the driver hands them over */
 #define KEPT_BACK_NS INT64_C(100000000)
 
@@ -103,15 +110,36 @@ static unsigned claim(struct sf_budget *budget, unsigned count)
 	return (unsigned)taken;
 }
 
-void sf_worker_age(struct sf_worker *worker)
+/* A sink that would wait, or lose records: then flows stay where they are. */
+static bool has_room(struct sf_worker *worker)
 {
-	int64_t now = worker->capture ? worker->timing.clock.now : INT64_MAX;
+	return !worker->ring.elements || sf_ring_room(&worker->ring, AGE_RECORDS) == AGE_RECORDS;
+}
+
+/* `quiet`: no packet waits meanwhile, as far as anybody knows. */
+static void age(struct sf_worker *worker, bool quiet)
+{
+	int64_t now = worker->capture ? worker->timing.clock.now : INT64_MAX, end = 0;
+	/* a file can wait; a live source cannot: it is bounded work per step there */
+	bool live = worker->options.input->capture->live;
 
 	if (worker->options.exchange && worker->horizon < now)
 		now = worker->horizon;
-	/* a file can wait; a live source cannot: it is bounded work per batch there */
-	while (sf_meter_age(worker->meter, now) && !worker->options.input->capture->live)
-		;
+	while (sf_meter_age(worker->meter, now)) {
+		if (!live)
+			continue;
+		if (!quiet || !has_room(worker))
+			break;
+		if (!end)
+			end = sf_clock_read(CLOCK_MONOTONIC) + AGE_QUIET_NS;
+		else if (sf_clock_read(CLOCK_MONOTONIC) >= end)
+			break;
+	}
+}
+
+void sf_worker_age(struct sf_worker *worker)
+{
+	age(worker, false);
 }
 
 void sf_worker_tell_clock(struct sf_worker *worker)
@@ -311,7 +339,7 @@ static enum sf_worker_state step_own(struct sf_worker *worker)
 	} else if (worker->options.ages_when_quiet && keep_time(worker)) {
 		state = SF_WORKER_LIMIT;
 	}
-	sf_worker_age(worker);
+	age(worker, !batch.received);
 	return state;
 }
 

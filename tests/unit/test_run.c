@@ -355,6 +355,45 @@ START_TEST(signals)
 }
 END_TEST
 
+/*
+ * DESIGN §4: a record leaves at most 1 s after its timeout, on an idle link too, however many they
+ * are. There are some ten steps in a second in which no packet comes. No record is lost for want of
+ * room: what the ring does not take stays in the table.
+ */
+START_TEST(many_flows_leave_a_quiet_link)
+{
+	struct sf_options options = plain;
+	struct sf_worker *worker;
+	struct sf_run *run;
+	uint64_t records = 0, before;
+	unsigned steps = 0;
+
+	options.idle_timeout_ns = 100 * INT64_C(1000000);
+	source.packets = 200000;
+	source.repeat = 1;
+	source.endless = true;
+	run = make(&options);
+	worker = &run->workers[0];
+	for (unsigned i = 0; i < 100000 && records < source.packets; i++) {
+		struct sf_flow flows[SF_BATCH_MAX];
+		uint32_t n;
+
+		before = records;
+		ck_assert_int_le(sf_worker_step(worker), SF_WORKER_QUIET);
+		while ((n = sf_ring_get(&worker->ring, flows, SF_BATCH_MAX)) > 0)
+			records += n;
+		steps += records > before;
+	}
+	ck_assert_uint_eq(records, source.packets);
+	/* by 256 flows in a step it would be 782 */
+	ck_assert_uint_le(steps, 200);
+	sf_worker_books(worker, &books);
+	ck_assert_uint_eq(books.ledger.lost_records, 0);
+	sf_exporter_finish(run->exporter);
+	end(run);
+}
+END_TEST
+
 /* The run ends, and none of those that could be started has begun. */
 START_TEST(threads_that_cannot_be_started)
 {
@@ -539,4 +578,5 @@ END_TEST
 CHECK_MAIN("run", all_queues_to_the_end, books_of_turns_are_of_the_same_packets,
 	turns_end_at_a_signal, workers_of_a_file_end_together, what_remains_of_another_worker,
 	threads_that_cannot_be_started, full_ring_is_counted, flows_over_several_queues_are_whole,
-	more_workers_than_queues, count_is_exact_over_workers, signals)
+	more_workers_than_queues, count_is_exact_over_workers, signals,
+	many_flows_leave_a_quiet_link)
