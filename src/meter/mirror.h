@@ -48,7 +48,7 @@ struct sf_mirror {
 	struct sf_mirror_host host;
 	struct sf_dedup dedup;
 	uint64_t frames, ip, to_us, to_group, to_others, tagged, tagged_inside, cut, super,
-		own_export, erspan, vxlan, tzsp, steps_back, ahead, foreign_link;
+		own_export, erspan, vxlan, tzsp, steps_back, foreign_link;
 	int64_t last_ns;
 	int64_t worst_offset_ns; /* packet time against the system's clock */
 	/* TCP conversations: which directions and which queues were seen */

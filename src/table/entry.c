@@ -321,14 +321,3 @@ void sf_table_sum(struct sf_table *table, uint64_t *flows, uint64_t *packets, ui
 		}
 	}
 }
-
-size_t sf_table_memory(const struct sf_table *table, uint8_t version)
-{
-	size_t entry = sizeof(struct sf_entry) + sizeof(struct sf_entry_half) +
-		       (version == 6 ? sizeof(table->address6[0]) : 0) +
-		       (table->cold ? sizeof(struct sf_entry_cold) : 0);
-	size_t chunks = table->cap / SF_WHEEL_REFS + 1;
-
-	return table->cap * entry + table->index.arena.bytes +
-	       chunks * sizeof(struct sf_wheel_chunk);
-}

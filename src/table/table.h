@@ -87,10 +87,4 @@ void sf_table_ledger(struct sf_table *table, struct sf_ledger *ledger);
 /* What is really in the table, by looking at every entry (slow): a check on the ledger. */
 void sf_table_sum(struct sf_table *table, uint64_t *flows, uint64_t *packets, uint64_t *octets);
 
-/*
- * Octets of memory at the cap, when all flows are of this IP version and seen both ways, with the
- * index and one timer reference each. Cut flows take 8 more each, lingering ones 4.4.
- */
-size_t sf_table_memory(const struct sf_table *table, uint8_t version);
-
 #endif
