@@ -62,7 +62,7 @@ struct sf_destination_count {
 #define SF_SKIPPED_REASONS(X) X(ipv6) /* NetFlow v5 has no IPv6 */
 #define SF_LOST_REASONS(X)                                                                         \
 	X(send)        /* the kernel refused the datagram */                                       \
-	X(unreachable) /* the collector's host or port answered that nobody listens */             \
+	X(unreachable) /* answered by ICMP: a closed port, a firewall that rejects */              \
 	X(write)       /* file or standard output could not be written: full disk, closed pipe */  \
 	X(tooLarge)    /* one record does not fit the maximum message size */
 

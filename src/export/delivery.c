@@ -94,10 +94,11 @@ void sf_session_refused(struct sf_session *session, int64_t now)
 static void enter_fates(struct sf_session *session, struct sf_batch *batch, int64_t now)
 {
 	struct sf_destination_stats *stats = &session->destination.stats;
-	bool sent = false;
 
 	if (batch->earlier_refused)
 		sf_session_refused(session, now);
+	if (batch->last_call_from < batch->count)
+		session->last_call = (struct sf_destination_count){ 0 };
 	for (unsigned i = 0; i < batch->count; i++) {
 		enum sf_fate fate = batch->messages[i].fate;
 
@@ -109,9 +110,6 @@ static void enter_fates(struct sf_session *session, struct sf_batch *batch, int6
 		stats->messages++;
 		stats->message_octets += batch->messages[i].length;
 		session->flow_records += batch->messages[i].flows.records;
-		if (!sent)
-			session->last_call = (struct sf_destination_count){ 0 };
-		sent = true;
 		if (i >= batch->last_call_from)
 			sf_count_add(&session->last_call, &batch->messages[i].flows);
 	}

@@ -39,7 +39,7 @@ struct sf_batch {
 	} messages[SF_MESSAGES_MAX];
 	/* set by send */
 	bool earlier_refused;    /* what was sent by the last call before was refused meanwhile */
-	unsigned last_call_from; /* first message that the last successful system call took */
+	unsigned last_call_from; /* first message that the last successful call took; count: none */
 };
 
 struct sf_transport;

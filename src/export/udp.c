@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * UDP to one collector. The socket is connected, so that ICMP's "port unreachable" comes back as
- * ECONNREFUSED on a later call: that call has sent nothing, and what the last successful call
- * sent did not arrive. A batch goes out as one UDP_SEGMENT send (one trip through the stack for
- * up to 64 datagrams); where the route or the kernel does not do that, as single sends. sendmmsg
- * is not used: it swallows the error that follows a partial success.
+ * UDP to one collector. The socket is connected, so that what ICMP answers to a datagram (port
+ * unreachable, prohibited by a firewall …) comes back as the error of a later call: that call has
+ * sent nothing, and what the last successful call sent did not arrive. A batch goes out as one
+ * UDP_SEGMENT send (one trip through the stack for up to 64 datagrams); where the route or the
+ * kernel does not do that, as single sends. sendmmsg is not used: it swallows the error that
+ * follows a partial success.
  */
 #include <netdb.h>
 #include <netinet/in.h>
@@ -78,8 +79,44 @@ static bool must_wait(int code)
 
 static bool refuses_segmentation(int code)
 {
-	return code == -EINVAL || code == -EIO || code == -EOPNOTSUPP || code == -EMSGSIZE ||
-	       code == -ENOPROTOOPT;
+	return code == -EINVAL || code == -EIO || code == -EOPNOTSUPP || code == -EMSGSIZE;
+}
+
+/* Of the way that the socket knows to its peer; 0: it knows none. */
+static unsigned path_mtu(const struct udp *udp)
+{
+	bool six = udp->transport.peer.ss_family == AF_INET6;
+	int mtu = 0;
+	socklen_t size = sizeof(mtu);
+
+	if (getsockopt(udp->fd, six ? IPPROTO_IPV6 : IPPROTO_IP, six ? IPV6_MTU : IP_MTU, &mtu,
+		    &size) < 0 ||
+		mtu < 0)
+		return 0;
+	return (unsigned)mtu;
+}
+
+/*
+ * The errors that ICMP makes of a connected socket's calls (in Linux icmp_err_convert[] and
+ * icmpv6_err_convert(), the fatal ones). Some of them a call also meets by itself where there is
+ * no route: then the socket has lost its way, because a route is looked up before anything else.
+ */
+static bool is_answer(const struct udp *udp, int code)
+{
+	switch (-code) {
+	case ECONNREFUSED:
+	case ENOPROTOOPT:
+	case EHOSTDOWN:
+	case ENONET:
+	case EPROTO:
+	case EMSGSIZE: /* a router has told of a smaller MTU */
+		return true;
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+	case EACCES:
+		return path_mtu(udp) != 0;
+	}
+	return false;
 }
 
 static void set_fate(struct sf_batch *batch, unsigned from, unsigned count, enum sf_fate fate)
@@ -88,86 +125,88 @@ static void set_fate(struct sf_batch *batch, unsigned from, unsigned count, enum
 		batch->messages[i].fate = (uint8_t)fate;
 }
 
-/* What the last successful call took has been refused. */
-static void refuse_last_call(struct sf_batch *batch, unsigned sent)
+/* What the last successful call took has been refused; messages before `end` have their fates. */
+static void refuse_last_call(struct sf_batch *batch, unsigned end)
 {
-	if (sent == 0)
+	if (batch->last_call_from == batch->count) {
 		batch->earlier_refused = true;
-	else
-		set_fate(batch, batch->last_call_from, sent - batch->last_call_from,
-			SF_FATE_unreachable);
+		return;
+	}
+	for (unsigned i = batch->last_call_from; i < end; i++)
+		if (batch->messages[i].fate == SF_FATE_SENT)
+			batch->messages[i].fate = SF_FATE_unreachable;
 }
 
-/* Sends messages from … from+count-1 with patience; returns 0 or the error that stays. */
-static int send_patiently(struct udp *udp, struct sf_batch *batch, const uint8_t *bytes,
+/*
+ * Sends messages from … from+count-1 with patience; returns their fate. Switches segmentation off
+ * where it is that which is refused: then nothing was sent.
+ */
+static enum sf_fate send_patiently(struct udp *udp, struct sf_batch *batch, const uint8_t *bytes,
 	size_t length, unsigned from, unsigned count)
 {
-	unsigned waits = udp->patient ? 1000 : 10, refusals = 0;
+	unsigned waits = udp->patient ? 1000 : 10;
 	const struct timespec pause = { .tv_nsec = 1000000 };
-	int code;
+	bool answered = false;
 
 	for (;;) {
-		code = send_once(udp, bytes, length, (uint16_t)batch->messages[from].length, count);
+		int code = send_once(
+			udp, bytes, length, (uint16_t)batch->messages[from].length, count);
+		bool answer = code != 0 && is_answer(udp, code);
+
 		if (code == 0) {
 			batch->last_call_from = from;
-			return 0;
+			return SF_FATE_SENT;
 		}
 		if (code == -EINTR)
 			continue;
-		if (count > 1 && refuses_segmentation(code))
-			return code;
-		udp->transport.error = code;
-		if (code == -ECONNREFUSED && refusals++ == 0) {
+		if (answer && !answered) {
+			/* this call was only told of the one before, and is made again */
+			answered = true;
+			udp->transport.error = code;
 			refuse_last_call(batch, from);
 			continue;
 		}
+		if (count > 1 && refuses_segmentation(code)) {
+			udp->segmentation = false;
+			return SF_FATE_send;
+		}
+		udp->transport.error = code;
+		if (answer)
+			return SF_FATE_unreachable;
 		if (!must_wait(code) || waits-- == 0)
-			return code;
+			return SF_FATE_send;
 		nanosleep(&pause, NULL);
 	}
 }
 
-static void send_singly(struct udp *udp, struct sf_batch *batch, unsigned from)
+static void send_singly(struct udp *udp, struct sf_batch *batch)
 {
 	const uint8_t *bytes = batch->bytes;
 
-	for (unsigned i = 0; i < batch->count; bytes += batch->messages[i].length, i++) {
-		int code;
-
-		if (i < from)
-			continue;
-		code = send_patiently(udp, batch, bytes, batch->messages[i].length, i, 1);
-		set_fate(batch, i, 1,
-			code == 0               ? SF_FATE_SENT
-			: code == -ECONNREFUSED ? SF_FATE_unreachable
-						: SF_FATE_send);
-	}
+	for (unsigned i = 0; i < batch->count; bytes += batch->messages[i].length, i++)
+		batch->messages[i].fate =
+			(uint8_t)send_patiently(udp, batch, bytes, batch->messages[i].length, i, 1);
 }
 
 static void udp_send(struct sf_transport *transport, struct sf_batch *batch)
 {
 	struct udp *udp = (struct udp *)transport;
+	enum sf_fate fate;
 	size_t length = 0;
-	int code;
 
 	batch->earlier_refused = false;
-	batch->last_call_from = 0;
+	batch->last_call_from = batch->count;
 	if (batch->count == 1 || !udp->segmentation) {
-		send_singly(udp, batch, 0);
+		send_singly(udp, batch);
 		return;
 	}
 	for (unsigned i = 0; i < batch->count; i++)
 		length += batch->messages[i].length;
-	code = send_patiently(udp, batch, batch->bytes, length, 0, batch->count);
-	if (code != 0 && refuses_segmentation(code)) {
-		udp->segmentation = false;
-		send_singly(udp, batch, 0);
-		return;
-	}
-	set_fate(batch, 0, batch->count,
-		code == 0               ? SF_FATE_SENT
-		: code == -ECONNREFUSED ? SF_FATE_unreachable
-					: SF_FATE_send);
+	fate = send_patiently(udp, batch, batch->bytes, length, 0, batch->count);
+	if (udp->segmentation)
+		set_fate(batch, 0, batch->count, fate);
+	else
+		send_singly(udp, batch);
 }
 
 static bool udp_refused(struct sf_transport *transport)
@@ -176,7 +215,8 @@ static bool udp_refused(struct sf_transport *transport)
 	int code = 0;
 	socklen_t size = sizeof(code);
 
-	if (getsockopt(udp->fd, SOL_SOCKET, SO_ERROR, &code, &size) < 0 || code != ECONNREFUSED)
+	/* whatever waits there came from outside */
+	if (getsockopt(udp->fd, SOL_SOCKET, SO_ERROR, &code, &size) < 0 || code == 0)
 		return false;
 	transport->error = -code;
 	return true;
@@ -213,24 +253,21 @@ bool sf_udp_stays_here(const struct sf_transport *transport)
 }
 
 /* The largest datagram when nobody has said one. */
-static unsigned default_mtu(const struct udp *udp, int family, bool large)
+static unsigned default_mtu(const struct udp *udp, unsigned route, bool large)
 {
 	unsigned mtu = large && sf_udp_stays_here(&udp->transport) ? LARGE_MTU : DEFAULT_MTU;
-	int level = family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP;
-	int name = family == AF_INET6 ? IPV6_MTU : IP_MTU;
-	int route = 0;
-	socklen_t size = sizeof(route);
 
-	if (getsockopt(udp->fd, level, name, &route, &size) < 0 || route <= 0)
+	if (route == 0)
 		return DEFAULT_MTU;
-	return (unsigned)route < mtu ? (unsigned)route : mtu;
+	return route < mtu ? route : mtu;
 }
 
 /* Largest message: datagram less headers; and how many of them leave at once. */
 static void limit_messages(struct udp *udp, int family, const struct sf_udp_options *options)
 {
 	unsigned headers = family == AF_INET6 ? IPV6_HEADERS : IPV4_HEADERS;
-	unsigned mtu = options->mtu ? options->mtu : default_mtu(udp, family, options->large);
+	unsigned route = path_mtu(udp);
+	unsigned mtu = options->mtu ? options->mtu : default_mtu(udp, route, options->large);
 	unsigned octets = options->paced ? PACED_OCTETS_MAX : GSO_OCTETS_MAX;
 	unsigned most = options->paced ? PACED_MESSAGES_MAX : SF_MESSAGES_MAX;
 	struct sf_transport *transport = &udp->transport;
@@ -241,6 +278,12 @@ static void limit_messages(struct udp *udp, int family, const struct sf_udp_opti
 		transport->max_messages = most;
 	if (transport->max_messages == 0)
 		transport->max_messages = 1;
+	/*
+	 * Bursts that keep a rate are small anyway, and captures then show datagrams as they are. A
+	 * segment must fit the route; the kernel's word for one that does not would look like a
+	 * router's.
+	 */
+	udp->segmentation = !options->paced && mtu <= route;
 }
 
 static int udp_connect(struct udp *udp, const struct addrinfo *address)
@@ -288,8 +331,6 @@ int sf_udp_open(struct sf_transport **transport, const struct sf_udp_options *op
 	if (code == 0) {
 		udp->transport.ops = &udp_ops;
 		udp->patient = options->patient;
-		/* bursts are small anyway, and captures then show datagrams as they are */
-		udp->segmentation = !options->paced;
 		limit_messages(udp, address->ai_family, options);
 		*transport = &udp->transport;
 	} else {
