@@ -16,6 +16,7 @@
 struct file {
 	struct sf_transport transport;
 	int fd;
+	bool is_ours; /* to cut and to close; standard output is not */
 	bool may_cut;
 	off_t length; /* whole messages */
 };
@@ -59,7 +60,7 @@ static int file_close(struct sf_transport *transport)
 	int code = 0;
 
 	/* some file systems report the full disk only here */
-	if (file->fd != STDOUT_FILENO && close(file->fd) < 0)
+	if (file->is_ours && close(file->fd) < 0)
 		code = -errno;
 	free(file);
 	return code;
@@ -77,10 +78,10 @@ int sf_file_open(struct sf_transport **transport, const char *path, struct sf_er
 
 	if (!file)
 		return sf_error_set(error, -ENOMEM, "no memory for output file %s", path);
-	file->fd = !strcmp(path, "-") ? STDOUT_FILENO
-				      : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	/* what is on standard output before us is not ours to cut */
-	file->may_cut = file->fd != STDOUT_FILENO;
+	file->is_ours = strcmp(path, "-") != 0;
+	file->may_cut = file->is_ours;
+	file->fd = file->is_ours ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)
+				 : STDOUT_FILENO;
 	if (file->fd < 0) {
 		code = -errno;
 		free(file);

@@ -4,6 +4,7 @@
 
 import gzip
 import json
+import os
 import resource
 import signal
 import struct
@@ -404,6 +405,38 @@ class Output(Case):
         done = self.meter("-r", path, "-w", "/dev/full", status=1)
         self.assertIn("/dev/full: No space left on device", done.stderr)
         self.assertEqual(done.stats["outputs"][0]["lost"]["write"], 21)
+
+    def test_closed_streams(self):
+        """Files and sockets that are opened then do not get what is printed."""
+        captures, out = self.directory / "captures", self.directory / "out.ipfix"
+        captures.mkdir()
+        (captures / "a.pcap").write_bytes(pcap(conversations(3000, packets=1)))
+        (captures / "notes.txt").write_text("no capture")  # there is a word about it
+        self.meter("-r", captures, "-w", out)
+        content = out.read_bytes()
+
+        def run(closed, *arguments):
+            def close():
+                for fd in closed:
+                    os.close(fd)
+            return self.run_plain("meter", "-r", captures, *arguments, preexec_fn=close)
+
+        for closed in ((2,), (1,), (0, 1, 2)):
+            done = run(closed, "-w", out, "-o", "json", "--stats", "json")
+            # what cannot be printed is lost, as with any stream that cannot be written
+            self.assertEqual(done.status, int(1 in closed))
+            self.assertEqual(out.read_bytes(), content, closed)
+            if closed == (1,):
+                self.assertEqual(done.stats["outputs"][1]["lost"]["write"], 3000)
+        with support.socket.socket(support.socket.AF_INET, support.socket.SOCK_DGRAM) as sink:
+            sink.bind(("127.0.0.1", 0))
+            sink.settimeout(0.2)
+            url = f"netflow5://127.0.0.1:{sink.getsockname()[1]}"
+            self.assertEqual(run((2,), "-e", url, "-c", "600").status, 0)
+            for _ in range(600 // 30):
+                self.assertEqual(sink.recv(2000)[:2], b"\0\5")
+        for arguments in (["-w", "-"], ["-o", "csv"]):
+            self.assertEqual(run((1,), *arguments).status, 1)
 
     def test_unwritable_file(self):
         done = self.run_plain("meter", "-r", self.capture(), "-w", "/nonexistent/x")

@@ -207,6 +207,28 @@ START_TEST(file_that_cannot_be_written_is_counted)
 }
 END_TEST
 
+/* The number of standard output, when the caller has closed that, is a number like any other. */
+START_TEST(file_may_have_any_descriptor)
+{
+	int out = dup(STDOUT_FILENO);
+	struct sf_exporter *exporter;
+
+	close(STDOUT_FILENO);
+	exporter = exporter_with(&(struct sf_exporter_options){ 0 }, temporary());
+	ck_assert_int_ge(fcntl(STDOUT_FILENO, F_GETFD), 0);
+	sf_exporter_finish(exporter);
+	ck_assert_int_lt(fcntl(STDOUT_FILENO, F_GETFD), 0);
+	sf_exporter_free(exporter);
+	/* and standard output stays open for its owner */
+	ck_assert_int_eq(dup2(out, STDOUT_FILENO), STDOUT_FILENO);
+	exporter = exporter_with(&(struct sf_exporter_options){ 0 }, "-");
+	sf_exporter_free(exporter);
+	ck_assert_int_ge(fcntl(STDOUT_FILENO, F_GETFD), 0);
+	close(out);
+	unlink(path);
+}
+END_TEST
+
 START_TEST(file_that_cannot_be_opened_is_named)
 {
 	struct sf_exporter *exporter;
@@ -360,6 +382,6 @@ END_TEST
 
 CHECK_MAIN("export_file", file_is_a_session_of_its_own, file_keeps_the_order_of_records,
 	file_is_reproducible, file_without_flows_has_templates,
-	file_that_cannot_be_written_is_counted, file_that_cannot_be_opened_is_named,
-	torn_message_is_cut_off, collectors_are_read, wrong_collectors_are_explained,
-	files_are_read, name_that_does_not_resolve)
+	file_that_cannot_be_written_is_counted, file_may_have_any_descriptor,
+	file_that_cannot_be_opened_is_named, torn_message_is_cut_off, collectors_are_read,
+	wrong_collectors_are_explained, files_are_read, name_that_does_not_resolve)
