@@ -79,7 +79,12 @@ struct sf_destination_stats {
 #undef X
 	uint64_t messages; /* datagrams or file messages, templates included */
 	uint64_t message_octets;
-	char failure[256]; /* "" or why records were lost, in words */
+	/*
+	 * A file, or what is printed, lacks something: records, or what stands around them, such as
+	 * templates and options data. A reader who has gone leaves no print incomplete.
+	 */
+	bool incomplete;
+	char failure[256]; /* "" or why that is so or records were lost, in words */
 };
 
 int sf_exporter_new(struct sf_exporter **exporter, const struct sf_exporter_options *options,

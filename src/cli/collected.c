@@ -130,14 +130,14 @@ void sf_collected_flush(struct sf_collected_sink *sink, int64_t wall)
 	}
 }
 
-/* Why the exporter's destinations lost records; the closed pipe is no reason to talk. */
-static bool destinations_kept_all(const struct sf_collected_sink *sink)
+/* Why the exporter's destinations lack something; the closed pipe is no reason to talk. */
+static bool destinations_have_all(const struct sf_collected_sink *sink)
 {
 	struct sf_destination_stats stats;
 	bool all = true;
 
 	for (unsigned i = 0; sink->exporter && sf_exporter_stats(sink->exporter, i, &stats); i++) {
-		if (stats.offered.records == stats.sent.records)
+		if (stats.offered.records == stats.sent.records && !stats.incomplete)
 			continue;
 		all = false;
 		if (!strstr(stats.failure, strerror(EPIPE)))
@@ -155,7 +155,7 @@ bool sf_collected_finish(struct sf_collected_sink *sink)
 		sink->failure = -errno;
 	if (sink->failure && sink->failure != -EPIPE)
 		sf_complain("standard output: %s", sf_strerror(sink->failure));
-	return destinations_kept_all(sink) && sink->failure == 0;
+	return destinations_have_all(sink) && sink->failure == 0;
 }
 
 bool sf_collected_balanced(const struct sf_collected_sink *sink)

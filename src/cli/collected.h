@@ -34,7 +34,7 @@ int sf_collected_open(struct sf_collected_sink *sink, const struct sf_options *o
 void sf_collected_flush(struct sf_collected_sink *sink, int64_t wall);
 
 /*
- * Ends output. True when no record was lost; otherwise the reason has been printed, except that a
+ * Ends output. True when all of it is there; otherwise the reason has been printed, except that a
  * reader of standard output that went away is a quiet end.
  */
 bool sf_collected_finish(struct sf_collected_sink *sink);

@@ -98,6 +98,16 @@ uint64_t sf_report_lost(const struct sf_report *report)
 	return sum;
 }
 
+bool sf_report_incomplete(const struct sf_report *report)
+{
+	struct sf_destination_stats stats;
+
+	for (unsigned i = 0; sf_exporter_stats(report->exporter, i, &stats); i++)
+		if (stats.incomplete)
+			return true;
+	return false;
+}
+
 static bool is_collector(const struct sf_destination_stats *stats)
 {
 	return strcmp(stats->kind, "file") != 0 && strcmp(stats->kind, "text") != 0;
@@ -152,8 +162,9 @@ void sf_report_destination_json(const struct sf_destination_stats *stats, FILE *
 	json_count(stream, "offered", stats->offered);
 	json_count(stream, "skippedTotal", skipped(stats));
 	json_count(stream, "lostTotal", lost(stats));
-	fprintf(stream, ",\"messages\":%" PRIu64 ",\"messageOctets\":%" PRIu64 "}", stats->messages,
-		stats->message_octets);
+	fprintf(stream,
+		",\"messages\":%" PRIu64 ",\"messageOctets\":%" PRIu64 ",\"incomplete\":%s}",
+		stats->messages, stats->message_octets, stats->incomplete ? "true" : "false");
 }
 
 static void json_destinations(const struct sf_report *report, FILE *stream, bool collectors)
@@ -271,7 +282,7 @@ void sf_report_destination_text(const struct sf_destination_stats *stats, FILE *
 		SF_LOST_REASONS(X)
 #undef X
 	}
-	fputc('\n', stream);
+	fputs(stats->incomplete ? "; incomplete\n" : "\n", stream);
 }
 
 void sf_report_text(const struct sf_report *report, FILE *stream)

@@ -35,6 +35,9 @@ bool sf_report_balanced(const struct sf_report *report);
 /* Records lost by name, in the ring or at a destination. */
 uint64_t sf_report_lost(const struct sf_report *report);
 
+/* Some file or print lacks something, be it no record. */
+bool sf_report_incomplete(const struct sf_report *report);
+
 /* A string of JSON; what is no printable ASCII is escaped octet by octet. */
 void sf_report_json_string(FILE *stream, const char *text);
 

@@ -167,7 +167,7 @@ static int finish(struct sf_run *run)
 	else if (sf_signal_stop && !run->options->quiet)
 		sf_run_tell_where(run, &books);
 	report.ended = run->ended;
-	if (!run->live && sf_report_lost(&report))
+	if ((!run->live && sf_report_lost(&report)) || sf_report_incomplete(&report))
 		status = SF_EXIT_FAILED;
 	if (run->options->stats != SF_STATS_NONE &&
 		(run->options->stats != SF_STATS_DEFAULT || !run->options->quiet))

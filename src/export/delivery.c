@@ -104,6 +104,7 @@ static void enter_fates(struct sf_session *session, struct sf_batch *batch, int6
 
 		sf_count_add(fate_count(stats, fate), &batch->messages[i].flows);
 		if (fate != SF_FATE_SENT) {
+			stats->incomplete |= fate == SF_FATE_write;
 			note_failure(session, now);
 			continue;
 		}

@@ -397,9 +397,11 @@ static void session_finish(struct sf_destination *destination)
 		if (stream->started)
 			sf_session_options_data(session, stream, true);
 	code = transport->ops->close(transport);
-	if (code < 0)
+	if (code < 0) {
+		stats->incomplete = true;
 		snprintf(stats->failure, sizeof(stats->failure), "cannot finish %.200s: %s",
 			stats->url, sf_strerror(code));
+	}
 	session->transport = NULL;
 }
 

@@ -164,6 +164,7 @@ static void flush(struct text *text)
 		if (fwrite(text->buffer, 1, length, text->options.stream) != length ||
 			fflush(text->options.stream) != 0) {
 			text->failed = true;
+			stats->incomplete = errno != EPIPE;
 			snprintf(stats->failure, sizeof(stats->failure), "cannot write text: %s",
 				sf_strerror(errno ? -errno : -EIO));
 		} else {

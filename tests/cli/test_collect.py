@@ -139,8 +139,10 @@ class Show(Case):
         self.assertEqual(self.show("-o", "json", self.file("a.ipfix", b"")).stdout, "")
 
     def test_output_that_fails(self):
-        file = self.file("a.ipfix", WHOLE)
-        for form in ("json", "csv", "table"):
+        whole, empty = self.file("a.ipfix", WHOLE), self.file("b.ipfix", b"")
+        for form, file in (("json", whole), ("csv", whole), ("table", whole),
+                           # no record, but a header
+                           ("csv", empty), ("table", empty)):
             with open("/dev/full", "wb") as full:
                 done = self.run_plain("show", "-o", form, file, stdout=full)
             self.assertEqual(done.status, 1)
@@ -235,6 +237,13 @@ class Collect(Receiving):
         for port in re.findall(r"listening on udp://\S+:(\d+)", self.printed("stderr")):
             self.send(int(port), message(0, TEMPLATE, data(record(1)))).close()
         self.assertEqual(len(self.finish(process).records), 2)
+
+    def test_full_disk_without_records(self):
+        """Nothing is lost, but the file has no templates."""
+        done = self.run_plain("collect", "-l", "udp://127.0.0.1:0", "--duration", "200ms", "-w",
+                              "/dev/full")
+        self.assertEqual(done.status, 1)
+        self.assertIn("/dev/full: No space left on device", done.stderr)
 
     def test_bad_messages_are_named_and_counted(self):
         process, port = self.collect("-c", "1")

@@ -406,6 +406,19 @@ class Output(Case):
         self.assertIn("/dev/full: No space left on device", done.stderr)
         self.assertEqual(done.stats["outputs"][0]["lost"]["write"], 21)
 
+    def test_full_disk_without_flows(self):
+        """No record is lost, but the file has no templates, the table no header."""
+        path = self.file("empty.pcap", pcap([]))
+        done = self.meter("-r", path, "-w", "/dev/full", status=1)
+        self.assertIn("/dev/full: No space left on device", done.stderr)
+        self.assertIs(done.stats["outputs"][0]["incomplete"], True)
+        for form in ("table", "csv"):
+            with open("/dev/full", "wb") as full:
+                done = self.meter("-r", path, "-o", form, status=1, stdout=full)
+            self.assertIn("No space left on device", done.stderr)
+        done = self.meter("-r", path, "-w", self.directory / "out.ipfix", "-o", "csv")
+        self.assertEqual([place["incomplete"] for place in done.stats["outputs"]], [False, False])
+
     def test_closed_streams(self):
         """Files and sockets that are opened then do not get what is printed."""
         captures, out = self.directory / "captures", self.directory / "out.ipfix"

@@ -207,6 +207,61 @@ START_TEST(file_that_cannot_be_written_is_counted)
 }
 END_TEST
 
+/* Without flows there is no record to lose, and the file is worth nothing all the same. */
+START_TEST(file_without_its_templates_is_incomplete)
+{
+	struct sf_exporter *exporter =
+		exporter_with(&(struct sf_exporter_options){ .packet_clock = true }, "/dev/full");
+	struct sf_destination_stats stats;
+
+	ck_assert(!stats_of(exporter, 0).incomplete);
+	sf_exporter_finish(exporter);
+	stats = stats_of(exporter, 0);
+	sf_exporter_free(exporter);
+	ck_assert(sf_destination_balanced(&stats));
+	ck_assert_uint_eq(stats.lost_write.records, 0);
+	ck_assert(stats.incomplete);
+	ck_assert_ptr_nonnull(strstr(stats.failure, "No space"));
+}
+END_TEST
+
+static void take_all(struct sf_transport *transport, struct sf_batch *batch)
+{
+	(void)transport;
+	for (unsigned i = 0; i < batch->count; i++)
+		batch->messages[i].fate = SF_FATE_SENT;
+}
+
+static int close_in_vain(struct sf_transport *transport)
+{
+	(void)transport;
+	return -EDQUOT;
+}
+
+/* Some file systems tell of the full disk only when the file is closed. */
+START_TEST(file_that_cannot_be_closed_is_incomplete)
+{
+	static const struct sf_transport_ops ops = { .send = take_all, .close = close_in_vain };
+	struct sf_transport transport = { .ops = &ops, .max_message = 65535, .max_messages = 1 };
+	const struct sf_shared shared = { .options.packet_clock = true };
+	struct sf_destination *destination;
+	struct sf_url url;
+	struct sf_error error;
+	const struct sf_flow flow = flow_ipv4(0);
+
+	ck_assert_int_eq(sf_url_file(&url, "flows.ipfix", &error), 0);
+	ck_assert_int_eq(sf_session_new(&destination, &shared, &url.session, &transport), 0);
+	destination->stats.url = "flows.ipfix";
+	destination->ops->put(destination, &flow, 1);
+	destination->ops->finish(destination);
+	ck_assert_uint_eq(destination->stats.sent.records, 1);
+	ck_assert(destination->stats.incomplete);
+	ck_assert_str_eq(
+		destination->stats.failure, "cannot finish flows.ipfix: Disk quota exceeded");
+	destination->ops->free(destination);
+}
+END_TEST
+
 /* The number of standard output, when the caller has closed that, is a number like any other. */
 START_TEST(file_may_have_any_descriptor)
 {
@@ -382,6 +437,7 @@ END_TEST
 
 CHECK_MAIN("export_file", file_is_a_session_of_its_own, file_keeps_the_order_of_records,
 	file_is_reproducible, file_without_flows_has_templates,
-	file_that_cannot_be_written_is_counted, file_may_have_any_descriptor,
+	file_that_cannot_be_written_is_counted, file_without_its_templates_is_incomplete,
+	file_that_cannot_be_closed_is_incomplete, file_may_have_any_descriptor,
 	file_that_cannot_be_opened_is_named, torn_message_is_cut_off, collectors_are_read,
 	wrong_collectors_are_explained, files_are_read, name_that_does_not_resolve)
