@@ -25,6 +25,9 @@ int64_t sf_session_instant(const struct sf_session *session, struct sf_stream *s
 	const struct sf_shared *shared = session->destination.shared;
 	int64_t now = shared->wall_ns;
 
+	/* RFC 7011 §3.1: when the message leaves, by a clock that may be set back */
+	if (!sf_session_is_netflow(session) && session->options.network)
+		return now;
 	if (on_packet_clock(session))
 		now = session->latest_ns > 0 ? session->latest_ns
 		      : shared->clock_ns > 0 ? shared->clock_ns

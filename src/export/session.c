@@ -337,10 +337,12 @@ bool sf_session_refresh_due(const struct sf_session *session, const struct sf_st
 	int64_t age = session->destination.shared->wall_ns - stream->announced_ns;
 
 	/* RFC 7011 §8.4, RFC 3954 §7: by time and by number of messages, on UDP only */
-	return options->network && options->dialect->set_header_length &&
-	       ((options->template_refresh_ns && age >= options->template_refresh_ns) ||
-		       (options->template_refresh_messages &&
-			       stream->data_messages >= options->template_refresh_messages));
+	if (!options->network || !options->dialect->set_header_length)
+		return false;
+	/* the clock was set back; RFC 7011 §8.2: no data with a time before that of their template */
+	return age < 0 || (options->template_refresh_ns && age >= options->template_refresh_ns) ||
+	       (options->template_refresh_messages &&
+		       stream->data_messages >= options->template_refresh_messages);
 }
 
 static void start_if_idle(struct sf_session *session, struct sf_stream *stream)

@@ -37,7 +37,7 @@ struct sf_stream {
 	/* NetFlow: times are ms since `boot`; records must lie in [boot_ns, boot_end_ns) */
 	struct sf_encode_context context;
 	int64_t boot_ns, boot_end_ns;
-	int64_t instant_ns; /* of the last message: never steps back */
+	int64_t instant_ns; /* of the last message; never steps back. Not IPFIX over a network */
 	bool started;
 	int64_t announced_ns;   /* wall clock of the last template message */
 	uint64_t data_messages; /* since then */
@@ -73,7 +73,10 @@ static inline bool sf_session_is_netflow(const struct sf_session *session)
 
 /* ---- session.c */
 
-/* RFC 7011 §8.4, RFC 3954 §7: templates are due again, by time or number of data messages. */
+/*
+ * RFC 7011 §8.4, RFC 3954 §7: templates are due again, by time or number of data messages, or
+ * because the wall clock has been set back.
+ */
 bool sf_session_refresh_due(const struct sf_session *session, const struct sf_stream *stream);
 
 /* ---- delivery.c */

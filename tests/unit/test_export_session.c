@@ -278,6 +278,55 @@ START_TEST(templates_are_repeated_by_data_messages)
 }
 END_TEST
 
+/*
+ * A clock that was a day ahead is set right. RFC 7011 §3.1: IPFIX tells the time at which a message
+ * leaves; §8.2: no data before their template. The uptime of NetFlow does not go back.
+ */
+START_TEST(wall_clock_is_set_back)
+{
+	for (int i = 0; i < 3; i++) {
+		static const char *const rest[] = { "",
+			",template-refresh=0,template-refresh-packets=0", "" };
+		bool v9 = i == 2;
+		struct sf_exporter *exporter = start(LIVE, v9 ? NETFLOW9 : IPFIX, rest[i]);
+		int64_t ahead = T0 + 86400 * S;
+		unsigned seen, templates = UINT32_MAX;
+
+		sf_exporter_tick(exporter, ahead, ahead);
+		sf_exporter_tick(exporter, ahead + 30 * S, ahead);
+		receive(reader, &receiver);
+		seen = reader->message_count;
+		for (unsigned second = 0; second < 200; second++) {
+			struct sf_flow flow = flow_ipv4(second);
+
+			put(exporter, &flow);
+			sf_exporter_tick(exporter, T0 + second * S, T0);
+		}
+		receive(reader, &receiver);
+		for (unsigned m = seen; m < reader->message_count; m++) {
+			const struct message *message = &reader->messages[m];
+
+			if (message->templates && templates > m)
+				templates = m;
+			if (message->flows) {
+				ck_assert_uint_lt(templates, m);
+				if (!v9)
+					ck_assert_uint_ge(
+						message->time, reader->messages[templates].time);
+			}
+			if (v9)
+				ck_assert_uint_ge(message->uptime, reader->messages[m - 1].uptime);
+			else
+				ck_assert_uint_le(message->time, T0 / S + 200);
+		}
+		/* at once, and then every minute unless that is switched off */
+		ck_assert_uint_eq(template_messages(seen), i == 1 ? 1 : 4);
+		finish(exporter);
+		end();
+	}
+}
+END_TEST
+
 START_TEST(template_refresh_can_be_switched_off)
 {
 	struct sf_exporter *exporter =
@@ -604,10 +653,10 @@ CHECK_MAIN("export_session", templates_and_options_come_before_data,
 	netflow5_sequence_counts_flows, datagrams_fit_the_mtu, datagrams_to_other_hosts_stay_small,
 	paced_bursts_are_small, netflow5_over_ipv6_has_29_records,
 	record_larger_than_mtu_is_counted, templates_are_repeated_by_time,
-	templates_are_repeated_by_data_messages, template_refresh_can_be_switched_off,
-	waiting_records_leave_within_a_second, extended_templates_come_when_needed,
-	flows_without_counts_are_records, two_records_of_a_flow_in_two_messages,
-	domains_have_sequences_and_templates_of_their_own, collectors_are_independent,
-	refused_datagrams_are_counted, refusal_does_not_end_the_session,
+	templates_are_repeated_by_data_messages, wall_clock_is_set_back,
+	template_refresh_can_be_switched_off, waiting_records_leave_within_a_second,
+	extended_templates_come_when_needed, flows_without_counts_are_records,
+	two_records_of_a_flow_in_two_messages, domains_have_sequences_and_templates_of_their_own,
+	collectors_are_independent, refused_datagrams_are_counted, refusal_does_not_end_the_session,
 	rate_limits_records_per_second, slow_collector_gets_everything_from_a_file,
 	own_addresses_are_known)
