@@ -171,7 +171,8 @@ void sf_exporter_metering(
 	struct sf_shared *shared = &exporter->shared;
 	uint64_t ignored = dropped_by_capture + ledger->ignored[SF_IGNORED_truncated] +
 			   ledger->ignored[SF_IGNORED_malformed] +
-			   ledger->ignored[SF_IGNORED_unsupportedLinkType];
+			   ledger->ignored[SF_IGNORED_unsupportedLinkType] +
+			   ledger->ignored[SF_IGNORED_handOver];
 	int64_t now = shared->options.packet_clock ? shared->clock_ns : shared->wall_ns;
 
 	if (ignored != shared->ignored_packets) {

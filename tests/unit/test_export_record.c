@@ -370,8 +370,13 @@ START_TEST(options_data_tell_about_the_exporter)
 
 	ledger.ignored[SF_IGNORED_truncated] = 2;
 	ledger.ignored[SF_IGNORED_malformed] = 3;
+	ledger.ignored[SF_IGNORED_unsupportedLinkType] = 4;
+	ledger.ignored[SF_IGNORED_handOver] = 5;
 	ledger.ignored[SF_IGNORED_nonIp] = 1000;
+	ledger.ignored[SF_IGNORED_filtered] = 1000;
 	ledger.ignored[SF_IGNORED_notSampled] = 1000;
+	ledger.ignored[SF_IGNORED_duplicate] = 1000;
+	ledger.ignored[SF_IGNORED_ownExport] = 1000;
 	sf_exporter_tick(exporter, T0, T0);
 	sf_exporter_metering(exporter, &ledger, 10);
 	put_many(exporter, 100);
@@ -398,7 +403,7 @@ START_TEST(options_data_tell_about_the_exporter)
 		stats.message_octets - reader->messages[reader->message_count - 1].length);
 	/* RFC 7011 §4.2: what should have been metered, not what was left out on purpose */
 	record = options_record(reader, 164);
-	ck_assert_uint_eq(field(record, 0, 164), 15);
+	ck_assert_uint_eq(field(record, 0, 164), 24);
 	ck_assert_int_eq(field_index(record, 0, 323, 1), 4);
 	ck_assert_uint_eq(field(record, 0, 323), (uint64_t)(T0 / MS));
 	/* RFC 7011 §4.3 */
