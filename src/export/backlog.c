@@ -29,7 +29,6 @@ struct request {
 
 struct sf_backlog {
 	int fd;
-	bool stuck;
 	struct request request;
 };
 
@@ -127,16 +126,16 @@ void sf_backlog_close(struct sf_backlog *backlog)
 	free(backlog);
 }
 
-void sf_backlog_wait(struct sf_backlog *backlog)
+bool sf_backlog_wait(struct sf_backlog *backlog)
 {
 	const struct timespec pause = { .tv_nsec = PAUSE_NS };
 	uint32_t used, size;
 
-	for (unsigned pauses = 0; !backlog->stuck; pauses++) {
+	for (unsigned pauses = 0; pauses <= PAUSES_MAX; pauses++) {
 		/* nobody listens: the send will say so */
 		if (ask(backlog, &used, &size) < 0 || used < size / 2)
-			return;
-		backlog->stuck = pauses == PAUSES_MAX;
+			return true;
 		nanosleep(&pause, NULL);
 	}
+	return false;
 }

@@ -17,9 +17,9 @@ struct sf_backlog *sf_backlog_open(const struct sockaddr *local, const struct so
 void sf_backlog_close(struct sf_backlog *backlog);
 
 /*
- * Returns when less than half of the buffer is used, after a second at most; then the collector
- * counts as stuck and is not waited for again.
+ * Returns when less than half of the buffer is used, or after a second. False: the collector has
+ * stopped reading, and there is no use in waiting for it again.
  */
-void sf_backlog_wait(struct sf_backlog *backlog);
+bool sf_backlog_wait(struct sf_backlog *backlog);
 
 #endif

@@ -77,7 +77,7 @@ struct sf_session_options {
 	bool biflow;
 	bool options_data;
 	uint64_t rate;                      /* records per second, 0: unlimited */
-	bool rate_is_default;               /* nobody asked for this rate */
+	bool rate_is_default;               /* nobody asked for it: sf_pace_watch() */
 	int64_t template_refresh_ns;        /* 0: not by time */
 	uint64_t template_refresh_messages; /* 0: not by count */
 	bool network;

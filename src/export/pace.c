@@ -15,11 +15,16 @@
 /* A collector that is watched loses nothing; one behind a relay on this host still might. */
 #define WATCHED_RATE 400000
 
+static void set_rate(struct sf_pace *pace, uint64_t rate)
+{
+	pace->rate = rate;
+	pace->burst_ns = rate ? (int64_t)(BURST * UINT64_C(1000000000) / rate) : 0;
+}
+
 void sf_pace_init(struct sf_pace *pace, uint64_t rate)
 {
-	*pace = (struct sf_pace){ .rate = rate };
-	if (rate)
-		pace->burst_ns = (int64_t)(BURST * UINT64_C(1000000000) / rate);
+	*pace = (struct sf_pace){ .rate = 0 };
+	set_rate(pace, rate);
 }
 
 void sf_pace_watch(struct sf_pace *pace, const struct sf_transport *transport)
@@ -31,8 +36,16 @@ void sf_pace_watch(struct sf_pace *pace, const struct sf_transport *transport)
 			(const struct sockaddr *)&transport->peer);
 	if (!backlog)
 		return;
-	sf_pace_init(pace, WATCHED_RATE);
-	pace->backlog = backlog;
+	*pace = (struct sf_pace){ .plain_rate = pace->rate, .backlog = backlog };
+	set_rate(pace, WATCHED_RATE);
+}
+
+/* Who has stopped reading may begin again some time, and is then to find the plain rate. */
+static void end_watch(struct sf_pace *pace)
+{
+	sf_backlog_close(pace->backlog);
+	pace->backlog = NULL;
+	set_rate(pace, pace->plain_rate);
 }
 
 void sf_pace_fini(struct sf_pace *pace)
@@ -58,7 +71,7 @@ void sf_pace_wait(struct sf_pace *pace, uint64_t records)
 		while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR)
 			continue;
 	}
-	if (pace->backlog)
-		sf_backlog_wait(pace->backlog);
+	if (pace->backlog && !sf_backlog_wait(pace->backlog))
+		end_watch(pace);
 	pace->next_ns += (int64_t)(records * UINT64_C(1000000000) / pace->rate);
 }

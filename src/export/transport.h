@@ -89,12 +89,16 @@ struct sf_pace {
 	uint64_t rate;              /* records per second */
 	int64_t next_ns;            /* monotonic: when the bucket is full again */
 	int64_t burst_ns;           /* how much unused time may be caught up */
+	uint64_t plain_rate;        /* of a collector that is not watched any more */
 	struct sf_backlog *backlog; /* NULL: not known */
 };
 
 void sf_pace_init(struct sf_pace *pace, uint64_t rate);
 
-/* For a rate that nobody asked for: a collector on this host is watched and gets more. */
+/*
+ * For a rate that nobody asked for: a collector on this host is watched and gets more, as long as
+ * it reads.
+ */
 void sf_pace_watch(struct sf_pace *pace, const struct sf_transport *transport);
 void sf_pace_fini(struct sf_pace *pace);
 void sf_pace_wait(struct sf_pace *pace, uint64_t records);

@@ -11,7 +11,10 @@
 
 #include "export/message.h"
 
-/* What Debian's nfcapd with default buffers receives completely (docs/performance.md). */
+/*
+ * What Debian's nfcapd with default buffers receives completely (docs/performance.md). Of a
+ * collector on this host it is known what it receives: sf_pace_watch().
+ */
 #define FILE_RATE 100000
 
 #define DEFAULT_REFRESH_NS       (60 * INT64_C(1000000000))

@@ -631,6 +631,44 @@ START_TEST(slow_collector_gets_everything_from_a_file)
 }
 END_TEST
 
+/* A collector on this host that does not read is not watched for ever, nor flooded then. */
+START_TEST(stuck_collector_gets_the_plain_rate)
+{
+	struct sf_udp_options options = { .host = "127.0.0.1" };
+	static const uint8_t datagram[1000];
+	struct sf_transport *transport;
+	struct sf_error error;
+	struct sf_pace pace;
+	int64_t began;
+	char port[8];
+
+	begin();
+	snprintf(port, sizeof(port), "%u", receiver.port);
+	options.port = port;
+	ck_assert_int_eq(sf_udp_open(&transport, &options, &error), 0);
+	sf_pace_init(&pace, 1000);
+	sf_pace_watch(&pace, transport);
+	if (!pace.backlog)
+		return; /* this kernel does not tell */
+	sf_pace_wait(&pace, 1000);
+	ck_assert_uint_gt(pace.rate, 1000);
+	for (unsigned i = 0; i < 20000; i++)
+		sendto(receiver.fd, datagram, sizeof(datagram), 0,
+			(struct sockaddr *)&transport->peer, transport->peer_size);
+	sf_pace_wait(&pace, 1);
+	ck_assert_uint_eq(pace.rate, 1000);
+	ck_assert_ptr_null(pace.backlog);
+	/* beyond what may be caught up: the burst, which is a quarter of a second then */
+	sf_pace_wait(&pace, 500);
+	began = sf_clock_read(CLOCK_MONOTONIC);
+	sf_pace_wait(&pace, 1);
+	ck_assert_int_ge(sf_clock_read(CLOCK_MONOTONIC) - began, 200 * MS);
+	sf_pace_fini(&pace);
+	transport->ops->close(transport);
+	end();
+}
+END_TEST
+
 START_TEST(own_addresses_are_known)
 {
 	struct sf_exporter *exporter = start(OFFLINE, IPFIX, "");
@@ -659,4 +697,4 @@ CHECK_MAIN("export_session", templates_and_options_come_before_data,
 	two_records_of_a_flow_in_two_messages, domains_have_sequences_and_templates_of_their_own,
 	collectors_are_independent, refused_datagrams_are_counted, refusal_does_not_end_the_session,
 	rate_limits_records_per_second, slow_collector_gets_everything_from_a_file,
-	own_addresses_are_known)
+	stuck_collector_gets_the_plain_rate, own_addresses_are_known)
