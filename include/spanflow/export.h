@@ -34,6 +34,7 @@ struct sf_exporter_options {
 	 */
 	bool packet_clock;
 	uint32_t domain;            /* observationDomainId / source id of records whose own is 0 */
+	uint32_t domains;           /* that records have, from `domain` on; 0 means 1 */
 	uint32_t sampling_interval; /* 1:N announced in options data and v5 headers; 0 means 1 */
 	/*
 	 * Interfaces for the interface-name options: fills index and name of interface `slot` (0,

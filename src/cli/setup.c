@@ -80,15 +80,22 @@ static int add_text(struct sf_run *run, struct sf_error *error)
 static int make_exporter(struct sf_run *run, struct sf_error *error)
 {
 	const struct sf_options *options = run->options;
+	unsigned sources = run->live ? options->interfaces.count : 1;
 	struct sf_exporter_options exporter = {
 		.packet_clock = !run->live && !options->realtime,
 		.domain = (uint32_t)options->domain,
+		.domains = sources,
 		.sampling_interval = 1,
 		.interfaces = interface_of,
 		.interfaces_context = run,
 	};
-	int err = sf_exporter_new(&run->exporter, &exporter, error);
+	int err;
 
+	if (sources - 1 > UINT32_MAX - exporter.domain)
+		return sf_error_set(error, SF_EUSAGE,
+			"--domain: %u leaves too few numbers for %u sources: at most %u",
+			exporter.domain, sources, UINT32_MAX - (sources - 1));
+	err = sf_exporter_new(&run->exporter, &exporter, error);
 	for (unsigned i = 0; !err && i < options->collectors.count; i++)
 		err = add_biflow(
 			run, options->collectors.items[i], sf_exporter_add_collector, error);

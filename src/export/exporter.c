@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The exporting process: an array of destinations that each get every record. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,6 +75,11 @@ static int add_session(struct sf_exporter *exporter, const struct sf_url *parsed
 	return add(exporter, destination, url, error);
 }
 
+static uint64_t last_domain(const struct sf_exporter_options *options)
+{
+	return (uint64_t)options->domain + (options->domains ? options->domains - 1 : 0);
+}
+
 int sf_exporter_add_collector(struct sf_exporter *exporter, const char *url, struct sf_error *error)
 {
 	const struct sf_exporter_options *options = &exporter->shared.options;
@@ -83,7 +89,13 @@ int sf_exporter_add_collector(struct sf_exporter *exporter, const char *url, str
 
 	if (code < 0)
 		return code;
-	/* 14 bits in its header; a wrong rate would be worse than none */
+	/* 16 bits in its header: sources would be taken for each other */
+	if (parsed.session.dialect == &sf_netflow5 && last_domain(options) > 0xffff)
+		return sf_error_set(error, SF_EUSAGE,
+			"%s: NetFlow v5 cannot carry observation domain %" PRIu64
+			" (at most 65535)",
+			url, last_domain(options));
+	/* 14 bits; a wrong rate would be worse than none */
 	if (parsed.session.dialect == &sf_netflow5 && options->sampling_interval > 0x3fff)
 		return sf_error_set(error, SF_EUSAGE,
 			"%s: NetFlow v5 cannot announce sampling of 1 in %u (at most 1 in 16383)",

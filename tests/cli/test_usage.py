@@ -28,6 +28,13 @@ WRONG = [
     (["meter", "-r", "a", "-e", "ipfix://127.0.0.1,rat=5"], "rat"),
     (["meter", "-i", "nosuchdriver:eth0"], "no driver 'nosuchdriver'"),
     (["meter", "-i", "file:x"], "no driver 'file'"),
+    (["meter", "-r", "a", "-e", "netflow5://127.0.0.1", "--domain", "65536"],
+     "netflow5://127.0.0.1: NetFlow v5 cannot carry observation domain 65536 (at most 65535)"),
+    # each source has the next number
+    (["meter", "-i", "a", "-i", "b", "-i", "c", "-e", "netflow5://127.0.0.1", "--domain", "65534"],
+     "NetFlow v5 cannot carry observation domain 65536"),
+    (["meter", "-i", "a", "-i", "b", "-i", "c", "--domain", "4294967294"],
+     "--domain: 4294967294 leaves too few numbers for 3 sources: at most 4294967293"),
     (["list"], "list needs one of"),
     (["list", "everything"], "list needs one of"),
 ]
