@@ -130,7 +130,10 @@ unsigned sf_exporter_put(void *exporter, const struct sf_flow *flows, unsigned c
  */
 void sf_exporter_tick(struct sf_exporter *exporter, int64_t wall, int64_t clock);
 
-/* The metering process's books for the exporter-statistics options data. Copied. */
+/*
+ * The metering process's books for the reliability statistics of RFC 7011 §4.2 and §4.3: packets
+ * that were not metered, records that its sink refused. Copied.
+ */
 void sf_exporter_metering(
 	struct sf_exporter *exporter, const struct sf_ledger *ledger, uint64_t dropped_by_capture);
 

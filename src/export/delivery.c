@@ -70,9 +70,7 @@ static void note_failure(struct sf_session *session, int64_t now)
 	struct sf_destination_stats *stats = &session->destination.stats;
 	int code = session->transport->error;
 
-	if (session->first_loss_ns == 0)
-		session->first_loss_ns = now;
-	session->last_loss_ns = now;
+	sf_losses_note(&session->losses, now);
 	if (code == -ECONNREFUSED)
 		snprintf(stats->failure, sizeof(stats->failure), "nobody listens at %.200s: %s",
 			stats->url, sf_strerror(code));

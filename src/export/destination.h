@@ -11,6 +11,18 @@
 #include "export/template.h"
 #include "export/transport.h"
 
+/* When something was lost for the first and for the last time, ns since 1970; 0: never. */
+struct sf_losses {
+	int64_t first_ns, last_ns;
+};
+
+static inline void sf_losses_note(struct sf_losses *losses, int64_t now_ns)
+{
+	if (losses->first_ns == 0)
+		losses->first_ns = now_ns;
+	losses->last_ns = now_ns;
+}
+
 /* What all destinations of an exporter see. Written by exporter.c, read by the others. */
 struct sf_shared {
 	struct sf_exporter_options options;
@@ -19,7 +31,9 @@ struct sf_shared {
 	int64_t clock_ns; /* packet clock of the last tick; INT64_MIN: none yet */
 	/* metering process, for options data */
 	uint64_t ignored_packets; /* that the meter should have seen and did not process */
-	int64_t first_ignored_ns, last_ignored_ns; /* 0: none */
+	struct sf_losses ignored;
+	struct sf_destination_count refused; /* records lost on their way to the exporter */
+	struct sf_losses refusals;
 };
 
 struct sf_destination;

@@ -187,12 +187,13 @@ void sf_exporter_metering(
 			   ledger->ignored[SF_IGNORED_handOver];
 	int64_t now = shared->options.packet_clock ? shared->clock_ns : shared->wall_ns;
 
-	if (ignored != shared->ignored_packets) {
-		if (shared->first_ignored_ns == 0)
-			shared->first_ignored_ns = now;
-		shared->last_ignored_ns = now;
-	}
+	if (ignored != shared->ignored_packets)
+		sf_losses_note(&shared->ignored, now);
+	if (ledger->lost_records != shared->refused.records)
+		sf_losses_note(&shared->refusals, now);
 	shared->ignored_packets = ignored;
+	shared->refused = (struct sf_destination_count){ ledger->lost_records, ledger->lost_packets,
+		ledger->lost_octets };
 }
 
 void sf_exporter_finish(struct sf_exporter *exporter)

@@ -134,21 +134,30 @@ static void put_ignored(struct sf_control *control)
 	/* their octets are not known: what is dropped before the meter has no length */
 	put_numbers(control, KIND_IGNORED,
 		(const uint64_t[]){ control->stream->domain, shared->ignored_packets, 0,
-			ms(shared->first_ignored_ns), ms(shared->last_ignored_ns) });
+			ms(shared->ignored.first_ns), ms(shared->ignored.last_ns) });
 }
 
+/* RFC 7011 §4.3: records that were made, and lost here or on their way here. */
 static void put_not_sent(struct sf_control *control)
 {
 	const struct sf_session *session = control->session;
 	const struct sf_destination_stats *stats = &session->destination.stats;
-	struct sf_destination_count lost = { 0 };
+	const struct sf_shared *shared = session->destination.shared;
+	struct sf_destination_count lost = shared->refused;
+	struct sf_losses losses = session->losses;
 
+	if (shared->refusals.first_ns) {
+		if (losses.first_ns == 0 || shared->refusals.first_ns < losses.first_ns)
+			losses.first_ns = shared->refusals.first_ns;
+		if (shared->refusals.last_ns > losses.last_ns)
+			losses.last_ns = shared->refusals.last_ns;
+	}
 #define X(name) sf_count_add(&lost, &stats->lost_##name);
 	SF_LOST_REASONS(X)
 #undef X
 	put_numbers(control, KIND_NOT_SENT,
 		(const uint64_t[]){ EXPORTING_PROCESS_ID, lost.records, lost.packets, lost.octets,
-			ms(session->first_loss_ns), ms(session->last_loss_ns) });
+			ms(losses.first_ns), ms(losses.last_ns) });
 }
 
 /* Of fixed length, zero-filled. RFC 7011 §6.1.6 asks for UTF-8: ASCII is, the rest becomes '?'. */

@@ -57,7 +57,7 @@ struct sf_session {
 	int64_t flushed_ns;                    /* wall clock of the last flush by time */
 	struct sf_destination_count last_call; /* what the last successful call took */
 	uint64_t flow_records;                 /* sent, for options data */
-	int64_t first_loss_ns, last_loss_ns;
+	struct sf_losses losses;
 	uint8_t *control_bytes; /* one message of templates or options data */
 	struct sf_batch control;
 };

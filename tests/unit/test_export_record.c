@@ -377,7 +377,13 @@ START_TEST(options_data_tell_about_the_exporter)
 	ledger.ignored[SF_IGNORED_notSampled] = 1000;
 	ledger.ignored[SF_IGNORED_duplicate] = 1000;
 	ledger.ignored[SF_IGNORED_ownExport] = 1000;
+	ledger.lost_records = 6;
+	ledger.lost_packets = 60;
+	ledger.lost_octets = 600;
 	sf_exporter_tick(exporter, T0, T0);
+	sf_exporter_metering(exporter, &ledger, 10);
+	sf_exporter_tick(exporter, T0 + 5 * MS, T0 + 5 * MS);
+	ledger.lost_records = 7;
 	sf_exporter_metering(exporter, &ledger, 10);
 	put_many(exporter, 100);
 	stats = finish(exporter);
@@ -408,7 +414,12 @@ START_TEST(options_data_tell_about_the_exporter)
 	ck_assert_uint_eq(field(record, 0, 323), (uint64_t)(T0 / MS));
 	/* RFC 7011 §4.3 */
 	record = options_record(reader, 166);
-	ck_assert_uint_eq(field(record, 0, 166), 0);
+	ck_assert_uint_eq(field(record, 0, 166), 7);
+	ck_assert_uint_eq(field(record, 0, 167), 60);
+	ck_assert_uint_eq(field(record, 0, 168), 600);
+	ck_assert_uint_eq(field(record, 0, 323), (uint64_t)(T0 / MS));
+	ck_assert_uint_eq(sf_load_be(record->bytes + record->template->fields[5].offset, 8),
+		(uint64_t)(T0 / MS) + 5);
 	record = options_record(reader, 160);
 	ck_assert_uint_eq(field(record, 0, 160), (uint64_t)(T0 / MS));
 	end();
