@@ -224,13 +224,25 @@ static size_t utf8_length(const uint8_t *p, size_t left)
 
 #define REPLACEMENT "\xef\xbf\xbd"
 
+/*
+ * The number of the control character at p, well-formed UTF-8; -1: it is none. Terminals obey
+ * U+0080 … U+009F as they do ESC and a letter: U+009B begins what ESC [ begins.
+ */
+static int control_character(const uint8_t *p)
+{
+	if (p[0] < 0x20 || p[0] == 0x7f)
+		return p[0];
+	return p[0] == 0xc2 && p[1] < 0xa0 ? p[1] : -1;
+}
+
 static void put_character(struct out *out, enum sf_value_form form, const uint8_t *p, size_t length)
 {
+	int control = length ? control_character(p) : -1;
 	char escaped[8];
 
 	if (length == 0) {
 		put(out, REPLACEMENT, 3);
-	} else if (*p >= 0x20 && *p != 0x7f) {
+	} else if (control < 0) {
 		if (form == SF_VALUE_JSON && (*p == '"' || *p == '\\')) {
 			escaped[0] = '\\';
 			escaped[1] = (char)*p;
@@ -239,7 +251,8 @@ static void put_character(struct out *out, enum sf_value_form form, const uint8_
 			put(out, (const char *)p, length);
 		}
 	} else if (form == SF_VALUE_JSON) {
-		put(out, escaped, (size_t)snprintf(escaped, sizeof(escaped), "\\u%04x", *p));
+		put(out, escaped,
+			(size_t)snprintf(escaped, sizeof(escaped), "\\u%04x", (unsigned)control));
 	} else {
 		put(out, REPLACEMENT, 3);
 	}

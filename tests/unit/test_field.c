@@ -195,6 +195,11 @@ START_TEST(strings_are_escaped_and_repaired)
 	ck_assert_str_eq(json(0, 82, BYTES('e', 't', 'h', '0', 0, 0)), "\"eth0\"");
 	ck_assert_str_eq(json(0, 82, BYTES('"', '\\', '\n', 0x7f)), "\"\\\"\\\\\\u000a\\u007f\"");
 	ck_assert_str_eq(text_of(82, BYTES('"', '\\', '\n')), "\"\\\xef\xbf\xbd");
+	/* U+0080 and U+009F, between them what terminals take for ESC [; U+00A0 is none of them */
+	ck_assert_str_eq(json(0, 82, BYTES(0xc2, 0x80, 0xc2, 0x9b, 0xc2, 0x9f, 0xc2, 0xa0)),
+		"\"\\u0080\\u009b\\u009f\xc2\xa0\"");
+	ck_assert_str_eq(text_of(82, BYTES('a', 0xc2, 0x9b, '2', 'J', 0xc2, 0xa0)), "a\xef\xbf\xbd"
+										    "2J\xc2\xa0");
 	ck_assert_str_eq(
 		json(0, 82, BYTES(0xc3, 0xa4, 0xe2, 0x82, 0xac)), "\"\xc3\xa4\xe2\x82\xac\"");
 	ck_assert_str_eq(json(0, 82, BYTES(0xc0, 0x80, 'x')),
