@@ -63,7 +63,10 @@ static const uint8_t *record_walk(
 	return p;
 }
 
-/* systemInitTimeMilliseconds in options data dates the uptimes of this session's records. */
+/*
+ * systemInitTimeMilliseconds in options data dates the uptimes of this session's records: what
+ * follows in this message, and the messages after it. v9 has the time in each header.
+ */
 static void options_note(struct sf_collect_message *message)
 {
 	for (unsigned i = 0; i < message->out.field_count; i++) {
@@ -74,6 +77,8 @@ static void options_note(struct sf_collect_message *message)
 
 			message->session->init_valid = value <= INT64_MAX / 1000000;
 			message->session->init_time_ms = (int64_t)value;
+			if (message->session->init_valid && message->out.version == SF_IPFIX)
+				sf_collect_init_time(message, (int64_t)value);
 		}
 	}
 }

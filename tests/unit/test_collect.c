@@ -489,12 +489,17 @@ START_TEST(test_times)
 	ck_assert_int_eq(seen.record[4].flow.half[0].start_ns, 0x65000000 * SF_NS_PER_S);
 	ck_assert_uint_eq(seen.id[4][0], 22);
 	ck_assert_uint_eq(seen.length[4][0], 4);
-	/* with 160 in options data they are known from then on; start is 10 s before the export */
+	/* with 160 in options data they are known from then on, in this message and the next */
 	ck_assert_int_eq(feed_ipfix(5, "00030012 01010002 0001 00950004 00a00008"
 				       "01010010 00000001 0000018a 8814c0f0"
 				       "0100000c 000003e8 000007d0"),
 		0);
 	ck_assert_uint_eq(seen.count, 7);
+	ck_assert_int_eq(seen.record[6].flow.half[0].start_ns,
+		INT64_C(0x18a8814c0f0) * 1000000 + SF_NS_PER_S);
+	ck_assert_int_eq(seen.record[6].flow.half[0].end_ns,
+		INT64_C(0x18a8814c0f0) * 1000000 + 2 * SF_NS_PER_S);
+	ck_assert_uint_eq(seen.id[6][0], 152);
 	ck_assert_int_eq(feed_ipfix(7, "0100000c 000003e8 000007d0"), 0);
 	ck_assert_int_eq(seen.record[7].flow.half[0].start_ns,
 		INT64_C(0x18a8814c0f0) * 1000000 + SF_NS_PER_S);
