@@ -13,6 +13,10 @@
 
 #define HANDOVER 16384u /* facts per pair of workers: 2 MiB, to bear a burst */
 
+/*
+ * Interfaces of all inputs in turn. Those of an input are counted only to get past it: the
+ * exporter asks for one after the other, and a file may describe very many.
+ */
 static unsigned interface_of(void *context, unsigned slot, uint32_t *index, const char **name)
 {
 	const struct sf_run *run = context;
@@ -20,18 +24,19 @@ static unsigned interface_of(void *context, unsigned slot, uint32_t *index, cons
 	for (unsigned i = 0; i < run->input_count; i++) {
 		struct sf_capture *capture = run->inputs[i].capture;
 		const struct sf_interface *interface;
-		unsigned k = 0;
+		unsigned count = 0;
 
 		if (!capture)
 			continue;
-		while ((interface = capture->ops->interface(capture, k)) != NULL) {
-			if (slot-- == 0) {
-				*index = interface->index;
-				*name = interface->name;
-				return 1;
-			}
-			k++;
+		interface = capture->ops->interface(capture, slot);
+		if (interface) {
+			*index = interface->index;
+			*name = interface->name;
+			return 1;
 		}
+		while (count < slot && capture->ops->interface(capture, count))
+			count++;
+		slot -= count;
 	}
 	return 0;
 }

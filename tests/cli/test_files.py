@@ -376,6 +376,28 @@ class Output(Case):
         self.assertEqual(len(done.records), 1)
         self.assertIn("biflow=yes", done.stats["outputs"][0]["url"])
 
+    def test_very_many_interfaces(self):
+        """As many as a section of a pcapng file can number: each is announced, once."""
+        def block(kind, body):
+            size = struct.pack("<I", 12 + len(body))
+            return struct.pack("<I", kind) + size + body + size
+
+        count = 65536
+        names = [f"if{number}" for number in range(count)]
+        frame = udp(1, 5000) + b"\0"
+        content = block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)) + b"".join(
+            block(1, struct.pack("<HHIHH8s", 1, 0, 0, 2, len(name), name.encode()))
+            for name in names) + block(6, struct.pack("<IIIII", count - 1, 0, 0, len(frame),
+                                                      len(frame)) + frame)
+        path = self.directory / "out.ipfix"
+        self.meter("-r", self.file("a.pcapng", content), "-w", path)
+        shown = self.run_plain("show", "-o", "json", "--options", path)
+        announced = [(r["ingressInterface"], r["interfaceName"])
+                     for r in shown.records if "interfaceName" in r]
+        self.assertEqual(announced, list(enumerate(names, 1)))
+        self.assertEqual([r["ingressInterface"] for r in shown.records
+                          if "sourceIPv4Address" in r], [count])
+
     def test_statistics(self):
         path = self.capture()
         text = self.run_plain("meter", "-r", path, "-o", "none").stderr
