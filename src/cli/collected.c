@@ -9,6 +9,7 @@
 
 #include "cli/collected.h"
 #include "cli/command.h"
+#include "cli/output.h"
 #include "cli/report.h"
 
 #define LOOK_EVERY 1024 /* flow records, for what the exporter lost */
@@ -60,50 +61,25 @@ static void take(void *context, const struct sf_collected *record)
 		sf_collector_stop(sink->collector);
 }
 
-/* The file of -w; --biflow for it too, unless its own options say otherwise. */
-static int file_open(
+/* Table, CSV and file are the exporter's. */
+static int exporter_open(
 	struct sf_collected_sink *sink, const struct sf_options *options, struct sf_error *error)
 {
-	const char *biflow =
-		options->biflow && !strstr(options->write, ",biflow=") ? ",biflow=yes" : "";
-	char *path;
-	int result;
-
-	if (asprintf(&path, "%s%s", options->write, biflow) < 0)
-		return sf_error_set(error, -ENOMEM, "%s: no memory to write it", options->write);
-	result = sf_exporter_add_file(sink->exporter, path, error);
-	free(path);
-	return result;
-}
-
-/* Table, CSV and file are the exporter's. */
-static int exporter_open(struct sf_collected_sink *sink, const struct sf_options *options,
-	enum sf_output output, struct sf_error *error)
-{
 	const struct sf_exporter_options exporter_options = { .domain = 0 };
-	const struct sf_text_options text = {
-		.format = output == SF_OUTPUT_CSV ? SF_TEXT_CSV : SF_TEXT_TABLE,
-		.biflow = options->biflow,
-		.local_time = options->local_time,
-	};
 	int result = sf_exporter_new(&sink->exporter, &exporter_options, error);
 
-	if (result == 0 && (output == SF_OUTPUT_TABLE || output == SF_OUTPUT_CSV))
-		result = sf_exporter_add_text(sink->exporter, &text, error);
-	if (result == 0 && options->write)
-		result = file_open(sink, options, error);
-	return result;
+	if (result == 0 && !sink->json)
+		result = sf_output_text(sink->exporter, options, error);
+	return result ? result : sf_output_destinations(sink->exporter, options, error);
 }
 
 int sf_collected_open(struct sf_collected_sink *sink, const struct sf_options *options)
 {
 	const struct sf_collector_options collector_options = { .record = take, .context = sink };
-	enum sf_output output = (enum sf_output)options->output;
+	enum sf_output output = sf_output_form(options);
 	struct sf_error error = { 0 };
 	int result;
 
-	if (output == SF_OUTPUT_DEFAULT)
-		output = options->write ? SF_OUTPUT_NONE : SF_OUTPUT_TABLE;
 	*sink = (struct sf_collected_sink){
 		.json = output == SF_OUTPUT_JSON,
 		.show_options = options->show_options,
@@ -114,7 +90,7 @@ int sf_collected_open(struct sf_collected_sink *sink, const struct sf_options *o
 	}
 	result = sf_collector_new(&sink->collector, &collector_options, &error);
 	if (result == 0 && (output == SF_OUTPUT_TABLE || output == SF_OUTPUT_CSV || options->write))
-		result = exporter_open(sink, options, output, &error);
+		result = exporter_open(sink, options, &error);
 	return result ? sf_exit_error(&error) : SF_EXIT_OK;
 }
 

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "cli/command.h"
+#include "cli/output.h"
 #include "cli/run.h"
 #include "cli/signals.h"
 
@@ -189,7 +190,7 @@ int sf_run(const struct sf_options *options)
 		err = sf_run_confine(run, &error);
 	run->deadline = run->live && options->duration_ns ? mono + options->duration_ns : INT64_MAX;
 	sf_progress_init(&run->progress, !run->live && !options->quiet,
-		sf_run_output(options) != SF_OUTPUT_NONE, mono);
+		sf_output_form(options) != SF_OUTPUT_NONE, mono);
 	if (!err) {
 		sf_signals_catch();
 		sf_run_tell_sources(run);

@@ -63,8 +63,6 @@ int sf_run(const struct sf_options *options);
 /* setup.c: exporter, inputs and workers. Half made after a failure: sf_run_fini() all the same. */
 int sf_run_init(struct sf_run *run, const struct sf_options *options, struct sf_error *error);
 void sf_run_fini(struct sf_run *run);
-/* What is printed (enum sf_output, never the default): a table when records go nowhere else. */
-int sf_run_output(const struct sf_options *options);
 /* The part of it that makes a worker for each queue of the inputs, which are open. */
 int sf_run_make_workers(struct sf_run *run, struct sf_error *error);
 

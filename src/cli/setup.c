@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "cli/output.h"
 #include "cli/run.h"
 
 #define HANDOVER 16384u /* facts per pair of workers: 2 MiB, to bear a burst */
@@ -41,47 +42,6 @@ static unsigned interface_of(void *context, unsigned slot, uint32_t *index, cons
 	return 0;
 }
 
-/* --biflow for one destination: unless its own options say otherwise. */
-static int add_biflow(struct sf_run *run, const char *url,
-	int (*add)(struct sf_exporter *, const char *, struct sf_error *), struct sf_error *error)
-{
-	bool old = strncmp(url, "netflow", 7) == 0;
-	char *longer = NULL;
-	int err;
-
-	if (!run->options->biflow || old || strstr(url, ",biflow="))
-		return add(run->exporter, url, error);
-	if (asprintf(&longer, "%s,biflow=yes", url) < 0)
-		return sf_error_set(error, -ENOMEM, "out of memory");
-	err = add(run->exporter, longer, error);
-	free(longer);
-	return err;
-}
-
-int sf_run_output(const struct sf_options *options)
-{
-	if (options->output != SF_OUTPUT_DEFAULT)
-		return options->output;
-	return options->collectors.count || options->write ? SF_OUTPUT_NONE : SF_OUTPUT_TABLE;
-}
-
-static int add_text(struct sf_run *run, struct sf_error *error)
-{
-	const struct sf_options *options = run->options;
-	struct sf_text_options text = {
-		.biflow = options->biflow,
-		.local_time = options->local_time,
-	};
-	int output = sf_run_output(options);
-
-	if (output == SF_OUTPUT_NONE)
-		return 0;
-	text.format = output == SF_OUTPUT_JSON  ? SF_TEXT_JSON
-		      : output == SF_OUTPUT_CSV ? SF_TEXT_CSV
-						: SF_TEXT_TABLE;
-	return sf_exporter_add_text(run->exporter, &text, error);
-}
-
 static int make_exporter(struct sf_run *run, struct sf_error *error)
 {
 	const struct sf_options *options = run->options;
@@ -101,12 +61,9 @@ static int make_exporter(struct sf_run *run, struct sf_error *error)
 			"--domain: %u leaves too few numbers for %u sources: at most %u",
 			exporter.domain, sources, UINT32_MAX - (sources - 1));
 	err = sf_exporter_new(&run->exporter, &exporter, error);
-	for (unsigned i = 0; !err && i < options->collectors.count; i++)
-		err = add_biflow(
-			run, options->collectors.items[i], sf_exporter_add_collector, error);
-	if (!err && options->write)
-		err = add_biflow(run, options->write, sf_exporter_add_file, error);
-	return err ? err : add_text(run, error);
+	if (!err)
+		err = sf_output_destinations(run->exporter, options, error);
+	return err ? err : sf_output_text(run->exporter, options, error);
 }
 
 /* The sessions of our own collectors, whose packets may come back through the mirror. */

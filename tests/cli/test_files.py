@@ -375,6 +375,10 @@ class Output(Case):
                           self.directory / "out.ipfix")
         self.assertEqual(len(done.records), 1)
         self.assertIn("biflow=yes", done.stats["outputs"][0]["url"])
+        # NetFlow has no biflows, a file that is called so has
+        done = self.meter("-r", self.directory / "b.pcap", "--biflow", "-w", "netflow.ipfix",
+                          cwd=self.directory)
+        self.assertIn("biflow=yes", done.stats["outputs"][0]["url"])
 
     def test_very_many_interfaces(self):
         """As many as a section of a pcapng file can number: each is announced, once."""

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/output.h"
+
+enum sf_output sf_output_form(const struct sf_options *options)
+{
+	if (options->output != SF_OUTPUT_DEFAULT)
+		return (enum sf_output)options->output;
+	return options->collectors.count || options->write ? SF_OUTPUT_NONE : SF_OUTPUT_TABLE;
+}
+
+int sf_output_text(
+	struct sf_exporter *exporter, const struct sf_options *options, struct sf_error *error)
+{
+	struct sf_text_options text = {
+		.biflow = options->biflow,
+		.local_time = options->local_time,
+	};
+	enum sf_output form = sf_output_form(options);
+
+	if (form == SF_OUTPUT_NONE)
+		return 0;
+	text.format = form == SF_OUTPUT_JSON  ? SF_TEXT_JSON
+		      : form == SF_OUTPUT_CSV ? SF_TEXT_CSV
+					      : SF_TEXT_TABLE;
+	return sf_exporter_add_text(exporter, &text, error);
+}
+
+static int add(struct sf_exporter *exporter, const char *text, bool biflow,
+	int (*add_one)(struct sf_exporter *, const char *, struct sf_error *),
+	struct sf_error *error)
+{
+	char *longer = NULL;
+	int err;
+
+	if (!biflow || strstr(text, ",biflow="))
+		return add_one(exporter, text, error);
+	if (asprintf(&longer, "%s,biflow=yes", text) < 0)
+		return sf_error_set(error, -ENOMEM, "out of memory");
+	err = add_one(exporter, longer, error);
+	free(longer);
+	return err;
+}
+
+int sf_output_destinations(
+	struct sf_exporter *exporter, const struct sf_options *options, struct sf_error *error)
+{
+	int err = 0;
+
+	for (unsigned i = 0; !err && i < options->collectors.count; i++) {
+		const char *url = options->collectors.items[i];
+		/* NetFlow has no biflows */
+		bool able = strncmp(url, "netflow", 7) != 0;
+
+		err = add(exporter, url, options->biflow && able, sf_exporter_add_collector, error);
+	}
+	if (!err && options->write)
+		err = add(exporter, options->write, options->biflow, sf_exporter_add_file, error);
+	return err;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Where records go: what -e, -w, -o and --biflow mean to every subcommand that has them. */
+#ifndef SPANFLOW_CLI_OUTPUT_H
+#define SPANFLOW_CLI_OUTPUT_H
+
+#include <spanflow/export.h>
+
+#include "cli/options.h"
+
+/* What is printed, never the default: a table when records go nowhere else. */
+enum sf_output sf_output_form(const struct sf_options *options);
+
+/* Adds what is printed, if anything is. */
+int sf_output_text(
+	struct sf_exporter *exporter, const struct sf_options *options, struct sf_error *error);
+
+/* Adds collectors and the file; --biflow is for each of them whose own options say nothing. */
+int sf_output_destinations(
+	struct sf_exporter *exporter, const struct sf_options *options, struct sf_error *error);
+
+#endif
