@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/branch.h"
+#include "file/order.h"
 
 #define FILE_HEADER     24
 #define RECORD          16
@@ -23,22 +24,6 @@
 #define AHEAD 1024 /* octets */
 
 #define OUTGOING 4 /* packet type of the modified format: PACKET_OUTGOING of <linux/if_packet.h> */
-
-static inline uint16_t load16(const uint8_t *p, bool swapped)
-{
-	uint16_t value;
-
-	memcpy(&value, p, sizeof(value));
-	return swapped ? __builtin_bswap16(value) : value;
-}
-
-static inline uint32_t load32(const uint8_t *p, bool swapped)
-{
-	uint32_t value;
-
-	memcpy(&value, p, sizeof(value));
-	return swapped ? __builtin_bswap32(value) : value;
-}
 
 /* Lengths as versions before 2.4 wrote them: exchanged, in 2.3 by some writers only. */
 static inline void exchange_lengths(unsigned version_minor, uint32_t *captured, uint32_t *wire)
@@ -106,15 +91,15 @@ static sf_always_inline unsigned pcap_decode(struct sf_reader *reader, struct sf
 			break;
 		/* each record says where the next one is: a miss here has everything wait */
 		__builtin_prefetch(p + AHEAD);
-		captured = load32(p + 8, swapped);
-		wire = load32(p + 12, swapped);
+		captured = sf_load32(p + 8, swapped);
+		wire = sf_load32(p + 12, swapped);
 		if (old)
 			exchange_lengths(format.version_minor, &captured, &wire);
 		end = captured > format.captured_max ? TOO_LONG : IN_RECORD;
 		if ((size_t)(stream_end - p) - header < captured || end == TOO_LONG)
 			break;
-		time_ns = load32(p, swapped) * SF_NS_PER_S +
-			  (int64_t)load32(p + 4, swapped) * format.fraction_ns;
+		time_ns = sf_load32(p, swapped) * SF_NS_PER_S +
+			  (int64_t)sf_load32(p + 4, swapped) * format.fraction_ns;
 		end = LATER;
 		if (time_ns > until)
 			break;
@@ -173,17 +158,17 @@ static unsigned pcap_header(
 
 	if (reader->stream.end - p < FILE_HEADER)
 		return sf_reader_hungry(reader, FILE_HEADER, "the file header", 0);
-	major = load16(p + 4, format->swapped);
-	minor = load16(p + 6, format->swapped);
+	major = sf_load16(p + 4, format->swapped);
+	minor = sf_load16(p + 6, format->swapped);
 	/* 543.0: HP-UX nettl's, lengths exchanged */
 	if (!(major == 2 && minor <= 4) && !(major == 543 && minor == 0))
 		return sf_reader_fail(reader, 0, SF_EUNSUPPORTED,
 			"pcap version %u.%u is not supported (2.0 … 2.4 are)", major, minor);
 	format->version_minor = (uint8_t)minor;
-	interface.snaplen = load32(p + 16, format->swapped);
+	interface.snaplen = sf_load32(p + 16, format->swapped);
 	format->captured_max = captured_max(interface.snaplen);
 	/* the upper half holds the length of a frame check sequence, if frames end with one */
-	format->link = (uint16_t)load32(p + 20, format->swapped);
+	format->link = (uint16_t)sf_load32(p + 20, format->swapped);
 	interface.link = format->link;
 	if (reader->slots && sf_slots_describe(reader->slots, 0, &interface) < 0)
 		return sf_reader_fail(reader, 0, -ENOMEM, "no memory for an interface");

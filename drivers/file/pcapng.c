@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "file/order.h"
+
 #define BLOCK_SECTION   0x0a0d0d0au
 #define BLOCK_INTERFACE 1u
 #define BLOCK_PACKET    2u /* obsolete */
@@ -39,30 +41,6 @@
 #define OPTION_IF_TSOFFSET 14
 #define OPTION_FLAGS       2 /* epb_flags, pack_flags: bits 0 and 1 are the direction */
 
-static inline uint16_t load16(const uint8_t *p, bool swapped)
-{
-	uint16_t value;
-
-	memcpy(&value, p, sizeof(value));
-	return swapped ? __builtin_bswap16(value) : value;
-}
-
-static inline uint32_t load32(const uint8_t *p, bool swapped)
-{
-	uint32_t value;
-
-	memcpy(&value, p, sizeof(value));
-	return swapped ? __builtin_bswap32(value) : value;
-}
-
-static inline uint64_t load64(const uint8_t *p, bool swapped)
-{
-	uint64_t value;
-
-	memcpy(&value, p, sizeof(value));
-	return swapped ? __builtin_bswap64(value) : value;
-}
-
 struct option {
 	unsigned code, length;
 	const uint8_t *value;
@@ -78,8 +56,8 @@ static int option_next(const uint8_t **p, const uint8_t *end, bool swapped, stru
 
 	if (end - *p < 4)
 		return *p == end ? 0 : -1;
-	option->code = load16(*p, swapped);
-	option->length = load16(*p + 2, swapped);
+	option->code = sf_load16(*p, swapped);
+	option->length = sf_load16(*p + 2, swapped);
 	option->value = *p + 4;
 	if (option->code == OPTION_END)
 		return option->length == 0 ? 0 : -1;
@@ -172,7 +150,8 @@ static bool interface_options(struct sf_reader *reader, const uint8_t *p, const 
 		} else if (option.code == OPTION_IF_TSOFFSET) {
 			int64_t seconds;
 
-			seconds = option.length == 8 ? (int64_t)load64(option.value, swapped) : 0;
+			seconds =
+				option.length == 8 ? (int64_t)sf_load64(option.value, swapped) : 0;
 			if (option.length != 8 || seconds > SF_READER_TIME_MAX / SF_NS_PER_S ||
 				seconds < -SF_READER_TIME_MAX / SF_NS_PER_S) {
 				interface_options_bad(reader, count, "time offset is not valid");
@@ -212,8 +191,8 @@ static bool interface_block(
 	}
 	interface = &format->interfaces[format->interface_count];
 	*interface = (struct sf_pcapng_interface){
-		.link = load16(p + 8, format->swapped),
-		.snaplen = load32(p + 12, format->swapped),
+		.link = sf_load16(p + 8, format->swapped),
+		.snaplen = sf_load32(p + 12, format->swapped),
 	};
 	interface_resolution(interface, 6);
 	described.link = interface->link;
@@ -235,7 +214,7 @@ static bool section_block(
 {
 	const uint8_t *options = p + 24;
 	bool swapped = reader->pcapng.swapped;
-	unsigned major = load16(p + 12, swapped), minor = load16(p + 14, swapped);
+	unsigned major = sf_load16(p + 12, swapped), minor = sf_load16(p + 14, swapped);
 	struct option option;
 	int rc;
 
@@ -267,7 +246,7 @@ static bool packet_options(
 
 	while ((rc = option_next(&p, end, swapped, &option)) > 0)
 		if (option.code == OPTION_FLAGS && option.length == 4 &&
-			(load32(option.value, swapped) & 3) == 2)
+			(sf_load32(option.value, swapped) & 3) == 2)
 			packet->flags = SF_PACKET_OUTGOING;
 	return rc == 0;
 }
@@ -278,23 +257,23 @@ static inline __attribute__((always_inline)) const char *packet_block(
 	bool swapped, struct sf_packet *packet)
 {
 	const struct sf_pcapng_interface *interface;
-	uint32_t captured = load32(p + 20, swapped), number;
+	uint32_t captured = sf_load32(p + 20, swapped), number;
 	uint64_t units;
 
 	if (total < PACKET_FIXED || captured > total - PACKET_FIXED)
 		return "more captured bytes than it has room for";
 	if (captured > SF_READER_RECORD_MAX)
 		return "more than 16 MiB of captured bytes";
-	number = type == BLOCK_ENHANCED ? load32(p + 8, swapped) : load16(p + 8, swapped);
+	number = type == BLOCK_ENHANCED ? sf_load32(p + 8, swapped) : sf_load16(p + 8, swapped);
 	if (number >= format->interface_count)
 		return "the number of an interface that was not described";
 	interface = &format->interfaces[number];
-	units = (uint64_t)load32(p + 12, swapped) << 32 | load32(p + 16, swapped);
+	units = (uint64_t)sf_load32(p + 12, swapped) << 32 | sf_load32(p + 16, swapped);
 	if (!interface_time(interface, units, &packet->time_ns))
 		return "a time stamp outside 1970 … 2116";
 	packet->data = p + 28;
 	packet->captured = captured;
-	packet->wire = load32(p + 24, swapped);
+	packet->wire = sf_load32(p + 24, swapped);
 	packet->link = interface->link;
 	packet->interface = (uint16_t)number;
 	packet->vlan_tci = 0;
@@ -310,7 +289,7 @@ static inline __attribute__((always_inline)) const char *packet_block(
 static const char *simple_block(const struct sf_pcapng_format *format, const uint8_t *p,
 	uint32_t total, struct sf_packet *packet)
 {
-	uint32_t wire = load32(p + 8, format->swapped), captured = wire;
+	uint32_t wire = sf_load32(p + 8, format->swapped), captured = wire;
 
 	if (format->interface_count == 0)
 		return "no interface described before it";
@@ -344,7 +323,7 @@ static bool block_skip(struct sf_reader *reader, unsigned count)
 		sf_reader_hungry(reader, 4, "a block", count);
 		return false;
 	}
-	trailer = load32(stream->p, format->swapped);
+	trailer = sf_load32(stream->p, format->swapped);
 	if (trailer != format->skip_total) {
 		sf_reader_fail(reader, count, SF_ECORRUPT,
 			"the block at byte %llu ends with length %u, but begins with %u",
@@ -377,7 +356,7 @@ static uint32_t block_fixed(uint32_t type)
 /* Clause 4.1: the byte order of a section, from the magic at p; false: failed. */
 static bool section_order(struct sf_reader *reader, const uint8_t *p, unsigned count)
 {
-	uint32_t magic = load32(p + 8, false);
+	uint32_t magic = sf_load32(p + 8, false);
 
 	if (magic == BYTE_ORDER_MAGIC || magic == __builtin_bswap32(BYTE_ORDER_MAGIC)) {
 		reader->pcapng.swapped = magic != BYTE_ORDER_MAGIC;
@@ -398,10 +377,10 @@ static bool block_begin(
 	struct sf_pcapng_format *format = &reader->pcapng;
 	uint32_t fixed;
 
-	*type = load32(p, format->swapped);
+	*type = sf_load32(p, format->swapped);
 	if (*type == BLOCK_SECTION && !section_order(reader, p, count))
 		return false;
-	*total = load32(p + 4, format->swapped);
+	*total = sf_load32(p + 4, format->swapped);
 	fixed = block_fixed(*type);
 	if (*total % 4 || *total < BLOCK_OVERHEAD || *total < fixed) {
 		sf_reader_fail(reader, count, SF_ECORRUPT,
@@ -427,10 +406,10 @@ static bool block_begin(
 		sf_reader_hungry(reader, *total, "a block", count);
 		return false;
 	}
-	if (load32(p + *total - 4, format->swapped) != *total) {
+	if (sf_load32(p + *total - 4, format->swapped) != *total) {
 		sf_reader_fail(reader, count, SF_ECORRUPT,
 			"a block begins with length %u, but ends with %u", *total,
-			load32(p + *total - 4, format->swapped));
+			sf_load32(p + *total - 4, format->swapped));
 		return false;
 	}
 	return true;
@@ -494,11 +473,11 @@ static inline __attribute__((always_inline)) unsigned pcapng_run(struct sf_reade
 		struct sf_packet *packet = &packets[count];
 		uint32_t total;
 
-		if (end - p < (ptrdiff_t)PACKET_FIXED || load32(p, swapped) != BLOCK_ENHANCED)
+		if (end - p < (ptrdiff_t)PACKET_FIXED || sf_load32(p, swapped) != BLOCK_ENHANCED)
 			break;
-		total = load32(p + 4, swapped);
+		total = sf_load32(p + 4, swapped);
 		if ((size_t)(end - p) < total || total < PACKET_FIXED || total % 4 ||
-			load32(p + total - 4, swapped) != total ||
+			sf_load32(p + total - 4, swapped) != total ||
 			packet_block(format, p, BLOCK_ENHANCED, total, swapped, packet))
 			break;
 		if (packet->time_ns > until) {
@@ -547,7 +526,7 @@ static unsigned pcapng_decode(
 			break;
 		}
 		format->last_ns = packet->time_ns;
-		reader->stream.p += load32(reader->stream.p + 4, format->swapped);
+		reader->stream.p += sf_load32(reader->stream.p + 4, format->swapped);
 		count++;
 	}
 	return count;
