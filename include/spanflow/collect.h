@@ -31,8 +31,10 @@ struct sf_collected {
 	unsigned scope_count;
 	unsigned field_count;
 	/*
-	 * As on the wire, in order; but times relative to the message (uptimes, microseconds before
-	 * the export time) as the absolute element, and v9 scopes as the IPFIX element.
+	 * As on the wire, in order, but for v9 scopes, which are the IPFIX element, and times
+	 * relative to the message (uptimes, microseconds before the export time): the absolute
+	 * element, where `flow` has its time from them. Beside a better time they stay as they are,
+	 * as do uptimes of an exporter that has not said when it started.
 	 */
 	const struct sf_field_value *fields;
 	/*

@@ -9,8 +9,8 @@
  * the chosen steps, in the order of the slots, and settling what depends on more than one field.
  *
  * Relative times (uptimes of v5 and v9, microseconds before the export time) mean nothing outside
- * their message. The fields handed to the callback show them as the absolute element instead; the
- * values lie in the template, overwritten by the next record.
+ * their message. Where one was chosen, the fields handed to the callback show it as the absolute
+ * element instead; the values lie in the template, overwritten by the next record.
  */
 #include <string.h>
 

@@ -27,7 +27,7 @@
 /* Fields of all templates together: this many times max_templates, so that memory is bounded. */
 #define SF_COLLECT_FIELDS_MEAN 64
 
-/* The elements that date a record relative to its message are shown as absolute times, here. */
+/* Chosen elements that date a record relative to its message are shown as absolute times, here. */
 #define SF_COLLECT_SCRATCH 8
 
 /* What a field's value becomes in a flow record: one instruction of a compiled template. */
