@@ -186,12 +186,16 @@ static void close_queue(struct pcap_capture *capture, struct queue *queue)
 	pthread_mutex_unlock(&capture->lock);
 }
 
-/* Opens all rings of a port that are closed, so that none counts a packet another one counts. */
+/*
+ * Opens all rings of a port that are closed, so that none counts a packet another one counts.
+ * Returns 0; 1 when the kernel lets packets through that the filter refuses.
+ */
 static int open_rings(struct pcap_capture *capture, struct port *port, struct sf_error *error)
 {
 	const struct sf_pcap_settings *settings = &capture->settings;
 	pcap_t *handle;
 	int group = -1, result = 0;
+	bool wider = false;
 
 	for (unsigned i = 0; i < port->base.queues && result == 0; i++) {
 		result = sf_pcap_socket_open(&handle, port->interface.name, settings, error);
@@ -203,10 +207,11 @@ static int open_rings(struct pcap_capture *capture, struct port *port, struct sf
 		if (port->base.queues > 1)
 			result = sf_pcap_socket_join(handle, &group, settings->steer_key, error);
 	}
-	for (unsigned i = 0; i < port->base.queues && result == 0; i++) {
+	for (unsigned i = 0; i < port->base.queues && result >= 0; i++) {
 		struct queue *queue = &port->queues[i];
 
 		result = sf_pcap_socket_start(queue->handle, settings, error);
+		wider |= result > 0;
 		queue->link = link_type(pcap_datalink(queue->handle));
 		queue->to_ns =
 			pcap_get_tstamp_precision(queue->handle) == PCAP_TSTAMP_PRECISION_NANO
@@ -216,10 +221,10 @@ static int open_rings(struct pcap_capture *capture, struct port *port, struct sf
 	}
 	for (unsigned i = 0; i < port->base.queues && result < 0; i++)
 		close_queue(capture, &port->queues[i]);
-	return result;
+	return result < 0 ? result : wider;
 }
 
-/* First queue's thread, all queues parked and the interface back. 0, or why not. */
+/* First queue's thread, all queues parked and the interface back. >= 0, or why not. */
 static int reopen(struct pcap_capture *capture, struct port *port, struct sf_error *error)
 {
 	struct queue *first = port->queues;
@@ -254,7 +259,7 @@ static int wait_for_interface(struct pcap_capture *capture, struct queue *queue)
 	if (result == -EPERM)
 		return fail(capture, result, port->interface.name,
 			"it came back, but this process may not open it any more");
-	if (result == 0) {
+	if (result >= 0) {
 		sf_port_prepare(&port->base);
 		sf_port_revive(&port->base);
 	}
@@ -487,6 +492,8 @@ static int start_port(struct pcap_capture *capture, struct port *port, struct sf
 
 	if (result < 0)
 		return result;
+	if (result > 0)
+		capture->base.kernel_filtered = false;
 	port->interface.link = port->queues[0].link;
 	if (port->any)
 		return 0;
@@ -528,9 +535,9 @@ static int open_capture(struct sf_capture **result, const struct sf_capture_opti
 		code = open_port(capture, i, options, error);
 	if (code < 0)
 		goto fail;
-	capture->base.kernel_filtered = options->filter && all_ethernet(capture);
 	code = sf_pcap_program(
-		&capture->settings, capture->base.kernel_filtered ? options->filter : NULL, error);
+		&capture->settings, all_ethernet(capture) ? options->filter : NULL, error);
+	capture->base.kernel_filtered = capture->settings.filtered;
 	for (unsigned i = 0; i < capture->port_count && code == 0; i++)
 		code = start_port(capture, &capture->ports[i], error);
 	if (code < 0)

@@ -20,6 +20,7 @@ struct sf_pcap_settings {
 	enum sf_direction direction;
 	uint32_t steer_key[4];
 	struct sock_fprog program; /* final filter: snap length and, where possible, expression */
+	bool filtered;             /* it has the expression */
 };
 
 /*
@@ -33,7 +34,10 @@ int sf_pcap_socket_open(pcap_t **handle, const char *name, const struct sf_pcap_
 int sf_pcap_socket_join(
 	pcap_t *handle, int *group, const uint32_t *steer_key, struct sf_error *error);
 
-/* Discards what came in before the refusing filter took hold, then lets packets in. */
+/*
+ * Discards what came in before the refusing filter took hold, then lets packets in. Returns 0; 1
+ * when the kernel has no room for settings->program: every packet comes in then, cut all the same.
+ */
 int sf_pcap_socket_start(
 	pcap_t *handle, const struct sf_pcap_settings *settings, struct sf_error *error);
 
@@ -46,7 +50,8 @@ int sf_pcap_socket_rebind(pcap_t *handle, const struct sf_netdev *netdev, bool p
 /*
  * Builds settings->program: `expression` (NULL: none) for Ethernet, accepting every frame whose
  * tag is out of band, so that it never refuses what the same expression accepts on the whole
- * frame. free(settings->program.filter). SF_EUSAGE with libpcap's message.
+ * frame. One that is too long for any kernel is left out: see settings->filtered.
+ * free(settings->program.filter). SF_EUSAGE with libpcap's message.
  */
 int sf_pcap_program(
 	struct sf_pcap_settings *settings, const char *expression, struct sf_error *error);

@@ -40,6 +40,19 @@ static int refuse_all(pcap_t *handle)
 	return attach(handle, &(struct sock_fprog){ .len = 1, .filter = &refuse });
 }
 
+/* The final filter: 0; 1: without its expression, for which the kernel has no room; -errno. */
+static int attach_final(pcap_t *handle, const struct sf_pcap_settings *settings)
+{
+	struct sock_filter cut = BPF_STMT(BPF_RET | BPF_K, settings->snaplen);
+	int result = attach(handle, &settings->program);
+
+	/* ENOMEM: net.core.optmem_max */
+	if (!settings->filtered || (result != -EINVAL && result != -ENOMEM && result != -E2BIG))
+		return result;
+	result = attach(handle, &(struct sock_fprog){ .len = 1, .filter = &cut });
+	return result < 0 ? result : 1;
+}
+
 static void choose_timestamps(pcap_t *handle, bool hardware)
 {
 	int *types, count;
@@ -178,10 +191,10 @@ int sf_pcap_socket_start(
 		pcap_setdirection(handle, PCAP_D_IN);
 	else if (settings->direction == SF_DIRECTION_OUT)
 		pcap_setdirection(handle, PCAP_D_OUT);
-	result = attach(handle, &settings->program);
+	result = attach_final(handle, settings);
 	if (result < 0)
-		return sf_error_set(error, result, "attaching the filter: %s", sf_strerror(result));
-	return 0;
+		sf_error_set(error, result, "attaching the filter: %s", sf_strerror(result));
+	return result;
 }
 
 int sf_pcap_socket_rebind(pcap_t *handle, const struct sf_netdev *netdev, bool promiscuous)
@@ -217,7 +230,7 @@ int sf_pcap_program(
 	const unsigned prefix_length = sizeof(prefix) / sizeof(prefix[0]);
 	struct bpf_program compiled = { 0 };
 	struct sock_filter *program;
-	unsigned length = expression ? prefix_length : 1;
+	unsigned length = 1;
 	pcap_t *dead;
 
 	if (expression) {
@@ -231,18 +244,20 @@ int sf_pcap_program(
 			return SF_EUSAGE;
 		}
 		pcap_close(dead);
-		length += compiled.bf_len;
 	}
+	settings->filtered = expression && compiled.bf_len <= BPF_MAXINSNS - prefix_length;
+	if (settings->filtered)
+		length = prefix_length + compiled.bf_len;
 	program = calloc(length, sizeof(*program));
 	if (!program) {
 		pcap_freecode(&compiled);
 		return sf_error_set(error, -ENOMEM, "%s", sf_strerror(-ENOMEM));
 	}
-	if (!expression)
-		program[0] = prefix[2];
-	else
+	if (settings->filtered)
 		memcpy(program, prefix, sizeof(prefix));
-	for (unsigned i = 0; i < compiled.bf_len; i++)
+	else
+		program[0] = prefix[2];
+	for (unsigned i = 0; i + prefix_length < length; i++)
 		program[prefix_length + i] = (struct sock_filter){ compiled.bf_insns[i].code,
 			compiled.bf_insns[i].jt, compiled.bf_insns[i].jf, compiled.bf_insns[i].k };
 	pcap_freecode(&compiled);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The kernel's steering program (drivers/pcap/steer.c) and the workers' hash (base/steer.h) must
- * agree on every packet; an interpreter of the few instructions in use stands in for the kernel.
+ * Programs for the kernel. The steering program (drivers/pcap/steer.c) and the workers' hash
+ * (base/steer.h) must agree on every packet; an interpreter of the few instructions in use stands
+ * in for the kernel.
  */
 #include <linux/filter.h>
 #include <linux/if_ether.h>
@@ -172,4 +173,33 @@ START_TEST(test_spread)
 }
 END_TEST
 
-CHECK_MAIN("steer", test_ipv4_agrees, test_ipv6_agrees, test_others_and_cut_off, test_spread)
+/* What the kernel takes at most is 4096 instructions, and the length it is told has 16 bits. */
+START_TEST(test_long_filters)
+{
+	static const unsigned counts[] = { 10, 1000, 11000 }; /* six instructions each */
+	static char text[200000];
+	struct sf_pcap_settings settings = { .snaplen = 96 };
+	struct sf_error error = { 0 };
+
+	for (unsigned n = 0; n < 3; n++) {
+		char *p = text + sprintf(text, "udp or ether[0]");
+
+		for (unsigned i = 1; i < counts[n]; i++)
+			p += sprintf(p, "+ether[%u]*%u", i % 14, i + 3);
+		strcpy(p, "=1");
+		ck_assert_msg(sf_pcap_program(&settings, text, &error) == 0, "%s", error.text);
+		ck_assert_int_eq(settings.filtered, n == 0);
+		if (!settings.filtered) {
+			ck_assert_uint_eq(settings.program.len, 1);
+			ck_assert_uint_eq(settings.program.filter[0].k, 96);
+		}
+		free(settings.program.filter);
+	}
+	ck_assert_int_eq(sf_pcap_program(&settings, NULL, &error), 0);
+	ck_assert(!settings.filtered && settings.program.len == 1);
+	free(settings.program.filter);
+}
+END_TEST
+
+CHECK_MAIN("steer", test_ipv4_agrees, test_ipv6_agrees, test_others_and_cut_off, test_spread,
+	test_long_filters)
