@@ -65,10 +65,11 @@ static const struct sf_choice stats_formats[] = {
 
 const struct sf_option sf_option_table[] = {
 	{ INPUT, 'i', "interface", SF_OPTION_STRINGS, AT(interfaces), SF_METER | SF_CHECK, "SOURCE",
+		.takes_words = true,
 		.help = "A network interface: eth1 or pcap:eth1 through libpcap, xdp:eth1 "
 			"through AF_XDP, dpdk:DEVICE through DPDK (a comma belongs to the device "
 			"string). eth1+eth2 joins a tap's two ports to one observation point." },
-	{ INPUT, 'r', "read", SF_OPTION_STRINGS, AT(files), SF_METER, "FILE",
+	{ INPUT, 'r', "read", SF_OPTION_STRINGS, AT(files), SF_METER, "FILE", .takes_words = true,
 		.help = "Meter capture files: pcap or pcapng, plain or compressed with gzip or "
 			"zstd, - for standard input, or a directory of them. Several are merged "
 			"by time into one flow table." },

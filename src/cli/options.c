@@ -184,7 +184,8 @@ static int apply(struct parser *parser, const struct sf_option *option, const ch
 		if (strings->from_file)
 			strings->count = 0;
 		strings->from_file = false;
-		parser->operands_go_to = strings;
+		if (option->takes_words)
+			parser->operands_go_to = strings;
 	}
 	return sf_option_set(parser->options, option, value, parser->error);
 }

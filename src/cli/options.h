@@ -130,6 +130,7 @@ struct sf_option {
 	uint64_t min, max;   /* NUMBER, DURATION (ns); max 0: no upper bound */
 	const struct sf_choice *choices;
 	bool not_in_file; /* makes no sense as a configuration key */
+	bool takes_words; /* STRINGS: words that begin no option belong to the last such one */
 	const char *help; /* one paragraph */
 };
 

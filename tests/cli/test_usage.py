@@ -10,6 +10,7 @@ WRONG = [
     (["metre"], "unknown subcommand 'metre': did you mean meter?"),
     (["meter"], "nothing to meter"),
     (["meter", "x.pcap"], "'x.pcap' stands alone: put -r before a file"),
+    (["meter", "-e", "ipfix://a", "x.pcap"], "'x.pcap' stands alone: put -r before a file"),
     (["meter", "-r", "a", "-i", "b"], "-i and -r exclude each other"),
     (["meter", "-r", "a", "--idel-timeout", "3"], "did you mean --idle-timeout?"),
     (["meter", "-r", "a", "--idle-timeout", "soon"], "--idle-timeout: 'soon' is not a duration"),

@@ -15,8 +15,11 @@ static const struct sf_choice formats[] = { { "table", 1 }, { "json", 2 }, { NUL
 static const struct sf_choice parts[] = { { "a", 1 }, { "b", 2 }, { "c", 4 }, { NULL } };
 
 static const struct sf_option table[] = {
-	{ "S", 'i', "interface", SF_OPTION_STRINGS, AT(interfaces), FIRST, "SOURCE", .help = "x" },
-	{ "S", 'r', "read", SF_OPTION_STRINGS, AT(files), FIRST, "FILE", .help = "x" },
+	{ "S", 'i', "interface", SF_OPTION_STRINGS, AT(interfaces), FIRST, "SOURCE",
+		.takes_words = true, .help = "x" },
+	{ "S", 'r', "read", SF_OPTION_STRINGS, AT(files), FIRST, "FILE", .takes_words = true,
+		.help = "x" },
+	{ "S", 'e', "export", SF_OPTION_STRINGS, AT(collectors), FIRST, "COLLECTOR", .help = "x" },
 	{ "S", 'c', "count", SF_OPTION_NUMBER, AT(count), FIRST, "N", .min = 1, .help = "x" },
 	{ "S", 0, "idle-timeout", SF_OPTION_DURATION, AT(idle_timeout_ns), FIRST, "TIME", "15s",
 		.max = 86400 * S, .help = "x" },
@@ -86,6 +89,16 @@ START_TEST(words_belong_to_the_last_list)
 	ck_assert_str_eq(options.files.items[2], "c");
 	ck_assert_str_eq(options.files.items[3], "-d");
 	ck_assert_uint_eq(options.operands.count, 0);
+	sf_options_fini(&options, table);
+
+	/* those that take words, not whatever may be repeated */
+	ck_assert_int_eq(PARSE(first, "-r", "a", "-e", "c", "b"), 0);
+	ck_assert_uint_eq(options.files.count, 2);
+	ck_assert_str_eq(options.files.items[1], "b");
+	ck_assert_uint_eq(options.collectors.count, 1);
+	sf_options_fini(&options, table);
+	ck_assert_int_eq(PARSE(first, "-e", "c", "b"), 0);
+	ck_assert_uint_eq(options.operands.count, 1);
 	sf_options_fini(&options, table);
 
 	ck_assert_int_eq(PARSE(first, "x", "-r", "-"), 0);
