@@ -181,6 +181,11 @@ int sf_cmd_collect(struct sf_options *options)
 	struct collect collect = { .options = options };
 	int status;
 
+	if (options->operands.count) {
+		sf_complain("'%s' stands alone: where to listen is -l udp://HOST:PORT",
+			options->operands.items[0]);
+		return SF_EXIT_USAGE;
+	}
 	sf_signals_catch();
 	status = sf_collected_open(&collect.sink, options);
 	collect.sink.most = options->count;

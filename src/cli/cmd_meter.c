@@ -5,6 +5,7 @@
 #include <spanflow/meter.h>
 
 #include "cli/command.h"
+#include "cli/output.h"
 #include "cli/run.h"
 
 /* The name of a live option that was given, or NULL. */
@@ -41,18 +42,11 @@ static const char *contradiction(const struct sf_options *options)
 	if (options->realtime &&
 		(options->files.count != 1 || strcmp(options->files.items[0], "-") != 0))
 		return "--realtime: only for a live pipe on standard input: -r -";
-	if (options->write && strcmp(options->write, "-") == 0 &&
-		options->output != SF_OUTPUT_DEFAULT && options->output != SF_OUTPUT_NONE)
-		return "-w - and -o both want standard output";
 	if (options->user && options->no_sandbox)
 		return "--user and --no-sandbox exclude each other: without it the user stays";
-	if (options->local_time && options->output != SF_OUTPUT_TABLE &&
-		(options->output != SF_OUTPUT_DEFAULT || options->collectors.count ||
-			options->write))
-		return "--local-time: only for the table: -o table";
 	if (!(options->key & SF_KEY_ADDRESS) && options->key & SF_KEY_PORT)
 		return "--key: ports without addresses do not tell the ends of a flow apart";
-	return NULL;
+	return sf_output_contradiction(options);
 }
 
 int sf_cmd_meter(struct sf_options *options)

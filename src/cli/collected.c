@@ -73,9 +73,20 @@ static int exporter_open(
 	return result ? result : sf_output_destinations(sink->exporter, options, error);
 }
 
+/* What contradicts itself, or NULL. */
+static const char *contradiction(const struct sf_options *options)
+{
+	if (options->show_options && options->output != SF_OUTPUT_JSON)
+		return "--options needs -o json: options records are no flows";
+	if (options->biflow && options->output == SF_OUTPUT_JSON && !options->write)
+		return "--biflow: -o json has records as they were sent: -o table or -o csv";
+	return sf_output_contradiction(options);
+}
+
 int sf_collected_open(struct sf_collected_sink *sink, const struct sf_options *options)
 {
 	const struct sf_collector_options collector_options = { .record = take, .context = sink };
+	const char *problem = contradiction(options);
 	enum sf_output output = sf_output_form(options);
 	struct sf_error error = { 0 };
 	int result;
@@ -84,8 +95,8 @@ int sf_collected_open(struct sf_collected_sink *sink, const struct sf_options *o
 		.json = output == SF_OUTPUT_JSON,
 		.show_options = options->show_options,
 	};
-	if (sink->show_options && !sink->json) {
-		sf_complain("--options needs -o json: options records are no flows");
+	if (problem) {
+		sf_complain("%s", problem);
 		return SF_EXIT_USAGE;
 	}
 	result = sf_collector_new(&sink->collector, &collector_options, &error);

@@ -11,6 +11,24 @@ enum sf_output sf_output_form(const struct sf_options *options)
 	return options->collectors.count || options->write ? SF_OUTPUT_NONE : SF_OUTPUT_TABLE;
 }
 
+/* "-" and "-,biflow=yes" */
+static bool writes_to_standard_output(const struct sf_options *options)
+{
+	const char *file = options->write;
+
+	return file && file[0] == '-' && (file[1] == '\0' || file[1] == ',');
+}
+
+const char *sf_output_contradiction(const struct sf_options *options)
+{
+	if (writes_to_standard_output(options) && options->output != SF_OUTPUT_DEFAULT &&
+		options->output != SF_OUTPUT_NONE)
+		return "-w - and -o both want standard output: give -w a file";
+	if (options->local_time && sf_output_form(options) != SF_OUTPUT_TABLE)
+		return "--local-time: only for the table: -o table";
+	return NULL;
+}
+
 int sf_output_text(
 	struct sf_exporter *exporter, const struct sf_options *options, struct sf_error *error)
 {

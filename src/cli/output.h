@@ -10,6 +10,9 @@
 /* What is printed, never the default: a table when records go nowhere else. */
 enum sf_output sf_output_form(const struct sf_options *options);
 
+/* What of it contradicts itself, with what to do instead; or NULL. */
+const char *sf_output_contradiction(const struct sf_options *options);
+
 /* Adds what is printed, if anything is. */
 int sf_output_text(
 	struct sf_exporter *exporter, const struct sf_options *options, struct sf_error *error);
