@@ -137,6 +137,7 @@ bool sf_collected_finish(struct sf_collected_sink *sink)
 {
 	if (sink->exporter)
 		sf_exporter_finish(sink->exporter);
+	sink->finished = true;
 	errno = 0;
 	if (sink->json && fflush(stdout) && sink->failure == 0)
 		sink->failure = -errno;
@@ -148,6 +149,7 @@ bool sf_collected_finish(struct sf_collected_sink *sink)
 bool sf_collected_balanced(const struct sf_collected_sink *sink)
 {
 	struct sf_destination_stats destination;
+	struct sf_destination_count waiting;
 	struct sf_collector_stats stats;
 	bool balanced;
 
@@ -156,7 +158,8 @@ bool sf_collected_balanced(const struct sf_collected_sink *sink)
 		   stats.packets == sink->packets && stats.octets == sink->octets;
 	for (unsigned i = 0; sink->exporter && sf_exporter_stats(sink->exporter, i, &destination);
 		i++)
-		balanced &= sf_destination_balanced(&destination) &&
+		balanced &= (sink->finished ? sf_destination_balanced(&destination)
+					    : sf_destination_waiting(&destination, &waiting)) &&
 			    destination.offered.packets == sink->packets &&
 			    destination.offered.octets == sink->octets;
 	return balanced;

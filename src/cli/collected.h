@@ -22,6 +22,7 @@ struct sf_collected_sink {
 	uint64_t printed;             /* records printed as JSON */
 	int failure;                  /* of standard output: a system error, 0 */
 	bool lost;                    /* the exporter could not write records: no use in going on */
+	bool finished;                /* nothing waits in the exporter any more */
 };
 
 /*
@@ -39,7 +40,10 @@ void sf_collected_flush(struct sf_collected_sink *sink, int64_t wall);
  */
 bool sf_collected_finish(struct sf_collected_sink *sink);
 
-/* All that was decoded was handed out, and every destination's books are balanced. */
+/*
+ * All that was decoded was handed out, and every destination's books are balanced: what is not in
+ * them waits, and nothing does at the end.
+ */
 bool sf_collected_balanced(const struct sf_collected_sink *sink);
 
 void sf_collected_close(struct sf_collected_sink *sink);

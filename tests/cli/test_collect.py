@@ -272,9 +272,17 @@ class Collect(Receiving):
         self.assertEqual(done.stats["missingTemplate"], 2)
 
     def test_statistics_on_request(self):
-        process, port = self.collect()
+        # a record waits in a message of the file that is not full
+        process, port = self.collect("-w", str(self.directory / "a.ipfix"))
+        with self.send(port, message(0, TEMPLATE, data(record(1)))):
+            wait_until(lambda: self.printed().endswith("\n"), "the record")
         process.send_signal(signal.SIGUSR1)
-        wait_until(lambda: '"ended":"request"' in self.printed("stderr"), "statistics")
+        wait_until(lambda: self.printed("stderr").endswith("}\n"), "statistics")
+        stats = json.loads(self.printed("stderr").splitlines()[-1])
+        self.assertEqual((stats["ended"], stats["records"]), ("request", 1))
+        self.assertEqual([stats["outputs"][0][place]["records"] for place in
+                          ("offered", "skippedTotal", "lostTotal")], [1, 0, 0])
+        self.assertIs(stats["balanced"], True)
         process.terminate()
         self.finish(process)
 
