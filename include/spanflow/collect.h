@@ -89,7 +89,8 @@ int sf_collector_message(struct sf_collector *collector, const char *exporter,
 /*
  * Reads a whole IPFIX file (RFC 5655; gzip by content), "-" for standard input. Resynchronises
  * after damage (RFC 5655 §10.3). Returns 0; SF_ECORRUPT when anything was skipped, with file,
- * octet offset and reason; a negative system error when it could not be read.
+ * octet offset and reason; a negative system error when it could not be read: -EINTR when a signal
+ * handler ran while there was nothing to read.
  */
 int sf_collector_file(struct sf_collector *collector, const char *path, struct sf_error *error);
 

@@ -145,8 +145,8 @@ static void pause_output(struct collect *collect, int64_t *flushed)
 	dropped(collect);
 	if (sf_signal_stats) {
 		sf_signal_stats = 0;
-		sf_collected_report(&collect->sink, collect->options, collect->datagrams,
-			dropped(collect), "request");
+		sf_collected_report(
+			&collect->sink, collect->datagrams, dropped(collect), "request");
 	}
 }
 
@@ -200,8 +200,8 @@ int sf_cmd_collect(struct sf_options *options)
 		collect_run(&collect);
 		if (!sf_collected_finish(&collect.sink) || collect.failed)
 			status = SF_EXIT_FAILED;
-		sf_collected_report(&collect.sink, options, collect.datagrams, dropped(&collect),
-			collect.ended);
+		sf_collected_report(
+			&collect.sink, collect.datagrams, dropped(&collect), collect.ended);
 	}
 	for (unsigned i = 0; i < collect.count; i++)
 		sf_listen_close(&collect.listeners[i]);

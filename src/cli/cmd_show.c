@@ -1,22 +1,49 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* spanflow show: flows from IPFIX files. */
+/*
+ * spanflow show: flows from IPFIX files. Signals are looked at after each record and each file; one
+ * that ends the run interrupts a wait for input too. One that comes in the instant before that wait
+ * is seen when input comes, or a second one ends the program.
+ */
 #include "cli/collected.h"
 #include "cli/command.h"
+#include "cli/signals.h"
+
+static void look_at_signals(struct sf_collected_sink *sink)
+{
+	if (sf_signal_stop)
+		sf_collector_stop(sink->collector);
+	if (sf_signal_stats) {
+		sf_signal_stats = 0;
+		sf_collected_report(sink, UINT64_MAX, UINT64_MAX, "request");
+	}
+}
 
 /* Every file is read, whatever happened to those before; false: one was damaged or missing. */
 static bool read_files(struct sf_collected_sink *sink, const struct sf_options *options)
 {
 	bool whole = true;
 
-	for (unsigned i = 0; i < options->operands.count && !sink->failure && !sink->lost; i++) {
+	for (unsigned i = 0;
+		i < options->operands.count && !sink->failure && !sink->lost && !sf_signal_stop;
+		i++) {
 		struct sf_error error = { 0 };
+		int result = sf_collector_file(sink->collector, options->operands.items[i], &error);
 
-		if (sf_collector_file(sink->collector, options->operands.items[i], &error)) {
+		if (result && !(result == -EINTR && sf_signal_stop)) {
 			sf_complain("%s", error.text);
 			whole = false;
 		}
+		look_at_signals(sink);
 	}
 	return whole;
+}
+
+/* Output that failed is the reason even when its buffer let the files be read to their end. */
+static const char *end_of_run(const struct sf_collected_sink *sink)
+{
+	if (sink->failure || sink->lost)
+		return "output";
+	return sf_signal_stop ? sf_signal_name(sf_signal_stop) : "eof";
 }
 
 int sf_cmd_show(struct sf_options *options)
@@ -29,12 +56,14 @@ int sf_cmd_show(struct sf_options *options)
 		sf_complain("show needs IPFIX files; - is standard input");
 		return SF_EXIT_USAGE;
 	}
+	sf_signals_catch();
 	status = sf_collected_open(&sink, options);
 	if (status == SF_EXIT_OK) {
+		sink.between = look_at_signals;
 		whole = read_files(&sink, options);
 		if (!sf_collected_finish(&sink) || !whole)
 			status = SF_EXIT_FAILED;
-		sf_collected_report(&sink, options, UINT64_MAX, UINT64_MAX, "eof");
+		sf_collected_report(&sink, UINT64_MAX, UINT64_MAX, end_of_run(&sink));
 	}
 	sf_collected_close(&sink);
 	return status;

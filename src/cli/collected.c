@@ -16,7 +16,7 @@
 
 static void json_put(struct sf_collected_sink *sink, const struct sf_collected *record)
 {
-	int result = sf_collected_json(record, stdout);
+	int result = sf_collected_json(record, sink->stream);
 
 	if (result == 0) {
 		sink->printed++;
@@ -38,16 +38,8 @@ static bool lost_some(const struct sf_collected_sink *sink)
 	return false;
 }
 
-static void take(void *context, const struct sf_collected *record)
+static void take_flow(struct sf_collected_sink *sink, const struct sf_collected *record)
 {
-	struct sf_collected_sink *sink = context;
-
-	errno = 0;
-	if (record->options) {
-		if (sink->show_options && sink->json)
-			json_put(sink, record);
-		return;
-	}
 	sink->flows++;
 	sink->packets += sf_flow_packets(&record->flow);
 	sink->octets += sf_flow_octets(&record->flow);
@@ -61,6 +53,19 @@ static void take(void *context, const struct sf_collected *record)
 		sf_collector_stop(sink->collector);
 }
 
+static void take(void *context, const struct sf_collected *record)
+{
+	struct sf_collected_sink *sink = context;
+
+	errno = 0;
+	if (!record->options)
+		take_flow(sink, record);
+	else if (sink->show_options && sink->json)
+		json_put(sink, record);
+	if (sink->between)
+		sink->between(sink);
+}
+
 /* Table, CSV and file are the exporter's. */
 static int exporter_open(
 	struct sf_collected_sink *sink, const struct sf_options *options, struct sf_error *error)
@@ -69,7 +74,7 @@ static int exporter_open(
 	int result = sf_exporter_new(&sink->exporter, &exporter_options, error);
 
 	if (result == 0 && !sink->json)
-		result = sf_output_text(sink->exporter, options, error);
+		result = sf_output_text(sink->exporter, options, sink->stream, error);
 	return result ? result : sf_output_destinations(sink->exporter, options, error);
 }
 
@@ -92,12 +97,18 @@ int sf_collected_open(struct sf_collected_sink *sink, const struct sf_options *o
 	int result;
 
 	*sink = (struct sf_collected_sink){
+		.options = options,
 		.json = output == SF_OUTPUT_JSON,
 		.show_options = options->show_options,
 	};
 	if (problem) {
 		sf_complain("%s", problem);
 		return SF_EXIT_USAGE;
+	}
+	sink->stream = sf_output_stream();
+	if (!sink->stream) {
+		sf_complain("no memory for output");
+		return SF_EXIT_FAILED;
 	}
 	result = sf_collector_new(&sink->collector, &collector_options, &error);
 	if (result == 0 && (output == SF_OUTPUT_TABLE || output == SF_OUTPUT_CSV || options->write))
@@ -111,7 +122,7 @@ void sf_collected_flush(struct sf_collected_sink *sink, int64_t wall)
 		sf_exporter_tick(sink->exporter, wall, wall);
 		sink->lost |= lost_some(sink);
 	}
-	if (sink->json && fflush(stdout) && sink->failure == 0) {
+	if (sink->json && fflush(sink->stream) && sink->failure == 0) {
 		sink->failure = -errno;
 		sf_collector_stop(sink->collector);
 	}
@@ -135,11 +146,13 @@ static bool destinations_have_all(const struct sf_collected_sink *sink)
 
 bool sf_collected_finish(struct sf_collected_sink *sink)
 {
-	if (sink->exporter)
+	if (sink->exporter) {
 		sf_exporter_finish(sink->exporter);
+		sink->lost |= lost_some(sink);
+	}
 	sink->finished = true;
 	errno = 0;
-	if (sink->json && fflush(stdout) && sink->failure == 0)
+	if (sink->json && fflush(sink->stream) && sink->failure == 0)
 		sink->failure = -errno;
 	if (sink->failure && sink->failure != -EPIPE)
 		sf_complain("standard output: %s", sf_strerror(sink->failure));
@@ -168,6 +181,8 @@ bool sf_collected_balanced(const struct sf_collected_sink *sink)
 void sf_collected_close(struct sf_collected_sink *sink)
 {
 	sf_exporter_free(sink->exporter);
+	if (sink->stream)
+		fclose(sink->stream);
 	sf_collector_free(sink->collector);
 }
 
@@ -255,9 +270,11 @@ static void report_text(const struct sf_collected_sink *sink, uint64_t received,
 		fputs("the books do not balance: please report this\n", stderr);
 }
 
-void sf_collected_report(const struct sf_collected_sink *sink, const struct sf_options *options,
-	uint64_t received, uint64_t dropped, const char *ended)
+void sf_collected_report(const struct sf_collected_sink *sink, uint64_t received, uint64_t dropped,
+	const char *ended)
 {
+	const struct sf_options *options = sink->options;
+
 	if (options->stats == SF_STATS_NONE ||
 		(options->stats == SF_STATS_DEFAULT && options->quiet))
 		return;

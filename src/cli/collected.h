@@ -12,17 +12,21 @@
 #include "cli/options.h"
 
 struct sf_collected_sink {
+	const struct sf_options *options;
 	struct sf_collector *collector;
+	FILE *stream;                 /* standard output */
 	struct sf_exporter *exporter; /* table, CSV and IPFIX file; NULL: JSON alone, or nothing */
 	bool json;                    /* to standard output, with every element of the record */
 	bool show_options;            /* options records too; with JSON only */
-	uint64_t most;                /* stop after so many flow records; 0: never */
-	uint64_t flows;               /* flow records taken */
-	uint64_t packets, octets;     /* of them */
-	uint64_t printed;             /* records printed as JSON */
-	int failure;                  /* of standard output: a system error, 0 */
-	bool lost;                    /* the exporter could not write records: no use in going on */
-	bool finished;                /* nothing waits in the exporter any more */
+	/* after each record, for who has no other pause in which to look around; or NULL */
+	void (*between)(struct sf_collected_sink *sink);
+	uint64_t most;            /* stop after so many flow records; 0: never */
+	uint64_t flows;           /* flow records taken */
+	uint64_t packets, octets; /* of them */
+	uint64_t printed;         /* records printed as JSON */
+	int failure;              /* of standard output: a system error, 0 */
+	bool lost;                /* the exporter could not write records: no use in going on */
+	bool finished;            /* nothing waits in the exporter any more */
 };
 
 /*
@@ -52,7 +56,7 @@ void sf_collected_close(struct sf_collected_sink *sink);
  * The statistics, in the form that the options ask for, to standard error. `received` and
  * `dropped` are datagrams, of `collect`; UINT64_MAX: there are none.
  */
-void sf_collected_report(const struct sf_collected_sink *sink, const struct sf_options *options,
-	uint64_t received, uint64_t dropped, const char *ended);
+void sf_collected_report(const struct sf_collected_sink *sink, uint64_t received, uint64_t dropped,
+	const char *ended);
 
 #endif

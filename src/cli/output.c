@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/output.h"
 
@@ -29,10 +30,32 @@ const char *sf_output_contradiction(const struct sf_options *options)
 	return NULL;
 }
 
-int sf_output_text(
-	struct sf_exporter *exporter, const struct sf_options *options, struct sf_error *error)
+static ssize_t write_all(void *cookie, const char *bytes, size_t length)
+{
+	size_t done = 0;
+
+	(void)cookie;
+	while (done < length) {
+		ssize_t n = write(STDOUT_FILENO, bytes + done, length - done);
+
+		if (n > 0)
+			done += (size_t)n;
+		else if (n == 0 || errno != EINTR)
+			break;
+	}
+	return (ssize_t)done;
+}
+
+FILE *sf_output_stream(void)
+{
+	return fopencookie(NULL, "w", (cookie_io_functions_t){ .write = write_all });
+}
+
+int sf_output_text(struct sf_exporter *exporter, const struct sf_options *options, FILE *stream,
+	struct sf_error *error)
 {
 	struct sf_text_options text = {
+		.stream = stream,
 		.biflow = options->biflow,
 		.local_time = options->local_time,
 	};

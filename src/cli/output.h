@@ -13,9 +13,16 @@ enum sf_output sf_output_form(const struct sf_options *options);
 /* What of it contradicts itself, with what to do instead; or NULL. */
 const char *sf_output_contradiction(const struct sf_options *options);
 
-/* Adds what is printed, if anything is. */
-int sf_output_text(
-	struct sf_exporter *exporter, const struct sf_options *options, struct sf_error *error);
+/*
+ * Standard output for records, or NULL: no memory. Unlike stdout it goes on writing after a signal,
+ * so that one that ends the run takes nothing from a reader that is slow. fclose() leaves the
+ * descriptor open.
+ */
+FILE *sf_output_stream(void);
+
+/* Adds what is printed, if anything is, to a stream or (NULL) to stdout. */
+int sf_output_text(struct sf_exporter *exporter, const struct sf_options *options, FILE *stream,
+	struct sf_error *error);
 
 /* Adds collectors and the file; --biflow is for each of them whose own options say nothing. */
 int sf_output_destinations(

@@ -63,7 +63,7 @@ static int make_exporter(struct sf_run *run, struct sf_error *error)
 	err = sf_exporter_new(&run->exporter, &exporter, error);
 	if (!err)
 		err = sf_output_destinations(run->exporter, options, error);
-	return err ? err : sf_output_text(run->exporter, options, error);
+	return err ? err : sf_output_text(run->exporter, options, NULL, error);
 }
 
 /* The sessions of our own collectors, whose packets may come back through the mirror. */

@@ -108,11 +108,8 @@ static int source_open(struct reader *r, struct sf_error *error)
 
 static ssize_t source_read(struct reader *r, uint8_t *to, size_t size)
 {
-	ssize_t n;
+	ssize_t n = read(r->fd, to, size);
 
-	do
-		n = read(r->fd, to, size);
-	while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : n;
 }
 
@@ -246,7 +243,9 @@ static int read_all(struct reader *r, struct sf_error *error)
 			error, SF_ECORRUPT, "%s: not an IPFIX file: it is %s", r->path, what);
 	while (result == 0 && left(r) > 0 && !r->collector->stopped) {
 		step(r);
-		result = fill(r, WINDOW);
+		/* a pipe may have nothing more for a long time */
+		if (!r->collector->stopped)
+			result = fill(r, WINDOW);
 	}
 	if (result)
 		return sf_error_set(error, result, "%s: octet %llu: %s", r->path,

@@ -9,6 +9,7 @@ import socket
 import struct
 import subprocess
 import threading
+import time
 
 import support
 from support import Case, conversations, pcap, wait_until
@@ -144,20 +145,74 @@ class Show(Case):
                            # no record, but a header
                            ("csv", empty), ("table", empty)):
             with open("/dev/full", "wb") as full:
-                done = self.run_plain("show", "-o", form, file, stdout=full)
-            self.assertEqual(done.status, 1)
+                done = self.run_plain("show", "--stats", "json", "-o", form, file, stdout=full)
+            self.assertEqual((done.status, done.stats["ended"]), (1, "output"))
             self.assertIn("No space left on device", done.stderr)
 
     def test_reader_that_goes_away(self):
-        records = [data(*[record(i) for i in range(200)])]
-        long = self.file("a.ipfix", message(0, TEMPLATE)
-                         + b"".join(message(200 * i, *records) for i in range(2000)))
+        long = self.file("a.ipfix", self.long(2000))
         for form in ("json", "csv", "table"):
             process = self.start("show", "-q", "-o", form, long, stdout=subprocess.PIPE)
             process.stdout.readline()
             process.stdout.close()
             done = self.end(process)
             self.assertEqual((done.status, done.stderr), (1, ""))
+
+    def long(self, messages):
+        """A file of so many messages of 200 records each."""
+        records = data(*[record(i) for i in range(200)])
+        return message(0, TEMPLATE) + b"".join(message(200 * i, records) for i in range(messages))
+
+    def open(self, *arguments):
+        """`show` on a pipe that stays open, after it has decoded what fills its buffers."""
+        process = self.start("show", "--stats", "json", *arguments, "-", stdin=subprocess.PIPE)
+        self.addCleanup(process.stdin.close)
+        process.stdin.write(self.long(200))
+        process.stdin.flush()
+        wait_until(lambda: "192.0.2." in self.printed(), "records")
+        time.sleep(0.3)  # until it waits for more, which does not come
+        return process
+
+    def test_statistics_on_request(self):
+        for form in ("json", "csv", "table"):
+            process = self.open("-o", form)
+            process.send_signal(signal.SIGUSR1)
+            process.stdin.write(self.long(200))
+            process.stdin.close()
+            done = self.end(process)
+            self.assertEqual(done.status, 0, done.stderr)
+            asked, last = map(json.loads, done.stderr.splitlines())
+            self.assertEqual((asked["ended"], last["ended"]), ("request", "eof"))
+            self.assertIs(asked["balanced"], True, asked)
+            self.assertIs(last["balanced"], True, last)
+            self.assertLess(asked["records"], last["records"])
+            self.assertEqual(last["records"], 80000)
+
+    def test_signals_end_it_in_order(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            process = self.open("-o", "json")
+            process.send_signal(number)
+            done = self.end(process)
+            self.assertEqual((done.status, len(done.stderr.splitlines())), (0, 1), done.stderr)
+            self.assertEqual(done.stats["ended"], number.name)
+            self.assertIs(done.stats["balanced"], True, done.stats)
+            self.assertEqual(len(done.records), done.stats["records"])
+
+    def test_signal_while_a_reader_is_slow(self):
+        file = self.file("a.ipfix", self.long(2000))
+        for form, head in (("json", 0), ("csv", 1), ("table", 1)):
+            process = self.start("show", "--stats", "json", "-o", form, file,
+                                 stdout=subprocess.PIPE)
+            time.sleep(0.5)  # nothing is read: the pipe is full by now
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.2)
+            lines = process.stdout.read().count(b"\n")
+            process.stdout.close()
+            done = self.end(process)
+            self.assertEqual((done.status, done.stats["ended"]), (0, "SIGTERM"), done.stderr)
+            self.assertIs(done.stats["balanced"], True, done.stats)
+            self.assertEqual(lines - head, done.stats["records"])
+            self.assertLess(done.stats["records"], 400000)
 
     def test_what_meter_writes(self):
         capture = self.file("a.pcap", pcap(conversations(50)))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The collecting process: literal messages in, records and counters out. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -977,6 +978,41 @@ START_TEST(test_stop)
 }
 END_TEST
 
+/* Who is told to stop does not wait for a pipe that is open but has nothing. */
+START_TEST(test_stop_on_a_pipe)
+{
+	enum { VALUE = 60000, MESSAGES = 7, ROOM = 1 << 20 };
+	uint8_t *bytes = calloc(1, 28 + MESSAGES * (20 + VALUE)), *p = bytes;
+	int ends[2];
+	char path[32];
+
+	p = sf_store_be16(p, 10);
+	p = sf_store_be16(p, 28);
+	p = sf_store_be32(sf_store_be64(p, UINT64_C(0x65000000) << 32), 1);
+	p = sf_store_be64(p, UINT64_C(0x0002000c01000001));
+	p = sf_store_be32(p, 82 << 16 | VALUE);
+	for (unsigned i = 0; i < MESSAGES; i++) {
+		p = sf_store_be16(p, 10);
+		p = sf_store_be16(p, 20 + VALUE);
+		p = sf_store_be32(sf_store_be64(p, UINT64_C(0x65000000) << 32 | i), 1);
+		p = sf_store_be32(p, 0x0100 << 16 | (4 + VALUE)) + VALUE;
+	}
+	ck_assert_int_eq(pipe(ends), 0);
+	ck_assert_int_ge(fcntl(ends[1], F_SETPIPE_SZ, ROOM), ROOM);
+	ck_assert_int_eq(write(ends[1], bytes, (size_t)(p - bytes)), p - bytes);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", ends[0]);
+	stop_after = 3;
+	start(0);
+	ck_assert_int_eq(sf_collector_file(collector, path, &error), 0);
+	ck_assert_uint_eq(seen.count, 3);
+	stop_after = 0;
+	end();
+	close(ends[0]);
+	close(ends[1]);
+	free(bytes);
+}
+END_TEST
+
 CHECK_MAIN("collect", test_rfc7011_appendix_a, test_rfc3954_section_11, test_netflow5_record,
 	test_netflow5_uptime_wrap, test_netflow5_count, test_netflow5_icmp, test_netflow9_uptime,
 	test_netflow9_high_types, test_netflow9_sequence, test_ipfix_sequence,
@@ -984,4 +1020,4 @@ CHECK_MAIN("collect", test_rfc7011_appendix_a, test_rfc3954_section_11, test_net
 	test_one_ttl, test_icmp, test_combined_addresses, test_repeated_elements, test_unknown_sets,
 	test_padding, test_withdrawal_over_udp, test_redefinition, test_templates_refused,
 	test_largest_template, test_bounded, test_malformed, test_file, test_file_withdrawal,
-	test_file_cut, test_file_resync, test_truncation, test_stop)
+	test_file_cut, test_file_resync, test_truncation, test_stop, test_stop_on_a_pipe)
