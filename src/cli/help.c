@@ -51,7 +51,7 @@ static void facts(const struct sf_option *option, char *text, size_t size)
 			length += (size_t)snprintf(text + length, size - length, "%s%s",
 				choice->name, choice[1].name ? ", " : ".");
 	}
-	if (option->type == SF_OPTION_STRINGS)
+	if (option->type == SF_OPTION_STRINGS && option->max != 1)
 		length += (size_t)snprintf(
 			text + length, size - length, "%sRepeatable.", length ? " " : "");
 	if (option->initial)

@@ -64,7 +64,7 @@ static const struct sf_choice stats_formats[] = {
 #define GENERAL  "General"
 
 const struct sf_option sf_option_table[] = {
-	{ INPUT, 'i', "interface", SF_OPTION_STRINGS, AT(interfaces), SF_METER | SF_CHECK, "SOURCE",
+	{ INPUT, 'i', "interface", SF_OPTION_STRINGS, AT(interfaces), SF_METER, "SOURCE",
 		.takes_words = true,
 		.help = "A network interface: eth1 or pcap:eth1 through libpcap, xdp:eth1 "
 			"through AF_XDP, dpdk:DEVICE through DPDK (a comma belongs to the device "
@@ -87,6 +87,9 @@ const struct sf_option sf_option_table[] = {
 		.help = "Standard input is a live pipe: while it is quiet, time goes on and flows "
 			"end by their timeouts." },
 
+	{ INPUT, 'i', "interface", SF_OPTION_STRINGS, AT(interfaces), SF_CHECK, "SOURCE", .max = 1,
+		.help = "What to watch: eth1, xdp:eth1 or dpdk:DEVICE, as for spanflow meter; "
+			"eth1+eth2 for both ports of a tap." },
 	{ INPUT, 0, "duration", SF_OPTION_DURATION, AT(duration_ns), SF_CHECK, "TIME", "10s",
 		.min = MS, .max = 36500 * DAY, .help = "How long to watch." },
 	{ COLLECT, 'l', "listen", SF_OPTION_STRINGS, AT(listen), SF_COLLECT, "udp://HOST:PORT",
@@ -102,6 +105,11 @@ const struct sf_option sf_option_table[] = {
 	{ LIVE, 0, "workers-independent", SF_OPTION_FLAG, AT(workers_independent), SF_METER,
 		.help = "Workers do not hand packets over to each other: faster, but a flow whose "
 			"packets reach several queues gives a record in each." },
+	{ LIVE, 0, "workers", SF_OPTION_NUMBER, AT(workers), SF_CHECK, "N", "1", .min = 1,
+		.max = 64,
+		.help = "Capture queues to open, as a meter with so many workers would: with "
+			"several it also tells whether both directions of a conversation arrive "
+			"on the same one." },
 	{ LIVE, 0, "direction", SF_OPTION_CHOICE, AT(direction), SF_METER | SF_CHECK, "DIRECTION",
 		.choices = directions,
 		.help = "Packets to meter, as seen from this host: in if nothing is said, as a "
@@ -160,8 +168,8 @@ const struct sf_option sf_option_table[] = {
 		.help = "Fix the table's random seed, for tests." },
 	{ METERING, 0, "prealloc", SF_OPTION_FLAG, AT(prealloc), SF_METER,
 		.help = "Take all memory of the flow table at start instead of as it fills." },
-	{ METERING, 0, "workers", SF_OPTION_NUMBER, AT(workers), SF_METER | SF_CHECK, "N", "1",
-		.min = 1, .max = 64,
+	{ METERING, 0, "workers", SF_OPTION_NUMBER, AT(workers), SF_METER, "N", "1", .min = 1,
+		.max = 64,
 		.help = "Threads that share the work: per source with -i, each with a capture "
 			"queue; over all files with -r, which they read and parse in turns. The "
 			"records are the same for any number. Each has a flow table of "

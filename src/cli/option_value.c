@@ -211,6 +211,16 @@ static int set_flag(
 	return 0;
 }
 
+static int add_string(struct sf_strings *strings, const struct sf_option *option, const char *text,
+	struct sf_error *error)
+{
+	if (option->max && strings->count >= option->max)
+		return sf_error_set(error, SF_EUSAGE,
+			"--%s: '%s' is one too many: at most %" PRIu64 " can be given",
+			option->name, text, option->max);
+	return sf_strings_add(strings, text);
+}
+
 int sf_option_set(struct sf_options *options, const struct sf_option *option, const char *text,
 	struct sf_error *error)
 {
@@ -234,7 +244,7 @@ int sf_option_set(struct sf_options *options, const struct sf_option *option, co
 			return sf_error_set(error, SF_EUSAGE, "--%s: an empty value: give %s",
 				option->name, option->metavar);
 		if (option->type == SF_OPTION_STRINGS)
-			return sf_strings_add(target, text);
+			return add_string(target, option, text, error);
 		*(const char **)target = text;
 		return 0;
 	case SF_OPTION_CHOICE:

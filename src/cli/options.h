@@ -127,7 +127,7 @@ struct sf_option {
 	unsigned commands; /* SF_METER | … */
 	const char *metavar;
 	const char *initial; /* default, as one would type it; NULL: unset */
-	uint64_t min, max;   /* NUMBER, DURATION (ns); max 0: no upper bound */
+	uint64_t min, max;   /* NUMBER, DURATION (ns); STRINGS: how many; max 0: no upper bound */
 	const struct sf_choice *choices;
 	bool not_in_file; /* makes no sense as a configuration key */
 	bool takes_words; /* STRINGS: words that begin no option belong to the last such one */

@@ -45,6 +45,9 @@ WRONG = [
      "NetFlow v5 cannot carry observation domain 65536"),
     (["meter", "-i", "a", "-i", "b", "-i", "c", "--domain", "4294967294"],
      "--domain: 4294967294 leaves too few numbers for 3 sources: at most 4294967293"),
+    (["check"], "check looks at one source: -i SOURCE"),
+    (["check", "-i", "a", "b"], "check looks at one source: -i SOURCE"),
+    (["check", "-i", "a", "-i", "b"], "--interface: 'b' is one too many: at most 1 can be given"),
     (["list"], "list needs one of"),
     (["list", "everything"], "list needs one of"),
 ]
@@ -79,6 +82,12 @@ class Usage(Case):
             self.assertIn("--idle-timeout TIME", done.stdout)
             self.assertIn("Default 15s.", done.stdout)
             self.assertLessEqual(max(map(len, done.stdout.splitlines())), 80)
+
+    def test_help_of_check(self):
+        # one source, no files, no table
+        for word in ("Repeatable", "-r", "--max-flows"):
+            self.assertNotIn(word, self.run_plain("check", "--help").stdout)
+        self.assertIn("Repeatable", self.run_plain("meter", "--help").stdout)
 
     def test_version(self):
         done = self.run_plain("--version")

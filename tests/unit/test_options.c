@@ -31,6 +31,7 @@ static const struct sf_option table[] = {
 	{ "S", 'w', "write", SF_OPTION_STRING, AT(write), FIRST, "FILE", .help = "x" },
 	{ "S", 'q', "quiet", SF_OPTION_FLAG, AT(quiet), FIRST | SECOND, .help = "x" },
 	{ "S", 0, "biflow", SF_OPTION_FLAG, AT(biflow), FIRST, .help = "x" },
+	{ "S", 'l', "listen", SF_OPTION_STRINGS, AT(listen), FIRST, "URL", .max = 2, .help = "x" },
 	{ "S", 0, "config", SF_OPTION_STRING, AT(config), FIRST, "FILE", .not_in_file = true,
 		.help = "x" },
 	{ "S", 'h', "help", SF_OPTION_FLAG, AT(help), FIRST | SECOND, .not_in_file = true,
@@ -105,6 +106,16 @@ START_TEST(words_belong_to_the_last_list)
 	ck_assert_uint_eq(options.operands.count, 1);
 	ck_assert_str_eq(options.files.items[0], "-");
 	sf_options_fini(&options, table);
+}
+END_TEST
+
+START_TEST(lists_may_be_bounded)
+{
+	ck_assert_int_eq(PARSE(first, "-l", "a", "-l", "b"), 0);
+	ck_assert_uint_eq(options.listen.count, 2);
+	sf_options_fini(&options, table);
+	REFUSED(PARSE(first, "-l", "a", "-l", "b", "-l", "c"),
+		"--listen: 'c' is one too many: at most 2 can be given");
 }
 END_TEST
 
@@ -270,7 +281,7 @@ END_TEST
 /* Of the program's own table: names and letters are unique within a subcommand, defaults parse. */
 START_TEST(own_table_is_consistent)
 {
-	for (unsigned id = 1; id <= SF_COLLECT; id <<= 1) {
+	for (unsigned id = 1; id <= SF_CHECK; id <<= 1) {
 		const struct sf_command command = { "x", id, "", "", "", NULL };
 
 		for (const struct sf_option *a = sf_option_table; a->name; a++) {
@@ -289,6 +300,6 @@ START_TEST(own_table_is_consistent)
 }
 END_TEST
 
-CHECK_MAIN("options", forms_of_options, words_belong_to_the_last_list, durations, numbers,
-	sets_and_seeds, mistakes_get_suggestions, help_needs_nothing_else, configuration_file,
-	own_table_is_consistent)
+CHECK_MAIN("options", forms_of_options, words_belong_to_the_last_list, lists_may_be_bounded,
+	durations, numbers, sets_and_seeds, mistakes_get_suggestions, help_needs_nothing_else,
+	configuration_file, own_table_is_consistent)
