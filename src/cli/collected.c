@@ -33,7 +33,7 @@ static bool lost_some(const struct sf_collected_sink *sink)
 	struct sf_destination_stats stats;
 
 	for (unsigned i = 0; sf_exporter_stats(sink->exporter, i, &stats); i++)
-		if (stats.lost_write.records)
+		if (stats.lost_write.records || stats.incomplete)
 			return true;
 	return false;
 }
