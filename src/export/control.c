@@ -62,6 +62,8 @@ uint8_t *sf_control_room(struct sf_control *control, uint16_t set_id, size_t len
 		sf_message_set(message, set_id);
 		control->set_id = set_id;
 		control->shortest_record = length;
+	} else if (length < control->shortest_record) {
+		control->shortest_record = length;
 	}
 	return message->p;
 }
