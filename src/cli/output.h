@@ -20,7 +20,7 @@ const char *sf_output_contradiction(const struct sf_options *options);
  */
 FILE *sf_output_stream(void);
 
-/* Adds what is printed, if anything is, to a stream or (NULL) to stdout. */
+/* Adds what is printed, if anything is, to a stream that outlives the exporter. */
 int sf_output_text(struct sf_exporter *exporter, const struct sf_options *options, FILE *stream,
 	struct sf_error *error);
 

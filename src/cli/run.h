@@ -27,6 +27,7 @@
 struct sf_run {
 	const struct sf_options *options;
 	struct sf_exporter *exporter;
+	FILE *output; /* standard output, for the exporter */
 	struct sf_interfaces *interfaces;
 	struct sf_input inputs[SF_INPUTS_MAX];
 	struct sf_exchange *exchanges[SF_INPUTS_MAX]; /* between the workers of an input, or NULL */

@@ -43,7 +43,6 @@ void sf_run_print_stats(const struct sf_run *run, const struct sf_books *books)
 {
 	struct sf_report report = sf_run_report(run, books);
 
-	fflush(stdout);
 	if (run->options->stats == SF_STATS_JSON)
 		sf_report_json(&report, stderr);
 	else

@@ -131,13 +131,18 @@ class Pipe(Case):
             file.write(pcap_header())
             for number in range(5000):
                 file.write(pcap_packet(START + number / 1000, udp(number % 250, number)))
-        for more in ((), ("-c", "100000")):
-            with self.subTest(more=more):
+        stop, ask = signal.SIGTERM, signal.SIGUSR1
+        for workers, numbers, more in ((2, (stop,), ()), (2, (stop,), ("-c", "100000")),
+                                       (1, (stop,), ()), (1, (ask, ask, stop), ())):
+            with self.subTest(workers=workers, numbers=numbers, more=more):
                 process = self.start("meter", "-r", capture, "-o", "json", "--stats", "json",
-                                     "--workers", 2, *more, stdout=subprocess.PIPE)
+                                     "--workers", workers, *more, stdout=subprocess.PIPE)
                 wait_until(lambda: select.select([process.stdout], [], [], 0)[0], "output")
                 time.sleep(0.3)
-                process.send_signal(signal.SIGTERM)
+                # each finds a write that waits, the second one without an octet written
+                for number in numbers:
+                    process.send_signal(number)
+                    time.sleep(0.2)
                 time.sleep(2.5)
                 self.assertEqual(process.stdout.read().count(b"\n"), 5000)
                 process.stdout.close()
