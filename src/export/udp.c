@@ -188,6 +188,18 @@ static void send_singly(struct udp *udp, struct sf_batch *batch)
 			(uint8_t)send_patiently(udp, batch, bytes, batch->messages[i].length, i, 1);
 }
 
+/*
+ * Are the batch's messages to leave by one call? Each segment must fit the route, which may have
+ * changed: the kernel's word for one that does not would look like a router's.
+ */
+static bool leaves_at_once(const struct udp *udp, const struct sf_batch *batch)
+{
+	unsigned headers = udp->transport.peer.ss_family == AF_INET6 ? IPV6_HEADERS : IPV4_HEADERS;
+
+	return batch->count > 1 && udp->segmentation &&
+	       batch->messages[0].length + headers <= path_mtu(udp);
+}
+
 static void udp_send(struct sf_transport *transport, struct sf_batch *batch)
 {
 	struct udp *udp = (struct udp *)transport;
@@ -196,7 +208,7 @@ static void udp_send(struct sf_transport *transport, struct sf_batch *batch)
 
 	batch->earlier_refused = false;
 	batch->last_call_from = batch->count;
-	if (batch->count == 1 || !udp->segmentation) {
+	if (!leaves_at_once(udp, batch)) {
 		send_singly(udp, batch);
 		return;
 	}
@@ -266,8 +278,8 @@ static unsigned default_mtu(const struct udp *udp, unsigned route, bool large)
 static void limit_messages(struct udp *udp, int family, const struct sf_udp_options *options)
 {
 	unsigned headers = family == AF_INET6 ? IPV6_HEADERS : IPV4_HEADERS;
-	unsigned route = path_mtu(udp);
-	unsigned mtu = options->mtu ? options->mtu : default_mtu(udp, route, options->large);
+	unsigned mtu =
+		options->mtu ? options->mtu : default_mtu(udp, path_mtu(udp), options->large);
 	unsigned octets = options->paced ? PACED_OCTETS_MAX : GSO_OCTETS_MAX;
 	unsigned most = options->paced ? PACED_MESSAGES_MAX : SF_MESSAGES_MAX;
 	struct sf_transport *transport = &udp->transport;
@@ -278,12 +290,8 @@ static void limit_messages(struct udp *udp, int family, const struct sf_udp_opti
 		transport->max_messages = most;
 	if (transport->max_messages == 0)
 		transport->max_messages = 1;
-	/*
-	 * Bursts that keep a rate are small anyway, and captures then show datagrams as they are. A
-	 * segment must fit the route; the kernel's word for one that does not would look like a
-	 * router's.
-	 */
-	udp->segmentation = !options->paced && mtu <= route;
+	/* bursts that keep a rate are small anyway, and captures then show datagrams as they are */
+	udp->segmentation = !options->paced;
 }
 
 static int udp_connect(struct udp *udp, const struct addrinfo *address)

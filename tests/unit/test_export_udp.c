@@ -161,6 +161,33 @@ static bool alone(void)
 	return true;
 }
 
+/* The kernel refuses segments that do not fit: that is nobody's answer, and all arrives. */
+START_TEST(smaller_mtu_takes_nothing_back)
+{
+	uint8_t datagram[200];
+	unsigned received = 0;
+
+	if (!alone() || system("ip link show lo >/dev/null") != 0)
+		return;
+	open_transport(false);
+	ck_assert_uint_eq(send_scripted(8, NULL, 0), 1);
+	ck_assert_int_eq(system("ip link set lo mtu 100"), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		ck_assert_uint_eq(send_scripted(8, NULL, 0), 8);
+		FATES(SF_FATE_SENT, SF_FATE_SENT, SF_FATE_SENT, SF_FATE_SENT, SF_FATE_SENT,
+			SF_FATE_SENT, SF_FATE_SENT, SF_FATE_SENT);
+		ck_assert(!batch.earlier_refused);
+	}
+	while (recv(receiver.fd, datagram, sizeof(datagram), MSG_DONTWAIT) == 100)
+		received++;
+	ck_assert_uint_eq(received, 24);
+	/* and with room again one call does */
+	ck_assert_int_eq(system("ip link set lo mtu 1500"), 0);
+	ck_assert_uint_eq(send_scripted(8, NULL, 0), 1);
+	close_transport();
+}
+END_TEST
+
 static uint16_t checksum(const void *data, size_t length)
 {
 	const uint16_t *words = data;
@@ -298,5 +325,5 @@ START_TEST(missing_route_takes_nothing_back)
 END_TEST
 
 CHECK_MAIN("export_udp", answer_is_to_the_call_before, answer_is_not_to_what_was_never_sent,
-	answer_does_not_end_segmentation, icmp_takes_back_what_was_sent,
-	missing_route_takes_nothing_back)
+	answer_does_not_end_segmentation, smaller_mtu_takes_nothing_back,
+	icmp_takes_back_what_was_sent, missing_route_takes_nothing_back)
