@@ -54,7 +54,7 @@ struct sf_run {
 	uint32_t question;      /* number of the current question for the books */
 	uint32_t said_link;     /* unsupported link type that was named */
 	uint64_t said_failures; /* bit per destination whose first loss was reported */
-	uint64_t said_failed;   /* bit per worker whose failure was reported */
+	uint64_t said_failed;   /* bit per input whose failure was reported */
 	alignas(SF_CACHE_LINE) _Atomic uint32_t control;
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A run with threads: the workers, and the main thread that exports. */
+#include <assert.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -96,27 +97,21 @@ static void read_books(struct sf_run *run, int64_t mono)
 	run->stats_asked = false;
 }
 
-/* Workers who take turns all end with the same failure. */
-static bool said_by_another(const struct sf_run *run, const struct sf_capture *capture)
-{
-	for (unsigned i = 0; i < run->worker_count && i < 64; i++)
-		if (run->said_failed >> i & 1 && run->workers[i].capture == capture)
-			return true;
-	return false;
-}
-
+/* Each source's once: its workers may all end with the same one. */
 static void report_failures(struct sf_run *run)
 {
-	for (unsigned i = 0; i < run->worker_count && i < 64; i++) {
-		struct sf_worker *worker = &run->workers[i];
+	static_assert(SF_INPUTS_MAX <= 64, "a bit for each");
 
-		if (run->said_failed >> i & 1 ||
+	for (unsigned i = 0; i < run->worker_count; i++) {
+		struct sf_worker *worker = &run->workers[i];
+		uint64_t input = UINT64_C(1) << (worker->options.input - run->inputs);
+
+		if (run->said_failed & input ||
 			!atomic_load_explicit(&worker->done, memory_order_acquire) ||
 			worker->state != SF_WORKER_FAILED)
 			continue;
-		if (!said_by_another(run, worker->capture))
-			sf_complain("%s", worker->capture->error.text);
-		run->said_failed |= UINT64_C(1) << i;
+		sf_complain("%s", worker->capture->error.text);
+		run->said_failed |= input;
 	}
 }
 

@@ -144,6 +144,48 @@ static const struct sf_capture_ops source_ops = {
 	.close = source_close,
 };
 
+/* Sources besides, whose queues only fail. */
+#define FAILING_MAX (64 / QUEUES + 2)
+
+static struct sf_capture failing[FAILING_MAX];
+static unsigned failing_count;
+
+static int failing_recv(
+	struct sf_capture *capture, unsigned number, struct sf_packet *packets, unsigned max)
+{
+	(void)capture, (void)number, (void)packets, (void)max;
+	return -EIO;
+}
+
+static void failing_stats(struct sf_capture *capture, struct sf_capture_stats *stats)
+{
+	(void)capture;
+	memset(stats, 0, sizeof(*stats));
+}
+
+static const struct sf_capture_ops failing_ops = {
+	.recv = failing_recv,
+	.name = "failing",
+	.stats = failing_stats,
+	.interface = source_interface,
+	.close = source_close,
+};
+
+static void add_failing(struct sf_run *run)
+{
+	for (unsigned i = 0; i < failing_count; i++) {
+		failing[i] =
+			(struct sf_capture){ .ops = &failing_ops, .queues = QUEUES, .live = true };
+		sf_error_set(&failing[i].error, -EIO, "source %u is out of order", i);
+		run->inputs[run->input_count++] = (struct sf_input){
+			.name = "failing",
+			.capture = &failing[i],
+			.interfaces = run->interfaces,
+			.span = 1,
+		};
+	}
+}
+
 static struct sf_books books;
 static struct sf_report report;
 static FILE *stream; /* where records go */
@@ -173,6 +215,7 @@ static struct sf_run *make(const struct sf_options *options)
 		.interfaces = run->interfaces,
 		.span = 1,
 	};
+	add_failing(run);
 	sf_input_learn(&run->inputs[0]);
 	ck_assert_uint_eq(run->interfaces->ifindex[0], 7);
 	ck_assert_msg(sf_run_make_workers(run, &error) == 0, "%s", error.text);
@@ -394,6 +437,39 @@ START_TEST(many_flows_leave_a_quiet_link)
 }
 END_TEST
 
+/* Each failure is told once, however many workers meet it and there are. */
+START_TEST(each_source_that_fails_is_told)
+{
+	FILE *told = tmpfile();
+	int standard_error = dup(STDERR_FILENO);
+	unsigned lines = 0, number;
+	uint64_t seen = 0;
+	char line[256];
+	struct sf_run *run;
+
+	ck_assert_ptr_nonnull(told);
+	failing_count = FAILING_MAX;
+	source.packets = 1000;
+	source.repeat = 1;
+	ck_assert_int_ge(dup2(fileno(told), STDERR_FILENO), 0);
+	run = run_all(&plain);
+	ck_assert_int_ge(dup2(standard_error, STDERR_FILENO), 0);
+	ck_assert_uint_gt(run->worker_count, 64);
+	rewind(told);
+	while (fgets(line, sizeof(line), told))
+		if (sscanf(line, "spanflow: source %u is out of order", &number) == 1) {
+			seen |= UINT64_C(1) << number;
+			lines++;
+		}
+	ck_assert_uint_eq(lines, failing_count);
+	ck_assert_uint_eq(seen, (UINT64_C(1) << failing_count) - 1);
+	close(standard_error);
+	fclose(told);
+	failing_count = 0;
+	end(run);
+}
+END_TEST
+
 /* The run ends, and none of those that could be started has begun. */
 START_TEST(threads_that_cannot_be_started)
 {
@@ -579,4 +655,4 @@ CHECK_MAIN("run", all_queues_to_the_end, books_of_turns_are_of_the_same_packets,
 	turns_end_at_a_signal, workers_of_a_file_end_together, what_remains_of_another_worker,
 	threads_that_cannot_be_started, full_ring_is_counted, flows_over_several_queues_are_whole,
 	more_workers_than_queues, count_is_exact_over_workers, signals,
-	many_flows_leave_a_quiet_link)
+	many_flows_leave_a_quiet_link, each_source_that_fails_is_told)
