@@ -2,6 +2,7 @@
 /*
  * Device ticks to system time by the newest pair and the rate between pairs. The rate is measured
  * over a second at a time, so drift is followed; a step of either clock lasts until the next pair.
+ * One back is seen at once, and says nothing of the rate.
  */
 #include "dpdk/clock.h"
 
@@ -9,7 +10,7 @@
 
 void sf_dpdk_clock_pair(struct sf_dpdk_clock *clock, uint64_t ticks, int64_t time_ns)
 {
-	bool first = clock->time_ns == 0;
+	bool first = clock->time_ns == 0 || time_ns < clock->time_ns;
 
 	if (!first && time_ns - clock->time_ns < SF_DPDK_CLOCK_SPAN_NS)
 		return;

@@ -99,7 +99,7 @@ static void tend_clock(struct queue *queue, int64_t now)
 	int64_t span = clock->ns_per_tick == 0 ? SF_DPDK_CLOCK_SPAN_NS : SF_NS_PER_S;
 	uint64_t ticks;
 
-	if (now - clock->time_ns < span)
+	if (now >= clock->time_ns && now - clock->time_ns < span)
 		return;
 	/* a device without a readable clock stamps in ns since 1970, or is refused */
 	if (rte_eth_read_clock(queue->port, &ticks) == 0)

@@ -56,4 +56,22 @@ START_TEST(test_follows_drift)
 }
 END_TEST
 
-CHECK_MAIN("dpdk_clock", test_unknown_rate, test_maps_around_the_pair, test_follows_drift)
+/* The system's clock is set back by an hour: device time follows with the next pair. */
+START_TEST(test_clock_set_back)
+{
+	const int64_t hour = 3600 * SECOND;
+	struct sf_dpdk_clock clock = { 0 };
+
+	sf_dpdk_clock_pair(&clock, ticks_at(START, 0), START);
+	sf_dpdk_clock_pair(&clock, ticks_at(START + SECOND, 0), START + SECOND);
+	for (int64_t at = START + 2 * SECOND; at < START + 5 * SECOND; at += SECOND) {
+		sf_dpdk_clock_pair(&clock, ticks_at(at, 0), at - hour);
+		ck_assert_int_le(llabs(sf_dpdk_clock_time(&clock, ticks_at(at + 1000, 0)) -
+					 (at + 1000 - hour)),
+			10);
+	}
+}
+END_TEST
+
+CHECK_MAIN("dpdk_clock", test_unknown_rate, test_maps_around_the_pair, test_follows_drift,
+	test_clock_set_back)
