@@ -65,7 +65,9 @@ static const int always[] = {
 static const int monitor[] = { SCMP_SYS(openat), SCMP_SYS(newfstatat), SCMP_SYS(getdents64),
 	SCMP_SYS(readlink), SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2),
 	SCMP_SYS(bpf), SCMP_SYS(ioctl), SCMP_SYS(socket), SCMP_SYS(mmap), SCMP_SYS(mprotect),
-	SCMP_SYS(prctl), SCMP_SYS(perf_event_open), SCMP_SYS(setrlimit) };
+	SCMP_SYS(prctl), SCMP_SYS(perf_event_open), SCMP_SYS(setrlimit),
+	/* libbpf's, for each map of an object that it opens: newer ones than Debian 12 has */
+	SCMP_SYS(memfd_create) };
 
 static int allow(scmp_filter_ctx filter, const int *calls, size_t count)
 {
@@ -142,6 +144,8 @@ static int allow_metering(scmp_filter_ctx filter, unsigned profile)
 			rules[i].mask, rules[i].value);
 	if (result == 0 && profile & SF_PROFILE_RIGHTS_KEPT)
 		result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(bpf), 0);
+	if (result == 0 && profile & SF_PROFILE_RIGHTS_KEPT)
+		result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(memfd_create), 0);
 	return result;
 }
 
