@@ -109,17 +109,19 @@ static int silent(enum libbpf_print_level level, const char *format, va_list arg
 int sf_xdp_program_open(struct sf_xdp_program *program, const struct sf_netdev *netdev,
 	enum sf_xdp_mode mode, bool fragments, unsigned queues, struct sf_error *error)
 {
+	const struct sf_xdp_program plain = { .link = -1,
+		.arrival = mode != SF_XDP_NATIVE_ZEROCOPY };
 	int result = -EOPNOTSUPP;
 
 	libbpf_set_print(silent);
-	*program = (struct sf_xdp_program){ .link = -1, .arrival = mode != SF_XDP_NATIVE_ZEROCOPY };
+	*program = plain;
 	if (mode != SF_XDP_GENERIC)
 		find_metadata_calls(program);
 	program->metadata = program->timestamp || program->vlan_tag;
 	if (program->metadata)
 		result = try_variant(program, netdev, mode, fragments, queues);
 	if (result < 0 && result != -EPERM && result != -EBUSY && result != -EEXIST) {
-		program->metadata = program->timestamp = program->vlan_tag = false;
+		*program = plain;
 		result = try_variant(program, netdev, mode, fragments, queues);
 	}
 	if (result == -EBUSY || result == -EEXIST)
