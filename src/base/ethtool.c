@@ -15,13 +15,15 @@
 const char *const sf_ethtool_merging[] = { "rx-gro", "rx-gro-hw", "rx-gro-list",
 	"rx-udp-gro-forwarding", "rx-lro", NULL };
 
+/* 0 or -errno. */
 static int request(const struct sf_netdev *netdev, void *data)
 {
 	struct ifreq ifr = { 0 };
 
 	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", netdev->name);
 	ifr.ifr_data = data;
-	return ioctl(netdev->fd, SIOCETHTOOL, &ifr) == 0 ? 0 : -errno;
+	/* above 0: done in part, as ETHTOOL_SFEATURES says when some features are fixed */
+	return ioctl(netdev->fd, SIOCETHTOOL, &ifr) < 0 ? -errno : 0;
 }
 
 /* The names of all features, in the order of their bits; NULL on failure. */
@@ -115,6 +117,13 @@ static int count_bits(const uint32_t bits[SF_ETHTOOL_BLOCKS])
 	return count;
 }
 
+static void forget_features(
+	struct sf_ethtool_saved *saved, const uint32_t features[SF_ETHTOOL_BLOCKS])
+{
+	for (unsigned i = 0; i < SF_ETHTOOL_BLOCKS; i++)
+		saved->features_on[i] &= ~features[i];
+}
+
 int sf_ethtool_features_off(
 	struct sf_ethtool_saved *saved, const struct sf_netdev *netdev, const char *const *names)
 {
@@ -123,15 +132,19 @@ int sf_ethtool_features_off(
 
 	if (result < 0 || count_bits(on) == 0)
 		return result == -EOPNOTSUPP ? 0 : result;
+	/* remembered before the change: it has to be put back even if what follows it fails */
+	saved->index = netdev->index;
+	for (unsigned i = 0; i < SF_ETHTOOL_BLOCKS; i++)
+		saved->features_on[i] |= on[i];
 	result = set_features(netdev, on, false);
-	if (result < 0)
+	if (result < 0) {
+		forget_features(saved, on);
 		return result;
+	}
 	result = features_on(netdev, names, still);
 	if (result < 0)
 		return result;
-	saved->index = netdev->index;
-	for (unsigned i = 0; i < SF_ETHTOOL_BLOCKS; i++)
-		saved->features_on[i] |= on[i] & ~still[i];
+	forget_features(saved, still);
 	return count_bits(still);
 }
 

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What is changed of an interface is put back. On the loopback of a network namespace of its own,
+ * where the kernel lets GRO be changed and has the receive checksum fixed on.
+ */
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "base/ethtool.h"
+#include "check_main.h"
+
+static const char *const gro[] = { "rx-gro", NULL };
+static const char *const fixed[] = { "rx-checksum", NULL };
+static const char *const both[] = { "rx-gro", "rx-checksum", NULL };
+
+/* ---------------------------------------------------------------- requests that fail */
+
+static uint32_t failing; /* the ETHTOOL_… command that fails when `passing` more have passed */
+static unsigned passing;
+static int failure;
+
+int __real_ioctl(int fd, unsigned long what, ...);
+int __wrap_ioctl(int fd, unsigned long what, ...);
+
+int __wrap_ioctl(int fd, unsigned long what, ...)
+{
+	struct ifreq *ifr;
+	uint32_t command = 0;
+	va_list arguments;
+
+	va_start(arguments, what);
+	ifr = va_arg(arguments, struct ifreq *);
+	va_end(arguments);
+	if (what == SIOCETHTOOL)
+		memcpy(&command, ifr->ifr_data, sizeof(command));
+	if (command && command == failing && passing-- == 0) {
+		errno = failure;
+		return -1;
+	}
+	return __real_ioctl(fd, what, ifr);
+}
+
+/* ---------------------------------------------------------------- features */
+
+static struct sf_netdev lo;
+
+/* Check runs each test in a process of its own, which has its own namespace then. */
+static void open_lo(void)
+{
+	struct sf_error error;
+
+	ck_assert_int_eq(unshare(CLONE_NEWNET), 0);
+	ck_assert_int_eq(sf_netdev_open(&lo, "lo", &error), 0);
+	ck_assert(sf_ethtool_features_any(&lo, gro));
+	ck_assert(sf_ethtool_features_any(&lo, fixed));
+	/* a call that succeeds leaves it alone, so a result made of it would be found */
+	errno = ENOTTY;
+}
+
+START_TEST(features_are_turned_off_and_put_back)
+{
+	struct sf_ethtool_saved saved = { 0 };
+
+	open_lo();
+	ck_assert_int_eq(sf_ethtool_features_off(&saved, &lo, gro), 0);
+	ck_assert(!sf_ethtool_features_any(&lo, gro));
+	sf_ethtool_restore(&saved, &lo);
+	ck_assert(sf_ethtool_features_any(&lo, gro));
+	sf_netdev_close(&lo);
+}
+END_TEST
+
+START_TEST(feature_beside_a_fixed_one_is_put_back)
+{
+	struct sf_ethtool_saved saved = { 0 };
+
+	open_lo();
+	ck_assert_int_eq(sf_ethtool_features_off(&saved, &lo, both), 1);
+	ck_assert(!sf_ethtool_features_any(&lo, gro));
+	ck_assert(sf_ethtool_features_any(&lo, fixed));
+	/* once more, as when the interface comes back */
+	ck_assert_int_eq(sf_ethtool_features_off(&saved, &lo, both), 1);
+	sf_ethtool_restore(&saved, &lo);
+	ck_assert(sf_ethtool_features_any(&lo, gro));
+	sf_netdev_close(&lo);
+}
+END_TEST
+
+START_TEST(features_are_put_back_when_they_could_not_be_read_again)
+{
+	struct sf_ethtool_saved saved = { 0 };
+
+	open_lo();
+	/* read before the change, and for the number of blocks; then after it */
+	failing = ETHTOOL_GFEATURES;
+	passing = 2;
+	failure = EIO;
+	ck_assert_int_eq(sf_ethtool_features_off(&saved, &lo, both), -EIO);
+	failing = 0;
+	ck_assert(!sf_ethtool_features_any(&lo, gro));
+	sf_ethtool_restore(&saved, &lo);
+	ck_assert(sf_ethtool_features_any(&lo, gro));
+	sf_netdev_close(&lo);
+}
+END_TEST
+
+START_TEST(features_that_were_not_changed_are_not_remembered)
+{
+	static const uint32_t none[SF_ETHTOOL_BLOCKS];
+	struct sf_ethtool_saved saved = { 0 };
+
+	open_lo();
+	failing = ETHTOOL_SFEATURES;
+	failure = EPERM;
+	ck_assert_int_eq(sf_ethtool_features_off(&saved, &lo, both), -EPERM);
+	ck_assert_mem_eq(saved.features_on, none, sizeof(none));
+	failing = 0;
+	ck_assert_int_eq(sf_ethtool_features_off(&saved, &lo, fixed), 1);
+	ck_assert_mem_eq(saved.features_on, none, sizeof(none));
+	sf_netdev_close(&lo);
+}
+END_TEST
+
+/* NULL, or what is missing for these tests. */
+static const char *lacking(void)
+{
+	struct sf_error error;
+	bool there;
+
+	if (unshare(CLONE_NEWNET) < 0)
+		return "right to make a network namespace";
+	there = sf_netdev_open(&lo, "lo", &error) == 0 && sf_ethtool_features_any(&lo, gro) &&
+		sf_ethtool_features_any(&lo, fixed);
+	sf_netdev_close(&lo);
+	return there ? NULL : "loopback with GRO and a receive checksum";
+}
+
+CHECK_MAIN_UNLESS(lacking(), "ethtool", features_are_turned_off_and_put_back,
+	feature_beside_a_fixed_one_is_put_back,
+	features_are_put_back_when_they_could_not_be_read_again,
+	features_that_were_not_changed_are_not_remembered)
