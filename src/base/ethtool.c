@@ -206,8 +206,9 @@ void sf_ethtool_prepare(struct sf_ethtool_saved *saved, const struct sf_netdev *
 	static const char *const stripping[] = { "rx-vlan-hw-parse", NULL };
 
 	if (saved->index != netdev->index) {
-		free(saved->rss);
-		*saved = (struct sf_ethtool_saved){ .index = netdev->index };
+		/* the one that had the name before may be there under another */
+		sf_ethtool_restore(saved, netdev);
+		saved->index = netdev->index;
 	}
 	*outcome = (struct sf_ethtool_outcome){ 0 };
 	if (what & SF_ETHTOOL_RSS && !saved->rss)
@@ -220,16 +221,17 @@ void sf_ethtool_prepare(struct sf_ethtool_saved *saved, const struct sf_netdev *
 
 void sf_ethtool_restore(struct sf_ethtool_saved *saved, const struct sf_netdev *netdev)
 {
-	struct ifreq ifr = { 0 };
-	bool same;
+	struct ifreq ifr = { .ifr_ifindex = (int)saved->index };
+	struct sf_netdev now = *netdev;
 
-	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", netdev->name);
-	same = ioctl(netdev->fd, SIOCGIFINDEX, &ifr) == 0 &&
-	       (unsigned)ifr.ifr_ifindex == saved->index;
-	if (same && count_bits(saved->features_on) > 0)
-		set_features(netdev, saved->features_on, true);
-	if (same && saved->rss)
-		request(netdev, saved->rss);
+	/* by its number: it may have been renamed, and another one may have its name */
+	if (ioctl(netdev->fd, SIOCGIFNAME, &ifr) == 0) {
+		memcpy(now.name, ifr.ifr_name, sizeof(now.name));
+		if (count_bits(saved->features_on) > 0)
+			set_features(&now, saved->features_on, true);
+		if (saved->rss)
+			request(&now, saved->rss);
+	}
 	free(saved->rss);
 	*saved = (struct sf_ethtool_saved){ 0 };
 }

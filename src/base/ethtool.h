@@ -54,14 +54,15 @@ struct sf_ethtool_outcome {
 
 /*
  * Changes all that `what` (SF_ETHTOOL_… ored) names, adding to what `saved` remembers of this
- * interface; what was saved of an interface that had the name before is forgotten.
+ * interface; what was saved of an interface that had the name before is put back, if that one is
+ * still there under another name.
  */
 void sf_ethtool_prepare(struct sf_ethtool_saved *saved, const struct sf_netdev *netdev,
 	unsigned what, struct sf_ethtool_outcome *outcome);
 
 /*
- * Puts everything in `saved` back, as far as the interface is still the same one and allows it;
- * frees.
+ * Puts everything in `saved` back, as far as the interface is still there, by whatever name, and
+ * allows it; frees.
  */
 void sf_ethtool_restore(struct sf_ethtool_saved *saved, const struct sf_netdev *netdev);
 

@@ -92,6 +92,44 @@ class Interface(Case):
 
         self.each(test)
 
+    def rename(self, name, to):
+        """Down meanwhile, as kernels before 6.2 want it."""
+        self.network.ip("link", "set", name, "down")
+        self.network.ip("link", "set", name, "name", to)
+        self.network.ip("link", "set", to, "up")
+
+    def test_gro_is_put_back_under_another_name(self):
+        def test(*source):
+            self.network("ethtool", "-K", "port", "gro", "on")
+            program = self.network.count(*source)
+            self.assertEqual(self.offloads()["generic-receive-offload"], "off")
+            self.rename("port", "other")
+            program.wait_for("condition: port is gone")
+            self.assertEqual(program.stop(), 0)
+            self.assertEqual(self.offloads("other")["generic-receive-offload"], "on")
+            self.rename("other", "port")
+
+        self.each(test)
+
+    def test_gro_when_another_takes_the_name(self):
+        def test(*source):
+            self.network.pair("host2", "port2", queues=2)
+            for name in ("port", "port2"):
+                self.network("ethtool", "-K", name, "gro", "on")
+            program = self.network.count(*source)
+            self.rename("port", "other")
+            program.wait_for("condition: port is gone")
+            self.rename("port2", "port")
+            program.wait_for("condition: none")
+            self.assertEqual(self.offloads("other")["generic-receive-offload"], "on")
+            self.assertEqual(self.offloads()["generic-receive-offload"], "off")
+            self.finish(program, 0)
+            self.assertEqual(self.offloads()["generic-receive-offload"], "on")
+            self.network.ip("link", "del", "port")
+            self.rename("other", "port")
+
+        self.each(test)
+
     def test_promiscuous_meanwhile(self):
         def test(*source):
             program = self.network.count(*source)

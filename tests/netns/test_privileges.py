@@ -68,6 +68,11 @@ class Separated(Case):
         text = self.inside("ethtool", "-k", "mirror").stdout
         return "generic-receive-offload: on" in text
 
+    def rename(self, name, to):
+        """Down meanwhile, as kernels before 6.2 want it."""
+        for change in (name, "down"), (name, "name", to), (to, "up"):
+            self.inside("ip", "link", "set", *change)
+
     def send(self, port, count=5):
         """Datagrams to an address that is nobody's, so that nothing answers."""
         code = ("import socket,time\ns=socket.socket(socket.AF_INET,socket.SOCK_DGRAM)\n"
@@ -170,6 +175,17 @@ class OneQueue(Separated):
             wait_until(self.gro, "GRO to be restored")
             wait_until(lambda: all(map(gone, self.monitor)), "the monitor to end")
             self.assertNotIn("xdp", self.inside("ip", "-d", "link", "show", "mirror").stdout)
+
+    def test_renamed(self):
+        """The monitor cleans up after an interface that has another name by then."""
+        for driver in filter(built, ("pcap", "xdp")):
+            process = self.begin(driver)
+            self.assertFalse(self.gro())
+            self.rename("mirror", "other")
+            wait_until(lambda: "is gone" in self.output(process), "notice of the lost name")
+            self.end(process)
+            self.rename("other", "mirror")
+            self.assertTrue(self.gro(), driver)
 
     def test_monitor_lost(self):
         """Without the monitor metering goes on."""
