@@ -155,49 +155,72 @@ bool sf_ethtool_features_any(const struct sf_netdev *netdev, const char *const *
 	return features_on(netdev, names, on) == 0 && count_bits(on) > 0;
 }
 
+/*
+ * The request that sets the key and nothing else. With the table of queues in it, even as it is,
+ * the kernel would hold the table for one that a user chose and keep it when the number of queues
+ * changes. NULL: out of memory.
+ */
+static struct ethtool_rxfh *key_request(const struct ethtool_rxfh *now, const uint8_t *key)
+{
+	struct ethtool_rxfh *set = calloc(1, sizeof(*set) + now->key_size);
+
+	if (!set)
+		return NULL;
+	*set = *now;
+	set->cmd = ETHTOOL_SRSSH;
+	set->indir_size = ETH_RXFH_INDIR_NO_CHANGE;
+	memcpy(set->rss_config, key, now->key_size);
+	return set;
+}
+
+/* A key of period 16 bits hashes (a, b) and (b, a) alike: Woo and Park 2012. */
+static void make_symmetric(struct ethtool_rxfh *set)
+{
+	uint8_t *key = (uint8_t *)set->rss_config;
+
+	for (uint32_t i = 0; i < set->key_size; i++)
+		key[i] = i % 2 ? 0x5a : 0x6d;
+}
+
 int sf_ethtool_rss_symmetric(struct sf_ethtool_saved *saved, const struct sf_netdev *netdev)
 {
-	struct ethtool_rxfh sizes = { .cmd = ETHTOOL_GRSSH }, *now, *set;
-	size_t bytes;
-	uint8_t *key;
+	struct ethtool_rxfh sizes = { .cmd = ETHTOOL_GRSSH };
+	struct ethtool_rxfh *now, *set = NULL, *back = NULL;
 	int result = request(netdev, &sizes);
 
 	if (result < 0)
 		return result;
 	if (sizes.key_size == 0)
 		return -EOPNOTSUPP;
-	bytes = sizeof(*now) + sizes.indir_size * sizeof(uint32_t) + sizes.key_size;
-	now = calloc(1, bytes);
-	set = calloc(1, bytes);
-	if (!now || !set) {
-		free(now);
-		free(set);
+	now = calloc(1, sizeof(*now) + sizes.indir_size * sizeof(uint32_t) + sizes.key_size);
+	if (!now)
 		return -ENOMEM;
-	}
 	*now = (struct ethtool_rxfh){
 		.cmd = ETHTOOL_GRSSH, .indir_size = sizes.indir_size, .key_size = sizes.key_size
 	};
 	result = request(netdev, now);
 	if (result == 0) {
-		memcpy(set, now, bytes);
-		set->cmd = ETHTOOL_SRSSH;
-		key = (uint8_t *)(set->rss_config + sizes.indir_size);
-		/* a key of period 16 bits hashes (a, b) and (b, a) alike: Woo and Park 2012 */
-		for (uint32_t i = 0; i < sizes.key_size; i++)
-			key[i] = i % 2 ? 0x5a : 0x6d;
+		const uint8_t *key = (uint8_t *)(now->rss_config + sizes.indir_size);
+
+		set = key_request(now, key);
+		back = key_request(now, key);
+		result = set && back ? 0 : -ENOMEM;
+	}
+	if (result == 0) {
+		make_symmetric(set);
 		result = request(netdev, set);
 	}
-	free(set);
-	if (result < 0) {
-		free(now);
-		return result;
+	if (result == 0) {
+		saved->index = netdev->index;
+		free(saved->rss);
+		saved->rss = (uint8_t *)back;
+		saved->rss_size = (uint32_t)sizeof(*back) + sizes.key_size;
+		back = NULL;
 	}
-	saved->index = netdev->index;
-	now->cmd = ETHTOOL_SRSSH;
-	free(saved->rss);
-	saved->rss = (uint8_t *)now;
-	saved->rss_size = (uint32_t)bytes;
-	return 0;
+	free(now);
+	free(set);
+	free(back);
+	return result;
 }
 
 void sf_ethtool_prepare(struct sf_ethtool_saved *saved, const struct sf_netdev *netdev,
