@@ -225,10 +225,12 @@ static int wait_for_interface(struct sf_xdp_capture *capture, struct sf_xdp_queu
 	if (result == -EPERM)
 		return fail(capture, result, port->interface.name,
 			"it came back, but this process may not open it any more");
-	if (result == 0) {
-		sf_port_prepare(&port->base);
-		sf_port_revive(&port->base);
+	if (result < 0) {
+		sf_port_refused(&port->base, error.text);
+		return 0;
 	}
+	sf_port_prepare(&port->base);
+	sf_port_revive(&port->base);
 	return 0;
 }
 

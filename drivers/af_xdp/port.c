@@ -112,6 +112,12 @@ static int open_mode(struct sf_xdp_capture *capture, struct sf_xdp_port *port,
 		helper ? sf_xdp_program_ask(&program, helper, netdev, mode, fragments, count, error)
 		       : sf_xdp_program_open(&program, netdev, mode, fragments, count, error);
 
+	/* a helper answers with a number only */
+	if (helper && result == -EBUSY)
+		return sf_error_set(error, result,
+			"%s: it has an XDP program: stop what holds it (bpftool link show) or "
+			"remove it with: ip link set dev %s xdp off",
+			port->interface.name, port->interface.name);
 	if (result < 0)
 		return result == -EPERM ? socket_error(port, 0, result, error) : result;
 	pthread_mutex_lock(&capture->lock);

@@ -26,6 +26,8 @@ int sf_port_open(struct sf_port *port, const char *name, const struct sf_capture
 	}
 	snprintf(port->down, sizeof(port->down), "%s is down or has no carrier: waiting", name);
 	snprintf(port->gone, sizeof(port->gone), "%s is gone: waiting for it to come back", name);
+	snprintf(port->closed, sizeof(port->closed),
+		"%s is back, but cannot be opened; trying again", name);
 	return 0;
 }
 
@@ -73,6 +75,8 @@ void sf_port_watch(struct sf_port *port)
 
 const char *sf_port_condition(const struct sf_port *port)
 {
+	const char *away;
+
 	switch (sf_port_state(port)) {
 	case SF_NETDEV_UP:
 		return NULL;
@@ -81,7 +85,16 @@ const char *sf_port_condition(const struct sf_port *port)
 	case SF_NETDEV_GONE:
 		break;
 	}
-	return port->gone;
+	/* pairs with tell() */
+	away = atomic_load_explicit(&port->away, memory_order_acquire);
+	return away ? away : port->gone;
+}
+
+/* What keeps the port away from now on. */
+static void tell(struct sf_port *port, const char *text)
+{
+	/* pairs with the acquire in sf_port_condition(): the text is complete */
+	atomic_store_explicit(&port->away, text, memory_order_release);
 }
 
 uint64_t sf_port_missed(struct sf_port *port)
@@ -102,21 +115,53 @@ void sf_port_park(struct sf_port *port)
 
 bool sf_port_returned(struct sf_port *port)
 {
-	bool up;
+	enum sf_netdev_state state = SF_NETDEV_GONE;
 
 	/* pairs with sf_port_park() */
 	if (atomic_load_explicit(&port->parked, memory_order_acquire) != port->queues)
 		return false;
 	pthread_mutex_lock(&port->lock);
-	up = sf_netdev_refresh(&port->netdev) == 0 &&
-	     sf_netdev_state(&port->netdev) == SF_NETDEV_UP;
+	if (sf_netdev_refresh(&port->netdev) == 0)
+		state = sf_netdev_state(&port->netdev);
 	pthread_mutex_unlock(&port->lock);
-	return up;
+	if (state != SF_NETDEV_UP)
+		tell(port, state == SF_NETDEV_DOWN ? port->down : port->gone);
+	return state == SF_NETDEV_UP;
+}
+
+/*
+ * Who asked for the condition may hold a text until the port is closed, so none is written over:
+ * one that was told before is told again, and there is an end to new ones.
+ */
+void sf_port_refused(struct sf_port *port, const char *reason)
+{
+	char text[sizeof(port->reasons[0])];
+	size_t length = strlen(port->netdev.name);
+	unsigned i = 0;
+
+	if (strncmp(reason, port->netdev.name, length) == 0 &&
+		strncmp(reason + length, ": ", 2) == 0)
+		reason += length + 2;
+	snprintf(
+		text, sizeof(text), "%s is back, but: %s; trying again", port->netdev.name, reason);
+	while (i < port->reason_count && strcmp(port->reasons[i], text) != 0)
+		i++;
+	if (i == SF_PORT_REASONS) {
+		tell(port, port->closed);
+		return;
+	}
+	if (i == port->reason_count) {
+		memcpy(port->reasons[i], text, sizeof(text));
+		port->reason_count++;
+	}
+	tell(port, port->reasons[i]);
 }
 
 void sf_port_revive(struct sf_port *port)
 {
 	atomic_store_explicit(&port->parked, 0, memory_order_relaxed);
+	/* the next time it is gone at first */
+	tell(port, NULL);
 	/* pairs with the acquire in sf_port_state() */
 	atomic_store_explicit(&port->state, SF_NETDEV_UP, memory_order_release);
 }

@@ -9,6 +9,9 @@
  * handles belong to the first queue's thread: it opens them anew and stores SF_NETDEV_UP, which
  * publishes them (release; pairs with the acquire in sf_port_state()). `parked` orders the other
  * direction (acq_rel addition; pairs with the acquire in sf_port_returned()).
+ *
+ * While the state is SF_NETDEV_GONE, `away` is what the first queue's thread found when it last
+ * looked: one of the texts below it, each of which is written once, before it is first published.
  */
 #ifndef SPANFLOW_BASE_PORT_H
 #define SPANFLOW_BASE_PORT_H
@@ -22,6 +25,8 @@
 #include "base/helper.h"
 #include "base/netdev.h"
 
+#define SF_PORT_REASONS 8 /* different ones that are told */
+
 struct sf_port {
 	struct sf_netdev netdev;
 	struct sf_ethtool_saved saved;
@@ -32,8 +37,12 @@ struct sf_port {
 	const struct sf_helper *helper; /* or NULL: this process changes the settings itself */
 	unsigned wanted;                /* SF_ETHTOOL_…: what prepare changes */
 	struct sf_ethtool_outcome outcome;
-	char trouble[96]; /* what stayed different from what was wanted, or "" */
+	char trouble[96];           /* what stayed different from what was wanted, or "" */
+	_Atomic(const char *) away; /* the condition while it is gone; NULL: `gone` */
 	char down[SF_IFNAME_MAX + 64], gone[SF_IFNAME_MAX + 64]; /* conditions */
+	char closed[SF_IFNAME_MAX + 64]; /* is back but not open, for a reason beyond `reasons` */
+	char reasons[SF_PORT_REASONS][sizeof(((struct sf_error *)NULL)->text) + SF_IFNAME_MAX + 64];
+	unsigned reason_count;
 };
 
 /* Opens the named interface, which must be up. `port` is closed on failure. */
@@ -69,6 +78,9 @@ void sf_port_park(struct sf_port *port);
 
 /* First queue's thread: have all parked, and is the interface there and up again? */
 bool sf_port_returned(struct sf_port *port);
+
+/* First queue's thread: it returned, but cannot be opened, for this reason; is tried again. */
+void sf_port_refused(struct sf_port *port, const char *reason);
 
 /* First queue's thread: all handles are open again. */
 void sf_port_revive(struct sf_port *port);

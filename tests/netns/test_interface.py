@@ -3,6 +3,7 @@
 """Interfaces that go away and come back, their settings, and what an open that fails says."""
 
 import os
+import resource
 import signal
 import time
 import unittest
@@ -78,6 +79,22 @@ class Interface(Case):
             self.finish(program, 2 * FRAMES)
 
         self.each(test)
+
+    @unittest.skipUnless(netns.built("pcap"), "no pcap driver in this build")
+    def test_back_but_not_to_be_opened(self):
+        """Rings that cannot be opened anew, for want of descriptors: told, and tried again."""
+        program = self.network.count("-q", 2, "pcap:port")
+        pid, kind = program.process.pid, resource.RLIMIT_NOFILE
+        before = resource.prlimit(pid, kind, (3, resource.getrlimit(kind)[1]))
+        self.network.ip("link", "del", "port")
+        program.wait_for("condition: port is gone")
+        self.network.pair("host", "port", queues=2)
+        program.wait_for("condition: port is back, but: ")
+        self.assertRegex(program.stderr, "port is back, but: .*Too many open files.*; trying again")
+        resource.prlimit(pid, kind, before)
+        program.wait_for("condition: none")
+        self.network.replay("host", self.capture)
+        self.finish(program, FRAMES)
 
     def test_gro_is_off_meanwhile(self):
         def test(*source):
@@ -303,6 +320,31 @@ class Xdp(Case):
                     self.assertIn("port: receive queue 0 is taken by another AF_XDP socket",
                                   meter.stderr)
                     self.assertFalse(self.attached())
+
+    def test_back_but_taken(self):
+        """A socket of another program is on the interface that comes back: told, until it goes."""
+        net = self.network
+        sent = frames.write_pcap(self.directory / "mixed.pcap", frames.mixed(FRAMES))
+        for queues in (1, 2):
+            with self.subTest(queues=queues):
+                meter = net.count("-q", queues, "xdp:port")
+                net.ip("link", "del", "port")
+                meter.wait_for("condition: port is gone: waiting for it to come back\n")
+                net.pair("host", "other", queues=2)
+                holder = net.start("python3", HERE / "hold_queue.py", "other")
+                holder.wait_for("held\n")
+                net.ip("link", "set", "other", "down", "name", "port")
+                meter.wait_for("condition: port is down or has no carrier: waiting\n")
+                net.ip("link", "set", "port", "up")
+                meter.wait_for("condition: port is back, but: receive queue 0 is taken by another "
+                               "AF_XDP socket: stop the program that holds it (ss --xdp -p, or "
+                               "bpftool link show); trying again\n")
+                holder.stop()
+                meter.wait_for("condition: none\n")
+                net.replay("host", sent)
+                self.finish(meter, FRAMES)
+                # once each: trying again is no news
+                self.assertEqual(meter.stderr.count("is back, but"), 1, meter.stderr)
 
     def test_generic_mode(self):
         """A bridge has no XDP of its own: told, and it works but for tags beside the frame."""
