@@ -18,6 +18,8 @@
 
 #include "spanflow_config.h"
 
+#define KERNEL_TYPES "/sys/kernel/btf" /* what libbpf reads to load a program */
+
 #ifdef HAVE_CAPNG
 #include <cap-ng.h>
 
@@ -122,6 +124,9 @@ int sf_sandbox_enter(struct sf_sandbox *sandbox, int *listener, struct sf_error 
 	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
 	unsigned profile = (sandbox->helped ? SF_PROFILE_SOCKETS_ASKED : SF_PROFILE_RIGHTS_KEPT) |
 			   (sandbox->dpdk ? SF_PROFILE_DPDK : 0);
+	/* Landlock does not cover DPDK's threads; it fails for a directory that is not there */
+	bool types = sandbox->xdp && !sandbox->helped && !sandbox->dpdk &&
+		     access(KERNEL_TYPES, R_OK) == 0;
 	int result, bounds = 0;
 
 	*listener = -1;
@@ -131,11 +136,14 @@ int sf_sandbox_enter(struct sf_sandbox *sandbox, int *listener, struct sf_error 
 	sandbox->no_new_privs = result == 0;
 	if (result < 0)
 		miss(sandbox, "no-new-privs", result);
-	sandbox->landlock = sf_landlock_restrict(NULL);
+	sandbox->landlock = sf_landlock_restrict(types ? KERNEL_TYPES : NULL);
 	if (sandbox->landlock < 0) {
 		miss(sandbox, "Landlock", sandbox->landlock);
 		sandbox->landlock = 0;
 	}
+	/* not without Landlock: that would open every file the user may read */
+	if (types && sandbox->landlock > 0)
+		profile |= SF_PROFILE_TYPES_READ;
 	if (sandbox->switch_user) {
 		/* packet memory of a source that is opened again is locked by the user */
 		setrlimit(RLIMIT_MEMLOCK, &unlimited);

@@ -18,6 +18,7 @@ struct sf_sandbox {
 	bool switch_user; /* started as root */
 	bool helped; /* a monitor does what needs rights; without: what rights there are stay */
 	bool dpdk;   /* among the sources: calls of its drivers are allowed too */
+	bool xdp;    /* among the sources: without a monitor it reads the kernel's types later */
 	char user[64];
 	uid_t uid;
 	gid_t gid;
@@ -57,6 +58,7 @@ enum sf_profile {
 	SF_PROFILE_SOCKETS_ASKED = 2, /* packet sockets come from the monitor */
 	SF_PROFILE_RIGHTS_KEPT = 4,   /* packet sockets and BPF are used directly */
 	SF_PROFILE_DPDK = 8,
+	SF_PROFILE_TYPES_READ = 16, /* files may be opened for reading: Landlock says which */
 };
 int sf_syscalls_restrict(unsigned profile, int *listener);
 

@@ -309,8 +309,10 @@ static int start_monitor(struct sf_run *run, struct sf_error *error)
 	const struct sf_options *options = run->options;
 	int err = sf_sandbox_user(&run->sandbox, options->user, error);
 
-	for (unsigned i = 0; i < options->interfaces.count; i++)
+	for (unsigned i = 0; i < options->interfaces.count; i++) {
 		run->sandbox.dpdk |= strncmp(options->interfaces.items[i], "dpdk:", 5) == 0;
+		run->sandbox.xdp |= strncmp(options->interfaces.items[i], "xdp:", 4) == 0;
+	}
 	if (!err && run->sandbox.switch_user)
 		err = sf_monitor_start(&run->monitor, options, error);
 	run->sandbox.helped = run->monitor.pid > 0;

@@ -69,6 +69,9 @@ static const int monitor[] = { SCMP_SYS(openat), SCMP_SYS(newfstatat), SCMP_SYS(
 	/* libbpf's, for each map of an object that it opens: newer ones than Debian 12 has */
 	SCMP_SYS(memfd_create) };
 
+/* Opening a file for reading, besides: what libbpf and the C library do before. */
+static const int reading[] = { SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2) };
+
 static int allow(scmp_filter_ctx filter, const int *calls, size_t count)
 {
 	int result = 0;
@@ -146,6 +149,11 @@ static int allow_metering(scmp_filter_ctx filter, unsigned profile)
 		result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(bpf), 0);
 	if (result == 0 && profile & SF_PROFILE_RIGHTS_KEPT)
 		result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(memfd_create), 0);
+	if (result == 0 && profile & SF_PROFILE_TYPES_READ)
+		result = allow(filter, reading, sizeof(reading) / sizeof(reading[0]));
+	if (result == 0 && profile & SF_PROFILE_TYPES_READ)
+		result = allow_if(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 2,
+			O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY);
 	return result;
 }
 

@@ -143,6 +143,33 @@ START_TEST(rights_kept)
 }
 END_TEST
 
+/* With an AF_XDP source besides: the kernel's types can be read, and nothing else. */
+static int enter_with_types(void)
+{
+	static const char types[] = "/sys/kernel/btf/vmlinux";
+	struct sf_sandbox sandbox = { .wanted = true, .xdp = true };
+	struct sf_error error;
+	bool there = access(types, R_OK) == 0;
+	int listener;
+
+	MUST(sf_sandbox_enter(&sandbox, &listener, &error) == 0);
+	if (!sandbox.seccomp)
+		return SKIPPED;
+	MUST((open(types, O_RDONLY) >= 0) == (there && sandbox.landlock > 0));
+	DENIED(open(types, O_RDWR));
+	DENIED(open("/etc/passwd", O_RDONLY));
+	DENIED(open("/sys/kernel/uevent_seqnum", O_RDONLY));
+	DENIED(open("/tmp", O_RDONLY | O_DIRECTORY));
+	DENIED(fork());
+	return 0;
+}
+
+START_TEST(types_read)
+{
+	ck_assert_int_eq(in_child(enter_with_types), FILTERED);
+}
+END_TEST
+
 /* Opens objects and interfaces anew for the other process, and starts nothing. */
 static int monitor_filter(void)
 {
@@ -215,4 +242,5 @@ START_TEST(users)
 }
 END_TEST
 
-CHECK_MAIN("sandbox", all_layers, rights_kept, monitor, system_calls, file_system, users)
+CHECK_MAIN(
+	"sandbox", all_layers, rights_kept, types_read, monitor, system_calls, file_system, users)
