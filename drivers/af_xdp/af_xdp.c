@@ -422,7 +422,7 @@ static int add_port(struct sf_xdp_capture *capture, const struct sf_capture_opti
 	return 0;
 }
 
-/* Deals the sockets of a port out to its queues. */
+/* Deals the sockets of a port out to its queues; sf_xdp_port_open() says how many are open. */
 static int deal(
 	struct sf_xdp_port *port, struct sf_xdp_queue *queues, uint16_t slot, uint32_t snaplen)
 {
@@ -438,8 +438,8 @@ static int deal(
 		queue->snaplen = snaplen ? snaplen : UINT32_MAX;
 		queue->sockets = &port->sockets[i];
 		queue->step = count;
-		queue->socket_count = (port->socket_count - i + count - 1) / count;
-		queue->polls = calloc(queue->socket_count, sizeof(*queue->polls));
+		queue->polls =
+			calloc((port->socket_count - i + count - 1) / count, sizeof(*queue->polls));
 		if (!queue->polls)
 			return -ENOMEM;
 	}

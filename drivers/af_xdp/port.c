@@ -107,7 +107,7 @@ static int open_mode(struct sf_xdp_capture *capture, struct sf_xdp_port *port,
 {
 	const struct sf_netdev *netdev = &port->base.netdev;
 	struct sf_xdp_program program;
-	unsigned count = port->socket_count;
+	unsigned count = port->open_count;
 	int result =
 		helper ? sf_xdp_program_ask(&program, helper, netdev, mode, fragments, count, error)
 		       : sf_xdp_program_open(&program, netdev, mode, fragments, count, error);
@@ -176,6 +176,24 @@ static int open_best(struct sf_xdp_capture *capture, struct sf_xdp_port *port,
 	return result;
 }
 
+/*
+ * An interface that came back may have fewer receive queues than it had; there are no sockets for
+ * more. Nobody else looks at the queues: they are not started, or parked.
+ */
+static void count_sockets(struct sf_xdp_port *port)
+{
+	unsigned now = sf_ethtool_queues(&port->base.netdev), step = port->base.queues;
+
+	port->open_count = now < port->socket_count ? now : port->socket_count;
+	for (unsigned i = 0; i < step; i++) {
+		struct sf_xdp_queue *queue = &port->queues[i];
+
+		queue->next = 0;
+		queue->socket_count =
+			i < port->open_count ? (port->open_count - i + step - 1) / step : 0;
+	}
+}
+
 int sf_xdp_port_open(struct sf_xdp_capture *capture, struct sf_xdp_port *port,
 	const struct sf_helper *helper, struct sf_error *error)
 {
@@ -183,6 +201,7 @@ int sf_xdp_port_open(struct sf_xdp_capture *capture, struct sf_xdp_port *port,
 	bool needed = longest > sf_xdp_socket_frame_max(CHUNK_LARGE);
 	int result;
 
+	count_sockets(port);
 	port->chunk = longest <= sf_xdp_socket_frame_max(CHUNK) ? CHUNK : CHUNK_LARGE;
 	result = open_best(capture, port, helper, needed, error);
 	/* a user without rights may lock only so much; less memory is better than no packets */

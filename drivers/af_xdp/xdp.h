@@ -104,9 +104,9 @@ uint32_t sf_xdp_socket_frame_max(uint32_t chunk);
 
 struct sf_xdp_queue {
 	/* per batch */
-	struct sf_xdp_socket *sockets; /* of the port: this queue's are at [0], [step], … */
-	unsigned socket_count, step, next;
-	struct sf_xdp_socket *lender; /* of the batch that is out, or NULL */
+	struct sf_xdp_socket *sockets;     /* of the port: this queue's are at [0], [step], … */
+	unsigned socket_count, step, next; /* sockets: those that are open; may be none */
+	struct sf_xdp_socket *lender;      /* of the batch that is out, or NULL */
 	unsigned lent;
 	uint64_t lent_chunks[SF_BATCH_MAX];
 	uint16_t slot;
@@ -125,7 +125,8 @@ struct sf_xdp_port {
 	bool fragments;
 	uint32_t chunk;
 	uint32_t memory_bytes; /* per socket */
-	unsigned socket_count;
+	unsigned socket_count; /* receive queues at the start */
+	unsigned open_count;   /* of these there now; when it came back it may have fewer */
 	struct sf_xdp_socket *sockets;
 	struct sf_xdp_queue *queues;
 	/* of programs and sockets that are closed; under the capture's lock */

@@ -346,6 +346,29 @@ class Xdp(Case):
                 # once each: trying again is no news
                 self.assertEqual(meter.stderr.count("is back, but"), 1, meter.stderr)
 
+    def test_back_with_another_number_of_queues(self):
+        """Fewer receive queues than before: those are read. More: as many as before."""
+        net = self.network
+        sent = frames.write_pcap(self.directory / "mixed.pcap", frames.mixed(FRAMES))
+        for queues in (1, 2):
+            with self.subTest(queues=queues):
+                meter = net.count("-q", queues, "xdp:port")
+                net.replay("host", sent)
+                time.sleep(0.3)
+                for times, number in enumerate((1, 4), 1):
+                    net.ip("link", "del", "port")
+                    wait_until(lambda: meter.stderr.count("is gone") == times, "its loss")
+                    net.pair("host", "port", queues=number)
+                    wait_until(lambda: meter.stderr.count("condition: none") == times,
+                               "its return")
+                    if number == 1:
+                        net.replay("host", sent)
+                        time.sleep(0.3)
+                self.finish(meter, 2 * FRAMES)
+                self.assertNotIn("is back, but", meter.stderr)
+                net.ip("link", "del", "port")
+                net.pair("host", "port", queues=2)
+
     def test_generic_mode(self):
         """A bridge has no XDP of its own: told, and it works but for tags beside the frame."""
         net = self.network
