@@ -119,6 +119,12 @@ static bool is_answer(const struct udp *udp, int code)
 	return false;
 }
 
+/* In front of a message in its datagram. */
+static unsigned headers(const struct udp *udp)
+{
+	return udp->transport.peer.ss_family == AF_INET6 ? IPV6_HEADERS : IPV4_HEADERS;
+}
+
 static void set_fate(struct sf_batch *batch, unsigned from, unsigned count, enum sf_fate fate)
 {
 	for (unsigned i = from; i < from + count; i++)
@@ -194,10 +200,8 @@ static void send_singly(struct udp *udp, struct sf_batch *batch)
  */
 static bool leaves_at_once(const struct udp *udp, const struct sf_batch *batch)
 {
-	unsigned headers = udp->transport.peer.ss_family == AF_INET6 ? IPV6_HEADERS : IPV4_HEADERS;
-
 	return batch->count > 1 && udp->segmentation &&
-	       batch->messages[0].length + headers <= path_mtu(udp);
+	       batch->messages[0].length + headers(udp) <= path_mtu(udp);
 }
 
 static void udp_send(struct sf_transport *transport, struct sf_batch *batch)
@@ -275,16 +279,15 @@ static unsigned default_mtu(const struct udp *udp, unsigned route, bool large)
 }
 
 /* Largest message: datagram less headers; and how many of them leave at once. */
-static void limit_messages(struct udp *udp, int family, const struct sf_udp_options *options)
+static void limit_messages(struct udp *udp, const struct sf_udp_options *options)
 {
-	unsigned headers = family == AF_INET6 ? IPV6_HEADERS : IPV4_HEADERS;
 	unsigned mtu =
 		options->mtu ? options->mtu : default_mtu(udp, path_mtu(udp), options->large);
 	unsigned octets = options->paced ? PACED_OCTETS_MAX : GSO_OCTETS_MAX;
 	unsigned most = options->paced ? PACED_MESSAGES_MAX : SF_MESSAGES_MAX;
 	struct sf_transport *transport = &udp->transport;
 
-	transport->max_message = mtu > headers ? mtu - headers : 0;
+	transport->max_message = mtu > headers(udp) ? mtu - headers(udp) : 0;
 	transport->max_messages = octets / (transport->max_message + 1);
 	if (transport->max_messages > most)
 		transport->max_messages = most;
@@ -339,7 +342,7 @@ int sf_udp_open(struct sf_transport **transport, const struct sf_udp_options *op
 	if (code == 0) {
 		udp->transport.ops = &udp_ops;
 		udp->patient = options->patient;
-		limit_messages(udp, address->ai_family, options);
+		limit_messages(udp, options);
 		*transport = &udp->transport;
 	} else {
 		sf_error_set(error, code, "no way to collector %s port %s: %s", options->host,
