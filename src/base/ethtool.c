@@ -214,7 +214,6 @@ int sf_ethtool_rss_symmetric(struct sf_ethtool_saved *saved, const struct sf_net
 		saved->index = netdev->index;
 		free(saved->rss);
 		saved->rss = (uint8_t *)back;
-		saved->rss_size = (uint32_t)sizeof(*back) + sizes.key_size;
 		back = NULL;
 	}
 	free(now);

@@ -17,8 +17,7 @@
 struct sf_ethtool_saved {
 	unsigned index;                          /* of the interface */
 	uint32_t features_on[SF_ETHTOOL_BLOCKS]; /* were on and are off now */
-	uint8_t *rss;                            /* the ioctl's structure as it was, or NULL */
-	uint32_t rss_size;
+	uint8_t *rss;                            /* the request that puts the key back, or NULL */
 };
 
 /*
