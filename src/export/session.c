@@ -25,12 +25,30 @@
 /* sysUptime of the first record: flows that began earlier may follow; a record spans <= 72 h */
 #define BOOT_BEFORE (96 * 3600 * INT64_C(1000000000))
 
+/*
+ * When a device of which a flow of this start is told was started: BOOT_BEFORE the flow, but not
+ * before 1970, as collectors compute with an unsigned number of ms since then (SiLK).
+ */
+static int64_t boot_of(int64_t start_ns)
+{
+	const int64_t latest_ns = INT64_MAX - SF_UPTIME_RANGE;
+
+	if (start_ns >= 0 && start_ns < BOOT_BEFORE)
+		return 0;
+	if (start_ns < INT64_MIN + BOOT_BEFORE)
+		return INT64_MIN;
+	return start_ns - BOOT_BEFORE < latest_ns ? start_ns - BOOT_BEFORE : latest_ns;
+}
+
 /* sysUptime cannot express a flow of this start: choose another boot, RFC 3954 §5.1. */
 static void set_boot(struct sf_session *session, struct sf_stream *stream, int64_t start_ns)
 {
+	/* IPFIX times are absolute */
+	if (!sf_session_is_netflow(session))
+		return;
 	if (stream->boot_end_ns != 0)
 		sf_fill_flush(session, stream);
-	stream->context.boot_ms = (start_ns - BOOT_BEFORE) / NS_PER_MS;
+	stream->context.boot_ms = boot_of(start_ns) / NS_PER_MS;
 	stream->boot_ns = stream->context.boot_ms * NS_PER_MS;
 	stream->boot_end_ns = stream->boot_ns + SF_UPTIME_RANGE - SF_UPTIME_MARGIN;
 }

@@ -2,8 +2,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Wrong command lines are refused in words that help; help and version are there."""
 
+import re
+import subprocess
+from pathlib import Path
+
 import support
-from support import Case, conversations, pcap
+from support import SPANFLOW, Case, conversations, pcap, udp
 
 WRONG = [
     ([], "Usage: spanflow SUBCOMMAND"),
@@ -112,6 +116,27 @@ class Usage(Case):
                 done = self.run_plain(*arguments, stdout=full)
             self.assertEqual(done.status, 1, arguments)
             self.assertIn("No space left on device", done.stderr)
+
+
+class Manual(Case):
+    PAGE = Path(__file__).resolve().parents[2] / "docs/spanflow.1.in"
+
+    def test_flows_of_other_protocols(self):
+        """The manual's example, on a trunk: what is behind a tag is looked at."""
+        command = re.search(r"^spanflow (meter.*grep.*)$", self.PAGE.read_text(), re.M)[1]
+        command = command.replace("\\-", "-")
+        packets = []
+        for vlan in (None, 7):
+            for number in (1, 6, 17, 47, 58, 132):
+                frame = bytearray(udp(number, 1000 + number, vlan=vlan))
+                frame[(14 if vlan is None else 18) + 9] = number
+                packets.append((len(packets) / 1000, bytes(frame)))
+        self.file("capture.pcap", pcap(packets))
+        done = subprocess.run(f"{Path(SPANFLOW).resolve()} {command}", shell=True, timeout=60,
+                              cwd=self.directory, capture_output=True, text=True)
+        printed = [(record["protocolIdentifier"], record.get("vlanId"))
+                   for record in map(support.json.loads, done.stdout.splitlines())]
+        self.assertCountEqual(printed, [(47, None), (132, None), (47, 7), (132, 7)])
 
 
 class Configuration(Case):

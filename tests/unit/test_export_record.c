@@ -67,6 +67,49 @@ START_TEST(live_uptime_is_not_before_the_flow)
 }
 END_TEST
 
+/* Collectors compute boot time and record times in unsigned ms since 1970 (SiLK). */
+START_TEST(boot_is_not_before_1970)
+{
+	static const int64_t starts[] = { 0, 92 * S, 96 * 3600 * S - MS, 96 * 3600 * S, T0 };
+
+	for (int v5 = 0; v5 < 2; v5++)
+		for (unsigned i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+			struct sf_exporter *exporter = start(OFFLINE, v5 ? NETFLOW5 : NETFLOW9, "");
+			struct sf_flow flow = flow_ipv4(0);
+
+			flow.half[0].start_ns = starts[i];
+			flow.half[0].end_ns = starts[i] + 1500 * MS;
+			put(exporter, &flow);
+			finish(exporter);
+			check_uptimes(0, &flow);
+			for (unsigned k = 0; k < reader->message_count; k++)
+				ck_assert_int_ge(absolute_ms(&reader->messages[k], 0), 0);
+			end();
+		}
+}
+END_TEST
+
+/* Times at the ends of 64 bits, as a collected record may have them, overflow nothing. */
+START_TEST(times_at_the_ends_of_64_bits)
+{
+	static const char *const schemes[] = { IPFIX, NETFLOW9, NETFLOW5 };
+	static const int64_t times[] = { INT64_MIN, -1, 0, INT64_MAX };
+
+	for (unsigned i = 0; i < 3; i++) {
+		struct sf_exporter *exporter = start(OFFLINE, schemes[i], "");
+
+		for (unsigned k = 0; k < 4; k++) {
+			struct sf_flow flow = flow_ipv4(k);
+
+			flow.half[0].start_ns = flow.half[0].end_ns = times[k];
+			put(exporter, &flow);
+		}
+		ck_assert_uint_eq(finish(exporter).sent.records, 4);
+		end();
+	}
+}
+END_TEST
+
 /* 32 bits of ms are 49.7 days: no record is ever on the other side of a wrap. */
 START_TEST(uptime_survives_49_days)
 {
@@ -216,7 +259,10 @@ START_TEST(netflow9_default_record)
 }
 END_TEST
 
-/* ICMP in every form that some collector reads: field 32 or 139 and the destination port. */
+/*
+ * ICMP in every form that some collector reads: field 32 or 139 and the destination port. NetFlow
+ * v9 has both fields for ICMPv6.
+ */
 START_TEST(icmp_type_and_code)
 {
 	static const char *const schemes[] = { IPFIX, NETFLOW9 };
@@ -226,8 +272,7 @@ START_TEST(icmp_type_and_code)
 			struct sf_exporter *exporter = start(OFFLINE, schemes[i], "");
 			struct sf_flow flow = flow_icmp(version);
 			const struct record *record;
-			/* RFC 3954 §8: v9 has one field type for both */
-			uint16_t element = version == 4 || i == 1 ? 32 : 139;
+			uint16_t element = version == 4 ? 32 : 139;
 
 			answer(&flow);
 			put(exporter, &flow);
@@ -237,6 +282,10 @@ START_TEST(icmp_type_and_code)
 			ck_assert_uint_eq(field(record, 0, 11), version == 4 ? 0x0800 : 0x8000);
 			ck_assert_uint_eq(
 				field(record, 0, element), version == 4 ? 0x0800 : 0x8000);
+			ck_assert_int_eq(has_field(record, 0, 32), version == 4 || i == 1);
+			ck_assert_int_eq(has_field(record, 0, 139), version == 6);
+			if (version == 6 && i == 1)
+				ck_assert_uint_eq(field(record, 0, 32), 0x8000);
 			record = flow_record(reader, 1);
 			ck_assert_int_eq(field_index(record, 0, element, 1), -1); /* once */
 			ck_assert_uint_eq(field(record, 0, 11), version == 4 ? 0 : 0x8100);
@@ -478,6 +527,7 @@ END_TEST
 
 CHECK_MAIN("export_record", uptimes_are_exact_and_not_in_the_future,
 	live_uptime_is_not_before_the_flow, uptime_survives_49_days, live_uptime_survives_49_days,
+	boot_is_not_before_1970, times_at_the_ends_of_64_bits,
 	netflow5_splits_what_32_bits_cannot_hold, ipfix_default_record, netflow9_default_record,
 	icmp_type_and_code, both_directions_are_uniflows, biflows_have_reverse_elements,
 	finer_times_on_request, options_data_tell_about_the_exporter, netflow9_options_data,
