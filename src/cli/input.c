@@ -88,6 +88,30 @@ int sf_input_open_live(struct sf_input *input, const char *text, const struct sf
 	return err;
 }
 
+int sf_input_permits(
+	struct sf_permits *permits, const struct sf_options *options, struct sf_error *error)
+{
+	permits->count = 0;
+	for (unsigned i = 0; i < options->interfaces.count; i++) {
+		const char *name = options->interfaces.items[i], *colon = strchr(name, ':');
+
+		if (colon && strncmp(name, "dpdk", 4) == 0)
+			continue;
+		name = colon ? colon + 1 : name;
+		for (const char *end; *name; name = *end ? end + 1 : end) {
+			int length = (int)((end = strchrnul(name, '+')) - name);
+
+			if (permits->count == SF_PERMITS_MAX)
+				return sf_error_set(error, SF_EUSAGE,
+					"--interface: more than %d interfaces", SF_PERMITS_MAX);
+			/* a name that is too long is complained about where it is opened */
+			snprintf(permits->names[permits->count++], IF_NAMESIZE, "%.*s", length,
+				name);
+		}
+	}
+	return 0;
+}
+
 int sf_input_open_files(
 	struct sf_input *input, const struct sf_options *options, struct sf_error *error)
 {

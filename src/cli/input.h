@@ -12,6 +12,7 @@
 #include <spanflow/meter.h>
 
 #include "cli/options.h"
+#include "guard/monitor.h"
 
 #define SF_INTERFACES_MAX 65536u
 
@@ -37,6 +38,10 @@ struct sf_input {
  */
 int sf_input_open_live(struct sf_input *input, const char *text, const struct sf_options *options,
 	const uint32_t *steer_key, const struct sf_helper *helper, struct sf_error *error);
+
+/* What the metering process may ask its monitor for: the kernel's interfaces among the sources. */
+int sf_input_permits(
+	struct sf_permits *permits, const struct sf_options *options, struct sf_error *error);
 
 /* Opens all files of -r as one source. */
 int sf_input_open_files(

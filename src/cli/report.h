@@ -8,7 +8,7 @@
 #include <spanflow/export.h>
 
 #include "cli/input.h"
-#include "cli/sandbox.h"
+#include "guard/sandbox.h"
 #include "cli/worker.h"
 
 struct sf_report {

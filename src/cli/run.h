@@ -15,11 +15,11 @@
 #include <spanflow/export.h>
 
 #include "base/steer.h"
-#include "cli/monitor.h"
+#include "guard/monitor.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/report.h"
-#include "cli/sandbox.h"
+#include "guard/sandbox.h"
 #include "meter/own.h"
 
 #define SF_INPUTS_MAX 64

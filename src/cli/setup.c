@@ -307,6 +307,7 @@ void sf_run_fini(struct sf_run *run)
 static int start_monitor(struct sf_run *run, struct sf_error *error)
 {
 	const struct sf_options *options = run->options;
+	struct sf_permits permits;
 	int err = sf_sandbox_user(&run->sandbox, options->user, error);
 
 	for (unsigned i = 0; i < options->interfaces.count; i++) {
@@ -314,7 +315,9 @@ static int start_monitor(struct sf_run *run, struct sf_error *error)
 		run->sandbox.xdp |= strncmp(options->interfaces.items[i], "xdp:", 4) == 0;
 	}
 	if (!err && run->sandbox.switch_user)
-		err = sf_monitor_start(&run->monitor, options, error);
+		err = sf_input_permits(&permits, options, error);
+	if (!err && run->sandbox.switch_user)
+		err = sf_monitor_start(&run->monitor, &permits, error);
 	run->sandbox.helped = run->monitor.pid > 0;
 	return err;
 }

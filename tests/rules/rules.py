@@ -27,7 +27,8 @@ ALLOWED = {
     "src/export": {"spanflow", "base", "export"},
     "src/collect": {"spanflow", "base", "collect"},
     "src/enrich": {"spanflow", "base", "enrich"},
-    "src/cli": {"spanflow", "base", "filter", "meter", "cli"},
+    "src/guard": {"spanflow", "base", "guard"},
+    "src/cli": {"spanflow", "base", "filter", "meter", "guard", "cli"},
     "drivers/file": {"spanflow", "base", "file"},
     "drivers/pcap": {"spanflow", "base", "pcap"},
     "drivers/af_xdp": {"spanflow", "base", "af_xdp", "bpf"},
@@ -43,7 +44,7 @@ VENDOR = [
     (re.compile(r"^(rte_|ethdev_)"), {"drivers/dpdk"}),
     (re.compile(r"^(bpf|xdp)/"), {"drivers/af_xdp", "bpf"}),
     (re.compile(r"^(zlib|zstd)\.h$"), {"drivers/file", "src/collect"}),
-    (re.compile(r"^(seccomp|cap-ng)\.h$"), {"src/cli"}),
+    (re.compile(r"^(seccomp|cap-ng)\.h$"), {"src/guard"}),
     (re.compile(r"^check\.h$"), {"tests"}),
 ]
 
@@ -51,7 +52,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^">]+)[>"]', re.M)
 # Names of headers that the project makes; everything else in <> is libc or a vendor's.
 GENERATED = {"spanflow_config.h"}
 ROOMS = {"spanflow", "base", "parse", "filter", "table", "meter", "export", "collect", "enrich",
-         "cli", "file", "pcap", "af_xdp", "dpdk", "bpf", "support"}
+         "guard", "cli", "file", "pcap", "af_xdp", "dpdk", "bpf", "support"}
 
 
 def tracked(*patterns):

@@ -20,7 +20,7 @@
 #include <linux/bpf.h>
 
 #include "check_main.h"
-#include "cli/sandbox.h"
+#include "guard/sandbox.h"
 
 #include "spanflow_config.h"
 
@@ -175,7 +175,7 @@ static int monitor_filter(void)
 {
 	int listener;
 
-	if (sf_syscalls_restrict(SF_PROFILE_MONITOR, &listener) < 0)
+	if (sf_syscalls_restrict(SF_CALLS_MONITOR, &listener) < 0)
 		return SKIPPED;
 	MUST(memfd_create("map", 0) >= 0);
 	DENIED(execv("/bin/true", (char *const[]){ "true", NULL }));
@@ -192,7 +192,7 @@ static int filter_alone(void)
 {
 	int listener;
 
-	if (sf_syscalls_restrict(SF_PROFILE_METERING, &listener) < 0)
+	if (sf_syscalls_restrict(SF_CALLS_METERING, &listener) < 0)
 		return SKIPPED;
 	DENIED(socket(AF_PACKET, SOCK_RAW, 0));
 	DENIED(socket(AF_XDP, SOCK_RAW, 0));

@@ -4,8 +4,8 @@
  * user, capabilities, new privileges, all system calls but a list, the file system. Descriptors
  * that are open stay usable. Nothing of it can be undone.
  */
-#ifndef SPANFLOW_CLI_SANDBOX_H
-#define SPANFLOW_CLI_SANDBOX_H
+#ifndef SPANFLOW_GUARD_SANDBOX_H
+#define SPANFLOW_GUARD_SANDBOX_H
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -52,15 +52,15 @@ void sf_sandbox_enter_monitor(void);
 void sf_sandbox_json(const struct sf_sandbox *sandbox, FILE *stream);
 
 /* The parts, for the two above. 0 or -errno; -EOPNOTSUPP: not in this build. */
-enum sf_profile {
-	SF_PROFILE_METERING = 0,
-	SF_PROFILE_MONITOR = 1,
-	SF_PROFILE_SOCKETS_ASKED = 2, /* packet sockets come from the monitor */
-	SF_PROFILE_RIGHTS_KEPT = 4,   /* packet sockets and BPF are used directly */
-	SF_PROFILE_DPDK = 8,
-	SF_PROFILE_TYPES_READ = 16, /* files may be opened for reading: Landlock says which */
+enum sf_calls {
+	SF_CALLS_METERING = 0,
+	SF_CALLS_MONITOR = 1,
+	SF_CALLS_SOCKETS_ASKED = 2, /* packet sockets come from the monitor */
+	SF_CALLS_RIGHTS_KEPT = 4,   /* packet sockets and BPF are used directly */
+	SF_CALLS_DPDK = 8,
+	SF_CALLS_TYPES_READ = 16, /* files may be opened for reading: Landlock says which */
 };
-int sf_syscalls_restrict(unsigned profile, int *listener);
+int sf_syscalls_restrict(unsigned calls, int *listener);
 
 /* Returns the version of the interface, or -errno. `readable`: a directory, or NULL: nothing. */
 int sf_landlock_restrict(const char *readable);

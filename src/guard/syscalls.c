@@ -20,7 +20,7 @@
 
 #include <linux/bpf.h>
 
-#include "cli/sandbox.h"
+#include "guard/sandbox.h"
 
 #include "spanflow_config.h"
 
@@ -96,7 +96,7 @@ static int allow_if(scmp_filter_ctx filter, uint32_t action, int call, unsigned 
 	return seccomp_rule_add_array(filter, action, call, 1, &compare);
 }
 
-static int allow_sockets(scmp_filter_ctx filter, unsigned profile)
+static int allow_sockets(scmp_filter_ctx filter, unsigned calls)
 {
 	/* of the exporter; of the interfaces' state; what if_nametoindex() asks through */
 	static const int families[] = { AF_INET, AF_INET6, AF_NETLINK, AF_UNIX };
@@ -104,9 +104,9 @@ static int allow_sockets(scmp_filter_ctx filter, unsigned profile)
 	uint32_t action = SCMP_ACT_ERRNO(EPERM);
 	int result = 0;
 
-	if (profile & SF_PROFILE_SOCKETS_ASKED)
+	if (calls & SF_CALLS_SOCKETS_ASKED)
 		action = SCMP_ACT_NOTIFY;
-	else if (profile & SF_PROFILE_RIGHTS_KEPT)
+	else if (calls & SF_CALLS_RIGHTS_KEPT)
 		action = SCMP_ACT_ALLOW;
 	for (unsigned i = 0; i < 4 && result == 0; i++)
 		result = allow_if(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 0, UINT32_MAX,
@@ -118,10 +118,10 @@ static int allow_sockets(scmp_filter_ctx filter, unsigned profile)
 }
 
 /* What the metering process may do with arguments of a certain kind only. */
-static int allow_metering(scmp_filter_ctx filter, unsigned profile)
+static int allow_metering(scmp_filter_ctx filter, unsigned calls)
 {
 	/* _IOC_TYPE: sockets and interfaces, whose changes need a capability; of DPDK also VFIO */
-	const unsigned kinds[] = { 0x89, profile & SF_PROFILE_DPDK ? 0x3b : 0x89 };
+	const unsigned kinds[] = { 0x89, calls & SF_CALLS_DPDK ? 0x3b : 0x89 };
 	const struct {
 		int call;
 		unsigned argument;
@@ -140,18 +140,18 @@ static int allow_metering(scmp_filter_ctx filter, unsigned profile)
 		{ SCMP_SYS(newfstatat), 3, AT_EMPTY_PATH, AT_EMPTY_PATH },
 	};
 	const unsigned last = sizeof(rules) / sizeof(rules[0]);
-	int result = allow_sockets(filter, profile);
+	int result = allow_sockets(filter, calls);
 
 	for (unsigned i = 0; i < last && result == 0; i++)
 		result = allow_if(filter, SCMP_ACT_ALLOW, rules[i].call, rules[i].argument,
 			rules[i].mask, rules[i].value);
-	if (result == 0 && profile & SF_PROFILE_RIGHTS_KEPT)
+	if (result == 0 && calls & SF_CALLS_RIGHTS_KEPT)
 		result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(bpf), 0);
-	if (result == 0 && profile & SF_PROFILE_RIGHTS_KEPT)
+	if (result == 0 && calls & SF_CALLS_RIGHTS_KEPT)
 		result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(memfd_create), 0);
-	if (result == 0 && profile & SF_PROFILE_TYPES_READ)
+	if (result == 0 && calls & SF_CALLS_TYPES_READ)
 		result = allow(filter, reading, sizeof(reading) / sizeof(reading[0]));
-	if (result == 0 && profile & SF_PROFILE_TYPES_READ)
+	if (result == 0 && calls & SF_CALLS_TYPES_READ)
 		result = allow_if(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 2,
 			O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY);
 	return result;
@@ -167,7 +167,7 @@ static int allow_threads(scmp_filter_ctx filter)
 		      : seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 }
 
-int sf_syscalls_restrict(unsigned profile, int *listener)
+int sf_syscalls_restrict(unsigned calls, int *listener)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	int result = filter ? 0 : -ENOMEM;
@@ -177,23 +177,23 @@ int sf_syscalls_restrict(unsigned profile, int *listener)
 		result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
 	if (result == 0)
 		result = allow(filter, always, sizeof(always) / sizeof(always[0]));
-	if (result == 0 && profile & SF_PROFILE_MONITOR)
+	if (result == 0 && calls & SF_CALLS_MONITOR)
 		result = allow(filter, monitor, sizeof(monitor) / sizeof(monitor[0]));
-	if (result == 0 && !(profile & SF_PROFILE_MONITOR))
-		result = allow_metering(filter, profile);
-	if (result == 0 && !(profile & SF_PROFILE_MONITOR))
+	if (result == 0 && !(calls & SF_CALLS_MONITOR))
+		result = allow_metering(filter, calls);
+	if (result == 0 && !(calls & SF_CALLS_MONITOR))
 		result = allow_threads(filter);
 	if (result == 0)
 		result = seccomp_load(filter);
-	if (result == 0 && profile & SF_PROFILE_SOCKETS_ASKED)
+	if (result == 0 && calls & SF_CALLS_SOCKETS_ASKED)
 		*listener = seccomp_notify_fd(filter);
 	seccomp_release(filter);
 	return result;
 }
 #else
-int sf_syscalls_restrict(unsigned profile, int *listener)
+int sf_syscalls_restrict(unsigned calls, int *listener)
 {
-	(void)profile;
+	(void)calls;
 	*listener = -1;
 	return -EOPNOTSUPP;
 }

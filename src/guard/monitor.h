@@ -10,17 +10,22 @@
  *	xdp                attach the XDP program to an interface that came back
  *	socket             a packet or AF_XDP socket, when a library wants one (syscalls.c)
  */
-#ifndef SPANFLOW_CLI_MONITOR_H
-#define SPANFLOW_CLI_MONITOR_H
+#ifndef SPANFLOW_GUARD_MONITOR_H
+#define SPANFLOW_GUARD_MONITOR_H
 
 #include <pthread.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/helper.h"
-#include "cli/options.h"
 
-#define SF_MONITOR_NAMES 256
+#define SF_PERMITS_MAX 256
+
+/* The interfaces that the metering process may ask the monitor about. */
+struct sf_permits {
+	char names[SF_PERMITS_MAX][IF_NAMESIZE];
+	unsigned count;
+};
 
 /* The metering process's end. */
 struct sf_monitor {
@@ -29,16 +34,15 @@ struct sf_monitor {
 	int channel;
 	uint32_t sequence;
 	pthread_mutex_t lock; /* channel and sequence: workers and main thread ask */
-	char names[SF_MONITOR_NAMES][IF_NAMESIZE];
-	unsigned name_count;
+	struct sf_permits permits;
 };
 
 /*
- * Forks the monitor of a run with these sources. Before threads, and before anything is open that
- * it is not to have. Zeroed `monitor` on failure.
+ * Forks the monitor of a run. Before threads, and before anything is open that the monitor is not
+ * to have. Zeroed `monitor` on failure.
  */
 int sf_monitor_start(
-	struct sf_monitor *monitor, const struct sf_options *options, struct sf_error *error);
+	struct sf_monitor *monitor, const struct sf_permits *permits, struct sf_error *error);
 
 /* Gives it the listener of sf_syscalls_restrict() and closes it here. */
 int sf_monitor_give_listener(struct sf_monitor *monitor, int listener);

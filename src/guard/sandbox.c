@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cli/sandbox.h"
+#include "guard/sandbox.h"
 
 #include "spanflow_config.h"
 
@@ -122,8 +122,8 @@ static int become(struct sf_sandbox *sandbox, struct sf_error *error)
 int sf_sandbox_enter(struct sf_sandbox *sandbox, int *listener, struct sf_error *error)
 {
 	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
-	unsigned profile = (sandbox->helped ? SF_PROFILE_SOCKETS_ASKED : SF_PROFILE_RIGHTS_KEPT) |
-			   (sandbox->dpdk ? SF_PROFILE_DPDK : 0);
+	unsigned calls = (sandbox->helped ? SF_CALLS_SOCKETS_ASKED : SF_CALLS_RIGHTS_KEPT) |
+			 (sandbox->dpdk ? SF_CALLS_DPDK : 0);
 	/* Landlock does not cover DPDK's threads; it fails for a directory that is not there */
 	bool types = sandbox->xdp && !sandbox->helped && !sandbox->dpdk &&
 		     access(KERNEL_TYPES, R_OK) == 0;
@@ -143,7 +143,7 @@ int sf_sandbox_enter(struct sf_sandbox *sandbox, int *listener, struct sf_error 
 	}
 	/* not without Landlock: that would open every file the user may read */
 	if (types && sandbox->landlock > 0)
-		profile |= SF_PROFILE_TYPES_READ;
+		calls |= SF_CALLS_TYPES_READ;
 	if (sandbox->switch_user) {
 		/* packet memory of a source that is opened again is locked by the user */
 		setrlimit(RLIMIT_MEMLOCK, &unlimited);
@@ -157,7 +157,7 @@ int sf_sandbox_enter(struct sf_sandbox *sandbox, int *listener, struct sf_error 
 		miss(sandbox, "capabilities", bounds < 0 ? bounds : result);
 	sandbox->capabilities = sandbox->helped && result == 0 && bounds == 0;
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	result = sf_syscalls_restrict(profile, listener);
+	result = sf_syscalls_restrict(calls, listener);
 	sandbox->seccomp = result == 0;
 	if (result < 0)
 		miss(sandbox, "system call filter", result);
@@ -173,7 +173,7 @@ void sf_sandbox_enter_monitor(void)
 	sf_landlock_restrict("/sys");
 	drop_bounds();
 	drop_capabilities(true);
-	sf_syscalls_restrict(SF_PROFILE_MONITOR, &listener);
+	sf_syscalls_restrict(SF_CALLS_MONITOR, &listener);
 }
 
 static const char *yes_no(bool value)

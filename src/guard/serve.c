@@ -19,8 +19,8 @@
 
 #include <spanflow/capture.h>
 
-#include "cli/monitor.h"
-#include "cli/sandbox.h"
+#include "guard/monitor.h"
+#include "guard/sandbox.h"
 
 #ifndef AF_XDP
 #define AF_XDP 44
@@ -38,7 +38,7 @@ struct server {
 	const struct sf_monitor *monitor;
 	const struct sf_capture_ops *xdp; /* or NULL */
 	int channel, listener;
-	struct served served[SF_MONITOR_NAMES];
+	struct served served[SF_PERMITS_MAX];
 };
 
 /* The interface as it is now: it may be another one of the same name. 0 or -errno. */
@@ -49,7 +49,7 @@ static int look_at(struct server *server, unsigned number)
 
 	if (served->netdev.fd >= 0)
 		return sf_netdev_refresh(&served->netdev);
-	return sf_netdev_open(&served->netdev, server->monitor->names[number], &error);
+	return sf_netdev_open(&served->netdev, server->monitor->permits.names[number], &error);
 }
 
 static void answer(struct server *server, const struct sf_request *request)
@@ -59,7 +59,7 @@ static void answer(struct server *server, const struct sf_request *request)
 	unsigned count = 0;
 	int fds[SF_XDP_FDS];
 
-	if (request->interface >= server->monitor->name_count)
+	if (request->interface >= server->monitor->permits.count)
 		goto send;
 	served = &server->served[request->interface];
 	switch (request->kind) {
@@ -201,12 +201,12 @@ void sf_monitor_serve(const struct sf_monitor *monitor, int channel)
 	server.xdp = sf_capture_driver("xdp");
 	server.channel = close_all(channel);
 	server.listener = -1;
-	for (unsigned i = 0; i < SF_MONITOR_NAMES; i++)
+	for (unsigned i = 0; i < SF_PERMITS_MAX; i++)
 		server.served[i].netdev.fd = server.served[i].netdev.netlink =
 			server.served[i].netdev.promiscuous = -1;
 	sf_sandbox_enter_monitor();
 	serve(&server);
-	for (unsigned i = 0; i < monitor->name_count; i++)
+	for (unsigned i = 0; i < monitor->permits.count; i++)
 		if (server.served[i].netdev.fd >= 0)
 			sf_ethtool_restore(&server.served[i].saved, &server.served[i].netdev);
 	_exit(0);

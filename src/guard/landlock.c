@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "cli/sandbox.h"
+#include "guard/sandbox.h"
 
 #define CREATE_RULESET_VERSION 1u
 #define RULE_PATH_BENEATH      1

@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cli/monitor.h"
+#include "guard/monitor.h"
 
 #define PATIENCE_S 5 /* longest time for an answer: loading an XDP program takes parts of one */
 
@@ -111,8 +111,8 @@ static struct sf_monitor *of(const struct sf_helper *helper)
 /* Index of a name, or UINT32_MAX, which the monitor refuses. */
 static uint32_t index_of(const struct sf_monitor *monitor, const char *name)
 {
-	for (unsigned i = 0; i < monitor->name_count; i++)
-		if (strcmp(monitor->names[i], name) == 0)
+	for (unsigned i = 0; i < monitor->permits.count; i++)
+		if (strcmp(monitor->permits.names[i], name) == 0)
 			return i;
 	return UINT32_MAX;
 }
@@ -163,32 +163,8 @@ int sf_monitor_give_listener(struct sf_monitor *monitor, int listener)
 	return result < 0 ? result : 0;
 }
 
-/* The interfaces named by -i: those of kernel devices. */
-static int list_names(
-	struct sf_monitor *monitor, const struct sf_options *options, struct sf_error *error)
-{
-	for (unsigned i = 0; i < options->interfaces.count; i++) {
-		const char *name = options->interfaces.items[i], *colon = strchr(name, ':');
-
-		if (colon && strncmp(name, "dpdk", 4) == 0)
-			continue;
-		name = colon ? colon + 1 : name;
-		for (const char *end; *name; name = *end ? end + 1 : end) {
-			int length = (int)((end = strchrnul(name, '+')) - name);
-
-			if (monitor->name_count == SF_MONITOR_NAMES)
-				return sf_error_set(error, SF_EUSAGE,
-					"--interface: more than %d interfaces", SF_MONITOR_NAMES);
-			/* one that is too long is complained about where it is opened */
-			snprintf(monitor->names[monitor->name_count++], IF_NAMESIZE, "%.*s", length,
-				name);
-		}
-	}
-	return 0;
-}
-
 int sf_monitor_start(
-	struct sf_monitor *monitor, const struct sf_options *options, struct sf_error *error)
+	struct sf_monitor *monitor, const struct sf_permits *permits, struct sf_error *error)
 {
 	const struct timeval patience = { .tv_sec = PATIENCE_S };
 	int ends[2], result;
@@ -196,10 +172,8 @@ int sf_monitor_start(
 	*monitor = (struct sf_monitor){
 		.helper = { ask_prepare, ask_restore, ask_xdp },
 		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.permits = *permits,
 	};
-	result = list_names(monitor, options, error);
-	if (result < 0)
-		return result;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return sf_error_set(error, -errno, "socketpair: %s", sf_strerror(-errno));
 	setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
