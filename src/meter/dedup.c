@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A direct-mapped cache of packet digests: slot = low bits of a keyed digest, content = high 32
- * bits and the time in units of 1.024 µs. The newest packet takes the slot, so a copy is missed
- * when another packet of the same slot came between the two; with 2^18 slots and a window of 10 ms
- * that takes a rate of many million packets per second to matter. A false match needs 50 equal bits
- * of a keyed digest within the window.
+ * Two tables of digests, each place of which holds the packet that came last:
+ *
+ * - slots: one digest of all captured bytes. Finds copies of the same captured length.
+ * - stems: for copies whose captured lengths differ, as one of them at least was cut. A packet of n
+ *   bytes is filed under digests of its first `at` bytes, for the two largest n - `at` below 64 out
+ *   of a fixed row of positions (the header's end, 8 bytes behind it, every 32 bytes from there),
+ *   with the bytes from there on. Two lengths that differ by 32 or less share a position, and the
+ *   bytes behind it are compared one by one.
+ *
+ * The stems are left alone as long as no packet is cut, which is how most captures are.
+ *
+ * Digests are keyed and 64 bits are compared, so different packets are taken for copies once in
+ * 2^64 comparisons.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,14 +22,44 @@
 #include "meter/dedup.h"
 
 #define DROP_SLOTS   (1u << 18)
+#define DROP_STEMS   (1u << 17)
 #define SAMPLE_SLOTS (1u << 11)
 
-/* octets behind the IP header that take part: the transport header and some payload */
-#define TAIL_MAX 48
+#define IPV4_HEADER 20
+#define IPV6_HEADER 40
+#define TRANSPORT   8  /* bytes behind the header that tell most packets apart */
+#define TAIL_MAX    63 /* bytes behind a stem */
+
+/* For so many packets after one that was cut, and at the start, uncut ones are filed as stems too. */
+#define CUT_AGO (1u << 16)
 
 struct sf_dedup_slot {
-	uint32_t digest;
-	uint32_t time; /* 1024 ns units, modulo 2^32; 0 and digest 0: empty */
+	uint64_t digest; /* 0: empty */
+	int64_t time_ns;
+};
+
+struct sf_dedup_stem {
+	uint64_t digest; /* 0: empty */
+	int64_t time_ns;
+	uint32_t length; /* captured bytes of the packet */
+	uint8_t tail[TAIL_MAX];
+};
+
+/* What the bytes up to a position come to: two halves, which are computed side by side. */
+struct state {
+	uint64_t a, b;
+};
+
+struct position {
+	struct state state;
+	size_t at;
+};
+
+/* One packet. positions[0] is the last one, positions[1] the one before it, if there is one. */
+struct digest {
+	struct state state;
+	struct position positions[2];
+	unsigned count;
 };
 
 static inline uint64_t mix(uint64_t a, uint64_t b)
@@ -33,23 +71,33 @@ static inline uint64_t mix(uint64_t a, uint64_t b)
 
 int sf_dedup_init(struct sf_dedup *dedup, bool drop, int64_t window_ns, uint64_t secret)
 {
-	uint32_t slots = drop ? DROP_SLOTS : SAMPLE_SLOTS;
+	uint32_t slots = drop ? DROP_SLOTS : SAMPLE_SLOTS, stems = drop ? DROP_STEMS : SAMPLE_SLOTS;
 
 	*dedup = (struct sf_dedup){
 		.slots = calloc(slots, sizeof(struct sf_dedup_slot)),
-		.secret = { secret,
-			mix(secret ^ UINT64_C(0x9e3779b97f4a7c15), UINT64_C(0xd6e8feb86659fd93)) },
+		.stems = calloc(stems, sizeof(struct sf_dedup_stem)),
 		.window_ns = window_ns,
-		.mask = slots - 1,
+		.slot_mask = slots - 1,
+		.stem_mask = stems - 1,
 		.sampling = !drop,
 	};
-	return dedup->slots ? 0 : -ENOMEM;
+	for (unsigned i = 0; i < 4; i++) {
+		secret += UINT64_C(0x9e3779b97f4a7c15);
+		dedup->secret[i] = mix(secret ^ UINT64_C(0xd6e8feb86659fd93),
+			secret ^ UINT64_C(0xa0761d6478bd642f));
+	}
+	if (dedup->slots && dedup->stems)
+		return 0;
+	sf_dedup_fini(dedup);
+	return -ENOMEM;
 }
 
 void sf_dedup_fini(struct sf_dedup *dedup)
 {
 	free(dedup->slots);
+	free(dedup->stems);
 	dedup->slots = NULL;
+	dedup->stems = NULL;
 }
 
 static inline uint64_t load64(const uint8_t *p)
@@ -60,49 +108,169 @@ static inline uint64_t load64(const uint8_t *p)
 	return value;
 }
 
-/* The octets that a switch leaves alone, IP header part. Returns the header's length. */
-static size_t header_digest(const uint8_t *ip, uint64_t secret, uint64_t *digest)
+/* `length` < 8 bytes at `p`, zeros behind them. */
+static inline uint64_t load_part(const uint8_t *p, size_t length)
 {
-	if (ip[0] >> 4 == 4) {
-		/* total length, identification, fragment word; protocol; addresses */
-		uint64_t fixed = (uint64_t)sf_load_be32(ip + 2) << 24 |
-				 (uint64_t)sf_load_be16(ip + 6) << 8 | ip[9];
+	uint64_t value = 0;
 
-		*digest = mix(*digest ^ fixed, secret ^ load64(ip + 12));
-		return (size_t)(ip[0] & 15) * 4;
+	memcpy(&value, p, length);
+	return value;
+}
+
+/* The fixed IP header without what routers change. Returns its length. */
+static size_t add_header(const struct sf_dedup *dedup, const uint8_t *ip, struct state *state)
+{
+	uint64_t masked;
+
+	if (ip[0] >> 4 == 4) {
+		/* version, header length; total length, identification, fragment, protocol */
+		masked = (uint64_t)ip[0] << 56 | (uint64_t)sf_load_be32(ip + 2) << 24 |
+			 (uint64_t)sf_load_be16(ip + 6) << 8 | ip[9];
+		state->a = mix(masked ^ dedup->secret[0], load64(ip + 12) ^ dedup->secret[1]);
+		state->b = mix(masked ^ dedup->secret[2], load64(ip + 12) ^ dedup->secret[3]);
+		return IPV4_HEADER;
 	}
-	/* payload length and next header; addresses */
-	*digest = mix(*digest ^ sf_load_be32(ip + 4) >> 8, secret ^ load64(ip + 8));
-	*digest = mix(*digest ^ load64(ip + 16), secret ^ load64(ip + 24));
-	*digest ^= load64(ip + 32);
-	return 40;
+	/* version, flow label; payload length, next header */
+	masked = (uint64_t)(sf_load_be32(ip) & 0xf00fffff) << 24 | sf_load_be32(ip + 4) >> 8;
+	state->a = mix(masked ^ dedup->secret[0], load64(ip + 8) ^ dedup->secret[1]);
+	state->b = mix(load64(ip + 16) ^ dedup->secret[2], load64(ip + 24) ^ dedup->secret[3]);
+	state->a = mix(state->a ^ load64(ip + 32), dedup->secret[2]);
+	return IPV6_HEADER;
+}
+
+static inline void add_word(const struct sf_dedup *dedup, struct state *state, uint64_t word)
+{
+	state->a = mix(state->a ^ word, dedup->secret[1]);
+	state->b = mix(state->b ^ word, dedup->secret[3]);
+}
+
+static inline void add_block(const struct sf_dedup *dedup, struct state *state, const uint8_t *p)
+{
+	state->a = mix(state->a ^ load64(p), dedup->secret[1] ^ load64(p + 8));
+	state->b = mix(state->b ^ load64(p + 16), dedup->secret[3] ^ load64(p + 24));
+}
+
+/* The digest of so many bytes; never 0. */
+static uint64_t finish(const struct sf_dedup *dedup, const struct state *state, size_t length)
+{
+	uint64_t digest = mix(state->a ^ dedup->secret[0], state->b ^ dedup->secret[2] ^ length);
+
+	digest = mix(digest ^ dedup->secret[3], UINT64_C(0x9e3779b97f4a7c15));
+	return digest ? digest : 1;
+}
+
+static void note_position(struct digest *digest, size_t at)
+{
+	digest->positions[1] = digest->positions[0];
+	digest->positions[0] = (struct position){ .state = digest->state, .at = at };
+	digest->count += digest->count < 2;
+}
+
+/* Up to 8 bytes behind the fixed header. Returns how far it came. */
+static size_t add_start(
+	const struct sf_dedup *dedup, const uint8_t *ip, size_t length, struct digest *digest)
+{
+	size_t at = add_header(dedup, ip, &digest->state);
+
+	note_position(digest, at);
+	if (length - at < TRANSPORT)
+		return at;
+	add_word(dedup, &digest->state, load64(ip + at));
+	at += TRANSPORT;
+	note_position(digest, at);
+	return at;
+}
+
+/* The rest. `at`: what add_start() returned. */
+static void add_rest(const struct sf_dedup *dedup, const uint8_t *ip, size_t at, size_t length,
+	struct digest *digest)
+{
+	for (; length - at >= SF_DEDUP_STEM; at += SF_DEDUP_STEM) {
+		add_block(dedup, &digest->state, ip + at);
+		note_position(digest, at + SF_DEDUP_STEM);
+	}
+	for (; length - at >= 8; at += 8)
+		add_word(dedup, &digest->state, load64(ip + at));
+	if (length > at)
+		add_word(dedup, &digest->state, load_part(ip + at, length - at));
+}
+
+/* Whether a packet was cut: it has fewer bytes than its header says. */
+static bool is_cut(const uint8_t *ip, size_t length)
+{
+	if (ip[0] >> 4 == 4)
+		return length < sf_load_be16(ip + 2);
+	return length < IPV6_HEADER + (size_t)sf_load_be16(ip + 4);
+}
+
+/*
+ * Whether the packet belongs to the sample. Bytes that only one of two copies has must not decide:
+ * of a packet that was cut those behind the transport header do not.
+ */
+static bool is_sampled(const struct sf_dedup *dedup, const uint8_t *ip, size_t at, size_t length,
+	const struct digest *digest)
+{
+	struct state state = digest->state;
+
+	if (!is_cut(ip, length) && length - at >= SF_DEDUP_STEM)
+		add_block(dedup, &state, ip + at);
+	return finish(dedup, &state, 0) % SF_DEDUP_SAMPLE == 0;
+}
+
+static bool is_near(const struct sf_dedup *dedup, int64_t time_ns, int64_t other_ns)
+{
+	uint64_t apart = time_ns > other_ns ? (uint64_t)time_ns - (uint64_t)other_ns
+					    : (uint64_t)other_ns - (uint64_t)time_ns;
+
+	return apart <= (uint64_t)dedup->window_ns;
+}
+
+/* Whether a packet of the same captured length was the same. It is remembered. */
+static bool seen_whole(
+	struct sf_dedup *dedup, const struct digest *packet, size_t length, int64_t time_ns)
+{
+	uint64_t digest = finish(dedup, &packet->state, length);
+	struct sf_dedup_slot *slot = &dedup->slots[digest & dedup->slot_mask];
+	bool copy = slot->digest == digest && is_near(dedup, time_ns, slot->time_ns);
+
+	*slot = (struct sf_dedup_slot){ .digest = digest, .time_ns = time_ns };
+	return copy;
+}
+
+/* Whether a packet of another captured length agrees with what this one has. It is remembered. */
+static bool seen_cut(struct sf_dedup *dedup, const struct position *position, const uint8_t *ip,
+	size_t length, int64_t time_ns)
+{
+	/* positions are no lengths: bit 63 keeps the digests apart */
+	uint64_t digest = finish(dedup, &position->state, position->at | UINT64_C(1) << 63);
+	struct sf_dedup_stem *stem = &dedup->stems[digest & dedup->stem_mask];
+	size_t both = (length < stem->length ? length : stem->length) - position->at;
+	bool copy = stem->digest == digest && is_near(dedup, time_ns, stem->time_ns) &&
+		    memcmp(stem->tail, ip + position->at, both) == 0;
+
+	stem->digest = digest;
+	stem->time_ns = time_ns;
+	stem->length = (uint32_t)length;
+	memcpy(stem->tail, ip + position->at, length - position->at);
+	return copy;
 }
 
 bool sf_dedup_seen(struct sf_dedup *dedup, const uint8_t *ip, size_t length, int64_t time_ns)
 {
-	uint64_t digest = dedup->secret[0];
-	size_t header = header_digest(ip, dedup->secret[1], &digest);
-	size_t tail = length > header ? length - header : 0;
-	uint32_t now = (uint32_t)(time_ns >> 10), high;
-	struct sf_dedup_slot *slot;
+	struct digest digest = { .count = 0 };
+	size_t at = add_start(dedup, ip, length, &digest);
 	bool copy;
 
-	digest = mix(digest, UINT64_C(0x9e3779b97f4a7c15));
-	if (tail > TAIL_MAX)
-		tail = TAIL_MAX;
-	for (; tail >= 8; tail -= 8, header += 8)
-		digest = mix(digest ^ load64(ip + header), UINT64_C(0xd6e8feb86659fd93));
-	if (tail)
-		digest = mix(digest ^ sf_load_be(ip + header, tail), UINT64_C(0xd6e8feb86659fd93));
-	if (dedup->sampling && digest >> 58) /* 6 bits: one in 64 */
+	if (dedup->sampling && !is_sampled(dedup, ip, at, length, &digest))
 		return false;
+	add_rest(dedup, ip, at, length, &digest);
 	dedup->examined++;
-	slot = &dedup->slots[digest & dedup->mask];
-	high = (uint32_t)(digest >> 26) | 1;
-	copy = slot->digest == high &&
-	       (int64_t)(uint32_t)(now - slot->time) <= dedup->window_ns >> 10;
-	if (copy)
-		dedup->duplicates++;
-	*slot = (struct sf_dedup_slot){ .digest = high, .time = now };
+	copy = seen_whole(dedup, &digest, length, time_ns);
+	if (is_cut(ip, length))
+		dedup->last_cut = dedup->examined;
+	if (dedup->examined - dedup->last_cut < CUT_AGO)
+		for (unsigned i = 0; i < digest.count; i++)
+			copy |= seen_cut(dedup, &digest.positions[i], ip, length, time_ns);
+	dedup->duplicates += copy;
 	return copy;
 }

@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Duplicates as SPAN sessions make them: a switch that mirrors a packet at ingress and at egress
- * delivers it twice within a short time. Two packets are the same when everything from the IP
- * header on that a switch or a router on the way leaves alone is the same: lengths,
- * identification, fragment words, addresses and the first octets behind the header; not TOS,
- * TTL, header checksum, MAC addresses and VLAN tags.
+ * Copies as SPAN sessions make them: a switch that mirrors a packet at ingress and at egress
+ * delivers it twice within a short time. Two packets are copies when these agree:
+ *
+ * - the IP header, its options and all that follows it, to the last captured byte that both packets
+ *   have, except what routers change: TOS or traffic class, TTL or hop limit, and the checksum of
+ *   an IPv4 header. What lies before the IP header (MAC addresses, VLAN tags, MPLS labels) and the
+ *   padding behind the packet do not count.
+ * - the times, within the window, whichever packet comes first.
+ *
+ * Captured lengths may differ: of two copies cut at the same snap length, a tagged one has four
+ * bytes of IP less. Copies are found up to a difference of SF_DEDUP_STEM bytes.
  *
  * To drop copies every packet is looked at. To estimate their share, a sample is, chosen by content,
  * so that both copies are in it or neither.
@@ -18,28 +24,32 @@
 
 #define SF_DEDUP_WINDOW_NS INT64_C(10000000) /* 10 ms: above any mirror's delay, below any RTO */
 #define SF_DEDUP_SAMPLE    64                /* one in so many is looked at for the estimate */
+#define SF_DEDUP_STEM      32
 
 struct sf_dedup {
 	struct sf_dedup_slot *slots;
-	uint64_t secret[2];
+	struct sf_dedup_stem *stems;
+	uint64_t secret[4];
 	int64_t window_ns;
-	uint32_t mask;
+	uint32_t slot_mask, stem_mask;
 	bool sampling;       /* estimate only: look at one in SF_DEDUP_SAMPLE */
+	uint64_t last_cut;   /* `examined` when a packet cut by the capture was last seen */
 	uint64_t examined;   /* packets looked at; one writer, the meter's thread */
 	uint64_t duplicates; /* of those, copies of an earlier one */
 };
 
 /*
- * drop: every packet is examined (2 MiB of memory), else the sample (16 KiB). window_ns > 0.
- * Returns 0 or -ENOMEM.
+ * drop: every packet is examined (4 MiB of memory, 15 MiB for captures with cut packets), else the
+ * sample (0.2 MiB). window_ns > 0. The secret is random, so that nobody can build packets that are
+ * taken for copies. Returns 0 or -ENOMEM.
  */
 int sf_dedup_init(struct sf_dedup *dedup, bool drop, int64_t window_ns, uint64_t secret);
 void sf_dedup_fini(struct sf_dedup *dedup);
 
 /*
- * True when this IP packet is a copy of one seen at most the window ago. `ip`: `length` captured
- * octets from the IP header on, without padding (sf_facts_captured()), which the parser has accepted
- * as IPv4 or IPv6.
+ * True when this IP packet is a copy of one seen before. `ip`: `length` captured bytes from the IP
+ * header on, without padding (sf_facts_captured()), which the parser has accepted as IPv4 or IPv6:
+ * the fixed header is there. time_ns may be any number.
  */
 bool sf_dedup_seen(struct sf_dedup *dedup, const uint8_t *ip, size_t length, int64_t time_ns);
 

@@ -4,9 +4,11 @@
  * the slot, so very busy links are sampled), then one function per question. Every finding gives
  * its numbers, so that the reader can judge for himself.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "base/wire.h"
 #include "meter/mirror.h"
@@ -23,10 +25,14 @@
 
 int sf_mirror_init(struct sf_mirror *mirror, const struct sf_mirror_host *host)
 {
+	uint64_t secret;
+
 	memset(mirror, 0, sizeof(*mirror));
 	mirror->host = *host;
 	mirror->last_ns = INT64_MIN;
-	return sf_dedup_init(&mirror->dedup, true, SF_DEDUP_WINDOW_NS, 0);
+	if (getrandom(&secret, sizeof(secret), 0) != sizeof(secret))
+		return -errno;
+	return sf_dedup_init(&mirror->dedup, true, SF_DEDUP_WINDOW_NS, secret);
 }
 
 void sf_mirror_fini(struct sf_mirror *mirror)

@@ -61,7 +61,7 @@ struct sf_mirror {
 	} pairs[SF_MIRROR_PAIRS];
 };
 
-/* 0 or -ENOMEM. */
+/* 0, -ENOMEM, or why the kernel gives no random numbers. */
 int sf_mirror_init(struct sf_mirror *mirror, const struct sf_mirror_host *host);
 void sf_mirror_fini(struct sf_mirror *mirror);
 

@@ -164,6 +164,29 @@ START_TEST(copies_are_a_warning)
 }
 END_TEST
 
+/* One tunnel without identifications: its packets differ only far behind the outer header. */
+START_TEST(packets_of_a_tunnel_are_no_copies)
+{
+	static uint8_t bytes[1400];
+	struct frame frame;
+	struct sf_packet packet = *make(&frame, 1, 2, 17, 999, 4789, 0);
+
+	memcpy(bytes, frame.bytes, sizeof(frame.bytes));
+	sf_store_be16(bytes + 16, sizeof(bytes) - 14);
+	packet.data = bytes;
+	packet.captured = packet.wire = sizeof(bytes);
+	start(&one_queue);
+	for (unsigned i = 0; i < 500; i++) {
+		sf_store_be16(bytes + 1390, (uint16_t)i);
+		packet.time_ns = SECOND + i;
+		watch(&packet, 0);
+	}
+	finish();
+	ck_assert_int_eq(verdict("duplicates"), SF_VERDICT_OK);
+	ck_assert_uint_eq(mirror.dedup.duplicates, 0);
+}
+END_TEST
+
 START_TEST(damage_is_told_by_kind)
 {
 	struct sf_mirror_host host = one_queue;
@@ -287,7 +310,7 @@ END_TEST
 
 CHECK_MAIN("mirror", silence_is_a_problem, a_healthy_mirror_is_ok,
 	an_ordinary_port_is_told_from_a_mirror, one_direction_only_is_a_warning,
-	copies_are_a_warning, damage_is_told_by_kind,
+	copies_are_a_warning, packets_of_a_tunnel_are_no_copies, damage_is_told_by_kind,
 	a_frame_cut_by_our_own_snap_length_is_no_damage, tags_stripped_or_seen,
 	conversations_spread_over_queues_are_noted, a_wrong_clock_is_noted,
 	remote_mirrors_are_recognised, flow_export_is_noted)
