@@ -334,7 +334,10 @@ static int add_point(struct dpdk_capture *capture, const char *device,
 	if (result < 0)
 		return result;
 	capture->point_count++;
-	rte_eth_dev_info_get(point->port.id, &info);
+	result = rte_eth_dev_info_get(point->port.id, &info);
+	if (result < 0)
+		return sf_error_set(error, result, "dpdk:%s does not describe itself: %s", device,
+			sf_strerror(result));
 	point->interface = (struct sf_interface){
 		.index = info.if_index ? info.if_index : point->port.id + 1U,
 		.link = SF_LINK_ETHERNET,

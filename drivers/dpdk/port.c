@@ -204,7 +204,8 @@ void sf_dpdk_port_close(struct sf_dpdk_port *port)
 	if (port->added) {
 		if (port->started)
 			rte_eth_dev_stop(port->id);
-		rte_eth_dev_info_get(port->id, &info);
+		if (rte_eth_dev_info_get(port->id, &info) < 0)
+			info.device = NULL;
 		rte_eth_dev_close(port->id);
 		if (info.device)
 			rte_dev_remove(info.device);

@@ -185,6 +185,8 @@ int sf_codec_run(struct sf_codec *codec, const uint8_t **in, const uint8_t *in_e
 		return zstd_run(codec, in, in_end, out, out_end, error);
 #endif
 	default:
+		/* used by none in a build without any decompressor */
+		(void)in, (void)in_end, (void)out, (void)out_end;
 		return sf_error_set(error, SF_EUNSUPPORTED, "no decompressor");
 	}
 }

@@ -98,14 +98,35 @@ int sf_sandbox_user(struct sf_sandbox *sandbox, const char *name, struct sf_erro
 	return 0;
 }
 
-static void miss(struct sf_sandbox *sandbox, const char *what, int code)
+/* Libraries without which a build has no such part, NULL: this build has it. */
+#ifdef HAVE_CAPNG
+#define NO_CAPNG NULL
+#else
+#define NO_CAPNG "libcap-ng"
+#endif
+#ifdef HAVE_SECCOMP
+#define NO_SECCOMP NULL
+#else
+#define NO_SECCOMP "libseccomp"
+#endif
+
+/* `library`: the build lacks it, so the failure is no fault of the system; NULL: the build has it. */
+static void miss(struct sf_sandbox *sandbox, const char *what, const char *library, int code)
 {
 	size_t used = strlen(sandbox->missing);
+	char *end = sandbox->missing + used;
+	size_t room = sizeof(sandbox->missing) - used;
 
-	snprintf(sandbox->missing + used, sizeof(sandbox->missing) - used, "%s%s: %s",
-		used ? "; " : "", what,
-		code == -EOPNOTSUPP || code == -ENOSYS ? "not in this build or kernel"
-						       : sf_strerror(code));
+	if (library)
+		snprintf(end, room,
+			"%s%s: built without %s (install %s-dev, then build anew after "
+			"meson setup --wipe)",
+			used ? "; " : "", what, library, library);
+	else
+		snprintf(end, room, "%s%s: %s", used ? "; " : "", what,
+			code == -ENOSYS       ? "this kernel has none"
+			: code == -EOPNOTSUPP ? "switched off in this kernel"
+					      : sf_strerror(code));
 }
 
 static int become(struct sf_sandbox *sandbox, struct sf_error *error)
@@ -135,10 +156,10 @@ int sf_sandbox_enter(struct sf_sandbox *sandbox, int *listener, struct sf_error 
 	result = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
 	sandbox->no_new_privs = result == 0;
 	if (result < 0)
-		miss(sandbox, "no-new-privs", result);
+		miss(sandbox, "no-new-privs", NULL, result);
 	sandbox->landlock = sf_landlock_restrict(types ? KERNEL_TYPES : NULL);
 	if (sandbox->landlock < 0) {
-		miss(sandbox, "Landlock", sandbox->landlock);
+		miss(sandbox, "Landlock", NULL, sandbox->landlock);
 		sandbox->landlock = 0;
 	}
 	/* not without Landlock: that would open every file the user may read */
@@ -154,13 +175,13 @@ int sf_sandbox_enter(struct sf_sandbox *sandbox, int *listener, struct sf_error 
 	}
 	result = drop_capabilities(!sandbox->helped);
 	if (result < 0 || bounds < 0)
-		miss(sandbox, "capabilities", bounds < 0 ? bounds : result);
+		miss(sandbox, "dropping capabilities", NO_CAPNG, bounds < 0 ? bounds : result);
 	sandbox->capabilities = sandbox->helped && result == 0 && bounds == 0;
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	result = sf_syscalls_restrict(calls, listener);
 	sandbox->seccomp = result == 0;
 	if (result < 0)
-		miss(sandbox, "system call filter", result);
+		miss(sandbox, "system call filter", NO_SECCOMP, result);
 	return 0;
 }
 

@@ -27,7 +27,7 @@ struct sf_sandbox {
 	bool no_new_privs;
 	bool seccomp;
 	int landlock;      /* version of the kernel's interface; 0: not in force */
-	char missing[256]; /* what is not in force, and why; "" */
+	char missing[512]; /* what is not in force, and why; "" */
 };
 
 /*
