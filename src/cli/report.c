@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <inttypes.h>
+#include <limits.h>
 #include <string.h>
 
+#include "base/value.h"
 #include "cli/report.h"
+
+#define STRING_MAX (6 * PATH_MAX) /* a path whose characters are all escaped */
 
 void sf_books_add(struct sf_books *sum, const struct sf_books *books)
 {
@@ -115,18 +119,11 @@ static bool is_collector(const struct sf_destination_stats *stats)
 
 void sf_report_json_string(FILE *stream, const char *text)
 {
-	fputc('"', stream);
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
+	char quoted[STRING_MAX];
 
-		if (c == '"' || c == '\\')
-			fprintf(stream, "\\%c", c);
-		else if (c < 0x20 || c > 0x7e)
-			fprintf(stream, "\\u%04x", c);
-		else
-			fputc(c, stream);
-	}
-	fputc('"', stream);
+	sf_value_write(SF_TYPE_STRING, SF_VALUE_JSON, (const uint8_t *)text, strlen(text), quoted,
+		sizeof(quoted));
+	fputs(quoted, stream);
 }
 
 static void json_count(FILE *stream, const char *name, struct sf_destination_count count)

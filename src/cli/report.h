@@ -8,8 +8,8 @@
 #include <spanflow/export.h>
 
 #include "cli/input.h"
-#include "guard/sandbox.h"
 #include "cli/worker.h"
+#include "guard/sandbox.h"
 
 struct sf_report {
 	struct sf_books books; /* summed over the workers */
@@ -38,7 +38,7 @@ uint64_t sf_report_lost(const struct sf_report *report);
 /* Some file or print lacks something, be it no record. */
 bool sf_report_incomplete(const struct sf_report *report);
 
-/* A string of JSON; what is no printable ASCII is escaped octet by octet. */
+/* Prints a JSON string: UTF-8 as it is; control characters and bytes that are not UTF-8 escaped. */
 void sf_report_json_string(FILE *stream, const char *text);
 
 void sf_report_json(const struct sf_report *report, FILE *stream);

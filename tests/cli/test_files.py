@@ -275,6 +275,15 @@ class Input(Case):
         self.assertEqual(done.stats["metered"]["packets"], 7)
 
 
+class Names(Case):
+    def test_statistics_have_the_names_of_files_as_json_strings(self):
+        names = ["\u00fcml\u00e4ut.pcap", "quote\"back\\slash.pcap", "new\nline.pcap"]
+        for name in names:
+            path = self.file(name, pcap(conversations(1)))
+            done = self.meter("-r", path, "-o", "none")
+            self.assertEqual(done.stats["sources"][0]["name"], path)
+
+
 class End(Case):
     def test_count(self):
         path = self.file("a.pcap", pcap(conversations(300, packets=1)))
