@@ -42,12 +42,11 @@
 #define SF_TIMEOUT_NEVER INT64_MAX
 
 /*
- * An observation point as the meter needs it: which domain its packets belong to and which
- * ifIndex stands behind each interface slot of its packets. Owned by the caller, unchanged while
- * the meter lives, except that `ifindex` entries may be filled before their first packet.
+ * An observation point as the meter needs it. The packets of one point have interface slots 0, 1, …;
+ * interface number = interface_base + slot, which sf_meter_options.ifindex and .domain are indexed by.
+ * Owned by the caller, unchanged while the meter lives.
  */
 struct sf_observation_point {
-	uint32_t domain;         /* observationDomainId */
 	uint16_t id;             /* number of this point in the process, dense from 0 */
 	uint16_t interface_base; /* added to a packet's interface slot: unique in the process */
 };
@@ -76,9 +75,12 @@ struct sf_meter_options {
 	int64_t dedup_window_ns;  /* > 0 unless SF_DEDUP_OFF */
 	const struct sf_own *own; /* sessions whose packets are left out; NULL: none */
 	struct sf_flow_sink sink; /* where records go */
-	/* ifIndex of each interface number (interface_base + slot), shared with the caller */
+	/*
+	 * ifIndex of each interface number. The caller owns the array and may fill an entry at any
+	 * time before the first packet of that interface.
+	 */
 	const uint32_t *ifindex;
-	/* observationDomainId of each interface number; NULL: all 0 */
+	/* observationDomainId of each interface number, filled likewise; NULL: all 0 */
 	const uint32_t *domain;
 };
 

@@ -147,7 +147,7 @@ void sf_input_learn(struct sf_input *input)
 		if (!interface)
 			break;
 		input->interfaces->ifindex[number] = interface->index;
-		input->interfaces->domain[number] = input->point.domain;
+		input->interfaces->domain[number] = input->domain;
 		input->slots++;
 	}
 }

@@ -26,6 +26,7 @@ struct sf_input {
 	const char *name; /* as typed; for files the first one */
 	struct sf_capture *capture;
 	struct sf_observation_point point;
+	uint32_t domain;                  /* observationDomainId of its records */
 	struct sf_interfaces *interfaces; /* of the process */
 	unsigned slots;                   /* interface slots entered there so far */
 	unsigned span;                    /* interface numbers that belong to this source */

@@ -114,8 +114,8 @@ static int open_inputs(struct sf_run *run, struct sf_error *error)
 
 		input->interfaces = run->interfaces;
 		input->span = span;
+		input->domain = (uint32_t)options->domain + i;
 		input->point = (struct sf_observation_point){
-			.domain = (uint32_t)options->domain + i,
 			.id = (uint16_t)i,
 			.interface_base = (uint16_t)(i * span),
 		};

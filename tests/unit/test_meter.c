@@ -77,7 +77,7 @@ static void setup(uint32_t key, bool per_packet)
 	ck_assert_int_eq(sf_meter_new(&meter, &options, NULL), 0);
 }
 
-static const struct sf_observation_point point = { .domain = 6, .id = 1, .interface_base = 2 };
+static const struct sf_observation_point point = { .id = 1, .interface_base = 2 };
 
 static void put(const struct sf_packet *packet)
 {
