@@ -26,7 +26,7 @@ struct sf_packet {
 	/* length on the wire without an out-of-band tag, >= captured unless the source errs */
 	uint32_t wire;
 	uint16_t link;      /* link type: LINKTYPE_ value of the pcap registry (SF_LINK_…) */
-	uint16_t interface; /* slot in the source's interface list (see sf_capture_interface()) */
+	uint16_t interface; /* slot in the source's list, see sf_capture_ops.interface */
 	uint16_t vlan_tci;  /* with SF_PACKET_VLAN: the outer tag's TCI, host order */
 	uint16_t flags;     /* SF_PACKET_… */
 };

@@ -3,7 +3,7 @@
  * Which of several queues a packet belongs to: a keyed hash of its (outer) address pair, the same
  * for both directions and for every fragment, never looking at ports (DESIGN §2). Made of 32-bit
  * multiplications, additions, shifts and exclusive-ors only, so that the kernel computes the same
- * number in a classic BPF program (drivers/pcap/fanout.c) and packets arrive where they belong.
+ * number in a classic BPF program (drivers/pcap/steer.c) and packets arrive where they belong.
  *
  * An endpoint's four words (IPv4: three zeros and the address) are folded by a multilinear hash
  * with odd secret factors, mixed, and added to the other endpoint's: addition forgets the order.

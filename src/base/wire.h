@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Bytes in network order. The loads and stores do no bounds check: the caller has proven the
- * length, in the form `end - p < n`. struct sf_cursor carries that proof along: a read past the
- * end returns zero, moves nothing and sets `failed`, which is sticky, so a parser checks once.
+ * Bytes in network order. The loads and stores do no bounds check: the caller has compared the
+ * length before, in the form `end - p < n`.
  */
 #ifndef SPANFLOW_BASE_WIRE_H
 #define SPANFLOW_BASE_WIRE_H
@@ -79,62 +78,6 @@ static inline uint8_t *sf_store_bytes(uint8_t *p, const void *bytes, size_t leng
 {
 	memcpy(p, bytes, length);
 	return p + length;
-}
-
-struct sf_cursor {
-	const uint8_t *p, *end;
-	bool failed;
-};
-
-static inline struct sf_cursor sf_cursor_init(const uint8_t *data, size_t length)
-{
-	return (struct sf_cursor){ .p = data, .end = data + length };
-}
-
-static inline size_t sf_cursor_left(const struct sf_cursor *cursor)
-{
-	return (size_t)(cursor->end - cursor->p);
-}
-
-/* `length` readable bytes, or NULL (and failed). */
-static inline const uint8_t *sf_cursor_bytes(struct sf_cursor *cursor, size_t length)
-{
-	const uint8_t *p = cursor->p;
-
-	if (cursor->failed || sf_cursor_left(cursor) < length) {
-		cursor->failed = true;
-		return NULL;
-	}
-	cursor->p += length;
-	return p;
-}
-
-static inline uint8_t sf_cursor_u8(struct sf_cursor *cursor)
-{
-	const uint8_t *p = sf_cursor_bytes(cursor, 1);
-
-	return p ? *p : 0;
-}
-
-static inline uint16_t sf_cursor_be16(struct sf_cursor *cursor)
-{
-	const uint8_t *p = sf_cursor_bytes(cursor, 2);
-
-	return p ? sf_load_be16(p) : 0;
-}
-
-static inline uint32_t sf_cursor_be32(struct sf_cursor *cursor)
-{
-	const uint8_t *p = sf_cursor_bytes(cursor, 4);
-
-	return p ? sf_load_be32(p) : 0;
-}
-
-static inline uint64_t sf_cursor_be64(struct sf_cursor *cursor)
-{
-	const uint8_t *p = sf_cursor_bytes(cursor, 8);
-
-	return p ? sf_load_be64(p) : 0;
 }
 
 #endif

@@ -239,7 +239,7 @@ static inline int64_t sf_time_since(int64_t a, int64_t b)
 	return (int64_t)((uint64_t)a - (uint64_t)b);
 }
 
-static inline uint64_t sf_load64(const void *p)
+static inline uint64_t sf_word64(const void *p)
 {
 	uint64_t word;
 
@@ -247,7 +247,7 @@ static inline uint64_t sf_load64(const void *p)
 	return word;
 }
 
-static inline uint32_t sf_load32(const void *p)
+static inline uint32_t sf_word32(const void *p)
 {
 	uint32_t word;
 
@@ -273,7 +273,7 @@ static inline uint64_t sf_entry_hash(
 {
 	const struct sf_entry *hot = &table->hot[id];
 
-	return sf_index_hash(index, hot->address, sf_load64(&hot->ports), sf_load32(&hot->scope),
+	return sf_index_hash(index, hot->address, sf_word64(&hot->ports), sf_word32(&hot->scope),
 		hot->version == 6 ? table->address6[id] : NULL);
 }
 
@@ -354,7 +354,7 @@ static sf_always_inline void sf_entry_make(struct sf_table *table, uint32_t id,
 {
 	struct sf_entry *hot = &table->hot[id];
 	struct sf_entry_cold *cold = sf_cold_of(table, id);
-	uint64_t word = sf_load64(&facts->scope) &
+	uint64_t word = sf_word64(&facts->scope) &
 			(SF_KEY_FACTS | SF_FACTS_WORD((uint64_t)SF_FACT_SWAPPED, scope, flags));
 
 	word |= SF_FACTS_WORD((uint64_t)state, scope, flags);
@@ -374,7 +374,7 @@ static inline uint32_t sf_entry_initiator(const struct sf_facts *facts)
 {
 	const uint64_t answer = SF_FACTS_WORD((uint64_t)SF_FACT_TCP, scope, flags) |
 				SF_FACTS_WORD((uint64_t)(TCP_SYN | TCP_ACK), scope, tcp_flags);
-	bool is_answer = (sf_load64(&facts->scope) & answer) == answer;
+	bool is_answer = (sf_word64(&facts->scope) & answer) == answer;
 
 	/* no branches: new flows of TCP and of others come as they please */
 	return ((facts->flags ^ is_answer) & SF_STATE_SIDE) * (uint32_t)SF_STATE_INITIATOR;

@@ -25,17 +25,17 @@
 
 static inline bool same_addresses(const uint8_t *a, const uint8_t *b)
 {
-	return ((sf_load64(a) ^ sf_load64(b)) | (sf_load64(a + 8) ^ sf_load64(b + 8)) |
-		       (sf_load64(a + 16) ^ sf_load64(b + 16)) |
-		       (sf_load64(a + 24) ^ sf_load64(b + 24))) == 0;
+	return ((sf_word64(a) ^ sf_word64(b)) | (sf_word64(a + 8) ^ sf_word64(b + 8)) |
+		       (sf_word64(a + 16) ^ sf_word64(b + 16)) |
+		       (sf_word64(a + 24) ^ sf_word64(b + 24))) == 0;
 }
 
 static inline bool same_key(const struct sf_table *table, uint32_t id, const struct sf_facts *facts)
 {
 	const struct sf_entry *hot = &table->hot[id];
 	uint64_t different = (hot->address ^ facts->address) |
-			     (sf_load64(&hot->ports) ^ sf_load64(&facts->ports)) |
-			     (sf_load32(&hot->scope) ^ sf_load32(&facts->scope));
+			     (sf_word64(&hot->ports) ^ sf_word64(&facts->ports)) |
+			     (sf_word32(&hot->scope) ^ sf_word32(&facts->scope));
 
 	if (sf_unlikely(different))
 		return false;
@@ -78,8 +78,8 @@ static inline const struct sf_bucket *bucket_after(
 /* The hash and the home bucket of a packet in the index that is being emptied. */
 static inline uint64_t old_hash(const struct sf_table *table, const struct sf_facts *facts)
 {
-	return sf_index_hash(&table->old, facts->address, sf_load64(&facts->ports),
-		sf_load32(&facts->scope), address6_of(facts));
+	return sf_index_hash(&table->old, facts->address, sf_word64(&facts->ports),
+		sf_word32(&facts->scope), address6_of(facts));
 }
 
 static inline const struct sf_bucket *old_bucket(
@@ -114,8 +114,8 @@ static inline void hash_keys(struct sf_table *table, struct sf_table_part part)
 
 		if (facts->version == 6)
 			facts->address = sf_hash_addresses(&table->address_key, facts->address6[0]);
-		hash = sf_index_hash(&index, facts->address, sf_load64(&facts->ports),
-			sf_load32(&facts->scope), address6_of(facts));
+		hash = sf_index_hash(&index, facts->address, sf_word64(&facts->ports),
+			sf_word32(&facts->scope), address6_of(facts));
 		step->hash = hash;
 		step->bucket = &index.buckets[sf_index_home(&index, hash)];
 		__builtin_prefetch(step->bucket);
@@ -226,8 +226,8 @@ static sf_always_inline bool is_plain(const struct sf_table *table, uint32_t id,
 		(one_way ? SF_FACTS_WORD((uint64_t)SF_FACT_SWAPPED, scope, flags) : 0);
 	const struct sf_entry *hot = &table->hot[id];
 	uint64_t different = (hot->address ^ facts->address) |
-			     (sf_load64(&hot->ports) ^ sf_load64(&facts->ports)) |
-			     ((sf_load64(&hot->scope) ^ sf_load64(&facts->scope)) & decisive);
+			     (sf_word64(&hot->ports) ^ sf_word64(&facts->ports)) |
+			     ((sf_word64(&hot->scope) ^ sf_word64(&facts->scope)) & decisive);
 
 	return sf_likely(!different) &&
 	       (sf_likely(facts->version == 4) ||
@@ -275,7 +275,7 @@ static sf_always_inline bool account(struct sf_table *table, uint32_t id,
 	reverse->end = other + ((uint64_t)(sf_half_time(end) - sf_half_time(other)) &
 				       -(uint64_t)(turn / SF_STATE_LATEST));
 	/* in the word that is_plain() reads */
-	word = sf_load64(&hot->scope) ^
+	word = sf_word64(&hot->scope) ^
 	       SF_FACTS_WORD((uint64_t)turn & SF_STATE_LATEST, scope, flags);
 	memcpy(&hot->scope, &word, sizeof(word));
 	count(turn & SF_STATE_SIDE ? reverse : &hot->half,
@@ -307,7 +307,7 @@ static sf_always_inline void insert_any(
 	struct sf_table *table, const struct sf_step *step, const struct sf_facts *facts)
 {
 	const uint64_t any_version = SF_FACTS_WORD(UINT64_C(0xff), scope, version);
-	uint64_t decisive = sf_load64(&facts->scope) & (RARE_FACTS | any_version);
+	uint64_t decisive = sf_word64(&facts->scope) & (RARE_FACTS | any_version);
 
 	if (sf_likely(decisive == SF_FACTS_WORD(UINT64_C(4), scope, version)))
 		insert(table, step, facts, 4, true);

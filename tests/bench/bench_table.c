@@ -368,7 +368,7 @@ static void attack(uint64_t flows)
 
 		make_one(&maker, &facts);
 		hash = sf_hash_fast(
-			&index.key, scatter(n), sf_load64(&facts.ports), sf_load32(&facts.scope));
+			&index.key, scatter(n), sf_word64(&facts.ports), sf_word32(&facts.scope));
 		if (sf_index_home(&index, hash) <= index.count / 1024)
 			colliding[found++] = n;
 	}

@@ -15,28 +15,17 @@ BUILD = Path(os.environ.get("BUILD_ROOT", "."))
 
 SKIP = 77  # meson's exit status for a test that cannot run here
 
-# Which directory may include which headers of the project, by the first part of the name.
-# src/ directories are named by their last component, include/spanflow is "spanflow".
-ALLOWED = {
-    "include/spanflow": {"spanflow"},
-    "src/base": {"spanflow", "base"},
-    "src/parse": {"spanflow", "base", "parse"},
-    "src/filter": {"spanflow", "base", "filter"},
-    "src/table": {"spanflow", "base", "table"},
-    "src/meter": {"spanflow", "base", "parse", "table", "meter"},
-    "src/export": {"spanflow", "base", "export"},
-    "src/collect": {"spanflow", "base", "collect"},
-    "src/enrich": {"spanflow", "base", "enrich"},
-    "src/guard": {"spanflow", "base", "guard"},
-    "src/cli": {"spanflow", "base", "filter", "meter", "guard", "cli"},
-    "drivers/file": {"spanflow", "base", "file"},
-    "drivers/pcap": {"spanflow", "base", "pcap"},
-    "drivers/af_xdp": {"spanflow", "base", "af_xdp", "bpf"},
-    "drivers/dpdk": {"spanflow", "base", "dpdk"},
-}
+def read_allowed():
+    """Who may include whom, from the table in docs/design.md: directory -> first parts of names."""
+    allowed = {}
+    for row in re.findall(r"^\| `((?:include|src|drivers)/\w+)` \|([^|]*)\|$",
+                          (TOP / "docs/design.md").read_text(), re.M):
+        allowed[row[0]] = {row[0].split("/")[-1], *re.findall(r"`(\w+)`", row[1])}
+    return allowed
 
-# A header that two rooms share although neither includes the other.
-EXCEPTIONS = {("src/collect", "export/fields.def")}
+
+# src/ and drivers/ directories are named by their last part, include/spanflow is "spanflow".
+ALLOWED = read_allowed()
 
 # Headers of other projects and the only places that may include them.
 VENDOR = [
@@ -51,8 +40,7 @@ VENDOR = [
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^">]+)[>"]', re.M)
 # Names of headers that the project makes; everything else in <> is libc or a vendor's.
 GENERATED = {"spanflow_config.h"}
-ROOMS = {"spanflow", "base", "parse", "filter", "table", "meter", "export", "collect", "enrich",
-         "guard", "cli", "file", "pcap", "af_xdp", "dpdk", "bpf", "support"}
+ROOMS = {*(room.split("/")[-1] for room in ALLOWED), "bpf", "support"}
 
 
 def tracked(*patterns):
@@ -92,15 +80,51 @@ def rule_includes():
     for name in tracked("*.c", "*.h", "*.def"):
         room = room_of(name)
         if room is None:
+            if str(name).startswith(("src/", "drivers/", "include/")) and len(name.parts) > 2:
+                bad.append(f"{name}: its room is not in the table of docs/design.md")
             continue
         for quote, header in includes(name):
             if quote == '"' and header in GENERATED:
                 continue
             if quote == '"' and "/" not in header and not header.endswith((".skel.h", ".def")):
                 bad.append(f'{name}: "{header}" without its directory')
-            elif is_ours(quote, header) and header.split("/")[0] not in ALLOWED[room] \
-                    and (room, header) not in EXCEPTIONS:
+            elif is_ours(quote, header) and header.split("/")[0] not in ALLOWED[room]:
                 bad.append(f"{name}: {room} may not include {header}")
+    return bad
+
+
+TAG = re.compile(r"^(?:struct|union|enum) (sf_\w+) \{", re.M)
+INLINE = re.compile(r"^static (?:inline|sf_always_inline) [^;{=]*?\b(sf_\w+)\(", re.M)
+SAME_PURPOSE = {"sf_bucket_match"}  # one of several, by the instructions of the processor
+
+
+def rule_names():
+    """A tag or an inline function of the project is defined once: headers may meet in one file."""
+    places = {}
+    for name in tracked("src/*/*.h", "include/*/*.h", "drivers/*/*.h", "bpf/*.h"):
+        text = (TOP / name).read_text()
+        for kind, pattern in (("tag", TAG), ("inline function", INLINE)):
+            for found in pattern.findall(text):
+                places.setdefault((kind, found), []).append(str(name))
+    return [f"{kind} {found} is defined in {', '.join(where)}"
+            for (kind, found), where in sorted(places.items())
+            if len(where) > 1 and found not in SAME_PURPOSE]
+
+
+COMMENT = re.compile(r"/\*.*?\*/", re.S)
+FILE_NAME = re.compile(r"(?<![\w./<])([a-z][\w-]*(?:/[\w.-]+)*\.(?:[ch]|def|py|md))\b")
+
+
+def rule_comments():
+    """A file that a comment of the product names exists, by its path or in the same directory."""
+    files = tracked("*")
+    known = {str(name) for name in files} | {name.name for name in files}
+    bad = []
+    for name in tracked("src/*/*.[ch]", "include/*/*.h", "drivers/*/*.[ch]", "bpf/*.[ch]"):
+        for comment in COMMENT.findall((TOP / name).read_text()):
+            for found in FILE_NAME.findall(comment):
+                if not any(k == found or k.endswith("/" + found) for k in known):
+                    bad.append(f"{name}: a comment names {found}, which does not exist")
     return bad
 
 

@@ -106,18 +106,6 @@ START_TEST(clock_follows_a_batch_as_it_follows_packets_one_by_one)
 }
 END_TEST
 
-START_TEST(cursor_error_is_sticky_and_reads_zero)
-{
-	static const uint8_t bytes[] = { 1, 2, 3 };
-	struct sf_cursor cursor = sf_cursor_init(bytes, sizeof(bytes));
-
-	ck_assert_uint_eq(sf_cursor_be16(&cursor), 0x0102);
-	ck_assert_uint_eq(sf_cursor_be16(&cursor), 0);
-	ck_assert(cursor.failed);
-	ck_assert_uint_eq(sf_cursor_u8(&cursor), 0);
-}
-END_TEST
-
 START_TEST(ring_keeps_order_over_the_wrap_and_refuses_when_full)
 {
 	struct sf_ring ring;
@@ -140,4 +128,4 @@ END_TEST
 CHECK_MAIN("base", clock_follows_packets_and_never_steps_back,
 	clock_wants_64_packets_to_believe_a_jump, clock_takes_a_pending_jump_at_the_end,
 	clock_follows_a_batch_as_it_follows_packets_one_by_one,
-	cursor_error_is_sticky_and_reads_zero, ring_keeps_order_over_the_wrap_and_refuses_when_full)
+	ring_keeps_order_over_the_wrap_and_refuses_when_full)

@@ -877,8 +877,8 @@ static void attack(unsigned batch, bool settled)
 		uint64_t hash;
 
 		facts[n] = facts_of(i, 0);
-		hash = sf_hash_fast(&index.key, facts[n].address, sf_load64(&facts[n].ports),
-			sf_load32(&facts[n].scope));
+		hash = sf_hash_fast(&index.key, facts[n].address, sf_word64(&facts[n].ports),
+			sf_word32(&facts[n].scope));
 		if (sf_index_home(&index, hash) >= 8)
 			continue;
 		found++;
@@ -926,8 +926,8 @@ START_TEST(flows_come_and_go_while_the_hash_changes)
 	}
 	for (uint32_t i = 1 << 20; !table->old.buckets; i++) {
 		struct sf_facts facts = facts_of(i, 10000);
-		uint64_t hash = sf_hash_fast(&index.key, facts.address, sf_load64(&facts.ports),
-			sf_load32(&facts.scope));
+		uint64_t hash = sf_hash_fast(&index.key, facts.address, sf_word64(&facts.ports),
+			sf_word32(&facts.scope));
 
 		if (sf_index_home(&index, hash) == 9)
 			put(&facts);
