@@ -27,6 +27,17 @@
 
 struct sf_exporter;
 
+/*
+ * How urgently a run is to end, asked for while a destination is waited for and before each
+ * message. `level` returns 0: not at all; 1: no destination is waited for any more, and what would
+ * have to wait is lost as `stopped`; 2: nothing is sent or written any more. It is called by
+ * whoever calls the exporter and may be NULL: always 0.
+ */
+struct sf_hurry {
+	unsigned (*level)(void *context);
+	void *context;
+};
+
 struct sf_exporter_options {
 	/*
 	 * Capture files are metered: v5 and v9 headers and IPFIX files carry the packet clock, and
@@ -42,6 +53,7 @@ struct sf_exporter_options {
 	 */
 	unsigned (*interfaces)(void *context, unsigned slot, uint32_t *index, const char **name);
 	void *interfaces_context;
+	struct sf_hurry hurry;
 };
 
 /* Text output for people and scripts. */
@@ -65,7 +77,8 @@ struct sf_destination_count {
 	X(send)        /* the kernel refused the datagram */                                       \
 	X(unreachable) /* answered by ICMP: a closed port, a firewall that rejects */              \
 	X(write)       /* file or standard output could not be written: full disk, closed pipe */  \
-	X(tooLarge)    /* one record does not fit the maximum message size */
+	X(tooLarge)    /* one record does not fit the maximum message size */                      \
+	X(stopped)     /* the run was to end at once, and the destination was not ready */
 
 struct sf_destination_stats {
 	const char *url;                     /* as given; lent until the exporter is freed */
@@ -137,7 +150,10 @@ void sf_exporter_tick(struct sf_exporter *exporter, int64_t wall, int64_t clock)
 void sf_exporter_metering(
 	struct sf_exporter *exporter, const struct sf_ledger *ledger, uint64_t dropped_by_capture);
 
-/* Sends and writes all that is pending and closes sessions and files; waits for nothing else. */
+/*
+ * Sends and writes all that is pending and closes sessions and files. Waits for slow destinations,
+ * unless `hurry` says otherwise.
+ */
 void sf_exporter_finish(struct sf_exporter *exporter);
 
 /* Destinations in the order they were added; false past the end. */

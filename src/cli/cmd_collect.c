@@ -161,7 +161,8 @@ static void collect_run(struct collect *collect)
 		if (end) {
 			int64_t until = sf_clock_read(CLOCK_MONOTONIC) + DRAIN_NS;
 
-			while (any && sf_clock_read(CLOCK_MONOTONIC) < until)
+			while (any && sf_clock_read(CLOCK_MONOTONIC) < until &&
+				!sf_signal_hurry(NULL))
 				any = round_receive(collect);
 			if (!collect->ended)
 				collect->ended = end;

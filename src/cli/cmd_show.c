@@ -2,7 +2,7 @@
 /*
  * spanflow show: flows from IPFIX files. Signals are looked at after each record and each file; one
  * that ends the run interrupts a wait for input too. One that comes in the instant before that wait
- * is seen when input comes, or a second one ends the program.
+ * is seen when input comes, or with the next signal.
  */
 #include "cli/collected.h"
 #include "cli/command.h"

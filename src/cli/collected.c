@@ -11,6 +11,7 @@
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/report.h"
+#include "cli/signals.h"
 
 #define LOOK_EVERY 1024 /* flow records, for what the exporter lost */
 
@@ -70,7 +71,9 @@ static void take(void *context, const struct sf_collected *record)
 static int exporter_open(
 	struct sf_collected_sink *sink, const struct sf_options *options, struct sf_error *error)
 {
-	const struct sf_exporter_options exporter_options = { .domain = 0 };
+	const struct sf_exporter_options exporter_options = {
+		.hurry = { sf_signal_hurry, NULL },
+	};
 	int result = sf_exporter_new(&sink->exporter, &exporter_options, error);
 
 	if (result == 0 && !sink->json)

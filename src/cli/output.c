@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cli/output.h"
+#include "cli/signals.h"
 
 enum sf_output sf_output_form(const struct sf_options *options)
 {
@@ -40,7 +41,7 @@ static ssize_t write_all(void *cookie, const char *bytes, size_t length)
 
 		if (n > 0)
 			done += (size_t)n;
-		else if (n == 0 || errno != EINTR)
+		else if (n == 0 || errno != EINTR || sf_signal_hurry(NULL))
 			break;
 	}
 	return (ssize_t)done;

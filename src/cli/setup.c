@@ -11,6 +11,7 @@
 
 #include "cli/output.h"
 #include "cli/run.h"
+#include "cli/signals.h"
 
 #define HANDOVER 16384u /* facts per pair of workers: 2 MiB, to bear a burst */
 
@@ -53,6 +54,7 @@ static int make_exporter(struct sf_run *run, struct sf_error *error)
 		.sampling_interval = 1,
 		.interfaces = interface_of,
 		.interfaces_context = run,
+		.hurry = { sf_signal_hurry, NULL },
 	};
 	int err;
 

@@ -1,17 +1,45 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "cli/signals.h"
+
+#define APART_NS SF_NS_PER_S /* between two signals that are meant as two */
+#define STEPS    2
 
 volatile sig_atomic_t sf_signal_stop;
 volatile sig_atomic_t sf_signal_stats;
 
+/* read by any thread, written by the handler only; lock-free, as a handler must be */
+static atomic_uint hurry;
+
+unsigned sf_signal_hurry(void *unused)
+{
+	(void)unused;
+	return atomic_load_explicit(&hurry, memory_order_relaxed);
+}
+
+/* Only the main thread runs it, and never twice at a time: see sa_mask. */
 static void on_stop(int number)
 {
-	sf_signal_stop = number;
-	/* the other of the two must not be caught a second time either */
-	signal(SIGINT, SIG_DFL);
-	signal(SIGTERM, SIG_DFL);
+	static int64_t counted_ns;
+	int64_t now = sf_clock_read(CLOCK_MONOTONIC);
+	unsigned step = atomic_load_explicit(&hurry, memory_order_relaxed);
+
+	if (sf_signal_stop && now - counted_ns < APART_NS)
+		return;
+	counted_ns = now;
+	if (!sf_signal_stop)
+		sf_signal_stop = number;
+	else if (step < STEPS)
+		atomic_store_explicit(&hurry, step + 1, memory_order_relaxed);
+	else {
+		signal(number, SIG_DFL);
+		raise(number);
+	}
 }
 
 static void on_stats(int number)
@@ -20,24 +48,36 @@ static void on_stats(int number)
 	sf_signal_stats = 1;
 }
 
+static void on_wake(int number)
+{
+	(void)number;
+}
+
+static void stopping(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+}
+
 void sf_signals_catch(void)
 {
-	/* no SA_RESTART: a driver that waits in the kernel is to notice */
 	struct sigaction stop = { .sa_handler = on_stop };
 	struct sigaction stats = { .sa_handler = on_stats, .sa_flags = SA_RESTART };
+	struct sigaction wake = { .sa_handler = on_wake };
 
+	stopping(&stop.sa_mask);
 	sigaction(SIGINT, &stop, NULL);
 	sigaction(SIGTERM, &stop, NULL);
 	sigaction(SIGUSR1, &stats, NULL);
+	sigaction(SF_SIGNAL_WAKE, &wake, NULL);
 }
 
 void sf_signals_block(bool block)
 {
 	sigset_t set;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
+	stopping(&set);
 	sigaddset(&set, SIGUSR1);
 	pthread_sigmask(block ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
 }

@@ -1,8 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Signals as flags that the main thread looks at once per round: SIGINT and SIGTERM ask for an
- * orderly end, SIGUSR1 for the statistics. The handlers touch nothing else. A second SIGINT or
- * SIGTERM finds the default action and ends the program at once.
+ * Signals as flags that the program looks at between two pieces of work. The first SIGINT or
+ * SIGTERM asks for an orderly end, SIGUSR1 for the statistics.
+ *
+ * Each further SIGINT or SIGTERM hastens the end by a step, if it comes a second or more after the
+ * last one that counted: timeout(1), supervisors and wrappers send the same signal to a process and
+ * to its group, within microseconds, and mean it once.
+ *
+ *	1st  sources are closed, all flows leave, destinations get what they are ready to take
+ *	2nd  no destination is waited for any more: what would have to wait is lost as `stopped`
+ *	3rd  nothing is sent or written any more; the statistics are printed
+ *	4th  the signal's default action: the process is killed
+ *
+ * The handlers interrupt system calls that wait (no SA_RESTART): a write to a pipe that nobody
+ * reads returns with EINTR, and whoever made it asks sf_signal_hurry().
  */
 #ifndef SPANFLOW_CLI_SIGNALS_H
 #define SPANFLOW_CLI_SIGNALS_H
@@ -10,8 +21,14 @@
 #include <signal.h>
 #include <stdbool.h>
 
-extern volatile sig_atomic_t sf_signal_stop;  /* 0, or the signal's number */
+/* Interrupts a system call of one thread (pthread_kill) and does nothing else. */
+#define SF_SIGNAL_WAKE SIGURG
+
+extern volatile sig_atomic_t sf_signal_stop;  /* 0, or the number of the first signal */
 extern volatile sig_atomic_t sf_signal_stats; /* statistics are asked for */
+
+/* 0: there is time; 1, 2: as after the second and the third signal. Any thread; sf_hurry.level. */
+unsigned sf_signal_hurry(void *unused);
 
 /* Installs the handlers. Threads created while they are blocked never run them. */
 void sf_signals_catch(void);

@@ -130,14 +130,36 @@ static int64_t reached_clock(const struct sf_run *run)
 	return clock;
 }
 
+/* A worker that waits for the reader of a pipe looks up, as the run is in a hurry. */
+static void wake_workers(struct sf_run *run)
+{
+	for (unsigned i = 0; i < run->worker_count; i++)
+		if (run->workers[i].has_thread)
+			pthread_kill(run->workers[i].thread, SF_SIGNAL_WAKE);
+}
+
+/* The way to the exporter, which a worker may hold for as long as a destination is slow. */
+static void enter_door(struct sf_run *run)
+{
+	struct timespec until;
+	int err;
+
+	atomic_store_explicit(&run->door.wanted, true, memory_order_relaxed);
+	do {
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec++;
+		err = pthread_mutex_timedlock(&run->door.lock, &until);
+		if (err && sf_signal_hurry(NULL))
+			wake_workers(run);
+	} while (err);
+	atomic_store_explicit(&run->door.wanted, false, memory_order_relaxed);
+}
+
 static void look_around(struct sf_run *run, int64_t mono)
 {
 	run->next_look = mono + LOOK_NS;
-	if (!run->live) {
-		atomic_store_explicit(&run->door.wanted, true, memory_order_relaxed);
-		pthread_mutex_lock(&run->door.lock);
-		atomic_store_explicit(&run->door.wanted, false, memory_order_relaxed);
-	}
+	if (!run->live)
+		enter_door(run);
 	sf_run_tick(run, reached_clock(run));
 	notice_conditions(run);
 	report_failures(run);
@@ -213,10 +235,12 @@ int sf_run_threads(struct sf_run *run, struct sf_error *error)
 
 		if (last && !n)
 			break;
-		if (run->ended || sf_run_must_end(run, mono))
+		if (run->ended || sf_run_must_end(run, mono)) {
 			atomic_store_explicit(
 				&run->control, run->question << 1 | STOP, memory_order_release);
-		else if (mono >= run->next_look || sf_signal_stats)
+			if (!run->live && sf_signal_hurry(NULL))
+				wake_workers(run);
+		} else if (mono >= run->next_look || sf_signal_stats)
 			look_around(run, mono);
 		pause_us = n ? 100 : pause_us < LONGEST_US ? pause_us * 2 : pause_us;
 		if (!run->live)

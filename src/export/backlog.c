@@ -19,6 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "export/transport.h"
+
 #define PAUSE_NS   200000
 #define PAUSES_MAX 5000 /* 1 s: then it has stopped reading */
 
@@ -126,7 +128,7 @@ void sf_backlog_close(struct sf_backlog *backlog)
 	free(backlog);
 }
 
-bool sf_backlog_wait(struct sf_backlog *backlog)
+bool sf_backlog_wait(struct sf_backlog *backlog, const struct sf_hurry *hurry)
 {
 	const struct timespec pause = { .tv_nsec = PAUSE_NS };
 	uint32_t used, size;
@@ -135,6 +137,8 @@ bool sf_backlog_wait(struct sf_backlog *backlog)
 		/* nobody listens: the send will say so */
 		if (ask(backlog, &used, &size) < 0 || used < size / 2)
 			return true;
+		if (sf_hurry_level(hurry))
+			return false;
 		nanosleep(&pause, NULL);
 	}
 	return false;

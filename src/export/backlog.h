@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include <spanflow/export.h>
+
 struct sf_backlog;
 
 /*
@@ -17,9 +19,9 @@ struct sf_backlog *sf_backlog_open(const struct sockaddr *local, const struct so
 void sf_backlog_close(struct sf_backlog *backlog);
 
 /*
- * Returns when less than half of the buffer is used, or after a second. False: the collector has
- * stopped reading, and there is no use in waiting for it again.
+ * True as soon as less than half of the buffer is used. False: it was not for a second, as the
+ * collector has stopped reading, or the run is in a hurry.
  */
-bool sf_backlog_wait(struct sf_backlog *backlog);
+bool sf_backlog_wait(struct sf_backlog *backlog, const struct sf_hurry *hurry);
 
 #endif

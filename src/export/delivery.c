@@ -65,13 +65,16 @@ static struct sf_destination_count *fate_count(
 	return &stats->sent;
 }
 
-static void note_failure(struct sf_session *session, int64_t now)
+static void note_failure(struct sf_session *session, enum sf_fate fate, int64_t now)
 {
 	struct sf_destination_stats *stats = &session->destination.stats;
 	int code = session->transport->error;
 
 	sf_losses_note(&session->losses, now);
-	if (code == -ECONNREFUSED)
+	if (fate == SF_FATE_stopped)
+		snprintf(stats->failure, sizeof(stats->failure),
+			"%.200s was not ready for all records when the run had to end", stats->url);
+	else if (code == -ECONNREFUSED)
 		snprintf(stats->failure, sizeof(stats->failure), "nobody listens at %.200s: %s",
 			stats->url, sf_strerror(code));
 	else
@@ -89,7 +92,7 @@ void sf_session_refused(struct sf_session *session, int64_t now)
 	sf_count_add(&stats->lost_unreachable, &session->last_call);
 	session->flow_records -= session->last_call.records;
 	session->last_call = (struct sf_destination_count){ 0 };
-	note_failure(session, now);
+	note_failure(session, SF_FATE_unreachable, now);
 }
 
 static void enter_fates(struct sf_session *session, struct sf_batch *batch, int64_t now)
@@ -105,8 +108,9 @@ static void enter_fates(struct sf_session *session, struct sf_batch *batch, int6
 
 		sf_count_add(fate_count(stats, fate), &batch->messages[i].flows);
 		if (fate != SF_FATE_SENT) {
-			stats->incomplete |= fate == SF_FATE_write;
-			note_failure(session, now);
+			stats->incomplete |= fate == SF_FATE_write ||
+					     (fate == SF_FATE_stopped && !session->options.network);
+			note_failure(session, fate, now);
 			continue;
 		}
 		stats->messages++;
@@ -115,6 +119,21 @@ static void enter_fates(struct sf_session *session, struct sf_batch *batch, int6
 		if (i >= batch->last_call_from)
 			sf_count_add(&session->last_call, &batch->messages[i].flows);
 	}
+}
+
+/* False: the run is to end, and this destination is not ready now, or nothing is sent any more. */
+static bool may_leave(struct sf_session *session, uint64_t records)
+{
+	return sf_hurry_level(session->transport->hurry) < 2 &&
+	       sf_pace_wait(&session->pace, records);
+}
+
+static void stop_batch(struct sf_batch *batch)
+{
+	batch->earlier_refused = false;
+	batch->last_call_from = batch->count;
+	for (unsigned i = 0; i < batch->count; i++)
+		batch->messages[i].fate = SF_FATE_stopped;
 }
 
 void sf_session_send(struct sf_session *session, struct sf_stream *stream, struct sf_batch *batch)
@@ -136,8 +155,10 @@ void sf_session_send(struct sf_session *session, struct sf_stream *stream, struc
 		stream->sequence = dialect->seal(bytes, batch->messages[i].length, &stamp);
 		records += batch->messages[i].data_records;
 	}
-	sf_pace_wait(&session->pace, records);
-	session->transport->ops->send(session->transport, batch);
+	if (may_leave(session, records))
+		session->transport->ops->send(session->transport, batch);
+	else
+		stop_batch(batch);
 	enter_fates(session, batch, stamp.time_ns);
 	batch->count = 0;
 }

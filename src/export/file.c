@@ -21,12 +21,12 @@ struct file {
 	off_t length; /* whole messages */
 };
 
-static int write_all(int fd, const uint8_t *bytes, size_t length)
+static int write_all(int fd, const uint8_t *bytes, size_t length, const struct sf_hurry *hurry)
 {
 	while (length) {
 		ssize_t n = write(fd, bytes, length);
 
-		if (n < 0 && errno == EINTR)
+		if (n < 0 && errno == EINTR && !sf_hurry_level(hurry))
 			continue;
 		if (n <= 0)
 			return n < 0 ? -errno : -EIO;
@@ -43,12 +43,16 @@ static void file_send(struct sf_transport *transport, struct sf_batch *batch)
 
 	for (unsigned i = 0; i < batch->count; bytes += batch->messages[i].length, i++) {
 		if (transport->error == 0) {
-			transport->error = write_all(file->fd, bytes, batch->messages[i].length);
+			transport->error = write_all(
+				file->fd, bytes, batch->messages[i].length, transport->hurry);
 			/* on a device that is no file there is nothing to cut off */
 			if (transport->error && file->may_cut)
 				file->may_cut = ftruncate(file->fd, file->length) == 0;
 		}
-		batch->messages[i].fate = transport->error ? SF_FATE_write : SF_FATE_SENT;
+		/* a pipe that is full, and the run is in a hurry */
+		batch->messages[i].fate = transport->error == -EINTR ? SF_FATE_stopped
+					  : transport->error         ? SF_FATE_write
+								     : SF_FATE_SENT;
 		if (transport->error == 0)
 			file->length += (off_t)batch->messages[i].length;
 	}

@@ -487,9 +487,10 @@ int sf_session_new(struct sf_destination **destination, const struct sf_shared *
 	session->kind_mask = kind_of(&(struct sf_flow){
 		.domain = UINT32_MAX, .ip_version = UINT8_MAX, .has = session->has_mask });
 	session->transport = transport;
+	transport->hurry = &shared->options.hurry;
 	session->init_ns = shared->options.packet_clock ? 0 : shared->start_ns;
 	session->control.bytes = session->control_bytes;
-	sf_pace_init(&session->pace, options->rate);
+	sf_pace_init(&session->pace, options->rate, &shared->options.hurry);
 	if (options->rate_is_default && options->rate)
 		sf_pace_watch(&session->pace, transport);
 	*destination = &session->destination;

@@ -37,7 +37,7 @@ struct text {
 	struct layout *layouts[SF_KEY_COUNT];
 	char *buffer, *p;
 	struct sf_destination_count waiting; /* in the buffer */
-	bool failed;
+	struct sf_destination_count *lost;   /* what counts the records after a failure, or NULL */
 	bool header_written;
 	int64_t flushed_ns;
 };
@@ -154,24 +154,48 @@ static void write_header(struct text *text)
 	}
 }
 
+/* Nothing is written after that. `code`: -EINTR: nobody waits for the reader any more. */
+static void fail(struct text *text, int code)
+{
+	struct sf_destination_stats *stats = &text->destination.stats;
+
+	text->lost = code == -EINTR ? &stats->lost_stopped : &stats->lost_write;
+	stats->incomplete = code != -EPIPE;
+	if (code == -EINTR)
+		snprintf(stats->failure, sizeof(stats->failure),
+			"the reader of the text was not ready for all of it when the run had to "
+			"end");
+	else
+		snprintf(stats->failure, sizeof(stats->failure), "cannot write text: %s",
+			sf_strerror(code));
+}
+
+static int write_text(struct text *text, size_t length)
+{
+	if (text->destination.shared &&
+		sf_hurry_level(&text->destination.shared->options.hurry) > 1)
+		return -EINTR;
+	errno = 0;
+	if (fwrite(text->buffer, 1, length, text->options.stream) == length &&
+		fflush(text->options.stream) == 0)
+		return 0;
+	return errno ? -errno : -EIO;
+}
+
 static void flush(struct text *text)
 {
 	struct sf_destination_stats *stats = &text->destination.stats;
 	size_t length = (size_t)(text->p - text->buffer);
 
-	if (length && !text->failed) {
-		errno = 0;
-		if (fwrite(text->buffer, 1, length, text->options.stream) != length ||
-			fflush(text->options.stream) != 0) {
-			text->failed = true;
-			stats->incomplete = errno != EPIPE;
-			snprintf(stats->failure, sizeof(stats->failure), "cannot write text: %s",
-				sf_strerror(errno ? -errno : -EIO));
-		} else {
+	if (length && !text->lost) {
+		int code = write_text(text, length);
+
+		if (code < 0)
+			fail(text, code);
+		else
 			stats->message_octets += length;
-		}
 	}
-	sf_count_add(text->failed ? &stats->lost_write : &stats->sent, &text->waiting);
+	sf_count_add(text->lost ? text->lost : &stats->sent, &text->waiting);
 	text->waiting = (struct sf_destination_count){ 0 };
 	text->p = text->buffer;
 }
@@ -192,10 +216,10 @@ static void put_row(struct text *text, const struct sf_flow *flow, unsigned d, b
 	if (text->options.format != SF_TEXT_TABLE) {
 		layout = text->layouts[key] ? text->layouts[key] : new_layout(text, key);
 		if (!layout)
-			text->failed = true;
+			fail(text, -ENOMEM);
 	}
-	if (text->failed) {
-		sf_count_add(&text->destination.stats.lost_write, &count);
+	if (text->lost) {
+		sf_count_add(text->lost, &count);
 		return;
 	}
 	if (text->options.format == SF_TEXT_TABLE) {

@@ -17,6 +17,11 @@
 /* Most messages in one batch: UDP_MAX_SEGMENTS of older kernels. */
 #define SF_MESSAGES_MAX 64
 
+static inline unsigned sf_hurry_level(const struct sf_hurry *hurry)
+{
+	return hurry && hurry->level ? hurry->level(hurry->context) : 0;
+}
+
 enum sf_fate {
 	SF_FATE_SENT, /* the kernel took it */
 #define X(name) SF_FATE_##name,
@@ -45,7 +50,10 @@ struct sf_batch {
 struct sf_transport;
 
 struct sf_transport_ops {
-	/* Sends or writes all messages of the batch in order; waits no longer than it has to. */
+	/*
+	 * Sends or writes all messages of the batch in order. Where it has to wait it looks at
+	 * `hurry`: what need not be waited for any more gets the fate `stopped`.
+	 */
 	void (*send)(struct sf_transport *transport, struct sf_batch *batch);
 	/* True when what was sent last has been refused (ICMP) since. Optional. */
 	bool (*refused)(struct sf_transport *transport);
@@ -58,6 +66,7 @@ struct sf_transport {
 	uint32_t max_message;                /* octets; UDP: without IP and UDP headers */
 	unsigned max_messages;               /* in one batch */
 	int error;                           /* the last error, negative, 0: none yet */
+	const struct sf_hurry *hurry;        /* set by the session */
 	struct sockaddr_storage local, peer; /* UDP */
 	socklen_t local_size, peer_size;     /* 0: not UDP */
 };
@@ -81,19 +90,17 @@ bool sf_udp_stays_here(const struct sf_transport *transport);
 /* An IPFIX file, truncated; "-" is standard output. */
 int sf_file_open(struct sf_transport **transport, const char *path, struct sf_error *error);
 
-/*
- * Token bucket over records: waits until `records` more may leave, and until the collector has
- * read enough where that is known. rate 0: never waits.
- */
+/* Token bucket over records. */
 struct sf_pace {
 	uint64_t rate;              /* records per second */
 	int64_t next_ns;            /* monotonic: when the bucket is full again */
 	int64_t burst_ns;           /* how much unused time may be caught up */
 	uint64_t plain_rate;        /* of a collector that is not watched any more */
 	struct sf_backlog *backlog; /* NULL: not known */
+	const struct sf_hurry *hurry;
 };
 
-void sf_pace_init(struct sf_pace *pace, uint64_t rate);
+void sf_pace_init(struct sf_pace *pace, uint64_t rate, const struct sf_hurry *hurry);
 
 /*
  * For a rate that nobody asked for: a collector on this host is watched and gets more, as long as
@@ -101,6 +108,11 @@ void sf_pace_init(struct sf_pace *pace, uint64_t rate);
  */
 void sf_pace_watch(struct sf_pace *pace, const struct sf_transport *transport);
 void sf_pace_fini(struct sf_pace *pace);
-void sf_pace_wait(struct sf_pace *pace, uint64_t records);
+
+/*
+ * Waits until `records` more may leave, and until the collector has read enough where that is
+ * known. rate 0: never waits. False: the run is in a hurry, and the records would have to wait.
+ */
+bool sf_pace_wait(struct sf_pace *pace, uint64_t records);
 
 #endif

@@ -163,7 +163,7 @@ static enum sf_fate send_patiently(struct udp *udp, struct sf_batch *batch, cons
 			batch->last_call_from = from;
 			return SF_FATE_SENT;
 		}
-		if (code == -EINTR)
+		if (code == -EINTR && !sf_hurry_level(udp->transport.hurry))
 			continue;
 		if (answer && !answered) {
 			/* this call was only told of the one before, and is made again */
@@ -179,6 +179,8 @@ static enum sf_fate send_patiently(struct udp *udp, struct sf_batch *batch, cons
 		udp->transport.error = code;
 		if (answer)
 			return SF_FATE_unreachable;
+		if (code == -EINTR || (must_wait(code) && sf_hurry_level(udp->transport.hurry)))
+			return SF_FATE_stopped;
 		if (!must_wait(code) || waits-- == 0)
 			return SF_FATE_send;
 		nanosleep(&pause, NULL);

@@ -186,19 +186,78 @@ class Pipe(Case):
         self.assertEqual(self.end(process).stderr, "")
 
 
-class Interrupt(Case):
-    def test_second_one_ends_at_once(self):
-        with support.socket.socket(support.socket.AF_INET, support.socket.SOCK_DGRAM) as sink:
-            sink.bind(("127.0.0.1", 0))
-            url = f"ipfix://127.0.0.1:{sink.getsockname()[1]},rate=1"
-            path = self.file("a.pcap", support.pcap(conversations(1000, packets=1)))
-            process = self.start("meter", "-r", path, "-e", url)
-            time.sleep(1)
-            process.send_signal(signal.SIGINT)
-            time.sleep(0.5)
-            self.assertIsNone(process.poll(), "it should still be sending, one record a second")
-            process.send_signal(signal.SIGINT)
-            self.assertEqual(process.wait(support.TIMEOUT), -signal.SIGINT)
+class Insistence(Case):
+    """Signals after the first one: two in a row are one, later ones hasten the end."""
+
+    APART = 1.1  # s: further signals within a second of the last one that counted are ignored
+
+    def slow(self, number=signal.SIGINT):
+        """A run of files that takes a quarter of an hour to send its records, being stopped."""
+        sink = support.socket.socket(support.socket.AF_INET, support.socket.SOCK_DGRAM)
+        self.addCleanup(sink.close)
+        sink.bind(("127.0.0.1", 0))
+        url = f"ipfix://127.0.0.1:{sink.getsockname()[1]},rate=1"
+        path = self.file("a.pcap", support.pcap(conversations(1000, packets=1)))
+        process = self.start("meter", "-r", path, "-e", url, "--stats", "json")
+        time.sleep(0.5)
+        process.send_signal(number)
+        process.send_signal(number)
+        time.sleep(self.APART)
+        self.assertIsNone(process.poll(), "it should still be sending, one record a second")
+        return process
+
+    def test_a_second_one_waits_for_no_destination(self):
+        process = self.slow()
+        before = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        done = self.check(process, status=1)
+        self.assertLess(time.monotonic() - before, 1)
+        place = done.stats["collectors"][0]
+        self.assertGreater(place["lost"]["stopped"], 500)
+        self.assertEqual(place["lost"]["stopped"] + place["records"], 1000)
+        self.assertEqual(done.stats["ended"], "eof")
+
+    def full_pipe(self, *arguments):
+        """A run whose output nobody reads, stopped by one signal."""
+        path = self.file("b.pcap", support.pcap(conversations(20000, packets=1)))
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        with open(writer, "wb") as pipe:
+            process = self.start("meter", "-r", path, "--stats", "json", *arguments, stdout=pipe)
+        time.sleep(1)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(self.APART)
+        self.assertIsNone(process.poll(), "it should wait for the reader")
+        return process
+
+    def test_a_second_one_leaves_a_pipe_that_is_full(self):
+        for arguments in (["-o", "json"], ["-w", "-"], ["-o", "json", "--workers", "2"]):
+            with self.subTest(arguments=arguments):
+                process = self.full_pipe(*arguments)
+                before = time.monotonic()
+                process.send_signal(signal.SIGTERM)
+                done = self.check(process, status=1)
+                self.assertLess(time.monotonic() - before, 4)
+                self.assertGreater(done.stats["outputs"][0]["lost"]["stopped"], 0)
+
+    def test_timeout_sends_two(self):
+        """timeout(1) signals its child and then the group that the child is in."""
+        for number in range(20):
+            arguments = ("meter", "-r", "-", "-w", self.directory / f"{number}.ipfix",
+                         "--stats", "json")
+            process = subprocess.Popen(
+                ["timeout", "0.3", support.SPANFLOW, *map(str, arguments)],
+                stdin=subprocess.PIPE, stderr=subprocess.PIPE, process_group=0)
+            process.stdin.write(pcap_header())
+            for source in range(200):
+                process.stdin.write(pcap_packet(START, udp(source, 5000)))
+            process.stdin.flush()
+            errors = process.stderr.read().decode()
+            self.assertEqual(process.wait(support.TIMEOUT), 124)
+            process.stdin.close()
+            process.stderr.close()
+            stats = support.json.loads(errors.splitlines()[-1])
+            self.assertEqual(stats["outputs"][0]["records"], 200, number)
 
 
 if __name__ == "__main__":

@@ -50,6 +50,21 @@ class Live(Case):
                     self.assertEqual(done.stats["frames"], 12)
                     self.assertEqual({r["flowEndReason"] for r in done.records}, {4})
 
+    def test_two_signals_in_a_row_are_one(self):
+        """As timeout(1) sends them, to its child and then to the group that the child is in."""
+        for pause in 0, 0.0005, 0.002, 0.01:
+            path = self.directory / f"{pause}.ipfix"
+            process = self.live(self.tap, "-i", "rx0", "-w", path)
+            self.ready(process)
+            replay(self.sender, "tx0", PCAPS / "udp-dns.pcap", "--topspeed")
+            time.sleep(0.5)
+            process.send_signal(signal.SIGTERM)
+            time.sleep(pause)
+            process.send_signal(signal.SIGTERM)
+            done = self.ended(process)
+            self.assertEqual((done.stats["ended"], done.stats["frames"]), ("SIGTERM", 12))
+            self.assertEqual(done.stats["outputs"][0]["records"], 12)
+
     def test_statistics_on_request(self):
         process = self.live(self.tap, "-i", "rx0", "-o", "none")
         self.ready(process)

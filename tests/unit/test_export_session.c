@@ -646,7 +646,7 @@ START_TEST(stuck_collector_gets_the_plain_rate)
 	snprintf(port, sizeof(port), "%u", receiver.port);
 	options.port = port;
 	ck_assert_int_eq(sf_udp_open(&transport, &options, &error), 0);
-	sf_pace_init(&pace, 1000);
+	sf_pace_init(&pace, 1000, NULL);
 	sf_pace_watch(&pace, transport);
 	if (!pace.backlog)
 		return; /* this kernel does not tell */
@@ -666,6 +666,51 @@ START_TEST(stuck_collector_gets_the_plain_rate)
 	sf_pace_fini(&pace);
 	transport->ops->close(transport);
 	end();
+}
+END_TEST
+
+static unsigned told_level(void *context)
+{
+	return *(unsigned *)context;
+}
+
+/* A run that is to end at once sends what needs no wait, or nothing; the rest is lost by name. */
+START_TEST(a_hurry_waits_for_nothing)
+{
+	static const struct {
+		unsigned level;
+		const char *options;
+		unsigned sent_least, sent_most;
+	} cases[] = {
+		{ 0, ",rate=100000", 3000, 3000 },
+		{ 1, ",rate=0", 3000, 3000 },
+		{ 1, ",rate=10", 1, 2999 },
+		{ 2, ",rate=0", 0, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		unsigned level = cases[i].level;
+		struct sf_exporter_options options = {
+			.packet_clock = true,
+			.hurry = { told_level, &level },
+		};
+		int64_t began = sf_clock_read(CLOCK_MONOTONIC);
+		struct sf_destination_stats stats;
+		struct sf_exporter *exporter;
+
+		begin();
+		exporter = exporter_to(&receiver, &options, IPFIX, cases[i].options);
+		put_many(exporter, 3000);
+		sf_exporter_finish(exporter);
+		ck_assert(sf_exporter_stats(exporter, 0, &stats));
+		ck_assert(sf_destination_balanced(&stats));
+		ck_assert_uint_ge(stats.sent.records, cases[i].sent_least);
+		ck_assert_uint_le(stats.sent.records, cases[i].sent_most);
+		ck_assert_uint_eq(stats.sent.records + stats.lost_stopped.records, 3000);
+		ck_assert_int_lt(sf_clock_read(CLOCK_MONOTONIC) - began, 2 * S);
+		sf_exporter_free(exporter);
+		end();
+	}
 }
 END_TEST
 
@@ -697,4 +742,4 @@ CHECK_MAIN("export_session", templates_and_options_come_before_data,
 	two_records_of_a_flow_in_two_messages, domains_have_sequences_and_templates_of_their_own,
 	collectors_are_independent, refused_datagrams_are_counted, refusal_does_not_end_the_session,
 	rate_limits_records_per_second, slow_collector_gets_everything_from_a_file,
-	stuck_collector_gets_the_plain_rate, own_addresses_are_known)
+	stuck_collector_gets_the_plain_rate, a_hurry_waits_for_nothing, own_addresses_are_known)
