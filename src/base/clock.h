@@ -1,8 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The clock of a source: the largest packet time so far, guarded against single wild timestamps.
- * A jump forward by more than `limit` counts only once SF_CLOCK_AGREE packets in a row lie beyond
- * it; until then those packets are metered at their own time and nobody else is aged by them.
+ * The clock of a source: the largest packet time so far, guarded against single wild time stamps.
+ *
+ * A packet that lies more than `limit` ahead of the clock is a jump: the end of a quiet time, or a
+ * wild time stamp. What follows tells which:
+ *
+ *	contradicted  the next packet lies near the clock again: the jump is forgotten
+ *	confirmed     SF_CLOCK_FEW packets in a row agree, over `limit` or more: the clock goes to
+ *	              the last time that the next packet did not contradict (so sparse traffic, of
+ *	              which each packet is a jump, moves the clock some packets late)
+ *	              SF_CLOCK_MANY packets in a row agree, over a shorter time: the same
+ *	              the input ends; see sf_clock_finish()
+ *
+ * Packets agree as long as none lies more than `limit` before the one it follows. A packet that does
+ * contradicts that one alone, if it agrees with the packets before.
+ *
+ * Until a jump is confirmed its packets are metered at their own times, and age no other flow.
  */
 #ifndef SPANFLOW_BASE_CLOCK_H
 #define SPANFLOW_BASE_CLOCK_H
@@ -15,13 +28,20 @@
 
 #include "base/branch.h"
 
-#define SF_CLOCK_AGREE 64
+#define SF_CLOCK_FEW  3
+#define SF_CLOCK_MANY 64
+
+/* How far ahead the last packet of an input may lie alone and be believed: half a year. */
+#define SF_CLOCK_LONE_NS (182 * 24 * 3600 * SF_NS_PER_S)
 
 struct sf_clock {
-	int64_t now;       /* ns since 1970; INT64_MIN before the first packet */
-	int64_t limit;     /* ns: a longer jump must be confirmed */
-	int64_t candidate; /* smallest time of the unconfirmed jump */
-	unsigned agreeing; /* packets in a row beyond the jump */
+	int64_t now;   /* ns since 1970; INT64_MIN before the first packet */
+	int64_t limit; /* ns: a longer step is a jump */
+	/* the jump that is not confirmed */
+	unsigned agreed; /* packets from `first` to `sure`; 0: there is no jump */
+	int64_t first;   /* time of its first packet */
+	int64_t sure;    /* latest time that agrees with the packet before or after it */
+	int64_t latest;  /* `sure`, or a jump from there */
 };
 
 static inline void sf_clock_init(struct sf_clock *clock, int64_t limit_ns)
@@ -29,21 +49,25 @@ static inline void sf_clock_init(struct sf_clock *clock, int64_t limit_ns)
 	*clock = (struct sf_clock){ .now = INT64_MIN, .limit = limit_ns };
 }
 
-/* A jump is pending: slow path of sf_clock_advance(). */
+/* Does `time_ns` lie more than the limit after `base_ns`? */
+static inline bool sf_clock_is_beyond(
+	const struct sf_clock *clock, int64_t time_ns, int64_t base_ns)
+{
+	return time_ns > base_ns && (uint64_t)time_ns - (uint64_t)base_ns > (uint64_t)clock->limit;
+}
+
+/* The packet is a jump: slow part of sf_clock_advance(). */
 int64_t sf_clock_jump(struct sf_clock *clock, int64_t time_ns);
 
 /* A packet of this time was read: returns the clock after it. Never decreases. */
 static inline int64_t sf_clock_advance(struct sf_clock *clock, int64_t time_ns)
 {
-	if (time_ns <= clock->now) {
-		clock->agreeing = 0;
-		return clock->now;
-	}
-	if (clock->now == INT64_MIN || time_ns - clock->now <= clock->limit) {
-		clock->agreeing = 0;
-		return clock->now = time_ns;
-	}
-	return sf_clock_jump(clock, time_ns);
+	if (clock->now != INT64_MIN && sf_clock_is_beyond(clock, time_ns, clock->now))
+		return sf_clock_jump(clock, time_ns);
+	clock->agreed = 0;
+	if (time_ns > clock->now)
+		clock->now = time_ns;
+	return clock->now;
 }
 
 /*
@@ -54,7 +78,7 @@ static inline bool sf_clock_follow(
 	struct sf_clock *clock, const struct sf_packet *packets, unsigned count, int64_t *times)
 {
 	/* who comes later by less than this moves the clock to its time and does no more */
-	uint64_t step = clock->agreeing ? 0 : (uint64_t)clock->limit;
+	uint64_t step = clock->agreed ? 0 : (uint64_t)clock->limit;
 	int64_t now = clock->now;
 	unsigned other = 0;
 
@@ -71,7 +95,11 @@ static inline bool sf_clock_follow(
 	return false;
 }
 
-/* End of input: an unconfirmed jump counts as far as it goes. Returns the final clock. */
+/*
+ * End of input: a jump is believed as far as a later packet agrees with it. The last packet has none
+ * behind it: it is believed unless it lies more than half a year ahead (SF_CLOCK_LONE_NS). Returns
+ * the final clock.
+ */
 int64_t sf_clock_finish(struct sf_clock *clock);
 
 /* ns since 1970 from the system's clock; ns of the monotonic clock. */

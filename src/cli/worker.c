@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The packet loop. A batch passes: receive, filter, clock, meter, release, age.
+ * The packet loop. A batch passes: receive, clock, filter, meter, release, age.
  *
- * Clock of a source: the largest packet time so far (base/clock.h). While a live source is quiet
- * it goes on with the monotonic clock from where the packets left it, so that a wall clock that is
- * set meanwhile neither ends flows early nor keeps them; it then lags behind the wall by the
- * driver's wait (0.1 s) at most, which is also what keeps packets that the kernel still holds back
- * from finding their flow already aged.
+ * Clock of a source: the largest packet time so far (base/clock.h), of all packets, also of those
+ * that the filter refuses. While a live source is quiet it goes on with the monotonic clock from
+ * where the packets left it, so that a wall clock that is set meanwhile neither ends flows early nor
+ * keeps them; it then lags behind the wall by the driver's wait (0.1 s) at most, which is also what
+ * keeps packets that the kernel still holds back from finding their flow already aged.
  *
  * With an exchange the batch is parsed, what belongs to other workers is given to them, the rest
  * goes into the own table (DESIGN §2). Ageing then stops at the clock that all workers have
@@ -191,34 +191,56 @@ int64_t sf_received_clock(const struct sf_received *batch, unsigned i)
 	return batch->clock ? batch->clock[i] : batch->packets[i].time_ns;
 }
 
-/* Leaves out what comes after the end that --duration sets. True: the end has come. */
+/* Moves a packet of the batch and its clock to a place before it. */
+static void move_packet(struct sf_received *batch, unsigned to, unsigned from)
+{
+	batch->packets[to] = batch->packets[from];
+	if (batch->clock)
+		batch->clocks[to] = batch->clocks[from];
+}
+
+/* The time after a first packet of this time at which --duration ends the run. */
+static int64_t end_after(int64_t first_ns, int64_t duration_ns)
+{
+	return first_ns > INT64_MAX - duration_ns ? INT64_MAX : first_ns + duration_ns;
+}
+
+/*
+ * Leaves out what lies at or after the end that --duration sets: by its own time, also as long as
+ * the clock does not follow it there. True: the clock has reached the end.
+ */
 static bool is_at_end(
 	const struct sf_worker *worker, struct sf_timing *timing, struct sf_received *batch)
 {
-	if (!worker->options.packet_duration_ns || !batch->count)
+	unsigned kept = 0, i;
+
+	if (!worker->options.packet_duration_ns)
 		return false;
 	if (timing->end_ns == INT64_MAX)
-		timing->end_ns = sf_received_clock(batch, 0) + worker->options.packet_duration_ns;
-	if (timing->clock.now < timing->end_ns)
-		return false;
-	/* what comes after the end leaves no trace in the clock: it depends on the batch size */
-	sf_clock_init(&timing->clock, timing->clock.limit);
-	timing->clock.now = timing->end_ns;
-	while (batch->count && sf_received_clock(batch, batch->count - 1) >= timing->end_ns)
-		batch->count--;
-	return true;
+		timing->end_ns =
+			end_after(batch->packets[0].time_ns, worker->options.packet_duration_ns);
+	for (i = 0; i < batch->count && sf_received_clock(batch, i) < timing->end_ns; i++)
+		if (batch->packets[i].time_ns < timing->end_ns)
+			move_packet(batch, kept++, i);
+	if (i < batch->count) {
+		/* what comes after the end leaves no trace in the clock: it depends on the batch size */
+		sf_clock_init(&timing->clock, timing->clock.limit);
+		timing->clock.now = timing->end_ns;
+	}
+	batch->count = kept;
+	return timing->clock.now >= timing->end_ns;
 }
 
-/* Moves the packets that pass to the front, in order; returns their number. */
-static unsigned filter(struct sf_worker *worker, struct sf_packet *packets, unsigned count)
+/* Leaves out what the filter refuses. */
+static void filter(struct sf_worker *worker, struct sf_received *batch)
 {
 	unsigned passed = 0;
 
-	for (unsigned i = 0; i < count; i++)
-		if (sf_filter_match(worker->filter, &packets[i]))
-			packets[passed++] = packets[i];
-	sf_meter_ignore(worker->meter, SF_IGNORED_filtered, count - passed);
-	return passed;
+	for (unsigned i = 0; i < batch->count; i++)
+		if (sf_filter_match(worker->filter, &batch->packets[i]))
+			move_packet(batch, passed++, i);
+	sf_meter_ignore(worker->meter, SF_IGNORED_filtered, batch->count - passed);
+	batch->count = passed;
 }
 
 /* As many packets as a batch may have, for -c. */
@@ -231,11 +253,20 @@ static unsigned most_packets(const struct sf_worker *worker, unsigned max)
 	return left < max ? (unsigned)left : max;
 }
 
+/* What it means that the driver returned `n` instead of packets. */
+static enum sf_worker_state without_packets(struct sf_timing *timing, int n)
+{
+	if (n != SF_EOF)
+		return n == 0 ? SF_WORKER_QUIET : SF_WORKER_FAILED;
+	/* the last packets may have been left out as they lie after the end of --duration */
+	return sf_clock_finish(&timing->clock) >= timing->end_ns ? SF_WORKER_LIMIT : SF_WORKER_EOF;
+}
+
 enum sf_worker_state sf_worker_receive(
 	struct sf_worker *worker, struct sf_timing *timing, struct sf_received *batch, unsigned max)
 {
 	struct sf_budget *budget = worker->options.budget;
-	unsigned passed;
+	unsigned claimed;
 	bool at_end;
 	int n;
 
@@ -245,18 +276,21 @@ enum sf_worker_state sf_worker_receive(
 		return SF_WORKER_LIMIT;
 	n = sf_capture_recv(worker->capture, worker->options.queue, batch->packets, max);
 	if (n <= 0)
-		return n == 0 ? SF_WORKER_QUIET : n == SF_EOF ? SF_WORKER_EOF : SF_WORKER_FAILED;
+		return without_packets(timing, n);
 	timing->quiet = false;
-	batch->received = (unsigned)n;
-	passed = worker->filter ? filter(worker, batch->packets, batch->received) : batch->received;
-	batch->count = budget ? claim(budget, passed) : passed;
+	batch->received = batch->count = (unsigned)n;
 	batch->clock = sf_clock_follow(&timing->clock, batch->packets, batch->count, batch->clocks)
 			       ? NULL
 			       : batch->clocks;
 	at_end = is_at_end(worker, timing, batch);
-	sf_input_learn(worker->options.input);
 	worker->frames += batch->received;
-	worker->unread += passed - batch->count;
+	worker->unread += batch->received - batch->count;
+	if (worker->filter)
+		filter(worker, batch);
+	claimed = budget ? claim(budget, batch->count) : batch->count;
+	worker->unread += batch->count - claimed;
+	batch->count = claimed;
+	sf_input_learn(worker->options.input);
 	return at_end ? SF_WORKER_LIMIT : SF_WORKER_RUNNING;
 }
 
@@ -404,8 +438,10 @@ void sf_worker_finish(struct sf_worker *worker)
 	int64_t end;
 
 	if (worker->options.turns)
-		worker->timing.clock = worker->options.turns->timing.clock;
+		worker->timing = worker->options.turns->timing;
 	end = sf_clock_finish(&worker->timing.clock);
+	if (end > worker->timing.end_ns)
+		end = worker->timing.clock.now = worker->timing.end_ns;
 	if (exchange) {
 		sf_exchange_close(exchange, me, end);
 		while (!sf_exchange_drained(exchange, me))

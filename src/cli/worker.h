@@ -206,8 +206,8 @@ int64_t sf_timing_limit(const struct sf_meter_options *meter);
 void sf_timing_init(struct sf_timing *timing, int64_t limit_ns);
 
 /*
- * Receives up to `max` packets, leaves out what the filter refuses or comes after a limit, and
- * moves the clock. What came before an end is in the batch.
+ * Receives up to `max` packets, moves the clock by all of them, and leaves out what comes after a
+ * limit or what the filter refuses. What came before an end is in the batch.
  */
 enum sf_worker_state sf_worker_receive(struct sf_worker *worker, struct sf_timing *timing,
 	struct sf_received *batch, unsigned max);

@@ -17,8 +17,8 @@ START_TEST(clock_follows_packets_and_never_steps_back)
 }
 END_TEST
 
-/* DESIGN §6: a jump by more than the idle timeout counts once 64 packets in a row agree. */
-START_TEST(clock_wants_64_packets_to_believe_a_jump)
+/* docs/design.md §6: a jump by more than the idle timeout counts once 64 packets in a row agree. */
+START_TEST(clock_believes_a_jump_that_many_packets_agree_with)
 {
 	struct sf_clock clock;
 
@@ -28,19 +28,130 @@ START_TEST(clock_wants_64_packets_to_believe_a_jump)
 		ck_assert_int_eq(sf_clock_advance(&clock, 1000 * S + i), 0);
 	ck_assert_int_eq(sf_clock_advance(&clock, 1 * S), 1 * S);
 	for (int i = 0; i < 63; i++)
-		ck_assert_int_eq(sf_clock_advance(&clock, 1000 * S + i), 1 * S);
+		ck_assert_int_eq(sf_clock_advance(&clock, 1000 * S - i), 1 * S);
 	ck_assert_int_eq(sf_clock_advance(&clock, 1000 * S), 1000 * S);
 }
 END_TEST
 
-START_TEST(clock_takes_a_pending_jump_at_the_end)
+/* … or three over as long a time as the idle timeout. */
+START_TEST(clock_believes_a_jump_that_goes_on)
 {
 	struct sf_clock clock;
 
 	sf_clock_init(&clock, 15 * S);
 	sf_clock_advance(&clock, 0);
-	sf_clock_advance(&clock, 100 * S);
-	ck_assert_int_eq(sf_clock_finish(&clock), 100 * S);
+	ck_assert_int_eq(sf_clock_advance(&clock, 100 * S), 0);
+	ck_assert_int_eq(sf_clock_advance(&clock, 107 * S), 0);
+	ck_assert_int_eq(sf_clock_advance(&clock, 115 * S), 115 * S);
+	ck_assert_int_eq(sf_clock_advance(&clock, 116 * S), 116 * S);
+}
+END_TEST
+
+/* Each packet is a jump: the clock is some packets late, and no more. */
+START_TEST(clock_follows_sparse_packets)
+{
+	const int64_t step[] = { 20 * S, 60 * S, 86400 * S, 30 * 86400 * S };
+
+	for (unsigned k = 0; k < sizeof(step) / sizeof(step[0]); k++) {
+		struct sf_clock clock;
+
+		sf_clock_init(&clock, 15 * S);
+		for (int i = 0; i < 1000; i++) {
+			int64_t now = sf_clock_advance(&clock, i * step[k]);
+
+			ck_assert_int_le(now, i * step[k]);
+			ck_assert_int_ge(now, (i - 3) * step[k]);
+		}
+		ck_assert_int_eq(sf_clock_finish(&clock), 999 * step[k]);
+	}
+}
+END_TEST
+
+/* A random sparse stream with one wild time stamp in it, of which nothing is to be seen later. */
+START_TEST(clock_is_never_moved_by_a_single_wild_time)
+{
+	uint32_t random = 1;
+
+	for (unsigned round = 0; round < 20000; round++) {
+		unsigned count = 5 + (random >> 8) % 40, wild = 1 + (random >> 16) % (count - 2);
+		struct sf_clock clock, other;
+		int64_t time = 1000 * S;
+
+		sf_clock_init(&clock, 15 * S);
+		sf_clock_init(&other, 15 * S);
+		for (unsigned i = 0; i < count; i++) {
+			int64_t now;
+
+			random = random * 1664525 + 1013904223;
+			time += random >> 31 ? (int64_t)(random >> 12 & 0xffff) * 1000000 : 1000;
+			if (i == wild) {
+				int64_t far = (int64_t)(120 + (random >> 3 & 0xfffff)) * S;
+
+				now = sf_clock_advance(
+					&clock, time + (random & 1 ? far : far * 1000));
+				ck_assert_int_le(now, time);
+				continue;
+			}
+			now = sf_clock_advance(&clock, time);
+			ck_assert_int_le(now, time);
+			sf_clock_advance(&other, time);
+		}
+		ck_assert_int_eq(sf_clock_finish(&clock), time);
+		ck_assert_int_eq(sf_clock_finish(&other), time);
+	}
+}
+END_TEST
+
+START_TEST(clock_takes_a_pending_jump_at_the_end)
+{
+	static const struct {
+		int64_t times[5], end;
+	} of[] = {
+		{ { 0, 100, 101, 102, 103 }, 103 },
+		{ { 0, 1, 2, 3, 100 }, 100 },
+		/* one packet alone a year ahead, and after a gap */
+		{ { 0, 1, 2, 3, 31536000 }, 3 },
+		{ { 0, 1, 2, 100, 31536000 }, 100 },
+		{ { 0, 1, 31536000, 100, 101 }, 101 },
+		{ { 0, 1, 100, 31536000, 101 }, 101 },
+		{ { 0, 1, 100, 31536000, 63072000 }, 31536000 },
+		/* two agree */
+		{ { 0, 1, 2, 31536000, 31536001 }, 31536001 },
+		{ { 0, 1, 31536000, 31536001, 2 }, 2 },
+	};
+
+	for (unsigned k = 0; k < sizeof(of) / sizeof(of[0]); k++) {
+		struct sf_clock clock;
+
+		sf_clock_init(&clock, 15 * S);
+		for (unsigned i = 0; i < 5; i++)
+			sf_clock_advance(&clock, of[k].times[i] * S);
+		ck_assert_int_eq(sf_clock_finish(&clock), of[k].end * S);
+	}
+}
+END_TEST
+
+/* Any number can be a time, and nothing overflows. */
+START_TEST(clock_stands_extreme_times)
+{
+	static const int64_t times[] = { INT64_MIN, INT64_MAX, -S, 0, INT64_MAX - 1,
+		INT64_MIN + 1 };
+	static const int64_t limits[] = { 1, 15 * S, INT64_MAX };
+
+	for (unsigned k = 0; k < 3; k++) {
+		uint32_t random = 1;
+		struct sf_clock clock;
+
+		sf_clock_init(&clock, limits[k]);
+		for (unsigned i = 0; i < 10000; i++) {
+			int64_t before = clock.now;
+
+			random = random * 1664525 + 1013904223;
+			ck_assert_int_ge(
+				sf_clock_advance(&clock, times[(random >> 16) % 6]), before);
+		}
+		sf_clock_finish(&clock);
+	}
 }
 END_TEST
 
@@ -98,7 +209,7 @@ START_TEST(clock_follows_a_batch_as_it_follows_packets_one_by_one)
 			jumps += before != INT64_MIN && one.now - before > 15 * S;
 		}
 		ck_assert_int_eq(batch.now, one.now);
-		ck_assert_uint_eq(batch.agreeing, one.agreeing);
+		ck_assert_uint_eq(batch.agreed, one.agreed);
 		time = one.now;
 	}
 	ck_assert_uint_gt(jumps, 10);
@@ -126,6 +237,8 @@ START_TEST(ring_keeps_order_over_the_wrap_and_refuses_when_full)
 END_TEST
 
 CHECK_MAIN("base", clock_follows_packets_and_never_steps_back,
-	clock_wants_64_packets_to_believe_a_jump, clock_takes_a_pending_jump_at_the_end,
+	clock_believes_a_jump_that_many_packets_agree_with, clock_believes_a_jump_that_goes_on,
+	clock_follows_sparse_packets, clock_is_never_moved_by_a_single_wild_time,
+	clock_takes_a_pending_jump_at_the_end, clock_stands_extreme_times,
 	clock_follows_a_batch_as_it_follows_packets_one_by_one,
 	ring_keeps_order_over_the_wrap_and_refuses_when_full)

@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""The clock of a source: which packets move it, and what is cut off or ends by it."""
+
+import random
+
+import subprocess
+import time
+
+import support
+from support import START, Case, pcap, pcap_header, pcap_packet, udp
+
+ARP = b"\xff" * 12 + b"\x08\x06" + bytes(28)
+YEAR = 365 * 86400
+
+
+def other(source=9):
+    """A packet that `udp port 53` does not match."""
+    frame = bytearray(udp(source, 7000))
+    frame[36:38] = (8000).to_bytes(2, "big")
+    return bytes(frame)
+
+
+class ClockCase(Case):
+    def same_for_workers(self, path, *arguments):
+        """One worker's run; two and three make the same records and books."""
+        alone = None
+        for workers in "1", "2", "3":
+            done = self.meter("-r", path, "-o", "json", "--workers", workers, *arguments)
+            done.stats["table"].pop("longestChain")
+            alone = alone or done
+            self.assertEqual(sorted(done.stdout.splitlines()), sorted(alone.stdout.splitlines()))
+            self.assertEqual(done.stats, alone.stats)
+        return alone
+
+    def reasons(self, done):
+        """flowEndReason by the last octet of the source address, sorted where there are several."""
+        found = {}
+        for record in done.records:
+            source = int(record["sourceIPv4Address"].split(".")[3])
+            found.setdefault(source, []).append(record["flowEndReason"])
+        return {source: sorted(reasons) for source, reasons in found.items()}
+
+
+class Filter(ClockCase):
+    def setUp(self):
+        super().setUp()
+        done = self.run_plain("meter", "-r", self.file("none.pcap", pcap([])), "-f", "ip6")
+        if "no libpcap" in done.stderr:
+            self.skipTest("this build has no libpcap")
+
+    def test_refused_packets_move_the_clock(self):
+        # flow 1 is silent for the rest of the file, which only other packets tell
+        frames = [(0, udp(1, 5000))] + [(t, other()) for t in range(1, 40)] + [(39, udp(2, 5000))]
+        path = self.file("a.pcap", pcap(frames))
+        for expression in "udp port 53", "src host 192.0.2.1 or src host 192.0.2.2":
+            done = self.same_for_workers(path, "-f", expression)
+            self.assertEqual(self.reasons(done), {1: [1], 2: [4]})
+            self.assertEqual(done.stats["ignored"]["filtered"], 39)
+        # also when nothing that passes comes behind, and when what comes is no IP
+        for last in other(), ARP:
+            path = self.file("b.pcap", pcap([(0, udp(1, 5000))] + [(t, last) for t in range(40)]))
+            self.assertEqual(self.reasons(self.same_for_workers(path, "-f", "udp port 53")),
+                             {1: [1]})
+
+    def test_same_reasons_as_without_the_filter(self):
+        # random flows with gaps of all lengths; those that pass end for the same reasons
+        rng = random.Random(5)
+        frames, now = [], 0.0
+        for _ in range(600):
+            now += rng.choice((0.01, 0.2, 3, 14, 17, 50))
+            source = rng.randrange(1, 20)
+            frames.append((now, udp(source, 5000) if rng.random() < 0.4 else other(source + 20)))
+        path = self.file("a.pcap", pcap(frames))
+        whole = self.reasons(self.same_for_workers(path))
+        part = self.reasons(self.same_for_workers(path, "-f", "udp port 53"))
+        self.assertEqual(part, {source: whole[source] for source in whole if source < 20})
+
+    def test_duration_is_by_all_packets(self):
+        frames = [(t, other() if t % 10 else udp(1, 5000)) for t in range(3, 100)]
+        done = self.same_for_workers(self.file("a.pcap", pcap(frames)), "-f", "udp port 53",
+                                     "--duration", "30s")
+        # from the first packet, at 3 s, to 33 s: 10, 20 and 30
+        self.assertEqual(done.stats["metered"]["packets"], 3)
+        self.assertEqual(done.stats["ignored"]["filtered"], 27)
+        self.assertEqual(done.stats["ended"], "limit")
+
+    def test_count_is_of_those_that_pass(self):
+        frames = [(t / 10, udp(1, 5000) if t % 7 == 0 else other()) for t in range(2000)]
+        path = self.file("a.pcap", pcap(frames))
+        for count in 1, 63, 64, 65, 286:
+            done = self.same_for_workers(path, "-f", "udp port 53", "-c", str(count))
+            self.assertEqual(done.stats["metered"]["packets"], min(count, 286))
+
+    def test_live_pipe(self):
+        process = self.start("meter", "-r", "-", "--realtime", "-f", "udp port 53", "-o", "json",
+                             "--stats", "json", "--idle-timeout", "1s", stdin=subprocess.PIPE)
+        process.stdin.write(pcap_header() + pcap_packet(START, udp(1, 5000)))
+        process.stdin.flush()
+        begin, printed = time.monotonic(), None
+        while printed is None and time.monotonic() - begin < 5:
+            now = time.monotonic() - begin
+            process.stdin.write(pcap_packet(START + now, other()))
+            process.stdin.flush()
+            time.sleep(0.02)
+            if self.printed():
+                printed = time.monotonic() - begin
+        process.stdin.close()
+        done = self.check(process)
+        self.assertEqual(self.reasons(done), {1: [1]})
+        self.assertIsNotNone(printed, "the record did not leave while other packets came")
+
+
+class Gaps(ClockCase):
+    def test_flows_that_were_silent_for_long(self):
+        # few packets behind a gap of 16 s, and few behind that
+        frames = [(t, udp(s, 5000)) for t, s in
+                  ((0, 1), (16, 2), (17, 3)) + tuple((t, 4) for t in range(20, 60, 5))]
+        done = self.same_for_workers(self.file("a.pcap", pcap(frames)))
+        self.assertEqual(self.reasons(done), {1: [1], 2: [1], 3: [1], 4: [4]})
+        # one packet behind a gap
+        done = self.same_for_workers(self.file("b.pcap", pcap([(0, udp(1, 1)), (40, udp(2, 1))])))
+        self.assertEqual(self.reasons(done), {1: [1], 2: [4]})
+
+    def test_duration_after_a_gap(self):
+        # a beacon, of which each packet comes after the idle timeout
+        beacon = self.file("a.pcap", pcap([(20 * i, udp(1, 5000)) for i in range(10)]))
+        for duration, packets in ("60s", 3), ("61s", 4), ("1s", 1), ("1h", 10):
+            done = self.same_for_workers(beacon, "--duration", duration)
+            self.assertEqual(done.stats["metered"]["packets"], packets)
+            self.assertEqual(done.stats["ended"], "limit" if packets < 10 else "eof")
+        # months
+        rare = self.file("b.pcap", pcap([(86400 * 30 * i, udp(1, 5000)) for i in range(6)]))
+        done = self.same_for_workers(rare, "--duration", "1h")
+        self.assertEqual(done.stats["metered"]["packets"], 1)
+        # 40 packets behind one gap
+        frames = [(t / 10, udp(1, 5000)) for t in range(500)]
+        frames += [(66 + t / 2, udp(1, 5000)) for t in range(40)]
+        few = self.file("c.pcap", pcap(frames))
+        for seconds in 50, 66, 70, 80, 85, 86, 100:
+            done = self.same_for_workers(few, "--duration", f"{seconds}s")
+            self.assertEqual(done.stats["metered"]["packets"],
+                             sum(t < seconds for t, _ in frames))
+
+    def test_one_wild_time_stamp(self):
+        # it ends nothing: neither the run nor other flows
+        frames = [(i * 0.1, udp(1, 5000)) for i in range(100)]
+        for ahead in 3600, 86400, YEAR, 30 * YEAR:
+            for place in 1, 50, 99:
+                wild = frames[:place] + [(ahead, udp(2, 5000))] + frames[place:]
+                path = self.file("a.pcap", pcap(wild))
+                done = self.same_for_workers(path)
+                self.assertEqual(self.reasons(done), {1: [4], 2: [4]})
+                # of itself it says that it lies after the end
+                done = self.same_for_workers(path, "--duration", "30m")
+                self.assertEqual(self.reasons(done), {1: [4]})
+                self.assertEqual(done.stats["metered"]["packets"], 100)
+        # nothing comes behind the last packet of a file: a year is too long a gap
+        path = self.file("a.pcap", pcap(frames + [(YEAR, udp(2, 5000))]))
+        self.assertEqual(self.reasons(self.same_for_workers(path)), {1: [4], 2: [4]})
+
+    def test_wild_time_stamps_in_sparse_traffic(self):
+        rng = random.Random(3)
+        for _ in range(10):
+            frames, now = [], 0
+            for _ in range(rng.randrange(10, 60)):
+                now += rng.choice((0.5, 5, 16, 100))
+                frames.append((now, udp(rng.randrange(1, 5), 5000)))
+            place = rng.randrange(1, len(frames) - 1)
+            plain = self.reasons(self.same_for_workers(self.file("a.pcap", pcap(frames))))
+            frames.insert(place, (now + rng.randrange(1000, 10 * YEAR), udp(200, 5000)))
+            wild = self.reasons(self.same_for_workers(self.file("b.pcap", pcap(frames))))
+            self.assertEqual(wild.pop(200), [4])
+            self.assertEqual(wild, plain)
+
+
+if __name__ == "__main__":
+    support.main()
