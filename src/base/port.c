@@ -2,6 +2,7 @@
 /* See port.h for who writes what. Nothing here lies on the packet path but the load of `state`. */
 #include "base/port.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -113,6 +114,21 @@ void sf_port_park(struct sf_port *port)
 	atomic_fetch_add_explicit(&port->parked, 1, memory_order_acq_rel);
 }
 
+/*
+ * Sockets of an interface that is back come from the helper: the kernel suspends who opens one
+ * until it answers. A helper that does not answer is found out here, where the wait has an end.
+ */
+static bool helper_answers(struct sf_port *port)
+{
+	struct sf_ethtool_outcome outcome;
+
+	if (!port->helper ||
+		port->helper->prepare(port->helper, port->netdev.name, 0, &outcome) != -ETIMEDOUT)
+		return true;
+	sf_port_refused(port, "the monitor does not answer");
+	return false;
+}
+
 bool sf_port_returned(struct sf_port *port)
 {
 	enum sf_netdev_state state = SF_NETDEV_GONE;
@@ -126,7 +142,7 @@ bool sf_port_returned(struct sf_port *port)
 	pthread_mutex_unlock(&port->lock);
 	if (state != SF_NETDEV_UP)
 		tell(port, state == SF_NETDEV_DOWN ? port->down : port->gone);
-	return state == SF_NETDEV_UP;
+	return state == SF_NETDEV_UP && helper_answers(port);
 }
 
 /*

@@ -91,9 +91,12 @@ int sf_input_open_live(struct sf_input *input, const char *text, const struct sf
 int sf_input_permits(
 	struct sf_permits *permits, const struct sf_options *options, struct sf_error *error)
 {
-	permits->count = 0;
+	struct sf_permit *permit;
+
+	*permits = (struct sf_permits){ 0 };
 	for (unsigned i = 0; i < options->interfaces.count; i++) {
 		const char *name = options->interfaces.items[i], *colon = strchr(name, ':');
+		bool xdp = strncmp(name, "xdp:", 4) == 0;
 
 		if (colon && strncmp(name, "dpdk", 4) == 0)
 			continue;
@@ -104,9 +107,15 @@ int sf_input_permits(
 			if (permits->count == SF_PERMITS_MAX)
 				return sf_error_set(error, SF_EUSAGE,
 					"--interface: more than %d interfaces", SF_PERMITS_MAX);
+			permit = &permits->rows[permits->count++];
 			/* a name that is too long is complained about where it is opened */
-			snprintf(permits->names[permits->count++], IF_NAMESIZE, "%.*s", length,
-				name);
+			snprintf(permit->name, sizeof(permit->name), "%.*s", length, name);
+			permit->packets = true;
+			permit->xdp = xdp;
+			permit->settings = (options->set_rss ? SF_ETHTOOL_RSS : 0) |
+					   (options->keep_offloads ? 0
+						   : xdp ? SF_ETHTOOL_MERGING | SF_ETHTOOL_TAGS
+							 : SF_ETHTOOL_MERGING);
 		}
 	}
 	return 0;

@@ -74,6 +74,19 @@ void sf_run_tick(struct sf_run *run, int64_t clock)
 		sf_exporter_tick(run->exporter, wall, wall);
 }
 
+/* Said once. */
+static void notice_monitor(struct sf_run *run)
+{
+	if (!run->sandbox.helped || !sf_monitor_ended(&run->monitor))
+		return;
+	run->sandbox.helped = false;
+	sf_progress_clear(&run->progress);
+	sf_complain("the monitor (process %d) has ended: metering goes on, but an interface that "
+		    "goes away cannot be opened again, and what was changed at interfaces "
+		    "(ethtool -k, ip link) stays changed",
+		(int)run->monitor.pid);
+}
+
 void sf_run_watch(struct sf_run *run, const struct sf_books *books, int64_t mono)
 {
 	struct sf_report report = sf_run_report(run, books);
@@ -83,6 +96,7 @@ void sf_run_watch(struct sf_run *run, const struct sf_books *books, int64_t mono
 	sf_exporter_metering(
 		run->exporter, &books->ledger, capture.dropped_kernel + capture.dropped_nic);
 	sf_run_notice(run, books);
+	notice_monitor(run);
 	if (sf_progress_due(&run->progress, mono))
 		sf_progress_show(&run->progress, mono, &books->ledger, &capture);
 	if (in_vain(run))

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "cli/command.h"
 #include "cli/output.h"
 #include "cli/run.h"
 #include "cli/signals.h"
@@ -286,6 +287,8 @@ int sf_run_make_workers(struct sf_run *run, struct sf_error *error)
 
 void sf_run_fini(struct sf_run *run)
 {
+	int monitor;
+
 	for (unsigned i = 0; i < run->worker_count; i++)
 		sf_worker_fini(&run->workers[i]);
 	free(run->workers);
@@ -302,7 +305,11 @@ void sf_run_fini(struct sf_run *run)
 	if (run->output)
 		fclose(run->output);
 	free(run->interfaces);
-	sf_monitor_stop(&run->monitor);
+	monitor = run->monitor.pid;
+	if (!sf_monitor_stop(&run->monitor))
+		sf_complain("the monitor (process %d) does not end: offloads and flags of the "
+			    "interfaces are put back when it goes on (kill -CONT %d)",
+			monitor, monitor);
 }
 
 /* Before anything is open: the monitor is to have nothing of it. */
@@ -313,7 +320,10 @@ static int start_monitor(struct sf_run *run, struct sf_error *error)
 	int err = sf_sandbox_user(&run->sandbox, options->user, error);
 
 	for (unsigned i = 0; i < options->interfaces.count; i++) {
-		run->sandbox.dpdk |= strncmp(options->interfaces.items[i], "dpdk:", 5) == 0;
+		bool dpdk = strncmp(options->interfaces.items[i], "dpdk:", 5) == 0;
+
+		run->sandbox.dpdk |= dpdk;
+		run->sandbox.packets |= !dpdk;
 		run->sandbox.xdp |= strncmp(options->interfaces.items[i], "xdp:", 4) == 0;
 	}
 	if (!err && run->sandbox.switch_user)

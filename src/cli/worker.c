@@ -474,21 +474,28 @@ static void *worker_main(void *context)
 	return NULL;
 }
 
+/* A new thread has the processors of the one that starts it. */
+static int start_on(struct sf_worker *worker, int cpu)
+{
+	cpu_set_t before, one;
+	int err;
+
+	CPU_ZERO(&one);
+	CPU_SET((unsigned)cpu, &one);
+	if (sched_getaffinity(0, sizeof(before), &before) < 0 ||
+		sched_setaffinity(0, sizeof(one), &one) < 0)
+		return errno;
+	err = pthread_create(&worker->thread, NULL, worker_main, worker);
+	sched_setaffinity(0, sizeof(before), &before);
+	return err;
+}
+
 int sf_worker_start(struct sf_worker *worker, struct sf_error *error)
 {
-	pthread_attr_t attributes;
-	int err = pthread_attr_init(&attributes);
+	int cpu = worker->options.cpu;
+	int err = cpu >= 0 ? start_on(worker, cpu)
+			   : pthread_create(&worker->thread, NULL, worker_main, worker);
 
-	if (!err && worker->options.cpu >= 0) {
-		cpu_set_t one;
-
-		CPU_ZERO(&one);
-		CPU_SET((unsigned)worker->options.cpu, &one);
-		err = pthread_attr_setaffinity_np(&attributes, sizeof(one), &one);
-	}
-	if (!err)
-		err = pthread_create(&worker->thread, &attributes, worker_main, worker);
-	pthread_attr_destroy(&attributes);
 	if (err)
 		return sf_error_set(
 			error, -err, "cannot start a worker thread: %s", sf_strerror(-err));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Starting the monitor, and asking it. The channel keeps message boundaries (SOCK_SEQPACKET). */
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -9,7 +10,9 @@
 
 #include "guard/monitor.h"
 
-#define PATIENCE_S 5 /* longest time for an answer: loading an XDP program takes parts of one */
+#define PATIENCE_MS 5000 /* longest time for an answer: loading an XDP program takes 100 ms */
+#define WAIT_MS     2    /* between two looks whether the monitor has ended */
+#define SHORT_MS    200  /* when the last request was not answered */
 
 int sf_message_send(int channel, const void *data, size_t size, const int *fds, unsigned count)
 {
@@ -74,7 +77,39 @@ int sf_message_receive(
 	return (int)n;
 }
 
-/* Sends and waits for the answer to this very request. */
+/* How long send and receive on the channel wait. */
+static void set_patience(int channel, long ms)
+{
+	const struct timeval patience = { ms / 1000, ms % 1000 * 1000 };
+
+	setsockopt(channel, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(channel, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+}
+
+/* Sends and waits for the answer to this very request. > 0, 0: the monitor is gone, or -errno. */
+static int exchange(struct sf_monitor *monitor, struct sf_request *request,
+	struct sf_answer *answer, int *fds, unsigned wanted, unsigned *count)
+{
+	int n;
+
+	request->sequence = ++monitor->sequence;
+	n = sf_message_send(monitor->channel, request, sizeof(*request), NULL, 0);
+	while (n > 0) {
+		n = sf_message_receive(
+			monitor->channel, answer, sizeof(*answer), fds, wanted, count);
+		if (n == (int)sizeof(*answer) && answer->sequence == request->sequence)
+			break;
+		/* an answer that came after its time */
+		while (*count > 0)
+			close(fds[--*count]);
+	}
+	if (monitor->silent != (n == -EAGAIN)) {
+		monitor->silent = n == -EAGAIN;
+		set_patience(monitor->channel, monitor->silent ? SHORT_MS : PATIENCE_MS);
+	}
+	return n;
+}
+
 static int ask(struct sf_monitor *monitor, struct sf_request *request, struct sf_answer *answer,
 	int *fds, unsigned wanted)
 {
@@ -82,17 +117,7 @@ static int ask(struct sf_monitor *monitor, struct sf_request *request, struct sf
 	int n;
 
 	pthread_mutex_lock(&monitor->lock);
-	request->sequence = ++monitor->sequence;
-	n = sf_message_send(monitor->channel, request, sizeof(*request), NULL, 0);
-	while (n > 0) {
-		n = sf_message_receive(
-			monitor->channel, answer, sizeof(*answer), fds, wanted, &count);
-		if (n == (int)sizeof(*answer) && answer->sequence == request->sequence)
-			break;
-		/* an answer that came after its time */
-		while (count > 0)
-			close(fds[--count]);
-	}
+	n = exchange(monitor, request, answer, fds, wanted, &count);
 	pthread_mutex_unlock(&monitor->lock);
 	if (n <= 0)
 		return n == -EAGAIN ? -ETIMEDOUT : -EPERM;
@@ -112,7 +137,7 @@ static struct sf_monitor *of(const struct sf_helper *helper)
 static uint32_t index_of(const struct sf_monitor *monitor, const char *name)
 {
 	for (unsigned i = 0; i < monitor->permits.count; i++)
-		if (strcmp(monitor->permits.names[i], name) == 0)
+		if (strcmp(monitor->permits.rows[i].name, name) == 0)
 			return i;
 	return UINT32_MAX;
 }
@@ -166,7 +191,6 @@ int sf_monitor_give_listener(struct sf_monitor *monitor, int listener)
 int sf_monitor_start(
 	struct sf_monitor *monitor, const struct sf_permits *permits, struct sf_error *error)
 {
-	const struct timeval patience = { .tv_sec = PATIENCE_S };
 	int ends[2], result;
 
 	*monitor = (struct sf_monitor){
@@ -176,8 +200,7 @@ int sf_monitor_start(
 	};
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return sf_error_set(error, -errno, "socketpair: %s", sf_strerror(-errno));
-	setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	setsockopt(ends[0], SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	set_patience(ends[0], PATIENCE_MS);
 	monitor->pid = fork();
 	if (monitor->pid == 0)
 		sf_monitor_serve(monitor, ends[1]);
@@ -191,12 +214,26 @@ int sf_monitor_start(
 	return sf_error_set(error, result, "cannot start the monitor: %s", sf_strerror(result));
 }
 
-void sf_monitor_stop(struct sf_monitor *monitor)
+bool sf_monitor_ended(const struct sf_monitor *monitor)
 {
+	struct pollfd channel = { .fd = monitor->channel };
+
+	return monitor->pid > 0 && poll(&channel, 1, 0) == 1 && channel.revents & POLLHUP;
+}
+
+bool sf_monitor_stop(struct sf_monitor *monitor)
+{
+	int left_ms = monitor->silent ? SHORT_MS : PATIENCE_MS;
+	pid_t result = 0;
+
 	if (monitor->pid <= 0)
-		return;
+		return true;
 	close(monitor->channel);
-	while (waitpid(monitor->pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	for (; result == 0 && left_ms > 0; left_ms -= WAIT_MS) {
+		result = waitpid(monitor->pid, NULL, WNOHANG);
+		if (result == 0)
+			usleep(WAIT_MS * 1000);
+	}
 	monitor->pid = 0;
+	return result != 0;
 }

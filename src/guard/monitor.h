@@ -21,9 +21,18 @@
 
 #define SF_PERMITS_MAX 256
 
-/* The interfaces that the metering process may ask the monitor about. */
+/*
+ * What the metering process may ask its monitor for: a row for each interface of the run, made from
+ * the command line before the fork. The monitor refuses everything else with -EPERM.
+ */
+struct sf_permit {
+	char name[IF_NAMESIZE];
+	unsigned settings; /* SF_ETHTOOL_… ored: those that the run may change */
+	bool packets;      /* packet sockets */
+	bool xdp;          /* the XDP program on this interface, and AF_XDP sockets */
+};
 struct sf_permits {
-	char names[SF_PERMITS_MAX][IF_NAMESIZE];
+	struct sf_permit rows[SF_PERMITS_MAX];
 	unsigned count;
 };
 
@@ -32,8 +41,9 @@ struct sf_monitor {
 	struct sf_helper helper; /* first member: for drivers */
 	pid_t pid;               /* 0: there is none */
 	int channel;
+	pthread_mutex_t lock; /* of the next two: workers and main thread ask */
 	uint32_t sequence;
-	pthread_mutex_t lock; /* channel and sequence: workers and main thread ask */
+	bool silent; /* the last request was not answered in time: later ones wait less long */
 	struct sf_permits permits;
 };
 
@@ -47,8 +57,14 @@ int sf_monitor_start(
 /* Gives it the listener of sf_syscalls_restrict() and closes it here. */
 int sf_monitor_give_listener(struct sf_monitor *monitor, int listener);
 
-/* Closes the channel; returns when the monitor has put everything back. Legal on a zeroed one. */
-void sf_monitor_stop(struct sf_monitor *monitor);
+/* Has the monitor ended although the channel is open? One system call, any thread. */
+bool sf_monitor_ended(const struct sf_monitor *monitor);
+
+/*
+ * Closes the channel and waits until the monitor has put everything back, for some seconds. False:
+ * the monitor has not ended by then (it is stopped or hangs). Legal on a zeroed one.
+ */
+bool sf_monitor_stop(struct sf_monitor *monitor);
 
 /* The messages, between monitor.c and serve.c. */
 enum sf_request_kind {

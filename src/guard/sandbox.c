@@ -38,14 +38,22 @@ static bool is_for_capture(unsigned capability)
 }
 #endif
 
-/* Capabilities that can still be regained: empties the bounding set. 0 or -errno. */
+/*
+ * Empties the bounding set: no capability can be regained. 0 or -errno. Asks the kernel what became
+ * of it, because libcap-ng reports success without CAP_SETPCAP too.
+ */
 static int drop_bounds(void)
 {
 #ifdef HAVE_CAPNG
 	if (capng_get_caps_process() < 0)
 		return -EPERM;
 	capng_clear(CAPNG_SELECT_BOUNDS);
-	return capng_apply(CAPNG_SELECT_BOUNDS) < 0 ? -EPERM : 0;
+	if (capng_apply(CAPNG_SELECT_BOUNDS) < 0)
+		return -EPERM;
+	for (unsigned long i = 0; i <= (unsigned long)CAP_LAST_CAP; i++)
+		if (prctl(PR_CAPBSET_READ, i, 0, 0, 0) == 1)
+			return -EPERM;
+	return 0;
 #else
 	return -EOPNOTSUPP;
 #endif
@@ -143,8 +151,9 @@ static int become(struct sf_sandbox *sandbox, struct sf_error *error)
 int sf_sandbox_enter(struct sf_sandbox *sandbox, int *listener, struct sf_error *error)
 {
 	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
-	unsigned calls = (sandbox->helped ? SF_CALLS_SOCKETS_ASKED : SF_CALLS_RIGHTS_KEPT) |
-			 (sandbox->dpdk ? SF_CALLS_DPDK : 0);
+	unsigned calls = (sandbox->helped ? SF_CALLS_ASKED : 0) |
+			 (sandbox->packets ? SF_CALLS_PACKETS : 0) |
+			 (sandbox->xdp ? SF_CALLS_XDP : 0) | (sandbox->dpdk ? SF_CALLS_DPDK : 0);
 	/* Landlock does not cover DPDK's threads; it fails for a directory that is not there */
 	bool types = sandbox->xdp && !sandbox->helped && !sandbox->dpdk &&
 		     access(KERNEL_TYPES, R_OK) == 0;
@@ -174,8 +183,10 @@ int sf_sandbox_enter(struct sf_sandbox *sandbox, int *listener, struct sf_error 
 			return result;
 	}
 	result = drop_capabilities(!sandbox->helped);
-	if (result < 0 || bounds < 0)
-		miss(sandbox, "dropping capabilities", NO_CAPNG, bounds < 0 ? bounds : result);
+	if (result < 0)
+		miss(sandbox, "dropping capabilities", NO_CAPNG, result);
+	else if (bounds < 0)
+		miss(sandbox, "emptying the bounding set (needs CAP_SETPCAP)", NO_CAPNG, bounds);
 	sandbox->capabilities = sandbox->helped && result == 0 && bounds == 0;
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	result = sf_syscalls_restrict(calls, listener);

@@ -17,13 +17,15 @@ struct sf_sandbox {
 	bool wanted;      /* a live run, and not --no-sandbox */
 	bool switch_user; /* started as root */
 	bool helped; /* a monitor does what needs rights; without: what rights there are stay */
-	bool dpdk;   /* among the sources: calls of its drivers are allowed too */
-	bool xdp;    /* among the sources: without a monitor it reads the kernel's types later */
+	/* kinds among the sources */
+	bool packets; /* interfaces of the kernel: packet sockets are made when one comes back */
+	bool xdp;     /* by AF_XDP; without a monitor it reads the kernel's types then */
+	bool dpdk;    /* calls of its drivers are allowed */
 	char user[64];
 	uid_t uid;
 	gid_t gid;
 	/* what is in force */
-	bool capabilities; /* none are left, nor can any be regained: the bounding set is empty */
+	bool capabilities; /* none are left, and the bounding set is empty */
 	bool no_new_privs;
 	bool seccomp;
 	int landlock;      /* version of the kernel's interface; 0: not in force */
@@ -55,10 +57,11 @@ void sf_sandbox_json(const struct sf_sandbox *sandbox, FILE *stream);
 enum sf_calls {
 	SF_CALLS_METERING = 0,
 	SF_CALLS_MONITOR = 1,
-	SF_CALLS_SOCKETS_ASKED = 2, /* packet sockets come from the monitor */
-	SF_CALLS_RIGHTS_KEPT = 4,   /* packet sockets and BPF are used directly */
-	SF_CALLS_DPDK = 8,
-	SF_CALLS_TYPES_READ = 16, /* files may be opened for reading: Landlock says which */
+	SF_CALLS_PACKETS = 2, /* packet sockets */
+	SF_CALLS_XDP = 4,     /* AF_XDP sockets and the map that they are entered in */
+	SF_CALLS_ASKED = 8,   /* the monitor makes these sockets, and loads BPF programs */
+	SF_CALLS_DPDK = 16,
+	SF_CALLS_TYPES_READ = 32, /* files may be opened for reading: Landlock says which */
 };
 int sf_syscalls_restrict(unsigned calls, int *listener);
 

@@ -49,45 +49,85 @@ static int look_at(struct server *server, unsigned number)
 
 	if (served->netdev.fd >= 0)
 		return sf_netdev_refresh(&served->netdev);
-	return sf_netdev_open(&served->netdev, server->monitor->permits.names[number], &error);
+	return sf_netdev_open(&served->netdev, server->monitor->permits.rows[number].name, &error);
 }
+
+/* One request in work. */
+struct work {
+	struct server *server;
+	const struct sf_request *request;
+	const struct sf_permit *permit; /* of the interface that the request names */
+	struct served *served;
+	struct sf_answer answer;
+	int fds[SF_XDP_FDS];
+};
+
+static bool may_prepare(const struct work *work)
+{
+	return (work->request->what & ~work->permit->settings) == 0;
+}
+
+/* Changes nothing when nothing is asked for: then it tells that the monitor is there. */
+static int prepare(struct work *work)
+{
+	int result = look_at(work->server, work->request->interface);
+
+	if (result == 0 && work->request->what)
+		sf_ethtool_prepare(&work->served->saved, &work->served->netdev, work->request->what,
+			&work->answer.outcome);
+	return result;
+}
+
+static int restore(struct work *work)
+{
+	if (work->served->netdev.fd >= 0)
+		sf_ethtool_restore(&work->served->saved, &work->served->netdev);
+	return 0;
+}
+
+static bool may_xdp(const struct work *work)
+{
+	return work->permit->xdp && work->server->xdp && work->server->xdp->grant;
+}
+
+static int attach(struct work *work)
+{
+	int result = look_at(work->server, work->request->interface);
+
+	return result ? result
+		      : work->server->xdp->grant(&work->served->netdev, &work->request->wish,
+				&work->answer.grant, work->fds);
+}
+
+/* A row for each kind of request about an interface. */
+static const struct {
+	bool (*may)(const struct work *work); /* NULL: always */
+	int (*serve)(struct work *work);      /* 0 or -errno */
+	unsigned fds;                         /* descriptors that go with the answer */
+} kinds[] = {
+	[SF_REQUEST_PREPARE] = { may_prepare, prepare, 0 },
+	[SF_REQUEST_RESTORE] = { NULL, restore, 0 },
+	[SF_REQUEST_XDP] = { may_xdp, attach, SF_XDP_FDS },
+};
 
 static void answer(struct server *server, const struct sf_request *request)
 {
-	struct sf_answer answer = { .sequence = request->sequence, .result = -EINVAL };
-	struct served *served;
+	struct work work = { server, request, NULL, NULL,
+		{ .sequence = request->sequence, .result = -EINVAL }, { 0 } };
 	unsigned count = 0;
-	int fds[SF_XDP_FDS];
 
-	if (request->interface >= server->monitor->permits.count)
-		goto send;
-	served = &server->served[request->interface];
-	switch (request->kind) {
-	case SF_REQUEST_PREPARE:
-		answer.result = look_at(server, request->interface);
-		if (answer.result == 0)
-			sf_ethtool_prepare(
-				&served->saved, &served->netdev, request->what, &answer.outcome);
-		break;
-	case SF_REQUEST_RESTORE:
-		answer.result = 0;
-		if (served->netdev.fd >= 0)
-			sf_ethtool_restore(&served->saved, &served->netdev);
-		break;
-	case SF_REQUEST_XDP:
-		if (!server->xdp || !server->xdp->grant)
-			break;
-		answer.result = look_at(server, request->interface);
-		if (answer.result == 0)
-			answer.result = server->xdp->grant(
-				&served->netdev, &request->wish, &answer.grant, fds);
-		count = answer.result == 0 ? SF_XDP_FDS : 0;
-		break;
+	if (request->interface < server->monitor->permits.count &&
+		request->kind < sizeof(kinds) / sizeof(kinds[0]) && kinds[request->kind].serve) {
+		work.permit = &server->monitor->permits.rows[request->interface];
+		work.served = &server->served[request->interface];
+		work.answer.result = kinds[request->kind].may && !kinds[request->kind].may(&work)
+					     ? -EPERM
+					     : kinds[request->kind].serve(&work);
+		count = work.answer.result == 0 ? kinds[request->kind].fds : 0;
 	}
-send:
-	sf_message_send(server->channel, &answer, sizeof(answer), fds, count);
+	sf_message_send(server->channel, &work.answer, sizeof(work.answer), work.fds, count);
 	while (count > 0)
-		close(fds[--count]);
+		close(work.fds[--count]);
 }
 
 /* False: the metering process has gone. */
@@ -112,13 +152,20 @@ static bool serve_request(struct server *server)
 	return true;
 }
 
-static bool is_packet_socket(const struct seccomp_data *call)
+/* A socket that a source of this run may need? */
+static bool may_have_socket(const struct server *server, const struct seccomp_data *call)
 {
 	int type = (int)call->args[1] & ~(SOCK_CLOEXEC | SOCK_NONBLOCK);
+	bool packets = false, xdp = false;
 
+	for (unsigned i = 0; i < server->monitor->permits.count; i++) {
+		packets |= server->monitor->permits.rows[i].packets;
+		xdp |= server->monitor->permits.rows[i].xdp;
+	}
 	return call->nr == SYS_socket &&
-	       ((call->args[0] == AF_PACKET && (type == SOCK_RAW || type == SOCK_DGRAM)) ||
-		       (call->args[0] == AF_XDP && type == SOCK_RAW));
+	       ((packets && call->args[0] == AF_PACKET &&
+			(type == SOCK_RAW || type == SOCK_DGRAM)) ||
+		       (xdp && call->args[0] == AF_XDP && type == SOCK_RAW));
 }
 
 /* A system call of the metering process is suspended: a socket is its result, or EPERM. */
@@ -138,7 +185,7 @@ static void serve_call(struct server *server)
 
 	if (ioctl(server->listener, SECCOMP_IOCTL_NOTIF_RECV, &notice) < 0)
 		return;
-	if (is_packet_socket(data))
+	if (may_have_socket(server, data))
 		fd = socket((int)data->args[0], (int)data->args[1], (int)data->args[2]);
 	if (fd >= 0) {
 		int result;

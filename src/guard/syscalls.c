@@ -17,8 +17,10 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <linux/bpf.h>
+#include <linux/netlink.h>
 
 #include "guard/sandbox.h"
 
@@ -30,6 +32,7 @@
 #ifndef AF_XDP
 #define AF_XDP 44
 #endif
+#define SOCKET_TYPES 0xf /* the kernel's SOCK_TYPE_MASK */
 
 /* Whatever is done, any thread may do these. */
 static const int always[] = {
@@ -50,15 +53,14 @@ static const int always[] = {
 	SCMP_SYS(munlock), SCMP_SYS(mincore), SCMP_SYS(membarrier),
 	/* threads, time, signals */
 	SCMP_SYS(futex), SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(sched_yield),
-	SCMP_SYS(sched_getaffinity), SCMP_SYS(sched_setaffinity), SCMP_SYS(getcpu),
-	SCMP_SYS(gettid), SCMP_SYS(getpid), SCMP_SYS(getppid), SCMP_SYS(getuid), SCMP_SYS(geteuid),
-	SCMP_SYS(getgid), SCMP_SYS(getegid), SCMP_SYS(nanosleep), SCMP_SYS(clock_nanosleep),
-	SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres), SCMP_SYS(gettimeofday), SCMP_SYS(time),
-	SCMP_SYS(times), SCMP_SYS(getrusage), SCMP_SYS(sysinfo), SCMP_SYS(uname),
-	SCMP_SYS(getrandom), SCMP_SYS(getrlimit), SCMP_SYS(prlimit64), SCMP_SYS(rt_sigaction),
-	SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigtimedwait),
-	SCMP_SYS(sigaltstack), SCMP_SYS(tgkill), SCMP_SYS(restart_syscall), SCMP_SYS(wait4),
-	SCMP_SYS(exit), SCMP_SYS(exit_group)
+	SCMP_SYS(sched_getaffinity), SCMP_SYS(getcpu), SCMP_SYS(gettid), SCMP_SYS(getpid),
+	SCMP_SYS(getppid), SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid),
+	SCMP_SYS(nanosleep), SCMP_SYS(clock_nanosleep), SCMP_SYS(clock_gettime),
+	SCMP_SYS(clock_getres), SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(times),
+	SCMP_SYS(getrusage), SCMP_SYS(sysinfo), SCMP_SYS(uname), SCMP_SYS(getrandom),
+	SCMP_SYS(getrlimit), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask),
+	SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigtimedwait), SCMP_SYS(sigaltstack),
+	SCMP_SYS(restart_syscall), SCMP_SYS(wait4), SCMP_SYS(exit), SCMP_SYS(exit_group)
 };
 
 /* The monitor besides: below /sys only, if Landlock is there (landlock.c). */
@@ -68,9 +70,6 @@ static const int monitor[] = { SCMP_SYS(openat), SCMP_SYS(newfstatat), SCMP_SYS(
 	SCMP_SYS(prctl), SCMP_SYS(perf_event_open), SCMP_SYS(setrlimit),
 	/* libbpf's, for each map of an object that it opens: newer ones than Debian 12 has */
 	SCMP_SYS(memfd_create) };
-
-/* Opening a file for reading, besides: what libbpf and the C library do before. */
-static const int reading[] = { SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2) };
 
 static int allow(scmp_filter_ctx filter, const int *calls, size_t count)
 {
@@ -82,86 +81,146 @@ static int allow(scmp_filter_ctx filter, const int *calls, size_t count)
 	return result;
 }
 
-/* One argument compared under a mask; `otherwise` is what happens instead of permission. */
-static int allow_if(scmp_filter_ctx filter, uint32_t action, int call, unsigned argument,
-	uint64_t mask, uint64_t value)
+/* One argument compared under a mask. */
+struct rule {
+	int call;
+	unsigned argument;
+	uint64_t mask, value;
+};
+
+static int allow_if(scmp_filter_ctx filter, const struct rule *rules, size_t count)
 {
-	const struct scmp_arg_cmp compare = {
-		.arg = argument,
-		.op = SCMP_CMP_MASKED_EQ,
-		.datum_a = mask,
-		.datum_b = value,
+	int result = 0;
+
+	for (size_t i = 0; i < count && result == 0; i++) {
+		const struct scmp_arg_cmp compare = {
+			.arg = rules[i].argument,
+			.op = SCMP_CMP_MASKED_EQ,
+			.datum_a = rules[i].mask,
+			.datum_b = rules[i].value,
+		};
+
+		if (rules[i].call >= 0)
+			result = seccomp_rule_add_array(
+				filter, SCMP_ACT_ALLOW, rules[i].call, 1, &compare);
+	}
+	return result;
+}
+
+/* Calls that name a process or thread: for this process, or the calling thread, only. */
+static int allow_self(scmp_filter_ctx filter)
+{
+	const struct rule rules[] = {
+		{ SCMP_SYS(prlimit64), 0, UINT32_MAX, 0 },
+		{ SCMP_SYS(sched_setaffinity), 0, UINT32_MAX, 0 },
+		{ SCMP_SYS(tgkill), 0, UINT32_MAX, (uint64_t)getpid() },
 	};
 
-	return seccomp_rule_add_array(filter, action, call, 1, &compare);
+	return allow_if(filter, rules, sizeof(rules) / sizeof(rules[0]));
+}
+
+/* Sockets of one family and type; `protocol` < 0: any. */
+static int allow_socket(scmp_filter_ctx filter, uint32_t action, int family, int type, int protocol)
+{
+	const struct scmp_arg_cmp compare[] = {
+		{ 0, SCMP_CMP_MASKED_EQ, UINT32_MAX, (uint64_t)family },
+		/* the upper bits are SOCK_CLOEXEC and SOCK_NONBLOCK */
+		{ 1, SCMP_CMP_MASKED_EQ, SOCKET_TYPES, (uint64_t)type },
+		{ 2, SCMP_CMP_MASKED_EQ, UINT32_MAX, (uint64_t)protocol },
+	};
+
+	return seccomp_rule_add_array(
+		filter, action, SCMP_SYS(socket), protocol < 0 ? 2 : 3, compare);
 }
 
 static int allow_sockets(scmp_filter_ctx filter, unsigned calls)
 {
-	/* of the exporter; of the interfaces' state; what if_nametoindex() asks through */
-	static const int families[] = { AF_INET, AF_INET6, AF_NETLINK, AF_UNIX };
-	static const int packets[] = { AF_PACKET, AF_XDP };
-	uint32_t action = SCMP_ACT_ERRNO(EPERM);
+	/* a socket that only root may make is made by the monitor, or with the rights kept */
+	const uint32_t packets = calls & SF_CALLS_ASKED ? SCMP_ACT_NOTIFY : SCMP_ACT_ALLOW;
+	const struct {
+		unsigned when; /* SF_CALLS_…, all of them */
+		uint32_t action;
+		int family, type, protocol;
+	} sockets[] = {
+		/* exporter; ioctls about interfaces */
+		{ 0, SCMP_ACT_ALLOW, AF_INET, SOCK_DGRAM, -1 },
+		{ 0, SCMP_ACT_ALLOW, AF_INET6, SOCK_DGRAM, -1 },
+		/* if_nametoindex() */
+		{ 0, SCMP_ACT_ALLOW, AF_UNIX, SOCK_DGRAM, -1 },
+		/* state and counters of interfaces */
+		{ 0, SCMP_ACT_ALLOW, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE },
+		{ SF_CALLS_PACKETS, packets, AF_PACKET, SOCK_RAW, -1 },
+		{ SF_CALLS_PACKETS, packets, AF_PACKET, SOCK_DGRAM, -1 },
+		{ SF_CALLS_XDP, packets, AF_XDP, SOCK_RAW, -1 },
+		/* what libbpf asks an interface about its XDP features through */
+		{ SF_CALLS_XDP, SCMP_ACT_ALLOW, AF_NETLINK, SOCK_RAW, NETLINK_GENERIC },
+	};
 	int result = 0;
 
-	if (calls & SF_CALLS_SOCKETS_ASKED)
-		action = SCMP_ACT_NOTIFY;
-	else if (calls & SF_CALLS_RIGHTS_KEPT)
-		action = SCMP_ACT_ALLOW;
-	for (unsigned i = 0; i < 4 && result == 0; i++)
-		result = allow_if(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 0, UINT32_MAX,
-			(uint64_t)families[i]);
-	for (unsigned i = 0; i < 2 && result == 0 && action != SCMP_ACT_ERRNO(EPERM); i++)
-		result = allow_if(
-			filter, action, SCMP_SYS(socket), 0, UINT32_MAX, (uint64_t)packets[i]);
+	for (unsigned i = 0; i < sizeof(sockets) / sizeof(sockets[0]) && result == 0; i++)
+		if ((calls & sockets[i].when) == sockets[i].when)
+			result = allow_socket(filter, sockets[i].action, sockets[i].family,
+				sockets[i].type, sockets[i].protocol);
 	return result;
+}
+
+/* What an AF_XDP source needs: its sockets in the program's map; without a monitor all of BPF. */
+static int allow_xdp(scmp_filter_ctx filter, unsigned calls)
+{
+	static const struct rule update[] = { { SCMP_SYS(bpf), 0, UINT32_MAX,
+		BPF_MAP_UPDATE_ELEM } };
+	static const int bpf[] = { SCMP_SYS(bpf), SCMP_SYS(memfd_create) };
+
+	return calls & SF_CALLS_ASKED ? allow_if(filter, update, 1)
+				      : allow(filter, bpf, sizeof(bpf) / sizeof(bpf[0]));
+}
+
+/* Opening a file for reading. */
+static int allow_reading(scmp_filter_ctx filter)
+{
+	static const int before[] = { SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2) };
+	static const struct rule rule[] = {
+		{ SCMP_SYS(openat), 2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY },
+	};
+	int result = allow(filter, before, sizeof(before) / sizeof(before[0]));
+
+	return result ? result : allow_if(filter, rule, 1);
 }
 
 /* What the metering process may do with arguments of a certain kind only. */
 static int allow_metering(scmp_filter_ctx filter, unsigned calls)
 {
-	/* _IOC_TYPE: sockets and interfaces, whose changes need a capability; of DPDK also VFIO */
-	const unsigned kinds[] = { 0x89, calls & SF_CALLS_DPDK ? 0x3b : 0x89 };
-	const struct {
-		int call;
-		unsigned argument;
-		uint64_t mask, value;
-	} rules[] = {
+	static const struct rule rules[] = {
 		{ SCMP_SYS(mmap), 2, PROT_EXEC, 0 },
 		{ SCMP_SYS(mprotect), 2, PROT_EXEC, 0 },
-		{ SCMP_SYS(ioctl), 1, 0xff00, kinds[0] << 8 },
-		{ SCMP_SYS(ioctl), 1, 0xff00, kinds[1] << 8 },
+		/* _IOC_TYPE of sockets and interfaces, whose changes need a capability */
+		{ SCMP_SYS(ioctl), 1, 0xff00, 0x89 << 8 },
 		{ SCMP_SYS(ioctl), 1, UINT32_MAX, TCGETS },
 		{ SCMP_SYS(ioctl), 1, UINT32_MAX, TIOCGWINSZ },
 		{ SCMP_SYS(ioctl), 1, UINT32_MAX, FIONREAD },
 		{ SCMP_SYS(ioctl), 1, UINT32_MAX, FIONBIO },
 		{ SCMP_SYS(prctl), 0, UINT32_MAX, PR_SET_NAME },
-		{ SCMP_SYS(bpf), 0, UINT32_MAX, BPF_MAP_UPDATE_ELEM },
 		{ SCMP_SYS(newfstatat), 3, AT_EMPTY_PATH, AT_EMPTY_PATH },
 	};
-	const unsigned last = sizeof(rules) / sizeof(rules[0]);
+	static const struct rule vfio[] = { { SCMP_SYS(ioctl), 1, 0xff00, 0x3b << 8 } };
 	int result = allow_sockets(filter, calls);
 
-	for (unsigned i = 0; i < last && result == 0; i++)
-		result = allow_if(filter, SCMP_ACT_ALLOW, rules[i].call, rules[i].argument,
-			rules[i].mask, rules[i].value);
-	if (result == 0 && calls & SF_CALLS_RIGHTS_KEPT)
-		result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(bpf), 0);
-	if (result == 0 && calls & SF_CALLS_RIGHTS_KEPT)
-		result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(memfd_create), 0);
+	if (result == 0)
+		result = allow_if(filter, rules, sizeof(rules) / sizeof(rules[0]));
+	if (result == 0 && calls & SF_CALLS_DPDK)
+		result = allow_if(filter, vfio, 1);
+	if (result == 0 && calls & SF_CALLS_XDP)
+		result = allow_xdp(filter, calls);
 	if (result == 0 && calls & SF_CALLS_TYPES_READ)
-		result = allow(filter, reading, sizeof(reading) / sizeof(reading[0]));
-	if (result == 0 && calls & SF_CALLS_TYPES_READ)
-		result = allow_if(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 2,
-			O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY);
+		result = allow_reading(filter);
 	return result;
 }
 
 /* A thread belongs to this process. clone3() hides its flags: the C library then uses clone(). */
 static int allow_threads(scmp_filter_ctx filter)
 {
-	int result =
-		allow_if(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 0, CLONE_THREAD, CLONE_THREAD);
+	static const struct rule thread[] = { { SCMP_SYS(clone), 0, CLONE_THREAD, CLONE_THREAD } };
+	int result = allow_if(filter, thread, 1);
 
 	return result ? result
 		      : seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
@@ -177,6 +236,8 @@ int sf_syscalls_restrict(unsigned calls, int *listener)
 		result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
 	if (result == 0)
 		result = allow(filter, always, sizeof(always) / sizeof(always[0]));
+	if (result == 0)
+		result = allow_self(filter);
 	if (result == 0 && calls & SF_CALLS_MONITOR)
 		result = allow(filter, monitor, sizeof(monitor) / sizeof(monitor[0]));
 	if (result == 0 && !(calls & SF_CALLS_MONITOR))
@@ -185,7 +246,7 @@ int sf_syscalls_restrict(unsigned calls, int *listener)
 		result = allow_threads(filter);
 	if (result == 0)
 		result = seccomp_load(filter);
-	if (result == 0 && calls & SF_CALLS_SOCKETS_ASKED)
+	if (result == 0 && calls & SF_CALLS_ASKED)
 		*listener = seccomp_notify_fd(filter);
 	seccomp_release(filter);
 	return result;

@@ -188,9 +188,44 @@ class OneQueue(Separated):
             self.assertTrue(self.gro(), driver)
 
     def test_monitor_lost(self):
-        """Without the monitor metering goes on."""
+        """Without the monitor metering goes on, and that is said once."""
         process = self.begin("pcap")
         os.kill(self.monitor[0], signal.SIGKILL)
+        self.send(7001)
+        wait_until(lambda: f"the monitor (process {self.monitor[0]}) has ended"
+                   in self.output(process), "word of its end")
+        time.sleep(1.2)
+        self.assertEqual(self.output(process).count("has ended"), 1)
+        done = self.end(process)
+        self.assertEqual(self.packets_to(done, 7001), 5)
+        self.assertIs(done.stats["sandbox"]["monitor"], False)
+
+    def test_monitor_stopped(self):
+        """Nobody waits for ever; what was changed is put back when it goes on."""
+        process = self.begin("pcap")
+        os.kill(self.monitor[0], signal.SIGSTOP)
+        self.send(7001)
+        before = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        done = self.ended(process)
+        self.assertLess(time.monotonic() - before, 9)
+        self.assertEqual(self.packets_to(done, 7001), 5)
+        self.assertIn(f"the monitor (process {self.monitor[0]}) does not end", done.stderr)
+        self.assertFalse(self.gro())
+        os.kill(self.monitor[0], signal.SIGCONT)
+        wait_until(self.gro, "GRO to be restored")
+        wait_until(lambda: all(map(gone, self.monitor)), "the monitor to end")
+
+    def test_return_while_stopped(self):
+        """An interface that is back is not opened while the monitor does not answer."""
+        process = self.begin("pcap")
+        self.inside("ip", "link", "del", "mirror")
+        wait_until(lambda: "is gone" in self.output(process), "notice of the lost interface")
+        os.kill(self.monitor[0], signal.SIGSTOP)
+        self.cable()
+        wait_until(lambda: "the monitor does not answer" in self.output(process), "word of it")
+        os.kill(self.monitor[0], signal.SIGCONT)
+        wait_until(lambda: "packets can come again" in self.output(process), "its return")
         self.send(7001)
         self.assertEqual(self.packets_to(self.end(process), 7001), 5)
 

@@ -6,18 +6,25 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <net/if.h>
+#include <netinet/in.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <linux/bpf.h>
+#include <linux/capability.h>
+#include <linux/netlink.h>
 
 #include "check_main.h"
 #include "guard/sandbox.h"
@@ -64,9 +71,12 @@ static int tries(void)
 {
 	char *const argv[] = { "true", NULL };
 	union bpf_attr attr = { .prog_type = BPF_PROG_TYPE_SOCKET_FILTER };
+	struct rlimit limit;
+	cpu_set_t cpus;
 	pthread_t thread;
 	int ran = 0;
 
+	MUST(sched_getaffinity(0, sizeof(cpus), &cpus) == 0);
 	DENIED(open("/etc/passwd", O_RDONLY));
 	DENIED(open("/tmp/spanflow-sandbox", O_WRONLY | O_CREAT, 0600));
 	DENIED(syscall(SYS_openat2, AT_FDCWD, "/etc/passwd", &ran, 0));
@@ -76,9 +86,22 @@ static int tries(void)
 	DENIED(fork());
 	DENIED(ptrace(PTRACE_ATTACH, getppid(), NULL, NULL));
 	DENIED(kill(getppid(), 0));
+	/* other processes of the user, who may have some */
+	DENIED(syscall(SYS_prlimit64, getppid(), RLIMIT_CPU, NULL, &limit));
+	DENIED(sched_setaffinity(getppid(), sizeof(cpus), &cpus));
+	DENIED(syscall(SYS_tgkill, getppid(), getppid(), 0));
 	DENIED(socket(AF_VSOCK, SOCK_STREAM, 0));
+	/* services of this host, servers on others */
+	DENIED(socket(AF_UNIX, SOCK_STREAM, 0));
+	DENIED(socket(AF_UNIX, SOCK_SEQPACKET, 0));
+	DENIED(socket(AF_INET, SOCK_STREAM, 0));
+	DENIED(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	DENIED(socket(AF_INET, SOCK_RAW, IPPROTO_ICMP));
+	DENIED(socket(AF_NETLINK, SOCK_RAW, NETLINK_AUDIT));
+	DENIED(socket(AF_NETLINK, SOCK_DGRAM, NETLINK_ROUTE));
 	DENIED(memfd_create("map", 0));
 	DENIED(syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr)));
+	DENIED(syscall(SYS_bpf, BPF_MAP_UPDATE_ELEM, &attr, sizeof(attr)));
 	DENIED(syscall(SYS_io_uring_setup, 1, NULL));
 	DENIED(setuid(0));
 	MUST(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
@@ -87,6 +110,10 @@ static int tries(void)
 	MUST(pthread_create(&thread, NULL, started, &ran) == 0);
 	MUST(pthread_join(thread, NULL) == 0 && ran == 1);
 	MUST(socket(AF_INET, SOCK_DGRAM, 0) >= 0);
+	MUST(if_nametoindex("lo") > 0);
+	MUST(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+	MUST(sched_setaffinity(0, sizeof(cpus), &cpus) == 0);
+	MUST(pthread_kill(pthread_self(), 0) == 0);
 	MUST(usleep(1000) == 0);
 	free(malloc(64 << 20));
 	return 0;
@@ -94,7 +121,7 @@ static int tries(void)
 
 static int enter_and_try(void)
 {
-	struct sf_sandbox sandbox = { .wanted = true, .helped = true };
+	struct sf_sandbox sandbox = { .wanted = true, .helped = true, .packets = true };
 	struct sf_error error;
 	int listener;
 
@@ -105,8 +132,88 @@ static int enter_and_try(void)
 	/* where no monitor answers, there is no packet socket */
 	MUST(listener >= 0 && close(listener) == 0);
 	MUST(socket(AF_PACKET, SOCK_RAW, 0) == -1);
+	/* without an xdp: source nobody is asked at all */
+	DENIED(socket(AF_XDP, SOCK_RAW, 0));
 	return tries();
 }
+
+/* An AF_XDP source enters its sockets in the map that the monitor handed over. */
+static int enter_with_xdp(void)
+{
+	struct sf_sandbox sandbox = { .helped = true, .packets = true, .xdp = true };
+	union bpf_attr attr = { .map_fd = (uint32_t)-1 };
+	struct sf_error error;
+	int listener;
+
+	MUST(sf_sandbox_user(&sandbox, NULL, &error) == 0);
+	MUST(sf_sandbox_enter(&sandbox, &listener, &error) == 0);
+	if (!sandbox.seccomp)
+		return SKIPPED;
+	/* the kernel looks at the descriptor, or at the user's rights */
+	MUST(syscall(SYS_bpf, BPF_MAP_UPDATE_ELEM, &attr, sizeof(attr)) == -1);
+	MUST(errno == EBADF || geteuid() != 0);
+	DENIED(syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr)));
+	return 0;
+}
+
+START_TEST(map_update)
+{
+	ck_assert_int_eq(in_child(enter_with_xdp), FILTERED);
+}
+END_TEST
+
+#ifdef HAVE_CAPNG
+/* A container's root without CAP_SETPCAP keeps its bounding set, and the statistics say so. */
+static int enter_without_setpcap(void)
+{
+	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct sets[2];
+	struct sf_sandbox sandbox = { .helped = true };
+	struct sf_error error;
+	int listener;
+
+	if (geteuid() != 0)
+		return SKIPPED;
+	MUST(syscall(SYS_capget, &header, sets) == 0);
+	sets[0].effective &= ~(1U << CAP_SETPCAP);
+	sets[0].permitted &= ~(1U << CAP_SETPCAP);
+	MUST(syscall(SYS_capset, &header, sets) == 0);
+	MUST(sf_sandbox_user(&sandbox, NULL, &error) == 0);
+	MUST(sf_sandbox_enter(&sandbox, &listener, &error) == 0);
+	MUST(prctl(PR_CAPBSET_READ, CAP_NET_RAW, 0, 0, 0) == 1 || errno == EPERM);
+	MUST(!sandbox.capabilities);
+	MUST(strstr(sandbox.missing, "CAP_SETPCAP"));
+	return 0;
+}
+
+static int enter_with_all(void)
+{
+	struct sf_sandbox sandbox = { .helped = true };
+	struct sf_error error;
+	int listener;
+
+	if (geteuid() != 0 || prctl(PR_CAPBSET_READ, CAP_SETPCAP, 0, 0, 0) != 1)
+		return SKIPPED;
+	MUST(sf_sandbox_user(&sandbox, NULL, &error) == 0);
+	MUST(sf_sandbox_enter(&sandbox, &listener, &error) == 0);
+	MUST(sandbox.capabilities && !strstr(sandbox.missing, "CAP_SETPCAP"));
+	return 0;
+}
+
+START_TEST(bounding_set)
+{
+	int kept = in_child(enter_without_setpcap), emptied = in_child(enter_with_all);
+
+	ck_assert(kept == 0 || (kept == SKIPPED && geteuid() != 0));
+	ck_assert(emptied == 0 || emptied == SKIPPED);
+}
+END_TEST
+#else
+START_TEST(bounding_set)
+{
+}
+END_TEST
+#endif
 
 START_TEST(all_layers)
 {
@@ -117,7 +224,7 @@ END_TEST
 /* Started by a user with rights of its own: the process keeps those for capturing, not more. */
 static int enter_without_monitor(void)
 {
-	struct sf_sandbox sandbox = { .wanted = true };
+	struct sf_sandbox sandbox = { .wanted = true, .packets = true };
 	struct sf_error error;
 	int listener, fd;
 
@@ -129,8 +236,7 @@ static int enter_without_monitor(void)
 	MUST(fd >= 0 || geteuid() != 0);
 	DENIED(open("/etc/passwd", O_RDONLY));
 	DENIED(fork());
-	/* newer libbpf makes one for each map */
-	MUST(memfd_create("map", 0) >= 0);
+	DENIED(memfd_create("map", 0));
 #ifdef HAVE_CAPNG
 	DENIED(setgroups(0, NULL));
 #endif
@@ -160,6 +266,8 @@ static int enter_with_types(void)
 	DENIED(open("/etc/passwd", O_RDONLY));
 	DENIED(open("/sys/kernel/uevent_seqnum", O_RDONLY));
 	DENIED(open("/tmp", O_RDONLY | O_DIRECTORY));
+	/* newer libbpf makes one for each map */
+	MUST(memfd_create("map", 0) >= 0);
 	DENIED(fork());
 	return 0;
 }
@@ -242,5 +350,5 @@ START_TEST(users)
 }
 END_TEST
 
-CHECK_MAIN(
-	"sandbox", all_layers, rights_kept, types_read, monitor, system_calls, file_system, users)
+CHECK_MAIN("sandbox", all_layers, map_update, bounding_set, rights_kept, types_read, monitor,
+	system_calls, file_system, users)

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The monitor does what this run needs and refuses the rest; whoever waits for it waits some
+ * seconds at most. Needs no rights: what is refused is refused before anything is tried.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <spanflow/capture.h>
+
+#include "base/clock.h"
+#include "check_main.h"
+#include "cli/input.h"
+#include "guard/monitor.h"
+
+static struct sf_permits permits = {
+	.rows = { { .name = "lo", .settings = SF_ETHTOOL_MERGING, .packets = true },
+		{ .name = "none0", .settings = SF_ETHTOOL_RSS | SF_ETHTOOL_MERGING, .xdp = true },
+		{ .name = "kept" } },
+	.count = 3,
+};
+static struct sf_monitor monitor;
+
+static void start(void)
+{
+	struct sf_error error;
+
+	ck_assert_int_eq(sf_monitor_start(&monitor, &permits, &error), 0);
+	ck_assert_int_gt(monitor.pid, 0);
+	ck_assert(!sf_monitor_ended(&monitor));
+}
+
+static int prepare(const char *interface, unsigned what)
+{
+	struct sf_ethtool_outcome outcome;
+
+	return monitor.helper.prepare(&monitor.helper, interface, what, &outcome);
+}
+
+static int xdp(const char *interface)
+{
+	const struct sf_xdp_wish wish = { .queues = 1 };
+	struct sf_xdp_grant grant;
+	int fds[SF_XDP_FDS];
+
+	return monitor.helper.xdp(&monitor.helper, interface, &wish, &grant, fds);
+}
+
+static double seconds_since(int64_t before)
+{
+	return (double)(sf_clock_read(CLOCK_MONOTONIC) - before) / 1e9;
+}
+
+START_TEST(settings)
+{
+	start();
+	/* nothing is asked for: the monitor is there */
+	ck_assert_int_eq(prepare("lo", 0), 0);
+	/* no --set-rss */
+	ck_assert_int_eq(prepare("lo", SF_ETHTOOL_RSS), -EPERM);
+	ck_assert_int_eq(prepare("lo", SF_ETHTOOL_RSS | SF_ETHTOOL_MERGING), -EPERM);
+	/* tags are an AF_XDP source's */
+	ck_assert_int_eq(prepare("lo", SF_ETHTOOL_TAGS), -EPERM);
+	ck_assert_int_eq(prepare("lo", 8), -EPERM);
+	/* --keep-offloads */
+	ck_assert_int_eq(prepare("kept", SF_ETHTOOL_MERGING), -EPERM);
+	/* permitted: it is the interface that is not there */
+	ck_assert_int_eq(prepare("none0", SF_ETHTOOL_RSS | SF_ETHTOOL_MERGING), -ENODEV);
+	/* not named on the command line */
+	ck_assert_int_eq(prepare("eth0", 0), -EINVAL);
+	ck_assert(sf_monitor_stop(&monitor));
+}
+END_TEST
+
+START_TEST(programs)
+{
+	start();
+	ck_assert_int_eq(xdp("lo"), -EPERM);
+	ck_assert_int_eq(xdp("kept"), -EPERM);
+	/* permitted, or the build has no AF_XDP driver */
+	ck_assert_int_eq(xdp("none0"), sf_capture_driver("xdp") ? -ENODEV : -EPERM);
+	ck_assert(sf_monitor_stop(&monitor));
+}
+END_TEST
+
+/* Code in a metering process that was taken over writes to the channel what it likes. */
+START_TEST(nonsense)
+{
+	struct sf_request request = { .sequence = 1, .kind = 99 };
+	struct sf_answer answer;
+	unsigned count;
+
+	start();
+	for (unsigned i = 0; i < 3; i++) {
+		static const uint32_t kinds[] = { 99, UINT32_MAX, SF_REQUEST_LISTENER };
+
+		request.kind = kinds[i];
+		ck_assert_int_gt(
+			sf_message_send(monitor.channel, &request, sizeof(request), NULL, 0), 0);
+		/* a listener without a descriptor gets no answer */
+		if (kinds[i] == SF_REQUEST_LISTENER)
+			continue;
+		ck_assert_int_eq(sf_message_receive(
+					 monitor.channel, &answer, sizeof(answer), NULL, 0, &count),
+			sizeof(answer));
+		ck_assert_int_eq(answer.result, -EINVAL);
+	}
+	ck_assert_int_gt(sf_message_send(monitor.channel, &request, 3, NULL, 0), 0);
+	ck_assert_int_eq(prepare("lo", 0), 0);
+	ck_assert(sf_monitor_stop(&monitor));
+}
+END_TEST
+
+START_TEST(stopped)
+{
+	int64_t before = sf_clock_read(CLOCK_MONOTONIC);
+	pid_t pid;
+
+	start();
+	pid = monitor.pid;
+	ck_assert_int_eq(kill(pid, SIGSTOP), 0);
+	ck_assert_int_eq(prepare("lo", 0), -ETIMEDOUT);
+	ck_assert_double_lt(seconds_since(before), 7);
+	/* the next ones are not waited for as long again */
+	before = sf_clock_read(CLOCK_MONOTONIC);
+	ck_assert_int_eq(prepare("lo", 0), -ETIMEDOUT);
+	ck_assert_double_lt(seconds_since(before), 2);
+	/* it goes on: late answers are passed over */
+	ck_assert_int_eq(kill(pid, SIGCONT), 0);
+	ck_assert_int_eq(prepare("lo", 0), 0);
+	ck_assert_int_eq(kill(pid, SIGSTOP), 0);
+	before = sf_clock_read(CLOCK_MONOTONIC);
+	ck_assert(!sf_monitor_stop(&monitor));
+	ck_assert_double_lt(seconds_since(before), 8);
+	ck_assert_int_eq(kill(pid, SIGCONT), 0);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+}
+END_TEST
+
+START_TEST(killed)
+{
+	start();
+	ck_assert_int_eq(kill(monitor.pid, SIGKILL), 0);
+	for (unsigned i = 0; i < 1000 && !sf_monitor_ended(&monitor); i++)
+		usleep(1000);
+	ck_assert(sf_monitor_ended(&monitor));
+	ck_assert_int_eq(prepare("lo", 0), -EPERM);
+	ck_assert(sf_monitor_stop(&monitor));
+	/* twice, and without one */
+	ck_assert(sf_monitor_stop(&monitor));
+	ck_assert(!sf_monitor_ended(&monitor));
+}
+END_TEST
+
+/* What the command line gives away. */
+START_TEST(of_options)
+{
+	static const char *const names[] = { "eth0+eth1", "xdp:eth2", "pcap:any",
+		"dpdk:net_null0" };
+	struct sf_options options = { .interfaces = { .items = (const char **)names, .count = 4 } };
+	static struct sf_permits made;
+	struct sf_error error;
+
+	ck_assert_int_eq(sf_input_permits(&made, &options, &error), 0);
+	ck_assert_uint_eq(made.count, 4);
+	ck_assert_str_eq(made.rows[1].name, "eth1");
+	ck_assert_uint_eq(made.rows[1].settings, SF_ETHTOOL_MERGING);
+	ck_assert(made.rows[1].packets && !made.rows[1].xdp);
+	ck_assert_str_eq(made.rows[2].name, "eth2");
+	ck_assert_uint_eq(made.rows[2].settings, SF_ETHTOOL_MERGING | SF_ETHTOOL_TAGS);
+	ck_assert(made.rows[2].xdp);
+	options.keep_offloads = true;
+	options.set_rss = true;
+	ck_assert_int_eq(sf_input_permits(&made, &options, &error), 0);
+	for (unsigned i = 0; i < made.count; i++)
+		ck_assert_uint_eq(made.rows[i].settings, SF_ETHTOOL_RSS);
+}
+END_TEST
+
+CHECK_MAIN("monitor", of_options, settings, programs, nonsense, stopped, killed)
