@@ -61,6 +61,7 @@ static double watch(struct sf_mirror *mirror, struct sf_capture *capture, int64_
 			sf_capture_release(capture, queue);
 		}
 		now = sf_clock_read(CLOCK_MONOTONIC);
+		sf_signals_answer();
 	}
 	return (double)(now - start) / 1e9;
 }

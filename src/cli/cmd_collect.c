@@ -143,6 +143,7 @@ static void pause_output(struct collect *collect, int64_t *flushed)
 	sf_collected_flush(&collect->sink, sf_clock_read(CLOCK_REALTIME));
 	look_for_end(collect);
 	dropped(collect);
+	sf_signals_answer();
 	if (sf_signal_stats) {
 		sf_signal_stats = 0;
 		sf_collected_report(

@@ -12,6 +12,7 @@ static void look_at_signals(struct sf_collected_sink *sink)
 {
 	if (sf_signal_stop)
 		sf_collector_stop(sink->collector);
+	sf_signals_answer();
 	if (sf_signal_stats) {
 		sf_signal_stats = 0;
 		sf_collected_report(sink, UINT64_MAX, UINT64_MAX, "request");

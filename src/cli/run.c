@@ -113,6 +113,7 @@ static void look_around(struct sf_run *run)
 	if (mono < run->next_look && !sf_signal_stats)
 		return;
 	run->next_look = mono + LOOK_NS;
+	sf_run_answer(run);
 	sf_run_books(run, &books);
 	sf_run_tick(run, books.clock);
 	sf_run_watch(run, &books, mono);

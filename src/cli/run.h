@@ -79,6 +79,8 @@ void sf_run_say(const struct sf_run *run, const char *text); /* unless --quiet *
 void sf_run_tell_sources(const struct sf_run *run);
 struct sf_report sf_run_report(const struct sf_run *run, const struct sf_books *books);
 void sf_run_print_stats(const struct sf_run *run, const struct sf_books *books);
+/* Answers a SIGHUP. */
+void sf_run_answer(struct sf_run *run);
 /* Losses at destinations and unknown link types: each said once, when first seen. */
 void sf_run_notice(struct sf_run *run, const struct sf_books *books);
 /* Where a run was stopped that had not come to its end. */

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "cli/command.h"
 #include "cli/signals.h"
 
 #define APART_NS SF_NS_PER_S /* between two signals that are meant as two */
@@ -12,6 +16,9 @@
 
 volatile sig_atomic_t sf_signal_stop;
 volatile sig_atomic_t sf_signal_stats;
+volatile sig_atomic_t sf_signal_hangup;
+
+static int terminal = -1; /* whose foreground the program was started in; -1: none */
 
 /* read by any thread, written by the handler only; lock-free, as a handler must be */
 static atomic_uint hurry;
@@ -42,6 +49,25 @@ static void on_stop(int number)
 	}
 }
 
+/* A terminal that is gone answers nothing but that; poll() may be called by a handler. */
+static bool terminal_has_gone(void)
+{
+	struct pollfd poller = { .fd = terminal };
+
+	return terminal >= 0 && poll(&poller, 1, 0) == 1 && poller.revents & (POLLHUP | POLLERR);
+}
+
+static void on_hangup(int number)
+{
+	int kept = errno;
+
+	if (terminal_has_gone())
+		on_stop(number);
+	else
+		sf_signal_hangup = 1;
+	errno = kept;
+}
+
 static void on_stats(int number)
 {
 	(void)number;
@@ -56,8 +82,31 @@ static void on_wake(int number)
 static void stopping(sigset_t *set)
 {
 	sigemptyset(set);
+	sigaddset(set, SIGHUP);
 	sigaddset(set, SIGINT);
 	sigaddset(set, SIGTERM);
+}
+
+static void find_terminal(void)
+{
+	if (terminal < 0)
+		terminal = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+	if (terminal >= 0 && tcgetpgrp(terminal) != getpgrp()) {
+		close(terminal);
+		terminal = -1;
+	}
+}
+
+static void catch_hangup(struct sigaction *action)
+{
+	struct sigaction inherited;
+
+	/* nohup(1) */
+	if (sigaction(SIGHUP, NULL, &inherited) < 0 || inherited.sa_handler == SIG_IGN)
+		return;
+	find_terminal();
+	action->sa_handler = on_hangup;
+	sigaction(SIGHUP, action, NULL);
 }
 
 void sf_signals_catch(void)
@@ -69,8 +118,18 @@ void sf_signals_catch(void)
 	stopping(&stop.sa_mask);
 	sigaction(SIGINT, &stop, NULL);
 	sigaction(SIGTERM, &stop, NULL);
+	catch_hangup(&stop);
 	sigaction(SIGUSR1, &stats, NULL);
 	sigaction(SF_SIGNAL_WAKE, &wake, NULL);
+}
+
+void sf_signals_answer(void)
+{
+	if (!sf_signal_hangup)
+		return;
+	sf_signal_hangup = 0;
+	sf_complain("SIGHUP: the run goes on as it is: the configuration is not read again, and no "
+		    "output file is opened again; that takes a restart");
 }
 
 void sf_signals_block(bool block)
@@ -84,5 +143,5 @@ void sf_signals_block(bool block)
 
 const char *sf_signal_name(int number)
 {
-	return number == SIGINT ? "SIGINT" : "SIGTERM";
+	return number == SIGINT ? "SIGINT" : number == SIGHUP ? "SIGHUP" : "SIGTERM";
 }

@@ -12,6 +12,10 @@
  *	3rd  nothing is sent or written any more; the statistics are printed
  *	4th  the signal's default action: the process is killed
  *
+ * SIGHUP from a terminal that is being closed is such a signal too, for a run that was started in
+ * the foreground of that terminal. Any other SIGHUP is a request to look at files anew: it is
+ * answered by sf_signals_answer() and never ends a run. nohup(1) is respected.
+ *
  * The handlers interrupt system calls that wait (no SA_RESTART): a write to a pipe that nobody
  * reads returns with EINTR, and whoever made it asks sf_signal_hurry().
  */
@@ -24,11 +28,15 @@
 /* Interrupts a system call of one thread (pthread_kill) and does nothing else. */
 #define SF_SIGNAL_WAKE SIGURG
 
-extern volatile sig_atomic_t sf_signal_stop;  /* 0, or the number of the first signal */
-extern volatile sig_atomic_t sf_signal_stats; /* statistics are asked for */
+extern volatile sig_atomic_t sf_signal_stop;   /* 0, or the number of the first signal */
+extern volatile sig_atomic_t sf_signal_stats;  /* statistics are asked for */
+extern volatile sig_atomic_t sf_signal_hangup; /* a SIGHUP waits for its answer */
 
 /* 0: there is time; 1, 2: as after the second and the third signal. Any thread; sf_hurry.level. */
 unsigned sf_signal_hurry(void *unused);
+
+/* Says on standard error what became of a SIGHUP, if one came. By the main thread. */
+void sf_signals_answer(void);
 
 /* Installs the handlers. Threads created while they are blocked never run them. */
 void sf_signals_catch(void);

@@ -8,6 +8,7 @@
 
 #include "cli/command.h"
 #include "cli/run.h"
+#include "cli/signals.h"
 
 void sf_run_say(const struct sf_run *run, const char *text)
 {
@@ -47,6 +48,14 @@ void sf_run_print_stats(const struct sf_run *run, const struct sf_books *books)
 		sf_report_json(&report, stderr);
 	else
 		sf_report_text(&report, stderr);
+}
+
+void sf_run_answer(struct sf_run *run)
+{
+	if (!sf_signal_hangup)
+		return;
+	sf_progress_clear(&run->progress);
+	sf_signals_answer();
 }
 
 /* Does standard output lead to a pipe whose reader has gone? */

@@ -163,6 +163,7 @@ static void look_around(struct sf_run *run, int64_t mono)
 	sf_run_tick(run, reached_clock(run));
 	notice_conditions(run);
 	report_failures(run);
+	sf_run_answer(run);
 	if (!run->books_read && books_answered(run))
 		read_books(run, mono);
 	if (sf_signal_stats) {

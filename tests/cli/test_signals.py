@@ -2,18 +2,20 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Runs that take time: signals, live pipes, the progress line."""
 
+import fcntl
 import os
 import pty
 import select
 import signal
 import subprocess
+import termios
 import time
 
 import support
 from support import Case, START, conversations, pcap_header, pcap_packet, udp, wait_until
 
 
-class Pipe(Case):
+class Piped(Case):
     """A capture that arrives through a pipe which stays open."""
 
     def open(self, *arguments, **kwargs):
@@ -27,6 +29,8 @@ class Pipe(Case):
             process.stdin.write(pcap_packet(START + seconds, frame))
         process.stdin.flush()
 
+
+class Pipe(Piped):
     def test_term(self):
         for number, name in ((signal.SIGTERM, "SIGTERM"), (signal.SIGINT, "SIGINT")):
             process = self.open("-o", "json", "--stats", "json", "--idle-timeout", "5s")
@@ -184,6 +188,79 @@ class Pipe(Case):
         time.sleep(1.5)
         process.stdin.close()
         self.assertEqual(self.end(process).stderr, "")
+
+
+class Hangup(Piped):
+    """SIGHUP: habit of administrators and of logrotate, or a terminal that is being closed."""
+
+    ANSWER = "SIGHUP: the run goes on"
+
+    def on_terminal(self, *arguments, before=()):
+        """A run of a pipe with a controlling terminal of its own; returns it and our side."""
+        ours, theirs = pty.openpty()
+        command = [*before, support.SPANFLOW, "meter", "-r", "-", "--stats", "json", *arguments]
+        with open(self.directory / "stderr", "wb") as errors, \
+                open(self.directory / "stdout", "wb") as output:
+            process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=output, stderr=errors,
+                start_new_session=True,
+                preexec_fn=lambda: fcntl.ioctl(theirs, termios.TIOCSCTTY, 0))
+        os.close(theirs)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        self.addCleanup(process.stdin.close)
+        process.stdin.write(pcap_header())
+        self.feed(process, (0, udp(1, 5000)), (1, udp(2, 5000)))
+        time.sleep(0.7)
+        return process, ours
+
+    def test_a_run_goes_on(self):
+        for workers in "1", "2":
+            with self.subTest(workers=workers):
+                process = self.open("-o", "json", "--stats", "json", "--workers", workers)
+                self.feed(process, (0, udp(1, 5000)))
+                time.sleep(0.5)
+                process.send_signal(signal.SIGHUP)
+                self.feed(process, (0.1, udp(1, 5000)))
+                wait_until(lambda: self.ANSWER in self.printed("stderr"), "an answer")
+                process.stdin.close()
+                done = self.check(process)
+                self.assertEqual([r["packetDeltaCount"] for r in done.records], [2])
+                self.assertEqual(done.stderr.count("SIGHUP"), 1)
+
+    def test_others_go_on(self):
+        port = support.free_port()
+        process = self.start("collect", "-l", f"udp://127.0.0.1:{port}", "-q")
+        time.sleep(0.3)
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: self.ANSWER in self.printed("stderr"), "an answer")
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(support.TIMEOUT), 0)
+
+    def test_a_closed_terminal_ends_the_run(self):
+        process, ours = self.on_terminal("-o", "json")
+        os.close(ours)
+        done = self.check(process)
+        self.assertEqual(done.stats["ended"], "SIGHUP")
+        self.assertEqual([r["flowEndReason"] for r in done.records], [4, 4])
+
+    def test_kill_from_elsewhere_is_no_closed_terminal(self):
+        process, ours = self.on_terminal("-o", "json")
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: self.ANSWER in self.printed("stderr"), "an answer")
+        process.stdin.close()
+        self.assertEqual(self.check(process).stats["ended"], "eof")
+        os.close(ours)
+
+    def test_nohup(self):
+        process, ours = self.on_terminal("-o", "json", before=["nohup"])
+        os.close(ours)
+        time.sleep(0.5)
+        self.assertIsNone(process.poll())
+        process.stdin.close()
+        done = self.check(process)
+        self.assertEqual(done.stats["ended"], "eof")
+        self.assertNotIn("SIGHUP", done.stderr)
 
 
 class Insistence(Case):

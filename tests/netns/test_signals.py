@@ -65,6 +65,17 @@ class Live(Case):
             self.assertEqual((done.stats["ended"], done.stats["frames"]), ("SIGTERM", 12))
             self.assertEqual(done.stats["outputs"][0]["records"], 12)
 
+    def test_hangup_is_survived(self):
+        """What logrotate and administrators send to a service, which has no terminal."""
+        for workers in 1, 2:
+            process = self.live(self.tap, "-i", "rx0", "-o", "json", "--workers", workers, "-q",
+                                name=f"hup{workers}", start_new_session=True)
+            time.sleep(1.5)
+            process.send_signal(signal.SIGHUP)
+            wait_until(lambda: "SIGHUP: the run goes on" in self.output(process), "an answer")
+            replay(self.sender, "tx0", PCAPS / "udp-dns.pcap", "--topspeed")
+            self.assertEqual(len(self.stop(process).records), 12)
+
     def test_statistics_on_request(self):
         process = self.live(self.tap, "-i", "rx0", "-o", "none")
         self.ready(process)
