@@ -97,6 +97,7 @@ void sf_run_watch(struct sf_run *run, const struct sf_books *books, int64_t mono
 		run->exporter, &books->ledger, capture.dropped_kernel + capture.dropped_nic);
 	sf_run_notice(run, books);
 	notice_monitor(run);
+	sf_run_tell_status(run, &books->ledger, &capture, mono);
 	if (sf_progress_due(&run->progress, mono))
 		sf_progress_show(&run->progress, mono, &books->ledger, &capture);
 	if (in_vain(run))
@@ -108,6 +109,7 @@ static void look_around(struct sf_run *run)
 	int64_t mono = sf_clock_read(CLOCK_MONOTONIC);
 	struct sf_books books;
 
+	sf_notify_alive(&run->notify, mono);
 	if (sf_run_must_end(run, mono))
 		return;
 	if (mono < run->next_look && !sf_signal_stats)
@@ -157,6 +159,7 @@ static int finish(struct sf_run *run)
 	struct sf_report report;
 	int status = SF_EXIT_OK;
 
+	sf_notify_send(&run->notify, "STOPPING=1\nSTATUS=sending the last records");
 	sf_run_books(run, &books);
 	report = sf_run_report(run, &books);
 	sf_report_capture(&report, &capture);
@@ -209,6 +212,7 @@ int sf_run(const struct sf_options *options)
 	if (!err) {
 		sf_signals_catch();
 		sf_run_tell_sources(run);
+		sf_run_tell_ready(run);
 		if (run->threads)
 			err = sf_run_threads(run, &error);
 		else

@@ -15,10 +15,11 @@
 #include <spanflow/export.h>
 
 #include "base/steer.h"
-#include "guard/monitor.h"
+#include "cli/notify.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/report.h"
+#include "guard/monitor.h"
 #include "guard/sandbox.h"
 #include "meter/own.h"
 
@@ -42,9 +43,10 @@ struct sf_run {
 	struct sf_monitor monitor; /* when started as root */
 	struct sf_worker *workers;
 	unsigned worker_count;
-	bool live;         /* packets come from interfaces, not files */
-	bool threads;      /* each worker has one */
-	const char *ended; /* why; NULL: it goes on */
+	bool live;               /* packets come from interfaces, not files */
+	bool threads;            /* each worker has one */
+	const char *ended;       /* why; NULL: it goes on */
+	struct sf_notify notify; /* the service manager */
 	struct sf_progress progress;
 	struct sf_budget budget; /* of all workers */
 	/* main thread's time keeping, monotonic ns */
@@ -77,6 +79,10 @@ int sf_run_threads(struct sf_run *run, struct sf_error *error);
 void sf_run_say(const struct sf_run *run, const char *text); /* unless --quiet */
 /* Each network source and how it runs; scripts wait for this line. */
 void sf_run_tell_sources(const struct sf_run *run);
+/* The service manager, if there is one: that metering has begun; every ten seconds, how it goes. */
+void sf_run_tell_ready(struct sf_run *run);
+void sf_run_tell_status(struct sf_run *run, const struct sf_ledger *ledger,
+	const struct sf_capture_stats *capture, int64_t mono);
 struct sf_report sf_run_report(const struct sf_run *run, const struct sf_books *books);
 void sf_run_print_stats(const struct sf_run *run, const struct sf_books *books);
 /* Answers a SIGHUP. */

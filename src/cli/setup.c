@@ -305,6 +305,7 @@ void sf_run_fini(struct sf_run *run)
 	if (run->output)
 		fclose(run->output);
 	free(run->interfaces);
+	sf_notify_close(&run->notify);
 	monitor = run->monitor.pid;
 	if (!sf_monitor_stop(&run->monitor))
 		sf_complain("the monitor (process %d) does not end: offloads and flags of the "
@@ -358,6 +359,7 @@ int sf_run_init(struct sf_run *run, const struct sf_options *options, struct sf_
 	memset(run, 0, sizeof(*run));
 	pthread_mutex_init(&run->door.lock, NULL);
 	pthread_mutex_init(&run->gate, NULL);
+	run->notify.fd = -1;
 	run->options = options;
 	run->live = options->interfaces.count > 0;
 	run->sandbox.wanted = run->live && !options->no_sandbox;
@@ -370,6 +372,8 @@ int sf_run_init(struct sf_run *run, const struct sf_options *options, struct sf_
 		if (err)
 			return err;
 	}
+	if (sf_notify_open(&run->notify, error) < 0)
+		sf_run_say(run, error->text);
 	err = make_exporter(run, error);
 	if (!err && run->live && !options->meter_own_export)
 		learn_own(run);

@@ -28,6 +28,46 @@ void sf_run_tell_sources(const struct sf_run *run)
 	}
 }
 
+/* The sources by name, or how many files; `text` has `size` bytes. */
+static void name_sources(const struct sf_run *run, char *text, size_t size)
+{
+	size_t used = 0;
+
+	if (!run->live)
+		snprintf(text, size, "files");
+	for (unsigned i = 0; run->live && i < run->input_count && used < size; i++)
+		used += (size_t)snprintf(
+			text + used, size - used, "%s%s", i ? ", " : "", run->inputs[i].name);
+}
+
+void sf_run_tell_ready(struct sf_run *run)
+{
+	char names[256] = "", lines[sizeof(names) + 64];
+
+	name_sources(run, names, sizeof(names));
+	snprintf(lines, sizeof(lines), "READY=1\nSTATUS=metering %s", names);
+	sf_notify_send(&run->notify, lines);
+}
+
+void sf_run_tell_status(struct sf_run *run, const struct sf_ledger *ledger,
+	const struct sf_capture_stats *capture, int64_t mono)
+{
+	char names[256] = "", lines[2 * sizeof(names)];
+
+	if (!sf_notify_status_due(&run->notify, mono))
+		return;
+	name_sources(run, names, sizeof(names));
+	snprintf(lines, sizeof(lines),
+		"STATUS=metering %s: %" PRIu64 " packets seen, %" PRIu64
+		" dropped before that, %" PRIu64 " flows in the table",
+		names, ledger->frames, capture->dropped_kernel + capture->dropped_nic,
+		ledger->flows_active);
+	for (unsigned i = 0; i < run->input_count; i++)
+		if (run->inputs[i].condition)
+			snprintf(lines, sizeof(lines), "STATUS=%s", run->inputs[i].condition);
+	sf_notify_send(&run->notify, lines);
+}
+
 struct sf_report sf_run_report(const struct sf_run *run, const struct sf_books *books)
 {
 	return (struct sf_report){

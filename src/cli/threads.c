@@ -158,6 +158,7 @@ static void enter_door(struct sf_run *run)
 static void look_around(struct sf_run *run, int64_t mono)
 {
 	run->next_look = mono + LOOK_NS;
+	sf_notify_alive(&run->notify, mono);
 	if (!run->live)
 		enter_door(run);
 	sf_run_tick(run, reached_clock(run));

@@ -199,6 +199,7 @@ static struct sf_run *make(const struct sf_options *options)
 
 	memset(run, 0, sizeof(*run));
 	run->options = options;
+	run->notify.fd = -1;
 	text.stream = stream = fopen("/dev/null", "w");
 	run->live = !source.file;
 	run->deadline = INT64_MAX;

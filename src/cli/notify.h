@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a service manager is told, in the protocol of sd_notify(3) and without libsystemd: datagrams of
+ * lines NAME=VALUE to the socket that $NOTIFY_SOCKET names. Without that variable every function here
+ * does nothing.
+ */
+#ifndef SPANFLOW_CLI_NOTIFY_H
+#define SPANFLOW_CLI_NOTIFY_H
+
+#include <stdint.h>
+
+#include <spanflow/error.h>
+
+struct sf_notify {
+	int fd;                /* connected datagram socket; -1: there is no service manager */
+	int64_t keep_alive_ns; /* between two messages WATCHDOG=1; 0: there is no watchdog */
+	int64_t next_alive, next_status; /* monotonic ns */
+};
+
+/*
+ * Connects to the service manager, before the sandbox forbids that. No service manager is no failure;
+ * one that cannot be reached is: then `notify` is usable all the same, and silent.
+ */
+int sf_notify_open(struct sf_notify *notify, struct sf_error *error);
+void sf_notify_close(struct sf_notify *notify);
+
+/* Sends lines such as "READY=1" or "STOPPING=1". A message that cannot be sent at once is dropped. */
+void sf_notify_send(struct sf_notify *notify, const char *lines);
+
+/* WATCHDOG=1, twice per interval of the watchdog: from the loop that must not stand still. */
+void sf_notify_alive(struct sf_notify *notify, int64_t mono);
+
+/* True every ten seconds where a service manager is listening: a line STATUS=… is due. */
+bool sf_notify_status_due(struct sf_notify *notify, int64_t mono);
+
+#endif
