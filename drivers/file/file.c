@@ -60,6 +60,7 @@ struct file_capture {
 	unsigned failures;
 	struct sf_error failure; /* the first */
 	struct sf_slots slots;
+	struct sf_oddities oddities;
 };
 
 static struct file_capture *file_of(struct sf_capture *capture)
@@ -335,15 +336,48 @@ static int file_recv(
 	return n;
 }
 
+static uint64_t read_count(const _Atomic uint64_t *counter)
+{
+	return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
 static void file_stats(struct sf_capture *capture, struct sf_capture_stats *stats)
 {
 	struct file_capture *file = file_of(capture);
 
 	*stats = (struct sf_capture_stats){
-		.frames = atomic_load_explicit(&file->frames, memory_order_relaxed),
-		.bytes_read = atomic_load_explicit(&file->bytes_read, memory_order_relaxed),
+		.frames = read_count(&file->frames),
+		.bytes_read = read_count(&file->bytes_read),
 		.bytes_total = file->sources.bytes_total,
+		.causes = { { "oddTimes", read_count(&file->oddities.times.count) },
+			{ "oddLengths", read_count(&file->oddities.lengths.count) } },
+		.cause_count = 2,
 	};
+}
+
+static bool file_remark(struct sf_capture *capture, unsigned number, char *text, size_t size)
+{
+	const struct sf_oddities *oddities = &file_of(capture)->oddities;
+	const struct {
+		const struct sf_oddity *oddity;
+		const char *what;
+	} remarks[] = {
+		{ &oddities->times, "time stamps outside 1970 … 2116 (the packet has the time of "
+				    "the one before it)" },
+		{ &oddities->lengths, "pcapng blocks with a wrong length, of the block or of an "
+				      "option (read all the same)" },
+	};
+
+	for (size_t i = 0; i < sizeof(remarks) / sizeof(remarks[0]); i++) {
+		uint64_t n = read_count(&remarks[i].oddity->count);
+
+		if (!n || number--)
+			continue;
+		snprintf(text, size, "%s: %" PRIu64 ", the first at %s", remarks[i].what, n,
+			remarks[i].oddity->first);
+		return true;
+	}
+	return false;
 }
 
 static const struct sf_interface *file_interface(struct sf_capture *capture, unsigned slot)
@@ -406,6 +440,7 @@ static int file_start(
 
 	sources->queues = file->capture.queues;
 	sources->slots = &file->slots;
+	sources->oddities = &file->oddities;
 	rc = sf_sources_open(sources, options->names, options->name_count, error);
 	if (rc < 0)
 		return rc;
@@ -451,5 +486,6 @@ const struct sf_capture_ops sf_driver_file = {
 	.stats = file_stats,
 	.interface = file_interface,
 	.describe = file_describe,
+	.remark = file_remark,
 	.close = file_close,
 };

@@ -75,7 +75,7 @@ static sf_always_inline unsigned pcap_decode(struct sf_reader *reader, struct sf
 	unsigned max, int64_t until, bool swapped, size_t header, bool old)
 {
 	const struct sf_pcap_format format = reader->pcap;
-	const struct packet_tail tail = { .link = format.link };
+	const struct packet_tail tail = { .link = format.link, .interface = format.slot };
 	const uint8_t *p = reader->stream.p, *const stream_end = reader->stream.end;
 	enum pcap_end end = FULL;
 	uint32_t captured = 0, wire;
@@ -153,8 +153,10 @@ static unsigned pcap_header(
 {
 	struct sf_pcap_format *format = &reader->pcap;
 	const uint8_t *p = reader->stream.p;
+	struct sf_slot_identity identity = { .number = 1 };
 	struct sf_interface interface = { .name = "" };
 	unsigned major, minor;
+	int slot = 0;
 
 	if (reader->stream.end - p < FILE_HEADER)
 		return sf_reader_hungry(reader, FILE_HEADER, "the file header", 0);
@@ -170,8 +172,12 @@ static unsigned pcap_header(
 	/* the upper half holds the length of a frame check sequence, if frames end with one */
 	format->link = (uint16_t)sf_load32(p + 20, format->swapped);
 	interface.link = format->link;
-	if (reader->slots && sf_slots_describe(reader->slots, 0, &interface) < 0)
-		return sf_reader_fail(reader, 0, -ENOMEM, "no memory for an interface");
+	identity.link = format->link;
+	if (reader->slots)
+		slot = sf_slots_find(reader->slots, &identity, &interface);
+	if (slot < 0)
+		return sf_reader_fail(reader, 0, slot, "no room for an interface");
+	format->slot = (uint16_t)slot;
 	reader->stream.p += FILE_HEADER;
 	reader->boundary = true;
 	reader->decode = pcap_decode_other;

@@ -7,15 +7,19 @@
  * Blocks that carry packets or describe something are taken only when they lie in the buffer
  * whole; all others are passed over as they stream by, whatever their length.
  *
- * Price: everything in a packet block is checked, also its options, so that a file whose writer
- * got them wrong is refused at that block, not guessed at.
+ * What other readers forgive is forgiven here too, counted and told once (struct sf_oddities): a
+ * time stamp that is out of range, options that overrun their block or end with a length, a block
+ * length that is no multiple of 4. Where a block ends must be certain, though: a file whose block
+ * lengths contradict each other ends there, not guessed at.
  */
 #include "file/reader.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "file/order.h"
+#include "file/pcapng.h"
 
 #define BLOCK_SECTION   0x0a0d0d0au
 #define BLOCK_INTERFACE 1u
@@ -32,181 +36,13 @@
 #define PACKET_FIXED    32u /* enhanced and obsolete alike */
 #define SIMPLE_FIXED    16u
 
+/* how far the time of a file's first packet is looked for when it has none itself */
+#define LOOK_FOR_TIME ((size_t)64 << 10)
+
 /* options are small; a file has no say in how much memory they take */
 #define BLOCK_MAX (SF_READER_RECORD_MAX + (1u << 20))
 
-#define OPTION_END         0
-#define OPTION_IF_NAME     2
-#define OPTION_IF_TSRESOL  9
-#define OPTION_IF_TSOFFSET 14
-#define OPTION_FLAGS       2 /* epb_flags, pack_flags: bits 0 and 1 are the direction */
-
-struct option {
-	unsigned code, length;
-	const uint8_t *value;
-};
-
-/*
- * Clause 3.5: takes the next option from *p … end. Returns 1, 0 at the end (of the options or of
- * the room: the end option may be left out), -1 when an option does not fit.
- */
-static int option_next(const uint8_t **p, const uint8_t *end, bool swapped, struct option *option)
-{
-	size_t padded;
-
-	if (end - *p < 4)
-		return *p == end ? 0 : -1;
-	option->code = sf_load16(*p, swapped);
-	option->length = sf_load16(*p + 2, swapped);
-	option->value = *p + 4;
-	if (option->code == OPTION_END)
-		return option->length == 0 ? 0 : -1;
-	padded = (option->length + 3u) & ~3u;
-	if ((size_t)(end - option->value) < padded)
-		return -1;
-	*p = option->value + padded;
-	return 1;
-}
-
-/* Clause 4.2: units per second are 10^n, or 2^n with the top bit set. */
-static bool interface_resolution(struct sf_pcapng_interface *interface, uint8_t resolution)
-{
-	unsigned exponent = resolution & 0x7f;
-
-	interface->multiply = 0;
-	interface->divide = 0;
-	interface->units_max = UINT64_MAX;
-	if (resolution & 0x80) {
-		interface->shift = exponent;
-		return true;
-	}
-	if (exponent > 9 + 19)
-		return false;
-	if (exponent > 9) {
-		for (interface->divide = 1; exponent > 9; exponent--)
-			interface->divide *= 10;
-		return true;
-	}
-	for (interface->multiply = 1; exponent < 9; exponent++)
-		interface->multiply *= 10;
-	interface->units_max = (uint64_t)SF_READER_TIME_MAX / interface->multiply;
-	return true;
-}
-
-/* Time stamp to ns since 1970; false: out of range. */
-static inline bool interface_time(
-	const struct sf_pcapng_interface *interface, uint64_t units, int64_t *time_ns)
-{
-	uint64_t ns;
-
-	if (interface->multiply) {
-		if (units > interface->units_max)
-			return false;
-		ns = units * interface->multiply;
-	} else if (interface->divide) {
-		ns = units / interface->divide;
-	} else {
-		unsigned __int128 wide = (unsigned __int128)units * SF_NS_PER_S;
-
-		wide >>= interface->shift;
-		if (wide > (uint64_t)SF_READER_TIME_MAX)
-			return false;
-		ns = (uint64_t)wide;
-	}
-	if (ns > (uint64_t)SF_READER_TIME_MAX)
-		return false;
-	*time_ns = (int64_t)ns + interface->offset_ns; /* both below 2^62 */
-	return *time_ns >= 0 && *time_ns <= SF_READER_TIME_MAX;
-}
-
-static unsigned interface_options_bad(struct sf_reader *reader, unsigned count, const char *what)
-{
-	return sf_reader_fail(
-		reader, count, SF_ECORRUPT, "an interface description block's %s", what);
-}
-
-/* Options of an interface description; false: failed. */
-static bool interface_options(struct sf_reader *reader, const uint8_t *p, const uint8_t *end,
-	struct sf_pcapng_interface *interface, struct sf_interface *described, unsigned count)
-{
-	bool swapped = reader->pcapng.swapped;
-	struct option option;
-	int rc;
-
-	while ((rc = option_next(&p, end, swapped, &option)) > 0) {
-		if (option.code == OPTION_IF_NAME) {
-			size_t length = strnlen((const char *)option.value, option.length);
-
-			if (length >= sizeof(described->name))
-				length = sizeof(described->name) - 1;
-			memcpy(described->name, option.value, length);
-			described->name[length] = '\0';
-		} else if (option.code == OPTION_IF_TSRESOL) {
-			if (option.length != 1 || !interface_resolution(interface, *option.value)) {
-				interface_options_bad(
-					reader, count, "time resolution is not valid");
-				return false;
-			}
-		} else if (option.code == OPTION_IF_TSOFFSET) {
-			int64_t seconds;
-
-			seconds =
-				option.length == 8 ? (int64_t)sf_load64(option.value, swapped) : 0;
-			if (option.length != 8 || seconds > SF_READER_TIME_MAX / SF_NS_PER_S ||
-				seconds < -SF_READER_TIME_MAX / SF_NS_PER_S) {
-				interface_options_bad(reader, count, "time offset is not valid");
-				return false;
-			}
-			interface->offset_ns = seconds * SF_NS_PER_S;
-		}
-	}
-	if (rc < 0)
-		interface_options_bad(reader, count, "options overrun the block");
-	return rc == 0;
-}
-
-/* Clause 4.2. The whole block is at p. */
-static bool interface_block(
-	struct sf_reader *reader, const uint8_t *p, uint32_t total, unsigned count)
-{
-	struct sf_pcapng_format *format = &reader->pcapng;
-	struct sf_pcapng_interface *interface;
-	struct sf_interface described = { .name = "" };
-
-	if (format->interface_count == SF_SLOTS_MAX) {
-		sf_reader_fail(reader, count, SF_EUNSUPPORTED,
-			"more than %u interfaces in a section", SF_SLOTS_MAX);
-		return false;
-	}
-	if (format->interface_count == format->interface_room) {
-		unsigned room = format->interface_room ? 2 * format->interface_room : 4;
-		void *grown = reallocarray(format->interfaces, room, sizeof(*interface));
-
-		if (!grown) {
-			sf_reader_fail(reader, count, -ENOMEM, "no memory for an interface");
-			return false;
-		}
-		format->interfaces = grown;
-		format->interface_room = room;
-	}
-	interface = &format->interfaces[format->interface_count];
-	*interface = (struct sf_pcapng_interface){
-		.link = sf_load16(p + 8, format->swapped),
-		.snaplen = sf_load32(p + 12, format->swapped),
-	};
-	interface_resolution(interface, 6);
-	described.link = interface->link;
-	described.snaplen = interface->snaplen;
-	if (!interface_options(reader, p + 16, p + total - 4, interface, &described, count))
-		return false;
-	if (reader->slots &&
-		sf_slots_describe(reader->slots, format->interface_count, &described) < 0) {
-		sf_reader_fail(reader, count, -ENOMEM, "no memory for an interface");
-		return false;
-	}
-	format->interface_count++;
-	return true;
-}
+#define OPTION_FLAGS 2 /* epb_flags, pack_flags: bits 0 and 1 are the direction */
 
 /* Clause 4.1: a new section; only options remain to be looked at, and none is of use. */
 static bool section_block(
@@ -215,7 +51,7 @@ static bool section_block(
 	const uint8_t *options = p + 24;
 	bool swapped = reader->pcapng.swapped;
 	unsigned major = sf_load16(p + 12, swapped), minor = sf_load16(p + 14, swapped);
-	struct option option;
+	struct sf_pcapng_option option;
 	int rc;
 
 	/* 1.2 was written by some programs and is the same as 1.0 */
@@ -225,33 +61,38 @@ static bool section_block(
 		return false;
 	}
 	do
-		rc = option_next(&options, p + total - 4, swapped, &option);
+		rc = sf_pcapng_option(&options, p + total - 4, swapped, &option);
 	while (rc > 0);
-	if (rc < 0) {
-		sf_reader_fail(reader, count, SF_ECORRUPT,
-			"a section header block's options overrun the block");
-		return false;
-	}
-	reader->pcapng.interface_count = 0;
+	if (rc < 0)
+		reader->pcapng.odd_length = true;
+	sf_pcapng_forget(&reader->pcapng);
 	reader->boundary = true;
 	return true;
 }
 
-/* Direction from the options of a packet block; false: they overrun the block. */
+/* Direction from the options of a packet block; false: some of them cannot be right. */
 static bool packet_options(
 	const uint8_t *p, const uint8_t *end, bool swapped, struct sf_packet *packet)
 {
-	struct option option;
+	struct sf_pcapng_option option;
 	int rc;
 
-	while ((rc = option_next(&p, end, swapped, &option)) > 0)
+	while ((rc = sf_pcapng_option(&p, end, swapped, &option)) > 0)
 		if (option.code == OPTION_FLAGS && option.length == 4 &&
 			(sf_load32(option.value, swapped) & 3) == 2)
 			packet->flags = SF_PACKET_OUTGOING;
 	return rc == 0;
 }
 
-/* Clause 4.3 and appendix A: fills `packet` from the block at p; NULL, or what is wrong with it. */
+/* Right but for its time, or for its options. */
+static const char odd_time[] = "a time stamp outside 1970 … 2116";
+static const char odd_options[] = "options that overrun it";
+
+/*
+ * Clause 4.3 and appendix A: fills `packet` from the block at p; NULL, or what is wrong with it.
+ * With odd_options the packet is complete, with odd_time it lacks its time and what its options
+ * say.
+ */
 static inline __attribute__((always_inline)) const char *packet_block(
 	const struct sf_pcapng_format *format, const uint8_t *p, uint32_t type, uint32_t total,
 	bool swapped, struct sf_packet *packet)
@@ -269,23 +110,23 @@ static inline __attribute__((always_inline)) const char *packet_block(
 		return "the number of an interface that was not described";
 	interface = &format->interfaces[number];
 	units = (uint64_t)sf_load32(p + 12, swapped) << 32 | sf_load32(p + 16, swapped);
-	if (!interface_time(interface, units, &packet->time_ns))
-		return "a time stamp outside 1970 … 2116";
 	packet->data = p + 28;
 	packet->captured = captured;
 	packet->wire = sf_load32(p + 24, swapped);
 	packet->link = interface->link;
-	packet->interface = (uint16_t)number;
+	packet->interface = interface->slot;
 	packet->vlan_tci = 0;
 	packet->flags = 0;
+	if (!interface_time(interface, units, &packet->time_ns))
+		return odd_time;
 	captured = (captured + 3) & ~3u;
-	if (captured != total - PACKET_FIXED &&
+	if (captured < total - PACKET_FIXED &&
 		!packet_options(packet->data + captured, p + total - 4, swapped, packet))
-		return "options that overrun it";
+		return odd_options;
 	return NULL;
 }
 
-/* Clause 4.4: the interface is number 0, the time unknown (that of the packet before). */
+/* Clause 4.4: the interface is number 0, the time unknown. */
 static const char *simple_block(const struct sf_pcapng_format *format, const uint8_t *p,
 	uint32_t total, struct sf_packet *packet)
 {
@@ -299,10 +140,10 @@ static const char *simple_block(const struct sf_pcapng_format *format, const uin
 		return "more captured bytes than it has room for";
 	*packet = (struct sf_packet){
 		.data = p + 12,
-		.time_ns = format->last_ns,
 		.captured = captured,
 		.wire = wire,
 		.link = format->interfaces[0].link,
+		.interface = format->interfaces[0].slot,
 	};
 	return NULL;
 }
@@ -313,7 +154,7 @@ static bool block_skip(struct sf_reader *reader, unsigned count)
 	struct sf_pcapng_format *format = &reader->pcapng;
 	struct sf_stream *stream = &reader->stream;
 	size_t have = (size_t)(stream->end - stream->p);
-	uint32_t trailer;
+	uint32_t trailer, padding = -format->skip_total & 3;
 
 	if (have > format->skip)
 		have = (size_t)format->skip;
@@ -324,6 +165,16 @@ static bool block_skip(struct sf_reader *reader, unsigned count)
 		return false;
 	}
 	trailer = sf_load32(stream->p, format->swapped);
+	if (trailer != format->skip_total && padding) {
+		if ((size_t)(stream->end - stream->p) < 4 + padding) {
+			sf_reader_hungry(reader, 4 + padding, "a block", count);
+			return false;
+		}
+		stream->p += padding;
+		trailer = sf_load32(stream->p, format->swapped);
+		if (trailer == format->skip_total + padding)
+			trailer = format->skip_total;
+	}
 	if (trailer != format->skip_total) {
 		sf_reader_fail(reader, count, SF_ECORRUPT,
 			"the block at byte %llu ends with length %u, but begins with %u",
@@ -331,6 +182,8 @@ static bool block_skip(struct sf_reader *reader, unsigned count)
 		return false;
 	}
 	stream->p += 4;
+	if (padding)
+		sf_reader_odd(reader, offsetof(struct sf_oddities, lengths), format->block_offset);
 	format->skip_total = 0;
 	reader->boundary = true;
 	return true;
@@ -368,6 +221,38 @@ static bool section_order(struct sf_reader *reader, const uint8_t *p, unsigned c
 }
 
 /*
+ * How many bytes the block at p takes, which is its length, rounded up if its writer meant that: the
+ * length that ends a block tells. 0: hungry or failed.
+ */
+static uint32_t block_extent(
+	struct sf_reader *reader, const uint8_t *p, uint32_t total, unsigned count)
+{
+	bool swapped = reader->pcapng.swapped;
+	uint32_t padded = (total + 3) & ~3u, trailer;
+	size_t have = (size_t)(reader->stream.end - p);
+
+	if (have < total) {
+		sf_reader_hungry(reader, total, "a block", count);
+		return 0;
+	}
+	trailer = sf_load32(p + total - 4, swapped);
+	if (trailer == total)
+		return total;
+	if (have < padded) {
+		sf_reader_hungry(reader, padded, "a block", count);
+		return 0;
+	}
+	if (padded != total) {
+		trailer = sf_load32(p + padded - 4, swapped);
+		if (trailer == total || trailer == padded)
+			return padded;
+	}
+	sf_reader_fail(reader, count, SF_ECORRUPT,
+		"a block begins with length %u, but ends with %u", total, trailer);
+	return 0;
+}
+
+/*
  * Looks at the block at p (at least 12 bytes are there): *type and *total, and all of it in the
  * buffer if it is of use, else it is set up for skipping (*total = 0). False: hungry or failed.
  */
@@ -382,7 +267,7 @@ static bool block_begin(
 		return false;
 	*total = sf_load32(p + 4, format->swapped);
 	fixed = block_fixed(*type);
-	if (*total % 4 || *total < BLOCK_OVERHEAD || *total < fixed) {
+	if (*total < BLOCK_OVERHEAD || *total < fixed) {
 		sf_reader_fail(reader, count, SF_ECORRUPT,
 			"a block of type 0x%x has the impossible length %u", *type, *total);
 		return false;
@@ -402,17 +287,89 @@ static bool block_begin(
 			*total, BLOCK_MAX);
 		return false;
 	}
-	if ((size_t)(reader->stream.end - p) < *total) {
-		sf_reader_hungry(reader, *total, "a block", count);
-		return false;
+	format->odd_length = *total % 4;
+	format->odd_time = false;
+	*total = block_extent(reader, p, *total, count);
+	return *total;
+}
+
+/*
+ * The time of the first packet after p that has one, in a file that begins with packets without.
+ * -1: hungry.
+ */
+static int64_t time_after(struct sf_reader *reader, const uint8_t *p, unsigned count)
+{
+	struct sf_pcapng_format *format = &reader->pcapng;
+	const uint8_t *const begin = reader->stream.p, *const end = reader->stream.end;
+	struct sf_packet packet;
+
+	for (;;) {
+		size_t need = (size_t)(p - begin) + BLOCK_OVERHEAD;
+		uint32_t type = 0, total = 0;
+
+		if (end - p >= (ptrdiff_t)BLOCK_OVERHEAD) {
+			type = sf_load32(p, format->swapped);
+			total = (sf_load32(p + 4, format->swapped) + 3) & ~3u;
+			if (type == BLOCK_SECTION || total < BLOCK_OVERHEAD)
+				return 0;
+			need += total - BLOCK_OVERHEAD;
+		}
+		if (need > LOOK_FOR_TIME)
+			return 0;
+		if (need > (size_t)(end - begin)) {
+			if (reader->past_end)
+				return 0;
+			sf_reader_hungry(reader, need, "a block", count);
+			reader->optional = true;
+			return -1;
+		}
+		packet.time_ns = -1;
+		if (type == BLOCK_ENHANCED || type == BLOCK_PACKET)
+			packet_block(format, p, type, total, format->swapped, &packet);
+		if (packet.time_ns >= 0 && packet.time_ns <= SF_READER_TIME_MAX)
+			return packet.time_ns;
+		p += total;
 	}
-	if (sf_load32(p + *total - 4, format->swapped) != *total) {
-		sf_reader_fail(reader, count, SF_ECORRUPT,
-			"a block begins with length %u, but ends with %u", *total,
-			sf_load32(p + *total - 4, format->swapped));
-		return false;
+}
+
+/*
+ * The packet of the block at p, if what is odd with it can be forgiven. Returns 1, or -1: hungry or
+ * failed.
+ */
+static int other_packet(struct sf_reader *reader, const uint8_t *p, uint32_t type, uint32_t total,
+	struct sf_packet *packet, unsigned count)
+{
+	struct sf_pcapng_format *format = &reader->pcapng;
+	const char *wrong = type == BLOCK_SIMPLE
+				    ? simple_block(format, p, total, packet)
+				    : packet_block(format, p, type, total, format->swapped, packet);
+
+	if (wrong && wrong != odd_time && wrong != odd_options) {
+		sf_reader_fail(reader, count, SF_ECORRUPT, "a packet block has %s", wrong);
+		return -1;
 	}
-	return true;
+	format->odd_length |= wrong == odd_options;
+	format->odd_time = wrong == odd_time;
+	if (type == BLOCK_SIMPLE || format->odd_time)
+		packet->time_ns = format->last_ns != INT64_MIN
+					  ? format->last_ns
+					  : time_after(reader, p + total, count);
+	format->extent = total;
+	return packet->time_ns < 0 ? -1 : 1;
+}
+
+/* The block was taken: what is odd with it is counted. */
+static void count_oddities(struct sf_reader *reader)
+{
+	struct sf_pcapng_format *format = &reader->pcapng;
+
+	if (format->odd_length)
+		sf_reader_odd(reader, offsetof(struct sf_oddities, lengths),
+			sf_stream_offset(&reader->stream));
+	if (format->odd_time)
+		sf_reader_odd(reader, offsetof(struct sf_oddities, times),
+			sf_stream_offset(&reader->stream));
+	format->odd_length = format->odd_time = false;
 }
 
 /*
@@ -423,7 +380,6 @@ static int other_block(struct sf_reader *reader, struct sf_packet *packet, unsig
 {
 	struct sf_pcapng_format *format = &reader->pcapng;
 	const uint8_t *p;
-	const char *wrong;
 	uint32_t type, total;
 
 	if (format->skip_total && !block_skip(reader, count))
@@ -443,18 +399,13 @@ static int other_block(struct sf_reader *reader, struct sf_packet *packet, unsig
 			return -1;
 		break;
 	case BLOCK_INTERFACE:
-		if (!interface_block(reader, p, total, count))
+		if (!sf_pcapng_interface(reader, p, total, count))
 			return -1;
 		break;
 	default:
-		wrong = type == BLOCK_SIMPLE
-				? simple_block(format, p, total, packet)
-				: packet_block(format, p, type, total, format->swapped, packet);
-		if (!wrong)
-			return 1;
-		sf_reader_fail(reader, count, SF_ECORRUPT, "a packet block has %s", wrong);
-		return -1;
+		return other_packet(reader, p, type, total, packet, count);
 	}
+	count_oddities(reader);
 	reader->stream.p = p + total;
 	return 0;
 }
@@ -526,7 +477,8 @@ static unsigned pcapng_decode(
 			break;
 		}
 		format->last_ns = packet->time_ns;
-		reader->stream.p += sf_load32(reader->stream.p + 4, format->swapped);
+		count_oddities(reader);
+		reader->stream.p += format->extent;
 		count++;
 	}
 	return count;
@@ -536,9 +488,11 @@ void sf_pcapng_start(struct sf_reader *reader)
 {
 	reader->format = SF_FORMAT_PCAPNG;
 	reader->decode = pcapng_decode;
+	reader->pcapng.last_ns = INT64_MIN;
 }
 
 void sf_pcapng_fini(struct sf_reader *reader)
 {
 	free(reader->pcapng.interfaces);
+	free(reader->pcapng.taken);
 }

@@ -42,6 +42,7 @@ unsigned sf_reader_hungry(struct sf_reader *reader, size_t need, const char *par
 	reader->state = SF_READER_HUNGRY;
 	reader->need = need;
 	reader->part = part;
+	reader->optional = false;
 	return count;
 }
 
@@ -58,6 +59,22 @@ unsigned sf_reader_fail(struct sf_reader *reader, unsigned count, int code, cons
 		reader->stream.codec ? " of the decompressed data" : "", text);
 	reader->state = SF_READER_FAILED;
 	return count;
+}
+
+void sf_reader_odd(struct sf_reader *reader, size_t member, uint64_t offset)
+{
+	struct sf_oddity *oddity;
+	uint64_t count;
+
+	if (!reader->oddities)
+		return;
+	oddity = (struct sf_oddity *)((char *)reader->oddities + member);
+	count = atomic_load_explicit(&oddity->count, memory_order_relaxed);
+	if (count == 0)
+		snprintf(oddity->first, sizeof(oddity->first), "%s: byte %llu%s", reader->name,
+			(unsigned long long)offset,
+			reader->stream.codec ? " of the decompressed data" : "");
+	atomic_store_explicit(&oddity->count, count + 1, memory_order_relaxed);
 }
 
 static unsigned reader_fail_foreign(struct sf_reader *reader)
@@ -137,7 +154,9 @@ static void reader_at_end(struct sf_reader *reader)
 	size_t left = (size_t)(reader->stream.end - reader->stream.p);
 	const char *part = reader->part;
 
-	if (left == 0 && reader->boundary)
+	if (reader->optional && left)
+		reader->past_end = true;
+	else if (left == 0 && reader->boundary)
 		reader->state = SF_READER_END;
 	else if (left == 0 && sf_stream_offset(&reader->stream) == 0)
 		sf_reader_fail(reader, 0, SF_ECORRUPT, "the file is empty");

@@ -47,12 +47,12 @@ struct sf_pcap_format {
 	uint8_t version_minor; /* 2.0 … 2.3 had the two lengths in the other order */
 	bool swapped;          /* the file's byte order is not ours */
 	bool modified;         /* 24-byte record headers */
-	uint16_t link;
+	uint16_t link, slot;
 };
 
 /* An interface of a pcapng section. */
 struct sf_pcapng_interface {
-	uint16_t link;
+	uint16_t link, slot;
 	uint32_t snaplen;   /* 0: unlimited */
 	uint64_t units_max; /* largest time stamp that stays in range */
 	uint64_t multiply;  /* ns per unit, or 0: */
@@ -65,10 +65,28 @@ struct sf_pcapng_format {
 	bool swapped;
 	struct sf_pcapng_interface *interfaces; /* of the section */
 	unsigned interface_count, interface_room;
-	int64_t last_ns;       /* of the packet before: simple packet blocks have no time */
-	uint64_t skip;         /* bytes of an unused block's body still to be passed over */
-	uint32_t skip_total;   /* that block's length, which must follow it; 0: none pending */
-	uint64_t block_offset; /* where that block began */
+	uint64_t *taken; /* bit s: an interface of the section has slot s */
+	int64_t last_ns; /* of the packet before, for packets without time; INT64_MIN: none */
+	uint32_t extent; /* bytes of the block whose packet comes next */
+	bool odd_time, odd_length; /* of that block */
+	uint64_t skip;             /* bytes of an unused block's body still to be passed over */
+	uint32_t skip_total;       /* that block's length, which must follow it; 0: none pending */
+	uint64_t block_offset;     /* where that block began */
+};
+
+/*
+ * What was read although it is not as it should be, in all files of a capture. The counters are
+ * written by whose turn it is and read by any thread (relaxed), the texts are for who reads them
+ * when no more packets come.
+ */
+struct sf_oddity {
+	_Atomic uint64_t count;
+	char first[256]; /* "a.pcapng: byte 124" */
+};
+
+struct sf_oddities {
+	struct sf_oddity times;   /* time stamps out of range: the time of the packet before */
+	struct sf_oddity lengths; /* of blocks and options (pcapng): as far as they make sense */
 };
 
 struct sf_reader {
@@ -80,9 +98,14 @@ struct sf_reader {
 	size_t need;      /* HUNGRY: bytes wanted from stream.p on */
 	const char *part; /* … and what they are */
 	bool boundary;    /* the file may end here if no bytes are left */
+	bool optional;    /* HUNGRY: it does without those bytes if there are no more, */
+	bool past_end;    /* … which it now knows */
 	bool foreign;     /* FAILED: no capture file at all */
 	enum sf_reader_format format;
 	struct sf_slots *slots; /* NULL: nobody wants to know */
+	/* NULL: nobody wants to know; else the file's name as well */
+	struct sf_oddities *oddities;
+	const char *name;
 	struct sf_pcap_format pcap;
 	struct sf_pcapng_format pcapng;
 	struct sf_error error; /* place and what is wrong, without the file's name */
@@ -129,6 +152,9 @@ void sf_reader_describe(const struct sf_reader *reader, char *text, size_t size)
 unsigned sf_reader_hungry(struct sf_reader *reader, size_t need, const char *part, unsigned count);
 unsigned sf_reader_fail(struct sf_reader *reader, unsigned count, int code, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
+
+/* Counts something odd, the member of struct sf_oddities at `member`, at that byte of the file. */
+void sf_reader_odd(struct sf_reader *reader, size_t member, uint64_t offset);
 
 /* Set `decode` for the format after its magic was seen. */
 void sf_pcap_start(struct sf_reader *reader, bool swapped, bool nanoseconds, bool modified);

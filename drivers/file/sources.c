@@ -36,20 +36,24 @@ static int open_path(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Starts reading; takes over fd. */
-static int source_start(struct sf_source *source, int fd, size_t chunk, unsigned queues,
-	struct sf_slots *slots, struct sf_error *error)
+/* Starts reading, only to look into it or for its packets; takes over fd. */
+static int source_start(const struct sf_sources *sources, struct sf_source *source, int fd,
+	size_t chunk, bool look, struct sf_error *error)
 {
+	struct sf_slots *slots = look ? NULL : sources->slots;
+
 	source->reader = malloc(sizeof(*source->reader));
 	if (!source->reader) {
 		close(fd);
 		return sf_error_set(error, -ENOMEM, "%s: no memory", sf_source_name(source));
 	}
-	if (sf_reader_init(source->reader, fd, source->size, chunk, queues, slots) < 0) {
+	if (sf_reader_init(source->reader, fd, source->size, chunk, sources->queues, slots) < 0) {
 		sf_source_close(source);
 		return sf_error_set(
 			error, -ENOMEM, "%s: no memory for a buffer", sf_source_name(source));
 	}
+	source->reader->name = sf_source_name(source);
+	source->reader->oddities = look ? NULL : sources->oddities;
 	return 0;
 }
 
@@ -66,21 +70,21 @@ static size_t chunk_for(int fd, unsigned open_files, unsigned queues)
 int sf_source_open(const struct sf_sources *sources, struct sf_source *source, unsigned open_files,
 	struct sf_error *error)
 {
-	const unsigned queues = sources->queues;
 	int fd = open_path(source->path);
 	struct stat status;
 
 	if (fd < 0)
 		return sf_error_set(
-			error, fd, "%s: cannot open: %s", sf_source_name(source), strerror(-fd));
-	if (fstat(fd, &status) < 0 || status.st_ino != source->inode) {
+			error, fd, "%s: cannot open: %s", sf_source_name(source), sf_strerror(fd));
+	if (fstat(fd, &status) < 0 || status.st_dev != source->device ||
+		status.st_ino != source->inode) {
 		close(fd);
 		return sf_error_set(error, SF_ECORRUPT,
 			"%s: another file took its place before it was read",
 			sf_source_name(source));
 	}
 	return source_start(
-		source, fd, chunk_for(fd, open_files, queues), queues, sources->slots, error);
+		sources, source, fd, chunk_for(fd, open_files, sources->queues), false, error);
 }
 
 void sf_source_close(struct sf_source *source)
@@ -141,7 +145,7 @@ static int sources_add_directory(
 
 	if (count < 0)
 		return sf_error_set(error, -errno, "%s: cannot read the directory: %s", directory,
-			strerror(errno));
+			sf_strerror(-errno));
 	for (int i = 0; i < count; i++) {
 		const char *name = entries[i]->d_name;
 		struct stat status;
@@ -172,7 +176,7 @@ static int sources_list(struct sf_sources *sources, const char *const *names, un
 		int rc;
 
 		if (strcmp(names[i], "-") != 0 && stat(names[i], &status) < 0)
-			return sf_error_set(error, -errno, "%s: %s", names[i], strerror(errno));
+			return sf_error_set(error, -errno, "%s: %s", names[i], sf_strerror(-errno));
 		if (strcmp(names[i], "-") != 0 && S_ISDIR(status.st_mode))
 			rc = sources_add_directory(sources, names[i], error);
 		else if (sources_add(sources, strdup(names[i]), false) < 0)
@@ -222,28 +226,28 @@ static void sources_add_format(struct sf_sources *sources, const struct sf_reade
 static int source_examine(
 	struct sf_sources *sources, struct sf_source *source, struct sf_error *error)
 {
-	const unsigned queues = sources->queues;
 	bool only = sources->count == 1;
 	int fd = open_path(source->path), rc;
 	struct stat status;
 
 	if (fd < 0)
 		return sf_error_set(
-			error, fd, "%s: cannot open: %s", sf_source_name(source), strerror(-fd));
+			error, fd, "%s: cannot open: %s", sf_source_name(source), sf_strerror(fd));
 	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || strcmp(source->path, "-") == 0) {
 		if (S_ISREG(status.st_mode))
 			sources->bytes_total += (uint64_t)status.st_size;
 		else
 			sources->unknown_size = true;
 		rc = source_start(
-			source, fd, chunk_for(fd, 0, queues), queues, sources->slots, error);
+			sources, source, fd, chunk_for(fd, 0, sources->queues), false, error);
 		return rc < 0 ? rc : 1;
 	}
+	source->device = status.st_dev;
 	source->inode = status.st_ino;
 	if (status.st_size)
 		source->size = (uint64_t)status.st_size;
-	rc = source_start(source, fd, only ? chunk_for(fd, 0, queues) : LOOK_CHUNK, queues,
-		only ? sources->slots : NULL, error);
+	rc = source_start(sources, source, fd,
+		only ? chunk_for(fd, 0, sources->queues) : LOOK_CHUNK, !only, error);
 	if (rc < 0)
 		return rc;
 	source_look(source);

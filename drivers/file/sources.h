@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <spanflow/capture.h>
 
@@ -28,9 +29,11 @@ struct sf_source {
 	char *path;
 	unsigned order; /* place on the command line */
 	bool in_directory;
-	uint64_t size, inode; /* when it was looked into; UINT64_MAX: not known, there is none */
-	int64_t first_ns;     /* of the first packet; INT64_MIN: no packet, or not known */
-	unsigned leaf;        /* its place in the merge (merge.h) */
+	uint64_t size; /* when it was looked into; UINT64_MAX: not known */
+	dev_t device;
+	ino_t inode;
+	int64_t first_ns;         /* of the first packet; INT64_MIN: no packet, or not known */
+	unsigned leaf;            /* its place in the merge (merge.h) */
 	struct sf_reader *reader; /* NULL: not open */
 	uint64_t counted;         /* bytes already in the statistics */
 	enum sf_source_end end;
@@ -40,6 +43,7 @@ struct sf_sources {
 	/* how they are opened; set before sf_sources_open() */
 	unsigned queues;        /* that take turns in reading */
 	struct sf_slots *slots; /* for their interfaces */
+	struct sf_oddities *oddities;
 	struct sf_source *list; /* by first packet time, then by order */
 	unsigned count, room;
 	uint64_t bytes_total; /* of the regular files; 0 when some input's size is unknown */

@@ -26,7 +26,7 @@
 /* One interface of a source: a network device, or an interface described in a pcapng file. */
 struct sf_interface {
 	char name[SF_IFNAME_MAX]; /* "" when the source does not tell */
-	uint32_t index;           /* ifIndex, or pcapng interface number + 1 (pcap: 1) */
+	uint32_t index;           /* ifIndex; of files 1 for the first interface, then 2 … */
 	uint16_t link;            /* enum sf_link */
 	uint32_t snaplen;         /* 0: unlimited or unknown */
 };
@@ -123,6 +123,11 @@ struct sf_capture_ops {
 	 * thread; the string stays valid until close. Optional: nothing ever does.
 	 */
 	const char *(*condition)(struct sf_capture *capture);
+	/*
+	 * What a person should know about the packets, when no more come: the remark of that
+	 * number, from 0 on; false: there are no more. Optional: there is nothing to remark.
+	 */
+	bool (*remark)(struct sf_capture *capture, unsigned number, char *text, size_t size);
 	/*
 	 * Would it run here? 0, or < 0 with the reason and the cure in `error`. Optional: always.
 	 */

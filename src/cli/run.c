@@ -186,6 +186,7 @@ static int finish(struct sf_run *run)
 	else if (sf_signal_stop && !run->options->quiet)
 		sf_run_tell_where(run, &books);
 	report.ended = run->ended;
+	sf_run_tell_remarks(run);
 	if ((!run->live && sf_report_lost(&report)) || sf_report_incomplete(&report))
 		status = SF_EXIT_FAILED;
 	if (run->options->stats != SF_STATS_NONE &&

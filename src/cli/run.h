@@ -89,6 +89,8 @@ void sf_run_print_stats(const struct sf_run *run, const struct sf_books *books);
 void sf_run_answer(struct sf_run *run);
 /* Losses at destinations and unknown link types: each said once, when first seen. */
 void sf_run_notice(struct sf_run *run, const struct sf_books *books);
+/* What drivers remark about the packets of a run that has ended; unless --quiet. */
+void sf_run_tell_remarks(const struct sf_run *run);
 /* Where a run was stopped that had not come to its end. */
 void sf_run_tell_where(const struct sf_run *run, const struct sf_books *books);
 /* Does standard output lead to a pipe whose reader has gone? */

@@ -131,6 +131,19 @@ void sf_run_notice(struct sf_run *run, const struct sf_books *books)
 	}
 }
 
+void sf_run_tell_remarks(const struct sf_run *run)
+{
+	for (unsigned i = 0; i < run->input_count; i++) {
+		struct sf_capture *capture = run->inputs[i].capture;
+		char text[600];
+
+		for (unsigned k = 0; capture->ops->remark &&
+				     capture->ops->remark(capture, k, text, sizeof(text));
+			k++)
+			sf_run_say(run, text);
+	}
+}
+
 /* Says where a run was stopped that had not come to its end. */
 void sf_run_tell_where(const struct sf_run *run, const struct sf_books *books)
 {

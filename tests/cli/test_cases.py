@@ -28,6 +28,24 @@ class Cases(Case):
                 self.assertEqual(stats["metered"]["packets"], packets)
                 self.assertEqual(stats["ignored"]["duplicate"], copies)
 
+    def test_one_odd_time_does_not_end_a_file(self):
+        done = self.case("pcapng-one-garbage-time.pcapng")
+        self.assertEqual(done.stats["metered"]["packets"], 4)
+        self.assertEqual(done.stats["sources"][0]["counters"]["oddTimes"], 1)
+        self.assertIn("byte 124", done.stderr)
+        self.assertEqual(done.records[0]["flowEndMilliseconds"], "2023-11-14T22:13:20.002Z")
+
+    def test_end_of_options_with_a_length(self):
+        done = self.case("opt-end-with-length.pcapng")
+        self.assertEqual(done.stats["metered"]["packets"], 1)
+        self.assertEqual(done.stats["sources"][0]["counters"]["oddLengths"], 1)
+        self.assertIn("byte 28", done.stderr)
+
+    def test_interfaces_of_sections_are_different_ones(self):
+        for workers in "1", "2":
+            done = self.case("two-sections-ifs.pcapng", "--key", "+interface", "--workers", workers)
+            self.assertEqual(sorted(r["ingressInterface"] for r in done.records), [1, 2])
+
 
 if __name__ == "__main__":
     main()

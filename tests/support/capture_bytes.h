@@ -65,6 +65,7 @@ struct seen {
 	struct sf_packet packet[SEEN_MAX]; /* data points into bytes */
 	uint8_t *bytes;
 	size_t bytes_length, bytes_room;
+	struct sf_oddities oddities;
 };
 
 static inline void seen_free(struct seen *seen)
@@ -117,6 +118,8 @@ static inline void see_fd(struct seen *seen, int fd, size_t chunk, unsigned max)
 
 	memset(seen, 0, sizeof(*seen));
 	ck_assert_int_eq(sf_reader_init(&reader, fd, UINT64_MAX, chunk, 1, NULL), 0);
+	reader.oddities = &seen->oddities;
+	reader.name = "a.pcapng";
 	while (reader.state < SF_READER_END) {
 		unsigned n = sf_reader_decode(&reader, batch, max, INT64_MAX);
 

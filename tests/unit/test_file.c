@@ -379,10 +379,25 @@ START_TEST(a_directory_stands_for_its_captures)
 }
 END_TEST
 
-START_TEST(interfaces_are_slots_shared_by_all_files)
+static void interface_is(struct sf_capture *capture, unsigned slot, const char *name, unsigned link)
+{
+	const struct sf_interface *interface = capture->ops->interface(capture, slot);
+
+	ck_assert_ptr_nonnull(interface);
+	ck_assert_uint_eq(interface->index, slot + 1);
+	ck_assert_uint_eq(interface->link, link);
+	ck_assert_str_eq(interface->name, name);
+}
+
+static void slots(const char *expected)
+{
+	for (unsigned i = 0; expected[i]; i++)
+		ck_assert_uint_eq(seen.packet[i].interface, (unsigned)(expected[i] - '0'));
+}
+
+START_TEST(interfaces_are_numbered_over_all_files)
 {
 	struct sf_capture *capture;
-	const struct sf_interface *interface;
 
 	begin();
 	ADD("1.pcap", PCAP(LE16, LE32, 0xa1b2c3d4, 96, 101), AT(1, 'a'));
@@ -390,20 +405,82 @@ START_TEST(interfaces_are_slots_shared_by_all_files)
 		INTERFACE_BEGIN(LE16, LE32, 32, 113, 128), LE16(2), LE16(5), 'e', 't', 'h', '1',
 		'!', 0, 0, 0, LE32(32), ENHANCED(LE32, 36, 1, 2000000, 1, 60), 'b', 0, 0, 0,
 		LE32(36));
+	ADD("3.pcap", PCAP(LE16, LE32, 0xa1b2c3d4, 96, 101), AT(3, 'c'));
+	ADD("4.pcap", PCAP(LE16, LE32, 0xa1b2c3d4, 96, 1), AT(4, 'd'));
 	capture = open_names(NULL);
 	see_capture(&seen, capture, 64);
-	tags("ab");
-	ck_assert_uint_eq(seen.packet[1].interface, 1);
-	ck_assert_uint_eq(seen.packet[1].link, 113);
-	interface = capture->ops->interface(capture, 0);
-	ck_assert_uint_eq(interface->index, 1);
-	ck_assert_uint_eq(interface->link, 101);
-	ck_assert_uint_eq(interface->snaplen, 96);
-	ck_assert_str_eq(interface->name, "");
-	interface = capture->ops->interface(capture, 1);
-	ck_assert_uint_eq(interface->index, 2);
-	ck_assert_str_eq(interface->name, "eth1!");
-	ck_assert_ptr_null(capture->ops->interface(capture, 2));
+	tags("abcd");
+	/* files of a rotated capture have one interface; another link type is another one */
+	slots("0201");
+	interface_is(capture, 0, "", 101);
+	ck_assert_uint_eq(capture->ops->interface(capture, 0)->snaplen, 96);
+	interface_is(capture, 1, "", 1);
+	interface_is(capture, 2, "eth1!", 113);
+	ck_assert_ptr_null(capture->ops->interface(capture, 3));
+	capture->ops->close(capture);
+	end();
+}
+END_TEST
+
+#define NAMED(a, b, link)                                                                          \
+	INTERFACE_BEGIN(LE16, LE32, 28, link, 0), LE16(2), LE16(2), a, b, 0, 0, LE32(28)
+#define OF(interface, second, tag)                                                                 \
+	ENHANCED(LE32, 36, interface, second * 1000000, 1, 60), tag, 0, 0, 0, LE32(36)
+
+START_TEST(a_named_interface_keeps_its_number)
+{
+	struct sf_capture *capture;
+
+	begin();
+	/* the second section lacks eth0; the third has it twice: these are two */
+	ADD("1.pcapng", SECTION(LE16, LE32), NAMED('e', '0', 1), NAMED('e', '1', 1), OF(0, 1, 'a'),
+		OF(1, 2, 'b'), SECTION(LE16, LE32), NAMED('e', '1', 1), OF(0, 3, 'c'),
+		SECTION(LE16, LE32), NAMED('e', '0', 1), NAMED('e', '0', 1), OF(0, 4, 'd'),
+		OF(1, 5, 'e'));
+	/* in another file it comes second, and there is one of that name with another link type */
+	ADD("2.pcapng", SECTION(BE16, BE32), INTERFACE(BE16, BE32, 1, 0), SECTION(LE16, LE32),
+		NAMED('e', '1', 113), NAMED('e', '1', 1), OF(0, 6, 'f'), OF(1, 7, 'g'));
+	capture = open_names(NULL);
+	see_capture(&seen, capture, 64);
+	tags("abcdefg");
+	slots("0110241");
+	interface_is(capture, 0, "e0", 1);
+	interface_is(capture, 1, "e1", 1);
+	interface_is(capture, 2, "e0", 1);
+	interface_is(capture, 3, "", 1);
+	interface_is(capture, 4, "e1", 113);
+	capture->ops->close(capture);
+	end();
+}
+END_TEST
+
+/* More interfaces than a block has and the hash table begins with. */
+START_TEST(many_interfaces_have_a_number_each)
+{
+	enum { MANY = 1000 };
+	static const uint8_t section[] = { SECTION(LE16, LE32) };
+	static uint8_t file[sizeof(section) + MANY * (28 + 36)];
+	struct sf_capture *capture;
+	uint8_t *p = file;
+
+	begin();
+	p = mempcpy(p, section, sizeof(section));
+	for (unsigned i = 0; i < MANY; i++) {
+		const uint8_t interface[] = { NAMED('a' + i % 26, 'a' + i / 26 % 26, 1) };
+
+		p = mempcpy(p, interface, sizeof(interface));
+	}
+	for (unsigned i = 0; i < MANY; i++) {
+		const uint8_t packet[] = { OF(i, (i + 1), 'x') };
+
+		p = mempcpy(p, packet, sizeof(packet));
+	}
+	add("a.pcapng", file, sizeof(file));
+	capture = open_names(NULL);
+	see_capture(&seen, capture, 64);
+	ck_assert_uint_eq(seen.count, MANY);
+	for (unsigned i = 0; i < MANY; i++)
+		ck_assert_uint_eq(seen.packet[i].interface, i);
 	capture->ops->close(capture);
 	end();
 }
@@ -607,6 +684,7 @@ CHECK_MAIN("file", files_are_merged_by_time, order_of_equal_times_and_of_times_t
 	a_failure_is_told_once, empty_and_headless_files_are_failures_of_their_own,
 	what_is_no_capture_is_refused_by_name, missing_and_forbidden_files_are_named,
 	a_file_may_vanish, a_directory_stands_for_its_captures,
-	interfaces_are_slots_shared_by_all_files, compressed_files_are_known_by_content,
+	interfaces_are_numbered_over_all_files, a_named_interface_keeps_its_number,
+	many_interfaces_have_a_number_each, compressed_files_are_known_by_content,
 	cut_compressed_files_are_failures, pipes_are_read_as_they_come,
 	a_quiet_pipe_gives_no_packets_in_time, realtime_takes_one_input)

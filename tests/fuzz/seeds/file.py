@@ -82,6 +82,12 @@ def main():
         "pcapng-sections": pcapng("<") + pcapng(">"), "pcapng-cut": pcapng("<")[:-7],
         "pcapng-time": section("<") + interface("<", 1, 0, option("<", 9, b"\x1b")) +
         enhanced("<", 0, 2**64 - 1, 4) + enhanced("<", 0, 1, 4),
+        # packets without a time first, lengths of options and blocks that are wrong but understood
+        "pcapng-odd": section("<") + interface("<", 1, 0, struct.pack("<HHI", 0, 4, 0)) +
+        simple("<", 8, 8) + enhanced("<", 0, 2**64 - 1, 4) +
+        enhanced("<", 0, 1120646849999999, 4, struct.pack("<HH", 2, 99)) +
+        struct.pack("<II", 10, 17) + BYTES[:8] + struct.pack("<I", 20) +
+        struct.pack("<II5sI", 10, 17, BYTES[:5], 17),
         "gzip": gzip.compress(pcap("<"), mtime=0),
         "gzip-members": gzip.compress(pcap("<")[:50], mtime=0) +
         gzip.compress(pcap("<")[50:], mtime=0) + bytes(16),
