@@ -41,7 +41,9 @@
  *	counts  packets:44  tos:8  tcp_flags:12     from the lowest bit
  *	octets
  *	begin   time:48  interface:16               reverse: its first packet
- *	                                            hot: with SF_STATE_LINGER, when the linger ends
+ *	                                            hot: with SF_STATE_LINGER, when the linger ends;
+ *	                                            else with SF_STATE_FIN_0 or _1 the last FIN,
+ *	                                            0 if that was in an earlier record
  *	end     last:48  ttl_min:8  ttl_range:8     hot: the last packet of either direction, sent by
  *	                                            the side that SF_STATE_LATEST names
  *	                                            reverse: the last packet of the other side
@@ -92,7 +94,7 @@ static inline uint64_t sf_half_with_time(uint64_t word, int64_t time)
 #define SF_STATE_LINGER     0x0080 /* the TCP connection has ended */
 #define SF_STATE_FIN_0      0x0100 /* side 0 has sent a FIN */
 #define SF_STATE_FIN_1      0x0200
-#define SF_STATE_FIN_LAST   0x0400 /* the side whose FIN came last */
+#define SF_STATE_FIN_LAST   0x0400 /* the side whose FIN has the latest time */
 #define SF_STATE_REF        0x0800 /* the wheel holds a reference; survives the flow */
 #define SF_STATE_REF_LINGER 0x1000 /* … and one with SF_REF_LINGER */
 #define SF_STATE_ALL        0x1fff

@@ -19,9 +19,9 @@ static bool is_timed_out(
 /* ns by which the record's first packet may become earlier: its times have 48 bits. */
 static int64_t room_before(const struct sf_entry *hot)
 {
-	int64_t linger = sf_half_time(hot->half.begin), last = sf_half_time(hot->half.end);
+	int64_t end = sf_half_time(hot->half.begin), last = sf_half_time(hot->half.end);
 
-	return SF_DELTA_MAX - (linger > last ? linger : last);
+	return SF_DELTA_MAX - (end > last ? end : last);
 }
 
 /*
@@ -80,7 +80,7 @@ static void rebase(struct sf_table *table, uint32_t id, const struct sf_facts *f
 	}
 	hot->first_ns -= shift;
 	half->end += (uint64_t)shift;
-	if (hot->state & SF_STATE_LINGER)
+	if (hot->state & (SF_STATE_LINGER | SF_STATE_FIN_0 | SF_STATE_FIN_1))
 		half->begin += (uint64_t)shift;
 	if (hot->state & SF_STATE_REVERSE) {
 		reverse->begin += (uint64_t)shift;
@@ -100,32 +100,88 @@ static void rebase(struct sf_table *table, uint32_t id, const struct sf_facts *f
 	hot->state = (hot->state ^ SF_STATE_SIDE) | SF_STATE_REVERSE;
 }
 
+/* The TCP connection has ended at the packet's clock: the flow lingers for its stragglers. */
+static void end_connection(struct sf_table *table, uint32_t id, const struct sf_facts *facts)
+{
+	struct sf_entry *hot = &table->hot[id];
+	int64_t linger = sf_time_since(facts->clock_ns, hot->first_ns) + SF_LINGER_NS;
+
+	hot->state |= SF_STATE_LINGER;
+	/* a first packet may lie as far behind the clock as it likes */
+	hot->half.begin =
+		sf_half_with_time(hot->half.begin, linger < SF_DELTA_MAX ? linger : SF_DELTA_MAX);
+	sf_table_file_linger(table, id);
+}
+
+/* Has the side whose FIN was not the last sent anything later than the last FIN? */
+static bool is_answered(const struct sf_table *table, uint32_t id)
+{
+	const struct sf_entry *hot = &table->hot[id];
+	bool side = !(hot->state & SF_STATE_FIN_LAST);
+	int64_t last = 0;
+
+	if (side == !!(hot->state & SF_STATE_LATEST))
+		last = sf_half_time(hot->half.end);
+	else if (hot->state & SF_STATE_REVERSE)
+		last = sf_half_time(table->reverse[id].end);
+	return last > sf_half_time(hot->half.begin);
+}
+
+/* A FIN: of two, that one is the last whose packet has the later time. */
+static void fin_step(struct sf_entry *hot, int64_t at, bool side)
+{
+	bool first = !(hot->state & (SF_STATE_FIN_0 | SF_STATE_FIN_1));
+
+	hot->state |= side ? SF_STATE_FIN_1 : SF_STATE_FIN_0;
+	if (!first && at < sf_half_time(hot->half.begin))
+		return;
+	hot->state &= (uint16_t)~SF_STATE_FIN_LAST;
+	hot->state |= side ? SF_STATE_FIN_LAST : 0;
+	hot->half.begin = sf_half_with_time(hot->half.begin, at);
+}
+
+static bool have_both_ended(const struct sf_entry *hot)
+{
+	return (hot->state & (SF_STATE_FIN_0 | SF_STATE_FIN_1)) ==
+	       (SF_STATE_FIN_0 | SF_STATE_FIN_1);
+}
+
 /*
- * End of a TCP connection: RST; or a FIN from both sides and then an ACK without FIN from the side
- * whose FIN was not the last. From then on the flow lingers, for its stragglers.
+ * End of a TCP connection: RST; or a FIN from both sides and an ACK without FIN from the side whose
+ * FIN was not the last, by the packets' times: where a FIN comes late, its answer may have been
+ * there before it. The packet has been counted.
  */
 static void tcp_step(struct sf_table *table, uint32_t id, const struct sf_facts *facts)
 {
 	struct sf_entry *hot = &table->hot[id];
-	int64_t linger = sf_time_since(facts->clock_ns, hot->first_ns) + SF_LINGER_NS;
-	bool side = facts->flags & SF_FACT_SWAPPED;
-	bool both = (hot->state & (SF_STATE_FIN_0 | SF_STATE_FIN_1)) ==
-		    (SF_STATE_FIN_0 | SF_STATE_FIN_1);
-	bool answers = side == !(hot->state & SF_STATE_FIN_LAST);
+	int64_t at = sf_time_since(facts->time_ns, hot->first_ns);
+	bool side = facts->flags & SF_FACT_SWAPPED, ended = false;
 
 	if (hot->state & SF_STATE_LINGER)
 		return;
-	if (facts->tcp_flags & TCP_RST ||
-		(both && answers && (facts->tcp_flags & (TCP_ACK | TCP_FIN)) == TCP_ACK)) {
-		hot->state |= SF_STATE_LINGER;
-		/* a first packet may lie as far behind the clock as it likes */
-		hot->half.begin = sf_half_with_time(
-			hot->half.begin, linger < SF_DELTA_MAX ? linger : SF_DELTA_MAX);
-		sf_table_file_linger(table, id);
+	if (facts->tcp_flags & TCP_RST) {
+		ended = true;
 	} else if (facts->tcp_flags & TCP_FIN) {
-		hot->state &= (uint16_t)~SF_STATE_FIN_LAST;
-		hot->state |= side ? SF_STATE_FIN_1 | SF_STATE_FIN_LAST : SF_STATE_FIN_0;
+		fin_step(hot, at, side);
+		ended = have_both_ended(hot) && is_answered(table, id);
+	} else if (facts->tcp_flags & TCP_ACK) {
+		ended = have_both_ended(hot) && side == !(hot->state & SF_STATE_FIN_LAST) &&
+			at >= sf_half_time(hot->half.begin);
 	}
+	if (ended)
+		end_connection(table, id, facts);
+}
+
+/*
+ * Does the packet begin a new connection while the last one lingers? A SYN without ACK that is
+ * older than the end of that one belongs to it and has come late.
+ */
+static bool is_new_connection(const struct sf_entry *hot, const struct sf_facts *facts)
+{
+	int64_t end = sf_half_time(hot->half.begin) - SF_LINGER_NS;
+
+	return (facts->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN &&
+	       sf_time_since(facts->time_ns, hot->first_ns) >= end;
 }
 
 /* Must the record end before this packet is accounted? */
@@ -138,8 +194,7 @@ static bool is_over(
 		sf_time_since(hot->first_ns, facts->time_ns) > room_before(hot))
 		return true;
 	if (hot->state & SF_STATE_LINGER)
-		return age >= sf_half_time(hot->half.begin) ||
-		       (facts->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+		return age >= sf_half_time(hot->half.begin) || is_new_connection(hot, facts);
 	return is_timed_out(table, hot, facts);
 }
 

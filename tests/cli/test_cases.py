@@ -46,6 +46,22 @@ class Cases(Case):
             done = self.case("two-sections-ifs.pcapng", "--key", "+interface", "--workers", workers)
             self.assertEqual(sorted(r["ingressInterface"] for r in done.records), [1, 2])
 
+    def test_clock(self):
+        # a flow that is silent before the end: other packets tell, and few are enough
+        for name, port, arguments in (("filter-clock.pcap", None, ("-f", "udp port 53")),
+                                      ("clock-gap-then-few.pcap", 1004, ())):
+            with self.subTest(name):
+                for record in self.case(name, *arguments).records:
+                    self.assertEqual(record["flowEndReason"],
+                                     4 if record["sourceTransportPort"] == port else 1)
+
+    def test_late_packets_of_a_connection(self):
+        # what the client sent was recorded after the server's RST
+        records = self.case("rst-client-late.pcap", "--biflow").records
+        self.assertEqual([(r["sourceIPv4Address"], r["packetDeltaCount"],
+                           r["reversePacketDeltaCount"], r["flowEndReason"]) for r in records],
+                         [("192.0.2.1", 3, 3, 3)])
+
 
 if __name__ == "__main__":
     main()

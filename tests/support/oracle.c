@@ -29,6 +29,7 @@ struct oracle_flow {
 	int initiator;
 	bool fin[2];
 	int last_fin;
+	int64_t fin_time; /* of the last FIN, and no earlier than the record's first packet */
 	bool ended;
 	int64_t gone; /* end of the linger */
 	bool fragment;
@@ -215,7 +216,10 @@ static void close_if_over(
 		facts->flags & SF_FACT_TCP && facts->tcp_flags & SYN && !(facts->tcp_flags & ACK);
 
 	if (flow->ended) {
-		if (facts->clock_ns < flow->gone && !syn && !is_too_far_back(flow, facts))
+		/* a SYN from before the end is late */
+		bool anew = syn && facts->time_ns >= flow->gone - LINGER;
+
+		if (facts->clock_ns < flow->gone && !anew && !is_too_far_back(flow, facts))
 			return;
 		emit(oracle, flow, SF_END_DETECTED);
 		begin_flow(oracle, flow, facts);
@@ -227,6 +231,7 @@ static void close_if_over(
 		emit(oracle, flow, is_cut ? SF_END_ACTIVE : SF_END_IDLE);
 		if (is_cut && facts->clock_ns < idle) {
 			flow->cut = true;
+			flow->fin_time = facts->time_ns;
 			flow->key.interface = facts->interface;
 			empty(flow);
 		} else {
@@ -272,24 +277,32 @@ static void count(struct oracle *oracle, struct oracle_flow *flow, const struct 
 		flow->fragment = true;
 }
 
+/* FINs of both sides, and an ACK of the side whose FIN was first that is later than both. */
 static void watch_tcp(struct oracle_flow *flow, const struct sf_facts *facts)
 {
 	int sender = facts->flags & SF_FACT_SWAPPED ? 1 : 0;
-	bool fin = facts->tcp_flags & FIN;
+	bool fin = facts->tcp_flags & FIN, any_fin = flow->fin[0] || flow->fin[1];
+	const struct sf_flow_half *answer;
 
 	if (!(facts->flags & SF_FACT_TCP) || flow->ended)
 		return;
-	if (facts->tcp_flags & RST)
+	if (facts->tcp_flags & RST) {
 		flow->ended = true;
-	if (flow->fin[0] && flow->fin[1] && sender != flow->last_fin && !fin &&
-		facts->tcp_flags & ACK)
-		flow->ended = true;
+	} else if (fin) {
+		if (!any_fin || facts->time_ns >= flow->fin_time) {
+			flow->last_fin = sender;
+			flow->fin_time = facts->time_ns;
+		}
+		flow->fin[sender] = true;
+		answer = &flow->side[!flow->last_fin];
+		flow->ended = flow->fin[0] && flow->fin[1] && answer->packets &&
+			      answer->end_ns > flow->fin_time;
+	} else if (flow->fin[0] && flow->fin[1] && sender != flow->last_fin &&
+		   facts->tcp_flags & ACK) {
+		flow->ended = facts->time_ns >= flow->fin_time;
+	}
 	if (flow->ended)
 		flow->gone = earlier(facts->clock_ns + LINGER, first_of(flow) + SF_DELTA_MAX);
-	if (fin) {
-		flow->fin[sender] = true;
-		flow->last_fin = sender;
-	}
 }
 
 void oracle_packet(struct oracle *oracle, const struct sf_facts *facts)

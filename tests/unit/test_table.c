@@ -400,6 +400,80 @@ static void tcp_at(int64_t ms, int64_t clock_ms, unsigned side, uint16_t flags)
 }
 
 /* A time that 48 bits cannot tell together with the record's others begins a record of its own. */
+/* Packets of one connection, one every millisecond. */
+struct tcp_packet {
+	unsigned side;
+	uint16_t flags;
+};
+
+/* All orders in which `count` packets can arrive: each gives the one record that time order gives. */
+static void arrive_in_any_order(const struct tcp_packet *packets, unsigned count, unsigned answers)
+{
+	unsigned orders = 1;
+
+	for (unsigned i = 2; i <= count; i++)
+		orders *= i;
+	for (unsigned order = 0; order < orders; order++) {
+		unsigned left[8], rest = order;
+		int64_t clock = 0;
+
+		setup(15, 60, 100);
+		for (unsigned i = 0; i < count; i++)
+			left[i] = i;
+		for (unsigned n = count; n > 0; rest /= n, n--) {
+			unsigned at = left[rest % n];
+
+			left[rest % n] = left[n - 1];
+			clock = at > clock ? at : clock;
+			tcp_at(at, clock, packets[at].side, packets[at].flags);
+		}
+		finish(count);
+		ck_assert_uint_eq(list.count, 1);
+		expect(0, SF_END_DETECTED, count - answers, answers, 0,
+			list.flows[0].half[0].end_ns / MS - START / MS);
+		ck_assert_uint_eq(list.flows[0].port[0], 1024);
+		teardown();
+	}
+}
+
+START_TEST(connection_ends_by_the_times_of_its_packets)
+{
+	static const struct tcp_packet closed[] = { { 0, SYN }, { 1, SYN | ACK }, { 0, ACK },
+		{ 0, FIN | ACK }, { 1, ACK }, { 1, FIN | ACK }, { 0, ACK } };
+	static const struct tcp_packet together[] = { { 0, SYN }, { 1, SYN | ACK },
+		{ 0, FIN | ACK }, { 1, FIN | ACK }, { 0, ACK }, { 1, ACK } };
+	static const struct tcp_packet refused[] = { { 0, SYN }, { 1, RST | ACK } };
+	static const struct tcp_packet reset[] = { { 0, SYN }, { 1, SYN | ACK }, { 0, ACK },
+		{ 1, ACK }, { 0, RST } };
+
+	arrive_in_any_order(closed, 7, 3);
+	arrive_in_any_order(together, 6, 3);
+	arrive_in_any_order(refused, 2, 1);
+	arrive_in_any_order(reset, 5, 2);
+}
+END_TEST
+
+/* An ACK from before the last FIN does not answer it; a SYN from after the end begins anew. */
+START_TEST(late_packets_of_a_closing_connection)
+{
+	setup(15, 60, 100);
+	tcp(0, 0, SYN);
+	tcp(10, 0, FIN | ACK);
+	tcp(20, 1, FIN | ACK);
+	tcp_at(15, 20, 0, ACK);
+	finish(21);
+	expect(0, SF_END_FORCED, 3, 1, 0, 15);
+	tcp(100, 0, SYN);
+	tcp(200, 1, RST | ACK);
+	tcp_at(150, 200, 0, SYN);
+	tcp(200, 0, SYN);
+	finish(300);
+	expect(1, SF_END_DETECTED, 2, 1, 100, 150);
+	expect(2, SF_END_FORCED, 1, 0, 200, 200);
+	teardown();
+}
+END_TEST
+
 START_TEST(wild_time_in_the_past_does_no_harm)
 {
 	setup(15, 60, 100);
@@ -1175,7 +1249,8 @@ CHECK_MAIN("table", idle_timeout_is_decided_when_the_packet_comes,
 	first_syn_ack_names_its_destination_initiator, flow_seen_one_way_begins_with_who_was_seen,
 	packets_out_of_order_widen_the_record, answer_that_is_older_than_the_question,
 	initiator_is_the_sender_of_the_earliest_packet, initiator_stays_over_an_active_timeout,
-	record_is_cut_after_72_hours, wild_time_in_the_past_does_no_harm,
+	record_is_cut_after_72_hours, connection_ends_by_the_times_of_its_packets,
+	late_packets_of_a_closing_connection, wild_time_in_the_past_does_no_harm,
 	wild_time_in_the_future_does_no_harm, connection_that_ends_far_behind_the_clock,
 	records_leave_within_a_second_of_their_timeout,
 	linger_of_a_reopened_connection_ends_in_time, ageing_does_bounded_work,
