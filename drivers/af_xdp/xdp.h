@@ -115,6 +115,7 @@ struct sf_xdp_queue {
 	struct pollfd *polls;
 	struct sf_xdp_port *port;
 	bool first, parked;
+	bool busy; /* the last look brought packets: more come soon */
 };
 
 struct sf_xdp_port {
@@ -141,7 +142,7 @@ struct sf_xdp_capture {
 	struct sf_xdp_queue *queues;
 	unsigned wait_ms;
 	uint32_t memory_bytes;
-	bool promiscuous, hardware_time;
+	bool promiscuous, hardware_time, immediate;
 	pthread_mutex_t lock; /* error; programs and sockets against the statistics */
 };
 

@@ -10,10 +10,13 @@ the workers' threads are gone. The kernel's part, which took the sender's CPU, i
 A worker that loses its CPU for longer than its hand-over ring lasts costs packets, as it does live,
 so the program gets a real-time priority from root, and a run with losses is made again.
 """
+import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
+import tempfile
 import time
 
 from bench import Mismatch, Run, Skip, check_stats, warm_memory
@@ -103,3 +106,72 @@ def xdp(bench, path, truth, arguments=()):
         netns.clean()
     run.records, _ = bench.records(same_times=False)
     return run
+
+
+def _cpu_seconds(pid):
+    """Of all threads of a process so far, from the scheduler's own account (ns)."""
+    total = 0
+    for task in os.listdir("/proc/%d/task" % pid):
+        try:
+            with open("/proc/%d/task/%s/schedstat" % (pid, task)) as file:
+                total += int(file.read().split()[0])
+        except FileNotFoundError:
+            continue  # the thread has ended
+    return total / 1e9
+
+
+def cost(bench, source, rate, path, frames, seconds=5, workers=1):
+    """
+    CPU seconds per million packets of a live source at a rate, and packets seen and dropped. All
+    threads count, from the first packet sent to the last; start and end of the program do not.
+    """
+    loops = max(1, round(rate * seconds / frames))
+
+    def send_and_end(process):
+        _until(lambda: _workers(process), 30)
+        time.sleep(1)
+        before = _cpu_seconds(process.pid)
+        netns.replay(sender, "tx0", path, "--pps", str(rate), "-K", "--loop", str(loops),
+                     timeout=60 + 2 * seconds)
+        time.sleep(0.2)
+        used = _cpu_seconds(process.pid) - before
+        process.terminate()
+        return used
+
+    try:
+        sender, port = netns.Namespace("tx"), netns.Namespace("rx")
+        netns.veth(sender, "tx0", port, "rx0", queues=2)
+        sender.quiet("tx0")
+        port.quiet("rx0")
+        netns.native(sender, "tx0")
+        command = port.prefix() + [bench.spanflow, "meter", "-i", source + ":rx0", "-o", "none",
+                                   "--workers", str(workers), "--stats", "json"]
+        run = Run(command, during=send_and_end).check()
+    finally:
+        netns.clean()
+    stats = json.loads(run.stderr.splitlines()[-1])
+    return run.seconds / stats["frames"] * 1e6, stats["frames"], sum(stats["dropped"].values())
+
+
+def main():
+    """live.py BUILD [RATE…]: prints the cost of pcap: and xdp: at these rates (packets/s)."""
+    class Built:
+        spanflow = os.path.join(sys.argv[1], "src/cli/spanflow")
+
+    rates = [int(rate) for rate in sys.argv[2:]] or [10000, 50000, 177000, 300000]
+    frames = 50000
+    print("| source | workers | packets/s | CPU s per million packets | dropped |\n|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory(prefix="spanflow-live-") as folder:
+        path = os.path.join(folder, "live.pcap")
+        subprocess.run([os.path.join(sys.argv[1], "tests/bench/generate"), path, "flows=5000",
+                        "packets=%d" % frames], check=True)
+        for source in ("pcap", "xdp"):
+            for workers in (1, 2):
+                for rate in rates:
+                    price, seen, dropped = cost(Built, source, rate, path, frames, workers=workers)
+                    print("| %s: | %d | %d | %.2f | %d of %d |" % (
+                        source, workers, rate, price, dropped, seen + dropped), flush=True)
+
+
+if __name__ == "__main__":
+    main()

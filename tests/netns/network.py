@@ -45,6 +45,13 @@ class Program:
             raise AssertionError(f"{self.process.args} ended: {self.stderr}")
         return self
 
+    def sleeps(self):
+        """How often its threads have gone to sleep so far."""
+        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/status")
+        return sum(int(line.split()[1]) for task in tasks
+                   for line in task.read_text().splitlines()
+                   if line.startswith("voluntary_ctxt_switches"))
+
     def stop(self, number=signal.SIGTERM):
         """Ends it; returns its exit status."""
         if self.process.poll() is None:

@@ -60,6 +60,22 @@ class Receive(Case):
         self.send_and_compare("xdp:port")
 
     @unittest.skipUnless(netns.built("xdp"), "not in this build")
+    def test_xdp_is_not_woken_for_each_packet(self):
+        count = 30000
+        self.network.pair("host", "port")
+        capture = frames.write_pcap(self.directory / "many.pcap",
+                                    frames.mixed(count, fragments=False))
+        woken = {}
+        for option in ("", "-I"):
+            program = self.network.count(*option.split(), "xdp:port")
+            before = program.sleeps()
+            self.network.replay("host", capture, rate=60_000)
+            woken[option] = program.sleeps() - before
+            self.finish(program, count)
+        self.assertLess(woken[""], count / 20, woken)
+        self.assertLess(woken[""] * 2, woken["-I"], "without a pause each packet wakes the reader")
+
+    @unittest.skipUnless(netns.built("xdp"), "not in this build")
     def test_xdp_queues(self):
         """As many readers as receive queues, and fewer."""
         for readers in (4, 2, 1):
