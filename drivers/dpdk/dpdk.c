@@ -27,9 +27,11 @@
 
 #include "base/clock.h"
 #include "base/counter.h"
+#include "base/secure.h"
 #include "dpdk/clock.h"
 #include "dpdk/driver.h"
 #include "dpdk/eal.h"
+#include "dpdk/options.h"
 
 #define DEFAULT_WAIT_MS 100
 #define EAGER_POLLS     256 /* before the first nap */
@@ -298,6 +300,13 @@ static int check_options(const struct sf_capture_options *options, struct sf_err
 	if (options->queues > UINT8_MAX)
 		return sf_error_set(error, SF_EUSAGE, "%u queues: at most %u", options->queues,
 			(unsigned)UINT8_MAX);
+	for (unsigned i = 0; i < options->name_count && sf_secure(); i++)
+		if (!sf_dpdk_device_harmless(options->names[i]))
+			return sf_error_set(error, -EPERM,
+				"dpdk:%s: a program with file capabilities or setuid opens PCI "
+				"addresses, net_null, net_ring, net_af_packet and net_af_xdp only, "
+				"without arguments that name files: run as root",
+				options->names[i]);
 	return 0;
 }
 

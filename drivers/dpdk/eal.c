@@ -3,7 +3,8 @@
  * rte_eal_init() and what must be around it: it may run once per process, writes to standard
  * output, standard error and syslog, pins the calling thread and leaves files behind. Here both
  * streams go into memory while it runs, and its log afterwards, of which an error text takes the
- * last complaint; all allowed processors are one "lcore"; and no file is made.
+ * last complaint; all allowed processors are one "lcore"; no file is made, and the directory that
+ * it makes all the same is removed at once.
  *
  * Devices are not named at start but added one by one (rte_dev_probe()), so that a second source
  * can come later. The scan of the PCI bus is given one address that is no device, so that it
@@ -23,12 +24,13 @@
 #include <rte_errno.h>
 #include <rte_log.h>
 
-#define ARGUMENTS_MAX 64
-#define LOG_BYTES     16384
+#include "dpdk/options.h"
+
+#define LOG_BYTES 16384
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool started, failed;
-static char *first_arguments;
+static struct sf_dpdk_options first; /* what it was started with: DPDK keeps pointers to them */
 static char log_text[LOG_BYTES];
 static size_t log_used;
 
@@ -112,6 +114,9 @@ void sf_dpdk_eal_words(char *text, size_t size, bool first)
 	text[0] = '\0';
 	if (found)
 		snprintf(text, size, ": %.*s", (int)strcspn(found, "\n"), found);
+	/* other words follow */
+	if (found && text[strlen(text) - 1] == '.')
+		text[strlen(text) - 1] = '\0';
 }
 
 /* "0@(0,1,5)": one lcore that floats over the processors this process may use anyway. */
@@ -132,64 +137,70 @@ static void lcore_argument(char *text, size_t size)
 	snprintf(text + used, size - used, ")");
 }
 
-static int explain(struct sf_error *error, const char *arguments)
+static int explain(struct sf_error *error, const struct sf_dpdk_options *options)
 {
-	bool no_huge = arguments && strstr(arguments, "--no-huge");
-	char words[256];
+	char *usage = strstr(log_text, "Usage:"), words[256];
 
+	/* a value that it refuses is followed by pages of help */
+	if (usage)
+		*usage = '\0';
 	sf_dpdk_eal_words(words, sizeof(words), false);
-	if (!no_huge && (strstr(log_text, "huge") || strstr(log_text, "Huge")))
+	if (!options->no_huge && strstr(log_text, "hugepage"))
 		return sf_error_set(error, -ENOMEM,
-			"DPDK finds no hugepages: reserve some (echo 512 > "
-			"/proc/sys/vm/nr_hugepages), or go without with the driver option "
-			"--no-huge");
+			"DPDK does not start%s: reserve hugepages (echo 512 > "
+			"/proc/sys/vm/nr_hugepages), or go without: --driver-options '--no-huge "
+			"-m 256'",
+			words);
 	if (geteuid() != 0)
 		return sf_error_set(error, -EPERM,
-			"DPDK does not start%s; run as root, or give the driver option --no-huge "
-			"and a device that needs no privilege",
+			"DPDK does not start%s; run as root, or with --driver-options '--no-huge "
+			"-m 256' and a device that needs no privilege",
 			words);
 	return sf_error_set(
 		error, -EIO, "DPDK does not start: %s%s", rte_strerror(rte_errno), words);
 }
 
 /* Under lock. */
-static int start(const char *arguments, struct sf_error *error)
+static int run(const struct sf_dpdk_options *options, struct sf_error *error)
 {
-	const char *words = arguments ? arguments : "";
-	size_t room = strlen(words) + 1;
-	/* twice: as they are, and cut up for DPDK, which keeps pointers to them */
-	char lcores[4096], prefix[64], *copies = malloc(2 * room), *rest;
-	char *argv[ARGUMENTS_MAX + 1] = { "spanflow", lcores, prefix, "--no-telemetry",
-		"--allow=ffff:ff:1f.7" };
-	int argc = 5, result, memory, saved[2];
-	bool verbose = strstr(words, "--log-level");
+	char lcores[4096], prefix[64];
+	char *const own[] = { "spanflow", lcores, prefix, "--no-telemetry", "--allow=ffff:ff:1f.7",
+		/* both leave no file behind; the second is not allowed without hugepages */
+		options->no_huge ? "--no-shconf" : "--in-memory" };
+	const unsigned count = sizeof(own) / sizeof(own[0]);
+	char **argv = calloc(count + options->count + 1, sizeof(*argv));
+	int result, memory, saved[2];
 
-	if (!copies)
+	if (!argv)
 		return sf_error_set(error, -ENOMEM, "%s", sf_strerror(-ENOMEM));
-	rest = copies + room;
-	memcpy(copies, words, room);
-	memcpy(rest, words, room);
+	memcpy(argv, own, sizeof(own));
+	memcpy(argv + count, options->words, options->count * sizeof(*argv));
 	lcore_argument(lcores, sizeof(lcores));
-	/* both leave no file behind; the first is not allowed without hugepages */
-	argv[argc++] = strstr(words, "--no-huge") ? "--no-shconf" : "--in-memory";
 	snprintf(prefix, sizeof(prefix), "--file-prefix=spanflow-%d", (int)getpid());
-	for (char *word = strtok_r(rest, " \t", &rest); word && argc < ARGUMENTS_MAX;
-		word = strtok_r(NULL, " \t", &rest))
-		argv[argc++] = word;
-	memory = verbose ? -1 : divert(saved);
-	result = rte_eal_init(argc, argv);
+	memory = options->verbose ? -1 : divert(saved);
+	result = rte_eal_init((int)(count + options->count), argv);
+	/* is empty, because nothing is shared with other processes */
+	rmdir(rte_eal_get_runtime_dir());
 	if (memory >= 0)
 		restore(memory, saved);
-	if (!verbose)
+	if (!options->verbose)
 		keep_log();
-	if (result < 0) {
-		failed = true;
-		free(copies);
-		return explain(error, arguments);
-	}
-	started = true;
-	first_arguments = copies;
-	return 0;
+	free(argv);
+	started = result >= 0;
+	failed = !started;
+	return started ? 0 : explain(error, options);
+}
+
+/* Under lock. */
+static int start(const char *arguments, struct sf_error *error)
+{
+	int result = sf_dpdk_options_parse(&first, arguments, error);
+
+	if (result == 0)
+		result = run(&first, error);
+	if (result < 0)
+		sf_dpdk_options_free(&first);
+	return result;
 }
 
 int sf_dpdk_eal_start(const char *arguments, struct sf_error *error)
@@ -202,10 +213,10 @@ int sf_dpdk_eal_start(const char *arguments, struct sf_error *error)
 			"DPDK failed to start before; it can be tried once per process");
 	else if (!started)
 		result = start(arguments, error);
-	else if (arguments && first_arguments && strcmp(arguments, first_arguments) != 0)
+	else if (arguments && strcmp(arguments, first.text) != 0)
 		result = sf_error_set(error, SF_EUSAGE,
 			"DPDK runs with '%s' already: one set of options serves all sources",
-			first_arguments);
+			first.text);
 	pthread_mutex_unlock(&lock);
 	return result;
 }

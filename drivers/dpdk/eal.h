@@ -12,9 +12,10 @@
 #include <spanflow/capture.h>
 
 /*
- * Starts DPDK's environment, once per process; `arguments` (blank-separated, NULL: none) go to
- * rte_eal_init() after our own, and must be the same for every further source. Fails with the
- * environment's own words and the cure; DPDK cannot be started again in this process then.
+ * Starts DPDK's environment, once per process; `arguments` (blank-separated, NULL: none) are
+ * checked (options.h), go to rte_eal_init() after our own, and must be the same for every further
+ * source. Fails with the environment's own words and the cure; DPDK cannot be started again in this
+ * process then.
  */
 int sf_dpdk_eal_start(const char *arguments, struct sf_error *error);
 

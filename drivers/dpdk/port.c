@@ -67,10 +67,10 @@ static int make_pool(struct sf_dpdk_port *port, uint32_t bytes, struct sf_error 
 	if (port->pool)
 		return 0;
 	return sf_error_set(error, -ENOMEM,
-		"DPDK has no memory for %u packets (%u MiB): reserve more hugepages, or with "
-		"--no-huge "
-		"give more memory with the driver option -m",
-		count * port->queues, (uint32_t)((uint64_t)count * port->queues * each >> 20));
+		"DPDK has no memory for %u packets (%u MiB): reserve more hugepages, or go "
+		"without and give it more memory: --driver-options '--no-huge -m %u'",
+		count * port->queues, (uint32_t)((uint64_t)count * port->queues * each >> 20),
+		128 + 2 * (uint32_t)((uint64_t)count * port->queues * each >> 20));
 }
 
 /*

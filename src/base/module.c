@@ -11,12 +11,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/secure.h"
 #include "spanflow_config.h"
 
 /* The loader's words begin with the name of the file that it missed. */
 static void explain(const char *file, const char *words, struct sf_error *error)
 {
-	if (strncmp(words, file, strlen(file)) == 0)
+	if (strncmp(words, file, strlen(file)) == 0 && sf_secure())
+		sf_error_set(error, SF_EUNSUPPORTED,
+			"%s; a program with file capabilities or setuid looks for it in %s only: "
+			"install spanflow as a whole there ('ninja install')",
+			words, SPANFLOW_MODULE_DIR);
+	else if (strncmp(words, file, strlen(file)) == 0)
 		sf_error_set(error, SF_EUNSUPPORTED,
 			"%s; it belongs in %s: install spanflow as a whole ('ninja install'), or "
 			"name the directory it lies in with LD_LIBRARY_PATH",

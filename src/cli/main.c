@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/secure.h"
 #include "cli/command.h"
 
 #include "spanflow_config.h"
@@ -88,7 +89,7 @@ int main(int argc, char **argv)
 	const char *name = argc > 1 ? argv[1] : "";
 	const struct sf_command *command = find_command(name);
 
-	if (!hold_standard_streams())
+	if (!sf_secure_environment() || !hold_standard_streams())
 		return SF_EXIT_FAILED;
 	/* a closed pipe is an error of the write that meets it, counted like any other */
 	signal(SIGPIPE, SIG_IGN);

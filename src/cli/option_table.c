@@ -134,7 +134,9 @@ const struct sf_option sf_option_table[] = {
 		.help = "May change the network card's distribution to queues for the time of the "
 			"capture." },
 	{ LIVE, 0, "driver-options", SF_OPTION_STRING, AT(driver_options), SF_METER | SF_CHECK,
-		"TEXT", .help = "Options of the driver itself, such as DPDK's EAL arguments." },
+		"TEXT",
+		.help = "Options of DPDK's environment, such as '--no-huge -m 256'. Only "
+			"some are allowed; a message names them." },
 	{ LIVE, 0, "user", SF_OPTION_STRING, AT(user), SF_METER, "NAME",
 		.help = "User that meters, once sources and destinations are open, when started "
 			"as root. Default: spanflow if there is such a user, else nobody. A "

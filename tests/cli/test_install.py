@@ -84,6 +84,34 @@ class Install(Case):
         self.module.write_bytes(content.replace(b"librte_eal.so", b"librte_nil.so"))
         self.check_broken(self.module.name, "librte_nil.so", "install the libraries")
 
+    def meter(self, options):
+        """A device that delivers at once; DPDK's directory is ours."""
+        return self.run_installed("meter", "-i", "dpdk:net_null0", "-c", "1000", "-o", "none",
+                                  "--no-sandbox", "--driver-options", options,
+                                  RUNTIME_DIRECTORY=str(self.directory))
+
+    def test_dpdk_leaves_nothing(self):
+        self.need_module()
+        for options, status in ("--no-huge -m 64", 0), ("--no-huge -m 1", 1):
+            done = self.meter(options)
+            self.assertEqual(done.returncode, status, done.stderr)
+            self.assertEqual(list(self.directory.glob("dpdk/*")), [])
+
+    def test_dpdk_words(self):
+        """What is wrong is named, and the way out can be copied."""
+        self.need_module()
+        for options, status, words in (
+                ("--frob", 2, "'--frob' is not allowed for DPDK"),
+                ("--help", 2, "'--help' is not allowed for DPDK"),
+                ("--no-huge --proc-type=secondary", 2, "'--proc-type' is not allowed for DPDK"),
+                ("--no-huge " + "--no-hpet " * 62 + "-m 1", 1, "--driver-options '--no-huge -m "),
+                ("--no-huge --socket-mem 64", 1,
+                 "--socket-mem cannot be specified together with --no-huge")):
+            done = self.meter(options)
+            self.assertEqual(done.returncode, status, done.stderr)
+            self.assertIn(words, done.stderr)
+            self.assertNotIn("Usage", done.stderr)
+
     def test_start_loads_no_dpdk(self):
         loaded = self.run_installed("--version", LD_TRACE_LOADED_OBJECTS="1").stdout
         self.assertIn("libc.so", loaded)

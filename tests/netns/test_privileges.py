@@ -5,8 +5,10 @@ still does for it. On veth pairs in network namespaces; needs root."""
 
 import json
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import time
 import unittest
 from pathlib import Path
@@ -312,6 +314,101 @@ class Capabilities(Separated):
 
     def test_xdp(self):
         self.check_comes_back("xdp")
+
+
+class FileCapabilities(Case):
+    """A program with setcap runs no code of its user, however that is named."""
+    NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+    DEVICE = ("meter", "-i", "dpdk:net_null0", "-o", "none", "-c", "1000", "--stats", "none")
+    EVIL = """
+#include <fcntl.h>
+#include <unistd.h>
+__attribute__((constructor)) static void run(void)
+{
+	close(open("%s", O_CREAT | O_WRONLY, 0600));
+}
+"""
+
+    def setUp(self):
+        super().setUp()
+        if not built("dpdk"):
+            self.skipTest("no driver dpdk")
+        for tool in "setcap", "cc", "setpriv":
+            if not shutil.which(tool):
+                self.skipTest(f"no program '{tool}'")
+        # DPDK takes no plugin below a directory that everybody may write to
+        self.place = Path(tempfile.mkdtemp(dir=Path(SPANFLOW).parent))
+        self.addCleanup(shutil.rmtree, self.place)
+        os.chmod(self.place, 0o755)
+        self.program = shutil.copy(SPANFLOW, self.place)
+        run("setcap", "cap_net_raw,cap_net_admin,cap_bpf,cap_perfmon,cap_ipc_lock+ep",
+            self.program)
+        self.home = self.place / "home"
+        self.home.mkdir(mode=0o755)
+        self.proof, self.evil = self.home / "proof", self.home / "evil.so"
+        source = self.place / "evil.c"
+        source.write_text(self.EVIL % self.proof)
+        run("cc", "-shared", "-fPIC", "-o", self.evil, source)
+        shutil.chown(self.home, 65534, 65534)
+        if self.nobody("--version").returncode:
+            self.skipTest("this build lies where nobody may not go, or knows no capabilities")
+
+    def nobody(self, *arguments, **environment):
+        # not for setpriv itself
+        environment["ASAN_OPTIONS"] = ENVIRONMENT["ASAN_OPTIONS"]
+        return run(*self.NOBODY, "env", *(f"{name}={value}" for name, value in environment.items()),
+                   self.program, *arguments, check=False)
+
+    def test_works(self):
+        done = self.nobody(*self.DEVICE, "--driver-options", "--no-huge -m 64")
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_option(self):
+        for option in f"-d {self.evil}", f"-d{self.evil}", f"-d {self.home}":
+            done = self.nobody(*self.DEVICE, "--driver-options", f"--no-huge -m 64 {option}")
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn("is not allowed for DPDK; allowed: --no-huge", done.stderr)
+            self.assertFalse(self.proof.exists())
+
+    def test_configuration(self):
+        config = self.home / "evil.conf"
+        config.write_text(f"driver-options = --no-huge -m 64 -d {self.evil}\n")
+        done = self.nobody(*self.DEVICE, "--config", config)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertFalse(self.proof.exists())
+
+    def test_devices(self):
+        for device in ("net_pcap0,rx_pcap=/etc/passwd", f"net_af_xdp0,iface=lo,xdp_prog={self.evil}",
+                       "net_tap0,remote=lo", "vdev:net_null0"):
+            done = self.nobody("meter", "-i", f"dpdk:{device}", "-o", "none",
+                               "--driver-options", "--no-huge -m 64")
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertIn("file capabilities", done.stderr)
+
+    def test_environment(self):
+        """DPDK takes its directory from the environment, other libraries take code from it."""
+        done = self.nobody(*self.DEVICE, "--driver-options", "--no-huge -m 64",
+                           LD_PRELOAD=self.evil, XDG_RUNTIME_DIR=self.home,
+                           RDMAV_DRIVERS=self.evil)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertFalse(self.proof.exists())
+        self.assertFalse((self.home / "dpdk").exists())
+
+    def test_module_missing(self):
+        """The words name what can work: the loader ignores LD_LIBRARY_PATH and $ORIGIN here."""
+        moved = self.place / "lib"
+        moved.mkdir()
+        data = Path(self.program).read_bytes()
+        build = str(Path(SPANFLOW).absolute().parents[2]).encode()
+        self.assertIn(build, data)
+        # its DT_RUNPATH leads nowhere now
+        Path(self.program).write_bytes(data.replace(build, b"/" + b"x" * (len(build) - 1)))
+        run("setcap", "cap_net_raw+ep", self.program)
+        done = self.nobody(*self.DEVICE)
+        if done.returncode == 0 or "cannot open shared object" not in done.stderr:
+            self.skipTest("a module is installed")
+        self.assertIn("a program with file capabilities or setuid looks for it in", done.stderr)
+        self.assertNotIn("LD_LIBRARY_PATH", done.stderr)
 
 
 class TwoQueues(Separated):
