@@ -20,6 +20,35 @@
 /* Most fields of one record that are handed over; a template with more is refused by name. */
 #define SF_COLLECT_FIELDS_MAX 512
 
+/*
+ * What an exporter told about a flow. Members of a collected flow whose bit is not set are 0 because
+ * the record has no such element, or derived from others, and are not to be shown.
+ */
+#define SF_KNOWN_OCTETS     UINT32_C(0x00000001) /* of each direction */
+#define SF_KNOWN_PACKETS    UINT32_C(0x00000002)
+#define SF_KNOWN_START      UINT32_C(0x00000004)
+#define SF_KNOWN_END        UINT32_C(0x00000008)
+#define SF_KNOWN_INGRESS    UINT32_C(0x00000010)
+#define SF_KNOWN_EGRESS     UINT32_C(0x00000020)
+#define SF_KNOWN_DIRECTION  UINT32_C(0x00000040) /* flowDirection */
+#define SF_KNOWN_TCP_FLAGS  UINT32_C(0x00000080)
+#define SF_KNOWN_TOS        UINT32_C(0x00000100)
+#define SF_KNOWN_TTL_MIN    UINT32_C(0x00000200)
+#define SF_KNOWN_TTL_MAX    UINT32_C(0x00000400)
+#define SF_KNOWN_SRC_MAC    UINT32_C(0x00000800)
+#define SF_KNOWN_DST_MAC    UINT32_C(0x00001000)
+#define SF_KNOWN_MPLS       UINT32_C(0x00002000)
+#define SF_KNOWN_FLOW_LABEL UINT32_C(0x00004000)
+#define SF_KNOWN_ICMP       UINT32_C(0x00008000) /* type and code */
+#define SF_KNOWN_ADDRESS    UINT32_C(0x00010000) /* of the side that sends this direction */
+#define SF_KNOWN_PORT       UINT32_C(0x00020000) /* likewise */
+#define SF_KNOWN_VERSION    UINT32_C(0x00040000) /* of the flow: in known[0] only */
+#define SF_KNOWN_PROTOCOL   UINT32_C(0x00080000)
+#define SF_KNOWN_ID         UINT32_C(0x00100000)
+#define SF_KNOWN_END_REASON UINT32_C(0x00200000)
+#define SF_KNOWN_VLAN       UINT32_C(0x00400000)
+#define SF_KNOWN_CVLAN      UINT32_C(0x00800000)
+
 /* One data record, lent for the time of the callback. */
 struct sf_collected {
 	const char *exporter;   /* "192.0.2.1:40000", or the file's name */
@@ -34,15 +63,27 @@ struct sf_collected {
 	 * As on the wire, in order, but for v9 scopes, which are the IPFIX element, and times
 	 * relative to the message (uptimes, microseconds before the export time): the absolute
 	 * element, where `flow` has its time from them. Beside a better time they stay as they are,
-	 * as do uptimes of an exporter that has not said when it started.
+	 * as do uptimes of an exporter that has not said when it started. The sampling rate of a v5
+	 * header follows the fields of each of its records as elements 34 and 35.
 	 */
 	const struct sf_field_value *fields;
+	const uint16_t *lengths; /* of the fields as specified: SF_LENGTH_VARIABLE where it is so */
+	/*
+	 * Where the record came from, in elements that the record itself does not have:
+	 * exporterIPv4Address or exporterIPv6Address (not for files), observationDomainId.
+	 */
+	const struct sf_field_value *origin;
+	unsigned origin_count;
 	/*
 	 * The same as a flow record: known elements filled in, unknown ones left out; all zero for
-	 * an options record. A uniflow has half[1].packets == 0. Without any time it has the export
-	 * time.
+	 * an options record. Without any time it has the export time.
 	 */
 	struct sf_flow flow;
+	uint32_t known[2]; /* SF_KNOWN_…, of each direction */
+	uint32_t wide[2];  /* of them: the number does not fit into the flow's member, which is 0 */
+	/* what `flow` has no place for, of each direction */
+	uint32_t egress[2];
+	uint8_t flow_direction[2];
 };
 
 struct sf_collector_options {
@@ -54,6 +95,11 @@ struct sf_collector_options {
 	 * refused and counted. All templates together have at most 64 times as many fields.
 	 */
 	unsigned max_templates;
+	/*
+	 * A template was refused: which one, whose and why, in words. Called once for each exporter
+	 * and domain. Or NULL.
+	 */
+	void (*refused)(void *context, const char *exporter, const char *text);
 };
 
 struct sf_collector_stats {
@@ -70,6 +116,12 @@ struct sf_collector_stats {
 	uint64_t unknown_version;
 	uint64_t templates_refused;   /* too many fields, none, no scope, or no room */
 	uint64_t withdrawals_ignored; /* over UDP: RFC 7011 §8.4 */
+	/*
+	 * Data sets that were left before their end, because their message has more fields without
+	 * octets than octets: such records cost nothing to send and much to show.
+	 */
+	uint64_t sets_cut;
+	uint64_t no_memory; /* templates and exporters that could not be kept for want of memory */
 };
 
 struct sf_collector;
@@ -79,9 +131,11 @@ int sf_collector_new(struct sf_collector **collector, const struct sf_collector_
 void sf_collector_free(struct sf_collector *collector);
 
 /*
- * Decodes one message as it came over UDP. `exporter` names the sender: templates and sequence
- * numbers are kept under it. Returns 0, or SF_ECORRUPT with the octet offset and the reason in
- * `error`; records before the bad octet have been handed over.
+ * Decodes one message as it came over UDP. `exporter` names the sender, "192.0.2.1:4000" or
+ * "[2001:db8::1]:4000": templates and sequence numbers are kept under it, for NetFlow v9 under the
+ * address alone (RFC 3954 §5.1). Returns 0, or SF_ECORRUPT with the octet offset and the reason in
+ * `error`: records before the bad octet have been handed over; or -ENOMEM: the message was read,
+ * but what it says about later ones could not be kept.
  */
 int sf_collector_message(struct sf_collector *collector, const char *exporter,
 	const uint8_t *message, size_t length, struct sf_error *error);

@@ -24,14 +24,19 @@ enum sf_end_reason {
 #define SF_HAS_FLOW_LABEL 0x10
 #define SF_HAS_FRAGMENTS  0x20 /* some packet was an IP fragment */
 
+/* `directions` of a flow: bit d is set when the flow has a record of half[d] */
+#define SF_FORWARD 0x01 /* half[0]: sent by the initiator */
+#define SF_REVERSE 0x02 /* half[1]: the answer */
+
 /*
- * One direction of a flow: the packets sent by addr[d] (see struct sf_flow). Values that may
- * change from packet to packet are those of the first packet of the direction (RFC 7012 §5)
- * except where the name says otherwise; tcp_flags is the OR of all. A flow that was collected from
- * elsewhere may come without counts: half[0] then has all the rest.
+ * One direction of a flow: the packets sent by addr[d] (see struct sf_flow). Nothing of it is
+ * meaningful unless bit d of the flow's `directions` is set. Values that may change from packet to
+ * packet are those of the first packet of the direction (RFC 7012 §5) except where the name says
+ * otherwise; tcp_flags is the OR of all. A flow that was collected from elsewhere may have a
+ * direction whose packets or octets are 0, because its exporter does not count them.
  */
 struct sf_flow_half {
-	uint64_t packets; /* 0: nothing was seen in this direction, nothing else is meaningful */
+	uint64_t packets;
 	uint64_t octets;  /* IP octets: header and payload, never link layer or padding */
 	int64_t start_ns; /* first and last packet, ns since 1970 UTC; start_ns <= end_ns */
 	int64_t end_ns;
@@ -49,8 +54,8 @@ struct sf_flow_half {
 
 /*
  * A biflow (RFC 5103) with its initiator first: half[0] was sent by addr[0]:port[0], half[1] is
- * the answer. A flow seen in one direction only has half[1].packets == 0. In uniflow terms,
- * direction d goes from addr[d]:port[d] to addr[!d]:port[!d] and has the counters of half[d].
+ * the answer. `directions` says which of them the flow has. In uniflow terms, direction d goes from
+ * addr[d]:port[d] to addr[!d]:port[!d] and has the counters of half[d].
  *
  * For ICMP and ICMPv6 port[d] is what side d sends: type << 8 | code.
  */
@@ -66,7 +71,8 @@ struct sf_flow {
 	uint8_t protocol;    /* protocolIdentifier */
 	uint8_t end_reason;  /* enum sf_end_reason */
 	uint8_t has;         /* SF_HAS_… */
-	uint8_t reserved[8];
+	uint8_t directions;  /* SF_FORWARD, SF_REVERSE or both */
+	uint8_t reserved[7];
 };
 
 static_assert(sizeof(struct sf_flow_half) == 64, "half a record is one cache line");
@@ -80,6 +86,11 @@ static inline uint64_t sf_flow_packets(const struct sf_flow *flow)
 static inline uint64_t sf_flow_octets(const struct sf_flow *flow)
 {
 	return flow->half[0].octets + flow->half[1].octets;
+}
+
+static inline bool sf_flow_two_way(const struct sf_flow *flow)
+{
+	return flow->directions == (SF_FORWARD | SF_REVERSE);
 }
 
 static inline bool sf_flow_is_icmp(const struct sf_flow *flow)

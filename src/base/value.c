@@ -15,6 +15,8 @@
 
 #define NTP_EPOCH  UINT32_C(2208988800) /* 1970 in seconds since 1900 */
 #define YEAR_10000 INT64_C(253402300800)
+/* RFC 7011 §6.1.9: an exporter clears these bits of a fraction, a collector ignores them */
+#define MICROSECONDS_UNUSED UINT64_C(0x7ff)
 
 static const char digit_pairs[] = "00010203040506070809101112131415161718192021222324"
 				  "25262728293031323334353637383940414243444546474849"
@@ -154,7 +156,9 @@ int64_t sf_ntp_to_ns(uint64_t ntp, uint32_t unit_ns)
 	/* RFC 7011 §5.2: the era is implicit */
 	uint32_t seconds = (uint32_t)(ntp >> 32) - NTP_EPOCH;
 	uint64_t units_per_second = 1000000000 / unit_ns;
-	uint64_t units = ((ntp & UINT32_MAX) * units_per_second + (UINT64_C(1) << 31)) >> 32;
+	uint64_t fraction =
+		ntp & (unit_ns == 1000 ? UINT32_MAX & ~MICROSECONDS_UNUSED : UINT32_MAX);
+	uint64_t units = (fraction * units_per_second + (UINT64_C(1) << 31)) >> 32;
 
 	return (int64_t)seconds * 1000000000 + (int64_t)(units * unit_ns);
 }
@@ -170,8 +174,7 @@ static uint64_t to_ntp(int64_t time_ns, uint64_t units, uint64_t units_per_secon
 
 uint64_t sf_ntp_microseconds(int64_t time_ns)
 {
-	/* RFC 7011 §6.1.9: the bottom 11 bits SHOULD be zero */
-	return to_ntp(time_ns, (uint64_t)(time_ns / 1000 % 1000000), 1000000, 0x7ff);
+	return to_ntp(time_ns, (uint64_t)(time_ns / 1000 % 1000000), 1000000, MICROSECONDS_UNUSED);
 }
 
 uint64_t sf_ntp_nanoseconds(int64_t time_ns)
@@ -281,12 +284,24 @@ static void put_hex(struct out *out, const uint8_t *data, size_t length)
 	}
 }
 
+static bool may_be_empty(enum sf_type type)
+{
+	return type == SF_TYPE_STRING || type == SF_TYPE_OCTETS || type == SF_TYPE_BASIC_LIST ||
+	       type == SF_TYPE_SUBTEMPLATE_LIST || type == SF_TYPE_SUBTEMPLATE_MULTILIST;
+}
+
 /* Strings, octets, lists, and values whose length does not fit their type. */
 static size_t write_long(enum sf_type type, enum sf_value_form form, const uint8_t *data,
 	size_t length, char *text, size_t size)
 {
 	struct out out = { text, text + size - 1 };
 
+	/* a field without octets: a string may be empty, any other value is not there */
+	if (form == SF_VALUE_JSON && length == 0 && !may_be_empty(type)) {
+		put(&out, "null", 4);
+		*out.p = 0;
+		return (size_t)(out.p - text);
+	}
 	if (form == SF_VALUE_JSON) {
 		/* keep room for the closing quote */
 		if (size < 3) {
@@ -352,11 +367,22 @@ static char *write_float(char *p, const uint8_t *data, size_t length)
 	}
 }
 
-static char *write_boolean(char *p, uint8_t value)
+/* NULL when the number does not fit into 64 bits. */
+static char *write_unsigned(char *p, const uint8_t *data, size_t length)
 {
+	for (; length > 8; data++, length--)
+		if (*data)
+			return NULL;
+	return sf_text_u64(p, sf_load_be(data, length));
+}
+
+static char *write_boolean(char *p, const uint8_t *data, size_t length)
+{
+	uint8_t value = data[length - 1];
+
 	/* RFC 7011 §6.1.5: 1 is true, 2 is false */
-	if (value != 1 && value != 2)
-		return sf_text_u64(p, value);
+	if (length > 1 || (value != 1 && value != 2))
+		return write_unsigned(p, data, length);
 	memcpy(p, value == 1 ? "true" : "false", 5);
 	return p + (value == 1 ? 4 : 5);
 }
@@ -373,12 +399,16 @@ static char *write_mac(char *p, const uint8_t *data)
 }
 
 /* A time, or NULL when it lies beyond the year 9999. */
-static char *write_time(char *p, enum sf_type type, const uint8_t *data)
+static char *write_time(char *p, enum sf_type type, const uint8_t *data, size_t length)
 {
 	int64_t ns;
 
 	if (type == SF_TYPE_SECONDS) {
-		p = sf_text_time(p, sf_load_be32(data), 0, 0);
+		uint64_t seconds = sf_load_be(data, length);
+
+		if (seconds >= (uint64_t)YEAR_10000)
+			return NULL;
+		p = sf_text_time(p, (int64_t)seconds, 0, 0);
 	} else if (type == SF_TYPE_MILLISECONDS) {
 		uint64_t ms = sf_load_be64(data);
 
@@ -396,29 +426,30 @@ static char *write_time(char *p, enum sf_type type, const uint8_t *data)
 	return p;
 }
 
-/* Lengths that a type may have on the wire: RFC 7011 §6.1 and reduced size §6.2. */
+/*
+ * Lengths that a type may have on the wire: RFC 7011 §6.1 and reduced size §6.2. A number may also
+ * be longer than its element: RFC 3954 leaves the lengths of NetFlow v9 to the exporter, and
+ * samplerId comes in 1, 2 or 4 octets.
+ */
 static bool length_allowed(enum sf_type type, size_t length)
 {
 	switch (type) {
 	case SF_TYPE_U8:
-	case SF_TYPE_S8:
-	case SF_TYPE_BOOLEAN:
-		return length == 1;
 	case SF_TYPE_U16:
-	case SF_TYPE_S16:
-		return length >= 1 && length <= 2;
 	case SF_TYPE_U32:
-	case SF_TYPE_S32:
-		return length >= 1 && length <= 4;
 	case SF_TYPE_U64:
+	case SF_TYPE_U256:
+	case SF_TYPE_BOOLEAN:
+		return length >= 1 && length <= 32;
+	case SF_TYPE_S8:
+	case SF_TYPE_S16:
+	case SF_TYPE_S32:
 	case SF_TYPE_S64:
 		return length >= 1 && length <= 8;
-	case SF_TYPE_U256:
-		return length >= 1 && length <= 32;
-	case SF_TYPE_F32:
-	case SF_TYPE_SECONDS:
 	case SF_TYPE_IPV4:
 		return length == 4;
+	case SF_TYPE_SECONDS:
+	case SF_TYPE_F32:
 	case SF_TYPE_F64:
 		return length == 4 || length == 8;
 	case SF_TYPE_MAC:
@@ -440,7 +471,7 @@ static bool length_allowed(enum sf_type type, size_t length)
 }
 
 /* Quoted types: the text between the quotes, or NULL when it cannot be written. */
-static char *write_quoted(char *p, enum sf_type type, const uint8_t *data)
+static char *write_quoted(char *p, enum sf_type type, const uint8_t *data, size_t length)
 {
 	switch (type) {
 	case SF_TYPE_MAC:
@@ -450,7 +481,7 @@ static char *write_quoted(char *p, enum sf_type type, const uint8_t *data)
 	case SF_TYPE_IPV6:
 		return sf_text_ipv6(p, data);
 	default:
-		return write_time(p, type, data);
+		return write_time(p, type, data, length);
 	}
 }
 
@@ -465,26 +496,22 @@ static char *write_fixed(
 	case SF_TYPE_U16:
 	case SF_TYPE_U32:
 	case SF_TYPE_U64:
-		return sf_text_u64(p, sf_load_be(data, length));
+	case SF_TYPE_U256:
+		return write_unsigned(p, data, length);
 	case SF_TYPE_S8:
 	case SF_TYPE_S16:
 	case SF_TYPE_S32:
 	case SF_TYPE_S64:
 		return write_signed(p, data, length);
-	case SF_TYPE_U256:
-		for (; length > 8; data++, length--)
-			if (*data)
-				return NULL;
-		return sf_text_u64(p, sf_load_be(data, length));
 	case SF_TYPE_F32:
 	case SF_TYPE_F64:
 		return write_float(p, data, length);
 	case SF_TYPE_BOOLEAN:
-		return write_boolean(p, *data);
+		return write_boolean(p, data, length);
 	default:
 		if (form == SF_VALUE_JSON)
 			*p++ = '"';
-		p = write_quoted(p, type, data);
+		p = write_quoted(p, type, data, length);
 		if (p && form == SF_VALUE_JSON)
 			*p++ = '"';
 		return p;

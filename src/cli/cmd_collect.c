@@ -3,8 +3,9 @@
  * spanflow collect: a small collecting process for NetFlow v5, v9 and IPFIX over UDP.
  *
  * One thread: it waits for any of the sockets, empties them in batches, decodes and hands out. A
- * flood on one socket does not starve the others, because each gets one batch per round. At the
- * end of a run what already lies in the sockets is still read, within a bounded time.
+ * flood on one socket does not starve the others, because each gets one batch per round. Signals and
+ * --duration are looked at after each datagram. At the end of a run what already lies in the sockets
+ * is still read, for DRAIN_NS; what had been received by then and was not decoded is counted.
  */
 #include <inttypes.h>
 #include <poll.h>
@@ -17,10 +18,10 @@
 #include "cli/listen.h"
 #include "cli/signals.h"
 
-#define ROUND_MS       200 /* longest wait: signals between two waits are noticed by then */
-#define DRAIN_NS       INT64_C(1000000000)
-#define COMPLAINTS     10 /* bad messages that are described; all are counted */
-#define DEFAULT_LISTEN "udp://[::]:4739"
+#define ROUND_MS       100 /* longest wait: signals between two waits are noticed by then */
+#define DRAIN_NS       INT64_C(150000000) /* at the end, for what lies in the sockets */
+#define COMPLAINTS     10                 /* bad messages that are described; all are counted */
+#define DEFAULT_LISTEN "udp://:4739"
 
 struct collect {
 	const struct sf_options *options;
@@ -30,9 +31,14 @@ struct collect {
 	unsigned count;
 	struct sf_listen_batch *batch;
 	uint64_t datagrams;
+	uint64_t undecoded; /* received, but there was no time for them at the end */
 	unsigned complaints;
-	bool failed;       /* a socket */
-	const char *ended; /* NULL: goes on */
+	bool failed;     /* a socket, or there was no memory */
+	int64_t started; /* monotonic ns, as those below */
+	int64_t idle_since;
+	int64_t until;      /* the end of draining; 0: the run goes on */
+	const char *ending; /* why it is draining */
+	const char *ended;  /* NULL: goes on */
 };
 
 static int listeners_open(struct collect *collect)
@@ -43,19 +49,18 @@ static int listeners_open(struct collect *collect)
 	unsigned count = urls->count ? urls->count : 1;
 	struct sf_error error = { 0 };
 
-	if (count > SF_LISTEN_MAX) {
-		sf_complain("--listen: at most %d are possible", SF_LISTEN_MAX);
-		return SF_EXIT_USAGE;
-	}
 	for (unsigned i = 0; i < count; i++) {
-		struct sf_listener *listener = &collect->listeners[collect->count];
+		int opened = sf_listen_open(&collect->listeners[collect->count],
+			SF_LISTEN_MAX - collect->count, items[i], &error);
 
-		if (sf_listen_open(listener, items[i], &error))
+		if (opened < 0)
 			return sf_exit_error(&error);
-		collect->polls[collect->count++] =
-			(struct pollfd){ .fd = listener->fd, .events = POLLIN };
+		collect->count += (unsigned)opened;
 	}
-	for (unsigned i = 0; i < count && !collect->options->quiet; i++)
+	for (unsigned i = 0; i < collect->count; i++)
+		collect->polls[i] =
+			(struct pollfd){ .fd = collect->listeners[i].fd, .events = POLLIN };
+	for (unsigned i = 0; i < collect->count && !collect->options->quiet; i++)
 		fprintf(stderr, "listening on %s\n", collect->listeners[i].url);
 	return SF_EXIT_OK;
 }
@@ -66,10 +71,13 @@ static void datagram_decode(struct collect *collect, unsigned index)
 	struct sf_error error = { 0 };
 	size_t length;
 	const uint8_t *data = sf_listen_datagram(collect->batch, index, &length, name);
+	int result;
 
 	collect->datagrams++;
-	if (sf_collector_message(collect->sink.collector, name, data, length, &error) == 0)
+	result = sf_collector_message(collect->sink.collector, name, data, length, &error);
+	if (result == 0)
 		return;
+	collect->failed |= result == -ENOMEM;
 	if (collect->complaints < COMPLAINTS && !collect->options->quiet) {
 		sf_complain("message from %s: %s", name, error.text);
 		if (++collect->complaints == COMPLAINTS)
@@ -77,15 +85,40 @@ static void datagram_decode(struct collect *collect, unsigned index)
 	}
 }
 
-/* Whether anything has been said by the output or by -c that ends the run. */
+/* Why the run is to end, or NULL. */
+static const char *end_of_run(const struct collect *collect, int64_t now)
+{
+	const struct sf_options *options = collect->options;
+
+	if (sf_signal_stop)
+		return sf_signal_name(sf_signal_stop);
+	if (options->duration_ns && now - collect->started >= options->duration_ns)
+		return "duration";
+	if (options->idle_exit_ns && now - collect->idle_since >= options->idle_exit_ns)
+		return "idle";
+	return NULL;
+}
+
+/*
+ * Looks at output, -c, signals and clocks. From the first reason to end on what lies in the sockets
+ * is read until the time for that is over.
+ */
 static void look_for_end(struct collect *collect)
 {
+	int64_t now = sf_clock_read(CLOCK_MONOTONIC);
+
 	if (collect->ended)
 		return;
-	if (collect->sink.failure || collect->sink.lost)
+	if (collect->sink.failure || collect->sink.lost) {
 		collect->ended = "output";
-	else if (collect->sink.most && collect->sink.flows >= collect->sink.most)
+	} else if (collect->sink.most && collect->sink.flows >= collect->sink.most) {
 		collect->ended = "count";
+	} else if (!collect->ending) {
+		collect->ending = end_of_run(collect, now);
+		collect->until = now + DRAIN_NS;
+	} else if (now >= collect->until || sf_signal_hurry(NULL)) {
+		collect->ended = collect->ending;
+	}
 }
 
 /* One batch of every socket; false: there was nothing. */
@@ -94,35 +127,26 @@ static bool round_receive(struct collect *collect)
 	bool any = false;
 
 	for (unsigned i = 0; i < collect->count && !collect->ended; i++) {
-		int n = sf_listen_receive(&collect->listeners[i], collect->batch);
+		int n = sf_listen_receive(&collect->listeners[i], collect->batch), j;
 
 		if (n < 0) {
 			sf_complain("%s: %s", collect->listeners[i].url, sf_strerror(n));
 			collect->failed = true;
 			collect->ended = "failure";
+			break;
 		}
-		for (int j = 0; j < n && !collect->ended; j++) {
+		for (j = 0; j < n && !collect->ended; j++) {
 			datagram_decode(collect, (unsigned)j);
 			look_for_end(collect);
+		}
+		/* -c has what it wants; other ends leave something undone */
+		if (j < n && collect->ended == collect->ending) {
+			collect->undecoded += (uint64_t)(n - j);
+			collect->datagrams += (uint64_t)(n - j);
 		}
 		any |= n > 0;
 	}
 	return any;
-}
-
-/* Signals and clocks; `idle_since` and `started` are monotonic ns. */
-static const char *end_of_run(const struct collect *collect, int64_t started, int64_t idle_since)
-{
-	const struct sf_options *options = collect->options;
-	int64_t now = sf_clock_read(CLOCK_MONOTONIC);
-
-	if (sf_signal_stop)
-		return sf_signal_name(sf_signal_stop);
-	if (options->duration_ns && now - started >= options->duration_ns)
-		return "duration";
-	if (options->idle_exit_ns && now - idle_since >= options->idle_exit_ns)
-		return "idle";
-	return NULL;
 }
 
 static uint64_t dropped(struct collect *collect)
@@ -136,6 +160,17 @@ static uint64_t dropped(struct collect *collect)
 	return sum;
 }
 
+static void report(struct collect *collect, const char *ended)
+{
+	const struct sf_collected_input received = {
+		.datagrams = collect->datagrams,
+		.dropped = dropped(collect),
+		.undecoded = collect->undecoded,
+	};
+
+	sf_collected_report(&collect->sink, &received, ended);
+}
+
 /* Output leaves when the input pauses, and at least this often when it does not. */
 static void pause_output(struct collect *collect, int64_t *flushed)
 {
@@ -146,34 +181,28 @@ static void pause_output(struct collect *collect, int64_t *flushed)
 	sf_signals_answer();
 	if (sf_signal_stats) {
 		sf_signal_stats = 0;
-		sf_collected_report(
-			&collect->sink, collect->datagrams, dropped(collect), "request");
+		report(collect, "request");
 	}
 }
 
 static void collect_run(struct collect *collect)
 {
-	int64_t started = sf_clock_read(CLOCK_MONOTONIC), idle_since = started, flushed = started;
+	int64_t flushed = sf_clock_read(CLOCK_MONOTONIC);
 
+	collect->started = collect->idle_since = flushed;
 	while (!collect->ended) {
-		const char *end = end_of_run(collect, started, idle_since);
 		bool any = round_receive(collect);
+		int64_t now = sf_clock_read(CLOCK_MONOTONIC);
 
-		if (end) {
-			int64_t until = sf_clock_read(CLOCK_MONOTONIC) + DRAIN_NS;
-
-			while (any && sf_clock_read(CLOCK_MONOTONIC) < until &&
-				!sf_signal_hurry(NULL))
-				any = round_receive(collect);
-			if (!collect->ended)
-				collect->ended = end;
-			break;
-		}
-		if (any)
-			idle_since = sf_clock_read(CLOCK_MONOTONIC);
-		if (!any || idle_since - flushed >= ROUND_MS * INT64_C(1000000))
+		/* the sockets are empty: nothing is left to drain */
+		if (!any && collect->ending && !collect->ended)
+			collect->ended = collect->ending;
+		if (any && !collect->ending)
+			collect->idle_since = now;
+		if (!any || now - flushed >= ROUND_MS * INT64_C(1000000))
 			pause_output(collect, &flushed);
-		if (!any && !collect->ended)
+		look_for_end(collect);
+		if (!any && !collect->ended && !collect->ending)
 			poll(collect->polls, collect->count, ROUND_MS);
 	}
 }
@@ -202,8 +231,7 @@ int sf_cmd_collect(struct sf_options *options)
 		collect_run(&collect);
 		if (!sf_collected_finish(&collect.sink) || collect.failed)
 			status = SF_EXIT_FAILED;
-		sf_collected_report(
-			&collect.sink, collect.datagrams, dropped(&collect), collect.ended);
+		report(&collect, collect.ended);
 	}
 	for (unsigned i = 0; i < collect.count; i++)
 		sf_listen_close(&collect.listeners[i]);

@@ -15,7 +15,7 @@ static void look_at_signals(struct sf_collected_sink *sink)
 	sf_signals_answer();
 	if (sf_signal_stats) {
 		sf_signal_stats = 0;
-		sf_collected_report(sink, UINT64_MAX, UINT64_MAX, "request");
+		sf_collected_report(sink, NULL, "request");
 	}
 }
 
@@ -64,7 +64,7 @@ int sf_cmd_show(struct sf_options *options)
 		whole = read_files(&sink, options);
 		if (!sf_collected_finish(&sink) || !whole)
 			status = SF_EXIT_FAILED;
-		sf_collected_report(&sink, UINT64_MAX, UINT64_MAX, end_of_run(&sink));
+		sf_collected_report(&sink, NULL, end_of_run(&sink));
 	}
 	sf_collected_close(&sink);
 	return status;

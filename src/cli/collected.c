@@ -14,6 +14,7 @@
 #include "cli/signals.h"
 
 #define LOOK_EVERY 1024 /* flow records, for what the exporter lost */
+#define COMPLAINTS 10   /* exporters whose refused template is described; all are counted */
 
 static void json_put(struct sf_collected_sink *sink, const struct sf_collected *record)
 {
@@ -67,6 +68,19 @@ static void take(void *context, const struct sf_collected *record)
 		sink->between(sink);
 }
 
+/* A template whose records will be missing. */
+static void refused(void *context, const char *exporter, const char *text)
+{
+	struct sf_collected_sink *sink = context;
+
+	if (sink->options->quiet || sink->complaints > COMPLAINTS)
+		return;
+	if (sink->complaints++ == COMPLAINTS)
+		sf_complain("further refused templates are counted only");
+	else
+		sf_complain("%s: %s", exporter, text);
+}
+
 /* Table, CSV and file are the exporter's. */
 static int exporter_open(
 	struct sf_collected_sink *sink, const struct sf_options *options, struct sf_error *error)
@@ -93,7 +107,11 @@ static const char *contradiction(const struct sf_options *options)
 
 int sf_collected_open(struct sf_collected_sink *sink, const struct sf_options *options)
 {
-	const struct sf_collector_options collector_options = { .record = take, .context = sink };
+	const struct sf_collector_options collector_options = {
+		.record = take,
+		.refused = refused,
+		.context = sink,
+	};
 	const char *problem = contradiction(options);
 	enum sf_output output = sf_output_form(options);
 	struct sf_error error = { 0 };
@@ -215,6 +233,10 @@ static const struct {
 	C("templatesRefused", "templates refused", templates_refused, true),
 	C("withdrawalsIgnored", "withdrawals ignored, as they must not come over UDP",
 		withdrawals_ignored, true),
+	C("setsCut",
+		"data sets cut short: fields without octets beyond what their message may have",
+		sets_cut, true),
+	C("noMemory", "templates and exporters lost for want of memory", no_memory, true),
 #undef C
 };
 
@@ -228,17 +250,19 @@ static uint64_t counter(const struct sf_collector_stats *stats, size_t i)
 	return value;
 }
 
-static void report_json(const struct sf_collected_sink *sink, uint64_t received, uint64_t dropped,
-	const char *ended)
+static void report_json(const struct sf_collected_sink *sink,
+	const struct sf_collected_input *received, const char *ended)
 {
 	struct sf_destination_stats destination;
 	struct sf_collector_stats stats;
 
 	sf_collector_stats(sink->collector, &stats);
 	fputs("{", stderr);
-	if (received != UINT64_MAX)
-		fprintf(stderr, "\"datagrams\":%" PRIu64 ",\"dropped\":{\"kernel\":%" PRIu64 "},",
-			received, dropped);
+	if (received)
+		fprintf(stderr,
+			"\"datagrams\":%" PRIu64 ",\"dropped\":{\"kernel\":%" PRIu64
+			",\"undecoded\":%" PRIu64 "},",
+			received->datagrams, received->dropped, received->undecoded);
 	for (size_t i = 0; i < COUNTERS; i++)
 		fprintf(stderr, "\"%s\":%" PRIu64 ",", counters[i].name, counter(&stats, i));
 	fputs("\"outputs\":[", stderr);
@@ -251,17 +275,20 @@ static void report_json(const struct sf_collected_sink *sink, uint64_t received,
 		sf_collected_balanced(sink) ? "true" : "false");
 }
 
-static void report_text(const struct sf_collected_sink *sink, uint64_t received, uint64_t dropped,
-	const char *ended)
+static void report_text(const struct sf_collected_sink *sink,
+	const struct sf_collected_input *received, const char *ended)
 {
 	struct sf_destination_stats destination;
 	struct sf_collector_stats stats;
 
 	sf_collector_stats(sink->collector, &stats);
 	fprintf(stderr, "ended by %s\n", ended);
-	if (received != UINT64_MAX)
+	if (received)
 		fprintf(stderr, "%12" PRIu64 " datagrams, %" PRIu64 " dropped by the kernel\n",
-			received, dropped);
+			received->datagrams, received->dropped);
+	if (received && received->undecoded)
+		fprintf(stderr, "%12" PRIu64 " of them not decoded when the run ended\n",
+			received->undecoded);
 	for (size_t i = 0; i < COUNTERS; i++)
 		if (!counters[i].trouble || counter(&stats, i))
 			fprintf(stderr, "%12" PRIu64 " %s\n", counter(&stats, i),
@@ -273,8 +300,8 @@ static void report_text(const struct sf_collected_sink *sink, uint64_t received,
 		fputs("the books do not balance: please report this\n", stderr);
 }
 
-void sf_collected_report(const struct sf_collected_sink *sink, uint64_t received, uint64_t dropped,
-	const char *ended)
+void sf_collected_report(const struct sf_collected_sink *sink,
+	const struct sf_collected_input *received, const char *ended)
 {
 	const struct sf_options *options = sink->options;
 
@@ -282,7 +309,7 @@ void sf_collected_report(const struct sf_collected_sink *sink, uint64_t received
 		(options->stats == SF_STATS_DEFAULT && options->quiet))
 		return;
 	if (options->stats == SF_STATS_JSON)
-		report_json(sink, received, dropped, ended);
+		report_json(sink, received, ended);
 	else
-		report_text(sink, received, dropped, ended);
+		report_text(sink, received, ended);
 }

@@ -24,6 +24,7 @@ struct sf_collected_sink {
 	uint64_t flows;           /* flow records taken */
 	uint64_t packets, octets; /* of them */
 	uint64_t printed;         /* records printed as JSON */
+	unsigned complaints;      /* about refused templates */
 	int failure;              /* of standard output: a system error, 0 */
 	bool lost;                /* the exporter could not write records: no use in going on */
 	bool finished;            /* nothing waits in the exporter any more */
@@ -52,11 +53,18 @@ bool sf_collected_balanced(const struct sf_collected_sink *sink);
 
 void sf_collected_close(struct sf_collected_sink *sink);
 
+/* What `collect` knows of its datagrams. */
+struct sf_collected_input {
+	uint64_t datagrams; /* received, `undecoded` included */
+	uint64_t dropped;   /* by the kernel */
+	uint64_t undecoded; /* received, but left when the run ended */
+};
+
 /*
- * The statistics, in the form that the options ask for, to standard error. `received` and
- * `dropped` are datagrams, of `collect`; UINT64_MAX: there are none.
+ * The statistics, in the form that the options ask for, to standard error. `received` is NULL where
+ * files were read.
  */
-void sf_collected_report(const struct sf_collected_sink *sink, uint64_t received, uint64_t dropped,
-	const char *ended);
+void sf_collected_report(const struct sf_collected_sink *sink,
+	const struct sf_collected_input *received, const char *ended);
 
 #endif

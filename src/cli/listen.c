@@ -28,7 +28,10 @@ struct sf_listen_batch {
 	uint8_t data[SF_LISTEN_BATCH][SF_LISTEN_DATAGRAM];
 };
 
-/* "host:port", "[host]:port", "host": the host without brackets, the port or the default. */
+/*
+ * "host:port", "[host]:port", "host": the host without brackets, the port or the default. No host,
+ * as in ":2055": all addresses.
+ */
 static int split(const char *text, char *host, size_t size, const char **port)
 {
 	const char *end = *text == '[' ? strchr(text, ']') : NULL;
@@ -40,7 +43,7 @@ static int split(const char *text, char *host, size_t size, const char **port)
 	if (!end && colon && strchr(text, ':') != colon)
 		return SF_EUSAGE; /* an IPv6 address without brackets */
 	length = end ? (size_t)(end - text - 1) : colon ? (size_t)(colon - text) : strlen(text);
-	if (length == 0 || length >= size)
+	if ((length == 0 && (*text == '[' || !colon)) || length >= size)
 		return SF_EUSAGE;
 	memcpy(host, text + (end ? 1 : 0), length);
 	host[length] = '\0';
@@ -75,19 +78,19 @@ static void address_name(const struct sockaddr_storage *address, char *name)
 	}
 }
 
-static int socket_open(const struct addrinfo *info)
+static int socket_open(const struct sockaddr *address, socklen_t size)
 {
-	int size = RECEIVE_BUFFER, off = 0, result;
-	int fd = socket(info->ai_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int room = RECEIVE_BUFFER, off = 0, result;
+	int fd = socket(address->sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return -errno;
-	if (info->ai_family == AF_INET6)
+	if (address->sa_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
 	/* beyond net.core.rmem_max only with CAP_NET_ADMIN */
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	if (bind(fd, info->ai_addr, info->ai_addrlen)) {
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)))
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+	if (bind(fd, address, size)) {
 		result = -errno;
 		close(fd);
 		return result;
@@ -95,35 +98,115 @@ static int socket_open(const struct addrinfo *info)
 	return fd;
 }
 
-int sf_listen_open(struct sf_listener *listener, const char *url, struct sf_error *error)
+static int listener_open(
+	struct sf_listener *listener, const struct sockaddr *address, socklen_t size)
 {
-	const struct addrinfo hints = { .ai_flags = AI_PASSIVE, .ai_socktype = SOCK_DGRAM };
 	struct sockaddr_storage own = { 0 };
 	socklen_t own_size = sizeof(own);
+	char name[SF_LISTEN_NAME];
+
+	*listener = (struct sf_listener){ .fd = socket_open(address, size) };
+	if (listener->fd < 0)
+		return listener->fd;
+	getsockname(listener->fd, (struct sockaddr *)&own, &own_size);
+	address_name(&own, name);
+	snprintf(listener->url, sizeof(listener->url), "udp://%s", name);
+	return 0;
+}
+
+/* All addresses: one socket takes both IPv4 and IPv6, unless this host has no IPv6. */
+static int open_any(struct sf_listener *listener, const char *port)
+{
+	uint16_t number = htons((uint16_t)strtoul(port, NULL, 10));
+	const struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = number };
+	const struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = number };
+	int result = listener_open(listener, (const struct sockaddr *)&in6, sizeof(in6));
+
+	if (result == -EAFNOSUPPORT || result == -EADDRNOTAVAIL)
+		result = listener_open(listener, (const struct sockaddr *)&in, sizeof(in));
+	return result;
+}
+
+/* With port 0 the sockets of one name get the port that the system chose for the first. */
+static void take_port(struct sockaddr *address, const struct sf_listener *first)
+{
+	in_port_t *port = address->sa_family == AF_INET6
+				  ? &((struct sockaddr_in6 *)address)->sin6_port
+				  : &((struct sockaddr_in *)address)->sin_port;
+
+	if (*port == 0)
+		*port = htons((uint16_t)strtoul(strrchr(first->url, ':') + 1, NULL, 10));
+}
+
+/*
+ * Every address of a name, but those that this host does not have (as ::1 where IPv6 is switched
+ * off). Returns how many were opened, or the system error of the first.
+ */
+static int open_all(struct sf_listener *listeners, unsigned room, const struct addrinfo *infos)
+{
+	unsigned count = 0;
+	int first_error = 0;
+
+	for (const struct addrinfo *info = infos; info; info = info->ai_next) {
+		int result;
+
+		if (count == room) {
+			first_error = -E2BIG;
+			break;
+		}
+		if (count)
+			take_port(info->ai_addr, &listeners[0]);
+		result = listener_open(&listeners[count], info->ai_addr, info->ai_addrlen);
+		if (result == 0)
+			count++;
+		else if (first_error == 0)
+			first_error = result;
+		if (result && result != -EADDRNOTAVAIL && result != -EAFNOSUPPORT)
+			break;
+	}
+	if (count &&
+		(first_error == 0 || first_error == -EADDRNOTAVAIL || first_error == -EAFNOSUPPORT))
+		return (int)count;
+	while (count)
+		sf_listen_close(&listeners[--count]);
+	return first_error ? first_error : -EADDRNOTAVAIL;
+}
+
+int sf_listen_open(
+	struct sf_listener *listeners, unsigned room, const char *url, struct sf_error *error)
+{
+	const struct addrinfo hints = { .ai_flags = AI_PASSIVE, .ai_socktype = SOCK_DGRAM };
 	struct addrinfo *infos;
-	char host[256], name[SF_LISTEN_NAME];
+	char host[256];
 	const char *port;
 	int result;
 
 	if (strncmp(url, "udp://", 6) != 0 || split(url + 6, host, sizeof(host), &port) != 0 ||
 		!port_valid(port))
 		return sf_error_set(error, SF_EUSAGE,
-			"--listen %s: wanted is udp://HOST:PORT, as in udp://127.0.0.1:4739 or "
-			"udp://[::]:2055",
+			"--listen %s: expected udp://HOST:PORT or udp://:PORT, as in "
+			"udp://127.0.0.1:4739, udp://[::1]:2055 or udp://:2055",
 			url);
-	result = getaddrinfo(host, port, &hints, &infos);
-	if (result)
-		return sf_error_set(
-			error, SF_ERESOLVE, "--listen %s: %s: %s", url, host, gai_strerror(result));
-	listener->fd = socket_open(infos);
-	freeaddrinfo(infos);
-	if (listener->fd < 0)
-		return sf_error_set(
-			error, listener->fd, "--listen %s: %s", url, sf_strerror(listener->fd));
-	getsockname(listener->fd, (struct sockaddr *)&own, &own_size);
-	address_name(&own, name);
-	snprintf(listener->url, sizeof(listener->url), "udp://%s", name);
-	return 0;
+	if (room == 0)
+		return sf_error_set(error, SF_EUSAGE,
+			"--listen %s: at most %d addresses are possible", url, SF_LISTEN_MAX);
+	if (*host == '\0') {
+		result = open_any(listeners, port);
+		result = result ? result : 1;
+	} else {
+		result = getaddrinfo(host, port, &hints, &infos);
+		if (result)
+			return sf_error_set(error, SF_ERESOLVE, "--listen %s: %s: %s", url, host,
+				gai_strerror(result));
+		result = open_all(listeners, room, infos);
+		freeaddrinfo(infos);
+	}
+	if (result == -E2BIG)
+		return sf_error_set(error, SF_EUSAGE,
+			"--listen %s: at most %d addresses are possible", url, SF_LISTEN_MAX);
+	if (result < 0)
+		return sf_error_set(error, result, "--listen %s: %s", url, sf_strerror(result));
+	return result;
 }
 
 void sf_listen_close(struct sf_listener *listener)

@@ -22,11 +22,13 @@ struct sf_listener {
 };
 
 /*
- * Opens a socket for "udp://host:port"; [::] takes IPv4 too, port 0 is any free port, the default
- * is 4739. The receive buffer is as large as the system allows. Errors: SF_EUSAGE, SF_ERESOLVE or
- * a system error, with a text.
+ * Opens a socket for each address of the host in "udp://host:port"; "udp://:port" and [::] take IPv4
+ * and IPv6, port 0 is any free port, the default is 4739. There is room for so many listeners. The
+ * receive buffers are as large as the system allows. Returns how many were opened; SF_EUSAGE,
+ * SF_ERESOLVE or a system error, with a text.
  */
-int sf_listen_open(struct sf_listener *listener, const char *url, struct sf_error *error);
+int sf_listen_open(
+	struct sf_listener *listeners, unsigned room, const char *url, struct sf_error *error);
 void sf_listen_close(struct sf_listener *listener);
 
 /* Brings `dropped` up to date. To be called before 2^32 more datagrams can have been dropped. */

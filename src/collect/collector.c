@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/element_id.h"
 #include "base/wire.h"
 #include "collect/internal.h"
 
@@ -40,6 +41,20 @@ int sf_collect_malformed(
 	message->countable = false;
 	return sf_error_set(message->error, SF_ECORRUPT, "octet %llu: %s",
 		(unsigned long long)(message->base + (uint64_t)(at - message->start)), reason);
+}
+
+void sf_collect_no_memory(struct sf_collect_message *message)
+{
+	message->collector->stats.no_memory++;
+	message->no_memory = true;
+}
+
+bool sf_collect_all_zero(const uint8_t *p, const uint8_t *end)
+{
+	while (p < end)
+		if (*p++)
+			return false;
+	return true;
 }
 
 int sf_collector_new(struct sf_collector **collector, const struct sf_collector_options *options,
@@ -126,44 +141,63 @@ void sf_collector_stats(const struct sf_collector *collector, struct sf_collecto
 	*stats = collector->stats;
 }
 
+/*
+ * How much of a sender's name tells exporters apart. RFC 3954 §5.1: the address and the source id,
+ * as a device may send from more than one port; RFC 7011 §3.1: the transport session, ports included.
+ */
+static size_t name_length(const char *exporter, uint16_t version)
+{
+	const char *colon = strrchr(exporter, ':');
+
+	if (version != SF_NETFLOW9 || !colon)
+		return strlen(exporter);
+	/* an IPv6 address without port has colons of its own */
+	if (exporter[0] == '[' ? colon[-1] != ']' : strchr(exporter, ':') != colon)
+		return strlen(exporter);
+	return (size_t)(colon - exporter);
+}
+
 /* FNV-1a over the exporter's name, begun with the seed and ended with a multiplicative mix. */
-static uint32_t session_hash(
-	const struct sf_collector *c, const char *exporter, uint16_t version, uint32_t domain)
+static uint32_t session_hash(const struct sf_collector *c, const char *exporter, size_t length,
+	uint16_t version, uint32_t domain)
 {
 	uint64_t hash = c->seed ^ domain ^ (uint64_t)version << 32;
 
-	for (; *exporter; exporter++)
-		hash = (hash ^ (uint8_t)*exporter) * UINT64_C(0x100000001b3);
+	for (size_t i = 0; i < length; i++)
+		hash = (hash ^ (uint8_t)exporter[i]) * UINT64_C(0x100000001b3);
 	hash *= UINT64_C(0x9e3779b97f4a7c15);
 	return (uint32_t)(hash >> 32) & c->mask;
 }
 
 static bool session_is(const struct sf_collect_session *session, const char *exporter,
-	uint16_t version, uint32_t domain)
+	size_t length, uint16_t version, uint32_t domain)
 {
 	return session->domain == domain && session->version == version &&
-	       strcmp(session->exporter, exporter) == 0;
+	       strncmp(session->exporter, exporter, length) == 0 &&
+	       session->exporter[length] == '\0';
 }
 
 /* The session, made when it is new; NULL when there is no room for another one. */
 static struct sf_collect_session *session_get(
-	struct sf_collector *c, const char *exporter, uint16_t version, uint32_t domain)
+	struct sf_collect_message *message, const char *exporter, uint16_t version, uint32_t domain)
 {
+	struct sf_collector *c = message->collector;
 	struct sf_collect_session *session, **bucket;
-	size_t length;
+	size_t length = name_length(exporter, version);
 
-	if (c->last && session_is(c->last, exporter, version, domain))
+	if (c->last && session_is(c->last, exporter, length, version, domain))
 		return c->last;
-	bucket = &c->session_buckets[session_hash(c, exporter, version, domain)];
+	bucket = &c->session_buckets[session_hash(c, exporter, length, version, domain)];
 	for (session = *bucket; session; session = session->hash_next)
-		if (session_is(session, exporter, version, domain))
+		if (session_is(session, exporter, length, version, domain))
 			return c->last = session;
 	if (c->session_count >= c->options.max_templates)
 		return NULL;
-	length = strlen(exporter) + 1;
-	session = calloc(1, sizeof(*session) + length);
-	if (!session)
+	session = calloc(1, sizeof(*session) + length + 1);
+	if (!session) {
+		sf_collect_no_memory(message);
 		return NULL;
+	}
 	memcpy(session->exporter, exporter, length);
 	session->version = version;
 	session->domain = domain;
@@ -171,6 +205,31 @@ static struct sf_collect_session *session_get(
 	*bucket = session;
 	c->session_count++;
 	return c->last = session;
+}
+
+/* The address in "192.0.2.1:4000" or "[2001:db8::1]:4000" as a field; length 0: there is none. */
+static void address_read(struct sf_collect_message *message, const char *exporter)
+{
+	struct sf_field_value *field = &message->origin[0];
+	const char *end = *exporter == '[' ? strchr(exporter, ']') : strrchr(exporter, ':');
+	char text[INET6_ADDRSTRLEN];
+	size_t length;
+
+	*field = (struct sf_field_value){ .data = message->address };
+	exporter += *exporter == '[';
+	length = end ? (size_t)(end - exporter) : strlen(exporter);
+	/* of a file only the records themselves may tell who exported them */
+	if (message->withdrawals || length >= sizeof(text))
+		return;
+	memcpy(text, exporter, length);
+	text[length] = '\0';
+	if (inet_pton(AF_INET, text, message->address) == 1) {
+		field->id = SF_IE_exporterIPv4Address;
+		field->length = 4;
+	} else if (inet_pton(AF_INET6, text, message->address) == 1) {
+		field->id = SF_IE_exporterIPv6Address;
+		field->length = 16;
+	}
 }
 
 /*
@@ -214,8 +273,16 @@ static void message_begin(struct sf_collect_message *message, const char *export
 	uint16_t version, uint32_t domain, int64_t export_time_ns)
 {
 	message->collector->stats.messages++;
-	message->session = session_get(message->collector, exporter, version, domain);
+	message->session = session_get(message, exporter, version, domain);
 	message->countable = true;
+	message->empty_left = (size_t)(message->end - message->start) + SF_COLLECT_FIELDS_MAX;
+	address_read(message, exporter);
+	sf_store_be32(message->domain, domain);
+	message->origin[1] = (struct sf_field_value){
+		.id = SF_IE_observationDomainId,
+		.length = sizeof(message->domain),
+		.data = message->domain,
+	};
 	message->out.exporter = exporter;
 	message->out.version = version;
 	message->out.domain = domain;
@@ -259,6 +326,9 @@ static int sets_decode(struct sf_collect_message *message)
 		uint16_t id;
 		int result;
 
+		/* some exporters fill their datagrams up */
+		if (set[0] == 0 && sf_collect_all_zero(set, message->end))
+			return 0;
 		if (left < SF_SET_HEADER)
 			return sf_collect_malformed(
 				message, set, "%zu octets left, too few for a set header", left);
@@ -331,7 +401,7 @@ static int ipfix_decode(struct sf_collect_message *message, const char *exporter
 	sequence_check(message, sf_load_be32(p + 8), message->records, message->countable);
 	if (message->collector->stopped)
 		return 0;
-	if (result == 0 && length < left)
+	if (result == 0 && length < left && !sf_collect_all_zero(p + length, there))
 		return sf_collect_malformed(message, p + length,
 			"%zu octets follow the end of the message", left - length);
 	/* the bad octet is the one that is not there, whatever it made incomplete */
@@ -358,7 +428,7 @@ static int netflow5_decode(struct sf_collect_message *message, const char *expor
 	message_begin(message, exporter, SF_NETFLOW5, sf_load_be16(p + 20),
 		seconds * SF_NS_PER_S + nanoseconds);
 	message->uptime_ms = sf_load_be32(p + 4);
-	/* PROTOCOLS §2: whole milliseconds, as the exporter's uptime has them */
+	/* whole milliseconds, as the exporter's uptime has them */
 	message->uptime_at_ns = seconds * SF_NS_PER_S + nanoseconds / 1000000 * 1000000;
 	message->uptime_valid = true;
 	result = sf_collect_netflow5(message);
@@ -397,6 +467,10 @@ static int message_decode(struct sf_collect_message *message, const char *export
 	}
 	if (result == SF_ECORRUPT)
 		message->collector->stats.malformed++;
+	if (result == 0 && message->no_memory)
+		return sf_error_set(message->error, -ENOMEM,
+			"octet %llu: no memory to keep its templates: records are missing",
+			(unsigned long long)message->base);
 	return result;
 }
 

@@ -30,6 +30,9 @@
 /* Chosen elements that date a record relative to its message are shown as absolute times, here. */
 #define SF_COLLECT_SCRATCH 8
 
+/* A field of the template, or none. */
+#define SF_COLLECT_NO_FIELD UINT16_MAX
+
 /* What a field's value becomes in a flow record: one instruction of a compiled template. */
 struct sf_collect_step {
 	uint16_t field;  /* index in the template's fields */
@@ -50,10 +53,15 @@ struct sf_collect_template {
 	uint16_t field_count;
 	uint16_t scope_count;
 	uint16_t step_count;
+	uint16_t empty_count; /* fields of length 0 */
+	uint16_t
+		constant_count; /* fields behind the record's own that its message's header gives */
+	uint16_t exporter_field, domain_field; /* elements 130 or 131, and 149; or none */
 	bool options;
 	bool fixed;          /* no variable-length field: every record is min_length octets */
 	uint32_t min_length; /* of a record, > 0 */
 	uint64_t slots[2];   /* what the steps fill, forward and reverse: bits of enum slot */
+	uint32_t known[2];   /* the same as SF_KNOWN_… */
 	struct sf_field_value *fields;
 	uint32_t *offsets; /* of each field in a record; meaningful when fixed */
 	uint16_t *lengths; /* as specified; SF_LENGTH_VARIABLE */
@@ -71,10 +79,16 @@ struct sf_collect_session {
 	uint32_t domain;
 	uint16_t version;
 	bool expecting, late_valid, init_valid;
+	bool refusal_told; /* a template of this session was refused, and options.refused knows it */
 	uint32_t expected, late;
 	uint64_t lost;        /* of sequence_lost, this session's share */
 	int64_t init_time_ms; /* systemInitTimeMilliseconds of options data, for 21 and 22 */
-	char exporter[];
+	/*
+	 * The element 130 or 131 in those options data: in a file with the records of several
+	 * exporters, whose start it was. Length 0: it has none.
+	 */
+	uint8_t init_exporter[16], init_exporter_length;
+	char exporter[]; /* NetFlow v9: without the port */
 };
 
 /* The message being decoded. */
@@ -88,10 +102,14 @@ struct sf_collect_message {
 	uint32_t uptime_ms;   /* SysUptime at … */
 	int64_t uptime_at_ns; /* … this time: from the header (v5, v9) or element 160 (IPFIX) */
 	bool uptime_valid;
-	bool withdrawals; /* TCP, SCTP, files: templates may be withdrawn */
-	bool cut;         /* the end of the file cut it: the last data set may be incomplete */
-	bool countable;   /* the number of data records in it is known */
-	uint32_t records; /* data records, options data included */
+	bool withdrawals;  /* TCP, SCTP, files: templates may be withdrawn */
+	bool cut;          /* the end of the file cut it: the last data set may be incomplete */
+	bool countable;    /* the number of data records in it is known */
+	bool no_memory;    /* a template or the session could not be kept */
+	uint32_t records;  /* data records, options data included */
+	size_t empty_left; /* so many more fields without octets are handed over */
+	struct sf_field_value origin[2]; /* exporter's address, domain */
+	uint8_t address[16], domain[4];  /* their values */
 };
 
 struct sf_collector {
@@ -121,6 +139,12 @@ int sf_collect_malformed(struct sf_collect_message *message, const uint8_t *at, 
 int sf_collect_file_message(struct sf_collector *collector, const char *exporter, uint64_t base,
 	const uint8_t *bytes, size_t available, struct sf_error *error);
 
+/* Zeros from p to end: padding, where nothing else is expected. */
+bool sf_collect_all_zero(const uint8_t *p, const uint8_t *end);
+
+/* Something could not be kept for want of memory. */
+void sf_collect_no_memory(struct sf_collect_message *message);
+
 /* Forgets every session of an exporter. */
 void sf_collect_forget(struct sf_collector *collector, const char *exporter);
 
@@ -133,8 +157,11 @@ struct sf_collect_template *sf_collect_template_find(const struct sf_collector *
 	const struct sf_collect_session *session, uint16_t id);
 void sf_collect_template_drop(struct sf_collector *collector, struct sf_collect_template *template);
 
-/* A template with room for `count` fields; fields are zero. NULL: out of memory. */
-struct sf_collect_template *sf_collect_template_new(unsigned count);
+/*
+ * A template with room for `count` fields, the last `constants` of which are the message's; fields
+ * are zero. NULL: out of memory.
+ */
+struct sf_collect_template *sf_collect_template_new(unsigned count, unsigned constants);
 
 /* record.c */
 
@@ -153,7 +180,7 @@ void sf_collect_init_time(struct sf_collect_message *message, int64_t init_time_
 /* Chooses for every member of a flow record the field that fills it best. */
 void sf_collect_convert_compile(struct sf_collect_template *template);
 
-/* Fills message->out.flow from the template's fields, whose data pointers are set. */
+/* Fills flow, known and wide of message->out from the fields, whose data pointers are set. */
 void sf_collect_convert(struct sf_collect_message *message, struct sf_collect_template *template);
 
 /* netflow5.c */

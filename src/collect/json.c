@@ -1,25 +1,75 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A collected record as one line of JSON. Which names have occurred in the record is found by
- * looking back over its fields: records are short, and most have no name twice.
+ * A collected record as one line of JSON: its fields, then where it came from. A name that occurs
+ * twice is numbered. Which names have occurred is found by looking back over the fields of a short
+ * record, and by a table for a long one.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/element_id.h"
+#include "base/value.h"
+#include "base/wire.h"
 #include "collect/internal.h"
 
-#define PADDING_OCTETS 210
+#define SHORT     16
+#define TABLE_MIN 64
+/* places for twice as many fields as there can be, so that a chain of full ones is short */
+#define TABLE_MAX 2048
+
+/* The elements that have occurred, by a hash; chains go on at the next place. */
+struct names {
+	struct {
+		uint32_t pen;
+		uint16_t id;
+		uint16_t count; /* 0: free */
+	} place[TABLE_MAX];
+	unsigned mask;
+};
+
+struct line {
+	const struct sf_collected *record;
+	FILE *stream;
+	const char *separator;
+	struct names *names; /* NULL: a short record */
+};
+
+static_assert((SF_COLLECT_FIELDS_MAX + 4) * 2 <= TABLE_MAX, "there is always a free place");
+
+static const struct sf_field_value *field_at(const struct sf_collected *record, unsigned index)
+{
+	return index < record->field_count ? &record->fields[index]
+					   : &record->origin[index - record->field_count];
+}
 
 /* How many of the fields before `index` have its element. */
-static unsigned repeats(const struct sf_collected *record, unsigned index)
+static unsigned repeats(const struct line *line, unsigned index)
 {
-	const struct sf_field_value *field = &record->fields[index];
-	unsigned count = 0;
+	const struct sf_field_value *field = field_at(line->record, index);
+	unsigned count = 0, at;
 
-	for (unsigned i = 0; i < index; i++)
-		count += record->fields[i].id == field->id && record->fields[i].pen == field->pen;
-	return count;
+	if (!line->names) {
+		for (unsigned i = 0; i < index; i++) {
+			const struct sf_field_value *other = field_at(line->record, i);
+
+			count += other->id == field->id && other->pen == field->pen;
+		}
+		return count;
+	}
+	at = (field->id + field->pen * 31u) * UINT32_C(0x9e3779b1) >> 16;
+	for (;; at++) {
+		at &= line->names->mask;
+		if (line->names->place[at].count == 0) {
+			line->names->place[at].pen = field->pen;
+			line->names->place[at].id = field->id;
+			break;
+		}
+		if (line->names->place[at].id == field->id &&
+			line->names->place[at].pen == field->pen)
+			break;
+	}
+	return line->names->place[at].count++;
 }
 
 /* False: out of memory. */
@@ -40,26 +90,52 @@ static bool value_write(const struct sf_field_value *field, FILE *stream)
 	return true;
 }
 
+static bool field_write(struct line *line, unsigned index)
+{
+	const struct sf_field_value *field = field_at(line->record, index);
+	unsigned before = repeats(line, index);
+	char name[128];
+
+	if (field->id == SF_IE_paddingOctets && field->pen == 0)
+		return true;
+	sf_field_name(field->pen, field->id, name, sizeof(name));
+	fprintf(line->stream, "%s\"%s", line->separator, name);
+	if (before)
+		fprintf(line->stream, "_%u", before + 1);
+	fputs("\":", line->stream);
+	line->separator = ",";
+	return value_write(field, line->stream);
+}
+
+/* When the message left its exporter; no element of IANA's means that. */
+static void export_time_write(const struct line *line)
+{
+	int64_t ms = line->record->export_time_ns / (SF_NS_PER_S / 1000);
+	char text[SF_VALUE_MAX];
+	uint8_t octets[8];
+
+	sf_store_be64(octets, (uint64_t)ms);
+	sf_value_write(
+		SF_TYPE_MILLISECONDS, SF_VALUE_JSON, octets, sizeof(octets), text, sizeof(text));
+	fprintf(line->stream, "%s\"exportTime\":%s}\n", line->separator, text);
+}
+
 int sf_collected_json(const struct sf_collected *record, FILE *stream)
 {
-	const char *separator = "{";
+	unsigned count = record->field_count + record->origin_count;
+	struct line line = { .record = record, .stream = stream, .separator = "{" };
+	struct names names;
 
-	for (unsigned i = 0; i < record->field_count; i++) {
-		char name[128];
-		unsigned before;
-
-		if (record->fields[i].id == PADDING_OCTETS && record->fields[i].pen == 0)
-			continue;
-		before = repeats(record, i);
-		sf_field_name(record->fields[i].pen, record->fields[i].id, name, sizeof(name));
-		fprintf(stream, "%s\"%s", separator, name);
-		if (before)
-			fprintf(stream, "_%u", before + 1);
-		fputs("\":", stream);
-		if (!value_write(&record->fields[i], stream))
-			return -ENOMEM;
-		separator = ",";
+	if (count > SHORT) {
+		names.mask = TABLE_MIN - 1;
+		while (names.mask < 2 * count)
+			names.mask = names.mask * 2 + 1;
+		memset(names.place, 0, (names.mask + 1) * sizeof(names.place[0]));
+		line.names = &names;
 	}
-	fputs(separator[0] == '{' ? "{}\n" : "}\n", stream);
+	for (unsigned i = 0; i < count; i++)
+		if (!field_write(&line, i))
+			return -ENOMEM;
+	export_time_write(&line);
 	return ferror(stream) ? -EIO : 0;
 }

@@ -2,42 +2,51 @@
 /*
  * NetFlow v5: a fixed layout, decoded as a data set of a template that nobody sends. Its pads have
  * no field; the offsets are therefore given and not added up.
+ *
+ * The header says how packets were sampled, in two bits of mode (1: one packet of N in turn, 2: at
+ * random) and 14 bits of interval. Both follow the record's own fields, as samplingInterval and
+ * samplingAlgorithm; what is 0 in the header is not known and has no field.
  */
 #include <stdlib.h>
 
+#include "base/element_id.h"
 #include "base/wire.h"
 #include "collect/internal.h"
 
-/* PROTOCOLS §2, the record of 48 octets: element, offset, length. */
+/* The record of 48 octets: element, offset, length. */
 static const struct {
 	uint16_t id;
 	uint8_t offset, length;
 } layout[] = {
-	{ 8, 0, 4 },   /* srcaddr */
-	{ 12, 4, 4 },  /* dstaddr */
-	{ 15, 8, 4 },  /* nexthop */
-	{ 10, 12, 2 }, /* input */
-	{ 14, 14, 2 }, /* output */
-	{ 2, 16, 4 },  /* dPkts */
-	{ 1, 20, 4 },  /* dOctets */
-	{ 22, 24, 4 }, /* First */
-	{ 21, 28, 4 }, /* Last */
-	{ 7, 32, 2 },  /* srcport */
-	{ 11, 34, 2 }, /* dstport */
-	{ 6, 37, 1 },  /* tcp_flags */
-	{ 4, 38, 1 },  /* prot */
-	{ 5, 39, 1 },  /* tos */
-	{ 16, 40, 2 }, /* src_as */
-	{ 17, 42, 2 }, /* dst_as */
-	{ 9, 44, 1 },  /* src_mask */
-	{ 13, 45, 1 }, /* dst_mask */
+	{ SF_IE_sourceIPv4Address, 0, 4 },            /* srcaddr */
+	{ SF_IE_destinationIPv4Address, 4, 4 },       /* dstaddr */
+	{ SF_IE_ipNextHopIPv4Address, 8, 4 },         /* nexthop */
+	{ SF_IE_ingressInterface, 12, 2 },            /* input */
+	{ SF_IE_egressInterface, 14, 2 },             /* output */
+	{ SF_IE_packetDeltaCount, 16, 4 },            /* dPkts */
+	{ SF_IE_octetDeltaCount, 20, 4 },             /* dOctets */
+	{ SF_IE_flowStartSysUpTime, 24, 4 },          /* First */
+	{ SF_IE_flowEndSysUpTime, 28, 4 },            /* Last */
+	{ SF_IE_sourceTransportPort, 32, 2 },         /* srcport */
+	{ SF_IE_destinationTransportPort, 34, 2 },    /* dstport */
+	{ SF_IE_tcpControlBits, 37, 1 },              /* tcp_flags */
+	{ SF_IE_protocolIdentifier, 38, 1 },          /* prot */
+	{ SF_IE_ipClassOfService, 39, 1 },            /* tos */
+	{ SF_IE_bgpSourceAsNumber, 40, 2 },           /* src_as */
+	{ SF_IE_bgpDestinationAsNumber, 42, 2 },      /* dst_as */
+	{ SF_IE_sourceIPv4PrefixLength, 44, 1 },      /* src_mask */
+	{ SF_IE_destinationIPv4PrefixLength, 45, 1 }, /* dst_mask */
 };
 
 #define FIELDS (sizeof(layout) / sizeof(layout[0]))
 
+#define SAMPLING_FIELDS 2
+#define SAMPLING_OFFSET 22 /* in the header */
+
 struct sf_collect_template *sf_collect_netflow5_template(void)
 {
-	struct sf_collect_template *template = sf_collect_template_new(FIELDS);
+	struct sf_collect_template *template =
+		sf_collect_template_new(FIELDS + SAMPLING_FIELDS, SAMPLING_FIELDS);
 
 	if (!template)
 		return NULL;
@@ -52,21 +61,50 @@ struct sf_collect_template *sf_collect_netflow5_template(void)
 	return template;
 }
 
+/* Adds the number as a field behind those that all records of the message have. */
+static void constant_add(
+	struct sf_collect_template *template, uint16_t id, uint8_t *store, uint16_t length)
+{
+	unsigned at = template->field_count + template->constant_count++;
+
+	template->fields[at] = (struct sf_field_value){ .id = id, .length = length, .data = store };
+	template->lengths[at] = length;
+}
+
+static void sampling_read(struct sf_collect_template *template, const uint8_t *header)
+{
+	uint16_t value = sf_load_be16(header + SAMPLING_OFFSET);
+	/* the last scratch values: those of relative times are the first ones */
+	uint8_t *interval = template->scratch[SF_COLLECT_SCRATCH - 2];
+	uint8_t *algorithm = template->scratch[SF_COLLECT_SCRATCH - 1];
+
+	template->constant_count = 0;
+	if ((value & 0x3fff) == 0)
+		return;
+	sf_store_be32(interval, value & 0x3fff);
+	constant_add(template, SF_IE_samplingInterval, interval, 4);
+	*algorithm = (uint8_t)(value >> 14);
+	if (*algorithm)
+		constant_add(template, SF_IE_samplingAlgorithm, algorithm, 1);
+}
+
+/* The records, and zeros behind them as some exporters pad their datagrams. */
 int sf_collect_netflow5(struct sf_collect_message *message)
 {
 	const uint8_t *p = message->start + SF_NETFLOW5_HEADER;
 	size_t left = (size_t)(message->end - p);
 	size_t count = sf_load_be16(message->start + 2);
 	size_t there = left / SF_NETFLOW5_RECORD;
+	size_t length = (count < there ? count : there) * SF_NETFLOW5_RECORD;
 	int result;
 
+	sampling_read(message->collector->netflow5, message->start);
 	message->p = p;
-	result = sf_collect_data_set(message, message->collector->netflow5,
-		p + (count < there ? count : there) * SF_NETFLOW5_RECORD);
-	if (message->collector->stopped)
-		return 0;
-	if (result == 0 && (count == 0 || count * SF_NETFLOW5_RECORD != left))
+	result = sf_collect_data_set(message, message->collector->netflow5, p + length);
+	if (message->collector->stopped || result)
+		return result;
+	if (count == 0 || count > there || !sf_collect_all_zero(p + length, message->end))
 		return sf_collect_malformed(message, message->start + 2,
 			"count says %zu records, %zu octets of records arrived", count, left);
-	return result;
+	return 0;
 }

@@ -8,15 +8,28 @@
  */
 #include <string.h>
 
+#include "base/element_id.h"
 #include "base/wire.h"
 #include "collect/internal.h"
 
-#define SYSTEM_INIT_TIME 160
+/* The first field of that element that could hold its value; or SF_COLLECT_NO_FIELD. */
+static uint16_t find_field(const struct sf_collect_template *template, uint16_t id, uint16_t length)
+{
+	for (uint16_t i = 0; i < template->field_count; i++)
+		if (template->fields[i].pen == 0 && template->fields[i].id == id &&
+			template->lengths[i] == length)
+			return i;
+	return SF_COLLECT_NO_FIELD;
+}
 
 void sf_collect_template_compile(struct sf_collect_template *template)
 {
 	uint32_t offset = 0;
 
+	template->exporter_field = find_field(template, SF_IE_exporterIPv4Address, 4);
+	if (template->exporter_field == SF_COLLECT_NO_FIELD)
+		template->exporter_field = find_field(template, SF_IE_exporterIPv6Address, 16);
+	template->domain_field = find_field(template, SF_IE_observationDomainId, 4);
 	template->fixed = true;
 	for (unsigned i = 0; i < template->field_count; i++) {
 		template->offsets[i] = offset;
@@ -25,6 +38,7 @@ void sf_collect_template_compile(struct sf_collect_template *template)
 			offset += 1; /* the shortest: a length octet of 0 */
 		} else {
 			template->fields[i].length = template->lengths[i];
+			template->empty_count += template->lengths[i] == 0;
 			offset += template->lengths[i];
 		}
 	}
@@ -63,24 +77,82 @@ static const uint8_t *record_walk(
 	return p;
 }
 
+static void init_time_note(struct sf_collect_message *message,
+	const struct sf_collect_template *template, uint64_t init_time_ms)
+{
+	struct sf_collect_session *session = message->session;
+	const struct sf_field_value *exporter =
+		template->exporter_field == SF_COLLECT_NO_FIELD
+			? NULL
+			: &template->fields[template->exporter_field];
+
+	session->init_valid = init_time_ms <= INT64_MAX / 1000000;
+	session->init_time_ms = (int64_t)init_time_ms;
+	session->init_exporter_length = 0;
+	if (exporter) {
+		session->init_exporter_length = (uint8_t)exporter->length;
+		memcpy(session->init_exporter, exporter->data, exporter->length);
+	}
+	if (session->init_valid && message->out.version == SF_IPFIX)
+		sf_collect_init_time(message, session->init_time_ms);
+}
+
 /*
  * systemInitTimeMilliseconds in options data dates the uptimes of this session's records: what
  * follows in this message, and the messages after it. v9 has the time in each header.
  */
-static void options_note(struct sf_collect_message *message)
+static void options_note(
+	struct sf_collect_message *message, const struct sf_collect_template *template)
 {
 	for (unsigned i = 0; i < message->out.field_count; i++) {
 		const struct sf_field_value *field = &message->out.fields[i];
 
-		if (field->pen == 0 && field->id == SYSTEM_INIT_TIME && field->length == 8) {
-			uint64_t value = sf_load_be64(field->data);
-
-			message->session->init_valid = value <= INT64_MAX / 1000000;
-			message->session->init_time_ms = (int64_t)value;
-			if (message->session->init_valid && message->out.version == SF_IPFIX)
-				sf_collect_init_time(message, (int64_t)value);
-		}
+		if (field->pen == 0 && field->id == SF_IE_systemInitTimeMilliseconds &&
+			field->length == 8)
+			init_time_note(message, template, sf_load_be64(field->data));
 	}
+}
+
+/* A field of the record has the value of that origin field already. */
+static bool field_says(const struct sf_collect_template *template, uint16_t index,
+	const struct sf_field_value *origin)
+{
+	const struct sf_field_value *field;
+
+	if (index == SF_COLLECT_NO_FIELD)
+		return false;
+	field = &template->fields[index];
+	return field->id == origin->id && memcmp(field->data, origin->data, origin->length) == 0;
+}
+
+/* Where the record came from, as far as it does not say so itself. */
+static void record_origin(
+	struct sf_collect_message *message, const struct sf_collect_template *template)
+{
+	const struct sf_field_value *exporter = &message->origin[0], *domain = &message->origin[1];
+	bool has_exporter =
+		exporter->length == 0 || field_says(template, template->exporter_field, exporter);
+	bool has_domain = field_says(template, template->domain_field, domain);
+
+	message->out.origin = has_exporter ? domain : exporter;
+	message->out.origin_count = (unsigned)!has_exporter + (unsigned)!has_domain;
+}
+
+/*
+ * Whether another record of this template may be handed over. Fields without octets make records
+ * that cost their sender nothing: there may be as many of them in a message as it has octets, and
+ * those of one record.
+ */
+static bool record_affordable(
+	struct sf_collect_message *message, const struct sf_collect_template *template)
+{
+	if (message->empty_left < template->empty_count) {
+		message->collector->stats.sets_cut++;
+		message->countable = false;
+		return false;
+	}
+	message->empty_left -= template->empty_count;
+	return true;
 }
 
 static void record_deliver(struct sf_collect_message *message, struct sf_collect_template *template)
@@ -90,11 +162,13 @@ static void record_deliver(struct sf_collect_message *message, struct sf_collect
 
 	message->records++;
 	c->stats.records++;
+	record_origin(message, template);
 	if (template->options) {
 		c->stats.options_records++;
 		memset(&out->flow, 0, sizeof(out->flow));
+		memset(out->known, 0, sizeof(out->known));
 		if (message->session)
-			options_note(message);
+			options_note(message, template);
 	} else {
 		sf_collect_convert(message, template);
 		c->stats.packets += sf_flow_packets(&out->flow);
@@ -112,9 +186,12 @@ int sf_collect_data_set(struct sf_collect_message *message, struct sf_collect_te
 	message->out.template_id = template->id;
 	message->out.options = template->options;
 	message->out.scope_count = template->scope_count;
-	message->out.field_count = template->field_count;
+	message->out.field_count = template->field_count + template->constant_count;
 	message->out.fields = template->fields;
+	message->out.lengths = template->lengths;
 	while ((size_t)(end - p) >= template->min_length && !message->collector->stopped) {
+		if (!record_affordable(message, template))
+			return 0;
 		if (template->fixed) {
 			for (unsigned i = 0; i < template->field_count; i++)
 				template->fields[i].data = p + template->offsets[i];

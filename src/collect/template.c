@@ -6,13 +6,16 @@
  * belongs to one session and hangs in the collector's bucket of (session, id). A new definition of
  * an id takes the old one's place at once, over UDP as in files.
  *
- * A template is refused, by count, when no data record can be told with it (no field, no octet,
- * no scope where one is needed, more than SF_COLLECT_FIELDS_MAX fields) or when the memory for
- * templates is used up. Its length is known all the same, so what follows it is still read.
+ * A template is refused, by count and once for each session in words, when no data record can be
+ * told with it (no field, no octet, no scope where one is needed, more than SF_COLLECT_FIELDS_MAX
+ * fields) or when there are too many templates. Its length is known all the same, so what follows it
+ * is still read.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/element_id.h"
 #include "base/wire.h"
 #include "collect/internal.h"
 
@@ -39,7 +42,7 @@ struct sf_collect_template *sf_collect_template_find(
 	return template;
 }
 
-struct sf_collect_template *sf_collect_template_new(unsigned count)
+struct sf_collect_template *sf_collect_template_new(unsigned count, unsigned constants)
 {
 	unsigned steps = count < STEPS_MAX / STEPS_PER_FIELD ? count * STEPS_PER_FIELD : STEPS_MAX;
 	struct sf_collect_template *template = calloc(
@@ -49,7 +52,7 @@ struct sf_collect_template *sf_collect_template_new(unsigned count)
 
 	if (!template)
 		return NULL;
-	template->field_count = (uint16_t)count;
+	template->field_count = (uint16_t)(count - constants);
 	template->fields = (struct sf_field_value *)(template + 1);
 	template->offsets = (uint32_t *)(template->fields + count);
 	template->steps = (struct sf_collect_step *)(template->offsets + count);
@@ -74,10 +77,30 @@ void sf_collect_template_drop(struct sf_collector *c, struct sf_collect_template
 	free(template);
 }
 
-/* Takes over `template`, or frees it when there is no room. */
-static void template_insert(struct sf_collector *c, struct sf_collect_session *session,
-	struct sf_collect_template *template)
+/* Counts a refused template; the first one of a session is told in words. */
+static void template_refuse(struct sf_collect_message *message, unsigned id, const char *reason)
 {
+	struct sf_collector *c = message->collector;
+	char text[160];
+
+	c->stats.templates_refused++;
+	if (message->session && message->session->refusal_told)
+		return;
+	if (message->session)
+		message->session->refusal_told = true;
+	if (!c->options.refused)
+		return;
+	snprintf(text, sizeof(text), "template %u of domain %u is refused: %s", id,
+		message->out.domain, reason);
+	c->options.refused(c->options.context, message->out.exporter, text);
+}
+
+/* Takes over `template`, or frees it when there is no room. */
+static void template_insert(
+	struct sf_collect_message *message, struct sf_collect_template *template)
+{
+	struct sf_collector *c = message->collector;
+	struct sf_collect_session *session = message->session;
 	struct sf_collect_template *old = sf_collect_template_find(c, session, template->id),
 				   **bucket;
 	uint64_t most = (uint64_t)c->options.max_templates * SF_COLLECT_FIELDS_MEAN;
@@ -86,7 +109,8 @@ static void template_insert(struct sf_collector *c, struct sf_collect_session *s
 		sf_collect_template_drop(c, old);
 	if (c->template_count >= c->options.max_templates ||
 		c->field_count + template->field_count > most) {
-		c->stats.templates_refused++;
+		template_refuse(message, template->id,
+			"too many templates are known, those of all exporters together");
 		free(template);
 		return;
 	}
@@ -107,7 +131,8 @@ static void template_insert(struct sf_collector *c, struct sf_collect_session *s
  */
 static uint16_t scope_element(uint16_t scope)
 {
-	static const uint16_t elements[] = { 0, 144, 10, 141, 143, 145 };
+	static const uint16_t elements[] = { 0, SF_IE_exportingProcessId, SF_IE_ingressInterface,
+		SF_IE_lineCardId, SF_IE_meteringProcessId, SF_IE_templateId };
 
 	return scope < sizeof(elements) / sizeof(elements[0]) ? elements[scope] : scope;
 }
@@ -148,47 +173,59 @@ static bool specifiers_read(struct sf_collect_message *message, const uint8_t **
 	return true;
 }
 
-/* v9 has no variable length (RFC 6759 §4.2): 65535 can only be a mistake. */
-static bool lengths_valid(
-	const struct sf_collect_message *message, const struct sf_collect_template *template)
+/* Why a template cannot be used whatever its fields are; NULL: it can. */
+static const char *unacceptable(const struct sf_collect_message *message, unsigned id,
+	unsigned count, unsigned scopes, bool options)
 {
-	for (unsigned i = 0; message->out.version != SF_IPFIX && i < template->field_count; i++)
-		if (template->lengths[i] == SF_LENGTH_VARIABLE)
-			return false;
-	return true;
+	if (!message->session)
+		return "too many exporters are known";
+	if (id < SF_SET_ID_DATA)
+		return "its number is below 256";
+	if (count == 0)
+		return "it has no fields";
+	if (count > SF_COLLECT_FIELDS_MAX)
+		return "it has more than 512 fields";
+	if (scopes > count)
+		return "it has more scope fields than fields";
+	/* RFC 7011 §3.4.2.2: an options template has a scope; v9 leaves that open */
+	if (options && scopes == 0 && message->out.version == SF_IPFIX)
+		return "it is an options template without a scope";
+	return NULL;
 }
 
 /* A template record's fields at *p: learnt, or passed over and counted. False: cut off. */
 static bool template_read(struct sf_collect_message *message, const uint8_t **p, const uint8_t *end,
 	uint16_t id, unsigned count, unsigned scopes, bool options)
 {
-	struct sf_collector *c = message->collector;
 	struct sf_collect_template *template = NULL;
-	/* RFC 7011 §3.4.2.2: an options template has a scope; v9 leaves that open */
-	bool acceptable = id >= SF_SET_ID_DATA && count > 0 && count <= SF_COLLECT_FIELDS_MAX &&
-			  scopes <= count && message->session &&
-			  !(options && scopes == 0 && message->out.version == SF_IPFIX);
+	const char *problem = unacceptable(message, id, count, scopes, options);
 
-	if (acceptable) {
-		template = sf_collect_template_new(count);
-		if (template) {
-			template->id = id;
-			template->options = options;
-			template->scope_count = (uint16_t)scopes;
-		}
+	if (!problem) {
+		template = sf_collect_template_new(count, 0);
+		if (!template)
+			sf_collect_no_memory(message);
+	}
+	if (template) {
+		template->id = id;
+		template->options = options;
+		template->scope_count = (uint16_t)scopes;
 	}
 	if (!specifiers_read(message, p, end, count, template)) {
 		free(template);
 		return false;
 	}
-	if (template && lengths_valid(message, template))
+	if (template)
 		sf_collect_template_compile(template);
-	if (!template || template->min_length == 0) {
-		c->stats.templates_refused++;
+	if (template && template->min_length == 0)
+		problem = "all its fields have the length 0";
+	if (problem) {
+		/* without memory for the session that is what was told */
+		if (!message->no_memory)
+			template_refuse(message, id, problem);
 		free(template);
-		return true;
+	} else if (template) {
+		template_insert(message, template);
 	}
-	template_insert(c, message->session, template);
 	return true;
 }
 
@@ -227,14 +264,6 @@ static void template_withdraw(struct sf_collect_message *message, uint16_t id, b
 		sf_collect_template_drop(c, template);
 }
 
-static bool all_zero(const uint8_t *p, const uint8_t *end)
-{
-	while (p < end)
-		if (*p++)
-			return false;
-	return true;
-}
-
 /*
  * The header of a template record at *p: id, field count and, for options templates, how many of
  * the fields are scope. 1: read; 0: only padding is left; SF_ECORRUPT.
@@ -253,7 +282,7 @@ static int header_read(struct sf_collect_message *message, const uint8_t **p, co
 	*scopes = 0;
 	*p = at + 4;
 	/* … but some exporters pad template sets with more */
-	if (*id == 0 && all_zero(at, end))
+	if (*id == 0 && sf_collect_all_zero(at, end))
 		return 0;
 	/* a withdrawal has no scope count: RFC 7011 §8.1, figure T */
 	if (!options || (ipfix && *count == 0))

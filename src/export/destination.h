@@ -48,17 +48,6 @@ struct sf_destination_ops {
 	const struct sf_transport *(*transport)(const struct sf_destination *destination);
 };
 
-/*
- * The directions that a flow tells of, as a bit mask: those with packets. The first one if there is
- * none, as a collected flow may come without that count.
- */
-static inline unsigned sf_flow_directions(const struct sf_flow *flow)
-{
-	const struct sf_flow_half *half = flow->half;
-
-	return half[1].packets == 0 ? 1 : 2u | ((half[0].packets | half[0].octets) != 0);
-}
-
 struct sf_destination {
 	const struct sf_destination_ops *ops;
 	const struct sf_shared *shared;

@@ -165,7 +165,7 @@ static void put_parts(struct sf_session *session, struct sf_stream *stream,
 	const struct sf_flow_half *half = &flow->half[d];
 	struct sf_destination_stats *stats = &session->destination.stats;
 	uint64_t most = half->packets > half->octets ? half->packets : half->octets;
-	uint64_t parts = most / UINT32_MAX + (most % UINT32_MAX != 0);
+	uint64_t parts = most ? (most - 1) / UINT32_MAX + 1 : 1;
 	uint64_t packets = half->packets, octets = half->octets;
 
 	if (flow->ip_version != 4) {
@@ -195,7 +195,7 @@ static void put_netflow5(struct sf_session *session, const struct sf_flow *flows
 {
 	for (unsigned i = 0; i < count; i++)
 		for (unsigned d = 0; d < 2; d++)
-			if (sf_flow_directions(&flows[i]) >> d & 1)
+			if (flows[i].directions >> d & 1)
 				put_parts(session, stream_of(session, &flows[i]), &flows[i], d);
 }
 
@@ -252,7 +252,7 @@ static sf_always_inline unsigned measure_run(struct sf_session *session,
 		}
 		flow++;
 	} while (flow < end && ((kind_of(flow) ^ kind) & mask) == 0 &&
-		 (flow->protocol == icmp) == is_icmp && sf_flow_directions(flow) == directions &&
+		 (flow->protocol == icmp) == is_icmp && flow->directions == directions &&
 		 is_within(flow, directions, boot_ns, boot_end_ns));
 	session->latest_ns = latest_ns;
 	*run = (struct sf_destination_count){ 0, packets, octets };
@@ -299,7 +299,7 @@ static void put_flows(struct sf_session *session, const struct sf_flow *flows, u
 	for (unsigned i = 0, n; i < count; i += n) {
 		const struct sf_flow *flow = &flows[i];
 		struct sf_stream *stream = stream_of(session, flow);
-		unsigned directions = sf_flow_directions(flow), leading = directions, each, most;
+		unsigned directions = flow->directions, leading = directions, each, most;
 		struct sf_destination_count run;
 		struct sf_slot *slot = NULL;
 		bool two_way = false;
@@ -339,8 +339,7 @@ static void session_put(
 	struct sf_session *session = (struct sf_session *)destination;
 
 	if (session->init_ns == 0 && count)
-		session->init_ns =
-			flows[0].half[sf_flow_directions(&flows[0]) & 1 ? 0 : 1].start_ns;
+		session->init_ns = flows[0].half[flows[0].directions & 1 ? 0 : 1].start_ns;
 	if (session->options.dialect == &sf_netflow5)
 		put_netflow5(session, flows, count);
 	else

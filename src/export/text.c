@@ -243,7 +243,7 @@ static void text_put(
 	if (!text->header_written)
 		write_header(text);
 	for (unsigned i = 0; i < count; i++) {
-		unsigned directions = sf_flow_directions(&flows[i]);
+		unsigned directions = flows[i].directions;
 
 		if (text->options.biflow) {
 			put_row(text, &flows[i], directions & 1 ? 0 : 1, directions == 3);

@@ -130,10 +130,12 @@ static sf_always_inline void fill(struct sf_flow *restrict flow,
 
 	if (hot->state & SF_STATE_REVERSE) {
 		first = fill_halves(flow, table, hot, &table->reverse[hot - table->hot]);
+		flow->directions = SF_FORWARD | SF_REVERSE;
 	} else {
 		fill_half(&flow->half[0], table, &hot->half, hot->first_ns,
 			hot->first_ns + sf_half_time(hot->half.end));
 		memset(&flow->half[1], 0, sizeof(flow->half[1]));
+		flow->directions = SF_FORWARD;
 	}
 	fill_key(flow, table, hot, first);
 	if (!bare && table->cold)

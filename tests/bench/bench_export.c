@@ -34,6 +34,7 @@ static void make_flows(void)
 		struct sf_flow_half *half = &flow->half[0];
 
 		flow->ip_version = 4;
+		flow->directions = SF_FORWARD;
 		flow->protocol = i % 2 ? 17 : 6;
 		flow->end_reason = SF_END_IDLE;
 		flow->id = i * UINT64_C(0x1234567) + 1;

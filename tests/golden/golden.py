@@ -11,12 +11,16 @@ says the same as -o json, and a second run in another time zone says the same as
 """
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SKIP = 77
+
+# What ends each record of `show -o json`.
+MESSAGE = re.compile(r',"observationDomainId":\d+,"exportTime":"[^"]*"}')
 
 # Captures that belong together, and options that show more; the others stand for themselves.
 CASES = {
@@ -66,7 +70,11 @@ def meter(program, captures, options, name):
         shown_status, shown, said = run(program, "show", "-o", "json", "--stats", "json", path)
         if shown_status != 0 or not json.loads(said[-1])["balanced"]:
             raise Failure("show: exit status %d: %s" % (shown_status, said))
-        # a file has its records by template: the order may differ, and nothing else
+        # a file has its records by template: the order may differ, and nothing else; show also says
+        # which message each record was in
+        shown, messages = MESSAGE.subn("}", shown)
+        if messages != shown.count("\n"):
+            raise Failure("show: records without domain and export time")
         if sorted(shown.splitlines()) != sorted(output.splitlines()):
             raise Failure("show of the file of -w differs from -o json")
         if run(program, *common, zone="Asia/Kathmandu")[1] != output:

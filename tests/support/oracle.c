@@ -131,8 +131,10 @@ static void emit(struct oracle *oracle, struct oracle_flow *flow, enum sf_end_re
 	for (int d = 0; d < 2; d++) {
 		int side = d ? !d0 : d0;
 
-		if (flow->side[side].packets)
+		if (flow->side[side].packets) {
 			record->half[d] = flow->side[side];
+			record->directions |= (uint8_t)(1 << d);
+		}
 		record->port[d] = (uint16_t)(side ? key->ports & 0xffff : key->ports >> 16);
 		if (key->version == 6)
 			memcpy(record->addr[d], key->address6[side], 16);

@@ -33,6 +33,7 @@ static inline struct sf_flow flow_ipv4(unsigned i)
 {
 	struct sf_flow flow = {
 		.ip_version = 4,
+		.directions = SF_FORWARD,
 		.protocol = 6,
 		.end_reason = SF_END_DETECTED,
 		.id = 1000 + i,
@@ -56,6 +57,7 @@ static inline struct sf_flow flow_ipv4(unsigned i)
 
 static inline void answer(struct sf_flow *flow)
 {
+	flow->directions |= SF_REVERSE;
 	flow->half[1] = flow->half[0];
 	flow->half[1].packets = 8;
 	flow->half[1].octets = 9000;

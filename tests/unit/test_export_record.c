@@ -333,6 +333,7 @@ START_TEST(biflows_have_reverse_elements)
 	put(exporter, &one_way);
 	only_answer = flow;
 	memset(&only_answer.half[0], 0, sizeof(only_answer.half[0]));
+	only_answer.directions = SF_REVERSE;
 	put(exporter, &only_answer);
 	stats = finish(exporter);
 	ck_assert_uint_eq(stats.offered.records, 3);

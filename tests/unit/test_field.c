@@ -91,14 +91,42 @@ START_TEST(numbers_are_bare_and_may_be_reduced)
 }
 END_TEST
 
-/* A length that RFC 7011 §6 does not allow says nothing about the value: octets. */
+/* RFC 3954 leaves the lengths of NetFlow v9 to the exporter: samplerId comes in 1, 2 or 4 octets. */
+START_TEST(numbers_longer_than_their_element_are_numbers)
+{
+	ck_assert_str_eq(json(0, 48, BYTES(0, 0, 0, 10)), "10");
+	ck_assert_str_eq(json(0, 4, BYTES(1, 2)), "258");
+	ck_assert_str_eq(text_of(4, BYTES(1, 2)), "258");
+	ck_assert_str_eq(json(0, 7, BYTES(0, 0, 0x01, 0xbb)), "443");
+	ck_assert_str_eq(json(0, 10, BYTES(0, 0, 0, 0, 0, 0, 0, 9)), "9");
+	ck_assert_str_eq(json(0, 1, BYTES(0, 0, 0, 0, 0, 0, 0, 0, 0, 7)), "7");
+	ck_assert_str_eq(json(0, 434, BYTES(0xff, 0xff, 0xff, 0xff, 0xff, 0xfe)), "-2");
+	ck_assert_str_eq(json(0, 276, BYTES(0, 1)), "1");
+	ck_assert_str_eq(json(0, 150, BYTES(0, 0, 0, 0, 0, 0, 0, 5)), "\"1970-01-01T00:00:05Z\"");
+}
+END_TEST
+
+/* RFC 7011 §6.1.9: a collector ignores the 11 lowest bits of microseconds. */
+START_TEST(unused_bits_of_microseconds_are_ignored)
+{
+	/* 4292900 / 2^32 s are 999.52 us, without the unused bits 999.45 us */
+	ck_assert_int_eq(
+		sf_ntp_to_ns(UINT64_C(0xe3088e8000418124), 1000), INT64_C(1600000000000999000));
+	ck_assert_str_eq(json(0, 154, BYTES(0xe3, 0x08, 0x8e, 0x80, 0x00, 0x41, 0x81, 0x24)),
+		"\"2020-09-13T12:26:40.000999Z\"");
+}
+END_TEST
+
+/* A length that cannot be the value's says nothing about it: octets. */
 START_TEST(wrong_lengths_are_written_as_octets)
 {
-	ck_assert_str_eq(json(0, 4, BYTES(1, 2)), "\"0102\"");
 	ck_assert_str_eq(json(0, 8, BYTES(10, 0, 1)), "\"0a0001\"");
 	ck_assert_str_eq(json(0, 152, BYTES(0, 0, 0, 1)), "\"00000001\"");
 	ck_assert_str_eq(json(0, 1, BYTES(1, 2, 3, 4, 5, 6, 7, 8, 9)), "\"010203040506070809\"");
-	ck_assert_str_eq(json(0, 1, NULL, 0), "\"\"");
+	/* no octets: an empty string, but no number */
+	ck_assert_str_eq(json(0, 82, NULL, 0), "\"\"");
+	ck_assert_str_eq(json(0, 1, NULL, 0), "null");
+	ck_assert_str_eq(json(0, 8, NULL, 0), "null");
 	ck_assert_str_eq(json(0, 32000, BYTES(0xde, 0xad)), "\"dead\"");
 	ck_assert_str_eq(text_of(32000, BYTES(0xde, 0xad)), "dead");
 }
@@ -232,7 +260,8 @@ START_TEST(writing_stops_at_the_end_of_the_buffer)
 END_TEST
 
 CHECK_MAIN("field", elements_are_found_by_number_and_name, names_tell_reverse_and_unknown_elements,
-	numbers_are_bare_and_may_be_reduced, wrong_lengths_are_written_as_octets,
+	numbers_are_bare_and_may_be_reduced, numbers_longer_than_their_element_are_numbers,
+	unused_bits_of_microseconds_are_ignored, wrong_lengths_are_written_as_octets,
 	boolean_two_is_false, addresses_read_as_people_write_them,
 	times_have_the_digits_of_their_type, ntp_times_read_back_exactly,
 	strings_are_escaped_and_repaired, writing_stops_at_the_end_of_the_buffer)
