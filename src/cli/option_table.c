@@ -230,7 +230,11 @@ const struct sf_option sf_option_table[] = {
 			"with --quiet; json is one line, the last one on standard error. SIGUSR1 "
 			"prints them any time." },
 	{ GENERAL, 'q', "quiet", SF_OPTION_FLAG, AT(quiet), SF_METER | SF_SHOW | SF_COLLECT,
-		.help = "Only errors and what was asked for on standard error." },
+		.help = "Only errors, losses and what was asked for on standard error." },
+	{ GENERAL, 0, "fail-on-loss", SF_OPTION_FLAG, AT(fail_on_loss), SF_METER,
+		.help = "Exit with status 3 if a packet was dropped by the kernel or the network "
+			"card, or a packet or record was lost on the way to a destination. What "
+			"was lost is printed in any case." },
 	{ GENERAL, 0, "config", SF_OPTION_STRING, AT(config), SF_METER | SF_SHOW | SF_COLLECT,
 		"FILE", .not_in_file = true,
 		.help = "Read options from a file of key = value lines; keys are the long option "

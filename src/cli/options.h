@@ -95,6 +95,7 @@ struct sf_options {
 	/* the program itself */
 	int stats; /* enum sf_stats_format */
 	bool quiet;
+	bool fail_on_loss;
 	const char *config;
 	bool help;
 	/* arguments that belong to no option */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/value.h"
+#include "cli/loss.h"
 #include "cli/report.h"
 
 #define STRING_MAX (6 * PATH_MAX) /* a path whose characters are all escaped */
@@ -282,6 +283,19 @@ void sf_report_destination_text(const struct sf_destination_stats *stats, FILE *
 	fputs(stats->incomplete ? "; incomplete\n" : "\n", stream);
 }
 
+/* Files drop nothing; of an interface it is told also when nothing was. */
+static void text_dropped(const struct sf_report *report, FILE *stream)
+{
+	struct sf_loss loss;
+
+	if (!report->input_count || !report->inputs[0].capture->live)
+		return;
+	sf_loss_get(report, &loss);
+	fputs("dropped  ", stream);
+	sf_loss_dropped(&loss, stream);
+	fputc('\n', stream);
+}
+
 void sf_report_text(const struct sf_report *report, FILE *stream)
 {
 	const struct sf_ledger *ledger = &report->books.ledger;
@@ -299,10 +313,7 @@ void sf_report_text(const struct sf_report *report, FILE *stream)
 		" left out",
 		ledger->frames, ledger->packets, ledger->octets, left_out);
 	text_ignored(ledger, stream);
-	if (capture.dropped_kernel || capture.dropped_nic)
-		fprintf(stream,
-			"dropped  %" PRIu64 " by the kernel, %" PRIu64 " by the network card\n",
-			capture.dropped_kernel, capture.dropped_nic);
+	text_dropped(report, stream);
 	if (capture.filtered_kernel)
 		fprintf(stream, "filtered %" PRIu64 " in the kernel, not among the frames\n",
 			capture.filtered_kernel);
@@ -327,6 +338,5 @@ void sf_report_text(const struct sf_report *report, FILE *stream)
 	for (unsigned i = 0; sf_exporter_stats(report->exporter, i, &stats); i++)
 		sf_report_destination_text(&stats, stream);
 	fprintf(stream, "balance  %s\n",
-		sf_report_balanced(report) ? "every packet is accounted for"
-					   : "NOT EVERY PACKET IS ACCOUNTED FOR");
+		sf_report_balanced(report) ? "accounting complete" : "ACCOUNTING INCOMPLETE");
 }

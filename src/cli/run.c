@@ -98,6 +98,7 @@ void sf_run_watch(struct sf_run *run, const struct sf_books *books, int64_t mono
 	sf_run_notice(run, books);
 	notice_monitor(run);
 	sf_run_tell_status(run, &books->ledger, &capture, mono);
+	sf_run_tell_losses(run, &report, mono);
 	if (sf_progress_due(&run->progress, mono))
 		sf_progress_show(&run->progress, mono, &books->ledger, &capture);
 	if (in_vain(run))
@@ -152,6 +153,25 @@ static const char *state_name(enum sf_worker_state state)
 					   : "stopped";
 }
 
+/* The last words and the exit status; `status`: without what was lost. */
+static int sum_up(struct sf_run *run, const struct sf_report *report, int status)
+{
+	const struct sf_options *options = run->options;
+	struct sf_loss loss;
+
+	sf_loss_get(report, &loss);
+	if (status == SF_EXIT_OK && options->fail_on_loss && sf_loss_any(&loss))
+		status = SF_EXIT_LOSS;
+	else if ((!run->live && sf_report_lost(report)) || sf_report_incomplete(report))
+		status = SF_EXIT_FAILED;
+	if (options->stats == SF_STATS_NONE ||
+		(options->stats == SF_STATS_DEFAULT && options->quiet))
+		sf_run_tell_loss(run, &loss);
+	else
+		sf_run_print_stats(run, &report->books);
+	return status;
+}
+
 static int finish(struct sf_run *run)
 {
 	struct sf_capture_stats capture;
@@ -187,12 +207,7 @@ static int finish(struct sf_run *run)
 		sf_run_tell_where(run, &books);
 	report.ended = run->ended;
 	sf_run_tell_remarks(run);
-	if ((!run->live && sf_report_lost(&report)) || sf_report_incomplete(&report))
-		status = SF_EXIT_FAILED;
-	if (run->options->stats != SF_STATS_NONE &&
-		(run->options->stats != SF_STATS_DEFAULT || !run->options->quiet))
-		sf_run_print_stats(run, &books);
-	return status;
+	return sum_up(run, &report, status);
 }
 
 int sf_run(const struct sf_options *options)

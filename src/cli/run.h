@@ -15,6 +15,7 @@
 #include <spanflow/export.h>
 
 #include "base/steer.h"
+#include "cli/loss.h"
 #include "cli/notify.h"
 #include "cli/options.h"
 #include "cli/progress.h"
@@ -48,6 +49,7 @@ struct sf_run {
 	const char *ended;       /* why; NULL: it goes on */
 	struct sf_notify notify; /* the service manager */
 	struct sf_progress progress;
+	struct sf_loss_watch losses;
 	struct sf_budget budget; /* of all workers */
 	/* main thread's time keeping, monotonic ns */
 	int64_t deadline, next_look, next_books;
@@ -91,6 +93,10 @@ void sf_run_answer(struct sf_run *run);
 void sf_run_notice(struct sf_run *run, const struct sf_books *books);
 /* What drivers remark about the packets of a run that has ended; unless --quiet. */
 void sf_run_tell_remarks(const struct sf_run *run);
+/* What a live run has lost since the last time, at most once a minute; also with --quiet. */
+void sf_run_tell_losses(struct sf_run *run, const struct sf_report *report, int64_t mono);
+/* The same of the whole run, for those who do not print the statistics. */
+void sf_run_tell_loss(const struct sf_run *run, const struct sf_loss *loss);
 /* Where a run was stopped that had not come to its end. */
 void sf_run_tell_where(const struct sf_run *run, const struct sf_books *books);
 /* Does standard output lead to a pipe whose reader has gone? */

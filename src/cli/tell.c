@@ -144,6 +144,31 @@ void sf_run_tell_remarks(const struct sf_run *run)
 	}
 }
 
+void sf_run_tell_losses(struct sf_run *run, const struct sf_report *report, int64_t mono)
+{
+	char text[1024];
+
+	if (!run->live || !sf_loss_news(&run->losses, report, mono, text, sizeof(text)))
+		return;
+	sf_progress_clear(&run->progress);
+	sf_complain("%s", text);
+}
+
+void sf_run_tell_loss(const struct sf_run *run, const struct sf_loss *loss)
+{
+	struct sf_loss told = *loss;
+	char text[1024];
+
+	/* a reader who has seen enough is no failure worth words */
+	if (sf_run_output_closed())
+		told.delivery = 0;
+	if (!run->live)
+		return;
+	sf_loss_text(&told, text, sizeof(text));
+	if (*text)
+		sf_complain("%s", text);
+}
+
 /* Says where a run was stopped that had not come to its end. */
 void sf_run_tell_where(const struct sf_run *run, const struct sf_books *books)
 {

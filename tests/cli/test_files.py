@@ -410,7 +410,7 @@ class Output(Case):
     def test_statistics(self):
         path = self.capture()
         text = self.run_plain("meter", "-r", path, "-o", "none").stderr
-        self.assertIn("every packet is accounted for", text)
+        self.assertIn("balance  accounting complete", text)
         for arguments in (["-q"], ["--stats", "none"], ["-q", "--stats", "none"]):
             self.assertEqual(self.run_plain("meter", "-r", path, "-o", "none", *arguments).stderr, "")
         done = self.meter("-r", path, "-o", "none", "-q")
@@ -503,6 +503,15 @@ class Collectors(Case):
                               status=1)
             self.assertGreater(done.stats["collectors"][0]["lost"]["unreachable"], 0)
             self.assertIn("127.0.0.1", done.stderr)
+
+    def test_fail_on_loss(self):
+        closed = f"ipfix://127.0.0.1:{free_port()}"
+        for arguments, status in ((["-e", closed], 3), (["-o", "json"], 0),
+                                  (["-w", "/dev/full"], 3)):
+            self.meter("-r", self.capture(), *arguments, "--fail-on-loss", status=status)
+        # a file that cannot be read has nothing to do with loss
+        done = self.run_plain("meter", "-r", self.file("x.pcap", b"no capture"), "--fail-on-loss")
+        self.assertEqual(done.status, 1, done.stderr)
 
     def test_one_of_two(self):
         with support.socket.socket(support.socket.AF_INET, support.socket.SOCK_DGRAM) as sink:

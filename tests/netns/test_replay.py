@@ -6,6 +6,8 @@ the number of queues and workers, with nothing lost at a moderate rate; and at a
 books close all the same.
 """
 
+import re
+import signal
 import time
 import unittest
 
@@ -139,6 +141,52 @@ class Replay(Case):
         done = self.stop(process)
         self.assertGreater(done.stats["dropped"]["kernel"], 0)
         self.assertEqual(done.stats["frames"] + done.stats["dropped"]["kernel"], sent)
+
+    def overload(self, *arguments, name):
+        """A run that loses packets, which has told so by the time that this returns."""
+        process = self.live(self.tap, *source("pcap", "rx0"), "-o", "none", "--ring-size", 1 << 20,
+                            *arguments, name=name)
+        time.sleep(1.5)
+        process.send_signal(signal.SIGSTOP)
+        self.send(PCAPS / "demo.pcap", "--topspeed", "--loop", "40")
+        process.send_signal(signal.SIGCONT)
+        wait_until(lambda: "in the last" in self.output(process), "a line about the loss")
+        # further ones would come a minute later
+        process.send_signal(signal.SIGSTOP)
+        self.send(PCAPS / "demo.pcap", "--topspeed", "--loop", "40")
+        process.send_signal(signal.SIGCONT)
+        time.sleep(2.5)
+        process.send_signal(signal.SIGTERM)
+        return process
+
+    def test_loss_is_told(self):
+        self.cable()
+        words = re.compile(r"in the last \d+ s: dropped (\d+) of (\d+) packets \(\d+\.\d %\) before "
+                           r"spanflow saw them: \1 by the kernel \(raise --ring-size or use more "
+                           r"--workers\)\n")
+        for arguments, status, end in (
+                (["-q", "--stats", "none", "--fail-on-loss"], 3, "spanflow: dropped {} of {} "),
+                (["--stats", "text"], 0, "dropped  {} of {} packets")):
+            process = self.overload(*arguments, name=f"loss{status}")
+            done = self.ended(process, status=status)
+            found = words.findall(done.stderr)
+            self.assertEqual(len(found), 1, done.stderr)
+            dropped, seen = map(int, re.search(end.format(r"(\d+)", r"(\d+)"),
+                                               done.stderr).groups())
+            self.assertGreater(dropped, int(found[0][0]))
+            self.assertGreater(seen, dropped)
+
+    def test_no_loss_is_told_too(self):
+        self.cable()
+        process = self.live(self.tap, *source("pcap", "rx0"), "-o", "none", "--stats", "text",
+                            "--fail-on-loss")
+        self.ready(process)
+        self.send(PCAPS / "udp-dns.pcap", "--pps", "1000")
+        time.sleep(0.5)
+        process.send_signal(signal.SIGTERM)
+        done = self.ended(process)
+        self.assertIn("dropped  0 of 12 packets\n", done.stderr)
+        self.assertIn("balance  accounting complete\n", done.stderr)
 
     def test_tap_of_two_ports(self):
         """Each direction on its own port; one observation point makes whole flows of them."""
