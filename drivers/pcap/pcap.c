@@ -88,7 +88,7 @@ static uint16_t link_type(int dlt)
 	case DLT_RAW:
 		return SF_LINK_RAW;
 	case DLT_PPP_BSDOS:
-		return 102;
+		return 103; /* LINKTYPE_PPP_BSDOS */
 	case DLT_ATM_RFC1483:
 		return 100;
 	default:

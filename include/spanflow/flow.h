@@ -99,6 +99,15 @@ static inline bool sf_flow_is_icmp(const struct sf_flow *flow)
 }
 
 /*
+ * ICMP has type << 8 | code in the place of ports, the one of the answer on the other side. Both
+ * are 0 where no type is known: of later fragments, and of packets cut before it.
+ */
+static inline bool sf_flow_has_icmp_type(const struct sf_flow *flow)
+{
+	return sf_flow_is_icmp(flow) && (flow->port[0] | flow->port[1]);
+}
+
+/*
  * Where records go: the exporter itself, or a ring towards it. Takes `count` records (copies them;
  * a meter gives at most SF_BATCH_MAX) and returns how many it took: fewer than `count` only when it
  * is full and must not wait; the meter then counts the rest as lost by name. Called by the meter's

@@ -27,13 +27,15 @@
 #define SF_FACT_TCP      0x0800 /* tcp_flags were read */
 #define SF_FACT_FRAGMENT 0x2000 /* first or later IP fragment */
 #define SF_FACT_LATE     0x4000 /* clock_ns is later than time_ns */
+#define SF_FACT_ANSWER   0x8000 /* ICMP: a reply, whose receiver has sent a request before */
 
 /*
  * Canonical order: endpoint 0 is the one with the smaller (address, port), compared as numbers in
  * network order, so that both directions of a conversation have the same key words. For ICMP the
  * "ports" are type << 8 | code: of the packet on the sender's side and of the answer that belongs
  * to it on the other side (echo request / reply and the other pairs of DESIGN §4), equal on both
- * sides where no pair exists.
+ * sides where no pair exists. Both are 0 if the packet has no type: a later fragment, or one that
+ * was cut before it.
  */
 struct sf_facts {
 	/* key: compared as words, unused bits are zero */

@@ -228,14 +228,19 @@ static uint8_t icmp_counterpart(uint8_t version, uint8_t type)
 	return type;
 }
 
+/*
+ * A record may tell type and code by elements or, without any of them, by the destination port, as
+ * v5 does: type << 8 | code. A port of 0 tells nothing then, except in v5, where it is an echo reply
+ * (or a later fragment). Without type both ports are 0: sf_flow_has_icmp_type().
+ */
 static void flow_icmp(struct sf_collected *out, const struct sf_collect_notes *notes)
 {
 	struct sf_flow *flow = &out->flow;
 	enum slot own = flow->ip_version == 6 ? SLOT_ICMP6 : SLOT_ICMP4;
 	enum slot other = flow->ip_version == 6 ? SLOT_ICMP4 : SLOT_ICMP6;
 	uint16_t sent = flow->port[1], answer;
-	/* without any element of ICMP the destination port is type << 8 | code, as in v5 */
-	bool known = noted(notes, 0, SLOT_DPORT) && !(out->wide[1] & SF_KNOWN_PORT);
+	bool known = noted(notes, 0, SLOT_DPORT) && !(out->wide[1] & SF_KNOWN_PORT) &&
+		     (sent != 0 || out->version == 5);
 
 	/* v9 has element 32 for ICMPv6 too: RFC 3954 §8 */
 	known |= icmp_noted(notes, 0, own, &sent) || icmp_noted(notes, 0, other, &sent);
@@ -245,6 +250,8 @@ static void flow_icmp(struct sf_collected *out, const struct sf_collect_notes *n
 		out->known[0] |= SF_KNOWN_ICMP;
 	if (icmp_noted(notes, 1, own, &answer) || icmp_noted(notes, 1, other, &answer) || known)
 		out->known[1] |= SF_KNOWN_ICMP;
+	else
+		sent = answer = 0;
 	flow->port[0] = sent;
 	flow->port[1] = answer;
 }

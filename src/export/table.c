@@ -207,7 +207,7 @@ static char *put_notes(char *p, const struct sf_flow *flow, unsigned d)
 {
 	const struct sf_flow_half *half = &flow->half[d];
 
-	if (sf_flow_is_icmp(flow)) {
+	if (sf_flow_has_icmp_type(flow)) {
 		const char *words = icmp_words(flow, flow->port[d]);
 
 		if (words)
@@ -215,6 +215,8 @@ static char *put_notes(char *p, const struct sf_flow *flow, unsigned d)
 		else
 			p += sprintf(
 				p, " type %u code %u", flow->port[d] >> 8, flow->port[d] & 255);
+	} else if (sf_flow_is_icmp(flow) && flow->has & SF_HAS_FRAGMENTS) {
+		p += sprintf(p, " fragment");
 	}
 	if (flow->has & SF_HAS_VLAN)
 		p += sprintf(p, " vlan %u", flow->vlan);

@@ -21,12 +21,12 @@
 /* ICMP has no ports: 0 and type << 8 | code is what collectors read (docs/collectors.md). */
 static inline uint16_t sf_field_source_port(const struct sf_flow *flow, unsigned d)
 {
-	return sf_flow_is_icmp(flow) ? 0 : flow->port[d];
+	return sf_flow_has_icmp_type(flow) ? 0 : flow->port[d];
 }
 
 static inline uint16_t sf_field_destination_port(const struct sf_flow *flow, unsigned d)
 {
-	return flow->port[sf_flow_is_icmp(flow) ? d : !d];
+	return flow->port[sf_flow_has_icmp_type(flow) ? d : !d];
 }
 
 static inline uint64_t sf_field_ms(int64_t time_ns)
@@ -203,7 +203,7 @@ uint8_t *sf_template_encode_plan(const struct sf_template *template, uint8_t *p,
 		const struct sf_encode_context *context, const uint32_t variant)                   \
 	{                                                                                          \
 		/* what the key of such a record says: sf_record_key() */                          \
-		if (sf_flow_is_icmp(flow) != !!(variant & ICMP))                                   \
+		if (sf_flow_has_icmp_type(flow) != !!(variant & ICMP))                                   \
 			__builtin_unreachable();                                                   \
 		SF_PROFILE_##name(F, R)                                                            \
 		return p;                                                                          \

@@ -93,7 +93,7 @@ struct sf_template {
  */
 static inline unsigned sf_record_key(const struct sf_flow *flow, uint8_t has_mask, bool two_way)
 {
-	return (flow->ip_version == 6) | (unsigned)sf_flow_is_icmp(flow) << 1 |
+	return (flow->ip_version == 6) | (unsigned)sf_flow_has_icmp_type(flow) << 1 |
 	       (unsigned)two_way << 2 | (unsigned)(flow->has & has_mask) << 4;
 }
 

@@ -45,7 +45,7 @@ uint8_t *sf_v5_encode(uint8_t *p, const struct sf_flow *flow, unsigned d, uint32
 	uint32_t octets, const struct sf_encode_context *context)
 {
 	const struct sf_flow_half *half = &flow->half[d];
-	bool icmp = sf_flow_is_icmp(flow);
+	bool icmp = sf_flow_has_icmp_type(flow);
 	/* an ifIndex beyond 16 bits cannot be told: 0, unknown */
 	uint16_t interface = half->ingress <= UINT16_MAX ? (uint16_t)half->ingress : 0;
 	struct v5_record record = { .protocol = flow->protocol, .tos = half->tos };

@@ -121,7 +121,7 @@ static void choose_key(struct sf_facts *facts, uint32_t key)
 	if (!(key & SF_KEY_PROTOCOL))
 		facts->protocol = 0;
 	if ((key & KEY_CONNECTION) != KEY_CONNECTION) {
-		facts->flags &= (uint16_t)~SF_FACT_TCP;
+		facts->flags &= (uint16_t) ~(SF_FACT_TCP | SF_FACT_ANSWER);
 		order_endpoints(facts);
 	}
 	if (!(key & SF_KEY_VLAN))

@@ -12,6 +12,7 @@ enum {
 	/* a minimum Ethernet frame, without check sequence, less its header */
 	ETHERNET_PAYLOAD_MIN = 46,
 	JUMBO_OPTIONS_MAX = 16, /* options looked at for a jumbo payload length */
+	FRAGMENT_HEADER = 8,
 };
 
 enum next parse_ip(struct walk *w)
@@ -91,15 +92,18 @@ static uint32_t ipv6_jumbo_length(const struct walk *w)
 /*
  * Octets of an IPv6 packet whose payload length is 0: a jumbogram, or one left to segmentation
  * offload, unless what follows is no more than Ethernet padding. 0: they contradict each other.
+ * What a jumbogram claims is 32 bits wide, so one forged frame could count as 4 GB: it counts no
+ * more than the frame had on the wire.
  */
 static uint32_t ipv6_octets_without_length(const struct walk *w)
 {
-	uint32_t jumbo = ipv6_jumbo_length(w);
+	uint32_t jumbo = ipv6_jumbo_length(w), most = walk_wire_left(w);
 
 	/* RFC 2675 §3: a jumbo payload length of 65,535 or less is an error */
+	if (jumbo && jumbo <= UINT16_MAX)
+		return 0;
 	if (jumbo)
-		return jumbo > UINT16_MAX && jumbo <= UINT32_MAX - IPV6_HEADER ? jumbo + IPV6_HEADER
-									       : 0;
+		return jumbo < most - IPV6_HEADER ? jumbo + IPV6_HEADER : most;
 	if (w->p[6] == PROTOCOL_NONE || walk_wire_left(w) <= ETHERNET_PAYLOAD_MIN)
 		return IPV6_HEADER;
 	return walk_wire_left(w);
@@ -137,13 +141,15 @@ static enum next parse_fragment(struct walk *w)
 	const uint8_t *p = w->p;
 	uint16_t fragment;
 
-	if (walk_left(w) < 8)
-		return NEXT_DONE;
 	w->protocol.value = p[0];
+	if (walk_left(w) < 4)
+		return NEXT_DONE;
 	fragment = sf_load_be16(p + 2);
 	if (fragment & 0xfff9) /* an offset, or more fragments; neither: an atomic fragment */
 		w->flags |= SF_FACT_FRAGMENT;
-	w->p += 8;
+	if (walk_left(w) < FRAGMENT_HEADER)
+		return NEXT_DONE;
+	w->p += FRAGMENT_HEADER;
 	return fragment & 0xfff8 ? NEXT_DONE : NEXT_EXTENSION;
 }
 
@@ -157,7 +163,7 @@ enum next parse_extension(struct walk *w)
 
 	switch (w->protocol.value) {
 	case PROTOCOL_FRAGMENT:
-		return parse_fragment(w);
+		return walk_left(w) < 1 ? NEXT_DONE : parse_fragment(w);
 	case PROTOCOL_HOP_BY_HOP:
 	case PROTOCOL_ROUTING:
 	case PROTOCOL_DESTINATION:
@@ -166,8 +172,11 @@ enum next parse_extension(struct walk *w)
 	default:
 		return NEXT_TRANSPORT;
 	}
-	if (walk_left(w) < 2)
+	if (walk_left(w) < 2) {
+		if (walk_left(w) == 1)
+			w->protocol.value = w->p[0];
 		return NEXT_DONE;
+	}
 	/* RFC 4302 §2.2: four-octet units less two */
 	length = w->protocol.value == PROTOCOL_AH ? (w->p[1] + 2u) * 4 : (w->p[1] + 1u) * 8;
 	w->protocol.value = w->p[0];
@@ -175,40 +184,45 @@ enum next parse_extension(struct walk *w)
 	return NEXT_EXTENSION;
 }
 
-/* The type of the message that answers this one or is answered by it; its own if there is none. */
-static uint8_t icmp_counterpart(uint8_t version, uint8_t type)
-{
-	static const uint8_t pairs[][3] = {
-		{ 4, 8, 0 },     /* echo */
-		{ 4, 10, 9 },    /* router solicitation, advertisement (RFC 1256) */
-		{ 4, 13, 14 },   /* timestamp */
-		{ 4, 15, 16 },   /* information */
-		{ 4, 17, 18 },   /* address mask */
-		{ 6, 128, 129 }, /* echo */
-		{ 6, 133, 134 }, /* router solicitation, advertisement (RFC 4861) */
-		{ 6, 135, 136 }, /* neighbour solicitation, advertisement */
-	};
+/* ICMP messages that belong together. */
+static const struct icmp_pair {
+	uint8_t version, request, reply;
+	bool asked_for; /* the reply is sent to who asked, and only then */
+} icmp_pairs[] = {
+	{ 4, 8, 0, true },      /* echo */
+	{ 4, 10, 9, false },    /* router solicitation, advertisement (RFC 1256) */
+	{ 4, 13, 14, true },    /* timestamp */
+	{ 4, 15, 16, true },    /* information */
+	{ 4, 17, 18, true },    /* address mask */
+	{ 6, 128, 129, true },  /* echo */
+	{ 6, 133, 134, false }, /* router solicitation, advertisement (RFC 4861) */
+	{ 6, 135, 136, false }, /* neighbour solicitation, advertisement */
+};
 
-	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
-		if (pairs[i][0] != version)
-			continue;
-		if (pairs[i][1] == type)
-			return pairs[i][2];
-		if (pairs[i][2] == type)
-			return pairs[i][1];
-	}
-	return type;
+/* The pair that a message of this type belongs to, NULL if there is none. */
+static const struct icmp_pair *icmp_pair(uint8_t version, uint8_t type)
+{
+	for (size_t i = 0; i < sizeof(icmp_pairs) / sizeof(icmp_pairs[0]); i++)
+		if (icmp_pairs[i].version == version &&
+			(icmp_pairs[i].request == type || icmp_pairs[i].reply == type))
+			return &icmp_pairs[i];
+	return NULL;
 }
 
 static void transport_icmp(struct walk *w)
 {
-	uint16_t sent, answer;
+	const struct icmp_pair *pair;
+	uint8_t type, answer;
 
 	if (walk_left(w) < 2)
 		return;
-	sent = sf_load_be16(w->p);
-	answer = (uint16_t)(icmp_counterpart(w->version, w->p[0]) << 8 | w->p[1]);
-	w->ports = (uint32_t)sent << 16 | answer;
+	type = answer = w->p[0];
+	pair = icmp_pair(w->version, type);
+	if (pair)
+		answer = type == pair->request ? pair->reply : pair->request;
+	if (pair && pair->asked_for && type == pair->reply)
+		w->flags |= SF_FACT_ANSWER;
+	w->ports = (uint32_t)sf_load_be16(w->p) << 16 | (uint32_t)answer << 8 | w->p[1];
 }
 
 enum next parse_transport(struct walk *w)

@@ -99,10 +99,7 @@ enum next parse_llc(struct walk *w)
 	return walk_ignore(w, SF_IGNORED_nonIp);
 }
 
-/*
- * RFC 3032 §2.1. What follows the bottom of the stack is not named: IP by its version nibble, or
- * else an Ethernet pseudowire (RFC 4448 §4.6), after a zero nibble with a control word.
- */
+/* RFC 3032 §2.1. What follows the bottom of the stack: pseudowire.c. */
 enum next parse_mpls(struct walk *w)
 {
 	uint32_t entry;
@@ -117,17 +114,7 @@ enum next parse_mpls(struct walk *w)
 	w->p += 4;
 	if (!(entry & 0x100))
 		return NEXT_MPLS;
-	if (walk_left(w) < 1)
-		return walk_truncated(w);
-	if (w->p[0] >> 4 == 4 || w->p[0] >> 4 == 6)
-		return NEXT_IP;
-	if (w->p[0] >> 4 == 0 && walk_left(w) >= 4) {
-		w->fallback = w->p;
-		w->fallback_tags = w->tags;
-		w->fallback_flags = w->flags;
-		w->p += 4;
-	}
-	return NEXT_ETHERNET;
+	return parse_behind_labels(w);
 }
 
 /* RFC 2516 §4: version 1, type 1, code 0 in the session stage. */

@@ -60,9 +60,9 @@ static void walk_finish(struct walk *w)
 }
 
 /*
- * A pseudowire's control word cannot be told from an Ethernet address that begins with a zero
- * nibble (RFC 4385 §2): when the first reading finds no IP, the second one is tried. Not when the
- * first one was cut off, which says nothing.
+ * A pseudowire's control word cannot be told for sure from an Ethernet address that begins with a
+ * zero nibble (RFC 4385 §2, pseudowire.c): when the first reading finds no IP, the second one is
+ * tried. Not when the first one was cut off, which says nothing.
  */
 static bool walk_fall_back(struct walk *w)
 {

@@ -199,6 +199,9 @@ enum next parse_mpls(struct walk *w);
 enum next parse_pppoe(struct walk *w);
 enum next parse_ppp(struct walk *w);
 
+/* pseudowire.c */
+enum next parse_behind_labels(struct walk *w);
+
 /* wireless.c */
 enum next parse_ieee802_11(struct walk *w);
 enum next parse_radiotap(struct walk *w);

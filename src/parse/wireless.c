@@ -33,11 +33,16 @@ static enum next parse_data_frame(struct walk *w, unsigned alignment)
 	const uint8_t *p = w->p;
 	size_t header = 24;
 
-	if (walk_left(w) < header)
+	if (walk_left(w) < 2)
 		return walk_truncated(w);
-	/* version 0, type data, with data, in the clear */
+	/*
+	 * version 0, type data, with data, in the clear; control and management frames may be
+	 * shorter than the header of a data frame
+	 */
 	if ((p[0] & 0x0f) != 0x08 || p[0] & SUBTYPE_NULL || p[1] & PROTECTED)
 		return walk_ignore(w, SF_IGNORED_nonIp);
+	if (walk_left(w) < header)
+		return walk_truncated(w);
 	if ((p[1] & (TO_DS | FROM_DS)) == (TO_DS | FROM_DS))
 		header += 6;
 	if (p[0] & SUBTYPE_QOS) {

@@ -371,7 +371,10 @@ static sf_always_inline void sf_entry_make(struct sf_table *table, uint32_t id,
 	sf_half_begin(&hot->half, cold, facts, counted);
 }
 
-/* The initiator's side: the sender of a flow's first packet, or of the SYN that it answers. */
+/*
+ * The initiator's side: the sender of a flow's first packet, or of the SYN or the ICMP request that
+ * it answers.
+ */
 static inline uint32_t sf_entry_initiator(const struct sf_facts *facts)
 {
 	const uint64_t answer = SF_FACTS_WORD((uint64_t)SF_FACT_TCP, scope, flags) |
@@ -379,6 +382,7 @@ static inline uint32_t sf_entry_initiator(const struct sf_facts *facts)
 	bool is_answer = (sf_word64(&facts->scope) & answer) == answer;
 
 	/* no branches: new flows of TCP and of others come as they please */
+	is_answer |= facts->flags / SF_FACT_ANSWER;
 	return ((facts->flags ^ is_answer) & SF_STATE_SIDE) * (uint32_t)SF_STATE_INITIATOR;
 }
 

@@ -62,6 +62,45 @@ class Cases(Case):
                            r["reversePacketDeltaCount"], r["flowEndReason"]) for r in records],
                          [("192.0.2.1", 3, 3, 3)])
 
+    def test_pseudowires(self):
+        # Ethernet without control word: addresses that begin as an IP header does
+        done = self.case("eompls-nocw-mac46.pcap")
+        self.assertEqual({record["sourceIPv4Address"] for record in done.records}, {"192.0.2.1"})
+        self.assertEqual(done.stats["metered"], {"packets": 8, "octets": 4320})
+
+    def test_jumbo_claims(self):
+        # a jumbo option that claims 4 GB in a frame of 80 bytes
+        metered = self.case("jumbo-claim.pcap").stats["metered"]
+        self.assertEqual(metered, {"packets": 2, "octets": 66 + 58})
+
+    def test_fragment_headers_cut_off(self):
+        records = self.case("v6frag-vlan-snap64.pcap").records
+        self.assertEqual({record["protocolIdentifier"] for record in records}, {17})
+
+    def test_icmp_fragments(self):
+        first, later = self.case("icmp-echo-request-fragments.pcap").records
+        self.assertEqual(first["icmpTypeCodeIPv4"], 8 << 8)
+        self.assertNotIn("icmpTypeCodeIPv4", later)
+        self.assertEqual((later["destinationTransportPort"], later["packetDeltaCount"]), (0, 2))
+        table = self.run_plain("meter", "-r", CASES / "icmp-echo-request-fragments.pcap").stdout
+        self.assertIn("fragment", table)
+        self.assertNotIn("echo reply", table)
+        # a collector of ours says the same of what was written
+        out = self.directory / "out"
+        self.case("icmp-echo-request-fragments.pcap", "-w", out)
+        self.assertIn("fragment", table)
+        shown = self.run_plain("show", out).stdout
+        self.assertNotIn("echo reply", shown)
+
+    def test_wireless_control_frames(self):
+        ignored = self.case("wlan-control.pcap").stats["ignored"]
+        self.assertEqual((ignored["nonIp"], ignored["truncated"]), (4, 0))
+
+    def test_echo_reply_first(self):
+        [record] = self.case("ping-first-request-missing.pcap", "--biflow").records
+        self.assertEqual(record["sourceIPv4Address"], "192.0.2.1")
+        self.assertEqual((record["packetDeltaCount"], record["reversePacketDeltaCount"]), (1, 2))
+
 
 if __name__ == "__main__":
     main()

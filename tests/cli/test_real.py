@@ -26,8 +26,6 @@ TABLE = FOLDER / "REFERENCE.tsv"
 OTHERWISE = {
     "malformed/suricata-verify--bug-6875-01-fuzz.pcap":
         ((1, 1, 174), "a record claims 1.4 GB: the file ends there, tshark guesses on"),
-    "jumbo-tso/tcpdump--ipv6_jumbogram_invalid_length.pcap":
-        ((1, 1, 65577), "the jumbo payload option counts as it claims, one more than captured"),
     "malformed/tcpdump--ipv6_missing_jumbo_payload_option.pcap":
         ((1, 1, 262130), "payload length 0 in a cut frame: the length on the wire counts"),
     "linktypes/tcpdump--bgp-aigp.pcap": ((1, 0, 0), "link type of Juniper"),

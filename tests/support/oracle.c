@@ -180,7 +180,7 @@ static int initiator_by(const struct sf_facts *facts)
 	bool answers =
 		facts->flags & SF_FACT_TCP && facts->tcp_flags & SYN && facts->tcp_flags & ACK;
 
-	return answers ? !sender : sender;
+	return answers || facts->flags & SF_FACT_ANSWER ? !sender : sender;
 }
 
 static void begin_flow(

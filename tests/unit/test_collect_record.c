@@ -173,6 +173,16 @@ START_TEST(test_icmp)
 	ck_assert_uint_eq(seen.record[2].flow.port[0], 0x0800);
 	ck_assert_uint_eq(seen.record[3].flow.port[0], 1);
 	ck_assert_uint_eq(seen.record[3].flow.port[1], 2);
+	/* neither element nor port: no type is known; type 0 of an element is one */
+	ck_assert_int_eq(feed_ipfix(2, "00020014 01000003 00040001 00070002 000b0002"
+				       "01000009 01 0000 0000"),
+		0);
+	ck_assert(!sf_flow_has_icmp_type(&seen.record[4].flow));
+	ck_assert(!(seen.record[4].known[0] & SF_KNOWN_ICMP));
+	ck_assert_int_eq(feed_ipfix(3, "00020010 01000002 00040001 00200002 01000007 01 0000"), 0);
+	ck_assert(sf_flow_has_icmp_type(&seen.record[5].flow));
+	ck_assert(seen.record[5].known[0] & SF_KNOWN_ICMP);
+	ck_assert_uint_eq(seen.record[5].flow.port[1], 0x0800);
 	end();
 }
 END_TEST

@@ -295,6 +295,43 @@ START_TEST(icmp_type_and_code)
 }
 END_TEST
 
+/*
+ * Later fragments have no type: no field says one, also between flows that have one, in one batch.
+ */
+START_TEST(icmp_without_type)
+{
+	static const char *const schemes[] = { IPFIX, NETFLOW9 };
+
+	for (unsigned i = 0; i < 2; i++)
+		for (uint8_t version = 4; version <= 6; version += 2) {
+			struct sf_exporter *exporter = start(OFFLINE, schemes[i], "");
+			uint16_t element = version == 4 ? 32 : 139;
+			unsigned with = 0;
+
+			for (unsigned n = 0; n < 3; n++) {
+				struct sf_flow flow = flow_icmp(version);
+
+				if (n == 1)
+					flow.port[0] = flow.port[1] = 0;
+				put(exporter, &flow);
+			}
+			finish(exporter);
+			/* the record without type may come last, as it has another template */
+			for (unsigned n = 0; n < 3; n++) {
+				const struct record *record = flow_record(reader, n);
+				bool has = has_field(record, 0, element);
+
+				with += has;
+				ck_assert_int_eq(
+					has_field(record, 0, 32), has && (version == 4 || i == 1));
+				ck_assert_int_eq(field(record, 0, 11) != 0, has);
+			}
+			ck_assert_uint_eq(with, 2);
+			end();
+		}
+}
+END_TEST
+
 START_TEST(both_directions_are_uniflows)
 {
 	struct sf_exporter *exporter = start(OFFLINE, IPFIX, "");
@@ -530,6 +567,6 @@ CHECK_MAIN("export_record", uptimes_are_exact_and_not_in_the_future,
 	live_uptime_is_not_before_the_flow, uptime_survives_49_days, live_uptime_survives_49_days,
 	boot_is_not_before_1970, times_at_the_ends_of_64_bits,
 	netflow5_splits_what_32_bits_cannot_hold, ipfix_default_record, netflow9_default_record,
-	icmp_type_and_code, both_directions_are_uniflows, biflows_have_reverse_elements,
-	finer_times_on_request, options_data_tell_about_the_exporter, netflow9_options_data,
-	options_can_be_switched_off, netflow5_cannot_announce_every_rate)
+	icmp_type_and_code, icmp_without_type, both_directions_are_uniflows,
+	biflows_have_reverse_elements, finer_times_on_request, options_data_tell_about_the_exporter,
+	netflow9_options_data, options_can_be_switched_off, netflow5_cannot_announce_every_rate)

@@ -162,6 +162,24 @@ START_TEST(table_is_aligned)
 }
 END_TEST
 
+START_TEST(later_fragments_of_icmp_have_no_type)
+{
+	for (uint8_t version = 4; version <= 6; version += 2) {
+		struct sf_flow flow = flow_icmp(version);
+		const char *text;
+
+		flow.port[0] = flow.port[1] = 0;
+		flow.has = SF_HAS_FRAGMENTS;
+		text = text_of(&(struct sf_text_options){ .format = SF_TEXT_TABLE }, &flow, 1);
+		ck_assert_ptr_nonnull(strstr(text, " fragment\n"));
+		ck_assert_ptr_null(strstr(text, "echo"));
+		ck_assert_ptr_null(strstr(text, "type"));
+		text = text_of(&(struct sf_text_options){ .format = SF_TEXT_JSON }, &flow, 1);
+		ck_assert_ptr_null(strstr(text, "icmpTypeCode"));
+	}
+}
+END_TEST
+
 START_TEST(table_stays_aligned_after_long_addresses)
 {
 	struct sf_flow flows[2] = { flow_ipv6(0), flow_ipv4(0) };
@@ -360,8 +378,8 @@ END_TEST
 
 CHECK_MAIN("export_text", json_has_element_names_in_order, json_has_optional_facts_where_they_exist,
 	json_of_biflows_has_reverse_keys, csv_has_fixed_columns, csv_of_nothing_is_its_header,
-	table_is_aligned, table_stays_aligned_after_long_addresses,
-	table_of_biflows_has_both_counters, table_in_local_time,
-	text_that_cannot_be_written_is_counted, flows_without_counts_are_rows,
+	table_is_aligned, later_fragments_of_icmp_have_no_type,
+	table_stays_aligned_after_long_addresses, table_of_biflows_has_both_counters,
+	table_in_local_time, text_that_cannot_be_written_is_counted, flows_without_counts_are_rows,
 	text_appears_within_a_second, facts_are_asked_for_by_those_who_need_them,
 	lists_name_all_fields_and_templates)

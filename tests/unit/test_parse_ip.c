@@ -225,7 +225,19 @@ START_TEST(ipv6_fragments)
 	/* what follows in a later fragment is data, whatever the next header says */
 	PARSE(SF_LINK_RAW, IPV6(44, 24), FRAGMENT6(60, 8), 17, 0, 1, 4, 0, 0, 0, 0, UDP_HEADER);
 	check_ports(60, 0);
+	/* cut off: as much is known as was captured */
+	PARSE(SF_LINK_RAW, IPV6(44, 16), 17, 0, 0, 8, 0, 0, 0);
+	check_ports(17, 0);
+	ck_assert_uint_eq(facts.flags, SF_FACT_FRAGMENT);
 	PARSE(SF_LINK_RAW, IPV6(44, 16), 17, 0, 0, 1);
+	check_ports(17, 0);
+	ck_assert_uint_eq(facts.flags, SF_FACT_FRAGMENT);
+	PARSE(SF_LINK_RAW, IPV6(44, 16), 17, 0, 0);
+	check_ports(17, 0);
+	ck_assert_uint_eq(facts.flags, 0);
+	PARSE(SF_LINK_RAW, IPV6(44, 16), 17);
+	check_ports(17, 0);
+	PARSE(SF_LINK_RAW, IPV6(44, 16));
 	check_ports(44, 0);
 }
 END_TEST
@@ -262,6 +274,10 @@ START_TEST(ipv6_extension_headers_cut_off)
 	PARSE(SF_LINK_RAW, IPV6(60, 24), 17, 1, 1, 4);
 	check_ports(17, 0);
 	PARSE(SF_LINK_RAW, IPV6(60, 24), 17);
+	check_ports(17, 0);
+	PARSE(SF_LINK_RAW, IPV6(51, 24), 6);
+	check_ports(6, 0);
+	PARSE(SF_LINK_RAW, IPV6(60, 24));
 	check_ports(60, 0);
 	/* a header that reaches beyond the IP length */
 	PARSE(SF_LINK_RAW, IPV6(60, 8), 17, 1, 1, 4, 0, 0, 0, 0, ZERO8, UDP_HEADER);
@@ -297,20 +313,44 @@ START_TEST(ipv6_header_that_contradicts_itself)
 }
 END_TEST
 
-/* RFC 2675 §2: hop-by-hop option 194 with the payload length; §3: not below 65,536. */
+/* A jumbogram as `bytes` give it, `wire` bytes on the wire. */
+static void parse_jumbo(uint32_t wire, const uint8_t *bytes, uint32_t length)
+{
+	parse_packet((struct sf_packet){
+		.data = bytes, .captured = length, .wire = wire, .link = SF_LINK_RAW });
+}
+
+/*
+ * RFC 2675 §2: hop-by-hop option 194 with the payload length; §3: not below 65,536. It counts as
+ * far as the wire goes.
+ */
 START_TEST(ipv6_jumbogram)
 {
-	PARSE(SF_LINK_RAW, IPV6(0, 0), 17, 0, 0xc2, 4, 0, 1, 0, 0, UDP_HEADER);
+	static const uint8_t first[] = { IPV6(0, 0), 17, 0, 0xc2, 4, 0, 1, 0, 0, UDP_HEADER };
+	/* behind other options */
+	static const uint8_t behind[] = { IPV6(0, 0), 17, 1, 0, 1, 2, 9, 9, 0xc2, 4, 0x7f, 0xff,
+		0xff, 0xff, 0, 0, 0, UDP_HEADER };
+	static const uint8_t most[] = { IPV6(0, 0), 17, 0, 0xc2, 4, 0xff, 0xff, 0xff, 0xff,
+		UDP_HEADER };
+
+	parse_jumbo(100000, first, sizeof(first));
 	check_ports(17, UDP_PORTS);
 	ck_assert_uint_eq(facts.octets, 65536 + 40);
-	/* behind other options */
-	PARSE(SF_LINK_RAW, IPV6(0, 0), 17, 1, 0, 1, 2, 9, 9, 0xc2, 4, 0x7f, 0xff, 0xff, 0xff, 0, 0,
-		0, UDP_HEADER);
+	parse_jumbo(65536 + 39, first, sizeof(first));
+	ck_assert_uint_eq(facts.octets, 65536 + 39);
+	parse_jumbo(sizeof(first), first, sizeof(first));
+	check_ports(17, UDP_PORTS);
+	ck_assert_uint_eq(facts.octets, sizeof(first));
+	parse_jumbo(UINT32_MAX, behind, sizeof(behind));
 	check_ports(17, UDP_PORTS);
 	ck_assert_uint_eq(facts.octets, 0x7fffffffu + 40);
+	parse_jumbo(sizeof(behind), behind, sizeof(behind));
+	ck_assert_uint_eq(facts.octets, sizeof(behind));
+	parse_jumbo(UINT32_MAX, most, sizeof(most));
+	ck_assert_uint_eq(facts.octets, UINT32_MAX);
+	parse_jumbo(0, most, sizeof(most)); /* a source that does not know the wire's length */
+	ck_assert_uint_eq(facts.octets, sizeof(most));
 	REFUSED(malformed, SF_LINK_RAW, IPV6(0, 0), 17, 0, 0xc2, 4, 0, 0, 0xff, 0xff, UDP_HEADER);
-	REFUSED(malformed, SF_LINK_RAW, IPV6(0, 0), 17, 0, 0xc2, 4, 0xff, 0xff, 0xff, 0xff,
-		UDP_HEADER);
 	/* a payload length that is there stands */
 	PARSE(SF_LINK_RAW, IPV6(0, 16), 17, 0, 0xc2, 4, 0, 1, 0, 0, UDP_HEADER);
 	ck_assert_uint_eq(facts.octets, 56);
@@ -351,13 +391,18 @@ START_TEST(icmp_pairs)
 		ck_assert_uint_eq(facts.flags, 0);
 		PARSE(SF_LINK_RAW, FROM_2_TO_1(28, 1), answer, 0, ZERO8);
 		check_ports(1, ports);
-		ck_assert_uint_eq(facts.flags, SF_FACT_SWAPPED);
+		ck_assert_uint_eq(
+			facts.flags, SF_FACT_SWAPPED | (answer == 9 ? 0 : SF_FACT_ANSWER));
 	}
 	/* an error is its own counterpart; the code stays */
 	PARSE(SF_LINK_RAW, IPV4(1, 56), 3, 13, 0, 0, 0, 0, 0, 0, UDP4);
 	check_ports(1, 0x030d030d);
 	PARSE(SF_LINK_RAW, IPV4(1, 28), 3);
 	check_ports(1, 0);
+	/* what begins a later fragment is no type */
+	PARSE(SF_LINK_RAW, IPV4_FRAGMENT(1, 28, 185), 0, 0, ZERO8);
+	check_ports(1, 0);
+	ck_assert_uint_eq(facts.flags, SF_FACT_FRAGMENT);
 }
 END_TEST
 
@@ -372,6 +417,7 @@ START_TEST(icmpv6_pairs)
 		check_ports(58, (uint32_t)request << 24 | (uint32_t)answer << 8);
 		PARSE(SF_LINK_RAW, IPV6(58, 8), answer, 0, 0, 0, 0, 0, 0, 0);
 		check_ports(58, (uint32_t)answer << 24 | (uint32_t)request << 8);
+		ck_assert_uint_eq(facts.flags, answer == 129 ? SF_FACT_ANSWER : 0);
 	}
 	PARSE(SF_LINK_RAW, IPV6(58, 8), 1, 4, 0, 0, 0, 0, 0, 0);
 	check_ports(58, 0x01040104);

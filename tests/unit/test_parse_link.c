@@ -227,6 +227,128 @@ START_TEST(mpls_pseudowire)
 }
 END_TEST
 
+#define LABEL 0, 1, 1, 64
+/* 192.0.2.1 → 192.0.2.2, 28 octets, with the right checksum */
+#define IPV4_SUMMED                                                                                \
+	0x45, 0xb8, 0, 28, 0x12, 0x34, 0, 0, 64, 17, 0xe3, 0xe1, 192, 0, 2, 1, 192, 0, 2, 2,       \
+		UDP_HEADER
+
+static void check_pseudowire(const uint8_t *frame, uint32_t captured, uint32_t wire)
+{
+	parse_packet((struct sf_packet){ .data = frame,
+		.captured = captured,
+		.wire = wire,
+		.link = SF_LINK_MPLS,
+		.time_ns = 77 });
+}
+
+/* Any address of the customer, with and without tag, whole and cut behind the IP header. */
+START_TEST(pseudowire_of_any_address)
+{
+	static const uint8_t rests[][5] = { { 0, 0, 0, 0, 0 }, { 0, 0x5e, 0, 0x53, 1 },
+		{ 0, 0, 28, 0x12, 0x34 }, { 0, 0, 60, 0, 0 }, { 0xff, 0xff, 0xff, 0xff, 0xff },
+		{ 0xb8, 0, 46, 0, 8 } };
+	static uint8_t plain[] = { LABEL, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0x51, 8, 0,
+		IPV4_SUMMED },
+		       tagged[] = { LABEL, ETH(0x81, 0), 0, 7, 8, 0, IPV4_SUMMED },
+		       six[] = { LABEL, ETH(0x86, 0xdd), UDP6 };
+
+	for (unsigned first = 0; first < 256; first++)
+		for (size_t i = 0; i < sizeof(rests) / sizeof(rests[0]); i++) {
+			plain[4] = tagged[4] = six[4] = (uint8_t)first;
+			memcpy(plain + 5, rests[i], 5);
+			memcpy(tagged + 5, rests[i], 5);
+			memcpy(six + 5, rests[i], 5);
+			check_pseudowire(plain, sizeof(plain), sizeof(plain));
+			check_udp_at(4, 18, SF_FACT_MPLS | MAC_FLAG);
+			check_pseudowire(plain, 18 + 20, sizeof(plain));
+			ck_assert_int_eq(result, SF_PARSED);
+			ck_assert_uint_eq(facts.l3_offset, 18);
+			check_pseudowire(tagged, sizeof(tagged), sizeof(tagged));
+			check_udp_at(4, 22, SF_FACT_MPLS | MAC_FLAG | SF_FACT_VLAN);
+			check_pseudowire(six, sizeof(six), sizeof(six));
+			check_udp_at(6, 18, SF_FACT_MPLS | MAC_FLAG);
+		}
+}
+END_TEST
+
+/* An address as above in front of what is not IP. */
+START_TEST(pseudowire_without_ip)
+{
+	static const uint8_t firsts[] = { 0x02, 0x40, 0x44, 0x45, 0x4f, 0x60, 0x6f, 0xd0 };
+	static uint8_t arp[] = { LABEL, ETH(0x08, 0x06), 0, 1, 8, 0, 6, 4, 0, 1, [45] = 0 },
+		       llc[] = { LABEL, ETH(0, 38), 0x42, 0x42, 3, [55] = 0 };
+
+	for (size_t i = 0; i < sizeof(firsts); i++) {
+		arp[4] = llc[4] = firsts[i];
+		check_pseudowire(arp, sizeof(arp), sizeof(arp));
+		ck_assert_int_eq(result, SF_IGNORED_nonIp);
+		check_pseudowire(llc, sizeof(llc), sizeof(llc));
+		ck_assert_int_eq(result, SF_IGNORED_nonIp);
+	}
+}
+END_TEST
+
+static void sum_ipv4(uint8_t *p)
+{
+	uint32_t sum = 0;
+
+	p[10] = p[11] = 0;
+	for (unsigned i = 0; i < 20; i += 2)
+		sum += (uint32_t)p[i] << 8 | p[i + 1];
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = ~(sum + (sum >> 16));
+	p[10] = (uint8_t)(sum >> 8);
+	p[11] = (uint8_t)sum;
+}
+
+static void check_ip_behind_labels(const uint8_t *frame, uint32_t captured, uint32_t wire)
+{
+	check_pseudowire(frame, captured, wire);
+	ck_assert_msg(result == SF_PARSED && facts.l3_offset == 4,
+		"%u of %u bytes, type 0x%02x%02x: result %d", captured, wire, frame[16], frame[17],
+		result);
+}
+
+/* IP behind the labels stays IP, whatever its checksum and addresses. */
+START_TEST(ip_behind_labels)
+{
+	static const uint8_t firsts[] = { 0, 8, 0x88, 0x81, 192 };
+
+	for (unsigned n = 0; n < 5 * 256; n++) {
+		uint8_t four[] = { LABEL, IPV4_SUMMED }, six[] = { LABEL, UDP6 };
+
+		/* where a frame has its type */
+		four[4 + 12] = six[4 + 12] = firsts[n / 256];
+		four[4 + 13] = six[4 + 13] = (uint8_t)n;
+		check_ip_behind_labels(four, sizeof(four), sizeof(four)); /* a wrong checksum */
+		sum_ipv4(four + 4);
+		check_ip_behind_labels(four, sizeof(four), sizeof(four));
+		/* cut: by the capture, and by the switch that mirrors it */
+		check_ip_behind_labels(four, 24, sizeof(four));
+		check_ip_behind_labels(four, 24, 24);
+		four[4 + 10] = four[4 + 11] = 0; /* left to checksum offload */
+		check_ip_behind_labels(four, sizeof(four), sizeof(four));
+		check_ip_behind_labels(six, sizeof(six), sizeof(six));
+		check_ip_behind_labels(six, 44, sizeof(six));
+	}
+}
+END_TEST
+
+/* Frame Relay, ATM, PPP and others in a pseudowire are shorter than an Ethernet header may be. */
+START_TEST(pseudowire_of_another_kind)
+{
+	REFUSED(nonIp, SF_LINK_MPLS, LABEL, 0, 0, 0, 0, 0xff, 3, 0xc0, 0x21, 9, 1, 0, 8);
+	REFUSED(nonIp, SF_LINK_MPLS, LABEL, 0, 0, 0, 0, 0xff, 3, 0xc0, 0x21, 9, 1, 0, 8, 0, 0, 0,
+		0);
+	REFUSED(nonIp, SF_LINK_MPLS, LABEL, 0x10, 0, 0, 7);
+	REFUSED(nonIp, SF_LINK_MPLS, LABEL, 0xff, 3, 0xc0, 0x21);
+	/* cut off it may be anything */
+	check_pseudowire((const uint8_t[]){ LABEL, 0, 0, 0, 0, 2, 0, 0, 0 }, 12, 64);
+	ck_assert_int_eq(result, SF_IGNORED_truncated);
+}
+END_TEST
+
 /* RFC 2516 §4 and the protocols of RFC 1332, RFC 5072. */
 START_TEST(pppoe_session)
 {
@@ -441,6 +563,16 @@ START_TEST(wireless_without_a_readable_packet)
 	REFUSED(nonIp, SF_LINK_IEEE802_11, WLAN(0x48, 1), SNAP4);      /* null */
 	REFUSED(nonIp, SF_LINK_IEEE802_11, WLAN(0xc8, 1), 0, 0, SNAP4);
 	REFUSED(nonIp, SF_LINK_IEEE802_11, WLAN(0x88, 1), 0x80, 0, SNAP4); /* A-MSDU */
+	/* control frames are short: acknowledgement, CTS, RTS, block ack; and a beacon cut off */
+	REFUSED(nonIp, SF_LINK_IEEE802_11, 0xd4, 0, 0, 0, A1);
+	REFUSED(nonIp, SF_LINK_IEEE802_11, 0xc4, 0, 0, 0, A1);
+	REFUSED(nonIp, SF_LINK_IEEE802_11, 0xb4, 0, 0, 0, A1, A2);
+	REFUSED(nonIp, SF_LINK_IEEE802_11, 0x94, 0, 0, 0, A1, A2, 5, 0, 0, 0);
+	REFUSED(nonIp, SF_LINK_IEEE802_11, 0xa4, 0, 1, 0xc0, A1, A2);
+	REFUSED(nonIp, SF_LINK_IEEE802_11, 0x80, 0, 0);
+	REFUSED(nonIp, SF_LINK_IEEE802_11, 0x48, 1, 0, 0, A1, A2);
+	REFUSED(nonIp, SF_LINK_IEEE802_11_RADIOTAP, 0, 0, 8, 0, 0, 0, 0, 0, 0xd4, 0, 0, 0, A1);
+	REFUSED(truncated, SF_LINK_IEEE802_11, 0xd4);
 	REFUSED(truncated, SF_LINK_IEEE802_11, 8, 0, 0, 0, A1, A2);
 	REFUSED(truncated, SF_LINK_IEEE802_11, WLAN(0x88, 1), 0);
 }
@@ -475,7 +607,8 @@ CHECK_MAIN("parse_link", ethernet_reports_addresses_as_sent, ethernet_padding_is
 	ethernet_without_ip, vlan_tag_types, vlan_stack_keeps_the_two_outermost,
 	vlan_priority_tag_names_no_vlan, vlan_out_of_band_tag_is_the_outer_one,
 	vlan_stack_is_bounded, vlan_stack_of_a_pseudowire_is_bounded, llc_snap, llc_snap_bridged,
-	transparent_ethernet_bridging, mpls_reports_the_top_entry, mpls_pseudowire, pppoe_session,
-	ppp_framing, cisco_hdlc, frame_relay, null_and_loop, raw_by_version_nibble, linux_cooked,
-	fddi, nflog_items, wireless_addresses, wireless_qos_and_order,
-	wireless_without_a_readable_packet, radiotap, unknown_link_type)
+	transparent_ethernet_bridging, mpls_reports_the_top_entry, mpls_pseudowire,
+	pseudowire_of_any_address, pseudowire_without_ip, ip_behind_labels,
+	pseudowire_of_another_kind, pppoe_session, ppp_framing, cisco_hdlc, frame_relay,
+	null_and_loop, raw_by_version_nibble, linux_cooked, fddi, nflog_items, wireless_addresses,
+	wireless_qos_and_order, wireless_without_a_readable_packet, radiotap, unknown_link_type)

@@ -292,6 +292,26 @@ START_TEST(first_syn_ack_names_its_destination_initiator)
 }
 END_TEST
 
+/* A reply of ICMP likewise, at once and when it turns out to be the earliest packet. */
+START_TEST(first_icmp_reply_names_its_destination_initiator)
+{
+	struct sf_facts reply = facts_of(1, 0), request = facts_of(1, 5);
+
+	reply.protocol = request.protocol = 1;
+	reply.ports = request.ports = 0x08000000;
+	reply.flags = SF_FACT_SWAPPED | SF_FACT_ANSWER;
+	for (unsigned late = 0; late < 2; late++) {
+		setup(15, 60, 100);
+		put(late ? &request : &reply);
+		put(late ? &reply : &request);
+		finish(10);
+		expect(0, SF_END_FORCED, 1, 1, 5, 5);
+		ck_assert_uint_eq(list.flows[0].port[0], 0x0800);
+		teardown();
+	}
+}
+END_TEST
+
 /* flow.h: half[1].packets == 0 when one direction was seen, whoever began. */
 START_TEST(flow_seen_one_way_begins_with_who_was_seen)
 {
@@ -1246,13 +1266,14 @@ CHECK_MAIN("table", idle_timeout_is_decided_when_the_packet_comes,
 	flow_cut_by_the_wheel_is_remembered_until_idle, flow_cut_by_the_wheel_ends_without_a_record,
 	reset_closes_after_a_linger_for_stragglers, syn_to_a_closed_flow_starts_a_new_one,
 	orderly_close_ends_with_the_last_acknowledgement, close_seen_in_one_direction_is_no_end,
-	first_syn_ack_names_its_destination_initiator, flow_seen_one_way_begins_with_who_was_seen,
-	packets_out_of_order_widen_the_record, answer_that_is_older_than_the_question,
-	initiator_is_the_sender_of_the_earliest_packet, initiator_stays_over_an_active_timeout,
-	record_is_cut_after_72_hours, connection_ends_by_the_times_of_its_packets,
-	late_packets_of_a_closing_connection, wild_time_in_the_past_does_no_harm,
-	wild_time_in_the_future_does_no_harm, connection_that_ends_far_behind_the_clock,
-	records_leave_within_a_second_of_their_timeout,
+	first_syn_ack_names_its_destination_initiator,
+	first_icmp_reply_names_its_destination_initiator,
+	flow_seen_one_way_begins_with_who_was_seen, packets_out_of_order_widen_the_record,
+	answer_that_is_older_than_the_question, initiator_is_the_sender_of_the_earliest_packet,
+	initiator_stays_over_an_active_timeout, record_is_cut_after_72_hours,
+	connection_ends_by_the_times_of_its_packets, late_packets_of_a_closing_connection,
+	wild_time_in_the_past_does_no_harm, wild_time_in_the_future_does_no_harm,
+	connection_that_ends_far_behind_the_clock, records_leave_within_a_second_of_their_timeout,
 	linger_of_a_reopened_connection_ends_in_time, ageing_does_bounded_work,
 	gap_of_a_year_is_one_revolution, full_table_gives_up_the_flow_nearest_to_its_timeout,
 	full_table_spares_flows_that_live, chosen_victims_may_yet_live_or_be_preceded,

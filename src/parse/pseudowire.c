@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What lies behind the bottom of an MPLS label stack is not named in the packet. By its first
+ * nibble (RFC 4928 §3) it is
+ *
+ *	4, 6       IP, or an Ethernet pseudowire without control word whose destination address
+ *	           begins so
+ *	0          an Ethernet pseudowire with control word (RFC 4448 §4.6), or one without whose
+ *	           destination address begins so
+ *	otherwise  an Ethernet pseudowire without control word
+ *
+ * Where two readings are possible the frame itself has to tell: each reading is given marks for
+ * what fits (checksum of an IPv4 header, lengths, Ethernet type), and the better one is taken. Only
+ * captured bytes are looked at, so a frame that is cut has fewer marks to give.
+ */
+#include "parse/walk.h"
+
+enum {
+	IMPOSSIBLE = -1,
+	NOTHING = 0, /* speaks for the reading, or against it */
+	LITTLE,
+	SOME, /* some 16 bits are as they have to be */
+	MUCH,
+	MOST,   /* a type and a header of this type */
+	TAGGED, /* and a tag before it */
+};
+
+enum {
+	ETHERNET_HEADER = 14,
+	ETHERNET_LEAST = ETHERNET_HEADER + 3, /* no packet of any kind is shorter */
+	IPV4_HEADER = 20,
+	IPV6_HEADER = 40,
+	CONTROL_WORD = 4,
+	CHECK_SEQUENCE = 4,        /* of a frame, which some captures have */
+	ETHERNET_PAYLOAD_MIN = 46, /* a shorter packet has padding behind it */
+	TAGS_MAX = 4,
+	ETHERTYPE_ARP = 0x0806,
+};
+
+/* Bytes from `p` on: captured ones and those on the wire. */
+struct piece {
+	const uint8_t *p;
+	size_t captured, wire;
+};
+
+/* What is left of it behind `length` bytes, which were captured. */
+static struct piece behind(struct piece piece, size_t length)
+{
+	piece.p += length;
+	piece.captured -= length;
+	piece.wire -= length;
+	return piece;
+}
+
+/* Whether a packet of so many bytes fills the piece, but for padding. */
+static bool fills(const struct piece *piece, size_t octets)
+{
+	return octets <= piece->wire &&
+	       (piece->wire - octets <= CHECK_SEQUENCE || piece->wire <= ETHERNET_PAYLOAD_MIN);
+}
+
+static bool ipv4_checksum_is_right(const uint8_t *p, size_t header)
+{
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i < header; i += 2)
+		sum += sf_load_be16(p + i);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (sum & 0xffff) + (sum >> 16) == 0xffff;
+}
+
+static int marks_ipv4(struct piece piece)
+{
+	size_t header, octets;
+
+	if (piece.captured < 1)
+		return NOTHING;
+	header = (piece.p[0] & 15) * 4u;
+	if (piece.p[0] >> 4 != 4 || header < IPV4_HEADER)
+		return IMPOSSIBLE;
+	if (piece.captured < 4)
+		return NOTHING;
+	octets = sf_load_be16(piece.p + 2);
+	if (octets == 0) /* left to segmentation offload */
+		return LITTLE;
+	if (octets < header)
+		return NOTHING;
+	if (piece.captured >= header && ipv4_checksum_is_right(piece.p, header))
+		return MUCH;
+	return fills(&piece, octets) ? SOME : octets <= piece.wire ? LITTLE : NOTHING;
+}
+
+static int marks_ipv6(struct piece piece)
+{
+	size_t octets;
+	bool known;
+
+	if (piece.captured < 1)
+		return NOTHING;
+	if (piece.p[0] >> 4 != 6)
+		return IMPOSSIBLE;
+	if (piece.captured < 7)
+		return NOTHING;
+	octets = IPV6_HEADER + sf_load_be16(piece.p + 4);
+	known = piece.p[6] == PROTOCOL_TCP || piece.p[6] == PROTOCOL_UDP ||
+		piece.p[6] == PROTOCOL_ICMPV6 || piece.p[6] == PROTOCOL_HOP_BY_HOP ||
+		piece.p[6] == PROTOCOL_FRAGMENT;
+	if (octets > IPV6_HEADER && fills(&piece, octets))
+		return known ? MUCH : SOME;
+	return octets <= piece.wire ? LITTLE : NOTHING;
+}
+
+/* An IP packet behind the Ethernet type that names it. */
+static int marks_named(int ip)
+{
+	return ip == IMPOSSIBLE ? NOTHING : ip >= SOME ? MOST : ip == LITTLE ? SOME : LITTLE;
+}
+
+static int marks_ethertype(struct ethertype type, struct piece piece)
+{
+	if (type.value < 3) /* an LLC header's length */
+		return NOTHING;
+	if (type.value <= ETHERTYPE_SNAP_LENGTH)
+		return fills(&piece, type.value) ? SOME : NOTHING;
+	switch (type.value) {
+	case ETHERTYPE_IPV4:
+		return piece.captured < 1 ? SOME : marks_named(marks_ipv4(piece));
+	case ETHERTYPE_IPV6:
+		return piece.captured < 1 ? SOME : marks_named(marks_ipv6(piece));
+	case ETHERTYPE_ARP: /* for Ethernet and IPv4 */
+		return piece.captured < 4 || sf_load_be32(piece.p) == 0x00010800 ? SOME : NOTHING;
+	case ETHERTYPE_MPLS:
+	case ETHERTYPE_MPLS_MULTICAST:
+	case ETHERTYPE_PPPOE:
+		return LITTLE;
+	}
+	return NOTHING;
+}
+
+static int marks_ethernet(struct piece piece)
+{
+	struct ethertype type;
+	unsigned tags;
+	int marks;
+
+	if (piece.wire < ETHERNET_LEAST)
+		return IMPOSSIBLE;
+	if (piece.captured < ETHERNET_HEADER)
+		return NOTHING;
+	type.value = sf_load_be16(piece.p + 12);
+	piece = behind(piece, ETHERNET_HEADER);
+	for (tags = 0; tags < TAGS_MAX && ethertype_is_tag(type); tags++) {
+		if (piece.captured < 4)
+			return LITTLE;
+		type.value = sf_load_be16(piece.p + 2);
+		piece = behind(piece, 4);
+	}
+	marks = marks_ethertype(type, piece);
+	return marks == MOST && tags ? TAGGED : marks;
+}
+
+/* With or without control word: the reading with fewer marks is kept, should there be no IP. */
+static enum next choose_control_word(struct walk *w, struct piece piece)
+{
+	int without = marks_ethernet(piece);
+	int with = marks_ethernet(behind(piece, CONTROL_WORD));
+	bool has = with >= without;
+
+	if (with != IMPOSSIBLE && without != IMPOSSIBLE) {
+		w->fallback = has ? w->p : w->p + CONTROL_WORD;
+		w->fallback_tags = w->tags;
+		w->fallback_flags = w->flags;
+	}
+	if (has && with != IMPOSSIBLE)
+		w->p += CONTROL_WORD;
+	return NEXT_ETHERNET;
+}
+
+enum next parse_behind_labels(struct walk *w)
+{
+	struct piece piece = { w->p, walk_left(w), walk_wire_left(w) };
+	int ip = IMPOSSIBLE;
+
+	if (piece.captured < 1)
+		return walk_truncated(w);
+	if (piece.p[0] >> 4 == 4)
+		ip = marks_ipv4(piece);
+	else if (piece.p[0] >> 4 == 6)
+		ip = marks_ipv6(piece);
+	if (ip != IMPOSSIBLE && marks_ethernet(piece) <= ip)
+		return NEXT_IP;
+	/* of another kind than Ethernet, or an associated channel */
+	if (piece.wire < ETHERNET_LEAST)
+		return walk_ignore(w, SF_IGNORED_nonIp);
+	if (piece.p[0] >> 4 == 0 && piece.captured >= CONTROL_WORD)
+		return choose_control_word(w, piece);
+	return NEXT_ETHERNET;
+}
