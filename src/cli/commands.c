@@ -21,14 +21,15 @@ const struct sf_command sf_commands[] = {
 		"data without their template and malformed messages are counted. It ends with "
 		"SIGINT or SIGTERM, or as the options say.",
 		sf_cmd_collect },
-	{ "check", SF_CHECK, "-i SOURCE [OPTION]...", "is this a healthy mirror port?",
+	{ "check", SF_CHECK, "(-i SOURCE | -r FILE...) [OPTION]...",
+		"is this a healthy mirror port?",
 		"Watches a source and tells in plain words what it sees: traffic or none, one or "
 		"both "
 		"directions, traffic between other hosts (a mirror) or only one's own, VLAN tags, "
 		"frames cut short or merged, drops, duplicates, steering to queues, clocks, remote "
-		"mirror encapsulation; for each what to do about it. Exit status 1 when something "
-		"is "
-		"a problem.",
+		"mirrors and tunnels; for each what to do about it. The last line is the verdict. "
+		"Exit "
+		"status: 0 healthy or usable, 1 a problem, 2 it could not look.",
 		sf_cmd_check },
 	{ "list", SF_LIST, "drivers | fields | templates", "what this build can do",
 		"Lists the capture drivers (which are built, which would run here, and why not), "

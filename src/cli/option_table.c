@@ -90,8 +90,12 @@ const struct sf_option sf_option_table[] = {
 	{ INPUT, 'i', "interface", SF_OPTION_STRINGS, AT(interfaces), SF_CHECK, "SOURCE", .max = 1,
 		.help = "What to watch: eth1, xdp:eth1 or dpdk:DEVICE, as for spanflow meter; "
 			"eth1+eth2 for both ports of a tap." },
-	{ INPUT, 0, "duration", SF_OPTION_DURATION, AT(duration_ns), SF_CHECK, "TIME", "10s",
-		.min = MS, .max = 36500 * DAY, .help = "How long to watch." },
+	{ INPUT, 0, "duration", SF_OPTION_DURATION, AT(duration_ns), SF_CHECK, "TIME", .min = MS,
+		.max = 36500 * DAY,
+		.help = "How long to watch an interface. Default: 10s. Files are read to their "
+			"end." },
+	{ INPUT, 'r', "read", SF_OPTION_STRINGS, AT(files), SF_CHECK, "FILE", .takes_words = true,
+		.help = "Look at capture files instead, as spanflow meter -r would read them." },
 	{ COLLECT, 'l', "listen", SF_OPTION_STRINGS, AT(listen), SF_COLLECT, "udp://HOST:PORT",
 		.help = "Receive NetFlow v5, v9 and IPFIX here; port 0 is any free port, which "
 			"standard error then names. Default: udp://[::]:4739, which "
@@ -229,7 +233,8 @@ const struct sf_option sf_option_table[] = {
 		.help = "How to print the statistics that end a run: text if nothing is said, none "
 			"with --quiet; json is one line, the last one on standard error. SIGUSR1 "
 			"prints them any time." },
-	{ GENERAL, 'q', "quiet", SF_OPTION_FLAG, AT(quiet), SF_METER | SF_SHOW | SF_COLLECT,
+	{ GENERAL, 'q', "quiet", SF_OPTION_FLAG, AT(quiet),
+		SF_METER | SF_SHOW | SF_COLLECT | SF_CHECK,
 		.help = "Only errors, losses and what was asked for on standard error." },
 	{ GENERAL, 0, "fail-on-loss", SF_OPTION_FLAG, AT(fail_on_loss), SF_METER,
 		.help = "Exit with status 3 if a packet was dropped by the kernel or the network "

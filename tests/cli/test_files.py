@@ -14,6 +14,8 @@ from pathlib import Path
 import support
 from support import Case, START, conversations, free_port, pcap, pcap_packet, udp
 
+PCAPS = Path(__file__).resolve().parents[2] / "pcaps"
+
 
 class Input(Case):
     def test_counts(self):
@@ -282,6 +284,41 @@ class Names(Case):
             path = self.file(name, pcap(conversations(1)))
             done = self.meter("-r", path, "-o", "none")
             self.assertEqual(done.stats["sources"][0]["name"], path)
+
+
+class Check(Case):
+    """spanflow check -r"""
+
+    def look(self, *paths, status=0):
+        arguments = [word for path in paths for word in ("-r", path)]
+        done = self.run_plain("check", "-o", "json", *arguments)
+        self.assertEqual(done.status, status, done.stderr)
+        report = json.loads(done.stdout)
+        return {finding["name"]: finding for finding in report["findings"]}, report
+
+    def test_both_directions_of_a_tap_are_in_two_files(self):
+        found, report = self.look(PCAPS / "tap-a.pcap", status=1)
+        self.assertEqual(found["directions"]["verdict"], "problem")
+        self.assertIn("dropped", set("dropped merged".split()) - set(found))
+        found, report = self.look(PCAPS / "tap-a.pcap", PCAPS / "tap-b.pcap")
+        self.assertEqual(found["directions"]["verdict"], "ok")
+        self.assertEqual(report["verdict"], "ok")
+
+    def test_the_last_line_is_the_verdict(self):
+        done = self.run_plain("check", "-r", PCAPS / "demo.pcap")
+        self.assertEqual(done.status, 0)
+        self.assertIn("reading %s" % (PCAPS / "demo.pcap"), done.stderr)
+        self.assertEqual(done.stdout.splitlines()[-1],
+                         "result   healthy; to meter: spanflow meter -r %s" % (PCAPS / "demo.pcap"))
+        self.assertEqual(self.run_plain("check", "-q", "-r", PCAPS / "demo.pcap").stderr, "")
+
+    def test_what_cannot_be_looked_at_is_no_verdict(self):
+        for arguments in (["-r", self.directory / "missing"], ["-r", PCAPS / "README.md"], [],
+                          ["-i", "lo", "-r", PCAPS / "demo.pcap"]):
+            done = self.run_plain("check", *arguments)
+            self.assertEqual(done.status, 2, (arguments, done.stderr))
+            self.assertEqual(done.stdout, "")
+            self.assertNotEqual(done.stderr, "")
 
 
 class End(Case):

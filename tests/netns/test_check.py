@@ -48,13 +48,25 @@ class Check(Case):
     def test_healthy(self):
         found, report = self.look(PCAPS / "demo.pcap")
         self.assertEqual(report["frames"], 677)
+        self.assertEqual(report["verdict"], "ok", found)
         for name in "traffic", "mirror", "directions", "vlan", "truncated", "dropped":
             self.assertEqual(found[name]["verdict"], "ok", found[name])
         self.assertEqual(found["duplicates"]["verdict"], "ok", found["duplicates"])
 
+    def test_a_person_sees_what_happens_and_a_verdict(self):
+        done = self.ended(self.live(self.tap, "-i", "tap0", "--duration", "1s", command="check"),
+                          status=1)
+        self.assertIn("watching tap0 for 1 s", done.stderr)
+        self.assertIn("the link light of tap0", done.stdout)
+        self.assertEqual(done.stdout.splitlines()[-1],
+                         "result   1 problem: repair it before metering")
+        done = self.ended(self.live(self.tap, "-i", "nosuch0", command="check"), status=2)
+        self.assertIn("nosuch0: no such interface", done.stderr)
+
     def test_one_direction(self):
-        found, _ = self.look(PCAPS / "tap-a.pcap")
-        self.assertEqual(found["directions"]["verdict"], "warning")
+        found, report = self.look(PCAPS / "tap-a.pcap", status=1)
+        self.assertEqual(found["directions"]["verdict"], "problem")
+        self.assertEqual(report["verdict"], "problem")
 
     def test_copies(self):
         found, report = self.look(PCAPS / "demo.pcap", twice=True)

@@ -2,11 +2,12 @@
 /*
  * Findings of `spanflow check`: each has a case in which it is raised and one in which it is not.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/wire.h"
+#include "check/mirror.h"
 #include "check_main.h"
-#include "meter/mirror.h"
 
 #define SECOND INT64_C(1000000000)
 
@@ -86,7 +87,9 @@ static enum sf_verdict verdict(const char *name)
 	return find(name)->verdict;
 }
 
-static const struct sf_mirror_host one_queue = { .mac_count = 1, .mtu = 1500, .queues = 1 };
+static const struct sf_mirror_host one_queue = {
+	.name = "eth7", .mac_count = 1, .mtu = 1500, .queues = 1
+};
 
 START_TEST(silence_is_a_problem)
 {
@@ -137,7 +140,7 @@ START_TEST(an_ordinary_port_is_told_from_a_mirror)
 }
 END_TEST
 
-START_TEST(one_direction_only_is_a_warning)
+START_TEST(one_direction_only_is_a_problem)
 {
 	struct frame frame;
 
@@ -145,7 +148,7 @@ START_TEST(one_direction_only_is_a_warning)
 	for (unsigned i = 0; i < 10; i++)
 		watch(make(&frame, 1, 2, 6, 4000, 80, i), 0);
 	finish();
-	ck_assert_int_eq(verdict("directions"), SF_VERDICT_WARNING);
+	ck_assert_int_eq(verdict("directions"), SF_VERDICT_PROBLEM);
 }
 END_TEST
 
@@ -220,12 +223,21 @@ END_TEST
 
 START_TEST(tags_stripped_or_seen)
 {
+	struct sf_mirror_host host = one_queue;
 	struct frame frame;
 
 	start(&one_queue);
 	watch(make(&frame, 1, 2, 6, 4000, 80, 1), 0);
 	finish();
+	ck_assert_int_eq(verdict("vlan"), SF_VERDICT_OK);
+	ck_assert_str_eq(find("vlan")->advice, "");
+
+	host.tags_stripped = true;
+	start(&host);
+	watch(make(&frame, 1, 2, 6, 4000, 80, 1), 0);
+	finish();
 	ck_assert_int_eq(verdict("vlan"), SF_VERDICT_NOTE);
+	ck_assert_ptr_nonnull(strstr(find("vlan")->advice, "ethtool -K eth7 rxvlan off"));
 
 	start(&one_queue);
 	make(&frame, 1, 2, 6, 4000, 80, 1);
@@ -271,27 +283,133 @@ START_TEST(a_wrong_clock_is_noted)
 }
 END_TEST
 
-/* PROTOCOLS §26.7: ERSPAN II is GRE type 0x88be; VXLAN has flag I; TZSP version 1 on 37008. */
-START_TEST(remote_mirrors_are_recognised)
+/* An IPv4 packet of `protocol` whose payload is given, large enough for what lies inside. */
+static const struct sf_packet *carrying(
+	uint8_t protocol, uint16_t to, const uint8_t *payload, size_t length)
+{
+	static uint8_t bytes[256];
+	static struct sf_packet packet;
+	struct frame frame;
+	size_t header = protocol == 17 ? 42 : 34;
+
+	memset(bytes, 0, sizeof(bytes));
+	packet = *make(&frame, 1, 2, protocol, 999, to, 1);
+	memcpy(bytes, frame.bytes, header);
+	memcpy(bytes + header, payload, length);
+	sf_store_be16(bytes + 16, sizeof(bytes) - 14);
+	packet.data = bytes;
+	packet.captured = packet.wire = sizeof(bytes);
+	return &packet;
+}
+
+#define INNER_IPV4 0x45, 0, 0, 40, 0, 1, 0, 0, 64, 6, 0, 0, 10, 1, 1, 1, 10, 1, 1, 2
+#define INNER_MACS 2, 0, 0, 0, 0, 7, 2, 0, 0, 0, 0, 8
+
+static const struct carrier {
+	const char *name; /* in the text of the finding; NULL: nothing is found */
+	const char *finding;
+	uint8_t protocol;
+	uint16_t port;
+	uint8_t payload[64];
+} carriers[] = {
+	{ "1 ERSPAN", "encapsulation", 47, 0, { 0x10, 0, 0x88, 0xbe } },
+	{ "1 ERSPAN", "encapsulation", 47, 0, { 0x10, 0, 0x22, 0xeb } },
+	{ "1 NVGRE", "tunnels", 47, 0, { 0x20, 0, 0x65, 0x58 } },
+	{ "1 GRE", "tunnels", 47, 0, { 0, 0, 0x08, 0, INNER_IPV4 } },
+	{ "1 VXLAN", "encapsulation", 17, 4789,
+		{ 8, 0, 0, 0, 0, 0, 1, 0, INNER_MACS, 8, 0, INNER_IPV4 } },
+	{ NULL, "encapsulation", 17, 4789, { 0x61, 0x62, 0x63 } },
+	{ "1 GENEVE", "encapsulation", 17, 6081,
+		{ 1, 0, 0x65, 0x58, 0, 0, 1, 0, 1, 2, 3, 0, INNER_MACS, 8, 0, INNER_IPV4 } },
+	{ NULL, "encapsulation", 17, 6081, { 0xff, 0, 0x65, 0x58 } },
+	{ "1 GTP-U", "tunnels", 17, 2152, { 0x30, 0xff, 0, 40, 0, 0, 0, 1, INNER_IPV4 } },
+	{ NULL, "tunnels", 17, 2152, { 0x32, 1, 0, 4 } }, /* an echo request */
+	{ "1 MPLS over UDP", "tunnels", 17, 6635, { 0, 0, 0x11, 64, INNER_IPV4 } },
+	{ "1 TZSP", "encapsulation", 17, 37008, { 1, 0, 0, 1, 1, INNER_MACS, 8, 0, INNER_IPV4 } },
+	{ "1 HPE ERM", "encapsulation", 17, 7932,
+		{ 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, INNER_MACS, 8, 0, INNER_IPV4 } },
+	{ "1 Aruba ERM", "encapsulation", 17, 5555,
+		{ 0x65, 0, 0, 0, 0, 0, 0, 9, 0, 0, 1, 0, 0, 0, 1, 0, 0x88 } },
+	{ "1 L2TP", "tunnels", 17, 1701, { 0x40, 2, 0, 60, 0, 1, 0, 1, 0xff, 3, 0, 0x21 } },
+	{ NULL, "tunnels", 17, 1701, { 0xc8, 2, 0, 60, 0, 1, 0, 1 } }, /* control */
+	{ "1 IP in IP", "tunnels", 4, 0, { INNER_IPV4 } },
+	{ "1 EtherIP", "tunnels", 97, 0, { 0x30, 0, INNER_MACS, 8, 0, INNER_IPV4 } },
+};
+
+#define CARRIERS (sizeof(carriers) / sizeof(carriers[0]))
+
+START_TEST(packets_that_carry_others_are_named)
+{
+	for (size_t i = 0; i < CARRIERS; i++) {
+		const struct carrier *carrier = &carriers[i];
+
+		start(&one_queue);
+		watch(carrying(carrier->protocol, carrier->port, carrier->payload,
+			      sizeof(carrier->payload)),
+			0);
+		finish();
+		if (!carrier->name) {
+			ck_assert_msg(!find(carrier->finding), "row %zu is found", i);
+			continue;
+		}
+		ck_assert_int_eq(verdict(carrier->finding), SF_VERDICT_WARNING);
+		ck_assert_ptr_nonnull(strstr(find(carrier->finding)->text, carrier->name));
+	}
+}
+END_TEST
+
+/* Every payload cut at every length: nothing is read beyond its end (sanitizers watch). */
+START_TEST(headers_that_are_cut_off_are_read_no_further)
+{
+	for (size_t i = 0; i < CARRIERS; i++) {
+		size_t header = carriers[i].protocol == 17 ? 42 : 34;
+		const struct sf_packet *whole = carrying(carriers[i].protocol, carriers[i].port,
+			carriers[i].payload, sizeof(carriers[i].payload));
+
+		start(&one_queue);
+		for (size_t length = header; length < header + 64; length++) {
+			uint8_t *bytes = malloc(length);
+			struct sf_packet packet = *whole;
+
+			packet.data = memcpy(bytes, whole->data, length);
+			packet.captured = (uint32_t)length;
+			watch(&packet, 0);
+			free(bytes);
+		}
+		ck_assert_uint_eq(mirror.ip, 64);
+		finish();
+	}
+}
+END_TEST
+
+START_TEST(a_few_tunnel_packets_are_a_note)
 {
 	struct frame frame;
 
-	for (unsigned kind = 0; kind < 3; kind++) {
-		static const uint16_t ports[] = { 0x88be, 4789, 37008 };
-		static const uint8_t first[] = { 0, 0x08, 1 };
-
-		start(&one_queue);
-		make(&frame, 1, 2, kind ? 17 : 47, kind ? 999 : 0x1000, ports[kind], 1);
-		frame.bytes[14 + 20 + 8] = first[kind];
-		watch(&frame.packet, 0);
-		finish();
-		ck_assert_int_eq(verdict("encapsulation"), SF_VERDICT_WARNING);
-	}
-	/* a random flow on the VXLAN port is not VXLAN */
 	start(&one_queue);
-	watch(make(&frame, 1, 2, 17, 999, 4789, 1), 0);
+	for (unsigned i = 0; i < 20; i++)
+		watch(make(&frame, 1, 2, 6, 4000, 80, i), 0);
+	watch(carrying(47, 0, carriers[3].payload, 64), 0);
 	finish();
-	ck_assert_ptr_null(find("encapsulation"));
+	ck_assert_int_eq(verdict("tunnels"), SF_VERDICT_NOTE);
+}
+END_TEST
+
+START_TEST(a_file_is_not_judged_as_a_port)
+{
+	const struct sf_mirror_host file = { .name = "x.pcap", .file = true, .queues = 1 };
+	struct frame frame;
+
+	start(&file);
+	make(&frame, 1, 2, 17, 4000, 80, 1);
+	frame.packet.captured = 64;
+	watch(&frame.packet, 0);
+	finish();
+	ck_assert_ptr_null(find("dropped"));
+	ck_assert_ptr_null(find("merged"));
+	ck_assert_int_eq(verdict("snaplen"), SF_VERDICT_NOTE);
+	ck_assert_int_eq(verdict("clock"), SF_VERDICT_OK); /* packets of 1970 */
+	ck_assert_int_eq(sf_mirror_verdict(findings, finding_count), SF_VERDICT_NOTE);
 }
 END_TEST
 
@@ -309,8 +427,9 @@ START_TEST(flow_export_is_noted)
 END_TEST
 
 CHECK_MAIN("mirror", silence_is_a_problem, a_healthy_mirror_is_ok,
-	an_ordinary_port_is_told_from_a_mirror, one_direction_only_is_a_warning,
+	an_ordinary_port_is_told_from_a_mirror, one_direction_only_is_a_problem,
 	copies_are_a_warning, packets_of_a_tunnel_are_no_copies, damage_is_told_by_kind,
 	a_frame_cut_by_our_own_snap_length_is_no_damage, tags_stripped_or_seen,
 	conversations_spread_over_queues_are_noted, a_wrong_clock_is_noted,
-	remote_mirrors_are_recognised, flow_export_is_noted)
+	packets_that_carry_others_are_named, headers_that_are_cut_off_are_read_no_further,
+	a_few_tunnel_packets_are_a_note, a_file_is_not_judged_as_a_port, flow_export_is_noted)
