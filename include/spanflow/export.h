@@ -21,6 +21,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include <spanflow/collect.h>
 #include <spanflow/error.h>
 #include <spanflow/flow.h>
 #include <spanflow/meter.h>
@@ -44,6 +45,12 @@ struct sf_exporter_options {
 	 * UDP collectors are paced by default so that they need not drop.
 	 */
 	bool packet_clock;
+	/*
+	 * Its records were collected and come by sf_exporter_put_collected(): files have them as
+	 * they were sent, text has what their exporters told and where they came from, and there
+	 * are no collectors among its destinations.
+	 */
+	bool collected;
 	uint32_t domain;            /* observationDomainId / source id of records whose own is 0 */
 	uint32_t domains;           /* that records have, from `domain` on; 0 means 1 */
 	uint32_t sampling_interval; /* 1:N announced in options data and v5 headers; 0 means 1 */
@@ -135,6 +142,12 @@ bool sf_exporter_wants_flow_ids(const struct sf_exporter *exporter);
  * signature of sf_flow_sink.put, with the exporter as context.
  */
 unsigned sf_exporter_put(void *exporter, const struct sf_flow *flows, unsigned count);
+
+/*
+ * Hands a collected record to every destination of an exporter for such records; options records go
+ * into files only.
+ */
+void sf_exporter_put_collected(struct sf_exporter *exporter, const struct sf_collected *record);
 
 /*
  * Time passes: sends what has waited for the flush interval (1 s), repeats templates and options

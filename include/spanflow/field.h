@@ -13,6 +13,11 @@
 
 #define SF_PEN_REVERSE 29305 /* RFC 5103 §6.1 */
 #define SF_PEN_CERT    6871
+/*
+ * No enterprise: in IPFIX, field types of NetFlow v9 from 32768 on, whose high bit would say that an
+ * enterprise number follows. Their numbers are less by 32768. sf_field_name() writes "ie33000".
+ */
+#define SF_PEN_NETFLOW9 UINT32_C(0xfffffffe)
 
 #define SF_LENGTH_VARIABLE 65535
 

@@ -57,6 +57,8 @@ size_t sf_field_name(uint32_t pen, uint16_t id, char *text, size_t size)
 
 	if (!element && pen == 0)
 		length = snprintf(text, size, "ie%u", id);
+	else if (pen == SF_PEN_NETFLOW9)
+		length = snprintf(text, size, "ie%u", id | 0x8000);
 	else if (!element)
 		length = snprintf(text, size, "pen%uie%u", pen, id);
 	else if (pen == SF_PEN_REVERSE)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * JSON comes from the record as it was on the wire, so that elements spanflow does not meter are
- * seen; table, CSV and IPFIX files come from the flow record through the exporter, as in `meter`.
+ * JSON and IPFIX files have the record as it was on the wire, so that elements spanflow does not
+ * meter are seen; table and CSV come from the flow record. Files, table and CSV are an exporter's
+ * destinations, as in `meter`.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -48,11 +49,19 @@ static void take_flow(struct sf_collected_sink *sink, const struct sf_collected 
 	if (sink->json)
 		json_put(sink, record);
 	if (sink->exporter)
-		sf_exporter_put(sink->exporter, &record->flow, 1);
+		sf_exporter_put_collected(sink->exporter, record);
 	if (sink->exporter && sink->flows % LOOK_EVERY == 0)
 		sink->lost = lost_some(sink);
 	if (sink->flows == sink->most || sink->lost)
 		sf_collector_stop(sink->collector);
+}
+
+static void take_options(struct sf_collected_sink *sink, const struct sf_collected *record)
+{
+	if (sink->show_options && sink->json)
+		json_put(sink, record);
+	if (sink->exporter)
+		sf_exporter_put_collected(sink->exporter, record);
 }
 
 static void take(void *context, const struct sf_collected *record)
@@ -60,10 +69,10 @@ static void take(void *context, const struct sf_collected *record)
 	struct sf_collected_sink *sink = context;
 
 	errno = 0;
-	if (!record->options)
+	if (record->options)
+		take_options(sink, record);
+	else
 		take_flow(sink, record);
-	else if (sink->show_options && sink->json)
-		json_put(sink, record);
 	if (sink->between)
 		sink->between(sink);
 }
@@ -86,13 +95,17 @@ static int exporter_open(
 	struct sf_collected_sink *sink, const struct sf_options *options, struct sf_error *error)
 {
 	const struct sf_exporter_options exporter_options = {
+		.collected = true,
 		.hurry = { sf_signal_hurry, NULL },
 	};
 	int result = sf_exporter_new(&sink->exporter, &exporter_options, error);
 
 	if (result == 0 && !sink->json)
 		result = sf_output_text(sink->exporter, options, sink->stream, error);
-	return result ? result : sf_output_destinations(sink->exporter, options, error);
+	/* --biflow is for the table and CSV */
+	if (result == 0 && options->write)
+		result = sf_exporter_add_file(sink->exporter, options->write, error);
+	return result;
 }
 
 /* What contradicts itself, or NULL. */
@@ -100,8 +113,10 @@ static const char *contradiction(const struct sf_options *options)
 {
 	if (options->show_options && options->output != SF_OUTPUT_JSON)
 		return "--options needs -o json: options records are no flows";
-	if (options->biflow && options->output == SF_OUTPUT_JSON && !options->write)
-		return "--biflow: -o json has records as they were sent: -o table or -o csv";
+	if (options->biflow && sf_output_form(options) != SF_OUTPUT_TABLE &&
+		sf_output_form(options) != SF_OUTPUT_CSV)
+		return "--biflow: -o json and -w have records as they were sent: -o table or -o "
+		       "csv";
 	return sf_output_contradiction(options);
 }
 

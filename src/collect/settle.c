@@ -182,7 +182,7 @@ static void flow_addresses(struct sf_collected *out, const struct sf_collect_not
 		flow->ip_version = noted(notes, 0, SLOT_SRC4) ? 4 : 6;
 	else /* RFC 3954 §8: IPv4 where nothing says otherwise */
 		flow->ip_version = score6 >= 2 ? 6 : 4;
-	if (said || score4 || score6)
+	if (noted(notes, 0, SLOT_VERSION))
 		out->known[0] |= SF_KNOWN_VERSION;
 	source = flow->ip_version == 6 ? SLOT_SRC6 : SLOT_SRC4;
 	for (unsigned side = 0; side < 2; side++) {

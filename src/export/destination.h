@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A destination of an exporter: an export session (session.c) or text (text.c, table.c). */
+/*
+ * A destination of an exporter: an export session (session.c), a file of collected records (collected_file.c)
+ * or text (text.c, table.c).
+ */
 #ifndef SPANFLOW_EXPORT_DESTINATION_H
 #define SPANFLOW_EXPORT_DESTINATION_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <spanflow/collect.h>
 #include <spanflow/export.h>
 
 #include "export/template.h"
@@ -39,8 +43,12 @@ struct sf_shared {
 struct sf_destination;
 
 struct sf_destination_ops {
+	/* Flows of the meter; not of a destination for collected records alone. */
 	void (*put)(
 		struct sf_destination *destination, const struct sf_flow *flows, unsigned count);
+	/* A collected record; not of an export session. */
+	void (*put_collected)(
+		struct sf_destination *destination, const struct sf_collected *record);
 	void (*tick)(struct sf_destination *destination);
 	void (*finish)(struct sf_destination *destination);
 	void (*free)(struct sf_destination *destination);
@@ -90,7 +98,15 @@ struct sf_session_options {
 int sf_session_new(struct sf_destination **destination, const struct sf_shared *shared,
 	const struct sf_session_options *options, struct sf_transport *transport);
 
-/* JSON lines and CSV (text.c), table (table.c). 0 or -ENOMEM. */
-int sf_text_new(struct sf_destination **destination, const struct sf_text_options *options);
+/*
+ * An IPFIX file of collected records (collected_file.c), options records only if `options_data`. Takes the
+ * transport over, also on failure. 0 or -ENOMEM.
+ */
+int sf_collected_file_new(struct sf_destination **destination, const struct sf_shared *shared,
+	bool options_data, struct sf_transport *transport);
+
+/* JSON lines and CSV (text.c), table (table.c), of flows or collected records. 0 or -ENOMEM. */
+int sf_text_new(
+	struct sf_destination **destination, const struct sf_text_options *options, bool collected);
 
 #endif

@@ -89,6 +89,9 @@ int sf_exporter_add_collector(struct sf_exporter *exporter, const char *url, str
 
 	if (code < 0)
 		return code;
+	if (options->collected)
+		return sf_error_set(
+			error, SF_EUSAGE, "%s: collected records go into files and text only", url);
 	/* 16 bits in its header: sources would be taken for each other */
 	if (parsed.session.dialect == &sf_netflow5 && last_domain(options) > 0xffff)
 		return sf_error_set(error, SF_EUSAGE,
@@ -115,6 +118,33 @@ int sf_exporter_add_collector(struct sf_exporter *exporter, const char *url, str
 	return add_session(exporter, &parsed, transport, url, error);
 }
 
+/* Collected records are written as they were sent. */
+static int check_collected_file(
+	const struct sf_session_options *options, const char *path, struct sf_error *error)
+{
+	const char *option = options->biflow                           ? "biflow"
+			     : options->time != SF_WHEN_MS             ? "time"
+			     : options->profile != SF_PROFILE_EXTENDED ? "profile"
+								       : NULL;
+
+	if (!option)
+		return 0;
+	return sf_error_set(error, SF_EUSAGE,
+		"%s: %s= is for records of the meter: collected ones are written as they were sent",
+		path, option);
+}
+
+static int add_collected_file(struct sf_exporter *exporter, const struct sf_url *parsed,
+	struct sf_transport *transport, const char *path, struct sf_error *error)
+{
+	struct sf_destination *destination;
+
+	if (sf_collected_file_new(
+		    &destination, &exporter->shared, parsed->session.options_data, transport) < 0)
+		return sf_error_set(error, -ENOMEM, "no memory for destination %s", path);
+	return add(exporter, destination, path, error);
+}
+
 int sf_exporter_add_file(struct sf_exporter *exporter, const char *path, struct sf_error *error)
 {
 	struct sf_transport *transport;
@@ -123,9 +153,16 @@ int sf_exporter_add_file(struct sf_exporter *exporter, const char *path, struct 
 
 	if (code < 0)
 		return code;
+	if (exporter->shared.options.collected) {
+		code = check_collected_file(&parsed.session, path, error);
+		if (code < 0)
+			return code;
+	}
 	code = sf_file_open(&transport, parsed.target, error);
 	if (code < 0)
 		return code;
+	if (exporter->shared.options.collected)
+		return add_collected_file(exporter, &parsed, transport, path, error);
 	return add_session(exporter, &parsed, transport, path, error);
 }
 
@@ -134,7 +171,7 @@ int sf_exporter_add_text(
 {
 	struct sf_destination *destination;
 
-	if (sf_text_new(&destination, options) < 0)
+	if (sf_text_new(&destination, options, exporter->shared.options.collected) < 0)
 		return sf_error_set(error, -ENOMEM, "no memory for text output");
 	destination->shared = &exporter->shared;
 	return add(exporter, destination, "text", error);
@@ -161,8 +198,18 @@ unsigned sf_exporter_put(void *context, const struct sf_flow *flows, unsigned co
 	struct sf_exporter *exporter = context;
 
 	for (unsigned i = 0; i < exporter->count; i++)
-		exporter->destinations[i]->ops->put(exporter->destinations[i], flows, count);
+		if (exporter->destinations[i]->ops->put)
+			exporter->destinations[i]->ops->put(
+				exporter->destinations[i], flows, count);
 	return count;
+}
+
+void sf_exporter_put_collected(struct sf_exporter *exporter, const struct sf_collected *record)
+{
+	for (unsigned i = 0; i < exporter->count; i++)
+		if (exporter->destinations[i]->ops->put_collected)
+			exporter->destinations[i]->ops->put_collected(
+				exporter->destinations[i], record);
 }
 
 void sf_exporter_tick(struct sf_exporter *exporter, int64_t wall, int64_t clock)

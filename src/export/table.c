@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The table for people. Columns have fixed widths that fit IPv4; a long IPv6 address takes room
+ * The table for people. What the exporter of a collected record did not tell is a dash. Columns have fixed widths that fit IPv4; a long IPv6 address takes room
  * from the padding of its neighbour and only then pushes its own row to the right, so all other
  * rows stay aligned without looking ahead.
  */
@@ -8,10 +8,21 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/element_id.h"
 #include "base/value.h"
+#include "export/cell.h"
 #include "export/text.h"
 
 #define ENDPOINT_WIDTH 21 /* 255.255.255.255:65535 */
+#define TIME_WIDTH     24 /* 2023-09-12 06:06:56.123Z */
+#define EXPORTER_WIDTH 15
+#define DOMAIN_WIDTH   7
+
+/* The flow has that value of direction `half`. */
+static bool is_known(const struct sf_row *row, unsigned half, uint32_t known)
+{
+	return !row->record || sf_cell_known(row->record, half, known);
+}
 
 static char *put(char *p, const char *text)
 {
@@ -110,11 +121,16 @@ static bool has_ports(const struct sf_flow *flow)
 	       flow->protocol == 132 || flow->protocol == 136;
 }
 
-static char *put_endpoint(char *p, const struct sf_flow *flow, unsigned side)
+static char *put_endpoint(char *p, const struct sf_row *row, unsigned side)
 {
-	bool ports = has_ports(flow);
+	const struct sf_flow *flow = row->flow;
+	/* who tells ports and no protocol means a protocol with ports */
+	bool ports = (has_ports(flow) || !is_known(row, 0, SF_KNOWN_PROTOCOL)) &&
+		     is_known(row, side, SF_KNOWN_PORT);
 
-	if (flow->ip_version == 4) {
+	if (!is_known(row, side, SF_KNOWN_ADDRESS)) {
+		*p++ = '-';
+	} else if (flow->ip_version == 4) {
 		p = sf_text_ipv4(p, flow->addr[side]);
 	} else {
 		if (ports)
@@ -130,10 +146,15 @@ static char *put_endpoint(char *p, const struct sf_flow *flow, unsigned side)
 	return p;
 }
 
-static char *put_flags(char *p, const struct sf_flow *flow, const struct sf_flow_half *half)
+static char *put_flags(char *p, const struct sf_row *row, unsigned d)
 {
 	static const char letters[] = "CEUAPRSF";
+	const struct sf_flow *flow = row->flow;
+	const struct sf_flow_half *half = &flow->half[d];
 
+	if (flow->protocol == 6 && flow->directions >> d & 1 &&
+		!is_known(row, d, SF_KNOWN_TCP_FLAGS))
+		return put(p, "-       ");
 	for (int i = 0; i < 8; i++)
 		*p++ = flow->protocol != 6              ? ' '
 		       : half->tcp_flags >> (7 - i) & 1 ? letters[i]
@@ -203,11 +224,13 @@ static const char *icmp_words(const struct sf_flow *flow, uint16_t type_code)
 }
 
 /* What only some flows have: ICMP type, VLAN ids, MPLS label. */
-static char *put_notes(char *p, const struct sf_flow *flow, unsigned d)
+static char *put_notes(char *p, const struct sf_row *row)
 {
+	const struct sf_flow *flow = row->flow;
+	unsigned d = row->d;
 	const struct sf_flow_half *half = &flow->half[d];
 
-	if (sf_flow_has_icmp_type(flow)) {
+	if (sf_flow_has_icmp_type(flow) && is_known(row, d, SF_KNOWN_ICMP)) {
 		const char *words = icmp_words(flow, flow->port[d]);
 
 		if (words)
@@ -227,58 +250,124 @@ static char *put_notes(char *p, const struct sf_flow *flow, unsigned d)
 	return p;
 }
 
-static char *put_counters(char *p, const struct sf_flow *flow, const struct sf_flow_half *half)
+static char *put_count(
+	char *p, const struct sf_row *row, unsigned d, uint32_t known, uint64_t count, size_t width)
 {
+	bool there = row->flow->directions >> d & 1;
+
 	*p++ = ' ';
-	p = right_number(p, half->packets, 9);
-	*p++ = ' ';
-	p = right_number(p, half->octets, 12);
-	*p++ = ' ';
-	return put_flags(p, flow, half);
+	return is_known(row, d, known) || !there ? right_number(p, count, width)
+						 : right(p, "-", 1, width);
 }
 
-char *sf_table_header(char *p, bool biflow)
-{
-	p += sprintf(p, "%-24s %9s %-5s %-*s    %-*s %9s %12s %-8s", "Start", "Duration", "Proto",
-		ENDPOINT_WIDTH, "Source", ENDPOINT_WIDTH, "Destination", "Packets", "Octets",
-		"Flags");
-	if (biflow)
-		p += sprintf(p, " %9s %12s %-8s", "<-Packets", "<-Octets", "<-Flags");
-	p += sprintf(p, " End\n");
-	return p;
-}
-
-char *sf_table_row(char *p, const struct sf_flow *flow, unsigned d, bool biflow, bool local_time)
+static char *put_counters(char *p, const struct sf_row *row, unsigned d)
 {
 	static const struct sf_flow_half none;
-	const struct sf_flow_half *half = &flow->half[d];
-	const struct sf_flow_half *answer = biflow ? &flow->half[!d] : &none;
-	int64_t start = half->start_ns, end = half->end_ns;
-	char *column;
+	const struct sf_flow_half *half =
+		row->flow->directions >> d & 1 ? &row->flow->half[d] : &none;
 
-	if (answer->packets) {
+	p = put_count(p, row, d, SF_KNOWN_PACKETS, half->packets, 9);
+	p = put_count(p, row, d, SF_KNOWN_OCTETS, half->octets, 12);
+	*p++ = ' ';
+	return put_flags(p, row, d);
+}
+
+/* When the row's flow began, and how long it lasted. */
+static char *put_times(char *p, const struct sf_row *row, bool two_way)
+{
+	const struct sf_flow_half *half = &row->flow->half[row->d];
+	const struct sf_flow_half *answer = &row->flow->half[!row->d];
+	int64_t start = half->start_ns, end = half->end_ns;
+	char *column = p;
+
+	if (two_way) {
 		start = answer->start_ns < start ? answer->start_ns : start;
 		end = answer->end_ns > end ? answer->end_ns : end;
 	}
-	p = put_time(p, start, local_time);
+	if (is_known(row, row->d, SF_KNOWN_START))
+		p = put_time(p, start, row->local_time);
+	else
+		*p++ = '-';
+	p = pad_to(p, column, TIME_WIDTH);
 	*p++ = ' ';
 	/*
 	 * between the times as they are shown, so that it is the same from a file of milliseconds
 	 */
-	p = put_duration(p, (end / 1000000 - start / 1000000) * 1000000);
-	*p++ = ' ';
-	p = put_protocol(p, flow->protocol);
+	if (is_known(row, row->d, SF_KNOWN_START) && is_known(row, row->d, SF_KNOWN_END))
+		return put_duration(p, (end / 1000000 - start / 1000000) * 1000000);
+	return right(p, "-", 1, 9);
+}
+
+/* Who exported the record, of which domain, and when; the date only if the flow began on another. */
+static char *put_origin(char *p, const struct sf_row *row, const char *start)
+{
+	const struct sf_field_value *field =
+		sf_cell_field(row->record, 0, SF_IE_exporterIPv4Address);
+	char time[32], *column = p;
+
+	if (!field)
+		field = sf_cell_field(row->record, 0, SF_IE_exporterIPv6Address);
+	if (field)
+		p += sf_field_text(field, p, SF_VALUE_MAX);
+	else
+		*p++ = '-';
+	p = pad_to(p, column, EXPORTER_WIDTH);
 	*p++ = ' ';
 	column = p;
-	p = pad_to(put_endpoint(p, flow, d), column, ENDPOINT_WIDTH);
-	p = put(p, answer->packets ? " <> " : " -> ");
-	p = pad_to(put_endpoint(p, flow, !d), column, 2 * ENDPOINT_WIDTH + 4);
-	p = put_counters(p, flow, half);
-	if (biflow)
-		p = put_counters(p, flow, answer);
+	field = sf_cell_field(row->record, 0, SF_IE_observationDomainId);
+	if (field)
+		p += sf_field_text(field, p, SF_VALUE_MAX);
+	p = pad_to(p, column, DOMAIN_WIDTH);
 	*p++ = ' ';
-	p = put_end_reason(p, flow->end_reason);
-	p = put_notes(p, flow, d);
+	put_time(time, row->record->export_time_ns / 1000000000 * 1000000000, row->local_time);
+	/* "2023-09-12 06:06:56.000Z" without the milliseconds */
+	time[19] = '\0';
+	p = put(p, memcmp(time, start, 10) == 0 ? time + 11 : time);
+	if (!row->local_time)
+		*p++ = 'Z';
+	return p;
+}
+
+char *sf_table_header(char *p, bool biflow, bool collected)
+{
+	p += sprintf(p, "%-*s %9s %-5s %-*s    %-*s %9s %12s %-8s", TIME_WIDTH, "Start", "Duration",
+		"Proto", ENDPOINT_WIDTH, "Source", ENDPOINT_WIDTH, "Destination", "Packets",
+		"Octets", "Flags");
+	if (biflow)
+		p += sprintf(p, " %9s %12s %-8s", "<-Packets", "<-Octets", "<-Flags");
+	if (collected)
+		p += sprintf(p, " %-6s %-*s %-*s %s\n", "End", EXPORTER_WIDTH, "Exporter",
+			DOMAIN_WIDTH, "Domain", "Exported");
+	else
+		p += sprintf(p, " End\n");
+	return p;
+}
+
+char *sf_table_row(char *p, const struct sf_row *row)
+{
+	const struct sf_flow *flow = row->flow;
+	bool two_way = row->biflow && sf_flow_two_way(flow);
+	char *start = p, *column;
+
+	p = put_times(p, row, two_way);
+	*p++ = ' ';
+	p = is_known(row, 0, SF_KNOWN_PROTOCOL) ? put_protocol(p, flow->protocol) : put(p, "-    ");
+	*p++ = ' ';
+	column = p;
+	p = pad_to(put_endpoint(p, row, row->d), column, ENDPOINT_WIDTH);
+	p = put(p, two_way ? " <> " : " -> ");
+	p = pad_to(put_endpoint(p, row, !row->d), column, 2 * ENDPOINT_WIDTH + 4);
+	p = put_counters(p, row, row->d);
+	if (row->biflow)
+		p = put_counters(p, row, !row->d);
+	*p++ = ' ';
+	p = is_known(row, 0, SF_KNOWN_END_REASON) ? put_end_reason(p, flow->end_reason)
+						  : put(p, "-     ");
+	if (row->record) {
+		*p++ = ' ';
+		p = put_origin(p, row, start);
+	}
+	p = put_notes(p, row);
 	while (p[-1] == ' ')
 		p--;
 	*p++ = '\n';

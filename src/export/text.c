@@ -9,7 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/element_id.h"
 #include "base/value.h"
+#include "base/wire.h"
+#include "export/cell.h"
 #include "export/destination.h"
 #include "export/text.h"
 
@@ -34,6 +37,7 @@ struct layout {
 struct text {
 	struct sf_destination destination;
 	struct sf_text_options options;
+	bool collected; /* its rows are collected records */
 	struct layout *layouts[SF_KEY_COUNT];
 	char *buffer, *p;
 	struct sf_destination_count waiting; /* in the buffer */
@@ -125,17 +129,58 @@ static char *put_json(char *p, const struct layout *layout, const uint8_t *recor
 	return p;
 }
 
-static char *put_csv(char *p, const struct layout *layout, const uint8_t *record)
+/* Of a collected record: columns behind those that all text has. */
+static const uint16_t collected_columns[] = { SF_IE_samplingInterval, SF_IE_samplingAlgorithm,
+	SF_IE_exporterIPv4Address, SF_IE_exporterIPv6Address, SF_IE_observationDomainId };
+
+#define COLLECTED_COLUMNS (sizeof(collected_columns) / sizeof(collected_columns[0]))
+
+static char *put_collected_columns(char *p, const struct sf_collected *from)
+{
+	uint8_t octets[8];
+
+	for (size_t i = 0; i < COLLECTED_COLUMNS; i++) {
+		const struct sf_field_value *field = sf_cell_field(from, 0, collected_columns[i]);
+
+		*p++ = ',';
+		if (field)
+			p += sf_field_text(field, p, SF_VALUE_MAX);
+	}
+	*p++ = ',';
+	sf_store_be64(octets, (uint64_t)(from->export_time_ns / 1000000));
+	return p + sf_value_write(SF_TYPE_MILLISECONDS, SF_VALUE_TEXT, octets, sizeof(octets), p,
+			   SF_VALUE_MAX);
+}
+
+/* One value of a row; `from` is the collected record or NULL. */
+static char *put_cell(char *p, const struct layout *layout, unsigned i, const uint8_t *value,
+	const struct sf_collected *from, unsigned d)
+{
+	struct sf_cell cell = { .kind = SF_CELL_FLOW };
+
+	if (from)
+		sf_cell_find(&cell, from, &layout->template.specs[i], d);
+	if (cell.kind == SF_CELL_FLOW)
+		return p + sf_value_write(layout->columns[i].type, SF_VALUE_TEXT, value,
+				   layout->columns[i].length, p, SF_VALUE_MAX);
+	if (cell.kind == SF_CELL_VALUE)
+		return p + sf_field_text(&cell.value, p, SF_VALUE_MAX);
+	return p;
+}
+
+static char *put_csv(char *p, const struct layout *layout, const uint8_t *record,
+	const struct sf_collected *from, unsigned d)
 {
 	for (unsigned i = 0; i < layout->template.field_count; i++) {
 		for (unsigned n = layout->columns[i].commas; n; n--)
 			*p++ = ',';
-		p += sf_value_write(layout->columns[i].type, SF_VALUE_TEXT, record,
-			layout->columns[i].length, p, SF_VALUE_MAX);
+		p = put_cell(p, layout, i, record, from, d);
 		record += layout->columns[i].length;
 	}
 	for (unsigned n = layout->last_commas; n; n--)
 		*p++ = ',';
+	if (from)
+		p = put_collected_columns(p, from);
 	*p++ = '\n';
 	return p;
 }
@@ -146,9 +191,15 @@ static void write_header(struct text *text)
 
 	text->header_written = true;
 	if (text->options.format == SF_TEXT_TABLE) {
-		text->p = sf_table_header(text->p, text->options.biflow);
+		text->p = sf_table_header(text->p, text->options.biflow, text->collected);
 	} else if (text->options.format == SF_TEXT_CSV) {
 		sf_profile_walk(SF_PROFILE_EXTENDED, visit_column, &walk);
+		for (size_t i = 0; text->collected && i < COLLECTED_COLUMNS; i++) {
+			*walk.p++ = ',';
+			walk.p += sf_field_name(0, collected_columns[i], walk.p, PREFIX_MAX);
+		}
+		if (text->collected)
+			walk.p += sprintf(walk.p, ",exportTime");
 		*walk.p++ = '\n';
 		text->p = walk.p;
 	}
@@ -200,7 +251,9 @@ static void flush(struct text *text)
 	text->p = text->buffer;
 }
 
-static void put_row(struct text *text, const struct sf_flow *flow, unsigned d, bool two_way)
+/* The row of direction d, or of both; `from` is what the flow was collected from, or NULL. */
+static void put_row(struct text *text, const struct sf_flow *flow, unsigned d, bool two_way,
+	const struct sf_collected *from)
 {
 	static const struct sf_encode_context context;
 	uint8_t record[SF_RECORD_MAX];
@@ -223,16 +276,30 @@ static void put_row(struct text *text, const struct sf_flow *flow, unsigned d, b
 		return;
 	}
 	if (text->options.format == SF_TEXT_TABLE) {
-		text->p = sf_table_row(
-			text->p, flow, d, text->options.biflow, text->options.local_time);
+		text->p =
+			sf_table_row(text->p, &(struct sf_row){ flow, from, d, text->options.biflow,
+						      text->options.local_time });
 	} else {
 		sf_template_encode(&layout->template, record, flow, 1, 1u << d, &context);
-		text->p = text->options.format == SF_TEXT_JSON ? put_json(text->p, layout, record)
-							       : put_csv(text->p, layout, record);
+		text->p = text->options.format == SF_TEXT_JSON
+				  ? put_json(text->p, layout, record)
+				  : put_csv(text->p, layout, record, from, d);
 	}
 	sf_count_add(&text->waiting, &count);
 	if (text->p - text->buffer > BUFFER_SIZE - SF_TEXT_ROW_MAX)
 		flush(text);
+}
+
+static void put_rows(struct text *text, const struct sf_flow *flow, const struct sf_collected *from)
+{
+	if (text->options.biflow) {
+		put_row(text, flow, flow->directions & SF_FORWARD ? 0 : 1, sf_flow_two_way(flow),
+			from);
+		return;
+	}
+	for (unsigned d = 0; d < 2; d++)
+		if (flow->directions >> d & 1)
+			put_row(text, flow, d, false, from);
 }
 
 static void text_put(
@@ -242,18 +309,19 @@ static void text_put(
 
 	if (!text->header_written)
 		write_header(text);
-	for (unsigned i = 0; i < count; i++) {
-		unsigned directions = flows[i].directions;
+	for (unsigned i = 0; i < count; i++)
+		put_rows(text, &flows[i], NULL);
+}
 
-		if (text->options.biflow) {
-			put_row(text, &flows[i], directions & 1 ? 0 : 1, directions == 3);
-			continue;
-		}
-		if (directions & 1)
-			put_row(text, &flows[i], 0, false);
-		if (directions & 2)
-			put_row(text, &flows[i], 1, false);
-	}
+static void text_put_collected(
+	struct sf_destination *destination, const struct sf_collected *record)
+{
+	struct text *text = (struct text *)destination;
+
+	if (!text->header_written)
+		write_header(text);
+	if (!record->options)
+		put_rows(text, &record->flow, record);
 }
 
 static void text_tick(struct sf_destination *destination)
@@ -288,12 +356,14 @@ static void text_free(struct sf_destination *destination)
 
 static const struct sf_destination_ops text_ops = {
 	.put = text_put,
+	.put_collected = text_put_collected,
 	.tick = text_tick,
 	.finish = text_finish,
 	.free = text_free,
 };
 
-int sf_text_new(struct sf_destination **destination, const struct sf_text_options *options)
+int sf_text_new(
+	struct sf_destination **destination, const struct sf_text_options *options, bool collected)
 {
 	struct text *text = calloc(1, sizeof(*text));
 
@@ -308,6 +378,7 @@ int sf_text_new(struct sf_destination **destination, const struct sf_text_option
 	text->destination.cold_facts = options->format != SF_TEXT_TABLE;
 	text->destination.flow_ids = options->format != SF_TEXT_TABLE;
 	text->options = *options;
+	text->collected = collected;
 	if (!text->options.stream)
 		text->options.stream = stdout;
 	text->p = text->buffer;

@@ -230,9 +230,19 @@ class Show(Case):
             self.assertEqual(shown.stats["packets"], metered.stats["metered"]["packets"])
             self.assertEqual(shown.stats["octets"], metered.stats["metered"]["octets"])
             for form in ("table", "csv"):
-                self.assertEqual(sorted(self.show("-o", form, file, *options).stdout.splitlines()),
-                                 sorted(self.meter("-r", capture, "-o", form, *options)
-                                        .stdout.splitlines()))
+                self.assertEqual(
+                    sorted(map(self.without_origin, self.show(
+                        "-o", form, file, *options).stdout.splitlines())),
+                    sorted(self.meter("-r", capture, "-o", form, *options).stdout.splitlines()))
+
+    @staticmethod
+    def without_origin(line):
+        """A line of CSV or of the table without the columns that tell where its record came from."""
+        if "," in line:
+            return line.rsplit(",", 6)[0]
+        if line.startswith("Start"):
+            return re.sub(r" +Exporter +Domain +Exported$", "", line)
+        return re.sub(r" +- +\d+ +(\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\dZ(?= |$)", "", line)
 
 
 class Receiving(Case):
@@ -340,13 +350,6 @@ class Collect(Receiving):
                                       r"refused: all its fields have the length 0\n")
         self.assertEqual(done.stderr.count("refused: "), 1)
         self.assertEqual(done.stats["templatesRefused"], 3)
-
-    def test_full_disk_without_records(self):
-        """Nothing is lost, but the file has no templates."""
-        done = self.run_plain("collect", "-l", "udp://127.0.0.1:0", "--duration", "200ms", "-w",
-                              "/dev/full")
-        self.assertEqual(done.status, 1)
-        self.assertIn("/dev/full: No space left on device", done.stderr)
 
     def test_bad_messages_are_named_and_counted(self):
         process, port = self.collect("-c", "1")
