@@ -61,6 +61,7 @@ struct file_capture {
 	struct sf_error failure; /* the first */
 	struct sf_slots slots;
 	struct sf_oddities oddities;
+	struct sf_sorting sorting;
 };
 
 static struct file_capture *file_of(struct sf_capture *capture)
@@ -106,6 +107,7 @@ static void file_open_waiting(struct file_capture *file)
 	struct sf_source *source = &file->sources.list[file->waiting++];
 	struct sf_error error;
 
+	file->sorting.open = file->open_count + 1;
 	if (!source->reader &&
 		sf_source_open(&file->sources, source, file->open_count, &error) < 0) {
 		if (file->failures++ == 0)
@@ -138,7 +140,7 @@ static void file_close_ended(struct file_capture *file)
 	for (unsigned i = 0; i < file->open_count; i++) {
 		struct sf_source *source = file->open[i];
 
-		if (source->end && !sf_stream_is_lent(&source->reader->stream)) {
+		if (source->end && !sf_reader_is_lent(source->reader)) {
 			sf_source_close(source);
 			file->ended_count--;
 			continue;
@@ -181,6 +183,7 @@ static bool file_go_on(struct file_capture *file, unsigned at, bool lent)
 	switch (reader->state) {
 	case SF_READER_READY:
 	case SF_READER_HEAD:
+	case SF_READER_BACK:
 		break;
 	case SF_READER_HUNGRY:
 		if (lent)
@@ -307,13 +310,15 @@ static void file_lend(struct file_capture *file)
 {
 	for (unsigned i = 0; i < file->open_count; i++)
 		if (file->open[i]->end != SF_SOURCE_PAST)
-			sf_stream_lend(&file->open[i]->reader->stream);
+			sf_reader_lend(file->open[i]->reader);
 }
 
 static int file_receive(struct file_capture *file, unsigned queue, struct batch *batch)
 {
 	bool turns = file->capture.queues > 1, more;
 
+	file->sorting.lending.queue = queue;
+	file->sorting.lending.turn[queue]++;
 	if (turns)
 		file_turn(file, queue);
 	if (file->ended_count)
@@ -350,33 +355,82 @@ static void file_stats(struct sf_capture *capture, struct sf_capture_stats *stat
 		.bytes_read = read_count(&file->bytes_read),
 		.bytes_total = file->sources.bytes_total,
 		.causes = { { "oddTimes", read_count(&file->oddities.times.count) },
-			{ "oddLengths", read_count(&file->oddities.lengths.count) } },
-		.cause_count = 2,
+			{ "oddLengths", read_count(&file->oddities.lengths.count) },
+			{ "outOfOrder", read_count(&file->sorting.disorder.packets) },
+			{ "tooLateToSort", read_count(&file->sorting.disorder.late) },
+			{ "wildTimes", read_count(&file->sorting.disorder.wild) } },
+		.cause_count = 5,
 	};
+}
+
+static int odd_text(const struct sf_oddity *oddity, const char *what, char *text, size_t size)
+{
+	uint64_t n = read_count(&oddity->count);
+
+	return n ? snprintf(text, size, "%s: %" PRIu64 ", the first at %s", what, n, oddity->first)
+		 : 0;
+}
+
+/* "1.5 s", "20 ms" */
+static void span_text(int64_t ns, char *text, size_t size)
+{
+	double s = (double)ns / 1e9;
+
+	if (s >= 1)
+		snprintf(text, size, "%.6g s", s);
+	else if (s >= 1e-3)
+		snprintf(text, size, "%.3g ms", s * 1e3);
+	else
+		snprintf(text, size, "%.3g µs", s * 1e6);
+}
+
+/* "a.pcap: not in time order: 12 packets were written up to 5 ms too late; …" */
+static int disorder_text(const struct sf_disorder *disorder, char *text, size_t size)
+{
+	uint64_t n = read_count(&disorder->packets), late = read_count(&disorder->late);
+	char span[32], others[48] = "", advice[160] = "they were sorted by time";
+
+	if (!n)
+		return 0;
+	span_text(disorder->largest_ns, span, sizeof(span));
+	if (disorder->files > 1)
+		snprintf(others, sizeof(others), " and %u more", disorder->files - 1);
+	if (late)
+		snprintf(advice, sizeof(advice),
+			"%" PRIu64
+			" of them too late to be sorted while reading, which may split flows: "
+			"sort the file first (reordercap IN OUT)",
+			late);
+	return snprintf(text, size,
+		"%s%s: not in time order: %" PRIu64 " packet%s written up to %s too late; %s",
+		disorder->first, others, n, n == 1 ? " was" : "s were", span, advice);
+}
+
+/* The remark of that kind; 0: there is none. */
+static int remark_text(const struct file_capture *file, unsigned kind, char *text, size_t size)
+{
+	switch (kind) {
+	case 0:
+		return odd_text(&file->oddities.times,
+			"time stamps outside 1970 … 2116 (the packet has the time of the one "
+			"before "
+			"it)",
+			text, size);
+	case 1:
+		return odd_text(&file->oddities.lengths,
+			"pcapng blocks with a wrong length, of the block or of an option (read all "
+			"the same)",
+			text, size);
+	default:
+		return disorder_text(&file->sorting.disorder, text, size);
+	}
 }
 
 static bool file_remark(struct sf_capture *capture, unsigned number, char *text, size_t size)
 {
-	const struct sf_oddities *oddities = &file_of(capture)->oddities;
-	const struct {
-		const struct sf_oddity *oddity;
-		const char *what;
-	} remarks[] = {
-		{ &oddities->times, "time stamps outside 1970 … 2116 (the packet has the time of "
-				    "the one before it)" },
-		{ &oddities->lengths, "pcapng blocks with a wrong length, of the block or of an "
-				      "option (read all the same)" },
-	};
-
-	for (size_t i = 0; i < sizeof(remarks) / sizeof(remarks[0]); i++) {
-		uint64_t n = read_count(&remarks[i].oddity->count);
-
-		if (!n || number--)
-			continue;
-		snprintf(text, size, "%s: %" PRIu64 ", the first at %s", remarks[i].what, n,
-			remarks[i].oddity->first);
-		return true;
-	}
+	for (unsigned kind = 0; kind < 3; kind++)
+		if (remark_text(file_of(capture), kind, text, size) && number-- == 0)
+			return true;
 	return false;
 }
 
@@ -441,6 +495,7 @@ static int file_start(
 	sources->queues = file->capture.queues;
 	sources->slots = &file->slots;
 	sources->oddities = &file->oddities;
+	sources->sorting = &file->sorting;
 	rc = sf_sources_open(sources, options->names, options->name_count, error);
 	if (rc < 0)
 		return rc;

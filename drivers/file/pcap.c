@@ -46,7 +46,7 @@ static_assert(offsetof(struct sf_packet, wire) == offsetof(struct sf_packet, cap
 			      sizeof(struct sf_packet),
 	"lengths and what follows are written as words");
 
-enum pcap_end { FULL, IN_HEADER, IN_RECORD, LATER, TOO_LONG };
+enum pcap_end { FULL, IN_HEADER, IN_RECORD, LATER, EARLIER, TOO_LONG };
 
 static unsigned pcap_ended(struct sf_reader *reader, enum pcap_end end, unsigned count,
 	size_t header, uint32_t captured, int64_t time_ns)
@@ -62,6 +62,9 @@ static unsigned pcap_ended(struct sf_reader *reader, enum pcap_end end, unsigned
 	case LATER:
 		reader->state = SF_READER_HEAD;
 		reader->head_ns = time_ns;
+		break;
+	case EARLIER:
+		reader->state = SF_READER_BACK;
 		break;
 	case TOO_LONG:
 		return sf_reader_fail(reader, count, SF_ECORRUPT,
@@ -79,11 +82,10 @@ static sf_always_inline unsigned pcap_decode(struct sf_reader *reader, struct sf
 	const uint8_t *p = reader->stream.p, *const stream_end = reader->stream.end;
 	enum pcap_end end = FULL;
 	uint32_t captured = 0, wire;
-	unsigned count = 0;
-	int64_t time_ns = 0;
+	struct sf_packet *packet = packets, *const last = packets + max;
+	int64_t time_ns = 0, floor_ns = reader->floor_ns;
 
-	while (count < max) {
-		struct sf_packet *packet = &packets[count];
+	while (packet < last) {
 		uint8_t *base = (uint8_t *)packet;
 
 		end = IN_HEADER;
@@ -104,6 +106,11 @@ static sf_always_inline unsigned pcap_decode(struct sf_reader *reader, struct sf
 		if (time_ns > until)
 			break;
 		end = FULL;
+		if (sf_unlikely(time_ns < floor_ns)) {
+			end = EARLIER;
+			break;
+		}
+		floor_ns = time_ns;
 		packet->data = p + header;
 		packet->time_ns = time_ns;
 		if (swapped || old) {
@@ -116,15 +123,19 @@ static sf_always_inline unsigned pcap_decode(struct sf_reader *reader, struct sf
 		if (header == RECORD_MODIFIED && p[22] == OUTGOING)
 			packet->flags = SF_PACKET_OUTGOING;
 		p += header + captured;
-		count++;
+		packet++;
 	}
 	reader->stream.p = p;
-	return pcap_ended(reader, end, count, header, captured, time_ns);
+	reader->floor_ns = floor_ns;
+	return pcap_ended(reader, end, (unsigned)(packet - packets), header, captured, time_ns);
 }
 
 static unsigned pcap_decode_native(
 	struct sf_reader *reader, struct sf_packet *packets, unsigned max, int64_t until)
 {
+	/* the only open file: no other one is waited for */
+	if (until == INT64_MAX)
+		return pcap_decode(reader, packets, max, INT64_MAX, false, RECORD, false);
 	return pcap_decode(reader, packets, max, until, false, RECORD, false);
 }
 

@@ -418,6 +418,7 @@ static inline __attribute__((always_inline)) unsigned pcapng_run(struct sf_reade
 {
 	struct sf_pcapng_format *format = &reader->pcapng;
 	const uint8_t *p = reader->stream.p, *const end = reader->stream.end;
+	int64_t floor_ns = reader->floor_ns;
 	unsigned count;
 
 	for (count = 0; count < max; count++) {
@@ -436,10 +437,16 @@ static inline __attribute__((always_inline)) unsigned pcapng_run(struct sf_reade
 			reader->head_ns = packet->time_ns;
 			break;
 		}
+		if (packet->time_ns < floor_ns) {
+			reader->state = SF_READER_BACK;
+			break;
+		}
+		floor_ns = packet->time_ns;
 		p += total;
 	}
 	if (count)
-		format->last_ns = packets[count - 1].time_ns;
+		format->last_ns = floor_ns;
+	reader->floor_ns = floor_ns;
 	reader->stream.p = p;
 	return count;
 }
@@ -476,7 +483,11 @@ static unsigned pcapng_decode(
 			reader->head_ns = packet->time_ns;
 			break;
 		}
-		format->last_ns = packet->time_ns;
+		if (packet->time_ns < reader->floor_ns) {
+			reader->state = SF_READER_BACK;
+			break;
+		}
+		format->last_ns = reader->floor_ns = packet->time_ns;
 		count_oddities(reader);
 		reader->stream.p += format->extent;
 		count++;

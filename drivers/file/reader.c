@@ -131,13 +131,43 @@ int sf_reader_init(struct sf_reader *reader, int fd, uint64_t size, size_t chunk
 	memset(reader, 0, sizeof(*reader));
 	reader->decode = reader_identify;
 	reader->slots = slots;
+	reader->floor_ns = INT64_MIN;
 	return sf_stream_init(&reader->stream, fd, size, chunk, queues);
 }
 
 void sf_reader_fini(struct sf_reader *reader)
 {
 	sf_pcapng_fini(reader);
+	sf_sort_free(reader->sort);
 	sf_stream_fini(&reader->stream);
+}
+
+unsigned sf_reader_back(struct sf_reader *reader, struct sf_packet *packets, unsigned count,
+	unsigned max, int64_t until)
+{
+	if (!reader->sorting) {
+		while (reader->state == SF_READER_BACK) {
+			reader->floor_ns = INT64_MIN;
+			count += reader->decode(reader, packets + count, max - count, until);
+		}
+		return count;
+	}
+	if (sf_sort_begin(reader, packets, count, false) < 0)
+		return sf_reader_fail(reader, count, -ENOMEM, "no memory to sort packets by time");
+	return sf_sort_decode(reader, packets, max, until);
+}
+
+void sf_reader_lend(struct sf_reader *reader)
+{
+	sf_stream_lend(&reader->stream);
+	if (reader->sort)
+		sf_sort_lend(reader->sort);
+}
+
+bool sf_reader_is_lent(const struct sf_reader *reader)
+{
+	return sf_stream_is_lent(&reader->stream) ||
+	       (reader->sort && sf_sort_is_lent(reader->sort));
 }
 
 bool sf_reader_look_ahead(struct sf_reader *reader)
@@ -174,6 +204,7 @@ bool sf_reader_fill(struct sf_reader *reader, int wait_ms)
 		break;
 	case SF_STREAM_QUIET:
 		reader->state = SF_READER_HUNGRY;
+		sf_sort_flush(reader);
 		return false;
 	case SF_STREAM_END:
 		reader_at_end(reader);
@@ -183,6 +214,8 @@ bool sf_reader_fill(struct sf_reader *reader, int wait_ms)
 			reader, 0, reader->stream.error.code, "%s", reader->stream.error.text);
 		break;
 	}
+	if (reader->sorts && reader->state >= SF_READER_END)
+		sf_sort_end(reader);
 	return true;
 }
 

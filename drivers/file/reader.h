@@ -18,7 +18,9 @@
 
 #include <spanflow/packet.h>
 
+#include "base/branch.h"
 #include "file/slots.h"
+#include "file/sort.h"
 #include "file/stream.h"
 
 /* Packet times lie in 0 … this (1970 … 2116), so that sums with a timeout cannot overflow. */
@@ -34,6 +36,7 @@ enum sf_reader_state {
 	SF_READER_READY,  /* decode again */
 	SF_READER_HEAD,   /* the next packet is later than `until`: at head_ns */
 	SF_READER_HUNGRY, /* needs sf_reader_fill() */
+	SF_READER_BACK,   /* inside only: the next packet is earlier than the one before it */
 	SF_READER_END,
 	SF_READER_FAILED, /* see error */
 };
@@ -95,12 +98,16 @@ struct sf_reader {
 		struct sf_reader *reader, struct sf_packet *packets, unsigned max, int64_t until);
 	enum sf_reader_state state;
 	int64_t head_ns;
-	size_t need;      /* HUNGRY: bytes wanted from stream.p on */
-	const char *part; /* … and what they are */
-	bool boundary;    /* the file may end here if no bytes are left */
-	bool optional;    /* HUNGRY: it does without those bytes if there are no more, */
-	bool past_end;    /* … which it now knows */
-	bool foreign;     /* FAILED: no capture file at all */
+	int64_t floor_ns; /* time of the last decoded packet; INT64_MIN: none, or it says nothing */
+	bool sorts;       /* packets come from `sort` */
+	struct sf_sorting *sorting; /* NULL: packets come in the order of the file */
+	struct sf_sort *sort;       /* NULL: not needed yet */
+	size_t need;                /* HUNGRY: bytes wanted from stream.p on */
+	const char *part;           /* … and what they are */
+	bool boundary;              /* the file may end here if no bytes are left */
+	bool optional;              /* HUNGRY: it does without those bytes if there are no more, */
+	bool past_end;              /* … which it now knows */
+	bool foreign;               /* FAILED: no capture file at all */
 	enum sf_reader_format format;
 	struct sf_slots *slots; /* NULL: nobody wants to know */
 	/* NULL: nobody wants to know; else the file's name as well */
@@ -122,15 +129,28 @@ int sf_reader_init(struct sf_reader *reader, int fd, uint64_t size, size_t chunk
 	struct sf_slots *slots);
 void sf_reader_fini(struct sf_reader *reader);
 
+/* Goes on when decoding stopped, after `count` packets, before one that is earlier. */
+unsigned sf_reader_back(struct sf_reader *reader, struct sf_packet *packets, unsigned count,
+	unsigned max, int64_t until);
+
 /*
- * Decodes up to `max` packets whose time is not after `until`, in file order; stops before the
- * first later one. Returns their number and sets `state`. The packets are valid until the next
+ * Decodes up to `max` packets whose time is not after `until`, in file order or, with `sorting`, in
+ * the order of time; stops before the first later one. Returns their number and sets `state`. The packets are valid until the next
  * fill. With max == 1 and until == INT64_MIN: finds out the first packet's time.
  */
 static inline unsigned sf_reader_decode(
 	struct sf_reader *reader, struct sf_packet *packets, unsigned max, int64_t until)
 {
-	return reader->state >= SF_READER_END ? 0 : reader->decode(reader, packets, max, until);
+	unsigned n;
+
+	if (sf_unlikely(reader->sorts))
+		return sf_sort_decode(reader, packets, max, until);
+	if (reader->state >= SF_READER_END)
+		return 0;
+	n = reader->decode(reader, packets, max, until);
+	return sf_unlikely(reader->state == SF_READER_BACK)
+		       ? sf_reader_back(reader, packets, n, max, until)
+		       : n;
 }
 
 /*
@@ -144,6 +164,10 @@ bool sf_reader_look_ahead(struct sf_reader *reader);
  * wait_ms (then false is returned).
  */
 bool sf_reader_fill(struct sf_reader *reader, int wait_ms);
+
+/* Packets may be lent to the queue whose turn it is; are any lent to a queue? */
+void sf_reader_lend(struct sf_reader *reader);
+bool sf_reader_is_lent(const struct sf_reader *reader);
 
 /* "pcapng+gzip", once known. */
 void sf_reader_describe(const struct sf_reader *reader, char *text, size_t size);

@@ -36,11 +36,65 @@ static int open_path(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
+/* Of a file's first packets. UNKNOWN: they can be read only once, or are compressed. */
+enum order { ORDERED, BACK, UNKNOWN };
+
+static enum order order_of_packets(struct sf_reader *reader)
+{
+	struct sf_packet packets[SF_BATCH_MAX];
+	int64_t last = INT64_MIN;
+	unsigned seen = 0;
+
+	while (reader->state < SF_READER_END && seen < SF_SORT_LOOK_PACKETS &&
+		sf_stream_offset(&reader->stream) < SF_SORT_LOOK_BYTES) {
+		unsigned n = sf_reader_decode(reader, packets, SF_BATCH_MAX, INT64_MAX);
+
+		for (unsigned i = 0; i < n; i++) {
+			if (packets[i].time_ns < last)
+				return BACK;
+			last = packets[i].time_ns;
+		}
+		seen += n;
+		if (reader->state == SF_READER_HUNGRY)
+			sf_reader_fill(reader, 0);
+	}
+	return ORDERED;
+}
+
+/* Is the begin of a regular file in the order of time? Reads it, and goes back. */
+static enum order look_for_order(int fd, uint64_t size)
+{
+	off_t begin = lseek(fd, 0, SEEK_CUR);
+	uint8_t magic[SF_COMPRESSION_MAGIC];
+	struct sf_reader *reader;
+	enum order order = UNKNOWN;
+	ssize_t n = begin < 0 ? -1 : pread(fd, magic, sizeof(magic), begin);
+	int copy;
+
+	if (n == 0)
+		return ORDERED;
+	if (n < 0 || sf_compression_of(magic, (size_t)n) != SF_PLAIN)
+		return UNKNOWN;
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	reader = malloc(sizeof(*reader));
+	if (reader && copy >= 0 && sf_reader_init(reader, copy, size, CHUNK_SMALL, 1, NULL) == 0) {
+		order = order_of_packets(reader);
+		sf_reader_fini(reader);
+	} else if (!reader && copy >= 0) {
+		close(copy);
+	}
+	free(reader);
+	if (lseek(fd, begin, SEEK_SET) < 0)
+		return ORDERED;
+	return order;
+}
+
 /* Starts reading, only to look into it or for its packets; takes over fd. */
 static int source_start(const struct sf_sources *sources, struct sf_source *source, int fd,
 	size_t chunk, bool look, struct sf_error *error)
 {
 	struct sf_slots *slots = look ? NULL : sources->slots;
+	enum order order = look ? ORDERED : look_for_order(fd, source->size);
 
 	source->reader = malloc(sizeof(*source->reader));
 	if (!source->reader) {
@@ -53,7 +107,15 @@ static int source_start(const struct sf_sources *sources, struct sf_source *sour
 			error, -ENOMEM, "%s: no memory for a buffer", sf_source_name(source));
 	}
 	source->reader->name = sf_source_name(source);
-	source->reader->oddities = look ? NULL : sources->oddities;
+	if (!look) {
+		source->reader->oddities = sources->oddities;
+		source->reader->sorting = sources->sorting;
+	}
+	if ((order == BACK || order == UNKNOWN) &&
+		sf_sort_begin(source->reader, NULL, 0, order == UNKNOWN) < 0) {
+		sf_source_close(source);
+		return sf_error_set(error, -ENOMEM, "%s: no memory", sf_source_name(source));
+	}
 	return 0;
 }
 
@@ -202,6 +264,26 @@ static void source_look(struct sf_source *source)
 		source->first_ns = reader->head_ns;
 }
 
+/*
+ * The earliest of the first packets, in a file that is not in the order of time; one of another day
+ * may have a wild time stamp. What was read at once is used up.
+ */
+static void source_look_for_earliest(struct sf_source *source)
+{
+	struct sf_reader *reader = source->reader;
+	struct sf_packet packets[SF_BATCH_MAX];
+	int64_t begin = source->first_ns;
+
+	while (reader->state < SF_READER_HUNGRY) {
+		unsigned n = sf_reader_decode(reader, packets, SF_BATCH_MAX, INT64_MAX);
+
+		for (unsigned i = 0; i < n; i++)
+			if (packets[i].time_ns < source->first_ns &&
+				begin - packets[i].time_ns < 24 * 3600 * SF_NS_PER_S)
+				source->first_ns = packets[i].time_ns;
+	}
+}
+
 static void sources_add_format(struct sf_sources *sources, const struct sf_reader *reader)
 {
 	char text[24];
@@ -261,8 +343,10 @@ static int source_examine(
 			source->reader->error.text);
 	sources_add_format(sources, source->reader);
 	sources->bytes_total += (uint64_t)status.st_size;
-	if (!only)
+	if (!only) {
+		source_look_for_earliest(source);
 		sf_source_close(source);
+	}
 	return 1;
 }
 

@@ -44,6 +44,7 @@ struct sf_sources {
 	unsigned queues;        /* that take turns in reading */
 	struct sf_slots *slots; /* for their interfaces */
 	struct sf_oddities *oddities;
+	struct sf_sorting *sorting;
 	struct sf_source *list; /* by first packet time, then by order */
 	unsigned count, room;
 	uint64_t bytes_total; /* of the regular files; 0 when some input's size is unknown */

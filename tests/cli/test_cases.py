@@ -101,6 +101,20 @@ class Cases(Case):
         self.assertEqual(record["sourceIPv4Address"], "192.0.2.1")
         self.assertEqual((record["packetDeltaCount"], record["reversePacketDeltaCount"]), (1, 2))
 
+    def test_files_out_of_order(self):
+        # the client's packets were recorded late; one port's packets before those of the other
+        for name, biflows in ("rst-client-late.pcap", 1), ("tap-blocks-reuse.pcap", 3), \
+                ("tap-blocks-reuse-sorted.pcap", 3):
+            for arguments in ([], ["--workers", "2"], ["--workers", "3", "--per-packet"]):
+                with self.subTest(name=name, arguments=arguments):
+                    done = self.case(name, "--biflow", *arguments)
+                    if "--per-packet" not in arguments:
+                        self.assertEqual([r["flowEndReason"] for r in done.records], [3] * biflows)
+                        self.assertEqual({r["sourceIPv4Address"] for r in done.records},
+                                         {"192.0.2.1"})
+                    self.assertEqual("not in time order" in done.stderr, "sorted" not in name)
+                    self.assertEqual(done.stats["clockSteps"], 0)
+
 
 if __name__ == "__main__":
     main()

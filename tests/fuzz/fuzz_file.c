@@ -3,7 +3,7 @@
  * The capture-file reader on any bytes. Read at once and in small chunks, a file must give the same
  * packets and the same end, also by turns with buffers of their own; no packet may reach outside
  * the buffer, which is allocated to the octet, so that AddressSanitizer sees it; times stay in
- * range.
+ * range. Sorted by time it has the same packets in some order.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -22,6 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct summary {
 	uint64_t packets, bytes, hash;
+	uint64_t sum; /* whatever the order */
 	int end;
 	char text[sizeof(((struct sf_error *)0)->text)];
 };
@@ -41,7 +42,7 @@ static uint64_t mix(uint64_t hash, uint64_t value)
 
 static void take(struct summary *summary, const struct sf_packet *packet, unsigned slots)
 {
-	uint64_t hash = summary->hash;
+	uint64_t hash = 0;
 
 	check(packet->time_ns >= 0 && packet->time_ns <= SF_READER_TIME_MAX, "time out of range");
 	check(packet->interface < slots, "packet of an unknown interface");
@@ -49,18 +50,21 @@ static void take(struct summary *summary, const struct sf_packet *packet, unsign
 		hash = hash * 31 + packet->data[i];
 	hash = mix(hash, (uint64_t)packet->time_ns);
 	hash = mix(hash, (uint64_t)packet->captured << 32 | packet->wire);
-	summary->hash =
-		mix(hash, (uint64_t)packet->link << 32 | packet->interface << 16 | packet->flags);
+	hash = mix(hash, (uint64_t)packet->link << 32 | packet->interface << 16 | packet->flags);
+	summary->hash = mix(summary->hash, hash);
+	summary->sum += hash;
 	summary->packets++;
 	summary->bytes += packet->captured;
 }
 
+/* `sorted`: by time; with a part for `sorted` open files. */
 static void read_all(struct summary *summary, const uint8_t *data, size_t size, size_t chunk,
-	unsigned queues, unsigned max)
+	unsigned queues, unsigned max, unsigned sorted)
 {
 	int fd = memfd_create("fuzz", MFD_CLOEXEC);
 	struct sf_slots *slots = calloc(1, sizeof(*slots));
 	struct sf_packet packets[SF_BATCH_MAX];
+	static struct sf_sorting sorting;
 	struct sf_reader reader;
 	unsigned turns = 0;
 
@@ -68,10 +72,19 @@ static void read_all(struct summary *summary, const uint8_t *data, size_t size, 
 	check(slots && fd >= 0 && write(fd, data, size) == (ssize_t)size, "no memory file");
 	lseek(fd, 0, SEEK_SET);
 	check(sf_reader_init(&reader, fd, UINT64_MAX, chunk, queues, slots) == 0, "no memory");
+	if (sorted) {
+		sorting.open = sorted;
+		reader.sorting = &sorting;
+		reader.name = "fuzz";
+		check(sf_sort_begin(&reader, NULL, 0, size % 2) == 0, "no memory");
+	}
 	while (reader.state < SF_READER_END && summary->packets < PACKETS_MAX) {
-		unsigned count = sf_reader_decode(&reader, packets, max, INT64_MAX);
+		unsigned count;
 
-		sf_stream_lend(&reader.stream);
+		sorting.lending.queue = turns % queues;
+		sorting.lending.turn[turns % queues]++;
+		count = sf_reader_decode(&reader, packets, max, INT64_MAX);
+		sf_reader_lend(&reader);
 		for (unsigned i = 0; i < count; i++)
 			take(summary, &packets[i], slots->count);
 		/* the next queue's turn: it refills before its first packet */
@@ -101,12 +114,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct summary whole, pieces, turns;
 
-	read_all(&whole, data, size, size + 1, 1, SF_BATCH_MAX);
+	read_all(&whole, data, size, size + 1, 1, SF_BATCH_MAX, 0);
 	if (whole.packets >= PACKETS_MAX)
 		return 0;
-	read_all(&pieces, data, size, 1 + (size ? data[size - 1] : 0), 1, 3);
+	read_all(&pieces, data, size, 1 + (size ? data[size - 1] : 0), 1, 3, 0);
 	same(&whole, &pieces, "chunk size changes what is read");
-	read_all(&turns, data, size, 1 + (size ? data[0] : 0), QUEUES, 7);
+	read_all(&turns, data, size, 1 + (size ? data[0] : 0), QUEUES, 7, 0);
 	same(&whole, &turns, "turns change what is read");
+	read_all(&turns, data, size, 1 + (size ? data[size / 2] : 0), QUEUES, 7, 64);
+	turns.hash = turns.sum == whole.sum ? whole.hash : 0;
+	same(&whole, &turns, "sorting changes what is read");
 	return 0;
 }

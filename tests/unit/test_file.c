@@ -120,7 +120,7 @@ START_TEST(files_are_merged_by_time)
 END_TEST
 
 /* Equal times: order of the command line. Within a file: as stored, whatever the times. */
-START_TEST(order_of_equal_times_and_of_times_that_step_back)
+START_TEST(equal_times_follow_the_command_line)
 {
 	begin();
 	ADD("z", HEADER, AT(1, 'a'), AT(2, 'c'), AT(2, 'd'), AT(3, 'g'));
@@ -128,9 +128,10 @@ START_TEST(order_of_equal_times_and_of_times_that_step_back)
 	see_names();
 	tags("abcdefgh");
 	end();
+	/* also of files that are not in the order of time */
 	begin();
-	ADD("1", HEADER, AT(5, 'c'), AT(3, 'd'), AT(9, 'f'), AT(1, 'g'));
-	ADD("2", HEADER, AT(4, 'a'), AT(4, 'b'), AT(6, 'e'));
+	ADD("1", HEADER, AT(5, 'e'), AT(3, 'b'), AT(9, 'g'), AT(1, 'a'));
+	ADD("2", HEADER, AT(4, 'c'), AT(4, 'd'), AT(6, 'f'));
 	see_names();
 	tags("abcdefg");
 	end();
@@ -678,7 +679,7 @@ START_TEST(realtime_takes_one_input)
 }
 END_TEST
 
-CHECK_MAIN("file", files_are_merged_by_time, order_of_equal_times_and_of_times_that_step_back,
+CHECK_MAIN("file", files_are_merged_by_time, equal_times_follow_the_command_line,
 	files_without_packets_are_fine_among_others_and_alone, rotated_files_need_few_descriptors,
 	a_tap_pair_is_merged_over_many_refills, a_damaged_file_ends_and_the_others_go_on,
 	a_failure_is_told_once, empty_and_headless_files_are_failures_of_their_own,
