@@ -213,7 +213,8 @@ int sf_cmd_collect(struct sf_options *options)
 	int status;
 
 	if (options->operands.count) {
-		sf_complain("'%s' stands alone: where to listen is -l udp://HOST:PORT",
+		sf_complain(
+			"unexpected argument '%s': the address to listen on is -l udp://HOST:PORT",
 			options->operands.items[0]);
 		return SF_EXIT_USAGE;
 	}

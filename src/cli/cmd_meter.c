@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* spanflow meter: checks that the options fit together; sf_run() does the work. */
+#include <net/if.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <spanflow/meter.h>
 
@@ -36,17 +38,35 @@ static const char *contradiction(const struct sf_options *options)
 	if (!files && !live)
 		return "nothing to meter: give -r FILE or -i INTERFACE";
 	if (options->pin && files && options->workers < 2)
-		return "--pin: one worker on files has no thread of its own: add --workers";
+		return "--pin: a single worker on files has no thread of its own: add --workers 2 "
+		       "or more";
 	if (options->realtime && options->workers > 1)
-		return "--realtime: one worker reads a pipe: leave --workers out";
+		return "--realtime reads one pipe with one worker: leave --workers out";
 	if (options->realtime &&
 		(options->files.count != 1 || strcmp(options->files.items[0], "-") != 0))
-		return "--realtime: only for a live pipe on standard input: -r -";
+		return "--realtime works with a live pipe on standard input only: -r -";
 	if (options->user && options->no_sandbox)
-		return "--user and --no-sandbox exclude each other: without it the user stays";
+		return "--user and --no-sandbox exclude each other: without the sandbox the user "
+		       "stays";
 	if (!(options->key & SF_KEY_ADDRESS) && options->key & SF_KEY_PORT)
 		return "--key: ports without addresses do not tell the ends of a flow apart";
 	return sf_output_contradiction(options);
+}
+
+/* A word without an option: a file or an interface whose letter was forgotten? */
+static void complain_of(const char *word)
+{
+	const char *letter = access(word, F_OK) == 0 ? "-r"
+			     : if_nametoindex(word)  ? "-i"
+			     : strstr(word, "://")   ? "-e"
+						     : NULL;
+
+	if (letter)
+		sf_complain("unexpected argument '%s': did you mean %s %s?", word, letter, word);
+	else
+		sf_complain(
+			"unexpected argument '%s': -r goes before a file, -i before an interface",
+			word);
 }
 
 int sf_cmd_meter(struct sf_options *options)
@@ -55,12 +75,11 @@ int sf_cmd_meter(struct sf_options *options)
 	const char *live = options->files.count ? live_option(options) : NULL;
 
 	if (options->operands.count)
-		sf_complain("'%s' stands alone: put -r before a file, -i before an interface",
-			options->operands.items[0]);
+		complain_of(options->operands.items[0]);
 	else if (problem)
 		sf_complain("%s", problem);
 	else if (live)
-		sf_complain("%s: only for interfaces: -i", live);
+		sf_complain("%s works with interfaces (-i) only", live);
 	else
 		return sf_run(options);
 	return SF_EXIT_USAGE;

@@ -8,11 +8,25 @@ const struct sf_command sf_commands[] = {
 	{ "meter", SF_METER, "(-i SOURCE... | -r FILE...) [OPTION]...", "packets to flow records",
 		"Meters packets of network interfaces or of capture files, and exports the flow "
 		"records to collectors, to an IPFIX file, or prints them.",
+		{ "Who talked to whom in a capture, as a table\nspanflow meter -r capture.pcap",
+			"A directory of captures into an IPFIX file, one record per "
+			"conversation\nspanflow meter -r captures/ --biflow -w flows.ipfix",
+			"A mirror port, for two collectors\nspanflow meter -i eth1 -e "
+			"ipfix://192.0.2.10 -e netflow9://192.0.2.11:2055",
+			"DNS traffic of a tap with two ports, one JSON object per record\nspanflow "
+			"meter -i eth1+eth2 -f 'udp port 53' -o json" },
 		sf_cmd_meter },
 	{ "show", SF_SHOW, "FILE...", "flows from IPFIX files",
 		"Prints the flow records of IPFIX files (RFC 5655), of any exporter, plain or "
 		"compressed with gzip; - is standard input. A damaged or cut-off file gives what "
 		"can be read of it, and exit status 1.",
+		{ "The flows of a file as a table\nspanflow show flows.ipfix",
+			"Bytes of each record, with jq\nspanflow show -q -o json flows.ipfix "
+			"| jq .octetDeltaCount",
+			"Both directions of a conversation in one row\nspanflow show --biflow -o "
+			"csv flows.ipfix",
+			"What the exporter tells about itself\nspanflow show -o json --options "
+			"flows.ipfix" },
 		sf_cmd_show },
 	{ "collect", SF_COLLECT, "[-l udp://HOST:PORT]...",
 		"a small collector for NetFlow v5, v9 and IPFIX",
@@ -20,6 +34,12 @@ const struct sf_command sf_commands[] = {
 		"Templates are kept per exporter and observation domain; gaps in sequence numbers, "
 		"data without their template and malformed messages are counted. It ends with "
 		"SIGINT or SIGTERM, or as the options say.",
+		{ "Print what arrives on port 4739\nspanflow collect",
+			"NetFlow on port 2055, one JSON object per record\nspanflow collect -l "
+			"udp://[::]:2055 -o json",
+			"Keep what arrives in a file\nspanflow collect -w flows.ipfix",
+			"Stop when nothing has come for a minute\nspanflow collect --idle-exit 1m "
+			"-o csv" },
 		sf_cmd_collect },
 	{ "check", SF_CHECK, "(-i SOURCE | -r FILE...) [OPTION]...",
 		"is this a healthy mirror port?",
@@ -30,10 +50,19 @@ const struct sf_command sf_commands[] = {
 		"mirrors and tunnels; for each what to do about it. The last line is the verdict. "
 		"Exit "
 		"status: 0 healthy or usable, 1 a problem, 2 it could not look.",
+		{ "Watch a port for ten seconds\nspanflow check -i eth1",
+			"Watch both ports of a tap for a minute\nspanflow check -i eth1+eth2 "
+			"--duration 1m",
+			"Look at a capture\nspanflow check -r capture.pcap",
+			"For a script: the verdict in JSON, and as exit status\nspanflow check -i "
+			"eth1 -o json" },
 		sf_cmd_check },
 	{ "list", SF_LIST, "drivers | fields | templates", "what this build can do",
 		"Lists the capture drivers (which are built, which would run here, and why not), "
 		"the fields of flow records, or the templates they are exported with.",
+		{ "Capture drivers, and why one does not run here\nspanflow list drivers",
+			"Fields of flow records\nspanflow list fields",
+			"Templates that collectors get\nspanflow list templates" },
 		sf_cmd_list },
 	{ NULL },
 };

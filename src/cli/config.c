@@ -34,7 +34,7 @@ static int read_section(struct reader *reader, char *line, struct sf_error *erro
 	size_t length = strlen(line);
 
 	if (line[length - 1] != ']')
-		return sf_error_set(error, SF_EUSAGE, "'%s' lacks its closing bracket", line);
+		return sf_error_set(error, SF_EUSAGE, "'%s': the closing bracket is missing", line);
 	line[length - 1] = '\0';
 	line = trim(line + 1);
 	for (const struct sf_command *command = sf_commands; command->name; command++)
@@ -42,7 +42,45 @@ static int read_section(struct reader *reader, char *line, struct sf_error *erro
 			reader->other_section = command->id != reader->command->id;
 			return 0;
 		}
-	return sf_error_set(error, SF_EUSAGE, "[%s] is no subcommand of spanflow", line);
+	return sf_error_set(error, SF_EUSAGE,
+		"[%s]: there is no subcommand '%s': 'spanflow --help' lists them", line, line);
+}
+
+/* Is this a comment, or nothing? */
+static bool is_blank(const char *text)
+{
+	text += strspn(text, " \t");
+	return !*text || *text == '#' || *text == ';';
+}
+
+/*
+ * The value of a line: without the quotes around it, or without the comment behind it. Changes `text`.
+ */
+static int read_value(char *text, char **value, struct sf_error *error)
+{
+	char quote = *text, *end;
+
+	*value = text;
+	if (quote == '"' || quote == '\'') {
+		end = strchr(text + 1, quote);
+		if (!end)
+			return sf_error_set(
+				error, SF_EUSAGE, "%s: the closing quote is missing", text);
+		if (!is_blank(end + 1))
+			return sf_error_set(
+				error, SF_EUSAGE, "'%s' follows the closing quote", trim(end + 1));
+		*end = '\0';
+		*value = text + 1;
+		return 0;
+	}
+	for (end = text; *end; end++)
+		if ((*end == '#' || *end == ';') &&
+			(end == text || isspace((unsigned char)end[-1]))) {
+			*end = '\0';
+			break;
+		}
+	*value = trim(text);
+	return 0;
 }
 
 static int read_key(struct reader *reader, char *line, struct sf_error *error)
@@ -55,9 +93,9 @@ static int read_key(struct reader *reader, char *line, struct sf_error *error)
 		return sf_error_set(error, SF_EUSAGE, "'%s' is not of the form key = value", line);
 	*equals = '\0';
 	key = trim(line);
-	value = trim(equals + 1);
-	if (reader->other_section)
-		return 0;
+	err = read_value(trim(equals + 1), &value, error);
+	if (err || reader->other_section)
+		return err;
 	option = sf_option_find(reader->table, reader->command->id, key);
 	if (!option)
 		return sf_option_unknown(reader->table, reader->command, "", key, error);

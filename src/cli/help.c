@@ -79,6 +79,14 @@ static void help_option(const struct sf_option *option, FILE *stream)
 	fputc('\n', stream);
 }
 
+/* "what it does\ncommand" */
+static void help_example(const char *text, FILE *stream)
+{
+	const char *end = strchr(text, '\n');
+
+	fprintf(stream, "  # %.*s\n  %s\n", (int)(end - text), text, end + 1);
+}
+
 void sf_help_command(const struct sf_command *command, const struct sf_option *table, FILE *stream)
 {
 	const char *section = "";
@@ -94,6 +102,10 @@ void sf_help_command(const struct sf_command *command, const struct sf_option *t
 		section = option->section;
 		help_option(option, stream);
 	}
+	fputs("\nExamples:\n", stream);
+	for (size_t i = 0; i < sizeof(command->examples) / sizeof(command->examples[0]); i++)
+		if (command->examples[i])
+			help_example(command->examples[i], stream);
 }
 
 void sf_help_program(const struct sf_command *commands, FILE *stream)
@@ -104,7 +116,14 @@ void sf_help_program(const struct sf_command *commands, FILE *stream)
 		stream);
 	for (const struct sf_command *command = commands; command->name; command++)
 		fprintf(stream, "  %-10s %s\n", command->name, command->summary);
-	fputs("\n'spanflow SUBCOMMAND --help' lists the options of one, spanflow(1) tells more.\n",
+	fputs("\nExamples:\n"
+	      "  spanflow meter -r capture.pcap                    who talked to whom, as a table\n"
+	      "  spanflow meter -r captures/ -w flows.ipfix        a directory into an IPFIX file\n"
+	      "  spanflow check -i eth1                            is eth1 a healthy mirror port?\n"
+	      "  spanflow meter -i eth1 -e ipfix://192.0.2.10      meter it for a collector\n"
+	      "\n'spanflow SUBCOMMAND --help' lists the options of a subcommand, 'spanflow "
+	      "--version'\n"
+	      "prints the version; the manual page spanflow(1) tells more.\n",
 		stream);
 }
 

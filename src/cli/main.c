@@ -43,6 +43,19 @@ static int print_help(const struct sf_command *command)
 	return sf_exit_printed();
 }
 
+static int print_version(void)
+{
+	puts("spanflow " SPANFLOW_VERSION);
+	return sf_exit_printed();
+}
+
+/* `spanflow meter help`: unless it is the name of a file. */
+static bool is_help(const struct sf_options *options)
+{
+	return options->operands.count == 1 && strcmp(options->operands.items[0], "help") == 0 &&
+	       access("help", F_OK) != 0;
+}
+
 static int run_command(const struct sf_command *command, int argc, char **argv)
 {
 	struct sf_error error = { 0 };
@@ -51,8 +64,10 @@ static int run_command(const struct sf_command *command, int argc, char **argv)
 
 	if (sf_options_parse(&options, sf_option_table, command, argc, argv, &error))
 		status = sf_exit_error(&error);
-	else if (options.help)
+	else if (options.help || is_help(&options))
 		status = print_help(command);
+	else if (options.version)
+		status = print_version();
 	else
 		status = command->run(&options);
 	sf_options_fini(&options, sf_option_table);
@@ -97,10 +112,9 @@ int main(int argc, char **argv)
 		return run_command(command, argc - 2, argv + 2);
 	if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
 		return help(argc, argv);
-	if (strcmp(name, "--version") == 0) {
-		puts("spanflow " SPANFLOW_VERSION);
-		return sf_exit_printed();
-	}
+	if (strcmp(name, "version") == 0 || strcmp(name, "--version") == 0 ||
+		strcmp(name, "-V") == 0)
+		return print_version();
 	/* for the build: docs/spanflow.1.in on standard input, the man page on standard output */
 	if (strcmp(name, "--generate-man") == 0)
 		return sf_man_page(sf_commands, sf_option_table, stdin, stdout) ? SF_EXIT_FAILED

@@ -66,26 +66,26 @@ static const struct sf_choice stats_formats[] = {
 const struct sf_option sf_option_table[] = {
 	{ INPUT, 'i', "interface", SF_OPTION_STRINGS, AT(interfaces), SF_METER, "SOURCE",
 		.takes_words = true,
-		.help = "A network interface: eth1 or pcap:eth1 through libpcap, xdp:eth1 "
-			"through AF_XDP, dpdk:DEVICE through DPDK (a comma belongs to the device "
-			"string). eth1+eth2 joins a tap's two ports to one observation point." },
+		.help = "Network interface to meter: eth1 or pcap:eth1 (libpcap), xdp:eth1 "
+			"(AF_XDP), dpdk:DEVICE (DPDK; commas belong to the device string). "
+			"eth1+eth2 joins the two ports of a tap to one observation point." },
 	{ INPUT, 'r', "read", SF_OPTION_STRINGS, AT(files), SF_METER, "FILE", .takes_words = true,
 		.help = "Meter capture files: pcap or pcapng, plain or compressed with gzip or "
 			"zstd, - for standard input, or a directory of them. Several are merged "
 			"by time into one flow table." },
 	{ INPUT, 'f', "filter", SF_OPTION_STRING, AT(filter), SF_METER, "BPF",
-		.help = "Meter only packets that this filter matches (pcap-filter(7)). tcp port 80 "
-			"does not match tagged frames: write (tcp port 80) or (vlan and tcp port "
-			"80)." },
+		.help = "Meter only packets that this filter matches (pcap-filter(7)). It is a "
+			"filter of packets: tcp port 80 does not match frames with a VLAN tag; for "
+			"both write (tcp port 80) or (vlan and tcp port 80)." },
 	{ INPUT, 'c', "count", SF_OPTION_NUMBER, AT(count), SF_METER, "N", .min = 1,
-		.help = "Stop after N frames that passed the filter." },
+		.help = "Stop after N packets that passed the filter." },
 	{ INPUT, 0, "duration", SF_OPTION_DURATION, AT(duration_ns), SF_METER, "TIME", .min = MS,
 		.max = 36500 * DAY,
 		.help = "Stop after this time: of the clock on the wall with -i, of the packets' "
 			"own time stamps with -r." },
 	{ INPUT, 0, "realtime", SF_OPTION_FLAG, AT(realtime), SF_METER,
-		.help = "Standard input is a live pipe: while it is quiet, time goes on and flows "
-			"end by their timeouts." },
+		.help = "Standard input is a live pipe: while no packets come, time goes on and "
+			"flows end by their timeouts." },
 
 	{ INPUT, 'i', "interface", SF_OPTION_STRINGS, AT(interfaces), SF_CHECK, "SOURCE", .max = 1,
 		.help = "What to watch: eth1, xdp:eth1 or dpdk:DEVICE, as for spanflow meter; "
@@ -95,11 +95,12 @@ const struct sf_option sf_option_table[] = {
 		.help = "How long to watch an interface. Default: 10s. Files are read to their "
 			"end." },
 	{ INPUT, 'r', "read", SF_OPTION_STRINGS, AT(files), SF_CHECK, "FILE", .takes_words = true,
-		.help = "Look at capture files instead, as spanflow meter -r would read them." },
+		.help = "Look at capture files instead of an interface; the same files as for "
+			"spanflow meter -r." },
 	{ COLLECT, 'l', "listen", SF_OPTION_STRINGS, AT(listen), SF_COLLECT, "udp://HOST:PORT",
-		.help = "Receive NetFlow v5, v9 and IPFIX here; port 0 is any free port, which "
-			"standard error then names. Default: udp://[::]:4739, which "
-			"takes IPv4 too." },
+		.help = "Receive NetFlow v5, v9 and IPFIX on this address. Port 0 takes any free "
+			"port; standard error names it. Default: udp://[::]:4739, which takes IPv4 "
+			"too." },
 	{ COLLECT, 'c', "count", SF_OPTION_NUMBER, AT(count), SF_COLLECT, "N", .min = 1,
 		.help = "Stop after N flow records." },
 	{ COLLECT, 0, "duration", SF_OPTION_DURATION, AT(duration_ns), SF_COLLECT, "TIME",
@@ -107,93 +108,93 @@ const struct sf_option sf_option_table[] = {
 	{ COLLECT, 0, "idle-exit", SF_OPTION_DURATION, AT(idle_exit_ns), SF_COLLECT, "TIME",
 		.min = MS, .max = 36500 * DAY, .help = "Stop when no message came for this time." },
 	{ LIVE, 0, "workers-independent", SF_OPTION_FLAG, AT(workers_independent), SF_METER,
-		.help = "Workers do not hand packets over to each other: faster, but a flow whose "
-			"packets reach several queues gives a record in each." },
+		.help = "Let workers keep the packets that they receive instead of handing each to "
+			"the worker that has its flow: faster, but a flow whose packets reach "
+			"several queues gives one record in each." },
 	{ LIVE, 0, "workers", SF_OPTION_NUMBER, AT(workers), SF_CHECK, "N", "1", .min = 1,
 		.max = 64,
-		.help = "Capture queues to open, as a meter with so many workers would: with "
-			"several it also tells whether both directions of a conversation arrive "
-			"on the same one." },
+		.help = "Capture queues to open, as a meter with N workers would. With several, "
+			"the report also tells whether both directions of a conversation arrive on "
+			"the same queue." },
 	{ LIVE, 0, "direction", SF_OPTION_CHOICE, AT(direction), SF_METER | SF_CHECK, "DIRECTION",
 		.choices = directions,
-		.help = "Packets to meter, as seen from this host: in if nothing is said, as a "
-			"mirror port sends nothing worth metering; both without promiscuous "
-			"mode." },
-	{ LIVE, 0, "snaplen", SF_OPTION_NUMBER, AT(snaplen), SF_METER | SF_CHECK, "OCTETS",
-		.min = 64, .max = 262144,
-		.help = "Octets wanted of each packet. Default: what metering needs." },
-	{ LIVE, 0, "ring-size", SF_OPTION_NUMBER, AT(ring_size), SF_METER, "OCTETS", .min = 65536,
-		.max = UINT64_C(2000000000),
-		.help = "Packet memory per queue. Default: the driver's." },
+		.help = "Which packets to meter, as seen from this host: in (received), out (sent) "
+			"or both. Default: in; with --no-promiscuous, both." },
+	{ LIVE, 0, "snaplen", SF_OPTION_SIZE, AT(snaplen), SF_METER | SF_CHECK, "BYTES", .min = 64,
+		.max = 262144,
+		.help = "Bytes to capture of each packet. Default: what metering needs." },
+	{ LIVE, 0, "ring-size", SF_OPTION_SIZE, AT(ring_size), SF_METER, "BYTES",
+		.min = UINT64_C(1) << 20, .max = UINT64_C(1) << 30,
+		.help = "Packet memory of each capture queue, 1 MiB to 1 GiB: a larger one bridges "
+			"longer pauses of the program. Default: 32 MiB." },
 	{ LIVE, 0, "immediate", SF_OPTION_FLAG, AT(immediate), SF_METER,
-		.help = "Take packets as they come instead of in blocks." },
+		.help = "Take packets as they come instead of in blocks (pcap:, xdp:): costs CPU "
+			"time, and no accuracy is gained." },
 	{ LIVE, 0, "no-promiscuous", SF_OPTION_FLAG, AT(no_promiscuous), SF_METER | SF_CHECK,
-		.help = "Only packets for this host." },
+		.help = "Do not switch the interface to promiscuous mode: meter only packets for "
+			"this host." },
 	{ LIVE, 0, "hardware-time", SF_OPTION_FLAG, AT(hardware_time), SF_METER | SF_CHECK,
-		.help = "Time stamps of the network card where it offers them." },
+		.help = "Use the network card's time stamps where it offers them." },
 	{ LIVE, 0, "keep-offloads", SF_OPTION_FLAG, AT(keep_offloads), SF_METER,
-		.help = "Leave GRO and LRO of the interface as they are, instead of turning them "
-			"off for the time of the capture." },
+		.help = "Leave GRO and LRO of the interface as they are. Without this option they "
+			"are off while spanflow runs, because merged packets count as one." },
 	{ LIVE, 0, "set-rss", SF_OPTION_FLAG, AT(set_rss), SF_METER,
-		.help = "May change the network card's distribution to queues for the time of the "
-			"capture." },
+		.help = "Let spanflow change the card's RSS key while it runs, so that both "
+			"directions of a connection reach the same queue. Restored at the end." },
 	{ LIVE, 0, "driver-options", SF_OPTION_STRING, AT(driver_options), SF_METER | SF_CHECK,
 		"TEXT",
 		.help = "Options of DPDK's environment, such as '--no-huge -m 256'. Only "
 			"some are allowed; a message names them." },
 	{ LIVE, 0, "user", SF_OPTION_STRING, AT(user), SF_METER, "NAME",
-		.help = "User that meters, once sources and destinations are open, when started "
-			"as root. Default: spanflow if there is such a user, else nobody. A "
-			"second process stays root, for what an interface that comes back "
-			"needs." },
+		.help = "Account to run as after start-up, if started as root. Default: spanflow "
+			"if it exists, otherwise nobody. A small helper process stays root to "
+			"reopen interfaces that come back." },
 	{ LIVE, 0, "no-sandbox", SF_OPTION_FLAG, AT(no_sandbox), SF_METER,
-		.help = "Keep user, rights and all system calls while metering: for debuggers "
-			"and sanitizers." },
+		.help = "Do not drop privileges or restrict system calls. For debugging only." },
 
 	{ METERING, 0, "active-timeout", SF_OPTION_DURATION, AT(active_timeout_ns), SF_METER,
 		"TIME", "60s", .max = 3 * DAY,
-		.help = "Longest time that one record spans; 0 is never." },
+		.help = "Longest time that one record spans: a flow that lasts longer gives "
+			"several. 0: no limit." },
 	{ METERING, 0, "idle-timeout", SF_OPTION_DURATION, AT(idle_timeout_ns), SF_METER, "TIME",
 		"15s", .max = 36500 * DAY,
-		.help = "A flow ends when no packet came for this time; 0 is never." },
+		.help = "End a flow when no packet of it came for this time. 0: never." },
 	{ METERING, 0, "max-flows", SF_OPTION_NUMBER, AT(max_flows), SF_METER, "N", "4M", .min = 1,
 		.max = UINT64_C(1) << 31,
 		.help = "Most flows in the table. When it is full, the flow nearest to its end "
 			"leaves with flowEndReason 5." },
 	{ METERING, 0, "key", SF_OPTION_SET, AT(key), SF_METER, "PARTS",
 		"address,port,protocol,vlan", .choices = key_parts,
-		.help = "What tells flows apart: +part,-part changes the default, a plain list "
-			"replaces it." },
+		.help = "Which properties tell flows apart: +PART and -PART change the default, a "
+			"plain list replaces it." },
 	{ METERING, 0, "per-packet", SF_OPTION_FLAG, AT(per_packet), SF_METER,
-		.help = "Every packet becomes a record of its own." },
+		.help = "Make one record of each packet." },
 	{ METERING, 0, "hash", SF_OPTION_CHOICE, AT(hash), SF_METER, "NAME", "fast",
 		.choices = hashes,
-		.help = "Hash of the flow table. The fast one is replaced by siphash by itself "
-			"when it is under attack." },
+		.help = "Hash function of the flow table. fast switches to siphash automatically "
+			"under a collision attack." },
 	{ METERING, 0, "hash-seed", SF_OPTION_SEED, AT(hash_seed), SF_METER, "HEX",
-		.help = "Fix the table's random seed, for tests." },
+		.help = "Seed of the hash function instead of a random one. For tests." },
 	{ METERING, 0, "prealloc", SF_OPTION_FLAG, AT(prealloc), SF_METER,
-		.help = "Take all memory of the flow table at start instead of as it fills." },
+		.help = "Take the memory of the whole flow table at start instead of as it "
+			"fills." },
 	{ METERING, 0, "workers", SF_OPTION_NUMBER, AT(workers), SF_METER, "N", "1", .min = 1,
 		.max = 64,
-		.help = "Threads that share the work: per source with -i, each with a capture "
-			"queue; over all files with -r, which they read and parse in turns. The "
-			"records are the same for any number. Each has a flow table of "
-			"--max-flows." },
+		.help = "Threads that share the work: with -i for each source, each with a capture "
+			"queue and a flow table of --max-flows; with -r for all files together. "
+			"The records are the same for any number." },
 	{ METERING, 0, "pin", SF_OPTION_FLAG, AT(pin), SF_METER,
-		.help = "Pin each worker's thread to a CPU, in turn over those that the process "
-			"may "
-			"use. Without threads of their own (one worker, files) it says so." },
+		.help = "Pin the thread of each worker to a CPU, in turn over the CPUs that the "
+			"process may use." },
 	{ METERING, 0, "dedup", SF_OPTION_FLAG, AT(dedup), SF_METER,
 		.help = "Leave out the second copy of a packet that the mirror session delivers "
-			"twice "
-			"within --dedup-window, and count it." },
+			"twice within --dedup-window. Copies are counted." },
 	{ METERING, 0, "dedup-window", SF_OPTION_DURATION, AT(dedup_window_ns), SF_METER, "TIME",
 		"10ms", .min = 1000, .max = UINT64_C(1000000000),
-		.help = "How far apart the copies of a packet may be." },
+		.help = "Longest time between the two copies of a packet." },
 	{ METERING, 0, "meter-own-export", SF_OPTION_FLAG, AT(meter_own_export), SF_METER,
-		.help = "Meter this process's own export traffic too, when it passes the mirror "
-			"port." },
+		.help = "Meter the packets that spanflow sends to collectors, too, when they pass "
+			"the mirror port." },
 	{ METERING, 0, "domain", SF_OPTION_NUMBER, AT(domain), SF_METER, "ID", "0",
 		.max = UINT32_MAX,
 		.help = "observationDomainId of the first source; each further source has the next "
@@ -201,51 +202,54 @@ const struct sf_option sf_option_table[] = {
 
 	{ EXPORT, 'e', "export", SF_OPTION_STRINGS, AT(collectors), SF_METER, "COLLECTOR",
 		.help = "Send records to a collector: ipfix://host:4739, netflow9://host:2055 or "
-			"netflow5://host:2055, with options after commas, as in "
+			"netflow5://host:2055. Options follow after commas: "
 			"ipfix://[::1]:4739,biflow=yes,rate=50000." },
 	{ EXPORT, 'w', "write", SF_OPTION_STRING, AT(write), SF_METER | SF_COLLECT, "FILE",
 		.help = "Write records to an IPFIX file (RFC 5655); - is standard output." },
 	{ EXPORT, 'o', "output", SF_OPTION_CHOICE, AT(output), SF_METER, "FORMAT",
 		.choices = outputs,
-		.help = "Print records to standard output. Without -e, -w and -o a table is "
-			"printed." },
+		.help = "Print records to standard output in this format. Without -e, -w and -o: "
+			"table." },
 	{ EXPORT, 'o', "output", SF_OPTION_CHOICE, AT(output), SF_SHOW | SF_COLLECT, "FORMAT",
 		.choices = outputs,
-		.help = "Print records to standard output: table and csv as spanflow meter does, "
-			"json with every element of the record as it was sent. Without -w and -o a "
-			"table is printed." },
+		.help = "Print records to standard output: table and csv like spanflow meter, json "
+			"with every element of the record as it was sent. Without -w and -o: "
+			"table." },
 	{ EXPORT, 'o', "output", SF_OPTION_CHOICE, AT(output), SF_CHECK, "FORMAT", "table",
-		.choices = check_outputs, .help = "For a person, or as one line of JSON." },
+		.choices = check_outputs, .help = "table (readable) or json (one line)." },
 	{ EXPORT, 0, "options", SF_OPTION_FLAG, AT(show_options), SF_SHOW | SF_COLLECT,
-		.help = "With -o json: options records too (sampling, interface names, "
+		.help = "With -o json: print options records, too (sampling, interface names, "
 			"statistics of the exporter)." },
 	{ EXPORT, 0, "biflow", SF_OPTION_FLAG, AT(biflow), SF_SHOW | SF_COLLECT,
-		.help = "In table, csv and files: both directions of a biflow in one record, where "
-			"the exporter sent them in one." },
+		.help = "In table, csv and files: one record for both directions of a "
+			"conversation, where the exporter sent them in one." },
 	{ EXPORT, 0, "biflow", SF_OPTION_FLAG, AT(biflow), SF_METER,
-		.help = "Both directions of a conversation in one record (RFC 5103), in print, in "
-			"files and to IPFIX collectors." },
+		.help = "One record for both directions of a conversation (RFC 5103), in print, in "
+			"files and to IPFIX collectors. Without it: one for each direction." },
 	{ EXPORT, 0, "local-time", SF_OPTION_FLAG, AT(local_time), SF_METER | SF_SHOW | SF_COLLECT,
-		.help = "Times of the table in local time instead of UTC." },
+		.help = "Print the table's times in local time instead of UTC." },
 
 	{ GENERAL, 0, "stats", SF_OPTION_CHOICE, AT(stats), SF_METER | SF_SHOW | SF_COLLECT,
 		"FORMAT", .choices = stats_formats,
-		.help = "How to print the statistics that end a run: text if nothing is said, none "
-			"with --quiet; json is one line, the last one on standard error. SIGUSR1 "
-			"prints them any time." },
+		.help = "Format of the statistics at the end of a run: text, json (one line, the "
+			"last on standard error) or none. SIGUSR1 prints them at any time. "
+			"Default: text; none with --quiet." },
 	{ GENERAL, 'q', "quiet", SF_OPTION_FLAG, AT(quiet),
 		SF_METER | SF_SHOW | SF_COLLECT | SF_CHECK,
-		.help = "Only errors, losses and what was asked for on standard error." },
+		.help = "Print only errors, losses and what was asked for." },
 	{ GENERAL, 0, "fail-on-loss", SF_OPTION_FLAG, AT(fail_on_loss), SF_METER,
 		.help = "Exit with status 3 if a packet was dropped by the kernel or the network "
 			"card, or a packet or record was lost on the way to a destination. What "
 			"was lost is printed in any case." },
 	{ GENERAL, 0, "config", SF_OPTION_STRING, AT(config), SF_METER | SF_SHOW | SF_COLLECT,
 		"FILE", .not_in_file = true,
-		.help = "Read options from a file of key = value lines; keys are the long option "
-			"names. The command line takes precedence." },
+		.help = "Read options from this file: lines of key = value, where keys are long "
+			"option names. The command line takes precedence." },
 	{ GENERAL, 'h', "help", SF_OPTION_FLAG, AT(help),
 		SF_METER | SF_LIST | SF_SHOW | SF_COLLECT | SF_CHECK, .not_in_file = true,
-		.help = "Print this." },
+		.help = "Print this help and exit." },
+	{ GENERAL, 'V', "version", SF_OPTION_FLAG, AT(version),
+		SF_METER | SF_LIST | SF_SHOW | SF_COLLECT | SF_CHECK, .not_in_file = true,
+		.help = "Print the version and exit." },
 	{ NULL },
 };

@@ -24,6 +24,22 @@ static const struct unit counts[] = {
 	{ NULL },
 };
 
+/* Bytes: k, M and G as for any number, KiB, MiB and GiB as memory is made. */
+static const struct unit sizes[] = {
+	{ "", 1 },
+	{ "k", 1000 },
+	{ "K", 1000 },
+	{ "kB", 1000 },
+	{ "M", 1000000 },
+	{ "MB", 1000000 },
+	{ "G", 1000000000 },
+	{ "GB", 1000000000 },
+	{ "KiB", UINT64_C(1) << 10 },
+	{ "MiB", UINT64_C(1) << 20 },
+	{ "GiB", UINT64_C(1) << 30 },
+	{ NULL },
+};
+
 static const struct unit times[] = {
 	{ "", 1000000000 },
 	{ "ms", 1000000 },
@@ -71,22 +87,37 @@ static bool parse_scaled(const char *text, const struct unit *units, uint64_t *v
 	return false;
 }
 
-static void format_duration(uint64_t ns, char *text, size_t size)
-{
-	static const struct unit scale[] = {
-		{ "d", UINT64_C(86400) * 1000000000 },
-		{ "h", UINT64_C(3600) * 1000000000 },
-		{ "m", UINT64_C(60) * 1000000000 },
-		{ "s", 1000000000 },
-		{ "ms", 1000000 },
-	};
+/* What a scaled value is called, and the units it is written in, the largest first. */
+struct scale {
+	const struct unit *units;
+	const char *what;
+	struct unit shown[6];
+};
 
-	snprintf(text, size, "%" PRIu64 "ns", ns);
-	for (size_t i = 0; i < sizeof(scale) / sizeof(scale[0]); i++)
-		if (ns % scale[i].factor == 0) {
-			snprintf(text, size, "%" PRIu64 "%s", ns / scale[i].factor, scale[i].name);
-			return;
-		}
+static const struct scale *scale_of(enum sf_option_type type)
+{
+	static const struct scale count = { counts, "a whole number, such as 500, 64k or 4M",
+		{ { "", 1 } } };
+	static const struct scale size = { sizes, "a number of bytes, such as 512KiB, 32MiB or 1G",
+		{ { " GiB", UINT64_C(1) << 30 }, { " MiB", UINT64_C(1) << 20 },
+			{ " KiB", UINT64_C(1) << 10 }, { " bytes", 1 } } };
+	static const struct scale duration = { times,
+		"a duration: a number and ms, s, m, h or d, such as 500ms, 15s or 2m",
+		{ { "d", UINT64_C(86400) * 1000000000 }, { "h", UINT64_C(3600) * 1000000000 },
+			{ "m", UINT64_C(60) * 1000000000 }, { "s", 1000000000 }, { "ms", 1000000 },
+			{ "ns", 1 } } };
+
+	return type == SF_OPTION_DURATION ? &duration : type == SF_OPTION_SIZE ? &size : &count;
+}
+
+/* In the largest unit that leaves no fraction. */
+static void format_scaled(const struct scale *scale, uint64_t value, char *text, size_t size)
+{
+	const struct unit *unit = scale->shown;
+
+	while (value % unit->factor)
+		unit++;
+	snprintf(text, size, "%" PRIu64 "%s", value / unit->factor, unit->name);
 }
 
 static int wrong(
@@ -98,25 +129,18 @@ static int wrong(
 static int set_scaled(
 	uint64_t *value, const struct sf_option *option, const char *text, struct sf_error *error)
 {
-	bool duration = option->type == SF_OPTION_DURATION;
-	uint64_t max = option->max ? option->max : duration ? INT64_MAX : UINT64_MAX;
+	const struct scale *scale = scale_of(option->type);
+	uint64_t max = option->max                          ? option->max
+		       : option->type == SF_OPTION_DURATION ? INT64_MAX
+							    : UINT64_MAX;
 	char low[32], high[32];
 
-	if (!parse_scaled(text, duration ? times : counts, value))
-		return wrong(option, text,
-			duration ? "a duration: a number and ms, s, m, h or d, as in 500ms, 15s or "
-				   "2m"
-				 : "a number: digits, with k, M or G for thousands, millions, …",
-			error);
+	if (!parse_scaled(text, scale->units, value))
+		return wrong(option, text, scale->what, error);
 	if (*value >= option->min && *value <= max)
 		return 0;
-	if (duration) {
-		format_duration(option->min, low, sizeof(low));
-		format_duration(max, high, sizeof(high));
-	} else {
-		snprintf(low, sizeof(low), "%" PRIu64, option->min);
-		snprintf(high, sizeof(high), "%" PRIu64, max);
-	}
+	format_scaled(scale, option->min, low, sizeof(low));
+	format_scaled(scale, max, high, sizeof(high));
 	if (!option->max)
 		return sf_error_set(error, SF_EUSAGE, "--%s: %s is out of range: at least %s",
 			option->name, text, low);
@@ -148,7 +172,7 @@ static const struct sf_choice *find_choice(
 	const struct sf_option *option, const char *text, size_t length)
 {
 	for (const struct sf_choice *choice = option->choices; choice->name; choice++)
-		if (strlen(choice->name) == length && memcmp(choice->name, text, length) == 0)
+		if (strlen(choice->name) == length && strncasecmp(choice->name, text, length) == 0)
 			return choice;
 	return NULL;
 }
@@ -176,8 +200,8 @@ static int set_parts(
 		part += length + 1;
 	}
 	if (!value)
-		return sf_error_set(
-			error, SF_EUSAGE, "--%s: '%s' leaves nothing", option->name, text);
+		return sf_error_set(error, SF_EUSAGE, "--%s: nothing is left of it by '%s'",
+			option->name, text);
 	*set = value;
 	return 0;
 }
@@ -202,22 +226,29 @@ static int set_seed(struct sf_seed *seed, const struct sf_option *option, const 
 static int set_flag(
 	bool *flag, const struct sf_option *option, const char *text, struct sf_error *error)
 {
-	if (strcmp(text, "yes") == 0)
-		*flag = true;
-	else if (strcmp(text, "no") == 0)
-		*flag = false;
-	else
-		return wrong(option, text, "yes or no", error);
-	return 0;
+	static const struct {
+		const char *name;
+		bool value;
+	} words[] = { { "yes", true }, { "no", false }, { "true", true }, { "false", false },
+		{ "on", true }, { "off", false }, { "1", true }, { "0", false } };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcasecmp(words[i].name, text) == 0) {
+			*flag = words[i].value;
+			return 0;
+		}
+	return wrong(option, text, "yes or no", error);
 }
 
 static int add_string(struct sf_strings *strings, const struct sf_option *option, const char *text,
 	struct sf_error *error)
 {
+	if (option->max == 1 && strings->count)
+		return sf_error_set(error, SF_EUSAGE, "--%s can be given only once", option->name);
 	if (option->max && strings->count >= option->max)
 		return sf_error_set(error, SF_EUSAGE,
-			"--%s: '%s' is one too many: at most %" PRIu64 " can be given",
-			option->name, text, option->max);
+			"--%s %s: the option can be given at most %" PRIu64 " times", option->name,
+			text, option->max);
 	return sf_strings_add(strings, text);
 }
 
@@ -233,6 +264,7 @@ int sf_option_set(struct sf_options *options, const struct sf_option *option, co
 	case SF_OPTION_FLAG:
 		return set_flag(target, option, text, error);
 	case SF_OPTION_NUMBER:
+	case SF_OPTION_SIZE:
 	case SF_OPTION_DURATION:
 		err = set_scaled(&value, option, text, error);
 		if (!err)
@@ -241,8 +273,9 @@ int sf_option_set(struct sf_options *options, const struct sf_option *option, co
 	case SF_OPTION_STRING:
 	case SF_OPTION_STRINGS:
 		if (!*text)
-			return sf_error_set(error, SF_EUSAGE, "--%s: an empty value: give %s",
-				option->name, option->metavar);
+			return sf_error_set(error, SF_EUSAGE,
+				"--%s: its value is empty; expected: %s", option->name,
+				option->metavar);
 		if (option->type == SF_OPTION_STRINGS)
 			return add_string(target, option, text, error);
 		*(const char **)target = text;

@@ -174,7 +174,8 @@ struct parser {
 
 static int apply(struct parser *parser, const struct sf_option *option, const char *value)
 {
-	bool early = strcmp(option->name, "config") == 0 || strcmp(option->name, "help") == 0;
+	bool early = strcmp(option->name, "config") == 0 || strcmp(option->name, "help") == 0 ||
+		     strcmp(option->name, "version") == 0;
 
 	if (parser->apply == early)
 		return 0;
@@ -197,8 +198,8 @@ static int take_value(struct parser *parser, const struct sf_option *option, con
 		return apply(parser, option, attached ? attached : "yes");
 	if (!attached) {
 		if (parser->at + 1 >= parser->argc)
-			return sf_error_set(parser->error, SF_EUSAGE, "--%s needs a value: %s",
-				option->name, option->metavar);
+			return sf_error_set(parser->error, SF_EUSAGE, "--%s needs a value: --%s %s",
+				option->name, option->name, option->metavar);
 		attached = parser->argv[++parser->at];
 	}
 	return apply(parser, option, attached);
@@ -291,7 +292,7 @@ int sf_options_parse(struct sf_options *options, const struct sf_option *table,
 	err = set_defaults(options, table, command, error);
 	if (!err)
 		err = parse_words(&parser);
-	if (!err && options->help)
+	if (!err && (options->help || options->version))
 		return 0;
 	if (!err && options->config)
 		err = sf_options_read_file(options, table, command, options->config, error);

@@ -97,7 +97,7 @@ struct sf_options {
 	bool quiet;
 	bool fail_on_loss;
 	const char *config;
-	bool help;
+	bool help, version;
 	/* arguments that belong to no option */
 	struct sf_strings operands;
 	struct sf_strings owned; /* texts of the configuration file */
@@ -108,6 +108,7 @@ enum sf_option_type {
 	SF_OPTION_NUMBER,   /* uint64_t; k, M, G = powers of 1000 */
 	SF_OPTION_DURATION, /* int64_t ns; ms, s, m, h, d; bare numbers are seconds */
 	SF_OPTION_STRING,   /* const char * */
+	SF_OPTION_SIZE,     /* uint64_t: bytes */
 	SF_OPTION_STRINGS,  /* struct sf_strings: repeatable */
 	SF_OPTION_CHOICE,   /* int: one of `choices` */
 	SF_OPTION_SET,      /* uint64_t: +part,-part changes the default; a bare list replaces it */
@@ -128,7 +129,7 @@ struct sf_option {
 	unsigned commands; /* SF_METER | … */
 	const char *metavar;
 	const char *initial; /* default, as one would type it; NULL: unset */
-	uint64_t min, max;   /* NUMBER, DURATION (ns); STRINGS: how many; max 0: no upper bound */
+	uint64_t min, max;   /* NUMBER, SIZE, DURATION (ns); STRINGS: how many; max 0: no upper bound */
 	const struct sf_choice *choices;
 	bool not_in_file; /* makes no sense as a configuration key */
 	bool takes_words; /* STRINGS: words that begin no option belong to the last such one */
@@ -144,6 +145,7 @@ struct sf_command {
 	const char *synopsis;
 	const char *summary; /* one line, no full stop */
 	const char *text;    /* paragraphs for --help and the man page */
+	const char *examples[4]; /* a comment, a line end, a command; for the end of --help */
 	int (*run)(struct sf_options *options);
 };
 
@@ -165,8 +167,9 @@ int sf_option_set(struct sf_options *options, const struct sf_option *option, co
 
 /*
  * Reads `key = value` lines: keys are long names, repeatable ones may occur again, flags take yes
- * or no, `#` and `;` begin a comment line. After a `[subcommand]` line keys belong to that
- * subcommand only. SF_EUSAGE or a system error, with file and line in `error`.
+ * or no. `#` and `;` begin a comment: at the begin of a line, or behind a value and a space. A value in
+ * single or double quotes is what stands between them. After a `[subcommand]` line keys belong to
+ * that subcommand only. SF_EUSAGE or a system error, with file and line in `error`.
  */
 int sf_options_read_file(struct sf_options *options, const struct sf_option *table,
 	const struct sf_command *command, const char *path, struct sf_error *error);

@@ -13,8 +13,8 @@ WRONG = [
     ([], "Usage: spanflow SUBCOMMAND"),
     (["metre"], "unknown subcommand 'metre': did you mean meter?"),
     (["meter"], "nothing to meter"),
-    (["meter", "x.pcap"], "'x.pcap' stands alone: put -r before a file"),
-    (["meter", "-e", "ipfix://a", "x.pcap"], "'x.pcap' stands alone: put -r before a file"),
+    (["meter", "x.pcap"], "unexpected argument 'x.pcap': -r goes before a file, -i before an interface"),
+    (["meter", "-e", "ipfix://a", "x.pcap"], "unexpected argument 'x.pcap': -r goes before a file, -i before an interface"),
     (["meter", "-r", "a", "-i", "b"], "-i and -r exclude each other"),
     (["meter", "-r", "a", "--idel-timeout", "3"], "did you mean --idle-timeout?"),
     (["meter", "-r", "a", "--idle-timeout", "soon"], "--idle-timeout: 'soon' is not a duration"),
@@ -24,20 +24,20 @@ WRONG = [
     (["meter", "-r", "a", "-o", "xml"], "--output: 'xml' is not one of table, json, csv, none"),
     (["meter", "-r", "a", "--key", "+color"], "--key: 'color' is not one of address, port"),
     (["meter", "-r", "a", "--key", "port"], "ports without addresses"),
-    (["meter", "-r", "a", "--realtime"], "--realtime: only for a live pipe"),
-    (["meter", "-r", "a", "--direction", "in"], "--direction: only for interfaces"),
+    (["meter", "-r", "a", "--realtime"], "--realtime works with a live pipe"),
+    (["meter", "-r", "a", "--direction", "in"], "--direction works with interfaces (-i) only"),
     (["meter", "-r", "a", "-w", "-", "-o", "json"], "both want standard output"),
     (["meter", "-r", "a", "-o", "json", "--local-time"], "--local-time: only for the table"),
     (["meter", "-r", "a", "-w", "-,biflow=yes", "-o", "json"], "both want standard output"),
     (["meter", "-r", "a", "-w", "b", "--local-time"], "--local-time: only for the table: -o table"),
     (["show", "a", "-o", "csv", "--local-time"], "--local-time: only for the table: -o table"),
     (["show", "a", "-o", "json", "--biflow"], "-o json has records as they were sent: -o table"),
-    (["collect", "9995"], "'9995' stands alone: where to listen is -l udp://HOST:PORT"),
-    (["collect", "-l", "udp://[::]:0", "9995"], "'9995' stands alone"),
+    (["collect", "9995"], "unexpected argument '9995': the address to listen on is -l udp://HOST:PORT"),
+    (["collect", "-l", "udp://[::]:0", "9995"], "unexpected argument '9995'"),
     (["collect", "-w", "-", "-o", "json"], "-w - and -o both want standard output: give -w a file"),
     (["collect", "-w", "a", "--local-time"], "--local-time: only for the table: -o table"),
     (["collect", "-o", "json", "--biflow"], "-o json has records as they were sent: -o table"),
-    (["meter", "-r"], "--read needs a value: FILE"),
+    (["meter", "-r"], "--read needs a value: --read FILE"),
     (["meter", "-r", "a", "-e", "carrier-pigeon://x"], "carrier-pigeon"),
     (["meter", "-r", "a", "-e", "ipfix://127.0.0.1,rat=5"], "rat"),
     (["meter", "-i", "nosuchdriver:eth0"], "no driver 'nosuchdriver'"),
@@ -49,9 +49,9 @@ WRONG = [
      "NetFlow v5 cannot carry observation domain 65536"),
     (["meter", "-i", "a", "-i", "b", "-i", "c", "--domain", "4294967294"],
      "--domain: 4294967294 leaves too few numbers for 3 sources: at most 4294967293"),
-    (["check"], "check looks at one source: -i SOURCE"),
-    (["check", "-i", "a", "b"], "check looks at one source: -i SOURCE"),
-    (["check", "-i", "a", "-i", "b"], "--interface: 'b' is one too many: at most 1 can be given"),
+    (["check"], "check looks at one source (-i SOURCE) or at capture files (-r FILE)"),
+    (["check", "-i", "a", "b"], "check looks at one source (-i SOURCE) or at capture files (-r FILE)"),
+    (["check", "-i", "a", "-i", "b"], "--interface can be given only once"),
     (["list"], "list needs one of"),
     (["list", "everything"], "list needs one of"),
 ]
@@ -80,23 +80,39 @@ class Usage(Case):
             self.assertEqual((done.status, done.stderr), (0, ""))
             self.assertIn("meter", done.stdout)
         for arguments in (["meter", "--help"], ["meter", "-h"], ["help", "meter"],
-                          ["meter", "-r", "x", "--help"]):
+                          ["meter", "-r", "x", "--help"], ["meter", "help"]):
             done = self.run_plain(*arguments)
             self.assertEqual((done.status, done.stderr), (0, ""))
             self.assertIn("--idle-timeout TIME", done.stdout)
             self.assertIn("Default 15s.", done.stdout)
-            self.assertLessEqual(max(map(len, done.stdout.splitlines())), 80)
+        for command in ("meter", "show", "collect", "check", "list"):
+            lines = self.run_plain(command, "--help").stdout.splitlines()
+            self.assertLessEqual(max(map(len, lines)), 80, command)
+            examples = lines[lines.index("Examples:"):]
+            self.assertGreaterEqual(sum(line.startswith("  spanflow ") for line in examples), 3)
+
+    def test_a_word_whose_letter_was_forgotten(self):
+        path = self.file("a.pcap", pcap(conversations(2)))
+        for word, letter in ((path, "-r"), (str(self.directory), "-r"), ("lo", "-i"),
+                             ("ipfix://127.0.0.1", "-e")):
+            done = self.run_plain("meter", word)
+            self.assertEqual(done.status, 2)
+            self.assertIn(f"unexpected argument '{word}': did you mean {letter} {word}?",
+                          done.stderr)
 
     def test_help_of_check(self):
-        # one source, no files, no table
-        for word in ("Repeatable", "-r", "--max-flows"):
-            self.assertNotIn(word, self.run_plain("check", "--help").stdout)
+        # one source, no flow table
+        text = self.run_plain("check", "--help").stdout
+        self.assertEqual(text.count("Repeatable"), 1)  # -r
+        self.assertNotIn("--max-flows", text)
         self.assertIn("Repeatable", self.run_plain("meter", "--help").stdout)
 
     def test_version(self):
-        done = self.run_plain("--version")
-        self.assertEqual(done.status, 0)
-        self.assertRegex(done.stdout, r"^spanflow \d+\.\d+\.\d+\n$")
+        for arguments in (["--version"], ["-V"], ["version"], ["meter", "--version"],
+                          ["collect", "-V"], ["list", "--version"]):
+            done = self.run_plain(*arguments)
+            self.assertEqual((done.status, done.stderr), (0, ""))
+            self.assertRegex(done.stdout, r"^spanflow \d+\.\d+\.\d+\n$")
 
     def test_list(self):
         done = self.run_plain("list", "drivers")

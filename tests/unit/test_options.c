@@ -32,6 +32,8 @@ static const struct sf_option table[] = {
 	{ "S", 'q', "quiet", SF_OPTION_FLAG, AT(quiet), FIRST | SECOND, .help = "x" },
 	{ "S", 0, "biflow", SF_OPTION_FLAG, AT(biflow), FIRST, .help = "x" },
 	{ "S", 'l', "listen", SF_OPTION_STRINGS, AT(listen), FIRST, "URL", .max = 2, .help = "x" },
+	{ "S", 0, "ring-size", SF_OPTION_SIZE, AT(ring_size), FIRST, "BYTES",
+		.min = UINT64_C(1) << 20, .max = UINT64_C(1) << 30, .help = "x" },
 	{ "S", 0, "config", SF_OPTION_STRING, AT(config), FIRST, "FILE", .not_in_file = true,
 		.help = "x" },
 	{ "S", 'h', "help", SF_OPTION_FLAG, AT(help), FIRST | SECOND, .not_in_file = true,
@@ -39,8 +41,8 @@ static const struct sf_option table[] = {
 	{ NULL },
 };
 
-static const struct sf_command first = { "first", FIRST, "", "", "", NULL };
-static const struct sf_command second = { "second", SECOND, "", "", "", NULL };
+static const struct sf_command first = { "first", FIRST, "", "", "", { NULL }, NULL };
+static const struct sf_command second = { "second", SECOND, "", "", "", { NULL }, NULL };
 
 static struct sf_options options;
 static struct sf_error error;
@@ -115,7 +117,7 @@ START_TEST(lists_may_be_bounded)
 	ck_assert_uint_eq(options.listen.count, 2);
 	sf_options_fini(&options, table);
 	REFUSED(PARSE(first, "-l", "a", "-l", "b", "-l", "c"),
-		"--listen: 'c' is one too many: at most 2 can be given");
+		"--listen c: the option can be given at most 2 times");
 }
 END_TEST
 
@@ -163,10 +165,10 @@ START_TEST(numbers)
 	ck_assert_uint_eq(options.count, UINT64_MAX);
 	sf_options_fini(&options, table);
 	REFUSED(PARSE(first, "-c", "0"), "--count: 0 is out of range: at least 1");
-	REFUSED(PARSE(first, "-c", "1.5"), "'1.5' is not a number");
-	REFUSED(PARSE(first, "-c", "18446744073709551616"), "is not a number");
-	REFUSED(PARSE(first, "-c", "20000000000G"), "is not a number");
-	REFUSED(PARSE(first, "-c", "0x10"), "is not a number");
+	REFUSED(PARSE(first, "-c", "1.5"), "'1.5' is not a whole number");
+	REFUSED(PARSE(first, "-c", "18446744073709551616"), "is not a whole number");
+	REFUSED(PARSE(first, "-c", "20000000000G"), "is not a whole number");
+	REFUSED(PARSE(first, "-c", "0x10"), "is not a whole number");
 }
 END_TEST
 
@@ -183,7 +185,7 @@ START_TEST(sets_and_seeds)
 	ck_assert_uint_eq(options.key, 4);
 	sf_options_fini(&options, table);
 	REFUSED(PARSE(first, "--key", "+x"), "--key: 'x' is not one of a, b, c");
-	REFUSED(PARSE(first, "--key", "-a,-b"), "--key: '-a,-b' leaves nothing");
+	REFUSED(PARSE(first, "--key", "-a,-b"), "--key: nothing is left of it by '-a,-b'");
 	REFUSED(PARSE(first, "--key", "a,"), "--key: '' is not one of");
 
 	ck_assert_int_eq(PARSE(first, "--hash-seed", "10000000000000002"), 0);
@@ -202,9 +204,9 @@ START_TEST(mistakes_get_suggestions)
 	REFUSED(PARSE(first, "-o", "jsno"), "is not one of table, json (did you mean json?)");
 	REFUSED(PARSE(first, "--zzzzzzzzz"), "'spanflow first --help' lists all");
 	REFUSED(PARSE(first, "-z"), "unknown option -z");
-	REFUSED(PARSE(first, "-c"), "--count needs a value: N");
+	REFUSED(PARSE(first, "-c"), "--count needs a value: --count N");
 	REFUSED(PARSE(first, "--biflow=maybe"), "--biflow: 'maybe' is not yes or no");
-	REFUSED(PARSE(first, "-w", ""), "--write: an empty value: give FILE");
+	REFUSED(PARSE(first, "-w", ""), "--write: its value is empty; expected: FILE");
 	REFUSED(PARSE(second, "--write", "x"), "--write belongs to 'spanflow meter', not to");
 }
 END_TEST
@@ -218,6 +220,55 @@ START_TEST(help_needs_nothing_else)
 END_TEST
 
 /* Writes a configuration file and parses with it. */
+START_TEST(sizes)
+{
+	static const struct {
+		char *text;
+		uint64_t bytes;
+	} rows[] = { { "1MiB", 1 << 20 }, { "1.5MiB", 3 << 19 }, { "1024KiB", 1 << 20 },
+		{ "1GiB", 1 << 30 }, { "2M", 2000000 }, { "2MB", 2000000 }, { "2000k", 2000000 },
+		{ "1048576", 1 << 20 } };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		ck_assert_int_eq(PARSE(first, "--ring-size", rows[i].text), 0);
+		ck_assert_uint_eq(options.ring_size, rows[i].bytes);
+		sf_options_fini(&options, table);
+	}
+	REFUSED(PARSE(first, "--ring-size", "1M"),
+		"--ring-size: 1M is out of range: 1 MiB to 1 GiB");
+	REFUSED(PARSE(first, "--ring-size", "1.5GiB"), "1 MiB to 1 GiB");
+	REFUSED(PARSE(first, "--ring-size", "much"),
+		"'much' is not a number of bytes, such as 512KiB, 32MiB or 1G");
+	/* a number that is no size takes no KiB */
+	REFUSED(PARSE(first, "-c", "1KiB"), "'1KiB' is not a whole number");
+}
+END_TEST
+
+START_TEST(words_are_taken_as_people_write_them)
+{
+	static char *const yes[] = { "yes", "true", "on", "1", "Yes", "TRUE" };
+	static char *const no[] = { "no", "false", "off", "0" };
+	char word[32];
+
+	for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++) {
+		snprintf(word, sizeof(word), "--biflow=%s", yes[i]);
+		ck_assert_int_eq(PARSE(first, word), 0);
+		ck_assert(options.biflow);
+		sf_options_fini(&options, table);
+	}
+	for (size_t i = 0; i < sizeof(no) / sizeof(no[0]); i++) {
+		snprintf(word, sizeof(word), "--biflow=%s", no[i]);
+		ck_assert_int_eq(PARSE(first, "--biflow", word), 0);
+		ck_assert(!options.biflow);
+		sf_options_fini(&options, table);
+	}
+	REFUSED(PARSE(first, "--biflow=perhaps"), "--biflow: 'perhaps' is not yes or no");
+	ck_assert_int_eq(PARSE(first, "-o", "JSON"), 0);
+	ck_assert_int_eq(options.output, 2);
+	sf_options_fini(&options, table);
+}
+END_TEST
+
 static int with_file(const char *text, char **words)
 {
 	char path[] = "/tmp/test_options.XXXXXX";
@@ -264,13 +315,28 @@ START_TEST(configuration_file)
 	ck_assert_uint_eq(strlen(options.write), sizeof(longer) - 9);
 	sf_options_fini(&options, table);
 
+	/* comments and quotes */
+	ck_assert_int_eq(WITH_FILE("count = 7   # a comment\nwrite = \"a # b\" ; another\n"
+				   "read = 'it is # x'\nread = c#d\nquiet = true\n",
+				 "-o", "json"),
+		0);
+	ck_assert_uint_eq(options.count, 7);
+	ck_assert_str_eq(options.write, "a # b");
+	ck_assert_str_eq(options.files.items[0], "it is # x");
+	ck_assert_str_eq(options.files.items[1], "c#d");
+	ck_assert(options.quiet);
+	sf_options_fini(&options, table);
+	REFUSED(WITH_FILE("write = \"a\n", "-q"), "line 1: \"a: the closing quote is missing");
+	REFUSED(WITH_FILE("write = \"a\" b\n", "-q"), "line 1: 'b' follows the closing quote");
+	REFUSED(WITH_FILE("write = # nothing\n", "-q"), "line 1: --write: its value is empty");
+
 	REFUSED(WITH_FILE("quiet = yes\ncuont = 1\n", "-q"),
 		"line 2: unknown key cuont: did you mean count?");
 	REFUSED(WITH_FILE("quiet\n", "-q"), "line 1: 'quiet' is not of the form key = value");
-	REFUSED(WITH_FILE("count = x\n", "-q"), "line 1: --count: 'x' is not a number");
+	REFUSED(WITH_FILE("count = x\n", "-q"), "line 1: --count: 'x' is not a whole number");
 	REFUSED(WITH_FILE("help = yes\n", "-q"), "help belongs on the command line");
-	REFUSED(WITH_FILE("[nothing]\n", "-q"), "[nothing] is no subcommand");
-	REFUSED(WITH_FILE("[list\n", "-q"), "lacks its closing bracket");
+	REFUSED(WITH_FILE("[nothing]\n", "-q"), "there is no subcommand 'nothing'");
+	REFUSED(WITH_FILE("[list\n", "-q"), "the closing bracket is missing");
 
 	ck_assert_int_eq(PARSE(first, "--config", "/does/not/exist"), -ENOENT);
 	ck_assert_str_eq(error.text, "--config /does/not/exist: No such file or directory");
@@ -282,7 +348,7 @@ END_TEST
 START_TEST(own_table_is_consistent)
 {
 	for (unsigned id = 1; id <= SF_CHECK; id <<= 1) {
-		const struct sf_command command = { "x", id, "", "", "", NULL };
+		const struct sf_command command = { "x", id, "", "", "", { NULL }, NULL };
 
 		for (const struct sf_option *a = sf_option_table; a->name; a++) {
 			ck_assert_msg(a->help && *a->help, "%s", a->name);
@@ -302,4 +368,4 @@ END_TEST
 
 CHECK_MAIN("options", forms_of_options, words_belong_to_the_last_list, lists_may_be_bounded,
 	durations, numbers, sets_and_seeds, mistakes_get_suggestions, help_needs_nothing_else,
-	configuration_file, own_table_is_consistent)
+	configuration_file, own_table_is_consistent, sizes, words_are_taken_as_people_write_them)
