@@ -61,13 +61,20 @@ struct sf_exporter_options {
 	unsigned (*interfaces)(void *context, unsigned slot, uint32_t *index, const char **name);
 	void *interfaces_context;
 	struct sf_hurry hurry;
+	/*
+	 * Destinations wait for nobody: sf_exporter_put() copies records into a queue, and
+	 * sf_exporter_pump() sends what each destination is ready to take. Otherwise
+	 * sf_exporter_put() encodes and sends, and waits where it has to.
+	 */
+	bool queued;
+	uint64_t queue_octets; /* most that waits for one destination, by default; 0: 256 MiB */
 };
 
 /* Text output for people and scripts. */
 enum sf_text_format { SF_TEXT_TABLE, SF_TEXT_JSON, SF_TEXT_CSV };
 
 struct sf_text_options {
-	FILE *stream; /* NULL: standard output. Not closed. */
+	FILE *stream; /* NULL: the descriptor of standard output. Not closed. */
 	enum sf_text_format format;
 	bool biflow;     /* one object per biflow with reverse elements, instead of two uniflows */
 	bool local_time; /* table only: local time instead of UTC */
@@ -85,7 +92,8 @@ struct sf_destination_count {
 	X(unreachable) /* answered by ICMP: a closed port, a firewall that rejects */              \
 	X(write)       /* file or standard output could not be written: full disk, closed pipe */  \
 	X(tooLarge)    /* one record does not fit the maximum message size */                      \
-	X(stopped)     /* the run was to end at once, and the destination was not ready */
+	X(queue) /* the records came faster than the destination took them: its queue was full */  \
+	X(stopped) /* the run was to end at once, and the destination was not ready */
 
 struct sf_destination_stats {
 	const char *url;                     /* as given; lent until the exporter is freed */
@@ -106,6 +114,11 @@ struct sf_destination_stats {
 	 */
 	bool incomplete;
 	char failure[256]; /* "" or why that is so or records were lost, in words */
+	int error;         /* the code of that, negative; 0: there is none */
+	bool gone;         /* takes nothing any more: the reader of a pipe has gone */
+	/* What has changed: it cannot be reached, it answers again. */
+	unsigned news_count;
+	char news[256]; /* the last one, in words */
 };
 
 int sf_exporter_new(struct sf_exporter **exporter, const struct sf_exporter_options *options,
@@ -118,7 +131,7 @@ void sf_exporter_free(struct sf_exporter *exporter);
  * Adds a collector: "ipfix://host:port,option=value…" (DESIGN: ipfix, ipfix+udp, netflow9,
  * netflow5). Resolves the name now (SF_ERESOLVE). Options, each checked (SF_EUSAGE names option,
  * value and what is allowed): biflow, rate, template-refresh, template-refresh-packets, options,
- * mtu, time, profile.
+ * mtu, time, profile, queue.
  */
 int sf_exporter_add_collector(
 	struct sf_exporter *exporter, const char *url, struct sf_error *error);
@@ -138,8 +151,8 @@ bool sf_exporter_wants_flow_ids(const struct sf_exporter *exporter);
 
 /*
  * Hands `count` records to every destination. Always takes all (returns count): what a
- * destination cannot take is counted there. Blocks for pacing where a rate is set. Has the
- * signature of sf_flow_sink.put, with the exporter as context.
+ * destination cannot take is counted there. Waits for pace and readers, unless options.queued. Has
+ * the signature of sf_flow_sink.put, with the exporter as context.
  */
 unsigned sf_exporter_put(void *exporter, const struct sf_flow *flows, unsigned count);
 
@@ -157,6 +170,25 @@ void sf_exporter_put_collected(struct sf_exporter *exporter, const struct sf_col
 void sf_exporter_tick(struct sf_exporter *exporter, int64_t wall, int64_t clock);
 
 /*
+ * With options.queued: sends what pace and readiness allow, in bounded time. Returns the monotonic
+ * time at which to call again, at the latest; earlier is of use when records came or one of
+ * sf_exporter_descriptors() can be written. `ending`: also what lies in messages that are not full.
+ */
+int64_t sf_exporter_pump(struct sf_exporter *exporter, int64_t mono, bool ending);
+
+/* The descriptors that a pump waits for to be writable: fills at most `max`, returns how many. */
+unsigned sf_exporter_descriptors(const struct sf_exporter *exporter, int *fds, unsigned max);
+
+/*
+ * Something waits for a destination that is worth waiting for. Not so: one that nobody listens at,
+ * a full disk, a pipe that nobody has opened.
+ */
+bool sf_exporter_waits(const struct sf_exporter *exporter);
+
+/* Templates and options data leave once more, for collectors that have come later. */
+void sf_exporter_announce(struct sf_exporter *exporter);
+
+/*
  * The metering process's books for the reliability statistics of RFC 7011 §4.2 and §4.3: packets
  * that were not metered, records that its sink refused. Copied.
  */
@@ -165,7 +197,8 @@ void sf_exporter_metering(
 
 /*
  * Sends and writes all that is pending and closes sessions and files. Waits for slow destinations,
- * unless `hurry` says otherwise.
+ * unless `hurry` says otherwise. With options.queued it waits for none: call sf_exporter_pump()
+ * before, until sf_exporter_waits() is false; what is still queued is lost as `stopped`.
  */
 void sf_exporter_finish(struct sf_exporter *exporter);
 
@@ -174,7 +207,7 @@ bool sf_exporter_stats(
 	const struct sf_exporter *exporter, unsigned index, struct sf_destination_stats *stats);
 
 /*
- * What was offered and is not sent, skipped or lost: it waits in a message that is not full. False:
+ * What was offered and is not sent, skipped or lost: it waits in a queue or a message. False:
  * more has left than was offered, in some unit.
  */
 bool sf_destination_waiting(

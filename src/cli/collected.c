@@ -174,7 +174,7 @@ static bool destinations_have_all(const struct sf_collected_sink *sink)
 		if (stats.offered.records == stats.sent.records && !stats.incomplete)
 			continue;
 		all = false;
-		if (!strstr(stats.failure, strerror(EPIPE)))
+		if (stats.error != -EPIPE)
 			sf_complain("%s: %s", stats.url, stats.failure);
 	}
 	return all;

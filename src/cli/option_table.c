@@ -206,6 +206,17 @@ const struct sf_option sf_option_table[] = {
 			"ipfix://[::1]:4739,biflow=yes,rate=50000." },
 	{ EXPORT, 'w', "write", SF_OPTION_STRING, AT(write), SF_METER | SF_COLLECT, "FILE",
 		.help = "Write records to an IPFIX file (RFC 5655); - is standard output." },
+	{ EXPORT, 0, "queue-size", SF_OPTION_NUMBER, AT(queue_size), SF_METER, "BYTES", "512M",
+		.min = 65536, .max = UINT64_C(64) << 30,
+		.help = "Live: memory for records that wait for a destination that is slower than "
+			"they come, used as they come; a record takes 192. When it is full the "
+			"oldest ones are lost there and counted as queue. For one destination: "
+			"queue=BYTES after a comma." },
+	{ EXPORT, 0, "stop-timeout", SF_OPTION_DURATION, AT(stop_timeout_ns), SF_METER, "TIME",
+		"60s", .max = DAY,
+		.help = "Live: how long the end of a run may wait for destinations to take what is "
+			"queued; what is left then is lost and counted as stopped. A further "
+			"signal ends the wait at once." },
 	{ EXPORT, 'o', "output", SF_OPTION_CHOICE, AT(output), SF_METER, "FORMAT",
 		.choices = outputs,
 		.help = "Print records to standard output in this format. Without -e, -w and -o: "

@@ -92,6 +92,8 @@ struct sf_options {
 	int output; /* enum sf_output */
 	bool biflow;
 	bool local_time;
+	uint64_t queue_size;
+	int64_t stop_timeout_ns;
 	/* the program itself */
 	int stats; /* enum sf_stats_format */
 	bool quiet;

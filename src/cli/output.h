@@ -20,7 +20,10 @@ const char *sf_output_contradiction(const struct sf_options *options);
  */
 FILE *sf_output_stream(void);
 
-/* Adds what is printed, if anything is, to a stream that outlives the exporter. */
+/*
+ * Adds what is printed, if anything is: to a stream that outlives the exporter, or to the descriptor
+ * of standard output if that is NULL.
+ */
 int sf_output_text(struct sf_exporter *exporter, const struct sf_options *options, FILE *stream,
 	struct sf_error *error);
 

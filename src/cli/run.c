@@ -51,16 +51,16 @@ bool sf_run_must_end(struct sf_run *run, int64_t mono)
 	return run->ended != NULL;
 }
 
-/* Nobody is left to take records: all destinations print, and the reader has gone. */
+/* Nobody is left to take records: a reader who has gone does not come back. */
 static bool in_vain(const struct sf_run *run)
 {
 	struct sf_destination_stats stats;
 	unsigned i = 0;
 
 	for (; sf_exporter_stats(run->exporter, i, &stats); i++)
-		if (strcmp(stats.kind, "text") != 0 || !stats.lost_write.records)
+		if (!stats.gone)
 			return false;
-	return i > 0 && sf_run_output_closed();
+	return i > 0;
 }
 
 void sf_run_tick(struct sf_run *run, int64_t clock)
@@ -101,7 +101,7 @@ void sf_run_watch(struct sf_run *run, const struct sf_books *books, int64_t mono
 	sf_run_tell_losses(run, &report, mono);
 	if (sf_progress_due(&run->progress, mono))
 		sf_progress_show(&run->progress, mono, &books->ledger, &capture);
-	if (in_vain(run))
+	if (!run->ended && in_vain(run))
 		run->ended = "closed";
 }
 
@@ -116,6 +116,10 @@ static void look_around(struct sf_run *run)
 	if (mono < run->next_look && !sf_signal_stats)
 		return;
 	run->next_look = mono + LOOK_NS;
+	if (sf_signal_announce) {
+		sf_signal_announce = 0;
+		sf_exporter_announce(run->exporter);
+	}
 	sf_run_answer(run);
 	sf_run_books(run, &books);
 	sf_run_tick(run, books.clock);
@@ -162,7 +166,8 @@ static int sum_up(struct sf_run *run, const struct sf_report *report, int status
 	sf_loss_get(report, &loss);
 	if (status == SF_EXIT_OK && options->fail_on_loss && sf_loss_any(&loss))
 		status = SF_EXIT_LOSS;
-	else if ((!run->live && sf_report_lost(report)) || sf_report_incomplete(report))
+	else if (in_vain(run) || (!run->live && sf_report_lost(report)) ||
+		 sf_report_incomplete(report))
 		status = SF_EXIT_FAILED;
 	if (options->stats == SF_STATS_NONE ||
 		(options->stats == SF_STATS_DEFAULT && options->quiet))
@@ -186,6 +191,8 @@ static int finish(struct sf_run *run)
 	sf_run_tick(run, books.clock);
 	sf_exporter_metering(
 		run->exporter, &books.ledger, capture.dropped_kernel + capture.dropped_nic);
+	if (run->live)
+		sf_run_deliver_rest(run, &books);
 	sf_exporter_finish(run->exporter);
 	sf_progress_clear(&run->progress);
 	sf_run_notice(run, &books);

@@ -24,12 +24,12 @@
 #include "guard/sandbox.h"
 #include "meter/own.h"
 
-#define SF_INPUTS_MAX 64
+#define SF_INPUTS_MAX        64
+#define SF_DESTINATIONS_TOLD 64 /* of more than so many no losses and news are told */
 
 struct sf_run {
 	const struct sf_options *options;
 	struct sf_exporter *exporter;
-	FILE *output; /* standard output, for the exporter */
 	struct sf_interfaces *interfaces;
 	struct sf_input inputs[SF_INPUTS_MAX];
 	struct sf_exchange *exchanges[SF_INPUTS_MAX]; /* between the workers of an input, or NULL */
@@ -53,12 +53,16 @@ struct sf_run {
 	struct sf_budget budget; /* of all workers */
 	/* main thread's time keeping, monotonic ns */
 	int64_t deadline, next_look, next_books;
-	bool stats_asked;       /* SIGUSR1 came, the books are being asked for */
-	bool books_read;        /* the answer to the current question was read */
-	uint32_t question;      /* number of the current question for the books */
-	uint32_t said_link;     /* unsupported link type that was named */
-	uint64_t said_failures; /* bit per destination whose first loss was reported */
-	uint64_t said_failed;   /* bit per input whose failure was reported */
+	bool stats_asked;   /* SIGUSR1 came, the books are being asked for */
+	bool books_read;    /* the answer to the current question was read */
+	uint32_t question;  /* number of the current question for the books */
+	uint32_t said_link; /* unsupported link type that was named */
+	struct {
+		unsigned news;   /* of sf_destination_stats that were told */
+		bool failure;    /* a loss was told */
+		int64_t news_ns; /* monotonic: when */
+	} told[SF_DESTINATIONS_TOLD];
+	uint64_t said_failed; /* bit per input whose failure was reported */
 	alignas(SF_CACHE_LINE) _Atomic uint32_t control;
 };
 
@@ -76,6 +80,16 @@ int sf_run_confine(struct sf_run *run, struct sf_error *error);
 
 /* threads.c: starts the workers and returns when all are done and their rings are empty. */
 int sf_run_threads(struct sf_run *run, struct sf_error *error);
+
+/*
+ * deliver.c: live runs. Sends what destinations are ready to take; returns the monotonic time at
+ * which to do so again, at the latest.
+ */
+int64_t sf_run_deliver(struct sf_run *run, int64_t mono);
+/* Waits so long, or until a destination is ready. */
+void sf_run_wait(const struct sf_run *run, int64_t pause_ns);
+/* At the end: what is queued leaves, for as long as --stop-timeout and signals allow. */
+void sf_run_deliver_rest(struct sf_run *run, const struct sf_books *books);
 
 /* tell.c: what a person is told while it goes on, and the statistics. */
 void sf_run_say(const struct sf_run *run, const char *text); /* unless --quiet */
@@ -99,8 +113,6 @@ void sf_run_tell_losses(struct sf_run *run, const struct sf_report *report, int6
 void sf_run_tell_loss(const struct sf_run *run, const struct sf_loss *loss);
 /* Where a run was stopped that had not come to its end. */
 void sf_run_tell_where(const struct sf_run *run, const struct sf_books *books);
-/* Does standard output lead to a pipe whose reader has gone? */
-bool sf_run_output_closed(void);
 
 /* Books of all workers; while threads run, as they answered the last question (run.c). */
 void sf_run_books(const struct sf_run *run, struct sf_books *sum);

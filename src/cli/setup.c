@@ -56,6 +56,8 @@ static int make_exporter(struct sf_run *run, struct sf_error *error)
 		.interfaces = interface_of,
 		.interfaces_context = run,
 		.hurry = { sf_signal_hurry, NULL },
+		.queued = run->live,
+		.queue_octets = options->queue_size,
 	};
 	int err;
 
@@ -63,13 +65,10 @@ static int make_exporter(struct sf_run *run, struct sf_error *error)
 		return sf_error_set(error, SF_EUSAGE,
 			"--domain: %u leaves too few numbers for %u sources: at most %u",
 			exporter.domain, sources, UINT32_MAX - (sources - 1));
-	run->output = sf_output_stream();
-	if (!run->output)
-		return sf_error_set(error, -ENOMEM, "no memory for output");
 	err = sf_exporter_new(&run->exporter, &exporter, error);
 	if (!err)
 		err = sf_output_destinations(run->exporter, options, error);
-	return err ? err : sf_output_text(run->exporter, options, run->output, error);
+	return err ? err : sf_output_text(run->exporter, options, NULL, error);
 }
 
 /* The sessions of our own collectors, whose packets may come back through the mirror. */
@@ -302,8 +301,6 @@ void sf_run_fini(struct sf_run *run)
 	if (run->workers && run->bell >= 0)
 		close(run->bell);
 	sf_exporter_free(run->exporter);
-	if (run->output)
-		fclose(run->output);
 	free(run->interfaces);
 	sf_notify_close(&run->notify);
 	monitor = run->monitor.pid;

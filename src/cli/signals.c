@@ -16,6 +16,7 @@
 
 volatile sig_atomic_t sf_signal_stop;
 volatile sig_atomic_t sf_signal_stats;
+volatile sig_atomic_t sf_signal_announce;
 volatile sig_atomic_t sf_signal_hangup;
 
 static int terminal = -1; /* whose foreground the program was started in; -1: none */
@@ -74,6 +75,12 @@ static void on_stats(int number)
 	sf_signal_stats = 1;
 }
 
+static void on_announce(int number)
+{
+	(void)number;
+	sf_signal_announce = 1;
+}
+
 static void on_wake(int number)
 {
 	(void)number;
@@ -113,6 +120,7 @@ void sf_signals_catch(void)
 {
 	struct sigaction stop = { .sa_handler = on_stop };
 	struct sigaction stats = { .sa_handler = on_stats, .sa_flags = SA_RESTART };
+	struct sigaction announce = { .sa_handler = on_announce, .sa_flags = SA_RESTART };
 	struct sigaction wake = { .sa_handler = on_wake };
 
 	stopping(&stop.sa_mask);
@@ -120,6 +128,7 @@ void sf_signals_catch(void)
 	sigaction(SIGTERM, &stop, NULL);
 	catch_hangup(&stop);
 	sigaction(SIGUSR1, &stats, NULL);
+	sigaction(SIGUSR2, &announce, NULL);
 	sigaction(SF_SIGNAL_WAKE, &wake, NULL);
 }
 
@@ -138,6 +147,7 @@ void sf_signals_block(bool block)
 
 	stopping(&set);
 	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGUSR2);
 	pthread_sigmask(block ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
 }
 

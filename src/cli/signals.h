@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Signals as flags that the program looks at between two pieces of work. The first SIGINT or
- * SIGTERM asks for an orderly end, SIGUSR1 for the statistics.
+ * SIGTERM asks for an orderly end, SIGUSR1 for the statistics, SIGUSR2 for templates and options data
+ * to be sent to all destinations once more.
  *
  * Each further SIGINT or SIGTERM hastens the end by a step, if it comes a second or more after the
  * last one that counted: timeout(1), supervisors and wrappers send the same signal to a process and
@@ -28,9 +29,10 @@
 /* Interrupts a system call of one thread (pthread_kill) and does nothing else. */
 #define SF_SIGNAL_WAKE SIGURG
 
-extern volatile sig_atomic_t sf_signal_stop;   /* 0, or the number of the first signal */
-extern volatile sig_atomic_t sf_signal_stats;  /* statistics are asked for */
-extern volatile sig_atomic_t sf_signal_hangup; /* a SIGHUP waits for its answer */
+extern volatile sig_atomic_t sf_signal_stop;     /* 0, or the number of the first signal */
+extern volatile sig_atomic_t sf_signal_stats;    /* statistics are asked for */
+extern volatile sig_atomic_t sf_signal_announce; /* templates and options data are */
+extern volatile sig_atomic_t sf_signal_hangup;   /* a SIGHUP waits for its answer */
 
 /* 0: there is time; 1, 2: as after the second and the third signal. Any thread; sf_hurry.level. */
 unsigned sf_signal_hurry(void *unused);

@@ -6,9 +6,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "cli/command.h"
 #include "cli/run.h"
 #include "cli/signals.h"
+
+#define NEWS_NS (10 * SF_NS_PER_S)
 
 void sf_run_say(const struct sf_run *run, const char *text)
 {
@@ -99,14 +102,43 @@ void sf_run_answer(struct sf_run *run)
 }
 
 /* Does standard output lead to a pipe whose reader has gone? */
-bool sf_run_output_closed(void)
+static bool output_closed(void)
 {
 	struct pollfd out = { .fd = STDOUT_FILENO };
 
 	return poll(&out, 1, 0) == 1 && out.revents & POLLERR;
 }
 
-/* Losses at destinations and unknown link types: said once, when first seen. */
+/*
+ * The first loss, and news about who can be reached: of these the last one, and at most one in
+ * NEWS_NS, as a collector may come and go.
+ */
+static void tell_destination(
+	struct sf_run *run, unsigned index, const struct sf_destination_stats *stats)
+{
+	int64_t mono = sf_clock_read(CLOCK_MONOTONIC);
+	const char *text = NULL;
+
+	if (stats->news_count != run->told[index].news) {
+		if (run->told[index].news && !run->ended &&
+			mono - run->told[index].news_ns < NEWS_NS)
+			return;
+		text = stats->news;
+		run->told[index].news = stats->news_count;
+		run->told[index].news_ns = mono;
+	} else if (stats->failure[0] && !run->told[index].failure) {
+		/* a reader who has seen enough is no failure worth words */
+		if (strcmp(stats->kind, "text") != 0 || stats->error != -EPIPE)
+			text = stats->failure;
+	}
+	run->told[index].failure |= stats->failure[0] != 0;
+	if (!text)
+		return;
+	sf_progress_clear(&run->progress);
+	sf_complain("%s", text);
+}
+
+/* Losses at destinations, news about them, and unknown link types: said once, when first seen. */
 void sf_run_notice(struct sf_run *run, const struct sf_books *books)
 {
 	const struct sf_ledger *ledger = &books->ledger;
@@ -119,16 +151,9 @@ void sf_run_notice(struct sf_run *run, const struct sf_books *books)
 			    "counted as unsupportedLinkType",
 			ledger->unsupported_link);
 	}
-	for (unsigned i = 0; i < 64 && sf_exporter_stats(run->exporter, i, &stats); i++) {
-		if (!stats.failure[0] || run->said_failures >> i & 1)
-			continue;
-		run->said_failures |= UINT64_C(1) << i;
-		/* a reader who has seen enough is no failure worth words */
-		if (sf_run_output_closed() && strcmp(stats.kind, "text") == 0)
-			continue;
-		sf_progress_clear(&run->progress);
-		sf_complain("%s", stats.failure);
-	}
+	for (unsigned i = 0;
+		i < SF_DESTINATIONS_TOLD && sf_exporter_stats(run->exporter, i, &stats); i++)
+		tell_destination(run, i, &stats);
 }
 
 void sf_run_tell_remarks(const struct sf_run *run)
@@ -160,7 +185,7 @@ void sf_run_tell_loss(const struct sf_run *run, const struct sf_loss *loss)
 	char text[1024];
 
 	/* a reader who has seen enough is no failure worth words */
-	if (sf_run_output_closed())
+	if (output_closed())
 		told.delivery = 0;
 	if (!run->live)
 		return;

@@ -222,6 +222,16 @@ static int start_workers(struct sf_run *run, struct sf_error *error)
 	return err;
 }
 
+/* At most `pause_us`, and not longer than destinations can be left alone. */
+static void wait_for_records(const struct sf_run *run, long pause_us, int64_t mono, int64_t deliver)
+{
+	int64_t pause_ns = (int64_t)pause_us * 1000;
+
+	if (deliver < mono + pause_ns)
+		pause_ns = deliver - mono;
+	sf_run_wait(run, pause_ns);
+}
+
 int sf_run_threads(struct sf_run *run, struct sf_error *error)
 {
 	long pause_us = 100;
@@ -234,6 +244,7 @@ int sf_run_threads(struct sf_run *run, struct sf_error *error)
 		bool last = all_done(run);
 		int64_t mono = sf_clock_read(CLOCK_MONOTONIC);
 		unsigned n = drain(run);
+		int64_t deliver = run->live ? sf_run_deliver(run, mono) : 0;
 
 		if (last && !n)
 			break;
@@ -248,7 +259,7 @@ int sf_run_threads(struct sf_run *run, struct sf_error *error)
 		if (!run->live)
 			wait_for_bell(run);
 		else if (!n)
-			nanosleep(&(struct timespec){ .tv_nsec = pause_us * 1000 }, NULL);
+			wait_for_records(run, pause_us, mono, deliver);
 	}
 	for (unsigned i = 0; i < run->worker_count; i++) {
 		if (run->workers[i].has_thread)

@@ -16,13 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
-
-#include "export/transport.h"
-
-#define PAUSE_NS   200000
-#define PAUSES_MAX 5000 /* 1 s: then it has stopped reading */
 
 struct request {
 	struct nlmsghdr header;
@@ -128,18 +122,10 @@ void sf_backlog_close(struct sf_backlog *backlog)
 	free(backlog);
 }
 
-bool sf_backlog_wait(struct sf_backlog *backlog, const struct sf_hurry *hurry)
+bool sf_backlog_is_long(struct sf_backlog *backlog)
 {
-	const struct timespec pause = { .tv_nsec = PAUSE_NS };
 	uint32_t used, size;
 
-	for (unsigned pauses = 0; pauses <= PAUSES_MAX; pauses++) {
-		/* nobody listens: the send will say so */
-		if (ask(backlog, &used, &size) < 0 || used < size / 2)
-			return true;
-		if (sf_hurry_level(hurry))
-			return false;
-		nanosleep(&pause, NULL);
-	}
-	return false;
+	/* nobody listens: the send will say so */
+	return ask(backlog, &used, &size) == 0 && used >= size / 2;
 }

@@ -7,8 +7,6 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#include <spanflow/export.h>
-
 struct sf_backlog;
 
 /*
@@ -18,10 +16,7 @@ struct sf_backlog;
 struct sf_backlog *sf_backlog_open(const struct sockaddr *local, const struct sockaddr *peer);
 void sf_backlog_close(struct sf_backlog *backlog);
 
-/*
- * True as soon as less than half of the buffer is used. False: it was not for a second, as the
- * collector has stopped reading, or the run is in a hurry.
- */
-bool sf_backlog_wait(struct sf_backlog *backlog, const struct sf_hurry *hurry);
+/* Half of the buffer or more is used. */
+bool sf_backlog_is_long(struct sf_backlog *backlog);
 
 #endif

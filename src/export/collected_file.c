@@ -86,6 +86,7 @@ static void note_failure(struct collected_file *file, enum sf_fate fate)
 	struct sf_destination_stats *stats = &file->destination.stats;
 
 	stats->incomplete = true;
+	stats->error = file->transport->error;
 	if (fate == SF_FATE_stopped)
 		snprintf(stats->failure, sizeof(stats->failure),
 			"%.200s was not ready for all records when the run had to end", stats->url);
@@ -102,27 +103,38 @@ static void forget_written(struct collected_file *file)
 			t->written = false;
 }
 
-static void write_message(struct collected_file *file)
+static void settle(struct collected_file *file)
 {
 	struct sf_destination_stats *stats = &file->destination.stats;
+	struct sf_outcome sent, lost;
+
+	file->transport->ops->settle(file->transport, &sent, &lost);
+	sf_count_add(&stats->sent, &sent.flows);
+	stats->messages += sent.pieces;
+	stats->message_octets += sent.octets;
+	if (lost.pieces == 0)
+		return;
+	sf_count_add(sf_destination_fate(stats, file->transport->lost_as), &lost.flows);
+	note_failure(file, file->transport->lost_as);
+	forget_written(file);
+}
+
+static void write_message(struct collected_file *file)
+{
 	struct sf_batch batch = { .bytes = file->bytes, .count = 1 };
-	enum sf_fate fate;
+	enum sf_fate fate = SF_FATE_stopped;
 
 	batch.messages[0].length = (uint32_t)(file->message.p - file->message.start);
 	batch.messages[0].flows = file->flows;
-	if (sf_hurry_level(file->transport->hurry) < 2)
+	if (sf_hurry_level(file->transport->hurry) < 2) {
 		file->transport->ops->send(file->transport, &batch);
-	else
-		batch.messages[0].fate = SF_FATE_stopped;
-	fate = batch.messages[0].fate;
-	if (fate == SF_FATE_SENT) {
-		sf_count_add(&stats->sent, &file->flows);
-		stats->messages++;
-		stats->message_octets += batch.messages[0].length;
+		fate = batch.messages[0].fate;
+	}
+	if (fate == SF_FATE_WAITING) {
+		settle(file);
 		return;
 	}
-	sf_count_add(
-		fate == SF_FATE_stopped ? &stats->lost_stopped : &stats->lost_write, &file->flows);
+	sf_count_add(sf_destination_fate(&file->destination.stats, fate), &file->flows);
 	note_failure(file, fate);
 	forget_written(file);
 }
@@ -465,7 +477,9 @@ static void file_finish(struct sf_destination *destination)
 	if (!file->transport)
 		return;
 	flush(file);
-	code = file->transport->ops->close(file->transport);
+	code = file->transport->ops->end(file->transport);
+	settle(file);
+	file->transport->ops->free(file->transport);
 	file->transport = NULL;
 	if (code == 0)
 		return;
@@ -493,7 +507,7 @@ static void file_free(struct sf_destination *destination)
 		}
 	}
 	if (file->transport)
-		file->transport->ops->close(file->transport);
+		file->transport->ops->free(file->transport);
 	free(file->bytes);
 	free(file);
 }
@@ -514,7 +528,7 @@ int sf_collected_file_new(struct sf_destination **destination, const struct sf_s
 		file->bytes = malloc(transport->max_message);
 	if (!file || !file->bytes) {
 		free(file);
-		transport->ops->close(transport);
+		transport->ops->free(transport);
 		return -ENOMEM;
 	}
 	file->destination.ops = &file_ops;

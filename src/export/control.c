@@ -111,7 +111,7 @@ void sf_session_announce_slot(
 	if (!has_templates(session))
 		return;
 	/* RFC 7011 §8.4: over UDP in more than one message */
-	for (int copy = 0; copy < (session->options.network ? 2 : 1); copy++) {
+	for (int copy = 0; copy < (session->transport->traits.datagrams ? 2 : 1); copy++) {
 		sf_control_begin(&control, session, stream);
 		add_slot_template(&control, slot);
 		sf_control_end(&control);
@@ -133,6 +133,7 @@ void sf_session_announce(struct sf_session *session, struct sf_stream *stream)
 {
 	struct sf_control control;
 
+	stream->epoch = session->epoch;
 	stream->announced_ns = session->destination.shared->wall_ns;
 	stream->data_messages = 0;
 	if (!has_templates(session))
@@ -150,7 +151,7 @@ void sf_session_start(struct sf_session *session, struct sf_stream *stream)
 
 	stream->started = true;
 	sf_session_announce(session, stream);
-	if (!has_templates(session) || !session->options.network)
+	if (!has_templates(session) || !session->transport->traits.datagrams)
 		return;
 	sf_control_begin(&control, session, stream);
 	add_templates(&control);

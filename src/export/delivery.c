@@ -17,7 +17,7 @@
 static bool on_packet_clock(const struct sf_session *session)
 {
 	return session->destination.shared->options.packet_clock &&
-	       (sf_session_is_netflow(session) || !session->options.network);
+	       (sf_session_is_netflow(session) || !session->transport->traits.live);
 }
 
 int64_t sf_session_instant(const struct sf_session *session, struct sf_stream *stream)
@@ -26,7 +26,7 @@ int64_t sf_session_instant(const struct sf_session *session, struct sf_stream *s
 	int64_t now = shared->wall_ns;
 
 	/* RFC 7011 §3.1: when the message leaves, by a clock that may be set back */
-	if (!sf_session_is_netflow(session) && session->options.network)
+	if (!sf_session_is_netflow(session) && session->transport->traits.live)
 		return now;
 	if (on_packet_clock(session))
 		now = session->latest_ns > 0 ? session->latest_ns
@@ -50,27 +50,13 @@ int64_t sf_session_instant(const struct sf_session *session, struct sf_stream *s
 
 /* ---------------------------------------------------------------- books */
 
-static struct sf_destination_count *fate_count(
-	struct sf_destination_stats *stats, enum sf_fate fate)
-{
-	switch (fate) {
-#define X(name)                                                                                    \
-	case SF_FATE_##name:                                                                       \
-		return &stats->lost_##name;
-		SF_LOST_REASONS(X)
-#undef X
-	case SF_FATE_SENT:
-		break;
-	}
-	return &stats->sent;
-}
-
 static void note_failure(struct sf_session *session, enum sf_fate fate, int64_t now)
 {
 	struct sf_destination_stats *stats = &session->destination.stats;
 	int code = session->transport->error;
 
 	sf_losses_note(&session->losses, now);
+	stats->error = code;
 	if (fate == SF_FATE_stopped)
 		snprintf(stats->failure, sizeof(stats->failure),
 			"%.200s was not ready for all records when the run had to end", stats->url);
@@ -79,20 +65,41 @@ static void note_failure(struct sf_session *session, enum sf_fate fate, int64_t 
 			stats->url, sf_strerror(code));
 	else
 		snprintf(stats->failure, sizeof(stats->failure), "%s %.200s: %s",
-			session->options.network ? "cannot send to" : "cannot write", stats->url,
-			sf_strerror(code));
+			session->transport->traits.cannot, stats->url, sf_strerror(code));
 }
 
-/* The datagrams of the last call came back as refused: they were not sent after all. */
+/*
+ * The datagrams of the last call came back as refused: they were not sent after all. Whoever
+ * listens next knows no template.
+ */
 void sf_session_refused(struct sf_session *session, int64_t now)
 {
-	struct sf_destination_stats *stats = &session->destination.stats;
+	struct sf_destination *destination = &session->destination;
+	struct sf_destination_stats *stats = &destination->stats;
 
 	sf_count_subtract(&stats->sent, &session->last_call);
 	sf_count_add(&stats->lost_unreachable, &session->last_call);
 	session->flow_records -= session->last_call.records;
 	session->last_call = (struct sf_destination_count){ 0 };
 	note_failure(session, SF_FATE_unreachable, now);
+	session->epoch++;
+	/* a router's word for a smaller MTU is no refusal */
+	if (!destination->shared->options.queued || session->transport->error == -EMSGSIZE)
+		return;
+	if (session->reach == SF_REACH_OK)
+		sf_destination_news(
+			destination, "%s; its records are lost until it answers", stats->failure);
+	destination->drops |= session->reach == SF_REACH_PROBED;
+	destination->fails = true;
+	destination->lost_as = SF_FATE_unreachable;
+	session->reach = SF_REACH_REFUSED;
+	session->reach_ns = 0;
+}
+
+static bool leaves_a_gap(enum sf_fate fate, const struct sf_session *session)
+{
+	return fate == SF_FATE_write ||
+	       (fate == SF_FATE_stopped && !session->transport->traits.datagrams);
 }
 
 static void enter_fates(struct sf_session *session, struct sf_batch *batch, int64_t now)
@@ -106,10 +113,11 @@ static void enter_fates(struct sf_session *session, struct sf_batch *batch, int6
 	for (unsigned i = 0; i < batch->count; i++) {
 		enum sf_fate fate = batch->messages[i].fate;
 
-		sf_count_add(fate_count(stats, fate), &batch->messages[i].flows);
+		if (fate == SF_FATE_WAITING)
+			continue;
+		sf_count_add(sf_destination_fate(stats, fate), &batch->messages[i].flows);
 		if (fate != SF_FATE_SENT) {
-			stats->incomplete |= fate == SF_FATE_write ||
-					     (fate == SF_FATE_stopped && !session->options.network);
+			stats->incomplete |= leaves_a_gap(fate, session);
 			note_failure(session, fate, now);
 			continue;
 		}
@@ -121,19 +129,97 @@ static void enter_fates(struct sf_session *session, struct sf_batch *batch, int6
 	}
 }
 
+static void settle(struct sf_session *session, int64_t now)
+{
+	struct sf_destination_stats *stats = &session->destination.stats;
+	struct sf_transport *transport = session->transport;
+	struct sf_outcome sent, lost;
+
+	if (!transport->ops->settle)
+		return;
+	transport->ops->settle(transport, &sent, &lost);
+	sf_count_add(&stats->sent, &sent.flows);
+	stats->messages += sent.pieces;
+	stats->message_octets += sent.octets;
+	session->flow_records += sent.flows.records;
+	if (lost.pieces == 0)
+		return;
+	sf_count_add(sf_destination_fate(stats, transport->lost_as), &lost.flows);
+	stats->incomplete |= leaves_a_gap(transport->lost_as, session);
+	note_failure(session, transport->lost_as, now);
+	/* templates may be among it */
+	session->epoch++;
+}
+
+/* It does not take anything now. */
+static void begin_stall(struct sf_session *session)
+{
+	const struct sf_transport *transport = session->transport;
+	struct sf_destination *destination = &session->destination;
+	struct sf_destination_stats *stats = &destination->stats;
+
+	session->stalled = destination->fails = true;
+	destination->lost_as = transport->traits.unready;
+	stats->gone = transport->gone;
+	stats->error = transport->error;
+	if (transport->gone)
+		sf_destination_news(destination, "%s %.150s any more: %s", transport->traits.cannot,
+			stats->url, sf_strerror(transport->error));
+	else if (transport->traits.datagrams)
+		sf_destination_news(destination,
+			"no way to collector %.150s yet (%s); trying again", stats->url,
+			sf_strerror(transport->error));
+	else if (transport->error == -ENXIO)
+		sf_destination_news(
+			destination, "%.150s: waiting for somebody who reads from it", stats->url);
+	else
+		sf_destination_news(destination, "%s %.150s: %s; trying again once a second",
+			transport->traits.cannot, stats->url, sf_strerror(transport->error));
+	if (transport->error != -ENXIO && !stats->failure[0])
+		snprintf(stats->failure, sizeof(stats->failure), "%s", stats->news);
+}
+
+static void end_stall(struct sf_session *session)
+{
+	struct sf_destination *destination = &session->destination;
+
+	session->stalled = destination->fails = false;
+	destination->lost_as = SF_FATE_queue;
+	sf_destination_news(destination, "%.150s %s again", destination->stats.url,
+		session->transport->traits.datagrams ? "can be reached" : "takes records");
+}
+
+void sf_session_settle(struct sf_session *session)
+{
+	const struct sf_transport *transport = session->transport;
+
+	settle(session, session->destination.shared->wall_ns);
+	if (transport->fails &&
+		(!session->stalled || (transport->gone && !session->destination.stats.gone)))
+		begin_stall(session);
+	else if (!transport->fails && session->stalled)
+		end_stall(session);
+}
+
+/* ---------------------------------------------------------------- sending */
+
 /* False: the run is to end, and this destination is not ready now, or nothing is sent any more. */
 static bool may_leave(struct sf_session *session, uint64_t records)
 {
-	return sf_hurry_level(session->transport->hurry) < 2 &&
-	       sf_pace_wait(&session->pace, records);
+	if (sf_hurry_level(session->transport->hurry) > 1)
+		return false;
+	if (!session->destination.shared->options.queued)
+		return sf_pace_wait(&session->pace, records);
+	sf_pace_spend(&session->pace, records);
+	return true;
 }
 
-static void stop_batch(struct sf_batch *batch)
+static void lose_batch(struct sf_batch *batch, enum sf_fate fate)
 {
 	batch->earlier_refused = false;
 	batch->last_call_from = batch->count;
 	for (unsigned i = 0; i < batch->count; i++)
-		batch->messages[i].fate = SF_FATE_stopped;
+		batch->messages[i].fate = (uint8_t)fate;
 }
 
 void sf_session_send(struct sf_session *session, struct sf_stream *stream, struct sf_batch *batch)
@@ -155,10 +241,14 @@ void sf_session_send(struct sf_session *session, struct sf_stream *stream, struc
 		stream->sequence = dialect->seal(bytes, batch->messages[i].length, &stamp);
 		records += batch->messages[i].data_records;
 	}
-	if (may_leave(session, records))
+	/* nobody listens: what cannot wait any more, as the run ends, need not be sent either */
+	if (session->reach != SF_REACH_OK && batch->messages[0].flows.records)
+		lose_batch(batch, SF_FATE_unreachable);
+	else if (may_leave(session, records))
 		session->transport->ops->send(session->transport, batch);
 	else
-		stop_batch(batch);
+		lose_batch(batch, SF_FATE_stopped);
 	enter_fates(session, batch, stamp.time_ns);
+	sf_session_settle(session);
 	batch->count = 0;
 }

@@ -12,6 +12,7 @@
 #include <spanflow/collect.h>
 #include <spanflow/export.h>
 
+#include "export/queue.h"
 #include "export/template.h"
 #include "export/transport.h"
 
@@ -50,8 +51,17 @@ struct sf_destination_ops {
 	void (*put_collected)(
 		struct sf_destination *destination, const struct sf_collected *record);
 	void (*tick)(struct sf_destination *destination);
+	/*
+	 * With a queue: when put() and tick() may be called next, as they must not wait. `mono` or
+	 * earlier: now; INT64_MAX: when destination->fd can be written.
+	 */
+	int64_t (*ready)(struct sf_destination *destination, int64_t mono);
+	/* With a queue, and ready: sends one more message that is not full. False: there is none. */
+	bool (*flush)(struct sf_destination *destination);
 	void (*finish)(struct sf_destination *destination);
 	void (*free)(struct sf_destination *destination);
+	/* Optional. */
+	void (*announce)(struct sf_destination *destination);
 	/* The socket, or NULL. Optional. */
 	const struct sf_transport *(*transport)(const struct sf_destination *destination);
 };
@@ -62,7 +72,47 @@ struct sf_destination {
 	struct sf_destination_stats stats;
 	char *url;                 /* owned; what stats.url points to */
 	bool cold_facts, flow_ids; /* what it tells and the meter gathers on request */
+	bool biflow;               /* a record for both directions */
+
+	/* with a queue (pump.c) */
+	struct sf_queue_reader reader;
+	struct sf_destination_count queued; /* what waits in it */
+	uint64_t queue_max;                 /* records */
+	int fd;                             /* whose being writable is waited for; -1: none */
+	int64_t tick_ns;                    /* monotonic: the next tick() */
+	bool pending;                       /* it was not ready, or has not put all of it */
+	bool fails;           /* takes nothing now, but may recover: not waited for at the end */
+	bool drops;           /* ready() says: all that waits in the queue is lost */
+	enum sf_fate lost_as; /* the name for what is lost in the queue while it fails */
 };
+
+/* ---- pump.c: the queue in front of destinations */
+
+/* `limit`: the queue's, in bytes. */
+void sf_destination_join(
+	struct sf_queue *queue, struct sf_destination *destination, uint64_t limit);
+
+/* Copies records into the queue. */
+void sf_destinations_put(struct sf_queue *queue, struct sf_destination *const *destinations,
+	unsigned count, const struct sf_flow *flows, unsigned flow_count);
+
+/* As sf_exporter_pump(). */
+int64_t sf_destination_pump(
+	struct sf_queue *queue, struct sf_destination *destination, int64_t mono, bool ending);
+
+/* It has not taken all yet, and is worth waiting for. */
+bool sf_destination_waits(const struct sf_destination *destination);
+
+/* All that waits in the queue is lost by that name. */
+void sf_destination_drop(
+	struct sf_queue *queue, struct sf_destination *destination, enum sf_fate fate);
+
+/* The books of one fate. */
+struct sf_destination_count *sf_destination_fate(
+	struct sf_destination_stats *stats, enum sf_fate fate);
+
+void sf_destination_news(struct sf_destination *destination, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 static inline void sf_count_add(
 	struct sf_destination_count *sum, const struct sf_destination_count *count)
@@ -91,7 +141,7 @@ struct sf_session_options {
 	bool rate_is_default;               /* nobody asked for it: sf_pace_watch() */
 	int64_t template_refresh_ns;        /* 0: not by time */
 	uint64_t template_refresh_messages; /* 0: not by count */
-	bool network;
+	uint64_t queue_octets;              /* 0: as the exporter's options say */
 };
 
 /* Takes the transport over, also on failure. 0 or -ENOMEM. */
@@ -106,7 +156,7 @@ int sf_collected_file_new(struct sf_destination **destination, const struct sf_s
 	bool options_data, struct sf_transport *transport);
 
 /* JSON lines and CSV (text.c), table (table.c), of flows or collected records. 0 or -ENOMEM. */
-int sf_text_new(
-	struct sf_destination **destination, const struct sf_text_options *options, bool collected);
+int sf_text_new(struct sf_destination **destination, const struct sf_shared *shared,
+	const struct sf_text_options *options);
 
 #endif

@@ -9,10 +9,13 @@
 #include "export/message.h"
 #include "export/url.h"
 
+#define QUEUE_OCTETS (UINT64_C(256) << 20) /* 1.4 million records */
+
 struct sf_exporter {
 	struct sf_shared shared;
 	struct sf_destination **destinations;
 	unsigned count;
+	struct sf_queue queue; /* options.queued */
 };
 
 int sf_exporter_new(struct sf_exporter **exporter, const struct sf_exporter_options *options,
@@ -43,13 +46,15 @@ void sf_exporter_free(struct sf_exporter *exporter)
 	for (unsigned i = 0; i < exporter->count; i++)
 		free_destination(exporter->destinations[i]);
 	free(exporter->destinations);
+	sf_queue_free(&exporter->queue);
 	free(exporter);
 }
 
-/* Takes the destination over, also on failure. */
+/* Takes the destination over, also on failure. `queue`: its own limit in bytes, or 0. */
 static int add(struct sf_exporter *exporter, struct sf_destination *destination, const char *url,
-	struct sf_error *error)
+	uint64_t queue, struct sf_error *error)
 {
+	uint64_t limit = queue ? queue : exporter->shared.options.queue_octets;
 	struct sf_destination **grown = realloc(
 		exporter->destinations, (exporter->count + 1) * sizeof(struct sf_destination *));
 
@@ -61,6 +66,7 @@ static int add(struct sf_exporter *exporter, struct sf_destination *destination,
 		return sf_error_set(error, -ENOMEM, "no memory for destination %s", url);
 	}
 	destination->stats.url = destination->url;
+	sf_destination_join(&exporter->queue, destination, limit ? limit : QUEUE_OCTETS);
 	exporter->destinations[exporter->count++] = destination;
 	return 0;
 }
@@ -72,7 +78,7 @@ static int add_session(struct sf_exporter *exporter, const struct sf_url *parsed
 
 	if (sf_session_new(&destination, &exporter->shared, &parsed->session, transport) < 0)
 		return sf_error_set(error, -ENOMEM, "no memory for destination %s", url);
-	return add(exporter, destination, url, error);
+	return add(exporter, destination, url, parsed->session.queue_octets, error);
 }
 
 static uint64_t last_domain(const struct sf_exporter_options *options)
@@ -85,7 +91,7 @@ int sf_exporter_add_collector(struct sf_exporter *exporter, const char *url, str
 	const struct sf_exporter_options *options = &exporter->shared.options;
 	struct sf_transport *transport;
 	struct sf_url parsed;
-	int code = sf_url_collector(&parsed, url, options->packet_clock, error);
+	int code = sf_url_collector(&parsed, url, error);
 
 	if (code < 0)
 		return code;
@@ -110,6 +116,7 @@ int sf_exporter_add_collector(struct sf_exporter *exporter, const char *url, str
 			.mtu = parsed.mtu,
 			.large = parsed.session.dialect == &sf_ipfix,
 			.patient = options->packet_clock,
+			.waits = !options->queued,
 			.paced = parsed.session.rate != 0,
 		},
 		error);
@@ -142,7 +149,7 @@ static int add_collected_file(struct sf_exporter *exporter, const struct sf_url 
 	if (sf_collected_file_new(
 		    &destination, &exporter->shared, parsed->session.options_data, transport) < 0)
 		return sf_error_set(error, -ENOMEM, "no memory for destination %s", path);
-	return add(exporter, destination, path, error);
+	return add(exporter, destination, path, 0, error);
 }
 
 int sf_exporter_add_file(struct sf_exporter *exporter, const char *path, struct sf_error *error)
@@ -158,7 +165,7 @@ int sf_exporter_add_file(struct sf_exporter *exporter, const char *path, struct 
 		if (code < 0)
 			return code;
 	}
-	code = sf_file_open(&transport, parsed.target, error);
+	code = sf_file_open(&transport, parsed.target, !exporter->shared.options.queued, error);
 	if (code < 0)
 		return code;
 	if (exporter->shared.options.collected)
@@ -171,10 +178,9 @@ int sf_exporter_add_text(
 {
 	struct sf_destination *destination;
 
-	if (sf_text_new(&destination, options, exporter->shared.options.collected) < 0)
+	if (sf_text_new(&destination, &exporter->shared, options) < 0)
 		return sf_error_set(error, -ENOMEM, "no memory for text output");
-	destination->shared = &exporter->shared;
-	return add(exporter, destination, "text", error);
+	return add(exporter, destination, "text", 0, error);
 }
 
 bool sf_exporter_wants_cold_facts(const struct sf_exporter *exporter)
@@ -197,6 +203,14 @@ unsigned sf_exporter_put(void *context, const struct sf_flow *flows, unsigned co
 {
 	struct sf_exporter *exporter = context;
 
+	if (exporter->shared.options.queued) {
+		for (unsigned done = 0, some; done < count; done += some) {
+			some = count - done < SF_BATCH_MAX ? count - done : SF_BATCH_MAX;
+			sf_destinations_put(&exporter->queue, exporter->destinations,
+				exporter->count, flows + done, some);
+		}
+		return count;
+	}
 	for (unsigned i = 0; i < exporter->count; i++)
 		if (exporter->destinations[i]->ops->put)
 			exporter->destinations[i]->ops->put(
@@ -216,8 +230,48 @@ void sf_exporter_tick(struct sf_exporter *exporter, int64_t wall, int64_t clock)
 {
 	exporter->shared.wall_ns = wall;
 	exporter->shared.clock_ns = clock;
+	if (exporter->shared.options.queued)
+		return;
 	for (unsigned i = 0; i < exporter->count; i++)
 		exporter->destinations[i]->ops->tick(exporter->destinations[i]);
+}
+
+int64_t sf_exporter_pump(struct sf_exporter *exporter, int64_t mono, bool ending)
+{
+	int64_t next = INT64_MAX;
+
+	for (unsigned i = 0; i < exporter->count; i++) {
+		int64_t when = sf_destination_pump(
+			&exporter->queue, exporter->destinations[i], mono, ending);
+
+		next = when < next ? when : next;
+	}
+	return next;
+}
+
+unsigned sf_exporter_descriptors(const struct sf_exporter *exporter, int *fds, unsigned max)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < exporter->count && count < max; i++)
+		if (exporter->destinations[i]->fd >= 0)
+			fds[count++] = exporter->destinations[i]->fd;
+	return count;
+}
+
+bool sf_exporter_waits(const struct sf_exporter *exporter)
+{
+	for (unsigned i = 0; i < exporter->count; i++)
+		if (sf_destination_waits(exporter->destinations[i]))
+			return true;
+	return false;
+}
+
+void sf_exporter_announce(struct sf_exporter *exporter)
+{
+	for (unsigned i = 0; i < exporter->count; i++)
+		if (exporter->destinations[i]->ops->announce)
+			exporter->destinations[i]->ops->announce(exporter->destinations[i]);
 }
 
 /*
@@ -245,8 +299,13 @@ void sf_exporter_metering(
 
 void sf_exporter_finish(struct sf_exporter *exporter)
 {
-	for (unsigned i = 0; i < exporter->count; i++)
-		exporter->destinations[i]->ops->finish(exporter->destinations[i]);
+	for (unsigned i = 0; i < exporter->count; i++) {
+		struct sf_destination *destination = exporter->destinations[i];
+
+		sf_destination_drop(&exporter->queue, destination,
+			destination->fails ? destination->lost_as : SF_FATE_stopped);
+		destination->ops->finish(destination);
+	}
 }
 
 bool sf_exporter_stats(
@@ -255,6 +314,7 @@ bool sf_exporter_stats(
 	if (index >= exporter->count)
 		return false;
 	*stats = exporter->destinations[index]->stats;
+	sf_count_add(&stats->offered, &exporter->destinations[index]->queued);
 	return true;
 }
 

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * An IPFIX file (RFC 5655): the messages of one session, one after the other. Messages are up to
- * 64 KiB, so each is one write. After the first failure nothing more is written, and a message
- * that was written in part is cut off again where the file allows it, so that what is there stays
- * readable.
+ * An IPFIX file (RFC 5655): the messages of one session, one after the other. A message that was
+ * written in part is cut off again where the file allows it, so that what is there stays readable.
  */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "export/message.h"
@@ -15,84 +14,144 @@
 
 struct file {
 	struct sf_transport transport;
-	int fd;
-	bool is_ours; /* to cut and to close; standard output is not */
-	bool may_cut;
-	off_t length; /* whole messages */
+	struct sf_outlet outlet;
+	int fd; /* to close; -1: standard output, or closed */
 };
 
-static int write_all(int fd, const uint8_t *bytes, size_t length, const struct sf_hurry *hurry)
+/* What the outlet says about itself. */
+static void look(struct file *file)
 {
-	while (length) {
-		ssize_t n = write(fd, bytes, length);
-
-		if (n < 0 && errno == EINTR && !sf_hurry_level(hurry))
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		bytes += n;
-		length -= (size_t)n;
-	}
-	return 0;
+	if (file->outlet.error)
+		file->transport.error = file->outlet.error;
+	file->transport.fails = file->outlet.error != 0 || !file->outlet.has_reader;
+	file->transport.gone = file->outlet.gone;
+	file->transport.lost_as = file->outlet.stopped ? SF_FATE_stopped : SF_FATE_write;
+	if (!file->outlet.has_reader)
+		file->transport.error = -ENXIO;
 }
 
 static void file_send(struct sf_transport *transport, struct sf_batch *batch)
 {
 	struct file *file = (struct file *)transport;
 	const uint8_t *bytes = batch->bytes;
+	int fd;
 
+	file->outlet.hurry = transport->hurry;
 	for (unsigned i = 0; i < batch->count; bytes += batch->messages[i].length, i++) {
-		if (transport->error == 0) {
-			transport->error = write_all(
-				file->fd, bytes, batch->messages[i].length, transport->hurry);
-			/* on a device that is no file there is nothing to cut off */
-			if (transport->error && file->may_cut)
-				file->may_cut = ftruncate(file->fd, file->length) == 0;
-		}
-		/* a pipe that is full, and the run is in a hurry */
-		batch->messages[i].fate = transport->error == -EINTR ? SF_FATE_stopped
-					  : transport->error         ? SF_FATE_write
-								     : SF_FATE_SENT;
-		if (transport->error == 0)
-			file->length += (off_t)batch->messages[i].length;
+		uint32_t length = batch->messages[i].length;
+		bool taken =
+			sf_outlet_send(&file->outlet, bytes, length, &batch->messages[i].flows);
+
+		batch->messages[i].fate = taken ? SF_FATE_WAITING : SF_FATE_write;
+		if (!taken)
+			transport->error = -ENOMEM;
 	}
+	if (file->outlet.waits)
+		sf_outlet_write(&file->outlet);
+	else
+		sf_outlet_pump(&file->outlet, 0, &fd);
+	look(file);
 }
 
-static int file_close(struct sf_transport *transport)
+static int64_t file_ready(struct sf_transport *transport, int64_t mono, int *fd)
+{
+	struct file *file = (struct file *)transport;
+	int64_t when = sf_outlet_pump(&file->outlet, mono, fd);
+
+	look(file);
+	return when;
+}
+
+static void file_settle(
+	struct sf_transport *transport, struct sf_outcome *sent, struct sf_outcome *lost)
+{
+	struct sf_outlet *outlet = &((struct file *)transport)->outlet;
+
+	*sent = outlet->sent;
+	*lost = outlet->lost;
+	outlet->sent = outlet->lost = (struct sf_outcome){ 0 };
+}
+
+static int file_end(struct sf_transport *transport)
 {
 	struct file *file = (struct file *)transport;
 	int code = 0;
 
+	file->outlet.stopped |= !file->transport.fails;
+	sf_outlet_drop(&file->outlet);
+	look(file);
 	/* some file systems report the full disk only here */
-	if (file->is_ours && close(file->fd) < 0)
+	if (file->fd >= 0 && close(file->fd) < 0)
 		code = -errno;
-	free(file);
+	file->fd = -1;
 	return code;
+}
+
+static void file_free(struct sf_transport *transport)
+{
+	struct file *file = (struct file *)transport;
+
+	if (file->fd >= 0)
+		close(file->fd);
+	sf_outlet_fini(&file->outlet);
+	free(file);
 }
 
 static const struct sf_transport_ops file_ops = {
 	.send = file_send,
-	.close = file_close,
+	.ready = file_ready,
+	.settle = file_settle,
+	.end = file_end,
+	.free = file_free,
 };
 
-int sf_file_open(struct sf_transport **transport, const char *path, struct sf_error *error)
+static int open_file(const char *path)
+{
+	return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+}
+
+/*
+ * A FIFO may have no reader yet, for which open(2) would wait. Who opens it for reading too need
+ * not wait, and while that is open, who opens it for writing need not either.
+ */
+static int open_without_waiting(const char *path)
+{
+	struct stat status;
+	int both, fd;
+
+	if (stat(path, &status) < 0 || !S_ISFIFO(status.st_mode))
+		return open_file(path);
+	both = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (both < 0)
+		return -1;
+	fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	close(both);
+	return fd;
+}
+
+int sf_file_open(
+	struct sf_transport **transport, const char *path, bool waits, struct sf_error *error)
 {
 	struct file *file = calloc(1, sizeof(*file));
+	bool is_ours = strcmp(path, "-") != 0;
 	int code;
 
 	if (!file)
 		return sf_error_set(error, -ENOMEM, "no memory for output file %s", path);
-	file->is_ours = strcmp(path, "-") != 0;
-	file->may_cut = file->is_ours;
-	file->fd = file->is_ours ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)
-				 : STDOUT_FILENO;
-	if (file->fd < 0) {
+	file->fd = !is_ours ? -1 : waits ? open_file(path) : open_without_waiting(path);
+	if (is_ours && file->fd < 0) {
 		code = -errno;
 		free(file);
 		return sf_error_set(
 			error, code, "cannot write IPFIX file %s: %s", path, sf_strerror(code));
 	}
+	sf_outlet_init(&file->outlet, is_ours ? file->fd : STDOUT_FILENO, waits, is_ours);
 	file->transport.ops = &file_ops;
+	file->transport.traits = (struct sf_traits){
+		.cannot = "cannot write",
+		.failure = SF_FATE_write,
+		.unready = SF_FATE_write,
+	};
 	file->transport.max_message = sf_ipfix.max_length;
 	file->transport.max_messages = 1;
 	*transport = &file->transport;

@@ -2,10 +2,10 @@
 /*
  * Records into messages, in one of two ways.
  *
- * To collectors each template fills messages of its own: all but the last of a batch have the
+ * In datagrams each template fills messages of its own: all but the last of a batch have the
  * same size and leave with one system call; records of different templates overtake each other.
  *
- * Into files the records keep their order: one message per stream is open, and where the template
+ * In streams and files the records keep their order: one message per stream is open, and where the template
  * changes a new set begins in it. That costs a set header and padding per change, and `show`
  * prints what was metered in the order in which it was metered.
  *
@@ -56,7 +56,7 @@ struct sf_slot *sf_fill_slot_new(struct sf_session *session, struct sf_stream *s
 
 	if (!slot)
 		return NULL;
-	if (session->options.network)
+	if (session->transport->traits.datagrams)
 		bytes = slot->batch.bytes = malloc(
 			(size_t)session->transport->max_messages * session->transport->max_message);
 	else if (stream->ordered.bytes)
@@ -111,6 +111,10 @@ static void close_slot(
 /* Before data leave: the templates are out, and no older than they may be. */
 static void announce(struct sf_session *session, struct sf_stream *stream)
 {
+	/* a collector that has gone and come back since the last message does not know them */
+	if (session->epoch && session->transport->ops->refused &&
+		session->transport->ops->refused(session->transport))
+		sf_session_refused(session, session->latest_ns);
 	if (!stream->started)
 		sf_session_start(session, stream);
 	else if (sf_session_refresh_due(session, stream))
@@ -226,7 +230,7 @@ bool sf_fill_room(struct sf_session *session, struct sf_stream *stream, struct s
 {
 	if (slot->capacity == 0)
 		return false;
-	if (session->options.network)
+	if (session->transport->traits.datagrams)
 		next_message(session, stream, slot);
 	else
 		next_set(session, stream, slot);
@@ -235,11 +239,34 @@ bool sf_fill_room(struct sf_session *session, struct sf_stream *stream, struct s
 
 void sf_fill_flush(struct sf_session *session, struct sf_stream *stream)
 {
-	if (!session->options.network) {
+	if (!session->transport->traits.datagrams) {
 		flush_ordered(session, stream);
 		return;
 	}
 	for (unsigned key = 0; key < SF_KEY_COUNT; key++)
 		if (stream->slots[key])
 			flush_slot(session, stream, stream->slots[key]);
+}
+
+static bool flush_one_slot(struct sf_session *session, struct sf_stream *stream)
+{
+	for (unsigned key = 0; key < SF_KEY_COUNT; key++) {
+		struct sf_slot *slot = stream->slots[key];
+
+		if (!slot || (!slot->records && slot->batch.count == 0))
+			continue;
+		flush_slot(session, stream, slot);
+		return true;
+	}
+	return false;
+}
+
+bool sf_fill_flush_one(struct sf_session *session, struct sf_stream *stream)
+{
+	if (session->transport->traits.datagrams)
+		return flush_one_slot(session, stream);
+	if (!stream->ordered.open && stream->ordered.message.data_records == 0)
+		return false;
+	flush_ordered(session, stream);
+	return true;
 }

@@ -215,9 +215,9 @@ void sf_options_data(struct sf_control *control, bool final)
 		[KIND_INTERFACE] = put_interfaces,
 		[KIND_START] = put_start,
 	};
-	bool network = control->session->options.network;
+	bool live = control->session->transport->traits.live;
 
 	for (enum kind kind = 0; kind < KIND_COUNT; kind++)
-		if (has_kind(control, kind) && (network || kinds[kind].at_start == !final))
+		if (has_kind(control, kind) && (live || kinds[kind].at_start == !final))
 			put[kind](control);
 }

@@ -14,6 +14,9 @@
 /* A collector that is watched loses nothing; one behind a relay on this host still might. */
 #define WATCHED_RATE 400000
 
+#define LOOK_NS  INT64_C(200000)     /* between two looks at a buffer that is half full */
+#define STUCK_NS INT64_C(1000000000) /* a collector that has not read for so long has stopped */
+
 static void set_rate(struct sf_pace *pace, uint64_t rate)
 {
 	pace->rate = rate;
@@ -45,6 +48,7 @@ static void end_watch(struct sf_pace *pace)
 {
 	sf_backlog_close(pace->backlog);
 	pace->backlog = NULL;
+	pace->full_since_ns = 0;
 	set_rate(pace, pace->plain_rate);
 }
 
@@ -53,35 +57,56 @@ void sf_pace_fini(struct sf_pace *pace)
 	sf_backlog_close(pace->backlog);
 }
 
-/* False: the run is in a hurry. */
-static bool wait_until(const struct sf_pace *pace, int64_t until, int64_t now)
+/* Half of the buffer is used: not now. A second of that, and there is no use in asking. */
+static bool is_behind(struct sf_pace *pace, int64_t mono)
 {
-	for (; until > now; now = sf_clock_read(CLOCK_MONOTONIC)) {
-		int64_t pause = until - now < SLICE_NS ? until - now : SLICE_NS;
-
-		if (sf_hurry_level(pace->hurry))
-			return false;
-		nanosleep(&(struct timespec){ .tv_nsec = pause }, NULL);
+	if (!pace->backlog)
+		return false;
+	if (!sf_backlog_is_long(pace->backlog)) {
+		pace->full_since_ns = 0;
+		return false;
 	}
-	return true;
+	if (pace->full_since_ns == 0)
+		pace->full_since_ns = mono;
+	if (mono - pace->full_since_ns < STUCK_NS)
+		return true;
+	end_watch(pace);
+	return false;
+}
+
+int64_t sf_pace_due(struct sf_pace *pace, int64_t mono)
+{
+	if (!pace->rate)
+		return mono;
+	if (pace->next_ns > mono)
+		return pace->next_ns;
+	return is_behind(pace, mono) ? mono + LOOK_NS : mono;
+}
+
+void sf_pace_spend(struct sf_pace *pace, uint64_t records)
+{
+	int64_t mono;
+
+	if (!pace->rate)
+		return;
+	mono = sf_clock_read(CLOCK_MONOTONIC);
+	if (pace->next_ns < mono - pace->burst_ns)
+		pace->next_ns = mono - pace->burst_ns;
+	pace->next_ns += (int64_t)(records * UINT64_C(1000000000) / pace->rate);
 }
 
 bool sf_pace_wait(struct sf_pace *pace, uint64_t records)
 {
-	int64_t now;
+	int64_t mono = sf_clock_read(CLOCK_MONOTONIC), due;
 
-	if (!pace->rate)
-		return true;
-	now = sf_clock_read(CLOCK_MONOTONIC);
-	if (pace->next_ns < now - pace->burst_ns)
-		pace->next_ns = now - pace->burst_ns;
-	if (!wait_until(pace, pace->next_ns, now))
-		return false;
-	if (pace->backlog && !sf_backlog_wait(pace->backlog, pace->hurry)) {
+	while (pace->rate && (due = sf_pace_due(pace, mono)) > mono) {
+		int64_t pause = due - mono < SLICE_NS ? due - mono : SLICE_NS;
+
 		if (sf_hurry_level(pace->hurry))
 			return false;
-		end_watch(pace);
+		nanosleep(&(struct timespec){ .tv_nsec = pause }, NULL);
+		mono = sf_clock_read(CLOCK_MONOTONIC);
 	}
-	pace->next_ns += (int64_t)(records * UINT64_C(1000000000) / pace->rate);
+	sf_pace_spend(pace, records);
 	return true;
 }

@@ -122,7 +122,7 @@ static struct sf_slot *make_room(struct sf_session *session, struct sf_stream *s
 	if (stream && !slot)
 		slot = sf_fill_slot_new(session, stream, key);
 	if (!slot) {
-		lose(session, session->options.network ? &stats->lost_send : &stats->lost_write,
+		lose(session, sf_destination_fate(stats, session->transport->traits.failure),
 			packets, octets, "no memory for another template");
 		return NULL;
 	}
@@ -354,8 +354,12 @@ bool sf_session_refresh_due(const struct sf_session *session, const struct sf_st
 	const struct sf_session_options *options = &session->options;
 	int64_t age = session->destination.shared->wall_ns - stream->announced_ns;
 
+	if (!options->dialect->set_header_length)
+		return false;
+	if (stream->epoch != session->epoch)
+		return true;
 	/* RFC 7011 §8.4, RFC 3954 §7: by time and by number of messages, on UDP only */
-	if (!options->network || !options->dialect->set_header_length)
+	if (!session->transport->traits.datagrams)
 		return false;
 	/* the clock was set back; RFC 7011 §8.2: no data with a time before that of their template */
 	return age < 0 || (options->template_refresh_ns && age >= options->template_refresh_ns) ||
@@ -378,7 +382,7 @@ static void session_tick(struct sf_destination *destination)
 	const struct sf_shared *shared = destination->shared;
 
 	/* a file on packet time must not depend on when it was written */
-	if (!session->options.network && shared->options.packet_clock)
+	if (!session->transport->traits.live && shared->options.packet_clock)
 		return;
 	if (shared->wall_ns - session->flushed_ns < SF_FLUSH_NS &&
 		shared->wall_ns >= session->flushed_ns)
@@ -404,11 +408,11 @@ static void session_finish(struct sf_destination *destination)
 	if (!transport)
 		return;
 	/* an IPFIX file has its templates even if no flow came */
-	if (!session->options.network && !session->streams)
+	if (!transport->traits.live && !session->streams)
 		new_stream(session, destination->shared->options.domain);
 	for (struct sf_stream *stream = session->streams; stream; stream = stream->next) {
 		sf_fill_flush(session, stream);
-		if (!session->options.network)
+		if (!transport->traits.live)
 			start_if_idle(session, stream);
 	}
 	if (transport->ops->refused && transport->ops->refused(transport))
@@ -416,12 +420,14 @@ static void session_finish(struct sf_destination *destination)
 	for (struct sf_stream *stream = session->streams; stream; stream = stream->next)
 		if (stream->started)
 			sf_session_options_data(session, stream, true);
-	code = transport->ops->close(transport);
+	code = transport->ops->end(transport);
+	sf_session_settle(session);
 	if (code < 0) {
 		stats->incomplete = true;
 		snprintf(stats->failure, sizeof(stats->failure), "cannot finish %.200s: %s",
 			stats->url, sf_strerror(code));
 	}
+	transport->ops->free(transport);
 	session->transport = NULL;
 }
 
@@ -439,10 +445,17 @@ static void session_free(struct sf_destination *destination)
 		free(stream);
 	}
 	if (session->transport)
-		session->transport->ops->close(session->transport);
+		session->transport->ops->free(session->transport);
 	sf_pace_fini(&session->pace);
 	free(session->control_bytes);
 	free(session);
+}
+
+static void session_announce(struct sf_destination *destination)
+{
+	((struct sf_session *)destination)->epoch++;
+	/* at the next tick(), whether records come or not */
+	((struct sf_session *)destination)->flushed_ns = 0;
 }
 
 static const struct sf_transport *session_transport(const struct sf_destination *destination)
@@ -453,6 +466,9 @@ static const struct sf_transport *session_transport(const struct sf_destination 
 static const struct sf_destination_ops session_ops = {
 	.put = session_put,
 	.tick = session_tick,
+	.ready = sf_session_ready,
+	.flush = sf_session_flush,
+	.announce = session_announce,
 	.finish = session_finish,
 	.free = session_free,
 	.transport = session_transport,
@@ -468,20 +484,21 @@ int sf_session_new(struct sf_destination **destination, const struct sf_shared *
 		session->control_bytes = malloc(transport->max_message + 4);
 	if (!session || !session->control_bytes) {
 		free(session);
-		transport->ops->close(transport);
+		transport->ops->free(transport);
 		return -ENOMEM;
 	}
 	when = sf_profile_when(options->profile) & SF_WHEN_HAS;
 	session->destination.ops = &session_ops;
 	session->destination.shared = shared;
-	session->destination.stats.kind = options->network ? options->dialect->name : "file";
+	session->destination.stats.kind = transport->traits.live ? options->dialect->name : "file";
 	session->destination.cold_facts =
 		sf_profile_facts(options->profile) & (SF_HAS_MAC | SF_HAS_MPLS | SF_HAS_FLOW_LABEL);
 	session->options = *options;
 	session->when = (options->dialect == &sf_ipfix ? SF_WHEN_IPFIX | options->time
 						       : SF_WHEN_NETFLOW9 | SF_WHEN_UPTIME) |
 			(options->biflow ? SF_WHEN_BIFLOW : 0) |
-			(options->network ? SF_WHEN_NETWORK : 0);
+			(transport->traits.live ? SF_WHEN_NETWORK : 0);
+	session->destination.biflow = options->biflow;
 	session->destination.flow_ids = sf_profile_has_flow_id(options->profile, session->when);
 	session->has_mask = (uint8_t)(when >> 8);
 	session->kind_mask = kind_of(&(struct sf_flow){

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Inside of export sessions: session.c, fill.c, control.c, options.c, delivery.c. */
+/* Inside of export sessions: session.c, fill.c, control.c, options.c, delivery.c, reach.c. */
 #ifndef SPANFLOW_EXPORT_SESSION_H
 #define SPANFLOW_EXPORT_SESSION_H
 
@@ -16,7 +16,7 @@ struct sf_slot {
 	uint8_t *records;      /* the first record of the open message or set; NULL: none open */
 	unsigned capacity;     /* records of a full message; 0: not even one fits */
 	bool announced;        /* the template has been sent */
-	struct sf_batch batch; /* to collectors */
+	struct sf_batch batch; /* traits.datagrams */
 	struct sf_template template;
 };
 
@@ -26,7 +26,7 @@ struct sf_stream {
 	uint32_t domain;
 	uint32_t sequence;
 	struct sf_slot *slots[SF_KEY_COUNT]; /* by record key */
-	/* files: the one open message */
+	/* where records keep their order: the one open message */
 	struct {
 		uint8_t *bytes;
 		struct sf_message message; /* data_records 0: none is open */
@@ -39,8 +39,16 @@ struct sf_stream {
 	int64_t boot_ns, boot_end_ns;
 	int64_t instant_ns; /* of the last message; never steps back. Not IPFIX over a network */
 	bool started;
+	uint64_t epoch;         /* the last one of the session in which templates were sent */
 	int64_t announced_ns;   /* wall clock of the last template message */
 	uint64_t data_messages; /* since then */
+};
+
+/* Does anybody listen? Known of collectors that answer by ICMP when nobody does. */
+enum sf_reach {
+	SF_REACH_OK,      /* nothing says that nobody does */
+	SF_REACH_REFUSED, /* nobody does; a probe is due at reach_ns */
+	SF_REACH_PROBED, /* templates were sent; no answer before reach_ns means that somebody does */
 };
 
 struct sf_session {
@@ -58,6 +66,10 @@ struct sf_session {
 	struct sf_destination_count last_call; /* what the last successful call took */
 	uint64_t flow_records;                 /* sent, for options data */
 	struct sf_losses losses;
+	uint64_t epoch; /* rises when templates must be sent once more before data */
+	enum sf_reach reach;
+	int64_t reach_ns;       /* monotonic; 0: not set yet */
+	bool stalled;           /* the transport failed when it was looked at last */
 	uint8_t *control_bytes; /* one message of templates or options data */
 	struct sf_batch control;
 };
@@ -90,6 +102,14 @@ void sf_session_refused(struct sf_session *session, int64_t now);
 /* Seals, paces and sends the batch; enters its fate in the books and empties it. */
 void sf_session_send(struct sf_session *session, struct sf_stream *stream, struct sf_batch *batch);
 
+/* The fates that were not known before, and what the transport says about itself. */
+void sf_session_settle(struct sf_session *session);
+
+/* ---- reach.c: destinations that wait for nobody (struct sf_destination_ops) */
+
+int64_t sf_session_ready(struct sf_destination *destination, int64_t mono);
+bool sf_session_flush(struct sf_destination *destination);
+
 /* ---- fill.c */
 
 /* The slot of that key, with room for messages where it needs its own; NULL: no memory. */
@@ -102,6 +122,9 @@ bool sf_fill_room(struct sf_session *session, struct sf_stream *stream, struct s
 
 /* Sends all records that wait in the stream. */
 void sf_fill_flush(struct sf_session *session, struct sf_stream *stream);
+
+/* Sends the records that wait in one slot. False: none do. */
+bool sf_fill_flush_one(struct sf_session *session, struct sf_stream *stream);
 
 /* ---- control.c: messages of templates and options data */
 

@@ -3,20 +3,22 @@
  * Text: JSON lines, CSV, table. JSON and CSV are the record of the profile `extended` as it would
  * go into an IPFIX file, each field written by the formatter that `show` and `collect` use, so
  * they agree by construction. What is between the values ("name": and commas) is prepared once
- * per template. Rows collect in one buffer; they are sent when the stream has taken it.
+ * per template. Rows collect in an outlet, which is written when it is full, and once a second.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/element_id.h"
 #include "base/value.h"
 #include "base/wire.h"
 #include "export/cell.h"
 #include "export/destination.h"
+#include "export/outlet.h"
 #include "export/text.h"
 
-#define BUFFER_SIZE (256 * 1024)
+#define FULL        (240 * 1024) /* bytes of rows that are written at once */
 #define COLUMNS_MAX SF_TEMPLATE_FIELDS_MAX
 #define PREFIX_MAX  72
 #define FLUSH_NS    INT64_C(1000000000)
@@ -39,9 +41,9 @@ struct text {
 	struct sf_text_options options;
 	bool collected; /* its rows are collected records */
 	struct layout *layouts[SF_KEY_COUNT];
-	char *buffer, *p;
-	struct sf_destination_count waiting; /* in the buffer */
-	struct sf_destination_count *lost;   /* what counts the records after a failure, or NULL */
+	struct sf_outlet outlet;
+	bool flushing; /* with a queue: what is in the outlet is to leave before more comes */
+	bool said;     /* that it cannot be written */
 	bool header_written;
 	int64_t flushed_ns;
 };
@@ -187,12 +189,15 @@ static char *put_csv(char *p, const struct layout *layout, const uint8_t *record
 
 static void write_header(struct text *text)
 {
-	struct column_walk walk = { .text = text, .p = text->p };
+	char *start = (char *)sf_outlet_room(&text->outlet, SF_TEXT_ROW_MAX);
+	struct column_walk walk = { .text = text, .p = start };
 
+	if (!start)
+		return;
 	text->header_written = true;
-	if (text->options.format == SF_TEXT_TABLE) {
-		text->p = sf_table_header(text->p, text->options.biflow, text->collected);
-	} else if (text->options.format == SF_TEXT_CSV) {
+	if (text->options.format == SF_TEXT_TABLE)
+		walk.p = sf_table_header(start, text->options.biflow, text->collected);
+	if (text->options.format == SF_TEXT_CSV) {
 		sf_profile_walk(SF_PROFILE_EXTENDED, visit_column, &walk);
 		for (size_t i = 0; text->collected && i < COLLECTED_COLUMNS; i++) {
 			*walk.p++ = ',';
@@ -201,55 +206,78 @@ static void write_header(struct text *text)
 		if (text->collected)
 			walk.p += sprintf(walk.p, ",exportTime");
 		*walk.p++ = '\n';
-		text->p = walk.p;
 	}
+	if (walk.p > start)
+		sf_outlet_add(&text->outlet, (size_t)(walk.p - start),
+			&(struct sf_destination_count){ 0 }, true);
 }
 
-/* Nothing is written after that. `code`: -EINTR: nobody waits for the reader any more. */
-static void fail(struct text *text, int code)
+/* ---------------------------------------------------------------- books */
+
+static void note_failure(struct text *text)
 {
 	struct sf_destination_stats *stats = &text->destination.stats;
+	const struct sf_outlet *outlet = &text->outlet;
 
-	text->lost = code == -EINTR ? &stats->lost_stopped : &stats->lost_write;
-	stats->incomplete = code != -EPIPE;
-	if (code == -EINTR)
+	stats->error = outlet->stopped ? -EINTR : outlet->error;
+	if (outlet->stopped)
 		snprintf(stats->failure, sizeof(stats->failure),
 			"the reader of the text was not ready for all of it when the run had to "
 			"end");
 	else
 		snprintf(stats->failure, sizeof(stats->failure), "cannot write text: %s",
-			sf_strerror(code));
+			sf_strerror(outlet->error));
 }
 
-static int write_text(struct text *text, size_t length)
-{
-	if (text->destination.shared &&
-		sf_hurry_level(&text->destination.shared->options.hurry) > 1)
-		return -EINTR;
-	errno = 0;
-	if (fwrite(text->buffer, 1, length, text->options.stream) == length &&
-		fflush(text->options.stream) == 0)
-		return 0;
-	return errno ? -errno : -EIO;
-}
-
-static void flush(struct text *text)
+/* Of rows that have left the outlet, one way or the other; and how the outlet is. */
+static void settle(struct text *text)
 {
 	struct sf_destination_stats *stats = &text->destination.stats;
-	size_t length = (size_t)(text->p - text->buffer);
+	struct sf_outlet *outlet = &text->outlet;
+	const struct sf_outcome sent = outlet->sent, lost = outlet->lost;
 
-	if (length && !text->lost) {
-		int code = write_text(text, length);
-
-		if (code < 0)
-			fail(text, code);
-		else
-			stats->message_octets += length;
+	outlet->sent = outlet->lost = (struct sf_outcome){ 0 };
+	sf_count_add(&stats->sent, &sent.flows);
+	stats->message_octets += sent.octets;
+	sf_count_add(outlet->stopped ? &stats->lost_stopped : &stats->lost_write, &lost.flows);
+	if (lost.pieces) {
+		stats->incomplete |= outlet->stopped || outlet->error != -EPIPE;
+		note_failure(text);
 	}
-	sf_count_add(text->lost ? text->lost : &stats->sent, &text->waiting);
-	text->waiting = (struct sf_destination_count){ 0 };
-	text->p = text->buffer;
+	text->destination.fails = outlet->error != 0;
+	text->destination.lost_as = outlet->error ? SF_FATE_write : SF_FATE_queue;
+	stats->gone = outlet->gone;
+	if (outlet->error && !text->said) {
+		note_failure(text);
+		if (outlet->error != -EPIPE)
+			sf_destination_news(&text->destination, "%s%s", stats->failure,
+				outlet->gone ? "" : "; trying again once a second");
+	} else if (!outlet->error && text->said)
+		sf_destination_news(&text->destination, "text can be written again");
+	text->said = outlet->error != 0;
 }
+
+static void lose(struct text *text, const struct sf_destination_count *count)
+{
+	struct sf_destination_stats *stats = &text->destination.stats;
+
+	sf_count_add(text->outlet.stopped ? &stats->lost_stopped : &stats->lost_write, count);
+	if (!text->outlet.gone && !text->outlet.stopped)
+		snprintf(stats->failure, sizeof(stats->failure), "no memory for text");
+}
+
+/* Writes what is there, or lets it be written before more comes. */
+static void flush(struct text *text)
+{
+	if (!text->outlet.waits) {
+		text->flushing = true;
+		return;
+	}
+	sf_outlet_write(&text->outlet);
+	settle(text);
+}
+
+/* ---------------------------------------------------------------- the destination */
 
 /* The row of direction d, or of both; `from` is what the flow was collected from, or NULL. */
 static void put_row(struct text *text, const struct sf_flow *flow, unsigned d, bool two_way,
@@ -264,29 +292,28 @@ static void put_row(struct text *text, const struct sf_flow *flow, unsigned d, b
 		two_way ? sf_flow_octets(flow) : flow->half[d].octets,
 	};
 	unsigned key = sf_record_key(flow, SF_WHEN_HAS >> 8, two_way);
+	bool table = text->options.format == SF_TEXT_TABLE;
+	char *start = NULL, *p;
 
 	sf_count_add(&text->destination.stats.offered, &count);
-	if (text->options.format != SF_TEXT_TABLE) {
+	if (!table)
 		layout = text->layouts[key] ? text->layouts[key] : new_layout(text, key);
-		if (!layout)
-			fail(text, -ENOMEM);
-	}
-	if (text->lost) {
-		sf_count_add(text->lost, &count);
+	if ((table || layout) && !text->outlet.gone && !text->outlet.stopped)
+		start = (char *)sf_outlet_room(&text->outlet, SF_TEXT_ROW_MAX);
+	if (!start) {
+		lose(text, &count);
 		return;
 	}
-	if (text->options.format == SF_TEXT_TABLE) {
-		text->p =
-			sf_table_row(text->p, &(struct sf_row){ flow, from, d, text->options.biflow,
-						      text->options.local_time });
+	if (table) {
+		p = sf_table_row(start, &(struct sf_row){ flow, from, d, text->options.biflow,
+						text->options.local_time });
 	} else {
 		sf_template_encode(&layout->template, record, flow, 1, 1u << d, &context);
-		text->p = text->options.format == SF_TEXT_JSON
-				  ? put_json(text->p, layout, record)
-				  : put_csv(text->p, layout, record, from, d);
+		p = text->options.format == SF_TEXT_JSON ? put_json(start, layout, record)
+							 : put_csv(start, layout, record, from, d);
 	}
-	sf_count_add(&text->waiting, &count);
-	if (text->p - text->buffer > BUFFER_SIZE - SF_TEXT_ROW_MAX)
+	sf_outlet_add(&text->outlet, (size_t)(p - start), &count, true);
+	if (sf_outlet_length(&text->outlet) > FULL)
 		flush(text);
 }
 
@@ -335,13 +362,45 @@ static void text_tick(struct sf_destination *destination)
 	flush(text);
 }
 
+static int64_t text_ready(struct sf_destination *destination, int64_t mono)
+{
+	struct text *text = (struct text *)destination;
+	int64_t when;
+
+	/* rows wait until they are many, or a second old */
+	if (!text->flushing && !sf_outlet_empty(&text->outlet))
+		return mono;
+	when = sf_outlet_pump(&text->outlet, mono, &destination->fd);
+	settle(text);
+	text->flushing = when > mono || !sf_outlet_empty(&text->outlet);
+	return when;
+}
+
+static bool text_flush(struct sf_destination *destination)
+{
+	struct text *text = (struct text *)destination;
+
+	if (!text->header_written)
+		write_header(text);
+	text->flushing = !sf_outlet_empty(&text->outlet);
+	return text->flushing;
+}
+
 static void text_finish(struct sf_destination *destination)
 {
 	struct text *text = (struct text *)destination;
 
 	if (!text->header_written)
 		write_header(text);
-	flush(text);
+	if (text->outlet.waits) {
+		flush(text);
+	} else {
+		/* what is taken now; the run has ended, so nobody waits for the rest */
+		sf_outlet_pump(&text->outlet, 0, &destination->fd);
+		text->outlet.stopped |= !text->outlet.error;
+	}
+	sf_outlet_drop(&text->outlet);
+	settle(text);
 }
 
 static void text_free(struct sf_destination *destination)
@@ -350,7 +409,7 @@ static void text_free(struct sf_destination *destination)
 
 	for (unsigned key = 0; key < SF_KEY_COUNT; key++)
 		free(text->layouts[key]);
-	free(text->buffer);
+	sf_outlet_fini(&text->outlet);
 	free(text);
 }
 
@@ -358,30 +417,32 @@ static const struct sf_destination_ops text_ops = {
 	.put = text_put,
 	.put_collected = text_put_collected,
 	.tick = text_tick,
+	.ready = text_ready,
+	.flush = text_flush,
 	.finish = text_finish,
 	.free = text_free,
 };
 
-int sf_text_new(
-	struct sf_destination **destination, const struct sf_text_options *options, bool collected)
+int sf_text_new(struct sf_destination **destination, const struct sf_shared *shared,
+	const struct sf_text_options *options)
 {
 	struct text *text = calloc(1, sizeof(*text));
 
-	if (text)
-		text->buffer = malloc(BUFFER_SIZE);
-	if (!text || !text->buffer) {
-		free(text);
+	if (!text)
 		return -ENOMEM;
-	}
 	text->destination.ops = &text_ops;
+	text->destination.shared = shared;
 	text->destination.stats.kind = "text";
 	text->destination.cold_facts = options->format != SF_TEXT_TABLE;
 	text->destination.flow_ids = options->format != SF_TEXT_TABLE;
+	text->destination.biflow = options->biflow;
 	text->options = *options;
-	text->collected = collected;
-	if (!text->options.stream)
-		text->options.stream = stdout;
-	text->p = text->buffer;
+	text->collected = shared->options.collected;
+	if (options->stream)
+		sf_outlet_init_stream(&text->outlet, options->stream);
+	else
+		sf_outlet_init(&text->outlet, STDOUT_FILENO, !shared->options.queued, false);
+	text->outlet.hurry = &shared->options.hurry;
 	*destination = &text->destination;
 	return 0;
 }

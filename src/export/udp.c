@@ -10,6 +10,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -44,7 +45,7 @@ struct udp {
 	struct sf_transport transport;
 	int fd;
 	bool segmentation;
-	bool patient;
+	bool patient, waits; /* struct sf_udp_options */
 };
 
 /* One system call for messages from … from+count-1; returns 0 or a negative error. */
@@ -69,7 +70,9 @@ static int send_once(
 		cmsg->cmsg_len = CMSG_LEN(sizeof(segment));
 		memcpy(CMSG_DATA(cmsg), &segment, sizeof(segment));
 	}
-	return sendmsg(udp->fd, &header, MSG_NOSIGNAL) < 0 ? -errno : 0;
+	return sendmsg(udp->fd, &header, MSG_NOSIGNAL | (udp->waits ? 0 : MSG_DONTWAIT)) < 0
+		       ? -errno
+		       : 0;
 }
 
 static bool must_wait(int code)
@@ -150,7 +153,7 @@ static void refuse_last_call(struct sf_batch *batch, unsigned end)
 static enum sf_fate send_patiently(struct udp *udp, struct sf_batch *batch, const uint8_t *bytes,
 	size_t length, unsigned from, unsigned count)
 {
-	unsigned waits = udp->patient ? 1000 : 10;
+	unsigned waits = udp->patient ? 1000 : udp->waits ? 10 : 0;
 	const struct timespec pause = { .tv_nsec = 1000000 };
 	bool answered = false;
 
@@ -240,19 +243,39 @@ static bool udp_refused(struct sf_transport *transport)
 	return true;
 }
 
-static int udp_close(struct sf_transport *transport)
+static int64_t udp_ready(struct sf_transport *transport, int64_t mono, int *fd)
+{
+	struct udp *udp = (struct udp *)transport;
+	struct pollfd out = { .fd = udp->fd, .events = POLLOUT };
+
+	*fd = -1;
+	/* half of the send buffer is free, or the send has an error to tell */
+	if (poll(&out, 1, 0) == 1)
+		return mono;
+	*fd = udp->fd;
+	return INT64_MAX;
+}
+
+static int udp_end(struct sf_transport *transport)
+{
+	(void)transport;
+	return 0;
+}
+
+static void udp_free(struct sf_transport *transport)
 {
 	struct udp *udp = (struct udp *)transport;
 
 	close(udp->fd);
 	free(udp);
-	return 0;
 }
 
 static const struct sf_transport_ops udp_ops = {
 	.send = udp_send,
+	.ready = udp_ready,
 	.refused = udp_refused,
-	.close = udp_close,
+	.end = udp_end,
+	.free = udp_free,
 };
 
 bool sf_udp_stays_here(const struct sf_transport *transport)
@@ -343,7 +366,15 @@ int sf_udp_open(struct sf_transport **transport, const struct sf_udp_options *op
 	}
 	if (code == 0) {
 		udp->transport.ops = &udp_ops;
+		udp->transport.traits = (struct sf_traits){
+			.datagrams = true,
+			.live = true,
+			.cannot = "cannot send to",
+			.failure = SF_FATE_send,
+			.unready = SF_FATE_unreachable,
+		};
 		udp->patient = options->patient;
+		udp->waits = options->waits;
 		limit_messages(udp, options);
 		*transport = &udp->transport;
 	} else {

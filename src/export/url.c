@@ -15,7 +15,7 @@
  * What Debian's nfcapd with default buffers receives completely (docs/performance.md). Of a
  * collector on this host it is known what it receives: sf_pace_watch().
  */
-#define FILE_RATE 100000
+#define DEFAULT_RATE 100000
 
 #define DEFAULT_REFRESH_NS       (60 * INT64_C(1000000000))
 #define DEFAULT_REFRESH_MESSAGES 1000
@@ -96,6 +96,32 @@ static bool read_refresh_packets(struct sf_url *url, const char *value)
 	return read_number(value, 0, 1000000000, &url->session.template_refresh_messages);
 }
 
+/* Bytes, or a number with k, M, G, KiB, MiB or GiB. */
+static bool read_queue(struct sf_url *url, const char *value)
+{
+	static const struct {
+		const char *name;
+		uint64_t factor;
+	} units[] = { { "", 1 }, { "k", 1000 }, { "M", 1000000 }, { "G", 1000000000 },
+		{ "KiB", 1 << 10 }, { "MiB", 1 << 20 }, { "GiB", 1 << 30 } };
+	size_t digits = strspn(value, "0123456789");
+	char number[16];
+	uint64_t count;
+
+	if (digits == 0 || digits >= sizeof(number))
+		return false;
+	memcpy(number, value, digits);
+	number[digits] = 0;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (!strcmp(units[i].name, value + digits)) {
+			url->session.queue_octets = strtoull(number, NULL, 10) * units[i].factor;
+			return read_number(number, 1, UINT64_MAX / units[i].factor, &count) &&
+			       url->session.queue_octets >= SF_QUEUE_OCTETS_MIN &&
+			       url->session.queue_octets <= SF_QUEUE_OCTETS_MAX;
+		}
+	return false;
+}
+
 static bool read_mtu(struct sf_url *url, const char *value)
 {
 	uint64_t mtu;
@@ -139,6 +165,8 @@ static const struct {
 		read_refresh_packets },
 	{ "options", "yes or no", TO_IPFIX | TO_NETFLOW9 | TO_FILE, read_options },
 	{ "mtu", "octets of the largest datagram, 128 to 65535", TO_COLLECTORS, read_mtu },
+	{ "queue", "bytes of records that may wait, 64KiB to 64GiB, such as 100M",
+		TO_COLLECTORS | TO_FILE, read_queue },
 	{ "time", "ms, us or ns", TO_IPFIX | TO_FILE, read_time },
 	{ "profile", "default, plain or extended", TO_IPFIX | TO_NETFLOW9 | TO_FILE, read_profile },
 };
@@ -253,12 +281,10 @@ static void set_defaults(struct sf_url *url, const struct sf_dialect *dialect, b
 		.options_data = true,
 		.template_refresh_ns = DEFAULT_REFRESH_NS,
 		.template_refresh_messages = DEFAULT_REFRESH_MESSAGES,
-		.network = network,
 	};
 }
 
-int sf_url_collector(
-	struct sf_url *url, const char *text, bool packet_clock, struct sf_error *error)
+int sf_url_collector(struct sf_url *url, const char *text, struct sf_error *error)
 {
 	static const struct {
 		const char *scheme;
@@ -281,7 +307,7 @@ int sf_url_collector(
 			continue;
 		set_defaults(url, schemes[i].dialect, true);
 		strcpy(url->port, schemes[i].port);
-		url->session.rate = packet_clock ? FILE_RATE : 0;
+		url->session.rate = DEFAULT_RATE;
 		url->session.rate_is_default = true;
 		length = strcspn(host, ",");
 		code = read_host(url, text, host, length, error);

@@ -5,6 +5,10 @@
 
 #include "export/destination.h"
 
+/* Limits of a queue, in bytes. */
+#define SF_QUEUE_OCTETS_MIN (UINT64_C(64) << 10)
+#define SF_QUEUE_OCTETS_MAX (UINT64_C(64) << 30)
+
 struct sf_url {
 	char target[4096]; /* host name or address without brackets, or the path */
 	char port[8];
@@ -14,10 +18,9 @@ struct sf_url {
 
 /*
  * Fills `url` with what is given and the defaults for the rest. SF_EUSAGE names the option, its
- * value and what is allowed. `packet_clock`: capture files are metered.
+ * value and what is allowed.
  */
-int sf_url_collector(
-	struct sf_url *url, const char *text, bool packet_clock, struct sf_error *error);
+int sf_url_collector(struct sf_url *url, const char *text, struct sf_error *error);
 int sf_url_file(struct sf_url *url, const char *text, struct sf_error *error);
 
 #endif

@@ -134,8 +134,8 @@ int main(int argc, char **argv)
 		static const char *const schemes[] = { "ipfix", "netflow9", "netflow5" };
 		char name[64];
 
-		snprintf(
-			url, sizeof(url), "%s://127.0.0.1:%u", schemes[i], ntohs(address.sin_port));
+		snprintf(url, sizeof(url), "%s://127.0.0.1:%u,rate=0", schemes[i],
+			ntohs(address.sin_port));
 		snprintf(name, sizeof(name), "%s over loopback", schemes[i]);
 		bench_exporter(name, COLLECTOR, url, 0, records);
 	}

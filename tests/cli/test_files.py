@@ -520,9 +520,9 @@ class Output(Case):
             self.assertEqual(run((1,), *arguments).status, 1)
 
     def test_unwritable_file(self):
-        done = self.run_plain("meter", "-r", self.capture(), "-w", "/nonexistent/x")
+        done = self.run_plain("meter", "-r", self.capture(), "-w", "/proc/nonexistent/x")
         self.assertEqual(done.status, 1)
-        self.assertIn("/nonexistent/x", done.stderr)
+        self.assertIn("/proc/nonexistent/x", done.stderr)
 
 
 class Collectors(Case):

@@ -238,10 +238,15 @@ static int close_in_vain(struct sf_transport *transport)
 	return -EDQUOT;
 }
 
+static void keep(struct sf_transport *transport)
+{
+	(void)transport;
+}
+
 /* Some file systems tell of the full disk only when the file is closed. */
 START_TEST(file_that_cannot_be_closed_is_incomplete)
 {
-	static const struct sf_transport_ops ops = { .send = take_all, .close = close_in_vain };
+	static const struct sf_transport_ops ops = { .send = take_all, .end = close_in_vain, .free = keep };
 	struct sf_transport transport = { .ops = &ops, .max_message = 65535, .max_messages = 1 };
 	const struct sf_shared shared = { .options.packet_clock = true };
 	struct sf_destination *destination;
@@ -291,8 +296,8 @@ START_TEST(file_that_cannot_be_opened_is_named)
 
 	ck_assert_int_eq(sf_exporter_new(&exporter, &(struct sf_exporter_options){ 0 }, &error), 0);
 	ck_assert_int_eq(
-		sf_exporter_add_file(exporter, "/nonexistent/flows.ipfix", &error), -ENOENT);
-	ck_assert_ptr_nonnull(strstr(error.text, "/nonexistent/flows.ipfix"));
+		sf_exporter_add_file(exporter, "/proc/nonexistent/flows.ipfix", &error), -ENOENT);
+	ck_assert_ptr_nonnull(strstr(error.text, "/proc/nonexistent/flows.ipfix"));
 	sf_exporter_free(exporter);
 }
 END_TEST
@@ -330,21 +335,21 @@ START_TEST(collectors_are_read)
 	struct sf_url url;
 	struct sf_error error;
 
-	ck_assert_int_eq(sf_url_collector(&url, "ipfix://192.0.2.1", false, &error), 0);
+	ck_assert_int_eq(sf_url_collector(&url, "ipfix://192.0.2.1", &error), 0);
 	ck_assert_str_eq(url.target, "192.0.2.1");
 	ck_assert_str_eq(url.port, "4739");
-	ck_assert_uint_eq(url.session.rate, 0);
-	ck_assert(url.session.options_data && !url.session.biflow && url.session.network);
+	ck_assert_uint_eq(url.session.rate, 100000);
+	ck_assert(url.session.rate_is_default);
+	ck_assert(url.session.options_data && !url.session.biflow);
 	ck_assert_int_eq(url.session.template_refresh_ns, 60 * S);
-	ck_assert_int_eq(sf_url_collector(&url, "netflow9://[2001:db8::1]", true, &error), 0);
+	ck_assert_int_eq(sf_url_collector(&url, "netflow9://[2001:db8::1]", &error), 0);
 	ck_assert_str_eq(url.target, "2001:db8::1");
 	ck_assert_str_eq(url.port, "2055");
-	ck_assert_uint_gt(url.session.rate, 0);
 	ck_assert_int_eq(sf_url_collector(&url,
 				 "ipfix+udp://collector.example:9995,biflow=yes,rate=50000,"
 				 "template-refresh=10m,template-refresh-packets=20,options=no,"
-				 "mtu=1280,time=ns,profile=plain",
-				 true, &error),
+				 "mtu=1280,time=ns,profile=plain,queue=3MiB",
+				 &error),
 		0);
 	ck_assert_str_eq(url.target, "collector.example");
 	ck_assert_str_eq(url.port, "9995");
@@ -355,7 +360,8 @@ START_TEST(collectors_are_read)
 	ck_assert_uint_eq(url.mtu, 1280);
 	ck_assert_uint_eq(url.session.time, SF_WHEN_NS);
 	ck_assert_uint_eq(url.session.profile, SF_PROFILE_PLAIN);
-	ck_assert_int_eq(sf_url_collector(&url, "netflow5://[::1]:2055,rate=0", true, &error), 0);
+	ck_assert_uint_eq(url.session.queue_octets, 3 << 20);
+	ck_assert_int_eq(sf_url_collector(&url, "netflow5://[::1]:2055,rate=0", &error), 0);
 	ck_assert_ptr_eq(url.session.dialect, &sf_netflow5);
 }
 END_TEST
@@ -381,6 +387,7 @@ START_TEST(wrong_collectors_are_explained)
 		{ "ipfix://a,rate=1k", { "'rate'", "'1k'", "allowed" } },
 		{ "ipfix://a,mtu=100", { "'mtu'", "'100'", "128 to 65535" } },
 		{ "ipfix://a,template-refresh=25h", { "'template-refresh'", "'25h'", "one day" } },
+		{ "ipfix://a,queue=1k", { "'queue'", "'1k'", "64KiB to 64GiB" } },
 		{ "ipfix://a,time=s", { "'time'", "'s'", "ms, us or ns" } },
 		{ "ipfix://a,profile=x", { "'profile'", "'x'", "extended" } },
 		{ "ipfix://a,colour=red", { "'colour'", "allowed", "biflow, rate" } },
@@ -394,7 +401,7 @@ START_TEST(wrong_collectors_are_explained)
 		struct sf_url url;
 		struct sf_error error = { 0 };
 
-		ck_assert_msg(sf_url_collector(&url, cases[i].url, false, &error) == SF_EUSAGE,
+		ck_assert_msg(sf_url_collector(&url, cases[i].url, &error) == SF_EUSAGE,
 			"%s", cases[i].url);
 		for (int w = 0; w < 3; w++)
 			ck_assert_msg(strstr(error.text, cases[i].words[w]) != NULL,
@@ -411,7 +418,6 @@ START_TEST(files_are_read)
 	ck_assert_int_eq(sf_url_file(&url, "a,b.ipfix", &error), 0);
 	ck_assert_str_eq(url.target, "a,b.ipfix");
 	ck_assert_uint_eq(url.session.profile, SF_PROFILE_EXTENDED);
-	ck_assert(!url.session.network);
 	ck_assert_int_eq(sf_url_file(&url, "a,b.ipfix,biflow=yes,time=us", &error), 0);
 	ck_assert_str_eq(url.target, "a,b.ipfix");
 	ck_assert(url.session.biflow);

@@ -141,13 +141,13 @@ START_TEST(datagrams_to_other_hosts_stay_small)
 		return; /* no route out of here */
 	ck_assert(!sf_udp_stays_here(transport));
 	ck_assert_uint_le(transport->max_message, 1472);
-	transport->ops->close(transport);
+	transport->ops->free(transport);
 
 	options.host = "127.0.0.1";
 	ck_assert_int_eq(sf_udp_open(&transport, &options, &error), 0);
 	ck_assert(sf_udp_stays_here(transport));
 	ck_assert_uint_eq(transport->max_message, 7652);
-	transport->ops->close(transport);
+	transport->ops->free(transport);
 }
 END_TEST
 
@@ -165,7 +165,7 @@ START_TEST(paced_bursts_are_small)
 		ck_assert_uint_le(transport->max_messages, 8);
 		ck_assert(transport->max_messages == 1 ||
 			  transport->max_messages * transport->max_message <= 2 * 7680);
-		transport->ops->close(transport);
+		transport->ops->free(transport);
 	}
 }
 END_TEST
@@ -666,7 +666,7 @@ START_TEST(stuck_collector_gets_the_plain_rate)
 	sf_pace_wait(&pace, 1);
 	ck_assert_int_ge(sf_clock_read(CLOCK_MONOTONIC) - began, 200 * MS);
 	sf_pace_fini(&pace);
-	transport->ops->close(transport);
+	transport->ops->free(transport);
 	end();
 }
 END_TEST

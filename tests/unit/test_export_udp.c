@@ -51,7 +51,7 @@ static void open_transport(bool paced)
 
 static void close_transport(void)
 {
-	transport->ops->close(transport);
+	transport->ops->free(transport);
 	close(receiver.fd);
 }
 

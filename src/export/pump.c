@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The queue in front of destinations that wait for nobody. Records are encoded when they leave:
+ * times, sequence numbers and templates are right for the moment in which a message is sent,
+ * however long its records have waited. When more records wait for a destination than its queue
+ * may hold, the oldest ones are lost there, and nowhere else.
+ *
+ * Books: a record counts as offered as soon as it is in the queue.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "export/destination.h"
+
+#define CHUNK   64 /* records between two looks whether the destination is ready */
+#define CHUNKS  16 /* in one call: between two calls the workers' rings are emptied */
+#define TICK_NS INT64_C(100000000)
+
+struct sf_destination_count *sf_destination_fate(
+	struct sf_destination_stats *stats, enum sf_fate fate)
+{
+	switch (fate) {
+#define X(name)                                                                                    \
+	case SF_FATE_##name:                                                                       \
+		return &stats->lost_##name;
+		SF_LOST_REASONS(X)
+#undef X
+	case SF_FATE_SENT:
+	case SF_FATE_WAITING:
+		break;
+	}
+	return &stats->sent;
+}
+
+void sf_destination_news(struct sf_destination *destination, const char *format, ...)
+{
+	struct sf_destination_stats *stats = &destination->stats;
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(stats->news, sizeof(stats->news), format, arguments);
+	va_end(arguments);
+	stats->news_count++;
+}
+
+void sf_destination_join(struct sf_queue *queue, struct sf_destination *destination, uint64_t limit)
+{
+	sf_queue_join(queue);
+	destination->queue_max = limit / sizeof(struct sf_flow);
+	destination->fd = -1;
+	destination->lost_as = SF_FATE_queue;
+}
+
+/* As records of this destination. */
+static struct sf_destination_count measure(
+	const struct sf_destination *destination, const struct sf_flow *flows, unsigned count)
+{
+	struct sf_destination_count sum = { 0 };
+
+	for (const struct sf_flow *flow = flows; flow < flows + count; flow++) {
+		unsigned directions = flow->directions;
+
+		sum.records += destination->biflow ? 1 : (directions & 1) + (directions >> 1);
+		for (unsigned d = 0; d < 2; d++)
+			if (directions >> d & 1) {
+				sum.packets += flow->half[d].packets;
+				sum.octets += flow->half[d].octets;
+			}
+	}
+	return sum;
+}
+
+static void lose(struct sf_destination *destination, const struct sf_destination_count *sum,
+	enum sf_fate fate)
+{
+	struct sf_destination_stats *stats = &destination->stats;
+
+	sf_count_add(&stats->offered, sum);
+	sf_count_add(sf_destination_fate(stats, fate), sum);
+	if (stats->failure[0])
+		return;
+	if (fate == SF_FATE_queue)
+		snprintf(stats->failure, sizeof(stats->failure),
+			"%.150s takes records more slowly than they come: its queue is full, the "
+			"oldest are lost (queue=)",
+			stats->url);
+	else if (fate == SF_FATE_stopped)
+		snprintf(stats->failure, sizeof(stats->failure),
+			"%.200s was not ready for all records when the run had to end", stats->url);
+}
+
+/* The oldest records are lost. */
+static void drop(struct sf_queue *queue, struct sf_destination *destination, uint64_t records,
+	enum sf_fate fate)
+{
+	while (records) {
+		unsigned most = records < CHUNK ? (unsigned)records : CHUNK, count;
+		const struct sf_flow *flows =
+			sf_queue_peek(queue, &destination->reader, most, &count);
+		struct sf_destination_count sum;
+
+		if (!flows)
+			break;
+		sum = measure(destination, flows, count);
+		sf_count_subtract(&destination->queued, &sum);
+		lose(destination, &sum, fate);
+		sf_queue_take(&destination->reader, count);
+		records -= count;
+	}
+}
+
+void sf_destination_drop(
+	struct sf_queue *queue, struct sf_destination *destination, enum sf_fate fate)
+{
+	drop(queue, destination, destination->reader.count, fate);
+}
+
+void sf_destinations_put(struct sf_queue *queue, struct sf_destination *const *destinations,
+	unsigned count, const struct sf_flow *flows, unsigned flow_count)
+{
+	bool taken = sf_queue_put(queue, flows, flow_count);
+
+	for (unsigned i = 0; i < count; i++) {
+		struct sf_destination *destination = destinations[i];
+		struct sf_destination_count sum = measure(destination, flows, flow_count);
+
+		if (!taken) {
+			lose(destination, &sum, SF_FATE_queue);
+			continue;
+		}
+		sf_count_add(&destination->queued, &sum);
+		destination->reader.count += flow_count;
+		if (destination->stats.gone)
+			drop(queue, destination, destination->reader.count, destination->lost_as);
+		else if (destination->reader.count > destination->queue_max)
+			drop(queue, destination, destination->reader.count - destination->queue_max,
+				destination->lost_as);
+	}
+}
+
+/* True: records were put. */
+static bool put_some(struct sf_queue *queue, struct sf_destination *destination)
+{
+	unsigned count;
+	const struct sf_flow *flows = sf_queue_peek(queue, &destination->reader, CHUNK, &count);
+	struct sf_destination_count sum;
+
+	if (!flows)
+		return false;
+	sum = measure(destination, flows, count);
+	sf_count_subtract(&destination->queued, &sum);
+	destination->ops->put(destination, flows, count);
+	sf_queue_take(&destination->reader, count);
+	return true;
+}
+
+static bool has_work(const struct sf_destination *destination, int64_t mono, bool ending)
+{
+	return !destination->stats.gone && (destination->reader.count || destination->pending ||
+						   ending || mono >= destination->tick_ns);
+}
+
+int64_t sf_destination_pump(
+	struct sf_queue *queue, struct sf_destination *destination, int64_t mono, bool ending)
+{
+	const struct sf_destination_ops *ops = destination->ops;
+
+	destination->fd = -1;
+	if (!has_work(destination, mono, ending))
+		return destination->stats.gone ? INT64_MAX : destination->tick_ns;
+	destination->pending = true;
+	for (unsigned i = 0; i < CHUNKS; i++) {
+		int64_t when = ops->ready(destination, mono);
+
+		if (destination->stats.gone || destination->drops)
+			sf_destination_drop(queue, destination, destination->lost_as);
+		destination->drops = false;
+		if (when > mono)
+			return when;
+		if (mono >= destination->tick_ns) {
+			destination->tick_ns = mono + TICK_NS;
+			ops->tick(destination);
+		} else if (!put_some(queue, destination) && !(ending && ops->flush(destination))) {
+			destination->pending = false;
+			return destination->tick_ns;
+		}
+	}
+	return mono;
+}
+
+bool sf_destination_waits(const struct sf_destination *destination)
+{
+	return !destination->stats.gone && !destination->fails &&
+	       (destination->reader.count || destination->pending);
+}

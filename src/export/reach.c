@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A session that waits for nobody: when it can take records, and whether anybody listens.
+ *
+ * A collector that has gone is told by ICMP: a datagram was refused. From then on nothing but
+ * probes is sent: once a second all templates and options data, without which a collector that has
+ * come back could not read anything. A probe that is refused loses what waits meanwhile. One that
+ * is not refused in time means that somebody listens again: templates leave once more, as the
+ * collector may have come between the probe and that moment, and then the records that wait.
+ *
+ *	SF_REACH_OK ─ refused ─> REFUSED ─ after PROBE_NS: probe ─> PROBED ─ silence ─> OK
+ *	                            ^──────────── refused ────────────┘
+ */
+#include <errno.h>
+
+#include "export/session.h"
+
+#define PROBE_NS INT64_C(1000000000)
+#define LOOK_NS  INT64_C(50000000)
+/* an answer comes within a trip; that there is no such host is known after three tries of ARP */
+#define SILENCE_NS      INT64_C(500000000)
+#define HOST_SILENCE_NS INT64_C(4000000000)
+
+static void announce_all(struct sf_session *session)
+{
+	for (struct sf_stream *stream = session->streams; stream; stream = stream->next)
+		sf_session_announce(session, stream);
+}
+
+static int64_t silence(const struct sf_session *session)
+{
+	return session->transport->error == -ECONNREFUSED ? SILENCE_NS : HOST_SILENCE_NS;
+}
+
+static void probe(struct sf_session *session, int64_t mono)
+{
+	session->reach = SF_REACH_PROBED;
+	session->reach_ns = mono + silence(session);
+	announce_all(session);
+	/* refused already: the next one in its time */
+	if (session->reach == SF_REACH_REFUSED)
+		session->reach_ns = mono + PROBE_NS;
+}
+
+static void return_to_service(struct sf_session *session)
+{
+	struct sf_destination *destination = &session->destination;
+
+	session->reach = SF_REACH_OK;
+	destination->fails = false;
+	destination->lost_as = SF_FATE_queue;
+	announce_all(session);
+	sf_destination_news(destination,
+		"collector %.150s answers again: templates were sent first",
+		destination->stats.url);
+}
+
+/* When records may leave, as far as it depends on who listens. */
+static int64_t reach(struct sf_session *session, int64_t mono)
+{
+	struct sf_transport *transport = session->transport;
+
+	if (transport->ops->refused(transport))
+		sf_session_refused(session, session->destination.shared->wall_ns);
+	if (session->reach == SF_REACH_REFUSED && session->reach_ns == 0)
+		session->reach_ns = mono + PROBE_NS;
+	if (session->reach == SF_REACH_REFUSED && mono >= session->reach_ns)
+		probe(session, mono);
+	else if (session->reach == SF_REACH_PROBED && mono >= session->reach_ns)
+		return_to_service(session);
+	if (session->reach == SF_REACH_OK)
+		return mono;
+	if (session->reach == SF_REACH_PROBED && session->reach_ns > mono + LOOK_NS)
+		return mono + LOOK_NS;
+	return session->reach_ns > mono ? session->reach_ns : mono + LOOK_NS;
+}
+
+int64_t sf_session_ready(struct sf_destination *destination, int64_t mono)
+{
+	struct sf_session *session = (struct sf_session *)destination;
+	struct sf_transport *transport = session->transport;
+	int64_t when = transport->ops->ready(transport, mono, &destination->fd);
+
+	sf_session_settle(session);
+	if (when > mono)
+		return when;
+	if (transport->ops->refused) {
+		when = reach(session, mono);
+		if (when > mono)
+			return when;
+	}
+	return sf_pace_due(&session->pace, mono);
+}
+
+bool sf_session_flush(struct sf_destination *destination)
+{
+	struct sf_session *session = (struct sf_session *)destination;
+
+	for (struct sf_stream *stream = session->streams; stream; stream = stream->next)
+		if (sf_fill_flush_one(session, stream))
+			return true;
+	return false;
+}

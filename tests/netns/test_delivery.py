@@ -1,0 +1,221 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Live export: floods reach collectors with default buffers, and no destination waits for another."""
+
+import json
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+import netns
+import support
+from netns import Case, Namespace, replay, veth
+from support import wait_until
+
+netns.require("tcpreplay")
+
+# A NetFlow v5 collector that tells how late records come: count, and the longest time in seconds
+# from the last packet of a record to its arrival.
+LATENESS = """
+import signal, socket, struct, sys, time
+stop = []
+signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("127.0.0.1", int(sys.argv[1])))
+s.settimeout(0.1)
+print("ready", flush=True)
+count, late = 0, 0
+while not stop:
+    try:
+        data = s.recv(65536)
+    except TimeoutError:
+        continue
+    now = time.time()
+    n, uptime, seconds, ns = struct.unpack("!HIII", data[2:16])
+    for i in range(n):
+        last = struct.unpack("!I", data[24 + 48 * i + 28:][:4])[0]
+        late = max(late, now - (seconds + ns / 1e9 + (last - uptime) / 1000))
+    count += n
+print(count, late, flush=True)
+"""
+
+
+def syn(number):
+    """A SYN of a flood: no two are of the same flow."""
+    tcp = struct.pack("!HHIIBBHHH", 1024 + number % 60000, 80, number, 0, 0x50, 2, 1024, 0, 0)
+    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 40, number & 0xffff, 0, 64, 6, 0,
+                     bytes([10, 9, number // 60000, 1]), bytes([198, 51, 100, 7]))
+    return bytes(6) + b"\2\0\0\0\0\1" + struct.pack("!H", 0x0800) + ip + tcp
+
+
+class Delivery(Case):
+    def setUp(self):
+        super().setUp()
+        name = self.id()[-5:]
+        self.sender, self.tap = Namespace("tx" + name), Namespace("rx" + name)
+        for namespace in self.sender, self.tap:
+            self.addCleanup(namespace.delete)
+        veth(self.sender, "tx0", self.tap, "rx0", mtu=1600)
+        for namespace, port in (self.sender, "tx0"), (self.tap, "rx0"):
+            namespace.quiet(port)
+        netns.native(self.sender, "tx0")
+        # the way to collectors on another host
+        veth(self.tap, "out", self.sender, "in")
+        self.tap("ip", "address", "add", "192.0.2.1/24", "dev", "out")
+        self.sender("ip", "address", "add", "192.0.2.2/24", "dev", "in")
+
+    def collect(self, namespace, address, port, name="collect", *arguments):
+        process = self.live(namespace, "-l", f"udp://{address}:{port}", "--stats", "json",
+                            *(arguments or ("-o", "none")), command="collect", name=name)
+        wait_until(lambda: "listening" in self.output(process) or process.poll() is not None,
+                   "the collector")
+        return process
+
+    def collected(self, process):
+        time.sleep(0.5)
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+        return json.loads(self.output(process).splitlines()[-1])
+
+    def nfcapd(self, namespace, address, port):
+        folder = self.directory / f"nfcapd{port}"
+        folder.mkdir()
+        process = subprocess.Popen(
+            [*namespace.prefix(), "nfcapd", "-w", folder, "-l", folder, "-p", str(port), "-b",
+             address], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        wait_until(lambda: str(port) in namespace("ss", "-Huln").stdout, "nfcapd")
+
+        def count():
+            time.sleep(1)
+            process.send_signal(signal.SIGTERM)
+            process.wait(20)
+            shown = netns.run("nfdump", "-R", folder, "-q", "-o", "fmt:%pr", timeout=120).stdout
+            return len(shown.splitlines())
+        return count
+
+    @unittest.skipUnless(shutil.which("nfcapd"), "needs nfcapd")
+    def test_a_flood_reaches_collectors_with_default_buffers(self):
+        """Stopped half a second after 40,000 SYNs: all records leave at the end of the run."""
+        flows = 40000
+        path = self.file("flood.pcap", support.pcap([(0, syn(i)) for i in range(flows)]))
+        ours = self.collect(self.tap, "127.0.0.1", 4739)
+        near = self.nfcapd(self.tap, "127.0.0.1", 9995)
+        far = self.nfcapd(self.sender, "192.0.2.2", 9996)
+        process = self.live(self.tap, "-i", "rx0", "-e", "ipfix://127.0.0.1", "-e",
+                            "ipfix://127.0.0.1:9995", "-e", "netflow9://192.0.2.2:9996")
+        self.ready(process)
+        replay(self.sender, "tx0", path, "--pps", "40000")
+        done = self.stop(process)
+        records = done.stats["records"]["emitted"]
+        self.assertGreaterEqual(records, 30000, done.stats)
+        for place in done.stats["collectors"]:
+            self.assertEqual(place["records"], records, place)
+        self.assertEqual(self.collected(ours)["records"]
+                         - self.options_records(ours), records)
+        self.assertEqual((near(), far()), (records, records))
+
+    def options_records(self, process):
+        return json.loads(self.output(process).splitlines()[-1])["optionsRecords"]
+
+    def test_no_destination_waits_for_another(self):
+        """A reader that sleeps, a FIFO that nobody reads, a slow pace and a dead neighbour."""
+        count, pps = 20000, 10000
+        path = self.file("flood.pcap", support.pcap([(0, syn(i)) for i in range(count)]))
+        for name in "unread", "unopened":
+            os.mkfifo(self.directory / name)
+        held = os.open(self.directory / "unread", os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, held)
+        fast = subprocess.Popen([*self.tap.prefix(), sys.executable, "-c", LATENESS, "2055"],
+                                stdout=subprocess.PIPE, text=True)
+        self.addCleanup(fast.stdout.close)
+        self.addCleanup(fast.wait)
+        self.addCleanup(fast.kill)
+        fast.stdout.readline()
+        slow = self.collect(self.tap, "127.0.0.1", 4740)
+        out, err = os.pipe(), open(self.directory / "run.err", "wb")
+        self.addCleanup(err.close)
+        lines = []
+
+        def read():
+            time.sleep(10)
+            with os.fdopen(out[0]) as stream:
+                lines.extend(stream)
+        reader = threading.Thread(target=read)
+        process = subprocess.Popen(
+            [*self.tap.prefix(), support.SPANFLOW, "meter", "--stats", "json", "-i", "rx0",
+             "--per-packet", "--no-sandbox", "-o", "json", "-w", self.directory / "unread",
+             "-e", "ipfix://127.0.0.1:4740,rate=1000,queue=64KiB",
+             "-e", "netflow9://192.0.2.77", "-e", "netflow5://127.0.0.1:2055",
+             "--stop-timeout", "8s"],
+            stdin=subprocess.DEVNULL, stdout=out[1], stderr=err)
+        process.name = "run"
+        os.close(out[1])
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        reader.start()
+        self.ready(process)
+        replay(self.sender, "tx0", path, "--pps", str(pps))
+        time.sleep(1.6)
+        process.send_signal(signal.SIGUSR1)
+        fast.send_signal(signal.SIGTERM)
+        received, late = fast.stdout.read().split()
+        process.send_signal(signal.SIGTERM)
+        process.wait(40)
+        reader.join()
+        done = support.Done(process.returncode, "", self.output(process))
+        self.check_books(done.stats, done.stderr)
+        records = done.stats["records"]["emitted"]
+        self.assertGreaterEqual(records, count * 0.9, done.stats)
+        self.assertEqual(int(received), records)
+        self.assertLess(float(late), 1.5)
+        places = {place["url"].split(",")[0].split("/")[-1]: place
+                  for place in done.stats["collectors"] + done.stats["outputs"]}
+        # the reader has what it is said to have, whole lines of it
+        self.assertEqual(len([json.loads(line) for line in lines]), places["text"]["records"])
+        self.assertEqual(places["text"]["records"], records)
+        self.assertGreater(places["127.0.0.1:4740"]["lost"]["queue"], 1000)
+        stats = self.collected(slow)
+        self.assertEqual(stats["records"] - stats["optionsRecords"],
+                         places["127.0.0.1:4740"]["records"])
+        self.assertGreater(places["unread"]["lost"]["stopped"], count // 2)
+        self.assertEqual(done.status, 1)  # of the file something is missing
+
+    def test_a_fifo_may_be_opened_later(self):
+        fifo = self.directory / "fifo"
+        os.mkfifo(fifo)
+        process = self.live(self.tap, "-i", "rx0", "-w", fifo, "--per-packet")
+        self.ready(process)
+        path = self.file("a.pcap", support.pcap([(0, syn(i)) for i in range(2000)]))
+        replay(self.sender, "tx0", path, "--pps", "4000")
+        wait_until(lambda: "waiting for somebody who reads from it" in self.output(process), "word")
+        content = []
+        reader = threading.Thread(target=lambda: content.append(fifo.read_bytes()))
+        reader.start()
+        done = self.stop(process)
+        reader.join()
+        self.assertEqual(done.stats["outputs"][0]["records"], 2000, done.stats)
+        shown = self.run_plain("show", "-o", "json", self.file("a.ipfix", content[0]))
+        self.assertEqual(len(shown.records), 2000)
+
+    def test_a_reader_who_goes_ends_the_run(self):
+        fifo = self.directory / "fifo"
+        os.mkfifo(fifo)
+        held = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+        process = self.live(self.tap, "-i", "rx0", "-w", fifo)
+        self.ready(process)
+        os.close(held)
+        done = self.ended(process, status=1)
+        self.assertEqual(done.stats["ended"], "closed")
+        self.assertIn("cannot write", done.stderr)
+
+
+if __name__ == "__main__":
+    netns.main()
