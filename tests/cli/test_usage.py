@@ -170,9 +170,9 @@ class Configuration(Case):
         self.assertEqual(done.status, 2)
         self.assertIn(f"{file}, line 2: unknown key idle-timeuot: did you mean idle-timeout?",
                       done.stderr)
-        done = self.run_plain("meter", "--config", "/nonexistent")
+        done = self.run_plain("meter", "--config", "/proc/nonexistent")
         self.assertEqual(done.status, 1)
-        self.assertIn("/nonexistent: No such file or directory", done.stderr)
+        self.assertIn("/proc/nonexistent: No such file or directory", done.stderr)
 
 
 if __name__ == "__main__":

@@ -15,8 +15,8 @@ START_TEST(test_file)
 	ck_assert_uint_eq(stats.missing_template, 1);
 	/* an empty file is no damage */
 	ck_assert_int_eq(feed_file(""), 0);
-	ck_assert_int_eq(sf_collector_file(collector, "/nonexistent", &error), -ENOENT);
-	ck_assert_ptr_nonnull(strstr(error.text, "/nonexistent"));
+	ck_assert_int_eq(sf_collector_file(collector, "/proc/nonexistent", &error), -ENOENT);
+	ck_assert_ptr_nonnull(strstr(error.text, "/proc/nonexistent"));
 	end();
 }
 END_TEST
