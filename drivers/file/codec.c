@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Both libraries stream; one object holds the state of either. Members that follow each other
- * (bgzip, `cat a.gz b.gz`, several zstd frames) are one stream. zstd windows above 128 MiB
- * (--long=28 and more) are refused by the library's default limit.
+ * All libraries stream; one object holds the state of any. Members that follow each other (bgzip,
+ * `cat a.gz b.gz`, several zstd frames) are one stream, also with zeros between them. Memory is
+ * bounded: zstd windows above 128 MiB (--long=28 and more) are refused by the library's default
+ * limit, xz files that need more than XZ_MEMORY by ours. How much comes out does not matter, as it is
+ * used up as it comes.
  */
 #include "file/codec.h"
 
@@ -15,8 +17,16 @@
 #ifdef HAVE_ZSTD
 #include <zstd.h>
 #endif
+#ifdef HAVE_LZMA
+#include <lzma.h>
+#endif
+#ifdef HAVE_BZIP2
+#include <bzlib.h>
+#endif
 
 #include "base/wire.h"
+
+#define XZ_MEMORY (UINT64_C(256) << 20)
 
 #define BLOCK_HEADER 3 /* octets, RFC 8878 §3.1.1.2 */
 
@@ -31,6 +41,12 @@ struct sf_codec {
 	size_t zstd_wants; /* input for the next step */
 	size_t zstd_begin; /* … at the begin of a frame */
 #endif
+#ifdef HAVE_LZMA
+	lzma_stream lzma;
+#endif
+#ifdef HAVE_BZIP2
+	bz_stream bzip2;
+#endif
 };
 
 enum sf_compression sf_compression_of(const uint8_t *data, size_t length)
@@ -42,12 +58,26 @@ enum sf_compression sf_compression_of(const uint8_t *data, size_t length)
 		return SF_ZSTD;
 	if (length >= 4 && (sf_load_be32(data) & 0xf0ffffff) == 0x502a4d18)
 		return SF_ZSTD;
+	if (length >= 6 && memcmp(data, "\xfd\x37zXZ", 6) == 0)
+		return SF_XZ;
+	if (length >= 4 && memcmp(data, "BZh", 3) == 0 && data[3] >= '1' && data[3] <= '9')
+		return SF_BZIP2;
 	return SF_PLAIN;
 }
 
+static const struct {
+	const char *name, *library;
+} compressions[] = {
+	[SF_PLAIN] = { "", "" },
+	[SF_GZIP] = { "gzip", "zlib" },
+	[SF_ZSTD] = { "zstd", "libzstd" },
+	[SF_XZ] = { "xz", "liblzma" },
+	[SF_BZIP2] = { "bzip2", "libbz2" },
+};
+
 const char *sf_compression_name(enum sf_compression compression)
 {
-	return compression == SF_GZIP ? "gzip" : compression == SF_ZSTD ? "zstd" : "";
+	return compressions[compression].name;
 }
 
 static int codec_start(struct sf_codec *codec, struct sf_error *error)
@@ -68,13 +98,26 @@ static int codec_start(struct sf_codec *codec, struct sf_error *error)
 		codec->zstd_wants = codec->zstd_begin;
 		return 0;
 #endif
+#ifdef HAVE_LZMA
+	case SF_XZ:
+		codec->lzma = (lzma_stream)LZMA_STREAM_INIT;
+		if (lzma_stream_decoder(&codec->lzma, XZ_MEMORY, 0) != LZMA_OK)
+			return sf_error_set(error, -ENOMEM, "no memory for liblzma");
+		return 0;
+#endif
+#ifdef HAVE_BZIP2
+	case SF_BZIP2:
+		if (BZ2_bzDecompressInit(&codec->bzip2, 0, 0) != BZ_OK)
+			return sf_error_set(error, -ENOMEM, "no memory for libbz2");
+		return 0;
+#endif
 	default:
 		return sf_error_set(error, SF_EUNSUPPORTED,
 			"the file is compressed with %s, but this build of spanflow has no %s "
 			"(decompress it first, or rebuild with the library's development files "
 			"installed)",
-			sf_compression_name(codec->compression),
-			codec->compression == SF_GZIP ? "zlib" : "libzstd");
+			compressions[codec->compression].name,
+			compressions[codec->compression].library);
 	}
 }
 
@@ -106,6 +149,14 @@ void sf_codec_free(struct sf_codec *codec)
 #endif
 #ifdef HAVE_ZSTD
 	ZSTD_freeDStream(codec->zstd);
+#endif
+#ifdef HAVE_LZMA
+	if (codec->compression == SF_XZ)
+		lzma_end(&codec->lzma);
+#endif
+#ifdef HAVE_BZIP2
+	if (codec->compression == SF_BZIP2)
+		BZ2_bzDecompressEnd(&codec->bzip2);
 #endif
 	free(codec);
 }
@@ -172,6 +223,84 @@ static int zstd_run(struct sf_codec *codec, const uint8_t **in, const uint8_t *i
 }
 #endif
 
+#if defined(HAVE_LZMA) || defined(HAVE_BZIP2)
+/* At the begin of a member: passes over zeros before it. True: there are bytes of it. */
+static bool member_begins(const struct sf_codec *codec, const uint8_t **in, const uint8_t *in_end)
+{
+	while (codec->complete && *in < in_end && **in == 0)
+		(*in)++;
+	return *in < in_end;
+}
+#endif
+
+#ifdef HAVE_LZMA
+static int xz_run(struct sf_codec *codec, const uint8_t **in, const uint8_t *in_end, uint8_t **out,
+	uint8_t *out_end, struct sf_error *error)
+{
+	lzma_stream *lzma = &codec->lzma;
+	lzma_ret rc;
+
+	if (codec->complete && !member_begins(codec, in, in_end))
+		return 0;
+	codec->complete = false;
+	lzma->next_in = *in;
+	lzma->avail_in = (size_t)(in_end - *in);
+	lzma->next_out = *out;
+	lzma->avail_out = (size_t)(out_end - *out);
+	rc = lzma_code(lzma, LZMA_RUN);
+	*in = lzma->next_in;
+	*out = lzma->next_out;
+	if (rc == LZMA_STREAM_END) {
+		codec->complete = true;
+		rc = lzma_stream_decoder(lzma, XZ_MEMORY, 0);
+	}
+	if (rc == LZMA_OK || rc == LZMA_BUF_ERROR)
+		return 0;
+	if (rc == LZMA_MEM_ERROR)
+		return sf_error_set(error, -ENOMEM, "no memory for liblzma");
+	if (rc == LZMA_MEMLIMIT_ERROR)
+		return sf_error_set(error, SF_EUNSUPPORTED,
+			"to decompress the xz data takes %llu MiB of memory (at most %llu)",
+			(unsigned long long)(lzma_memusage(lzma) >> 20),
+			(unsigned long long)(XZ_MEMORY >> 20));
+	return sf_error_set(error, SF_ECORRUPT, "the xz data are corrupt (%s)",
+		rc == LZMA_FORMAT_ERROR    ? "no xz stream begins here"
+		: rc == LZMA_OPTIONS_ERROR ? "unknown options"
+					   : "data error");
+}
+#endif
+
+#ifdef HAVE_BZIP2
+static int bzip2_run(struct sf_codec *codec, const uint8_t **in, const uint8_t *in_end,
+	uint8_t **out, uint8_t *out_end, struct sf_error *error)
+{
+	bz_stream *bzip2 = &codec->bzip2;
+	int rc;
+
+	if (codec->complete && !member_begins(codec, in, in_end))
+		return 0;
+	codec->complete = false;
+	bzip2->next_in = (char *)(uintptr_t)*in;
+	bzip2->avail_in = (unsigned)(in_end - *in);
+	bzip2->next_out = (char *)*out;
+	bzip2->avail_out = (unsigned)(out_end - *out);
+	rc = BZ2_bzDecompress(bzip2);
+	*in = in_end - bzip2->avail_in;
+	*out = out_end - bzip2->avail_out;
+	if (rc == BZ_STREAM_END) {
+		codec->complete = true;
+		BZ2_bzDecompressEnd(bzip2);
+		rc = BZ2_bzDecompressInit(bzip2, 0, 0);
+	}
+	if (rc == BZ_OK)
+		return 0;
+	if (rc == BZ_MEM_ERROR)
+		return sf_error_set(error, -ENOMEM, "no memory for libbz2");
+	return sf_error_set(error, SF_ECORRUPT, "the bzip2 data are corrupt (%s)",
+		rc == BZ_DATA_ERROR_MAGIC ? "no bzip2 stream begins here" : "data error");
+}
+#endif
+
 int sf_codec_run(struct sf_codec *codec, const uint8_t **in, const uint8_t *in_end, uint8_t **out,
 	uint8_t *out_end, struct sf_error *error)
 {
@@ -183,6 +312,14 @@ int sf_codec_run(struct sf_codec *codec, const uint8_t **in, const uint8_t *in_e
 #ifdef HAVE_ZSTD
 	case SF_ZSTD:
 		return zstd_run(codec, in, in_end, out, out_end, error);
+#endif
+#ifdef HAVE_LZMA
+	case SF_XZ:
+		return xz_run(codec, in, in_end, out, out_end, error);
+#endif
+#ifdef HAVE_BZIP2
+	case SF_BZIP2:
+		return bzip2_run(codec, in, in_end, out, out_end, error);
 #endif
 	default:
 		/* used by none in a build without any decompressor */

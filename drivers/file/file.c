@@ -502,11 +502,10 @@ static int file_start(
 	if (options->realtime && sources->count > 1)
 		return sf_error_set(error, SF_EUSAGE, "realtime: one input only, but there are %u",
 			sources->count);
-	if (sources->skipped)
-		sf_error_set(&file->capture.warning, SF_EUNSUPPORTED,
-			"%u entr%s of directories skipped, being no capture file: %s%s",
-			sources->skipped, sources->skipped == 1 ? "y" : "ies",
-			sources->skipped_name, sources->skipped == 1 ? "" : ", …");
+	sf_list_describe(
+		&sources->listed, file->capture.warning.text, sizeof(file->capture.warning.text));
+	if (*file->capture.warning.text)
+		file->capture.warning.code = SF_EUNSUPPORTED;
 	return file_make_lists(file, error);
 }
 
@@ -536,7 +535,7 @@ static int file_open(struct sf_capture **capture, const struct sf_capture_option
 const struct sf_capture_ops sf_driver_file = {
 	.recv = file_recv,
 	.name = "file",
-	.summary = "capture files: pcap and pcapng, also compressed with gzip or zstd",
+	.summary = "capture files: pcap and pcapng, " SF_COMPRESSIONS,
 	.open = file_open,
 	.stats = file_stats,
 	.interface = file_interface,

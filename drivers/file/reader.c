@@ -16,25 +16,27 @@
 #define MAGIC_PCAP_MODIFIED 0xa1b2cd34u
 #define MAGIC_PCAPNG        0x0a0d0d0au
 
-/* Files that people hand over by mistake, by their first bytes. */
+/* Files that people hand over by mistake: bytes at an offset, and what to do with them. */
 static const struct {
-	const char *begin, *name;
+	size_t offset, length;
+	const char *bytes, *name;
 } known_foreign[] = {
-	{ "snoop", "a snoop capture" },
-	{ "btsn", "a btsnoop capture" },
-	{ "GMBU", "a Network Monitor capture" },
-	{ "RTSS", "a Network Monitor capture" },
-	{ "\xfd"
-	  "7zX",
-		"xz-compressed" },
-	{ "BZh", "bzip2-compressed" },
-	{ "\x04\x22\x4d\x18", "lz4-compressed" },
-	{ "PK\x03\x04", "a zip archive" },
-	{ "7z\xbc\xaf", "a 7z archive" },
-	{ "\x7f"
-	  "ELF",
+	{ 0, 4, "snoop", "a snoop capture; editcap converts it" },
+	{ 0, 4, "btsnoop", "a btsnoop capture; editcap converts it" },
+	{ 0, 4, "GMBU", "a Network Monitor capture; editcap converts it" },
+	{ 0, 4, "RTSS", "a Network Monitor capture; editcap converts it" },
+	{ 0, 4, "\x04\x22\x4d\x18", "compressed with lz4; decompress it first" },
+	{ 0, 4, "PK\x03\x04", "a zip archive; extract it first" },
+	{ 0, 4, "7z\xbc\xaf", "a 7z archive; extract it first" },
+	{ 257, 5, "ustar", "a tar archive; extract it first" },
+	{ 0, 2, "\x0c\xa5", "a file of nfdump" },
+	{ 0, 2, "\xa5\x0c", "a file of nfdump" },
+	{ 0, 4, "\xde\xad\xbe\xef", "a file of SiLK" },
+	{ 0, 4,
+		"\x7f"
+		"ELF",
 		"a program" },
-	{ "#!", "a script" },
+	{ 0, 2, "#!", "a script" },
 };
 
 unsigned sf_reader_hungry(struct sf_reader *reader, size_t need, const char *part, unsigned count)
@@ -77,23 +79,52 @@ void sf_reader_odd(struct sf_reader *reader, size_t member, uint64_t offset)
 	atomic_store_explicit(&oddity->count, count + 1, memory_order_relaxed);
 }
 
+/* RFC 7011 §3.1: version 10, length, and a set of templates or data. */
+static bool is_ipfix(const uint8_t *p, size_t length)
+{
+	unsigned total, set;
+
+	if (length < 20 || sf_load_be16(p) != 10)
+		return false;
+	total = sf_load_be16(p + 2);
+	set = sf_load_be16(p + 16);
+	return total >= 20 && (set == 2 || set == 3 || set >= 256);
+}
+
+static const char *foreign_name(const uint8_t *p, size_t length)
+{
+	if (is_ipfix(p, length))
+		return "IPFIX; 'spanflow show FILE' reads it";
+	for (size_t i = 0; i < sizeof(known_foreign) / sizeof(known_foreign[0]); i++) {
+		size_t end = known_foreign[i].offset + known_foreign[i].length;
+
+		if (length >= end && memcmp(p + known_foreign[i].offset, known_foreign[i].bytes,
+					     known_foreign[i].length) == 0)
+			return known_foreign[i].name;
+	}
+	return NULL;
+}
+
 static unsigned reader_fail_foreign(struct sf_reader *reader)
 {
-	const uint8_t *p = reader->stream.p;
-	const char *name = NULL;
+	const struct sf_stream *stream = &reader->stream;
+	const char *name = foreign_name(stream->p, (size_t)(stream->end - stream->p));
+	char unpacked[48] = "";
 
-	for (size_t i = 0; i < sizeof(known_foreign) / sizeof(known_foreign[0]); i++)
-		if (memcmp(p, known_foreign[i].begin, strnlen(known_foreign[i].begin, 4)) == 0)
-			name = known_foreign[i].name;
 	reader->foreign = true;
 	reader->state = SF_READER_FAILED;
-	sf_error_set(&reader->error, SF_EUNSUPPORTED,
-		"no capture file: it%s%s begins with %02x %02x %02x %02x%s%s%s; pcap and pcapng "
-		"are "
-		"read, also compressed with gzip or zstd",
-		reader->stream.codec ? ", decompressed with " : "",
-		sf_compression_name(reader->stream.compression), p[0], p[1], p[2], p[3],
-		name ? " (" : "", name ? name : "", name ? ")" : "");
+	if (stream->codec)
+		snprintf(unpacked, sizeof(unpacked), "unpacked with %s, ",
+			sf_compression_name(stream->compression));
+	if (name)
+		sf_error_set(&reader->error, SF_EUNSUPPORTED, "not a capture file: %sit is %s",
+			unpacked, name);
+	else
+		sf_error_set(&reader->error, SF_EUNSUPPORTED,
+			"not a capture file: %sit begins with %02x %02x %02x %02x; pcap and pcapng "
+			"are read, %s",
+			unpacked, stream->p[0], stream->p[1], stream->p[2], stream->p[3],
+			SF_COMPRESSIONS);
 	return 0;
 }
 
@@ -105,6 +136,11 @@ static unsigned reader_identify(
 
 	if (reader->stream.end - reader->stream.p < 4)
 		return sf_reader_hungry(reader, 4, "the file header", 0);
+	if (!reader->stream.identified && !reader->past_end) {
+		sf_reader_hungry(reader, SF_COMPRESSION_MAGIC, "the file header", 0);
+		reader->optional = true;
+		return 0;
+	}
 	memcpy(&magic, reader->stream.p, sizeof(magic));
 	for (int swapped = 0; swapped < 2; swapped++, magic = __builtin_bswap32(magic)) {
 		switch (magic) {

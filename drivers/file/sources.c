@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "file/sources.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,96 +157,30 @@ void sf_source_close(struct sf_source *source)
 	source->reader = NULL;
 }
 
-static int sources_add(struct sf_sources *sources, char *path, bool in_directory)
-{
-	if (!path)
-		return -ENOMEM;
-	if (sources->count == sources->room) {
-		unsigned room = sources->room ? 2 * sources->room : 16;
-		void *grown = reallocarray(sources->list, room, sizeof(*sources->list));
-
-		if (!grown) {
-			free(path);
-			return -ENOMEM;
-		}
-		sources->list = grown;
-		sources->room = room;
-	}
-	sources->list[sources->count] = (struct sf_source){
-		.path = path,
-		.order = sources->count,
-		.in_directory = in_directory,
-		.leaf = SF_NO_LEAF,
-		.first_ns = INT64_MIN,
-		.size = UINT64_MAX,
-	};
-	sources->count++;
-	return 0;
-}
-
-static void sources_skip(struct sf_sources *sources, const char *path)
-{
-	if (sources->skipped++ == 0)
-		snprintf(sources->skipped_name, sizeof(sources->skipped_name), "%s", path);
-}
-
-static int by_name(const struct dirent **a, const struct dirent **b)
-{
-	return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-/* All regular files of a directory, by name. */
-static int sources_add_directory(
-	struct sf_sources *sources, const char *directory, struct sf_error *error)
-{
-	const char *slash = *directory && directory[strlen(directory) - 1] == '/' ? "" : "/";
-	struct dirent **entries;
-	int count = scandir(directory, &entries, NULL, by_name);
-	int rc = 0;
-
-	if (count < 0)
-		return sf_error_set(error, -errno, "%s: cannot read the directory: %s", directory,
-			sf_strerror(-errno));
-	for (int i = 0; i < count; i++) {
-		const char *name = entries[i]->d_name;
-		struct stat status;
-		char *path = NULL;
-
-		if (rc == 0 && strcmp(name, ".") != 0 && strcmp(name, "..") != 0) {
-			if (asprintf(&path, "%s%s%s", directory, slash, name) < 0)
-				path = NULL;
-			if (path && (stat(path, &status) < 0 || !S_ISREG(status.st_mode))) {
-				sources_skip(sources, path);
-				free(path);
-			} else {
-				rc = sources_add(sources, path, true);
-			}
-		}
-		free(entries[i]);
-	}
-	free(entries);
-	return rc < 0 ? sf_error_set(error, rc, "%s: no memory", directory) : 0;
-}
-
 /* Lists the files behind the names. */
 static int sources_list(struct sf_sources *sources, const char *const *names, unsigned count,
 	struct sf_error *error)
 {
-	for (unsigned i = 0; i < count; i++) {
-		struct stat status;
-		int rc;
+	struct sf_list *list = &sources->listed;
+	int rc = sf_list_make(list, names, count, error);
 
-		if (strcmp(names[i], "-") != 0 && stat(names[i], &status) < 0)
-			return sf_error_set(error, -errno, "%s: %s", names[i], sf_strerror(-errno));
-		if (strcmp(names[i], "-") != 0 && S_ISDIR(status.st_mode))
-			rc = sources_add_directory(sources, names[i], error);
-		else if (sources_add(sources, strdup(names[i]), false) < 0)
-			rc = sf_error_set(error, -ENOMEM, "%s: no memory", names[i]);
-		else
-			rc = 0;
-		if (rc < 0)
-			return rc;
+	if (rc < 0)
+		return rc;
+	sources->list = calloc(list->count + 1, sizeof(*sources->list));
+	if (!sources->list)
+		return sf_error_set(error, -ENOMEM, "no memory for %u files", list->count);
+	for (unsigned i = 0; i < list->count; i++) {
+		sources->list[i] = (struct sf_source){
+			.path = list->files[i].path,
+			.in_directory = list->files[i].in_directory,
+			.order = i,
+			.leaf = SF_NO_LEAF,
+			.first_ns = INT64_MIN,
+			.size = UINT64_MAX,
+		};
+		list->files[i].path = NULL;
 	}
+	sources->count = list->count;
 	return 0;
 }
 
@@ -334,7 +267,7 @@ static int source_examine(
 		return rc;
 	source_look(source);
 	if (source->reader->foreign && source->in_directory) {
-		sources_skip(sources, source->path);
+		sf_list_leave_out(&sources->listed, SF_LEFT_FOREIGN, source->path);
 		sf_source_close(source);
 		return 0;
 	}
@@ -378,9 +311,14 @@ int sf_sources_open(struct sf_sources *sources, const char *const *names, unsign
 	if (rc < 0)
 		return rc;
 	sources->count = kept;
-	if (kept == 0)
-		return sf_error_set(
-			error, SF_EUNSUPPORTED, "%s: no capture file in this directory", names[0]);
+	if (kept == 0) {
+		char left[400];
+
+		sf_list_describe(&sources->listed, left, sizeof(left));
+		return sf_error_set(error, SF_EUNSUPPORTED,
+			"%s: no capture file in this directory%s%s", names[0], *left ? "; " : "",
+			left);
+	}
 	qsort(sources->list, kept, sizeof(*sources->list), by_first_time);
 	if (sources->unknown_size)
 		sources->bytes_total = 0;
@@ -394,4 +332,5 @@ void sf_sources_fini(struct sf_sources *sources)
 		free(sources->list[i].path);
 	}
 	free(sources->list);
+	sf_list_fini(&sources->listed);
 }

@@ -15,6 +15,7 @@
 
 #include <spanflow/capture.h>
 
+#include "file/list.h"
 #include "file/reader.h"
 
 #define SF_NO_LEAF UINT32_MAX
@@ -46,12 +47,11 @@ struct sf_sources {
 	struct sf_oddities *oddities;
 	struct sf_sorting *sorting;
 	struct sf_source *list; /* by first packet time, then by order */
-	unsigned count, room;
-	uint64_t bytes_total; /* of the regular files; 0 when some input's size is unknown */
+	unsigned count;
+	struct sf_list listed; /* what was left out */
+	uint64_t bytes_total;  /* of the regular files; 0 when some input's size is unknown */
 	bool unknown_size;
-	unsigned skipped;       /* entries of directories that are no captures */
-	char skipped_name[128]; /* the first of them */
-	char formats[128];      /* "pcap, pcapng+gzip" */
+	char formats[128]; /* "pcap, pcapng+gzip" */
 };
 
 /*

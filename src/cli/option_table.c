@@ -70,9 +70,10 @@ const struct sf_option sf_option_table[] = {
 			"(AF_XDP), dpdk:DEVICE (DPDK; commas belong to the device string). "
 			"eth1+eth2 joins the two ports of a tap to one observation point." },
 	{ INPUT, 'r', "read", SF_OPTION_STRINGS, AT(files), SF_METER, "FILE", .takes_words = true,
-		.help = "Meter capture files: pcap or pcapng, plain or compressed with gzip or "
-			"zstd, - for standard input, or a directory of them. Several are merged "
-			"by time into one flow table." },
+		.help = "Meter capture files: pcap or pcapng, plain or compressed with gzip, zstd, "
+			"xz or bzip2, - for standard input, or a directory with its "
+			"subdirectories. Several are merged by time into one flow table; a file "
+			"that is reached twice is metered once." },
 	{ INPUT, 'f', "filter", SF_OPTION_STRING, AT(filter), SF_METER, "BPF",
 		.help = "Meter only packets that this filter matches (pcap-filter(7)). It is a "
 			"filter of packets: tcp port 80 does not match frames with a VLAN tag; for "

@@ -201,11 +201,34 @@ START_TEST(failures_say_where_and_what)
 	ck_assert_int_eq(seen.end, SF_ECORRUPT);
 	ck_assert_str_eq(seen.text, "byte 0: the file is empty");
 	seen_free(&seen);
-	see_bytes(&seen, "BZh91AY&SY", 10, 16);
+	see_bytes(&seen, "PK\x03\x04____", 8, 16);
 	ck_assert_int_eq(seen.end, SF_EUNSUPPORTED);
-	ck_assert_str_eq(seen.text,
-		"no capture file: it begins with 42 5a 68 39 (bzip2-compressed); pcap and pcapng "
-		"are read, also compressed with gzip or zstd");
+	ck_assert_str_eq(seen.text, "not a capture file: it is a zip archive; extract it first");
+	seen_free(&seen);
+	see_bytes(&seen, "Dear diary", 10, 16);
+	ck_assert_int_eq(seen.end, SF_EUNSUPPORTED);
+	ck_assert_ptr_nonnull(
+		strstr(seen.text, "not a capture file: it begins with 44 65 61 72; pcap "
+				  "and pcapng are read, "));
+	seen_free(&seen);
+}
+END_TEST
+
+/* What people have in the same folders. */
+START_TEST(files_of_other_kinds_are_named)
+{
+	static const uint8_t ipfix[] = { BE16(10), BE16(32), BE32(1700000000), BE32(0), BE32(1),
+		BE16(2), BE16(16), BE16(256), BE16(2), BE16(8), BE16(4), BE16(12), BE16(4) };
+	static uint8_t tar[512];
+
+	see_bytes(&seen, ipfix, sizeof(ipfix), 64);
+	ck_assert_str_eq(
+		seen.text, "not a capture file: it is IPFIX; 'spanflow show FILE' reads it");
+	seen_free(&seen);
+	memcpy(tar, "caps/a.pcap", 11);
+	memcpy(tar + 257, "ustar", 6);
+	see_bytes(&seen, tar, sizeof(tar), 4096);
+	ck_assert_str_eq(seen.text, "not a capture file: it is a tar archive; extract it first");
 	seen_free(&seen);
 }
 END_TEST
@@ -214,4 +237,5 @@ CHECK_MAIN("file_format", pcap_in_both_byte_orders_and_resolutions,
 	modified_pcap_has_longer_record_headers, pcap_link_type_is_the_lower_half_of_its_word,
 	old_pcap_versions_exchange_the_lengths, pcap_record_too_long_to_be_true_is_corrupt,
 	packets_larger_than_the_buffer_make_it_grow, pcap_cut_anywhere_gives_what_was_before,
-	pcapng_cut_anywhere_gives_what_was_before, failures_say_where_and_what)
+	pcapng_cut_anywhere_gives_what_was_before, failures_say_where_and_what,
+	files_of_other_kinds_are_named)

@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""What stands behind -r: trees of directories, files that are reached twice, other files."""
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import subprocess
+import tarfile
+from pathlib import Path
+
+import support
+from support import Case, pcap, udp
+
+
+def capture(port, at=0):
+    return pcap([(at, udp(1, port))])
+
+
+class Trees(Case):
+    def tree(self, files):
+        root = self.directory / "tree"
+        for name, content in files.items():
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        return root
+
+    def ports(self, *arguments):
+        done = self.meter("-r", *arguments, "-o", "json")
+        self.stderr = done.stderr
+        return [r["sourceTransportPort"] for r in done.records
+                for _ in range(r["packetDeltaCount"])]
+
+    def test_subdirectories(self):
+        root = self.tree({"2025/11/20/b.pcap": capture(2, 2), "2025/11/20/a.pcap": capture(1, 1),
+                          "2025/12/c.pcap": capture(3, 3), "d.pcap": capture(4, 0)})
+        self.assertEqual(sorted(self.ports(root)), [1, 2, 3, 4])
+        self.assertNotIn("left out", self.stderr)
+
+    def test_loops_of_links(self):
+        root = self.tree({"a/1.pcap": capture(1), "b/2.pcap": capture(2)})
+        (root / "a/up").symlink_to(root)
+        (root / "b/self").symlink_to(".")
+        (root / "b/nowhere").symlink_to("nothing")
+        self.assertEqual(sorted(self.ports(root)), [1, 2])
+        self.assertIn("2 further ways to files or directories", self.stderr)
+        self.assertIn("1 entry that is neither file nor directory", self.stderr)
+
+    def test_a_file_is_metered_once(self):
+        root = self.tree({"a.pcap": capture(1), "b.pcap": capture(2)})
+        (root / "link.pcap").symlink_to("a.pcap")
+        os.link(root / "b.pcap", root / "hard.pcap")
+        self.assertEqual(sorted(self.ports(root)), [1, 2])
+        self.assertIn("2 further ways to files or directories", self.stderr)
+        for arguments in ([root, root], [root, "-r", root / "a.pcap"],
+                          [root / "a.pcap", root / "a.pcap", root / "b.pcap"],
+                          [root / "a.pcap", root / "." / "link.pcap", root / "hard.pcap"]):
+            self.assertEqual(sorted(self.ports(*arguments)), [1, 2])
+            self.assertIn("left out: ", self.stderr)
+
+    def test_twins(self):
+        one, two = capture(1), capture(2)
+        root = self.tree({"a.pcap": one, "a.pcap.gz": gzip.compress(one),
+                          "b.pcap.xz": lzma.compress(two), "b.pcap.bz2": bz2.compress(two),
+                          "a.pcap1": capture(3), "sub/a.pcap.gz": gzip.compress(capture(4))})
+        self.assertEqual(sorted(self.ports(root)), [1, 2, 3, 4])
+        self.assertIn("2 files whose captures are there with another compression", self.stderr)
+        # an empty one is no twin
+        (root / "a.pcap").write_bytes(b"")
+        self.assertEqual(sorted(self.ports(root)), [1, 2, 3, 4])
+
+    def test_empty_files(self):
+        root = self.tree({"a.pcap": capture(1), "b.pcap": b""})
+        self.assertEqual(self.ports(root), [1])
+        self.assertIn(f"1 empty file ({root}/b.pcap)", self.stderr)
+        done = self.run_plain("meter", "-r", root / "b.pcap")
+        self.assertEqual(done.status, 1)
+        self.assertIn("empty", done.stderr)
+
+    def test_nothing_to_meter(self):
+        root = self.tree({"sub/notes.txt": b"Dear diary", "b.pcap": b""})
+        done = self.run_plain("meter", "-r", root)
+        self.assertEqual(done.status, 1)
+        self.assertIn("no capture file in this directory", done.stderr)
+        self.assertIn("notes.txt", done.stderr)
+
+
+class Compressed(Case):
+    def test_xz_and_bzip2(self):
+        content = pcap([(i / 100, udp(1, 5000 + i)) for i in range(300)])
+        half = len(content) // 2
+        for name, pack in ("xz", lzma.compress), ("bz2", bz2.compress), ("gz", gzip.compress):
+            # two members, as `cat a.xz b.xz`
+            packed = pack(content[:half]) + pack(content[half:])
+            done = self.meter("-r", self.file("a." + name, packed))
+            self.assertEqual(done.stats["metered"]["packets"], 300)
+            # cut off, and damaged
+            for damaged in packed[:-9], packed[:100] + b"\xff" * 9 + packed[109:]:
+                done = self.run_plain("meter", "-r", self.file("b." + name, damaged))
+                self.assertEqual(done.status, 1)
+                self.assertRegex(done.stderr, f"b.{name}: byte [0-9]+ of the decompressed data: ")
+
+    def test_what_needs_too_much_memory_is_refused(self):
+        packed = lzma.compress(capture(1), filters=[{"id": lzma.FILTER_LZMA2,
+                                                     "dict_size": 1 << 30}])
+        done = self.run_plain("meter", "-r", self.file("a.xz", packed))
+        self.assertEqual(done.status, 1)
+        self.assertIn("MiB of memory", done.stderr)
+
+    def test_other_files_are_named(self):
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            tar.addfile(tarfile.TarInfo("a.pcap"))
+        done = self.run_plain("meter", "-r", self.file("a.tgz", gzip.compress(archive.getvalue())))
+        self.assertIn("not a capture file: unpacked with gzip, it is a tar archive; extract it",
+                      done.stderr)
+        flows = self.directory / "flows.ipfix"
+        self.meter("-r", self.file("a.pcap", capture(1)), "-w", flows)
+        done = self.run_plain("meter", "-r", flows)
+        self.assertEqual(done.status, 1)
+        self.assertIn("spanflow show", done.stderr)
+
+    def test_list_drivers_tells_compressions(self):
+        done = subprocess.run([support.SPANFLOW, "list", "drivers"], capture_output=True,
+                              text=True, check=True)
+        [line] = [line for line in done.stdout.splitlines() if line.startswith("file ")]
+        self.assertIn("compressed", line)
+
+
+if __name__ == "__main__":
+    support.main()
