@@ -316,10 +316,10 @@ END_TEST
 START_TEST(missing_and_forbidden_files_are_named)
 {
 	begin();
-	names[name_count++] = strdup("/nonexistent/spanflow.pcap");
+	names[name_count++] = strdup("/proc/nonexistent/spanflow.pcap");
 	see_names();
 	ck_assert_int_eq(seen.end, -ENOENT);
-	ck_assert_str_eq(seen.text, "/nonexistent/spanflow.pcap: No such file or directory");
+	ck_assert_str_eq(seen.text, "/proc/nonexistent/spanflow.pcap: No such file or directory");
 	end();
 	ck_assert_int_eq(sf_capture_driver("file")->open(&(struct sf_capture *){ NULL },
 				 &(struct sf_capture_options){ .name_count = 0 }, NULL),

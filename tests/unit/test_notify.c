@@ -114,7 +114,7 @@ END_TEST
 
 START_TEST(a_manager_that_is_not_there_is_named)
 {
-	static const char *const wrong[] = { "/nonexistent/notify", "@spanflow-nobody",
+	static const char *const wrong[] = { "/proc/nonexistent/notify", "@spanflow-nobody",
 		"vsock:2:1234", "relative" };
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
