@@ -99,6 +99,27 @@ static void take_metadata(
 }
 
 /*
+ * System time minus monotonic time, which changes only when somebody sets the system's clock. It is
+ * measured between two looks at the other clock, and kept as long as it is right to within the error
+ * of that: a thread may lose its processor in between. So the times of different queues are in order.
+ */
+static int64_t system_minus_monotonic(struct sf_xdp_queue *queue)
+{
+	int64_t before = sf_clock_read(CLOCK_MONOTONIC);
+	int64_t system = sf_clock_read(CLOCK_REALTIME);
+	int64_t error = sf_clock_read(CLOCK_MONOTONIC) - before;
+	int64_t measured = system - before, off = measured - queue->to_system;
+
+	/* the true difference lies between `measured` - `error` and `measured` */
+	if (error < queue->to_system_error || off < -queue->to_system_error ||
+		off > error + queue->to_system_error) {
+		queue->to_system = measured - error / 2;
+		queue->to_system_error = error;
+	}
+	return queue->to_system;
+}
+
+/*
  * Takes whole packets off the receive ring of one socket, at most `max` packets and as many
  * buffers as a batch has places. Returns their number.
  */
@@ -145,7 +166,7 @@ static unsigned take_batch(struct sf_xdp_capture *capture, struct sf_xdp_queue *
 	queue->lender = socket;
 	queue->lent = whole;
 	if (queue->port->program.metadata || queue->port->program.arrival) {
-		int64_t to_system = now - sf_clock_read(CLOCK_MONOTONIC);
+		int64_t to_system = system_minus_monotonic(queue);
 
 		for (unsigned i = 0; i < count; i++)
 			take_metadata(&packets[i], queue, capture->hardware_time, to_system);
@@ -460,6 +481,7 @@ static int deal(
 		queue->port = port;
 		queue->first = i == 0;
 		queue->slot = slot;
+		queue->to_system_error = INT64_MAX;
 		queue->snaplen = snaplen ? snaplen : UINT32_MAX;
 		queue->sockets = &port->sockets[i];
 		queue->step = count;
@@ -537,6 +559,7 @@ static int open_capture(struct sf_capture **result, const struct sf_capture_opti
 		if (deal(port, &capture->queues[next], (uint16_t)i, options->snaplen) < 0)
 			goto no_memory;
 		next += port->base.queues;
+		capture->base.mixed |= port->socket_count > port->base.queues;
 		code = sf_xdp_port_open(capture, port, NULL, error);
 		if (code < 0)
 			goto fail;

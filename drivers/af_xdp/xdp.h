@@ -112,6 +112,8 @@ struct sf_xdp_queue {
 	uint16_t slot;
 	uint32_t frame_max, snaplen;
 	sf_counter frames, super_packets, clock_refused;
+	int64_t to_system,
+		to_system_error; /* system time minus monotonic time, ns; how exact that is */
 	struct pollfd *polls;
 	struct sf_xdp_port *port;
 	bool first, parked;

@@ -157,6 +157,11 @@ struct sf_capture {
 	 * `frames`. The kernel may let more through, so the caller applies the filter all the same.
 	 */
 	bool kernel_filtered;
+	/*
+	 * Live: a queue reads several rings by turns. The packets of each ring come in order, those of
+	 * two may lie apart by as long as packets wait in a ring.
+	 */
+	bool mixed;
 	struct sf_error error;   /* why recv returned < 0 */
 	struct sf_error warning; /* set by open: what a person should know; code 0: nothing */
 };

@@ -25,6 +25,7 @@
 #define SF_FACT_MPLS     0x0010
 #define SF_FACT_MAC      0x0020
 #define SF_FACT_TCP      0x0800 /* tcp_flags were read */
+#define SF_FACT_AHEAD    0x1000 /* time_ns is a jump that the clock has not followed */
 #define SF_FACT_FRAGMENT 0x2000 /* first or later IP fragment */
 #define SF_FACT_LATE     0x4000 /* clock_ns is later than time_ns */
 #define SF_FACT_ANSWER   0x8000 /* ICMP: a reply, whose receiver has sent a request before */

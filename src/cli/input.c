@@ -82,6 +82,7 @@ int sf_input_open_live(struct sf_input *input, const char *text, const struct sf
 	if (!names)
 		return sf_error_set(error, -ENOMEM, "out of memory");
 	input->name = text;
+	input->short_wait = capture.wait_ms != 0;
 	err = open_point(input, ops, names, &capture, error);
 	free(names);
 	if (!err)

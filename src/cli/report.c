@@ -15,6 +15,9 @@ void sf_books_add(struct sf_books *sum, const struct sf_books *books)
 	sum->frames += books->frames;
 	sum->unread += books->unread;
 	sum->handed += books->handed;
+	sum->order.waiting += books->order.waiting;
+	sum->order.forced += books->order.forced;
+	sum->order.late += books->order.late;
 	if (books->clock > sum->clock)
 		sum->clock = books->clock;
 }
@@ -72,10 +75,10 @@ bool sf_report_balanced(const struct sf_report *report)
 	struct sf_capture_stats capture;
 	bool final = report->ended != NULL, balanced = true;
 
-	/* between workers packets are on their way as long as the run goes on */
+	/* packets are on their way between workers, or wait for older ones, as long as the run goes on */
 	if (final)
 		balanced &= sf_ledger_closed(ledger);
-	else if (!report->books.handed)
+	else if (!report->books.handed && !report->books.order.waiting)
 		balanced &= sf_ledger_balanced(ledger);
 	balanced &= report->books.frames == ledger->frames + report->books.unread;
 	sf_report_capture(report, &capture);
@@ -226,15 +229,17 @@ void sf_report_json(const struct sf_report *report, FILE *stream)
 		",\"lostRing\":%" PRIu64 ",\"lostRingPackets\":%" PRIu64
 		",\"lostRingOctets\":%" PRIu64 "},\"table\":{\"packets\":%" PRIu64
 		",\"octets\":%" PRIu64 ",\"longestChain\":%" PRIu64 ",\"hashUpgrades\":%" PRIu64
-		"},\"clockSteps\":%" PRIu64 ",\"handedOver\":%" PRIu64
-		",\"duplicates\":{\"examined\":%" PRIu64 ",\"copies\":%" PRIu64 "}",
+		"},\"clockSteps\":%" PRIu64 ",\"order\":{\"forced\":%" PRIu64 ",\"late\":%" PRIu64
+		"},\"handedOver\":%" PRIu64 ",\"duplicates\":{\"examined\":%" PRIu64
+		",\"copies\":%" PRIu64 "}",
 		capture.dropped_kernel, capture.dropped_nic, capture.filtered_kernel,
 		ledger->flows_created, ledger->flows_ended, ledger->flows_evicted,
 		ledger->flows_active, ledger->records, ledger->record_packets,
 		ledger->record_octets, ledger->lost_records, ledger->lost_packets,
 		ledger->lost_octets, ledger->table_packets, ledger->table_octets,
 		ledger->longest_chain, ledger->hash_upgrades, ledger->clock_steps,
-		report->books.handed, ledger->dedup_examined, ledger->dedup_copies);
+		report->books.order.forced, report->books.order.late, report->books.handed,
+		ledger->dedup_examined, ledger->dedup_copies);
 	json_destinations(report, stream, true);
 	json_destinations(report, stream, false);
 	json_sources(report, stream);
@@ -323,6 +328,15 @@ void sf_report_text(const struct sf_report *report, FILE *stream)
 	if (report->books.handed)
 		fprintf(stream, "workers  handed %.1f %% of packets over to each other\n",
 			100.0 * (double)report->books.handed / (double)ledger->packets);
+	if (report->books.order.forced)
+		fprintf(stream,
+			"order    %" PRIu64
+			" packets were metered before it was certain that no older one "
+			"would come: too many waited\n",
+			report->books.order.forced);
+	if (report->books.order.late)
+		fprintf(stream, "order    %" PRIu64 " packets came later than younger ones\n",
+			report->books.order.late);
 	fprintf(stream,
 		"flows    %" PRIu64 " created, %" PRIu64 " ended, %" PRIu64
 		" of them evicted, %" PRIu64 " active\n",

@@ -8,9 +8,10 @@
  * keeps them; it then lags behind the wall by the driver's wait (0.1 s) at most, which is also what
  * keeps packets that the kernel still holds back from finding their flow already aged.
  *
- * With an exchange the batch is parsed, what belongs to other workers is given to them, the rest
- * goes into the own table (DESIGN §2). Ageing then stops at the clock that all workers have
- * reached, so that no flow is closed whose packet still waits in a ring.
+ * With an exchange the batch is parsed, what belongs to other workers is given to them, and the rest
+ * goes into the own table, in the order of the packets' times where several queues deliver them
+ * (share.c). Ageing then stops at the clock that all workers have reached, so that no flow is closed
+ * whose packet still waits somewhere.
  *
  * Workers who take turns receive here too, and do the rest in turns.c.
  */
@@ -23,10 +24,8 @@
 #include "cli/worker.h"
 #include "meter/meter_facts.h"
 
-#define RING       65536u /* records per worker: 12 MiB, touched as used */
-#define STOP       1u
-#define TAKE_PARTS 32u   /* taken from others between two batches of one's own */
-#define TAKE_QUIET 1024u /* the same, before waiting for packets of one's own */
+#define RING 65536u /* records per worker: 12 MiB, touched as used */
+#define STOP 1u
 
 /*
  * For how long flows are aged in a step without packets, of which there are ten in a second: so a
@@ -34,9 +33,6 @@
  */
 #define AGE_QUIET_NS INT64_C(5000000)
 #define AGE_RECORDS  512u /* more than such a call makes records */
-
-/* how long packets may lie in the kernel before the driver hands them over */
-#define KEPT_BACK_NS INT64_C(100000000)
 
 /* sf_flow_sink: into the ring. */
 static unsigned put_ring(void *context, const struct sf_flow *flows, unsigned count)
@@ -74,6 +70,8 @@ int sf_worker_init(
 		if (sf_ring_init(&worker->ring, RING, sizeof(struct sf_flow)))
 			err = sf_error_set(error, -ENOMEM, "out of memory for a ring of records");
 	}
+	if (!err && sf_share_join(worker) < 0)
+		err = sf_error_set(error, -ENOMEM, "out of memory for packets");
 	if (!err && options->filter)
 		err = sf_filter_new(&worker->filter, options->filter, error);
 	if (!err)
@@ -90,11 +88,13 @@ void sf_worker_fini(struct sf_worker *worker)
 {
 	sf_meter_free(worker->meter);
 	sf_filter_free(worker->filter);
+	sf_order_free(worker->order);
 	sf_ring_fini(&worker->ring);
 	free(worker->records);
 	free(worker->work);
 	worker->records = NULL;
 	worker->work = NULL;
+	worker->order = NULL;
 	worker->meter = NULL;
 	worker->filter = NULL;
 }
@@ -123,7 +123,7 @@ static void age(struct sf_worker *worker, bool quiet)
 	/* a file can wait; a live source cannot: it is bounded work per step there */
 	bool live = worker->options.input->capture->live;
 
-	if (worker->options.exchange && worker->horizon < now)
+	if ((worker->options.exchange || worker->order) && worker->horizon < now)
 		now = worker->horizon;
 	while (sf_meter_age(worker->meter, now)) {
 		if (!live)
@@ -144,34 +144,11 @@ void sf_worker_age(struct sf_worker *worker)
 
 void sf_worker_tell_clock(struct sf_worker *worker)
 {
-	int64_t now = worker->timing.clock.now;
+	int64_t now = sf_share_reached(worker);
 
 	atomic_store_explicit(&worker->reached, now, memory_order_relaxed);
 	if (worker->options.exchange)
 		sf_exchange_reached(worker->options.exchange, worker->options.number, now);
-}
-
-/* Meters what others handed over; returns how many packets. */
-static unsigned take(struct sf_worker *worker)
-{
-	struct sf_exchange *exchange = worker->options.exchange;
-	unsigned me = worker->options.number, total = 0;
-	unsigned parts = worker->timing.quiet ? TAKE_QUIET : TAKE_PARTS;
-	int64_t horizon = sf_exchange_horizon(exchange, me);
-
-	for (unsigned i = 0; i < parts; i++) {
-		unsigned n =
-			sf_exchange_take(exchange, me, sf_meter_room(worker->meter), SF_METER_PART);
-
-		if (!n) {
-			/* nothing older than the horizon, read before, is under way */
-			worker->horizon = horizon;
-			break;
-		}
-		sf_meter_offer(worker->meter, n);
-		total += n;
-	}
-	return total;
 }
 
 int64_t sf_timing_limit(const struct sf_meter_options *meter)
@@ -294,52 +271,55 @@ enum sf_worker_state sf_worker_receive(
 	return at_end ? SF_WORKER_LIMIT : SF_WORKER_RUNNING;
 }
 
+/*
+ * Where the clock of a source stands that has just become quiet. A driver that waits for a short
+ * time only may return while packets still lie in the kernel. A worker that was late reading its last
+ * packets need not be so late for as long as it is quiet.
+ */
+static int64_t quiet_clock(const struct sf_worker *worker)
+{
+	const struct sf_clock *clock = &worker->timing.clock;
+	const struct sf_input *input = worker->options.input;
+	int64_t from = clock->now - (input->short_wait ? SF_KEPT_BACK_NS : 0);
+	int64_t least = sf_clock_read(CLOCK_REALTIME) - SF_NS_PER_S - SF_KEPT_BACK_NS;
+
+	if (!input->capture->live || least < from || sf_clock_is_beyond(clock, least, clock->now))
+		return from;
+	return least;
+}
+
 /* Nothing came: the clock goes on by itself, if it has begun. True: to the end of the run. */
 static bool keep_time(struct sf_worker *worker)
 {
 	struct sf_timing *timing = &worker->timing;
-	int64_t mono = sf_clock_read(CLOCK_MONOTONIC), now;
+	int64_t mono = sf_clock_read(CLOCK_MONOTONIC), looked, now;
 
 	/* a queue that never had a packet must not hold back the ageing of all others */
 	if (timing->clock.now == INT64_MIN && worker->options.exchange)
-		timing->clock.now = sf_clock_read(CLOCK_REALTIME) - KEPT_BACK_NS;
+		timing->clock.now = sf_clock_read(CLOCK_REALTIME) - SF_KEPT_BACK_NS;
 	if (timing->clock.now == INT64_MIN)
 		return false;
 	if (!timing->quiet) {
 		timing->quiet = true;
-		timing->quiet_mono = mono;
-		timing->quiet_clock = timing->clock.now;
+		timing->quiet_mono = timing->looked_mono = mono;
+		timing->quiet_clock = quiet_clock(worker);
 	}
-	now = timing->quiet_clock + (mono - timing->quiet_mono);
+	/* other workers wait for this clock: nothing came since before the driver looked */
+	looked = worker->options.exchange ? timing->looked_mono : mono;
+	now = timing->quiet_clock + (looked - timing->quiet_mono);
+	timing->looked_mono = mono;
 	if (now > timing->clock.now)
 		timing->clock.now = now;
 	sf_worker_tell_clock(worker);
 	return timing->clock.now >= timing->end_ns;
 }
 
-/* Meters the part of a batch that is ours, hands on the rest. */
-static void share_batch(struct sf_worker *worker, const struct sf_received *batch)
-{
-	struct sf_facts facts[SF_METER_PART];
-	uint64_t lost = 0;
-
-	for (unsigned i = 0, n; i < batch->count; i += SF_METER_PART) {
-		n = batch->count - i < SF_METER_PART ? batch->count - i : SF_METER_PART;
-		n = sf_meter_parse(worker->meter, batch->packets + i, n,
-			batch->clock ? batch->clock + i : NULL, &worker->options.input->point,
-			facts);
-		n = sf_exchange_give(worker->options.exchange, worker->options.number, facts, n,
-			sf_meter_room(worker->meter), &lost);
-		sf_meter_offer(worker->meter, n);
-	}
-	sf_meter_drop(worker->meter, SF_IGNORED_handOver, lost);
-}
-
 /* A worker without a queue. */
 static enum sf_worker_state step_handed(struct sf_worker *worker)
 {
-	unsigned n = take(worker);
+	unsigned n = sf_share_take(worker);
 
+	sf_share_account(worker);
 	sf_worker_age(worker);
 	if (n)
 		return SF_WORKER_RUNNING;
@@ -357,15 +337,10 @@ static enum sf_worker_state step_own(struct sf_worker *worker)
 	struct sf_received batch = { .packets = packets, .clocks = clocks };
 	enum sf_worker_state state;
 
-	if (worker->options.exchange)
-		take(worker);
+	sf_share_take(worker);
 	state = sf_worker_receive(worker, &worker->timing, &batch, SF_BATCH_MAX);
 	if (batch.received) {
-		if (worker->options.exchange)
-			share_batch(worker, &batch);
-		else
-			sf_meter_batch(worker->meter, packets, batch.count, batch.clock,
-				&worker->options.input->point);
+		sf_share_batch(worker, &batch);
 		sf_worker_tell_clock(worker);
 		sf_capture_release(worker->capture, worker->options.queue);
 	} else if (state != SF_WORKER_QUIET) {
@@ -373,6 +348,7 @@ static enum sf_worker_state step_own(struct sf_worker *worker)
 	} else if (worker->options.ages_when_quiet && keep_time(worker)) {
 		state = SF_WORKER_LIMIT;
 	}
+	sf_share_account(worker);
 	age(worker, !batch.received);
 	return state;
 }
@@ -395,6 +371,8 @@ void sf_worker_books(const struct sf_worker *worker, struct sf_books *books)
 	books->handed = worker->options.exchange ? sf_exchange_handed(worker->options.exchange,
 							   worker->options.number)
 						 : 0;
+	books->order =
+		worker->order ? sf_order_counts(worker->order) : (struct sf_order_counts){ 0 };
 	books->clock = worker->timing.clock.now;
 }
 
@@ -433,8 +411,6 @@ static bool obey(struct sf_worker *worker)
 
 void sf_worker_finish(struct sf_worker *worker)
 {
-	struct sf_exchange *exchange = worker->options.exchange;
-	unsigned me = worker->options.number;
 	int64_t end;
 
 	if (worker->options.turns)
@@ -442,13 +418,7 @@ void sf_worker_finish(struct sf_worker *worker)
 	end = sf_clock_finish(&worker->timing.clock);
 	if (end > worker->timing.end_ns)
 		end = worker->timing.clock.now = worker->timing.end_ns;
-	if (exchange) {
-		sf_exchange_close(exchange, me, end);
-		while (!sf_exchange_drained(exchange, me))
-			if (!take(worker))
-				sf_pause_us(50);
-		end = sf_exchange_horizon(exchange, me);
-	}
+	end = sf_share_finish(worker, end);
 	atomic_store_explicit(&worker->reached, end, memory_order_relaxed);
 	if (worker->options.door)
 		sf_door_finish(worker, end);

@@ -43,6 +43,7 @@
 #include "cli/input.h"
 #include "filter/filter.h"
 #include "meter/exchange.h"
+#include "meter/order.h"
 #include "meter/relay.h"
 
 /* How many packets may still pass, over all workers (-c). */
@@ -57,6 +58,7 @@ struct sf_timing {
 	bool quiet;         /* the last recv returned nothing */
 	int64_t quiet_mono; /* monotonic time and clock when it became quiet */
 	int64_t quiet_clock;
+	int64_t looked_mono; /* monotonic time before the driver was last asked, while it is quiet */
 };
 
 /* The source of workers who take turns at it. */
@@ -129,7 +131,8 @@ struct sf_books {
 	uint64_t frames; /* handed over by the driver for this worker */
 	uint64_t unread; /* of those, left alone because a limit was reached within the batch */
 	uint64_t handed; /* given to another worker's table */
-	int64_t clock;   /* the packet clock; INT64_MIN before the first packet */
+	struct sf_order_counts order;
+	int64_t clock; /* the packet clock; INT64_MIN before the first packet */
 };
 
 /*
@@ -151,7 +154,9 @@ struct sf_worker {
 	struct sf_filter *filter;
 	struct sf_worker_options options;
 	struct sf_timing timing; /* with turns: its clock is that of what was accounted */
-	int64_t horizon; /* with an exchange: the clock that all other workers have reached */
+	struct sf_order
+		*order; /* of the packets of several queues or rings; NULL: they come in order */
+	int64_t horizon; /* with an exchange or an order: the time up to which all packets are in the table */
 	uint64_t frames, unread;
 	enum sf_worker_state state;
 	bool patient; /* wait for room in the ring instead of losing records */
@@ -191,7 +196,10 @@ static inline bool sf_worker_ended(const struct sf_worker *worker)
 	return worker->state > SF_WORKER_QUIET;
 }
 
-/* The rest is for the three files that make up a worker. Thread: the worker's. */
+/* The rest is for the files that make up a worker. Thread: the worker's. */
+
+/* How long packets may lie in the kernel before the driver hands them over. */
+#define SF_KEPT_BACK_NS INT64_C(100000000)
 
 /* worker.c */
 static inline void sf_pause_us(long us)
@@ -224,6 +232,25 @@ void sf_worker_tell_clock(struct sf_worker *worker);
 /* The number of the last question for the books; gives them if it was not answered yet. */
 uint32_t sf_worker_question(const struct sf_worker *worker);
 void sf_worker_answer(struct sf_worker *worker, uint32_t question);
+
+/* share.c: at the begin, 0 or -ENOMEM. */
+int sf_share_join(struct sf_worker *worker);
+
+/* Takes what others handed over; returns how many packets. */
+unsigned sf_share_take(struct sf_worker *worker);
+
+/* Parses a batch: packets of other workers are handed on, the rest is metered or waits. */
+void sf_share_batch(struct sf_worker *worker, const struct sf_received *batch);
+
+/* Meters packets that have waited, and notes how far the table may be aged. */
+void sf_share_account(struct sf_worker *worker);
+
+/* All packets up to this time have been handed on. */
+int64_t sf_share_reached(const struct sf_worker *worker);
+
+/* The input has ended at this clock: meters what waits and what others still hand over. Returns the
+ * clock at which all input ended. */
+int64_t sf_share_finish(struct sf_worker *worker, int64_t end);
 
 /*
  * turns.c. Of the workers together: before they are made, 0 or -ENOMEM; `secret`, `bare`: see

@@ -184,6 +184,32 @@ unsigned sf_exchange_take(
 	return 0;
 }
 
+const struct sf_facts *sf_exchange_peek(
+	struct sf_exchange *exchange, unsigned me, unsigned from, unsigned *count)
+{
+	uint32_t wanted = *count, there = 2 * wanted;
+	const struct sf_facts *facts = sf_ring_peek(ring_of(exchange, from, me), &there);
+
+	*count = there < wanted ? there : wanted;
+	fetch(exchange, facts + *count, there - *count);
+	return facts;
+}
+
+void sf_exchange_drop(struct sf_exchange *exchange, unsigned me, unsigned from, unsigned count)
+{
+	sf_ring_drop(ring_of(exchange, from, me), count);
+}
+
+int64_t sf_exchange_reached_by(const struct sf_exchange *exchange, unsigned from)
+{
+	const struct lane *lane = &exchange->lanes[from];
+
+	/* both pair with the releases in sf_exchange_reached() and sf_exchange_close() */
+	if (atomic_load_explicit(&lane->closed, memory_order_acquire))
+		return INT64_MAX;
+	return atomic_load_explicit(&lane->reached, memory_order_acquire);
+}
+
 void sf_exchange_reached(struct sf_exchange *exchange, unsigned me, int64_t clock_ns)
 {
 	atomic_store_explicit(&exchange->lanes[me].reached, clock_ns, memory_order_release);

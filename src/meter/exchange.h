@@ -64,6 +64,14 @@ unsigned sf_exchange_give(struct sf_exchange *exchange, unsigned me, const struc
 unsigned sf_exchange_take(
 	struct sf_exchange *exchange, unsigned me, struct sf_facts *facts, unsigned max);
 
+/*
+ * The same from worker `from` alone, to be read where they lie: at most *count, which becomes how
+ * many there are. They stay until sf_exchange_drop(), of these or fewer, by worker `me`.
+ */
+const struct sf_facts *sf_exchange_peek(
+	struct sf_exchange *exchange, unsigned me, unsigned from, unsigned *count);
+void sf_exchange_drop(struct sf_exchange *exchange, unsigned me, unsigned from, unsigned count);
+
 /* Worker `me` has handed over everything up to this clock (ns since 1970, never decreasing). */
 void sf_exchange_reached(struct sf_exchange *exchange, unsigned me, int64_t clock_ns);
 
@@ -73,6 +81,12 @@ void sf_exchange_reached(struct sf_exchange *exchange, unsigned me, int64_t cloc
  * only when nothing was left to take. Any thread.
  */
 int64_t sf_exchange_horizon(const struct sf_exchange *exchange, unsigned me);
+
+/*
+ * The clock that worker `from` has reached, INT64_MAX when it has closed: to be read before its facts
+ * are taken, and to be believed when none was left. Any thread.
+ */
+int64_t sf_exchange_reached_by(const struct sf_exchange *exchange, unsigned from);
 
 /*
  * Worker `me` will give no more; clock_ns is where its input ended, INT64_MIN for one that has no

@@ -192,6 +192,8 @@ static void set_clock(struct sf_meter *meter, struct sf_facts *facts, int64_t cl
 		facts->flags |= SF_FACT_LATE;
 		meter->parsed.clock_steps++;
 	} else {
+		if (clock < facts->time_ns)
+			facts->flags |= SF_FACT_AHEAD;
 		clock = facts->time_ns;
 	}
 	facts->time_ns = within_reason(facts->time_ns);

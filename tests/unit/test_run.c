@@ -27,8 +27,9 @@ struct source {
 	struct sf_capture base;
 	uint64_t packets, repeat;
 	bool endless;
-	bool file;    /* no live source: who asks gets the next packets, those of queue 0 */
-	bool shared;  /* the queues' flows are the same ones, seen in both directions */
+	bool file;   /* no live source: who asks gets the next packets, those of queue 0 */
+	bool shared; /* the queues' flows are the same ones, seen in both directions */
+	bool refused; /* of these, each is a TCP connection: SYN in queue 0, RST of 1 µs later in 1 */
 	int raise_at; /* this signal comes at half of the first queue */
 	struct queue {
 		alignas(SF_CACHE_LINE) uint8_t frames[SF_RELAY_TURN][FRAME];
@@ -72,7 +73,19 @@ static void frame_write(uint8_t *frame, unsigned queue, uint64_t flow)
 	p = sf_store_be32(p, address[answer]);
 	p = sf_store_be32(p, address[!answer]);
 	p = sf_store_be16(p, port[answer]);
-	sf_store_be16(p, port[!answer]);
+	p = sf_store_be16(p, port[!answer]);
+	if (!source.refused || queue == 2)
+		return;
+	frame[23] = 6; /* protocol */
+	sf_store_be16(p + 8, answer ? 0x5014 : 0x5002);
+}
+
+/* Of connections that are refused a queue never rests, but the one with the SYNs is slow. */
+static bool rests(const struct source *source, unsigned number, unsigned turn, bool at_end)
+{
+	if (source->refused && number == 0)
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	return (turn % 97 == 0 && !source->refused) || (at_end && source->endless);
 }
 
 static int source_recv(
@@ -86,7 +99,7 @@ static int source_recv(
 
 	/* batches of all sizes, and now and then nothing */
 	queue->turn++;
-	if (queue->turn % 97 == 0 || (n == 0 && source->endless)) {
+	if (rests(source, number, queue->turn, n == 0)) {
 		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 		return 0;
 	}
@@ -99,7 +112,8 @@ static int source_recv(
 		frame_write(queue->frames[i], source->file ? 0 : number, of->sent / source->repeat);
 		packets[i] = (struct sf_packet){
 			.data = queue->frames[i],
-			.time_ns = (int64_t)of->sent * 1000,
+			.time_ns = (int64_t)of->sent * (source->refused ? 10000 : 1000) +
+				   (source->refused ? number * 1000 : 0),
 			.captured = FRAME,
 			.wire = FRAME,
 			.link = SF_LINK_ETHERNET,
@@ -319,6 +333,30 @@ START_TEST(flows_over_several_queues_are_whole)
 	if (lost == 0)
 		ck_assert_uint_eq(books.ledger.flows_created, 50000);
 	end(run);
+}
+END_TEST
+
+/* Answers arrive long before what they answer: by their times each connection is one flow. */
+START_TEST(packets_of_several_queues_are_in_the_order_of_their_times)
+{
+	struct sf_options options = plain;
+
+	options.workers_independent = false;
+	for (options.workers = 1; options.workers <= QUEUES + 1; options.workers++) {
+		struct sf_run *run;
+
+		source.packets = 4000;
+		source.repeat = 1;
+		source.shared = source.refused = true;
+		run = run_all(&options);
+		ck_assert_uint_eq(books.ledger.packets, QUEUES * 4000);
+		/* a refused connection, and a flow of queue 2 */
+		ck_assert_uint_eq(books.ledger.flows_created, 2 * 4000);
+		ck_assert_uint_eq(books.order.late, 0);
+		ck_assert_uint_eq(books.order.forced, 0);
+		ck_assert_uint_eq(books.order.waiting, 0);
+		end(run);
+	}
 }
 END_TEST
 
@@ -655,5 +693,6 @@ END_TEST
 CHECK_MAIN("run", all_queues_to_the_end, books_of_turns_are_of_the_same_packets,
 	turns_end_at_a_signal, workers_of_a_file_end_together, what_remains_of_another_worker,
 	threads_that_cannot_be_started, full_ring_is_counted, flows_over_several_queues_are_whole,
-	more_workers_than_queues, count_is_exact_over_workers, signals,
-	many_flows_leave_a_quiet_link, each_source_that_fails_is_told)
+	packets_of_several_queues_are_in_the_order_of_their_times, more_workers_than_queues,
+	count_is_exact_over_workers, signals, many_flows_leave_a_quiet_link,
+	each_source_that_fails_is_told)
