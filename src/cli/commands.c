@@ -63,7 +63,7 @@ const struct sf_command sf_commands[] = {
 		{ "Capture drivers, and why one does not run here\nspanflow list drivers",
 			"Fields of flow records\nspanflow list fields",
 			"Templates that collectors get\nspanflow list templates" },
-		sf_cmd_list },
+		sf_cmd_list, "drivers fields templates" },
 	{ NULL },
 };
 

@@ -119,6 +119,10 @@ int main(int argc, char **argv)
 	if (strcmp(name, "--generate-man") == 0)
 		return sf_man_page(sf_commands, sf_option_table, stdin, stdout) ? SF_EXIT_FAILED
 										: 0;
+	/* for scripts/update-docs */
+	if (strcmp(name, "--generate-completion") == 0 && argc == 3)
+		return sf_completion(argv[2], sf_commands, sf_option_table, stdout) ? SF_EXIT_FAILED
+										    : 0;
 	if (*name)
 		return unknown_command(name);
 	sf_help_program(sf_commands, stderr);

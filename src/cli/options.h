@@ -149,6 +149,7 @@ struct sf_command {
 	const char *text;    /* paragraphs for --help and the man page */
 	const char *examples[4]; /* a comment, a line end, a command; for the end of --help */
 	int (*run)(struct sf_options *options);
+	const char *operands; /* the words it takes, separated by spaces; NULL: files */
 };
 
 extern const struct sf_command sf_commands[];
@@ -203,5 +204,9 @@ void sf_help_program(const struct sf_command *commands, FILE *stream);
  */
 int sf_man_page(
 	const struct sf_command *commands, const struct sf_option *table, FILE *from, FILE *to);
+
+/* complete.c: the completions of subcommands and options for a shell: bash, zsh or fish. */
+int sf_completion(const char *shell, const struct sf_command *commands,
+	const struct sf_option *table, FILE *stream);
 
 #endif

@@ -213,6 +213,15 @@ def rule_man():
     return []
 
 
+def rule_completions():
+    """The committed completions are what the options table yields now."""
+    names = {"bash": "spanflow", "zsh": "_spanflow", "fish": "spanflow.fish"}
+    return [f"packaging/completions/{name} is out of step with the options table: run "
+            "scripts/update-docs" for shell, name in names.items()
+            if spanflow("--generate-completion", shell)
+            != (TOP / "packaging/completions" / name).read_text()]
+
+
 def rule_options():
     """Every option that the documents name exists, for the subcommand they name it with."""
     known = {}
