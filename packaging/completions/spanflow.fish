@@ -35,6 +35,8 @@ complete -c spanflow -n '__fish_seen_subcommand_from meter' -l meter-own-export 
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l domain -x -d 'observationDomainId of the first source'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l export -s e -x -d 'Send records to a collector'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l write -s w -rF -d 'Write records to an IPFIX file (RFC 5655)'
+complete -c spanflow -n '__fish_seen_subcommand_from meter' -l queue-size -x -d 'Live'
+complete -c spanflow -n '__fish_seen_subcommand_from meter' -l stop-timeout -x -d 'Live'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l output -s o -x -a 'table json csv none' -d 'Print records to standard output in this format'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l biflow -d 'One record for both directions of a conversation (RFC 5103), in print, in files and to IPFIX collectors'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l local-time -d 'Print the table'\''s times in local time instead of UTC'

@@ -442,7 +442,7 @@ class Errors(Case):
         done = self.network(CAPTURE_COUNT, "-o", "--no-huge --nonsense", "dpdk:net_null0",
                                 check=False)
         self.assertEqual((done.returncode, done.stdout), (1, ""))
-        self.assertIn("is not allowed for DPDK", done.stderr)
+        self.assertIn("DPDK does not start", done.stderr)
 
 
 if __name__ == "__main__":
