@@ -2,24 +2,30 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """
 Packets of one connection that arrive on different ports of a tap, or on different queues: the
-records are those of the packets' times, for any number of workers.
+records are those of the packets' times, for any number of workers. And what moves the clock of a
+source meanwhile.
 """
 
 import os
 import sys
+import time
 import unittest
 from collections import Counter
 from pathlib import Path
 
 import netns
 from netns import Case, Namespace, built, native, veth
+from support import pcap, udp, wait_until
 
-netns.require("python3")
+netns.require("python3", "tcpreplay", "taskset")
 
 CONNECTIONS = Path(__file__).resolve().parent / "connections.py"
 
 
-class Order(Case):
+TWO_CPUS = len(os.sched_getaffinity(0) & {0, 1}) == 2
+
+
+class Cables(Case):
     @classmethod
     def setUpClass(cls):
         cls.hosts, cls.tap = Namespace("hosts"), Namespace("tap")
@@ -29,6 +35,13 @@ class Order(Case):
             cls.tap.quiet(name + "1")
             native(cls.hosts, name + "0")
 
+    @classmethod
+    def tearDownClass(cls):
+        for namespace in cls.hosts, cls.tap:
+            namespace.delete()
+
+
+class Order(Cables):
     def run_connections(self, source, workers, kind, count, gap, ports, *options):
         """(client first, packets each way, reason) of all records, counted."""
         process = self.live(self.tap, "-i", source, "--workers", workers, "--biflow", "-o", "json",
@@ -63,11 +76,53 @@ class Order(Case):
         if built("xdp"):
             self.check_source("xdp:a1+b1", ("a0", "b0"), (1, 2))
 
-    @unittest.skipIf(len(os.sched_getaffinity(0) & {0, 1}) < 2, "needs two CPUs")
+    @unittest.skipUnless(TWO_CPUS, "needs two CPUs")
     def test_two_queues(self):
         if built("xdp"):
             self.check_source("xdp:q1", ("q0", "q0"), (1, 2))
         self.check_source("q1", ("q0", "q0"), (1, 2))
+
+    def test_port_that_goes_away(self):
+        # nobody waits for a port from which nothing comes any more
+        process = self.live(self.tap, "-i", "a1+b1", "--biflow", "-o", "json")
+        self.ready(process)
+        self.tap("ip", "link", "set", "b1", "down")
+        self.hosts(sys.executable, CONNECTIONS, "refused", 100, 100, "a0", "a0")
+        wait_until(lambda: self.output(process, "out").count("\n") == 100, "100 records")
+        self.tap("ip", "link", "set", "b1", "up")
+        self.assertEqual(self.stop(process).stats["order"], {"forced": 0, "late": 0})
+
+
+class Clock(Cables):
+    """Packets that a filter in user space refuses move the clock."""
+
+    def replay(self, interface, cpu, packets, *options):
+        path = self.file(f"cpu{cpu}.pcap", pcap(packets))
+        self.hosts("taskset", "-c", cpu, "tcpreplay", "-q", "-i", interface, *options, path)
+
+    def check_source(self, sender, *source, flood=False):
+        """One flow, and then only other packets: its record leaves while these come."""
+        process = self.live(self.tap, *source, "-f", "udp src port 5000", "-o", "json",
+                            "--idle-timeout", "1s")
+        self.ready(process)
+        self.replay(sender, 0, [(0, udp(1, 5000))], "-p", "10")
+        begin = time.monotonic()
+        # 5 s of other packets, from another CPU and so to another queue where there are two
+        others = [(0, udp(i % 250, 6000)) for i in range(20000 if flood else 250)]
+        self.replay(sender, 1 if TWO_CPUS else 0, others, "-p", "4000" if flood else "50")
+        self.assertGreater(time.monotonic() - begin, 4)
+        self.assertEqual(self.output(process, "out").count("\n"), 1, source)
+        done = self.stop(process)
+        self.assertEqual([r["flowEndReason"] for r in done.records], [1])
+        self.assertGreaterEqual(done.stats["ignored"]["filtered"], 250)
+
+    def test_any(self):
+        self.check_source("a0", "-i", "any")
+
+    def test_xdp(self):
+        if built("xdp"):
+            self.check_source("a0", "-i", "xdp:a1")
+            self.check_source("q0", "-i", "xdp:q1", "--workers", 2, flood=True)
 
 
 if __name__ == "__main__":
