@@ -32,6 +32,7 @@
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/port.h"
+#include "base/rights.h"
 #include "base/wire.h"
 #include "bpf/spanflow_xdp.h"
 
@@ -387,17 +388,17 @@ static void describe(struct sf_capture *base, char *text, size_t size)
 static int probe(struct sf_error *error)
 {
 	int fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
+	char cure[256];
 
 	if (fd < 0 && errno == EAFNOSUPPORT)
 		return sf_error_set(error, -EAFNOSUPPORT,
 			"this kernel has no AF_XDP sockets (CONFIG_XDP_SOCKETS)");
 	if (fd >= 0)
 		close(fd);
-	if (fd < 0 || libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_XDP, NULL) != 1)
-		return sf_error_set(error, -EPERM,
-			"AF_XDP needs root, or CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF: "
-			"setcap cap_net_raw,cap_net_admin,cap_bpf,cap_perfmon+ep FILE");
-	return 0;
+	if (fd >= 0 && libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_XDP, NULL) == 1)
+		return 0;
+	sf_rights_explain(cure, sizeof(cure), SF_RIGHTS_XDP);
+	return sf_error_set(error, -EPERM, "AF_XDP %s", cure);
 }
 
 static void close_capture(struct sf_capture *base)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "af_xdp/xdp.h"
+#include "base/rights.h"
 
 #define CHUNK       2048
 #define UNLOCK_US   50000
@@ -59,6 +60,7 @@ static int socket_error(
 	const struct sf_xdp_port *port, unsigned queue, int code, struct sf_error *error)
 {
 	const char *name = port->interface.name;
+	char cure[256];
 
 	switch (code) {
 	case -EBUSY:
@@ -67,10 +69,13 @@ static int socket_error(
 			"that holds it (ss --xdp -p, or bpftool link show)",
 			name, queue);
 	case -EPERM:
+		sf_rights_explain(cure, sizeof(cure), SF_RIGHTS_XDP);
+		return sf_error_set(error, code, "%s: AF_XDP %s", name, cure);
+	case -EMFILE:
 		return sf_error_set(error, code,
-			"%s: AF_XDP needs root, or CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF: "
-			"setcap cap_net_raw,cap_net_admin,cap_bpf,cap_perfmon+ep FILE",
-			name);
+			"%s: AF_XDP socket on receive queue %u: %s: raise the limit (ulimit -n "
+			"1024)",
+			name, queue, sf_strerror(code));
 	case -ENOBUFS:
 		return sf_error_set(error, code,
 			"%s: not enough lockable memory for the packets of receive queue %u: raise "
@@ -170,7 +175,7 @@ static int open_best(struct sf_xdp_capture *capture, struct sf_xdp_port *port,
 		result = open_mode(
 			capture, port, helper, attempts[i].mode, attempts[i].fragments, error);
 		if (result == 0 || result == -EPERM || result == -EBUSY || result == -ENOMEM ||
-			result == -ENOBUFS)
+			result == -EMFILE || result == -ENOBUFS)
 			break;
 	}
 	return result;

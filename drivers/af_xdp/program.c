@@ -44,13 +44,15 @@ static void find_metadata_calls(struct sf_xdp_program *program)
 	btf__free(kernel);
 }
 
+/* *result: 0 or -errno, as libbpf says it: what it closes on its way out changes errno. */
 static struct sf_xdp *load(struct sf_xdp_program *program, const struct sf_netdev *netdev,
-	bool fragments, unsigned queues)
+	bool fragments, unsigned queues, int *result)
 {
 	struct sf_xdp *skeleton = sf_xdp__open();
 	struct bpf_program *chosen;
 	uint32_t flags = fragments ? PROG_HAS_FRAGMENTS : 0;
 
+	*result = skeleton ? 0 : errno ? -errno : -EINVAL;
 	if (!skeleton)
 		return NULL;
 	chosen = program->metadata ? skeleton->progs.sf_steer_metadata : skeleton->progs.sf_steer;
@@ -66,7 +68,8 @@ static struct sf_xdp *load(struct sf_xdp_program *program, const struct sf_netde
 	*(bool *)&skeleton->rodata->device_time = program->timestamp;
 	*(bool *)&skeleton->rodata->device_vlan_tag = program->vlan_tag;
 	*(bool *)&skeleton->rodata->stamp_arrival = program->arrival;
-	if (sf_xdp__load(skeleton) == 0)
+	*result = sf_xdp__load(skeleton);
+	if (*result == 0)
 		return skeleton;
 	sf_xdp__destroy(skeleton);
 	return NULL;
@@ -82,9 +85,9 @@ static int try_variant(struct sf_xdp_program *program, const struct sf_netdev *n
 	int result;
 
 	errno = 0;
-	program->skeleton = load(program, netdev, fragments, queues);
+	program->skeleton = load(program, netdev, fragments, queues, &result);
 	if (!program->skeleton)
-		return errno ? -errno : -EINVAL;
+		return result;
 	chosen = program->metadata ? program->skeleton->progs.sf_steer_metadata
 				   : program->skeleton->progs.sf_steer;
 	program->sockets = bpf_map__fd(program->skeleton->maps.sockets);
@@ -104,6 +107,12 @@ static int silent(enum libbpf_print_level level, const char *format, va_list arg
 	(void)format;
 	(void)arguments;
 	return 0;
+}
+
+static int program_error(const struct sf_netdev *netdev, int code, struct sf_error *error)
+{
+	return sf_error_set(error, code, "%s: XDP program: %s%s", netdev->name, sf_strerror(code),
+		code == -EMFILE ? ": raise the limit (ulimit -n 1024)" : "");
 }
 
 int sf_xdp_program_open(struct sf_xdp_program *program, const struct sf_netdev *netdev,
@@ -126,10 +135,7 @@ int sf_xdp_program_open(struct sf_xdp_program *program, const struct sf_netdev *
 	}
 	if (result == -EBUSY || result == -EEXIST)
 		return sf_xdp_program_occupied(netdev, error);
-	if (result < 0)
-		return sf_error_set(
-			error, result, "%s: XDP program: %s", netdev->name, sf_strerror(result));
-	return 0;
+	return result < 0 ? program_error(netdev, result, error) : 0;
 }
 
 void sf_xdp_program_close(struct sf_xdp_program *program)
@@ -177,8 +183,7 @@ int sf_xdp_program_ask(struct sf_xdp_program *program, const struct sf_helper *h
 	};
 	return 0;
 fail:
-	return sf_error_set(
-		error, result, "%s: XDP program: %s", netdev->name, sf_strerror(result));
+	return program_error(netdev, result, error);
 }
 
 int sf_xdp_program_grant(const struct sf_netdev *netdev, const struct sf_xdp_wish *wish,

@@ -5,11 +5,13 @@
  * every chunk, so neither is ever the bottleneck: frames are lost when all chunks hold unread ones.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if_link.h>
 #include <linux/if_xdp.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "af_xdp/xdp.h"
 
@@ -53,6 +55,22 @@ static void fill_all(struct sf_xdp_socket *socket, uint32_t chunks)
 	xsk_ring_prod__submit(&socket->fill, n);
 }
 
+/*
+ * Without a free descriptor libxdp tells of an interface that it cannot find. It has closed its own
+ * again by then, so some are tried.
+ */
+static bool descriptors_are_short(void)
+{
+	int fds[4];
+	unsigned count = 0;
+
+	while (count < 4 && (fds[count] = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0)) >= 0)
+		count++;
+	for (unsigned i = 0; i < count; i++)
+		close(fds[i]);
+	return count < 4 && errno == EMFILE;
+}
+
 int sf_xdp_socket_open(struct sf_xdp_socket *socket, const struct sf_netdev *netdev, unsigned queue,
 	enum sf_xdp_mode mode, bool fragments, uint32_t bytes, uint32_t chunk,
 	struct xsk_socket **xsk)
@@ -89,6 +107,8 @@ int sf_xdp_socket_open(struct sf_xdp_socket *socket, const struct sf_netdev *net
 		fill_all(socket, chunks);
 		result = xsk_socket__create(
 			xsk, netdev->name, queue, socket->umem, &socket->rx, NULL, &config);
+		if (result < 0 && descriptors_are_short())
+			result = -EMFILE;
 	}
 	if (result < 0)
 		sf_xdp_socket_close(socket);

@@ -29,6 +29,7 @@
 
 #include "base/clock.h"
 #include "base/counter.h"
+#include "base/rights.h"
 #include "pcap/rings.h"
 
 #define DEFAULT_WAIT_MS    100
@@ -374,13 +375,15 @@ static void describe(struct sf_capture *base, char *text, size_t size)
 
 static int probe(struct sf_error *error)
 {
-	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), code = -errno;
+	char cure[256];
 
+	if (fd < 0 && code == -EPERM) {
+		sf_rights_explain(cure, sizeof(cure), SF_RIGHTS_PACKETS);
+		return sf_error_set(error, code, "packet sockets: no permission: %s", cure);
+	}
 	if (fd < 0)
-		return sf_error_set(error, -errno, "packet sockets: %s%s", sf_strerror(-errno),
-			errno == EPERM ? "; run as root or give the program CAP_NET_RAW: "
-					 "setcap cap_net_raw,cap_net_admin+ep FILE"
-				       : "");
+		return sf_error_set(error, code, "packet sockets: %s", sf_strerror(code));
 	close(fd);
 	return 0;
 }

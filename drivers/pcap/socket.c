@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/rights.h"
 #include "pcap/rings.h"
 
 #define NS_PER_MS 1000000
@@ -72,13 +73,13 @@ static void choose_timestamps(pcap_t *handle, bool hardware)
 /* What pcap_activate() refused, in words. Returns the code for it. */
 static int activate_error(pcap_t *handle, int status, const char *name, struct sf_error *error)
 {
+	char cure[256];
+
 	switch (status) {
 	case PCAP_ERROR_PERM_DENIED:
 	case PCAP_ERROR_PROMISC_PERM_DENIED:
-		return sf_error_set(error, -EPERM,
-			"%s: no permission to capture; run as root or give the program "
-			"CAP_NET_RAW: setcap cap_net_raw,cap_net_admin+ep FILE",
-			name);
+		sf_rights_explain(cure, sizeof(cure), SF_RIGHTS_PACKETS);
+		return sf_error_set(error, -EPERM, "%s: no permission to capture: %s", name, cure);
 	case PCAP_ERROR_NO_SUCH_DEVICE:
 		return sf_error_set(error, -ENODEV, "%s: no such interface", name);
 	case PCAP_ERROR_IFACE_NOT_UP:

@@ -216,9 +216,14 @@ static const char *name_of(const struct sf_options *options)
 static int open_source(
 	struct sf_input *input, const struct sf_options *options, struct sf_error *error)
 {
+	int err;
+
 	if (options->files.count)
 		return sf_input_open_files(input, options, error);
-	return sf_input_open_live(input, options->interfaces.items[0], options, NULL, NULL, error);
+	err = sf_input_refuse_twice(options, error);
+	return err ? err
+		   : sf_input_open_live(
+			     input, options->interfaces.items[0], options, NULL, NULL, error);
 }
 
 int sf_cmd_check(struct sf_options *options)

@@ -103,9 +103,7 @@ static int exporter_open(
 	if (result == 0 && !sink->json)
 		result = sf_output_text(sink->exporter, options, sink->stream, error);
 	/* --biflow is for the table and CSV */
-	if (result == 0 && options->write)
-		result = sf_exporter_add_file(sink->exporter, options->write, error);
-	return result;
+	return result ? result : sf_output_files(sink->exporter, options, false, error);
 }
 
 /* What contradicts itself, or NULL. */
@@ -147,7 +145,8 @@ int sf_collected_open(struct sf_collected_sink *sink, const struct sf_options *o
 		return SF_EXIT_FAILED;
 	}
 	result = sf_collector_new(&sink->collector, &collector_options, &error);
-	if (result == 0 && (output == SF_OUTPUT_TABLE || output == SF_OUTPUT_CSV || options->write))
+	if (result == 0 &&
+		(output == SF_OUTPUT_TABLE || output == SF_OUTPUT_CSV || options->write.count))
 		result = exporter_open(sink, options, &error);
 	return result ? sf_exit_error(&error) : SF_EXIT_OK;
 }

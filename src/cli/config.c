@@ -5,11 +5,16 @@
  * own; a BPF filter is easily longer.
  */
 #include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/options.h"
+
+#define LARGEST (1U << 20)
 
 struct reader {
 	struct sf_options *options;
@@ -112,20 +117,57 @@ static int read_key(struct reader *reader, char *line, struct sf_error *error)
 	return err;
 }
 
+/*
+ * The file as a stream in memory, so that a device or a pipe without end, or somebody's capture, is
+ * refused by its size. NULL: `error` is set.
+ */
+static FILE *open_bounded(const char *path, char *buffer, struct sf_error *error)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), err;
+	size_t used = 0;
+	ssize_t n = -1;
+	FILE *file;
+
+	while (fd >= 0 && used <= LARGEST && (n = read(fd, buffer + used, LARGEST + 1 - used)) > 0)
+		used += (size_t)n;
+	err = -errno;
+	if (fd >= 0)
+		close(fd);
+	if (fd < 0 || n < 0) {
+		sf_error_set(error, err, "--config %s: %s", path, sf_strerror(err));
+		return NULL;
+	}
+	if (used > LARGEST) {
+		sf_error_set(error, SF_EUSAGE,
+			"--config %s: more than %u KiB: this is no configuration file", path,
+			LARGEST >> 10);
+		return NULL;
+	}
+	/* an empty one cannot be opened */
+	buffer[used] = '\n';
+	file = fmemopen(buffer, used + 1, "r");
+	if (!file)
+		sf_error_set(error, -ENOMEM, "%s", sf_strerror(-ENOMEM));
+	return file;
+}
+
 int sf_options_read_file(struct sf_options *options, const struct sf_option *table,
 	const struct sf_command *command, const char *path, struct sf_error *error)
 {
 	struct reader reader = { options, table, command, false };
-	FILE *file = fopen(path, "re");
+	char *buffer = malloc(LARGEST + 1);
+	FILE *file = buffer ? open_bounded(path, buffer, error) : NULL;
 	struct sf_error inner = { 0 };
 	char *line = NULL, *text;
 	unsigned number = 0;
 	size_t room = 0;
 	int err = 0;
 
+	if (!buffer)
+		return sf_error_set(error, -ENOMEM, "%s", sf_strerror(-ENOMEM));
 	if (!file) {
-		err = -errno;
-		return sf_error_set(error, err, "--config %s: %s", path, sf_strerror(err));
+		free(buffer);
+		return error->code;
 	}
 	while (!err && getline(&line, &room, file) >= 0) {
 		number++;
@@ -137,9 +179,8 @@ int sf_options_read_file(struct sf_options *options, const struct sf_option *tab
 	}
 	if (err)
 		sf_error_set(error, err, "%s, line %u: %s", path, number, inner.text);
-	else if (ferror(file))
-		err = sf_error_set(error, -EIO, "--config %s: cannot be read", path);
 	free(line);
 	fclose(file);
+	free(buffer);
 	return err;
 }

@@ -122,6 +122,37 @@ int sf_input_permits(
 	return 0;
 }
 
+int sf_input_refuse_twice(const struct sf_options *options, struct sf_error *error)
+{
+	static const char cause[] = "its packets would be counted twice";
+	struct sf_permits all;
+	unsigned index[SF_PERMITS_MAX];
+	int err = sf_input_permits(&all, options, error);
+
+	for (unsigned i = 0; !err && i < all.count; i++) {
+		const char *name = all.rows[i].name;
+
+		index[i] = if_nametoindex(name);
+		for (unsigned k = 0; k < i && !err; k++) {
+			const char *other = all.rows[k].name;
+
+			if (strcmp(name, other) == 0)
+				err = sf_error_set(
+					error, SF_EUSAGE, "-i: %s is named twice: %s", name, cause);
+			else if (index[i] != 0 && index[i] == index[k])
+				err = sf_error_set(error, SF_EUSAGE,
+					"-i: %s and %s are the same interface: %s", other, name,
+					cause);
+			/* AF_XDP takes packets away before the others see them */
+			else if ((strcmp(name, "any") == 0 && !all.rows[k].xdp) ||
+				 (strcmp(other, "any") == 0 && !all.rows[i].xdp))
+				err = sf_error_set(error, SF_EUSAGE, "-i: any includes %s: %s",
+					strcmp(name, "any") == 0 ? other : name, cause);
+		}
+	}
+	return err;
+}
+
 int sf_input_open_files(
 	struct sf_input *input, const struct sf_options *options, struct sf_error *error)
 {

@@ -45,6 +45,9 @@ int sf_input_open_live(struct sf_input *input, const char *text, const struct sf
 int sf_input_permits(
 	struct sf_permits *permits, const struct sf_options *options, struct sf_error *error);
 
+/* SF_EUSAGE if an interface is named twice, be it by two names or by two drivers. */
+int sf_input_refuse_twice(const struct sf_options *options, struct sf_error *error);
+
 /* Opens all files of -r as one source. */
 int sf_input_open_files(
 	struct sf_input *input, const struct sf_options *options, struct sf_error *error);

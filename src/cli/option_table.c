@@ -205,8 +205,9 @@ const struct sf_option sf_option_table[] = {
 		.help = "Send records to a collector: ipfix://host:4739, netflow9://host:2055 or "
 			"netflow5://host:2055. Options follow after commas: "
 			"ipfix://[::1]:4739,biflow=yes,rate=50000." },
-	{ EXPORT, 'w', "write", SF_OPTION_STRING, AT(write), SF_METER | SF_COLLECT, "FILE",
-		.help = "Write records to an IPFIX file (RFC 5655); - is standard output." },
+	{ EXPORT, 'w', "write", SF_OPTION_STRINGS, AT(write), SF_METER | SF_COLLECT, "FILE",
+		.help = "Write records to an IPFIX file (RFC 5655); - is standard output. May be "
+			"given several times." },
 	{ EXPORT, 0, "queue-size", SF_OPTION_NUMBER, AT(queue_size), SF_METER, "BYTES", "512M",
 		.min = 65536, .max = UINT64_C(64) << 30,
 		.help = "Live: memory for records that wait for a destination that is slower than "

@@ -88,7 +88,7 @@ struct sf_options {
 	uint64_t domain;
 	/* exporting process */
 	struct sf_strings collectors;
-	const char *write;
+	struct sf_strings write;
 	int output; /* enum sf_output */
 	bool biflow;
 	bool local_time;
@@ -131,7 +131,8 @@ struct sf_option {
 	unsigned commands; /* SF_METER | … */
 	const char *metavar;
 	const char *initial; /* default, as one would type it; NULL: unset */
-	uint64_t min, max;   /* NUMBER, SIZE, DURATION (ns); STRINGS: how many; max 0: no upper bound */
+	uint64_t min,
+		max; /* NUMBER, SIZE, DURATION (ns); STRINGS: how many; max 0: no upper bound */
 	const struct sf_choice *choices;
 	bool not_in_file; /* makes no sense as a configuration key */
 	bool takes_words; /* STRINGS: words that begin no option belong to the last such one */
@@ -145,8 +146,8 @@ struct sf_command {
 	const char *name; /* NULL ends the table */
 	unsigned id;      /* SF_METER … */
 	const char *synopsis;
-	const char *summary; /* one line, no full stop */
-	const char *text;    /* paragraphs for --help and the man page */
+	const char *summary;     /* one line, no full stop */
+	const char *text;        /* paragraphs for --help and the man page */
 	const char *examples[4]; /* a comment, a line end, a command; for the end of --help */
 	int (*run)(struct sf_options *options);
 	const char *operands; /* the words it takes, separated by spaces; NULL: files */

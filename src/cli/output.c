@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/output.h"
@@ -10,15 +12,19 @@ enum sf_output sf_output_form(const struct sf_options *options)
 {
 	if (options->output != SF_OUTPUT_DEFAULT)
 		return (enum sf_output)options->output;
-	return options->collectors.count || options->write ? SF_OUTPUT_NONE : SF_OUTPUT_TABLE;
+	return options->collectors.count || options->write.count ? SF_OUTPUT_NONE : SF_OUTPUT_TABLE;
 }
 
 /* "-" and "-,biflow=yes" */
 static bool writes_to_standard_output(const struct sf_options *options)
 {
-	const char *file = options->write;
+	for (unsigned i = 0; i < options->write.count; i++) {
+		const char *file = options->write.items[i];
 
-	return file && file[0] == '-' && (file[1] == '\0' || file[1] == ',');
+		if (file[0] == '-' && (file[1] == '\0' || file[1] == ','))
+			return true;
+	}
+	return false;
 }
 
 const char *sf_output_contradiction(const struct sf_options *options)
@@ -86,6 +92,38 @@ static int add(struct sf_exporter *exporter, const char *text, bool biflow,
 	return err;
 }
 
+/* Do both lead to one file, which two would write over each other? */
+static bool is_same_file(const char *one, const char *other)
+{
+	char paths[2][PATH_MAX];
+	struct stat status[2];
+
+	snprintf(paths[0], PATH_MAX, "%.*s", (int)strcspn(one, ","), one);
+	snprintf(paths[1], PATH_MAX, "%.*s", (int)strcspn(other, ","), other);
+	if (strcmp(paths[0], paths[1]) == 0)
+		return true;
+	return stat(paths[0], &status[0]) == 0 && stat(paths[1], &status[1]) == 0 &&
+	       S_ISREG(status[0].st_mode) && status[0].st_dev == status[1].st_dev &&
+	       status[0].st_ino == status[1].st_ino;
+}
+
+int sf_output_files(struct sf_exporter *exporter, const struct sf_options *options, bool biflow,
+	struct sf_error *error)
+{
+	int err = 0;
+
+	for (unsigned i = 0; !err && i < options->write.count; i++) {
+		const char *file = options->write.items[i];
+
+		for (unsigned k = 0; k < i; k++)
+			if (is_same_file(options->write.items[k], file))
+				return sf_error_set(
+					error, SF_EUSAGE, "-w %s: is named twice", file);
+		err = add(exporter, file, biflow, sf_exporter_add_file, error);
+	}
+	return err;
+}
+
 int sf_output_destinations(
 	struct sf_exporter *exporter, const struct sf_options *options, struct sf_error *error)
 {
@@ -98,7 +136,5 @@ int sf_output_destinations(
 
 		err = add(exporter, url, options->biflow && able, sf_exporter_add_collector, error);
 	}
-	if (!err && options->write)
-		err = add(exporter, options->write, options->biflow, sf_exporter_add_file, error);
-	return err;
+	return err ? err : sf_output_files(exporter, options, options->biflow, error);
 }

@@ -27,7 +27,11 @@ FILE *sf_output_stream(void);
 int sf_output_text(struct sf_exporter *exporter, const struct sf_options *options, FILE *stream,
 	struct sf_error *error);
 
-/* Adds collectors and the file; --biflow is for each of them whose own options say nothing. */
+/* Every file of -w becomes a destination. */
+int sf_output_files(struct sf_exporter *exporter, const struct sf_options *options, bool biflow,
+	struct sf_error *error);
+
+/* Adds collectors and files; --biflow is for each of them whose own options say nothing. */
 int sf_output_destinations(
 	struct sf_exporter *exporter, const struct sf_options *options, struct sf_error *error);
 

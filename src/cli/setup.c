@@ -364,6 +364,11 @@ int sf_run_init(struct sf_run *run, const struct sf_options *options, struct sf_
 	if (getrandom(run->steer_key, sizeof(run->steer_key), 0) != sizeof(run->steer_key))
 		return sf_error_set(error, -errno, "no random numbers from the kernel: %s",
 			sf_strerror(-errno));
+	if (run->live) {
+		err = sf_input_refuse_twice(options, error);
+		if (err)
+			return err;
+	}
 	if (run->sandbox.wanted) {
 		err = start_monitor(run, error);
 		if (err)

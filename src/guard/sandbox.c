@@ -141,8 +141,11 @@ static int become(struct sf_sandbox *sandbox, struct sf_error *error)
 {
 	if (setgroups(0, NULL) < 0 || setresgid(sandbox->gid, sandbox->gid, sandbox->gid) < 0 ||
 		setresuid(sandbox->uid, sandbox->uid, sandbox->uid) < 0)
-		return sf_error_set(error, -errno, "cannot become user %s: %s", sandbox->user,
-			sf_strerror(-errno));
+		return sf_error_set(error, -errno,
+			"cannot become user %s: %s: this root may not change users (a user "
+			"namespace of one user, a container without CAP_SETUID and CAP_SETGID); "
+			"meter as it with --user root, or with --no-sandbox",
+			sandbox->user, sf_strerror(-errno));
 	if (sandbox->uid != 0 && (setuid(0) == 0 || seteuid(0) == 0))
 		return sf_error_set(error, -EPERM, "user %s can become root again", sandbox->user);
 	return 0;

@@ -385,6 +385,19 @@ class Output(Case):
                            env={"TZ": "XYZ-5"}).stdout.splitlines()[1]
         self.assertNotEqual(utc, local)
 
+    def test_several_files(self):
+        """Each -w is written, and each book is kept; one file is not written twice."""
+        first, second = self.directory / "one.ipfix", self.directory / "two.ipfix"
+        done = self.meter("-r", self.capture(), "-w", first, "-w", f"{second},profile=plain")
+        self.assertEqual(len(done.stats["outputs"]), 2)
+        shown = [self.run_plain("show", path, "-o", "json").stdout.splitlines()
+                 for path in (first, second)]
+        self.assertEqual([len(lines) for lines in shown], [21, 21])
+        for again in first, f"{self.directory}/./one.ipfix", f"{first},profile=plain":
+            done = self.run_plain("meter", "-r", self.capture(), "-w", first, "-w", again)
+            self.assertEqual(done.status, 2)
+            self.assertIn("is named twice", done.stderr)
+
     def test_nothing_is_printed_when_records_go_elsewhere(self):
         done = self.meter("-r", self.capture(), "-w", self.directory / "out.ipfix")
         self.assertEqual(done.stdout, "")

@@ -31,12 +31,12 @@ WRONG = [
     (["meter", "-r", "a", "-w", "-,biflow=yes", "-o", "json"], "both want standard output"),
     (["meter", "-r", "a", "-w", "b", "--local-time"], "--local-time: only for the table: -o table"),
     (["show", "a", "-o", "csv", "--local-time"], "--local-time: only for the table: -o table"),
-    (["show", "a", "-o", "json", "--biflow"], "-o json has records as they were sent: -o table"),
+    (["show", "a", "-o", "json", "--biflow"], "-o json and -w have records as they were sent: -o table"),
     (["collect", "9995"], "unexpected argument '9995': the address to listen on is -l udp://HOST:PORT"),
     (["collect", "-l", "udp://[::]:0", "9995"], "unexpected argument '9995'"),
     (["collect", "-w", "-", "-o", "json"], "-w - and -o both want standard output: give -w a file"),
     (["collect", "-w", "a", "--local-time"], "--local-time: only for the table: -o table"),
-    (["collect", "-o", "json", "--biflow"], "-o json has records as they were sent: -o table"),
+    (["collect", "-o", "json", "--biflow"], "-o json and -w have records as they were sent: -o table"),
     (["meter", "-r"], "--read needs a value: --read FILE"),
     (["meter", "-r", "a", "-e", "carrier-pigeon://x"], "carrier-pigeon"),
     (["meter", "-r", "a", "-e", "ipfix://127.0.0.1,rat=5"], "rat"),
@@ -49,6 +49,16 @@ WRONG = [
      "NetFlow v5 cannot carry observation domain 65536"),
     (["meter", "-i", "a", "-i", "b", "-i", "c", "--domain", "4294967294"],
      "--domain: 4294967294 leaves too few numbers for 3 sources: at most 4294967293"),
+    (["meter", "-i", "a", "-i", "a"], "-i: a is named twice: its packets would be counted twice"),
+    (["meter", "-i", "b+a+b"], "-i: b is named twice"),
+    (["meter", "-i", "pcap:a", "-i", "xdp:b+a"], "-i: a is named twice"),
+    (["meter", "-i", "a", "-i", "dpdk:net_af_packet0,iface=a"], "-i: a is named twice"),
+    (["meter", "-i", "any", "-i", "a"], "-i: any includes a: its packets would be counted twice"),
+    (["meter", "-i", "a", "-i", "any"], "-i: any includes a"),
+    (["meter", "-i", "any", "-i", "pcap:any"], "-i: any is named twice"),
+    (["check", "-i", "a+a"], "-i: a is named twice"),
+    (["meter", "-r", "/dev/null", "-w", "/dev/null", "-w", "/dev/null"], "-w /dev/null: is named twice"),
+    (["meter", "-r", "/dev/null", "-w", "-", "-w", "-,biflow=yes"], "-w -,biflow=yes: is named twice"),
     (["check"], "check looks at one source (-i SOURCE) or at capture files (-r FILE)"),
     (["check", "-i", "a", "b"], "check looks at one source (-i SOURCE) or at capture files (-r FILE)"),
     (["check", "-i", "a", "-i", "b"], "--interface can be given only once"),
@@ -173,6 +183,20 @@ class Configuration(Case):
         done = self.run_plain("meter", "--config", "/proc/nonexistent")
         self.assertEqual(done.status, 1)
         self.assertIn("/proc/nonexistent: No such file or directory", done.stderr)
+
+    def test_without_end(self):
+        """What has no end is refused, and so is what is no text of a person."""
+        large = self.file("large.conf", b"# a\n" * 300000)
+        for path in "/dev/zero", large:
+            done = self.run_plain("meter", "--config", path)
+            self.assertEqual(done.status, 2)
+            self.assertIn(f"--config {path}: more than 1024 KiB: this is no configuration file",
+                          done.stderr)
+
+    def test_least(self):
+        capture = self.file("a.pcap", pcap(conversations(1)))
+        for content in b"", b"\n", b"output = json", b"#":
+            self.meter("-r", capture, "--config", self.file("least.conf", content))
 
 
 if __name__ == "__main__":

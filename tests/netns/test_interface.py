@@ -406,6 +406,49 @@ class Errors(Case):
             self.assertIn("nosuch0: no such interface; there are: lo, ",
                           self.refused(f"{driver}:nosuch0"))
 
+    def test_two_names(self):
+        """One interface under two names would count twice; the names are looked up."""
+        done = self.network("ip", "link", "property", "add", "dev", "port", "altname", "mirror0",
+                            check=False)
+        if done.returncode:
+            self.skipTest("this ip or kernel has no alternative names")
+        done = self.network(netns.support.SPANFLOW, "meter", "-i", "port", "-i", "mirror0",
+                            check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("-i: port and mirror0 are the same interface", done.stderr)
+
+    @unittest.skipUnless(netns.built("xdp"), "no xdp driver in this build")
+    def test_descriptors(self):
+        """The kernel's word for what lacks, whatever is closed on the way out."""
+        for limit in range(9, 16):
+            done = self.network("prlimit", f"--nofile={limit}", netns.support.SPANFLOW, "meter",
+                                "--no-sandbox", "-i", "xdp:port", "-o", "none", "--duration",
+                                "0.1", check=False)
+            self.assertNotIn("Invalid argument", done.stderr)
+            if done.returncode:
+                self.assertIn("Too many open files", done.stderr)
+                self.assertIn("ulimit -n", done.stderr)
+
+    @unittest.skipUnless(netns.built("xdp"), "no xdp driver in this build")
+    def test_root_without_bpf(self):
+        """A container's root is told what lacks, and not to become root."""
+        for lacking, driver in (("-bpf,-perfmon,-sys_admin", "xdp"), ("-net_raw", "pcap")):
+            done = self.network("setpriv", f"--bounding-set={lacking}", CAPTURE_COUNT,
+                                f"{driver}:port", check=False)
+            name = "CAP_BPF" if driver == "xdp" else "CAP_NET_RAW"
+            self.assertRegex(done.stderr, f"needs {name}.*which root lacks here")
+            self.assertIn(f"--cap-add {name}", done.stderr)
+            self.assertNotIn("setcap", done.stderr)
+
+    def test_user_namespace(self):
+        """Root of a namespace with one user cannot become another one."""
+        done = netns.run("unshare", "-Urn", "sh", "-c", 'ip link set lo up; exec "$0" meter -i lo',
+                         netns.support.SPANFLOW, check=False)
+        if "unshare" in done.stderr:
+            self.skipTest("no user namespaces here")
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, "cannot become user .*--user root, or with --no-sandbox")
+
     def test_interface_down(self):
         self.network.ip("link", "set", "port", "down")
         for driver in self.sources():

@@ -28,7 +28,7 @@ static const struct sf_option table[] = {
 	{ "S", 0, "key", SF_OPTION_SET, AT(key), FIRST, "PARTS", "a,b", .choices = parts,
 		.help = "x" },
 	{ "S", 0, "hash-seed", SF_OPTION_SEED, AT(hash_seed), FIRST, "HEX", .help = "x" },
-	{ "S", 'w', "write", SF_OPTION_STRING, AT(write), FIRST, "FILE", .help = "x" },
+	{ "S", 'w', "write", SF_OPTION_STRINGS, AT(write), FIRST, "FILE", .help = "x" },
 	{ "S", 'q', "quiet", SF_OPTION_FLAG, AT(quiet), FIRST | SECOND, .help = "x" },
 	{ "S", 0, "biflow", SF_OPTION_FLAG, AT(biflow), FIRST, .help = "x" },
 	{ "S", 'l', "listen", SF_OPTION_STRINGS, AT(listen), FIRST, "URL", .max = 2, .help = "x" },
@@ -74,7 +74,7 @@ START_TEST(forms_of_options)
 	ck_assert_uint_eq(options.count, 5);
 	ck_assert_int_eq(options.output, 2);
 	ck_assert(options.quiet && options.biflow);
-	ck_assert_str_eq(options.write, "out");
+	ck_assert_str_eq(options.write.items[0], "out");
 	sf_options_fini(&options, table);
 
 	ck_assert_int_eq(PARSE(first, "-c5", "--output", "table", "--biflow", "--biflow=no"), 0);
@@ -312,7 +312,7 @@ START_TEST(configuration_file)
 	memset(longer + 8, 'f', sizeof(longer) - 9);
 	longer[sizeof(longer) - 1] = '\0';
 	ck_assert_int_eq(WITH_FILE(longer, "-q"), 0);
-	ck_assert_uint_eq(strlen(options.write), sizeof(longer) - 9);
+	ck_assert_uint_eq(strlen(options.write.items[0]), sizeof(longer) - 9);
 	sf_options_fini(&options, table);
 
 	/* comments and quotes */
@@ -321,7 +321,7 @@ START_TEST(configuration_file)
 				 "-o", "json"),
 		0);
 	ck_assert_uint_eq(options.count, 7);
-	ck_assert_str_eq(options.write, "a # b");
+	ck_assert_str_eq(options.write.items[0], "a # b");
 	ck_assert_str_eq(options.files.items[0], "it is # x");
 	ck_assert_str_eq(options.files.items[1], "c#d");
 	ck_assert(options.quiet);

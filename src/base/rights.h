@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Words about a call that was refused for want of rights: what lacks, and how to get it. */
+#ifndef SPANFLOW_BASE_RIGHTS_H
+#define SPANFLOW_BASE_RIGHTS_H
+
+#include <stddef.h>
+
+/* Capabilities, ored. */
+enum {
+	SF_RIGHT_NET_RAW = 1,
+	SF_RIGHT_NET_ADMIN = 2,
+	SF_RIGHT_BPF = 4,
+	SF_RIGHT_PERFMON = 8,
+	SF_RIGHTS_PACKETS = SF_RIGHT_NET_RAW | SF_RIGHT_NET_ADMIN,
+	SF_RIGHTS_XDP = SF_RIGHTS_PACKETS | SF_RIGHT_BPF | SF_RIGHT_PERFMON,
+};
+
+/*
+ * For a user: "needs root, or CAP_NET_RAW, CAP_NET_ADMIN: setcap …". For root, as in a container:
+ * those of `needed` that root does not have there.
+ */
+void sf_rights_explain(char *text, size_t size, unsigned needed);
+
+#endif
