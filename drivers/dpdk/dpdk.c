@@ -10,7 +10,8 @@
  * polls, which the card's descriptors must bridge. That is the price of not burning an idle core.
  *
  * A link that goes down is waited for. A device that is unplugged ends the capture: its memory is
- * gone with it.
+ * gone with it. A virtual device over an interface of the kernel (iface=, remote=) is watched like
+ * one of the other drivers: it is closed and opened anew when the interface comes back (base/port.h).
  */
 #include <errno.h>
 #include <pthread.h>
@@ -25,8 +26,10 @@
 #include <rte_mbuf_dyn.h>
 #include <rte_pause.h>
 
+#include "base/attached.h"
 #include "base/clock.h"
 #include "base/counter.h"
+#include "base/port.h"
 #include "base/secure.h"
 #include "dpdk/clock.h"
 #include "dpdk/driver.h"
@@ -48,12 +51,17 @@ struct queue {
 	sf_counter frames, super_packets, clock_refused;
 	bool registered; /* this thread is known to DPDK, which gives it a cache of buffers */
 	bool first;      /* of its point */
+	bool parked; /* the interface is gone, and the first queue's thread knows that we know */
 	struct point *point;
 	struct sf_dpdk_clock clock;
 };
 
 struct point {
 	struct sf_dpdk_port port;
+	char *device;        /* as typed */
+	bool over_interface; /* of the kernel, which `base` watches */
+	struct sf_port base;
+	struct sf_attached before; /* XDP program of that interface at the start: net_af_xdp */
 	struct sf_interface interface;
 	_Atomic int link_down; /* written by the first queue's thread */
 	char down[SF_IFNAME_MAX + 64];
@@ -67,7 +75,8 @@ struct dpdk_capture {
 	struct queue *queues;
 	unsigned wait_ms;
 	bool hardware_time;
-	pthread_mutex_t lock; /* error */
+	struct sf_dpdk_settings settings;
+	pthread_mutex_t lock; /* error; ports that are opened anew, against their statistics */
 };
 
 static struct dpdk_capture *of(struct sf_capture *capture)
@@ -167,12 +176,56 @@ static int watch(struct dpdk_capture *capture, struct queue *queue)
 	struct point *point = queue->point;
 	struct rte_eth_link link = { 0 };
 
+	if (point->over_interface) {
+		sf_port_watch(&point->base);
+		return 0;
+	}
 	if (rte_eth_dev_is_removed(queue->port) == 1)
 		return fail(capture, -ENODEV, point->interface.name, "the device was removed");
 	if (rte_eth_link_get_nowait(queue->port, &link) == 0)
 		/* relaxed: publishes nothing */
 		atomic_store_explicit(&point->link_down, link.link_status == RTE_ETH_LINK_DOWN,
 			memory_order_relaxed);
+	return 0;
+}
+
+/* First queue's thread, the others parked. */
+static int open_again(struct dpdk_capture *capture, struct point *point, struct sf_error *error)
+{
+	struct sf_dpdk_settings settings = capture->settings;
+	int result;
+
+	settings.promiscuous = false;
+	pthread_mutex_lock(&capture->lock);
+	result = sf_dpdk_port_reopen(&point->port, point->device, &settings, error);
+	pthread_mutex_unlock(&capture->lock);
+	if (result == 0 && capture->settings.promiscuous)
+		result = sf_netdev_promiscuous(&point->base.netdev, error);
+	for (unsigned i = 0; i < capture->base.queues; i++)
+		if (capture->queues[i].point == point)
+			capture->queues[i].port = point->port.id;
+	return result;
+}
+
+/* The interface is gone: waits up to wait_ms for it. */
+static int wait_for_interface(struct dpdk_capture *capture, struct queue *queue)
+{
+	struct point *point = queue->point;
+	struct sf_error error;
+	int result;
+
+	if (!queue->parked) {
+		queue->parked = true;
+		sf_port_park(&point->base);
+	}
+	usleep(capture->wait_ms * 1000);
+	if (!queue->first || !sf_port_returned(&point->base))
+		return 0;
+	result = open_again(capture, point, &error);
+	if (result < 0)
+		sf_port_refused(&point->base, error.text);
+	else
+		sf_port_revive(&point->base);
 	return 0;
 }
 
@@ -189,6 +242,10 @@ static int receive(
 		rte_thread_register();
 		queue->registered = true;
 	}
+	/* without an interface of the kernel it is always up */
+	if (sf_port_state(&queue->point->base) == SF_NETDEV_GONE)
+		return wait_for_interface(capture, queue);
+	queue->parked = false;
 	count = burst(queue, packets, max);
 	if (count > 0)
 		return (int)count;
@@ -209,27 +266,17 @@ static void add_cause(struct sf_capture_stats *stats, const char *name, uint64_t
 	stats->causes[stats->cause_count++] = (struct sf_capture_cause){ name, count };
 }
 
-static uint64_t since(uint64_t now, uint64_t before)
-{
-	return now > before ? now - before : 0;
-}
-
 static void read_stats(struct sf_capture *base, struct sf_capture_stats *stats)
 {
 	struct dpdk_capture *capture = of(base);
-	uint64_t missed = 0, errors = 0, no_buffer = 0, refused = 0;
+	struct sf_dpdk_losses sum = { 0 };
+	uint64_t refused = 0;
 
 	*stats = (struct sf_capture_stats){ 0 };
-	for (unsigned i = 0; i < capture->point_count; i++) {
-		const struct sf_dpdk_port *port = &capture->points[i].port;
-		struct rte_eth_stats now;
-
-		if (rte_eth_stats_get(port->id, &now) < 0)
-			continue;
-		missed += since(now.imissed, port->base.imissed);
-		errors += since(now.ierrors, port->base.ierrors);
-		no_buffer += since(now.rx_nombuf, port->base.rx_nombuf);
-	}
+	pthread_mutex_lock(&capture->lock);
+	for (unsigned i = 0; i < capture->point_count; i++)
+		sf_dpdk_port_losses(&capture->points[i].port, &sum);
+	pthread_mutex_unlock(&capture->lock);
 	for (unsigned i = 0; i < base->queues; i++) {
 		const struct queue *queue = &capture->queues[i];
 
@@ -237,10 +284,12 @@ static void read_stats(struct sf_capture *base, struct sf_capture_stats *stats)
 		stats->super_packets += sf_counter_get(&queue->super_packets);
 		refused += sf_counter_get(&queue->clock_refused);
 	}
-	stats->dropped_nic = missed + errors + no_buffer;
-	add_cause(stats, "imissed", missed);
-	add_cause(stats, "ierrors", errors);
-	add_cause(stats, "rxNoBuffer", no_buffer);
+	stats->dropped_kernel = sum.full;
+	stats->dropped_nic = sum.missed + sum.errors + sum.no_buffer;
+	add_cause(stats, "packetSocketFull", sum.full);
+	add_cause(stats, "imissed", sum.missed);
+	add_cause(stats, "ierrors", sum.errors);
+	add_cause(stats, "rxNoBuffer", sum.no_buffer);
 	if (capture->hardware_time)
 		add_cause(stats, "deviceClockRefused", refused);
 }
@@ -256,9 +305,17 @@ static const char *condition(struct sf_capture *base)
 {
 	struct dpdk_capture *capture = of(base);
 
-	for (unsigned i = 0; i < capture->point_count; i++)
-		if (atomic_load_explicit(&capture->points[i].link_down, memory_order_relaxed))
-			return capture->points[i].down;
+	for (unsigned i = 0; i < capture->point_count; i++) {
+		struct point *point = &capture->points[i];
+		const char *text = NULL;
+
+		if (point->over_interface)
+			text = sf_port_condition(&point->base);
+		else if (atomic_load_explicit(&point->link_down, memory_order_relaxed))
+			text = point->down;
+		if (text)
+			return text;
+	}
 	return NULL;
 }
 
@@ -283,8 +340,17 @@ static void close_capture(struct sf_capture *base)
 		return;
 	for (unsigned i = 0; capture->queues && i < base->queues; i++)
 		release(base, i);
-	for (unsigned i = 0; i < capture->point_count; i++)
-		sf_dpdk_port_close(&capture->points[i].port);
+	for (unsigned i = 0; i < capture->point_count; i++) {
+		struct point *point = &capture->points[i];
+
+		sf_dpdk_port_close(&point->port);
+		if (point->over_interface) {
+			/* where this process may; otherwise the monitor does it */
+			sf_attached_restore(&point->before);
+			sf_port_close(&point->base);
+		}
+		free(point->device);
+	}
 	pthread_mutex_destroy(&capture->lock);
 	free(capture->queues);
 	free(capture->points);
@@ -333,15 +399,57 @@ static void describe_point(
 			point->interface.name);
 }
 
+/* The interface below a virtual device, if it has one. */
+static int open_interface(struct dpdk_capture *capture, struct point *point,
+	const struct sf_capture_options *options, struct sf_error *error)
+{
+	struct sf_capture_options unchanged = *options;
+	char name[IF_NAMESIZE];
+	int result;
+
+	if (!sf_netdev_of_device(point->device, name))
+		return 0;
+	unchanged.keep_offloads = true;
+	unchanged.set_rss = false;
+	result = sf_port_open(&point->base, name, &unchanged, error);
+	/* the socket's membership, unlike the flag that DPDK's drivers set, goes with the process */
+	if (result == 0 && capture->settings.promiscuous) {
+		result = sf_netdev_promiscuous(&point->base.netdev, error);
+		if (result < 0)
+			sf_port_close(&point->base);
+	}
+	point->over_interface = result == 0;
+	if (result == 0)
+		sf_attached_read(&point->before, point->base.netdev.index);
+	return result;
+}
+
 static int add_point(struct dpdk_capture *capture, const char *device,
-	const struct sf_dpdk_settings *settings, struct sf_error *error)
+	const struct sf_capture_options *options, struct sf_error *error)
 {
 	struct point *point = &capture->points[capture->point_count];
+	struct sf_dpdk_settings settings = capture->settings;
 	struct rte_eth_dev_info info;
-	int result = sf_dpdk_port_open(&point->port, device, settings, error);
+	int result, flags = -1;
 
-	if (result < 0)
+	point->device = strdup(device);
+	if (!point->device)
+		return sf_error_set(error, -ENOMEM, "%s", sf_strerror(-ENOMEM));
+	result = open_interface(capture, point, options, error);
+	settings.promiscuous &= !point->over_interface;
+	if (point->over_interface)
+		flags = sf_netdev_flags(&point->base.netdev);
+	if (result == 0)
+		result = sf_dpdk_port_open(&point->port, device, &settings, error);
+	/* DPDK's driver clears promiscuous mode that somebody else has set */
+	if (flags >= 0 && sf_netdev_flags(&point->base.netdev) != flags)
+		sf_netdev_set_flags(&point->base.netdev, flags);
+	if (result < 0) {
+		if (point->over_interface)
+			sf_port_close(&point->base);
+		free(point->device);
 		return result;
+	}
 	capture->point_count++;
 	result = rte_eth_dev_info_get(point->port.id, &info);
 	if (result < 0)
@@ -356,6 +464,7 @@ static int add_point(struct dpdk_capture *capture, const char *device,
 	snprintf(point->down, sizeof(point->down), "the link of dpdk:%s is down: waiting",
 		point->interface.name);
 	describe_point(capture, point, &info);
+	point->base.queues = point->port.queues;
 	capture->base.queues += point->port.queues;
 	return 0;
 }
@@ -382,12 +491,6 @@ static void fill_queues(struct dpdk_capture *capture, uint32_t snaplen)
 static int open_capture(struct sf_capture **result, const struct sf_capture_options *options,
 	struct sf_error *error)
 {
-	const struct sf_dpdk_settings settings = {
-		.queues = options->queues,
-		.ring_bytes = options->ring_bytes,
-		.promiscuous = !options->no_promiscuous,
-		.hardware_time = options->hardware_time,
-	};
 	struct dpdk_capture *capture = calloc(1, sizeof(*capture));
 	int code;
 
@@ -397,6 +500,12 @@ static int open_capture(struct sf_capture **result, const struct sf_capture_opti
 	capture->base = (struct sf_capture){ .ops = &sf_dpdk_ops, .live = true };
 	capture->wait_ms = options->wait_ms ? options->wait_ms : DEFAULT_WAIT_MS;
 	capture->hardware_time = options->hardware_time;
+	capture->settings = (struct sf_dpdk_settings){
+		.queues = options->queues,
+		.ring_bytes = options->ring_bytes,
+		.promiscuous = !options->no_promiscuous,
+		.hardware_time = options->hardware_time,
+	};
 	code = check_options(options, error);
 	if (code == 0)
 		code = sf_dpdk_eal_start(options->driver_options, error);
@@ -408,7 +517,7 @@ static int open_capture(struct sf_capture **result, const struct sf_capture_opti
 		goto fail;
 	}
 	for (unsigned i = 0; i < options->name_count; i++) {
-		code = add_point(capture, options->names[i], &settings, error);
+		code = add_point(capture, options->names[i], options, error);
 		if (code < 0)
 			goto fail;
 	}

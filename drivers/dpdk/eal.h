@@ -26,6 +26,14 @@ int sf_dpdk_eal_start(const char *arguments, struct sf_error *error);
 void sf_dpdk_eal_forget(void);
 void sf_dpdk_eal_words(char *text, size_t size, bool first);
 
+#define SF_DPDK_SOCKETS 16 /* most rings that net_af_packet makes */
+
+/* What was received and lost, as the device tells it. */
+struct sf_dpdk_losses {
+	uint64_t missed, errors, no_buffer;
+	uint64_t full; /* packet sockets: rings that were full */
+};
+
 /* One Ethernet port. */
 struct sf_dpdk_port {
 	uint16_t id;
@@ -39,19 +47,33 @@ struct sf_dpdk_port {
 	bool stays_selective; /* promiscuous mode was wanted and is not possible */
 	int timestamp_offset; /* in an mbuf; -1: no device timestamps */
 	uint64_t timestamp_flag;
-	struct rte_eth_stats base; /* when opened */
+	struct rte_eth_stats base;    /* when opened */
+	struct sf_dpdk_losses past;   /* before the port was opened again */
+	int sockets[SF_DPDK_SOCKETS]; /* packet sockets of the device's driver, which owns them */
+	unsigned socket_count;
 };
 
 /* What a port is to be like. */
 struct sf_dpdk_settings {
 	unsigned queues; /* 0: one */
 	uint32_t ring_bytes;
-	bool promiscuous, hardware_time;
+	bool promiscuous; /* asks the device's driver for it */
+	bool hardware_time;
 };
 
 /* Adds the device (PCI address or vdev string), sets it up and starts it. */
 int sf_dpdk_port_open(struct sf_dpdk_port *port, const char *device,
 	const struct sf_dpdk_settings *settings, struct sf_error *error);
+
+/*
+ * Closes the device and opens it anew, with the same number of queues and the same memory. On
+ * failure it is closed and this may be called again.
+ */
+int sf_dpdk_port_reopen(struct sf_dpdk_port *port, const char *device,
+	const struct sf_dpdk_settings *settings, struct sf_error *error);
+
+/* Adds what was lost since sf_dpdk_port_open(). Not at the same time as open, reopen and close. */
+void sf_dpdk_port_losses(struct sf_dpdk_port *port, struct sf_dpdk_losses *sum);
 
 /* Stops, removes and frees. Legal on a zeroed one, and twice. */
 void sf_dpdk_port_close(struct sf_dpdk_port *port);

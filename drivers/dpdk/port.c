@@ -8,6 +8,9 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+
+#include <linux/if_packet.h>
 
 #include <rte_dev.h>
 #include <rte_errno.h>
@@ -23,20 +26,63 @@
 #define POOL_CACHE         128
 #define FRAME_OVERHEAD     22 /* Ethernet header and two tags */
 #define KEY_MAX            64
+#define DESCRIPTORS_SEEN   1024
 
 static void device_name(const char *device, char *name, size_t size)
 {
 	snprintf(name, size, "%.*s", (int)strcspn(device, ","), device);
 }
 
+/* Is the descriptor a packet socket? */
+static bool is_packet_socket(int fd)
+{
+	struct sockaddr_ll address;
+	socklen_t size = sizeof(address);
+
+	return getsockname(fd, (struct sockaddr *)&address, &size) == 0 &&
+	       address.sll_family == AF_PACKET;
+}
+
+/*
+ * net_af_packet does not tell what its sockets lost, but the kernel does (PACKET_STATISTICS). Its
+ * sockets are those that were not there before the device was added.
+ */
+static void find_packet_sockets(struct sf_dpdk_port *port, const bool before[DESCRIPTORS_SEEN])
+{
+	port->socket_count = 0;
+	for (int fd = 0; fd < DESCRIPTORS_SEEN && port->socket_count < SF_DPDK_SOCKETS; fd++)
+		if (!before[fd] && is_packet_socket(fd))
+			port->sockets[port->socket_count++] = fd;
+}
+
+/* Reading a socket's statistics sets them to 0. */
+static void count_full_rings(struct sf_dpdk_port *port)
+{
+	for (unsigned i = 0; i < port->socket_count; i++) {
+		struct tpacket_stats_v3 now;
+		socklen_t size = sizeof(now);
+
+		if (getsockopt(port->sockets[i], SOL_PACKET, PACKET_STATISTICS, &now, &size) == 0)
+			port->past.full += now.tp_drops;
+	}
+}
+
+static uint64_t since(uint64_t now, uint64_t before)
+{
+	return now > before ? now - before : 0;
+}
+
 static int add_device(struct sf_dpdk_port *port, const char *device, struct sf_error *error)
 {
 	char name[RTE_ETH_NAME_MAX_LEN], words[256];
+	bool before[DESCRIPTORS_SEEN];
 
 	device_name(device, name, sizeof(name));
 	if (rte_eth_dev_get_port_by_name(name, &port->id) == 0)
 		return sf_error_set(
 			error, -EBUSY, "dpdk:%s is in use by this process already", name);
+	for (int fd = 0; fd < DESCRIPTORS_SEEN; fd++)
+		before[fd] = is_packet_socket(fd);
 	sf_dpdk_eal_forget();
 	if (rte_dev_probe(device) < 0 || rte_eth_dev_get_port_by_name(name, &port->id) < 0) {
 		sf_dpdk_eal_words(words, sizeof(words), true);
@@ -48,6 +94,7 @@ static int add_device(struct sf_dpdk_port *port, const char *device, struct sf_e
 			strchr(name, ':') ? name : "");
 	}
 	port->added = true;
+	find_packet_sockets(port, before);
 	return 0;
 }
 
@@ -164,12 +211,13 @@ static int start_port(struct sf_dpdk_port *port, const char *device,
 		port->queues = info.max_rx_queues;
 	if (result == 0)
 		result = configure(port, &info, settings);
-	if (result == 0) {
+	if (result == 0 && !port->pool) {
 		result = make_pool(port, settings->ring_bytes, error);
 		if (result < 0)
 			return result;
-		result = set_up_queues(port);
 	}
+	if (result == 0)
+		result = set_up_queues(port);
 	if (result < 0) {
 		sf_dpdk_eal_words(words, sizeof(words), true);
 		return sf_error_set(error, result, "dpdk:%s: setting it up: %s%s", device,
@@ -197,19 +245,63 @@ int sf_dpdk_port_open(struct sf_dpdk_port *port, const char *device,
 	return result;
 }
 
-void sf_dpdk_port_close(struct sf_dpdk_port *port)
+/* Not the memory. */
+static void close_device(struct sf_dpdk_port *port)
 {
 	struct rte_eth_dev_info info = { 0 };
 
+	if (!port->added)
+		return;
+	if (port->started)
+		rte_eth_dev_stop(port->id);
+	rte_eth_dev_info_get(port->id, &info);
+	rte_eth_dev_close(port->id);
+	if (info.device)
+		rte_dev_remove(info.device);
+	port->added = port->started = false;
+	port->socket_count = 0;
+}
+
+int sf_dpdk_port_reopen(struct sf_dpdk_port *port, const char *device,
+	const struct sf_dpdk_settings *settings, struct sf_error *error)
+{
+	struct sf_dpdk_losses past = { 0 };
+	uint16_t queues = port->queues;
+	int result;
+
 	if (port->added) {
-		if (port->started)
-			rte_eth_dev_stop(port->id);
-		if (rte_eth_dev_info_get(port->id, &info) < 0)
-			info.device = NULL;
-		rte_eth_dev_close(port->id);
-		if (info.device)
-			rte_dev_remove(info.device);
+		sf_dpdk_port_losses(port, &past);
+		port->past = past;
 	}
+	close_device(port);
+	result = add_device(port, device, error);
+	if (result == 0)
+		result = start_port(port, device, settings, error);
+	if (result == 0 && port->queues != queues)
+		result = sf_error_set(error, -EIO, "dpdk:%s: %u queues instead of %u", device,
+			port->queues, queues);
+	port->queues = queues;
+	if (result < 0)
+		close_device(port);
+	return result;
+}
+
+void sf_dpdk_port_losses(struct sf_dpdk_port *port, struct sf_dpdk_losses *sum)
+{
+	struct rte_eth_stats now = port->base;
+
+	count_full_rings(port);
+	if (port->added && rte_eth_stats_get(port->id, &now) < 0)
+		now = port->base;
+	sum->missed += port->past.missed + since(now.imissed, port->base.imissed);
+	sum->errors += port->past.errors + since(now.ierrors, port->base.ierrors);
+	sum->no_buffer += port->past.no_buffer + since(now.rx_nombuf, port->base.rx_nombuf);
+	sum->full += port->past.full;
+}
+
+void sf_dpdk_port_close(struct sf_dpdk_port *port)
+{
+	close_device(port);
 	rte_mempool_free(port->pool);
 	*port = (struct sf_dpdk_port){ .timestamp_offset = -1 };
 }

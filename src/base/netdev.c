@@ -169,6 +169,22 @@ int sf_netdev_require_up(const struct sf_netdev *netdev, struct sf_error *error)
 		netdev->name, netdev->name);
 }
 
+int sf_netdev_flags(const struct sf_netdev *netdev)
+{
+	struct ifreq ifr;
+	int result = request(netdev, SIOCGIFFLAGS, &ifr);
+
+	return result < 0 ? result : (uint16_t)ifr.ifr_flags;
+}
+
+int sf_netdev_set_flags(const struct sf_netdev *netdev, int flags)
+{
+	struct ifreq ifr = { .ifr_flags = (short)flags };
+
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", netdev->name);
+	return ioctl(netdev->fd, SIOCSIFFLAGS, &ifr) == 0 ? 0 : -errno;
+}
+
 int sf_netdev_promiscuous(struct sf_netdev *netdev, struct sf_error *error)
 {
 	struct packet_mreq membership = {
@@ -194,4 +210,29 @@ uint64_t sf_netdev_missed(struct sf_netdev *netdev)
 	if (now > netdev->missed_base)
 		netdev->missed = netdev->missed_past + now - netdev->missed_base;
 	return netdev->missed;
+}
+
+bool sf_netdev_of_device(const char *device, char name[IF_NAMESIZE])
+{
+	static const char *const keys[] = { "iface", "rx_iface", "rx_iface_in", "remote" };
+	/* of a tap device "iface" is the name of its own end, which is new */
+	bool tap = strncmp(device, "net_tap", 7) == 0;
+
+	for (const char *argument = strchr(device, ','); argument;
+		argument = strchr(argument, ',')) {
+		size_t length = strcspn(++argument, "=,"), size;
+
+		for (unsigned i = tap ? 3 : 0; i < 4; i++) {
+			if (strlen(keys[i]) != length || argument[length] != '=' ||
+				strncmp(argument, keys[i], length) != 0)
+				continue;
+			size = strcspn(argument + length + 1, ",");
+			if (size == 0 || size >= IF_NAMESIZE)
+				return false;
+			memcpy(name, argument + length + 1, size);
+			name[size] = '\0';
+			return true;
+		}
+	}
+	return false;
 }

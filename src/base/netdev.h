@@ -54,6 +54,10 @@ enum sf_netdev_state sf_netdev_state(const struct sf_netdev *netdev);
 /* Up (administratively) or an error that says how to. */
 int sf_netdev_require_up(const struct sf_netdev *netdev, struct sf_error *error);
 
+/* IFF_… as set on the interface itself, so without what packet sockets ask for; or -errno. */
+int sf_netdev_flags(const struct sf_netdev *netdev);
+int sf_netdev_set_flags(const struct sf_netdev *netdev, int flags);
+
 /* Receive frames for others too, until close (or the end of the process, however it ends). */
 int sf_netdev_promiscuous(struct sf_netdev *netdev, struct sf_error *error);
 
@@ -62,5 +66,11 @@ int sf_netdev_promiscuous(struct sf_netdev *netdev, struct sf_error *error);
  * rx_fifo_errors). One thread at a time.
  */
 uint64_t sf_netdev_missed(struct sf_netdev *netdev);
+
+/*
+ * The interface of the kernel below a virtual device of DPDK, "net_af_packet0,iface=eth1" or
+ * "net_tap0,remote=eth1". False: there is none.
+ */
+bool sf_netdev_of_device(const char *device, char name[IF_NAMESIZE]);
 
 #endif

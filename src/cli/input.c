@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/netdev.h"
 #include "cli/input.h"
 
 #define POINT_MAX 16 /* interfaces that one observation point may join */
@@ -89,37 +90,73 @@ int sf_input_open_live(struct sf_input *input, const char *text, const struct sf
 	return err;
 }
 
+static struct sf_permit *add_permit(
+	struct sf_permits *permits, const char *name, int length, struct sf_error *error)
+{
+	struct sf_permit *permit = &permits->rows[permits->count];
+
+	if (permits->count == SF_PERMITS_MAX) {
+		sf_error_set(
+			error, SF_EUSAGE, "--interface: more than %d interfaces", SF_PERMITS_MAX);
+		return NULL;
+	}
+	permits->count++;
+	/* a name that is too long is complained about where it is opened */
+	snprintf(permit->name, sizeof(permit->name), "%.*s", length, name);
+	permit->packets = true;
+	return permit;
+}
+
+/* A device of DPDK over an interface of the kernel: sockets only, no settings are changed. */
+static int permit_device(struct sf_permits *permits, const char *device, struct sf_error *error)
+{
+	char name[IF_NAMESIZE];
+	struct sf_permit *permit;
+
+	if (!sf_netdev_of_device(device, name))
+		return 0;
+	permit = add_permit(permits, name, IF_NAMESIZE, error);
+	if (!permit)
+		return error->code;
+	permit->detach = strncmp(device, "net_af_xdp", 10) == 0;
+	return 0;
+}
+
+/* NAME[+NAME…] */
+static int permit_names(struct sf_permits *permits, const char *names, bool xdp,
+	const struct sf_options *options, struct sf_error *error)
+{
+	unsigned merging = xdp ? SF_ETHTOOL_MERGING | SF_ETHTOOL_TAGS : SF_ETHTOOL_MERGING;
+	struct sf_permit *permit;
+
+	for (const char *end; *names; names = *end ? end + 1 : end) {
+		end = strchrnul(names, '+');
+		permit = add_permit(permits, names, (int)(end - names), error);
+		if (!permit)
+			return error->code;
+		permit->xdp = xdp;
+		permit->settings = (options->set_rss ? SF_ETHTOOL_RSS : 0) |
+				   (options->keep_offloads ? 0 : merging);
+	}
+	return 0;
+}
+
 int sf_input_permits(
 	struct sf_permits *permits, const struct sf_options *options, struct sf_error *error)
 {
-	struct sf_permit *permit;
+	int err = 0;
 
 	*permits = (struct sf_permits){ 0 };
-	for (unsigned i = 0; i < options->interfaces.count; i++) {
+	for (unsigned i = 0; i < options->interfaces.count && !err; i++) {
 		const char *name = options->interfaces.items[i], *colon = strchr(name, ':');
 		bool xdp = strncmp(name, "xdp:", 4) == 0;
 
-		if (colon && strncmp(name, "dpdk", 4) == 0)
-			continue;
-		name = colon ? colon + 1 : name;
-		for (const char *end; *name; name = *end ? end + 1 : end) {
-			int length = (int)((end = strchrnul(name, '+')) - name);
-
-			if (permits->count == SF_PERMITS_MAX)
-				return sf_error_set(error, SF_EUSAGE,
-					"--interface: more than %d interfaces", SF_PERMITS_MAX);
-			permit = &permits->rows[permits->count++];
-			/* a name that is too long is complained about where it is opened */
-			snprintf(permit->name, sizeof(permit->name), "%.*s", length, name);
-			permit->packets = true;
-			permit->xdp = xdp;
-			permit->settings = (options->set_rss ? SF_ETHTOOL_RSS : 0) |
-					   (options->keep_offloads ? 0
-						   : xdp ? SF_ETHTOOL_MERGING | SF_ETHTOOL_TAGS
-							 : SF_ETHTOOL_MERGING);
-		}
+		if (strncmp(name, "dpdk:", 5) == 0)
+			err = permit_device(permits, colon + 1, error);
+		else
+			err = permit_names(permits, colon ? colon + 1 : name, xdp, options, error);
 	}
-	return 0;
+	return err;
 }
 
 int sf_input_refuse_twice(const struct sf_options *options, struct sf_error *error)

@@ -317,15 +317,14 @@ static int start_monitor(struct sf_run *run, struct sf_error *error)
 	struct sf_permits permits;
 	int err = sf_sandbox_user(&run->sandbox, options->user, error);
 
-	for (unsigned i = 0; i < options->interfaces.count; i++) {
-		bool dpdk = strncmp(options->interfaces.items[i], "dpdk:", 5) == 0;
-
-		run->sandbox.dpdk |= dpdk;
-		run->sandbox.packets |= !dpdk;
-		run->sandbox.xdp |= strncmp(options->interfaces.items[i], "xdp:", 4) == 0;
-	}
-	if (!err && run->sandbox.switch_user)
+	for (unsigned i = 0; i < options->interfaces.count; i++)
+		run->sandbox.dpdk |= strncmp(options->interfaces.items[i], "dpdk:", 5) == 0;
+	if (!err)
 		err = sf_input_permits(&permits, options, error);
+	for (unsigned i = 0; !err && i < permits.count; i++) {
+		run->sandbox.packets |= permits.rows[i].packets;
+		run->sandbox.xdp |= permits.rows[i].xdp;
+	}
 	if (!err && run->sandbox.switch_user)
 		err = sf_monitor_start(&run->monitor, &permits, error);
 	run->sandbox.helped = run->monitor.pid > 0;

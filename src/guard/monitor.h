@@ -30,6 +30,7 @@ struct sf_permit {
 	unsigned settings; /* SF_ETHTOOL_… ored: those that the run may change */
 	bool packets;      /* packet sockets */
 	bool xdp;          /* the XDP program on this interface, and AF_XDP sockets */
+	bool detach;       /* DPDK's driver attaches an XDP program: it is taken off at the end */
 };
 struct sf_permits {
 	struct sf_permit rows[SF_PERMITS_MAX];

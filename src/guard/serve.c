@@ -19,6 +19,7 @@
 
 #include <spanflow/capture.h>
 
+#include "base/attached.h"
 #include "guard/monitor.h"
 #include "guard/sandbox.h"
 
@@ -32,6 +33,7 @@
 struct served {
 	struct sf_netdev netdev; /* fd < 0: nothing was asked about it yet */
 	struct sf_ethtool_saved saved;
+	struct sf_attached before; /* of a permit with `detach`: what was there at the start */
 };
 
 struct server {
@@ -222,6 +224,18 @@ static void serve(struct server *server)
 	}
 }
 
+/* What the metering process changed and did not put back itself. */
+static void put_back(struct server *server)
+{
+	for (unsigned i = 0; i < server->monitor->permits.count; i++) {
+		struct served *served = &server->served[i];
+
+		if (served->netdev.fd >= 0)
+			sf_ethtool_restore(&served->saved, &served->netdev);
+		sf_attached_restore(&served->before);
+	}
+}
+
 /* Keeps the channel as descriptor 3, nothing else; writes go nowhere. */
 static int close_all(int channel)
 {
@@ -252,9 +266,10 @@ void sf_monitor_serve(const struct sf_monitor *monitor, int channel)
 		server.served[i].netdev.fd = server.served[i].netdev.netlink =
 			server.served[i].netdev.promiscuous = -1;
 	sf_sandbox_enter_monitor();
-	serve(&server);
 	for (unsigned i = 0; i < monitor->permits.count; i++)
-		if (server.served[i].netdev.fd >= 0)
-			sf_ethtool_restore(&server.served[i].saved, &server.served[i].netdev);
+		if (monitor->permits.rows[i].detach && look_at(&server, i) == 0)
+			sf_attached_read(&server.served[i].before, server.served[i].netdev.index);
+	serve(&server);
+	put_back(&server);
 	_exit(0);
 }

@@ -21,6 +21,7 @@
 
 #include <linux/bpf.h>
 #include <linux/netlink.h>
+#include <linux/sockios.h>
 
 #include "guard/sandbox.h"
 
@@ -187,6 +188,27 @@ static int allow_reading(scmp_filter_ctx filter)
 	return result ? result : allow_if(filter, rule, 1);
 }
 
+/*
+ * DPDK's net_af_packet, when its interface came back, sets the MAC address that the interface has
+ * and a flag that our own packet socket takes care of (drivers/dpdk/dpdk.c). It gives up if it may
+ * not, so these calls do nothing and succeed. The more exact rule comes before that for all ioctls
+ * of interfaces.
+ */
+static int ignore_settings(scmp_filter_ctx filter)
+{
+	static const uint64_t ignored[] = { SIOCSIFFLAGS, SIOCSIFHWADDR };
+	int result = 0;
+
+	for (unsigned i = 0; i < 2 && result == 0; i++) {
+		const struct scmp_arg_cmp compare = { 1, SCMP_CMP_MASKED_EQ, UINT32_MAX,
+			ignored[i] };
+
+		result = seccomp_rule_add_array(
+			filter, SCMP_ACT_ERRNO(0), SCMP_SYS(ioctl), 1, &compare);
+	}
+	return result;
+}
+
 /* What the metering process may do with arguments of a certain kind only. */
 static int allow_metering(scmp_filter_ctx filter, unsigned calls)
 {
@@ -209,6 +231,8 @@ static int allow_metering(scmp_filter_ctx filter, unsigned calls)
 		result = allow_if(filter, rules, sizeof(rules) / sizeof(rules[0]));
 	if (result == 0 && calls & SF_CALLS_DPDK)
 		result = allow_if(filter, vfio, 1);
+	if (result == 0 && calls & SF_CALLS_DPDK)
+		result = ignore_settings(filter);
 	if (result == 0 && calls & SF_CALLS_XDP)
 		result = allow_xdp(filter, calls);
 	if (result == 0 && calls & SF_CALLS_TYPES_READ)

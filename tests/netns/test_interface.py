@@ -485,7 +485,7 @@ class Errors(Case):
         done = self.network(CAPTURE_COUNT, "-o", "--no-huge --nonsense", "dpdk:net_null0",
                                 check=False)
         self.assertEqual((done.returncode, done.stdout), (1, ""))
-        self.assertIn("DPDK does not start", done.stderr)
+        self.assertIn("is not allowed for DPDK", done.stderr)
 
 
 if __name__ == "__main__":

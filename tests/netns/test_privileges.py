@@ -85,8 +85,10 @@ class Separated(Case):
 
     def begin(self, driver, *options):
         """Returns when it meters."""
-        process = self.live(self.inside, *source(driver, "mirror"), "-o", "json", *options,
-                            env=ENVIRONMENT)
+        return self.metering(*source(driver, "mirror"), "-o", "json", *options)
+
+    def metering(self, *arguments):
+        process = self.live(self.inside, *arguments, env=ENVIRONMENT)
 
         def metering():
             if process.poll() is not None:
@@ -160,7 +162,36 @@ class Separated(Case):
             self.assertIs(sandbox[layer], True, layer)
 
 
+    def promiscuity(self):
+        return json.loads(self.inside("ip", "-j", "-d", "link", "show", "mirror").stdout)[0][
+            "promiscuity"]
+
+    def check_dpdk_returns(self):
+        """A DPDK device over an interface that is deleted and made again."""
+        if not built("dpdk"):
+            self.skipTest("no driver dpdk")
+        # its user may lock 8 MiB where root cannot raise the limit
+        process = self.metering("-i", "dpdk:net_af_packet0,iface=mirror,framecnt=256,blocksz=4096,"
+                                f"framesz=2048,qpairs={self.queues}", "--workers", self.queues,
+                                "--driver-options", "--no-huge -m 256", "-o", "json")
+        self.send(7001)
+        for port in 7002, 7003:
+            self.inside("ip", "link", "del", "mirror")
+            wait_until(lambda: "mirror is gone" in self.output(process), "word of the loss")
+            self.cable()
+            wait_until(lambda n=port - 7001: self.output(process).count("can come again") == n,
+                       "its return")
+            self.assertEqual(self.promiscuity(), 1)
+            self.send(port)
+        done = self.end(process)
+        self.assertEqual([self.packets_to(done, port) for port in (7001, 7002, 7003)], [5, 5, 5])
+        self.assertEqual(self.promiscuity(), 0)
+
+
 class OneQueue(Separated):
+    def test_dpdk_returns(self):
+        self.check_dpdk_returns()
+
     def test_pcap(self):
         self.check_resumes("pcap")
 
@@ -262,6 +293,69 @@ class OneQueue(Separated):
             self.assertEqual(fields["NoNewPrivs"] + fields["Seccomp"], ["1", "2"])
         self.send(7001)
         self.assertEqual(self.packets_to(self.end(process), 7001), 5)
+
+    def test_dpdk_gone(self):
+        """An interface that does not come back does not hold up the end."""
+        if not built("dpdk"):
+            self.skipTest("no driver dpdk")
+        process = self.begin("dpdk")
+        self.send(7001)
+        self.inside("ip", "link", "del", "mirror")
+        wait_until(lambda: "mirror is gone" in self.output(process), "word of the loss")
+        self.assertEqual(self.packets_to(self.end(process), 7001), 5)
+
+    def test_dpdk_puts_back(self):
+        """Promiscuous mode and XDP programs that DPDK's own drivers would leave behind."""
+        if not built("dpdk"):
+            self.skipTest("no driver dpdk")
+        for device in "net_af_packet0,iface=mirror,framecnt=256", "net_af_xdp0,iface=mirror":
+            for signal_number in signal.SIGINT, signal.SIGKILL:
+                process = self.live(self.inside, "-i", f"dpdk:{device}", "-o", "none",
+                                    "--driver-options", "--no-huge -m 256", env=ENVIRONMENT)
+                self.ready(process)
+                self.monitor = children(process.pid)
+                self.assertEqual(self.promiscuity(), 1)
+                process.send_signal(signal_number)
+                process.wait()
+                wait_until(lambda: all(map(gone, self.monitor)), "the monitor to end")
+                shown = self.inside("ip", "-d", "link", "show", "mirror").stdout
+                self.assertEqual(self.promiscuity(), 0, device)
+                self.assertNotIn("PROMISC", shown)
+                self.assertNotIn("xdp", shown, device)
+
+    def test_dpdk_keeps_flags(self):
+        """Promiscuous mode that somebody else has set is that of somebody else."""
+        if not built("dpdk"):
+            self.skipTest("no driver dpdk")
+        self.inside("ip", "link", "set", "mirror", "promisc", "on")
+        process = self.begin("dpdk")
+        self.assertEqual(self.promiscuity(), 2)
+        self.end(process)
+        self.assertEqual(self.promiscuity(), 1)
+
+    def test_dpdk_not_promiscuous(self):
+        if not built("dpdk"):
+            self.skipTest("no driver dpdk")
+        process = self.begin("dpdk", "--no-promiscuous")
+        self.assertEqual(self.promiscuity(), 0)
+        self.end(process)
+
+    def test_dpdk_losses(self):
+        """What the rings of net_af_packet could not take is known, and told."""
+        if not built("dpdk"):
+            self.skipTest("no driver dpdk")
+        process = self.metering("-i", "dpdk:net_af_packet0,iface=mirror,blocksz=4096,"
+                                "framesz=2048,framecnt=4", "--driver-options",
+                                "--no-huge -m 256", "-o", "none")
+        process.send_signal(signal.SIGSTOP)
+        self.send(7001, 200)
+        process.send_signal(signal.SIGCONT)
+        time.sleep(1)
+        done = self.end(process)
+        total = self.inside("ip", "-j", "-s", "link", "show", "mirror")
+        received = json.loads(total.stdout)[0]["stats64"]["rx"]["packets"]
+        self.assertGreater(done.stats["dropped"]["kernel"], 100)
+        self.assertEqual(done.stats["frames"] + done.stats["dropped"]["kernel"], received)
 
     def test_without_sandbox(self):
         process = self.live(self.inside, "-i", "mirror", "--no-sandbox", "-o", "none",
@@ -420,6 +514,9 @@ class TwoQueues(Separated):
 
     def test_xdp(self):
         self.check_resumes("xdp", "--workers", "2")
+
+    def test_dpdk(self):
+        self.check_dpdk_returns()
 
 
 if __name__ == "__main__":

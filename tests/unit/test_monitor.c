@@ -158,26 +158,51 @@ END_TEST
 /* What the command line gives away. */
 START_TEST(of_options)
 {
-	static const char *const names[] = { "eth0+eth1", "xdp:eth2", "pcap:any",
-		"dpdk:net_null0" };
-	struct sf_options options = { .interfaces = { .items = (const char **)names, .count = 4 } };
+	static const char *const names[] = { "eth0+eth1", "xdp:eth2", "pcap:any", "dpdk:net_null0",
+		"dpdk:net_af_packet0,iface=eth9,framecnt=8", "dpdk:net_af_xdp0,iface=eth8",
+		"dpdk:net_tap0,iface=tap5,remote=eth7" };
+	struct sf_options options = { .interfaces = { .items = (const char **)names, .count = 7 } };
 	static struct sf_permits made;
 	struct sf_error error;
 
 	ck_assert_int_eq(sf_input_permits(&made, &options, &error), 0);
-	ck_assert_uint_eq(made.count, 4);
+	ck_assert_uint_eq(made.count, 7);
 	ck_assert_str_eq(made.rows[1].name, "eth1");
 	ck_assert_uint_eq(made.rows[1].settings, SF_ETHTOOL_MERGING);
 	ck_assert(made.rows[1].packets && !made.rows[1].xdp);
 	ck_assert_str_eq(made.rows[2].name, "eth2");
 	ck_assert_uint_eq(made.rows[2].settings, SF_ETHTOOL_MERGING | SF_ETHTOOL_TAGS);
 	ck_assert(made.rows[2].xdp);
+	/* a device of DPDK changes no settings; without an interface below it there is no row */
+	ck_assert_str_eq(made.rows[4].name, "eth9");
+	ck_assert(made.rows[4].packets && !made.rows[4].settings && !made.rows[4].detach);
+	ck_assert_str_eq(made.rows[5].name, "eth8");
+	ck_assert(made.rows[5].detach && !made.rows[5].xdp);
+	ck_assert_str_eq(made.rows[6].name, "eth7");
 	options.keep_offloads = true;
 	options.set_rss = true;
 	ck_assert_int_eq(sf_input_permits(&made, &options, &error), 0);
-	for (unsigned i = 0; i < made.count; i++)
+	for (unsigned i = 0; i < 4; i++)
 		ck_assert_uint_eq(made.rows[i].settings, SF_ETHTOOL_RSS);
 }
 END_TEST
 
-CHECK_MAIN("monitor", of_options, settings, programs, nonsense, stopped, killed)
+/* Names below virtual devices; strings that name none. */
+START_TEST(of_devices)
+{
+	static const char *const none[] = { "net_null0", "0000:01:00.0", "net_tap0,iface=dtap0",
+		"net_af_packet0,iface=", "net_af_packet0,ifaces=eth1", "net_af_packet0,iface",
+		"net_af_packet0,iface=a-name-that-is-too-long", "net_af_packet0,", "",
+		"net_null0,size=iface=eth1" };
+	char name[IF_NAMESIZE];
+
+	for (unsigned i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		ck_assert_msg(!sf_netdev_of_device(none[i], name), "%s", none[i]);
+	ck_assert(sf_netdev_of_device("net_pcap0,rx_iface=eth1,tx_pcap=x", name));
+	ck_assert_str_eq(name, "eth1");
+	ck_assert(sf_netdev_of_device("net_af_packet0,qpairs=2,iface=fifteen-letters", name));
+	ck_assert_str_eq(name, "fifteen-letters");
+}
+END_TEST
+
+CHECK_MAIN("monitor", of_devices, of_options, settings, programs, nonsense, stopped, killed)
