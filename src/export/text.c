@@ -158,8 +158,9 @@ static char *put_collected_columns(char *p, const struct sf_collected *from)
 static char *put_cell(char *p, const struct layout *layout, unsigned i, const uint8_t *value,
 	const struct sf_collected *from, unsigned d)
 {
-	struct sf_cell cell = { .kind = SF_CELL_FLOW };
+	struct sf_cell cell;
 
+	cell.kind = SF_CELL_FLOW;
 	if (from)
 		sf_cell_find(&cell, from, &layout->template.specs[i], d);
 	if (cell.kind == SF_CELL_FLOW)
