@@ -99,9 +99,10 @@ const struct sf_option sf_option_table[] = {
 		.help = "Look at capture files instead of an interface; the same files as for "
 			"spanflow meter -r." },
 	{ COLLECT, 'l', "listen", SF_OPTION_STRINGS, AT(listen), SF_COLLECT, "udp://HOST:PORT",
-		.help = "Receive NetFlow v5, v9 and IPFIX on this address. Port 0 takes any free "
-			"port; standard error names it. Default: udp://[::]:4739, which takes IPv4 "
-			"too." },
+		.help = "Receive NetFlow v5, v9 and IPFIX on this address. Without HOST: on all "
+			"addresses, IPv4 and IPv6. Of a name: on all its addresses. Port 0 takes "
+			"any "
+			"free port; standard error names it. Default: udp://:4739." },
 	{ COLLECT, 'c', "count", SF_OPTION_NUMBER, AT(count), SF_COLLECT, "N", .min = 1,
 		.help = "Stop after N flow records." },
 	{ COLLECT, 0, "duration", SF_OPTION_DURATION, AT(duration_ns), SF_COLLECT, "TIME",
@@ -205,9 +206,12 @@ const struct sf_option sf_option_table[] = {
 		.help = "Send records to a collector: ipfix://host:4739, netflow9://host:2055 or "
 			"netflow5://host:2055. Options follow after commas: "
 			"ipfix://[::1]:4739,biflow=yes,rate=50000." },
-	{ EXPORT, 'w', "write", SF_OPTION_STRINGS, AT(write), SF_METER | SF_COLLECT, "FILE",
+	{ EXPORT, 'w', "write", SF_OPTION_STRINGS, AT(write), SF_METER, "FILE",
 		.help = "Write records to an IPFIX file (RFC 5655); - is standard output. May be "
 			"given several times." },
+	{ EXPORT, 'w', "write", SF_OPTION_STRINGS, AT(write), SF_COLLECT, "FILE",
+		.help = "Write records to an IPFIX file (RFC 5655) as they were sent, options "
+			"records included; - is standard output. May be given several times." },
 	{ EXPORT, 0, "queue-size", SF_OPTION_NUMBER, AT(queue_size), SF_METER, "BYTES", "512M",
 		.min = 65536, .max = UINT64_C(64) << 30,
 		.help = "Live: memory for records that wait for a destination that is slower than "
@@ -226,16 +230,18 @@ const struct sf_option sf_option_table[] = {
 	{ EXPORT, 'o', "output", SF_OPTION_CHOICE, AT(output), SF_SHOW | SF_COLLECT, "FORMAT",
 		.choices = outputs,
 		.help = "Print records to standard output: table and csv like spanflow meter, json "
-			"with every element of the record as it was sent. Without -w and -o: "
-			"table." },
+			"with every element of the record as it was sent. Each says which "
+			"exporter, "
+			"observation domain and export time the record came from. Without -w and "
+			"-o: table." },
 	{ EXPORT, 'o', "output", SF_OPTION_CHOICE, AT(output), SF_CHECK, "FORMAT", "table",
 		.choices = check_outputs, .help = "table (readable) or json (one line)." },
 	{ EXPORT, 0, "options", SF_OPTION_FLAG, AT(show_options), SF_SHOW | SF_COLLECT,
 		.help = "With -o json: print options records, too (sampling, interface names, "
 			"statistics of the exporter)." },
 	{ EXPORT, 0, "biflow", SF_OPTION_FLAG, AT(biflow), SF_SHOW | SF_COLLECT,
-		.help = "In table, csv and files: one record for both directions of a "
-			"conversation, where the exporter sent them in one." },
+		.help = "In table and csv: one line for both directions of a conversation, where "
+			"the exporter sent them in one record." },
 	{ EXPORT, 0, "biflow", SF_OPTION_FLAG, AT(biflow), SF_METER,
 		.help = "One record for both directions of a conversation (RFC 5103), in print, in "
 			"files and to IPFIX collectors. Without it: one for each direction." },
