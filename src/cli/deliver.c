@@ -65,6 +65,7 @@ void sf_run_deliver_rest(struct sf_run *run, const struct sf_books *books)
 	for (; sf_signal_hurry(NULL) == 0; mono = sf_clock_read(CLOCK_MONOTONIC)) {
 		int64_t next = sf_exporter_pump(run->exporter, mono, true);
 
+		sf_notify_alive(&run->notify, mono);
 		if (!sf_exporter_waits(run->exporter) || mono >= deadline)
 			break;
 		if (!said && mono - begun >= SAY_NS) {

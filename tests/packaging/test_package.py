@@ -15,6 +15,7 @@ from pathlib import Path
 
 import system
 from system import System, run
+from tree import copy_tree
 
 TOP = Path(os.environ["SOURCE_ROOT"])
 CAPTURE = TOP / "pcaps/udp-dns.pcap"
@@ -28,22 +29,10 @@ output = none
 """
 
 
-def copy_tree(to):
-    if (TOP / ".git").exists():
-        names = run("git", "-C", TOP, "ls-files", "-co", "--exclude-standard").stdout.splitlines()
-    else:
-        names = [str(p.relative_to(TOP)) for p in TOP.rglob("*")
-                 if p.is_file() and not p.relative_to(TOP).parts[0].startswith(("build", "."))]
-    for name in names:
-        if (TOP / name).is_file():
-            (to / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(TOP / name, to / name)
-
-
 def build(place):
     """Builds the packages; returns their paths."""
     tree = place / "tree"
-    copy_tree(tree)
+    copy_tree(TOP, tree)
     run("dpkg-buildpackage", "-b", "-us", "-uc", cwd=tree, timeout=600,
         env={**os.environ, "DEB_BUILD_OPTIONS": "nocheck"})
     return [p for p in place.glob("*.deb") if "dbgsym" not in p.name]

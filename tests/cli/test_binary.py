@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""The program and the module are hardened: read from the ELF files with readelf."""
+
+import os
+import re
+import shutil
+import subprocess
+import unittest
+from pathlib import Path
+
+PROGRAM = Path(os.environ["SPANFLOW"])
+ENDBR64 = bytes.fromhex("f30f1efa")
+
+
+def readelf(option, path):
+    return subprocess.run(["readelf", "--wide", option, path], check=True, capture_output=True,
+                          text=True, env={**os.environ, "LC_ALL": "C"}).stdout
+
+
+class Binary(unittest.TestCase):
+    def setUp(self):
+        if not shutil.which("readelf"):
+            self.skipTest("no program readelf (binutils)")
+        module = next(Path(os.environ["BUILD_ROOT"]).glob("spanflow-dpdk-*.so"), None)
+        self.files = [PROGRAM] + ([module] if module else [])
+
+    def each(self):
+        for path in self.files:
+            with self.subTest(file=path.name):
+                yield path
+
+    def test_addresses_are_random(self):
+        for path in self.each():
+            self.assertRegex(readelf("--file-header", path), r"Type: +DYN")
+        self.assertRegex(readelf("--dynamic", PROGRAM), r"FLAGS_1.* PIE\b")
+
+    def test_relocations_are_read_only(self):
+        for path in self.each():
+            self.assertRegex(readelf("--program-headers", path), r"(?m)^ +GNU_RELRO ")
+            self.assertRegex(readelf("--dynamic", path), r"BIND_NOW|FLAGS_1.*\bNOW\b")
+
+    def test_nothing_is_writable_and_executable(self):
+        for path in self.each():
+            headers = readelf("--program-headers", path)
+            self.assertRegex(headers, r"(?m)^ +GNU_STACK .* RW +0x")
+            self.assertNotRegex(headers, r"(?m)^ +LOAD .* RWE +0x")
+            self.assertNotIn("TEXTREL", readelf("--dynamic", path))
+
+    def test_stack_is_protected(self):
+        for path in self.each():
+            self.assertIn("__stack_chk_fail", readelf("--dyn-syms", path))
+
+    def test_library_calls_are_checked(self):
+        if os.environ["OPTIMIZATION"] in ("0", "g", "plain"):
+            self.skipTest("the build has no optimisation, which _FORTIFY_SOURCE needs")
+        for path in self.each():
+            self.assertRegex(readelf("--dyn-syms", path), r"__v?snprintf_chk|__memcpy_chk")
+
+    def test_indirect_jumps_have_marked_targets(self):
+        """Functions begin with endbr64. (Whether the file as a whole is marked depends on the C
+        library's start files, which not every distribution builds so.)"""
+        if os.environ["CPU"] != "x86_64":
+            self.skipTest("x86-64 only")
+        for path in self.each():
+            functions = len(re.findall(r" FUNC .* (?!UND)\d+ ", readelf("--syms", path)))
+            self.assertGreater(path.read_bytes().count(ENDBR64), functions // 4)
+
+    def test_no_path_of_the_build_is_left(self):
+        for path in self.each():
+            content = path.read_bytes()
+            for place in os.environ["BUILD_ROOT"], os.environ["SOURCE_ROOT"]:
+                self.assertNotIn(place.encode() + b"/", content)
+            self.assertNotIn(os.environ["BUILD_ROOT"], readelf("--dynamic", path))
+
+
+if __name__ == "__main__":
+    unittest.main()
