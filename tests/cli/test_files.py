@@ -237,9 +237,9 @@ class Input(Case):
         self.check(process)
 
     def test_missing_file(self):
-        done = self.run_plain("meter", "-r", "/nonexistent.pcap")
+        done = self.run_plain("meter", "-r", "/proc/nonexistent.pcap")
         self.assertEqual(done.status, 1)
-        self.assertIn("/nonexistent.pcap", done.stderr)
+        self.assertIn("/proc/nonexistent.pcap", done.stderr)
 
     def test_corrupt_file(self):
         whole = pcap(conversations(20, packets=1))

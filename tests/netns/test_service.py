@@ -88,7 +88,7 @@ class Service(Case):
         self.check("xdp" if built("xdp") else "pcap", "@spanflow-test-service", later=False)
 
     def test_no_manager(self):
-        env = {**os.environ, "NOTIFY_SOCKET": "/nonexistent/notify"}
+        env = {**os.environ, "NOTIFY_SOCKET": "/proc/nonexistent/notify"}
         process = self.live(self.tap, "-i", "rx0", "-o", "none", env=env)
         self.ready(process)
         time.sleep(0.5)
