@@ -78,6 +78,8 @@ struct sf_text_options {
 	enum sf_text_format format;
 	bool biflow;     /* one object per biflow with reverse elements, instead of two uniflows */
 	bool local_time; /* table only: local time instead of UTC */
+	bool wide;       /* table only: everything in full; else rows fit a terminal */
+	unsigned width;  /* narrow table: columns of the terminal; 0: it goes elsewhere */
 };
 
 /* What became of the records at one destination. offered = sent + skipped + lost, each unit. */

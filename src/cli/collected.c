@@ -113,8 +113,9 @@ static const char *contradiction(const struct sf_options *options)
 		return "--options needs -o json: options records are no flows";
 	if (options->biflow && sf_output_form(options) != SF_OUTPUT_TABLE &&
 		sf_output_form(options) != SF_OUTPUT_CSV)
-		return "--biflow: -o json and -w have records as they were sent: -o table or -o "
-		       "csv";
+		return "--biflow works with -o table and -o csv; -o json and -w keep each record "
+		       "as "
+		       "it was exported";
 	return sf_output_contradiction(options);
 }
 

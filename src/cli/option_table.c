@@ -245,6 +245,9 @@ const struct sf_option sf_option_table[] = {
 	{ EXPORT, 0, "biflow", SF_OPTION_FLAG, AT(biflow), SF_METER,
 		.help = "One record for both directions of a conversation (RFC 5103), in print, in "
 			"files and to IPFIX collectors. Without it: one for each direction." },
+	{ EXPORT, 0, "wide", SF_OPTION_FLAG, AT(wide), SF_METER | SF_SHOW | SF_COLLECT,
+		.help = "Print the table with everything in full: date, addresses, exact bytes, port "
+			"numbers. Without it, rows fit the terminal." },
 	{ EXPORT, 0, "local-time", SF_OPTION_FLAG, AT(local_time), SF_METER | SF_SHOW | SF_COLLECT,
 		.help = "Print the table's times in local time instead of UTC." },
 

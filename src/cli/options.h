@@ -91,7 +91,7 @@ struct sf_options {
 	struct sf_strings write;
 	int output; /* enum sf_output */
 	bool biflow;
-	bool local_time;
+	bool local_time, wide;
 	uint64_t queue_size;
 	int64_t stop_timeout_ns;
 	/* the program itself */

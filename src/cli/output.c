@@ -2,6 +2,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,7 +35,22 @@ const char *sf_output_contradiction(const struct sf_options *options)
 		return "-w - and -o both want standard output: give -w a file";
 	if (options->local_time && sf_output_form(options) != SF_OUTPUT_TABLE)
 		return "--local-time: only for the table: -o table";
+	if (options->wide && sf_output_form(options) != SF_OUTPUT_TABLE)
+		return "--wide: only for the table: -o table";
 	return NULL;
+}
+
+/* Columns of the terminal that standard output is; 0: it is none. */
+static unsigned terminal_width(void)
+{
+	const char *columns = getenv("COLUMNS");
+	struct winsize size;
+
+	if (!isatty(STDOUT_FILENO))
+		return 0;
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col)
+		return size.ws_col;
+	return columns && atoi(columns) > 0 ? (unsigned)atoi(columns) : 80;
 }
 
 static ssize_t write_all(void *cookie, const char *bytes, size_t length)
@@ -65,6 +81,8 @@ int sf_output_text(struct sf_exporter *exporter, const struct sf_options *option
 		.stream = stream,
 		.biflow = options->biflow,
 		.local_time = options->local_time,
+		.wide = options->wide,
+		.width = terminal_width(),
 	};
 	enum sf_output form = sf_output_form(options);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The table for people. What the exporter of a collected record did not tell is a dash. Columns have fixed widths that fit IPv4; a long IPv6 address takes room
- * from the padding of its neighbour and only then pushes its own row to the right, so all other
- * rows stay aligned without looking ahead.
+ * The wide table, with everything in full. What the exporter of a collected record did not tell is a
+ * dash. Columns have fixed widths that fit IPv4; a long IPv6 address takes room from the padding of its
+ * neighbour and only then pushes its own row to the right, so all other rows stay aligned without
+ * looking ahead.
  */
 #include <stdio.h>
 #include <string.h>
@@ -18,8 +19,7 @@
 #define EXPORTER_WIDTH 15
 #define DOMAIN_WIDTH   7
 
-/* The flow has that value of direction `half`. */
-static bool is_known(const struct sf_row *row, unsigned half, uint32_t known)
+bool sf_row_knows(const struct sf_row *row, unsigned half, uint32_t known)
 {
 	return !row->record || sf_cell_known(row->record, half, known);
 }
@@ -32,14 +32,14 @@ static char *put(char *p, const char *text)
 	return p + length;
 }
 
-static char *pad_to(char *p, const char *start, size_t width)
+char *sf_row_pad(char *p, const char *start, size_t width)
 {
 	while ((size_t)(p - start) < width)
 		*p++ = ' ';
 	return p;
 }
 
-static char *right(char *p, const char *text, size_t length, size_t width)
+char *sf_row_right(char *p, const char *text, size_t length, size_t width)
 {
 	for (; length < width; width--)
 		*p++ = ' ';
@@ -51,10 +51,10 @@ static char *right_number(char *p, uint64_t value, size_t width)
 {
 	char text[20];
 
-	return right(p, text, (size_t)(sf_text_u64(text, value) - text), width);
+	return sf_row_right(p, text, (size_t)(sf_text_u64(text, value) - text), width);
 }
 
-static char *put_time(char *p, int64_t time_ns, bool local)
+char *sf_row_time(char *p, int64_t time_ns, bool local)
 {
 	int64_t ms = time_ns / 1000000;
 	time_t seconds = (time_t)(ms / 1000);
@@ -67,7 +67,7 @@ static char *put_time(char *p, int64_t time_ns, bool local)
 		*p++ = '.';
 		for (unsigned scale = 100; scale; scale /= 10)
 			*p++ = (char)('0' + ms / scale % 10);
-		return pad_to(p, start, 24);
+		return sf_row_pad(p, start, 24);
 	}
 	p = sf_text_time(p, ms / 1000, (uint32_t)(ms % 1000) * 1000000, 3);
 	start[10] = ' ';
@@ -83,10 +83,10 @@ static char *put_duration(char *p, int64_t ns)
 	*end++ = '.';
 	for (int64_t scale = 100000000; scale > 100000; scale /= 10)
 		*end++ = (char)('0' + ns / scale % 10);
-	return right(p, text, (size_t)(end - text), 9);
+	return sf_row_right(p, text, (size_t)(end - text), 9);
 }
 
-static char *put_protocol(char *p, uint8_t protocol)
+char *sf_row_protocol(char *p, uint8_t protocol)
 {
 	static const char names[256][8] = {
 		[1] = "ICMP",
@@ -112,23 +112,26 @@ static char *put_protocol(char *p, uint8_t protocol)
 	char *start = p;
 
 	p = names[protocol][0] ? put(p, names[protocol]) : sf_text_u64(p, protocol);
-	return pad_to(p, start, 5);
+	return sf_row_pad(p, start, 5);
 }
 
-static bool has_ports(const struct sf_flow *flow)
+bool sf_row_has_ports(const struct sf_row *row, unsigned side)
 {
-	return flow->protocol == 6 || flow->protocol == 17 || flow->protocol == 33 ||
-	       flow->protocol == 132 || flow->protocol == 136;
+	uint8_t protocol = row->flow->protocol;
+	bool protocol_has = protocol == 6 || protocol == 17 || protocol == 33 || protocol == 132 ||
+			    protocol == 136;
+
+	/* who tells ports and no protocol means a protocol with ports */
+	return (protocol_has || !sf_row_knows(row, 0, SF_KNOWN_PROTOCOL)) &&
+	       sf_row_knows(row, side, SF_KNOWN_PORT);
 }
 
 static char *put_endpoint(char *p, const struct sf_row *row, unsigned side)
 {
 	const struct sf_flow *flow = row->flow;
-	/* who tells ports and no protocol means a protocol with ports */
-	bool ports = (has_ports(flow) || !is_known(row, 0, SF_KNOWN_PROTOCOL)) &&
-		     is_known(row, side, SF_KNOWN_PORT);
+	bool ports = sf_row_has_ports(row, side);
 
-	if (!is_known(row, side, SF_KNOWN_ADDRESS)) {
+	if (!sf_row_knows(row, side, SF_KNOWN_ADDRESS)) {
 		*p++ = '-';
 	} else if (flow->ip_version == 4) {
 		p = sf_text_ipv4(p, flow->addr[side]);
@@ -146,14 +149,14 @@ static char *put_endpoint(char *p, const struct sf_row *row, unsigned side)
 	return p;
 }
 
-static char *put_flags(char *p, const struct sf_row *row, unsigned d)
+char *sf_row_flags(char *p, const struct sf_row *row, unsigned d)
 {
 	static const char letters[] = "CEUAPRSF";
 	const struct sf_flow *flow = row->flow;
 	const struct sf_flow_half *half = &flow->half[d];
 
 	if (flow->protocol == 6 && flow->directions >> d & 1 &&
-		!is_known(row, d, SF_KNOWN_TCP_FLAGS))
+		!sf_row_knows(row, d, SF_KNOWN_TCP_FLAGS))
 		return put(p, "-       ");
 	for (int i = 0; i < 8; i++)
 		*p++ = flow->protocol != 6              ? ' '
@@ -162,7 +165,7 @@ static char *put_flags(char *p, const struct sf_row *row, unsigned d)
 	return p;
 }
 
-static char *put_end_reason(char *p, uint8_t reason)
+char *sf_row_end_reason(char *p, uint8_t reason)
 {
 	static const char *const words[] = {
 		[SF_END_IDLE] = "idle",
@@ -175,7 +178,7 @@ static char *put_end_reason(char *p, uint8_t reason)
 
 	p = reason < sizeof(words) / sizeof(words[0]) && words[reason] ? put(p, words[reason])
 								       : sf_text_u64(p, reason);
-	return pad_to(p, start, 6);
+	return sf_row_pad(p, start, 6);
 }
 
 static const char *icmp_words(const struct sf_flow *flow, uint16_t type_code)
@@ -223,14 +226,13 @@ static const char *icmp_words(const struct sf_flow *flow, uint16_t type_code)
 	return NULL;
 }
 
-/* What only some flows have: ICMP type, VLAN ids, MPLS label. */
-static char *put_notes(char *p, const struct sf_row *row)
+char *sf_row_notes(char *p, const struct sf_row *row)
 {
 	const struct sf_flow *flow = row->flow;
 	unsigned d = row->d;
 	const struct sf_flow_half *half = &flow->half[d];
 
-	if (sf_flow_has_icmp_type(flow) && is_known(row, d, SF_KNOWN_ICMP)) {
+	if (sf_flow_has_icmp_type(flow) && sf_row_knows(row, d, SF_KNOWN_ICMP)) {
 		const char *words = icmp_words(flow, flow->port[d]);
 
 		if (words)
@@ -256,8 +258,8 @@ static char *put_count(
 	bool there = row->flow->directions >> d & 1;
 
 	*p++ = ' ';
-	return is_known(row, d, known) || !there ? right_number(p, count, width)
-						 : right(p, "-", 1, width);
+	return sf_row_knows(row, d, known) || !there ? right_number(p, count, width)
+						     : sf_row_right(p, "-", 1, width);
 }
 
 static char *put_counters(char *p, const struct sf_row *row, unsigned d)
@@ -269,33 +271,41 @@ static char *put_counters(char *p, const struct sf_row *row, unsigned d)
 	p = put_count(p, row, d, SF_KNOWN_PACKETS, half->packets, 9);
 	p = put_count(p, row, d, SF_KNOWN_OCTETS, half->octets, 12);
 	*p++ = ' ';
-	return put_flags(p, row, d);
+	return sf_row_flags(p, row, d);
+}
+
+void sf_row_span(const struct sf_row *row, bool two_way, int64_t *start, int64_t *end)
+{
+	const struct sf_flow_half *half = &row->flow->half[row->d];
+	const struct sf_flow_half *answer = &row->flow->half[!row->d];
+
+	*start = half->start_ns;
+	*end = half->end_ns;
+	if (!two_way)
+		return;
+	*start = answer->start_ns < *start ? answer->start_ns : *start;
+	*end = answer->end_ns > *end ? answer->end_ns : *end;
 }
 
 /* When the row's flow began, and how long it lasted. */
 static char *put_times(char *p, const struct sf_row *row, bool two_way)
 {
-	const struct sf_flow_half *half = &row->flow->half[row->d];
-	const struct sf_flow_half *answer = &row->flow->half[!row->d];
-	int64_t start = half->start_ns, end = half->end_ns;
+	int64_t start, end;
 	char *column = p;
 
-	if (two_way) {
-		start = answer->start_ns < start ? answer->start_ns : start;
-		end = answer->end_ns > end ? answer->end_ns : end;
-	}
-	if (is_known(row, row->d, SF_KNOWN_START))
-		p = put_time(p, start, row->local_time);
+	sf_row_span(row, two_way, &start, &end);
+	if (sf_row_knows(row, row->d, SF_KNOWN_START))
+		p = sf_row_time(p, start, row->local_time);
 	else
 		*p++ = '-';
-	p = pad_to(p, column, TIME_WIDTH);
+	p = sf_row_pad(p, column, TIME_WIDTH);
 	*p++ = ' ';
 	/*
 	 * between the times as they are shown, so that it is the same from a file of milliseconds
 	 */
-	if (is_known(row, row->d, SF_KNOWN_START) && is_known(row, row->d, SF_KNOWN_END))
+	if (sf_row_knows(row, row->d, SF_KNOWN_START) && sf_row_knows(row, row->d, SF_KNOWN_END))
 		return put_duration(p, (end / 1000000 - start / 1000000) * 1000000);
-	return right(p, "-", 1, 9);
+	return sf_row_right(p, "-", 1, 9);
 }
 
 /* Who exported the record, of which domain, and when; the date only if the flow began on another. */
@@ -311,15 +321,15 @@ static char *put_origin(char *p, const struct sf_row *row, const char *start)
 		p += sf_field_text(field, p, SF_VALUE_MAX);
 	else
 		*p++ = '-';
-	p = pad_to(p, column, EXPORTER_WIDTH);
+	p = sf_row_pad(p, column, EXPORTER_WIDTH);
 	*p++ = ' ';
 	column = p;
 	field = sf_cell_field(row->record, 0, SF_IE_observationDomainId);
 	if (field)
 		p += sf_field_text(field, p, SF_VALUE_MAX);
-	p = pad_to(p, column, DOMAIN_WIDTH);
+	p = sf_row_pad(p, column, DOMAIN_WIDTH);
 	*p++ = ' ';
-	put_time(time, row->record->export_time_ns / 1000000000 * 1000000000, row->local_time);
+	sf_row_time(time, row->record->export_time_ns / 1000000000 * 1000000000, row->local_time);
 	/* "2023-09-12 06:06:56.000Z" without the milliseconds */
 	time[19] = '\0';
 	p = put(p, memcmp(time, start, 10) == 0 ? time + 11 : time);
@@ -351,23 +361,24 @@ char *sf_table_row(char *p, const struct sf_row *row)
 
 	p = put_times(p, row, two_way);
 	*p++ = ' ';
-	p = is_known(row, 0, SF_KNOWN_PROTOCOL) ? put_protocol(p, flow->protocol) : put(p, "-    ");
+	p = sf_row_knows(row, 0, SF_KNOWN_PROTOCOL) ? sf_row_protocol(p, flow->protocol)
+						    : put(p, "-    ");
 	*p++ = ' ';
 	column = p;
-	p = pad_to(put_endpoint(p, row, row->d), column, ENDPOINT_WIDTH);
+	p = sf_row_pad(put_endpoint(p, row, row->d), column, ENDPOINT_WIDTH);
 	p = put(p, two_way ? " <> " : " -> ");
-	p = pad_to(put_endpoint(p, row, !row->d), column, 2 * ENDPOINT_WIDTH + 4);
+	p = sf_row_pad(put_endpoint(p, row, !row->d), column, 2 * ENDPOINT_WIDTH + 4);
 	p = put_counters(p, row, row->d);
 	if (row->biflow)
 		p = put_counters(p, row, !row->d);
 	*p++ = ' ';
-	p = is_known(row, 0, SF_KNOWN_END_REASON) ? put_end_reason(p, flow->end_reason)
-						  : put(p, "-     ");
+	p = sf_row_knows(row, 0, SF_KNOWN_END_REASON) ? sf_row_end_reason(p, flow->end_reason)
+						      : put(p, "-     ");
 	if (row->record) {
 		*p++ = ' ';
 		p = put_origin(p, row, start);
 	}
-	p = put_notes(p, row);
+	p = sf_row_notes(p, row);
 	while (p[-1] == ' ')
 		p--;
 	*p++ = '\n';

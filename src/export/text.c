@@ -40,6 +40,7 @@ struct text {
 	struct sf_destination destination;
 	struct sf_text_options options;
 	bool collected; /* its rows are collected records */
+	struct sf_narrow narrow;
 	struct layout *layouts[SF_KEY_COUNT];
 	struct sf_outlet outlet;
 	bool flushing; /* with a queue: what is in the outlet is to leave before more comes */
@@ -196,8 +197,13 @@ static void write_header(struct text *text)
 	if (!start)
 		return;
 	text->header_written = true;
-	if (text->options.format == SF_TEXT_TABLE)
+	if (text->options.format == SF_TEXT_TABLE && text->options.wide) {
 		walk.p = sf_table_header(start, text->options.biflow, text->collected);
+	} else if (text->options.format == SF_TEXT_TABLE) {
+		sf_narrow_init(&text->narrow, text->options.width, text->options.biflow,
+			text->options.local_time, text->collected);
+		walk.p = sf_narrow_header(start, &text->narrow);
+	}
 	if (text->options.format == SF_TEXT_CSV) {
 		sf_profile_walk(SF_PROFILE_EXTENDED, visit_column, &walk);
 		for (size_t i = 0; text->collected && i < COLLECTED_COLUMNS; i++) {
@@ -306,8 +312,11 @@ static void put_row(struct text *text, const struct sf_flow *flow, unsigned d, b
 		return;
 	}
 	if (table) {
-		p = sf_table_row(start, &(struct sf_row){ flow, from, d, text->options.biflow,
-						text->options.local_time });
+		const struct sf_row row = { flow, from, d, text->options.biflow,
+			text->options.local_time };
+
+		p = text->options.wide ? sf_table_row(start, &row)
+				       : sf_narrow_row(start, &text->narrow, &row);
 	} else {
 		sf_template_encode(&layout->template, record, flow, 1, 1u << d, &context);
 		p = text->options.format == SF_TEXT_JSON ? put_json(start, layout, record)

@@ -65,6 +65,11 @@ def generated(directory, tool, name, *arguments):
     return path, json.loads(Path(path + ".json").read_text())
 
 
+def output(form):
+    """The option of a format; the table with everything in full, one line a record."""
+    return ["-o", form, *(["--wide"] if form == "table" else [])]
+
+
 class Done:
     """A finished run: exit status, output, and the statistics if they were printed as JSON."""
 

@@ -65,7 +65,7 @@ class Show(Case):
 
     def test_table_and_csv(self):
         file = self.file("a.ipfix", WHOLE)
-        lines = self.show(file).stdout.splitlines()
+        lines = self.show("--wide", file).stdout.splitlines()
         self.assertEqual(len(lines), 4)
         self.assertIn("192.0.2.3", lines[3])
         header, *rows = self.show("-o", "csv", file).stdout.splitlines()
@@ -203,7 +203,7 @@ class Show(Case):
     def test_signal_while_a_reader_is_slow(self):
         file = self.file("a.ipfix", self.long(2000))
         for form, head in (("json", 0), ("csv", 1), ("table", 1)):
-            process = self.start("show", "--stats", "json", "-o", form, file,
+            process = self.start("show", "--stats", "json", *support.output(form), file,
                                  stdout=subprocess.PIPE)
             time.sleep(0.5)  # nothing is read: the pipe is full by now
             process.send_signal(signal.SIGTERM)
@@ -232,8 +232,9 @@ class Show(Case):
             for form in ("table", "csv"):
                 self.assertEqual(
                     sorted(map(self.without_origin, self.show(
-                        "-o", form, file, *options).stdout.splitlines())),
-                    sorted(self.meter("-r", capture, "-o", form, *options).stdout.splitlines()))
+                        *support.output(form), file, *options).stdout.splitlines())),
+                    sorted(self.meter("-r", capture, *support.output(form),
+                                      *options).stdout.splitlines()))
 
     @staticmethod
     def without_origin(line):

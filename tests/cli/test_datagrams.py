@@ -14,6 +14,8 @@ import struct
 import time
 from pathlib import Path
 
+
+import support
 from support import Case, main, wait_until
 
 CASES = Path(__file__).resolve().parents[1] / "cases/datagrams"
@@ -52,7 +54,7 @@ class Datagrams(Case):
                                       self.printed("stderr")).group(1))
 
     def run_once(self, form, payloads, *arguments, ports=1):
-        process, port = self.listen("-o", form, *arguments)
+        process, port = self.listen(*support.output(form), *arguments)
         senders = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(ports)]
         for i, payload in enumerate(payloads):
             senders[i % ports].sendto(payload, ("127.0.0.1", port))
@@ -66,7 +68,8 @@ class Datagrams(Case):
         return Seen(done, form)
 
     def show(self, form, *arguments):
-        done = self.run_plain("show", "--stats", "json", "-o", form, self.written, *arguments)
+        done = self.run_plain("show", "--stats", "json", *support.output(form), self.written,
+                              *arguments)
         self.assertEqual(done.status, 0, done.stderr)
         self.assertIs(done.stats["balanced"], True, done.stats)
         return Seen(done, form)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Metering files: what goes in, what comes out, where a run ends."""
 
+import fcntl
 import gzip
 import json
 import os
@@ -9,6 +10,7 @@ import resource
 import signal
 import struct
 import subprocess
+import termios
 from pathlib import Path
 
 import support
@@ -379,11 +381,33 @@ class Output(Case):
     def test_default_is_a_table(self):
         done = self.meter("-r", self.capture())
         self.assertIn("192.0.2.1:1024", done.stdout)
-        self.assertEqual(len(done.stdout.splitlines()), 22)
-        utc = done.stdout.splitlines()[1]
+        self.assertEqual(len(done.stdout.splitlines()), 23)  # header, date, rows
+        self.assertEqual(done.stdout.splitlines()[1], "-- 2023-11-14 UTC")
         local = self.meter("-r", self.capture(), "--local-time",
-                           env={"TZ": "XYZ-5"}).stdout.splitlines()[1]
-        self.assertNotEqual(utc, local)
+                           env={"TZ": "XYZ-5"}).stdout.splitlines()
+        self.assertEqual(local[1], "-- 2023-11-15 local time")
+        wide = self.meter("-r", self.capture(), "--wide").stdout.splitlines()
+        self.assertEqual(len(wide), 22)
+        self.assertIn("2023-11-14 22:13:20.000Z", wide[1])
+
+    def test_table_fits_the_terminal(self):
+        for columns in (80, 100, 132):
+            with self.subTest(columns):
+                master, slave = os.openpty()
+                fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+                process = self.start("meter", "-q", "-r", PCAPS / "demo.pcap", stdout=slave)
+                os.close(slave)
+                text = b""
+                try:
+                    while chunk := os.read(master, 65536):
+                        text += chunk
+                except OSError:
+                    pass  # the other side has closed
+                os.close(master)
+                self.assertEqual(process.wait(support.TIMEOUT), 0)
+                lines = text.decode().splitlines()
+                self.assertGreater(len(lines), 36)
+                self.assertLessEqual(max(map(len, lines)), columns)
 
     def test_several_files(self):
         """Each -w is written, and each book is kept; one file is not written twice."""

@@ -146,7 +146,8 @@ START_TEST(table_is_aligned)
 
 	flows[1].has = SF_HAS_VLAN;
 	flows[1].vlan = 7;
-	ck_assert_str_eq(text_of(&(struct sf_text_options){ .format = SF_TEXT_TABLE }, flows, 3),
+	ck_assert_str_eq(text_of(&(struct sf_text_options){ .format = SF_TEXT_TABLE, .wide = true },
+				 flows, 3),
 		"Start                     Duration Proto Source                   Destination     "
 		" "
 		"       Packets       Octets Flags    End\n"
@@ -170,7 +171,8 @@ START_TEST(later_fragments_of_icmp_have_no_type)
 
 		flow.port[0] = flow.port[1] = 0;
 		flow.has = SF_HAS_FRAGMENTS;
-		text = text_of(&(struct sf_text_options){ .format = SF_TEXT_TABLE }, &flow, 1);
+		text = text_of(&(struct sf_text_options){ .format = SF_TEXT_TABLE, .wide = true },
+			&flow, 1);
 		ck_assert_ptr_nonnull(strstr(text, " fragment\n"));
 		ck_assert_ptr_null(strstr(text, "echo"));
 		ck_assert_ptr_null(strstr(text, "type"));
@@ -186,7 +188,8 @@ START_TEST(table_stays_aligned_after_long_addresses)
 	const char *text, *second;
 
 	memset(flows[0].addr, 0xff, sizeof(flows[0].addr));
-	text = text_of(&(struct sf_text_options){ .format = SF_TEXT_TABLE }, flows, 2);
+	text = text_of(
+		&(struct sf_text_options){ .format = SF_TEXT_TABLE, .wide = true }, flows, 2);
 	ck_assert_ptr_nonnull(strstr(text, " [ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:40000 -> "
 					   "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:443 "));
 	second = strchr(strchr(text, '\n') + 1, '\n') + 1;
@@ -202,7 +205,8 @@ START_TEST(table_of_biflows_has_both_counters)
 
 	answer(&flow);
 	text = text_of(
-		&(struct sf_text_options){ .format = SF_TEXT_TABLE, .biflow = true }, &flow, 1);
+		&(struct sf_text_options){ .format = SF_TEXT_TABLE, .biflow = true, .wide = true },
+		&flow, 1);
 	ck_assert_ptr_nonnull(strstr(text, "192.0.2.1:40000       <> 198.51.100.7:443 "
 					   "            10         3015 ...AP.SF         8         "
 					   "9000 ...A..S. end\n"));
@@ -214,14 +218,83 @@ START_TEST(table_in_local_time)
 	struct sf_flow flow = flow_ipv4(0);
 
 	setenv("TZ", "ABC-2", 1);
-	ck_assert_ptr_nonnull(strstr(
-		text_of(&(struct sf_text_options){ .format = SF_TEXT_TABLE, .local_time = true },
-			&flow, 1),
+	ck_assert_ptr_nonnull(strstr(text_of(&(struct sf_text_options){ .format = SF_TEXT_TABLE,
+						     .local_time = true,
+						     .wide = true },
+					     &flow, 1),
 		"\n2005-07-06 12:47:29.123  "));
 	/* everything else is UTC whatever the time zone */
 	ck_assert_ptr_nonnull(
 		strstr(text_of(&(struct sf_text_options){ .format = SF_TEXT_JSON }, &flow, 1),
 			"T10:47:29.123Z"));
+}
+END_TEST
+
+/* The narrow table of these flows on a terminal of that width. */
+static const char *narrow(unsigned width, bool biflow, const struct sf_flow *flows, unsigned count)
+{
+	return text_of(
+		&(struct sf_text_options){
+			.format = SF_TEXT_TABLE, .biflow = biflow, .width = width },
+		flows, count);
+}
+
+START_TEST(narrow_table_fits_80_columns)
+{
+	struct sf_flow flows[4] = { flow_ipv4(0), flow_ipv6(0), flow_icmp(4), flow_ipv4(0) };
+
+	memset(flows[1].addr, 0xff, sizeof(flows[1].addr));
+	flows[0].half[0].octets = 301200;
+	flows[3].half[0].start_ns += 86400 * SF_NS_PER_S;
+	flows[3].half[0].end_ns += 86400 * SF_NS_PER_S + 3800 * SF_NS_PER_S;
+	flows[3].half[0].packets = 123456789;
+	ck_assert_str_eq(narrow(80, false, flows, 4),
+		"Start    Length Proto Source                 Destination          Pkts   Bytes E\n"
+		"-- 2005-07-06 UTC\n"
+		"10:47:29  1.500 TCP   192.0.2.1:40000     -> 198.51.100.7:https     10  301 kB e\n"
+		"10:47:29  1.500 TCP   [ffff:fff..f]:40000 -> [ffff:fff..f]:https    10 3.02 kB e\n"
+		"10:47:29  1.500 ICMP  192.0.2.1           -> 198.51.100.7           10 3.02 kB e\n"
+		"-- 2005-07-07 UTC\n"
+		"10:47:29  1h03m TCP   192.0.2.1:40000     -> 198.51.100.7:https   123M 3.02 kB "
+		"e\n");
+}
+END_TEST
+
+START_TEST(narrow_table_has_more_where_there_is_room)
+{
+	struct sf_flow flows[2] = { flow_ipv4(0), flow_icmp(4) };
+	const char *text = narrow(120, false, flows, 2);
+
+	ck_assert_ptr_nonnull(strstr(text, "\n10:47:29.123    1.500 TCP   192.0.2.1:40000"));
+	ck_assert_ptr_nonnull(strstr(text, " 3.02 kB ...AP.SF end\n"));
+	/* words that do not fit are left out whole */
+	ck_assert_ptr_null(strstr(text, "echo"));
+	text = narrow(220, false, flows, 2);
+	ck_assert_ptr_nonnull(strstr(text, "end    echo request\n"));
+	/* not on a terminal: nothing is cut */
+	ck_assert_ptr_nonnull(strstr(narrow(0, false, flows, 2), "end    echo request\n"));
+}
+END_TEST
+
+START_TEST(narrow_rows_are_never_wider_than_the_terminal)
+{
+	struct sf_flow flow = flow_ipv6(0);
+
+	answer(&flow);
+	memset(flow.addr, 0xff, sizeof(flow.addr));
+	flow.has = SF_HAS_VLAN | SF_HAS_CVLAN | SF_HAS_MPLS;
+	flow.port[0] = flow.port[1] = 65535;
+	for (unsigned d = 0; d < 2; d++)
+		flow.half[d].packets = flow.half[d].octets = UINT64_MAX;
+	for (unsigned width = 1; width < 300; width++)
+		for (int biflow = 0; biflow < 2; biflow++) {
+			const char *text = narrow(width, biflow, &flow, 1);
+
+			for (const char *line = text, *end; *line; line = end + 1) {
+				end = strchr(line, '\n');
+				ck_assert_uint_le((size_t)(end - line), width < 60 ? 60 : width);
+			}
+		}
 }
 END_TEST
 
@@ -232,8 +305,9 @@ static struct sf_destination_stats stats_with_stream(FILE *stream, enum sf_text_
 	struct sf_error error;
 
 	ck_assert_int_eq(sf_exporter_new(&exporter, &(struct sf_exporter_options){ 0 }, &error), 0);
-	ck_assert_int_eq(sf_exporter_add_text(exporter,
-				 &(struct sf_text_options){ stream, format, false, false }, &error),
+	ck_assert_int_eq(
+		sf_exporter_add_text(exporter,
+			&(struct sf_text_options){ .stream = stream, .format = format }, &error),
 		0);
 	for (unsigned i = 0; i < 5000; i++) {
 		struct sf_flow flow = flow_ipv4(i);
@@ -382,4 +456,5 @@ CHECK_MAIN("export_text", json_has_element_names_in_order, json_has_optional_fac
 	table_stays_aligned_after_long_addresses, table_of_biflows_has_both_counters,
 	table_in_local_time, text_that_cannot_be_written_is_counted, flows_without_counts_are_rows,
 	text_appears_within_a_second, facts_are_asked_for_by_those_who_need_them,
-	lists_name_all_fields_and_templates)
+	lists_name_all_fields_and_templates, narrow_table_fits_80_columns,
+	narrow_table_has_more_where_there_is_room, narrow_rows_are_never_wider_than_the_terminal)
