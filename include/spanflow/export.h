@@ -51,6 +51,7 @@ struct sf_exporter_options {
 	 * are no collectors among its destinations.
 	 */
 	bool collected;
+	bool keep_files; /* a file that exists and has something in it is refused */
 	uint32_t domain;            /* observationDomainId / source id of records whose own is 0 */
 	uint32_t domains;           /* that records have, from `domain` on; 0 means 1 */
 	uint32_t sampling_interval; /* 1:N announced in options data and v5 headers; 0 means 1 */
@@ -138,7 +139,7 @@ void sf_exporter_free(struct sf_exporter *exporter);
 int sf_exporter_add_collector(
 	struct sf_exporter *exporter, const char *url, struct sf_error *error);
 
-/* Adds an IPFIX file (RFC 5655), truncated now; "path,option=value…"; "-" is standard output. */
+/* Adds an IPFIX file (RFC 5655), emptied now; "path,option=value…"; "-" is standard output. */
 int sf_exporter_add_file(struct sf_exporter *exporter, const char *path, struct sf_error *error);
 
 /* Adds text output. */

@@ -96,6 +96,7 @@ static int exporter_open(
 {
 	const struct sf_exporter_options exporter_options = {
 		.collected = true,
+		.keep_files = !options->force,
 		.hurry = { sf_signal_hurry, NULL },
 	};
 	int result = sf_exporter_new(&sink->exporter, &exporter_options, error);

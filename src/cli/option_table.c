@@ -212,6 +212,10 @@ const struct sf_option sf_option_table[] = {
 	{ EXPORT, 'w', "write", SF_OPTION_STRINGS, AT(write), SF_COLLECT, "FILE",
 		.help = "Write records to an IPFIX file (RFC 5655) as they were sent, options "
 			"records included; - is standard output. May be given several times." },
+	{ EXPORT, 0, "force", SF_OPTION_FLAG, AT(force), SF_METER | SF_COLLECT,
+		.help = "-w replaces a file that exists and is not empty; without this, such a "
+			"file is left as it is and the run ends. New files have the mode 0640, "
+			"less the umask." },
 	{ EXPORT, 0, "queue-size", SF_OPTION_NUMBER, AT(queue_size), SF_METER, "BYTES", "512M",
 		.min = 65536, .max = UINT64_C(64) << 30,
 		.help = "Live: memory for records that wait for a destination that is slower than "

@@ -89,6 +89,7 @@ struct sf_options {
 	/* exporting process */
 	struct sf_strings collectors;
 	struct sf_strings write;
+	bool force;
 	int output; /* enum sf_output */
 	bool biflow;
 	bool local_time, wide;

@@ -57,6 +57,7 @@ static int make_exporter(struct sf_run *run, struct sf_error *error)
 		.interfaces_context = run,
 		.hurry = { sf_signal_hurry, NULL },
 		.queued = run->live,
+		.keep_files = !options->force,
 		.queue_octets = options->queue_size,
 	};
 	int err;

@@ -165,7 +165,8 @@ int sf_exporter_add_file(struct sf_exporter *exporter, const char *path, struct 
 		if (code < 0)
 			return code;
 	}
-	code = sf_file_open(&transport, parsed.target, !exporter->shared.options.queued, error);
+	code = sf_file_open(&transport, parsed.target, !exporter->shared.options.queued,
+		exporter->shared.options.keep_files, error);
 	if (code < 0)
 		return code;
 	if (exporter->shared.options.collected)

@@ -105,22 +105,38 @@ static const struct sf_transport_ops file_ops = {
 	.free = file_free,
 };
 
-static int open_file(const char *path)
+/*
+ * Opens without emptying it, so that whatever the path leads to, also through a link, is only looked
+ * at when it is to be kept. That links of others in /tmp are not followed is the kernel's matter
+ * (fs.protected_symlinks). Flows are nobody's business but the owner's and the group's.
+ */
+static int open_file(const char *path, bool keep)
 {
-	return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
+	struct stat status;
+	int error;
+
+	if (fd < 0 || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_size == 0)
+		return fd;
+	if (!keep && ftruncate(fd, 0) == 0)
+		return fd;
+	error = keep ? EEXIST : errno;
+	close(fd);
+	errno = error;
+	return -1;
 }
 
 /*
  * A FIFO may have no reader yet, for which open(2) would wait. Who opens it for reading too need
  * not wait, and while that is open, who opens it for writing need not either.
  */
-static int open_without_waiting(const char *path)
+static int open_without_waiting(const char *path, bool keep)
 {
 	struct stat status;
 	int both, fd;
 
 	if (stat(path, &status) < 0 || !S_ISFIFO(status.st_mode))
-		return open_file(path);
+		return open_file(path, keep);
 	both = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (both < 0)
 		return -1;
@@ -129,8 +145,8 @@ static int open_without_waiting(const char *path)
 	return fd;
 }
 
-int sf_file_open(
-	struct sf_transport **transport, const char *path, bool waits, struct sf_error *error)
+int sf_file_open(struct sf_transport **transport, const char *path, bool waits, bool keep,
+	struct sf_error *error)
 {
 	struct file *file = calloc(1, sizeof(*file));
 	bool is_ours = strcmp(path, "-") != 0;
@@ -138,10 +154,14 @@ int sf_file_open(
 
 	if (!file)
 		return sf_error_set(error, -ENOMEM, "no memory for output file %s", path);
-	file->fd = !is_ours ? -1 : waits ? open_file(path) : open_without_waiting(path);
+	file->fd = !is_ours ? -1 : waits ? open_file(path, keep) : open_without_waiting(path, keep);
 	if (is_ours && file->fd < 0) {
 		code = -errno;
 		free(file);
+		if (code == -EEXIST && keep)
+			return sf_error_set(error, code,
+				"output file %s exists and is not empty: --force replaces it",
+				path);
 		return sf_error_set(
 			error, code, "cannot write IPFIX file %s: %s", path, sf_strerror(code));
 	}

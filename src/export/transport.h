@@ -122,9 +122,12 @@ int sf_udp_open(struct sf_transport **transport, const struct sf_udp_options *op
 /* The datagrams of this UDP transport do not leave the host. */
 bool sf_udp_stays_here(const struct sf_transport *transport);
 
-/* An IPFIX file, truncated; "-" is standard output. `waits` for whoever reads from a pipe. */
-int sf_file_open(
-	struct sf_transport **transport, const char *path, bool waits, struct sf_error *error);
+/*
+ * An IPFIX file; "-" is standard output. `waits` for whoever reads from a pipe. What is in a file is
+ * lost; with `keep` such a file is refused (-EEXIST).
+ */
+int sf_file_open(struct sf_transport **transport, const char *path, bool waits, bool keep,
+	struct sf_error *error);
 
 /*
  * Token bucket over records, and the state of the collector's buffer where that is known.

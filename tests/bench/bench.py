@@ -218,7 +218,7 @@ class Bench:
             run.sink = sink.result
         else:
             # the fields that go to collectors, not the richer ones of files
-            run = Run(base + ["-w", output + ",profile=default"])
+            run = Run(base + ["-w", output + ",profile=default", "--force"])
         stats = check_stats(run.check(), truth)
         if output in ("udp", "gro") and run.sink["datagrams"] + run.sink["dropped"] < \
                 stats["collectors"][0].get("messages", 0):

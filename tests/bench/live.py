@@ -32,7 +32,7 @@ def _command(bench, source, truth, *arguments):
     priority = ["chrt", "-f", "10"] if os.geteuid() == 0 and shutil.which("chrt") else []
     return [*priority, bench.spanflow, "meter", "-i", source, "-c", str(truth["packets"]), "--pin",
             "--max-flows", str(truth["flows"]), "--idle-timeout", "0", "--active-timeout", "0",
-            "--stats", "json", "-w", bench.written + ",profile=default", *arguments]
+            "--stats", "json", "-w", bench.written + ",profile=default", "--force", *arguments]
 
 
 def _lossless(run, truth):

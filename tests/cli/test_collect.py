@@ -220,7 +220,7 @@ class Show(Case):
         capture = self.file("a.pcap", pcap(conversations(50)))
         for options in ([], ["--biflow"]):
             file = str(self.directory / "a.ipfix")
-            metered = self.meter("-r", capture, "-o", "json", "-w", file, *options)
+            metered = self.meter("-r", capture, "-o", "json", "-w", file, "--force", *options)
             shown = self.show("-o", "json", file)
             # the file says besides which message each record was in
             records = [{key: value for key, value in shown_record.items()

@@ -79,7 +79,7 @@ class Datagrams(Case):
         payloads = ([file.read_bytes() for file in sorted((CASES / what).iterdir())]
                     if isinstance(what, str) else what)
         self.written = str(self.directory / "a.ipfix")
-        seen = self.run_once("json", payloads, "--options", "-w", self.written, ports=ports)
+        seen = self.run_once("json", payloads, "--options", "-w", self.written, "--force", ports=ports)
         for form in ("csv", "table"):
             setattr(seen, form, getattr(self.run_once(form, payloads, ports=ports), form))
         self.assertEqual(self.show("json", "--options").json, seen.json)
@@ -182,7 +182,7 @@ class Datagrams(Case):
         # without them where they are not wanted
         payloads = [file.read_bytes()
                     for file in sorted((CASES / "file-says-sampling-1-1").iterdir())]
-        self.run_once("none", payloads, "-w", self.written + ",options=no")
+        self.run_once("none", payloads, "-w", self.written + ",options=no", "--force")
         self.assertEqual(self.show("json", "--options").json, [flow])
 
     def test_work_for_one_datagram_is_bounded(self):
@@ -287,7 +287,7 @@ class Datagrams(Case):
         self.assertEqual(list(seen.json[0])[:2], ["ingressInterface", "samplerId"])
         self.written = str(self.directory / "b.ipfix")
         seen = self.run_once("json", [options([], [(48, 2), (34, 4)], "0007 00000064")],
-                             "--options", "-w", self.written)
+                             "--options", "-w", self.written, "--force")
         shown = self.show("json", "--options")
         self.assertEqual(shown.json[0], seen.json[0])
         self.assertEqual(shown.stats["templatesRefused"], 0)
@@ -295,7 +295,7 @@ class Datagrams(Case):
     def test_lists_that_refer_to_templates_are_not_written(self):
         self.written = str(self.directory / "a.ipfix")
         self.run_once("none", [netflow9([(292, 65535), (1, 4)], "05 03 0101 0000 00000005")],
-                      "-w", self.written)
+                      "-w", self.written, "--force")
         self.assertNotIn("subTemplateList", self.show("json").json[0])
 
     def test_options_of_the_file_for_the_meter(self):

@@ -130,7 +130,7 @@ class Input(Case):
         path, out = self.file("a.pcap", pcap(self.mixed())), self.directory / "out"
         seen = set()
         for workers in 1, 3:
-            self.meter("-r", path, "-w", out, "--workers", str(workers))
+            self.meter("-r", path, "-w", out, "--force", "--workers", str(workers))
             shown = self.run_plain("show", "--options", "-o", "json", out).stdout.splitlines()
             lost = [json.loads(line) for line in shown if "ignoredPacketTotalCount" in line]
             self.assertTrue(lost)
@@ -206,7 +206,7 @@ class Input(Case):
     def stop_workers(self, path, times):
         """Stops workers who read; returns how many packets they have metered."""
         out = self.directory / "out"
-        process = self.start("meter", *["-r", path] * times, "-o", "none", "-w", out, "--stats",
+        process = self.start("meter", *["-r", path] * times, "-o", "none", "-w", out, "--force", "--stats",
                              "json", "--per-packet", "--workers", "3")
         support.wait_until(lambda: out.exists() and out.stat().st_size, "a run")
         process.send_signal(signal.SIGINT)
@@ -442,7 +442,7 @@ class Output(Case):
         version, _, _, _, domain = struct.unpack_from("!HHIII", content)
         self.assertEqual((version, domain), (10, 77))
         # RFC 5655: the same input gives the same file
-        self.meter("-r", self.capture(), "-w", path, "--domain", "77")
+        self.meter("-r", self.capture(), "-w", path, "--force", "--domain", "77")
         self.assertEqual(path.read_bytes(), content)
         # standard output is a file too
         self.meter("-r", self.capture(), "-w", "-", "--domain", "77")
@@ -530,7 +530,7 @@ class Output(Case):
         captures.mkdir()
         (captures / "a.pcap").write_bytes(pcap(conversations(3000, packets=1)))
         (captures / "notes.txt").write_text("no capture")  # there is a word about it
-        self.meter("-r", captures, "-w", out)
+        self.meter("-r", captures, "-w", out, "--force")
         content = out.read_bytes()
 
         def run(closed, *arguments):
@@ -540,7 +540,7 @@ class Output(Case):
             return self.run_plain("meter", "-r", captures, *arguments, preexec_fn=close)
 
         for closed in ((2,), (1,), (0, 1, 2)):
-            done = run(closed, "-w", out, "-o", "json", "--stats", "json")
+            done = run(closed, "-w", out, "--force", "-o", "json", "--stats", "json")
             # what cannot be printed is lost, as with any stream that cannot be written
             self.assertEqual(done.status, int(1 in closed))
             self.assertEqual(out.read_bytes(), content, closed)
@@ -555,6 +555,34 @@ class Output(Case):
                 self.assertEqual(sink.recv(2000)[:2], b"\0\5")
         for arguments in (["-w", "-"], ["-o", "csv"]):
             self.assertEqual(run((1,), *arguments).status, 1)
+
+    def test_a_file_is_not_overwritten(self):
+        out = self.directory / "old.ipfix"
+        link = self.directory / "link"
+        link.symlink_to(out)
+        for path in out, link:
+            out.write_bytes(b"evidence")
+            done = self.run_plain("meter", "-r", self.capture(), "-w", path)
+            self.assertEqual(done.status, 1)
+            self.assertIn(f"output file {path} exists and is not empty: --force", done.stderr)
+            self.assertEqual(out.read_bytes(), b"evidence")
+        done = self.run_plain("collect", "-l", "udp://127.0.0.1:0", "-w", out, "--duration", "1s")
+        self.assertEqual(done.status, 1)
+        self.assertEqual(out.read_bytes(), b"evidence")
+        # what was longer leaves nothing behind
+        out.write_bytes(bytes(1000000))
+        self.meter("-r", self.capture(), "-w", out, "--force")
+        new = self.directory / "new.ipfix"
+        umask = os.umask(0o002)
+        self.addCleanup(os.umask, umask)
+        self.meter("-r", self.capture(), "-w", new)
+        self.assertEqual(new.read_bytes(), out.read_bytes())
+        self.assertEqual(new.stat().st_mode & 0o777, 0o640)
+        # empty files, devices
+        empty = self.file("empty.ipfix", b"")
+        self.meter("-r", self.capture(), "-w", empty)
+        self.assertEqual(Path(empty).read_bytes(), out.read_bytes())
+        self.meter("-r", self.capture(), "-w", "/dev/null")
 
     def test_unwritable_file(self):
         done = self.run_plain("meter", "-r", self.capture(), "-w", "/proc/nonexistent/x")

@@ -139,7 +139,7 @@ class EveryOutput(Case):
             table = meter("-o", "table", *options).stdout.splitlines()
             self.assertEqual(len(table) - 1, len(asked))
             file = str(self.directory / "a.ipfix")
-            meter("-w", file, *options)
+            meter("-w", file, "--force", *options)
             shown = self.run_plain("show", "-o", "json", file)
             self.assertEqual(shown.status, 0, shown.stderr)
             self.assertEqual(sorted(map(str, map(sorted, (r.items() for r in shown.records)))),

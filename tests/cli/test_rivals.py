@@ -316,7 +316,7 @@ class Mixed(Generated):
         self.assertEqual(done.status, 0, done.stderr)
         self.assertEqual(len(done.records), self.truth["uniflows"])
         self.assertEqual(sums(done.records), (self.truth["packets"], self.truth["octets"]))
-        self.exact(self.meter("-r", self.path, "-w", file, "--biflow").stats)
+        self.exact(self.meter("-r", self.path, "-w", file, "--force", "--biflow").stats)
         self.check_conversations(self.run_plain("show", "-o", "json", file).records)
 
     def collector(self):

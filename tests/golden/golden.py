@@ -57,7 +57,7 @@ def meter(program, captures, options, name):
     with tempfile.TemporaryDirectory(prefix="spanflow-golden-") as place:
         path = os.path.join(place, "flows.ipfix")
         common = ["meter", "-r", *captures, "-o", "json", "--stats", "json", *options]
-        status, output, said = run(program, *common, "-w", path)
+        status, output, said = run(program, *common, "-w", path, "--force")
         if name is None and status == 1 and captures[0] + ": byte 0: " in said[-1]:
             return output  # refused before its first packet
         statistics = json.loads(said[-1])

@@ -21,7 +21,7 @@ def run(spanflow, place, captures, scheme, address, options=""):
     biflow = ["--biflow"] if "biflow" in options else []
     port = interop.free_port(address)
     command = [spanflow.program, "collect", "-l", "udp://%s:%d" % (interop.host(address), port),
-               "-o", "none", "-w", base + ".ipfix", "--stats", "json"]
+               "-o", "none", "-w", base + ".ipfix", "--force", "--stats", "json"]
     with interop.Collector(command, port, base + ".log", end=signal.SIGINT) as collector:
         expected = spanflow.flows(captures, "-e", "%s://%s:%d%s" % (
             scheme, interop.host(address), port, options),

@@ -49,7 +49,7 @@ def read(path):
 
 
 def expected_of(spanflow, captures, path, *options):
-    flows = spanflow.flows(captures, "-w", path, *options)
+    flows = spanflow.flows(captures, "-w", path, "--force", *options)
     assert open(path, "rb").read(2) == b"\0\x0a"
     return flows
 

@@ -54,7 +54,7 @@ class Live(Case):
         """As timeout(1) sends them, to its child and then to the group that the child is in."""
         for pause in 0, 0.0005, 0.002, 0.01:
             path = self.directory / f"{pause}.ipfix"
-            process = self.live(self.tap, "-i", "rx0", "-w", path)
+            process = self.live(self.tap, "-i", "rx0", "-w", path, "--force")
             self.ready(process)
             replay(self.sender, "tx0", PCAPS / "udp-dns.pcap", "--topspeed")
             time.sleep(0.5)
