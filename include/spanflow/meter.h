@@ -104,6 +104,23 @@ enum sf_ignored {
 };
 
 /*
+ * The most frequent Ethernet types of frames that are nonIp, in no order; 1 stands for 802.2 headers,
+ * which have a length in that place. A type that comes when all places are taken takes that of the
+ * rarest one, whose frames go to `others`, as do frames without a type: the sum stays right.
+ */
+#define SF_ETHERTYPES_MAX 32
+struct sf_ethertypes {
+	struct {
+		uint64_t frames; /* 0: a free place, as all behind it */
+		uint16_t type;
+	} types[SF_ETHERTYPES_MAX];
+	uint64_t others;
+};
+
+/* Adds frames of a type. */
+void sf_ethertypes_add(struct sf_ethertypes *ethertypes, uint16_t type, uint64_t frames);
+
+/*
  * The books (plain counters of one shard, written by its thread only).
  *	frames == packets + sum of ignored
  *	packets == record_packets + lost_packets + table_packets, octets likewise
@@ -126,6 +143,7 @@ struct sf_ledger {
 	uint64_t dedup_copies;     /* of those, copies */
 	uint64_t clock_steps;      /* packets that stepped back in time */
 	uint32_t unsupported_link; /* one such link type, for the message; ~0: none */
+	struct sf_ethertypes non_ip;
 };
 
 struct sf_meter;

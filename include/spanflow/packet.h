@@ -49,12 +49,18 @@ enum sf_link {
 	SF_LINK_LINUX_SLL = 113,
 	SF_LINK_IEEE802_11_RADIOTAP = 127,
 	SF_LINK_PPP_PPPD = 166,
+	SF_LINK_MFR = 182, /* multilink Frame Relay */
+	SF_LINK_PPI = 192, /* per-packet information, the link type of the frame in it */
 	SF_LINK_PPP_WITH_DIR = 204,
 	SF_LINK_MPLS = 219,
 	SF_LINK_IPV4 = 228,
 	SF_LINK_IPV6 = 229,
 	SF_LINK_NFLOG = 239,
 	SF_LINK_LINUX_SLL2 = 276,
+	SF_LINK_DSA_TAG_BRCM = 281, /* between a switch and its processor */
+	SF_LINK_DSA_TAG_BRCM_PREPEND = 282,
+	SF_LINK_DSA_TAG_DSA = 284,
+	SF_LINK_DSA_TAG_EDSA = 285,
 };
 
 #endif

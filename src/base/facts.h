@@ -63,7 +63,12 @@ struct sf_facts {
 	uint8_t src_mac[6]; /* as sent, not canonical */
 	uint8_t dst_mac[6];
 	uint16_t l3_offset; /* octets before the IP header in the packet's bytes */
-	uint8_t reserved[26];
+	/*
+	 * of a frame that is nonIp, and only then: its innermost Ethernet type, SF_ETHERTYPE_LLC if
+	 * it has an 802.2 header instead, 0 if it has neither
+	 */
+	uint16_t ethertype;
+	uint8_t reserved[24];
 };
 
 static_assert(sizeof(struct sf_facts) == 128, "facts fill two cache lines");

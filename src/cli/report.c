@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <inttypes.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/ethertype.h"
 #include "base/value.h"
 #include "cli/loss.h"
 #include "cli/report.h"
@@ -208,6 +210,73 @@ static void json_sources(const struct sf_report *report, FILE *stream)
 	fputc(']', stream);
 }
 
+/* Most frames first. */
+static int compare_types(const void *a, const void *b)
+{
+	const struct sf_ethertypes *ethertypes;
+	const typeof(ethertypes->types[0]) *left = a, *right = b;
+
+	if (left->frames != right->frames)
+		return left->frames < right->frames ? 1 : -1;
+	return (int)left->type - (int)right->type;
+}
+
+/* Sorts a copy. Returns how many types it has. */
+static unsigned sort_types(const struct sf_ledger *ledger, struct sf_ethertypes *sorted)
+{
+	unsigned count = 0;
+
+	*sorted = ledger->non_ip;
+	while (count < SF_ETHERTYPES_MAX && sorted->types[count].frames)
+		count++;
+	qsort(sorted->types, count, sizeof(sorted->types[0]), compare_types);
+	return count;
+}
+
+/* 802.2 headers have no type: 0. */
+static void json_types(const struct sf_ledger *ledger, FILE *stream)
+{
+	struct sf_ethertypes sorted;
+	unsigned count = sort_types(ledger, &sorted);
+
+	fputs(",\"nonIpEtherTypes\":[", stream);
+	for (unsigned i = 0; i < count; i++) {
+		uint16_t type = sorted.types[i].type;
+
+		fprintf(stream, "%s{\"etherType\":%u,\"name\":\"%s\",\"frames\":%" PRIu64 "}",
+			i ? "," : "", type == SF_ETHERTYPE_LLC ? 0 : type, sf_ethertype_name(type),
+			sorted.types[i].frames);
+	}
+	fprintf(stream, "],\"nonIpOthers\":%" PRIu64, sorted.others);
+}
+
+static void text_types(const struct sf_ledger *ledger, FILE *stream)
+{
+	enum { SHOWN = 5 };
+	struct sf_ethertypes sorted;
+	unsigned count = sort_types(ledger, &sorted);
+	const char *comma = "nonIp    ";
+
+	for (unsigned i = 0; i < count; i++) {
+		const char *name = sf_ethertype_name(sorted.types[i].type);
+
+		if (i >= SHOWN) {
+			sorted.others += sorted.types[i].frames;
+			continue;
+		}
+		if (*name)
+			fprintf(stream, "%s%s %" PRIu64, comma, name, sorted.types[i].frames);
+		else
+			fprintf(stream, "%sEtherType 0x%04x %" PRIu64, comma, sorted.types[i].type,
+				sorted.types[i].frames);
+		comma = ", ";
+	}
+	if (count && sorted.others)
+		fprintf(stream, ", others %" PRIu64, sorted.others);
+	if (count)
+		fputc('\n', stream);
+}
+
 void sf_report_json(const struct sf_report *report, FILE *stream)
 {
 	const struct sf_ledger *ledger = &report->books.ledger;
@@ -240,6 +309,7 @@ void sf_report_json(const struct sf_report *report, FILE *stream)
 		ledger->longest_chain, ledger->hash_upgrades, ledger->clock_steps,
 		report->books.order.forced, report->books.order.late, report->books.handed,
 		ledger->dedup_examined, ledger->dedup_copies);
+	json_types(ledger, stream);
 	json_destinations(report, stream, true);
 	json_destinations(report, stream, false);
 	json_sources(report, stream);
@@ -318,6 +388,7 @@ void sf_report_text(const struct sf_report *report, FILE *stream)
 		" left out",
 		ledger->frames, ledger->packets, ledger->octets, left_out);
 	text_ignored(ledger, stream);
+	text_types(ledger, stream);
 	text_dropped(report, stream);
 	if (capture.filtered_kernel)
 		fprintf(stream, "filtered %" PRIu64 " in the kernel, not among the frames\n",

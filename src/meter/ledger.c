@@ -2,6 +2,28 @@
 /* The arithmetic of the books: sums over shards, and the equations of DESIGN §5. */
 #include <spanflow/meter.h>
 
+void sf_ethertypes_add(struct sf_ethertypes *ethertypes, uint16_t type, uint64_t frames)
+{
+	unsigned rarest = 0;
+
+	for (unsigned i = 0; i < SF_ETHERTYPES_MAX; i++) {
+		if (ethertypes->types[i].frames == 0 || ethertypes->types[i].type == type) {
+			ethertypes->types[i].type = type;
+			ethertypes->types[i].frames += frames;
+			return;
+		}
+		if (ethertypes->types[i].frames < ethertypes->types[rarest].frames)
+			rarest = i;
+	}
+	if (ethertypes->types[rarest].frames > frames) {
+		ethertypes->others += frames;
+		return;
+	}
+	ethertypes->others += ethertypes->types[rarest].frames;
+	ethertypes->types[rarest].type = type;
+	ethertypes->types[rarest].frames = frames;
+}
+
 void sf_ledger_add(struct sf_ledger *sum, const struct sf_ledger *other)
 {
 	sum->frames += other->frames;
@@ -29,6 +51,10 @@ void sf_ledger_add(struct sf_ledger *sum, const struct sf_ledger *other)
 	sum->clock_steps += other->clock_steps;
 	if (other->unsupported_link != UINT32_MAX)
 		sum->unsupported_link = other->unsupported_link;
+	for (unsigned i = 0; i < SF_ETHERTYPES_MAX && other->non_ip.types[i].frames; i++)
+		sf_ethertypes_add(
+			&sum->non_ip, other->non_ip.types[i].type, other->non_ip.types[i].frames);
+	sum->non_ip.others += other->non_ip.others;
 }
 
 bool sf_ledger_balanced(const struct sf_ledger *ledger)

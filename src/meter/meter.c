@@ -132,11 +132,16 @@ static void choose_key(struct sf_facts *facts, uint32_t key)
 		facts->scope = facts->interface;
 }
 
-static void count_ignored(struct sf_meter *meter, enum sf_ignored reason, uint32_t link)
+static void count_ignored(
+	struct sf_meter *meter, enum sf_ignored reason, uint32_t link, const struct sf_facts *facts)
 {
 	meter->parsed.ignored[reason]++;
 	if (reason == SF_IGNORED_unsupportedLinkType)
 		meter->parsed.unsupported_link = link;
+	if (reason == SF_IGNORED_nonIp && facts->ethertype)
+		sf_ethertypes_add(&meter->parsed.non_ip, facts->ethertype, 1);
+	else if (reason == SF_IGNORED_nonIp)
+		meter->parsed.non_ip.others++;
 }
 
 /*
@@ -166,7 +171,7 @@ static __attribute__((noinline)) bool parse_other(struct sf_meter *meter,
 	int reason = sf_parse(packet, facts);
 
 	if (reason != SF_PARSED) {
-		count_ignored(meter, (enum sf_ignored)reason, packet->link);
+		count_ignored(meter, (enum sf_ignored)reason, packet->link, facts);
 		return false;
 	}
 	facts->scope = point->id;
@@ -346,6 +351,7 @@ void sf_parsed_enter(const struct sf_parsed *parsed, struct sf_ledger *ledger)
 	ledger->dedup_copies = parsed->dedup_copies;
 	ledger->clock_steps = parsed->clock_steps;
 	ledger->unsupported_link = parsed->unsupported_link;
+	ledger->non_ip = parsed->non_ip;
 }
 
 void sf_meter_ledger(struct sf_meter *meter, struct sf_ledger *ledger)

@@ -29,6 +29,7 @@ struct sf_parsed {
 	uint64_t dedup_examined, dedup_copies;
 	uint64_t clock_steps;
 	uint32_t unsupported_link;
+	struct sf_ethertypes non_ip;
 };
 
 /* As far as it has parsed; and its place in the books. */

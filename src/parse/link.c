@@ -6,6 +6,7 @@
  * A header that is not captured whole ends the walk as `truncated`; one that is whole and names
  * something other than IP as `nonIp`; nothing here is `malformed`, which only an IP header can be.
  */
+#include "base/ethertype.h"
 #include "parse/walk.h"
 
 enum next parse_ethernet(struct walk *w)
@@ -14,11 +15,9 @@ enum next parse_ethernet(struct walk *w)
 
 	if (walk_left(w) < 14)
 		return walk_truncated(w);
-	if (!(w->flags & SF_FACT_MAC)) {
-		w->flags |= SF_FACT_MAC;
-		memcpy(w->facts->dst_mac, p, 6);
-		memcpy(w->facts->src_mac, p + 6, 6);
-	}
+	if (is_isl(p, walk_left(w)))
+		return parse_isl(w);
+	walk_note_addresses(w, p);
 	w->p += 14;
 	return walk_ethertype(w, sf_load_be16(p + 12));
 }
@@ -55,7 +54,7 @@ enum next parse_ethertype(struct walk *w)
 	case ETHERTYPE_JUMBO_LLC:
 		return NEXT_LLC;
 	}
-	return walk_ignore(w, SF_IGNORED_nonIp);
+	return parse_shim(w);
 }
 
 /*
@@ -92,6 +91,7 @@ enum next parse_llc(struct walk *w)
 	if (walk_left(w) < 3)
 		return walk_truncated(w);
 	w->p += 3;
+	w->ethertype.value = SF_ETHERTYPE_LLC;
 	if (p[0] == 0xaa && p[1] == 0xaa && p[2] == 0x03) /* RFC 1042 */
 		return parse_snap(w, 2);
 	if (p[0] == 0x06 && p[1] == 0x06 && p[2] == 0x03) /* IP by its own SAP */
@@ -285,6 +285,22 @@ static enum next parse_frame_relay(struct walk *w)
 	return walk_ignore(w, SF_IGNORED_nonIp);
 }
 
+/*
+ * FRF.16 §3 (FRF.15 likewise): begin and end of a frame, control, sequence number; the frame follows.
+ * Fragments behind the first one have no header of their own.
+ */
+static enum next parse_multilink_frame_relay(struct walk *w)
+{
+	enum { BEGIN = 0x80, CONTROL = 0x20 };
+
+	if (walk_left(w) < 2)
+		return walk_truncated(w);
+	if ((w->p[0] & (BEGIN | CONTROL)) != BEGIN)
+		return walk_ignore(w, SF_IGNORED_nonIp);
+	w->p += 2;
+	return parse_frame_relay(w);
+}
+
 /* Frame control, destination, source; LLC frames have class and format x101xxxx. */
 static enum next parse_fddi(struct walk *w)
 {
@@ -346,9 +362,11 @@ static enum next parse_nflog(struct walk *w)
 	return walk_ignore(w, SF_IGNORED_nonIp);
 }
 
-enum next parse_link(struct walk *w)
+static enum next parse_ppi(struct walk *w);
+
+static enum next parse_link_type(struct walk *w, enum sf_link link)
 {
-	switch ((enum sf_link)w->packet->link) {
+	switch (link) {
 	case SF_LINK_ETHERNET:
 		return NEXT_ETHERNET;
 	case SF_LINK_NULL:
@@ -375,6 +393,8 @@ enum next parse_link(struct walk *w)
 		return parse_cisco_hdlc(w);
 	case SF_LINK_FRELAY:
 		return parse_frame_relay(w);
+	case SF_LINK_MFR:
+		return parse_multilink_frame_relay(w);
 	case SF_LINK_FDDI:
 		return parse_fddi(w);
 	case SF_LINK_LINUX_SLL:
@@ -389,6 +409,41 @@ enum next parse_link(struct walk *w)
 		return parse_ieee802_11(w);
 	case SF_LINK_IEEE802_11_RADIOTAP:
 		return parse_radiotap(w);
+	case SF_LINK_PPI:
+		return parse_ppi(w);
+	case SF_LINK_DSA_TAG_BRCM:
+	case SF_LINK_DSA_TAG_BRCM_PREPEND:
+	case SF_LINK_DSA_TAG_DSA:
+	case SF_LINK_DSA_TAG_EDSA:
+		return parse_dsa(w, link);
 	}
 	return walk_ignore(w, SF_IGNORED_unsupportedLinkType);
+}
+
+/* Version 0, flags, length of the header and link type of what follows, both little-endian. */
+static enum next parse_ppi(struct walk *w)
+{
+	enum next next;
+	size_t length;
+	uint32_t link;
+
+	if (walk_left(w) < 8)
+		return walk_truncated(w);
+	length = w->p[2] | (size_t)w->p[3] << 8;
+	link = __builtin_bswap32(sf_load_be32(w->p + 4));
+	if (w->p[0] != 0 || length < 8 || link == SF_LINK_PPI)
+		return walk_ignore(w, SF_IGNORED_nonIp);
+	if (walk_left(w) < length)
+		return walk_truncated(w);
+	w->p += length;
+	next = parse_link_type(w, (enum sf_link)link);
+	/* it is not the link type of the packet that is not supported */
+	if (next == NEXT_IGNORED && w->reason == SF_IGNORED_unsupportedLinkType)
+		return walk_ignore(w, SF_IGNORED_nonIp);
+	return next;
+}
+
+enum next parse_link(struct walk *w)
+{
+	return parse_link_type(w, (enum sf_link)w->packet->link);
 }

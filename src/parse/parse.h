@@ -17,7 +17,8 @@
  * Fills all of `facts` that has a meaning for the packet, except scope (0) and the interface base
  * (interface is the packet's slot); clock_ns as if the packet were not late. address6 of an IPv4
  * packet is left as it was.
- * Returns SF_PARSED, or the reason why the frame is not metered (facts are then undefined).
+ * Returns SF_PARSED, or the reason why the frame is not metered: facts are then undefined, but for
+ * the ethertype of a frame that is nonIp.
  */
 int sf_parse(const struct sf_packet *packet, struct sf_facts *facts);
 

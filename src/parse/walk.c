@@ -107,8 +107,10 @@ int sf_parse_walk(const struct sf_packet *packet, struct sf_facts *facts)
 			continue;
 		if (reason == SF_PARSED || w.reason == SF_IGNORED_truncated)
 			reason = (int)w.reason;
-		if (!walk_fall_back(&w))
+		if (!walk_fall_back(&w)) {
+			facts->ethertype = w.ethertype.value;
 			return reason;
+		}
 		next = NEXT_ETHERNET;
 	}
 	walk_finish(&w);

@@ -128,6 +128,16 @@ static inline enum next walk_ethertype(struct walk *w, uint16_t value)
 	return NEXT_ETHERTYPE;
 }
 
+/* Destination and source at `p`, unless an outer header has told them. */
+static inline void walk_note_addresses(struct walk *w, const uint8_t *p)
+{
+	if (w->flags & SF_FACT_MAC)
+		return;
+	w->flags |= SF_FACT_MAC;
+	memcpy(w->facts->dst_mac, p, 6);
+	memcpy(w->facts->src_mac, p + 6, 6);
+}
+
 /*
  * A tag's VLAN id: the first is the outer one, the second the inner one. VLAN id 0 marks a
  * priority tag, which names no VLAN (IEEE 802.1Q §9.6, table 9-2).
@@ -198,6 +208,12 @@ enum next parse_llc(struct walk *w);
 enum next parse_mpls(struct walk *w);
 enum next parse_pppoe(struct walk *w);
 enum next parse_ppp(struct walk *w);
+
+/* shim.c */
+enum next parse_shim(struct walk *w);
+bool is_isl(const uint8_t *p, size_t length);
+enum next parse_isl(struct walk *w); /* which is_isl() */
+enum next parse_dsa(struct walk *w, enum sf_link link);
 
 /* pseudowire.c */
 enum next parse_behind_labels(struct walk *w);

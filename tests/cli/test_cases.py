@@ -8,6 +8,7 @@ from pathlib import Path
 from support import Case, main
 
 CASES = Path(__file__).resolve().parents[1] / "cases/captures"
+PCAPS = Path(__file__).resolve().parents[2] / "pcaps"
 
 
 class Cases(Case):
@@ -114,6 +115,15 @@ class Cases(Case):
                                          {"192.0.2.1"})
                     self.assertEqual("not in time order" in done.stderr, "sorted" not in name)
                     self.assertEqual(done.stats["clockSteps"], 0)
+
+    def test_types_of_what_is_not_ip(self):
+        done = self.meter("-r", PCAPS / "non-ip.pcap", PCAPS / "switch-tags.pcap", "-o", "none")
+        types = done.stats["nonIpEtherTypes"]
+        self.assertEqual(types[0], {"etherType": 0, "name": "LLC", "frames": 3})
+        self.assertEqual(sum(t["frames"] for t in types) + done.stats["nonIpOthers"],
+                         done.stats["ignored"]["nonIp"])
+        text = self.run_plain("meter", "-r", PCAPS / "non-ip.pcap", "-o", "none").stderr
+        self.assertRegex(text, r"\nnonIp    LLC 3, ARP 1, .*, others 3\n")
 
 
 if __name__ == "__main__":

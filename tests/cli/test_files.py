@@ -111,6 +111,8 @@ class Input(Case):
         path = self.file("a.pcap", pcap(self.mixed()))
         done = self.compare_workers("-r", path)
         self.assertEqual(done.stats["ignored"]["nonIp"], 100)
+        self.assertEqual(done.stats["nonIpEtherTypes"],
+                         [{"etherType": 0x0806, "name": "ARP", "frames": 100}])
         self.assertEqual(done.stats["ignored"]["truncated"], 100)
         self.assertGreater(done.stats["sources"][0]["counters"]["outOfOrder"], 0)
         for arguments in (["--per-packet"], ["--key", "-vlan"], ["--dedup"],

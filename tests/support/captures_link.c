@@ -60,6 +60,8 @@ static void write_links(struct cw *cw, uint16_t link_type, const link_writer *li
 #define WRITE_LINKS(cw, link_type, links)                                                          \
 	write_links(cw, link_type, links, sizeof(links) / sizeof(links[0]))
 
+#define LITERAL(...) (const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ })
+
 /* ---------------------------------------------------------------- Ethernet and on it */
 
 static void stations(struct pb *pb, enum talk_end from)
@@ -135,6 +137,115 @@ static void llc(struct cw *cw)
 	WRITE_LINKS(cw, SF_LINK_ETHERNET, links);
 }
 
+/* ------------------------------------------------------ what switches put before IP */
+
+ETHERNET_LINK(security_group, pb_shim(pb, 0x8909, LITERAL(1, 1, 0, 1, 0, 9)))
+ETHERNET_LINK(vn_tag, pb_shim(pb, 0x8926, LITERAL(0x80, 1, 0, 2)); pb_vlan(pb, 0x8100, 7))
+ETHERNET_LINK(e_tag, pb_vlan(pb, 0x88a8, 100); pb_shim(pb, 0x893f, LITERAL(0, 1, 0, 2, 0, 0)))
+ETHERNET_LINK(cisco_ttag, pb_shim(pb, 0x8988, LITERAL(1, 2, 3, 4, 5, 6)))
+ETHERNET_LINK(hsr_tag, pb_shim(pb, 0x892f, LITERAL(0x10, 0x40, 0, 1)))
+ETHERNET_LINK(redundancy_tag, pb_shim(pb, 0xf1c1, LITERAL(0, 0, 0, 1)))
+ETHERNET_LINK(arista_64, pb_shim(pb, 0xd28b, LITERAL(0, 1, 0, 0x10, 1, 2, 3, 4, 5, 6, 7, 8)))
+ETHERNET_LINK(arista_48, pb_shim(pb, 0xd28b, LITERAL(0, 1, 1, 0x20, 1, 2, 3, 4, 5, 6)))
+ETHERNET_LINK(realtek_4, pb_shim(pb, 0x8899, LITERAL(0xa0, 1)))
+ETHERNET_LINK(realtek_8, pb_shim(pb, 0x8899, LITERAL(4, 0, 0, 0, 0, 1)))
+ETHERNET_LINK(edsa, pb_shim(pb, 0xdada, LITERAL(0, 0, 0xe0, 0x08, 0, 7)))
+ETHERNET_LINK(tags_of_all_kinds, pb_vlan(pb, 0x8100, 7);
+	      pb_shim(pb, 0x8909, LITERAL(1, 1, 0, 1, 0, 9)); pb_vlan(pb, 0x8100, 8);
+	      pb_shim(pb, 0x8988, LITERAL(1, 2, 3, 4, 5, 6)); pb_mpls(pb, 1000, 0, true, 62))
+ETHERNET_LINK(backbone_service, pb_shim_frame(pb, 0x88e7, LITERAL(0, 0, 0x12, 0x34));
+	      pb_ethernet(pb, 0x11, 0x12))
+ETHERNET_LINK(fabric_path, pb_shim_frame(pb, 0x8903, LITERAL(0, 0x60)); pb_ethernet(pb, 0x11, 0x12))
+ETHERNET_LINK(trill, pb_shim_frame(pb, 0x22f3, LITERAL(0, 0x45, 0, 1, 0, 2, 0, 0, 0, 0));
+	      pb_ethernet(pb, 0x11, 0x12))
+ETHERNET_LINK(service_header, pb_shim_frame(pb, 0x894f, LITERAL(0x0f, 0xc2, 2, 3, 0, 0, 0x20, 1));
+	      pb_ethernet(pb, 0x11, 0x12))
+
+static void switch_tags(struct cw *cw)
+{
+	static const link_writer links[] = { security_group, vn_tag, e_tag, cisco_ttag, hsr_tag,
+		redundancy_tag, arista_64, arista_48, realtek_4, realtek_8, edsa, tags_of_all_kinds,
+		backbone_service, fabric_path, trill, service_header };
+
+	WRITE_LINKS(cw, SF_LINK_ETHERNET, links);
+}
+
+/* The header of 26 octets, VLAN 20; its length is not read. */
+static void isl_header(struct pb *pb)
+{
+	pb_bytes(pb, LITERAL(1, 0, 0x0c, 0, 0, 0, 2, 0, 0, 0, 0, 9, 0, 100, 0xaa, 0xaa, 3, 2, 0, 0,
+			     0, 20 << 1, 0, 1, 0, 0));
+}
+
+static void isl_frame(struct pb *pb, const struct talk *talk, enum talk_end from)
+{
+	(void)talk;
+	isl_header(pb);
+	stations(pb, from);
+}
+
+static void isl_frame_tagged(struct pb *pb, const struct talk *talk, enum talk_end from)
+{
+	isl_frame(pb, talk, from);
+	pb_vlan(pb, 0x8100, 7);
+}
+
+static void isl(struct cw *cw)
+{
+	static const link_writer links[] = { isl_frame, isl_frame_tagged };
+
+	WRITE_LINKS(cw, SF_LINK_ETHERNET, links);
+}
+
+/* A switch's tag behind the addresses. */
+static void switch_tag(struct pb *pb, enum talk_end from, const void *bytes, size_t length)
+{
+	pb_mac(pb, from == CLIENT ? 2 : 1);
+	pb_mac(pb, from == CLIENT ? 1 : 2);
+	pb_link(pb, bytes, length);
+}
+
+#define SWITCH_TAG(name, ...)                                                                      \
+	static void name(struct pb *pb, const struct talk *talk, enum talk_end from)               \
+	{                                                                                          \
+		(void)talk;                                                                        \
+		switch_tag(pb, from, LITERAL(__VA_ARGS__));                                        \
+	}
+
+SWITCH_TAG(dsa_untagged, 0xc0, 0x08, 0, 7, 0, 0)
+SWITCH_TAG(dsa_tagged, 0xe0, 0x08, 0, 7, 0, 0)
+SWITCH_TAG(edsa_tagged, 0xda, 0xda, 0, 0, 0xe0, 0x08, 0, 7, 0, 0)
+SWITCH_TAG(broadcom, 0x20, 0, 0, 1, 0, 0)
+
+static void broadcom_prepend(struct pb *pb, const struct talk *talk, enum talk_end from)
+{
+	(void)talk;
+	pb_bytes(pb, LITERAL(0x20, 0, 0, 1));
+	stations(pb, from);
+}
+
+static void dsa(struct cw *cw)
+{
+	static const link_writer links[] = { dsa_untagged, dsa_tagged };
+
+	WRITE_LINKS(cw, SF_LINK_DSA_TAG_DSA, links);
+}
+
+static void dsa_ethertype(struct cw *cw)
+{
+	write_link(cw, SF_LINK_DSA_TAG_EDSA, edsa_tagged);
+}
+
+static void dsa_broadcom(struct cw *cw)
+{
+	write_link(cw, SF_LINK_DSA_TAG_BRCM, broadcom);
+}
+
+static void dsa_broadcom_prepend(struct cw *cw)
+{
+	write_link(cw, SF_LINK_DSA_TAG_BRCM_PREPEND, broadcom_prepend);
+}
+
 /* -------------------------------------------------------------------- point to point */
 
 #define LINK(name, ...)                                                                            \
@@ -144,7 +255,6 @@ static void llc(struct cw *cw)
 		(void)from;                                                                        \
 		__VA_ARGS__;                                                                       \
 	}
-#define LITERAL(...) (const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ })
 
 LINK(ppp_framed, pb_ppp(pb))
 LINK(ppp_compressed, pb_bytes(pb, is_v6(talk) ? "\x57" : "\x21", 1))
@@ -153,6 +263,7 @@ LINK(hdlc, pb_link(pb, LITERAL(0x0f, 0, 0, 0)))
 LINK(relay, pb_link_nlpid(pb, LITERAL(0x18, 0x41, 3, 0)))
 LINK(relay_snap, pb_link(pb, LITERAL(0x18, 0x41, 3, 0, 0x80, 0, 0, 0, 0, 0)))
 LINK(relay_cisco, pb_link(pb, LITERAL(0x18, 0x41, 0, 0)))
+LINK(relay_multilink, pb_link_nlpid(pb, LITERAL(0xc0, 1, 0x18, 0x41, 3, 0)))
 LINK(no_link, (void)pb)
 LINK(loopback, pb_bytes(pb, (const uint8_t[]){ is_v6(talk) ? 30 : 2, 0, 0, 0 }, 4))
 LINK(loopback_network_order, pb_be32(pb, is_v6(talk) ? 24 : 2))
@@ -174,6 +285,19 @@ static void frame_relay(struct cw *cw)
 	static const link_writer links[] = { relay, relay_snap, relay_cisco };
 
 	WRITE_LINKS(cw, SF_LINK_FRELAY, links);
+}
+
+/* Whole frames, and a fragment behind the first one. */
+static void frame_relay_multilink(struct cw *cw)
+{
+	struct trace trace = { 0 };
+	static struct pb pb;
+
+	exchange(&trace, relay_multilink, TRACE_START, 50000);
+	pb_start(&pb);
+	pb_bytes(&pb, LITERAL(0x40, 2, 'r', 'e', 's', 't'));
+	trace_add(&trace, TRACE_START + SECOND, &pb);
+	trace_pcap(&trace, cw, SF_LINK_MFR, 0);
 }
 
 static void raw(struct cw *cw)
@@ -332,15 +456,35 @@ static void radiotap(struct cw *cw)
 	trace_pcap(&trace, cw, SF_LINK_IEEE802_11_RADIOTAP, 0);
 }
 
+LINK(ppi_qos, pb_bytes(pb, LITERAL(0, 0, 8, 0, 105, 0, 0, 0)); data_frame(pb, from, true);
+	pb_llc_snap(pb))
+LINK(ppi_fields, pb_bytes(pb, LITERAL(0, 0, 16, 0, 105, 0, 0, 0, 0x30, 0x75, 4, 0, 1, 2, 3, 4));
+	data_frame(pb, from, false); pb_llc_snap(pb))
+LINK(ppi_ethernet, pb_bytes(pb, LITERAL(0, 0, 8, 0, 1, 0, 0, 0)); stations(pb, from))
+
+static void ppi(struct cw *cw)
+{
+	static const link_writer links[] = { ppi_qos, ppi_fields, ppi_ethernet };
+
+	WRITE_LINKS(cw, SF_LINK_PPI, links);
+}
+
 const struct capture captures_link[] = {
 	{ "vlan.pcap", vlan },
 	{ "vlan-stacks.pcap", vlan_stacks },
 	{ "mpls.pcap", mpls },
 	{ "pppoe.pcap", pppoe },
 	{ "llc.pcap", llc },
+	{ "switch-tags.pcap", switch_tags },
+	{ "isl.pcap", isl },
+	{ "dsa.pcap", dsa },
+	{ "dsa-ethertype.pcap", dsa_ethertype },
+	{ "dsa-broadcom.pcap", dsa_broadcom },
+	{ "dsa-broadcom-prepend.pcap", dsa_broadcom_prepend },
 	{ "ppp.pcap", ppp },
 	{ "cisco-hdlc.pcap", cisco_hdlc },
 	{ "frame-relay.pcap", frame_relay },
+	{ "frame-relay-multilink.pcap", frame_relay_multilink },
 	{ "raw.pcap", raw },
 	{ "null.pcap", null },
 	{ "loop.pcap", loop },
@@ -350,5 +494,6 @@ const struct capture captures_link[] = {
 	{ "nflog.pcap", nflog },
 	{ "wlan.pcap", wlan },
 	{ "radiotap.pcap", radiotap },
+	{ "ppi.pcap", ppi },
 	{ NULL, NULL },
 };

@@ -132,6 +132,20 @@ void pb_vlan(struct pb *pb, uint16_t tag_type, uint16_t tci)
 	grow(pb, 2);
 }
 
+void pb_shim_frame(struct pb *pb, uint16_t type, const void *bytes, size_t length)
+{
+	announce(pb, type, 0, 0, 0);
+	pb_bytes(pb, bytes, length);
+	pb->next = PB_NEXT_NONE;
+}
+
+void pb_shim(struct pb *pb, uint16_t type, const void *bytes, size_t length)
+{
+	pb_shim_frame(pb, type, bytes, length);
+	expect(pb, PB_NEXT_ETHERTYPE, pb->length);
+	grow(pb, 2);
+}
+
 static void snap(struct pb *pb, const uint8_t *bytes, size_t length)
 {
 	if (pb->next == PB_NEXT_ETHERTYPE)

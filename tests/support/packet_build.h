@@ -93,6 +93,9 @@ void pb_be32(struct pb *pb, uint32_t value);
 void pb_mac(struct pb *pb, uint32_t station);
 void pb_ethernet(struct pb *pb, uint32_t source, uint32_t destination);
 void pb_vlan(struct pb *pb, uint16_t tag_type, uint16_t tci);
+/* A header of this Ethernet type in front of another Ethernet type, or of an Ethernet header. */
+void pb_shim(struct pb *pb, uint16_t type, const void *bytes, size_t length);
+void pb_shim_frame(struct pb *pb, uint16_t type, const void *bytes, size_t length);
 void pb_llc_snap(struct pb *pb);    /* RFC 1042; after Ethernet or a tag: 802.3 length */
 void pb_llc_bridged(struct pb *pb); /* RFC 2684 §5.2; an Ethernet header follows */
 void pb_mpls(struct pb *pb, uint32_t label, uint8_t traffic_class, bool bottom, uint8_t ttl);

@@ -517,6 +517,26 @@ START_TEST(copies_differ_in_padding)
 }
 END_TEST
 
+/* The frequent ones stay, whatever comes between; no frame is lost from the sum. */
+START_TEST(most_frequent_ethertypes)
+{
+	struct sf_ethertypes ethertypes = { 0 };
+	uint64_t sum = 0, arp = 0;
+
+	for (unsigned i = 0; i < 10000; i++) {
+		sf_ethertypes_add(&ethertypes, 0x0806, 1);
+		sf_ethertypes_add(&ethertypes, (uint16_t)(0x9000 + i), 1);
+	}
+	for (unsigned i = 0; i < SF_ETHERTYPES_MAX; i++) {
+		sum += ethertypes.types[i].frames;
+		if (ethertypes.types[i].type == 0x0806)
+			arp = ethertypes.types[i].frames;
+	}
+	ck_assert_uint_eq(arp, 10000);
+	ck_assert_uint_eq(sum + ethertypes.others, 20000);
+}
+END_TEST
+
 START_TEST(unknown_key_part_is_refused)
 {
 	struct sf_meter_options options = { .idle_timeout_ns = S,
@@ -534,10 +554,10 @@ START_TEST(unknown_key_part_is_refused)
 }
 END_TEST
 
-CHECK_MAIN("meter", key_parts_tell_flows_apart, directions_stay_apart_without_addresses,
-	aggregates_do_not_end_with_a_reset, record_names_interfaces_and_domain,
-	frames_are_metered_or_ignored_by_name, packets_of_all_kinds_in_one_batch,
-	clock_decides_timeouts_and_steps_back_are_counted, packets_without_clocks_have_their_own,
-	end_may_be_any_time, each_packet_can_be_a_record, books_of_two_meters_close_together,
-	records_may_leave_through_another_meter, books_close_when_all_is_told,
-	copies_differ_in_padding, unknown_key_part_is_refused)
+CHECK_MAIN("meter", most_frequent_ethertypes, key_parts_tell_flows_apart,
+	directions_stay_apart_without_addresses, aggregates_do_not_end_with_a_reset,
+	record_names_interfaces_and_domain, frames_are_metered_or_ignored_by_name,
+	packets_of_all_kinds_in_one_batch, clock_decides_timeouts_and_steps_back_are_counted,
+	packets_without_clocks_have_their_own, end_may_be_any_time, each_packet_can_be_a_record,
+	books_of_two_meters_close_together, records_may_leave_through_another_meter,
+	books_close_when_all_is_told, copies_differ_in_padding, unknown_key_part_is_refused)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The parser from the first byte of a frame to the IP header. */
+#include "base/ethertype.h"
 #include "check_main.h"
 #include "parse_bytes.h"
 
@@ -596,6 +597,194 @@ START_TEST(radiotap)
 }
 END_TEST
 
+#define SHIM(high, low, ...) ETH(high, low), __VA_ARGS__
+#define SHIM_CMD             0x89, 0x09, 1, 1, 0, 1, 0, 9
+
+/* Headers of switches between Ethernet and IP: each whole, and each cut is `truncated`. */
+START_TEST(shims)
+{
+	PARSE(SF_LINK_ETHERNET, SHIM(0x89, 0x09, 1, 1, 0, 1, 0, 9), 8, 0, UDP4);
+	check_udp_at(4, 22, MAC_FLAG);
+	PARSE(SF_LINK_ETHERNET, SHIM(0x89, 0x09, 1, 2, 0, 1, 0, 9, 0, 2, 0, 9), 8, 0, UDP4);
+	check_udp_at(4, 26, MAC_FLAG);
+	PARSE(SF_LINK_ETHERNET, SHIM(0x89, 0x26, 0x80, 1, 0, 2), 0x86, 0xdd, UDP6);
+	check_udp_at(6, 20, MAC_FLAG);
+	PARSE(SF_LINK_ETHERNET, SHIM(0x89, 0x3f, 0, 1, 0, 2, 0, 0), 8, 0, UDP4);
+	check_udp_at(4, 22, MAC_FLAG);
+	PARSE(SF_LINK_ETHERNET, SHIM(0x89, 0x88, 1, 2, 3, 4, 5, 6), 8, 0, UDP4);
+	check_udp_at(4, 22, MAC_FLAG);
+	PARSE(SF_LINK_ETHERNET, SHIM(0x89, 0x2f, 0x10, 0x40, 0, 1), 8, 0, UDP4);
+	check_udp_at(4, 20, MAC_FLAG);
+	PARSE(SF_LINK_ETHERNET, SHIM(0xf1, 0xc1, 0, 0, 0, 1), 8, 0, UDP4);
+	check_udp_at(4, 20, MAC_FLAG);
+	PARSE(SF_LINK_ETHERNET, SHIM(0x88, 0x99, 0xa0, 1), 8, 0, UDP4);
+	check_udp_at(4, 18, MAC_FLAG);
+	PARSE(SF_LINK_ETHERNET, SHIM(0x88, 0x99, 4, 0, 0, 0, 0, 1), 8, 0, UDP4);
+	check_udp_at(4, 22, MAC_FLAG);
+	PARSE(SF_LINK_ETHERNET, SHIM(0xda, 0xda, 0, 0, 0xe0, 8, 0, 7), 8, 0, UDP4);
+	check_udp_at(4, 22, MAC_FLAG | SF_FACT_VLAN);
+	ck_assert_uint_eq(facts.tags, 7u << 20);
+	for (unsigned version = 0; version < 2; version++) {
+		PARSE(SF_LINK_ETHERNET,
+			SHIM(0xd2, 0x8b, 0, 1, (uint8_t)version, 0x10, 1, 2, 3, 4, 5, 6, 7, 8), 8,
+			0, UDP4);
+		check_udp_at(4, 28, MAC_FLAG);
+		PARSE(SF_LINK_ETHERNET,
+			SHIM(0xd2, 0x8b, 0, 1, (uint8_t)version, 0x20, 1, 2, 3, 4, 5, 6), 8, 0,
+			UDP4);
+		check_udp_at(4, 26, MAC_FLAG);
+	}
+	REFUSED(truncated, SF_LINK_ETHERNET, SHIM(0x89, 0x26, 0x80, 1, 0, 2), 8);
+	REFUSED(truncated, SF_LINK_ETHERNET, SHIM(0x89, 0x09, 1));
+	REFUSED(truncated, SF_LINK_ETHERNET, SHIM(0xd2, 0x8b, 0, 1, 0));
+}
+END_TEST
+
+/* In any order with tags and labels, and more than one of them. */
+START_TEST(shims_among_tags_and_labels)
+{
+	PARSE(SF_LINK_ETHERNET, ETH(0x81, 0), 0, 7, SHIM_CMD, 0x81, 0, 0, 8, 0x89, 0x88, 1, 2, 3, 4,
+		5, 6, 0x88, 0x47, LABEL, UDP4);
+	check_udp_at(4, 42, MAC_FLAG | SF_FACT_VLAN | SF_FACT_CVLAN | SF_FACT_MPLS);
+	ck_assert_uint_eq(facts.tags, 7u << 20 | 8u << 8);
+	PARSE(SF_LINK_ETHERNET, SHIM(0x89, 0x26, 0x80, 1, 0, 2), 0x88, 0x64, 0x11, 0, 0, 1, 0, 30,
+		0, 0x21, UDP4);
+	check_udp_at(4, 28, MAC_FLAG);
+	PARSE(SF_LINK_LINUX_SLL, 0, 0, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, SHIM_CMD, 8, 0, UDP4);
+	check_udp_at(4, 24, 0);
+}
+END_TEST
+
+/* … and those in front of another Ethernet header; the outer addresses are reported. */
+START_TEST(shims_around_frames)
+{
+	PARSE(SF_LINK_ETHERNET, SHIM(0x88, 0xe7, 0, 0, 1, 2), ETH4, UDP4);
+	check_udp_at(4, 32, MAC_FLAG);
+	PARSE(SF_LINK_ETHERNET, SHIM(0x89, 0x03, 0, 0x60), ETH(0x81, 0), 0, 7, 8, 0, UDP4);
+	check_udp_at(4, 34, MAC_FLAG | SF_FACT_VLAN);
+	PARSE(SF_LINK_ETHERNET, SHIM(0x22, 0xf3, 0, 5, 0, 1, 0, 2), ETH4, UDP4);
+	check_udp_at(4, 34, MAC_FLAG);
+	PARSE(SF_LINK_ETHERNET, SHIM(0x22, 0xf3, 0, 0x45, 0, 1, 0, 2, 9, 9, 9, 9), ETH4, UDP4);
+	check_udp_at(4, 38, MAC_FLAG);
+	PARSE(SF_LINK_ETHERNET, SHIM(0x89, 0x4f, 0x0f, 0xc2, 2, 3, 0, 0, 0x20, 1), ETH4, UDP4);
+	check_udp_at(4, 36, MAC_FLAG);
+	PARSE(SF_LINK_ETHERNET, SHIM(0x89, 0x4f, 0x0f, 0xc2, 2, 1, 0, 0, 0x20, 1), UDP4);
+	check_udp_at(4, 22, MAC_FLAG);
+	PARSE(SF_LINK_ETHERNET, SHIM(0x89, 0x4f, 0x0f, 0xc2, 2, 2, 0, 0, 0x20, 1), UDP6);
+	check_udp_at(6, 22, MAC_FLAG);
+	PARSE(SF_LINK_ETHERNET, SHIM(0x89, 0x4f, 0x0f, 0xc2, 2, 5, 0, 0, 0x20, 1), LABEL, UDP4);
+	check_udp_at(4, 26, MAC_FLAG | SF_FACT_MPLS);
+}
+END_TEST
+
+/* What only looks like one of them; and MACsec, whose content cannot be read. */
+START_TEST(shims_that_are_none)
+{
+	REFUSED(nonIp, SF_LINK_ETHERNET, SHIM(0x89, 0x09, 2, 1, 0, 1, 0, 9), 8, 0, UDP4);
+	REFUSED(nonIp, SF_LINK_ETHERNET, SHIM(0xd2, 0x8b, 0, 2, 0, 0x10), UDP4);
+	REFUSED(nonIp, SF_LINK_ETHERNET, SHIM(0xd2, 0x8b, 0, 1, 0, 0x30), UDP4);
+	REFUSED(nonIp, SF_LINK_ETHERNET, SHIM(0x88, 0x99, 0x23, 0), UDP4);
+	REFUSED(nonIp, SF_LINK_ETHERNET, SHIM(0x89, 0x4f, 0x0f, 0xc1, 2, 1, 0, 0, 0, 0), UDP4);
+	REFUSED(nonIp, SF_LINK_ETHERNET, SHIM(0x89, 0x4f, 0x0f, 0xc2, 2, 4, 0, 0, 0, 0), UDP4);
+	REFUSED(nonIp, SF_LINK_ETHERNET, SHIM(0x88, 0xe5, 0x20, 0, 0, 0, 0, 1), UDP4);
+	ck_assert_uint_eq(facts.ethertype, 0x88e5);
+}
+END_TEST
+
+#define ISL(type, vlan)                                                                            \
+	1, 0, 0x0c, 0, 0, (type) << 4, 2, 0, 0, 0, 0, 9, 0, 100, 0xaa, 0xaa, 3, 2, 0, 0,           \
+		(vlan) >> 7 & 0xff, (vlan) << 1 & 0xff, 0, 1, 0, 0
+
+START_TEST(inter_switch_link)
+{
+	static const uint8_t inner[] = { 0x02, 0, 0, 0, 0, 0x51 };
+
+	PARSE(SF_LINK_ETHERNET, ISL(0, 1002), ETH4, UDP4);
+	check_udp_at(4, 40, MAC_FLAG | SF_FACT_VLAN);
+	ck_assert_uint_eq(facts.tags, 1002u << 20);
+	ck_assert_mem_eq(facts.src_mac, inner, 6);
+	PARSE(SF_LINK_ETHERNET, ISL(0, 20), ETH(0x81, 0), 0, 7, 0x86, 0xdd, UDP6);
+	check_udp_at(6, 44, MAC_FLAG | SF_FACT_VLAN | SF_FACT_CVLAN);
+	ck_assert_uint_eq(facts.tags, 20u << 20 | 7u << 8);
+	/* ISL within ISL */
+	PARSE(SF_LINK_ETHERNET, ISL(0, 20), ISL(0, 21), ETH4, UDP4);
+	check_udp_at(4, 66, MAC_FLAG | SF_FACT_VLAN | SF_FACT_CVLAN);
+	REFUSED(nonIp, SF_LINK_ETHERNET, ISL(1, 20), ETH4, UDP4);
+	REFUSED(truncated, SF_LINK_ETHERNET, 1, 0, 0x0c, 0, 0, 0, 2, 0, 0, 0, 0, 9, 0, 100, 0xaa,
+		0xaa, 3, 2, 0);
+	/* the address alone is that of other protocols of Cisco too */
+	REFUSED(nonIp, SF_LINK_ETHERNET, 1, 0, 0x0c, 0, 0, 0, 2, 0, 0, 0, 0, 9, 0, 100, 0xe0, 0xe0,
+		3, UDP4);
+}
+END_TEST
+
+/* Tags between a switch and its processor. */
+START_TEST(switch_tags)
+{
+	PARSE(SF_LINK_DSA_TAG_BRCM, MACS, 0x20, 0, 0, 1, 8, 0, UDP4);
+	check_udp_at(4, 18, MAC_FLAG);
+	PARSE(SF_LINK_DSA_TAG_BRCM_PREPEND, 0x20, 0, 0, 1, ETH4, UDP4);
+	check_udp_at(4, 18, MAC_FLAG);
+	PARSE(SF_LINK_DSA_TAG_DSA, MACS, 0xc0, 8, 0, 7, 8, 0, UDP4);
+	check_udp_at(4, 18, MAC_FLAG);
+	PARSE(SF_LINK_DSA_TAG_DSA, MACS, 0xe0, 8, 0, 7, 0x81, 0, 0, 9, 8, 0, UDP4);
+	check_udp_at(4, 22, MAC_FLAG | SF_FACT_VLAN | SF_FACT_CVLAN);
+	ck_assert_uint_eq(facts.tags, 7u << 20 | 9u << 8);
+	PARSE(SF_LINK_DSA_TAG_EDSA, MACS, 0xda, 0xda, 0, 0, 0xe0, 8, 0, 7, 8, 0, UDP4);
+	check_udp_at(4, 22, MAC_FLAG | SF_FACT_VLAN);
+	REFUSED(truncated, SF_LINK_DSA_TAG_BRCM, MACS, 0x20, 0, 0, 1, 8);
+	REFUSED(truncated, SF_LINK_DSA_TAG_DSA, MACS, 0xc0, 8, 0);
+	REFUSED(truncated, SF_LINK_DSA_TAG_BRCM_PREPEND, 0x20, 0, 0);
+}
+END_TEST
+
+START_TEST(per_packet_information)
+{
+	PARSE(SF_LINK_PPI, 0, 0, 8, 0, 1, 0, 0, 0, ETH4, UDP4);
+	check_udp_at(4, 22, MAC_FLAG);
+	PARSE(SF_LINK_PPI, 0, 0, 12, 0, 101, 0, 0, 0, 1, 2, 3, 4, UDP6);
+	check_udp_at(6, 12, 0);
+	PARSE(SF_LINK_PPI, 0, 0, 8, 0, 105, 0, 0, 0, WLAN(8, 2), SNAP4);
+	check_udp_at(4, 40, MAC_FLAG);
+	REFUSED(nonIp, SF_LINK_PPI, 0, 0, 8, 0, 192, 0, 0, 0, 0, 0, 8, 0, 1, 0, 0, 0, ETH4, UDP4);
+	REFUSED(nonIp, SF_LINK_PPI, 0, 0, 8, 0, 147, 0, 0, 0, ETH4, UDP4);
+	REFUSED(nonIp, SF_LINK_PPI, 0, 0, 7, 0, 1, 0, 0, 0, ETH4, UDP4);
+	REFUSED(nonIp, SF_LINK_PPI, 1, 0, 8, 0, 1, 0, 0, 0, ETH4, UDP4);
+	REFUSED(truncated, SF_LINK_PPI, 0, 0, 40, 0, 1, 0, 0, 0, ETH4);
+	REFUSED(truncated, SF_LINK_PPI, 0, 0, 8, 0);
+}
+END_TEST
+
+START_TEST(multilink_frame_relay)
+{
+	PARSE(SF_LINK_MFR, 0xc0, 1, 0x18, 0x41, 3, 0xcc, UDP4);
+	check_udp_at(4, 6, 0);
+	/* the first fragment has the headers, others have none */
+	PARSE(SF_LINK_MFR, 0x80, 1, 0x18, 0x41, 3, 0x8e, UDP6);
+	check_udp_at(6, 6, 0);
+	REFUSED(nonIp, SF_LINK_MFR, 0x40, 2, 0x18, 0x41, 3, 0xcc, UDP4);
+	REFUSED(nonIp, SF_LINK_MFR, 0, 2, 0x18, 0x41, 3, 0xcc, UDP4);
+	REFUSED(nonIp, SF_LINK_MFR, 0xe0, 0, 1, 1, 2); /* control */
+	REFUSED(truncated, SF_LINK_MFR, 0xc0);
+}
+END_TEST
+
+/* What is not IP tells its innermost type. */
+START_TEST(ethertypes_of_what_is_not_ip)
+{
+	REFUSED(nonIp, SF_LINK_ETHERNET, ETH(8, 6), 0, 1, 8, 0);
+	ck_assert_uint_eq(facts.ethertype, 0x0806);
+	REFUSED(nonIp, SF_LINK_ETHERNET, ETH(0x81, 0), 0, 7, 0x88, 0xcc);
+	ck_assert_uint_eq(facts.ethertype, 0x88cc);
+	REFUSED(nonIp, SF_LINK_ETHERNET, ETH(0, 38), 0x42, 0x42, 3);
+	ck_assert_uint_eq(facts.ethertype, SF_ETHERTYPE_LLC);
+	REFUSED(nonIp, SF_LINK_ETHERNET, ETH(0, 38), 0xaa, 0xaa, 3, 0, 0, 0, 0x88, 0xcc);
+	ck_assert_uint_eq(facts.ethertype, 0x88cc);
+	REFUSED(nonIp, SF_LINK_PPP, 0xff, 3, 0xc0, 0x21);
+	ck_assert_uint_eq(facts.ethertype, 0);
+}
+END_TEST
+
 START_TEST(unknown_link_type)
 {
 	REFUSED(unsupportedLinkType, 147, UDP4);
@@ -611,4 +800,7 @@ CHECK_MAIN("parse_link", ethernet_reports_addresses_as_sent, ethernet_padding_is
 	pseudowire_of_any_address, pseudowire_without_ip, ip_behind_labels,
 	pseudowire_of_another_kind, pppoe_session, ppp_framing, cisco_hdlc, frame_relay,
 	null_and_loop, raw_by_version_nibble, linux_cooked, fddi, nflog_items, wireless_addresses,
-	wireless_qos_and_order, wireless_without_a_readable_packet, radiotap, unknown_link_type)
+	wireless_qos_and_order, wireless_without_a_readable_packet, radiotap, shims,
+	shims_among_tags_and_labels, shims_around_frames, shims_that_are_none, inter_switch_link,
+	switch_tags, per_packet_information, multilink_frame_relay, ethertypes_of_what_is_not_ip,
+	unknown_link_type)

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Headers between Ethernet and IP that are neither VLAN tags nor labels: what switches, taps and
+ * fabrics put into the frames that their mirror ports deliver. Each begins behind its Ethernet type
+ * and ends with the type of what follows, or in front of another Ethernet header.
+ */
+#include "parse/walk.h"
+
+enum {
+	ETHERTYPE_CISCO_METADATA = 0x8909, /* security group tag (TrustSec) */
+	ETHERTYPE_TRILL = 0x22f3,
+	ETHERTYPE_REALTEK = 0x8899,
+	ETHERTYPE_NSH = 0x894f,
+	ETHERTYPE_ARISTA = 0xd28b,
+	ETHERTYPE_EDSA = 0xdada,
+};
+
+/* Headers of one length. */
+static const struct shim {
+	uint16_t type;
+	uint8_t length; /* without the type of what follows */
+	bool frame;     /* an Ethernet header follows */
+} shims[] = {
+	{ 0x88e7, 4, true },  /* IEEE 802.1Q §9.7 (802.1ah): backbone service instance tag */
+	{ 0x8903, 2, true },  /* Cisco FabricPath */
+	{ 0x8926, 4, false }, /* VN-Tag of Cisco fabric extenders and virtual interfaces */
+	{ 0x892f, 4, false }, /* IEC 62439-3: HSR tag */
+	{ 0x893f, 6, false }, /* IEEE 802.1BR §7.5: E-tag */
+	{ 0x8988, 6, false }, /* Cisco TTag: time stamp */
+	{ 0xf1c1, 4, false }, /* IEEE 802.1CB §7.8: redundancy tag */
+};
+
+/* `length` octets, then the type of what follows. */
+static enum next skip_to_type(struct walk *w, size_t length)
+{
+	if (walk_left(w) < length + 2)
+		return walk_truncated(w);
+	w->p += length + 2;
+	return walk_ethertype(w, sf_load_be16(w->p - 2));
+}
+
+static enum next skip_to_frame(struct walk *w, size_t length)
+{
+	if (walk_left(w) < length)
+		return walk_truncated(w);
+	w->p += length;
+	return NEXT_ETHERNET;
+}
+
+/* Version 1 and the length of the options in units of four octets; the tag is the only option. */
+static enum next parse_cisco_metadata(struct walk *w)
+{
+	if (walk_left(w) < 2)
+		return walk_truncated(w);
+	if (w->p[0] != 1)
+		return walk_ignore(w, SF_IGNORED_nonIp);
+	return skip_to_type(w, 2 + 4 * (size_t)w->p[1]);
+}
+
+/* Subtype 1, a time stamp; its version says how long it is. */
+static enum next parse_arista(struct walk *w)
+{
+	enum { SIZE = 0xf0, SIZE_64 = 0x10, SIZE_48 = 0x20 };
+	uint8_t size;
+
+	if (walk_left(w) < 4)
+		return walk_truncated(w);
+	size = w->p[3] & SIZE;
+	if (sf_load_be16(w->p) != 1 || (size != SIZE_64 && size != SIZE_48))
+		return walk_ignore(w, SF_IGNORED_nonIp);
+	return skip_to_type(w, size == SIZE_64 ? 4 + 8 : 4 + 6);
+}
+
+/* Two kinds of tag, by what follows the type; the others are protocols of its own. */
+static enum next parse_realtek(struct walk *w)
+{
+	if (walk_left(w) < 1)
+		return walk_truncated(w);
+	if (w->p[0] >> 4 == 0xa)
+		return skip_to_type(w, 2);
+	if (w->p[0] == 0x04)
+		return skip_to_type(w, 6);
+	return walk_ignore(w, SF_IGNORED_nonIp);
+}
+
+/* RFC 6325 §3: six octets, then options in units of four. */
+static enum next parse_trill(struct walk *w)
+{
+	if (walk_left(w) < 2)
+		return walk_truncated(w);
+	return skip_to_frame(w, 6 + (sf_load_be16(w->p) >> 6 & 31) * 4u);
+}
+
+/* RFC 8300 §2.2: length in units of four octets, next protocol. */
+static enum next parse_nsh(struct walk *w)
+{
+	size_t length;
+	uint8_t protocol;
+
+	if (walk_left(w) < 4)
+		return walk_truncated(w);
+	length = (w->p[1] & 63) * 4u;
+	protocol = w->p[3];
+	if (length < 8)
+		return walk_ignore(w, SF_IGNORED_nonIp);
+	if (walk_left(w) < length)
+		return walk_truncated(w);
+	w->p += length;
+	switch (protocol) {
+	case 1:
+		return NEXT_IPV4;
+	case 2:
+		return NEXT_IPV6;
+	case 3:
+		return NEXT_ETHERNET;
+	case 5:
+		return NEXT_MPLS;
+	}
+	return walk_ignore(w, SF_IGNORED_nonIp);
+}
+
+/* Marvell: a frame that came with a VLAN tag has it as a part of the switch's one. */
+static void dsa_vlan(struct walk *w, const uint8_t *tag)
+{
+	enum { TAGGED = 0x20 };
+
+	if (tag[0] & TAGGED)
+		tags_add(&w->tags, &w->flags, sf_load_be16(tag + 2));
+}
+
+/* Two reserved octets, then the tag. */
+static enum next parse_edsa(struct walk *w)
+{
+	if (walk_left(w) < 6)
+		return walk_truncated(w);
+	dsa_vlan(w, w->p + 2);
+	return skip_to_type(w, 6);
+}
+
+enum next parse_shim(struct walk *w)
+{
+	switch (w->ethertype.value) {
+	case ETHERTYPE_CISCO_METADATA:
+		return parse_cisco_metadata(w);
+	case ETHERTYPE_ARISTA:
+		return parse_arista(w);
+	case ETHERTYPE_REALTEK:
+		return parse_realtek(w);
+	case ETHERTYPE_TRILL:
+		return parse_trill(w);
+	case ETHERTYPE_NSH:
+		return parse_nsh(w);
+	case ETHERTYPE_EDSA:
+		return parse_edsa(w);
+	}
+	for (size_t i = 0; i < sizeof(shims) / sizeof(shims[0]); i++)
+		if (shims[i].type == w->ethertype.value)
+			return shims[i].frame ? skip_to_frame(w, shims[i].length)
+					      : skip_to_type(w, shims[i].length);
+	return walk_ignore(w, SF_IGNORED_nonIp);
+}
+
+/*
+ * Cisco's inter-switch link: a header of 26 octets in front of a whole Ethernet frame, told by its
+ * destination address, 01-00-0c-00-00 or 03-00-0c-00-00, and an LLC header behind its length.
+ */
+bool is_isl(const uint8_t *p, size_t length)
+{
+	return length >= 17 && (p[0] | 2) == 0x03 && sf_load_be32(p + 1) == 0x000c0000 &&
+	       p[14] == 0xaa && p[15] == 0xaa && p[16] == 0x03;
+}
+
+enum next parse_isl(struct walk *w)
+{
+	const uint8_t *p = w->p;
+
+	if (p[5] >> 4 != 0) /* Token Ring, FDDI, ATM */
+		return walk_ignore(w, SF_IGNORED_nonIp);
+	if (walk_left(w) < 26)
+		return walk_truncated(w);
+	/* the lowest bit marks control frames of bridges */
+	tags_add(&w->tags, &w->flags, sf_load_be16(p + 20) >> 1);
+	return skip_to_frame(w, 26);
+}
+
+/*
+ * Link types of frames between a switch and its processor: the switch's tag stands behind the
+ * Ethernet addresses, Marvell's with (EDSA) or without an Ethernet type of its own, or in front of
+ * the frame.
+ */
+enum next parse_dsa(struct walk *w, enum sf_link link)
+{
+	enum { ADDRESSES = 12, TAG = 4 };
+
+	if (link == SF_LINK_DSA_TAG_BRCM_PREPEND)
+		return skip_to_frame(w, TAG);
+	if (link == SF_LINK_DSA_TAG_EDSA)
+		return NEXT_ETHERNET;
+	if (walk_left(w) < ADDRESSES + TAG)
+		return walk_truncated(w);
+	walk_note_addresses(w, w->p);
+	if (link == SF_LINK_DSA_TAG_DSA)
+		dsa_vlan(w, w->p + ADDRESSES);
+	return skip_to_type(w, ADDRESSES + TAG);
+}
