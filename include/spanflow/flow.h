@@ -104,7 +104,8 @@ static inline bool sf_flow_is_icmp(const struct sf_flow *flow)
  */
 static inline bool sf_flow_has_icmp_type(const struct sf_flow *flow)
 {
-	return sf_flow_is_icmp(flow) && (flow->port[0] | flow->port[1]);
+	/* one value without branches, which compilers recognise when it is asked for again */
+	return sf_flow_is_icmp(flow) & ((flow->port[0] | flow->port[1]) != 0);
 }
 
 /*

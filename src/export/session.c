@@ -233,8 +233,9 @@ static sf_always_inline unsigned measure_run(struct sf_session *session,
 {
 	const int64_t boot_ns = stream->boot_ns, boot_end_ns = stream->boot_end_ns;
 	const uint64_t kind = kind_of(flows), mask = session->kind_mask;
-	/* as sf_flow_has_icmp_type() has it, for the one version that the others have too */
+	/* as sf_flow_is_icmp() has it, for the one version that the others have too */
 	const uint8_t icmp = flows->ip_version == 4 ? 1 : 58;
+	const bool is_icmp = flows->protocol == icmp;
 	const bool has_icmp_type = sf_flow_has_icmp_type(flows);
 	int64_t latest_ns = session->latest_ns;
 	uint64_t packets = 0, octets = 0;
@@ -252,7 +253,8 @@ static sf_always_inline unsigned measure_run(struct sf_session *session,
 		}
 		flow++;
 	} while (flow < end && ((kind_of(flow) ^ kind) & mask) == 0 &&
-		 (flow->protocol == icmp && (flow->port[0] | flow->port[1])) == has_icmp_type &&
+		 (flow->protocol == icmp) == is_icmp &&
+		 (!is_icmp || sf_flow_has_icmp_type(flow) == has_icmp_type) &&
 		 flow->directions == directions &&
 		 is_within(flow, directions, boot_ns, boot_end_ns));
 	session->latest_ns = latest_ns;

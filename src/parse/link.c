@@ -15,8 +15,13 @@ enum next parse_ethernet(struct walk *w)
 
 	if (walk_left(w) < 14)
 		return walk_truncated(w);
-	if (is_isl(p, walk_left(w)))
-		return parse_isl(w);
+	if (has_isl_address(p)) {
+		bool is_isl;
+		enum next next = parse_isl(w, &is_isl);
+
+		if (is_isl)
+			return next;
+	}
 	walk_note_addresses(w, p);
 	w->p += 14;
 	return walk_ethertype(w, sf_load_be16(p + 12));

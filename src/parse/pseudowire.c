@@ -10,8 +10,9 @@
  *	otherwise  an Ethernet pseudowire without control word
  *
  * Where two readings are possible the frame itself has to tell: each reading is given marks for
- * what fits (checksum of an IPv4 header, lengths, Ethernet type), and the better one is taken. Only
- * captured bytes are looked at, so a frame that is cut has fewer marks to give.
+ * what fits (checksum of an IPv4 header, lengths, Ethernet type), and the better one is taken. In a
+ * frame that is cut the bytes that are missing could give more marks: if these could change the
+ * choice, the frame is `truncated`.
  */
 #include "parse/walk.h"
 
@@ -23,6 +24,12 @@ enum {
 	MUCH,
 	MOST,   /* a type and a header of this type */
 	TAGGED, /* and a tag before it */
+	ENOUGH, /* for IP: checksum or length of a header of the usual length */
+};
+
+/* Of a reading: those it has, and those it could have with the bytes that are missing. */
+struct marks {
+	int least, most;
 };
 
 enum {
@@ -59,6 +66,17 @@ static bool fills(const struct piece *piece, size_t octets)
 	       (piece->wire - octets <= CHECK_SEQUENCE || piece->wire <= ETHERNET_PAYLOAD_MIN);
 }
 
+static struct marks certain(int marks)
+{
+	return (struct marks){ marks, marks };
+}
+
+/* Captured bytes of the piece do not suffice; of one that is not cut there are no others. */
+static struct marks at_least(const struct piece *piece, int marks, int most)
+{
+	return (struct marks){ marks, piece->captured < piece->wire ? most : marks };
+}
+
 static bool ipv4_checksum_is_right(const uint8_t *p, size_t header)
 {
 	uint32_t sum = 0;
@@ -69,117 +87,147 @@ static bool ipv4_checksum_is_right(const uint8_t *p, size_t header)
 	return (sum & 0xffff) + (sum >> 16) == 0xffff;
 }
 
-static int marks_ipv4(struct piece piece)
+static struct marks marks_ipv4(struct piece piece)
 {
 	size_t header, octets;
+	int marks, best;
 
 	if (piece.captured < 1)
-		return NOTHING;
+		return at_least(&piece, IMPOSSIBLE, ENOUGH);
 	header = (piece.p[0] & 15) * 4u;
 	if (piece.p[0] >> 4 != 4 || header < IPV4_HEADER)
-		return IMPOSSIBLE;
+		return certain(IMPOSSIBLE);
 	if (piece.captured < 4)
-		return NOTHING;
+		return at_least(&piece, NOTHING, ENOUGH);
 	octets = sf_load_be16(piece.p + 2);
 	if (octets == 0) /* left to segmentation offload */
-		return LITTLE;
+		return certain(LITTLE);
 	if (octets < header)
-		return NOTHING;
-	if (piece.captured >= header && ipv4_checksum_is_right(piece.p, header))
-		return MUCH;
-	return fills(&piece, octets) ? SOME : octets <= piece.wire ? LITTLE : NOTHING;
+		return certain(NOTHING);
+	marks = fills(&piece, octets) ? SOME : octets <= piece.wire ? LITTLE : NOTHING;
+	/* an address that begins with 46 to 4f: the options are often cut off */
+	best = header == IPV4_HEADER ? ENOUGH : MUCH;
+	if (piece.captured < header)
+		return at_least(&piece, marks, best);
+	return certain(ipv4_checksum_is_right(piece.p, header) ? best : marks);
 }
 
-static int marks_ipv6(struct piece piece)
+static struct marks marks_ipv6(struct piece piece)
 {
 	size_t octets;
 	bool known;
 
 	if (piece.captured < 1)
-		return NOTHING;
+		return at_least(&piece, IMPOSSIBLE, ENOUGH);
 	if (piece.p[0] >> 4 != 6)
-		return IMPOSSIBLE;
+		return certain(IMPOSSIBLE);
 	if (piece.captured < 7)
-		return NOTHING;
+		return at_least(&piece, NOTHING, ENOUGH);
 	octets = IPV6_HEADER + sf_load_be16(piece.p + 4);
 	known = piece.p[6] == PROTOCOL_TCP || piece.p[6] == PROTOCOL_UDP ||
 		piece.p[6] == PROTOCOL_ICMPV6 || piece.p[6] == PROTOCOL_HOP_BY_HOP ||
 		piece.p[6] == PROTOCOL_FRAGMENT;
 	if (octets > IPV6_HEADER && fills(&piece, octets))
-		return known ? MUCH : SOME;
-	return octets <= piece.wire ? LITTLE : NOTHING;
+		return certain(known ? ENOUGH : SOME);
+	return certain(octets <= piece.wire ? LITTLE : NOTHING);
 }
 
-/* An IP packet behind the Ethernet type that names it. */
-static int marks_named(int ip)
+/* Marks of an IP header behind the Ethernet type that names it. */
+static int named(int ip)
 {
 	return ip == IMPOSSIBLE ? NOTHING : ip >= SOME ? MOST : ip == LITTLE ? SOME : LITTLE;
 }
 
-static int marks_ethertype(struct ethertype type, struct piece piece)
+static struct marks marks_named(struct marks ip)
+{
+	return (struct marks){ named(ip.least), named(ip.most) };
+}
+
+static struct marks marks_ethertype(struct ethertype type, struct piece piece)
 {
 	if (type.value < 3) /* an LLC header's length */
-		return NOTHING;
+		return certain(NOTHING);
 	if (type.value <= ETHERTYPE_SNAP_LENGTH)
-		return fills(&piece, type.value) ? SOME : NOTHING;
+		return certain(fills(&piece, type.value) ? SOME : NOTHING);
 	switch (type.value) {
 	case ETHERTYPE_IPV4:
-		return piece.captured < 1 ? SOME : marks_named(marks_ipv4(piece));
+		return marks_named(marks_ipv4(piece));
 	case ETHERTYPE_IPV6:
-		return piece.captured < 1 ? SOME : marks_named(marks_ipv6(piece));
+		return marks_named(marks_ipv6(piece));
 	case ETHERTYPE_ARP: /* for Ethernet and IPv4 */
-		return piece.captured < 4 || sf_load_be32(piece.p) == 0x00010800 ? SOME : NOTHING;
+		if (piece.captured < 4)
+			return at_least(&piece, NOTHING, SOME);
+		return certain(sf_load_be32(piece.p) == 0x00010800 ? SOME : NOTHING);
 	case ETHERTYPE_MPLS:
 	case ETHERTYPE_MPLS_MULTICAST:
 	case ETHERTYPE_PPPOE:
-		return LITTLE;
+		return certain(LITTLE);
 	}
-	return NOTHING;
+	return certain(NOTHING);
 }
 
-static int marks_ethernet(struct piece piece)
+static struct marks marks_ethernet(struct piece piece)
 {
 	struct ethertype type;
+	struct marks marks;
 	unsigned tags;
-	int marks;
 
 	if (piece.wire < ETHERNET_LEAST)
-		return IMPOSSIBLE;
+		return certain(IMPOSSIBLE);
 	if (piece.captured < ETHERNET_HEADER)
-		return NOTHING;
+		return at_least(&piece, NOTHING, TAGGED);
 	type.value = sf_load_be16(piece.p + 12);
 	piece = behind(piece, ETHERNET_HEADER);
 	for (tags = 0; tags < TAGS_MAX && ethertype_is_tag(type); tags++) {
 		if (piece.captured < 4)
-			return LITTLE;
+			return at_least(&piece, NOTHING, TAGGED);
 		type.value = sf_load_be16(piece.p + 2);
 		piece = behind(piece, 4);
 	}
 	marks = marks_ethertype(type, piece);
-	return marks == MOST && tags ? TAGGED : marks;
+	marks.least = marks.least == MOST && tags ? TAGGED : marks.least;
+	marks.most = marks.most == MOST && tags ? TAGGED : marks.most;
+	return marks;
 }
 
 /* With or without control word: the reading with fewer marks is kept, should there be no IP. */
 static enum next choose_control_word(struct walk *w, struct piece piece)
 {
-	int without = marks_ethernet(piece);
-	int with = marks_ethernet(behind(piece, CONTROL_WORD));
-	bool has = with >= without;
+	struct marks without = marks_ethernet(piece);
+	struct marks with = marks_ethernet(behind(piece, CONTROL_WORD));
+	bool has = with.least >= without.most;
 
-	if (with != IMPOSSIBLE && without != IMPOSSIBLE) {
+	if (!has && without.least <= with.most)
+		return walk_truncated(w);
+	if (with.most != IMPOSSIBLE && without.most != IMPOSSIBLE) {
 		w->fallback = has ? w->p : w->p + CONTROL_WORD;
 		w->fallback_tags = w->tags;
 		w->fallback_flags = w->flags;
 	}
-	if (has && with != IMPOSSIBLE)
+	if (has)
 		w->p += CONTROL_WORD;
+	return NEXT_ETHERNET;
+}
+
+/* IP or Ethernet, `ip` being possible. */
+static enum next choose_ip(struct walk *w, struct piece piece, struct marks ip)
+{
+	struct marks ethernet;
+
+	if (ip.least == ENOUGH)
+		return NEXT_IP;
+	ethernet = marks_ethernet(piece);
+	if (ethernet.most <= ip.least)
+		return NEXT_IP;
+	if (ethernet.least <= ip.most)
+		return walk_truncated(w);
 	return NEXT_ETHERNET;
 }
 
 enum next parse_behind_labels(struct walk *w)
 {
 	struct piece piece = { w->p, walk_left(w), walk_wire_left(w) };
-	int ip = IMPOSSIBLE;
+	struct marks ip = certain(IMPOSSIBLE);
 
 	if (piece.captured < 1)
 		return walk_truncated(w);
@@ -187,8 +235,8 @@ enum next parse_behind_labels(struct walk *w)
 		ip = marks_ipv4(piece);
 	else if (piece.p[0] >> 4 == 6)
 		ip = marks_ipv6(piece);
-	if (ip != IMPOSSIBLE && marks_ethernet(piece) <= ip)
-		return NEXT_IP;
+	if (ip.least != IMPOSSIBLE)
+		return choose_ip(w, piece, ip);
 	/* of another kind than Ethernet, or an associated channel */
 	if (piece.wire < ETHERNET_LEAST)
 		return walk_ignore(w, SF_IGNORED_nonIp);

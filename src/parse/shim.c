@@ -164,16 +164,21 @@ enum next parse_shim(struct walk *w)
  * Cisco's inter-switch link: a header of 26 octets in front of a whole Ethernet frame, told by its
  * destination address, 01-00-0c-00-00 or 03-00-0c-00-00, and an LLC header behind its length.
  */
-bool is_isl(const uint8_t *p, size_t length)
+bool has_isl_address(const uint8_t *p)
 {
-	return length >= 17 && (p[0] | 2) == 0x03 && sf_load_be32(p + 1) == 0x000c0000 &&
-	       p[14] == 0xaa && p[15] == 0xaa && p[16] == 0x03;
+	return (p[0] | 2) == 0x03 && sf_load_be32(p + 1) == 0x000c0000;
 }
 
-enum next parse_isl(struct walk *w)
+enum next parse_isl(struct walk *w, bool *is_isl)
 {
 	const uint8_t *p = w->p;
 
+	*is_isl = true;
+	if (walk_left(w) < 17)
+		return walk_truncated(w);
+	*is_isl = p[14] == 0xaa && p[15] == 0xaa && p[16] == 0x03;
+	if (!*is_isl)
+		return NEXT_DONE;
 	if (p[5] >> 4 != 0) /* Token Ring, FDDI, ATM */
 		return walk_ignore(w, SF_IGNORED_nonIp);
 	if (walk_left(w) < 26)

@@ -211,8 +211,8 @@ enum next parse_ppp(struct walk *w);
 
 /* shim.c */
 enum next parse_shim(struct walk *w);
-bool is_isl(const uint8_t *p, size_t length);
-enum next parse_isl(struct walk *w); /* which is_isl() */
+bool has_isl_address(const uint8_t *p);            /* a destination address */
+enum next parse_isl(struct walk *w, bool *is_isl); /* behind such an address; or is it not ISL? */
 enum next parse_dsa(struct walk *w, enum sf_link link);
 
 /* pseudowire.c */

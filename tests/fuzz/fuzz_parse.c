@@ -43,6 +43,13 @@ static const uint16_t links[] = {
 	SF_LINK_LINUX_SLL2,
 	SF_LINK_RAW_BSD,
 	147,
+	/* new ones at the end: seeds go by the place */
+	SF_LINK_MFR,
+	SF_LINK_PPI,
+	SF_LINK_DSA_TAG_BRCM,
+	SF_LINK_DSA_TAG_BRCM_PREPEND,
+	SF_LINK_DSA_TAG_DSA,
+	SF_LINK_DSA_TAG_EDSA,
 };
 
 static int parse(const struct sf_packet *packet, uint32_t captured, struct sf_facts *facts)
