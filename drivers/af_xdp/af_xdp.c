@@ -16,7 +16,6 @@
  * the first one's thread opens everything anew when the interface is back (base/port.h).
  */
 #include <errno.h>
-#include <net/if_arp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -262,15 +261,18 @@ static int wait_for_interface(struct sf_xdp_capture *capture, struct sf_xdp_queu
 	if (!queue->first || !sf_port_returned(&port->base))
 		return 0;
 	sf_xdp_port_close_program(capture, port);
-	result = sf_xdp_port_open(capture, port, port->base.helper, &error);
+	result = port->base.seen ? 0 : sf_xdp_port_learn(capture, port, &error);
+	if (result == 0)
+		result = sf_xdp_port_open(capture, port, port->base.helper, &error);
 	if (result == -EPERM)
 		return fail(capture, result, port->interface.name,
-			"it came back, but this process may not open it any more");
+			"it is there, but this process may not open it (any more)");
 	if (result < 0) {
 		sf_port_refused(&port->base, error.text);
 		return 0;
 	}
 	sf_port_prepare(&port->base);
+	sf_port_appear(&port->base, queue->slot, &port->interface, SF_LINK_ETHERNET);
 	sf_port_revive(&port->base);
 	return 0;
 }
@@ -351,7 +353,9 @@ static const struct sf_interface *interface_of(struct sf_capture *base, unsigned
 {
 	struct sf_xdp_capture *capture = of(base);
 
-	return slot < capture->port_count ? &capture->ports[slot].interface : NULL;
+	return slot < capture->port_count ? sf_port_interface(&capture->ports[slot].base,
+						    &capture->ports[slot].interface)
+					  : NULL;
 }
 
 static const char *condition(struct sf_capture *base)
@@ -383,6 +387,8 @@ static void describe(struct sf_capture *base, char *text, size_t size)
 
 		used += n > 0 ? (size_t)n : 0;
 	}
+	for (unsigned i = 0; i < capture->port_count; i++)
+		sf_port_describe(&capture->ports[i].base, text, size);
 }
 
 static int probe(struct sf_error *error)
@@ -455,28 +461,26 @@ static int add_port(struct sf_xdp_capture *capture, const struct sf_capture_opti
 		.snaplen = options->snaplen,
 	};
 	snprintf(port->interface.name, sizeof(port->interface.name), "%s", name);
-	if (port->base.netdev.hardware != ARPHRD_ETHER)
-		return sf_error_set(error, SF_EUNSUPPORTED,
-			"%s is no Ethernet interface: use the pcap driver", name);
-	port->socket_count = sf_ethtool_queues(&port->base.netdev);
-	port->base.queues = port->socket_count;
-	if (options->queues && options->queues < port->socket_count)
-		port->base.queues = options->queues;
-	port->sockets = calloc(port->socket_count, sizeof(*port->sockets));
-	if (!port->sockets)
-		return sf_error_set(error, -ENOMEM, "%s", sf_strerror(-ENOMEM));
+	if (sf_port_state(&port->base) == SF_NETDEV_GONE) {
+		/* how many receive queues it will have nobody knows */
+		port->base.queues = options->queues ? options->queues : 1;
+		result = probe(error);
+	} else {
+		result = sf_xdp_port_learn(capture, port, error);
+		port->base.queues = port->socket_count;
+		if (options->queues && options->queues < port->socket_count)
+			port->base.queues = options->queues;
+	}
 	capture->base.queues += port->base.queues;
-	return 0;
+	return result;
 }
 
-/* Deals the sockets of a port out to its queues; sf_xdp_port_open() says how many are open. */
-static int deal(
+/* sf_xdp_port_open() deals the sockets out to them. */
+static void name_queues(
 	struct sf_xdp_port *port, struct sf_xdp_queue *queues, uint16_t slot, uint32_t snaplen)
 {
-	unsigned count = port->base.queues;
-
 	port->queues = queues;
-	for (unsigned i = 0; i < count; i++) {
+	for (unsigned i = 0; i < port->base.queues; i++) {
 		struct sf_xdp_queue *queue = &queues[i];
 
 		queue->port = port;
@@ -484,14 +488,7 @@ static int deal(
 		queue->slot = slot;
 		queue->to_system_error = INT64_MAX;
 		queue->snaplen = snaplen ? snaplen : UINT32_MAX;
-		queue->sockets = &port->sockets[i];
-		queue->step = count;
-		queue->polls =
-			calloc((port->socket_count - i + count - 1) / count, sizeof(*queue->polls));
-		if (!queue->polls)
-			return -ENOMEM;
 	}
-	return 0;
 }
 
 /*
@@ -502,8 +499,6 @@ static void keep_tags(struct sf_xdp_capture *capture, struct sf_xdp_port *port)
 {
 	int left;
 
-	if (port->base.wanted & SF_ETHTOOL_MERGING)
-		port->base.wanted |= SF_ETHTOOL_TAGS;
 	sf_port_prepare(&port->base);
 	left = port->base.outcome.tags;
 	if (port->base.trouble[0])
@@ -557,10 +552,14 @@ static int open_capture(struct sf_capture **result, const struct sf_capture_opti
 	for (unsigned i = 0; i < capture->port_count; i++) {
 		struct sf_xdp_port *port = &capture->ports[i];
 
-		if (deal(port, &capture->queues[next], (uint16_t)i, options->snaplen) < 0)
-			goto no_memory;
+		name_queues(port, &capture->queues[next], (uint16_t)i, options->snaplen);
 		next += port->base.queues;
-		capture->base.mixed |= port->socket_count > port->base.queues;
+		/* of one that is missing yet, nobody knows */
+		capture->base.mixed |= !port->socket_count || port->socket_count > port->base.queues;
+		if (port->base.wanted & SF_ETHTOOL_MERGING)
+			port->base.wanted |= SF_ETHTOOL_TAGS;
+		if (sf_port_state(&port->base) == SF_NETDEV_GONE)
+			continue;
 		code = sf_xdp_port_open(capture, port, NULL, error);
 		if (code < 0)
 			goto fail;

@@ -6,6 +6,8 @@
  */
 #include <errno.h>
 #include <linux/if_xdp.h>
+#include <net/if_arp.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -181,11 +183,32 @@ static int open_best(struct sf_xdp_capture *capture, struct sf_xdp_port *port,
 	return result;
 }
 
+int sf_xdp_port_learn(
+	struct sf_xdp_capture *capture, struct sf_xdp_port *port, struct sf_error *error)
+{
+	unsigned count = sf_ethtool_queues(&port->base.netdev);
+	struct sf_xdp_socket *sockets;
+
+	if (port->base.netdev.hardware != ARPHRD_ETHER)
+		return sf_error_set(error, SF_EUNSUPPORTED,
+			"%s is no Ethernet interface: use the pcap driver", port->interface.name);
+	sockets = calloc(count, sizeof(*sockets));
+	if (!sockets)
+		return sf_error_set(error, -ENOMEM, "%s", sf_strerror(-ENOMEM));
+	pthread_mutex_lock(&capture->lock);
+	free(port->sockets);
+	port->sockets = sockets;
+	port->socket_count = count;
+	pthread_mutex_unlock(&capture->lock);
+	return 0;
+}
+
 /*
- * An interface that came back may have fewer receive queues than it had; there are no sockets for
- * more. Nobody else looks at the queues: they are not started, or parked.
+ * Deals the sockets out to the queues. An interface that came back may have fewer receive queues
+ * than it had; there are no sockets for more. Nobody else looks at the queues: they are not started,
+ * or parked. 0 or -ENOMEM.
  */
-static void count_sockets(struct sf_xdp_port *port)
+static int deal(struct sf_xdp_port *port)
 {
 	unsigned now = sf_ethtool_queues(&port->base.netdev), step = port->base.queues;
 
@@ -194,9 +217,16 @@ static void count_sockets(struct sf_xdp_port *port)
 		struct sf_xdp_queue *queue = &port->queues[i];
 
 		queue->next = 0;
+		queue->step = step;
+		queue->sockets = &port->sockets[i < port->socket_count ? i : 0];
 		queue->socket_count =
 			i < port->open_count ? (port->open_count - i + step - 1) / step : 0;
+		free(queue->polls);
+		queue->polls = calloc(queue->socket_count + 1, sizeof(*queue->polls));
+		if (!queue->polls)
+			return -ENOMEM;
 	}
+	return 0;
 }
 
 int sf_xdp_port_open(struct sf_xdp_capture *capture, struct sf_xdp_port *port,
@@ -206,7 +236,8 @@ int sf_xdp_port_open(struct sf_xdp_capture *capture, struct sf_xdp_port *port,
 	bool needed = longest > sf_xdp_socket_frame_max(CHUNK_LARGE);
 	int result;
 
-	count_sockets(port);
+	if (deal(port) < 0)
+		return sf_error_set(error, -ENOMEM, "%s", sf_strerror(-ENOMEM));
 	port->chunk = longest <= sf_xdp_socket_frame_max(CHUNK) ? CHUNK : CHUNK_LARGE;
 	result = open_best(capture, port, helper, needed, error);
 	/* a user without rights may lock only so much; less memory is better than no packets */

@@ -104,7 +104,8 @@ uint32_t sf_xdp_socket_frame_max(uint32_t chunk);
 
 struct sf_xdp_queue {
 	/* per batch */
-	struct sf_xdp_socket *sockets;     /* of the port: this queue's are at [0], [step], … */
+	/* of the port: this queue's are at [0], [step], …; NULL: the port was never open */
+	struct sf_xdp_socket *sockets;
 	unsigned socket_count, step, next; /* sockets: those that are open; may be none */
 	struct sf_xdp_socket *lender;      /* of the batch that is out, or NULL */
 	unsigned lent;
@@ -128,7 +129,7 @@ struct sf_xdp_port {
 	bool fragments;
 	uint32_t chunk;
 	uint32_t memory_bytes; /* per socket */
-	unsigned socket_count; /* receive queues at the start */
+	unsigned socket_count; /* receive queues when it was there first */
 	unsigned open_count;   /* of these there now; when it came back it may have fewer */
 	struct sf_xdp_socket *sockets;
 	struct sf_xdp_queue *queues;
@@ -147,6 +148,13 @@ struct sf_xdp_capture {
 	bool promiscuous, hardware_time, immediate;
 	pthread_mutex_t lock; /* error; programs and sockets against the statistics */
 };
+
+/*
+ * The interface is there for the first time: makes room for a socket of each receive queue. 0, or it
+ * is no Ethernet interface, or -ENOMEM.
+ */
+int sf_xdp_port_learn(
+	struct sf_xdp_capture *capture, struct sf_xdp_port *port, struct sf_error *error);
 
 /*
  * Opens program and sockets of a port whose interface is open, in the best mode there is; the

@@ -330,6 +330,9 @@ static void describe(struct sf_capture *base, char *text, size_t size)
 
 		used += n > 0 ? (size_t)n : 0;
 	}
+	for (unsigned i = 0; i < capture->point_count; i++)
+		if (capture->points[i].over_interface)
+			sf_port_describe(&capture->points[i].base, text, size);
 }
 
 static void close_capture(struct sf_capture *base)
@@ -411,6 +414,8 @@ static int open_interface(struct dpdk_capture *capture, struct point *point,
 		return 0;
 	unchanged.keep_offloads = true;
 	unchanged.set_rss = false;
+	/* the device is made with it */
+	unchanged.wait = false;
 	result = sf_port_open(&point->base, name, &unchanged, error);
 	/* the socket's membership, unlike the flag that DPDK's drivers set, goes with the process */
 	if (result == 0 && capture->settings.promiscuous) {

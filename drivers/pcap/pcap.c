@@ -259,12 +259,13 @@ static int wait_for_interface(struct pcap_capture *capture, struct queue *queue)
 	result = reopen(capture, port, &error);
 	if (result == -EPERM)
 		return fail(capture, result, port->interface.name,
-			"it came back, but this process may not open it any more");
+			"it is there, but this process may not open it (any more)");
 	if (result < 0) {
 		sf_port_refused(&port->base, error.text);
 		return 0;
 	}
 	sf_port_prepare(&port->base);
+	sf_port_appear(&port->base, queue->slot, &port->interface, port->queues[0].link);
 	sf_port_revive(&port->base);
 	return 0;
 }
@@ -343,7 +344,9 @@ static const struct sf_interface *interface_of(struct sf_capture *base, unsigned
 {
 	struct pcap_capture *capture = of(base);
 
-	return slot < capture->port_count ? &capture->ports[slot].interface : NULL;
+	return slot < capture->port_count ? sf_port_interface(&capture->ports[slot].base,
+						    &capture->ports[slot].interface)
+					  : NULL;
 }
 
 static const char *condition(struct sf_capture *base)
@@ -371,6 +374,8 @@ static void describe(struct sf_capture *base, char *text, size_t size)
 		settings->snaplen, directions[settings->direction],
 		settings->promiscuous ? ", promiscuous" : "",
 		settings->hardware_time ? ", device timestamps where offered" : "");
+	for (unsigned i = 0; i < capture->port_count; i++)
+		sf_port_describe(&capture->ports[i].base, text, size);
 }
 
 static int probe(struct sf_error *error)
@@ -493,8 +498,12 @@ static bool all_ethernet(const struct pcap_capture *capture)
 
 static int start_port(struct pcap_capture *capture, struct port *port, struct sf_error *error)
 {
-	int result = open_rings(capture, port, error);
+	int result;
 
+	/* its first queue opens it later; that it would not be allowed to is told now */
+	if (sf_port_state(&port->base) == SF_NETDEV_GONE)
+		return probe(error);
+	result = open_rings(capture, port, error);
 	if (result < 0)
 		return result;
 	if (result > 0)

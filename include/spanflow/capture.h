@@ -60,6 +60,16 @@ struct sf_capture_options {
 	bool set_rss;        /* live: may change the NIC's RSS key for the time of the capture */
 	bool hardware_time;  /* live: take the device's clock where it is offered */
 	bool keep_offloads;  /* live: leave GRO and LRO as they are */
+	bool bring_up;       /* live: switch on an interface that is down, until close */
+	/*
+	 * live: an interface that is missing or down does not fail the open; recv waits for it as
+	 * for one that went away. Its index is 0 until then, and `appeared` is called when it is
+	 * there, before its first packet, by the thread of its first queue. Drivers without this
+	 * ignore it and fail.
+	 */
+	bool wait;
+	void (*appeared)(void *context, unsigned slot, const struct sf_interface *interface);
+	void *context;
 	/* live, several queues: key of sf_steer_hash() (four words); NULL: an arbitrary one */
 	const uint32_t *steer_key;
 	enum sf_direction direction; /* live */
@@ -113,7 +123,10 @@ struct sf_capture_ops {
 		struct sf_error *error);
 	/* Any thread, at any time; reads counters without disturbing the queues. */
 	void (*stats)(struct sf_capture *capture, struct sf_capture_stats *stats);
-	/* Interface of a slot, or NULL past the end. Stays valid until close. */
+	/*
+	 * Interface of a slot, or NULL past the end. What was returned stays valid and as it is
+	 * until close; one that was missing at open has its index in what is returned later.
+	 */
 	const struct sf_interface *(*interface)(struct sf_capture *capture, unsigned slot);
 	/* One line about how it runs ("native, zero-copy, 2 queues"), or "". Optional. */
 	void (*describe)(struct sf_capture *capture, char *text, size_t size);

@@ -222,6 +222,30 @@ int sf_ethtool_rss_symmetric(struct sf_ethtool_saved *saved, const struct sf_net
 	return result;
 }
 
+/* Switches the interface on or off; *was: what it was. 0 or -errno. */
+static int switch_link(const struct sf_netdev *netdev, bool on, bool *was)
+{
+	struct ifreq ifr = { 0 };
+
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", netdev->name);
+	if (ioctl(netdev->fd, SIOCGIFFLAGS, &ifr) < 0)
+		return -errno;
+	*was = ifr.ifr_flags & IFF_UP;
+	if (*was == on)
+		return 0;
+	ifr.ifr_flags = (short)(on ? ifr.ifr_flags | IFF_UP : ifr.ifr_flags & ~IFF_UP);
+	return ioctl(netdev->fd, SIOCSIFFLAGS, &ifr) < 0 ? -errno : 0;
+}
+
+static int bring_up(struct sf_ethtool_saved *saved, const struct sf_netdev *netdev)
+{
+	bool was_up = true;
+	int result = switch_link(netdev, true, &was_up);
+
+	saved->was_down |= result == 0 && !was_up;
+	return result;
+}
+
 void sf_ethtool_prepare(struct sf_ethtool_saved *saved, const struct sf_netdev *netdev,
 	unsigned what, struct sf_ethtool_outcome *outcome)
 {
@@ -239,12 +263,15 @@ void sf_ethtool_prepare(struct sf_ethtool_saved *saved, const struct sf_netdev *
 		outcome->merging = sf_ethtool_features_off(saved, netdev, sf_ethtool_merging);
 	if (what & SF_ETHTOOL_TAGS)
 		outcome->tags = sf_ethtool_features_off(saved, netdev, stripping);
+	if (what & SF_ETHTOOL_UP)
+		outcome->up = bring_up(saved, netdev);
 }
 
 void sf_ethtool_restore(struct sf_ethtool_saved *saved, const struct sf_netdev *netdev)
 {
 	struct ifreq ifr = { .ifr_ifindex = (int)saved->index };
 	struct sf_netdev now = *netdev;
+	bool was;
 
 	/* by its number: it may have been renamed, and another one may have its name */
 	if (ioctl(netdev->fd, SIOCGIFNAME, &ifr) == 0) {
@@ -253,6 +280,8 @@ void sf_ethtool_restore(struct sf_ethtool_saved *saved, const struct sf_netdev *
 			set_features(&now, saved->features_on, true);
 		if (saved->rss)
 			request(&now, saved->rss);
+		if (saved->was_down)
+			switch_link(&now, false, &was);
 	}
 	free(saved->rss);
 	*saved = (struct sf_ethtool_saved){ 0 };

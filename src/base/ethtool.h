@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Settings of a network card that a capture changes for its time and puts back: offloads that
- * merge packets (GRO, LRO) or take tags out of them, and the receive-side scaling key.
+ * Settings of a network interface that a capture changes for its time and puts back: offloads that
+ * merge packets (GRO, LRO) or take tags out of them, the receive-side scaling key, and whether it is
+ * switched on.
  */
 #ifndef SPANFLOW_BASE_ETHTOOL_H
 #define SPANFLOW_BASE_ETHTOOL_H
@@ -18,6 +19,7 @@ struct sf_ethtool_saved {
 	unsigned index;                          /* of the interface */
 	uint32_t features_on[SF_ETHTOOL_BLOCKS]; /* were on and are off now */
 	uint8_t *rss;                            /* the request that puts the key back, or NULL */
+	bool was_down;                           /* and is switched on now */
 };
 
 /*
@@ -44,11 +46,12 @@ enum {
 	SF_ETHTOOL_RSS = 1,     /* symmetric key */
 	SF_ETHTOOL_MERGING = 2, /* GRO and LRO off */
 	SF_ETHTOOL_TAGS = 4,    /* VLAN tags stay in frames */
+	SF_ETHTOOL_UP = 8,      /* the interface is switched on (ip link set … up) */
 };
 
 /* For each: 0; the number of features that stay on; or -errno. Those not asked for are 0. */
 struct sf_ethtool_outcome {
-	int32_t rss, merging, tags;
+	int32_t rss, merging, tags, up;
 };
 
 /*

@@ -45,7 +45,7 @@ static uint64_t missed_in(const struct nlmsghdr *header, size_t length)
 }
 
 /* The card's counter as it stands; 0 when the interface is gone. */
-static uint64_t read_missed(const struct sf_netdev *netdev)
+static uint64_t read_missed(struct sf_netdev *netdev)
 {
 	struct {
 		struct nlmsghdr header;
@@ -53,7 +53,8 @@ static uint64_t read_missed(const struct sf_netdev *netdev)
 	} get = {
 		.header = { .nlmsg_len = sizeof(get),
 			.nlmsg_type = RTM_GETLINK,
-			.nlmsg_flags = NLM_F_REQUEST },
+			.nlmsg_flags = NLM_F_REQUEST,
+			.nlmsg_seq = ++netdev->sequence },
 		.info = { .ifi_index = (int)netdev->index },
 	};
 	union {
@@ -64,7 +65,12 @@ static uint64_t read_missed(const struct sf_netdev *netdev)
 
 	if (send(netdev->netlink, &get, sizeof(get), 0) < 0)
 		return 0;
-	n = recv(netdev->netlink, &answer, sizeof(answer), 0);
+	/* the kernel has answered by now; an earlier answer may lie before this one */
+	do
+		n = recv(netdev->netlink, &answer, sizeof(answer), MSG_DONTWAIT);
+	while ((n < 0 && errno == EINTR) ||
+		(n >= (ssize_t)sizeof(answer.header) &&
+			answer.header.nlmsg_seq != get.header.nlmsg_seq));
 	return n > 0 ? missed_in(&answer.header, (size_t)n) : 0;
 }
 
@@ -105,9 +111,9 @@ static void list_names(char *text, size_t size)
 		if_freenameindex(all);
 }
 
-int sf_netdev_open(struct sf_netdev *netdev, const char *name, struct sf_error *error)
+int sf_netdev_await(struct sf_netdev *netdev, const char *name, struct sf_error *error)
 {
-	int result;
+	int result = 0;
 
 	*netdev = (struct sf_netdev){ .fd = -1, .netlink = -1, .promiscuous = -1 };
 	if (strlen(name) >= sizeof(netdev->name)) {
@@ -117,7 +123,21 @@ int sf_netdev_open(struct sf_netdev *netdev, const char *name, struct sf_error *
 	snprintf(netdev->name, sizeof(netdev->name), "%s", name);
 	netdev->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	netdev->netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-	result = netdev->fd < 0 || netdev->netlink < 0 ? -errno : sf_netdev_refresh(netdev);
+	if (netdev->fd < 0 || netdev->netlink < 0)
+		result = -errno;
+	if (result == 0)
+		return 0;
+	sf_netdev_close(netdev);
+	return sf_error_set(error, result, "%s: %s", name, sf_strerror(result));
+}
+
+int sf_netdev_open(struct sf_netdev *netdev, const char *name, struct sf_error *error)
+{
+	int result = sf_netdev_await(netdev, name, error);
+
+	if (result < 0)
+		return result;
+	result = sf_netdev_refresh(netdev);
 	if (result == 0) {
 		netdev->missed_past = 0;
 		return 0;

@@ -27,6 +27,7 @@ struct sf_netdev {
 	uint16_t hardware; /* ARPHRD_… */
 	int fd;            /* for ioctl; -1 when closed */
 	int netlink;       /* for counters */
+	uint32_t sequence; /* of the last request there */
 	int promiscuous;   /* packet socket that holds the interface in promiscuous mode, or -1 */
 	uint64_t missed;   /* since open, as last read */
 	uint64_t missed_base; /* the card's counter when opened, or when the interface came back */
@@ -41,6 +42,12 @@ static inline uint32_t sf_netdev_frame_max(const struct sf_netdev *netdev)
 
 /* Opens. -ENODEV names the interfaces there are. `netdev` is closed on failure. */
 int sf_netdev_open(struct sf_netdev *netdev, const char *name, struct sf_error *error);
+
+/*
+ * The same for an interface that is not there yet: sf_netdev_refresh() finds it later. Its state is
+ * SF_NETDEV_GONE until then.
+ */
+int sf_netdev_await(struct sf_netdev *netdev, const char *name, struct sf_error *error);
 
 /* Legal on one that was zeroed with fd = netlink = promiscuous = -1, and twice. */
 void sf_netdev_close(struct sf_netdev *netdev);

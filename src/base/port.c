@@ -6,6 +6,53 @@
 #include <stdio.h>
 #include <string.h>
 
+static void word_conditions(struct sf_port *port, const char *name)
+{
+	snprintf(port->down, sizeof(port->down), "%s is down or has no carrier: waiting", name);
+	snprintf(port->gone, sizeof(port->gone), "%s is gone: waiting for it to come back", name);
+	snprintf(port->closed, sizeof(port->closed),
+		"%s is back, but cannot be opened; trying again", name);
+	snprintf(port->off, sizeof(port->off),
+		"%s is down; waiting until it is switched on with: ip link set %s up", name, name);
+}
+
+/*
+ * Switches on an interface that is down: one that was made anew is. Not a second time: who switches
+ * it off meanwhile wants it so.
+ */
+static void raise_link(struct sf_port *port)
+{
+	struct sf_ethtool_outcome outcome = { 0 };
+	int result = 0;
+
+	if (!port->bring_up || port->raised == port->netdev.index ||
+		sf_netdev_require_up(&port->netdev, NULL) != -ENETDOWN)
+		return;
+	port->raised = port->netdev.index;
+	if (port->helper)
+		result = port->helper->prepare(
+			port->helper, port->netdev.name, SF_ETHTOOL_UP, &outcome);
+	else
+		sf_ethtool_prepare(&port->saved, &port->netdev, SF_ETHTOOL_UP, &outcome);
+	/* relaxed: nothing else is read by it */
+	if (result == 0 && outcome.up == 0)
+		atomic_store_explicit(&port->was_down, true, memory_order_relaxed);
+}
+
+/* It is missing or down, for the reason in `error`: its queues begin parked. 0 or -errno. */
+static int begin_away(struct sf_port *port, const char *name, struct sf_error *error)
+{
+	const char *others = strstr(error->text, "there are: ");
+	bool missing = error->code == -ENODEV;
+
+	snprintf(port->missing, sizeof(port->missing), "%s: no such interface yet; waiting%s%s%s",
+		name, others ? " (" : "", others ? others : "", others ? ")" : "");
+	port->seen = false;
+	atomic_init(&port->state, SF_NETDEV_GONE);
+	atomic_init(&port->away, missing ? port->missing : port->off);
+	return missing ? sf_netdev_await(&port->netdev, name, error) : 0;
+}
+
 int sf_port_open(struct sf_port *port, const char *name, const struct sf_capture_options *options,
 	struct sf_error *error)
 {
@@ -17,19 +64,22 @@ int sf_port_open(struct sf_port *port, const char *name, const struct sf_capture
 		.helper = options->helper,
 		.wanted = (options->set_rss ? SF_ETHTOOL_RSS : 0) |
 			  (options->keep_offloads ? 0 : SF_ETHTOOL_MERGING),
+		.bring_up = options->bring_up,
+		.seen = true,
+		.appeared = options->appeared,
+		.context = options->context,
 	};
+	word_conditions(port, name);
 	result = sf_netdev_open(&port->netdev, name, error);
-	if (result == 0)
+	if (result == 0) {
+		raise_link(port);
 		result = sf_netdev_require_up(&port->netdev, error);
-	if (result < 0) {
-		sf_port_close(port);
-		return result;
 	}
-	snprintf(port->down, sizeof(port->down), "%s is down or has no carrier: waiting", name);
-	snprintf(port->gone, sizeof(port->gone), "%s is gone: waiting for it to come back", name);
-	snprintf(port->closed, sizeof(port->closed),
-		"%s is back, but cannot be opened; trying again", name);
-	return 0;
+	if (options->wait && (result == -ENODEV || result == -ENETDOWN))
+		result = begin_away(port, name, error);
+	if (result < 0)
+		sf_port_close(port);
+	return result;
 }
 
 void sf_port_close(struct sf_port *port)
@@ -52,7 +102,7 @@ void sf_port_prepare(struct sf_port *port)
 		result = port->helper->prepare(
 			port->helper, port->netdev.name, port->wanted, outcome);
 		if (result < 0)
-			*outcome = (struct sf_ethtool_outcome){ result, result, result };
+			*outcome = (struct sf_ethtool_outcome){ result, result, result, 0 };
 	} else {
 		sf_ethtool_prepare(&port->saved, &port->netdev, port->wanted, outcome);
 	}
@@ -137,11 +187,17 @@ bool sf_port_returned(struct sf_port *port)
 	if (atomic_load_explicit(&port->parked, memory_order_acquire) != port->queues)
 		return false;
 	pthread_mutex_lock(&port->lock);
-	if (sf_netdev_refresh(&port->netdev) == 0)
+	if (sf_netdev_refresh(&port->netdev) == 0) {
+		raise_link(port);
 		state = sf_netdev_state(&port->netdev);
+	}
 	pthread_mutex_unlock(&port->lock);
-	if (state != SF_NETDEV_UP)
-		tell(port, state == SF_NETDEV_DOWN ? port->down : port->gone);
+	if (state == SF_NETDEV_GONE)
+		tell(port, port->seen ? port->gone : port->missing);
+	else if (state == SF_NETDEV_DOWN)
+		tell(port, port->seen || sf_netdev_require_up(&port->netdev, NULL) == 0
+				   ? port->down
+				   : port->off);
 	return state == SF_NETDEV_UP && helper_answers(port);
 }
 
@@ -158,8 +214,8 @@ void sf_port_refused(struct sf_port *port, const char *reason)
 	if (strncmp(reason, port->netdev.name, length) == 0 &&
 		strncmp(reason + length, ": ", 2) == 0)
 		reason += length + 2;
-	snprintf(
-		text, sizeof(text), "%s is back, but: %s; trying again", port->netdev.name, reason);
+	snprintf(text, sizeof(text), "%s is %s, but: %s; trying again", port->netdev.name,
+		port->seen ? "back" : "there", reason);
 	while (i < port->reason_count && strcmp(port->reasons[i], text) != 0)
 		i++;
 	if (i == SF_PORT_REASONS) {
@@ -171,6 +227,38 @@ void sf_port_refused(struct sf_port *port, const char *reason)
 		port->reason_count++;
 	}
 	tell(port, port->reasons[i]);
+}
+
+void sf_port_appear(
+	struct sf_port *port, unsigned slot, const struct sf_interface *interface, uint16_t link)
+{
+	if (port->seen)
+		return;
+	port->seen = true;
+	port->found = *interface;
+	port->found.index = port->netdev.index;
+	port->found.link = link;
+	/* pairs with the acquire in sf_port_interface(): it is complete */
+	atomic_store_explicit(&port->shown, &port->found, memory_order_release);
+	if (port->appeared)
+		port->appeared(port->context, slot, &port->found);
+}
+
+const struct sf_interface *sf_port_interface(
+	const struct sf_port *port, const struct sf_interface *interface)
+{
+	const struct sf_interface *shown = atomic_load_explicit(&port->shown, memory_order_acquire);
+
+	return shown ? shown : interface;
+}
+
+void sf_port_describe(const struct sf_port *port, char *text, size_t size)
+{
+	size_t used = strlen(text);
+
+	if (atomic_load_explicit(&port->was_down, memory_order_relaxed))
+		snprintf(text + used, size - used, ", %s was down and is switched on until the end",
+			port->netdev.name);
 }
 
 void sf_port_revive(struct sf_port *port)

@@ -36,16 +36,30 @@ struct sf_port {
 	unsigned queues;
 	const struct sf_helper *helper; /* or NULL: this process changes the settings itself */
 	unsigned wanted;                /* SF_ETHTOOL_…: what prepare changes */
+	bool bring_up;                  /* the interface is switched on where it is found down */
+	unsigned raised;      /* index of the interface that this was tried with; 0: none */
+	atomic_bool was_down; /* it was down and is switched on */
+	bool seen;            /* it was there at open, or has appeared since */
 	struct sf_ethtool_outcome outcome;
 	char trouble[96];           /* what stayed different from what was wanted, or "" */
 	_Atomic(const char *) away; /* the condition while it is gone; NULL: `gone` */
-	char down[SF_IFNAME_MAX + 64], gone[SF_IFNAME_MAX + 64]; /* conditions */
+	char down[SF_IFNAME_MAX + 64], gone[SF_IFNAME_MAX + 64];        /* conditions */
+	char missing[SF_IFNAME_MAX + 320], off[2 * SF_IFNAME_MAX + 96]; /* the same before `seen` */
 	char closed[SF_IFNAME_MAX + 64]; /* is back but not open, for a reason beyond `reasons` */
 	char reasons[SF_PORT_REASONS][sizeof(((struct sf_error *)NULL)->text) + SF_IFNAME_MAX + 64];
 	unsigned reason_count;
+	/* of sf_capture_options; and what it was told, NULL before */
+	void (*appeared)(void *context, unsigned slot, const struct sf_interface *interface);
+	void *context;
+	struct sf_interface found;
+	_Atomic(const struct sf_interface *) shown;
 };
 
-/* Opens the named interface, which must be up. `port` is closed on failure. */
+/*
+ * Opens the named interface, switching it on if it is down and the options allow it. One that is
+ * missing or stays down fails the open, or with options->wait leaves a port whose state is
+ * SF_NETDEV_GONE, for its queues to park at. `port` is closed on failure.
+ */
 int sf_port_open(struct sf_port *port, const char *name, const struct sf_capture_options *options,
 	struct sf_error *error);
 
@@ -72,6 +86,20 @@ uint64_t sf_port_missed(struct sf_port *port);
 
 /* The text for sf_capture_ops.condition, or NULL. */
 const char *sf_port_condition(const struct sf_port *port);
+
+/*
+ * First queue's thread, before sf_port_revive(): the handles are open. An interface that was missing
+ * at open gets its index and link type, and the caller of open is told.
+ */
+void sf_port_appear(
+	struct sf_port *port, unsigned slot, const struct sf_interface *interface, uint16_t link);
+
+/* What describes the interface now; `interface`: as it was at open. Any thread. */
+const struct sf_interface *sf_port_interface(
+	const struct sf_port *port, const struct sf_interface *interface);
+
+/* Appends to a description of the source what this port has done to the interface. Any thread. */
+void sf_port_describe(const struct sf_port *port, char *text, size_t size);
 
 /* This queue has closed its handles. */
 void sf_port_park(struct sf_port *port);

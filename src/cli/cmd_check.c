@@ -243,6 +243,8 @@ int sf_cmd_check(struct sf_options *options)
 	input.interfaces = calloc(1, sizeof(*input.interfaces));
 	/* as it is, not as metering would make it */
 	options->keep_offloads = true;
+	options->keep_link = true;
+	options->no_wait = true;
 	sf_signals_catch();
 	if (!status && input.interfaces)
 		status = open_source(&input, options, &error);

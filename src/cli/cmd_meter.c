@@ -21,6 +21,8 @@ static const char *live_option(const struct sf_options *options)
 	       : options->no_promiscuous    ? "--no-promiscuous"
 	       : options->hardware_time     ? "--hardware-time"
 	       : options->keep_offloads     ? "--keep-offloads"
+	       : options->keep_link         ? "--keep-link"
+	       : options->no_wait           ? "--no-wait"
 	       : options->set_rss           ? "--set-rss"
 	       : options->driver_options    ? "--driver-options"
 	       : options->user              ? "--user"

@@ -52,6 +52,18 @@ static int open_point(struct sf_input *input, const struct sf_capture_ops *ops, 
 	return ops->open(&input->capture, capture, error);
 }
 
+/*
+ * See sf_capture_options.appeared. Other threads read the entry for packets of this interface only,
+ * and none comes before this returns.
+ */
+static void appeared(void *context, unsigned slot, const struct sf_interface *interface)
+{
+	struct sf_input *input = context;
+
+	if (slot < input->span)
+		input->interfaces->ifindex[input->point.interface_base + slot] = interface->index;
+}
+
 int sf_input_open_live(struct sf_input *input, const char *text, const struct sf_options *options,
 	const uint32_t *steer_key, const struct sf_helper *helper, struct sf_error *error)
 {
@@ -64,6 +76,10 @@ int sf_input_open_live(struct sf_input *input, const char *text, const struct sf
 		.set_rss = options->set_rss,
 		.hardware_time = options->hardware_time,
 		.keep_offloads = options->keep_offloads,
+		.bring_up = !options->keep_link,
+		.wait = !options->no_wait,
+		.appeared = appeared,
+		.context = input,
 		.direction = (enum sf_direction)options->direction,
 		.driver_options = options->driver_options,
 		.filter = options->filter,
@@ -107,8 +123,9 @@ static struct sf_permit *add_permit(
 	return permit;
 }
 
-/* A device of DPDK over an interface of the kernel: sockets only, no settings are changed. */
-static int permit_device(struct sf_permits *permits, const char *device, struct sf_error *error)
+/* A device of DPDK over an interface of the kernel: sockets, and switching it on. */
+static int permit_device(struct sf_permits *permits, const char *device,
+	const struct sf_options *options, struct sf_error *error)
 {
 	char name[IF_NAMESIZE];
 	struct sf_permit *permit;
@@ -118,6 +135,7 @@ static int permit_device(struct sf_permits *permits, const char *device, struct 
 	permit = add_permit(permits, name, IF_NAMESIZE, error);
 	if (!permit)
 		return error->code;
+	permit->settings = options->keep_link ? 0 : SF_ETHTOOL_UP;
 	permit->detach = strncmp(device, "net_af_xdp", 10) == 0;
 	return 0;
 }
@@ -136,6 +154,7 @@ static int permit_names(struct sf_permits *permits, const char *names, bool xdp,
 			return error->code;
 		permit->xdp = xdp;
 		permit->settings = (options->set_rss ? SF_ETHTOOL_RSS : 0) |
+				   (options->keep_link ? 0 : SF_ETHTOOL_UP) |
 				   (options->keep_offloads ? 0 : merging);
 	}
 	return 0;
@@ -152,7 +171,7 @@ int sf_input_permits(
 		bool xdp = strncmp(name, "xdp:", 4) == 0;
 
 		if (strncmp(name, "dpdk:", 5) == 0)
-			err = permit_device(permits, colon + 1, error);
+			err = permit_device(permits, colon + 1, options, error);
 		else
 			err = permit_names(permits, colon ? colon + 1 : name, xdp, options, error);
 	}

@@ -32,6 +32,7 @@ struct sf_input {
 	unsigned span;                    /* interface numbers that belong to this source */
 	bool short_wait; /* its driver waits for packets for a shorter time than they may lie in the kernel */
 	const char *condition; /* what the driver last said keeps packets away */
+	bool told;             /* that it is metered */
 };
 
 /*

@@ -72,6 +72,8 @@ struct sf_options {
 	bool no_promiscuous;
 	bool hardware_time;
 	bool keep_offloads;
+	bool keep_link;
+	bool no_wait;
 	bool set_rss;
 	const char *driver_options;
 	const char *user;

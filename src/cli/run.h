@@ -93,8 +93,11 @@ void sf_run_deliver_rest(struct sf_run *run, const struct sf_books *books);
 
 /* tell.c: what a person is told while it goes on, and the statistics. */
 void sf_run_say(const struct sf_run *run, const char *text); /* unless --quiet */
-/* Each network source and how it runs; scripts wait for this line. */
-void sf_run_tell_sources(const struct sf_run *run);
+/*
+ * Of each network source, as soon as it is so and unless it was told: that it is metered, and how
+ * (scripts wait for this line); what keeps packets away; that they can come again.
+ */
+void sf_run_tell_sources(struct sf_run *run);
 /* The service manager, if there is one: that metering has begun; every ten seconds, how it goes. */
 void sf_run_tell_ready(struct sf_run *run);
 void sf_run_tell_status(struct sf_run *run, const struct sf_ledger *ledger,

@@ -9,12 +9,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/netdev.h"
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/run.h"
 #include "cli/signals.h"
 
-#define HANDOVER 16384u /* facts per pair of workers: 2 MiB, to bear a burst */
+#define DEVICE_POLL_US 500000
+#define HANDOVER       16384u /* facts per pair of workers: 2 MiB, to bear a burst */
 
 /*
  * Interfaces of all inputs in turn. Those of an input are counted only to get past it: the
@@ -97,6 +99,46 @@ static void allow_many_files(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* The interface below a DPDK device: 0; -ENODEV or -ENETDOWN: it is waited for; or what else. */
+static int look_at_interface(const struct sf_run *run, const char *name, struct sf_error *error)
+{
+	struct sf_netdev netdev;
+	int result = sf_netdev_open(&netdev, name, error);
+
+	if (result == 0 && run->options->keep_link)
+		result = sf_netdev_require_up(&netdev, error);
+	sf_netdev_close(&netdev);
+	return result;
+}
+
+/*
+ * A DPDK device is made with the interface below it (net_af_packet0,iface=eth1), so that one is
+ * waited for before. 0; or a negative code, -EINTR when the run is to end.
+ */
+static int await_device(const struct sf_run *run, const char *source, struct sf_error *error)
+{
+	char name[IF_NAMESIZE], text[sizeof(error->text) + 16];
+	bool told = false;
+	int result;
+
+	if (run->options->no_wait || strncmp(source, "dpdk:", 5) != 0 ||
+		!sf_netdev_of_device(source + 5, name))
+		return 0;
+	sf_signals_catch();
+	for (;; usleep(DEVICE_POLL_US)) {
+		result = look_at_interface(run, name, error);
+		if (result != -ENODEV && result != -ENETDOWN)
+			return result;
+		if (sf_signal_stop)
+			return sf_error_set(error, -EINTR, "%s: stopped by %s while waiting for it",
+				name, sf_signal_name(sf_signal_stop));
+		snprintf(text, sizeof(text), "%s; waiting", error->text);
+		if (!told)
+			sf_run_say(run, text);
+		told = true;
+	}
+}
+
 static int open_inputs(struct sf_run *run, struct sf_error *error)
 {
 	const struct sf_options *options = run->options;
@@ -122,6 +164,9 @@ static int open_inputs(struct sf_run *run, struct sf_error *error)
 			.id = (uint16_t)i,
 			.interface_base = (uint16_t)(i * span),
 		};
+		err = run->live ? await_device(run, options->interfaces.items[i], error) : 0;
+		if (err)
+			return err;
 		run->input_count++;
 		err = run->live ? sf_input_open_live(input, options->interfaces.items[i], options,
 					  run->steer_key,

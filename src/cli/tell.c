@@ -19,15 +19,32 @@ void sf_run_say(const struct sf_run *run, const char *text)
 		sf_complain("%s", text);
 }
 
-void sf_run_tell_sources(const struct sf_run *run)
+static void tell_metering(const struct sf_run *run, struct sf_input *input)
 {
-	for (unsigned i = 0; run->live && !run->options->quiet && i < run->input_count; i++) {
-		struct sf_capture *capture = run->inputs[i].capture;
-		char text[256] = "";
+	const struct sf_capture_ops *ops = input->capture->ops;
+	char text[320] = "";
 
-		if (capture->ops->describe)
-			capture->ops->describe(capture, text, sizeof(text));
-		sf_complain("metering %s%s%s", run->inputs[i].name, *text ? ": " : "", text);
+	if (ops->describe)
+		ops->describe(input->capture, text, sizeof(text));
+	if (!run->options->quiet)
+		sf_complain("metering %s%s%s", input->name, *text ? ": " : "", text);
+	input->told = true;
+}
+
+void sf_run_tell_sources(struct sf_run *run)
+{
+	for (unsigned i = 0; run->live && i < run->input_count; i++) {
+		struct sf_input *input = &run->inputs[i];
+		const struct sf_capture_ops *ops = input->capture->ops;
+		const char *now = ops->condition ? ops->condition(input->capture) : NULL;
+
+		if (now && now != input->condition)
+			sf_run_say(run, now);
+		else if (!now && !input->told)
+			tell_metering(run, input);
+		else if (!now && input->condition && !run->options->quiet)
+			sf_complain("%s: packets can come again", input->name);
+		input->condition = now;
 	}
 }
 

@@ -15,21 +15,6 @@
 #define BELL_MS    20 /* most that a signal which comes between two looks may wait */
 #define STOP       1u /* bit of run->control */
 
-static void notice_conditions(struct sf_run *run)
-{
-	for (unsigned i = 0; i < run->input_count; i++) {
-		struct sf_input *input = &run->inputs[i];
-		const struct sf_capture_ops *ops = input->capture->ops;
-		const char *now = ops->condition ? ops->condition(input->capture) : NULL;
-
-		if (now && now != input->condition)
-			sf_run_say(run, now);
-		else if (!now && input->condition && !run->options->quiet)
-			sf_complain("%s: packets can come again", input->name);
-		input->condition = now;
-	}
-}
-
 /* Live: records from the rings to the exporter; returns how many. */
 static unsigned drain(struct sf_run *run)
 {
@@ -162,7 +147,7 @@ static void look_around(struct sf_run *run, int64_t mono)
 	if (!run->live)
 		enter_door(run);
 	sf_run_tick(run, reached_clock(run));
-	notice_conditions(run);
+	sf_run_tell_sources(run);
 	report_failures(run);
 	sf_run_answer(run);
 	if (!run->books_read && books_answered(run))

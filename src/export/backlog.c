@@ -72,9 +72,15 @@ static int ask(struct sf_backlog *backlog, uint32_t *used, uint32_t *size)
 	ssize_t n;
 	int length;
 
+	backlog->request.header.nlmsg_seq++;
 	if (send(backlog->fd, &backlog->request, sizeof(backlog->request), 0) < 0)
 		return -errno;
-	n = recv(backlog->fd, &reply, sizeof(reply), 0);
+	/* an answer that came after the last wait for it may lie before this one's */
+	do
+		n = recv(backlog->fd, &reply, sizeof(reply), 0);
+	while ((n < 0 && errno == EINTR) ||
+		(n >= (ssize_t)sizeof(reply.header) &&
+			reply.header.nlmsg_seq != backlog->request.header.nlmsg_seq));
 	if (n < (ssize_t)NLMSG_LENGTH(sizeof(struct inet_diag_msg)) ||
 		!NLMSG_OK(&reply.header, (unsigned)n) ||
 		reply.header.nlmsg_type != SOCK_DIAG_BY_FAMILY)

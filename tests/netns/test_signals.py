@@ -159,7 +159,8 @@ class Live(Case):
     def test_missing_interface(self):
         for driver in "pcap", "xdp":
             if built(driver):
-                process = self.live(self.tap, *source(driver, "nope"), "-o", "none")
+                process = self.live(self.tap, *source(driver, "nope"), "-o", "none",
+                                    "--no-wait")
                 done = self.ended(process, status=1)
                 self.assertIn("nope", done.stderr)
                 self.assertIn("rx0", done.stderr)  # what there is instead

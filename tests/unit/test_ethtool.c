@@ -5,6 +5,7 @@
  * that does is stood in for.
  */
 #include <linux/ethtool.h>
+#include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -186,6 +187,53 @@ END_TEST
 
 /* ---------------------------------------------------------------- RSS */
 
+/* An answer that came too late for its request is not taken for the next one's. */
+START_TEST(counter_is_read_from_its_own_answer)
+{
+	struct {
+		struct nlmsghdr header;
+		struct ifinfomsg info;
+	} late = {
+		.header = { .nlmsg_len = sizeof(late),
+			.nlmsg_type = RTM_GETLINK,
+			.nlmsg_flags = NLM_F_REQUEST,
+			.nlmsg_seq = UINT32_MAX },
+		.info = { .ifi_index = 1000 },
+	};
+	char answer[4096];
+
+	open_lo();
+	ck_assert_int_eq(send(lo.netlink, &late, sizeof(late), 0), sizeof(late));
+	ck_assert_uint_eq(sf_netdev_missed(&lo), 0);
+	/* both were read */
+	ck_assert_int_eq(recv(lo.netlink, answer, sizeof(answer), MSG_DONTWAIT), -1);
+	sf_netdev_close(&lo);
+}
+END_TEST
+
+/* An interface that is down is switched on, and off again; one that was on stays so. */
+START_TEST(link_is_switched_on_and_off_again)
+{
+	struct sf_ethtool_saved saved = { 0 };
+	struct sf_ethtool_outcome outcome;
+	struct sf_error error;
+
+	open_lo();
+	ck_assert_int_eq(sf_netdev_require_up(&lo, &error), -ENETDOWN);
+	sf_ethtool_prepare(&saved, &lo, SF_ETHTOOL_UP, &outcome);
+	ck_assert_int_eq(outcome.up, 0);
+	ck_assert_int_eq(sf_netdev_require_up(&lo, &error), 0);
+	sf_ethtool_restore(&saved, &lo);
+	ck_assert_int_eq(sf_netdev_require_up(&lo, &error), -ENETDOWN);
+	sf_ethtool_prepare(&saved, &lo, SF_ETHTOOL_UP, &outcome);
+	saved = (struct sf_ethtool_saved){ 0 };
+	sf_ethtool_prepare(&saved, &lo, SF_ETHTOOL_UP, &outcome);
+	sf_ethtool_restore(&saved, &lo);
+	ck_assert_int_eq(sf_netdev_require_up(&lo, &error), 0);
+	sf_netdev_close(&lo);
+}
+END_TEST
+
 START_TEST(key_alone_is_changed_and_put_back)
 {
 	struct sf_ethtool_saved saved = { 0 };
@@ -250,5 +298,6 @@ static const char *lacking(void)
 CHECK_MAIN_UNLESS(lacking(), "ethtool", features_are_turned_off_and_put_back,
 	feature_beside_a_fixed_one_is_put_back,
 	features_are_put_back_when_they_could_not_be_read_again,
-	features_that_were_not_changed_are_not_remembered, key_alone_is_changed_and_put_back,
+	features_that_were_not_changed_are_not_remembered, counter_is_read_from_its_own_answer,
+	link_is_switched_on_and_off_again, key_alone_is_changed_and_put_back,
 	key_that_cannot_be_set_is_not_remembered)

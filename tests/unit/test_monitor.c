@@ -168,18 +168,21 @@ START_TEST(of_options)
 	ck_assert_int_eq(sf_input_permits(&made, &options, &error), 0);
 	ck_assert_uint_eq(made.count, 7);
 	ck_assert_str_eq(made.rows[1].name, "eth1");
-	ck_assert_uint_eq(made.rows[1].settings, SF_ETHTOOL_MERGING);
+	ck_assert_uint_eq(made.rows[1].settings, SF_ETHTOOL_MERGING | SF_ETHTOOL_UP);
 	ck_assert(made.rows[1].packets && !made.rows[1].xdp);
 	ck_assert_str_eq(made.rows[2].name, "eth2");
-	ck_assert_uint_eq(made.rows[2].settings, SF_ETHTOOL_MERGING | SF_ETHTOOL_TAGS);
+	ck_assert_uint_eq(made.rows[2].settings,
+		SF_ETHTOOL_MERGING | SF_ETHTOOL_TAGS | SF_ETHTOOL_UP);
 	ck_assert(made.rows[2].xdp);
-	/* a device of DPDK changes no settings; without an interface below it there is no row */
+	/* a device of DPDK changes no other settings; without an interface below it there is no row */
 	ck_assert_str_eq(made.rows[4].name, "eth9");
-	ck_assert(made.rows[4].packets && !made.rows[4].settings && !made.rows[4].detach);
+	ck_assert(made.rows[4].packets && !made.rows[4].detach);
+	ck_assert_uint_eq(made.rows[4].settings, SF_ETHTOOL_UP);
 	ck_assert_str_eq(made.rows[5].name, "eth8");
 	ck_assert(made.rows[5].detach && !made.rows[5].xdp);
 	ck_assert_str_eq(made.rows[6].name, "eth7");
 	options.keep_offloads = true;
+	options.keep_link = true;
 	options.set_rss = true;
 	ck_assert_int_eq(sf_input_permits(&made, &options, &error), 0);
 	for (unsigned i = 0; i < 4; i++)
