@@ -31,6 +31,7 @@
 
 #include <spanflow/capture.h>
 
+#include "file/cut.h"
 #include "file/merge.h"
 #include "file/slots.h"
 #include "file/sources.h"
@@ -39,6 +40,7 @@
 #define TURN_OCTETS     ((size_t)128 << 10) /* of all inputs together, read in a turn */
 #define TURN_LEAST      ((size_t)16 << 10) /* of each of them, or reading costs more than it saves */
 #define PAGE            ((size_t)4096)
+#define CUT_ROUNDS      256u /* batches that are left out whole before a recv returns */
 
 extern const struct sf_capture_ops sf_driver_file;
 
@@ -62,6 +64,7 @@ struct file_capture {
 	struct sf_slots slots;
 	struct sf_oddities oddities;
 	struct sf_sorting sorting;
+	struct sf_cut cut;
 };
 
 static struct file_capture *file_of(struct sf_capture *capture)
@@ -313,6 +316,25 @@ static void file_lend(struct file_capture *file)
 			sf_reader_lend(file->open[i]->reader);
 }
 
+/*
+ * Fills a batch with packets of the period. What is left out is not given to anybody, so that its
+ * buffers are used again; a signal is to be heeded meanwhile. False: there are no more.
+ */
+static bool file_fill_period(struct file_capture *file, struct batch *batch)
+{
+	if (!sf_cut_is_set(&file->cut))
+		return file_fill(file, batch);
+	for (unsigned round = 0; round < CUT_ROUNDS && !sf_cut_is_past(&file->cut); round++) {
+		bool more = file_fill(file, batch), quiet = batch->count == 0;
+
+		batch->count = sf_cut_packets(&file->cut, batch->packets, batch->count);
+		if (batch->count || quiet || !more)
+			return more;
+		file->sorting.lending.turn[file->queue]++;
+	}
+	return !sf_cut_is_past(&file->cut);
+}
+
 static int file_receive(struct file_capture *file, unsigned queue, struct batch *batch)
 {
 	bool turns = file->capture.queues > 1, more;
@@ -324,7 +346,7 @@ static int file_receive(struct file_capture *file, unsigned queue, struct batch 
 	if (file->ended_count)
 		file_close_ended(file);
 	file->queue = queue;
-	more = file_fill(file, batch);
+	more = file_fill_period(file, batch);
 	if (turns && batch->count)
 		file_lend(file);
 	return batch->count || more ? (int)batch->count : file_end(file);
@@ -358,8 +380,10 @@ static void file_stats(struct sf_capture *capture, struct sf_capture_stats *stat
 			{ "oddLengths", read_count(&file->oddities.lengths.count) },
 			{ "outOfOrder", read_count(&file->sorting.disorder.packets) },
 			{ "tooLateToSort", read_count(&file->sorting.disorder.late) },
-			{ "wildTimes", read_count(&file->sorting.disorder.wild) } },
-		.cause_count = 5,
+			{ "wildTimes", read_count(&file->sorting.disorder.wild) },
+			{ "beforeStart", read_count(&file->cut.before) },
+			{ "afterEnd", read_count(&file->cut.after) } },
+		.cause_count = 7,
 	};
 }
 
@@ -421,14 +445,22 @@ static int remark_text(const struct file_capture *file, unsigned kind, char *tex
 			"pcapng blocks with a wrong length, of the block or of an option (read all "
 			"the same)",
 			text, size);
-	default:
+	case 2:
 		return disorder_text(&file->sorting.disorder, text, size);
+	default:
+		if (!sf_cut_is_set(&file->cut))
+			return 0;
+		return snprintf(text, size,
+			"left out by time: %" PRIu64 " packets before --start, %" PRIu64
+			" after --end%s",
+			read_count(&file->cut.before), read_count(&file->cut.after),
+			sf_cut_is_past(&file->cut) ? ", where reading ended" : "");
 	}
 }
 
 static bool file_remark(struct sf_capture *capture, unsigned number, char *text, size_t size)
 {
-	for (unsigned kind = 0; kind < 3; kind++)
+	for (unsigned kind = 0; kind < 4; kind++)
 		if (remark_text(file_of(capture), kind, text, size) && number-- == 0)
 			return true;
 	return false;
@@ -493,6 +525,8 @@ static int file_start(
 	int rc;
 
 	sources->queues = file->capture.queues;
+	file->cut.start_ns = options->start_ns;
+	file->cut.end_ns = options->end_ns;
 	sources->slots = &file->slots;
 	sources->oddities = &file->oddities;
 	sources->sorting = &file->sorting;

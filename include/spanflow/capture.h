@@ -74,6 +74,7 @@ struct sf_capture_options {
 	const uint32_t *steer_key;
 	enum sf_direction direction; /* live */
 	const char *driver_options;  /* driver's own, e.g. DPDK EAL arguments; NULL: none */
+	int64_t start_ns, end_ns; /* file: leaves out packets before, or at or after; 0: none */
 	bool realtime; /* file: the one input is a live pipe (recv returns 0 while it is quiet) */
 	const char *filter; /* live: BPF expression the kernel may apply; NULL: none */
 	/* live: does what this process gave up its rights for (base/helper.h); NULL: itself */

@@ -6,6 +6,8 @@ complete -c spanflow -n '__fish_seen_subcommand_from meter' -l read -s r -rF -d 
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l filter -s f -x -d 'Meter only packets that this filter matches (pcap-filter(7))'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l count -s c -x -d 'Stop after N packets that passed the filter'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l duration -x -d 'Stop after this time'
+complete -c spanflow -n '__fish_seen_subcommand_from meter' -l start -x -d 'With -r'
+complete -c spanflow -n '__fish_seen_subcommand_from meter' -l end -x -d 'With -r'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l realtime -d 'Standard input is a live pipe'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l workers-independent -d 'Let workers keep the packets that they receive instead of handing each to the worker that has its flow'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l direction -x -a 'in out both' -d 'Which packets to meter, as seen from this host'

@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/run.h"
+#include "cli/time_text.h"
 
 /* The name of a live option that was given, or NULL. */
 static const char *live_option(const struct sf_options *options)
@@ -71,6 +72,27 @@ static void complain_of(const char *word)
 			word);
 }
 
+/* Of --start and --end. True: they are wrong, which was said. */
+static bool period_is_wrong(const struct sf_options *options)
+{
+	const struct {
+		const char *name, *text;
+	} ends[] = { { "start", options->start }, { "end", options->end } };
+	int64_t times[2] = { INT64_MIN, INT64_MAX };
+
+	for (unsigned i = 0; i < 2; i++)
+		if (ends[i].text && !sf_time_parse(ends[i].text, options->local_time, &times[i])) {
+			sf_complain("--%s: '%s' is not a time (examples: 2025-11-20, "
+				    "2025-11-20T08:00:04.5, 2025-11-20T08:00+01:00, @1763625600)",
+				ends[i].name, ends[i].text);
+			return true;
+		}
+	if (times[0] < times[1])
+		return false;
+	sf_complain("--end %s is not after --start %s", ends[1].text, ends[0].text);
+	return true;
+}
+
 int sf_cmd_meter(struct sf_options *options)
 {
 	const char *problem = contradiction(options);
@@ -80,6 +102,10 @@ int sf_cmd_meter(struct sf_options *options)
 		complain_of(options->operands.items[0]);
 	else if (problem)
 		sf_complain("%s", problem);
+	else if ((options->start || options->end) && !options->files.count)
+		sf_complain("--start and --end work with capture files (-r) only");
+	else if (period_is_wrong(options))
+		return SF_EXIT_USAGE;
 	else if (live)
 		sf_complain("%s works with interfaces (-i) only", live);
 	else

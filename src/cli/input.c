@@ -4,6 +4,7 @@
 
 #include "base/netdev.h"
 #include "cli/input.h"
+#include "cli/time_text.h"
 
 #define POINT_MAX 16 /* interfaces that one observation point may join */
 
@@ -222,6 +223,10 @@ int sf_input_open_files(
 
 	if (!ops)
 		return sf_error_set(error, SF_EUNSUPPORTED, "this build cannot read capture files");
+	if (options->start)
+		sf_time_parse(options->start, options->local_time, &capture.start_ns);
+	if (options->end)
+		sf_time_parse(options->end, options->local_time, &capture.end_ns);
 	input->name = options->files.items[0];
 	return ops->open(&input->capture, &capture, error);
 }

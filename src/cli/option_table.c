@@ -84,6 +84,14 @@ const struct sf_option sf_option_table[] = {
 		.max = 36500 * DAY,
 		.help = "Stop after this time: of the clock on the wall with -i, of the packets' "
 			"own time stamps with -r." },
+	{ INPUT, 0, "start", SF_OPTION_STRING, AT(start), SF_METER, "TIME",
+		.help = "With -r: leave out packets before this time: 2025-11-20 or "
+			"2025-11-20T08:00:04.5, in UTC or, with --local-time, local time; with Z "
+			"or "
+			"+01:00 at its end in that zone; @1763625604.5 is seconds since 1970." },
+	{ INPUT, 0, "end", SF_OPTION_STRING, AT(end), SF_METER, "TIME",
+		.help = "With -r: leave out packets at or after this time, written as for "
+			"--start. Reading ends when files are past it." },
 	{ INPUT, 0, "realtime", SF_OPTION_FLAG, AT(realtime), SF_METER,
 		.help = "Standard input is a live pipe: while no packets come, time goes on and "
 			"flows end by their timeouts." },
@@ -256,7 +264,8 @@ const struct sf_option sf_option_table[] = {
 		.help = "One record for both directions of a conversation (RFC 5103), in print, in "
 			"files and to IPFIX collectors. Without it: one for each direction." },
 	{ EXPORT, 0, "wide", SF_OPTION_FLAG, AT(wide), SF_METER | SF_SHOW | SF_COLLECT,
-		.help = "Print the table with everything in full: date, addresses, exact bytes, port "
+		.help = "Print the table with everything in full: date, addresses, exact bytes, "
+			"port "
 			"numbers. Without it, rows fit the terminal." },
 	{ EXPORT, 0, "local-time", SF_OPTION_FLAG, AT(local_time), SF_METER | SF_SHOW | SF_COLLECT,
 		.help = "Print the table's times in local time instead of UTC." },

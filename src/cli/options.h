@@ -54,6 +54,7 @@ struct sf_options {
 	uint64_t count;
 	int64_t duration_ns;
 	bool realtime;
+	const char *start, *end; /* as sf_time_parse() takes them */
 	/* collecting process */
 	struct sf_strings listen;
 	int64_t idle_exit_ns;

@@ -9,6 +9,7 @@ import lzma
 import os
 import subprocess
 import tarfile
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import support
@@ -128,6 +129,62 @@ class Compressed(Case):
                               text=True, check=True)
         [line] = [line for line in done.stdout.splitlines() if line.startswith("file ")]
         self.assertIn("compressed", line)
+
+
+class Period(Case):
+    """--start and --end: the packets of ten minutes from START on, one in each second."""
+
+    def metered(self, *arguments, **kwargs):
+        path = self.file("a.pcap", pcap([(i, udp(1, 5000)) for i in range(600)]))
+        done = self.meter("-r", path, *arguments, **kwargs)
+        counters = done.stats["sources"][0]["counters"]
+        return (counters["beforeStart"], done.stats["metered"]["packets"], counters["afterEnd"])
+
+    def test_forms(self):
+        at = datetime.fromtimestamp(support.START + 100, timezone.utc)
+        east = at.astimezone(timezone(timedelta(hours=5, minutes=30)))
+        for text in (f"@{support.START + 100}", f"@{support.START + 99}.5",
+                     at.strftime("%Y-%m-%dT%H:%M:%S"), at.strftime("%Y-%m-%d %H:%M:%S.000Z"),
+                     east.strftime("%Y-%m-%dT%H:%M:%S+05:30"), east.strftime("%Y-%m-%dT%H:%M:%S+0530")):
+            for workers in "1", "2":
+                with self.subTest(text=text, workers=workers):
+                    self.assertEqual(self.metered("--start", text, "--workers", workers),
+                                     (100, 500, 0))
+                    before, packets, after = self.metered("--end", text, "--workers", workers)
+                    self.assertEqual((before, packets, after), (0, 100, 500))
+        day = at.strftime("%Y-%m-%d")
+        self.assertEqual(sum(self.metered("--start", day)), 600)
+
+    def test_local_time(self):
+        at = datetime.fromtimestamp(support.START + 100, timezone(timedelta(hours=-3)))
+        text = at.strftime("%Y-%m-%dT%H:%M:%S")
+        env = {**os.environ, "TZ": "XXX3"}
+        self.assertEqual(self.metered("--start", text, "--local-time", env=env), (100, 500, 0))
+        self.assertEqual(self.metered("--start", text + "-03", "--local-time", env=env),
+                         (100, 500, 0))
+
+    def test_reading_ends_early(self):
+        frames = [(i / 1000, udp(1, 5000)) for i in range(50000)]
+        # a wild time stamp ends nothing
+        frames.insert(10, (86400 * 300, udp(1, 5000)))
+        path = self.file("a.pcap", pcap(frames))
+        for workers in "1", "3":
+            done = self.meter("-r", path, "--end", f"@{support.START + 1}", "--workers", workers)
+            self.assertEqual(done.stats["metered"]["packets"], 1000)
+            self.assertLess(done.stats["sources"][0]["counters"]["afterEnd"], 10000)
+            self.assertIn("where reading ended", done.stderr)
+
+    def test_wrong(self):
+        path = self.file("a.pcap", capture(1))
+        for arguments in (["--start", "yesterday"], ["--start", "2025-02-30"],
+                          ["--start", "2025-11-20T25:00"], ["--end", "2025-11-20T08:00+"],
+                          ["--end", "@"], ["--start", "@20", "--end", "@20"],
+                          ["--end", "1969-12-31"], ["--start", "2025-11-20T08:00Zx"]):
+            done = self.run_plain("meter", "-r", path, *arguments)
+            self.assertEqual(done.status, 2, arguments)
+            self.assertIn(arguments[0], done.stderr)
+        done = self.run_plain("meter", "-i", "lo", "--start", "@1")
+        self.assertEqual(done.status, 2)
 
 
 if __name__ == "__main__":
