@@ -146,11 +146,13 @@ int sf_exporter_add_file(struct sf_exporter *exporter, const char *path, struct 
 int sf_exporter_add_text(struct sf_exporter *exporter, const struct sf_text_options *options,
 	struct sf_error *error);
 
-/* True when some destination needs SF_HAS_MAC, MPLS or flow labels: the meter must gather them. */
-bool sf_exporter_wants_cold_facts(const struct sf_exporter *exporter);
-
-/* True when some destination tells flowIds: records must have one. */
-bool sf_exporter_wants_flow_ids(const struct sf_exporter *exporter);
+/*
+ * What some destination tells and the meter gathers on request only: a set of SF_HAS_MAC, SF_HAS_MPLS,
+ * SF_HAS_FLOW_LABEL and SF_WANTS_FLOW_ID, computed from the fields that the destinations have.
+ */
+#define SF_WANTS_FLOW_ID    0x100
+#define SF_WANTS_COLD_FACTS (SF_HAS_MAC | SF_HAS_MPLS | SF_HAS_FLOW_LABEL)
+uint32_t sf_exporter_wants(const struct sf_exporter *exporter);
 
 /*
  * Hands `count` records to every destination. Always takes all (returns count): what a

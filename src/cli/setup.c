@@ -192,8 +192,8 @@ static struct sf_meter_options meter_options(struct sf_run *run, const struct sf
 		.max_flows = (uint32_t)options->max_flows,
 		.key = (uint32_t)options->key,
 		.per_packet = options->per_packet,
-		.cold_facts = sf_exporter_wants_cold_facts(run->exporter),
-		.flow_ids = sf_exporter_wants_flow_ids(run->exporter),
+		.cold_facts = sf_exporter_wants(run->exporter) & SF_WANTS_COLD_FACTS,
+		.flow_ids = sf_exporter_wants(run->exporter) & SF_WANTS_FLOW_ID,
 		.prealloc = options->prealloc,
 		.force_strong_hash = options->hash == SF_HASH_SIPHASH,
 		.hash_seed = options->hash_seed.set ? options->hash_seed.words : NULL,
@@ -240,7 +240,7 @@ static int make_turns(struct sf_run *run, unsigned workers, bool bare)
 /* The workers of files take turns; those of a network source hand packets over. */
 static int join_workers(struct sf_run *run, unsigned input, struct sf_error *error)
 {
-	bool bare = !sf_exporter_wants_cold_facts(run->exporter);
+	bool bare = !(sf_exporter_wants(run->exporter) & SF_WANTS_COLD_FACTS);
 	unsigned workers = workers_of(run, input);
 	int err = 0;
 

@@ -91,9 +91,9 @@ static void add_slot_template(struct sf_control *control, struct sf_slot *slot)
 
 static void add_templates(struct sf_control *control)
 {
-	for (unsigned key = 0; key < SF_KEY_COUNT; key++)
-		if (control->stream->slots[key])
-			add_slot_template(control, control->stream->slots[key]);
+	for (struct sf_slot *slot = sf_stream_first_slot(control->stream); slot;
+		slot = sf_slot_next(slot))
+		add_slot_template(control, slot);
 	if (control->session->options.options_data)
 		sf_options_templates(control);
 }

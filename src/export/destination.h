@@ -70,9 +70,9 @@ struct sf_destination {
 	const struct sf_destination_ops *ops;
 	const struct sf_shared *shared;
 	struct sf_destination_stats stats;
-	char *url;                 /* owned; what stats.url points to */
-	bool cold_facts, flow_ids; /* what it tells and the meter gathers on request */
-	bool biflow;               /* a record for both directions */
+	char *url;      /* owned; what stats.url points to */
+	uint32_t wants; /* what the meter gathers for it: SF_HAS_…, SF_WANTS_… */
+	bool biflow;    /* a record for both directions */
 
 	/* with a queue (pump.c) */
 	struct sf_queue_reader reader;
@@ -133,8 +133,8 @@ static inline void sf_count_subtract(
 /* What a collector or an IPFIX file was asked for. */
 struct sf_session_options {
 	const struct sf_dialect *dialect;
-	enum sf_profile profile;
-	uint32_t time; /* SF_WHEN_MS, US or NS; IPFIX only */
+	const struct sf_fields *fields; /* NULL: NetFlow v5, which has fields of its own */
+	uint64_t time;                  /* SF_WHEN_MS, US or NS; IPFIX only */
 	bool biflow;
 	bool options_data;
 	uint64_t rate;                      /* records per second, 0: unlimited */

@@ -129,10 +129,10 @@ int sf_exporter_add_collector(struct sf_exporter *exporter, const char *url, str
 static int check_collected_file(
 	const struct sf_session_options *options, const char *path, struct sf_error *error)
 {
-	const char *option = options->biflow                           ? "biflow"
-			     : options->time != SF_WHEN_MS             ? "time"
-			     : options->profile != SF_PROFILE_EXTENDED ? "profile"
-								       : NULL;
+	const char *option = options->biflow                                   ? "biflow"
+			     : options->time != SF_WHEN_MS                     ? "time"
+			     : options->fields->profile != SF_PROFILE_EXTENDED ? "profile"
+									       : NULL;
 
 	if (!option)
 		return 0;
@@ -184,20 +184,13 @@ int sf_exporter_add_text(
 	return add(exporter, destination, "text", 0, error);
 }
 
-bool sf_exporter_wants_cold_facts(const struct sf_exporter *exporter)
+uint32_t sf_exporter_wants(const struct sf_exporter *exporter)
 {
-	for (unsigned i = 0; i < exporter->count; i++)
-		if (exporter->destinations[i]->cold_facts)
-			return true;
-	return false;
-}
+	uint32_t wants = 0;
 
-bool sf_exporter_wants_flow_ids(const struct sf_exporter *exporter)
-{
 	for (unsigned i = 0; i < exporter->count; i++)
-		if (exporter->destinations[i]->flow_ids)
-			return true;
-	return false;
+		wants |= exporter->destinations[i]->wants;
+	return wants;
 }
 
 unsigned sf_exporter_put(void *context, const struct sf_flow *flows, unsigned count)

@@ -47,7 +47,8 @@ static bool template_fits(const struct sf_session *session, const struct sf_temp
 	       max_message(session);
 }
 
-struct sf_slot *sf_fill_slot_new(struct sf_session *session, struct sf_stream *stream, unsigned key)
+struct sf_slot *sf_fill_slot_new(
+	struct sf_session *session, struct sf_stream *stream, uint64_t when)
 {
 	const struct sf_dialect *dialect = session->options.dialect;
 	unsigned headers = dialect->header_length + dialect->set_header_length;
@@ -70,18 +71,23 @@ struct sf_slot *sf_fill_slot_new(struct sf_session *session, struct sf_stream *s
 	if (dialect == &sf_netflow5)
 		slot->template.record_length = SF_V5_RECORD_LENGTH;
 	else
-		sf_template_init(&slot->template, session->options.profile, session->when, key);
+		sf_template_init(&slot->template, session->options.fields, session->when, when);
 	if (template_fits(session, &slot->template))
 		slot->capacity = records_between(session, bytes + headers,
 			bytes + max_message(session), slot->template.record_length);
-	return stream->slots[key] = slot;
+	sf_variants_add(&stream->slots, &slot->variant, when);
+	return slot;
 }
 
-void sf_fill_slot_free(struct sf_slot *slot)
+void sf_fill_slots_free(struct sf_stream *stream)
 {
-	if (slot)
+	struct sf_slot *slot = sf_stream_first_slot(stream), *next;
+
+	for (; slot; slot = next) {
+		next = sf_slot_next(slot);
 		free(slot->batch.bytes);
-	free(slot);
+		free(slot);
+	}
 }
 
 /* Opens the slot at p, for up to `count` records. */
@@ -193,9 +199,9 @@ static void flush_ordered(struct sf_session *session, struct sf_stream *stream)
 	if (stream->ordered.message.data_records == 0)
 		return;
 	announce(session, stream);
-	for (unsigned key = 0; key < SF_KEY_COUNT; key++)
-		if (stream->slots[key] && !stream->slots[key]->announced)
-			sf_session_announce_slot(session, stream, stream->slots[key]);
+	for (struct sf_slot *slot = sf_stream_first_slot(stream); slot; slot = sf_slot_next(slot))
+		if (!slot->announced)
+			sf_session_announce_slot(session, stream, slot);
 	batch->bytes = stream->ordered.bytes;
 	enter_message(batch, &stream->ordered.message, &stream->ordered.flows);
 	sf_session_send(session, stream, batch);
@@ -243,17 +249,14 @@ void sf_fill_flush(struct sf_session *session, struct sf_stream *stream)
 		flush_ordered(session, stream);
 		return;
 	}
-	for (unsigned key = 0; key < SF_KEY_COUNT; key++)
-		if (stream->slots[key])
-			flush_slot(session, stream, stream->slots[key]);
+	for (struct sf_slot *slot = sf_stream_first_slot(stream); slot; slot = sf_slot_next(slot))
+		flush_slot(session, stream, slot);
 }
 
 static bool flush_one_slot(struct sf_session *session, struct sf_stream *stream)
 {
-	for (unsigned key = 0; key < SF_KEY_COUNT; key++) {
-		struct sf_slot *slot = stream->slots[key];
-
-		if (!slot || (!slot->records && slot->batch.count == 0))
+	for (struct sf_slot *slot = sf_stream_first_slot(stream); slot; slot = sf_slot_next(slot)) {
+		if (!slot->records && slot->batch.count == 0)
 			continue;
 		flush_slot(session, stream, slot);
 		return true;

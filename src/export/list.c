@@ -11,9 +11,10 @@ static int written(FILE *stream)
 	return ferror(stream) ? -EIO : 0;
 }
 
-static const char *fact_text(uint8_t has)
+static const char *fact_text(uint32_t has)
 {
-	return has & SF_HAS_MAC          ? "MAC addresses"
+	return has & SF_WANTS_FLOW_ID    ? "number of the flow"
+	       : has & SF_HAS_MAC        ? "MAC addresses"
 	       : has & SF_HAS_MPLS       ? "MPLS label"
 	       : has & SF_HAS_FLOW_LABEL ? "flow label"
 					 : "";
@@ -42,22 +43,25 @@ int sf_export_list_fields(FILE *stream)
 	return written(stream);
 }
 
-static void list_field(void *context, const struct sf_field_row *row, bool reverse, uint32_t when)
+static void list_item(FILE *stream, const struct sf_field_item *item)
 {
-	FILE *stream = context;
+	const struct sf_field_row *row = sf_field_row(item->field);
 	char name[64], conditions[128];
 
-	sf_field_name(reverse ? SF_PEN_REVERSE : row->pen, row->id, name, sizeof(name));
-	sf_when_text(when, conditions, sizeof(conditions));
+	sf_field_name(item->reverse ? SF_PEN_REVERSE : row->pen, row->id, name, sizeof(name));
+	sf_when_text(item->when, conditions, sizeof(conditions));
 	fprintf(stream, *conditions ? "  %-38s %s\n" : "  %s\n", name, conditions);
 }
 
 int sf_export_list_templates(FILE *stream)
 {
 	for (int profile = 0; profile < SF_PROFILE_COUNT; profile++) {
+		const struct sf_fields *fields = sf_fields_profile((enum sf_profile)profile);
+
 		fprintf(stream, "%sprofile=%s\n", profile ? "\n" : "",
 			sf_profile_name((enum sf_profile)profile));
-		sf_profile_walk((enum sf_profile)profile, list_field, stream);
+		for (unsigned i = 0; i < fields->count; i++)
+			list_item(stream, &fields->items[i]);
 	}
 	return written(stream);
 }

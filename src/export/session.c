@@ -55,10 +55,23 @@ static void set_boot(struct sf_session *session, struct sf_stream *stream, int64
 
 /* ---------------------------------------------------------------- streams */
 
+/* The templates of every session, so that collectors know them before the first record. */
+static void add_usual_slots(struct sf_session *session, struct sf_stream *stream)
+{
+	const uint64_t mask = session->record_mask;
+
+	for (unsigned i = 0; i < (session->options.biflow ? 8 : 4); i++) {
+		uint64_t when = SF_WHEN_IPV4 << (i & 1) | SF_WHEN_NOT_ICMP << (i >> 1 & 1) |
+				(i & 4 ? SF_WHEN_TWO_WAY : 0);
+
+		if (!sf_stream_slot(stream, when & mask))
+			sf_fill_slot_new(session, stream, when & mask);
+	}
+}
+
 static struct sf_stream *new_stream(struct sf_session *session, uint32_t domain)
 {
 	struct sf_stream *stream = calloc(1, sizeof(*stream));
-	bool netflow5 = session->options.dialect == &sf_netflow5;
 
 	if (!stream)
 		return NULL;
@@ -70,9 +83,7 @@ static struct sf_stream *new_stream(struct sf_session *session, uint32_t domain)
 	}
 	stream->next = session->streams;
 	session->streams = stream;
-	/* the templates of every session, so that collectors know them before the first record */
-	for (unsigned key = 0; key < (session->options.biflow ? 8 : netflow5 ? 1 : 4); key++)
-		sf_fill_slot_new(session, stream, key);
+	add_usual_slots(session, stream);
 	return stream;
 }
 
@@ -112,15 +123,15 @@ static void lose(struct sf_session *session, struct sf_destination_count *reason
 	snprintf(stats->failure, sizeof(stats->failure), "%.200s: %s", stats->url, why);
 }
 
-/* Room for a record of that key at slot->p; NULL: it was counted as lost. */
+/* Room for a record of that variant at slot->p; NULL: it was counted as lost. */
 static struct sf_slot *make_room(struct sf_session *session, struct sf_stream *stream,
-	const struct sf_flow_half *half, unsigned key, uint64_t packets, uint64_t octets)
+	const struct sf_flow_half *half, uint64_t when, uint64_t packets, uint64_t octets)
 {
 	struct sf_destination_stats *stats = &session->destination.stats;
-	struct sf_slot *slot = stream ? stream->slots[key] : NULL;
+	struct sf_slot *slot = stream ? sf_stream_slot(stream, when) : NULL;
 
 	if (stream && !slot)
-		slot = sf_fill_slot_new(session, stream, key);
+		slot = sf_fill_slot_new(session, stream, when);
 	if (!slot) {
 		lose(session, sf_destination_fate(stats, session->transport->traits.failure),
 			packets, octets, "no memory for another template");
@@ -138,15 +149,15 @@ static struct sf_slot *make_room(struct sf_session *session, struct sf_stream *s
 
 /* Where the next record goes, with room for one; NULL: it was counted as lost. */
 static struct sf_slot *open_slot(struct sf_session *session, struct sf_stream *stream,
-	const struct sf_flow_half *half, unsigned key, uint64_t packets, uint64_t octets)
+	const struct sf_flow_half *half, uint64_t when, uint64_t packets, uint64_t octets)
 {
-	struct sf_slot *slot = stream ? stream->slots[key] : NULL;
+	struct sf_slot *slot = stream ? sf_stream_slot(stream, when) : NULL;
 
 	if (half->end_ns > session->latest_ns)
 		session->latest_ns = half->end_ns;
 	if (!slot || slot->room == 0 || half->start_ns < stream->boot_ns ||
 		half->end_ns >= stream->boot_end_ns)
-		slot = make_room(session, stream, half, key, packets, octets);
+		slot = make_room(session, stream, half, when, packets, octets);
 	return slot;
 }
 
@@ -269,7 +280,7 @@ static sf_always_inline unsigned measure_run(struct sf_session *session,
 static void put_flow(struct sf_session *session, struct sf_stream *stream,
 	const struct sf_flow *flow, unsigned leading, bool two_way)
 {
-	unsigned key = sf_record_key(flow, session->has_mask, two_way);
+	uint64_t when = sf_record_when(flow, two_way) & session->record_mask;
 
 	for (unsigned d = 0; d < 2; d++) {
 		const struct sf_flow_half *half = &flow->half[d];
@@ -283,7 +294,7 @@ static void put_flow(struct sf_session *session, struct sf_stream *stream,
 		if (!(leading >> d & 1))
 			continue;
 		sf_count_add(&session->destination.stats.offered, &one);
-		slot = open_slot(session, stream, half, key, one.packets, one.octets);
+		slot = open_slot(session, stream, half, when, one.packets, one.octets);
 		if (!slot)
 			continue;
 		enter(slot, &one);
@@ -314,7 +325,8 @@ static void put_flows(struct sf_session *session, const struct sf_flow *flows, u
 		}
 		each = leading == 3 ? 2 : 1;
 		if (stream)
-			slot = stream->slots[sf_record_key(flow, session->has_mask, two_way)];
+			slot = sf_stream_slot(
+				stream, sf_record_when(flow, two_way) & session->record_mask);
 		if (!slot || slot->room < each ||
 			!is_within(flow, directions, stream->boot_ns, stream->boot_end_ns)) {
 			put_flow(session, stream, flow, leading, two_way);
@@ -441,8 +453,7 @@ static void session_free(struct sf_destination *destination)
 		struct sf_stream *stream = session->streams;
 
 		session->streams = stream->next;
-		for (unsigned key = 0; key < SF_KEY_COUNT; key++)
-			sf_fill_slot_free(stream->slots[key]);
+		sf_fill_slots_free(stream);
 		free(stream->ordered.bytes);
 		free(stream);
 	}
@@ -480,7 +491,6 @@ int sf_session_new(struct sf_destination **destination, const struct sf_shared *
 	const struct sf_session_options *options, struct sf_transport *transport)
 {
 	struct sf_session *session = calloc(1, sizeof(*session));
-	uint32_t when;
 
 	if (session)
 		session->control_bytes = malloc(transport->max_message + 4);
@@ -489,22 +499,22 @@ int sf_session_new(struct sf_destination **destination, const struct sf_shared *
 		transport->ops->free(transport);
 		return -ENOMEM;
 	}
-	when = sf_profile_when(options->profile) & SF_WHEN_HAS;
 	session->destination.ops = &session_ops;
 	session->destination.shared = shared;
 	session->destination.stats.kind = transport->traits.live ? options->dialect->name : "file";
-	session->destination.cold_facts =
-		sf_profile_facts(options->profile) & (SF_HAS_MAC | SF_HAS_MPLS | SF_HAS_FLOW_LABEL);
 	session->options = *options;
 	session->when = (options->dialect == &sf_ipfix ? SF_WHEN_IPFIX | options->time
 						       : SF_WHEN_NETFLOW9 | SF_WHEN_UPTIME) |
 			(options->biflow ? SF_WHEN_BIFLOW : 0) |
 			(transport->traits.live ? SF_WHEN_NETWORK : 0);
 	session->destination.biflow = options->biflow;
-	session->destination.flow_ids = sf_profile_has_flow_id(options->profile, session->when);
-	session->has_mask = (uint8_t)(when >> 8);
-	session->kind_mask = kind_of(&(struct sf_flow){
-		.domain = UINT32_MAX, .ip_version = UINT8_MAX, .has = session->has_mask });
+	if (options->fields) {
+		session->destination.wants = sf_fields_facts(options->fields, session->when);
+		session->record_mask = options->fields->when & SF_WHEN_RECORD;
+	}
+	session->kind_mask = kind_of(&(struct sf_flow){ .domain = UINT32_MAX,
+		.ip_version = UINT8_MAX,
+		.has = (uint8_t)(session->record_mask >> 8) });
 	session->transport = transport;
 	transport->hurry = &shared->options.hurry;
 	session->init_ns = shared->options.packet_clock ? 0 : shared->start_ns;

@@ -5,9 +5,11 @@
 
 #include "export/destination.h"
 #include "export/message.h"
+#include "export/variant.h"
 
 /* One template and the messages with its records that are not sent yet. */
 struct sf_slot {
+	struct sf_variant variant;
 	/* per record */
 	uint8_t *p;               /* where the next record goes */
 	unsigned room;            /* records that still fit into the open message; 0: none open */
@@ -25,7 +27,7 @@ struct sf_stream {
 	struct sf_stream *next;
 	uint32_t domain;
 	uint32_t sequence;
-	struct sf_slot *slots[SF_KEY_COUNT]; /* by record key */
+	struct sf_variants slots; /* struct sf_slot, of the variants that have come */
 	/* where records keep their order: the one open message */
 	struct {
 		uint8_t *bytes;
@@ -54,9 +56,9 @@ enum sf_reach {
 struct sf_session {
 	struct sf_destination destination;
 	struct sf_session_options options;
-	uint32_t when;      /* conditions that hold for all records */
-	uint8_t has_mask;   /* optional facts that the profile asks for */
-	uint64_t kind_mask; /* see kind_of() */
+	uint64_t when;        /* conditions that hold for all records */
+	uint64_t record_mask; /* conditions of single records that some field asks for */
+	uint64_t kind_mask;   /* see kind_of() */
 	struct sf_transport *transport;
 	struct sf_pace pace;
 	struct sf_stream *streams;             /* the last used one first */
@@ -77,6 +79,22 @@ struct sf_session {
 #define SF_FLUSH_NS      INT64_C(1000000000)            /* no record waits longer on a network */
 #define SF_UPTIME_RANGE  ((INT64_C(1) << 32) * 1000000) /* 32 bits of ms: 49.7 days */
 #define SF_UPTIME_MARGIN (60 * INT64_C(1000000000))
+
+/* NULL: no record of that variant has come. */
+static inline struct sf_slot *sf_stream_slot(const struct sf_stream *stream, uint64_t when)
+{
+	return (struct sf_slot *)sf_variants_find(&stream->slots, when);
+}
+
+static inline struct sf_slot *sf_stream_first_slot(const struct sf_stream *stream)
+{
+	return (struct sf_slot *)stream->slots.first;
+}
+
+static inline struct sf_slot *sf_slot_next(const struct sf_slot *slot)
+{
+	return (struct sf_slot *)slot->variant.next;
+}
 
 static inline bool sf_session_is_netflow(const struct sf_session *session)
 {
@@ -112,10 +130,10 @@ bool sf_session_flush(struct sf_destination *destination);
 
 /* ---- fill.c */
 
-/* The slot of that key, with room for messages where it needs its own; NULL: no memory. */
+/* A slot for the variant `when`, with room for messages where it needs its own; NULL: no memory. */
 struct sf_slot *sf_fill_slot_new(
-	struct sf_session *session, struct sf_stream *stream, unsigned key);
-void sf_fill_slot_free(struct sf_slot *slot);
+	struct sf_session *session, struct sf_stream *stream, uint64_t when);
+void sf_fill_slots_free(struct sf_stream *stream);
 
 /* Makes room for records at slot->p; sends what is full. False: it fits into no message. */
 bool sf_fill_room(struct sf_session *session, struct sf_stream *stream, struct sf_slot *slot);

@@ -8,7 +8,6 @@
 #include "export/template.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/branch.h"
@@ -79,7 +78,7 @@ static inline uint8_t *store_BYTES(uint8_t *p, const uint8_t *bytes, unsigned le
 }
 
 /* clang-format off */
-#define FIELD(name, pen, id, v9, length, v9_length, has, form, value)                              \
+#define FIELD(name, pen, id, v9, length, v9_length, has, form, value, ...)                           \
 	static inline uint8_t *store_##name(uint8_t *p, const struct sf_flow *flow, unsigned d,    \
 		const struct sf_encode_context *context)                                           \
 	{                                                                                          \
@@ -98,76 +97,11 @@ static inline uint8_t *store_BYTES(uint8_t *p, const uint8_t *bytes, unsigned le
 	}
 #include "export/fields.def"
 
-enum field {
-#define FIELD(name, ...) FIELD_##name,
-#include "export/fields.def"
-	FIELD_COUNT
-};
-
-static const struct sf_field_row rows[] = {
-#define FIELD(name, pen, id, v9, length, v9_length, has, form, value)                              \
-	{ #name, pen, id, v9, length, v9_length, has },
-#include "export/fields.def"
-};
-
 static const sf_store stores[][2] = {
 #define FIELD(name, ...) { store_##name, store9_##name },
 #include "export/fields.def"
 };
 
-/* ---------------------------------------------------------------- profiles */
-
-/* The conditions by the names that profiles.def uses. */
-enum {
-	ANY = 0,
-	IPV4 = SF_WHEN_IPV4,
-	IPV6 = SF_WHEN_IPV6,
-	ICMP = SF_WHEN_ICMP,
-	NOT_ICMP = SF_WHEN_NOT_ICMP,
-	TWO_WAY = SF_WHEN_TWO_WAY,
-	BIFLOW = SF_WHEN_BIFLOW,
-	MAC = SF_WHEN_MAC,
-	MPLS = SF_WHEN_MPLS,
-	VLAN = SF_WHEN_VLAN,
-	CVLAN = SF_WHEN_CVLAN,
-	LABEL = SF_WHEN_LABEL,
-	MS = SF_WHEN_MS,
-	US = SF_WHEN_US,
-	NS = SF_WHEN_NS,
-	UPTIME = SF_WHEN_UPTIME,
-	IPFIX = SF_WHEN_IPFIX,
-	NETWORK = SF_WHEN_NETWORK,
-};
-
-struct profile_field {
-	uint32_t when;
-	uint8_t field; /* enum field */
-	bool reverse;
-};
-
-#define F(name, when) { when, FIELD_##name, false },
-#define R(name, when) { when, FIELD_##name, true },
-#define X(name) static const struct profile_field profile_##name[] = { SF_PROFILE_##name(F, R) };
-SF_PROFILES(X)
-#undef X
-#undef F
-#undef R
-
-static const struct {
-	const char *name;
-	const struct profile_field *fields;
-	unsigned count;
-} profiles[SF_PROFILE_COUNT] = {
-#define X(name) { #name, profile_##name, sizeof(profile_##name) / sizeof(profile_##name[0]) },
-	SF_PROFILES(X)
-#undef X
-};
-
-#define X(name)                                                                                    \
-	static_assert(sizeof(profile_##name) / sizeof(profile_##name[0]) <= SF_TEMPLATE_FIELDS_MAX, \
-		#name " has more fields than a template holds");
-SF_PROFILES(X)
-#undef X
 /* clang-format on */
 
 /* ---------------------------------------------------------------- encoders */
@@ -200,9 +134,9 @@ uint8_t *sf_template_encode_plan(const struct sf_template *template, uint8_t *p,
 #define X(name)                                                                                    \
 	static sf_always_inline uint8_t *encode_##name(uint8_t *restrict p,                        \
 		const struct sf_flow *restrict flow, unsigned d,                                   \
-		const struct sf_encode_context *context, const uint32_t variant)                   \
+		const struct sf_encode_context *context, const uint64_t variant)                   \
 	{                                                                                          \
-		/* what the key of such a record says: sf_record_key() */                          \
+		/* what the variant of such a record says: sf_record_when() */                          \
 		if (sf_flow_has_icmp_type(flow) != !!(variant & ICMP))                                   \
 			__builtin_unreachable();                                                   \
 		SF_PROFILE_##name(F, R)                                                            \
@@ -258,11 +192,11 @@ BUILT_IN(X)
 #undef X
 
 static const struct {
-	enum sf_profile profile;
-	uint32_t variant;
+	int profile;
+	uint64_t variant;
 	sf_encode encode;
 } built_in[] = {
-#define X(name, profile, variant) { (enum sf_profile)PROFILE_##profile, variant, encode_##name },
+#define X(name, profile, variant) { PROFILE_##profile, variant, encode_##name },
 	BUILT_IN(X)
 #undef X
 };
@@ -270,67 +204,24 @@ static const struct {
 
 /* ---------------------------------------------------------------- templates */
 
-uint32_t sf_profile_when(enum sf_profile profile)
+/*
+ * RFC 7011 §3.4.1: 256 … 65535. Each variant of a profile has its own number for good, so that a
+ * restart with other options never gives a known number another meaning.
+ */
+static uint16_t profile_template_id(const struct sf_template *template, unsigned profile)
 {
-	uint32_t when = 0;
+	uint64_t when = template->variant;
+	unsigned time = when & SF_WHEN_US ? 1 : when & SF_WHEN_NS ? 2 : 0;
+	unsigned variant = (when & SF_WHEN_IPV6 ? 1 : 0) | (when & SF_WHEN_ICMP ? 2 : 0) |
+			   (when & SF_WHEN_TWO_WAY ? 4 : 0) | (when & SF_WHEN_BIFLOW ? 8 : 0) |
+			   (unsigned)((when & SF_WHEN_HAS) >> 8) << 4;
 
-	for (unsigned i = 0; i < profiles[profile].count; i++)
-		when |= profiles[profile].fields[i].when;
-	return when;
+	return (uint16_t)(256 + (variant | time << 9 | profile << 11));
 }
 
-uint8_t sf_profile_facts(enum sf_profile profile)
+static void add_field(struct sf_template *template, const struct sf_field_item *item)
 {
-	uint8_t facts = 0;
-
-	for (unsigned i = 0; i < profiles[profile].count; i++)
-		facts |= rows[profiles[profile].fields[i].field].has;
-	return facts;
-}
-
-bool sf_profile_has_flow_id(enum sf_profile profile, uint32_t session)
-{
-	for (unsigned i = 0; i < profiles[profile].count; i++) {
-		const struct profile_field *item = &profiles[profile].fields[i];
-
-		if (item->field == FIELD_flowId && (session & item->when) == item->when)
-			return true;
-	}
-	return false;
-}
-
-int sf_profile_find(const char *name)
-{
-	for (int i = 0; i < SF_PROFILE_COUNT; i++)
-		if (!strcmp(profiles[i].name, name))
-			return i;
-	return -1;
-}
-
-const char *sf_profile_name(enum sf_profile profile)
-{
-	return profiles[profile].name;
-}
-
-static uint32_t key_variant(unsigned key)
-{
-	return (key & 1 ? SF_WHEN_IPV6 : SF_WHEN_IPV4) |
-	       (key & 2 ? SF_WHEN_ICMP : SF_WHEN_NOT_ICMP) | (key & 4 ? SF_WHEN_TWO_WAY : 0) |
-	       (key >> 4 << 8 & SF_WHEN_HAS);
-}
-
-/* RFC 7011 §3.4.1: 256 … 65535; each layout has its own number for good. */
-static uint16_t template_id(enum sf_profile profile, uint32_t session, unsigned key)
-{
-	unsigned time = session & SF_WHEN_US ? 1 : session & SF_WHEN_NS ? 2 : 0;
-
-	key |= session & SF_WHEN_BIFLOW ? 8 : 0;
-	return (uint16_t)(256 + (key | time << 9 | (unsigned)profile << 11));
-}
-
-static void add_field(struct sf_template *template, const struct profile_field *item)
-{
-	const struct sf_field_row *row = &rows[item->field];
+	const struct sf_field_row *row = sf_field_row(item->field);
 	bool v9 = template->variant & SF_WHEN_NETFLOW9;
 	unsigned i = template->field_count++;
 
@@ -345,75 +236,21 @@ static void add_field(struct sf_template *template, const struct profile_field *
 	assert(template->specs[i].id != 0 && template->record_length <= SF_RECORD_MAX);
 }
 
-void sf_template_init(
-	struct sf_template *template, enum sf_profile profile, uint32_t session, unsigned key)
+void sf_template_init(struct sf_template *template, const struct sf_fields *fields,
+	uint64_t session, uint64_t when)
 {
-	/* what no field of the profile asks for makes no difference to the encoder */
-	uint32_t relevant = sf_profile_when(profile) | SF_WHEN_NETFLOW9 | SF_WHEN_IPFIX;
+	/* what no field asks for makes no difference to the encoder */
+	const uint64_t relevant =
+		(session | when) & (fields->when | SF_WHEN_NETFLOW9 | SF_WHEN_IPFIX);
 
 	memset(template, 0, sizeof(*template));
-	template->variant = session | key_variant(key);
-	relevant &= template->variant;
-	template->id = template_id(profile, session, key);
-	for (unsigned i = 0; i < profiles[profile].count; i++) {
-		const struct profile_field *item = &profiles[profile].fields[i];
-
-		if ((template->variant & item->when) == item->when)
-			add_field(template, item);
-	}
+	template->variant = session | when;
+	for (unsigned i = 0; i < fields->count; i++)
+		if ((template->variant & fields->items[i].when) == fields->items[i].when)
+			add_field(template, &fields->items[i]);
+	template->id = profile_template_id(template, (unsigned)fields->profile);
 	template->encode = sf_template_encode_plan;
 	for (size_t i = 0; i < sizeof(built_in) / sizeof(built_in[0]); i++)
-		if (profile == built_in[i].profile && built_in[i].variant == relevant)
+		if (fields->profile == built_in[i].profile && built_in[i].variant == relevant)
 			template->encode = built_in[i].encode;
-}
-
-const struct sf_field_row *sf_field_row(unsigned index)
-{
-	return index < FIELD_COUNT ? &rows[index] : NULL;
-}
-
-void sf_profile_walk(enum sf_profile profile,
-	void (*visit)(void *context, const struct sf_field_row *row, bool reverse, uint32_t when),
-	void *context)
-{
-	for (unsigned i = 0; i < profiles[profile].count; i++) {
-		const struct profile_field *item = &profiles[profile].fields[i];
-
-		visit(context, &rows[item->field], item->reverse, item->when);
-	}
-}
-
-void sf_when_text(uint32_t when, char *text, size_t size)
-{
-	static const struct {
-		uint32_t when;
-		const char *words;
-	} words[] = {
-		{ SF_WHEN_IPV4, "IPv4" },
-		{ SF_WHEN_IPV6, "IPv6" },
-		{ SF_WHEN_ICMP, "ICMP" },
-		{ SF_WHEN_NOT_ICMP, "not ICMP" },
-		{ SF_WHEN_TWO_WAY, "both directions" },
-		{ SF_WHEN_BIFLOW, "biflow=yes" },
-		{ SF_WHEN_VLAN, "tagged" },
-		{ SF_WHEN_CVLAN, "double tagged" },
-		{ SF_WHEN_MPLS, "MPLS" },
-		{ SF_WHEN_MAC, "MAC known" },
-		{ SF_WHEN_LABEL, "flow label known" },
-		{ SF_WHEN_MS, "time=ms" },
-		{ SF_WHEN_US, "time=us" },
-		{ SF_WHEN_NS, "time=ns" },
-		{ SF_WHEN_UPTIME, "netflow9" },
-		{ SF_WHEN_IPFIX, "ipfix" },
-		{ SF_WHEN_NETWORK, "collector" },
-	};
-	size_t length = 0;
-
-	*text = 0;
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (!(when & words[i].when) || length >= size)
-			continue;
-		length += (size_t)snprintf(
-			text + length, size - length, "%s%s", length ? ", " : "", words[i].words);
-	}
 }

@@ -17,6 +17,7 @@
 #include "export/destination.h"
 #include "export/outlet.h"
 #include "export/text.h"
+#include "export/variant.h"
 
 #define FULL        (240 * 1024) /* bytes of rows that are written at once */
 #define COLUMNS_MAX SF_TEMPLATE_FIELDS_MAX
@@ -25,6 +26,7 @@
 
 /* The columns of one template. */
 struct layout {
+	struct sf_variant variant;
 	struct sf_template template;
 	struct {
 		char prefix[PREFIX_MAX]; /* JSON: what stands before the value */
@@ -41,7 +43,9 @@ struct text {
 	struct sf_text_options options;
 	bool collected; /* its rows are collected records */
 	struct sf_narrow narrow;
-	struct layout *layouts[SF_KEY_COUNT];
+	const struct sf_fields *fields;
+	uint64_t when;              /* conditions that hold for all rows */
+	struct sf_variants layouts; /* struct layout, of the variants that have come */
 	struct sf_outlet outlet;
 	bool flushing; /* with a queue: what is in the outlet is to leave before more comes */
 	bool said;     /* that it cannot be written */
@@ -49,55 +53,36 @@ struct text {
 	int64_t flushed_ns;
 };
 
-static uint32_t session_conditions(const struct text *text)
-{
-	return SF_WHEN_IPFIX | SF_WHEN_MS | (text->options.biflow ? SF_WHEN_BIFLOW : 0);
-}
-
 /* ---------------------------------------------------------------- layouts */
 
-/* Walks all columns of a CSV file: those whose conditions some record can meet. */
-struct column_walk {
-	const struct text *text;
-	struct layout *layout; /* whose columns are looked for; NULL: write the header */
-	unsigned next;         /* field of the layout */
-	unsigned commas;
-	char *p;
-};
-
-static void visit_column(void *context, const struct sf_field_row *row, bool reverse, uint32_t when)
+/* How many columns of a CSV file lie before each field of the layout and after the last one. */
+static void count_commas(const struct text *text, struct layout *layout)
 {
-	struct column_walk *walk = context;
-	uint32_t fixed = SF_WHEN_MS | SF_WHEN_US | SF_WHEN_NS | SF_WHEN_UPTIME | SF_WHEN_IPFIX |
-			 SF_WHEN_NETFLOW9 | SF_WHEN_NETWORK | SF_WHEN_BIFLOW;
-	uint32_t session = session_conditions(walk->text);
-	uint32_t pen = reverse ? SF_PEN_REVERSE : row->pen;
+	unsigned commas = 0, next = 0;
 
-	if ((when & fixed & ~session) || (when & SF_WHEN_TWO_WAY && !walk->text->options.biflow))
-		return;
-	if (!walk->layout) {
-		if (walk->commas++)
-			*walk->p++ = ',';
-		walk->p += sf_field_name(pen, row->id, walk->p, PREFIX_MAX);
-		return;
+	for (unsigned i = 0; i < text->fields->count; i++) {
+		const struct sf_field_item *item = &text->fields->items[i];
+
+		if (!sf_field_is_possible(item, text->when))
+			continue;
+		if ((item->when & layout->template.variant) == item->when) {
+			layout->columns[next++].commas = (uint8_t)commas;
+			commas = 0;
+		}
+		commas++;
 	}
-	if ((when & walk->layout->template.variant) == when) {
-		walk->layout->columns[walk->next++].commas = (uint8_t)walk->commas;
-		walk->commas = 0;
-	}
-	walk->commas++;
+	layout->last_commas = commas ? commas - 1 : 0;
 }
 
-static struct layout *new_layout(struct text *text, unsigned key)
+static struct layout *new_layout(struct text *text, uint64_t when)
 {
 	struct layout *layout = calloc(1, sizeof(*layout));
-	struct column_walk walk = { .text = text, .layout = layout };
 	const struct sf_template *template;
 
 	if (!layout)
 		return NULL;
 	template = &layout->template;
-	sf_template_init(&layout->template, SF_PROFILE_EXTENDED, session_conditions(text), key);
+	sf_template_init(&layout->template, text->fields, text->when, when);
 	for (unsigned i = 0; i < template->field_count; i++) {
 		const struct sf_spec *spec = &template->specs[i];
 		char name[PREFIX_MAX - 8];
@@ -110,9 +95,9 @@ static struct layout *new_layout(struct text *text, unsigned key)
 		layout->columns[i].type = sf_element_find(spec->pen, spec->id)->type;
 		layout->columns[i].length = (uint8_t)spec->length;
 	}
-	sf_profile_walk(SF_PROFILE_EXTENDED, visit_column, &walk);
-	layout->last_commas = walk.commas - 1;
-	return text->layouts[key] = layout;
+	count_commas(text, layout);
+	sf_variants_add(&text->layouts, &layout->variant, when);
+	return layout;
 }
 
 /* ---------------------------------------------------------------- rows */
@@ -189,33 +174,50 @@ static char *put_csv(char *p, const struct layout *layout, const uint8_t *record
 	return p;
 }
 
+static char *put_csv_header(char *p, const struct text *text)
+{
+	const char *start = p;
+
+	for (unsigned i = 0; i < text->fields->count; i++) {
+		const struct sf_field_item *item = &text->fields->items[i];
+		const struct sf_field_row *row = sf_field_row(item->field);
+
+		if (!sf_field_is_possible(item, text->when))
+			continue;
+		if (p > start)
+			*p++ = ',';
+		p += sf_field_name(
+			item->reverse ? SF_PEN_REVERSE : row->pen, row->id, p, PREFIX_MAX);
+	}
+	for (size_t i = 0; text->collected && i < COLLECTED_COLUMNS; i++) {
+		*p++ = ',';
+		p += sf_field_name(0, collected_columns[i], p, PREFIX_MAX);
+	}
+	if (text->collected)
+		p += sprintf(p, ",exportTime");
+	*p++ = '\n';
+	return p;
+}
+
 static void write_header(struct text *text)
 {
 	char *start = (char *)sf_outlet_room(&text->outlet, SF_TEXT_ROW_MAX);
-	struct column_walk walk = { .text = text, .p = start };
+	char *p = start;
 
 	if (!start)
 		return;
 	text->header_written = true;
 	if (text->options.format == SF_TEXT_TABLE && text->options.wide) {
-		walk.p = sf_table_header(start, text->options.biflow, text->collected);
+		p = sf_table_header(start, text->options.biflow, text->collected);
 	} else if (text->options.format == SF_TEXT_TABLE) {
 		sf_narrow_init(&text->narrow, text->options.width, text->options.biflow,
 			text->options.local_time, text->collected);
-		walk.p = sf_narrow_header(start, &text->narrow);
+		p = sf_narrow_header(start, &text->narrow);
 	}
-	if (text->options.format == SF_TEXT_CSV) {
-		sf_profile_walk(SF_PROFILE_EXTENDED, visit_column, &walk);
-		for (size_t i = 0; text->collected && i < COLLECTED_COLUMNS; i++) {
-			*walk.p++ = ',';
-			walk.p += sf_field_name(0, collected_columns[i], walk.p, PREFIX_MAX);
-		}
-		if (text->collected)
-			walk.p += sprintf(walk.p, ",exportTime");
-		*walk.p++ = '\n';
-	}
-	if (walk.p > start)
-		sf_outlet_add(&text->outlet, (size_t)(walk.p - start),
+	if (text->options.format == SF_TEXT_CSV)
+		p = put_csv_header(p, text);
+	if (p > start)
+		sf_outlet_add(&text->outlet, (size_t)(p - start),
 			&(struct sf_destination_count){ 0 }, true);
 }
 
@@ -298,13 +300,15 @@ static void put_row(struct text *text, const struct sf_flow *flow, unsigned d, b
 		two_way ? sf_flow_packets(flow) : flow->half[d].packets,
 		two_way ? sf_flow_octets(flow) : flow->half[d].octets,
 	};
-	unsigned key = sf_record_key(flow, SF_WHEN_HAS >> 8, two_way);
+	uint64_t when = sf_record_when(flow, two_way) & text->fields->when & SF_WHEN_RECORD;
 	bool table = text->options.format == SF_TEXT_TABLE;
 	char *start = NULL, *p;
 
 	sf_count_add(&text->destination.stats.offered, &count);
 	if (!table)
-		layout = text->layouts[key] ? text->layouts[key] : new_layout(text, key);
+		layout = (struct layout *)sf_variants_find(&text->layouts, when);
+	if (!table && !layout)
+		layout = new_layout(text, when);
 	if ((table || layout) && !text->outlet.gone && !text->outlet.stopped)
 		start = (char *)sf_outlet_room(&text->outlet, SF_TEXT_ROW_MAX);
 	if (!start) {
@@ -417,8 +421,10 @@ static void text_free(struct sf_destination *destination)
 {
 	struct text *text = (struct text *)destination;
 
-	for (unsigned key = 0; key < SF_KEY_COUNT; key++)
-		free(text->layouts[key]);
+	for (struct sf_variant *layout = text->layouts.first, *next; layout; layout = next) {
+		next = layout->next;
+		free(layout);
+	}
 	sf_outlet_fini(&text->outlet);
 	free(text);
 }
@@ -443,8 +449,10 @@ int sf_text_new(struct sf_destination **destination, const struct sf_shared *sha
 	text->destination.ops = &text_ops;
 	text->destination.shared = shared;
 	text->destination.stats.kind = "text";
-	text->destination.cold_facts = options->format != SF_TEXT_TABLE;
-	text->destination.flow_ids = options->format != SF_TEXT_TABLE;
+	text->fields = sf_fields_profile(SF_PROFILE_EXTENDED);
+	text->when = SF_WHEN_IPFIX | SF_WHEN_MS | (options->biflow ? SF_WHEN_BIFLOW : 0);
+	if (options->format != SF_TEXT_TABLE)
+		text->destination.wants = sf_fields_facts(text->fields, text->when);
 	text->destination.biflow = options->biflow;
 	text->options = *options;
 	text->collected = shared->options.collected;

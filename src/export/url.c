@@ -147,7 +147,7 @@ static bool read_profile(struct sf_url *url, const char *value)
 
 	if (profile < 0)
 		return false;
-	url->session.profile = (enum sf_profile)profile;
+	url->session.fields = sf_fields_profile((enum sf_profile)profile);
 	return true;
 }
 
@@ -276,7 +276,10 @@ static void set_defaults(struct sf_url *url, const struct sf_dialect *dialect, b
 	memset(url, 0, sizeof(*url));
 	url->session = (struct sf_session_options){
 		.dialect = dialect,
-		.profile = network ? SF_PROFILE_DEFAULT : SF_PROFILE_EXTENDED,
+		.fields = dialect == &sf_netflow5
+				  ? NULL
+				  : sf_fields_profile(
+					    network ? SF_PROFILE_DEFAULT : SF_PROFILE_EXTENDED),
 		.time = SF_WHEN_MS,
 		.options_data = true,
 		.template_refresh_ns = DEFAULT_REFRESH_NS,

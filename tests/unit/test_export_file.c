@@ -246,7 +246,9 @@ static void keep(struct sf_transport *transport)
 /* Some file systems tell of the full disk only when the file is closed. */
 START_TEST(file_that_cannot_be_closed_is_incomplete)
 {
-	static const struct sf_transport_ops ops = { .send = take_all, .end = close_in_vain, .free = keep };
+	static const struct sf_transport_ops ops = {
+		.send = take_all, .end = close_in_vain, .free = keep
+	};
 	struct sf_transport transport = { .ops = &ops, .max_message = 65535, .max_messages = 1 };
 	const struct sf_shared shared = { .options.packet_clock = true };
 	struct sf_destination *destination;
@@ -359,7 +361,7 @@ START_TEST(collectors_are_read)
 	ck_assert_uint_eq(url.session.template_refresh_messages, 20);
 	ck_assert_uint_eq(url.mtu, 1280);
 	ck_assert_uint_eq(url.session.time, SF_WHEN_NS);
-	ck_assert_uint_eq(url.session.profile, SF_PROFILE_PLAIN);
+	ck_assert_ptr_eq(url.session.fields, sf_fields_profile(SF_PROFILE_PLAIN));
 	ck_assert_uint_eq(url.session.queue_octets, 3 << 20);
 	ck_assert_int_eq(sf_url_collector(&url, "netflow5://[::1]:2055,rate=0", &error), 0);
 	ck_assert_ptr_eq(url.session.dialect, &sf_netflow5);
@@ -401,8 +403,8 @@ START_TEST(wrong_collectors_are_explained)
 		struct sf_url url;
 		struct sf_error error = { 0 };
 
-		ck_assert_msg(sf_url_collector(&url, cases[i].url, &error) == SF_EUSAGE,
-			"%s", cases[i].url);
+		ck_assert_msg(sf_url_collector(&url, cases[i].url, &error) == SF_EUSAGE, "%s",
+			cases[i].url);
 		for (int w = 0; w < 3; w++)
 			ck_assert_msg(strstr(error.text, cases[i].words[w]) != NULL,
 				"%s: '%s' in %s", cases[i].url, cases[i].words[w], error.text);
@@ -417,7 +419,7 @@ START_TEST(files_are_read)
 
 	ck_assert_int_eq(sf_url_file(&url, "a,b.ipfix", &error), 0);
 	ck_assert_str_eq(url.target, "a,b.ipfix");
-	ck_assert_uint_eq(url.session.profile, SF_PROFILE_EXTENDED);
+	ck_assert_ptr_eq(url.session.fields, sf_fields_profile(SF_PROFILE_EXTENDED));
 	ck_assert_int_eq(sf_url_file(&url, "a,b.ipfix,biflow=yes,time=us", &error), 0);
 	ck_assert_str_eq(url.target, "a,b.ipfix");
 	ck_assert(url.session.biflow);

@@ -6,6 +6,7 @@
 #include "check_main.h"
 #include "export/message.h"
 #include "export/template.h"
+#include "export/variant.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -304,13 +305,45 @@ static struct sf_flow some_flow(unsigned key)
 	return flow;
 }
 
+/* Every variant a session can have: IPv6, ICMP, two-way, one unused bit, then SF_HAS_… */
+#define KEYS 512
+
+static uint64_t key_when(unsigned key)
+{
+	return SF_WHEN_IPV4 << (key & 1) | SF_WHEN_NOT_ICMP << (key >> 1 & 1) |
+	       (key & 4 ? SF_WHEN_TWO_WAY : 0) | (((uint64_t)key >> 4 << 8) & SF_WHEN_HAS);
+}
+
+/* A list of variants is ordered, finds each, and knows none that was not added. */
+START_TEST(variants_are_found_in_order)
+{
+	struct sf_variants variants = { 0 };
+	static struct sf_variant all[KEYS];
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < KEYS; i++) {
+		uint64_t when = (uint64_t)(i * 37 % KEYS) << 40 | (i & 1);
+
+		ck_assert_ptr_null(sf_variants_find(&variants, when));
+		sf_variants_add(&variants, &all[i], when);
+		ck_assert_ptr_eq(sf_variants_find(&variants, when), &all[i]);
+	}
+	for (struct sf_variant *v = variants.first; v; v = v->next, count++) {
+		ck_assert_ptr_eq(sf_variants_find(&variants, v->when), v);
+		if (v->next)
+			ck_assert_uint_lt(v->when, v->next->when);
+	}
+	ck_assert_uint_eq(count, KEYS);
+}
+END_TEST
+
 /*
  * The unrolled encoders and the general one write the same octets, as many as the template says,
  * many records at once or one by one.
  */
 START_TEST(all_encoders_agree)
 {
-	static const uint32_t sessions[] = {
+	static const uint64_t sessions[] = {
 		SF_WHEN_IPFIX | SF_WHEN_MS | SF_WHEN_NETWORK,
 		SF_WHEN_IPFIX | SF_WHEN_MS,
 		SF_WHEN_IPFIX | SF_WHEN_NS | SF_WHEN_BIFLOW,
@@ -322,7 +355,7 @@ START_TEST(all_encoders_agree)
 
 	for (unsigned profile = 0; profile < SF_PROFILE_COUNT; profile++)
 		for (unsigned s = 0; s < COUNT(sessions); s++)
-			for (unsigned key = 0; key < SF_KEY_COUNT; key++) {
+			for (unsigned key = 0; key < KEYS; key++) {
 				bool two_way = key & 4;
 				struct sf_flow flows[2] = { some_flow(key), some_flow(key) };
 				uint8_t one[4 * SF_RECORD_MAX], two[4 * SF_RECORD_MAX];
@@ -332,7 +365,8 @@ START_TEST(all_encoders_agree)
 				if (key & 8 || (two_way && !(sessions[s] & SF_WHEN_BIFLOW)))
 					continue;
 				flows[1].port[0]++;
-				sf_template_init(&template, profile, sessions[s], key);
+				sf_template_init(&template, sf_fields_profile(profile), sessions[s],
+					key_when(key));
 				end = sf_template_encode(&template, one, flows, 2, 3, &context);
 				ck_assert_int_eq(end - one, 4 * template.record_length);
 				end = two;
@@ -350,7 +384,7 @@ START_TEST(all_encoders_agree)
 	 * sessions; biflows but for ICMP, answered or not; extended: files of IPv4 and IPv6, tagged
 	 * or not; of biflows, answered or not
 	 */
-	ck_assert_uint_eq(built_in, (2 * 2 * 3 + 2 * 2) * (SF_KEY_COUNT >> 4) + 4 + 4);
+	ck_assert_uint_eq(built_in, (2 * 2 * 3 + 2 * 2) * (KEYS >> 4) + 4 + 4);
 }
 END_TEST
 
@@ -358,18 +392,19 @@ END_TEST
 START_TEST(template_ids_follow_from_the_layout)
 {
 	static struct sf_template seen[65536];
-	static const uint32_t times[] = { SF_WHEN_MS, SF_WHEN_US, SF_WHEN_NS };
+	static const uint64_t times[] = { SF_WHEN_MS, SF_WHEN_US, SF_WHEN_NS };
 
 	for (unsigned profile = 0; profile < SF_PROFILE_COUNT; profile++)
 		for (unsigned t = 0; t < COUNT(times) * 2; t++)
-			for (unsigned key = 0; key < SF_KEY_COUNT; key++) {
-				uint32_t session =
+			for (unsigned key = 0; key < KEYS; key++) {
+				uint64_t session =
 					SF_WHEN_IPFIX | times[t / 2] | (t % 2 ? SF_WHEN_BIFLOW : 0);
 				struct sf_template template, *old;
 
 				if (key & 8)
 					continue;
-				sf_template_init(&template, profile, session, key);
+				sf_template_init(&template, sf_fields_profile(profile), session,
+					key_when(key));
 				ck_assert_uint_ge(template.id, 256);
 				ck_assert_uint_lt(template.id, 65000); /* options templates */
 				old = &seen[template.id];
@@ -384,13 +419,17 @@ START_TEST(plain_profile_is_the_classic_record)
 {
 	struct sf_template template;
 
-	sf_template_init(&template, SF_PROFILE_PLAIN, SF_WHEN_IPFIX | SF_WHEN_MS, 0);
+	sf_template_init(&template, sf_fields_profile(SF_PROFILE_PLAIN), SF_WHEN_IPFIX | SF_WHEN_MS,
+		key_when(0));
 	ck_assert_uint_eq(template.record_length, 54);
-	sf_template_init(&template, SF_PROFILE_PLAIN, SF_WHEN_IPFIX | SF_WHEN_MS, 1);
+	sf_template_init(&template, sf_fields_profile(SF_PROFILE_PLAIN), SF_WHEN_IPFIX | SF_WHEN_MS,
+		key_when(1));
 	ck_assert_uint_eq(template.record_length, 82);
-	sf_template_init(&template, SF_PROFILE_PLAIN, SF_WHEN_NETFLOW9 | SF_WHEN_UPTIME, 0);
+	sf_template_init(&template, sf_fields_profile(SF_PROFILE_PLAIN),
+		SF_WHEN_NETFLOW9 | SF_WHEN_UPTIME, key_when(0));
 	ck_assert_uint_eq(template.record_length, 48);
-	sf_template_init(&template, SF_PROFILE_PLAIN, SF_WHEN_NETFLOW9 | SF_WHEN_UPTIME, 1);
+	sf_template_init(&template, sf_fields_profile(SF_PROFILE_PLAIN),
+		SF_WHEN_NETFLOW9 | SF_WHEN_UPTIME, key_when(1));
 	ck_assert_uint_eq(template.record_length, 75);
 }
 END_TEST
@@ -419,5 +458,5 @@ END_TEST
 CHECK_MAIN("export_message", ipfix_example_message, netflow9_example_message, selector_report_sets,
 	reverse_element_has_enterprise_number, empty_set_is_taken_back,
 	padding_is_shorter_than_a_record, netflow9_header_is_one_instant, netflow5_header,
-	all_encoders_agree, template_ids_follow_from_the_layout,
+	all_encoders_agree, variants_are_found_in_order, template_ids_follow_from_the_layout,
 	plain_profile_is_the_classic_record, netflow5_record)

@@ -393,18 +393,20 @@ END_TEST
 /* MACs, MPLS, flow labels and flowIds cost the meter: only those who tell them ask for them. */
 START_TEST(facts_are_asked_for_by_those_who_need_them)
 {
+	enum { ALL = SF_WANTS_COLD_FACTS | SF_WANTS_FLOW_ID };
 	static const struct {
 		const char *collector;
 		enum sf_text_format format;
-		bool cold_facts, flow_ids;
+		uint32_t wants;
 	} cases[] = {
-		{ "ipfix://127.0.0.1:4739", SF_TEXT_TABLE, false, false },
-		{ "ipfix://127.0.0.1:4739", SF_TEXT_JSON, true, true },
-		{ "ipfix://127.0.0.1:4739", SF_TEXT_CSV, true, true },
-		{ "ipfix://127.0.0.1:4739,profile=plain", SF_TEXT_TABLE, true, false },
-		{ "ipfix://127.0.0.1:4739,profile=extended", SF_TEXT_TABLE, true, true },
-		{ "netflow9://127.0.0.1:2055,profile=extended", SF_TEXT_TABLE, true, false },
-		{ "netflow5://127.0.0.1:2055", SF_TEXT_TABLE, false, false },
+		{ "ipfix://127.0.0.1:4739", SF_TEXT_TABLE, 0 },
+		{ "ipfix://127.0.0.1:4739", SF_TEXT_JSON, ALL },
+		{ "ipfix://127.0.0.1:4739", SF_TEXT_CSV, ALL },
+		{ "ipfix://127.0.0.1:4739,profile=plain", SF_TEXT_TABLE, SF_HAS_FLOW_LABEL },
+		{ "ipfix://127.0.0.1:4739,profile=extended", SF_TEXT_TABLE, ALL },
+		{ "netflow9://127.0.0.1:2055,profile=extended", SF_TEXT_TABLE,
+			SF_WANTS_COLD_FACTS },
+		{ "netflow5://127.0.0.1:2055", SF_TEXT_TABLE, 0 },
 	};
 	struct sf_error error;
 
@@ -413,16 +415,14 @@ START_TEST(facts_are_asked_for_by_those_who_need_them)
 
 		ck_assert_int_eq(
 			sf_exporter_new(&exporter, &(struct sf_exporter_options){ 0 }, &error), 0);
-		ck_assert(!sf_exporter_wants_cold_facts(exporter));
-		ck_assert(!sf_exporter_wants_flow_ids(exporter));
+		ck_assert_uint_eq(sf_exporter_wants(exporter), 0);
 		ck_assert_int_eq(
 			sf_exporter_add_collector(exporter, cases[i].collector, &error), 0);
 		ck_assert_int_eq(
 			sf_exporter_add_text(exporter,
 				&(struct sf_text_options){ .format = cases[i].format }, &error),
 			0);
-		ck_assert_int_eq(sf_exporter_wants_cold_facts(exporter), cases[i].cold_facts);
-		ck_assert_int_eq(sf_exporter_wants_flow_ids(exporter), cases[i].flow_ids);
+		ck_assert_uint_eq(sf_exporter_wants(exporter), cases[i].wants);
 		sf_exporter_free(exporter);
 	}
 }

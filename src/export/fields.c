@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* fields.def and profiles.def as tables. */
+#include "export/fields.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <spanflow/export.h>
+
+#include "export/profiles.def"
+
+enum { FLOW, EACH };
+
+enum field {
+#define FIELD(name, ...) FIELD_##name,
+#include "export/fields.def"
+	FIELD_COUNT
+};
+
+/* clang-format off */
+static const struct sf_field_row rows[] = {
+#define FIELD(name, pen, id, v9, length, v9_length, has, form, value, when, side, help)            \
+	{ #name, help, when, pen, id, v9, length, v9_length, has, side },
+#include "export/fields.def"
+};
+
+#define F(name, when) { when, FIELD_##name, false },
+#define R(name, when) { when, FIELD_##name, true },
+#define COUNT(name, when) + 1
+#define WHEN(name, when) | (when)
+static const struct sf_fields profiles[SF_PROFILE_COUNT] = {
+#define X(name, index)                                                                             \
+	[index] = {                                                                                \
+		.profile = index,                                                                  \
+		.count = 0 SF_PROFILE_##name(COUNT, COUNT),                                        \
+		.when = 0 SF_PROFILE_##name(WHEN, WHEN),                                           \
+		.items = { SF_PROFILE_##name(F, R) },                                              \
+	},
+	SF_PROFILES(X)
+#undef X
+};
+#undef F
+#undef R
+
+static const char *const profile_names[SF_PROFILE_COUNT] = {
+#define X(name, index) [index] = #name,
+	SF_PROFILES(X)
+#undef X
+};
+/* clang-format on */
+
+const struct sf_field_row *sf_field_row(unsigned index)
+{
+	return index < FIELD_COUNT ? &rows[index] : NULL;
+}
+
+const struct sf_fields *sf_fields_profile(enum sf_profile profile)
+{
+	return &profiles[profile];
+}
+
+int sf_profile_find(const char *name)
+{
+	for (int i = 0; i < SF_PROFILE_COUNT; i++)
+		if (!strcmp(profile_names[i], name))
+			return i;
+	return -1;
+}
+
+const char *sf_profile_name(enum sf_profile profile)
+{
+	return profile_names[profile];
+}
+
+uint32_t sf_fields_facts(const struct sf_fields *fields, uint64_t session)
+{
+	uint32_t facts = 0;
+
+	for (unsigned i = 0; i < fields->count; i++)
+		if (sf_field_is_possible(&fields->items[i], session))
+			facts |= rows[fields->items[i].field].has;
+	return facts;
+}
+
+void sf_when_text(uint64_t when, char *text, size_t size)
+{
+	static const struct {
+		uint64_t when;
+		const char *words;
+	} words[] = {
+		{ SF_WHEN_IPV4, "IPv4" },
+		{ SF_WHEN_IPV6, "IPv6" },
+		{ SF_WHEN_ICMP, "ICMP" },
+		{ SF_WHEN_NOT_ICMP, "not ICMP" },
+		{ SF_WHEN_TWO_WAY, "both directions" },
+		{ SF_WHEN_BIFLOW, "biflow=yes" },
+		{ SF_WHEN_VLAN, "tagged" },
+		{ SF_WHEN_CVLAN, "double tagged" },
+		{ SF_WHEN_MPLS, "MPLS" },
+		{ SF_WHEN_MAC, "MAC known" },
+		{ SF_WHEN_LABEL, "flow label known" },
+		{ SF_WHEN_MS, "time=ms" },
+		{ SF_WHEN_US, "time=us" },
+		{ SF_WHEN_NS, "time=ns" },
+		{ SF_WHEN_UPTIME, "netflow9" },
+		{ SF_WHEN_IPFIX, "ipfix" },
+		{ SF_WHEN_NETWORK, "collector" },
+	};
+	size_t length = 0;
+
+	*text = 0;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (!(when & words[i].when) || length >= size)
+			continue;
+		length += (size_t)snprintf(
+			text + length, size - length, "%s%s", length ? ", " : "", words[i].words);
+	}
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Fields and lists of fields. fields.def says what each field is; a list says which fields the
+ * records of a destination have, and under which conditions. The profiles of profiles.def are lists;
+ * a user writes others (`--fields`, `,fields=`).
+ *
+ *	struct sf_fields fields = *sf_fields_profile(SF_PROFILE_DEFAULT);
+ *
+ *	fields.items[0]         sourceIPv4Address, in templates with SF_WHEN_IPV4
+ *	sf_fields_facts(…)      what the meter has to gather for them
+ */
+#ifndef SPANFLOW_EXPORT_FIELDS_H
+#define SPANFLOW_EXPORT_FIELDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <spanflow/field.h>
+#include <spanflow/flow.h>
+
+/*
+ * Conditions. Those of a record are SF_WHEN_RECORD: sf_record_when() finds them. The others hold for
+ * all records of a session, or for none.
+ */
+#define SF_WHEN_IPV4     UINT64_C(0x000001)
+#define SF_WHEN_IPV6     UINT64_C(0x000002)
+#define SF_WHEN_NOT_ICMP UINT64_C(0x000004)
+#define SF_WHEN_ICMP     UINT64_C(0x000008)
+#define SF_WHEN_TWO_WAY  UINT64_C(0x000010) /* biflow with packets in both directions */
+#define SF_WHEN_BIFLOW   UINT64_C(0x000020) /* biflows are exported */
+#define SF_WHEN_MAC      ((uint64_t)SF_HAS_MAC << 8)
+#define SF_WHEN_MPLS     ((uint64_t)SF_HAS_MPLS << 8)
+#define SF_WHEN_VLAN     ((uint64_t)SF_HAS_VLAN << 8)
+#define SF_WHEN_CVLAN    ((uint64_t)SF_HAS_CVLAN << 8)
+#define SF_WHEN_LABEL    ((uint64_t)SF_HAS_FLOW_LABEL << 8)
+#define SF_WHEN_MS       UINT64_C(0x010000) /* times: ms, µs, ns since 1970, or system uptime */
+#define SF_WHEN_US       UINT64_C(0x020000)
+#define SF_WHEN_NS       UINT64_C(0x040000)
+#define SF_WHEN_UPTIME   UINT64_C(0x080000)
+#define SF_WHEN_IPFIX    UINT64_C(0x100000)
+#define SF_WHEN_NETFLOW9 UINT64_C(0x200000)
+#define SF_WHEN_NETWORK  UINT64_C(0x400000) /* sent to a collector, not to a file or as text */
+
+#define SF_WHEN_HAS (SF_WHEN_MAC | SF_WHEN_MPLS | SF_WHEN_VLAN | SF_WHEN_CVLAN | SF_WHEN_LABEL)
+#define SF_WHEN_RECORD                                                                             \
+	(SF_WHEN_IPV4 | SF_WHEN_IPV6 | SF_WHEN_ICMP | SF_WHEN_NOT_ICMP | SF_WHEN_TWO_WAY |         \
+		SF_WHEN_HAS)
+
+/* Everything in which the records of one session may differ. */
+static inline uint64_t sf_record_when(const struct sf_flow *flow, bool two_way)
+{
+	return SF_WHEN_IPV4 << (flow->ip_version == 6) |
+	       SF_WHEN_NOT_ICMP << sf_flow_has_icmp_type(flow) | (two_way ? SF_WHEN_TWO_WAY : 0) |
+	       (uint64_t)flow->has << 8;
+}
+
+enum sf_profile { SF_PROFILE_DEFAULT, SF_PROFILE_PLAIN, SF_PROFILE_EXTENDED, SF_PROFILE_COUNT };
+
+/* One row of fields.def. */
+struct sf_field_row {
+	const char *name, *help;
+	uint64_t when;
+	uint32_t pen;
+	uint16_t id;
+	uint16_t v9_id; /* 0: none */
+	uint8_t length, v9_length;
+	uint16_t has;
+	bool each; /* each direction has its own value */
+};
+
+/* A field of a list. */
+struct sf_field_item {
+	uint64_t when;  /* conditions that must all hold */
+	uint16_t field; /* index of its row */
+	bool reverse;   /* of the other direction */
+};
+
+#define SF_FIELDS_MAX 160
+
+struct sf_fields {
+	int profile;    /* enum sf_profile, or -1: the user's own list */
+	unsigned count; /* of items */
+	uint64_t when;  /* all conditions that some item has */
+	struct sf_field_item items[SF_FIELDS_MAX];
+};
+
+/* Rows of fields.def in order; NULL past the end. */
+const struct sf_field_row *sf_field_row(unsigned index);
+
+const struct sf_fields *sf_fields_profile(enum sf_profile profile);
+
+/* The profile of that name, or -1. */
+int sf_profile_find(const char *name);
+const char *sf_profile_name(enum sf_profile profile);
+
+/* The item may be in templates of a session with these conditions. */
+static inline bool sf_field_is_possible(const struct sf_field_item *item, uint64_t session)
+{
+	if (item->when & SF_WHEN_TWO_WAY && !(session & SF_WHEN_BIFLOW))
+		return false;
+	return !(item->when & ~SF_WHEN_RECORD & ~session);
+}
+
+/* What the meter must gather for such a session: SF_HAS_… and SF_WANTS_…. */
+uint32_t sf_fields_facts(const struct sf_fields *fields, uint64_t session);
+
+/* The conditions in words: "IPv6, ICMP"; "" for none. */
+void sf_when_text(uint64_t when, char *text, size_t size);
+
+#endif
