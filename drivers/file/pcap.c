@@ -187,7 +187,9 @@ static unsigned pcap_header(
 	if (reader->slots)
 		slot = sf_slots_find(reader->slots, &identity, &interface);
 	if (slot < 0)
-		return sf_reader_fail(reader, 0, slot, "no room for an interface");
+		return sf_reader_fail(reader, 0, slot,
+			slot == -ENOMEM ? "out of memory for an interface"
+					: "no room for an interface");
 	format->slot = (uint16_t)slot;
 	reader->stream.p += FILE_HEADER;
 	reader->boundary = true;

@@ -249,7 +249,7 @@ static int add_string(struct sf_strings *strings, const struct sf_option *option
 		return sf_error_set(error, SF_EUSAGE,
 			"--%s %s: the option can be given at most %" PRIu64 " times", option->name,
 			text, option->max);
-	return sf_strings_add(strings, text);
+	return sf_strings_add(strings, text) ? sf_error_set(error, -ENOMEM, "out of memory") : 0;
 }
 
 int sf_option_set(struct sf_options *options, const struct sf_option *option, const char *text,
