@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
 #include <spanflow/collect.h>
 #include <spanflow/error.h>
@@ -36,6 +37,27 @@ struct sf_exporter;
  */
 struct sf_hurry {
 	unsigned (*level)(void *context);
+	void *context;
+};
+
+#define SF_ADDRESSES_MAX 8
+
+/* What a name stands for: addresses, or trouble in words. */
+struct sf_addresses {
+	unsigned count;
+	uint32_t sizes[SF_ADDRESSES_MAX];
+	struct sockaddr_storage addresses[SF_ADDRESSES_MAX];
+	char trouble[96];
+};
+
+/*
+ * Looks up names while a run goes on, without keeping it. Collectors are known by their number, in
+ * the order in which they are added.
+ */
+struct sf_lookup {
+	void (*ask)(void *context, unsigned collector);
+	/* False: no answer since the last request. */
+	bool (*answer)(void *context, unsigned collector, struct sf_addresses *addresses);
 	void *context;
 };
 
@@ -68,6 +90,12 @@ struct sf_exporter_options {
 	 * sf_exporter_put() encodes and sends, and waits where it has to.
 	 */
 	bool queued;
+	/*
+	 * With `queued`: a collector that cannot be reached yet, because there is no route or its
+	 * name does not resolve, is no failure; it is tried again, and its records wait.
+	 */
+	bool late_collectors;
+	const struct sf_lookup *lookup; /* of names; NULL: getaddrinfo(), which may take long */
 	uint64_t queue_octets; /* most that waits for one destination, by default; 0: 256 MiB */
 };
 
@@ -132,12 +160,19 @@ void sf_exporter_free(struct sf_exporter *exporter);
 
 /*
  * Adds a collector: "ipfix://host:port,option=value…" (DESIGN: ipfix, ipfix+udp, netflow9,
- * netflow5). Resolves the name now (SF_ERESOLVE). Options, each checked (SF_EUSAGE names option,
+ * netflow5). Resolves the name now (SF_ERESOLVE), unless options.late_collectors. Options, each checked (SF_EUSAGE names option,
  * value and what is allowed): biflow, rate, template-refresh, template-refresh-packets, options,
  * mtu, time, profile, queue.
  */
 int sf_exporter_add_collector(
 	struct sf_exporter *exporter, const char *url, struct sf_error *error);
+
+/*
+ * Host and port of a collector's URL. True: the host is a name, which has to be looked up. False: it
+ * is an address, or the URL is wrong.
+ */
+bool sf_collector_is_named(
+	const char *url, char *host, size_t host_size, char *port, size_t port_size);
 
 /* Adds an IPFIX file (RFC 5655), emptied now; "path,option=value…"; "-" is standard output. */
 int sf_exporter_add_file(struct sf_exporter *exporter, const char *path, struct sf_error *error);
@@ -222,7 +257,6 @@ bool sf_destination_waiting(
 bool sf_destination_balanced(const struct sf_destination_stats *stats);
 
 /* The local address of UDP collector `index`, to recognise own export traffic; false: no socket. */
-struct sockaddr;
 bool sf_exporter_local_address(const struct sf_exporter *exporter, unsigned index,
 	struct sockaddr *address, unsigned *size, struct sockaddr *peer, unsigned *peer_size);
 

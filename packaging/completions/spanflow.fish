@@ -18,7 +18,7 @@ complete -c spanflow -n '__fish_seen_subcommand_from meter' -l no-promiscuous -d
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l hardware-time -d 'Use the network card'\''s time stamps where it offers them'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l keep-offloads -d 'Leave GRO and LRO of the interface as they are'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l keep-link -d 'Leave an interface that is down as it is and wait until somebody switches it on, instead of switching it on for the time of the capture'
-complete -c spanflow -n '__fish_seen_subcommand_from meter' -l no-wait -d 'Fail at once when an interface is missing or down at the start, instead of waiting for it'
+complete -c spanflow -n '__fish_seen_subcommand_from meter' -l no-wait -d 'Fail at once when an interface is missing or down at the start, or there is no route to a collector or its name does not resolve, instead of waiting for it'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l set-rss -d 'Let spanflow change the card'\''s RSS key while it runs, so that both directions of a connection reach the same queue'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l driver-options -x -d 'Options of DPDK'\''s environment, such as '\''--no-huge -m 256'\'''
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l user -x -a '(__fish_complete_users)' -d 'Account to run as after start-up, if started as root'

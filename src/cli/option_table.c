@@ -152,8 +152,9 @@ const struct sf_option sf_option_table[] = {
 		.help = "Leave an interface that is down as it is and wait until somebody switches "
 			"it on, instead of switching it on for the time of the capture." },
 	{ LIVE, 0, "no-wait", SF_OPTION_FLAG, AT(no_wait), SF_METER,
-		.help = "Fail at once when an interface is missing or down at the start, instead "
-			"of waiting for it: for scripts." },
+		.help = "Fail at once when an interface is missing or down at the start, or there "
+			"is no route to a collector or its name does not resolve, instead of "
+			"waiting for it: for scripts." },
 	{ LIVE, 0, "set-rss", SF_OPTION_FLAG, AT(set_rss), SF_METER,
 		.help = "Let spanflow change the card's RSS key while it runs, so that both "
 			"directions of a connection reach the same queue. Restored at the end." },

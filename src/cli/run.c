@@ -96,6 +96,7 @@ void sf_run_watch(struct sf_run *run, const struct sf_books *books, int64_t mono
 	sf_exporter_metering(
 		run->exporter, &books->ledger, capture.dropped_kernel + capture.dropped_nic);
 	sf_run_notice(run, books);
+	sf_run_learn_own(run);
 	notice_monitor(run);
 	sf_run_tell_status(run, &books->ledger, &capture, mono);
 	sf_run_tell_losses(run, &report, mono);

@@ -21,6 +21,7 @@
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "guard/monitor.h"
+#include "guard/resolver.h"
 #include "guard/sandbox.h"
 #include "meter/own.h"
 
@@ -41,7 +42,8 @@ struct sf_run {
 	uint32_t steer_key[SF_STEER_WORDS]; /* of exchanges and of the kernel's steering */
 	struct sf_own own;                  /* sessions of our own collectors */
 	struct sf_sandbox sandbox;
-	struct sf_monitor monitor; /* when started as root */
+	struct sf_monitor monitor;   /* when started as root */
+	struct sf_resolver resolver; /* when a collector has a name */
 	struct sf_worker *workers;
 	unsigned worker_count;
 	bool live;               /* packets come from interfaces, not files */
@@ -60,7 +62,7 @@ struct sf_run {
 	struct {
 		unsigned news;   /* of sf_destination_stats that were told */
 		bool failure;    /* a loss was told */
-		int64_t news_ns; /* monotonic: when */
+		int64_t news_ns; /* monotonic: when the next one may be, if it is not earlier */
 	} told[SF_DESTINATIONS_TOLD];
 	uint64_t said_failed; /* bit per input whose failure was reported */
 	alignas(SF_CACHE_LINE) _Atomic uint32_t control;
@@ -74,6 +76,9 @@ int sf_run_init(struct sf_run *run, const struct sf_options *options, struct sf_
 void sf_run_fini(struct sf_run *run);
 /* The part of it that makes a worker for each queue of the inputs, which are open. */
 int sf_run_make_workers(struct sf_run *run, struct sf_error *error);
+
+/* The sessions of collectors, as far as they have an address by now. */
+void sf_run_learn_own(struct sf_run *run);
 
 /* Gives up what the run needs no more (sandbox.h), when it is a live one and all is open. */
 int sf_run_confine(struct sf_run *run, struct sf_error *error);

@@ -61,6 +61,8 @@ static int make_exporter(struct sf_run *run, struct sf_error *error)
 		.queued = run->live,
 		.keep_files = !options->force,
 		.queue_octets = options->queue_size,
+		.late_collectors = run->live && !options->no_wait,
+		.lookup = run->resolver.pid ? &run->resolver.lookup : NULL,
 	};
 	int err;
 
@@ -75,8 +77,10 @@ static int make_exporter(struct sf_run *run, struct sf_error *error)
 }
 
 /* The sessions of our own collectors, whose packets may come back through the mirror. */
-static void learn_own(struct sf_run *run)
+void sf_run_learn_own(struct sf_run *run)
 {
+	if (!run->live || run->options->meter_own_export)
+		return;
 	for (unsigned i = 0; i < run->options->collectors.count; i++) {
 		struct sockaddr_storage local, peer;
 		unsigned local_size = sizeof(local), peer_size = sizeof(peer);
@@ -377,6 +381,23 @@ static int start_monitor(struct sf_run *run, struct sf_error *error)
 	return err;
 }
 
+/* Names are looked up again while a run goes on. */
+static int start_resolver(struct sf_run *run, struct sf_error *error)
+{
+	static struct sf_resolver_name names[SF_RESOLVER_NAMES];
+	const struct sf_strings *collectors = &run->options->collectors;
+	unsigned count = 0;
+	bool named = false;
+
+	for (; count < collectors->count && count < SF_RESOLVER_NAMES; count++)
+		named |= sf_collector_is_named(collectors->items[count], names[count].host,
+			sizeof(names[count].host), names[count].port, sizeof(names[count].port));
+	if (!named)
+		return 0;
+	return sf_resolver_start(&run->resolver, names, count, run->sandbox.switch_user,
+		run->sandbox.uid, run->sandbox.gid, error);
+}
+
 int sf_run_confine(struct sf_run *run, struct sf_error *error)
 {
 	char text[sizeof(run->sandbox.missing) + 64];
@@ -419,11 +440,16 @@ int sf_run_init(struct sf_run *run, const struct sf_options *options, struct sf_
 		if (err)
 			return err;
 	}
+	if (run->live && !options->no_wait) {
+		err = start_resolver(run, error);
+		if (err)
+			return err;
+	}
 	if (sf_notify_open(&run->notify, error) < 0)
 		sf_run_say(run, error->text);
 	err = make_exporter(run, error);
-	if (!err && run->live && !options->meter_own_export)
-		learn_own(run);
+	if (!err)
+		sf_run_learn_own(run);
 	if (!err)
 		err = open_inputs(run, error);
 	return err ? err : sf_run_make_workers(run, error);

@@ -11,7 +11,8 @@
 #include "cli/run.h"
 #include "cli/signals.h"
 
-#define NEWS_NS (10 * SF_NS_PER_S)
+#define NEWS_NS    (10 * SF_NS_PER_S)
+#define NEWS_BURST 8
 
 void sf_run_say(const struct sf_run *run, const char *text)
 {
@@ -126,10 +127,20 @@ static bool output_closed(void)
 	return poll(&out, 1, 0) == 1 && out.revents & POLLERR;
 }
 
-/*
- * The first loss, and news about who can be reached: of these the last one, and at most one in
- * NEWS_NS, as a collector may come and go.
- */
+/* A collector may come and go: NEWS_BURST lines about it, then one in NEWS_NS, the last one. */
+static bool may_tell_news(struct sf_run *run, unsigned index, int64_t mono)
+{
+	int64_t *free_ns = &run->told[index].news_ns;
+
+	if (*free_ns < mono - NEWS_BURST * NEWS_NS)
+		*free_ns = mono - NEWS_BURST * NEWS_NS;
+	if (*free_ns > mono && !run->ended)
+		return false;
+	*free_ns += NEWS_NS;
+	return true;
+}
+
+/* The first loss, and news about who can be reached. */
 static void tell_destination(
 	struct sf_run *run, unsigned index, const struct sf_destination_stats *stats)
 {
@@ -137,12 +148,10 @@ static void tell_destination(
 	const char *text = NULL;
 
 	if (stats->news_count != run->told[index].news) {
-		if (run->told[index].news && !run->ended &&
-			mono - run->told[index].news_ns < NEWS_NS)
+		if (!may_tell_news(run, index, mono))
 			return;
 		text = stats->news;
 		run->told[index].news = stats->news_count;
-		run->told[index].news_ns = mono;
 	} else if (stats->failure[0] && !run->told[index].failure) {
 		/* a reader who has seen enough is no failure worth words */
 		if (strcmp(stats->kind, "text") != 0 || stats->error != -EPIPE)

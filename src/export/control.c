@@ -129,31 +129,31 @@ void sf_session_options_data(struct sf_session *session, struct sf_stream *strea
 	sf_control_end(&control);
 }
 
-void sf_session_announce(struct sf_session *session, struct sf_stream *stream)
+void sf_session_templates(struct sf_session *session, struct sf_stream *stream)
 {
 	struct sf_control control;
 
-	stream->epoch = session->epoch;
-	stream->announced_ns = session->destination.shared->wall_ns;
-	stream->data_messages = 0;
 	if (!has_templates(session))
 		return;
-	/* RFC 7011 §8: templates and options templates in the same message where they fit */
 	sf_control_begin(&control, session, stream);
 	add_templates(&control);
 	sf_control_end(&control);
+}
+
+void sf_session_announce(struct sf_session *session, struct sf_stream *stream)
+{
+	stream->epoch = session->epoch;
+	stream->announced_ns = session->destination.shared->wall_ns;
+	stream->data_messages = 0;
+	/* RFC 7011 §8: templates and options templates in the same message where they fit */
+	sf_session_templates(session, stream);
 	sf_session_options_data(session, stream, false);
 }
 
 void sf_session_start(struct sf_session *session, struct sf_stream *stream)
 {
-	struct sf_control control;
-
 	stream->started = true;
 	sf_session_announce(session, stream);
-	if (!has_templates(session) || !session->transport->traits.datagrams)
-		return;
-	sf_control_begin(&control, session, stream);
-	add_templates(&control);
-	sf_control_end(&control);
+	if (session->transport->traits.datagrams)
+		sf_session_templates(session, stream);
 }

@@ -165,10 +165,8 @@ static void begin_stall(struct sf_session *session)
 	if (transport->gone)
 		sf_destination_news(destination, "%s %.150s any more: %s", transport->traits.cannot,
 			stats->url, sf_strerror(transport->error));
-	else if (transport->traits.datagrams)
-		sf_destination_news(destination,
-			"no way to collector %.150s yet (%s); trying again", stats->url,
-			sf_strerror(transport->error));
+	else if (transport->trouble[0])
+		sf_destination_news(destination, "%s; trying again", transport->trouble);
 	else if (transport->error == -ENXIO)
 		sf_destination_news(
 			destination, "%.150s: waiting for somebody who reads from it", stats->url);
@@ -202,6 +200,16 @@ void sf_session_settle(struct sf_session *session)
 }
 
 /* ---------------------------------------------------------------- sending */
+
+void sf_session_watch(struct sf_session *session)
+{
+	const struct sf_session_options *options = &session->options;
+
+	sf_pace_fini(&session->pace);
+	sf_pace_init(&session->pace, options->rate, session->transport->hurry);
+	if (options->rate_is_default && options->rate && session->transport->peer_size)
+		sf_pace_watch(&session->pace, session->transport);
+}
 
 /* False: the run is to end, and this destination is not ready now, or nothing is sent any more. */
 static bool may_leave(struct sf_session *session, uint64_t records)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The exporting process: an array of destinations that each get every record. */
 #include <inttypes.h>
+#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@ struct sf_exporter {
 	struct sf_shared shared;
 	struct sf_destination **destinations;
 	unsigned count;
+	unsigned collectors;   /* among them */
 	struct sf_queue queue; /* options.queued */
 };
 
@@ -117,6 +119,9 @@ int sf_exporter_add_collector(struct sf_exporter *exporter, const char *url, str
 			.large = parsed.session.dialect == &sf_ipfix,
 			.patient = options->packet_clock,
 			.waits = !options->queued,
+			.late = options->queued && options->late_collectors,
+			.lookup = options->lookup,
+			.collector = exporter->collectors++,
 			.paced = parsed.session.rate != 0,
 		},
 		error);
@@ -150,6 +155,25 @@ static int add_collected_file(struct sf_exporter *exporter, const struct sf_url 
 		    &destination, &exporter->shared, parsed->session.options_data, transport) < 0)
 		return sf_error_set(error, -ENOMEM, "no memory for destination %s", path);
 	return add(exporter, destination, path, 0, error);
+}
+
+bool sf_collector_is_named(
+	const char *url, char *host, size_t host_size, char *port, size_t port_size)
+{
+	const struct addrinfo hints = { .ai_socktype = SOCK_DGRAM,
+		.ai_flags = AI_NUMERICSERV | AI_NUMERICHOST };
+	struct addrinfo *list;
+	struct sf_url parsed;
+
+	if (sf_url_collector(&parsed, url, NULL) < 0 || strlen(parsed.target) >= host_size ||
+		strlen(parsed.port) >= port_size)
+		return false;
+	strcpy(host, parsed.target);
+	strcpy(port, parsed.port);
+	if (getaddrinfo(host, port, &hints, &list) != 0)
+		return true;
+	freeaddrinfo(list);
+	return false;
 }
 
 int sf_exporter_add_file(struct sf_exporter *exporter, const char *path, struct sf_error *error)

@@ -125,6 +125,8 @@ static void announce(struct sf_session *session, struct sf_stream *stream)
 		sf_session_start(session, stream);
 	else if (sf_session_refresh_due(session, stream))
 		sf_session_announce(session, stream);
+	else if (session->destination.shared->wall_ns < session->doubt_ns)
+		sf_session_templates(session, stream);
 }
 
 static void enter_message(struct sf_batch *batch, const struct sf_message *message,

@@ -3,10 +3,13 @@
  * A session that waits for nobody: when it can take records, and whether anybody listens.
  *
  * A collector that has gone is told by ICMP: a datagram was refused. From then on nothing but
- * probes is sent: once a second all templates and options data, without which a collector that has
- * come back could not read anything. A probe that is refused loses what waits meanwhile. One that
- * is not refused in time means that somebody listens again: templates leave once more, as the
- * collector may have come between the probe and that moment, and then the records that wait.
+ * probes is sent: every PROBE_NS all templates, without which a collector that has come back could
+ * not read anything. A probe that is refused loses what waits meanwhile. One that is not refused in
+ * time means that somebody listens again: templates and options data leave, as the collector may
+ * have come between the probe and that moment, and then the records that wait.
+ *
+ * Silence is no proof: hosts answer by ICMP once a second only, to all who send to them, or a host
+ * is switched off. So after an outage templates go before every batch for DOUBT_NS.
  *
  *	SF_REACH_OK ─ refused ─> REFUSED ─ after PROBE_NS: probe ─> PROBED ─ silence ─> OK
  *	                            ^──────────── refused ────────────┘
@@ -15,17 +18,12 @@
 
 #include "export/session.h"
 
-#define PROBE_NS INT64_C(1000000000)
+#define PROBE_NS INT64_C(2000000000)
+#define DOUBT_NS INT64_C(60000000000)
 #define LOOK_NS  INT64_C(50000000)
 /* an answer comes within a trip; that there is no such host is known after three tries of ARP */
 #define SILENCE_NS      INT64_C(500000000)
 #define HOST_SILENCE_NS INT64_C(4000000000)
-
-static void announce_all(struct sf_session *session)
-{
-	for (struct sf_stream *stream = session->streams; stream; stream = stream->next)
-		sf_session_announce(session, stream);
-}
 
 static int64_t silence(const struct sf_session *session)
 {
@@ -36,7 +34,10 @@ static void probe(struct sf_session *session, int64_t mono)
 {
 	session->reach = SF_REACH_PROBED;
 	session->reach_ns = mono + silence(session);
-	announce_all(session);
+	if (session->transport->ops->doubt)
+		session->transport->ops->doubt(session->transport, mono);
+	for (struct sf_stream *stream = session->streams; stream; stream = stream->next)
+		sf_session_templates(session, stream);
 	/* refused already: the next one in its time */
 	if (session->reach == SF_REACH_REFUSED)
 		session->reach_ns = mono + PROBE_NS;
@@ -49,7 +50,9 @@ static void return_to_service(struct sf_session *session)
 	session->reach = SF_REACH_OK;
 	destination->fails = false;
 	destination->lost_as = SF_FATE_queue;
-	announce_all(session);
+	session->doubt_ns = destination->shared->wall_ns + DOUBT_NS;
+	for (struct sf_stream *stream = session->streams; stream; stream = stream->next)
+		sf_session_announce(session, stream);
 	sf_destination_news(destination,
 		"collector %.150s answers again: templates were sent first",
 		destination->stats.url);
@@ -75,6 +78,14 @@ static int64_t reach(struct sf_session *session, int64_t mono)
 	return session->reach_ns > mono ? session->reach_ns : mono + LOOK_NS;
 }
 
+/* Another peer, or the first one: it knows no template. */
+static void meet(struct sf_session *session)
+{
+	session->connects = session->transport->connects;
+	session->epoch++;
+	sf_session_watch(session);
+}
+
 int64_t sf_session_ready(struct sf_destination *destination, int64_t mono)
 {
 	struct sf_session *session = (struct sf_session *)destination;
@@ -84,6 +95,8 @@ int64_t sf_session_ready(struct sf_destination *destination, int64_t mono)
 	sf_session_settle(session);
 	if (when > mono)
 		return when;
+	if (session->connects != transport->connects)
+		meet(session);
 	if (transport->ops->refused) {
 		when = reach(session, mono);
 		if (when > mono)

@@ -519,9 +519,8 @@ int sf_session_new(struct sf_destination **destination, const struct sf_shared *
 	transport->hurry = &shared->options.hurry;
 	session->init_ns = shared->options.packet_clock ? 0 : shared->start_ns;
 	session->control.bytes = session->control_bytes;
-	sf_pace_init(&session->pace, options->rate, &shared->options.hurry);
-	if (options->rate_is_default && options->rate)
-		sf_pace_watch(&session->pace, transport);
+	session->connects = transport->connects;
+	sf_session_watch(session);
 	*destination = &session->destination;
 	return 0;
 }

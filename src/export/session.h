@@ -71,6 +71,8 @@ struct sf_session {
 	uint64_t epoch; /* rises when templates must be sent once more before data */
 	enum sf_reach reach;
 	int64_t reach_ns;       /* monotonic; 0: not set yet */
+	int64_t doubt_ns;       /* wall clock: until then templates go before every batch */
+	unsigned connects;      /* of the transport, when it was looked at last */
 	bool stalled;           /* the transport failed when it was looked at last */
 	uint8_t *control_bytes; /* one message of templates or options data */
 	struct sf_batch control;
@@ -111,6 +113,9 @@ bool sf_session_refresh_due(const struct sf_session *session, const struct sf_st
 
 /* ---- delivery.c */
 
+/* A collector that stays on this host is watched, unless a rate was asked for. */
+void sf_session_watch(struct sf_session *session);
+
 /* The time that a message leaving now carries. */
 int64_t sf_session_instant(const struct sf_session *session, struct sf_stream *stream);
 
@@ -148,6 +153,9 @@ bool sf_fill_flush_one(struct sf_session *session, struct sf_stream *stream);
 
 /* Sends all templates, options templates and, unless switched off, options data. */
 void sf_session_announce(struct sf_session *session, struct sf_stream *stream);
+
+/* All templates alone. */
+void sf_session_templates(struct sf_session *session, struct sf_stream *stream);
 
 /* A slot that came later: its template alone. */
 void sf_session_announce_slot(

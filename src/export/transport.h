@@ -82,6 +82,8 @@ struct sf_transport_ops {
 	int64_t (*ready)(struct sf_transport *transport, int64_t mono, int *fd);
 	/* True when what was sent last has been refused (ICMP) since. Optional. */
 	bool (*refused)(struct sf_transport *transport);
+	/* Nobody listens: is it where its name leads to? Optional. */
+	void (*doubt)(struct sf_transport *transport, int64_t mono);
 	/* What became of messages whose fate was SF_FATE_WAITING, since the last call. Optional. */
 	void (*settle)(
 		struct sf_transport *transport, struct sf_outcome *sent, struct sf_outcome *lost);
@@ -99,6 +101,8 @@ struct sf_transport {
 	unsigned max_messages;               /* in one batch */
 	int error;                           /* the last error, negative, 0: none yet */
 	bool fails;                          /* takes nothing now, and may recover */
+	char trouble[200];                   /* why it fails, in words; "" as `error` says */
+	unsigned connects;                   /* rises with each peer that it got */
 	bool gone;                           /* will never take anything again */
 	enum sf_fate lost_as;                /* of messages that settle() says are lost */
 	struct sockaddr_storage local, peer; /* UDP */
@@ -112,7 +116,10 @@ struct sf_udp_options {
 	bool large;   /* the protocol's collectors take any datagram */
 	bool patient; /* may wait for buffer space (capture files) */
 	bool waits;   /* for the kernel to take a datagram */
-	bool paced;   /* a rate is kept: small bursts */
+	bool late;    /* no route and no address yet are no failure: ready() tries again */
+	const struct sf_lookup *lookup; /* or NULL */
+	unsigned collector;             /* its number there */
+	bool paced;                     /* a rate is kept: small bursts */
 };
 
 /* A connected UDP socket to the first address of host that works. */

@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "export/transport.h"
+#include "export/udp.h"
 
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
@@ -24,33 +24,10 @@
 
 #define IPV4_HEADERS 28
 #define IPV6_HEADERS 48
-#define DEFAULT_MTU  1500 /* RFC 7011 §10.3.3: never above what is known to pass */
-
-/*
- * On this host the path's MTU is known, and RFC 7011 §10 has collectors take messages of 65535
- * octets; the buffers of those in use begin at 9000. A datagram of this size is the largest that
- * the kernel keeps in 8 KiB, so that a receive buffer holds 1.4 times the records that it holds in
- * datagrams of 1500.
- */
-#define LARGE_MTU 7680
-
-/* Octets of one segmented send: below the IPv4 limit, with room for the headers. */
-#define GSO_OCTETS_MAX 65000
-
-/* A burst when a rate is kept: less than a tenth of a default receive buffer. */
-#define PACED_OCTETS_MAX   (2 * LARGE_MTU)
-#define PACED_MESSAGES_MAX 8
-
-struct udp {
-	struct sf_transport transport;
-	int fd;
-	bool segmentation;
-	bool patient, waits; /* struct sf_udp_options */
-};
 
 /* One system call for messages from … from+count-1; returns 0 or a negative error. */
 static int send_once(
-	struct udp *udp, const uint8_t *bytes, size_t length, uint16_t segment, unsigned count)
+	struct sf_udp *udp, const uint8_t *bytes, size_t length, uint16_t segment, unsigned count)
 {
 	struct iovec iov = { .iov_base = (void *)bytes, .iov_len = length };
 	union {
@@ -85,8 +62,7 @@ static bool refuses_segmentation(int code)
 	return code == -EINVAL || code == -EIO || code == -EOPNOTSUPP || code == -EMSGSIZE;
 }
 
-/* Of the way that the socket knows to its peer; 0: it knows none. */
-static unsigned path_mtu(const struct udp *udp)
+unsigned sf_udp_path_mtu(const struct sf_udp *udp)
 {
 	bool six = udp->transport.peer.ss_family == AF_INET6;
 	int mtu = 0;
@@ -104,7 +80,7 @@ static unsigned path_mtu(const struct udp *udp)
  * icmpv6_err_convert(), the fatal ones). Some of them a call also meets by itself where there is
  * no route: then the socket has lost its way, because a route is looked up before anything else.
  */
-static bool is_answer(const struct udp *udp, int code)
+static bool is_answer(const struct sf_udp *udp, int code)
 {
 	switch (-code) {
 	case ECONNREFUSED:
@@ -117,13 +93,12 @@ static bool is_answer(const struct udp *udp, int code)
 	case EHOSTUNREACH:
 	case ENETUNREACH:
 	case EACCES:
-		return path_mtu(udp) != 0;
+		return sf_udp_path_mtu(udp) != 0;
 	}
 	return false;
 }
 
-/* In front of a message in its datagram. */
-static unsigned headers(const struct udp *udp)
+unsigned sf_udp_headers(const struct sf_udp *udp)
 {
 	return udp->transport.peer.ss_family == AF_INET6 ? IPV6_HEADERS : IPV4_HEADERS;
 }
@@ -150,7 +125,7 @@ static void refuse_last_call(struct sf_batch *batch, unsigned end)
  * Sends messages from … from+count-1 with patience; returns their fate. Switches segmentation off
  * where it is that which is refused: then nothing was sent.
  */
-static enum sf_fate send_patiently(struct udp *udp, struct sf_batch *batch, const uint8_t *bytes,
+static enum sf_fate send_patiently(struct sf_udp *udp, struct sf_batch *batch, const uint8_t *bytes,
 	size_t length, unsigned from, unsigned count)
 {
 	unsigned waits = udp->patient ? 1000 : udp->waits ? 10 : 0;
@@ -184,13 +159,15 @@ static enum sf_fate send_patiently(struct udp *udp, struct sf_batch *batch, cons
 			return SF_FATE_unreachable;
 		if (code == -EINTR || (must_wait(code) && sf_hurry_level(udp->transport.hurry)))
 			return SF_FATE_stopped;
+		if (udp->late && sf_udp_may_pass(code))
+			sf_udp_lose_way(udp, code);
 		if (!must_wait(code) || waits-- == 0)
 			return SF_FATE_send;
 		nanosleep(&pause, NULL);
 	}
 }
 
-static void send_singly(struct udp *udp, struct sf_batch *batch)
+static void send_singly(struct sf_udp *udp, struct sf_batch *batch)
 {
 	const uint8_t *bytes = batch->bytes;
 
@@ -203,15 +180,15 @@ static void send_singly(struct udp *udp, struct sf_batch *batch)
  * Are the batch's messages to leave by one call? Each segment must fit the route, which may have
  * changed: the kernel's word for one that does not would look like a router's.
  */
-static bool leaves_at_once(const struct udp *udp, const struct sf_batch *batch)
+static bool leaves_at_once(const struct sf_udp *udp, const struct sf_batch *batch)
 {
 	return batch->count > 1 && udp->segmentation &&
-	       batch->messages[0].length + headers(udp) <= path_mtu(udp);
+	       batch->messages[0].length + sf_udp_headers(udp) <= sf_udp_path_mtu(udp);
 }
 
-static void udp_send(struct sf_transport *transport, struct sf_batch *batch)
+void sf_udp_send(struct sf_transport *transport, struct sf_batch *batch)
 {
-	struct udp *udp = (struct udp *)transport;
+	struct sf_udp *udp = (struct sf_udp *)transport;
 	enum sf_fate fate;
 	size_t length = 0;
 
@@ -230,9 +207,9 @@ static void udp_send(struct sf_transport *transport, struct sf_batch *batch)
 		send_singly(udp, batch);
 }
 
-static bool udp_refused(struct sf_transport *transport)
+bool sf_udp_refused(struct sf_transport *transport)
 {
-	struct udp *udp = (struct udp *)transport;
+	struct sf_udp *udp = (struct sf_udp *)transport;
 	int code = 0;
 	socklen_t size = sizeof(code);
 
@@ -241,147 +218,4 @@ static bool udp_refused(struct sf_transport *transport)
 		return false;
 	transport->error = -code;
 	return true;
-}
-
-static int64_t udp_ready(struct sf_transport *transport, int64_t mono, int *fd)
-{
-	struct udp *udp = (struct udp *)transport;
-	struct pollfd out = { .fd = udp->fd, .events = POLLOUT };
-
-	*fd = -1;
-	/* half of the send buffer is free, or the send has an error to tell */
-	if (poll(&out, 1, 0) == 1)
-		return mono;
-	*fd = udp->fd;
-	return INT64_MAX;
-}
-
-static int udp_end(struct sf_transport *transport)
-{
-	(void)transport;
-	return 0;
-}
-
-static void udp_free(struct sf_transport *transport)
-{
-	struct udp *udp = (struct udp *)transport;
-
-	close(udp->fd);
-	free(udp);
-}
-
-static const struct sf_transport_ops udp_ops = {
-	.send = udp_send,
-	.ready = udp_ready,
-	.refused = udp_refused,
-	.end = udp_end,
-	.free = udp_free,
-};
-
-bool sf_udp_stays_here(const struct sf_transport *transport)
-{
-	const struct sockaddr *peer = (const struct sockaddr *)&transport->peer;
-
-	if (peer->sa_family == AF_INET) {
-		const struct sockaddr_in *from = (const struct sockaddr_in *)&transport->local;
-		const struct sockaddr_in *to = (const struct sockaddr_in *)peer;
-
-		return from->sin_addr.s_addr == to->sin_addr.s_addr ||
-		       ntohl(to->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-	}
-	return !memcmp(&((const struct sockaddr_in6 *)&transport->local)->sin6_addr,
-		&((const struct sockaddr_in6 *)peer)->sin6_addr, sizeof(struct in6_addr));
-}
-
-/* The largest datagram when nobody has said one. */
-static unsigned default_mtu(const struct udp *udp, unsigned route, bool large)
-{
-	unsigned mtu = large && sf_udp_stays_here(&udp->transport) ? LARGE_MTU : DEFAULT_MTU;
-
-	if (route == 0)
-		return DEFAULT_MTU;
-	return route < mtu ? route : mtu;
-}
-
-/* Largest message: datagram less headers; and how many of them leave at once. */
-static void limit_messages(struct udp *udp, const struct sf_udp_options *options)
-{
-	unsigned mtu =
-		options->mtu ? options->mtu : default_mtu(udp, path_mtu(udp), options->large);
-	unsigned octets = options->paced ? PACED_OCTETS_MAX : GSO_OCTETS_MAX;
-	unsigned most = options->paced ? PACED_MESSAGES_MAX : SF_MESSAGES_MAX;
-	struct sf_transport *transport = &udp->transport;
-
-	transport->max_message = mtu > headers(udp) ? mtu - headers(udp) : 0;
-	transport->max_messages = octets / (transport->max_message + 1);
-	if (transport->max_messages > most)
-		transport->max_messages = most;
-	if (transport->max_messages == 0)
-		transport->max_messages = 1;
-	/* bursts that keep a rate are small anyway, and captures then show datagrams as they are */
-	udp->segmentation = !options->paced;
-}
-
-static int udp_connect(struct udp *udp, const struct addrinfo *address)
-{
-	const struct timeval patience = { .tv_sec = 1 };
-	struct sf_transport *transport = &udp->transport;
-	int code;
-
-	udp->fd = socket(address->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (udp->fd < 0)
-		return -errno;
-	transport->local_size = sizeof(transport->local);
-	transport->peer_size = sizeof(transport->peer);
-	/* a send never waits for ever */
-	if (setsockopt(udp->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) == 0 &&
-		connect(udp->fd, address->ai_addr, address->ai_addrlen) == 0 &&
-		getsockname(udp->fd, (struct sockaddr *)&transport->local,
-			&transport->local_size) == 0 &&
-		getpeername(udp->fd, (struct sockaddr *)&transport->peer, &transport->peer_size) ==
-			0)
-		return 0;
-	code = -errno;
-	close(udp->fd);
-	return code;
-}
-
-int sf_udp_open(struct sf_transport **transport, const struct sf_udp_options *options,
-	struct sf_error *error)
-{
-	const struct addrinfo hints = { .ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICSERV };
-	struct addrinfo *addresses, *address;
-	struct udp *udp;
-	int code = getaddrinfo(options->host, options->port, &hints, &addresses);
-
-	if (code != 0)
-		return sf_error_set(error, SF_ERESOLVE, "collector name %s does not resolve: %s",
-			options->host, gai_strerror(code));
-	udp = calloc(1, sizeof(*udp));
-	code = udp ? -EADDRNOTAVAIL : -ENOMEM;
-	for (address = addresses; udp && address; address = address->ai_next) {
-		code = udp_connect(udp, address);
-		if (code == 0)
-			break;
-	}
-	if (code == 0) {
-		udp->transport.ops = &udp_ops;
-		udp->transport.traits = (struct sf_traits){
-			.datagrams = true,
-			.live = true,
-			.cannot = "cannot send to",
-			.failure = SF_FATE_send,
-			.unready = SF_FATE_unreachable,
-		};
-		udp->patient = options->patient;
-		udp->waits = options->waits;
-		limit_messages(udp, options);
-		*transport = &udp->transport;
-	} else {
-		sf_error_set(error, code, "no way to collector %s port %s: %s", options->host,
-			options->port, sf_strerror(code));
-		free(udp);
-	}
-	freeaddrinfo(addresses);
-	return code;
 }

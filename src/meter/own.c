@@ -43,11 +43,12 @@ static int endpoint_of(const struct sockaddr *address, struct endpoint *endpoint
 int sf_own_add(
 	struct sf_own *own, const struct sockaddr *a, const struct sockaddr *b, uint8_t protocol)
 {
+	unsigned count = atomic_load_explicit(&own->count, memory_order_relaxed);
 	struct endpoint end[2];
 	struct sf_facts *session;
 	int order, status;
 
-	if (own->count == SF_OWN_MAX)
+	if (count == SF_OWN_MAX)
 		return -ENOSPC;
 	status = endpoint_of(a, &end[0]);
 	if (status == 0)
@@ -61,7 +62,7 @@ int sf_own_add(
 		end[0] = end[1];
 		end[1] = other;
 	}
-	session = &own->session[own->count++];
+	session = &own->session[count];
 	memset(session, 0, sizeof(*session));
 	session->protocol = protocol;
 	session->version = end[0].version;
@@ -73,12 +74,16 @@ int sf_own_add(
 		memcpy(session->address6[0], end[0].address, 16);
 		memcpy(session->address6[1], end[1].address, 16);
 	}
+	if (!sf_own_search(own, session))
+		atomic_store_explicit(&own->count, count + 1, memory_order_release);
 	return 0;
 }
 
 bool sf_own_search(const struct sf_own *own, const struct sf_facts *facts)
 {
-	for (unsigned i = 0; i < own->count; i++) {
+	unsigned count = atomic_load_explicit(&own->count, memory_order_acquire);
+
+	for (unsigned i = 0; i < count; i++) {
 		const struct sf_facts *session = &own->session[i];
 
 		if (facts->ports != session->ports || facts->protocol != session->protocol ||

@@ -216,6 +216,110 @@ class Delivery(Case):
         self.assertEqual(done.stats["ended"], "closed")
         self.assertIn("cannot write", done.stderr)
 
+    def send(self, count, pps=2000):
+        self.sent = getattr(self, "sent", 0)
+        path = self.file("some.pcap", support.pcap(
+            [(0, syn(self.sent + i)) for i in range(count)]))
+        self.sent += count
+        replay(self.sender, "tx0", path, "--pps", str(pps))
+
+    def test_a_collector_that_is_started_again_can_read_all(self):
+        """Killed and started again, more than once: no data without their templates."""
+        self.sender("sysctl", "-qw", "net.ipv4.icmp_ratelimit=0")
+        self.start_again(True)
+
+    def test_a_collector_whose_host_seldom_answers(self):
+        """As hosts do by default: one ICMP answer a second."""
+        self.start_again(False)
+
+    def start_again(self, exact):
+        url = "netflow9://192.0.2.2:9995"
+        process = self.live(self.tap, "-i", "rx0", "--per-packet", "-e", url, "-e",
+                            "ipfix://192.0.2.2:9996")
+        self.ready(process)
+        received = [0, 0]
+        for turn in range(3):
+            both = [self.collect(self.sender, "192.0.2.2", 9995 + i, f"collect{turn}{i}")
+                    for i in range(2)]
+            time.sleep(4)
+            self.send(2000)
+            time.sleep(1.5)
+            for i in range(2):
+                stats = self.collected(both[i])
+                self.assertEqual(stats["missingTemplate"], 0)
+                self.assertGreater(stats["records"], 0)
+                received[i] += stats["records"] - stats["optionsRecords"]
+            # nobody listens: what is sent meanwhile is lost by name
+            self.send(400, pps=200)
+            time.sleep(1)
+        done = self.stop(process)
+        self.assertIn(f"collector {url} answers again: templates were sent first", done.stderr)
+        for place, count in zip(done.stats["collectors"], received):
+            if exact:
+                self.assertEqual(place["records"], count, place)
+                self.assertGreater(place["lost"]["unreachable"], 300)
+
+    def test_templates_on_request(self):
+        collector = self.collect(self.sender, "192.0.2.2", 9995)
+        process = self.live(self.tap, "-i", "rx0", "-e", "ipfix://192.0.2.2:9995")
+        self.ready(process)
+        time.sleep(2.5)
+        process.send_signal(signal.SIGUSR2)
+        time.sleep(1)
+        self.assertIsNone(process.poll())
+        self.stop(process)
+        # two copies at the start and those that were asked for, of 4 templates and 6 of options
+        self.assertEqual(self.collected(collector)["templates"], 3 * 10)
+
+    def test_a_route_may_come_later(self):
+        """As at boot: no route to one collector, no address for another, the third is there."""
+        there = self.collect(self.tap, "127.0.0.1", 4739)
+        later = self.collect(self.sender, "192.0.2.2", 9995, "later")
+        arguments = ["-i", "rx0", "--per-packet", "-e", "ipfix://127.0.0.1", "-e",
+                     "ipfix://203.0.113.9:9995", "-e", "netflow9://no-such-name.invalid"]
+        done = self.ended(self.live(self.tap, *arguments, "--no-wait", name="script"), status=1)
+        self.assertIn("Network is unreachable", done.stderr)
+        process = self.live(self.tap, *arguments)
+        self.ready(process)
+        wait_until(lambda: "no-such-name" in self.output(process), "words")
+        self.assertIn("no route to collector 203.0.113.9 port 9995 yet (Network is unreachable); "
+                      "trying again", self.output(process))
+        self.assertIn("collector name no-such-name.invalid does not resolve yet",
+                      self.output(process))
+        self.send(1000)
+        self.sender("ip", "address", "add", "203.0.113.9/32", "dev", "lo")
+        self.collected(later)
+        later = self.collect(self.sender, "203.0.113.9", 9995, "later")
+        self.tap("ip", "route", "add", "203.0.113.0/24", "via", "192.0.2.2")
+        wait_until(lambda: "can be reached again" in self.output(process), "the route")
+        self.send(1000)
+        time.sleep(1.5)
+        done = self.stop(process)
+        places = done.stats["collectors"]
+        self.assertEqual([place["records"] for place in places], [2000, 2000, 0])
+        self.assertEqual(places[2]["lost"]["unreachable"], 2000)
+        for collector in there, later:
+            stats = self.collected(collector)
+            self.assertEqual(stats["records"] - stats["optionsRecords"], 2000)
+
+    def test_a_full_disk_may_have_room_again(self):
+        """Nothing is lost while the queue holds it, the file is whole, and it is said."""
+        disk = self.directory / "disk"
+        disk.mkdir()
+        netns.run("mount", "-t", "tmpfs", "-o", "size=200k", "none", disk)
+        self.addCleanup(netns.run, "umount", disk, check=False)
+        process = self.live(self.tap, "-i", "rx0", "--per-packet", "-w", disk / "a.ipfix")
+        self.ready(process)
+        self.send(4000)
+        wait_until(lambda: "No space left on device" in self.output(process), "the full disk")
+        netns.run("mount", "-o", "remount,size=20m", disk)
+        wait_until(lambda: "takes records again" in self.output(process), "room")
+        self.send(4000)
+        done = self.stop(process)
+        self.assertEqual(done.stats["outputs"][0]["records"], 8000, done.stats)
+        shown = self.run_plain("show", "-o", "json", disk / "a.ipfix")
+        self.assertEqual(len(shown.records), 8000)
+
 
 if __name__ == "__main__":
     netns.main()

@@ -547,9 +547,151 @@ START_TEST(announcing_repeats_templates)
 }
 END_TEST
 
+/* ---------------------------------------------------------------- names */
+
+static struct sf_addresses looked_up;
+static unsigned requests;
+static bool has_answer;
+
+static void fake_ask(void *context, unsigned collector)
+{
+	(void)context;
+	ck_assert_uint_eq(collector, 0);
+	requests++;
+}
+
+static bool fake_answer(void *context, unsigned collector, struct sf_addresses *addresses)
+{
+	(void)context, (void)collector;
+	if (has_answer)
+		*addresses = looked_up;
+	return has_answer;
+}
+
+static const struct sf_lookup fake_lookup = { fake_ask, fake_answer, NULL };
+
+static void resolve_to(const struct receiver *to)
+{
+	const struct sockaddr_in address = { .sin_family = AF_INET,
+		.sin_port = htons(to->port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+
+	memset(&looked_up, 0, sizeof(looked_up));
+	looked_up.count = 1;
+	looked_up.sizes[0] = sizeof(address);
+	memcpy(&looked_up.addresses[0], &address, sizeof(address));
+}
+
+static struct sf_exporter *exporter_to_name(void)
+{
+	const struct sf_exporter_options options = {
+		.queued = true, .late_collectors = true, .lookup = &fake_lookup
+	};
+	struct sf_exporter *exporter;
+	struct sf_error error = { 0 };
+
+	requests = 0;
+	ck_assert_int_eq(sf_exporter_new(&exporter, &options, &error), 0);
+	ck_assert_msg(sf_exporter_add_collector(
+			      exporter, "netflow9://collector.invalid,rate=0", &error) == 0,
+		"%s", error.text);
+	return exporter;
+}
+
+/* Records wait for a name that does not resolve yet, and follow one that leads elsewhere. */
+START_TEST(a_name_may_resolve_later_and_change)
+{
+	struct sf_exporter *exporter;
+	struct sf_destination_stats stats;
+	struct receiver first, second;
+	double at = 1;
+
+	begin();
+	first = receiver_open(AF_INET);
+	second = receiver_open(AF_INET);
+	memset(&looked_up, 0, sizeof(looked_up));
+	snprintf(looked_up.trouble, sizeof(looked_up.trouble), "not today");
+	has_answer = true;
+	exporter = exporter_to_name();
+	ck_assert_uint_eq(requests, 1);
+	for (; at < 5; at += 0.25) {
+		put_many(exporter, 10);
+		pump_at(exporter, at);
+	}
+	stats = stats_of(exporter, 0);
+	ck_assert_ptr_nonnull(strstr(stats.news, "collector.invalid does not resolve yet"));
+	ck_assert_ptr_nonnull(strstr(stats.news, "not today"));
+	ck_assert_uint_eq(stats.offered.records, 160);
+	ck_assert_uint_eq(stats.sent.records, 0);
+	ck_assert(!sf_exporter_waits(exporter));
+	ck_assert_uint_gt(requests, 1);
+	ck_assert_uint_lt(requests, 6);
+	resolve_to(&first);
+	for (; at < 14; at += 0.25)
+		pump_at(exporter, at);
+	stats = stats_of(exporter, 0);
+	ck_assert_ptr_nonnull(strstr(stats.news, "can be reached again"));
+	receive(reader, &first);
+	ck_assert_uint_eq(flow_count(reader), 160);
+	/* it moves: the old place refuses, the name leads to the new one, which knows nothing */
+	close(first.fd);
+	reader_free(reader);
+	reader = reader_new();
+	resolve_to(&second);
+	for (; at < 30; at += 0.25) {
+		put_many(exporter, 10);
+		pump_at(exporter, at);
+	}
+	receive(reader, &second);
+	ck_assert_uint_gt(flow_count(reader), 300);
+	sf_exporter_finish(exporter);
+	receive(reader, &second);
+	stats = stats_of(exporter, 0);
+	ck_assert(sf_destination_balanced(&stats));
+	ck_assert_uint_eq(flow_count(reader) + 160, stats.sent.records);
+	sf_exporter_free(exporter);
+	close(second.fd);
+	end();
+}
+END_TEST
+
+/* What waits for a collector that never came is lost by name at the end. */
+START_TEST(a_name_that_never_resolves)
+{
+	struct sf_exporter *exporter;
+	struct sf_destination_stats stats;
+
+	has_answer = false; /* a name server that does not answer */
+	exporter = exporter_to_name();
+	put_many(exporter, 100);
+	pump_at(exporter, 1);
+	sf_exporter_pump(exporter, AT(1), true);
+	ck_assert(!sf_exporter_waits(exporter));
+	sf_exporter_finish(exporter);
+	stats = stats_of(exporter, 0);
+	ck_assert(sf_destination_balanced(&stats));
+	ck_assert_uint_eq(stats.lost_unreachable.records, 100);
+	sf_exporter_free(exporter);
+}
+END_TEST
+
+START_TEST(names_are_told_from_addresses)
+{
+	char host[64], port[8];
+
+	ck_assert(sf_collector_is_named("ipfix://collector.example", host, 64, port, 8));
+	ck_assert_str_eq(host, "collector.example");
+	ck_assert_str_eq(port, "4739");
+	ck_assert(!sf_collector_is_named("ipfix://192.0.2.1", host, 64, port, 8));
+	ck_assert(!sf_collector_is_named("netflow9://[2001:db8::1]:99", host, 64, port, 8));
+	ck_assert(!sf_collector_is_named("nonsense", host, 64, port, 8));
+}
+END_TEST
+
 CHECK_MAIN("export_queue", readers_of_a_queue_go_their_own_way, a_slow_destination_loses_alone,
 	a_pump_is_bounded, a_pipe_that_is_full_is_not_waited_for,
 	a_reader_who_goes_does_not_come_back, a_full_disk_is_tried_again, put_only_queues,
 	what_is_queued_at_the_end_is_lost_by_name, a_pace_delays_nobody,
 	a_collector_that_comes_back_gets_templates_first, nobody_listens_at_the_end,
-	announcing_repeats_templates)
+	announcing_repeats_templates, a_name_may_resolve_later_and_change,
+	a_name_that_never_resolves, names_are_told_from_addresses)
