@@ -161,17 +161,23 @@ class Package(unittest.TestCase):
         """Killed, or hanging: it is started again."""
         self.write("etc/systemd/system/spanflow.service.d/test.conf",
                    "[Service]\nRestartSec=100ms\nWatchdogSec=1s\n")
+        self.write("etc/systemd/system/spanflow.service.d/keep-files.conf",
+                   (TOP / "packaging/systemd/keep-files.conf").read_text())
         self.system("systemctl", "daemon-reload")
-        for number, signal in enumerate(("KILL", "STOP")):
-            self.configure("eth1", file=f"signal-{number}.ipfix")
+        self.configure("eth1", file="same.ipfix")
+        for signal in "KILL", "STOP":
             self.system("systemctl", "restart", "spanflow")
+            self.check_unit("spanflow")
             main = self.show("spanflow", "MainPID")
-            self.configure("eth1", file=f"again-{number}.ipfix")
+            time.sleep(1.1)
             self.system("sh", "-c", f"kill -{signal} {main}")
             self.wait_for(lambda: self.show("spanflow", "ActiveState") == "active"
                           and self.show("spanflow", "MainPID") not in (main, "0"),
                           f"does not come back after SIG{signal}")
-        (self.system.root / "etc/systemd/system/spanflow.service.d/test.conf").unlink()
+        old = list((self.system.root / "var/lib/spanflow/old").glob("*-same.ipfix"))
+        self.assertGreaterEqual(len(old), 3, self.journal())
+        for name in "test.conf", "keep-files.conf":
+            (self.system.root / "etc/systemd/system/spanflow.service.d" / name).unlink()
         self.system("systemctl", "daemon-reload")
 
     def test_5_other_drivers(self):
@@ -226,7 +232,7 @@ class Package(unittest.TestCase):
         self.assertFalse((self.system.root / "etc/spanflow").exists())
         self.assertFalse((self.system.root / "usr/bin/spanflow").exists())
         # flow records are the administrator's
-        self.assertTrue((self.system.root / "var/lib/spanflow/flows.ipfix").exists())
+        self.assertTrue(list((self.system.root / "var/lib/spanflow/old").glob("*-flows.ipfix")))
 
 
 if __name__ == "__main__":
