@@ -420,7 +420,7 @@ class Output(Case):
                  for path in (first, second)]
         self.assertEqual([len(lines) for lines in shown], [21, 21])
         for again in first, f"{self.directory}/./one.ipfix", f"{first},profile=plain":
-            done = self.run_plain("meter", "-r", self.capture(), "-w", first, "-w", again)
+            done = self.run_plain("meter", "-r", self.capture(), "-w", first, "-w", again, "--force")
             self.assertEqual(done.status, 2)
             self.assertIn("is named twice", done.stderr)
 
