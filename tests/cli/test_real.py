@@ -136,7 +136,7 @@ class EveryOutput(Case):
             self.assertEqual(sums(asked), (packets, octets), (why, options))
             text = meter("-o", "csv", *options).stdout
             self.assertEqual(sums(list(csv.DictReader(io.StringIO(text)))), (packets, octets), why)
-            table = meter("-o", "table", *options).stdout.splitlines()
+            table = meter("-o", "table", "--wide", *options).stdout.splitlines()
             self.assertEqual(len(table) - 1, len(asked))
             file = str(self.directory / "a.ipfix")
             meter("-w", file, "--force", *options)
