@@ -37,7 +37,7 @@ static struct sf_facts make_facts(unsigned i)
 	facts.octets = i;
 	facts.clock_ns = facts.time_ns = i;
 	facts.flow_label = i & 0xfffff;
-	facts.reserved[25] = (uint8_t)i;
+	facts.reserved[sizeof(facts.reserved) - 1] = (uint8_t)i;
 	return facts;
 }
 
