@@ -118,7 +118,7 @@ static void file_open_waiting(struct file_capture *file)
 		return;
 	}
 	if (file->capture.queues > 1)
-		sf_stream_turn(&source->reader->stream, file->queue, file_at_once(file));
+		sf_file_stream_turn(&source->reader->stream, file->queue, file_at_once(file));
 	file->blind[file->blind_count++] = source;
 	file->open[file->open_count++] = source;
 }
@@ -127,7 +127,7 @@ static void file_open_waiting(struct file_capture *file)
 static void file_retire(struct file_capture *file, struct sf_source *source)
 {
 	sf_merge_forget(&file->merge, source);
-	sf_stream_end(&source->reader->stream);
+	sf_file_stream_end(&source->reader->stream);
 	source->end = SF_SOURCE_ENDED;
 	file->ended_count++;
 }
@@ -306,7 +306,7 @@ static bool file_fill(struct file_capture *file, struct batch *batch)
 static void file_turn(struct file_capture *file, unsigned queue)
 {
 	for (unsigned i = 0; i < file->open_count; i++)
-		sf_stream_turn(&file->open[i]->reader->stream, queue, file_at_once(file));
+		sf_file_stream_turn(&file->open[i]->reader->stream, queue, file_at_once(file));
 }
 
 static void file_lend(struct file_capture *file)

@@ -152,7 +152,7 @@ static const char *simple_block(const struct sf_pcapng_format *format, const uin
 static bool block_skip(struct sf_reader *reader, unsigned count)
 {
 	struct sf_pcapng_format *format = &reader->pcapng;
-	struct sf_stream *stream = &reader->stream;
+	struct sf_file_stream *stream = &reader->stream;
 	size_t have = (size_t)(stream->end - stream->p);
 	uint32_t trailer, padding = -format->skip_total & 3;
 
@@ -273,7 +273,7 @@ static bool block_begin(
 		return false;
 	}
 	if (fixed == 0) {
-		format->block_offset = sf_stream_offset(&reader->stream);
+		format->block_offset = sf_file_stream_offset(&reader->stream);
 		format->skip = *total - BLOCK_OVERHEAD;
 		format->skip_total = *total;
 		reader->stream.p += 8;
@@ -365,10 +365,10 @@ static void count_oddities(struct sf_reader *reader)
 
 	if (format->odd_length)
 		sf_reader_odd(reader, offsetof(struct sf_oddities, lengths),
-			sf_stream_offset(&reader->stream));
+			sf_file_stream_offset(&reader->stream));
 	if (format->odd_time)
 		sf_reader_odd(reader, offsetof(struct sf_oddities, times),
-			sf_stream_offset(&reader->stream));
+			sf_file_stream_offset(&reader->stream));
 	format->odd_length = format->odd_time = false;
 }
 

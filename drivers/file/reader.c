@@ -57,7 +57,7 @@ unsigned sf_reader_fail(struct sf_reader *reader, unsigned count, int code, cons
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
 	sf_error_set(&reader->error, code, "byte %llu%s: %s",
-		(unsigned long long)sf_stream_offset(&reader->stream),
+		(unsigned long long)sf_file_stream_offset(&reader->stream),
 		reader->stream.codec ? " of the decompressed data" : "", text);
 	reader->state = SF_READER_FAILED;
 	return count;
@@ -107,7 +107,7 @@ static const char *foreign_name(const uint8_t *p, size_t length)
 
 static unsigned reader_fail_foreign(struct sf_reader *reader)
 {
-	const struct sf_stream *stream = &reader->stream;
+	const struct sf_file_stream *stream = &reader->stream;
 	const char *name = foreign_name(stream->p, (size_t)(stream->end - stream->p));
 	char unpacked[48] = "";
 
@@ -168,14 +168,14 @@ int sf_reader_init(struct sf_reader *reader, int fd, uint64_t size, size_t chunk
 	reader->decode = reader_identify;
 	reader->slots = slots;
 	reader->floor_ns = INT64_MIN;
-	return sf_stream_init(&reader->stream, fd, size, chunk, queues);
+	return sf_file_stream_init(&reader->stream, fd, size, chunk, queues);
 }
 
 void sf_reader_fini(struct sf_reader *reader)
 {
 	sf_pcapng_fini(reader);
 	sf_sort_free(reader->sort);
-	sf_stream_fini(&reader->stream);
+	sf_file_stream_fini(&reader->stream);
 }
 
 unsigned sf_reader_back(struct sf_reader *reader, struct sf_packet *packets, unsigned count,
@@ -195,14 +195,14 @@ unsigned sf_reader_back(struct sf_reader *reader, struct sf_packet *packets, uns
 
 void sf_reader_lend(struct sf_reader *reader)
 {
-	sf_stream_lend(&reader->stream);
+	sf_file_stream_lend(&reader->stream);
 	if (reader->sort)
 		sf_sort_lend(reader->sort);
 }
 
 bool sf_reader_is_lent(const struct sf_reader *reader)
 {
-	return sf_stream_is_lent(&reader->stream) ||
+	return sf_file_stream_is_lent(&reader->stream) ||
 	       (reader->sort && sf_sort_is_lent(reader->sort));
 }
 
@@ -224,7 +224,7 @@ static void reader_at_end(struct sf_reader *reader)
 		reader->past_end = true;
 	else if (left == 0 && reader->boundary)
 		reader->state = SF_READER_END;
-	else if (left == 0 && sf_stream_offset(&reader->stream) == 0)
+	else if (left == 0 && sf_file_stream_offset(&reader->stream) == 0)
 		sf_reader_fail(reader, 0, SF_ECORRUPT, "the file is empty");
 	else
 		sf_reader_fail(reader, 0, SF_ECORRUPT,
@@ -235,7 +235,7 @@ static void reader_at_end(struct sf_reader *reader)
 bool sf_reader_fill(struct sf_reader *reader, int wait_ms)
 {
 	reader->state = SF_READER_READY;
-	switch (sf_stream_fill(&reader->stream, reader->need, wait_ms)) {
+	switch (sf_file_stream_fill(&reader->stream, reader->need, wait_ms)) {
 	case SF_STREAM_MORE:
 		break;
 	case SF_STREAM_QUIET:

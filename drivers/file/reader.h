@@ -93,7 +93,7 @@ struct sf_oddities {
 };
 
 struct sf_reader {
-	struct sf_stream stream;
+	struct sf_file_stream stream;
 	unsigned (*decode)(
 		struct sf_reader *reader, struct sf_packet *packets, unsigned max, int64_t until);
 	enum sf_reader_state state;

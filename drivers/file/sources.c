@@ -45,7 +45,7 @@ static enum order order_of_packets(struct sf_reader *reader)
 	unsigned seen = 0;
 
 	while (reader->state < SF_READER_END && seen < SF_SORT_LOOK_PACKETS &&
-		sf_stream_offset(&reader->stream) < SF_SORT_LOOK_BYTES) {
+		sf_file_stream_offset(&reader->stream) < SF_SORT_LOOK_BYTES) {
 		unsigned n = sf_reader_decode(reader, packets, SF_BATCH_MAX, INT64_MAX);
 
 		for (unsigned i = 0; i < n; i++) {

@@ -32,9 +32,9 @@
 #define PLAIN_MIN (256 * 1024)
 
 /* The unconsumed tail moves to a buffer, whose memory is made if there is not enough. */
-static int stream_move(struct sf_stream *stream, unsigned to, size_t headroom)
+static int stream_move(struct sf_file_stream *stream, unsigned to, size_t headroom)
 {
-	struct sf_stream_buffer *buffer = &stream->buffers[to];
+	struct sf_file_stream_buffer *buffer = &stream->buffers[to];
 	size_t tail = (size_t)(stream->end - stream->p);
 	void *memory = buffer->memory;
 
@@ -48,7 +48,7 @@ static int stream_move(struct sf_stream *stream, unsigned to, size_t headroom)
 		memmove((uint8_t *)memory + headroom - tail, stream->p, tail);
 	if (memory != buffer->memory) {
 		free(buffer->memory);
-		*buffer = (struct sf_stream_buffer){
+		*buffer = (struct sf_file_stream_buffer){
 			.memory = memory, .headroom = headroom, .chunk = stream->chunk
 		};
 	}
@@ -59,11 +59,12 @@ static int stream_move(struct sf_stream *stream, unsigned to, size_t headroom)
 	return 0;
 }
 
-int sf_stream_init(struct sf_stream *stream, int fd, uint64_t size, size_t chunk, unsigned queues)
+int sf_file_stream_init(
+	struct sf_file_stream *stream, int fd, uint64_t size, size_t chunk, unsigned queues)
 {
 	struct stat status;
 
-	*stream = (struct sf_stream){
+	*stream = (struct sf_file_stream){
 		.fd = fd, .chunk = chunk, .raw_end = size, .queues = queues, .most = SIZE_MAX
 	};
 	stream->pipe = fstat(fd, &status) < 0 || !S_ISREG(status.st_mode);
@@ -77,25 +78,25 @@ int sf_stream_init(struct sf_stream *stream, int fd, uint64_t size, size_t chunk
 	return stream_move(stream, 0, chunk < HEADROOM ? chunk : HEADROOM);
 }
 
-void sf_stream_end(struct sf_stream *stream)
+void sf_file_stream_end(struct sf_file_stream *stream)
 {
 	if (stream->fd >= 0)
 		close(stream->fd);
 	stream->fd = -1;
 }
 
-void sf_stream_fini(struct sf_stream *stream)
+void sf_file_stream_fini(struct sf_file_stream *stream)
 {
-	sf_stream_end(stream);
+	sf_file_stream_end(stream);
 	sf_codec_free(stream->codec);
 	free(stream->in);
 	for (unsigned i = 0; stream->buffers && i < stream->queues; i++)
 		free(stream->buffers[i].memory);
 	free(stream->buffers);
-	*stream = (struct sf_stream){ .fd = -1 };
+	*stream = (struct sf_file_stream){ .fd = -1 };
 }
 
-void sf_stream_turn(struct sf_stream *stream, unsigned queue, size_t most)
+void sf_file_stream_turn(struct sf_file_stream *stream, unsigned queue, size_t most)
 {
 	stream->queue = queue;
 	stream->most = most;
@@ -103,12 +104,12 @@ void sf_stream_turn(struct sf_stream *stream, unsigned queue, size_t most)
 		stream->buffers[i].lent &= ~(UINT64_C(1) << queue);
 }
 
-void sf_stream_lend(struct sf_stream *stream)
+void sf_file_stream_lend(struct sf_file_stream *stream)
 {
 	stream->buffers[stream->current].lent |= UINT64_C(1) << stream->queue;
 }
 
-bool sf_stream_is_lent(const struct sf_stream *stream)
+bool sf_file_stream_is_lent(const struct sf_file_stream *stream)
 {
 	for (unsigned i = 0; i < stream->queues; i++)
 		if (stream->buffers[i].lent)
@@ -120,7 +121,7 @@ bool sf_stream_is_lent(const struct sf_stream *stream)
  * A buffer that nobody uses: the one that the queue used before, if it can be. There always is one,
  * as a queue has bytes of one buffer at most, and the one whose turn it is of none.
  */
-static unsigned stream_free_buffer(const struct sf_stream *stream)
+static unsigned stream_free_buffer(const struct sf_file_stream *stream)
 {
 	unsigned found = stream->queue;
 
@@ -130,7 +131,7 @@ static unsigned stream_free_buffer(const struct sf_stream *stream)
 }
 
 /* Room at `end`, for `need` bytes in all from p on, over as many fills as that takes. */
-static int stream_make_room(struct sf_stream *stream, size_t need)
+static int stream_make_room(struct sf_file_stream *stream, size_t need)
 {
 	size_t tail = (size_t)(stream->end - stream->p);
 	size_t room = (size_t)(stream->limit - stream->end);
@@ -144,8 +145,8 @@ static int stream_make_room(struct sf_stream *stream, size_t need)
 }
 
 /* read(2) that waits for a pipe's data at most wait_ms. */
-static enum sf_stream_result stream_read(
-	struct sf_stream *stream, uint8_t *to, size_t room, int wait_ms, size_t *got)
+static enum sf_file_stream_result stream_read(
+	struct sf_file_stream *stream, uint8_t *to, size_t room, int wait_ms, size_t *got)
 {
 	ssize_t n;
 
@@ -173,7 +174,7 @@ static enum sf_stream_result stream_read(
 }
 
 /* The file's first bytes are in the buffer: compressed ones move to the decompressor's input. */
-static enum sf_stream_result stream_identify(struct sf_stream *stream)
+static enum sf_file_stream_result stream_identify(struct sf_file_stream *stream)
 {
 	size_t length = (size_t)(stream->end - stream->p);
 
@@ -199,9 +200,9 @@ static enum sf_stream_result stream_identify(struct sf_stream *stream)
 	return stream_move(stream, stream->current, 0) < 0 ? SF_STREAM_FAILED : SF_STREAM_MORE;
 }
 
-static enum sf_stream_result stream_plain(struct sf_stream *stream, int wait_ms)
+static enum sf_file_stream_result stream_plain(struct sf_file_stream *stream, int wait_ms)
 {
-	enum sf_stream_result result;
+	enum sf_file_stream_result result;
 	size_t got;
 
 	result = stream_read(
@@ -217,7 +218,7 @@ static enum sf_stream_result stream_plain(struct sf_stream *stream, int wait_ms)
 	return stream->codec ? SF_STREAM_MORE : result;
 }
 
-static enum sf_stream_result stream_decompress(struct sf_stream *stream, int wait_ms)
+static enum sf_file_stream_result stream_decompress(struct sf_file_stream *stream, int wait_ms)
 {
 	uint8_t *begin = stream->end;
 
@@ -228,7 +229,7 @@ static enum sf_stream_result stream_decompress(struct sf_stream *stream, int wai
 			    stream->limit, &stream->error) < 0)
 			break;
 		if (stream->end == begin && stream->in_p == in_before) {
-			enum sf_stream_result result;
+			enum sf_file_stream_result result;
 			size_t got;
 
 			if (stream->in_p < stream->in_end) {
@@ -255,7 +256,8 @@ static enum sf_stream_result stream_decompress(struct sf_stream *stream, int wai
 	return stream->end > begin ? SF_STREAM_MORE : SF_STREAM_FAILED;
 }
 
-enum sf_stream_result sf_stream_fill(struct sf_stream *stream, size_t need, int wait_ms)
+enum sf_file_stream_result sf_file_stream_fill(
+	struct sf_file_stream *stream, size_t need, int wait_ms)
 {
 	if (stream->error.code < 0 || stream_make_room(stream, need) < 0)
 		return SF_STREAM_FAILED;

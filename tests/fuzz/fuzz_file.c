@@ -88,7 +88,7 @@ static void read_all(struct summary *summary, const uint8_t *data, size_t size, 
 		for (unsigned i = 0; i < count; i++)
 			take(summary, &packets[i], slots->count);
 		/* the next queue's turn: it refills before its first packet */
-		sf_stream_turn(&reader.stream, ++turns % queues, chunk);
+		sf_file_stream_turn(&reader.stream, ++turns % queues, chunk);
 		if (reader.state == SF_READER_HUNGRY)
 			sf_reader_fill(&reader, 0);
 	}
