@@ -96,6 +96,11 @@ struct sf_exporter_options {
 	 */
 	bool late_collectors;
 	const struct sf_lookup *lookup; /* of names; NULL: getaddrinfo(), which may take long */
+	/*
+	 * Fields of all destinations whose own options have neither fields= nor profile=, and of text:
+	 * "default+minimumTTL-vlanId"; docs/spanflow.1 describes such lists. NULL: the usual ones.
+	 */
+	const char *fields;
 	uint64_t queue_octets; /* most that waits for one destination, by default; 0: 256 MiB */
 };
 
@@ -117,7 +122,9 @@ struct sf_destination_count {
 };
 
 /* Why a destination left records out on purpose, and why it lost them. */
-#define SF_SKIPPED_REASONS(X) X(ipv6) /* NetFlow v5 has no IPv6 */
+#define SF_SKIPPED_REASONS(X)                                                                      \
+	X(ipv6) /* NetFlow v5 has no IPv6 */                                                       \
+	X(noFields) /* such records have none of the fields that the destination was asked for */
 #define SF_LOST_REASONS(X)                                                                         \
 	X(send)        /* the kernel refused the datagram */                                       \
 	X(unreachable) /* answered by ICMP: a closed port, a firewall that rejects */              \
@@ -162,7 +169,7 @@ void sf_exporter_free(struct sf_exporter *exporter);
  * Adds a collector: "ipfix://host:port,option=value…" (DESIGN: ipfix, ipfix+udp, netflow9,
  * netflow5). Resolves the name now (SF_ERESOLVE), unless options.late_collectors. Options, each checked (SF_EUSAGE names option,
  * value and what is allowed): biflow, rate, template-refresh, template-refresh-packets, options,
- * mtu, time, profile, queue.
+ * mtu, time, profile, fields, queue.
  */
 int sf_exporter_add_collector(
 	struct sf_exporter *exporter, const char *url, struct sf_error *error);

@@ -41,8 +41,11 @@ int sf_cmd_list(struct sf_options *options)
 	const char *what = options->operands.count == 1 ? options->operands.items[0] : "";
 
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
-		if (strcmp(lists[i].name, what) == 0)
-			return lists[i].list(stdout) ? SF_EXIT_FAILED : sf_exit_printed();
+		if (strcmp(lists[i].name, what) == 0) {
+			/* what went wrong is known to the stream */
+			lists[i].list(stdout);
+			return sf_exit_printed();
+		}
 	sf_complain("list needs one of: drivers, fields, templates");
 	return SF_EXIT_USAGE;
 }

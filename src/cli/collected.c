@@ -97,6 +97,7 @@ static int exporter_open(
 	const struct sf_exporter_options exporter_options = {
 		.collected = true,
 		.keep_files = !options->force,
+		.fields = options->fields,
 		.hurry = { sf_signal_hurry, NULL },
 	};
 	int result = sf_exporter_new(&sink->exporter, &exporter_options, error);
@@ -117,6 +118,10 @@ static const char *contradiction(const struct sf_options *options)
 		return "--biflow works with -o table and -o csv; -o json and -w keep each record "
 		       "as "
 		       "it was exported";
+	if (options->fields && options->output != SF_OUTPUT_CSV &&
+		sf_output_form(options) != SF_OUTPUT_TABLE)
+		return "--fields: only for -o csv and -o table: json and files have each record as "
+		       "it was sent";
 	return sf_output_contradiction(options);
 }
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/secure.h"
+#include "base/suggest.h"
 #include "cli/command.h"
 
 #include "spanflow_config.h"

@@ -242,6 +242,16 @@ const struct sf_option sf_option_table[] = {
 		.help = "Live: how long the end of a run may wait for destinations to take what is "
 			"queued; what is left then is lost and counted as stopped. A further "
 			"signal ends the wait at once." },
+	{ EXPORT, 0, "fields", SF_OPTION_STRING, AT(fields), SF_METER, "LIST",
+		.help = "Fields of the records in print, in files and at collectors: names and the "
+			"groups default, plain and extended, behind commas, + or -, such as "
+			"default+minimumTTL-vlanId. A list that begins with + or - changes what a "
+			"destination has anyway. spanflow list fields names them. For one "
+			"destination: fields=default+minimumTTL after a comma. NetFlow v5 has its "
+			"own." },
+	{ EXPORT, 0, "fields", SF_OPTION_STRING, AT(fields), SF_SHOW | SF_COLLECT, "LIST",
+		.help = "Columns of csv and table: names and the groups default, plain and extended, "
+			"behind commas, + or -. spanflow list fields names them." },
 	{ EXPORT, 'o', "output", SF_OPTION_CHOICE, AT(output), SF_METER, "FORMAT",
 		.choices = outputs,
 		.help = "Print records to standard output in this format. Without -e, -w and -o: "

@@ -77,6 +77,7 @@ struct sf_options {
 	bool no_wait;
 	bool set_rss;
 	const char *driver_options;
+	const char *fields;
 	const char *user;
 	bool no_sandbox;
 	/* metering process */
@@ -192,10 +193,6 @@ const struct sf_option *sf_option_find(
  */
 int sf_option_unknown(const struct sf_option *table, const struct sf_command *command,
 	const char *dashes, const char *name, struct sf_error *error);
-
-/* The candidate nearest to `word`, or NULL when none is near. `next(context, i)` ends with NULL. */
-const char *sf_suggest(const char *word, const char *(*next)(const void *context, unsigned i),
-	const void *context);
 
 int sf_strings_add(struct sf_strings *strings, const char *item);
 

@@ -37,6 +37,10 @@ const char *sf_output_contradiction(const struct sf_options *options)
 		return "--local-time: only for the table: -o table";
 	if (options->wide && sf_output_form(options) != SF_OUTPUT_TABLE)
 		return "--wide: only for the table: -o table";
+	if (options->fields && sf_output_form(options) == SF_OUTPUT_TABLE &&
+		(options->wide || options->local_time))
+		return "--fields: the table has a column for each field then: leave out --wide and "
+		       "--local-time";
 	return NULL;
 }
 

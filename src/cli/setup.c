@@ -61,6 +61,7 @@ static int make_exporter(struct sf_run *run, struct sf_error *error)
 		.queued = run->live,
 		.keep_files = !options->force,
 		.queue_octets = options->queue_size,
+		.fields = options->fields,
 		.late_collectors = run->live && !options->no_wait,
 		.lookup = run->resolver.pid ? &run->resolver.lookup : NULL,
 	};

@@ -63,6 +63,10 @@ static const struct rule {
 	{ SF_IE_flowId, SF_KNOWN_ID, .of_flow = true },
 	{ SF_IE_flowStartMilliseconds, SF_KNOWN_START },
 	{ SF_IE_flowEndMilliseconds, SF_KNOWN_END },
+	{ SF_IE_flowStartMicroseconds, SF_KNOWN_START },
+	{ SF_IE_flowEndMicroseconds, SF_KNOWN_END },
+	{ SF_IE_flowStartNanoseconds, SF_KNOWN_START },
+	{ SF_IE_flowEndNanoseconds, SF_KNOWN_END },
 };
 
 static const struct rule *find_rule(uint16_t id)
@@ -111,17 +115,24 @@ static void take_member(
 	}
 }
 
+/* An element of the record, whatever its flow has. False: there is none. */
+static bool take_as_sent(
+	struct sf_cell *cell, const struct sf_collected *record, uint32_t pen, uint16_t id)
+{
+	const struct sf_field_value *field = sf_cell_field(record, pen, id);
+
+	if (!field)
+		return false;
+	cell->kind = SF_CELL_VALUE;
+	cell->value = *field;
+	return true;
+}
+
 /* Which side began: as it was sent, or what a record of both directions says by being one. */
 static void take_biflow_direction(struct sf_cell *cell, const struct sf_collected *record)
 {
-	const struct sf_field_value *field = sf_cell_field(record, 0, SF_IE_biflowDirection);
-
-	if (field) {
-		cell->kind = SF_CELL_VALUE;
-		cell->value = *field;
-	} else if (sf_flow_two_way(&record->flow)) {
+	if (!take_as_sent(cell, record, 0, SF_IE_biflowDirection) && sf_flow_two_way(&record->flow))
 		cell->kind = SF_CELL_FLOW;
-	}
 }
 
 void sf_cell_find(struct sf_cell *cell, const struct sf_collected *record,
@@ -142,8 +153,10 @@ void sf_cell_find(struct sf_cell *cell, const struct sf_collected *record,
 		take_biflow_direction(cell, record);
 		return;
 	}
-	if (!rule)
+	if (!rule) {
+		take_as_sent(cell, record, spec->pen, spec->id);
 		return;
+	}
 	half = rule->of_flow ? 0 : d ^ (unsigned)reverse ^ (unsigned)rule->other;
 	if (!(record->known[half] & rule->known))
 		return;

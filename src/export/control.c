@@ -85,6 +85,10 @@ static void add_slot_template(struct sf_control *control, struct sf_slot *slot)
 {
 	const struct sf_template *template = &slot->template;
 
+	/* no fields: it would be taken for a withdrawal (RFC 7011 §8.1), and no record has it */
+	if (template->field_count == 0)
+		return;
+
 	slot->announced = sf_control_template(
 		control, template->id, template->specs, template->field_count, 0);
 }

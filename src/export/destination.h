@@ -144,7 +144,10 @@ struct sf_session_options {
 	uint64_t queue_octets;              /* 0: as the exporter's options say */
 };
 
-/* Takes the transport over, also on failure. 0 or -ENOMEM. */
+/* The conditions (SF_WHEN_…) that hold for all its records, but for SF_WHEN_NETWORK. */
+uint64_t sf_session_conditions(const struct sf_session_options *options);
+
+/* Copies the fields. Takes the transport over, also on failure. 0 or -ENOMEM. */
 int sf_session_new(struct sf_destination **destination, const struct sf_shared *shared,
 	const struct sf_session_options *options, struct sf_transport *transport);
 
@@ -155,8 +158,11 @@ int sf_session_new(struct sf_destination **destination, const struct sf_shared *
 int sf_collected_file_new(struct sf_destination **destination, const struct sf_shared *shared,
 	bool options_data, struct sf_transport *transport);
 
-/* JSON lines and CSV (text.c), table (table.c), of flows or collected records. 0 or -ENOMEM. */
+/*
+ * JSON lines and CSV (text.c), table (table.c), of flows or collected records. 0, -ENOMEM, or SF_EUSAGE:
+ * the exporter's list of fields.
+ */
 int sf_text_new(struct sf_destination **destination, const struct sf_shared *shared,
-	const struct sf_text_options *options);
+	const struct sf_text_options *options, struct sf_error *error);
 
 #endif

@@ -74,13 +74,19 @@ static int add(struct sf_exporter *exporter, struct sf_destination *destination,
 }
 
 static int add_session(struct sf_exporter *exporter, const struct sf_url *parsed,
-	struct sf_transport *transport, const char *url, struct sf_error *error)
+	struct sf_transport *transport, const char *url, const char *left_out,
+	struct sf_error *error)
 {
 	struct sf_destination *destination;
+	int code;
 
 	if (sf_session_new(&destination, &exporter->shared, &parsed->session, transport) < 0)
 		return sf_error_set(error, -ENOMEM, "no memory for destination %s", url);
-	return add(exporter, destination, url, parsed->session.queue_octets, error);
+	code = add(exporter, destination, url, parsed->session.queue_octets, error);
+	if (code == 0 && *left_out)
+		sf_destination_news(
+			destination, "%.60s: left out of its records: %s", url, left_out);
+	return code;
 }
 
 static uint64_t last_domain(const struct sf_exporter_options *options)
@@ -88,13 +94,38 @@ static uint64_t last_domain(const struct sf_exporter_options *options)
 	return (uint64_t)options->domain + (options->domains ? options->domains - 1 : 0);
 }
 
+/*
+ * The list of the whole run, for a destination that says nothing of its own. What NetFlow v9 cannot carry
+ * is left out there: `left_out` names it.
+ */
+static int choose_fields(const struct sf_exporter *exporter, struct sf_url *parsed, const char *url,
+	char *left_out, struct sf_error *error)
+{
+	const char *list = exporter->shared.options.fields;
+
+	*left_out = 0;
+	if (!list || parsed->has_fields || exporter->shared.options.collected)
+		return 0;
+	if (parsed->session.dialect == &sf_netflow5)
+		return sf_error_set(error, SF_EUSAGE,
+			"%s: the fields of NetFlow v5 cannot be chosen: instead of --fields, give "
+			"the other destinations fields=",
+			url);
+	return sf_url_choose(parsed, list,
+		parsed->session.dialect == &sf_netflow9 ? left_out : NULL, "--fields", error);
+}
+
 int sf_exporter_add_collector(struct sf_exporter *exporter, const char *url, struct sf_error *error)
 {
 	const struct sf_exporter_options *options = &exporter->shared.options;
 	struct sf_transport *transport;
 	struct sf_url parsed;
+	char left_out[SF_LEFT_OUT_MAX];
 	int code = sf_url_collector(&parsed, url, error);
 
+	if (code < 0)
+		return code;
+	code = choose_fields(exporter, &parsed, url, left_out, error);
 	if (code < 0)
 		return code;
 	if (options->collected)
@@ -127,14 +158,15 @@ int sf_exporter_add_collector(struct sf_exporter *exporter, const char *url, str
 		error);
 	if (code < 0)
 		return code;
-	return add_session(exporter, &parsed, transport, url, error);
+	return add_session(exporter, &parsed, transport, url, left_out, error);
 }
 
 /* Collected records are written as they were sent. */
-static int check_collected_file(
-	const struct sf_session_options *options, const char *path, struct sf_error *error)
+static int check_collected_file(const struct sf_session_options *options, bool has_list,
+	const char *path, struct sf_error *error)
 {
-	const char *option = options->biflow                                   ? "biflow"
+	const char *option = has_list                                          ? "fields"
+			     : options->biflow                                 ? "biflow"
 			     : options->time != SF_WHEN_MS                     ? "time"
 			     : options->fields->profile != SF_PROFILE_EXTENDED ? "profile"
 									       : NULL;
@@ -180,12 +212,15 @@ int sf_exporter_add_file(struct sf_exporter *exporter, const char *path, struct 
 {
 	struct sf_transport *transport;
 	struct sf_url parsed;
+	char left_out[SF_LEFT_OUT_MAX];
 	int code = sf_url_file(&parsed, path, error);
 
+	if (!code)
+		code = choose_fields(exporter, &parsed, path, left_out, error);
 	if (code < 0)
 		return code;
 	if (exporter->shared.options.collected) {
-		code = check_collected_file(&parsed.session, path, error);
+		code = check_collected_file(&parsed.session, parsed.list != NULL, path, error);
 		if (code < 0)
 			return code;
 	}
@@ -195,7 +230,7 @@ int sf_exporter_add_file(struct sf_exporter *exporter, const char *path, struct 
 		return code;
 	if (exporter->shared.options.collected)
 		return add_collected_file(exporter, &parsed, transport, path, error);
-	return add_session(exporter, &parsed, transport, path, error);
+	return add_session(exporter, &parsed, transport, path, left_out, error);
 }
 
 int sf_exporter_add_text(
@@ -203,8 +238,10 @@ int sf_exporter_add_text(
 {
 	struct sf_destination *destination;
 
-	if (sf_text_new(&destination, &exporter->shared, options) < 0)
-		return sf_error_set(error, -ENOMEM, "no memory for text output");
+	int code = sf_text_new(&destination, &exporter->shared, options, error);
+
+	if (code < 0)
+		return code;
 	return add(exporter, destination, "text", 0, error);
 }
 

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <spanflow/error.h>
 #include <spanflow/field.h>
 #include <spanflow/flow.h>
 
@@ -104,6 +105,23 @@ static inline bool sf_field_is_possible(const struct sf_field_item *item, uint64
 
 /* What the meter must gather for such a session: SF_HAS_… and SF_WANTS_…. */
 uint32_t sf_fields_facts(const struct sf_fields *fields, uint64_t session);
+
+/*
+ * Fills `fields` with the fields that `list` names, for a destination whose records all meet the
+ * conditions `session`. A list has names of fields, "reverse…" names of reverse elements, and the
+ * profiles as groups, each behind a sign:
+ *
+ *	sourceIPv4Address,octetDeltaCount   these (+ means the same as a comma)
+ *	default+minimumTTL-vlanId           a profile, one field more, one less
+ *	+minimumTTL                         `base` and one field more
+ *
+ * A field with a value for each direction comes with its reverse element where biflows are exported.
+ * What a destination cannot have is an error (SF_EUSAGE), or, if `left_out` is not NULL, left out: its
+ * name and why are written there. `what` begins the texts of errors.
+ */
+#define SF_LEFT_OUT_MAX 200
+int sf_fields_choose(struct sf_fields *fields, const char *list, const struct sf_fields *base,
+	uint64_t session, char *left_out, const char *what, struct sf_error *error);
 
 /* The conditions in words: "IPv6, ICMP"; "" for none. */
 void sf_when_text(uint64_t when, char *text, size_t size);

@@ -47,6 +47,25 @@ static bool template_fits(const struct sf_session *session, const struct sf_temp
 	       max_message(session);
 }
 
+/*
+ * The number of a chosen list's template follows from its fields: two of a stream may want the same.
+ * The later one gets the next free number. The same fields may share one.
+ */
+static void settle_id(const struct sf_stream *stream, struct sf_template *template)
+{
+	const struct sf_slot *slot = sf_stream_first_slot(stream);
+
+	while (slot) {
+		if (slot->template.id == template->id &&
+			!sf_template_is_same(&slot->template, template)) {
+			template->id = sf_template_next_id(template->id);
+			slot = sf_stream_first_slot(stream);
+		} else {
+			slot = sf_slot_next(slot);
+		}
+	}
+}
+
 struct sf_slot *sf_fill_slot_new(
 	struct sf_session *session, struct sf_stream *stream, uint64_t when)
 {
@@ -72,7 +91,8 @@ struct sf_slot *sf_fill_slot_new(
 		slot->template.record_length = SF_V5_RECORD_LENGTH;
 	else
 		sf_template_init(&slot->template, session->options.fields, session->when, when);
-	if (template_fits(session, &slot->template))
+	settle_id(stream, &slot->template);
+	if (slot->template.record_length && template_fits(session, &slot->template))
 		slot->capacity = records_between(session, bytes + headers,
 			bytes + max_message(session), slot->template.record_length);
 	sf_variants_add(&stream->slots, &slot->variant, when);

@@ -11,34 +11,71 @@ static int written(FILE *stream)
 	return ferror(stream) ? -EIO : 0;
 }
 
-static const char *fact_text(uint32_t has)
+/* What the meter has to gather for the field. */
+static const char *cost_text(uint32_t has)
 {
-	return has & SF_WANTS_FLOW_ID    ? "number of the flow"
-	       : has & SF_HAS_MAC        ? "MAC addresses"
-	       : has & SF_HAS_MPLS       ? "MPLS label"
-	       : has & SF_HAS_FLOW_LABEL ? "flow label"
-					 : "";
+	return has & SF_WANTS_FLOW_ID    ? "a number for each flow"
+	       : has & SF_HAS_MAC        ? "MAC addresses of each packet"
+	       : has & SF_HAS_MPLS       ? "MPLS label of each packet"
+	       : has & SF_HAS_FLOW_LABEL ? "flow label of each packet"
+					 : NULL;
+}
+
+/* The groups that have it: "default, extended". */
+static void groups_text(unsigned field, char *text, size_t size)
+{
+	size_t length = 0;
+
+	*text = 0;
+	for (int profile = 0; profile < SF_PROFILE_COUNT; profile++) {
+		const struct sf_fields *fields = sf_fields_profile((enum sf_profile)profile);
+		unsigned i = 0;
+
+		while (i < fields->count && fields->items[i].field != field)
+			i++;
+		if (i < fields->count)
+			length += (size_t)snprintf(text + length, size - length, "%s%s",
+				length ? ", " : "", sf_profile_name((enum sf_profile)profile));
+	}
+}
+
+/* Which protocols carry it, and in how many bytes. */
+static void list_protocols(FILE *stream, const struct sf_field_row *row)
+{
+	if (!(row->when & SF_WHEN_UPTIME))
+		fprintf(stream, "IPFIX: element %u", row->id);
+	if (!(row->when & SF_WHEN_UPTIME) && row->pen)
+		fprintf(stream, " of enterprise %u", row->pen);
+	if (!(row->when & SF_WHEN_UPTIME))
+		fprintf(stream, ", %u byte%s", row->length, row->length == 1 ? "" : "s");
+	if (row->v9_id && !(row->when & SF_WHEN_UPTIME))
+		fprintf(stream, "; ");
+	if (row->v9_id)
+		fprintf(stream, "NetFlow v9: field %u, %u byte%s", row->v9_id, row->v9_length,
+			row->v9_length == 1 ? "" : "s");
+	fputc('\n', stream);
 }
 
 int sf_export_list_fields(FILE *stream)
 {
 	const struct sf_field_row *row;
 
-	fprintf(stream, "%-30s %7s %6s %6s %9s  %s\n", "Field", "Element", "Octets", "v9",
-		"v9 octets", "Gathered on request");
 	for (unsigned i = 0; (row = sf_field_row(i)); i++) {
-		char element[24];
+		char text[128];
 
-		if (row->pen)
-			snprintf(element, sizeof(element), "%u/%u", row->pen, row->id);
+		fprintf(stream, "%s%s: %s%s\n  carried   ", i ? "\n" : "", row->name, row->help,
+			row->each ? " (each direction)" : "");
+		list_protocols(stream, row);
+		sf_when_text(row->when & ~SF_WHEN_IPFIX & ~SF_WHEN_UPTIME, text, sizeof(text));
+		if (*text)
+			fprintf(stream, "  exists    %s\n", text);
+		groups_text(i, text, sizeof(text));
+		if (*text)
+			fprintf(stream, "  groups    %s\n", text);
+		if (cost_text(row->has))
+			fprintf(stream, "  gathered  on request: %s\n", cost_text(row->has));
 		else
-			snprintf(element, sizeof(element), "%u", row->id);
-		fprintf(stream, "%-30s %7s %6u", row->name, element, row->length);
-		if (row->v9_id)
-			fprintf(stream, " %6u %9u", row->v9_id, row->v9_length);
-		else
-			fprintf(stream, " %6s %9s", "-", "-");
-		fprintf(stream, row->has ? "  %s\n" : "\n", fact_text(row->has));
+			fprintf(stream, "  gathered  always: costs nothing but its bytes\n");
 	}
 	return written(stream);
 }

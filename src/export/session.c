@@ -137,6 +137,11 @@ static struct sf_slot *make_room(struct sf_session *session, struct sf_stream *s
 			packets, octets, "no memory for another template");
 		return NULL;
 	}
+	if (slot->template.record_length == 0) {
+		sf_count_add(&stats->skipped_noFields,
+			&(struct sf_destination_count){ 1, packets, octets });
+		return NULL;
+	}
 	if (half->start_ns < stream->boot_ns || half->end_ns >= stream->boot_end_ns)
 		set_boot(session, stream, half->start_ns);
 	if (slot->room == 0 && !sf_fill_room(session, stream, slot)) {
@@ -487,6 +492,13 @@ static const struct sf_destination_ops session_ops = {
 	.transport = session_transport,
 };
 
+uint64_t sf_session_conditions(const struct sf_session_options *options)
+{
+	return (options->dialect == &sf_ipfix ? SF_WHEN_IPFIX | options->time
+					      : SF_WHEN_NETFLOW9 | SF_WHEN_UPTIME) |
+	       (options->biflow ? SF_WHEN_BIFLOW : 0);
+}
+
 int sf_session_new(struct sf_destination **destination, const struct sf_shared *shared,
 	const struct sf_session_options *options, struct sf_transport *transport)
 {
@@ -503,14 +515,14 @@ int sf_session_new(struct sf_destination **destination, const struct sf_shared *
 	session->destination.shared = shared;
 	session->destination.stats.kind = transport->traits.live ? options->dialect->name : "file";
 	session->options = *options;
-	session->when = (options->dialect == &sf_ipfix ? SF_WHEN_IPFIX | options->time
-						       : SF_WHEN_NETFLOW9 | SF_WHEN_UPTIME) |
-			(options->biflow ? SF_WHEN_BIFLOW : 0) |
-			(transport->traits.live ? SF_WHEN_NETWORK : 0);
+	session->when =
+		sf_session_conditions(options) | (transport->traits.live ? SF_WHEN_NETWORK : 0);
 	session->destination.biflow = options->biflow;
 	if (options->fields) {
-		session->destination.wants = sf_fields_facts(options->fields, session->when);
-		session->record_mask = options->fields->when & SF_WHEN_RECORD;
+		session->fields = *options->fields;
+		session->options.fields = &session->fields;
+		session->destination.wants = sf_fields_facts(&session->fields, session->when);
+		session->record_mask = session->fields.when & SF_WHEN_RECORD;
 	}
 	session->kind_mask = kind_of(&(struct sf_flow){ .domain = UINT32_MAX,
 		.ip_version = UINT8_MAX,

@@ -56,9 +56,10 @@ enum sf_reach {
 struct sf_session {
 	struct sf_destination destination;
 	struct sf_session_options options;
-	uint64_t when;        /* conditions that hold for all records */
-	uint64_t record_mask; /* conditions of single records that some field asks for */
-	uint64_t kind_mask;   /* see kind_of() */
+	struct sf_fields fields; /* options.fields */
+	uint64_t when;           /* conditions that hold for all records */
+	uint64_t record_mask;    /* conditions of single records that some field asks for */
+	uint64_t kind_mask;      /* see kind_of() */
 	struct sf_transport *transport;
 	struct sf_pace pace;
 	struct sf_stream *streams;             /* the last used one first */

@@ -2,8 +2,8 @@
 /*
  * fields.def and profiles.def expanded: a store function per field and protocol, the profiles as
  * arrays, and encoders for the templates that are used most, into which the compiler unrolls the
- * profile's list with the conditions known. All other templates run through a plan of store
- * functions: about five times slower per record, still far below the cost of metering one.
+ * profile's list with the conditions known. All other templates run through a plan: field by field,
+ * each for all records of a run, because a call per field and record would cost more than the value.
  */
 #include "export/template.h"
 
@@ -97,28 +97,72 @@ static inline uint8_t *store_BYTES(uint8_t *p, const uint8_t *bytes, unsigned le
 	}
 #include "export/fields.def"
 
-static const sf_store stores[][2] = {
-#define FIELD(name, ...) { store_##name, store9_##name },
+/* The same for many flows: the fields of `count` records that lie `stride` bytes apart. */
+#define FIELD(name, ...)                                                                           \
+	static void run_##name(uint8_t *p, size_t stride, const struct sf_flow *flow,              \
+		unsigned count, unsigned d, const struct sf_encode_context *context)               \
+	{                                                                                          \
+		for (; count; count--, flow++, p += stride)                                        \
+			store_##name(p, flow, d, context);                                         \
+	}                                                                                          \
+	static void run9_##name(uint8_t *p, size_t stride, const struct sf_flow *flow,             \
+		unsigned count, unsigned d, const struct sf_encode_context *context)               \
+	{                                                                                          \
+		for (; count; count--, flow++, p += stride)                                        \
+			store9_##name(p, flow, d, context);                                        \
+	}
+#include "export/fields.def"
+
+static const sf_store_run runs[][2] = {
+#define FIELD(name, ...) { run_##name, run9_##name },
 #include "export/fields.def"
 };
-
 /* clang-format on */
 
 /* ---------------------------------------------------------------- encoders */
+
+enum {
+#define FIELD(name, ...) STORE_##name, STORE9_##name,
+#include "export/fields.def"
+};
+
+/* One record: the switch costs a jump per field, which is cheaper than a call when there is no run. */
+static uint8_t *encode_one(const struct sf_template *template, uint8_t *p,
+	const struct sf_flow *flow, unsigned leading, const struct sf_encode_context *context)
+{
+	for (unsigned i = 0; i < template->field_count; i++) {
+		const unsigned d = leading ^ template->steps[i].reverse;
+
+		switch (template->steps[i].store) {
+/* clang-format off */
+#define FIELD(name, ...)                                                                           \
+	case STORE_##name: p = store_##name(p, flow, d, context); break;                           \
+	case STORE9_##name: p = store9_##name(p, flow, d, context); break;
+#include "export/fields.def"
+			/* clang-format on */
+		}
+	}
+	return p;
+}
 
 uint8_t *sf_template_encode_plan(const struct sf_template *template, uint8_t *p,
 	const struct sf_flow *flows, unsigned count, unsigned leading,
 	const struct sf_encode_context *context)
 {
-	for (const struct sf_flow *flow = flows; flow < flows + count; flow++)
-		for (unsigned d = 0; d < 2; d++) {
-			if (!(leading >> d & 1))
-				continue;
-			for (unsigned i = 0; i < template->field_count; i++)
-				p = template->steps[i].store(
-					p, flow, d ^ template->steps[i].reverse, context);
-		}
-	return p;
+	const size_t stride = (leading == 3 ? 2 : 1) * (size_t) template->record_length;
+	uint8_t *record = p;
+
+	if (count == 1 && leading != 3)
+		return encode_one(template, p, flows, leading >> 1, context);
+	for (unsigned d = 0; d < 2; d++) {
+		if (!(leading >> d & 1))
+			continue;
+		for (unsigned i = 0; i < template->field_count; i++)
+			template->steps[i].run(record + template->steps[i].offset, stride, flows,
+				count, d ^ template->steps[i].reverse, context);
+		record += template->record_length;
+	}
+	return p + count * stride;
 }
 
 /* clang-format off */
@@ -219,6 +263,38 @@ static uint16_t profile_template_id(const struct sf_template *template, unsigned
 	return (uint16_t)(256 + (variant | time << 9 | profile << 11));
 }
 
+#define CHOSEN_FIRST 6400  /* behind those of the profiles … */
+#define CHOSEN_END   65000 /* … and before those of options templates */
+
+/*
+ * A chosen list has no number of its own, but the same fields always get the same one (FNV-1a), as far
+ * as no other template of the stream has it.
+ */
+static uint16_t chosen_template_id(const struct sf_template *template)
+{
+	uint32_t hash = 2166136261;
+
+	for (unsigned i = 0; i < template->field_count; i++) {
+		const struct sf_spec *spec = &template->specs[i];
+		const uint32_t parts[] = { spec->pen, spec->id, spec->length };
+
+		for (unsigned k = 0; k < 3; k++)
+			hash = (hash ^ parts[k]) * 16777619;
+	}
+	return (uint16_t)(CHOSEN_FIRST + (hash >> 4) % (CHOSEN_END - CHOSEN_FIRST));
+}
+
+uint16_t sf_template_next_id(uint16_t id)
+{
+	return id + 1 < CHOSEN_END ? id + 1 : CHOSEN_FIRST;
+}
+
+bool sf_template_is_same(const struct sf_template *one, const struct sf_template *other)
+{
+	return one->field_count == other->field_count &&
+	       !memcmp(one->specs, other->specs, one->field_count * sizeof(one->specs[0]));
+}
+
 static void add_field(struct sf_template *template, const struct sf_field_item *item)
 {
 	const struct sf_field_row *row = sf_field_row(item->field);
@@ -230,8 +306,10 @@ static void add_field(struct sf_template *template, const struct sf_field_item *
 		.id = v9 ? row->v9_id : row->id,
 		.length = v9 ? row->v9_length : row->length,
 	};
-	template->steps[i].store = stores[item->field][v9];
+	template->steps[i].run = runs[item->field][v9];
+	template->steps[i].store = (uint16_t)(2 * item->field + v9);
 	template->steps[i].reverse = item->reverse;
+	template->steps[i].offset = template->record_length;
 	template->record_length += template->specs[i].length;
 	assert(template->specs[i].id != 0 && template->record_length <= SF_RECORD_MAX);
 }
@@ -248,7 +326,9 @@ void sf_template_init(struct sf_template *template, const struct sf_fields *fiel
 	for (unsigned i = 0; i < fields->count; i++)
 		if ((template->variant & fields->items[i].when) == fields->items[i].when)
 			add_field(template, &fields->items[i]);
-	template->id = profile_template_id(template, (unsigned)fields->profile);
+	template->id = fields->profile >= 0
+			       ? profile_template_id(template, (unsigned)fields->profile)
+			       : chosen_template_id(template);
 	template->encode = sf_template_encode_plan;
 	for (size_t i = 0; i < sizeof(built_in) / sizeof(built_in[0]); i++)
 		if (fields->profile == built_in[i].profile && built_in[i].variant == relevant)

@@ -30,9 +30,9 @@ struct sf_spec {
 	uint16_t length;
 };
 
-/* Stores one field of direction `d` at p, returns the next position. */
-typedef uint8_t *(*sf_store)(uint8_t *p, const struct sf_flow *flow, unsigned d,
-	const struct sf_encode_context *context);
+/* Stores one field of direction `d` of `count` flows, the first at p, each `stride` bytes further. */
+typedef void (*sf_store_run)(uint8_t *p, size_t stride, const struct sf_flow *flows, unsigned count,
+	unsigned d, const struct sf_encode_context *context);
 
 struct sf_template;
 typedef uint8_t *(*sf_encode)(const struct sf_template *template, uint8_t *p,
@@ -52,7 +52,9 @@ struct sf_template {
 	uint64_t variant; /* all conditions that hold: session and record */
 	struct sf_spec specs[SF_TEMPLATE_FIELDS_MAX];
 	struct {
-		sf_store store;
+		sf_store_run run;
+		uint16_t store;  /* the same for one flow: a number of template.c */
+		uint16_t offset; /* in the record */
 		bool reverse;
 	} steps[SF_TEMPLATE_FIELDS_MAX];
 };
@@ -63,6 +65,12 @@ struct sf_template {
  */
 void sf_template_init(struct sf_template *template, const struct sf_fields *fields,
 	uint64_t session, uint64_t when);
+
+/* Two templates with the same fields in the same order. */
+bool sf_template_is_same(const struct sf_template *one, const struct sf_template *other);
+
+/* Numbers of chosen lists' templates: another one when two templates want the same. */
+uint16_t sf_template_next_id(uint16_t id);
 
 /*
  * Writes the data records of `count` flows, all of the template's variant: of each flow one for each

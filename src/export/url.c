@@ -148,7 +148,16 @@ static bool read_profile(struct sf_url *url, const char *value)
 	if (profile < 0)
 		return false;
 	url->session.fields = sf_fields_profile((enum sf_profile)profile);
+	url->has_fields = true;
 	return true;
+}
+
+/* The list is read when all options are known: it depends on profile=, biflow= and time=. */
+static bool read_fields(struct sf_url *url, const char *value)
+{
+	url->list = value;
+	url->has_fields = true;
+	return *value != 0;
 }
 
 static const struct {
@@ -169,6 +178,8 @@ static const struct {
 		TO_COLLECTORS | TO_FILE, read_queue },
 	{ "time", "ms, us or ns", TO_IPFIX | TO_FILE, read_time },
 	{ "profile", "default, plain or extended", TO_IPFIX | TO_NETFLOW9 | TO_FILE, read_profile },
+	{ "fields", "names and groups behind + or -, such as default+flowId-vlanId",
+		TO_IPFIX | TO_NETFLOW9 | TO_FILE, read_fields },
 };
 
 #define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
@@ -210,17 +221,28 @@ static int read_option(
 	return 0;
 }
 
+int sf_url_choose(struct sf_url *url, const char *list, char *left_out, const char *what,
+	struct sf_error *error)
+{
+	const struct sf_fields *base = url->session.fields;
+	int code = sf_fields_choose(&url->fields, list, base, sf_session_conditions(&url->session),
+		left_out, what, error);
+
+	url->session.fields = &url->fields;
+	return code;
+}
+
 /* The options behind the first comma of `list`, which may be NULL. */
 static int read_all_options(struct sf_url *url, const char *text, const char *list,
 	unsigned applies, struct sf_error *error)
 {
-	char copy[512], *next = copy;
+	char what[256], *next = url->options;
 
 	if (!list)
 		return 0;
-	if (strlen(list) >= sizeof(copy))
+	if (strlen(list) >= sizeof(url->options))
 		return sf_error_set(error, SF_EUSAGE, "%s: options are too long", text);
-	strcpy(copy, list);
+	strcpy(url->options, list);
 	while (next) {
 		char *item = next;
 		int code;
@@ -232,7 +254,10 @@ static int read_all_options(struct sf_url *url, const char *text, const char *li
 		if (code < 0)
 			return code;
 	}
-	return 0;
+	if (!url->list)
+		return 0;
+	snprintf(what, sizeof(what), "%.200s: option 'fields'", text);
+	return sf_url_choose(url, url->list, NULL, what, error);
 }
 
 /* "host:port", "[::1]:port", each without port too. */

@@ -12,8 +12,12 @@
 struct sf_url {
 	char target[4096]; /* host name or address without brackets, or the path */
 	char port[8];
-	unsigned mtu; /* 0: not given */
+	unsigned mtu;            /* 0: not given */
+	bool has_fields;         /* its own options say which fields: fields= or profile= */
+	const char *list;        /* of fields=, within `options`; or NULL */
+	struct sf_fields fields; /* what session.fields points to when there is a list */
 	struct sf_session_options session;
+	char options[4096];
 };
 
 /*
@@ -22,5 +26,12 @@ struct sf_url {
  */
 int sf_url_collector(struct sf_url *url, const char *text, struct sf_error *error);
 int sf_url_file(struct sf_url *url, const char *text, struct sf_error *error);
+
+/*
+ * Chooses the fields of `list` for the destination. `left_out` and `what` as in sf_fields_choose().
+ * After it session.fields points into `url`.
+ */
+int sf_url_choose(struct sf_url *url, const char *list, char *left_out, const char *what,
+	struct sf_error *error);
 
 #endif

@@ -631,5 +631,68 @@ class Collectors(Case):
         self.assertEqual(done.stats["outputs"][0]["records"], 21)
 
 
+class Fields(Case):
+    """--fields and fields=: what is chosen is what is there, everywhere."""
+
+    LIST = "sourceIPv4Address,octetDeltaCount,minimumTTL"
+    KEYS = LIST.split(",")
+
+    def capture(self):
+        return self.file("a.pcap", pcap(conversations(5, packets=3)))
+
+    def test_text(self):
+        done = self.meter("-r", self.capture(), "-o", "json", "--fields", self.LIST)
+        self.assertEqual([list(r) for r in done.records], [self.KEYS] * 5)
+        everything = self.meter("-r", self.capture(), "-o", "json").records
+        self.assertEqual(done.records, [{key: r[key] for key in self.KEYS} for r in everything])
+        lines = self.meter("-r", self.capture(), "-o", "csv", "--fields", self.LIST).stdout.splitlines()
+        self.assertEqual(lines, [self.LIST] + [",".join(str(r[key]) for key in self.KEYS)
+                                               for r in done.records])
+        lines = self.meter("-r", self.capture(), "-o", "table", "--fields", self.LIST).stdout.splitlines()
+        self.assertEqual(lines[0].split(), self.KEYS)
+        self.assertEqual([line.split() for line in lines[1:]],
+                         [[str(r[key]) for key in self.KEYS] for r in done.records])
+
+    def test_changes(self):
+        usual = self.meter("-r", self.capture(), "-o", "json").records[0]
+        changed = self.meter("-r", self.capture(), "-o", "json", "--fields", "-flowId,-minimumTTL").records[0]
+        self.assertEqual(set(usual) - set(changed), {"flowId", "minimumTTL"})
+        usual.pop("flowId")
+        usual.pop("minimumTTL")
+        self.assertEqual(list(usual.items()), list(changed.items()))
+
+    def test_files(self):
+        # the destination's own list goes before that of the run
+        one, two = self.directory / "one.ipfix", self.directory / "two.ipfix"
+        self.meter("-r", self.capture(), "-w", one, "-w", f"{two},fields=ipVersion+octetDeltaCount",
+                   "--fields", self.LIST)
+        for path, keys in (one, self.KEYS), (two, ["ipVersion", "octetDeltaCount"]):
+            done = self.run_plain("show", "-q", "-o", "json", path)
+            records = [json.loads(line) for line in done.stdout.splitlines()]
+            self.assertEqual(len(records), 5)
+            for record in records:
+                self.assertEqual(list(record)[:len(keys)], keys)
+        done = self.run_plain("show", "-q", "-o", "csv", "--fields", "minimumTTL,packetDeltaCount", one)
+        self.assertTrue(done.stdout.startswith("minimumTTL,packetDeltaCount,samplingInterval,"))
+        self.assertRegex(done.stdout.splitlines()[1], r"^\d+,,")
+
+    def test_records_without_fields(self):
+        path = self.directory / "a.ipfix"
+        done = self.meter("-r", self.capture(), "-w", f"{path},fields=sourceIPv6Address")
+        destination = done.stats["outputs"][0]
+        self.assertEqual(destination["skipped"]["noFields"], 5)
+        self.assertEqual(destination["records"], 0)
+        show = self.run_plain("show", "-o", "json", "--stats", "json", path)
+        self.assertEqual((show.status, show.stdout), (0, ""))
+
+    def test_netflow9(self):
+        with support.socket.socket(support.socket.AF_INET, support.socket.SOCK_DGRAM) as sink:
+            sink.bind(("127.0.0.1", 0))
+            url = f"netflow9://127.0.0.1:{sink.getsockname()[1]}"
+            done = self.meter("-r", self.capture(), "-e", url, "--fields", "+flowId-samplerId")
+            self.assertIn("left out of its records: flowId (NetFlow v9 has no such field)", done.stderr)
+            self.assertEqual(done.stats["collectors"][0]["records"], 5)
+
+
 if __name__ == "__main__":
     support.main()

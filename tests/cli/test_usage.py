@@ -24,6 +24,16 @@ WRONG = [
     (["meter", "-r", "a", "-o", "xml"], "--output: 'xml' is not one of table, json, csv, none"),
     (["meter", "-r", "a", "--key", "+color"], "--key: 'color' is not one of address, port"),
     (["meter", "-r", "a", "--key", "port"], "ports without addresses"),
+    (["meter", "-r", "a", "--fields", "minimumTtl"],
+     "--fields: 'minimumTtl' is no field and no group (did you mean minimumTTL?)"),
+    (["meter", "-r", "a", "--fields", "+minimumTTL", "-e", "netflow5://127.0.0.1"],
+     "netflow5://127.0.0.1: the fields of NetFlow v5 cannot be chosen"),
+    (["meter", "-r", "a", "-e", "netflow5://127.0.0.1,fields=default"],
+     "option 'fields' does not apply here"),
+    (["meter", "-r", "a", "-e", "netflow9://127.0.0.1,fields=+flowId"],
+     "flowId: NetFlow v9 has no such field"),
+    (["meter", "-r", "a", "--fields", "default", "--wide"], "leave out --wide"),
+    (["show", "a", "-o", "json", "--fields", "default"], "--fields: only for -o csv and -o table"),
     (["meter", "-r", "a", "--realtime"], "--realtime works with a live pipe"),
     (["meter", "-r", "a", "--direction", "in"], "--direction works with interfaces (-i) only"),
     (["meter", "-r", "a", "-w", "-", "-o", "json"], "both want standard output"),
@@ -131,7 +141,9 @@ class Usage(Case):
             self.assertRegex(done.stdout, rf"(?m)^{driver} ")
         done = self.run_plain("list", "fields")
         self.assertEqual(done.status, 0)
-        self.assertIn("sourceIPv4Address", done.stdout)
+        self.assertIn("sourceIPv4Address: address of the sender", done.stdout)
+        self.assertIn("carried   IPFIX: element 52, 1 byte; NetFlow v9: field 52, 1 byte", done.stdout)
+        self.assertIn("gathered  on request: MAC addresses of each packet", done.stdout)
         done = self.run_plain("list", "templates")
         self.assertEqual(done.status, 0)
         self.assertIn("flowEndReason", done.stdout)

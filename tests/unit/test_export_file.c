@@ -396,6 +396,12 @@ START_TEST(wrong_collectors_are_explained)
 		{ "ipfix://a,", { "unknown option ''", "allowed", "biflow" } },
 		{ "netflow9://a,biflow=yes", { "'biflow'", "does not apply", "" } },
 		{ "netflow9://a,time=us", { "'time'", "does not apply", "" } },
+		{ "netflow5://a,fields=default", { "'fields'", "does not apply", "" } },
+		{ "netflow9://a,fields=+flowId",
+			{ "'fields'", "flowId", "NetFlow v9 has no such" } },
+		{ "ipfix://a,fields=", { "'fields'", "allowed", "default+flowId-vlanId" } },
+		{ "ipfix://a,fields=octetDeltaCont",
+			{ "'fields'", "did you mean", "octetDeltaCount" } },
 		{ "netflow5://a,options=no", { "'options'", "does not apply", "" } },
 	};
 
@@ -420,6 +426,14 @@ START_TEST(files_are_read)
 	ck_assert_int_eq(sf_url_file(&url, "a,b.ipfix", &error), 0);
 	ck_assert_str_eq(url.target, "a,b.ipfix");
 	ck_assert_ptr_eq(url.session.fields, sf_fields_profile(SF_PROFILE_EXTENDED));
+	/* fields= is read last: biflow= behind it decides about reverse elements */
+	ck_assert_int_eq(
+		sf_url_file(&url, "a,fields=octetDeltaCount+ipVersion,biflow=yes", &error), 0);
+	ck_assert_uint_eq(url.session.fields->count, 3);
+	ck_assert(url.session.fields->items[2].reverse);
+	ck_assert_int_eq(sf_url_file(&url, "a,fields=-vlanId,profile=default", &error), 0);
+	ck_assert_uint_eq(
+		url.session.fields->count, sf_fields_profile(SF_PROFILE_DEFAULT)->count - 1);
 	ck_assert_int_eq(sf_url_file(&url, "a,b.ipfix,biflow=yes,time=us", &error), 0);
 	ck_assert_str_eq(url.target, "a,b.ipfix");
 	ck_assert(url.session.biflow);

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A row is made from the data record as it would go into an IPFIX file, each field written by the
+ * formatter that `show` and `collect` use, so they agree by construction.
+ */
+#include "export/columns.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/element_id.h"
+#include "base/value.h"
+#include "base/wire.h"
+#include "export/cell.h"
+
+#define PREFIX_MAX 72
+
+/* The fields of one variant of record. */
+struct sf_layout {
+	struct sf_variant variant;
+	struct sf_template template;
+	struct {
+		char prefix[PREFIX_MAX]; /* JSON: what stands before the value */
+		uint8_t prefix_length;
+		uint8_t type; /* enum sf_type */
+		uint8_t length;
+		uint8_t column; /* CSV and table: which one */
+	} fields[SF_TEMPLATE_FIELDS_MAX];
+};
+
+/* ---------------------------------------------------------------- columns */
+
+static bool is_column(const struct sf_columns *columns, unsigned item)
+{
+	return sf_field_is_possible(&columns->fields.items[item], columns->when);
+}
+
+static size_t column_name(const struct sf_field_item *item, char *p)
+{
+	const struct sf_field_row *row = sf_field_row(item->field);
+
+	return sf_field_name(item->reverse ? SF_PEN_REVERSE : row->pen, row->id, p, PREFIX_MAX);
+}
+
+/* What values of the element's type need in a table, for the most part. */
+static size_t value_width(const struct sf_field_item *item)
+{
+	static const uint8_t widths[] = {
+		[SF_TYPE_U8] = 3,
+		[SF_TYPE_U16] = 5,
+		[SF_TYPE_U32] = 10,
+		[SF_TYPE_U64] = 12,
+		[SF_TYPE_MAC] = 17,
+		[SF_TYPE_IPV4] = 15,
+		[SF_TYPE_IPV6] = 25,
+		[SF_TYPE_MILLISECONDS] = 24,
+		[SF_TYPE_MICROSECONDS] = 27,
+		[SF_TYPE_NANOSECONDS] = 30,
+	};
+	const struct sf_field_row *row = sf_field_row(item->field);
+	unsigned type = sf_element_find(row->pen, row->id)->type;
+
+	return type < sizeof(widths) ? widths[type] : 0;
+}
+
+/* Counts and measures the columns of columns->fields. */
+static void lay_out(struct sf_columns *columns)
+{
+	char name[PREFIX_MAX];
+
+	columns->count = 0;
+	for (unsigned i = 0; i < columns->fields.count; i++) {
+		const struct sf_field_item *item = &columns->fields.items[i];
+		size_t width, least;
+
+		if (!is_column(columns, i))
+			continue;
+		width = column_name(item, name);
+		least = value_width(item);
+		columns->widths[columns->count++] = (uint8_t)(width > least ? width : least);
+	}
+}
+
+void sf_columns_init(struct sf_columns *columns, bool biflow, bool collected)
+{
+	memset(columns, 0, sizeof(*columns));
+	columns->fields = *sf_fields_profile(SF_PROFILE_EXTENDED);
+	columns->when = SF_WHEN_IPFIX | SF_WHEN_MS | (biflow ? SF_WHEN_BIFLOW : 0);
+	columns->collected = collected;
+	lay_out(columns);
+}
+
+void sf_columns_fini(struct sf_columns *columns)
+{
+	for (struct sf_variant *layout = columns->layouts.first, *next; layout; layout = next) {
+		next = layout->next;
+		free(layout);
+	}
+}
+
+int sf_columns_choose(struct sf_columns *columns, const char *list, struct sf_error *error)
+{
+	struct sf_fields fields;
+	int code = sf_fields_choose(
+		&fields, list, &columns->fields, columns->when, NULL, "--fields", error);
+
+	if (code < 0)
+		return code;
+	columns->fields = fields;
+	lay_out(columns);
+	return 0;
+}
+
+static struct sf_layout *new_layout(struct sf_columns *columns, uint64_t when)
+{
+	struct sf_layout *layout = calloc(1, sizeof(*layout));
+	unsigned column = 0, field = 0;
+
+	if (!layout)
+		return NULL;
+	sf_template_init(&layout->template, &columns->fields, columns->when, when);
+	for (unsigned i = 0; i < columns->fields.count; i++) {
+		const struct sf_field_item *item = &columns->fields.items[i];
+		const struct sf_spec *spec = &layout->template.specs[field];
+		char name[PREFIX_MAX - 8];
+
+		if (!is_column(columns, i))
+			continue;
+		if ((item->when & layout->template.variant) == item->when) {
+			sf_field_name(spec->pen, spec->id, name, sizeof(name));
+			layout->fields[field].prefix_length =
+				(uint8_t)snprintf(layout->fields[field].prefix, PREFIX_MAX,
+					"%c\"%s\":", field ? ',' : '{', name);
+			layout->fields[field].type = sf_element_find(spec->pen, spec->id)->type;
+			layout->fields[field].length = (uint8_t)spec->length;
+			layout->fields[field++].column = (uint8_t)column;
+		}
+		column++;
+	}
+	sf_variants_add(&columns->layouts, &layout->variant, when);
+	return layout;
+}
+
+const struct sf_layout *sf_columns_layout(
+	struct sf_columns *columns, const struct sf_flow *flow, bool two_way)
+{
+	uint64_t when = sf_record_when(flow, two_way) & columns->fields.when & SF_WHEN_RECORD;
+	struct sf_layout *layout = (struct sf_layout *)sf_variants_find(&columns->layouts, when);
+
+	return layout ? layout : new_layout(columns, when);
+}
+
+/* ---------------------------------------------------------------- rows */
+
+/* The data record, from which all values are written. */
+static void encode(const struct sf_layout *layout, uint8_t *record, const struct sf_row *row)
+{
+	static const struct sf_encode_context context;
+
+	sf_template_encode(&layout->template, record, row->flow, 1, 1u << row->d, &context);
+}
+
+char *sf_columns_json(const struct sf_layout *layout, char *p, const struct sf_row *row)
+{
+	uint8_t bytes[SF_RECORD_MAX], *record = bytes;
+
+	encode(layout, record, row);
+	if (layout->template.field_count == 0)
+		*p++ = '{';
+	for (unsigned i = 0; i < layout->template.field_count; i++) {
+		/* names are short: one copy of fixed size is cheaper than one of the exact one */
+		memcpy(p, layout->fields[i].prefix, PREFIX_MAX);
+		p += layout->fields[i].prefix_length;
+		p += sf_value_write(layout->fields[i].type, SF_VALUE_JSON, record,
+			layout->fields[i].length, p, SF_VALUE_MAX);
+		record += layout->fields[i].length;
+	}
+	*p++ = '}';
+	*p++ = '\n';
+	return p;
+}
+
+/* One value of a row. */
+static char *put_cell(char *p, const struct sf_layout *layout, unsigned i, const uint8_t *value,
+	const struct sf_row *row)
+{
+	struct sf_cell cell;
+
+	cell.kind = SF_CELL_FLOW;
+	if (row->record)
+		sf_cell_find(&cell, row->record, &layout->template.specs[i], row->d);
+	if (cell.kind == SF_CELL_FLOW)
+		return p + sf_value_write(layout->fields[i].type, SF_VALUE_TEXT, value,
+				   layout->fields[i].length, p, SF_VALUE_MAX);
+	if (cell.kind == SF_CELL_VALUE)
+		return p + sf_field_text(&cell.value, p, SF_VALUE_MAX);
+	return p;
+}
+
+/* Of a collected record: columns behind those that all text has. */
+static const uint16_t collected_columns[] = { SF_IE_samplingInterval, SF_IE_samplingAlgorithm,
+	SF_IE_exporterIPv4Address, SF_IE_exporterIPv6Address, SF_IE_observationDomainId };
+
+#define COLLECTED_COLUMNS (sizeof(collected_columns) / sizeof(collected_columns[0]))
+
+static char *put_collected_columns(char *p, const struct sf_collected *from)
+{
+	uint8_t octets[8];
+
+	for (size_t i = 0; i < COLLECTED_COLUMNS; i++) {
+		const struct sf_field_value *field = sf_cell_field(from, 0, collected_columns[i]);
+
+		*p++ = ',';
+		if (field)
+			p += sf_field_text(field, p, SF_VALUE_MAX);
+	}
+	*p++ = ',';
+	sf_store_be64(octets, (uint64_t)(from->export_time_ns / 1000000));
+	return p + sf_value_write(SF_TYPE_MILLISECONDS, SF_VALUE_TEXT, octets, sizeof(octets), p,
+			   SF_VALUE_MAX);
+}
+
+char *sf_columns_csv(const struct sf_columns *columns, const struct sf_layout *layout, char *p,
+	const struct sf_row *row)
+{
+	uint8_t bytes[SF_RECORD_MAX], *record = bytes;
+	unsigned column = 0;
+
+	encode(layout, record, row);
+	for (unsigned i = 0; i < layout->template.field_count; i++) {
+		for (; column < layout->fields[i].column; column++)
+			*p++ = ',';
+		p = put_cell(p, layout, i, record, row);
+		record += layout->fields[i].length;
+	}
+	for (; column + 1 < columns->count; column++)
+		*p++ = ',';
+	if (row->record)
+		p = put_collected_columns(p, row->record);
+	*p++ = '\n';
+	return p;
+}
+
+char *sf_columns_csv_header(const struct sf_columns *columns, char *p)
+{
+	const char *start = p;
+
+	for (unsigned i = 0; i < columns->fields.count; i++) {
+		if (!is_column(columns, i))
+			continue;
+		if (p > start)
+			*p++ = ',';
+		p += column_name(&columns->fields.items[i], p);
+	}
+	for (size_t i = 0; columns->collected && i < COLLECTED_COLUMNS; i++) {
+		*p++ = ',';
+		p += sf_field_name(0, collected_columns[i], p, PREFIX_MAX);
+	}
+	if (columns->collected)
+		p += sprintf(p, ",exportTime");
+	*p++ = '\n';
+	return p;
+}
+
+/* ---------------------------------------------------------------- the table of chosen fields */
+
+/* A column that the record has nothing for. */
+static char *put_dash(char *p, size_t width)
+{
+	*p = '-';
+	return sf_row_pad(p + 1, p, width + 1);
+}
+
+static char *end_line(char *p)
+{
+	while (p[-1] == ' ')
+		p--;
+	*p++ = '\n';
+	return p;
+}
+
+char *sf_columns_table_header(const struct sf_columns *columns, char *p)
+{
+	unsigned column = 0;
+
+	for (unsigned i = 0; i < columns->fields.count; i++) {
+		char *start = p;
+
+		if (!is_column(columns, i))
+			continue;
+		p += column_name(&columns->fields.items[i], p);
+		p = sf_row_pad(p, start, columns->widths[column++] + 1u);
+	}
+	return end_line(p);
+}
+
+char *sf_columns_table(const struct sf_columns *columns, const struct sf_layout *layout, char *p,
+	const struct sf_row *row)
+{
+	uint8_t bytes[SF_RECORD_MAX], *record = bytes;
+	unsigned field = 0;
+
+	encode(layout, record, row);
+	for (unsigned column = 0; column < columns->count; column++) {
+		char *start = p;
+
+		if (field == layout->template.field_count ||
+			layout->fields[field].column != column) {
+			p = put_dash(p, columns->widths[column]);
+			continue;
+		}
+		p = put_cell(p, layout, field, record, row);
+		record += layout->fields[field++].length;
+		/* absent of a collected record, which has other fields than its flow */
+		if (p == start)
+			*p++ = '-';
+		*p++ = ' ';
+		p = sf_row_pad(p, start, columns->widths[column] + 1u);
+	}
+	return end_line(p);
+}

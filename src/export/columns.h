@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Records as text with a value for each field of a list: JSON lines, CSV, and the table of chosen fields.
+ * What stands between the values ("name": and commas) is prepared once for each variant of record.
+ *
+ *	sf_columns_init(&columns, biflow, collected);
+ *	p = sf_columns_csv_header(&columns, p);
+ *	layout = sf_columns_layout(&columns, flow, two_way);	NULL: no memory
+ *	p = sf_columns_csv(&columns, layout, p, &row);
+ */
+#ifndef SPANFLOW_EXPORT_COLUMNS_H
+#define SPANFLOW_EXPORT_COLUMNS_H
+
+#include <stdbool.h>
+
+#include "export/template.h"
+#include "export/text.h"
+#include "export/variant.h"
+
+struct sf_columns {
+	struct sf_fields fields;
+	uint64_t when; /* conditions that hold for all rows */
+	bool collected;
+	unsigned count;                /* fields that some row can have: columns of CSV and table */
+	uint8_t widths[SF_FIELDS_MAX]; /* of the table's columns */
+	struct sf_variants layouts;    /* struct sf_layout */
+};
+
+struct sf_layout;
+
+/* The fields of the profile `extended`. */
+void sf_columns_init(struct sf_columns *columns, bool biflow, bool collected);
+void sf_columns_fini(struct sf_columns *columns);
+
+/* Other fields. 0 or SF_EUSAGE. */
+int sf_columns_choose(struct sf_columns *columns, const char *list, struct sf_error *error);
+
+/* What the rows of that flow look like. NULL: no memory. */
+const struct sf_layout *sf_columns_layout(
+	struct sf_columns *columns, const struct sf_flow *flow, bool two_way);
+
+/* Each returns the next position; a row is never longer than SF_TEXT_ROW_MAX. */
+char *sf_columns_csv_header(const struct sf_columns *columns, char *p);
+char *sf_columns_table_header(const struct sf_columns *columns, char *p);
+char *sf_columns_json(const struct sf_layout *layout, char *p, const struct sf_row *row);
+char *sf_columns_csv(const struct sf_columns *columns, const struct sf_layout *layout, char *p,
+	const struct sf_row *row);
+char *sf_columns_table(const struct sf_columns *columns, const struct sf_layout *layout, char *p,
+	const struct sf_row *row);
+
+#endif
