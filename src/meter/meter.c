@@ -320,7 +320,7 @@ void sf_meter_finish(struct sf_meter *meter, int64_t now)
 
 uint32_t sf_meter_places(struct sf_meter *meter)
 {
-	return sf_table_places(meter->table);
+	return sf_table_ids_used(meter->table);
 }
 
 void sf_meter_finish_part(

@@ -2,22 +2,23 @@
 /*
  * Records that leave without a packet of their flow: by the wheel and at the end.
  *
- * The wheel says which entries to look at; what becomes of them is decided by the same rule as at
- * lookup (restart() in rare.c), so it does not matter which of the two comes first. Entries are
- * looked at in groups, in passes like the packets: prefetch entry; decide, prefetch bucket;
- * emit and remove.
+ * The wheel says which entries to visit. What happens to an entry is decided by the same rule as
+ * when a packet comes (restart() in rare.c), so it does not matter which of the two comes first.
+ * Entries are visited in groups and in passes, like packets: prefetch the entry; decide, and
+ * prefetch the bucket; emit and remove.
  */
 #include "table/layout.h"
 
 #define GROUP 64
 
-/* An entry whose time has come, with the hash under which the index has it. */
+/* An entry whose deadline has passed, and its hash in the index. */
 struct due {
 	uint64_t hash;
 	uint32_t id;
 };
 
-/* Takes the due ids of a group out, files the others again. Returns the number of due ones. */
+/* Puts the due entries of a group into due[], gives the others back to the wheel. Returns their
+ * number. */
 static unsigned sort_out(
 	struct sf_table *table, const uint32_t *refs, unsigned n, int64_t now, struct due *due)
 {
@@ -45,8 +46,9 @@ static unsigned sort_out(
 }
 
 /*
- * The record of an entry whose deadline has passed leaves. After an active timeout the flow may go
- * on until its idle timeout: the entry stays, empty, to remember who it is.
+ * Emits the record of an entry whose deadline has passed. After an active timeout the flow may go
+ * on: the entry stays without a record (SF_STATE_EMPTY) until the idle timeout, to keep the flowId
+ * and the initiator.
  */
 static void expire(struct sf_table *table, uint32_t id, uint64_t hash, int64_t now)
 {
@@ -80,7 +82,7 @@ static void visit(struct sf_table *table, const uint32_t *refs, unsigned n, int6
 		__builtin_prefetch(&table->hot[refs[i] & ~SF_REF_LINGER], 1);
 	count = sort_out(table, refs, n, now, due);
 	for (unsigned i = 0; i < count; i++) {
-		/* an id may be there twice, for its linger and for its timeout */
+		/* an id may occur twice, for its linger and for its timeout */
 		if (table->hot[due[i].id].version)
 			expire(table, due[i].id, due[i].hash, now);
 	}
@@ -96,7 +98,7 @@ bool sf_table_age(struct sf_table *table, int64_t now)
 		return false;
 	sf_table_settle(table);
 	sf_table_give_back(table);
-	/* after a gap of any length, one revolution has seen every slot */
+	/* after a gap of any length one revolution visits every slot */
 	if (end - wheel->tick > SF_WHEEL_SLOTS)
 		wheel->tick = end - SF_WHEEL_SLOTS; /* sf_wheel_set() follows */
 	while (budget > 0) {
@@ -114,7 +116,7 @@ bool sf_table_age(struct sf_table *table, int64_t now)
 	return wheel->tick < end;
 }
 
-uint32_t sf_table_places(struct sf_table *table)
+uint32_t sf_table_ids_used(struct sf_table *table)
 {
 	sf_table_settle(table);
 	return table->low + (table->cap - table->high);
@@ -122,6 +124,6 @@ uint32_t sf_table_places(struct sf_table *table)
 
 void sf_table_finish(struct sf_table *table, int64_t now)
 {
-	sf_table_finish_part(table, table, 0, sf_table_places(table), now);
+	sf_table_finish_part(table, table, 0, sf_table_ids_used(table), now);
 	sf_table_forget(table);
 }

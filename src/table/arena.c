@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One anonymous mapping each. MAP_NORESERVE: a table for millions of flows costs nothing before
- * the flows come. Price: when the machine runs out of memory later, the kernel ends the process
- * instead of refusing at start; `populate` is for those who want to know at once.
+ * Each arena is one anonymous mapping. MAP_NORESERVE: a table for millions of flows uses no memory
+ * before the flows come. Price: if the machine runs out of memory later, the kernel ends the process
+ * instead of refusing the mapping at the start. With `populate` the memory is taken at the start.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -14,7 +14,7 @@
 #define HUGE_PAGE ((size_t)2 << 20)
 #define PAGE      ((size_t)4096)
 
-/* Faults in all octets from `first` on. */
+/* Faults in all bytes from `first` on. */
 static void populate_from(struct sf_arena *arena, size_t first)
 {
 	volatile uint8_t *page = arena->base;
@@ -44,7 +44,7 @@ int sf_arena_init(struct sf_arena *arena, size_t count, size_t size, bool popula
 			munmap(base, (size_t)(aligned - base));
 		if (aligned != base + slack)
 			munmap(aligned + bytes, (size_t)(base + slack - aligned));
-		/* refused by kernels without transparent huge pages: then small ones do */
+		/* kernels without transparent huge pages refuse this: small pages will do */
 		madvise(aligned, bytes, MADV_HUGEPAGE);
 	}
 	arena->base = aligned;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Large zeroed arrays straight from the kernel: reserved as address space, pages touched as used,
- * 2 MiB pages where the array is large enough and the kernel gives them.
+ * Large zeroed arrays straight from the kernel. Address space is reserved at the start, pages are
+ * taken on first use; pages of 2 MiB where the array is large enough and the kernel has them.
  */
 #ifndef SPANFLOW_TABLE_ARENA_H
 #define SPANFLOW_TABLE_ARENA_H
@@ -14,17 +14,17 @@ struct sf_arena {
 	size_t bytes;
 };
 
-/* Maps count * size octets. `populate`: fault all of it in now. 0 or -ENOMEM. */
+/* Maps count * size bytes. `populate`: takes all pages at once. 0 or -ENOMEM. */
 int sf_arena_init(struct sf_arena *arena, size_t count, size_t size, bool populate);
 
 /*
- * Faults in the small pages: all that no 2 MiB page can cover. For an array that is read before it
- * is written: otherwise each small page is first the kernel's page of zeros, and when it is
- * replaced all CPUs on which the process runs are interrupted.
+ * Faults in the pages that no 2 MiB page can cover. For an array that is read before it is written:
+ * otherwise such a page is the kernel's shared page of zeros at first, and replacing that one later
+ * interrupts all CPUs on which the process runs.
  */
 void sf_arena_touch_small(struct sf_arena *arena);
 
-/* Gives the memory back but keeps the address space: all zero again. */
+/* Gives the memory back and keeps the address space: all bytes are 0 again. */
 void sf_arena_clear(struct sf_arena *arena);
 
 /* Unmaps; a zeroed struct sf_arena is fine. */

@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Life of a table and of its entry ids: reservation, free lists, index membership, timer
- * references.
+ * Life of a table and of its entry ids: reserving memory, free lists, the index, references in the
+ * wheel.
  *
  * Invariants between calls:
- *	- an entry is alive (version != 0) exactly when its key leads to its id in one of the
- *	  indexes, but for the place beyond the ids;
- *	- ids that are neither alive nor untouched are in free_low (id < low) or free_high (id >= high),
+ *	- an entry is alive (version != 0) exactly when one of the indexes has its id under its key;
+ *	  hot[cap] is never in an index;
+ *	- an id that has been in use and is dead is in free_low (id < low) or free_high (id >= high),
  *	  linked through `address`;
- *	- an entry that is alive has SF_STATE_REF, and the wheel's reference comes no later than its
- *	  deadline by the table's clock. A reference outlives its flow: the next flow with the same id
- *	  inherits it, and as it began later it is not due earlier.
+ *	- an entry that is alive has SF_STATE_REF, and the wheel visits its reference no later than
+ *	  its deadline. A reference outlives its flow: the next flow with the same id inherits it. That
+ *	  flow began later, so the visit is not too late for it.
  */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "table/layout.h"
 
-#define MIGRATE_BUCKETS 64     /* per batch: some 10 µs, and done within room / 460 batches */
-#define INDEX_START     16384  /* flows that the first index is made for: 146 KB */
-#define INDEX_NEXT      131072 /* the second one; the third is made for the cap */
+#define MIGRATE_BUCKETS 64     /* per batch: about 10 µs; flows / 460 batches for a whole index */
+#define INDEX_START     16384  /* the first index is made for this many flows: 146 KB */
+#define INDEX_NEXT      131072 /* the second index; the third is made for the cap */
 
-/* Numbers of interfaces that nobody has numbered. Not const: that would be 256 KiB on disk. */
+/* ifIndex or domain 0 for every interface. Not const: that would be 256 KiB of the executable. */
 static uint32_t no_numbers[UINT16_MAX + 1];
 
 enum { ARENA_HOT, ARENA_REVERSE, ARENA_ADDRESS6, ARENA_IDENTITY, ARENA_COLD };
@@ -62,7 +62,7 @@ static int reserve(struct sf_table *table, const struct sf_meter_options *option
 				options->prealloc);
 	if (status == 0)
 		status = sf_index_init(&table->index, table->made_for, options->prealloc);
-	/* one reference for each entry and one more while it lingers */
+	/* an entry has one reference, and a second one while it lingers */
 	if (status == 0)
 		status = sf_wheel_init(&table->wheel, (uint64_t)table->cap * 2, table->shorter_ns,
 			options->prealloc);
@@ -185,7 +185,7 @@ void sf_table_release(struct sf_table *table, uint32_t id, uint64_t hash)
 	table->ledger.flows_ended++;
 }
 
-/* A second index takes over; the first is emptied batch by batch. False: there is no memory. */
+/* Puts a new index in use; migrate() empties the old one. False: there is no memory. */
 static bool replace_index(struct sf_table *table, struct sf_index *index, uint32_t room)
 {
 	if (sf_index_init(index, room, false) < 0)
@@ -207,14 +207,14 @@ static void upgrade(struct sf_table *table)
 }
 
 /*
- * The index is made for few flows and grows with their number, so that what a small table touches
- * stays small. The same hash serves both sizes. Without memory for a larger one the table is full
- * with what this one is made for: more ids than it has places cannot be entered.
+ * The index is made for few flows at first and grows with their number, so that a table with few
+ * flows touches little memory. All sizes use the same hash. Without memory for a larger index the
+ * number of flows stays below what the present one is made for: flows are evicted.
  */
 static void grow(struct sf_table *table)
 {
 	struct sf_index larger = { .strong = table->index.strong, .key = table->index.key };
-	/* few steps: while an index is emptied, each new flow is looked for in both */
+	/* few sizes: while an index is being emptied, each new flow is searched in both */
 	bool next = table->made_for < INDEX_NEXT && table->cap > 2 * INDEX_NEXT;
 
 	if (!table->cramped)
@@ -232,9 +232,9 @@ void sf_table_long_way(struct sf_table *table, uint32_t way)
 }
 
 /*
- * What has been copied stays in the old index until that goes as a whole: found there it is the
- * same flow, as keys are compared, and a dead or changed entry has another key. In passes, as
- * packets.
+ * Copies a bounded number of buckets to the new index, in passes as for packets. Copied ids stay in
+ * the old index until the whole old index is freed. A search that finds such an id is still right:
+ * keys are compared, and a dead or reused entry has another key.
  */
 static void migrate(struct sf_table *table)
 {
@@ -266,7 +266,7 @@ static void migrate(struct sf_table *table)
 
 void sf_table_rehash(struct sf_table *table)
 {
-	/* one at a time; a long way is met again, more flows are there the next time */
+	/* one change at a time: the reasons for the others are found again later */
 	if (table->old.buckets)
 		migrate(table);
 	else if (table->too_long)
@@ -287,13 +287,11 @@ void sf_table_forget(struct sf_table *table)
 
 void sf_table_ledger(struct sf_table *table, struct sf_ledger *ledger)
 {
-	const struct sf_ledger *books = &table->ledger;
-
 	sf_table_settle(table);
-	*ledger = *books;
-	ledger->flows_active = books->flows_created - books->flows_ended;
-	ledger->table_packets = books->packets - books->record_packets - books->lost_packets;
-	ledger->table_octets = books->octets - books->record_octets - books->lost_octets;
+	*ledger = table->ledger;
+	ledger->flows_active = ledger->flows_created - ledger->flows_ended;
+	ledger->table_packets = ledger->packets - ledger->record_packets - ledger->lost_packets;
+	ledger->table_octets = ledger->octets - ledger->record_octets - ledger->lost_octets;
 }
 
 void sf_table_sum(struct sf_table *table, uint64_t *flows, uint64_t *packets, uint64_t *octets)

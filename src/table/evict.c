@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Making room in a full table (DESIGN §4): the flow nearest to its timeout goes.
+ * Making room in a full table: the flow nearest to its timeout is evicted.
  *
- * The wheel knows the order, roughly: its references say when an entry was due at the last look,
- * so entries that packets have kept alive since are really due later. References are taken from
- * the soonest slots, SF_VICTIMS at a time; those that are right become victims, in the order of
- * their deadlines, the others are filed again. The work per eviction is bounded, and under a flood
- * of new flows (every reference is right) it is that of one entry.
+ * The wheel has the flows in a rough order: a reference tells when its entry was due when the
+ * reference was made. Packets since then have moved the deadline. SF_VICTIMS references at a time
+ * are taken from the earliest slots. Entries that are still due there become victims, in the order
+ * of their deadlines; the references of the others go back to the wheel. The work per eviction is
+ * bounded; under a flood of new flows, where every reference is right, it is the work for one entry.
  */
 #include "table/layout.h"
 
-/* A reference that was taken out goes to where it belongs now. */
+/* Gives a reference that was taken out back to the wheel, at the entry's present deadline. */
 static void file_again(struct sf_table *table, uint32_t ref)
 {
 	uint32_t id = ref & ~SF_REF_LINGER;
@@ -35,9 +35,8 @@ void sf_table_give_back(struct sf_table *table)
 }
 
 /*
- * Takes references from the soonest slots. Entries that are still due there become victims, in the
- * order of their deadlines; those that packets have kept alive go to where they belong now. If all
- * have been kept alive, returns the one of them that is due first; bounded work before all.
+ * Chooses victims, as described above. Returns the earliest due of the other entries: if there is
+ * no victim, that one is evicted, so that the work is bounded.
  */
 static uint32_t choose_victims(struct sf_table *table)
 {
@@ -75,7 +74,8 @@ static uint32_t choose_victims(struct sf_table *table)
 	return best;
 }
 
-/* The next victim from those chosen, if it still is one and nothing has become due before it. */
+/* The next of the chosen victims. Its deadline must not have changed, and no entry in the wheel may
+ * be due before it. */
 static uint32_t next_victim(struct sf_table *table)
 {
 	struct sf_victims *victims = &table->victims;

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Ways through the index of a flow table; the drawing is in index.h.
+ * Ways through the index of a flow table; the drawing is in index.h. The way of a hash is its home
+ * bucket and the buckets after it.
  *
- * Invariant: for each id, every bucket from its home to the one before its own counts it in
- * `overflow`. A bucket with room may well have overflow > 0 (something before it was removed), so a
- * search must not stop at room, only at overflow 0. A count that has reached its maximum stays
- * there: searches then go further than they need. There are more places than ids, hence a way
- * always ends.
+ * Invariant: an id that is not in its home bucket is counted in `overflow` of every bucket of its
+ * way before its own. A bucket with room may have overflow > 0 (an id was removed from it), so a
+ * search ends at overflow 0, not at a bucket with room. A count that has reached UINT16_MAX stays:
+ * searches then go further than necessary. There are more places than ids, so every way ends.
  */
 #include "table/index.h"
 
 #define BUCKETS_MIN 16
-#define FULL_TENTHS 6 /* of the places, when all ids are in */
+#define FULL_TENTHS 6 /* tenths of the places that are used when all ids are in the index */
 
 uint32_t sf_index_buckets(uint32_t ids)
 {

@@ -4,11 +4,11 @@
  *
  *	bucket   | sig[12] | overflow | used | id[12] |
  *
- * An id lives in its home bucket or, when that is full, in the first one after it with room.
- * `overflow` counts the ids that passed by this bucket on their way, so that a search ends where
- * it is 0 and removing needs no tombstones: the removed id's way is walked again and each count
- * lowered. Ids of one signature are told apart by the caller, who has the keys: with signatures of
- * 8 bits one search in a hundred meets another id before its own.
+ * An id lives in its home bucket or, when that is full, in the first bucket after it with room.
+ * `overflow` counts the ids that were put into a later bucket because this one was full. A search
+ * ends at a bucket whose overflow is 0, and removing needs no tombstones: it lowers the counts from
+ * the home bucket on. The caller, who has the keys, tells ids of the same signature apart: with
+ * signatures of 8 bits one search in a hundred meets another id before its own.
  *
  * The number of buckets need not be a power of two: home = (upper half of hash * count) >> 32. At
  * the table's cap the index is six tenths full; then 0.9 % of the ids sit outside their home bucket
@@ -67,7 +67,7 @@ static inline uint32_t sf_index_next(const struct sf_index *index, uint32_t buck
 /* Bit mask of the places in use whose signature is that of `hash`; all variants give the same. */
 unsigned sf_bucket_match_portable(const struct sf_bucket *bucket, uint64_t hash);
 
-/* What follows the twelve signatures is compared with them; its bits are not in `used`. */
+/* Compares 16 bytes at once: 12 signatures and 4 bytes behind them, which `used` masks out. */
 #if defined(__SSE2__)
 #include <emmintrin.h>
 
@@ -97,7 +97,7 @@ static inline unsigned sf_bucket_match(const struct sf_bucket *bucket, uint64_t 
 }
 #endif
 
-/* Goes on from a full bucket; returns the buckets on the way. */
+/* Slow part of sf_index_insert_at(): the home bucket is full. Returns the length of the way. */
 uint32_t sf_index_insert_beyond(
 	struct sf_index *index, struct sf_bucket *home, uint64_t hash, uint32_t id);
 
@@ -111,7 +111,8 @@ static inline void sf_bucket_put(struct sf_bucket *bucket, uint64_t hash, uint32
 }
 
 /*
- * Adds an id that is not in the index, at its home. Returns the buckets on its way, 1: it had room.
+ * Adds an id that is not in the index. Returns the length of its way in buckets; 1: the home bucket
+ * had room.
  */
 static inline uint32_t sf_index_insert_at(
 	struct sf_index *index, struct sf_bucket *home, uint64_t hash, uint32_t id)

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What an entry of the flow table is made of. All arrays are indexed by one entry id:
+ * The data of one entry of the flow table. The entry id is the index into every array:
  *
- *	hot[id]       64   key, state and the direction of the record's first packet
- *	reverse[id]   32   the other direction: touched when one of its packets comes
- *	address6[id]  32   IPv6 only
- *	identity[id]   8   flowId, once a flow has been cut by the active timeout
- *	cold[id]      64   MAC addresses, MPLS, flow label, on request
+ *	array         bytes  content
+ *	hot[id]       64     key, state, and the direction of the record's first packet
+ *	reverse[id]   32     the opposite direction; written only by packets of that direction
+ *	address6[id]  32     the two addresses of an IPv6 flow
+ *	identity[id]   8     flowId, once the active timeout has cut the flow
+ *	cold[id]      64     MAC addresses, MPLS and flow label, if a destination wants them
  *
- * Ids of IPv4 flows are taken from the bottom, of IPv6 flows from the top, so that only the used
- * ends of each array have memory behind them.
+ * Ids of IPv4 flows are taken from the bottom, ids of IPv6 flows from the top, so that only the two
+ * ends of each array use memory.
  */
 #ifndef SPANFLOW_TABLE_LAYOUT_H
 #define SPANFLOW_TABLE_LAYOUT_H
@@ -26,12 +27,12 @@
 
 #define SF_ENTRY_NONE UINT32_MAX
 
-/* References in the wheel: the entry id, with this bit when it is about the linger. */
+/* A reference in the wheel is an entry id; with this bit it is for the end of the linger. */
 #define SF_REF_LINGER 0x80000000u
 
 #define SF_LINGER_NS   (2 * SF_NS_PER_S)
 #define SF_SPAN_MAX_NS (72 * 3600 * SF_NS_PER_S)
-/* Most that one of the 48-bit times below can say: 78 h */
+/* Largest value of the 48-bit times below: 78 h */
 #define SF_DELTA_MAX ((INT64_C(1) << 48) - 1)
 
 /*
@@ -40,13 +41,13 @@
  *
  *	counts  packets:44  tos:8  tcp_flags:12     from the lowest bit
  *	octets
- *	begin   time:48  interface:16               reverse: its first packet
- *	                                            hot: with SF_STATE_LINGER, when the linger ends;
- *	                                            else with SF_STATE_FIN_0 or _1 the last FIN,
- *	                                            0 if that was in an earlier record
- *	end     last:48  ttl_min:8  ttl_range:8     hot: the last packet of either direction, sent by
- *	                                            the side that SF_STATE_LATEST names
- *	                                            reverse: the last packet of the other side
+ *	begin   time:48  interface:16               in reverse: time of its first packet
+ *	                                            in hot with SF_STATE_LINGER: end of the linger
+ *	                                            in hot with SF_STATE_FIN_0 or _1: time of the
+ *	                                            last FIN, 0 if an earlier record had it
+ *	end     time:48  ttl_min:8  ttl_range:8     in hot: time of the last packet of both sides,
+ *	                                            which the side SF_STATE_LATEST sent
+ *	                                            in reverse: last packet of the other side
  */
 struct sf_entry_half {
 	uint64_t counts;
@@ -85,42 +86,43 @@ static inline uint64_t sf_half_with_time(uint64_t word, int64_t time)
 
 /* Bits of `state`. A side is 0 or 1, an endpoint in the key's canonical order. */
 #define SF_STATE_SIDE       0x0001 /* the side whose packets are counted in hot.half */
-#define SF_STATE_LATEST     0x0002 /* the side whose last packet hot.half.end tells */
+#define SF_STATE_LATEST     0x0002 /* the side that sent the last packet (hot.half.end) */
 #define SF_STATE_INITIATOR  0x0004 /* the side that began the flow */
-#define SF_STATE_REVERSE    0x0008 /* reverse[] is in use in this record */
-#define SF_STATE_FRAGMENT   0x0010 /* some packet of this record was a fragment */
-#define SF_STATE_CUT        0x0020 /* identity[] is set */
-#define SF_STATE_EMPTY      0x0040 /* cut by the wheel, no packet since; only the identity lives */
+#define SF_STATE_REVERSE    0x0008 /* reverse[id] is in use in this record */
+#define SF_STATE_FRAGMENT   0x0010 /* a packet of this record was a fragment */
+#define SF_STATE_CUT        0x0020 /* identity[id] is set */
+#define SF_STATE_EMPTY      0x0040 /* no packet since the active timeout: no record, only an id */
 #define SF_STATE_LINGER     0x0080 /* the TCP connection has ended */
 #define SF_STATE_FIN_0      0x0100 /* side 0 has sent a FIN */
 #define SF_STATE_FIN_1      0x0200
 #define SF_STATE_FIN_LAST   0x0400 /* the side whose FIN has the latest time */
-#define SF_STATE_REF        0x0800 /* the wheel holds a reference; survives the flow */
-#define SF_STATE_REF_LINGER 0x1000 /* … and one with SF_REF_LINGER */
+#define SF_STATE_REF        0x0800 /* the wheel holds a reference; the bit outlives the flow */
+#define SF_STATE_REF_LINGER 0x1000 /* the wheel holds a reference with SF_REF_LINGER */
 #define SF_STATE_ALL        0x1fff
 
 /*
- * Of an entry, what its next packet may change more than counts by; of a packet, what may change
- * more of an entry. Different bits, so that one comparison sees both (see is_plain() in table.c).
+ * Flags that rule out the fast path: SF_STATE_RARE in an entry, SF_FACT_RARE in a packet. The bits
+ * are disjoint, so that one masked comparison tests both (is_plain() in table.c).
  */
 #define SF_STATE_RARE (SF_STATE_LINGER | SF_STATE_EMPTY | SF_STATE_FIN)
 #define SF_FACT_RARE  (SF_FACT_FRAGMENT | SF_FACT_LATE)
 
-/* What a flow keeps over an active timeout, and an id over everything. */
-#define SF_STATE_FIN   (SF_STATE_FIN_0 | SF_STATE_FIN_1 | SF_STATE_FIN_LAST)
-#define SF_STATE_FLOW  (SF_STATE_INITIATOR | SF_STATE_CUT | SF_STATE_FIN)
+#define SF_STATE_FIN (SF_STATE_FIN_0 | SF_STATE_FIN_1 | SF_STATE_FIN_LAST)
+/* A flow keeps these bits when the active timeout cuts it. */
+#define SF_STATE_FLOW (SF_STATE_INITIATOR | SF_STATE_CUT | SF_STATE_FIN)
+/* An id keeps these bits when its flow ends. */
 #define SF_STATE_WHEEL (SF_STATE_REF | SF_STATE_REF_LINGER)
 
 struct sf_entry {
-	/* key, in the order and size of struct sf_facts; IPv6: address is a keyed hash */
-	alignas(64) uint64_t address; /* dead: next free id */
+	/* The key, in the order and size of struct sf_facts. */
+	alignas(64) uint64_t address; /* IPv6: a keyed hash of both; dead entry: next free id */
 	uint32_t ports;
 	uint32_t tags;
 	uint16_t scope;
-	uint8_t version; /* 0: dead */
+	uint8_t version; /* 0: the entry is dead */
 	uint8_t protocol;
 	uint16_t state;   /* SF_STATE_… */
-	uint16_t zero;    /* where facts have the TCP flags */
+	uint16_t zero;    /* always 0; facts have the TCP flags at this offset */
 	int64_t first_ns; /* first packet of the record, of either direction */
 	struct sf_entry_half half;
 };
@@ -136,11 +138,11 @@ static_assert(offsetof(struct sf_entry, scope) == offsetof(struct sf_facts, scop
 		      offsetof(struct sf_entry, version) == offsetof(struct sf_facts, version) &&
 		      offsetof(struct sf_entry, state) == offsetof(struct sf_facts, flags) &&
 		      offsetof(struct sf_entry, zero) == offsetof(struct sf_facts, tcp_flags),
-	"keys and what is rare are compared as words");
+	"the key and the rare flags are compared as words");
 static_assert(!(SF_FACT_RARE & SF_STATE_ALL) &&
 		      !(SF_STATE_RARE & (SF_FACT_VLAN | SF_FACT_CVLAN | SF_FACT_MPLS | SF_FACT_MAC |
 						SF_FACT_TCP)),
-	"a rare bit of one side is no bit of the other");
+	"a rare flag of the entry is no flag of the packet, and the other way round");
 
 struct sf_entry_cold {
 	struct {
@@ -154,30 +156,30 @@ struct sf_entry_cold {
 static_assert(sizeof(struct sf_entry_cold) <= 64, "cold facts are one cache line");
 
 /*
- * How far ahead entries are fetched where one after the other is made, or emitted in the end:
- * processors do so by themselves, but not beyond a page.
+ * Prefetch distance where entries are visited in the order of their ids (new flows, the end of a
+ * run). A processor prefetches such reads itself, but not across the end of a page.
  */
 #define SF_ENTRIES_AHEAD 32
 
-/* Entries that are next to be given up for lack of room; their references are here. */
+/* Flows to evict next when the table is full, chosen several at a time (evict.c). */
 #define SF_VICTIMS 16
 
 struct sf_victims {
-	unsigned from, to;
+	unsigned from, to; /* of[from … to-1] are left */
 	struct sf_victim {
 		int64_t deadline;
-		uint32_t ref;
+		uint32_t ref; /* its reference, which is not in the wheel meanwhile */
 	} of[SF_VICTIMS];
 };
 
-/* What the passes hand on about one packet. */
+/* The result of passes 1 and 2 (table.c) for one packet. */
 struct sf_step {
 	uint64_t hash;
 	struct sf_bucket *bucket;
-	uint32_t guess; /* id that may be the packet's, or `cap`: that of an entry always dead */
+	uint32_t guess; /* id of the probable entry; `cap`, an entry that is always dead: none */
 };
 
-/* Packets that go from pass to pass together. */
+/* Up to SF_TABLE_PART packets, which go through the passes together. */
 struct sf_table_part {
 	struct sf_facts *facts;
 	struct sf_step *steps;
@@ -186,47 +188,49 @@ struct sf_table_part {
 
 struct sf_table {
 	/* per packet */
-	/* one place more than there are ids: an entry that is dead whenever packets are looked up */
-	struct sf_entry *hot;          /* see sf_step */
-	struct sf_entry_half *reverse; /* see account() */
+	struct sf_entry *hot;          /* [cap] is dead whenever packets are looked up */
+	struct sf_entry_half *reverse; /* [cap] is a dummy for account() */
 	uint8_t (*address6)[32];
 	struct sf_entry_cold *cold; /* NULL: not wanted */
 	int64_t idle_ns, active_ns;
-	int64_t shorter_ns;             /* of the two: the deadline of a flow with one packet */
-	struct sf_hash_key address_key; /* makes one word of two IPv6 addresses */
+	int64_t shorter_ns; /* the smaller timeout: deadline of a flow with one packet */
+	struct sf_hash_key address_key; /* for the hash of two IPv6 addresses */
 	struct sf_index index;
-	struct sf_table_part hashed, guessed; /* what passes 1 and 2 were the last to do */
-	unsigned unsettled;                   /* steps of `guessed` without one, noted in: */
-	uint8_t again[SF_TABLE_PART];
-	bool one_way;   /* hardly any packet of the last round turned: */
-	unsigned turns; /* packets of this round whose direction was not the last one's */
-	unsigned round; /* packets left of it */
-	unsigned room;  /* which of these are for the next part */
+	struct sf_table_part hashed;  /* the part that pass 1 has done */
+	struct sf_table_part guessed; /* the part that pass 2 has done */
+	unsigned unsettled;           /* number of steps in again[] */
+	uint8_t again[SF_TABLE_PART]; /* steps of `guessed` whose home bucket gave no candidate */
+	bool one_way;                 /* the last round had no change of direction */
+	unsigned turns;               /* changes of direction in this round */
+	unsigned round;               /* packets left in this round */
+	unsigned room;                /* index into steps[] and facts[] for the next part */
 	struct sf_step steps[3][SF_TABLE_PART];
 	alignas(64) struct sf_facts facts[3][SF_TABLE_PART];
 	/* per flow */
-	bool too_long;                /* the index wants the strong hash */
-	bool cramped;                 /* there is no memory for a larger one */
-	struct sf_index old;          /* being emptied after a change of hash */
-	uint32_t made_for;            /* flows that `index` is made for, up to the cap */
-	uint32_t migrated;            /* buckets of `old` done */
-	uint32_t cap, low, high;      /* ids below low and from high on have been in use */
-	uint32_t free_low, free_high; /* lists of dead ids in these two ranges */
+	bool too_long;       /* a way through the index was too long: take the strong hash */
+	bool cramped;        /* there was no memory for a larger index */
+	struct sf_index old; /* the index before `index`, while it is being emptied */
+	uint32_t made_for;   /* flows that `index` is made for, at most `cap` */
+	uint32_t migrated;   /* buckets of `old` that are copied */
+	uint32_t cap;        /* number of ids */
+	uint32_t low;        /* ids 0 … low-1 have been in use */
+	uint32_t high;       /* ids high … cap-1 have been in use */
+	uint32_t free_low;   /* list of dead ids below `low` */
+	uint32_t free_high;  /* list of dead ids from `high` on */
 	uint64_t *identity;
 	struct sf_wheel wheel;
 	struct sf_victims victims;
 	bool started; /* the wheel's tick is set */
-	bool seeded;
+	bool seeded;  /* hash keys are derived from `seed`: runs can be repeated */
 	uint64_t seed[2];
 	struct sf_ledger ledger;
 	/* records on their way to the sink */
-	struct sf_flow *next; /* in record[]: where the next one goes */
-	bool flow_ids;        /* records have one */
+	struct sf_flow *next; /* the first free one in record[] */
+	bool flow_ids;        /* records have a flowId */
 	struct sf_flow_sink sink;
-	const uint32_t *ifindex, *domain;
+	const uint32_t *ifindex, *domain; /* by interface number */
 	struct sf_arena arena[5];
-	/* zeros at first: what fill() does not write stays so */
-	struct sf_flow record[SF_BATCH_MAX];
+	struct sf_flow record[SF_BATCH_MAX]; /* starts as zeros; fill() leaves unwanted members */
 };
 
 /* tcpControlBits */
@@ -279,7 +283,7 @@ static inline uint64_t sf_entry_hash(
 		hot->version == 6 ? table->address6[id] : NULL);
 }
 
-/* When the entry has to be looked at: its timeout, or the end of its linger. */
+/* The time of the entry's next timeout, or of the end of its linger. */
 static inline int64_t sf_entry_deadline(const struct sf_table *table, const struct sf_entry *hot)
 {
 	int64_t last = hot->first_ns + sf_half_time(hot->half.end), idle;
@@ -302,7 +306,7 @@ static inline enum sf_end_reason sf_entry_reason(
 										: SF_END_IDLE;
 }
 
-/* Prefetches what is needed to emit and remove an entry; returns its hash in the index. */
+/* Prefetches the data that emitting and removing an entry need; returns its hash in the index. */
 static sf_always_inline uint64_t sf_entry_prefetch(const struct sf_table *table, uint32_t id)
 {
 	const struct sf_entry *hot = &table->hot[id];
@@ -323,10 +327,10 @@ static inline struct sf_entry_cold *sf_cold_of(const struct sf_table *table, uin
 
 /* record.c: */
 
-/* The rarely asked facts of a direction's first packet. */
+/* Stores the cold facts of a direction's first packet. */
 void sf_cold_begin(struct sf_entry_cold *cold, const struct sf_facts *facts);
 
-/* Begins a direction with its first packet, and counts that if `counted`. `cold` may be NULL. */
+/* Begins a direction with its first packet; counts the packet if `counted`. `cold` may be NULL. */
 static sf_always_inline void sf_half_begin(struct sf_entry_half *half, struct sf_entry_cold *cold,
 	const struct sf_facts *facts, bool counted)
 {
@@ -340,16 +344,16 @@ static sf_always_inline void sf_half_begin(struct sf_entry_half *half, struct sf
 	half->end = (uint64_t)facts->ttl << SF_HALF_TTL_MIN;
 }
 
-/* Of the word that begins with the scope, the key's part. */
+/* Mask for the word that begins with the scope: the members that belong to the key. */
 #define SF_KEY_FACTS                                                                               \
 	(SF_FACTS_WORD(UINT64_C(0xffff), scope, scope) |                                           \
 		SF_FACTS_WORD(UINT64_C(0xff), scope, version) |                                    \
 		SF_FACTS_WORD(UINT64_C(0xff), scope, protocol))
 
 /*
- * Begins a record in the entry with its first packet, which is counted if `counted`. `version` is
- * that of the facts, or a constant where the caller knows it; `state` is all of its state but the
- * sides. Stores whole words, as they are loaded.
+ * Begins a record in an entry with its first packet; counts the packet if `counted`. `version` is
+ * facts->version, or a constant where the caller knows it. `state` is the entry's state without
+ * SF_STATE_SIDE and SF_STATE_LATEST. Stores whole words, because the packet path loads whole words.
  */
 static sf_always_inline void sf_entry_make(struct sf_table *table, uint32_t id,
 	const struct sf_facts *facts, uint8_t version, uint32_t state, bool counted)
@@ -372,8 +376,8 @@ static sf_always_inline void sf_entry_make(struct sf_table *table, uint32_t id,
 }
 
 /*
- * The initiator's side: the sender of a flow's first packet, or of the SYN or the ICMP request that
- * it answers.
+ * SF_STATE_INITIATOR for a flow that begins with this packet. The initiator is the packet's sender;
+ * if the packet is a SYN+ACK or an ICMP reply, its receiver.
  */
 static inline uint32_t sf_entry_initiator(const struct sf_facts *facts)
 {
@@ -381,14 +385,14 @@ static inline uint32_t sf_entry_initiator(const struct sf_facts *facts)
 				SF_FACTS_WORD((uint64_t)(TCP_SYN | TCP_ACK), scope, tcp_flags);
 	bool is_answer = (sf_word64(&facts->scope) & answer) == answer;
 
-	/* no branches: new flows of TCP and of others come as they please */
+	/* without a branch: the mix of TCP and other protocols is not predictable */
 	is_answer |= facts->flags / SF_FACT_ANSWER;
 	return ((facts->flags ^ is_answer) & SF_STATE_SIDE) * (uint32_t)SF_STATE_INITIATOR;
 }
 
 /*
- * What a packet changes about the direction: SF_STATE_SIDE if it is not of the side counted in
- * hot, SF_STATE_LATEST if the last packet was the other side's. Either concerns reverse[].
+ * Compares the packet's sender with the entry: SF_STATE_SIDE is set if the packet does not belong
+ * to hot.half, SF_STATE_LATEST if the other side sent the packet before. Both concern reverse[id].
  */
 static inline uint32_t sf_entry_turn(uint32_t state, const struct sf_facts *facts)
 {
@@ -400,17 +404,18 @@ static inline uint32_t sf_entry_turn(uint32_t state, const struct sf_facts *fact
 void sf_half_widen_ttl(struct sf_entry_half *half, uint8_t ttl);
 
 /*
- * The record's first packet of the other side, `at` ns after its first one, is about to be counted.
+ * Begins reverse[id] with the first packet of the other side, `at` ns after the record's first one.
+ * The caller counts the packet.
  */
 void sf_table_answer(struct sf_table *table, uint32_t id, const struct sf_facts *facts, int64_t at);
 
-/* Accounts any packet of the entry, which is `fresh` if this packet has made it. */
+/* Accounts a packet that is not plain. `fresh`: the entry was made for this packet. */
 void sf_table_account_rare(
 	struct sf_table *table, uint32_t id, const struct sf_facts *facts, bool fresh);
 
 /* record.c: */
 
-/* Gives the entry's record to the sink. Returns its flowId, 0 where it is not asked for. */
+/* Gives the entry's record to the sink. Returns its flowId; 0 if no destination wants flowIds. */
 uint64_t sf_table_emit(struct sf_table *table, uint32_t id, enum sf_end_reason reason);
 
 /* Hands waiting records to the sink. */
@@ -421,7 +426,7 @@ void sf_table_flush(struct sf_table *table);
 /* Slow part of sf_table_allocate(). */
 uint32_t sf_table_allocate_any(struct sf_table *table, uint8_t version);
 
-/* An id that was dead, evicting if there is none. */
+/* Returns a dead id; evicts a flow if there is none. */
 static inline uint32_t sf_table_allocate(struct sf_table *table, uint8_t version)
 {
 	uint32_t id = table->free_low;
@@ -436,15 +441,15 @@ static inline uint32_t sf_table_allocate(struct sf_table *table, uint8_t version
 	return id;
 }
 
-/* Takes the entry out of the index, where it is under `hash`, and frees its id; emits nothing. */
+/* Removes the entry from the index (its hash there is `hash`) and frees its id; emits nothing. */
 void sf_table_release(struct sf_table *table, uint32_t id, uint64_t hash);
 
-/* A way of this many buckets was needed in the index: counts it, and acts if it is too long. */
+/* Enters the length of a way through the index, in buckets; a too long one changes the hash. */
 void sf_table_long_way(struct sf_table *table, uint32_t way);
 
 /*
- * Change to a larger index, or to the strong hash: between batches, as hashes are at hand within
- * one. Begins it, or moves a bounded part of the old index to the new one.
+ * Begins the change to a larger index or to the strong hash, or moves a bounded part of the old
+ * index to the new one. Not while packets are between passes: steps hold hashes and buckets.
  */
 void sf_table_rehash(struct sf_table *table);
 
@@ -459,7 +464,7 @@ static inline bool sf_table_wants_rehash(const struct sf_table *table)
 	return table->too_long || table->old.buckets || sf_table_is_crowded(table);
 }
 
-/* Files the entry, due at `deadline`, with the wheel, unless there is a reference already. */
+/* Gives the wheel a reference to the entry, due at `deadline`, unless the wheel has one already. */
 static inline void sf_table_file_at(struct sf_table *table, uint32_t id, int64_t deadline)
 {
 	struct sf_entry *hot = &table->hot[id];
@@ -488,7 +493,7 @@ static inline void sf_table_file_linger(struct sf_table *table, uint32_t id)
 /* evict.c: makes room by giving up the flow nearest to its timeout. */
 void sf_table_evict(struct sf_table *table);
 
-/* Files the references of chosen victims again. */
+/* Returns the references of the chosen victims to the wheel. */
 void sf_table_give_back(struct sf_table *table);
 
 #endif

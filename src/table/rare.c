@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A packet that is not plain (see account() in table.c): it comes after a timeout or out of order,
- * is a fragment, or belongs to the end of a TCP connection. The whole of DESIGN §4's rules for one
- * packet, in their order and for every case; what the packet path does for plain ones is a part
- * of it.
+ * Accounts packets that are not plain (is_plain() in table.c): a packet after a timeout, out of
+ * order, of a fragment, or at the end of a TCP connection. All rules for a packet (docs/table.md)
+ * are here, for every case and in their order; the packet path is a short form for plain packets.
  */
 #include "table/layout.h"
 
-/* Has one of the timeouts of the record passed at the packet's time? */
+/* True if one of the record's timeouts has passed at the packet's clock. */
 static bool is_timed_out(
 	const struct sf_table *table, const struct sf_entry *hot, const struct sf_facts *facts)
 {
@@ -16,7 +15,7 @@ static bool is_timed_out(
 	return age >= table->active_ns || age - sf_half_time(hot->half.end) >= table->idle_ns;
 }
 
-/* ns by which the record's first packet may become earlier: its times have 48 bits. */
+/* ns by which the record's begin may move back: the entry's times have 48 bits. */
 static int64_t room_before(const struct sf_entry *hot)
 {
 	int64_t end = sf_half_time(hot->half.begin), last = sf_half_time(hot->half.end);
@@ -25,10 +24,9 @@ static int64_t room_before(const struct sf_entry *hot)
 }
 
 /*
- * The packet comes after a timeout or the linger of the flow that it would belong to (DESIGN §4):
- * that flow's record leaves and this packet begins the next one. Only an active timeout within the
- * idle timeout goes on with the same flow. So does a packet from too long before the record's first
- * one, the other reason to cut a flow that is active.
+ * Emits the entry's record, and begins the next record with this packet. The flow, and its flowId,
+ * stay the same after an active timeout, if the idle timeout has not passed too, and when a packet
+ * lies too far before the record's first one. Otherwise the packet begins another flow.
  */
 static void restart(struct sf_table *table, uint32_t id, const struct sf_facts *facts)
 {
@@ -62,9 +60,10 @@ static void restart(struct sf_table *table, uint32_t id, const struct sf_facts *
 }
 
 /*
- * A packet from before the record's first one: the record begins with it, and times in the entry
- * are counted from there. It says who began the flow, unless that was in an earlier record. If the
- * other side sent it, hot and reverse change places, as the hot half is that of the first packet.
+ * Accounts for a packet that is earlier than the record's first one. The record begins with this
+ * packet now, and the entry's times are shifted. The packet also decides who began the flow, unless
+ * the flow began in an earlier record. If the other side sent it, hot and reverse change places:
+ * the hot half is always that of the first packet's sender.
  */
 static void rebase(struct sf_table *table, uint32_t id, const struct sf_facts *facts)
 {
@@ -100,20 +99,20 @@ static void rebase(struct sf_table *table, uint32_t id, const struct sf_facts *f
 	hot->state = (hot->state ^ SF_STATE_SIDE) | SF_STATE_REVERSE;
 }
 
-/* The TCP connection has ended at the packet's clock: the flow lingers for its stragglers. */
+/* The TCP connection has ended: the flow stays for SF_LINGER_NS to take late packets. */
 static void end_connection(struct sf_table *table, uint32_t id, const struct sf_facts *facts)
 {
 	struct sf_entry *hot = &table->hot[id];
 	int64_t linger = sf_time_since(facts->clock_ns, hot->first_ns) + SF_LINGER_NS;
 
 	hot->state |= SF_STATE_LINGER;
-	/* a first packet may lie as far behind the clock as it likes */
+	/* a record's first packet may lie any time behind the clock */
 	hot->half.begin =
 		sf_half_with_time(hot->half.begin, linger < SF_DELTA_MAX ? linger : SF_DELTA_MAX);
 	sf_table_file_linger(table, id);
 }
 
-/* Has the side whose FIN was not the last sent anything later than the last FIN? */
+/* True if the receiver of the last FIN has sent a later packet. */
 static bool is_answered(const struct sf_table *table, uint32_t id)
 {
 	const struct sf_entry *hot = &table->hot[id];
@@ -127,7 +126,7 @@ static bool is_answered(const struct sf_table *table, uint32_t id)
 	return last > sf_half_time(hot->half.begin);
 }
 
-/* A FIN: of two, that one is the last whose packet has the later time. */
+/* Enters a FIN. The last of two FINs is the one whose packet has the later time. */
 static void fin_step(struct sf_entry *hot, int64_t at, bool side)
 {
 	bool first = !(hot->state & (SF_STATE_FIN_0 | SF_STATE_FIN_1));
@@ -147,9 +146,9 @@ static bool have_both_ended(const struct sf_entry *hot)
 }
 
 /*
- * End of a TCP connection: RST; or a FIN from both sides and an ACK without FIN from the side whose
- * FIN was not the last, by the packets' times: where a FIN comes late, its answer may have been
- * there before it. The packet has been counted.
+ * Decides whether the packet, which has been counted, ends its TCP connection. A connection ends
+ * with RST, or with a FIN of both sides and an ACK for the last FIN. Packet times decide: where the
+ * last FIN arrives late, its ACK may have arrived before it.
  */
 static void tcp_step(struct sf_table *table, uint32_t id, const struct sf_facts *facts)
 {
@@ -173,8 +172,8 @@ static void tcp_step(struct sf_table *table, uint32_t id, const struct sf_facts 
 }
 
 /*
- * Does the packet begin a new connection while the last one lingers? A SYN without ACK that is
- * older than the end of that one belongs to it and has come late.
+ * True if the packet begins a new connection while the last one lingers: a SYN without ACK that is
+ * not older than the end of the last one. (An older SYN is a late packet of the last connection.)
  */
 static bool is_new_connection(const struct sf_entry *hot, const struct sf_facts *facts)
 {
@@ -184,7 +183,7 @@ static bool is_new_connection(const struct sf_entry *hot, const struct sf_facts 
 	       sf_time_since(facts->time_ns, hot->first_ns) >= end;
 }
 
-/* Must the record end before this packet is accounted? */
+/* True if the record must end before this packet is accounted. */
 static bool is_over(
 	const struct sf_table *table, const struct sf_entry *hot, const struct sf_facts *facts)
 {
@@ -218,7 +217,7 @@ void sf_table_answer(struct sf_table *table, uint32_t id, const struct sf_facts 
 	table->hot[id].state |= SF_STATE_REVERSE;
 }
 
-/* Counts the packet, wherever its time lies in the record. */
+/* Counts a packet whose time may lie anywhere: before, within or after the record. */
 static void count(struct sf_table *table, uint32_t id, const struct sf_facts *facts)
 {
 	struct sf_entry *hot = &table->hot[id];
@@ -253,7 +252,7 @@ static void count(struct sf_table *table, uint32_t id, const struct sf_facts *fa
 void sf_table_account_rare(
 	struct sf_table *table, uint32_t id, const struct sf_facts *facts, bool fresh)
 {
-	/* the first packet of a flow may lie far behind the clock: it is in the record yet */
+	/* a flow's first packet belongs to its record, however far it lies behind the clock */
 	if (!fresh && is_over(table, &table->hot[id], facts))
 		restart(table, id, facts);
 	count(table, id, facts);

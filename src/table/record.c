@@ -2,9 +2,9 @@
 /*
  * From entry to flow record, and out to the sink.
  *
- * Records are collected in an array of SF_BATCH_MAX and handed over when it is full and at the end
- * of each call into the table, so no record waits in it between calls. What the sink does not take
- * is counted as lost.
+ * Records are collected in an array of SF_BATCH_MAX. The sink gets them when the array is full and
+ * at the end of each call into the table, so no record waits between calls. Records that the sink
+ * does not take are counted as lost.
  */
 #include <assert.h>
 #include <endian.h>
@@ -24,7 +24,7 @@ void sf_cold_begin(struct sf_entry_cold *cold, const struct sf_facts *facts)
 			       (facts->flags & SF_FACT_MPLS ? SF_HAS_MPLS : 0);
 }
 
-/* Leaves the rarely asked facts alone: zeros, unless fill_cold() says what they are. */
+/* Does not write the cold facts: they are zeros, or fill_cold() writes them. */
 static inline void fill_half(struct sf_flow_half *restrict out,
 	const struct sf_table *restrict table, const struct sf_entry_half *restrict half,
 	int64_t start_ns, int64_t end_ns)
@@ -60,7 +60,8 @@ static inline void fill_key(struct sf_flow *restrict flow, const struct sf_table
 	const struct sf_entry *restrict hot, unsigned first)
 {
 	/*
-	 * the initiator's part in the upper half: rotations, as a branch would be guessed in vain
+	 * The initiator's part goes to the upper half. Rotations, because a branch on the side would
+	 * be unpredictable.
 	 */
 	unsigned turn = 32 * first;
 	uint64_t address = hot->address << turn | hot->address >> (-turn & 63);
@@ -124,7 +125,7 @@ static __attribute__((noinline)) unsigned fill_halves(struct sf_flow *restrict f
  */
 static sf_always_inline void fill(struct sf_flow *restrict flow,
 	const struct sf_table *restrict table, const struct sf_entry *restrict hot,
-	enum sf_end_reason reason, bool bare)
+	enum sf_end_reason reason, bool minimal)
 {
 	unsigned first = hot->state & SF_STATE_SIDE ? 1 : 0;
 
@@ -138,15 +139,16 @@ static sf_always_inline void fill(struct sf_flow *restrict flow,
 		flow->directions = SF_FORWARD;
 	}
 	fill_key(flow, table, hot, first);
-	if (!bare && table->cold)
+	if (!minimal && table->cold)
 		fill_cold(flow, &table->cold[hot - table->hot], first);
 	flow->domain = table->domain[sf_half_interface(&hot->half)];
 	flow->end_reason = (uint8_t)reason;
 }
 
 /*
- * Packets and octets of records that were made, until enter(). Meanwhile the ledger may be short of
- * what a flush takes off it again.
+ * Packets and octets of records that were made but not yet entered in the ledger (enter()). The
+ * ledger may be below its true value until then: sf_table_flush() may already have subtracted what
+ * the sink did not take.
  */
 struct tally {
 	uint64_t packets, octets;
@@ -164,16 +166,19 @@ static inline void enter(struct sf_table *table, const struct tally *tally)
 	table->ledger.record_octets += tally->octets;
 }
 
-/* The record at table->next, which is in a tally, waits for the sink from now on. */
+/* Queues the record at table->next for the sink. It has been added to a tally. */
 static inline void queue(struct sf_table *table)
 {
 	if (++table->next == table->record + SF_BATCH_MAX)
 		sf_table_flush(table);
 }
 
-/* `bare`: nobody asks for cold facts or flowIds. Returns the record's flowId, if there is one. */
+/*
+ * Queues the record of an entry of the table `of`. `minimal`: no destination wants cold facts or
+ * flowIds. Returns the record's flowId, 0: it has none.
+ */
 static sf_always_inline uint64_t emit(struct sf_table *table, const struct sf_table *of,
-	const struct sf_entry *hot, enum sf_end_reason reason, struct tally *tally, bool bare)
+	const struct sf_entry *hot, enum sf_end_reason reason, struct tally *tally, bool minimal)
 {
 	struct sf_flow *flow = table->next;
 	uint64_t flow_id = 0;
@@ -181,8 +186,8 @@ static sf_always_inline uint64_t emit(struct sf_table *table, const struct sf_ta
 	count_half(tally, &hot->half);
 	if (hot->state & SF_STATE_REVERSE)
 		count_half(tally, &of->reverse[hot - of->hot]);
-	fill(flow, of, hot, reason, bare);
-	if (!bare && of->flow_ids)
+	fill(flow, of, hot, reason, minimal);
+	if (!minimal && of->flow_ids)
 		flow_id = hot->state & SF_STATE_CUT ? of->identity[hot - of->hot]
 						    : flow_id_of(of, hot);
 	flow->id = flow_id;
@@ -190,7 +195,7 @@ static sf_always_inline uint64_t emit(struct sf_table *table, const struct sf_ta
 	return flow_id;
 }
 
-static inline bool is_bare(const struct sf_table *table)
+static inline bool is_minimal(const struct sf_table *table)
 {
 	return !table->cold && !table->flow_ids;
 }
@@ -201,7 +206,7 @@ uint64_t sf_table_emit(struct sf_table *table, uint32_t id, enum sf_end_reason r
 	struct tally tally = { 0 };
 	uint64_t flow_id;
 
-	if (is_bare(table))
+	if (is_minimal(table))
 		flow_id = emit(table, table, hot, reason, &tally, true);
 	else
 		flow_id = emit(table, table, hot, reason, &tally, false);
@@ -210,9 +215,9 @@ uint64_t sf_table_emit(struct sf_table *table, uint32_t id, enum sf_end_reason r
 }
 
 static sf_always_inline void finish_range(struct sf_table *table, const struct sf_table *of,
-	uint32_t from, uint32_t to, int64_t now, bool bare)
+	uint32_t from, uint32_t to, int64_t now, bool minimal)
 {
-	/* entries are due whose last packet, or whose first one, is no later than that */
+	/* an entry is due if its last packet is not after `idle`, or its first not after `active` */
 	const int64_t idle = of->idle_ns == SF_TIMEOUT_NEVER ? INT64_MIN : now - of->idle_ns,
 		      active = now - of->active_ns;
 	struct tally tally = { 0 };
@@ -230,7 +235,7 @@ static sf_always_inline void finish_range(struct sf_table *table, const struct s
 		if (hot->state & SF_STATE_LINGER || hot->first_ns <= active ||
 			hot->first_ns + sf_half_time(hot->half.end) <= idle)
 			reason = sf_entry_reason(of, hot);
-		emit(table, of, hot, reason, &tally, bare);
+		emit(table, of, hot, reason, &tally, minimal);
 	}
 	enter(table, &tally);
 	table->ledger.flows_ended += flows;
@@ -239,7 +244,7 @@ static sf_always_inline void finish_range(struct sf_table *table, const struct s
 void sf_table_finish_part(
 	struct sf_table *table, const struct sf_table *of, uint32_t from, uint32_t to, int64_t now)
 {
-	/* places are the ids that have been in use */
+	/* from and to count ids that have been in use: 0 … low-1 and high … cap-1 */
 	const uint32_t gap = of->high - of->low;
 	const struct {
 		uint32_t from, to;
@@ -250,7 +255,7 @@ void sf_table_finish_part(
 	for (unsigned i = 0; i < 2; i++) {
 		if (ranges[i].from >= ranges[i].to)
 			continue;
-		if (is_bare(of))
+		if (is_minimal(of))
 			finish_range(table, of, ranges[i].from, ranges[i].to, now, true);
 		else
 			finish_range(table, of, ranges[i].from, ranges[i].to, now, false);
@@ -260,7 +265,7 @@ void sf_table_finish_part(
 
 void sf_table_emit_each(struct sf_table *table, const struct sf_facts *facts, unsigned count)
 {
-	/* in the place beyond the ids, which is dead again in the end */
+	/* made in the entry beyond the ids, which is dead again at the end */
 	struct sf_entry *hot = &table->hot[table->cap];
 	struct tally tally = { 0 };
 

@@ -2,24 +2,23 @@
 /*
  * The packet path: facts into the table.
  *
- * Memory latency is what costs, so each packet goes through three passes, each touching what the
- * pass before has prefetched:
+ * Memory latency dominates the cost, so each packet goes through three passes. Each pass reads the
+ * memory that the pass before has prefetched:
  *
- *	1  hash the key        -> prefetch its bucket
- *	2  compare signatures  -> prefetch the entry they point to, and its reverse half unless the
- *	                          traffic is one-way
- *	3  compare the key, account the packet; or search in earnest and insert
+ *	1  hash the key        -> prefetch the bucket
+ *	2  compare signatures  -> prefetch the entry, and its reverse half unless traffic is one-way
+ *	3  compare the key     -> account the packet; or search the whole index, and insert
  *
- * A packet whose home bucket does not tell where to look (a few in a hundred, and more while an
- * index is being emptied) gets a second look between passes 2 and 3.
+ * A packet whose home bucket has no candidate but an overflow (a few in a hundred, more while an
+ * index is being emptied) gets a second look between passes 2 and 3: guess_again().
  *
- * The passes run over a part of some packets at a time, each one part behind the pass before it,
- * and the caller may make the next part meanwhile, also in another batch: memory is kept busy while
- * others compute. `hashed` and `guessed` of the table are the parts under way.
+ * A pass handles a part of up to SF_TABLE_PART packets. When part n enters pass 1, part n-1 enters
+ * pass 2 (table->hashed) and part n-2 enters pass 3 (table->guessed). The memory that one part
+ * needs is thus fetched while other parts are computed, and while the caller parses the next one.
  *
- * What pass 2 leaves is a guess. An entry that is alive and has the packet's key is the packet's
- * whatever happened in between, as at most one has. Where the guess was wrong or none, find() looks
- * in the table as it is. So the result is that of packets taken one by one.
+ * Pass 2 only guesses. At most one living entry has the packet's key, so a guess whose key agrees is
+ * right, whatever other packets changed in between. If there is no guess or a wrong one, find()
+ * searches the table as it is in pass 3. The result is the same as for packets taken one by one.
  */
 #include "table/layout.h"
 
@@ -75,7 +74,7 @@ static inline const struct sf_bucket *bucket_after(
 	return bucket + 1 == index->buckets + index->count ? index->buckets : bucket + 1;
 }
 
-/* The hash and the home bucket of a packet in the index that is being emptied. */
+/* The packet's hash in the index that is being emptied. */
 static inline uint64_t old_hash(const struct sf_table *table, const struct sf_facts *facts)
 {
 	return sf_index_hash(&table->old, facts->address, sf_word64(&facts->ports),
@@ -102,7 +101,7 @@ static inline uint32_t find(
 	return id;
 }
 
-/* Pass 1. Completes the facts: one word for two addresses. */
+/* Pass 1. Sets facts->address of IPv6 packets to the hash of the two addresses. */
 static inline void hash_keys(struct sf_table *table, struct sf_table_part part)
 {
 	const struct sf_index index = table->index;
@@ -122,7 +121,7 @@ static inline void hash_keys(struct sf_table *table, struct sf_table_part part)
 	}
 }
 
-/* While an index is emptied: its buckets as well. */
+/* Pass 1 while an index is being emptied: prefetches the buckets there too. */
 static sf_always_inline void hash_old_keys(const struct sf_table *table, struct sf_table_part part)
 {
 	for (unsigned i = 0; i < part.count; i++)
@@ -154,7 +153,7 @@ static sf_always_inline void guess(struct sf_table *table, struct sf_table_part 
 
 			step->guess = bucket->id[(unsigned)__builtin_ctz(mask)];
 			prefetch_entry(table, step->guess, facts->version == 6, one_way);
-			/* one packet in a hundred: find() may need it */
+			/* one packet in a hundred has two candidates: find() may need the other */
 			if (sf_unlikely(others))
 				__builtin_prefetch(&table->hot[bucket->id[__builtin_ctz(others)]]);
 			continue;
@@ -167,7 +166,7 @@ static sf_always_inline void guess(struct sf_table *table, struct sf_table_part 
 	}
 }
 
-/* The second look: one bucket further (0.9 % of the ids at the cap), and in the old index. */
+/* The second look: in the next bucket (0.9 % of the ids of a full table) and in the old index. */
 static void guess_again(struct sf_table *table, struct sf_table_part part)
 {
 	for (unsigned n = 0; n < table->unsettled; n++) {
@@ -192,14 +191,14 @@ static void guess_again(struct sf_table *table, struct sf_table_part part)
 	table->unsettled = 0;
 }
 
-/* Of the word that begins with the scope: what makes a packet a case for rare.c. */
+/* Mask for the word that begins with the scope: flags that make a packet a case for rare.c. */
 #define RARE_FACTS                                                                                 \
 	(SF_FACTS_WORD((uint64_t)SF_FACT_RARE, scope, flags) |                                     \
 		SF_FACTS_WORD((uint64_t)(TCP_FIN | TCP_RST), scope, tcp_flags))
 
 /*
- * The next packet of an entry, or of another one yet: `at` ns after the record's first one, `gap`
- * ns after its last one.
+ * Packet time relative to the guessed entry (without meaning if the guess is wrong): `at` ns after
+ * the record's first packet, `gap` ns after its last packet.
  */
 struct moment {
 	int64_t at, gap;
@@ -214,9 +213,9 @@ static sf_always_inline struct moment moment_of(
 }
 
 /*
- * Is the packet one of the entry, and is there nothing to decide about it? It is in order and
- * within the timeouts, and its connection goes on; with `one_way`, it also goes the way of the last
- * one. The words that follow the addresses tell all of that but the times at once.
+ * True if the packet belongs to the entry and only needs to be counted: it is in order, within the
+ * timeouts, and does not end a connection; with `one_way`, the same side sent the packet before.
+ * One masked comparison of the words behind the addresses checks everything except the times.
  */
 static sf_always_inline bool is_plain(const struct sf_table *table, uint32_t id,
 	const struct sf_facts *facts, struct moment when, bool one_way)
@@ -236,7 +235,7 @@ static sf_always_inline bool is_plain(const struct sf_table *table, uint32_t id,
 	       sf_likely(when.at < table->active_ns);
 }
 
-/* Counts a packet in `half`, whose last one is at `end`. */
+/* Counts a packet in `half`; `end` is half->end before this packet. */
 static sf_always_inline void count(
 	struct sf_entry_half *half, uint64_t end, const struct sf_facts *facts, uint32_t octets)
 {
@@ -247,11 +246,10 @@ static sf_always_inline void count(
 }
 
 /*
- * Counts a plain packet of `octets` octets. Where directions alternate they do as they please, so
- * nothing here branches on them, at the price of a few more instructions: what must not happen is
- * masked out, and a flow that does not turn works on an unused reverse half in place of its own,
- * which it thus never touches. Where no packet turned lately (`one_way`) is_plain() has told that
- * this one does not either. Returns whether it does.
+ * Counts a plain packet. Branch-free, because directions are unpredictable: updates that do not
+ * apply are masked out, and a packet that does not change direction writes to the dummy half
+ * reverse[cap]. With `one_way` is_plain() has checked that the direction does not change. Returns
+ * whether it changed.
  */
 static sf_always_inline bool account(struct sf_table *table, uint32_t id,
 	const struct sf_facts *facts, struct moment when, uint32_t octets, bool one_way)
@@ -274,7 +272,7 @@ static sf_always_inline bool account(struct sf_table *table, uint32_t id,
 	hot->half.end = end + (uint64_t)when.gap;
 	reverse->end = other + ((uint64_t)(sf_half_time(end) - sf_half_time(other)) &
 				       -(uint64_t)(turn / SF_STATE_LATEST));
-	/* in the word that is_plain() reads */
+	/* stored as the whole word that is_plain() loads */
 	word = sf_word64(&hot->scope) ^
 	       SF_FACTS_WORD((uint64_t)turn & SF_STATE_LATEST, scope, flags);
 	memcpy(&hot->scope, &word, sizeof(word));
@@ -283,7 +281,7 @@ static sf_always_inline bool account(struct sf_table *table, uint32_t id,
 	return turn != 0;
 }
 
-/* A flow of that IP version begins with the packet, which is counted if it is a plain one. */
+/* Makes a flow of that IP version for its first packet; counts the packet if it is `plain`. */
 static sf_always_inline uint32_t insert(struct sf_table *table, const struct sf_step *step,
 	const struct sf_facts *facts, uint8_t version, bool plain)
 {
@@ -302,7 +300,7 @@ static sf_always_inline uint32_t insert(struct sf_table *table, const struct sf_
 	return id;
 }
 
-/* A flow begins with any packet. */
+/* Makes a flow for its first packet, of any kind, and accounts the packet. */
 static sf_always_inline void insert_any(
 	struct sf_table *table, const struct sf_step *step, const struct sf_facts *facts)
 {
@@ -318,7 +316,7 @@ static sf_always_inline void insert_any(
 			table, insert(table, step, facts, facts->version, false), facts, true);
 }
 
-/* Any packet, whatever was guessed. */
+/* Accounts a packet of any kind, with any guess. */
 static sf_always_inline void account_any(
 	struct sf_table *table, const struct sf_step *step, const struct sf_facts *facts)
 {
@@ -340,8 +338,8 @@ static sf_always_inline void account_any(
 }
 
 /*
- * Any packet, and those behind it that have no entry by the guess, up to `end`: new flows often
- * come in a row. Returns the first packet that is left.
+ * Accounts a packet of any kind, and the packets behind it that have no guess, up to `end`: new
+ * flows often come in a row. Returns the first packet that is left.
  */
 static __attribute__((noinline)) const struct sf_facts *account_others(struct sf_table *table,
 	const struct sf_step *step, const struct sf_facts *facts, const struct sf_facts *end)
@@ -384,7 +382,7 @@ static sf_always_inline void account_part(
 	table->turns += turns;
 }
 
-/* Each part under way goes one pass further, `next` through the first one. */
+/* Moves every part one pass further; `next` enters pass 1. */
 static void advance(struct sf_table *table, struct sf_table_part next)
 {
 	struct sf_table_part hashed = table->hashed, guessed = table->guessed;
@@ -407,7 +405,7 @@ static void advance(struct sf_table *table, struct sf_table_part next)
 		sf_table_flush(table);
 }
 
-/* Now and then, before a part: what need not be looked at for each packet. */
+/* Checks that are needed once in SF_BATCH_MAX packets; called between two parts. */
 static __attribute__((noinline)) void begin_round(
 	struct sf_table *table, const struct sf_facts *facts)
 {
@@ -418,7 +416,7 @@ static __attribute__((noinline)) void begin_round(
 		table->started = true;
 	}
 	if (sf_unlikely(sf_table_wants_rehash(table))) {
-		/* steps know buckets of the index that is there */
+		/* steps of the parts in passes 2 and 3 point into the present index */
 		sf_table_settle(table);
 		sf_table_rehash(table);
 	}

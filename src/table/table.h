@@ -13,7 +13,7 @@
  *	sf_table_finish(table, now);
  *	sf_table_free(table);
  *
- * docs/table.md describes the structures and the rules of DESIGN §4 as they are carried out here.
+ * docs/table.md describes the structures and the rules.
  */
 #ifndef SPANFLOW_TABLE_TABLE_H
 #define SPANFLOW_TABLE_TABLE_H
@@ -39,23 +39,21 @@ int sf_table_new(
 void sf_table_free(struct sf_table *table);
 
 /*
- * Accounts packets, SF_TABLE_PART at most, whose facts the caller has put where sf_table_room()
- * says, which is anew after each offer. Timeouts are decided at facts->clock_ns, which may lie
- * before that of earlier packets (each decides for its own flow only). Times lie within 2^62 ns of
- * 1970 (year 2116).
+ * Accounts up to SF_TABLE_PART packets. The caller writes their facts to sf_table_room() first; the
+ * room is another one after each offer. Timeouts are decided at facts->clock_ns. The clock of a
+ * packet may lie before the clock of an earlier one: it decides for the packet's own flow only.
+ * Times lie within 2^62 ns of 1970 (year 2116).
  *
- * A part's lines come from memory while the caller makes the next ones: packets are accounted with
- * the second offer after theirs, or by sf_table_settle(), with which ageing that has something to
- * do, the end and the books begin. So nothing is ever decided or told without them. Records that
- * they close are given to the sink when they are accounted, where time goes on a tick (268 ms)
- * later at most.
+ * Offers are pipelined: a part is accounted two offers later. sf_table_settle() accounts the parts
+ * in flight; sf_table_age(), sf_table_finish() and sf_table_ledger() call it first where it matters.
+ * A record that a packet closes reaches the sink when that packet is accounted.
  */
 #define SF_TABLE_PART 32
 struct sf_facts *sf_table_room(struct sf_table *table);
 void sf_table_offer(struct sf_table *table, unsigned count);
 void sf_table_settle(struct sf_table *table);
 
-/* Makes each packet a record of its own: RFC 5470 §5.1.1 with both timeouts 0. No flow is kept. */
+/* Makes a record of each packet: RFC 5470 §5.1.1 with both timeouts 0. No flow is kept. */
 void sf_table_emit_each(struct sf_table *table, const struct sf_facts *facts, unsigned count);
 
 /*
@@ -69,22 +67,24 @@ bool sf_table_age(struct sf_table *table, int64_t now);
 void sf_table_finish(struct sf_table *table, int64_t now);
 
 /*
- * The same in parts, for several threads: the records of the flows at places from … to-1 of `of`,
- * which has sf_table_places(), leave through `table`, the same one or another with the same
- * options. Meanwhile `of` is only read. When all have left, its owner calls sf_table_forget(). The
- * records and the ends of the flows are in the ledger of the table through which they left, the
- * packets and the beginnings in the other one: from then on the books close for the sum, and what
- * one of the two says to have in its table is without meaning.
+ * sf_table_finish() in parts, for several threads. Example: table `of` has 1000 ids in use
+ * (sf_table_ids_used()); thread 1 emits the flows of ids 0 … 499 through its own `table`, thread 2
+ * those of 500 … 999 through another. All tables have the same options. `of` is only read meanwhile;
+ * its owner calls sf_table_forget() when all threads are done.
+ *
+ * The ledger of `of` has the packets and the flows created, the ledger of `table` has the records
+ * and the flows ended. The sum of all ledgers is in balance; the counters of flows active and of
+ * packets in the table have no meaning in a single one.
  */
-uint32_t sf_table_places(struct sf_table *table);
+uint32_t sf_table_ids_used(struct sf_table *table);
 void sf_table_finish_part(
 	struct sf_table *table, const struct sf_table *of, uint32_t from, uint32_t to, int64_t now);
 void sf_table_forget(struct sf_table *table);
 
-/* The table's part of the books: all but frames, ignored and the parser's figures. */
+/* The table's part of the ledger: all counters except frames, ignored and those of the parser. */
 void sf_table_ledger(struct sf_table *table, struct sf_ledger *ledger);
 
-/* What is really in the table, by looking at every entry (slow): a check on the ledger. */
+/* Sums what is in the table by visiting every entry (slow): a check of the ledger. */
 void sf_table_sum(struct sf_table *table, uint64_t *flows, uint64_t *packets, uint64_t *octets);
 
 #endif

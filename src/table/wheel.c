@@ -2,15 +2,15 @@
 /*
  * The wheel's slots and chunks; the drawing is in wheel.h.
  *
- * Invariants: head[s] == 0 exactly when bit s of `busy` is 0; once the recent chunk is settled,
- * every chunk in a slot has from < to; all chunks but the last of a slot are filled to the end.
- * Price of the coarse tick: a record leaves up to one tick after its timeout.
+ * Invariants: head[s] == 0 exactly when bit s of `busy` is 0; after sf_wheel_settle() every chunk in
+ * a slot has from < to; all chunks of a slot but its last are full. Price of the coarse tick: a
+ * record leaves up to one tick after its timeout.
  */
 #include "table/wheel.h"
 
 int sf_wheel_init(struct sf_wheel *wheel, uint64_t refs, int64_t span_ns, bool populate)
 {
-	/* full chunks, and two others in each slot */
+	/* full chunks, and in each slot two that are not full; chunk 0 is not used */
 	uint64_t chunks = 1 + refs / SF_WHEEL_REFS + 2 * SF_WHEEL_SLOTS;
 	int64_t span = (span_ns >> SF_WHEEL_SHIFT) + 2;
 	int status = sf_arena_init(&wheel->arena, chunks, sizeof(struct sf_wheel_chunk), populate);
@@ -114,7 +114,7 @@ int64_t sf_wheel_next(const struct sf_wheel *wheel, int64_t limit)
 		unsigned at = start / 64;
 
 		tick += 64 - start % 64;
-		/* one word more than there are: the first one's low bits come last */
+		/* ends with the first word again, for the bits below `start` */
 		for (unsigned i = 0; i < SF_WHEEL_SLOTS / 64; i++, tick += 64) {
 			at = (at + 1) % (SF_WHEEL_SLOTS / 64);
 			word = wheel->busy[at];

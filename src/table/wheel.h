@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Timer wheel of a flow table: which entries to look at when. It knows only numbers (`ref`); what
- * is due is decided by the entry itself, so a reference may be early but not late.
+ * Timer wheel of a flow table: which entries to visit when. The wheel holds references (numbers);
+ * the visitor looks up the deadline in the entry, so a reference may be early but not late.
  *
  *	slot[0 … 1023] -> chunk -> chunk -> …        one slot per tick of 2^28 ns (268 ms)
  *	chunk  | next | from | to | ref[29] |        first in, first out
@@ -33,27 +33,26 @@ static_assert(sizeof(struct sf_wheel_chunk) == 128, "a chunk is two cache lines"
 
 struct sf_wheel {
 	/*
-	 * Where the last reference went, as the next one mostly goes there too. `recent_to` is
-	 * what the chunk's own `to` will be after sf_wheel_settle(). The tick is the one that was
-	 * asked for, before it was limited; INT64_MIN: none, and the chunk is number 0.
+	 * Cache of the chunk where the last reference went: the next one mostly goes there too.
+	 * Without a cached chunk, `recent` is chunk 0, which counts as full.
 	 */
-	int64_t recent_tick;
+	int64_t recent_tick; /* as asked for, before limiting; INT64_MIN: none */
 	struct sf_wheel_chunk *recent;
-	uint32_t recent_to;
-	int64_t tick; /* everything before it has been visited */
-	int64_t end;  /* nothing is filed beyond this tick */
-	int64_t span; /* ticks from the clock to `end`, if that many slots are left */
+	uint32_t recent_to; /* the chunk's `to`, written back by sf_wheel_settle() */
+	int64_t tick;       /* every slot before this tick has been visited */
+	int64_t end;        /* the last tick that gets references */
+	int64_t span;       /* ticks from the clock to `end`, if that many slots are left */
 	struct sf_wheel_chunk *chunks;      /* number 0 is not used */
-	uint32_t fresh;                     /* chunks from here on were never used */
-	uint32_t free;                      /* list of returned chunks, by `next` */
+	uint32_t fresh;                     /* number of the first chunk that was never used */
+	uint32_t free;                      /* list of returned chunks, linked by `next` */
 	uint64_t busy[SF_WHEEL_SLOTS / 64]; /* slots with references */
 	uint32_t head[SF_WHEEL_SLOTS], tail[SF_WHEEL_SLOTS];
 	struct sf_arena arena;
 };
 
 /*
- * For at most `refs` references. `span_ns`: no timeout is further away than this; longer ones
- * are looked at every span. 0 or -ENOMEM.
+ * Makes a wheel for at most `refs` references. `span_ns`: how far ahead references are filed at
+ * most; an entry due later is visited once per span. 0 or -ENOMEM.
  */
 int sf_wheel_init(struct sf_wheel *wheel, uint64_t refs, int64_t span_ns, bool populate);
 void sf_wheel_fini(struct sf_wheel *wheel);
@@ -67,8 +66,8 @@ static inline int64_t sf_wheel_tick(int64_t ns)
 }
 
 /*
- * Writes the recent chunk's count back and forgets the chunk. Needed before chunks are looked into,
- * and when `tick` or `end` change, as they decide which slot a tick means.
+ * Writes the cached chunk's count back and forgets the chunk. Needed before chunks are read, and
+ * before `tick` or `end` change: they decide which slot a tick means.
  */
 static inline void sf_wheel_settle(struct sf_wheel *wheel)
 {
@@ -78,10 +77,10 @@ static inline void sf_wheel_settle(struct sf_wheel *wheel)
 	wheel->recent_tick = INT64_MIN;
 }
 
-/* Makes the chunk for a tick the recent one, with room for one reference. */
+/* Makes `recent` a chunk of the tick's slot with room for one reference at least. */
 void sf_wheel_open(struct sf_wheel *wheel, int64_t tick);
 
-/* Files a reference that falls due at `due_ns`, or at the end of the span if that is earlier. */
+/* Adds a reference that is due at `due_ns`, or at the end of the span if that is earlier. */
 static inline void sf_wheel_push(struct sf_wheel *wheel, int64_t due_ns, uint32_t ref)
 {
 	int64_t tick = sf_wheel_tick(due_ns);
@@ -91,7 +90,7 @@ static inline void sf_wheel_push(struct sf_wheel *wheel, int64_t due_ns, uint32_
 	wheel->recent->ref[wheel->recent_to++] = ref;
 }
 
-/* Time has come to `tick` as far as visits go, and to `now` by the caller's clock. */
+/* Slots before `tick` have been visited, and the caller's clock is at tick `now`. */
 static inline void sf_wheel_set(struct sf_wheel *wheel, int64_t tick, int64_t now)
 {
 	int64_t end = (now > tick ? now : tick) + wheel->span;
