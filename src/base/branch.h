@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Words to the compiler about the packet path. */
+/* Compiler hints for the packet path. */
 #ifndef SPANFLOW_BASE_BRANCH_H
 #define SPANFLOW_BASE_BRANCH_H
 
@@ -9,12 +9,12 @@
 #define sf_unlikely(condition) __builtin_expect(!!(condition), 0)
 
 /*
- * Also for functions that do nothing but prefetch: gcc takes one that it has not inlined for one
- * without effect, and drops the call.
+ * Inlines a function always. A function that only prefetches needs this too: gcc drops calls of
+ * such a function if it has not inlined them, as it sees no effect.
  */
 #define sf_always_inline inline __attribute__((always_inline))
 
-/* A conditional expression that no compiler makes a branch of. `which` is 0 or 1. */
+/* `which ? one : zero` without a branch. `which` is 0 or 1. */
 static sf_always_inline uint64_t sf_choose(uint32_t which, uint64_t one, uint64_t zero)
 {
 	return zero ^ ((zero ^ one) & -(uint64_t)which);

@@ -7,7 +7,7 @@ static void begin_jump(struct sf_clock *clock, int64_t time_ns)
 	clock->agreed = 1;
 }
 
-/* A packet that does not contradict `sure`. */
+/* Adds a packet that agrees with `sure` to the jump. */
 static void follow_jump(struct sf_clock *clock, int64_t time_ns)
 {
 	if (sf_clock_is_beyond(clock, time_ns, clock->sure)) {
@@ -20,8 +20,8 @@ static void follow_jump(struct sf_clock *clock, int64_t time_ns)
 	clock->agreed++;
 }
 
-/* The clock goes as far as is sure; what lies beyond may be the next jump. */
-static void believe(struct sf_clock *clock)
+/* Sets the clock to `sure`; a packet beyond it begins the next jump. */
+static void confirm_jump(struct sf_clock *clock)
 {
 	clock->now = clock->sure;
 	if (clock->latest != clock->sure)
@@ -44,11 +44,11 @@ int64_t sf_clock_jump(struct sf_clock *clock, int64_t time_ns)
 	if (clock->agreed >= SF_CLOCK_MANY ||
 		(clock->agreed >= SF_CLOCK_FEW &&
 			(uint64_t)clock->sure - (uint64_t)clock->first >= (uint64_t)clock->limit))
-		believe(clock);
+		confirm_jump(clock);
 	return clock->now;
 }
 
-/* Is a time that no later packet agrees with to be believed? */
+/* True if a time with which no later packet agrees is accepted all the same. */
 static bool is_near(const struct sf_clock *clock, int64_t time_ns)
 {
 	return (uint64_t)time_ns - (uint64_t)clock->now <= (uint64_t)SF_CLOCK_LONE_NS;

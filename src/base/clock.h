@@ -3,19 +3,19 @@
  * The clock of a source: the largest packet time so far, guarded against single wild time stamps.
  *
  * A packet that lies more than `limit` ahead of the clock is a jump: the end of a quiet time, or a
- * wild time stamp. What follows tells which:
+ * wild time stamp. The packets behind it decide which:
  *
  *	contradicted  the next packet lies near the clock again: the jump is forgotten
- *	confirmed     SF_CLOCK_FEW packets in a row agree, over `limit` or more: the clock goes to
- *	              the last time that the next packet did not contradict (so sparse traffic, of
- *	              which each packet is a jump, moves the clock some packets late)
- *	              SF_CLOCK_MANY packets in a row agree, over a shorter time: the same
- *	              the input ends; see sf_clock_finish()
+ *	confirmed     SF_CLOCK_FEW packets in a row agree, and span `limit` or more; or SF_CLOCK_MANY
+ *	              packets in a row agree, and span less; or the input ends (sf_clock_finish()):
+ *	              the clock goes to the latest time that the next packet did not contradict
  *
- * Packets agree as long as none lies more than `limit` before the one it follows. A packet that does
- * contradicts that one alone, if it agrees with the packets before.
+ * In sparse traffic each packet is a jump: the clock then follows a few packets late.
  *
- * Until a jump is confirmed its packets are metered at their own times, and age no other flow.
+ * Two packets in a row agree if the later one does not lie more than `limit` before the earlier. If
+ * it does, but agrees with the packets before that, only the time of the earlier one is wild.
+ *
+ * Until a jump is confirmed, its packets are metered at their own times and age no other flow.
  */
 #ifndef SPANFLOW_BASE_CLOCK_H
 #define SPANFLOW_BASE_CLOCK_H
@@ -31,17 +31,17 @@
 #define SF_CLOCK_FEW  3
 #define SF_CLOCK_MANY 64
 
-/* How far ahead the last packet of an input may lie alone and be believed: half a year. */
+/* How far ahead of the clock the last packet of an input may lie and still move it: half a year. */
 #define SF_CLOCK_LONE_NS (182 * 24 * 3600 * SF_NS_PER_S)
 
 struct sf_clock {
 	int64_t now;   /* ns since 1970; INT64_MIN before the first packet */
 	int64_t limit; /* ns: a longer step is a jump */
-	/* the jump that is not confirmed */
+	/* a jump that is not confirmed yet */
 	unsigned agreed; /* packets from `first` to `sure`; 0: there is no jump */
-	int64_t first;   /* time of its first packet */
-	int64_t sure;    /* latest time that agrees with the packet before or after it */
-	int64_t latest;  /* `sure`, or a jump from there */
+	int64_t first;   /* time of the jump's first packet */
+	int64_t sure;    /* latest time with which the packet before or behind it agrees */
+	int64_t latest;  /* time of the last packet: `sure`, or more than `limit` after it */
 };
 
 static inline void sf_clock_init(struct sf_clock *clock, int64_t limit_ns)
@@ -49,7 +49,7 @@ static inline void sf_clock_init(struct sf_clock *clock, int64_t limit_ns)
 	*clock = (struct sf_clock){ .now = INT64_MIN, .limit = limit_ns };
 }
 
-/* Does `time_ns` lie more than the limit after `base_ns`? */
+/* True if `time_ns` lies more than the limit after `base_ns`. */
 static inline bool sf_clock_is_beyond(
 	const struct sf_clock *clock, int64_t time_ns, int64_t base_ns)
 {
@@ -71,13 +71,13 @@ static inline int64_t sf_clock_advance(struct sf_clock *clock, int64_t time_ns)
 }
 
 /*
- * The same for a batch. True: each packet is a step forward and none a jump, as nearly always, so
- * the clock after each is its own time. Otherwise times[i] is the clock after packet i.
+ * sf_clock_advance() for a batch. True, in nearly all cases: no packet is late and none is a jump, so
+ * the clock after each packet is the packet's time. False: times[i] is the clock after packet i.
  */
 static inline bool sf_clock_follow(
 	struct sf_clock *clock, const struct sf_packet *packets, unsigned count, int64_t *times)
 {
-	/* who comes later by less than this moves the clock to its time and does no more */
+	/* a packet less than `step` ahead of the clock simply advances it */
 	uint64_t step = clock->agreed ? 0 : (uint64_t)clock->limit;
 	int64_t now = clock->now;
 	unsigned other = 0;
@@ -96,9 +96,8 @@ static inline bool sf_clock_follow(
 }
 
 /*
- * End of input: a jump is believed as far as a later packet agrees with it. The last packet has none
- * behind it: it is believed unless it lies more than half a year ahead (SF_CLOCK_LONE_NS). Returns
- * the final clock.
+ * Ends the input and returns the final clock. A jump counts as far as a later packet agrees with it.
+ * The last packet has none behind it: it counts unless it lies more than SF_CLOCK_LONE_NS ahead.
  */
 int64_t sf_clock_finish(struct sf_clock *clock);
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the parser tells of one packet: the flow key in canonical form and what a record needs.
- * One fixed, pointer-free structure, so that it can be handed to another worker's table. It is the
- * contract between src/parse (writes), src/meter (masks the key, sets clock and scope) and
- * src/table (reads).
+ * The result of parsing one packet: the flow key in canonical form, and the values that a record
+ * needs. A structure of fixed size without pointers, so that it can be handed to another worker's
+ * table. src/parse writes it, src/meter reduces the key and sets clock and scope, src/table reads it.
  */
 #ifndef SPANFLOW_BASE_FACTS_H
 #define SPANFLOW_BASE_FACTS_H
@@ -16,27 +15,26 @@
 
 #include "base/branch.h"
 
-#define SF_WORKERS_MAX 64 /* that may share a source */
+#define SF_WORKERS_MAX 64 /* workers that share a source, at most */
 
-/* `flags` of facts: which bits is also the table's affair, see SF_STATE_RARE */
+/* Bits of sf_facts.flags. The table depends on their values: see SF_STATE_RARE in table/layout.h. */
 #define SF_FACT_SWAPPED  0x0003 /* endpoint 1 sent this packet; two bits, as a table's entry has */
 #define SF_FACT_VLAN     0x0004 /* an outer tag with a VLAN id other than 0 */
 #define SF_FACT_CVLAN    0x0008
 #define SF_FACT_MPLS     0x0010
 #define SF_FACT_MAC      0x0020
 #define SF_FACT_TCP      0x0800 /* tcp_flags were read */
-#define SF_FACT_AHEAD    0x1000 /* time_ns is a jump that the clock has not followed */
+#define SF_FACT_AHEAD    0x1000 /* time_ns is ahead of the clock: see base/clock.h */
 #define SF_FACT_FRAGMENT 0x2000 /* first or later IP fragment */
-#define SF_FACT_LATE     0x4000 /* clock_ns is later than time_ns */
-#define SF_FACT_ANSWER   0x8000 /* ICMP: a reply, whose receiver has sent a request before */
+#define SF_FACT_LATE     0x4000 /* time_ns is behind clock_ns */
+#define SF_FACT_ANSWER   0x8000 /* ICMP: the packet is a reply, so its receiver began the flow */
 
 /*
  * Canonical order: endpoint 0 is the one with the smaller (address, port), compared as numbers in
  * network order, so that both directions of a conversation have the same key words. For ICMP the
- * "ports" are type << 8 | code: of the packet on the sender's side and of the answer that belongs
- * to it on the other side (echo request / reply and the other pairs of DESIGN §4), equal on both
- * sides where no pair exists. Both are 0 if the packet has no type: a later fragment, or one that
- * was cut before it.
+ * "ports" are type << 8 | code: the sender's port is that of the packet, the receiver's port that of
+ * the matching message (echo request: echo reply; the pairs are in parse/ip.c), or the same if there
+ * is none. Both are 0 if the packet has no type: a later fragment, or a packet cut before it.
  */
 struct sf_facts {
 	/* key: compared as words, unused bits are zero */
@@ -57,15 +55,15 @@ struct sf_facts {
 	int64_t clock_ns; /* max(clock of the source, time_ns): decides timeouts */
 	/* IPv6 only: endpoint 0 and 1, network order */
 	uint8_t address6[2][16];
-	/* rarely asked for: only there if somebody does */
+	/* optional: set only if a destination wants them */
 	uint32_t mpls; /* top entry >> 8 */
 	uint32_t flow_label;
 	uint8_t src_mac[6]; /* as sent, not canonical */
 	uint8_t dst_mac[6];
-	uint16_t l3_offset; /* octets before the IP header in the packet's bytes */
+	uint16_t l3_offset; /* of the IP header in the packet's bytes */
 	/*
-	 * of a frame that is nonIp, and only then: its innermost Ethernet type, SF_ETHERTYPE_LLC if
-	 * it has an 802.2 header instead, 0 if it has neither
+	 * Set only for a frame that is nonIp: its innermost Ethernet type, SF_ETHERTYPE_LLC if it has
+	 * an 802.2 header instead, 0 if it has neither.
 	 */
 	uint16_t ethertype;
 	uint8_t reserved[24];
@@ -73,15 +71,15 @@ struct sf_facts {
 
 static_assert(sizeof(struct sf_facts) == 128, "facts fill two cache lines");
 
-/* The octets of them that IPv4 and IPv6 need, when nobody asks for what is rarely asked for. */
+/* Bytes of the facts that are needed when no destination wants the optional ones. */
 #define SF_FACTS_IPV4 offsetof(struct sf_facts, address6)
 #define SF_FACTS_IPV6 offsetof(struct sf_facts, mpls)
 
 static_assert(SF_FACTS_IPV4 == 48 && SF_FACTS_IPV6 == 80, "one cache line, two cache lines");
 
 /*
- * Of `captured` octets of a frame, those from the IP header on, without the padding behind the
- * packet: a tag more or less changes how much of that there is.
+ * Captured bytes from the IP header to the end of the packet, without padding. `captured`: captured
+ * bytes of the frame.
  */
 static inline size_t sf_facts_captured(const struct sf_facts *facts, uint32_t captured)
 {
@@ -90,18 +88,18 @@ static inline size_t sf_facts_captured(const struct sf_facts *facts, uint32_t ca
 	return left < facts->octets ? left : facts->octets;
 }
 
-/* The octets of these facts that a table wants; `bare`: it wants no rarely asked ones. */
-static sf_always_inline unsigned sf_facts_wanted(const struct sf_facts *facts, bool bare)
+/* Bytes of the facts that the table needs; `minimal`: without the optional ones. */
+static sf_always_inline unsigned sf_facts_wanted(const struct sf_facts *facts, bool minimal)
 {
-	if (!bare)
+	if (!minimal)
 		return sizeof(*facts);
 	return sf_likely(facts->version == 4) ? SF_FACTS_IPV4 : SF_FACTS_IPV6;
 }
 
-/* Copies those, in constant lengths: a few moves each. Returns how many octets they are. */
-static sf_always_inline unsigned sf_facts_copy(void *to, const struct sf_facts *facts, bool bare)
+/* Copies sf_facts_wanted() bytes, in constant lengths: a few moves. Returns their number. */
+static sf_always_inline unsigned sf_facts_copy(void *to, const struct sf_facts *facts, bool minimal)
 {
-	unsigned length = sf_facts_wanted(facts, bare);
+	unsigned length = sf_facts_wanted(facts, minimal);
 
 	if (sf_likely(length == SF_FACTS_IPV4))
 		memcpy(to, facts, SF_FACTS_IPV4);
@@ -113,9 +111,9 @@ static sf_always_inline unsigned sf_facts_copy(void *to, const struct sf_facts *
 }
 
 /*
- * `value` in its place in the eight-octet word of the facts that begins with the member `first`.
- * Such words are put together in registers and stored whole: eight-octet loads of the table would
- * stall on narrower stores.
+ * `value` shifted to the place of `member` in the eight-byte word of the facts that begins with the
+ * member `first`. Words are combined in registers and stored whole: the table loads eight bytes at
+ * once, which would stall on narrower stores.
  */
 #define SF_FACTS_WORD(value, first, member)                                                        \
 	sf_facts_word(value, offsetof(struct sf_facts, member) - offsetof(struct sf_facts, first), \

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * IPv4, IPv6 with its extension headers, and the ports behind them. From the fixed IP header on a
- * packet is always metered: what is cut off or nonsense further up only leaves ports at 0. A
- * length that claims more than was captured counts as claimed (DESIGN §4).
+ * IPv4, IPv6 with its extension headers, and the ports behind them. A packet with a whole fixed IP
+ * header is always metered: if headers behind that are cut or wrong, the ports are 0. A length that
+ * is larger than the captured bytes counts as the header says.
  */
 #include "parse/walk.h"
 
@@ -22,7 +22,7 @@ enum next parse_ip(struct walk *w)
 	return w->p[0] >> 4 == 6 ? NEXT_IPV6 : NEXT_IPV4;
 }
 
-/* The header of this packet is accepted, `octets` long with it; `header` octets of it are read. */
+/* Accepts the IP header of `header` bytes at `p`, of a packet of `octets` octets. */
 static void ip_accept(struct walk *w, uint8_t version, uint32_t octets, size_t header)
 {
 	w->version = version;
@@ -47,7 +47,7 @@ enum next parse_ipv4(struct walk *w)
 	if (walk_left(w) < IPV4_HEADER)
 		return walk_truncated(w);
 	octets = sf_load_be16(p + 2);
-	if (octets == 0) /* left to segmentation offload */
+	if (octets == 0) /* the network card was to fill it in (segmentation offload) */
 		octets = walk_wire_left(w);
 	if (octets < header)
 		return walk_ignore(w, SF_IGNORED_malformed);
@@ -63,8 +63,8 @@ enum next parse_ipv4(struct walk *w)
 }
 
 /*
- * RFC 2675 §2: the jumbo payload length from the hop-by-hop options right behind the fixed header
- * at `p`, 0 if there is none within the captured bytes.
+ * RFC 2675 §2: the jumbo payload length in the hop-by-hop options right behind the fixed header at
+ * `p`; 0 if there is none within the captured bytes.
  */
 static uint32_t ipv6_jumbo_length(const struct walk *w)
 {
@@ -90,10 +90,10 @@ static uint32_t ipv6_jumbo_length(const struct walk *w)
 }
 
 /*
- * Octets of an IPv6 packet whose payload length is 0: a jumbogram, or one left to segmentation
- * offload, unless what follows is no more than Ethernet padding. 0: they contradict each other.
- * What a jumbogram claims is 32 bits wide, so one forged frame could count as 4 GB: it counts no
- * more than the frame had on the wire.
+ * Octets of an IPv6 packet whose payload length is 0: a jumbogram, a packet before segmentation
+ * offload, or one without payload (then Ethernet padding may follow). 0: the packet is malformed. A
+ * jumbogram counts no more than the frame's bytes on the wire: its length field has 32 bits, and
+ * one forged frame would count as 4 GB.
  */
 static uint32_t ipv6_octets_without_length(const struct walk *w)
 {
@@ -187,7 +187,7 @@ enum next parse_extension(struct walk *w)
 /* ICMP messages that belong together. */
 static const struct icmp_pair {
 	uint8_t version, request, reply;
-	bool asked_for; /* the reply is sent to who asked, and only then */
+	bool asked_for; /* a reply is sent only after a request, to its sender */
 } icmp_pairs[] = {
 	{ 4, 8, 0, true },      /* echo */
 	{ 4, 10, 9, false },    /* router solicitation, advertisement (RFC 1256) */

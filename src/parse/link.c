@@ -3,8 +3,8 @@
  * From the first byte of a frame to the IP header: one function per link layer and per layer
  * between it and IP. LINKTYPE_ numbers and headers: the pcap link-layer header registry.
  *
- * A header that is not captured whole ends the walk as `truncated`; one that is whole and names
- * something other than IP as `nonIp`; nothing here is `malformed`, which only an IP header can be.
+ * A header that is not captured whole ends the walk as `truncated`. A whole header that names
+ * something other than IP ends it as `nonIp`. Only IP headers can be `malformed`.
  */
 #include "base/ethertype.h"
 #include "parse/walk.h"
@@ -22,7 +22,7 @@ enum next parse_ethernet(struct walk *w)
 		if (is_isl)
 			return next;
 	}
-	walk_note_addresses(w, p);
+	walk_set_macs(w, p);
 	w->p += 14;
 	return walk_ethertype(w, sf_load_be16(p + 12));
 }
@@ -99,7 +99,7 @@ enum next parse_llc(struct walk *w)
 	w->ethertype.value = SF_ETHERTYPE_LLC;
 	if (p[0] == 0xaa && p[1] == 0xaa && p[2] == 0x03) /* RFC 1042 */
 		return parse_snap(w, 2);
-	if (p[0] == 0x06 && p[1] == 0x06 && p[2] == 0x03) /* IP by its own SAP */
+	if (p[0] == 0x06 && p[1] == 0x06 && p[2] == 0x03) /* LLC SAP of IP */
 		return NEXT_IP;
 	return walk_ignore(w, SF_IGNORED_nonIp);
 }
@@ -202,7 +202,7 @@ static enum next parse_ppp_with_direction(struct walk *w)
 /*
  * The address family in the byte order of the capturing machine (NULL) or of the network (LOOP).
  * AF_INET is 2 everywhere, AF_INET6 differs: 10 Linux, 23 Windows, 24 NetBSD and OpenBSD,
- * 28 FreeBSD, 30 Darwin. All are below 256, which tells the order.
+ * 28 FreeBSD, 30 Darwin. All are below 256, so a larger value means the other byte order.
  */
 static enum next parse_null(struct walk *w)
 {
@@ -324,7 +324,8 @@ static enum next parse_fddi(struct walk *w)
 
 /*
  * Address family, version 0, resource id, then type-length-value items in the byte order of the
- * capturing machine, padded to four octets. Types are below 256, which tells the order.
+ * capturing machine, padded to four bytes. Types are below 256, so a larger one means the other
+ * byte order.
  */
 static enum next parse_nflog(struct walk *w)
 {
@@ -442,7 +443,7 @@ static enum next parse_ppi(struct walk *w)
 		return walk_truncated(w);
 	w->p += length;
 	next = parse_link_type(w, (enum sf_link)link);
-	/* it is not the link type of the packet that is not supported */
+	/* the capture's own link type (PPI) is supported */
 	if (next == NEXT_IGNORED && w->reason == SF_IGNORED_unsupportedLinkType)
 		return walk_ignore(w, SF_IGNORED_nonIp);
 	return next;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * sf_parse(): the straight way of plain.h for untagged and for tagged packets, and the walk of
- * walk.h for everything else.
+ * sf_parse(): the fast path of plain.h for packets with up to two tags, and the walk of walk.h for
+ * all others.
  */
 #include "parse/parse.h"
 
@@ -9,13 +9,13 @@
 
 #define TAGS_MAX 2
 
-/* Most frames need no more than this to see that they have no (further) tag. */
+/* For most frames the first comparison decides. */
 static sf_always_inline bool is_tag(struct ethertype type)
 {
 	return type.value != ETHERTYPE_IPV4 && ethertype_is_tag(type);
 }
 
-/* Up to two tags: they lie within the octets that are checked for IPv4 behind Ethernet. */
+/* Up to two tags: they lie within the bytes whose presence is checked first. */
 static bool parse_tagged(const struct sf_packet *packet, struct sf_facts *facts)
 {
 	struct plain_frame frame = plain_frame(0, packet->interface);
@@ -35,7 +35,7 @@ static bool parse_tagged(const struct sf_packet *packet, struct sf_facts *facts)
 		frame.offset += 4;
 	}
 	frame.scope |= SF_FACTS_WORD((uint64_t)flags, scope, flags);
-	frame.rare = true;
+	frame.optional = true;
 	return plain_ip(packet, facts, &frame);
 }
 

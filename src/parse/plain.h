@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The straight way through the parser, for what nearly all frames are: Ethernet, up to two tags,
- * IPv4 without options or IPv6 without extension headers, TCP or UDP. Inline, to become a part of
- * the caller's loop. It never decides that a frame is bad: whatever it does not know it leaves to
- * sf_parse(), which starts over.
+ * The fast path of the parser, for nearly all frames: Ethernet, up to two tags, IPv4 without options
+ * or IPv6 without extension headers, TCP or UDP. Inline, so that it becomes a part of the caller's
+ * loop. It rejects no frame: sf_parse() parses every frame that this path does not know.
  *
- * The price: the common layers are known in several places, here, in run.c and in the walk.
- * tests/support/parse_contract.h holds that all give the same facts, for every packet of every
+ * The price: the common layers are parsed in three places, here, in run.c and in the walk.
+ * tests/support/parse_contract.h checks that all give the same facts for every packet of every
  * capture.
  */
 #ifndef SPANFLOW_PARSE_PLAIN_H
@@ -18,7 +17,7 @@
 
 enum {
 	PLAIN_ETHERNET = 14,
-	PLAIN_TRANSPORT = 14, /* octets of the TCP header up to its flags */
+	PLAIN_TRANSPORT = 14, /* bytes of the TCP header up to its flags */
 	PLAIN_IPV4 = 20 + PLAIN_TRANSPORT,
 	PLAIN_IPV6 = 40 + PLAIN_TRANSPORT,
 };
@@ -27,9 +26,9 @@ enum {
 struct plain_frame {
 	unsigned offset; /* of the IP header */
 	uint32_t tags;
-	uint64_t scope;     /* the facts' word there, as far as it is known: scope and flags */
-	uint64_t interface; /* its place in the word of octets */
-	bool rare;          /* somebody asks for what is rarely asked for */
+	uint64_t scope;     /* word of the facts that begins with `scope`: scope and flags */
+	uint64_t interface; /* word of the facts that begins with `octets`: the interface */
+	bool optional;      /* store the optional facts too: MACs, flow label, l3_offset */
 };
 
 static sf_always_inline struct plain_frame plain_frame(uint64_t scope, uint64_t interface)
@@ -43,8 +42,8 @@ static sf_always_inline struct plain_frame plain_frame(uint64_t scope, uint64_t 
 }
 
 /*
- * TCP and UDP alternate in real traffic in a way no branch predictor learns, so nothing here
- * branches on which of them it is: both need room for TCP's flags, which a mask then removes.
+ * TCP or UDP. Which of the two comes next is unpredictable in real traffic, so the fast path does
+ * not branch on it: the TCP flags are read from both, and a mask removes them for UDP.
  */
 static sf_always_inline bool plain_protocol(uint32_t protocol)
 {
@@ -53,17 +52,17 @@ static sf_always_inline bool plain_protocol(uint32_t protocol)
 	return protocol < 32 && plain >> protocol & 1;
 }
 
-/* What an IP header says beside its addresses, and what lies behind it. */
+/* The members of an IP header except the addresses, and the transport header. */
 struct plain_packet {
 	uint8_t version;
 	uint64_t protocol;
 	uint32_t octets, ports, flow_label;
-	uint64_t service; /* TOS and TTL, in their places in the word of octets */
-	uint64_t swapped; /* all bits or none */
+	uint64_t service; /* word of the facts that begins with `octets`: TOS and TTL */
+	uint64_t swapped; /* all bits: the sender is endpoint 1; 0: endpoint 0 */
 	const uint8_t *transport;
 };
 
-/* Stores all but the addresses, in words. */
+/* Stores all facts except the addresses, as words. */
 static sf_always_inline void plain_finish(struct sf_facts *facts, const struct sf_packet *packet,
 	const struct plain_frame *frame, struct plain_packet ip)
 {
@@ -71,9 +70,9 @@ static sf_always_inline void plain_finish(struct sf_facts *facts, const struct s
 				SF_FACTS_WORD((uint64_t)SF_FACT_TCP, scope, flags);
 	const uint8_t *data = packet->data;
 	uint8_t *base = (uint8_t *)facts;
-	/* all bits for TCP, none for UDP: the lowest bit of their numbers tells */
+	/* all bits for TCP (6), none for UDP (17): the lowest bit of the number decides */
 	uint64_t tcp = (ip.protocol & 1) - 1, word;
-	/* a rotation, written so that compilers see it */
+	/* a rotation, written so that compilers recognise it */
 	unsigned turn = ip.swapped & 16;
 	uint32_t ports = ip.ports << turn | ip.ports >> (-turn & 31);
 
@@ -89,17 +88,17 @@ static sf_always_inline void plain_finish(struct sf_facts *facts, const struct s
 	word = SF_FACTS_WORD(ip.octets, octets, octets) | ip.service | frame->interface;
 	memcpy(base + offsetof(struct sf_facts, octets), &word, sizeof(word));
 	facts->time_ns = facts->clock_ns = packet->time_ns;
-	if (sf_likely(!frame->rare))
+	if (sf_likely(!frame->optional))
 		return;
 	word = SF_FACTS_WORD((uint64_t)ip.flow_label, mpls, flow_label);
 	memcpy(base + offsetof(struct sf_facts, mpls), &word, sizeof(word));
-	/* eight octets where six are meant: what is too much is overwritten by the next */
+	/* eight bytes for an address of six: the next store overwrites the last two */
 	memcpy(base + offsetof(struct sf_facts, src_mac), data + 6, 8);
 	memcpy(base + offsetof(struct sf_facts, dst_mac), data, 8);
 	facts->l3_offset = (uint16_t)frame->offset;
 }
 
-/* `head` are the eight octets that begin with the Ethernet type. */
+/* `head`: the eight bytes that begin with the Ethernet type. */
 static sf_always_inline bool plain_ipv4(const struct sf_packet *packet, struct sf_facts *facts,
 	const struct plain_frame *frame, uint64_t head)
 {
@@ -110,7 +109,7 @@ static sf_always_inline bool plain_ipv4(const struct sf_packet *packet, struct s
 		.octets = head >> 16 & UINT16_MAX,
 		.service = SF_FACTS_WORD(head >> 32 & UINT8_MAX, octets, tos) |
 			   SF_FACTS_WORD(middle >> 40 & UINT8_MAX, octets, ttl),
-		/* and the fragment's offset, and whether more follow */
+		/* the protocol, and above it the bits for fragments, which must be 0 */
 		.protocol = middle >> 32 & 0x3fff00ff,
 		.ports = sf_load_be32(ip + 20),
 		.transport = ip + 20,
@@ -163,15 +162,15 @@ static sf_always_inline bool plain_ip(
 }
 
 /*
- * As sf_parse(), with scope and interface base put in, and the facts from `mpls` on only with
- * `rare`. False: not a plain packet, or one with tags; the facts are undefined.
+ * As sf_parse(), but sets scope and interface base, and stores the optional facts (from `mpls` on)
+ * only with `optional`. False: the packet is not plain or has tags; the facts are undefined.
  */
 static sf_always_inline bool sf_parse_plain(const struct sf_packet *packet, struct sf_facts *facts,
-	uint16_t scope, uint16_t interface_base, bool rare)
+	uint16_t scope, uint16_t interface_base, bool optional)
 {
 	struct plain_frame frame = plain_frame(scope, packet->interface + interface_base);
 
-	frame.rare = rare;
+	frame.optional = optional;
 	if (sf_unlikely(packet->link != SF_LINK_ETHERNET || packet->flags & SF_PACKET_VLAN))
 		return false;
 	return plain_ip(packet, facts, &frame);

@@ -9,48 +9,48 @@
  *	           destination address begins so
  *	otherwise  an Ethernet pseudowire without control word
  *
- * Where two readings are possible the frame itself has to tell: each reading is given marks for
- * what fits (checksum of an IPv4 header, lengths, Ethernet type), and the better one is taken. In a
- * frame that is cut the bytes that are missing could give more marks: if these could change the
- * choice, the frame is `truncated`.
+ * Where two readings are possible, each gets marks for what fits in the frame (checksum of an IPv4
+ * header, lengths, Ethernet type), and the reading with more marks is taken. If the frame is cut and
+ * the missing bytes could change the choice, the frame is `truncated`.
  */
 #include "parse/walk.h"
 
 enum {
 	IMPOSSIBLE = -1,
-	NOTHING = 0, /* speaks for the reading, or against it */
-	LITTLE,
-	SOME, /* some 16 bits are as they have to be */
-	MUCH,
-	MOST,   /* a type and a header of this type */
-	TAGGED, /* and a tag before it */
-	ENOUGH, /* for IP: checksum or length of a header of the usual length */
+	NOTHING = 0, /* nothing speaks for the reading or against it */
+	LITTLE,      /* a length that is not too large, or a known type */
+	SOME,        /* 16 bits agree with the frame: a length or a type */
+	MUCH,        /* checksum of an IPv4 header with options */
+	MOST,        /* an Ethernet type, and a header of this type */
+	TAGGED,      /* a tag, an Ethernet type, and a header of this type */
+	ENOUGH,      /* for IP: checksum or length of a header of the usual length */
 };
 
-/* Of a reading: those it has, and those it could have with the bytes that are missing. */
+/* The marks of a reading. */
 struct marks {
-	int least, most;
+	int least; /* by the captured bytes */
+	int most;  /* if the missing bytes fit as well as possible */
 };
 
 enum {
 	ETHERNET_HEADER = 14,
-	ETHERNET_LEAST = ETHERNET_HEADER + 3, /* no packet of any kind is shorter */
+	ETHERNET_LEAST = ETHERNET_HEADER + 3, /* shortest frame: with an LLC header */
 	IPV4_HEADER = 20,
 	IPV6_HEADER = 40,
 	CONTROL_WORD = 4,
-	CHECK_SEQUENCE = 4,        /* of a frame, which some captures have */
+	CHECK_SEQUENCE = 4,        /* of the frame; some captures have it */
 	ETHERNET_PAYLOAD_MIN = 46, /* a shorter packet has padding behind it */
 	TAGS_MAX = 4,
 	ETHERTYPE_ARP = 0x0806,
 };
 
-/* Bytes from `p` on: captured ones and those on the wire. */
+/* The rest of a frame, from `p` on: its bytes captured and on the wire. */
 struct piece {
 	const uint8_t *p;
 	size_t captured, wire;
 };
 
-/* What is left of it behind `length` bytes, which were captured. */
+/* The rest behind the next `length` bytes, which must be captured. */
 static struct piece behind(struct piece piece, size_t length)
 {
 	piece.p += length;
@@ -59,7 +59,7 @@ static struct piece behind(struct piece piece, size_t length)
 	return piece;
 }
 
-/* Whether a packet of so many bytes fills the piece, but for padding. */
+/* True if a packet of so many bytes fills the piece, except for padding or a check sequence. */
 static bool fills(const struct piece *piece, size_t octets)
 {
 	return octets <= piece->wire &&
@@ -71,7 +71,7 @@ static struct marks certain(int marks)
 	return (struct marks){ marks, marks };
 }
 
-/* Captured bytes of the piece do not suffice; of one that is not cut there are no others. */
+/* Marks where captured bytes do not suffice: if the piece is cut, the others may give `most`. */
 static struct marks at_least(const struct piece *piece, int marks, int most)
 {
 	return (struct marks){ marks, piece->captured < piece->wire ? most : marks };
@@ -100,12 +100,12 @@ static struct marks marks_ipv4(struct piece piece)
 	if (piece.captured < 4)
 		return at_least(&piece, NOTHING, ENOUGH);
 	octets = sf_load_be16(piece.p + 2);
-	if (octets == 0) /* left to segmentation offload */
+	if (octets == 0) /* the network card was to fill it in (segmentation offload) */
 		return certain(LITTLE);
 	if (octets < header)
 		return certain(NOTHING);
 	marks = fills(&piece, octets) ? SOME : octets <= piece.wire ? LITTLE : NOTHING;
-	/* an address that begins with 46 to 4f: the options are often cut off */
+	/* with options it may be an address that begins with 46 to 4f: less than ENOUGH */
 	best = header == IPV4_HEADER ? ENOUGH : MUCH;
 	if (piece.captured < header)
 		return at_least(&piece, marks, best);
@@ -190,7 +190,7 @@ static struct marks marks_ethernet(struct piece piece)
 	return marks;
 }
 
-/* With or without control word: the reading with fewer marks is kept, should there be no IP. */
+/* With or without control word. The reading with fewer marks is the fallback if IP is not found. */
 static enum next choose_control_word(struct walk *w, struct piece piece)
 {
 	struct marks without = marks_ethernet(piece);
@@ -209,7 +209,7 @@ static enum next choose_control_word(struct walk *w, struct piece piece)
 	return NEXT_ETHERNET;
 }
 
-/* IP or Ethernet, `ip` being possible. */
+/* IP or Ethernet, where `ip` are the marks of IP. */
 static enum next choose_ip(struct walk *w, struct piece piece, struct marks ip)
 {
 	struct marks ethernet;
@@ -237,7 +237,7 @@ enum next parse_behind_labels(struct walk *w)
 		ip = marks_ipv6(piece);
 	if (ip.least != IMPOSSIBLE)
 		return choose_ip(w, piece, ip);
-	/* of another kind than Ethernet, or an associated channel */
+	/* a pseudowire of another kind than Ethernet, or an associated channel */
 	if (piece.wire < ETHERNET_LEAST)
 		return walk_ignore(w, SF_IGNORED_nonIp);
 	if (piece.p[0] >> 4 == 0 && piece.captured >= CONTROL_WORD)

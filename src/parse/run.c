@@ -10,33 +10,35 @@
 
 #define SSSE3 __attribute__((target("ssse3")))
 
-/* The windows of sixteen octets that are looked at: where they begin in the frame. */
+/* Offsets in the frame of the windows, 16 bytes each, that are loaded. */
 enum {
-	HEAD = 12,      /* Ethernet type … protocol, and more */
-	ENDS = 26,      /* IPv4: addresses, ports … */
-	LAST_IPV4 = 32, /* … TCP's flags, in its last two octets */
-	SOURCE = 22,    /* IPv6 */
-	DESTINATION = 38,
-	LAST_IPV6 = 52, /* ports, two octets behind its begin, … TCP's flags, likewise */
-	TAG = 4,        /* octets by which all of them are moved */
+	HEAD = 12,        /* from the Ethernet type to the protocol */
+	ENDS = 26,        /* IPv4: addresses and ports */
+	LAST_IPV4 = 32,   /* IPv4: the last two bytes are the TCP flags */
+	SOURCE = 22,      /* IPv6: source address */
+	DESTINATION = 38, /* IPv6: destination address */
+	LAST_IPV6 = 52,   /* IPv6: bytes 2 to 5 are the ports, the last two the TCP flags */
+	TAG = 4,          /* a tag moves all windows by this many bytes */
 };
 
 /*
- * Facts are octets of these windows in another order. In the tables it says which octet of a window
- * each of sixteen octets of the facts is, or NIL.
+ * A shuffle mask makes 16 bytes of the facts from a window: entry i is the index of the window's
+ * byte that becomes byte i; NIL makes it zero.
  */
 #define NIL 0x80
 typedef uint8_t octets[16];
 
-/* Of HEAD and the frame, for IPv4 and for IPv6: */
+/* How packets of one IP version are recognised and read. */
 struct version {
-	alignas(16) octets decisive; /* these bits of the head are in a plain packet … */
-	alignas(16) octets plain;    /* … so: type, version; IPv4: header length, no fragment */
-	alignas(16) octets facts;    /* protocol, length, TTL; IPv4: TOS */
-	alignas(16) octets protocol; /* it, in the place of TCP's facts */
-	unsigned protocol_at, length_at, last;
-	unsigned length_least;
-	unsigned captured;
+	alignas(16) octets decisive; /* bits of window HEAD that are compared with `plain` */
+	alignas(16) octets plain;    /* type, version; IPv4: header length, not a fragment */
+	alignas(16) octets facts;    /* mask: protocol, length, TTL; IPv4: TOS */
+	alignas(16) octets protocol; /* mask: the protocol, at each byte of the TCP facts */
+	unsigned protocol_at;        /* offset of the protocol in the frame */
+	unsigned length_at;          /* offset of the length in the frame */
+	unsigned last;               /* offset of the window with the TCP flags */
+	unsigned length_least;       /* least value of the length */
+	unsigned captured;           /* least number of captured bytes */
 };
 
 static const struct version ipv4 = {
@@ -65,31 +67,28 @@ static const struct version ipv6 = {
 
 static_assert(LAST_IPV4 + 16 == PLAIN_ETHERNET + PLAIN_IPV4 &&
 		      LAST_IPV6 + 16 == PLAIN_ETHERNET + PLAIN_IPV6,
-	"what a plain packet has at least");
+	"the last window ends where the shortest plain packet ends");
 
-/*
- * Of IPv6's head: the octets that the traffic class is in the middle of, where TOS is going to be.
- */
+/* Mask: the two bytes of an IPv6 header that hold the traffic class, at the place of the TOS. */
 alignas(16) static const octets traffic_class = { NIL, NIL, NIL, NIL, NIL, NIL, NIL, NIL, NIL, NIL,
 	NIL, NIL, 3, 2, NIL, NIL };
 alignas(16) static const octets tos = { [12] = 0xff };
 
 /*
- * Addresses and ports of IPv4, ports of IPv6, and what is known of the facts then: endpoints as
- * they are, and swapped.
+ * How endpoints are stored: [0] the sender as endpoint 0, [1] the sender as endpoint 1.
  */
-struct way {
-	alignas(16) octets ends;
-	alignas(16) octets known;
+struct order {
+	alignas(16) octets ends;  /* mask: IPv4: addresses and ports; IPv6: ports */
+	alignas(16) octets known; /* constant facts: the version, SF_FACT_SWAPPED */
 };
 
-static const struct way ways_ipv4[2] = {
+static const struct order orders_ipv4[2] = {
 	{ { 7, 6, 5, 4, 3, 2, 1, 0, 11, 10, 9, 8, NIL, NIL, NIL, NIL }, { [2] = 4 } },
 	{ { 3, 2, 1, 0, 7, 6, 5, 4, 9, 8, 11, 10, NIL, NIL, NIL, NIL },
 		{ [2] = 4, [4] = SF_FACT_SWAPPED } },
 };
 
-static const struct way ways_ipv6[2] = {
+static const struct order orders_ipv6[2] = {
 	{ { NIL, NIL, NIL, NIL, NIL, NIL, NIL, NIL, 5, 4, 3, 2, NIL, NIL, NIL, NIL }, { [2] = 6 } },
 	{ { NIL, NIL, NIL, NIL, NIL, NIL, NIL, NIL, 3, 2, 5, 4, NIL, NIL, NIL, NIL },
 		{ [2] = 6, [4] = SF_FACT_SWAPPED } },
@@ -97,13 +96,13 @@ static const struct way ways_ipv6[2] = {
 
 alignas(16) static const octets vlan_flag = { [4] = SF_FACT_VLAN };
 
-/* TCP's flags, of either version's last window; and what of them and beside them is TCP's alone. */
+/* Mask: the TCP flags in the last window. Then facts that only TCP has: the mark, and all of them. */
 alignas(16) static const octets tcp_flags = { NIL, NIL, NIL, NIL, NIL, NIL, 15, 14, NIL, NIL, NIL,
 	NIL, NIL, NIL, NIL, NIL };
 alignas(16) static const octets tcp_mark = { [5] = SF_FACT_TCP >> 8 };
 alignas(16) static const octets tcp_facts = { [5] = SF_FACT_TCP >> 8, 0xff, 0x0f };
 
-/* The places in the facts that these speak of. */
+/* Offsets in the facts where 16 bytes are stored. */
 #define KEY       offsetof(struct sf_facts, address)
 #define PACKET    offsetof(struct sf_facts, scope)
 #define TIMES     offsetof(struct sf_facts, time_ns)
@@ -119,7 +118,7 @@ static_assert(KEY == 0 && offsetof(struct sf_facts, ports) == KEY + 8 && PACKET 
 		      offsetof(struct sf_facts, interface) == PACKET + 14 && TIMES == PACKET + 16 &&
 		      offsetof(struct sf_facts, clock_ns) == TIMES + 8 && !(SF_FACT_TCP & 0xff) &&
 		      !((SF_FACT_SWAPPED | SF_FACT_VLAN) & ~0xff),
-	"the tables above put octets there");
+	"the masks above make these members");
 
 SSSE3 static sf_always_inline __m128i window(const uint8_t *p)
 {
@@ -141,13 +140,13 @@ SSSE3 static sf_always_inline void put(struct sf_facts *facts, size_t place, __m
 	_mm_storeu_si128((__m128i *)((uint8_t *)facts + place), octets);
 }
 
-/* A frame without its tag: what the offsets above are counted from. */
+/* A frame; of a tagged one, `data` begins TAG bytes behind its begin, so that offsets agree. */
 struct frame {
 	const uint8_t *data;
 	uint32_t captured;
-	uint32_t tags; /* as facts have them */
+	uint32_t tags; /* as in struct sf_facts */
 	__m128i head;
-	__m128i same; /* the facts that are the same for the whole run */
+	__m128i same; /* constant facts of the whole run: scope, interface, flags */
 };
 
 SSSE3 static sf_always_inline bool is_plain(
@@ -161,9 +160,10 @@ SSSE3 static sf_always_inline bool is_plain(
 	       sf_load_be16(data + version->length_at) >= version->length_least;
 }
 
-/* All but IPv6's addresses. `ends`: the window with the ports. */
+/* Stores all facts except the addresses of IPv6. `ends`: the window with the ports. */
 SSSE3 static sf_always_inline void put_facts(struct sf_facts *facts, const struct frame *frame,
-	int64_t time_ns, const uint8_t *ends, const struct way *way, const struct version *version)
+	int64_t time_ns, const uint8_t *ends, const struct order *order,
+	const struct version *version)
 {
 	__m128i tags = _mm_set_epi32((int)frame->tags, 0, 0, 0);
 	__m128i is_tcp = _mm_cmpeq_epi8(
@@ -171,7 +171,7 @@ SSSE3 static sf_always_inline void put_facts(struct sf_facts *facts, const struc
 	__m128i flags = ordered(window(frame->data + version->last), tcp_flags);
 	__m128i word = ordered(frame->head, version->facts);
 
-	put(facts, KEY, _mm_or_si128(ordered(window(ends), way->ends), tags));
+	put(facts, KEY, _mm_or_si128(ordered(window(ends), order->ends), tags));
 	if (version == &ipv6) {
 		__m128i class = _mm_srli_epi16(ordered(frame->head, traffic_class), 4);
 
@@ -180,18 +180,18 @@ SSSE3 static sf_always_inline void put_facts(struct sf_facts *facts, const struc
 	}
 	flags = _mm_and_si128(_mm_or_si128(flags, constant(tcp_mark)),
 		_mm_and_si128(is_tcp, constant(tcp_facts)));
-	word = _mm_or_si128(word, _mm_or_si128(frame->same, constant(way->known)));
+	word = _mm_or_si128(word, _mm_or_si128(frame->same, constant(order->known)));
 	put(facts, PACKET, _mm_or_si128(word, flags));
 	put(facts, TIMES, _mm_set1_epi64x(time_ns));
 }
 
-/* Where addresses are the same, ports decide about the order. */
+/* Equal addresses: the ports decide which endpoint comes first. */
 static inline bool ports_swapped(const uint8_t *ports)
 {
 	return sf_load_be16(ports) > sf_load_be16(ports + 2);
 }
 
-/* False: it is no plain packet. */
+/* False: the packet is not plain. */
 SSSE3 static sf_always_inline bool take_ipv4(
 	struct sf_facts *facts, const struct frame *frame, int64_t time_ns)
 {
@@ -206,7 +206,7 @@ SSSE3 static sf_always_inline bool take_ipv4(
 	swapped = turned < addresses;
 	if (sf_unlikely(turned == addresses))
 		swapped = ports_swapped(ends + 8);
-	put_facts(facts, frame, time_ns, ends, &ways_ipv4[swapped], &ipv4);
+	put_facts(facts, frame, time_ns, ends, &orders_ipv4[swapped], &ipv4);
 	return true;
 }
 
@@ -225,17 +225,17 @@ SSSE3 static sf_always_inline bool take_ipv6(
 	equal = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(source, destination));
 	not_below = (unsigned)_mm_movemask_epi8(
 		_mm_cmpeq_epi8(_mm_max_epu8(source, destination), source));
-	/* the first octet that is different decides */
+	/* the first byte that differs decides */
 	swapped = (not_below & ~equal & (equal + 1)) != 0;
 	if (sf_unlikely(equal == 0xffff))
 		swapped = ports_swapped(last + 2);
-	put_facts(facts, frame, time_ns, last, &ways_ipv6[swapped], &ipv6);
+	put_facts(facts, frame, time_ns, last, &orders_ipv6[swapped], &ipv6);
 	put(facts, ADDRESSES + 16 * swapped, source);
 	put(facts, ADDRESSES + 16 * !swapped, destination);
 	return true;
 }
 
-/* With one tag that has a VLAN id. An IPv4 packet's octets are there at least. */
+/* A frame with one tag that has a VLAN id, captured as far as an untagged IPv4 packet at least. */
 SSSE3 static sf_always_inline bool take_tagged(
 	struct sf_facts *facts, const struct frame *tagged, int64_t time_ns)
 {

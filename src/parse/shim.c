@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Headers between Ethernet and IP that are neither VLAN tags nor labels: what switches, taps and
- * fabrics put into the frames that their mirror ports deliver. Each begins behind its Ethernet type
- * and ends with the type of what follows, or in front of another Ethernet header.
+ * Headers between Ethernet and IP that are neither VLAN tags nor MPLS labels: switches, taps and
+ * fabrics add them to frames that leave through a mirror port. Such a header begins behind its
+ * Ethernet type and ends with the Ethernet type of the next header, or before an Ethernet header.
  */
 #include "parse/walk.h"
 
@@ -15,11 +15,11 @@ enum {
 	ETHERTYPE_EDSA = 0xdada,
 };
 
-/* Headers of one length. */
+/* Headers of constant length. */
 static const struct shim {
 	uint16_t type;
-	uint8_t length; /* without the type of what follows */
-	bool frame;     /* an Ethernet header follows */
+	uint8_t length; /* bytes, without the next Ethernet type */
+	bool frame;     /* an Ethernet header follows, not an Ethernet type */
 } shims[] = {
 	{ 0x88e7, 4, true },  /* IEEE 802.1Q §9.7 (802.1ah): backbone service instance tag */
 	{ 0x8903, 2, true },  /* Cisco FabricPath */
@@ -30,7 +30,7 @@ static const struct shim {
 	{ 0xf1c1, 4, false }, /* IEEE 802.1CB §7.8: redundancy tag */
 };
 
-/* `length` octets, then the type of what follows. */
+/* Skips `length` bytes and reads the Ethernet type behind them. */
 static enum next skip_to_type(struct walk *w, size_t length)
 {
 	if (walk_left(w) < length + 2)
@@ -71,7 +71,7 @@ static enum next parse_arista(struct walk *w)
 	return skip_to_type(w, size == SIZE_64 ? 4 + 8 : 4 + 6);
 }
 
-/* Two kinds of tag, by what follows the type; the others are protocols of its own. */
+/* Two kinds of tag, by the first nibble or byte; other values are protocols of Realtek's own. */
 static enum next parse_realtek(struct walk *w)
 {
 	if (walk_left(w) < 1)
@@ -119,7 +119,7 @@ static enum next parse_nsh(struct walk *w)
 	return walk_ignore(w, SF_IGNORED_nonIp);
 }
 
-/* Marvell: a frame that came with a VLAN tag has it as a part of the switch's one. */
+/* Marvell: the VLAN tag that a frame came with is a part of the switch's tag. */
 static void dsa_vlan(struct walk *w, const uint8_t *tag)
 {
 	enum { TAGGED = 0x20 };
@@ -161,8 +161,8 @@ enum next parse_shim(struct walk *w)
 }
 
 /*
- * Cisco's inter-switch link: a header of 26 octets in front of a whole Ethernet frame, told by its
- * destination address, 01-00-0c-00-00 or 03-00-0c-00-00, and an LLC header behind its length.
+ * Cisco's inter-switch link: a header of 26 bytes before a whole Ethernet frame. It is recognised by
+ * its destination address, 01-00-0c-00-00 or 03-00-0c-00-00, and the LLC header behind its length.
  */
 bool has_isl_address(const uint8_t *p)
 {
@@ -189,9 +189,9 @@ enum next parse_isl(struct walk *w, bool *is_isl)
 }
 
 /*
- * Link types of frames between a switch and its processor: the switch's tag stands behind the
- * Ethernet addresses, Marvell's with (EDSA) or without an Ethernet type of its own, or in front of
- * the frame.
+ * Link types of frames between a switch and its processor. The switch's tag stands before the frame
+ * (BRCM_PREPEND) or behind the Ethernet addresses: Broadcom's, Marvell's, and Marvell's with an
+ * Ethernet type of its own (EDSA).
  */
 enum next parse_dsa(struct walk *w, enum sf_link link)
 {
@@ -203,7 +203,7 @@ enum next parse_dsa(struct walk *w, enum sf_link link)
 		return NEXT_ETHERNET;
 	if (walk_left(w) < ADDRESSES + TAG)
 		return walk_truncated(w);
-	walk_note_addresses(w, w->p);
+	walk_set_macs(w, w->p);
 	if (link == SF_LINK_DSA_TAG_DSA)
 		dsa_vlan(w, w->p + ADDRESSES);
 	return skip_to_type(w, ADDRESSES + TAG);

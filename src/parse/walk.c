@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The loop around the layers (see walk.h), and what is written when it ends. */
+/* The loop over the layers (walk.h), and the facts that are stored at its end. */
 #include "parse/walk.h"
 
 static enum next walk_step(struct walk *w, enum next next)
@@ -34,7 +34,7 @@ static enum next walk_step(struct walk *w, enum next next)
 	return next;
 }
 
-/* An IP header further in than facts can say is not looked for. */
+/* True if l3_offset of the facts could not hold the offset of an IP header here. */
 static bool walk_too_deep(const struct walk *w)
 {
 	return w->p - w->packet->data > UINT16_MAX;
@@ -60,9 +60,9 @@ static void walk_finish(struct walk *w)
 }
 
 /*
- * A pseudowire's control word cannot be told for sure from an Ethernet address that begins with a
- * zero nibble (RFC 4385 §2, pseudowire.c): when the first reading finds no IP, the second one is
- * tried. Not when the first one was cut off, which says nothing.
+ * Goes back to the second reading of a pseudowire, if there is one: a control word and an Ethernet
+ * address that begins with a zero nibble look alike (RFC 4385 §2, pseudowire.c). Called when the
+ * first reading found no IP. Not if the first reading was truncated: IP may be in the missing bytes.
  */
 static bool walk_fall_back(struct walk *w)
 {

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Inside the parser. A packet is walked layer by layer: each parse_*() function reads one header
- * at `p`, moves `p` behind it and says what lies there. sf_parse_walk() is the loop around them;
- * there is no recursion, so a layer that may hold another packet (pseudowire, bridged LLC, later
- * the tunnels inside IP) only returns the next state.
+ * at `p`, moves `p` behind it and returns what follows. sf_parse_walk() is the loop over them. There
+ * is no recursion: a layer that holds another frame (pseudowire, bridged LLC) returns NEXT_ETHERNET.
  */
 #ifndef SPANFLOW_PARSE_WALK_H
 #define SPANFLOW_PARSE_WALK_H
@@ -23,7 +22,7 @@
 /* Most headers of one packet, tags, labels and IPv6 extension headers included. */
 #define SF_WALK_STEPS 256
 
-/* Two kinds of number that must not be mixed up. */
+/* Types of their own, so that the compiler finds a mix-up of the two kinds of number. */
 struct ethertype {
 	uint16_t value;
 };
@@ -63,12 +62,12 @@ enum {
 	PROTOCOL_UDPLITE = 136,
 };
 
-/* What lies at walk.p. */
+/* The header at walk.p. */
 enum next {
-	NEXT_DONE,      /* nothing more: the packet is metered */
-	NEXT_IGNORED,   /* it is not, for walk.reason */
+	NEXT_DONE,      /* none is needed: the packet is metered */
+	NEXT_IGNORED,   /* none: the packet is not metered, for walk.reason */
 	NEXT_ETHERNET,  /* destination address of an Ethernet header */
-	NEXT_ETHERTYPE, /* what walk.ethertype says */
+	NEXT_ETHERTYPE, /* the one that walk.ethertype names */
 	NEXT_LLC,       /* 802.2 */
 	NEXT_MPLS,      /* a label stack entry */
 	NEXT_PPPOE,     /* RFC 2516 session header */
@@ -76,24 +75,26 @@ enum next {
 	NEXT_IP,        /* IPv4 or IPv6, by its version nibble */
 	NEXT_IPV4,
 	NEXT_IPV6,
-	NEXT_EXTENSION, /* IPv6: what walk.protocol says, maybe an extension header */
-	NEXT_TRANSPORT, /* what walk.protocol says */
+	NEXT_EXTENSION, /* IPv6: the one that walk.protocol names, maybe an extension header */
+	NEXT_TRANSPORT, /* the one that walk.protocol names */
 };
 
-/*
- * `end` is the end of the captured bytes of the layer at `p`: every layer may pull it in, none
- * pushes it out. The rest is what a record needs and is written to the facts at the end.
- */
 struct walk {
-	const uint8_t *p, *end;
+	const uint8_t *p; /* the next header */
+	const uint8_t
+		*end; /* end of the captured bytes of this layer; a layer only moves it back */
 	const struct sf_packet *packet;
 	struct sf_facts *facts;
-	const uint8_t *fallback;  /* second reading of a pseudowire, with tags and flags then */
+	/* second reading of a pseudowire: its header, and tags and flags before it; NULL: none */
+	const uint8_t *fallback;
+	uint32_t fallback_tags;
+	uint16_t fallback_flags;
+	uint32_t wire; /* bytes of the frame on the wire, from its first one; >= those captured */
+	/* stored in the facts at the end */
 	const uint8_t *addresses; /* source and destination in the IP header */
-	uint32_t wire; /* octets of the frame on the wire, from its first one; >= those captured */
-	uint32_t tags, fallback_tags;
+	uint32_t tags;
 	uint32_t ports; /* sender << 16 | receiver */
-	uint16_t flags, fallback_flags;
+	uint16_t flags;
 	struct ethertype ethertype;
 	struct ip_protocol protocol;
 	uint8_t version, tos, ttl;
@@ -105,7 +106,7 @@ static inline size_t walk_left(const struct walk *w)
 	return (size_t)(w->end - w->p);
 }
 
-/* Octets on the wire from `p` on. */
+/* Bytes on the wire from `p` on. */
 static inline uint32_t walk_wire_left(const struct walk *w)
 {
 	return w->wire - (uint32_t)(w->p - w->packet->data);
@@ -128,8 +129,8 @@ static inline enum next walk_ethertype(struct walk *w, uint16_t value)
 	return NEXT_ETHERTYPE;
 }
 
-/* Destination and source at `p`, unless an outer header has told them. */
-static inline void walk_note_addresses(struct walk *w, const uint8_t *p)
+/* Stores the MAC addresses at `p`, destination first, unless an outer header has set them. */
+static inline void walk_set_macs(struct walk *w, const uint8_t *p)
 {
 	if (w->flags & SF_FACT_MAC)
 		return;
@@ -139,8 +140,8 @@ static inline void walk_note_addresses(struct walk *w, const uint8_t *p)
 }
 
 /*
- * A tag's VLAN id: the first is the outer one, the second the inner one. VLAN id 0 marks a
- * priority tag, which names no VLAN (IEEE 802.1Q §9.6, table 9-2).
+ * Adds the VLAN id of a tag: the first one is the outer id, the second one the inner id. A tag with
+ * id 0 has a priority and no VLAN (IEEE 802.1Q §9.6, table 9-2).
  */
 static inline void tags_add(uint32_t *tags, uint16_t *flags, uint16_t tci)
 {
@@ -165,15 +166,15 @@ static inline bool ethertype_is_tag(struct ethertype type)
 }
 
 /*
- * Stores the address word of source << 32 | destination in canonical order. All bits if the
- * endpoints have to be swapped, none if not.
+ * Stores the addresses in canonical order; `addresses` is source << 32 | destination. Returns all
+ * bits if the source is endpoint 1, else 0.
  */
 static inline uint64_t facts_put_ipv4(struct sf_facts *facts, uint64_t addresses, uint32_t ports)
 {
 	uint64_t turned = addresses << 32 | addresses >> 32;
 	uint64_t swapped = -(uint64_t)(turned < addresses);
 
-	/* with a mask, as it is there */
+	/* without a branch: `swapped` is a mask */
 	facts->address = addresses ^ ((addresses ^ turned) & swapped);
 	if (sf_unlikely(turned == addresses))
 		return -(uint64_t)(ports >> 16 > (ports & UINT16_MAX));
@@ -200,7 +201,7 @@ static inline uint64_t facts_put_ipv6(struct sf_facts *facts, const uint8_t *p, 
 	return -(uint64_t)swapped;
 }
 
-/* link.c: what the first byte of a frame of that link type is; may end the walk. */
+/* link.c: begins the walk of a frame, by its link type. */
 enum next parse_link(struct walk *w);
 enum next parse_ethernet(struct walk *w);
 enum next parse_ethertype(struct walk *w);
@@ -211,8 +212,8 @@ enum next parse_ppp(struct walk *w);
 
 /* shim.c */
 enum next parse_shim(struct walk *w);
-bool has_isl_address(const uint8_t *p);            /* a destination address */
-enum next parse_isl(struct walk *w, bool *is_isl); /* behind such an address; or is it not ISL? */
+bool has_isl_address(const uint8_t *p);            /* `p`: a destination address */
+enum next parse_isl(struct walk *w, bool *is_isl); /* *is_isl false: not ISL in spite of it */
 enum next parse_dsa(struct walk *w, enum sf_link link);
 
 /* pseudowire.c */
@@ -230,8 +231,8 @@ enum next parse_extension(struct walk *w);
 enum next parse_transport(struct walk *w);
 
 /*
- * sf_parse() without its fast path: takes every packet, gives the same result. For the tests,
- * which compare the two.
+ * sf_parse() without its fast path: takes every packet and gives the same result. Tests compare the
+ * two.
  */
 int sf_parse_walk(const struct sf_packet *packet, struct sf_facts *facts);
 
