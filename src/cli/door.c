@@ -120,7 +120,7 @@ void sf_door_finish(struct sf_worker *worker, int64_t end_ns)
 
 	sf_worker_answer(worker, sf_worker_question(worker));
 	remains->end = end_ns;
-	remains->places = sf_meter_places(worker->meter);
+	remains->places = sf_meter_ids_used(worker->meter);
 	/* pairs with the acquire in take_all_remains(): the table is complete */
 	atomic_store_explicit(&remains->open, true, memory_order_release);
 	for (long us = 50; !take_all_remains(worker); us = us < PAUSE_MAX_US ? us * 2 : us) {

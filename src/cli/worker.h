@@ -90,7 +90,7 @@ struct sf_door {
 struct sf_remains {
 	alignas(SF_CACHE_LINE) atomic_bool open; /* the rest is known, and the table at rest */
 	int64_t end;                             /* the final clock, ns since 1970 */
-	uint32_t places;                         /* of flows, see sf_meter_places() */
+	uint32_t places;                         /* of flows, see sf_meter_ids_used() */
 	_Atomic uint64_t taken;                  /* places that somebody takes or has taken */
 	_Atomic uint64_t given;                  /* places whose records have left the table */
 };

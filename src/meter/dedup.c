@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Two tables of digests, each place of which holds the packet that came last:
+ * Two hash tables of packets; a place holds the last packet that fell on it:
  *
- * - slots: one digest of all captured bytes. Finds copies of the same captured length.
- * - stems: for copies whose captured lengths differ, as one of them at least was cut. A packet of n
- *   bytes is filed under digests of its first `at` bytes, for the two largest n - `at` below 64 out
- *   of a fixed row of positions (the header's end, 8 bytes behind it, every 32 bytes from there),
- *   with the bytes from there on. Two lengths that differ by 32 or less share a position, and the
- *   bytes behind it are compared one by one.
+ * - slots: by the digest of all captured bytes. Finds copies of the same captured length.
+ * - stems: finds copies of different captured lengths (one of the two was cut, at least). Positions
+ *   in a packet are: the end of the IP header, 8 bytes behind it, and every 32 bytes from there. A
+ *   packet is entered twice, under the digests of the bytes before its last two positions, together
+ *   with the bytes behind the position (the tail). Two lengths that differ by 32 or less have a
+ *   position in common; there the tails are compared byte by byte.
  *
- * The stems are left alone as long as no packet is cut, which is how most captures are.
+ * The stems are not used while no packet is cut, which holds for most captures.
  *
  * Digests are keyed and 64 bits are compared, so different packets are taken for copies once in
  * 2^64 comparisons.
@@ -27,10 +27,10 @@
 
 #define IPV4_HEADER 20
 #define IPV6_HEADER 40
-#define TRANSPORT   8  /* bytes behind the header that tell most packets apart */
+#define TRANSPORT   8  /* bytes behind the header in which most packets differ */
 #define TAIL_MAX    63 /* bytes behind a stem */
 
-/* For so many packets after one that was cut, and at the start, uncut ones are filed as stems too. */
+/* Stems are used for this number of packets at the start, and after each packet that was cut. */
 #define CUT_AGO (1u << 16)
 
 struct sf_dedup_slot {
@@ -45,7 +45,7 @@ struct sf_dedup_stem {
 	uint8_t tail[TAIL_MAX];
 };
 
-/* What the bytes up to a position come to: two halves, which are computed side by side. */
+/* The state of a digest up to a position: two halves, computed independently of each other. */
 struct state {
 	uint64_t a, b;
 };
@@ -55,11 +55,10 @@ struct position {
 	size_t at;
 };
 
-/* One packet. positions[0] is the last one, positions[1] the one before it, if there is one. */
 struct digest {
 	struct state state;
-	struct position positions[2];
-	unsigned count;
+	struct position positions[2]; /* the last one, and the one before it */
+	unsigned count;               /* of positions, up to 2 */
 };
 
 static inline uint64_t mix(uint64_t a, uint64_t b)
@@ -117,7 +116,10 @@ static inline uint64_t load_part(const uint8_t *p, size_t length)
 	return value;
 }
 
-/* The fixed IP header without what routers change. Returns its length. */
+/*
+ * Begins a digest with the fixed IP header, without the fields that routers change. Returns the
+ * header's length.
+ */
 static size_t add_header(const struct sf_dedup *dedup, const uint8_t *ip, struct state *state)
 {
 	uint64_t masked;
@@ -150,7 +152,7 @@ static inline void add_block(const struct sf_dedup *dedup, struct state *state, 
 	state->b = mix(state->b ^ load64(p + 16), dedup->secret[3] ^ load64(p + 24));
 }
 
-/* The digest of so many bytes; never 0. */
+/* The digest of `length` bytes; never 0. */
 static uint64_t finish(const struct sf_dedup *dedup, const struct state *state, size_t length)
 {
 	uint64_t digest = mix(state->a ^ dedup->secret[0], state->b ^ dedup->secret[2] ^ length);
@@ -166,7 +168,7 @@ static void note_position(struct digest *digest, size_t at)
 	digest->count += digest->count < 2;
 }
 
-/* Up to 8 bytes behind the fixed header. Returns how far it came. */
+/* Adds the fixed header, and 8 bytes behind it if there are as many. Returns the number of bytes. */
 static size_t add_start(
 	const struct sf_dedup *dedup, const uint8_t *ip, size_t length, struct digest *digest)
 {
@@ -181,7 +183,7 @@ static size_t add_start(
 	return at;
 }
 
-/* The rest. `at`: what add_start() returned. */
+/* Adds the bytes from `at` on, which add_start() returned. */
 static void add_rest(const struct sf_dedup *dedup, const uint8_t *ip, size_t at, size_t length,
 	struct digest *digest)
 {
@@ -204,8 +206,8 @@ static bool is_cut(const uint8_t *ip, size_t length)
 }
 
 /*
- * Whether the packet belongs to the sample. Bytes that only one of two copies has must not decide:
- * of a packet that was cut those behind the transport header do not.
+ * True if the packet belongs to the sample. Only bytes that both of two copies have may decide: of a
+ * packet that was cut, the bytes behind the transport header are not used.
  */
 static bool is_sampled(const struct sf_dedup *dedup, const uint8_t *ip, size_t at, size_t length,
 	const struct digest *digest)
@@ -225,7 +227,7 @@ static bool is_near(const struct sf_dedup *dedup, int64_t time_ns, int64_t other
 	return apart <= (uint64_t)dedup->window_ns;
 }
 
-/* Whether a packet of the same captured length was the same. It is remembered. */
+/* True if an equal packet of the same captured length was seen. Enters the packet. */
 static bool seen_whole(
 	struct sf_dedup *dedup, const struct digest *packet, size_t length, int64_t time_ns)
 {
@@ -237,7 +239,7 @@ static bool seen_whole(
 	return copy;
 }
 
-/* Whether a packet of another captured length agrees with what this one has. It is remembered. */
+/* True if a packet was seen that agrees in all bytes that both have. Enters the packet. */
 static bool seen_cut(struct sf_dedup *dedup, const struct position *position, const uint8_t *ip,
 	size_t length, int64_t time_ns)
 {

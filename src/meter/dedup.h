@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Copies as SPAN sessions make them: a switch that mirrors a packet at ingress and at egress
- * delivers it twice within a short time. Two packets are copies when these agree:
+ * Finds copies of packets: a switch that mirrors a packet at ingress and at egress delivers it twice
+ * within a short time. Two packets are copies of each other if
  *
- * - the IP header, its options and all that follows it, to the last captured byte that both packets
- *   have, except what routers change: TOS or traffic class, TTL or hop limit, and the checksum of
- *   an IPv4 header. What lies before the IP header (MAC addresses, VLAN tags, MPLS labels) and the
- *   padding behind the packet do not count.
- * - the times, within the window, whichever packet comes first.
+ * - all bytes from the IP header on agree, to the last captured byte that both packets have, except
+ *   fields that routers change: TOS or traffic class, TTL or hop limit, and the checksum of an IPv4
+ *   header. Headers before IP (MAC addresses, VLAN tags, MPLS labels) and padding do not count.
+ * - their times differ by no more than the window, in either direction.
  *
- * Captured lengths may differ: of two copies cut at the same snap length, a tagged one has four
- * bytes of IP less. Copies are found up to a difference of SF_DEDUP_STEM bytes.
+ * Captured lengths may differ: of two copies cut at the same snap length, one with a VLAN tag has
+ * four bytes of IP less. Copies are found up to a difference of SF_DEDUP_STEM bytes.
  *
- * To drop copies every packet is looked at. To estimate their share, a sample is, chosen by content,
- * so that both copies are in it or neither.
+ * To drop copies, every packet is examined. To estimate their share, a sample is examined, chosen by
+ * content, so that either both copies are in it or none.
  */
 #ifndef SPANFLOW_METER_DEDUP_H
 #define SPANFLOW_METER_DEDUP_H
@@ -23,8 +22,8 @@
 #include <stdint.h>
 
 #define SF_DEDUP_WINDOW_NS INT64_C(10000000) /* 10 ms: above any mirror's delay, below any RTO */
-#define SF_DEDUP_SAMPLE    64                /* one in so many is looked at for the estimate */
-#define SF_DEDUP_STEM      32
+#define SF_DEDUP_SAMPLE    64                /* the sample is one packet in this many */
+#define SF_DEDUP_STEM      32                /* largest difference of captured lengths, bytes */
 
 struct sf_dedup {
 	struct sf_dedup_slot *slots;
@@ -32,15 +31,15 @@ struct sf_dedup {
 	uint64_t secret[4];
 	int64_t window_ns;
 	uint32_t slot_mask, stem_mask;
-	bool sampling;       /* estimate only: look at one in SF_DEDUP_SAMPLE */
-	uint64_t last_cut;   /* `examined` when a packet cut by the capture was last seen */
-	uint64_t examined;   /* packets looked at; one writer, the meter's thread */
-	uint64_t duplicates; /* of those, copies of an earlier one */
+	bool sampling;       /* estimate only: examine one packet in SF_DEDUP_SAMPLE */
+	uint64_t last_cut;   /* value of `examined` at the last packet that was cut */
+	uint64_t examined;   /* packets examined; written by the meter's thread */
+	uint64_t duplicates; /* packets examined that are copies of an earlier one */
 };
 
 /*
- * drop: every packet is examined (4 MiB of memory, 15 MiB for captures with cut packets), else the
- * sample (0.2 MiB). window_ns > 0. The secret is random, so that nobody can build packets that are
+ * `drop`: examines every packet (4 MiB of memory, 15 MiB for captures with cut packets); else the
+ * sample (0.2 MiB). `window_ns` > 0. `secret`: random, so that nobody can build packets that are
  * taken for copies. Returns 0 or -ENOMEM.
  */
 int sf_dedup_init(struct sf_dedup *dedup, bool drop, int64_t window_ns, uint64_t secret);

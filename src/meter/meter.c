@@ -2,9 +2,9 @@
 /*
  * A metering process: the parser's facts of a batch, fitted to the flow key, into one flow table.
  *
- * A batch is parsed in parts, and while one is parsed the table fetches and accounts the parts
- * before; no pointer into a packet goes along. Facts are written once by the parser and completed
- * here while they are in the first-level cache.
+ * A batch is parsed in parts. While a part is parsed, the table accounts the parts before it; facts
+ * have no pointers into packets. The parser writes the facts, and they are completed here while they
+ * are in the first-level cache.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -19,19 +19,19 @@
 
 #define TIME_MAX (INT64_C(1) << 62) /* ns: the year 2116, as far as the table goes */
 
-static_assert(SF_METER_PART == SF_TABLE_PART, "what a meter is offered goes to its table");
+static_assert(SF_METER_PART == SF_TABLE_PART, "a part of the meter is a part of its table");
 
-/* Only with all of these in the key a flow can be one TCP connection and end with it. */
+/* Only with all of these in the key a flow is one TCP connection, and ends with it. */
 #define KEY_CONNECTION (SF_KEY_ADDRESS | SF_KEY_PORT | SF_KEY_PROTOCOL)
 
 struct sf_meter {
 	struct sf_table *table;
 	uint32_t key;
 	bool per_packet;
-	bool demanding; /* rare facts, another key, or packets to be left out are asked for */
+	bool demanding; /* optional facts, another key, or packets to leave out: no fast path */
 	sf_parse_run *run;
-	struct sf_parsed parsed;  /* but for what `dedup` counts */
-	const struct sf_own *own; /* NULL: nothing of ours can be among the packets */
+	struct sf_parsed parsed;  /* without the counters of `dedup` */
+	const struct sf_own *own; /* NULL: no export session of this process is to be left out */
 	enum sf_dedup_mode dedup_mode;
 	struct sf_dedup dedup;
 };
@@ -91,7 +91,7 @@ void sf_meter_free(struct sf_meter *meter)
 	free(meter);
 }
 
-/* Endpoints in canonical order again, after a part that decided the order is gone. */
+/* Puts endpoints of equal address in canonical order again, after a part of the key was removed. */
 static void order_endpoints(struct sf_facts *facts)
 {
 	uint16_t low = (uint16_t)(facts->ports >> 16), high = (uint16_t)facts->ports;
@@ -109,7 +109,7 @@ static void order_endpoints(struct sf_facts *facts)
 	}
 }
 
-/* Takes out of the key what the user does not want there, puts in what he wants besides. */
+/* Reduces the key to the parts that the user has chosen, and adds TOS and interface to it. */
 static void choose_key(struct sf_facts *facts, uint32_t key)
 {
 	if (!(key & SF_KEY_ADDRESS)) {
@@ -145,7 +145,7 @@ static void count_ignored(
 }
 
 /*
- * What is left out on request although it is IP: own export traffic and copies. True: left out.
+ * True: the packet is IP but is not metered, as its user wants: own export traffic or a copy.
  */
 static bool left_out(
 	struct sf_meter *meter, const struct sf_packet *packet, const struct sf_facts *facts)
@@ -163,7 +163,7 @@ static bool left_out(
 	return true;
 }
 
-/* Any other packet than a plain one. False: it is not metered, which is counted. */
+/* Parses a packet of any kind. False: it is not metered, and counted under its reason. */
 static __attribute__((noinline)) bool parse_other(struct sf_meter *meter,
 	const struct sf_packet *packet, struct sf_facts *facts,
 	const struct sf_observation_point *point)
@@ -179,7 +179,7 @@ static __attribute__((noinline)) bool parse_other(struct sf_meter *meter,
 	return true;
 }
 
-/* Whether the time is one that the table can reckon with. */
+/* True if the table can compute with the time without overflow. */
 static bool is_within_reason(int64_t time_ns)
 {
 	return time_ns >= -TIME_MAX && time_ns <= TIME_MAX;
@@ -190,7 +190,7 @@ static int64_t within_reason(int64_t time_ns)
 	return time_ns > TIME_MAX ? TIME_MAX : time_ns < -TIME_MAX ? -TIME_MAX : time_ns;
 }
 
-/* A packet may come behind its source's clock, and either may be any number. */
+/* Sets clock_ns. The packet may lie behind its source's clock; both may be any number. */
 static void set_clock(struct sf_meter *meter, struct sf_facts *facts, int64_t clock)
 {
 	if (clock > facts->time_ns) {
@@ -205,7 +205,7 @@ static void set_clock(struct sf_meter *meter, struct sf_facts *facts, int64_t cl
 	facts->clock_ns = within_reason(clock);
 }
 
-/* Packets that come in order, when nobody asks for more than plain facts. */
+/* Parses packets that are in order, when no option needs more than plain facts. */
 static unsigned parse_plain(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
 	const struct sf_observation_point *point, struct sf_facts *facts)
 {
@@ -247,7 +247,7 @@ static unsigned parse_any(struct sf_meter *meter, const struct sf_packet *packet
 	return (unsigned)(out - facts);
 }
 
-/* Is nothing asked for, nor to be expected of the batch, but what parse_plain() does? */
+/* True if parse_plain() does for the batch: no option and no time needs parse_any(). */
 static bool is_plain(const struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
 	const int64_t *clock)
 {
@@ -318,7 +318,7 @@ void sf_meter_finish(struct sf_meter *meter, int64_t now)
 	sf_table_finish(meter->table, within_reason(now));
 }
 
-uint32_t sf_meter_places(struct sf_meter *meter)
+uint32_t sf_meter_ids_used(struct sf_meter *meter)
 {
 	return sf_table_ids_used(meter->table);
 }

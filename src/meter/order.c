@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The packets of a source wait in runs, which are in order by themselves: each goes behind the run
- * that ends latest without ending after it. A source in order has one run; one that delivers several
- * rings by turns has as many, without saying so. The first packets of all runs are merged.
+ * The packets of a source wait in runs; each run is in order. A packet is appended to the run whose
+ * last packet is the latest one that is not later than the packet. A source in order has one run; a
+ * source that reads several rings in turn has one for each ring. The runs are merged by the keys of
+ * their first packets.
  *
- * A run is a list of chunks, in which facts lie one behind the other in as many bytes as the table
- * wants. What was freed last is used next, so few chunks stay in the cache.
+ * A run is a list of chunks. Facts lie in them without gaps, in sf_facts_wanted() bytes each. The
+ * chunk that was freed last is used next, so that few chunks are in use and stay in the cache.
  */
 #include "meter/order.h"
 
@@ -15,7 +16,7 @@
 
 #include "base/ring.h"
 
-#define RUNS        16u /* of a source; a power of two is not needed */
+#define RUNS        16u /* runs of a source, at most */
 #define CHUNK_BYTES 8192u
 
 struct chunk {
@@ -28,42 +29,45 @@ static_assert(sizeof(struct chunk) == CHUNK_BYTES, "chunks fill their memory");
 
 struct run {
 	struct chunk *first, *last; /* NULL: the run is empty */
-	const uint8_t *next;        /* in `first` */
+	const uint8_t *next;        /* the first packet, in chunk `first` */
 	int64_t tail;               /* key of the last packet */
 	unsigned source;
 };
 
 struct source {
-	int64_t reached;
-	int64_t key; /* of the last packet */
-	uint64_t waiting;
-	unsigned top; /* its run that ends latest, if any packet waits */
+	int64_t reached;  /* argument of sf_order_reach() */
+	int64_t key;      /* of the packet put last */
+	uint64_t waiting; /* packets in its runs */
+	unsigned top;     /* the run with the latest last packet, if a packet waits */
 };
 
 struct sf_order {
-	bool bare;
+	bool minimal;
 	unsigned sources;
-	struct source *of; /* by number */
-	struct run *runs;  /* [source * RUNS + …] */
-	/* runs that are not empty: number and key of the first packet */
+	struct source *of; /* by source */
+	struct run *runs;  /* [source * RUNS … source * RUNS + RUNS-1] are those of a source */
+	/* runs that are not empty */
 	unsigned active_count;
-	unsigned *active;
-	int64_t *heads;
-	int64_t now; /* largest time taken */
+	unsigned *active; /* index into runs[] */
+	int64_t *heads;   /* key of the run's first packet */
+	int64_t now;      /* latest time of the packets taken */
 	struct sf_order_counts counts;
 	/* chunks */
-	struct chunk *memory, *free;
-	size_t touched, free_count, chunk_count;
+	struct chunk *memory; /* all chunks */
+	struct chunk *free;   /* list of those that have been in use */
+	size_t touched;       /* memory[touched … chunk_count-1] were never used */
+	size_t free_count;    /* on the list or never used */
+	size_t chunk_count;
 };
 
-int sf_order_new(struct sf_order **out, unsigned sources, size_t bytes, bool bare)
+int sf_order_new(struct sf_order **out, unsigned sources, size_t bytes, bool minimal)
 {
 	struct sf_order *order = calloc(1, sizeof(*order));
 
 	if (!order)
 		return -ENOMEM;
 	bytes = bytes < SF_ORDER_BYTES_MIN ? SF_ORDER_BYTES_MIN : bytes;
-	order->bare = bare;
+	order->minimal = minimal;
 	order->sources = sources;
 	order->now = INT64_MIN;
 	order->chunk_count = order->free_count = bytes / CHUNK_BYTES;
@@ -123,13 +127,13 @@ static void give_chunk(struct sf_order *order, struct chunk *chunk)
 	order->free_count++;
 }
 
-/* A packet whose time lies far ahead of its source's clock says nothing about its place. */
+/* The key by which a packet is ordered: its time; `before` if the time is ahead of the clock. */
 static int64_t key_of(const struct sf_facts *facts, int64_t before)
 {
 	return sf_unlikely(facts->flags & SF_FACT_AHEAD) ? before : facts->time_ns;
 }
 
-/* Not the latest one, or none is there: the number of the run for a packet. */
+/* Slow part of choose_run(): the packet is earlier than the last one of run `top`. */
 static unsigned search_run(const struct sf_order *order, unsigned source, int64_t key)
 {
 	unsigned base = source * RUNS, best = RUNS, empty = RUNS, least = RUNS;
@@ -160,7 +164,10 @@ static unsigned choose_run(const struct sf_order *order, unsigned number, int64_
 	return search_run(order, number, key);
 }
 
-/* A packet at the end of a run. With too much disorder its key is that of the one before it. */
+/*
+ * Appends a packet to a run. If all runs are in use and end later than the packet, it is ordered as
+ * if it had the time of the packet before it.
+ */
 static void append(
 	struct sf_order *order, unsigned number, const struct sf_facts *facts, int64_t key)
 {
@@ -177,7 +184,7 @@ static void append(
 		run->last = run->last->next;
 	}
 	run->tail = key > run->tail ? key : run->tail;
-	run->last->used += sf_facts_copy(run->last->facts + run->last->used, facts, order->bare);
+	run->last->used += sf_facts_copy(run->last->facts + run->last->used, facts, order->minimal);
 }
 
 void sf_order_put(
@@ -222,7 +229,7 @@ int64_t sf_order_horizon(const struct sf_order *order)
 	return horizon;
 }
 
-/* Is the first packet of active run `a` to be taken before that of `b`? */
+/* True if the first packet of active run `a` is taken before that of `b`. */
 static bool comes_before(const struct sf_order *order, unsigned a, unsigned b)
 {
 	if (order->heads[a] != order->heads[b])
@@ -230,7 +237,7 @@ static bool comes_before(const struct sf_order *order, unsigned a, unsigned b)
 	return order->active[a] < order->active[b];
 }
 
-/* The run whose packet is next, and the one behind it; active_count: there is none. */
+/* The active run whose first packet comes next. *second: the run after it; active_count: none. */
 static unsigned find_next(const struct sf_order *order, unsigned *second)
 {
 	unsigned first = 0;
@@ -271,7 +278,7 @@ static void drop_active(struct sf_order *order, unsigned at)
 	order->heads[at] = order->heads[order->active_count];
 }
 
-/* The first packet of active run `at` has been copied. False: the run is empty. */
+/* Removes the first packet, of `length` bytes, from active run `at`. False: the run is empty now. */
 static bool go_on(struct sf_order *order, unsigned at, unsigned length)
 {
 	struct run *run = &order->runs[order->active[at]];
@@ -309,7 +316,7 @@ static unsigned take_until(
 		do {
 			const struct run *run = &order->runs[order->active[first]];
 			unsigned length = sf_facts_copy(&facts[n],
-				(const struct sf_facts *)(const void *)run->next, order->bare);
+				(const struct sf_facts *)(const void *)run->next, order->minimal);
 
 			set_clock(order, &facts[n++]);
 			if (!go_on(order, first, length))

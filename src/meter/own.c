@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A short list, compared by its ports word first: one comparison per collector and packet. */
+/* A short list. Ports are compared first: mostly one comparison per collector and packet. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>

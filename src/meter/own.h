@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Recognises this process's own export traffic on the mirror port: the sockets of its collectors,
- * in either direction. One thread adds to the list, others may search it meanwhile.
+ * Recognises the export traffic of this process on the mirror port: packets of the sessions with its
+ * collectors, in either direction. One thread adds sessions while others search.
  */
 #ifndef SPANFLOW_METER_OWN_H
 #define SPANFLOW_METER_OWN_H
@@ -16,9 +16,8 @@
 struct sockaddr;
 
 struct sf_own {
-	atomic_uint count; /* release by sf_own_add(), acquire by sf_own_search(): see session[] */
-	struct sf_facts
-		session[SF_OWN_MAX]; /* address, ports, protocol, version, address6 are used */
+	atomic_uint count; /* release in sf_own_add(), acquire in sf_own_search(): for session[] */
+	struct sf_facts session[SF_OWN_MAX]; /* address, ports, protocol, version, address6 */
 };
 
 /*
@@ -29,10 +28,10 @@ struct sf_own {
 int sf_own_add(
 	struct sf_own *own, const struct sockaddr *a, const struct sockaddr *b, uint8_t protocol);
 
-/* Outlined part of sf_own_match(). */
+/* Slow part of sf_own_match(). */
 bool sf_own_search(const struct sf_own *own, const struct sf_facts *facts);
 
-/* Does this packet belong to one of the sessions? */
+/* True if the packet belongs to one of the sessions. */
 static inline bool sf_own_match(const struct sf_own *own, const struct sf_facts *facts)
 {
 	return atomic_load_explicit(&own->count, memory_order_relaxed) && sf_own_search(own, facts);

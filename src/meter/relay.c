@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Each worker has turns of its own to write, each with a list of facts for every worker. It writes
- * one again when all have accounted it, so the memory of a list is always written by the same core;
- * and it takes the first one it can, so mostly few of them are in use. The others are for the time
- * when a processor is taken away from somebody in the middle of a turn. The ring tells where the
- * turn of a number is.
+ * Each worker has slots for the turns that it writes; a turn has a list of facts for every worker.
+ * A slot is used again when all workers have accounted its turn, so a list is always written by the
+ * same worker. The first free slot is taken, so few of them are in use as a rule. The others are
+ * needed when the system suspends a worker in the middle of a turn. The ring maps the number of a
+ * turn to its writer and slot.
  *
- * Lists have room for all packets of a turn; they are touched as far as they are used.
+ * Each list has room for all packets of a turn; its memory is touched only as far as it is used.
  */
 #include "meter/relay.h"
 
@@ -27,45 +27,48 @@
 #include "base/wire.h"
 
 #define TURNS       16384u /* packets of a turn, times workers */
-#define AHEAD       1024   /* octets fetched before they are read */
-#define SLOTS_ALL   64u    /* about as many turns for all workers together, */
-#define SLOTS_LEAST 4u     /* but so many for each */
+#define AHEAD       1024   /* prefetch distance in a list, bytes */
+#define SLOTS_ALL   64u    /* turns in flight: target for all workers together */
+#define SLOTS_LEAST 4u     /* turns in flight: least number of each worker */
 
 static_assert(
 	SF_FACTS_IPV4 % 16 == 0 && SF_FACTS_IPV6 % 16 == 0 && sizeof(struct sf_facts) % 16 == 0,
-	"lists are written in words of 16 octets");
-static_assert(SF_BATCH_MAX <= 64, "a bit for each of the facts put at once");
+	"lists are written in words of 16 bytes");
+static_assert(SF_BATCH_MAX <= 64, "sf_relay_put() has a bit for each of the facts");
 
-/* One worker's list of a turn, and where its pieces end. */
+/* The facts of a turn that one worker owns. */
 struct sf_relay_octets {
 	alignas(SF_CACHE_LINE) uint8_t *list;
-	uint8_t *end;
-	uint32_t ends[SF_RELAY_PIECES];
+	uint8_t *end;                   /* of the facts written so far */
+	uint32_t ends[SF_RELAY_PIECES]; /* of each piece, bytes from `list` on */
 };
 
+/* One worker: the turns that it writes. */
 struct lane {
 	/* written by the worker, read by all */
 	alignas(SF_CACHE_LINE) _Atomic uint64_t consumed;
 	/* private to the worker */
-	alignas(SF_CACHE_LINE) unsigned slot; /* of its next turn */
+	alignas(SF_CACHE_LINE) unsigned slot; /* of the turn that is read or written now */
 	unsigned in_piece;                    /* facts in the last piece of the turn */
 	uint8_t *lists;                       /* memory of all lists */
-	/* written by the worker, read by all once it is published */
+	/* written by the worker; read by all after sf_relay_publish() */
 	alignas(SF_CACHE_LINE) struct sf_relay_turn turns[SF_RELAY_SLOTS];
 	struct sf_relay_octets *octets; /* [slot * workers + owner] */
 };
 
 struct sf_relay {
 	/* constant */
-	unsigned workers, slots, most;
-	bool bare;
-	uint64_t factor[2]; /* secret, odd */
-	struct lane *lanes;
-	_Atomic uint64_t *ring; /* number + 1 << 16 | writer << 8 | slot; 0: none yet */
-	uint64_t mask;
-	/* by whose turn it is */
+	unsigned workers;
+	unsigned slots; /* turns in flight of each worker, at most */
+	unsigned most;  /* packets of a turn, at most */
+	bool minimal;
+	uint64_t factor[2];     /* secret, odd */
+	struct lane *lanes;     /* by worker */
+	_Atomic uint64_t *ring; /* turn number + 1 << 16 | writer << 8 | slot; 0: none yet */
+	uint64_t mask;          /* of the ring's index */
+	/* written by the worker that reads */
 	alignas(SF_CACHE_LINE) atomic_bool busy;
-	_Atomic uint64_t turns; /* that there were; relaxed, `busy` orders it */
+	_Atomic uint64_t turns; /* number of turns so far; relaxed, as `busy` orders it */
 	alignas(SF_CACHE_LINE) atomic_bool closed;
 };
 
@@ -102,7 +105,7 @@ static unsigned between(unsigned value, unsigned least, unsigned most)
 	return value < least ? least : value > most ? most : value;
 }
 
-int sf_relay_new(struct sf_relay **out, unsigned workers, const uint64_t secret[2], bool bare)
+int sf_relay_new(struct sf_relay **out, unsigned workers, const uint64_t secret[2], bool minimal)
 {
 	struct sf_relay *relay = zeroed_lines(1, sizeof(*relay));
 	uint64_t size = 1;
@@ -113,7 +116,7 @@ int sf_relay_new(struct sf_relay **out, unsigned workers, const uint64_t secret[
 	relay->workers = workers;
 	relay->slots = between(SLOTS_ALL / workers, SLOTS_LEAST, SF_RELAY_SLOTS);
 	relay->most = between(TURNS / workers, SF_RELAY_PIECE, SF_RELAY_TURN);
-	relay->bare = bare;
+	relay->minimal = minimal;
 	while (size < (uint64_t)workers * relay->slots)
 		size *= 2;
 	relay->mask = size - 1;
@@ -145,7 +148,7 @@ void sf_relay_free(struct sf_relay *relay)
 	free(relay);
 }
 
-/* One and the same for both directions: the hash is one of sums. */
+/* The owner is the same for both directions: the hash is made of sums of the two addresses. */
 static sf_always_inline unsigned owner_of(
 	const struct sf_relay *relay, const struct sf_facts *facts)
 {
@@ -170,14 +173,14 @@ unsigned sf_relay_owner(const struct sf_relay *relay, const struct sf_facts *fac
 	return owner_of(relay, facts);
 }
 
-/* The first slot whose turn everybody has accounted; relay->slots: none. */
+/* The first slot whose turn all workers have accounted; relay->slots: there is none. */
 static unsigned free_slot(const struct sf_relay *relay, const struct lane *lane)
 {
 	uint64_t oldest = UINT64_MAX;
 	unsigned slot = 0;
 
 	for (unsigned i = 0; i < relay->workers; i++) {
-		/* pairs with the release in sf_relay_done(): lists before are read no more */
+		/* pairs with the release in sf_relay_done(): accounted lists are read no more */
 		uint64_t consumed =
 			atomic_load_explicit(&relay->lanes[i].consumed, memory_order_acquire);
 
@@ -193,7 +196,7 @@ bool sf_relay_enter(struct sf_relay *relay, unsigned me)
 {
 	struct lane *lane = &relay->lanes[me];
 
-	/* looked at first, as a busy word is better not written to */
+	/* a plain load first: an exchange takes the cache line away from the worker that reads */
 	if (atomic_load_explicit(&relay->busy, memory_order_relaxed))
 		return false;
 	lane->slot = free_slot(relay, lane);
@@ -228,16 +231,17 @@ const struct sf_relay_turn *sf_relay_leave(struct sf_relay *relay, unsigned me, 
 }
 
 /*
- * As sf_facts_copy(), past the caches: another core will read them. Where these two are far apart,
- * stores to lines that the other one has had cost many times as much.
+ * sf_facts_copy() with stores that bypass the caches, for facts that another core will read. Where
+ * the two cores are far apart, plain stores to lines that the other core has read cost many times as
+ * much.
  */
-static sf_always_inline unsigned copy_past(
+static sf_always_inline unsigned copy_past_caches(
 	const struct sf_relay *relay, void *to, const struct sf_facts *facts)
 {
 #ifdef __SSE2__
 	const unsigned least = SF_FACTS_IPV4 / sizeof(__m128i);
 	const __m128i *source = (const __m128i *)(const void *)facts;
-	unsigned length = sf_facts_wanted(facts, relay->bare);
+	unsigned length = sf_facts_wanted(facts, relay->minimal);
 	__m128i *target = to;
 
 	for (unsigned i = 0; i < least; i++)
@@ -247,12 +251,12 @@ static sf_always_inline unsigned copy_past(
 			_mm_stream_si128(target + i, _mm_loadu_si128(source + i));
 	return length;
 #else
-	return sf_facts_copy(to, facts, relay->bare);
+	return sf_facts_copy(to, facts, relay->minimal);
 #endif
 }
 
-/* Such stores are ordered by nothing else. */
-static inline void end_stores_past(void)
+/* Orders the stores of copy_past_caches() before later ones: a release store does not. */
+static inline void end_copies_past_caches(void)
 {
 #ifdef __SSE2__
 	_mm_sfence();
@@ -289,14 +293,14 @@ void sf_relay_put(struct sf_relay *relay, unsigned me, const struct sf_facts *fa
 		if (i == me)
 			for (; mask; mask &= mask - 1)
 				end += sf_facts_copy(
-					end, &facts[__builtin_ctzll(mask)], relay->bare);
+					end, &facts[__builtin_ctzll(mask)], relay->minimal);
 		else
 			for (; mask; mask &= mask - 1)
-				end += copy_past(relay, end, &facts[__builtin_ctzll(mask)]);
+				end += copy_past_caches(relay, end, &facts[__builtin_ctzll(mask)]);
 		turn->octets[i].end = end;
 	}
 	lane->in_piece += count;
-	/* the last one takes what is left */
+	/* the last piece takes all packets that are left */
 	if (lane->in_piece >= SF_RELAY_PIECE && turn->pieces + 1 < SF_RELAY_PIECES)
 		end_piece(relay, lane, turn, clock_ns);
 }
@@ -307,7 +311,7 @@ void sf_relay_publish(struct sf_relay *relay, unsigned me, int64_t clock_ns)
 	struct sf_relay_turn *turn = &lane->turns[lane->slot];
 
 	end_piece(relay, lane, turn, clock_ns);
-	end_stores_past();
+	end_copies_past_caches();
 	/* pairs with the acquire in sf_relay_next() */
 	atomic_store_explicit(&relay->ring[turn->number & relay->mask],
 		(turn->number + 1) << 16 | me << 8 | lane->slot, memory_order_release);
@@ -342,10 +346,10 @@ unsigned sf_relay_get(const struct sf_relay *relay, struct sf_relay_list *list,
 	unsigned n;
 
 	for (n = 0; n < max && next < list->end; n++) {
-		/* they come from another core, or from its memory */
+		/* the list comes from another core's cache, or from memory */
 		__builtin_prefetch(next + AHEAD);
 		next += sf_facts_copy(
-			&facts[n], (const struct sf_facts *)(const void *)next, relay->bare);
+			&facts[n], (const struct sf_facts *)(const void *)next, relay->minimal);
 	}
 	list->next = next;
 	return n;
@@ -372,8 +376,8 @@ void sf_relay_close(struct sf_relay *relay)
 }
 
 /*
- * Who enters after `busy` was found false here finds `closed`: the accesses to both have one order,
- * in which this comes after the store to `closed`.
+ * `busy` is false here after `closed` was true. A worker that enters later finds `closed`: all
+ * accesses to the two words are sequentially consistent.
  */
 bool sf_relay_drained(struct sf_relay *relay, unsigned me)
 {

@@ -1,43 +1,41 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Turns of several workers at one source (DESIGN §2): the right to receive, and then what was
- * received. A packet is received and parsed by the worker whose turn it is, and accounted by the
- * one whose table its flow belongs to, which is told by its address pair, so that both directions
- * and later fragments meet. Everybody accounts the turns in their order: a table sees its packets
- * as they came, and the records are those of one worker.
+ * Workers read one source in turns. A turn is the exclusive right to read, and the packets read
+ * under it. The worker of a turn receives and parses its packets; each packet is accounted by the
+ * worker that owns its flow. The address pair decides the owner, so that both directions and later
+ * fragments reach the same table. Every worker accounts its packets of all turns in the order of the
+ * turns: a table gets its packets in the order of the source, and records are those of one worker.
  *
  * Each worker, in its own thread:
  *
  *	turn = sf_relay_next(relay, me);
  *	if (turn) {
- *		for each of its pieces, as the batches of one worker are:
+ *		for each piece (some packets of the turn, like a batch of a single worker):
  *			list = sf_relay_list(turn, me, piece);
  *			while ((n = sf_relay_get(relay, &list, facts, max)) > 0)
  *				… account facts …
  *			… age the table to turn->clocks[piece] …
  *		sf_relay_done(relay, me);
  *	} else if (sf_relay_enter(relay, me)) {
- *		… receive packets, nobody else does …
- *		turn = sf_relay_leave(relay, me);	or sf_relay_pass(), if none came
+ *		… receive packets; no other worker does …
+ *		turn = sf_relay_leave(relay, me, note);	or sf_relay_pass(), if no packet came
  *		… parse; for some at a time: sf_relay_put(relay, me, facts, count, clock) …
  *		sf_relay_publish(relay, me, clock);
  *	}
  *
- * until sf_relay_close(), by any of them, and sf_relay_drained().
+ * until a worker has called sf_relay_close() and sf_relay_drained() is true.
  *
- * What crosses between cores costs more than all else here, so facts travel in as many octets as
- * the table needs, many at once, written one after the other, and a turn is published with one
- * store.
+ * Moving facts from core to core is the largest cost here. So only the bytes that the table needs
+ * are moved, many facts at once and without gaps, and one store publishes a whole turn.
  *
  * Shared words:
- *	busy      whose turn it is, taken and given back by workers: what only it protects is the
- *	          source, and how many turns there were.
- *	turns     so many; written by whose turn it is, and an estimate for all others (relaxed).
- *	closed    set by any worker, looked at by who enters; see sf_relay_drained().
- *	ring[]    which turn can be read; written by the worker that made it (release), read by all
+ *	busy      spin lock of the worker that reads; protects the source and `turns`.
+ *	turns     number of turns so far; written under `busy`, read by all as an estimate (relaxed).
+ *	closed    set by any worker, read by a worker that enters; see sf_relay_drained().
+ *	ring[]    turns that can be read; written by the worker of the turn (release), read by all
  *	          (acquire).
- *	consumed  of each worker: turns it has accounted; written by it (release), read by those who
- *	          want to write over them (acquire).
+ *	consumed  turns that a worker has accounted; written by that worker (release), read by workers
+ *	          that want to use the memory of a turn again (acquire).
  */
 #ifndef SPANFLOW_METER_RELAY_H
 #define SPANFLOW_METER_RELAY_H
@@ -47,92 +45,92 @@
 
 #include "base/facts.h"
 
-/* At most; of the first and the last fewer with many workers. */
+/* Upper bounds; SF_RELAY_TURN and SF_RELAY_SLOTS are lower when there are many workers. */
 #define SF_RELAY_TURN   2048 /* packets of a turn */
-#define SF_RELAY_PIECE  256  /* of those, facts in a piece, or a few more */
+#define SF_RELAY_PIECE  256  /* packets of a piece, or a few more */
 #define SF_RELAY_PIECES (SF_RELAY_TURN / SF_RELAY_PIECE)
-#define SF_RELAY_SLOTS  32 /* turns of a worker under way */
+#define SF_RELAY_SLOTS  32 /* turns of a worker in flight */
 
 struct sf_relay;
 
-/* Read-only for everybody but relay.c, from sf_relay_next() to sf_relay_done(). */
+/* Read-only for callers, and valid from sf_relay_next() to sf_relay_done(). */
 struct sf_relay_turn {
 	uint64_t number;
-	unsigned writer, slot; /* who parsed it; which of its SF_RELAY_SLOTS it is */
-	uint32_t note;         /* as sf_relay_leave() was told */
+	unsigned writer; /* the worker that parsed the turn */
+	unsigned slot;   /* which of the writer's SF_RELAY_SLOTS the turn uses */
+	uint32_t note;   /* argument of sf_relay_leave() */
 	unsigned pieces;
-	int64_t clocks
-		[SF_RELAY_PIECES]; /* ns since 1970, after each piece, as all packets moved it */
-	struct sf_relay_octets *octets; /* by worker */
+	int64_t clocks[SF_RELAY_PIECES]; /* clock of the source after each piece, ns since 1970 */
+	struct sf_relay_octets *octets;  /* lists of facts, by worker */
 };
 
-/* Facts that are left of a list. */
+/* The facts of a list that were not taken yet. */
 struct sf_relay_list {
 	const uint8_t *next, *end;
 };
 
 /*
- * For 2 … SF_WORKERS_MAX workers. `secret`: random, so that nobody can choose addresses which all
- * belong to one of them. `bare`: the tables want no rarely asked facts, so these need not travel.
- * Returns 0 or -ENOMEM.
+ * Makes a relay for 2 … SF_WORKERS_MAX workers. `secret`: random, so that nobody can choose addresses
+ * which all belong to one worker. `minimal`: no destination wants the optional facts, so they are
+ * not moved. Returns 0 or -ENOMEM.
  */
-int sf_relay_new(struct sf_relay **relay, unsigned workers, const uint64_t secret[2], bool bare);
+int sf_relay_new(struct sf_relay **relay, unsigned workers, const uint64_t secret[2], bool minimal);
 void sf_relay_free(struct sf_relay *relay);
 
-/* Packets that a turn may have. Any thread. */
+/* Largest number of packets of a turn. Any thread. */
 unsigned sf_relay_most(const struct sf_relay *relay);
 
 /* The worker whose table holds the flow of these facts. Any thread. */
 unsigned sf_relay_owner(const struct sf_relay *relay, const struct sf_facts *facts);
 
 /*
- * True: it is the turn of worker `me` until it leaves. False: it is another's, the others have not
- * yet accounted what it parsed before, or the relay is closed.
+ * True: worker `me` has the right to read, until sf_relay_leave() or sf_relay_pass(). False: another
+ * worker reads, or all turns of worker `me` are still in flight, or the relay is closed.
  */
 bool sf_relay_enter(struct sf_relay *relay, unsigned me);
 
 /*
- * The source is given back. What came, perhaps nothing, is this turn, to be put and published by
- * worker `me`; `note` is for all who account it.
+ * Ends the right to read. The packets received (possibly none) become a turn, which worker `me` has
+ * to put and to publish. Every worker that accounts the turn finds `note` in it.
  */
 const struct sf_relay_turn *sf_relay_leave(struct sf_relay *relay, unsigned me, uint32_t note);
 
-/* The source is given back, and nothing came: no turn. */
+/* Ends the right to read without a turn: no packet came. */
 void sf_relay_pass(struct sf_relay *relay);
 
 /*
- * Some more parsed packets of the turn, in order; `clock_ns`: the source's after the last of them.
- * At most sf_relay_most() in all, and SF_BATCH_MAX at once.
+ * Adds parsed packets to the turn, in order. `clock_ns`: clock of the source after the last of them.
+ * At most SF_BATCH_MAX packets per call and sf_relay_most() per turn.
  */
 void sf_relay_put(struct sf_relay *relay, unsigned me, const struct sf_facts *facts, unsigned count,
 	int64_t clock_ns);
 
-/* The turn is complete; `clock_ns`: the source's after it. */
+/* Completes the turn; `clock_ns`: clock of the source after it. */
 void sf_relay_publish(struct sf_relay *relay, unsigned me, int64_t clock_ns);
 
-/* The next turn that worker `me` has not accounted; NULL: it cannot be read yet. */
+/* The next turn for worker `me` to account; NULL: it is not published yet. */
 const struct sf_relay_turn *sf_relay_next(struct sf_relay *relay, unsigned me);
 
-/* What of a piece belongs to worker `me`. */
+/* The packets of a piece that worker `me` owns. */
 struct sf_relay_list sf_relay_list(const struct sf_relay_turn *turn, unsigned me, unsigned piece);
 
 /*
- * Takes the next facts of a list, at most `max`; returns their number. What the table does not want
- * is left as it was.
+ * Copies the next facts of a list, at most `max`, and returns their number. Optional facts that were
+ * not moved are left as they were.
  */
 unsigned sf_relay_get(const struct sf_relay *relay, struct sf_relay_list *list,
 	struct sf_facts *facts, unsigned max);
 
-/* How many turns there were that worker `me` has not accounted; an estimate, by its thread. */
+/* Number of turns that worker `me` has not accounted: an estimate. Called by the worker's thread. */
 uint64_t sf_relay_behind(const struct sf_relay *relay, unsigned me);
 
-/* Worker `me` has accounted its part of that turn. */
+/* Worker `me` has accounted its packets of the turn that sf_relay_next() returned. */
 void sf_relay_done(struct sf_relay *relay, unsigned me);
 
-/* No turn begins any more. Any thread. */
+/* From now on no turn begins. Any thread. */
 void sf_relay_close(struct sf_relay *relay);
 
-/* True when the relay is closed and worker `me` has accounted all turns there were. */
+/* True when the relay is closed and worker `me` has accounted all turns. */
 bool sf_relay_drained(struct sf_relay *relay, unsigned me);
 
 #endif

@@ -17,8 +17,10 @@ struct due {
 	uint32_t id;
 };
 
-/* Puts the due entries of a group into due[], gives the others back to the wheel. Returns their
- * number. */
+/*
+ * Puts the due entries of a group into due[], gives the others back to the wheel. Returns their
+ * number.
+ */
 static unsigned sort_out(
 	struct sf_table *table, const uint32_t *refs, unsigned n, int64_t now, struct due *due)
 {

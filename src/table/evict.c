@@ -74,8 +74,10 @@ static uint32_t choose_victims(struct sf_table *table)
 	return best;
 }
 
-/* The next of the chosen victims. Its deadline must not have changed, and no entry in the wheel may
- * be due before it. */
+/*
+ * The next of the chosen victims. Its deadline must not have changed, and no entry in the wheel may
+ * be due before it.
+ */
 static uint32_t next_victim(struct sf_table *table)
 {
 	struct sf_victims *victims = &table->victims;

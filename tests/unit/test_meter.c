@@ -418,7 +418,7 @@ START_TEST(records_may_leave_through_another_meter)
 	for (uint32_t i = 1; i < 6; i++)
 		put(make(&made, i << 16 | 1000, 9 << 16 | 80, 6, 0));
 	setup(SF_KEY_DEFAULT, false);
-	ck_assert_uint_eq(sf_meter_places(of), 5);
+	ck_assert_uint_eq(sf_meter_ids_used(of), 5);
 	sf_meter_finish_part(meter, of, 3, 5, START);
 	ck_assert_uint_eq(list.count, 2);
 	sf_meter_finish_part(of, of, 0, 3, START);
@@ -447,7 +447,7 @@ START_TEST(records_may_leave_through_another_meter)
 	ck_assert_uint_eq(sum.flows_active, 0);
 	ck_assert(sf_ledger_closed(&sum));
 	/* the meter that has forgotten goes on */
-	ck_assert_uint_eq(sf_meter_places(of), 0);
+	ck_assert_uint_eq(sf_meter_ids_used(of), 0);
 	sf_meter_free(of);
 	teardown();
 }

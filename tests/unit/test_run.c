@@ -582,7 +582,7 @@ START_TEST(what_remains_of_another_worker)
 			sf_meter_batch(workers[w].meter, &packet, 1, NULL, &input.point);
 		}
 	}
-	workers[1].remains.places = sf_meter_places(workers[1].meter);
+	workers[1].remains.places = sf_meter_ids_used(workers[1].meter);
 	ck_assert_uint_eq(workers[1].remains.places, OTHERS);
 	atomic_store(&workers[1].remains.open, true);
 	sf_worker_finish(&workers[0]);
