@@ -121,27 +121,27 @@ struct sf_destination_count {
 	uint64_t records, packets, octets;
 };
 
-/* Why a destination left records out on purpose, and why it lost them. */
+/* Why a destination left records out on purpose, and why it lost them: names and words. */
 #define SF_SKIPPED_REASONS(X)                                                                      \
-	X(ipv6) /* NetFlow v5 has no IPv6 */                                                       \
-	X(noFields) /* such records have none of the fields that the destination was asked for */
+	X(ipv6, "NetFlow v5 has no IPv6")                                                          \
+	X(noFields, "such records have none of the fields that the destination was asked for")
 #define SF_LOST_REASONS(X)                                                                         \
-	X(send)        /* the kernel refused the datagram */                                       \
-	X(unreachable) /* answered by ICMP: a closed port, a firewall that rejects */              \
-	X(write)       /* file or standard output could not be written: full disk, closed pipe */  \
-	X(tooLarge)    /* one record does not fit the maximum message size */                      \
-	X(queue) /* the records came faster than the destination took them: its queue was full */  \
-	X(stopped) /* the run was to end at once, and the destination was not ready */
+	X(send, "the kernel refused the datagram")                                                 \
+	X(unreachable, "answered by ICMP: a closed port, a firewall that rejects")                 \
+	X(write, "file or standard output could not be written: full disk, closed pipe")           \
+	X(tooLarge, "one record does not fit the maximum message size")                            \
+	X(queue, "records came faster than the destination took them: its queue was full")         \
+	X(stopped, "the run was to end at once, and the destination was not ready")
 
 struct sf_destination_stats {
 	const char *url;                     /* as given; lent until the exporter is freed */
 	const char *kind;                    /* "ipfix", "netflow9", "netflow5", "file", "text" */
 	struct sf_destination_count offered; /* uniflows, or biflows with biflow=yes */
 	struct sf_destination_count sent;
-#define X(name) struct sf_destination_count skipped_##name;
+#define X(name, text) struct sf_destination_count skipped_##name;
 	SF_SKIPPED_REASONS(X)
 #undef X
-#define X(name) struct sf_destination_count lost_##name;
+#define X(name, text) struct sf_destination_count lost_##name;
 	SF_LOST_REASONS(X)
 #undef X
 	uint64_t messages; /* datagrams or file messages, templates included */

@@ -84,20 +84,20 @@ struct sf_meter_options {
 	const uint32_t *domain;
 };
 
-/* Why a frame was not metered. Every frame handed in is either metered or in one of these. */
+/* Why a frame was not metered, by name and in words. Every frame handed in is either metered or in one of these. */
 #define SF_IGNORED_REASONS(X)                                                                      \
-	X(nonIp)               /* no IP header below the link layer: ARP, LLDP, … */             \
-	X(truncated)           /* the fixed IP header is not in the captured bytes */              \
-	X(malformed)           /* version, header length or total length contradict each other */  \
-	X(unsupportedLinkType) /* no parser for the link layer */                                  \
-	X(filtered)            /* refused by the BPF filter */                                     \
-	X(notSampled)          /* left out by sampling */                                          \
-	X(handOver)            /* lost: the ring to the worker that holds the flow was full */     \
-	X(duplicate)           /* a copy made by the mirror port (--dedup) */                      \
-	X(ownExport)           /* this process's own export traffic */
+	X(nonIp, "no IP header below the link layer: ARP, LLDP and so on")                         \
+	X(truncated, "the fixed IP header is not in the captured bytes")                           \
+	X(malformed, "version, header length or total length contradict each other")               \
+	X(unsupportedLinkType, "there is no parser for the link layer")                            \
+	X(filtered, "refused by the BPF filter")                                                   \
+	X(notSampled, "left out by sampling")                                                      \
+	X(handOver, "lost: the ring to the worker that holds the flow was full")                   \
+	X(duplicate, "a copy made by the mirror port (--dedup)")                                   \
+	X(ownExport, "export traffic of this process itself")
 
 enum sf_ignored {
-#define X(name) SF_IGNORED_##name,
+#define X(name, text) SF_IGNORED_##name,
 	SF_IGNORED_REASONS(X)
 #undef X
 		SF_IGNORED_COUNT

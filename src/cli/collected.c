@@ -10,6 +10,7 @@
 
 #include "cli/collected.h"
 #include "cli/command.h"
+#include "cli/counters.h"
 #include "cli/output.h"
 #include "cli/report.h"
 #include "cli/signals.h"
@@ -228,65 +229,14 @@ void sf_collected_close(struct sf_collected_sink *sink)
 	sf_collector_free(sink->collector);
 }
 
-/* The counters by the names they have in JSON and in words. */
-static const struct {
-	const char *name, *words;
-	size_t offset;
-	bool trouble; /* in words only when it is not 0 */
-} counters[] = {
-#define C(name, words, member, trouble)                                                            \
-	{                                                                                          \
-		name, words, offsetof(struct sf_collector_stats, member), trouble                  \
-	}
-	C("messages", "messages", messages, false),
-	C("records", "data records", records, false),
-	C("optionsRecords", "of them options records", options_records, false),
-	C("templates", "template records", templates, false),
-	C("packets", "packets in flow records", packets, false),
-	C("octets", "octets in flow records", octets, false),
-	C("malformed", "messages refused as malformed", malformed, true),
-	C("missingTemplate", "data sets without their template", missing_template, true),
-	C("unknownSets", "sets with a reserved id", unknown_sets, true),
-	C("sequenceGaps", "sequence gaps", sequence_gaps, true),
-	C("sequenceLost", "records (v5, IPFIX) or messages (v9) missing by sequence", sequence_lost,
-		true),
-	C("unknownVersion", "datagrams of no known version", unknown_version, true),
-	C("templatesRefused", "templates refused", templates_refused, true),
-	C("withdrawalsIgnored", "withdrawals ignored, as they must not come over UDP",
-		withdrawals_ignored, true),
-	C("setsCut",
-		"data sets cut short: fields without octets beyond what their message may have",
-		sets_cut, true),
-	C("noMemory", "templates and exporters lost for want of memory", no_memory, true),
-#undef C
-};
-
-#define COUNTERS (sizeof(counters) / sizeof(counters[0]))
-
-static uint64_t counter(const struct sf_collector_stats *stats, size_t i)
-{
-	uint64_t value;
-
-	memcpy(&value, (const char *)stats + counters[i].offset, sizeof(value));
-	return value;
-}
-
-static void report_json(const struct sf_collected_sink *sink,
-	const struct sf_collected_input *received, const char *ended)
+static void report_json(
+	const struct sf_counter_set *set, const struct sf_collected_sink *sink, const char *ended)
 {
 	struct sf_destination_stats destination;
-	struct sf_collector_stats stats;
 
-	sf_collector_stats(sink->collector, &stats);
 	fputs("{", stderr);
-	if (received)
-		fprintf(stderr,
-			"\"datagrams\":%" PRIu64 ",\"dropped\":{\"kernel\":%" PRIu64
-			",\"undecoded\":%" PRIu64 "},",
-			received->datagrams, received->dropped, received->undecoded);
-	for (size_t i = 0; i < COUNTERS; i++)
-		fprintf(stderr, "\"%s\":%" PRIu64 ",", counters[i].name, counter(&stats, i));
-	fputs("\"outputs\":[", stderr);
+	sf_counters_json(set, "", stderr);
+	fputs(",\"outputs\":[", stderr);
 	for (unsigned i = 0; sink->exporter && sf_exporter_stats(sink->exporter, i, &destination);
 		i++) {
 		fputs(i ? "," : "", stderr);
@@ -296,13 +246,25 @@ static void report_json(const struct sf_collected_sink *sink,
 		sf_collected_balanced(sink) ? "true" : "false");
 }
 
-static void report_text(const struct sf_collected_sink *sink,
-	const struct sf_collected_input *received, const char *ended)
+/* A line for each counter of the collector; of faults only if there are any. */
+static void text_counters(const struct sf_collector_stats *stats)
 {
-	struct sf_destination_stats destination;
-	struct sf_collector_stats stats;
+	for (unsigned i = 0; i < sf_counter_count; i++) {
+		const struct sf_counter *counter = &sf_counters[i];
 
-	sf_collector_stats(sink->collector, &stats);
+		if (counter->scope == SF_SCOPE_COLLECTOR &&
+			(counter->kind != SF_COUNTER_FAULT || sf_counter_value(counter, stats)))
+			fprintf(stderr, "%12" PRIu64 " %s\n", sf_counter_value(counter, stats),
+				counter->text);
+	}
+}
+
+static void report_text(
+	const struct sf_counter_set *set, const struct sf_collected_sink *sink, const char *ended)
+{
+	const struct sf_collected_input *received = set->objects[SF_SCOPE_RECEIVED];
+	struct sf_destination_stats destination;
+
 	fprintf(stderr, "ended by %s\n", ended);
 	if (received)
 		fprintf(stderr, "%12" PRIu64 " datagrams, %" PRIu64 " dropped by the kernel\n",
@@ -310,10 +272,7 @@ static void report_text(const struct sf_collected_sink *sink,
 	if (received && received->undecoded)
 		fprintf(stderr, "%12" PRIu64 " of them not decoded when the run ended\n",
 			received->undecoded);
-	for (size_t i = 0; i < COUNTERS; i++)
-		if (!counters[i].trouble || counter(&stats, i))
-			fprintf(stderr, "%12" PRIu64 " %s\n", counter(&stats, i),
-				counters[i].words);
+	text_counters(set->objects[SF_SCOPE_COLLECTOR]);
 	for (unsigned i = 0; sink->exporter && sf_exporter_stats(sink->exporter, i, &destination);
 		i++)
 		sf_report_destination_text(&destination, stderr);
@@ -325,12 +284,18 @@ void sf_collected_report(const struct sf_collected_sink *sink,
 	const struct sf_collected_input *received, const char *ended)
 {
 	const struct sf_options *options = sink->options;
+	struct sf_collector_stats stats;
+	const struct sf_counter_set set = {
+		.objects[SF_SCOPE_RECEIVED] = received,
+		.objects[SF_SCOPE_COLLECTOR] = &stats,
+	};
 
+	sf_collector_stats(sink->collector, &stats);
 	if (options->stats == SF_STATS_NONE ||
 		(options->stats == SF_STATS_DEFAULT && options->quiet))
 		return;
 	if (options->stats == SF_STATS_JSON)
-		report_json(sink, received, ended);
+		report_json(&set, sink, ended);
 	else
-		report_text(sink, received, ended);
+		report_text(&set, sink, ended);
 }

@@ -8,6 +8,7 @@
 #include "base/secure.h"
 #include "base/suggest.h"
 #include "cli/command.h"
+#include "cli/counters.h"
 
 #include "spanflow_config.h"
 
@@ -124,6 +125,10 @@ int main(int argc, char **argv)
 	if (strcmp(name, "--generate-completion") == 0 && argc == 3)
 		return sf_completion(argv[2], sf_commands, sf_option_table, stdout) ? SF_EXIT_FAILED
 										    : 0;
+	if (strcmp(name, "--generate-metrics") == 0) {
+		sf_counters_page(stdout);
+		return sf_exit_printed();
+	}
 	if (*name)
 		return unknown_command(name);
 	sf_help_program(sf_commands, stderr);

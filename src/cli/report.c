@@ -6,23 +6,11 @@
 
 #include "base/ethertype.h"
 #include "base/value.h"
+#include "cli/counters.h"
 #include "cli/loss.h"
 #include "cli/report.h"
 
 #define STRING_MAX (6 * PATH_MAX) /* a path whose characters are all escaped */
-
-void sf_books_add(struct sf_books *sum, const struct sf_books *books)
-{
-	sf_ledger_add(&sum->ledger, &books->ledger);
-	sum->frames += books->frames;
-	sum->unread += books->unread;
-	sum->handed += books->handed;
-	sum->order.waiting += books->order.waiting;
-	sum->order.forced += books->order.forced;
-	sum->order.late += books->order.late;
-	if (books->clock > sum->clock)
-		sum->clock = books->clock;
-}
 
 void sf_report_capture(const struct sf_report *report, struct sf_capture_stats *sum)
 {
@@ -32,42 +20,8 @@ void sf_report_capture(const struct sf_report *report, struct sf_capture_stats *
 		struct sf_capture_stats stats = { 0 };
 
 		capture->ops->stats(capture, &stats);
-		sum->frames += stats.frames;
-		sum->dropped_kernel += stats.dropped_kernel;
-		sum->dropped_nic += stats.dropped_nic;
-		sum->filtered_kernel += stats.filtered_kernel;
-		sum->passed_to_host += stats.passed_to_host;
-		sum->super_packets += stats.super_packets;
-		sum->bytes_read += stats.bytes_read;
-		sum->bytes_total += stats.bytes_total;
+		sf_capture_stats_add(sum, &stats);
 	}
-}
-
-/* What one destination left out on purpose, and what it lost. */
-static struct sf_destination_count skipped(const struct sf_destination_stats *stats)
-{
-	struct sf_destination_count sum = { 0 };
-
-#define X(name)                                                                                    \
-	sum.records += stats->skipped_##name.records;                                              \
-	sum.packets += stats->skipped_##name.packets;                                              \
-	sum.octets += stats->skipped_##name.octets;
-	SF_SKIPPED_REASONS(X)
-#undef X
-	return sum;
-}
-
-static struct sf_destination_count lost(const struct sf_destination_stats *stats)
-{
-	struct sf_destination_count sum = { 0 };
-
-#define X(name)                                                                                    \
-	sum.records += stats->lost_##name.records;                                                 \
-	sum.packets += stats->lost_##name.packets;                                                 \
-	sum.octets += stats->lost_##name.octets;
-	SF_LOST_REASONS(X)
-#undef X
-	return sum;
 }
 
 bool sf_report_balanced(const struct sf_report *report)
@@ -101,10 +55,13 @@ bool sf_report_balanced(const struct sf_report *report)
 uint64_t sf_report_lost(const struct sf_report *report)
 {
 	uint64_t sum = report->books.ledger.lost_records;
+	struct sf_destination_counters counters;
 	struct sf_destination_stats stats;
 
-	for (unsigned i = 0; sf_exporter_stats(report->exporter, i, &stats); i++)
-		sum += lost(&stats).records;
+	for (unsigned i = 0; sf_exporter_stats(report->exporter, i, &stats); i++) {
+		sf_destination_counters_get(&counters, &stats);
+		sum += counters.lost.records;
+	}
 	return sum;
 }
 
@@ -132,42 +89,17 @@ void sf_report_json_string(FILE *stream, const char *text)
 	fputs(quoted, stream);
 }
 
-static void json_count(FILE *stream, const char *name, struct sf_destination_count count)
-{
-	fprintf(stream,
-		",\"%s\":{\"records\":%" PRIu64 ",\"packets\":%" PRIu64 ",\"octets\":%" PRIu64 "}",
-		name, count.records, count.packets, count.octets);
-}
-
 void sf_report_destination_json(const struct sf_destination_stats *stats, FILE *stream)
 {
-	const char *comma = "";
+	struct sf_destination_counters counters;
+	const struct sf_counter_set set = { .objects[SF_SCOPE_DESTINATION] = &counters };
 
+	sf_destination_counters_get(&counters, stats);
 	fputs("{\"url\":", stream);
 	sf_report_json_string(stream, stats->url);
-	fprintf(stream,
-		",\"kind\":\"%s\",\"records\":%" PRIu64 ",\"packets\":%" PRIu64
-		",\"octets\":%" PRIu64 ",\"skipped\":{",
-		stats->kind, stats->sent.records, stats->sent.packets, stats->sent.octets);
-#define X(name)                                                                                    \
-	fprintf(stream, "%s\"" #name "\":%" PRIu64, comma, stats->skipped_##name.records);         \
-	comma = ",";
-	SF_SKIPPED_REASONS(X)
-#undef X
-	comma = "";
-	fputs("},\"lost\":{", stream);
-#define X(name)                                                                                    \
-	fprintf(stream, "%s\"" #name "\":%" PRIu64, comma, stats->lost_##name.records);            \
-	comma = ",";
-	SF_LOST_REASONS(X)
-#undef X
-	fputs("}", stream);
-	json_count(stream, "offered", stats->offered);
-	json_count(stream, "skippedTotal", skipped(stats));
-	json_count(stream, "lostTotal", lost(stats));
-	fprintf(stream,
-		",\"messages\":%" PRIu64 ",\"messageOctets\":%" PRIu64 ",\"incomplete\":%s}",
-		stats->messages, stats->message_octets, stats->incomplete ? "true" : "false");
+	fprintf(stream, ",\"kind\":\"%s\",", stats->kind);
+	sf_counters_json(&set, "destinations[].", stream);
+	fprintf(stream, ",\"incomplete\":%s}", stats->incomplete ? "true" : "false");
 }
 
 static void json_destinations(const struct sf_report *report, FILE *stream, bool collectors)
@@ -192,19 +124,19 @@ static void json_sources(const struct sf_report *report, FILE *stream)
 	fputs(",\"sources\":[", stream);
 	for (unsigned i = 0; i < report->input_count; i++) {
 		struct sf_capture *capture = report->inputs[i].capture;
-		struct sf_capture_stats stats = { 0 };
+		struct sf_source_counters counters = { 0 };
+		const struct sf_capture_stats *stats = &counters.stats;
+		const struct sf_counter_set set = { .objects[SF_SCOPE_SOURCE] = &counters };
 
-		capture->ops->stats(capture, &stats);
+		capture->ops->stats(capture, &counters.stats);
 		fprintf(stream, "%s{\"name\":", i ? "," : "");
 		sf_report_json_string(stream, report->inputs[i].name);
-		fprintf(stream,
-			",\"driver\":\"%s\",\"frames\":%" PRIu64 ",\"passedToHost\":%" PRIu64
-			",\"superPackets\":%" PRIu64 ",\"counters\":{",
-			capture->ops->name, stats.frames, stats.passed_to_host,
-			stats.super_packets);
-		for (unsigned k = 0; k < stats.cause_count; k++)
-			fprintf(stream, "%s\"%s\":%" PRIu64, k ? "," : "", stats.causes[k].name,
-				stats.causes[k].count);
+		fprintf(stream, ",\"driver\":\"%s\",", capture->ops->name);
+		sf_counters_json(&set, "sources[].", stream);
+		fputs(",\"counters\":{", stream);
+		for (unsigned k = 0; k < stats->cause_count; k++)
+			fprintf(stream, "%s\"%s\":%" PRIu64, k ? "," : "", stats->causes[k].name,
+				stats->causes[k].count);
 		fputs("}}", stream);
 	}
 	fputc(']', stream);
@@ -279,37 +211,16 @@ static void text_types(const struct sf_ledger *ledger, FILE *stream)
 
 void sf_report_json(const struct sf_report *report, FILE *stream)
 {
-	const struct sf_ledger *ledger = &report->books.ledger;
-	struct sf_capture_stats capture;
+	struct sf_source_counters sources;
+	const struct sf_counter_set set = {
+		.objects[SF_SCOPE_RUN] = &report->books,
+		.objects[SF_SCOPE_SOURCE] = &sources,
+	};
 
-	sf_report_capture(report, &capture);
-	fprintf(stream,
-		"{\"frames\":%" PRIu64 ",\"metered\":{\"packets\":%" PRIu64 ",\"octets\":%" PRIu64
-		"},\"ignored\":{",
-		ledger->frames, ledger->packets, ledger->octets);
-	for (unsigned i = 0; i < SF_IGNORED_COUNT; i++)
-		fprintf(stream, "%s\"%s\":%" PRIu64, i ? "," : "",
-			sf_ignored_name((enum sf_ignored)i), ledger->ignored[i]);
-	fprintf(stream,
-		"},\"dropped\":{\"kernel\":%" PRIu64 ",\"nic\":%" PRIu64
-		"},\"filteredInKernel\":%" PRIu64 ",\"flows\":{\"created\":%" PRIu64
-		",\"ended\":%" PRIu64 ",\"evicted\":%" PRIu64 ",\"active\":%" PRIu64
-		"},\"records\":{\"emitted\":%" PRIu64 ",\"packets\":%" PRIu64 ",\"octets\":%" PRIu64
-		",\"lostRing\":%" PRIu64 ",\"lostRingPackets\":%" PRIu64
-		",\"lostRingOctets\":%" PRIu64 "},\"table\":{\"packets\":%" PRIu64
-		",\"octets\":%" PRIu64 ",\"longestChain\":%" PRIu64 ",\"hashUpgrades\":%" PRIu64
-		"},\"clockSteps\":%" PRIu64 ",\"order\":{\"forced\":%" PRIu64 ",\"late\":%" PRIu64
-		"},\"handedOver\":%" PRIu64 ",\"duplicates\":{\"examined\":%" PRIu64
-		",\"copies\":%" PRIu64 "}",
-		capture.dropped_kernel, capture.dropped_nic, capture.filtered_kernel,
-		ledger->flows_created, ledger->flows_ended, ledger->flows_evicted,
-		ledger->flows_active, ledger->records, ledger->record_packets,
-		ledger->record_octets, ledger->lost_records, ledger->lost_packets,
-		ledger->lost_octets, ledger->table_packets, ledger->table_octets,
-		ledger->longest_chain, ledger->hash_upgrades, ledger->clock_steps,
-		report->books.order.forced, report->books.order.late, report->books.handed,
-		ledger->dedup_examined, ledger->dedup_copies);
-	json_types(ledger, stream);
+	sf_report_capture(report, &sources.stats);
+	fputs("{", stream);
+	sf_counters_json(&set, "", stream);
+	json_types(&report->books.ledger, stream);
 	json_destinations(report, stream, true);
 	json_destinations(report, stream, false);
 	json_sources(report, stream);
@@ -335,26 +246,34 @@ static void text_ignored(const struct sf_ledger *ledger, FILE *stream)
 	fputs(*comma == ',' ? ")\n" : "\n", stream);
 }
 
+/* "; 5 lost: send 2 queue 3", of the rows with this path. */
+static void text_reasons(const struct sf_destination_counters *counters, const char *path,
+	uint64_t total, FILE *stream)
+{
+	size_t length = strlen(path);
+
+	if (!total)
+		return;
+	fprintf(stream, "; %" PRIu64 " %s:", total, strrchr(path, '.') + 1);
+	for (unsigned i = 0; i < sf_counter_count; i++) {
+		const struct sf_counter *counter = &sf_counters[i];
+
+		if (counter->reason && counter->json && strncmp(counter->json, path, length) == 0 &&
+			counter->json[length] == '.' && sf_counter_value(counter, counters))
+			fprintf(stream, " %s %" PRIu64, counter->reason,
+				sf_counter_value(counter, counters));
+	}
+}
+
 void sf_report_destination_text(const struct sf_destination_stats *stats, FILE *stream)
 {
+	struct sf_destination_counters counters;
+
+	sf_destination_counters_get(&counters, stats);
 	fprintf(stream, "  to %s: %" PRIu64 " records, %" PRIu64 " packets, %" PRIu64 " octets",
 		stats->url, stats->sent.records, stats->sent.packets, stats->sent.octets);
-	if (skipped(stats).records) {
-		fprintf(stream, "; %" PRIu64 " skipped:", skipped(stats).records);
-#define X(name)                                                                                    \
-	if (stats->skipped_##name.records)                                                         \
-		fprintf(stream, " " #name " %" PRIu64, stats->skipped_##name.records);
-		SF_SKIPPED_REASONS(X)
-#undef X
-	}
-	if (lost(stats).records) {
-		fprintf(stream, "; %" PRIu64 " lost:", lost(stats).records);
-#define X(name)                                                                                    \
-	if (stats->lost_##name.records)                                                            \
-		fprintf(stream, " " #name " %" PRIu64, stats->lost_##name.records);
-		SF_LOST_REASONS(X)
-#undef X
-	}
+	text_reasons(&counters, "destinations[].skipped", counters.skipped.records, stream);
+	text_reasons(&counters, "destinations[].lost", counters.lost.records, stream);
 	fputs(stats->incomplete ? "; incomplete\n" : "\n", stream);
 }
 
@@ -371,55 +290,76 @@ static void text_dropped(const struct sf_report *report, FILE *stream)
 	fputc('\n', stream);
 }
 
-void sf_report_text(const struct sf_report *report, FILE *stream)
+static void text_shares(const struct sf_books *books, FILE *stream)
+{
+	const struct sf_ledger *ledger = &books->ledger;
+
+	if (ledger->dedup_copies)
+		fprintf(stream, "copies   %.1f %% of packets are copies of another (--dedup)\n",
+			100.0 * (double)ledger->dedup_copies / (double)ledger->dedup_examined);
+	if (books->handed)
+		fprintf(stream, "workers  handed %.1f %% of packets over to each other\n",
+			100.0 * (double)books->handed / (double)ledger->packets);
+}
+
+static void text_frames(
+	const struct sf_report *report, const struct sf_counter_set *set, FILE *stream)
 {
 	const struct sf_ledger *ledger = &report->books.ledger;
-	struct sf_destination_stats stats;
-	struct sf_capture_stats capture;
 	uint64_t left_out = 0;
 
 	/* not a difference: between workers packets are on their way as long as the run goes on */
 	for (unsigned i = 0; i < SF_IGNORED_COUNT; i++)
 		left_out += ledger->ignored[i];
-
-	sf_report_capture(report, &capture);
-	fprintf(stream,
-		"frames   %" PRIu64 ": %" PRIu64 " packets metered (%" PRIu64 " octets), %" PRIu64
-		" left out",
-		ledger->frames, ledger->packets, ledger->octets, left_out);
+	sf_counters_text(set,
+		"frames   {frames}: {metered.packets} packets metered ({metered.octets} octets), ",
+		stream);
+	fprintf(stream, "%" PRIu64 " left out", left_out);
 	text_ignored(ledger, stream);
 	text_types(ledger, stream);
 	text_dropped(report, stream);
-	if (capture.filtered_kernel)
-		fprintf(stream, "filtered %" PRIu64 " in the kernel, not among the frames\n",
-			capture.filtered_kernel);
-	if (ledger->dedup_copies)
-		fprintf(stream, "copies   %.1f %% of packets are copies of another (--dedup)\n",
-			100.0 * (double)ledger->dedup_copies / (double)ledger->dedup_examined);
-	if (report->books.handed)
-		fprintf(stream, "workers  handed %.1f %% of packets over to each other\n",
-			100.0 * (double)report->books.handed / (double)ledger->packets);
-	if (report->books.order.forced)
-		fprintf(stream,
-			"order    %" PRIu64
-			" packets were metered before it was certain that no older one "
-			"would come: too many waited\n",
-			report->books.order.forced);
-	if (report->books.order.late)
-		fprintf(stream, "order    %" PRIu64 " packets came later than younger ones\n",
-			report->books.order.late);
-	fprintf(stream,
-		"flows    %" PRIu64 " created, %" PRIu64 " ended, %" PRIu64
-		" of them evicted, %" PRIu64 " active\n",
-		ledger->flows_created, ledger->flows_ended, ledger->flows_evicted,
-		ledger->flows_active);
-	fprintf(stream,
-		"records  %" PRIu64 " biflows (without --biflow each direction leaves as a record)",
-		ledger->records);
-	if (ledger->lost_records)
-		fprintf(stream, ", and %" PRIu64 " lost because the exporter was behind",
-			ledger->lost_records);
+}
+
+static void text_records(const struct sf_counter_set *set, bool lost, FILE *stream)
+{
+	sf_counters_text(set,
+		"flows    {flows.created} created, {flows.ended} ended, {flows.evicted} of them "
+		"evicted, {flows.active} active\n"
+		"records  {records.emitted} biflows (without --biflow each direction leaves as a "
+		"record)",
+		stream);
+	if (lost)
+		sf_counters_text(set,
+			", and {records.lostRing} lost because the exporter was behind", stream);
 	fputc('\n', stream);
+}
+
+void sf_report_text(const struct sf_report *report, FILE *stream)
+{
+	struct sf_destination_stats stats;
+	struct sf_source_counters sources;
+	const struct sf_counter_set set = {
+		.objects[SF_SCOPE_RUN] = &report->books,
+		.objects[SF_SCOPE_SOURCE] = &sources,
+	};
+
+	sf_report_capture(report, &sources.stats);
+	text_frames(report, &set, stream);
+	if (sources.stats.filtered_kernel)
+		sf_counters_text(&set,
+			"filtered {filteredInKernel} in the kernel, not among the frames\n",
+			stream);
+	text_shares(&report->books, stream);
+	if (report->books.order.forced)
+		sf_counters_text(&set,
+			"order    {order.forced} packets were metered before it was certain that "
+			"no older "
+			"one would come: too many waited\n",
+			stream);
+	if (report->books.order.late)
+		sf_counters_text(&set,
+			"order    {order.late} packets came later than younger ones\n", stream);
+	text_records(&set, report->books.ledger.lost_records > 0, stream);
 	for (unsigned i = 0; sf_exporter_stats(report->exporter, i, &stats); i++)
 		sf_report_destination_text(&stats, stream);
 	fprintf(stream, "balance  %s\n",

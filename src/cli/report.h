@@ -20,7 +20,7 @@ struct sf_report {
 	const char *ended; /* why the run ended: "eof", "count", "SIGTERM" …; NULL: it goes on */
 };
 
-/* Adds a worker's books to the sum; the clock becomes the later one. */
+/* counters.c: adds a worker's books to the sum; the clock becomes the later one. */
 void sf_books_add(struct sf_books *sum, const struct sf_books *books);
 
 /* Sum of what the sources saw. */

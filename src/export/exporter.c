@@ -378,10 +378,10 @@ bool sf_destination_waiting(
 {
 	struct sf_destination_count left = stats->sent;
 
-#define X(name) sf_count_add(&left, &stats->skipped_##name);
+#define X(name, text) sf_count_add(&left, &stats->skipped_##name);
 	SF_SKIPPED_REASONS(X)
 #undef X
-#define X(name) sf_count_add(&left, &stats->lost_##name);
+#define X(name, text) sf_count_add(&left, &stats->lost_##name);
 	SF_LOST_REASONS(X)
 #undef X
 	*waiting = stats->offered;

@@ -152,7 +152,7 @@ static void put_not_sent(struct sf_control *control)
 		if (shared->refusals.last_ns > losses.last_ns)
 			losses.last_ns = shared->refusals.last_ns;
 	}
-#define X(name) sf_count_add(&lost, &stats->lost_##name);
+#define X(name, text) sf_count_add(&lost, &stats->lost_##name);
 	SF_LOST_REASONS(X)
 #undef X
 	put_numbers(control, KIND_NOT_SENT,

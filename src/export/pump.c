@@ -20,7 +20,7 @@ struct sf_destination_count *sf_destination_fate(
 	struct sf_destination_stats *stats, enum sf_fate fate)
 {
 	switch (fate) {
-#define X(name)                                                                                    \
+#define X(name, text)                                                                              \
 	case SF_FATE_##name:                                                                       \
 		return &stats->lost_##name;
 		SF_LOST_REASONS(X)

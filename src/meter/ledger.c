@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The arithmetic of the books: sums over shards, and the equations of DESIGN §5. */
+#include <assert.h>
+
+#include <spanflow/export.h>
 #include <spanflow/meter.h>
+
+#include "base/merge.h"
 
 void sf_ethertypes_add(struct sf_ethertypes *ethertypes, uint16_t type, uint64_t frames)
 {
@@ -24,31 +29,17 @@ void sf_ethertypes_add(struct sf_ethertypes *ethertypes, uint16_t type, uint64_t
 	ethertypes->types[rarest].frames = frames;
 }
 
+/* Every counter of the ledger has a row in the table. */
+#define LEDGER(...) +1
+static_assert(
+#include "base/counters.def"
+	== offsetof(struct sf_ledger, unsupported_link) / sizeof(uint64_t),
+	"a counter has no row in base/counters.def");
+
 void sf_ledger_add(struct sf_ledger *sum, const struct sf_ledger *other)
 {
-	sum->frames += other->frames;
-	for (unsigned i = 0; i < SF_IGNORED_COUNT; i++)
-		sum->ignored[i] += other->ignored[i];
-	sum->packets += other->packets;
-	sum->octets += other->octets;
-	sum->flows_created += other->flows_created;
-	sum->flows_ended += other->flows_ended;
-	sum->flows_evicted += other->flows_evicted;
-	sum->flows_active += other->flows_active;
-	sum->table_packets += other->table_packets;
-	sum->table_octets += other->table_octets;
-	sum->records += other->records;
-	sum->record_packets += other->record_packets;
-	sum->record_octets += other->record_octets;
-	sum->lost_records += other->lost_records;
-	sum->lost_packets += other->lost_packets;
-	sum->lost_octets += other->lost_octets;
-	sum->hash_upgrades += other->hash_upgrades;
-	if (other->longest_chain > sum->longest_chain)
-		sum->longest_chain = other->longest_chain;
-	sum->dedup_examined += other->dedup_examined;
-	sum->dedup_copies += other->dedup_copies;
-	sum->clock_steps += other->clock_steps;
+#define LEDGER(member, merge, ...) SF_MERGE_##merge(sum->member, other->member);
+#include "base/counters.def"
 	if (other->unsupported_link != UINT32_MAX)
 		sum->unsupported_link = other->unsupported_link;
 	for (unsigned i = 0; i < SF_ETHERTYPES_MAX && other->non_ip.types[i].frames; i++)
@@ -80,7 +71,7 @@ bool sf_ledger_closed(const struct sf_ledger *ledger)
 const char *sf_ignored_name(enum sf_ignored reason)
 {
 	static const char *const names[] = {
-#define X(name) #name,
+#define X(name, text) #name,
 		SF_IGNORED_REASONS(X)
 #undef X
 	};

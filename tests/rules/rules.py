@@ -222,6 +222,13 @@ def rule_completions():
             != (TOP / "packaging/completions" / name).read_text()]
 
 
+def rule_metrics():
+    """The committed page of counters is what their table yields now."""
+    if spanflow("--generate-metrics") != (TOP / "docs/metrics.md").read_text():
+        return ["docs/metrics.md is out of step with base/counters.def: run scripts/update-docs"]
+    return []
+
+
 def rule_options():
     """Every option that the documents name exists, for the subcommand they name it with."""
     known = {}
