@@ -266,7 +266,7 @@ static int wait_for_interface(struct sf_xdp_capture *capture, struct sf_xdp_queu
 		result = sf_xdp_port_open(capture, port, port->base.helper, &error);
 	if (result == -EPERM)
 		return fail(capture, result, port->interface.name,
-			"it is there, but this process may not open it (any more)");
+			"it is there, but this process may not open it (again)");
 	if (result < 0) {
 		sf_port_refused(&port->base, error.text);
 		return 0;
@@ -435,7 +435,7 @@ static int check_options(const struct sf_capture_options *options, struct sf_err
 	if (options->ring_bytes &&
 		(options->ring_bytes < 1 << 20 || options->ring_bytes > 1U << 30))
 		return sf_error_set(error, SF_EUSAGE,
-			"ring of %u bytes: allowed are 1 MiB to 1 GiB per receive queue",
+			"--ring-size: %u bytes is out of range: 1 MiB to 1 GiB",
 			options->ring_bytes);
 	if (options->driver_options && options->driver_options[0])
 		return sf_error_set(error, SF_EUSAGE, "the xdp driver has no options of its own");
@@ -555,7 +555,8 @@ static int open_capture(struct sf_capture **result, const struct sf_capture_opti
 		name_queues(port, &capture->queues[next], (uint16_t)i, options->snaplen);
 		next += port->base.queues;
 		/* of one that is missing yet, nobody knows */
-		capture->base.mixed |= !port->socket_count || port->socket_count > port->base.queues;
+		capture->base.mixed |=
+			!port->socket_count || port->socket_count > port->base.queues;
 		if (port->base.wanted & SF_ETHTOOL_MERGING)
 			port->base.wanted |= SF_ETHTOOL_TAGS;
 		if (sf_port_state(&port->base) == SF_NETDEV_GONE)
@@ -578,7 +579,8 @@ const struct sf_capture_ops sf_driver_af_xdp = {
 	.recv = receive,
 	.release = release,
 	.name = "xdp",
-	.summary = "AF_XDP sockets with an own XDP program; takes the frames away from the host",
+	.summary = "AF_XDP sockets with an XDP program of their own; takes the frames away from "
+		   "the host",
 	.open = open_capture,
 	.stats = read_stats,
 	.interface = interface_of,

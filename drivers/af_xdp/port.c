@@ -191,7 +191,8 @@ int sf_xdp_port_learn(
 
 	if (port->base.netdev.hardware != ARPHRD_ETHER)
 		return sf_error_set(error, SF_EUNSUPPORTED,
-			"%s is no Ethernet interface: use the pcap driver", port->interface.name);
+			"%s is not an Ethernet interface: use the pcap driver",
+			port->interface.name);
 	sockets = calloc(count, sizeof(*sockets));
 	if (!sockets)
 		return sf_error_set(error, -ENOMEM, "%s", sf_strerror(-ENOMEM));

@@ -259,7 +259,7 @@ static int wait_for_interface(struct pcap_capture *capture, struct queue *queue)
 	result = reopen(capture, port, &error);
 	if (result == -EPERM)
 		return fail(capture, result, port->interface.name,
-			"it is there, but this process may not open it (any more)");
+			"it is there, but this process may not open it (again)");
 	if (result < 0) {
 		sf_port_refused(&port->base, error.text);
 		return 0;
@@ -434,11 +434,12 @@ static int take_settings(struct sf_pcap_settings *settings,
 	else if (getrandom(settings->steer_key, sizeof(settings->steer_key), 0) < 0)
 		return sf_error_set(error, -errno, "getrandom: %s", sf_strerror(-errno));
 	if (settings->snaplen < MIN_SNAPLEN || settings->snaplen > MAX_SNAPLEN)
-		return sf_error_set(error, SF_EUSAGE, "snap length %u: allowed are %u to %u",
-			settings->snaplen, MIN_SNAPLEN, MAX_SNAPLEN);
+		return sf_error_set(error, SF_EUSAGE,
+			"--snaplen: %u bytes is out of range: %u to %u bytes", settings->snaplen,
+			MIN_SNAPLEN, MAX_SNAPLEN);
 	if (settings->ring_bytes < 1 << 20 || settings->ring_bytes > 1U << 30)
 		return sf_error_set(error, SF_EUSAGE,
-			"ring of %u bytes: allowed are 1 MiB to 1 GiB per queue",
+			"--ring-size: %u bytes is out of range: 1 MiB to 1 GiB",
 			settings->ring_bytes);
 	if (options->driver_options && options->driver_options[0])
 		return sf_error_set(error, SF_EUSAGE, "the pcap driver has no options of its own");

@@ -113,7 +113,7 @@ static int exporter_open(
 static const char *contradiction(const struct sf_options *options)
 {
 	if (options->show_options && options->output != SF_OUTPUT_JSON)
-		return "--options needs -o json: options records are no flows";
+		return "--options needs -o json: options records are not flows";
 	if (options->biflow && sf_output_form(options) != SF_OUTPUT_TABLE &&
 		sf_output_form(options) != SF_OUTPUT_CSV)
 		return "--biflow works with -o table and -o csv; -o json and -w keep each record "
@@ -277,7 +277,7 @@ static void report_text(
 		i++)
 		sf_report_destination_text(&destination, stderr);
 	if (!sf_collected_balanced(sink))
-		fputs("the books do not balance: please report this\n", stderr);
+		fputs("ACCOUNTING INCOMPLETE: please report this\n", stderr);
 }
 
 void sf_collected_report(const struct sf_collected_sink *sink,

@@ -139,7 +139,7 @@ static FILE *open_bounded(const char *path, char *buffer, struct sf_error *error
 	}
 	if (used > LARGEST) {
 		sf_error_set(error, SF_EUSAGE,
-			"--config %s: more than %u KiB: this is no configuration file", path,
+			"--config %s: more than %u KiB: this is not a configuration file", path,
 			LARGEST >> 10);
 		return NULL;
 	}

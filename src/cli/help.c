@@ -55,7 +55,7 @@ static void facts(const struct sf_option *option, char *text, size_t size)
 		length += (size_t)snprintf(
 			text + length, size - length, "%sRepeatable.", length ? " " : "");
 	if (option->initial)
-		snprintf(text + length, size - length, "%sDefault %s.", length ? " " : "",
+		snprintf(text + length, size - length, "%sDefault: %s.", length ? " " : "",
 			option->initial);
 }
 
@@ -111,19 +111,18 @@ void sf_help_command(const struct sf_command *command, const struct sf_option *t
 void sf_help_program(const struct sf_command *commands, FILE *stream)
 {
 	fputs("Usage: spanflow SUBCOMMAND [OPTION]...\n\n"
-	      "Turns packets of a mirror port or of capture files into flow records, and exports\n"
-	      "them as IPFIX, NetFlow v9 or NetFlow v5.\n\nSubcommands:\n",
+	      "Turns packets of a mirror port or of capture files into flow records, and\n"
+	      "exports them as IPFIX, NetFlow v9 or NetFlow v5.\n\nSubcommands:\n",
 		stream);
 	for (const struct sf_command *command = commands; command->name; command++)
 		fprintf(stream, "  %-10s %s\n", command->name, command->summary);
 	fputs("\nExamples:\n"
-	      "  spanflow meter -r capture.pcap                    who talked to whom, as a table\n"
-	      "  spanflow meter -r captures/ -w flows.ipfix        a directory into an IPFIX file\n"
-	      "  spanflow check -i eth1                            is eth1 a healthy mirror port?\n"
-	      "  spanflow meter -i eth1 -e ipfix://192.0.2.10      meter it for a collector\n"
-	      "\n'spanflow SUBCOMMAND --help' lists the options of a subcommand, 'spanflow "
-	      "--version'\n"
-	      "prints the version; the manual page spanflow(1) tells more.\n",
+	      "  spanflow meter -r capture.pcap                who talked to whom, as a table\n"
+	      "  spanflow meter -r captures/ -w flows.ipfix    a directory into an IPFIX file\n"
+	      "  spanflow check -i eth1                        is eth1 a healthy mirror port?\n"
+	      "  spanflow meter -i eth1 -e ipfix://192.0.2.10  meter it for a collector\n"
+	      "\n'spanflow SUBCOMMAND --help' lists the options of a subcommand, 'spanflow\n"
+	      "--version' prints the version; the manual page spanflow(1) tells more.\n",
 		stream);
 }
 

@@ -3,10 +3,45 @@
 #include <string.h>
 
 #include "base/netdev.h"
+#include "base/suggest.h"
 #include "cli/input.h"
 #include "cli/time_text.h"
 
 #define POINT_MAX 16 /* interfaces that one observation point may join */
+
+static const char *live_driver_name(const void *context, unsigned i)
+{
+	(void)context;
+	for (unsigned at = 0; sf_capture_drivers[at]; at++)
+		if (strcmp(sf_capture_drivers[at]->name, "file") != 0 && i-- == 0)
+			return sf_capture_drivers[at]->name;
+	return NULL;
+}
+
+/* The driver that is meant by names such as "af_xdp", "afxdp" or "libpcap"; NULL: none. */
+static const char *similar_driver(const char *name)
+{
+	const char *candidate;
+
+	for (unsigned i = 0; (candidate = live_driver_name(NULL, i)) != NULL; i++)
+		if (strcasestr(name, candidate))
+			return candidate;
+	return sf_suggest(name, live_driver_name, NULL);
+}
+
+static void no_driver(const char *text, const char *name, struct sf_error *error)
+{
+	const char *near = similar_driver(name);
+
+	if (near && strcmp(near, name) != 0)
+		sf_error_set(error, SF_EUSAGE, "-i %s: unknown driver '%s': did you mean -i %s:%s?",
+			text, name, near, strchr(text, ':') + 1);
+	else
+		sf_error_set(error, strcmp(name, "pcap") == 0 ? SF_EUNSUPPORTED : SF_EUSAGE,
+			"-i %s: this build has no driver '%s': 'spanflow list drivers' tells which "
+			"there are, and why others are not",
+			text, name);
+}
 
 /* The driver of "driver:rest", with *rest moved on; libpcap's for a bare name. */
 static const struct sf_capture_ops *choose_driver(
@@ -23,10 +58,7 @@ static const struct sf_capture_ops *choose_driver(
 	}
 	ops = strcmp(name, "file") != 0 ? sf_capture_driver(name) : NULL;
 	if (!ops)
-		sf_error_set(error, strcmp(name, "pcap") == 0 ? SF_EUNSUPPORTED : SF_EUSAGE,
-			"-i %s: this build has no driver '%s': 'spanflow list drivers' tells which "
-			"there are, and why others are not",
-			text, name);
+		no_driver(text, name, error);
 	return ops;
 }
 

@@ -63,6 +63,11 @@ static const struct sf_choice stats_formats[] = {
 #define EXPORT   "Output"
 #define GENERAL  "General"
 
+#define PRINT_COLLECTED                                                                            \
+	"Print records to standard output: table and csv like spanflow meter, json with every "    \
+	"element of the record as it was sent. Each says which exporter, observation domain and "  \
+	"export time the record came from."
+
 const struct sf_option sf_option_table[] = {
 	{ INPUT, 'i', "interface", SF_OPTION_STRINGS, AT(interfaces), SF_METER, "SOURCE",
 		.takes_words = true,
@@ -82,8 +87,8 @@ const struct sf_option sf_option_table[] = {
 		.help = "Stop after N packets that passed the filter." },
 	{ INPUT, 0, "duration", SF_OPTION_DURATION, AT(duration_ns), SF_METER, "TIME", .min = MS,
 		.max = 36500 * DAY,
-		.help = "Stop after this time: of the clock on the wall with -i, of the packets' "
-			"own time stamps with -r." },
+		.help = "Stop after this time: by the clock with -i, by the packets' own time "
+			"stamps with -r." },
 	{ INPUT, 0, "start", SF_OPTION_STRING, AT(start), SF_METER, "TIME",
 		.help = "With -r: leave out packets before this time: 2025-11-20 or "
 			"2025-11-20T08:00:04.5, in UTC or, with --local-time, local time; with Z "
@@ -116,7 +121,8 @@ const struct sf_option sf_option_table[] = {
 	{ COLLECT, 0, "duration", SF_OPTION_DURATION, AT(duration_ns), SF_COLLECT, "TIME",
 		.min = MS, .max = 36500 * DAY, .help = "Stop after this time." },
 	{ COLLECT, 0, "idle-exit", SF_OPTION_DURATION, AT(idle_exit_ns), SF_COLLECT, "TIME",
-		.min = MS, .max = 36500 * DAY, .help = "Stop when no message came for this time." },
+		.min = MS, .max = 36500 * DAY,
+		.help = "Stop when no message has come for this time." },
 	{ LIVE, 0, "workers-independent", SF_OPTION_FLAG, AT(workers_independent), SF_METER,
 		.help = "Let workers keep the packets that they receive instead of handing each to "
 			"the worker that has its flow: faster, but a flow whose packets reach "
@@ -175,7 +181,7 @@ const struct sf_option sf_option_table[] = {
 			"several. 0: no limit." },
 	{ METERING, 0, "idle-timeout", SF_OPTION_DURATION, AT(idle_timeout_ns), SF_METER, "TIME",
 		"15s", .max = 36500 * DAY,
-		.help = "End a flow when no packet of it came for this time. 0: never." },
+		.help = "End a flow when no packet of it has come for this time. 0: never." },
 	{ METERING, 0, "max-flows", SF_OPTION_NUMBER, AT(max_flows), SF_METER, "N", "4M", .min = 1,
 		.max = UINT64_C(1) << 31,
 		.help = "Most flows in the table. When it is full, the flow nearest to its end "
@@ -222,26 +228,25 @@ const struct sf_option sf_option_table[] = {
 			"netflow5://host:2055. Options follow after commas: "
 			"ipfix://[::1]:4739,biflow=yes,rate=50000." },
 	{ EXPORT, 'w', "write", SF_OPTION_STRINGS, AT(write), SF_METER, "FILE",
-		.help = "Write records to an IPFIX file (RFC 5655); - is standard output. May be "
-			"given several times." },
+		.help = "Write records to an IPFIX file (RFC 5655); - is standard output." },
 	{ EXPORT, 'w', "write", SF_OPTION_STRINGS, AT(write), SF_COLLECT, "FILE",
 		.help = "Write records to an IPFIX file (RFC 5655) as they were sent, options "
-			"records included; - is standard output. May be given several times." },
+			"records included; - is standard output." },
 	{ EXPORT, 0, "force", SF_OPTION_FLAG, AT(force), SF_METER | SF_COLLECT,
 		.help = "-w replaces a file that exists and is not empty; without this, such a "
 			"file is left as it is and the run ends. New files have the mode 0640, "
 			"less the umask." },
-	{ EXPORT, 0, "queue-size", SF_OPTION_NUMBER, AT(queue_size), SF_METER, "BYTES", "512M",
+	{ EXPORT, 0, "queue-size", SF_OPTION_SIZE, AT(queue_size), SF_METER, "BYTES", "512M",
 		.min = 65536, .max = UINT64_C(64) << 30,
-		.help = "Live: memory for records that wait for a destination that is slower than "
-			"they come, used as they come; a record takes 192. When it is full the "
-			"oldest ones are lost there and counted as queue. For one destination: "
-			"queue=BYTES after a comma." },
+		.help = "Live: most memory for records that wait for a slow destination, 64 KiB to "
+			"64 GiB; a record takes 192 bytes. When the queue is full its oldest "
+			"records are lost for this destination and counted as queue. For one "
+			"destination alone: queue=BYTES after a comma." },
 	{ EXPORT, 0, "stop-timeout", SF_OPTION_DURATION, AT(stop_timeout_ns), SF_METER, "TIME",
 		"60s", .max = DAY,
-		.help = "Live: how long the end of a run may wait for destinations to take what is "
-			"queued; what is left then is lost and counted as stopped. A further "
-			"signal ends the wait at once." },
+		.help = "Live: longest time that the end of a run waits for destinations to take "
+			"the queued records; what is left then is lost and counted as stopped. A "
+			"further signal, a second or more later, ends the wait at once." },
 	{ EXPORT, 0, "fields", SF_OPTION_STRING, AT(fields), SF_METER, "LIST",
 		.help = "Fields of the records in print, in files and at collectors: names and the "
 			"groups default, plain and extended, behind commas, + or -, such as "
@@ -250,19 +255,17 @@ const struct sf_option sf_option_table[] = {
 			"destination: fields=default+minimumTTL after a comma. NetFlow v5 has its "
 			"own." },
 	{ EXPORT, 0, "fields", SF_OPTION_STRING, AT(fields), SF_SHOW | SF_COLLECT, "LIST",
-		.help = "Columns of csv and table: names and the groups default, plain and extended, "
+		.help = "Columns of csv and table: names and the groups default, plain and "
+			"extended, "
 			"behind commas, + or -. spanflow list fields names them." },
 	{ EXPORT, 'o', "output", SF_OPTION_CHOICE, AT(output), SF_METER, "FORMAT",
 		.choices = outputs,
 		.help = "Print records to standard output in this format. Without -e, -w and -o: "
 			"table." },
-	{ EXPORT, 'o', "output", SF_OPTION_CHOICE, AT(output), SF_SHOW | SF_COLLECT, "FORMAT",
-		.choices = outputs,
-		.help = "Print records to standard output: table and csv like spanflow meter, json "
-			"with every element of the record as it was sent. Each says which "
-			"exporter, "
-			"observation domain and export time the record came from. Without -w and "
-			"-o: table." },
+	{ EXPORT, 'o', "output", SF_OPTION_CHOICE, AT(output), SF_SHOW, "FORMAT", "table",
+		.choices = outputs, .help = PRINT_COLLECTED },
+	{ EXPORT, 'o', "output", SF_OPTION_CHOICE, AT(output), SF_COLLECT, "FORMAT",
+		.choices = outputs, .help = PRINT_COLLECTED " Without -w and -o: table." },
 	{ EXPORT, 'o', "output", SF_OPTION_CHOICE, AT(output), SF_CHECK, "FORMAT", "table",
 		.choices = check_outputs, .help = "table (readable) or json (one line)." },
 	{ EXPORT, 0, "options", SF_OPTION_FLAG, AT(show_options), SF_SHOW | SF_COLLECT,
@@ -284,8 +287,8 @@ const struct sf_option sf_option_table[] = {
 	{ GENERAL, 0, "stats", SF_OPTION_CHOICE, AT(stats), SF_METER | SF_SHOW | SF_COLLECT,
 		"FORMAT", .choices = stats_formats,
 		.help = "Format of the statistics at the end of a run: text, json (one line, the "
-			"last on standard error) or none. SIGUSR1 prints them at any time. "
-			"Default: text; none with --quiet." },
+			"last on standard error) or none. Default: text; none with --quiet. "
+			"Signal USR1 prints them while the run goes on." },
 	{ GENERAL, 'q', "quiet", SF_OPTION_FLAG, AT(quiet),
 		SF_METER | SF_SHOW | SF_COLLECT | SF_CHECK,
 		.help = "Print only errors, losses and what was asked for." },

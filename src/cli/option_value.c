@@ -8,101 +8,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/scaled.h"
 #include "base/suggest.h"
 #include "cli/options.h"
 
-struct unit {
-	const char *name;
-	uint64_t factor;
-};
-
-static const struct unit counts[] = {
-	{ "", 1 },
-	{ "k", 1000 },
-	{ "K", 1000 },
-	{ "M", 1000000 },
-	{ "G", 1000000000 },
-	{ NULL },
-};
-
-/* Bytes: k, M and G as for any number, KiB, MiB and GiB as memory is made. */
-static const struct unit sizes[] = {
-	{ "", 1 },
-	{ "k", 1000 },
-	{ "K", 1000 },
-	{ "kB", 1000 },
-	{ "M", 1000000 },
-	{ "MB", 1000000 },
-	{ "G", 1000000000 },
-	{ "GB", 1000000000 },
-	{ "KiB", UINT64_C(1) << 10 },
-	{ "MiB", UINT64_C(1) << 20 },
-	{ "GiB", UINT64_C(1) << 30 },
-	{ NULL },
-};
-
-static const struct unit times[] = {
-	{ "", 1000000000 },
-	{ "ms", 1000000 },
-	{ "s", 1000000000 },
-	{ "m", UINT64_C(60) * 1000000000 },
-	{ "h", UINT64_C(3600) * 1000000000 },
-	{ "d", UINT64_C(86400) * 1000000000 },
-	{ NULL },
-};
-
-/* Digits, an optional decimal fraction (exact in the unit) and a unit. False: not of that form. */
-static bool parse_scaled(const char *text, const struct unit *units, uint64_t *value)
-{
-	uint64_t whole = 0, fraction = 0, scale = 1;
-	const char *p = text;
-
-	if (!isdigit((unsigned char)*p))
-		return false;
-	for (; isdigit((unsigned char)*p); p++)
-		if (__builtin_mul_overflow(whole, 10, &whole) ||
-			__builtin_add_overflow(whole, (uint64_t)(*p - '0'), &whole))
-			return false;
-	if (*p == '.') {
-		for (p++; isdigit((unsigned char)*p); p++) {
-			if (scale == 1000000000)
-				return false;
-			fraction = fraction * 10 + (uint64_t)(*p - '0');
-			scale *= 10;
-		}
-		if (scale == 1)
-			return false;
-	}
-	for (const struct unit *unit = units; unit->name; unit++) {
-		unsigned __int128 total;
-
-		if (strcmp(unit->name, p) != 0)
-			continue;
-		total = (unsigned __int128)whole * unit->factor +
-			(unsigned __int128)fraction * unit->factor / scale;
-		if (total > UINT64_MAX || (unsigned __int128)fraction * unit->factor % scale)
-			return false;
-		*value = (uint64_t)total;
-		return true;
-	}
-	return false;
-}
-
 /* What a scaled value is called, and the units it is written in, the largest first. */
 struct scale {
-	const struct unit *units;
+	const struct sf_unit *units;
 	const char *what;
-	struct unit shown[6];
+	struct sf_unit shown[6];
 };
 
 static const struct scale *scale_of(enum sf_option_type type)
 {
-	static const struct scale count = { counts, "a whole number, such as 500, 64k or 4M",
-		{ { "", 1 } } };
-	static const struct scale size = { sizes, "a number of bytes, such as 512KiB, 32MiB or 1G",
+	static const struct scale count = { sf_units_count,
+		"a whole number, such as 500, 64k or 4M", { { "", 1 } } };
+	static const struct scale size = { sf_units_bytes,
+		"a number of bytes, such as 512KiB, 32MiB or 1G",
 		{ { " GiB", UINT64_C(1) << 30 }, { " MiB", UINT64_C(1) << 20 },
 			{ " KiB", UINT64_C(1) << 10 }, { " bytes", 1 } } };
-	static const struct scale duration = { times,
+	static const struct scale duration = { sf_units_time,
 		"a duration: a number and ms, s, m, h or d, such as 500ms, 15s or 2m",
 		{ { "d", UINT64_C(86400) * 1000000000 }, { "h", UINT64_C(3600) * 1000000000 },
 			{ "m", UINT64_C(60) * 1000000000 }, { "s", 1000000000 }, { "ms", 1000000 },
@@ -114,7 +39,7 @@ static const struct scale *scale_of(enum sf_option_type type)
 /* In the largest unit that leaves no fraction. */
 static void format_scaled(const struct scale *scale, uint64_t value, char *text, size_t size)
 {
-	const struct unit *unit = scale->shown;
+	const struct sf_unit *unit = scale->shown;
 
 	while (value % unit->factor)
 		unit++;
@@ -136,7 +61,7 @@ static int set_scaled(
 							    : UINT64_MAX;
 	char low[32], high[32];
 
-	if (!parse_scaled(text, scale->units, value))
+	if (!sf_scaled_parse(text, scale->units, value))
 		return wrong(option, text, scale->what, error);
 	if (*value >= option->min && *value <= max)
 		return 0;
@@ -145,6 +70,13 @@ static int set_scaled(
 	if (!option->max)
 		return sf_error_set(error, SF_EUSAGE, "--%s: %s is out of range: at least %s",
 			option->name, text, low);
+	/* with a unit: 1M is less than 1 MiB */
+	if (option->type == SF_OPTION_SIZE && text[strspn(text, "0123456789")])
+		return sf_error_set(error, SF_EUSAGE,
+			"--%s: %s is %" PRIu64
+			" bytes, out of range: %s to %s (1 MiB is 1048576 bytes, "
+			"1M is 1000000)",
+			option->name, text, *value, low, high);
 	return sf_error_set(error, SF_EUSAGE, "--%s: %s is out of range: %s to %s", option->name,
 		text, low, high);
 }
@@ -201,7 +133,8 @@ static int set_parts(
 		part += length + 1;
 	}
 	if (!value)
-		return sf_error_set(error, SF_EUSAGE, "--%s: nothing is left of it by '%s'",
+		return sf_error_set(error, SF_EUSAGE,
+			"--%s: '%s' leaves no part of the key; at least one is needed",
 			option->name, text);
 	*set = value;
 	return 0;

@@ -270,7 +270,7 @@ void sf_report_destination_text(const struct sf_destination_stats *stats, FILE *
 	struct sf_destination_counters counters;
 
 	sf_destination_counters_get(&counters, stats);
-	fprintf(stream, "  to %s: %" PRIu64 " records, %" PRIu64 " packets, %" PRIu64 " octets",
+	fprintf(stream, "  to %s: %" PRIu64 " records, %" PRIu64 " packets, %" PRIu64 " bytes",
 		stats->url, stats->sent.records, stats->sent.packets, stats->sent.octets);
 	text_reasons(&counters, "destinations[].skipped", counters.skipped.records, stream);
 	text_reasons(&counters, "destinations[].lost", counters.lost.records, stream);
@@ -312,7 +312,7 @@ static void text_frames(
 	for (unsigned i = 0; i < SF_IGNORED_COUNT; i++)
 		left_out += ledger->ignored[i];
 	sf_counters_text(set,
-		"frames   {frames}: {metered.packets} packets metered ({metered.octets} octets), ",
+		"frames   {frames}: {metered.packets} packets metered ({metered.octets} bytes), ",
 		stream);
 	fprintf(stream, "%" PRIu64 " left out", left_out);
 	text_ignored(ledger, stream);
@@ -325,8 +325,9 @@ static void text_records(const struct sf_counter_set *set, bool lost, FILE *stre
 	sf_counters_text(set,
 		"flows    {flows.created} created, {flows.ended} ended, {flows.evicted} of them "
 		"evicted, {flows.active} active\n"
-		"records  {records.emitted} biflows (without --biflow each direction leaves as a "
-		"record)",
+		"records  {records.emitted} conversations (one record each with --biflow, "
+		"otherwise "
+		"one per direction)",
 		stream);
 	if (lost)
 		sf_counters_text(set,
@@ -352,13 +353,14 @@ void sf_report_text(const struct sf_report *report, FILE *stream)
 	text_shares(&report->books, stream);
 	if (report->books.order.forced)
 		sf_counters_text(&set,
-			"order    {order.forced} packets were metered before it was certain that "
-			"no older "
-			"one would come: too many waited\n",
+			"order    {order.forced} packets were metered without waiting for older "
+			"ones: the memory that sorts packets by time was full\n",
 			stream);
 	if (report->books.order.late)
 		sf_counters_text(&set,
-			"order    {order.late} packets came later than younger ones\n", stream);
+			"order    {order.late} packets came too late to be sorted: later ones had "
+			"been metered\n",
+			stream);
 	text_records(&set, report->books.ledger.lost_records > 0, stream);
 	for (unsigned i = 0; sf_exporter_stats(report->exporter, i, &stats); i++)
 		sf_report_destination_text(&stats, stream);

@@ -27,7 +27,8 @@ static void tell_metering(const struct sf_run *run, struct sf_input *input)
 
 	if (ops->describe)
 		ops->describe(input->capture, text, sizeof(text));
-	if (!run->options->quiet)
+	/* --quiet too, after it was said that there is nothing to meter yet */
+	if (!run->options->quiet || input->condition)
 		sf_complain("metering %s%s%s", input->name, *text ? ": " : "", text);
 	input->told = true;
 }
@@ -39,11 +40,12 @@ void sf_run_tell_sources(struct sf_run *run)
 		const struct sf_capture_ops *ops = input->capture->ops;
 		const char *now = ops->condition ? ops->condition(input->capture) : NULL;
 
+		/* --quiet too: nothing is metered meanwhile */
 		if (now && now != input->condition)
-			sf_run_say(run, now);
+			sf_complain("%s", now);
 		else if (!now && !input->told)
 			tell_metering(run, input);
-		else if (!now && input->condition && !run->options->quiet)
+		else if (!now && input->condition)
 			sf_complain("%s: packets can come again", input->name);
 		input->condition = now;
 	}

@@ -39,7 +39,7 @@ int sf_collect_malformed(
 	vsnprintf(reason, sizeof(reason), format, arguments);
 	va_end(arguments);
 	message->countable = false;
-	return sf_error_set(message->error, SF_ECORRUPT, "octet %llu: %s",
+	return sf_error_set(message->error, SF_ECORRUPT, "byte %llu: %s",
 		(unsigned long long)(message->base + (uint64_t)(at - message->start)), reason);
 }
 
@@ -331,7 +331,7 @@ static int sets_decode(struct sf_collect_message *message)
 			return 0;
 		if (left < SF_SET_HEADER)
 			return sf_collect_malformed(
-				message, set, "%zu octets left, too few for a set header", left);
+				message, set, "%zu bytes left, too few for a set header", left);
 		id = sf_load_be16(set);
 		length = sf_load_be16(set + 2);
 		if (length < SF_SET_HEADER)
@@ -339,7 +339,7 @@ static int sets_decode(struct sf_collect_message *message)
 				"length %zu of set %u is less than its header", length, id);
 		if (length > left && !(message->cut && id >= SF_SET_ID_DATA))
 			return sf_collect_malformed(message, set + 2,
-				"length %zu of set %u exceeds the %zu octets left", length, id,
+				"length %zu of set %u exceeds the %zu bytes left", length, id,
 				left);
 		end = set + (length < left ? length : left);
 		message->p = set + SF_SET_HEADER;
@@ -359,7 +359,7 @@ static int netflow9_decode(struct sf_collect_message *message, const char *expor
 
 	if (length < SF_NETFLOW9_HEADER)
 		return sf_collect_malformed(
-			message, p, "%zu octets are too few for a NetFlow v9 header", length);
+			message, p, "%zu bytes are too few for a NetFlow v9 header", length);
 	seconds = sf_load_be32(p + 8);
 	message_begin(message, exporter, SF_NETFLOW9, sf_load_be32(p + 16), seconds * SF_NS_PER_S);
 	message->uptime_ms = sf_load_be32(p + 4);
@@ -381,14 +381,14 @@ static int ipfix_decode(struct sf_collect_message *message, const char *exporter
 
 	if (left < SF_IPFIX_HEADER)
 		return sf_collect_malformed(
-			message, p, "%zu octets are too few for an IPFIX message header", left);
+			message, p, "%zu bytes are too few for an IPFIX message header", left);
 	length = sf_load_be16(p + 2);
 	if (length < SF_IPFIX_HEADER)
 		return sf_collect_malformed(
 			message, p + 2, "message length %zu is less than its header", length);
 	if (length > left && !message->cut)
 		return sf_collect_malformed(message, p + 2,
-			"message length %zu, but only %zu octets arrived", length, left);
+			"message length %zu, but only %zu bytes arrived", length, left);
 	seconds = sf_load_be32(p + 4);
 	message_begin(message, exporter, SF_IPFIX, sf_load_be32(p + 12), seconds * SF_NS_PER_S);
 	if (message->session && message->session->init_valid)
@@ -403,11 +403,11 @@ static int ipfix_decode(struct sf_collect_message *message, const char *exporter
 		return 0;
 	if (result == 0 && length < left && !sf_collect_all_zero(p + length, there))
 		return sf_collect_malformed(message, p + length,
-			"%zu octets follow the end of the message", left - length);
+			"%zu bytes follow the end of the message", left - length);
 	/* the bad octet is the one that is not there, whatever it made incomplete */
 	if (length > left)
 		return sf_collect_malformed(message, there,
-			"the message is cut off: %zu of %zu octets are there", left, length);
+			"the message is cut off: %zu of %zu bytes are there", left, length);
 	return result;
 }
 
@@ -420,7 +420,7 @@ static int netflow5_decode(struct sf_collect_message *message, const char *expor
 
 	if (length < SF_NETFLOW5_HEADER)
 		return sf_collect_malformed(
-			message, p, "%zu octets are too few for a NetFlow v5 header", length);
+			message, p, "%zu bytes are too few for a NetFlow v5 header", length);
 	seconds = sf_load_be32(p + 8);
 	nanoseconds = sf_load_be32(p + 12);
 	if (nanoseconds >= SF_NS_PER_S)
@@ -448,7 +448,7 @@ static int message_decode(struct sf_collect_message *message, const char *export
 	if (length < 2) {
 		message->collector->stats.malformed++;
 		return sf_collect_malformed(
-			message, message->start, "%zu octets are too few for a message", length);
+			message, message->start, "%zu bytes are too few for a message", length);
 	}
 	switch (version) {
 	case SF_NETFLOW5:
@@ -469,7 +469,7 @@ static int message_decode(struct sf_collect_message *message, const char *export
 		message->collector->stats.malformed++;
 	if (result == 0 && message->no_memory)
 		return sf_error_set(message->error, -ENOMEM,
-			"octet %llu: no memory to keep its templates: records are missing",
+			"byte %llu: no memory to keep its templates: records are missing",
 			(unsigned long long)message->base);
 	return result;
 }

@@ -84,7 +84,7 @@ static ssize_t source_read(struct reader *r, uint8_t *to, size_t size)
 		return errno ? -errno : -EIO;
 	if (code == Z_OK || code == Z_STREAM_END)
 		return 0;
-	snprintf(damage, sizeof(damage), "octet %llu of the uncompressed data: gzip: %s",
+	snprintf(damage, sizeof(damage), "byte %llu of the uncompressed data: gzip: %s",
 		(unsigned long long)(r->base + r->fill),
 		code == Z_BUF_ERROR ? "the compressed data are cut off" : text);
 	note_damage(r, damage);
@@ -214,7 +214,7 @@ static void step(struct reader *r)
 	size_t length, there;
 
 	if (left(r) < SF_IPFIX_HEADER || !is_header(p)) {
-		snprintf(text, sizeof(text), "octet %llu: %s", (unsigned long long)offset(r),
+		snprintf(text, sizeof(text), "byte %llu: %s", (unsigned long long)offset(r),
 			left(r) < SF_IPFIX_HEADER ? "a message header is cut off"
 						  : "no IPFIX message begins here");
 		note_damage(r, text);
@@ -248,17 +248,17 @@ static int read_all(struct reader *r, struct sf_error *error)
 			result = fill(r, WINDOW);
 	}
 	if (result)
-		return sf_error_set(error, result, "%s: octet %llu: %s", r->path,
+		return sf_error_set(error, result, "%s: byte %llu: %s", r->path,
 			(unsigned long long)offset(r), sf_strerror(result));
 	if (r->message_count == 0 && r->skipped > 0)
 		return sf_error_set(error, SF_ECORRUPT,
-			"%s: not an IPFIX file: no message in %llu octets", r->path,
+			"%s: not an IPFIX file: no message in %llu bytes", r->path,
 			(unsigned long long)r->skipped);
 	if (r->first.code == 0)
 		return 0;
 	if (r->skipped > 0)
-		return sf_error_set(error, SF_ECORRUPT, "%s; %llu octets passed over",
-			r->first.text, (unsigned long long)r->skipped);
+		return sf_error_set(error, SF_ECORRUPT, "%s; %llu bytes passed over", r->first.text,
+			(unsigned long long)r->skipped);
 	return sf_error_set(error, SF_ECORRUPT, "%s", r->first.text);
 }
 

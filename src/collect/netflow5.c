@@ -105,6 +105,6 @@ int sf_collect_netflow5(struct sf_collect_message *message)
 		return result;
 	if (count == 0 || count > there || !sf_collect_all_zero(p + length, message->end))
 		return sf_collect_malformed(message, message->start + 2,
-			"count says %zu records, %zu octets of records arrived", count, left);
+			"count says %zu records, %zu bytes of records arrived", count, left);
 	return 0;
 }

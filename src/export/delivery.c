@@ -61,8 +61,8 @@ static void note_failure(struct sf_session *session, enum sf_fate fate, int64_t 
 		snprintf(stats->failure, sizeof(stats->failure),
 			"%.200s was not ready for all records when the run had to end", stats->url);
 	else if (code == -ECONNREFUSED)
-		snprintf(stats->failure, sizeof(stats->failure), "nobody listens at %.200s: %s",
-			stats->url, sf_strerror(code));
+		snprintf(stats->failure, sizeof(stats->failure),
+			"collector %.200s is not listening: %s", stats->url, sf_strerror(code));
 	else
 		snprintf(stats->failure, sizeof(stats->failure), "%s %.200s: %s",
 			session->transport->traits.cannot, stats->url, sf_strerror(code));
@@ -168,8 +168,8 @@ static void begin_stall(struct sf_session *session)
 	else if (transport->trouble[0])
 		sf_destination_news(destination, "%s; trying again", transport->trouble);
 	else if (transport->error == -ENXIO)
-		sf_destination_news(
-			destination, "%.150s: waiting for somebody who reads from it", stats->url);
+		sf_destination_news(destination,
+			"%.150s: waiting for a program that reads from this FIFO", stats->url);
 	else
 		sf_destination_news(destination, "%s %.150s: %s; trying again once a second",
 			transport->traits.cannot, stats->url, sf_strerror(transport->error));

@@ -81,8 +81,8 @@ static void lose(struct sf_destination *destination, const struct sf_destination
 		return;
 	if (fate == SF_FATE_queue)
 		snprintf(stats->failure, sizeof(stats->failure),
-			"%.150s takes records more slowly than they come: its queue is full, the "
-			"oldest are lost (queue=)",
+			"%.140s takes records more slowly than they come: its queue is full and "
+			"the oldest are lost (--queue-size)",
 			stats->url);
 	else if (fate == SF_FATE_stopped)
 		snprintf(stats->failure, sizeof(stats->failure),

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/scaled.h"
 #include "export/message.h"
 
 /*
@@ -34,15 +35,15 @@ static bool read_switch(const char *value, bool *on)
 	return *on || !strcmp(value, "no");
 }
 
+static bool read_scaled(const char *value, const struct sf_unit *units, uint64_t least,
+	uint64_t most, uint64_t *number)
+{
+	return sf_scaled_parse(value, units, number) && *number >= least && *number <= most;
+}
+
 static bool read_number(const char *value, uint64_t least, uint64_t most, uint64_t *number)
 {
-	char *end;
-
-	if (*value < '0' || *value > '9')
-		return false;
-	errno = 0;
-	*number = strtoull(value, &end, 10);
-	return errno == 0 && *end == 0 && *number >= least && *number <= most;
+	return read_scaled(value, sf_units_count, least, most, number);
 }
 
 static bool read_biflow(struct sf_url *url, const char *value)
@@ -61,33 +62,14 @@ static bool read_rate(struct sf_url *url, const char *value)
 	return read_number(value, 0, 1000000000, &url->session.rate);
 }
 
-/* Seconds, or a number with s, m or h. */
 static bool read_refresh(struct sf_url *url, const char *value)
 {
-	size_t length = strlen(value);
-	uint64_t number, unit = 1;
-	char digits[16];
+	uint64_t ns;
 
-	if (length == 0 || length >= sizeof(digits))
-		return false;
-	memcpy(digits, value, length + 1);
-	switch (digits[length - 1]) {
-	case 'h':
-		unit = 3600;
-		digits[length - 1] = 0;
-		break;
-	case 'm':
-		unit = 60;
-		digits[length - 1] = 0;
-		break;
-	case 's':
-		digits[length - 1] = 0;
-		break;
-	}
 	/* RFC 5153 §6.2: up to a day */
-	if (!read_number(digits, 0, 86400 / unit, &number))
+	if (!read_scaled(value, sf_units_time, 0, UINT64_C(86400) * 1000000000, &ns))
 		return false;
-	url->session.template_refresh_ns = (int64_t)(number * unit) * 1000000000;
+	url->session.template_refresh_ns = (int64_t)ns;
 	return true;
 }
 
@@ -96,37 +78,17 @@ static bool read_refresh_packets(struct sf_url *url, const char *value)
 	return read_number(value, 0, 1000000000, &url->session.template_refresh_messages);
 }
 
-/* Bytes, or a number with k, M, G, KiB, MiB or GiB. */
 static bool read_queue(struct sf_url *url, const char *value)
 {
-	static const struct {
-		const char *name;
-		uint64_t factor;
-	} units[] = { { "", 1 }, { "k", 1000 }, { "M", 1000000 }, { "G", 1000000000 },
-		{ "KiB", 1 << 10 }, { "MiB", 1 << 20 }, { "GiB", 1 << 30 } };
-	size_t digits = strspn(value, "0123456789");
-	char number[16];
-	uint64_t count;
-
-	if (digits == 0 || digits >= sizeof(number))
-		return false;
-	memcpy(number, value, digits);
-	number[digits] = 0;
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-		if (!strcmp(units[i].name, value + digits)) {
-			url->session.queue_octets = strtoull(number, NULL, 10) * units[i].factor;
-			return read_number(number, 1, UINT64_MAX / units[i].factor, &count) &&
-			       url->session.queue_octets >= SF_QUEUE_OCTETS_MIN &&
-			       url->session.queue_octets <= SF_QUEUE_OCTETS_MAX;
-		}
-	return false;
+	return read_scaled(value, sf_units_bytes, SF_QUEUE_OCTETS_MIN, SF_QUEUE_OCTETS_MAX,
+		&url->session.queue_octets);
 }
 
 static bool read_mtu(struct sf_url *url, const char *value)
 {
 	uint64_t mtu;
 
-	if (!read_number(value, 128, 65535, &mtu))
+	if (!read_scaled(value, sf_units_bytes, 128, 65535, &mtu))
 		return false;
 	url->mtu = (unsigned)mtu;
 	return true;
@@ -167,14 +129,15 @@ static const struct {
 	bool (*read)(struct sf_url *url, const char *value);
 } options[] = {
 	{ "biflow", "yes or no", TO_IPFIX | TO_FILE, read_biflow },
-	{ "rate", "records per second, 0 for unlimited", TO_COLLECTORS, read_rate },
+	{ "rate", "records per second such as 50000 or 50k, 0 for unlimited", TO_COLLECTORS,
+		read_rate },
 	{ "template-refresh", "a time up to one day such as 60s or 10m, 0 for never",
 		TO_IPFIX | TO_NETFLOW9, read_refresh },
 	{ "template-refresh-packets", "a number of messages, 0 for never", TO_IPFIX | TO_NETFLOW9,
 		read_refresh_packets },
 	{ "options", "yes or no", TO_IPFIX | TO_NETFLOW9 | TO_FILE, read_options },
-	{ "mtu", "octets of the largest datagram, 128 to 65535", TO_COLLECTORS, read_mtu },
-	{ "queue", "bytes of records that may wait, 64KiB to 64GiB, such as 100M",
+	{ "mtu", "bytes of the largest datagram, 128 to 65535", TO_COLLECTORS, read_mtu },
+	{ "queue", "bytes of records that may wait, 64 KiB to 64 GiB, such as 100M",
 		TO_COLLECTORS | TO_FILE, read_queue },
 	{ "time", "ms, us or ns", TO_IPFIX | TO_FILE, read_time },
 	{ "profile", "default, plain or extended", TO_IPFIX | TO_NETFLOW9 | TO_FILE, read_profile },
@@ -232,7 +195,7 @@ int sf_url_choose(struct sf_url *url, const char *list, char *left_out, const ch
 	return code;
 }
 
-/* The options behind the first comma of `list`, which may be NULL. */
+/* Options "a=b,c=d" or, as in other URLs, "a=b&c=d"; `list` may be NULL. */
 static int read_all_options(struct sf_url *url, const char *text, const char *list,
 	unsigned applies, struct sf_error *error)
 {
@@ -247,7 +210,7 @@ static int read_all_options(struct sf_url *url, const char *text, const char *li
 		char *item = next;
 		int code;
 
-		next = strchr(item, ',');
+		next = strpbrk(item, ",&");
 		if (next)
 			*next++ = 0;
 		code = read_option(url, text, item, applies, error);
@@ -287,7 +250,7 @@ static int read_host(struct sf_url *url, const char *text, const char *host, siz
 
 		if (end - colon - 1 < (ptrdiff_t)sizeof(digits))
 			memcpy(digits, colon + 1, (size_t)(end - colon - 1));
-		if (!read_number(digits, 1, 65535, &port))
+		if (digits[strspn(digits, "0123456789")] || !read_number(digits, 1, 65535, &port))
 			return sf_error_set(error, SF_EUSAGE,
 				"%s: port is '%.*s' (allowed: 1 to 65535)", text,
 				(int)(end - colon - 1), colon + 1);
@@ -328,7 +291,7 @@ int sf_url_collector(struct sf_url *url, const char *text, struct sf_error *erro
 
 	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
 		size_t prefix = strlen(schemes[i].scheme), length;
-		const char *host = text + prefix;
+		const char *host = text + prefix, *list;
 		int code;
 
 		if (strncmp(text, schemes[i].scheme, prefix) != 0)
@@ -337,12 +300,17 @@ int sf_url_collector(struct sf_url *url, const char *text, struct sf_error *erro
 		strcpy(url->port, schemes[i].port);
 		url->session.rate = DEFAULT_RATE;
 		url->session.rate_is_default = true;
-		length = strcspn(host, ",");
+		length = strcspn(host, "/,?");
 		code = read_host(url, text, host, length, error);
 		if (code < 0)
 			return code;
-		return read_all_options(url, text, host[length] ? host + length + 1 : NULL,
-			schemes[i].applies, error);
+		list = host + length;
+		list += *list == '/';
+		if (*list && *list != ',' && *list != '?')
+			return sf_error_set(error, SF_EUSAGE,
+				"%s: '/%s' follows the port: a collector has no path", text, list);
+		return read_all_options(
+			url, text, *list ? list + 1 : NULL, schemes[i].applies, error);
 	}
 	return sf_error_set(error, SF_EUSAGE,
 		"%s: unknown kind of collector (allowed: ipfix://host:port, ipfix+udp://…, "

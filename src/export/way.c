@@ -327,7 +327,7 @@ static int find_peer(struct sf_udp *udp, struct sf_error *error)
 		if (code == 0)
 			return 0;
 		if (!udp->late || !sf_udp_may_pass(code))
-			return sf_error_set(error, code, "no way to collector %s port %s: %s",
+			return sf_error_set(error, code, "no route to collector %s port %s: %s",
 				udp->host, udp->port, sf_strerror(code));
 	}
 	udp->transport.fails = true;

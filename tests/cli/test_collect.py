@@ -111,15 +111,15 @@ class Show(Case):
             self.assertEqual(len(self.show("-o", "json", "-", stdin=stream).records), 3)
         cut = self.file("b.ipfix.gz", gzip.compress(WHOLE)[:-9])
         done = self.show("-o", "json", cut, status=1)
-        self.assertIn(f"{cut}: octet ", done.stderr)
+        self.assertIn(f"{cut}: byte ", done.stderr)
         self.assertIn("gzip: the compressed data are cut off", done.stderr)
 
     def test_cut_off(self):
         file = self.file("a.ipfix", WHOLE[:-5])
         done = self.show("-o", "json", file, status=1)
         self.assertEqual(len(done.records), 2)
-        self.assertIn(f"spanflow: {file}: octet {len(WHOLE) - 5}: the message is cut off: 31 of "
-                      "36 octets are there", done.stderr)
+        self.assertIn(f"spanflow: {file}: byte {len(WHOLE) - 5}: the message is cut off: 31 of "
+                      "36 bytes are there", done.stderr)
 
     def test_damaged_among_others(self):
         damaged = self.file("a.ipfix", message(0, TEMPLATE) + b"\xff" * 9
@@ -128,7 +128,7 @@ class Show(Case):
         missing = str(self.directory / "none.ipfix")
         done = self.show("-o", "json", damaged, missing, whole, status=1)
         self.assertEqual(len(done.records), 4)
-        self.assertIn("octet 40: no IPFIX message begins here; 9 octets passed over", done.stderr)
+        self.assertIn("byte 40: no IPFIX message begins here; 9 bytes passed over", done.stderr)
         self.assertIn(f"{missing}: No such file or directory", done.stderr)
 
     def test_other_files(self):
@@ -359,9 +359,9 @@ class Collect(Receiving):
                        message(0, (2, struct.pack("!HH", 256, 0))),
                        message(0, TEMPLATE, data(record(1)))):
             done = self.finish(process)
-        self.assertIn("octet 0: version 1 is none of 5, 9 and 10", done.stderr)
-        self.assertRegex(done.stderr, r"message from 127\.0\.0\.1:\d+: octet 2: message length "
-                                      r"\d+, but only \d+ octets arrived")
+        self.assertIn("byte 0: version 1 is none of 5, 9 and 10", done.stderr)
+        self.assertRegex(done.stderr, r"message from 127\.0\.0\.1:\d+: byte 2: message length "
+                                      r"\d+, but only \d+ bytes arrived")
         for counter in ("unknownVersion", "malformed", "unknownSets", "missingTemplate",
                         "withdrawalsIgnored"):
             self.assertEqual(done.stats[counter], 1, counter)

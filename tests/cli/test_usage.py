@@ -20,6 +20,8 @@ WRONG = [
     (["meter", "-r", "a", "--idle-timeout", "soon"], "--idle-timeout: 'soon' is not a duration"),
     (["meter", "-r", "a", "--active-timeout", "4d"],
      "--active-timeout: 4d is out of range: 0d to 3d"),
+    (["meter", "-i", "lo", "--ring-size", "1M"], "--ring-size: 1M is 1000000 bytes, out of range"),
+    (["meter", "-i", "lo", "--queue-size", "1KiB"], "is 1024 bytes, out of range: 64 KiB to 64 GiB"),
     (["meter", "-r", "a", "--max-flows", "0"], "--max-flows: 0 is out of range: 1 to 2147483648"),
     (["meter", "-r", "a", "-o", "xml"], "--output: 'xml' is not one of table, json, csv, none"),
     (["meter", "-r", "a", "--key", "+color"], "--key: 'color' is not one of address, port"),
@@ -94,6 +96,16 @@ class Usage(Case):
         self.assertEqual(done.status, 2)
         self.assertIn("udp porte 53", done.stderr)
 
+    def test_similar_driver(self):
+        built = self.run_plain("list", "drivers").stdout
+        for wrong, right in ("afxdp", "xdp"), ("AF_XDP", "xdp"), ("libpcap", "pcap"):
+            said = f"unknown driver '{wrong}': did you mean -i {right}:lo?"
+            if re.search(f"^{right} +not built", built, re.M):
+                said = f"this build has no driver '{wrong}'"
+            done = self.run_plain("meter", "-i", f"{wrong}:lo")
+            self.assertEqual(done.status, 2)
+            self.assertIn(said, done.stderr)
+
     def test_help(self):
         for arguments in (["--help"], ["help"], ["-h"]):
             done = self.run_plain(*arguments)
@@ -104,9 +116,9 @@ class Usage(Case):
             done = self.run_plain(*arguments)
             self.assertEqual((done.status, done.stderr), (0, ""))
             self.assertIn("--idle-timeout TIME", done.stdout)
-            self.assertIn("Default 15s.", done.stdout)
-        for command in ("meter", "show", "collect", "check", "list"):
-            lines = self.run_plain(command, "--help").stdout.splitlines()
+            self.assertIn("Default: 15s.", done.stdout)
+        for command in ([], ["meter"], ["show"], ["collect"], ["check"], ["list"]):
+            lines = self.run_plain(*command, "--help").stdout.splitlines()
             self.assertLessEqual(max(map(len, lines)), 80, command)
             examples = lines[lines.index("Examples:"):]
             self.assertGreaterEqual(sum(line.startswith("  spanflow ") for line in examples), 3)
@@ -202,7 +214,7 @@ class Configuration(Case):
         for path in "/dev/zero", large:
             done = self.run_plain("meter", "--config", path)
             self.assertEqual(done.status, 2)
-            self.assertIn(f"--config {path}: more than 1024 KiB: this is no configuration file",
+            self.assertIn(f"--config {path}: more than 1024 KiB: this is not a configuration file",
                           done.stderr)
 
     def test_least(self):

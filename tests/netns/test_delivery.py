@@ -195,7 +195,7 @@ class Delivery(Case):
         self.ready(process)
         path = self.file("a.pcap", support.pcap([(0, syn(i)) for i in range(2000)]))
         replay(self.sender, "tx0", path, "--pps", "4000")
-        wait_until(lambda: "waiting for somebody who reads from it" in self.output(process), "word")
+        wait_until(lambda: "waiting for a program that reads from this FIFO" in self.output(process), "word")
         content = []
         reader = threading.Thread(target=lambda: content.append(fifo.read_bytes()))
         reader.start()

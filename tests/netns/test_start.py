@@ -68,6 +68,14 @@ class Start(Case):
                 self.assertFalse(self.is_up())
                 self.tap("ip", "link", "del", "rx0")
 
+    def test_missing_is_said_with_quiet(self):
+        """A name that is mistyped would be waited for without a word."""
+        process = self.live(self.tap, "-i", "rx0", "-o", "none", "-q")
+        self.said(process, "rx0: no such interface yet; waiting")
+        self.cable(0)
+        self.said(process, "metering rx0")
+        self.stop(process)
+
     def test_one_of_two_is_missing(self):
         """The other one is metered meanwhile."""
         self.cable(0)

@@ -113,7 +113,7 @@ START_TEST(test_variable_length)
 	ck_assert_int_eq(feed_ipfix(3, "0100000c 1234 63 616263 0000"), SF_ECORRUPT);
 	ck_assert_uint_eq(seen.count, 3);
 	ck_assert_uint_eq(stats.malformed, 1);
-	ck_assert_ptr_nonnull(strstr(error.text, "octet 20: field 2"));
+	ck_assert_ptr_nonnull(strstr(error.text, "byte 20: field 2"));
 	end();
 }
 END_TEST
@@ -274,17 +274,17 @@ START_TEST(test_malformed)
 	static const struct {
 		const char *hex, *where;
 	} cases[] = {
-		{ "000a", "octet 0: 2 octets" },
-		{ "000a000f 65000000 00000000 00000001", "octet 2: message length 15" },
-		{ "000a0020 65000000 00000000 00000001", "octet 2: message length 32" },
-		{ "000a0012 65000000 00000000 00000001 0001", "octet 16: 2 octets left" },
-		{ "000a0014 65000000 00000000 00000001 01000000", "octet 18: length 0" },
-		{ "000a0014 65000000 00000000 00000001 01000003", "octet 18: length 3" },
-		{ "000a0014 65000000 00000000 00000001 01000005", "octet 18: length 5" },
-		{ "000a0010 65000000 00000000 00000001 01", "octet 16: 1 octets follow" },
-		{ "00090000 65000000 00000000", "octet 0: 12 octets" },
+		{ "000a", "byte 0: 2 bytes" },
+		{ "000a000f 65000000 00000000 00000001", "byte 2: message length 15" },
+		{ "000a0020 65000000 00000000 00000001", "byte 2: message length 32" },
+		{ "000a0012 65000000 00000000 00000001 0001", "byte 16: 2 bytes left" },
+		{ "000a0014 65000000 00000000 00000001 01000000", "byte 18: length 0" },
+		{ "000a0014 65000000 00000000 00000001 01000003", "byte 18: length 3" },
+		{ "000a0014 65000000 00000000 00000001 01000005", "byte 18: length 5" },
+		{ "000a0010 65000000 00000000 00000001 01", "byte 16: 1 bytes follow" },
+		{ "00090000 65000000 00000000", "byte 0: 12 bytes" },
 		{ "00090001 000f4240 65000000 00000000 00000001 0001000e 01000003 00040000 0000",
-			"octet 26: lengths 3 and 4" },
+			"byte 26: lengths 3 and 4" },
 	};
 
 	start(0);

@@ -56,14 +56,14 @@ START_TEST(test_file_cut)
 			"000a0020 65000000 00000000 00000001 01000010 00000007 00000008 00"),
 		SF_ECORRUPT);
 	ck_assert_uint_eq(seen.count, 2);
-	ck_assert_msg(strstr(error.text, "octet 57: the message is cut off: 29 of 32 octets"), "%s",
+	ck_assert_msg(strstr(error.text, "byte 57: the message is cut off: 29 of 32 bytes"), "%s",
 		error.text);
 	/* cut in the middle of a template */
 	ck_assert_int_eq(feed_file("000a0020 65000000 00000000 00000001 00020010 01000002 0001"),
 		SF_ECORRUPT);
-	ck_assert_ptr_nonnull(strstr(error.text, "octet 26: the message is cut off"));
+	ck_assert_ptr_nonnull(strstr(error.text, "byte 26: the message is cut off"));
 	ck_assert_int_eq(feed_file(FILE_TEMPLATE "000a0020 650000"), SF_ECORRUPT);
-	ck_assert_ptr_nonnull(strstr(error.text, "octet 28: a message header is cut off"));
+	ck_assert_ptr_nonnull(strstr(error.text, "byte 28: a message header is cut off"));
 	end();
 }
 END_TEST
@@ -76,7 +76,7 @@ START_TEST(test_file_resync)
 				 "00000000", "00000007") FILE_DATA("00000001", "00000008")),
 		SF_ECORRUPT);
 	ck_assert_uint_eq(seen.count, 2);
-	ck_assert_msg(strstr(error.text, "octet 28: no IPFIX message begins here; 9 octets passed"),
+	ck_assert_msg(strstr(error.text, "byte 28: no IPFIX message begins here; 9 bytes passed"),
 		"%s", error.text);
 	/* a damaged length, too long: the message ends where the next one begins */
 	ck_assert_int_eq(feed_file(FILE_TEMPLATE

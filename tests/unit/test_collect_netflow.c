@@ -88,7 +88,7 @@ START_TEST(test_netflow5_count)
 		SF_ECORRUPT);
 	ck_assert_uint_eq(seen.count, 1);
 	ck_assert_uint_eq(stats.malformed, 1);
-	ck_assert_ptr_nonnull(strstr(error.text, "octet 2:"));
+	ck_assert_ptr_nonnull(strstr(error.text, "byte 2:"));
 	ck_assert_int_eq(
 		feed("00050000 000186a0 65000000 1dcd6500 00000000 02034064"), SF_ECORRUPT);
 	ck_assert_int_eq(feed("00050001 000186a0"), SF_ECORRUPT);

@@ -365,6 +365,35 @@ START_TEST(collectors_are_read)
 	ck_assert_uint_eq(url.session.queue_octets, 3 << 20);
 	ck_assert_int_eq(sf_url_collector(&url, "netflow5://[::1]:2055,rate=0", &error), 0);
 	ck_assert_ptr_eq(url.session.dialect, &sf_netflow5);
+	ck_assert_int_eq(
+		sf_url_collector(&url, "ipfix://a,mtu=1.28kB,rate=50k,template-refresh=1d", &error),
+		0);
+	ck_assert_uint_eq(url.mtu, 1280);
+	ck_assert_uint_eq(url.session.rate, 50000);
+	ck_assert_int_eq(url.session.template_refresh_ns, 86400 * S);
+}
+END_TEST
+
+/* Options behind a question mark, as URLs of other programs have them. */
+START_TEST(queries_are_options)
+{
+	static const char *const urls[] = { "ipfix://[::1]:9995?biflow=yes&rate=7",
+		"ipfix://[::1]:9995/?biflow=yes&rate=7", "ipfix://[::1]:9995?biflow=yes,rate=7",
+		"ipfix://[::1]:9995,biflow=yes&rate=7" };
+	struct sf_error error;
+	struct sf_url url;
+
+	for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
+		ck_assert_int_eq(sf_url_collector(&url, urls[i], &error), 0);
+		ck_assert_str_eq(url.target, "::1");
+		ck_assert_str_eq(url.port, "9995");
+		ck_assert(url.session.biflow && url.session.rate == 7);
+	}
+	ck_assert_int_eq(sf_url_collector(&url, "ipfix://h?biflow=yes", &error), 0);
+	ck_assert_str_eq(url.target, "h");
+	ck_assert_str_eq(url.port, "4739");
+	ck_assert_int_eq(sf_url_collector(&url, "netflow9://h/", &error), 0);
+	ck_assert_str_eq(url.target, "h");
 }
 END_TEST
 
@@ -386,10 +415,13 @@ START_TEST(wrong_collectors_are_explained)
 		{ "ipfix://a,biflow=maybe", { "'biflow'", "'maybe'", "yes or no" } },
 		{ "ipfix://a,biflow", { "'biflow'", "''", "yes or no" } },
 		{ "ipfix://a,rate=-1", { "'rate'", "'-1'", "allowed" } },
-		{ "ipfix://a,rate=1k", { "'rate'", "'1k'", "allowed" } },
+		{ "ipfix://a,rate=1KiB", { "'rate'", "'1KiB'", "allowed" } },
+		{ "ipfix://a?colour=red", { "'colour'", "allowed", "biflow, rate" } },
+		{ "ipfix://a/flows", { "ipfix://a/flows", "'/flows'", "path" } },
+		{ "ipfix://a:4k", { "port", "'4k'", "1 to 65535" } },
 		{ "ipfix://a,mtu=100", { "'mtu'", "'100'", "128 to 65535" } },
 		{ "ipfix://a,template-refresh=25h", { "'template-refresh'", "'25h'", "one day" } },
-		{ "ipfix://a,queue=1k", { "'queue'", "'1k'", "64KiB to 64GiB" } },
+		{ "ipfix://a,queue=1k", { "'queue'", "'1k'", "64 KiB to 64 GiB" } },
 		{ "ipfix://a,time=s", { "'time'", "'s'", "ms, us or ns" } },
 		{ "ipfix://a,profile=x", { "'profile'", "'x'", "extended" } },
 		{ "ipfix://a,colour=red", { "'colour'", "allowed", "biflow, rate" } },
@@ -462,4 +494,5 @@ CHECK_MAIN("export_file", file_is_a_session_of_its_own, file_keeps_the_order_of_
 	file_that_cannot_be_written_is_counted, file_without_its_templates_is_incomplete,
 	file_that_cannot_be_closed_is_incomplete, file_may_have_any_descriptor,
 	file_that_cannot_be_opened_is_named, torn_message_is_cut_off, collectors_are_read,
-	wrong_collectors_are_explained, files_are_read, name_that_does_not_resolve)
+	queries_are_options, wrong_collectors_are_explained, files_are_read,
+	name_that_does_not_resolve)

@@ -536,7 +536,7 @@ START_TEST(refused_datagrams_are_counted)
 		ck_assert(sf_destination_balanced(&stats));
 		ck_assert_uint_eq(stats.lost_unreachable.records, count);
 		ck_assert_uint_eq(stats.sent.records, 0);
-		ck_assert_ptr_nonnull(strstr(stats.failure, "nobody listens"));
+		ck_assert_ptr_nonnull(strstr(stats.failure, "is not listening"));
 		sf_exporter_free(exporter);
 		reader_free(reader);
 	}

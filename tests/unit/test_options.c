@@ -185,7 +185,8 @@ START_TEST(sets_and_seeds)
 	ck_assert_uint_eq(options.key, 4);
 	sf_options_fini(&options, table);
 	REFUSED(PARSE(first, "--key", "+x"), "--key: 'x' is not one of a, b, c");
-	REFUSED(PARSE(first, "--key", "-a,-b"), "--key: nothing is left of it by '-a,-b'");
+	REFUSED(PARSE(first, "--key", "-a,-b"),
+		"--key: '-a,-b' leaves no part of the key; at least one is needed");
 	REFUSED(PARSE(first, "--key", "a,"), "--key: '' is not one of");
 
 	ck_assert_int_eq(PARSE(first, "--hash-seed", "10000000000000002"), 0);
@@ -235,7 +236,8 @@ START_TEST(sizes)
 		sf_options_fini(&options, table);
 	}
 	REFUSED(PARSE(first, "--ring-size", "1M"),
-		"--ring-size: 1M is out of range: 1 MiB to 1 GiB");
+		"--ring-size: 1M is 1000000 bytes, out of range: 1 MiB to 1 GiB (1 MiB is 1048576 "
+		"bytes, 1M is 1000000)");
 	REFUSED(PARSE(first, "--ring-size", "1.5GiB"), "1 MiB to 1 GiB");
 	REFUSED(PARSE(first, "--ring-size", "much"),
 		"'much' is not a number of bytes, such as 512KiB, 32MiB or 1G");
