@@ -17,7 +17,7 @@ union answer {
 	char bytes[ANSWER_BYTES];
 };
 
-/* One request and the kernel's answer to it, on a socket of its own. Bytes or -errno. */
+/* Sends a request and receives the kernel's answer, on a new socket. Bytes or -errno. */
 static ssize_t ask(const struct nlmsghdr *request, union answer *answer)
 {
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The XDP program of an interface, by rtnetlink. For drivers of other projects that attach one and
- * have no right to take it off when the run ends (DPDK's net_af_xdp).
+ * The XDP program of an interface, by rtnetlink. For DPDK's net_af_xdp, which attaches a program and
+ * at the end of the run has no privilege to detach it.
  */
 #ifndef SPANFLOW_BASE_ATTACHED_H
 #define SPANFLOW_BASE_ATTACHED_H
@@ -14,12 +14,12 @@ struct sf_attached {
 	uint8_t mode;   /* XDP_ATTACHED_… */
 };
 
-/* What is attached now. 0 or -errno; a zeroed `attached` then. */
+/* Reads which program is attached now. 0 or -errno; `attached` is zeroed then. */
 int sf_attached_read(struct sf_attached *attached, unsigned index);
 
 /*
- * Takes off what is attached now, if nothing was when `before` was read and the interface is still
- * the same. 0 or -errno.
+ * Detaches the present program, if none was attached when `before` was read and the interface is
+ * still the same. 0 or -errno.
  */
 int sf_attached_restore(const struct sf_attached *before);
 

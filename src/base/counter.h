@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A counter that one thread writes and any thread reads. With a single writer no atomic
- * read-modify-write is needed; relaxed order, since nothing else is published by it.
+ * A counter that one thread writes and any thread reads. A single writer needs no atomic
+ * read-modify-write. Relaxed order: no other data depends on the counter.
  */
 #ifndef SPANFLOW_BASE_COUNTER_H
 #define SPANFLOW_BASE_COUNTER_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The registry of information elements. The IANA elements lie in an array indexed by their id, so
- * a look-up is one load; ids without a row have no name. Looking up by name walks the array: it
+ * The registry of information elements. The IANA elements are in an array indexed by their id, so a
+ * look-up is one load; ids without a row have no name. Looking up by name searches the array: that
  * happens when options are read, never per record.
  */
 #include <ctype.h>

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
-/* IEEE's registry, and what is met in the field without being there. */
+/* Types of the IEEE registry, and unregistered ones that occur in networks. */
 static const struct {
 	uint16_t type;
 	const char *name;

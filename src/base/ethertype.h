@@ -5,10 +5,10 @@
 
 #include <stdint.h>
 
-/* In the place of a type: the frame has an 802.2 header and no type. */
+/* Value in place of a type: the frame has an 802.2 header and no type. */
 #define SF_ETHERTYPE_LLC 1
 
-/* "ARP"; "" if the type is not known here. Static storage. */
+/* The name of a type, such as "ARP"; "" if it is not known here. Static storage. */
 const char *sf_ethertype_name(uint16_t type);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The ethtool ioctl. Its structures end in arrays whose lengths the kernel tells first, so each
+ * The ethtool ioctl. Its structures end in arrays whose lengths must be asked for first. So each
  * request is: ask for the size, allocate, ask for the content.
  */
 #include "base/ethtool.h"
@@ -22,7 +22,7 @@ static int request(const struct sf_netdev *netdev, void *data)
 
 	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", netdev->name);
 	ifr.ifr_data = data;
-	/* above 0: done in part, as ETHTOOL_SFEATURES says when some features are fixed */
+	/* a result above 0: ETHTOOL_SFEATURES did a part, and some features are fixed */
 	return ioctl(netdev->fd, SIOCETHTOOL, &ifr) < 0 ? -errno : 0;
 }
 
@@ -64,7 +64,7 @@ union set_features {
 		     SF_ETHTOOL_BLOCKS * sizeof(struct ethtool_set_features_block)];
 };
 
-/* The bits of the features that are named and on. 0 or -errno. */
+/* Sets in `on` the bits of those of the named features that are on. 0 or -errno. */
 static int features_on(
 	const struct sf_netdev *netdev, const char *const *names, uint32_t on[SF_ETHTOOL_BLOCKS])
 {
@@ -93,7 +93,7 @@ static int set_features(
 {
 	union set_features set = { .header = { .cmd = ETHTOOL_SFEATURES } };
 
-	/* the kernel wants exactly as many blocks as it has, so none beyond the last in use */
+	/* the kernel accepts exactly as many blocks as it has */
 	union get_features now = { .header = {
 					   .cmd = ETHTOOL_GFEATURES, .size = SF_ETHTOOL_BLOCKS } };
 	int result = request(netdev, &now);
@@ -132,7 +132,7 @@ int sf_ethtool_features_off(
 
 	if (result < 0 || count_bits(on) == 0)
 		return result == -EOPNOTSUPP ? 0 : result;
-	/* remembered before the change: it has to be put back even if what follows it fails */
+	/* saved before the change, so that it is restored even if a later step fails */
 	saved->index = netdev->index;
 	for (unsigned i = 0; i < SF_ETHTOOL_BLOCKS; i++)
 		saved->features_on[i] |= on[i];
@@ -156,9 +156,9 @@ bool sf_ethtool_features_any(const struct sf_netdev *netdev, const char *const *
 }
 
 /*
- * The request that sets the key and nothing else. With the table of queues in it, even as it is,
- * the kernel would hold the table for one that a user chose and keep it when the number of queues
- * changes. NULL: out of memory.
+ * A request that sets the key only. A request with the indirection table in it, even unchanged, would
+ * make the kernel treat the table as chosen by a user, and keep it when the number of queues changes.
+ * NULL: out of memory.
  */
 static struct ethtool_rxfh *key_request(const struct ethtool_rxfh *now, const uint8_t *key)
 {
@@ -252,7 +252,7 @@ void sf_ethtool_prepare(struct sf_ethtool_saved *saved, const struct sf_netdev *
 	static const char *const stripping[] = { "rx-vlan-hw-parse", NULL };
 
 	if (saved->index != netdev->index) {
-		/* the one that had the name before may be there under another */
+		/* the interface with these settings may have another name now */
 		sf_ethtool_restore(saved, netdev);
 		saved->index = netdev->index;
 	}
@@ -273,7 +273,7 @@ void sf_ethtool_restore(struct sf_ethtool_saved *saved, const struct sf_netdev *
 	struct sf_netdev now = *netdev;
 	bool was;
 
-	/* by its number: it may have been renamed, and another one may have its name */
+	/* by index: the interface may have been renamed, and another one may have its name */
 	if (ioctl(netdev->fd, SIOCGIFNAME, &ifr) == 0) {
 		memcpy(now.name, ifr.ifr_name, sizeof(now.name));
 		if (count_bits(saved->features_on) > 0)

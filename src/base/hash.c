@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Keys of the hashes, and the hashes that are not on the packet path. flowId uses published
- * constants (digits of pi), as it has to be the same in every process; nothing is looked up by it.
+ * Keys of the hashes, and the hashes that are not on the packet path. flowId uses public constants
+ * (digits of pi), because it must be the same in every process; no table is indexed by it.
  */
 #include <errno.h>
 #include <sys/random.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a driver asks a privileged process for, when its own has given up its rights (DESIGN §10).
- * Lent to drivers through sf_capture_options.helper; NULL there: the process has the rights itself
- * and does these things directly. Interfaces are those named on the command line, and nothing else
- * can be asked for.
+ * Requests of a driver to a privileged process, for a driver whose process has given up its
+ * privileges (docs/design.md §10). Drivers get the helper in sf_capture_options.helper; NULL there:
+ * the driver's process has the privileges and does these things itself. Only interfaces named on the
+ * command line can be asked for.
  */
 #ifndef SPANFLOW_BASE_HELPER_H
 #define SPANFLOW_BASE_HELPER_H
@@ -15,7 +15,7 @@
 /* Descriptors of an XDP program that is attached. */
 enum { SF_XDP_FD_LINK, SF_XDP_FD_SOCKETS, SF_XDP_FD_COUNTERS, SF_XDP_FDS };
 
-/* Which program (drivers/af_xdp), and what became of it. Plain data that travels in messages. */
+/* Request for an XDP program (drivers/af_xdp), and the reply. Plain data, sent in messages. */
 struct sf_xdp_wish {
 	uint32_t mode, fragments, queues;
 };
@@ -25,10 +25,10 @@ struct sf_xdp_grant {
 
 /* Any thread. All return 0 or -errno; -EPERM when the helper is gone. */
 struct sf_helper {
-	/* As sf_ethtool_prepare(), remembering what was changed. */
+	/* sf_ethtool_prepare(); the helper keeps the old values. */
 	int (*prepare)(const struct sf_helper *helper, const char *interface, unsigned what,
 		struct sf_ethtool_outcome *outcome);
-	/* Puts back what prepare changed. Also done when this process ends, however it does. */
+	/* Restores what prepare() changed. The helper also does so when this process ends in any way. */
 	int (*restore)(const struct sf_helper *helper, const char *interface);
 	/* Attaches the XDP program; the descriptors become the caller's. */
 	int (*xdp)(const struct sf_helper *helper, const char *interface,

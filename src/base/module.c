@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A module is loaded by its bare file name, which the dynamic loader looks for in the program's
- * DT_RUNPATH: the build directory for a program that lies there, the library directory for an
- * installed one. The name holds the version, because program and module share structures: one of
- * another version is not found. It is never unloaded; libraries with threads do not bear that.
+ * A module is loaded by its file name without a directory. The dynamic loader searches the program's
+ * DT_RUNPATH: the build directory for a program there, the library directory for an installed one.
+ * The name contains the version, because program and module share structures: a module of another
+ * version is not found. Modules are never unloaded, because libraries with threads cannot be.
  */
 #include "base/module.h"
 
@@ -14,7 +14,7 @@
 #include "base/secure.h"
 #include "spanflow_config.h"
 
-/* The loader's words begin with the name of the file that it missed. */
+/* The loader's message begins with the name of a file that it did not find. */
 static void explain(const char *file, const char *words, struct sf_error *error)
 {
 	if (strncmp(words, file, strlen(file)) == 0 && sf_secure())
@@ -41,7 +41,7 @@ const void *sf_module_load(const char *name, const char *symbol, struct sf_error
 	void *handle;
 
 	snprintf(file, sizeof(file), "spanflow-%s-%s.so", name, SPANFLOW_VERSION);
-	/* all symbols now: later the process may not be allowed to map anything */
+	/* RTLD_NOW: later the process may not map memory as executable */
 	handle = dlopen(file, RTLD_NOW | RTLD_LOCAL);
 	object = handle ? dlsym(handle, symbol) : NULL;
 	if (!object)

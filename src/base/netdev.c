@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Interface state by ioctl, counters by rtnetlink (no file is opened, so a sandbox does not
- * matter). Price of keeping to names: an interface that is renamed counts as gone.
+ * Interface state by ioctl, counters by rtnetlink: no file is opened, so this works in a sandbox.
+ * Price of identification by name: an interface that is renamed counts as gone.
  */
 #include "base/netdev.h"
 
@@ -65,7 +65,7 @@ static uint64_t read_missed(struct sf_netdev *netdev)
 
 	if (send(netdev->netlink, &get, sizeof(get), 0) < 0)
 		return 0;
-	/* the kernel has answered by now; an earlier answer may lie before this one */
+	/* send() returns after the kernel has answered; answers to earlier requests are skipped */
 	do
 		n = recv(netdev->netlink, &answer, sizeof(answer), MSG_DONTWAIT);
 	while ((n < 0 && errno == EINTR) ||
@@ -212,7 +212,7 @@ int sf_netdev_promiscuous(struct sf_netdev *netdev, struct sf_error *error)
 		.mr_type = PACKET_MR_PROMISC,
 	};
 
-	/* protocol 0: this socket receives nothing; a second time the same one serves */
+	/* protocol 0: the socket receives nothing; a second call uses the same socket */
 	if (netdev->promiscuous < 0)
 		netdev->promiscuous = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 	if (netdev->promiscuous < 0 ||
@@ -235,7 +235,7 @@ uint64_t sf_netdev_missed(struct sf_netdev *netdev)
 bool sf_netdev_of_device(const char *device, char name[IF_NAMESIZE])
 {
 	static const char *const keys[] = { "iface", "rx_iface", "rx_iface_in", "remote" };
-	/* of a tap device "iface" is the name of its own end, which is new */
+	/* "iface" of a tap device names the interface that DPDK makes, not one that exists */
 	bool tap = strncmp(device, "net_tap", 7) == 0;
 
 	for (const char *argument = strchr(device, ','); argument;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A network interface of this host: whether it is there, what it is like, what it counts. Knows
- * it by name: an interface that is removed and made again keeps its name, not its number. Works
- * with the two sockets opened once, so it goes on working in a process that gave up its rights.
+ * A network interface of this host: its state, properties and counters. It is identified by its
+ * name: an interface that is removed and made again keeps its name, not its index. Two sockets,
+ * opened once, do all the work, so that it goes on in a process that gave up its privileges.
  */
 #ifndef SPANFLOW_BASE_NETDEV_H
 #define SPANFLOW_BASE_NETDEV_H
@@ -27,11 +27,12 @@ struct sf_netdev {
 	uint16_t hardware; /* ARPHRD_… */
 	int fd;            /* for ioctl; -1 when closed */
 	int netlink;       /* for counters */
-	uint32_t sequence; /* of the last request there */
+	uint32_t sequence; /* of the last request on `netlink` */
 	int promiscuous;   /* packet socket that holds the interface in promiscuous mode, or -1 */
-	uint64_t missed;   /* since open, as last read */
-	uint64_t missed_base; /* the card's counter when opened, or when the interface came back */
-	uint64_t missed_past; /* of earlier lives of the interface */
+	/* frames missed by the card */
+	uint64_t missed;      /* since open; value of the last sf_netdev_missed() */
+	uint64_t missed_base; /* the card's counter at open, or when the interface came back */
+	uint64_t missed_past; /* part of `missed` before the interface was removed */
 };
 
 /* Longest frame, without tags, that is not a super-packet: MTU, Ethernet header, two tags. */
@@ -40,32 +41,32 @@ static inline uint32_t sf_netdev_frame_max(const struct sf_netdev *netdev)
 	return netdev->mtu + 14 + 8;
 }
 
-/* Opens. -ENODEV names the interfaces there are. `netdev` is closed on failure. */
+/* Opens the interface. -ENODEV: the error text lists the interfaces. Closed on failure. */
 int sf_netdev_open(struct sf_netdev *netdev, const char *name, struct sf_error *error);
 
 /*
- * The same for an interface that is not there yet: sf_netdev_refresh() finds it later. Its state is
- * SF_NETDEV_GONE until then.
+ * Opens an interface that does not exist yet. Its state is SF_NETDEV_GONE until sf_netdev_refresh()
+ * finds it.
  */
 int sf_netdev_await(struct sf_netdev *netdev, const char *name, struct sf_error *error);
 
-/* Legal on one that was zeroed with fd = netlink = promiscuous = -1, and twice. */
+/* May be called twice, and on a zeroed struct with fd = netlink = promiscuous = -1. */
 void sf_netdev_close(struct sf_netdev *netdev);
 
 /* Reads index, MTU and MAC again, after the interface came back. 0 or -errno. */
 int sf_netdev_refresh(struct sf_netdev *netdev);
 
-/* How it is now. Two system calls. */
+/* The present state. Two system calls. */
 enum sf_netdev_state sf_netdev_state(const struct sf_netdev *netdev);
 
-/* Up (administratively) or an error that says how to. */
+/* 0 if the interface is switched on; else an error whose text says how to switch it on. */
 int sf_netdev_require_up(const struct sf_netdev *netdev, struct sf_error *error);
 
-/* IFF_… as set on the interface itself, so without what packet sockets ask for; or -errno. */
+/* IFF_… flags set on the interface itself, without those that packet sockets request; -errno. */
 int sf_netdev_flags(const struct sf_netdev *netdev);
 int sf_netdev_set_flags(const struct sf_netdev *netdev, int flags);
 
-/* Receive frames for others too, until close (or the end of the process, however it ends). */
+/* Sets promiscuous mode until close, or until the process ends in any way. */
 int sf_netdev_promiscuous(struct sf_netdev *netdev, struct sf_error *error);
 
 /*

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* See port.h for who writes what. Nothing here lies on the packet path but the load of `state`. */
+/* port.h says which thread writes which member. Only the load of `state` is on the packet path. */
 #include "base/port.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-static void word_conditions(struct sf_port *port, const char *name)
+/* Writes the texts that do not change later. */
+static void write_conditions(struct sf_port *port, const char *name)
 {
 	snprintf(port->down, sizeof(port->down), "%s is down or has no carrier: waiting", name);
 	snprintf(port->gone, sizeof(port->gone), "%s is gone: waiting for it to come back", name);
@@ -17,8 +18,8 @@ static void word_conditions(struct sf_port *port, const char *name)
 }
 
 /*
- * Switches on an interface that is down: one that was made anew is. Not a second time: who switches
- * it off meanwhile wants it so.
+ * Switches on an interface that is down, as a new one is. Once for each interface: if it is down
+ * again later, somebody has switched it off.
  */
 static void raise_link(struct sf_port *port)
 {
@@ -34,12 +35,12 @@ static void raise_link(struct sf_port *port)
 			port->helper, port->netdev.name, SF_ETHTOOL_UP, &outcome);
 	else
 		sf_ethtool_prepare(&port->saved, &port->netdev, SF_ETHTOOL_UP, &outcome);
-	/* relaxed: nothing else is read by it */
+	/* relaxed: no other data depends on it */
 	if (result == 0 && outcome.up == 0)
 		atomic_store_explicit(&port->was_down, true, memory_order_relaxed);
 }
 
-/* It is missing or down, for the reason in `error`: its queues begin parked. 0 or -errno. */
+/* The interface is missing or down (see `error`): the port begins as GONE. 0 or -errno. */
 static int begin_away(struct sf_port *port, const char *name, struct sf_error *error)
 {
 	const char *others = strstr(error->text, "there are: ");
@@ -69,7 +70,7 @@ int sf_port_open(struct sf_port *port, const char *name, const struct sf_capture
 		.appeared = options->appeared,
 		.context = options->context,
 	};
-	word_conditions(port, name);
+	write_conditions(port, name);
 	result = sf_netdev_open(&port->netdev, name, error);
 	if (result == 0) {
 		raise_link(port);
@@ -136,13 +137,12 @@ const char *sf_port_condition(const struct sf_port *port)
 	case SF_NETDEV_GONE:
 		break;
 	}
-	/* pairs with tell() */
+	/* pairs with the release in set_away() */
 	away = atomic_load_explicit(&port->away, memory_order_acquire);
 	return away ? away : port->gone;
 }
 
-/* What keeps the port away from now on. */
-static void tell(struct sf_port *port, const char *text)
+static void set_away(struct sf_port *port, const char *text)
 {
 	/* pairs with the acquire in sf_port_condition(): the text is complete */
 	atomic_store_explicit(&port->away, text, memory_order_release);
@@ -165,8 +165,9 @@ void sf_port_park(struct sf_port *port)
 }
 
 /*
- * Sockets of an interface that is back come from the helper: the kernel suspends who opens one
- * until it answers. A helper that does not answer is found out here, where the wait has an end.
+ * True if the helper answers in time. The sockets of an interface that came back come from the
+ * helper, and the kernel suspends a thread that opens one until then: without an end if the helper
+ * hangs. So it is asked first, with a time limit.
  */
 static bool helper_answers(struct sf_port *port)
 {
@@ -183,7 +184,7 @@ bool sf_port_returned(struct sf_port *port)
 {
 	enum sf_netdev_state state = SF_NETDEV_GONE;
 
-	/* pairs with sf_port_park() */
+	/* pairs with the release in sf_port_park() */
 	if (atomic_load_explicit(&port->parked, memory_order_acquire) != port->queues)
 		return false;
 	pthread_mutex_lock(&port->lock);
@@ -193,17 +194,17 @@ bool sf_port_returned(struct sf_port *port)
 	}
 	pthread_mutex_unlock(&port->lock);
 	if (state == SF_NETDEV_GONE)
-		tell(port, port->seen ? port->gone : port->missing);
+		set_away(port, port->seen ? port->gone : port->missing);
 	else if (state == SF_NETDEV_DOWN)
-		tell(port, port->seen || sf_netdev_require_up(&port->netdev, NULL) == 0
-				   ? port->down
-				   : port->off);
+		set_away(port, port->seen || sf_netdev_require_up(&port->netdev, NULL) == 0
+				       ? port->down
+				       : port->off);
 	return state == SF_NETDEV_UP && helper_answers(port);
 }
 
 /*
- * Who asked for the condition may hold a text until the port is closed, so none is written over:
- * one that was told before is told again, and there is an end to new ones.
+ * Callers of sf_port_condition() may keep a text until the port is closed, so texts are never
+ * overwritten: a reason that was there before uses its old text, and the number of texts is limited.
  */
 void sf_port_refused(struct sf_port *port, const char *reason)
 {
@@ -219,14 +220,14 @@ void sf_port_refused(struct sf_port *port, const char *reason)
 	while (i < port->reason_count && strcmp(port->reasons[i], text) != 0)
 		i++;
 	if (i == SF_PORT_REASONS) {
-		tell(port, port->closed);
+		set_away(port, port->closed);
 		return;
 	}
 	if (i == port->reason_count) {
 		memcpy(port->reasons[i], text, sizeof(text));
 		port->reason_count++;
 	}
-	tell(port, port->reasons[i]);
+	set_away(port, port->reasons[i]);
 }
 
 void sf_port_appear(
@@ -238,7 +239,7 @@ void sf_port_appear(
 	port->found = *interface;
 	port->found.index = port->netdev.index;
 	port->found.link = link;
-	/* pairs with the acquire in sf_port_interface(): it is complete */
+	/* pairs with the acquire in sf_port_interface(): `found` is complete */
 	atomic_store_explicit(&port->shown, &port->found, memory_order_release);
 	if (port->appeared)
 		port->appeared(port->context, slot, &port->found);
@@ -264,8 +265,7 @@ void sf_port_describe(const struct sf_port *port, char *text, size_t size)
 void sf_port_revive(struct sf_port *port)
 {
 	atomic_store_explicit(&port->parked, 0, memory_order_relaxed);
-	/* the next time it is gone at first */
-	tell(port, NULL);
+	set_away(port, NULL);
 	/* pairs with the acquire in sf_port_state() */
 	atomic_store_explicit(&port->state, SF_NETDEV_UP, memory_order_release);
 }

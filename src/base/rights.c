@@ -23,7 +23,7 @@ static const struct {
 };
 #define RIGHTS (sizeof(rights) / sizeof(rights[0]))
 
-/* Those of `wanted` that this process has in force. CAP_SYS_ADMIN includes the two newest. */
+/* Those of `wanted` that are effective. CAP_SYS_ADMIN includes CAP_BPF and CAP_PERFMON. */
 static unsigned in_force(unsigned wanted)
 {
 	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Words about a call that was refused for want of rights: what lacks, and how to get it. */
+/* Message for a call that was refused: which privileges are missing, and how to get them. */
 #ifndef SPANFLOW_BASE_RIGHTS_H
 #define SPANFLOW_BASE_RIGHTS_H
 
@@ -16,8 +16,8 @@ enum {
 };
 
 /*
- * For a user: "needs root, or CAP_NET_RAW, CAP_NET_ADMIN: setcap …". For root, as in a container:
- * those of `needed` that root does not have there.
+ * Writes the message. For a user: "needs root, or CAP_NET_RAW, CAP_NET_ADMIN: setcap …". For root,
+ * as in a container: the capabilities in `needed` that root does not have there.
  */
 void sf_rights_explain(char *text, size_t size, unsigned needed);
 

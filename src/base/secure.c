@@ -11,7 +11,7 @@ bool sf_secure(void)
 	return getauxval(AT_SECURE) != 0;
 }
 
-/* "NAME=…", or "NAME…" where the row ends with an underscore. */
+/* True if the variable stays. A row that ends with an underscore is the begin of a name. */
 static bool is_kept(const char *variable)
 {
 	static const char *const kept[] = { "LANG", "LANGUAGE", "LC_", "TERM", "COLUMNS", "LINES",
@@ -43,7 +43,7 @@ bool sf_secure_environment(void)
 	for (unsigned i = 0; i < count; i++)
 		if (is_kept(environ[i]))
 			left[used++] = environ[i];
-	/* stays for the time of the process */
+	/* never freed: used until the process ends */
 	environ = left;
 	return true;
 }

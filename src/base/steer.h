@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which of several queues a packet belongs to: a keyed hash of its (outer) address pair, the same
- * for both directions and for every fragment, never looking at ports (DESIGN §2). Made of 32-bit
- * multiplications, additions, shifts and exclusive-ors only, so that the kernel computes the same
- * number in a classic BPF program (drivers/pcap/steer.c) and packets arrive where they belong.
+ * Which of several queues a packet belongs to: a keyed hash of its (outer) address pair, without
+ * ports, and so the same for both directions and for every fragment. It consists of 32-bit
+ * multiplications, additions, shifts and exclusive-ors only, so that the kernel can compute it in a
+ * classic BPF program (drivers/pcap/steer.c) and deliver packets to the right queue.
  *
- * An endpoint's four words (IPv4: three zeros and the address) are folded by a multilinear hash
- * with odd secret factors, mixed, and added to the other endpoint's: addition forgets the order.
+ * The four words of an endpoint (IPv4: three zeros and the address) are folded by a multilinear hash
+ * with odd secret factors, and mixed. The results of both endpoints are added: the order of the
+ * endpoints has no effect on a sum.
  */
 #ifndef SPANFLOW_BASE_STEER_H
 #define SPANFLOW_BASE_STEER_H

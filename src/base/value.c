@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Wire values as text. Values of fixed-length types are written into SF_VALUE_MAX octets without
- * further checks; they go through a buffer of that size when the caller's is smaller. Strings and
- * octets may have any length and are checked for each character.
+ * Wire values as text. Values of fixed-length types are written into SF_VALUE_MAX bytes without
+ * further checks, through a buffer of that size if the caller's is smaller. Strings and octet arrays
+ * may have any length; room is checked for each character.
  */
 #include "base/value.h"
 
@@ -192,7 +192,7 @@ static void put(struct out *out, const char *bytes, size_t length)
 {
 	size_t room = (size_t)(out->end - out->p);
 
-	/* a character is written whole or not at all, and nothing after one that did not fit */
+	/* a character is written whole or not at all; after one that did not fit, none is */
 	if (length > room) {
 		out->end = out->p;
 		return;
@@ -228,8 +228,8 @@ static size_t utf8_length(const uint8_t *p, size_t left)
 #define REPLACEMENT "\xef\xbf\xbd"
 
 /*
- * The number of the control character at p, well-formed UTF-8; -1: it is none. Terminals obey
- * U+0080 … U+009F as they do ESC and a letter: U+009B begins what ESC [ begins.
+ * The number of the control character at p (well-formed UTF-8); -1: it is none. Terminals interpret
+ * U+0080 … U+009F like ESC and a letter: U+009B is ESC [.
  */
 static int control_character(const uint8_t *p)
 {
