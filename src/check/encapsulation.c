@@ -36,7 +36,7 @@ bool sf_encapsulation_mirrors(enum sf_encapsulation kind)
 	return mirrors[kind];
 }
 
-/* An IPv4 or IPv6 header that is whole and whose length is possible in `left` bytes or more. */
+/* A whole IPv4 or IPv6 header; the total length of IPv4 is no less than the header's. */
 static bool is_ip(const uint8_t *p, size_t left)
 {
 	if (left >= 20 && p[0] >> 4 == 4)
@@ -44,7 +44,7 @@ static bool is_ip(const uint8_t *p, size_t left)
 	return left >= 40 && p[0] >> 4 == 6;
 }
 
-/* An Ethernet frame with IP or ARP in it, perhaps behind a VLAN tag. */
+/* An Ethernet frame with IP or ARP, with or without a VLAN tag. */
 static bool is_frame(const uint8_t *p, size_t left)
 {
 	size_t at = ETHERNET_HEADER;
@@ -90,7 +90,7 @@ static bool is_geneve(const uint8_t *p, size_t left)
 	       (type == 0x6558 || type == 0x0800 || type == 0x86dd);
 }
 
-/* 3GPP TS 29.281 §5: version 1, protocol type GTP, G-PDU; the length covers what follows. */
+/* 3GPP TS 29.281 §5: version 1, protocol type GTP, message type G-PDU, room for an IP header. */
 static bool is_gtp_u(const uint8_t *p, size_t left)
 {
 	size_t header = left >= 8 ? 8 + (p[0] & 7 ? 4 : 0) : 0;
@@ -107,13 +107,13 @@ static bool is_mpls(const uint8_t *p, size_t left)
 	return false;
 }
 
-/* Version 1 and a tag list that ends; packets are of type 0 (received) or 1 (to be sent). */
+/* Version 1, type 0 (packet received) or 1 (packet to be sent), encapsulated protocol below 256. */
 static bool is_tzsp(const uint8_t *p, size_t left)
 {
 	return left >= 5 && p[0] == 1 && p[1] <= 1 && p[2] == 0;
 }
 
-/* RFC 2661 §3.1, RFC 3931 §4.1.2.1: data, not control. */
+/* RFC 2661 §3.1, RFC 3931 §4.1.2.1: a data message, not a control message. */
 static bool is_l2tp_data(const uint8_t *p, size_t left)
 {
 	uint8_t version = left >= 8 ? p[1] & 15 : 0;
@@ -121,7 +121,7 @@ static bool is_l2tp_data(const uint8_t *p, size_t left)
 	return (version == 2 || version == 3) && !(p[0] & 0x80);
 }
 
-/* A record of a capture file, as an Aruba controller sends what its radios hear. */
+/* A packet header of a capture file: an Aruba controller sends frames of its radios behind one. */
 static bool is_aruba(const uint8_t *p, size_t left)
 {
 	uint32_t captured = left >= PCAP_HEADER ? sf_load_be32(p + 8) : 0;
@@ -151,7 +151,7 @@ static enum sf_encapsulation of_udp(uint16_t port, const uint8_t *p, size_t left
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (rows[i].port == port && rows[i].is(p, left))
 			return rows[i].kind;
-	/* ProCurve switches let the user choose the port: twelve octets, then the frame */
+	/* ProCurve switches: 12 bytes, then the frame; the user chooses the port */
 	if (left > 12 && is_frame(p + 12, left - 12))
 		return SF_ENCAPSULATION_HP_ERM;
 	return SF_ENCAPSULATION_COUNT;

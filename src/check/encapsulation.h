@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which packets carry others: frames that a remote mirror sends, and tunnels. `spanflow check` names
- * them, because their flows show the outer addresses only. Ports are a hint; the header behind them
- * must look like the protocol's.
+ * Recognises packets that carry other packets: frames from a remote mirror, and tunnels. `spanflow
+ * check` names them, because their flows show the outer addresses only. A port alone is not enough:
+ * the header behind it must look like one of the protocol.
  */
 #ifndef SPANFLOW_CHECK_ENCAPSULATION_H
 #define SPANFLOW_CHECK_ENCAPSULATION_H
@@ -13,7 +13,7 @@
 
 #include "base/facts.h"
 
-/* X(name, text, mirror): mirror is true for what switches and clouds send mirrored frames in. */
+/* X(name, text, mirror). mirror: switches or clouds send mirrored frames in this encapsulation. */
 #define SF_ENCAPSULATIONS(X)                                                                       \
 	X(ERSPAN, "ERSPAN", true)                                                                  \
 	X(TZSP, "TZSP", true)                                                                      \
@@ -36,15 +36,15 @@ enum sf_encapsulation {
 		SF_ENCAPSULATION_COUNT
 };
 
-/* As a person calls it. */
+/* The name for people. */
 const char *sf_encapsulation_name(enum sf_encapsulation kind);
 
-/* Do remote mirrors use it? */
+/* True if remote mirrors use this encapsulation. */
 bool sf_encapsulation_mirrors(enum sf_encapsulation kind);
 
 /*
- * What this packet carries; SF_ENCAPSULATION_COUNT: nothing known. `payload`: `left` captured bytes
- * behind the IP header that the parser found and behind its options; not of a later fragment.
+ * The encapsulation of a packet; SF_ENCAPSULATION_COUNT: none that is known. `payload`: the `left`
+ * captured bytes behind the IP header and its options. Not for later fragments.
  */
 enum sf_encapsulation sf_encapsulation_of(
 	const struct sf_facts *facts, const uint8_t *payload, size_t left);

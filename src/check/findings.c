@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The conclusions of `spanflow check`: one function per question. Every finding gives its numbers, so
+ * The conclusions of `spanflow check`: one function per finding. Every finding gives its numbers, so
  * that readers can judge for themselves.
  */
 #include <inttypes.h>
@@ -9,8 +9,8 @@
 #include "check/mirror.h"
 
 #define SLOW_CLOCK_NS INT64_C(1000000000)
-#define FEW_PACKETS   4  /* of a conversation: both directions should have been seen by then */
-#define MOSTLY        10 /* per cent of packets that carry others, from which on it matters */
+#define FEW_PACKETS   4  /* after this many packets both directions should have been seen */
+#define MOSTLY        10 /* a warning if more than this percentage of packets are tunnels */
 
 const char *sf_verdict_name(enum sf_verdict verdict)
 {
@@ -83,7 +83,7 @@ static void judge_traffic(struct report *report)
 			"mirror to this port");
 }
 
-/* A capture in which all unicast frames are one host's: made on that host, or on a mirror of its port. */
+/* All unicast frames belong to one host: the capture was made on it, or on a mirror of its port. */
 static void judge_single_host(struct report *report)
 {
 	const uint8_t *mac = report->mirror->common[0];
@@ -291,7 +291,7 @@ static void judge_clock(struct report *report)
 			  "within a window");
 }
 
-/* "12 ERSPAN, 3 VXLAN" of those kinds that mirrors use, or that they do not. Returns the sum. */
+/* Writes "12 ERSPAN, 3 VXLAN": the kinds that mirrors use, or the others. Returns the sum. */
 static uint64_t list_kinds(const struct sf_mirror *mirror, bool mirrors, char *text, size_t size)
 {
 	uint64_t sum = 0;

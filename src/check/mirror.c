@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Counters over parsed packets, and a table of TCP conversations: each has one place, a newcomer takes
- * it, so very busy links are sampled.
+ * Counters over parsed packets, and a table of TCP conversations. The hash of a conversation gives its
+ * place; a new conversation replaces the one in its place, so the table is a sample of a busy link.
  */
 #include <errno.h>
 #include <string.h>
@@ -32,7 +32,7 @@ void sf_mirror_fini(struct sf_mirror *mirror)
 	sf_dedup_fini(&mirror->dedup);
 }
 
-/* Keeps those of the common addresses that this unicast frame has, too. */
+/* Removes from common[] the addresses that this unicast frame does not have. */
 static void keep_common(struct sf_mirror *mirror, const uint8_t *frame)
 {
 	unsigned kept = 0;
@@ -69,7 +69,7 @@ static void watch_ethernet(struct sf_mirror *mirror, const struct sf_packet *pac
 	mirror->to_others++;
 }
 
-/* Flow export: a version word, to a port that collectors listen on. */
+/* True for NetFlow or IPFIX: a known version in the header, to a usual port of collectors. */
 static bool is_flow_export(const struct sf_facts *facts, const uint8_t *payload, size_t left)
 {
 	uint16_t to =
@@ -83,7 +83,7 @@ static bool is_flow_export(const struct sf_facts *facts, const uint8_t *payload,
 	return version == 5 || version == 9 || version == 10;
 }
 
-/* What the packet carries. Behind extension headers of IPv6 and in later fragments nobody looks. */
+/* Examines the payload; not behind extension headers of IPv6, and not in later fragments. */
 static void watch_payload(
 	struct sf_mirror *mirror, const struct sf_facts *facts, const uint8_t *ip, size_t left)
 {

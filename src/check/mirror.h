@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Is this a healthy mirror port? Watches packets for a while and tells in plain words what is right,
- * what is not and what to do about it. For `spanflow check`; not for the packet path of a metering
- * run. One thread:
+ * Diagnosis of a mirror port, for `spanflow check`: examines packets for some time and reports what
+ * is right, what is wrong, and what to do about it. Not for the packet path of a metering run. For
+ * one thread:
  *
  *	sf_mirror_init(&mirror, &host);
  *	while (…)
@@ -28,19 +28,19 @@ enum sf_verdict {
 	SF_VERDICT_OK,
 	SF_VERDICT_NOTE,    /* worth knowing */
 	SF_VERDICT_WARNING, /* some flows will be wrong or missing */
-	SF_VERDICT_PROBLEM, /* this will not do */
+	SF_VERDICT_PROBLEM, /* the port is not usable for metering like this */
 };
 
 struct sf_finding {
 	const char *name; /* stable, for scripts: "traffic", "mirror", "directions", … */
 	enum sf_verdict verdict;
-	char text[256];   /* what was seen */
-	char advice[256]; /* what to do about it; "" when nothing */
+	char text[256];   /* the observation, with its numbers */
+	char advice[256]; /* what to do about it; "": nothing */
 };
 
 #define SF_FINDINGS_MAX 20
 
-/* What is known about the host and the source beside the packets. */
+/* Properties of the host and of the source that packets do not show. */
 struct sf_mirror_host {
 	const char *name; /* of the source, for advice: "eth1", "eth1+eth2", or of a capture file */
 	bool file;        /* capture files: nothing is known of the interface or of drops */
@@ -54,7 +54,7 @@ struct sf_mirror_host {
 
 #define SF_MIRROR_PAIRS 4096
 
-/* A TCP conversation: which directions and which queues were seen of it. */
+/* A TCP conversation, and the directions and queues of its packets. */
 struct sf_mirror_pair {
 	uint32_t tag; /* part of the hash */
 	uint32_t packets;
@@ -69,35 +69,40 @@ struct sf_mirror {
 	uint64_t frames;
 	uint64_t foreign_link;               /* frames that are not Ethernet */
 	uint64_t to_us, to_group, to_others; /* Ethernet frames, by destination */
-	uint64_t ip, ipv6, bytes;            /* IP packets, of these IPv6, and their bytes */
-	uint64_t tagged, tagged_inside;      /* IP packets with a VLAN tag, with two */
-	uint64_t cut;                        /* shorter on the wire than their IP header says */
-	uint64_t snapped;                    /* captured without their end */
-	uint64_t super;                      /* longer than the MTU */
-	uint64_t flow_export;                /* NetFlow or IPFIX to a collector's port */
+	/* IP packets */
+	uint64_t ip;            /* all */
+	uint64_t ipv6;          /* IPv6 packets */
+	uint64_t bytes;         /* by their IP headers */
+	uint64_t tagged;        /* with a VLAN tag */
+	uint64_t tagged_inside; /* with two VLAN tags */
+	uint64_t cut;           /* shorter on the wire than their IP header says */
+	uint64_t snapped;       /* captured without their end */
+	uint64_t super;         /* longer than the MTU */
+	uint64_t flow_export;   /* NetFlow or IPFIX, to a collector's port */
 	uint64_t encapsulated[SF_ENCAPSULATION_COUNT];
-	uint64_t steps_back;       /* packet times before that of the packet before */
-	int64_t first_ns, last_ns; /* packet times; INT64_MIN: none yet */
-	int64_t worst_offset_ns;   /* packet time against the system's clock */
-	uint8_t common[2][6];      /* addresses that each unicast frame has had so far */
+	uint64_t steps_back;     /* packets of queue 0 that are earlier than the packet before */
+	int64_t first_ns;        /* earliest packet time; INT64_MIN: none yet */
+	int64_t last_ns;         /* time of the last packet of queue 0; INT64_MIN: none yet */
+	int64_t worst_offset_ns; /* largest difference of a packet time and the system's clock */
+	uint8_t common[2][6];    /* MAC addresses that every unicast frame had so far */
 	unsigned common_count;
 	struct sf_mirror_pair pairs[SF_MIRROR_PAIRS];
 };
 
-/* 0, -ENOMEM, or why the kernel gives no random numbers. */
+/* 0 or -errno: no memory, or no random numbers from the kernel. */
 int sf_mirror_init(struct sf_mirror *mirror, const struct sf_mirror_host *host);
 void sf_mirror_fini(struct sf_mirror *mirror);
 
 /*
- * Looks at a batch that a queue delivered. now_ns: the system's clock, read once per batch; of no
- * account for capture files.
+ * Examines a batch of packets of a queue. `now_ns`: the system's clock, read once per batch; not used
+ * for capture files.
  */
 void sf_mirror_watch(struct sf_mirror *mirror, unsigned queue, const struct sf_packet *packets,
 	unsigned count, int64_t now_ns);
 
 /*
- * Draws the conclusions: fills `findings`, returns how many. `stats` are the source's, `seconds`
- * how long it was watched.
+ * Fills `findings` and returns their number. `stats`: of the source. `seconds`: how long packets were
+ * examined.
  */
 unsigned sf_mirror_findings(const struct sf_mirror *mirror, const struct sf_capture_stats *stats,
 	double seconds, struct sf_finding findings[SF_FINDINGS_MAX]);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A list of compiled programs, one for each link type seen; captures have one or two, so the list
- * is searched from its begin, where the last link type found is kept.
+ * A list of compiled programs, one for each link type seen. Captures have one or two link types; the
+ * list is searched from its begin, and the program found last moves there.
  *
- * libpcap compiles for DLT_ numbers, files carry LINKTYPE_ numbers. The translation is libpcap's
- * own: it is given the header of a capture file of that link type.
+ * libpcap compiles for DLT_ numbers; files have LINKTYPE_ numbers. libpcap itself translates: it
+ * reads the header of a capture file of that link type.
  */
 #include "filter/filter.h"
 
@@ -20,7 +20,7 @@
 #include "base/wire.h"
 
 #define SNAPLEN  262144
-#define LINK_MAX 64 /* link types with a program; more in one capture are hostile */
+#define LINK_MAX 64 /* programs at most; a capture with more link types is hostile */
 
 struct program {
 	struct bpf_program bpf;
@@ -39,8 +39,9 @@ struct sf_filter {
 #define KIND_FOREIGN 0x10000u /* the capturing machine had the other byte order */
 
 /*
- * What a program is compiled for: the link type, and with SF_LINK_NULL the byte order of the
- * address family in front of each packet, which is the capturing machine's (families are small).
+ * The kind of packets that a program is compiled for: the link type, and for SF_LINK_NULL the byte
+ * order of the address family before each packet. (The capturing machine's order; families are small
+ * numbers, so a large one means the other order.)
  */
 static uint32_t packet_kind(const struct sf_packet *packet)
 {
@@ -51,7 +52,7 @@ static uint32_t packet_kind(const struct sf_packet *packet)
 	return packet->link | (family > 0xffff ? KIND_FOREIGN : 0);
 }
 
-/* A handle without packets, for one kind of them. */
+/* A handle without packets, to compile a program for this kind. NULL: see `text`. */
 static pcap_t *filter_handle(uint32_t kind, char *text)
 {
 	struct {
@@ -142,7 +143,7 @@ void sf_filter_free(struct sf_filter *filter)
 	free(filter);
 }
 
-/* Compiles for a kind of packets not met before. */
+/* Compiles a program for a new kind of packets. */
 static const struct program *filter_add(struct sf_filter *filter, uint32_t kind)
 {
 	char text[PCAP_ERRBUF_SIZE] = "too many link types";

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Landlock through its system calls, because the C library has none for them and the headers of
- * older distributions know only part of it. Everything that the running kernel can deny is denied.
+ * Landlock by its system calls: the C library has no functions for them, and the headers of older
+ * distributions define only a part. Everything that the running kernel can deny is denied.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -56,7 +56,7 @@ int sf_landlock_restrict(const char *readable)
 	rules.fs |= version >= 3 ? FS_TRUNCATE : 0;
 	rules.fs |= version >= 5 ? FS_IOCTL_DEV : 0;
 	rules.scoped = version >= 6 ? SCOPE_ALL : 0;
-	/* an older kernel takes the longer structure as long as what it does not know is zero */
+	/* an older kernel accepts the longer structure if the members that it does not know are 0 */
 	ruleset = (int)syscall(SYS_landlock_create_ruleset, &rules, sizeof(rules), 0);
 	if (ruleset < 0)
 		return -errno;

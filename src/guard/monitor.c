@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Starting the monitor, and asking it. The channel keeps message boundaries (SOCK_SEQPACKET). */
+/* Starts the monitor and sends it requests. The channel keeps message boundaries (SOCK_SEQPACKET). */
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -10,9 +10,9 @@
 
 #include "guard/monitor.h"
 
-#define PATIENCE_MS 5000 /* longest time for an answer: loading an XDP program takes 100 ms */
-#define WAIT_MS     2    /* between two looks whether the monitor has ended */
-#define SHORT_MS    200  /* when the last request was not answered */
+#define ANSWER_MS 5000 /* time limit for an answer: loading an XDP program takes 100 ms */
+#define WAIT_MS   2    /* interval of checks whether the monitor has ended */
+#define SHORT_MS  200  /* time limit after a request without an answer */
 
 int sf_message_send(int channel, const void *data, size_t size, const int *fds, unsigned count)
 {
@@ -77,16 +77,16 @@ int sf_message_receive(
 	return (int)n;
 }
 
-/* How long send and receive on the channel wait. */
-static void set_patience(int channel, long ms)
+/* Sets the time limit of send and receive on the channel. */
+static void set_time_limit(int channel, long ms)
 {
-	const struct timeval patience = { ms / 1000, ms % 1000 * 1000 };
+	const struct timeval limit = { ms / 1000, ms % 1000 * 1000 };
 
-	setsockopt(channel, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	setsockopt(channel, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	setsockopt(channel, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	setsockopt(channel, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 }
 
-/* Sends and waits for the answer to this very request. > 0, 0: the monitor is gone, or -errno. */
+/* Sends a request and waits for its answer. > 0: bytes; 0: the monitor has ended; -errno. */
 static int exchange(struct sf_monitor *monitor, struct sf_request *request,
 	struct sf_answer *answer, int *fds, unsigned wanted, unsigned *count)
 {
@@ -99,13 +99,13 @@ static int exchange(struct sf_monitor *monitor, struct sf_request *request,
 			monitor->channel, answer, sizeof(*answer), fds, wanted, count);
 		if (n == (int)sizeof(*answer) && answer->sequence == request->sequence)
 			break;
-		/* an answer that came after its time */
+		/* an answer to an earlier request, which came after the time limit */
 		while (*count > 0)
 			close(fds[--*count]);
 	}
 	if (monitor->silent != (n == -EAGAIN)) {
 		monitor->silent = n == -EAGAIN;
-		set_patience(monitor->channel, monitor->silent ? SHORT_MS : PATIENCE_MS);
+		set_time_limit(monitor->channel, monitor->silent ? SHORT_MS : ANSWER_MS);
 	}
 	return n;
 }
@@ -200,7 +200,7 @@ int sf_monitor_start(
 	};
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return sf_error_set(error, -errno, "socketpair: %s", sf_strerror(-errno));
-	set_patience(ends[0], PATIENCE_MS);
+	set_time_limit(ends[0], ANSWER_MS);
 	monitor->pid = fork();
 	if (monitor->pid == 0)
 		sf_monitor_serve(monitor, ends[1]);
@@ -223,7 +223,7 @@ bool sf_monitor_ended(const struct sf_monitor *monitor)
 
 bool sf_monitor_stop(struct sf_monitor *monitor)
 {
-	int left_ms = monitor->silent ? SHORT_MS : PATIENCE_MS;
+	int left_ms = monitor->silent ? SHORT_MS : ANSWER_MS;
 	pid_t result = 0;
 
 	if (monitor->pid <= 0)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The privileged process beside a live run that was started as root (DESIGN §10). It is forked
- * before anything is opened and lives until the metering process has gone, however that happens.
- * It knows the command line, so a request is a number and an index into the interfaces named
- * there; no text of the metering process reaches it. The requests:
+ * The privileged process beside a live run that was started as root (docs/design.md §10). It is
+ * forked before anything is opened, and lives until the metering process has ended in any way. It
+ * knows the command line, so a request is a number and an index into the interfaces named there; no
+ * text of the metering process reaches it. The requests:
  *
- *	prepare, restore   offloads and RSS key of an interface; what is still changed at the end
- *	                   is put back
+ *	prepare, restore   change offloads and RSS key of an interface, and restore them; settings
+ *	                   that are still changed at the end are restored then
  *	xdp                attach the XDP program to an interface that came back
- *	socket             a packet or AF_XDP socket, when a library wants one (syscalls.c)
+ *	socket             make a packet or AF_XDP socket for a library's socket() (syscalls.c)
  */
 #ifndef SPANFLOW_GUARD_MONITOR_H
 #define SPANFLOW_GUARD_MONITOR_H
@@ -22,15 +22,15 @@
 #define SF_PERMITS_MAX 256
 
 /*
- * What the metering process may ask its monitor for: a row for each interface of the run, made from
- * the command line before the fork. The monitor refuses everything else with -EPERM.
+ * The requests that the monitor allows: a row for each interface of the run, made from the command
+ * line before the fork. Everything else is refused with -EPERM.
  */
 struct sf_permit {
 	char name[IF_NAMESIZE];
-	unsigned settings; /* SF_ETHTOOL_… ored: those that the run may change */
-	bool packets;      /* packet sockets */
-	bool xdp;          /* the XDP program on this interface, and AF_XDP sockets */
-	bool detach;       /* DPDK's driver attaches an XDP program: it is taken off at the end */
+	unsigned settings; /* SF_ETHTOOL_… ored: settings that the run may change */
+	bool packets;      /* the run may have packet sockets */
+	bool xdp;          /* the run may have the XDP program and AF_XDP sockets */
+	bool detach;       /* DPDK's driver attaches an XDP program: detach it at the end */
 };
 struct sf_permits {
 	struct sf_permit rows[SF_PERMITS_MAX];
@@ -42,37 +42,37 @@ struct sf_monitor {
 	struct sf_helper helper; /* first member: for drivers */
 	pid_t pid;               /* 0: there is none */
 	int channel;
-	pthread_mutex_t lock; /* of the next two: workers and main thread ask */
-	uint32_t sequence;
-	bool silent; /* the last request was not answered in time: later ones wait less long */
+	pthread_mutex_t lock; /* held during a request: several threads ask */
+	uint32_t sequence;    /* of the last request */
+	bool silent;          /* the last request had no answer in time: the limit is SHORT_MS */
 	struct sf_permits permits;
 };
 
 /*
- * Forks the monitor of a run. Before threads, and before anything is open that the monitor is not
- * to have. Zeroed `monitor` on failure.
+ * Forks the monitor of a run. Call it before threads are started, and before anything is open that
+ * the monitor must not have. `monitor` has no process (pid 0) on failure.
  */
 int sf_monitor_start(
 	struct sf_monitor *monitor, const struct sf_permits *permits, struct sf_error *error);
 
-/* Gives it the listener of sf_syscalls_restrict() and closes it here. */
+/* Sends the listener of sf_syscalls_restrict() to the monitor and closes it here. */
 int sf_monitor_give_listener(struct sf_monitor *monitor, int listener);
 
-/* Has the monitor ended although the channel is open? One system call, any thread. */
+/* True if the monitor has ended although the channel is open. One system call; any thread. */
 bool sf_monitor_ended(const struct sf_monitor *monitor);
 
 /*
- * Closes the channel and waits until the monitor has put everything back, for some seconds. False:
- * the monitor has not ended by then (it is stopped or hangs). Legal on a zeroed one.
+ * Closes the channel and waits some seconds until the monitor has restored all settings and ended.
+ * False: it has not ended by then (it is stopped or hangs). May be called on a zeroed struct.
  */
 bool sf_monitor_stop(struct sf_monitor *monitor);
 
-/* The messages, between monitor.c and serve.c. */
+/* Messages between monitor.c and serve.c. */
 enum sf_request_kind {
 	SF_REQUEST_PREPARE,
 	SF_REQUEST_RESTORE,
 	SF_REQUEST_XDP,
-	SF_REQUEST_LISTENER, /* with the descriptor */
+	SF_REQUEST_LISTENER, /* carries the descriptor of the listener */
 };
 
 struct sf_request {
@@ -87,9 +87,9 @@ struct sf_answer {
 	struct sf_xdp_grant grant;
 };
 
-/* One message with up to SF_XDP_FDS descriptors. Bytes, 0 at the end, or -errno. */
+/* Send and receive one message with up to SF_XDP_FDS descriptors. Bytes, 0 at the end, or -errno. */
 int sf_message_send(int channel, const void *data, size_t size, const int *fds, unsigned count);
-/* Descriptors beyond `max` are closed; *count tells how many came. */
+/* *count: number of descriptors received; those beyond `max` are closed. */
 int sf_message_receive(
 	int channel, void *data, size_t size, int *fds, unsigned max, unsigned *count);
 

@@ -13,7 +13,7 @@
 
 #include "guard/sandbox.h"
 
-/* Both directions of the channel keep the boundaries of messages. */
+/* The message from the process. A request is a uint32_t index. */
 struct answer {
 	uint32_t index;
 	struct sf_addresses addresses;
@@ -40,7 +40,7 @@ static void look_up(const struct sf_resolver_name *name, struct sf_addresses *fo
 	freeaddrinfo(list);
 }
 
-/* Keeps the channel, as descriptor 3. */
+/* Keeps the channel as descriptor 3 and closes all others above 2. */
 static int close_others(int channel)
 {
 	if (channel != 3)
@@ -77,7 +77,7 @@ static void run(const struct sf_resolver_name *names, unsigned count, bool switc
 	if (switch_user && (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 ||
 				   setresuid(uid, uid, uid) < 0))
 		_exit(1);
-	/* a name server that does not answer would keep it longer; lost with a change of user */
+	/* ends a look-up that still waits for an answer; after the change of user, which resets it */
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);

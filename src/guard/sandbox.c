@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The order matters: Landlock and the bounding set need rights that go with the user, the filter
- * of system calls comes last because it forbids what sets up the others. What the kernel applies
- * to one thread only (capabilities, Landlock) is done before the workers start; changing the user
- * takes the capabilities of all threads.
+ * The order matters: Landlock and the bounding set need privileges that are lost with the user, and
+ * the system call filter comes last because it forbids the calls of the other steps. Capabilities and
+ * Landlock apply to one thread, so workers are started later; threads that run already lose their
+ * capabilities with the change of user.
  */
 #include <errno.h>
 #include <grp.h>
@@ -18,7 +18,7 @@
 
 #include "spanflow_config.h"
 
-#define KERNEL_TYPES "/sys/kernel/btf" /* what libbpf reads to load a program */
+#define KERNEL_TYPES "/sys/kernel/btf" /* libbpf reads this to load a program */
 
 #ifdef HAVE_CAPNG
 #include <cap-ng.h>
@@ -30,7 +30,7 @@
 #define CAP_BPF 39
 #endif
 
-/* What opening a source and changing an interface takes. */
+/* True for capabilities that opening a source and changing an interface need. */
 static bool is_for_capture(unsigned capability)
 {
 	return capability == CAP_NET_ADMIN || capability == CAP_NET_RAW || capability == CAP_BPF ||
@@ -39,8 +39,8 @@ static bool is_for_capture(unsigned capability)
 #endif
 
 /*
- * Empties the bounding set: no capability can be regained. 0 or -errno. Asks the kernel what became
- * of it, because libcap-ng reports success without CAP_SETPCAP too.
+ * Empties the bounding set, so that no capability can be regained. 0 or -errno. The kernel is asked
+ * for the result, because libcap-ng reports success without CAP_SETPCAP too.
  */
 static int drop_bounds(void)
 {
@@ -59,7 +59,7 @@ static int drop_bounds(void)
 #endif
 }
 
-/* Drops the capabilities in force, all or all but those for capturing. 0 or -errno. */
+/* Drops capabilities: all, or all except those for capturing. 0 or -errno. */
 static int drop_capabilities(bool keep_capture)
 {
 #ifdef HAVE_CAPNG
@@ -106,7 +106,7 @@ int sf_sandbox_user(struct sf_sandbox *sandbox, const char *name, struct sf_erro
 	return 0;
 }
 
-/* Libraries without which a build has no such part, NULL: this build has it. */
+/* The library that this build lacks for a part of the sandbox; NULL: the build has the part. */
 #ifdef HAVE_CAPNG
 #define NO_CAPNG NULL
 #else
@@ -118,7 +118,7 @@ int sf_sandbox_user(struct sf_sandbox *sandbox, const char *name, struct sf_erro
 #define NO_SECCOMP "libseccomp"
 #endif
 
-/* `library`: the build lacks it, so the failure is no fault of the system; NULL: the build has it. */
+/* Adds a part that is not in force to `missing`, because of `library` (NO_…) or else of `code`. */
 static void miss(struct sf_sandbox *sandbox, const char *what, const char *library, int code)
 {
 	size_t used = strlen(sandbox->missing);
@@ -157,13 +157,16 @@ int sf_sandbox_enter(struct sf_sandbox *sandbox, int *listener, struct sf_error 
 	unsigned calls = (sandbox->helped ? SF_CALLS_ASKED : 0) |
 			 (sandbox->packets ? SF_CALLS_PACKETS : 0) |
 			 (sandbox->xdp ? SF_CALLS_XDP : 0) | (sandbox->dpdk ? SF_CALLS_DPDK : 0);
-	/* Landlock does not cover DPDK's threads; it fails for a directory that is not there */
+	/*
+	 * Not with DPDK: Landlock does not cover its threads, which run already. Landlock refuses a
+	 * directory that does not exist.
+	 */
 	bool types = sandbox->xdp && !sandbox->helped && !sandbox->dpdk &&
 		     access(KERNEL_TYPES, R_OK) == 0;
 	int result, bounds = 0;
 
 	*listener = -1;
-	/* reads a file when it is first needed */
+	/* the first use of the time zone reads a file, which is not possible later */
 	tzset();
 	result = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
 	sandbox->no_new_privs = result == 0;
@@ -174,11 +177,11 @@ int sf_sandbox_enter(struct sf_sandbox *sandbox, int *listener, struct sf_error 
 		miss(sandbox, "Landlock", NULL, sandbox->landlock);
 		sandbox->landlock = 0;
 	}
-	/* not without Landlock: that would open every file the user may read */
+	/* only with Landlock: without it the process could read all files of the user */
 	if (types && sandbox->landlock > 0)
 		calls |= SF_CALLS_TYPES_READ;
 	if (sandbox->switch_user) {
-		/* packet memory of a source that is opened again is locked by the user */
+		/* the new user locks the packet memory of a source that is opened again */
 		setrlimit(RLIMIT_MEMLOCK, &unlimited);
 		bounds = drop_bounds();
 		result = become(sandbox, error);

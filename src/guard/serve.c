@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The monitor's side: one thread, two descriptors to look at. It ends when the channel does, which
- * the kernel closes with the metering process, and puts back what is still changed then; signals
- * meant for the run do not reach it.
+ * The monitor: one thread that polls two descriptors. It ends when the channel is closed (by the
+ * kernel, when the metering process ends in any way), and restores settings that are still changed
+ * then. It ignores signals that are meant for the run.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,9 +31,9 @@
 #endif
 
 struct served {
-	struct sf_netdev netdev; /* fd < 0: nothing was asked about it yet */
+	struct sf_netdev netdev; /* fd < 0: no request named the interface yet */
 	struct sf_ethtool_saved saved;
-	struct sf_attached before; /* of a permit with `detach`: what was there at the start */
+	struct sf_attached before; /* permits with `detach`: the XDP program at the start */
 };
 
 struct server {
@@ -43,8 +43,8 @@ struct server {
 	struct served served[SF_PERMITS_MAX];
 };
 
-/* The interface as it is now: it may be another one of the same name. 0 or -errno. */
-static int look_at(struct server *server, unsigned number)
+/* Opens the interface, or reads it again: it may be another one of the same name. 0 or -errno. */
+static int refresh(struct server *server, unsigned number)
 {
 	struct served *served = &server->served[number];
 	struct sf_error error;
@@ -54,7 +54,7 @@ static int look_at(struct server *server, unsigned number)
 	return sf_netdev_open(&served->netdev, server->monitor->permits.rows[number].name, &error);
 }
 
-/* One request in work. */
+/* A request while it is served. */
 struct work {
 	struct server *server;
 	const struct sf_request *request;
@@ -69,10 +69,10 @@ static bool may_prepare(const struct work *work)
 	return (work->request->what & ~work->permit->settings) == 0;
 }
 
-/* Changes nothing when nothing is asked for: then it tells that the monitor is there. */
+/* A request that names no settings changes nothing: its answer shows that the monitor works. */
 static int prepare(struct work *work)
 {
-	int result = look_at(work->server, work->request->interface);
+	int result = refresh(work->server, work->request->interface);
 
 	if (result == 0 && work->request->what)
 		sf_ethtool_prepare(&work->served->saved, &work->served->netdev, work->request->what,
@@ -94,18 +94,18 @@ static bool may_xdp(const struct work *work)
 
 static int attach(struct work *work)
 {
-	int result = look_at(work->server, work->request->interface);
+	int result = refresh(work->server, work->request->interface);
 
 	return result ? result
 		      : work->server->xdp->grant(&work->served->netdev, &work->request->wish,
 				&work->answer.grant, work->fds);
 }
 
-/* A row for each kind of request about an interface. */
+/* Kinds of requests about an interface. */
 static const struct {
 	bool (*may)(const struct work *work); /* NULL: always */
 	int (*serve)(struct work *work);      /* 0 or -errno */
-	unsigned fds;                         /* descriptors that go with the answer */
+	unsigned fds;                         /* number of descriptors in the answer */
 } kinds[] = {
 	[SF_REQUEST_PREPARE] = { may_prepare, prepare, 0 },
 	[SF_REQUEST_RESTORE] = { NULL, restore, 0 },
@@ -132,7 +132,7 @@ static void answer(struct server *server, const struct sf_request *request)
 		close(work.fds[--count]);
 }
 
-/* False: the metering process has gone. */
+/* Receives and serves one request. False: the metering process has ended. */
 static bool serve_request(struct server *server)
 {
 	struct sf_request request;
@@ -154,7 +154,7 @@ static bool serve_request(struct server *server)
 	return true;
 }
 
-/* A socket that a source of this run may need? */
+/* True if the call makes a socket that a source of this run may need. */
 static bool may_have_socket(const struct server *server, const struct seccomp_data *call)
 {
 	int type = (int)call->args[1] & ~(SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -170,7 +170,7 @@ static bool may_have_socket(const struct server *server, const struct seccomp_da
 		       (xdp && call->args[0] == AF_XDP && type == SOCK_RAW));
 }
 
-/* A system call of the metering process is suspended: a socket is its result, or EPERM. */
+/* Completes a suspended system call of the metering process: with a socket, or with EPERM. */
 static void serve_call(struct server *server)
 {
 	union {
@@ -224,8 +224,8 @@ static void serve(struct server *server)
 	}
 }
 
-/* What the metering process changed and did not put back itself. */
-static void put_back(struct server *server)
+/* Restores settings that the metering process changed and did not restore itself. */
+static void restore_all(struct server *server)
 {
 	for (unsigned i = 0; i < server->monitor->permits.count; i++) {
 		struct served *served = &server->served[i];
@@ -236,7 +236,7 @@ static void put_back(struct server *server)
 	}
 }
 
-/* Keeps the channel as descriptor 3, nothing else; writes go nowhere. */
+/* Keeps the channel as descriptor 3 and closes all others; 0, 1 and 2 are /dev/null. */
 static int close_all(int channel)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -267,9 +267,9 @@ void sf_monitor_serve(const struct sf_monitor *monitor, int channel)
 			server.served[i].netdev.promiscuous = -1;
 	sf_sandbox_enter_monitor();
 	for (unsigned i = 0; i < monitor->permits.count; i++)
-		if (monitor->permits.rows[i].detach && look_at(&server, i) == 0)
+		if (monitor->permits.rows[i].detach && refresh(&server, i) == 0)
 			sf_attached_read(&server.served[i].before, server.served[i].netdev.index);
 	serve(&server);
-	put_back(&server);
+	restore_all(&server);
 	_exit(0);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The system calls that a live run needs once it is running; every other one fails with EPERM, as
- * if the user had no right to it, so that a library that tries something optional goes on without.
+ * The system calls that a live run needs once it is running. Every other call fails with EPERM, as if
+ * the user had no privilege for it, so that a library that tries an optional call goes on without it.
  * Threads can be started, processes cannot; memory cannot become executable.
  *
  * A packet socket that is wanted when an interface came back is made by the monitor: the kernel
@@ -35,7 +35,7 @@
 #endif
 #define SOCKET_TYPES 0xf /* the kernel's SOCK_TYPE_MASK */
 
-/* Whatever is done, any thread may do these. */
+/* Calls that every process of a live run may make. */
 static const int always[] = {
 	/* open descriptors */
 	SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(readv), SCMP_SYS(writev), SCMP_SYS(pread64),
@@ -64,12 +64,12 @@ static const int always[] = {
 	SCMP_SYS(restart_syscall), SCMP_SYS(wait4), SCMP_SYS(exit), SCMP_SYS(exit_group)
 };
 
-/* The monitor besides: below /sys only, if Landlock is there (landlock.c). */
+/* Further calls of the monitor. Landlock limits files to /sys (landlock.c). */
 static const int monitor[] = { SCMP_SYS(openat), SCMP_SYS(newfstatat), SCMP_SYS(getdents64),
 	SCMP_SYS(readlink), SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2),
 	SCMP_SYS(bpf), SCMP_SYS(ioctl), SCMP_SYS(socket), SCMP_SYS(mmap), SCMP_SYS(mprotect),
 	SCMP_SYS(prctl), SCMP_SYS(perf_event_open), SCMP_SYS(setrlimit),
-	/* libbpf's, for each map of an object that it opens: newer ones than Debian 12 has */
+	/* newer versions of libbpf than Debian 12 has, for each map of an object */
 	SCMP_SYS(memfd_create) };
 
 static int allow(scmp_filter_ctx filter, const int *calls, size_t count)
@@ -108,7 +108,7 @@ static int allow_if(scmp_filter_ctx filter, const struct rule *rules, size_t cou
 	return result;
 }
 
-/* Calls that name a process or thread: for this process, or the calling thread, only. */
+/* Calls that name a process or thread: allowed for this process or the calling thread only. */
 static int allow_self(scmp_filter_ctx filter)
 {
 	const struct rule rules[] = {
@@ -136,7 +136,7 @@ static int allow_socket(scmp_filter_ctx filter, uint32_t action, int family, int
 
 static int allow_sockets(scmp_filter_ctx filter, unsigned calls)
 {
-	/* a socket that only root may make is made by the monitor, or with the rights kept */
+	/* with a monitor, it makes the sockets that need a capability */
 	const uint32_t packets = calls & SF_CALLS_ASKED ? SCMP_ACT_NOTIFY : SCMP_ACT_ALLOW;
 	const struct {
 		unsigned when; /* SF_CALLS_…, all of them */
@@ -153,7 +153,7 @@ static int allow_sockets(scmp_filter_ctx filter, unsigned calls)
 		{ SF_CALLS_PACKETS, packets, AF_PACKET, SOCK_RAW, -1 },
 		{ SF_CALLS_PACKETS, packets, AF_PACKET, SOCK_DGRAM, -1 },
 		{ SF_CALLS_XDP, packets, AF_XDP, SOCK_RAW, -1 },
-		/* what libbpf asks an interface about its XDP features through */
+		/* libbpf reads the XDP features of an interface through this */
 		{ SF_CALLS_XDP, SCMP_ACT_ALLOW, AF_NETLINK, SOCK_RAW, NETLINK_GENERIC },
 	};
 	int result = 0;
@@ -165,7 +165,7 @@ static int allow_sockets(scmp_filter_ctx filter, unsigned calls)
 	return result;
 }
 
-/* What an AF_XDP source needs: its sockets in the program's map; without a monitor all of BPF. */
+/* An AF_XDP source enters its sockets in the program's map; without a monitor it needs all of BPF. */
 static int allow_xdp(scmp_filter_ctx filter, unsigned calls)
 {
 	static const struct rule update[] = { { SCMP_SYS(bpf), 0, UINT32_MAX,
@@ -189,10 +189,10 @@ static int allow_reading(scmp_filter_ctx filter)
 }
 
 /*
- * DPDK's net_af_packet, when its interface came back, sets the MAC address that the interface has
- * and a flag that our own packet socket takes care of (drivers/dpdk/dpdk.c). It gives up if it may
- * not, so these calls do nothing and succeed. The more exact rule comes before that for all ioctls
- * of interfaces.
+ * When its interface comes back, DPDK's net_af_packet sets the MAC address that the interface already
+ * has, and the promiscuous flag, which our own packet socket has set (drivers/dpdk/dpdk.c). The
+ * driver gives up if these calls fail, so they do nothing and succeed. This more exact rule has
+ * precedence over the rule for all ioctls of interfaces.
  */
 static int ignore_settings(scmp_filter_ctx filter)
 {
@@ -209,7 +209,7 @@ static int ignore_settings(scmp_filter_ctx filter)
 	return result;
 }
 
-/* What the metering process may do with arguments of a certain kind only. */
+/* Calls that the metering process may make with certain arguments only. */
 static int allow_metering(scmp_filter_ctx filter, unsigned calls)
 {
 	static const struct rule rules[] = {
@@ -240,7 +240,7 @@ static int allow_metering(scmp_filter_ctx filter, unsigned calls)
 	return result;
 }
 
-/* A thread belongs to this process. clone3() hides its flags: the C library then uses clone(). */
+/* Allows threads, not processes. clone3() fails, as its flags are not visible: libc uses clone(). */
 static int allow_threads(scmp_filter_ctx filter)
 {
 	static const struct rule thread[] = { { SCMP_SYS(clone), 0, CLONE_THREAD, CLONE_THREAD } };
