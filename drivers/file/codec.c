@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * All libraries stream; one object holds the state of any. Members that follow each other (bgzip,
- * `cat a.gz b.gz`, several zstd frames) are one stream, also with zeros between them. Memory is
- * bounded: zstd windows above 128 MiB (--long=28 and more) are refused by the library's default
- * limit, xz files that need more than XZ_MEMORY by ours. How much comes out does not matter, as it is
- * used up as it comes.
+ * One object holds the state of any library. Members that follow each other (bgzip, `cat a.gz b.gz`,
+ * several zstd frames) are one stream, also with zeros between them. Memory is bounded: libzstd
+ * refuses windows above 128 MiB (--long=28 and more), and we refuse xz files that need more than
+ * XZ_MEMORY. The size of the decompressed data does not matter, because it is consumed chunk by
+ * chunk.
  */
 #include "file/codec.h"
 
@@ -28,7 +28,7 @@
 
 #define XZ_MEMORY (UINT64_C(256) << 20)
 
-#define BLOCK_HEADER 3 /* octets, RFC 8878 §3.1.1.2 */
+#define BLOCK_HEADER 3 /* bytes, RFC 8878 §3.1.1.2 */
 
 struct sf_codec {
 	enum sf_compression compression;
@@ -38,8 +38,8 @@ struct sf_codec {
 #endif
 #ifdef HAVE_ZSTD
 	ZSTD_DStream *zstd;
-	size_t zstd_wants; /* input for the next step */
-	size_t zstd_begin; /* … at the begin of a frame */
+	size_t zstd_wants; /* bytes of input for the next step */
+	size_t zstd_begin; /* bytes of input at the begin of a frame */
 #endif
 #ifdef HAVE_LZMA
 	lzma_stream lzma;
@@ -202,9 +202,9 @@ static int zstd_run(struct sf_codec *codec, const uint8_t **in, const uint8_t *i
 	size_t rc;
 
 	/*
-	 * Where libzstd finds corruption, what the same call decoded before is lost. It tells how
-	 * much it wants: a block and the next one's header. With the block alone, every block
-	 * before the corrupt one comes out.
+	 * When libzstd finds corruption, all data that the same call has decoded is lost. The library
+	 * asks for a block and the header of the next one. It gets the block alone, so that all
+	 * blocks before the corrupt one are delivered.
 	 */
 	if (input.size > codec->zstd_wants)
 		input.size = codec->zstd_wants;
@@ -224,7 +224,7 @@ static int zstd_run(struct sf_codec *codec, const uint8_t **in, const uint8_t *i
 #endif
 
 #if defined(HAVE_LZMA) || defined(HAVE_BZIP2)
-/* At the begin of a member: passes over zeros before it. True: there are bytes of it. */
+/* Skips zeros between two members. True: there is input left. */
 static bool member_begins(const struct sf_codec *codec, const uint8_t **in, const uint8_t *in_end)
 {
 	while (codec->complete && *in < in_end && **in == 0)
@@ -322,7 +322,7 @@ int sf_codec_run(struct sf_codec *codec, const uint8_t **in, const uint8_t *in_e
 		return bzip2_run(codec, in, in_end, out, out_end, error);
 #endif
 	default:
-		/* used by none in a build without any decompressor */
+		/* not used in a build without decompressors */
 		(void)in, (void)in_end, (void)out, (void)out_end;
 		return sf_error_set(error, SF_EUNSUPPORTED, "no decompressor");
 	}

@@ -14,7 +14,7 @@
 
 enum sf_compression { SF_PLAIN, SF_GZIP, SF_ZSTD, SF_XZ, SF_BZIP2 };
 
-/* Bytes sf_compression_of() must see, unless the file is shorter. */
+/* Bytes that sf_compression_of() needs, unless the file is shorter. */
 #define SF_COMPRESSION_MAGIC 6
 
 /* What this build decompresses, for people. */
@@ -46,7 +46,7 @@ enum sf_compression { SF_PLAIN, SF_GZIP, SF_ZSTD, SF_XZ, SF_BZIP2 };
 #define SF_COMPRESSIONS "not compressed"
 #endif
 
-/* How a file that begins with these bytes is compressed. */
+/* The compression of a file that begins with these bytes. */
 enum sf_compression sf_compression_of(const uint8_t *data, size_t length);
 
 /* "gzip", "zstd", "xz", "bzip2", "" */
@@ -62,10 +62,10 @@ int sf_codec_new(struct sf_codec **codec, enum sf_compression compression, struc
 void sf_codec_free(struct sf_codec *codec);
 
 /*
- * Decompresses from *in … in_end to *out … out_end and moves both; concatenated members are one
- * stream. Returns 0, or SF_ECORRUPT with what the library says of the data in `error`. Progress is
- * made whenever there is input and room, except that an ended stream takes no more input (zero
- * padding after a member).
+ * Decompresses from *in … in_end to *out … out_end and moves both pointers; concatenated members are
+ * one stream. Returns 0, or SF_ECORRUPT with the library's message in `error`. Makes progress
+ * whenever there is input and room, except that an ended stream takes no more input (zero padding
+ * after a member).
  */
 int sf_codec_run(struct sf_codec *codec, const uint8_t **in, const uint8_t *in_end, uint8_t **out,
 	uint8_t *out_end, struct sf_error *error);

@@ -10,9 +10,11 @@
 #include <spanflow/packet.h>
 
 struct sf_cut {
-	int64_t start_ns, end_ns;       /* from the start on, before the end; 0: no bound */
-	_Atomic uint64_t before, after; /* packets left out; by whose turn it is, relaxed */
-	unsigned behind;                /* packets after the end in a row */
+	int64_t start_ns;        /* first time of the period; 0: no bound */
+	int64_t end_ns;          /* first time after the period; 0: no bound */
+	_Atomic uint64_t before; /* packets left out; written by the thread that reads, relaxed */
+	_Atomic uint64_t after;  /* the same */
+	unsigned behind;         /* packets in a row after the end */
 };
 
 static inline bool sf_cut_is_set(const struct sf_cut *cut)
@@ -24,7 +26,7 @@ static inline bool sf_cut_is_set(const struct sf_cut *cut)
 unsigned sf_cut_packets(struct sf_cut *cut, struct sf_packet *packets, unsigned count);
 
 /*
- * The end has passed: so many packets in a row came after it that no wild time stamp explains them.
+ * True if the period has ended: many packets in a row came after it, so it is no wild time stamp.
  */
 bool sf_cut_is_past(const struct sf_cut *cut);
 

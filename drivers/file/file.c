@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The capture-file driver: all inputs as one queue of packets in the order of time.
+ * The capture-file driver: delivers the packets of all inputs in the order of time.
  *
- * Inputs are in one of these places:
+ * An input is in one of these states:
  *
- *	waiting  not open, ordered by first packet time; opened when the merge gets there
- *	merge    open, and packets are decoded: the next one is known
- *	blind    open, the next packet is not known: just opened, or all decoded packets were used
- *	ended    its last packets may still be lent, so it is closed later
+ *	waiting  not open; sorted by the time of its first packet, and opened when that time comes
+ *	merge    open, with decoded packets: the time of its next packet is known
+ *	blind    open, without decoded packets: just opened, or all decoded packets were delivered
+ *	ended    it has no more packets; closed when none of its packets are lent any more
  *
- * With one input open its packets are decoded where they are wanted, and the next need not be
- * known; with several a run of each is decoded ahead, and the merge moves descriptors (merge.h).
+ * If one input is open, its packets are decoded directly into the caller's batch. If several are, a
+ * run of packets of each is decoded ahead, and the merge copies their descriptors (merge.h).
  *
- * Invariant: buffers are refilled only before the first packet of a batch; a batch ends where an
- * input runs out of bytes. Price: batches are short there (once per chunk), and merging needs the
- * next packet of every open input before it can go on.
+ * Invariant: a buffer is refilled only before the first packet of a batch, so a batch ends where an
+ * input has no more bytes in its buffer. Price: one short batch per chunk; and the merge stops until
+ * the next packet of every open input is known.
  *
- * Several queues take turns: whichever asks next gets the next packets, and its own stay lent to it
- * until it asks again. Each input then has a buffer for each (stream.h), and knows what is lent to
- * whom.
+ * Several queues read in turns. The queue that calls recv gets the next packets; they stay lent to it
+ * until its next call. Each input then has a buffer for each queue (stream.h), and keeps account of
+ * what is lent to which queue.
  *
  * A damaged input ends with its last good packet; the others go on, and the end of all input then
  * reports the failure instead of SF_EOF.
@@ -37,10 +37,10 @@
 #include "file/sources.h"
 
 #define WAIT_DEFAULT_MS 100
-#define TURN_OCTETS     ((size_t)128 << 10) /* of all inputs together, read in a turn */
-#define TURN_LEAST      ((size_t)16 << 10) /* of each of them, or reading costs more than it saves */
+#define TURN_BYTES      ((size_t)128 << 10) /* read in a turn from all inputs together */
+#define TURN_LEAST      ((size_t)16 << 10)  /* read in a turn from each input, at least */
 #define PAGE            ((size_t)4096)
-#define CUT_ROUNDS      256u /* batches that are left out whole before a recv returns */
+#define CUT_ROUNDS      256u /* batches outside the period after which a recv returns */
 
 extern const struct sf_capture_ops sf_driver_file;
 
@@ -50,17 +50,17 @@ struct file_capture {
 	struct sf_merge merge;
 	struct sf_source **blind;
 	unsigned blind_count;
-	unsigned waiting;        /* sources.list[waiting …] are not open */
-	struct sf_source **open; /* all that are, ended ones too */
+	unsigned waiting;        /* sources.list[waiting …] are not open yet */
+	struct sf_source **open; /* inputs that are open, ended ones too */
 	unsigned open_count, ended_count;
-	unsigned queue;          /* whose turn it is */
-	_Atomic uint64_t frames; /* written by whose turn it is; relaxed */
+	unsigned queue;          /* the queue that reads */
+	_Atomic uint64_t frames; /* written by the thread that reads; relaxed */
 	/* per refill or rarer */
 	_Atomic uint64_t bytes_read;
 	struct sf_sources sources;
 	int wait_ms;
 	unsigned failures;
-	struct sf_error failure; /* the first */
+	struct sf_error failure; /* the first of them */
 	struct sf_slots slots;
 	struct sf_oddities oddities;
 	struct sf_sorting sorting;
@@ -72,7 +72,7 @@ static struct file_capture *file_of(struct sf_capture *capture)
 	return (struct file_capture *)capture;
 }
 
-/* Who has the turn, the only writer, adds to a counter that others read. */
+/* Adds to a counter; only the thread that reads the files does so, any thread may read it. */
 static void count(_Atomic uint64_t *counter, uint64_t n)
 {
 	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
@@ -93,14 +93,14 @@ static const struct sf_source *file_waiting(const struct file_capture *file)
 }
 
 /*
- * How much is read of an input in a turn. Bytes of inputs that are merged are used up at about the
- * same time: what is left of others when one has no more is the next queue's, far away from its
- * core.
+ * Bytes that are read from an input in a turn. The turn ends when one input has no more bytes in its
+ * buffer; bytes that other inputs still have are then used by the next queue, whose core must fetch
+ * them. So all inputs get the same share.
  */
 static size_t file_at_once(const struct file_capture *file)
 {
 	unsigned inputs = file->open_count - file->ended_count;
-	size_t size = inputs ? TURN_OCTETS / inputs : TURN_OCTETS;
+	size_t size = inputs ? TURN_BYTES / inputs : TURN_BYTES;
 
 	return size < TURN_LEAST ? TURN_LEAST : size & ~(PAGE - 1);
 }
@@ -123,7 +123,7 @@ static void file_open_waiting(struct file_capture *file)
 	file->open[file->open_count++] = source;
 }
 
-/* An input has ended. Its bytes may be lent, but for those nothing need be open. */
+/* An input has ended. Its buffers stay, as packets in them may be lent; the file is closed. */
 static void file_retire(struct file_capture *file, struct sf_source *source)
 {
 	sf_merge_forget(&file->merge, source);
@@ -133,8 +133,8 @@ static void file_retire(struct file_capture *file, struct sf_source *source)
 }
 
 /*
- * Before the first packet of a batch: closes inputs that have ended and of which nobody has
- * packets.
+ * Before the first packet of a batch: frees inputs that have ended and none of whose packets are
+ * lent.
  */
 static void file_close_ended(struct file_capture *file)
 {
@@ -148,7 +148,7 @@ static void file_close_ended(struct file_capture *file)
 			file->ended_count--;
 			continue;
 		}
-		/* this batch has none of its packets */
+		/* this batch will have no packet of the input */
 		if (source->end)
 			source->end = SF_SOURCE_PAST;
 		file->open[kept++] = source;
@@ -161,7 +161,7 @@ static void file_forget_blind(struct file_capture *file, unsigned at)
 	file->blind[at] = file->blind[--file->blind_count];
 }
 
-/* Decodes packets of blind[at]: if there are any, the time of the next is known. */
+/* Decodes packets of blind[at] and moves it to the merge. False: there were none to decode. */
 static bool file_look_ahead(struct file_capture *file, unsigned at)
 {
 	struct sf_source *source = file->blind[at];
@@ -174,8 +174,9 @@ static bool file_look_ahead(struct file_capture *file, unsigned at)
 }
 
 /*
- * Goes on after blind[at] was decoded as far as it goes. Returns false when recv has to return what
- * it has: packets are lent and a buffer must be refilled, or a pipe is quiet.
+ * blind[at] has no more packets in its buffer: refills it, or ends the input. False: recv has to
+ * return the packets that it has, because a buffer with packets of the batch (`lent`) would have to
+ * be refilled, or because a pipe is quiet.
  */
 static bool file_go_on(struct file_capture *file, unsigned at, bool lent)
 {
@@ -208,7 +209,7 @@ static bool file_go_on(struct file_capture *file, unsigned at, bool lent)
 	return went_on;
 }
 
-/* The latest time that comes before every input not yet open. */
+/* Packets up to this time come before all packets of inputs that are not open yet. */
 static int64_t waiting_until(const struct file_capture *file)
 {
 	const struct sf_source *waiting = file_waiting(file);
@@ -218,7 +219,7 @@ static int64_t waiting_until(const struct file_capture *file)
 	return waiting->first_ns == INT64_MIN ? INT64_MIN : waiting->first_ns - 1;
 }
 
-/* Whether others depend on when the next packet of blind[at] comes. */
+/* True if the time of the next packet of blind[at] must be known before others are delivered. */
 static bool file_must_look_ahead(const struct file_capture *file, unsigned at)
 {
 	return at > 0 || file->merge.count > 0 || file->blind[at]->reader->state == SF_READER_HEAD;
@@ -250,20 +251,20 @@ static int file_end(struct file_capture *file)
 	return error->code;
 }
 
-/* What a recv has so far. */
+/* The batch of a recv. */
 struct batch {
 	struct sf_packet *packets;
 	unsigned count, max;
 };
 
-/* The only open input: no need to know its next packet. */
+/* Takes packets of the only open input. */
 static void file_take_sole(struct file_capture *file, struct batch *batch)
 {
 	batch->count += sf_reader_decode(file->blind[0]->reader, batch->packets + batch->count,
 		batch->max - batch->count, waiting_until(file));
 }
 
-/* Several inputs are open, and the next packet of each is known. */
+/* Takes packets of several open inputs; the next packet of each is known. */
 static void file_take_merged(struct file_capture *file, struct batch *batch)
 {
 	struct sf_source *spent;
@@ -274,7 +275,7 @@ static void file_take_merged(struct file_capture *file, struct batch *batch)
 		file->blind[file->blind_count++] = spent;
 }
 
-/* Fills a batch as far as it goes now. False: all inputs have ended. */
+/* Fills a batch as far as possible without waiting. False: all inputs have ended. */
 static bool file_fill(struct file_capture *file, struct batch *batch)
 {
 	while (batch->count < batch->max) {
@@ -301,7 +302,7 @@ static bool file_fill(struct file_capture *file, struct batch *batch)
 }
 
 /*
- * Turns are taken: what was lent to the queue is given back, and before the end what it now has is.
+ * Begins the turn of a queue in all open inputs: packets that were lent to it are not any more.
  */
 static void file_turn(struct file_capture *file, unsigned queue)
 {
@@ -309,6 +310,7 @@ static void file_turn(struct file_capture *file, unsigned queue)
 		sf_file_stream_turn(&file->open[i]->reader->stream, queue, file_at_once(file));
 }
 
+/* Ends a turn: the packets of the batch are lent to the queue. */
 static void file_lend(struct file_capture *file)
 {
 	for (unsigned i = 0; i < file->open_count; i++)
@@ -317,8 +319,9 @@ static void file_lend(struct file_capture *file)
 }
 
 /*
- * Fills a batch with packets of the period. What is left out is not given to anybody, so that its
- * buffers are used again; a signal is to be heeded meanwhile. False: there are no more.
+ * Fills a batch with packets of the period (--start, --end). A batch without any is not returned, and
+ * its turn ends here, so that its buffers can be used again. After CUT_ROUNDS such batches recv
+ * returns an empty one, so that the caller can react to signals. False: there are no more packets.
  */
 static bool file_fill_period(struct file_capture *file, struct batch *batch)
 {
@@ -430,15 +433,14 @@ static int disorder_text(const struct sf_disorder *disorder, char *text, size_t 
 		disorder->first, others, n, n == 1 ? " was" : "s were", span, advice);
 }
 
-/* The remark of that kind; 0: there is none. */
+/* Writes the remark of a kind; 0: there is none. */
 static int remark_text(const struct file_capture *file, unsigned kind, char *text, size_t size)
 {
 	switch (kind) {
 	case 0:
 		return odd_text(&file->oddities.times,
-			"time stamps outside 1970 … 2116 (the packet has the time of the one "
-			"before "
-			"it)",
+			"time stamps outside 1970 … 2116 (replaced by the time of the packet "
+			"before)",
 			text, size);
 	case 1:
 		return odd_text(&file->oddities.lengths,
@@ -517,7 +519,7 @@ static int file_make_lists(struct file_capture *file, struct sf_error *error)
 	return 0;
 }
 
-/* Makes the lists and looks into the inputs. */
+/* Finds and examines the inputs, and makes the lists. */
 static int file_start(
 	struct file_capture *file, const struct sf_capture_options *options, struct sf_error *error)
 {

@@ -22,7 +22,7 @@ static int compare_identities(const void *a, const void *b)
 	return x->inode < y->inode ? -1 : x->inode > y->inode;
 }
 
-/* Was this file or directory not reached before? 1, 0 or -ENOMEM. */
+/* 1: this file or directory was not found before; 0: it was; or -ENOMEM. */
 static int is_new(struct sf_list *list, const struct stat *status)
 {
 	struct identity *identity = malloc(sizeof(*identity)), *const * found;
@@ -43,7 +43,7 @@ void sf_list_leave_out(struct sf_list *list, enum sf_left_out why, const char *p
 		snprintf(list->left_out[why].first, sizeof(list->left_out[why].first), "%s", path);
 }
 
-/* Takes over the path. */
+/* Adds a file; takes over the path. */
 static int list_add(struct sf_list *list, char *path, bool in_directory)
 {
 	if (list->count == list->room) {
@@ -68,7 +68,7 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 
 static int list_directory(struct sf_list *list, const char *directory);
 
-/* An entry of a directory; takes over the path. */
+/* Adds an entry of a directory; takes over the path. */
 static int list_entry(struct sf_list *list, char *path)
 {
 	struct stat status;
@@ -86,7 +86,7 @@ static int list_entry(struct sf_list *list, char *path)
 			return list_add(list, path, true);
 		else if (rc > 0)
 			rc = list_directory(list, path);
-		/* lost+found, as an example */
+		/* such as lost+found */
 		if (rc < 0 && rc != -ENOMEM) {
 			sf_list_leave_out(list, SF_LEFT_UNREADABLE, path);
 			rc = 0;
@@ -96,7 +96,7 @@ static int list_entry(struct sf_list *list, char *path)
 	return rc < 0 ? rc : 0;
 }
 
-/* Everything in a directory, by name. */
+/* Adds all entries of a directory, by name. */
 static int list_directory(struct sf_list *list, const char *directory)
 {
 	const char *slash = directory[strlen(directory) - 1] == '/' ? "" : "/";
@@ -120,7 +120,7 @@ static int list_directory(struct sf_list *list, const char *directory)
 	return rc;
 }
 
-/* A name of the command line. */
+/* Adds a name of the command line. */
 static int list_name(struct sf_list *list, const char *name, struct sf_error *error)
 {
 	bool standard_input = strcmp(name, "-") == 0;
@@ -147,7 +147,7 @@ static int list_name(struct sf_list *list, const char *name, struct sf_error *er
 	return rc < 0 ? sf_error_set(error, rc, "%s: no memory", name) : 0;
 }
 
-/* The length of a path without what says how it is compressed. */
+/* The length of a path without the ending of a compression. */
 static size_t stem_length(const char *path)
 {
 	static const char *const endings[] = { ".gz", ".zst", ".xz", ".bz2" };
@@ -162,7 +162,7 @@ static size_t stem_length(const char *path)
 	return length;
 }
 
-/* By stem; what is plain first, as it is read the fastest. */
+/* Sorts by the path without such an ending; the uncompressed file first, as it is read fastest. */
 static int by_stem(const void *a, const void *b)
 {
 	const char *x = (*(struct sf_listed *const *)a)->path;
@@ -175,7 +175,7 @@ static int by_stem(const void *a, const void *b)
 	return x_stem != y_stem ? (x_stem < y_stem ? -1 : 1) : strcmp(x, y);
 }
 
-/* Leaves out all but the first of captures that are there with several compressions. */
+/* Keeps one of the files that differ in their compression only. */
 static int list_drop_twins(struct sf_list *list)
 {
 	struct sf_listed **sorted = calloc(list->count + 1, sizeof(struct sf_listed *));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The files behind the names on the command line: those named, and those in directories and their
- * subdirectories, in the order of the names. A file is listed once, however often it is reached: by
- * another name, through a link, or as x.pcap beside x.pcap.gz.
+ * The list of capture files: those named on the command line, and those in directories and their
+ * subdirectories, in the order of the names. A file that is found several times is listed once:
+ * under another name, through a link, or as x.pcap beside x.pcap.gz.
  */
 #ifndef SPANFLOW_FILE_LIST_H
 #define SPANFLOW_FILE_LIST_H
@@ -19,7 +19,7 @@ enum sf_left_out {
 	SF_LEFT_EMPTY,      /* no byte in it */
 	SF_LEFT_SPECIAL,    /* neither a file nor a directory */
 	SF_LEFT_UNREADABLE, /* a subdirectory */
-	SF_LEFT_AGAIN,      /* a file or a directory that was reached before */
+	SF_LEFT_AGAIN,      /* a file or a directory that was found before */
 	SF_LEFT_TWIN,       /* the same capture, compressed otherwise */
 	SF_LEFT_COUNT
 };

@@ -9,7 +9,7 @@
 
 static const struct sf_merge_key nothing = { SF_READER_TIME_MAX + 1, UINT64_MAX };
 
-/* Without a jump. */
+/* The earlier of two keys, without a branch. */
 static sf_always_inline struct sf_merge_key earlier(struct sf_merge_key a, struct sf_merge_key b)
 {
 	uint32_t second = b.time_ns < a.time_ns + (b.tie < a.tie);
@@ -20,7 +20,7 @@ static sf_always_inline struct sf_merge_key earlier(struct sf_merge_key a, struc
 	};
 }
 
-/* A leaf has changed; returns the new root. */
+/* Sets a leaf, and updates the nodes above it; returns the new root. */
 static sf_always_inline struct sf_merge_key play(
 	struct sf_merge_key *keys, unsigned node, struct sf_merge_key key)
 {
@@ -73,7 +73,7 @@ static void merge_grow(struct sf_merge *merge)
 		keys[i] = earlier(keys[2 * i], keys[2 * i + 1]);
 }
 
-/* The place of a new input. */
+/* A free leaf for a new input. */
 static unsigned merge_leaf(struct sf_merge *merge, struct sf_source *source)
 {
 	unsigned leaf = 0;
@@ -108,7 +108,7 @@ void sf_merge_forget(struct sf_merge *merge, struct sf_source *source)
 	source->leaf = SF_NO_LEAF;
 }
 
-/* Packets of a leaf were taken: plays it anew. Returns its input if they were the last, or NULL. */
+/* Updates a leaf whose packets were taken. Returns its input if it has no more packets, or NULL. */
 static struct sf_source *merge_taken(struct sf_merge *merge, unsigned leaf)
 {
 	const struct sf_merge_run *run = &merge->runs[leaf];
@@ -126,7 +126,7 @@ static struct sf_source *merge_taken(struct sf_merge *merge, unsigned leaf)
 	return spent;
 }
 
-/* A batch while packets are put into it, and how far that may go. */
+/* A batch while it is filled. */
 struct filling {
 	struct sf_packet *packets;
 	unsigned count, max;
@@ -138,8 +138,8 @@ static sf_always_inline bool may_put(const struct filling *to, int64_t time_ns)
 	return to->count < to->max && time_ns <= to->until;
 }
 
-/* The tournament of two, as of the directions of a tap, in registers. */
-static sf_always_inline struct sf_source *take_turns(struct sf_merge *merge, struct filling *to)
+/* Merges two inputs, such as the directions of a tap, in registers. */
+static sf_always_inline struct sf_source *take_of_two(struct sf_merge *merge, struct filling *to)
 {
 	struct sf_merge_run *run = merge->runs;
 	const struct sf_packet *a = run[0].next, *const last_a = run[0].last;
@@ -148,19 +148,19 @@ static sf_always_inline struct sf_source *take_turns(struct sf_merge *merge, str
 	struct sf_source *spent, *other;
 
 	while (a < last_a && b < last_b) {
-		uint32_t turn = b->time_ns < a->time_ns + b_if_equal;
+		uint32_t second = b->time_ns < a->time_ns + b_if_equal;
 		const struct sf_packet *next =
-			(const struct sf_packet *)sf_choose(turn, (uintptr_t)b, (uintptr_t)a);
+			(const struct sf_packet *)sf_choose(second, (uintptr_t)b, (uintptr_t)a);
 
 		if (!may_put(to, next->time_ns))
 			break;
 		to->packets[to->count++] = *next;
-		a += !turn;
-		b += turn;
+		a += !second;
+		b += second;
 	}
 	run[0].next = a;
 	run[1].next = b;
-	/* the loop ends with the first that has no more: never both */
+	/* the loop ends when one input has no more packets: never both at once */
 	spent = merge_taken(merge, 0);
 	other = merge_taken(merge, 1);
 	return spent ? spent : other;
@@ -189,7 +189,7 @@ static sf_always_inline struct sf_source *take_winners(struct sf_merge *merge, s
 static sf_always_inline struct sf_source *take(struct sf_merge *merge, struct filling *to)
 {
 	if (merge->size == 2 && merge->count == 2)
-		return take_turns(merge, to);
+		return take_of_two(merge, to);
 	return take_winners(merge, to);
 }
 

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Inputs merged by time. Each has a run of decoded packets (sf_reader_look_ahead()); the earliest
- * of all comes next. Within an input the order is as stored; equal times follow the command line.
+ * Merges inputs by time. Each input has a run of decoded packets (sf_reader_look_ahead()); the
+ * earliest of all comes next. Packets of one input keep their order; packets of equal time come in
+ * the order of the command line.
  *
- * A tournament: a complete binary tree with an input's next packet in each leaf and the earlier of
- * its two children in every other node. Which input a packet comes from is often a coin's toss, so
- * nothing branches on it: a packet costs one comparison without a jump for each level. Two inputs,
- * as the directions of a tap, are compared in registers instead.
+ * The merge is a tournament: a complete binary tree with the next packet of an input in each leaf,
+ * and the earlier of its two children in every other node. Which input comes next is unpredictable,
+ * so there is no branch on it: a packet costs one comparison per level. Two inputs, such as the
+ * directions of a tap, are compared in registers instead.
  */
 #ifndef SPANFLOW_FILE_MERGE_H
 #define SPANFLOW_FILE_MERGE_H
 
 #include "file/sources.h"
 
-/* When a packet comes: by time, then by place on the command line. */
+/* Packets are ordered by time, then by the place of their input on the command line. */
 struct sf_merge_key {
 	int64_t time_ns; /* SF_READER_TIME_MAX + 1: none */
 	uint64_t tie;    /* order << 32 | leaf */
@@ -37,23 +38,23 @@ int sf_merge_init(struct sf_merge *merge, unsigned inputs);
 void sf_merge_fini(struct sf_merge *merge);
 
 /*
- * The decoded packets of `source`, of which there are some, and none of it are left in the merge.
+ * Adds the decoded packets of `source`. It must have some, and none in the merge.
  */
 void sf_merge_add(struct sf_merge *merge, struct sf_source *source);
 
-/* `source` has no packets in the merge and will bring no more. */
+/* Removes `source`, which has no packets in the merge. */
 void sf_merge_forget(struct sf_merge *merge, struct sf_source *source);
 
-/* The time of the next packet; there must be one. */
+/* The time of the next packet. The merge must not be empty. */
 static inline int64_t sf_merge_head(const struct sf_merge *merge)
 {
 	return merge->keys[1].time_ns;
 }
 
 /*
- * Puts the next packets behind the first `count` of `packets`, until there are `max` or the next
- * one is later than `until`. Returns their new number. It ends with the last packet of an input,
- * which *spent then is, else NULL.
+ * Appends the next packets to the `count` packets that are there, until there are `max`, or the next
+ * one is later than `until`, or an input has no more packets: *spent is that input, else NULL.
+ * Returns the new number of packets.
  */
 unsigned sf_merge_take(struct sf_merge *merge, struct sf_packet *packets, unsigned count,
 	unsigned max, int64_t until, struct sf_source **spent);

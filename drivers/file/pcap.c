@@ -3,10 +3,10 @@
  * Classic pcap (draft-ietf-opsawg-pcap): a 24-byte header, then records of 16 bytes of header and
  * the captured bytes.
  *
- * The decoder is one inline function, made into several: records in our byte order with plain
- * headers, which is nearly every file; and everything else (other byte order, 24-byte headers of
- * the "modified" format, the exchanged lengths of versions before 2.4). What differs is constant in
- * the first, so its loop has no branch that depends on the format.
+ * The decoder is one inline function that is compiled twice: for records in our byte order with
+ * plain headers, as in nearly every file; and for all others (opposite byte order, 24-byte headers of
+ * the "modified" format, exchanged lengths of versions before 2.4). The format is a constant in the
+ * first variant, so its loop has no branch that depends on the format.
  */
 #include "file/reader.h"
 
@@ -21,11 +21,11 @@
 #define RECORD          16
 #define RECORD_MODIFIED 24 /* + interface index, protocol, packet type, padding */
 
-#define AHEAD 1024 /* octets */
+#define AHEAD 1024 /* prefetch distance, bytes */
 
 #define OUTGOING 4 /* packet type of the modified format: PACKET_OUTGOING of <linux/if_packet.h> */
 
-/* Lengths as versions before 2.4 wrote them: exchanged, in 2.3 by some writers only. */
+/* Versions before 2.4 wrote the two lengths exchanged; version 2.3 did so with some writers only. */
 static inline void exchange_lengths(unsigned version_minor, uint32_t *captured, uint32_t *wire)
 {
 	if (version_minor < 3 || (version_minor == 3 && *captured > *wire)) {
@@ -36,7 +36,7 @@ static inline void exchange_lengths(unsigned version_minor, uint32_t *captured, 
 	}
 }
 
-/* The members of a packet behind its lengths, which are the same for all packets of a file. */
+/* Members of struct sf_packet that are the same for all packets of a file. */
 struct packet_tail {
 	uint16_t link, interface, vlan_tci, flags;
 };
@@ -91,7 +91,7 @@ static sf_always_inline unsigned pcap_decode(struct sf_reader *reader, struct sf
 		end = IN_HEADER;
 		if ((size_t)(stream_end - p) < header)
 			break;
-		/* each record says where the next one is: a miss here has everything wait */
+		/* prefetch: the next record is found only when this one's header has been loaded */
 		__builtin_prefetch(p + AHEAD);
 		captured = sf_load32(p + 8, swapped);
 		wire = sf_load32(p + 12, swapped);
@@ -133,7 +133,7 @@ static sf_always_inline unsigned pcap_decode(struct sf_reader *reader, struct sf
 static unsigned pcap_decode_native(
 	struct sf_reader *reader, struct sf_packet *packets, unsigned max, int64_t until)
 {
-	/* the only open file: no other one is waited for */
+	/* only one file is open, so no time limit applies */
 	if (until == INT64_MAX)
 		return pcap_decode(reader, packets, max, INT64_MAX, false, RECORD, false);
 	return pcap_decode(reader, packets, max, until, false, RECORD, false);
@@ -151,7 +151,7 @@ static unsigned pcap_decode_other(
 	return pcap_decode(reader, packets, max, until, format->swapped, RECORD, old);
 }
 
-/* The longest captured packet to believe in, from the header's snap length. */
+/* The largest captured length that is accepted, from the header's snap length. */
 static uint32_t captured_max(uint32_t snaplen)
 {
 	if (snaplen == 0 || snaplen > SF_READER_RECORD_MAX - SF_READER_SNAPLEN_SLACK)

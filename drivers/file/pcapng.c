@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * pcapng (draft-ietf-opsawg-pcapng; "clause" below is its section): blocks of {type, length, body,
- * length again}. A section header block sets the byte order and forgets the interfaces; interface
- * descriptions are numbered in order; packets refer to them.
+ * length again}. A section header block sets the byte order and begins a new list of interfaces;
+ * interface descriptions are numbered in order; packets refer to these numbers.
  *
- * Blocks that carry packets or describe something are taken only when they lie in the buffer
- * whole; all others are passed over as they stream by, whatever their length.
+ * Blocks with packets or descriptions are decoded when they are in the buffer as a whole. All other
+ * blocks are skipped, whatever their length, without being in the buffer as a whole.
  *
- * What other readers forgive is forgiven here too, counted and told once (struct sf_oddities): a
+ * Deviations that other readers tolerate are tolerated here too, and counted (struct sf_oddities): a
  * time stamp that is out of range, options that overrun their block or end with a length, a block
  * length that is no multiple of 4. Where a block ends must be certain, though: a file whose block
  * lengths contradict each other ends there, not guessed at.
@@ -36,15 +36,15 @@
 #define PACKET_FIXED    32u /* enhanced and obsolete alike */
 #define SIMPLE_FIXED    16u
 
-/* how far the time of a file's first packet is looked for when it has none itself */
+/* bytes that are searched for a packet with a time, if the first packet has none */
 #define LOOK_FOR_TIME ((size_t)64 << 10)
 
-/* options are small; a file has no say in how much memory they take */
+/* largest block that is read for its options: limits the memory that a file can demand */
 #define BLOCK_MAX (SF_READER_RECORD_MAX + (1u << 20))
 
 #define OPTION_FLAGS 2 /* epb_flags, pack_flags: bits 0 and 1 are the direction */
 
-/* Clause 4.1: a new section; only options remain to be looked at, and none is of use. */
+/* Clause 4.1: begins a new section. Its options are checked and not used. */
 static bool section_block(
 	struct sf_reader *reader, const uint8_t *p, uint32_t total, unsigned count)
 {
@@ -70,7 +70,7 @@ static bool section_block(
 	return true;
 }
 
-/* Direction from the options of a packet block; false: some of them cannot be right. */
+/* Reads the direction from the options of a packet block. False: the options are malformed. */
 static bool packet_options(
 	const uint8_t *p, const uint8_t *end, bool swapped, struct sf_packet *packet)
 {
@@ -84,14 +84,14 @@ static bool packet_options(
 	return rc == 0;
 }
 
-/* Right but for its time, or for its options. */
+/* Results of packet_block() for a block whose time or options are wrong, and nothing else. */
 static const char odd_time[] = "a time stamp outside 1970 … 2116";
 static const char odd_options[] = "options that overrun it";
 
 /*
- * Clause 4.3 and appendix A: fills `packet` from the block at p; NULL, or what is wrong with it.
- * With odd_options the packet is complete, with odd_time it lacks its time and what its options
- * say.
+ * Clause 4.3 and appendix A: fills `packet` from the block at p. Returns NULL, or a text that says
+ * what is wrong. With odd_options the packet is complete; with odd_time it has no time and no
+ * direction.
  */
 static inline __attribute__((always_inline)) const char *packet_block(
 	const struct sf_pcapng_format *format, const uint8_t *p, uint32_t type, uint32_t total,
@@ -148,7 +148,7 @@ static const char *simple_block(const struct sf_pcapng_format *format, const uin
 	return NULL;
 }
 
-/* Passes over what is left of an unused block; false: hungry or failed. */
+/* Skips the rest of an unused block. False: hungry or failed. */
 static bool block_skip(struct sf_reader *reader, unsigned count)
 {
 	struct sf_pcapng_format *format = &reader->pcapng;
@@ -221,8 +221,8 @@ static bool section_order(struct sf_reader *reader, const uint8_t *p, unsigned c
 }
 
 /*
- * How many bytes the block at p takes, which is its length, rounded up if its writer meant that: the
- * length that ends a block tells. 0: hungry or failed.
+ * The number of bytes of the block at p: its length, rounded up to four if the length at the block's
+ * end is found there only. 0: hungry or failed.
  */
 static uint32_t block_extent(
 	struct sf_reader *reader, const uint8_t *p, uint32_t total, unsigned count)
@@ -253,8 +253,9 @@ static uint32_t block_extent(
 }
 
 /*
- * Looks at the block at p (at least 12 bytes are there): *type and *total, and all of it in the
- * buffer if it is of use, else it is set up for skipping (*total = 0). False: hungry or failed.
+ * Reads *type and *total of the block at p (at least 12 bytes are there). A block that is used is in
+ * the buffer as a whole then; for any other one skipping begins (*total = 0). False: hungry or
+ * failed.
  */
 static bool block_begin(
 	struct sf_reader *reader, const uint8_t *p, uint32_t *type, uint32_t *total, unsigned count)
@@ -333,8 +334,8 @@ static int64_t time_after(struct sf_reader *reader, const uint8_t *p, unsigned c
 }
 
 /*
- * The packet of the block at p, if what is odd with it can be forgiven. Returns 1, or -1: hungry or
- * failed.
+ * Decodes the packet of a block that is not quite right, if the deviation is tolerated. Returns 1, or
+ * -1: hungry or failed.
  */
 static int other_packet(struct sf_reader *reader, const uint8_t *p, uint32_t type, uint32_t total,
 	struct sf_packet *packet, unsigned count)
@@ -358,7 +359,7 @@ static int other_packet(struct sf_reader *reader, const uint8_t *p, uint32_t typ
 	return packet->time_ns < 0 ? -1 : 1;
 }
 
-/* The block was taken: what is odd with it is counted. */
+/* The packet of the block was delivered: counts its deviations. */
 static void count_oddities(struct sf_reader *reader)
 {
 	struct sf_pcapng_format *format = &reader->pcapng;
@@ -373,8 +374,7 @@ static void count_oddities(struct sf_reader *reader)
 }
 
 /*
- * One block that is no enhanced packet block in the buffer. Returns 1 when it gave a packet, 0 when
- * not, -1 when decoding stops here.
+ * Decodes a block of any kind. Returns 1: a packet; 0: no packet; -1: decoding stops here.
  */
 static int other_block(struct sf_reader *reader, struct sf_packet *packet, unsigned count)
 {
@@ -411,7 +411,8 @@ static int other_block(struct sf_reader *reader, struct sf_packet *packet, unsig
 }
 
 /*
- * Runs of enhanced packet blocks that lie whole in the buffer; everything else goes the long way.
+ * Decodes runs of enhanced packet blocks that are in the buffer as a whole; other_block() decodes
+ * all others.
  */
 static inline __attribute__((always_inline)) unsigned pcapng_run(struct sf_reader *reader,
 	struct sf_packet *packets, unsigned max, int64_t until, bool swapped)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the two halves of the pcapng reader share: options and interfaces (pcapng_interface.c). */
+/* Options and interfaces of pcapng: shared by pcapng.c and pcapng_interface.c. */
 #ifndef SPANFLOW_FILE_PCAPNG_H
 #define SPANFLOW_FILE_PCAPNG_H
 
@@ -14,9 +14,8 @@ struct sf_pcapng_option {
 };
 
 /*
- * Clause 3.5: takes the next option from *p … end. Returns 1, 0 at the end (of the options or of
- * the room: the end option may be left out), -1 when an option does not fit or the end option has a
- * length: no more options then.
+ * Clause 3.5: reads the next option from *p … end. Returns 1; 0: no more options (the end option may
+ * be missing); -1: malformed, no more options: one does not fit, or the end option has a length.
  */
 static inline int sf_pcapng_option(
 	const uint8_t **p, const uint8_t *end, bool swapped, struct sf_pcapng_option *option)
@@ -67,7 +66,7 @@ static inline bool interface_time(
 bool sf_pcapng_interface(
 	struct sf_reader *reader, const uint8_t *p, uint32_t total, unsigned count);
 
-/* A new section: its interfaces are described anew. */
+/* A new section begins: forgets all interfaces. */
 void sf_pcapng_forget(struct sf_pcapng_format *format);
 
 #endif

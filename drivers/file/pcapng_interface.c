@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Interfaces of a pcapng section: link type, clock, and which interface of the capture each is
- * (slots.h). Clauses are those of draft-ietf-opsawg-pcapng.
+ * Interfaces of a pcapng section: link type, clock, and slot in the capture (slots.h). Clauses are
+ * those of draft-ietf-opsawg-pcapng.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +26,7 @@ static void interface_resolution(struct sf_pcapng_interface *interface, uint8_t 
 		interface->shift = exponent;
 		return;
 	}
-	if (exponent > 9 + 19) { /* all that 64 bits can count is less than 1 ns */
+	if (exponent > 9 + 19) { /* the largest 64-bit number of units is less than 1 ns */
 		interface->divide = UINT64_MAX;
 		return;
 	}
@@ -50,7 +50,7 @@ static void copy_text(char *to, size_t size, const struct sf_pcapng_option *opti
 	to[length] = '\0';
 }
 
-/* Clause 4.2; an offset that no time can have makes every time stamp one out of range. */
+/* Clause 4.2. An impossible offset puts every time stamp out of range. */
 static int64_t interface_offset(int64_t seconds)
 {
 	if (seconds > SF_READER_TIME_MAX / SF_NS_PER_S ||
@@ -59,7 +59,7 @@ static int64_t interface_offset(int64_t seconds)
 	return seconds * SF_NS_PER_S;
 }
 
-/* Options of an interface description; false: some of them cannot be right and are left out. */
+/* Reads the options of an interface description. False: some are malformed and left out. */
 static bool interface_options(const uint8_t *p, const uint8_t *end, bool swapped,
 	struct sf_pcapng_interface *interface, struct sf_slot_identity *identity)
 {
@@ -86,7 +86,7 @@ static bool interface_options(const uint8_t *p, const uint8_t *end, bool swapped
 	return good && rc == 0;
 }
 
-/* The slot of an interface of this section; no other one of the section has it. */
+/* The slot of an interface; no other interface of the section has the same slot. */
 static int interface_slot(struct sf_reader *reader, struct sf_slot_identity *identity,
 	const struct sf_interface *described)
 {
@@ -109,7 +109,7 @@ static int interface_slot(struct sf_reader *reader, struct sf_slot_identity *ide
 	return slot;
 }
 
-/* Room for another interface of the section; false: failed. */
+/* Makes room for another interface of the section. False: failed. */
 static bool interface_room(struct sf_reader *reader, unsigned count)
 {
 	struct sf_pcapng_format *format = &reader->pcapng;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What all formats share: telling them apart by content, reading on, and saying where a file is
- * cut off. The first decoder only looks at the magic and hands over to the format's own.
+ * Common to all formats: recognising the format by content, reading on, and messages about files
+ * that are cut off. The first decoder only examines the magic number and installs the format's own.
  */
 #include "file/reader.h"
 
@@ -16,7 +16,7 @@
 #define MAGIC_PCAP_MODIFIED 0xa1b2cd34u
 #define MAGIC_PCAPNG        0x0a0d0d0au
 
-/* Files that people hand over by mistake: bytes at an offset, and what to do with them. */
+/* Files that users name by mistake: the bytes at an offset that identify them, and advice. */
 static const struct {
 	size_t offset, length;
 	const char *bytes, *name;
@@ -128,7 +128,7 @@ static unsigned reader_fail_foreign(struct sf_reader *reader)
 	return 0;
 }
 
-/* The decoder every file starts with. */
+/* The first decoder of every file. */
 static unsigned reader_identify(
 	struct sf_reader *reader, struct sf_packet *packets, unsigned max, int64_t until)
 {
@@ -214,7 +214,7 @@ bool sf_reader_look_ahead(struct sf_reader *reader)
 	return n > 0;
 }
 
-/* No more bytes although the decoder wants some. */
+/* The file has no more bytes, and the decoder is hungry. */
 static void reader_at_end(struct sf_reader *reader)
 {
 	size_t left = (size_t)(reader->stream.end - reader->stream.p);

@@ -20,7 +20,7 @@ static uint64_t hash_of(const struct sf_slot_identity *identity)
 	return sf_hash_strong(&key, words, sizeof(words) / sizeof(words[0]));
 }
 
-/* Where the slot is in the hash table, or the free place where it is to be. */
+/* The place of a slot in the hash table, or the free place for it. */
 static uint32_t place_of(const struct sf_slots *slots, uint64_t hash)
 {
 	uint32_t at = (uint32_t)hash & slots->mask;
@@ -30,7 +30,7 @@ static uint32_t place_of(const struct sf_slots *slots, uint64_t hash)
 	return at;
 }
 
-/* Makes room for one more than `count`. */
+/* Makes room for `count` + 1 slots. */
 static int slots_grow(struct sf_slots *slots, unsigned count)
 {
 	uint32_t room = slots->places ? 2 * (slots->mask + 1) : PLACES_MIN;

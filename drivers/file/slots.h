@@ -19,18 +19,18 @@
 #define SF_SLOTS_MAX   65536
 #define SF_SLOTS_BLOCK 64
 
-/* What an interface is known by; whole words without padding, as it is hashed. */
+/* Identifies an interface. Whole words without padding, because it is hashed. */
 struct sf_slot_identity {
 	char name[SF_IFNAME_MAX];
 	char description[SF_IFNAME_MAX];
 	uint8_t address[8];
 	uint32_t link;
-	uint32_t number; /* in the section, + 1; 0: the name tells */
+	uint32_t number; /* number in the section + 1; 0: identified by name */
 };
 
 /*
- * Blocks, so that a slot never moves. The reading thread fills a slot, then publishes it by the
- * count (release); any thread reads the count first (acquire).
+ * Slots are in blocks, so that they never move. The thread that reads the files fills a slot, then
+ * publishes it by the count (release); any thread reads the count first (acquire).
  */
 struct sf_slots {
 	struct sf_interface *blocks[SF_SLOTS_MAX / SF_SLOTS_BLOCK];
@@ -42,8 +42,8 @@ struct sf_slots {
 };
 
 /*
- * The slot of that interface, which is described if it is new. -ENOMEM, or SF_EUNSUPPORTED when
- * there are SF_SLOTS_MAX others.
+ * The number of the interface's slot; a new one is described by `found`. -ENOMEM, or SF_EUNSUPPORTED
+ * when SF_SLOTS_MAX slots are in use.
  */
 int sf_slots_find(struct sf_slots *slots, const struct sf_slot_identity *identity,
 	const struct sf_interface *found);

@@ -2,11 +2,11 @@
 /*
  *	filling → newer → older → (lent) → free
  *
- * `filling` gathers packets in the order of the file. When it is full it is sorted and becomes
- * `newer`, or `older` if that is empty. Packets are given from both, the earlier one first. When
- * `older` has no more, `newer` takes its place and the next part is gathered.
+ * Packets are copied to the part `filling`, in the order of the file. A full part is sorted and
+ * becomes `newer`, or `older` if there is none. Packets are delivered from both, the earlier one
+ * first. When `older` is empty, `newer` becomes `older` and the next part is filled.
  *
- * Price: each packet's bytes are copied once; memory for three parts, and for those that are lent.
+ * Price: each packet is copied once; memory for three parts, and for parts with lent packets.
  */
 #include "file/sort.h"
 
@@ -17,42 +17,43 @@
 #include "base/branch.h"
 #include "file/reader.h"
 
-#define RUN     64u /* decoded at once */
+#define RUN     64u /* packets decoded at once */
 #define ROOM    ((size_t)64 << 10)
 #define FEW     4u
 #define NEAR_NS (300 * SF_NS_PER_S)
-#define ALONE   (1u << 31)  /* in the index of an entry */
-#define PIPE_NS SF_NS_PER_S /* packets of a pipe wait for others of so much time */
+#define ALONE   (1u << 31)  /* mark in the index of an entry: see mark_alone() */
+#define PIPE_NS SF_NS_PER_S /* packets of a pipe are delivered when later ones follow by this */
 #define TOUCHED 4u
 
 struct entry {
-	int64_t key; /* where it belongs: its time, unless that is wild */
+	int64_t key; /* packets are sorted by it: the time, unless that is wild */
 	uint32_t index, offset;
 };
 
 struct part {
-	struct part *next; /* of all */
+	struct part *next; /* list of all parts */
 	uint8_t *bytes;
 	size_t used, room;
 	struct sf_packet *packets; /* in the order of the file */
 	struct entry *entries;     /* in the order of time */
 	unsigned count, given, packet_room;
-	uint64_t lent[SF_STREAM_QUEUES]; /* last turn of each queue in which it was */
+	uint64_t lent[SF_STREAM_QUEUES]; /* last turn of each queue that was lent packets of it */
 };
 
 struct sf_sort {
 	struct sf_sorting *sorting;
 	size_t most; /* bytes of a part */
 	struct part *parts, *older, *newer, *filling;
-	struct part *touched[TOUCHED]; /* by the last decode */
+	struct part *touched[TOUCHED]; /* parts with packets of the last decode */
 	unsigned touched_count;
 	struct entry *scratch;
 	unsigned scratch_room;
 	bool look, flush;
-	enum sf_reader_state end; /* of the file; READY: not reached */
+	enum sf_reader_state end; /* state at the end of the file; READY: not reached */
 	int64_t before;           /* key of the last packet gathered; INT64_MIN: none */
-	int64_t latest, given;    /* the latest key gathered, and given */
-	bool told;                /* this file counts as one that is not in order */
+	int64_t latest;           /* latest key of the packets gathered */
+	int64_t given;            /* latest key of the packets delivered */
+	bool told;                /* the file is counted as one that is not in order */
 };
 
 static bool part_is_lent(const struct sf_sort *sort, const struct part *part)
@@ -109,7 +110,7 @@ void sf_sort_free(struct sf_sort *sort)
 	free(sort);
 }
 
-/* An empty part that nobody uses. */
+/* A part that is not in use, or a new one. */
 static struct part *free_part(struct sf_sort *sort)
 {
 	struct part *part = sort->parts;
@@ -127,7 +128,7 @@ static struct part *free_part(struct sf_sort *sort)
 	return part;
 }
 
-/* Room for one more packet of so many bytes. */
+/* Makes room for one more packet of `bytes` bytes. */
 static int part_grow(struct part *part, size_t bytes)
 {
 	if (part->count == part->packet_room) {
@@ -187,7 +188,7 @@ static bool is_near(int64_t a, int64_t b)
 	return a - b <= NEAR_NS && b - a <= NEAR_NS;
 }
 
-/* Entries are in the order of time: marks those of few packets with nothing else near them. */
+/* Marks up to four entries that lie more than NEAR_NS from all others. Entries are sorted by time. */
 static void mark_alone(struct part *part)
 {
 	struct entry *entries = part->entries;
@@ -202,9 +203,9 @@ static void mark_alone(struct part *part)
 }
 
 /*
- * Entries are in the order of the file, and that of number `at` is alone. It is wild if the packets
- * around it agree on another time; at an end of what is known, if it lies beyond that end.
- * `before`: of the last packet before it that is not alone; INT64_MIN: none.
+ * True if entry `at`, which is marked ALONE, has a wild time: the packets before and behind it agree
+ * on another time; or, at the first or last entry, it lies beyond all others. Entries are in the
+ * order of the file. `before`: key of the last entry before it that is not alone; INT64_MIN: none.
  */
 static bool is_wild(const struct part *part, unsigned at, int64_t before)
 {
@@ -224,7 +225,7 @@ static void count(_Atomic uint64_t *counter)
 		memory_order_relaxed);
 }
 
-/* A packet steps back by so much. */
+/* Counts a packet that is `step_ns` earlier than the one before it. */
 static void step_back(struct sf_reader *reader, int64_t step_ns)
 {
 	struct sf_disorder *disorder = &reader->sort->sorting->disorder;
@@ -239,7 +240,7 @@ static void step_back(struct sf_reader *reader, int64_t step_ns)
 		disorder->largest_ns = step_ns;
 }
 
-/* Merges two runs that follow each other, [a, b) and [b, end), to `to`; equal ones as they are. */
+/* Merges the sorted runs [a, b) and [b, end) to `to`; entries of equal key keep their order. */
 static struct entry *merge_runs(
 	struct entry *to, const struct entry *a, const struct entry *b, const struct entry *end)
 {
@@ -259,7 +260,7 @@ static const struct entry *run_end(const struct entry *at, const struct entry *e
 	return at;
 }
 
-/* A merge sort of the runs there are: a file of a few interfaces has few. */
+/* A merge sort that uses existing runs: a file of a few interfaces has few of them. */
 static int part_sort(struct sf_sort *sort, struct part *part)
 {
 	if (sort->scratch_room < part->packet_room) {
@@ -289,7 +290,7 @@ static int part_sort(struct sf_sort *sort, struct part *part)
 	return 0;
 }
 
-/* The key of an entry without one of its own: that of the packet before it, or else behind it. */
+/* The key of an entry whose time is wild: that of the entry before it, or else behind it. */
 static int64_t key_of_neighbour(const struct sf_sort *sort, const struct part *part, unsigned at)
 {
 	if (at)
@@ -301,7 +302,7 @@ static int64_t key_of_neighbour(const struct sf_sort *sort, const struct part *p
 	return part->entries[at].key;
 }
 
-/* Entries are in the order of the file: finds those that are wild, and counts steps back. */
+/* Sets the keys of wild entries, and counts steps back. Entries are in the order of the file. */
 static void set_keys(struct sf_reader *reader, struct part *part)
 {
 	struct sf_sort *sort = reader->sort;
@@ -327,7 +328,7 @@ static void set_keys(struct sf_reader *reader, struct part *part)
 		sort->before = entries[part->count - 1].key;
 }
 
-/* From the order of time back to that of the file. part_sort() has made the room. */
+/* Puts entries back into the order of the file. part_sort() has allocated `scratch`. */
 static void part_restore(struct sf_sort *sort, struct part *part)
 {
 	struct entry *entries = sort->scratch;
@@ -341,7 +342,7 @@ static void part_restore(struct sf_sort *sort, struct part *part)
 	part->packet_room = room;
 }
 
-/* Puts the packets of a part into the order of time. 0 or -ENOMEM. */
+/* Sorts the packets of a part by time. 0 or -ENOMEM. */
 static int part_order(struct sf_reader *reader, struct part *part)
 {
 	struct sf_sort *sort = reader->sort;
@@ -372,7 +373,7 @@ static bool no_memory(struct sf_reader *reader)
 	return false;
 }
 
-/* The part is complete. False: no memory. */
+/* Sorts the part `filling` and makes it available. False: no memory. */
 static bool close_part(struct sf_reader *reader)
 {
 	struct sf_sort *sort = reader->sort;
@@ -406,7 +407,7 @@ static bool part_is_full(const struct sf_reader *reader)
 	       part->packets[part->count - 1].time_ns - part->packets[0].time_ns > PIPE_NS;
 }
 
-/* Gathers packets until a part is full, or the file or its bytes end. */
+/* Gathers packets until a part is full, or the buffer has no more packets. */
 static void gather(struct sf_reader *reader)
 {
 	struct sf_sort *sort = reader->sort;
@@ -427,7 +428,7 @@ static void gather(struct sf_reader *reader)
 			sf_sort_end(reader);
 			return;
 		} else if (reader->state == SF_READER_HUNGRY) {
-			/* what was at hand in a pipe has been looked through */
+			/* a pipe: what it had at hand has been examined */
 			if (!sort->look || !reader->stream.pipe || !sort->filling)
 				return;
 			break;
@@ -443,7 +444,7 @@ void sf_sort_end(struct sf_reader *reader)
 	reader->state = SF_READER_READY;
 }
 
-/* Is the packet that comes next known? */
+/* True if it is known which packet comes next. */
 static bool is_ready(const struct sf_sort *sort)
 {
 	if (!sort->older)
@@ -451,7 +452,7 @@ static bool is_ready(const struct sf_sort *sort)
 	return sort->newer || sort->look || sort->flush || sort->end != SF_READER_READY;
 }
 
-/* Gives packets while the next one is known. */
+/* Delivers packets while it is known which one comes next. */
 static unsigned give(
 	struct sf_reader *reader, struct sf_packet *packets, unsigned max, int64_t until)
 {
@@ -508,7 +509,7 @@ unsigned sf_sort_decode(
 			reader->state = sort->end;
 			break;
 		} else if (sort->look && sort->given != INT64_MIN) {
-			/* all that was looked through is in order, and given */
+			/* all packets examined are in order and delivered: sorting ends */
 			reader->state = SF_READER_READY;
 			reader->sorts = false;
 			break;
@@ -529,7 +530,7 @@ void sf_sort_flush(struct sf_reader *reader)
 	reader->sort->flush = true;
 }
 
-/* Parts of many open files are smaller. */
+/* Bytes of a part; fewer when many files are open. */
 static size_t part_bytes(unsigned open_files)
 {
 	size_t bytes = open_files ? 2 * SF_SORT_BYTES / open_files : SF_SORT_BYTES;

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Packets of a capture file that was not written in the order of time, put into that order. Example:
- * dumpcap on two interfaces writes a block of packets of one, then the block of the other from the
- * same time.
+ * Sorts packets of a capture file that was not written in the order of time. Example: dumpcap on two
+ * interfaces writes a block of packets of one, then a block of packets of the other from the same
+ * time.
  *
- * Packets are copied and gathered in parts of up to SF_SORT_PACKETS. Each part is sorted, and two
- * parts that follow each other in the file are merged: so a packet finds its place if it was written
- * at most a part too late. Equal times keep the order of the file.
+ * Packets are copied into parts of up to SF_SORT_PACKETS. Each part is sorted, and merged with the
+ * part before it. So a packet gets its right place if it was written no more than a part too late.
+ * Packets of equal time keep the order of the file.
  *
  * A time stamp is wild if it lies, alone or with up to three others, more than five minutes from all
  * others of its part, while packets before and behind it in the file agree on another time. Its
  * packet keeps its place behind the packet before it. Example: one packet of 1970 in a capture of
  * today.
  *
- * A reader without this has packets in the order of the file.
+ * A reader without `sorting` delivers packets in the order of the file.
  */
 #ifndef SPANFLOW_FILE_SORT_H
 #define SPANFLOW_FILE_SORT_H
@@ -28,34 +28,37 @@
 
 struct sf_reader;
 
-/* A part's packets and the bytes they have. */
+/* Limits of a part. */
 #define SF_SORT_PACKETS 65536u
 #define SF_SORT_BYTES   ((size_t)32 << 20)
-#define SF_SORT_LEAST   ((size_t)1 << 20) /* of each, when many files are open */
+#define SF_SORT_LEAST   ((size_t)1 << 20) /* bytes, when many files are open */
 
-/* So much of a file is looked through for steps back in time before its first packet is given. */
+/* The begin of a file that is searched for steps back in time before its packets are delivered. */
 #define SF_SORT_LOOK_PACKETS 32768u
 #define SF_SORT_LOOK_BYTES   ((size_t)8 << 20)
 
-/* What a queue was lent in a turn is back when its next turn begins. */
+/* Packets that are lent in a turn of a queue are returned when its next turn begins. */
 struct sf_lending {
-	uint64_t turn[SF_STREAM_QUEUES];
-	unsigned queue; /* whose turn it is */
+	uint64_t turn[SF_STREAM_QUEUES]; /* number of each queue's turns */
+	unsigned queue;                  /* the queue that reads */
 };
 
-/* Of all files of a capture: written by whose turn it is; `largest_ns` and texts are for the end. */
+/*
+ * Disorder in all files of a capture. The thread that reads writes it. Any thread reads the counters;
+ * the other members are read when no more packets come.
+ */
 struct sf_disorder {
-	_Atomic uint64_t packets; /* that were written after one with a later time */
-	_Atomic uint64_t late;    /* of those, too late to be sorted */
-	_Atomic uint64_t wild;    /* time stamps */
-	unsigned files;
-	int64_t largest_ns; /* step back */
-	char first[256];    /* file */
+	_Atomic uint64_t packets; /* packets written after one with a later time */
+	_Atomic uint64_t late;    /* packets written too late to be sorted */
+	_Atomic uint64_t wild;    /* packets with a wild time stamp */
+	unsigned files;           /* files that are not in order */
+	int64_t largest_ns;       /* largest step back in time */
+	char first[256];          /* name of the first such file */
 };
 
-/* How a capture's files are sorted. */
+/* Sorting in all files of a capture. */
 struct sf_sorting {
-	unsigned open; /* files, about */
+	unsigned open; /* about the number of open files */
 	struct sf_lending lending;
 	struct sf_disorder disorder;
 };
@@ -63,28 +66,28 @@ struct sf_sorting {
 struct sf_sort;
 
 /*
- * From now on the reader's packets are sorted. The last ones that it decoded were not given yet and
- * come first. With `look` the next ones are only looked through: if they are in order, sorting ends
- * with them. 0 or -ENOMEM.
+ * Begins to sort the packets of a reader. `packets` were decoded and not delivered; they come first.
+ * With `look` only the begin of the file is examined: if it is in order, sorting ends behind it. 0
+ * or -ENOMEM.
  */
 int sf_sort_begin(
 	struct sf_reader *reader, const struct sf_packet *packets, unsigned count, bool look);
 void sf_sort_free(struct sf_sort *sort);
 
-/* As sf_reader_decode(), which calls it while reader->sorts. */
+/* sf_reader_decode() while reader->sorts is true. */
 unsigned sf_sort_decode(
 	struct sf_reader *reader, struct sf_packet *packets, unsigned max, int64_t until);
 
-/* No more can be read: what was gathered is given, then reader->state is what it is now. */
+/* The file has ended: delivers the rest; then reader->state is what it is now. */
 void sf_sort_end(struct sf_reader *reader);
 
-/* A pipe has nothing to read: what was gathered is given. */
+/* A pipe has nothing to read for now: delivers the packets gathered so far. */
 void sf_sort_flush(struct sf_reader *reader);
 
-/* What the last sf_sort_decode() gave may be lent to the queue whose turn it is. */
+/* The packets of the last sf_sort_decode() are lent to the queue that reads. */
 void sf_sort_lend(struct sf_sort *sort);
 
-/* Is something lent? */
+/* True if packets are lent. */
 bool sf_sort_is_lent(const struct sf_sort *sort);
 
 #endif

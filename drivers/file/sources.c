@@ -8,12 +8,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* One read of so much nearly always holds a file's first packet. */
+/* Bytes that nearly always contain the first packet of a file. */
 #define LOOK_CHUNK 16384
 
 /*
- * Chunk sizes: small files, and many files at once, need less. Queues that take turns are to have
- * most of a turn's packets in a chunk of their own, which is about what a turn is.
+ * Chunk sizes: small for small files and for many files at once. If queues read in turns, a chunk has
+ * about the bytes of a turn, so that a queue finds most packets of its turn in its own chunk.
  */
 #define CHUNK_MIN   4096
 #define CHUNK_SMALL ((size_t)128 << 10)
@@ -35,7 +35,7 @@ static int open_path(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Of a file's first packets. UNKNOWN: they can be read only once, or are compressed. */
+/* Order of a file's first packets. UNKNOWN: they can be read only once, or are compressed. */
 enum order { ORDERED, BACK, UNKNOWN };
 
 static enum order order_of_packets(struct sf_reader *reader)
@@ -60,7 +60,7 @@ static enum order order_of_packets(struct sf_reader *reader)
 	return ORDERED;
 }
 
-/* Is the begin of a regular file in the order of time? Reads it, and goes back. */
+/* Reads the begin of a regular file to see whether it is in the order of time, and goes back. */
 static enum order look_for_order(int fd, uint64_t size)
 {
 	off_t begin = lseek(fd, 0, SEEK_CUR);
@@ -88,7 +88,7 @@ static enum order look_for_order(int fd, uint64_t size)
 	return order;
 }
 
-/* Starts reading, only to look into it or for its packets; takes over fd. */
+/* Makes a reader; takes over fd. `look`: only to examine the file, not for its packets. */
 static int source_start(const struct sf_sources *sources, struct sf_source *source, int fd,
 	size_t chunk, bool look, struct sf_error *error)
 {
@@ -157,7 +157,7 @@ void sf_source_close(struct sf_source *source)
 	source->reader = NULL;
 }
 
-/* Lists the files behind the names. */
+/* Makes the list of inputs. */
 static int sources_list(struct sf_sources *sources, const char *const *names, unsigned count,
 	struct sf_error *error)
 {
@@ -198,8 +198,9 @@ static void source_look(struct sf_source *source)
 }
 
 /*
- * The earliest of the first packets, in a file that is not in the order of time; one of another day
- * may have a wild time stamp. What was read at once is used up.
+ * For a file that is not in the order of time: sets first_ns to the earliest time of its first
+ * packets. A packet of another day may have a wild time stamp and does not count. Uses the packets
+ * that one read delivered.
  */
 static void source_look_for_earliest(struct sf_source *source)
 {
@@ -235,8 +236,7 @@ static void sources_add_format(struct sf_sources *sources, const struct sf_reade
 }
 
 /*
- * Opens one input and looks into it. Returns 1 when it stays in the list, 0 when it is to be left
- * out, or an error.
+ * Opens and examines an input. 1: it stays in the list; 0: it is left out; or an error.
  */
 static int source_examine(
 	struct sf_sources *sources, struct sf_source *source, struct sf_error *error)

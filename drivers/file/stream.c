@@ -6,14 +6,13 @@
  *	|   headroom    |  unconsumed |      room        |
  *	                     ^ memory + headroom
  *
- * A read goes to `end` while a good part of the chunk is free there (pipes deliver little at a
- * time); otherwise the unconsumed tail is moved so that it ends at memory + headroom and the next
- * read fills the page-aligned chunk behind it. A file is thus read in whole, aligned chunks into
- * the same memory, which stays in the L2 cache. The headroom grows with the largest record. With
- * several queues the tail moves to a buffer that nobody uses.
+ * A read goes to `end` if a good part of the chunk is free there (pipes deliver little at a time).
+ * Otherwise the unconsumed tail is moved so that it ends at memory + headroom, and the next read
+ * fills the page-aligned chunk behind it. A file is thus read in whole, aligned chunks into the same
+ * memory, which stays in the L2 cache. The headroom grows with the largest record. With several
+ * queues the tail moves to a buffer that is not in use.
  *
- * Price: the tail of each chunk (less than one record) is copied; a read failure in the middle of
- * a chunk is seen only after the packets before it were delivered, which is what we want.
+ * Price: the tail of each chunk (less than one record) is copied.
  */
 #include "file/stream.h"
 
@@ -24,14 +23,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PIPE_OCTETS (1024 * 1024) /* that wait in one */
-#define HEADROOM    (64 * 1024)
-#define INPUT       (128 * 1024)
+#define PIPE_BYTES (1024 * 1024) /* size of a pipe's buffer */
+#define HEADROOM   (64 * 1024)
+#define INPUT      (128 * 1024)
 
 /* least chunk of decompressed data */
 #define PLAIN_MIN (256 * 1024)
 
-/* The unconsumed tail moves to a buffer, whose memory is made if there is not enough. */
+/* Moves the unconsumed tail to buffer `to`, and allocates memory for it if necessary. */
 static int stream_move(struct sf_file_stream *stream, unsigned to, size_t headroom)
 {
 	struct sf_file_stream_buffer *buffer = &stream->buffers[to];
@@ -69,7 +68,7 @@ int sf_file_stream_init(
 	};
 	stream->pipe = fstat(fd, &status) < 0 || !S_ISREG(status.st_mode);
 	if (stream->pipe)
-		fcntl(fd, F_SETPIPE_SZ, PIPE_OCTETS); /* fewer, larger reads if allowed */
+		fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES); /* fewer, larger reads if allowed */
 	else
 		posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	stream->buffers = calloc(queues, sizeof(*stream->buffers));
@@ -118,8 +117,8 @@ bool sf_file_stream_is_lent(const struct sf_file_stream *stream)
 }
 
 /*
- * A buffer that nobody uses: the one that the queue used before, if it can be. There always is one,
- * as a queue has bytes of one buffer at most, and the one whose turn it is of none.
+ * A buffer that is not in use; if possible the one that the queue used before. There always is one:
+ * at most one buffer is lent to each queue, and none to the queue that reads.
  */
 static unsigned stream_free_buffer(const struct sf_file_stream *stream)
 {
@@ -130,7 +129,7 @@ static unsigned stream_free_buffer(const struct sf_file_stream *stream)
 	return found;
 }
 
-/* Room at `end`, for `need` bytes in all from p on, over as many fills as that takes. */
+/* Makes room at `end`, so that `need` bytes from p on fit into the buffer. */
 static int stream_make_room(struct sf_file_stream *stream, size_t need)
 {
 	size_t tail = (size_t)(stream->end - stream->p);
@@ -144,7 +143,7 @@ static int stream_make_room(struct sf_file_stream *stream, size_t need)
 	return stream_move(stream, stream_free_buffer(stream), headroom);
 }
 
-/* read(2) that waits for a pipe's data at most wait_ms. */
+/* read(2); waits for data on a pipe up to wait_ms. */
 static enum sf_file_stream_result stream_read(
 	struct sf_file_stream *stream, uint8_t *to, size_t room, int wait_ms, size_t *got)
 {
@@ -173,7 +172,7 @@ static enum sf_file_stream_result stream_read(
 	return n ? SF_STREAM_MORE : SF_STREAM_END;
 }
 
-/* The file's first bytes are in the buffer: compressed ones move to the decompressor's input. */
+/* Finds the compression by the first bytes in the buffer; compressed bytes move to `in`. */
 static enum sf_file_stream_result stream_identify(struct sf_file_stream *stream)
 {
 	size_t length = (size_t)(stream->end - stream->p);
@@ -194,7 +193,7 @@ static enum sf_file_stream_result stream_identify(struct sf_file_stream *stream)
 	stream->in_end = stream->in + length;
 	stream->p = stream->end;
 	stream->end_offset = 0;
-	/* the file's size says little about how much comes out of it */
+	/* the size of a compressed file says little about the size of its data */
 	if (stream->chunk < PLAIN_MIN)
 		stream->chunk = PLAIN_MIN;
 	return stream_move(stream, stream->current, 0) < 0 ? SF_STREAM_FAILED : SF_STREAM_MORE;

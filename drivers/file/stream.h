@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One input as a flow of plain bytes through one reused buffer: bytes are read (and decompressed)
- * at `end` and consumed at `p`. The consumer moves p itself.
+ * The plain bytes of one file, in a buffer that is used again and again: bytes are read (and
+ * decompressed) at `end` and consumed at `p`. The consumer moves p itself.
  *
  *	while (stream.end - stream.p < need)
  *		if (sf_file_stream_fill(&stream, need, wait_ms) != SF_STREAM_MORE) …
  *
- * Where several queues take turns in reading (file.c), the bytes of one are still in use while
- * another reads on: then there is a buffer for each, and what is lent is not overwritten. One queue
- * fills the same buffer again and again, mostly, so that its core need not fetch the lines from
- * another one.
+ * If several queues read in turns (file.c), the bytes of one queue are still in use while another
+ * reads. Then each queue has a buffer, and a buffer with lent bytes is not overwritten. A queue uses
+ * its own buffer if it can, so that its core need not fetch the lines from another core.
  */
 #ifndef SPANFLOW_FILE_STREAM_H
 #define SPANFLOW_FILE_STREAM_H
@@ -22,46 +21,46 @@
 
 #include "file/codec.h"
 
-/* What is read at once: few calls, and still in the second-level cache when it is parsed. */
+/* Bytes of one read: few calls, and the bytes are still in the second-level cache when parsed. */
 #define SF_STREAM_CHUNK ((size_t)256 << 10)
 
 #define SF_STREAM_QUEUES 64 /* at most */
 
-/* Memory of `headroom` octets for what a refill carries over, and a chunk. */
+/* Memory of `headroom` bytes, for the rest that a refill keeps, and a chunk behind it. */
 struct sf_file_stream_buffer {
 	uint8_t *memory; /* NULL: not needed yet */
 	size_t headroom, chunk;
-	uint64_t lent; /* bit q: bytes in it are lent to queue q; not kept with one queue only */
+	uint64_t lent; /* bit q: bytes are lent to queue q; not used with one queue only */
 };
 
 struct sf_file_stream {
 	/* per batch */
 	const uint8_t *p; /* first byte not yet consumed */
-	uint8_t *end;     /* after the last byte there is */
+	uint8_t *end;     /* behind the last byte that was read */
 	/* per refill */
-	uint8_t *limit;                        /* where the buffer ends */
+	uint8_t *limit;                        /* end of the buffer */
 	struct sf_file_stream_buffer *buffers; /* by queue */
 	unsigned queues;
-	unsigned current;    /* the buffer with p and end */
-	unsigned queue;      /* whose turn it is */
-	size_t most;         /* bytes that a read asks for, if there is room */
-	size_t chunk;        /* room for reading in a buffer that is made now */
+	unsigned current;    /* index of the buffer with p and end */
+	unsigned queue;      /* the queue that reads */
+	size_t most;         /* bytes of one read, if there is room */
+	size_t chunk;        /* size of the chunk in a new buffer */
 	uint64_t end_offset; /* position of `end` in the plain data */
 	uint64_t raw_offset; /* bytes read from the descriptor */
-	uint64_t raw_end;    /* where reading it ends, even if there is more */
+	uint64_t raw_end;    /* value of raw_offset at which reading ends */
 	int fd;
-	bool pipe;       /* no regular file: may have nothing to read for now */
+	bool pipe;       /* not a regular file: there may be nothing to read for now */
 	bool identified; /* `compression` is known */
 	enum sf_compression compression;
 	struct sf_codec *codec;
 	uint8_t *in;                  /* compressed bytes, SF_STREAM_INPUT of room */
-	const uint8_t *in_p, *in_end; /* those not yet decompressed */
-	struct sf_error error;        /* why fill failed, without the file's name */
+	const uint8_t *in_p, *in_end; /* the bytes of `in` that are not decompressed yet */
+	struct sf_error error;        /* why a fill failed, without the file's name */
 };
 
 /*
- * Takes over `fd` (also on failure), of which `size` bytes are read at most, up to `chunk` at once,
- * for up to SF_STREAM_QUEUES queues. 0 or -ENOMEM.
+ * Takes over `fd` (also on failure). Reads `size` bytes at most, up to `chunk` at once, for up to
+ * SF_STREAM_QUEUES queues. 0 or -ENOMEM.
  */
 int sf_file_stream_init(
 	struct sf_file_stream *stream, int fd, uint64_t size, size_t chunk, unsigned queues);
@@ -70,26 +69,26 @@ void sf_file_stream_fini(struct sf_file_stream *stream);
 enum sf_file_stream_result { SF_STREAM_MORE, SF_STREAM_QUIET, SF_STREAM_END, SF_STREAM_FAILED };
 
 /*
- * Reads once, so that bytes come nearer to the `need` wanted from p on; makes room for them. Moves
- * the bytes from p to end: pointers into them are void afterwards. On a pipe waits up to wait_ms
- * for data (QUIET: none came, or a signal did). FAILED: see stream->error.
+ * Reads once; makes room for `need` bytes from p on first. May move the bytes from p to end, so
+ * pointers to them are invalid afterwards. Waits up to wait_ms for data on a pipe (QUIET: no data,
+ * or a signal came). FAILED: see stream->error.
  */
 enum sf_file_stream_result sf_file_stream_fill(
 	struct sf_file_stream *stream, size_t need, int wait_ms);
 
 /*
- * The turn is that of `queue`, which has given back what was lent to it; it reads `most` bytes at
- * once.
+ * Begins the turn of `queue`, which reads up to `most` bytes at once. No bytes are lent to the queue
+ * any more.
  */
 void sf_file_stream_turn(struct sf_file_stream *stream, unsigned queue, size_t most);
 
-/* Bytes of the current buffer are lent to the queue whose turn it is. */
+/* Bytes of the current buffer are lent to the queue that reads. */
 void sf_file_stream_lend(struct sf_file_stream *stream);
 
-/* Nothing more is read; what was, stays. */
+/* Closes the file; bytes in the buffers stay. */
 void sf_file_stream_end(struct sf_file_stream *stream);
 
-/* Are bytes lent to any queue? */
+/* True if bytes are lent to any queue. */
 bool sf_file_stream_is_lent(const struct sf_file_stream *stream);
 
 /* Position of p in the plain data. */
