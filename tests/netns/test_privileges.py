@@ -54,14 +54,16 @@ class Separated(Case):
         self.cable()
 
     def cable(self):
-        """The mirror port has GRO on when it comes up, not only later."""
+        """The mirror port has GRO on when it gets its name, not only later."""
         queues = ("numrxqueues", self.queues, "numtxqueues", self.queues)
         run("ip", "link", "add", "host", "netns", self.outside.name, *queues, "type", "veth",
-            "peer", "name", "mirror", "netns", self.inside.name, *queues)
-        for namespace, interface in (self.outside, "host"), (self.inside, "mirror"):
+            "peer", "name", "new", "netns", self.inside.name, *queues)
+        for namespace, interface in (self.outside, "host"), (self.inside, "new"):
             namespace.quiet(interface)
             namespace.plain(interface)
             namespace("ethtool", "-K", interface, "gro", "on")
+        self.inside("ip", "link", "set", "new", "name", "mirror")
+        for namespace, interface in (self.outside, "host"), (self.inside, "mirror"):
             namespace("ip", "link", "set", interface, "up")
         self.outside("ip", "addr", "add", "192.0.2.1/24", "dev", "host")
         self.outside("ip", "neigh", "add", "192.0.2.2", "lladdr", "02:00:00:00:00:02",

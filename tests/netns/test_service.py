@@ -92,7 +92,7 @@ class Service(Case):
         process = self.live(self.tap, "-i", "rx0", "-o", "none", env=env)
         self.ready(process)
         time.sleep(0.5)
-        self.assertIn("NOTIFY_SOCKET=/nonexistent/notify", self.stop(process).stderr)
+        self.assertIn("NOTIFY_SOCKET=/proc/nonexistent/notify", self.stop(process).stderr)
 
 
 if __name__ == "__main__":
