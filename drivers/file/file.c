@@ -110,6 +110,7 @@ static void file_open_waiting(struct file_capture *file)
 	struct sf_source *source = &file->sources.list[file->waiting++];
 	struct sf_error error;
 
+	sf_sources_look_ahead(&file->sources, file->waiting);
 	file->sorting.open = file->open_count + 1;
 	if (!source->reader &&
 		sf_source_open(&file->sources, source, file->open_count, &error) < 0) {
@@ -542,6 +543,8 @@ static int file_start(
 		&sources->listed, file->capture.warning.text, sizeof(file->capture.warning.text));
 	if (*file->capture.warning.text)
 		file->capture.warning.code = SF_EUNSUPPORTED;
+	if (sources->count > 1)
+		sf_sources_look_ahead(sources, 0);
 	return file_make_lists(file, error);
 }
 

@@ -73,6 +73,12 @@ static void merge_grow(struct sf_merge *merge)
 		keys[i] = earlier(keys[2 * i], keys[2 * i + 1]);
 }
 
+/* True: the packet of the input comes alone, at another place than its time. */
+static bool is_wild(const struct sf_reader *reader)
+{
+	return reader->ahead_ns != reader->ahead->time_ns;
+}
+
 /* A free leaf for a new input. */
 static unsigned merge_leaf(struct sf_merge *merge, struct sf_source *source)
 {
@@ -94,9 +100,10 @@ void sf_merge_add(struct sf_merge *merge, struct sf_source *source)
 		source->leaf = merge_leaf(merge, source);
 	merge->runs[source->leaf] = (struct sf_merge_run){ reader->ahead, reader->ahead_end };
 	merge->count++;
+	merge->wild += is_wild(reader);
 	play(merge->keys, merge->size + source->leaf,
 		(struct sf_merge_key){
-			.time_ns = reader->ahead->time_ns,
+			.time_ns = reader->ahead_ns,
 			.tie = (uint64_t)source->order << 32 | source->leaf,
 		});
 }
@@ -121,6 +128,7 @@ static struct sf_source *merge_taken(struct sf_merge *merge, unsigned leaf)
 		key = nothing;
 		spent = merge->sources[leaf];
 		merge->count--;
+		merge->wild -= is_wild(spent->reader);
 	}
 	play(merge->keys, merge->size + leaf, key);
 	return spent;
@@ -188,7 +196,7 @@ static sf_always_inline struct sf_source *take_winners(struct sf_merge *merge, s
 
 static sf_always_inline struct sf_source *take(struct sf_merge *merge, struct filling *to)
 {
-	if (merge->size == 2 && merge->count == 2)
+	if (merge->size == 2 && merge->count == 2 && !merge->wild)
 		return take_of_two(merge, to);
 	return take_winners(merge, to);
 }

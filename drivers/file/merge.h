@@ -25,9 +25,10 @@ struct sf_merge_run {
 };
 
 struct sf_merge {
-	unsigned count;             /* inputs that have packets */
-	unsigned size;              /* leaves: a power of two */
-	unsigned room;              /* most leaves */
+	unsigned count; /* inputs that have packets */
+	unsigned wild;  /* of these, those whose packet has another place than its time */
+	unsigned size;  /* leaves: a power of two */
+	unsigned room;  /* most leaves */
 	struct sf_merge_key *keys;  /* [1] is the root, [size + leaf] a leaf */
 	struct sf_merge_run *runs;  /* by leaf */
 	struct sf_source **sources; /* by leaf; NULL: free */

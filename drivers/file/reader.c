@@ -211,6 +211,8 @@ bool sf_reader_look_ahead(struct sf_reader *reader)
 	unsigned n = sf_reader_decode(reader, reader->ahead, SF_BATCH_MAX, INT64_MAX);
 
 	reader->ahead_end = reader->ahead + n;
+	if (n)
+		reader->ahead_ns = sf_sort_place(reader, reader->ahead);
 	return n > 0;
 }
 

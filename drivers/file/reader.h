@@ -120,6 +120,7 @@ struct sf_reader {
 	struct sf_pcapng_format pcapng;
 	struct sf_error error; /* position and fault, without the file's name */
 	/* decoded by sf_reader_look_ahead() */
+	int64_t ahead_ns; /* place in time of the first one */
 	const struct sf_packet *ahead_end;
 	struct sf_packet ahead[SF_BATCH_MAX];
 };

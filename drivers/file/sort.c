@@ -53,7 +53,9 @@ struct sf_sort {
 	int64_t before;           /* key of the last packet gathered; INT64_MIN: none */
 	int64_t latest;           /* latest key of the packets gathered */
 	int64_t given;            /* latest key of the packets delivered */
-	bool told;                /* the file is counted as one that is not in order */
+	bool stops; /* the decode ends: a packet with a wild time ahead is next, or was */
+	bool wild;  /* what was delivered is one packet with a wild time ahead */
+	bool told;  /* the file is counted as one that is not in order */
 };
 
 static bool part_is_lent(const struct sf_sort *sort, const struct part *part)
@@ -290,7 +292,10 @@ static int part_sort(struct sf_sort *sort, struct part *part)
 	return 0;
 }
 
-/* The key of an entry whose time is wild: that of the entry before it, or else behind it. */
+/*
+ * The key of an entry whose time is wild: that of the entry before it. The first entries of a file
+ * come behind the next one: no clock is to begin with a wild time.
+ */
 static int64_t key_of_neighbour(const struct sf_sort *sort, const struct part *part, unsigned at)
 {
 	if (at)
@@ -299,7 +304,7 @@ static int64_t key_of_neighbour(const struct sf_sort *sort, const struct part *p
 		return sort->before;
 	while (at + 1 < part->count && part->entries[at].index & ALONE)
 		at++;
-	return part->entries[at].key;
+	return part->entries[at].key + 1;
 }
 
 /* Sets the keys of wild entries, and counts steps back. Entries are in the order of the file. */
@@ -321,7 +326,7 @@ static void set_keys(struct sf_reader *reader, struct part *part)
 		entry->index &= ~ALONE;
 		if (entry->key < sort->latest)
 			step_back(reader, sort->latest - entry->key);
-		else
+		else if (before != INT64_MIN)
 			sort->latest = entry->key;
 	}
 	if (part->count)
@@ -452,9 +457,13 @@ static bool is_ready(const struct sf_sort *sort)
 	return sort->newer || sort->look || sort->flush || sort->end != SF_READER_READY;
 }
 
-/* Delivers packets while it is known which one comes next. */
-static unsigned give(
-	struct sf_reader *reader, struct sf_packet *packets, unsigned max, int64_t until)
+/*
+ * Delivers packets while it is known which one comes next. A packet whose wild time lies ahead of its
+ * key is delivered alone: the merge takes the time of all others for their key. `before`: number of
+ * packets that this decode delivered already.
+ */
+static unsigned give(struct sf_reader *reader, struct sf_packet *packets, unsigned before,
+	unsigned max, int64_t until)
 {
 	struct sf_sort *sort = reader->sort;
 	unsigned n = 0;
@@ -476,6 +485,10 @@ static unsigned give(
 			reader->head_ns = entry->key;
 			return n;
 		}
+		sort->stops = part->packets[entry->index].time_ns > entry->key;
+		if (sort->stops && before + n > 0)
+			return n;
+		sort->wild = sort->stops;
 		if (entry->key < sort->given)
 			count(&sort->sorting->disorder.late);
 		else
@@ -483,6 +496,8 @@ static unsigned give(
 		packets[n] = part->packets[entry->index];
 		packets[n++].data = part->bytes + entry->offset;
 		part->given++;
+		if (sort->stops)
+			break;
 	}
 	if (sort->older->given == sort->older->count) {
 		sort->older = sort->newer;
@@ -499,10 +514,11 @@ unsigned sf_sort_decode(
 
 	sf_sort_lend(sort);
 	sort->touched_count = 0;
-	while (n < max) {
+	sort->stops = sort->wild = false;
+	while (n < max && !sort->stops) {
 		if (is_ready(sort)) {
 			reader->state = SF_READER_READY;
-			n += give(reader, packets + n, max - n, until);
+			n += give(reader, packets + n, n, max - n, until);
 			if (reader->state == SF_READER_HEAD || sort->touched_count > TOUCHED - 2)
 				break;
 		} else if (sort->end != SF_READER_READY) {
@@ -520,6 +536,11 @@ unsigned sf_sort_decode(
 		}
 	}
 	return n;
+}
+
+int64_t sf_sort_place(const struct sf_reader *reader, const struct sf_packet *first)
+{
+	return reader->sorts && reader->sort->wild ? reader->sort->given : first->time_ns;
 }
 
 void sf_sort_flush(struct sf_reader *reader)

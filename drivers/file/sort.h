@@ -10,7 +10,8 @@
  *
  * A time stamp is wild if it lies, alone or with up to three others, more than five minutes from all
  * others of its part, while packets before and behind it in the file agree on another time. Its
- * packet keeps its place behind the packet before it. Example: one packet of 1970 in a capture of
+ * packet keeps its place behind the packet before it; the first of a file comes behind the second.
+ * Example: one packet of 1970 in a capture of
  * today.
  *
  * A reader without `sorting` delivers packets in the order of the file.
@@ -77,6 +78,12 @@ void sf_sort_free(struct sf_sort *sort);
 /* sf_reader_decode() while reader->sorts is true. */
 unsigned sf_sort_decode(
 	struct sf_reader *reader, struct sf_packet *packets, unsigned max, int64_t until);
+
+/*
+ * Place in time of the first packet of the last decode: the time of the packet, or, if that is wild
+ * and lies ahead, the time at which it is merged.
+ */
+int64_t sf_sort_place(const struct sf_reader *reader, const struct sf_packet *first);
 
 /* The file has ended: delivers the rest; then reader->state is what it is now. */
 void sf_sort_end(struct sf_reader *reader);

@@ -19,6 +19,9 @@
 #define CHUNK_SMALL ((size_t)128 << 10)
 #define MANY_FILES  16
 
+/* So many of the files that come next are looked through for packets that are not in order. */
+#define LOOK_AHEAD 64
+
 const char *sf_source_name(const struct sf_source *source)
 {
 	return strcmp(source->path, "-") == 0 ? "standard input" : source->path;
@@ -35,10 +38,7 @@ static int open_path(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Order of a file's first packets. UNKNOWN: they can be read only once, or are compressed. */
-enum order { ORDERED, BACK, UNKNOWN };
-
-static enum order order_of_packets(struct sf_reader *reader)
+static enum sf_source_time order_of_packets(struct sf_reader *reader)
 {
 	struct sf_packet packets[SF_BATCH_MAX];
 	int64_t last = INT64_MIN;
@@ -50,30 +50,30 @@ static enum order order_of_packets(struct sf_reader *reader)
 
 		for (unsigned i = 0; i < n; i++) {
 			if (packets[i].time_ns < last)
-				return BACK;
+				return SF_SOURCE_UNORDERED;
 			last = packets[i].time_ns;
 		}
 		seen += n;
 		if (reader->state == SF_READER_HUNGRY)
 			sf_reader_fill(reader, 0);
 	}
-	return ORDERED;
+	return SF_SOURCE_ORDERED;
 }
 
 /* Reads the begin of a regular file to see whether it is in the order of time, and goes back. */
-static enum order look_for_order(int fd, uint64_t size)
+static enum sf_source_time look_for_order(int fd, uint64_t size)
 {
 	off_t begin = lseek(fd, 0, SEEK_CUR);
 	uint8_t magic[SF_COMPRESSION_MAGIC];
 	struct sf_reader *reader;
-	enum order order = UNKNOWN;
+	enum sf_source_time order = SF_SOURCE_UNKNOWN;
 	ssize_t n = begin < 0 ? -1 : pread(fd, magic, sizeof(magic), begin);
 	int copy;
 
 	if (n == 0)
-		return ORDERED;
+		return SF_SOURCE_ORDERED;
 	if (n < 0 || sf_compression_of(magic, (size_t)n) != SF_PLAIN)
-		return UNKNOWN;
+		return SF_SOURCE_UNKNOWN;
 	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	reader = malloc(sizeof(*reader));
 	if (reader && copy >= 0 && sf_reader_init(reader, copy, size, CHUNK_SMALL, 1, NULL) == 0) {
@@ -84,7 +84,7 @@ static enum order look_for_order(int fd, uint64_t size)
 	}
 	free(reader);
 	if (lseek(fd, begin, SEEK_SET) < 0)
-		return ORDERED;
+		return SF_SOURCE_ORDERED;
 	return order;
 }
 
@@ -93,8 +93,9 @@ static int source_start(const struct sf_sources *sources, struct sf_source *sour
 	size_t chunk, bool look, struct sf_error *error)
 {
 	struct sf_slots *slots = look ? NULL : sources->slots;
-	enum order order = look ? ORDERED : look_for_order(fd, source->size);
 
+	if (!look && source->time == SF_SOURCE_NOT_LOOKED)
+		source->time = look_for_order(fd, source->size);
 	source->reader = malloc(sizeof(*source->reader));
 	if (!source->reader) {
 		close(fd);
@@ -110,8 +111,8 @@ static int source_start(const struct sf_sources *sources, struct sf_source *sour
 		source->reader->oddities = sources->oddities;
 		source->reader->sorting = sources->sorting;
 	}
-	if ((order == BACK || order == UNKNOWN) &&
-		sf_sort_begin(source->reader, NULL, 0, order == UNKNOWN) < 0) {
+	if (!look && source->time != SF_SOURCE_ORDERED &&
+		sf_sort_begin(source->reader, NULL, 0, source->time == SF_SOURCE_UNKNOWN) < 0) {
 		sf_source_close(source);
 		return sf_error_set(error, -ENOMEM, "%s: no memory", sf_source_name(source));
 	}
@@ -128,8 +129,8 @@ static size_t chunk_for(int fd, unsigned open_files, unsigned queues)
 	return status.st_size < CHUNK_MIN ? CHUNK_MIN : (size_t)status.st_size + 1;
 }
 
-int sf_source_open(const struct sf_sources *sources, struct sf_source *source, unsigned open_files,
-	struct sf_error *error)
+/* The file that was found at start. Returns its descriptor. */
+static int source_reopen(const struct sf_source *source, struct sf_error *error)
 {
 	int fd = open_path(source->path);
 	struct stat status;
@@ -144,6 +145,16 @@ int sf_source_open(const struct sf_sources *sources, struct sf_source *source, u
 			"%s: another file took its place before it was read",
 			sf_source_name(source));
 	}
+	return fd;
+}
+
+int sf_source_open(const struct sf_sources *sources, struct sf_source *source, unsigned open_files,
+	struct sf_error *error)
+{
+	int fd = source_reopen(source, error);
+
+	if (fd < 0)
+		return fd;
 	return source_start(
 		sources, source, fd, chunk_for(fd, open_files, sources->queues), false, error);
 }
@@ -195,27 +206,6 @@ static void source_look(struct sf_source *source)
 	while (reader->state == SF_READER_HUNGRY && sf_reader_fill(reader, 0));
 	if (reader->state == SF_READER_HEAD)
 		source->first_ns = reader->head_ns;
-}
-
-/*
- * For a file that is not in the order of time: sets first_ns to the earliest time of its first
- * packets. A packet of another day may have a wild time stamp and does not count. Uses the packets
- * that one read delivered.
- */
-static void source_look_for_earliest(struct sf_source *source)
-{
-	struct sf_reader *reader = source->reader;
-	struct sf_packet packets[SF_BATCH_MAX];
-	int64_t begin = source->first_ns;
-
-	while (reader->state < SF_READER_HUNGRY) {
-		unsigned n = sf_reader_decode(reader, packets, SF_BATCH_MAX, INT64_MAX);
-
-		for (unsigned i = 0; i < n; i++)
-			if (packets[i].time_ns < source->first_ns &&
-				begin - packets[i].time_ns < 24 * 3600 * SF_NS_PER_S)
-				source->first_ns = packets[i].time_ns;
-	}
 }
 
 static void sources_add_format(struct sf_sources *sources, const struct sf_reader *reader)
@@ -276,10 +266,8 @@ static int source_examine(
 			source->reader->error.text);
 	sources_add_format(sources, source->reader);
 	sources->bytes_total += (uint64_t)status.st_size;
-	if (!only) {
-		source_look_for_earliest(source);
+	if (!only)
 		sf_source_close(source);
-	}
 	return 1;
 }
 
@@ -323,6 +311,65 @@ int sf_sources_open(struct sf_sources *sources, const char *const *names, unsign
 	if (sources->unknown_size)
 		sources->bytes_total = 0;
 	return 0;
+}
+
+/* The time of the packet that a reader gives first; INT64_MIN: it has none. Takes over fd. */
+static int64_t earliest_time(int fd, const struct sf_source *source)
+{
+	struct sf_sorting sorting = { .open = 1 };
+	struct sf_source looked = { .path = source->path, .first_ns = INT64_MIN };
+
+	looked.reader = malloc(sizeof(*looked.reader));
+	if (!looked.reader) {
+		close(fd);
+		return INT64_MIN;
+	}
+	if (sf_reader_init(looked.reader, fd, source->size, CHUNK_SMALL, 1, NULL) == 0) {
+		looked.reader->name = sf_source_name(source);
+		looked.reader->sorting = &sorting;
+		if (sf_sort_begin(looked.reader, NULL, 0, source->time == SF_SOURCE_UNKNOWN) == 0)
+			source_look(&looked);
+	}
+	sf_source_close(&looked);
+	return looked.first_ns;
+}
+
+/* Whether its first packet comes earlier than was known. What cannot be read is told later. */
+static bool source_look_through(struct sf_source *source)
+{
+	struct sf_error error;
+	int64_t first_ns;
+	int fd = source_reopen(source, &error);
+
+	if (fd < 0) {
+		source->time = SF_SOURCE_UNKNOWN;
+		return false;
+	}
+	source->time = look_for_order(fd, source->size);
+	if (source->time == SF_SOURCE_ORDERED) {
+		close(fd);
+		return false;
+	}
+	first_ns = earliest_time(fd, source);
+	if (first_ns == INT64_MIN || first_ns == source->first_ns)
+		return false;
+	source->first_ns = first_ns;
+	return true;
+}
+
+void sf_sources_look_ahead(struct sf_sources *sources, unsigned waiting)
+{
+	for (unsigned i = waiting; i < sources->count && i - waiting < LOOK_AHEAD; i++) {
+		struct sf_source *source = &sources->list[i];
+
+		if (source->reader || source->time != SF_SOURCE_NOT_LOOKED)
+			continue;
+		if (source_look_through(source)) {
+			qsort(sources->list + waiting, sources->count - waiting,
+				sizeof(*sources->list), by_first_time);
+			i = waiting - 1;
+		}
+	}
 }
 
 void sf_sources_fini(struct sf_sources *sources)

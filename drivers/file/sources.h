@@ -26,6 +26,14 @@ enum sf_source_end {
 	SF_SOURCE_PAST,  /* no more packets; the last ones may be in batches of other queues */
 };
 
+/* Whether a file's first packets are in the order of time. */
+enum sf_source_time {
+	SF_SOURCE_NOT_LOOKED,
+	SF_SOURCE_ORDERED,
+	SF_SOURCE_UNORDERED,
+	SF_SOURCE_UNKNOWN, /* they can be read only once, or are compressed */
+};
+
 struct sf_source {
 	char *path;
 	unsigned order; /* place on the command line */
@@ -33,7 +41,8 @@ struct sf_source {
 	uint64_t size; /* when it was examined; UINT64_MAX: not known */
 	dev_t device;
 	ino_t inode;
-	int64_t first_ns;         /* of the first packet; INT64_MIN: no packet, or not known */
+	int64_t first_ns; /* of the first packet; INT64_MIN: no packet, or not known */
+	enum sf_source_time time;
 	unsigned leaf;            /* its place in the merge (merge.h) */
 	struct sf_reader *reader; /* NULL: not open */
 	uint64_t counted;         /* bytes already in the statistics */
@@ -62,6 +71,12 @@ struct sf_sources {
 int sf_sources_open(struct sf_sources *sources, const char *const *names, unsigned count,
 	struct sf_error *error);
 void sf_sources_fini(struct sf_sources *sources);
+
+/*
+ * To be called before list[waiting] is opened. Looks through the next files for packets that are not
+ * in the order of time, and sorts the list by the earliest packet of each.
+ */
+void sf_sources_look_ahead(struct sf_sources *sources, unsigned waiting);
 
 /* Opens an input; its size and the number of open files determine the size of the chunks. */
 int sf_source_open(const struct sf_sources *sources, struct sf_source *source, unsigned open_files,

@@ -264,6 +264,24 @@ START_TEST(disordered_files_are_merged)
 END_TEST
 
 /* In order for longer than is looked ahead, then blocks: these are in one batch at least. */
+/* Two of three files have their later half first: they are opened by their earliest packet. */
+START_TEST(files_may_begin_with_a_later_packet)
+{
+	const unsigned each = 20000;
+
+	count = 0;
+	for (unsigned i = 0; i < 3 * each; i++) {
+		unsigned place = i % 3 ? (i / 3 + each / 2) % each : i / 3;
+
+		add(NOW + (int64_t)(3 * place + i % 3) * 1000, 60 + below(60));
+	}
+	sort();
+	read_all(3, 700);
+	ck_assert_uint_eq(counter("tooLateToSort"), 0);
+	ck_assert_uint_eq(counter("outOfOrder"), 2 * each / 2);
+}
+END_TEST
+
 START_TEST(disorder_may_begin_late)
 {
 	count = 0;
@@ -311,14 +329,15 @@ START_TEST(a_wild_time_stays_where_it_stands)
 			for (unsigned i = 0; i < 100; i++)
 				add(NOW + (i ^ 2) * 10, 60);
 			/*
-			 * Sorted as if it had the time of the packet before (the first one: of the
-			 * next). The last one may be right if it is ahead, and comes last; so may the first.
+			 * Sorted as if it had the time of the packet before (the first one: just
+			 * behind the next). The last one may be right if it is ahead, and comes
+			 * last; so may the first.
 			 */
 			bool may_be_right = (at == 99 && wild[k] > 0) || (at == 0 && wild[k] < 0);
 
 			packets[at].time_us = may_be_right ? NOW + wild[k]
 					      : at         ? packets[at - 1].time_us
-							   : packets[1].time_us;
+							   : packets[1].time_us + 1;
 			sort();
 			packets[at].time_us = NOW + wild[k];
 			for (unsigned i = 0; i < count; i++)
@@ -327,6 +346,27 @@ START_TEST(a_wild_time_stays_where_it_stands)
 			read_all(1, 7);
 			ck_assert_uint_eq(counter("wildTimes"), !may_be_right);
 		}
+}
+END_TEST
+
+/* The packet of file 0 with a wild time ahead comes behind the one before it; file 1 goes on. */
+START_TEST(a_wild_time_holds_up_no_other_file)
+{
+	for (unsigned at = 0; at < 1998; at += 666) {
+		count = 0;
+		for (unsigned i = 0; i < 2000; i++)
+			add(NOW + i * 10, 60);
+		packets[at].time_us = at ? packets[at - 2].time_us : packets[2].time_us + 1;
+		sort();
+		packets[at].time_us = NOW + INT64_C(86400000000);
+		for (unsigned i = 0; i < count; i++)
+			if (sorted[i].number == at)
+				sorted[i].time_us = packets[at].time_us;
+		for (unsigned max = 1; max < 200; max += 99)
+			read_all(2, max);
+		ck_assert_uint_eq(counter("wildTimes"), 1);
+		ck_assert_uint_eq(counter("outOfOrder"), 0);
+	}
 }
 END_TEST
 
@@ -388,6 +428,7 @@ START_TEST(a_quiet_pipe_is_not_waited_for)
 END_TEST
 
 CHECK_MAIN("file_sort", any_permutation_is_sorted, files_in_order_say_nothing,
-	blocks_of_two_ports_are_sorted, disordered_files_are_merged, disorder_may_begin_late,
-	too_late_is_said, a_wild_time_stays_where_it_stands, a_pipe_is_sorted_as_it_comes,
-	a_quiet_pipe_is_not_waited_for)
+	blocks_of_two_ports_are_sorted, disordered_files_are_merged,
+	files_may_begin_with_a_later_packet, disorder_may_begin_late, too_late_is_said,
+	a_wild_time_stays_where_it_stands, a_wild_time_holds_up_no_other_file,
+	a_pipe_is_sorted_as_it_comes, a_quiet_pipe_is_not_waited_for)

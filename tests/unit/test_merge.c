@@ -29,6 +29,7 @@ static bool look_ahead(unsigned input, unsigned most)
 
 	memcpy(reader->ahead, stored[input] + used[input], n * sizeof(*reader->ahead));
 	used[input] += n;
+	reader->ahead_ns = reader->ahead->time_ns;
 	reader->ahead_end = reader->ahead + n;
 	return n > 0;
 }
