@@ -119,6 +119,10 @@ static unsigned reader_fail_foreign(struct sf_reader *reader)
 	if (name)
 		sf_error_set(&reader->error, SF_EUNSUPPORTED, "not a capture file: %sit is %s",
 			unpacked, name);
+	else if (stream->end - stream->p < 4)
+		sf_error_set(&reader->error, SF_EUNSUPPORTED,
+			"not a capture file: %sit is %zu byte%s long", unpacked,
+			(size_t)(stream->end - stream->p), stream->end - stream->p == 1 ? "" : "s");
 	else
 		sf_error_set(&reader->error, SF_EUNSUPPORTED,
 			"not a capture file: %sit begins with %02x %02x %02x %02x; pcap and pcapng "
@@ -216,6 +220,25 @@ bool sf_reader_look_ahead(struct sf_reader *reader)
 	return n > 0;
 }
 
+/* True if the file has fewer than four bytes that do not begin a capture file. */
+static bool is_short_foreign(const struct sf_reader *reader)
+{
+	static const uint32_t magics[] = { MAGIC_PCAP, MAGIC_PCAP_NS, MAGIC_PCAP_MODIFIED,
+		MAGIC_PCAPNG };
+	size_t length = (size_t)(reader->stream.end - reader->stream.p);
+
+	if (reader->decode != reader_identify || length == 0 || length >= 4)
+		return false;
+	for (size_t i = 0; i < sizeof(magics) / sizeof(magics[0]); i++) {
+		uint32_t orders[] = { magics[i], __builtin_bswap32(magics[i]) };
+
+		if (memcmp(reader->stream.p, &orders[0], length) == 0 ||
+			memcmp(reader->stream.p, &orders[1], length) == 0)
+			return false;
+	}
+	return true;
+}
+
 /* The file has no more bytes, and the decoder is hungry. */
 static void reader_at_end(struct sf_reader *reader)
 {
@@ -228,6 +251,8 @@ static void reader_at_end(struct sf_reader *reader)
 		reader->state = SF_READER_END;
 	else if (left == 0 && sf_file_stream_offset(&reader->stream) == 0)
 		sf_reader_fail(reader, 0, SF_ECORRUPT, "the file is empty");
+	else if (is_short_foreign(reader))
+		reader_fail_foreign(reader);
 	else
 		sf_reader_fail(reader, 0, SF_ECORRUPT,
 			"the file is cut off in %s: %zu of at least %zu bytes are there", part,

@@ -50,6 +50,7 @@ static const char *end_of_run(const struct sf_collected_sink *sink)
 int sf_cmd_show(struct sf_options *options)
 {
 	struct sf_collected_sink sink;
+	struct sf_collector_stats stats;
 	bool whole;
 	int status;
 
@@ -64,7 +65,10 @@ int sf_cmd_show(struct sf_options *options)
 		whole = read_files(&sink, options);
 		if (!sf_collected_finish(&sink) || !whole)
 			status = SF_EXIT_FAILED;
-		sf_collected_report(&sink, NULL, end_of_run(&sink));
+		/* of files that could not be read there is nothing to count */
+		sf_collector_stats(sink.collector, &stats);
+		if (whole || stats.messages || options->stats == SF_STATS_JSON)
+			sf_collected_report(&sink, NULL, end_of_run(&sink));
 	}
 	sf_collected_close(&sink);
 	return status;

@@ -259,13 +259,25 @@ static void text_counters(const struct sf_collector_stats *stats)
 	}
 }
 
+static void text_ending(const char *ended)
+{
+	if (strcmp(ended, "request") == 0)
+		fputs("so far:\n", stderr);
+	else if (strcmp(ended, "eof") == 0)
+		fputs("ended at the end of the input\n", stderr);
+	else if (strcmp(ended, "output") == 0)
+		fputs("ended because an output takes no more\n", stderr);
+	else
+		fprintf(stderr, "ended by %s\n", ended);
+}
+
 static void report_text(
 	const struct sf_counter_set *set, const struct sf_collected_sink *sink, const char *ended)
 {
 	const struct sf_collected_input *received = set->objects[SF_SCOPE_RECEIVED];
 	struct sf_destination_stats destination;
 
-	fprintf(stderr, "ended by %s\n", ended);
+	text_ending(ended);
 	if (received)
 		fprintf(stderr, "%12" PRIu64 " datagrams, %" PRIu64 " dropped by the kernel\n",
 			received->datagrams, received->dropped);

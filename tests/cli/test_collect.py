@@ -114,6 +114,17 @@ class Show(Case):
         self.assertIn(f"{cut}: byte ", done.stderr)
         self.assertIn("gzip: the compressed data are cut off", done.stderr)
 
+    def test_nothing_was_read(self):
+        """The reason is said, and no statistics of zeros after it."""
+        done = self.run_plain("show", self.directory / "missing.ipfix")
+        self.assertEqual(done.status, 1)
+        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+        self.assertIn("missing.ipfix: No such file", done.stderr)
+        done = self.run_plain("show", "--stats", "json", self.directory / "missing.ipfix")
+        self.assertIn('"ended":"eof"', done.stderr)
+        done = self.run_plain("show", self.file("a.ipfix", WHOLE))
+        self.assertIn("ended at the end of the input\n", done.stderr)
+
     def test_cut_off(self):
         file = self.file("a.ipfix", WHOLE[:-5])
         done = self.show("-o", "json", file, status=1)

@@ -73,6 +73,19 @@ class Trees(Case):
         (root / "a.pcap").write_bytes(b"")
         self.assertEqual(sorted(self.ports(root)), [1, 2, 3, 4])
 
+    def test_short_files_of_other_kinds(self):
+        """Notes of a few bytes are no captures; a capture cut within its first bytes is damaged."""
+        root = self.tree({"a.pcap": capture(1), "note": b"ok\n", "flag": b"1"})
+        self.assertEqual(self.ports(root), [1])
+        self.assertIn("2 files that are not captures", self.stderr)
+        done = self.run_plain("meter", "-r", root / "note")
+        self.assertEqual(done.status, 1)
+        self.assertIn("not a capture file: it is 3 bytes long", done.stderr)
+        (root / "b.pcap").write_bytes(capture(2)[:3])
+        done = self.run_plain("meter", "-r", root)
+        self.assertEqual(done.status, 1)
+        self.assertIn("b.pcap: byte 0: the file is cut off in the file header", done.stderr)
+
     def test_empty_files(self):
         root = self.tree({"a.pcap": capture(1), "b.pcap": b""})
         self.assertEqual(self.ports(root), [1])
