@@ -221,6 +221,80 @@ static unsigned known_half(unsigned slot, unsigned half)
 	return slot == SLOT_DPORT ? 1 : half;
 }
 
+/* The place of the member that a step fills, in struct sf_collected. */
+static size_t place_of(const struct sf_collect_step *step, const struct row *row)
+{
+	switch (row->place) {
+	case IN_HALF:
+		return offsetof(struct sf_collected, flow.half) +
+		       step->half * sizeof(struct sf_flow_half) + row->offset;
+	case IN_EACH:
+		return row->offset + step->half * (size_t)row->size;
+	default:
+		return offsetof(struct sf_collected, flow) + row->offset;
+	}
+}
+
+/* The kind of copy that does what the step does, and where it goes; SF_COPY_KINDS: there is none. */
+static enum sf_copy copy_of(
+	const struct sf_collect_step *step, const struct row *row, uint16_t length, size_t *to)
+{
+	static const uint8_t numbers[][3] = {
+		{ 1, 1, SF_COPY_1_1 },
+		{ 1, 2, SF_COPY_1_2 },
+		{ 2, 2, SF_COPY_2_2 },
+		{ 2, 4, SF_COPY_2_4 },
+		{ 4, 4, SF_COPY_4_4 },
+		{ 4, 8, SF_COPY_4_8 },
+		{ 8, 8, SF_COPY_8_8 },
+	};
+
+	*to = place_of(step, row);
+	switch (row->op) {
+	case OP_NUMBER:
+		for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+			if (numbers[i][0] == length && numbers[i][1] == row->size)
+				return numbers[i][2];
+		return SF_COPY_KINDS;
+	case OP_BYTES:
+		return length == 6 ? SF_COPY_BYTES_6 : SF_COPY_KINDS;
+	case OP_ADDRESS4:
+	case OP_ADDRESS6:
+		*to = offsetof(struct sf_collected, flow.addr) +
+		      (row->slot == SLOT_DST4 || row->slot == SLOT_DST6 ? 16 : 0);
+		return row->op == OP_ADDRESS4 ? SF_COPY_BYTES_4 : SF_COPY_BYTES_16;
+	case OP_MILLISECONDS:
+		return SF_COPY_MILLISECONDS;
+	case OP_MICROSECONDS:
+		return SF_COPY_MICROSECONDS;
+	case OP_NANOSECONDS:
+		return SF_COPY_NANOSECONDS;
+	default:
+		return SF_COPY_KINDS;
+	}
+}
+
+static void plan_compile(struct sf_collect_template *template)
+{
+	if (!sf_collect_plan_begin(template))
+		return;
+	for (unsigned i = 0; i < template->step_count; i++) {
+		const struct sf_collect_step *step = &template->steps[i];
+		const struct row *row = &rows[step->row];
+		enum sf_copy kind;
+		size_t to;
+
+		/* of the plan's slots: the version follows from the addresses, ICMP has no plan */
+		if (row->op == OP_NOTE)
+			continue;
+		kind = copy_of(step, row, template->lengths[step->field], &to);
+		if (kind == SF_COPY_KINDS)
+			return;
+		sf_collect_plan_add(template, kind, template->offsets[step->field], to);
+	}
+	sf_collect_plan_end(template);
+}
+
 void sf_collect_convert_compile(struct sf_collect_template *template)
 {
 	struct choice {
@@ -258,20 +332,14 @@ void sf_collect_convert_compile(struct sf_collect_template *template)
 			template->known[known_half(slot, half)] |= known_bits[slot];
 		}
 	}
+	plan_compile(template);
 }
 
 /* The member of the record that a step fills. */
 static uint8_t *member_of(
 	struct sf_collected *record, const struct sf_collect_step *step, const struct row *row)
 {
-	switch (row->place) {
-	case IN_HALF:
-		return (uint8_t *)&record->flow.half[step->half] + row->offset;
-	case IN_EACH:
-		return (uint8_t *)record + row->offset + step->half * (size_t)row->size;
-	default:
-		return (uint8_t *)&record->flow + row->offset;
-	}
+	return (uint8_t *)record + place_of(step, row);
 }
 
 /* False: the number is too large for a member of that size, which stays as it is. */

@@ -42,6 +42,52 @@ struct sf_collect_step {
 };
 
 /*
+ * Kinds of copies: length of the field and of the member it fills, or bytes as they are, or a time in 8
+ * bytes.
+ */
+#define SF_COPIES(X)                                                                               \
+	X(1_1)                                                                                     \
+	X(1_2)                                                                                     \
+	X(2_2)                                                                                     \
+	X(2_4)                                                                                     \
+	X(4_4)                                                                                     \
+	X(4_8)                                                                                     \
+	X(8_8)                                                                                     \
+	X(BYTES_4)                                                                                 \
+	X(BYTES_6)                                                                                 \
+	X(BYTES_16)                                                                                \
+	X(MILLISECONDS)                                                                            \
+	X(MICROSECONDS)                                                                            \
+	X(NANOSECONDS)
+
+enum sf_copy {
+#define X(kind) SF_COPY_##kind,
+	SF_COPIES(X)
+#undef X
+		SF_COPY_KINDS
+};
+
+struct sf_collect_copy {
+	uint16_t from; /* offset in the record */
+	uint16_t to;   /* offset in struct sf_collected */
+	uint16_t kind; /* enum sf_copy */
+};
+
+#define SF_COPIES_GROUPED 19
+
+/* plan.c */
+struct sf_collect_plan {
+	bool usable;
+	bool rare, label; /* MAC addresses, MPLS or flow label; flow label */
+	uint8_t ip_version;
+	uint8_t groups;                   /* of plan.c: bits */
+	uint8_t copy_count;               /* copies in no group */
+	uint16_t from[SF_COPIES_GROUPED]; /* offsets in the record of those in groups */
+	uint32_t known[2];
+	struct sf_collect_copy *copies;
+};
+
+/*
  * A template, compiled when it arrives. `fields` are handed to the callback: pen, id and (for
  * fixed lengths) length stay, the data pointers are set for each record.
  */
@@ -67,6 +113,7 @@ struct sf_collect_template {
 	uint16_t *lengths; /* as specified; SF_LENGTH_VARIABLE */
 	struct sf_collect_step *steps;
 	uint8_t scratch[SF_COLLECT_SCRATCH][8];
+	struct sf_collect_plan plan;
 };
 
 /*
@@ -102,12 +149,13 @@ struct sf_collect_message {
 	uint32_t uptime_ms;   /* SysUptime at … */
 	int64_t uptime_at_ns; /* … this time: from the header (v5, v9) or element 160 (IPFIX) */
 	bool uptime_valid;
-	bool withdrawals;  /* TCP, SCTP, files: templates may be withdrawn */
-	bool cut;          /* the end of the file cut it: the last data set may be incomplete */
-	bool countable;    /* the number of data records in it is known */
-	bool no_memory;    /* a template or the session could not be kept */
-	uint32_t records;  /* data records, options data included */
-	size_t empty_left; /* so many more fields without octets are handed over */
+	bool withdrawals; /* TCP, SCTP, files: templates may be withdrawn */
+	bool cut;         /* the end of the file cut it: the last data set may be incomplete */
+	bool countable;   /* the number of data records in it is known */
+	bool unprepared; /* `out` is not zeroed for the template's plan: sf_collect_plan_prepare() */
+	bool no_memory;  /* a template or the session could not be kept */
+	uint32_t records;                /* data records, options data included */
+	size_t empty_left;               /* so many more fields without octets are handed over */
 	struct sf_field_value origin[2]; /* exporter's address, domain */
 	uint8_t address[16], domain[4];  /* their values */
 };
@@ -182,6 +230,21 @@ void sf_collect_convert_compile(struct sf_collect_template *template);
 
 /* Fills flow, known and wide of message->out from the fields, whose data pointers are set. */
 void sf_collect_convert(struct sf_collect_message *message, struct sf_collect_template *template);
+
+/* plan.c: records of most templates, by copying */
+
+/* Whether the template's slots allow a plan: then its copies are added, and the plan is ended. */
+bool sf_collect_plan_begin(struct sf_collect_template *template);
+void sf_collect_plan_add(
+	struct sf_collect_template *template, enum sf_copy kind, unsigned from, size_t to);
+void sf_collect_plan_end(struct sf_collect_template *template);
+
+/* Before the first record of a set, and after one that was converted otherwise. */
+void sf_collect_plan_prepare(struct sf_collected *out, const struct sf_collect_template *template);
+
+/* Fills flow and has from the record. False: it must be converted by sf_collect_convert(). */
+bool sf_collect_plan_run(struct sf_collected *out, const struct sf_collect_template *template,
+	const uint8_t *record);
 
 /* netflow5.c */
 struct sf_collect_template *sf_collect_netflow5_template(void);

@@ -138,6 +138,42 @@ static void record_origin(
 	message->out.origin_count = (unsigned)!has_exporter + (unsigned)!has_domain;
 }
 
+/* Records of the template may say themselves where they came from. */
+static bool says_origin(const struct sf_collect_template *template)
+{
+	return template->exporter_field != SF_COLLECT_NO_FIELD ||
+	       template->domain_field != SF_COLLECT_NO_FIELD;
+}
+
+/* Where the records of a set came from, unless they may say so. */
+static void origin_of_set(
+	struct sf_collect_message *message, const struct sf_collect_template *template)
+{
+	if (!says_origin(template))
+		record_origin(message, template);
+}
+
+/*
+ * Sets the data pointers of a record of fixed lengths. In templates with a plan they stay where they are, so
+ * that after the first record of a set they only move on.
+ */
+static void fields_point(struct sf_collect_template *template, const uint8_t *record, bool first)
+{
+	struct sf_field_value *fields = template->fields;
+	const uint32_t *offsets = template->offsets;
+	const unsigned count = template->field_count;
+	const size_t length = template->min_length;
+
+	if (template->plan.usable && !first) {
+#pragma GCC unroll 8
+		for (unsigned i = 0; i < count; i++)
+			fields[i].data += length;
+		return;
+	}
+	for (unsigned i = 0; i < count; i++)
+		fields[i].data = record + offsets[i];
+}
+
 /*
  * Whether another record of this template may be handed over. Fields without octets make records
  * that cost their sender nothing: there may be as many of them in a message as it has octets, and
@@ -155,14 +191,30 @@ static bool record_affordable(
 	return true;
 }
 
-static void record_deliver(struct sf_collect_message *message, struct sf_collect_template *template)
+static void flow_fill(struct sf_collect_message *message, struct sf_collect_template *template,
+	const uint8_t *record)
+{
+	if (template->plan.usable) {
+		if (message->unprepared)
+			sf_collect_plan_prepare(&message->out, template);
+		message->unprepared = false;
+		if (sf_collect_plan_run(&message->out, template, record))
+			return;
+	}
+	sf_collect_convert(message, template);
+	message->unprepared = true;
+}
+
+static void record_deliver(struct sf_collect_message *message, struct sf_collect_template *template,
+	const uint8_t *record)
 {
 	struct sf_collector *c = message->collector;
 	struct sf_collected *out = &message->out;
 
 	message->records++;
 	c->stats.records++;
-	record_origin(message, template);
+	if (says_origin(template))
+		record_origin(message, template);
 	if (template->options) {
 		c->stats.options_records++;
 		memset(&out->flow, 0, sizeof(out->flow));
@@ -170,7 +222,7 @@ static void record_deliver(struct sf_collect_message *message, struct sf_collect
 		if (message->session)
 			options_note(message, template);
 	} else {
-		sf_collect_convert(message, template);
+		flow_fill(message, template, record);
 		c->stats.packets += sf_flow_packets(&out->flow);
 		c->stats.octets += sf_flow_octets(&out->flow);
 	}
@@ -181,7 +233,7 @@ static void record_deliver(struct sf_collect_message *message, struct sf_collect
 int sf_collect_data_set(struct sf_collect_message *message, struct sf_collect_template *template,
 	const uint8_t *end)
 {
-	const uint8_t *p = message->p;
+	const uint8_t *p = message->p, *const first = p;
 
 	message->out.template_id = template->id;
 	message->out.options = template->options;
@@ -189,12 +241,15 @@ int sf_collect_data_set(struct sf_collect_message *message, struct sf_collect_te
 	message->out.field_count = template->field_count + template->constant_count;
 	message->out.fields = template->fields;
 	message->out.lengths = template->lengths;
+	message->unprepared = true;
+	origin_of_set(message, template);
 	while ((size_t)(end - p) >= template->min_length && !message->collector->stopped) {
+		const uint8_t *record = p;
+
 		if (!record_affordable(message, template))
 			return 0;
 		if (template->fixed) {
-			for (unsigned i = 0; i < template->field_count; i++)
-				template->fields[i].data = p + template->offsets[i];
+			fields_point(template, p, p == first);
 			p += template->min_length;
 		} else {
 			unsigned bad = 0;
@@ -206,7 +261,7 @@ int sf_collect_data_set(struct sf_collect_message *message, struct sf_collect_te
 					bad + 1, template->id);
 			p = next;
 		}
-		record_deliver(message, template);
+		record_deliver(message, template, record);
 	}
 	return 0;
 }

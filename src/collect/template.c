@@ -2,7 +2,7 @@
 /*
  * Templates: their sets on the wire (RFC 7011 §3.4, §8; RFC 3954 §5.2, §6.1) and their storage.
  *
- * A template is one allocation: the structure, then its fields, offsets, steps and lengths. It
+ * A template is one allocation: the structure, then its fields, offsets, steps, lengths and copies. It
  * belongs to one session and hangs in the collector's bucket of (session, id). A new definition of
  * an id takes the old one's place at once, over UDP as in files.
  *
@@ -48,7 +48,8 @@ struct sf_collect_template *sf_collect_template_new(unsigned count, unsigned con
 	struct sf_collect_template *template = calloc(
 		1, sizeof(*template) + count * sizeof(*template->fields) +
 			   steps * sizeof(*template->steps) + count * sizeof(*template->offsets) +
-			   count * sizeof(*template->lengths));
+			   count * sizeof(*template->lengths) +
+			   steps * sizeof(*template->plan.copies));
 
 	if (!template)
 		return NULL;
@@ -57,6 +58,7 @@ struct sf_collect_template *sf_collect_template_new(unsigned count, unsigned con
 	template->offsets = (uint32_t *)(template->fields + count);
 	template->steps = (struct sf_collect_step *)(template->offsets + count);
 	template->lengths = (uint16_t *)(template->steps + steps);
+	template->plan.copies = (struct sf_collect_copy *)(template->lengths + count);
 	return template;
 }
 

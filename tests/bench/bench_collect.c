@@ -3,6 +3,8 @@
  * How many records a second the collecting process decodes into flow records: full datagrams of
  * the fields that most exporters send, without output. The totals are checked before the rate is
  * printed.
+ *
+ *	bench_collect [messages, default 300000]
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +17,6 @@
 #include "base/wire.h"
 
 #define DATAGRAM 1472
-#define MESSAGES 300000
 
 static const uint16_t fields[][2] = {
 	{ 8, 4 },
@@ -78,8 +79,9 @@ static size_t send_template(struct sf_collector *collector)
 	return record;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	const unsigned messages = argc > 1 ? (unsigned)atoi(argv[1]) : 300000;
 	const struct sf_collector_options options = { .record = on_record };
 	struct sf_collector *collector;
 	struct sf_collector_stats stats;
@@ -96,14 +98,14 @@ int main(void)
 	for (size_t i = 0; i < count; i++)
 		sf_store_be64(message + 20 + i * record + 16, 1500); /* octetDeltaCount */
 	start = sf_clock_read(CLOCK_MONOTONIC);
-	for (uint32_t i = 0; i < MESSAGES; i++) {
+	for (uint32_t i = 0; i < messages; i++) {
 		sf_store_be32(message + 8, i * (uint32_t)count);
 		sf_collector_message(collector, "192.0.2.1:4739", message, length, NULL);
 	}
 	ns = sf_clock_read(CLOCK_MONOTONIC) - start;
 	sf_collector_stats(collector, &stats);
 	sf_collector_free(collector);
-	if (stats.records != MESSAGES * count || octets != 1500 * stats.records ||
+	if (stats.records != messages * count || octets != 1500 * stats.records ||
 		stats.octets != octets || stats.sequence_gaps) {
 		fprintf(stderr, "the totals are wrong: no rate\n");
 		return EXIT_FAILURE;
