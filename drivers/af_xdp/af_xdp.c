@@ -27,9 +27,11 @@
 #include <bpf/libbpf.h>
 #include <xdp/libxdp.h>
 
+#include "af_xdp/driver.h"
 #include "af_xdp/xdp.h"
 #include "base/clock.h"
 #include "base/counter.h"
+#include "base/module.h"
 #include "base/port.h"
 #include "base/rights.h"
 #include "base/wire.h"
@@ -47,7 +49,8 @@
 
 #define ETHERTYPE_8021AD 0x88a8
 
-extern const struct sf_capture_ops sf_driver_af_xdp;
+/* What the module of this driver exports, where it is one (proxy.c). */
+extern const struct sf_capture_ops sf_driver_af_xdp SF_MODULE_OBJECT;
 
 static struct sf_xdp_capture *of(struct sf_capture *capture)
 {
@@ -578,9 +581,8 @@ fail:
 const struct sf_capture_ops sf_driver_af_xdp = {
 	.recv = receive,
 	.release = release,
-	.name = "xdp",
-	.summary = "AF_XDP sockets with an XDP program of their own; takes the frames away from "
-		   "the host",
+	.name = SF_XDP_NAME,
+	.summary = SF_XDP_SUMMARY,
 	.open = open_capture,
 	.stats = read_stats,
 	.interface = interface_of,

@@ -18,8 +18,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <spanflow/declare.h>
 #include <spanflow/error.h>
 #include <spanflow/packet.h>
+
+SF_BEGIN_PUBLIC
 
 #define SF_IFNAME_MAX 64
 
@@ -205,5 +208,7 @@ static inline void sf_capture_release(struct sf_capture *capture, unsigned queue
 	if (capture->ops->release)
 		capture->ops->release(capture, queue);
 }
+
+SF_END_PUBLIC
 
 #endif

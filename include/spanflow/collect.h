@@ -13,9 +13,12 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include <spanflow/declare.h>
 #include <spanflow/error.h>
 #include <spanflow/field.h>
 #include <spanflow/flow.h>
+
+SF_BEGIN_PUBLIC
 
 /* Most fields of one record that are handed over; a template with more is refused by name. */
 #define SF_COLLECT_FIELDS_MAX 512
@@ -161,5 +164,7 @@ void sf_collector_stats(const struct sf_collector *collector, struct sf_collecto
  * gets "_2"…), the form `spanflow meter -o json` has.
  */
 int sf_collected_json(const struct sf_collected *record, FILE *stream);
+
+SF_END_PUBLIC
 
 #endif

@@ -6,6 +6,10 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include <spanflow/declare.h>
+
+SF_BEGIN_PUBLIC
+
 /* System errors keep their number (-ENOMEM …); spanflow's own begin at -1000. */
 enum sf_err {
 	SF_OK = 0,
@@ -31,5 +35,7 @@ const char *sf_strerror(int code);
 /* Fills `error` (unless NULL) printf-like and returns `code`, so that `return sf_error_set(…)`. */
 int sf_error_set(struct sf_error *error, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+SF_END_PUBLIC
 
 #endif

@@ -23,9 +23,12 @@
 #include <sys/socket.h>
 
 #include <spanflow/collect.h>
+#include <spanflow/declare.h>
 #include <spanflow/error.h>
 #include <spanflow/flow.h>
 #include <spanflow/meter.h>
+
+SF_BEGIN_PUBLIC
 
 struct sf_exporter;
 
@@ -270,5 +273,7 @@ bool sf_exporter_local_address(const struct sf_exporter *exporter, unsigned inde
 /* Text for `spanflow list fields` and `spanflow list templates`. */
 int sf_export_list_fields(FILE *stream);
 int sf_export_list_templates(FILE *stream);
+
+SF_END_PUBLIC
 
 #endif

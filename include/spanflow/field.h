@@ -11,6 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <spanflow/declare.h>
+
+SF_BEGIN_PUBLIC
+
 #define SF_PEN_REVERSE 29305 /* RFC 5103 §6.1 */
 #define SF_PEN_CERT    6871
 /*
@@ -86,5 +90,7 @@ size_t sf_field_json(const struct sf_field_value *value, char *text, size_t size
 
 /* The same without quotes (CSV quotes again where needed). */
 size_t sf_field_text(const struct sf_field_value *value, char *text, size_t size);
+
+SF_END_PUBLIC
 
 #endif

@@ -7,6 +7,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <spanflow/declare.h>
+
+SF_BEGIN_PUBLIC
+
 /* flowEndReason, IANA element 136 */
 enum sf_end_reason {
 	SF_END_IDLE = 1,
@@ -118,5 +122,7 @@ struct sf_flow_sink {
 	unsigned (*put)(void *context, const struct sf_flow *flows, unsigned count);
 	void *context;
 };
+
+SF_END_PUBLIC
 
 #endif

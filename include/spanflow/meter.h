@@ -26,9 +26,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <spanflow/declare.h>
 #include <spanflow/error.h>
 #include <spanflow/flow.h>
 #include <spanflow/packet.h>
+
+SF_BEGIN_PUBLIC
 
 /* Parts of the flow key. SF_KEY_DEFAULT is what is in force without a choice. */
 #define SF_KEY_ADDRESS   0x01 /* both addresses */
@@ -192,5 +195,7 @@ bool sf_ledger_closed(const struct sf_ledger *ledger);
 
 /* IANA-style name of a reason, as in the statistics: "nonIp". Static storage. */
 const char *sf_ignored_name(enum sf_ignored reason);
+
+SF_END_PUBLIC
 
 #endif

@@ -5,6 +5,10 @@
 
 #include <stdint.h>
 
+#include <spanflow/declare.h>
+
+SF_BEGIN_PUBLIC
+
 /* Most packets of a live source in one batch, and records that are given to a sink at once. */
 #define SF_BATCH_MAX 64
 
@@ -62,5 +66,7 @@ enum sf_link {
 	SF_LINK_DSA_TAG_DSA = 284,
 	SF_LINK_DSA_TAG_EDSA = 285,
 };
+
+SF_END_PUBLIC
 
 #endif

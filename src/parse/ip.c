@@ -15,7 +15,7 @@ enum {
 	FRAGMENT_HEADER = 8,
 };
 
-enum next parse_ip(struct walk *w)
+enum next sf_parse_ip(struct walk *w)
 {
 	if (walk_left(w) < 1)
 		return walk_truncated(w);
@@ -33,7 +33,7 @@ static void ip_accept(struct walk *w, uint8_t version, uint32_t octets, size_t h
 	w->p = header < walk_left(w) ? w->p + header : w->end;
 }
 
-enum next parse_ipv4(struct walk *w)
+enum next sf_parse_ipv4(struct walk *w)
 {
 	const uint8_t *p = w->p;
 	uint32_t header, octets;
@@ -109,7 +109,7 @@ static uint32_t ipv6_octets_without_length(const struct walk *w)
 	return walk_wire_left(w);
 }
 
-enum next parse_ipv6(struct walk *w)
+enum next sf_parse_ipv6(struct walk *w)
 {
 	const uint8_t *p = w->p;
 	uint32_t first, octets;
@@ -157,7 +157,7 @@ static enum next parse_fragment(struct walk *w)
  * RFC 8200 §4.1: the headers may come in any order. The protocol is the last next-header value
  * that was captured. Mobility, HIP and Shim6 headers carry no other protocol: they are one.
  */
-enum next parse_extension(struct walk *w)
+enum next sf_parse_extension(struct walk *w)
 {
 	size_t length;
 
@@ -225,7 +225,7 @@ static void transport_icmp(struct walk *w)
 	w->ports = (uint32_t)sf_load_be16(w->p) << 16 | (uint32_t)answer << 8 | w->p[1];
 }
 
-enum next parse_transport(struct walk *w)
+enum next sf_parse_transport(struct walk *w)
 {
 	switch (w->protocol.value) {
 	case PROTOCOL_TCP:

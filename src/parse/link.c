@@ -9,15 +9,15 @@
 #include "base/ethertype.h"
 #include "parse/walk.h"
 
-enum next parse_ethernet(struct walk *w)
+enum next sf_parse_ethernet(struct walk *w)
 {
 	const uint8_t *p = w->p;
 
 	if (walk_left(w) < 14)
 		return walk_truncated(w);
-	if (has_isl_address(p)) {
+	if (sf_has_isl_address(p)) {
 		bool is_isl;
-		enum next next = parse_isl(w, &is_isl);
+		enum next next = sf_parse_isl(w, &is_isl);
 
 		if (is_isl)
 			return next;
@@ -38,7 +38,7 @@ static enum next parse_tag(struct walk *w)
 	return walk_ethertype(w, sf_load_be16(p + 2));
 }
 
-enum next parse_ethertype(struct walk *w)
+enum next sf_parse_ethertype(struct walk *w)
 {
 	if (ethertype_is_tag(w->ethertype))
 		return parse_tag(w);
@@ -59,7 +59,7 @@ enum next parse_ethertype(struct walk *w)
 	case ETHERTYPE_JUMBO_LLC:
 		return NEXT_LLC;
 	}
-	return parse_shim(w);
+	return sf_parse_shim(w);
 }
 
 /*
@@ -89,7 +89,7 @@ static enum next parse_snap(struct walk *w, unsigned padding)
 	return NEXT_ETHERNET;
 }
 
-enum next parse_llc(struct walk *w)
+enum next sf_parse_llc(struct walk *w)
 {
 	const uint8_t *p = w->p;
 
@@ -105,7 +105,7 @@ enum next parse_llc(struct walk *w)
 }
 
 /* RFC 3032 §2.1. What follows the bottom of the stack: pseudowire.c. */
-enum next parse_mpls(struct walk *w)
+enum next sf_parse_mpls(struct walk *w)
 {
 	uint32_t entry;
 
@@ -119,11 +119,11 @@ enum next parse_mpls(struct walk *w)
 	w->p += 4;
 	if (!(entry & 0x100))
 		return NEXT_MPLS;
-	return parse_behind_labels(w);
+	return sf_parse_behind_labels(w);
 }
 
 /* RFC 2516 §4: version 1, type 1, code 0 in the session stage. */
-enum next parse_pppoe(struct walk *w)
+enum next sf_parse_pppoe(struct walk *w)
 {
 	const uint8_t *p = w->p;
 
@@ -136,7 +136,7 @@ enum next parse_pppoe(struct walk *w)
 }
 
 /* The protocol field is one octet when that one is odd (RFC 1661 §6.5), else two. */
-enum next parse_ppp(struct walk *w)
+enum next sf_parse_ppp(struct walk *w)
 {
 	const uint8_t *p = w->p;
 	uint16_t protocol;
@@ -179,7 +179,7 @@ static enum next parse_ppp_hdlc(struct walk *w)
 		w->p += 2;
 	else if ((p[0] == 0x0f || p[0] == 0x8f) && p[1] == 0)
 		return parse_cisco_hdlc(w);
-	return parse_ppp(w);
+	return sf_parse_ppp(w);
 }
 
 /* Linux pppd: the address octet has been replaced by the direction, control follows. */
@@ -188,7 +188,7 @@ static enum next parse_ppp_pppd(struct walk *w)
 	if (walk_left(w) < 2)
 		return walk_truncated(w);
 	w->p += 2;
-	return parse_ppp(w);
+	return sf_parse_ppp(w);
 }
 
 static enum next parse_ppp_with_direction(struct walk *w)
@@ -412,16 +412,16 @@ static enum next parse_link_type(struct walk *w, enum sf_link link)
 	case SF_LINK_NFLOG:
 		return parse_nflog(w);
 	case SF_LINK_IEEE802_11:
-		return parse_ieee802_11(w);
+		return sf_parse_ieee802_11(w);
 	case SF_LINK_IEEE802_11_RADIOTAP:
-		return parse_radiotap(w);
+		return sf_parse_radiotap(w);
 	case SF_LINK_PPI:
 		return parse_ppi(w);
 	case SF_LINK_DSA_TAG_BRCM:
 	case SF_LINK_DSA_TAG_BRCM_PREPEND:
 	case SF_LINK_DSA_TAG_DSA:
 	case SF_LINK_DSA_TAG_EDSA:
-		return parse_dsa(w, link);
+		return sf_parse_dsa(w, link);
 	}
 	return walk_ignore(w, SF_IGNORED_unsupportedLinkType);
 }
@@ -449,7 +449,7 @@ static enum next parse_ppi(struct walk *w)
 	return next;
 }
 
-enum next parse_link(struct walk *w)
+enum next sf_parse_link(struct walk *w)
 {
 	return parse_link_type(w, (enum sf_link)w->packet->link);
 }

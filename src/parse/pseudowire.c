@@ -224,7 +224,7 @@ static enum next choose_ip(struct walk *w, struct piece piece, struct marks ip)
 	return NEXT_ETHERNET;
 }
 
-enum next parse_behind_labels(struct walk *w)
+enum next sf_parse_behind_labels(struct walk *w)
 {
 	struct piece piece = { w->p, walk_left(w), walk_wire_left(w) };
 	struct marks ip = certain(IMPOSSIBLE);

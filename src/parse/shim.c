@@ -137,7 +137,7 @@ static enum next parse_edsa(struct walk *w)
 	return skip_to_type(w, 6);
 }
 
-enum next parse_shim(struct walk *w)
+enum next sf_parse_shim(struct walk *w)
 {
 	switch (w->ethertype.value) {
 	case ETHERTYPE_CISCO_METADATA:
@@ -164,12 +164,12 @@ enum next parse_shim(struct walk *w)
  * Cisco's inter-switch link: a header of 26 bytes before a whole Ethernet frame. It is recognised by
  * its destination address, 01-00-0c-00-00 or 03-00-0c-00-00, and the LLC header behind its length.
  */
-bool has_isl_address(const uint8_t *p)
+bool sf_has_isl_address(const uint8_t *p)
 {
 	return (p[0] | 2) == 0x03 && sf_load_be32(p + 1) == 0x000c0000;
 }
 
-enum next parse_isl(struct walk *w, bool *is_isl)
+enum next sf_parse_isl(struct walk *w, bool *is_isl)
 {
 	const uint8_t *p = w->p;
 
@@ -193,7 +193,7 @@ enum next parse_isl(struct walk *w, bool *is_isl)
  * (BRCM_PREPEND) or behind the Ethernet addresses: Broadcom's, Marvell's, and Marvell's with an
  * Ethernet type of its own (EDSA).
  */
-enum next parse_dsa(struct walk *w, enum sf_link link)
+enum next sf_parse_dsa(struct walk *w, enum sf_link link)
 {
 	enum { ADDRESSES = 12, TAG = 4 };
 

@@ -6,27 +6,27 @@ static enum next walk_step(struct walk *w, enum next next)
 {
 	switch (next) {
 	case NEXT_ETHERNET:
-		return parse_ethernet(w);
+		return sf_parse_ethernet(w);
 	case NEXT_ETHERTYPE:
-		return parse_ethertype(w);
+		return sf_parse_ethertype(w);
 	case NEXT_LLC:
-		return parse_llc(w);
+		return sf_parse_llc(w);
 	case NEXT_MPLS:
-		return parse_mpls(w);
+		return sf_parse_mpls(w);
 	case NEXT_PPPOE:
-		return parse_pppoe(w);
+		return sf_parse_pppoe(w);
 	case NEXT_PPP:
-		return parse_ppp(w);
+		return sf_parse_ppp(w);
 	case NEXT_IP:
-		return parse_ip(w);
+		return sf_parse_ip(w);
 	case NEXT_IPV4:
-		return parse_ipv4(w);
+		return sf_parse_ipv4(w);
 	case NEXT_IPV6:
-		return parse_ipv6(w);
+		return sf_parse_ipv6(w);
 	case NEXT_EXTENSION:
-		return parse_extension(w);
+		return sf_parse_extension(w);
 	case NEXT_TRANSPORT:
-		return parse_transport(w);
+		return sf_parse_transport(w);
 	case NEXT_DONE:
 	case NEXT_IGNORED:
 		break;
@@ -97,7 +97,7 @@ int sf_parse_walk(const struct sf_packet *packet, struct sf_facts *facts)
 	memset(facts->dst_mac, 0, sizeof(facts->dst_mac));
 	if (packet->flags & SF_PACKET_VLAN)
 		tags_add(&w.tags, &w.flags, packet->vlan_tci);
-	next = parse_link(&w);
+	next = sf_parse_link(&w);
 	for (unsigned steps = 0; next != NEXT_DONE; steps++) {
 		if (steps >= SF_WALK_STEPS || (!w.version && walk_too_deep(&w)))
 			next = w.version ? NEXT_DONE : walk_ignore(&w, SF_IGNORED_nonIp);

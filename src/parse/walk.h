@@ -202,33 +202,33 @@ static inline uint64_t facts_put_ipv6(struct sf_facts *facts, const uint8_t *p, 
 }
 
 /* link.c: begins the walk of a frame, by its link type. */
-enum next parse_link(struct walk *w);
-enum next parse_ethernet(struct walk *w);
-enum next parse_ethertype(struct walk *w);
-enum next parse_llc(struct walk *w);
-enum next parse_mpls(struct walk *w);
-enum next parse_pppoe(struct walk *w);
-enum next parse_ppp(struct walk *w);
+enum next sf_parse_link(struct walk *w);
+enum next sf_parse_ethernet(struct walk *w);
+enum next sf_parse_ethertype(struct walk *w);
+enum next sf_parse_llc(struct walk *w);
+enum next sf_parse_mpls(struct walk *w);
+enum next sf_parse_pppoe(struct walk *w);
+enum next sf_parse_ppp(struct walk *w);
 
 /* shim.c */
-enum next parse_shim(struct walk *w);
-bool has_isl_address(const uint8_t *p);            /* `p`: a destination address */
-enum next parse_isl(struct walk *w, bool *is_isl); /* *is_isl false: not ISL in spite of it */
-enum next parse_dsa(struct walk *w, enum sf_link link);
+enum next sf_parse_shim(struct walk *w);
+bool sf_has_isl_address(const uint8_t *p);            /* `p`: a destination address */
+enum next sf_parse_isl(struct walk *w, bool *is_isl); /* *is_isl false: not ISL in spite of it */
+enum next sf_parse_dsa(struct walk *w, enum sf_link link);
 
 /* pseudowire.c */
-enum next parse_behind_labels(struct walk *w);
+enum next sf_parse_behind_labels(struct walk *w);
 
 /* wireless.c */
-enum next parse_ieee802_11(struct walk *w);
-enum next parse_radiotap(struct walk *w);
+enum next sf_parse_ieee802_11(struct walk *w);
+enum next sf_parse_radiotap(struct walk *w);
 
 /* ip.c */
-enum next parse_ip(struct walk *w);
-enum next parse_ipv4(struct walk *w);
-enum next parse_ipv6(struct walk *w);
-enum next parse_extension(struct walk *w);
-enum next parse_transport(struct walk *w);
+enum next sf_parse_ip(struct walk *w);
+enum next sf_parse_ipv4(struct walk *w);
+enum next sf_parse_ipv6(struct walk *w);
+enum next sf_parse_extension(struct walk *w);
+enum next sf_parse_transport(struct walk *w);
 
 /*
  * sf_parse() without its fast path: takes every packet and gives the same result. Tests compare the

@@ -60,7 +60,7 @@ static enum next parse_data_frame(struct walk *w, unsigned alignment)
 	return NEXT_LLC;
 }
 
-enum next parse_ieee802_11(struct walk *w)
+enum next sf_parse_ieee802_11(struct walk *w)
 {
 	return parse_data_frame(w, 1);
 }
@@ -88,7 +88,7 @@ static bool radiotap_pads(const uint8_t *p, size_t length)
 	return at < length && p[at] & DATA_PAD;
 }
 
-enum next parse_radiotap(struct walk *w)
+enum next sf_parse_radiotap(struct walk *w)
 {
 	const uint8_t *p = w->p;
 	size_t length;

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""The program and the module are hardened: read from the ELF files with readelf."""
+"""The program, the modules and the library are hardened: read from the ELF files with readelf."""
 
 import os
 import re
@@ -22,8 +22,9 @@ class Binary(unittest.TestCase):
     def setUp(self):
         if not shutil.which("readelf"):
             self.skipTest("no program readelf (binutils)")
-        module = next(Path(os.environ["BUILD_ROOT"]).glob("spanflow-dpdk-*.so"), None)
-        self.files = [PROGRAM] + ([module] if module else [])
+        build = Path(os.environ["BUILD_ROOT"])
+        self.files = [PROGRAM, (build / "include/libspanflow.so").resolve(),
+                      *build.glob("spanflow-*-*.so")]
 
     def each(self):
         for path in self.files:

@@ -30,12 +30,13 @@ output = none
 
 
 def build(place):
-    """Builds the packages; returns their paths."""
+    """Builds the packages; returns the paths of those that are installed. The one for developers needs
+    as many others as a compiler does."""
     tree = place / "tree"
     copy_tree(TOP, tree)
     run("dpkg-buildpackage", "-b", "-us", "-uc", cwd=tree, timeout=600,
         env={**os.environ, "DEB_BUILD_OPTIONS": "nocheck"})
-    return [p for p in place.glob("*.deb") if "dbgsym" not in p.name]
+    return [p for p in place.glob("*.deb") if not re.search("dbgsym|-dev_", p.name)]
 
 
 def newer(package, place):

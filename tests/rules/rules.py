@@ -165,6 +165,46 @@ def rule_headers():
     return bad
 
 
+def public_functions():
+    """Names of the functions and objects that public headers declare and do not define."""
+    names = set()
+    for path in tracked("include/spanflow/*.h"):
+        text = COMMENT.sub("", (TOP / path).read_text())
+        text = re.sub(r"^[ \t]*#(?:.*\\\n)*.*$", "", text, flags=re.M)
+        text = re.sub(r"^(?:static|struct|union|enum)[^;()]*(?:\([^;{]*\)\s*)?\{.*?^\}", "", text,
+                      flags=re.M | re.S)
+        names |= set(re.findall(r"^(?!static)[a-z][^;{}()]*?\b(sf_\w+)\(", text, re.M))
+        names |= set(re.findall(r"^extern [^;()]*?\b(sf_\w+)(?:\[\])?;", text, re.M))
+    return names
+
+
+def symbols(path, *options):
+    text = subprocess.run(["nm", "--defined-only", "--extern-only", *options, path], check=True,
+                          capture_output=True, text=True).stdout
+    names = {line.split()[-1] for line in text.splitlines() if len(line.split()) == 3}
+    return {name for name in names if not name.startswith("__")}  # a sanitizer's
+
+
+def rule_exports():
+    """libspanflow.so exports what public headers declare, and nothing else; libspanflow.a is complete
+    in itself and defines only names with the project's prefix."""
+    shared, static = BUILD / "include/libspanflow.so", BUILD / "include/libspanflow.a"
+    if not shutil.which("nm") or not shared.exists():
+        print("no program nm, or no shared library")
+        sys.exit(SKIP)
+    declared, exported = public_functions(), symbols(shared, "--dynamic")
+    bad = [f"{name} is declared in include/spanflow, but not exported"
+           for name in sorted(declared - exported)]
+    bad += [f"{name} is exported, but not declared in include/spanflow"
+            for name in sorted(exported - declared)]
+    with tempfile.TemporaryDirectory() as directory:
+        shutil.copy(static, directory)  # a thin archive would miss its members there
+        bad += [f"libspanflow.a defines {name}"
+                for name in sorted(symbols(Path(directory) / static.name))
+                if not name.startswith("sf_")]
+    return bad
+
+
 def rule_spdx():
     """Every source file says under which licence it is, in its first lines."""
     bad = []
