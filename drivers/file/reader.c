@@ -16,6 +16,8 @@
 #define MAGIC_PCAP_MODIFIED 0xa1b2cd34u
 #define MAGIC_PCAPNG        0x0a0d0d0au
 
+#define FOREIGN_BYTES 262 /* from the begin of a file: enough to recognise each of these */
+
 /* Files that users name by mistake: the bytes at an offset that identify them, and advice. */
 static const struct {
 	size_t offset, length;
@@ -161,6 +163,11 @@ static unsigned reader_identify(
 			sf_pcapng_start(reader);
 			return reader->decode(reader, packets, max, until);
 		}
+	}
+	if (reader->stream.end - reader->stream.p < FOREIGN_BYTES && !reader->past_end) {
+		sf_reader_hungry(reader, FOREIGN_BYTES, "the file header", 0);
+		reader->optional = true;
+		return 0;
 	}
 	return reader_fail_foreign(reader);
 }

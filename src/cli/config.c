@@ -123,8 +123,9 @@ static int read_key(struct reader *reader, char *line, struct sf_error *error)
  */
 static FILE *open_bounded(const char *path, char *buffer, struct sf_error *error)
 {
+	static const char mark[] = { '\xef', '\xbb', '\xbf' };
 	int fd = open(path, O_RDONLY | O_CLOEXEC), err;
-	size_t used = 0;
+	size_t used = 0, begin = 0;
 	ssize_t n = -1;
 	FILE *file;
 
@@ -143,9 +144,16 @@ static FILE *open_bounded(const char *path, char *buffer, struct sf_error *error
 			LARGEST >> 10);
 		return NULL;
 	}
+	if (memchr(buffer, '\0', used)) {
+		sf_error_set(error, SF_EUSAGE, "--config %s: not a text file in UTF-8", path);
+		return NULL;
+	}
+	/* the byte order mark that some editors write */
+	if (used >= sizeof(mark) && memcmp(buffer, mark, sizeof(mark)) == 0)
+		begin = sizeof(mark);
 	/* an empty one cannot be opened */
 	buffer[used] = '\n';
-	file = fmemopen(buffer, used + 1, "r");
+	file = fmemopen(buffer + begin, used + 1 - begin, "r");
 	if (!file)
 		sf_error_set(error, -ENOMEM, "%s", sf_strerror(-ENOMEM));
 	return file;

@@ -217,6 +217,17 @@ class Configuration(Case):
             self.assertIn(f"--config {path}: more than 1024 KiB: this is not a configuration file",
                           done.stderr)
 
+    def test_of_other_editors(self):
+        capture = self.file("a.pcap", pcap(conversations(10, packets=1)))
+        text = f"read = {capture}\r\noutput = json\r\ncount = 4\r\n"
+        file = self.file("mark.conf", text.encode("utf-8-sig"))
+        self.assertEqual(len(self.meter("--config", file).records), 4)
+        for content in text.encode("utf-16"), b"count = 4\0 5\n":
+            file = self.file("other.conf", content)
+            done = self.run_plain("meter", "--config", file, "-r", capture)
+            self.assertEqual(done.status, 2)
+            self.assertIn(f"--config {file}: not a text file in UTF-8", done.stderr)
+
     def test_least(self):
         capture = self.file("a.pcap", pcap(conversations(1)))
         for content in b"", b"\n", b"output = json", b"#":
