@@ -93,8 +93,8 @@ void sf_loss_text(const struct sf_loss *loss, char *text, size_t size)
 		between = "; ";
 	}
 	if (loss->delivery)
-		fprintf(stream, "%slost %" PRIu64 " records at destinations", between,
-			loss->delivery);
+		fprintf(stream, "%slost %" PRIu64 " record%s at destinations", between,
+			loss->delivery, loss->delivery == 1 ? "" : "s");
 	fclose(stream);
 }
 

@@ -237,6 +237,6 @@ void sf_run_tell_where(const struct sf_run *run, const struct sf_books *books)
 	if (!run->live && capture.bytes_total)
 		snprintf(share, sizeof(share), ", %.1f %% of the input",
 			100.0 * (double)capture.bytes_read / (double)capture.bytes_total);
-	sf_complain("stopped by %s after %" PRIu64 " frames%s%s", run->ended, books->frames, when,
-		share);
+	sf_complain("stopped by %s after %" PRIu64 " frame%s%s%s", run->ended, books->frames,
+		books->frames == 1 ? "" : "s", when, share);
 }
