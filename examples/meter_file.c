@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-static int meter(struct sf_capture *capture, struct sf_exporter *exporter)
+static int meter(struct sf_capture *capture, struct sf_exporter *exporter, struct sf_error *error)
 {
 	const struct sf_observation_point point = { 0 };
 	const struct sf_meter_options options = {
@@ -14,13 +14,12 @@ static int meter(struct sf_capture *capture, struct sf_exporter *exporter)
 		.sink = { sf_exporter_put, exporter },
 	};
 	struct sf_packet batch[SF_BATCH_MAX];
-	struct sf_error error;
 	struct sf_meter *meter;
 	int64_t now = 0;
-	int n;
+	int n = sf_meter_new(&meter, &options, error);
 
-	if (sf_meter_new(&meter, &options, &error) < 0)
-		return fprintf(stderr, "%s\n", error.text), 1;
+	if (n < 0)
+		return n;
 	while ((n = sf_capture_recv(capture, 0, batch, SF_BATCH_MAX)) >= 0) {
 		sf_meter_batch(meter, batch, (unsigned)n, NULL, &point);
 		for (int i = 0; i < n; i++)
@@ -32,30 +31,30 @@ static int meter(struct sf_capture *capture, struct sf_exporter *exporter)
 	sf_meter_finish(meter, now);
 	sf_meter_free(meter);
 	if (n != SF_EOF)
-		fprintf(stderr, "%s\n", capture->error.text);
-	return n != SF_EOF;
+		*error = capture->error;
+	return n == SF_EOF ? 0 : n;
 }
 
 int main(int argc, char **argv)
 {
-	const struct sf_exporter_options no_options = { 0 };
+	struct sf_capture_options from = { .names = (const char **)&argv[1], .name_count = 1 };
 	const struct sf_text_options table = { .format = SF_TEXT_TABLE };
-	struct sf_capture_options from = { .names = (const char **)(argv + 1), .name_count = 1 };
 	struct sf_exporter *exporter = NULL;
 	struct sf_capture *capture = NULL;
-	struct sf_error error;
-	int status = 1;
+	struct sf_error error = { SF_EUSAGE, "usage: meter_file FILE" };
+	int code = argc == 2 ? sf_capture_open(&capture, "file", &from, &error) : SF_EUSAGE;
 
-	if (argc == 2 && sf_capture_driver("file")->open(&capture, &from, &error) == 0 &&
-		sf_exporter_new(&exporter, &no_options, &error) == 0 &&
-		sf_exporter_add_text(exporter, &table, &error) == 0) {
-		status = meter(capture, exporter);
+	if (code == 0)
+		code = sf_exporter_new(&exporter, &(struct sf_exporter_options){ 0 }, &error);
+	if (code == 0)
+		code = sf_exporter_add_text(exporter, &table, &error);
+	if (code == 0)
+		code = meter(capture, exporter, &error);
+	if (exporter)
 		sf_exporter_finish(exporter);
-	} else {
-		fprintf(stderr, "%s\n", argc == 2 ? error.text : "usage: meter_file FILE");
-	}
+	if (code != 0)
+		fprintf(stderr, "%s\n", error.text);
 	sf_exporter_free(exporter);
-	if (capture)
-		capture->ops->close(capture);
-	return status;
+	sf_capture_close(capture);
+	return code != 0;
 }

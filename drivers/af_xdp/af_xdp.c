@@ -578,6 +578,8 @@ fail:
 	return code;
 }
 
+static const struct sf_privileged privileged = { .grant = sf_xdp_program_grant };
+
 const struct sf_capture_ops sf_driver_af_xdp = {
 	.recv = receive,
 	.release = release,
@@ -588,7 +590,7 @@ const struct sf_capture_ops sf_driver_af_xdp = {
 	.interface = interface_of,
 	.describe = describe,
 	.condition = condition,
-	.grant = sf_xdp_program_grant,
+	.privileged = &privileged,
 	.probe = probe,
 	.close = close_capture,
 };

@@ -54,7 +54,7 @@ int sf_xdp_program_ask(struct sf_xdp_program *program, const struct sf_helper *h
 	const struct sf_netdev *netdev, enum sf_xdp_mode mode, bool fragments, unsigned queues,
 	struct sf_error *error);
 
-/* The helper's side of it (sf_capture_ops.grant). */
+/* The helper's side of it (sf_privileged.grant). */
 int sf_xdp_program_grant(const struct sf_netdev *netdev, const struct sf_xdp_wish *wish,
 	struct sf_xdp_grant *grant, int fds[SF_XDP_FDS]);
 

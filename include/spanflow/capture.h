@@ -35,9 +35,7 @@ struct sf_interface {
 };
 
 struct sf_helper;
-struct sf_netdev;
-struct sf_xdp_wish;
-struct sf_xdp_grant;
+struct sf_privileged;
 
 /* Which direction of a network interface to meter. */
 enum sf_direction { SF_DIRECTION_DEFAULT, SF_DIRECTION_IN, SF_DIRECTION_OUT, SF_DIRECTION_BOTH };
@@ -80,7 +78,7 @@ struct sf_capture_options {
 	int64_t start_ns, end_ns; /* file: leaves out packets before, or at or after; 0: none */
 	bool realtime; /* file: the one input is a live pipe (recv returns 0 while it is quiet) */
 	const char *filter; /* live: BPF expression the kernel may apply; NULL: none */
-	/* live: does what this process gave up its rights for (base/helper.h); NULL: itself */
+	/* for the program spanflow, which gives up its rights; NULL: this process has the rights */
 	const struct sf_helper *helper;
 };
 
@@ -149,12 +147,8 @@ struct sf_capture_ops {
 	 * Would it run here? 0, or < 0 with the reason and the cure in `error`. Optional: always.
 	 */
 	int (*probe)(struct sf_error *error);
-	/*
-	 * In a privileged process beside the capture's: attaches the XDP program to the interface
-	 * and hands out its descriptors (base/helper.h). 0 or -errno. Only the AF_XDP driver.
-	 */
-	int (*grant)(const struct sf_netdev *netdev, const struct sf_xdp_wish *wish,
-		struct sf_xdp_grant *grant, int *fds);
+	/* For the program spanflow: what its privileged process does for this driver. Optional. */
+	const struct sf_privileged *privileged;
 	/* Frees everything, also a half-opened capture; NULL is allowed. */
 	void (*close)(struct sf_capture *capture);
 };
@@ -186,8 +180,35 @@ struct sf_capture {
 /* All drivers in this build, NULL-terminated. */
 extern const struct sf_capture_ops *const sf_capture_drivers[];
 
-/* The driver of that name, or NULL. */
+/* The driver of that name, or NULL. Static storage; any thread. */
 const struct sf_capture_ops *sf_capture_driver(const char *name);
+
+/*
+ * Opens a source with the driver of that name: "file", "pcap", "xdp" or "dpdk". The caller closes it
+ * with sf_capture_close(). Options, and what they point at, are lent for the call, but for `context`.
+ * Any thread. Returns 0, or a negative code with the reason in `error` and *capture untouched:
+ * SF_EUNSUPPORTED when this build has no such driver.
+ */
+SF_CHECKED int sf_capture_open_sized(struct sf_capture **capture, const char *driver,
+	const struct sf_capture_options *options, size_t size, struct sf_error *error);
+
+SF_CHECKED static inline int sf_capture_open(struct sf_capture **capture, const char *driver,
+	const struct sf_capture_options *options, struct sf_error *error)
+{
+	return sf_capture_open_sized(capture, driver, options, sizeof(*options), error);
+}
+
+/* Closes and frees a source, when no thread uses it any more. NULL is fine. */
+void sf_capture_close(struct sf_capture *capture);
+
+/* Copies what the source has counted. Any thread, at any time. */
+void sf_capture_stats_sized(
+	struct sf_capture *capture, struct sf_capture_stats *stats, size_t size);
+
+static inline void sf_capture_stats(struct sf_capture *capture, struct sf_capture_stats *stats)
+{
+	sf_capture_stats_sized(capture, stats, sizeof(*stats));
+}
 
 /*
  * Receives up to `max` packets of a queue (live: <= SF_BATCH_MAX). Returns their number; 0 when
@@ -196,7 +217,7 @@ const struct sf_capture_ops *sf_capture_driver(const char *name);
  * sf_capture_release() before the next call. Files: a queue's packets stay until its own release,
  * whatever other queues receive meanwhile.
  */
-static inline int sf_capture_recv(
+SF_CHECKED static inline int sf_capture_recv(
 	struct sf_capture *capture, unsigned queue, struct sf_packet *packets, unsigned max)
 {
 	return capture->ops->recv(capture, queue, packets, max);

@@ -129,8 +129,20 @@ struct sf_collector_stats {
 
 struct sf_collector;
 
-int sf_collector_new(struct sf_collector **collector, const struct sf_collector_options *options,
-	struct sf_error *error);
+/*
+ * Makes a collector, which the caller frees with sf_collector_free(). The options are copied. Any
+ * thread. Returns 0, or -ENOMEM or SF_EUSAGE with the reason in `error` and *collector untouched.
+ */
+SF_CHECKED int sf_collector_new_sized(struct sf_collector **collector,
+	const struct sf_collector_options *options, size_t size, struct sf_error *error);
+
+SF_CHECKED static inline int sf_collector_new(struct sf_collector **collector,
+	const struct sf_collector_options *options, struct sf_error *error)
+{
+	return sf_collector_new_sized(collector, options, sizeof(*options), error);
+}
+
+/* Frees the collector and its templates. NULL is fine. */
 void sf_collector_free(struct sf_collector *collector);
 
 /*
@@ -149,7 +161,8 @@ int sf_collector_message(struct sf_collector *collector, const char *exporter,
  * octet offset and reason; a negative system error when it could not be read: -EINTR when a signal
  * handler ran while there was nothing to read.
  */
-int sf_collector_file(struct sf_collector *collector, const char *path, struct sf_error *error);
+SF_CHECKED int sf_collector_file(
+	struct sf_collector *collector, const char *path, struct sf_error *error);
 
 /*
  * From within the callback: no further record is handed over or counted; the call in progress
@@ -157,7 +170,15 @@ int sf_collector_file(struct sf_collector *collector, const char *path, struct s
  */
 void sf_collector_stop(struct sf_collector *collector);
 
-void sf_collector_stats(const struct sf_collector *collector, struct sf_collector_stats *stats);
+/* Copies the counters. The collector's own thread. */
+void sf_collector_stats_sized(
+	const struct sf_collector *collector, struct sf_collector_stats *stats, size_t size);
+
+static inline void sf_collector_stats(
+	const struct sf_collector *collector, struct sf_collector_stats *stats)
+{
+	sf_collector_stats_sized(collector, stats, sizeof(*stats));
+}
 
 /*
  * Writes a record as one line of JSON (element names as keys, wire order; a key that occurs twice

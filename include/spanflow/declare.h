@@ -19,4 +19,14 @@
 #define SF_END_PUBLIC   _Pragma("GCC visibility pop")
 #endif
 
+/* The result of the function says whether it did anything: the compiler warns who does not look. */
+#define SF_CHECKED __attribute__((warn_unused_result))
+
+/*
+ * Structures that callers make can grow at their end. A function that takes one is inline and tells
+ * the library, by a function of the same name with _sized, how large the structure is in the caller's
+ * header: members that the caller does not know are 0. Callers in other languages, which have no use
+ * for inline functions, call the one with _sized. See docs/library.md.
+ */
+
 #endif

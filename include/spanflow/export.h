@@ -162,8 +162,19 @@ struct sf_destination_stats {
 	char news[256]; /* the last one, in words */
 };
 
-int sf_exporter_new(struct sf_exporter **exporter, const struct sf_exporter_options *options,
-	struct sf_error *error);
+/*
+ * Makes an exporter without destinations, which the caller frees with sf_exporter_free(). The options
+ * are copied; what they point at is lent for the exporter's life. Any thread. Returns 0, or -ENOMEM or
+ * SF_EUSAGE with the reason in `error` and *exporter untouched.
+ */
+SF_CHECKED int sf_exporter_new_sized(struct sf_exporter **exporter,
+	const struct sf_exporter_options *options, size_t size, struct sf_error *error);
+
+SF_CHECKED static inline int sf_exporter_new(struct sf_exporter **exporter,
+	const struct sf_exporter_options *options, struct sf_error *error)
+{
+	return sf_exporter_new_sized(exporter, options, sizeof(*options), error);
+}
 
 /* NULL is fine. Does not flush: call sf_exporter_finish() first. */
 void sf_exporter_free(struct sf_exporter *exporter);
@@ -174,7 +185,7 @@ void sf_exporter_free(struct sf_exporter *exporter);
  * value and what is allowed): biflow, rate, template-refresh, template-refresh-packets, options,
  * mtu, time, profile, fields, queue.
  */
-int sf_exporter_add_collector(
+SF_CHECKED int sf_exporter_add_collector(
 	struct sf_exporter *exporter, const char *url, struct sf_error *error);
 
 /*
@@ -185,11 +196,21 @@ bool sf_collector_is_named(
 	const char *url, char *host, size_t host_size, char *port, size_t port_size);
 
 /* Adds an IPFIX file (RFC 5655), emptied now; "path,option=value…"; "-" is standard output. */
-int sf_exporter_add_file(struct sf_exporter *exporter, const char *path, struct sf_error *error);
+SF_CHECKED int sf_exporter_add_file(
+	struct sf_exporter *exporter, const char *path, struct sf_error *error);
 
-/* Adds text output. */
-int sf_exporter_add_text(struct sf_exporter *exporter, const struct sf_text_options *options,
-	struct sf_error *error);
+/*
+ * Adds text output. The options are copied; the stream stays the caller's. Returns 0, or -ENOMEM or
+ * SF_EUSAGE with the reason in `error`.
+ */
+SF_CHECKED int sf_exporter_add_text_sized(struct sf_exporter *exporter,
+	const struct sf_text_options *options, size_t size, struct sf_error *error);
+
+SF_CHECKED static inline int sf_exporter_add_text(struct sf_exporter *exporter,
+	const struct sf_text_options *options, struct sf_error *error)
+{
+	return sf_exporter_add_text_sized(exporter, options, sizeof(*options), error);
+}
 
 /*
  * What some destination tells and the meter gathers on request only: a set of SF_HAS_MAC, SF_HAS_MPLS,
@@ -253,8 +274,14 @@ void sf_exporter_metering(
 void sf_exporter_finish(struct sf_exporter *exporter);
 
 /* Destinations in the order they were added; false past the end. */
-bool sf_exporter_stats(
-	const struct sf_exporter *exporter, unsigned index, struct sf_destination_stats *stats);
+bool sf_exporter_stats_sized(const struct sf_exporter *exporter, unsigned index,
+	struct sf_destination_stats *stats, size_t size);
+
+static inline bool sf_exporter_stats(
+	const struct sf_exporter *exporter, unsigned index, struct sf_destination_stats *stats)
+{
+	return sf_exporter_stats_sized(exporter, index, stats, sizeof(*stats));
+}
 
 /*
  * What was offered and is not sent, skipped or lost: it waits in a queue or a message. False:

@@ -54,9 +54,9 @@ struct sf_observation_point {
 	uint16_t interface_base; /* added to a packet's interface slot: unique in the process */
 };
 
-struct sf_own; /* meter/own.h */
+struct sf_own;
 
-/* What to do about copies of a packet (meter/dedup.h). */
+/* What to do about copies of a packet, which mirror ports make. */
 enum sf_dedup_mode {
 	SF_DEDUP_OFF,
 	SF_DEDUP_ESTIMATE, /* look at a sample, tell their share */
@@ -76,7 +76,7 @@ struct sf_meter_options {
 	const uint64_t *hash_seed; /* two words, for tests; NULL: random */
 	enum sf_dedup_mode dedup;
 	int64_t dedup_window_ns;  /* > 0 unless SF_DEDUP_OFF */
-	const struct sf_own *own; /* sessions whose packets are left out; NULL: none */
+	const struct sf_own *own; /* for the program spanflow; NULL */
 	struct sf_flow_sink sink; /* where records go */
 	/*
 	 * ifIndex of each interface number. The caller owns the array and may fill an entry at any
@@ -151,9 +151,19 @@ struct sf_ledger {
 
 struct sf_meter;
 
-/* Allocates. Thread: any. Fails with -ENOMEM or SF_EUSAGE and a text. */
-int sf_meter_new(
-	struct sf_meter **meter, const struct sf_meter_options *options, struct sf_error *error);
+/*
+ * Makes a meter, which the caller frees with sf_meter_free(). The options are copied, but what they
+ * point at is only lent: `ifindex` and `domain` for the meter's life, `hash_seed` for the call. Any
+ * thread. Returns 0, or -ENOMEM or SF_EUSAGE with the reason in `error` and *meter untouched.
+ */
+SF_CHECKED int sf_meter_new_sized(struct sf_meter **meter, const struct sf_meter_options *options,
+	size_t size, struct sf_error *error);
+
+SF_CHECKED static inline int sf_meter_new(
+	struct sf_meter **meter, const struct sf_meter_options *options, struct sf_error *error)
+{
+	return sf_meter_new_sized(meter, options, sizeof(*options), error);
+}
 
 /* Frees; records still in the table are discarded (call sf_meter_finish() first). NULL is fine. */
 void sf_meter_free(struct sf_meter *meter);
@@ -161,7 +171,7 @@ void sf_meter_free(struct sf_meter *meter);
 /*
  * Meters `count` <= SF_BATCH_MAX packets of one observation point. Reads the packets only during
  * the call. `clock`: for each packet the time that has been reached when it arrives, never
- * decreasing (see sf_clock in base/clock.h); timeouts are decided at max(clock, packet time). NULL:
+ * decreasing; timeouts are decided at max(clock, packet time). NULL:
  * that is the packet's own time, as packets come in order. What the last few packets change may
  * come about with the next call of a function below, so a record that they close may leave with
  * that.
@@ -181,8 +191,13 @@ bool sf_meter_age(struct sf_meter *meter, int64_t now);
 /* Emits everything: timed-out flows with their reason, the others as SF_END_FORCED. */
 void sf_meter_finish(struct sf_meter *meter, int64_t now);
 
-/* A consistent copy, from the meter's own thread. */
-void sf_meter_ledger(struct sf_meter *meter, struct sf_ledger *ledger);
+/* Copies the counters, which are consistent with each other. The meter's own thread. */
+void sf_meter_ledger_sized(struct sf_meter *meter, struct sf_ledger *ledger, size_t size);
+
+static inline void sf_meter_ledger(struct sf_meter *meter, struct sf_ledger *ledger)
+{
+	sf_meter_ledger_sized(meter, ledger, sizeof(*ledger));
+}
 
 /* Adds `other` to `sum`, which begins as zeros with unsupported_link ~0. */
 void sf_ledger_add(struct sf_ledger *sum, const struct sf_ledger *other);

@@ -23,6 +23,13 @@ struct sf_xdp_grant {
 	uint32_t metadata, timestamp, vlan_tag;
 };
 
+/* What the privileged process does for one driver (sf_capture_ops.privileged). */
+struct sf_privileged {
+	/* Attaches the XDP program to the interface and hands out its descriptors. 0 or -errno. */
+	int (*grant)(const struct sf_netdev *netdev, const struct sf_xdp_wish *wish,
+		struct sf_xdp_grant *grant, int *fds);
+};
+
 /* Any thread. All return 0 or -errno; -EPERM when the helper is gone. */
 struct sf_helper {
 	/* sf_ethtool_prepare(); the helper keeps the old values. */

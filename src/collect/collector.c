@@ -23,6 +23,7 @@
 #include <sys/random.h>
 
 #include "base/element_id.h"
+#include "base/sized.h"
 #include "base/wire.h"
 #include "collect/internal.h"
 
@@ -57,8 +58,8 @@ bool sf_collect_all_zero(const uint8_t *p, const uint8_t *end)
 	return true;
 }
 
-int sf_collector_new(struct sf_collector **collector, const struct sf_collector_options *options,
-	struct sf_error *error)
+static int new_collector(struct sf_collector **collector,
+	const struct sf_collector_options *options, struct sf_error *error)
 {
 	struct sf_collector *c = calloc(1, sizeof(*c));
 	uint32_t buckets = 64;
@@ -136,9 +137,19 @@ void sf_collector_stop(struct sf_collector *collector)
 	collector->stopped = true;
 }
 
-void sf_collector_stats(const struct sf_collector *collector, struct sf_collector_stats *stats)
+int sf_collector_new_sized(struct sf_collector **collector,
+	const struct sf_collector_options *options, size_t size, struct sf_error *error)
 {
-	*stats = collector->stats;
+	struct sf_collector_options known;
+	int code = sf_sized_options(&known, sizeof(known), options, size, error);
+
+	return code < 0 ? code : new_collector(collector, &known, error);
+}
+
+void sf_collector_stats_sized(
+	const struct sf_collector *collector, struct sf_collector_stats *stats, size_t size)
+{
+	sf_sized_counters(stats, size, &collector->stats, sizeof(collector->stats));
 }
 
 /*

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/sized.h"
 #include "export/destination.h"
 #include "export/message.h"
 #include "export/url.h"
@@ -20,14 +21,18 @@ struct sf_exporter {
 	struct sf_queue queue; /* options.queued */
 };
 
-int sf_exporter_new(struct sf_exporter **exporter, const struct sf_exporter_options *options,
-	struct sf_error *error)
+int sf_exporter_new_sized(struct sf_exporter **exporter, const struct sf_exporter_options *options,
+	size_t size, struct sf_error *error)
 {
-	struct sf_exporter *new = calloc(1, sizeof(*new));
+	struct sf_exporter_options known;
+	int code = sf_sized_options(&known, sizeof(known), options, size, error);
+	struct sf_exporter *new = code < 0 ? NULL : calloc(1, sizeof(*new));
 
+	if (code < 0)
+		return code;
 	if (!new)
 		return sf_error_set(error, -ENOMEM, "no memory for the exporter");
-	new->shared.options = *options;
+	new->shared.options = known;
 	new->shared.start_ns = sf_clock_read(CLOCK_REALTIME);
 	new->shared.wall_ns = new->shared.start_ns;
 	new->shared.clock_ns = INT64_MIN;
@@ -233,13 +238,15 @@ int sf_exporter_add_file(struct sf_exporter *exporter, const char *path, struct 
 	return add_session(exporter, &parsed, transport, path, left_out, error);
 }
 
-int sf_exporter_add_text(
-	struct sf_exporter *exporter, const struct sf_text_options *options, struct sf_error *error)
+int sf_exporter_add_text_sized(struct sf_exporter *exporter, const struct sf_text_options *options,
+	size_t size, struct sf_error *error)
 {
 	struct sf_destination *destination;
+	struct sf_text_options known;
+	int code = sf_sized_options(&known, sizeof(known), options, size, error);
 
-	int code = sf_text_new(&destination, &exporter->shared, options, error);
-
+	if (code == 0)
+		code = sf_text_new(&destination, &exporter->shared, &known, error);
 	if (code < 0)
 		return code;
 	return add(exporter, destination, "text", 0, error);
@@ -363,13 +370,16 @@ void sf_exporter_finish(struct sf_exporter *exporter)
 	}
 }
 
-bool sf_exporter_stats(
-	const struct sf_exporter *exporter, unsigned index, struct sf_destination_stats *stats)
+bool sf_exporter_stats_sized(const struct sf_exporter *exporter, unsigned index,
+	struct sf_destination_stats *stats, size_t size)
 {
+	struct sf_destination_stats known;
+
 	if (index >= exporter->count)
 		return false;
-	*stats = exporter->destinations[index]->stats;
-	sf_count_add(&stats->offered, &exporter->destinations[index]->queued);
+	known = exporter->destinations[index]->stats;
+	sf_count_add(&known.offered, &exporter->destinations[index]->queued);
+	sf_sized_counters(stats, size, &known, sizeof(known));
 	return true;
 }
 

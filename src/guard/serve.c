@@ -89,7 +89,7 @@ static int restore(struct work *work)
 
 static bool may_xdp(const struct work *work)
 {
-	return work->permit->xdp && work->server->xdp && work->server->xdp->grant;
+	return work->permit->xdp && work->server->xdp && work->server->xdp->privileged;
 }
 
 static int attach(struct work *work)
@@ -97,8 +97,8 @@ static int attach(struct work *work)
 	int result = refresh(work->server, work->request->interface);
 
 	return result ? result
-		      : work->server->xdp->grant(&work->served->netdev, &work->request->wish,
-				&work->answer.grant, work->fds);
+		      : work->server->xdp->privileged->grant(&work->served->netdev,
+				&work->request->wish, &work->answer.grant, work->fds);
 }
 
 /* Kinds of requests about an interface. */

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/sized.h"
 #include "meter/dedup.h"
 #include "meter/meter_facts.h"
 #include "meter/own.h"
@@ -49,7 +50,7 @@ static int open_dedup(struct sf_meter *meter, int64_t window_ns, struct sf_error
 	return 0;
 }
 
-int sf_meter_new(
+static int new_meter(
 	struct sf_meter **out, const struct sf_meter_options *options, struct sf_error *error)
 {
 	const uint32_t known = SF_KEY_DEFAULT | SF_KEY_TOS | SF_KEY_INTERFACE;
@@ -80,6 +81,15 @@ int sf_meter_new(
 	}
 	*out = meter;
 	return 0;
+}
+
+int sf_meter_new_sized(struct sf_meter **out, const struct sf_meter_options *options, size_t size,
+	struct sf_error *error)
+{
+	struct sf_meter_options known;
+	int code = sf_sized_options(&known, sizeof(known), options, size, error);
+
+	return code < 0 ? code : new_meter(out, &known, error);
 }
 
 void sf_meter_free(struct sf_meter *meter)
@@ -354,12 +364,14 @@ void sf_parsed_enter(const struct sf_parsed *parsed, struct sf_ledger *ledger)
 	ledger->non_ip = parsed->non_ip;
 }
 
-void sf_meter_ledger(struct sf_meter *meter, struct sf_ledger *ledger)
+void sf_meter_ledger_sized(struct sf_meter *meter, struct sf_ledger *ledger, size_t size)
 {
 	const struct sf_parsed parsed = sf_meter_parsed(meter);
+	struct sf_ledger known = { 0 };
 
-	sf_table_ledger(meter->table, ledger);
-	sf_parsed_enter(&parsed, ledger);
+	sf_table_ledger(meter->table, &known);
+	sf_parsed_enter(&parsed, &known);
+	sf_sized_counters(ledger, size, &known, sizeof(known));
 }
 
 void sf_meter_sum(struct sf_meter *meter, uint64_t *flows, uint64_t *packets, uint64_t *octets)

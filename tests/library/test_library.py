@@ -7,9 +7,12 @@ import os
 import re
 import shlex
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -134,6 +137,89 @@ class Library(unittest.TestCase):
                 self.assertRegex(self.run_program(program).stdout,
                                  rf"(?m)^{name}:-\d+:.*{module.name}")
                 (self.directory / module.name).rename(module)
+
+    def test_read_ipfix(self):
+        program = self.compile(TOP / "examples/read_ipfix.c", *pkg_config("--cflags", "--libs"))
+        flows = self.directory / "flows.ipfix"
+        run(os.environ["SPANFLOW"], "meter", "-r", TOP / "pcaps/demo.pcap", "-w", flows, "-o",
+            "none")
+        wanted = run(os.environ["SPANFLOW"], "show", "-o", "json", flows)
+        done = self.run_program(program, flows)
+        self.assertGreater(len(wanted.splitlines()), 10)
+        self.assertEqual(done.stdout, wanted)
+        flows.write_bytes(flows.read_bytes()[:-5])
+        self.assertIn("flows.ipfix", self.run_program(program, flows, status=1).stderr)
+
+    def test_live(self):
+        """A conversation over the loopback interface is printed when it ends."""
+        program = self.compile(TOP / "examples/live.c", *pkg_config("--cflags", "--libs"))
+        self.assertIn("nosuch0", self.run_program(program, "nosuch0", status=1).stderr)
+        if os.geteuid():
+            self.skipTest("only root may capture")
+        env = {**os.environ, "LD_LIBRARY_PATH": str(self.shared.parent)}
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender, \
+                socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver, \
+                subprocess.Popen([program, "lo"], stdout=subprocess.PIPE, text=True,
+                                 env=env) as live:
+            sender.bind(("127.0.0.1", 0))
+            receiver.bind(("127.0.0.1", 0))
+            pair = f"127.0.0.1 {sender.getsockname()[1]} > 127.0.0.1 {receiver.getsockname()[1]}: "
+            for _ in range(30):
+                sender.sendto(b"x", receiver.getsockname())
+                time.sleep(0.1)
+            live.send_signal(signal.SIGINT)
+            lines = live.communicate(timeout=30)[0].splitlines()
+        self.assertEqual(live.returncode, 0)
+        found = [line for line in lines if line.startswith(pair)]
+        self.assertTrue(found, lines)
+        self.assertRegex(found[0], r": \d+ packets$")
+
+    def test_structures_grow(self):
+        """Callers with shorter and with longer structures than the library's."""
+        source = self.directory / "sizes.c"
+        source.write_text(r"""
+            #include <spanflow/spanflow.h>
+            #include <assert.h>
+            #include <string.h>
+            int main(void)
+            {
+                struct { struct sf_collector_options known; size_t later; } options = { { 0 }, 0 };
+                struct sf_collector_stats stats;
+                struct sf_collector *collector = NULL;
+                struct sf_error error = { 0 };
+                unsigned char *last = (unsigned char *)&stats + sizeof(stats) - 8;
+
+                assert(sf_collector_new_sized(&collector, &options.known, sizeof(options), &error) == 0);
+                sf_collector_free(collector);
+                collector = NULL;
+                options.later = 1;
+                assert(sf_collector_new_sized(
+                           &collector, &options.known, sizeof(options), &error) == SF_EUSAGE);
+                assert(!collector && strstr(error.text, "install"));
+                options.known.max_templates = 1u << 31;
+                assert(sf_collector_new_sized(&collector, &options.known,
+                           offsetof(struct sf_collector_options, max_templates), &error) == 0);
+                memset(&stats, 0xff, sizeof(stats));
+                sf_collector_stats_sized(collector, &stats, sizeof(stats) - 8);
+                assert(stats.records == 0 && *last == 0xff);
+                sf_collector_free(collector);
+                return 0;
+            }""")
+        program = self.compile(source, *pkg_config("--cflags", "--libs"))
+        self.run_program(program)
+
+    def test_result_must_be_looked_at(self):
+        source = self.directory / "careless.c"
+        source.write_text("""
+            #include <spanflow/spanflow.h>
+            void careless(struct sf_exporter *exporter);
+            void careless(struct sf_exporter *exporter)
+            {
+                sf_exporter_add_file(exporter, "flows.ipfix", NULL);
+            }
+            int main(void) { return 0; }""")
+        with self.assertRaisesRegex(AssertionError, "unused.result"):
+            self.compile(source, *pkg_config("--cflags", "--libs"))
 
     def test_cpp(self):
         """Headers have C linkage in C++."""
