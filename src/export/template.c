@@ -18,14 +18,23 @@
 /* ---------------------------------------------------------------- values of fields.def */
 
 /* ICMP has no ports: 0 and type << 8 | code is what collectors read (docs/collectors.md). */
-static inline uint16_t sf_field_source_port(const struct sf_flow *flow, unsigned d)
+static inline bool has_icmp_type(
+	const struct sf_flow *flow, const struct sf_encode_context *context)
 {
-	return sf_flow_has_icmp_type(flow) ? 0 : flow->port[d];
+	return context->icmp_type == SF_ICMP_TYPE_UNKNOWN ? sf_flow_has_icmp_type(flow)
+							  : context->icmp_type == SF_ICMP_TYPE_YES;
 }
 
-static inline uint16_t sf_field_destination_port(const struct sf_flow *flow, unsigned d)
+static inline uint16_t sf_field_source_port(
+	const struct sf_flow *flow, unsigned d, const struct sf_encode_context *context)
 {
-	return flow->port[sf_flow_has_icmp_type(flow) ? d : !d];
+	return has_icmp_type(flow, context) ? 0 : flow->port[d];
+}
+
+static inline uint16_t sf_field_destination_port(
+	const struct sf_flow *flow, unsigned d, const struct sf_encode_context *context)
+{
+	return flow->port[has_icmp_type(flow, context) ? d : !d];
 }
 
 static inline uint64_t sf_field_ms(int64_t time_ns)
@@ -178,11 +187,15 @@ uint8_t *sf_template_encode_plan(const struct sf_template *template, uint8_t *p,
 #define X(name)                                                                                    \
 	static sf_always_inline uint8_t *encode_##name(uint8_t *restrict p,                        \
 		const struct sf_flow *restrict flow, unsigned d,                                   \
-		const struct sf_encode_context *context, const uint64_t variant)                   \
+		const struct sf_encode_context *given, const uint64_t variant)                     \
 	{                                                                                          \
-		/* what the variant of such a record says: sf_record_when() */                          \
-		if (sf_flow_has_icmp_type(flow) != !!(variant & ICMP))                                   \
-			__builtin_unreachable();                                                   \
+		/* the variant tells what each flow would: sf_record_when() */                     \
+		const struct sf_encode_context known = {                                           \
+			given->boot_ms,                                                            \
+			variant & ICMP ? SF_ICMP_TYPE_YES : SF_ICMP_TYPE_NO,                       \
+		};                                                                                 \
+		const struct sf_encode_context *const context = &known;                            \
+                                                                                                   \
 		SF_PROFILE_##name(F, R)                                                            \
 		return p;                                                                          \
 	}
