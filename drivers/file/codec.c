@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One object holds the state of any library. Members that follow each other (bgzip, `cat a.gz b.gz`,
- * several zstd frames) are one stream, also with zeros between them. Memory is bounded: libzstd
- * refuses windows above 128 MiB (--long=28 and more), and we refuse xz files that need more than
- * XZ_MEMORY. The size of the decompressed data does not matter, because it is consumed chunk by
- * chunk.
+ * One object holds the state of any library. Members that follow each other (bgzip, `cat a.gz
+ * b.gz`, several zstd frames) are one stream, also with zeros between them. Memory is bounded:
+ * libzstd refuses windows above 128 MiB (--long=28 and more), and we refuse xz files that need more
+ * than XZ_MEMORY. The size of the decompressed data does not matter, because it is consumed chunk
+ * by chunk.
  */
 #include "file/codec.h"
 

@@ -62,8 +62,8 @@ int sf_codec_new(struct sf_codec **codec, enum sf_compression compression, struc
 void sf_codec_free(struct sf_codec *codec);
 
 /*
- * Decompresses from *in … in_end to *out … out_end and moves both pointers; concatenated members are
- * one stream. Returns 0, or SF_ECORRUPT with the library's message in `error`. Makes progress
+ * Decompresses from *in … in_end to *out … out_end and moves both pointers; concatenated members
+ * are one stream. Returns 0, or SF_ECORRUPT with the library's message in `error`. Makes progress
  * whenever there is input and room, except that an ended stream takes no more input (zero padding
  * after a member).
  */

@@ -13,12 +13,12 @@
  * run of packets of each is decoded ahead, and the merge copies their descriptors (merge.h).
  *
  * Invariant: a buffer is refilled only before the first packet of a batch, so a batch ends where an
- * input has no more bytes in its buffer. Price: one short batch per chunk; and the merge stops until
- * the next packet of every open input is known.
+ * input has no more bytes in its buffer. Price: one short batch per chunk; and the merge stops
+ * until the next packet of every open input is known.
  *
- * Several queues read in turns. The queue that calls recv gets the next packets; they stay lent to it
- * until its next call. Each input then has a buffer for each queue (stream.h), and keeps account of
- * what is lent to which queue.
+ * Several queues read in turns. The queue that calls recv gets the next packets; they stay lent to
+ * it until its next call. Each input then has a buffer for each queue (stream.h), and keeps account
+ * of what is lent to which queue.
  *
  * A damaged input ends with its last good packet; the others go on, and the end of all input then
  * reports the failure instead of SF_EOF.
@@ -93,9 +93,9 @@ static const struct sf_source *file_waiting(const struct file_capture *file)
 }
 
 /*
- * Bytes that are read from an input in a turn. The turn ends when one input has no more bytes in its
- * buffer; bytes that other inputs still have are then used by the next queue, whose core must fetch
- * them. So all inputs get the same share.
+ * Bytes that are read from an input in a turn. The turn ends when one input has no more bytes in
+ * its buffer; bytes that other inputs still have are then used by the next queue, whose core must
+ * fetch them. So all inputs get the same share.
  */
 static size_t file_at_once(const struct file_capture *file)
 {
@@ -320,8 +320,8 @@ static void file_lend(struct file_capture *file)
 }
 
 /*
- * Fills a batch with packets of the period (--start, --end). A batch without any is not returned, and
- * its turn ends here, so that its buffers can be used again. After CUT_ROUNDS such batches recv
+ * Fills a batch with packets of the period (--start, --end). A batch without any is not returned,
+ * and its turn ends here, so that its buffers can be used again. After CUT_ROUNDS such batches recv
  * returns an empty one, so that the caller can react to signals. False: there are no more packets.
  */
 static bool file_fill_period(struct file_capture *file, struct batch *batch)

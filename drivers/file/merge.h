@@ -53,8 +53,8 @@ static inline int64_t sf_merge_head(const struct sf_merge *merge)
 }
 
 /*
- * Appends the next packets to the `count` packets that are there, until there are `max`, or the next
- * one is later than `until`, or an input has no more packets: *spent is that input, else NULL.
+ * Appends the next packets to the `count` packets that are there, until there are `max`, or the
+ * next one is later than `until`, or an input has no more packets: *spent is that input, else NULL.
  * Returns the new number of packets.
  */
 unsigned sf_merge_take(struct sf_merge *merge, struct sf_packet *packets, unsigned count,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Loads numbers of a capture file. `swapped`: the file has the opposite byte order. No bounds check,
- * as in base/wire.h.
+ * Loads numbers of a capture file. `swapped`: the file has the opposite byte order. No bounds
+ * check, as in base/wire.h.
  */
 #ifndef SPANFLOW_FILE_ORDER_H
 #define SPANFLOW_FILE_ORDER_H

@@ -4,9 +4,9 @@
  * the captured bytes.
  *
  * The decoder is one inline function that is compiled twice: for records in our byte order with
- * plain headers, as in nearly every file; and for all others (opposite byte order, 24-byte headers of
- * the "modified" format, exchanged lengths of versions before 2.4). The format is a constant in the
- * first variant, so its loop has no branch that depends on the format.
+ * plain headers, as in nearly every file; and for all others (opposite byte order, 24-byte headers
+ * of the "modified" format, exchanged lengths of versions before 2.4). The format is a constant in
+ * the first variant, so its loop has no branch that depends on the format.
  */
 #include "file/reader.h"
 
@@ -25,7 +25,9 @@
 
 #define OUTGOING 4 /* packet type of the modified format: PACKET_OUTGOING of <linux/if_packet.h> */
 
-/* Versions before 2.4 wrote the two lengths exchanged; version 2.3 did so with some writers only. */
+/*
+ * Versions before 2.4 wrote the two lengths exchanged; version 2.3 did so with some writers only.
+ */
 static inline void exchange_lengths(unsigned version_minor, uint32_t *captured, uint32_t *wire)
 {
 	if (version_minor < 3 || (version_minor == 3 && *captured > *wire)) {

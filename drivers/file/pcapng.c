@@ -7,8 +7,8 @@
  * Blocks with packets or descriptions are decoded when they are in the buffer as a whole. All other
  * blocks are skipped, whatever their length, without being in the buffer as a whole.
  *
- * Deviations that other readers tolerate are tolerated here too, and counted (struct sf_oddities): a
- * time stamp that is out of range, options that overrun their block or end with a length, a block
+ * Deviations that other readers tolerate are tolerated here too, and counted (struct sf_oddities):
+ * a time stamp that is out of range, options that overrun their block or end with a length, a block
  * length that is no multiple of 4. Where a block ends must be certain, though: a file whose block
  * lengths contradict each other ends there, not guessed at.
  */
@@ -221,8 +221,8 @@ static bool section_order(struct sf_reader *reader, const uint8_t *p, unsigned c
 }
 
 /*
- * The number of bytes of the block at p: its length, rounded up to four if the length at the block's
- * end is found there only. 0: hungry or failed.
+ * The number of bytes of the block at p: its length, rounded up to four if the length at the
+ * block's end is found there only. 0: hungry or failed.
  */
 static uint32_t block_extent(
 	struct sf_reader *reader, const uint8_t *p, uint32_t total, unsigned count)
@@ -253,8 +253,8 @@ static uint32_t block_extent(
 }
 
 /*
- * Reads *type and *total of the block at p (at least 12 bytes are there). A block that is used is in
- * the buffer as a whole then; for any other one skipping begins (*total = 0). False: hungry or
+ * Reads *type and *total of the block at p (at least 12 bytes are there). A block that is used is
+ * in the buffer as a whole then; for any other one skipping begins (*total = 0). False: hungry or
  * failed.
  */
 static bool block_begin(
@@ -334,8 +334,8 @@ static int64_t time_after(struct sf_reader *reader, const uint8_t *p, unsigned c
 }
 
 /*
- * Decodes the packet of a block that is not quite right, if the deviation is tolerated. Returns 1, or
- * -1: hungry or failed.
+ * Decodes the packet of a block that is not quite right, if the deviation is tolerated. Returns 1,
+ * or -1: hungry or failed.
  */
 static int other_packet(struct sf_reader *reader, const uint8_t *p, uint32_t type, uint32_t total,
 	struct sf_packet *packet, unsigned count)

@@ -14,8 +14,9 @@ struct sf_pcapng_option {
 };
 
 /*
- * Clause 3.5: reads the next option from *p … end. Returns 1; 0: no more options (the end option may
- * be missing); -1: malformed, no more options: one does not fit, or the end option has a length.
+ * Clause 3.5: reads the next option from *p … end. Returns 1; 0: no more options (the end option
+ * may be missing); -1: malformed, no more options: one does not fit, or the end option has a
+ * length.
  */
 static inline int sf_pcapng_option(
 	const uint8_t **p, const uint8_t *end, bool swapped, struct sf_pcapng_option *option)

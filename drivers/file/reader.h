@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * One capture file, decoded in runs: packets that point into the buffer of a stream. Decoding never
- * reads from the file: if the buffer has no whole packet it sets the state SF_READER_HUNGRY, and the
- * caller calls sf_reader_fill() when no packet is lent.
+ * reads from the file: if the buffer has no whole packet it sets the state SF_READER_HUNGRY, and
+ * the caller calls sf_reader_fill() when no packet is lent.
  *
  *	sf_reader_init(&reader, fd, UINT64_MAX, chunk, 1, &slots);
  *	for (;;) {
@@ -81,9 +81,9 @@ struct sf_pcapng_format {
 };
 
 /*
- * Deviations from the format that were read all the same, in all files of a capture. The thread that
- * reads the files writes the counters, any thread reads them (relaxed). The texts are read when no
- * more packets come.
+ * Deviations from the format that were read all the same, in all files of a capture. The thread
+ * that reads the files writes the counters, any thread reads them (relaxed). The texts are read
+ * when no more packets come.
  */
 struct sf_oddity {
 	_Atomic uint64_t count;
@@ -126,8 +126,8 @@ struct sf_reader {
 };
 
 /*
- * Takes over `fd` (also on failure), whose position is the file's begin. Reads `size` bytes at most,
- * `chunk` at once, for `queues` queues that read in turns. 0 or -ENOMEM.
+ * Takes over `fd` (also on failure), whose position is the file's begin. Reads `size` bytes at
+ * most, `chunk` at once, for `queues` queues that read in turns. 0 or -ENOMEM.
  */
 int sf_reader_init(struct sf_reader *reader, int fd, uint64_t size, size_t chunk, unsigned queues,
 	struct sf_slots *slots);
@@ -138,10 +138,10 @@ unsigned sf_reader_back(struct sf_reader *reader, struct sf_packet *packets, uns
 	unsigned max, int64_t until);
 
 /*
- * Decodes up to `max` packets whose time is not after `until`, and stops before the first later one.
- * Packets come in the order of the file or, with `sorting`, in the order of time. Returns their
- * number and sets `state`. The packets are valid until the next fill. With max == 1 and
- * until == INT64_MIN the state becomes HEAD, with the time of the next packet.
+ * Decodes up to `max` packets whose time is not after `until`, and stops before the first later
+ * one. Packets come in the order of the file or, with `sorting`, in the order of time. Returns
+ * their number and sets `state`. The packets are valid until the next fill. With max == 1 and until
+ * == INT64_MIN the state becomes HEAD, with the time of the next packet.
  */
 static inline unsigned sf_reader_decode(
 	struct sf_reader *reader, struct sf_packet *packets, unsigned max, int64_t until)
@@ -159,8 +159,8 @@ static inline unsigned sf_reader_decode(
 }
 
 /*
- * Decodes packets into ahead[], up to ahead_end; the ones there before must have been used. They are
- * valid until the next fill. False: there are none; `state` says why.
+ * Decodes packets into ahead[], up to ahead_end; the ones there before must have been used. They
+ * are valid until the next fill. False: there are none; `state` says why.
  */
 bool sf_reader_look_ahead(struct sf_reader *reader);
 

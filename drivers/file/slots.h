@@ -42,8 +42,8 @@ struct sf_slots {
 };
 
 /*
- * The number of the interface's slot; a new one is described by `found`. -ENOMEM, or SF_EUNSUPPORTED
- * when SF_SLOTS_MAX slots are in use.
+ * The number of the interface's slot; a new one is described by `found`. -ENOMEM, or
+ * SF_EUNSUPPORTED when SF_SLOTS_MAX slots are in use.
  */
 int sf_slots_find(struct sf_slots *slots, const struct sf_slot_identity *identity,
 	const struct sf_interface *found);

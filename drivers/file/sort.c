@@ -190,7 +190,9 @@ static bool is_near(int64_t a, int64_t b)
 	return a - b <= NEAR_NS && b - a <= NEAR_NS;
 }
 
-/* Marks up to four entries that lie more than NEAR_NS from all others. Entries are sorted by time. */
+/*
+ * Marks up to four entries that lie more than NEAR_NS from all others. Entries are sorted by time.
+ */
 static void mark_alone(struct part *part)
 {
 	struct entry *entries = part->entries;
@@ -205,9 +207,11 @@ static void mark_alone(struct part *part)
 }
 
 /*
- * True if entry `at`, which is marked ALONE, has a wild time: the packets before and behind it agree
- * on another time; or, at the first or last entry, it lies beyond all others. Entries are in the
- * order of the file. `before`: key of the last entry before it that is not alone; INT64_MIN: none.
+ * True if entry `at`, which is marked ALONE, has a wild time: the packets before and behind it
+ * agree on another time. A packet with none before it is wild if it is later than the next one; a
+ * packet with none behind it, if it is earlier than the last one. Packets that are ALONE do not
+ * count. Entries are in the order of the file. `before`: key of the last such entry; INT64_MIN:
+ * none.
  */
 static bool is_wild(const struct part *part, unsigned at, int64_t before)
 {

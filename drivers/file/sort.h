@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Sorts packets of a capture file that was not written in the order of time. Example: dumpcap on two
- * interfaces writes a block of packets of one, then a block of packets of the other from the same
- * time.
+ * Sorts packets of a capture file that was not written in the order of time. Example: dumpcap on
+ * two interfaces writes a block of packets of one, then a block of packets of the other from the
+ * same time.
  *
  * Packets are copied into parts of up to SF_SORT_PACKETS. Each part is sorted, and merged with the
  * part before it. So a packet gets its right place if it was written no more than a part too late.
  * Packets of equal time keep the order of the file.
  *
- * A time stamp is wild if it lies, alone or with up to three others, more than five minutes from all
- * others of its part, while packets before and behind it in the file agree on another time. Its
- * packet keeps its place behind the packet before it; the first of a file comes behind the second.
- * Example: one packet of 1970 in a capture of
- * today.
+ * A time stamp is wild if it lies, alone or with up to three others, more than five minutes from
+ * all others of its part, while packets before and behind it in the file agree on another time. Its
+ * packet keeps its place behind the packet before it; the first one of a file comes behind the
+ * second. Example: one packet of 1970 in a capture of today.
  *
  * A reader without `sorting` delivers packets in the order of the file.
  */
@@ -45,8 +44,8 @@ struct sf_lending {
 };
 
 /*
- * Disorder in all files of a capture. The thread that reads writes it. Any thread reads the counters;
- * the other members are read when no more packets come.
+ * Disorder in all files of a capture. The thread that reads writes it. Any thread reads the
+ * counters; the other members are read when no more packets come.
  */
 struct sf_disorder {
 	_Atomic uint64_t packets; /* packets written after one with a later time */
@@ -67,9 +66,9 @@ struct sf_sorting {
 struct sf_sort;
 
 /*
- * Begins to sort the packets of a reader. `packets` were decoded and not delivered; they come first.
- * With `look` only the begin of the file is examined: if it is in order, sorting ends behind it. 0
- * or -ENOMEM.
+ * Begins to sort the packets of a reader. `packets` were decoded and not delivered; they come
+ * first. With `look` only the begin of the file is examined: if it is in order, sorting ends behind
+ * it. 0 or -ENOMEM.
  */
 int sf_sort_begin(
 	struct sf_reader *reader, const struct sf_packet *packets, unsigned count, bool look);

@@ -12,8 +12,8 @@
 #define LOOK_CHUNK 16384
 
 /*
- * Chunk sizes: small for small files and for many files at once. If queues read in turns, a chunk has
- * about the bytes of a turn, so that a queue finds most packets of its turn in its own chunk.
+ * Chunk sizes: small for small files and for many files at once. If queues read in turns, a chunk
+ * has about the bytes of a turn, so that a queue finds most packets of its turn in its own chunk.
  */
 #define CHUNK_MIN   4096
 #define CHUNK_SMALL ((size_t)128 << 10)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The inputs of a capture: the files named, those in directories named, standard input. At the start
- * each regular file is examined once, for the time of its first packet, and closed again: thousands
- * of rotated files need only as many descriptors as files overlap in time. Standard input and pipes
- * cannot be opened twice and stay open. A file that still grows is read up to the size that it had
- * when it was examined, so that the amount of work is known.
+ * The inputs of a capture: the files named, those in directories named, standard input. At the
+ * start each regular file is examined once, for the time of its first packet, and closed again:
+ * thousands of rotated files need only as many descriptors as files overlap in time. Standard input
+ * and pipes cannot be opened twice and stay open. A file that still grows is read up to the size
+ * that it had when it was examined, so that the amount of work is known.
  */
 #ifndef SPANFLOW_FILE_SOURCES_H
 #define SPANFLOW_FILE_SOURCES_H

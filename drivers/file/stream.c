@@ -8,9 +8,9 @@
  *
  * A read goes to `end` if a good part of the chunk is free there (pipes deliver little at a time).
  * Otherwise the unconsumed tail is moved so that it ends at memory + headroom, and the next read
- * fills the page-aligned chunk behind it. A file is thus read in whole, aligned chunks into the same
- * memory, which stays in the L2 cache. The headroom grows with the largest record. With several
- * queues the tail moves to a buffer that is not in use.
+ * fills the page-aligned chunk behind it. A file is thus read in whole, aligned chunks into the
+ * same memory, which stays in the L2 cache. The headroom grows with the largest record. With
+ * several queues the tail moves to a buffer that is not in use.
  *
  * Price: the tail of each chunk (less than one record) is copied.
  */

@@ -7,8 +7,8 @@
  *		if (sf_file_stream_fill(&stream, need, wait_ms) != SF_STREAM_MORE) …
  *
  * If several queues read in turns (file.c), the bytes of one queue are still in use while another
- * reads. Then each queue has a buffer, and a buffer with lent bytes is not overwritten. A queue uses
- * its own buffer if it can, so that its core need not fetch the lines from another core.
+ * reads. Then each queue has a buffer, and a buffer with lent bytes is not overwritten. A queue
+ * uses its own buffer if it can, so that its core need not fetch the lines from another core.
  */
 #ifndef SPANFLOW_FILE_STREAM_H
 #define SPANFLOW_FILE_STREAM_H
@@ -77,8 +77,8 @@ enum sf_file_stream_result sf_file_stream_fill(
 	struct sf_file_stream *stream, size_t need, int wait_ms);
 
 /*
- * Begins the turn of `queue`, which reads up to `most` bytes at once. No bytes are lent to the queue
- * any more.
+ * Begins the turn of `queue`, which reads up to `most` bytes at once. No bytes are lent to the
+ * queue any more.
  */
 void sf_file_stream_turn(struct sf_file_stream *stream, unsigned queue, size_t most);
 

@@ -71,8 +71,8 @@ static inline int64_t sf_clock_advance(struct sf_clock *clock, int64_t time_ns)
 }
 
 /*
- * sf_clock_advance() for a batch. True, in nearly all cases: no packet is late and none is a jump, so
- * the clock after each packet is the packet's time. False: times[i] is the clock after packet i.
+ * sf_clock_advance() for a batch. True, in nearly all cases: no packet is late and none is a jump,
+ * so the clock after each packet is the packet's time. False: times[i] is the clock after packet i.
  */
 static inline bool sf_clock_follow(
 	struct sf_clock *clock, const struct sf_packet *packets, unsigned count, int64_t *times)
@@ -96,8 +96,9 @@ static inline bool sf_clock_follow(
 }
 
 /*
- * Ends the input and returns the final clock. A jump counts as far as a later packet agrees with it.
- * The last packet has none behind it: it counts unless it lies more than SF_CLOCK_LONE_NS ahead.
+ * Ends the input and returns the final clock. A jump counts as far as a later packet agrees with
+ * it. The last packet has none behind it: it counts unless it lies more than SF_CLOCK_LONE_NS
+ * ahead.
  */
 int64_t sf_clock_finish(struct sf_clock *clock);
 

@@ -156,9 +156,9 @@ bool sf_ethtool_features_any(const struct sf_netdev *netdev, const char *const *
 }
 
 /*
- * A request that sets the key only. A request with the indirection table in it, even unchanged, would
- * make the kernel treat the table as chosen by a user, and keep it when the number of queues changes.
- * NULL: out of memory.
+ * A request that sets the key only. A request with the indirection table in it, even unchanged,
+ * would make the kernel treat the table as chosen by a user, and keep it when the number of queues
+ * changes. NULL: out of memory.
  */
 static struct ethtool_rxfh *key_request(const struct ethtool_rxfh *now, const uint8_t *key)
 {

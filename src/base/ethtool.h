@@ -36,8 +36,8 @@ bool sf_ethtool_features_any(const struct sf_netdev *netdev, const char *const *
 extern const char *const sf_ethtool_merging[];
 
 /*
- * Sets a key under which both directions of a connection get the same hash. 0 or -errno: -EOPNOTSUPP
- * (the card has no such key), -EPERM.
+ * Sets a key under which both directions of a connection get the same hash. 0 or -errno:
+ * -EOPNOTSUPP (the card has no such key), -EPERM.
  */
 int sf_ethtool_rss_symmetric(struct sf_ethtool_saved *saved, const struct sf_netdev *netdev);
 
@@ -49,15 +49,17 @@ enum {
 	SF_ETHTOOL_UP = 8,      /* the interface is switched on (ip link set … up) */
 };
 
-/* Result for each setting: 0, the number of features that stay on, or -errno. 0 if not asked for. */
+/*
+ * Result for each setting: 0, the number of features that stay on, or -errno. 0 if not asked for.
+ */
 struct sf_ethtool_outcome {
 	int32_t rss, merging, tags, up;
 };
 
 /*
- * Changes the settings in `what` (SF_ETHTOOL_… ored) and adds their old values to `saved`. If `saved`
- * belongs to another interface, which had this name before, it is restored first, if it still exists
- * under another name.
+ * Changes the settings in `what` (SF_ETHTOOL_… ored) and adds their old values to `saved`. If
+ * `saved` belongs to another interface, which had this name before, it is restored first, if it
+ * still exists under another name.
  */
 void sf_ethtool_prepare(struct sf_ethtool_saved *saved, const struct sf_netdev *netdev,
 	unsigned what, struct sf_ethtool_outcome *outcome);

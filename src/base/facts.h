@@ -2,7 +2,8 @@
 /*
  * The result of parsing one packet: the flow key in canonical form, and the values that a record
  * needs. A structure of fixed size without pointers, so that it can be handed to another worker's
- * table. src/parse writes it, src/meter reduces the key and sets clock and scope, src/table reads it.
+ * table. src/parse writes it, src/meter reduces the key and sets clock and scope, src/table reads
+ * it.
  */
 #ifndef SPANFLOW_BASE_FACTS_H
 #define SPANFLOW_BASE_FACTS_H
@@ -17,7 +18,9 @@
 
 #define SF_WORKERS_MAX 64 /* workers that share a source, at most */
 
-/* Bits of sf_facts.flags. The table depends on their values: see SF_STATE_RARE in table/layout.h. */
+/*
+ * Bits of sf_facts.flags. The table depends on their values: see SF_STATE_RARE in table/layout.h.
+ */
 #define SF_FACT_SWAPPED  0x0003 /* endpoint 1 sent this packet; two bits, as a table's entry has */
 #define SF_FACT_VLAN     0x0004 /* an outer tag with a VLAN id other than 0 */
 #define SF_FACT_CVLAN    0x0008
@@ -32,9 +35,9 @@
 /*
  * Canonical order: endpoint 0 is the one with the smaller (address, port), compared as numbers in
  * network order, so that both directions of a conversation have the same key words. For ICMP the
- * "ports" are type << 8 | code: the sender's port is that of the packet, the receiver's port that of
- * the matching message (echo request: echo reply; the pairs are in parse/ip.c), or the same if there
- * is none. Both are 0 if the packet has no type: a later fragment, or a packet cut before it.
+ * "ports" are type << 8 | code: the sender's port is that of the packet, the receiver's port that
+ * of the matching message (echo request: echo reply; the pairs are in parse/ip.c), or the same if
+ * there is none. Both are 0 if the packet has no type: a later fragment, or a packet cut before it.
  */
 struct sf_facts {
 	/* key: compared as words, unused bits are zero */

@@ -2,8 +2,8 @@
 /*
  * Requests of a driver to a privileged process, for a driver whose process has given up its
  * privileges (docs/design.md §10). Drivers get the helper in sf_capture_options.helper; NULL there:
- * the driver's process has the privileges and does these things itself. Only interfaces named on the
- * command line can be asked for.
+ * the driver's process has the privileges and does these things itself. Only interfaces named on
+ * the command line can be asked for.
  */
 #ifndef SPANFLOW_BASE_HELPER_H
 #define SPANFLOW_BASE_HELPER_H
@@ -35,7 +35,10 @@ struct sf_helper {
 	/* sf_ethtool_prepare(); the helper keeps the old values. */
 	int (*prepare)(const struct sf_helper *helper, const char *interface, unsigned what,
 		struct sf_ethtool_outcome *outcome);
-	/* Restores what prepare() changed. The helper also does so when this process ends in any way. */
+	/*
+	 * Restores what prepare() changed. The helper also does so when this process ends in any
+	 * way.
+	 */
 	int (*restore)(const struct sf_helper *helper, const char *interface);
 	/* Attaches the XDP program; the descriptors become the caller's. */
 	int (*xdp)(const struct sf_helper *helper, const char *interface,

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A module is loaded by its file name without a directory. The dynamic loader searches the program's
- * DT_RUNPATH: the build directory for a program there, the library directory for an installed one.
- * The name contains the version, because program and module share structures: a module of another
- * version is not found. Modules are never unloaded, because libraries with threads cannot be.
+ * A module is loaded by its file name without a directory. The dynamic loader searches the
+ * program's DT_RUNPATH: the build directory for a program there, the library directory for an
+ * installed one. The name contains the version, because program and module share structures: a
+ * module of another version is not found. Modules are never unloaded, because libraries with
+ * threads cannot be.
  */
 #include "base/module.h"
 

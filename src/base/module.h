@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Modules: parts of spanflow in shared objects of their own, because loading the libraries that they
- * need takes milliseconds at each start, and most runs do not use them. A module exports one object
- * to the program. It contains all code that it needs, with its own copy of base, so the program
- * exports nothing.
+ * Modules: parts of spanflow in shared objects of their own, because loading the libraries that
+ * they need takes milliseconds at each start, and most runs do not use them. A module exports one
+ * object to the program. It contains all code that it needs, with its own copy of base, so the
+ * program exports nothing.
  */
 #ifndef SPANFLOW_BASE_MODULE_H
 #define SPANFLOW_BASE_MODULE_H

@@ -204,7 +204,8 @@ bool sf_port_returned(struct sf_port *port)
 
 /*
  * Callers of sf_port_condition() may keep a text until the port is closed, so texts are never
- * overwritten: a reason that was there before uses its old text, and the number of texts is limited.
+ * overwritten: a reason that was there before uses its old text, and the number of texts is
+ * limited.
  */
 void sf_port_refused(struct sf_port *port, const char *reason)
 {

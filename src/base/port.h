@@ -60,9 +60,9 @@ struct sf_port {
 };
 
 /*
- * Opens the named interface, and switches it on if it is down and the options allow it. An interface
- * that is missing or stays down is an error; with options->wait the port is opened in the state
- * SF_NETDEV_GONE instead, and its queues have to park. `port` is closed on failure.
+ * Opens the named interface, and switches it on if it is down and the options allow it. An
+ * interface that is missing or stays down is an error; with options->wait the port is opened in the
+ * state SF_NETDEV_GONE instead, and its queues have to park. `port` is closed on failure.
  */
 int sf_port_open(struct sf_port *port, const char *name, const struct sf_capture_options *options,
 	struct sf_error *error);
@@ -91,8 +91,8 @@ uint64_t sf_port_missed(struct sf_port *port);
 const char *sf_port_condition(const struct sf_port *port);
 
 /*
- * First queue's thread, when the handles are open and before sf_port_revive(): an interface that was
- * missing at open gets its index and link type, and options->appeared is called.
+ * First queue's thread, when the handles are open and before sf_port_revive(): an interface that
+ * was missing at open gets its index and link type, and options->appeared is called.
  */
 void sf_port_appear(
 	struct sf_port *port, unsigned slot, const struct sf_interface *interface, uint16_t link);

@@ -5,9 +5,9 @@
  * multiplications, additions, shifts and exclusive-ors only, so that the kernel can compute it in a
  * classic BPF program (drivers/pcap/steer.c) and deliver packets to the right queue.
  *
- * The four words of an endpoint (IPv4: three zeros and the address) are folded by a multilinear hash
- * with odd secret factors, and mixed. The results of both endpoints are added: the order of the
- * endpoints has no effect on a sum.
+ * The four words of an endpoint (IPv4: three zeros and the address) are folded by a multilinear
+ * hash with odd secret factors, and mixed. The results of both endpoints are added: the order of
+ * the endpoints has no effect on a sum.
  */
 #ifndef SPANFLOW_BASE_STEER_H
 #define SPANFLOW_BASE_STEER_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Wire values as text. Values of fixed-length types are written into SF_VALUE_MAX bytes without
- * further checks, through a buffer of that size if the caller's is smaller. Strings and octet arrays
- * may have any length; room is checked for each character.
+ * further checks, through a buffer of that size if the caller's is smaller. Strings and octet
+ * arrays may have any length; room is checked for each character.
  */
 #include "base/value.h"
 

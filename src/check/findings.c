@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The conclusions of `spanflow check`: one function per finding. Every finding gives its numbers, so
- * that readers can judge for themselves.
+ * The conclusions of `spanflow check`: one function per finding. Every finding gives its numbers,
+ * so that readers can judge for themselves.
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Counters over parsed packets, and a table of TCP conversations. The hash of a conversation gives its
- * place; a new conversation replaces the one in its place, so the table is a sample of a busy link.
+ * Counters over parsed packets, and a table of TCP conversations. The hash of a conversation gives
+ * its place; a new conversation replaces the one in its place, so the table is a sample of a busy
+ * link.
  */
 #include <errno.h>
 #include <string.h>

@@ -94,15 +94,15 @@ int sf_mirror_init(struct sf_mirror *mirror, const struct sf_mirror_host *host);
 void sf_mirror_fini(struct sf_mirror *mirror);
 
 /*
- * Examines a batch of packets of a queue. `now_ns`: the system's clock, read once per batch; not used
- * for capture files.
+ * Examines a batch of packets of a queue. `now_ns`: the system's clock, read once per batch; not
+ * used for capture files.
  */
 void sf_mirror_watch(struct sf_mirror *mirror, unsigned queue, const struct sf_packet *packets,
 	unsigned count, int64_t now_ns);
 
 /*
- * Fills `findings` and returns their number. `stats`: of the source. `seconds`: how long packets were
- * examined.
+ * Fills `findings` and returns their number. `stats`: of the source. `seconds`: how long packets
+ * were examined.
  */
 unsigned sf_mirror_findings(const struct sf_mirror *mirror, const struct sf_capture_stats *stats,
 	double seconds, struct sf_finding findings[SF_FINDINGS_MAX]);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How full is the collector's socket? A collector on this host can be asked for through the
- * kernel's socket diagnosis (sock_diag(7), no privilege needed), so that a sender without any
- * flow control can wait for it instead of guessing a rate. A collector elsewhere, a kernel
- * without udp_diag and a collector that has stopped reading leave the plain rate.
+ * Reads how full the receive buffer of a collector on this host is, by the kernel's socket
+ * diagnosis (sock_diag(7), no privilege needed). UDP has no flow control; with this the sender can
+ * wait for the collector instead of guessing a rate.
  */
 #include "export/backlog.h"
 
@@ -75,7 +74,7 @@ static int ask(struct sf_backlog *backlog, uint32_t *used, uint32_t *size)
 	backlog->request.header.nlmsg_seq++;
 	if (send(backlog->fd, &backlog->request, sizeof(backlog->request), 0) < 0)
 		return -errno;
-	/* an answer that came after the last wait for it may lie before this one's */
+	/* skips an answer to an earlier request, which came after the time limit */
 	do
 		n = recv(backlog->fd, &reply, sizeof(reply), 0);
 	while ((n < 0 && errno == EINTR) ||
@@ -132,6 +131,6 @@ bool sf_backlog_is_long(struct sf_backlog *backlog)
 {
 	uint32_t used, size;
 
-	/* nobody listens: the send will say so */
+	/* no answer: no socket is there, and the next send reports that */
 	return ask(backlog, &used, &size) == 0 && used >= size / 2;
 }

@@ -10,13 +10,13 @@
 struct sf_backlog;
 
 /*
- * For datagrams from `local` to `peer`, which stay on this host. NULL when nobody receives them
- * now, or when the kernel does not tell.
+ * For datagrams from `local` to `peer`, which must be on this host. NULL if no socket receives them
+ * now, or if the kernel has no udp_diag.
  */
 struct sf_backlog *sf_backlog_open(const struct sockaddr *local, const struct sockaddr *peer);
 void sf_backlog_close(struct sf_backlog *backlog);
 
-/* Half of the buffer or more is used. */
+/* True if half of the buffer or more is used. */
 bool sf_backlog_is_long(struct sf_backlog *backlog);
 
 #endif

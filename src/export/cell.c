@@ -23,7 +23,8 @@ const struct sf_field_value *sf_cell_field(
 
 /*
  * What makes an element of direction d known. `of_flow`: the same for both directions. `other`: it
- * is of the side that receives this direction. Elements with another name for the same value follow.
+ * is of the side that receives this direction. Elements with another name for the same value
+ * follow.
  */
 static const struct rule {
 	uint16_t id;

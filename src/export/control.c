@@ -85,7 +85,7 @@ static void add_slot_template(struct sf_control *control, struct sf_slot *slot)
 {
 	const struct sf_template *template = &slot->template;
 
-	/* no fields: it would be taken for a withdrawal (RFC 7011 §8.1), and no record has it */
+	/* a template without fields is a withdrawal (RFC 7011 §8.1); no record uses this one */
 	if (template->field_count == 0)
 		return;
 

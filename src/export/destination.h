@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A destination of an exporter: an export session (session.c), a file of collected records (collected_file.c)
- * or text (text.c, table.c).
+ * A destination of an exporter: an export session (session.c), a file of collected records
+ * (collected_file.c) or text (text.c, table.c).
  */
 #ifndef SPANFLOW_EXPORT_DESTINATION_H
 #define SPANFLOW_EXPORT_DESTINATION_H
@@ -16,7 +16,7 @@
 #include "export/template.h"
 #include "export/transport.h"
 
-/* When something was lost for the first and for the last time, ns since 1970; 0: never. */
+/* Times of the first and the last loss, ns since 1970; 0: none. */
 struct sf_losses {
 	int64_t first_ns, last_ns;
 };
@@ -28,14 +28,14 @@ static inline void sf_losses_note(struct sf_losses *losses, int64_t now_ns)
 	losses->last_ns = now_ns;
 }
 
-/* What all destinations of an exporter see. Written by exporter.c, read by the others. */
+/* Data that all destinations of an exporter share. exporter.c writes it, the others read it. */
 struct sf_shared {
 	struct sf_exporter_options options;
 	int64_t start_ns; /* wall clock when the exporter was made */
 	int64_t wall_ns;  /* of the last tick */
 	int64_t clock_ns; /* packet clock of the last tick; INT64_MIN: none yet */
 	/* metering process, for options data */
-	uint64_t ignored_packets; /* that the meter should have seen and did not process */
+	uint64_t ignored_packets; /* packets that should have been metered and were not */
 	struct sf_losses ignored;
 	struct sf_destination_count refused; /* records lost on their way to the exporter */
 	struct sf_losses refusals;
@@ -44,19 +44,19 @@ struct sf_shared {
 struct sf_destination;
 
 struct sf_destination_ops {
-	/* Flows of the meter; not of a destination for collected records alone. */
+	/* Puts flows of the meter. NULL: the destination takes collected records only. */
 	void (*put)(
 		struct sf_destination *destination, const struct sf_flow *flows, unsigned count);
-	/* A collected record; not of an export session. */
+	/* Puts a collected record. NULL for export sessions. */
 	void (*put_collected)(
 		struct sf_destination *destination, const struct sf_collected *record);
 	void (*tick)(struct sf_destination *destination);
 	/*
-	 * With a queue: when put() and tick() may be called next, as they must not wait. `mono` or
-	 * earlier: now; INT64_MAX: when destination->fd can be written.
+	 * With a queue put() and tick() must not wait: returns the time from which they may be called.
+	 * `mono` or earlier: now; INT64_MAX: when destination->fd can be written.
 	 */
 	int64_t (*ready)(struct sf_destination *destination, int64_t mono);
-	/* With a queue, and ready: sends one more message that is not full. False: there is none. */
+	/* With a queue, when ready: sends one message that is not full. False: there is none. */
 	bool (*flush)(struct sf_destination *destination);
 	void (*finish)(struct sf_destination *destination);
 	void (*free)(struct sf_destination *destination);
@@ -70,25 +70,25 @@ struct sf_destination {
 	const struct sf_destination_ops *ops;
 	const struct sf_shared *shared;
 	struct sf_destination_stats stats;
-	char *url;      /* owned; what stats.url points to */
-	uint32_t wants; /* what the meter gathers for it: SF_HAS_…, SF_WANTS_… */
-	bool biflow;    /* a record for both directions */
+	char *url;      /* owned; stats.url points to it */
+	uint32_t wants; /* facts that the meter has to gather: SF_HAS_…, SF_WANTS_… */
+	bool biflow;    /* one record for both directions */
 
 	/* with a queue (pump.c) */
 	struct sf_queue_reader reader;
-	struct sf_destination_count queued; /* what waits in it */
-	uint64_t queue_max;                 /* records */
-	int fd;                             /* whose being writable is waited for; -1: none */
-	int64_t tick_ns;                    /* monotonic: the next tick() */
-	bool pending;                       /* it was not ready, or has not put all of it */
-	bool fails;           /* takes nothing now, but may recover: not waited for at the end */
-	bool drops;           /* ready() says: all that waits in the queue is lost */
-	enum sf_fate lost_as; /* the name for what is lost in the queue while it fails */
+	struct sf_destination_count queued; /* records in the queue */
+	uint64_t queue_max;                 /* records in the queue, at most */
+	int fd;                             /* to be polled for POLLOUT; -1: none */
+	int64_t tick_ns;                    /* monotonic time of the next tick() */
+	bool pending;         /* the last pump left records or messages that could not leave */
+	bool fails;           /* takes nothing now and may recover: the end does not wait for it */
+	bool drops;           /* set by ready(): all records in the queue are lost */
+	enum sf_fate lost_as; /* fate of records that are lost in the queue */
 };
 
 /* ---- pump.c: the queue in front of destinations */
 
-/* `limit`: the queue's, in bytes. */
+/* Makes the destination a reader of the queue. `limit`: bytes of its records, at most. */
 void sf_destination_join(
 	struct sf_queue *queue, struct sf_destination *destination, uint64_t limit);
 
@@ -100,17 +100,18 @@ void sf_destinations_put(struct sf_queue *queue, struct sf_destination *const *d
 int64_t sf_destination_pump(
 	struct sf_queue *queue, struct sf_destination *destination, int64_t mono, bool ending);
 
-/* It has not taken all yet, and is worth waiting for. */
+/* True if the destination has not taken all records, and may take them soon. */
 bool sf_destination_waits(const struct sf_destination *destination);
 
-/* All that waits in the queue is lost by that name. */
+/* All records of the destination in the queue are lost, with this fate. */
 void sf_destination_drop(
 	struct sf_queue *queue, struct sf_destination *destination, enum sf_fate fate);
 
-/* The books of one fate. */
+/* The counter of a fate. */
 struct sf_destination_count *sf_destination_fate(
 	struct sf_destination_stats *stats, enum sf_fate fate);
 
+/* Sets a message for the user (stats.news). */
 void sf_destination_news(struct sf_destination *destination, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
@@ -130,21 +131,21 @@ static inline void sf_count_subtract(
 	sum->octets -= count->octets;
 }
 
-/* What a collector or an IPFIX file was asked for. */
+/* Options of a collector or an IPFIX file. */
 struct sf_session_options {
 	const struct sf_dialect *dialect;
-	const struct sf_fields *fields; /* NULL: NetFlow v5, which has fields of its own */
+	const struct sf_fields *fields; /* NULL: NetFlow v5, whose record is fixed */
 	uint64_t time;                  /* SF_WHEN_MS, US or NS; IPFIX only */
 	bool biflow;
 	bool options_data;
 	uint64_t rate;                      /* records per second, 0: unlimited */
-	bool rate_is_default;               /* nobody asked for it: sf_pace_watch() */
+	bool rate_is_default;               /* the user did not choose the rate: sf_pace_watch() */
 	int64_t template_refresh_ns;        /* 0: not by time */
 	uint64_t template_refresh_messages; /* 0: not by count */
-	uint64_t queue_octets;              /* 0: as the exporter's options say */
+	uint64_t queue_octets;              /* 0: the limit in the exporter's options */
 };
 
-/* The conditions (SF_WHEN_…) that hold for all its records, but for SF_WHEN_NETWORK. */
+/* The conditions (SF_WHEN_…) that hold for all records of a session, without SF_WHEN_NETWORK. */
 uint64_t sf_session_conditions(const struct sf_session_options *options);
 
 /* Copies the fields. Takes the transport over, also on failure. 0 or -ENOMEM. */
@@ -152,15 +153,15 @@ int sf_session_new(struct sf_destination **destination, const struct sf_shared *
 	const struct sf_session_options *options, struct sf_transport *transport);
 
 /*
- * An IPFIX file of collected records (collected_file.c), options records only if `options_data`. Takes the
- * transport over, also on failure. 0 or -ENOMEM.
+ * An IPFIX file of collected records (collected_file.c), options records only if `options_data`.
+ * Takes the transport over, also on failure. 0 or -ENOMEM.
  */
 int sf_collected_file_new(struct sf_destination **destination, const struct sf_shared *shared,
 	bool options_data, struct sf_transport *transport);
 
 /*
- * JSON lines and CSV (text.c), table (table.c), of flows or collected records. 0, -ENOMEM, or SF_EUSAGE:
- * the exporter's list of fields.
+ * JSON lines and CSV (text.c), table (table.c), of flows or collected records. 0, -ENOMEM, or
+ * SF_EUSAGE: the exporter's list of fields.
  */
 int sf_text_new(struct sf_destination **destination, const struct sf_shared *shared,
 	const struct sf_text_options *options, struct sf_error *error);

@@ -100,8 +100,8 @@ static uint64_t last_domain(const struct sf_exporter_options *options)
 }
 
 /*
- * The list of the whole run, for a destination that says nothing of its own. What NetFlow v9 cannot carry
- * is left out there: `left_out` names it.
+ * The list of the whole run, for a destination that says nothing of its own. What NetFlow v9 cannot
+ * carry is left out there: `left_out` names it.
  */
 static int choose_fields(const struct sf_exporter *exporter, struct sf_url *parsed, const char *url,
 	char *left_out, struct sf_error *error)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Fields and lists of fields. fields.def says what each field is; a list says which fields the
- * records of a destination have, and under which conditions. The profiles of profiles.def are lists;
- * a user writes others (`--fields`, `,fields=`).
+ * records of a destination have, and under which conditions. The profiles of profiles.def are
+ * lists; a user writes others (`--fields`, `,fields=`).
  *
  *	struct sf_fields fields = *sf_fields_profile(SF_PROFILE_DEFAULT);
  *
@@ -21,8 +21,8 @@
 #include <spanflow/flow.h>
 
 /*
- * Conditions. Those of a record are SF_WHEN_RECORD: sf_record_when() finds them. The others hold for
- * all records of a session, or for none.
+ * Conditions. Those of a record are SF_WHEN_RECORD: sf_record_when() finds them. The others hold
+ * for all records of a session, or for none.
  */
 #define SF_WHEN_IPV4     UINT64_C(0x000001)
 #define SF_WHEN_IPV6     UINT64_C(0x000002)
@@ -115,9 +115,9 @@ uint32_t sf_fields_facts(const struct sf_fields *fields, uint64_t session);
  *	default+minimumTTL-vlanId           a profile, one field more, one less
  *	+minimumTTL                         `base` and one field more
  *
- * A field with a value for each direction comes with its reverse element where biflows are exported.
- * What a destination cannot have is an error (SF_EUSAGE), or, if `left_out` is not NULL, left out: its
- * name and why are written there. `what` begins the texts of errors.
+ * A field with a value for each direction comes with its reverse element where biflows are
+ * exported. What a destination cannot have is an error (SF_EUSAGE), or, if `left_out` is not NULL,
+ * left out: its name and why are written there. `what` begins the texts of errors.
  */
 #define SF_LEFT_OUT_MAX 200
 int sf_fields_choose(struct sf_fields *fields, const char *list, const struct sf_fields *base,

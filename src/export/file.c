@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * An IPFIX file (RFC 5655): the messages of one session, one after the other. A message that was
- * written in part is cut off again where the file allows it, so that what is there stays readable.
+ * written in part is cut off again if the file allows it, so that the file stays readable.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -18,8 +18,8 @@ struct file {
 	int fd; /* to close; -1: standard output, or closed */
 };
 
-/* What the outlet says about itself. */
-static void look(struct file *file)
+/* Sets the state of the transport from that of its outlet. */
+static void update_state(struct file *file)
 {
 	if (file->outlet.error)
 		file->transport.error = file->outlet.error;
@@ -50,7 +50,7 @@ static void file_send(struct sf_transport *transport, struct sf_batch *batch)
 		sf_outlet_write(&file->outlet);
 	else
 		sf_outlet_pump(&file->outlet, 0, &fd);
-	look(file);
+	update_state(file);
 }
 
 static int64_t file_ready(struct sf_transport *transport, int64_t mono, int *fd)
@@ -58,7 +58,7 @@ static int64_t file_ready(struct sf_transport *transport, int64_t mono, int *fd)
 	struct file *file = (struct file *)transport;
 	int64_t when = sf_outlet_pump(&file->outlet, mono, fd);
 
-	look(file);
+	update_state(file);
 	return when;
 }
 
@@ -79,7 +79,7 @@ static int file_end(struct sf_transport *transport)
 
 	file->outlet.stopped |= !file->transport.fails;
 	sf_outlet_drop(&file->outlet);
-	look(file);
+	update_state(file);
 	/* some file systems report the full disk only here */
 	if (file->fd >= 0 && close(file->fd) < 0)
 		code = -errno;
@@ -106,9 +106,9 @@ static const struct sf_transport_ops file_ops = {
 };
 
 /*
- * Opens without emptying it, so that whatever the path leads to, also through a link, is only looked
- * at when it is to be kept. That links of others in /tmp are not followed is the kernel's matter
- * (fs.protected_symlinks). Flows are nobody's business but the owner's and the group's.
+ * Opens without truncating, so that a file that must be kept (`keep`) is not changed, whatever the
+ * path leads to. The kernel refuses to follow links of other users in /tmp (fs.protected_symlinks).
+ * Only owner and group may read flows: mode 0640.
  */
 static int open_file(const char *path, bool keep)
 {
@@ -127,8 +127,8 @@ static int open_file(const char *path, bool keep)
 }
 
 /*
- * A FIFO may have no reader yet, for which open(2) would wait. Who opens it for reading too need
- * not wait, and while that is open, who opens it for writing need not either.
+ * open(2) of a FIFO for writing waits for a reader. Opening for reading and writing does not wait,
+ * and while that descriptor is open, opening for writing does not wait either.
  */
 static int open_without_waiting(const char *path, bool keep)
 {

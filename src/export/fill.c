@@ -2,14 +2,13 @@
 /*
  * Records into messages, in one of two ways.
  *
- * In datagrams each template fills messages of its own: all but the last of a batch have the
- * same size and leave with one system call; records of different templates overtake each other.
+ * Datagrams: each template fills messages of its own. All messages of a batch except the last have
+ * the same size and are sent by one system call. Records of different templates may change order.
  *
- * In streams and files the records keep their order: one message per stream is open, and where the template
- * changes a new set begins in it. That costs a set header and padding per change, and `show`
- * prints what was metered in the order in which it was metered.
+ * Files: records keep their order. One message per stream is open, and a new set begins in it when
+ * the template changes. Price: a set header and padding per change.
  *
- * Either way slot->p is where the next record of a template goes while there is slot->room.
+ * In both cases slot->p is the position of the next record of a template while slot->room > 0.
  */
 #include <stdlib.h>
 
@@ -24,7 +23,7 @@ static unsigned max_message(const struct sf_session *session)
 		       : dialect->max_length;
 }
 
-/* Records of that length between p and end, so that the set's padding fits too. */
+/* Number of records of this length between p and end, with room for the set's padding. */
 static unsigned records_between(
 	const struct sf_session *session, const uint8_t *p, const uint8_t *end, unsigned length)
 {
@@ -36,7 +35,7 @@ static unsigned records_between(
 	return count;
 }
 
-/* Without its template a record is nothing. */
+/* True if a message has room for the template; without it its records cannot be read. */
 static bool template_fits(const struct sf_session *session, const struct sf_template *template)
 {
 	const struct sf_dialect *dialect = session->options.dialect;
@@ -48,8 +47,9 @@ static bool template_fits(const struct sf_session *session, const struct sf_temp
 }
 
 /*
- * The number of a chosen list's template follows from its fields: two of a stream may want the same.
- * The later one gets the next free number. The same fields may share one.
+ * Makes the template's id unique in its stream. The id of a chosen list is computed from its
+ * fields, so two templates may have the same: the later one gets the next free id. Equal templates
+ * share an id.
  */
 static void settle_id(const struct sf_stream *stream, struct sf_template *template)
 {
@@ -134,10 +134,10 @@ static void close_slot(
 	sf_count_add(flows, &(struct sf_destination_count){ count, slot->packets, slot->octets });
 }
 
-/* Before data leave: the templates are out, and no older than they may be. */
+/* Before data are sent: sends the templates if they were not sent or are due again. */
 static void announce(struct sf_session *session, struct sf_stream *stream)
 {
-	/* a collector that has gone and come back since the last message does not know them */
+	/* a collector that was restarted since the last message does not know the templates */
 	if (session->epoch && session->transport->ops->refused &&
 		session->transport->ops->refused(session->transport))
 		sf_session_refused(session, session->latest_ns);
@@ -198,7 +198,7 @@ static void next_message(struct sf_session *session, struct sf_stream *stream, s
 	close_message(session, slot);
 	if (slot->batch.count == session->transport->max_messages)
 		flush_slot(session, stream, slot);
-	if (slot->batch.count) /* all before have the same length */
+	if (slot->batch.count) /* all messages before this one have the same length */
 		start += (size_t)slot->batch.count * slot->batch.messages[0].length;
 	open_slot(
 		slot, start + dialect->header_length + dialect->set_header_length, slot->capacity);

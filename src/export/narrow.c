@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The table that fits a terminal. A line tells the date, and for collected records the exporter, when
- * these change; rows have the time of day. Addresses that are too long lose their middle, well-known
- * ports have names, bytes have units. Example, of 80 columns:
+ * The table that fits a terminal. A line tells the date, and for collected records the exporter,
+ * when these change; rows have the time of day. Addresses that are too long lose their middle,
+ * well-known ports have names, bytes have units. Example, of 80 columns:
  *
  *	-- 2024-01-01 UTC
  *	Start    Length Proto Source              Destination         Pkts  Bytes   E
@@ -61,8 +61,8 @@ void sf_narrow_init(
 }
 
 /*
- * The end of a row, when it must be no longer than the terminal is wide. Of the words from `notes` on
- * those stay that fit.
+ * The end of a row, when it must be no longer than the terminal is wide. Of the words from `notes`
+ * on those stay that fit.
  */
 static char *cut(char *p, char *start, char *notes, const struct sf_narrow *table)
 {
@@ -295,7 +295,9 @@ static char *put_span(char *p, const struct sf_narrow *table, const struct sf_ro
 	if (!table->duration)
 		return p;
 	*p++ = ' ';
-	/* between the times as they are shown, so that it is the same from a file of milliseconds */
+	/*
+	 * between the times as they are shown, so that it is the same from a file of milliseconds
+	 */
 	return started && ended ? put_duration(p, (end / 1000000 - start / 1000000) * 1000000,
 					  table->duration)
 				: sf_row_right(p, "-", 1, table->duration);
@@ -304,12 +306,12 @@ static char *put_span(char *p, const struct sf_narrow *table, const struct sf_ro
 /* What is told once above the rows that it is true of. */
 static char *put_above(char *p, struct sf_narrow *table, const struct sf_row *row, const char *date)
 {
-	char text[sizeof(table->said)];
+	char text[sizeof(table->above)];
 
 	describe(text, sizeof(text), table, row, date);
-	if (strcmp(text, table->said) == 0)
+	if (strcmp(text, table->above) == 0)
 		return p;
-	strcpy(table->said, text);
+	strcpy(table->above, text);
 	return p + sprintf(p, "-- %s\n", text);
 }
 

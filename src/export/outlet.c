@@ -14,14 +14,14 @@
 #include "base/clock.h"
 #include "export/transport.h"
 
-#define AGAIN_NS  INT64_C(1000000000) /* between two attempts on a full disk */
-#define READER_NS INT64_C(100000000)  /* between two looks whether a FIFO has a reader */
+#define AGAIN_NS  INT64_C(1000000000) /* interval of attempts after an error */
+#define READER_NS INT64_C(100000000)  /* interval of checks whether a FIFO has a reader */
 
 #define PIECES_AT_ONCE 256 /* 1 MiB: a reader that is as fast as this process keeps it no longer */
 
 /*
- * A terminal may take less than what poll(2) lets one hope for, and its flags belong to all who
- * have it open: it is opened once more.
+ * Opens a terminal again, to set O_NONBLOCK: a write may block even if poll(2) says that it does
+ * not, and flags of the old descriptor belong to all processes that share it. -1: not a terminal.
  */
 static int own_terminal(int fd)
 {
@@ -78,7 +78,7 @@ static void enter(struct sf_outcome *outcome, const struct sf_outlet_piece *piec
 	outcome->flows.octets += piece->flows.octets;
 }
 
-/* The first piece is done with. */
+/* The first piece was written or lost: removes it and enters it in `outcome`. */
 static void end_piece(struct sf_outlet *outlet, struct sf_outcome *outcome)
 {
 	const struct sf_outlet_piece *piece = &outlet->pieces[outlet->first_piece++];
@@ -90,7 +90,7 @@ static void end_piece(struct sf_outlet *outlet, struct sf_outcome *outcome)
 		outlet->start = outlet->end = outlet->first_piece = outlet->end_piece = 0;
 }
 
-/* Room behind what waits; moves it to the front first. */
+/* Makes room behind the pieces; moves them to the front first. */
 static bool make_room(struct sf_outlet *outlet, size_t length)
 {
 	size_t size = outlet->size;
@@ -167,7 +167,7 @@ void sf_outlet_drop(struct sf_outlet *outlet)
 		end_piece(outlet, &outlet->lost);
 }
 
-/* So many more bytes are out. */
+/* `bytes` more bytes were written. */
 static void advance(struct sf_outlet *outlet, size_t bytes)
 {
 	outlet->written += bytes;
@@ -184,7 +184,7 @@ static void advance(struct sf_outlet *outlet, size_t bytes)
 
 /* ---------------------------------------------------------------- writing */
 
-/* 0: not now, POLLOUT: it takes something, POLLERR: a write tells why not. */
+/* 0: not writable now; POLLOUT: writable; POLLERR: a write will return an error. */
 static int look(int fd)
 {
 	struct pollfd out = { .fd = fd, .events = POLLOUT };
@@ -202,7 +202,7 @@ static ssize_t write_stream(FILE *stream, const uint8_t *bytes, size_t length)
 	return errno ? -errno : -EIO;
 }
 
-/* As much as is taken: bytes, or a negative error; -EAGAIN: nothing now. */
+/* Writes as much as is possible: returns bytes or a negative error; -EAGAIN: nothing now. */
 static ssize_t write_some(const struct sf_outlet *outlet, const uint8_t *bytes, size_t length)
 {
 	bool whole = outlet->waits || outlet->is_file;
@@ -212,7 +212,7 @@ static ssize_t write_some(const struct sf_outlet *outlet, const uint8_t *bytes, 
 		return write_stream(outlet->stream, bytes, length);
 	if (!whole && !look(outlet->fd))
 		return -EAGAIN;
-	/* a pipe that can be written has room for so much */
+	/* a writable pipe has room for PIPE_BUF bytes */
 	if (!whole && length > PIPE_BUF)
 		length = PIPE_BUF;
 	do {
@@ -226,10 +226,10 @@ static ssize_t write_some(const struct sf_outlet *outlet, const uint8_t *bytes, 
 static void fail(struct sf_outlet *outlet, int code)
 {
 	outlet->error = code;
-	/* how much of it a stream has taken is not known */
+	/* it is not known how many bytes a stream has written */
 	outlet->gone = outlet->stream || code == -EPIPE || code == -ECONNRESET || code == -EBADF;
 	outlet->again_ns = sf_clock_read(CLOCK_MONOTONIC) + AGAIN_NS;
-	/* back to whole pieces, so that what is there stays readable */
+	/* cuts off a piece that was written in part, so that the file stays readable */
 	if (outlet->may_cut && outlet->written) {
 		outlet->may_cut = ftruncate(outlet->fd, outlet->length) == 0 &&
 				  lseek(outlet->fd, outlet->length, SEEK_SET) >= 0;
@@ -238,14 +238,14 @@ static void fail(struct sf_outlet *outlet, int code)
 	}
 }
 
-/* True: all is out, or nothing more is taken now. */
+/* One write. True: all pieces are written, or no more bytes can be written now. */
 static bool write_once(struct sf_outlet *outlet)
 {
 	const uint8_t *bytes = outlet->bytes + outlet->start + outlet->written;
 	size_t length = outlet->end - outlet->start - outlet->written;
 	ssize_t n;
 
-	/* pieces are not torn by being written together with half of the next */
+	/* one piece at a time: a pipe takes it as a whole, without a part of the next one */
 	if (!outlet->waits && !outlet->is_file)
 		length = outlet->pieces[outlet->first_piece].length - outlet->written;
 	n = write_some(outlet, bytes, length);
@@ -260,7 +260,7 @@ static bool write_once(struct sf_outlet *outlet)
 	return sf_outlet_empty(outlet);
 }
 
-/* All but the rest of a piece that is partly out: whatever follows would be taken for that. */
+/* Drops all pieces except one that was written in part: a reader expects the rest of it next. */
 static void drop_whole(struct sf_outlet *outlet)
 {
 	struct sf_outlet_piece torn = outlet->pieces[outlet->first_piece];
@@ -286,7 +286,7 @@ static bool may_try(const struct sf_outlet *outlet)
 	       (outlet->error == 0 || sf_clock_read(CLOCK_MONOTONIC) >= outlet->again_ns);
 }
 
-/* Bytes that were written without being copied; what fails is told by the next attempt. */
+/* Writes without a copy, if possible; returns bytes. The next attempt reports errors. */
 static size_t write_through(struct sf_outlet *outlet, const uint8_t *bytes, size_t length)
 {
 	size_t done = 0;

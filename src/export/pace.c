@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Pacing. A collector with default socket buffers stands a short burst and then a rate; the
- * bucket holds BURST records. `next_ns` is the time up to which the records sent so far have used
- * the rate; it may lie behind the clock by no more than the burst.
+ * Pacing. A collector with default socket buffers takes a short burst, and then a certain rate. The
+ * token bucket holds BURST records. `next_ns` is the time up to which the records sent so far have
+ * used the rate; it lies behind the clock by the length of a burst at most.
  */
 #include "base/clock.h"
 #include "export/backlog.h"
 #include "export/transport.h"
 
 #define BURST    256
-#define SLICE_NS INT64_C(50000000) /* of a long wait: between two looks at the hurry */
+#define SLICE_NS INT64_C(50000000) /* a long wait checks the hurry at this interval */
 
-/* A collector that is watched loses nothing; one behind a relay on this host still might. */
+/*
+ * Rate for a collector whose buffer is watched. A limit for collectors behind a relay on this host.
+ */
 #define WATCHED_RATE 400000
 
-#define LOOK_NS  INT64_C(200000)     /* between two looks at a buffer that is half full */
-#define STUCK_NS INT64_C(1000000000) /* a collector that has not read for so long has stopped */
+#define LOOK_NS  INT64_C(200000)     /* interval of checks of a buffer that is half full */
+#define STUCK_NS INT64_C(1000000000) /* a collector that has not read for this time has stopped */
 
 static void set_rate(struct sf_pace *pace, uint64_t rate)
 {
@@ -43,7 +45,7 @@ void sf_pace_watch(struct sf_pace *pace, const struct sf_transport *transport)
 	set_rate(pace, WATCHED_RATE);
 }
 
-/* Who has stopped reading may begin again some time, and is then to find the plain rate. */
+/* The collector has stopped reading: falls back to the plain rate, in case it resumes. */
 static void end_watch(struct sf_pace *pace)
 {
 	sf_backlog_close(pace->backlog);
@@ -57,7 +59,7 @@ void sf_pace_fini(struct sf_pace *pace)
 	sf_backlog_close(pace->backlog);
 }
 
-/* Half of the buffer is used: not now. A second of that, and there is no use in asking. */
+/* True if half of the collector's buffer is used. After STUCK_NS of that, the watch ends. */
 static bool is_behind(struct sf_pace *pace, int64_t mono)
 {
 	if (!pace->backlog)

@@ -4,18 +4,18 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* Mapped, not allocated: the memory of a burst goes back to the kernel. */
+/* Blocks are mapped, not allocated, so that the memory of a burst goes back to the kernel. */
 #define BLOCK_SIZE ((size_t)256 * 1024)
 #define CAPACITY   ((BLOCK_SIZE - 64) / sizeof(struct sf_flow))
 
 struct sf_queue_block {
 	struct sf_queue_block *next;
-	unsigned used; /* records in it */
-	unsigned left; /* readers that have not gone past it */
+	unsigned used; /* records in the block */
+	unsigned left; /* readers that have not read the whole block */
 	_Alignas(64) struct sf_flow flows[CAPACITY];
 };
 
-static_assert(sizeof(struct sf_queue_block) <= BLOCK_SIZE, "a block is what is mapped");
+static_assert(sizeof(struct sf_queue_block) <= BLOCK_SIZE, "a block fits into its mapping");
 
 static void give_back(struct sf_queue *queue, struct sf_queue_block *block)
 {
@@ -63,7 +63,7 @@ bool sf_queue_put(struct sf_queue *queue, const struct sf_flow *flows, unsigned 
 	unsigned room = last ? (unsigned)CAPACITY - last->used : 0;
 	unsigned here = count < room ? count : room;
 
-	/* all or nothing: count is far below what a block holds */
+	/* all records or none; `count` is far below CAPACITY */
 	if (here < count) {
 		next = new_block(queue);
 		if (!next)
@@ -85,7 +85,7 @@ bool sf_queue_put(struct sf_queue *queue, const struct sf_flow *flows, unsigned 
 	return true;
 }
 
-/* Goes on to the next block; the one behind is given back by the last who leaves it. */
+/* Moves a reader to the next block; the last reader that leaves a block frees it. */
 static void go_on(struct sf_queue *queue, struct sf_queue_reader *reader)
 {
 	struct sf_queue_block *block = reader->block;
@@ -94,7 +94,7 @@ static void go_on(struct sf_queue *queue, struct sf_queue_reader *reader)
 	reader->at = 0;
 	if (--block->left)
 		return;
-	/* all readers go the same way: it is the oldest */
+	/* readers go from block to block in the same order, so this is the first one */
 	queue->first = block->next;
 	give_back(queue, block);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Flow records that wait for destinations: one log of blocks that all destinations read, each at
- * its own place, so that a record lies in memory once. A block is given back when the last
- * destination has read it.
+ * The queue of flow records for destinations: a list of blocks that all destinations read, each at
+ * its own position, so that a record is in memory once. A block is freed when all destinations have
+ * read it.
  *
  *	sf_queue_join(&queue);					for each reader, before the first put
  *	sf_queue_put(&queue, flows, count);
@@ -23,29 +23,30 @@ struct sf_queue_block;
 /* All zero: empty. */
 struct sf_queue {
 	struct sf_queue_block *first, *last;
-	struct sf_queue_block *spare; /* so that a queue that is short does not ask the kernel */
+	struct sf_queue_block
+		*spare; /* a free block, so that a short queue needs no system calls */
 	unsigned readers;
 };
 
 /* All zero before it joins. */
 struct sf_queue_reader {
 	struct sf_queue_block *block; /* NULL: nothing was read yet */
-	unsigned at;                  /* next record in it */
-	uint64_t count;               /* records that wait for this reader */
+	unsigned at;                  /* index of the next record in `block` */
+	uint64_t count;               /* records that this reader has not read */
 };
 
 void sf_queue_free(struct sf_queue *queue);
 
 void sf_queue_join(struct sf_queue *queue);
 
-/* Copies the records for all readers, whose counts the caller raises. False: no memory. */
+/* Appends records. The caller raises reader.count of all readers. False: no memory. */
 bool sf_queue_put(struct sf_queue *queue, const struct sf_flow *flows, unsigned count);
 
 /* The next records for this reader, at most `max`; NULL: there are none. */
 const struct sf_flow *sf_queue_peek(
 	struct sf_queue *queue, struct sf_queue_reader *reader, unsigned max, unsigned *count);
 
-/* The first `count` of what the last peek showed have been read. */
+/* The reader has read the first `count` records of its last peek. */
 void sf_queue_take(struct sf_queue_reader *reader, unsigned count);
 
 #endif

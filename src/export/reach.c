@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A session that waits for nobody: when it can take records, and whether anybody listens.
+ * Live sessions: when a session can take records, and whether its collector listens.
  *
- * A collector that has gone is told by ICMP: a datagram was refused. From then on nothing but
- * probes is sent: every PROBE_NS all templates, without which a collector that has come back could
- * not read anything. A probe that is refused loses what waits meanwhile. One that is not refused in
- * time means that somebody listens again: templates and options data leave, as the collector may
- * have come between the probe and that moment, and then the records that wait.
+ * If no process listens, the collector's host refuses a datagram by ICMP. From then on only probes
+ * are sent: all templates, every PROBE_NS. If a probe is refused too, the records that wait in the
+ * queue are lost. If a probe is not refused in time, the collector listens again: templates and
+ * options data are sent again, because it may have started after the probe, and then the records.
  *
- * Silence is no proof: hosts answer by ICMP once a second only, to all who send to them, or a host
- * is switched off. So after an outage templates go before every batch for DOUBT_NS.
+ * Silence does not prove that a collector listens: hosts limit ICMP to one answer per second, and a
+ * host may be switched off. So after an outage templates are sent before every batch for DOUBT_NS.
  *
  *	SF_REACH_OK ─ refused ─> REFUSED ─ after PROBE_NS: probe ─> PROBED ─ silence ─> OK
  *	                            ^──────────── refused ────────────┘
@@ -21,7 +20,7 @@
 #define PROBE_NS INT64_C(2000000000)
 #define DOUBT_NS INT64_C(60000000000)
 #define LOOK_NS  INT64_C(50000000)
-/* an answer comes within a trip; that there is no such host is known after three tries of ARP */
+/* time limits for ICMP: from the host, a round trip; from the last router, three tries of ARP */
 #define SILENCE_NS      INT64_C(500000000)
 #define HOST_SILENCE_NS INT64_C(4000000000)
 
@@ -38,7 +37,7 @@ static void probe(struct sf_session *session, int64_t mono)
 		session->transport->ops->doubt(session->transport, mono);
 	for (struct sf_stream *stream = session->streams; stream; stream = stream->next)
 		sf_session_templates(session, stream);
-	/* refused already: the next one in its time */
+	/* the send itself was refused: the next probe is due as usual */
 	if (session->reach == SF_REACH_REFUSED)
 		session->reach_ns = mono + PROBE_NS;
 }
@@ -58,7 +57,7 @@ static void return_to_service(struct sf_session *session)
 		destination->stats.url);
 }
 
-/* When records may leave, as far as it depends on who listens. */
+/* The time from which records may be sent, as far as the collector's state decides it. */
 static int64_t reach(struct sf_session *session, int64_t mono)
 {
 	struct sf_transport *transport = session->transport;
@@ -78,7 +77,7 @@ static int64_t reach(struct sf_session *session, int64_t mono)
 	return session->reach_ns > mono ? session->reach_ns : mono + LOOK_NS;
 }
 
-/* Another peer, or the first one: it knows no template. */
+/* The transport has another peer, or its first one, which has no templates. */
 static void meet(struct sf_session *session)
 {
 	session->connects = session->transport->connects;

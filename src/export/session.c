@@ -3,13 +3,13 @@
  * An export session: records in, messages out.
  *
  *	session ── stream per observation domain: sequence number, templates, times
- *	              └── slot per template: where its next record goes
+ *	              └── slot per template: position of its next record
  *
- * fill.c puts the records into messages, control.c and options.c make those of templates and
- * options data, delivery.c sends them.
+ * fill.c puts records into messages, control.c and options.c make messages of templates and options
+ * data, delivery.c sends messages.
  *
- * Books: a record is offered when it is put; when its message has left it is sent or lost by
- * name. Between the two it lies in a message, for a second at most on a network.
+ * Counters: a record counts as offered when it is put, and as sent or lost (by name) when the fate
+ * of its message is known. Between the two it is in a message, on a network for a second at most.
  */
 #include "export/session.h"
 
@@ -22,12 +22,12 @@
 #include "base/branch.h"
 
 #define NS_PER_MS INT64_C(1000000)
-/* sysUptime of the first record: flows that began earlier may follow; a record spans <= 72 h */
+/* sysUptime of the first record; earlier flows may follow, and a record spans up to 72 h */
 #define BOOT_BEFORE (96 * 3600 * INT64_C(1000000000))
 
 /*
- * When a device of which a flow of this start is told was started: BOOT_BEFORE the flow, but not
- * before 1970, as collectors compute with an unsigned number of ms since then (SiLK).
+ * The time at which sysUptime is 0, for a first flow with this start: BOOT_BEFORE the flow, but not
+ * before 1970, because collectors (SiLK) use an unsigned number of ms since then.
  */
 static int64_t boot_of(int64_t start_ns)
 {
@@ -40,7 +40,7 @@ static int64_t boot_of(int64_t start_ns)
 	return start_ns - BOOT_BEFORE < latest_ns ? start_ns - BOOT_BEFORE : latest_ns;
 }
 
-/* sysUptime cannot express a flow of this start: choose another boot, RFC 3954 §5.1. */
+/* Chooses another boot time if sysUptime cannot express a flow of this start (RFC 3954 §5.1). */
 static void set_boot(struct sf_session *session, struct sf_stream *stream, int64_t start_ns)
 {
 	/* IPFIX times are absolute */
@@ -55,7 +55,7 @@ static void set_boot(struct sf_session *session, struct sf_stream *stream, int64
 
 /* ---------------------------------------------------------------- streams */
 
-/* The templates of every session, so that collectors know them before the first record. */
+/* Adds the templates of the usual records, so that collectors know them before the first record. */
 static void add_usual_slots(struct sf_session *session, struct sf_stream *stream)
 {
 	const uint64_t mask = session->record_mask;
@@ -123,7 +123,7 @@ static void lose(struct sf_session *session, struct sf_destination_count *reason
 	snprintf(stats->failure, sizeof(stats->failure), "%.200s: %s", stats->url, why);
 }
 
-/* Room for a record of that variant at slot->p; NULL: it was counted as lost. */
+/* Makes room for a record of the variant at slot->p. NULL: none; it is counted as lost. */
 static struct sf_slot *make_room(struct sf_session *session, struct sf_stream *stream,
 	const struct sf_flow_half *half, uint64_t when, uint64_t packets, uint64_t octets)
 {
@@ -152,7 +152,7 @@ static struct sf_slot *make_room(struct sf_session *session, struct sf_stream *s
 	return slot;
 }
 
-/* Where the next record goes, with room for one; NULL: it was counted as lost. */
+/* The slot for the next record, with room for it. NULL: none; it is counted as lost. */
 static struct sf_slot *open_slot(struct sf_session *session, struct sf_stream *stream,
 	const struct sf_flow_half *half, uint64_t when, uint64_t packets, uint64_t octets)
 {
@@ -166,7 +166,7 @@ static struct sf_slot *open_slot(struct sf_session *session, struct sf_stream *s
 	return slot;
 }
 
-/* Records that are now in the open message. */
+/* Adds to the counts of the open message. */
 static void enter(struct sf_slot *slot, const struct sf_destination_count *records)
 {
 	slot->room -= (unsigned)records->records;
@@ -215,7 +215,7 @@ static void put_netflow5(struct sf_session *session, const struct sf_flow *flows
 				put_parts(session, stream_of(session, &flows[i]), &flows[i], d);
 }
 
-/* What of a flow decides about its stream and template, but for ICMP and the directions. */
+/* Parts of a flow that select stream and template; ICMP and directions are compared separately. */
 static sf_always_inline uint64_t kind_of(const struct sf_flow *flow)
 {
 	uint64_t kind;
@@ -240,8 +240,8 @@ static sf_always_inline bool is_within(
 }
 
 /*
- * Of `count` flows, how many from the first one on are as that one, so that their records follow
- * each other in a message. Adds them up in `run`.
+ * Length of the run of flows[0 … count-1] that use one template and stream: their records follow
+ * each other in a message. Sums their packets and octets in *run.
  */
 static sf_always_inline unsigned measure_run(struct sf_session *session,
 	const struct sf_stream *stream, const struct sf_flow *flows, unsigned count,
@@ -249,7 +249,7 @@ static sf_always_inline unsigned measure_run(struct sf_session *session,
 {
 	const int64_t boot_ns = stream->boot_ns, boot_end_ns = stream->boot_end_ns;
 	const uint64_t kind = kind_of(flows), mask = session->kind_mask;
-	/* as sf_flow_is_icmp() has it, for the one version that the others have too */
+	/* as in sf_flow_is_icmp(); all flows of a run have the same IP version */
 	const uint8_t icmp = flows->ip_version == 4 ? 1 : 58;
 	const bool is_icmp = flows->protocol == icmp;
 	const bool has_icmp_type = sf_flow_has_icmp_type(flows);
@@ -279,8 +279,8 @@ static sf_always_inline unsigned measure_run(struct sf_session *session,
 }
 
 /*
- * Puts the records of one flow, those that the directions in the mask `leading` lead. Each may
- * need another message.
+ * Puts the records of one flow: one for each direction in the mask `leading`. Each may need another
+ * message.
  */
 static void put_flow(struct sf_session *session, struct sf_stream *stream,
 	const struct sf_flow *flow, unsigned leading, bool two_way)
@@ -310,7 +310,7 @@ static void put_flow(struct sf_session *session, struct sf_stream *stream,
 		session->latest_ns = flow->half[1].end_ns;
 }
 
-/* Flows of one template often come in a row: they are encoded together. */
+/* Puts flows. Flows of one template often come in a row, and are encoded together. */
 static void put_flows(struct sf_session *session, const struct sf_flow *flows, unsigned count)
 {
 	const bool biflow = session->options.biflow;
@@ -340,7 +340,7 @@ static void put_flows(struct sf_session *session, const struct sf_flow *flows, u
 		}
 		most = each == 2 ? slot->room / 2 : slot->room;
 		most = most < count - i ? most : count - i;
-		/* the usual case has its own copy */
+		/* a copy of the code for the usual case */
 		if (sf_likely(directions == 1))
 			n = measure_run(session, stream, flow, most, 1, &run);
 		else
@@ -380,7 +380,7 @@ bool sf_session_refresh_due(const struct sf_session *session, const struct sf_st
 	/* RFC 7011 §8.4, RFC 3954 §7: by time and by number of messages, on UDP only */
 	if (!session->transport->traits.datagrams)
 		return false;
-	/* the clock was set back; RFC 7011 §8.2: no data with a time before that of their template */
+	/* the clock was set back: no data may be older than their template (RFC 7011 §8.2) */
 	return age < 0 || (options->template_refresh_ns && age >= options->template_refresh_ns) ||
 	       (options->template_refresh_messages &&
 		       stream->data_messages >= options->template_refresh_messages);
@@ -400,7 +400,7 @@ static void session_tick(struct sf_destination *destination)
 	struct sf_session *session = (struct sf_session *)destination;
 	const struct sf_shared *shared = destination->shared;
 
-	/* a file on packet time must not depend on when it was written */
+	/* a file with packet times must not depend on the time at which it is written */
 	if (!session->transport->traits.live && shared->options.packet_clock)
 		return;
 	if (shared->wall_ns - session->flushed_ns < SF_FLUSH_NS &&
@@ -426,7 +426,7 @@ static void session_finish(struct sf_destination *destination)
 
 	if (!transport)
 		return;
-	/* an IPFIX file has its templates even if no flow came */
+	/* an IPFIX file has templates even if no flow came */
 	if (!transport->traits.live && !session->streams)
 		new_stream(session, destination->shared->options.domain);
 	for (struct sf_stream *stream = session->streams; stream; stream = stream->next) {

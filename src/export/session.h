@@ -11,14 +11,14 @@
 struct sf_slot {
 	struct sf_variant variant;
 	/* per record */
-	uint8_t *p;               /* where the next record goes */
+	uint8_t *p;               /* position of the next record */
 	unsigned room;            /* records that still fit into the open message; 0: none open */
-	uint64_t packets, octets; /* in the open message */
+	uint64_t packets, octets; /* of the records in the open message */
 	/* per message */
 	uint8_t *records;      /* the first record of the open message or set; NULL: none open */
 	unsigned capacity;     /* records of a full message; 0: not even one fits */
 	bool announced;        /* the template has been sent */
-	struct sf_batch batch; /* traits.datagrams */
+	struct sf_batch batch; /* used with traits.datagrams */
 	struct sf_template template;
 };
 
@@ -27,30 +27,30 @@ struct sf_stream {
 	struct sf_stream *next;
 	uint32_t domain;
 	uint32_t sequence;
-	struct sf_variants slots; /* struct sf_slot, of the variants that have come */
-	/* where records keep their order: the one open message */
+	struct sf_variants slots; /* struct sf_slot, by variant */
+	/* without traits.datagrams: the one open message, in which records keep their order */
 	struct {
 		uint8_t *bytes;
 		struct sf_message message; /* data_records 0: none is open */
-		struct sf_slot *open;      /* whose set is being filled */
+		struct sf_slot *open;      /* the slot whose set is being filled */
 		struct sf_destination_count flows;
 		struct sf_batch batch;
 	} ordered;
 	/* NetFlow: times are ms since `boot`; records must lie in [boot_ns, boot_end_ns) */
 	struct sf_encode_context context;
 	int64_t boot_ns, boot_end_ns;
-	int64_t instant_ns; /* of the last message; never steps back. Not IPFIX over a network */
+	int64_t instant_ns; /* time of the last message; never decreases; not IPFIX over a network */
 	bool started;
-	uint64_t epoch;         /* the last one of the session in which templates were sent */
+	uint64_t epoch;         /* value of session.epoch when templates were sent last */
 	int64_t announced_ns;   /* wall clock of the last template message */
-	uint64_t data_messages; /* since then */
+	uint64_t data_messages; /* sent since then */
 };
 
-/* Does anybody listen? Known of collectors that answer by ICMP when nobody does. */
+/* Whether a collector listens: its host answers datagrams by ICMP if it does not. */
 enum sf_reach {
-	SF_REACH_OK,      /* nothing says that nobody does */
-	SF_REACH_REFUSED, /* nobody does; a probe is due at reach_ns */
-	SF_REACH_PROBED, /* templates were sent; no answer before reach_ns means that somebody does */
+	SF_REACH_OK,      /* no datagram was refused */
+	SF_REACH_REFUSED, /* a datagram was refused; the next probe is due at reach_ns */
+	SF_REACH_PROBED,  /* a probe was sent; the collector listens if no ICMP comes by reach_ns */
 };
 
 struct sf_session {
@@ -58,32 +58,32 @@ struct sf_session {
 	struct sf_session_options options;
 	struct sf_fields fields; /* options.fields */
 	uint64_t when;           /* conditions that hold for all records */
-	uint64_t record_mask;    /* conditions of single records that some field asks for */
-	uint64_t kind_mask;      /* see kind_of() */
+	uint64_t record_mask;    /* conditions of single records that a field depends on */
+	uint64_t kind_mask;      /* mask for kind_of() */
 	struct sf_transport *transport;
 	struct sf_pace pace;
-	struct sf_stream *streams;             /* the last used one first */
+	struct sf_stream *streams;             /* the stream used last is the first one */
 	int64_t latest_ns;                     /* end of the latest flow so far */
-	int64_t init_ns;                       /* since when the totals count */
+	int64_t init_ns;                       /* time from which the totals count */
 	int64_t flushed_ns;                    /* wall clock of the last flush by time */
-	struct sf_destination_count last_call; /* what the last successful call took */
-	uint64_t flow_records;                 /* sent, for options data */
+	struct sf_destination_count last_call; /* records of the last successful send */
+	uint64_t flow_records;                 /* flow records sent, for options data */
 	struct sf_losses losses;
-	uint64_t epoch; /* rises when templates must be sent once more before data */
+	uint64_t epoch; /* raised when templates must be sent again before data */
 	enum sf_reach reach;
 	int64_t reach_ns;       /* monotonic; 0: not set yet */
-	int64_t doubt_ns;       /* wall clock: until then templates go before every batch */
-	unsigned connects;      /* of the transport, when it was looked at last */
-	bool stalled;           /* the transport failed when it was looked at last */
+	int64_t doubt_ns;       /* wall clock; before this time templates go before every batch */
+	unsigned connects;      /* transport->connects when it was read last */
+	bool stalled;           /* the transport failed when it was read last */
 	uint8_t *control_bytes; /* one message of templates or options data */
 	struct sf_batch control;
 };
 
-#define SF_FLUSH_NS      INT64_C(1000000000)            /* no record waits longer on a network */
+#define SF_FLUSH_NS      INT64_C(1000000000)            /* longest wait of a record in a message */
 #define SF_UPTIME_RANGE  ((INT64_C(1) << 32) * 1000000) /* 32 bits of ms: 49.7 days */
 #define SF_UPTIME_MARGIN (60 * INT64_C(1000000000))
 
-/* NULL: no record of that variant has come. */
+/* The slot of a variant; NULL: there was no record of it yet. */
 static inline struct sf_slot *sf_stream_slot(const struct sf_stream *stream, uint64_t when)
 {
 	return (struct sf_slot *)sf_variants_find(&stream->slots, when);
@@ -114,19 +114,19 @@ bool sf_session_refresh_due(const struct sf_session *session, const struct sf_st
 
 /* ---- delivery.c */
 
-/* A collector that stays on this host is watched, unless a rate was asked for. */
+/* Begins to pace; watches the buffer of a collector on this host, unless the user chose a rate. */
 void sf_session_watch(struct sf_session *session);
 
-/* The time that a message leaving now carries. */
+/* The export time of a message that is sent now. */
 int64_t sf_session_instant(const struct sf_session *session, struct sf_stream *stream);
 
-/* The datagrams of the last call came back as refused: they were not sent after all. */
+/* The datagrams of the last send were refused (ICMP): counts them as lost, not as sent. */
 void sf_session_refused(struct sf_session *session, int64_t now);
 
-/* Seals, paces and sends the batch; enters its fate in the books and empties it. */
+/* Seals, paces and sends a batch, counts the fates of its messages, and empties it. */
 void sf_session_send(struct sf_session *session, struct sf_stream *stream, struct sf_batch *batch);
 
-/* The fates that were not known before, and what the transport says about itself. */
+/* Counts fates that were not known before, and updates the state from the transport. */
 void sf_session_settle(struct sf_session *session);
 
 /* ---- reach.c: destinations that wait for nobody (struct sf_destination_ops) */
@@ -136,36 +136,36 @@ bool sf_session_flush(struct sf_destination *destination);
 
 /* ---- fill.c */
 
-/* A slot for the variant `when`, with room for messages where it needs its own; NULL: no memory. */
+/* Makes a slot for the variant `when`, with messages of its own if needed; NULL: no memory. */
 struct sf_slot *sf_fill_slot_new(
 	struct sf_session *session, struct sf_stream *stream, uint64_t when);
 void sf_fill_slots_free(struct sf_stream *stream);
 
-/* Makes room for records at slot->p; sends what is full. False: it fits into no message. */
+/* Makes room for a record at slot->p; sends full messages. False: no message has room for it. */
 bool sf_fill_room(struct sf_session *session, struct sf_stream *stream, struct sf_slot *slot);
 
-/* Sends all records that wait in the stream. */
+/* Sends all open messages of the stream. */
 void sf_fill_flush(struct sf_session *session, struct sf_stream *stream);
 
-/* Sends the records that wait in one slot. False: none do. */
+/* Sends one open message. False: none is open. */
 bool sf_fill_flush_one(struct sf_session *session, struct sf_stream *stream);
 
 /* ---- control.c: messages of templates and options data */
 
-/* Sends all templates, options templates and, unless switched off, options data. */
+/* Sends all templates, options templates and (unless switched off) options data. */
 void sf_session_announce(struct sf_session *session, struct sf_stream *stream);
 
-/* All templates alone. */
+/* Sends all templates and nothing else. */
 void sf_session_templates(struct sf_session *session, struct sf_stream *stream);
 
-/* A slot that came later: its template alone. */
+/* Sends the template of a new slot. */
 void sf_session_announce_slot(
 	struct sf_session *session, struct sf_stream *stream, struct sf_slot *slot);
 
-/* First messages of a stream. RFC 7011 §8.4: over UDP templates go out more than once. */
+/* Sends the first messages of a stream. RFC 7011 §8.4: over UDP, templates more than once. */
 void sf_session_start(struct sf_session *session, struct sf_stream *stream);
 
-/* Options data as they are now, `final`: with the totals of the whole run. */
+/* Sends options data with their present values; `final`: with the totals of the whole run. */
 void sf_session_options_data(struct sf_session *session, struct sf_stream *stream, bool final);
 
 struct sf_control {
@@ -180,8 +180,8 @@ void sf_control_begin(
 	struct sf_control *control, struct sf_session *session, struct sf_stream *stream);
 
 /*
- * Room for `length` octets of a record in a set of this id; sends what is full. Returns NULL when
- * it does not fit into any message.
+ * Room for a record of `length` bytes in a set of this id; sends a full message first. NULL: no
+ * message has room for it.
  */
 uint8_t *sf_control_room(struct sf_control *control, uint16_t set_id, size_t length);
 
@@ -189,7 +189,7 @@ uint8_t *sf_control_room(struct sf_control *control, uint16_t set_id, size_t len
 bool sf_control_template(struct sf_control *control, uint16_t id, const struct sf_spec *specs,
 	unsigned count, unsigned scope_count);
 
-/* Sends what is there. */
+/* Sends the open message. */
 void sf_control_end(struct sf_control *control);
 
 /* ---- options.c */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Text: JSON lines, CSV, table. JSON, CSV and the table of chosen fields are rows of columns.c, the
- * other tables those of table.c and narrow.c. Rows collect in an outlet, which is written when it is
- * full, and once a second.
+ * other tables those of table.c and narrow.c. Rows collect in an outlet, which is written when it
+ * is full, and once a second.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,13 +20,13 @@
 struct text {
 	struct sf_destination destination;
 	struct sf_text_options options;
-	bool collected; /* its rows are collected records */
+	bool collected; /* rows are collected records */
 	struct sf_narrow narrow;
-	bool chosen; /* its fields were chosen: the table has a column for each */
+	bool chosen; /* the user chose the fields: the table has a column for each */
 	struct sf_columns columns;
 	struct sf_outlet outlet;
-	bool flushing; /* with a queue: what is in the outlet is to leave before more comes */
-	bool said;     /* that it cannot be written */
+	bool flushing; /* with a queue: no more rows until the outlet is empty */
+	bool reported; /* the user was told that rows cannot be written */
 	bool header_written;
 	int64_t flushed_ns;
 };
@@ -74,7 +74,7 @@ static void note_failure(struct text *text)
 			sf_strerror(outlet->error));
 }
 
-/* Of rows that have left the outlet, one way or the other; and how the outlet is. */
+/* Counts rows that were written or lost, and updates the state from the outlet. */
 static void settle(struct text *text)
 {
 	struct sf_destination_stats *stats = &text->destination.stats;
@@ -92,14 +92,14 @@ static void settle(struct text *text)
 	text->destination.fails = outlet->error != 0;
 	text->destination.lost_as = outlet->error ? SF_FATE_write : SF_FATE_queue;
 	stats->gone = outlet->gone;
-	if (outlet->error && !text->said) {
+	if (outlet->error && !text->reported) {
 		note_failure(text);
 		if (outlet->error != -EPIPE)
 			sf_destination_news(&text->destination, "%s%s", stats->failure,
 				outlet->gone ? "" : "; trying again once a second");
-	} else if (!outlet->error && text->said)
+	} else if (!outlet->error && text->reported)
 		sf_destination_news(&text->destination, "text can be written again");
-	text->said = outlet->error != 0;
+	text->reported = outlet->error != 0;
 }
 
 static void lose(struct text *text, const struct sf_destination_count *count)
@@ -111,7 +111,7 @@ static void lose(struct text *text, const struct sf_destination_count *count)
 		snprintf(stats->failure, sizeof(stats->failure), "no memory for text");
 }
 
-/* Writes what is there, or lets it be written before more comes. */
+/* Writes the rows in the outlet; with a queue, takes no more rows until that is done. */
 static void flush(struct text *text)
 {
 	if (!text->outlet.waits) {
@@ -129,7 +129,7 @@ static char *put_table(struct text *text, char *p, const struct sf_row *row)
 	return text->options.wide ? sf_table_row(p, row) : sf_narrow_row(p, &text->narrow, row);
 }
 
-/* The row of direction d, or of both; `from` is what the flow was collected from, or NULL. */
+/* Puts the row of direction d, or of both; `from`: the collected record of the flow, or NULL. */
 static void put_row(struct text *text, const struct sf_flow *flow, unsigned d, bool two_way,
 	const struct sf_collected *from)
 {
@@ -215,7 +215,7 @@ static int64_t text_ready(struct sf_destination *destination, int64_t mono)
 	struct text *text = (struct text *)destination;
 	int64_t when;
 
-	/* rows wait until they are many, or a second old */
+	/* rows are written when they are many, or a second old */
 	if (!text->flushing && !sf_outlet_empty(&text->outlet))
 		return mono;
 	when = sf_outlet_pump(&text->outlet, mono, &destination->fd);
@@ -243,7 +243,7 @@ static void text_finish(struct sf_destination *destination)
 	if (text->outlet.waits) {
 		flush(text);
 	} else {
-		/* what is taken now; the run has ended, so nobody waits for the rest */
+		/* writes as much as possible now; the run has ended and does not wait for the rest */
 		sf_outlet_pump(&text->outlet, 0, &destination->fd);
 		text->outlet.stopped |= !text->outlet.error;
 	}

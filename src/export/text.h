@@ -20,44 +20,44 @@ struct sf_row {
 	bool biflow, local_time;
 };
 
-/* `collected`: with columns for where a record came from. */
+/* `collected`: with columns for the exporter, its domain and the export time. */
 char *sf_table_header(char *p, bool biflow, bool collected);
 char *sf_table_row(char *p, const struct sf_row *row);
 
-/* The narrow table: how wide its columns are, and what the line above the last rows has said. */
+/* The narrow table: the widths of its columns, and the last line above rows. */
 struct sf_narrow {
 	unsigned width;    /* of a row, columns of a terminal */
 	unsigned start;    /* columns: "00:00:01" or "00:00:01.900" */
-	unsigned duration; /* 0: none */
-	unsigned endpoint; /* of source and destination, each */
+	unsigned duration; /* 0: no such column */
+	unsigned endpoint; /* width of source and of destination */
 	unsigned packets;
 	bool cut;   /* rows end at `width` */
-	bool flags; /* there is a column of TCP flags, and words for the end reason */
+	bool flags; /* there is a column of TCP flags, and end reasons are words */
 	bool biflow, local_time, collected;
-	char said[128]; /* date and exporter */
+	char above[128]; /* the last line above rows: date and exporter */
 };
 
 /*
- * `width`: columns of the terminal that rows have to fit; 0: rows go elsewhere, are made for 120
+ * `width`: columns of the terminal; rows are cut to it. 0: not a terminal; rows are made for 120
  * columns and never cut.
  */
 void sf_narrow_init(
 	struct sf_narrow *table, unsigned width, bool biflow, bool local_time, bool collected);
 char *sf_narrow_header(char *p, const struct sf_narrow *table);
 
-/* With a line above it that tells the date, and the exporter, when these are others than before. */
+/* Writes a row, and before it a line with date and exporter if these have changed. */
 char *sf_narrow_row(char *p, struct sf_narrow *table, const struct sf_row *row);
 
 /* ---- table.c: cells that both tables have */
 
-/* The flow has that value of direction `half`. */
+/* True if the flow has a value (SF_KNOWN_…) of direction `half`. */
 bool sf_row_knows(const struct sf_row *row, unsigned half, uint32_t known);
 bool sf_row_has_ports(const struct sf_row *row, unsigned side);
 
 /* "2023-09-12 06:06:56.123Z", in local time without the Z. */
 char *sf_row_time(char *p, int64_t time_ns, bool local);
 
-/* When the row's flow began and ended, of both directions if `two_way`. */
+/* Begin and end of the row's flow, of both directions if `two_way`. */
 void sf_row_span(const struct sf_row *row, bool two_way, int64_t *start, int64_t *end);
 char *sf_row_protocol(char *p, uint8_t protocol);
 char *sf_row_flags(char *p, const struct sf_row *row, unsigned d);
@@ -65,7 +65,7 @@ char *sf_row_flags(char *p, const struct sf_row *row, unsigned d);
 /* "idle", or the number of a reason without a name. */
 char *sf_row_end_reason(char *p, uint8_t reason);
 
-/* What only some flows have: ICMP type, VLAN ids, MPLS label; each with a space before it. */
+/* Values that only some flows have: ICMP type, VLAN ids, MPLS label; a space before each. */
 char *sf_row_notes(char *p, const struct sf_row *row);
 
 char *sf_row_pad(char *p, const char *start, size_t width);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * UDP to one collector. The socket is connected, so that what ICMP answers to a datagram (port
- * unreachable, prohibited by a firewall …) comes back as the error of a later call: that call has
- * sent nothing, and what the last successful call sent did not arrive. A batch goes out as one
- * UDP_SEGMENT send (one trip through the stack for up to 64 datagrams); where the route or the
- * kernel does not do that, as single sends. sendmmsg is not used: it swallows the error that
- * follows a partial success.
+ * UDP to one collector. The socket is connected, so that an ICMP answer to a datagram (port
+ * unreachable, prohibited by a firewall …) is returned as the error of a later call: that call has
+ * sent nothing, and the datagrams of the last successful call did not arrive. A batch is sent by
+ * one UDP_SEGMENT send (one pass through the stack for up to 64 datagrams); if the route or the
+ * kernel does not support that, by single sends. sendmmsg is not used: it hides the error after a
+ * partial success.
  */
 #include <netdb.h>
 #include <netinet/in.h>
@@ -76,9 +76,9 @@ unsigned sf_udp_path_mtu(const struct sf_udp *udp)
 }
 
 /*
- * The errors that ICMP makes of a connected socket's calls (in Linux icmp_err_convert[] and
- * icmpv6_err_convert(), the fatal ones). Some of them a call also meets by itself where there is
- * no route: then the socket has lost its way, because a route is looked up before anything else.
+ * True for errors that ICMP causes in calls of a connected socket (in Linux the fatal ones of
+ * icmp_err_convert[] and icmpv6_err_convert()). A call returns some of them also if there is no
+ * route: then the kernel knows no MTU, because a route is looked up before anything else.
  */
 static bool is_answer(const struct sf_udp *udp, int code)
 {
@@ -88,7 +88,7 @@ static bool is_answer(const struct sf_udp *udp, int code)
 	case EHOSTDOWN:
 	case ENONET:
 	case EPROTO:
-	case EMSGSIZE: /* a router has told of a smaller MTU */
+	case EMSGSIZE: /* a router has reported a smaller MTU */
 		return true;
 	case EHOSTUNREACH:
 	case ENETUNREACH:
@@ -109,7 +109,7 @@ static void set_fate(struct sf_batch *batch, unsigned from, unsigned count, enum
 		batch->messages[i].fate = (uint8_t)fate;
 }
 
-/* What the last successful call took has been refused; messages before `end` have their fates. */
+/* The datagrams of the last successful call were refused; messages before `end` have fates. */
 static void refuse_last_call(struct sf_batch *batch, unsigned end)
 {
 	if (batch->last_call_from == batch->count) {
@@ -122,8 +122,8 @@ static void refuse_last_call(struct sf_batch *batch, unsigned end)
 }
 
 /*
- * Sends messages from … from+count-1 with patience; returns their fate. Switches segmentation off
- * where it is that which is refused: then nothing was sent.
+ * Sends messages from … from+count-1, repeats the call as necessary, and returns their fate. If the
+ * kernel refuses segmentation, switches it off; then nothing was sent.
  */
 static enum sf_fate send_patiently(struct sf_udp *udp, struct sf_batch *batch, const uint8_t *bytes,
 	size_t length, unsigned from, unsigned count)
@@ -144,7 +144,7 @@ static enum sf_fate send_patiently(struct sf_udp *udp, struct sf_batch *batch, c
 		if (code == -EINTR && !sf_hurry_level(udp->transport.hurry))
 			continue;
 		if (answer && !answered) {
-			/* this call was only told of the one before, and is made again */
+			/* the error belongs to the last successful call: repeat this one */
 			answered = true;
 			udp->transport.error = code;
 			refuse_last_call(batch, from);
@@ -177,8 +177,8 @@ static void send_singly(struct sf_udp *udp, struct sf_batch *batch)
 }
 
 /*
- * Are the batch's messages to leave by one call? Each segment must fit the route, which may have
- * changed: the kernel's word for one that does not would look like a router's.
+ * True if the messages of a batch are sent by one call. Each segment must fit the route, which may
+ * have changed: otherwise the kernel's error would look like one from a router.
  */
 static bool leaves_at_once(const struct sf_udp *udp, const struct sf_batch *batch)
 {
@@ -213,7 +213,7 @@ bool sf_udp_refused(struct sf_transport *transport)
 	int code = 0;
 	socklen_t size = sizeof(code);
 
-	/* whatever waits there came from outside */
+	/* a pending error comes from ICMP */
 	if (getsockopt(udp->fd, SOL_SOCKET, SO_ERROR, &code, &size) < 0 || code == 0)
 		return false;
 	transport->error = -code;

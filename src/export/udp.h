@@ -13,13 +13,15 @@ struct sf_udp {
 	/* the way to the collector */
 	char *host, *port; /* as they were given */
 	unsigned mtu;
-	bool large, paced, late, named;
+	bool large, paced, late; /* struct sf_udp_options */
+	bool named;              /* `host` is a name, not an address */
 	const struct sf_lookup *lookup;
 	unsigned collector;
 	struct sf_addresses found;
-	bool asked;
-	int64_t asked_ns, again_ns; /* monotonic */
-	int64_t pause_ns;           /* between two attempts to find a way */
+	bool asked;       /* a request to look up the name is not answered yet */
+	int64_t asked_ns; /* monotonic time of the last request */
+	int64_t again_ns; /* monotonic time of the next attempt to find a way */
+	int64_t pause_ns; /* between two attempts to find a way */
 };
 
 /* ---- udp.c: of struct sf_transport_ops */
@@ -27,18 +29,18 @@ struct sf_udp {
 void sf_udp_send(struct sf_transport *transport, struct sf_batch *batch);
 bool sf_udp_refused(struct sf_transport *transport);
 
-/* Of the way that the socket knows to its peer; 0: it knows none. */
+/* MTU of the route to the collector; 0: there is no route. */
 unsigned sf_udp_path_mtu(const struct sf_udp *udp);
 
-/* In front of a message in its datagram. */
+/* Bytes of the headers before a message in its datagram. */
 unsigned sf_udp_headers(const struct sf_udp *udp);
 
 /* ---- way.c */
 
-/* There is no way, but there may be one later. */
+/* True if an error means that there is no route now but may be one later. */
 bool sf_udp_may_pass(int code);
 
-/* There is none any more: ready() looks for another. */
+/* The route was lost: ready() looks for another one. */
 void sf_udp_lose_way(struct sf_udp *udp, int code);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Templates by variant. A variant is the set of conditions (SF_WHEN_…) in which a record differs from
- * others of its session, such as IPv6 | ICMP. Whatever belongs to one variant (the slot of a session,
- * the columns of text) begins with a struct sf_variant and is made when the first record of it comes:
+ * Templates by variant. A variant is the set of conditions (SF_WHEN_…) in which a record differs
+ * from others of its session, such as IPv6 | ICMP. Whatever belongs to one variant (the slot of a
+ * session, the columns of text) begins with a struct sf_variant and is made when the first record
+ * of it comes:
  *
  *	struct slot { struct sf_variant variant; … };
  *	struct slot *slot = (struct slot *)sf_variants_find(&variants, when);
@@ -35,7 +36,7 @@ static inline unsigned sf_variant_bucket(uint64_t when)
 	return (unsigned)(when * UINT64_C(0x9e3779b97f4a7c15) >> 58);
 }
 
-/* NULL: there is none. */
+/* The variant with this `when`; NULL: there is none. */
 static inline struct sf_variant *sf_variants_find(const struct sf_variants *variants, uint64_t when)
 {
 	struct sf_variant *variant = variants->buckets[sf_variant_bucket(when)];
@@ -45,7 +46,7 @@ static inline struct sf_variant *sf_variants_find(const struct sf_variants *vari
 	return variant;
 }
 
-/* There must be none of that `when` yet. */
+/* Adds a variant. There must be none with this `when` yet. */
 static inline void sf_variants_add(
 	struct sf_variants *variants, struct sf_variant *variant, uint64_t when)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A list of compiled programs, one for each link type seen. Captures have one or two link types; the
- * list is searched from its begin, and the program found last moves there.
+ * A list of compiled programs, one for each link type seen. Captures have one or two link types;
+ * the list is searched from its begin, and the program found last moves there.
  *
  * libpcap compiles for DLT_ numbers; files have LINKTYPE_ numbers. libpcap itself translates: it
  * reads the header of a capture file of that link type.
@@ -40,8 +40,8 @@ struct sf_filter {
 
 /*
  * The kind of packets that a program is compiled for: the link type, and for SF_LINK_NULL the byte
- * order of the address family before each packet. (The capturing machine's order; families are small
- * numbers, so a large one means the other order.)
+ * order of the address family before each packet. (The capturing machine's order; families are
+ * small numbers, so a large one means the other order.)
  */
 static uint32_t packet_kind(const struct sf_packet *packet)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * BPF filter expressions ("tcp port 80", see pcap-filter(7)), compiled by libpcap for each link type
- * that occurs, and applied to the captured bytes in user space.
+ * BPF filter expressions ("tcp port 80", see pcap-filter(7)), compiled by libpcap for each link
+ * type that occurs, and applied to the captured bytes in user space.
  *
  *	struct sf_filter *filter;
  *
@@ -10,10 +10,10 @@
  *	if (sf_filter_warning(filter)) …
  *	sf_filter_free(filter);
  *
- * As everywhere with libpcap, an expression without `vlan` matches untagged frames only:
- * "tcp port 80" does not match a tagged frame, "tcp port 80 or (vlan and tcp port 80)" does. A tag
- * that the driver delivers beside the bytes (SF_PACKET_VLAN) is put back for the comparison, so that
- * a live interface and its capture file give the same packets.
+ * As everywhere with libpcap, an expression without `vlan` matches untagged frames only: "tcp port
+ * 80" does not match a tagged frame, "tcp port 80 or (vlan and tcp port 80)" does. A tag that the
+ * driver delivers beside the bytes (SF_PACKET_VLAN) is put back for the comparison, so that a live
+ * interface and its capture file give the same packets.
  */
 #ifndef SPANFLOW_FILTER_FILTER_H
 #define SPANFLOW_FILTER_FILTER_H

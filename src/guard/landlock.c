@@ -56,7 +56,9 @@ int sf_landlock_restrict(const char *readable)
 	rules.fs |= version >= 3 ? FS_TRUNCATE : 0;
 	rules.fs |= version >= 5 ? FS_IOCTL_DEV : 0;
 	rules.scoped = version >= 6 ? SCOPE_ALL : 0;
-	/* an older kernel accepts the longer structure if the members that it does not know are 0 */
+	/*
+	 * an older kernel accepts the longer structure if the members that it does not know are 0
+	 */
 	ruleset = (int)syscall(SYS_landlock_create_ruleset, &rules, sizeof(rules), 0);
 	if (ruleset < 0)
 		return -errno;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Starts the monitor and sends it requests. The channel keeps message boundaries (SOCK_SEQPACKET). */
+/*
+ * Starts the monitor and sends it requests. The channel keeps message boundaries (SOCK_SEQPACKET).
+ */
 #include <errno.h>
 #include <poll.h>
 #include <string.h>

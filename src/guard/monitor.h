@@ -87,7 +87,9 @@ struct sf_answer {
 	struct sf_xdp_grant grant;
 };
 
-/* Send and receive one message with up to SF_XDP_FDS descriptors. Bytes, 0 at the end, or -errno. */
+/*
+ * Send and receive one message with up to SF_XDP_FDS descriptors. Bytes, 0 at the end, or -errno.
+ */
 int sf_message_send(int channel, const void *data, size_t size, const int *fds, unsigned count);
 /* *count: number of descriptors received; those beyond `max` are closed. */
 int sf_message_receive(

@@ -77,7 +77,9 @@ static void run(const struct sf_resolver_name *names, unsigned count, bool switc
 	if (switch_user && (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 ||
 				   setresuid(uid, uid, uid) < 0))
 		_exit(1);
-	/* ends a look-up that still waits for an answer; after the change of user, which resets it */
+	/*
+	 * ends a look-up that still waits for an answer; after the change of user, which resets it
+	 */
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The order matters: Landlock and the bounding set need privileges that are lost with the user, and
- * the system call filter comes last because it forbids the calls of the other steps. Capabilities and
- * Landlock apply to one thread, so workers are started later; threads that run already lose their
- * capabilities with the change of user.
+ * the system call filter comes last because it forbids the calls of the other steps. Capabilities
+ * and Landlock apply to one thread, so workers are started later; threads that run already lose
+ * their capabilities with the change of user.
  */
 #include <errno.h>
 #include <grp.h>

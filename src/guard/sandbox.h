@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A process of a live run gives up privileges before it reads the first packet (docs/design.md §10):
- * its user, capabilities, new privileges, all system calls except a list, the file system. Open
- * descriptors stay usable. Nothing of this can be undone.
+ * A process of a live run gives up privileges before it reads the first packet (docs/design.md
+ * §10): its user, capabilities, new privileges, all system calls except a list, the file system.
+ * Open descriptors stay usable. Nothing of this can be undone.
  */
 #ifndef SPANFLOW_GUARD_SANDBOX_H
 #define SPANFLOW_GUARD_SANDBOX_H
@@ -33,8 +33,8 @@ struct sf_sandbox {
 };
 
 /*
- * Sets the user that the process is to become: `name`. If that is NULL and the process runs as root:
- * "spanflow" if there is such a user, else "nobody". SF_EUSAGE: no such user, or not root.
+ * Sets the user that the process is to become: `name`. If that is NULL and the process runs as
+ * root: "spanflow" if there is such a user, else "nobody". SF_EUSAGE: no such user, or not root.
  */
 int sf_sandbox_user(struct sf_sandbox *sandbox, const char *name, struct sf_error *error);
 
@@ -65,7 +65,9 @@ enum sf_calls {
 };
 int sf_syscalls_restrict(unsigned calls, int *listener);
 
-/* Returns the version of Landlock, or -errno. `readable`: a directory that stays readable, or NULL. */
+/*
+ * Returns the version of Landlock, or -errno. `readable`: a directory that stays readable, or NULL.
+ */
 int sf_landlock_restrict(const char *readable);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The system calls that a live run needs once it is running. Every other call fails with EPERM, as if
- * the user had no privilege for it, so that a library that tries an optional call goes on without it.
- * Threads can be started, processes cannot; memory cannot become executable.
+ * The system calls that a live run needs once it is running. Every other call fails with EPERM, as
+ * if the user had no privilege for it, so that a library that tries an optional call goes on
+ * without it. Threads can be started, processes cannot; memory cannot become executable.
  *
  * A packet socket that is wanted when an interface came back is made by the monitor: the kernel
  * suspends the call and tells the listener (seccomp_unotify(2)), the monitor puts a socket into
@@ -165,7 +165,9 @@ static int allow_sockets(scmp_filter_ctx filter, unsigned calls)
 	return result;
 }
 
-/* An AF_XDP source enters its sockets in the program's map; without a monitor it needs all of BPF. */
+/*
+ * An AF_XDP source enters its sockets in the program's map; without a monitor it needs all of BPF.
+ */
 static int allow_xdp(scmp_filter_ctx filter, unsigned calls)
 {
 	static const struct rule update[] = { { SCMP_SYS(bpf), 0, UINT32_MAX,
@@ -189,9 +191,9 @@ static int allow_reading(scmp_filter_ctx filter)
 }
 
 /*
- * When its interface comes back, DPDK's net_af_packet sets the MAC address that the interface already
- * has, and the promiscuous flag, which our own packet socket has set (drivers/dpdk/dpdk.c). The
- * driver gives up if these calls fail, so they do nothing and succeed. This more exact rule has
+ * When its interface comes back, DPDK's net_af_packet sets the MAC address that the interface
+ * already has, and the promiscuous flag, which our own packet socket has set (drivers/dpdk/dpdk.c).
+ * The driver gives up if these calls fail, so they do nothing and succeed. This more exact rule has
  * precedence over the rule for all ioctls of interfaces.
  */
 static int ignore_settings(scmp_filter_ctx filter)
@@ -240,7 +242,9 @@ static int allow_metering(scmp_filter_ctx filter, unsigned calls)
 	return result;
 }
 
-/* Allows threads, not processes. clone3() fails, as its flags are not visible: libc uses clone(). */
+/*
+ * Allows threads, not processes. clone3() fails, as its flags are not visible: libc uses clone().
+ */
 static int allow_threads(scmp_filter_ctx filter)
 {
 	static const struct rule thread[] = { { SCMP_SYS(clone), 0, CLONE_THREAD, CLONE_THREAD } };

@@ -168,7 +168,9 @@ static void note_position(struct digest *digest, size_t at)
 	digest->count += digest->count < 2;
 }
 
-/* Adds the fixed header, and 8 bytes behind it if there are as many. Returns the number of bytes. */
+/*
+ * Adds the fixed header, and 8 bytes behind it if there are as many. Returns the number of bytes.
+ */
 static size_t add_start(
 	const struct sf_dedup *dedup, const uint8_t *ip, size_t length, struct digest *digest)
 {
@@ -206,8 +208,8 @@ static bool is_cut(const uint8_t *ip, size_t length)
 }
 
 /*
- * True if the packet belongs to the sample. Only bytes that both of two copies have may decide: of a
- * packet that was cut, the bytes behind the transport header are not used.
+ * True if the packet belongs to the sample. Only bytes that both of two copies have may decide: of
+ * a packet that was cut, the bytes behind the transport header are not used.
  */
 static bool is_sampled(const struct sf_dedup *dedup, const uint8_t *ip, size_t at, size_t length,
 	const struct digest *digest)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Finds copies of packets: a switch that mirrors a packet at ingress and at egress delivers it twice
- * within a short time. Two packets are copies of each other if
+ * Finds copies of packets: a switch that mirrors a packet at ingress and at egress delivers it
+ * twice within a short time. Two packets are copies of each other if
  *
  * - all bytes from the IP header on agree, to the last captured byte that both packets have, except
  *   fields that routers change: TOS or traffic class, TTL or hop limit, and the checksum of an IPv4
@@ -11,8 +11,8 @@
  * Captured lengths may differ: of two copies cut at the same snap length, one with a VLAN tag has
  * four bytes of IP less. Copies are found up to a difference of SF_DEDUP_STEM bytes.
  *
- * To drop copies, every packet is examined. To estimate their share, a sample is examined, chosen by
- * content, so that either both copies are in it or none.
+ * To drop copies, every packet is examined. To estimate their share, a sample is examined, chosen
+ * by content, so that either both copies are in it or none.
  */
 #ifndef SPANFLOW_METER_DEDUP_H
 #define SPANFLOW_METER_DEDUP_H

@@ -3,8 +3,8 @@
  * A metering process: the parser's facts of a batch, fitted to the flow key, into one flow table.
  *
  * A batch is parsed in parts. While a part is parsed, the table accounts the parts before it; facts
- * have no pointers into packets. The parser writes the facts, and they are completed here while they
- * are in the first-level cache.
+ * have no pointers into packets. The parser writes the facts, and they are completed here while
+ * they are in the first-level cache.
  */
 #include <stdlib.h>
 #include <string.h>

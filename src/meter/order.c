@@ -278,7 +278,9 @@ static void drop_active(struct sf_order *order, unsigned at)
 	order->heads[at] = order->heads[order->active_count];
 }
 
-/* Removes the first packet, of `length` bytes, from active run `at`. False: the run is empty now. */
+/*
+ * Removes the first packet, of `length` bytes, from active run `at`. False: the run is empty now.
+ */
 static bool go_on(struct sf_order *order, unsigned at, unsigned length)
 {
 	struct run *run = &order->runs[order->active[at]];

@@ -10,10 +10,10 @@
  *		… account facts …
  *	… age the table to sf_order_horizon(order) …
  *
- * A packet is taken when no source can deliver an earlier one: when all sources have reached a later
- * time. Packets of equal time are taken in the order of their sources' numbers; those of one source
- * in the order they were put. Disorder within a source is corrected too, if the source reports a
- * time as reached only when no earlier packet follows.
+ * A packet is taken when no source can deliver an earlier one: when all sources have reached a
+ * later time. Packets of equal time are taken in the order of their sources' numbers; those of one
+ * source in the order they were put. Disorder within a source is corrected too, if the source
+ * reports a time as reached only when no earlier packet follows.
  *
  * The memory for waiting packets is bounded. When sf_order_is_full() is true, the caller must take
  * the earliest with sf_order_force() before it puts more. For one thread.
@@ -36,8 +36,8 @@ struct sf_order;
 #define SF_ORDER_BYTES_MIN ((size_t)1 << 20)
 
 /*
- * For 1 … SF_WORKERS_MAX sources. Reserves `bytes` for waiting packets, and touches the memory as it
- * is needed. `minimal`: no destination wants the optional facts. Returns 0 or -ENOMEM.
+ * For 1 … SF_WORKERS_MAX sources. Reserves `bytes` for waiting packets, and touches the memory as
+ * it is needed. `minimal`: no destination wants the optional facts. Returns 0 or -ENOMEM.
  */
 int sf_order_new(struct sf_order **order, unsigned sources, size_t bytes, bool minimal);
 void sf_order_free(struct sf_order *order);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Recognises the export traffic of this process on the mirror port: packets of the sessions with its
- * collectors, in either direction. One thread adds sessions while others search.
+ * Recognises the export traffic of this process on the mirror port: packets of the sessions with
+ * its collectors, in either direction. One thread adds sessions while others search.
  */
 #ifndef SPANFLOW_METER_OWN_H
 #define SPANFLOW_METER_OWN_H

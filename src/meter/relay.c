@@ -232,8 +232,8 @@ const struct sf_relay_turn *sf_relay_leave(struct sf_relay *relay, unsigned me, 
 
 /*
  * sf_facts_copy() with stores that bypass the caches, for facts that another core will read. Where
- * the two cores are far apart, plain stores to lines that the other core has read cost many times as
- * much.
+ * the two cores are far apart, plain stores to lines that the other core has read cost many times
+ * as much.
  */
 static sf_always_inline unsigned copy_past_caches(
 	const struct sf_relay *relay, void *to, const struct sf_facts *facts)

@@ -3,8 +3,9 @@
  * Workers read one source in turns. A turn is the exclusive right to read, and the packets read
  * under it. The worker of a turn receives and parses its packets; each packet is accounted by the
  * worker that owns its flow. The address pair decides the owner, so that both directions and later
- * fragments reach the same table. Every worker accounts its packets of all turns in the order of the
- * turns: a table gets its packets in the order of the source, and records are those of one worker.
+ * fragments reach the same table. Every worker accounts its packets of all turns in the order of
+ * the turns: a table gets its packets in the order of the source, and records are those of one
+ * worker.
  *
  * Each worker, in its own thread:
  *
@@ -70,9 +71,9 @@ struct sf_relay_list {
 };
 
 /*
- * Makes a relay for 2 … SF_WORKERS_MAX workers. `secret`: random, so that nobody can choose addresses
- * which all belong to one worker. `minimal`: no destination wants the optional facts, so they are
- * not moved. Returns 0 or -ENOMEM.
+ * Makes a relay for 2 … SF_WORKERS_MAX workers. `secret`: random, so that nobody can choose
+ * addresses which all belong to one worker. `minimal`: no destination wants the optional facts, so
+ * they are not moved. Returns 0 or -ENOMEM.
  */
 int sf_relay_new(struct sf_relay **relay, unsigned workers, const uint64_t secret[2], bool minimal);
 void sf_relay_free(struct sf_relay *relay);
@@ -84,8 +85,8 @@ unsigned sf_relay_most(const struct sf_relay *relay);
 unsigned sf_relay_owner(const struct sf_relay *relay, const struct sf_facts *facts);
 
 /*
- * True: worker `me` has the right to read, until sf_relay_leave() or sf_relay_pass(). False: another
- * worker reads, or all turns of worker `me` are still in flight, or the relay is closed.
+ * True: worker `me` has the right to read, until sf_relay_leave() or sf_relay_pass(). False:
+ * another worker reads, or all turns of worker `me` are still in flight, or the relay is closed.
  */
 bool sf_relay_enter(struct sf_relay *relay, unsigned me);
 
@@ -99,8 +100,8 @@ const struct sf_relay_turn *sf_relay_leave(struct sf_relay *relay, unsigned me, 
 void sf_relay_pass(struct sf_relay *relay);
 
 /*
- * Adds parsed packets to the turn, in order. `clock_ns`: clock of the source after the last of them.
- * At most SF_BATCH_MAX packets per call and sf_relay_most() per turn.
+ * Adds parsed packets to the turn, in order. `clock_ns`: clock of the source after the last of
+ * them. At most SF_BATCH_MAX packets per call and sf_relay_most() per turn.
  */
 void sf_relay_put(struct sf_relay *relay, unsigned me, const struct sf_facts *facts, unsigned count,
 	int64_t clock_ns);
@@ -115,13 +116,15 @@ const struct sf_relay_turn *sf_relay_next(struct sf_relay *relay, unsigned me);
 struct sf_relay_list sf_relay_list(const struct sf_relay_turn *turn, unsigned me, unsigned piece);
 
 /*
- * Copies the next facts of a list, at most `max`, and returns their number. Optional facts that were
- * not moved are left as they were.
+ * Copies the next facts of a list, at most `max`, and returns their number. Optional facts that
+ * were not moved are left as they were.
  */
 unsigned sf_relay_get(const struct sf_relay *relay, struct sf_relay_list *list,
 	struct sf_facts *facts, unsigned max);
 
-/* Number of turns that worker `me` has not accounted: an estimate. Called by the worker's thread. */
+/*
+ * Number of turns that worker `me` has not accounted: an estimate. Called by the worker's thread.
+ */
 uint64_t sf_relay_behind(const struct sf_relay *relay, unsigned me);
 
 /* Worker `me` has accounted its packets of the turn that sf_relay_next() returned. */

@@ -291,8 +291,8 @@ static enum next parse_frame_relay(struct walk *w)
 }
 
 /*
- * FRF.16 §3 (FRF.15 likewise): begin and end of a frame, control, sequence number; the frame follows.
- * Fragments behind the first one have no header of their own.
+ * FRF.16 §3 (FRF.15 likewise): begin and end of a frame, control, sequence number; the frame
+ * follows. Fragments behind the first one have no header of their own.
  */
 static enum next parse_multilink_frame_relay(struct walk *w)
 {

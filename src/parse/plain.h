@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The fast path of the parser, for nearly all frames: Ethernet, up to two tags, IPv4 without options
- * or IPv6 without extension headers, TCP or UDP. Inline, so that it becomes a part of the caller's
- * loop. It rejects no frame: sf_parse() parses every frame that this path does not know.
+ * The fast path of the parser, for nearly all frames: Ethernet, up to two tags, IPv4 without
+ * options or IPv6 without extension headers, TCP or UDP. Inline, so that it becomes a part of the
+ * caller's loop. It rejects no frame: sf_parse() parses every frame that this path does not know.
  *
  * The price: the common layers are parsed in three places, here, in run.c and in the walk.
  * tests/support/parse_contract.h checks that all give the same facts for every packet of every

@@ -10,8 +10,8 @@
  *	otherwise  an Ethernet pseudowire without control word
  *
  * Where two readings are possible, each gets marks for what fits in the frame (checksum of an IPv4
- * header, lengths, Ethernet type), and the reading with more marks is taken. If the frame is cut and
- * the missing bytes could change the choice, the frame is `truncated`.
+ * header, lengths, Ethernet type), and the reading with more marks is taken. If the frame is cut
+ * and the missing bytes could change the choice, the frame is `truncated`.
  */
 #include "parse/walk.h"
 

@@ -96,7 +96,9 @@ static const struct order orders_ipv6[2] = {
 
 alignas(16) static const octets vlan_flag = { [4] = SF_FACT_VLAN };
 
-/* Mask: the TCP flags in the last window. Then facts that only TCP has: the mark, and all of them. */
+/*
+ * Mask: the TCP flags in the last window. Then facts that only TCP has: the mark, and all of them.
+ */
 alignas(16) static const octets tcp_flags = { NIL, NIL, NIL, NIL, NIL, NIL, 15, 14, NIL, NIL, NIL,
 	NIL, NIL, NIL, NIL, NIL };
 alignas(16) static const octets tcp_mark = { [5] = SF_FACT_TCP >> 8 };

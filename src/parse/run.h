@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Runs of plain packets, parsed with vector instructions: Ethernet with at most one 802.1Q tag, IPv4
- * without options or fragments, IPv6 without extension headers, TCP or UDP, captured up to the TCP
- * flags at least, all from one interface. Facts are bytes of these headers in another order: a few
- * shuffles make them, where plain.h needs many shifts.
+ * Runs of plain packets, parsed with vector instructions: Ethernet with at most one 802.1Q tag,
+ * IPv4 without options or fragments, IPv6 without extension headers, TCP or UDP, captured up to the
+ * TCP flags at least, all from one interface. Facts are bytes of these headers in another order: a
+ * few shuffles make them, where plain.h needs many shifts.
  *
  * Which endpoint comes first selects one of two shuffle masks, so no branch depends on it.
  */

@@ -161,8 +161,9 @@ enum next sf_parse_shim(struct walk *w)
 }
 
 /*
- * Cisco's inter-switch link: a header of 26 bytes before a whole Ethernet frame. It is recognised by
- * its destination address, 01-00-0c-00-00 or 03-00-0c-00-00, and the LLC header behind its length.
+ * Cisco's inter-switch link: a header of 26 bytes before a whole Ethernet frame. It is recognised
+ * by its destination address, 01-00-0c-00-00 or 03-00-0c-00-00, and the LLC header behind its
+ * length.
  */
 bool sf_has_isl_address(const uint8_t *p)
 {

@@ -62,7 +62,8 @@ static void walk_finish(struct walk *w)
 /*
  * Goes back to the second reading of a pseudowire, if there is one: a control word and an Ethernet
  * address that begins with a zero nibble look alike (RFC 4385 §2, pseudowire.c). Called when the
- * first reading found no IP. Not if the first reading was truncated: IP may be in the missing bytes.
+ * first reading found no IP. Not if the first reading was truncated: IP may be in the missing
+ * bytes.
  */
 static bool walk_fall_back(struct walk *w)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Inside the parser. A packet is walked layer by layer: each parse_*() function reads one header
- * at `p`, moves `p` behind it and returns what follows. sf_parse_walk() is the loop over them. There
- * is no recursion: a layer that holds another frame (pseudowire, bridged LLC) returns NEXT_ETHERNET.
+ * Inside the parser. A packet is walked layer by layer: each parse_*() function reads one header at
+ * `p`, moves `p` behind it and returns what follows. sf_parse_walk() is the loop over them. There
+ * is no recursion: a layer that holds another frame (pseudowire, bridged LLC) returns
+ * NEXT_ETHERNET.
  */
 #ifndef SPANFLOW_PARSE_WALK_H
 #define SPANFLOW_PARSE_WALK_H

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Each arena is one anonymous mapping. MAP_NORESERVE: a table for millions of flows uses no memory
- * before the flows come. Price: if the machine runs out of memory later, the kernel ends the process
- * instead of refusing the mapping at the start. With `populate` the memory is taken at the start.
+ * before the flows come. Price: if the machine runs out of memory later, the kernel ends the
+ * process instead of refusing the mapping at the start. With `populate` the memory is taken at the
+ * start.
  */
 #include <errno.h>
 #include <stdint.h>

@@ -6,7 +6,8 @@
  * reference was made. Packets since then have moved the deadline. SF_VICTIMS references at a time
  * are taken from the earliest slots. Entries that are still due there become victims, in the order
  * of their deadlines; the references of the others go back to the wheel. The work per eviction is
- * bounded; under a flood of new flows, where every reference is right, it is the work for one entry.
+ * bounded; under a flood of new flows, where every reference is right, it is the work for one
+ * entry.
  */
 #include "table/layout.h"
 

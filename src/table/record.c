@@ -217,7 +217,9 @@ uint64_t sf_table_emit(struct sf_table *table, uint32_t id, enum sf_end_reason r
 static sf_always_inline void finish_range(struct sf_table *table, const struct sf_table *of,
 	uint32_t from, uint32_t to, int64_t now, bool minimal)
 {
-	/* an entry is due if its last packet is not after `idle`, or its first not after `active` */
+	/*
+	 * an entry is due if its last packet is not after `idle`, or its first not after `active`
+	 */
 	const int64_t idle = of->idle_ns == SF_TIMEOUT_NEVER ? INT64_MIN : now - of->idle_ns,
 		      active = now - of->active_ns;
 	struct tally tally = { 0 };

@@ -16,8 +16,8 @@
  * pass 2 (table->hashed) and part n-2 enters pass 3 (table->guessed). The memory that one part
  * needs is thus fetched while other parts are computed, and while the caller parses the next one.
  *
- * Pass 2 only guesses. At most one living entry has the packet's key, so a guess whose key agrees is
- * right, whatever other packets changed in between. If there is no guess or a wrong one, find()
+ * Pass 2 only guesses. At most one living entry has the packet's key, so a guess whose key agrees
+ * is right, whatever other packets changed in between. If there is no guess or a wrong one, find()
  * searches the table as it is in pass 3. The result is the same as for packets taken one by one.
  */
 #include "table/layout.h"

@@ -45,8 +45,8 @@ void sf_table_free(struct sf_table *table);
  * Times lie within 2^62 ns of 1970 (year 2116).
  *
  * Offers are pipelined: a part is accounted two offers later. sf_table_settle() accounts the parts
- * in flight; sf_table_age(), sf_table_finish() and sf_table_ledger() call it first where it matters.
- * A record that a packet closes reaches the sink when that packet is accounted.
+ * in flight; sf_table_age(), sf_table_finish() and sf_table_ledger() call it first where it
+ * matters. A record that a packet closes reaches the sink when that packet is accounted.
  */
 #define SF_TABLE_PART 32
 struct sf_facts *sf_table_room(struct sf_table *table);
@@ -69,8 +69,8 @@ void sf_table_finish(struct sf_table *table, int64_t now);
 /*
  * sf_table_finish() in parts, for several threads. Example: table `of` has 1000 ids in use
  * (sf_table_ids_used()); thread 1 emits the flows of ids 0 … 499 through its own `table`, thread 2
- * those of 500 … 999 through another. All tables have the same options. `of` is only read meanwhile;
- * its owner calls sf_table_forget() when all threads are done.
+ * those of 500 … 999 through another. All tables have the same options. `of` is only read
+ * meanwhile; its owner calls sf_table_forget() when all threads are done.
  *
  * The ledger of `of` has the packets and the flows created, the ledger of `table` has the records
  * and the flows ended. The sum of all ledgers is in balance; the counters of flows active and of

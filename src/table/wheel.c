@@ -2,8 +2,8 @@
 /*
  * The wheel's slots and chunks; the drawing is in wheel.h.
  *
- * Invariants: head[s] == 0 exactly when bit s of `busy` is 0; after sf_wheel_settle() every chunk in
- * a slot has from < to; all chunks of a slot but its last are full. Price of the coarse tick: a
+ * Invariants: head[s] == 0 exactly when bit s of `busy` is 0; after sf_wheel_settle() every chunk
+ * in a slot has from < to; all chunks of a slot but its last are full. Price of the coarse tick: a
  * record leaves up to one tick after its timeout.
  */
 #include "table/wheel.h"
