@@ -75,8 +75,8 @@ static int socket_error(
 		return sf_error_set(error, code, "%s: AF_XDP %s", name, cure);
 	case -EMFILE:
 		return sf_error_set(error, code,
-			"%s: AF_XDP socket on receive queue %u: %s: raise the limit (ulimit -n "
-			"1024)",
+			"%s: AF_XDP socket on receive queue %u: %s: raise the limit "
+			"(ulimit -n 1024)",
 			name, queue, sf_strerror(code));
 	case -ENOBUFS:
 		return sf_error_set(error, code,

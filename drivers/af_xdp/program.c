@@ -251,7 +251,6 @@ int sf_xdp_program_occupied(const struct sf_netdev *netdev, struct sf_error *err
 	}
 	return sf_error_set(error, -EBUSY,
 		"%s already has an XDP program ('%s', id %u): stop what holds it (bpftool link "
-		"show) "
-		"or remove it with: ip link set dev %s xdp off",
+		"show) or remove it with: ip link set dev %s xdp off",
 		netdev->name, info.name, id, netdev->name);
 }

@@ -148,8 +148,8 @@ static int explain(struct sf_error *error, const struct sf_dpdk_options *options
 	if (!options->no_huge && strstr(log_text, "hugepage"))
 		return sf_error_set(error, -ENOMEM,
 			"DPDK does not start%s: reserve hugepages (echo 512 > "
-			"/proc/sys/vm/nr_hugepages), or go without: --driver-options '--no-huge "
-			"-m 256'",
+			"/proc/sys/vm/nr_hugepages), or go without: --driver-options "
+			"'--no-huge -m 256'",
 			words);
 	if (geteuid() != 0)
 		return sf_error_set(error, -EPERM,

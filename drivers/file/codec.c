@@ -114,8 +114,8 @@ static int codec_start(struct sf_codec *codec, struct sf_error *error)
 	default:
 		return sf_error_set(error, SF_EUNSUPPORTED,
 			"the file is compressed with %s, but this build of spanflow has no %s "
-			"(decompress it first, or rebuild with the library's development files "
-			"installed)",
+			"(decompress it first, or rebuild with the library's development "
+			"files installed)",
 			compressions[codec->compression].name,
 			compressions[codec->compression].library);
 	}

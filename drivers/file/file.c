@@ -440,13 +440,13 @@ static int remark_text(const struct file_capture *file, unsigned kind, char *tex
 	switch (kind) {
 	case 0:
 		return odd_text(&file->oddities.times,
-			"time stamps outside 1970 … 2116 (replaced by the time of the packet "
-			"before)",
+			"time stamps outside 1970 … 2116 (replaced by the time of "
+			"the packet before)",
 			text, size);
 	case 1:
 		return odd_text(&file->oddities.lengths,
-			"pcapng blocks with a wrong length, of the block or of an option (read all "
-			"the same)",
+			"pcapng blocks with a wrong length, of the block or of an option "
+			"(read all the same)",
 			text, size);
 	case 2:
 		return disorder_text(&file->sorting.disorder, text, size);

@@ -127,8 +127,8 @@ static unsigned reader_fail_foreign(struct sf_reader *reader)
 			(size_t)(stream->end - stream->p), stream->end - stream->p == 1 ? "" : "s");
 	else
 		sf_error_set(&reader->error, SF_EUNSUPPORTED,
-			"not a capture file: %sit begins with %02x %02x %02x %02x; pcap and pcapng "
-			"are read, %s",
+			"not a capture file: %sit begins with %02x %02x %02x %02x; pcap and "
+			"pcapng are read, %s",
 			unpacked, stream->p[0], stream->p[1], stream->p[2], stream->p[3],
 			SF_COMPRESSIONS);
 	return 0;

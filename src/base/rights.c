@@ -69,8 +69,7 @@ void sf_rights_explain(char *text, size_t size, unsigned needed)
 		list(names, sizeof(names), lacking, ", ");
 		list(lower, sizeof(lower), lacking, " --cap-add ");
 		snprintf(text, size,
-			"needs %s, which root lacks here: in a container give it with --cap-add "
-			"%s",
+			"needs %s, which root lacks here: in a container give it with --cap-add %s",
 			names, lower);
 	} else {
 		snprintf(text, size,

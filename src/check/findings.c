@@ -119,8 +119,8 @@ static void judge_mirror(struct report *report)
 		" to groups",
 		mirror->to_us, mirror->to_group);
 	ADVICE(f,
-		"%s looks like an ordinary port: make it the destination of a mirror (SPAN) "
-		"session",
+		"%s looks like an ordinary port: make it the destination of a "
+		"mirror (SPAN) session",
 		mirror->host.name);
 }
 
@@ -185,8 +185,8 @@ static void judge_length(struct report *report)
 	f = finding(report, "snaplen", SF_VERDICT_NOTE);
 	TEXT(f, "%" PRIu64 " packets were captured without their end (snap length)",
 		mirror->snapped);
-	ADVICE(f, "byte counts stay right; ports are missing where fewer than some 100 bytes were "
-		  "captured");
+	ADVICE(f, "byte counts stay right; ports are missing where fewer than some 100 "
+		  "bytes were captured");
 }
 
 static void judge_merging(struct report *report)
@@ -204,16 +204,15 @@ static void judge_merging(struct report *report)
 		mirror->host.mtu, mirror->host.merging ? "; GRO or LRO is on" : "");
 	if (mirror->host.merging)
 		ADVICE(f,
-			"nothing to do: 'spanflow meter' turns GRO and LRO of %s off while it "
-			"runs. "
-			"Where the sender is a virtual machine on this host, turn its TSO and GSO "
-			"off",
+			"nothing to do: 'spanflow meter' turns GRO and LRO of %s off while "
+			"it runs. Where the sender is a virtual machine on this host, turn "
+			"its TSO and GSO off",
 			mirror->host.name);
 	else if (mirror->super)
 		ADVICE(f,
-			"several packets count as one: turn TSO and GSO of the sender off where it "
-			"is "
-			"a virtual machine on this host, or raise the MTU of %s for jumbo frames",
+			"several packets count as one: turn TSO and GSO of the sender off "
+			"where it is a virtual machine on this host, or raise the MTU of %s "
+			"for jumbo frames",
 			mirror->host.name);
 }
 
@@ -284,8 +283,8 @@ static void judge_clock(struct report *report)
 			"%" PRIu64 " times",
 			(double)mirror->worst_offset_ns / 1e9, mirror->steps_back);
 	if (off)
-		ADVICE(f, "flows carry these times: set the clock of the card or of this host "
-			  "(NTP, PTP)");
+		ADVICE(f, "flows carry these times: set the clock of the card or of "
+			  "this host (NTP, PTP)");
 	else if (mirror->steps_back)
 		ADVICE(f, "a few are normal with several ports or queues: packets are put in order "
 			  "within a window");
@@ -322,8 +321,8 @@ static void judge_encapsulation(struct report *report)
 		f = finding(report, "encapsulation", SF_VERDICT_WARNING);
 		TEXT(f, "packets carry other hosts' frames, as a remote mirror sends them: %s",
 			kinds);
-		ADVICE(f, "flows show the outer addresses, not the hosts inside: mirror locally to "
-			  "see those");
+		ADVICE(f, "flows show the outer addresses, not the hosts inside: mirror "
+			  "locally to see those");
 	}
 	sum = list_kinds(mirror, false, kinds, sizeof(kinds));
 	if (!sum)

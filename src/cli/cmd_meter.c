@@ -41,16 +41,16 @@ static const char *contradiction(const struct sf_options *options)
 	if (!files && !live)
 		return "nothing to meter: give -r FILE or -i INTERFACE";
 	if (options->pin && files && options->workers < 2)
-		return "--pin: a single worker on files has no thread of its own: add --workers 2 "
-		       "or more";
+		return "--pin: a single worker on files has no thread of its own: add "
+		       "--workers 2 or more";
 	if (options->realtime && options->workers > 1)
 		return "--realtime reads one pipe with one worker: leave --workers out";
 	if (options->realtime &&
 		(options->files.count != 1 || strcmp(options->files.items[0], "-") != 0))
 		return "--realtime works with a live pipe on standard input only: -r -";
 	if (options->user && options->no_sandbox)
-		return "--user and --no-sandbox exclude each other: without the sandbox the user "
-		       "stays";
+		return "--user and --no-sandbox exclude each other: without the "
+		       "sandbox the user stays";
 	if (!(options->key & SF_KEY_ADDRESS) && options->key & SF_KEY_PORT)
 		return "--key: ports without addresses do not tell the ends of a flow apart";
 	return sf_output_contradiction(options);

@@ -117,12 +117,11 @@ static const char *contradiction(const struct sf_options *options)
 	if (options->biflow && sf_output_form(options) != SF_OUTPUT_TABLE &&
 		sf_output_form(options) != SF_OUTPUT_CSV)
 		return "--biflow works with -o table and -o csv; -o json and -w keep each record "
-		       "as "
-		       "it was exported";
+		       "as it was exported";
 	if (options->fields && options->output != SF_OUTPUT_CSV &&
 		sf_output_form(options) != SF_OUTPUT_TABLE)
-		return "--fields: only for -o csv and -o table: json and files have each record as "
-		       "it was sent";
+		return "--fields: only for -o csv and -o table: json and files have each "
+		       "record as it was sent";
 	return sf_output_contradiction(options);
 }
 

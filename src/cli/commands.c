@@ -44,12 +44,10 @@ const struct sf_command sf_commands[] = {
 	{ "check", SF_CHECK, "(-i SOURCE | -r FILE...) [OPTION]...",
 		"is this a healthy mirror port?",
 		"Watches a source and tells in plain words what it sees: traffic or none, one or "
-		"both "
-		"directions, traffic between other hosts (a mirror) or only one's own, VLAN tags, "
-		"frames cut short or merged, drops, duplicates, steering to queues, clocks, remote "
-		"mirrors and tunnels; for each what to do about it. The last line is the verdict. "
-		"Exit "
-		"status: 0 healthy or usable, 1 a problem, 2 it could not look.",
+		"both directions, traffic between other hosts (a mirror) or only one's own, VLAN "
+		"tags, frames cut short or merged, drops, duplicates, steering to queues, clocks, "
+		"remote mirrors and tunnels; for each what to do about it. The last line is the "
+		"verdict. Exit status: 0 healthy or usable, 1 a problem, 2 it could not look.",
 		{ "Watch a port for ten seconds\nspanflow check -i eth1",
 			"Watch both ports of a tap for a minute\nspanflow check -i eth1+eth2 "
 			"--duration 1m",

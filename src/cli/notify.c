@@ -59,8 +59,7 @@ int sf_notify_open(struct sf_notify *notify, struct sf_error *error)
 	if (!length)
 		return sf_error_set(error, -EAFNOSUPPORT,
 			"NOTIFY_SOCKET=%s is neither a path nor @NAME: the service manager is not "
-			"told "
-			"that metering has begun",
+			"told that metering has begun",
 			name);
 	notify->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	/* connected now: later, Landlock lets no datagram out to another address */

@@ -92,8 +92,7 @@ const struct sf_option sf_option_table[] = {
 	{ INPUT, 0, "start", SF_OPTION_STRING, AT(start), SF_METER, "TIME",
 		.help = "With -r: leave out packets before this time: 2025-11-20 or "
 			"2025-11-20T08:00:04.5, in UTC or, with --local-time, local time; with Z "
-			"or "
-			"+01:00 at its end in that zone; @1763625604.5 is seconds since 1970." },
+			"or +01:00 at its end in that zone; @1763625604.5 is seconds since 1970." },
 	{ INPUT, 0, "end", SF_OPTION_STRING, AT(end), SF_METER, "TIME",
 		.help = "With -r: leave out packets at or after this time, written as for "
 			"--start. Reading ends when files are past it." },
@@ -106,16 +105,15 @@ const struct sf_option sf_option_table[] = {
 			"eth1+eth2 for both ports of a tap." },
 	{ INPUT, 0, "duration", SF_OPTION_DURATION, AT(duration_ns), SF_CHECK, "TIME", .min = MS,
 		.max = 36500 * DAY,
-		.help = "How long to watch an interface. Default: 10s. Files are read to their "
-			"end." },
+		.help = "How long to watch an interface. Default: 10s. Files are "
+			"read to their end." },
 	{ INPUT, 'r', "read", SF_OPTION_STRINGS, AT(files), SF_CHECK, "FILE", .takes_words = true,
 		.help = "Look at capture files instead of an interface; the same files as for "
 			"spanflow meter -r." },
 	{ COLLECT, 'l', "listen", SF_OPTION_STRINGS, AT(listen), SF_COLLECT, "udp://HOST:PORT",
 		.help = "Receive NetFlow v5, v9 and IPFIX on this address. Without HOST: on all "
 			"addresses, IPv4 and IPv6. Of a name: on all its addresses. Port 0 takes "
-			"any "
-			"free port; standard error names it. Default: udp://:4739." },
+			"any free port; standard error names it. Default: udp://:4739." },
 	{ COLLECT, 'c', "count", SF_OPTION_NUMBER, AT(count), SF_COLLECT, "N", .min = 1,
 		.help = "Stop after N flow records." },
 	{ COLLECT, 0, "duration", SF_OPTION_DURATION, AT(duration_ns), SF_COLLECT, "TIME",
@@ -147,8 +145,8 @@ const struct sf_option sf_option_table[] = {
 		.help = "Take packets as they come instead of in blocks (pcap:, xdp:): costs CPU "
 			"time, and no accuracy is gained." },
 	{ LIVE, 0, "no-promiscuous", SF_OPTION_FLAG, AT(no_promiscuous), SF_METER | SF_CHECK,
-		.help = "Do not switch the interface to promiscuous mode: meter only packets for "
-			"this host." },
+		.help = "Do not switch the interface to promiscuous mode: meter only "
+			"packets for this host." },
 	{ LIVE, 0, "hardware-time", SF_OPTION_FLAG, AT(hardware_time), SF_METER | SF_CHECK,
 		.help = "Use the network card's time stamps where it offers them." },
 	{ LIVE, 0, "keep-offloads", SF_OPTION_FLAG, AT(keep_offloads), SF_METER,
@@ -199,8 +197,8 @@ const struct sf_option sf_option_table[] = {
 	{ METERING, 0, "hash-seed", SF_OPTION_SEED, AT(hash_seed), SF_METER, "HEX",
 		.help = "Seed of the hash function instead of a random one. For tests." },
 	{ METERING, 0, "prealloc", SF_OPTION_FLAG, AT(prealloc), SF_METER,
-		.help = "Take the memory of the whole flow table at start instead of as it "
-			"fills." },
+		.help = "Take the memory of the whole flow table at start "
+			"instead of as it fills." },
 	{ METERING, 0, "workers", SF_OPTION_NUMBER, AT(workers), SF_METER, "N", "1", .min = 1,
 		.max = 64,
 		.help = "Threads that share the work: with -i for each source, each with a capture "
@@ -220,8 +218,8 @@ const struct sf_option sf_option_table[] = {
 			"the mirror port." },
 	{ METERING, 0, "domain", SF_OPTION_NUMBER, AT(domain), SF_METER, "ID", "0",
 		.max = UINT32_MAX,
-		.help = "observationDomainId of the first source; each further source has the next "
-			"number." },
+		.help = "observationDomainId of the first source; each further source has "
+			"the next number." },
 
 	{ EXPORT, 'e', "export", SF_OPTION_STRINGS, AT(collectors), SF_METER, "COLLECTOR",
 		.help = "Send records to a collector: ipfix://host:4739, netflow9://host:2055 or "
@@ -248,20 +246,19 @@ const struct sf_option sf_option_table[] = {
 			"the queued records; what is left then is lost and counted as stopped. A "
 			"further signal, a second or more later, ends the wait at once." },
 	{ EXPORT, 0, "fields", SF_OPTION_STRING, AT(fields), SF_METER, "LIST",
-		.help = "Fields of the records in print, in files and at collectors: names and the "
-			"groups default, plain and extended, behind commas, + or -, such as "
-			"default+minimumTTL-vlanId. A list that begins with + or - changes what a "
-			"destination has anyway. spanflow list fields names them. For one "
-			"destination: fields=default+minimumTTL after a comma. NetFlow v5 has its "
-			"own." },
+		.help = "Fields of the records in print, in files and at collectors: names "
+			"and the groups default, plain and extended, behind commas, + or -, "
+			"such as default+minimumTTL-vlanId. A list that begins with + or - "
+			"changes what a destination has anyway. spanflow list fields names "
+			"them. For one destination: fields=default+minimumTTL after a comma. "
+			"NetFlow v5 has its own." },
 	{ EXPORT, 0, "fields", SF_OPTION_STRING, AT(fields), SF_SHOW | SF_COLLECT, "LIST",
 		.help = "Columns of csv and table: names and the groups default, plain and "
-			"extended, "
-			"behind commas, + or -. spanflow list fields names them." },
+			"extended, behind commas, + or -. spanflow list fields names them." },
 	{ EXPORT, 'o', "output", SF_OPTION_CHOICE, AT(output), SF_METER, "FORMAT",
 		.choices = outputs,
-		.help = "Print records to standard output in this format. Without -e, -w and -o: "
-			"table." },
+		.help = "Print records to standard output in this format. Without -e, "
+			"-w and -o: table." },
 	{ EXPORT, 'o', "output", SF_OPTION_CHOICE, AT(output), SF_SHOW, "FORMAT", "table",
 		.choices = outputs, .help = PRINT_COLLECTED },
 	{ EXPORT, 'o', "output", SF_OPTION_CHOICE, AT(output), SF_COLLECT, "FORMAT",
@@ -279,8 +276,7 @@ const struct sf_option sf_option_table[] = {
 			"files and to IPFIX collectors. Without it: one for each direction." },
 	{ EXPORT, 0, "wide", SF_OPTION_FLAG, AT(wide), SF_METER | SF_SHOW | SF_COLLECT,
 		.help = "Print the table with everything in full: date, addresses, exact bytes, "
-			"port "
-			"numbers. Without it, rows fit the terminal." },
+			"port numbers. Without it, rows fit the terminal." },
 	{ EXPORT, 0, "local-time", SF_OPTION_FLAG, AT(local_time), SF_METER | SF_SHOW | SF_COLLECT,
 		.help = "Print the table's times in local time instead of UTC." },
 

@@ -67,8 +67,8 @@ static void note_failure(struct text *text)
 	stats->error = outlet->stopped ? -EINTR : outlet->error;
 	if (outlet->stopped)
 		snprintf(stats->failure, sizeof(stats->failure),
-			"the reader of the text was not ready for all of it when the run had to "
-			"end");
+			"the reader of the text was not ready for all of it when "
+			"the run had to end");
 	else
 		snprintf(stats->failure, sizeof(stats->failure), "cannot write text: %s",
 			sf_strerror(outlet->error));
