@@ -87,7 +87,7 @@ static void note_failure(struct collected_file *file, enum sf_fate fate)
 
 	stats->incomplete = true;
 	stats->error = file->transport->error;
-	if (fate == SF_FATE_stopped)
+	if (fate == SF_FATE_LOST_stopped)
 		snprintf(stats->failure, sizeof(stats->failure),
 			"%.200s was not ready for all records when the run had to end", stats->url);
 	else
@@ -122,7 +122,7 @@ static void settle(struct collected_file *file)
 static void write_message(struct collected_file *file)
 {
 	struct sf_batch batch = { .bytes = file->bytes, .count = 1 };
-	enum sf_fate fate = SF_FATE_stopped;
+	enum sf_fate fate = SF_FATE_LOST_stopped;
 
 	batch.messages[0].length = (uint32_t)(file->message.p - file->message.start);
 	batch.messages[0].flows = file->flows;

@@ -57,7 +57,7 @@ static void note_failure(struct sf_session *session, enum sf_fate fate, int64_t 
 
 	sf_losses_note(&session->losses, now);
 	stats->error = code;
-	if (fate == SF_FATE_stopped)
+	if (fate == SF_FATE_LOST_stopped)
 		snprintf(stats->failure, sizeof(stats->failure),
 			"%.200s was not ready for all records when the run had to end", stats->url);
 	else if (code == -ECONNREFUSED)
@@ -81,7 +81,7 @@ void sf_session_refused(struct sf_session *session, int64_t now)
 	sf_count_add(&stats->lost_unreachable, &session->last_call);
 	session->flow_records -= session->last_call.records;
 	session->last_call = (struct sf_destination_count){ 0 };
-	note_failure(session, SF_FATE_unreachable, now);
+	note_failure(session, SF_FATE_LOST_unreachable, now);
 	session->epoch++;
 	/* a router's word for a smaller MTU is no refusal */
 	if (!destination->shared->options.queued || session->transport->error == -EMSGSIZE)
@@ -91,15 +91,15 @@ void sf_session_refused(struct sf_session *session, int64_t now)
 			destination, "%s; its records are lost until it answers", stats->failure);
 	destination->drops |= session->reach == SF_REACH_PROBED;
 	destination->fails = true;
-	destination->lost_as = SF_FATE_unreachable;
+	destination->lost_as = SF_FATE_LOST_unreachable;
 	session->reach = SF_REACH_REFUSED;
 	session->reach_ns = 0;
 }
 
 static bool leaves_a_gap(enum sf_fate fate, const struct sf_session *session)
 {
-	return fate == SF_FATE_write ||
-	       (fate == SF_FATE_stopped && !session->transport->traits.datagrams);
+	return fate == SF_FATE_LOST_write ||
+	       (fate == SF_FATE_LOST_stopped && !session->transport->traits.datagrams);
 }
 
 static void enter_fates(struct sf_session *session, struct sf_batch *batch, int64_t now)
@@ -182,7 +182,7 @@ static void end_stall(struct sf_session *session)
 	struct sf_destination *destination = &session->destination;
 
 	session->stalled = destination->fails = false;
-	destination->lost_as = SF_FATE_queue;
+	destination->lost_as = SF_FATE_LOST_queue;
 	sf_destination_news(destination, "%.150s %s again", destination->stats.url,
 		session->transport->traits.datagrams ? "can be reached" : "takes records");
 }
@@ -251,11 +251,11 @@ void sf_session_send(struct sf_session *session, struct sf_stream *stream, struc
 	}
 	/* nobody listens: what cannot wait any more, as the run ends, need not be sent either */
 	if (session->reach != SF_REACH_OK && batch->messages[0].flows.records)
-		lose_batch(batch, SF_FATE_unreachable);
+		lose_batch(batch, SF_FATE_LOST_unreachable);
 	else if (may_leave(session, records))
 		session->transport->ops->send(session->transport, batch);
 	else
-		lose_batch(batch, SF_FATE_stopped);
+		lose_batch(batch, SF_FATE_LOST_stopped);
 	enter_fates(session, batch, stamp.time_ns);
 	sf_session_settle(session);
 	batch->count = 0;

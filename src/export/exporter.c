@@ -365,7 +365,7 @@ void sf_exporter_finish(struct sf_exporter *exporter)
 		struct sf_destination *destination = exporter->destinations[i];
 
 		sf_destination_drop(&exporter->queue, destination,
-			destination->fails ? destination->lost_as : SF_FATE_stopped);
+			destination->fails ? destination->lost_as : SF_FATE_LOST_stopped);
 		destination->ops->finish(destination);
 	}
 }

@@ -25,7 +25,7 @@ static void update_state(struct file *file)
 		file->transport.error = file->outlet.error;
 	file->transport.fails = file->outlet.error != 0 || !file->outlet.has_reader;
 	file->transport.gone = file->outlet.gone;
-	file->transport.lost_as = file->outlet.stopped ? SF_FATE_stopped : SF_FATE_write;
+	file->transport.lost_as = file->outlet.stopped ? SF_FATE_LOST_stopped : SF_FATE_LOST_write;
 	if (!file->outlet.has_reader)
 		file->transport.error = -ENXIO;
 }
@@ -42,7 +42,7 @@ static void file_send(struct sf_transport *transport, struct sf_batch *batch)
 		bool taken =
 			sf_outlet_send(&file->outlet, bytes, length, &batch->messages[i].flows);
 
-		batch->messages[i].fate = taken ? SF_FATE_WAITING : SF_FATE_write;
+		batch->messages[i].fate = taken ? SF_FATE_WAITING : SF_FATE_LOST_write;
 		if (!taken)
 			transport->error = -ENOMEM;
 	}
@@ -169,8 +169,8 @@ int sf_file_open(struct sf_transport **transport, const char *path, bool waits, 
 	file->transport.ops = &file_ops;
 	file->transport.traits = (struct sf_traits){
 		.cannot = "cannot write",
-		.failure = SF_FATE_write,
-		.unready = SF_FATE_write,
+		.failure = SF_FATE_LOST_write,
+		.unready = SF_FATE_LOST_write,
 	};
 	file->transport.max_message = sf_ipfix.max_length;
 	file->transport.max_messages = 1;

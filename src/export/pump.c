@@ -21,7 +21,7 @@ struct sf_destination_count *sf_destination_fate(
 {
 	switch (fate) {
 #define X(name, text)                                                                              \
-	case SF_FATE_##name:                                                                       \
+	case SF_FATE_LOST_##name:                                                                  \
 		return &stats->lost_##name;
 		SF_LOST_REASONS(X)
 #undef X
@@ -48,7 +48,7 @@ void sf_destination_join(struct sf_queue *queue, struct sf_destination *destinat
 	sf_queue_join(queue);
 	destination->queue_max = limit / sizeof(struct sf_flow);
 	destination->fd = -1;
-	destination->lost_as = SF_FATE_queue;
+	destination->lost_as = SF_FATE_LOST_queue;
 }
 
 /* As records of this destination. */
@@ -79,12 +79,12 @@ static void lose(struct sf_destination *destination, const struct sf_destination
 	sf_count_add(sf_destination_fate(stats, fate), sum);
 	if (stats->failure[0])
 		return;
-	if (fate == SF_FATE_queue)
+	if (fate == SF_FATE_LOST_queue)
 		snprintf(stats->failure, sizeof(stats->failure),
 			"%.140s takes records more slowly than they come: its queue is full and "
 			"the oldest are lost (--queue-size)",
 			stats->url);
-	else if (fate == SF_FATE_stopped)
+	else if (fate == SF_FATE_LOST_stopped)
 		snprintf(stats->failure, sizeof(stats->failure),
 			"%.200s was not ready for all records when the run had to end", stats->url);
 }
@@ -125,7 +125,7 @@ void sf_destinations_put(struct sf_queue *queue, struct sf_destination *const *d
 		struct sf_destination_count sum = measure(destination, flows, flow_count);
 
 		if (!taken) {
-			lose(destination, &sum, SF_FATE_queue);
+			lose(destination, &sum, SF_FATE_LOST_queue);
 			continue;
 		}
 		sf_count_add(&destination->queued, &sum);

@@ -48,7 +48,7 @@ static void return_to_service(struct sf_session *session)
 
 	session->reach = SF_REACH_OK;
 	destination->fails = false;
-	destination->lost_as = SF_FATE_queue;
+	destination->lost_as = SF_FATE_LOST_queue;
 	session->doubt_ns = destination->shared->wall_ns + DOUBT_NS;
 	for (struct sf_stream *stream = session->streams; stream; stream = stream->next)
 		sf_session_announce(session, stream);

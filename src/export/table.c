@@ -338,7 +338,7 @@ static char *put_origin(char *p, const struct sf_row *row, const char *start)
 	return p;
 }
 
-char *sf_table_header(char *p, bool biflow, bool collected)
+char *sf_wide_header(char *p, bool biflow, bool collected)
 {
 	p += sprintf(p, "%-*s %9s %-5s %-*s    %-*s %9s %12s %-8s", TIME_WIDTH, "Start", "Duration",
 		"Proto", ENDPOINT_WIDTH, "Source", ENDPOINT_WIDTH, "Destination", "Packets",
@@ -353,7 +353,7 @@ char *sf_table_header(char *p, bool biflow, bool collected)
 	return p;
 }
 
-char *sf_table_row(char *p, const struct sf_row *row)
+char *sf_wide_row(char *p, const struct sf_row *row)
 {
 	const struct sf_flow *flow = row->flow;
 	bool two_way = row->biflow && sf_flow_two_way(flow);

@@ -44,7 +44,7 @@ static void write_header(struct text *text)
 	if (text->options.format == SF_TEXT_TABLE && text->chosen) {
 		p = sf_columns_table_header(&text->columns, start);
 	} else if (text->options.format == SF_TEXT_TABLE && text->options.wide) {
-		p = sf_table_header(start, text->options.biflow, text->collected);
+		p = sf_wide_header(start, text->options.biflow, text->collected);
 	} else if (text->options.format == SF_TEXT_TABLE) {
 		sf_narrow_init(&text->narrow, text->options.width, text->options.biflow,
 			text->options.local_time, text->collected);
@@ -90,7 +90,7 @@ static void settle(struct text *text)
 		note_failure(text);
 	}
 	text->destination.fails = outlet->error != 0;
-	text->destination.lost_as = outlet->error ? SF_FATE_write : SF_FATE_queue;
+	text->destination.lost_as = outlet->error ? SF_FATE_LOST_write : SF_FATE_LOST_queue;
 	stats->gone = outlet->gone;
 	if (outlet->error && !text->reported) {
 		note_failure(text);
@@ -126,7 +126,7 @@ static void flush(struct text *text)
 
 static char *put_table(struct text *text, char *p, const struct sf_row *row)
 {
-	return text->options.wide ? sf_table_row(p, row) : sf_narrow_row(p, &text->narrow, row);
+	return text->options.wide ? sf_wide_row(p, row) : sf_narrow_row(p, &text->narrow, row);
 }
 
 /* Puts the row of direction d, or of both; `from`: the collected record of the flow, or NULL. */

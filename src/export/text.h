@@ -21,8 +21,8 @@ struct sf_row {
 };
 
 /* `collected`: with columns for the exporter, its domain and the export time. */
-char *sf_table_header(char *p, bool biflow, bool collected);
-char *sf_table_row(char *p, const struct sf_row *row);
+char *sf_wide_header(char *p, bool biflow, bool collected);
+char *sf_wide_row(char *p, const struct sf_row *row);
 
 /* The narrow table: the widths of its columns, and the last line above rows. */
 struct sf_narrow {

@@ -28,7 +28,7 @@ static inline unsigned sf_hurry_level(const struct sf_hurry *hurry)
 enum sf_fate {
 	SF_FATE_SENT,    /* the kernel took the message */
 	SF_FATE_WAITING, /* not known yet: settle() reports it */
-#define X(name, text) SF_FATE_##name,
+#define X(name, text) SF_FATE_LOST_##name,
 	SF_LOST_REASONS(X)
 #undef X
 };

@@ -118,7 +118,7 @@ static void refuse_last_call(struct sf_batch *batch, unsigned end)
 	}
 	for (unsigned i = batch->last_call_from; i < end; i++)
 		if (batch->messages[i].fate == SF_FATE_SENT)
-			batch->messages[i].fate = SF_FATE_unreachable;
+			batch->messages[i].fate = SF_FATE_LOST_unreachable;
 }
 
 /*
@@ -152,17 +152,17 @@ static enum sf_fate send_patiently(struct sf_udp *udp, struct sf_batch *batch, c
 		}
 		if (count > 1 && refuses_segmentation(code)) {
 			udp->segmentation = false;
-			return SF_FATE_send;
+			return SF_FATE_LOST_send;
 		}
 		udp->transport.error = code;
 		if (answer)
-			return SF_FATE_unreachable;
+			return SF_FATE_LOST_unreachable;
 		if (code == -EINTR || (must_wait(code) && sf_hurry_level(udp->transport.hurry)))
-			return SF_FATE_stopped;
+			return SF_FATE_LOST_stopped;
 		if (udp->late && sf_udp_may_pass(code))
 			sf_udp_lose_way(udp, code);
 		if (!must_wait(code) || waits-- == 0)
-			return SF_FATE_send;
+			return SF_FATE_LOST_send;
 		nanosleep(&pause, NULL);
 	}
 }

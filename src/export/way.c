@@ -356,8 +356,8 @@ int sf_udp_open(struct sf_transport **transport, const struct sf_udp_options *op
 			.datagrams = true,
 			.live = true,
 			.cannot = "cannot send to",
-			.failure = SF_FATE_send,
-			.unready = SF_FATE_unreachable,
+			.failure = SF_FATE_LOST_send,
+			.unready = SF_FATE_LOST_unreachable,
 		};
 		udp->patient = options->patient;
 		udp->waits = options->waits;

@@ -207,7 +207,7 @@ START_TEST(a_pump_is_bounded)
 
 		sf_destinations_put(&queue, &one, 1, &flow, 1);
 	}
-	sf_destination_drop(&queue, one, SF_FATE_stopped);
+	sf_destination_drop(&queue, one, SF_FATE_LOST_stopped);
 	ck_assert_uint_eq(one->stats.lost_stopped.records, 10);
 	ck_assert(sf_destination_balanced(&one->stats));
 	sf_queue_free(&queue);

@@ -93,7 +93,7 @@ START_TEST(answer_is_to_the_call_before)
 	for (size_t i = 0; i < ANSWERS; i++) {
 		open_transport(true);
 		ck_assert_uint_eq(SEND(3, 0, answers[i], 0, 0), 4);
-		FATES(SF_FATE_unreachable, SF_FATE_SENT, SF_FATE_SENT);
+		FATES(SF_FATE_LOST_unreachable, SF_FATE_SENT, SF_FATE_SENT);
 		ck_assert(!batch.earlier_refused);
 		ck_assert_uint_eq(SEND(2, answers[i], 0, 0), 3);
 		FATES(SF_FATE_SENT, SF_FATE_SENT);
@@ -101,7 +101,7 @@ START_TEST(answer_is_to_the_call_before)
 		ck_assert_int_eq(transport->error, -answers[i]);
 		/* twice: this one has not left either */
 		ck_assert_uint_eq(SEND(2, answers[i], answers[i], 0), 3);
-		FATES(SF_FATE_unreachable, SF_FATE_SENT);
+		FATES(SF_FATE_LOST_unreachable, SF_FATE_SENT);
 		ck_assert(batch.earlier_refused);
 		close_transport();
 	}
@@ -113,12 +113,13 @@ START_TEST(answer_is_not_to_what_was_never_sent)
 {
 	open_transport(true);
 	SEND(5, 0, EPERM, ECONNREFUSED, ECONNREFUSED, EHOSTUNREACH, 0, 0);
-	FATES(SF_FATE_unreachable, SF_FATE_send, SF_FATE_unreachable, SF_FATE_SENT, SF_FATE_SENT);
+	FATES(SF_FATE_LOST_unreachable, SF_FATE_LOST_send, SF_FATE_LOST_unreachable, SF_FATE_SENT,
+		SF_FATE_SENT);
 	ck_assert(!batch.earlier_refused);
 	ck_assert_uint_eq(batch.last_call_from, 4);
 	/* none of this batch was sent yet: the last call is one of those before */
 	SEND(2, EPERM, EHOSTUNREACH, 0);
-	FATES(SF_FATE_send, SF_FATE_SENT);
+	FATES(SF_FATE_LOST_send, SF_FATE_SENT);
 	ck_assert(batch.earlier_refused);
 	close_transport();
 }
