@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The way of a file worker's records to the exporter, and the end of all workers of the files. */
+/*
+ * Exporting from several workers of files: the lock of the exporter (struct sf_door), and emitting
+ * the flows that are left in all tables at the end (struct sf_remains).
+ */
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -8,17 +11,17 @@
 #include "cli/worker.h"
 #include "meter/meter_facts.h"
 
-#define RECORDS       2048u /* most that wait for the door: they stay in the caches */
-#define RECORDS_BUNCH 512u  /* from so many on the door is tried, without waiting */
-#define DOOR_TRIES    1000u /* some 0.6 µs each */
+#define RECORDS       2048u /* records that a worker keeps at most: they fit into the caches */
+#define RECORDS_BUNCH 512u  /* with this many records a worker tries the lock */
+#define DOOR_TRIES    1000u /* attempts to take the lock before sleeping, 0.6 µs each */
 #define PAUSE_MAX_US  1000L
-#define REMAINS_PART  4096u /* places that a worker takes at a time */
+#define REMAINS_PART  4096u /* ids that a worker takes at a time */
 
 /*
- * Takes the lock. Another worker mostly holds it for less time than it takes to be woken up, so it
- * is tried for a while; who then still has to sleep waits for a slow collector.
+ * Takes the lock. Another worker mostly holds it for less time than waking up takes, so it is tried
+ * for a while first. If the lock is still not free, a slow collector delays its holder.
  */
-static void open_door(struct sf_door *door)
+static void lock_exporter(struct sf_door *door)
 {
 	for (unsigned i = 0; i < DOOR_TRIES; i++) {
 		if (pthread_mutex_trylock(&door->lock) == 0)
@@ -28,8 +31,10 @@ static void open_door(struct sf_door *door)
 	pthread_mutex_lock(&door->lock);
 }
 
-/* Takes the records that wait through the door. `now`: even if others have to be waited for. */
-static void pass_door(struct sf_worker *worker, bool now)
+/*
+ * Gives the worker's records to the exporter. `now`: waits for the lock; else only if it is free.
+ */
+static void pass_records(struct sf_worker *worker, bool now)
 {
 	const struct sf_flow_sink *sink = &worker->options.meter.sink;
 	struct sf_door *door = worker->options.door;
@@ -40,7 +45,7 @@ static void pass_door(struct sf_worker *worker, bool now)
 		sf_pause_us(50);
 	}
 	if (now)
-		open_door(door);
+		lock_exporter(door);
 	else if (pthread_mutex_trylock(&door->lock))
 		return;
 	sink->put(sink->context, worker->records, worker->record_count);
@@ -51,7 +56,7 @@ static void pass_door(struct sf_worker *worker, bool now)
 void sf_door_try(struct sf_worker *worker)
 {
 	if (worker->record_count)
-		pass_door(worker, false);
+		pass_records(worker, false);
 }
 
 int sf_door_join(struct sf_worker *worker)
@@ -65,15 +70,15 @@ unsigned sf_door_put(void *context, const struct sf_flow *flows, unsigned count)
 	struct sf_worker *worker = context;
 
 	if (worker->record_count + count > RECORDS)
-		pass_door(worker, true);
+		pass_records(worker, true);
 	memcpy(worker->records + worker->record_count, flows, count * sizeof(*flows));
 	worker->record_count += count;
 	if (worker->record_count >= RECORDS_BUNCH)
-		pass_door(worker, false);
+		pass_records(worker, false);
 	return count;
 }
 
-/* Takes parts of what remains of another worker, or of its own, until all are taken. */
+/* Emits parts of the flows left in the table of worker `of` until all parts are taken. */
 static void take_remains(struct sf_worker *worker, struct sf_worker *of)
 {
 	struct sf_remains *remains = &of->remains;
@@ -85,12 +90,12 @@ static void take_remains(struct sf_worker *worker, struct sf_worker *of)
 
 		sf_meter_finish_part(
 			worker->meter, of->meter, (uint32_t)from, (uint32_t)from + n, remains->end);
-		/* pairs with the acquire in sf_door_finish(): the part is read no more */
+		/* pairs with the acquire in sf_door_finish(): this part is not read any more */
 		atomic_fetch_add_explicit(&remains->given, n, memory_order_release);
 	}
 }
 
-/* Takes parts of all that remains now. True: no worker is left that will have more. */
+/* Emits parts of all tables that are open now. True: no further table will be opened. */
 static bool take_all_remains(struct sf_worker *worker)
 {
 	const struct sf_door *door = worker->options.door;
@@ -101,10 +106,11 @@ static bool take_all_remains(struct sf_worker *worker)
 			&door->workers[(worker - door->workers + i) % door->worker_count];
 
 		/*
-		 * pairs with the release in sf_door_finish(); one that did not start is only done
+		 * pairs with the release in sf_door_finish(); a worker whose thread did not start is
+		 * done, and never open
 		 */
 		if (atomic_load_explicit(&of->remains.open, memory_order_acquire)) {
-			/* what the other one answered has these flows in its table: so must this */
+			/* answer first: the other worker's answer still counts these flows */
 			sf_worker_answer(worker, sf_worker_question(worker));
 			take_remains(worker, of);
 		} else if (!atomic_load_explicit(&of->done, memory_order_acquire)) {
@@ -128,7 +134,7 @@ void sf_door_finish(struct sf_worker *worker, int64_t end_ns)
 		sf_pause_us(us);
 	}
 	if (worker->record_count)
-		pass_door(worker, true);
+		pass_records(worker, true);
 	while (atomic_load_explicit(&remains->given, memory_order_acquire) < remains->places)
 		sf_pause_us(50);
 	sf_meter_forget(worker->meter);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The loop of workers who take turns at files (meter/relay.h). Parsing computes and accounting
- * waits for memory, so both are done in turns of some packets. Not all accounting, though: some is
- * left for the time when it is another's turn. Who is far behind leaves the turns to the others.
+ * The loop of workers that read files in turns (meter/relay.h). Parsing computes and accounting
+ * waits for memory, so parsing and accounting alternate in small batches. Some accounting is kept
+ * for when another worker reads; a worker that is far behind does not read.
  *
- * Books: what a worker has parsed may be turns ahead of what the others have accounted. So a
- * question for the books goes along with a turn, and each answers when it has accounted that one:
- * with what it had parsed up to then, which it notes down for each turn of its own. The sums are
- * those of one worker that stopped there.
+ * Counters: a worker may have parsed turns that other workers have not accounted yet. So a question
+ * for the counters is put into a turn, and each worker answers when it has accounted that turn,
+ * with its parser's counters at that turn; it keeps these for each of its turns in flight. The sums
+ * are the counters of a single worker that stopped there.
  */
 #include <errno.h>
 #include <sched.h>
@@ -16,24 +16,24 @@
 #include "cli/worker.h"
 #include "meter/meter_facts.h"
 
-#define BEHIND        3u   /* turns that wait for accounting: then it is no time for another */
-#define YIELDS        200u /* some 0.4 µs each, and a turn some 40: then a pipe is waited for */
+#define BEHIND        3u   /* a worker with this many unaccounted turns must not read another */
+#define YIELDS        200u /* sched_yield() calls (80 µs, two turns) before sleeping */
 #define PAUSE_US      50L
-#define PAUSE_DOUBLED 8u /* times: 12.8 ms */
+#define PAUSE_DOUBLED 8u /* how often the pause is doubled: up to 12.8 ms, for slow pipes */
 
-/* What a worker counts when it receives and parses. */
+/* Counters of receiving and parsing. */
 struct counted {
 	uint64_t frames, unread;
 	struct sf_parsed parsed;
 };
 
 struct sf_turn_work {
-	struct counted counted[SF_RELAY_SLOTS]; /* after each turn of its own that is under way, */
-	struct counted accounted;               /* and after the last one that it has accounted */
-	unsigned idle;                          /* steps without anything to do */
-	const struct sf_relay_turn *turn;       /* being accounted, NULL: none */
-	unsigned piece;
-	struct sf_relay_list list;
+	struct counted counted[SF_RELAY_SLOTS]; /* after each of the worker's turns in flight */
+	struct counted accounted;               /* after its last turn that it has accounted */
+	unsigned idle;                          /* steps in a row without work */
+	const struct sf_relay_turn *turn;       /* the turn that is accounted now; NULL: none */
+	unsigned piece;                         /* of this turn */
+	struct sf_relay_list list;              /* the rest of this piece */
 	struct sf_packet packets[SF_RELAY_TURN];
 	int64_t clocks[SF_RELAY_TURN];
 };
@@ -72,7 +72,7 @@ void sf_turns_books(const struct sf_worker *worker, struct sf_books *books)
 	sf_parsed_enter(&counted->parsed, &books->ledger);
 }
 
-/* A turn was accounted. */
+/* The worker has accounted its packets of a turn. */
 static void end_account(struct sf_worker *worker)
 {
 	struct sf_turn_work *work = worker->work;
@@ -87,7 +87,7 @@ static void end_account(struct sf_worker *worker)
 	sf_relay_done(worker->options.turns->relay, worker->options.number);
 }
 
-/* Accounts some packets. False: there are none now. */
+/* Accounts up to SF_METER_PART packets. False: no turn can be read now. */
 static bool account_some(struct sf_worker *worker)
 {
 	struct sf_relay *relay = worker->options.turns->relay;
@@ -114,7 +114,7 @@ static bool account_some(struct sf_worker *worker)
 	return true;
 }
 
-/* Parses the packets of a turn for all. */
+/* Parses the packets of a turn, and hands each one to the worker that owns its flow. */
 static void hand_on(
 	struct sf_worker *worker, const struct sf_relay_turn *turn, const struct sf_received *batch)
 {
@@ -140,8 +140,8 @@ static void hand_on(
 }
 
 /*
- * Packets of a turn. What comes after a limit is not metered, but read: about as much as by one
- * worker.
+ * Packets to read in a turn. With a limit, turns are as short as the batches of a single worker,
+ * because packets behind the limit are read too.
  */
 static unsigned turn_size(const struct sf_worker *worker)
 {
@@ -152,7 +152,7 @@ static unsigned turn_size(const struct sf_worker *worker)
 		       : sf_relay_most(options->turns->relay);
 }
 
-/* The source is quiet: nothing is to wait until it goes on. */
+/* The source is quiet: accounts all turns, and passes records on if the lock is free. */
 static void catch_up(struct sf_worker *worker)
 {
 	while (account_some(worker))
@@ -160,7 +160,7 @@ static void catch_up(struct sf_worker *worker)
 	sf_door_try(worker);
 }
 
-/* It is the worker's turn. False: it came to nothing. */
+/* The worker has the right to read. False: no packet came. */
 static bool take_turn(struct sf_worker *worker)
 {
 	struct sf_turns *turns = worker->options.turns;
@@ -189,7 +189,7 @@ static bool take_turn(struct sf_worker *worker)
 	return true;
 }
 
-/* Others have to do something first: mostly soon. */
+/* Waits for other workers, which is short as a rule. */
 static void rest(struct sf_worker *worker)
 {
 	unsigned idle = worker->work->idle++, pauses = idle - YIELDS;
