@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * spanflow check: watches a source for some seconds, or reads capture files, and tells whether it is a
- * healthy mirror port. One thread asks all queues in turn; the conclusions are drawn in check/findings.c.
+ * spanflow check: watches a source for some seconds, or reads capture files, and tells whether it
+ * is a healthy mirror port. One thread asks all queues in turn; the conclusions are drawn in
+ * check/findings.c.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -22,7 +23,7 @@
 
 static const char *const stripping[] = { "rx-vlan-hw-parse", NULL };
 
-/* What the system knows of one interface; a device that is none of the kernel's adds nothing. */
+/* Adds the properties of an interface of the kernel; other devices add nothing. */
 static void learn_device(struct sf_mirror_host *host, const char *name)
 {
 	struct sf_netdev netdev;
@@ -85,7 +86,7 @@ static void tell_end(const struct watching *watching)
 		fputs("\r\033[K", stderr);
 }
 
-/* One look at every queue. Returns how many packets came, or a negative code. */
+/* Asks every queue once. Returns the number of packets, or a negative code. */
 static int look(struct sf_mirror *mirror, struct sf_capture *capture)
 {
 	struct sf_packet packets[SF_BATCH_MAX];
@@ -104,8 +105,8 @@ static int look(struct sf_mirror *mirror, struct sf_capture *capture)
 }
 
 /*
- * Until the time is over, the files end or a signal comes. Returns the seconds watched, of files those
- * between the first packet and the last; < 0 on failure.
+ * Until the time is over, the files end or a signal comes. Returns the seconds watched, of files
+ * those between the first packet and the last; < 0 on failure.
  */
 static double watch(
 	struct sf_mirror *mirror, struct sf_capture *capture, const struct sf_options *options)
@@ -241,7 +242,7 @@ int sf_cmd_check(struct sf_options *options)
 		return SF_EXIT_USAGE;
 	}
 	input.interfaces = calloc(1, sizeof(*input.interfaces));
-	/* as it is, not as metering would make it */
+	/* the interface's settings stay as they are: check reports them */
 	options->keep_offloads = true;
 	options->keep_link = true;
 	options->no_wait = true;

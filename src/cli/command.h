@@ -10,8 +10,8 @@ enum {
 	SF_EXIT_OK = 0,
 	SF_EXIT_FAILED = 1, /* the run failed, or records were lost */
 	SF_EXIT_USAGE = 2,  /* the command line or the configuration file is wrong */
-	SF_EXIT_BLIND = 2,  /* check: it could not look, so there is no verdict */
-	SF_EXIT_LOSS = 3,   /* --fail-on-loss: the run came to its end, and something was lost */
+	SF_EXIT_BLIND = 2,  /* check: no packets could be read, so there is no verdict */
+	SF_EXIT_LOSS = 3,   /* --fail-on-loss: the run succeeded, but something was lost */
 };
 
 int sf_cmd_list(struct sf_options *options);

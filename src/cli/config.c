@@ -51,7 +51,7 @@ static int read_section(struct reader *reader, char *line, struct sf_error *erro
 		"[%s]: there is no subcommand '%s': 'spanflow --help' lists them", line, line);
 }
 
-/* Is this a comment, or nothing? */
+/* True for a comment or an empty line. */
 static bool is_blank(const char *text)
 {
 	text += strspn(text, " \t");
@@ -59,7 +59,8 @@ static bool is_blank(const char *text)
 }
 
 /*
- * The value of a line: without the quotes around it, or without the comment behind it. Changes `text`.
+ * The value of a line: without the quotes around it, or without the comment behind it. Changes
+ * `text`.
  */
 static int read_value(char *text, char **value, struct sf_error *error)
 {

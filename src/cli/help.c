@@ -38,7 +38,7 @@ static size_t wrap(FILE *stream, const char *text, size_t column, size_t indent)
 	return column;
 }
 
-/* What the row says beyond its prose: choices and default. */
+/* Choices and default of an option, which follow its help text. */
 static void facts(const struct sf_option *option, char *text, size_t size)
 {
 	size_t length = 0;

@@ -27,7 +27,7 @@ bool sf_loss_any(const struct sf_loss *loss)
 	return loss->kernel || loss->card || loss->hand_over || loss->ring || loss->delivery;
 }
 
-/* The driver's counters are read one after the other: none is to look as if it went back. */
+/* The difference, at least 0: counters of a driver are not read at the same moment. */
 static uint64_t growth(uint64_t now, uint64_t before)
 {
 	return now > before ? now - before : 0;

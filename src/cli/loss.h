@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a run loses, in words: while it goes on, at most once a minute, and at its end. A loss is a
- * packet or record that should have become part of the output and did not.
+ * Messages about losses of a run: while it goes on, at most once a minute, and at its end. A loss
+ * is a packet or record that should have become part of the output and did not.
  */
 #ifndef SPANFLOW_CLI_LOSS_H
 #define SPANFLOW_CLI_LOSS_H
@@ -12,29 +12,29 @@
 
 /* Counts since the begin of the run, or of a part of it. */
 struct sf_loss {
-	uint64_t seen;      /* packets that arrived, those dropped among them */
-	uint64_t kernel;    /* of those, dropped by the kernel or a driver's full ring, */
-	uint64_t card;      /* and by the network card */
+	uint64_t seen;      /* packets that arrived, including those dropped */
+	uint64_t kernel;    /* packets dropped by the kernel, or by a full ring of a driver */
+	uint64_t card;      /* packets dropped by the network card */
 	uint64_t hand_over; /* packets lost between workers */
 	uint64_t ring;      /* records lost between workers and exporter */
 	uint64_t delivery;  /* records lost at destinations */
 };
 
-/* What has been told so far. All zero at the begin. */
+/* The losses reported so far. All zero at the begin. */
 struct sf_loss_watch {
 	struct sf_loss told;
-	int64_t since_ns; /* monotonic: what was lost before is in `told` */
-	int64_t next_ns;  /* not told again before */
+	int64_t since_ns; /* monotonic: losses before this time are in `told` */
+	int64_t next_ns;  /* monotonic: the earliest time of the next message */
 };
 
 void sf_loss_get(const struct sf_report *report, struct sf_loss *loss);
 
-/* Was anything lost at all? */
+/* True if anything was lost. */
 bool sf_loss_any(const struct sf_loss *loss);
 
 /*
- * A text of what was lost since the last one, without a full stop; false: nothing, or the minute
- * is not over.
+ * Writes a text about losses since the last text, without a full stop. False: nothing was lost, or
+ * the minute is not over.
  */
 bool sf_loss_news(struct sf_loss_watch *watch, const struct sf_report *report, int64_t mono,
 	char *text, size_t size);
@@ -42,7 +42,7 @@ bool sf_loss_news(struct sf_loss_watch *watch, const struct sf_report *report, i
 /* "dropped 12 of 100138 packets …; lost …": all of it in one line. "" if nothing was lost. */
 void sf_loss_text(const struct sf_loss *loss, char *text, size_t size);
 
-/* The part about packets that were dropped, also when there were none. */
+/* The part about dropped packets, also if there were none. */
 void sf_loss_dropped(const struct sf_loss *loss, FILE *stream);
 
 #endif

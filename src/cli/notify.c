@@ -62,7 +62,7 @@ int sf_notify_open(struct sf_notify *notify, struct sf_error *error)
 			"told that metering has begun",
 			name);
 	notify->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	/* connected now: later, Landlock lets no datagram out to another address */
+	/* connected now: later, Landlock forbids datagrams to other addresses */
 	if (notify->fd < 0 || connect(notify->fd, (struct sockaddr *)&address, length) < 0)
 		err = errno;
 	if (err) {

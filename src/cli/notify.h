@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a service manager is told, in the protocol of sd_notify(3) and without libsystemd: datagrams of
- * lines NAME=VALUE to the socket that $NOTIFY_SOCKET names. Without that variable every function here
- * does nothing.
+ * Messages to a service manager, by the protocol of sd_notify(3) and without libsystemd: datagrams
+ * of lines NAME=VALUE to the socket that $NOTIFY_SOCKET names. Without that variable every function
+ * here does nothing.
  */
 #ifndef SPANFLOW_CLI_NOTIFY_H
 #define SPANFLOW_CLI_NOTIFY_H
@@ -18,19 +18,24 @@ struct sf_notify {
 };
 
 /*
- * Connects to the service manager, before the sandbox forbids that. No service manager is no failure;
- * one that cannot be reached is: then `notify` is usable all the same, and silent.
+ * Connects to the service manager; must be called before the sandbox forbids that. 0 if there is no
+ * service manager. An error if it cannot be reached; `notify` is usable all the same, and sends
+ * nothing.
  */
 int sf_notify_open(struct sf_notify *notify, struct sf_error *error);
 void sf_notify_close(struct sf_notify *notify);
 
-/* Sends lines such as "READY=1" or "STOPPING=1". A message that cannot be sent at once is dropped. */
+/*
+ * Sends lines such as "READY=1" or "STOPPING=1". A message that cannot be sent at once is dropped.
+ */
 void sf_notify_send(struct sf_notify *notify, const char *lines);
 
-/* WATCHDOG=1, twice per interval of the watchdog: from the loop that must not stand still. */
+/*
+ * Sends WATCHDOG=1 twice per interval of the watchdog. Called by the main loop, which it watches.
+ */
 void sf_notify_alive(struct sf_notify *notify, int64_t mono);
 
-/* True every ten seconds where a service manager is listening: a line STATUS=… is due. */
+/* True every ten seconds if there is a service manager: a line STATUS=… is due. */
 bool sf_notify_status_due(struct sf_notify *notify, int64_t mono);
 
 #endif

@@ -44,7 +44,7 @@ const char *sf_output_contradiction(const struct sf_options *options)
 	return NULL;
 }
 
-/* Columns of the terminal that standard output is; 0: it is none. */
+/* Columns of the terminal at standard output; 0: standard output is not a terminal. */
 static unsigned terminal_width(void)
 {
 	const char *columns = getenv("COLUMNS");
@@ -114,7 +114,7 @@ static int add(struct sf_exporter *exporter, const char *text, bool biflow,
 	return err;
 }
 
-/* Do both lead to one file, which two would write over each other? */
+/* True if both paths lead to the same file: its two writers would overwrite each other. */
 static bool is_same_file(const char *one, const char *other)
 {
 	char paths[2][PATH_MAX];

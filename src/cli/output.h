@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Where records go: what -e, -w, -o and --biflow mean to every subcommand that has them. */
+/*
+ * Destinations of records: the options -e, -w, -o and --biflow of all subcommands that have them.
+ */
 #ifndef SPANFLOW_CLI_OUTPUT_H
 #define SPANFLOW_CLI_OUTPUT_H
 
@@ -7,31 +9,33 @@
 
 #include "cli/options.h"
 
-/* What is printed, never the default: a table when records go nowhere else. */
+/* The format of printed records, with the default resolved: a table if there is no destination. */
 enum sf_output sf_output_form(const struct sf_options *options);
 
-/* What of it contradicts itself, with what to do instead; or NULL. */
+/* Message about options that contradict each other, with advice; or NULL. */
 const char *sf_output_contradiction(const struct sf_options *options);
 
 /*
- * Standard output for records, or NULL: no memory. Unlike stdout it goes on writing after a signal,
- * so that one that ends the run takes nothing from a reader that is slow. fclose() leaves the
- * descriptor open.
+ * A stream to standard output for records; NULL: no memory. Unlike stdout it goes on writing after
+ * a signal, so that a signal that ends the run loses no records of a slow reader. fclose() leaves
+ * the descriptor open.
  */
 FILE *sf_output_stream(void);
 
 /*
- * Adds what is printed, if anything is: to a stream that outlives the exporter, or to the descriptor
- * of standard output if that is NULL.
+ * Adds the destination for printed records, if there are any: `stream`, which must outlive the
+ * exporter, or if that is NULL the descriptor of standard output.
  */
 int sf_output_text(struct sf_exporter *exporter, const struct sf_options *options, FILE *stream,
 	struct sf_error *error);
 
-/* Every file of -w becomes a destination. */
+/* Adds every file of -w as a destination. */
 int sf_output_files(struct sf_exporter *exporter, const struct sf_options *options, bool biflow,
 	struct sf_error *error);
 
-/* Adds collectors and files; --biflow is for each of them whose own options say nothing. */
+/*
+ * Adds collectors and files; --biflow applies to each of them without an option biflow= of its own.
+ */
 int sf_output_destinations(
 	struct sf_exporter *exporter, const struct sf_options *options, struct sf_error *error);
 

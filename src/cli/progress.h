@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One line on a terminal that tells how far a long file has got. Nothing anywhere else. */
+/* A line on a terminal with the progress of reading files; nothing if there is no terminal. */
 #ifndef SPANFLOW_CLI_PROGRESS_H
 #define SPANFLOW_CLI_PROGRESS_H
 
@@ -9,7 +9,7 @@
 #include <spanflow/meter.h>
 
 struct sf_progress {
-	bool on;    /* wanted, and standard error is a terminal that nothing else writes to */
+	bool on;    /* wanted, and standard error is a terminal without other output */
 	bool shown; /* the line is on the terminal now */
 	int64_t next_ns, last_ns;
 	uint64_t last_frames;
@@ -19,13 +19,13 @@ struct sf_progress {
  * torn apart, and there is no line. `mono`: monotonic ns, here and below. */
 void sf_progress_init(struct sf_progress *progress, bool wanted, bool records, int64_t mono);
 
-/* A second has passed since the last line. */
+/* True if a second has passed since the last line. */
 bool sf_progress_due(const struct sf_progress *progress, int64_t mono);
 
 void sf_progress_show(struct sf_progress *progress, int64_t mono, const struct sf_ledger *ledger,
 	const struct sf_capture_stats *capture);
 
-/* Takes the line away, before something else is printed. */
+/* Removes the line, before something else is printed. */
 void sf_progress_clear(struct sf_progress *progress);
 
 #endif

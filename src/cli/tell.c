@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a run says on standard error. */
+/* Messages of a run on standard error. */
 #include <inttypes.h>
 #include <poll.h>
 #include <string.h>
@@ -121,7 +121,7 @@ void sf_run_answer(struct sf_run *run)
 	sf_signals_answer();
 }
 
-/* Does standard output lead to a pipe whose reader has gone? */
+/* True if standard output is a pipe whose reader has gone. */
 static bool output_closed(void)
 {
 	struct pollfd out = { .fd = STDOUT_FILENO };
@@ -155,7 +155,7 @@ static void tell_destination(
 		text = stats->news;
 		run->told[index].news = stats->news_count;
 	} else if (stats->failure[0] && !run->told[index].failure) {
-		/* a reader who has seen enough is no failure worth words */
+		/* that the reader of standard output has gone, such as head(1), needs no message */
 		if (strcmp(stats->kind, "text") != 0 || stats->error != -EPIPE)
 			text = stats->failure;
 	}
@@ -212,7 +212,7 @@ void sf_run_tell_loss(const struct sf_run *run, const struct sf_loss *loss)
 	struct sf_loss told = *loss;
 	char text[1024];
 
-	/* a reader who has seen enough is no failure worth words */
+	/* that the reader of standard output has gone, such as head(1), needs no message */
 	if (output_closed())
 		told.delivery = 0;
 	if (!run->live)

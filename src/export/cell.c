@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which values of a collected record text has. Values come from the flow, as with the meter's, but
- * only those that the exporter told; numbers that do not fit into a flow and elements for which it
- * has no place come from the record's own fields.
+ * Finds the values of a collected record for text. A value comes from the flow if the exporter sent
+ * it; numbers that do not fit into a flow, and elements for which a flow has no member, come from
+ * the record's own fields.
  */
 #include "export/cell.h"
 
@@ -22,9 +22,9 @@ const struct sf_field_value *sf_cell_field(
 }
 
 /*
- * What makes an element of direction d known. `of_flow`: the same for both directions. `other`: it
- * is of the side that receives this direction. Elements with another name for the same value
- * follow.
+ * How to know whether an element of direction d was sent. `of_flow`: it is the same for both
+ * directions. `other`: it belongs to the side that receives this direction. `names`: other elements
+ * for the same value.
  */
 static const struct rule {
 	uint16_t id;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The wide table, with everything in full. What the exporter of a collected record did not tell is a
- * dash. Columns have fixed widths that fit IPv4; a long IPv6 address takes room from the padding of its
- * neighbour and only then pushes its own row to the right, so all other rows stay aligned without
- * looking ahead.
+ * The wide table, with all values in full. A dash stands for a value that the exporter of a
+ * collected record did not send. Columns have fixed widths that fit IPv4. A long IPv6 address uses
+ * the padding of the next column, and only then pushes the rest of its row to the right.
  */
 #include <stdio.h>
 #include <string.h>
@@ -121,7 +120,7 @@ bool sf_row_has_ports(const struct sf_row *row, unsigned side)
 	bool protocol_has = protocol == 6 || protocol == 17 || protocol == 33 || protocol == 132 ||
 			    protocol == 136;
 
-	/* who tells ports and no protocol means a protocol with ports */
+	/* an exporter that sends ports and no protocol means a protocol with ports */
 	return (protocol_has || !sf_row_knows(row, 0, SF_KNOWN_PROTOCOL)) &&
 	       sf_row_knows(row, side, SF_KNOWN_PORT);
 }
@@ -287,7 +286,7 @@ void sf_row_span(const struct sf_row *row, bool two_way, int64_t *start, int64_t
 	*end = answer->end_ns > *end ? answer->end_ns : *end;
 }
 
-/* When the row's flow began, and how long it lasted. */
+/* Begin and duration of the row's flow. */
 static char *put_times(char *p, const struct sf_row *row, bool two_way)
 {
 	int64_t start, end;
@@ -301,14 +300,16 @@ static char *put_times(char *p, const struct sf_row *row, bool two_way)
 	p = sf_row_pad(p, column, TIME_WIDTH);
 	*p++ = ' ';
 	/*
-	 * between the times as they are shown, so that it is the same from a file of milliseconds
+	 * the difference of the times as shown, so that a file with milliseconds gives the same
 	 */
 	if (sf_row_knows(row, row->d, SF_KNOWN_START) && sf_row_knows(row, row->d, SF_KNOWN_END))
 		return put_duration(p, (end / 1000000 - start / 1000000) * 1000000);
 	return sf_row_right(p, "-", 1, 9);
 }
 
-/* Who exported the record, of which domain, and when; the date only if the flow began on another. */
+/*
+ * Who exported the record, of which domain, and when; the date only if the flow began on another.
+ */
 static char *put_origin(char *p, const struct sf_row *row, const char *start)
 {
 	const struct sf_field_value *field =
