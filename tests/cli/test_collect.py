@@ -10,6 +10,7 @@ import struct
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import support
 from support import Case, conversations, pcap, wait_until
@@ -33,6 +34,43 @@ def template(number, *fields):
 
 
 ADDRESSES = ((8, 4), (12, 4))
+
+# octets of the types of src/base/elements.def; the others have no fixed length
+LENGTHS = {"U8": 1, "U16": 2, "U32": 4, "U64": 8, "S8": 1, "S16": 2, "S32": 4, "S64": 8, "F32": 4,
+           "F64": 8, "BOOLEAN": 1, "MAC": 6, "SECONDS": 4, "MILLISECONDS": 8, "MICROSECONDS": 8,
+           "NANOSECONDS": 8, "IPV4": 4, "IPV6": 16, "U256": 32}
+RELATIVE = (21, 22, 158, 159)  # times that mean nothing outside their message: shown as absolute ones
+
+
+def all_elements():
+    """(element, length) of every element of the registry, variable lengths as 65535. Without lists of
+    records, which name templates by numbers that are others in the file."""
+    table = Path(__file__).resolve().parents[2] / "src/base/elements.def"
+    rows = re.findall(r"(?m)^X\((\d+), \w+, (\w+)\)", table.read_text())
+    return [(int(number), LENGTHS.get(kind, 65535)) for number, kind in rows
+            if int(number) not in RELATIVE and "SUBTEMPLATE" not in kind]
+
+
+def records_of(octets):
+    """[(fields of its template, its octets)…] of an IPFIX file with records of fixed length."""
+    templates, records = {}, []
+    while octets:
+        length = struct.unpack_from("!H", octets, 2)[0]
+        at, end = 16, length
+        while at < end:
+            kind, size = struct.unpack_from("!HH", octets, at)
+            body = octets[at + 4:at + size]
+            at += size
+            if kind == 2:
+                while len(body) >= 4:
+                    number, count = struct.unpack_from("!HH", body)
+                    templates[number] = [
+                        struct.unpack_from("!HH", body, 4 + 4 * i) for i in range(count)]
+                    body = body[4 + 4 * count:]
+            elif kind >= 256 and kind in templates:
+                records.append((templates[kind], body))
+        octets = octets[length:]
+    return records
 TEMPLATE = template(256, *ADDRESSES, (2, 4), (1, 4))
 
 
@@ -290,6 +328,34 @@ class Collect(Receiving):
                 done = self.finish(process)
             self.assertEqual(len(done.records), 2)
             self.assertEqual(done.stats["ended"], number.name)
+
+    def test_every_element_passes_through(self):
+        # elements that spanflow does not meter, and one twice: told apart by its position
+        elements = all_elements()
+        self.assertGreater(len(elements), 450)
+        path = self.directory / "all.ipfix"
+        process, port = self.collect("-w", str(path), "-o", "none")
+        sent = []
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            for first in range(0, len(elements), 30):
+                fields = elements[first:first + 30] + elements[first:first + 1]
+                values = b""
+                for position, (_, length) in enumerate(fields):
+                    if length == 65535:
+                        values += bytes([5]) + bytes([0x61 + position] * 5)
+                    else:
+                        values += bytes([position + 1] * length)
+                number = 300 + first
+                self.send(port, message(len(sent), template(number, *fields), (number, values)),
+                          sender=sender)
+                sent.append((fields, values))
+            process.send_signal(signal.SIGINT)
+            self.finish(process)
+        got = records_of(path.read_bytes())
+        self.assertEqual(len(got), len(sent))
+        for (fields, values), (specs, octets) in zip(sent, got):
+            self.assertEqual(specs[:len(fields)], fields)
+            self.assertEqual(octets[:len(values)], values)
 
     def test_count(self):
         process, port = self.collect("-c", "3")
