@@ -157,6 +157,7 @@ struct sf_destination_stats {
 	char failure[256]; /* "" or why that is so or records were lost, in words */
 	int error;         /* the code of that, negative; 0: there is none */
 	bool gone;         /* takes nothing any more: the reader of a pipe has gone */
+	bool failing;      /* takes nothing now: nobody listens, there is no route, a full disk */
 	/* What has changed: it cannot be reached, it answers again. */
 	unsigned news_count;
 	char news[256]; /* the last one, in words */

@@ -16,6 +16,7 @@
 #include "cli/collected.h"
 #include "cli/command.h"
 #include "cli/listen.h"
+#include "cli/metrics.h"
 #include "cli/signals.h"
 
 #define ROUND_MS       100 /* longest wait: signals between two waits are noticed by then */
@@ -27,7 +28,8 @@ struct collect {
 	const struct sf_options *options;
 	struct sf_collected_sink sink;
 	struct sf_listener listeners[SF_LISTEN_MAX];
-	struct pollfd polls[SF_LISTEN_MAX];
+	struct pollfd polls[SF_LISTEN_MAX + 1]; /* the metrics come last */
+	struct sf_metrics metrics;
 	unsigned count;
 	struct sf_listen_batch *batch;
 	uint64_t datagrams;
@@ -160,13 +162,58 @@ static uint64_t dropped(struct collect *collect)
 	return sum;
 }
 
-static void report(struct collect *collect, const char *ended)
+static struct sf_collected_input received_by(struct collect *collect)
 {
-	const struct sf_collected_input received = {
+	return (struct sf_collected_input){
 		.datagrams = collect->datagrams,
 		.dropped = dropped(collect),
 		.undecoded = collect->undecoded,
 	};
+}
+
+static void write_metrics(void *context, bool openmetrics, FILE *stream)
+{
+	struct collect *collect = context;
+	const struct sf_collected_input received = received_by(collect);
+	struct sf_collector_stats stats;
+	const struct sf_metric_set set = {
+		.whole.objects[SF_SCOPE_RECEIVED] = &received,
+		.whole.objects[SF_SCOPE_COLLECTOR] = &stats,
+		.exporter = collect->sink.exporter,
+		.balanced = sf_collected_balanced(&collect->sink),
+	};
+
+	sf_collector_stats(collect->sink.collector, &stats);
+	sf_metrics_write(&set, openmetrics, stream);
+}
+
+static bool is_hindered(void *context, char *text, size_t size)
+{
+	const struct collect *collect = context;
+
+	if (!collect->ending && !collect->ended)
+		return false;
+	snprintf(text, size, "the run is about to end: %s",
+		collect->ending ? collect->ending : collect->ended);
+	return true;
+}
+
+static int metrics_open(struct collect *collect)
+{
+	const struct sf_metrics_owner owner = { write_metrics, is_hindered, collect };
+	struct sf_error error = { 0 };
+
+	if (sf_metrics_open(&collect->metrics, collect->options->metrics, &owner,
+		    collect->options->quiet, &error))
+		return sf_exit_error(&error);
+	collect->polls[collect->count] =
+		(struct pollfd){ .fd = sf_metrics_fd(&collect->metrics), .events = POLLIN };
+	return SF_EXIT_OK;
+}
+
+static void report(struct collect *collect, const char *ended)
+{
+	const struct sf_collected_input received = received_by(collect);
 
 	sf_collected_report(&collect->sink, &received, ended);
 }
@@ -178,6 +225,7 @@ static void pause_output(struct collect *collect, int64_t *flushed)
 	sf_collected_flush(&collect->sink, sf_clock_read(CLOCK_REALTIME));
 	look_for_end(collect);
 	dropped(collect);
+	sf_metrics_serve(&collect->metrics);
 	sf_signals_answer();
 	if (sf_signal_stats) {
 		sf_signal_stats = 0;
@@ -203,7 +251,7 @@ static void collect_run(struct collect *collect)
 			pause_output(collect, &flushed);
 		look_for_end(collect);
 		if (!any && !collect->ended && !collect->ending)
-			poll(collect->polls, collect->count, ROUND_MS);
+			poll(collect->polls, collect->count + 1, ROUND_MS);
 	}
 }
 
@@ -228,12 +276,15 @@ int sf_cmd_collect(struct sf_options *options)
 	}
 	if (status == SF_EXIT_OK)
 		status = listeners_open(&collect);
+	if (status == SF_EXIT_OK)
+		status = metrics_open(&collect);
 	if (status == SF_EXIT_OK) {
 		collect_run(&collect);
 		if (!sf_collected_finish(&collect.sink) || collect.failed)
 			status = SF_EXIT_FAILED;
 		report(&collect, collect.ended);
 	}
+	sf_metrics_close(&collect.metrics);
 	for (unsigned i = 0; i < collect.count; i++)
 		sf_listen_close(&collect.listeners[i]);
 	sf_listen_batch_free(collect.batch);

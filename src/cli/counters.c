@@ -17,6 +17,8 @@ const struct sf_counter sf_counters[] = {
 #define BOOKS(member, merge, ...)        ROW(RUN, sf_books, member, __VA_ARGS__)
 #define SOURCE(member, merge, ...)       ROW(SOURCE, sf_source_counters, stats.member, __VA_ARGS__)
 #define SOURCE_STATE(member, merge, ...) ROW(SOURCE, sf_source_counters, member, __VA_ARGS__)
+#define SOURCE_CAUSE(member, merge, ...) ROW(CAUSES, sf_source_counters, stats.member, __VA_ARGS__)
+#define PROCESS(member, merge, ...)      ROW(PROCESS, sf_process_counters, member, __VA_ARGS__)
 #define DESTINATION(member, merge, ...)                                                            \
 	ROW(DESTINATION, sf_destination_counters, member, __VA_ARGS__)
 #define RECEIVED(member, merge, ...)  ROW(RECEIVED, sf_collected_input, member, __VA_ARGS__)
@@ -72,7 +74,8 @@ static void add(struct sf_destination_count *sum, const struct sf_destination_co
 void sf_destination_counters_get(
 	struct sf_destination_counters *counters, const struct sf_destination_stats *stats)
 {
-	*counters = (struct sf_destination_counters){ .stats = *stats, .up = !stats->gone };
+	*counters = (struct sf_destination_counters){ .stats = *stats,
+		.up = !stats->gone && !stats->failing };
 #define X(name, text) add(&counters->skipped, &stats->skipped_##name);
 	SF_SKIPPED_REASONS(X)
 #undef X
@@ -80,6 +83,13 @@ void sf_destination_counters_get(
 	SF_LOST_REASONS(X)
 #undef X
 	sf_destination_waiting(stats, &counters->waiting);
+}
+
+bool sf_counter_is_first(unsigned index)
+{
+	return sf_counters[index].metric &&
+	       (index == 0 || !sf_counters[index - 1].metric ||
+		       strcmp(sf_counters[index - 1].metric, sf_counters[index].metric) != 0);
 }
 
 uint64_t sf_counter_value(const struct sf_counter *counter, const void *object)

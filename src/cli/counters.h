@@ -20,13 +20,15 @@
 enum sf_scope {
 	SF_SCOPE_RUN,         /* struct sf_books: summed over the workers */
 	SF_SCOPE_SOURCE,      /* struct sf_source_counters: of one source, or summed over all */
+	SF_SCOPE_CAUSES,      /* the same; not one number, but stats.causes */
+	SF_SCOPE_PROCESS,     /* struct sf_process_counters */
 	SF_SCOPE_DESTINATION, /* struct sf_destination_counters */
 	SF_SCOPE_RECEIVED,    /* struct sf_collected_input */
 	SF_SCOPE_COLLECTOR,   /* struct sf_collector_stats */
 	SF_SCOPE_COUNT
 };
 
-enum sf_counter_kind { SF_COUNTER_COUNTER, SF_COUNTER_FAULT, SF_COUNTER_GAUGE };
+enum sf_counter_kind { SF_COUNTER_COUNTER, SF_COUNTER_FAULT, SF_COUNTER_GAUGE, SF_COUNTER_INFO };
 
 /* A row; the members are explained in base/counters.def. */
 struct sf_counter {
@@ -51,6 +53,11 @@ struct sf_destination_counters {
 	uint64_t up; /* 1: it takes records */
 };
 
+struct sf_process_counters {
+	uint64_t info;     /* always 1 */
+	uint64_t balanced; /* 1: all equations hold */
+};
+
 void sf_destination_counters_get(
 	struct sf_destination_counters *counters, const struct sf_destination_stats *stats);
 
@@ -62,6 +69,10 @@ struct sf_counter_set {
 	const void *objects[SF_SCOPE_COUNT];
 };
 
+/* Is row `index` the first one of its metric? Rows of the same metric stand together. */
+bool sf_counter_is_first(unsigned index);
+
+/* Not for SF_SCOPE_CAUSES. */
 uint64_t sf_counter_value(const struct sf_counter *counter, const void *object);
 
 /*

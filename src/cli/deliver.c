@@ -22,19 +22,23 @@ int64_t sf_run_deliver(struct sf_run *run, int64_t mono)
 	return sf_exporter_pump(run->exporter, mono, false);
 }
 
-void sf_run_wait(const struct sf_run *run, int64_t pause_ns)
+void sf_run_wait(struct sf_run *run, int64_t pause_ns)
 {
 	const struct timespec pause = {
 		.tv_sec = pause_ns / SF_NS_PER_S,
 		.tv_nsec = pause_ns % SF_NS_PER_S,
 	};
-	struct pollfd polls[DESCRIPTORS];
+	struct pollfd polls[DESCRIPTORS + 1], *metrics;
 	int fds[DESCRIPTORS];
 	unsigned count = sf_exporter_descriptors(run->exporter, fds, DESCRIPTORS);
 
 	for (unsigned i = 0; i < count; i++)
 		polls[i] = (struct pollfd){ .fd = fds[i], .events = POLLOUT };
+	metrics = &polls[count++];
+	*metrics = (struct pollfd){ .fd = sf_metrics_fd(&run->metrics), .events = POLLIN };
 	ppoll(polls, count, pause_ns < 0 ? &(struct timespec){ 0 } : &pause, NULL);
+	if (metrics->revents)
+		sf_metrics_serve(&run->metrics);
 }
 
 static uint64_t waiting_records(const struct sf_run *run)
@@ -77,5 +81,6 @@ void sf_run_deliver_rest(struct sf_run *run, const struct sf_books *books)
 		sf_run_wait(run, (next < deadline ? next : deadline) - mono);
 		sf_run_tick(run, INT64_MIN);
 		sf_run_notice(run, books);
+		sf_metrics_serve(&run->metrics);
 	}
 }

@@ -5,7 +5,6 @@
  * of the socket itself (SO_MEMINFO) and not read from the datagrams' ancillary data
  * (SO_RXQ_OVFL), which come only with a later datagram and so never tell of the last ones.
  */
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/sock_diag.h>
 #include <netdb.h>
@@ -16,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/hostport.h"
 #include "cli/listen.h"
 
 #define DEFAULT_PORT   "4739" /* RFC 7011 §10.1 */
@@ -27,56 +27,6 @@ struct sf_listen_batch {
 	struct sockaddr_storage peers[SF_LISTEN_BATCH];
 	uint8_t data[SF_LISTEN_BATCH][SF_LISTEN_DATAGRAM];
 };
-
-/*
- * "host:port", "[host]:port", "host": the host without brackets, the port or the default. No host,
- * as in ":2055": all addresses.
- */
-static int split(const char *text, char *host, size_t size, const char **port)
-{
-	const char *end = *text == '[' ? strchr(text, ']') : NULL;
-	const char *colon = strrchr(end ? end : text, ':');
-	size_t length;
-
-	if (*text == '[' && (!end || (end[1] != ':' && end[1] != '\0')))
-		return SF_EUSAGE;
-	if (!end && colon && strchr(text, ':') != colon)
-		return SF_EUSAGE; /* an IPv6 address without brackets */
-	length = end ? (size_t)(end - text - 1) : colon ? (size_t)(colon - text) : strlen(text);
-	if ((length == 0 && (*text == '[' || !colon)) || length >= size)
-		return SF_EUSAGE;
-	memcpy(host, text + (end ? 1 : 0), length);
-	host[length] = '\0';
-	*port = colon ? colon + 1 : DEFAULT_PORT;
-	return 0;
-}
-
-static bool port_valid(const char *port)
-{
-	char *end;
-	unsigned long number = strtoul(port, &end, 10);
-
-	return *port >= '0' && *port <= '9' && *end == '\0' && number <= UINT16_MAX;
-}
-
-/* A sender's name; an IPv4 sender on an IPv6 socket is named as the IPv4 sender it is. */
-static void address_name(const struct sockaddr_storage *address, char *name)
-{
-	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)address;
-	const struct sockaddr_in *in = (const struct sockaddr_in *)address;
-	char text[INET6_ADDRSTRLEN] = "?";
-
-	if (address->ss_family == AF_INET) {
-		inet_ntop(AF_INET, &in->sin_addr, text, sizeof(text));
-		snprintf(name, SF_LISTEN_NAME, "%s:%u", text, ntohs(in->sin_port));
-	} else if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
-		inet_ntop(AF_INET, in6->sin6_addr.s6_addr + 12, text, sizeof(text));
-		snprintf(name, SF_LISTEN_NAME, "%s:%u", text, ntohs(in6->sin6_port));
-	} else {
-		inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof(text));
-		snprintf(name, SF_LISTEN_NAME, "[%s]:%u", text, ntohs(in6->sin6_port));
-	}
-}
 
 static int socket_open(const struct sockaddr *address, socklen_t size)
 {
@@ -109,7 +59,7 @@ static int listener_open(
 	if (listener->fd < 0)
 		return listener->fd;
 	getsockname(listener->fd, (struct sockaddr *)&own, &own_size);
-	address_name(&own, name);
+	sf_hostport_name(&own, name);
 	snprintf(listener->url, sizeof(listener->url), "udp://%s", name);
 	return 0;
 }
@@ -181,8 +131,9 @@ int sf_listen_open(
 	const char *port;
 	int result;
 
-	if (strncmp(url, "udp://", 6) != 0 || split(url + 6, host, sizeof(host), &port) != 0 ||
-		!port_valid(port))
+	if (strncmp(url, "udp://", 6) != 0 ||
+		!sf_hostport_split(url + 6, host, sizeof(host), &port) ||
+		!sf_hostport_is_port(port = port ? port : DEFAULT_PORT))
 		return sf_error_set(error, SF_EUSAGE,
 			"--listen %s: expected udp://HOST:PORT or udp://:PORT, as in "
 			"udp://127.0.0.1:4739, udp://[::1]:2055 or udp://:2055",
@@ -260,6 +211,6 @@ const uint8_t *sf_listen_datagram(
 	struct sf_listen_batch *batch, unsigned index, size_t *length, char *name)
 {
 	*length = batch->headers[index].msg_len;
-	address_name(&batch->peers[index], name);
+	sf_hostport_name(&batch->peers[index], name);
 	return batch->data[index];
 }

@@ -9,10 +9,12 @@
 
 #include <spanflow/error.h>
 
+#include "base/hostport.h"
+
 #define SF_LISTEN_MAX      16
-#define SF_LISTEN_NAME     64    /* of a sender: "192.0.2.1:40000", "[2001:db8::1]:40000" */
-#define SF_LISTEN_BATCH    64    /* datagrams of one system call */
-#define SF_LISTEN_DATAGRAM 65536 /* the longest */
+#define SF_LISTEN_NAME     SF_HOSTPORT_NAME /* of a sender */
+#define SF_LISTEN_BATCH    64               /* datagrams of one system call */
+#define SF_LISTEN_DATAGRAM 65536            /* the longest */
 
 struct sf_listener {
 	int fd;

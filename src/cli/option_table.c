@@ -285,6 +285,12 @@ const struct sf_option sf_option_table[] = {
 		.help = "Format of the statistics at the end of a run: text, json (one line, the "
 			"last on standard error) or none. Default: text; none with --quiet. "
 			"Signal USR1 prints them while the run goes on." },
+	{ GENERAL, 0, "metrics", SF_OPTION_STRING, AT(metrics), SF_METER | SF_COLLECT,
+		"[ADDRESS:]PORT",
+		.help = "Serve the counters for Prometheus (/metrics), and /healthz and /readyz, by "
+			"HTTP: 9469 on 127.0.0.1, 192.0.2.1:9469, :9469 on all addresses, or the "
+			"path of a Unix socket. There is no password. docs/metrics.md lists the "
+			"metrics." },
 	{ GENERAL, 'q', "quiet", SF_OPTION_FLAG, AT(quiet),
 		SF_METER | SF_SHOW | SF_COLLECT | SF_CHECK,
 		.help = "Print only errors, losses and what was asked for." },

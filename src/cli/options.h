@@ -101,6 +101,7 @@ struct sf_options {
 	int64_t stop_timeout_ns;
 	/* the program itself */
 	int stats; /* enum sf_stats_format */
+	const char *metrics;
 	bool quiet;
 	bool fail_on_loss;
 	const char *config;

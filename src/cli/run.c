@@ -92,6 +92,7 @@ void sf_run_watch(struct sf_run *run, const struct sf_books *books, int64_t mono
 	struct sf_report report = sf_run_report(run, books);
 	struct sf_capture_stats capture;
 
+	run->books = *books;
 	sf_report_capture(&report, &capture);
 	sf_exporter_metering(
 		run->exporter, &books->ledger, capture.dropped_kernel + capture.dropped_nic);
@@ -125,6 +126,7 @@ static void look_around(struct sf_run *run)
 	sf_run_books(run, &books);
 	sf_run_tick(run, books.clock);
 	sf_run_watch(run, &books, mono);
+	sf_metrics_serve(&run->metrics);
 	if (sf_signal_stats) {
 		sf_signal_stats = 0;
 		sf_progress_clear(&run->progress);
@@ -187,6 +189,7 @@ static int finish(struct sf_run *run)
 
 	sf_notify_send(&run->notify, "STOPPING=1\nSTATUS=sending the last records");
 	sf_run_books(run, &books);
+	run->books = books;
 	report = sf_run_report(run, &books);
 	sf_report_capture(&report, &capture);
 	sf_run_tick(run, books.clock);

@@ -16,6 +16,7 @@
 
 #include "base/steer.h"
 #include "cli/loss.h"
+#include "cli/metrics.h"
 #include "cli/notify.h"
 #include "cli/options.h"
 #include "cli/progress.h"
@@ -53,6 +54,8 @@ struct sf_run {
 	struct sf_progress progress;
 	struct sf_loss_watch losses;
 	struct sf_budget budget; /* of all workers */
+	struct sf_metrics metrics;
+	struct sf_books books; /* the last that were asked for, for the metrics */
 	/* main thread's time keeping, monotonic ns */
 	int64_t deadline, next_look, next_books;
 	bool stats_asked;   /* SIGUSR1 came, the books are being asked for */
@@ -92,9 +95,12 @@ int sf_run_threads(struct sf_run *run, struct sf_error *error);
  */
 int64_t sf_run_deliver(struct sf_run *run, int64_t mono);
 /* Waits so long, or until a destination is ready. */
-void sf_run_wait(const struct sf_run *run, int64_t pause_ns);
+void sf_run_wait(struct sf_run *run, int64_t pause_ns);
 /* At the end: what is queued leaves, for as long as --stop-timeout and signals allow. */
 void sf_run_deliver_rest(struct sf_run *run, const struct sf_books *books);
+
+/* serve.c: opens what --metrics asks for, if it does; before rights are given up. */
+int sf_run_open_metrics(struct sf_run *run, struct sf_error *error);
 
 /* tell.c: what a person is told while it goes on, and the statistics. */
 void sf_run_say(const struct sf_run *run, const char *text); /* unless --quiet */

@@ -351,6 +351,7 @@ void sf_run_fini(struct sf_run *run)
 	pthread_mutex_destroy(&run->gate);
 	if (run->workers && run->bell >= 0)
 		close(run->bell);
+	sf_metrics_close(&run->metrics);
 	sf_exporter_free(run->exporter);
 	free(run->interfaces);
 	sf_notify_close(&run->notify);
@@ -427,6 +428,7 @@ int sf_run_init(struct sf_run *run, const struct sf_options *options, struct sf_
 	run->options = options;
 	run->live = options->interfaces.count > 0;
 	run->sandbox.wanted = run->live && !options->no_sandbox;
+	run->sandbox.metrics = options->metrics != NULL;
 	run->said_link = UINT32_MAX;
 	if (getrandom(run->steer_key, sizeof(run->steer_key), 0) != sizeof(run->steer_key))
 		return sf_error_set(error, -errno, "no random numbers from the kernel: %s",
@@ -453,5 +455,7 @@ int sf_run_init(struct sf_run *run, const struct sf_options *options, struct sf_
 		sf_run_learn_own(run);
 	if (!err)
 		err = open_inputs(run, error);
+	if (!err)
+		err = sf_run_open_metrics(run, error);
 	return err ? err : sf_run_make_workers(run, error);
 }

@@ -161,6 +161,7 @@ static void look_around(struct sf_run *run, int64_t mono)
 		run->next_books = mono + BOOKS_NS;
 		ask_books(run);
 	}
+	sf_metrics_serve(&run->metrics);
 	if (!run->live)
 		pthread_mutex_unlock(&run->door.lock);
 }
@@ -208,7 +209,7 @@ static int start_workers(struct sf_run *run, struct sf_error *error)
 }
 
 /* At most `pause_us`, and not longer than destinations can be left alone. */
-static void wait_for_records(const struct sf_run *run, long pause_us, int64_t mono, int64_t deliver)
+static void wait_for_records(struct sf_run *run, long pause_us, int64_t mono, int64_t deliver)
 {
 	int64_t pause_ns = (int64_t)pause_us * 1000;
 

@@ -378,6 +378,7 @@ bool sf_exporter_stats_sized(const struct sf_exporter *exporter, unsigned index,
 	if (index >= exporter->count)
 		return false;
 	known = exporter->destinations[index]->stats;
+	known.failing = exporter->destinations[index]->fails;
 	sf_count_add(&known.offered, &exporter->destinations[index]->queued);
 	sf_sized_counters(stats, size, &known, sizeof(known));
 	return true;

@@ -72,6 +72,9 @@ static const int monitor[] = { SCMP_SYS(openat), SCMP_SYS(newfstatat), SCMP_SYS(
 	/* newer versions of libbpf than Debian 12 has, for each map of an object */
 	SCMP_SYS(memfd_create) };
 
+/* With --metrics: the socket listens already, and no other can be made to, as listen() is not here. */
+static const int accepting[] = { SCMP_SYS(accept4) };
+
 static int allow(scmp_filter_ctx filter, const int *calls, size_t count)
 {
 	int result = 0;
@@ -235,6 +238,8 @@ static int allow_metering(scmp_filter_ctx filter, unsigned calls)
 		result = allow_if(filter, vfio, 1);
 	if (result == 0 && calls & SF_CALLS_DPDK)
 		result = ignore_settings(filter);
+	if (result == 0 && calls & SF_CALLS_ACCEPT)
+		result = allow(filter, accepting, sizeof(accepting) / sizeof(accepting[0]));
 	if (result == 0 && calls & SF_CALLS_XDP)
 		result = allow_xdp(filter, calls);
 	if (result == 0 && calls & SF_CALLS_TYPES_READ)

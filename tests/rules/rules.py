@@ -34,6 +34,7 @@ VENDOR = [
     (re.compile(r"^(bpf|xdp)/"), {"drivers/af_xdp", "bpf"}),
     (re.compile(r"^(zlib|zstd)\.h$"), {"drivers/file", "src/collect"}),
     (re.compile(r"^(seccomp|cap-ng)\.h$"), {"src/guard"}),
+    (re.compile(r"^microhttpd\.h$"), {"src/metrics"}),
     (re.compile(r"^check\.h$"), {"tests"}),
 ]
 
@@ -263,10 +264,29 @@ def rule_completions():
 
 
 def rule_metrics():
-    """The committed page of counters is what their table yields now."""
-    if spanflow("--generate-metrics") != (TOP / "docs/metrics.md").read_text():
-        return ["docs/metrics.md is out of step with base/counters.def: run scripts/update-docs"]
-    return []
+    """
+    The committed page of counters is what their table yields now, and dashboard and alerts name
+    metrics of that table, and no other label than it has.
+    """
+    page = (TOP / "docs/metrics.md").read_text()
+    bad = []
+    if spanflow("--generate-metrics") != page:
+        bad.append("docs/metrics.md is out of step with base/counters.def: run scripts/update-docs")
+    metrics = {name: set(labels.replace(" ", "").split(",")) for name, labels in
+               re.findall(r"^\| `(spanflow_\w+)` \| (?:counter|gauge) \| ([^|]*) \|", page, re.M)}
+    for name in ("docs/prometheus/spanflow.rules.yml", "docs/grafana/spanflow.json"):
+        text = (TOP / name).read_text().replace('\\"', '"')
+        for metric, selector in re.findall(r"\b(spanflow_\w+)(?:\{([^}]*)\})?", text):
+            if metric not in metrics:
+                bad.append(f"{name}: there is no metric {metric}")
+                continue
+            for label in re.findall(r"(\w+) *[=!]", selector):
+                if label not in metrics[metric] | {"instance", "job"}:
+                    bad.append(f"{name}: {metric} has no label {label}")
+        for label in re.findall(r"\$labels\.(\w+)|{{(\w+)}}", text):
+            if "".join(label) not in {"source", "destination", "reason", "instance"}:
+                bad.append(f"{name}: no metric has the label {''.join(label)}")
+    return bad
 
 
 def rule_options():

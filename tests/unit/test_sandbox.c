@@ -137,6 +137,42 @@ static int enter_and_try(void)
 	return tries();
 }
 
+/* With --metrics only, connections to a socket that listens are accepted; no other can listen. */
+static int enter_with_listener(bool metrics)
+{
+	struct sf_sandbox sandbox = { .helped = true, .metrics = metrics };
+	struct sf_error error;
+	int listening = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), listener;
+
+	MUST(listening >= 0 && listen(listening, 1) == 0);
+	MUST(sf_sandbox_user(&sandbox, NULL, &error) == 0);
+	MUST(sf_sandbox_enter(&sandbox, &listener, &error) == 0);
+	if (!sandbox.seccomp)
+		return SKIPPED;
+	MUST(accept4(listening, NULL, NULL, SOCK_CLOEXEC) == -1);
+	MUST(errno == (metrics ? EAGAIN : EPERM));
+	DENIED(listen(listening, 2));
+	DENIED(socket(AF_INET, SOCK_STREAM, 0));
+	return 0;
+}
+
+static int enter_with_metrics(void)
+{
+	return enter_with_listener(true);
+}
+
+static int enter_without_metrics(void)
+{
+	return enter_with_listener(false);
+}
+
+START_TEST(accepting)
+{
+	ck_assert_int_eq(in_child(enter_with_metrics), FILTERED);
+	ck_assert_int_eq(in_child(enter_without_metrics), FILTERED);
+}
+END_TEST
+
 /* An AF_XDP source enters its sockets in the map that the monitor handed over. */
 static int enter_with_xdp(void)
 {
@@ -350,5 +386,5 @@ START_TEST(users)
 }
 END_TEST
 
-CHECK_MAIN("sandbox", all_layers, map_update, bounding_set, rights_kept, types_read, monitor,
-	system_calls, file_system, users)
+CHECK_MAIN("sandbox", all_layers, accepting, map_update, bounding_set, rights_kept, types_read,
+	monitor, system_calls, file_system, users)

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Which page is asked for, and the pages that are not numbers. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "cli/command.h"
+#include "cli/metrics.h"
+
+#define TEXT        "text/plain; charset=utf-8"
+#define PROMETHEUS  "text/plain; version=0.0.4; charset=utf-8"
+#define OPENMETRICS "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+static void set_text(struct sf_http_page *page, unsigned status, const char *text)
+{
+	page->status = status;
+	page->type = TEXT;
+	page->text = strdup(text);
+	page->length = strlen(text);
+}
+
+static void set_metrics(
+	struct sf_http_page *page, const struct sf_metrics_owner *owner, bool openmetrics)
+{
+	FILE *stream = open_memstream(&page->text, &page->length);
+	bool failed;
+
+	if (!stream)
+		return;
+	page->status = 200;
+	page->type = openmetrics ? OPENMETRICS : PROMETHEUS;
+	owner->write(owner->context, openmetrics, stream);
+	failed = ferror(stream);
+	if (fclose(stream) == 0 && !failed)
+		return;
+	free(page->text);
+	page->text = NULL;
+}
+
+static void set_ready(struct sf_http_page *page, const struct sf_metrics_owner *owner)
+{
+	char text[512];
+
+	if (!owner->hindered(owner->context, text, sizeof(text) - 1))
+		set_text(page, 200, "ready\n");
+	else
+		set_text(page, 503, strcat(text, "\n"));
+}
+
+static void handle(void *context, const struct sf_http_request *request, struct sf_http_page *page)
+{
+	const struct sf_metrics *metrics = context;
+
+	if (strcmp(request->path, "/metrics") == 0)
+		set_metrics(page, &metrics->owner, request->openmetrics);
+	else if (strcmp(request->path, "/healthz") == 0)
+		set_text(page, 200, "ok\n");
+	else if (strcmp(request->path, "/readyz") == 0)
+		set_ready(page, &metrics->owner);
+	else
+		set_text(page, 404, "there are /metrics, /healthz and /readyz\n");
+}
+
+int sf_metrics_open(struct sf_metrics *metrics, const char *where,
+	const struct sf_metrics_owner *owner, bool quiet, struct sf_error *error)
+{
+	int result;
+
+	metrics->owner = *owner;
+	if (!where)
+		return 0;
+	result = sf_http_open(&metrics->http, where, handle, metrics, error);
+	if (result == 0 && !quiet)
+		fprintf(stderr, "metrics at %s/metrics\n", sf_http_name(metrics->http));
+	return result;
+}
+
+void sf_metrics_close(struct sf_metrics *metrics)
+{
+	sf_http_close(metrics->http);
+	metrics->http = NULL;
+}
+
+int sf_metrics_fd(const struct sf_metrics *metrics)
+{
+	return metrics->http ? sf_http_fd(metrics->http) : -1;
+}
+
+void sf_metrics_serve(struct sf_metrics *metrics)
+{
+	if (metrics->http)
+		sf_http_serve(metrics->http, sf_clock_read(CLOCK_MONOTONIC));
+}

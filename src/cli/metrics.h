@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * --metrics: the counters of a run for Prometheus, by HTTP. /metrics has all of them, as Prometheus text
+ * or OpenMetrics; /healthz answers as long as the run looks around; /readyz says whether it does its
+ * work.
+ */
+#ifndef SPANFLOW_CLI_METRICS_H
+#define SPANFLOW_CLI_METRICS_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include <spanflow/export.h>
+
+#include "cli/counters.h"
+#include "metrics/http.h"
+
+/* A source and what it counted. */
+struct sf_metric_source {
+	const char *name;
+	struct sf_source_counters counters;
+};
+
+/* All values at one moment. */
+struct sf_metric_set {
+	struct sf_counter_set whole; /* those of the whole run */
+	const struct sf_metric_source *sources;
+	unsigned source_count;
+	const struct sf_exporter *exporter; /* has the destinations; NULL: there are none */
+	bool balanced;
+};
+
+/* A run that has metrics. */
+struct sf_metrics_owner {
+	/* Writes the values with sf_metrics_write(). */
+	void (*write)(void *context, bool openmetrics, FILE *stream);
+	/* Says why the run does not do its work, or returns false. */
+	bool (*hindered)(void *context, char *text, size_t size);
+	void *context;
+};
+
+struct sf_metrics {
+	struct sf_http *http; /* NULL: there are no metrics */
+	struct sf_metrics_owner owner;
+};
+
+/*
+ * Listens at `where` (sf_http_open()); NULL: no metrics are wanted. Says where on standard error, unless
+ * `quiet`. `metrics` stays where it is until sf_metrics_close().
+ */
+int sf_metrics_open(struct sf_metrics *metrics, const char *where,
+	const struct sf_metrics_owner *owner, bool quiet, struct sf_error *error);
+void sf_metrics_close(struct sf_metrics *metrics);
+
+/* The descriptor to poll for POLLIN; -1, which poll() passes over, without metrics. */
+int sf_metrics_fd(const struct sf_metrics *metrics);
+
+/* To be called when the descriptor is readable, and at least now and then for slow clients. */
+void sf_metrics_serve(struct sf_metrics *metrics);
+
+/* Writes all metrics of the set in one of the two text formats. */
+void sf_metrics_write(const struct sf_metric_set *set, bool openmetrics, FILE *stream);
+
+#endif
