@@ -33,7 +33,6 @@
 #include "base/counter.h"
 #include "base/module.h"
 #include "base/port.h"
-#include "base/rights.h"
 #include "base/wire.h"
 #include "bpf/spanflow_xdp.h"
 
@@ -230,20 +229,48 @@ static void rest(const struct sf_xdp_queue *queue)
 		NULL);
 }
 
-/* Sleeps until a packet comes; poll() also wakes a driver that waits for chunks. */
-static void wait_for_packets(struct sf_xdp_capture *capture, struct sf_xdp_queue *queue)
+static bool is_waiting(const struct sf_xdp_capture *capture)
+{
+	return capture->wait_ms != SF_WAIT_NEVER;
+}
+
+/* Sleeps until `wake` (-1: none) is readable, or for `ms`. */
+static void sleep_on(int wake, unsigned ms)
+{
+	poll(&(struct pollfd){ .fd = wake, .events = POLLIN }, 1, (int)ms);
+}
+
+/*
+ * Sleeps until a packet comes, or `wake` (-1: none) is readable; poll() also wakes a driver that
+ * waits for chunks.
+ */
+static void wait_for_packets(struct sf_xdp_queue *queue, int wake, unsigned ms)
 {
 	for (unsigned i = 0; i < queue->socket_count; i++)
 		queue->polls[i] = (struct pollfd){
 			.fd = xsk_socket__fd(queue->sockets[i * queue->step].xsk),
 			.events = POLLIN,
 		};
-	poll(queue->polls, queue->socket_count, (int)capture->wait_ms);
+	/* there is room for one more: sf_xdp_port_open() made it */
+	queue->polls[queue->socket_count] = (struct pollfd){ .fd = wake, .events = POLLIN };
+	poll(queue->polls, queue->socket_count + 1, (int)ms);
 	for (unsigned i = 0; i < queue->socket_count; i++)
 		if (queue->polls[i].revents & (POLLERR | POLLHUP | POLLNVAL)) {
-			usleep(capture->wait_ms * 1000);
+			sleep_on(wake, ms);
 			return;
 		}
+}
+
+/* An interface that is gone is looked for at the default interval. */
+static void wait_in_between(struct sf_capture *base, unsigned number, int wake, unsigned ms)
+{
+	struct sf_xdp_queue *queue = &of(base)->queues[number];
+
+	queue->waited = true;
+	if (queue->paused)
+		sleep_on(wake, ms < DEFAULT_WAIT_MS ? ms : DEFAULT_WAIT_MS);
+	else
+		wait_for_packets(queue, wake, ms);
 }
 
 /* The interface is gone: waits up to wait_ms for it. 0, or a failure that waiting cannot cure. */
@@ -260,7 +287,9 @@ static int wait_for_interface(struct sf_xdp_capture *capture, struct sf_xdp_queu
 		queue->parked = true;
 		sf_port_park(&port->base);
 	}
-	usleep(capture->wait_ms * 1000);
+	if (is_waiting(capture))
+		usleep(capture->wait_ms * 1000);
+	queue->paused = true;
 	if (!queue->first || !sf_port_returned(&port->base))
 		return 0;
 	sf_xdp_port_close_program(capture, port);
@@ -289,7 +318,7 @@ static int receive(
 
 	if (sf_port_state(&queue->port->base) == SF_NETDEV_GONE)
 		return wait_for_interface(capture, queue);
-	queue->parked = false;
+	queue->parked = queue->paused = false;
 	count = take_any(capture, queue, packets, max);
 	if (count == 0 && queue->busy && !capture->immediate && queue->port->program.arrival) {
 		rest(queue);
@@ -298,11 +327,15 @@ static int receive(
 	queue->busy = count > 0;
 	if (count > 0)
 		return (int)count;
-	wait_for_packets(capture, queue);
-	count = take_any(capture, queue, packets, max);
-	queue->busy = count > 0;
-	if (count == 0 && queue->first)
+	if (is_waiting(capture)) {
+		wait_for_packets(queue, -1, capture->wait_ms);
+		count = take_any(capture, queue, packets, max);
+		queue->busy = count > 0;
+		queue->waited = true;
+	}
+	if (count == 0 && queue->waited && queue->first)
 		sf_port_watch(&queue->port->base);
+	queue->waited = false;
 	return (int)count;
 }
 
@@ -394,22 +427,6 @@ static void describe(struct sf_capture *base, char *text, size_t size)
 		sf_port_describe(&capture->ports[i].base, text, size);
 }
 
-static int probe(struct sf_error *error)
-{
-	int fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
-	char cure[256];
-
-	if (fd < 0 && errno == EAFNOSUPPORT)
-		return sf_error_set(error, -EAFNOSUPPORT,
-			"this kernel has no AF_XDP sockets (CONFIG_XDP_SOCKETS)");
-	if (fd >= 0)
-		close(fd);
-	if (fd >= 0 && libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_XDP, NULL) == 1)
-		return 0;
-	sf_rights_explain(cure, sizeof(cure), SF_RIGHTS_XDP);
-	return sf_error_set(error, -EPERM, "AF_XDP %s", cure);
-}
-
 static void close_capture(struct sf_capture *base)
 {
 	struct sf_xdp_capture *capture = of(base);
@@ -427,22 +444,6 @@ static void close_capture(struct sf_capture *base)
 	free(capture->queues);
 	free(capture->ports);
 	free(capture);
-}
-
-static int check_options(const struct sf_capture_options *options, struct sf_error *error)
-{
-	if (options->direction == SF_DIRECTION_OUT || options->direction == SF_DIRECTION_BOTH)
-		return sf_error_set(error, SF_EUSAGE,
-			"xdp sees incoming frames only: use the pcap driver for direction %s",
-			options->direction == SF_DIRECTION_OUT ? "out" : "both");
-	if (options->ring_bytes &&
-		(options->ring_bytes < 1 << 20 || options->ring_bytes > 1U << 30))
-		return sf_error_set(error, SF_EUSAGE,
-			"--ring-size: %u bytes is out of range: 1 MiB to 1 GiB",
-			options->ring_bytes);
-	if (options->driver_options && options->driver_options[0])
-		return sf_error_set(error, SF_EUSAGE, "the xdp driver has no options of its own");
-	return 0;
 }
 
 /* The interface, and how many queues are to read its receive queues. */
@@ -467,7 +468,7 @@ static int add_port(struct sf_xdp_capture *capture, const struct sf_capture_opti
 	if (sf_port_state(&port->base) == SF_NETDEV_GONE) {
 		/* how many receive queues it will have nobody knows */
 		port->base.queues = options->queues ? options->queues : 1;
-		result = probe(error);
+		result = sf_xdp_probe(error);
 	} else {
 		result = sf_xdp_port_learn(capture, port, error);
 		port->base.queues = port->socket_count;
@@ -536,7 +537,7 @@ static int open_capture(struct sf_capture **result, const struct sf_capture_opti
 	capture->promiscuous = !options->no_promiscuous;
 	capture->hardware_time = options->hardware_time;
 	capture->immediate = options->immediate;
-	code = check_options(options, error);
+	code = sf_xdp_check_options(options, error);
 	if (code < 0)
 		goto fail;
 	code = -ENOMEM;
@@ -583,6 +584,7 @@ static const struct sf_privileged privileged = { .grant = sf_xdp_program_grant }
 const struct sf_capture_ops sf_driver_af_xdp = {
 	.recv = receive,
 	.release = release,
+	.wait = wait_in_between,
 	.name = SF_XDP_NAME,
 	.summary = SF_XDP_SUMMARY,
 	.open = open_capture,
@@ -591,6 +593,6 @@ const struct sf_capture_ops sf_driver_af_xdp = {
 	.describe = describe,
 	.condition = condition,
 	.privileged = &privileged,
-	.probe = probe,
+	.probe = sf_xdp_probe,
 	.close = close_capture,
 };

@@ -263,3 +263,35 @@ int sf_xdp_port_open(struct sf_xdp_capture *capture, struct sf_xdp_port *port,
 		port->queues[i].frame_max = longest;
 	return result;
 }
+
+int sf_xdp_probe(struct sf_error *error)
+{
+	int fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
+	char cure[256];
+
+	if (fd < 0 && errno == EAFNOSUPPORT)
+		return sf_error_set(error, -EAFNOSUPPORT,
+			"this kernel has no AF_XDP sockets (CONFIG_XDP_SOCKETS)");
+	if (fd >= 0)
+		close(fd);
+	if (fd >= 0 && libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_XDP, NULL) == 1)
+		return 0;
+	sf_rights_explain(cure, sizeof(cure), SF_RIGHTS_XDP);
+	return sf_error_set(error, -EPERM, "AF_XDP %s", cure);
+}
+
+int sf_xdp_check_options(const struct sf_capture_options *options, struct sf_error *error)
+{
+	if (options->direction == SF_DIRECTION_OUT || options->direction == SF_DIRECTION_BOTH)
+		return sf_error_set(error, SF_EUSAGE,
+			"xdp sees incoming frames only: use the pcap driver for direction %s",
+			options->direction == SF_DIRECTION_OUT ? "out" : "both");
+	if (options->ring_bytes &&
+		(options->ring_bytes < 1 << 20 || options->ring_bytes > 1U << 30))
+		return sf_error_set(error, SF_EUSAGE,
+			"--ring-size: %u bytes is out of range: 1 MiB to 1 GiB",
+			options->ring_bytes);
+	if (options->driver_options && options->driver_options[0])
+		return sf_error_set(error, SF_EUSAGE, "the xdp driver has no options of its own");
+	return 0;
+}

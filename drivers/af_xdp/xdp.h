@@ -118,7 +118,9 @@ struct sf_xdp_queue {
 	struct pollfd *polls;
 	struct sf_xdp_port *port;
 	bool first, parked;
-	bool busy; /* the last look brought packets: more come soon */
+	bool paused; /* there is nothing to poll */
+	bool waited; /* before this recv */
+	bool busy;   /* the last look brought packets: more come soon */
 };
 
 struct sf_xdp_port {
@@ -173,5 +175,11 @@ void sf_xdp_port_close(struct sf_xdp_capture *capture, struct sf_xdp_port *port)
 
 /* Adds what the kernel counted on an open socket. */
 void sf_xdp_port_statistics(struct xdp_statistics *sum, const struct sf_xdp_socket *socket);
+
+/* See sf_capture_ops.probe. */
+int sf_xdp_probe(struct sf_error *error);
+
+/* 0, or SF_EUSAGE: the driver cannot do this. */
+int sf_xdp_check_options(const struct sf_capture_options *options, struct sf_error *error);
 
 #endif

@@ -503,7 +503,9 @@ static int open_capture(struct sf_capture **result, const struct sf_capture_opti
 		return sf_error_set(error, -ENOMEM, "%s", sf_strerror(-ENOMEM));
 	pthread_mutex_init(&capture->lock, NULL);
 	capture->base = (struct sf_capture){ .ops = &sf_dpdk_ops, .live = true };
-	capture->wait_ms = options->wait_ms ? options->wait_ms : DEFAULT_WAIT_MS;
+	capture->wait_ms = options->wait_ms == SF_WAIT_NEVER ? 1
+			   : options->wait_ms                ? options->wait_ms
+							     : DEFAULT_WAIT_MS;
 	capture->hardware_time = options->hardware_time;
 	capture->settings = (struct sf_dpdk_settings){
 		.queues = options->queues,

@@ -29,7 +29,6 @@
 
 #include "base/clock.h"
 #include "base/counter.h"
-#include "base/rights.h"
 #include "pcap/rings.h"
 
 #define DEFAULT_WAIT_MS    100
@@ -57,6 +56,8 @@ struct queue {
 	struct port *port;
 	bool first; /* of its port */
 	bool parked;
+	bool paused; /* there is nothing to poll */
+	bool waited; /* before this recv */
 	/* cold: under lock */
 	uint64_t kernel_drops, freezes;
 };
@@ -80,21 +81,6 @@ struct pcap_capture {
 static struct pcap_capture *of(struct sf_capture *capture)
 {
 	return (struct pcap_capture *)capture;
-}
-
-/* LINKTYPE_ value of a DLT_ value: the same but for these. */
-static uint16_t link_type(int dlt)
-{
-	switch (dlt) {
-	case DLT_RAW:
-		return SF_LINK_RAW;
-	case DLT_PPP_BSDOS:
-		return 103; /* LINKTYPE_PPP_BSDOS */
-	case DLT_ATM_RFC1483:
-		return 100;
-	default:
-		return (uint16_t)dlt;
-	}
 }
 
 static void take(u_char *user, const struct pcap_pkthdr *header, const u_char *bytes)
@@ -213,7 +199,7 @@ static int open_rings(struct pcap_capture *capture, struct port *port, struct sf
 
 		result = sf_pcap_socket_start(queue->handle, settings, error);
 		wider |= result > 0;
-		queue->link = link_type(pcap_datalink(queue->handle));
+		queue->link = sf_pcap_link_type(pcap_datalink(queue->handle));
 		queue->to_ns =
 			pcap_get_tstamp_precision(queue->handle) == PCAP_TSTAMP_PRECISION_NANO
 				? 1
@@ -240,6 +226,49 @@ static int reopen(struct pcap_capture *capture, struct port *port, struct sf_err
 	return open_rings(capture, port, error);
 }
 
+/* Sleeps until a descriptor (-1: none) is readable, or for `ms`. */
+static void sleep_on(int fd, int wake, unsigned ms)
+{
+	struct pollfd polls[] = {
+		{ .fd = fd, .events = POLLIN },
+		{ .fd = wake, .events = POLLIN },
+	};
+
+	poll(polls, 2, (int)ms);
+}
+
+static bool is_waiting(const struct pcap_capture *capture)
+{
+	return capture->settings.wait_ms != SF_WAIT_NEVER;
+}
+
+/*
+ * Nothing may be read from the queue for a while: that is when recv, or `wait` after it, waits
+ * longer than for packets.
+ */
+static void pause_queue(const struct pcap_capture *capture, struct queue *queue)
+{
+	if (is_waiting(capture))
+		usleep(capture->settings.wait_ms * 1000);
+	queue->paused = true;
+}
+
+/*
+ * The descriptor would be ready all the time, with an error: it is left out. An interface that is
+ * gone is looked for at this interval.
+ */
+static void wait_for_packets(struct sf_capture *base, unsigned number, int wake, unsigned ms)
+{
+	struct pcap_capture *capture = of(base);
+	struct queue *queue = &capture->queues[number];
+
+	queue->waited = true;
+	if (queue->paused)
+		sleep_on(-1, wake, ms < DEFAULT_WAIT_MS ? ms : DEFAULT_WAIT_MS);
+	else
+		sleep_on(pcap_fileno(queue->handle), wake, ms);
+}
+
 /* The interface is gone: waits up to wait_ms for it. 0, or a failure that waiting cannot cure. */
 static int wait_for_interface(struct pcap_capture *capture, struct queue *queue)
 {
@@ -253,7 +282,7 @@ static int wait_for_interface(struct pcap_capture *capture, struct queue *queue)
 		queue->parked = true;
 		sf_port_park(&port->base);
 	}
-	usleep(capture->settings.wait_ms * 1000);
+	pause_queue(capture, queue);
 	if (!queue->first || !sf_port_returned(&port->base))
 		return 0;
 	result = reopen(capture, port, &error);
@@ -280,7 +309,7 @@ static int explain(struct pcap_capture *capture, struct queue *queue)
 	if (queue->first)
 		sf_port_watch(&port->base);
 	else
-		usleep(capture->settings.wait_ms * 1000);
+		pause_queue(capture, queue);
 	return 0;
 }
 
@@ -290,24 +319,24 @@ static int receive(
 	struct pcap_capture *capture = of(base);
 	struct queue *queue = &capture->queues[number];
 	struct port *port = queue->port;
-	struct pollfd poll_fd;
 	int n;
 
 	if (sf_port_state(&port->base) == SF_NETDEV_GONE)
 		return wait_for_interface(capture, queue);
-	queue->parked = false;
+	queue->parked = queue->paused = false;
 	if (max > SF_BATCH_MAX)
 		max = SF_BATCH_MAX;
 	n = dispatch(capture, queue, packets, max);
-	if (n == 0) {
-		poll_fd = (struct pollfd){ .fd = pcap_fileno(queue->handle), .events = POLLIN };
-		poll(&poll_fd, 1, (int)capture->settings.wait_ms);
+	if (n == 0 && is_waiting(capture)) {
+		sleep_on(pcap_fileno(queue->handle), -1, capture->settings.wait_ms);
 		n = dispatch(capture, queue, packets, max);
+		queue->waited = true;
 	}
 	if (n < 0)
 		return explain(capture, queue);
-	if (n == 0 && queue->first && !port->any)
+	if (n == 0 && queue->waited && queue->first && !port->any)
 		sf_port_watch(&port->base);
+	queue->waited = false;
 	return n;
 }
 
@@ -376,21 +405,6 @@ static void describe(struct sf_capture *base, char *text, size_t size)
 		settings->hardware_time ? ", device timestamps where offered" : "");
 	for (unsigned i = 0; i < capture->port_count; i++)
 		sf_port_describe(&capture->ports[i].base, text, size);
-}
-
-static int probe(struct sf_error *error)
-{
-	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), code = -errno;
-	char cure[256];
-
-	if (fd < 0 && code == -EPERM) {
-		sf_rights_explain(cure, sizeof(cure), SF_RIGHTS_PACKETS);
-		return sf_error_set(error, code, "packet sockets: no permission: %s", cure);
-	}
-	if (fd < 0)
-		return sf_error_set(error, code, "packet sockets: %s", sf_strerror(code));
-	close(fd);
-	return 0;
 }
 
 static void close_capture(struct sf_capture *base)
@@ -503,7 +517,7 @@ static int start_port(struct pcap_capture *capture, struct port *port, struct sf
 
 	/* its first queue opens it later; that it would not be allowed to is told now */
 	if (sf_port_state(&port->base) == SF_NETDEV_GONE)
-		return probe(error);
+		return sf_pcap_probe(error);
 	result = open_rings(capture, port, error);
 	if (result < 0)
 		return result;
@@ -566,6 +580,7 @@ fail:
 
 const struct sf_capture_ops sf_driver_pcap = {
 	.recv = receive,
+	.wait = wait_for_packets,
 	.name = "pcap",
 	.summary = "libpcap: kernel packet rings (TPACKET_V3); frames also reach the host",
 	.open = open_capture,
@@ -573,6 +588,6 @@ const struct sf_capture_ops sf_driver_pcap = {
 	.interface = interface_of,
 	.describe = describe,
 	.condition = condition,
-	.probe = probe,
+	.probe = sf_pcap_probe,
 	.close = close_capture,
 };

@@ -62,4 +62,10 @@ int sf_pcap_program(
 #define SF_PCAP_STEER_MAX 192
 unsigned sf_pcap_steer(struct sock_filter *program, const uint32_t *key);
 
+/* LINKTYPE_ value of a DLT_ value: the same but for some. */
+uint16_t sf_pcap_link_type(int dlt);
+
+/* See sf_capture_ops.probe. */
+int sf_pcap_probe(struct sf_error *error);
+
 #endif

@@ -266,3 +266,32 @@ int sf_pcap_program(
 	settings->program.len = (unsigned short)length;
 	return 0;
 }
+
+uint16_t sf_pcap_link_type(int dlt)
+{
+	switch (dlt) {
+	case DLT_RAW:
+		return SF_LINK_RAW;
+	case DLT_PPP_BSDOS:
+		return 103; /* LINKTYPE_PPP_BSDOS */
+	case DLT_ATM_RFC1483:
+		return 100;
+	default:
+		return (uint16_t)dlt;
+	}
+}
+
+int sf_pcap_probe(struct sf_error *error)
+{
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), code = -errno;
+	char cure[256];
+
+	if (fd < 0 && code == -EPERM) {
+		sf_rights_explain(cure, sizeof(cure), SF_RIGHTS_PACKETS);
+		return sf_error_set(error, code, "packet sockets: no permission: %s", cure);
+	}
+	if (fd < 0)
+		return sf_error_set(error, code, "packet sockets: %s", sf_strerror(code));
+	close(fd);
+	return 0;
+}

@@ -53,7 +53,11 @@ struct sf_capture_options {
 	 * which take turns (0: 1).
 	 */
 	unsigned queues;
-	unsigned wait_ms;    /* live: longest time recv waits for a first packet; 0: 100 ms */
+	/*
+	 * live: longest time recv waits for a first packet; 0: 100 ms. SF_WAIT_NEVER: not at all,
+	 * where the driver has a call `wait`, which is then used between two calls of recv.
+	 */
+	unsigned wait_ms;
 	unsigned snaplen;    /* live: bytes wanted of each packet; 0: whatever parsing needs */
 	unsigned ring_bytes; /* live: packet memory per queue; 0: driver's default */
 	bool immediate;      /* pcap, xdp: deliver at once instead of letting packets gather */
@@ -75,12 +79,15 @@ struct sf_capture_options {
 	const uint32_t *steer_key;
 	enum sf_direction direction; /* live */
 	const char *driver_options;  /* driver's own, e.g. DPDK EAL arguments; NULL: none */
-	int64_t start_ns, end_ns; /* file: leaves out packets before, or at or after; 0: none */
+	int64_t start_ns, end_ns;    /* file: leaves out packets before, or at or after; 0: none */
 	bool realtime; /* file: the one input is a live pipe (recv returns 0 while it is quiet) */
 	const char *filter; /* live: BPF expression the kernel may apply; NULL: none */
 	/* for the program spanflow, which gives up its rights; NULL: this process has the rights */
 	const struct sf_helper *helper;
 };
+
+/* See sf_capture_options.wait_ms. */
+#define SF_WAIT_NEVER UINT32_MAX
 
 /* Most kinds of loss a driver tells apart. */
 #define SF_CAPTURE_CAUSES 8
@@ -116,6 +123,12 @@ struct sf_capture_ops {
 	int (*recv)(struct sf_capture *capture, unsigned queue, struct sf_packet *packets,
 		unsigned max);
 	void (*release)(struct sf_capture *capture, unsigned queue);
+	/*
+	 * Sleeps until packets may be there, the descriptor `wake` (-1: none) is readable, or `ms`
+	 * have passed. By the queue's thread, after recv returned nothing. Optional: recv itself
+	 * waits, for 1 ms at most where options.wait_ms is SF_WAIT_NEVER.
+	 */
+	void (*wait)(struct sf_capture *capture, unsigned queue, int wake, unsigned ms);
 
 	const char *name;    /* prefix on the command line: "pcap", "xdp", "dpdk"; "file" */
 	const char *summary; /* one line for `spanflow list drivers` */

@@ -74,6 +74,13 @@ static inline uint32_t sf_ring_room(struct sf_ring *ring, uint32_t count)
 	return room < count ? room : count;
 }
 
+/* Either side: how many elements are in the ring, about. */
+static inline uint32_t sf_ring_fill(struct sf_ring *ring)
+{
+	return atomic_load_explicit(&ring->head, memory_order_relaxed) -
+	       atomic_load_explicit(&ring->tail, memory_order_relaxed);
+}
+
 /* Producer: the place of the element `ahead` places behind the published ones; there is room. */
 static inline void *sf_ring_slot(struct sf_ring *ring, uint32_t ahead)
 {

@@ -9,7 +9,7 @@
 #include "cli/run.h"
 #include "cli/signals.h"
 
-#define DESCRIPTORS 64
+#define DESCRIPTORS 64 /* of destinations */
 #define LOOK_NS     (SF_NS_PER_S / 10)
 #define SAY_NS      SF_NS_PER_S /* a wait at the end that is worth words */
 
@@ -22,13 +22,21 @@ int64_t sf_run_deliver(struct sf_run *run, int64_t mono)
 	return sf_exporter_pump(run->exporter, mono, false);
 }
 
-void sf_run_wait(struct sf_run *run, int64_t pause_ns)
+static bool has_records(struct sf_run *run)
+{
+	for (unsigned i = 0; i < run->worker_count; i++)
+		if (sf_ring_fill(&run->workers[i].ring))
+			return true;
+	return false;
+}
+
+void sf_run_wait(struct sf_run *run, int64_t pause_ns, enum sf_bell_matter matter)
 {
 	const struct timespec pause = {
 		.tv_sec = pause_ns / SF_NS_PER_S,
 		.tv_nsec = pause_ns % SF_NS_PER_S,
 	};
-	struct pollfd polls[DESCRIPTORS + 1], *metrics;
+	struct pollfd polls[DESCRIPTORS + 2], *metrics;
 	int fds[DESCRIPTORS];
 	unsigned count = sf_exporter_descriptors(run->exporter, fds, DESCRIPTORS);
 
@@ -36,7 +44,12 @@ void sf_run_wait(struct sf_run *run, int64_t pause_ns)
 		polls[i] = (struct pollfd){ .fd = fds[i], .events = POLLOUT };
 	metrics = &polls[count++];
 	*metrics = (struct pollfd){ .fd = sf_metrics_fd(&run->metrics), .events = POLLIN };
+	polls[count++] = (struct pollfd){ .fd = run->bell.fd, .events = POLLIN };
+	sf_bell_sleep(&run->bell, matter);
+	if (matter == SF_BELL_WORK && has_records(run))
+		pause_ns = -1;
 	ppoll(polls, count, pause_ns < 0 ? &(struct timespec){ 0 } : &pause, NULL);
+	sf_bell_awake(&run->bell);
 	if (metrics->revents)
 		sf_metrics_serve(&run->metrics);
 }
@@ -78,7 +91,7 @@ void sf_run_deliver_rest(struct sf_run *run, const struct sf_books *books)
 		}
 		if (next > mono + LOOK_NS)
 			next = mono + LOOK_NS;
-		sf_run_wait(run, (next < deadline ? next : deadline) - mono);
+		sf_run_wait(run, (next < deadline ? next : deadline) - mono, SF_BELL_URGENT);
 		sf_run_tick(run, INT64_MIN);
 		sf_run_notice(run, books);
 		sf_metrics_serve(&run->metrics);

@@ -118,8 +118,7 @@ int sf_input_open_live(struct sf_input *input, const char *text, const struct sf
 		.filter = options->filter,
 		.steer_key = steer_key,
 		.helper = helper,
-		/* a worker that waits for its own packets must not let others' pile up */
-		.wait_ms = options->workers > 1 || strchr(text, '+') ? 1 : 0,
+		.wait_ms = SF_WAIT_NEVER,
 	};
 	const char *rest;
 	const struct sf_capture_ops *ops = choose_driver(&rest, text, error);
@@ -131,11 +130,16 @@ int sf_input_open_live(struct sf_input *input, const char *text, const struct sf
 	if (!names)
 		return sf_error_set(error, -ENOMEM, "out of memory");
 	input->name = text;
-	input->short_wait = capture.wait_ms != 0;
+	/* a worker that waits for its own packets must not let others' pile up */
+	input->short_wait = options->workers > 1 || strchr(text, '+');
+	if (ops && strcmp(ops->name, "dpdk") == 0 && !input->short_wait)
+		capture.wait_ms = 0;
 	err = open_point(input, ops, names, &capture, error);
 	free(names);
-	if (!err)
+	if (!err) {
+		input->waits = input->capture->ops->wait != NULL;
 		sf_input_learn(input);
+	}
 	return err;
 }
 

@@ -30,6 +30,7 @@ struct sf_input {
 	struct sf_interfaces *interfaces; /* of the process */
 	unsigned slots;                   /* interface slots entered there so far */
 	unsigned span;                    /* interface numbers that belong to this source */
+	bool waits; /* its driver does not wait in recv, but in a call of its own */
 	bool short_wait; /* its driver waits for packets for a shorter time than they may lie in the kernel */
 	const char *condition; /* what the driver last said keeps packets away */
 	bool told;             /* that it is metered */

@@ -39,7 +39,7 @@ struct sf_run {
 	struct sf_turns turns;              /* of the workers of files */
 	pthread_mutex_t gate;               /* no worker begins before all have started */
 	struct sf_door door;                /* to the exporter, for workers of files */
-	int bell;                           /* eventfd that these ring at their end; -1: none */
+	struct sf_bell bell;                /* wakes the main thread, if it is not the only one */
 	uint32_t steer_key[SF_STEER_WORDS]; /* of exchanges and of the kernel's steering */
 	struct sf_own own;                  /* sessions of our own collectors */
 	struct sf_sandbox sandbox;
@@ -58,10 +58,11 @@ struct sf_run {
 	struct sf_books books; /* the last that were asked for, for the metrics */
 	/* main thread's time keeping, monotonic ns */
 	int64_t deadline, next_look, next_books;
-	bool stats_asked;   /* SIGUSR1 came, the books are being asked for */
-	bool books_read;    /* the answer to the current question was read */
-	uint32_t question;  /* number of the current question for the books */
-	uint32_t said_link; /* unsupported link type that was named */
+	bool stats_asked;    /* SIGUSR1 came, the books are being asked for */
+	unsigned done_count; /* workers that were seen to have ended */
+	bool books_read;     /* the answer to the current question was read */
+	uint32_t question;   /* number of the current question for the books */
+	uint32_t said_link;  /* unsupported link type that was named */
 	struct {
 		unsigned news;   /* of sf_destination_stats that were told */
 		bool failure;    /* a loss was told */
@@ -94,8 +95,8 @@ int sf_run_threads(struct sf_run *run, struct sf_error *error);
  * which to do so again, at the latest.
  */
 int64_t sf_run_deliver(struct sf_run *run, int64_t mono);
-/* Waits so long, or until a destination is ready. */
-void sf_run_wait(struct sf_run *run, int64_t pause_ns);
+/* Waits so long, or until a destination is ready or run->bell rings for `matter`. */
+void sf_run_wait(struct sf_run *run, int64_t pause_ns, enum sf_bell_matter matter);
 /* At the end: what is queued leaves, for as long as --stop-timeout and signals allow. */
 void sf_run_deliver_rest(struct sf_run *run, const struct sf_books *books);
 

@@ -13,7 +13,7 @@ static const char *condition(const struct sf_run *run, unsigned input)
 	return capture->ops->condition ? capture->ops->condition(capture) : NULL;
 }
 
-static void write(void *context, bool openmetrics, FILE *stream)
+static void write_page(void *context, bool openmetrics, FILE *stream)
 {
 	const struct sf_run *run = context;
 	const struct sf_report report = sf_run_report(run, &run->books);
@@ -57,7 +57,7 @@ static bool hindered(void *context, char *text, size_t size)
 
 int sf_run_open_metrics(struct sf_run *run, struct sf_error *error)
 {
-	const struct sf_metrics_owner owner = { write, hindered, run };
+	const struct sf_metrics_owner owner = { write_page, hindered, run };
 
 	run->books.clock = INT64_MIN;
 	return sf_metrics_open(

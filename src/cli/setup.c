@@ -4,7 +4,6 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -294,7 +293,7 @@ static int make_worker(struct sf_run *run, unsigned input, unsigned number, stru
 		.packet_duration_ns = run->live ? 0 : options->duration_ns,
 		.ages_when_quiet = run->live || options->realtime,
 		.cpu = next_cpu(run),
-		.bell = run->bell,
+		.main_bell = &run->bell,
 		.gate = &run->gate,
 		.control = run->threads ? &run->control : NULL,
 	};
@@ -314,8 +313,14 @@ int sf_run_make_workers(struct sf_run *run, struct sf_error *error)
 	for (unsigned i = 0; i < run->input_count; i++)
 		count += workers_of(run, i);
 	run->threads = run->live || count > 1;
-	/* without it the main thread only looks now and then */
-	run->bell = run->threads && !run->live ? eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : -1;
+	run->bell.fd = -1;
+	if (run->threads) {
+		int err = sf_bell_init(&run->bell);
+
+		if (err)
+			return sf_error_set(error, err,
+				"cannot make what wakes the main thread: %s", sf_strerror(err));
+	}
 	bytes = count * sizeof(*run->workers);
 	run->workers = aligned_alloc(SF_CACHE_LINE, bytes);
 	if (!run->workers)
@@ -349,8 +354,8 @@ void sf_run_fini(struct sf_run *run)
 	sf_relay_free(run->turns.relay);
 	pthread_mutex_destroy(&run->door.lock);
 	pthread_mutex_destroy(&run->gate);
-	if (run->workers && run->bell >= 0)
-		close(run->bell);
+	sf_signals_ring(NULL);
+	sf_bell_fini(&run->bell);
 	sf_metrics_close(&run->metrics);
 	sf_exporter_free(run->exporter);
 	free(run->interfaces);
@@ -425,6 +430,7 @@ int sf_run_init(struct sf_run *run, const struct sf_options *options, struct sf_
 	pthread_mutex_init(&run->door.lock, NULL);
 	pthread_mutex_init(&run->gate, NULL);
 	run->notify.fd = -1;
+	run->bell.fd = -1;
 	run->options = options;
 	run->live = options->interfaces.count > 0;
 	run->sandbox.wanted = run->live && !options->no_sandbox;

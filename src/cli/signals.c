@@ -19,6 +19,9 @@ volatile sig_atomic_t sf_signal_stats;
 volatile sig_atomic_t sf_signal_announce;
 volatile sig_atomic_t sf_signal_hangup;
 
+/* an eventfd: what waits for it wakes even if the signal came just before it began; -1: none */
+static volatile sig_atomic_t bell_fd = -1;
+
 static int terminal = -1; /* whose foreground the program was started in; -1: none */
 
 /* read by any thread, written by the handler only; lock-free, as a handler must be */
@@ -30,6 +33,22 @@ unsigned sf_signal_hurry(void *unused)
 	return atomic_load_explicit(&hurry, memory_order_relaxed);
 }
 
+void sf_signals_ring(struct sf_bell *bell)
+{
+	bell_fd = bell ? bell->fd : -1;
+}
+
+/* By a handler: write() is allowed there. */
+static void ring(void)
+{
+	const uint64_t one = 1;
+	int kept = errno;
+
+	if (bell_fd >= 0)
+		(void)!write(bell_fd, &one, sizeof(one));
+	errno = kept;
+}
+
 /* Only the main thread runs it, and never twice at a time: see sa_mask. */
 static void on_stop(int number)
 {
@@ -39,6 +58,7 @@ static void on_stop(int number)
 
 	if (sf_signal_stop && now - counted_ns < APART_NS)
 		return;
+	ring();
 	counted_ns = now;
 	if (!sf_signal_stop)
 		sf_signal_stop = number;
@@ -66,6 +86,7 @@ static void on_hangup(int number)
 		on_stop(number);
 	else
 		sf_signal_hangup = 1;
+	ring();
 	errno = kept;
 }
 
@@ -73,12 +94,14 @@ static void on_stats(int number)
 {
 	(void)number;
 	sf_signal_stats = 1;
+	ring();
 }
 
 static void on_announce(int number)
 {
 	(void)number;
 	sf_signal_announce = 1;
+	ring();
 }
 
 static void on_wake(int number)

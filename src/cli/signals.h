@@ -26,6 +26,8 @@
 #include <signal.h>
 #include <stdbool.h>
 
+#include "base/bell.h"
+
 /* Interrupts a system call of one thread (pthread_kill) and does nothing else. */
 #define SF_SIGNAL_WAKE SIGURG
 
@@ -42,6 +44,9 @@ void sf_signals_answer(void);
 
 /* Installs the handlers. Threads created while they are blocked never run them. */
 void sf_signals_catch(void);
+
+/* Each signal rings this from now on, so that the main thread looks at the flags; NULL: none. */
+void sf_signals_ring(struct sf_bell *bell);
 
 /* Blocks or unblocks these signals in the calling thread. */
 void sf_signals_block(bool block);

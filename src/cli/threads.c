@@ -2,18 +2,19 @@
 /* A run with threads: the workers, and the main thread that exports. */
 #include <assert.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <time.h>
 
 #include "cli/command.h"
 #include "cli/run.h"
 #include "cli/signals.h"
 
-#define LOOK_NS    INT64_C(100000000)
-#define BOOKS_NS   INT64_C(1000000000)
-#define LONGEST_US 3200
-#define BELL_MS    20 /* most that a signal which comes between two looks may wait */
-#define STOP       1u /* bit of run->control */
+#define LOOK_NS   INT64_C(250000000) /* live */
+#define FILES_NS  INT64_C(100000000) /* the same of files */
+#define BOOKS_NS  INT64_C(1000000000)
+#define GATHER_NS INT64_C(5000000)  /* after records came: so more of them are taken at once */
+#define HURRY_NS  INT64_C(20000000) /* between two looks when somebody waits for workers */
+#define BELL_MS   20
+#define STOP      1u /* bit of run->control */
 
 /* Live: records from the rings to the exporter; returns how many. */
 static unsigned drain(struct sf_run *run)
@@ -42,7 +43,14 @@ static bool all_done(const struct sf_run *run)
 	return true;
 }
 
-/* Asks all workers for their books; they answer within a batch, or the driver's wait. */
+/* They look at what is asked of them, also where no packet comes. */
+static void ring_workers(struct sf_run *run)
+{
+	for (unsigned i = 0; i < run->worker_count; i++)
+		sf_bell_ring_now(&run->workers[i].bell);
+}
+
+/* Asks all workers for their books; they answer after their next batch, or sleep. */
 static void ask_books(struct sf_run *run)
 {
 	run->question++;
@@ -52,6 +60,8 @@ static void ask_books(struct sf_run *run)
 	 * read
 	 */
 	atomic_store_explicit(&run->control, run->question << 1, memory_order_release);
+	if (run->stats_asked)
+		ring_workers(run);
 }
 
 static bool books_answered(const struct sf_run *run)
@@ -142,7 +152,9 @@ static void enter_door(struct sf_run *run)
 
 static void look_around(struct sf_run *run, int64_t mono)
 {
-	run->next_look = mono + LOOK_NS;
+	int64_t period = run->live ? LOOK_NS : FILES_NS;
+
+	run->next_look = (mono / period + 1) * period;
 	sf_notify_alive(&run->notify, mono);
 	if (!run->live)
 		enter_door(run);
@@ -156,6 +168,8 @@ static void look_around(struct sf_run *run, int64_t mono)
 		sf_signal_stats = 0;
 		run->stats_asked = true;
 		run->next_books = mono;
+		/* an older question may be open */
+		ring_workers(run);
 	}
 	if (run->books_read && mono >= run->next_books) {
 		run->next_books = mono + BOOKS_NS;
@@ -169,11 +183,10 @@ static void look_around(struct sf_run *run, int64_t mono)
 /* Workers of files bring nothing: their end is waited for, and the next look around. */
 static void wait_for_bell(struct sf_run *run)
 {
-	struct pollfd bell = { .fd = run->bell, .events = POLLIN };
-	eventfd_t rung;
+	struct pollfd bell = { .fd = run->bell.fd, .events = POLLIN };
 
-	if (poll(&bell, 1, BELL_MS) > 0)
-		eventfd_read(run->bell, &rung);
+	poll(&bell, 1, BELL_MS);
+	sf_bell_awake(&run->bell);
 }
 
 /* Its thread could not be started: nobody is to wait for it. */
@@ -208,19 +221,48 @@ static int start_workers(struct sf_run *run, struct sf_error *error)
 	return err;
 }
 
-/* At most `pause_us`, and not longer than destinations can be left alone. */
-static void wait_for_records(struct sf_run *run, long pause_us, int64_t mono, int64_t deliver)
+static bool have_many_records(struct sf_run *run)
 {
-	int64_t pause_ns = (int64_t)pause_us * 1000;
+	for (unsigned i = 0; i < run->worker_count; i++)
+		if (sf_ring_fill(&run->workers[i].ring) >= SF_RECORDS_MANY)
+			return true;
+	return false;
+}
 
-	if (deliver < mono + pause_ns)
-		pause_ns = deliver - mono;
-	sf_run_wait(run, pause_ns);
+/*
+ * Live: sleeps until records come, a destination is ready, or there is something to look after.
+ * `took`: records came just now, so more of them are let gather.
+ */
+static void wait_for_records(struct sf_run *run, bool took, int64_t mono, int64_t deliver)
+{
+	int64_t until = run->ended || run->stats_asked ? mono + HURRY_NS : run->next_look;
+
+	if (took && have_many_records(run))
+		return;
+	if (took && until > mono + GATHER_NS)
+		until = mono + GATHER_NS;
+	if (until > deliver)
+		until = deliver;
+	sf_run_wait(run, until - mono, took ? SF_BELL_URGENT : SF_BELL_WORK);
+}
+
+/* A worker that has ended may be what others wait for, or a failure to be told. */
+static void notice_ends(struct sf_run *run)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < run->worker_count; i++)
+		/* relaxed: it is but a reason to look */
+		count += atomic_load_explicit(&run->workers[i].done, memory_order_relaxed);
+	if (count == run->done_count)
+		return;
+	run->done_count = count;
+	run->next_look = 0;
+	ring_workers(run);
 }
 
 int sf_run_threads(struct sf_run *run, struct sf_error *error)
 {
-	long pause_us = 100;
 	int err;
 
 	run->books_read = true;
@@ -234,18 +276,20 @@ int sf_run_threads(struct sf_run *run, struct sf_error *error)
 
 		if (last && !n)
 			break;
+		notice_ends(run);
 		if (run->ended || sf_run_must_end(run, mono)) {
 			atomic_store_explicit(
 				&run->control, run->question << 1 | STOP, memory_order_release);
+			ring_workers(run);
 			if (!run->live && sf_signal_hurry(NULL))
 				wake_workers(run);
-		} else if (mono >= run->next_look || sf_signal_stats)
+		} else if (mono >= run->next_look || sf_signal_stats ||
+			   (run->live && run->stats_asked))
 			look_around(run, mono);
-		pause_us = n ? 100 : pause_us < LONGEST_US ? pause_us * 2 : pause_us;
 		if (!run->live)
 			wait_for_bell(run);
-		else if (!n)
-			wait_for_records(run, pause_us, mono, deliver);
+		else
+			wait_for_records(run, n > 0, mono, deliver);
 	}
 	for (unsigned i = 0; i < run->worker_count; i++) {
 		if (run->workers[i].has_thread)

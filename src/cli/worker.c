@@ -18,7 +18,6 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <time.h>
 
 #include "cli/worker.h"
@@ -34,13 +33,26 @@
 #define AGE_QUIET_NS INT64_C(5000000)
 #define AGE_RECORDS  512u /* more than such a call makes records */
 
+/* There are records: the main thread takes them at once, or after others have joined them. */
+static void ring_for_records(struct sf_worker *worker)
+{
+	struct sf_bell *bell = worker->options.main_bell;
+
+	if (sf_bell_wakes(bell, SF_BELL_URGENT))
+		sf_bell_ring(bell, sf_ring_fill(&worker->ring) >= SF_RECORDS_MANY ? SF_BELL_URGENT
+										  : SF_BELL_WORK);
+}
+
 /* sf_flow_sink: into the ring. */
 static unsigned put_ring(void *context, const struct sf_flow *flows, unsigned count)
 {
 	struct sf_worker *worker = context;
+	struct sf_bell *bell = worker->options.main_bell;
 	unsigned done = sf_ring_put(&worker->ring, flows, count);
 
+	ring_for_records(worker);
 	while (worker->patient && done < count) {
+		sf_bell_ring(bell, SF_BELL_URGENT);
 		sf_pause_us(50);
 		done += sf_ring_put(&worker->ring, flows + done, count - done);
 	}
@@ -57,6 +69,7 @@ int sf_worker_init(
 	worker->options = *options;
 	worker->capture = options->queue == SF_NO_QUEUE ? NULL : options->input->capture;
 	worker->horizon = INT64_MIN;
+	worker->bell.fd = -1;
 	atomic_init(&worker->reached, INT64_MIN);
 	sf_timing_init(&worker->timing, sf_timing_limit(&meter));
 	if (options->turns && sf_turns_join(worker) < 0)
@@ -70,6 +83,14 @@ int sf_worker_init(
 		if (sf_ring_init(&worker->ring, RING, sizeof(struct sf_flow)))
 			err = sf_error_set(error, -ENOMEM, "out of memory for a ring of records");
 	}
+	if (!err && options->control && !options->door) {
+		err = sf_bell_init(&worker->bell);
+		if (err)
+			sf_error_set(error, err, "cannot make what wakes a worker: %s",
+				sf_strerror(err));
+	}
+	if (!err && options->exchange)
+		sf_exchange_set_bell(options->exchange, options->number, &worker->bell);
 	if (!err && sf_share_join(worker) < 0)
 		err = sf_error_set(error, -ENOMEM, "out of memory for packets");
 	if (!err && options->filter)
@@ -90,6 +111,7 @@ void sf_worker_fini(struct sf_worker *worker)
 	sf_filter_free(worker->filter);
 	sf_order_free(worker->order);
 	sf_ring_fini(&worker->ring);
+	sf_bell_fini(&worker->bell);
 	free(worker->records);
 	free(worker->work);
 	worker->records = NULL;
@@ -116,7 +138,10 @@ static bool has_room(struct sf_worker *worker)
 	return !worker->ring.elements || sf_ring_room(&worker->ring, AGE_RECORDS) == AGE_RECORDS;
 }
 
-/* `quiet`: no packet waits meanwhile, as far as anybody knows. */
+/*
+ * `quiet`: no packet waits meanwhile, as far as anybody knows. Notes down whether a live worker has
+ * left some flows for the next time.
+ */
 static void age(struct sf_worker *worker, bool quiet)
 {
 	int64_t now = worker->capture ? worker->timing.clock.now : INT64_MAX, end = 0;
@@ -125,16 +150,18 @@ static void age(struct sf_worker *worker, bool quiet)
 
 	if ((worker->options.exchange || worker->order) && worker->horizon < now)
 		now = worker->horizon;
+	worker->ages_on = true;
 	while (sf_meter_age(worker->meter, now)) {
 		if (!live)
 			continue;
 		if (!quiet || !has_room(worker))
-			break;
+			return;
 		if (!end)
 			end = sf_clock_read(CLOCK_MONOTONIC) + AGE_QUIET_NS;
 		else if (sf_clock_read(CLOCK_MONOTONIC) >= end)
-			break;
+			return;
 	}
+	worker->ages_on = false;
 }
 
 void sf_worker_age(struct sf_worker *worker)
@@ -325,8 +352,21 @@ static enum sf_worker_state step_handed(struct sf_worker *worker)
 		return SF_WORKER_RUNNING;
 	if (sf_exchange_drained(worker->options.exchange, worker->options.number))
 		return SF_WORKER_EOF;
-	sf_pause_us(50);
+	sf_idle_wait(worker);
 	return SF_WORKER_QUIET;
+}
+
+/* Receives packets, and if there are none waits for them, unless the driver does. */
+static enum sf_worker_state receive(struct sf_worker *worker, struct sf_received *batch)
+{
+	enum sf_worker_state state =
+		sf_worker_receive(worker, &worker->timing, batch, SF_BATCH_MAX);
+
+	if (state != SF_WORKER_QUIET || !worker->options.input->waits)
+		return state;
+	sf_idle_wait(worker);
+	worker->timing.looked_mono = sf_clock_read(CLOCK_MONOTONIC);
+	return sf_worker_receive(worker, &worker->timing, batch, SF_BATCH_MAX);
 }
 
 /* A worker with a queue. */
@@ -338,7 +378,8 @@ static enum sf_worker_state step_own(struct sf_worker *worker)
 	enum sf_worker_state state;
 
 	sf_share_take(worker);
-	state = sf_worker_receive(worker, &worker->timing, &batch, SF_BATCH_MAX);
+	state = receive(worker, &batch);
+	sf_idle_tell(worker, batch.received > 0);
 	if (batch.received) {
 		sf_share_batch(worker, &batch);
 		sf_worker_tell_clock(worker);
@@ -439,8 +480,7 @@ static void *worker_main(void *context)
 	sf_worker_finish(worker);
 	/* pairs with the acquire in the main thread's drain loop */
 	atomic_store_explicit(&worker->done, true, memory_order_release);
-	if (worker->options.bell >= 0)
-		eventfd_write(worker->options.bell, 1);
+	sf_bell_ring_now(worker->options.main_bell);
 	return NULL;
 }
 

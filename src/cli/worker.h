@@ -38,6 +38,7 @@
 
 #include <spanflow/meter.h>
 
+#include "base/bell.h"
 #include "base/clock.h"
 #include "base/ring.h"
 #include "cli/input.h"
@@ -97,6 +98,9 @@ struct sf_remains {
 
 #define SF_NO_QUEUE UINT_MAX
 
+/* In a worker's ring: then the main thread takes them at once. */
+#define SF_RECORDS_MANY 4096u
+
 struct sf_worker_options {
 	struct sf_input *input;
 	unsigned queue;               /* SF_NO_QUEUE: meters what is handed over */
@@ -111,7 +115,7 @@ struct sf_worker_options {
 	int64_t packet_duration_ns;      /* ends the run by the packets' clock; 0: never */
 	bool ages_when_quiet;            /* the clock goes on while no packet comes */
 	int cpu;                         /* the thread is pinned to; -1: to none */
-	int bell;                        /* an eventfd to ring at the end; -1: nobody listens */
+	struct sf_bell *main_bell;       /* wakes the main thread; NULL: there is none */
 	pthread_mutex_t *gate;           /* held until all threads have started */
 	const _Atomic uint32_t *control; /* the run's; NULL: no thread of its own */
 };
@@ -159,6 +163,7 @@ struct sf_worker {
 	int64_t horizon; /* with an exchange or an order: the time up to which all packets are in the table */
 	uint64_t frames, unread;
 	enum sf_worker_state state;
+	bool ages_on; /* flows that are due have been left for the next step */
 	bool patient; /* wait for room in the ring instead of losing records */
 	pthread_t thread;
 	bool has_thread;
@@ -167,6 +172,7 @@ struct sf_worker {
 	unsigned record_count;
 	struct sf_remains remains; /* with a door: shared with the other workers */
 	/* shared with the main thread */
+	struct sf_bell bell; /* live: wakes this worker */
 	struct sf_ring ring;
 	alignas(SF_CACHE_LINE) _Atomic uint32_t answered;
 	atomic_bool done;
@@ -232,6 +238,12 @@ void sf_worker_tell_clock(struct sf_worker *worker);
 /* The number of the last question for the books; gives them if it was not answered yet. */
 uint32_t sf_worker_question(const struct sf_worker *worker);
 void sf_worker_answer(struct sf_worker *worker, uint32_t question);
+
+/* idle.c: sleeps until there may be packets, or until time has to go on. */
+void sf_idle_wait(struct sf_worker *worker);
+
+/* Tells the others whether there are packets in the worker's queue. */
+void sf_idle_tell(struct sf_worker *worker, bool packets);
 
 /* share.c: at the begin, 0 or -ENOMEM. */
 int sf_share_join(struct sf_worker *worker);

@@ -12,9 +12,10 @@
 
 #include "export/destination.h"
 
-#define CHUNK   64 /* records between two looks whether the destination is ready */
-#define CHUNKS  16 /* in one call: between two calls the workers' rings are emptied */
-#define TICK_NS INT64_C(100000000)
+#define CHUNK  64 /* records between two looks whether the destination is ready */
+#define CHUNKS 16 /* in one call: between two calls the workers' rings are emptied */
+#define TICK_NS                                                                                    \
+	INT64_C(250000000) /* of all at the same times, so a process that idles wakes once */
 
 struct sf_destination_count *sf_destination_fate(
 	struct sf_destination_stats *stats, enum sf_fate fate)
@@ -178,7 +179,7 @@ int64_t sf_destination_pump(
 		if (when > mono)
 			return when;
 		if (mono >= destination->tick_ns) {
-			destination->tick_ns = mono + TICK_NS;
+			destination->tick_ns = (mono / TICK_NS + 1) * TICK_NS;
 			ops->tick(destination);
 		} else if (!put_some(queue, destination) && !(ending && ops->flush(destination))) {
 			destination->pending = false;

@@ -79,7 +79,7 @@ struct sf_session {
 	struct sf_batch control;
 };
 
-#define SF_FLUSH_NS      INT64_C(1000000000)            /* longest wait of a record in a message */
+#define SF_FLUSH_NS      INT64_C(200000000) /* then a message that is not full leaves, on a network */
 #define SF_UPTIME_RANGE  ((INT64_C(1) << 32) * 1000000) /* 32 bits of ms: 49.7 days */
 #define SF_UPTIME_MARGIN (60 * INT64_C(1000000000))
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Text: JSON lines, CSV, table. JSON, CSV and the table of chosen fields are rows of columns.c, the
- * other tables those of table.c and narrow.c. Rows collect in an outlet, which is written when it
- * is full, and once a second.
+ * other tables those of table.c and narrow.c. Rows collect in an outlet, which is written when it is
+ * full, and at the next tick after FLUSH_NS.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,8 +14,8 @@
 #include "export/outlet.h"
 #include "export/text.h"
 
-#define FULL     (240 * 1024) /* bytes of rows that are written at once */
-#define FLUSH_NS INT64_C(1000000000)
+#define FULL     (240 * 1024)       /* bytes of rows that are written at once */
+#define FLUSH_NS INT64_C(200000000) /* then rows leave that are few, as messages do */
 
 struct text {
 	struct sf_destination destination;
@@ -215,7 +215,7 @@ static int64_t text_ready(struct sf_destination *destination, int64_t mono)
 	struct text *text = (struct text *)destination;
 	int64_t when;
 
-	/* rows are written when they are many, or a second old */
+	/* rows wait until they are many, or for FLUSH_NS */
 	if (!text->flushing && !sf_outlet_empty(&text->outlet))
 		return mono;
 	when = sf_outlet_pump(&text->outlet, mono, &destination->fd);

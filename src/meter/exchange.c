@@ -8,6 +8,8 @@
  *	lane.reached  written by its worker (release, after the ring puts it covers), read by all
  *	              others (acquire): whoever sees a clock also sees the facts up to it.
  *	lane.closed   the same, once; reached then stays where its input ended.
+ *	lane.busy     written by its worker when it changes, read by others; only a reason to sleep
+ *	              longer or to wake, so no order is needed.
  */
 #include <errno.h>
 #include <stdalign.h>
@@ -25,6 +27,7 @@ struct lane {
 	/* published by the worker */
 	alignas(SF_CACHE_LINE) _Atomic int64_t reached;
 	_Atomic bool closed;
+	_Atomic bool busy;
 	/* private to the worker */
 	alignas(SF_CACHE_LINE) uint64_t handed;
 	unsigned next; /* producer to ask first, so that none starves */
@@ -36,6 +39,7 @@ struct sf_exchange {
 	bool bare;
 	uint64_t reciprocal; /* of workers */
 	struct lane *lanes;
+	struct sf_bell *bells[SF_WORKERS_MAX];
 	struct sf_ring *rings; /* [from * workers + to] */
 };
 
@@ -107,6 +111,56 @@ unsigned sf_exchange_owner(const struct sf_exchange *exchange, const struct sf_f
 	return owner_of(exchange, facts);
 }
 
+void sf_exchange_set_bell(struct sf_exchange *exchange, unsigned me, struct sf_bell *bell)
+{
+	exchange->bells[me] = bell;
+}
+
+void sf_exchange_set_busy(struct sf_exchange *exchange, unsigned me, bool busy)
+{
+	struct lane *lane = &exchange->lanes[me];
+
+	if (atomic_load_explicit(&lane->busy, memory_order_relaxed) == busy)
+		return;
+	/* as strong as the store in sf_bell_sleep(): either side sees the other */
+	atomic_store(&lane->busy, busy);
+	for (unsigned i = 0; busy && i < exchange->workers; i++)
+		if (i != me && exchange->bells[i])
+			sf_bell_ring(exchange->bells[i], SF_BELL_WORK);
+}
+
+bool sf_exchange_idle(const struct sf_exchange *exchange)
+{
+	for (unsigned i = 0; i < exchange->workers; i++)
+		if (atomic_load_explicit(&exchange->lanes[i].busy, memory_order_relaxed))
+			return false;
+	return true;
+}
+
+/* How urgent it is to take what is in a ring: before it is full, whatever the delay of waking. */
+static enum sf_bell_matter urgency(struct sf_ring *ring)
+{
+	return sf_ring_fill(ring) > ring->mask / 8 ? SF_BELL_URGENT : SF_BELL_WORK;
+}
+
+bool sf_exchange_calls(const struct sf_exchange *exchange, unsigned me, enum sf_bell_matter matter)
+{
+	for (unsigned from = 0; from < exchange->workers; from++) {
+		struct sf_ring *ring = ring_of(exchange, from, me);
+
+		if (from != me && sf_ring_fill(ring) > 0 && urgency(ring) >= matter)
+			return true;
+	}
+	return false;
+}
+
+/* There are facts in the ring of a worker, who may sleep. */
+static inline void call(struct sf_bell *bell, struct sf_ring *ring)
+{
+	if (bell && sf_bell_wakes(bell, SF_BELL_URGENT))
+		sf_bell_ring(bell, urgency(ring));
+}
+
 /* Hands the listed facts to one worker; returns how many found no room. */
 static unsigned send(struct sf_exchange *exchange, struct sf_ring *ring,
 	const struct sf_facts *facts, const uint8_t *list, unsigned count)
@@ -141,6 +195,7 @@ unsigned sf_exchange_give(struct sf_exchange *exchange, unsigned me, const struc
 		failed = send(exchange, ring_of(exchange, me, to), facts, list[to], counts[to]);
 		exchange->lanes[me].handed += counts[to] - failed;
 		*lost += failed;
+		call(exchange->bells[to], ring_of(exchange, me, to));
 	}
 	for (unsigned k = 0; k < counts[me]; k++)
 		sf_facts_copy(&own[k], &facts[list[me][k]], exchange->bare);
@@ -236,6 +291,10 @@ void sf_exchange_close(struct sf_exchange *exchange, unsigned me, int64_t clock_
 {
 	sf_exchange_reached(exchange, me, clock_ns);
 	atomic_store_explicit(&exchange->lanes[me].closed, true, memory_order_release);
+	/* others may wait for nothing but this */
+	for (unsigned i = 0; i < exchange->workers; i++)
+		if (i != me && exchange->bells[i])
+			sf_bell_ring_now(exchange->bells[i]);
 }
 
 bool sf_exchange_drained(struct sf_exchange *exchange, unsigned me)

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <poll.h>
+#include <pthread.h>
+
+#include "base/bell.h"
 #include "base/clock.h"
 #include "base/ring.h"
 #include "base/wire.h"
@@ -217,6 +221,81 @@ START_TEST(clock_follows_a_batch_as_it_follows_packets_one_by_one)
 }
 END_TEST
 
+static bool is_rung(struct sf_bell *bell)
+{
+	return poll(&(struct pollfd){ .fd = bell->fd, .events = POLLIN }, 1, 0) == 1;
+}
+
+START_TEST(bell_wakes_by_urgency)
+{
+	struct sf_bell bell;
+
+	ck_assert_int_eq(sf_bell_init(&bell), 0);
+	sf_bell_ring(&bell, SF_BELL_URGENT);
+	ck_assert(!is_rung(&bell));
+	sf_bell_sleep(&bell, SF_BELL_URGENT);
+	sf_bell_ring(&bell, SF_BELL_WORK);
+	ck_assert(!is_rung(&bell));
+	sf_bell_ring(&bell, SF_BELL_URGENT);
+	ck_assert(is_rung(&bell));
+	sf_bell_awake(&bell);
+	ck_assert(!is_rung(&bell));
+	sf_bell_sleep(&bell, SF_BELL_WORK);
+	sf_bell_ring(&bell, SF_BELL_WORK);
+	ck_assert(is_rung(&bell));
+	/* the first one wakes it, the others write no more */
+	ck_assert(!sf_bell_wakes(&bell, SF_BELL_URGENT));
+	sf_bell_awake(&bell);
+	sf_bell_ring_now(&bell);
+	ck_assert(is_rung(&bell));
+	sf_bell_fini(&bell);
+	sf_bell_fini(&bell);
+	sf_bell_ring_now(&bell);
+}
+END_TEST
+
+#define TURNS 20000
+
+static struct sf_bell bells[2];
+static _Atomic unsigned turn;
+
+/* Two threads by turns: each sleeps until the other has raised the number. */
+static void *take_turns(void *context)
+{
+	unsigned me = context != NULL;
+
+	while (atomic_load(&turn) < TURNS) {
+		sf_bell_sleep(&bells[me], SF_BELL_WORK);
+		if (atomic_load(&turn) % 2 != me && atomic_load(&turn) < TURNS)
+			ck_assert_int_eq(
+				poll(&(struct pollfd){ .fd = bells[me].fd, .events = POLLIN }, 1,
+					10000),
+				1);
+		sf_bell_awake(&bells[me]);
+		if (atomic_load(&turn) % 2 != me)
+			continue;
+		atomic_fetch_add(&turn, 1);
+		sf_bell_ring(&bells[!me], SF_BELL_WORK);
+	}
+	return NULL;
+}
+
+/* No wake-up is missed where both sides are sequentially consistent. */
+START_TEST(bell_wakes_each_time)
+{
+	pthread_t thread;
+
+	ck_assert_int_eq(sf_bell_init(&bells[0]), 0);
+	ck_assert_int_eq(sf_bell_init(&bells[1]), 0);
+	ck_assert_int_eq(pthread_create(&thread, NULL, take_turns, bells), 0);
+	take_turns(NULL);
+	pthread_join(thread, NULL);
+	ck_assert_uint_ge(atomic_load(&turn), TURNS);
+	sf_bell_fini(&bells[0]);
+	sf_bell_fini(&bells[1]);
+}
+END_TEST
+
 START_TEST(ring_keeps_order_over_the_wrap_and_refuses_when_full)
 {
 	struct sf_ring ring;
@@ -240,5 +319,5 @@ CHECK_MAIN("base", clock_follows_packets_and_never_steps_back,
 	clock_believes_a_jump_that_many_packets_agree_with, clock_believes_a_jump_that_goes_on,
 	clock_follows_sparse_packets, clock_is_never_moved_by_a_single_wild_time,
 	clock_takes_a_pending_jump_at_the_end, clock_stands_extreme_times,
-	clock_follows_a_batch_as_it_follows_packets_one_by_one,
-	ring_keeps_order_over_the_wrap_and_refuses_when_full)
+	clock_follows_a_batch_as_it_follows_packets_one_by_one, bell_wakes_by_urgency,
+	bell_wakes_each_time, ring_keeps_order_over_the_wrap_and_refuses_when_full)

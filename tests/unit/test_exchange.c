@@ -176,5 +176,51 @@ START_TEST(the_owner_is_what_the_kernel_computes)
 }
 END_TEST
 
-CHECK_MAIN("exchange", all_facts_reach_their_owner_in_order, a_full_ring_is_counted,
-	both_directions_and_all_ports_belong_to_one_worker, the_owner_is_what_the_kernel_computes)
+/* One that sleeps for long is woken by the first facts, one that sleeps briefly by many. */
+START_TEST(facts_wake_who_sleeps)
+{
+	struct sf_facts facts = { .version = 4 }, own[1];
+	struct sf_bell bells[2];
+	uint64_t lost = 0;
+
+	ck_assert_int_eq(sf_exchange_new(&exchange, 2, key, 64), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		ck_assert_int_eq(sf_bell_init(&bells[i]), 0);
+		sf_exchange_set_bell(exchange, i, &bells[i]);
+	}
+	while (sf_exchange_owner(exchange, &facts) != 1)
+		facts.address++;
+	ck_assert(!sf_exchange_calls(exchange, 1, SF_BELL_WORK));
+	sf_bell_sleep(&bells[1], SF_BELL_WORK);
+	sf_exchange_give(exchange, 0, &facts, 1, own, &lost);
+	ck_assert(!sf_bell_wakes(&bells[1], SF_BELL_URGENT));
+	ck_assert(sf_exchange_calls(exchange, 1, SF_BELL_WORK));
+	ck_assert(!sf_exchange_calls(exchange, 1, SF_BELL_URGENT));
+	sf_bell_sleep(&bells[1], SF_BELL_URGENT);
+	for (unsigned i = 1; i < 8; i++) {
+		ck_assert(sf_bell_wakes(&bells[1], SF_BELL_URGENT));
+		sf_exchange_give(exchange, 0, &facts, 1, own, &lost);
+	}
+	ck_assert(!sf_bell_wakes(&bells[1], SF_BELL_URGENT));
+	ck_assert(sf_exchange_calls(exchange, 1, SF_BELL_URGENT));
+	/* packets begin in one queue: the others are to have a clock; not so when they go on */
+	ck_assert(sf_exchange_idle(exchange));
+	sf_bell_sleep(&bells[1], SF_BELL_WORK);
+	sf_exchange_set_busy(exchange, 0, true);
+	ck_assert(!sf_bell_wakes(&bells[1], SF_BELL_URGENT));
+	ck_assert(!sf_exchange_idle(exchange));
+	sf_bell_sleep(&bells[1], SF_BELL_WORK);
+	sf_exchange_set_busy(exchange, 0, true);
+	ck_assert(sf_bell_wakes(&bells[1], SF_BELL_URGENT));
+	sf_exchange_set_busy(exchange, 0, false);
+	ck_assert(sf_exchange_idle(exchange));
+	ck_assert_uint_eq(lost, 0);
+	sf_exchange_free(exchange);
+	for (unsigned i = 0; i < 2; i++)
+		sf_bell_fini(&bells[i]);
+}
+END_TEST
+
+CHECK_MAIN("exchange", facts_wake_who_sleeps, all_facts_reach_their_owner_in_order,
+	a_full_ring_is_counted, both_directions_and_all_ports_belong_to_one_worker,
+	the_owner_is_what_the_kernel_computes)

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@ struct source {
 	uint64_t packets, repeat;
 	bool endless;
 	bool file;   /* no live source: who asks gets the next packets, those of queue 0 */
+	bool waits;  /* recv does not wait, there is a call for that */
 	bool shared; /* the queues' flows are the same ones, seen in both directions */
 	bool refused; /* of these, each is a TCP connection: SYN in queue 0, RST of 1 µs later in 1 */
 	int raise_at; /* this signal comes at half of the first queue */
@@ -100,7 +102,8 @@ static int source_recv(
 	/* batches of all sizes, and now and then nothing */
 	queue->turn++;
 	if (rests(source, number, queue->turn, n == 0)) {
-		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+		if (!source->waits)
+			nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 		return 0;
 	}
 	if (n == 0)
@@ -137,6 +140,16 @@ static void source_stats(struct sf_capture *capture, struct sf_capture_stats *st
 			atomic_load_explicit(&source->queues[i].delivered, memory_order_relaxed);
 }
 
+static _Atomic unsigned woken; /* sleeps that ended early */
+
+static void source_wait(struct sf_capture *capture, unsigned number, int wake, unsigned ms)
+{
+	(void)capture;
+	(void)number;
+	if (poll(&(struct pollfd){ .fd = wake, .events = POLLIN }, 1, (int)ms) > 0)
+		woken++;
+}
+
 static const struct sf_interface *source_interface(struct sf_capture *capture, unsigned slot)
 {
 	static const struct sf_interface only = { "made", 7, SF_LINK_ETHERNET, 0 };
@@ -152,6 +165,7 @@ static void source_close(struct sf_capture *capture)
 
 static const struct sf_capture_ops source_ops = {
 	.recv = source_recv,
+	.wait = source_wait,
 	.name = "made",
 	.stats = source_stats,
 	.interface = source_interface,
@@ -229,6 +243,8 @@ static struct sf_run *make(const struct sf_options *options)
 		.capture = &source.base,
 		.interfaces = run->interfaces,
 		.span = 1,
+		.waits = source.waits,
+		.short_wait = source.waits,
 	};
 	add_failing(run);
 	sf_input_learn(&run->inputs[0]);
@@ -293,6 +309,25 @@ START_TEST(all_queues_to_the_end)
 	ck_assert_uint_eq(offered(run) + books.ledger.lost_packets, 600000);
 	/* the workers end with all flows in their tables and then wait for room */
 	ck_assert_uint_eq(books.ledger.lost_records, 0);
+	end(run);
+}
+END_TEST
+
+/* Each queue rests longer than the hand-over rings have room for what others bring meanwhile. */
+START_TEST(workers_who_sleep_are_woken)
+{
+	struct sf_options options = plain;
+	struct sf_run *run;
+
+	options.workers_independent = false;
+	source.packets = 200000;
+	source.repeat = 4;
+	source.shared = source.waits = true;
+	woken = 0;
+	run = run_all(&options);
+	ck_assert_uint_eq(books.ledger.frames, 600000);
+	ck_assert_uint_eq(books.ledger.packets + books.ledger.ignored[SF_IGNORED_handOver], 600000);
+	ck_assert_uint_gt(woken, 0);
 	end(run);
 }
 END_TEST
@@ -563,7 +598,6 @@ START_TEST(what_remains_of_another_worker)
 			.sink = { count_and_ask, NULL },
 			.ifindex = interfaces.ifindex },
 		.cpu = -1,
-		.bell = -1,
 	};
 	struct sf_error error;
 	struct sf_books sum = { .ledger.unsupported_link = UINT32_MAX }, one;
@@ -690,8 +724,9 @@ START_TEST(turns_end_at_a_signal)
 }
 END_TEST
 
-CHECK_MAIN("run", all_queues_to_the_end, books_of_turns_are_of_the_same_packets,
-	turns_end_at_a_signal, workers_of_a_file_end_together, what_remains_of_another_worker,
+CHECK_MAIN("run", all_queues_to_the_end, workers_who_sleep_are_woken,
+	books_of_turns_are_of_the_same_packets, turns_end_at_a_signal,
+	workers_of_a_file_end_together, what_remains_of_another_worker,
 	threads_that_cannot_be_started, full_ring_is_counted, flows_over_several_queues_are_whole,
 	packets_of_several_queues_are_in_the_order_of_their_times, more_workers_than_queues,
 	count_is_exact_over_workers, signals, many_flows_leave_a_quiet_link,
