@@ -92,7 +92,7 @@ struct sf_capture_options {
 /* Most kinds of loss a driver tells apart. */
 #define SF_CAPTURE_CAUSES 8
 
-/* What the source saw. Counters only grow. */
+/* Counters of a source. They only grow. */
 struct sf_capture_stats {
 	uint64_t frames;          /* handed over by recv */
 	uint64_t dropped_kernel;  /* lost between wire and recv, by the kernel or a full ring */
@@ -102,7 +102,7 @@ struct sf_capture_stats {
 	uint64_t super_packets; /* live: handed over, longer than the MTU allows (GRO, LRO, TSO) */
 	uint64_t bytes_read;    /* files: bytes consumed so far, of bytes_total (0: unknown) */
 	uint64_t bytes_total;
-	/* The losses above by the driver's own names, and what else it counts; static strings. */
+	/* The losses above, and other counters, by the driver's own names; static strings. */
 	struct sf_capture_cause {
 		const char *name;
 		uint64_t count;
@@ -113,10 +113,9 @@ struct sf_capture_stats {
 struct sf_capture;
 
 /*
- * A driver. One constant table each; the calls of every driver's packet path come first. Members
- * marked optional may be NULL. The table of a driver that is a module of its own has only name,
- * summary, open and probe: both load it, before the process may have given up its rights. So an
- * open source is used through capture->ops, and that alone.
+ * A driver: a constant table of functions, those of the packet path first. Members marked optional
+ * may be NULL. For a driver built as a module the registered table has only name, summary, open and
+ * probe; open and probe load the module. After open, use capture->ops only.
  */
 struct sf_capture_ops {
 	/* see sf_capture_recv() / sf_capture_release(); release is optional */
@@ -139,16 +138,17 @@ struct sf_capture_ops {
 	/* Any thread, at any time; reads counters without disturbing the queues. */
 	void (*stats)(struct sf_capture *capture, struct sf_capture_stats *stats);
 	/*
-	 * Interface of a slot, or NULL past the end. What was returned stays valid and as it is
-	 * until close; one that was missing at open has its index in what is returned later.
+	 * Interface of a slot, or NULL past the end. A pointer that was returned stays valid, and the
+	 * interface unchanged, until close. If an interface was missing at open, later calls return
+	 * another one with its index.
 	 */
 	const struct sf_interface *(*interface)(struct sf_capture *capture, unsigned slot);
 	/* One line about how it runs ("native, zero-copy, 2 queues"), or "". Optional. */
 	void (*describe)(struct sf_capture *capture, char *text, size_t size);
 	/*
-	 * What keeps packets from coming at the moment, for a person: "eth1 is down, waiting", or
-	 * NULL when nothing does. Recv goes on returning 0 meanwhile and resumes by itself. Any
-	 * thread; the string stays valid until close. Optional: nothing ever does.
+	 * Why no packets come at the moment, for a person: "eth1 is down, waiting"; NULL if nothing
+	 * prevents them. Meanwhile recv returns 0; it resumes by itself. Any thread; the string stays
+	 * valid until close. Optional: packets can always come.
 	 */
 	const char *(*condition)(struct sf_capture *capture);
 	/*

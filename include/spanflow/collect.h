@@ -63,11 +63,10 @@ struct sf_collected {
 	unsigned scope_count;
 	unsigned field_count;
 	/*
-	 * As on the wire, in order, but for v9 scopes, which are the IPFIX element, and times
-	 * relative to the message (uptimes, microseconds before the export time): the absolute
-	 * element, where `flow` has its time from them. Beside a better time they stay as they are,
-	 * as do uptimes of an exporter that has not said when it started. The sampling rate of a v5
-	 * header follows the fields of each of its records as elements 34 and 35.
+	 * In wire order and encoding, with three exceptions. A v9 scope has the id of the IPFIX
+	 * element. A relative time (an uptime, microseconds before the export time) from which
+	 * `flow` got its time is replaced by the absolute element; other relative times stay. The
+	 * sampling rate of a v5 header follows the fields of each record as elements 34 and 35.
 	 */
 	const struct sf_field_value *fields;
 	const uint16_t *lengths; /* of the fields as specified: SF_LENGTH_VARIABLE where it is so */

@@ -170,11 +170,10 @@ void sf_meter_free(struct sf_meter *meter);
 
 /*
  * Meters `count` <= SF_BATCH_MAX packets of one observation point. Reads the packets only during
- * the call. `clock`: for each packet the time that has been reached when it arrives, never
- * decreasing; timeouts are decided at max(clock, packet time). NULL:
- * that is the packet's own time, as packets come in order. What the last few packets change may
- * come about with the next call of a function below, so a record that they close may leave with
- * that.
+ * the call. `clock`: the clock of the source after each packet, never decreasing; timeouts are
+ * decided at max(clock, packet time). NULL: packets are in order, and each packet's time is the
+ * clock. Processing is pipelined: a record that the last packets close may reach the sink only
+ * during the next call of a function below.
  */
 void sf_meter_batch(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
 	const int64_t *clock, const struct sf_observation_point *point);
