@@ -201,6 +201,12 @@ SF_CHECKED int sf_exporter_add_file(
 	struct sf_exporter *exporter, const char *path, struct sf_error *error);
 
 /*
+ * Length of the path in what sf_exporter_add_file() takes, in bytes: 9 of "a,b.ipfix,biflow=yes". Any
+ * thread.
+ */
+size_t sf_exporter_path_length(const char *path);
+
+/*
  * Adds text output. The options are copied; the stream stays the caller's. Returns 0, or -ENOMEM or
  * SF_EUSAGE with the reason in `error`.
  */

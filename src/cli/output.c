@@ -120,8 +120,8 @@ static bool is_same_file(const char *one, const char *other)
 	char paths[2][PATH_MAX];
 	struct stat status[2];
 
-	snprintf(paths[0], PATH_MAX, "%.*s", (int)strcspn(one, ","), one);
-	snprintf(paths[1], PATH_MAX, "%.*s", (int)strcspn(other, ","), other);
+	snprintf(paths[0], PATH_MAX, "%.*s", (int)sf_exporter_path_length(one), one);
+	snprintf(paths[1], PATH_MAX, "%.*s", (int)sf_exporter_path_length(other), other);
 	if (strcmp(paths[0], paths[1]) == 0)
 		return true;
 	return stat(paths[0], &status[0]) == 0 && stat(paths[1], &status[1]) == 0 &&

@@ -330,15 +330,21 @@ static const char *find_options(const char *text)
 	return NULL;
 }
 
+size_t sf_exporter_path_length(const char *path)
+{
+	const char *comma = find_options(path);
+
+	return comma ? (size_t)(comma - path) : strlen(path);
+}
+
 int sf_url_file(struct sf_url *url, const char *text, struct sf_error *error)
 {
-	const char *comma = find_options(text);
-	size_t length = comma ? (size_t)(comma - text) : strlen(text);
+	size_t length = sf_exporter_path_length(text);
 
 	set_defaults(url, &sf_ipfix, false);
 	if (length == 0 || length >= sizeof(url->target))
 		return sf_error_set(error, SF_EUSAGE, "'%s': not a file name", text);
 	memcpy(url->target, text, length);
 	url->target[length] = 0;
-	return read_all_options(url, text, comma ? comma + 1 : NULL, TO_FILE, error);
+	return read_all_options(url, text, text[length] ? text + length + 1 : NULL, TO_FILE, error);
 }

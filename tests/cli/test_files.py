@@ -419,6 +419,9 @@ class Output(Case):
         shown = [self.run_plain("show", path, "-o", "json").stdout.splitlines()
                  for path in (first, second)]
         self.assertEqual([len(lines) for lines in shown], [21, 21])
+        # a path may have commas
+        self.meter("-r", self.capture(), "-w", self.directory / "a,b.ipfix", "-w",
+                   self.directory / "a,c.ipfix")
         for again in first, f"{self.directory}/./one.ipfix", f"{first},profile=plain":
             done = self.run_plain("meter", "-r", self.capture(), "-w", first, "-w", again, "--force")
             self.assertEqual(done.status, 2)

@@ -144,7 +144,7 @@ START_TEST(test_netflow9_high_types)
 }
 END_TEST
 
-/* PROTOCOLS §3: sequence of v9 counts packets, per source id */
+/* RFC 3954 §5.1: sequence of v9 counts packets, per source id */
 START_TEST(test_netflow9_sequence)
 {
 	static const char *const at[] = { "00000007", "00000008", "0000000b" };

@@ -40,7 +40,7 @@ START_TEST(test_times)
 		feed_ipfix(0, "00020010 01000002 00960004 00970004 0100000c 00000005 00000006"), 0);
 	ck_assert_int_eq(seen.record[0].flow.half[0].start_ns, 5 * SF_NS_PER_S);
 	ck_assert_int_eq(seen.record[0].flow.half[0].end_ns, 6 * SF_NS_PER_S);
-	/* 154 microseconds, RFC 7011 §6.1.9: 1600000000.123456 as PROTOCOLS §27 has it; 155 with */
+	/* 154 microseconds, RFC 7011 §6.1.9: 1600000000.123456; 155 with */
 	/* its fraction rounded down */
 	ck_assert_int_eq(feed_ipfix(1, "00020010 01000002 009a0008 009b0008"
 				       "01000014 e3088e80 1f9ad000 e3088e80 1f9ac800"),

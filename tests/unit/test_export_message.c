@@ -414,7 +414,7 @@ START_TEST(template_ids_follow_from_the_layout)
 }
 END_TEST
 
-/* The classic shapes: sizes of PROTOCOLS.md §28. */
+/* The classic shapes. */
 START_TEST(plain_profile_is_the_classic_record)
 {
 	struct sf_template template;

@@ -179,7 +179,7 @@ START_TEST(times_have_the_digits_of_their_type)
 	ck_assert_str_eq(text_of(150, BYTES(0x38, 0xbc, 0x5d, 0x80)), "2000-03-01T00:00:00Z");
 	ck_assert_str_eq(text_of(150, BYTES(0x38, 0xbc, 0x5d, 0x7f)), "2000-02-29T23:59:59Z");
 	ck_assert_str_eq(text_of(150, BYTES(255, 255, 255, 255)), "2106-02-07T06:28:15Z");
-	/* PROTOCOLS.md §27: the same instant rounded up (µs) and truncated (ns) */
+	/* The same instant rounded up (µs) and truncated (ns) */
 	ck_assert_str_eq(text_of(154, BYTES(0xe3, 0x08, 0x8e, 0x80, 0x1f, 0x9a, 0xd0, 0)),
 		"2020-09-13T12:26:40.123456Z");
 	ck_assert_str_eq(text_of(156, BYTES(0xe3, 0x08, 0x8e, 0x80, 0x1f, 0x9a, 0xcf, 0xfa)),

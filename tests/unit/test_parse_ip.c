@@ -92,7 +92,7 @@ START_TEST(key_order_ipv6)
 }
 END_TEST
 
-/* RFC 791 §3.1; PROTOCOLS §26.5 */
+/* RFC 791 §3.1. */
 START_TEST(ipv4_header_that_contradicts_itself)
 {
 	REFUSED(malformed, SF_LINK_ETHERNET, ETH4, UDP6); /* version */
@@ -120,7 +120,7 @@ START_TEST(ipv4_options_are_skipped)
 }
 END_TEST
 
-/* PROTOCOLS §26.5: a length beyond the captured bytes counts as claimed. */
+/* A length beyond the captured bytes counts as claimed. */
 START_TEST(length_counts_as_claimed)
 {
 	PARSE(SF_LINK_RAW, IPV4(17, 1500), UDP_HEADER);
@@ -167,7 +167,7 @@ START_TEST(ports_need_to_be_inside_packet_and_capture)
 }
 END_TEST
 
-/* PROTOCOLS §26.5: TCP, UDP, DCCP, SCTP and UDP-Lite have their ports in the same place. */
+/* TCP, UDP, DCCP, SCTP and UDP-Lite have their ports in the same place. */
 START_TEST(protocols_with_and_without_ports)
 {
 	static const uint8_t with[] = { 17, 33, 132, 136 };

@@ -40,7 +40,7 @@ START_TEST(ethernet_reports_addresses_as_sent)
 }
 END_TEST
 
-/* PROTOCOLS §26.2: trust the IP length, padding to the minimum frame is not IP. */
+/* Trust the IP length, padding to the minimum frame is not IP. */
 START_TEST(ethernet_padding_is_not_counted)
 {
 	PARSE(SF_LINK_ETHERNET, ETH4, UDP4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
@@ -99,7 +99,7 @@ START_TEST(vlan_priority_tag_names_no_vlan)
 }
 END_TEST
 
-/* PROTOCOLS §26.2: live capture may deliver the outer tag beside the bytes. */
+/* Live capture may deliver the outer tag beside the bytes. */
 START_TEST(vlan_out_of_band_tag_is_the_outer_one)
 {
 	struct sf_packet packet = { BYTES(ETH(0x81, 0), 0, 7, 8, 0, UDP4), .link = SF_LINK_ETHERNET,
