@@ -471,7 +471,7 @@ class Errors(Case):
         if netns.built("xdp"):
             self.assertIn("incoming frames only", self.refused("-d", "both", "xdp:port"))
             self.network.ip("link", "set", "lo", "up")
-            self.assertIn("no Ethernet interface", self.refused("xdp:lo"))
+            self.assertIn("not an Ethernet interface", self.refused("xdp:lo"))
         if netns.built("pcap"):
             self.assertIn("64 to 262144", self.refused("-s", 10, "pcap:port"))
             self.assertIn("filter 'tcp foo'", self.refused("-f", "tcp foo", "pcap:port"))
