@@ -80,6 +80,10 @@ class Namespace:
         """A port that only listens: no addresses, no IPv6."""
         self("sysctl", "-qw", f"net.ipv6.conf.{interface}.disable_ipv6=1")
 
+    def quiet_from_now_on(self):
+        """Interfaces made later have no IPv6, so they send nothing when they come up."""
+        self("sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1")
+
     def plain(self, interface):
         """No offloads: frames as they would be on a wire."""
         for feature in OFFLOADS:

@@ -24,6 +24,8 @@ class Live(Case):
         self.cable()
 
     def cable(self):
+        self.sender.quiet_from_now_on()
+        self.tap.quiet_from_now_on()
         veth(self.sender, "tx0", self.tap, "rx0", mtu=1600)
         self.sender.quiet("tx0")
         self.tap.quiet("rx0")

@@ -24,6 +24,8 @@ class Start(Case):
         self.addCleanup(self.tap.delete)
 
     def cable(self, number=0, queues=1):
+        self.sender.quiet_from_now_on()
+        self.tap.quiet_from_now_on()
         veth(self.sender, f"tx{number}", self.tap, f"rx{number}", queues, mtu=1600)
         self.sender.quiet(f"tx{number}")
         self.tap.quiet(f"rx{number}")
