@@ -37,12 +37,11 @@ static bool is_choice(const char *value, const char *choices)
 
 	if (length == 0 || strchr(value, '|'))
 		return false;
-	while (choices) {
-		if (strncmp(choices, value, length) == 0 &&
-			(choices[length] == '|' || choices[length] == '\0'))
+	for (const char *choice = choices, *end; choice; choice = end ? end + 1 : NULL) {
+		end = strchr(choice, '|');
+		if (strncmp(choice, value, length) == 0 &&
+			(choice[length] == '|' || choice[length] == '\0'))
 			return true;
-		choices = strchr(choices, '|');
-		choices += choices ? 1 : 0;
 	}
 	return false;
 }
