@@ -142,8 +142,13 @@ class EveryOutput(Case):
             meter("-w", file, "--force", *options)
             shown = self.run_plain("show", "-o", "json", file)
             self.assertEqual(shown.status, 0, shown.stderr)
-            self.assertEqual(sorted(map(str, map(sorted, (r.items() for r in shown.records)))),
-                             sorted(map(str, map(sorted, (r.items() for r in asked)))), why)
+            # the file says besides which message each record was in
+            read = [{key: value for key, value in record.items()
+                     if key not in ("observationDomainId", "exportTime")}
+                    for record in shown.records]
+            # no diff of thousands of records, which takes minutes
+            self.assertTrue(sorted(map(str, map(sorted, (r.items() for r in read)))) ==
+                            sorted(map(str, map(sorted, (r.items() for r in asked)))), why)
         v4 = sums([r for r in asked if "sourceIPv4Address" in r])
         for url in ("ipfix://127.0.0.1:{}", "ipfix://127.0.0.1:{},biflow=yes",
                     "ipfix://127.0.0.1:{},profile=extended", "netflow9://127.0.0.1:{}",
