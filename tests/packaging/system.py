@@ -68,7 +68,8 @@ def base(packages):
     missing = chroot(root, "apt-get -s install --no-install-recommends /packages/*.deb "
                      "$(apt-cache pkgnames librte-net-af-packet)").stdout.splitlines()
     wanted = [line.split()[1] for line in missing if line.startswith("Inst ")]
-    wanted = [name for name in wanted if not name.startswith("spanflow")]
+    own = {Path(package).name.split("_")[0] for package in packages}
+    wanted = [name for name in wanted if name not in own]
     if wanted:
         chroot(root, "apt-get update -qq; apt-get install -qq -y --no-install-recommends "
                + " ".join(wanted))
