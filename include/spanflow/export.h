@@ -76,7 +76,7 @@ struct sf_exporter_options {
 	 * are no collectors among its destinations.
 	 */
 	bool collected;
-	bool keep_files; /* a file that exists and has something in it is refused */
+	bool keep_files;            /* a file that exists and has something in it is refused */
 	uint32_t domain;            /* observationDomainId / source id of records whose own is 0 */
 	uint32_t domains;           /* that records have, from `domain` on; 0 means 1 */
 	uint32_t sampling_interval; /* 1:N announced in options data and v5 headers; 0 means 1 */
@@ -213,8 +213,8 @@ size_t sf_exporter_path_length(const char *path);
 SF_CHECKED int sf_exporter_add_text_sized(struct sf_exporter *exporter,
 	const struct sf_text_options *options, size_t size, struct sf_error *error);
 
-SF_CHECKED static inline int sf_exporter_add_text(struct sf_exporter *exporter,
-	const struct sf_text_options *options, struct sf_error *error)
+SF_CHECKED static inline int sf_exporter_add_text(
+	struct sf_exporter *exporter, const struct sf_text_options *options, struct sf_error *error)
 {
 	return sf_exporter_add_text_sized(exporter, options, sizeof(*options), error);
 }

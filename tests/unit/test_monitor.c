@@ -171,8 +171,8 @@ START_TEST(of_options)
 	ck_assert_uint_eq(made.rows[1].settings, SF_ETHTOOL_MERGING | SF_ETHTOOL_UP);
 	ck_assert(made.rows[1].packets && !made.rows[1].xdp);
 	ck_assert_str_eq(made.rows[2].name, "eth2");
-	ck_assert_uint_eq(made.rows[2].settings,
-		SF_ETHTOOL_MERGING | SF_ETHTOOL_TAGS | SF_ETHTOOL_UP);
+	ck_assert_uint_eq(
+		made.rows[2].settings, SF_ETHTOOL_MERGING | SF_ETHTOOL_TAGS | SF_ETHTOOL_UP);
 	ck_assert(made.rows[2].xdp);
 	/* a device of DPDK changes no other settings; without an interface below it there is no row */
 	ck_assert_str_eq(made.rows[4].name, "eth9");
