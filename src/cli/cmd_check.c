@@ -15,9 +15,9 @@
 #include "base/netdev.h"
 #include "check/mirror.h"
 #include "cli/command.h"
-#include "cli/input.h"
 #include "cli/report.h"
 #include "cli/signals.h"
+#include "engine/input.h"
 
 #define DEFAULT_NS (10 * SF_NS_PER_S)
 

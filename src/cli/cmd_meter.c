@@ -8,8 +8,8 @@
 
 #include "cli/command.h"
 #include "cli/output.h"
-#include "cli/run.h"
 #include "cli/time_text.h"
+#include "engine/run.h"
 
 /* The name of a live option that was given, or NULL. */
 static const char *live_option(const struct sf_options *options)

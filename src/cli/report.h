@@ -7,8 +7,8 @@
 
 #include <spanflow/export.h>
 
-#include "cli/input.h"
-#include "cli/worker.h"
+#include "engine/input.h"
+#include "engine/worker.h"
 #include "guard/sandbox.h"
 
 struct sf_report {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the metrics of a metering run show. Thread: the main thread's, which may ask the exporter. */
 #include "cli/metrics.h"
-#include "cli/run.h"
+#include "engine/run.h"
 
 /* What keeps packets of this source from coming, or NULL. */
 static const char *condition(const struct sf_run *run, unsigned input)

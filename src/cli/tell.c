@@ -8,8 +8,8 @@
 
 #include "base/clock.h"
 #include "cli/command.h"
-#include "cli/run.h"
 #include "cli/signals.h"
+#include "engine/run.h"
 
 #define NEWS_NS    (10 * SF_NS_PER_S)
 #define NEWS_BURST 8

@@ -8,7 +8,7 @@
 
 #include "base/steer.h"
 #include "check_main.h"
-#include "meter/exchange.h"
+#include "engine/exchange.h"
 
 #define WORKERS    3
 #define PER_WORKER 60000

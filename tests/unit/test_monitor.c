@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 #include "check_main.h"
-#include "cli/input.h"
+#include "engine/input.h"
 #include "guard/monitor.h"
 
 static struct sf_permits permits = {

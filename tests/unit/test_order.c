@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "check_main.h"
-#include "meter/order.h"
+#include "engine/order.h"
 
 #define SOURCES 4
 #define EACH    2000

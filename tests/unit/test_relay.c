@@ -10,7 +10,7 @@
 #include <spanflow/packet.h>
 
 #include "check_main.h"
-#include "meter/relay.h"
+#include "engine/relay.h"
 
 #define WORKERS 3
 #define PACKETS 400000u

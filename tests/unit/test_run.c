@@ -16,8 +16,8 @@
 
 #include "base/wire.h"
 #include "check_main.h"
-#include "cli/run.h"
 #include "cli/signals.h"
+#include "engine/run.h"
 #include "meter/meter_facts.h"
 
 #define QUEUES 3

@@ -6,8 +6,8 @@
 
 #include "base/clock.h"
 #include "cli/command.h"
-#include "cli/run.h"
 #include "cli/signals.h"
+#include "engine/run.h"
 
 #define DESCRIPTORS 64 /* of destinations */
 #define LOOK_NS     (SF_NS_PER_S / 10)

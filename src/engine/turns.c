@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The loop of workers that read files in turns (meter/relay.h). Parsing computes and accounting
+ * The loop of workers that read files in turns (engine/relay.h). Parsing computes and accounting
  * waits for memory, so parsing and accounting alternate in small batches. Some accounting is kept
  * for when another worker reads; a worker that is far behind does not read.
  *
@@ -13,7 +13,7 @@
 #include <sched.h>
 #include <stdlib.h>
 
-#include "cli/worker.h"
+#include "engine/worker.h"
 #include "meter/meter_facts.h"
 
 #define BEHIND        3u   /* a worker with this many unaccounted turns must not read another */

@@ -5,8 +5,8 @@
  * each source has a span of them, and two arrays shared by all meters tell the ifIndex and the
  * observation domain of each number.
  */
-#ifndef SPANFLOW_CLI_INPUT_H
-#define SPANFLOW_CLI_INPUT_H
+#ifndef SPANFLOW_ENGINE_INPUT_H
+#define SPANFLOW_ENGINE_INPUT_H
 
 #include <spanflow/capture.h>
 #include <spanflow/meter.h>

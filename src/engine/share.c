@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Packets between a live worker's parser and its table: those of other workers come from their
- * rings (meter/exchange.h), and where several queues or rings deliver packets of the same flows
- * all are put in the order of their times first (meter/order.h). A source of packets is a queue:
+ * rings (engine/exchange.h), and where several queues or rings deliver packets of the same flows
+ * all are put in the order of their times first (engine/order.h). A source of packets is a queue:
  * this worker's own, and that of each worker that hands packets over. It has reached its clock, or
  * rather a time a little before: see lag_of().
  */
 #include <errno.h>
 
-#include "cli/worker.h"
+#include "engine/worker.h"
 #include "meter/meter_facts.h"
 
 #define PARTS_BUSY  32u   /* parts of packets taken between two batches of one's own */

@@ -18,8 +18,8 @@
  * The memory for waiting packets is bounded. When sf_order_is_full() is true, the caller must take
  * the earliest with sf_order_force() before it puts more. For one thread.
  */
-#ifndef SPANFLOW_METER_ORDER_H
-#define SPANFLOW_METER_ORDER_H
+#ifndef SPANFLOW_ENGINE_ORDER_H
+#define SPANFLOW_ENGINE_ORDER_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -11,8 +11,8 @@
 #include "base/netdev.h"
 #include "cli/command.h"
 #include "cli/output.h"
-#include "cli/run.h"
 #include "cli/signals.h"
+#include "engine/run.h"
 
 #define DEVICE_POLL_US 500000
 #define HANDOVER       16384u /* facts per pair of workers: 2 MiB, to bear a burst */

@@ -38,8 +38,8 @@
  *	consumed  turns that a worker has accounted; written by that worker (release), read by workers
  *	          that want to use the memory of a turn again (acquire).
  */
-#ifndef SPANFLOW_METER_RELAY_H
-#define SPANFLOW_METER_RELAY_H
+#ifndef SPANFLOW_ENGINE_RELAY_H
+#define SPANFLOW_ENGINE_RELAY_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -4,8 +4,8 @@
 
 #include "base/netdev.h"
 #include "base/suggest.h"
-#include "cli/input.h"
 #include "cli/time_text.h"
+#include "engine/input.h"
 
 #define POINT_MAX 16 /* interfaces that one observation point may join */
 

@@ -23,8 +23,8 @@
  * way, so ageing up to it cannot close a flow whose packet waits in a ring. It is what makes the
  * records the same for any number of workers.
  */
-#ifndef SPANFLOW_METER_EXCHANGE_H
-#define SPANFLOW_METER_EXCHANGE_H
+#ifndef SPANFLOW_ENGINE_EXCHANGE_H
+#define SPANFLOW_ENGINE_EXCHANGE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -9,8 +9,8 @@
 
 #include "cli/command.h"
 #include "cli/output.h"
-#include "cli/run.h"
 #include "cli/signals.h"
+#include "engine/run.h"
 
 #define ROUND   64 /* batches between two looks around */
 #define LOOK_NS INT64_C(100000000)

@@ -7,11 +7,11 @@
  */
 #include <poll.h>
 
-#include "cli/worker.h"
+#include "engine/worker.h"
 
 /*
  * While packets come to any queue of several: others' packets wait for this worker's clock that long
- * (meter/order.h). Longer than packets gather in a block of the kernel, which wakes it otherwise.
+ * (engine/order.h). Longer than packets gather in a block of the kernel, which wakes it otherwise.
  */
 #define SHORT_MS 40
 

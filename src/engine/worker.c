@@ -20,7 +20,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "cli/worker.h"
+#include "engine/worker.h"
 #include "meter/meter_facts.h"
 
 #define RING 65536u /* records per worker: 12 MiB, touched as used */

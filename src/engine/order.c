@@ -8,7 +8,7 @@
  * A run is a list of chunks. Facts lie in them without gaps, in sf_facts_wanted() bytes each. The
  * chunk that was freed last is used next, so that few chunks are in use and stay in the cache.
  */
-#include "meter/order.h"
+#include "engine/order.h"
 
 #include <errno.h>
 #include <stdalign.h>

@@ -4,10 +4,10 @@
  * caller's thread (one on capture files: records go straight to the exporter) or in a thread of its
  * own, with a ring of records to the exporter's thread, or for files with a door to the exporter.
  *
- * The workers of one observation point hand parsed packets over to each other (meter/exchange.h),
+ * The workers of one observation point hand parsed packets over to each other (engine/exchange.h),
  * unless they are to be independent. Where a source has fewer queues than there are workers, the
  * others have no queue and meter only what is handed over. The workers of files take turns in
- * reading and parsing, and each accounts the packets of its own flows (meter/relay.h).
+ * reading and parsing, and each accounts the packets of its own flows (engine/relay.h).
  *
  * What the threads share besides the ring, once per batch and never per packet:
  *
@@ -27,8 +27,8 @@
  *	remains  the flows left in its table, which all workers of a file take out in parts, at the
  *	         end of a run only; see struct sf_remains.
  */
-#ifndef SPANFLOW_CLI_WORKER_H
-#define SPANFLOW_CLI_WORKER_H
+#ifndef SPANFLOW_ENGINE_WORKER_H
+#define SPANFLOW_ENGINE_WORKER_H
 
 #include <limits.h>
 #include <pthread.h>
@@ -41,11 +41,11 @@
 #include "base/bell.h"
 #include "base/clock.h"
 #include "base/ring.h"
-#include "cli/input.h"
+#include "engine/exchange.h"
+#include "engine/input.h"
+#include "engine/order.h"
+#include "engine/relay.h"
 #include "filter/filter.h"
-#include "meter/exchange.h"
-#include "meter/order.h"
-#include "meter/relay.h"
 
 /* How many packets may still pass, over all workers (-c). */
 struct sf_budget {

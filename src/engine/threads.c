@@ -5,8 +5,8 @@
 #include <time.h>
 
 #include "cli/command.h"
-#include "cli/run.h"
 #include "cli/signals.h"
+#include "engine/run.h"
 
 #define LOOK_NS   INT64_C(250000000) /* live */
 #define FILES_NS  INT64_C(100000000) /* the same of files */

@@ -9,8 +9,8 @@
  *	          after signals and time, asks for the books, and drains the rings of those of
  *	          interfaces into the exporter.
  */
-#ifndef SPANFLOW_CLI_RUN_H
-#define SPANFLOW_CLI_RUN_H
+#ifndef SPANFLOW_ENGINE_RUN_H
+#define SPANFLOW_ENGINE_RUN_H
 
 #include <spanflow/export.h>
 

@@ -8,7 +8,7 @@
  *
  * Each list has room for all packets of a turn; its memory is touched only as far as it is used.
  */
-#include "meter/relay.h"
+#include "engine/relay.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -21,7 +21,7 @@
 
 #include "base/ring.h"
 #include "base/steer.h"
-#include "meter/exchange.h"
+#include "engine/exchange.h"
 
 struct lane {
 	/* published by the worker */

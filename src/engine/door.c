@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/worker.h"
+#include "engine/worker.h"
 #include "meter/meter_facts.h"
 
 #define RECORDS       2048u /* records that a worker keeps at most: they fit into the caches */
