@@ -6,9 +6,9 @@
 
 #include <spanflow/meter.h>
 
+#include "base/time_text.h"
 #include "cli/command.h"
 #include "cli/output.h"
-#include "cli/time_text.h"
 #include "engine/run.h"
 
 /* The name of a live option that was given, or NULL. */

@@ -4,7 +4,7 @@
 
 #include "base/netdev.h"
 #include "base/suggest.h"
-#include "cli/time_text.h"
+#include "base/time_text.h"
 #include "engine/input.h"
 
 #define POINT_MAX 16 /* interfaces that one observation point may join */

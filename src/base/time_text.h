@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Dates and times as people type them. */
-#ifndef SPANFLOW_CLI_TIME_TEXT_H
-#define SPANFLOW_CLI_TIME_TEXT_H
+#ifndef SPANFLOW_BASE_TIME_TEXT_H
+#define SPANFLOW_BASE_TIME_TEXT_H
 
 #include <stdbool.h>
 #include <stdint.h>

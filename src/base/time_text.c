@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "cli/time_text.h"
+#include "base/time_text.h"
 
 #include <ctype.h>
 #include <string.h>
