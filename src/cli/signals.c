@@ -20,7 +20,7 @@ volatile sig_atomic_t sf_signal_announce;
 volatile sig_atomic_t sf_signal_hangup;
 
 /* an eventfd: what waits for it wakes even if the signal came just before it began; -1: none */
-static volatile sig_atomic_t bell_fd = -1;
+static volatile sig_atomic_t wakeup_fd = -1;
 
 static int terminal = -1; /* whose foreground the program was started in; -1: none */
 
@@ -33,19 +33,19 @@ unsigned sf_signal_hurry(void *unused)
 	return atomic_load_explicit(&hurry, memory_order_relaxed);
 }
 
-void sf_signals_ring(struct sf_bell *bell)
+void sf_signals_wake(struct sf_wakeup *wakeup)
 {
-	bell_fd = bell ? bell->fd : -1;
+	wakeup_fd = wakeup ? wakeup->fd : -1;
 }
 
 /* By a handler: write() is allowed there. */
-static void ring(void)
+static void wake(void)
 {
 	const uint64_t one = 1;
 	int kept = errno;
 
-	if (bell_fd >= 0)
-		(void)!write(bell_fd, &one, sizeof(one));
+	if (wakeup_fd >= 0)
+		(void)!write(wakeup_fd, &one, sizeof(one));
 	errno = kept;
 }
 
@@ -58,7 +58,7 @@ static void on_stop(int number)
 
 	if (sf_signal_stop && now - counted_ns < APART_NS)
 		return;
-	ring();
+	wake();
 	counted_ns = now;
 	if (!sf_signal_stop)
 		sf_signal_stop = number;
@@ -86,7 +86,7 @@ static void on_hangup(int number)
 		on_stop(number);
 	else
 		sf_signal_hangup = 1;
-	ring();
+	wake();
 	errno = kept;
 }
 
@@ -94,14 +94,14 @@ static void on_stats(int number)
 {
 	(void)number;
 	sf_signal_stats = 1;
-	ring();
+	wake();
 }
 
 static void on_announce(int number)
 {
 	(void)number;
 	sf_signal_announce = 1;
-	ring();
+	wake();
 }
 
 static void on_wake(int number)

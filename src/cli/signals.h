@@ -26,7 +26,7 @@
 #include <signal.h>
 #include <stdbool.h>
 
-#include "base/bell.h"
+#include "base/wakeup.h"
 
 /* Interrupts a system call of one thread (pthread_kill) and does nothing else. */
 #define SF_SIGNAL_WAKE SIGURG
@@ -45,8 +45,8 @@ void sf_signals_answer(void);
 /* Installs the handlers. Threads created while they are blocked never run them. */
 void sf_signals_catch(void);
 
-/* Each signal rings this from now on, so that the main thread looks at the flags; NULL: none. */
-void sf_signals_ring(struct sf_bell *bell);
+/* Each signal sends this wake-up, so that the main thread looks at the flags. NULL: no longer. */
+void sf_signals_wake(struct sf_wakeup *wakeup);
 
 /* Blocks or unblocks these signals in the calling thread. */
 void sf_signals_block(bool block);

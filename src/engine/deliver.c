@@ -30,7 +30,7 @@ static bool has_records(struct sf_run *run)
 	return false;
 }
 
-void sf_run_wait(struct sf_run *run, int64_t pause_ns, enum sf_bell_matter matter)
+void sf_run_wait(struct sf_run *run, int64_t pause_ns, enum sf_wakeup_level level)
 {
 	const struct timespec pause = {
 		.tv_sec = pause_ns / SF_NS_PER_S,
@@ -44,12 +44,12 @@ void sf_run_wait(struct sf_run *run, int64_t pause_ns, enum sf_bell_matter matte
 		polls[i] = (struct pollfd){ .fd = fds[i], .events = POLLOUT };
 	metrics = &polls[count++];
 	*metrics = (struct pollfd){ .fd = sf_metrics_fd(&run->metrics), .events = POLLIN };
-	polls[count++] = (struct pollfd){ .fd = run->bell.fd, .events = POLLIN };
-	sf_bell_sleep(&run->bell, matter);
-	if (matter == SF_BELL_WORK && has_records(run))
+	polls[count++] = (struct pollfd){ .fd = run->wakeup.fd, .events = POLLIN };
+	sf_wakeup_arm(&run->wakeup, level);
+	if (level == SF_WAKEUP_WORK && has_records(run))
 		pause_ns = -1;
 	ppoll(polls, count, pause_ns < 0 ? &(struct timespec){ 0 } : &pause, NULL);
-	sf_bell_awake(&run->bell);
+	sf_wakeup_disarm(&run->wakeup);
 	if (metrics->revents)
 		sf_metrics_serve(&run->metrics);
 }
@@ -91,7 +91,7 @@ void sf_run_deliver_rest(struct sf_run *run, const struct sf_books *books)
 		}
 		if (next > mono + LOOK_NS)
 			next = mono + LOOK_NS;
-		sf_run_wait(run, (next < deadline ? next : deadline) - mono, SF_BELL_URGENT);
+		sf_run_wait(run, (next < deadline ? next : deadline) - mono, SF_WAKEUP_URGENT);
 		sf_run_tick(run, INT64_MIN);
 		sf_run_notice(run, books);
 		sf_metrics_serve(&run->metrics);

@@ -39,7 +39,7 @@ struct sf_exchange {
 	bool bare;
 	uint64_t reciprocal; /* of workers */
 	struct lane *lanes;
-	struct sf_bell *bells[SF_WORKERS_MAX];
+	struct sf_wakeup *wakeups[SF_WORKERS_MAX];
 	struct sf_ring *rings; /* [from * workers + to] */
 };
 
@@ -111,9 +111,9 @@ unsigned sf_exchange_owner(const struct sf_exchange *exchange, const struct sf_f
 	return owner_of(exchange, facts);
 }
 
-void sf_exchange_set_bell(struct sf_exchange *exchange, unsigned me, struct sf_bell *bell)
+void sf_exchange_set_wakeup(struct sf_exchange *exchange, unsigned me, struct sf_wakeup *wakeup)
 {
-	exchange->bells[me] = bell;
+	exchange->wakeups[me] = wakeup;
 }
 
 void sf_exchange_set_busy(struct sf_exchange *exchange, unsigned me, bool busy)
@@ -122,11 +122,11 @@ void sf_exchange_set_busy(struct sf_exchange *exchange, unsigned me, bool busy)
 
 	if (atomic_load_explicit(&lane->busy, memory_order_relaxed) == busy)
 		return;
-	/* as strong as the store in sf_bell_sleep(): either side sees the other */
+	/* as strong as the store in sf_wakeup_arm(): either side sees the other */
 	atomic_store(&lane->busy, busy);
 	for (unsigned i = 0; busy && i < exchange->workers; i++)
-		if (i != me && exchange->bells[i])
-			sf_bell_ring(exchange->bells[i], SF_BELL_WORK);
+		if (i != me && exchange->wakeups[i])
+			sf_wakeup_send(exchange->wakeups[i], SF_WAKEUP_WORK);
 }
 
 bool sf_exchange_idle(const struct sf_exchange *exchange)
@@ -138,27 +138,27 @@ bool sf_exchange_idle(const struct sf_exchange *exchange)
 }
 
 /* How urgent it is to take what is in a ring: before it is full, whatever the delay of waking. */
-static enum sf_bell_matter urgency(struct sf_ring *ring)
+static enum sf_wakeup_level urgency(struct sf_ring *ring)
 {
-	return sf_ring_fill(ring) > ring->mask / 8 ? SF_BELL_URGENT : SF_BELL_WORK;
+	return sf_ring_fill(ring) > ring->mask / 8 ? SF_WAKEUP_URGENT : SF_WAKEUP_WORK;
 }
 
-bool sf_exchange_calls(const struct sf_exchange *exchange, unsigned me, enum sf_bell_matter matter)
+bool sf_exchange_calls(const struct sf_exchange *exchange, unsigned me, enum sf_wakeup_level level)
 {
 	for (unsigned from = 0; from < exchange->workers; from++) {
 		struct sf_ring *ring = ring_of(exchange, from, me);
 
-		if (from != me && sf_ring_fill(ring) > 0 && urgency(ring) >= matter)
+		if (from != me && sf_ring_fill(ring) > 0 && urgency(ring) >= level)
 			return true;
 	}
 	return false;
 }
 
 /* There are facts in the ring of a worker, who may sleep. */
-static inline void call(struct sf_bell *bell, struct sf_ring *ring)
+static inline void call(struct sf_wakeup *wakeup, struct sf_ring *ring)
 {
-	if (bell && sf_bell_wakes(bell, SF_BELL_URGENT))
-		sf_bell_ring(bell, urgency(ring));
+	if (wakeup && sf_wakeup_is_wanted(wakeup, SF_WAKEUP_URGENT))
+		sf_wakeup_send(wakeup, urgency(ring));
 }
 
 /* Hands the listed facts to one worker; returns how many found no room. */
@@ -195,7 +195,7 @@ unsigned sf_exchange_give(struct sf_exchange *exchange, unsigned me, const struc
 		failed = send(exchange, ring_of(exchange, me, to), facts, list[to], counts[to]);
 		exchange->lanes[me].handed += counts[to] - failed;
 		*lost += failed;
-		call(exchange->bells[to], ring_of(exchange, me, to));
+		call(exchange->wakeups[to], ring_of(exchange, me, to));
 	}
 	for (unsigned k = 0; k < counts[me]; k++)
 		sf_facts_copy(&own[k], &facts[list[me][k]], exchange->bare);
@@ -293,8 +293,8 @@ void sf_exchange_close(struct sf_exchange *exchange, unsigned me, int64_t clock_
 	atomic_store_explicit(&exchange->lanes[me].closed, true, memory_order_release);
 	/* others may wait for nothing but this */
 	for (unsigned i = 0; i < exchange->workers; i++)
-		if (i != me && exchange->bells[i])
-			sf_bell_ring_now(exchange->bells[i]);
+		if (i != me && exchange->wakeups[i])
+			sf_wakeup_send_now(exchange->wakeups[i]);
 }
 
 bool sf_exchange_drained(struct sf_exchange *exchange, unsigned me)

@@ -29,8 +29,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/bell.h"
 #include "base/facts.h"
+#include "base/wakeup.h"
 
 struct sf_exchange;
 
@@ -47,7 +47,7 @@ void sf_exchange_bare(struct sf_exchange *exchange);
 void sf_exchange_free(struct sf_exchange *exchange);
 
 /* What wakes worker `me` when it sleeps. Before the threads; without it nobody wakes it. */
-void sf_exchange_set_bell(struct sf_exchange *exchange, unsigned me, struct sf_bell *bell);
+void sf_exchange_set_wakeup(struct sf_exchange *exchange, unsigned me, struct sf_wakeup *wakeup);
 
 /*
  * Worker `me` has packets of its own now, or has had none for a while. When packets begin, workers
@@ -58,8 +58,8 @@ void sf_exchange_set_busy(struct sf_exchange *exchange, unsigned me, bool busy);
 /* No worker has packets of its own. */
 bool sf_exchange_idle(const struct sf_exchange *exchange);
 
-/* Is there so much for worker `me` that it is to be woken, if it sleeps until `matter`? */
-bool sf_exchange_calls(const struct sf_exchange *exchange, unsigned me, enum sf_bell_matter matter);
+/* True if enough waits for worker `me` to wake it from a sleep that `level` ends. */
+bool sf_exchange_calls(const struct sf_exchange *exchange, unsigned me, enum sf_wakeup_level level);
 
 /* The worker whose table holds the flow of these facts. Any thread. */
 unsigned sf_exchange_owner(const struct sf_exchange *exchange, const struct sf_facts *facts);

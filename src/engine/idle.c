@@ -2,7 +2,7 @@
 /*
  * How long a live worker sleeps when there is nothing to do. It wakes by itself for the sake of time:
  * flows end when no packet comes, and other workers wait for its clock before they account their
- * packets. Sooner it is woken by packets of its own, by its bell when others hand packets over or
+ * packets. Sooner it is woken by packets of its own, by its wake-up when others hand packets over or
  * begin to receive some, and by the main thread's questions and orders.
  */
 #include <poll.h>
@@ -40,20 +40,20 @@ void sf_idle_wait(struct sf_worker *worker)
 {
 	const struct sf_worker_options *options = &worker->options;
 	bool quiet = is_quiet(worker);
-	enum sf_bell_matter matter = quiet ? SF_BELL_WORK : SF_BELL_URGENT;
+	enum sf_wakeup_level level = quiet ? SF_WAKEUP_WORK : SF_WAKEUP_URGENT;
 	int ms = quiet ? LONG_MS : options->input->short_wait ? SHORT_MS : MIDDLE_MS;
 
-	sf_bell_sleep(&worker->bell, matter);
+	sf_wakeup_arm(&worker->wakeup, level);
 	/* what came before it was announced that this worker sleeps */
-	if (options->exchange && (sf_exchange_calls(options->exchange, options->number, matter) ||
+	if (options->exchange && (sf_exchange_calls(options->exchange, options->number, level) ||
 					 (quiet && !sf_exchange_idle(options->exchange))))
 		ms = 0;
 	if (worker->capture)
 		worker->capture->ops->wait(
-			worker->capture, options->queue, worker->bell.fd, (unsigned)ms);
+			worker->capture, options->queue, worker->wakeup.fd, (unsigned)ms);
 	else
-		poll(&(struct pollfd){ .fd = worker->bell.fd, .events = POLLIN }, 1, ms);
-	sf_bell_awake(&worker->bell);
+		poll(&(struct pollfd){ .fd = worker->wakeup.fd, .events = POLLIN }, 1, ms);
+	sf_wakeup_disarm(&worker->wakeup);
 }
 
 void sf_idle_tell(struct sf_worker *worker, bool packets)

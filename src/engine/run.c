@@ -237,7 +237,7 @@ int sf_run(const struct sf_options *options)
 	sf_progress_init(&run->progress, !run->live && !options->quiet,
 		sf_output_form(options) != SF_OUTPUT_NONE, mono);
 	if (!err) {
-		sf_signals_ring(&run->bell);
+		sf_signals_wake(&run->wakeup);
 		sf_signals_catch();
 		sf_run_tell_sources(run);
 		sf_run_tell_ready(run);

@@ -39,7 +39,7 @@ struct sf_run {
 	struct sf_turns turns;              /* of the workers of files */
 	pthread_mutex_t gate;               /* no worker begins before all have started */
 	struct sf_door door;                /* to the exporter, for workers of files */
-	struct sf_bell bell;                /* wakes the main thread, if it is not the only one */
+	struct sf_wakeup wakeup;            /* wakes the main thread, if it is not the only one */
 	uint32_t steer_key[SF_STEER_WORDS]; /* of exchanges and of the kernel's steering */
 	struct sf_own own;                  /* sessions of our own collectors */
 	struct sf_sandbox sandbox;
@@ -95,8 +95,8 @@ int sf_run_threads(struct sf_run *run, struct sf_error *error);
  * which to do so again, at the latest.
  */
 int64_t sf_run_deliver(struct sf_run *run, int64_t mono);
-/* Waits so long, or until a destination is ready or run->bell rings for `matter`. */
-void sf_run_wait(struct sf_run *run, int64_t pause_ns, enum sf_bell_matter matter);
+/* Waits for pause_ns, or until a destination is ready or `level` is sent to run->wakeup. */
+void sf_run_wait(struct sf_run *run, int64_t pause_ns, enum sf_wakeup_level level);
 /* At the end: what is queued leaves, for as long as --stop-timeout and signals allow. */
 void sf_run_deliver_rest(struct sf_run *run, const struct sf_books *books);
 

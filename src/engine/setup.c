@@ -293,7 +293,7 @@ static int make_worker(struct sf_run *run, unsigned input, unsigned number, stru
 		.packet_duration_ns = run->live ? 0 : options->duration_ns,
 		.ages_when_quiet = run->live || options->realtime,
 		.cpu = next_cpu(run),
-		.main_bell = &run->bell,
+		.main_wakeup = &run->wakeup,
 		.gate = &run->gate,
 		.control = run->threads ? &run->control : NULL,
 	};
@@ -313,9 +313,9 @@ int sf_run_make_workers(struct sf_run *run, struct sf_error *error)
 	for (unsigned i = 0; i < run->input_count; i++)
 		count += workers_of(run, i);
 	run->threads = run->live || count > 1;
-	run->bell.fd = -1;
+	run->wakeup.fd = -1;
 	if (run->threads) {
-		int err = sf_bell_init(&run->bell);
+		int err = sf_wakeup_init(&run->wakeup);
 
 		if (err)
 			return sf_error_set(error, err,
@@ -354,8 +354,8 @@ void sf_run_fini(struct sf_run *run)
 	sf_relay_free(run->turns.relay);
 	pthread_mutex_destroy(&run->door.lock);
 	pthread_mutex_destroy(&run->gate);
-	sf_signals_ring(NULL);
-	sf_bell_fini(&run->bell);
+	sf_signals_wake(NULL);
+	sf_wakeup_fini(&run->wakeup);
 	sf_metrics_close(&run->metrics);
 	sf_exporter_free(run->exporter);
 	free(run->interfaces);
@@ -430,7 +430,7 @@ int sf_run_init(struct sf_run *run, const struct sf_options *options, struct sf_
 	pthread_mutex_init(&run->door.lock, NULL);
 	pthread_mutex_init(&run->gate, NULL);
 	run->notify.fd = -1;
-	run->bell.fd = -1;
+	run->wakeup.fd = -1;
 	run->options = options;
 	run->live = options->interfaces.count > 0;
 	run->sandbox.wanted = run->live && !options->no_sandbox;

@@ -13,7 +13,7 @@
 #define BOOKS_NS  INT64_C(1000000000)
 #define GATHER_NS INT64_C(5000000)  /* after records came: so more of them are taken at once */
 #define HURRY_NS  INT64_C(20000000) /* between two looks when somebody waits for workers */
-#define BELL_MS   20
+#define WAIT_MS   20
 #define STOP      1u /* bit of run->control */
 
 /* Live: records from the rings to the exporter; returns how many. */
@@ -44,10 +44,10 @@ static bool all_done(const struct sf_run *run)
 }
 
 /* They look at what is asked of them, also where no packet comes. */
-static void ring_workers(struct sf_run *run)
+static void wake_all(struct sf_run *run)
 {
 	for (unsigned i = 0; i < run->worker_count; i++)
-		sf_bell_ring_now(&run->workers[i].bell);
+		sf_wakeup_send_now(&run->workers[i].wakeup);
 }
 
 /* Asks all workers for their books; they answer after their next batch, or sleep. */
@@ -61,7 +61,7 @@ static void ask_books(struct sf_run *run)
 	 */
 	atomic_store_explicit(&run->control, run->question << 1, memory_order_release);
 	if (run->stats_asked)
-		ring_workers(run);
+		wake_all(run);
 }
 
 static bool books_answered(const struct sf_run *run)
@@ -126,7 +126,7 @@ static int64_t reached_clock(const struct sf_run *run)
 }
 
 /* A worker that waits for the reader of a pipe looks up, as the run is in a hurry. */
-static void wake_workers(struct sf_run *run)
+static void interrupt_workers(struct sf_run *run)
 {
 	for (unsigned i = 0; i < run->worker_count; i++)
 		if (run->workers[i].has_thread)
@@ -145,7 +145,7 @@ static void enter_door(struct sf_run *run)
 		until.tv_sec++;
 		err = pthread_mutex_timedlock(&run->door.lock, &until);
 		if (err && sf_signal_hurry(NULL))
-			wake_workers(run);
+			interrupt_workers(run);
 	} while (err);
 	atomic_store_explicit(&run->door.wanted, false, memory_order_relaxed);
 }
@@ -169,7 +169,7 @@ static void look_around(struct sf_run *run, int64_t mono)
 		run->stats_asked = true;
 		run->next_books = mono;
 		/* an older question may be open */
-		ring_workers(run);
+		wake_all(run);
 	}
 	if (run->books_read && mono >= run->next_books) {
 		run->next_books = mono + BOOKS_NS;
@@ -181,12 +181,12 @@ static void look_around(struct sf_run *run, int64_t mono)
 }
 
 /* Workers of files bring nothing: their end is waited for, and the next look around. */
-static void wait_for_bell(struct sf_run *run)
+static void wait_for_wakeup(struct sf_run *run)
 {
-	struct pollfd bell = { .fd = run->bell.fd, .events = POLLIN };
+	struct pollfd wakeup = { .fd = run->wakeup.fd, .events = POLLIN };
 
-	poll(&bell, 1, BELL_MS);
-	sf_bell_awake(&run->bell);
+	poll(&wakeup, 1, WAIT_MS);
+	sf_wakeup_disarm(&run->wakeup);
 }
 
 /* Its thread could not be started: nobody is to wait for it. */
@@ -243,7 +243,7 @@ static void wait_for_records(struct sf_run *run, bool took, int64_t mono, int64_
 		until = mono + GATHER_NS;
 	if (until > deliver)
 		until = deliver;
-	sf_run_wait(run, until - mono, took ? SF_BELL_URGENT : SF_BELL_WORK);
+	sf_run_wait(run, until - mono, took ? SF_WAKEUP_URGENT : SF_WAKEUP_WORK);
 }
 
 /* A worker that has ended may be what others wait for, or a failure to be told. */
@@ -258,7 +258,7 @@ static void notice_ends(struct sf_run *run)
 		return;
 	run->done_count = count;
 	run->next_look = 0;
-	ring_workers(run);
+	wake_all(run);
 }
 
 int sf_run_threads(struct sf_run *run, struct sf_error *error)
@@ -280,14 +280,14 @@ int sf_run_threads(struct sf_run *run, struct sf_error *error)
 		if (run->ended || sf_run_must_end(run, mono)) {
 			atomic_store_explicit(
 				&run->control, run->question << 1 | STOP, memory_order_release);
-			ring_workers(run);
+			wake_all(run);
 			if (!run->live && sf_signal_hurry(NULL))
-				wake_workers(run);
+				interrupt_workers(run);
 		} else if (mono >= run->next_look || sf_signal_stats ||
 			   (run->live && run->stats_asked))
 			look_around(run, mono);
 		if (!run->live)
-			wait_for_bell(run);
+			wait_for_wakeup(run);
 		else
 			wait_for_records(run, n > 0, mono, deliver);
 	}

@@ -36,23 +36,24 @@
 /* There are records: the main thread takes them at once, or after others have joined them. */
 static void ring_for_records(struct sf_worker *worker)
 {
-	struct sf_bell *bell = worker->options.main_bell;
+	struct sf_wakeup *wakeup = worker->options.main_wakeup;
 
-	if (sf_bell_wakes(bell, SF_BELL_URGENT))
-		sf_bell_ring(bell, sf_ring_fill(&worker->ring) >= SF_RECORDS_MANY ? SF_BELL_URGENT
-										  : SF_BELL_WORK);
+	if (sf_wakeup_is_wanted(wakeup, SF_WAKEUP_URGENT))
+		sf_wakeup_send(wakeup, sf_ring_fill(&worker->ring) >= SF_RECORDS_MANY
+					       ? SF_WAKEUP_URGENT
+					       : SF_WAKEUP_WORK);
 }
 
 /* sf_flow_sink: into the ring. */
 static unsigned put_ring(void *context, const struct sf_flow *flows, unsigned count)
 {
 	struct sf_worker *worker = context;
-	struct sf_bell *bell = worker->options.main_bell;
+	struct sf_wakeup *wakeup = worker->options.main_wakeup;
 	unsigned done = sf_ring_put(&worker->ring, flows, count);
 
 	ring_for_records(worker);
 	while (worker->patient && done < count) {
-		sf_bell_ring(bell, SF_BELL_URGENT);
+		sf_wakeup_send(wakeup, SF_WAKEUP_URGENT);
 		sf_pause_us(50);
 		done += sf_ring_put(&worker->ring, flows + done, count - done);
 	}
@@ -69,7 +70,7 @@ int sf_worker_init(
 	worker->options = *options;
 	worker->capture = options->queue == SF_NO_QUEUE ? NULL : options->input->capture;
 	worker->horizon = INT64_MIN;
-	worker->bell.fd = -1;
+	worker->wakeup.fd = -1;
 	atomic_init(&worker->reached, INT64_MIN);
 	sf_timing_init(&worker->timing, sf_timing_limit(&meter));
 	if (options->turns && sf_turns_join(worker) < 0)
@@ -84,13 +85,13 @@ int sf_worker_init(
 			err = sf_error_set(error, -ENOMEM, "out of memory for a ring of records");
 	}
 	if (!err && options->control && !options->door) {
-		err = sf_bell_init(&worker->bell);
+		err = sf_wakeup_init(&worker->wakeup);
 		if (err)
 			sf_error_set(error, err, "cannot make what wakes a worker: %s",
 				sf_strerror(err));
 	}
 	if (!err && options->exchange)
-		sf_exchange_set_bell(options->exchange, options->number, &worker->bell);
+		sf_exchange_set_wakeup(options->exchange, options->number, &worker->wakeup);
 	if (!err && sf_share_join(worker) < 0)
 		err = sf_error_set(error, -ENOMEM, "out of memory for packets");
 	if (!err && options->filter)
@@ -111,7 +112,7 @@ void sf_worker_fini(struct sf_worker *worker)
 	sf_filter_free(worker->filter);
 	sf_order_free(worker->order);
 	sf_ring_fini(&worker->ring);
-	sf_bell_fini(&worker->bell);
+	sf_wakeup_fini(&worker->wakeup);
 	free(worker->records);
 	free(worker->work);
 	worker->records = NULL;
@@ -480,7 +481,7 @@ static void *worker_main(void *context)
 	sf_worker_finish(worker);
 	/* pairs with the acquire in the main thread's drain loop */
 	atomic_store_explicit(&worker->done, true, memory_order_release);
-	sf_bell_ring_now(worker->options.main_bell);
+	sf_wakeup_send_now(worker->options.main_wakeup);
 	return NULL;
 }
 

@@ -38,9 +38,9 @@
 
 #include <spanflow/meter.h>
 
-#include "base/bell.h"
 #include "base/clock.h"
 #include "base/ring.h"
+#include "base/wakeup.h"
 #include "engine/exchange.h"
 #include "engine/input.h"
 #include "engine/order.h"
@@ -115,7 +115,7 @@ struct sf_worker_options {
 	int64_t packet_duration_ns;      /* ends the run by the packets' clock; 0: never */
 	bool ages_when_quiet;            /* the clock goes on while no packet comes */
 	int cpu;                         /* the thread is pinned to; -1: to none */
-	struct sf_bell *main_bell;       /* wakes the main thread; NULL: there is none */
+	struct sf_wakeup *main_wakeup;   /* wakes the main thread; NULL: there is none */
 	pthread_mutex_t *gate;           /* held until all threads have started */
 	const _Atomic uint32_t *control; /* the run's; NULL: no thread of its own */
 };
@@ -172,7 +172,7 @@ struct sf_worker {
 	unsigned record_count;
 	struct sf_remains remains; /* with a door: shared with the other workers */
 	/* shared with the main thread */
-	struct sf_bell bell; /* live: wakes this worker */
+	struct sf_wakeup wakeup; /* live: wakes this worker */
 	struct sf_ring ring;
 	alignas(SF_CACHE_LINE) _Atomic uint32_t answered;
 	atomic_bool done;

@@ -2,9 +2,9 @@
 #include <poll.h>
 #include <pthread.h>
 
-#include "base/bell.h"
 #include "base/clock.h"
 #include "base/ring.h"
+#include "base/wakeup.h"
 #include "base/wire.h"
 #include "check_main.h"
 
@@ -221,42 +221,42 @@ START_TEST(clock_follows_a_batch_as_it_follows_packets_one_by_one)
 }
 END_TEST
 
-static bool is_rung(struct sf_bell *bell)
+static bool is_readable(struct sf_wakeup *wakeup)
 {
-	return poll(&(struct pollfd){ .fd = bell->fd, .events = POLLIN }, 1, 0) == 1;
+	return poll(&(struct pollfd){ .fd = wakeup->fd, .events = POLLIN }, 1, 0) == 1;
 }
 
-START_TEST(bell_wakes_by_urgency)
+START_TEST(wakeup_heeds_levels)
 {
-	struct sf_bell bell;
+	struct sf_wakeup wakeup;
 
-	ck_assert_int_eq(sf_bell_init(&bell), 0);
-	sf_bell_ring(&bell, SF_BELL_URGENT);
-	ck_assert(!is_rung(&bell));
-	sf_bell_sleep(&bell, SF_BELL_URGENT);
-	sf_bell_ring(&bell, SF_BELL_WORK);
-	ck_assert(!is_rung(&bell));
-	sf_bell_ring(&bell, SF_BELL_URGENT);
-	ck_assert(is_rung(&bell));
-	sf_bell_awake(&bell);
-	ck_assert(!is_rung(&bell));
-	sf_bell_sleep(&bell, SF_BELL_WORK);
-	sf_bell_ring(&bell, SF_BELL_WORK);
-	ck_assert(is_rung(&bell));
+	ck_assert_int_eq(sf_wakeup_init(&wakeup), 0);
+	sf_wakeup_send(&wakeup, SF_WAKEUP_URGENT);
+	ck_assert(!is_readable(&wakeup));
+	sf_wakeup_arm(&wakeup, SF_WAKEUP_URGENT);
+	sf_wakeup_send(&wakeup, SF_WAKEUP_WORK);
+	ck_assert(!is_readable(&wakeup));
+	sf_wakeup_send(&wakeup, SF_WAKEUP_URGENT);
+	ck_assert(is_readable(&wakeup));
+	sf_wakeup_disarm(&wakeup);
+	ck_assert(!is_readable(&wakeup));
+	sf_wakeup_arm(&wakeup, SF_WAKEUP_WORK);
+	sf_wakeup_send(&wakeup, SF_WAKEUP_WORK);
+	ck_assert(is_readable(&wakeup));
 	/* the first one wakes it, the others write no more */
-	ck_assert(!sf_bell_wakes(&bell, SF_BELL_URGENT));
-	sf_bell_awake(&bell);
-	sf_bell_ring_now(&bell);
-	ck_assert(is_rung(&bell));
-	sf_bell_fini(&bell);
-	sf_bell_fini(&bell);
-	sf_bell_ring_now(&bell);
+	ck_assert(!sf_wakeup_is_wanted(&wakeup, SF_WAKEUP_URGENT));
+	sf_wakeup_disarm(&wakeup);
+	sf_wakeup_send_now(&wakeup);
+	ck_assert(is_readable(&wakeup));
+	sf_wakeup_fini(&wakeup);
+	sf_wakeup_fini(&wakeup);
+	sf_wakeup_send_now(&wakeup);
 }
 END_TEST
 
 #define TURNS 20000
 
-static struct sf_bell bells[2];
+static struct sf_wakeup wakeups[2];
 static _Atomic unsigned turn;
 
 /* Two threads by turns: each sleeps until the other has raised the number. */
@@ -265,34 +265,34 @@ static void *take_turns(void *context)
 	unsigned me = context != NULL;
 
 	while (atomic_load(&turn) < TURNS) {
-		sf_bell_sleep(&bells[me], SF_BELL_WORK);
+		sf_wakeup_arm(&wakeups[me], SF_WAKEUP_WORK);
 		if (atomic_load(&turn) % 2 != me && atomic_load(&turn) < TURNS)
 			ck_assert_int_eq(
-				poll(&(struct pollfd){ .fd = bells[me].fd, .events = POLLIN }, 1,
+				poll(&(struct pollfd){ .fd = wakeups[me].fd, .events = POLLIN }, 1,
 					10000),
 				1);
-		sf_bell_awake(&bells[me]);
+		sf_wakeup_disarm(&wakeups[me]);
 		if (atomic_load(&turn) % 2 != me)
 			continue;
 		atomic_fetch_add(&turn, 1);
-		sf_bell_ring(&bells[!me], SF_BELL_WORK);
+		sf_wakeup_send(&wakeups[!me], SF_WAKEUP_WORK);
 	}
 	return NULL;
 }
 
 /* No wake-up is missed where both sides are sequentially consistent. */
-START_TEST(bell_wakes_each_time)
+START_TEST(wakeup_is_never_missed)
 {
 	pthread_t thread;
 
-	ck_assert_int_eq(sf_bell_init(&bells[0]), 0);
-	ck_assert_int_eq(sf_bell_init(&bells[1]), 0);
-	ck_assert_int_eq(pthread_create(&thread, NULL, take_turns, bells), 0);
+	ck_assert_int_eq(sf_wakeup_init(&wakeups[0]), 0);
+	ck_assert_int_eq(sf_wakeup_init(&wakeups[1]), 0);
+	ck_assert_int_eq(pthread_create(&thread, NULL, take_turns, wakeups), 0);
 	take_turns(NULL);
 	pthread_join(thread, NULL);
 	ck_assert_uint_ge(atomic_load(&turn), TURNS);
-	sf_bell_fini(&bells[0]);
-	sf_bell_fini(&bells[1]);
+	sf_wakeup_fini(&wakeups[0]);
+	sf_wakeup_fini(&wakeups[1]);
 }
 END_TEST
 
@@ -319,5 +319,5 @@ CHECK_MAIN("base", clock_follows_packets_and_never_steps_back,
 	clock_believes_a_jump_that_many_packets_agree_with, clock_believes_a_jump_that_goes_on,
 	clock_follows_sparse_packets, clock_is_never_moved_by_a_single_wild_time,
 	clock_takes_a_pending_jump_at_the_end, clock_stands_extreme_times,
-	clock_follows_a_batch_as_it_follows_packets_one_by_one, bell_wakes_by_urgency,
-	bell_wakes_each_time, ring_keeps_order_over_the_wrap_and_refuses_when_full)
+	clock_follows_a_batch_as_it_follows_packets_one_by_one, wakeup_heeds_levels,
+	wakeup_is_never_missed, ring_keeps_order_over_the_wrap_and_refuses_when_full)

@@ -180,44 +180,44 @@ END_TEST
 START_TEST(facts_wake_who_sleeps)
 {
 	struct sf_facts facts = { .version = 4 }, own[1];
-	struct sf_bell bells[2];
+	struct sf_wakeup wakeups[2];
 	uint64_t lost = 0;
 
 	ck_assert_int_eq(sf_exchange_new(&exchange, 2, key, 64), 0);
 	for (unsigned i = 0; i < 2; i++) {
-		ck_assert_int_eq(sf_bell_init(&bells[i]), 0);
-		sf_exchange_set_bell(exchange, i, &bells[i]);
+		ck_assert_int_eq(sf_wakeup_init(&wakeups[i]), 0);
+		sf_exchange_set_wakeup(exchange, i, &wakeups[i]);
 	}
 	while (sf_exchange_owner(exchange, &facts) != 1)
 		facts.address++;
-	ck_assert(!sf_exchange_calls(exchange, 1, SF_BELL_WORK));
-	sf_bell_sleep(&bells[1], SF_BELL_WORK);
+	ck_assert(!sf_exchange_calls(exchange, 1, SF_WAKEUP_WORK));
+	sf_wakeup_arm(&wakeups[1], SF_WAKEUP_WORK);
 	sf_exchange_give(exchange, 0, &facts, 1, own, &lost);
-	ck_assert(!sf_bell_wakes(&bells[1], SF_BELL_URGENT));
-	ck_assert(sf_exchange_calls(exchange, 1, SF_BELL_WORK));
-	ck_assert(!sf_exchange_calls(exchange, 1, SF_BELL_URGENT));
-	sf_bell_sleep(&bells[1], SF_BELL_URGENT);
+	ck_assert(!sf_wakeup_is_wanted(&wakeups[1], SF_WAKEUP_URGENT));
+	ck_assert(sf_exchange_calls(exchange, 1, SF_WAKEUP_WORK));
+	ck_assert(!sf_exchange_calls(exchange, 1, SF_WAKEUP_URGENT));
+	sf_wakeup_arm(&wakeups[1], SF_WAKEUP_URGENT);
 	for (unsigned i = 1; i < 8; i++) {
-		ck_assert(sf_bell_wakes(&bells[1], SF_BELL_URGENT));
+		ck_assert(sf_wakeup_is_wanted(&wakeups[1], SF_WAKEUP_URGENT));
 		sf_exchange_give(exchange, 0, &facts, 1, own, &lost);
 	}
-	ck_assert(!sf_bell_wakes(&bells[1], SF_BELL_URGENT));
-	ck_assert(sf_exchange_calls(exchange, 1, SF_BELL_URGENT));
+	ck_assert(!sf_wakeup_is_wanted(&wakeups[1], SF_WAKEUP_URGENT));
+	ck_assert(sf_exchange_calls(exchange, 1, SF_WAKEUP_URGENT));
 	/* packets begin in one queue: the others are to have a clock; not so when they go on */
 	ck_assert(sf_exchange_idle(exchange));
-	sf_bell_sleep(&bells[1], SF_BELL_WORK);
+	sf_wakeup_arm(&wakeups[1], SF_WAKEUP_WORK);
 	sf_exchange_set_busy(exchange, 0, true);
-	ck_assert(!sf_bell_wakes(&bells[1], SF_BELL_URGENT));
+	ck_assert(!sf_wakeup_is_wanted(&wakeups[1], SF_WAKEUP_URGENT));
 	ck_assert(!sf_exchange_idle(exchange));
-	sf_bell_sleep(&bells[1], SF_BELL_WORK);
+	sf_wakeup_arm(&wakeups[1], SF_WAKEUP_WORK);
 	sf_exchange_set_busy(exchange, 0, true);
-	ck_assert(sf_bell_wakes(&bells[1], SF_BELL_URGENT));
+	ck_assert(sf_wakeup_is_wanted(&wakeups[1], SF_WAKEUP_URGENT));
 	sf_exchange_set_busy(exchange, 0, false);
 	ck_assert(sf_exchange_idle(exchange));
 	ck_assert_uint_eq(lost, 0);
 	sf_exchange_free(exchange);
 	for (unsigned i = 0; i < 2; i++)
-		sf_bell_fini(&bells[i]);
+		sf_wakeup_fini(&wakeups[i]);
 }
 END_TEST
 
