@@ -15,9 +15,9 @@
 #include "base/clock.h"
 #include "cli/collected.h"
 #include "cli/command.h"
-#include "cli/listen.h"
 #include "cli/metrics.h"
 #include "cli/signals.h"
+#include "receive/listener.h"
 
 #define ROUND_MS       100 /* longest wait: signals between two waits are noticed by then */
 #define DRAIN_NS       INT64_C(150000000) /* at the end, for what lies in the sockets */

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "base/hostport.h"
-#include "cli/listen.h"
+#include "receive/listener.h"
 
 #define DEFAULT_PORT   "4739" /* RFC 7011 §10.1 */
 #define RECEIVE_BUFFER (64 * 1024 * 1024)

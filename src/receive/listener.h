@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* UDP sockets that flow messages arrive on. */
-#ifndef SPANFLOW_CLI_LISTEN_H
-#define SPANFLOW_CLI_LISTEN_H
+#ifndef SPANFLOW_RECEIVE_LISTENER_H
+#define SPANFLOW_RECEIVE_LISTENER_H
 
 #include <stdbool.h>
 #include <stddef.h>
