@@ -19,7 +19,7 @@
 
 #include <spanflow/error.h>
 
-#include "file/codec.h"
+#include "base/codec.h"
 
 /* Bytes of one read: few calls, and the bytes are still in the second-level cache when parsed. */
 #define SF_STREAM_CHUNK ((size_t)256 << 10)

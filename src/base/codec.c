@@ -6,7 +6,7 @@
  * than XZ_MEMORY. The size of the decompressed data does not matter, because it is consumed chunk
  * by chunk.
  */
-#include "file/codec.h"
+#include "base/codec.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Decompression of capture files: gzip (RFC 1952, zlib), zstd (RFC 8878, libzstd), xz (liblzma) and
- * bzip2 (libbz2).
+ * Decompression of files that are read: gzip (RFC 1952, zlib), zstd (RFC 8878, libzstd), xz (liblzma)
+ * and bzip2 (libbz2).
  */
-#ifndef SPANFLOW_FILE_CODEC_H
-#define SPANFLOW_FILE_CODEC_H
+#ifndef SPANFLOW_BASE_CODEC_H
+#define SPANFLOW_BASE_CODEC_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <spanflow/error.h>
+
+#include "spanflow_config.h"
 
 enum sf_compression { SF_PLAIN, SF_GZIP, SF_ZSTD, SF_XZ, SF_BZIP2 };
 
