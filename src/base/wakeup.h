@@ -10,6 +10,7 @@
  *
  * Another thread that has put something into a ring of the owner calls sf_wakeup_send(&wakeup,
  * SF_WAKEUP_WORK). The call costs one load, and a system call only if the owner sleeps.
+ * The loop of base/loop.h has a wake-up and does the owner's part.
  *
  * The word `armed` orders no other data. A sender that publishes its data with a sequentially consistent
  * store never misses a sleeping owner. The rings publish with a release store, because it is cheaper;
