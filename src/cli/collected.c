@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/asked.h"
 #include "cli/collected.h"
 #include "cli/command.h"
 #include "cli/counters.h"
@@ -42,8 +43,38 @@ static bool lost_some(const struct sf_collected_sink *sink)
 	return false;
 }
 
+/* A record of both directions, of which one meets the conditions: as a record of that one. */
+static const struct sf_collected *narrowed(
+	const struct sf_collected *record, unsigned directions, struct sf_collected *copy)
+{
+	if (directions == record->flow.directions)
+		return record;
+	*copy = *record;
+	copy->flow.directions = (uint8_t)directions;
+	return copy;
+}
+
+static void unmatched(struct sf_collected_sink *sink, const struct sf_collected *record)
+{
+	sink->unmatched.records++;
+	sink->unmatched.packets += sf_flow_packets(&record->flow);
+	sink->unmatched.octets += sf_flow_octets(&record->flow);
+}
+
 static void take_flow(struct sf_collected_sink *sink, const struct sf_collected *record)
 {
+	struct sf_collected copy;
+
+	if (sink->where) {
+		unsigned directions = sf_where_flow(sink->where, &record->flow, record);
+
+		if (!directions) {
+			unmatched(sink, record);
+			return;
+		}
+		if (!sink->options->biflow)
+			record = narrowed(record, directions, &copy);
+	}
 	sink->flows++;
 	sink->packets += sf_flow_packets(&record->flow);
 	sink->octets += sf_flow_octets(&record->flow);
@@ -151,7 +182,10 @@ int sf_collected_open(struct sf_collected_sink *sink, const struct sf_options *o
 		sf_complain("no memory for output");
 		return SF_EXIT_FAILED;
 	}
-	result = sf_collector_new(&sink->collector, &collector_options, &error);
+	result = sf_asked_where(&sink->where, options,
+		options->biflow ? SF_ASK_CONVERSATION : SF_ASK_UNIFLOW, &error);
+	if (result == 0)
+		result = sf_collector_new(&sink->collector, &collector_options, &error);
 	if (result == 0 &&
 		(output == SF_OUTPUT_TABLE || output == SF_OUTPUT_CSV || options->write.count))
 		result = exporter_open(sink, options, &error);
@@ -209,8 +243,9 @@ bool sf_collected_balanced(const struct sf_collected_sink *sink)
 	bool balanced;
 
 	sf_collector_stats(sink->collector, &stats);
-	balanced = stats.records == stats.options_records + sink->flows &&
-		   stats.packets == sink->packets && stats.octets == sink->octets;
+	balanced = stats.records == stats.options_records + sink->flows + sink->unmatched.records &&
+		   stats.packets == sink->packets + sink->unmatched.packets &&
+		   stats.octets == sink->octets + sink->unmatched.octets;
 	for (unsigned i = 0; sink->exporter && sf_exporter_stats(sink->exporter, i, &destination);
 		i++)
 		balanced &= (sink->finished ? sf_destination_balanced(&destination)
@@ -226,6 +261,7 @@ void sf_collected_close(struct sf_collected_sink *sink)
 	if (sink->stream)
 		fclose(sink->stream);
 	sf_collector_free(sink->collector);
+	sf_where_free(sink->where);
 }
 
 static void report_json(
@@ -235,7 +271,7 @@ static void report_json(
 
 	fputs("{", stderr);
 	sf_counters_json(set, "", stderr);
-	fputs(",\"outputs\":[", stderr);
+	fprintf(stderr, ",\"unmatched\":%" PRIu64 ",\"outputs\":[", sink->unmatched.records);
 	for (unsigned i = 0; sink->exporter && sf_exporter_stats(sink->exporter, i, &destination);
 		i++) {
 		fputs(i ? "," : "", stderr);
@@ -284,6 +320,9 @@ static void report_text(
 		fprintf(stderr, "%12" PRIu64 " of them not decoded when the run ended\n",
 			received->undecoded);
 	text_counters(set->objects[SF_SCOPE_COLLECTOR]);
+	if (sink->where)
+		fprintf(stderr, "%12" PRIu64 " flow records do not meet --where\n",
+			sink->unmatched.records);
 	for (unsigned i = 0; sink->exporter && sf_exporter_stats(sink->exporter, i, &destination);
 		i++)
 		sf_report_destination_text(&destination, stderr);

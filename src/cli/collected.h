@@ -9,6 +9,7 @@
 #include <spanflow/collect.h>
 #include <spanflow/export.h>
 
+#include "ask/where.h"
 #include "cli/options.h"
 
 struct sf_collected_sink {
@@ -20,6 +21,10 @@ struct sf_collected_sink {
 	bool show_options;            /* options records too; with JSON only */
 	/* called after each record, to check for signals and time; or NULL */
 	void (*between)(struct sf_collected_sink *sink);
+	struct sf_where *where; /* conditions of --where; NULL: none */
+	struct {
+		uint64_t records, packets, octets;
+	} unmatched;              /* flow records that do not meet them */
 	uint64_t most;            /* number of flow records after which to stop; 0: never */
 	uint64_t flows;           /* flow records taken */
 	uint64_t packets, octets; /* sums of these records */

@@ -60,6 +60,7 @@ static const struct sf_choice stats_formats[] = {
 #define LIVE     "Network interfaces"
 #define METERING "Metering"
 #define COLLECT  "Collecting"
+#define ASK      "Questions"
 #define EXPORT   "Output"
 #define GENERAL  "General"
 
@@ -221,6 +222,13 @@ const struct sf_option sf_option_table[] = {
 		.help = "observationDomainId of the first source; each further source has "
 			"the next number." },
 
+	{ ASK, 0, "where", SF_OPTION_STRING, AT(where), SF_SHOW | SF_COLLECT, "EXPR",
+		.help = "Take only flow records that meet these conditions, such as 'proto udp and "
+			"port 53 and packets < 20 and bytes > 100k': [src|dst] host, net, port, "
+			"as, country; proto, flags S/SA, tos, vlan, if; bytes, packets, duration, "
+			"bps, pps, bpp; start, end; ip in FILE; exporter, domain; any information "
+			"element by its IANA name; and, or, not, parentheses. Both directions of a "
+			"biflow are looked at as two records, with --biflow as one." },
 	{ EXPORT, 'e', "export", SF_OPTION_STRINGS, AT(collectors), SF_METER, "COLLECTOR",
 		.help = "Send records to a collector: ipfix://host:4739, netflow9://host:2055 or "
 			"netflow5://host:2055. Options follow after commas: "

@@ -90,6 +90,8 @@ struct sf_options {
 	struct sf_seed hash_seed;
 	bool prealloc;
 	uint64_t domain;
+	/* questions */
+	const char *where;
 	/* exporting process */
 	struct sf_strings collectors;
 	struct sf_strings write;

@@ -1,0 +1,614 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Conditions on flow records: what each word means, what mistakes are told, and random expressions
+ * against an evaluator that knows no compiler: it walks a tree of its own.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ask/where.h"
+#include "check_main.h"
+
+#define NS       INT64_C(1000000000)
+#define MIDNIGHT (INT64_C(1763596800) * NS) /* 2025-11-20T00:00:00Z */
+
+static struct sf_where_options options(unsigned mode)
+{
+	return (struct sf_where_options){ .mode = mode, .now_ns = MIDNIGHT + 15 * 3600 * NS };
+}
+
+/* A TCP conversation 10.0.0.1:40000 -> 192.0.2.7:443 that was answered. */
+static struct sf_flow conversation(void)
+{
+	struct sf_flow flow = {
+		.addr = { { 10, 0, 0, 1 }, { 192, 0, 2, 7 } },
+		.port = { 40000, 443 },
+		.ip_version = 4,
+		.protocol = 6,
+		.vlan = 7,
+		.has = SF_HAS_VLAN | SF_HAS_MAC,
+		.domain = 42,
+		.end_reason = SF_END_DETECTED,
+		.directions = SF_FORWARD | SF_REVERSE,
+	};
+
+	flow.half[0] = (struct sf_flow_half){ .packets = 10,
+		.octets = 1000,
+		.tcp_flags = 0x1b,
+		.tos = 0xb8,
+		.ingress = 3,
+		.start_ns = MIDNIGHT + 8 * 3600 * NS,
+		.end_ns = MIDNIGHT + 8 * 3600 * NS + 10 * NS,
+		.ttl_min = 60,
+		.ttl_max = 64,
+		.src_mac = { 2, 0, 0, 0, 0, 1 },
+		.dst_mac = { 2, 0, 0, 0, 0, 2 } };
+	flow.half[1] = (struct sf_flow_half){ .packets = 20,
+		.octets = 2000000,
+		.tcp_flags = 0x12,
+		.ingress = 4,
+		.start_ns = MIDNIGHT + 8 * 3600 * NS + NS,
+		.end_ns = MIDNIGHT + 8 * 3600 * NS + 11 * NS,
+		.ttl_min = 50,
+		.ttl_max = 50,
+		.src_mac = { 2, 0, 0, 0, 0, 2 },
+		.dst_mac = { 2, 0, 0, 0, 0, 1 } };
+	return flow;
+}
+
+static unsigned matches(const char *text, unsigned mode, const struct sf_flow *flow,
+	const struct sf_collected *record)
+{
+	struct sf_where_options how = options(mode);
+	struct sf_error error = { 0 };
+	struct sf_where *where;
+	unsigned result;
+
+	ck_assert_msg(sf_where_new(&where, text, &how, &error) == 0, "%s: %s", text, error.text);
+	result = sf_where_flow(where, flow, record);
+	sf_where_free(where);
+	return result;
+}
+
+/* Which directions of the conversation meet each condition: 1 the request, 2 the answer. */
+START_TEST(words_mean_what_they_say)
+{
+	static const struct {
+		const char *text;
+		unsigned directions;
+	} cases[] = {
+		{ "src host 10.0.0.1", 1 },
+		{ "dst host 10.0.0.1", 2 },
+		{ "host 10.0.0.1", 3 },
+		{ "src 10.0.0.1", 1 },
+		{ "10.0.0.1", 3 },
+		{ "either host 10.0.0.1", 3 },
+		{ "both net 0.0.0.0/0", 3 },
+		{ "src or dst port 443", 3 },
+		{ "src and dst net 10.0.0.0/8", 0 },
+		{ "net 10", 3 },
+		{ "src net 192.0", 2 },
+		{ "net 192.0.2.0/24", 3 },
+		{ "src net 192.0.2.128/25", 0 },
+		{ "host ::1", 0 },
+		{ "port 443", 3 },
+		{ "dst port https", 1 },
+		{ "src port 443", 2 },
+		{ "sport 443", 2 },
+		{ "port 400-500", 3 },
+		{ "src port > 1024", 1 },
+		{ "port 80 or 443", 3 },
+		{ "port in [80, 443]", 3 },
+		{ "dst port in [22 400-450]", 1 },
+		{ "not port 443", 0 },
+		{ "port != 443", 0 },
+		{ "proto tcp", 3 },
+		{ "proto 17", 0 },
+		{ "tcp", 3 },
+		{ "tcp dst port 443", 1 },
+		{ "udp port 443", 0 },
+		{ "proto in [tcp, udp]", 3 },
+		{ "flags S", 3 },
+		{ "flags S/SA", 0 },
+		{ "flags SA/SA", 3 },
+		{ "flags F", 1 },
+		{ "flags = SA", 2 },
+		{ "flags /R", 3 },
+		{ "flags 0", 0 },
+		{ "tos 184", 1 },
+		{ "tos 0xb8", 1 },
+		{ "dscp 46", 1 },
+		{ "dscp > 45", 1 },
+		{ "dscp < 1", 2 },
+		{ "vlan", 3 },
+		{ "vlan 7", 3 },
+		{ "vlan 8", 0 },
+		{ "cvlan", 0 },
+		{ "in if 3", 1 },
+		{ "out if 4", 2 },
+		{ "if 3", 1 },
+		{ "bytes > 1.9M", 2 },
+		{ "bytes <= 1k", 1 },
+		{ "bytes 1000", 1 },
+		{ "packets > 10", 2 },
+		{ "packets >= 10", 3 },
+		{ "packets != 10", 2 },
+		{ "duration = 10s", 3 },
+		{ "duration > 10s", 0 },
+		{ "duration < 1m", 3 },
+		{ "duration >= 9999ms", 3 },
+		{ "bps = 800", 1 },
+		{ "pps > 1", 2 },
+		{ "bpp = 100", 1 },
+		{ "bpp > 1.4k", 2 },
+		{ "start >= 2025-11-20T08:00", 3 },
+		{ "start = 2025-11-20", 3 },
+		{ "start 2025-11-20 08:00:01", 2 },
+		{ "start > today", 3 },
+		{ "end < now -7h", 0 },
+		{ "start >= now -7h", 3 },
+		{ "start >= now-7h", 3 },
+		{ "start > today +8h", 2 },
+		{ "start yesterday", 0 },
+		{ "domain 42", 3 },
+		{ "ipv4", 3 },
+		{ "ip6", 0 },
+		{ "ip", 3 },
+		{ "any", 3 },
+		{ "mac 02:00:00:00:00:01", 3 },
+		{ "src mac 02:00:00:00:00:01", 1 },
+		{ "octetDeltaCount > 1M", 2 },
+		{ "reverseOctetDeltaCount > 1M", 1 },
+		{ "sourceIPv4Address = 10.0.0.0/8", 1 },
+		{ "destinationTransportPort 443", 1 },
+		{ "minimumTTL < 55", 2 },
+		{ "flowEndReason 3", 3 },
+		{ "vlanId in [1-10]", 3 },
+		{ "icmp-type 8", 0 },
+		{ "has vlan", 3 },
+		{ "has flowLabelIPv6", 0 },
+		{ "src host in [10.0.0.0/24, 2001:db8::/32]", 1 },
+		{ "ip in [ 192.0.2.0/24 ]", 3 },
+		{ "not (src 10.0.0.1 or dst 10.0.0.1)", 0 },
+		{ "! proto udp && tcp", 3 },
+		{ "src 10.0.0.1 and not dst port 80 and bytes < 2k", 1 },
+		{ "proto udp or proto tcp and src port 443", 2 },
+		{ "not not tcp", 3 },
+		{ "host in 10.0.0.0/8", 3 },
+	};
+	const struct sf_flow flow = conversation();
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		unsigned got = matches(cases[i].text, SF_ASK_UNIFLOW, &flow, NULL);
+
+		ck_assert_msg(got == cases[i].directions, "%s: %u, not %u", cases[i].text, got,
+			cases[i].directions);
+	}
+}
+END_TEST
+
+/* A conversation is one row: its source is the initiator, amounts are those of both directions. */
+START_TEST(a_conversation_is_asked_as_a_whole)
+{
+	static const struct {
+		const char *text;
+		bool match;
+	} cases[] = {
+		{ "src host 10.0.0.1", true },
+		{ "dst host 10.0.0.1", false },
+		{ "bytes = 2001000", true },
+		{ "packets = 30", true },
+		{ "duration = 11s", true },
+		{ "flags = FSPA", true },
+		{ "octetDeltaCount = 1000", true },
+		{ "reverseOctetDeltaCount = 2M", true },
+		{ "end = 2025-11-20T08:00:11", true },
+		{ "tcpControlBits = 0x1b", true },
+	};
+	struct sf_flow flow = conversation();
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		ck_assert_msg(
+			matches(cases[i].text, SF_ASK_CONVERSATION, &flow, NULL) == cases[i].match,
+			"%s", cases[i].text);
+	flow.directions = SF_FORWARD;
+	ck_assert_uint_eq(
+		matches("has reverseOctetDeltaCount", SF_ASK_CONVERSATION, &flow, NULL), 0);
+}
+END_TEST
+
+/* ICMP has type and code where others have ports. */
+START_TEST(icmp_has_no_ports)
+{
+	struct sf_flow flow = conversation();
+
+	flow.protocol = 1;
+	flow.port[0] = 8 << 8;
+	flow.port[1] = 3;
+	ck_assert_uint_eq(matches("port 2048", SF_ASK_UNIFLOW, &flow, NULL), 0);
+	ck_assert_uint_eq(matches("icmp-type 8", SF_ASK_UNIFLOW, &flow, NULL), 1);
+	ck_assert_uint_eq(matches("icmp-type 0 and icmp-code 3", SF_ASK_UNIFLOW, &flow, NULL), 2);
+	ck_assert_uint_eq(matches("icmpTypeCodeIPv4 2048", SF_ASK_UNIFLOW, &flow, NULL), 1);
+	ck_assert_uint_eq(matches("flags 0", SF_ASK_UNIFLOW, &flow, NULL), 0);
+}
+END_TEST
+
+/* What the exporter did not send meets no condition; its other elements are read from the record. */
+START_TEST(collected_records_are_what_they_say)
+{
+	static const uint8_t as[] = { 0, 0, 0xfd, 0xe8 }, name[] = "mail.Example.org",
+			     exporter[] = { 192, 0, 2, 99 }, load[] = { 0xff, 0xfe };
+	const struct sf_field_value fields[] = {
+		{ 0, 16, 4, as },
+		{ 0, 460, sizeof(name) - 1, name },
+		{ 0, 434, 2, load }, /* mibObjectValueInteger: signed */
+		{ 77, 5, 2, load },
+	};
+	const struct sf_field_value origin[] = { { 0, 130, 4, exporter } };
+	struct sf_collected record = {
+		.exporter = "192.0.2.99:4000",
+		.fields = fields,
+		.field_count = 4,
+		.origin = origin,
+		.origin_count = 1,
+		.export_time_ns = MIDNIGHT,
+		.flow = conversation(),
+		.known = { SF_KNOWN_ADDRESS | SF_KNOWN_OCTETS, SF_KNOWN_ADDRESS },
+	};
+	static const struct {
+		const char *text;
+		bool match;
+	} cases[] = {
+		{ "src host 10.0.0.1", true },
+		{ "bytes = 1000", true },
+		{ "packets = 10", false },
+		{ "not packets = 10", true },
+		{ "port 443", false },
+		{ "src as 65000", true },
+		{ "as 65000", true },
+		{ "dst as 65000", false },
+		{ "has bgpSourceAsNumber", true },
+		{ "bgpDestinationAsNumber < 10", false },
+		{ "host example", true },
+		{ "host = mail.example.org", true },
+		{ "host = example.org", false },
+		{ "host ~ '^mail[.]'", true },
+		{ "host !~ '^mail[.]'", false },
+		{ "http-host in [a.example, mail.example.org]", true },
+		{ "httpRequestHost contains 'LE.OR'", true },
+		{ "exporter 192.0.2.99", true },
+		{ "router ip 192.0.2.0/24", true },
+		{ "exporter in [192.0.2.98]", false },
+		{ "exporter ~ '^192'", true },
+		{ "exported 2025-11-20", true },
+		{ "mibObjectValueInteger = -2", true },
+		{ "mibObjectValueInteger < 0", true },
+		{ "mibObjectValueInteger > 3", false },
+		{ "pen77ie5 = 0xfffe", true },
+	};
+
+	record.flow.directions = SF_FORWARD;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		ck_assert_msg(matches(cases[i].text, SF_ASK_UNIFLOW, &record.flow, &record) ==
+				      cases[i].match,
+			"%s", cases[i].text);
+}
+END_TEST
+
+/* Each mistake is told, and the caret stands below the word. */
+START_TEST(mistakes_are_pointed_at)
+{
+	static const struct {
+		const char *text, *reason;
+		unsigned column;
+	} cases[] = {
+		{ "prto udp", "did you mean 'proto'", 0 },
+		{ "src prt 80", "cannot follow", 4 },
+		{ "bytes > 10q", "not a number", 8 },
+		{ "(port 80 and", "missing", 12 },
+		{ "tcp and (port 80", "not closed", 8 },
+		{ "port 80 tcp", "'and' or 'or'", 8 },
+		{ "host 10.0.0.300", "not an address", 5 },
+		{ "octetDeltaCoun > 1", "'octetDeltaCount'", 0 },
+		{ "flags S/A", "flags", 6 },
+		{ "start > 2025-13-01", "not a time", 8 },
+		{ "", "missing", 0 },
+		{ "and tcp", "no field", 0 },
+		{ "port in [80", "not closed", 8 },
+		{ "port in x.txt", "files are not read", 8 },
+		{ "host ~ '('", "regular", 7 },
+		{ "sni x", "knows no", 0 },
+		{ "proto foo", "protocol", 6 },
+		{ "host > 10.0.0.1", "=", 0 },
+		{ "tcp )", "missing before", 4 },
+		{ "port 99999", "a port", 5 },
+		{ "bytes ~ 4", "for texts", 0 },
+		{ "dscp 64", "number", 5 },
+		{ "host \"a", "quote", 5 },
+		{ "bytes = 5-2", "number", 8 },
+		{ "in 3", "'if'", 3 },
+	};
+	struct sf_where_options how = options(SF_ASK_UNIFLOW);
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sf_error error = { 0 };
+		struct sf_where *where = NULL;
+		const char *caret;
+
+		ck_assert_msg(sf_where_new(&where, cases[i].text, &how, &error) == SF_EUSAGE, "%s",
+			cases[i].text);
+		ck_assert_msg(strstr(error.text, cases[i].reason) != NULL, "%s: %s", cases[i].text,
+			error.text);
+		caret = strrchr(error.text, '\n');
+		ck_assert_ptr_nonnull(caret);
+		ck_assert_msg(strchr(caret, '^') == caret + 3 + cases[i].column, "%s:\n%s",
+			cases[i].text, error.text);
+	}
+}
+END_TEST
+
+/* Nothing that somebody writes takes more stack or memory than it should. */
+START_TEST(long_and_deep_expressions_are_bounded)
+{
+	struct sf_where_options how = options(SF_ASK_UNIFLOW);
+	struct sf_error error = { 0 };
+	struct sf_where *where = NULL;
+	const struct sf_flow flow = conversation();
+	char *text = malloc(SF_WHERE_LENGTH_MAX + 100), *p = text;
+
+	ck_assert_ptr_nonnull(text);
+	memset(text, '(', 1000);
+	strcpy(text + 1000, "tcp");
+	ck_assert_int_eq(sf_where_new(&where, text, &how, &error), SF_EUSAGE);
+	memset(text, 'x', SF_WHERE_LENGTH_MAX + 1);
+	text[SF_WHERE_LENGTH_MAX + 1] = '\0';
+	ck_assert_int_eq(sf_where_new(&where, text, &how, &error), SF_EUSAGE);
+	p += sprintf(p, "port 1");
+	for (unsigned i = 2; i < 3000; i++)
+		p += sprintf(p, " or port %u", i);
+	ck_assert_uint_eq(matches(text, SF_ASK_UNIFLOW, &flow, NULL), 3);
+	free(text);
+}
+END_TEST
+
+static int load(void *context, const char *path, char **text, struct sf_error *error)
+{
+	if (strcmp(path, "list.txt") != 0)
+		return sf_error_set(error, -ENOENT, "%s: no such file", path);
+	*text = strdup(context);
+	return *text ? 0 : -ENOMEM;
+}
+
+START_TEST(lists_are_read_from_files)
+{
+	struct sf_where_options how = options(SF_ASK_UNIFLOW);
+	struct sf_error error = { 0 };
+	struct sf_where *where;
+	const struct sf_flow flow = conversation();
+
+	how.load = load;
+	how.context =
+		(char[]){ "# our hosts\n198.51.100.0/24\n\n192.0.2.7, 2001:db8::1 # a server\n" };
+	ck_assert_int_eq(sf_where_new(&where, "dst ip in list.txt and tcp", &how, &error), 0);
+	ck_assert_uint_eq(sf_where_flow(where, &flow, NULL), 1);
+	sf_where_free(where);
+	how.context = (char[]){ "10.0.0.0/8\nten\n" };
+	ck_assert_int_eq(sf_where_new(&where, "ip in list.txt", &how, &error), SF_EUSAGE);
+	ck_assert_ptr_nonnull(strstr(error.text, "line 2 of the file: 'ten'"));
+	ck_assert_int_eq(sf_where_new(&where, "ip in other.txt", &how, &error), SF_EUSAGE);
+	ck_assert_ptr_nonnull(strstr(error.text, "no such file"));
+}
+END_TEST
+
+/* ---------------------------------------------------------------- random expressions */
+
+static uint64_t state = 88172645463325252u;
+
+static unsigned random_below(unsigned bound)
+{
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return (unsigned)(state >> 16) % bound;
+}
+
+static struct sf_flow random_flow(void)
+{
+	static const uint8_t protocols[] = { 1, 6, 17, 17, 6, 47, 58 };
+	struct sf_flow flow = { .protocol = protocols[random_below(7)], .domain = random_below(3) };
+
+	flow.ip_version = random_below(4) ? 4 : 6;
+	flow.directions = (uint8_t)(1 + random_below(3));
+	flow.vlan = (uint16_t)random_below(3);
+	flow.has = flow.vlan ? SF_HAS_VLAN : 0;
+	for (unsigned d = 0; d < 2; d++) {
+		struct sf_flow_half *half = &flow.half[d];
+
+		flow.addr[d][0] = 10;
+		flow.addr[d][flow.ip_version == 4 ? 3 : 15] = (uint8_t)random_below(4);
+		flow.port[d] = (uint16_t)random_below(4);
+		half->packets = random_below(5);
+		half->octets = half->packets * 100 + random_below(100);
+		half->start_ns = MIDNIGHT + random_below(4) * NS;
+		half->end_ns = half->start_ns + random_below(4) * NS;
+		half->tcp_flags = flow.protocol == 6 ? (uint16_t)random_below(64) : 0;
+		half->tos = (uint8_t)random_below(4);
+	}
+	return flow;
+}
+
+/* A condition: how it is written, and what it says of direction d of a flow. */
+struct naive {
+	char operator; /* & | ! or c for a condition */
+	unsigned what, number;
+	struct naive *left, *right;
+};
+
+#define CONDITIONS 14
+
+static bool naive_condition(const struct naive *n, const struct sf_flow *f, unsigned d)
+{
+	const struct sf_flow_half *half = &f->half[d];
+	bool icmp = (f->protocol == 1 && f->ip_version == 4) ||
+		    (f->protocol == 58 && f->ip_version == 6);
+	unsigned last = f->ip_version == 4 ? 3 : 15, k = n->number;
+
+	switch (n->what) {
+	case 0:
+		return f->ip_version == 4 && f->addr[d][last] == k;
+	case 1:
+		return f->ip_version == 6 && (f->addr[0][last] == k || f->addr[1][last] == k);
+	case 2:
+		return !icmp && f->port[!d] == k;
+	case 3:
+		return !icmp && (f->port[0] > k || f->port[1] > k);
+	case 4:
+		return f->protocol == (k ? 6 : 17);
+	case 5:
+		return f->protocol == 6 && (half->tcp_flags & 0x12) == 2;
+	case 6:
+		return half->octets >= 100u * k;
+	case 7:
+		return half->packets != k;
+	case 8:
+		return half->end_ns - half->start_ns > k * NS;
+	case 9:
+		return half->start_ns < MIDNIGHT + k * NS;
+	case 10:
+		return half->packets && half->octets / half->packets > 100 + 10 * k;
+	case 11:
+		return f->vlan && f->vlan <= k;
+	case 12:
+		return f->ip_version == 4 && f->addr[!d][last] / 2 == k / 2;
+	default:
+		return f->domain == k;
+	}
+}
+
+static char *naive_condition_text(const struct naive *n, char *p)
+{
+	unsigned k = n->number;
+
+	switch (n->what) {
+	case 0:
+		return p + sprintf(p, "src host 10.0.0.%u", k);
+	case 1:
+		return p + sprintf(p, "host a00::%u", k);
+	case 2:
+		return p + sprintf(p, "dst port %u", k);
+	case 3:
+		return p + sprintf(p, "port > %u", k);
+	case 4:
+		return p + sprintf(p, "proto %s", k ? "tcp" : "udp");
+	case 5:
+		return p + sprintf(p, "flags S/SA");
+	case 6:
+		return p + sprintf(p, "bytes >= 0.%uk", k);
+	case 7:
+		return p + sprintf(p, "packets != %u", k);
+	case 8:
+		return p + sprintf(p, "duration > %us", k);
+	case 9:
+		return p + sprintf(p, "start < 2025-11-20T00:00:0%u", k);
+	case 10:
+		return p + sprintf(p, "bpp > %u", 100 + 10 * k);
+	case 11:
+		return p + sprintf(p, "vlan <= %u", k);
+	case 12:
+		return p + sprintf(p, "dst net 10.0.0.%u/31", k);
+	default:
+		return p + sprintf(p, "domain = %u", k);
+	}
+}
+
+static struct naive *naive_make(unsigned depth)
+{
+	struct naive *n = calloc(1, sizeof(*n));
+
+	ck_assert_ptr_nonnull(n);
+	n->operator= depth == 0 || random_below(4) == 0 ? 'c' : "&|!"[random_below(3)];
+	if (n->operator== 'c') {
+		n->what = random_below(CONDITIONS);
+		n->number = random_below(4);
+		return n;
+	}
+	n->left = naive_make(depth - 1);
+	if (n->operator!= '!')
+		n->right = naive_make(depth - 1);
+	return n;
+}
+
+static void naive_free(struct naive *n)
+{
+	if (!n)
+		return;
+	naive_free(n->left);
+	naive_free(n->right);
+	free(n);
+}
+
+static bool naive_match(const struct naive *n, const struct sf_flow *f, unsigned d)
+{
+	if (n->operator== 'c')
+		return naive_condition(n, f, d);
+	if (n->operator== '!')
+		return !naive_match(n->left, f, d);
+	return n->operator== '&' ? naive_match(n->left, f, d) && naive_match(n->right, f, d)
+				 : naive_match(n->left, f, d) || naive_match(n->right, f, d);
+}
+
+static char *naive_text(const struct naive *n, char *p)
+{
+	if (n->operator== 'c')
+		return naive_condition_text(n, p);
+	if (n->operator== '!') {
+		p += sprintf(p, "not (");
+		p = naive_text(n->left, p);
+		return p + sprintf(p, ")");
+	}
+	p += sprintf(p, "(");
+	p = naive_text(n->left, p);
+	p += sprintf(p, n->operator== '&' ? " and " : " || ");
+	p = naive_text(n->right, p);
+	return p + sprintf(p, ")");
+}
+
+START_TEST(random_expressions_are_what_a_naive_evaluator_says)
+{
+	static char text[1 << 16];
+	unsigned met = 0, asked = 0;
+
+	for (unsigned round = 0; round < 3000; round++) {
+		struct sf_where_options how = options(SF_ASK_UNIFLOW);
+		struct naive *naive = naive_make(1 + random_below(6));
+		struct sf_error error = { 0 };
+		struct sf_where *where;
+
+		naive_text(naive, text);
+		ck_assert_msg(
+			sf_where_new(&where, text, &how, &error) == 0, "%s: %s", text, error.text);
+		for (unsigned i = 0; i < 30; i++) {
+			const struct sf_flow flow = random_flow();
+			unsigned expected = 0, got = sf_where_flow(where, &flow, NULL);
+
+			for (unsigned d = 0; d < 2; d++)
+				if (flow.directions >> d & 1)
+					expected |= (unsigned)naive_match(naive, &flow, d) << d;
+			ck_assert_msg(got == expected, "%s: %u, not %u", text, got, expected);
+			met += got != 0;
+			asked++;
+		}
+		sf_where_free(where);
+		naive_free(naive);
+	}
+	/* neither all nor nothing, or it proves little */
+	ck_assert_uint_gt(met, asked / 10);
+	ck_assert_uint_lt(met, asked * 9 / 10);
+}
+END_TEST
+
+CHECK_MAIN("where", words_mean_what_they_say, a_conversation_is_asked_as_a_whole, icmp_has_no_ports,
+	collected_records_are_what_they_say, mistakes_are_pointed_at,
+	long_and_deep_expressions_are_bounded, lists_are_read_from_files,
+	random_expressions_are_what_a_naive_evaluator_says)
