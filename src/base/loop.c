@@ -362,6 +362,11 @@ int64_t sf_loop_now(const struct sf_loop *loop)
 	return loop->now;
 }
 
+int64_t sf_loop_read_clock(const struct sf_loop *loop)
+{
+	return loop->fake ? loop->now : sf_clock_read(CLOCK_MONOTONIC);
+}
+
 void sf_loop_fake_clock(struct sf_loop *loop, int64_t now)
 {
 	loop->fake = true;
@@ -395,9 +400,8 @@ static int wait_for_events(struct sf_loop *loop, int64_t until)
 		return -errno;
 	loop->event_count = n < 0 ? 0 : n;
 	loop->event_next = 0;
-	if (!loop->fake)
-		loop->now = sf_clock_read(CLOCK_MONOTONIC);
-	else if (n == 0 && until > loop->now && until != INT64_MAX)
+	loop->now = sf_loop_read_clock(loop);
+	if (loop->fake && n == 0 && until > loop->now && until != INT64_MAX)
 		loop->now = until;
 	return 0;
 }

@@ -109,6 +109,9 @@ void sf_loop_free(struct sf_loop *loop);
 /* The time of this turn, or of the last one: monotonic ns. */
 int64_t sf_loop_now(const struct sf_loop *loop);
 
+/* The time as it is at this moment, for functions that work long. With a fake clock the same as above. */
+int64_t sf_loop_read_clock(const struct sf_loop *loop);
+
 /*
  * One turn: sleeps until something is ready, a timer expires or the time is `until` (0: does not sleep,
  * INT64_MAX: no limit), then calls the functions. A signal handler that runs meanwhile ends the sleep.

@@ -1,175 +1,115 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * spanflow collect: a small collecting process for NetFlow v5, v9 and IPFIX over UDP.
- *
- * One thread: it waits for any of the sockets, empties them in batches, decodes and hands out. A
- * flood on one socket does not starve the others, because each gets one batch per round. Signals and
- * --duration are looked at after each datagram. At the end of a run what already lies in the sockets
- * is still read, for DRAIN_NS; what had been received by then and was not decoded is counted.
+ * spanflow collect: a small collecting process for NetFlow v5, v9 and IPFIX over UDP. receive/receiver.h
+ * receives the messages, the collector of include/spanflow/collect.h decodes them, and collected.c
+ * prints and writes the records. Here is what ends a run, and what is said about it.
  */
-#include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "cli/collected.h"
 #include "cli/command.h"
 #include "cli/metrics.h"
 #include "cli/signals.h"
-#include "receive/listener.h"
+#include "receive/receiver.h"
 
-#define ROUND_MS       100 /* longest wait: signals between two waits are noticed by then */
-#define DRAIN_NS       INT64_C(150000000) /* at the end, for what lies in the sockets */
-#define COMPLAINTS     10                 /* bad messages that are described; all are counted */
+#define COMPLAINTS     10 /* bad messages that are described; all are counted */
 #define DEFAULT_LISTEN "udp://:4739"
 
 struct collect {
 	const struct sf_options *options;
 	struct sf_collected_sink sink;
-	struct sf_listener listeners[SF_LISTEN_MAX];
-	struct pollfd polls[SF_LISTEN_MAX + 1]; /* the metrics come last */
+	struct sf_loop *loop;
+	struct sf_receiver receiver;
 	struct sf_metrics metrics;
-	unsigned count;
-	struct sf_listen_batch *batch;
-	uint64_t datagrams;
-	uint64_t undecoded; /* received, but there was no time for them at the end */
 	unsigned complaints;
-	bool failed;     /* a socket, or there was no memory */
-	int64_t started; /* monotonic ns, as those below */
-	int64_t idle_since;
-	int64_t until;      /* the end of draining; 0: the run goes on */
-	const char *ending; /* why it is draining */
-	const char *ended;  /* NULL: goes on */
+	bool failed; /* there was no memory */
 };
 
-static int listeners_open(struct collect *collect)
+/* After each record and message, and when a signal came. */
+static void look_for_end(struct collect *collect)
 {
-	const struct sf_strings *urls = &collect->options->listen;
-	const char *fallback = DEFAULT_LISTEN;
-	const char *const *items = urls->count ? urls->items : &fallback;
-	unsigned count = urls->count ? urls->count : 1;
-	struct sf_error error = { 0 };
+	const struct sf_collected_sink *sink = &collect->sink;
 
-	for (unsigned i = 0; i < count; i++) {
-		int opened = sf_listen_open(&collect->listeners[collect->count],
-			SF_LISTEN_MAX - collect->count, items[i], &error);
-
-		if (opened < 0)
-			return sf_exit_error(&error);
-		collect->count += (unsigned)opened;
-	}
-	for (unsigned i = 0; i < collect->count; i++)
-		collect->polls[i] =
-			(struct pollfd){ .fd = collect->listeners[i].fd, .events = POLLIN };
-	for (unsigned i = 0; i < collect->count && !collect->options->quiet; i++)
-		fprintf(stderr, "listening on %s\n", collect->listeners[i].url);
-	return SF_EXIT_OK;
+	if (sink->failure || sink->lost)
+		sf_receiver_stop(&collect->receiver, "output");
+	else if (sink->most && sink->flows >= sink->most)
+		sf_receiver_stop(&collect->receiver, "count");
+	else if (sf_signal_stop)
+		sf_receiver_end(&collect->receiver, sf_signal_name(sf_signal_stop));
+	if (sf_signal_hurry(NULL))
+		sf_receiver_cut(&collect->receiver);
 }
 
-static void datagram_decode(struct collect *collect, unsigned index)
+static void decode(void *context, const char *sender, const uint8_t *data, size_t length)
 {
-	char name[SF_LISTEN_NAME];
+	struct collect *collect = context;
 	struct sf_error error = { 0 };
-	size_t length;
-	const uint8_t *data = sf_listen_datagram(collect->batch, index, &length, name);
-	int result;
+	int result = sf_collector_message(collect->sink.collector, sender, data, length, &error);
 
-	collect->datagrams++;
-	result = sf_collector_message(collect->sink.collector, name, data, length, &error);
-	if (result == 0)
-		return;
 	collect->failed |= result == -ENOMEM;
-	if (collect->complaints < COMPLAINTS && !collect->options->quiet) {
-		sf_complain("message from %s: %s", name, error.text);
+	if (result && collect->complaints < COMPLAINTS && !collect->options->quiet) {
+		sf_complain("message from %s: %s", sender, error.text);
 		if (++collect->complaints == COMPLAINTS)
 			sf_complain("further bad messages are counted only");
 	}
+	look_for_end(collect);
 }
 
-/* Why the run is to end, or NULL. */
-static const char *end_of_run(const struct collect *collect, int64_t now)
+static void write_out(void *context)
 {
-	const struct sf_options *options = collect->options;
+	struct collect *collect = context;
 
-	if (sf_signal_stop)
-		return sf_signal_name(sf_signal_stop);
-	if (options->duration_ns && now - collect->started >= options->duration_ns)
-		return "duration";
-	if (options->idle_exit_ns && now - collect->idle_since >= options->idle_exit_ns)
-		return "idle";
-	return NULL;
-}
-
-/*
- * Looks at output, -c, signals and clocks. From the first reason to end on what lies in the sockets
- * is read until the time for that is over.
- */
-static void look_for_end(struct collect *collect)
-{
-	int64_t now = sf_clock_read(CLOCK_MONOTONIC);
-
-	if (collect->ended)
-		return;
-	if (collect->sink.failure || collect->sink.lost) {
-		collect->ended = "output";
-	} else if (collect->sink.most && collect->sink.flows >= collect->sink.most) {
-		collect->ended = "count";
-	} else if (!collect->ending) {
-		collect->ending = end_of_run(collect, now);
-		collect->until = now + DRAIN_NS;
-	} else if (now >= collect->until || sf_signal_hurry(NULL)) {
-		collect->ended = collect->ending;
-	}
-}
-
-/* One batch of every socket; false: there was nothing. */
-static bool round_receive(struct collect *collect)
-{
-	bool any = false;
-
-	for (unsigned i = 0; i < collect->count && !collect->ended; i++) {
-		int n = sf_listen_receive(&collect->listeners[i], collect->batch), j;
-
-		if (n < 0) {
-			sf_complain("%s: %s", collect->listeners[i].url, sf_strerror(n));
-			collect->failed = true;
-			collect->ended = "failure";
-			break;
-		}
-		for (j = 0; j < n && !collect->ended; j++) {
-			datagram_decode(collect, (unsigned)j);
-			look_for_end(collect);
-		}
-		/* -c has what it wants; other ends leave something undone */
-		if (j < n && collect->ended == collect->ending) {
-			collect->undecoded += (uint64_t)(n - j);
-			collect->datagrams += (uint64_t)(n - j);
-		}
-		any |= n > 0;
-	}
-	return any;
-}
-
-static uint64_t dropped(struct collect *collect)
-{
-	uint64_t sum = 0;
-
-	for (unsigned i = 0; i < collect->count; i++) {
-		sf_listen_drops(&collect->listeners[i]);
-		sum += collect->listeners[i].dropped;
-	}
-	return sum;
+	sf_collected_flush(&collect->sink, sf_clock_read(CLOCK_REALTIME));
+	sf_receiver_dropped(&collect->receiver);
+	look_for_end(collect);
 }
 
 static struct sf_collected_input received_by(struct collect *collect)
 {
 	return (struct sf_collected_input){
-		.datagrams = collect->datagrams,
-		.dropped = dropped(collect),
-		.undecoded = collect->undecoded,
+		.datagrams = collect->receiver.datagrams,
+		.dropped = sf_receiver_dropped(&collect->receiver),
+		.undecoded = collect->receiver.undecoded,
 	};
 }
+
+static void report(struct collect *collect, const char *ended)
+{
+	const struct sf_collected_input received = received_by(collect);
+
+	sf_collected_report(&collect->sink, &received, ended);
+}
+
+/* ---------------------------------------------------------------- signals */
+
+static void on_signal(void *context)
+{
+	sf_signals_answer();
+	look_for_end(context);
+}
+
+static void on_statistics(void *context, int number)
+{
+	(void)number;
+	sf_signal_stats = 0;
+	write_out(context);
+	report(context, "request");
+}
+
+static int open_loop(struct collect *collect)
+{
+	const struct sf_inbox inbox = { .take = on_signal, .context = collect };
+	int err = sf_loop_new(&collect->loop);
+
+	if (err)
+		return err;
+	sf_loop_set_inbox(collect->loop, &inbox);
+	sf_signals_wake(sf_loop_wakeup(collect->loop));
+	return sf_loop_add_signal(collect->loop, SIGUSR1, on_statistics, collect);
+}
+
+/* ---------------------------------------------------------------- metrics */
 
 static void write_metrics(void *context, bool openmetrics, FILE *stream)
 {
@@ -190,74 +130,91 @@ static void write_metrics(void *context, bool openmetrics, FILE *stream)
 static bool is_hindered(void *context, char *text, size_t size)
 {
 	const struct collect *collect = context;
+	const char *ending =
+		collect->receiver.ending ? collect->receiver.ending : collect->receiver.ended;
 
-	if (!collect->ending && !collect->ended)
-		return false;
-	snprintf(text, size, "the run is about to end: %s",
-		collect->ending ? collect->ending : collect->ended);
-	return true;
+	if (ending)
+		snprintf(text, size, "the run is about to end: %s", ending);
+	return ending != NULL;
 }
 
-static int metrics_open(struct collect *collect)
+static int open_metrics(struct collect *collect, struct sf_error *error)
 {
 	const struct sf_metrics_owner owner = { write_metrics, is_hindered, collect };
-	struct sf_error error = { 0 };
+	int err = sf_metrics_open(&collect->metrics, collect->options->metrics, &owner,
+		collect->options->quiet, error);
 
-	if (sf_metrics_open(&collect->metrics, collect->options->metrics, &owner,
-		    collect->options->quiet, &error))
-		return sf_exit_error(&error);
-	collect->polls[collect->count] =
-		(struct pollfd){ .fd = sf_metrics_fd(&collect->metrics), .events = POLLIN };
-	return SF_EXIT_OK;
+	if (err)
+		return err;
+	err = sf_metrics_join(&collect->metrics, collect->loop);
+	return err ? sf_error_set(error, err, "--metrics: %s", sf_strerror(err)) : 0;
 }
 
-static void report(struct collect *collect, const char *ended)
-{
-	const struct sf_collected_input received = received_by(collect);
+/* ---------------------------------------------------------------- the run */
 
-	sf_collected_report(&collect->sink, &received, ended);
+static int listen_everywhere(struct collect *collect, struct sf_error *error)
+{
+	const struct sf_strings *urls = &collect->options->listen;
+	int err = urls->count ? 0 : sf_receiver_listen(&collect->receiver, DEFAULT_LISTEN, error);
+
+	for (unsigned i = 0; i < urls->count && !err; i++)
+		err = sf_receiver_listen(&collect->receiver, urls->items[i], error);
+	for (unsigned i = 0; i < collect->receiver.count && !err && !collect->options->quiet; i++)
+		fprintf(stderr, "listening on %s\n", collect->receiver.listeners[i].url);
+	return err;
 }
 
-/* Output leaves when the input pauses, and at least this often when it does not. */
-static void pause_output(struct collect *collect, int64_t *flushed)
+/* Loop, sockets and metrics. */
+static int open_receiver(struct collect *collect, struct sf_error *error)
 {
-	*flushed = sf_clock_read(CLOCK_MONOTONIC);
-	sf_collected_flush(&collect->sink, sf_clock_read(CLOCK_REALTIME));
+	const struct sf_receiver_options options = {
+		.message = decode,
+		.write_out = write_out,
+		.context = collect,
+		.duration_ns = collect->options->duration_ns,
+		.silence_ns = collect->options->idle_exit_ns,
+	};
+	int err = open_loop(collect);
+
+	if (!err)
+		err = sf_receiver_init(&collect->receiver, collect->loop, &options);
+	if (err)
+		return sf_error_set(error, err, "the event loop: %s", sf_strerror(err));
+	err = listen_everywhere(collect, error);
+	return err ? err : open_metrics(collect, error);
+}
+
+static int run(struct collect *collect)
+{
+	const char *ended;
+
+	/* signals may have come before there was a loop */
 	look_for_end(collect);
-	dropped(collect);
-	sf_metrics_serve(&collect->metrics);
-	sf_signals_answer();
-	if (sf_signal_stats) {
-		sf_signal_stats = 0;
-		report(collect, "request");
+	if (sf_signal_stats)
+		on_statistics(collect, SIGUSR1);
+	ended = sf_receiver_run(&collect->receiver);
+	if (collect->receiver.error.code) {
+		sf_complain("%s", collect->receiver.error.text);
+		collect->failed = true;
 	}
+	collect->failed |= !sf_collected_finish(&collect->sink);
+	report(collect, ended);
+	return collect->failed ? SF_EXIT_FAILED : SF_EXIT_OK;
 }
 
-static void collect_run(struct collect *collect)
+static void close_all(struct collect *collect)
 {
-	int64_t flushed = sf_clock_read(CLOCK_MONOTONIC);
-
-	collect->started = collect->idle_since = flushed;
-	while (!collect->ended) {
-		bool any = round_receive(collect);
-		int64_t now = sf_clock_read(CLOCK_MONOTONIC);
-
-		/* the sockets are empty: nothing is left to drain */
-		if (!any && collect->ending && !collect->ended)
-			collect->ended = collect->ending;
-		if (any && !collect->ending)
-			collect->idle_since = now;
-		if (!any || now - flushed >= ROUND_MS * INT64_C(1000000))
-			pause_output(collect, &flushed);
-		look_for_end(collect);
-		if (!any && !collect->ended && !collect->ending)
-			poll(collect->polls, collect->count + 1, ROUND_MS);
-	}
+	sf_metrics_close(&collect->metrics);
+	sf_receiver_fini(&collect->receiver);
+	sf_signals_wake(NULL);
+	sf_loop_free(collect->loop);
+	sf_collected_close(&collect->sink);
 }
 
 int sf_cmd_collect(struct sf_options *options)
 {
 	struct collect collect = { .options = options };
+	struct sf_error error = { 0 };
 	int status;
 
 	if (options->operands.count) {
@@ -269,25 +226,10 @@ int sf_cmd_collect(struct sf_options *options)
 	sf_signals_catch();
 	status = sf_collected_open(&collect.sink, options);
 	collect.sink.most = options->count;
-	collect.batch = sf_listen_batch_new();
-	if (status == SF_EXIT_OK && !collect.batch) {
-		sf_complain("no memory for datagrams");
-		status = SF_EXIT_FAILED;
-	}
+	if (status == SF_EXIT_OK && open_receiver(&collect, &error))
+		status = sf_exit_error(&error);
 	if (status == SF_EXIT_OK)
-		status = listeners_open(&collect);
-	if (status == SF_EXIT_OK)
-		status = metrics_open(&collect);
-	if (status == SF_EXIT_OK) {
-		collect_run(&collect);
-		if (!sf_collected_finish(&collect.sink) || collect.failed)
-			status = SF_EXIT_FAILED;
-		report(&collect, collect.ended);
-	}
-	sf_metrics_close(&collect.metrics);
-	for (unsigned i = 0; i < collect.count; i++)
-		sf_listen_close(&collect.listeners[i]);
-	sf_listen_batch_free(collect.batch);
-	sf_collected_close(&collect.sink);
+		status = run(&collect);
+	close_all(&collect);
 	return status;
 }

@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/metrics.h"
 
+#define CLIENTS_NS  (SF_NS_PER_S / 10) /* clients that are connected are looked at as often */
 #define TEXT        "text/plain; charset=utf-8"
 #define PROMETHEUS  "text/plain; version=0.0.4; charset=utf-8"
 #define OPENMETRICS "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -78,6 +79,8 @@ int sf_metrics_open(struct sf_metrics *metrics, const char *where,
 
 void sf_metrics_close(struct sf_metrics *metrics)
 {
+	sf_watch_remove(&metrics->watch);
+	sf_timer_remove(&metrics->timer);
 	sf_http_close(metrics->http);
 	metrics->http = NULL;
 }
@@ -91,4 +94,36 @@ void sf_metrics_serve(struct sf_metrics *metrics)
 {
 	if (metrics->http)
 		sf_http_serve(metrics->http, sf_clock_read(CLOCK_MONOTONIC));
+}
+
+static void serve_clients(struct sf_metrics *metrics)
+{
+	sf_metrics_serve(metrics);
+	if (sf_http_has_clients(metrics->http))
+		sf_timer_repeat(&metrics->timer, CLIENTS_NS);
+	else
+		sf_timer_stop(&metrics->timer);
+}
+
+static void on_client(struct sf_watch *watch, unsigned ready)
+{
+	(void)ready;
+	serve_clients(watch->context);
+}
+
+static void on_timer(struct sf_timer *timer)
+{
+	serve_clients(timer->context);
+}
+
+int sf_metrics_join(struct sf_metrics *metrics, struct sf_loop *loop)
+{
+	int err;
+
+	if (!metrics->http)
+		return 0;
+	err = sf_loop_add_timer(loop, &metrics->timer, on_timer, metrics);
+	return err ? err
+		   : sf_loop_add_watch(loop, &metrics->watch, sf_http_fd(metrics->http),
+			     SF_LOOP_READ, on_client, metrics);
 }

@@ -12,6 +12,7 @@
 
 #include <spanflow/export.h>
 
+#include "base/loop.h"
 #include "cli/counters.h"
 #include "metrics/http.h"
 
@@ -42,6 +43,8 @@ struct sf_metrics_owner {
 struct sf_metrics {
 	struct sf_http *http; /* NULL: there are no metrics */
 	struct sf_metrics_owner owner;
+	struct sf_watch watch;
+	struct sf_timer timer; /* for slow clients */
 };
 
 /*
@@ -51,6 +54,9 @@ struct sf_metrics {
 int sf_metrics_open(struct sf_metrics *metrics, const char *where,
 	const struct sf_metrics_owner *owner, bool quiet, struct sf_error *error);
 void sf_metrics_close(struct sf_metrics *metrics);
+
+/* Serves clients from now on whenever the loop turns; 0 or -errno. Before sf_metrics_close(). */
+int sf_metrics_join(struct sf_metrics *metrics, struct sf_loop *loop);
 
 /* The descriptor to poll for POLLIN; -1, which poll() passes over, without metrics. */
 int sf_metrics_fd(const struct sf_metrics *metrics);

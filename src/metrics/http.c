@@ -183,6 +183,14 @@ void sf_http_serve(struct sf_http *http, int64_t mono)
 	for (unsigned i = 0; i < ROUNDS; i++)
 		MHD_run(http->daemon);
 }
+
+bool sf_http_has_clients(const struct sf_http *http)
+{
+	for (unsigned i = 0; i < SF_HTTP_CONNECTIONS; i++)
+		if (http->connections[i].used)
+			return true;
+	return false;
+}
 #else
 int sf_http_open(struct sf_http **http, const char *where, sf_http_handler *handler, void *context,
 	struct sf_error *error)
@@ -218,5 +226,11 @@ void sf_http_serve(struct sf_http *http, int64_t mono)
 {
 	(void)http;
 	(void)mono;
+}
+
+bool sf_http_has_clients(const struct sf_http *http)
+{
+	(void)http;
+	return false;
 }
 #endif

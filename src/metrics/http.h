@@ -64,4 +64,7 @@ int sf_http_fd(const struct sf_http *http);
 /* Accepts, reads and answers what is there. `mono`: monotonic time in ns. */
 void sf_http_serve(struct sf_http *http, int64_t mono);
 
+/* True while a client is connected: then sf_http_serve() has to be called now and then, for its deadline. */
+bool sf_http_has_clients(const struct sf_http *http);
+
 #endif

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "receive/receiver.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+
+#define OUTPUT_NS (SF_NS_PER_S / 10)       /* output waits no longer */
+#define DRAIN_NS  (SF_NS_PER_S * 15 / 100) /* for what lies in the sockets at the end */
+/*
+ * After the last datagram the output is written every OUTPUT_NS for so long: files and text hold back
+ * records for up to a second.
+ */
+#define WRITE_OUT_NS (SF_NS_PER_S * 3 / 2)
+
+void sf_receiver_end(struct sf_receiver *receiver, const char *why)
+{
+	if (receiver->ending || receiver->ended)
+		return;
+	receiver->ending = why;
+	receiver->deadline_ns = sf_loop_read_clock(receiver->loop) + DRAIN_NS;
+}
+
+void sf_receiver_cut(struct sf_receiver *receiver)
+{
+	if (!receiver->ended)
+		receiver->ended = receiver->ending;
+}
+
+void sf_receiver_stop(struct sf_receiver *receiver, const char *why)
+{
+	if (!receiver->ended)
+		receiver->ended = why;
+}
+
+/* Also between the datagrams of a batch, because a message may be much work. */
+static void look_at_clock(struct sf_receiver *receiver)
+{
+	if (receiver->deadline_ns == INT64_MAX ||
+		sf_loop_read_clock(receiver->loop) < receiver->deadline_ns)
+		return;
+	if (receiver->ending)
+		sf_receiver_cut(receiver);
+	else
+		sf_receiver_end(receiver, "duration");
+}
+
+static void fail(struct sf_receiver *receiver, const char *where, int code)
+{
+	sf_error_set(&receiver->error, code, "%s: %s", where, sf_strerror(code));
+	sf_receiver_stop(receiver, "failure");
+}
+
+static void take_batch(struct sf_receiver *receiver, unsigned count)
+{
+	const struct sf_receiver_options *options = &receiver->options;
+	char sender[SF_LISTEN_NAME];
+	unsigned i = 0;
+
+	receiver->batches++;
+	receiver->last_batch_ns = sf_loop_now(receiver->loop);
+	receiver->datagrams += count;
+	if (options->silence_ns && !receiver->ending)
+		sf_timer_set(&receiver->silence, receiver->last_batch_ns + options->silence_ns);
+	if (!receiver->output.period)
+		sf_timer_repeat(&receiver->output, OUTPUT_NS);
+	for (; i < count && !receiver->ended; i++) {
+		size_t length;
+		const uint8_t *data = sf_listen_datagram(receiver->batch, i, &length, sender);
+
+		options->message(options->context, sender, data, length);
+		look_at_clock(receiver);
+	}
+	if (receiver->ended == receiver->ending)
+		receiver->undecoded += count - i;
+	else
+		receiver->datagrams -= count - i; /* nobody wants these */
+}
+
+static void receive(struct sf_watch *watch, unsigned ready)
+{
+	struct sf_listener *listener = (struct sf_listener *)watch;
+	struct sf_receiver *receiver = watch->context;
+	int n;
+
+	(void)ready;
+	if (receiver->ended)
+		return;
+	n = sf_listen_receive(listener, receiver->batch);
+	if (n > 0)
+		take_batch(receiver, (unsigned)n);
+	else if (n < 0)
+		fail(receiver, listener->url, n);
+}
+
+static void on_duration(struct sf_timer *timer)
+{
+	look_at_clock(timer->context);
+}
+
+static void on_silence(struct sf_timer *timer)
+{
+	sf_receiver_end(timer->context, "idle");
+}
+
+static void write_out(struct sf_receiver *receiver)
+{
+	const struct sf_receiver_options *options = &receiver->options;
+
+	if (options->write_out)
+		options->write_out(options->context);
+}
+
+static void on_output(struct sf_timer *timer)
+{
+	struct sf_receiver *receiver = timer->context;
+
+	write_out(receiver);
+	if (sf_loop_now(timer->loop) - receiver->last_batch_ns > WRITE_OUT_NS)
+		sf_timer_stop(timer);
+}
+
+int sf_receiver_init(struct sf_receiver *receiver, struct sf_loop *loop,
+	const struct sf_receiver_options *options)
+{
+	int err;
+
+	memset(receiver, 0, sizeof(*receiver));
+	receiver->options = *options;
+	receiver->loop = loop;
+	receiver->deadline_ns = INT64_MAX;
+	receiver->batch = sf_listen_batch_new();
+	err = receiver->batch ? 0 : -ENOMEM;
+	if (!err)
+		err = sf_loop_add_timer(loop, &receiver->duration, on_duration, receiver);
+	if (!err)
+		err = sf_loop_add_timer(loop, &receiver->silence, on_silence, receiver);
+	if (!err)
+		err = sf_loop_add_timer(loop, &receiver->output, on_output, receiver);
+	return err;
+}
+
+void sf_receiver_fini(struct sf_receiver *receiver)
+{
+	for (unsigned i = 0; i < receiver->count; i++) {
+		sf_watch_remove(&receiver->listeners[i].watch);
+		sf_listen_close(&receiver->listeners[i]);
+	}
+	receiver->count = 0;
+	sf_timer_remove(&receiver->duration);
+	sf_timer_remove(&receiver->silence);
+	sf_timer_remove(&receiver->output);
+	sf_listen_batch_free(receiver->batch);
+	receiver->batch = NULL;
+}
+
+int sf_receiver_listen(struct sf_receiver *receiver, const char *url, struct sf_error *error)
+{
+	struct sf_listener *opened = &receiver->listeners[receiver->count];
+	int count = sf_listen_open(opened, SF_LISTEN_MAX - receiver->count, url, error);
+
+	if (count > 0)
+		receiver->count += (unsigned)count;
+	for (int i = 0; i < count; i++) {
+		int err = sf_loop_add_watch(receiver->loop, &opened[i].watch, opened[i].fd,
+			SF_LOOP_READ, receive, receiver);
+
+		if (err)
+			return sf_error_set(error, err, "--listen %s: %s", url, sf_strerror(err));
+	}
+	return count < 0 ? count : 0;
+}
+
+static void start_timers(struct sf_receiver *receiver)
+{
+	int64_t now = sf_loop_read_clock(receiver->loop);
+
+	if (receiver->options.duration_ns) {
+		receiver->deadline_ns = now + receiver->options.duration_ns;
+		sf_timer_set(&receiver->duration, receiver->deadline_ns);
+	}
+	if (receiver->options.silence_ns)
+		sf_timer_set(&receiver->silence, now + receiver->options.silence_ns);
+}
+
+/* True if a batch was received. */
+static bool turn(struct sf_receiver *receiver, int64_t until)
+{
+	uint64_t before = receiver->batches;
+	int result = sf_loop_turn(receiver->loop, until);
+
+	if (result < 0)
+		fail(receiver, "epoll_wait", result);
+	return receiver->batches != before;
+}
+
+const char *sf_receiver_run(struct sf_receiver *receiver)
+{
+	bool received = false;
+
+	start_timers(receiver);
+	while (!receiver->ended) {
+		bool draining = receiver->ending != NULL, before = received;
+
+		received = turn(receiver, draining || before ? 0 : INT64_MAX);
+		if (!received && before)
+			write_out(receiver);
+		look_at_clock(receiver);
+		/* nothing is left in the sockets */
+		if (!received && draining)
+			sf_receiver_cut(receiver);
+	}
+	return receiver->ended;
+}
+
+uint64_t sf_receiver_dropped(struct sf_receiver *receiver)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < receiver->count; i++) {
+		sf_listen_drops(&receiver->listeners[i]);
+		sum += receiver->listeners[i].dropped;
+	}
+	return sum;
+}
