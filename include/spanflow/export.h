@@ -130,7 +130,7 @@ struct sf_destination_count {
 	X(noFields, "such records have none of the fields that the destination was asked for")
 #define SF_LOST_REASONS(X)                                                                         \
 	X(send, "the kernel refused the datagram")                                                 \
-	X(unreachable, "answered by ICMP: a closed port, a firewall that rejects")                 \
+	X(unreachable, "nobody listens: answered by ICMP, or no connection to the collector")      \
 	X(write, "file or standard output could not be written: full disk, closed pipe")           \
 	X(tooLarge, "one record does not fit the maximum message size")                            \
 	X(queue, "records came faster than the destination took them: its queue was full")         \
@@ -147,7 +147,12 @@ struct sf_destination_stats {
 #define X(name, text) struct sf_destination_count lost_##name;
 	SF_LOST_REASONS(X)
 #undef X
-	uint64_t messages; /* datagrams or file messages, templates included */
+	/*
+	 * Sent a second time, on a new connection, because the collector may not have got them from the
+	 * last one: it may have them twice. They are in `sent` once.
+	 */
+	struct sf_destination_count repeated;
+	uint64_t messages; /* datagrams or messages of files and connections, templates included */
 	uint64_t message_octets;
 	/*
 	 * A file, or what is printed, lacks something: records, or what stands around them, such as
@@ -158,6 +163,7 @@ struct sf_destination_stats {
 	int error;         /* the code of that, negative; 0: there is none */
 	bool gone;         /* takes nothing any more: the reader of a pipe has gone */
 	bool failing;      /* takes nothing now: nobody listens, there is no route, a full disk */
+	uint8_t protocol;  /* of its socket: IPPROTO_UDP or IPPROTO_TCP; 0: there is no socket */
 	/* What has changed: it cannot be reached, it answers again. */
 	unsigned news_count;
 	char news[256]; /* the last one, in words */
@@ -181,10 +187,11 @@ SF_CHECKED static inline int sf_exporter_new(struct sf_exporter **exporter,
 void sf_exporter_free(struct sf_exporter *exporter);
 
 /*
- * Adds a collector: "ipfix://host:port,option=value…" (DESIGN: ipfix, ipfix+udp, netflow9,
- * netflow5). Resolves the name now (SF_ERESOLVE), unless options.late_collectors. Options, each checked (SF_EUSAGE names option,
- * value and what is allowed): biflow, rate, template-refresh, template-refresh-packets, options,
- * mtu, time, profile, fields, queue.
+ * Adds a collector: "ipfix://host:port,option=value…"; the schemes are ipfix, ipfix+udp, tcp,
+ * ipfix+tcp, netflow9, netflow5. Resolves the name and connects now (SF_ERESOLVE, -ECONNREFUSED …),
+ * unless options.late_collectors. Options, each checked (SF_EUSAGE names option, value and what is
+ * allowed): biflow, rate, template-refresh, template-refresh-packets, options, mtu, time, profile,
+ * fields, queue, source, dscp, retry.
  */
 SF_CHECKED int sf_exporter_add_collector(
 	struct sf_exporter *exporter, const char *url, struct sf_error *error);
@@ -300,7 +307,7 @@ bool sf_destination_waiting(
 /* Nothing waits, as it must be after sf_exporter_finish(): offered = sent + skipped + lost. */
 bool sf_destination_balanced(const struct sf_destination_stats *stats);
 
-/* The local address of UDP collector `index`, to recognise own export traffic; false: no socket. */
+/* The local address of collector `index`, to recognise own export traffic; false: no socket. */
 bool sf_exporter_local_address(const struct sf_exporter *exporter, unsigned index,
 	struct sockaddr *address, unsigned *size, struct sockaddr *peer, unsigned *peer_size);
 

@@ -230,9 +230,9 @@ const struct sf_option sf_option_table[] = {
 			"element by its IANA name; and, or, not, parentheses. Both directions of a "
 			"biflow are looked at as two records, with --biflow as one." },
 	{ EXPORT, 'e', "export", SF_OPTION_STRINGS, AT(collectors), SF_METER, "COLLECTOR",
-		.help = "Send records to a collector: ipfix://host:4739, netflow9://host:2055 or "
-			"netflow5://host:2055. Options follow after commas: "
-			"ipfix://[::1]:4739,biflow=yes,rate=50000." },
+		.help = "Send records to a collector: ipfix://host:4739 (UDP), tcp://host:4739 "
+			"(IPFIX over TCP), netflow9://host:2055 or netflow5://host:2055. Options "
+			"follow after commas: ipfix://[::1]:4739,biflow=yes,rate=50000." },
 	{ EXPORT, 'w', "write", SF_OPTION_STRINGS, AT(write), SF_METER, "FILE",
 		.help = "Write records to an IPFIX file (RFC 5655); - is standard output." },
 	{ EXPORT, 'w', "write", SF_OPTION_STRINGS, AT(write), SF_COLLECT, "FILE",

@@ -274,6 +274,9 @@ void sf_report_destination_text(const struct sf_destination_stats *stats, FILE *
 		stats->url, stats->sent.records, stats->sent.packets, stats->sent.octets);
 	text_reasons(&counters, "destinations[].skipped", counters.skipped.records, stream);
 	text_reasons(&counters, "destinations[].lost", counters.lost.records, stream);
+	if (stats->repeated.records)
+		fprintf(stream, "; %" PRIu64 " sent again on a new connection",
+			stats->repeated.records);
 	fputs(stats->incomplete ? "; incomplete\n" : "\n", stream);
 }
 

@@ -83,12 +83,14 @@ void sf_run_learn_own(struct sf_run *run)
 		return;
 	for (unsigned i = 0; i < run->options->collectors.count; i++) {
 		struct sockaddr_storage local, peer;
+		struct sf_destination_stats stats;
 		unsigned local_size = sizeof(local), peer_size = sizeof(peer);
 
 		if (sf_exporter_local_address(run->exporter, i, (struct sockaddr *)&local,
-			    &local_size, (struct sockaddr *)&peer, &peer_size))
+			    &local_size, (struct sockaddr *)&peer, &peer_size) &&
+			sf_exporter_stats(run->exporter, i, &stats))
 			sf_own_add(&run->own, (struct sockaddr *)&local, (struct sockaddr *)&peer,
-				IPPROTO_UDP);
+				stats.protocol);
 	}
 }
 
@@ -405,6 +407,16 @@ static int start_resolver(struct sf_run *run, struct sf_error *error)
 		run->sandbox.uid, run->sandbox.gid, error);
 }
 
+static bool has_streams(const struct sf_run *run)
+{
+	struct sf_destination_stats stats;
+
+	for (unsigned i = 0; sf_exporter_stats(run->exporter, i, &stats); i++)
+		if (stats.protocol == IPPROTO_TCP)
+			return true;
+	return false;
+}
+
 int sf_run_confine(struct sf_run *run, struct sf_error *error)
 {
 	char text[sizeof(run->sandbox.missing) + 64];
@@ -412,6 +424,7 @@ int sf_run_confine(struct sf_run *run, struct sf_error *error)
 
 	if (!run->sandbox.wanted)
 		return 0;
+	run->sandbox.streams = has_streams(run);
 	err = sf_sandbox_enter(&run->sandbox, &listener, error);
 	if (listener >= 0)
 		sf_monitor_give_listener(&run->monitor, listener);

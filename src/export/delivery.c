@@ -26,8 +26,14 @@ int64_t sf_session_instant(const struct sf_session *session, struct sf_stream *s
 	int64_t now = shared->wall_ns;
 
 	/* RFC 7011 §3.1: when the message leaves, by a clock that may be set back */
-	if (!sf_session_is_netflow(session) && session->transport->traits.live)
-		return now;
+	if (!sf_session_is_netflow(session) && session->transport->traits.live) {
+		if (!session->transport->traits.connected)
+			return now;
+		/* readers of connections refuse a time that goes back (RFC 7011 §8.2) */
+		if (now > stream->instant_ns)
+			stream->instant_ns = now;
+		return stream->instant_ns;
+	}
 	if (on_packet_clock(session))
 		now = session->latest_ns > 0 ? session->latest_ns
 		      : shared->clock_ns > 0 ? shared->clock_ns
@@ -99,7 +105,7 @@ void sf_session_refused(struct sf_session *session, int64_t now)
 static bool leaves_a_gap(enum sf_fate fate, const struct sf_session *session)
 {
 	return fate == SF_FATE_LOST_write ||
-	       (fate == SF_FATE_LOST_stopped && !session->transport->traits.datagrams);
+	       (fate == SF_FATE_LOST_stopped && !session->transport->traits.live);
 }
 
 static void enter_fates(struct sf_session *session, struct sf_batch *batch, int64_t now)
@@ -180,11 +186,17 @@ static void begin_stall(struct sf_session *session)
 static void end_stall(struct sf_session *session)
 {
 	struct sf_destination *destination = &session->destination;
+	const struct sf_transport *transport = session->transport;
 
 	session->stalled = destination->fails = false;
 	destination->lost_as = SF_FATE_LOST_queue;
-	sf_destination_news(destination, "%.150s %s again", destination->stats.url,
-		session->transport->traits.datagrams ? "can be reached" : "takes records");
+	session->said_connects = transport->connects;
+	if (transport->traits.connected && transport->trouble[0])
+		sf_destination_news(destination, "%.60s can be reached again (%.160s)",
+			destination->stats.url, transport->trouble);
+	else
+		sf_destination_news(destination, "%.150s %s again", destination->stats.url,
+			transport->traits.live ? "can be reached" : "takes records");
 }
 
 void sf_session_settle(struct sf_session *session)
@@ -195,7 +207,9 @@ void sf_session_settle(struct sf_session *session)
 	if (transport->fails &&
 		(!session->stalled || (transport->gone && !session->destination.stats.gone)))
 		begin_stall(session);
-	else if (!transport->fails && session->stalled)
+	else if (!transport->fails &&
+		 (session->stalled || (transport->connects > 1 && transport->traits.connected &&
+					      session->said_connects != transport->connects)))
 		end_stall(session);
 }
 
@@ -211,12 +225,17 @@ void sf_session_watch(struct sf_session *session)
 		sf_pace_watch(&session->pace, session->transport);
 }
 
+static bool waits(const struct sf_session *session)
+{
+	return !session->destination.shared->options.queued;
+}
+
 /* False: the run is to end, and this destination is not ready now, or nothing is sent any more. */
 static bool may_leave(struct sf_session *session, uint64_t records)
 {
 	if (sf_hurry_level(session->transport->hurry) > 1)
 		return false;
-	if (!session->destination.shared->options.queued)
+	if (waits(session))
 		return sf_pace_wait(&session->pace, records);
 	sf_pace_spend(&session->pace, records);
 	return true;
@@ -230,12 +249,14 @@ static void lose_batch(struct sf_batch *batch, enum sf_fate fate)
 		batch->messages[i].fate = (uint8_t)fate;
 }
 
-void sf_session_send(struct sf_session *session, struct sf_stream *stream, struct sf_batch *batch)
+/* Writes the headers; returns the number of records. */
+static uint64_t seal(struct sf_session *session, struct sf_stream *stream, struct sf_batch *batch,
+	int64_t time_ns)
 {
 	const struct sf_dialect *dialect = session->options.dialect;
 	struct sf_stamp stamp = {
 		.boot_ms = stream->context.boot_ms,
-		.time_ns = sf_session_instant(session, stream),
+		.time_ns = time_ns,
 		.domain = stream->domain,
 		.sampling_interval = session->destination.shared->options.sampling_interval,
 	};
@@ -249,14 +270,27 @@ void sf_session_send(struct sf_session *session, struct sf_stream *stream, struc
 		stream->sequence = dialect->seal(bytes, batch->messages[i].length, &stamp);
 		records += batch->messages[i].data_records;
 	}
+	return records;
+}
+
+void sf_session_send(struct sf_session *session, struct sf_stream *stream, struct sf_batch *batch)
+{
+	const struct sf_transport *transport = session->transport;
+	/* while templates and options data are written, no other message may be begun */
+	bool ready = !transport->traits.connected || !waits(session) ||
+		     batch == &session->control || sf_session_await(session);
+	int64_t time_ns = sf_session_instant(session, stream);
+	uint64_t records = seal(session, stream, batch, time_ns);
+
 	/* nobody listens: what cannot wait any more, as the run ends, need not be sent either */
-	if (session->reach != SF_REACH_OK && batch->messages[0].flows.records)
+	if ((session->reach != SF_REACH_OK && batch->messages[0].flows.records) ||
+		(!ready && session->given_up))
 		lose_batch(batch, SF_FATE_LOST_unreachable);
-	else if (may_leave(session, records))
-		session->transport->ops->send(session->transport, batch);
+	else if (ready && may_leave(session, records))
+		transport->ops->send(session->transport, batch);
 	else
 		lose_batch(batch, SF_FATE_LOST_stopped);
-	enter_fates(session, batch, stamp.time_ns);
+	enter_fates(session, batch, time_ns);
 	sf_session_settle(session);
 	batch->count = 0;
 }

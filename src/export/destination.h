@@ -58,6 +58,8 @@ struct sf_destination_ops {
 	int64_t (*ready)(struct sf_destination *destination, int64_t mono);
 	/* With a queue, when ready: sends one message that is not full. False: there is none. */
 	bool (*flush)(struct sf_destination *destination);
+	/* With a queue: messages have left whose fate ready() may learn. Optional. */
+	bool (*holds)(const struct sf_destination *destination);
 	void (*finish)(struct sf_destination *destination);
 	void (*free)(struct sf_destination *destination);
 	/* Optional. */
@@ -81,7 +83,8 @@ struct sf_destination {
 	int fd;                             /* to be polled for POLLOUT; -1: none */
 	int64_t tick_ns;                    /* monotonic time of the next tick() */
 	bool pending;         /* the last pump left records or messages that could not leave */
-	bool fails;           /* takes nothing now and may recover: the end does not wait for it */
+	bool fails;           /* takes nothing now and may recover */
+	bool returns;         /* the end waits for it even while it fails */
 	bool drops;           /* set by ready(): all records in the queue are lost */
 	enum sf_fate lost_as; /* fate of records that are lost in the queue */
 };

@@ -9,6 +9,7 @@
 #include "base/sized.h"
 #include "export/destination.h"
 #include "export/message.h"
+#include "export/stream.h"
 #include "export/url.h"
 
 #define QUEUE_OCTETS (UINT64_C(256) << 20) /* 1.4 million records */
@@ -120,6 +121,43 @@ static int choose_fields(const struct sf_exporter *exporter, struct sf_url *pars
 		parsed->session.dialect == &sf_netflow9 ? left_out : NULL, "--fields", error);
 }
 
+static int open_transport(struct sf_exporter *exporter, const struct sf_url *parsed,
+	struct sf_transport **transport, struct sf_error *error)
+{
+	const struct sf_exporter_options *options = &exporter->shared.options;
+	const struct sf_peer_options peer = {
+		.host = parsed->target,
+		.port = parsed->port,
+		.source = parsed->source,
+		.dscp = parsed->dscp,
+		.lookup = options->lookup,
+		.collector = exporter->collectors++,
+	};
+	bool late = options->queued && options->late_collectors;
+
+	if (parsed->transport == SF_URL_TCP)
+		return sf_stream_open(transport,
+			&(struct sf_stream_options){
+				.peer = peer,
+				.link = sf_tcp_new(),
+				.retry_ns = parsed->retry_ns,
+				.late = late,
+				.hurry = &options->hurry,
+			},
+			error);
+	return sf_udp_open(transport,
+		&(struct sf_udp_options){
+			.peer = peer,
+			.mtu = parsed->mtu,
+			.large = parsed->session.dialect == &sf_ipfix,
+			.patient = options->packet_clock,
+			.waits = !options->queued,
+			.late = late,
+			.paced = parsed->session.rate != 0,
+		},
+		error);
+}
+
 int sf_exporter_add_collector(struct sf_exporter *exporter, const char *url, struct sf_error *error)
 {
 	const struct sf_exporter_options *options = &exporter->shared.options;
@@ -147,20 +185,7 @@ int sf_exporter_add_collector(struct sf_exporter *exporter, const char *url, str
 		return sf_error_set(error, SF_EUSAGE,
 			"%s: NetFlow v5 cannot announce sampling of 1 in %u (at most 1 in 16383)",
 			url, options->sampling_interval);
-	code = sf_udp_open(&transport,
-		&(struct sf_udp_options){
-			.host = parsed.target,
-			.port = parsed.port,
-			.mtu = parsed.mtu,
-			.large = parsed.session.dialect == &sf_ipfix,
-			.patient = options->packet_clock,
-			.waits = !options->queued,
-			.late = options->queued && options->late_collectors,
-			.lookup = options->lookup,
-			.collector = exporter->collectors++,
-			.paced = parsed.session.rate != 0,
-		},
-		error);
+	code = open_transport(exporter, &parsed, &transport, error);
 	if (code < 0)
 		return code;
 	return add_session(exporter, &parsed, transport, url, left_out, error);
@@ -370,6 +395,13 @@ void sf_exporter_finish(struct sf_exporter *exporter)
 	}
 }
 
+static const struct sf_transport *transport_of(const struct sf_exporter *exporter, unsigned index)
+{
+	if (index >= exporter->count || !exporter->destinations[index]->ops->transport)
+		return NULL;
+	return exporter->destinations[index]->ops->transport(exporter->destinations[index]);
+}
+
 bool sf_exporter_stats_sized(const struct sf_exporter *exporter, unsigned index,
 	struct sf_destination_stats *stats, size_t size)
 {
@@ -412,11 +444,8 @@ bool sf_destination_balanced(const struct sf_destination_stats *stats)
 bool sf_exporter_local_address(const struct sf_exporter *exporter, unsigned index,
 	struct sockaddr *address, unsigned *size, struct sockaddr *peer, unsigned *peer_size)
 {
-	const struct sf_transport *transport = NULL;
+	const struct sf_transport *transport = transport_of(exporter, index);
 
-	if (index < exporter->count && exporter->destinations[index]->ops->transport)
-		transport = exporter->destinations[index]->ops->transport(
-			exporter->destinations[index]);
 	if (!transport || transport->local_size == 0 || transport->local_size > *size ||
 		transport->peer_size > *peer_size)
 		return false;

@@ -12,8 +12,9 @@
 
 #include "export/destination.h"
 
-#define CHUNK  64 /* records between two looks whether the destination is ready */
-#define CHUNKS 16 /* in one call: between two calls the workers' rings are emptied */
+#define CHUNK   64 /* records between two looks whether the destination is ready */
+#define CHUNKS  16 /* in one call: between two calls the workers' rings are emptied */
+#define HOLD_NS INT64_C(10000000) /* between two looks for the fate of messages that have left */
 #define TICK_NS                                                                                    \
 	INT64_C(250000000) /* of all at the same times, so a process that idles wakes once */
 
@@ -182,8 +183,11 @@ int64_t sf_destination_pump(
 			destination->tick_ns = (mono / TICK_NS + 1) * TICK_NS;
 			ops->tick(destination);
 		} else if (!put_some(queue, destination) && !(ending && ops->flush(destination))) {
-			destination->pending = false;
-			return destination->tick_ns;
+			destination->pending = ops->holds && ops->holds(destination);
+			when = mono + HOLD_NS;
+			return destination->pending && when < destination->tick_ns
+				       ? when
+				       : destination->tick_ns;
 		}
 	}
 	return mono;
@@ -191,6 +195,6 @@ int64_t sf_destination_pump(
 
 bool sf_destination_waits(const struct sf_destination *destination)
 {
-	return !destination->stats.gone && !destination->fails &&
+	return !destination->stats.gone && (!destination->fails || destination->returns) &&
 	       (destination->reader.count || destination->pending);
 }

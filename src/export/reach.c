@@ -83,6 +83,8 @@ static void meet(struct sf_session *session)
 	session->connects = session->transport->connects;
 	session->epoch++;
 	sf_session_watch(session);
+	if (session->transport->traits.connected)
+		sf_session_resume(session);
 }
 
 int64_t sf_session_ready(struct sf_destination *destination, int64_t mono)

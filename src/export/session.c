@@ -439,6 +439,8 @@ static void session_finish(struct sf_destination *destination)
 	for (struct sf_stream *stream = session->streams; stream; stream = stream->next)
 		if (stream->started)
 			sf_session_options_data(session, stream, true);
+	if (transport->traits.connected && !destination->shared->options.queued)
+		sf_session_await_sent(session);
 	code = transport->ops->end(transport);
 	sf_session_settle(session);
 	if (code < 0) {
@@ -471,9 +473,21 @@ static void session_free(struct sf_destination *destination)
 
 static void session_announce(struct sf_destination *destination)
 {
-	((struct sf_session *)destination)->epoch++;
+	struct sf_session *session = (struct sf_session *)destination;
+
+	/* the peer of a connection has them: it may end a session that sends a template twice */
+	if (session->transport->traits.connected)
+		return;
+	session->epoch++;
 	/* at the next tick(), whether records come or not */
-	((struct sf_session *)destination)->flushed_ns = 0;
+	session->flushed_ns = 0;
+}
+
+static bool session_holds(const struct sf_destination *destination)
+{
+	const struct sf_transport *transport = ((const struct sf_session *)destination)->transport;
+
+	return transport && transport->ops->holds && transport->ops->holds(transport);
 }
 
 static const struct sf_transport *session_transport(const struct sf_destination *destination)
@@ -486,6 +500,7 @@ static const struct sf_destination_ops session_ops = {
 	.tick = session_tick,
 	.ready = sf_session_ready,
 	.flush = sf_session_flush,
+	.holds = session_holds,
 	.announce = session_announce,
 	.finish = session_finish,
 	.free = session_free,
@@ -528,6 +543,8 @@ int sf_session_new(struct sf_destination **destination, const struct sf_shared *
 		.ip_version = UINT8_MAX,
 		.has = (uint8_t)(session->record_mask >> 8) });
 	session->transport = transport;
+	session->destination.stats.protocol = transport->protocol;
+	session->destination.returns = transport->traits.connected;
 	transport->hurry = &shared->options.hurry;
 	session->init_ns = shared->options.packet_clock ? 0 : shared->start_ns;
 	session->control.bytes = session->control_bytes;

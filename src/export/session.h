@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Inside of export sessions: session.c, fill.c, control.c, options.c, delivery.c, reach.c. */
+/*
+ * Inside of export sessions: session.c, fill.c, control.c, options.c, delivery.c, reach.c,
+ * resume.c.
+ */
 #ifndef SPANFLOW_EXPORT_SESSION_H
 #define SPANFLOW_EXPORT_SESSION_H
 
@@ -39,7 +42,7 @@ struct sf_stream {
 	/* NetFlow: times are ms since `boot`; records must lie in [boot_ns, boot_end_ns) */
 	struct sf_encode_context context;
 	int64_t boot_ns, boot_end_ns;
-	int64_t instant_ns; /* time of the last message; never decreases; not IPFIX over a network */
+	int64_t instant_ns; /* time of the last message; never decreases; not IPFIX over UDP */
 	bool started;
 	uint64_t epoch;         /* value of session.epoch when templates were sent last */
 	int64_t announced_ns;   /* wall clock of the last template message */
@@ -74,7 +77,9 @@ struct sf_session {
 	int64_t reach_ns;       /* monotonic; 0: not set yet */
 	int64_t doubt_ns;       /* wall clock; before this time templates go before every batch */
 	unsigned connects;      /* transport->connects when it was read last */
+	unsigned said_connects; /* transport->connects when the user was told of it last */
 	bool stalled;           /* the transport failed when it was read last */
+	bool given_up;          /* the collector was away for too long: it is not waited for */
 	uint8_t *control_bytes; /* one message of templates or options data */
 	struct sf_batch control;
 };
@@ -133,6 +138,23 @@ void sf_session_settle(struct sf_session *session);
 
 int64_t sf_session_ready(struct sf_destination *destination, int64_t mono);
 bool sf_session_flush(struct sf_destination *destination);
+
+/* ---- resume.c: sessions over connections (traits.connected) */
+
+/*
+ * The transport has a new connection: begins a transport session, and sends again what the peer may not
+ * have.
+ */
+void sf_session_resume(struct sf_session *session);
+
+/*
+ * Without a queue: waits until a message can be sent. False: the run is in a hurry, or the collector
+ * has been away for too long.
+ */
+bool sf_session_await(struct sf_session *session);
+
+/* Waits until the peer has acknowledged all messages, as sf_session_await() does. */
+void sf_session_await_sent(struct sf_session *session);
 
 /* ---- fill.c */
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Transports of sealed messages: UDP (udp.c) and IPFIX files (file.c). A transport takes a batch of
- * messages and reports the fate of each; it does not count them. Transports differ in struct
- * sf_traits.
+ * Transports of sealed messages: UDP (udp.c), connections (stream.c: TCP) and IPFIX files (file.c). A
+ * transport takes a batch of messages and reports the fate of each; it does not count them. Transports
+ * differ in struct sf_traits.
  */
 #ifndef SPANFLOW_EXPORT_TRANSPORT_H
 #define SPANFLOW_EXPORT_TRANSPORT_H
@@ -16,6 +16,7 @@
 #include <spanflow/export.h>
 
 #include "export/outlet.h"
+#include "export/peer.h"
 
 static inline unsigned sf_hurry_level(const struct sf_hurry *hurry)
 {
@@ -49,6 +50,8 @@ struct sf_batch {
 	/* set by send */
 	bool earlier_refused;    /* the datagrams of the batch sent before were refused (ICMP) */
 	unsigned last_call_from; /* first message of the last successful call; count: none */
+	/* set by again */
+	bool repeated; /* the peer may have the message from an earlier connection */
 };
 
 struct sf_traits {
@@ -62,6 +65,12 @@ struct sf_traits {
 	 * totals. Otherwise messages have packet times, and the totals come at the end.
 	 */
 	bool live;
+	/*
+	 * Each connection is a transport session of its own (RFC 7011 §10.4): sequence numbers begin at
+	 * 0 and templates are sent once. A collector that is away is expected back: the end of a run
+	 * waits for it.
+	 */
+	bool connected;
 	const char *cannot;   /* "cannot send to" */
 	enum sf_fate failure; /* fate of a message that could not be sent, for another reason */
 	enum sf_fate unready; /* fate of records lost while the transport takes nothing */
@@ -88,6 +97,14 @@ struct sf_transport_ops {
 	void (*settle)(
 		struct sf_transport *transport, struct sf_outcome *sent, struct sf_outcome *lost);
 	/*
+	 * After a new connection (`connects` was raised): takes back the oldest message that the last
+	 * peer may not have, and copies it to `room` (max_message bytes); the session seals and sends
+	 * it again. All are taken back in a row, in their order. False: there is none. Optional.
+	 */
+	bool (*again)(struct sf_transport *transport, struct sf_batch *batch, uint8_t *room);
+	/* True while messages are SF_FATE_WAITING that ready() may settle. Optional. */
+	bool (*holds)(const struct sf_transport *transport);
+	/*
 	 * Closes. Messages that still wait are lost; settle() reports them. Returns 0, or an error if
 	 * the end could not be written.
 	 */
@@ -104,24 +121,23 @@ struct sf_transport {
 	int error;                           /* the last error, negative; 0: none yet */
 	bool fails;                          /* takes nothing now, and may recover */
 	char trouble[200];                   /* message about the failure; "": see `error` */
+	uint8_t protocol;                    /* IPPROTO_UDP, IPPROTO_TCP; 0: no socket */
 	unsigned connects;                   /* number of peers so far */
 	bool gone;                           /* will never take anything again */
 	enum sf_fate lost_as;                /* fate of messages that settle() reports as lost */
-	struct sockaddr_storage local, peer; /* UDP */
-	socklen_t local_size, peer_size;     /* 0: not UDP */
+	struct sockaddr_storage local, peer; /* of the socket */
+	socklen_t local_size, peer_size;     /* 0: there is none */
 };
 
 struct sf_udp_options {
-	const char *host, *port;
+	struct sf_peer_options peer;
 	unsigned mtu; /* largest datagram with IP and UDP headers; 0: what the route allows, at most
 			 1500, or 7680 when `large` and the collector is on this host */
 	bool large;   /* the protocol's collectors take any datagram */
 	bool patient; /* may wait for buffer space (capture files) */
 	bool waits;   /* for the kernel to take a datagram */
 	bool late;    /* no route and no address yet are no failure: ready() tries again */
-	const struct sf_lookup *lookup; /* or NULL */
-	unsigned collector;             /* number of the collector in `lookup` */
-	bool paced;                     /* a rate is kept: small bursts */
+	bool paced;   /* a rate is kept: small bursts */
 };
 
 /* Opens a connected UDP socket to the first address of `host` that works. */

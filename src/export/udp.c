@@ -7,7 +7,6 @@
  * kernel does not support that, by single sends. sendmmsg is not used: it hides the error after a
  * partial success.
  */
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <poll.h>

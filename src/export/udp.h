@@ -3,6 +3,7 @@
 #ifndef SPANFLOW_EXPORT_UDP_H
 #define SPANFLOW_EXPORT_UDP_H
 
+#include "export/peer.h"
 #include "export/transport.h"
 
 struct sf_udp {
@@ -11,17 +12,11 @@ struct sf_udp {
 	bool segmentation;
 	bool patient, waits; /* struct sf_udp_options */
 	/* the way to the collector */
-	char *host, *port; /* as they were given */
+	struct sf_peer peer;
 	unsigned mtu;
 	bool large, paced, late; /* struct sf_udp_options */
-	bool named;              /* `host` is a name, not an address */
-	const struct sf_lookup *lookup;
-	unsigned collector;
-	struct sf_addresses found;
-	bool asked;       /* a request to look up the name is not answered yet */
-	int64_t asked_ns; /* monotonic time of the last request */
-	int64_t again_ns; /* monotonic time of the next attempt to find a way */
-	int64_t pause_ns; /* between two attempts to find a way */
+	int64_t again_ns;        /* monotonic time of the next attempt to find a way */
+	int64_t pause_ns;        /* between two attempts to find a way */
 };
 
 /* ---- udp.c: of struct sf_transport_ops */

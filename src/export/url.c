@@ -26,7 +26,9 @@ enum applies {
 	TO_NETFLOW9 = 2,
 	TO_NETFLOW5 = 4,
 	TO_FILE = 8,
-	TO_COLLECTORS = TO_IPFIX | TO_NETFLOW9 | TO_NETFLOW5,
+	TO_TCP = 16, /* IPFIX over a connection */
+	TO_UDP = TO_IPFIX | TO_NETFLOW9 | TO_NETFLOW5,
+	TO_COLLECTORS = TO_UDP | TO_TCP,
 };
 
 static bool read_switch(const char *value, bool *on)
@@ -94,6 +96,34 @@ static bool read_mtu(struct sf_url *url, const char *value)
 	return true;
 }
 
+/* The address is read when the socket is made. */
+static bool read_source(struct sf_url *url, const char *value)
+{
+	url->source = value;
+	return *value != 0;
+}
+
+static bool read_dscp(struct sf_url *url, const char *value)
+{
+	uint64_t dscp;
+
+	if (!read_number(value, 0, 63, &dscp))
+		return false;
+	url->dscp = (int)dscp;
+	return true;
+}
+
+static bool read_retry(struct sf_url *url, const char *value)
+{
+	uint64_t ns;
+
+	if (!read_scaled(
+		    value, sf_units_time, UINT64_C(100000000), UINT64_C(86400) * 1000000000, &ns))
+		return false;
+	url->retry_ns = (int64_t)ns;
+	return true;
+}
+
 static bool read_time(struct sf_url *url, const char *value)
 {
 	url->session.time = !strcmp(value, "ms")   ? SF_WHEN_MS
@@ -128,21 +158,27 @@ static const struct {
 	unsigned applies;
 	bool (*read)(struct sf_url *url, const char *value);
 } options[] = {
-	{ "biflow", "yes or no", TO_IPFIX | TO_FILE, read_biflow },
+	{ "biflow", "yes or no", TO_IPFIX | TO_TCP | TO_FILE, read_biflow },
 	{ "rate", "records per second such as 50000 or 50k, 0 for unlimited", TO_COLLECTORS,
 		read_rate },
 	{ "template-refresh", "a time up to one day such as 60s or 10m, 0 for never",
 		TO_IPFIX | TO_NETFLOW9, read_refresh },
 	{ "template-refresh-packets", "a number of messages, 0 for never", TO_IPFIX | TO_NETFLOW9,
 		read_refresh_packets },
-	{ "options", "yes or no", TO_IPFIX | TO_NETFLOW9 | TO_FILE, read_options },
-	{ "mtu", "bytes of the largest datagram, 128 to 65535", TO_COLLECTORS, read_mtu },
+	{ "options", "yes or no", TO_IPFIX | TO_TCP | TO_NETFLOW9 | TO_FILE, read_options },
+	{ "mtu", "bytes of the largest datagram, 128 to 65535", TO_UDP, read_mtu },
+	{ "source", "an address of this host, also with a port: 192.0.2.1, [2001:db8::1]:5000",
+		TO_COLLECTORS, read_source },
+	{ "dscp", "0 to 63, the class of all packets to the collector", TO_COLLECTORS, read_dscp },
+	{ "retry", "the shortest time between two attempts to connect, 100ms to one day", TO_TCP,
+		read_retry },
 	{ "queue", "bytes of records that may wait, 64 KiB to 64 GiB, such as 100M",
 		TO_COLLECTORS | TO_FILE, read_queue },
-	{ "time", "ms, us or ns", TO_IPFIX | TO_FILE, read_time },
-	{ "profile", "default, plain or extended", TO_IPFIX | TO_NETFLOW9 | TO_FILE, read_profile },
+	{ "time", "ms, us or ns", TO_IPFIX | TO_TCP | TO_FILE, read_time },
+	{ "profile", "default, plain or extended", TO_IPFIX | TO_TCP | TO_NETFLOW9 | TO_FILE,
+		read_profile },
 	{ "fields", "names and groups behind + or -, such as default+flowId-vlanId",
-		TO_IPFIX | TO_NETFLOW9 | TO_FILE, read_fields },
+		TO_IPFIX | TO_TCP | TO_NETFLOW9 | TO_FILE, read_fields },
 };
 
 #define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
@@ -275,47 +311,66 @@ static void set_defaults(struct sf_url *url, const struct sf_dialect *dialect, b
 	};
 }
 
+static const struct scheme {
+	const char *scheme;
+	const struct sf_dialect *dialect;
+	const char *port;
+	unsigned applies;
+	enum sf_url_transport transport;
+} schemes[] = {
+	{ "ipfix://", &sf_ipfix, "4739", TO_IPFIX, SF_URL_UDP },
+	{ "ipfix+udp://", &sf_ipfix, "4739", TO_IPFIX, SF_URL_UDP },
+	{ "ipfix+tcp://", &sf_ipfix, "4739", TO_TCP, SF_URL_TCP },
+	{ "tcp://", &sf_ipfix, "4739", TO_TCP, SF_URL_TCP },
+	{ "netflow9://", &sf_netflow9, "2055", TO_NETFLOW9, SF_URL_UDP },
+	{ "netflow5://", &sf_netflow5, "2055", TO_NETFLOW5, SF_URL_UDP },
+};
+
+static const struct scheme *find_scheme(const char *text, struct sf_error *error)
+{
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+		if (strncmp(text, schemes[i].scheme, strlen(schemes[i].scheme)) == 0)
+			return &schemes[i];
+	if (strncmp(text, "netflow", 7) == 0 && strchr(text, '+') &&
+		strchr(text, '+') < text + strcspn(text, ":"))
+		sf_error_set(error, SF_EUSAGE,
+			"%s: NetFlow is sent over UDP only (netflow9://host:port, "
+			"netflow5://host:port); over TCP there is IPFIX: tcp://host:port",
+			text);
+	else
+		sf_error_set(error, SF_EUSAGE,
+			"%s: unknown kind of collector (allowed: ipfix://host:port, "
+			"ipfix+udp://…, ipfix+tcp://…, tcp://…, netflow9://…, netflow5://…)",
+			text);
+	return NULL;
+}
+
 int sf_url_collector(struct sf_url *url, const char *text, struct sf_error *error)
 {
-	static const struct {
-		const char *scheme;
-		const struct sf_dialect *dialect;
-		const char *port;
-		unsigned applies;
-	} schemes[] = {
-		{ "ipfix://", &sf_ipfix, "4739", TO_IPFIX },
-		{ "ipfix+udp://", &sf_ipfix, "4739", TO_IPFIX },
-		{ "netflow9://", &sf_netflow9, "2055", TO_NETFLOW9 },
-		{ "netflow5://", &sf_netflow5, "2055", TO_NETFLOW5 },
-	};
+	const struct scheme *scheme = find_scheme(text, error);
+	const char *host, *list;
+	size_t length;
+	int code;
 
-	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
-		size_t prefix = strlen(schemes[i].scheme), length;
-		const char *host = text + prefix, *list;
-		int code;
-
-		if (strncmp(text, schemes[i].scheme, prefix) != 0)
-			continue;
-		set_defaults(url, schemes[i].dialect, true);
-		strcpy(url->port, schemes[i].port);
-		url->session.rate = DEFAULT_RATE;
-		url->session.rate_is_default = true;
-		length = strcspn(host, "/,?");
-		code = read_host(url, text, host, length, error);
-		if (code < 0)
-			return code;
-		list = host + length;
-		list += *list == '/';
-		if (*list && *list != ',' && *list != '?')
-			return sf_error_set(error, SF_EUSAGE,
-				"%s: '/%s' follows the port: a collector has no path", text, list);
-		return read_all_options(
-			url, text, *list ? list + 1 : NULL, schemes[i].applies, error);
-	}
-	return sf_error_set(error, SF_EUSAGE,
-		"%s: unknown kind of collector (allowed: ipfix://host:port, ipfix+udp://…, "
-		"netflow9://…, netflow5://…)",
-		text);
+	if (!scheme)
+		return SF_EUSAGE;
+	set_defaults(url, scheme->dialect, true);
+	url->transport = scheme->transport;
+	strcpy(url->port, scheme->port);
+	/* a connection has a pace of its own: the collector's */
+	url->session.rate = scheme->transport == SF_URL_UDP ? DEFAULT_RATE : 0;
+	url->session.rate_is_default = true;
+	host = text + strlen(scheme->scheme);
+	length = strcspn(host, "/,?");
+	code = read_host(url, text, host, length, error);
+	if (code < 0)
+		return code;
+	list = host + length;
+	list += *list == '/';
+	if (*list && *list != ',' && *list != '?')
+		return sf_error_set(error, SF_EUSAGE,
+			"%s: '/%s' follows the port: a collector has no path", text, list);
+	return read_all_options(url, text, *list ? list + 1 : NULL, scheme->applies, error);
 }
 
 /* The comma where options begin: the first one with "name=" behind it; a path may have others. */

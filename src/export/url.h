@@ -9,10 +9,16 @@
 #define SF_QUEUE_OCTETS_MIN (UINT64_C(64) << 10)
 #define SF_QUEUE_OCTETS_MAX (UINT64_C(64) << 30)
 
+enum sf_url_transport { SF_URL_UDP, SF_URL_TCP };
+
 struct sf_url {
+	enum sf_url_transport transport;
 	char target[4096]; /* host name or address without brackets, or the path */
 	char port[8];
 	unsigned mtu;            /* 0: not given */
+	const char *source;      /* address of this host, within `options`; or NULL */
+	int dscp;                /* 0: not given */
+	int64_t retry_ns;        /* 0: not given */
 	bool has_fields;         /* its own options say which fields: fields= or profile= */
 	const char *list;        /* of fields=, within `options`; or NULL */
 	struct sf_fields fields; /* what session.fields points to when there is a list */

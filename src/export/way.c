@@ -6,7 +6,6 @@
  * where it led to.
  */
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -36,9 +35,7 @@
 
 #define PAUSE_FIRST_NS INT64_C(1000000000)
 #define PAUSE_MOST_NS  INT64_C(5000000000)
-#define LOOK_NS        INT64_C(100000000)  /* for the answer to a request */
 #define DOUBT_NS       INT64_C(5000000000) /* between two requests while nobody listens */
-#define START_NS       INT64_C(2000000000) /* a start waits so long for a name */
 
 bool sf_udp_may_pass(int code)
 {
@@ -51,8 +48,8 @@ void sf_udp_lose_way(struct sf_udp *udp, int code)
 	udp->transport.fails = true;
 	udp->again_ns = 0;
 	snprintf(udp->transport.trouble, sizeof(udp->transport.trouble),
-		"no route to collector %.100s port %s any more (%s)", udp->host, udp->port,
-		sf_strerror(code));
+		"no route to collector %.100s port %s any more (%s)", udp->peer.host,
+		udp->peer.port, sf_strerror(code));
 }
 
 bool sf_udp_stays_here(const struct sf_transport *transport)
@@ -110,24 +107,25 @@ static void udp_free(struct sf_transport *transport)
 
 	if (udp->fd >= 0)
 		close(udp->fd);
-	free(udp->host);
-	free(udp->port);
+	sf_peer_fini(&udp->peer);
 	free(udp);
 }
 
 /* Keeps the way that there was, if there is no other. */
-static int udp_connect(struct sf_udp *udp, const struct sockaddr *address, socklen_t size)
+static int udp_connect(struct sf_udp *udp, unsigned index)
 {
+	const struct sf_addresses *found = &udp->peer.found;
 	const struct timeval patience = { .tv_sec = 1 };
 	struct sockaddr_storage local, peer;
 	socklen_t local_size = sizeof(local), peer_size = sizeof(peer);
-	int code, fd = socket(address->sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int code, fd = sf_peer_socket(&udp->peer, index, SOCK_DGRAM);
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	/* a send never waits for ever */
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
-		connect(fd, address, size) < 0 ||
+		connect(fd, (const struct sockaddr *)&found->addresses[index],
+			found->sizes[index]) < 0 ||
 		getsockname(fd, (struct sockaddr *)&local, &local_size) < 0 ||
 		getpeername(fd, (struct sockaddr *)&peer, &peer_size) < 0) {
 		code = -errno;
@@ -149,14 +147,13 @@ static int connect_any(struct sf_udp *udp)
 {
 	int code = -EADDRNOTAVAIL;
 
-	for (unsigned i = 0; i < udp->found.count && code < 0; i++)
-		code = udp_connect(udp, (const struct sockaddr *)&udp->found.addresses[i],
-			udp->found.sizes[i]);
+	for (unsigned i = 0; i < udp->peer.found.count && code < 0; i++)
+		code = udp_connect(udp, i);
 	if (code < 0) {
 		udp->transport.error = code;
 		snprintf(udp->transport.trouble, sizeof(udp->transport.trouble),
-			"no route to collector %.100s port %s yet (%s)", udp->host, udp->port,
-			sf_strerror(code));
+			"no route to collector %.100s port %s yet (%s)", udp->peer.host,
+			udp->peer.port, sf_strerror(code));
 		return code;
 	}
 	/* what is there for messages is never larger than at first */
@@ -171,60 +168,14 @@ static int connect_any(struct sf_udp *udp)
 static void does_not_resolve(struct sf_udp *udp)
 {
 	udp->transport.error = SF_ERESOLVE;
-	snprintf(udp->transport.trouble, sizeof(udp->transport.trouble),
-		"collector name %.80s does not resolve yet (%.80s)", udp->host, udp->found.trouble);
-}
-
-static void look_up(struct sf_udp *udp, int flags)
-{
-	const struct addrinfo hints = { .ai_socktype = SOCK_DGRAM,
-		.ai_flags = AI_NUMERICSERV | flags };
-	struct sf_addresses *found = &udp->found;
-	struct addrinfo *list;
-	int code = getaddrinfo(udp->host, udp->port, &hints, &list);
-
-	found->count = 0;
-	if (code != 0) {
-		snprintf(found->trouble, sizeof(found->trouble), "%s", gai_strerror(code));
-		return;
-	}
-	for (struct addrinfo *at = list; at && found->count < SF_ADDRESSES_MAX; at = at->ai_next) {
-		memcpy(&found->addresses[found->count], at->ai_addr, at->ai_addrlen);
-		found->sizes[found->count++] = at->ai_addrlen;
-	}
-	freeaddrinfo(list);
-}
-
-static void ask(struct sf_udp *udp, int64_t mono)
-{
-	udp->asked = true;
-	udp->asked_ns = mono;
-	if (udp->lookup)
-		udp->lookup->ask(udp->lookup->context, udp->collector);
-}
-
-/* True: `found` is what the name stands for now. */
-static bool has_answer(struct sf_udp *udp)
-{
-	struct sf_addresses found;
-
-	if (!udp->asked)
-		return false;
-	if (!udp->lookup)
-		look_up(udp, 0);
-	else if (!udp->lookup->answer(udp->lookup->context, udp->collector, &found))
-		return false;
-	else
-		udp->found = found;
-	udp->asked = false;
-	return true;
+	sf_peer_say_unresolved(&udp->peer, udp->transport.trouble, sizeof(udp->transport.trouble));
 }
 
 static bool is_known(const struct sf_udp *udp)
 {
-	for (unsigned i = 0; i < udp->found.count; i++)
-		if (udp->found.sizes[i] == udp->transport.peer_size &&
-			memcmp(&udp->found.addresses[i], &udp->transport.peer,
+	for (unsigned i = 0; i < udp->peer.found.count; i++)
+		if (udp->peer.found.sizes[i] == udp->transport.peer_size &&
+			memcmp(&udp->peer.found.addresses[i], &udp->transport.peer,
 				udp->transport.peer_size) == 0)
 			return true;
 	return false;
@@ -234,29 +185,30 @@ static void udp_doubt(struct sf_transport *transport, int64_t mono)
 {
 	struct sf_udp *udp = (struct sf_udp *)transport;
 
-	if (udp->named && !udp->asked && mono - udp->asked_ns >= DOUBT_NS)
-		ask(udp, mono);
+	if (udp->peer.named && !udp->peer.asked && mono - udp->peer.asked_ns >= DOUBT_NS)
+		sf_peer_ask(&udp->peer, mono);
 }
 
 /* No way yet: when the next attempt is due, or `mono`: there is one. */
 static int64_t find_way(struct sf_udp *udp, int64_t mono)
 {
-	if (has_answer(udp)) {
-		if (udp->found.count == 0)
+	if (sf_peer_answer(&udp->peer)) {
+		if (udp->peer.found.count == 0)
 			does_not_resolve(udp);
 		else if (connect_any(udp) == 0)
 			return mono;
 	}
 	if (mono < udp->again_ns)
-		return udp->asked && mono + LOOK_NS < udp->again_ns ? mono + LOOK_NS
-								    : udp->again_ns;
+		return udp->peer.asked && mono + SF_PEER_LOOK_NS < udp->again_ns
+			       ? mono + SF_PEER_LOOK_NS
+			       : udp->again_ns;
 	udp->again_ns = mono + udp->pause_ns;
 	udp->pause_ns = 2 * udp->pause_ns < PAUSE_MOST_NS ? 2 * udp->pause_ns : PAUSE_MOST_NS;
-	if (udp->named && !udp->asked)
-		ask(udp, mono);
-	else if (!udp->named && connect_any(udp) == 0)
+	if (udp->peer.named && !udp->peer.asked)
+		sf_peer_ask(&udp->peer, mono);
+	else if (!udp->peer.named && connect_any(udp) == 0)
 		return mono;
-	return udp->named ? mono + LOOK_NS : udp->again_ns;
+	return udp->peer.named ? mono + SF_PEER_LOOK_NS : udp->again_ns;
 }
 
 static int64_t udp_ready(struct sf_transport *transport, int64_t mono, int *fd)
@@ -270,7 +222,7 @@ static int64_t udp_ready(struct sf_transport *transport, int64_t mono, int *fd)
 
 		if (when > mono)
 			return when;
-	} else if (has_answer(udp) && udp->found.count && !is_known(udp)) {
+	} else if (sf_peer_answer(&udp->peer) && udp->peer.found.count && !is_known(udp)) {
 		connect_any(udp);
 	}
 	out.fd = udp->fd;
@@ -290,37 +242,17 @@ static const struct sf_transport_ops udp_ops = {
 	.free = udp_free,
 };
 
-/* A name that does not resolve at once is not worth more than a moment of the start. */
-static void find_address(struct sf_udp *udp)
-{
-	int64_t mono = sf_clock_read(CLOCK_MONOTONIC), end = mono + START_NS;
-
-	look_up(udp, AI_NUMERICHOST);
-	udp->named = udp->found.count == 0;
-	if (!udp->named)
-		return;
-	if (!udp->late || !udp->lookup) {
-		look_up(udp, 0);
-		return;
-	}
-	ask(udp, mono);
-	while (!has_answer(udp) && sf_clock_read(CLOCK_MONOTONIC) < end)
-		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
-	if (udp->asked)
-		snprintf(udp->found.trouble, sizeof(udp->found.trouble), "no answer yet");
-}
-
 /* 0, or an error that ends the start. */
 static int find_peer(struct sf_udp *udp, struct sf_error *error)
 {
 	int code;
 
-	find_address(udp);
-	if (udp->found.count == 0) {
+	sf_peer_find(&udp->peer, udp->late);
+	if (udp->peer.found.count == 0) {
 		if (!udp->late)
 			return sf_error_set(error, SF_ERESOLVE,
-				"collector name %s does not resolve: %s", udp->host,
-				udp->found.trouble);
+				"collector name %s does not resolve: %s", udp->peer.host,
+				udp->peer.found.trouble);
 		does_not_resolve(udp);
 	} else {
 		code = connect_any(udp);
@@ -328,7 +260,7 @@ static int find_peer(struct sf_udp *udp, struct sf_error *error)
 			return 0;
 		if (!udp->late || !sf_udp_may_pass(code))
 			return sf_error_set(error, code, "no route to collector %s port %s: %s",
-				udp->host, udp->port, sf_strerror(code));
+				udp->peer.host, udp->peer.port, sf_strerror(code));
 	}
 	udp->transport.fails = true;
 	/* larger than any message will be */
@@ -341,17 +273,16 @@ int sf_udp_open(struct sf_transport **transport, const struct sf_udp_options *op
 	struct sf_error *error)
 {
 	struct sf_udp *udp = calloc(1, sizeof(*udp));
-	int code = -ENOMEM;
+	int code;
 
-	if (udp) {
-		udp->fd = -1;
-		udp->host = strdup(options->host);
-		udp->port = strdup(options->port);
-	}
-	if (!udp || !udp->host || !udp->port) {
-		sf_error_set(error, code, "no memory for collector %s", options->host);
-	} else {
+	if (!udp)
+		return sf_error_set(
+			error, -ENOMEM, "no memory for collector %s", options->peer.host);
+	udp->fd = -1;
+	code = sf_peer_init(&udp->peer, &options->peer, error);
+	if (code == 0) {
 		udp->transport.ops = &udp_ops;
+		udp->transport.protocol = IPPROTO_UDP;
 		udp->transport.traits = (struct sf_traits){
 			.datagrams = true,
 			.live = true,
@@ -365,14 +296,12 @@ int sf_udp_open(struct sf_transport **transport, const struct sf_udp_options *op
 		udp->large = options->large;
 		udp->paced = options->paced;
 		udp->late = options->late;
-		udp->lookup = options->lookup;
-		udp->collector = options->collector;
 		udp->pause_ns = PAUSE_FIRST_NS;
 		code = find_peer(udp, error);
 	}
 	if (code == 0)
 		*transport = &udp->transport;
-	else if (udp)
+	else
 		udp_free(&udp->transport);
 	return code;
 }

@@ -157,6 +157,7 @@ int sf_sandbox_enter(struct sf_sandbox *sandbox, int *listener, struct sf_error 
 	unsigned calls = (sandbox->helped ? SF_CALLS_ASKED : 0) |
 			 (sandbox->packets ? SF_CALLS_PACKETS : 0) |
 			 (sandbox->xdp ? SF_CALLS_XDP : 0) | (sandbox->dpdk ? SF_CALLS_DPDK : 0) |
+			 (sandbox->streams ? SF_CALLS_STREAMS : 0) |
 			 (sandbox->metrics ? SF_CALLS_ACCEPT : 0);
 	/*
 	 * Not with DPDK: Landlock does not cover its threads, which run already. Landlock refuses a

@@ -21,6 +21,7 @@ struct sf_sandbox {
 	bool packets; /* packet sockets, which are made again when an interface comes back */
 	bool xdp;     /* AF_XDP sockets; without a monitor, files of the kernel's types too */
 	bool dpdk;    /* system calls of DPDK's drivers */
+	bool streams; /* connections to collectors */
 	bool metrics; /* accepting connections to sockets that listen */
 	char user[64];
 	uid_t uid;
@@ -64,6 +65,7 @@ enum sf_calls {
 	SF_CALLS_DPDK = 16,
 	SF_CALLS_TYPES_READ = 32, /* opening files for reading; Landlock decides which */
 	SF_CALLS_ACCEPT = 64,     /* connections to sockets that listen already */
+	SF_CALLS_STREAMS = 128,   /* stream sockets, to connect to collectors again */
 };
 int sf_syscalls_restrict(unsigned calls, int *listener);
 

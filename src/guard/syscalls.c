@@ -149,6 +149,8 @@ static int allow_sockets(scmp_filter_ctx filter, unsigned calls)
 		/* exporter; ioctls about interfaces */
 		{ 0, SCMP_ACT_ALLOW, AF_INET, SOCK_DGRAM, -1 },
 		{ 0, SCMP_ACT_ALLOW, AF_INET6, SOCK_DGRAM, -1 },
+		{ SF_CALLS_STREAMS, SCMP_ACT_ALLOW, AF_INET, SOCK_STREAM, -1 },
+		{ SF_CALLS_STREAMS, SCMP_ACT_ALLOW, AF_INET6, SOCK_STREAM, -1 },
 		/* if_nametoindex() */
 		{ 0, SCMP_ACT_ALLOW, AF_UNIX, SOCK_DGRAM, -1 },
 		/* state and counters of interfaces */
@@ -226,6 +228,8 @@ static int allow_metering(scmp_filter_ctx filter, unsigned calls)
 		{ SCMP_SYS(ioctl), 1, UINT32_MAX, TIOCGWINSZ },
 		{ SCMP_SYS(ioctl), 1, UINT32_MAX, FIONREAD },
 		{ SCMP_SYS(ioctl), 1, UINT32_MAX, FIONBIO },
+		/* what the peer of a connection has not acknowledged */
+		{ SCMP_SYS(ioctl), 1, UINT32_MAX, SIOCOUTQ },
 		{ SCMP_SYS(prctl), 0, UINT32_MAX, PR_SET_NAME },
 		{ SCMP_SYS(newfstatat), 3, AT_EMPTY_PATH, AT_EMPTY_PATH },
 	};

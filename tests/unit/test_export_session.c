@@ -133,7 +133,7 @@ END_TEST
 /* To a collector elsewhere 1500 octets, whatever the protocol's collectors could take. */
 START_TEST(datagrams_to_other_hosts_stay_small)
 {
-	struct sf_udp_options options = { .host = "192.0.2.77", .port = "4739", .large = true };
+	struct sf_udp_options options = { .peer.host = "192.0.2.77", .peer.port = "4739", .large = true };
 	struct sf_transport *transport;
 	struct sf_error error;
 
@@ -143,7 +143,7 @@ START_TEST(datagrams_to_other_hosts_stay_small)
 	ck_assert_uint_le(transport->max_message, 1472);
 	transport->ops->free(transport);
 
-	options.host = "127.0.0.1";
+	options.peer.host = "127.0.0.1";
 	ck_assert_int_eq(sf_udp_open(&transport, &options, &error), 0);
 	ck_assert(sf_udp_stays_here(transport));
 	ck_assert_uint_eq(transport->max_message, 7652);
@@ -156,7 +156,7 @@ START_TEST(paced_bursts_are_small)
 {
 	for (unsigned mtu = 128; mtu <= 65535; mtu += 128) {
 		struct sf_udp_options options = {
-			.host = "127.0.0.1", .port = "4739", .mtu = mtu, .paced = true
+			.peer.host = "127.0.0.1", .peer.port = "4739", .mtu = mtu, .paced = true
 		};
 		struct sf_transport *transport;
 		struct sf_error error;
@@ -636,7 +636,7 @@ END_TEST
 /* A collector on this host that does not read is not watched for ever, nor flooded then. */
 START_TEST(stuck_collector_gets_the_plain_rate)
 {
-	struct sf_udp_options options = { .host = "127.0.0.1" };
+	struct sf_udp_options options = { .peer.host = "127.0.0.1" };
 	static const uint8_t datagram[1000];
 	struct sf_transport *transport;
 	struct sf_error error;
@@ -646,7 +646,7 @@ START_TEST(stuck_collector_gets_the_plain_rate)
 
 	begin();
 	snprintf(port, sizeof(port), "%u", receiver.port);
-	options.port = port;
+	options.peer.port = port;
 	ck_assert_int_eq(sf_udp_open(&transport, &options, &error), 0);
 	sf_pace_init(&pace, 1000, NULL);
 	sf_pace_watch(&pace, transport);

@@ -39,13 +39,13 @@ static uint8_t bytes[SF_MESSAGES_MAX * 100];
 
 static void open_transport(bool paced)
 {
-	struct sf_udp_options options = { .host = "127.0.0.1", .paced = paced };
+	struct sf_udp_options options = { .peer.host = "127.0.0.1", .paced = paced };
 	struct sf_error error;
 	char port[8];
 
 	receiver = receiver_open(AF_INET);
 	snprintf(port, sizeof(port), "%u", receiver.port);
-	options.port = port;
+	options.peer.port = port;
 	ck_assert_int_eq(sf_udp_open(&transport, &options, &error), 0);
 }
 

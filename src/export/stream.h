@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The transport over connections (stream.c). */
+#ifndef SPANFLOW_EXPORT_STREAM_H
+#define SPANFLOW_EXPORT_STREAM_H
+
+#include "export/connection.h"
+#include "export/transport.h"
+#include "export/window.h"
+
+struct sf_stream_options {
+	struct sf_peer_options peer;
+	struct sf_connection *link; /* taken over, also on failure; NULL: no memory */
+	int64_t retry_ns;           /* shortest time between two attempts to connect; 0: a minute */
+	bool late; /* a collector that cannot be reached at the start is no failure */
+	const struct sf_hurry *hurry;
+};
+
+int sf_stream_open(struct sf_transport **transport, const struct sf_stream_options *options,
+	struct sf_error *error);
+
+#endif

@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Live export over TCP: collectors that are killed, cut connections and slow readers lose nothing."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import netns
+import support
+from netns import Case, Namespace, replay, veth
+from support import wait_until
+from test_delivery import syn
+
+netns.require("tcpreplay")
+
+# A collector: a file for each connection; after some bytes it cuts the connection, or it sleeps.
+COLLECTOR = """
+import os, socket, struct, sys, time
+port, folder, cut, pause = int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
+listener = socket.create_server(("127.0.0.1", port))
+print("ready", flush=True)
+while True:
+    peer = listener.accept()[0]
+    name = f"{folder}/{time.time_ns()}"
+    left = cut
+    with open(name, "wb", buffering=0) as stream:
+        time.sleep(pause)
+        while data := peer.recv(left if cut else 65536):
+            stream.write(data)
+            left -= len(data)
+            if cut and not left:
+                cut = 0
+                peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                break
+    peer.close()
+"""
+
+
+class Streams(Case):
+    def setUp(self):
+        super().setUp()
+        name = self.id()[-5:]
+        self.sender, self.tap = Namespace("tx" + name), Namespace("rx" + name)
+        for namespace in self.sender, self.tap:
+            self.addCleanup(namespace.delete)
+        veth(self.sender, "tx0", self.tap, "rx0", mtu=1600)
+        for namespace, port in (self.sender, "tx0"), (self.tap, "rx0"):
+            namespace.quiet(port)
+        netns.native(self.sender, "tx0")
+        self.count = 0
+
+    def collector(self, cut=0, pause=0):
+        folder = self.directory / "received"
+        folder.mkdir(exist_ok=True)
+        process = subprocess.Popen(
+            [*self.tap.prefix(), sys.executable, "-c", COLLECTOR, "4739", folder, str(cut),
+             str(pause)], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        process.stdout.readline()
+        return process
+
+    def send(self, count, pps=8000):
+        path = self.file("some.pcap", support.pcap(
+            [(0, syn(self.count + i)) for i in range(count)]))
+        self.count += count
+        replay(self.sender, "tx0", path, "--pps", str(pps))
+
+    def received(self):
+        """Ports and addresses of the records of all connections, each read by itself."""
+        flows = []
+        for path in sorted((self.directory / "received").iterdir()):
+            data, at = path.read_bytes(), 0
+            while at + 4 <= len(data) and at + int.from_bytes(data[at + 2:at + 4], "big") <= len(data):
+                at += int.from_bytes(data[at + 2:at + 4], "big")
+            path.write_bytes(data[:at])
+            if not at:
+                continue
+            shown = self.run_plain("show", "-o", "json", path)
+            flows += [(r["sourceIPv4Address"], r["sourceTransportPort"]) for r in shown.records]
+        return flows
+
+    def begin(self):
+        process = self.live(self.tap, "-i", "rx0", "--per-packet", "-e",
+                            "tcp://127.0.0.1:4739,retry=200ms")
+        self.ready(process)
+        return process
+
+    def ended_well(self, process):
+        """All that was metered is at the collector; what is there twice was counted."""
+        place = self.stop(process).stats["collectors"][0]
+        flows = self.received()
+        self.assertEqual(place["records"], self.count, place)
+        self.assertEqual(len(set(flows)), self.count)
+        self.assertLessEqual(len(flows) - self.count, place["repeated"]["records"])
+        return place
+
+    def test_a_connection_is_cut_in_a_message(self):
+        self.collector(cut=30001)
+        process = self.begin()
+        self.send(2000)
+        wait_until(lambda: "can be reached again" in self.output(process), "the next connection")
+        self.send(2000)
+        place = self.ended_well(process)
+        self.assertIn("can be reached again (lost the connection to collector 127.0.0.1 port 4739: "
+                      "Connection reset by peer)", self.output(process))
+        self.assertGreater(place["repeated"]["records"], 0)
+
+    def test_a_collector_is_killed_and_started_again(self):
+        """Also with the sandbox on, in which connections are made again."""
+        collector = self.collector()
+        process = self.begin()
+        self.send(2000)
+        wait_until(lambda: len(self.received()) == 2000, "records")
+        collector.kill()
+        collector.wait()
+        wait_until(lambda: "has closed the connection; trying again" in self.output(process), "word")
+        self.send(1000)
+        self.collector()
+        wait_until(lambda: "can be reached again" in self.output(process), "the next connection")
+        self.send(1000)
+        self.ended_well(process)
+
+    def test_a_slow_reader_is_waited_for(self):
+        self.collector(pause=3)
+        process = self.begin()
+        self.send(20000, pps=40000)
+        place = self.ended_well(process)
+        self.assertEqual(place["repeated"]["records"], 0)
+
+    def test_own_connections_are_not_metered(self):
+        """The collector's connection passes the metered interface, also the second one."""
+        self.collector(cut=20000)
+        process = self.live(self.tap, "-i", "lo", "--direction", "both", "-e",
+                            "tcp://127.0.0.1:4739,retry=200ms", "--idle-timeout", "1s")
+        self.ready(process)
+        time.sleep(1)
+        done = self.stop(process)
+        self.assertGreater(done.stats["ignored"]["ownExport"], 0, done.stats)
+
+
+if __name__ == "__main__":
+    netns.main()

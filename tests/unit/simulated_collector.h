@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A network and a collector in memory, behind struct sf_connection_ops, on a clock of their own: writes
+ * may be short, bytes are delivered and acknowledged when the test says so, and connections are cut.
+ * What each connection delivered is kept and read like a stream of IPFIX messages.
+ */
+#ifndef TESTS_SIMULATED_COLLECTOR_H
+#define TESTS_SIMULATED_COLLECTOR_H
+
+#include "export/destination.h"
+#include "export/message.h"
+#include "export/stream.h"
+#include "export_support.h"
+
+#define SIM_CONNECTIONS 256
+#define SIM_RECORDS     20000
+
+struct sim_connection {
+	uint8_t *bytes; /* that reached the collector */
+	size_t length, size;
+	size_t unread; /* of these, the last ones: its program did not read them */
+};
+
+struct sim {
+	struct sf_connection link; /* first */
+	int64_t mono;
+	bool listens;        /* else connections are refused */
+	bool drops_attempts; /* connections are neither accepted nor refused */
+	size_t buffer;       /* bytes that may be under way */
+	size_t write_max;    /* bytes that one write takes; 0: any */
+	bool cut;            /* the connection is dead; the next call learns of it */
+	uint8_t *under_way;
+	size_t under_way_length;
+	uint64_t delivered, acknowledged; /* of the present connection */
+	bool acks_are_lost, stands;
+	bool closes; /* when it is cut: the collector has read everything and closes */
+	unsigned attempts;
+	int64_t attempt_ns[SIM_CONNECTIONS];
+	unsigned count;
+	struct sim_connection connections[SIM_CONNECTIONS];
+	/* what the checker found */
+	unsigned seen[SIM_RECORDS]; /* by id */
+	unsigned distinct, twice;
+};
+
+static int sim_connect(struct sf_connection *link, const struct sf_peer *peer, unsigned index)
+{
+	struct sim *sim = (struct sim *)link;
+
+	(void)peer, (void)index;
+	ck_assert_uint_lt(sim->attempts, SIM_CONNECTIONS);
+	sim->attempt_ns[sim->attempts++] = sim->mono;
+	link->written = 0;
+	link->fd = 0;
+	sim->cut = false;
+	sim->under_way_length = 0;
+	sim->delivered = sim->acknowledged = 0;
+	return 0;
+}
+
+static int sim_progress(struct sf_connection *link)
+{
+	struct sim *sim = (struct sim *)link;
+
+	if (sim->drops_attempts)
+		return -EAGAIN;
+	if (!sim->listens)
+		return -ECONNREFUSED;
+	ck_assert_uint_lt(sim->count, SIM_CONNECTIONS);
+	sim->count++;
+	return 0;
+}
+
+static ssize_t sim_write(struct sf_connection *link, const uint8_t *bytes, size_t length)
+{
+	struct sim *sim = (struct sim *)link;
+	size_t room = sim->buffer - sim->under_way_length;
+
+	if (sim->cut)
+		return -ECONNRESET;
+	if (sim->write_max && room > sim->write_max)
+		room = sim->write_max;
+	if (length > room)
+		length = room;
+	if (length == 0)
+		return -EAGAIN;
+	sim->under_way = realloc(sim->under_way, sim->under_way_length + length);
+	memcpy(sim->under_way + sim->under_way_length, bytes, length);
+	sim->under_way_length += length;
+	link->written += length;
+	return (ssize_t)length;
+}
+
+static uint64_t sim_acknowledged(struct sf_connection *link)
+{
+	return ((struct sim *)link)->acknowledged;
+}
+
+static int sim_check(struct sf_connection *link)
+{
+	struct sim *sim = (struct sim *)link;
+
+	return !sim->cut ? 0 : sim->closes ? SF_EOF : -ECONNRESET;
+}
+
+static bool sim_stands(struct sf_connection *link)
+{
+	return ((struct sim *)link)->stands;
+}
+
+static void sim_deliver(struct sim *sim, size_t length)
+{
+	struct sim_connection *to;
+
+	if (sim->count == 0 || sim->cut)
+		return;
+	to = &sim->connections[sim->count - 1];
+	if (length > sim->under_way_length)
+		length = sim->under_way_length;
+	if (to->length + length > to->size) {
+		to->size = 2 * (to->length + length);
+		to->bytes = realloc(to->bytes, to->size);
+	}
+	if (length) {
+		memcpy(to->bytes + to->length, sim->under_way, length);
+		memmove(sim->under_way, sim->under_way + length, sim->under_way_length - length);
+	}
+	sim->under_way_length -= length;
+	to->length += length;
+	sim->delivered += length;
+	if (!sim->acks_are_lost)
+		sim->acknowledged = sim->delivered;
+}
+
+static void sim_cut(struct sim *sim)
+{
+	sim->cut = true;
+	sim->under_way_length = 0;
+}
+
+static void sim_nothing(struct sf_connection *link)
+{
+	(void)link;
+}
+
+static void sim_close(struct sf_connection *link)
+{
+	link->fd = -1;
+}
+
+static int64_t sim_now(struct sf_connection *link)
+{
+	return ((struct sim *)link)->mono;
+}
+
+/* While the exporter waits for the end, the network goes on. */
+static void sim_wait(struct sf_connection *link, int64_t ns)
+{
+	struct sim *sim = (struct sim *)link;
+
+	sim->mono += ns;
+	sim_deliver(sim, SIZE_MAX);
+}
+
+static const struct sf_connection_ops sim_ops = {
+	.connect = sim_connect,
+	.progress = sim_progress,
+	.write = sim_write,
+	.acknowledged = sim_acknowledged,
+	.stands = sim_stands,
+	.check = sim_check,
+	.finish = sim_nothing,
+	.close = sim_close,
+	.now = sim_now,
+	.wait = sim_wait,
+	.free = sim_nothing,
+};
+
+static void sim_init(struct sim *sim)
+{
+	memset(sim, 0, sizeof(*sim));
+	sim->link.ops = &sim_ops;
+	sim->link.fd = -1;
+	sim->mono = 1;
+	sim->listens = true;
+	sim->buffer = 1 << 20;
+}
+
+static void sim_fini(struct sim *sim)
+{
+	for (unsigned i = 0; i < sim->count; i++)
+		free(sim->connections[i].bytes);
+	free(sim->under_way);
+}
+
+/*
+ * Reads what one connection delivered: the framing rules of export_support.h, templates before data
+ * in each connection, sequence numbers from 0, records in their order. A message that is cut is not
+ * read. Records are known by their octets.
+ */
+static void sim_read(struct sim *sim, const struct sim_connection *connection)
+{
+	struct reader *one = calloc(1, sizeof(*one));
+	size_t at = 0;
+	uint32_t records = 0;
+	uint64_t last = 0;
+
+	one->records = calloc(connection->length / 16 + 1, sizeof(struct record));
+	while (connection->length - connection->unread - at >= 16) {
+		size_t length = sf_load_be16(connection->bytes + at + 2);
+		const struct message *message = &one->messages[one->message_count];
+
+		ck_assert_uint_ge(length, 16);
+		if (length > connection->length - connection->unread - at)
+			break;
+		ck_assert_uint_eq(sf_load_be32(connection->bytes + at + 8), records);
+		read_message(one, connection->bytes + at, length);
+		records += message->flows + message->options;
+		at += length;
+	}
+	for (unsigned i = 0; i < one->record_count; i++) {
+		uint64_t id;
+
+		if (one->records[i].template->scopes)
+			continue;
+		id = field(&one->records[i], 0, 1);
+		ck_assert_uint_lt(id, SIM_RECORDS);
+		ck_assert_uint_gt(id, last);
+		last = id;
+		if (sim->seen[id]++)
+			sim->twice++;
+		else
+			sim->distinct++;
+	}
+	reader_free(one);
+}
+
+static void sim_read_all(struct sim *sim)
+{
+	for (unsigned i = 0; i < sim->count; i++)
+		sim_read(sim, &sim->connections[i]);
+}
+
+/* ---------------------------------------------------------------- an exporter for it */
+
+struct sim_exporter {
+	struct sf_shared shared;
+	struct sf_queue queue;
+	struct sf_destination *destination;
+	unsigned put; /* records so far; their ids are 1, 2, … */
+};
+
+static void sim_export(struct sim_exporter *exporter, struct sim *sim, int64_t retry_ns,
+	uint64_t queue_records, bool late)
+{
+	const struct sf_stream_options options = {
+		.peer = { .host = "127.0.0.1", .port = "4739" },
+		.link = &sim->link,
+		.retry_ns = retry_ns,
+		.late = late,
+	};
+	struct sf_session_options session = {
+		.dialect = &sf_ipfix,
+		.fields = sf_fields_profile(SF_PROFILE_DEFAULT),
+		.time = SF_WHEN_MS,
+		.options_data = true,
+	};
+	struct sf_transport *transport;
+	struct sf_error error = { 0 };
+
+	memset(exporter, 0, sizeof(*exporter));
+	exporter->shared.options = (struct sf_exporter_options){ .queued = true, .domain = 7 };
+	exporter->shared.wall_ns = exporter->shared.start_ns = T0;
+	exporter->shared.clock_ns = INT64_MIN;
+	ck_assert_msg(sf_stream_open(&transport, &options, &error) == 0, "%s", error.text);
+	ck_assert_int_eq(
+		sf_session_new(&exporter->destination, &exporter->shared, &session, transport), 0);
+	exporter->destination->stats.url = "sim://";
+	sf_destination_join(
+		&exporter->queue, exporter->destination, queue_records * sizeof(struct sf_flow));
+}
+
+static void sim_put(struct sim_exporter *exporter, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct sf_flow flow =
+			exporter->put % 3 ? flow_ipv4(exporter->put) : flow_ipv6(exporter->put);
+
+		flow.half[0].octets = ++exporter->put;
+		sf_destinations_put(&exporter->queue, &exporter->destination, 1, &flow, 1);
+	}
+}
+
+/* The clock goes on by `ns`; the exporter does all that it can do then. */
+static void sim_pump(struct sim_exporter *exporter, struct sim *sim, int64_t ns, bool ending)
+{
+	sim->mono += ns;
+	exporter->shared.wall_ns += ns;
+	for (unsigned i = 0; i < 50; i++)
+		if (sf_destination_pump(
+			    &exporter->queue, exporter->destination, sim->mono, ending) > sim->mono)
+			break;
+}
+
+/* Ends the run; returns the statistics and checks the books against what the collector read. */
+static struct sf_destination_stats sim_finish(struct sim_exporter *exporter, struct sim *sim)
+{
+	struct sf_destination *destination = exporter->destination;
+	struct sf_destination_stats stats;
+
+	sf_destination_drop(&exporter->queue, destination,
+		destination->fails ? destination->lost_as : SF_FATE_LOST_stopped);
+	destination->ops->finish(destination);
+	stats = destination->stats;
+	destination->ops->free(destination);
+	sf_queue_free(&exporter->queue);
+	sim_read_all(sim);
+	ck_assert_uint_eq(stats.offered.records, exporter->put);
+	ck_assert(sf_destination_balanced(&stats));
+	/* all that counts as sent has arrived; what has arrived was sent, or lost at the end */
+	ck_assert_uint_le(stats.sent.records, sim->distinct);
+	ck_assert_uint_le(sim->distinct,
+		stats.sent.records + stats.lost_stopped.records + stats.lost_unreachable.records);
+	ck_assert_uint_le(sim->twice, stats.repeated.records);
+	return stats;
+}
+
+#endif

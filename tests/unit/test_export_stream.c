@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Export over connections: what a collector reads, and what is counted, when they are cut. */
+#include "simulated_collector.h"
+
+#define RETRY S
+
+static struct sim sim;
+static struct sim_exporter out;
+
+static void begin_sim(int64_t retry_ns, uint64_t queue_records, bool late)
+{
+	sim_init(&sim);
+	sim_export(&out, &sim, retry_ns, queue_records, late);
+}
+
+static void end_sim(void)
+{
+	sim_fini(&sim);
+}
+
+/* One connection, short writes: everything arrives once, in order. */
+START_TEST(everything_arrives)
+{
+	struct sf_destination_stats stats;
+
+	begin_sim(RETRY, 10000, false);
+	sim.write_max = 777;
+	for (unsigned i = 0; i < 20; i++) {
+		sim_put(&out, 100);
+		sim_pump(&out, &sim, S / 4, false);
+		sim_deliver(&sim, SIZE_MAX);
+	}
+	sim_pump(&out, &sim, S, true);
+	sim_deliver(&sim, SIZE_MAX);
+	sim_pump(&out, &sim, S, true);
+	ck_assert(!sf_destination_waits(out.destination));
+	stats = sim_finish(&out, &sim);
+	ck_assert_uint_eq(stats.sent.records, 2000);
+	ck_assert_uint_eq(sim.distinct, 2000);
+	ck_assert_uint_eq(stats.repeated.records, 0);
+	ck_assert_uint_eq(sim.count, 1);
+	end_sim();
+}
+END_TEST
+
+/* Nothing counts as sent before the peer has acknowledged it. */
+START_TEST(sent_means_acknowledged)
+{
+	begin_sim(RETRY, 10000, false);
+	sim_put(&out, 100);
+	sim_pump(&out, &sim, S, true);
+	ck_assert_uint_gt(sim.under_way_length, 0);
+	ck_assert_uint_eq(out.destination->stats.sent.records, 0);
+	ck_assert(sf_destination_waits(out.destination));
+	sim_deliver(&sim, sim.under_way_length - 1);
+	sim_pump(&out, &sim, S, true);
+	ck_assert_uint_eq(out.destination->stats.sent.records, 0);
+	sim_deliver(&sim, 1);
+	sim_pump(&out, &sim, S, true);
+	ck_assert_uint_eq(out.destination->stats.sent.records, 100);
+	sim_finish(&out, &sim);
+	end_sim();
+}
+END_TEST
+
+/*
+ * Cut at every byte of the stream: the message that was cut is sent again as a whole on the next
+ * connection, behind the templates, and nothing is lost.
+ */
+START_TEST(a_cut_in_a_message_loses_nothing)
+{
+	struct sf_destination_stats stats;
+	size_t whole = 0;
+
+	for (size_t at = 0; at <= whole; at += at < 64 || at + 64 > whole ? 1 : 37) {
+		begin_sim(RETRY, 10000, false);
+		sim_put(&out, 60);
+		sim_pump(&out, &sim, S, true);
+		if (at == 0)
+			whole = sim.under_way_length;
+		sim_deliver(&sim, at);
+		sim_pump(&out, &sim, S / 100, false);
+		sim.closes = at % 2;
+		sim_cut(&sim);
+		sim_put(&out, 10);
+		sim_pump(&out, &sim, S / 100, false);
+		ck_assert(out.destination->fails || at == whole || sim.count > 1);
+		for (unsigned i = 0; i < 10; i++) {
+			sim_pump(&out, &sim, S / 2, true);
+			sim_deliver(&sim, SIZE_MAX);
+		}
+		stats = sim_finish(&out, &sim);
+		ck_assert_uint_eq(stats.sent.records, 70);
+		ck_assert_uint_eq(sim.distinct, 70);
+		ck_assert_uint_eq(sim.count, 2);
+		/* a collector that closes has read all that it acknowledged */
+		ck_assert_uint_eq(stats.repeated.records, at == whole && sim.closes ? 0 : 60);
+		end_sim();
+	}
+}
+END_TEST
+
+/* What arrived without an acknowledgement is sent again, and counted as what may be there twice. */
+START_TEST(what_may_arrive_twice_is_counted)
+{
+	struct sf_destination_stats stats;
+
+	begin_sim(RETRY, 10000, false);
+	sim.acks_are_lost = true;
+	sim_put(&out, 60);
+	sim_pump(&out, &sim, S, true);
+	sim_deliver(&sim, SIZE_MAX);
+	sim_pump(&out, &sim, S, true);
+	sim_cut(&sim);
+	sim.acks_are_lost = false;
+	sim_pump(&out, &sim, S, true);
+	sim_pump(&out, &sim, S, true);
+	sim_deliver(&sim, SIZE_MAX);
+	stats = sim_finish(&out, &sim);
+	ck_assert_uint_eq(stats.sent.records, 60);
+	ck_assert_uint_eq(sim.twice, 60);
+	ck_assert_uint_eq(stats.repeated.records, 60);
+	end_sim();
+}
+END_TEST
+
+/*
+ * A collector is killed that has not read what its kernel had acknowledged: it is sent again, if that
+ * was a moment ago, or if the collector stood still since then; and only then.
+ */
+START_TEST(what_the_peer_had_not_read_is_sent_again)
+{
+	static const struct {
+		unsigned seconds;
+		bool stands;
+		uint64_t repeated;
+	} cases[] = { { 1, false, 60 }, { 10, false, 0 }, { 10, true, 60 } };
+
+	for (unsigned i = 0; i < 3; i++) {
+		struct sf_destination_stats stats;
+
+		begin_sim(RETRY, 10000, false);
+		sim_put(&out, 60);
+		sim_pump(&out, &sim, S, true);
+		sim_deliver(&sim, SIZE_MAX);
+		sim_pump(&out, &sim, S, true);
+		ck_assert_uint_eq(out.destination->stats.sent.records, 60);
+		sim.stands = cases[i].stands;
+		for (unsigned k = 0; k < cases[i].seconds; k++)
+			sim_pump(&out, &sim, S, true);
+		if (cases[i].repeated)
+			sim.connections[0].unread = sim.connections[0].length;
+		sim_cut(&sim);
+		sim_pump(&out, &sim, S / 100, true);
+		ck_assert_uint_eq(out.destination->stats.sent.records, 60 - cases[i].repeated);
+		for (unsigned k = 0; k < 10; k++) {
+			sim_pump(&out, &sim, S, true);
+			sim_deliver(&sim, SIZE_MAX);
+		}
+		stats = sim_finish(&out, &sim);
+		ck_assert_uint_eq(stats.sent.records, 60);
+		ck_assert_uint_eq(stats.repeated.records, cases[i].repeated);
+		ck_assert_uint_eq(sim.distinct, 60);
+		end_sim();
+	}
+}
+END_TEST
+
+/* A collector that does not read: memory is bounded, and the queue loses by name. */
+START_TEST(a_reader_that_stands_still)
+{
+	struct sf_destination_stats stats;
+
+	begin_sim(RETRY, 1000, false);
+	sim.buffer = 5000;
+	for (unsigned i = 0; i < 180; i++) {
+		sim_put(&out, 100);
+		sim_pump(&out, &sim, S / 4, false);
+	}
+	ck_assert_uint_eq(sim.count, 1);
+	ck_assert_uint_le(out.destination->queued.records, 1000);
+	sim.buffer = 1 << 20;
+	for (unsigned i = 0; i < 100; i++) {
+		sim_deliver(&sim, SIZE_MAX);
+		sim_pump(&out, &sim, S / 4, true);
+	}
+	stats = sim_finish(&out, &sim);
+	ck_assert_uint_eq(stats.sent.records + stats.lost_queue.records, 18000);
+	ck_assert_uint_eq(sim.distinct, stats.sent.records);
+	end_sim();
+}
+END_TEST
+
+/* RFC 7011 §10.4.4: by default, no more than one attempt in a minute. */
+START_TEST(attempts_keep_their_distance)
+{
+	begin_sim(0, 1000, true);
+	sim.listens = false;
+	for (unsigned i = 0; i < 4000; i++)
+		sim_pump(&out, &sim, S / 10, false);
+	ck_assert_uint_ge(sim.attempts, 6);
+	for (unsigned i = 1; i < sim.attempts; i++)
+		ck_assert_int_ge(sim.attempt_ns[i] - sim.attempt_ns[i - 1], 60 * S);
+	ck_assert_ptr_nonnull(strstr(out.destination->stats.news, "cannot connect to collector"));
+	ck_assert_ptr_nonnull(strstr(out.destination->stats.news, "refused"));
+	ck_assert_uint_eq(out.destination->stats.news_count, 1);
+	sim_finish(&out, &sim);
+	end_sim();
+	/* retry=1s: 1, 2, 4 … 60 seconds */
+	begin_sim(S, 1000, true);
+	sim.listens = false;
+	for (unsigned i = 0; i < 4000; i++)
+		sim_pump(&out, &sim, S / 10, false);
+	for (unsigned i = 1; i < sim.attempts; i++)
+		ck_assert_int_ge(sim.attempt_ns[i] - sim.attempt_ns[i - 1],
+			i < 7 ? (int64_t)(1 << (i - 1)) * S : 60 * S);
+	ck_assert_uint_ge(sim.attempts, 10);
+	sim_finish(&out, &sim);
+	end_sim();
+}
+END_TEST
+
+/* An attempt that nobody answers ends after ten seconds; the collector comes, and gets what waits. */
+START_TEST(nobody_answers_and_then_somebody_does)
+{
+	struct sf_destination_stats stats;
+
+	begin_sim(RETRY, 1000, true);
+	sim.drops_attempts = true;
+	sim_put(&out, 100);
+	for (unsigned i = 0; i < 150; i++)
+		sim_pump(&out, &sim, S / 10, false);
+	ck_assert_uint_ge(sim.attempts, 2);
+	ck_assert_ptr_nonnull(strstr(out.destination->stats.news, "timed out"));
+	/* the end waits for it */
+	sim_pump(&out, &sim, S / 10, true);
+	ck_assert(sf_destination_waits(out.destination));
+	sim.drops_attempts = false;
+	for (unsigned i = 0; i < 30; i++) {
+		sim_pump(&out, &sim, S, true);
+		sim_deliver(&sim, SIZE_MAX);
+	}
+	ck_assert(!sf_destination_waits(out.destination));
+	ck_assert_ptr_nonnull(strstr(out.destination->stats.news, "can be reached again"));
+	stats = sim_finish(&out, &sim);
+	ck_assert_uint_eq(stats.sent.records, 100);
+	end_sim();
+}
+END_TEST
+
+/* What waits for a collector that never comes is lost by name. */
+START_TEST(a_collector_that_never_comes)
+{
+	struct sf_destination_stats stats;
+
+	begin_sim(RETRY, 50, true);
+	sim.listens = false;
+	sim_put(&out, 80);
+	sim_pump(&out, &sim, S, false);
+	sim_put(&out, 20);
+	sim_pump(&out, &sim, S, true);
+	stats = sim_finish(&out, &sim);
+	ck_assert_uint_eq(stats.lost_unreachable.records + stats.lost_queue.records, 100);
+	ck_assert_uint_ge(stats.lost_unreachable.records, 50);
+	end_sim();
+}
+END_TEST
+
+/* The wall clock is set back: export times do not go back in a connection. */
+START_TEST(export_time_never_goes_back)
+{
+	uint32_t last = 0;
+
+	begin_sim(RETRY, 1000, false);
+	for (unsigned i = 0; i < 10; i++) {
+		sim_put(&out, 10);
+		sim_pump(&out, &sim, S, false);
+		out.shared.wall_ns += (i % 2 ? 300 : -200) * S;
+	}
+	sim_deliver(&sim, SIZE_MAX);
+	sim_finish(&out, &sim);
+	for (size_t at = 0; at < sim.connections[0].length;
+		at += sf_load_be16(sim.connections[0].bytes + at + 2)) {
+		uint32_t time = sf_load_be32(sim.connections[0].bytes + at + 4);
+
+		ck_assert_uint_ge(time, last);
+		last = time;
+	}
+	ck_assert_uint_gt(last, 0);
+	end_sim();
+}
+END_TEST
+
+/* ---------------------------------------------------------------- TCP itself */
+
+static int listen_on(int family, uint16_t *port)
+{
+	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_addr = in6addr_loopback };
+	struct sockaddr_in four = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr *address =
+		family == AF_INET6 ? (struct sockaddr *)&six : (struct sockaddr *)&four;
+	socklen_t size = family == AF_INET6 ? sizeof(six) : sizeof(four);
+	int fd = socket(family, SOCK_STREAM, 0), one = 1;
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	four.sin_port = six.sin6_port = htons(*port);
+	ck_assert_int_eq(bind(fd, address, size), 0);
+	ck_assert_int_eq(listen(fd, 4), 0);
+	ck_assert_int_eq(getsockname(fd, address, &size), 0);
+	*port = ntohs(family == AF_INET6 ? six.sin6_port : four.sin_port);
+	return fd;
+}
+
+static void read_stream(struct reader *into, int fd)
+{
+	static uint8_t bytes[1 << 20];
+	size_t length = 0, at = 0;
+	ssize_t n;
+
+	while ((n = recv(fd, bytes + length, sizeof(bytes) - length, 0)) > 0)
+		length += (size_t)n;
+	for (; at < length; at += sf_load_be16(bytes + at + 2)) {
+		ck_assert_uint_ge(length - at, sf_load_be16(bytes + at + 2));
+		read_message(into, bytes + at, sf_load_be16(bytes + at + 2));
+	}
+}
+
+/* Without a queue, as for capture files: both address families, source port and class. */
+START_TEST(over_tcp_from_a_chosen_address)
+{
+	static const struct {
+		int family;
+		const char *url, *source;
+	} cases[] = {
+		{ AF_INET, "tcp://127.0.0.1:%u,dscp=10,source=127.0.0.1", "127.0.0.1" },
+		{ AF_INET, "ipfix+tcp://127.0.0.1:%u,source=127.0.0.9", "127.0.0.9" },
+		{ AF_INET6, "tcp://[::1]:%u,dscp=46,source=::1", "::1" },
+	};
+
+	for (unsigned i = 0; i < 3; i++) {
+		struct sf_exporter *exporter;
+		struct sf_destination_stats stats;
+		struct sockaddr_storage local, peer;
+		unsigned local_size = sizeof(local), peer_size = sizeof(peer);
+		struct sf_error error = { 0 };
+		uint16_t port = 0;
+		int fd, listener = listen_on(cases[i].family, &port);
+		char url[128], host[64];
+
+		snprintf(url, sizeof(url), cases[i].url, port);
+		reader = reader_new();
+		ck_assert_int_eq(sf_exporter_new(&exporter, LIVE, &error), 0);
+		ck_assert_msg(
+			sf_exporter_add_collector(exporter, url, &error) == 0, "%s", error.text);
+		ck_assert(sf_exporter_local_address(exporter, 0, (struct sockaddr *)&local,
+			&local_size, (struct sockaddr *)&peer, &peer_size));
+		fd = accept(listener, NULL, NULL);
+		put_many(exporter, 300);
+		sf_exporter_finish(exporter);
+		stats = stats_of(exporter, 0);
+		ck_assert_int_eq(stats.protocol, IPPROTO_TCP);
+		ck_assert_uint_eq(stats.sent.records, 300);
+		ck_assert(sf_destination_balanced(&stats));
+		sf_exporter_free(exporter);
+		read_stream(reader, fd);
+		ck_assert_uint_eq(flow_count(reader), 300);
+		peer_size = sizeof(peer);
+		ck_assert_int_eq(getpeername(fd, (struct sockaddr *)&peer, &peer_size), 0);
+		inet_ntop(cases[i].family,
+			cases[i].family == AF_INET
+				? (void *)&((struct sockaddr_in *)&peer)->sin_addr
+				: (void *)&((struct sockaddr_in6 *)&peer)->sin6_addr,
+			host, sizeof(host));
+		ck_assert_str_eq(host, cases[i].source);
+		ck_assert_int_eq(memcmp(&local, &peer, peer_size), 0);
+		reader_free(reader);
+		close(fd);
+		close(listener);
+	}
+}
+END_TEST
+
+static void refuse(const char *url, const char *why)
+{
+	struct sf_exporter *exporter;
+	struct sf_error error = { 0 };
+
+	ck_assert_int_eq(sf_exporter_new(&exporter, LIVE, &error), 0);
+	ck_assert_int_lt(sf_exporter_add_collector(exporter, url, &error), 0);
+	ck_assert_msg(strstr(error.text, why) != NULL, "%s", error.text);
+	sf_exporter_free(exporter);
+}
+
+START_TEST(what_does_not_go_over_tcp_is_named)
+{
+	refuse("netflow9+tcp://127.0.0.1", "NetFlow is sent over UDP only");
+	refuse("netflow5+tcp://127.0.0.1", "NetFlow is sent over UDP only");
+	refuse("tcp://127.0.0.1,mtu=1500", "'mtu' does not apply here");
+	refuse("tcp://127.0.0.1,retry=1ms", "option 'retry'");
+	refuse("tcp://127.0.0.1:4739,source=nonsense", "option 'source' is 'nonsense'");
+	refuse("ipfix://127.0.0.1,retry=1s", "'retry' does not apply here");
+	refuse("ipfix://127.0.0.1,dscp=64", "option 'dscp' is '64'");
+}
+END_TEST
+
+/* The connection is cut while a run on files goes on: the reader waits, and nothing is lost. */
+START_TEST(a_run_on_files_waits_for_the_next_connection)
+{
+	struct sf_exporter *exporter;
+	struct sf_destination_stats stats;
+	struct sf_error error = { 0 };
+	uint16_t port = 0;
+	int fd, listener = listen_on(AF_INET, &port);
+	struct linger reset = { 1, 0 };
+	char url[128];
+
+	snprintf(url, sizeof(url), "tcp://127.0.0.1:%u,retry=100ms", port);
+	reader = reader_new();
+	ck_assert_int_eq(sf_exporter_new(&exporter, OFFLINE, &error), 0);
+	ck_assert_int_eq(sf_exporter_add_collector(exporter, url, &error), 0);
+	fd = accept(listener, NULL, NULL);
+	put_many(exporter, 200);
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	close(fd);
+	put_many(exporter, 200);
+	sf_exporter_finish(exporter);
+	stats = stats_of(exporter, 0);
+	ck_assert(sf_destination_balanced(&stats));
+	ck_assert_uint_eq(stats.sent.records, 400);
+	sf_exporter_free(exporter);
+	fd = accept(listener, NULL, NULL);
+	read_stream(reader, fd);
+	/* the first connection was closed with everything unread */
+	ck_assert_uint_eq(flow_count(reader), 400);
+	ck_assert_uint_le(stats.repeated.records, 400);
+	ck_assert_uint_eq(reader->messages[0].sequence, 0);
+	reader_free(reader);
+	close(fd);
+	close(listener);
+}
+END_TEST
+
+CHECK_MAIN("export_stream", everything_arrives, sent_means_acknowledged,
+	a_cut_in_a_message_loses_nothing, what_may_arrive_twice_is_counted,
+	what_the_peer_had_not_read_is_sent_again, a_reader_that_stands_still,
+	attempts_keep_their_distance, nobody_answers_and_then_somebody_does,
+	a_collector_that_never_comes, export_time_never_goes_back, over_tcp_from_a_chosen_address,
+	what_does_not_go_over_tcp_is_named, a_run_on_files_waits_for_the_next_connection)
