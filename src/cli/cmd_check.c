@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * spanflow check: watches a source for some seconds, or reads capture files, and tells whether it
- * is a healthy mirror port. One thread asks all queues in turn; the conclusions are drawn in
- * check/findings.c.
+ * is a healthy mirror port. check/observe.h shows the packets to the diagnosis, check/findings.c draws
+ * the conclusions, and this file prints them.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -14,6 +14,7 @@
 #include "base/ethtool.h"
 #include "base/netdev.h"
 #include "check/mirror.h"
+#include "check/observe.h"
 #include "cli/command.h"
 #include "cli/report.h"
 #include "cli/signals.h"
@@ -52,85 +53,102 @@ static void learn_host(struct sf_mirror_host *host, const struct sf_input *input
 		learn_device(host, interface->name);
 }
 
-/* One line on standard error: at the start, and on a terminal each second in its place. */
+/* A line on standard error: at the start, and on a terminal each second in its place. */
 struct watching {
-	const struct sf_mirror *mirror;
-	int64_t start, next, duration_ns; /* monotonic ns */
-	bool quiet, terminal;
+	struct sf_observation observation;
+	struct sf_timer progress;
+	bool quiet;    /* no line at all */
+	bool terminal; /* a line each second */
 };
 
-static void tell_begin(struct watching *watching)
+static void tell_begin(struct watching *watching, int64_t duration_ns)
 {
+	const struct sf_mirror_host *host = &watching->observation.mirror->host;
+
 	watching->terminal = !watching->quiet && isatty(STDERR_FILENO);
 	if (watching->quiet)
 		return;
-	if (watching->mirror->host.file)
-		fprintf(stderr, "reading %s\n", watching->mirror->host.name);
+	if (host->file)
+		fprintf(stderr, "reading %s\n", host->name);
 	else
-		fprintf(stderr, "watching %s for %.0f s; Ctrl-C ends it earlier\n",
-			watching->mirror->host.name, (double)watching->duration_ns / 1e9);
+		fprintf(stderr, "watching %s for %.0f s; Ctrl-C ends it earlier\n", host->name,
+			(double)duration_ns / 1e9);
 }
 
-static void tell_progress(struct watching *watching, int64_t now)
+static void tell_progress(struct sf_timer *timer)
 {
-	if (!watching->terminal || now < watching->next)
-		return;
-	watching->next = now + SF_NS_PER_S;
-	fprintf(stderr, "\r%.0f s, %" PRIu64 " frames ", (double)(now - watching->start) / 1e9,
-		watching->mirror->frames);
+	const struct sf_observation *observation = timer->context;
+	int64_t now = sf_loop_now(timer->loop);
+
+	fprintf(stderr, "\r%.0f s, %" PRIu64 " frames ",
+		(double)(now - observation->start_ns) / 1e9, observation->mirror->frames);
+	sf_timer_set(timer, now + SF_NS_PER_S);
 }
 
-static void tell_end(const struct watching *watching)
+static void on_signal(void *context)
 {
-	if (watching->terminal)
-		fputs("\r\033[K", stderr);
+	sf_signals_answer();
+	if (sf_signal_stop)
+		sf_observation_stop(context);
 }
 
-/* Asks every queue once. Returns the number of packets, or a negative code. */
-static int look(struct sf_mirror *mirror, struct sf_capture *capture)
+/* Loop, signals and the timer of the progress line. */
+static int open_loop(struct watching *watching)
 {
-	struct sf_packet packets[SF_BATCH_MAX];
-	int sum = 0;
+	struct sf_observation *observation = &watching->observation;
+	const struct sf_inbox inbox = { .take = on_signal, .context = observation };
+	int err = sf_loop_new(&observation->loop);
 
-	for (unsigned queue = 0; queue < capture->queues; queue++) {
-		int n = sf_capture_recv(capture, queue, packets, SF_BATCH_MAX);
-
-		if (n < 0)
-			return n;
-		sf_mirror_watch(mirror, queue, packets, (unsigned)n, sf_clock_read(CLOCK_REALTIME));
-		sf_capture_release(capture, queue);
-		sum += n;
-	}
-	return sum;
+	if (!err)
+		err = sf_loop_add_timer(
+			observation->loop, &watching->progress, tell_progress, observation);
+	if (err)
+		return err;
+	sf_loop_set_inbox(observation->loop, &inbox);
+	sf_signals_wake(sf_loop_wakeup(observation->loop));
+	on_signal(observation); /* one may have come before there was a loop */
+	return 0;
 }
 
-/*
- * Until the time is over, the files end or a signal comes. Returns the seconds watched, of files
- * those between the first packet and the last; < 0 on failure.
- */
+/* Seconds that the source was watched, or -1 after a failure, which was printed. */
 static double watch(
 	struct sf_mirror *mirror, struct sf_capture *capture, const struct sf_options *options)
 {
-	int64_t now = sf_clock_read(CLOCK_MONOTONIC);
-	struct watching watching = { mirror, now, now + SF_NS_PER_S,
-		options->duration_ns ? options->duration_ns : DEFAULT_NS, options->quiet, false };
-	int n = 0;
+	struct watching watching = {
+		.observation = { .mirror = mirror, .capture = capture },
+		.quiet = options->quiet,
+	};
+	int64_t duration_ns = options->duration_ns ? options->duration_ns : DEFAULT_NS;
+	int err = open_loop(&watching);
 
-	tell_begin(&watching);
-	while (!sf_signal_stop && (!capture->live || now - watching.start < watching.duration_ns)) {
-		n = look(mirror, capture);
-		if (n < 0)
-			break;
-		now = sf_clock_read(CLOCK_MONOTONIC);
-		tell_progress(&watching, now);
-		sf_signals_answer();
-	}
-	tell_end(&watching);
-	if (n < 0 && n != SF_EOF)
-		return -1;
-	if (capture->live)
-		return (double)(now - watching.start) / 1e9;
-	return mirror->frames ? (double)(mirror->last_ns - mirror->first_ns) / 1e9 : 0;
+	tell_begin(&watching, duration_ns);
+	if (!err && watching.terminal)
+		sf_timer_set(
+			&watching.progress, sf_loop_now(watching.observation.loop) + SF_NS_PER_S);
+	if (!err)
+		err = sf_observe(&watching.observation, duration_ns);
+	if (watching.terminal)
+		fputs("\r\033[K", stderr);
+	sf_signals_wake(NULL);
+	sf_loop_free(watching.observation.loop);
+	if (!err)
+		return watching.observation.seconds;
+	sf_complain("%s", capture->error.code ? capture->error.text : sf_strerror(err));
+	return -1;
+}
+
+/* At a width that fits every terminal: texts have up to 255 characters. */
+static void print_finding(const struct sf_finding *finding)
+{
+	int indent = printf("%-8s %-13s ", sf_verdict_name(finding->verdict), finding->name);
+
+	sf_wrap(stdout, finding->text, (size_t)indent, (size_t)indent);
+	putchar('\n');
+	if (!finding->advice[0])
+		return;
+	indent = printf("%24s-> ", "");
+	sf_wrap(stdout, finding->advice, (size_t)indent, (size_t)indent);
+	putchar('\n');
 }
 
 static void print_text(
@@ -140,10 +158,7 @@ static void print_text(
 
 	for (unsigned i = 0; i < count; i++) {
 		counts[findings[i].verdict]++;
-		printf("%-8s %-13s %s\n", sf_verdict_name(findings[i].verdict), findings[i].name,
-			findings[i].text);
-		if (findings[i].advice[0])
-			printf("%22s  -> %s\n", "", findings[i].advice);
+		print_finding(&findings[i]);
 	}
 	if (counts[SF_VERDICT_PROBLEM])
 		printf("result   %u problem%s: repair %s before metering\n",
@@ -186,10 +201,8 @@ static int check(const struct sf_options *options, struct sf_input *input, struc
 	double seconds = watch(mirror, input->capture, options);
 	unsigned count;
 
-	if (seconds < 0) {
-		sf_complain("%s", input->capture->error.text);
+	if (seconds < 0)
 		return SF_EXIT_BLIND;
-	}
 	input->capture->ops->stats(input->capture, &stats);
 	count = sf_mirror_findings(mirror, &stats, seconds, findings);
 	if (options->output == SF_OUTPUT_JSON)

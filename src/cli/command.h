@@ -3,6 +3,8 @@
 #ifndef SPANFLOW_CLI_COMMAND_H
 #define SPANFLOW_CLI_COMMAND_H
 
+#include <stdio.h>
+
 #include "cli/options.h"
 
 /* Exit statuses. */
@@ -22,6 +24,12 @@ int sf_cmd_check(struct sf_options *options);
 
 /* Prints "spanflow: …" to standard error. */
 void sf_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Writes words from column `column` on, wrapped at 80 columns, each further line indented. Returns the
+ * column behind the last word.
+ */
+size_t sf_wrap(FILE *stream, const char *text, size_t column, size_t indent);
 
 /* After printing to standard output: SF_EXIT_OK, or says why it could not be written. */
 int sf_exit_printed(void);

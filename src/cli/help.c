@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/command.h"
 #include "cli/options.h"
 
 #include "spanflow_config.h"
@@ -11,8 +12,7 @@
 #define WIDTH  80
 #define INDENT 30
 
-/* Writes words from `column` on, wrapped to WIDTH, each new line indented. Returns the column. */
-static size_t wrap(FILE *stream, const char *text, size_t column, size_t indent)
+size_t sf_wrap(FILE *stream, const char *text, size_t column, size_t indent)
 {
 	bool first = column <= indent;
 
@@ -73,9 +73,9 @@ static void help_option(const struct sf_option *option, FILE *stream)
 		column = 0;
 	}
 	column += (size_t)fprintf(stream, "%*s", (int)(INDENT - column), "");
-	column = wrap(stream, option->help, column, INDENT);
+	column = sf_wrap(stream, option->help, column, INDENT);
 	facts(option, more, sizeof(more));
-	wrap(stream, more, column, INDENT);
+	sf_wrap(stream, more, column, INDENT);
 	fputc('\n', stream);
 }
 
@@ -92,7 +92,7 @@ void sf_help_command(const struct sf_command *command, const struct sf_option *t
 	const char *section = "";
 
 	fprintf(stream, "Usage: spanflow %s %s\n\n", command->name, command->synopsis);
-	wrap(stream, command->text, 0, 0);
+	sf_wrap(stream, command->text, 0, 0);
 	fputc('\n', stream);
 	for (const struct sf_option *option = table; option->name; option++) {
 		if (!(option->commands & command->id))

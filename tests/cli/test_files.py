@@ -314,6 +314,9 @@ class Check(Case):
         self.assertIn("reading %s" % (PCAPS / "demo.pcap"), done.stderr)
         self.assertEqual(done.stdout.splitlines()[-1],
                          "result   healthy; to meter: spanflow meter -r %s" % (PCAPS / "demo.pcap"))
+        done = self.run_plain("check", "-r", PCAPS / "tap-a.pcap")
+        self.assertIn("->", done.stdout)
+        self.assertLessEqual(max(map(len, done.stdout.splitlines()[:-1])), 80, done.stdout)
         self.assertEqual(self.run_plain("check", "-q", "-r", PCAPS / "demo.pcap").stderr, "")
 
     def test_what_cannot_be_looked_at_is_no_verdict(self):

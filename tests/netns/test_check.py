@@ -57,7 +57,7 @@ class Check(Case):
         done = self.ended(self.live(self.tap, "-i", "tap0", "--duration", "1s", command="check"),
                           status=1)
         self.assertIn("watching tap0 for 1 s", done.stderr)
-        self.assertIn("the link light of tap0", done.stdout)
+        self.assertIn("the link light of tap0", " ".join(done.stdout.split()))
         self.assertEqual(done.stdout.splitlines()[-1],
                          "result   1 problem: repair it before metering")
         done = self.ended(self.live(self.tap, "-i", "nosuch0", command="check"), status=2)

@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/wire.h"
 #include "check/mirror.h"
+#include "check/observe.h"
 #include "check_main.h"
 
 #define SECOND INT64_C(1000000000)
@@ -426,10 +428,90 @@ START_TEST(flow_export_is_noted)
 }
 END_TEST
 
+/* ---------------------------------------------------------------- how long is observed */
+
+/* A capture that gives one packet a call, and each call takes a second. */
+static struct {
+	struct sf_capture capture;
+	struct frame frame;
+	struct sf_loop *loop;
+	unsigned calls;
+	unsigned end_at; /* the call that returns: */
+	int end;         /* this */
+	struct sf_observation *stop;
+} source;
+
+static int take(struct sf_capture *capture, unsigned queue, struct sf_packet *packets, unsigned max)
+{
+	(void)capture;
+	ck_assert_uint_eq(queue, source.calls % source.capture.queues);
+	ck_assert_uint_ge(max, 1);
+	if (++source.calls == source.end_at) {
+		if (!source.stop)
+			return source.end;
+		sf_observation_stop(source.stop);
+	}
+	if (queue == source.capture.queues - 1)
+		sf_loop_fake_clock(source.loop, sf_loop_now(source.loop) + SECOND);
+	packets[0] = *make(&source.frame, 1, 2, 17, 999, 53, source.calls);
+	packets[0].time_ns = SECOND * source.calls;
+	return 1;
+}
+
+static const struct sf_capture_ops source_ops = { .recv = take };
+
+/* Returns what sf_observe() does. */
+static int observe(struct sf_observation *observation, bool live, unsigned queues)
+{
+	int result;
+
+	start(&one_queue);
+	ck_assert_int_eq(sf_loop_new(&source.loop), 0);
+	sf_loop_fake_clock(source.loop, SECOND);
+	source.calls = 0;
+	source.capture = (struct sf_capture){ .ops = &source_ops, .live = live, .queues = queues };
+	*observation = (struct sf_observation){
+		.loop = source.loop, .mirror = &mirror, .capture = &source.capture
+	};
+	result = sf_observe(observation, 10 * SECOND);
+	sf_loop_free(source.loop);
+	return result;
+}
+
+START_TEST(observation_ends_by_time_end_failure_or_order)
+{
+	struct sf_observation observation;
+
+	source.end_at = 0;
+	ck_assert_int_eq(observe(&observation, true, 2), 0);
+	ck_assert_uint_eq(source.calls, 20);
+	ck_assert_uint_eq(mirror.frames, 20);
+	ck_assert_double_eq(observation.seconds, 10);
+	sf_mirror_fini(&mirror);
+	/* files go on to their end: seconds are those of the packets */
+	source.end_at = 40;
+	source.end = SF_EOF;
+	ck_assert_int_eq(observe(&observation, false, 1), 0);
+	ck_assert_uint_eq(mirror.frames, 39);
+	ck_assert_double_eq(observation.seconds, 38);
+	sf_mirror_fini(&mirror);
+	source.end_at = 3;
+	source.end = -EIO;
+	ck_assert_int_eq(observe(&observation, true, 1), -EIO);
+	sf_mirror_fini(&mirror);
+	source.stop = &observation;
+	ck_assert_int_eq(observe(&observation, true, 1), 0);
+	ck_assert_uint_eq(mirror.frames, 3);
+	ck_assert_double_eq(observation.seconds, 3);
+	sf_mirror_fini(&mirror);
+}
+END_TEST
+
 CHECK_MAIN("mirror", silence_is_a_problem, a_healthy_mirror_is_ok,
 	an_ordinary_port_is_told_from_a_mirror, one_direction_only_is_a_problem,
 	copies_are_a_warning, packets_of_a_tunnel_are_no_copies, damage_is_told_by_kind,
 	a_frame_cut_by_our_own_snap_length_is_no_damage, tags_stripped_or_seen,
 	conversations_spread_over_queues_are_noted, a_wrong_clock_is_noted,
 	packets_that_carry_others_are_named, headers_that_are_cut_off_are_read_no_further,
-	a_few_tunnel_packets_are_a_note, a_file_is_not_judged_as_a_port, flow_export_is_noted)
+	a_few_tunnel_packets_are_a_note, a_file_is_not_judged_as_a_port, flow_export_is_noted,
+	observation_ends_by_time_end_failure_or_order)
