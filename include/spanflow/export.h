@@ -24,6 +24,7 @@
 
 #include <spanflow/collect.h>
 #include <spanflow/declare.h>
+#include <spanflow/enrich.h>
 #include <spanflow/error.h>
 #include <spanflow/flow.h>
 #include <spanflow/meter.h>
@@ -105,6 +106,8 @@ struct sf_exporter_options {
 	 */
 	const char *fields;
 	uint64_t queue_octets; /* most that waits for one destination, by default; 0: 256 MiB */
+	/* What is told of flows beyond their packets; NULL: nothing. Lent for the exporter's life. */
+	const struct sf_enricher *enricher;
 };
 
 /* Text output for people and scripts. */

@@ -18,6 +18,11 @@ SF_BEGIN_PUBLIC
 #define SF_PEN_REVERSE 29305 /* RFC 5103 §6.1 */
 #define SF_PEN_CERT    6871
 /*
+ * spanflow's own elements (docs/enrich.md). The number is the one that RFC 5612 keeps for documentation
+ * and examples: spanflow has none of its own at IANA.
+ */
+#define SF_PEN_SPANFLOW 32473
+/*
  * No enterprise: in IPFIX, field types of NetFlow v9 from 32768 on, whose high bit would say that an
  * enterprise number follows. Their numbers are less by 32768. sf_field_name() writes "ie33000".
  */

@@ -24,6 +24,8 @@ static const struct sf_element enterprise[] = {
 	{ SF_PEN_CERT, 14, SF_TYPE_U8, "initialTCPFlags" },
 	{ SF_PEN_CERT, 15, SF_TYPE_U8, "unionTCPFlags" },
 	{ SF_PEN_CERT, 21, SF_TYPE_U32, "reverseFlowDeltaMilliseconds" },
+	{ SF_PEN_SPANFLOW, 1, SF_TYPE_STRING, "sourceCountry" },
+	{ SF_PEN_SPANFLOW, 2, SF_TYPE_STRING, "destinationCountry" },
 };
 /* clang-format on */
 

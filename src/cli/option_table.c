@@ -61,6 +61,7 @@ static const struct sf_choice stats_formats[] = {
 #define METERING "Metering"
 #define COLLECT  "Collecting"
 #define ASK      "Questions"
+#define ENRICH   "Routes and countries"
 #define EXPORT   "Output"
 #define GENERAL  "General"
 
@@ -229,6 +230,17 @@ const struct sf_option sf_option_table[] = {
 			"bps, pps, bpp; start, end; ip in FILE; exporter, domain; any information "
 			"element by its IANA name; and, or, not, parentheses. Both directions of a "
 			"biflow are looked at as two records, with --biflow as one." },
+
+	{ ENRICH, 0, "enrich", SF_OPTION_STRINGS, AT(enrich), SF_METER, "SOURCE", .max = 16,
+		.help = "Add what a router would know of the addresses of a flow: AS numbers, next "
+			"hops, prefix lengths, countries. SOURCE is a file or fib. A file is text "
+			"(lines PREFIX AS [NEXT-HOP [BGP-NEXT-HOP]] [COUNTRY]), an MRT dump "
+			"(TABLE_DUMP_V2) or a MaxMind DB, plain or compressed; SIGHUP reads it "
+			"again, and a damaged one leaves what was read before in use. fib is the "
+			"kernel's routes, followed while they change. SOURCE,what=as+country "
+			"takes only some of as, hop, bgp-hop, mask, country. Of several sources "
+			"the first that knows a fact gives it." },
+
 	{ EXPORT, 'e', "export", SF_OPTION_STRINGS, AT(collectors), SF_METER, "COLLECTOR",
 		.help = "Send records to a collector: ipfix://host:4739 (UDP), tcp://host:4739 "
 			"(IPFIX over TCP), netflow9://host:2055 or netflow5://host:2055. Options "

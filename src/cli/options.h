@@ -93,6 +93,7 @@ struct sf_options {
 	/* questions */
 	const char *where;
 	/* exporting process */
+	struct sf_strings enrich;
 	struct sf_strings collectors;
 	struct sf_strings write;
 	bool force;

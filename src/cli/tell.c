@@ -115,10 +115,22 @@ void sf_run_print_stats(const struct sf_run *run, const struct sf_books *books)
 
 void sf_run_answer(struct sf_run *run)
 {
-	if (!sf_signal_hangup)
-		return;
-	sf_progress_clear(&run->progress);
-	sf_signals_answer();
+	char text[600];
+
+	if (sf_signal_hangup && run->enrich) {
+		sf_signal_hangup = 0;
+		sf_progress_clear(&run->progress);
+		sf_complain("SIGHUP: reading the files of --enrich again; a new configuration or "
+			    "new output files take a restart");
+		sf_enrich_reload(run->enrich);
+	} else if (sf_signal_hangup) {
+		sf_progress_clear(&run->progress);
+		sf_signals_answer();
+	}
+	while (run->enrich && sf_enrich_look(run->enrich, text, sizeof(text))) {
+		sf_progress_clear(&run->progress);
+		sf_complain("%s", text);
+	}
 }
 
 /* True if standard output is a pipe whose reader has gone. */

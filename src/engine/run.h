@@ -21,6 +21,7 @@
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/report.h"
+#include "enrich/enrich.h"
 #include "guard/monitor.h"
 #include "guard/resolver.h"
 #include "guard/sandbox.h"
@@ -32,6 +33,7 @@
 struct sf_run {
 	const struct sf_options *options;
 	struct sf_exporter *exporter;
+	struct sf_enrich *enrich; /* NULL: nothing is told of flows beyond their packets */
 	struct sf_interfaces *interfaces;
 	struct sf_input inputs[SF_INPUTS_MAX];
 	struct sf_exchange *exchanges[SF_INPUTS_MAX]; /* between the workers of an input, or NULL */
@@ -116,7 +118,7 @@ void sf_run_tell_status(struct sf_run *run, const struct sf_ledger *ledger,
 	const struct sf_capture_stats *capture, int64_t mono);
 struct sf_report sf_run_report(const struct sf_run *run, const struct sf_books *books);
 void sf_run_print_stats(const struct sf_run *run, const struct sf_books *books);
-/* Answers a SIGHUP. */
+/* Answers a SIGHUP, looks after what is read again. */
 void sf_run_answer(struct sf_run *run);
 /* Losses at destinations and unknown link types: each said once, when first seen. */
 void sf_run_notice(struct sf_run *run, const struct sf_books *books);

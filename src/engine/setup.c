@@ -45,6 +45,29 @@ static unsigned interface_of(void *context, unsigned slot, uint32_t *index, cons
 	return 0;
 }
 
+static int make_enrich(struct sf_run *run, struct sf_error *error)
+{
+	const struct sf_strings *sources = &run->options->enrich;
+	struct sf_error reason = { 0 };
+	int code;
+
+	if (!sources->count)
+		return 0;
+	code = sf_enrich_new(&run->enrich, (const char *const *)sources->items, sources->count,
+		&reason);
+	return code ? sf_error_set(error, code, "--enrich: %s", reason.text) : 0;
+}
+
+/* Files that are read again stay readable: their directories, because a new file may take the name. */
+static void keep_readable(struct sf_run *run)
+{
+	const char *path;
+
+	for (unsigned i = 0; run->enrich && (path = sf_enrich_path(run->enrich, i)); i++)
+		if (*path)
+			sf_sandbox_keep_readable(&run->sandbox, path);
+}
+
 static int make_exporter(struct sf_run *run, struct sf_error *error)
 {
 	const struct sf_options *options = run->options;
@@ -63,6 +86,7 @@ static int make_exporter(struct sf_run *run, struct sf_error *error)
 		.fields = options->fields,
 		.late_collectors = run->live && !options->no_wait,
 		.lookup = run->resolver.pid ? &run->resolver.lookup : NULL,
+		.enricher = run->enrich ? sf_enrich_enricher(run->enrich) : NULL,
 	};
 	int err;
 
@@ -360,6 +384,7 @@ void sf_run_fini(struct sf_run *run)
 	sf_wakeup_fini(&run->wakeup);
 	sf_metrics_close(&run->metrics);
 	sf_exporter_free(run->exporter);
+	sf_enrich_free(run->enrich);
 	free(run->interfaces);
 	sf_notify_close(&run->notify);
 	monitor = run->monitor.pid;
@@ -425,6 +450,7 @@ int sf_run_confine(struct sf_run *run, struct sf_error *error)
 	if (!run->sandbox.wanted)
 		return 0;
 	run->sandbox.streams = has_streams(run);
+	keep_readable(run);
 	err = sf_sandbox_enter(&run->sandbox, &listener, error);
 	if (listener >= 0)
 		sf_monitor_give_listener(&run->monitor, listener);
@@ -469,7 +495,9 @@ int sf_run_init(struct sf_run *run, const struct sf_options *options, struct sf_
 	}
 	if (sf_notify_open(&run->notify, error) < 0)
 		sf_run_say(run, error->text);
-	err = make_exporter(run, error);
+	err = make_enrich(run, error);
+	if (!err)
+		err = make_exporter(run, error);
 	if (!err)
 		sf_run_learn_own(run);
 	if (!err)

@@ -148,6 +148,8 @@ static const char *obstacle(const struct chooser *chooser, const struct sf_field
 		return "NetFlow v9 has no such field";
 	if (item->when & SF_WHEN_UPTIME & ~session)
 		return "only NetFlow v9 has it";
+	if (item->when & SF_WHEN_EXTRA & ~session)
+		return "no source of --enrich tells it";
 	if (item->when & (SF_WHEN_TWO_WAY | SF_WHEN_BIFLOW) && !(session & SF_WHEN_BIFLOW))
 		return "only records of both directions have it: biflow=yes";
 	return NULL;

@@ -20,12 +20,14 @@
 struct sf_layout {
 	struct sf_variant variant;
 	struct sf_template template;
+	const struct sf_encode_context *context;
 	struct {
 		char prefix[PREFIX_MAX]; /* JSON: what stands before the value */
 		uint8_t prefix_length;
 		uint8_t type; /* enum sf_type */
 		uint8_t length;
 		uint8_t column; /* CSV and table: which one */
+		bool zero_is_unknown;
 	} fields[SF_TEMPLATE_FIELDS_MAX];
 };
 
@@ -82,11 +84,13 @@ static void lay_out(struct sf_columns *columns)
 	}
 }
 
-void sf_columns_init(struct sf_columns *columns, bool biflow, bool collected)
+void sf_columns_init(struct sf_columns *columns, bool biflow, bool collected, uint64_t extra,
+	const struct sf_extra_batch *batch)
 {
 	memset(columns, 0, sizeof(*columns));
 	columns->fields = *sf_fields_profile(SF_PROFILE_EXTENDED);
-	columns->when = SF_WHEN_IPFIX | SF_WHEN_MS | (biflow ? SF_WHEN_BIFLOW : 0);
+	columns->when = SF_WHEN_IPFIX | SF_WHEN_MS | (biflow ? SF_WHEN_BIFLOW : 0) | extra;
+	columns->context.extra = batch;
 	columns->collected = collected;
 	lay_out(columns);
 }
@@ -102,7 +106,12 @@ void sf_columns_fini(struct sf_columns *columns)
 int sf_columns_choose(struct sf_columns *columns, const char *list, struct sf_error *error)
 {
 	struct sf_fields fields;
-	int code = sf_fields_choose(
+	int code;
+
+	/* other exporters tell such fields, too */
+	if (columns->collected)
+		columns->when |= SF_WHEN_EXTRA;
+	code = sf_fields_choose(
 		&fields, list, &columns->fields, columns->when, NULL, "--fields", error);
 
 	if (code < 0)
@@ -119,6 +128,7 @@ static struct sf_layout *new_layout(struct sf_columns *columns, uint64_t when)
 
 	if (!layout)
 		return NULL;
+	layout->context = &columns->context;
 	sf_template_init(&layout->template, &columns->fields, columns->when, when);
 	for (unsigned i = 0; i < columns->fields.count; i++) {
 		const struct sf_field_item *item = &columns->fields.items[i];
@@ -131,7 +141,8 @@ static struct sf_layout *new_layout(struct sf_columns *columns, uint64_t when)
 			sf_field_name(spec->pen, spec->id, name, sizeof(name));
 			layout->fields[field].prefix_length =
 				(uint8_t)snprintf(layout->fields[field].prefix, PREFIX_MAX,
-					"%c\"%s\":", field ? ',' : '{', name);
+					",\"%s\":", name);
+			layout->fields[field].zero_is_unknown = (item->when & SF_WHEN_EXTRA) != 0;
 			layout->fields[field].type = sf_element_find(spec->pen, spec->id)->type;
 			layout->fields[field].length = (uint8_t)spec->length;
 			layout->fields[field++].column = (uint8_t)column;
@@ -156,19 +167,29 @@ const struct sf_layout *sf_columns_layout(
 /* The data record, from which all values are written. */
 static void encode(const struct sf_layout *layout, uint8_t *record, const struct sf_row *row)
 {
-	static const struct sf_encode_context context;
+	sf_template_encode(&layout->template, record, row->flow, 1, 1u << row->d, layout->context);
+}
 
-	sf_template_encode(&layout->template, record, row->flow, 1, 1u << row->d, &context);
+/* The record has no value for the field: templates have no other way to say so. */
+static bool is_unknown(const struct sf_layout *layout, unsigned i, const uint8_t *value)
+{
+	static const uint8_t zeros[16];
+
+	return layout->fields[i].zero_is_unknown &&
+	       memcmp(value, zeros, layout->fields[i].length) == 0;
 }
 
 char *sf_columns_json(const struct sf_layout *layout, char *p, const struct sf_row *row)
 {
 	uint8_t bytes[SF_RECORD_MAX], *record = bytes;
+	char *start = p;
 
 	encode(layout, record, row);
-	if (layout->template.field_count == 0)
-		*p++ = '{';
 	for (unsigned i = 0; i < layout->template.field_count; i++) {
+		if (is_unknown(layout, i, record)) {
+			record += layout->fields[i].length;
+			continue;
+		}
 		/* names are short: one copy of fixed size is cheaper than one of the exact one */
 		memcpy(p, layout->fields[i].prefix, PREFIX_MAX);
 		p += layout->fields[i].prefix_length;
@@ -176,6 +197,8 @@ char *sf_columns_json(const struct sf_layout *layout, char *p, const struct sf_r
 			layout->fields[i].length, p, SF_VALUE_MAX);
 		record += layout->fields[i].length;
 	}
+	p += p == start;
+	*start = '{'; /* instead of the first comma */
 	*p++ = '}';
 	*p++ = '\n';
 	return p;
@@ -190,6 +213,8 @@ static char *put_cell(char *p, const struct sf_layout *layout, unsigned i, const
 	cell.kind = SF_CELL_FLOW;
 	if (row->record)
 		sf_cell_find(&cell, row->record, &layout->template.specs[i], row->d);
+	if (cell.kind == SF_CELL_FLOW && is_unknown(layout, i, value))
+		return p;
 	if (cell.kind == SF_CELL_FLOW)
 		return p + sf_value_write(layout->fields[i].type, SF_VALUE_TEXT, value,
 				   layout->fields[i].length, p, SF_VALUE_MAX);

@@ -3,7 +3,7 @@
  * Records as text with a value for each field of a list: JSON lines, CSV, and the table of chosen fields.
  * What stands between the values ("name": and commas) is prepared once for each variant of record.
  *
- *	sf_columns_init(&columns, biflow, collected);
+ *	sf_columns_init(&columns, biflow, collected, 0, NULL);
  *	p = sf_columns_csv_header(&columns, p);
  *	layout = sf_columns_layout(&columns, flow, two_way);	NULL: no memory
  *	p = sf_columns_csv(&columns, layout, p, &row);
@@ -24,12 +24,14 @@ struct sf_columns {
 	unsigned count;                /* fields that some row can have: columns of CSV and table */
 	uint8_t widths[SF_FIELDS_MAX]; /* of the table's columns */
 	struct sf_variants layouts;    /* struct sf_layout */
+	struct sf_encode_context context;
 };
 
 struct sf_layout;
 
-/* The fields of the profile `extended`. */
-void sf_columns_init(struct sf_columns *columns, bool biflow, bool collected);
+/* The fields of the profile `extended`. `extra`: conditions that hold because of an enricher. */
+void sf_columns_init(struct sf_columns *columns, bool biflow, bool collected, uint64_t extra,
+	const struct sf_extra_batch *batch);
 void sf_columns_fini(struct sf_columns *columns);
 
 /* Other fields. 0 or SF_EUSAGE. */

@@ -39,7 +39,34 @@ struct sf_shared {
 	struct sf_losses ignored;
 	struct sf_destination_count refused; /* records lost on their way to the exporter */
 	struct sf_losses refusals;
+	struct sf_extra_batch *extra; /* NULL: there is no enricher */
 };
+
+/* The enricher, if there is one, is asked for `count` <= SF_BATCH_MAX records, which are put then. */
+static inline void sf_extra_begin(
+	const struct sf_shared *shared, const struct sf_flow *flows, unsigned count)
+{
+	const struct sf_enricher *enricher = shared->options.enricher;
+
+	if (!shared->extra)
+		return;
+	shared->extra->flows = flows;
+	enricher->begin(enricher->context, flows, count, shared->extra->extra);
+}
+
+static inline void sf_extra_end(const struct sf_shared *shared)
+{
+	const struct sf_enricher *enricher = shared->options.enricher;
+
+	if (shared->extra)
+		enricher->end(enricher->context);
+}
+
+/* The conditions (SF_WHEN_EXTRA) that hold because of the enricher. */
+static inline uint64_t sf_extra_conditions(const struct sf_shared *shared)
+{
+	return shared->extra ? SF_WHEN_EXTRA_OF(shared->options.enricher->gives) : 0;
+}
 
 struct sf_destination;
 
@@ -146,6 +173,7 @@ struct sf_session_options {
 	int64_t template_refresh_ns;        /* 0: not by time */
 	uint64_t template_refresh_messages; /* 0: not by count */
 	uint64_t queue_octets;              /* 0: the limit in the exporter's options */
+	uint64_t extra;                     /* conditions that hold because of the enricher */
 };
 
 /* The conditions (SF_WHEN_…) that hold for all records of a session, without SF_WHEN_NETWORK. */

@@ -34,6 +34,13 @@ int sf_exporter_new_sized(struct sf_exporter **exporter, const struct sf_exporte
 	if (!new)
 		return sf_error_set(error, -ENOMEM, "no memory for the exporter");
 	new->shared.options = known;
+	if (known.enricher) {
+		new->shared.extra = calloc(1, sizeof(*new->shared.extra));
+		if (!new->shared.extra) {
+			free(new);
+			return sf_error_set(error, -ENOMEM, "no memory for the exporter");
+		}
+	}
 	new->shared.start_ns = sf_clock_read(CLOCK_REALTIME);
 	new->shared.wall_ns = new->shared.start_ns;
 	new->shared.clock_ns = INT64_MIN;
@@ -55,6 +62,7 @@ void sf_exporter_free(struct sf_exporter *exporter)
 		free_destination(exporter->destinations[i]);
 	free(exporter->destinations);
 	sf_queue_free(&exporter->queue);
+	free(exporter->shared.extra);
 	free(exporter);
 }
 
@@ -164,7 +172,8 @@ int sf_exporter_add_collector(struct sf_exporter *exporter, const char *url, str
 	struct sf_transport *transport;
 	struct sf_url parsed;
 	char left_out[SF_LEFT_OUT_MAX];
-	int code = sf_url_collector(&parsed, url, error);
+	int code = sf_url_collector_with(
+		&parsed, url, sf_extra_conditions(&exporter->shared), error);
 
 	if (code < 0)
 		return code;
@@ -243,7 +252,7 @@ int sf_exporter_add_file(struct sf_exporter *exporter, const char *path, struct 
 	struct sf_transport *transport;
 	struct sf_url parsed;
 	char left_out[SF_LEFT_OUT_MAX];
-	int code = sf_url_file(&parsed, path, error);
+	int code = sf_url_file_with(&parsed, path, sf_extra_conditions(&exporter->shared), error);
 
 	if (!code)
 		code = choose_fields(exporter, &parsed, path, left_out, error);
@@ -286,22 +295,33 @@ uint32_t sf_exporter_wants(const struct sf_exporter *exporter)
 	return wants;
 }
 
-unsigned sf_exporter_put(void *context, const struct sf_flow *flows, unsigned count)
+/* Without a queue: at most SF_BATCH_MAX flows if there is an enricher. */
+static void put_now(struct sf_exporter *exporter, const struct sf_flow *flows, unsigned count)
 {
-	struct sf_exporter *exporter = context;
-
-	if (exporter->shared.options.queued) {
-		for (unsigned done = 0, some; done < count; done += some) {
-			some = count - done < SF_BATCH_MAX ? count - done : SF_BATCH_MAX;
-			sf_destinations_put(&exporter->queue, exporter->destinations,
-				exporter->count, flows + done, some);
-		}
-		return count;
-	}
+	sf_extra_begin(&exporter->shared, flows, count);
 	for (unsigned i = 0; i < exporter->count; i++)
 		if (exporter->destinations[i]->ops->put)
 			exporter->destinations[i]->ops->put(
 				exporter->destinations[i], flows, count);
+	sf_extra_end(&exporter->shared);
+}
+
+unsigned sf_exporter_put(void *context, const struct sf_flow *flows, unsigned count)
+{
+	struct sf_exporter *exporter = context;
+
+	if (!exporter->shared.options.queued && !exporter->shared.extra) {
+		put_now(exporter, flows, count);
+		return count;
+	}
+	for (unsigned done = 0, some; done < count; done += some) {
+		some = count - done < SF_BATCH_MAX ? count - done : SF_BATCH_MAX;
+		if (exporter->shared.options.queued)
+			sf_destinations_put(&exporter->queue, exporter->destinations,
+				exporter->count, flows + done, some);
+		else
+			put_now(exporter, flows + done, some);
+	}
 	return count;
 }
 

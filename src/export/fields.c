@@ -106,6 +106,11 @@ void sf_when_text(uint64_t when, char *text, size_t size)
 		{ SF_WHEN_UPTIME, "netflow9" },
 		{ SF_WHEN_IPFIX, "ipfix" },
 		{ SF_WHEN_NETWORK, "collector" },
+		{ SF_WHEN_AS, "--enrich: AS numbers" },
+		{ SF_WHEN_HOP, "--enrich: next hops" },
+		{ SF_WHEN_BGP_HOP, "--enrich: BGP next hops" },
+		{ SF_WHEN_MASK, "--enrich: prefix lengths" },
+		{ SF_WHEN_COUNTRY, "--enrich: countries" },
 	};
 	size_t length = 0;
 

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <spanflow/enrich.h>
 #include <spanflow/error.h>
 #include <spanflow/field.h>
 #include <spanflow/flow.h>
@@ -42,6 +43,15 @@
 #define SF_WHEN_IPFIX    UINT64_C(0x100000)
 #define SF_WHEN_NETFLOW9 UINT64_C(0x200000)
 #define SF_WHEN_NETWORK  UINT64_C(0x400000) /* sent to a collector, not to a file or as text */
+
+/* The enricher gives it: SF_EXTRA_…. */
+#define SF_WHEN_EXTRA_OF(gives) ((uint64_t)(gives) << 48)
+#define SF_WHEN_EXTRA           SF_WHEN_EXTRA_OF(0xffff)
+#define SF_WHEN_AS              SF_WHEN_EXTRA_OF(SF_EXTRA_AS)
+#define SF_WHEN_HOP             SF_WHEN_EXTRA_OF(SF_EXTRA_NEXT_HOP)
+#define SF_WHEN_BGP_HOP         SF_WHEN_EXTRA_OF(SF_EXTRA_BGP_NEXT_HOP)
+#define SF_WHEN_MASK            SF_WHEN_EXTRA_OF(SF_EXTRA_PREFIX_LENGTH)
+#define SF_WHEN_COUNTRY         SF_WHEN_EXTRA_OF(SF_EXTRA_COUNTRY)
 
 #define SF_WHEN_HAS (SF_WHEN_MAC | SF_WHEN_MPLS | SF_WHEN_VLAN | SF_WHEN_CVLAN | SF_WHEN_LABEL)
 #define SF_WHEN_RECORD                                                                             \

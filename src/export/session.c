@@ -76,6 +76,7 @@ static struct sf_stream *new_stream(struct sf_session *session, uint32_t domain)
 	if (!stream)
 		return NULL;
 	stream->domain = domain;
+	stream->context.extra = session->destination.shared->extra;
 	if (!sf_session_is_netflow(session)) {
 		/* IPFIX times are absolute */
 		stream->boot_ns = INT64_MIN;
@@ -511,7 +512,7 @@ uint64_t sf_session_conditions(const struct sf_session_options *options)
 {
 	return (options->dialect == &sf_ipfix ? SF_WHEN_IPFIX | options->time
 					      : SF_WHEN_NETFLOW9 | SF_WHEN_UPTIME) |
-	       (options->biflow ? SF_WHEN_BIFLOW : 0);
+	       (options->biflow ? SF_WHEN_BIFLOW : 0) | options->extra;
 }
 
 int sf_session_new(struct sf_destination **destination, const struct sf_shared *shared,

@@ -15,6 +15,13 @@
 #include "base/wire.h"
 #include "export/profiles.def"
 
+static const uint8_t no_hop[16];
+#define NO_SIDE                                                                                    \
+	{                                                                                          \
+		.next_hop = no_hop, .bgp_next_hop = no_hop                                         \
+	}
+const struct sf_extra sf_extra_none = { { NO_SIDE, NO_SIDE } };
+
 /* ---------------------------------------------------------------- values of fields.def */
 
 /* ICMP has no ports: 0 and type << 8 | code is what collectors read (docs/collectors.md). */
@@ -92,16 +99,18 @@ static inline uint8_t *store_BYTES(uint8_t *p, const uint8_t *bytes, unsigned le
 		const struct sf_encode_context *context)                                           \
 	{                                                                                          \
 		const struct sf_flow_half *half = &flow->half[d];                                  \
+		const struct sf_extra *extra = sf_extra_of(flow, context);                         \
                                                                                                    \
-		(void)half, (void)context;                                                         \
+		(void)half, (void)extra;                                                           \
 		return store_##form(p, value, length);                                             \
 	}                                                                                          \
 	static inline uint8_t *store9_##name(uint8_t *p, const struct sf_flow *flow, unsigned d,   \
 		const struct sf_encode_context *context)                                           \
 	{                                                                                          \
 		const struct sf_flow_half *half = &flow->half[d];                                  \
+		const struct sf_extra *extra = sf_extra_of(flow, context);                         \
                                                                                                    \
-		(void)half, (void)context;                                                         \
+		(void)half, (void)extra;                                                           \
 		return store_##form(p, value, v9_length);                                          \
 	}
 #include "export/fields.def"
@@ -192,6 +201,7 @@ uint8_t *sf_template_encode_plan(const struct sf_template *template, uint8_t *p,
 		/* the variant tells what each flow would: sf_record_when() */                     \
 		const struct sf_encode_context known = {                                           \
 			given->boot_ms,                                                            \
+			NULL, /* no encoder is built in for templates with fields of an enricher */ \
 			variant & ICMP ? SF_ICMP_TYPE_YES : SF_ICMP_TYPE_NO,                       \
 		};                                                                                 \
 		const struct sf_encode_context *const context = &known;                            \
@@ -333,13 +343,15 @@ void sf_template_init(struct sf_template *template, const struct sf_fields *fiel
 	/* what no field asks for makes no difference to the encoder */
 	const uint64_t relevant =
 		(session | when) & (fields->when | SF_WHEN_NETFLOW9 | SF_WHEN_IPFIX);
+	/* the numbers of a profile's templates are those of their variants without an enricher */
+	const bool plain = fields->profile >= 0 && !(relevant & SF_WHEN_EXTRA);
 
 	memset(template, 0, sizeof(*template));
 	template->variant = session | when;
 	for (unsigned i = 0; i < fields->count; i++)
 		if ((template->variant & fields->items[i].when) == fields->items[i].when)
 			add_field(template, &fields->items[i]);
-	template->id = fields->profile >= 0
+	template->id = plain
 			       ? profile_template_id(template, (unsigned)fields->profile)
 			       : chosen_template_id(template);
 	template->encode = sf_template_encode_plan;

@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <spanflow/packet.h>
+
 #include "export/fields.h"
 
 #define SF_SAMPLER_ID 1 /* the one sampler of a process: options record and data records */
@@ -21,9 +23,25 @@
 /* What encoders need beside the record. */
 struct sf_encode_context {
 	int64_t boot_ms; /* ms since 1970 at which sysUptime was 0 */
+	const struct sf_extra_batch *extra; /* of the flows that are encoded; NULL: none */
 	/* whether all records are of ICMP with a type; UNKNOWN: each flow tells */
 	enum { SF_ICMP_TYPE_UNKNOWN, SF_ICMP_TYPE_NO, SF_ICMP_TYPE_YES } icmp_type;
 };
+
+/* The records that are being put and what the enricher gave for them. */
+struct sf_extra_batch {
+	const struct sf_flow *flows;
+	struct sf_extra extra[SF_BATCH_MAX];
+};
+
+/* What the enricher gave for a flow of the batch; zeros without one. */
+extern const struct sf_extra sf_extra_none;
+static inline const struct sf_extra *sf_extra_of(
+	const struct sf_flow *flow, const struct sf_encode_context *context)
+{
+	return context->extra ? &context->extra->extra[flow - context->extra->flows]
+			      : &sf_extra_none;
+}
 
 /* Field specifier of a template record. */
 struct sf_spec {

@@ -295,7 +295,8 @@ static int read_host(struct sf_url *url, const char *text, const char *host, siz
 	return 0;
 }
 
-static void set_defaults(struct sf_url *url, const struct sf_dialect *dialect, bool network)
+static void set_defaults(
+	struct sf_url *url, const struct sf_dialect *dialect, bool network, uint64_t extra)
 {
 	memset(url, 0, sizeof(*url));
 	url->session = (struct sf_session_options){
@@ -308,6 +309,7 @@ static void set_defaults(struct sf_url *url, const struct sf_dialect *dialect, b
 		.options_data = true,
 		.template_refresh_ns = DEFAULT_REFRESH_NS,
 		.template_refresh_messages = DEFAULT_REFRESH_MESSAGES,
+		.extra = extra,
 	};
 }
 
@@ -345,7 +347,8 @@ static const struct scheme *find_scheme(const char *text, struct sf_error *error
 	return NULL;
 }
 
-int sf_url_collector(struct sf_url *url, const char *text, struct sf_error *error)
+int sf_url_collector_with(
+	struct sf_url *url, const char *text, uint64_t extra, struct sf_error *error)
 {
 	const struct scheme *scheme = find_scheme(text, error);
 	const char *host, *list;
@@ -354,7 +357,7 @@ int sf_url_collector(struct sf_url *url, const char *text, struct sf_error *erro
 
 	if (!scheme)
 		return SF_EUSAGE;
-	set_defaults(url, scheme->dialect, true);
+	set_defaults(url, scheme->dialect, true, extra);
 	url->transport = scheme->transport;
 	strcpy(url->port, scheme->port);
 	/* a connection has a pace of its own: the collector's */
@@ -392,11 +395,11 @@ size_t sf_exporter_path_length(const char *path)
 	return comma ? (size_t)(comma - path) : strlen(path);
 }
 
-int sf_url_file(struct sf_url *url, const char *text, struct sf_error *error)
+int sf_url_file_with(struct sf_url *url, const char *text, uint64_t extra, struct sf_error *error)
 {
 	size_t length = sf_exporter_path_length(text);
 
-	set_defaults(url, &sf_ipfix, false);
+	set_defaults(url, &sf_ipfix, false, extra);
 	if (length == 0 || length >= sizeof(url->target))
 		return sf_error_set(error, SF_EUSAGE, "'%s': not a file name", text);
 	memcpy(url->target, text, length);

@@ -30,8 +30,20 @@ struct sf_url {
  * Fills `url` with what is given and the defaults for the rest. SF_EUSAGE names the option, its
  * value and what is allowed.
  */
-int sf_url_collector(struct sf_url *url, const char *text, struct sf_error *error);
-int sf_url_file(struct sf_url *url, const char *text, struct sf_error *error);
+int sf_url_collector_with(
+	struct sf_url *url, const char *text, uint64_t extra, struct sf_error *error);
+int sf_url_file_with(struct sf_url *url, const char *text, uint64_t extra, struct sf_error *error);
+
+/* The same without an enricher. */
+static inline int sf_url_collector(struct sf_url *url, const char *text, struct sf_error *error)
+{
+	return sf_url_collector_with(url, text, 0, error);
+}
+
+static inline int sf_url_file(struct sf_url *url, const char *text, struct sf_error *error)
+{
+	return sf_url_file_with(url, text, 0, error);
+}
 
 /*
  * Chooses the fields of `list` for the destination. `left_out` and `what` as in sf_fields_choose().

@@ -41,6 +41,20 @@ static_assert(offsetof(struct v5_record, tcp_flags) == 37, "NetFlow v5 record");
 static_assert(offsetof(struct v5_record, src_as) == 40, "NetFlow v5 record");
 static_assert(offsetof(struct v5_record, src_mask) == 44, "NetFlow v5 record");
 
+/* RFC 6793 §4.2.2: AS_TRANS stands for a number that does not fit into 16 bits. */
+static uint16_t short_as(uint32_t as)
+{
+	return as <= UINT16_MAX ? (uint16_t)as : 23456;
+}
+
+/* Routers tell either one there, as they are told to: the BGP next hop if the other is not known. */
+static const uint8_t *next_hop(const struct sf_extra_side *side)
+{
+	static const uint8_t none[4];
+
+	return memcmp(side->next_hop, none, sizeof(none)) ? side->next_hop : side->bgp_next_hop;
+}
+
 uint8_t *sf_v5_encode(uint8_t *p, const struct sf_flow *flow, unsigned d, uint32_t packets,
 	uint32_t octets, const struct sf_encode_context *context)
 {
@@ -48,10 +62,13 @@ uint8_t *sf_v5_encode(uint8_t *p, const struct sf_flow *flow, unsigned d, uint32
 	bool icmp = sf_flow_has_icmp_type(flow);
 	/* an ifIndex beyond 16 bits cannot be told: 0, unknown */
 	uint16_t interface = half->ingress <= UINT16_MAX ? (uint16_t)half->ingress : 0;
+	const struct sf_extra *extra = sf_extra_of(flow, context);
+	const struct sf_extra_side *from = &extra->side[d], *to = &extra->side[!d];
 	struct v5_record record = { .protocol = flow->protocol, .tos = half->tos };
 
 	memcpy(record.srcaddr, flow->addr[d], sizeof(record.srcaddr));
 	memcpy(record.dstaddr, flow->addr[!d], sizeof(record.dstaddr));
+	memcpy(record.nexthop, next_hop(to), sizeof(record.nexthop));
 	sf_store_be16(record.input, interface);
 	sf_store_be16(record.output, interface);
 	sf_store_be32(record.packets, packets);
@@ -62,5 +79,9 @@ uint8_t *sf_v5_encode(uint8_t *p, const struct sf_flow *flow, unsigned d, uint32
 	sf_store_be16(record.srcport, icmp ? 0 : flow->port[d]);
 	sf_store_be16(record.dstport, flow->port[icmp ? d : !d]);
 	record.tcp_flags = (uint8_t)half->tcp_flags;
+	sf_store_be16(record.src_as, short_as(from->as));
+	sf_store_be16(record.dst_as, short_as(to->as));
+	record.src_mask = from->prefix_length;
+	record.dst_mask = to->prefix_length;
 	return sf_store_bytes(p, &record, sizeof(record));
 }

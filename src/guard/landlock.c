@@ -44,7 +44,7 @@ static int allow_reading(int ruleset, const char *directory)
 	return result;
 }
 
-int sf_landlock_restrict(const char *readable)
+int sf_landlock_restrict(const char *const *readable, unsigned count)
 {
 	int version = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, CREATE_RULESET_VERSION);
 	struct ruleset rules = { .fs = FS_VERSION_1 };
@@ -62,8 +62,8 @@ int sf_landlock_restrict(const char *readable)
 	ruleset = (int)syscall(SYS_landlock_create_ruleset, &rules, sizeof(rules), 0);
 	if (ruleset < 0)
 		return -errno;
-	if (readable)
-		result = allow_reading(ruleset, readable);
+	for (unsigned i = 0; i < count && result == 0; i++)
+		result = allow_reading(ruleset, readable[i]);
 	if (result == 0 && syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
 		result = -errno;
 	close(ruleset);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -151,6 +152,26 @@ static int become(struct sf_sandbox *sandbox, struct sf_error *error)
 	return 0;
 }
 
+void sf_sandbox_keep_readable(struct sf_sandbox *sandbox, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *directory =
+		!slash ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
+
+	/* a file that does not fit here is told when it cannot be read */
+	if (directory && sandbox->readable_count < SF_READABLE_MAX)
+		sandbox->readable[sandbox->readable_count++] = directory;
+	else
+		free(directory);
+}
+
+static void free_readable(struct sf_sandbox *sandbox)
+{
+	for (unsigned i = 0; i < sandbox->readable_count; i++)
+		free(sandbox->readable[i]);
+	sandbox->readable_count = 0;
+}
+
 int sf_sandbox_enter(struct sf_sandbox *sandbox, int *listener, struct sf_error *error)
 {
 	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
@@ -160,8 +181,8 @@ int sf_sandbox_enter(struct sf_sandbox *sandbox, int *listener, struct sf_error 
 			 (sandbox->streams ? SF_CALLS_STREAMS : 0) |
 			 (sandbox->metrics ? SF_CALLS_ACCEPT : 0);
 	/*
-	 * Not with DPDK: Landlock does not cover its threads, which run already. Landlock refuses a
-	 * directory that does not exist.
+	 * Nothing stays readable with DPDK: Landlock does not cover its threads, which run already.
+	 * Landlock refuses a directory that does not exist.
 	 */
 	bool types = sandbox->xdp && !sandbox->helped && !sandbox->dpdk &&
 		     access(KERNEL_TYPES, R_OK) == 0;
@@ -174,14 +195,20 @@ int sf_sandbox_enter(struct sf_sandbox *sandbox, int *listener, struct sf_error 
 	sandbox->no_new_privs = result == 0;
 	if (result < 0)
 		miss(sandbox, "no-new-privs", NULL, result);
-	sandbox->landlock = sf_landlock_restrict(types ? KERNEL_TYPES : NULL);
+	if (types)
+		sf_sandbox_keep_readable(sandbox, KERNEL_TYPES "/");
+	if (sandbox->dpdk)
+		free_readable(sandbox);
+	sandbox->landlock = sf_landlock_restrict(
+		(const char *const *)sandbox->readable, sandbox->readable_count);
 	if (sandbox->landlock < 0) {
 		miss(sandbox, "Landlock", NULL, sandbox->landlock);
 		sandbox->landlock = 0;
 	}
 	/* only with Landlock: without it the process could read all files of the user */
-	if (types && sandbox->landlock > 0)
+	if (sandbox->readable_count && sandbox->landlock > 0)
 		calls |= SF_CALLS_TYPES_READ;
+	free_readable(sandbox);
 	if (sandbox->switch_user) {
 		/* the new user locks the packet memory of a source that is opened again */
 		setrlimit(RLIMIT_MEMLOCK, &unlimited);
@@ -210,7 +237,7 @@ void sf_sandbox_enter_monitor(void)
 
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	sf_landlock_restrict("/sys");
+	sf_landlock_restrict((const char *const[]){ "/sys" }, 1);
 	drop_bounds();
 	drop_capabilities(true);
 	sf_syscalls_restrict(SF_CALLS_MONITOR, &listener);

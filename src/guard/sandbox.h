@@ -13,6 +13,8 @@
 
 #include <spanflow/error.h>
 
+#define SF_READABLE_MAX 20
+
 struct sf_sandbox {
 	bool wanted;      /* a live run, and not --no-sandbox */
 	bool switch_user; /* started as root */
@@ -23,6 +25,9 @@ struct sf_sandbox {
 	bool dpdk;    /* system calls of DPDK's drivers */
 	bool streams; /* connections to collectors */
 	bool metrics; /* accepting connections to sockets that listen */
+	/* directories whose files are read again while the run goes on */
+	char *readable[SF_READABLE_MAX];
+	unsigned readable_count;
 	char user[64];
 	uid_t uid;
 	gid_t gid;
@@ -49,6 +54,9 @@ int sf_sandbox_user(struct sf_sandbox *sandbox, const char *name, struct sf_erro
  */
 int sf_sandbox_enter(struct sf_sandbox *sandbox, int *listener, struct sf_error *error);
 
+/* The directory of a file stays readable, so that the file can be read again. Before sf_sandbox_enter(). */
+void sf_sandbox_keep_readable(struct sf_sandbox *sandbox, const char *path);
+
 /* Confines the monitor: it keeps the capabilities for its requests and reads below /sys only. */
 void sf_sandbox_enter_monitor(void);
 
@@ -70,8 +78,8 @@ enum sf_calls {
 int sf_syscalls_restrict(unsigned calls, int *listener);
 
 /*
- * Returns the version of Landlock, or -errno. `readable`: a directory that stays readable, or NULL.
+ * Returns the version of Landlock, or -errno. `readable`: directories whose files stay readable.
  */
-int sf_landlock_restrict(const char *readable);
+int sf_landlock_restrict(const char *const *readable, unsigned count);
 
 #endif

@@ -122,7 +122,7 @@ START_TEST(wrong_lists_are_explained)
 		{ "reverseOctetDeltaCnt", IPFIX_SESSION, "did you mean reverseOctetDeltaCount?" },
 		{ "default+xyz", IPFIX_SESSION, "'xyz' is no field and no group" },
 		{ "reverseIpVersion", BIFLOW_SESSION, "'reverseIpVersion' is no field" },
-		{ "bgpSourceAsNumber", IPFIX_SESSION, "does not meter" },
+		{ "bgpNextAdjacentAsNumber", IPFIX_SESSION, "does not meter" },
 		{ "", IPFIX_SESSION, "empty" },
 		{ "default+", IPFIX_SESSION, "a name is missing" },
 		{ "default,", IPFIX_SESSION, "a name is missing" },
@@ -135,6 +135,8 @@ START_TEST(wrong_lists_are_explained)
 		{ "flowStartSysUpTime", IPFIX_SESSION, "only NetFlow v9 has it" },
 		{ "reverseOctetDeltaCount", IPFIX_SESSION, "biflow=yes" },
 		{ "biflowDirection", IPFIX_SESSION, "biflow=yes" },
+		{ "default+bgpSourceAsNumber", IPFIX_SESSION | SF_WHEN_MASK,
+			"bgpSourceAsNumber: no source of --enrich tells it" },
 	};
 	struct sf_fields fields;
 
@@ -171,7 +173,8 @@ END_TEST
 /* Every field by its name, alone and all together, in every kind of session that carries it. */
 START_TEST(every_field_can_be_chosen)
 {
-	static const uint64_t sessions[] = { IPFIX_SESSION, BIFLOW_SESSION, NETFLOW9_SESSION };
+	static const uint64_t sessions[] = { IPFIX_SESSION | SF_WHEN_EXTRA,
+		BIFLOW_SESSION | SF_WHEN_EXTRA, NETFLOW9_SESSION | SF_WHEN_EXTRA };
 	static const struct sf_encode_context context;
 	const struct sf_field_row *row;
 	static struct sf_flow flow = { .ip_version = 4, .directions = 3 };

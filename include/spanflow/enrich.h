@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What is told of a flow beyond its packets: what a router would know of its addresses, and the
+ * interfaces of the switch instead of those of this host. An enricher fills it in for each batch of
+ * records, just before they are encoded (sf_exporter_options.enricher).
+ */
+#ifndef SPANFLOW_ENRICH_H
+#define SPANFLOW_ENRICH_H
+
+#include <stdint.h>
+
+#include <spanflow/declare.h>
+#include <spanflow/flow.h>
+
+SF_BEGIN_PUBLIC
+
+/* What an enricher gives. Records have the fields of what it gives, and 0 in them for unknown values. */
+#define SF_EXTRA_AS            0x01
+#define SF_EXTRA_NEXT_HOP      0x02
+#define SF_EXTRA_BGP_NEXT_HOP  0x04
+#define SF_EXTRA_PREFIX_LENGTH 0x08
+#define SF_EXTRA_COUNTRY       0x10
+
+/* One side of a flow. */
+struct sf_extra_side {
+	uint32_t as;           /* origin AS of its address; 0: not known */
+	char country[2];       /* ISO 3166-1 alpha-2; 0: not known */
+	uint8_t prefix_length; /* of the route to it; 0: not known */
+	uint8_t reserved;
+	const uint8_t *next_hop; /* towards it: 16 bytes, IPv4 in the first 4; zeros: not known */
+	const uint8_t *bgp_next_hop; /* likewise */
+};
+
+struct sf_extra {
+	struct sf_extra_side side[2]; /* of addr[0] and addr[1] */
+};
+
+struct sf_enricher {
+	/*
+	 * Fills `extra` for `count` <= 64 records. What next_hop and bgp_next_hop point to is valid until
+	 * end(). Called by one thread at a time.
+	 */
+	void (*begin)(
+		void *context, const struct sf_flow *flows, unsigned count, struct sf_extra *extra);
+	void (*end)(void *context);
+	void *context;
+	uint32_t gives; /* SF_EXTRA_…; does not change */
+};
+
+SF_END_PUBLIC
+
+#endif

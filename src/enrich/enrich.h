@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a router would know of the addresses of a flow, and an exporter does not: AS numbers, next hops,
+ * prefix lengths, countries. They come from files and from the kernel's routes, and are put beside the
+ * records for each batch, just before it is encoded (spanflow/enrich.h).
+ *
+ *	struct sf_enrich *enrich;
+ *	const char *sources[] = { "table.txt", "country.mmdb,what=country", "fib" };
+ *
+ *	sf_enrich_new(&enrich, sources, 3, &error);	reads all of them
+ *	exporter_options.enricher = sf_enrich_enricher(enrich);
+ *	…
+ *	sf_enrich_reload(enrich);			reads them again, in a thread of its own
+ *	while (sf_enrich_look(enrich, text, sizeof(text)))
+ *		…					what a person should know
+ *	sf_enrich_free(enrich);				after the exporter
+ *
+ * Of several sources the first one that knows a fact gives it.
+ *
+ * Tables are exchanged while records are looked up: `tables` is one atomic pointer, and `batches` is odd
+ * while a batch is worked on. Who exchanged the pointer waits until that batch has ended, and frees what
+ * it replaced (docs/design.md §2, "Shared words").
+ */
+#ifndef SPANFLOW_ENRICH_ENRICH_H
+#define SPANFLOW_ENRICH_ENRICH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <spanflow/enrich.h>
+#include <spanflow/error.h>
+
+#define SF_ENRICH_SOURCES_MAX 16
+
+struct sf_enrich;
+
+/*
+ * A source is "FILE" or "fib", perhaps with ",what=as+hop+bgp-hop+mask+country" behind it. SF_EUSAGE for
+ * that; other errors come from the files.
+ */
+int sf_enrich_new(struct sf_enrich **enrich, const char *const *sources, unsigned count,
+	struct sf_error *error);
+
+/* Waits for a load that is under way. NULL is fine. */
+void sf_enrich_free(struct sf_enrich *enrich);
+
+const struct sf_enricher *sf_enrich_enricher(const struct sf_enrich *enrich);
+
+/* The path of source `index`, "" for fib; NULL past the end. */
+const char *sf_enrich_path(const struct sf_enrich *enrich, unsigned index);
+
+/* Reads the files again. One thread calls this and sf_enrich_look(). */
+void sf_enrich_reload(struct sf_enrich *enrich);
+
+/*
+ * To be called now and then: reads the kernel's routes again when they changed. True: `text` has a
+ * message, and there may be more.
+ */
+bool sf_enrich_look(struct sf_enrich *enrich, char *text, size_t size);
+
+/* No load is under way. For tests. */
+bool sf_enrich_idle(struct sf_enrich *enrich);
+
+#endif

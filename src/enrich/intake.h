@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The bytes of a file, plain or compressed, in a window that moves over them. The window grows to what
+ * is asked for, so a reader sees each of its records as one piece:
+ *
+ *	sf_intake_open(&intake, "rib.bz2", &error);
+ *	while (sf_intake_need(&intake, 12, &error) > 0) {	… intake.p[0 … 11]
+ *		intake.p += 12;
+ *	}
+ *	sf_intake_close(&intake);
+ */
+#ifndef SPANFLOW_ENRICH_INTAKE_H
+#define SPANFLOW_ENRICH_INTAKE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <spanflow/error.h>
+
+#include "base/codec.h"
+
+struct sf_intake {
+	const char *path;
+	uint8_t *p;     /* the next byte; the reader moves it */
+	uint8_t *end;   /* behind the last byte in the window */
+	uint64_t begun; /* bytes of the file, decompressed, before the window */
+	uint8_t *window;
+	size_t size;
+	int fd;
+	bool ended;             /* nothing follows */
+	struct sf_codec *codec; /* NULL: the file is not compressed */
+	uint8_t *packed;        /* with a codec: bytes as they are in the file */
+	const uint8_t *packed_p;
+	uint8_t *packed_end;
+};
+
+/* Closed on failure. */
+int sf_intake_open(struct sf_intake *intake, const char *path, struct sf_error *error);
+void sf_intake_close(struct sf_intake *intake);
+
+/*
+ * Fills the window until it has `count` bytes from p on. 1; 0: the file ends before that, and what is
+ * left is in the window; or an error.
+ */
+int sf_intake_need(struct sf_intake *intake, size_t count, struct sf_error *error);
+
+/* The offset of p in the file, decompressed. */
+static inline uint64_t sf_intake_offset(const struct sf_intake *intake)
+{
+	return intake->begun + (uint64_t)(intake->p - intake->window);
+}
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "enrich/load.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#define HEAD     64                  /* bytes that tell the kind of a file */
+#define FILE_MAX (UINT64_C(2) << 30) /* of a file that is read as one piece */
+
+int sf_load_damaged(const struct sf_intake *intake, const char *what, struct sf_error *error)
+{
+	return sf_error_set(error, SF_ECORRUPT, "%s: %s at byte %" PRIu64, intake->path, what,
+		sf_intake_offset(intake));
+}
+
+int sf_load_failed(const char *path, int code, struct sf_error *error)
+{
+	return code == -E2BIG ? sf_error_set(error, code, "%s: more than %u prefixes", path,
+					SF_LPM_PREFIXES_MAX)
+			      : sf_error_set(error, code, "%s: no memory for its prefixes", path);
+}
+
+static bool is_text(const uint8_t *bytes, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (bytes[i] < 0x20 && bytes[i] != '\t' && bytes[i] != '\n' && bytes[i] != '\r')
+			return false;
+	return true;
+}
+
+static int load_whole(struct sf_draft *draft, struct sf_intake *intake, struct sf_error *error)
+{
+	int code = 1;
+
+	for (size_t size = 1 << 20; code > 0 && size <= FILE_MAX; size *= 2)
+		code = sf_intake_need(intake, size, error);
+	if (code > 0)
+		return sf_error_set(error, SF_ECORRUPT, "%s: larger than 2 GiB", intake->path);
+	return code < 0 ? code
+			: sf_load_mmdb(draft, intake->path, intake->p,
+				  (size_t)(intake->end - intake->p), error);
+}
+
+static int load_any(struct sf_draft *draft, struct sf_intake *intake, struct sf_error *error)
+{
+	int code = sf_intake_need(intake, HEAD, error);
+	size_t count = (size_t)(intake->end - intake->p);
+
+	if (code < 0)
+		return code;
+	if (count > HEAD)
+		count = HEAD;
+	if (sf_mrt_is(intake->p, count))
+		return sf_load_mrt(draft, intake, error);
+	if (is_text(intake->p, count))
+		return sf_load_text(draft, intake, error);
+	return load_whole(draft, intake, error);
+}
+
+int sf_load_file(struct sf_routes **routes, const char *path, struct sf_error *error)
+{
+	struct sf_intake intake;
+	struct sf_draft draft;
+	int code = sf_intake_open(&intake, path, error);
+
+	if (code < 0)
+		return code;
+	code = sf_draft_init(&draft);
+	if (code < 0)
+		sf_load_failed(path, code, error);
+	else
+		code = load_any(&draft, &intake, error);
+	sf_intake_close(&intake);
+	if (code < 0) {
+		sf_draft_fini(&draft);
+		return code;
+	}
+	if (draft.ipv4.count + draft.ipv6.count == 0) {
+		sf_draft_fini(&draft);
+		return sf_error_set(error, SF_ECORRUPT, "%s: there is no prefix in it", path);
+	}
+	code = sf_draft_finish(&draft, routes);
+	return code < 0 ? sf_load_failed(path, code, error) : 0;
+}

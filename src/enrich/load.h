@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Reading routes. A file is read whole or not at all: a mistake in it is an error that names the place.
+ * The kinds of files are told apart by what they begin with, whatever their names.
+ */
+#ifndef SPANFLOW_ENRICH_LOAD_H
+#define SPANFLOW_ENRICH_LOAD_H
+
+#include <spanflow/error.h>
+
+#include "enrich/intake.h"
+#include "enrich/routes.h"
+
+/* The routes of a file. 0 or an error, whose text begins with the path. */
+int sf_load_file(struct sf_routes **routes, const char *path, struct sf_error *error);
+
+/*
+ * text.c: lines "PREFIX AS [NEXT-HOP [BGP-NEXT-HOP]] [COUNTRY]":
+ *
+ *	192.0.2.0/24    64500  203.0.113.1  DE	# a comment
+ *	2001:db8::/32   AS64500
+ *	198.51.100.0/24 -      203.0.113.9	# - : not known
+ */
+int sf_load_text(struct sf_draft *draft, struct sf_intake *intake, struct sf_error *error);
+
+/* mrt.c: TABLE_DUMP_V2 (RFC 6396, RFC 8050), as BIRD, FRR, RouteViews and RIPE RIS write it. */
+bool sf_mrt_is(const uint8_t *bytes, size_t count);
+int sf_load_mrt(struct sf_draft *draft, struct sf_intake *intake, struct sf_error *error);
+
+/* mmdb.c: MaxMind DB files, version 2. The whole file is in memory. */
+int sf_load_mmdb(struct sf_draft *draft, const char *path, const uint8_t *file, size_t size,
+	struct sf_error *error);
+
+/* An error at a place of a binary file. */
+int sf_load_damaged(const struct sf_intake *intake, const char *what, struct sf_error *error);
+
+/* An error of sf_draft_add(). */
+int sf_load_failed(const char *path, int code, struct sf_error *error);
+
+#endif
