@@ -230,12 +230,11 @@ SF_CHECKED static inline int sf_exporter_add_text(
 }
 
 /*
- * What some destination tells and the meter gathers on request only: a set of SF_HAS_MAC, SF_HAS_MPLS,
- * SF_HAS_FLOW_LABEL and SF_WANTS_FLOW_ID, computed from the fields that the destinations have.
+ * What some destination tells and the meter gathers on request only, computed from the fields that the
+ * destinations have: a set of facts (sf_meter_options.facts), and SF_WANTS_FLOW_ID.
  */
-#define SF_WANTS_FLOW_ID    0x100
-#define SF_WANTS_COLD_FACTS (SF_HAS_MAC | SF_HAS_MPLS | SF_HAS_FLOW_LABEL)
-uint32_t sf_exporter_wants(const struct sf_exporter *exporter);
+#define SF_WANTS_FLOW_ID (UINT64_C(1) << 63)
+uint64_t sf_exporter_wants(const struct sf_exporter *exporter);
 
 /*
  * Hands `count` records to every destination. Always takes all (returns count): what a

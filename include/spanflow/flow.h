@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <spanflow/declare.h>
@@ -20,8 +21,8 @@ enum sf_end_reason {
 	SF_END_RESOURCES = 5,
 };
 
-/* `has` of a flow: which optional facts were gathered (the meter gathers them on request) */
-#define SF_HAS_MAC        0x01
+/* `has` of a flow: what it has of what not all flows have */
+#define SF_HAS_MAC        0x01 /* this, MPLS and FLOW_LABEL: gathered on request */
 #define SF_HAS_MPLS       0x02
 #define SF_HAS_VLAN       0x04 /* vlan is the outer tag's VLAN id */
 #define SF_HAS_CVLAN      0x08 /* cvlan is the inner tag's */
@@ -44,17 +45,15 @@ struct sf_flow_half {
 	uint64_t octets;  /* IP octets: header and payload, never link layer or padding */
 	int64_t start_ns; /* first and last packet, ns since 1970 UTC; start_ns <= end_ns */
 	int64_t end_ns;
-	uint32_t ingress;    /* ingressInterface */
-	uint32_t mpls;       /* top label stack entry >> 8: label, TC, S (SF_HAS_MPLS) */
-	uint32_t flow_label; /* IPv6 */
-	uint16_t tcp_flags;  /* 12 bits: RFC 9565 */
-	uint8_t tos;         /* IPv4 TOS or IPv6 traffic class */
+	uint32_t ingress;   /* ingressInterface */
+	uint16_t tcp_flags; /* 12 bits: RFC 9565 */
+	uint8_t tos;        /* IPv4 TOS or IPv6 traffic class */
 	uint8_t ttl_min;
 	uint8_t ttl_max;
-	uint8_t src_mac[6];
-	uint8_t dst_mac[6];
-	uint8_t reserved[3];
+	uint8_t reserved[15];
 };
+
+struct sf_annex;
 
 /*
  * A biflow (RFC 5103) with its initiator first: half[0] was sent by addr[0]:port[0], half[1] is
@@ -73,13 +72,17 @@ struct sf_flow {
 	uint32_t domain;     /* observationDomainId */
 	uint8_t ip_version;  /* 4 or 6 */
 	uint8_t protocol;    /* protocolIdentifier */
-	uint8_t end_reason;  /* enum sf_end_reason */
-	uint8_t has;         /* SF_HAS_… */
-	uint8_t directions;  /* SF_FORWARD, SF_REVERSE or both */
-	uint8_t reserved[7];
+	uint16_t has;        /* SF_HAS_… */
+	/*
+	 * The facts that are gathered on request: sf_flow_fact() reads them. It belongs to whoever
+	 * lends the record, and is there as long as the record is. NULL: none were gathered.
+	 */
+	const struct sf_annex *annex;
+	uint8_t end_reason; /* enum sf_end_reason */
+	uint8_t directions; /* SF_FORWARD, SF_REVERSE or both */
+	uint8_t reserved[14];
 };
 
-static_assert(sizeof(struct sf_flow_half) == 64, "half a record is one cache line");
 static_assert(sizeof(struct sf_flow) == 192, "a record is three cache lines");
 
 static inline uint64_t sf_flow_packets(const struct sf_flow *flow)
@@ -111,6 +114,21 @@ static inline bool sf_flow_has_icmp_type(const struct sf_flow *flow)
 	/* one value without branches, which compilers recognise when it is asked for again */
 	return sf_flow_is_icmp(flow) & ((flow->port[0] | flow->port[1]) != 0);
 }
+
+/*
+ * Facts that are gathered on request, such as "src_mac", "flow_label" or "mpls": `spanflow list fields`
+ * tells which field needs which. A set of facts is a bit for each; sf_meter_options.facts is what a
+ * meter gathers. sf_fact_find() returns the set of one, 0 if there is none of this name.
+ *
+ *	options.facts = sf_fact_find("src_mac");
+ *	…
+ *	const uint8_t *mac = sf_flow_fact(flow, options.facts, 0, &length);
+ *
+ * sf_flow_fact() returns the value of direction d: a number in host order of 1, 2, 4 or 8 bytes, or
+ * octets in wire order; NULL if the record does not have the fact.
+ */
+uint64_t sf_fact_find(const char *name);
+const void *sf_flow_fact(const struct sf_flow *flow, uint64_t fact, unsigned d, size_t *length);
 
 /*
  * Where records go: the exporter itself, or a ring towards it. Takes `count` records (copies them;

@@ -69,10 +69,10 @@ struct sf_meter_options {
 	uint32_t max_flows;        /* cap over both address families; 1 … 2^31 */
 	uint32_t key;              /* SF_KEY_…; 0: SF_KEY_DEFAULT */
 	bool per_packet;           /* every packet becomes a record of its own */
-	bool cold_facts;           /* gather MAC addresses, MPLS label, flow label */
-	bool flow_ids;             /* give records a flowId */
-	bool prealloc;             /* fault the whole table in now */
-	bool force_strong_hash;    /* SipHash from the start */
+	uint64_t facts;         /* a set of facts to gather: sf_fact_find(), sf_exporter_wants() */
+	bool flow_ids;          /* give records a flowId */
+	bool prealloc;          /* fault the whole table in now */
+	bool force_strong_hash; /* SipHash from the start */
 	const uint64_t *hash_seed; /* two words, for tests; NULL: random */
 	enum sf_dedup_mode dedup;
 	int64_t dedup_window_ns;  /* > 0 unless SF_DEDUP_OFF */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/annex.h"
 #include "base/element_id.h"
 #include "base/suggest.h"
 
@@ -17,7 +18,9 @@
 #define SIDE(member)                                                                               \
 	offsetof(struct sf_flow, member[0]), sizeof(((struct sf_flow *)NULL)->member[0])
 #define FLOW(member) offsetof(struct sf_flow, member), 0
-#define NONE         0, 0
+/* A fact of base/facts.def: which one; it has a value for each direction. */
+#define FACT(name) SF_FACT_##name, 1
+#define NONE       0, 0
 
 static const struct row {
 	const char *name; /* NULL: the elements' names only */
@@ -68,9 +71,9 @@ static const struct row {
 		SF_KNOWN_INGRESS, .help = "interface of arrival" },
 	{ "out-if", "egressInterface", NULL, SF_ASK_NUMBER, SF_READ_EGRESS, HALF(ingress),
 		SF_KNOWN_EGRESS, .help = "interface of departure" },
-	{ "smac", "sourceMacAddress", NULL, SF_ASK_MAC, SF_READ_MAC, HALF(src_mac),
+	{ "smac", "sourceMacAddress", NULL, SF_ASK_MAC, SF_READ_MAC, FACT(src_mac),
 		SF_KNOWN_SRC_MAC, SF_HAS_MAC, .help = "MAC address of the sender" },
-	{ "dmac", "destinationMacAddress", NULL, SF_ASK_MAC, SF_READ_MAC, HALF(dst_mac),
+	{ "dmac", "destinationMacAddress", NULL, SF_ASK_MAC, SF_READ_MAC, FACT(dst_mac),
 		SF_KNOWN_DST_MAC, SF_HAS_MAC, .help = "MAC address of the receiver" },
 	{ "icmp-type", NULL, NULL, SF_ASK_NUMBER, SF_READ_ICMP_TYPE, SIDE(port), SF_KNOWN_ICMP,
 		.help = "ICMP type" },
@@ -103,7 +106,7 @@ static const struct row {
 		SF_KNOWN_ICMP },
 	{ NULL, "minimumTTL", NULL, SF_ASK_NUMBER, SF_READ_8, HALF(ttl_min), SF_KNOWN_TTL_MIN },
 	{ NULL, "maximumTTL", NULL, SF_ASK_NUMBER, SF_READ_8, HALF(ttl_max), SF_KNOWN_TTL_MAX },
-	{ NULL, "flowLabelIPv6", NULL, SF_ASK_NUMBER, SF_READ_32, HALF(flow_label),
+	{ NULL, "flowLabelIPv6", NULL, SF_ASK_NUMBER, SF_READ_FLOW_LABEL, FACT(flow_label),
 		SF_KNOWN_FLOW_LABEL, SF_HAS_FLOW_LABEL },
 	{ NULL, "flowId", NULL, SF_ASK_NUMBER, SF_READ_64, FLOW(id), SF_KNOWN_ID },
 	{ NULL, "flowDirection", NULL, SF_ASK_NUMBER, SF_READ_DIRECTION, HALF(ingress),
@@ -265,6 +268,8 @@ static void take_row(struct sf_ask_field *field, const struct row *row, bool rev
 	for (unsigned d = 0; d < 2; d++) {
 		field->half[d] = row->stride ? (uint8_t)(d ^ flip) : 0;
 		field->offset[d] = (uint16_t)(row->offset + row->stride * (d ^ flip));
+		if (row->read == SF_READ_MAC || row->read == SF_READ_FLOW_LABEL)
+			field->offset[d] = row->offset;
 	}
 	if (mode & SF_ASK_CONVERSATION)
 		return;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "ask/field.h"
+#include "base/annex.h"
 #include "base/element_id.h"
 #include "base/value.h"
 
@@ -254,7 +255,10 @@ bool sf_ask_read_other(
 
 	switch (field->read) {
 	case SF_READ_MAC:
-		value->number = sf_ask_number((const uint8_t *)flow + field->offset[row->d], 6);
+		value->number = sf_ask_number(sf_fact_of(flow, field->offset[row->d], half), 6);
+		return true;
+	case SF_READ_FLOW_LABEL:
+		value->number = sf_fact_get_flow_label(flow, half);
 		return true;
 	case SF_READ_PORT:
 	case SF_READ_ICMP_TYPE:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The result of parsing one packet: the flow key in canonical form, and the values that a record
- * needs. A structure of fixed size without pointers, so that it can be handed to another worker's
+ * needs. A structure of fixed size without pointers, whose head can be handed to another worker's
  * table. src/parse writes it, src/meter reduces the key and sets clock and scope, src/table reads
  * it.
  */
@@ -58,7 +58,10 @@ struct sf_facts {
 	int64_t clock_ns; /* max(clock of the source, time_ns): decides timeouts */
 	/* IPv6 only: endpoint 0 and 1, network order */
 	uint8_t address6[2][16];
-	/* optional: set only if a destination wants them */
+	/*
+	 * The tail: what the parser found beside it. It stays with the worker that parsed the packet:
+	 * what destinations want of it is packed into the packet's annex (base/annex.h).
+	 */
 	uint32_t mpls; /* top entry >> 8 */
 	uint32_t flow_label;
 	uint8_t src_mac[6]; /* as sent, not canonical */
@@ -74,7 +77,7 @@ struct sf_facts {
 
 static_assert(sizeof(struct sf_facts) == 128, "facts fill two cache lines");
 
-/* Bytes of the facts that are needed when no destination wants the optional ones. */
+/* Bytes of the head: what every table needs of every packet. */
 #define SF_FACTS_IPV4 offsetof(struct sf_facts, address6)
 #define SF_FACTS_IPV6 offsetof(struct sf_facts, mpls)
 
@@ -91,26 +94,21 @@ static inline size_t sf_facts_captured(const struct sf_facts *facts, uint32_t ca
 	return left < facts->octets ? left : facts->octets;
 }
 
-/* Bytes of the facts that the table needs; `minimal`: without the optional ones. */
-static sf_always_inline unsigned sf_facts_wanted(const struct sf_facts *facts, bool minimal)
+/* Bytes of the head of these facts. */
+static sf_always_inline unsigned sf_facts_head(const struct sf_facts *facts)
 {
-	if (!minimal)
-		return sizeof(*facts);
 	return sf_likely(facts->version == 4) ? SF_FACTS_IPV4 : SF_FACTS_IPV6;
 }
 
-/* Copies sf_facts_wanted() bytes, in constant lengths: a few moves. Returns their number. */
-static sf_always_inline unsigned sf_facts_copy(void *to, const struct sf_facts *facts, bool minimal)
+/* Copies the head, in constant lengths: a few moves. Returns its bytes. */
+static sf_always_inline unsigned sf_facts_copy(void *to, const struct sf_facts *facts)
 {
-	unsigned length = sf_facts_wanted(facts, minimal);
-
-	if (sf_likely(length == SF_FACTS_IPV4))
+	if (sf_likely(facts->version == 4)) {
 		memcpy(to, facts, SF_FACTS_IPV4);
-	else if (length == SF_FACTS_IPV6)
-		memcpy(to, facts, SF_FACTS_IPV6);
-	else
-		memcpy(to, facts, sizeof(*facts));
-	return length;
+		return SF_FACTS_IPV4;
+	}
+	memcpy(to, facts, SF_FACTS_IPV6);
+	return SF_FACTS_IPV6;
 }
 
 /*

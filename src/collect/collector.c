@@ -16,6 +16,7 @@
  * when the one after it goes on from the new place.
  */
 #include <arpa/inet.h>
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,6 +76,8 @@ static int new_collector(struct sf_collector **collector,
 	c->template_buckets = calloc(buckets, sizeof(*c->template_buckets));
 	c->session_buckets = calloc(buckets, sizeof(*c->session_buckets));
 	c->netflow5 = sf_collect_netflow5_template();
+	sf_annex_layout_init(&c->layout, SF_COLLECT_FACTS);
+	assert(c->layout.record_bytes <= SF_COLLECT_ANNEX);
 	if (!c->template_buckets || !c->session_buckets || !c->netflow5) {
 		sf_collector_free(c);
 		return sf_error_set(error, -ENOMEM, "no memory for a collector");

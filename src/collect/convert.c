@@ -22,16 +22,17 @@
 #include "collect/internal.h"
 
 /*
- * Where a value goes: a member of a half of the flow, a member of the flow, a member of the
- * collected record that has one value for each direction, or nowhere at once.
+ * Where a value goes: a member of a half of the flow, a member of the flow, a fact of facts.def, a
+ * member of the collected record that has one value for each direction, or nowhere at once.
  */
 #define HALF(member)         IN_HALF, offsetof(struct sf_flow_half, member), SIZE(sf_flow_half, member)
 #define FLOW(member)         IN_FLOW, offsetof(struct sf_flow, member), SIZE(sf_flow, member)
+#define FACT(name)           IN_ANNEX, SF_FACT_##name, SF_FACT_BYTES_##name
 #define EACH(member)         IN_EACH, offsetof(struct sf_collected, member), SIZE(sf_collected, member[0])
 #define NOWHERE              IN_FLOW, 0, 0
 #define SIZE(object, member) sizeof(((struct object *)NULL)->member)
 
-enum place { IN_FLOW, IN_HALF, IN_EACH };
+enum place { IN_FLOW, IN_HALF, IN_ANNEX, IN_EACH };
 
 enum op {
 	OP_NUMBER,   /* 1 … 8 octets into a member */
@@ -59,7 +60,7 @@ enum direction { EITHER, INITIATOR, RESPONDER };
 static const struct row {
 	uint16_t id;
 	uint8_t slot, rank, op, direction;
-	uint8_t place; /* enum place: where the offset counts from */
+	uint8_t place; /* enum place: where the offset counts from; IN_ANNEX: which fact */
 	uint16_t offset, size;
 	uint16_t absolute; /* relative times: the element that is shown instead */
 	uint32_t pen;
@@ -105,18 +106,18 @@ static const struct row {
 	{ SF_IE_ingressInterface, SLOT_INGRESS, 0, OP_NUMBER, EITHER, HALF(ingress) },
 	{ SF_IE_egressInterface, SLOT_EGRESS, 0, OP_NUMBER, EITHER, EACH(egress) },
 	{ SF_IE_flowDirection, SLOT_DIRECTION, 0, OP_NUMBER, EITHER, EACH(flow_direction) },
-	{ SF_IE_mplsTopLabelStackSection, SLOT_MPLS, 0, OP_NUMBER, EITHER, HALF(mpls) },
-	{ SF_IE_flowLabelIPv6, SLOT_FLOW_LABEL, 0, OP_NUMBER, EITHER, HALF(flow_label) },
+	{ SF_IE_mplsTopLabelStackSection, SLOT_MPLS, 0, OP_NUMBER, EITHER, FACT(mpls) },
+	{ SF_IE_flowLabelIPv6, SLOT_FLOW_LABEL, 0, OP_NUMBER, EITHER, FACT(flow_label) },
 	{ SF_IE_tcpControlBits, SLOT_TCP_FLAGS, 0, OP_NUMBER, EITHER, HALF(tcp_flags) },
 	{ SF_IE_ipClassOfService, SLOT_TOS, 0, OP_NUMBER, EITHER, HALF(tos) },
 	{ SF_IE_minimumTTL, SLOT_TTL_MIN, 0, OP_NUMBER, EITHER, HALF(ttl_min) },
 	{ SF_IE_ipTTL, SLOT_TTL_MIN, 1, OP_NUMBER, EITHER, HALF(ttl_min) },
 	{ SF_IE_maximumTTL, SLOT_TTL_MAX, 0, OP_NUMBER, EITHER, HALF(ttl_max) },
 	{ SF_IE_ipTTL, SLOT_TTL_MAX, 1, OP_NUMBER, EITHER, HALF(ttl_max) },
-	{ SF_IE_sourceMacAddress, SLOT_SRC_MAC, 0, OP_BYTES, EITHER, HALF(src_mac) },
-	{ SF_IE_destinationMacAddress, SLOT_DST_MAC, 0, OP_BYTES, EITHER, HALF(dst_mac) },
+	{ SF_IE_sourceMacAddress, SLOT_SRC_MAC, 0, OP_BYTES, EITHER, FACT(src_mac) },
+	{ SF_IE_destinationMacAddress, SLOT_DST_MAC, 0, OP_BYTES, EITHER, FACT(dst_mac) },
 	/* DST_MAC of RFC 3954 §8, which IANA made the address after a middlebox */
-	{ SF_IE_postDestinationMacAddress, SLOT_DST_MAC, 1, OP_BYTES, EITHER, HALF(dst_mac) },
+	{ SF_IE_postDestinationMacAddress, SLOT_DST_MAC, 1, OP_BYTES, EITHER, FACT(dst_mac) },
 
 	{ SF_IE_sourceIPv4Address, SLOT_SRC4, 0, OP_ADDRESS4, INITIATOR, NOWHERE },
 	{ SF_IE_destinationIPv4Address, SLOT_DST4, 0, OP_ADDRESS4, INITIATOR, NOWHERE },
@@ -221,10 +222,15 @@ static unsigned known_half(unsigned slot, unsigned half)
 	return slot == SLOT_DPORT ? 1 : half;
 }
 
-/* The place of the member that a step fills, in struct sf_collected. */
-static size_t place_of(const struct sf_collect_step *step, const struct row *row)
+/* What a step fills: offset from sf_collect_message.out on. */
+static size_t place_of(const struct sf_annex_layout *layout, const struct sf_collect_step *step,
+	const struct row *row)
 {
 	switch (row->place) {
+	case IN_ANNEX:
+		return offsetof(struct sf_collect_message, annex.sides) -
+		       offsetof(struct sf_collect_message, out) +
+		       step->half * (size_t)layout->side_bytes + layout->at[row->offset];
 	case IN_HALF:
 		return offsetof(struct sf_collected, flow.half) +
 		       step->half * sizeof(struct sf_flow_half) + row->offset;
@@ -249,7 +255,7 @@ static enum sf_copy copy_of(
 		{ 8, 8, SF_COPY_8_8 },
 	};
 
-	*to = place_of(step, row);
+	*to = step->to;
 	switch (row->op) {
 	case OP_NUMBER:
 		for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
@@ -301,10 +307,12 @@ void sf_collect_convert_compile(struct sf_collect_template *template)
 		const struct row *row;
 		uint16_t field;
 	} best[SLOTS][2] = { 0 };
+	struct sf_annex_layout layout;
 	uint8_t half = 0, scratch = 0;
 
 	if (template->options)
 		return;
+	sf_annex_layout_init(&layout, SF_COLLECT_FACTS);
 	for (unsigned field = 0; field < template->field_count; field++) {
 		/* an element may have two rows, no more: sf_collect_template_new() */
 		const struct row *row = row_find(template, field, 0, &half);
@@ -319,27 +327,23 @@ void sf_collect_convert_compile(struct sf_collect_template *template)
 	for (unsigned slot = 0; slot < SLOTS; slot++) {
 		for (half = 0; half < 2; half++) {
 			const struct choice *choice = &best[slot][half];
+			struct sf_collect_step *step = &template->steps[template->step_count];
 
 			if (!choice->row)
 				continue;
-			template->steps[template->step_count++] = (struct sf_collect_step){
+			template->step_count++;
+			*step = (struct sf_collect_step){
 				.field = choice->field,
 				.row = (uint8_t)(choice->row - rows),
 				.half = half,
 				.scratch = choice->row->absolute ? scratch++ : 0,
 			};
+			step->to = (uint16_t)place_of(&layout, step, choice->row);
 			template->slots[half] |= UINT64_C(1) << slot;
 			template->known[known_half(slot, half)] |= known_bits[slot];
 		}
 	}
 	plan_compile(template);
-}
-
-/* The member of the record that a step fills. */
-static uint8_t *member_of(
-	struct sf_collected *record, const struct sf_collect_step *step, const struct row *row)
-{
-	return (uint8_t *)record + place_of(step, row);
 }
 
 /* False: the number is too large for a member of that size, which stays as it is. */
@@ -427,7 +431,7 @@ static void step_run(struct sf_collect_message *message, struct sf_collect_templ
 	const struct row *row = &rows[step->row];
 	const uint8_t *data = template->fields[step->field].data;
 	uint16_t length = template->lengths[step->field];
-	uint8_t *member = member_of(&message->out, step, row);
+	uint8_t *member = (uint8_t *)&message->out + step->to;
 	int64_t ns;
 
 	switch (row->op) {
@@ -465,7 +469,7 @@ void sf_collect_convert(struct sf_collect_message *message, struct sf_collect_te
 	struct sf_collected *out = &message->out;
 	struct sf_collect_notes notes;
 
-	memset(&out->flow, 0, sizeof(out->flow));
+	sf_collect_flow_begin(message);
 	memset(out->wide, 0, sizeof(out->wide));
 	memset(out->egress, 0, sizeof(out->egress));
 	memset(out->flow_direction, 0, sizeof(out->flow_direction));

@@ -9,10 +9,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <spanflow/collect.h>
 #include <spanflow/packet.h>
 
+#include "base/annex.h"
 #define SF_NETFLOW5 5
 #define SF_NETFLOW9 9
 #define SF_IPFIX    10
@@ -30,6 +32,11 @@
 /* Chosen elements that date a record relative to its message are shown as absolute times, here. */
 #define SF_COLLECT_SCRATCH 8
 
+/* The facts of facts.def that records are read back into, and room for their annex. */
+#define SF_COLLECT_FACTS                                                                           \
+	(SF_FACT_SET(mpls) | SF_FACT_SET(flow_label) | SF_FACT_SET(src_mac) | SF_FACT_SET(dst_mac))
+#define SF_COLLECT_ANNEX 128
+
 /* A field of the template, or none. */
 #define SF_COLLECT_NO_FIELD UINT16_MAX
 
@@ -39,6 +46,7 @@ struct sf_collect_step {
 	uint8_t row;     /* of the conversion table */
 	uint8_t half;    /* 0 forward, 1 reverse */
 	uint8_t scratch; /* a relative time: which of the template's scratch values shows it */
+	uint16_t to;     /* what it fills: offset from sf_collect_message.out on */
 };
 
 /*
@@ -69,7 +77,7 @@ enum sf_copy {
 
 struct sf_collect_copy {
 	uint16_t from; /* offset in the record */
-	uint16_t to;   /* offset in struct sf_collected */
+	uint16_t to;   /* offset from sf_collect_message.out on */
 	uint16_t kind; /* enum sf_copy */
 };
 
@@ -146,6 +154,10 @@ struct sf_collect_message {
 	uint64_t base; /* octet offset of `start` in its file, for error texts */
 	struct sf_error *error;
 	struct sf_collected out;
+	union {
+		struct sf_annex annex; /* of out.flow */
+		uint8_t annex_bytes[SF_COLLECT_ANNEX];
+	};
 	uint32_t uptime_ms;   /* SysUptime at … */
 	int64_t uptime_at_ns; /* … this time: from the header (v5, v9) or element 160 (IPFIX) */
 	bool uptime_valid;
@@ -170,9 +182,21 @@ struct sf_collector {
 	uint64_t seed;
 	uint32_t mask; /* of both bucket arrays */
 	uint32_t template_count, session_count;
-	uint64_t field_count; /* of all templates */
+	uint64_t field_count;          /* of all templates */
+	struct sf_annex_layout layout; /* of SF_COLLECT_FACTS */
 	bool stopped;
 };
+
+/* Empties the flow, and gives it an annex. */
+static inline void sf_collect_flow_begin(struct sf_collect_message *message)
+{
+	const struct sf_annex_layout *layout = &message->collector->layout;
+
+	memset(&message->out.flow, 0, sizeof(message->out.flow));
+	memset(message->annex_bytes, 0, layout->record_bytes);
+	message->annex.layout = layout;
+	message->out.flow.annex = &message->annex;
+}
 
 /* collector.c */
 
@@ -240,7 +264,8 @@ void sf_collect_plan_add(
 void sf_collect_plan_end(struct sf_collect_template *template);
 
 /* Before the first record of a set, and after one that was converted otherwise. */
-void sf_collect_plan_prepare(struct sf_collected *out, const struct sf_collect_template *template);
+void sf_collect_plan_prepare(
+	struct sf_collect_message *message, const struct sf_collect_template *template);
 
 /* Fills flow and has from the record. False: it must be converted by sf_collect_convert(). */
 bool sf_collect_plan_run(struct sf_collected *out, const struct sf_collect_template *template,

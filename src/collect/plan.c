@@ -135,9 +135,12 @@ void sf_collect_plan_end(struct sf_collect_template *template)
 
 /* ---------------------------------------------------------------- running */
 
-void sf_collect_plan_prepare(struct sf_collected *out, const struct sf_collect_template *template)
+void sf_collect_plan_prepare(
+	struct sf_collect_message *message, const struct sf_collect_template *template)
 {
-	memset(&out->flow, 0, sizeof(out->flow));
+	struct sf_collected *out = &message->out;
+
+	sf_collect_flow_begin(message);
 	memset(out->wide, 0, sizeof(out->wide));
 	memset(out->egress, 0, sizeof(out->egress));
 	memset(out->flow_direction, 0, sizeof(out->flow_direction));
@@ -151,11 +154,11 @@ void sf_collect_plan_prepare(struct sf_collected *out, const struct sf_collect_t
 static void rare_facts(struct sf_flow *flow, bool label)
 {
 	static const uint8_t none[6];
-	const struct sf_flow_half *half = &flow->half[0];
 
-	if (memcmp(half->src_mac, none, 6) != 0 || memcmp(half->dst_mac, none, 6) != 0)
+	if (memcmp(sf_fact_get_src_mac(flow, 0), none, 6) != 0 ||
+		memcmp(sf_fact_get_dst_mac(flow, 0), none, 6) != 0)
 		flow->has |= SF_HAS_MAC;
-	if (half->mpls)
+	if (sf_fact_get_mpls(flow, 0))
 		flow->has |= SF_HAS_MPLS;
 	if (label)
 		flow->has |= SF_HAS_FLOW_LABEL;

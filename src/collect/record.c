@@ -196,7 +196,7 @@ static void flow_fill(struct sf_collect_message *message, struct sf_collect_temp
 {
 	if (template->plan.usable) {
 		if (message->unprepared)
-			sf_collect_plan_prepare(&message->out, template);
+			sf_collect_plan_prepare(message, template);
 		message->unprepared = false;
 		if (sf_collect_plan_run(&message->out, template, record))
 			return;

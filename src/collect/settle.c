@@ -260,9 +260,9 @@ static void flow_icmp(struct sf_collected *out, const struct sf_collect_notes *n
 
 static void flow_has(struct sf_flow *flow, const struct sf_collect_notes *notes)
 {
-	if (!is_zero(flow->half[0].src_mac, 6) || !is_zero(flow->half[0].dst_mac, 6))
+	if (!is_zero(sf_fact_get_src_mac(flow, 0), 6) || !is_zero(sf_fact_get_dst_mac(flow, 0), 6))
 		flow->has |= SF_HAS_MAC;
-	if (flow->half[0].mpls || flow->half[1].mpls)
+	if (sf_fact_get_mpls(flow, 0) || sf_fact_get_mpls(flow, 1))
 		flow->has |= SF_HAS_MPLS;
 	if (flow->vlan)
 		flow->has |= SF_HAS_VLAN;
@@ -301,8 +301,12 @@ void sf_collect_settle(struct sf_collect_message *message, const struct sf_colle
 
 	flow_addresses(out, notes);
 	flow_directions(out);
-	if (!(flow->directions & SF_REVERSE))
+	if (!(flow->directions & SF_REVERSE)) {
+		const unsigned bytes = message->annex.layout->side_bytes;
+
 		memset(&flow->half[1], 0, sizeof(flow->half[1]));
+		memset(message->annex.sides + bytes, 0, bytes);
+	}
 	flow_times(out, notes);
 	if (sf_flow_is_icmp(flow))
 		flow_icmp(out, notes);

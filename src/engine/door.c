@@ -61,8 +61,27 @@ void sf_door_try(struct sf_worker *worker)
 
 int sf_door_join(struct sf_worker *worker)
 {
-	worker->records = calloc(RECORDS, sizeof(*worker->records));
+	struct sf_annex_layout layout;
+
+	sf_annex_layout_init(&layout, worker->options.meter.facts);
+	worker->records = calloc(RECORDS, sizeof(*worker->records) + layout.record_bytes);
 	return worker->records ? 0 : -ENOMEM;
+}
+
+/* Appends records to those that wait. Annexes, if there are any, lie behind all of them. */
+static void copy_records(struct sf_worker *worker, const struct sf_flow *flows, unsigned count)
+{
+	uint8_t *annexes = (uint8_t *)(worker->records + RECORDS);
+	const unsigned bytes = count ? sf_annex_size(flows) : 0;
+
+	memcpy(worker->records + worker->record_count, flows, count * sizeof(*flows));
+	for (unsigned i = 0; bytes && i < count; i++) {
+		const unsigned at = worker->record_count + i;
+		struct sf_annex *annex = (struct sf_annex *)(void *)(annexes + at * (size_t)bytes);
+
+		sf_annex_copy(annex, flows[i].annex);
+		worker->records[at].annex = annex;
+	}
 }
 
 unsigned sf_door_put(void *context, const struct sf_flow *flows, unsigned count)
@@ -71,7 +90,7 @@ unsigned sf_door_put(void *context, const struct sf_flow *flows, unsigned count)
 
 	if (worker->record_count + count > RECORDS)
 		pass_records(worker, true);
-	memcpy(worker->records + worker->record_count, flows, count * sizeof(*flows));
+	copy_records(worker, flows, count);
 	worker->record_count += count;
 	if (worker->record_count >= RECORDS_BUNCH)
 		pass_records(worker, false);

@@ -36,7 +36,7 @@ struct lane {
 struct sf_exchange {
 	unsigned workers;
 	uint32_t key[SF_STEER_WORDS];
-	bool bare;
+	struct sf_annex_layout layout;
 	uint64_t reciprocal; /* of workers */
 	struct lane *lanes;
 	struct sf_wakeup *wakeups[SF_WORKERS_MAX];
@@ -66,12 +66,29 @@ static void *zeroed_lines(size_t count, size_t size)
 	return memory ? memset(memory, 0, count * size) : NULL;
 }
 
-int sf_exchange_new(struct sf_exchange **out, unsigned workers, const uint32_t *key, uint32_t ring)
+/* What lies in a ring for each packet: the facts, with the annex in place of their tail. */
+static uint32_t element_size(const struct sf_exchange *exchange)
+{
+	const uint32_t least = sizeof(struct sf_facts);
+	uint32_t size =
+		(sf_facts_most(&exchange->layout) + SF_CACHE_LINE - 1) & ~(SF_CACHE_LINE - 1u);
+
+	return size < least ? least : size;
+}
+
+static inline uint8_t *annex_in(const struct sf_facts *element)
+{
+	return (uint8_t *)(uintptr_t)element + SF_FACTS_IPV6;
+}
+
+int sf_exchange_new(struct sf_exchange **out, unsigned workers, const uint32_t *key, uint32_t ring,
+	uint64_t wanted)
 {
 	struct sf_exchange *exchange = calloc(1, sizeof(*exchange));
 
 	if (!exchange)
 		return -ENOMEM;
+	sf_annex_layout_init(&exchange->layout, wanted);
 	exchange->workers = workers;
 	memcpy(exchange->key, key, sizeof(exchange->key));
 	exchange->reciprocal = UINT64_MAX / workers + 1;
@@ -84,18 +101,13 @@ int sf_exchange_new(struct sf_exchange **out, unsigned workers, const uint32_t *
 	}
 	for (unsigned i = 0; i < workers * workers; i++)
 		if (i / workers != i % workers &&
-			sf_ring_init(&exchange->rings[i], ring, sizeof(struct sf_facts)) < 0)
+			sf_ring_init(&exchange->rings[i], ring, element_size(exchange)) < 0)
 			goto fail;
 	*out = exchange;
 	return 0;
 fail:
 	sf_exchange_free(exchange);
 	return -ENOMEM;
-}
-
-void sf_exchange_bare(struct sf_exchange *exchange)
-{
-	exchange->bare = true;
 }
 
 /* hash % workers by two multiplications (Lemire, Kaser and Kurz, 2019). */
@@ -163,12 +175,18 @@ static inline void call(struct sf_wakeup *wakeup, struct sf_ring *ring)
 
 /* Hands the listed facts to one worker; returns how many found no room. */
 static unsigned send(struct sf_exchange *exchange, struct sf_ring *ring,
-	const struct sf_facts *facts, const uint8_t *list, unsigned count)
+	struct sf_facts_array array, const uint8_t *list, unsigned count)
 {
+	const struct sf_annex_layout *layout = &exchange->layout;
 	unsigned room = sf_ring_room(ring, count);
 
-	for (unsigned k = 0; k < room; k++)
-		sf_facts_copy(sf_ring_slot(ring, k), &facts[list[k]], exchange->bare);
+	for (unsigned k = 0; k < room; k++) {
+		const struct sf_facts *facts = &array.facts[list[k]];
+		struct sf_facts *to = sf_ring_slot(ring, k);
+
+		sf_facts_copy(to, facts);
+		sf_annex_move(layout, annex_in(to), sf_annex_at(layout, array, list[k]), facts);
+	}
 	sf_ring_publish(ring, room);
 	/* the other side's core has read the next slots' lines: have them back by the next time */
 	for (unsigned k = 0; k < count; k++)
@@ -176,14 +194,15 @@ static unsigned send(struct sf_exchange *exchange, struct sf_ring *ring,
 	return count - room;
 }
 
-unsigned sf_exchange_give(struct sf_exchange *exchange, unsigned me, const struct sf_facts *facts,
-	unsigned count, struct sf_facts *own, uint64_t *lost)
+unsigned sf_exchange_give(struct sf_exchange *exchange, unsigned me, struct sf_facts_array array,
+	unsigned count, struct sf_facts_array own, uint64_t *lost)
 {
+	const struct sf_annex_layout *layout = &exchange->layout;
 	uint8_t list[SF_WORKERS_MAX][SF_BATCH_MAX]; /* facts of each worker, by number */
 	uint8_t counts[SF_WORKERS_MAX] = { 0 };
 
 	for (unsigned i = 0; i < count; i++) {
-		unsigned to = owner_of(exchange, &facts[i]);
+		unsigned to = owner_of(exchange, &array.facts[i]);
 
 		list[to][counts[to]++] = (uint8_t)i;
 	}
@@ -192,36 +211,43 @@ unsigned sf_exchange_give(struct sf_exchange *exchange, unsigned me, const struc
 
 		if (to == me || !counts[to])
 			continue;
-		failed = send(exchange, ring_of(exchange, me, to), facts, list[to], counts[to]);
+		failed = send(exchange, ring_of(exchange, me, to), array, list[to], counts[to]);
 		exchange->lanes[me].handed += counts[to] - failed;
 		*lost += failed;
 		call(exchange->wakeups[to], ring_of(exchange, me, to));
 	}
-	for (unsigned k = 0; k < counts[me]; k++)
-		sf_facts_copy(&own[k], &facts[list[me][k]], exchange->bare);
+	for (unsigned k = 0; k < counts[me]; k++) {
+		const struct sf_facts *facts = &array.facts[list[me][k]];
+
+		sf_facts_copy(&own.facts[k], facts);
+		sf_annex_move(layout, sf_annex_at(layout, own, k),
+			sf_annex_at(layout, array, list[me][k]), facts);
+	}
 	return counts[me];
 }
 
 /* The lines of facts that will be taken soon: they come from another core. */
-static void fetch(const struct sf_exchange *exchange, const struct sf_facts *facts, unsigned count)
+static void fetch(const struct sf_exchange *exchange, const struct sf_ring *ring,
+	const uint8_t *elements, unsigned count)
 {
-	for (unsigned i = 0; i < count; i++) {
-		__builtin_prefetch(&facts[i]);
-		if (!exchange->bare)
-			__builtin_prefetch(&facts[i].address6[1]);
+	for (unsigned i = 0; i < count; i++, elements += ring->element_size) {
+		__builtin_prefetch(elements);
+		if (exchange->layout.packet_bytes)
+			__builtin_prefetch(elements + SF_CACHE_LINE);
 	}
 }
 
 unsigned sf_exchange_take(
-	struct sf_exchange *exchange, unsigned me, struct sf_facts *facts, unsigned max)
+	struct sf_exchange *exchange, unsigned me, struct sf_facts_array array, unsigned max)
 {
+	const struct sf_annex_layout *layout = &exchange->layout;
 	struct lane *lane = &exchange->lanes[me];
 
 	for (unsigned i = 0; i < exchange->workers; i++) {
 		unsigned from = (lane->next + i) % exchange->workers;
 		struct sf_ring *ring = ring_of(exchange, from, me);
 		uint32_t count = 2 * max, n;
-		const struct sf_facts *there;
+		const uint8_t *there;
 
 		if (from == me)
 			continue;
@@ -229,9 +255,14 @@ unsigned sf_exchange_take(
 		if (!count)
 			continue;
 		n = count < max ? count : max;
-		fetch(exchange, there + n, count - n);
-		for (unsigned k = 0; k < n; k++)
-			sf_facts_copy(&facts[k], &there[k], exchange->bare);
+		fetch(exchange, ring, there + (size_t)n * ring->element_size, count - n);
+		for (unsigned k = 0; k < n; k++, there += ring->element_size) {
+			const struct sf_facts *facts = (const struct sf_facts *)(const void *)there;
+
+			sf_facts_copy(&array.facts[k], facts);
+			sf_annex_move(
+				layout, sf_annex_at(layout, array, k), annex_in(facts), facts);
+		}
 		sf_ring_drop(ring, n);
 		lane->next = from + 1;
 		return n;
@@ -239,15 +270,18 @@ unsigned sf_exchange_take(
 	return 0;
 }
 
-const struct sf_facts *sf_exchange_peek(
+struct sf_facts_array sf_exchange_peek(
 	struct sf_exchange *exchange, unsigned me, unsigned from, unsigned *count)
 {
-	uint32_t wanted = *count, there = 2 * wanted;
-	const struct sf_facts *facts = sf_ring_peek(ring_of(exchange, from, me), &there);
+	const bool annexes = exchange->layout.packet_bytes != 0;
+	struct sf_ring *ring = ring_of(exchange, from, me);
+	uint32_t wanted = annexes && *count ? 1 : *count, there = 2 * wanted;
+	struct sf_facts *facts = sf_ring_peek(ring, &there);
 
 	*count = there < wanted ? there : wanted;
-	fetch(exchange, facts + *count, there - *count);
-	return facts;
+	fetch(exchange, ring, (const uint8_t *)facts + (size_t)*count * ring->element_size,
+		there - *count);
+	return (struct sf_facts_array){ facts, annexes ? annex_in(facts) : NULL };
 }
 
 void sf_exchange_drop(struct sf_exchange *exchange, unsigned me, unsigned from, unsigned count)

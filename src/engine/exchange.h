@@ -29,7 +29,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/facts.h"
+#include "base/annex.h"
 #include "base/wakeup.h"
 
 struct sf_exchange;
@@ -37,13 +37,11 @@ struct sf_exchange;
 /*
  * For 2 … SF_WORKERS_MAX workers. `key` (SF_STEER_WORDS words, copied) is that of sf_steer_hash():
  * where the kernel steers by the same key, worker = hash % workers agrees and nothing is handed
- * over. `ring`: facts per ring, a power of two. Returns 0 or -ENOMEM.
+ * over. `ring`: facts per ring, a power of two. `wanted`: the set of facts that the packets' annexes
+ * have. Returns 0 or -ENOMEM.
  */
-int sf_exchange_new(
-	struct sf_exchange **exchange, unsigned workers, const uint32_t *key, uint32_t ring);
-
-/* The tables want no rarely asked facts: so these need not travel. Before the threads. */
-void sf_exchange_bare(struct sf_exchange *exchange);
+int sf_exchange_new(struct sf_exchange **exchange, unsigned workers, const uint32_t *key,
+	uint32_t ring, uint64_t wanted);
 void sf_exchange_free(struct sf_exchange *exchange);
 
 /* What wakes worker `me` when it sleeps. Before the threads; without it nobody wakes it. */
@@ -70,21 +68,22 @@ unsigned sf_exchange_owner(const struct sf_exchange *exchange, const struct sf_f
  * memory. Facts for which a ring has no room are dropped, and their number is added to *lost: a
  * worker never blocks.
  */
-unsigned sf_exchange_give(struct sf_exchange *exchange, unsigned me, const struct sf_facts *facts,
-	unsigned count, struct sf_facts *own, uint64_t *lost);
+unsigned sf_exchange_give(struct sf_exchange *exchange, unsigned me, struct sf_facts_array facts,
+	unsigned count, struct sf_facts_array own, uint64_t *lost);
 
 /*
  * Copies facts for worker `me` from any other, at most `max`. Returns their number; 0: none now.
- * What the table does not want is left as it was.
+ * The tail is left as it was.
  */
 unsigned sf_exchange_take(
-	struct sf_exchange *exchange, unsigned me, struct sf_facts *facts, unsigned max);
+	struct sf_exchange *exchange, unsigned me, struct sf_facts_array facts, unsigned max);
 
 /*
  * The same from worker `from` alone, to be read where they lie: at most *count, which becomes how
- * many there are. They stay until sf_exchange_drop(), of these or fewer, by worker `me`.
+ * many there are (with annexes one at a time). They stay until sf_exchange_drop(), of these or fewer,
+ * by worker `me`.
  */
-const struct sf_facts *sf_exchange_peek(
+struct sf_facts_array sf_exchange_peek(
 	struct sf_exchange *exchange, unsigned me, unsigned from, unsigned *count);
 void sf_exchange_drop(struct sf_exchange *exchange, unsigned me, unsigned from, unsigned count);
 

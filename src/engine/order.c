@@ -5,7 +5,7 @@
  * source that reads several rings in turn has one for each ring. The runs are merged by the keys of
  * their first packets.
  *
- * A run is a list of chunks. Facts lie in them without gaps, in sf_facts_wanted() bytes each. The
+ * A run is a list of chunks. Facts lie in them without gaps: of each packet its head and its annex. The
  * chunk that was freed last is used next, so that few chunks are in use and stay in the cache.
  */
 #include "engine/order.h"
@@ -42,7 +42,7 @@ struct source {
 };
 
 struct sf_order {
-	bool minimal;
+	struct sf_annex_layout layout;
 	unsigned sources;
 	struct source *of; /* by source */
 	struct run *runs;  /* [source * RUNS … source * RUNS + RUNS-1] are those of a source */
@@ -60,14 +60,14 @@ struct sf_order {
 	size_t chunk_count;
 };
 
-int sf_order_new(struct sf_order **out, unsigned sources, size_t bytes, bool minimal)
+int sf_order_new(struct sf_order **out, unsigned sources, size_t bytes, uint64_t wanted)
 {
 	struct sf_order *order = calloc(1, sizeof(*order));
 
 	if (!order)
 		return -ENOMEM;
 	bytes = bytes < SF_ORDER_BYTES_MIN ? SF_ORDER_BYTES_MIN : bytes;
-	order->minimal = minimal;
+	sf_annex_layout_init(&order->layout, wanted);
 	order->sources = sources;
 	order->now = INT64_MIN;
 	order->chunk_count = order->free_count = bytes / CHUNK_BYTES;
@@ -168,10 +168,11 @@ static unsigned choose_run(const struct sf_order *order, unsigned number, int64_
  * Appends a packet to a run. If all runs are in use and end later than the packet, it is ordered as
  * if it had the time of the packet before it.
  */
-static void append(
-	struct sf_order *order, unsigned number, const struct sf_facts *facts, int64_t key)
+static void append(struct sf_order *order, unsigned number, const struct sf_facts *facts,
+	const uint8_t *annex, int64_t key)
 {
 	struct run *run = &order->runs[number];
+	uint8_t *end;
 
 	if (!run->first) {
 		run->first = run->last = take_chunk(order);
@@ -179,24 +180,27 @@ static void append(
 		run->tail = key;
 		order->active[order->active_count] = number;
 		order->heads[order->active_count++] = key;
-	} else if (run->last->used + sizeof(*facts) > sizeof(run->last->facts)) {
+	} else if (run->last->used + sf_facts_most(&order->layout) > sizeof(run->last->facts)) {
 		run->last->next = take_chunk(order);
 		run->last = run->last->next;
 	}
 	run->tail = key > run->tail ? key : run->tail;
-	run->last->used += sf_facts_copy(run->last->facts + run->last->used, facts, order->minimal);
+	end = run->last->facts + run->last->used;
+	end += sf_facts_copy(end, facts);
+	end += sf_annex_move(&order->layout, end, annex, facts);
+	run->last->used = (uint32_t)(end - run->last->facts);
 }
 
 void sf_order_put(
-	struct sf_order *order, unsigned number, const struct sf_facts *facts, unsigned count)
+	struct sf_order *order, unsigned number, struct sf_facts_array array, unsigned count)
 {
 	struct source *source = &order->of[number];
 
 	for (unsigned i = 0; i < count; i++) {
-		int64_t key = key_of(&facts[i], source->key);
+		int64_t key = key_of(&array.facts[i], source->key);
 		unsigned run = choose_run(order, number, key);
 
-		append(order, run, &facts[i], key);
+		append(order, run, &array.facts[i], sf_annex_at(&order->layout, array, i), key);
 		if (!source->waiting++ || !order->runs[source->top].first ||
 			order->runs[run].tail >= order->runs[source->top].tail)
 			source->top = run;
@@ -304,8 +308,19 @@ static bool go_on(struct sf_order *order, unsigned at, unsigned length)
 	return true;
 }
 
+/* Copies the first packet of a run. Returns its bytes there. */
+static unsigned copy_first(const struct sf_order *order, const struct run *run,
+	struct sf_facts_array array, unsigned n)
+{
+	const struct sf_facts *facts = (const struct sf_facts *)(const void *)run->next;
+	unsigned length = sf_facts_copy(&array.facts[n], facts);
+
+	return length + sf_annex_move(&order->layout, sf_annex_at(&order->layout, array, n),
+				run->next + length, facts);
+}
+
 static unsigned take_until(
-	struct sf_order *order, struct sf_facts *facts, unsigned max, int64_t limit)
+	struct sf_order *order, struct sf_facts_array array, unsigned max, int64_t limit)
 {
 	unsigned n = 0;
 
@@ -317,10 +332,9 @@ static unsigned take_until(
 			break;
 		do {
 			const struct run *run = &order->runs[order->active[first]];
-			unsigned length = sf_facts_copy(&facts[n],
-				(const struct sf_facts *)(const void *)run->next, order->minimal);
+			unsigned length = copy_first(order, run, array, n);
 
-			set_clock(order, &facts[n++]);
+			set_clock(order, &array.facts[n++]);
 			if (!go_on(order, first, length))
 				break;
 		} while (n < max && order->heads[first] < limit &&
@@ -330,15 +344,17 @@ static unsigned take_until(
 	return n;
 }
 
-unsigned sf_order_take(struct sf_order *order, struct sf_facts *facts, unsigned max)
+unsigned sf_order_take(struct sf_order *order, struct sf_facts_array array, unsigned max)
 {
-	return order->active_count ? take_until(order, facts, max, least_reached(order)) : 0;
+	return order->active_count ? take_until(order, array, max, least_reached(order)) : 0;
 }
 
-unsigned sf_order_force(struct sf_order *order, struct sf_facts *facts, unsigned max)
+unsigned sf_order_force(struct sf_order *order, struct sf_facts_array array, unsigned max)
 {
-	unsigned certain = sf_order_take(order, facts, max);
-	unsigned forced = take_until(order, facts + certain, max - certain, INT64_MAX);
+	unsigned certain = sf_order_take(order, array, max);
+	const struct sf_facts_array rest = { array.facts + certain,
+		sf_annex_at(&order->layout, array, certain) };
+	unsigned forced = take_until(order, rest, max - certain, INT64_MAX);
 
 	order->counts.forced += forced;
 	return certain + forced;

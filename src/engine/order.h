@@ -25,7 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/facts.h"
+#include "base/annex.h"
 
 struct sf_order;
 
@@ -37,9 +37,9 @@ struct sf_order;
 
 /*
  * For 1 … SF_WORKERS_MAX sources. Reserves `bytes` for waiting packets, and touches the memory as
- * it is needed. `minimal`: no destination wants the optional facts. Returns 0 or -ENOMEM.
+ * it is needed. `wanted`: the set of facts that the packets' annexes have. Returns 0 or -ENOMEM.
  */
-int sf_order_new(struct sf_order **order, unsigned sources, size_t bytes, bool minimal);
+int sf_order_new(struct sf_order **order, unsigned sources, size_t bytes, uint64_t wanted);
 void sf_order_free(struct sf_order *order);
 
 /* True if there may be no room for SF_ORDER_PART more packets. */
@@ -47,20 +47,19 @@ bool sf_order_is_full(const struct sf_order *order);
 
 /* Copies up to SF_ORDER_PART facts of a source, in its order. Not while sf_order_is_full(). */
 void sf_order_put(
-	struct sf_order *order, unsigned source, const struct sf_facts *facts, unsigned count);
+	struct sf_order *order, unsigned source, struct sf_facts_array facts, unsigned count);
 
 /* All packets of the source before `clock_ns` (since 1970) were put; INT64_MAX: it has ended. */
 void sf_order_reach(struct sf_order *order, unsigned source, int64_t clock_ns);
 
 /*
  * Copies the next facts in order, at most `max`, and returns their number; 0: an earlier packet may
- * still come. Sets their clock_ns to the latest time taken so far. Optional facts that were not
- * copied are left as they were.
+ * still come. Sets their clock_ns to the latest time taken so far. The tail is left as it was.
  */
-unsigned sf_order_take(struct sf_order *order, struct sf_facts *facts, unsigned max);
+unsigned sf_order_take(struct sf_order *order, struct sf_facts_array facts, unsigned max);
 
 /* sf_order_take() without waiting for sources that may still deliver earlier packets. */
-unsigned sf_order_force(struct sf_order *order, struct sf_facts *facts, unsigned max);
+unsigned sf_order_force(struct sf_order *order, struct sf_facts_array facts, unsigned max);
 
 /* All packets before this time were taken: a table may be aged to it. INT64_MIN: not known. */
 int64_t sf_order_horizon(const struct sf_order *order);

@@ -31,9 +31,8 @@
 #define SLOTS_ALL   64u    /* turns in flight: target for all workers together */
 #define SLOTS_LEAST 4u     /* turns in flight: least number of each worker */
 
-static_assert(
-	SF_FACTS_IPV4 % 16 == 0 && SF_FACTS_IPV6 % 16 == 0 && sizeof(struct sf_facts) % 16 == 0,
-	"lists are written in words of 16 bytes");
+static_assert(SF_FACTS_IPV4 % 16 == 0 && SF_FACTS_IPV6 % 16 == 0,
+	"lists are written in words of 16 bytes, as are annexes");
 static_assert(SF_BATCH_MAX <= 64, "sf_relay_put() has a bit for each of the facts");
 
 /* The facts of a turn that one worker owns. */
@@ -61,7 +60,7 @@ struct sf_relay {
 	unsigned workers;
 	unsigned slots; /* turns in flight of each worker, at most */
 	unsigned most;  /* packets of a turn, at most */
-	bool minimal;
+	struct sf_annex_layout layout;
 	uint64_t factor[2];     /* secret, odd */
 	struct lane *lanes;     /* by worker */
 	_Atomic uint64_t *ring; /* turn number + 1 << 16 | writer << 8 | slot; 0: none yet */
@@ -82,7 +81,7 @@ static void *zeroed_lines(size_t count, size_t size)
 static int lane_init(const struct sf_relay *relay, struct lane *lane, unsigned writer)
 {
 	size_t lists = (size_t)relay->slots * relay->workers;
-	size_t bytes = relay->most * sizeof(struct sf_facts);
+	size_t bytes = (size_t)relay->most * sf_facts_most(&relay->layout);
 
 	lane->octets = zeroed_lines(lists, sizeof(*lane->octets));
 	lane->lists = aligned_alloc(SF_CACHE_LINE, lists * bytes);
@@ -105,7 +104,7 @@ static unsigned between(unsigned value, unsigned least, unsigned most)
 	return value < least ? least : value > most ? most : value;
 }
 
-int sf_relay_new(struct sf_relay **out, unsigned workers, const uint64_t secret[2], bool minimal)
+int sf_relay_new(struct sf_relay **out, unsigned workers, const uint64_t secret[2], uint64_t wanted)
 {
 	struct sf_relay *relay = zeroed_lines(1, sizeof(*relay));
 	uint64_t size = 1;
@@ -116,7 +115,7 @@ int sf_relay_new(struct sf_relay **out, unsigned workers, const uint64_t secret[
 	relay->workers = workers;
 	relay->slots = between(SLOTS_ALL / workers, SLOTS_LEAST, SF_RELAY_SLOTS);
 	relay->most = between(TURNS / workers, SF_RELAY_PIECE, SF_RELAY_TURN);
-	relay->minimal = minimal;
+	sf_annex_layout_init(&relay->layout, wanted);
 	while (size < (uint64_t)workers * relay->slots)
 		size *= 2;
 	relay->mask = size - 1;
@@ -231,28 +230,44 @@ const struct sf_relay_turn *sf_relay_leave(struct sf_relay *relay, unsigned me, 
 }
 
 /*
- * sf_facts_copy() with stores that bypass the caches, for facts that another core will read. Where
- * the two cores are far apart, plain stores to lines that the other core has read cost many times
- * as much.
+ * Copies `bytes`, a multiple of 16, with stores that bypass the caches, for facts that another core
+ * will read. Where the two cores are far apart, plain stores to lines that the other core has read
+ * cost many times as much.
  */
-static sf_always_inline unsigned copy_past_caches(
-	const struct sf_relay *relay, void *to, const struct sf_facts *facts)
+static sf_always_inline void copy_past_caches(uint8_t *to, const void *from, unsigned bytes)
 {
 #ifdef __SSE2__
-	const unsigned least = SF_FACTS_IPV4 / sizeof(__m128i);
-	const __m128i *source = (const __m128i *)(const void *)facts;
-	unsigned length = sf_facts_wanted(facts, relay->minimal);
-	__m128i *target = to;
-
-	for (unsigned i = 0; i < least; i++)
-		_mm_stream_si128(target + i, _mm_loadu_si128(source + i));
-	if (sf_unlikely(length > SF_FACTS_IPV4))
-		for (unsigned i = least; i < length / sizeof(__m128i); i++)
-			_mm_stream_si128(target + i, _mm_loadu_si128(source + i));
-	return length;
+	for (unsigned i = 0; i < bytes; i += sizeof(__m128i))
+		_mm_stream_si128((__m128i *)(void *)(to + i),
+			_mm_loadu_si128(
+				(const __m128i *)(const void *)((const uint8_t *)from + i)));
 #else
-	return sf_facts_copy(to, facts, relay->minimal);
+	memcpy(to, from, bytes);
 #endif
+}
+
+/* Appends head and annex of packet i to the list that ends at `end`. Returns the new end. */
+static sf_always_inline uint8_t *append(const struct sf_relay *relay, uint8_t *end,
+	struct sf_facts_array array, unsigned i, bool past_caches)
+{
+	const struct sf_facts *facts = &array.facts[i];
+	const uint8_t *annex = sf_annex_at(&relay->layout, array, i);
+	unsigned bytes;
+
+	if (!past_caches) {
+		end += sf_facts_copy(end, facts);
+		return end + sf_annex_move(&relay->layout, end, annex, facts);
+	}
+	copy_past_caches(end, facts, SF_FACTS_IPV4);
+	if (sf_unlikely(facts->version != 4))
+		copy_past_caches(end + SF_FACTS_IPV4, (const uint8_t *)facts + SF_FACTS_IPV4,
+			SF_FACTS_IPV6 - SF_FACTS_IPV4);
+	end += sf_facts_head(facts);
+	if (sf_likely(!relay->layout.packet_bytes))
+		return end;
+	bytes = sf_annex_bytes(&relay->layout, facts);
+	copy_past_caches(end, annex, bytes);
+	return end + bytes;
 }
 
 /* Orders the stores of copy_past_caches() before later ones: a release store does not. */
@@ -275,7 +290,7 @@ static void end_piece(const struct sf_relay *relay, struct lane *lane, struct sf
 	lane->in_piece = 0;
 }
 
-void sf_relay_put(struct sf_relay *relay, unsigned me, const struct sf_facts *facts, unsigned count,
+void sf_relay_put(struct sf_relay *relay, unsigned me, struct sf_facts_array array, unsigned count,
 	int64_t clock_ns)
 {
 	struct lane *lane = &relay->lanes[me];
@@ -285,18 +300,19 @@ void sf_relay_put(struct sf_relay *relay, unsigned me, const struct sf_facts *fa
 	for (unsigned i = 0; i < relay->workers; i++)
 		masks[i] = 0;
 	for (unsigned i = 0; i < count; i++)
-		masks[owner_of(relay, &facts[i])] |= UINT64_C(1) << i;
+		masks[owner_of(relay, &array.facts[i])] |= UINT64_C(1) << i;
 	for (unsigned i = 0; i < relay->workers; i++) {
 		uint64_t mask = masks[i];
 		uint8_t *end = turn->octets[i].end;
 
 		if (i == me)
 			for (; mask; mask &= mask - 1)
-				end += sf_facts_copy(
-					end, &facts[__builtin_ctzll(mask)], relay->minimal);
+				end = append(
+					relay, end, array, (unsigned)__builtin_ctzll(mask), false);
 		else
 			for (; mask; mask &= mask - 1)
-				end += copy_past_caches(relay, end, &facts[__builtin_ctzll(mask)]);
+				end = append(
+					relay, end, array, (unsigned)__builtin_ctzll(mask), true);
 		turn->octets[i].end = end;
 	}
 	lane->in_piece += count;
@@ -340,7 +356,7 @@ struct sf_relay_list sf_relay_list(const struct sf_relay_turn *turn, unsigned me
 }
 
 unsigned sf_relay_get(const struct sf_relay *relay, struct sf_relay_list *list,
-	struct sf_facts *facts, unsigned max)
+	struct sf_facts_array array, unsigned max)
 {
 	const uint8_t *next = list->next;
 	unsigned n;
@@ -348,8 +364,9 @@ unsigned sf_relay_get(const struct sf_relay *relay, struct sf_relay_list *list,
 	for (n = 0; n < max && next < list->end; n++) {
 		/* the list comes from another core's cache, or from memory */
 		__builtin_prefetch(next + AHEAD);
-		next += sf_facts_copy(
-			&facts[n], (const struct sf_facts *)(const void *)next, relay->minimal);
+		next += sf_facts_copy(&array.facts[n], (const struct sf_facts *)(const void *)next);
+		next += sf_annex_move(&relay->layout, sf_annex_at(&relay->layout, array, n), next,
+			&array.facts[n]);
 	}
 	list->next = next;
 	return n;

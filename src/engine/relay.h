@@ -44,7 +44,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/facts.h"
+#include "base/annex.h"
 
 /* Upper bounds; SF_RELAY_TURN and SF_RELAY_SLOTS are lower when there are many workers. */
 #define SF_RELAY_TURN   2048 /* packets of a turn */
@@ -72,10 +72,11 @@ struct sf_relay_list {
 
 /*
  * Makes a relay for 2 … SF_WORKERS_MAX workers. `secret`: random, so that nobody can choose
- * addresses which all belong to one worker. `minimal`: no destination wants the optional facts, so
- * they are not moved. Returns 0 or -ENOMEM.
+ * addresses which all belong to one worker. `wanted`: the set of facts that the packets' annexes
+ * have. Returns 0 or -ENOMEM.
  */
-int sf_relay_new(struct sf_relay **relay, unsigned workers, const uint64_t secret[2], bool minimal);
+int sf_relay_new(
+	struct sf_relay **relay, unsigned workers, const uint64_t secret[2], uint64_t wanted);
 void sf_relay_free(struct sf_relay *relay);
 
 /* Largest number of packets of a turn. Any thread. */
@@ -103,7 +104,7 @@ void sf_relay_pass(struct sf_relay *relay);
  * Adds parsed packets to the turn, in order. `clock_ns`: clock of the source after the last of
  * them. At most SF_BATCH_MAX packets per call and sf_relay_most() per turn.
  */
-void sf_relay_put(struct sf_relay *relay, unsigned me, const struct sf_facts *facts, unsigned count,
+void sf_relay_put(struct sf_relay *relay, unsigned me, struct sf_facts_array facts, unsigned count,
 	int64_t clock_ns);
 
 /* Completes the turn; `clock_ns`: clock of the source after it. */
@@ -116,11 +117,11 @@ const struct sf_relay_turn *sf_relay_next(struct sf_relay *relay, unsigned me);
 struct sf_relay_list sf_relay_list(const struct sf_relay_turn *turn, unsigned me, unsigned piece);
 
 /*
- * Copies the next facts of a list, at most `max`, and returns their number. Optional facts that
- * were not moved are left as they were.
+ * Copies the next facts of a list, at most `max`, and returns their number. The tail is left as it
+ * was.
  */
 unsigned sf_relay_get(const struct sf_relay *relay, struct sf_relay_list *list,
-	struct sf_facts *facts, unsigned max);
+	struct sf_facts_array facts, unsigned max);
 
 /*
  * Number of turns that worker `me` has not accounted: an estimate. Called by the worker's thread.

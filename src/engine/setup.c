@@ -222,7 +222,7 @@ static struct sf_meter_options meter_options(struct sf_run *run, const struct sf
 		.max_flows = (uint32_t)options->max_flows,
 		.key = (uint32_t)options->key,
 		.per_packet = options->per_packet,
-		.cold_facts = sf_exporter_wants(run->exporter) & SF_WANTS_COLD_FACTS,
+		.facts = sf_exporter_wants(run->exporter) & ~SF_WANTS_FLOW_ID,
 		.flow_ids = sf_exporter_wants(run->exporter) & SF_WANTS_FLOW_ID,
 		.prealloc = options->prealloc,
 		.force_strong_hash = options->hash == SF_HASH_SIPHASH,
@@ -247,30 +247,20 @@ static unsigned workers_of(const struct sf_run *run, unsigned input)
 	return queues > wanted ? queues : wanted;
 }
 
-static int make_exchange(struct sf_run *run, unsigned input, unsigned workers, bool bare)
-{
-	struct sf_exchange **exchange = &run->exchanges[input];
-	int err = sf_exchange_new(exchange, workers, run->steer_key, HANDOVER);
-
-	if (!err && bare)
-		sf_exchange_bare(*exchange);
-	return err;
-}
-
-static int make_turns(struct sf_run *run, unsigned workers, bool bare)
+static int make_turns(struct sf_run *run, unsigned workers, uint64_t facts)
 {
 	struct sf_meter_options meter = meter_options(run, &run->inputs[0]);
 	uint64_t secret[2];
 
 	memcpy(secret, run->steer_key, sizeof(secret));
 	run->turns.sole = run->options->dedup;
-	return sf_turns_init(&run->turns, workers, secret, bare, sf_timing_limit(&meter));
+	return sf_turns_init(&run->turns, workers, secret, facts, sf_timing_limit(&meter));
 }
 
 /* The workers of files take turns; those of a network source hand packets over. */
 static int join_workers(struct sf_run *run, unsigned input, struct sf_error *error)
 {
-	bool bare = !(sf_exporter_wants(run->exporter) & SF_WANTS_COLD_FACTS);
+	const uint64_t facts = sf_exporter_wants(run->exporter) & ~SF_WANTS_FLOW_ID;
 	unsigned workers = workers_of(run, input);
 	int err = 0;
 
@@ -281,9 +271,10 @@ static int join_workers(struct sf_run *run, unsigned input, struct sf_error *err
 			"-i %s: %u queues, more than the %d workers there can be",
 			run->inputs[input].name, workers, SF_WORKERS_MAX);
 	if (!run->live)
-		err = make_turns(run, workers, bare);
+		err = make_turns(run, workers, facts);
 	else if (!run->options->workers_independent)
-		err = make_exchange(run, input, workers, bare);
+		err = sf_exchange_new(
+			&run->exchanges[input], workers, run->steer_key, HANDOVER, facts);
 	return err ? sf_error_set(error, err, "out of memory for %u workers", workers) : 0;
 }
 

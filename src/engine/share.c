@@ -48,7 +48,7 @@ int sf_share_join(struct sf_worker *worker)
 	if (!capture->live || (queues_of(worker) < 2 && !capture->mixed))
 		return 0;
 	return sf_order_new(
-		&worker->order, queues_of(worker), ORDER_BYTES, !worker->options.meter.cold_facts);
+		&worker->order, queues_of(worker), ORDER_BYTES, worker->options.meter.facts);
 }
 
 int64_t sf_share_reached(const struct sf_worker *worker)
@@ -59,7 +59,7 @@ int64_t sf_share_reached(const struct sf_worker *worker)
 }
 
 /* Copies facts of a source; when there is no room the oldest ones go on first. */
-static void put(struct sf_worker *worker, unsigned source, const struct sf_facts *facts, unsigned n)
+static void put(struct sf_worker *worker, unsigned source, struct sf_facts_array facts, unsigned n)
 {
 	while (sf_order_is_full(worker->order)) {
 		unsigned oldest =
@@ -79,7 +79,7 @@ static unsigned take_from(struct sf_worker *worker, unsigned from, unsigned part
 
 	for (unsigned i = 0; i < parts; i++) {
 		unsigned n = SF_METER_PART;
-		const struct sf_facts *facts = sf_exchange_peek(exchange, me, from, &n);
+		struct sf_facts_array facts = sf_exchange_peek(exchange, me, from, &n);
 
 		if (!n) {
 			/* nothing older than the clock, read before, is under way */
@@ -130,10 +130,11 @@ unsigned sf_share_take(struct sf_worker *worker)
 }
 
 /* Up to SF_METER_PART parsed packets: the worker's own are kept, the rest is handed on. */
-static void share_part(struct sf_worker *worker, const struct sf_facts *facts, unsigned n)
+static void share_part(struct sf_worker *worker, struct sf_facts_array facts, unsigned n)
 {
 	struct sf_exchange *exchange = worker->options.exchange;
-	struct sf_facts mine[SF_METER_PART];
+	struct sf_facts_buffer buffer;
+	const struct sf_facts_array mine = sf_facts_array(&buffer);
 	uint64_t lost = 0;
 
 	if (!worker->order) {
@@ -152,7 +153,8 @@ static void share_part(struct sf_worker *worker, const struct sf_facts *facts, u
 void sf_share_batch(struct sf_worker *worker, const struct sf_received *batch)
 {
 	const struct sf_observation_point *point = &worker->options.input->point;
-	struct sf_facts facts[SF_METER_PART];
+	struct sf_facts_buffer buffer;
+	const struct sf_facts_array facts = sf_facts_array(&buffer);
 
 	if (!worker->order && !worker->options.exchange) {
 		sf_meter_batch(worker->meter, batch->packets, batch->count, batch->clock, point);

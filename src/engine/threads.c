@@ -6,6 +6,7 @@
 
 #include "cli/command.h"
 #include "cli/signals.h"
+#include "engine/records.h"
 #include "engine/run.h"
 
 #define LOOK_NS   INT64_C(250000000) /* live */
@@ -24,11 +25,12 @@ static unsigned drain(struct sf_run *run)
 
 	for (unsigned i = 0; run->live && i < run->worker_count; i++)
 		for (unsigned round = 0; round < 16; round++) {
-			unsigned n = sf_ring_get(&run->workers[i].ring, flows, SF_BATCH_MAX);
+			unsigned n = sf_records_get(&run->workers[i].ring, flows, SF_BATCH_MAX);
 
 			if (!n)
 				break;
 			sf_exporter_put(run->exporter, flows, n);
+			sf_records_done(&run->workers[i].ring, n);
 			total += n;
 		}
 	return total;

@@ -38,12 +38,12 @@ struct sf_turn_work {
 	int64_t clocks[SF_RELAY_TURN];
 };
 
-int sf_turns_init(struct sf_turns *turns, unsigned workers, const uint64_t secret[2], bool bare,
-	int64_t limit_ns)
+int sf_turns_init(struct sf_turns *turns, unsigned workers, const uint64_t secret[2],
+	uint64_t facts, int64_t limit_ns)
 {
 	sf_timing_init(&turns->timing, limit_ns);
 	atomic_init(&turns->state, SF_WORKER_RUNNING);
-	return sf_relay_new(&turns->relay, workers, secret, bare);
+	return sf_relay_new(&turns->relay, workers, secret, facts);
 }
 
 int sf_turns_join(struct sf_worker *worker)
@@ -120,7 +120,8 @@ static void hand_on(
 {
 	struct sf_relay *relay = worker->options.turns->relay;
 	unsigned me = worker->options.number;
-	struct sf_facts facts[SF_METER_PART];
+	struct sf_facts_buffer buffer;
+	const struct sf_facts_array facts = sf_facts_array(&buffer);
 
 	for (unsigned i = 0, n; i < batch->count; i += n) {
 		unsigned parsed;

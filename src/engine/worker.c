@@ -20,6 +20,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "engine/records.h"
 #include "engine/worker.h"
 #include "meter/meter_facts.h"
 
@@ -49,13 +50,13 @@ static unsigned put_ring(void *context, const struct sf_flow *flows, unsigned co
 {
 	struct sf_worker *worker = context;
 	struct sf_wakeup *wakeup = worker->options.main_wakeup;
-	unsigned done = sf_ring_put(&worker->ring, flows, count);
+	unsigned done = sf_records_put(&worker->ring, flows, count);
 
 	ring_for_records(worker);
 	while (worker->patient && done < count) {
 		sf_wakeup_send(wakeup, SF_WAKEUP_URGENT);
 		sf_pause_us(50);
-		done += sf_ring_put(&worker->ring, flows + done, count - done);
+		done += sf_records_put(&worker->ring, flows + done, count - done);
 	}
 	return done;
 }
@@ -81,7 +82,7 @@ int sf_worker_init(
 			err = sf_error_set(error, -ENOMEM, "out of memory for records");
 	} else if (!err && options->control) {
 		meter.sink = (struct sf_flow_sink){ put_ring, worker };
-		if (sf_ring_init(&worker->ring, RING, sizeof(struct sf_flow)))
+		if (sf_records_init(&worker->ring, RING, meter.facts))
 			err = sf_error_set(error, -ENOMEM, "out of memory for a ring of records");
 	}
 	if (!err && options->control && !options->door) {

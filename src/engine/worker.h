@@ -265,11 +265,11 @@ int64_t sf_share_reached(const struct sf_worker *worker);
 int64_t sf_share_finish(struct sf_worker *worker, int64_t end);
 
 /*
- * turns.c. Of the workers together: before they are made, 0 or -ENOMEM; `secret`, `bare`: see
+ * turns.c. Of the workers together: before they are made, 0 or -ENOMEM; `secret`, `facts`: see
  * sf_relay_new(); `limit_ns`: see sf_timing_limit().
  */
-int sf_turns_init(struct sf_turns *turns, unsigned workers, const uint64_t secret[2], bool bare,
-	int64_t limit_ns);
+int sf_turns_init(struct sf_turns *turns, unsigned workers, const uint64_t secret[2],
+	uint64_t facts, int64_t limit_ns);
 
 /*
  * Of each: at the begin (0 or -ENOMEM), as sf_worker_step(), and the books as of what was

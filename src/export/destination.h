@@ -100,13 +100,13 @@ struct sf_destination {
 	const struct sf_shared *shared;
 	struct sf_destination_stats stats;
 	char *url;      /* owned; stats.url points to it */
-	uint32_t wants; /* facts that the meter has to gather: SF_HAS_…, SF_WANTS_… */
+	uint64_t wants; /* what the meter has to gather: sf_exporter_wants() */
 	bool biflow;    /* one record for both directions */
 
 	/* with a queue (pump.c) */
 	struct sf_queue_reader reader;
 	struct sf_destination_count queued; /* records in the queue */
-	uint64_t queue_max;                 /* records in the queue, at most */
+	uint64_t queue_bytes;               /* memory of the records in the queue, at most */
 	int fd;                             /* to be polled for POLLOUT; -1: none */
 	int64_t tick_ns;                    /* monotonic time of the next tick() */
 	bool pending;         /* the last pump left records or messages that could not leave */

@@ -286,9 +286,9 @@ int sf_exporter_add_text_sized(struct sf_exporter *exporter, const struct sf_tex
 	return add(exporter, destination, "text", 0, error);
 }
 
-uint32_t sf_exporter_wants(const struct sf_exporter *exporter)
+uint64_t sf_exporter_wants(const struct sf_exporter *exporter)
 {
-	uint32_t wants = 0;
+	uint64_t wants = 0;
 
 	for (unsigned i = 0; i < exporter->count; i++)
 		wants |= exporter->destinations[i]->wants;

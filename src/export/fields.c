@@ -8,6 +8,7 @@
 
 #include <spanflow/export.h>
 
+#include "base/annex.h"
 #include "export/profiles.def"
 
 enum { FLOW, EACH };
@@ -20,8 +21,8 @@ enum field {
 
 /* clang-format off */
 static const struct sf_field_row rows[] = {
-#define FIELD(name, pen, id, v9, length, v9_length, has, form, value, when, side, help)            \
-	{ #name, help, when, pen, id, v9, length, v9_length, has, side },
+#define FIELD(name, pen, id, v9, length, v9_length, facts, form, value, when, side, help)          \
+	{ #name, help, when, pen, id, v9, length, v9_length, facts, side },
 #include "export/fields.def"
 };
 
@@ -73,13 +74,13 @@ const char *sf_profile_name(enum sf_profile profile)
 	return profile_names[profile];
 }
 
-uint32_t sf_fields_facts(const struct sf_fields *fields, uint64_t session)
+uint64_t sf_fields_facts(const struct sf_fields *fields, uint64_t session)
 {
-	uint32_t facts = 0;
+	uint64_t facts = 0;
 
 	for (unsigned i = 0; i < fields->count; i++)
 		if (sf_field_is_possible(&fields->items[i], session))
-			facts |= rows[fields->items[i].field].has;
+			facts |= rows[fields->items[i].field].facts;
 	return facts;
 }
 

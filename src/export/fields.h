@@ -31,18 +31,19 @@
 #define SF_WHEN_ICMP     UINT64_C(0x000008)
 #define SF_WHEN_TWO_WAY  UINT64_C(0x000010) /* biflow with packets in both directions */
 #define SF_WHEN_BIFLOW   UINT64_C(0x000020) /* biflows are exported */
+/* `has` of a flow takes the bits 0x000100 … 0x800000 */
 #define SF_WHEN_MAC      ((uint64_t)SF_HAS_MAC << 8)
 #define SF_WHEN_MPLS     ((uint64_t)SF_HAS_MPLS << 8)
 #define SF_WHEN_VLAN     ((uint64_t)SF_HAS_VLAN << 8)
 #define SF_WHEN_CVLAN    ((uint64_t)SF_HAS_CVLAN << 8)
 #define SF_WHEN_LABEL    ((uint64_t)SF_HAS_FLOW_LABEL << 8)
-#define SF_WHEN_MS       UINT64_C(0x010000) /* times: ms, µs, ns since 1970, or system uptime */
-#define SF_WHEN_US       UINT64_C(0x020000)
-#define SF_WHEN_NS       UINT64_C(0x040000)
-#define SF_WHEN_UPTIME   UINT64_C(0x080000)
-#define SF_WHEN_IPFIX    UINT64_C(0x100000)
-#define SF_WHEN_NETFLOW9 UINT64_C(0x200000)
-#define SF_WHEN_NETWORK  UINT64_C(0x400000) /* sent to a collector, not to a file or as text */
+#define SF_WHEN_MS       UINT64_C(0x0100000000) /* times: ms, µs, ns since 1970, or system uptime */
+#define SF_WHEN_US       UINT64_C(0x0200000000)
+#define SF_WHEN_NS       UINT64_C(0x0400000000)
+#define SF_WHEN_UPTIME   UINT64_C(0x0800000000)
+#define SF_WHEN_IPFIX    UINT64_C(0x1000000000)
+#define SF_WHEN_NETFLOW9 UINT64_C(0x2000000000)
+#define SF_WHEN_NETWORK  UINT64_C(0x4000000000) /* sent to a collector, not to a file or as text */
 
 /* The enricher gives it: SF_EXTRA_…. */
 #define SF_WHEN_EXTRA_OF(gives) ((uint64_t)(gives) << 48)
@@ -76,8 +77,8 @@ struct sf_field_row {
 	uint16_t id;
 	uint16_t v9_id; /* 0: none */
 	uint8_t length, v9_length;
-	uint16_t has;
-	bool each; /* each direction has its own value */
+	uint64_t facts; /* that the meter gathers on request: a set, SF_WANTS_FLOW_ID */
+	bool each;      /* each direction has its own value */
 };
 
 /* A field of a list. */
@@ -113,8 +114,8 @@ static inline bool sf_field_is_possible(const struct sf_field_item *item, uint64
 	return !(item->when & ~SF_WHEN_RECORD & ~session);
 }
 
-/* What the meter must gather for such a session: SF_HAS_… and SF_WANTS_…. */
-uint32_t sf_fields_facts(const struct sf_fields *fields, uint64_t session);
+/* What the meter must gather for such a session: as sf_exporter_wants(). */
+uint64_t sf_fields_facts(const struct sf_fields *fields, uint64_t session);
 
 /*
  * Fills `fields` with the fields that `list` names, for a destination whose records all meet the

@@ -4,6 +4,7 @@
 
 #include <spanflow/export.h>
 
+#include "base/annex.h"
 #include "export/template.h"
 
 static int written(FILE *stream)
@@ -12,13 +13,11 @@ static int written(FILE *stream)
 }
 
 /* What the meter has to gather for the field. */
-static const char *cost_text(uint32_t has)
+static const char *cost_text(uint64_t facts)
 {
-	return has & SF_WANTS_FLOW_ID    ? "a number for each flow"
-	       : has & SF_HAS_MAC        ? "MAC addresses of each packet"
-	       : has & SF_HAS_MPLS       ? "MPLS label of each packet"
-	       : has & SF_HAS_FLOW_LABEL ? "flow label of each packet"
-					 : NULL;
+	if (facts & SF_WANTS_FLOW_ID)
+		return "a number for each flow";
+	return facts ? sf_fact_row((enum sf_fact)__builtin_ctzll(facts))->help : NULL;
 }
 
 /* The groups that have it: "default, extended". */
@@ -72,8 +71,8 @@ int sf_export_list_fields(FILE *stream)
 		groups_text(i, text, sizeof(text));
 		if (*text)
 			fprintf(stream, "  groups    %s\n", text);
-		if (cost_text(row->has))
-			fprintf(stream, "  gathered  on request: %s\n", cost_text(row->has));
+		if (cost_text(row->facts))
+			fprintf(stream, "  gathered  on request: %s\n", cost_text(row->facts));
 		else
 			fprintf(stream, "  gathered  always: costs nothing but its bytes\n");
 	}

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/annex.h"
 #include "export/destination.h"
 
 #define CHUNK   64 /* records between two looks whether the destination is ready */
@@ -48,7 +49,7 @@ void sf_destination_news(struct sf_destination *destination, const char *format,
 void sf_destination_join(struct sf_queue *queue, struct sf_destination *destination, uint64_t limit)
 {
 	sf_queue_join(queue);
-	destination->queue_max = limit / sizeof(struct sf_flow);
+	destination->queue_bytes = limit;
 	destination->fd = -1;
 	destination->lost_as = SF_FATE_LOST_queue;
 }
@@ -121,10 +122,12 @@ void sf_destinations_put(struct sf_queue *queue, struct sf_destination *const *d
 	unsigned count, const struct sf_flow *flows, unsigned flow_count)
 {
 	bool taken = sf_queue_put(queue, flows, flow_count);
+	const unsigned record_bytes = (unsigned)sizeof(*flows) + sf_annex_size(flows);
 
 	for (unsigned i = 0; i < count; i++) {
 		struct sf_destination *destination = destinations[i];
 		struct sf_destination_count sum = measure(destination, flows, flow_count);
+		const uint64_t most = destination->queue_bytes / record_bytes;
 
 		if (!taken) {
 			lose(destination, &sum, SF_FATE_LOST_queue);
@@ -134,8 +137,8 @@ void sf_destinations_put(struct sf_queue *queue, struct sf_destination *const *d
 		destination->reader.count += flow_count;
 		if (destination->stats.gone)
 			drop(queue, destination, destination->reader.count, destination->lost_as);
-		else if (destination->reader.count > destination->queue_max)
-			drop(queue, destination, destination->reader.count - destination->queue_max,
+		else if (destination->reader.count > most)
+			drop(queue, destination, destination->reader.count - most,
 				destination->lost_as);
 	}
 }

@@ -1,21 +1,30 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "export/queue.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/annex.h"
+
 /* Blocks are mapped, not allocated, so that the memory of a burst goes back to the kernel. */
 #define BLOCK_SIZE ((size_t)256 * 1024)
-#define CAPACITY   ((BLOCK_SIZE - 64) / sizeof(struct sf_flow))
+#define BLOCK_ROOM (BLOCK_SIZE - offsetof(struct sf_queue_block, flows))
 
 struct sf_queue_block {
 	struct sf_queue_block *next;
-	unsigned used; /* records in the block */
-	unsigned left; /* readers that have not read the whole block */
-	_Alignas(64) struct sf_flow flows[CAPACITY];
+	const struct sf_annex_layout *layout; /* of its records' annexes; NULL: they have none */
+	unsigned capacity;                    /* records that it has room for */
+	unsigned used;                        /* records in the block */
+	unsigned left;                        /* readers that have not read the whole block */
+	_Alignas(64) struct sf_flow flows[];  /* [capacity], and behind them their annexes */
 };
 
-static_assert(sizeof(struct sf_queue_block) <= BLOCK_SIZE, "a block fits into its mapping");
+/* Records are kept longer than the meter that made them, and its layout. */
+struct sf_queue_layout {
+	struct sf_queue_layout *next;
+	struct sf_annex_layout layout;
+};
 
 static void give_back(struct sf_queue *queue, struct sf_queue_block *block)
 {
@@ -33,6 +42,10 @@ void sf_queue_free(struct sf_queue *queue)
 	}
 	if (queue->spare)
 		munmap(queue->spare, BLOCK_SIZE);
+	for (struct sf_queue_layout *layout = queue->layouts, *next; layout; layout = next) {
+		next = layout->next;
+		free(layout);
+	}
 	memset(queue, 0, sizeof(*queue));
 }
 
@@ -41,7 +54,27 @@ void sf_queue_join(struct sf_queue *queue)
 	queue->readers++;
 }
 
-static struct sf_queue_block *new_block(struct sf_queue *queue)
+/* The queue's own copy of a layout; NULL: there is no memory. */
+static const struct sf_annex_layout *own_layout(
+	struct sf_queue *queue, const struct sf_annex_layout *layout)
+{
+	struct sf_queue_layout *own = queue->layouts;
+
+	while (own && own->layout.facts != layout->facts)
+		own = own->next;
+	if (own)
+		return &own->layout;
+	own = malloc(sizeof(*own));
+	if (!own)
+		return NULL;
+	own->layout = *layout;
+	own->next = queue->layouts;
+	queue->layouts = own;
+	return &own->layout;
+}
+
+static struct sf_queue_block *new_block(
+	struct sf_queue *queue, const struct sf_annex_layout *layout)
 {
 	struct sf_queue_block *block = queue->spare;
 
@@ -52,31 +85,61 @@ static struct sf_queue_block *new_block(struct sf_queue *queue)
 	if (block == MAP_FAILED)
 		return NULL;
 	block->next = NULL;
+	block->layout = layout;
+	block->capacity = (unsigned)(BLOCK_ROOM / (sizeof(struct sf_flow) +
+							  (layout ? layout->record_bytes : 0)));
 	block->used = 0;
 	block->left = queue->readers;
 	return block;
 }
 
+/* Copies records behind those in the block, and their annexes. */
+static void append(struct sf_queue_block *block, const struct sf_flow *flows, unsigned count)
+{
+	const struct sf_annex_layout *layout = block->layout;
+	struct sf_flow *to = block->flows + block->used;
+	uint8_t *annexes = (uint8_t *)(block->flows + block->capacity);
+
+	memcpy(to, flows, count * sizeof(*flows));
+	for (unsigned i = 0; layout && i < count; i++) {
+		struct sf_annex *annex =
+			(struct sf_annex *)(void *)(annexes + (block->used + i) *
+								      (size_t)layout->record_bytes);
+
+		sf_annex_copy(annex, flows[i].annex);
+		annex->layout = layout;
+		to[i].annex = annex;
+	}
+	block->used += count;
+}
+
 bool sf_queue_put(struct sf_queue *queue, const struct sf_flow *flows, unsigned count)
 {
 	struct sf_queue_block *last = queue->last, *next = NULL;
-	unsigned room = last ? (unsigned)CAPACITY - last->used : 0;
-	unsigned here = count < room ? count : room;
+	const struct sf_annex_layout *layout = NULL;
+	unsigned room, here;
 
-	/* all records or none; `count` is far below CAPACITY */
+	if (flows->annex) {
+		layout = own_layout(queue, flows->annex->layout);
+		if (!layout)
+			return false;
+	}
+	/* other facts than before: the rest of the last block stays unused */
+	if (last && last->layout != layout)
+		last->capacity = last->used;
+	room = last ? last->capacity - last->used : 0;
+	here = count < room ? count : room;
+	/* all records or none; `count` is far below a block's capacity */
 	if (here < count) {
-		next = new_block(queue);
+		next = new_block(queue, layout);
 		if (!next)
 			return false;
 	}
-	if (here) {
-		memcpy(&last->flows[last->used], flows, here * sizeof(*flows));
-		last->used += here;
-	}
+	if (here)
+		append(last, flows, here);
 	if (!next)
 		return true;
-	memcpy(next->flows, flows + here, (count - here) * sizeof(*flows));
-	next->used = count - here;
+	append(next, flows + here, count - here);
 	if (last)
 		last->next = next;
 	else
@@ -108,7 +171,7 @@ const struct sf_flow *sf_queue_peek(
 		reader->block = queue->first;
 	if (!reader->block)
 		return NULL;
-	if (reader->at == CAPACITY && reader->block->next)
+	if (reader->at == reader->block->used && reader->block->next)
 		go_on(queue, reader);
 	left = reader->block->used - reader->at;
 	*count = left < max ? left : max;

@@ -2,7 +2,7 @@
 /*
  * The queue of flow records for destinations: a list of blocks that all destinations read, each at
  * its own position, so that a record is in memory once. A block is freed when all destinations have
- * read it.
+ * read it. The records' annexes are copied with them.
  *
  *	sf_queue_join(&queue);					for each reader, before the first put
  *	sf_queue_put(&queue, flows, count);
@@ -18,7 +18,9 @@
 
 #include <spanflow/flow.h>
 
+struct sf_annex_layout;
 struct sf_queue_block;
+struct sf_queue_layout;
 
 /* All zero: empty. */
 struct sf_queue {
@@ -26,6 +28,7 @@ struct sf_queue {
 	struct sf_queue_block
 		*spare; /* a free block, so that a short queue needs no system calls */
 	unsigned readers;
+	struct sf_queue_layout *layouts; /* of the annexes of records that were put */
 };
 
 /* All zero before it joins. */
@@ -39,7 +42,7 @@ void sf_queue_free(struct sf_queue *queue);
 
 void sf_queue_join(struct sf_queue *queue);
 
-/* Appends records. The caller raises reader.count of all readers. False: no memory. */
+/* Appends records, all with the same facts. The caller raises reader.count of all readers. False: no memory. */
 bool sf_queue_put(struct sf_queue *queue, const struct sf_flow *flows, unsigned count);
 
 /* The next records for this reader, at most `max`; NULL: there are none. */

@@ -223,7 +223,7 @@ static sf_always_inline uint64_t kind_of(const struct sf_flow *flow)
 
 	static_assert(
 		offsetof(struct sf_flow, ip_version) == offsetof(struct sf_flow, domain) + 4 &&
-			offsetof(struct sf_flow, has) == offsetof(struct sf_flow, domain) + 7,
+			offsetof(struct sf_flow, has) == offsetof(struct sf_flow, domain) + 6,
 		"domain, IP version and optional facts are one word");
 
 	memcpy(&kind, &flow->domain, sizeof(kind));
@@ -542,7 +542,7 @@ int sf_session_new(struct sf_destination **destination, const struct sf_shared *
 	}
 	session->kind_mask = kind_of(&(struct sf_flow){ .domain = UINT32_MAX,
 		.ip_version = UINT8_MAX,
-		.has = (uint8_t)(session->record_mask >> 8) });
+		.has = (uint16_t)(session->record_mask >> 8) });
 	session->transport = transport;
 	session->destination.stats.protocol = transport->protocol;
 	session->destination.returns = transport->traits.connected;

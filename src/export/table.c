@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/annex.h"
 #include "base/element_id.h"
 #include "base/value.h"
 #include "export/cell.h"
@@ -229,7 +230,6 @@ char *sf_row_notes(char *p, const struct sf_row *row)
 {
 	const struct sf_flow *flow = row->flow;
 	unsigned d = row->d;
-	const struct sf_flow_half *half = &flow->half[d];
 
 	if (sf_flow_has_icmp_type(flow) && sf_row_knows(row, d, SF_KNOWN_ICMP)) {
 		const char *words = icmp_words(flow, flow->port[d]);
@@ -247,7 +247,7 @@ char *sf_row_notes(char *p, const struct sf_row *row)
 	if (flow->has & SF_HAS_CVLAN)
 		p += sprintf(p, "%s%u", flow->has & SF_HAS_VLAN ? "/" : " cvlan ", flow->cvlan);
 	if (flow->has & SF_HAS_MPLS)
-		p += sprintf(p, " mpls %u", half->mpls >> 4);
+		p += sprintf(p, " mpls %u", (unsigned)sf_fact_get_mpls(flow, d) >> 4);
 	return p;
 }
 

@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/annex.h"
 #include "base/branch.h"
 #include "base/value.h"
 #include "base/wire.h"

@@ -29,7 +29,7 @@ struct sf_meter {
 	struct sf_table *table;
 	uint32_t key;
 	bool per_packet;
-	bool demanding; /* optional facts, another key, or packets to leave out: no fast path */
+	bool demanding; /* facts on request, another key, or packets to leave out: no fast path */
 	sf_parse_run *run;
 	struct sf_parsed parsed;  /* without the counters of `dedup` */
 	const struct sf_own *own; /* NULL: no export session of this process is to be left out */
@@ -69,7 +69,7 @@ static int new_meter(
 	meter->parsed.unsupported_link = UINT32_MAX;
 	meter->own = options->own && options->own->count ? options->own : NULL;
 	meter->dedup_mode = options->dedup;
-	meter->demanding = options->cold_facts || meter->own || meter->key != SF_KEY_DEFAULT ||
+	meter->demanding = options->facts || meter->own || meter->key != SF_KEY_DEFAULT ||
 			   meter->dedup_mode != SF_DEDUP_OFF;
 	if (meter->dedup_mode != SF_DEDUP_OFF)
 		status = open_dedup(meter, options->dedup_window_ns, error);
@@ -241,20 +241,24 @@ static unsigned parse_plain(struct sf_meter *meter, const struct sf_packet *pack
 }
 
 static unsigned parse_any(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
-	const int64_t *clock, const struct sf_observation_point *point, struct sf_facts *facts)
+	const int64_t *clock, const struct sf_observation_point *point, struct sf_facts_array array)
 {
-	struct sf_facts *out = facts;
+	const struct sf_annex_layout *layout = sf_table_layout(meter->table);
+	struct sf_facts *out = array.facts;
 
 	for (unsigned i = 0; i < count; i++) {
 		if (!parse_other(meter, &packets[i], out, point) ||
 			left_out(meter, &packets[i], out))
 			continue;
 		set_clock(meter, out, clock ? clock[i] : packets[i].time_ns);
+		if (layout->packet_bytes)
+			sf_annex_pack(layout, out,
+				sf_annex_at(layout, array, (unsigned)(out - array.facts)));
 		if (meter->key != SF_KEY_DEFAULT)
 			choose_key(out, meter->key);
 		out++;
 	}
-	return (unsigned)(out - facts);
+	return (unsigned)(out - array.facts);
 }
 
 /* True if parse_plain() does for the batch: no option and no time needs parse_any(). */
@@ -266,15 +270,20 @@ static bool is_plain(const struct sf_meter *meter, const struct sf_packet *packe
 }
 
 unsigned sf_meter_parse(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
-	const int64_t *clock, const struct sf_observation_point *point, struct sf_facts *facts)
+	const int64_t *clock, const struct sf_observation_point *point, struct sf_facts_array array)
 {
 	meter->parsed.frames += count;
 	if (sf_likely(is_plain(meter, packets, count, clock)))
-		return parse_plain(meter, packets, count, point, facts);
-	return parse_any(meter, packets, count, clock, point, facts);
+		return parse_plain(meter, packets, count, point, array.facts);
+	return parse_any(meter, packets, count, clock, point, array);
 }
 
-struct sf_facts *sf_meter_room(struct sf_meter *meter)
+const struct sf_annex_layout *sf_meter_layout(const struct sf_meter *meter)
+{
+	return sf_table_layout(meter->table);
+}
+
+struct sf_facts_array sf_meter_room(struct sf_meter *meter)
 {
 	return sf_table_room(meter->table);
 }
@@ -282,7 +291,7 @@ struct sf_facts *sf_meter_room(struct sf_meter *meter)
 void sf_meter_offer(struct sf_meter *meter, unsigned count)
 {
 	if (sf_unlikely(meter->per_packet))
-		sf_table_emit_each(meter->table, sf_table_room(meter->table), count);
+		sf_table_emit_each(meter->table, count);
 	else
 		sf_table_offer(meter->table, count);
 }
@@ -294,15 +303,15 @@ void sf_meter_batch(struct sf_meter *meter, const struct sf_packet *packets, uns
 
 	meter->parsed.frames += count;
 	for (unsigned i = 0, part; i < count; i += part) {
-		struct sf_facts *facts = sf_table_room(meter->table);
+		struct sf_facts_array room = sf_table_room(meter->table);
 		unsigned parsed;
 
 		part = count - i < SF_METER_PART ? count - i : SF_METER_PART;
 		if (sf_likely(plain))
-			parsed = parse_plain(meter, packets + i, part, point, facts);
+			parsed = parse_plain(meter, packets + i, part, point, room.facts);
 		else
 			parsed = parse_any(
-				meter, packets + i, part, clock ? clock + i : NULL, point, facts);
+				meter, packets + i, part, clock ? clock + i : NULL, point, room);
 		sf_meter_offer(meter, parsed);
 	}
 }

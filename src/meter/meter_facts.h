@@ -13,14 +13,19 @@
 
 #include <spanflow/meter.h>
 
-#include "base/facts.h"
+#include "base/annex.h"
 
 /*
- * As sf_meter_batch(), but writes the packets that are to be metered to `facts` (room for `count`),
- * in order, with the key reduced and the clock set. Returns their number.
+ * As sf_meter_batch(), but writes the packets that are to be metered to `array` (room for `count`,
+ * with annexes if the meter gathers facts on request), in order, with the key reduced and the clock
+ * set. Returns their number.
  */
 unsigned sf_meter_parse(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
-	const int64_t *clock, const struct sf_observation_point *point, struct sf_facts *facts);
+	const int64_t *clock, const struct sf_observation_point *point,
+	struct sf_facts_array array);
+
+/* Of the packets' annexes: that of sf_meter_options.facts. */
+const struct sf_annex_layout *sf_meter_layout(const struct sf_meter *meter);
 
 /* Counters of a meter that parses, as in struct sf_ledger. */
 struct sf_parsed {
@@ -44,12 +49,23 @@ void sf_meter_drop(struct sf_meter *meter, enum sf_ignored reason, uint64_t coun
 
 /*
  * Accounts up to SF_METER_PART packets, parsed by this meter or by another with equal options. The
- * caller writes their facts to sf_meter_room() first; the room is another one after each offer.
+ * caller writes facts and annexes to sf_meter_room() first; the room is another one after each offer.
  * Offers are pipelined: packets are accounted two offers later, or when the table is aged, finished
  * or asked for its ledger.
  */
 #define SF_METER_PART 32
-struct sf_facts *sf_meter_room(struct sf_meter *meter);
+/* Room for the facts of a part, whatever is wanted. */
+struct sf_facts_buffer {
+	struct sf_facts facts[SF_METER_PART];
+	uint8_t annexes[SF_METER_PART * SF_ANNEX_PACKET_MAX];
+};
+
+static inline struct sf_facts_array sf_facts_array(struct sf_facts_buffer *buffer)
+{
+	return (struct sf_facts_array){ buffer->facts, buffer->annexes };
+}
+
+struct sf_facts_array sf_meter_room(struct sf_meter *meter);
 void sf_meter_offer(struct sf_meter *meter, unsigned count);
 
 /*

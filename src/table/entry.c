@@ -24,7 +24,7 @@
 /* ifIndex or domain 0 for every interface. Not const: that would be 256 KiB of the executable. */
 static uint32_t no_numbers[UINT16_MAX + 1];
 
-enum { ARENA_HOT, ARENA_REVERSE, ARENA_ADDRESS6, ARENA_IDENTITY, ARENA_COLD };
+enum { ARENA_HOT, ARENA_REVERSE, ARENA_ADDRESS6, ARENA_IDENTITY, ARENA_ANNEX };
 
 uint64_t sf_index_hash_strong(const struct sf_index *index, uint64_t address, uint64_t ports,
 	uint32_t rest, const uint8_t *address6)
@@ -49,15 +49,15 @@ static int key_choose(struct sf_table *table, struct sf_hash_key *key, uint64_t 
 
 static int reserve(struct sf_table *table, const struct sf_meter_options *options)
 {
-	static const size_t size[] = { [ARENA_HOT] = sizeof(struct sf_entry),
+	const size_t size[] = { [ARENA_HOT] = sizeof(struct sf_entry),
 		[ARENA_REVERSE] = sizeof(struct sf_entry_half),
 		[ARENA_ADDRESS6] = 32,
 		[ARENA_IDENTITY] = sizeof(uint64_t),
-		[ARENA_COLD] = sizeof(struct sf_entry_cold) };
+		[ARENA_ANNEX] = table->annex_bytes };
 	int status = 0;
 
 	for (unsigned i = 0; i < 5 && status == 0; i++)
-		if (i != ARENA_COLD || options->cold_facts)
+		if (size[i])
 			status = sf_arena_init(&table->arena[i], (size_t)table->cap + 1, size[i],
 				options->prealloc);
 	if (status == 0)
@@ -70,8 +70,34 @@ static int reserve(struct sf_table *table, const struct sf_meter_options *option
 	table->reverse = table->arena[ARENA_REVERSE].base;
 	table->address6 = table->arena[ARENA_ADDRESS6].base;
 	table->identity = table->arena[ARENA_IDENTITY].base;
-	table->cold = table->arena[ARENA_COLD].base;
+	table->annex = table->arena[ARENA_ANNEX].base;
 	return status;
+}
+
+/* What facts that are gathered on request need. Returns 0 or -ENOMEM. */
+static int reserve_annexes(struct sf_table *table, uint64_t facts)
+{
+	const struct sf_annex_layout *layout = &table->layout;
+	const size_t packets = sizeof(table->facts) / sizeof(table->facts[0][0]);
+
+	sf_annex_layout_init(&table->layout, facts);
+	table->annex_bytes = 2 * layout->side_bytes;
+	table->annex_changes = layout->later_count != 0;
+	if (!layout->facts)
+		return 0;
+	/* at least a byte: facts of the head alone need nothing, and NULL means that none are wanted */
+	table->packet_annexes = calloc(packets, layout->packet_bytes + 1);
+	table->record_annexes = calloc(SF_BATCH_MAX, layout->record_bytes);
+	if (!table->packet_annexes || !table->record_annexes)
+		return -ENOMEM;
+	for (unsigned i = 0; i < SF_BATCH_MAX; i++) {
+		struct sf_annex *annex = (struct sf_annex *)(void *)(table->record_annexes +
+								     i * layout->record_bytes);
+
+		annex->layout = layout;
+		table->record[i].annex = annex;
+	}
+	return 0;
 }
 
 static void reset(struct sf_table *table)
@@ -120,7 +146,9 @@ int sf_table_new(
 		memcpy(table->seed, options->hash_seed, sizeof(table->seed));
 	table->made_for = options->prealloc || table->cap < INDEX_START ? table->cap : INDEX_START;
 	table->index.strong = options->force_strong_hash;
-	status = reserve(table, options);
+	status = reserve_annexes(table, options->facts);
+	if (status == 0)
+		status = reserve(table, options);
 	if (status == 0)
 		status = key_choose(table, &table->address_key, 0);
 	if (status == 0)
@@ -144,6 +172,8 @@ void sf_table_free(struct sf_table *table)
 	sf_index_fini(&table->index);
 	sf_index_fini(&table->old);
 	sf_wheel_fini(&table->wheel);
+	free(table->packet_annexes);
+	free(table->record_annexes);
 	free(table);
 }
 

@@ -7,7 +7,8 @@
  *	reverse[id]   32     the opposite direction; written only by packets of that direction
  *	address6[id]  32     the two addresses of an IPv6 flow
  *	identity[id]   8     flowId, once the active timeout has cut the flow
- *	cold[id]      64     MAC addresses, MPLS and flow label, if a destination wants them
+ *	annex[id]     n      the facts of both sides that destinations want (base/annex.h); n depends
+ *	                     on what they want, and without it there is no such array
  *
  * Ids of IPv4 flows are taken from the bottom, ids of IPv6 flows from the top, so that only the two
  * ends of each array use memory.
@@ -20,6 +21,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/annex.h"
 #include "base/branch.h"
 #include "table/index.h"
 #include "table/table.h"
@@ -144,17 +146,6 @@ static_assert(!(SF_FACT_RARE & SF_STATE_ALL) &&
 						SF_FACT_TCP)),
 	"a rare flag of the entry is no flag of the packet, and the other way round");
 
-struct sf_entry_cold {
-	struct {
-		uint8_t src_mac[6], dst_mac[6];
-		uint32_t mpls;
-		uint32_t flow_label;
-		uint8_t has; /* SF_HAS_MAC, SF_HAS_MPLS */
-	} side[2];
-};
-
-static_assert(sizeof(struct sf_entry_cold) <= 64, "cold facts are one cache line");
-
 /*
  * Prefetch distance where entries are visited in the order of their ids (new flows, the end of a
  * run). A processor prefetches such reads itself, but not across the end of a page.
@@ -191,7 +182,8 @@ struct sf_table {
 	struct sf_entry *hot;          /* [cap] is dead whenever packets are looked up */
 	struct sf_entry_half *reverse; /* [cap] is a dummy for account() */
 	uint8_t (*address6)[32];
-	struct sf_entry_cold *cold; /* NULL: not wanted */
+	uint8_t *annex;     /* of each entry; NULL: no facts are wanted on request */
+	bool annex_changes; /* packets after the first of their direction matter to it */
 	int64_t idle_ns, active_ns;
 	int64_t shorter_ns; /* the smaller timeout: deadline of a flow with one packet */
 	struct sf_hash_key address_key; /* for the hash of two IPv6 addresses */
@@ -206,6 +198,9 @@ struct sf_table {
 	unsigned room;                /* index into steps[] and facts[] for the next part */
 	struct sf_step steps[3][SF_TABLE_PART];
 	alignas(64) struct sf_facts facts[3][SF_TABLE_PART];
+	struct sf_annex_layout layout;
+	uint32_t annex_bytes;    /* of an entry */
+	uint8_t *packet_annexes; /* of facts[][], in their order */
 	/* per flow */
 	bool too_long;       /* a way through the index was too long: take the strong hash */
 	bool cramped;        /* there was no memory for a larger index */
@@ -230,7 +225,8 @@ struct sf_table {
 	struct sf_flow_sink sink;
 	const uint32_t *ifindex, *domain; /* by interface number */
 	struct sf_arena arena[5];
-	struct sf_flow record[SF_BATCH_MAX]; /* starts as zeros; fill() leaves unwanted members */
+	uint8_t *record_annexes;             /* of record[], in their order */
+	struct sf_flow record[SF_BATCH_MAX]; /* fill() leaves `annex` as it was at the start */
 };
 
 /* tcpControlBits */
@@ -317,27 +313,30 @@ static sf_always_inline uint64_t sf_entry_prefetch(const struct sf_table *table,
 		__builtin_prefetch(&table->reverse[id]);
 	if (hot->version == 6)
 		__builtin_prefetch(table->address6[id]);
+	if (sf_unlikely(table->annex != NULL))
+		__builtin_prefetch(table->annex + (size_t)id * table->annex_bytes);
 	return hash;
 }
 
-static inline struct sf_entry_cold *sf_cold_of(const struct sf_table *table, uint32_t id)
-{
-	return sf_unlikely(table->cold != NULL) ? &table->cold[id] : NULL;
-}
+/* rare.c: */
 
-/* record.c: */
+/*
+ * Adds the packet to the annex of its entry. `facts` lie in table->facts, so that their annex is
+ * known; `order` as in sf_annex_add(). Each packet is added once, but adding a packet twice that is in
+ * order changes nothing unless table->annex_changes.
+ */
+void sf_table_add_annex(
+	struct sf_table *table, uint32_t id, const struct sf_facts *facts, unsigned order);
 
-/* Stores the cold facts of a direction's first packet. */
-void sf_cold_begin(struct sf_entry_cold *cold, const struct sf_facts *facts);
+/* Empties the annex of an entry: a record begins. */
+void sf_table_clear_annex(struct sf_table *table, uint32_t id);
 
-/* Begins a direction with its first packet; counts the packet if `counted`. `cold` may be NULL. */
-static sf_always_inline void sf_half_begin(struct sf_entry_half *half, struct sf_entry_cold *cold,
-	const struct sf_facts *facts, bool counted)
+/* Begins a direction with its first packet; counts the packet if `counted`. */
+static sf_always_inline void sf_half_begin(
+	struct sf_entry_half *half, const struct sf_facts *facts, bool counted)
 {
 	uint64_t counts = 1 | (uint64_t)facts->tcp_flags << SF_HALF_TCP_FLAGS;
 
-	if (cold)
-		sf_cold_begin(cold, facts);
 	half->counts = (uint64_t)facts->tos << SF_HALF_TOS | (counted ? counts : 0);
 	half->octets = counted ? facts->octets : 0;
 	half->begin = (uint64_t)facts->interface << SF_HALF_INTERFACE;
@@ -359,7 +358,6 @@ static sf_always_inline void sf_entry_make(struct sf_table *table, uint32_t id,
 	const struct sf_facts *facts, uint8_t version, uint32_t state, bool counted)
 {
 	struct sf_entry *hot = &table->hot[id];
-	struct sf_entry_cold *cold = sf_cold_of(table, id);
 	uint64_t word = sf_word64(&facts->scope) &
 			(SF_KEY_FACTS | SF_FACTS_WORD((uint64_t)SF_FACT_SWAPPED, scope, flags));
 
@@ -370,9 +368,12 @@ static sf_always_inline void sf_entry_make(struct sf_table *table, uint32_t id,
 	if (version == 6)
 		memcpy(table->address6[id], facts->address6, 32);
 	hot->first_ns = facts->time_ns;
-	if (cold)
-		memset(cold, 0, sizeof(*cold));
-	sf_half_begin(&hot->half, cold, facts, counted);
+	if (sf_unlikely(table->annex != NULL)) {
+		sf_table_clear_annex(table, id);
+		if (counted)
+			sf_table_add_annex(table, id, facts, SF_ANNEX_LATEST);
+	}
+	sf_half_begin(&hot->half, facts, counted);
 }
 
 /*

@@ -88,7 +88,7 @@ static void rebase(struct sf_table *table, uint32_t id, const struct sf_facts *f
 	if (side == !!(hot->state & SF_STATE_SIDE))
 		return;
 	if (!(hot->state & SF_STATE_REVERSE))
-		sf_half_begin(reverse, sf_cold_of(table, id), facts, false);
+		sf_half_begin(reverse, facts, false);
 	was = *half;
 	*half = *reverse;
 	half->begin = sf_half_with_time(half->begin, sf_half_time(was.begin));
@@ -212,9 +212,29 @@ void sf_table_answer(struct sf_table *table, uint32_t id, const struct sf_facts 
 {
 	struct sf_entry_half *reverse = &table->reverse[id];
 
-	sf_half_begin(reverse, sf_cold_of(table, id), facts, false);
+	sf_half_begin(reverse, facts, false);
 	reverse->begin |= (uint64_t)at;
 	table->hot[id].state |= SF_STATE_REVERSE;
+	if (sf_unlikely(table->annex != NULL) && !table->annex_changes)
+		sf_table_add_annex(table, id, facts, SF_ANNEX_LATEST);
+}
+
+void sf_table_clear_annex(struct sf_table *table, uint32_t id)
+{
+	memset(table->annex + (size_t)id * table->annex_bytes, 0, table->annex_bytes);
+}
+
+void sf_table_add_annex(
+	struct sf_table *table, uint32_t id, const struct sf_facts *facts, unsigned order)
+{
+	size_t index = (size_t)(facts - table->facts[0]);
+	uint8_t *side = table->annex + (size_t)id * table->annex_bytes;
+
+	assert(index < sizeof(table->facts) / sizeof(table->facts[0][0]));
+	if (facts->flags & SF_FACT_SWAPPED)
+		side += table->layout.side_bytes;
+	sf_annex_add(&table->layout, side, facts,
+		table->packet_annexes + index * table->layout.packet_bytes, order);
 }
 
 /* Counts a packet whose time may lie anywhere: before, within or after the record. */
@@ -223,10 +243,12 @@ static void count(struct sf_table *table, uint32_t id, const struct sf_facts *fa
 	struct sf_entry *hot = &table->hot[id];
 	struct sf_entry_half *reverse = &table->reverse[id], *half;
 	int64_t at = sf_time_since(facts->time_ns, hot->first_ns), last;
+	unsigned order = 0;
 	uint32_t turn;
 
 	if (at < 0) {
 		rebase(table, id, facts);
+		order = SF_ANNEX_EARLIEST;
 		at = 0;
 	}
 	turn = sf_entry_turn(hot->state, facts);
@@ -238,15 +260,21 @@ static void count(struct sf_table *table, uint32_t id, const struct sf_facts *fa
 		if (turn & SF_STATE_LATEST)
 			reverse->end = sf_half_with_time(reverse->end, last);
 		hot->state ^= turn & SF_STATE_LATEST;
-	} else if (turn & SF_STATE_LATEST && at > sf_half_time(reverse->end)) {
+		order |= SF_ANNEX_LATEST;
+	} else if (turn & SF_STATE_LATEST && at >= sf_half_time(reverse->end)) {
 		reverse->end = sf_half_with_time(reverse->end, at);
+		order |= SF_ANNEX_LATEST;
 	}
 	half = turn & SF_STATE_SIDE ? reverse : &hot->half;
-	if (half == reverse && at < sf_half_time(reverse->begin))
+	if (half == reverse && at < sf_half_time(reverse->begin)) {
 		reverse->begin = sf_half_with_time(reverse->begin, at);
+		order |= SF_ANNEX_EARLIEST;
+	}
 	half->counts = (half->counts + 1) | (uint64_t)facts->tcp_flags << SF_HALF_TCP_FLAGS;
 	half->octets += facts->octets;
 	sf_half_widen_ttl(half, facts->ttl);
+	if (sf_unlikely(table->annex != NULL))
+		sf_table_add_annex(table, id, facts, order);
 }
 
 void sf_table_account_rare(

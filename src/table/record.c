@@ -12,19 +12,6 @@
 #include "base/wire.h"
 #include "table/layout.h"
 
-void sf_cold_begin(struct sf_entry_cold *cold, const struct sf_facts *facts)
-{
-	unsigned side = facts->flags & SF_FACT_SWAPPED ? 1 : 0;
-
-	memcpy(cold->side[side].src_mac, facts->src_mac, 6);
-	memcpy(cold->side[side].dst_mac, facts->dst_mac, 6);
-	cold->side[side].mpls = facts->flags & SF_FACT_MPLS ? facts->mpls : 0;
-	cold->side[side].flow_label = facts->flow_label;
-	cold->side[side].has = (facts->flags & SF_FACT_MAC ? SF_HAS_MAC : 0) |
-			       (facts->flags & SF_FACT_MPLS ? SF_HAS_MPLS : 0);
-}
-
-/* Does not write the cold facts: they are zeros, or fill_cold() writes them. */
 static inline void fill_half(struct sf_flow_half *restrict out,
 	const struct sf_table *restrict table, const struct sf_entry_half *restrict half,
 	int64_t start_ns, int64_t end_ns)
@@ -40,20 +27,16 @@ static inline void fill_half(struct sf_flow_half *restrict out,
 	out->ttl_max = (uint8_t)(out->ttl_min + (half->end >> SF_HALF_TTL_RANGE));
 }
 
-static void fill_cold(struct sf_flow *flow, const struct sf_entry_cold *cold, unsigned first)
+/* The initiator's facts come first. A direction without packets has zeros. */
+static void fill_annex(struct sf_flow *flow, struct sf_annex *annex, const uint8_t *sides,
+	unsigned bytes, unsigned first)
 {
 	for (unsigned d = 0; d < 2; d++) {
-		struct sf_flow_half *out = &flow->half[d];
-		unsigned side = first ^ d;
+		const uint8_t *side = sides + (first ^ d) * bytes;
 
-		memcpy(out->src_mac, cold->side[side].src_mac, 6);
-		memcpy(out->dst_mac, cold->side[side].dst_mac, 6);
-		out->mpls = cold->side[side].mpls;
-		out->flow_label = cold->side[side].flow_label;
-		flow->has |= cold->side[side].has;
+		memcpy(annex->sides + d * bytes, side, bytes);
+		flow->has |= ((const struct sf_annex_side *)(const void *)side)->has;
 	}
-	if (flow->ip_version == 6)
-		flow->has |= SF_HAS_FLOW_LABEL;
 }
 
 static inline void fill_key(struct sf_flow *restrict flow, const struct sf_table *restrict table,
@@ -123,7 +106,7 @@ static __attribute__((noinline)) unsigned fill_halves(struct sf_flow *restrict f
  * The record of an entry, but for its flowId. The initiator comes first; of a flow seen in one
  * direction only, the side that was seen.
  */
-static sf_always_inline void fill(struct sf_flow *restrict flow,
+static sf_always_inline void fill(struct sf_flow *restrict flow, struct sf_annex *annex,
 	const struct sf_table *restrict table, const struct sf_entry *restrict hot,
 	enum sf_end_reason reason, bool minimal)
 {
@@ -139,8 +122,10 @@ static sf_always_inline void fill(struct sf_flow *restrict flow,
 		flow->directions = SF_FORWARD;
 	}
 	fill_key(flow, table, hot, first);
-	if (!minimal && table->cold)
-		fill_cold(flow, &table->cold[hot - table->hot], first);
+	if (!minimal && table->annex)
+		fill_annex(flow, annex,
+			table->annex + (size_t)(hot - table->hot) * table->annex_bytes,
+			table->layout.side_bytes, first);
 	flow->domain = table->domain[sf_half_interface(&hot->half)];
 	flow->end_reason = (uint8_t)reason;
 }
@@ -173,8 +158,17 @@ static inline void queue(struct sf_table *table)
 		sf_table_flush(table);
 }
 
+/* Of a record in table->record. */
+static inline struct sf_annex *annex_of(struct sf_table *table, const struct sf_flow *flow)
+{
+	size_t index = (size_t)(flow - table->record);
+
+	return (struct sf_annex *)(void *)(table->record_annexes +
+					   index * table->layout.record_bytes);
+}
+
 /*
- * Queues the record of an entry of the table `of`. `minimal`: no destination wants cold facts or
+ * Queues the record of an entry of the table `of`. `minimal`: no destination wants facts on request or
  * flowIds. Returns the record's flowId, 0: it has none.
  */
 static sf_always_inline uint64_t emit(struct sf_table *table, const struct sf_table *of,
@@ -186,7 +180,7 @@ static sf_always_inline uint64_t emit(struct sf_table *table, const struct sf_ta
 	count_half(tally, &hot->half);
 	if (hot->state & SF_STATE_REVERSE)
 		count_half(tally, &of->reverse[hot - of->hot]);
-	fill(flow, of, hot, reason, minimal);
+	fill(flow, minimal ? NULL : annex_of(table, flow), of, hot, reason, minimal);
 	if (!minimal && of->flow_ids)
 		flow_id = hot->state & SF_STATE_CUT ? of->identity[hot - of->hot]
 						    : flow_id_of(of, hot);
@@ -197,7 +191,7 @@ static sf_always_inline uint64_t emit(struct sf_table *table, const struct sf_ta
 
 static inline bool is_minimal(const struct sf_table *table)
 {
-	return !table->cold && !table->flow_ids;
+	return !table->annex && !table->flow_ids;
 }
 
 uint64_t sf_table_emit(struct sf_table *table, uint32_t id, enum sf_end_reason reason)
@@ -253,7 +247,7 @@ void sf_table_finish_part(
 	} ranges[2] = { { from, to < of->low ? to : of->low },
 		{ (from > of->low ? from : of->low) + gap, to + gap } };
 
-	assert(!table->cold == !of->cold);
+	assert(table->layout.facts == of->layout.facts);
 	for (unsigned i = 0; i < 2; i++) {
 		if (ranges[i].from >= ranges[i].to)
 			continue;
@@ -265,8 +259,9 @@ void sf_table_finish_part(
 	sf_table_flush(table);
 }
 
-void sf_table_emit_each(struct sf_table *table, const struct sf_facts *facts, unsigned count)
+void sf_table_emit_each(struct sf_table *table, unsigned count)
 {
+	const struct sf_facts *facts = table->facts[table->room];
 	/* made in the entry beyond the ids, which is dead again at the end */
 	struct sf_entry *hot = &table->hot[table->cap];
 	struct tally tally = { 0 };

@@ -128,18 +128,28 @@ static sf_always_inline void hash_old_keys(const struct sf_table *table, struct 
 		__builtin_prefetch(old_bucket(table, &part.facts[i]));
 }
 
+/* Copies of the packet path, each for what one kind of traffic or run needs. */
+enum path {
+	PATH_ONE_WAY, /* the last round had no change of direction */
+	PATH_PLAIN,
+	PATH_ANNEX, /* every packet matters to the annex of its entry */
+};
+
 static sf_always_inline void prefetch_entry(
-	const struct sf_table *table, uint32_t id, bool ipv6, bool one_way)
+	const struct sf_table *table, uint32_t id, bool ipv6, enum path path)
 {
 	__builtin_prefetch(&table->hot[id], 1);
-	if (!one_way)
+	if (path != PATH_ONE_WAY)
 		__builtin_prefetch(&table->reverse[id], 1);
 	if (ipv6)
 		__builtin_prefetch(table->address6[id]);
+	if (path == PATH_ANNEX)
+		__builtin_prefetch(table->annex + (size_t)id * table->annex_bytes, 1);
 }
 
 /* Pass 2. */
-static sf_always_inline void guess(struct sf_table *table, struct sf_table_part part, bool one_way)
+static sf_always_inline void guess(
+	struct sf_table *table, struct sf_table_part part, enum path path)
 {
 	bool replacing = table->old.buckets != NULL;
 	const struct sf_facts *facts = part.facts;
@@ -152,7 +162,7 @@ static sf_always_inline void guess(struct sf_table *table, struct sf_table_part 
 			unsigned others = mask & (mask - 1);
 
 			step->guess = bucket->id[(unsigned)__builtin_ctz(mask)];
-			prefetch_entry(table, step->guess, facts->version == 6, one_way);
+			prefetch_entry(table, step->guess, facts->version == 6, path);
 			/* one packet in a hundred has two candidates: find() may need the other */
 			if (sf_unlikely(others))
 				__builtin_prefetch(&table->hot[bucket->id[__builtin_ctz(others)]]);
@@ -186,7 +196,8 @@ static void guess_again(struct sf_table *table, struct sf_table_part part)
 		if (!mask)
 			continue;
 		step->guess = bucket->id[__builtin_ctz(mask)];
-		prefetch_entry(table, step->guess, facts->version == 6, table->one_way);
+		prefetch_entry(table, step->guess, facts->version == 6,
+			table->one_way ? PATH_ONE_WAY : PATH_PLAIN);
 	}
 	table->unsettled = 0;
 }
@@ -331,10 +342,13 @@ static sf_always_inline void account_any(
 		}
 	}
 	when = moment_of(&table->hot[id], facts);
-	if (sf_likely(is_plain(table, id, facts, when, false)))
+	if (sf_likely(is_plain(table, id, facts, when, false))) {
 		table->turns += account(table, id, facts, when, facts->octets, false);
-	else
+		if (sf_unlikely(table->annex_changes))
+			sf_table_add_annex(table, id, facts, SF_ANNEX_LATEST);
+	} else {
 		sf_table_account_rare(table, id, facts, false);
+	}
 }
 
 /*
@@ -356,8 +370,9 @@ static __attribute__((noinline)) const struct sf_facts *account_others(struct sf
 
 /* Pass 3. */
 static sf_always_inline void account_part(
-	struct sf_table *table, struct sf_table_part part, bool one_way)
+	struct sf_table *table, struct sf_table_part part, enum path path)
 {
+	const bool one_way = path == PATH_ONE_WAY;
 	const struct sf_facts *facts = part.facts, *end = facts + part.count;
 	const struct sf_step *step = part.steps;
 	uint64_t sum = 0;
@@ -369,6 +384,8 @@ static sf_always_inline void account_part(
 
 		if (sf_likely(is_plain(table, step->guess, facts, when, one_way))) {
 			turns += account(table, step->guess, facts, when, octets, one_way);
+			if (path == PATH_ANNEX)
+				sf_table_add_annex(table, step->guess, facts, SF_ANNEX_LATEST);
 			sum += octets;
 			step++;
 			facts++;
@@ -382,6 +399,14 @@ static sf_always_inline void account_part(
 	table->turns += turns;
 }
 
+/* Apart from advance(), so that other runs have all registers for their copies of the loops. */
+static __attribute__((noinline)) void advance_annex(
+	struct sf_table *table, struct sf_table_part hashed, struct sf_table_part guessed)
+{
+	guess(table, hashed, PATH_ANNEX);
+	account_part(table, guessed, PATH_ANNEX);
+}
+
 /* Moves every part one pass further; `next` enters pass 1. */
 static void advance(struct sf_table *table, struct sf_table_part next)
 {
@@ -392,12 +417,14 @@ static void advance(struct sf_table *table, struct sf_table_part next)
 	hash_keys(table, next);
 	if (sf_unlikely(table->old.buckets))
 		hash_old_keys(table, next);
-	if (table->one_way) {
-		guess(table, hashed, true);
-		account_part(table, guessed, true);
+	if (sf_unlikely(table->annex_changes)) {
+		advance_annex(table, hashed, guessed);
+	} else if (table->one_way) {
+		guess(table, hashed, PATH_ONE_WAY);
+		account_part(table, guessed, PATH_ONE_WAY);
 	} else {
-		guess(table, hashed, false);
-		account_part(table, guessed, false);
+		guess(table, hashed, PATH_PLAIN);
+		account_part(table, guessed, PATH_PLAIN);
 	}
 	table->guessed = hashed;
 	table->hashed = next;
@@ -425,9 +452,18 @@ static __attribute__((noinline)) void begin_round(
 	table->round = SF_BATCH_MAX;
 }
 
-struct sf_facts *sf_table_room(struct sf_table *table)
+struct sf_facts_array sf_table_room(struct sf_table *table)
 {
-	return table->facts[table->room];
+	const struct sf_facts_array all = { table->facts[0], table->packet_annexes };
+	const unsigned first = table->room * SF_TABLE_PART;
+
+	return (struct sf_facts_array){ all.facts + first,
+		sf_annex_at(&table->layout, all, first) };
+}
+
+const struct sf_annex_layout *sf_table_layout(const struct sf_table *table)
+{
+	return &table->layout;
 }
 
 void sf_table_offer(struct sf_table *table, unsigned count)

@@ -24,7 +24,7 @@
 
 #include <spanflow/meter.h>
 
-#include "base/facts.h"
+#include "base/annex.h"
 
 struct sf_table;
 
@@ -39,8 +39,8 @@ int sf_table_new(
 void sf_table_free(struct sf_table *table);
 
 /*
- * Accounts up to SF_TABLE_PART packets. The caller writes their facts to sf_table_room() first; the
- * room is another one after each offer. Timeouts are decided at facts->clock_ns. The clock of a
+ * Accounts up to SF_TABLE_PART packets. The caller writes their facts to sf_table_room() first, with
+ * their annexes where facts are gathered on request; the room is another one after each offer. Timeouts are decided at facts->clock_ns. The clock of a
  * packet may lie before the clock of an earlier one: it decides for the packet's own flow only.
  * Times lie within 2^62 ns of 1970 (year 2116).
  *
@@ -49,12 +49,18 @@ void sf_table_free(struct sf_table *table);
  * matters. A record that a packet closes reaches the sink when that packet is accounted.
  */
 #define SF_TABLE_PART 32
-struct sf_facts *sf_table_room(struct sf_table *table);
+struct sf_facts_array sf_table_room(struct sf_table *table);
 void sf_table_offer(struct sf_table *table, unsigned count);
 void sf_table_settle(struct sf_table *table);
 
-/* Makes a record of each packet: RFC 5470 §5.1.1 with both timeouts 0. No flow is kept. */
-void sf_table_emit_each(struct sf_table *table, const struct sf_facts *facts, unsigned count);
+/*
+ * Makes a record of each of `count` packets in sf_table_room(): RFC 5470 §5.1.1 with both timeouts 0.
+ * No flow is kept.
+ */
+void sf_table_emit_each(struct sf_table *table, unsigned count);
+
+/* Of the packets' annexes: options->facts. */
+const struct sf_annex_layout *sf_table_layout(const struct sf_table *table);
 
 /*
  * Emits records whose timeout lies at or before `now`, at most some 268 ms (a tick) after it.

@@ -128,7 +128,7 @@ static double drive(struct maker *maker, struct sf_table *table, uint64_t count)
 	double begin = seconds();
 
 	for (uint64_t done = 0; done < count; done += batch) {
-		struct sf_facts *facts = table ? sf_table_room(table) : none;
+		struct sf_facts *facts = table ? sf_table_room(table).facts : none;
 
 		for (unsigned i = 0; i < batch; i++)
 			make_one(maker, &facts[i]);

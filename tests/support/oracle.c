@@ -34,7 +34,9 @@ struct oracle_flow {
 	int64_t gone; /* end of the linger */
 	bool fragment;
 	struct sf_flow_half side[2];
-	bool mpls, mac;
+	/* the record's packets in the order of arrival, if facts are asked for */
+	struct sf_facts *packets;
+	size_t packet_count, packet_room;
 };
 
 struct oracle *oracle_new(const struct sf_meter_options *options)
@@ -52,9 +54,11 @@ void oracle_free(struct oracle *oracle)
 	while (oracle->flows) {
 		struct oracle_flow *next = oracle->flows->next;
 
+		free(oracle->flows->packets);
 		free(oracle->flows);
 		oracle->flows = next;
 	}
+	free(oracle->facts);
 	free(oracle->records);
 	free(oracle->since);
 	free(oracle);
@@ -110,6 +114,112 @@ static int64_t active_deadline(const struct oracle *oracle, const struct oracle_
 	return after(first_of(flow), oracle->options.active_timeout_ns);
 }
 
+/* ---------------------------------------------------------------- facts on request */
+
+static unsigned side_of(const struct sf_facts *facts)
+{
+	return facts->flags & SF_FACT_SWAPPED ? 1 : 0;
+}
+
+/* The packet's value, and whether it has the fact. */
+static bool value_of(
+	const struct sf_facts *packet, enum sf_fact fact, const uint8_t **value, size_t *bytes)
+{
+	const struct sf_fact_row *row = sf_fact_row(fact);
+
+	switch (fact) {
+#define HEAD(member) member
+#define TAIL(member) member
+#define FACT(name, form, width, merge, source, ...)                                                \
+	case SF_FACT_##name:                                                                       \
+		*value = (const uint8_t *)&packet->source;                                         \
+		*bytes = sizeof(packet->source);                                                   \
+		break;
+#include "base/facts.def"
+#undef HEAD
+#undef TAIL
+	case SF_FACT_COUNT:
+		return false;
+	}
+	return !row->has || sf_facts_has(packet) & row->has;
+}
+
+static uint64_t number(const uint8_t *value, size_t bytes)
+{
+	return sf_fact_number(value, (unsigned)bytes);
+}
+
+/* One packet of the side after another, each with all those before it: docs/table.md. */
+static bool merge_fact(
+	const struct oracle_flow *flow, unsigned side, enum sf_fact fact, uint8_t *result)
+{
+	const struct sf_fact_row *row = sf_fact_row(fact);
+	const struct sf_facts *kept = NULL;
+	uint64_t sum = 0, n = 0;
+	const uint8_t *value;
+	size_t bytes;
+
+	for (size_t i = 0; i < flow->packet_count; i++) {
+		const struct sf_facts *packet = &flow->packets[i];
+		bool has;
+
+		if (side_of(packet) != side)
+			continue;
+		has = value_of(packet, fact, &value, &bytes);
+		if (row->merge == SF_FACT_MERGE_FIRST) {
+			/* also of a packet that lacks it */
+			if (!kept || packet->time_ns < kept->time_ns)
+				kept = packet;
+			continue;
+		}
+		if (!has)
+			continue;
+		if (!kept || (row->merge == SF_FACT_MERGE_LAST && packet->time_ns >= kept->time_ns))
+			kept = packet;
+		if (row->merge == SF_FACT_MERGE_MIN)
+			sum = !n || number(value, bytes) < sum ? number(value, bytes) : sum;
+		else if (row->merge == SF_FACT_MERGE_MAX)
+			sum = number(value, bytes) > sum ? number(value, bytes) : sum;
+		else if (row->merge == SF_FACT_MERGE_SUM)
+			sum += number(value, bytes);
+		else if (row->merge == SF_FACT_MERGE_OR)
+			sum |= number(value, bytes);
+		n++;
+	}
+	if (!kept || !value_of(kept, fact, &value, &bytes))
+		return false;
+	if (row->merge <= SF_FACT_MERGE_FOUND)
+		memcpy(result, value, row->bytes);
+	else
+		memcpy(result, &sum, row->bytes);
+	return true;
+}
+
+/* Direction d of the record is side d0 ^ d of the flow. */
+static void emit_facts(const struct oracle *oracle, const struct oracle_flow *flow,
+	struct sf_flow *record, struct fact_values values[2], unsigned d0)
+{
+	memset(values, 0, 2 * sizeof(*values));
+	for (unsigned d = 0; d < 2; d++) {
+#define FACT(name, ...)                                                                            \
+	if (oracle->options.facts & SF_FACT_SET(name) &&                                           \
+		merge_fact(flow, d0 ^ d, SF_FACT_##name, values[d].name))                          \
+		record->has |= sf_fact_row(SF_FACT_##name)->has;
+#include "base/facts.def"
+	}
+}
+
+static void keep_packet(struct oracle_flow *flow, const struct sf_facts *facts)
+{
+	if (flow->packet_count == flow->packet_room) {
+		flow->packet_room = flow->packet_room ? flow->packet_room * 2 : 16;
+		flow->packets = realloc(flow->packets, flow->packet_room * sizeof(*flow->packets));
+	}
+	flow->packets[flow->packet_count++] = *facts;
+}
+
+/* ---------------------------------------------------------------- records */
+
 static void emit(struct oracle *oracle, struct oracle_flow *flow, enum sf_end_reason reason)
 {
 	const struct sf_facts *key = &flow->key;
@@ -119,6 +229,7 @@ static void emit(struct oracle *oracle, struct oracle_flow *flow, enum sf_end_re
 	if (oracle->count == oracle->room) {
 		oracle->room = oracle->room ? oracle->room * 2 : 64;
 		oracle->records = realloc(oracle->records, oracle->room * sizeof(*oracle->records));
+		oracle->facts = realloc(oracle->facts, oracle->room * sizeof(*oracle->facts));
 		oracle->since = realloc(oracle->since, oracle->room * sizeof(*oracle->since));
 	}
 	if (!flow->cut)
@@ -156,21 +267,15 @@ static void emit(struct oracle *oracle, struct oracle_flow *flow, enum sf_end_re
 		record->has |= SF_HAS_CVLAN;
 	if (flow->fragment)
 		record->has |= SF_HAS_FRAGMENTS;
-	if (oracle->options.cold_facts) {
-		if (flow->mac)
-			record->has |= SF_HAS_MAC;
-		if (flow->mpls)
-			record->has |= SF_HAS_MPLS;
-		if (key->version == 6)
-			record->has |= SF_HAS_FLOW_LABEL;
-	}
+	emit_facts(oracle, flow, record, oracle->facts[oracle->count - 1], (unsigned)d0);
 }
 
 /* What belongs to one record only. */
 static void empty(struct oracle_flow *flow)
 {
 	memset(flow->side, 0, sizeof(flow->side));
-	flow->fragment = flow->mpls = flow->mac = false;
+	flow->fragment = false;
+	flow->packet_count = 0;
 }
 
 /* The side that began the flow, if this is its first packet. */
@@ -186,10 +291,12 @@ static int initiator_by(const struct sf_facts *facts)
 static void begin_flow(
 	struct oracle *oracle, struct oracle_flow *flow, const struct sf_facts *facts)
 {
-	struct oracle_flow *next = flow->next;
+	const struct oracle_flow was = *flow;
 
 	memset(flow, 0, sizeof(*flow));
-	flow->next = next;
+	flow->next = was.next;
+	flow->packets = was.packets;
+	flow->packet_room = was.packet_room;
 	flow->key = *facts;
 	flow->number = ++oracle->flow_count;
 	flow->initiator = initiator_by(facts);
@@ -255,17 +362,9 @@ static void count(struct oracle *oracle, struct oracle_flow *flow, const struct 
 			oracle->options.ifindex ? oracle->options.ifindex[facts->interface] : 0;
 		half->tos = facts->tos;
 		half->ttl_min = half->ttl_max = facts->ttl;
-		if (oracle->options.cold_facts) {
-			memcpy(half->src_mac, facts->src_mac, 6);
-			memcpy(half->dst_mac, facts->dst_mac, 6);
-			half->flow_label = facts->flow_label;
-			flow->mac |= (facts->flags & SF_FACT_MAC) != 0;
-			if (facts->flags & SF_FACT_MPLS) {
-				half->mpls = facts->mpls;
-				flow->mpls = true;
-			}
-		}
 	}
+	if (oracle->options.facts)
+		keep_packet(flow, facts);
 	half->packets++;
 	half->octets += facts->octets;
 	half->start_ns = earlier(half->start_ns, time);
@@ -341,24 +440,29 @@ void oracle_finish(struct oracle *oracle, int64_t now)
 
 /* A record with what the comparison needs beside it. */
 struct item {
-	struct sf_flow flow;
+	struct {
+		struct sf_flow flow;
+		struct fact_values facts[2];
+	} content;
 	uint64_t id, since;
 };
 
 static int by_content(const void *a, const void *b)
 {
-	return memcmp(&((const struct item *)a)->flow, &((const struct item *)b)->flow,
-		sizeof(struct sf_flow));
+	return memcmp(&((const struct item *)a)->content, &((const struct item *)b)->content,
+		sizeof(((const struct item *)a)->content));
 }
 
-static struct item *items_of(const struct sf_flow *flows, const uint64_t *since, size_t count)
+static struct item *items_of(const struct sf_flow *flows, struct fact_values (*facts)[2],
+	const uint64_t *since, size_t count)
 {
 	struct item *items = calloc(count + 1, sizeof(*items));
 
 	for (size_t i = 0; i < count; i++) {
-		items[i].flow = flows[i];
+		items[i].content.flow = flows[i];
+		memcpy(items[i].content.facts, facts[i], sizeof(facts[i]));
 		items[i].id = flows[i].id;
-		items[i].flow.id = 0;
+		items[i].content.flow.id = 0;
 		items[i].since = since ? since[i] : 0;
 	}
 	qsort(items, count, sizeof(*items), by_content);
@@ -420,19 +524,39 @@ static const char *compare_ids(struct item *ours, struct item *theirs, size_t co
 	return wrong;
 }
 
-const char *oracle_compare(struct oracle *oracle, struct sf_flow *flows, size_t count)
+/* Of octets the first ones, as a number. */
+#define NUMBER_BYTES(bytes) ((bytes) >= 8 ? 8 : (bytes) >= 4 ? 4 : (bytes) >= 2 ? 2 : 1)
+
+/* The facts in which two records differ. */
+static void describe_facts(char *text, const struct item *ours, const struct item *theirs)
 {
-	static char text[1024];
-	struct item *ours = items_of(oracle->records, oracle->since, oracle->count);
-	struct item *theirs = items_of(flows, NULL, count);
+	for (unsigned d = 0; d < 2; d++) {
+#define FACT(name, form, bytes, ...)                                                               \
+	if (memcmp(ours->content.facts[d].name, theirs->content.facts[d].name, bytes) != 0)        \
+		text += sprintf(text, "\n" #name " of direction %u: %llx instead of %llx", d,      \
+			(unsigned long long)number(                                                \
+				theirs->content.facts[d].name, NUMBER_BYTES(bytes)),               \
+			(unsigned long long)number(                                                \
+				ours->content.facts[d].name, NUMBER_BYTES(bytes)));
+#include "base/facts.def"
+	}
+}
+
+const char *oracle_compare(struct oracle *oracle, const struct record_list *list)
+{
+	static char text[8192];
+	const size_t count = list->count;
+	struct item *ours = items_of(oracle->records, oracle->facts, oracle->since, oracle->count);
+	struct item *theirs = items_of(list->flows, list->facts, NULL, count);
 	const char *wrong = NULL;
 
 	for (size_t i = 0; i < oracle->count && i < count && !wrong; i++) {
 		if (by_content(&ours[i], &theirs[i]) == 0)
 			continue;
-		describe(text, sizeof(text) / 2, "oracle", &ours[i].flow);
+		describe(text, 512, "oracle", &ours[i].content.flow);
 		strcat(text, "\n");
-		describe(text + strlen(text), sizeof(text) / 2 - 2, "table", &theirs[i].flow);
+		describe(text + strlen(text), 512, "table", &theirs[i].content.flow);
+		describe_facts(text + strlen(text), &ours[i], &theirs[i]);
 		wrong = text;
 	}
 	if (!wrong && oracle->count != count) {
@@ -446,11 +570,25 @@ const char *oracle_compare(struct oracle *oracle, struct sf_flow *flows, size_t 
 	return wrong;
 }
 
+void write_room(struct sf_table *table, const struct sf_facts *facts, unsigned count)
+{
+	const struct sf_annex_layout *layout = sf_table_layout(table);
+	const struct sf_facts_array room = sf_table_room(table);
+
+	for (unsigned i = 0; i < count; i++) {
+		room.facts[i] = facts[i];
+		/* the table must not look at the tail: it does not travel */
+		memset((uint8_t *)&room.facts[i] + SF_FACTS_IPV6, 0xa5,
+			sizeof(*facts) - SF_FACTS_IPV6);
+		sf_annex_pack(layout, &facts[i], sf_annex_at(layout, room, i));
+	}
+}
+
 void offer_facts(struct sf_table *table, const struct sf_facts *facts, unsigned count, bool settled)
 {
 	for (unsigned i = 0, part; i < count; i += part) {
 		part = count - i < SF_TABLE_PART ? count - i : SF_TABLE_PART;
-		memcpy(sf_table_room(table), facts + i, part * sizeof(*facts));
+		write_room(table, facts + i, part);
 		sf_table_offer(table, part);
 	}
 	if (settled)
@@ -468,14 +606,19 @@ unsigned record_list_put(void *context, const struct sf_flow *flows, unsigned co
 	if (list->room < list->count + count) {
 		list->room = (list->count + count) * 2;
 		list->flows = realloc(list->flows, list->room * sizeof(*list->flows));
+		list->facts = realloc(list->facts, list->room * sizeof(*list->facts));
 	}
 	memcpy(list->flows + list->count, flows, count * sizeof(*flows));
-	list->count += count;
+	for (unsigned i = 0; i < count; i++) {
+		fact_values_of(list->facts[list->count], &flows[i]);
+		list->flows[list->count++].annex = NULL;
+	}
 	return count;
 }
 
 void record_list_free(struct record_list *list)
 {
 	free(list->flows);
+	free(list->facts);
 	*list = (struct record_list){ 0 };
 }

@@ -21,6 +21,7 @@
 #include <spanflow/meter.h>
 
 #include "base/facts.h"
+#include "fact_values.h"
 
 struct oracle_flow;
 struct sf_table;
@@ -30,6 +31,7 @@ struct oracle {
 	struct oracle_flow *flows;
 	uint64_t flow_count; /* flows that ever were */
 	struct sf_flow *records;
+	struct fact_values (*facts)[2]; /* of each record */
 	uint64_t *since; /* for each record: when its flow began, which flowId depends on */
 	size_t count, room;
 };
@@ -39,22 +41,29 @@ void oracle_free(struct oracle *oracle);
 void oracle_packet(struct oracle *oracle, const struct sf_facts *facts);
 void oracle_finish(struct oracle *oracle, int64_t now);
 
+struct record_list;
+
 /*
  * Are these the same records, in any order? Everything but `id` must be equal to the bit; ids must
  * be equal where the oracle says that it is one flow, and different between flows of one key.
  * Returns NULL or what is wrong (static storage).
  */
-const char *oracle_compare(struct oracle *oracle, struct sf_flow *flows, size_t count);
+const char *oracle_compare(struct oracle *oracle, const struct record_list *list);
 
 /*
- * Offers any number of packets to a table, in parts; with `settled` none of them is under way then.
+ * Offers any number of packets to a table, in parts, with what it wants of their tail; with `settled`
+ * none of them is under way then.
  */
 void offer_facts(
 	struct sf_table *table, const struct sf_facts *facts, unsigned count, bool settled);
 
+/* Writes up to SF_TABLE_PART packets to the table's room. */
+void write_room(struct sf_table *table, const struct sf_facts *facts, unsigned count);
+
 /* A sink that keeps all records. */
 struct record_list {
-	struct sf_flow *flows;
+	struct sf_flow *flows; /* without their annexes */
+	struct fact_values (*facts)[2];
 	size_t count, room;
 	unsigned refuse; /* takes nothing while > 0, and counts down */
 };

@@ -16,6 +16,7 @@
 
 #include "base/wire.h"
 #include "check_main.h"
+#include "fact_values.h"
 
 #define RECORDS 64
 
@@ -23,6 +24,7 @@
 struct seen {
 	unsigned count;
 	struct sf_collected record[RECORDS];
+	struct full_annex annex[RECORDS]; /* of their flows */
 	uint16_t id[RECORDS][32], length[RECORDS][32];
 	uint32_t pen[RECORDS][32];
 	uint8_t data[RECORDS][32][16];
@@ -35,6 +37,16 @@ static struct sf_collector_stats stats;
 static struct sf_error error;
 static unsigned stop_after; /* records; 0: never */
 
+/* A record is lent: its facts too. */
+static inline void keep_facts(
+	struct sf_flow *flow, struct full_annex *full, const struct sf_annex *annex)
+{
+	full->layout = *annex->layout;
+	sf_annex_copy(&full->annex, annex);
+	full->annex.layout = &full->layout;
+	flow->annex = &full->annex;
+}
+
 static inline void on_record(void *context, const struct sf_collected *record)
 {
 	struct seen *to = context;
@@ -43,6 +55,8 @@ static inline void on_record(void *context, const struct sf_collected *record)
 
 	ck_assert_uint_lt(to->count, RECORDS);
 	to->record[to->count] = *record;
+	if (record->flow.annex)
+		keep_facts(&to->record[to->count].flow, &to->annex[to->count], record->flow.annex);
 	for (unsigned i = 0; i < record->field_count && i < 32; i++) {
 		const struct sf_field_value *field = &record->fields[i];
 		size_t length = field->length < 16 ? field->length : 16;

@@ -21,6 +21,7 @@
 
 #include "base/wire.h"
 #include "check_main.h"
+#include "fact_values.h"
 
 #define S            INT64_C(1000000000)
 #define MS           INT64_C(1000000)

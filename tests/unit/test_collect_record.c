@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The collecting process: what a record becomes. */
+#include "base/annex.h"
 #include "collect_support.h"
 
 /* RFC 7011 §3.2, RFC 5103: enterprise bit, reverse elements, reduced sizes (§6.2) */
@@ -116,10 +117,10 @@ START_TEST(test_members)
 	ck_assert_uint_eq(flow->half[0].tcp_flags, 0x112);
 	ck_assert_uint_eq(flow->half[0].ttl_min, 0x3f);
 	ck_assert_uint_eq(flow->half[0].ttl_max, 0x40);
-	ck_assert_uint_eq(flow->half[0].flow_label, 0xabcde);
-	ck_assert_uint_eq(flow->half[0].src_mac[5], 1);
-	ck_assert_uint_eq(flow->half[0].dst_mac[5], 2);
-	ck_assert_uint_eq(flow->half[0].mpls, 0x12345);
+	ck_assert_uint_eq(sf_fact_get_flow_label(flow, 0), 0xabcde);
+	ck_assert_uint_eq(sf_fact_get_src_mac(flow, 0)[5], 1);
+	ck_assert_uint_eq(sf_fact_get_dst_mac(flow, 0)[5], 2);
+	ck_assert_uint_eq(sf_fact_get_mpls(flow, 0), 0x12345);
 	ck_assert_uint_eq(flow->end_reason, 3);
 	ck_assert_uint_eq(flow->id, UINT64_C(0x1fffffffffffff));
 	/* 243 before 58 */

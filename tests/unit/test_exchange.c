@@ -6,14 +6,30 @@
 
 #include <spanflow/packet.h>
 
+#include "base/annex.h"
 #include "base/steer.h"
 #include "check_main.h"
 #include "engine/exchange.h"
+
+/* What the annexes have, and a value for each packet. */
+#define WANTED (SF_FACT_SET(mpls) | SF_FACT_SET(src_mac))
 
 #define WORKERS    3
 #define PER_WORKER 60000
 
 static struct sf_exchange *exchange;
+static struct sf_annex_layout layout;
+
+/* Room for facts and annexes. */
+struct parcel {
+	struct sf_facts facts[50];
+	uint8_t annexes[50 * SF_ANNEX_PACKET_MAX];
+};
+
+static struct sf_facts_array array_of(struct parcel *parcel)
+{
+	return (struct sf_facts_array){ parcel->facts, parcel->annexes };
+}
 static const uint32_t key[4] = { 0x12345679, 0x9abcdef1, 0x0fedcba9, 0x87654321 };
 
 /* Packet number i of a worker; its flow is one of 1000 address pairs, IPv4 and IPv6. */
@@ -28,18 +44,35 @@ static struct sf_facts make_facts(unsigned worker, unsigned i)
 		memcpy(facts.address6[1], &flow, sizeof(flow));
 	facts.octets = i;
 	facts.clock_ns = facts.time_ns = i;
+	/* some have a label: their annexes are longer */
+	facts.flags = i % 3 ? 0 : SF_FACT_MPLS;
+	facts.mpls = i;
+	memset(facts.src_mac, (int)i, sizeof(facts.src_mac));
 	return facts;
 }
 
 struct tally {
-	uint64_t own, taken, out_of_order, too_old, wrong_owner, lost;
+	uint64_t own, taken, out_of_order, too_old, wrong_owner, lost, changed;
 	int64_t end;
 };
 
-static void count_facts(unsigned me, const struct sf_facts *facts, unsigned n, int64_t aged,
+/* The packet's annex is that of what was made. */
+static bool has_its_annex(struct sf_facts_array array, unsigned i)
+{
+	const struct sf_facts made = make_facts(0, array.facts[i].octets);
+	uint8_t annex[SF_ANNEX_PACKET_MAX] = { 0 };
+
+	sf_annex_pack(&layout, &made, annex);
+	return memcmp(annex, sf_annex_at(&layout, array, i), sf_annex_bytes(&layout, &made)) == 0;
+}
+
+static void count_facts(unsigned me, struct parcel *parcel, unsigned n, int64_t aged,
 	uint32_t next[WORKERS], struct tally *tally)
 {
+	const struct sf_facts *facts = parcel->facts;
+
 	for (unsigned i = 0; i < n; i++) {
+		tally->changed += layout.facts && !has_its_annex(array_of(parcel), i);
 		tally->wrong_owner += sf_exchange_owner(exchange, &facts[i]) != me;
 		tally->out_of_order += facts[i].octets < next[facts[i].interface];
 		tally->too_old += facts[i].clock_ns < aged;
@@ -50,11 +83,11 @@ static void count_facts(unsigned me, const struct sf_facts *facts, unsigned n, i
 static int64_t take_all(unsigned me, int64_t aged, uint32_t next[WORKERS], struct tally *tally)
 {
 	int64_t horizon = sf_exchange_horizon(exchange, me);
-	struct sf_facts facts[32];
+	struct parcel parcel;
 	unsigned n;
 
-	while ((n = sf_exchange_take(exchange, me, facts, 32)) > 0) {
-		count_facts(me, facts, n, aged, next, tally);
+	while ((n = sf_exchange_take(exchange, me, array_of(&parcel), 32)) > 0) {
+		count_facts(me, &parcel, n, aged, next, tally);
 		tally->taken += n;
 	}
 	return horizon;
@@ -68,14 +101,18 @@ static void *work(void *argument)
 	int64_t aged = INT64_MIN;
 
 	for (unsigned i = 0; i < PER_WORKER; i += 50) {
-		struct sf_facts facts[50], own[50];
+		struct parcel parcel = { 0 }, own = { 0 };
 		unsigned mine;
 
 		aged = take_all(me, aged, next, tally);
-		for (unsigned j = 0; j < 50; j++)
-			facts[j] = make_facts(me, i + j);
-		mine = sf_exchange_give(exchange, me, facts, 50, own, &tally->lost);
-		count_facts(me, own, mine, INT64_MIN, next, tally);
+		for (unsigned j = 0; j < 50; j++) {
+			parcel.facts[j] = make_facts(me, i + j);
+			sf_annex_pack(&layout, &parcel.facts[j],
+				sf_annex_at(&layout, array_of(&parcel), j));
+		}
+		mine = sf_exchange_give(
+			exchange, me, array_of(&parcel), 50, array_of(&own), &tally->lost);
+		count_facts(me, &own, mine, INT64_MIN, next, tally);
 		tally->own += mine;
 		sf_exchange_reached(exchange, me, i + 49);
 	}
@@ -89,12 +126,13 @@ static void *work(void *argument)
 }
 
 /* With room for everything nothing may be lost; with small rings the loss is counted. */
-static void run_workers(uint32_t ring, bool may_lose)
+static void run_workers(uint32_t ring, bool may_lose, uint64_t wanted)
 {
 	pthread_t threads[WORKERS];
 	struct tally sum = { 0 };
 
-	ck_assert_int_eq(sf_exchange_new(&exchange, WORKERS, key, ring), 0);
+	ck_assert_int_eq(sf_exchange_new(&exchange, WORKERS, key, ring, wanted), 0);
+	sf_annex_layout_init(&layout, wanted);
 	for (uintptr_t i = 0; i < WORKERS; i++)
 		pthread_create(&threads[i], NULL, work, (void *)i);
 	for (unsigned i = 0; i < WORKERS; i++) {
@@ -107,11 +145,13 @@ static void run_workers(uint32_t ring, bool may_lose)
 		sum.out_of_order += tally->out_of_order;
 		sum.too_old += tally->too_old;
 		sum.wrong_owner += tally->wrong_owner;
+		sum.changed += tally->changed;
 		ck_assert_int_eq(tally->end, PER_WORKER + WORKERS - 1);
 		free(tally);
 	}
 	ck_assert_uint_eq(sum.own + sum.taken + sum.lost, (uint64_t)WORKERS * PER_WORKER);
 	ck_assert_uint_eq(sum.wrong_owner, 0);
+	ck_assert_uint_eq(sum.changed, 0);
 	ck_assert_uint_eq(sum.out_of_order, 0);
 	ck_assert_uint_eq(sum.too_old, 0);
 	if (!may_lose)
@@ -121,13 +161,15 @@ static void run_workers(uint32_t ring, bool may_lose)
 
 START_TEST(all_facts_reach_their_owner_in_order)
 {
-	run_workers(65536, false);
+	run_workers(65536, false, 0);
+	run_workers(65536, false, WANTED);
 }
 END_TEST
 
 START_TEST(a_full_ring_is_counted)
 {
-	run_workers(64, true);
+	run_workers(64, true, 0);
+	run_workers(64, true, WANTED);
 }
 END_TEST
 
@@ -136,7 +178,7 @@ START_TEST(both_directions_and_all_ports_belong_to_one_worker)
 	struct sf_facts facts = { .version = 4, .address = UINT64_C(0x0a0000010a000002) };
 	unsigned owner, seen[8] = { 0 };
 
-	ck_assert_int_eq(sf_exchange_new(&exchange, 8, key, 64), 0);
+	ck_assert_int_eq(sf_exchange_new(&exchange, 8, key, 64, 0), 0);
 	owner = sf_exchange_owner(exchange, &facts);
 	for (uint32_t i = 0; i < 1000; i++) {
 		facts.ports = i * 65537;
@@ -165,7 +207,7 @@ START_TEST(the_owner_is_what_the_kernel_computes)
 	struct sf_facts facts = { .version = 4 };
 
 	for (unsigned workers = 2; workers <= SF_WORKERS_MAX; workers++) {
-		ck_assert_int_eq(sf_exchange_new(&exchange, workers, key, 64), 0);
+		ck_assert_int_eq(sf_exchange_new(&exchange, workers, key, 64, 0), 0);
 		for (uint64_t i = 0; i < 5000; i++) {
 			facts.address = i * 0x9e3779b97f4a7c15;
 			ck_assert_uint_eq(sf_exchange_owner(exchange, &facts),
@@ -183,7 +225,7 @@ START_TEST(facts_wake_who_sleeps)
 	struct sf_wakeup wakeups[2];
 	uint64_t lost = 0;
 
-	ck_assert_int_eq(sf_exchange_new(&exchange, 2, key, 64), 0);
+	ck_assert_int_eq(sf_exchange_new(&exchange, 2, key, 64, 0), 0);
 	for (unsigned i = 0; i < 2; i++) {
 		ck_assert_int_eq(sf_wakeup_init(&wakeups[i]), 0);
 		sf_exchange_set_wakeup(exchange, i, &wakeups[i]);
@@ -192,14 +234,16 @@ START_TEST(facts_wake_who_sleeps)
 		facts.address++;
 	ck_assert(!sf_exchange_calls(exchange, 1, SF_WAKEUP_WORK));
 	sf_wakeup_arm(&wakeups[1], SF_WAKEUP_WORK);
-	sf_exchange_give(exchange, 0, &facts, 1, own, &lost);
+	sf_exchange_give(exchange, 0, (struct sf_facts_array){ &facts }, 1,
+		(struct sf_facts_array){ own }, &lost);
 	ck_assert(!sf_wakeup_is_wanted(&wakeups[1], SF_WAKEUP_URGENT));
 	ck_assert(sf_exchange_calls(exchange, 1, SF_WAKEUP_WORK));
 	ck_assert(!sf_exchange_calls(exchange, 1, SF_WAKEUP_URGENT));
 	sf_wakeup_arm(&wakeups[1], SF_WAKEUP_URGENT);
 	for (unsigned i = 1; i < 8; i++) {
 		ck_assert(sf_wakeup_is_wanted(&wakeups[1], SF_WAKEUP_URGENT));
-		sf_exchange_give(exchange, 0, &facts, 1, own, &lost);
+		sf_exchange_give(exchange, 0, (struct sf_facts_array){ &facts }, 1,
+			(struct sf_facts_array){ own }, &lost);
 	}
 	ck_assert(!sf_wakeup_is_wanted(&wakeups[1], SF_WAKEUP_URGENT));
 	ck_assert(sf_exchange_calls(exchange, 1, SF_WAKEUP_URGENT));

@@ -7,6 +7,7 @@
 #include "export/message.h"
 #include "export/template.h"
 #include "export/variant.h"
+#include "fact_values.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -271,6 +272,7 @@ END_TEST
 
 static struct sf_flow some_flow(unsigned key)
 {
+	static struct full_annex annex;
 	struct sf_flow flow = {
 		.ip_version = key & 1 ? 6 : 4,
 		.protocol = key & 2 ? (key & 1 ? 58 : 1) : 6,
@@ -293,15 +295,18 @@ static struct sf_flow some_flow(unsigned key)
 			.start_ns = INT64_C(1120646849123456789) + d * 5000000,
 			.end_ns = INT64_C(1120646851123456789) + d,
 			.ingress = 70000 + d,
-			.mpls = 0x12345 + d,
-			.flow_label = 0xabcde + d,
 			.tcp_flags = (uint16_t)(0x112 + d),
 			.tos = (uint8_t)(0xb8 + d),
 			.ttl_min = 60,
 			.ttl_max = 64,
-			.src_mac = { 2, 0, 0, 0, 0, 1 },
-			.dst_mac = { 2, 0, 0, 0, 0, 2 },
 		};
+	give_annex(&flow, &annex);
+	for (unsigned d = 0; d < 2; d++) {
+		set_number(&annex, SF_FACT_mpls, d, 0x12345 + d);
+		set_number(&annex, SF_FACT_flow_label, d, 0xabcde + d);
+		set_fact(&annex, SF_FACT_src_mac, d, "\2\0\0\0\0\1");
+		set_fact(&annex, SF_FACT_dst_mac, d, "\2\0\0\0\0\2");
+	}
 	return flow;
 }
 

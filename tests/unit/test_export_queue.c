@@ -73,6 +73,48 @@ START_TEST(readers_of_a_queue_go_their_own_way)
 }
 END_TEST
 
+/* Records keep their facts in the queue, also when other facts are asked for meanwhile. */
+START_TEST(records_keep_their_facts_in_a_queue)
+{
+	struct sf_queue queue = { 0 };
+	struct sf_queue_reader reader = { 0 };
+	unsigned put = 0, seen = 0, count;
+	const struct sf_flow *flows;
+
+	sf_queue_join(&queue);
+	for (unsigned round = 0; round < 300; round++) {
+		struct sf_flow some[8];
+		struct full_annex full[8];
+
+		for (unsigned i = 0; i < 8; i++) {
+			some[i] = flow_ipv4(put + i);
+			some[i].id = put + i;
+			give_annex(&some[i], &full[i]);
+			/* all facts, one fact, none */
+			if (round / 50 % 3 == 1)
+				sf_annex_layout_init(&full[i].layout, SF_FACT_SET(mpls));
+			set_number(&full[i], SF_FACT_mpls, 1, put + i);
+			if (round / 50 % 3 == 2)
+				some[i].annex = NULL;
+		}
+		ck_assert(sf_queue_put(&queue, some, 8));
+		put += 8;
+		reader.count += 8;
+	}
+	while ((flows = sf_queue_peek(&queue, &reader, 64, &count)) != NULL) {
+		for (unsigned i = 0; i < count; i++, seen++) {
+			bool has = seen / 8 / 50 % 3 != 2;
+
+			ck_assert_uint_eq(flows[i].id, seen);
+			ck_assert_uint_eq(sf_fact_get_mpls(&flows[i], 1), has ? seen : 0);
+		}
+		sf_queue_take(&reader, count);
+	}
+	ck_assert_uint_eq(seen, put);
+	sf_queue_free(&queue);
+}
+END_TEST
+
 /* ---------------------------------------------------------------- pump */
 
 /* No enricher. */
@@ -691,8 +733,8 @@ START_TEST(names_are_told_from_addresses)
 }
 END_TEST
 
-CHECK_MAIN("export_queue", readers_of_a_queue_go_their_own_way, a_slow_destination_loses_alone,
-	a_pump_is_bounded, a_pipe_that_is_full_is_not_waited_for,
+CHECK_MAIN("export_queue", readers_of_a_queue_go_their_own_way, records_keep_their_facts_in_a_queue,
+	a_slow_destination_loses_alone, a_pump_is_bounded, a_pipe_that_is_full_is_not_waited_for,
 	a_reader_who_goes_does_not_come_back, a_full_disk_is_tried_again, put_only_queues,
 	what_is_queued_at_the_end_is_lost_by_name, a_pace_delays_nobody,
 	a_collector_that_comes_back_gets_templates_first, nobody_listens_at_the_end,

@@ -368,14 +368,16 @@ START_TEST(extended_templates_come_when_needed)
 {
 	struct sf_exporter *exporter = start(LIVE, IPFIX, ",profile=extended,options=no");
 	struct sf_flow flow = flow_ipv4(0);
+	struct full_annex annex;
 	const struct record *record;
 
 	put(exporter, &flow);
 	sf_exporter_tick(exporter, T0 + 10 * S, 0);
 	flow.has = SF_HAS_VLAN | SF_HAS_MPLS | SF_HAS_MAC;
 	flow.vlan = 9;
-	flow.half[0].mpls = 0x11223;
-	flow.half[0].src_mac[0] = 2;
+	give_annex(&flow, &annex);
+	set_number(&annex, SF_FACT_mpls, 0, 0x11223);
+	set_fact(&annex, SF_FACT_src_mac, 0, "\2\0\0\0\0\0");
 	put(exporter, &flow);
 	finish(exporter);
 	ck_assert_uint_eq(flow_count(reader), 2);

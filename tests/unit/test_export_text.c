@@ -50,14 +50,16 @@ END_TEST
 START_TEST(json_has_optional_facts_where_they_exist)
 {
 	struct sf_flow flow = flow_icmp(6);
+	struct full_annex annex;
 	const char *text;
 
 	flow.has = SF_HAS_VLAN | SF_HAS_CVLAN | SF_HAS_MPLS | SF_HAS_MAC | SF_HAS_FLOW_LABEL;
 	flow.vlan = 7;
 	flow.cvlan = 8;
-	flow.half[0].mpls = 17 << 4 | 1;
-	flow.half[0].flow_label = 0xabcde;
-	memcpy(flow.half[0].src_mac, "\x02\0\0\0\0\x01", 6);
+	give_annex(&flow, &annex);
+	set_number(&annex, SF_FACT_mpls, 0, 17 << 4 | 1);
+	set_number(&annex, SF_FACT_flow_label, 0, 0xabcde);
+	set_fact(&annex, SF_FACT_src_mac, 0, "\x02\0\0\0\0\x01");
 	text = text_of(&(struct sf_text_options){ .format = SF_TEXT_JSON }, &flow, 1);
 	ck_assert_ptr_nonnull(
 		strstr(text, "\"vlanId\":7,\"dot1qVlanId\":7,\"dot1qCustomerVlanId\":8,"));
@@ -393,19 +395,20 @@ END_TEST
 /* MACs, MPLS, flow labels and flowIds cost the meter: only those who tell them ask for them. */
 START_TEST(facts_are_asked_for_by_those_who_need_them)
 {
-	enum { ALL = SF_WANTS_COLD_FACTS | SF_WANTS_FLOW_ID };
-	static const struct {
+	const uint64_t facts = SF_FACT_SET(mpls) | SF_FACT_SET(flow_label) | SF_FACT_SET(src_mac) |
+			       SF_FACT_SET(dst_mac);
+	const uint64_t all = facts | SF_WANTS_FLOW_ID;
+	const struct {
 		const char *collector;
 		enum sf_text_format format;
-		uint32_t wants;
+		uint64_t wants;
 	} cases[] = {
 		{ "ipfix://127.0.0.1:4739", SF_TEXT_TABLE, 0 },
-		{ "ipfix://127.0.0.1:4739", SF_TEXT_JSON, ALL },
-		{ "ipfix://127.0.0.1:4739", SF_TEXT_CSV, ALL },
-		{ "ipfix://127.0.0.1:4739,profile=plain", SF_TEXT_TABLE, SF_HAS_FLOW_LABEL },
-		{ "ipfix://127.0.0.1:4739,profile=extended", SF_TEXT_TABLE, ALL },
-		{ "netflow9://127.0.0.1:2055,profile=extended", SF_TEXT_TABLE,
-			SF_WANTS_COLD_FACTS },
+		{ "ipfix://127.0.0.1:4739", SF_TEXT_JSON, all },
+		{ "ipfix://127.0.0.1:4739", SF_TEXT_CSV, all },
+		{ "ipfix://127.0.0.1:4739,profile=plain", SF_TEXT_TABLE, SF_FACT_SET(flow_label) },
+		{ "ipfix://127.0.0.1:4739,profile=extended", SF_TEXT_TABLE, all },
+		{ "netflow9://127.0.0.1:2055,profile=extended", SF_TEXT_TABLE, facts },
 		{ "netflow5://127.0.0.1:2055", SF_TEXT_TABLE, 0 },
 	};
 	struct sf_error error;

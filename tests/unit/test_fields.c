@@ -3,6 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <spanflow/export.h>
+
+#include "base/annex.h"
 #include "check_main.h"
 #include "export/fields.h"
 #include "export/template.h"
@@ -248,14 +251,18 @@ START_TEST(facts_follow_from_the_fields)
 	static const struct {
 		const char *list;
 		uint64_t session;
-		uint32_t facts;
+		uint64_t facts;
 	} cases[] = {
 		{ "octetDeltaCount", IPFIX_SESSION, 0 },
-		{ "+sourceMacAddress", IPFIX_SESSION, SF_HAS_MAC },
-		{ "+flowId+mplsTopLabelStackSection", IPFIX_SESSION, 0x100 | SF_HAS_MPLS },
-		{ "extended-flowId-flowLabelIPv6", IPFIX_SESSION, SF_HAS_MAC | SF_HAS_MPLS },
+		{ "+sourceMacAddress", IPFIX_SESSION, SF_FACT_SET(src_mac) },
+		{ "+flowId+mplsTopLabelStackSection", IPFIX_SESSION,
+			SF_WANTS_FLOW_ID | SF_FACT_SET(mpls) },
+		{ "extended-flowId-flowLabelIPv6", IPFIX_SESSION,
+			SF_FACT_SET(src_mac) | SF_FACT_SET(dst_mac) | SF_FACT_SET(mpls) },
 		/* the group has a flowId, but v9 cannot carry it */
-		{ "extended", NETFLOW9_SESSION, SF_HAS_MAC | SF_HAS_MPLS | SF_HAS_FLOW_LABEL },
+		{ "extended", NETFLOW9_SESSION,
+			SF_FACT_SET(src_mac) | SF_FACT_SET(dst_mac) | SF_FACT_SET(mpls) |
+				SF_FACT_SET(flow_label) },
 	};
 
 	for (size_t i = 0; i < COUNT(cases); i++) {

@@ -268,7 +268,8 @@ START_TEST(packets_of_all_kinds_in_one_batch)
 		packets[i] = *packet;
 		truncated += kind == TRUNCATED;
 	}
-	n = sf_meter_parse(meter, packets, SF_METER_PART, NULL, &point, facts);
+	n = sf_meter_parse(meter, packets, SF_METER_PART, NULL, &point,
+		(struct sf_facts_array){ facts, NULL });
 	ck_assert_uint_eq(n, SF_METER_PART - truncated);
 	for (unsigned i = 0; i < SF_METER_PART; i++) {
 		struct sf_facts expected = { 0 };
@@ -380,6 +381,7 @@ START_TEST(books_of_two_meters_close_together)
 	struct sf_ledger sum = { .unsupported_link = UINT32_MAX }, ledger;
 	struct sf_meter *parser;
 	struct sf_facts facts[1];
+	const struct sf_facts_array array = { facts, NULL };
 	struct made made;
 	int64_t clock = START;
 
@@ -387,11 +389,11 @@ START_TEST(books_of_two_meters_close_together)
 	parser = meter;
 	setup(0, false);
 	make(&made, 1, 2, 17, 0);
-	ck_assert_uint_eq(sf_meter_parse(parser, &made.packet, 1, &clock, &point, facts), 1);
-	*sf_meter_room(meter) = facts[0];
+	ck_assert_uint_eq(sf_meter_parse(parser, &made.packet, 1, &clock, &point, array), 1);
+	*sf_meter_room(meter).facts = facts[0];
 	sf_meter_offer(meter, 1);
 	make(&made, 1, 2, 17, 0)->link = 9999;
-	ck_assert_uint_eq(sf_meter_parse(parser, &made.packet, 1, &clock, &point, facts), 0);
+	ck_assert_uint_eq(sf_meter_parse(parser, &made.packet, 1, &clock, &point, array), 0);
 	sf_meter_ledger(parser, &ledger);
 	ck_assert(!sf_ledger_balanced(&ledger));
 	sf_ledger_add(&sum, &ledger);

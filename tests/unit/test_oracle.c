@@ -212,7 +212,9 @@ static void compare(const struct timeouts *times, uint64_t seed, unsigned flows)
 	struct sf_meter_options options = { .active_timeout_ns = times->active,
 		.idle_timeout_ns = times->idle,
 		.max_flows = 2000,
-		.cold_facts = seed & 1,
+		.facts = seed & 1   ? UINT64_MAX
+			 : seed & 4 ? SF_FACT_SET(src_mac) | SF_FACT_SET(mpls)
+				    : 0,
 		.flow_ids = true,
 		.force_strong_hash = seed & 2,
 		.hash_seed = seed % 3 ? hash_seed : NULL,
@@ -230,7 +232,7 @@ static void compare(const struct timeouts *times, uint64_t seed, unsigned flows)
 
 			list.count = 0;
 			run(&options, traffic, &batches[b], pattern);
-			wrong = oracle_compare(oracle, list.flows, list.count);
+			wrong = oracle_compare(oracle, &list);
 			ck_assert_msg(!wrong, "batch %u%s, ageing %d, seed %llu: %s",
 				batches[b].size, batches[b].settled ? " settled" : "", pattern,
 				(unsigned long long)seed, wrong ? wrong : "");

@@ -29,6 +29,8 @@ static struct sf_facts make(unsigned source, unsigned number, int64_t time_ns)
 		.clock_ns = time_ns };
 
 	memset(facts.address6, (int)number, sizeof(facts.address6));
+	/* half of them have a label: the annexes of the others are empty */
+	facts.flags = number % 2 ? SF_FACT_MPLS : 0;
 	facts.mpls = number;
 	return facts;
 }
@@ -40,6 +42,13 @@ struct stream {
 
 static struct stream streams[SOURCES];
 static struct sf_facts taken[SOURCES * EACH];
+static uint8_t taken_annexes[SOURCES * EACH * SF_ANNEX_PACKET_MAX];
+/* the annexes of odd rounds have this */
+#define WANTED SF_FACT_SET(mpls)
+static struct sf_annex_layout layout;
+
+/* Facts without annexes. */
+#define ALONE(facts) ((struct sf_facts_array){ facts, NULL })
 static unsigned taken_count;
 
 /* Times that grow by 0 … 3 µs, so that many are equal over the sources. */
@@ -59,13 +68,25 @@ static void make_streams(uint64_t seed)
 static void take(struct sf_order *order, bool force)
 {
 	unsigned max = 1 + dice(SF_ORDER_PART), n;
-	struct sf_facts *to = &taken[taken_count];
+	struct sf_facts_array to = { &taken[taken_count], taken_annexes };
 
+	to.annexes = sf_annex_at(&layout, to, taken_count);
 	if (max > SOURCES * EACH - taken_count)
 		max = SOURCES * EACH - taken_count;
 	n = force ? sf_order_force(order, to, max) : sf_order_take(order, to, max);
 	ck_assert_uint_le(n, max);
 	taken_count += n;
+}
+
+static void put_some(
+	struct sf_order *order, unsigned source, struct sf_facts *facts, unsigned count)
+{
+	uint8_t annexes[SF_ORDER_PART * SF_ANNEX_PACKET_MAX];
+	const struct sf_facts_array array = { facts, annexes };
+
+	for (unsigned i = 0; i < count; i++)
+		sf_annex_pack(&layout, &facts[i], sf_annex_at(&layout, array, i));
+	sf_order_put(order, source, array, count);
 }
 
 /* Random parts of random sources are put and taken, until all is there. */
@@ -84,7 +105,7 @@ static void interleave(struct sf_order *order)
 			n = 0;
 		while (sf_order_is_full(order))
 			take(order, true);
-		sf_order_put(order, source, stream->facts + stream->put, n);
+		put_some(order, source, stream->facts + stream->put, n);
 		stream->put += n;
 		if (stream->put == EACH) {
 			sf_order_reach(order, source, INT64_MAX);
@@ -117,17 +138,20 @@ static int by_time(const void *a, const void *b)
 }
 
 /* What the table wants of a packet is what was put, and its clock is its own time. */
-static void check_facts(const struct sf_facts *facts, bool bare)
+static void check_facts(unsigned number)
 {
+	const struct sf_facts *facts = &taken[number];
+	const uint8_t *annex =
+		sf_annex_at(&layout, (struct sf_facts_array){ taken, taken_annexes }, number);
 	const struct sf_facts *put = &streams[facts->interface].facts[facts->octets];
 
 	ck_assert_int_eq(facts->clock_ns, facts->time_ns);
 	ck_assert_uint_eq(facts->flags & SF_FACT_LATE, 0);
 	ck_assert_uint_eq(facts->version, put->version);
-	if (put->version == 6 || !bare)
+	if (put->version == 6)
 		ck_assert_mem_eq(facts->address6, put->address6, sizeof(put->address6));
-	if (!bare)
-		ck_assert_uint_eq(facts->mpls, put->mpls);
+	if (layout.facts && put->flags & SF_FACT_MPLS)
+		ck_assert_mem_eq(annex, &put->mpls, sizeof(put->mpls));
 }
 
 START_TEST(any_interleaving_gives_the_same_order)
@@ -135,13 +159,16 @@ START_TEST(any_interleaving_gives_the_same_order)
 	for (unsigned round = 0; round < 60; round++) {
 		struct sf_order *order;
 
-		ck_assert_int_eq(sf_order_new(&order, SOURCES, SF_ORDER_BYTES_MIN, round % 2), 0);
+		ck_assert_int_eq(
+			sf_order_new(&order, SOURCES, SF_ORDER_BYTES_MIN, round % 2 ? WANTED : 0),
+			0);
+		sf_annex_layout_init(&layout, round % 2 ? WANTED : 0);
 		make_streams(7);
 		random_state = round;
 		interleave(order);
 		for (unsigned i = 0; i < SOURCES * EACH; i++) {
 			ck_assert(i == 0 || by_time(&taken[i - 1], &taken[i]) < 0);
-			check_facts(&taken[i], round % 2);
+			check_facts(i);
 		}
 		ck_assert_uint_eq(sf_order_counts(order).late, 0);
 		ck_assert_uint_eq(sf_order_counts(order).forced, 0);
@@ -156,21 +183,21 @@ START_TEST(who_is_behind_holds_the_others_back)
 	struct sf_facts facts[4], out[8];
 	struct sf_order *order;
 
-	ck_assert_int_eq(sf_order_new(&order, 2, 0, true), 0);
+	ck_assert_int_eq(sf_order_new(&order, 2, 0, 0), 0);
 	for (unsigned i = 0; i < 4; i++)
 		facts[i] = make(0, i, START + i * US);
-	sf_order_put(order, 0, facts, 4);
+	sf_order_put(order, 0, ALONE(facts), 4);
 	sf_order_reach(order, 0, START + 100 * US);
-	ck_assert_uint_eq(sf_order_take(order, out, 8), 0);
+	ck_assert_uint_eq(sf_order_take(order, ALONE(out), 8), 0);
 	ck_assert_int_eq(sf_order_horizon(order), INT64_MIN);
 	/* an equal time may still come */
 	sf_order_reach(order, 1, START + 2 * US);
-	ck_assert_uint_eq(sf_order_take(order, out, 8), 2);
+	ck_assert_uint_eq(sf_order_take(order, ALONE(out), 8), 2);
 	ck_assert_int_eq(sf_order_horizon(order), START + 2 * US);
 	facts[0] = make(1, 0, START + 2 * US);
-	sf_order_put(order, 1, facts, 1);
+	sf_order_put(order, 1, ALONE(facts), 1);
 	sf_order_reach(order, 1, START + 50 * US);
-	ck_assert_uint_eq(sf_order_take(order, out, 8), 3);
+	ck_assert_uint_eq(sf_order_take(order, ALONE(out), 8), 3);
 	ck_assert_uint_eq(out[0].interface, 0);
 	ck_assert_uint_eq(out[1].interface, 1);
 	ck_assert_int_eq(sf_order_horizon(order), START + 50 * US);
@@ -189,7 +216,7 @@ START_TEST(rings_of_one_source_are_sorted)
 		struct sf_order *order;
 		int64_t before = 0;
 
-		ck_assert_int_eq(sf_order_new(&order, 1, 0, true), 0);
+		ck_assert_int_eq(sf_order_new(&order, 1, 0, 0), 0);
 		random_state = lanes;
 		while (total < 4000) {
 			unsigned lane = dice(lanes), n = 1 + dice(SF_ORDER_PART);
@@ -198,18 +225,18 @@ START_TEST(rings_of_one_source_are_sorted)
 			for (unsigned i = 0; i < n; i++, put[lane]++)
 				facts[i] = make(lane, put[lane],
 					START + ((int64_t)put[lane] * lanes + lane) * US);
-			sf_order_put(order, 0, facts, n);
+			sf_order_put(order, 0, ALONE(facts), n);
 			total += n;
 		}
 		sf_order_reach(order, 0, INT64_MAX);
 		for (unsigned i = 0; i < total; i++) {
 			struct sf_facts facts;
 
-			ck_assert_uint_eq(sf_order_take(order, &facts, 1), 1);
+			ck_assert_uint_eq(sf_order_take(order, ALONE(&facts), 1), 1);
 			ck_assert_int_gt(facts.time_ns, before);
 			before = facts.time_ns;
 		}
-		ck_assert_uint_eq(sf_order_take(order, taken, 1), 0);
+		ck_assert_uint_eq(sf_order_take(order, ALONE(taken), 1), 0);
 		sf_order_free(order);
 	}
 }
@@ -221,14 +248,14 @@ START_TEST(small_disorder_is_put_right)
 	struct sf_order *order;
 	int64_t before = 0;
 
-	ck_assert_int_eq(sf_order_new(&order, 1, 0, true), 0);
+	ck_assert_int_eq(sf_order_new(&order, 1, 0, 0), 0);
 	for (unsigned i = 0; i < 3000; i++) {
 		int64_t time = START + ((int64_t)i * 10 - dice(60)) * US;
 		struct sf_facts facts = make(0, i, time), out;
 
-		sf_order_put(order, 0, &facts, 1);
+		sf_order_put(order, 0, ALONE(&facts), 1);
 		sf_order_reach(order, 0, START + ((int64_t)i * 10 - 70) * US);
-		while (sf_order_take(order, &out, 1)) {
+		while (sf_order_take(order, ALONE(&out), 1)) {
 			ck_assert_int_ge(out.time_ns, before);
 			before = out.time_ns;
 		}
@@ -246,14 +273,14 @@ START_TEST(too_much_disorder_is_counted)
 	unsigned late = 0, count = 0;
 	int64_t now = 0;
 
-	ck_assert_int_eq(sf_order_new(&order, 1, 0, true), 0);
+	ck_assert_int_eq(sf_order_new(&order, 1, 0, 0), 0);
 	for (unsigned i = 0; i < 100; i++) {
 		struct sf_facts facts = make(0, i, START - i * US);
 
-		sf_order_put(order, 0, &facts, 1);
+		sf_order_put(order, 0, ALONE(&facts), 1);
 	}
 	sf_order_reach(order, 0, INT64_MAX);
-	for (struct sf_facts facts; sf_order_take(order, &facts, 1); count++) {
+	for (struct sf_facts facts; sf_order_take(order, ALONE(&facts), 1); count++) {
 		now = facts.time_ns > now ? facts.time_ns : now;
 		late += !!(facts.flags & SF_FACT_LATE);
 		ck_assert_int_eq(facts.clock_ns, now);
@@ -272,22 +299,22 @@ START_TEST(full_memory_lets_the_oldest_go)
 	struct sf_order *order;
 	unsigned forced = 0, most = 0;
 
-	ck_assert_int_eq(sf_order_new(&order, 2, SF_ORDER_BYTES_MIN, false), 0);
+	ck_assert_int_eq(sf_order_new(&order, 2, SF_ORDER_BYTES_MIN, 0), 0);
 	for (unsigned i = 0; i < 100000; i++) {
 		struct sf_facts facts = make(0, i, START + i * US), out;
 
 		while (sf_order_is_full(order)) {
-			ck_assert_uint_eq(sf_order_force(order, &out, 1), 1);
+			ck_assert_uint_eq(sf_order_force(order, ALONE(&out), 1), 1);
 			ck_assert_uint_eq(out.octets, forced++);
 		}
-		sf_order_put(order, 0, &facts, 1);
+		sf_order_put(order, 0, ALONE(&facts), 1);
 		if (i - forced > most)
 			most = i - forced;
 	}
 	ck_assert_uint_eq(sf_order_counts(order).forced, forced);
 	ck_assert_uint_eq(sf_order_counts(order).waiting, 100000 - forced);
-	ck_assert_uint_gt(most, SF_ORDER_BYTES_MIN / sizeof(struct sf_facts) / 2);
-	ck_assert_uint_le(most, SF_ORDER_BYTES_MIN / sizeof(struct sf_facts));
+	ck_assert_uint_gt(most, SF_ORDER_BYTES_MIN / SF_FACTS_IPV6 / 2);
+	ck_assert_uint_le(most, SF_ORDER_BYTES_MIN / SF_FACTS_IPV4);
 	sf_order_free(order);
 }
 END_TEST
@@ -298,15 +325,15 @@ START_TEST(wild_time_keeps_its_place)
 	struct sf_facts facts[5], out[8];
 	struct sf_order *order;
 
-	ck_assert_int_eq(sf_order_new(&order, 2, 0, true), 0);
+	ck_assert_int_eq(sf_order_new(&order, 2, 0, 0), 0);
 	for (unsigned i = 0; i < 5; i++)
 		facts[i] = make(0, i, START + i * US);
 	facts[2].time_ns = facts[2].clock_ns = START * 2;
 	facts[2].flags = SF_FACT_AHEAD;
-	sf_order_put(order, 0, facts, 5);
+	sf_order_put(order, 0, ALONE(facts), 5);
 	sf_order_reach(order, 0, START + 10 * US);
 	sf_order_reach(order, 1, START + 10 * US);
-	ck_assert_uint_eq(sf_order_take(order, out, 8), 5);
+	ck_assert_uint_eq(sf_order_take(order, ALONE(out), 8), 5);
 	for (unsigned i = 0; i < 5; i++) {
 		ck_assert_uint_eq(out[i].octets, i);
 		ck_assert_int_eq(out[i].clock_ns, facts[i].time_ns);

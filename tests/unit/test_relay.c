@@ -17,7 +17,19 @@
 
 static const uint64_t secret[2] = { 0x9abcdef112345679, 0x8765432100fedcba };
 static struct sf_relay *relay;
-static bool bare;
+static struct sf_annex_layout layout;
+
+/* Room for facts and annexes. */
+struct parcel {
+	struct sf_facts facts[SF_BATCH_MAX];
+	uint8_t annexes[SF_BATCH_MAX * SF_ANNEX_PACKET_MAX];
+};
+
+static struct sf_facts_array array_of(struct parcel *parcel)
+{
+	return (struct sf_facts_array){ parcel->facts, parcel->annexes };
+}
+
 /* by whose turn it is: packets received, and numbers among them that belong to none */
 static unsigned source, skipped;
 
@@ -36,8 +48,11 @@ static struct sf_facts make_facts(unsigned i)
 	}
 	facts.octets = i;
 	facts.clock_ns = facts.time_ns = i;
+	/* some have a label: their annexes are longer */
+	facts.flags = i % 3 ? 0 : SF_FACT_MPLS;
+	facts.mpls = i;
 	facts.flow_label = i & 0xfffff;
-	facts.reserved[sizeof(facts.reserved) - 1] = (uint8_t)i;
+	memset(facts.src_mac, (int)i, sizeof(facts.src_mac));
 	return facts;
 }
 
@@ -49,17 +64,18 @@ struct tally {
 	uint8_t *seen;
 };
 
-static void account(struct tally *tally, unsigned me, const struct sf_facts *facts)
+static void account(
+	struct tally *tally, unsigned me, const struct sf_facts *facts, const uint8_t *annex)
 {
 	struct sf_facts was = make_facts(facts->octets);
-	size_t length = !bare              ? sizeof(was)
-			: was.version == 6 ? offsetof(struct sf_facts, mpls)
-					   : offsetof(struct sf_facts, address6);
+	uint8_t made[SF_ANNEX_PACKET_MAX] = { 0 };
 
 	tally->wrong_owner += sf_relay_owner(relay, facts) != me;
 	tally->out_of_order += facts->octets < tally->next;
 	tally->late += facts->clock_ns < tally->clock;
-	tally->changed += memcmp(facts, &was, length) != 0;
+	sf_annex_pack(&layout, &was, made);
+	tally->changed += memcmp(facts, &was, sf_facts_head(&was)) != 0;
+	tally->changed += layout.facts && memcmp(annex, made, sf_annex_bytes(&layout, &was)) != 0;
 	tally->next = facts->octets + 1;
 	tally->seen[facts->octets]++;
 	tally->accounted++;
@@ -68,7 +84,7 @@ static void account(struct tally *tally, unsigned me, const struct sf_facts *fac
 static void account_turn(
 	struct tally *tally, unsigned me, const struct sf_relay_turn *turn, unsigned max)
 {
-	struct sf_facts facts[SF_BATCH_MAX];
+	struct parcel parcel;
 
 	ck_assert_uint_eq(turn->number, tally->turns++);
 	ck_assert_uint_ge(turn->pieces, 1);
@@ -79,9 +95,10 @@ static void account_turn(
 		struct sf_relay_list list = sf_relay_list(turn, me, piece);
 		unsigned n;
 
-		while ((n = sf_relay_get(relay, &list, facts, max)) > 0)
+		while ((n = sf_relay_get(relay, &list, array_of(&parcel), max)) > 0)
 			for (unsigned i = 0; i < n; i++)
-				account(tally, me, &facts[i]);
+				account(tally, me, &parcel.facts[i],
+					sf_annex_at(&layout, array_of(&parcel), i));
 		ck_assert_ptr_eq(list.next, list.end);
 		ck_assert_int_ge(turn->clocks[piece], tally->clock);
 		tally->clock = turn->clocks[piece];
@@ -111,12 +128,15 @@ static void take_turn(unsigned me)
 	turn = sf_relay_leave(relay, me, count % 5 == 0);
 	ck_assert_uint_eq(turn->writer, me);
 	for (unsigned i = 0, n; i < count; i += n) {
-		struct sf_facts facts[SF_BATCH_MAX];
+		struct parcel parcel = { 0 };
 
 		n = count - i < 1 + i % SF_BATCH_MAX ? count - i : 1 + i % SF_BATCH_MAX;
-		for (unsigned k = 0; k < n; k++)
-			facts[k] = make_facts(number + i + k);
-		sf_relay_put(relay, me, facts, n, number + i + n - 1);
+		for (unsigned k = 0; k < n; k++) {
+			parcel.facts[k] = make_facts(number + i + k);
+			sf_annex_pack(&layout, &parcel.facts[k],
+				sf_annex_at(&layout, array_of(&parcel), k));
+		}
+		sf_relay_put(relay, me, array_of(&parcel), n, number + i + n - 1);
 	}
 	sf_relay_publish(relay, me, number + count);
 }
@@ -149,7 +169,7 @@ static void run_workers(unsigned workers)
 
 	source = skipped = 0;
 	memset(seen, 0, sizeof(seen));
-	ck_assert_int_eq(sf_relay_new(&relay, workers, secret, bare), 0);
+	ck_assert_int_eq(sf_relay_new(&relay, workers, secret, layout.facts), 0);
 	for (uintptr_t i = 0; i < workers; i++)
 		pthread_create(&threads[i], NULL, work, (void *)i);
 	for (unsigned i = 0; i < workers; i++) {
@@ -190,9 +210,9 @@ static void run_workers(unsigned workers)
 
 START_TEST(all_facts_reach_their_owner_in_order)
 {
-	bare = false;
+	sf_annex_layout_init(&layout, SF_FACT_SET(mpls) | SF_FACT_SET(src_mac));
 	run_workers(WORKERS);
-	bare = true;
+	sf_annex_layout_init(&layout, 0);
 	run_workers(WORKERS);
 	run_workers(2);
 	run_workers(20);
@@ -203,7 +223,7 @@ START_TEST(a_pair_of_addresses_has_one_owner)
 {
 	unsigned counts[WORKERS] = { 0 };
 
-	ck_assert_int_eq(sf_relay_new(&relay, WORKERS, secret, true), 0);
+	ck_assert_int_eq(sf_relay_new(&relay, WORKERS, secret, 0), 0);
 	for (uint32_t i = 0; i < 3000; i++) {
 		struct sf_facts facts = { .version = 4, .address = (uint64_t)i << 32 | 77 };
 		unsigned owner = sf_relay_owner(relay, &facts);
@@ -246,12 +266,13 @@ START_TEST(turns_wait_for_the_last_one)
 	const struct sf_relay_turn *turn;
 	struct sf_relay_list list;
 	struct sf_facts facts;
+	const struct sf_facts_array array = { &facts, NULL };
 
-	ck_assert_int_eq(sf_relay_new(&relay, 2, secret, true), 0);
+	ck_assert_int_eq(sf_relay_new(&relay, 2, secret, 0), 0);
 	while (sf_relay_enter(relay, 0)) {
 		facts = make_facts(taken * 5 + 1);
 		sf_relay_leave(relay, 0, 0);
-		sf_relay_put(relay, 0, &facts, 1, taken);
+		sf_relay_put(relay, 0, array, 1, taken);
 		sf_relay_publish(relay, 0, taken++);
 		ck_assert_ptr_nonnull(sf_relay_next(relay, 0));
 		sf_relay_done(relay, 0);
@@ -269,7 +290,7 @@ START_TEST(turns_wait_for_the_last_one)
 	while ((turn = sf_relay_next(relay, 1)) != NULL) {
 		ck_assert_uint_eq(turn->number, accounted++);
 		list = sf_relay_list(turn, 1, 0);
-		while (sf_relay_get(relay, &list, &facts, 1))
+		while (sf_relay_get(relay, &list, array, 1))
 			ck_assert_uint_eq(facts.octets, turn->number * 5 + 1);
 		sf_relay_done(relay, 1);
 	}

@@ -17,6 +17,7 @@
 #include "base/wire.h"
 #include "check_main.h"
 #include "cli/signals.h"
+#include "engine/records.h"
 #include "engine/run.h"
 #include "meter/meter_facts.h"
 
@@ -497,8 +498,10 @@ START_TEST(many_flows_leave_a_quiet_link)
 
 		before = records;
 		ck_assert_int_le(sf_worker_step(worker), SF_WORKER_QUIET);
-		while ((n = sf_ring_get(&worker->ring, flows, SF_BATCH_MAX)) > 0)
+		while ((n = sf_records_get(&worker->ring, flows, SF_BATCH_MAX)) > 0) {
+			sf_records_done(&worker->ring, n);
 			records += n;
+		}
 		steps += records > before;
 	}
 	ck_assert_uint_eq(records, source.packets);

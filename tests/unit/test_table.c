@@ -830,7 +830,8 @@ START_TEST(each_packet_can_be_a_record)
 
 	setup(15, 60, 100);
 	facts[1].flags = SF_FACT_SWAPPED;
-	sf_table_emit_each(table, facts, 2);
+	write_room(table, facts, 2);
+	sf_table_emit_each(table, 2);
 	ck_assert_uint_eq(list.count, 2);
 	expect(0, SF_END_IDLE, 1, 0, 5, 5);
 	expect(1, SF_END_IDLE, 1, 0, 6, 6);
@@ -849,7 +850,7 @@ START_TEST(each_packet_can_be_a_record_with_all_facts)
 	struct sf_meter_options options = { .idle_timeout_ns = 15 * S,
 		.active_timeout_ns = 60 * S,
 		.max_flows = 2,
-		.cold_facts = true,
+		.facts = UINT64_MAX,
 		.sink = { record_list_put, &list } };
 	struct sf_facts facts[2] = { facts_of(1, 5), facts_of(1, 6) };
 
@@ -862,17 +863,18 @@ START_TEST(each_packet_can_be_a_record_with_all_facts)
 	facts[0].address6[1][15] = 9;
 	memcpy(facts[0].src_mac, "\x02\0\0\0\0\x01", 6);
 	facts[1].flags = SF_FACT_FRAGMENT;
-	sf_table_emit_each(table, facts, 2);
+	write_room(table, facts, 2);
+	sf_table_emit_each(table, 2);
 	ck_assert_uint_eq(list.count, 2);
 	ck_assert_uint_eq(list.flows[0].ip_version, 6);
 	ck_assert_uint_eq(list.flows[0].addr[0][15], 9);
 	ck_assert_uint_eq(list.flows[0].addr[1][15], 0x20);
 	ck_assert_uint_eq(list.flows[0].has, SF_HAS_MAC | SF_HAS_FLOW_LABEL);
-	ck_assert_mem_eq(list.flows[0].half[0].src_mac, facts[0].src_mac, 6);
-	ck_assert_uint_eq(list.flows[0].half[0].flow_label, 0xabcde);
+	ck_assert_mem_eq(list.facts[0][0].src_mac, facts[0].src_mac, 6);
+	ck_assert_mem_eq(list.facts[0][0].flow_label, &facts[0].flow_label, 4);
 	ck_assert_uint_eq(list.flows[1].ip_version, 4);
 	ck_assert_uint_eq(list.flows[1].has, SF_HAS_FRAGMENTS);
-	ck_assert_mem_eq(list.flows[1].half[0].src_mac, "\0\0\0\0\0\0", 6);
+	ck_assert_mem_eq(list.facts[1][0].src_mac, "\0\0\0\0\0\0", 6);
 	facts[1].flags = 0;
 	put(&facts[1]);
 	finish(7);
@@ -1233,7 +1235,8 @@ START_TEST(flow_ids_are_made_on_request)
 		udp(ms, 1);
 	age(61000);
 	udp(64999, 0);
-	sf_table_emit_each(table, &facts, 1);
+	write_room(table, &facts, 1);
+	sf_table_emit_each(table, 1);
 	finish(67000);
 	ck_assert_uint_eq(list.count, 3);
 	for (size_t i = 0; i < list.count; i++)

@@ -9,6 +9,7 @@
 
 #include "ask/where.h"
 #include "check_main.h"
+#include "fact_values.h"
 
 #define NS       INT64_C(1000000000)
 #define MIDNIGHT (INT64_C(1763596800) * NS) /* 2025-11-20T00:00:00Z */
@@ -21,6 +22,7 @@ static struct sf_where_options options(unsigned mode)
 /* A TCP conversation 10.0.0.1:40000 -> 192.0.2.7:443 that was answered. */
 static struct sf_flow conversation(void)
 {
+	static struct full_annex annex;
 	struct sf_flow flow = {
 		.addr = { { 10, 0, 0, 1 }, { 192, 0, 2, 7 } },
 		.port = { 40000, 443 },
@@ -41,9 +43,7 @@ static struct sf_flow conversation(void)
 		.start_ns = MIDNIGHT + 8 * 3600 * NS,
 		.end_ns = MIDNIGHT + 8 * 3600 * NS + 10 * NS,
 		.ttl_min = 60,
-		.ttl_max = 64,
-		.src_mac = { 2, 0, 0, 0, 0, 1 },
-		.dst_mac = { 2, 0, 0, 0, 0, 2 } };
+		.ttl_max = 64 };
 	flow.half[1] = (struct sf_flow_half){ .packets = 20,
 		.octets = 2000000,
 		.tcp_flags = 0x12,
@@ -51,9 +51,12 @@ static struct sf_flow conversation(void)
 		.start_ns = MIDNIGHT + 8 * 3600 * NS + NS,
 		.end_ns = MIDNIGHT + 8 * 3600 * NS + 11 * NS,
 		.ttl_min = 50,
-		.ttl_max = 50,
-		.src_mac = { 2, 0, 0, 0, 0, 2 },
-		.dst_mac = { 2, 0, 0, 0, 0, 1 } };
+		.ttl_max = 50 };
+	give_annex(&flow, &annex);
+	for (unsigned d = 0; d < 2; d++) {
+		set_fact(&annex, SF_FACT_src_mac, d, d ? "\2\0\0\0\0\2" : "\2\0\0\0\0\1");
+		set_fact(&annex, SF_FACT_dst_mac, d, d ? "\2\0\0\0\0\1" : "\2\0\0\0\0\2");
+	}
 	return flow;
 }
 

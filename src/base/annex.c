@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* facts.def as a table, layouts, and the merge rules. */
+#include "base/annex.h"
+
+const uint8_t sf_fact_nothing[SF_FACT_BYTES_MAX];
+
+/* A fact and where a packet's value is, by offset and size of its member. */
+struct fact {
+	struct sf_fact_row row;
+	bool head;
+	uint16_t from, from_bytes;
+};
+
+enum { NUMBER = true, OCTETS = false };
+
+/* clang-format off */
+#define HEAD(member) true, offsetof(struct sf_facts, member), sizeof(((struct sf_facts *)0)->member)
+#define TAIL(member) false, offsetof(struct sf_facts, member), sizeof(((struct sf_facts *)0)->member)
+static const struct fact facts_table[] = {
+#define FACT(name, form, bytes, merge, source, has, help)                                          \
+	{ { #name, help, bytes, has, SF_FACT_MERGE_##merge, form }, source },
+#include "base/facts.def"
+};
+/* clang-format on */
+
+#undef HEAD
+#undef TAIL
+#define HEAD(member) offsetof(struct sf_facts, member) < SF_FACTS_IPV4
+#define TAIL(member) offsetof(struct sf_facts, member) >= SF_FACTS_IPV6
+/* clang-format off */
+#define FACT(name, form, bytes, merge, source, has, help)                                          \
+	static_assert((source) && (bytes) <= SF_FACT_BYTES_MAX, "where the value of " #name " is");
+#include "base/facts.def"
+/* clang-format on */
+
+const struct sf_fact_row *sf_fact_row(enum sf_fact fact)
+{
+	return &facts_table[fact].row;
+}
+
+/* ---------------------------------------------------------------- layouts */
+
+static unsigned round_up(unsigned bytes, unsigned unit)
+{
+	return (bytes + unit - 1) / unit * unit;
+}
+
+static bool is_rare(const struct fact *fact)
+{
+	unsigned rare = 0;
+
+#define COMMON                        0u
+#define RARE                          ~0u
+#define X(how_often, name, condition) rare |= (how_often)&SF_HAS_##name;
+	SF_FACT_CONDITIONS(X)
+#undef X
+#undef COMMON
+#undef RARE
+	return fact->row.has & rare;
+}
+
+static bool is_wanted(const struct sf_annex_layout *layout, unsigned i)
+{
+	return layout->facts >> i & 1;
+}
+
+/*
+ * Adds the facts that are rare, or those that are not, to what is packed. A member that lies behind
+ * the one before in struct sf_facts is packed together with it.
+ */
+static unsigned lay_out_packet(struct sf_annex_layout *layout, bool rare, unsigned offset)
+{
+	struct sf_annex_step *before = NULL;
+
+	for (unsigned i = 0; i < SF_FACT_COUNT; i++) {
+		const struct fact *fact = &facts_table[i];
+
+		if (!is_wanted(layout, i) || fact->head || is_rare(fact) != rare)
+			continue;
+		if (before && before->from + before->from_bytes == fact->from) {
+			before->from_bytes += fact->from_bytes;
+		} else {
+			before = &layout->packs[layout->pack_count++];
+			*before = (struct sf_annex_step){ .from = fact->from,
+				.from_bytes = fact->from_bytes,
+				.to = (uint16_t)offset };
+		}
+		before->has |= rare ? fact->row.has : 0;
+		layout->rare |= rare ? fact->row.has : 0;
+		layout->steps[i].from = (uint16_t)offset; /* until lay_out_side() takes it */
+		offset += fact->from_bytes;
+	}
+	return offset;
+}
+
+static bool is_for_later(const struct fact *fact)
+{
+	return fact->row.merge != SF_FACT_MERGE_FIRST;
+}
+
+/* The entry's side: wide values first, so that numbers are aligned. */
+static void lay_out_side(struct sf_annex_layout *layout)
+{
+	uint16_t packed[SF_FACT_COUNT], offset = 8;
+
+	for (unsigned i = 0; i < SF_FACT_COUNT; i++)
+		packed[i] = layout->steps[i].from;
+	for (unsigned width = 8; width; width /= 2)
+		for (unsigned i = 0; i < SF_FACT_COUNT; i++) {
+			unsigned bytes = facts_table[i].row.bytes;
+			/* the largest power of two that divides it, 8 at most */
+			unsigned unit = (bytes & -bytes) > 8 ? 8 : bytes & -bytes;
+
+			if (!is_wanted(layout, i) || unit != width)
+				continue;
+			layout->at[i] = offset;
+			offset = (uint16_t)(offset + bytes);
+		}
+	layout->side_bytes = (uint16_t)round_up(offset, 8);
+	for (unsigned pass = 0; pass < 2; pass++)
+		for (unsigned i = 0; i < SF_FACT_COUNT; i++) {
+			const struct fact *fact = &facts_table[i];
+
+			if (!is_wanted(layout, i) || is_for_later(fact) == (pass == 1))
+				continue;
+			layout->steps[layout->step_count++] = (struct sf_annex_step){
+				.merge = fact->row.merge,
+				.head = fact->head,
+				.has = fact->row.has,
+				.from = fact->head ? fact->from : packed[i],
+				.to = layout->at[i],
+				.from_bytes = fact->from_bytes,
+				.to_bytes = fact->row.bytes,
+			};
+			layout->later_count += pass == 0;
+			if (pass == 0)
+				layout->all_has |= fact->row.has;
+			else
+				layout->first_has |= fact->row.has;
+		}
+}
+
+void sf_annex_layout_init(struct sf_annex_layout *layout, uint64_t facts)
+{
+	unsigned offset;
+
+	memset(layout, 0, sizeof(*layout));
+	layout->facts = facts & ((UINT64_C(1) << SF_FACT_COUNT) - 1);
+	if (!layout->facts)
+		return;
+	offset = lay_out_packet(layout, false, 0);
+	layout->common_bytes = (uint16_t)round_up(offset, 16);
+	offset = lay_out_packet(layout, true, offset);
+	layout->packet_bytes = (uint16_t)round_up(offset, 16);
+	lay_out_side(layout);
+	layout->record_bytes = (uint16_t)(sizeof(struct sf_annex) + 2 * layout->side_bytes);
+	assert(layout->packet_bytes <= SF_ANNEX_PACKET_MAX);
+}
+
+/* ---------------------------------------------------------------- packets and entries */
+
+static sf_always_inline void copy(uint8_t *to, const uint8_t *from, unsigned bytes)
+{
+	for (; bytes >= 8; bytes -= 8, to += 8, from += 8)
+		memcpy(to, from, 8);
+	for (; bytes; bytes--)
+		*to++ = *from++;
+}
+
+void sf_annex_pack(
+	const struct sf_annex_layout *layout, const struct sf_facts *facts, uint8_t *annex)
+{
+	const unsigned has = layout->rare ? sf_facts_has(facts) : 0;
+
+	for (unsigned i = 0; i < layout->pack_count; i++) {
+		const struct sf_annex_step *pack = &layout->packs[i];
+
+		if (!pack->has || has & pack->has)
+			copy(annex + pack->to, (const uint8_t *)facts + pack->from,
+				pack->from_bytes);
+	}
+}
+
+static sf_always_inline void store(uint8_t *to, uint64_t value, unsigned bytes)
+{
+	const uint32_t u32 = (uint32_t)value;
+	const uint16_t u16 = (uint16_t)value;
+
+	switch (bytes) {
+	case 1:
+		*to = (uint8_t)value;
+		break;
+	case 2:
+		memcpy(to, &u16, sizeof(u16));
+		break;
+	case 4:
+		memcpy(to, &u32, sizeof(u32));
+		break;
+	default:
+		memcpy(to, &value, sizeof(value));
+	}
+}
+
+/* The first packet of a direction that has the fact. */
+static void begin(const struct sf_annex_step *step, uint8_t *to, const uint8_t *from)
+{
+	if (step->from_bytes == step->to_bytes)
+		copy(to, from, step->to_bytes);
+	else
+		store(to, sf_fact_number(from, step->from_bytes), step->to_bytes);
+}
+
+/* A later one. */
+static void merge(
+	const struct sf_annex_step *step, uint8_t *to, const uint8_t *from, unsigned order)
+{
+	uint64_t value, kept;
+
+	switch (step->merge) {
+	case SF_FACT_MERGE_FOUND:
+		return;
+	case SF_FACT_MERGE_LAST:
+		if (order & SF_ANNEX_LATEST)
+			begin(step, to, from);
+		return;
+	case SF_FACT_MERGE_FIRST:
+		begin(step, to, from);
+		return;
+	default:
+		break;
+	}
+	value = sf_fact_number(from, step->from_bytes);
+	kept = sf_fact_number(to, step->to_bytes);
+	switch (step->merge) {
+	case SF_FACT_MERGE_MIN:
+		value = value < kept ? value : kept;
+		break;
+	case SF_FACT_MERGE_MAX:
+		value = value > kept ? value : kept;
+		break;
+	case SF_FACT_MERGE_SUM:
+		value += kept;
+		break;
+	default:
+		value |= kept;
+	}
+	if (value != kept)
+		store(to, value, step->to_bytes);
+}
+
+void sf_annex_add(const struct sf_annex_layout *layout, uint8_t *side, const struct sf_facts *facts,
+	const uint8_t *annex, unsigned order)
+{
+	struct sf_annex_side *head = (struct sf_annex_side *)(void *)side;
+	const bool first = !head->begun;
+	const bool earliest = first || order & SF_ANNEX_EARLIEST;
+	const unsigned count = earliest ? layout->step_count : layout->later_count;
+	const unsigned has = sf_facts_has(facts);
+
+	for (unsigned i = 0; i < count; i++) {
+		const struct sf_annex_step *step = &layout->steps[i];
+		const uint8_t *from = (step->head ? (const uint8_t *)facts : annex) + step->from;
+		uint8_t *to = side + step->to;
+
+		if (step->has && !(has & step->has)) {
+			if (step->merge == SF_FACT_MERGE_FIRST)
+				memset(to, 0, step->to_bytes);
+			continue;
+		}
+		if (first || (step->has && !(head->has & step->has)))
+			begin(step, to, from);
+		else
+			merge(step, to, from, order);
+	}
+	head->has |= (uint16_t)(has & layout->all_has);
+	if (earliest)
+		head->has =
+			(uint16_t)((head->has & ~layout->first_has) | (has & layout->first_has));
+	head->begun = 1;
+}
+
+/* ---------------------------------------------------------------- records */
+
+uint64_t sf_fact_find(const char *name)
+{
+	for (unsigned i = 0; i < SF_FACT_COUNT; i++)
+		if (strcmp(facts_table[i].row.name, name) == 0)
+			return UINT64_C(1) << i;
+	return 0;
+}
+
+const void *sf_flow_fact(const struct sf_flow *flow, uint64_t fact, unsigned d, size_t *length)
+{
+	const struct sf_fact_row *row;
+	unsigned i;
+
+	if (!flow->annex || !(flow->annex->layout->facts & fact) || d > 1 ||
+		!(flow->directions >> d & 1))
+		return NULL;
+	i = (unsigned)__builtin_ctzll(flow->annex->layout->facts & fact);
+	row = sf_fact_row((enum sf_fact)i);
+	if (row->has && !(flow->has & row->has))
+		return NULL;
+	*length = row->bytes;
+	return sf_fact_of(flow, (enum sf_fact)i, d);
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The annex: the facts of facts.def that a run wants, beside the ones that every run needs. A set of
+ * facts (a bit for each, SF_FACT_SET()) has one layout, so whoever knows the set knows where each fact
+ * lies:
+ *
+ *	packet   behind the head of struct sf_facts, wherever facts are handed on
+ *	entry    of the flow table: two sides, each with a value of every fact
+ *	record   struct sf_annex behind a flow record: two directions likewise
+ *
+ *	struct sf_annex_layout layout;
+ *
+ *	sf_annex_layout_init(&layout, wanted);
+ *	sf_annex_pack(&layout, &facts, annex);                of a packet just parsed
+ *	sf_annex_add(&layout, side, &facts, annex, order);    to the entry of its flow
+ *	sf_fact_get_flow_label(flow, d)                       of a record; 0: it has none
+ *
+ * How a fact is added: its row in facts.def. Example, the largest packet of each direction, whose
+ * value every packet has in its head:
+ *
+ *	FACT(largest, NUMBER, 4, MAX, HEAD(octets), 0, "length of each packet")
+ *
+ * and the field that tells it, in src/export/fields.def, with SF_FACT_SET(largest) as what it needs
+ * and sf_fact_get_largest(flow, d) as its value. A value that the parser does not read yet becomes a
+ * member of the tail of struct sf_facts, which src/parse/ sets for every packet (0 where there is
+ * none): TAIL(member).
+ *
+ * Facts that few packets have get a condition of their own: a row in SF_FACT_CONDITIONS with a flag
+ * that the parser sets, and a bit SF_HAS_…. Example: an identifier of a tunnel,
+ *
+ *	X(RARE, TUNNEL, (facts)->flags & SF_FACT_TUNNEL)
+ *	FACT(tunnel_id, NUMBER, 4, FIRST, TAIL(tunnel_id), SF_HAS_TUNNEL, "tunnel of each packet")
+ *
+ * Packets without the flag neither carry nor merge it.
+ */
+#ifndef SPANFLOW_BASE_ANNEX_H
+#define SPANFLOW_BASE_ANNEX_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <spanflow/flow.h>
+
+#include "base/branch.h"
+#include "base/facts.h"
+
+enum sf_fact {
+#define FACT(name, ...) SF_FACT_##name,
+#include "base/facts.def"
+	SF_FACT_COUNT
+};
+
+/* Bytes of a record's value: SF_FACT_BYTES_name. */
+enum {
+#define FACT(name, form, bytes, ...) SF_FACT_BYTES_##name = (bytes),
+#include "base/facts.def"
+};
+
+static_assert(
+	SF_FACT_COUNT <= 63, "a set of facts is one word, and SF_WANTS_FLOW_ID its highest bit");
+
+/* The set of one fact. */
+#define SF_FACT_SET(name) (UINT64_C(1) << SF_FACT_##name)
+
+/*
+ * The conditions of facts: COMMON ones hold for most packets, and facts of them travel with every
+ * packet; those of RARE ones travel with the packets for which they hold. Facts of one condition are
+ * either all FIRST or none: the first packet alone decides whether a record has those.
+ */
+#define SF_FACT_CONDITIONS(X)                                                                      \
+	X(COMMON, MAC, (facts)->flags &SF_FACT_MAC)                                                \
+	X(RARE, MPLS, (facts)->flags &SF_FACT_MPLS)                                                \
+	X(COMMON, FLOW_LABEL, (facts)->version == 6)
+
+/* The conditions that hold for a packet, as SF_HAS_…. */
+static sf_always_inline unsigned sf_facts_has(const struct sf_facts *facts)
+{
+	unsigned has = 0;
+
+#define X(how_often, name, condition) has |= condition ? SF_HAS_##name : 0u;
+	SF_FACT_CONDITIONS(X)
+#undef X
+	return has;
+}
+
+/* Bounds, whatever is wanted. */
+#define SF_ANNEX_PACKET_MAX 512
+#define SF_FACT_BYTES_MAX   256
+
+/* Where a packet's value is, or where a value is kept, and what becomes of it. */
+struct sf_annex_step {
+	uint8_t merge;     /* enum sf_fact_merge */
+	uint8_t head;      /* the value is in the head of struct sf_facts, not in the annex */
+	uint16_t has;      /* condition that the packet must meet; 0: none */
+	uint16_t from, to; /* offsets: in the packet, in the entry's side */
+	uint16_t from_bytes, to_bytes;
+};
+
+enum sf_fact_merge {
+	SF_FACT_MERGE_FIRST,
+	SF_FACT_MERGE_LAST,
+	SF_FACT_MERGE_FOUND,
+	SF_FACT_MERGE_MIN,
+	SF_FACT_MERGE_MAX,
+	SF_FACT_MERGE_SUM,
+	SF_FACT_MERGE_OR,
+};
+
+struct sf_annex_layout {
+	uint64_t facts; /* the set; 0: there are no annexes, and all else is 0 */
+	/* packets */
+	uint16_t packet_bytes; /* from one annex to the next in arrays: a multiple of 16 */
+	uint16_t common_bytes; /* of a packet for which no rare condition holds: likewise */
+	uint16_t rare;         /* SF_HAS_… of the rare conditions that matter */
+	uint8_t pack_count;
+	/* entries */
+	uint16_t side_bytes; /* a multiple of 8 */
+	uint16_t first_has;  /* conditions for which a direction's first packet stands */
+	uint16_t all_has;    /* conditions that one of its packets must meet */
+	uint8_t step_count;  /* one for each fact; those of later packets first */
+	uint8_t later_count; /* of them: what later packets can change; 0: nothing */
+	/* records */
+	uint16_t record_bytes;      /* of struct sf_annex with its bytes: a multiple of 8 */
+	uint16_t at[SF_FACT_COUNT]; /* in a side */
+	struct sf_annex_step packs[SF_FACT_COUNT];
+	struct sf_annex_step steps[SF_FACT_COUNT];
+};
+
+void sf_annex_layout_init(struct sf_annex_layout *layout, uint64_t facts);
+
+/* ---------------------------------------------------------------- packets */
+
+/* Facts in an array, and their annexes in another one: NULL if there are none. */
+struct sf_facts_array {
+	struct sf_facts *facts;
+	uint8_t *annexes; /* layout.packet_bytes each */
+};
+
+/* Packs the facts of a packet just parsed. `annex` has room for layout->packet_bytes. */
+void sf_annex_pack(
+	const struct sf_annex_layout *layout, const struct sf_facts *facts, uint8_t *annex);
+
+/* Bytes of the packet's annex that hold something. */
+static sf_always_inline unsigned sf_annex_bytes(
+	const struct sf_annex_layout *layout, const struct sf_facts *facts)
+{
+	if (sf_unlikely(layout->rare) && sf_facts_has(facts) & layout->rare)
+		return layout->packet_bytes;
+	return layout->common_bytes;
+}
+
+/* Copies the packet's annex, if there is one. Returns its bytes. */
+static sf_always_inline unsigned sf_annex_move(const struct sf_annex_layout *layout, uint8_t *to,
+	const uint8_t *from, const struct sf_facts *facts)
+{
+	unsigned bytes = 0;
+
+	if (sf_likely(!layout->packet_bytes))
+		return 0;
+	for (; bytes < sf_annex_bytes(layout, facts); bytes += 16)
+		memcpy(to + bytes, from + bytes, 16);
+	return bytes;
+}
+
+/* Bytes of a packet's head and annex, one behind the other, at most. */
+static inline unsigned sf_facts_most(const struct sf_annex_layout *layout)
+{
+	return SF_FACTS_IPV6 + layout->packet_bytes;
+}
+
+/* The annex of packet i. */
+static inline uint8_t *sf_annex_at(
+	const struct sf_annex_layout *layout, struct sf_facts_array array, unsigned i)
+{
+	/* NULL without annexes, as packet_bytes is 0 then */
+	return (uint8_t *)((uintptr_t)array.annexes + (size_t)i * layout->packet_bytes);
+}
+
+/* ---------------------------------------------------------------- entries */
+
+/* What begins each side of an entry; zeros: no packet was added. */
+struct sf_annex_side {
+	uint16_t has;
+	uint16_t begun;
+};
+
+/* What a packet is among those of its direction that were added before. */
+#define SF_ANNEX_EARLIEST 1u
+#define SF_ANNEX_LATEST   2u
+
+/*
+ * Adds a packet to the facts of its direction. `side`: zeros before the first one. `order`:
+ * SF_ANNEX_EARLIEST, SF_ANNEX_LATEST, both or none.
+ */
+void sf_annex_add(const struct sf_annex_layout *layout, uint8_t *side, const struct sf_facts *facts,
+	const uint8_t *annex, unsigned order);
+
+/* ---------------------------------------------------------------- records */
+
+struct sf_annex {
+	const struct sf_annex_layout *layout;
+	uint8_t sides[]; /* of the directions, in their order */
+};
+
+/* Makes `annex` that of a copy of a record, which has layout->record_bytes. */
+static inline void sf_annex_copy(struct sf_annex *annex, const struct sf_annex *from)
+{
+	memcpy(annex, from, from->layout->record_bytes);
+}
+
+/* Bytes of a record's annex; 0: it has none. */
+static inline unsigned sf_annex_size(const struct sf_flow *flow)
+{
+	return flow->annex ? flow->annex->layout->record_bytes : 0;
+}
+
+extern const uint8_t sf_fact_nothing[SF_FACT_BYTES_MAX];
+
+/* The value of direction d; zeros if the record does not have the fact. */
+static sf_always_inline const uint8_t *sf_fact_of(
+	const struct sf_flow *flow, enum sf_fact fact, unsigned d)
+{
+	const struct sf_annex *annex = flow->annex;
+
+	if (sf_unlikely(!annex) || sf_unlikely(!(annex->layout->facts >> fact & 1)))
+		return sf_fact_nothing;
+	return annex->sides + d * annex->layout->side_bytes + annex->layout->at[fact];
+}
+
+static sf_always_inline uint64_t sf_fact_number(const uint8_t *value, unsigned bytes)
+{
+	uint64_t u64;
+	uint32_t u32;
+	uint16_t u16;
+
+	switch (bytes) {
+	case 1:
+		return *value;
+	case 2:
+		memcpy(&u16, value, sizeof(u16));
+		return u16;
+	case 4:
+		memcpy(&u32, value, sizeof(u32));
+		return u32;
+	default:
+		memcpy(&u64, value, sizeof(u64));
+		return u64;
+	}
+}
+
+static sf_always_inline const uint8_t *sf_fact_octets(const uint8_t *value, unsigned bytes)
+{
+	(void)bytes;
+	return value;
+}
+
+/* sf_fact_get_NAME(flow, d): a number, or a pointer to octets. */
+#define SF_FACT_TYPE_NUMBER  uint64_t
+#define SF_FACT_TYPE_OCTETS  const uint8_t *
+#define SF_FACT_VALUE_NUMBER sf_fact_number
+#define SF_FACT_VALUE_OCTETS sf_fact_octets
+#define FACT(name, form, bytes, ...)                                                               \
+	static sf_always_inline SF_FACT_TYPE_##form sf_fact_get_##name(                            \
+		const struct sf_flow *flow, unsigned d)                                            \
+	{                                                                                          \
+		return SF_FACT_VALUE_##form(sf_fact_of(flow, SF_FACT_##name, d), bytes);           \
+	}
+#include "base/facts.def"
+
+/* A row of facts.def. */
+struct sf_fact_row {
+	const char *name, *help;
+	uint16_t bytes, has;
+	uint8_t merge;
+	bool number;
+};
+
+const struct sf_fact_row *sf_fact_row(enum sf_fact fact);
+
+#endif
