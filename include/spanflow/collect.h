@@ -155,6 +155,15 @@ int sf_collector_message(struct sf_collector *collector, const char *exporter,
 	const uint8_t *message, size_t length, struct sf_error *error);
 
 /*
+ * Decodes one message of a connection (TCP), as sf_collector_message() does: templates and sequence
+ * numbers are those of the connection, templates can be withdrawn. sf_collector_stream_end() forgets the
+ * connection, as RFC 7011 §8.1 requires: the next one of the same name begins anew.
+ */
+int sf_collector_stream_message(struct sf_collector *collector, const char *exporter,
+	const uint8_t *message, size_t length, struct sf_error *error);
+void sf_collector_stream_end(struct sf_collector *collector, const char *exporter);
+
+/*
  * Reads a whole IPFIX file (RFC 5655; gzip by content), "-" for standard input. Resynchronises
  * after damage (RFC 5655 §10.3). Returns 0; SF_ECORRUPT when anything was skipped, with file,
  * octet offset and reason; a negative system error when it could not be read: -EINTR when a signal

@@ -69,7 +69,7 @@ complete -c spanflow -n '__fish_seen_subcommand_from show' -l config -rF -d 'Rea
 complete -c spanflow -n '__fish_seen_subcommand_from show' -l help -s h -d 'Print this help and exit'
 complete -c spanflow -n '__fish_seen_subcommand_from show' -l version -s V -d 'Print the version and exit'
 complete -c spanflow -n __fish_use_subcommand -f -a collect -d 'a small collector for NetFlow v5, v9 and IPFIX'
-complete -c spanflow -n '__fish_seen_subcommand_from collect' -l listen -s l -x -d 'Receive NetFlow v5, v9 and IPFIX on this address'
+complete -c spanflow -n '__fish_seen_subcommand_from collect' -l listen -s l -x -d 'Receive on this address'
 complete -c spanflow -n '__fish_seen_subcommand_from collect' -l count -s c -x -d 'Stop after N flow records'
 complete -c spanflow -n '__fish_seen_subcommand_from collect' -l duration -x -d 'Stop after this time'
 complete -c spanflow -n '__fish_seen_subcommand_from collect' -l idle-exit -x -d 'Stop when no message has come for this time'

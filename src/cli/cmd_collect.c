@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * spanflow collect: a small collecting process for NetFlow v5, v9 and IPFIX over UDP. receive/receiver.h
+ * spanflow collect: a small collecting process for NetFlow v5, v9 and IPFIX over UDP, and IPFIX
+ * over TCP. receive/receiver.h
  * receives the messages, the collector of include/spanflow/collect.h decodes them, and collected.c
  * prints and writes the records. Here is what ends a run, and what is said about it.
  */
@@ -41,19 +42,50 @@ static void look_for_end(struct collect *collect)
 		sf_receiver_cut(&collect->receiver);
 }
 
+static void complain(struct collect *collect, const char *what, const char *sender, const char *why)
+{
+	if (collect->complaints >= COMPLAINTS || collect->options->quiet)
+		return;
+	sf_complain("%s from %s: %s", what, sender, why);
+	if (++collect->complaints == COMPLAINTS)
+		sf_complain("further bad messages are counted only");
+}
+
+static void take_result(
+	struct collect *collect, const char *sender, int result, const struct sf_error *error)
+{
+	collect->failed |= result == -ENOMEM;
+	if (result)
+		complain(collect, "message", sender, error->text);
+	look_for_end(collect);
+}
+
 static void decode(void *context, const char *sender, const uint8_t *data, size_t length)
 {
 	struct collect *collect = context;
 	struct sf_error error = { 0 };
 	int result = sf_collector_message(collect->sink.collector, sender, data, length, &error);
 
-	collect->failed |= result == -ENOMEM;
-	if (result && collect->complaints < COMPLAINTS && !collect->options->quiet) {
-		sf_complain("message from %s: %s", sender, error.text);
-		if (++collect->complaints == COMPLAINTS)
-			sf_complain("further bad messages are counted only");
-	}
-	look_for_end(collect);
+	take_result(collect, sender, result, &error);
+}
+
+static void decode_stream(void *context, const char *sender, const uint8_t *data, size_t length)
+{
+	struct collect *collect = context;
+	struct sf_error error = { 0 };
+	int result =
+		sf_collector_stream_message(collect->sink.collector, sender, data, length, &error);
+
+	take_result(collect, sender, result, &error);
+}
+
+static void end_stream(void *context, const char *sender, const char *trouble)
+{
+	struct collect *collect = context;
+
+	sf_collector_stream_end(collect->sink.collector, sender);
+	if (trouble)
+		complain(collect, "connection", sender, trouble);
 }
 
 static void write_out(void *context)
@@ -71,6 +103,9 @@ static struct sf_collected_input received_by(struct collect *collect)
 		.datagrams = collect->receiver.datagrams,
 		.dropped = sf_receiver_dropped(&collect->receiver),
 		.undecoded = collect->receiver.undecoded,
+		.connections = collect->receiver.inflows.connections,
+		.refused = collect->receiver.inflows.refused,
+		.broken = collect->receiver.inflows.broken,
 	};
 }
 
@@ -169,6 +204,8 @@ static int open_receiver(struct collect *collect, struct sf_error *error)
 {
 	const struct sf_receiver_options options = {
 		.message = decode,
+		.stream_message = decode_stream,
+		.stream_end = end_stream,
 		.write_out = write_out,
 		.context = collect,
 		.duration_ns = collect->options->duration_ns,
@@ -219,7 +256,8 @@ int sf_cmd_collect(struct sf_options *options)
 
 	if (options->operands.count) {
 		sf_complain(
-			"unexpected argument '%s': the address to listen on is -l udp://HOST:PORT",
+			"unexpected argument '%s': the address to listen on is -l udp://HOST:PORT "
+			"or tcp://HOST:PORT",
 			options->operands.items[0]);
 		return SF_EXIT_USAGE;
 	}

@@ -319,6 +319,11 @@ static void report_text(
 	if (received && received->undecoded)
 		fprintf(stderr, "%12" PRIu64 " of them not decoded when the run ended\n",
 			received->undecoded);
+	if (received && received->connections + received->refused)
+		fprintf(stderr,
+			"%12" PRIu64 " connections, %" PRIu64 " broken off, %" PRIu64
+			" refused because there were too many\n",
+			received->connections, received->broken, received->refused);
 	text_counters(set->objects[SF_SCOPE_COLLECTOR]);
 	if (sink->where)
 		fprintf(stderr, "%12" PRIu64 " flow records do not meet --where\n",

@@ -58,11 +58,12 @@ bool sf_collected_balanced(const struct sf_collected_sink *sink);
 
 void sf_collected_close(struct sf_collected_sink *sink);
 
-/* Counters of datagrams, for `collect`. */
+/* Counters of datagrams and connections, for `collect`. */
 struct sf_collected_input {
 	uint64_t datagrams; /* received, `undecoded` included */
 	uint64_t dropped;   /* by the kernel */
 	uint64_t undecoded; /* received, but not decoded when the run ended */
+	uint64_t connections, refused, broken; /* struct sf_inflows */
 };
 
 /*

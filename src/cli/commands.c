@@ -30,7 +30,7 @@ const struct sf_command sf_commands[] = {
 		sf_cmd_show },
 	{ "collect", SF_COLLECT, "[-l udp://HOST:PORT]...",
 		"a small collector for NetFlow v5, v9 and IPFIX",
-		"Receives flow records over UDP and prints them or writes them to an IPFIX file. "
+		"Receives flow records over UDP or TCP and prints them or writes them to an IPFIX file. "
 		"Templates are kept per exporter and observation domain; gaps in sequence numbers, "
 		"data without their template and malformed messages are counted. It ends with "
 		"SIGINT or SIGTERM, or as the options say.",

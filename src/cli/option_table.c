@@ -112,8 +112,9 @@ const struct sf_option sf_option_table[] = {
 	{ INPUT, 'r', "read", SF_OPTION_STRINGS, AT(files), SF_CHECK, "FILE", .takes_words = true,
 		.help = "Look at capture files instead of an interface; the same files as for "
 			"spanflow meter -r." },
-	{ COLLECT, 'l', "listen", SF_OPTION_STRINGS, AT(listen), SF_COLLECT, "udp://HOST:PORT",
-		.help = "Receive NetFlow v5, v9 and IPFIX on this address. Without HOST: on all "
+	{ COLLECT, 'l', "listen", SF_OPTION_STRINGS, AT(listen), SF_COLLECT, "URL",
+		.help = "Receive on this address: NetFlow v5, v9 and IPFIX with udp://HOST:PORT, "
+			"IPFIX over TCP with tcp://HOST:PORT. Without HOST: on all "
 			"addresses, IPv4 and IPv6. Of a name: on all its addresses. Port 0 takes "
 			"any free port; standard error names it. Default: udp://:4739." },
 	{ COLLECT, 'c', "count", SF_OPTION_NUMBER, AT(count), SF_COLLECT, "N", .min = 1,

@@ -125,7 +125,7 @@ void sf_collect_forget(struct sf_collector *c, const char *exporter)
 		while (*link) {
 			struct sf_collect_session *session = *link;
 
-			if (strcmp(session->exporter, exporter) == 0) {
+			if (session->connected && strcmp(session->exporter, exporter) == 0) {
 				*link = session->hash_next;
 				session_free(c, session);
 			} else {
@@ -184,9 +184,10 @@ static uint32_t session_hash(const struct sf_collector *c, const char *exporter,
 }
 
 static bool session_is(const struct sf_collect_session *session, const char *exporter,
-	size_t length, uint16_t version, uint32_t domain)
+	size_t length, uint16_t version, uint32_t domain, bool connected)
 {
 	return session->domain == domain && session->version == version &&
+	       session->connected == connected &&
 	       strncmp(session->exporter, exporter, length) == 0 &&
 	       session->exporter[length] == '\0';
 }
@@ -199,11 +200,11 @@ static struct sf_collect_session *session_get(
 	struct sf_collect_session *session, **bucket;
 	size_t length = name_length(exporter, version);
 
-	if (c->last && session_is(c->last, exporter, length, version, domain))
+	if (c->last && session_is(c->last, exporter, length, version, domain, message->withdrawals))
 		return c->last;
 	bucket = &c->session_buckets[session_hash(c, exporter, length, version, domain)];
 	for (session = *bucket; session; session = session->hash_next)
-		if (session_is(session, exporter, length, version, domain))
+		if (session_is(session, exporter, length, version, domain, message->withdrawals))
 			return c->last = session;
 	if (c->session_count >= c->options.max_templates)
 		return NULL;
@@ -215,6 +216,7 @@ static struct sf_collect_session *session_get(
 	memcpy(session->exporter, exporter, length);
 	session->version = version;
 	session->domain = domain;
+	session->connected = message->withdrawals;
 	session->hash_next = *bucket;
 	*bucket = session;
 	c->session_count++;
@@ -233,7 +235,7 @@ static void address_read(struct sf_collect_message *message, const char *exporte
 	exporter += *exporter == '[';
 	length = end ? (size_t)(end - exporter) : strlen(exporter);
 	/* of a file only the records themselves may tell who exported them */
-	if (message->withdrawals || length >= sizeof(text))
+	if (message->file || length >= sizeof(text))
 		return;
 	memcpy(text, exporter, length);
 	text[length] = '\0';
@@ -501,6 +503,25 @@ int sf_collector_message(struct sf_collector *collector, const char *exporter, c
 	return message_decode(&message, exporter);
 }
 
+int sf_collector_stream_message(struct sf_collector *collector, const char *exporter,
+	const uint8_t *bytes, size_t length, struct sf_error *error)
+{
+	struct sf_collect_message message = {
+		.collector = collector,
+		.start = bytes,
+		.end = bytes + length,
+		.error = error,
+		.withdrawals = true,
+	};
+
+	return message_decode(&message, exporter);
+}
+
+void sf_collector_stream_end(struct sf_collector *collector, const char *exporter)
+{
+	sf_collect_forget(collector, exporter);
+}
+
 int sf_collect_file_message(struct sf_collector *collector, const char *exporter, uint64_t base,
 	const uint8_t *bytes, size_t available, struct sf_error *error)
 {
@@ -511,6 +532,7 @@ int sf_collect_file_message(struct sf_collector *collector, const char *exporter
 		.end = bytes + available,
 		.base = base,
 		.error = error,
+		.file = true,
 		.withdrawals = true,
 		.cut = available < length,
 	};

@@ -133,6 +133,7 @@ struct sf_collect_session {
 	struct sf_collect_template *templates;
 	uint32_t domain;
 	uint16_t version;
+	bool connected; /* of a connection or file, which no datagram belongs to */
 	bool expecting, late_valid, init_valid;
 	bool refusal_told; /* a template of this session was refused, and options.refused knows it */
 	uint32_t expected, late;
@@ -161,6 +162,7 @@ struct sf_collect_message {
 	uint32_t uptime_ms;   /* SysUptime at … */
 	int64_t uptime_at_ns; /* … this time: from the header (v5, v9) or element 160 (IPFIX) */
 	bool uptime_valid;
+	bool file;        /* of a file, not of the network */
 	bool withdrawals; /* TCP, SCTP, files: templates may be withdrawn */
 	bool cut;         /* the end of the file cut it: the last data set may be incomplete */
 	bool countable;   /* the number of data records in it is known */

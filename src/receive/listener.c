@@ -28,19 +28,23 @@ struct sf_listen_batch {
 	uint8_t data[SF_LISTEN_BATCH][SF_LISTEN_DATAGRAM];
 };
 
-static int socket_open(const struct sockaddr *address, socklen_t size)
+static int socket_open(const struct sockaddr *address, socklen_t size, bool stream)
 {
-	int room = RECEIVE_BUFFER, off = 0, result;
-	int fd = socket(address->sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int room = RECEIVE_BUFFER, off = 0, on = 1, result;
+	int type = stream ? SOCK_STREAM : SOCK_DGRAM;
+	int fd = socket(address->sa_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return -errno;
 	if (address->sa_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+	/* the kernel adapts the buffer of a connection; connections of the last run may linger */
+	if (stream)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	/* beyond net.core.rmem_max only with CAP_NET_ADMIN */
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)))
+	else if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)))
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
-	if (bind(fd, address, size)) {
+	if (bind(fd, address, size) || (stream && listen(fd, SOMAXCONN))) {
 		result = -errno;
 		close(fd);
 		return result;
@@ -49,31 +53,32 @@ static int socket_open(const struct sockaddr *address, socklen_t size)
 }
 
 static int listener_open(
-	struct sf_listener *listener, const struct sockaddr *address, socklen_t size)
+	struct sf_listener *listener, const struct sockaddr *address, socklen_t size, bool stream)
 {
 	struct sockaddr_storage own = { 0 };
 	socklen_t own_size = sizeof(own);
 	char name[SF_LISTEN_NAME];
 
-	*listener = (struct sf_listener){ .fd = socket_open(address, size) };
+	*listener =
+		(struct sf_listener){ .fd = socket_open(address, size, stream), .stream = stream };
 	if (listener->fd < 0)
 		return listener->fd;
 	getsockname(listener->fd, (struct sockaddr *)&own, &own_size);
 	sf_hostport_name(&own, name);
-	snprintf(listener->url, sizeof(listener->url), "udp://%s", name);
+	snprintf(listener->url, sizeof(listener->url), "%s://%s", stream ? "tcp" : "udp", name);
 	return 0;
 }
 
 /* All addresses: one socket takes both IPv4 and IPv6, unless this host has no IPv6. */
-static int open_any(struct sf_listener *listener, const char *port)
+static int open_any(struct sf_listener *listener, const char *port, bool stream)
 {
 	uint16_t number = htons((uint16_t)strtoul(port, NULL, 10));
 	const struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = number };
 	const struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = number };
-	int result = listener_open(listener, (const struct sockaddr *)&in6, sizeof(in6));
+	int result = listener_open(listener, (const struct sockaddr *)&in6, sizeof(in6), stream);
 
 	if (result == -EAFNOSUPPORT || result == -EADDRNOTAVAIL)
-		result = listener_open(listener, (const struct sockaddr *)&in, sizeof(in));
+		result = listener_open(listener, (const struct sockaddr *)&in, sizeof(in), stream);
 	return result;
 }
 
@@ -92,7 +97,8 @@ static void take_port(struct sockaddr *address, const struct sf_listener *first)
  * Every address of a name, but those that this host does not have (as ::1 where IPv6 is switched
  * off). Returns how many were opened, or the system error of the first.
  */
-static int open_all(struct sf_listener *listeners, unsigned room, const struct addrinfo *infos)
+static int open_all(
+	struct sf_listener *listeners, unsigned room, const struct addrinfo *infos, bool stream)
 {
 	unsigned count = 0;
 	int first_error = 0;
@@ -106,7 +112,7 @@ static int open_all(struct sf_listener *listeners, unsigned room, const struct a
 		}
 		if (count)
 			take_port(info->ai_addr, &listeners[0]);
-		result = listener_open(&listeners[count], info->ai_addr, info->ai_addrlen);
+		result = listener_open(&listeners[count], info->ai_addr, info->ai_addrlen, stream);
 		if (result == 0)
 			count++;
 		else if (first_error == 0)
@@ -129,27 +135,29 @@ int sf_listen_open(
 	struct addrinfo *infos;
 	char host[256];
 	const char *port;
+	bool stream = strncmp(url, "tcp://", 6) == 0;
 	int result;
 
-	if (strncmp(url, "udp://", 6) != 0 ||
+	if ((strncmp(url, "udp://", 6) != 0 && !stream) ||
 		!sf_hostport_split(url + 6, host, sizeof(host), &port) ||
 		!sf_hostport_is_port(port = port ? port : DEFAULT_PORT))
 		return sf_error_set(error, SF_EUSAGE,
 			"--listen %s: expected udp://HOST:PORT or udp://:PORT, as in "
-			"udp://127.0.0.1:4739, udp://[::1]:2055 or udp://:2055",
+			"udp://127.0.0.1:4739, udp://[::1]:2055 or udp://:2055, or tcp:// for "
+			"IPFIX over TCP",
 			url);
 	if (room == 0)
 		return sf_error_set(error, SF_EUSAGE,
 			"--listen %s: at most %d addresses are possible", url, SF_LISTEN_MAX);
 	if (*host == '\0') {
-		result = open_any(listeners, port);
+		result = open_any(listeners, port, stream);
 		result = result ? result : 1;
 	} else {
 		result = getaddrinfo(host, port, &hints, &infos);
 		if (result)
 			return sf_error_set(error, SF_ERESOLVE, "--listen %s: %s: %s", url, host,
 				gai_strerror(result));
-		result = open_all(listeners, room, infos);
+		result = open_all(listeners, room, infos, stream);
 		freeaddrinfo(infos);
 	}
 	if (result == -E2BIG)
@@ -170,7 +178,8 @@ void sf_listen_drops(struct sf_listener *listener)
 	uint32_t info[SK_MEMINFO_VARS] = { 0 };
 	socklen_t size = sizeof(info);
 
-	if (getsockopt(listener->fd, SOL_SOCKET, SO_MEMINFO, info, &size))
+	/* what a listening socket drops is no message */
+	if (listener->stream || getsockopt(listener->fd, SOL_SOCKET, SO_MEMINFO, info, &size))
 		return;
 	listener->dropped += info[SK_MEMINFO_DROPS] - listener->drops_seen;
 	listener->drops_seen = info[SK_MEMINFO_DROPS];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* UDP sockets that flow messages arrive on. */
+/* Sockets that flow messages arrive on: UDP, and TCP, which accepts connections (inflow.h). */
 #ifndef SPANFLOW_RECEIVE_LISTENER_H
 #define SPANFLOW_RECEIVE_LISTENER_H
 
@@ -20,13 +20,14 @@
 struct sf_listener {
 	struct sf_watch watch; /* first member: a function of the loop finds the listener by it */
 	int fd;                /* socket */
+	bool stream;           /* TCP */
 	char url[96];          /* with the port that the socket really has */
 	uint64_t dropped;      /* datagrams that the kernel dropped because the socket was full */
 	uint32_t drops_seen;   /* the kernel's counter of them, which wraps */
 };
 
 /*
- * Opens a socket for each address of the host in "udp://host:port". "udp://:port" and [::] take IPv4
+ * Opens a socket for each address of the host in "udp://host:port" or "tcp://host:port". "udp://:port" and [::] take IPv4
  * and IPv6, port 0 is any free port, the default is 4739. The receive buffers are as large as the system
  * allows. `room`: length of the array. Returns the number of sockets, or SF_EUSAGE, SF_ERESOLVE or a
  * system error with its text.

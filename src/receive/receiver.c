@@ -51,19 +51,28 @@ static void fail(struct sf_receiver *receiver, const char *where, int code)
 	sf_receiver_stop(receiver, "failure");
 }
 
+/* Something was received. */
+static void note_input(void *context)
+{
+	struct sf_receiver *receiver = context;
+	const struct sf_receiver_options *options = &receiver->options;
+
+	receiver->batches++;
+	receiver->last_batch_ns = sf_loop_now(receiver->loop);
+	if (options->silence_ns && !receiver->ending)
+		sf_timer_set(&receiver->silence, receiver->last_batch_ns + options->silence_ns);
+	if (!receiver->output.period)
+		sf_timer_repeat(&receiver->output, OUTPUT_NS);
+}
+
 static void take_batch(struct sf_receiver *receiver, unsigned count)
 {
 	const struct sf_receiver_options *options = &receiver->options;
 	char sender[SF_LISTEN_NAME];
 	unsigned i = 0;
 
-	receiver->batches++;
-	receiver->last_batch_ns = sf_loop_now(receiver->loop);
+	note_input(receiver);
 	receiver->datagrams += count;
-	if (options->silence_ns && !receiver->ending)
-		sf_timer_set(&receiver->silence, receiver->last_batch_ns + options->silence_ns);
-	if (!receiver->output.period)
-		sf_timer_repeat(&receiver->output, OUTPUT_NS);
 	for (; i < count && !receiver->ended; i++) {
 		size_t length;
 		const uint8_t *data = sf_listen_datagram(receiver->batch, i, &length, sender);
@@ -92,6 +101,43 @@ static void receive(struct sf_watch *watch, unsigned ready)
 	else if (n < 0)
 		fail(receiver, listener->url, n);
 }
+
+/* ---------------------------------------------------------------- connections */
+
+static bool take_message(void *context, const char *sender, const uint8_t *data, size_t length)
+{
+	struct sf_receiver *receiver = context;
+
+	if (receiver->ended)
+		return false;
+	receiver->options.stream_message(receiver->options.context, sender, data, length);
+	look_at_clock(receiver);
+	return receiver->ended == NULL;
+}
+
+static void take_end(void *context, const char *sender, const char *trouble)
+{
+	struct sf_receiver *receiver = context;
+
+	receiver->options.stream_end(receiver->options.context, sender, trouble);
+}
+
+static void accept_one(struct sf_watch *watch, unsigned ready)
+{
+	struct sf_listener *listener = (struct sf_listener *)watch;
+	struct sf_receiver *receiver = watch->context;
+	int code;
+
+	(void)ready;
+	/* a run that ends takes what was sent, and nobody new */
+	if (receiver->ending || receiver->ended)
+		return;
+	code = sf_inflows_accept(&receiver->inflows, watch);
+	if (code < 0)
+		fail(receiver, listener->url, code);
+}
+
+/* ---------------------------------------------------------------- the run */
 
 static void on_duration(struct sf_timer *timer)
 {
@@ -123,11 +169,13 @@ static void on_output(struct sf_timer *timer)
 int sf_receiver_init(struct sf_receiver *receiver, struct sf_loop *loop,
 	const struct sf_receiver_options *options)
 {
+	const struct sf_inflow_owner owner = { note_input, take_message, take_end, receiver };
 	int err;
 
 	memset(receiver, 0, sizeof(*receiver));
 	receiver->options = *options;
 	receiver->loop = loop;
+	sf_inflows_init(&receiver->inflows, loop, &owner);
 	receiver->deadline_ns = INT64_MAX;
 	receiver->batch = sf_listen_batch_new();
 	err = receiver->batch ? 0 : -ENOMEM;
@@ -142,6 +190,7 @@ int sf_receiver_init(struct sf_receiver *receiver, struct sf_loop *loop,
 
 void sf_receiver_fini(struct sf_receiver *receiver)
 {
+	sf_inflows_fini(&receiver->inflows);
 	for (unsigned i = 0; i < receiver->count; i++) {
 		sf_watch_remove(&receiver->listeners[i].watch);
 		sf_listen_close(&receiver->listeners[i]);
@@ -163,7 +212,7 @@ int sf_receiver_listen(struct sf_receiver *receiver, const char *url, struct sf_
 		receiver->count += (unsigned)count;
 	for (int i = 0; i < count; i++) {
 		int err = sf_loop_add_watch(receiver->loop, &opened[i].watch, opened[i].fd,
-			SF_LOOP_READ, receive, receiver);
+			SF_LOOP_READ, opened[i].stream ? accept_one : receive, receiver);
 
 		if (err)
 			return sf_error_set(error, err, "--listen %s: %s", url, sf_strerror(err));

@@ -33,16 +33,25 @@
 #include <spanflow/error.h>
 
 #include "base/loop.h"
+#include "receive/inflow.h"
 #include "receive/listener.h"
 
 struct sf_receiver_options {
 	/* Takes one message. `sender` is "192.0.2.1:4739", `data` is valid during the call. */
 	void (*message)(void *context, const char *sender, const uint8_t *data, size_t length);
+	/*
+	 * Takes one message of a connection, whose exporter has templates of its own there, and learns of
+	 * the end of the connection. `trouble`: why, if it did not end between two messages; or NULL.
+	 * May be NULL if no URL is of TCP.
+	 */
+	void (*stream_message)(
+		void *context, const char *sender, const uint8_t *data, size_t length);
+	void (*stream_end)(void *context, const char *sender, const char *trouble);
 	/* Writes out what waits: the input pauses, or has not paused for 100 ms. May be NULL. */
 	void (*write_out)(void *context);
 	void *context;
 	int64_t duration_ns; /* of the run; 0: no limit */
-	int64_t silence_ns;  /* without a datagram, after which the run ends; 0: never */
+	int64_t silence_ns;  /* without a message, after which the run ends; 0: never */
 };
 
 struct sf_receiver {
@@ -51,6 +60,7 @@ struct sf_receiver {
 	struct sf_listener listeners[SF_LISTEN_MAX];
 	unsigned count; /* of listeners */
 	struct sf_listen_batch *batch;
+	struct sf_inflows inflows;
 	struct sf_timer duration, silence, output;
 	uint64_t datagrams;    /* received, those that were not decoded included */
 	uint64_t undecoded;    /* received, but not handed to `message` when the run ended */

@@ -357,6 +357,26 @@ class Collect(Receiving):
             self.assertEqual(specs[:len(fields)], fields)
             self.assertEqual(octets[:len(values)], values)
 
+    def test_over_tcp(self):
+        """A meter's connection, one that carries something else, and one that is cut in a message."""
+        process, _ = self.collect("-l", "tcp://127.0.0.1:0")
+        port = int(re.search(r"tcp://127\.0\.0\.1:(\d+)", self.printed("stderr")).group(1))
+        capture = self.file("a.pcap", pcap(conversations(500)))
+        # not by start(): that would empty the output of the collector
+        sent = json.loads(subprocess.run(
+            [support.SPANFLOW, "meter", "-r", capture, "-e", f"tcp://127.0.0.1:{port}", "--stats",
+             "json"], stderr=subprocess.PIPE, check=True, timeout=60).stderr.splitlines()[-1])
+        for octets in b"GET / HTTP/1.0\r\n\r\n", WHOLE[:-1]:
+            with socket.create_connection(("127.0.0.1", port)) as connection:
+                connection.sendall(octets)
+        wait_until(lambda: "in the middle of a message" in self.printed("stderr"), "words")
+        process.send_signal(signal.SIGTERM)
+        done = self.finish(process)
+        self.assertEqual(len(done.records), sent["collectors"][0]["records"] + 2)
+        self.assertEqual(done.stats["connections"], {"accepted": 3, "refused": 0, "broken": 2})
+        self.assertEqual((done.stats["missingTemplate"], done.stats["sequenceGaps"]), (0, 0))
+        self.assertIn("this is not IPFIX", done.stderr)
+
     def test_count(self):
         process, port = self.collect("-c", "3")
         with self.send(port, message(0, TEMPLATE, data(*[record(i) for i in range(5)]))):
@@ -485,7 +505,7 @@ class Collect(Receiving):
         busy.bind(("127.0.0.1", 0))
         port = busy.getsockname()[1]
         for url, status, words in (
-                ("tcp://127.0.0.1:1", 2, "expected udp://HOST:PORT"),
+                ("sctp://127.0.0.1:1", 2, "expected udp://HOST:PORT"),
                 ("udp://::1:4739", 2, "expected udp://HOST:PORT"),
                 ("udp://127.0.0.1:65536", 2, "expected udp://HOST:PORT"),
                 ("udp://nonexistent.invalid:1", 1, "nonexistent.invalid"),

@@ -134,6 +134,9 @@ static inline int feed(const char *hex)
 	return feed_from("192.0.2.1:4000", hex);
 }
 
+/* The messages of feed_ipfix() come over a connection. */
+static bool connected;
+
 /* An IPFIX message of these sets: export time 0x65000000, domain 1. */
 static inline int feed_ipfix(uint32_t sequence, const char *sets)
 {
@@ -149,7 +152,8 @@ static inline int feed_ipfix(uint32_t sequence, const char *sets)
 	p = sf_store_be32(p, 1);
 	memcpy(p, body, length);
 	free(body);
-	result = sf_collector_message(collector, "192.0.2.1:4000", bytes, message, &error);
+	result = (connected ? sf_collector_stream_message : sf_collector_message)(
+		collector, "192.0.2.1:4000", bytes, message, &error);
 	free(bytes);
 	sf_collector_stats(collector, &stats);
 	return result;

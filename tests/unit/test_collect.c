@@ -161,6 +161,33 @@ START_TEST(test_withdrawal_over_udp)
 }
 END_TEST
 
+/* RFC 7011 §8.1: a connection has templates of its own, may withdraw them, and takes them along */
+START_TEST(test_connections)
+{
+	start(0);
+	ck_assert_int_eq(feed_ipfix(0, "0002000c 01000001 00010004"), 0);
+	connected = true;
+	ck_assert_int_eq(feed_ipfix(0, "01000008 00000006"), 0);
+	ck_assert_uint_eq(stats.missing_template, 1);
+	ck_assert_int_eq(feed_ipfix(0, "0002000c 01000001 00010004 01000008 00000006"), 0);
+	ck_assert_uint_eq(seen.count, 1);
+	ck_assert_uint_eq(seen.record[0].origin_count, 2);
+	ck_assert_int_eq(feed_ipfix(1, "00020008 01000000 01000008 00000006"), 0);
+	ck_assert_uint_eq(stats.withdrawals_ignored, 0);
+	ck_assert_uint_eq(stats.missing_template, 2);
+	ck_assert_int_eq(feed_ipfix(1, "0002000c 01000001 00010004"), 0);
+	sf_collector_stream_end(collector, "192.0.2.1:4000");
+	ck_assert_int_eq(feed_ipfix(0, "01000008 00000006"), 0);
+	ck_assert_uint_eq(stats.missing_template, 3);
+	ck_assert_uint_eq(stats.sequence_gaps, 0);
+	/* the datagrams' one is still there */
+	connected = false;
+	ck_assert_int_eq(feed_ipfix(0, "01000008 00000006"), 0);
+	ck_assert_uint_eq(seen.count, 2);
+	end();
+}
+END_TEST
+
 /* a new definition of an id counts at once */
 START_TEST(test_redefinition)
 {
@@ -496,6 +523,6 @@ END_TEST
 
 CHECK_MAIN("collect", test_rfc7011_appendix_a, test_ipfix_sequence, test_sequence_restart,
 	test_variable_length, test_unknown_sets, test_padding, test_withdrawal_over_udp,
-	test_redefinition, test_templates_refused, test_largest_template, test_bounded,
-	test_malformed, test_truncation, test_stop, test_refusals_are_told, test_zero_tails,
-	test_fields_without_octets_are_bounded, test_many_names)
+	test_connections, test_redefinition, test_templates_refused, test_largest_template,
+	test_bounded, test_malformed, test_truncation, test_stop, test_refusals_are_told,
+	test_zero_tails, test_fields_without_octets_are_bounded, test_many_names)

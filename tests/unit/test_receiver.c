@@ -17,7 +17,8 @@ static struct sf_error error;
 /* What the functions of the receiver saw, and what they are to do. */
 static struct {
 	unsigned messages, written_out;
-	char last[16], order[512];
+	char last[64], order[512];
+	unsigned ends, troubles;
 	unsigned act_at;            /* number of the message that does: */
 	void (*act)(void);          /* this */
 	int64_t work_ns;            /* each message takes so long */
@@ -38,6 +39,14 @@ static void on_message(void *context, const char *sender, const uint8_t *data, s
 		seen.act();
 }
 
+static void on_end(void *context, const char *sender, const char *trouble)
+{
+	ck_assert_ptr_eq(context, &seen);
+	ck_assert_int_eq(strncmp(sender, "127.0.0.1:", 10), 0);
+	seen.ends++;
+	seen.troubles += trouble != NULL;
+}
+
 static void on_write_out(void *context)
 {
 	ck_assert_ptr_eq(context, &seen);
@@ -48,8 +57,15 @@ static void on_write_out(void *context)
 
 static void make(int64_t duration_ns, int64_t silence_ns)
 {
-	const struct sf_receiver_options options = { on_message, on_write_out, &seen, duration_ns,
-		silence_ns };
+	const struct sf_receiver_options options = {
+		.message = on_message,
+		.stream_message = on_message,
+		.stream_end = on_end,
+		.write_out = on_write_out,
+		.context = &seen,
+		.duration_ns = duration_ns,
+		.silence_ns = silence_ns,
+	};
 
 	memset(&seen, 0, sizeof(seen));
 	ck_assert_int_eq(sf_loop_new(&loop), 0);
@@ -247,7 +263,143 @@ START_TEST(wrong_urls_are_refused)
 }
 END_TEST
 
-CHECK_MAIN("receiver", duration_ends_a_run, silence_ends_a_run, end_drains_the_sockets,
-	draining_is_bounded, duration_is_seen_within_a_batch, run_can_end_between_two_datagrams,
-	output_is_written_when_the_input_pauses, flood_on_one_socket_does_not_starve_another,
-	wrong_urls_are_refused)
+/* ---------------------------------------------------------------- connections */
+
+static void make_stream(void)
+{
+	make(SF_NS_PER_S, 0);
+	ck_assert_int_eq(sf_receiver_listen(&receiver, "tcp://127.0.0.1:0", &error), 0);
+	ck_assert_int_eq(strncmp(receiver.listeners[1].url, "tcp://127.0.0.1:", 16), 0);
+}
+
+static int connect_to(unsigned listener)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	to.sin_port = htons((uint16_t)atoi(strrchr(receiver.listeners[listener].url, ':') + 1));
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	return fd;
+}
+
+static void turns(unsigned count)
+{
+	while (count--)
+		ck_assert_int_ge(sf_loop_turn(loop, 0), 0);
+}
+
+/* 20 octets: the header of an IPFIX message, and a text. */
+static const char message[] = "\0\x0a\0\x14"
+			      "time"
+			      "sequ"
+			      "doma"
+			      "text";
+
+START_TEST(a_stream_is_cut_into_messages)
+{
+	char three[60];
+	int fd;
+
+	make_stream();
+	fd = connect_to(1);
+	turns(2);
+	for (unsigned i = 0; i < 20; i++) {
+		ck_assert_uint_eq(seen.messages, 0);
+		ck_assert_int_eq(send(fd, message + i, 1, 0), 1);
+		turns(1);
+	}
+	ck_assert_uint_eq(seen.messages, 1);
+	ck_assert_int_eq(memcmp(seen.last, message, 20), 0);
+	for (unsigned i = 0; i < 3; i++)
+		memcpy(three + 20 * i, message, 20);
+	ck_assert_int_eq(send(fd, three, 50, 0), 50);
+	turns(1);
+	ck_assert_uint_eq(seen.messages, 3);
+	ck_assert_int_eq(send(fd, three + 50, 10, 0), 10);
+	turns(1);
+	ck_assert_uint_eq(seen.messages, 4);
+	close(fd);
+	turns(1);
+	ck_assert_uint_eq(seen.ends, 1);
+	ck_assert_uint_eq(seen.troubles, 0);
+	ck_assert_uint_eq(receiver.inflows.count, 0);
+	fini();
+}
+END_TEST
+
+/* Cut in a message, no IPFIX, a length that no message has: closed, told and counted. */
+START_TEST(a_stream_that_breaks_off)
+{
+	static const struct {
+		const char *bytes;
+		size_t length;
+	} cases[] = { { message, 19 }, { message, 3 }, { "\0\x09\0\x14", 4 }, { "\x16\x03", 2 },
+		{ "\0\x0a\0\x0f", 4 }, { "\0\x0a\0\0", 4 } };
+
+	make_stream();
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int fd = connect_to(1);
+
+		ck_assert_int_eq(
+			send(fd, cases[i].bytes, cases[i].length, 0), (ssize_t)cases[i].length);
+		if (i < 2)
+			shutdown(fd, SHUT_WR);
+		turns(3);
+		ck_assert_uint_eq(seen.ends, i + 1);
+		ck_assert_uint_eq(receiver.inflows.broken, i + 1);
+		ck_assert_uint_eq(receiver.inflows.count, 0);
+		close(fd);
+	}
+	ck_assert_uint_eq(seen.troubles, 6);
+	ck_assert_uint_eq(seen.messages, 0);
+	fini();
+}
+END_TEST
+
+/* Too many connections: the newest are refused, the others go on. */
+START_TEST(connections_are_bounded)
+{
+	int fds[SF_INFLOW_MAX + 3];
+	char byte;
+
+	make_stream();
+	for (unsigned i = 0; i < SF_INFLOW_MAX + 3; i++) {
+		fds[i] = connect_to(1);
+		turns(1);
+	}
+	turns(3);
+	ck_assert_uint_eq(receiver.inflows.count, SF_INFLOW_MAX);
+	ck_assert_uint_eq(receiver.inflows.refused, 3);
+	ck_assert_int_eq(recv(fds[SF_INFLOW_MAX], &byte, 1, 0), 0);
+	ck_assert_int_eq(send(fds[0], message, 20, 0), 20);
+	turns(2);
+	ck_assert_uint_eq(seen.messages, 1);
+	for (unsigned i = 0; i < SF_INFLOW_MAX + 3; i++)
+		close(fds[i]);
+	fini();
+}
+END_TEST
+
+/* What lies in a connection when the run ends is still received. */
+START_TEST(end_drains_connections)
+{
+	int fd;
+
+	make_stream();
+	fd = connect_to(1);
+	turns(2);
+	ck_assert_int_eq(send(fd, message, 20, 0), 20);
+	sf_receiver_end(&receiver, "SIGTERM");
+	ck_assert_str_eq(sf_receiver_run(&receiver), "SIGTERM");
+	ck_assert_uint_eq(seen.messages, 1);
+	close(fd);
+	fini();
+}
+END_TEST
+
+CHECK_MAIN("receiver", a_stream_is_cut_into_messages, a_stream_that_breaks_off,
+	connections_are_bounded, end_drains_connections, duration_ends_a_run, silence_ends_a_run,
+	end_drains_the_sockets, draining_is_bounded, duration_is_seen_within_a_batch,
+	run_can_end_between_two_datagrams, output_is_written_when_the_input_pauses,
+	flood_on_one_socket_does_not_starve_another, wrong_urls_are_refused)

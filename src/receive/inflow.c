@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "receive/inflow.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <linux/tcp.h>
+
+#include "base/wire.h"
+
+#define IPFIX       10
+#define HEADER      16
+#define MESSAGE_MAX 65535
+#define BUFFER      (2 * (MESSAGE_MAX + 1)) /* one message in part, and a whole one behind it */
+
+/* An exporter that has gone without a word: seconds of silence, and between the questions after it. */
+#define IDLE_S 60
+
+struct sf_inflow {
+	struct sf_watch watch;
+	struct sf_inflows *inflows;
+	struct sf_inflow *next, *previous;
+	char sender[SF_HOSTPORT_NAME];
+	size_t fill;
+	uint8_t buffer[BUFFER];
+};
+
+void sf_inflows_init(
+	struct sf_inflows *inflows, struct sf_loop *loop, const struct sf_inflow_owner *owner)
+{
+	*inflows = (struct sf_inflows){ .loop = loop, .owner = *owner };
+}
+
+static void close_inflow(struct sf_inflow *inflow)
+{
+	struct sf_inflows *inflows = inflow->inflows;
+
+	*(inflow->previous ? &inflow->previous->next : &inflows->first) = inflow->next;
+	if (inflow->next)
+		inflow->next->previous = inflow->previous;
+	inflows->count--;
+	if (inflow->watch.loop)
+		sf_watch_remove(&inflow->watch);
+	close(inflow->watch.fd);
+	free(inflow);
+	if (inflows->waiting)
+		sf_watch_set(inflows->waiting, SF_LOOP_READ);
+	inflows->waiting = NULL;
+}
+
+void sf_inflows_fini(struct sf_inflows *inflows)
+{
+	inflows->waiting = NULL;
+	while (inflows->first)
+		close_inflow(inflows->first);
+}
+
+static void end(struct sf_inflow *inflow, const char *trouble)
+{
+	struct sf_inflows *inflows = inflow->inflows;
+
+	inflows->broken += trouble != NULL;
+	inflows->owner.end(inflows->owner.context, inflow->sender, trouble);
+	close_inflow(inflow);
+}
+
+/* NULL, or why what begins at p is no message. */
+static const char *is_wrong(const uint8_t *p, size_t length)
+{
+	if (length >= 2 && sf_load_be16(p) != IPFIX)
+		return "this is not IPFIX: connections carry nothing else";
+	if (length >= 4 && sf_load_be16(p + 2) < HEADER)
+		return "a message is shorter than its header";
+	return NULL;
+}
+
+/* Hands on all whole messages. False: the connection was closed, or no message is wanted. */
+static bool hand_on(struct sf_inflow *inflow)
+{
+	const struct sf_inflow_owner *owner = &inflow->inflows->owner;
+	size_t at = 0;
+
+	for (;;) {
+		const uint8_t *p = inflow->buffer + at;
+		size_t left = inflow->fill - at, length;
+		const char *wrong = is_wrong(p, left);
+
+		if (wrong) {
+			end(inflow, wrong);
+			return false;
+		}
+		length = left < 4 ? HEADER : sf_load_be16(p + 2);
+		if (left < length)
+			break;
+		at += length;
+		if (!owner->message(owner->context, inflow->sender, p, length))
+			break;
+	}
+	inflow->fill -= at;
+	memmove(inflow->buffer, inflow->buffer + at, inflow->fill);
+	return true;
+}
+
+static void receive(struct sf_watch *watch, unsigned ready)
+{
+	struct sf_inflow *inflow = (struct sf_inflow *)watch;
+	const struct sf_inflow_owner *owner = &inflow->inflows->owner;
+	ssize_t n =
+		recv(watch->fd, inflow->buffer + inflow->fill, BUFFER - inflow->fill, MSG_DONTWAIT);
+
+	(void)ready;
+	if (n > 0) {
+		inflow->fill += (size_t)n;
+		owner->input(owner->context);
+		hand_on(inflow);
+	} else if (n == 0) {
+		end(inflow, inflow->fill ? "it was cut in the middle of a message" : NULL);
+	} else if (errno != EAGAIN && errno != EINTR) {
+		end(inflow, strerrordesc_np(errno));
+	}
+}
+
+static void set_options(int fd)
+{
+	static const struct {
+		int level, name, value;
+	} settings[] = {
+		{ SOL_SOCKET, SO_KEEPALIVE, 1 },
+		{ IPPROTO_TCP, TCP_KEEPIDLE, IDLE_S },
+		{ IPPROTO_TCP, TCP_KEEPINTVL, IDLE_S },
+	};
+
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
+		setsockopt(
+			fd, settings[i].level, settings[i].name, &settings[i].value, sizeof(int));
+}
+
+static int open_inflow(struct sf_inflows *inflows, int fd, const struct sockaddr_storage *peer)
+{
+	struct sf_inflow *inflow = malloc(sizeof(*inflow));
+	int err;
+
+	if (!inflow) {
+		close(fd);
+		return -ENOMEM;
+	}
+	/* not the buffer, of which only the pages in use are to be touched */
+	memset(inflow, 0, offsetof(struct sf_inflow, buffer));
+	inflow->inflows = inflows;
+	sf_hostport_name(peer, inflow->sender);
+	err = sf_loop_add_watch(inflows->loop, &inflow->watch, fd, SF_LOOP_READ, receive, inflow);
+	if (err) {
+		close(fd);
+		free(inflow);
+		return err;
+	}
+	set_options(fd);
+	inflow->next = inflows->first;
+	if (inflow->next)
+		inflow->next->previous = inflow;
+	inflows->first = inflow;
+	inflows->count++;
+	inflows->connections++;
+	return 0;
+}
+
+int sf_inflows_accept(struct sf_inflows *inflows, struct sf_watch *watch)
+{
+	struct sockaddr_storage peer;
+	socklen_t size = sizeof(peer);
+	int fd = accept4(watch->fd, (struct sockaddr *)&peer, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd >= 0 && inflows->count < SF_INFLOW_MAX)
+		return open_inflow(inflows, fd, &peer);
+	if (fd >= 0) {
+		inflows->refused++;
+		close(fd);
+		return 0;
+	}
+	/* no descriptor is free: those that wait stay where they are until a connection ends */
+	if ((errno == EMFILE || errno == ENFILE) && inflows->count) {
+		inflows->waiting = watch;
+		return sf_watch_set(watch, 0);
+	}
+	/* what has happened to one that waited (accept(2)) */
+	return errno == EBADF || errno == EINVAL || errno == EMFILE || errno == ENFILE ? -errno : 0;
+}

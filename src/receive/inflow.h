@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Connections of exporters (RFC 7011 §10.4): accepts them, cuts their bytes into IPFIX messages and hands
+ * these on. Memory is bounded: SF_INFLOW_MAX connections with a buffer each. A connection that carries
+ * anything else than IPFIX messages is closed.
+ *
+ *	sf_inflows_init(&inflows, loop, &owner)
+ *	sf_inflows_accept(&inflows, fd)		when a listening socket can be read
+ *	sf_inflows_fini(&inflows)		closes all
+ */
+#ifndef SPANFLOW_RECEIVE_INFLOW_H
+#define SPANFLOW_RECEIVE_INFLOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/hostport.h"
+#include "base/loop.h"
+
+#define SF_INFLOW_MAX 256
+
+/* Whom connections tell; all have the context. */
+struct sf_inflow_owner {
+	/* Bytes came: called once before the messages in them. */
+	void (*input)(void *context);
+	/* A whole message. False: no further one is wanted. */
+	bool (*message)(void *context, const char *sender, const uint8_t *data, size_t length);
+	/* The connection is over. `trouble`: why, if it did not end between two messages; or NULL. */
+	void (*end)(void *context, const char *sender, const char *trouble);
+	void *context;
+};
+
+struct sf_inflow;
+
+struct sf_inflows {
+	struct sf_loop *loop;
+	struct sf_inflow_owner owner;
+	struct sf_inflow *first;
+	unsigned count;
+	struct sf_watch
+		*waiting;     /* a listening socket that is not watched until a connection ends */
+	uint64_t connections; /* accepted */
+	uint64_t refused;     /* closed at once, because there were too many */
+	uint64_t broken;      /* ended by an error, or in the middle of a message */
+};
+
+void sf_inflows_init(
+	struct sf_inflows *inflows, struct sf_loop *loop, const struct sf_inflow_owner *owner);
+void sf_inflows_fini(struct sf_inflows *inflows);
+
+/* Accepts one connection of the listening socket that `watch` belongs to. 0 or -errno. */
+int sf_inflows_accept(struct sf_inflows *inflows, struct sf_watch *watch);
+
+#endif
