@@ -4,14 +4,14 @@
  *
  *	capture ── ports (one per interface) ── queues of a port (one kernel ring each)
  *
- * Queues are numbered port by port. Several rings of one interface form a fanout group steered
- * by the address pair (steer.c). libpcap promises a packet's bytes until its callback returns
- * only, so each queue copies them into an arena of its own, one batch deep; the copy is bounded
- * by the snap length, and the kernel's filter has cut the frame there already. That copy is the
- * price of staying with libpcap's interface.
+ * Queues are numbered port by port. Several rings of one interface form a fanout group, which the
+ * kernel steers by the address pair (steer.c). libpcap guarantees a packet's bytes only until its
+ * callback returns, so each queue copies the packets of a batch into its own memory (`arena`). The copy
+ * is at most the snap length long; the kernel's filter has cut the frame to it already.
  *
- * When an interface is switched off the rings stay and deliver again later; when it is removed
- * they are dead, and are bound to its successor (one queue: needs no privilege) or opened anew.
+ * The rings of an interface that is switched off stay open and deliver packets again later. The rings of
+ * an interface that is removed are dead. If an interface of this name appears again, a single ring is
+ * bound to it, which needs no privilege; several rings are opened again.
  */
 #include <errno.h>
 #include <net/if_arp.h>
@@ -32,41 +32,41 @@
 #include "pcap/rings.h"
 
 #define DEFAULT_WAIT_MS    100
-#define BLOCK_MS           20 /* longest time a packet waits in a block that is not full */
+#define BLOCK_MS           20 /* the kernel hands over a block that is not full after this time */
 #define DEFAULT_RING_BYTES (32U << 20)
-/* Two stacks of Ethernet, tags, labels and IPv6 with extension headers fit in here. */
+/* Room for two stacks of Ethernet, VLAN tags, MPLS labels and IPv6 with extension headers. */
 #define DEFAULT_SNAPLEN 512
 #define MIN_SNAPLEN     64
 #define MAX_SNAPLEN     262144
 #define TAG_LENGTH      4
 
 struct queue {
-	/* per packet */
+	/* used for each packet */
 	pcap_t *handle; /* NULL while the interface is gone */
 	uint8_t *arena;
 	uint32_t stride;
-	uint32_t frame_max; /* longer ones are super-packets */
+	uint32_t frame_max; /* longest frame of the MTU; longer frames are super-packets */
 	struct sf_packet *packets;
 	unsigned count;
 	uint64_t batch_super;
-	uint32_t to_ns; /* factor of the handle's sub-second unit */
+	uint32_t to_ns; /* ns in a unit of the handle's time stamps: 1 or 1000 */
 	uint16_t link, slot, flags;
-	/* per batch */
+	/* used for each batch */
 	sf_counter frames, super_packets, clock_refused;
 	struct port *port;
-	bool first; /* of its port */
-	bool parked;
-	bool paused; /* there is nothing to poll */
-	bool waited; /* before this recv */
-	/* cold: under lock */
+	bool first;  /* the first queue of its port */
+	bool parked; /* its handles are closed until the interface is back */
+	bool paused; /* there is no descriptor that could be polled */
+	bool waited; /* sf_capture_ops.wait was called since the last recv */
+	/* protected by the capture's lock */
 	uint64_t kernel_drops, freezes;
 };
 
 struct port {
 	struct sf_port base;
 	struct sf_interface interface;
-	struct queue *queues; /* the first of base.queues */
-	bool any;             /* the pseudo interface of all interfaces: never goes away */
+	struct queue *queues; /* base.queues of them */
+	bool any;             /* the pseudo interface "any", which never goes away */
 };
 
 struct pcap_capture {
@@ -75,7 +75,8 @@ struct pcap_capture {
 	struct port *ports;
 	unsigned port_count;
 	struct queue *queues;
-	pthread_mutex_t lock; /* error, handles against the statistics, cold members of queues */
+	/* protects base.error, and handles and counters of the queues while statistics are read */
+	pthread_mutex_t lock;
 };
 
 static struct pcap_capture *of(struct sf_capture *capture)
@@ -104,7 +105,7 @@ static void take(u_char *user, const struct pcap_pkthdr *header, const u_char *b
 	queue->count++;
 }
 
-/* A device clock more than a second off is not used: such packets get the system's time. */
+/* Replaces time stamps of the device that are more than a second off by the system's time. */
 static void check_device_clock(struct queue *queue, struct sf_packet *packets, unsigned count)
 {
 	int64_t now = sf_clock_read(CLOCK_REALTIME);
@@ -130,7 +131,7 @@ static int fail(struct pcap_capture *capture, int code, const char *name, const 
 	return code;
 }
 
-/* As pcap_dispatch(): number of packets, or -1. */
+/* Reads packets as pcap_dispatch() does. Returns their number, or -1. */
 static int dispatch(
 	struct pcap_capture *capture, struct queue *queue, struct sf_packet *packets, unsigned max)
 {
@@ -150,7 +151,7 @@ static int dispatch(
 	return (int)queue->count;
 }
 
-/* Adds what the kernel counted since the last call; reading clears it there. Under lock. */
+/* Adds what the kernel counted since the last call, which clears its counters. Called with the lock held. */
 static void collect_drops(struct queue *queue)
 {
 	struct tpacket_stats_v3 stats = { 0 };
@@ -174,8 +175,9 @@ static void close_queue(struct pcap_capture *capture, struct queue *queue)
 }
 
 /*
- * Opens all rings of a port that are closed, so that none counts a packet another one counts.
- * Returns 0; 1 when the kernel lets packets through that the filter refuses.
+ * Opens all rings of a port, behind a filter that refuses everything, and then starts them: so no packet
+ * gets into two rings. Returns 0, or 1 if the kernel has no room for the filter expression and lets all
+ * packets through.
  */
 static int open_rings(struct pcap_capture *capture, struct port *port, struct sf_error *error)
 {
@@ -211,7 +213,10 @@ static int open_rings(struct pcap_capture *capture, struct port *port, struct sf
 	return result < 0 ? result : wider;
 }
 
-/* First queue's thread, all queues parked and the interface back. >= 0, or why not. */
+/*
+ * Opens the rings again when the interface is back and all queues have parked; called by the thread of
+ * the first queue. >= 0, or an error with its text.
+ */
 static int reopen(struct pcap_capture *capture, struct port *port, struct sf_error *error)
 {
 	struct queue *first = port->queues;
@@ -226,7 +231,7 @@ static int reopen(struct pcap_capture *capture, struct port *port, struct sf_err
 	return open_rings(capture, port, error);
 }
 
-/* Sleeps until a descriptor (-1: none) is readable, or for `ms`. */
+/* Sleeps until one of the descriptors is readable (-1: none), or for `ms`. */
 static void sleep_on(int fd, int wake, unsigned ms)
 {
 	struct pollfd polls[] = {
@@ -242,10 +247,7 @@ static bool is_waiting(const struct pcap_capture *capture)
 	return capture->settings.wait_ms != SF_WAIT_NEVER;
 }
 
-/*
- * Nothing may be read from the queue for a while: that is when recv, or `wait` after it, waits
- * longer than for packets.
- */
+/* Keeps the queue from being read for a while, because its interface is gone or switched off. */
 static void pause_queue(const struct pcap_capture *capture, struct queue *queue)
 {
 	if (is_waiting(capture))
@@ -254,8 +256,8 @@ static void pause_queue(const struct pcap_capture *capture, struct queue *queue)
 }
 
 /*
- * The descriptor would be ready all the time, with an error: it is left out. An interface that is
- * gone is looked for at this interval.
+ * sf_capture_ops.wait. The descriptor of a paused queue is not polled, because poll() would report its
+ * error at once; the sleep is short, so that the return of the interface is noticed.
  */
 static void wait_for_packets(struct sf_capture *base, unsigned number, int wake, unsigned ms)
 {
@@ -269,7 +271,10 @@ static void wait_for_packets(struct sf_capture *base, unsigned number, int wake,
 		sleep_on(pcap_fileno(queue->handle), wake, ms);
 }
 
-/* The interface is gone: waits up to wait_ms for it. 0, or a failure that waiting cannot cure. */
+/*
+ * Called when the interface is gone: parks the queue and sleeps up to wait_ms; the first queue opens the
+ * rings again if the interface is back. 0, or an error that waiting cannot cure.
+ */
 static int wait_for_interface(struct pcap_capture *capture, struct queue *queue)
 {
 	struct port *port = queue->port;
@@ -299,7 +304,7 @@ static int wait_for_interface(struct pcap_capture *capture, struct queue *queue)
 	return 0;
 }
 
-/* libpcap reports an error: because the interface went away, or a real one? */
+/* Called after an error of libpcap: finds out whether the interface went away or the error is fatal. */
 static int explain(struct pcap_capture *capture, struct queue *queue)
 {
 	struct port *port = queue->port;
@@ -498,7 +503,10 @@ static int open_port(struct pcap_capture *capture, unsigned number,
 	return 0;
 }
 
-/* Does the expression's program fit? Its offsets are Ethernet's; cooked packets begin elsewhere. */
+/*
+ * True if all interfaces are Ethernet, so that the kernel can apply the filter expression: it is compiled
+ * with Ethernet's offsets, and packets of a cooked socket have others.
+ */
 static bool all_ethernet(const struct pcap_capture *capture)
 {
 	for (unsigned i = 0; i < capture->port_count; i++) {
@@ -515,7 +523,7 @@ static int start_port(struct pcap_capture *capture, struct port *port, struct sf
 {
 	int result;
 
-	/* its first queue opens it later; that it would not be allowed to is told now */
+	/* the first queue opens it later; a missing privilege is reported now */
 	if (sf_port_state(&port->base) == SF_NETDEV_GONE)
 		return sf_pcap_probe(error);
 	result = open_rings(capture, port, error);

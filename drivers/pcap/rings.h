@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Inside of the libpcap driver: one kernel ring (socket.c), steering among several. */
+/* Parts of the libpcap driver: a kernel ring (socket.c), and steering among several (steer.c). */
 #ifndef SPANFLOW_DRIVERS_PCAP_RINGS_H
 #define SPANFLOW_DRIVERS_PCAP_RINGS_H
 
@@ -10,7 +10,7 @@
 
 #include "base/port.h"
 
-/* What all rings of a source have in common. */
+/* Settings that all rings of a source have. */
 struct sf_pcap_settings {
 	uint32_t snaplen;
 	uint32_t ring_bytes;
@@ -19,50 +19,54 @@ struct sf_pcap_settings {
 	bool immediate, promiscuous, hardware_time;
 	enum sf_direction direction;
 	uint32_t steer_key[4];
-	struct sock_fprog program; /* final filter: snap length and, where possible, expression */
-	bool filtered;             /* it has the expression */
+	struct sock_fprog
+		program; /* final filter: cuts to the snap length, may hold the expression */
+	bool filtered;   /* `program` holds the filter expression */
 };
 
 /*
- * Opens the ring of one queue of an interface ("any" too) behind a filter that refuses every
- * packet. Fails with a text that names the cure.
+ * Opens the ring of one queue of an interface, which may be "any". Its filter refuses every packet until
+ * sf_pcap_socket_start(). The text of an error says what to do.
  */
 int sf_pcap_socket_open(pcap_t **handle, const char *name, const struct sf_pcap_settings *settings,
 	struct sf_error *error);
 
-/* Joins `handle` to the fanout group *group; -1 makes a new group, steered by address pair. */
+/* Adds `handle` to the fanout group *group. If that is -1, makes a group, steered by the address pair. */
 int sf_pcap_socket_join(
 	pcap_t *handle, int *group, const uint32_t *steer_key, struct sf_error *error);
 
 /*
- * Discards what came in before the refusing filter took hold, then lets packets in. Returns 0; 1
- * when the kernel has no room for settings->program: every packet comes in then, cut all the same.
+ * Discards packets that arrived before the refusing filter was set, then sets the final filter. Returns
+ * 0; or 1 if the kernel has no room for settings->program: then every packet comes in, cut to the snap
+ * length.
  */
 int sf_pcap_socket_start(
 	pcap_t *handle, const struct sf_pcap_settings *settings, struct sf_error *error);
 
 /*
- * Follows an interface that came back under a new index: needs no privilege, but works only
- * outside of a fanout group. 0 or -errno.
+ * Binds the ring to an interface that came back with another index. Needs no privilege; does not work in
+ * a fanout group. 0 or -errno.
  */
 int sf_pcap_socket_rebind(pcap_t *handle, const struct sf_netdev *netdev, bool promiscuous);
 
 /*
- * Builds settings->program: `expression` (NULL: none) for Ethernet, accepting every frame whose
- * tag is out of band, so that it never refuses what the same expression accepts on the whole
- * frame. One that is too long for any kernel is left out: see settings->filtered.
- * free(settings->program.filter). SF_EUSAGE with libpcap's message.
+ * Makes settings->program from `expression` (NULL: none), compiled for Ethernet. It accepts every frame
+ * whose VLAN tag the kernel keeps beside the bytes, because the expression could be wrong about such a
+ * frame; user space applies the expression again to the whole frame. An expression that is too long for
+ * any kernel is left out, and settings->filtered is false. The caller frees settings->program.filter.
+ * SF_EUSAGE: libpcap's message about the expression.
  */
 int sf_pcap_program(
 	struct sf_pcap_settings *settings, const char *expression, struct sf_error *error);
 
 /*
- * The steering program: sf_steer_hash() in classic BPF. Returns its length, <= SF_PCAP_STEER_MAX.
+ * Writes the steering program, sf_steer_hash() in classic BPF. Returns its length, at most
+ * SF_PCAP_STEER_MAX.
  */
 #define SF_PCAP_STEER_MAX 192
 unsigned sf_pcap_steer(struct sock_filter *program, const uint32_t *key);
 
-/* LINKTYPE_ value of a DLT_ value: the same but for some. */
+/* The LINKTYPE_ number of a DLT_ number; a few differ. */
 uint16_t sf_pcap_link_type(int dlt);
 
 /* See sf_capture_ops.probe. */

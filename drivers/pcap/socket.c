@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One TPACKET_V3 ring as libpcap makes it, and the socket options that libpcap does not know.
- * Filters are attached here and not with pcap_setfilter(): that one widens the snap length of
- * every program, and the kernel would copy whole frames into the ring.
+ * A TPACKET_V3 ring that libpcap makes, and socket options that libpcap does not set. Filters are set
+ * here and not with pcap_setfilter(), which raises the snap length of every program, so that the kernel
+ * would copy whole frames into the ring.
  *
- * A ring receives from the moment it is bound, that is before a filter or a fanout group can be
- * set. So each begins with a filter that refuses everything; what slipped in before is counted by
- * the kernel and taken out again before the real filter is set. Then no packet is seen by two
- * rings, whatever arrives while several of them start.
+ * A ring receives packets as soon as it is bound, before a filter or a fanout group can be set. So each
+ * ring first gets a filter that refuses everything. The kernel has counted the packets that came in
+ * before; they are taken out of the ring, and then the final filter is set. So no packet gets into two
+ * rings, whatever arrives while they start.
  */
 #include <errno.h>
 #include <linux/if_ether.h>
@@ -41,7 +41,7 @@ static int refuse_all(pcap_t *handle)
 	return attach(handle, &(struct sock_fprog){ .len = 1, .filter = &refuse });
 }
 
-/* The final filter: 0; 1: without its expression, for which the kernel has no room; -errno. */
+/* Sets the final filter. 0, -errno, or 1 if the kernel has no room for the filter expression. */
 static int attach_final(pcap_t *handle, const struct sf_pcap_settings *settings)
 {
 	struct sock_filter cut = BPF_STMT(BPF_RET | BPF_K, settings->snaplen);
@@ -70,7 +70,7 @@ static void choose_timestamps(pcap_t *handle, bool hardware)
 		pcap_free_tstamp_types(types);
 }
 
-/* What pcap_activate() refused, in words. Returns the code for it. */
+/* Describes a failure of pcap_activate() in words. Returns its error code. */
 static int activate_error(pcap_t *handle, int status, const char *name, struct sf_error *error)
 {
 	char cure[256];
@@ -121,7 +121,7 @@ int sf_pcap_socket_open(pcap_t **handle, const char *name, const struct sf_pcap_
 		pcap_close(p);
 		return result;
 	}
-	/* kernels before 4.20 lack it; libpcap then leaves the frames out itself */
+	/* Linux 4.20; with an older kernel libpcap leaves these frames out itself */
 	setsockopt(pcap_fileno(p), SOL_PACKET, PACKET_IGNORE_OUTGOING, &ignore, sizeof(ignore));
 	*handle = p;
 	return 0;
@@ -161,7 +161,7 @@ static void count_one(u_char *count, const struct pcap_pkthdr *header, const u_c
 	++*(uint64_t *)(void *)count;
 }
 
-/* Takes `expected` packets out of the ring; gives up when the last block must long be closed. */
+/* Takes `expected` packets out of the ring, or gives up when the kernel must have closed the last block. */
 static void drain(pcap_t *handle, uint64_t expected, int block_ms)
 {
 	int64_t deadline =
@@ -184,7 +184,7 @@ int sf_pcap_socket_start(
 	socklen_t size = sizeof(stats);
 	int result;
 
-	/* whoever still runs the old filter on another processor is done after this */
+	/* returns when no other processor runs the old filter any more */
 	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 	if (getsockopt(pcap_fileno(handle), SOL_PACKET, PACKET_STATISTICS, &stats, &size) == 0)
 		drain(handle, stats.tp_packets - stats.tp_drops, settings->block_ms);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * sf_steer_hash() of base/steer.h as a classic BPF program for PACKET_FANOUT_CBPF. All loads are
- * relative to the network header (SKF_NET_OFF): the data of an incoming packet begins there, that
- * of an outgoing one at the link header. The kernel has taken the outer tag out of the data; up
- * to two more tags are stepped over. What is neither IPv4 nor IPv6 goes to the first queue.
+ * relative to the network header (SKF_NET_OFF), because the data of an incoming packet begins there and
+ * the data of an outgoing packet begins at the link header. The kernel has taken the outer VLAN tag out
+ * of the data; the program skips up to two more. Packets that are not IP go to the first queue.
  *
  *	ld   protocol            X = 0, or the bytes of inner tags
  *	jeq  IPv4 -> v4, IPv6 -> v6, a tag -> next ethertype, X += 4
@@ -17,7 +17,7 @@
 #include "base/steer.h"
 #include "pcap/rings.h"
 
-#define TAGS 2 /* in-band tags stepped over */
+#define TAGS 2 /* VLAN tags in the data that are skipped */
 
 struct writer {
 	struct sock_filter *at;
@@ -54,7 +54,7 @@ static void put_mix(struct writer *w)
 	put_fold(w, 13);
 }
 
-/* A = the endpoint of `words` words at `offset`, folded with the last keys. */
+/* A = hash of the address of `words` words at `offset`, with the last words of the key. */
 static void put_endpoint(struct writer *w, uint32_t offset, unsigned words, const uint32_t *key)
 {
 	for (unsigned i = 0; i < words; i++) {
@@ -63,7 +63,7 @@ static void put_endpoint(struct writer *w, uint32_t offset, unsigned words, cons
 		if (i + 1 == words && words == 1)
 			return;
 		if (i > 0) {
-			/* X holds the way over the tags, so the sum waits in M[2] */
+			/* X holds the length of the tags, so the sum is kept in M[2] */
 			put(w, BPF_ST, 3);
 			put(w, BPF_STX, 1);
 			put(w, BPF_LDX | BPF_MEM, 3);
@@ -76,7 +76,7 @@ static void put_endpoint(struct writer *w, uint32_t offset, unsigned words, cons
 	}
 }
 
-/* From an address pair at `offset` to the end of the program. M[1] keeps X meanwhile. */
+/* Writes the end of the program, for an address pair at `offset`. M[1] keeps X. */
 static void put_pair(struct writer *w, uint32_t offset, unsigned words, const uint32_t *key)
 {
 	put(w, BPF_STX, 1);
