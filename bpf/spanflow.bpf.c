@@ -61,7 +61,7 @@ static __always_inline int steer(struct xdp_md *ctx)
 	int action = (int)bpf_redirect_map(&sockets, ctx->rx_queue_index, XDP_PASS);
 
 	if (action != XDP_REDIRECT)
-		__sync_fetch_and_add(&own_counters()->homeless, 1);
+		__sync_fetch_and_add(&own_counters()->unserved, 1);
 	return action;
 }
 

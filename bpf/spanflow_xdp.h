@@ -13,7 +13,7 @@
 
 struct sf_xdp_counters {
 	__u64 passed;   /* unicast to the interface itself: left to the host, not metered */
-	__u64 homeless; /* no socket for the receive queue: left to the host, not metered */
+	__u64 unserved; /* no socket for the receive queue: left to the host, not metered */
 	__u64 reserved[6];
 };
 

@@ -5,15 +5,16 @@
  *	capture ── ports (one per interface, with its XDP program)
  *	               └─ queues ── sockets (one per receive queue of the interface)
  *
- * With fewer queues than the interface has receive queues, a queue serves several sockets in
- * turn; a batch comes from one of them. The packet's bytes are lent where the kernel put them:
- * recv takes descriptors off the receive ring, release puts the chunks into the fill ring.
+ * If there are fewer queues than the interface has receive queues, a queue reads several sockets in
+ * turn, and each batch comes from one socket. A packet's bytes stay where the kernel put them: recv takes
+ * descriptors off the receive ring, release puts the chunks into the fill ring.
  *
- * A frame in several buffers is lent as its first buffer, which holds every header; `wire` is the
- * length of all. Frames taken here never reach the host: XDP cannot do both to one frame.
+ * Of a frame in several buffers the caller gets the first buffer, which holds every header; `wire` is the
+ * length of the whole frame. Frames received here do not reach the host, because XDP cannot give a frame
+ * to both.
  *
- * When the interface goes away, sockets and program are dead; each queue closes its sockets, and
- * the first one's thread opens everything anew when the interface is back (base/port.h).
+ * When the interface goes away, its sockets and its program are dead. Each queue closes its sockets, and
+ * the thread of the first queue opens everything again when the interface is back (base/port.h).
  */
 #include <errno.h>
 #include <poll.h>
@@ -39,7 +40,7 @@
 #define DEFAULT_WAIT_MS      100
 #define DEFAULT_MEMORY_BYTES (32U << 20) /* per socket */
 
-/* Packets per second that may begin while a queue rests, without a loss. */
+/* Rate of a burst, in packets per second, that begins while a queue rests and loses no packet. */
 #define BURST_RATE 3000000
 
 #ifndef XDP_PKT_CONTD
@@ -48,7 +49,7 @@
 
 #define ETHERTYPE_8021AD 0x88a8
 
-/* What the module of this driver exports, where it is one (proxy.c). */
+/* The object that the module exports, in libspanflow (proxy.c). */
 extern const struct sf_capture_ops sf_driver_af_xdp SF_MODULE_OBJECT;
 
 static struct sf_xdp_capture *of(struct sf_capture *capture)
@@ -69,7 +70,8 @@ static int fail(struct sf_xdp_capture *capture, int code, const char *name, cons
 }
 
 /*
- * What the program wrote before the frame; wiped, so that no later frame inherits it.
+ * Reads the metadata that the XDP program wrote before the frame, and clears it, so that it is not taken
+ * for the metadata of a later frame in this chunk.
  * `to_system`: system time minus monotonic time.
  */
 static void take_metadata(
@@ -101,9 +103,10 @@ static void take_metadata(
 }
 
 /*
- * System time minus monotonic time, which changes only when somebody sets the system's clock. It is
- * measured between two looks at the other clock, and kept as long as it is right to within the error
- * of that: a thread may lose its processor in between. So the times of different queues are in order.
+ * System time minus monotonic time, which changes only when somebody sets the system's clock. The system
+ * time is read between two readings of the monotonic clock, whose distance is the error of the
+ * measurement: it is large if the thread lost its processor in between. The old value is kept as long as
+ * it lies within the error, so that the times of different queues are in order.
  */
 static int64_t system_minus_monotonic(struct sf_xdp_queue *queue)
 {
@@ -122,8 +125,8 @@ static int64_t system_minus_monotonic(struct sf_xdp_queue *queue)
 }
 
 /*
- * Takes whole packets off the receive ring of one socket, at most `max` packets and as many
- * buffers as a batch has places. Returns their number.
+ * Takes whole packets off the receive ring of a socket: at most `max` packets, and at most SF_BATCH_MAX
+ * buffers. Returns the number of packets.
  */
 static unsigned take_batch(struct sf_xdp_capture *capture, struct sf_xdp_queue *queue,
 	struct sf_xdp_socket *socket, struct sf_packet *packets, unsigned max)
@@ -152,7 +155,7 @@ static unsigned take_batch(struct sf_xdp_capture *capture, struct sf_xdp_queue *
 				.link = SF_LINK_ETHERNET,
 				.interface = queue->slot,
 			};
-		/* the headers, and what the program may have written before them */
+		/* the headers, and the metadata before them */
 		__builtin_prefetch(packet->data);
 		__builtin_prefetch(packet->data - 1);
 		inside = desc->options & XDP_PKT_CONTD;
@@ -179,7 +182,7 @@ static unsigned take_batch(struct sf_xdp_capture *capture, struct sf_xdp_queue *
 	return count;
 }
 
-/* The next of the queue's sockets that has packets. */
+/* Takes a batch from the next socket of the queue that has packets. */
 static unsigned take_any(struct sf_xdp_capture *capture, struct sf_xdp_queue *queue,
 	struct sf_packet *packets, unsigned max)
 {
@@ -202,7 +205,7 @@ static void release(struct sf_capture *base, unsigned number)
 
 	if (!socket)
 		return;
-	/* room for all: the ring holds as many as there are chunks */
+	/* never fails: the ring has room for all chunks */
 	n = xsk_ring_prod__reserve(&socket->fill, queue->lent, &at);
 	for (uint32_t i = 0; i < n; i++)
 		*xsk_ring_prod__fill_addr(&socket->fill, at + i) = queue->lent_chunks[i];
@@ -214,10 +217,9 @@ static void release(struct sf_capture *base, unsigned number)
 }
 
 /*
- * Lets packets gather before the next ones are taken. The kernel wakes a reader that polls for each
- * packet, which costs far more than the packet; frames that are copied carry the time of their
- * arrival, so nobody needs to be awake for it. The rest is so short that a burst at BURST_RATE fills
- * half of the socket's memory.
+ * Sleeps, so that packets gather. The kernel wakes a reader in poll() for each packet, which costs far
+ * more than the packet. In copy modes the XDP program stamps frames with the time of their arrival, so
+ * reading them later does no harm. A burst at BURST_RATE fills half of the socket's memory meanwhile.
  */
 static void rest(const struct sf_xdp_queue *queue)
 {
@@ -241,8 +243,8 @@ static void sleep_on(int wake, unsigned ms)
 }
 
 /*
- * Sleeps until a packet comes, or `wake` (-1: none) is readable; poll() also wakes a driver that
- * waits for chunks.
+ * Sleeps until a packet comes, `wake` (-1: none) is readable or `ms` have passed. poll() also makes the
+ * card's driver look at the fill ring.
  */
 static void wait_for_packets(struct sf_xdp_queue *queue, int wake, unsigned ms)
 {
@@ -251,7 +253,7 @@ static void wait_for_packets(struct sf_xdp_queue *queue, int wake, unsigned ms)
 			.fd = xsk_socket__fd(queue->sockets[i * queue->step].xsk),
 			.events = POLLIN,
 		};
-	/* there is room for one more: sf_xdp_port_open() made it */
+	/* sf_xdp_port_open() has made room for one more */
 	queue->polls[queue->socket_count] = (struct pollfd){ .fd = wake, .events = POLLIN };
 	poll(queue->polls, queue->socket_count + 1, (int)ms);
 	for (unsigned i = 0; i < queue->socket_count; i++)
@@ -261,7 +263,7 @@ static void wait_for_packets(struct sf_xdp_queue *queue, int wake, unsigned ms)
 		}
 }
 
-/* An interface that is gone is looked for at the default interval. */
+/* sf_capture_ops.wait. If the interface is gone, the sleep is short, so that its return is noticed. */
 static void wait_in_between(struct sf_capture *base, unsigned number, int wake, unsigned ms)
 {
 	struct sf_xdp_queue *queue = &of(base)->queues[number];
@@ -273,7 +275,10 @@ static void wait_in_between(struct sf_capture *base, unsigned number, int wake, 
 		wait_for_packets(queue, wake, ms);
 }
 
-/* The interface is gone: waits up to wait_ms for it. 0, or a failure that waiting cannot cure. */
+/*
+ * Called when the interface is gone: parks the queue and sleeps up to wait_ms; the first queue opens the
+ * sockets again if the interface is back. 0, or an error that waiting cannot cure.
+ */
 static int wait_for_interface(struct sf_xdp_capture *capture, struct sf_xdp_queue *queue)
 {
 	struct sf_xdp_port *port = queue->port;
@@ -348,7 +353,7 @@ static void read_stats(struct sf_capture *base, struct sf_capture_stats *stats)
 {
 	struct sf_xdp_capture *capture = of(base);
 	struct xdp_statistics sum = { 0 };
-	uint64_t homeless = 0, refused = 0;
+	uint64_t unserved = 0, refused = 0;
 
 	*stats = (struct sf_capture_stats){ 0 };
 	pthread_mutex_lock(&capture->lock);
@@ -362,8 +367,8 @@ static void read_stats(struct sf_capture *base, struct sf_capture_stats *stats)
 		for (unsigned j = 0; j < port->socket_count; j++)
 			sf_xdp_port_statistics(&sum, &port->sockets[j]);
 		stats->passed_to_host += port->passed;
-		homeless += port->homeless;
-		sf_xdp_program_counters(&port->program, &stats->passed_to_host, &homeless);
+		unserved += port->unserved;
+		sf_xdp_program_counters(&port->program, &stats->passed_to_host, &unserved);
 	}
 	pthread_mutex_unlock(&capture->lock);
 	for (unsigned i = 0; i < base->queues; i++) {
@@ -380,7 +385,7 @@ static void read_stats(struct sf_capture *base, struct sf_capture_stats *stats)
 	add_cause(stats, "rxDropped", sum.rx_dropped);
 	add_cause(stats, "fillRingEmpty", sum.rx_fill_ring_empty_descs);
 	add_cause(stats, "invalidDescriptors", sum.rx_invalid_descs);
-	add_cause(stats, "noSocket", homeless);
+	add_cause(stats, "noSocket", unserved);
 	if (capture->hardware_time)
 		add_cause(stats, "deviceClockRefused", refused);
 }
@@ -446,7 +451,7 @@ static void close_capture(struct sf_capture *base)
 	free(capture);
 }
 
-/* The interface, and how many queues are to read its receive queues. */
+/* Opens an interface and decides how many queues read its receive queues. */
 static int add_port(struct sf_xdp_capture *capture, const struct sf_capture_options *options,
 	struct sf_error *error)
 {
@@ -466,7 +471,7 @@ static int add_port(struct sf_xdp_capture *capture, const struct sf_capture_opti
 	};
 	snprintf(port->interface.name, sizeof(port->interface.name), "%s", name);
 	if (sf_port_state(&port->base) == SF_NETDEV_GONE) {
-		/* how many receive queues it will have nobody knows */
+		/* a missing interface: the number of its receive queues is not known yet */
 		port->base.queues = options->queues ? options->queues : 1;
 		result = sf_xdp_probe(error);
 	} else {
@@ -479,7 +484,7 @@ static int add_port(struct sf_xdp_capture *capture, const struct sf_capture_opti
 	return result;
 }
 
-/* sf_xdp_port_open() deals the sockets out to them. */
+/* Numbers the queues of a port; sf_xdp_port_open() distributes the sockets over them. */
 static void name_queues(
 	struct sf_xdp_port *port, struct sf_xdp_queue *queues, uint16_t slot, uint32_t snaplen)
 {
@@ -496,8 +501,8 @@ static void name_queues(
 }
 
 /*
- * A tag that the card takes out of the frame reaches us by metadata only, so the card is asked to
- * leave it in. What remains uncertain becomes the capture's warning.
+ * Asks the card to leave VLAN tags in frames, because a tag that it takes out can be read from metadata
+ * only. If neither is certain, the capture has a warning.
  */
 static void keep_tags(struct sf_xdp_capture *capture, struct sf_xdp_port *port)
 {
@@ -558,7 +563,7 @@ static int open_capture(struct sf_capture **result, const struct sf_capture_opti
 
 		name_queues(port, &capture->queues[next], (uint16_t)i, options->snaplen);
 		next += port->base.queues;
-		/* of one that is missing yet, nobody knows */
+		/* not known of an interface that is missing */
 		capture->base.mixed |=
 			!port->socket_count || port->socket_count > port->base.queues;
 		if (port->base.wanted & SF_ETHTOOL_MERGING)

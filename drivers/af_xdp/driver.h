@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the driver's table (af_xdp.c) and the table that stands for it (proxy.c) have in common. */
+/* Members of the driver's table (af_xdp.c) that its proxy (proxy.c) has too. */
 #ifndef SPANFLOW_DRIVERS_AF_XDP_DRIVER_H
 #define SPANFLOW_DRIVERS_AF_XDP_DRIVER_H
 

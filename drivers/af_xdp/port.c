@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Opening and closing one interface: its program, then a socket for each receive queue. A kernel
- * or a driver tells only by refusing what it can do, so the modes are tried, best first. Whatever
- * the statistics look at changes hands under the capture's lock.
+ * Opens and closes an interface: its XDP program, then a socket for each receive queue. What a kernel or a
+ * card's driver can do is found out by trying: the best mode first. The capture's lock is held when
+ * anything is changed that statistics read.
  */
 #include <errno.h>
 #include <linux/if_xdp.h>
@@ -18,7 +18,7 @@
 #define UNLOCK_US   50000
 #define RELEASE_US  1000000
 #define MEMORY_MIN  (256U << 10)
-#define CHUNK_LARGE 4096 /* the largest there is */
+#define CHUNK_LARGE 4096 /* the largest chunk that AF_XDP allows */
 
 void sf_xdp_port_statistics(struct xdp_statistics *sum, const struct sf_xdp_socket *socket)
 {
@@ -46,7 +46,7 @@ void sf_xdp_port_close_socket(
 void sf_xdp_port_close_program(struct sf_xdp_capture *capture, struct sf_xdp_port *port)
 {
 	pthread_mutex_lock(&capture->lock);
-	sf_xdp_program_counters(&port->program, &port->passed, &port->homeless);
+	sf_xdp_program_counters(&port->program, &port->passed, &port->unserved);
 	sf_xdp_program_close(&port->program);
 	pthread_mutex_unlock(&capture->lock);
 }
@@ -90,8 +90,8 @@ static int socket_error(
 }
 
 /*
- * The kernel gives a queue back some time after its socket was closed, be it that of the mode tried
- * before or of a meter just stopped, so one that is taken is waited for.
+ * Opens a socket. The kernel frees a receive queue some time after its last socket was closed (by the mode
+ * that was tried before, or by another meter), so a queue that is in use is tried again.
  */
 static int open_socket(struct sf_xdp_port *port, unsigned number, struct xsk_socket **xsk)
 {
@@ -102,12 +102,12 @@ static int open_socket(struct sf_xdp_port *port, unsigned number, struct xsk_soc
 			port->mode, port->fragments, port->memory_bytes, port->chunk, xsk);
 		if (result != -EBUSY || waited >= RELEASE_US)
 			return result;
-		/* as long as the memory of this try takes to be unlocked */
+		/* the kernel needs this long to unlock the memory of this attempt */
 		usleep(UNLOCK_US);
 	}
 }
 
-/* Program and all sockets in one mode. On failure nothing is open. */
+/* Opens the program and all sockets in one mode. After a failure nothing is open. */
 static int open_mode(struct sf_xdp_capture *capture, struct sf_xdp_port *port,
 	const struct sf_helper *helper, enum sf_xdp_mode mode, bool fragments,
 	struct sf_error *error)
@@ -119,7 +119,7 @@ static int open_mode(struct sf_xdp_capture *capture, struct sf_xdp_port *port,
 		helper ? sf_xdp_program_ask(&program, helper, netdev, mode, fragments, count, error)
 		       : sf_xdp_program_open(&program, netdev, mode, fragments, count, error);
 
-	/* a helper answers with a number only */
+	/* the answer of a helper is a number without words */
 	if (helper && result == -EBUSY)
 		return sf_error_set(error, result,
 			"%s: it has an XDP program: stop what holds it (bpftool link show) or "
@@ -153,8 +153,8 @@ static int open_mode(struct sf_xdp_capture *capture, struct sf_xdp_port *port,
 }
 
 /*
- * Tries the modes, best first. Fragments: always in copy modes, where they cost nothing; `needed`:
- * not without.
+ * Tries the modes, best first. Copy modes always allow frames in several buffers, which cost nothing
+ * there. `needed`: modes that do not allow them are left out.
  */
 static int open_best(struct sf_xdp_capture *capture, struct sf_xdp_port *port,
 	const struct sf_helper *helper, bool needed, struct sf_error *error)
@@ -205,9 +205,9 @@ int sf_xdp_port_learn(
 }
 
 /*
- * Deals the sockets out to the queues. An interface that came back may have fewer receive queues
- * than it had; there are no sockets for more. Nobody else looks at the queues: they are not started,
- * or parked. 0 or -ENOMEM.
+ * Distributes the sockets over the queues. An interface that came back may have fewer receive queues than
+ * before; if it has more, these have no socket. No other thread uses the queues: they have not started,
+ * or are parked. 0 or -ENOMEM.
  */
 static int deal(struct sf_xdp_port *port)
 {
@@ -241,10 +241,10 @@ int sf_xdp_port_open(struct sf_xdp_capture *capture, struct sf_xdp_port *port,
 		return sf_error_set(error, -ENOMEM, "%s", sf_strerror(-ENOMEM));
 	port->chunk = longest <= sf_xdp_socket_frame_max(CHUNK) ? CHUNK : CHUNK_LARGE;
 	result = open_best(capture, port, helper, needed, error);
-	/* a user without rights may lock only so much; less memory is better than no packets */
+	/* a user without privileges may lock little memory: less memory is better than no packets */
 	while (result == -ENOBUFS && helper && port->memory_bytes / 2 >= MEMORY_MIN) {
 		port->memory_bytes /= 2;
-		/* the kernel gives memory of closed sockets back a little later */
+		/* the kernel unlocks the memory of closed sockets a little later */
 		usleep(UNLOCK_US);
 		result = open_best(capture, port, helper, needed, error);
 	}

@@ -3,12 +3,12 @@
  * Loading and attaching the XDP program through the skeleton that bpftool makes of it. The
  * attachment is a BPF link: the kernel removes it when its descriptor closes, also after SIGKILL.
  *
- * The variant with metadata must be loaded for one device (BPF_F_XDP_DEV_BOUND_ONLY, Linux 6.3);
- * older kernels refuse the flag, devices without an XDP driver refuse the attachment, and then the
- * plain variant is taken.
+ * The variant with metadata is loaded for one device (BPF_F_XDP_DEV_BOUND_ONLY, Linux 6.3). Older kernels
+ * refuse the flag, and devices without an XDP driver refuse the attachment; then the plain variant is
+ * loaded.
  *
- * A process without the rights to do this has a helper do it and receives the descriptors: of the
- * link, of the map it enters its sockets in, of the map of counters.
+ * A process without privileges asks a helper (base/helper.h) to load the program, and receives the
+ * descriptors of the link, of the map of sockets and of the map of counters.
  */
 #include <errno.h>
 #include <linux/if_link.h>
@@ -30,7 +30,7 @@
 
 #define COUNTERS_BYTES (SF_XDP_CPUS * sizeof(struct sf_xdp_counters))
 
-/* Which questions to the device this kernel knows. */
+/* Finds out which metadata functions for XDP programs this kernel has. */
 static void find_metadata_calls(struct sf_xdp_program *program)
 {
 	struct btf *kernel = btf__load_vmlinux_btf();
@@ -44,7 +44,7 @@ static void find_metadata_calls(struct sf_xdp_program *program)
 	btf__free(kernel);
 }
 
-/* *result: 0 or -errno, as libbpf says it: what it closes on its way out changes errno. */
+/* Loads the program. *result: 0 or -errno as libbpf returns it; errno may be another one by then. */
 static struct sf_xdp *load(struct sf_xdp_program *program, const struct sf_netdev *netdev,
 	bool fragments, unsigned queues, int *result)
 {
@@ -222,14 +222,14 @@ int sf_xdp_program_add(struct sf_xdp_program *program, unsigned queue, int socke
 }
 
 void sf_xdp_program_counters(
-	const struct sf_xdp_program *program, uint64_t *passed, uint64_t *homeless)
+	const struct sf_xdp_program *program, uint64_t *passed, uint64_t *unserved)
 {
-	/* mapped memory that the program goes on writing: no system call is needed to look */
+	/* memory that is shared with the XDP program: reading it needs no system call */
 	for (unsigned i = 0; program->counters && i < SF_XDP_CPUS; i++) {
 		const volatile struct sf_xdp_counters *counters = &program->counters[i];
 
 		*passed += counters->passed;
-		*homeless += counters->homeless;
+		*unserved += counters->unserved;
 	}
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One AF_XDP socket for receiving, with packet memory of its own. The memory is shared mapping,
- * so that it stays the kernel's and ours should the process fork. Both rings have a place for
- * every chunk, so neither is ever the bottleneck: frames are lost when all chunks hold unread ones.
+ * An AF_XDP socket for receiving, with its own packet memory. The memory is a shared mapping, so that the
+ * kernel goes on writing into this process's memory if it forks. Both rings have a place for every chunk,
+ * so frames are lost only when all chunks hold frames that were not read.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +28,7 @@ uint32_t sf_xdp_socket_frame_max(uint32_t chunk)
 	return chunk - HEADROOM;
 }
 
-/* Registers the memory; raises the limit of locked memory once where that is what is missing. */
+/* Registers the memory. If the limit of locked memory is too low, raises it and tries again. */
 static int create_umem(struct sf_xdp_socket *socket, uint32_t chunks)
 {
 	const struct xsk_umem_config config = {
@@ -56,8 +56,8 @@ static void fill_all(struct sf_xdp_socket *socket, uint32_t chunks)
 }
 
 /*
- * Without a free descriptor libxdp tells of an interface that it cannot find. It has closed its own
- * again by then, so some are tried.
+ * True if the process has no descriptors left; libxdp then reports that it cannot find the interface. It has
+ * closed its own descriptors by then, so this opens some to find out.
  */
 static bool descriptors_are_short(void)
 {
@@ -89,7 +89,7 @@ int sf_xdp_socket_open(struct sf_xdp_socket *socket, const struct sf_netdev *net
 	config.bind_flags |= mode == SF_XDP_NATIVE_ZEROCOPY ? XDP_ZEROCOPY : XDP_COPY;
 	if (fragments)
 		config.bind_flags |= XDP_USE_SG;
-	/* all but `xsk`, which another thread may look at: libxdp relies on zeroed rings */
+	/* libxdp relies on zeroed rings; `xsk` is left out because other threads may read it */
 	memset(&socket->rx, 0, sizeof(socket->rx));
 	memset(&socket->fill, 0, sizeof(socket->fill));
 	memset(&socket->completion, 0, sizeof(socket->completion));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Inside of the AF_XDP driver: the XDP program of an interface (program.c), the socket of one of
- * its receive queues (socket.c), both together (port.c) and what reads them (af_xdp.c).
+ * Parts of the AF_XDP driver: the XDP program of an interface (program.c), the socket of a receive queue
+ * (socket.c), an interface with both (port.c), and the queues that read the sockets (af_xdp.c).
  */
 #ifndef SPANFLOW_DRIVERS_AF_XDP_XDP_H
 #define SPANFLOW_DRIVERS_AF_XDP_XDP_H
@@ -18,61 +18,64 @@
 #include "base/counter.h"
 #include "base/port.h"
 
-/* How frames come from the card to us, best first. */
+/* How frames get from the card into the sockets, best first. */
 enum sf_xdp_mode {
 	SF_XDP_NATIVE_ZEROCOPY,
 	SF_XDP_NATIVE_COPY,
 	SF_XDP_GENERIC,
 };
 
-#define SF_XDP_SOCKETS_MAX 4096 /* receive queues of an interface */
+#define SF_XDP_SOCKETS_MAX 4096 /* receive queues of an interface that are used, at most */
 
 struct sf_xdp;
 struct sf_xdp_counters;
 
-/* The XDP program on one interface. */
+/* The XDP program that is attached to an interface. */
 struct sf_xdp_program {
-	struct sf_xdp *skeleton; /* NULL when a helper loaded it */
-	int sockets;             /* map of sockets */
-	struct sf_xdp_counters *counters;
-	int link; /* the attachment: ends with this descriptor, so with the process at the latest */
-	bool arrival;   /* stamps frames when they arrive */
-	bool metadata;  /* the variant that asks the device is running */
-	bool timestamp; /* … for its timestamp */
-	bool vlan_tag;  /* … for tags it took out of frames */
+	struct sf_xdp *skeleton;          /* of libbpf; NULL: a helper loaded the program */
+	int sockets;                      /* descriptor of the map of sockets */
+	struct sf_xdp_counters *counters; /* shared with the program */
+	int link;       /* descriptor of the attachment; the kernel detaches when it is closed */
+	bool arrival;   /* the program stamps frames with the time of their arrival */
+	bool metadata;  /* the variant that reads metadata of the device is loaded */
+	bool timestamp; /* the program reads the device's time stamp */
+	bool vlan_tag;  /* the program reads the VLAN tag that the device took out of the frame */
 };
 
 /*
- * Loads and attaches, with a socket map of `queues` slots. `fragments`: frames may come in several
- * buffers. Fails with -EBUSY and a text naming the program that is there already.
+ * Loads the program, with room for `queues` sockets, and attaches it. `fragments`: frames may come in
+ * several buffers. -EBUSY: another program is attached, which the error's text names.
  */
 int sf_xdp_program_open(struct sf_xdp_program *program, const struct sf_netdev *netdev,
 	enum sf_xdp_mode mode, bool fragments, unsigned queues, struct sf_error *error);
 
-/* The same by a helper. */
+/* The same, done by a helper. */
 int sf_xdp_program_ask(struct sf_xdp_program *program, const struct sf_helper *helper,
 	const struct sf_netdev *netdev, enum sf_xdp_mode mode, bool fragments, unsigned queues,
 	struct sf_error *error);
 
-/* The helper's side of it (sf_privileged.grant). */
+/* The same, in the helper's process (sf_privileged). */
 int sf_xdp_program_grant(const struct sf_netdev *netdev, const struct sf_xdp_wish *wish,
 	struct sf_xdp_grant *grant, int fds[SF_XDP_FDS]);
 
-/* Detaches and frees. Legal on a zeroed one (link < 0), and twice. */
+/* Detaches and frees. Does nothing if link < 0, as after an earlier call. */
 void sf_xdp_program_close(struct sf_xdp_program *program);
 
 int sf_xdp_program_add(struct sf_xdp_program *program, unsigned queue, int socket);
 
-/* Frames left to the host: addressed to it, and of receive queues without a socket. Adds. */
+/*
+ * Adds the frames that the program left to the host: `passed`, because they are addressed to it;
+ * `unserved`, because their receive queue has no socket.
+ */
 void sf_xdp_program_counters(
-	const struct sf_xdp_program *program, uint64_t *passed, uint64_t *homeless);
+	const struct sf_xdp_program *program, uint64_t *passed, uint64_t *unserved);
 
 /* Names the program attached to the interface and how to remove it. Always -EBUSY. */
 int sf_xdp_program_occupied(const struct sf_netdev *netdev, struct sf_error *error);
 
 /*
- * A socket with its packet memory. Every chunk is in exactly one place: the fill ring (the
- * kernel's), the receive ring, or lent to the reader. The fill ring has room for all of them.
+ * A socket with its packet memory. Every chunk is in one place: in the fill ring, where the kernel takes
+ * it, in the receive ring, or lent to the reader. The fill ring has room for all chunks.
  */
 struct sf_xdp_socket {
 	struct xsk_socket *xsk;
@@ -82,45 +85,47 @@ struct sf_xdp_socket {
 	struct xsk_ring_cons rx;
 	struct xsk_ring_prod fill;
 	struct xsk_ring_cons completion; /* never used: nothing is sent */
-	unsigned queue;                  /* of the interface */
+	unsigned queue;                  /* receive queue of the interface */
 	uint32_t chunk;
 };
 
 /*
- * Opens and binds. -EBUSY: another socket holds the queue; -EOPNOTSUPP or -EINVAL: this mode or
- * fragments are not possible here. Nothing is left open on failure. `socket` is one that is closed;
- * it must not move, because libxdp keeps pointers to its rings. *xsk is what the caller stores as
- * socket->xsk when the statistics may look at it.
+ * Opens a socket and binds it. -EBUSY: another socket has the receive queue; -EOPNOTSUPP or -EINVAL: this
+ * mode or fragments are not possible here. After a failure nothing is open. `socket` must be closed, and
+ * must not move afterwards, because libxdp keeps pointers to its rings. The caller stores *xsk as
+ * socket->xsk, holding the capture's lock, because statistics read it.
  */
 int sf_xdp_socket_open(struct sf_xdp_socket *socket, const struct sf_netdev *netdev, unsigned queue,
 	enum sf_xdp_mode mode, bool fragments, uint32_t bytes, uint32_t chunk,
 	struct xsk_socket **xsk);
 
-/* Legal on a zeroed one, and twice. */
+/* May be called for a zeroed struct, and twice. */
 void sf_xdp_socket_close(struct sf_xdp_socket *socket);
 
 /* Longest frame that fits one chunk. */
 uint32_t sf_xdp_socket_frame_max(uint32_t chunk);
 
 struct sf_xdp_queue {
-	/* per batch */
-	/* of the port: this queue's are at [0], [step], …; NULL: the port was never open */
+	/* sockets of the port; those of this queue are at [0], [step], …; NULL: never opened */
 	struct sf_xdp_socket *sockets;
-	unsigned socket_count, step, next; /* sockets: those that are open; may be none */
-	struct sf_xdp_socket *lender;      /* of the batch that is out, or NULL */
-	unsigned lent;
+	unsigned socket_count; /* open sockets of this queue; may be 0 */
+	unsigned step;
+	unsigned next;                /* socket that is read next */
+	struct sf_xdp_socket *lender; /* socket of the batch that was not released yet, or NULL */
+	unsigned lent;                /* chunks of that batch */
 	uint64_t lent_chunks[SF_BATCH_MAX];
 	uint16_t slot;
 	uint32_t frame_max, snaplen;
 	sf_counter frames, super_packets, clock_refused;
-	int64_t to_system,
-		to_system_error; /* system time minus monotonic time, ns; how exact that is */
+	int64_t to_system;       /* system time minus monotonic time, ns */
+	int64_t to_system_error; /* largest error of that, ns */
 	struct pollfd *polls;
 	struct sf_xdp_port *port;
-	bool first, parked;
-	bool paused; /* there is nothing to poll */
-	bool waited; /* before this recv */
-	bool busy;   /* the last look brought packets: more come soon */
+	bool first;  /* the first queue of its port */
+	bool parked; /* its sockets are closed until the interface is back */
+	bool paused; /* there is no socket that could be polled */
+	bool waited; /* sf_capture_ops.wait was called since the last recv */
+	bool busy;   /* the last recv brought packets, so more come soon */
 };
 
 struct sf_xdp_port {
@@ -130,13 +135,13 @@ struct sf_xdp_port {
 	enum sf_xdp_mode mode;
 	bool fragments;
 	uint32_t chunk;
-	uint32_t memory_bytes; /* per socket */
-	unsigned socket_count; /* receive queues when it was there first */
-	unsigned open_count;   /* of these there now; when it came back it may have fewer */
+	uint32_t memory_bytes; /* of each socket */
+	unsigned socket_count; /* receive queues of the interface when it was opened first */
+	unsigned open_count;   /* receive queues that it has now, at most socket_count */
 	struct sf_xdp_socket *sockets;
 	struct sf_xdp_queue *queues;
-	/* of programs and sockets that are closed; under the capture's lock */
-	uint64_t passed, homeless;
+	/* counters of programs and sockets that are closed; protected by the capture's lock */
+	uint64_t passed, unserved;
 	struct xdp_statistics past;
 };
 
@@ -148,24 +153,25 @@ struct sf_xdp_capture {
 	unsigned wait_ms;
 	uint32_t memory_bytes;
 	bool promiscuous, hardware_time, immediate;
-	pthread_mutex_t lock; /* error; programs and sockets against the statistics */
+	/* protects base.error, and programs and sockets while statistics are read */
+	pthread_mutex_t lock;
 };
 
 /*
- * The interface is there for the first time: makes room for a socket of each receive queue. 0, or it
- * is no Ethernet interface, or -ENOMEM.
+ * Called when the interface is there for the first time: makes room for a socket of each receive queue. 0,
+ * -ENOMEM, or an error if it is not an Ethernet interface.
  */
 int sf_xdp_port_learn(
 	struct sf_xdp_capture *capture, struct sf_xdp_port *port, struct sf_error *error);
 
 /*
- * Opens program and sockets of a port whose interface is open, in the best mode there is; the
- * program by `helper`, unless NULL. Fails with a text that names the cure; nothing is open then.
+ * Opens program and sockets of a port whose interface is open, in the best mode that is possible. If
+ * `helper` is not NULL, it loads the program. The text of an error says what to do; nothing is open then.
  */
 int sf_xdp_port_open(struct sf_xdp_capture *capture, struct sf_xdp_port *port,
 	const struct sf_helper *helper, struct sf_error *error);
 
-/* Closes one socket, or the program; what they counted is kept. Legal twice. */
+/* Closes one socket, or the program, and keeps its counters. May be called twice. */
 void sf_xdp_port_close_socket(
 	struct sf_xdp_capture *capture, struct sf_xdp_port *port, unsigned number);
 void sf_xdp_port_close_program(struct sf_xdp_capture *capture, struct sf_xdp_port *port);
@@ -179,7 +185,7 @@ void sf_xdp_port_statistics(struct xdp_statistics *sum, const struct sf_xdp_sock
 /* See sf_capture_ops.probe. */
 int sf_xdp_probe(struct sf_error *error);
 
-/* 0, or SF_EUSAGE: the driver cannot do this. */
+/* 0, or SF_EUSAGE: the driver does not have an option that is set. */
 int sf_xdp_check_options(const struct sf_capture_options *options, struct sf_error *error);
 
 #endif

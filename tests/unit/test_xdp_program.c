@@ -114,7 +114,7 @@ START_TEST(test_own_address_passes)
 	ck_assert_int_eq(sf_steer(&ctx), XDP_PASS);
 	ck_assert_int_eq(sf_steer_metadata(&ctx), XDP_PASS);
 	ck_assert_uint_eq(counters[3].passed, 2);
-	ck_assert_uint_eq(counters[3].homeless, 0);
+	ck_assert_uint_eq(counters[3].unserved, 0);
 	ctx = frame(6, 12);
 	ck_assert_int_eq(sf_steer(&ctx), XDP_PASS);
 }
@@ -156,7 +156,7 @@ START_TEST(test_without_socket_the_host_gets_it)
 	slot_filled = 0;
 	ctx = frame(64, 13);
 	ck_assert_int_eq(sf_steer(&ctx), XDP_PASS);
-	ck_assert_uint_eq(counters[3].homeless, 1);
+	ck_assert_uint_eq(counters[3].unserved, 1);
 }
 END_TEST
 
