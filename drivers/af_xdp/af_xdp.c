@@ -584,7 +584,7 @@ fail:
 	return code;
 }
 
-static const struct sf_privileged privileged = { .grant = sf_xdp_program_grant };
+static const struct sf_privileged privileged = { .attach = sf_xdp_program_serve };
 
 const struct sf_capture_ops sf_driver_af_xdp = {
 	.recv = receive,

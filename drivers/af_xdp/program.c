@@ -154,11 +154,13 @@ int sf_xdp_program_ask(struct sf_xdp_program *program, const struct sf_helper *h
 	const struct sf_netdev *netdev, enum sf_xdp_mode mode, bool fragments, unsigned queues,
 	struct sf_error *error)
 {
-	const struct sf_xdp_wish wish = { .mode = mode, .fragments = fragments, .queues = queues };
-	struct sf_xdp_grant grant;
+	const struct sf_xdp_request request = {
+		.mode = mode, .fragments = fragments, .queues = queues
+	};
+	struct sf_xdp_reply reply;
 	int fds[SF_XDP_FDS];
 	void *counters;
-	int result = helper->xdp(helper, netdev->name, &wish, &grant, fds);
+	int result = helper->xdp(helper, netdev->name, &request, &reply, fds);
 
 	*program = (struct sf_xdp_program){ .link = -1 };
 	if (result < 0)
@@ -177,30 +179,30 @@ int sf_xdp_program_ask(struct sf_xdp_program *program, const struct sf_helper *h
 		.sockets = fds[SF_XDP_FD_SOCKETS],
 		.counters = counters,
 		.arrival = mode != SF_XDP_NATIVE_ZEROCOPY,
-		.metadata = grant.metadata,
-		.timestamp = grant.timestamp,
-		.vlan_tag = grant.vlan_tag,
+		.metadata = reply.metadata,
+		.timestamp = reply.timestamp,
+		.vlan_tag = reply.vlan_tag,
 	};
 	return 0;
 fail:
 	return program_error(netdev, result, error);
 }
 
-int sf_xdp_program_grant(const struct sf_netdev *netdev, const struct sf_xdp_wish *wish,
-	struct sf_xdp_grant *grant, int fds[SF_XDP_FDS])
+int sf_xdp_program_serve(const struct sf_netdev *netdev, const struct sf_xdp_request *request,
+	struct sf_xdp_reply *reply, int fds[SF_XDP_FDS])
 {
 	struct sf_xdp_program program;
 	struct sf_error error;
 	int result;
 
-	if (wish->mode > SF_XDP_GENERIC || wish->fragments > 1 || wish->queues < 1 ||
-		wish->queues > SF_XDP_SOCKETS_MAX)
+	if (request->mode > SF_XDP_GENERIC || request->fragments > 1 || request->queues < 1 ||
+		request->queues > SF_XDP_SOCKETS_MAX)
 		return -EINVAL;
-	result = sf_xdp_program_open(&program, netdev, (enum sf_xdp_mode)wish->mode,
-		wish->fragments, wish->queues, &error);
+	result = sf_xdp_program_open(&program, netdev, (enum sf_xdp_mode)request->mode,
+		request->fragments, request->queues, &error);
 	if (result < 0)
 		return result;
-	*grant = (struct sf_xdp_grant){ program.metadata, program.timestamp, program.vlan_tag };
+	*reply = (struct sf_xdp_reply){ program.metadata, program.timestamp, program.vlan_tag };
 	fds[SF_XDP_FD_LINK] = program.link;
 	fds[SF_XDP_FD_SOCKETS] = dup(program.sockets);
 	fds[SF_XDP_FD_COUNTERS] = dup(bpf_map__fd(program.skeleton->maps.bss));

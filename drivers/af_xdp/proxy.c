@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The driver's place in libspanflow. The driver needs libbpf and libxdp, which programs that meter
- * capture files do not want, so it is a module there. The program spanflow has it linked in.
+ * Stands for the driver in libspanflow. The driver needs libbpf and libxdp, which programs that meter
+ * capture files have no use for, so in libspanflow it is a module. The program spanflow links it.
  */
 #include "base/proxy.h"
 

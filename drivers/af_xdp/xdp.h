@@ -55,8 +55,8 @@ int sf_xdp_program_ask(struct sf_xdp_program *program, const struct sf_helper *h
 	struct sf_error *error);
 
 /* The same, in the helper's process (sf_privileged). */
-int sf_xdp_program_grant(const struct sf_netdev *netdev, const struct sf_xdp_wish *wish,
-	struct sf_xdp_grant *grant, int fds[SF_XDP_FDS]);
+int sf_xdp_program_serve(const struct sf_netdev *netdev, const struct sf_xdp_request *request,
+	struct sf_xdp_reply *reply, int fds[SF_XDP_FDS]);
 
 /* Detaches and frees. Does nothing if link < 0, as after an earlier call. */
 void sf_xdp_program_close(struct sf_xdp_program *program);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Device ticks to system time by the newest pair and the rate between pairs. The rate is measured
- * over a second at a time, so drift is followed; a step of either clock lasts until the next pair.
- * One back is seen at once, and says nothing of the rate.
+ * Converts device ticks to system time, by the newest pair and the rate between pairs. The rate is
+ * measured anew every second, so the drift of a clock is followed. After a step of either clock, times
+ * are wrong until the next pair. A step back is recognised at once, and the rate stays as it was.
  */
 #include "dpdk/clock.h"
 
@@ -23,7 +23,7 @@ void sf_dpdk_clock_pair(struct sf_dpdk_clock *clock, uint64_t ticks, int64_t tim
 
 int64_t sf_dpdk_clock_time(const struct sf_dpdk_clock *clock, uint64_t ticks)
 {
-	/* the difference is taken in the ticks' own width: a packet may be older than the pair */
+	/* signed: a packet may be older than the pair */
 	int64_t difference = (int64_t)(ticks - clock->ticks);
 
 	if (clock->ns_per_tick == 0)

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Driver "dpdk": any port DPDK can drive, by PCI address or virtual device string.
+ * Driver "dpdk": any port that DPDK can drive, named by PCI address or virtual device string.
  *
  *	capture ── points (one per device) ── queues
  *
- * recv takes a burst, release gives the mbufs back; the bytes are lent where the card put them. A
- * frame in several segments is lent as its first, which holds every header. A poll-mode driver
- * cannot sleep until a packet comes: an idle queue polls for some microseconds, then naps between
- * polls, which the card's descriptors must bridge. That is the price of not burning an idle core.
+ * recv takes a burst, release frees the mbufs; the bytes stay where the card put them. Of a frame in
+ * several segments the caller gets the first segment, which holds every header. A poll-mode driver cannot
+ * sleep until a packet comes. An idle queue polls for some microseconds, then sleeps shortly between
+ * polls, so that an idle core is free; the card's descriptors hold the packets of that time.
  *
- * A link that goes down is waited for. A device that is unplugged ends the capture: its memory is
- * gone with it. A virtual device over an interface of the kernel (iface=, remote=) is watched like
- * one of the other drivers: it is closed and opened anew when the interface comes back (base/port.h).
+ * The driver waits for a link that goes down. A device that is unplugged ends the capture, because its
+ * memory is gone. A virtual device over an interface of the kernel (iface=, remote=) is closed, and opened
+ * again when the interface comes back, as in the other drivers (base/port.h).
  */
 #include <errno.h>
 #include <pthread.h>
@@ -37,31 +37,31 @@
 #include "dpdk/options.h"
 
 #define DEFAULT_WAIT_MS 100
-#define EAGER_POLLS     256 /* before the first nap */
+#define EAGER_POLLS     256 /* empty polls before the first sleep */
 #define NAP_US          20
 #define FRAME_OVERHEAD  22 /* Ethernet header and two tags */
 
 struct queue {
-	/* per batch */
+	/* used for each batch */
 	uint16_t port, number;
 	uint16_t slot;
 	unsigned lent;
 	struct rte_mbuf *mbufs[SF_BATCH_MAX];
 	uint32_t frame_max, snaplen;
 	sf_counter frames, super_packets, clock_refused;
-	bool registered; /* this thread is known to DPDK, which gives it a cache of buffers */
-	bool first;      /* of its point */
-	bool parked; /* the interface is gone, and the first queue's thread knows that we know */
+	bool registered; /* DPDK knows the thread, and gives it a cache of buffers */
+	bool first;      /* the first queue of its point */
+	bool parked;     /* does not use the device until the interface is back (sf_port_park()) */
 	struct point *point;
 	struct sf_dpdk_clock clock;
 };
 
 struct point {
 	struct sf_dpdk_port port;
-	char *device;        /* as typed */
-	bool over_interface; /* of the kernel, which `base` watches */
+	char *device;        /* as the user typed it */
+	bool over_interface; /* a virtual device over an interface of the kernel, which `base` watches */
 	struct sf_port base;
-	struct sf_attached before; /* XDP program of that interface at the start: net_af_xdp */
+	struct sf_attached before; /* net_af_xdp: XDP program of that interface at the start */
 	struct sf_interface interface;
 	_Atomic int link_down; /* written by the first queue's thread */
 	char down[SF_IFNAME_MAX + 64];
@@ -76,7 +76,8 @@ struct dpdk_capture {
 	unsigned wait_ms;
 	bool hardware_time;
 	struct sf_dpdk_settings settings;
-	pthread_mutex_t lock; /* error; ports that are opened anew, against their statistics */
+	/* protects base.error, and ports that are opened again while statistics are read */
+	pthread_mutex_t lock;
 };
 
 static struct dpdk_capture *of(struct sf_capture *capture)
@@ -84,7 +85,7 @@ static struct dpdk_capture *of(struct sf_capture *capture)
 	return (struct dpdk_capture *)capture;
 }
 
-/* A device time more than a second off the system's is not used. */
+/* The time of a packet by the device's clock, or `now` if it is more than a second off. */
 static int64_t device_time(struct queue *queue, const struct rte_mbuf *mbuf, int64_t now)
 {
 	const struct sf_dpdk_port *port = &queue->point->port;
@@ -103,7 +104,7 @@ static int64_t device_time(struct queue *queue, const struct rte_mbuf *mbuf, int
 	return time;
 }
 
-/* Pairs the device's clock with the system's, often until its rate is known, then every second. */
+/* Reads both clocks as a new pair: often until the rate is known, then every second. */
 static void tend_clock(struct queue *queue, int64_t now)
 {
 	struct sf_dpdk_clock *clock = &queue->clock;
@@ -112,7 +113,7 @@ static void tend_clock(struct queue *queue, int64_t now)
 
 	if (now >= clock->time_ns && now - clock->time_ns < span)
 		return;
-	/* a device without a readable clock stamps in ns since 1970, or is refused */
+	/* without a readable clock, time stamps must be ns since 1970 */
 	if (rte_eth_read_clock(queue->port, &ticks) == 0)
 		sf_dpdk_clock_pair(clock, ticks, now);
 }
@@ -170,7 +171,7 @@ static int fail(struct dpdk_capture *capture, int code, const char *name, const 
 	return code;
 }
 
-/* The first queue's thread, when nothing came: is the device there, is the link up? */
+/* Called by the thread of the first queue when no packet came: looks whether device and link are there. */
 static int watch(struct dpdk_capture *capture, struct queue *queue)
 {
 	struct point *point = queue->point;
@@ -189,7 +190,7 @@ static int watch(struct dpdk_capture *capture, struct queue *queue)
 	return 0;
 }
 
-/* First queue's thread, the others parked. */
+/* Opens the device again. Called by the thread of the first queue when all others have parked. */
 static int open_again(struct dpdk_capture *capture, struct point *point, struct sf_error *error)
 {
 	struct sf_dpdk_settings settings = capture->settings;
@@ -207,7 +208,7 @@ static int open_again(struct dpdk_capture *capture, struct point *point, struct 
 	return result;
 }
 
-/* The interface is gone: waits up to wait_ms for it. */
+/* Called when the interface is gone: parks, sleeps up to wait_ms, and opens the device when it is back. */
 static int wait_for_interface(struct dpdk_capture *capture, struct queue *queue)
 {
 	struct point *point = queue->point;
@@ -238,11 +239,11 @@ static int receive(
 	int64_t deadline;
 
 	if (!queue->registered) {
-		/* refused when there are no free numbers: then buffers are taken without a cache */
+		/* fails if DPDK has no free number for a thread: buffers then come without a cache */
 		rte_thread_register();
 		queue->registered = true;
 	}
-	/* without an interface of the kernel it is always up */
+	/* the state is always UP without an interface of the kernel */
 	if (sf_port_state(&queue->point->base) == SF_NETDEV_GONE)
 		return wait_for_interface(capture, queue);
 	queue->parked = false;
@@ -348,7 +349,7 @@ static void close_capture(struct sf_capture *base)
 
 		sf_dpdk_port_close(&point->port);
 		if (point->over_interface) {
-			/* where this process may; otherwise the monitor does it */
+			/* if this process has the privilege; otherwise the monitor does it */
 			sf_attached_restore(&point->before);
 			sf_port_close(&point->base);
 		}
@@ -402,7 +403,7 @@ static void describe_point(
 			point->interface.name);
 }
 
-/* The interface below a virtual device, if it has one. */
+/* Opens the interface below a virtual device, if it has one. */
 static int open_interface(struct dpdk_capture *capture, struct point *point,
 	const struct sf_capture_options *options, struct sf_error *error)
 {
@@ -414,10 +415,10 @@ static int open_interface(struct dpdk_capture *capture, struct point *point,
 		return 0;
 	unchanged.keep_offloads = true;
 	unchanged.set_rss = false;
-	/* the device is made with it */
+	/* DPDK makes the device with the interface, which must be there */
 	unchanged.wait = false;
 	result = sf_port_open(&point->base, name, &unchanged, error);
-	/* the socket's membership, unlike the flag that DPDK's drivers set, goes with the process */
+	/* by a socket of ours: the kernel ends it with the process, unlike the flag that DPDK sets */
 	if (result == 0 && capture->settings.promiscuous) {
 		result = sf_netdev_promiscuous(&point->base.netdev, error);
 		if (result < 0)
@@ -446,7 +447,7 @@ static int add_point(struct dpdk_capture *capture, const char *device,
 		flags = sf_netdev_flags(&point->base.netdev);
 	if (result == 0)
 		result = sf_dpdk_port_open(&point->port, device, &settings, error);
-	/* DPDK's driver clears promiscuous mode that somebody else has set */
+	/* DPDK's driver clears promiscuous mode even if another process has set it */
 	if (flags >= 0 && sf_netdev_flags(&point->base.netdev) != flags)
 		sf_netdev_set_flags(&point->base.netdev, flags);
 	if (result < 0) {

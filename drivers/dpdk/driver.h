@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the driver's two tables have in common: the program's (proxy.c), the module's (dpdk.c). */
+/* Members that the proxy's table (proxy.c) and the module's table (dpdk.c) both have. */
 #ifndef SPANFLOW_DRIVERS_DPDK_DRIVER_H
 #define SPANFLOW_DRIVERS_DPDK_DRIVER_H
 
@@ -11,7 +11,7 @@
 #define SF_DPDK_SUMMARY                                                                            \
 	"DPDK ports by PCI address or virtual device; takes the port away from the host"
 
-/* In the module only. */
+/* Exists in the module only. */
 extern const struct sf_capture_ops sf_dpdk_ops SF_MODULE_OBJECT;
 
 #endif

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * rte_eal_init() and what must be around it: it may run once per process, writes to standard
- * output, standard error and syslog, pins the calling thread and leaves files behind. Here both
- * streams go into memory while it runs, and its log afterwards, of which an error text takes the
- * last complaint; all allowed processors are one "lcore"; no file is made, and the directory that
- * it makes all the same is removed at once.
+ * rte_eal_init(), and what keeps its side effects away. It may run once per process, writes to standard
+ * output, standard error and syslog, pins the calling thread and leaves files behind. So both streams are
+ * kept in memory while it runs, and its log later; an error text quotes the last complaint of them. All
+ * allowed processors are one "lcore", so that no thread is pinned. Options keep it from making files, and
+ * the directory that it makes nevertheless is removed at once.
  *
- * Devices are not named at start but added one by one (rte_dev_probe()), so that a second source
- * can come later. The scan of the PCI bus is given one address that is no device, so that it
- * takes none by itself.
+ * Devices are not named at start, but added one by one (rte_dev_probe()), so that a second source can be
+ * opened later. The scan of the PCI bus gets the address of a device that does not exist, so that DPDK
+ * takes no device by itself.
  */
 #include "dpdk/eal.h"
 
@@ -30,11 +30,11 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool started, failed;
-static struct sf_dpdk_options first; /* what it was started with: DPDK keeps pointers to them */
+static struct sf_dpdk_options first; /* options of the start; DPDK keeps pointers to them */
 static char log_text[LOG_BYTES];
 static size_t log_used;
 
-/* Keeps the newest part of what DPDK says. Calls come from several threads, under stdio's lock. */
+/* Keeps the newest part of DPDK's log. Several threads call it, holding the lock of the stream. */
 static ssize_t keep(void *cookie, const char *text, size_t size)
 {
 	size_t length = size < LOG_BYTES / 2 ? size : LOG_BYTES / 2;
@@ -60,7 +60,7 @@ static void keep_log(void)
 	rte_openlog_stream(stream);
 }
 
-/* Standard output and error into memory; -1 when that is not possible. */
+/* Redirects standard output and standard error to memory. Its descriptor, or -1. */
 static int divert(int saved[2])
 {
 	int memory = memfd_create("dpdk", MFD_CLOEXEC);
@@ -75,7 +75,7 @@ static int divert(int saved[2])
 	return memory;
 }
 
-/* Back to what they were; what was written meanwhile becomes the beginning of the log. */
+/* Ends the redirection. What was written meanwhile becomes the beginning of the log. */
 static void restore(int memory, const int saved[2])
 {
 	ssize_t n;
@@ -106,7 +106,7 @@ void sf_dpdk_eal_words(char *text, size_t size, bool first)
 
 		line += *line == '\n';
 		length = strcspn(line, "\n");
-		/* the line about FATAL repeats the code only; help is indented */
+		/* leaves out the line about FATAL, which only repeats the code, and indented lines of help */
 		if (memchr(line, ':', length) && *line != ' ' && *line != '\t' &&
 			strncmp(line, "EAL: FATAL", 10) != 0)
 			found = line;
@@ -114,12 +114,12 @@ void sf_dpdk_eal_words(char *text, size_t size, bool first)
 	text[0] = '\0';
 	if (found)
 		snprintf(text, size, ": %.*s", (int)strcspn(found, "\n"), found);
-	/* other words follow */
+	/* other words follow the text, so a final dot is removed */
 	if (found && text[strlen(text) - 1] == '.')
 		text[strlen(text) - 1] = '\0';
 }
 
-/* "0@(0,1,5)": one lcore that floats over the processors this process may use anyway. */
+/* "0@(0,1,5)": one lcore, on all processors that this process may use. */
 static void lcore_argument(char *text, size_t size)
 {
 	size_t used = (size_t)snprintf(text, size, "--lcores=0@(");
@@ -141,7 +141,7 @@ static int explain(struct sf_error *error, const struct sf_dpdk_options *options
 {
 	char *usage = strstr(log_text, "Usage:"), words[256];
 
-	/* a value that it refuses is followed by pages of help */
+	/* DPDK prints pages of help after a value that it refuses */
 	if (usage)
 		*usage = '\0';
 	sf_dpdk_eal_words(words, sizeof(words), false);
@@ -160,12 +160,12 @@ static int explain(struct sf_error *error, const struct sf_dpdk_options *options
 		error, -EIO, "DPDK does not start: %s%s", rte_strerror(rte_errno), words);
 }
 
-/* Under lock. */
+/* Called with the lock held. */
 static int run(const struct sf_dpdk_options *options, struct sf_error *error)
 {
 	char lcores[4096], prefix[64];
 	char *const own[] = { "spanflow", lcores, prefix, "--no-telemetry", "--allow=ffff:ff:1f.7",
-		/* both leave no file behind; the second is not allowed without hugepages */
+		/* both options leave no file behind; --in-memory is not allowed without huge pages */
 		options->no_huge ? "--no-shconf" : "--in-memory" };
 	const unsigned count = sizeof(own) / sizeof(own[0]);
 	char **argv = calloc(count + options->count + 1, sizeof(*argv));
@@ -179,7 +179,7 @@ static int run(const struct sf_dpdk_options *options, struct sf_error *error)
 	snprintf(prefix, sizeof(prefix), "--file-prefix=spanflow-%d", (int)getpid());
 	memory = options->verbose ? -1 : divert(saved);
 	result = rte_eal_init((int)(count + options->count), argv);
-	/* is empty, because nothing is shared with other processes */
+	/* the directory is empty, because nothing is shared with other processes */
 	rmdir(rte_eal_get_runtime_dir());
 	if (memory >= 0)
 		restore(memory, saved);
@@ -191,7 +191,7 @@ static int run(const struct sf_dpdk_options *options, struct sf_error *error)
 	return started ? 0 : explain(error, options);
 }
 
-/* Under lock. */
+/* Called with the lock held. */
 static int start(const char *arguments, struct sf_error *error)
 {
 	int result = sf_dpdk_options_parse(&first, arguments, error);

@@ -23,14 +23,14 @@ static bool is_numbers(const char *value, const char *unused)
 	return *value && value[strspn(value, DIGITS ",")] == '\0';
 }
 
-/* "lib.eal:debug", "8": what follows decides how much DPDK prints. */
+/* True for a log level, such as "lib.eal:debug" or "8". */
 static bool is_level(const char *value, const char *unused)
 {
 	(void)unused;
 	return *value && value[strspn(value, NAME "*,:")] == '\0';
 }
 
-/* One of "a|b". */
+/* True if `value` is one of the choices "a|b". */
 static bool is_choice(const char *value, const char *choices)
 {
 	size_t length = strlen(value);
@@ -46,7 +46,7 @@ static bool is_choice(const char *value, const char *choices)
 	return false;
 }
 
-/* "0000:01:00.0" or "01:00.0" */
+/* True for a PCI address, "0000:01:00.0" or "01:00.0". */
 static bool is_address(const char *value, const char *unused)
 {
 	size_t first = strspn(value, HEX);
@@ -59,7 +59,7 @@ static bool is_address(const char *value, const char *unused)
 	       value[7] == '\0';
 }
 
-/* Options of the environment. Not passed on: what is done in any case. */
+/* The allowed options of rte_eal_init(). Those that the driver sets anyway are accepted and left out. */
 static const struct row {
 	const char *name, *metavar;
 	bool (*check)(const char *value, const char *choices); /* NULL: takes no value */
@@ -107,7 +107,7 @@ static int refuse(const char *word, int length, struct sf_error *error)
 		strncmp(word, "--vdev", 6) == 0 ? "; devices are named with -i dpdk:DEVICE" : "");
 }
 
-/* "--name", "--name=value" or "-xvalue": the row, and the value behind the name, or NULL. */
+/* The row for "--name", "--name=value" or "-xvalue", or NULL. *value: what follows the name, or NULL. */
 static const struct row *find(char *word, char **value)
 {
 	size_t length = word[0] == '-' && word[1] == '-' ? strcspn(word, "=") : 2;
@@ -123,7 +123,7 @@ static const struct row *find(char *word, char **value)
 	return NULL;
 }
 
-/* The option that begins at `word`; *rest: what follows. Words are added to `options`. */
+/* Takes the option that begins at `word` and adds its words to `options`. *rest: the text behind it. */
 static int take(struct sf_dpdk_options *options, char *word, char **rest, struct sf_error *error)
 {
 	char *value = NULL;
@@ -161,7 +161,7 @@ int sf_dpdk_options_parse(struct sf_dpdk_options *options, const char *text, str
 	*options = (struct sf_dpdk_options){
 		.text = strdup(text),
 		.pieces = strdup(text),
-		/* a word has at least one character and a blank behind it */
+		/* the most words there can be: each has a character and a blank */
 		.words = calloc(strlen(text) / 2 + 1, sizeof(char *)),
 	};
 	if (!options->text || !options->pieces || !options->words)
@@ -184,7 +184,7 @@ void sf_dpdk_options_free(struct sf_dpdk_options *options)
 	*options = (struct sf_dpdk_options){ 0 };
 }
 
-/* Is the `length` long text at `word` one of "a|b"? */
+/* True if the `length` bytes at `word` are one of the choices "a|b". */
 static bool is_among(const char *word, size_t length, const char *choices)
 {
 	char text[64];
@@ -205,7 +205,7 @@ bool sf_dpdk_device_harmless(const char *device)
 		{ "net_ring", "" },
 		{ "net_af_packet",
 			"iface|qpairs|blocksz|framesz|framecnt|qdisc_bypass|fanout_mode" },
-		/* not xdp_prog=FILE and the like */
+		/* without xdp_prog=FILE and other arguments that name a file */
 		{ "net_af_xdp",
 			"iface|start_queue|queue_count|shared_umem|busy_budget|force_copy" },
 	};
@@ -217,7 +217,7 @@ bool sf_dpdk_device_harmless(const char *device)
 	for (unsigned i = 0; i < sizeof(harmless) / sizeof(harmless[0]); i++) {
 		size_t name = strlen(harmless[i].name);
 
-		/* DPDK takes the driver whose name the device's begins with */
+		/* DPDK takes the driver whose name is the begin of the device's name */
 		if (length >= name && strncmp(device, harmless[i].name, name) == 0 &&
 			strspn(device + name, DIGITS) == length - name)
 			keys = harmless[i].keys;

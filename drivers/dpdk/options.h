@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a user may say to DPDK. Its environment takes options that load a shared object (-d FILE),
- * write files (--trace-dir, --huge-dir), print to standard output and end the process (--help), or
- * wait for another process (--proc-type=secondary). So --driver-options is no free text: a table
- * names what is allowed, everything else is refused by name. Example:
+ * Checks what a user passes to DPDK. rte_eal_init() has options that load a shared object (-d FILE), write
+ * files (--trace-dir, --huge-dir), print to standard output and end the process (--help), or wait for
+ * another process (--proc-type=secondary). So a table has the options that --driver-options may contain,
+ * and all others are refused by name. Example:
  *
  *	"--no-huge -m 256"      two options of the table
  *	"--no-huge -d evil.so"  refused: '-d'
@@ -16,25 +16,25 @@
 #include <spanflow/error.h>
 
 struct sf_dpdk_options {
-	char *text;   /* as typed, "" for none */
-	char *pieces; /* what `words` point into */
-	char **words; /* for rte_eal_init(), `count` of them */
+	char *text;   /* as the user typed it; "": nothing */
+	char *pieces; /* copy of the text that `words` point into */
+	char **words; /* arguments for rte_eal_init(), `count` of them */
 	unsigned count;
 	bool no_huge;
-	bool verbose; /* with a log level: DPDK's words go where it writes them */
+	bool verbose; /* a log level is given: DPDK's output is not kept in memory */
 };
 
-/* `text`: separated by blanks, or NULL. SF_EUSAGE names what is wrong and what is allowed. */
+/* Parses options separated by blanks (NULL: none). The text of SF_EUSAGE says what is allowed. */
 int sf_dpdk_options_parse(
 	struct sf_dpdk_options *options, const char *text, struct sf_error *error);
 
-/* Legal on a zeroed one. */
+/* May be called for a zeroed struct. */
 void sf_dpdk_options_free(struct sf_dpdk_options *options);
 
 /*
- * Does this device open no file and load no code that the user names? PCI addresses and virtual
- * devices of a list, with arguments of a list. What a program with more rights than its user is
- * limited to.
+ * True if this device opens no file and loads no code that the user chooses: a PCI address, or a virtual
+ * device of a list with arguments of a list. A program with more privileges than its user allows no other
+ * device.
  */
 bool sf_dpdk_device_harmless(const char *device);
 

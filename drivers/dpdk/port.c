@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One DPDK port, for receiving only. What a driver offers is asked, not assumed: the virtual
- * devices offer next to nothing, cards nearly everything.
+ * A DPDK port, for receiving only. Every feature is asked for before it is used, because virtual devices
+ * have hardly any and cards have nearly all.
  *
- * Several queues: RSS over the address pair alone (no ports), with a key under which both
- * directions get the same hash, so conversations, fragments and tunnels stay together.
+ * Several queues share the packets by RSS over the address pair without the ports, with a key that gives
+ * both directions the same hash. So all packets of a conversation, its fragments and a tunnel's packets
+ * come to one queue.
  */
 #include <stdio.h>
 #include <string.h>
@@ -20,7 +21,7 @@
 
 #include "dpdk/eal.h"
 
-#define DESCRIPTORS        2048 /* as many as the device takes */
+#define DESCRIPTORS        2048 /* per queue; fewer if the device allows fewer */
 #define TX_DESCRIPTORS     64
 #define DEFAULT_RING_BYTES (8U << 20) /* packet memory per queue */
 #define POOL_CACHE         128
@@ -33,7 +34,7 @@ static void device_name(const char *device, char *name, size_t size)
 	snprintf(name, size, "%.*s", (int)strcspn(device, ","), device);
 }
 
-/* Is the descriptor a packet socket? */
+/* True if the descriptor is a packet socket. */
 static bool is_packet_socket(int fd)
 {
 	struct sockaddr_ll address;
@@ -44,8 +45,8 @@ static bool is_packet_socket(int fd)
 }
 
 /*
- * net_af_packet does not tell what its sockets lost, but the kernel does (PACKET_STATISTICS). Its
- * sockets are those that were not there before the device was added.
+ * Finds the packet sockets of net_af_packet, which does not report what they lost; the kernel does
+ * (PACKET_STATISTICS). `before`: descriptors that were open before the device was added.
  */
 static void find_packet_sockets(struct sf_dpdk_port *port, const bool before[DESCRIPTORS_SEEN])
 {
@@ -55,7 +56,7 @@ static void find_packet_sockets(struct sf_dpdk_port *port, const bool before[DES
 			port->sockets[port->socket_count++] = fd;
 }
 
-/* Reading a socket's statistics sets them to 0. */
+/* Adds the losses of the packet sockets. Reading a socket's statistics sets them to 0. */
 static void count_full_rings(struct sf_dpdk_port *port)
 {
 	for (unsigned i = 0; i < port->socket_count; i++) {
@@ -98,7 +99,7 @@ static int add_device(struct sf_dpdk_port *port, const char *device, struct sf_e
 	return 0;
 }
 
-/* Enough buffers for all descriptors, a batch out at each queue, and what `bytes` asks for. */
+/* Makes the pool of buffers: for all descriptors and a lent batch of each queue, and at least `bytes`. */
 static int make_pool(struct sf_dpdk_port *port, uint32_t bytes, struct sf_error *error)
 {
 	char name[RTE_MEMPOOL_NAMESIZE];
@@ -121,8 +122,8 @@ static int make_pool(struct sf_dpdk_port *port, uint32_t bytes, struct sf_error 
 }
 
 /*
- * The offloads we can use. A tag the card takes out of the frame comes beside it; a timestamp
- * needs a place in the mbuf.
+ * Chooses the offloads that the driver uses: the card may take VLAN tags out of frames, because they come
+ * in the mbuf; time stamps need a field of the mbuf.
  */
 static uint64_t choose_offloads(struct sf_dpdk_port *port, const struct rte_eth_dev_info *info,
 	const struct sf_dpdk_settings *settings)
@@ -153,7 +154,7 @@ static int configure(struct sf_dpdk_port *port, const struct rte_eth_dev_info *i
 	};
 	int result;
 
-	/* both directions hash alike under a key of period 16 bits: Woo and Park 2012 */
+	/* a key of period 16 bits gives both directions the same hash: Woo and Park 2012 */
 	for (unsigned i = 0; i < KEY_MAX; i++)
 		key[i] = i % 2 ? 0x5a : 0x6d;
 	if (port->queues > 1 && info->flow_type_rss_offloads & RTE_ETH_RSS_IP) {
@@ -168,7 +169,7 @@ static int configure(struct sf_dpdk_port *port, const struct rte_eth_dev_info *i
 	if (port->mtu > RTE_ETHER_MTU)
 		conf.rxmode.mtu = port->mtu;
 	result = rte_eth_dev_configure(port->id, port->queues, 0, &conf);
-	/* some drivers want a transmit queue for each receive queue */
+	/* some drivers need a transmit queue for each receive queue */
 	if (result < 0)
 		result = rte_eth_dev_configure(port->id, port->queues, port->queues, &conf);
 	return result;
@@ -245,7 +246,7 @@ int sf_dpdk_port_open(struct sf_dpdk_port *port, const char *device,
 	return result;
 }
 
-/* Not the memory. */
+/* Stops and removes the device; the pool of buffers stays. */
 static void close_device(struct sf_dpdk_port *port)
 {
 	struct rte_eth_dev_info info = { 0 };

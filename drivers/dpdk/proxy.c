@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The driver's place in the program. DPDK is two dozen libraries that do work when they are loaded,
+ * Stands for the driver in the program. DPDK's two dozen libraries take milliseconds when they are loaded,
  * so the driver is a module.
  */
 #include "base/proxy.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A list of compiled programs, one for each link type seen. Captures have one or two link types;
- * the list is searched from its begin, and the program found last moves there.
+ * Keeps a list of compiled programs, one for each link type that occurred. Captures have one or two link
+ * types; the list is searched from its begin, and the program that was used last is the first one.
  *
- * libpcap compiles for DLT_ numbers; files have LINKTYPE_ numbers. libpcap itself translates: it
- * reads the header of a capture file of that link type.
+ * libpcap compiles programs for DLT_ numbers, but packets have LINKTYPE_ numbers. To translate, libpcap
+ * is given the header of a capture file with that link type.
  */
 #include "filter/filter.h"
 
@@ -20,7 +20,7 @@
 #include "base/wire.h"
 
 #define SNAPLEN  262144
-#define LINK_MAX 64 /* programs at most; a capture with more link types is hostile */
+#define LINK_MAX 64 /* programs, at most; no honest capture has more link types */
 
 struct program {
 	struct bpf_program bpf;
@@ -36,12 +36,12 @@ struct sf_filter {
 	struct sf_error warning;
 };
 
-#define KIND_FOREIGN 0x10000u /* the capturing machine had the other byte order */
+#define KIND_FOREIGN 0x10000u /* SF_LINK_NULL: the capturing machine had the other byte order */
 
 /*
- * The kind of packets that a program is compiled for: the link type, and for SF_LINK_NULL the byte
- * order of the address family before each packet. (The capturing machine's order; families are
- * small numbers, so a large one means the other order.)
+ * The kind of packets that a program is compiled for: the link type and, for SF_LINK_NULL, the byte order
+ * of the address family before each packet, which is that of the capturing machine. Address families are
+ * small numbers; a large one is in the other byte order.
  */
 static uint32_t packet_kind(const struct sf_packet *packet)
 {
@@ -52,7 +52,7 @@ static uint32_t packet_kind(const struct sf_packet *packet)
 	return packet->link | (family > 0xffff ? KIND_FOREIGN : 0);
 }
 
-/* A handle without packets, to compile a program for this kind. NULL: see `text`. */
+/* A handle of libpcap that compiles programs for this kind. NULL: `text` says why. */
 static pcap_t *filter_handle(uint32_t kind, char *text)
 {
 	struct {
@@ -69,7 +69,7 @@ static pcap_t *filter_handle(uint32_t kind, char *text)
 	pcap_t *pcap;
 	FILE *file;
 
-	/* OpenBSD's number, which libpcap knows on OpenBSD only */
+	/* libpcap knows this number on OpenBSD only */
 	if (header.link == SF_LINK_RAW_OPENBSD)
 		header.link = SF_LINK_RAW;
 	if (kind & KIND_FOREIGN) {
@@ -180,7 +180,7 @@ static const struct program *filter_program(struct sf_filter *filter, uint32_t k
 	return filter_add(filter, kind);
 }
 
-/* Puts the tag back where it was: behind the addresses. Returns the captured length. */
+/* Copies the frame with its VLAN tag put back behind the addresses. Returns the captured length. */
 static uint32_t filter_tag(struct sf_filter *filter, const struct sf_packet *packet)
 {
 	uint32_t rest = packet->captured - 12;

@@ -168,16 +168,16 @@ static int ask_restore(const struct sf_helper *helper, const char *interface)
 }
 
 static int ask_xdp(const struct sf_helper *helper, const char *interface,
-	const struct sf_xdp_wish *wish, struct sf_xdp_grant *grant, int fds[SF_XDP_FDS])
+	const struct sf_xdp_request *wanted, struct sf_xdp_reply *reply, int fds[SF_XDP_FDS])
 {
 	struct sf_request request = {
-		.kind = SF_REQUEST_XDP, .interface = index_of(of(helper), interface), .wish = *wish
+		.kind = SF_REQUEST_XDP, .interface = index_of(of(helper), interface), .xdp = *wanted
 	};
 	struct sf_answer answer;
 	int result = ask(of(helper), &request, &answer, fds, SF_XDP_FDS);
 
 	if (result == 0)
-		*grant = answer.grant;
+		*reply = answer.xdp;
 	return result;
 }
 

@@ -77,14 +77,14 @@ enum sf_request_kind {
 
 struct sf_request {
 	uint32_t sequence, kind, interface, what;
-	struct sf_xdp_wish wish;
+	struct sf_xdp_request xdp;
 };
 
 struct sf_answer {
 	uint32_t sequence;
 	int32_t result;
 	struct sf_ethtool_outcome outcome;
-	struct sf_xdp_grant grant;
+	struct sf_xdp_reply xdp;
 };
 
 /*

@@ -97,8 +97,8 @@ static int attach(struct work *work)
 	int result = refresh(work->server, work->request->interface);
 
 	return result ? result
-		      : work->server->xdp->privileged->grant(&work->served->netdev,
-				&work->request->wish, &work->answer.grant, work->fds);
+		      : work->server->xdp->privileged->attach(&work->served->netdev,
+				&work->request->xdp, &work->answer.xdp, work->fds);
 }
 
 /* Kinds of requests about an interface. */

@@ -42,11 +42,11 @@ static int prepare(const char *interface, unsigned what)
 
 static int xdp(const char *interface)
 {
-	const struct sf_xdp_wish wish = { .queues = 1 };
-	struct sf_xdp_grant grant;
+	const struct sf_xdp_request request = { .queues = 1 };
+	struct sf_xdp_reply reply;
 	int fds[SF_XDP_FDS];
 
-	return monitor.helper.xdp(&monitor.helper, interface, &wish, &grant, fds);
+	return monitor.helper.xdp(&monitor.helper, interface, &request, &reply, fds);
 }
 
 static double seconds_since(int64_t before)
