@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* "HOST:PORT" as people write it. */
+/* Takes "HOST:PORT", as people write it, apart, and names addresses like that. */
 #ifndef SPANFLOW_BASE_HOSTPORT_H
 #define SPANFLOW_BASE_HOSTPORT_H
 
@@ -20,7 +20,7 @@ bool sf_hostport_split(const char *text, char *host, size_t size, const char **p
 /* A decimal number up to 65535. */
 bool sf_hostport_is_port(const char *text);
 
-/* Names an IPv4 or IPv6 address; an IPv4 address mapped to IPv6 as the IPv4 address that it is. */
+/* Writes an address as text. An IPv4 address that is mapped to IPv6 is written as IPv4. */
 void sf_hostport_name(const struct sockaddr_storage *address, char name[SF_HOSTPORT_NAME]);
 
 #endif

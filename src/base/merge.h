@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* How the values of several workers or sources become one (base/counters.def). */
+/* How a sum is made of the values of several workers or sources (base/counters.def). */
 #ifndef SPANFLOW_BASE_MERGE_H
 #define SPANFLOW_BASE_MERGE_H
 

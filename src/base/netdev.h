@@ -16,7 +16,7 @@
 enum sf_netdev_state {
 	SF_NETDEV_UP,
 	SF_NETDEV_DOWN, /* there, but switched off or without a carrier */
-	SF_NETDEV_GONE, /* removed, or another interface has its name by now */
+	SF_NETDEV_GONE, /* removed, or replaced by another interface of that name */
 };
 
 struct sf_netdev {

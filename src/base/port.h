@@ -37,19 +37,19 @@ struct sf_port {
 	const struct sf_helper *helper; /* or NULL: this process changes the settings itself */
 	unsigned wanted;      /* SF_ETHTOOL_… ored: settings that sf_port_prepare() changes */
 	bool bring_up;        /* switch the interface on if it is down */
-	unsigned raised;      /* index of the interface that was switched on; 0: none */
+	unsigned raised;      /* index of the interface that the port has switched on; 0: none */
 	atomic_bool was_down; /* the interface was down and has been switched on */
 	bool seen;            /* the interface was there at open, or has appeared since */
 	struct sf_ethtool_outcome outcome;
 	char trouble[96];           /* settings that could not be changed, and why; or "" */
 	_Atomic(const char *) away; /* text while the state is GONE; NULL: `gone` */
 	/* texts for sf_port_condition() */
-	char down[SF_IFNAME_MAX + 64];     /* down or without a carrier */
-	char gone[SF_IFNAME_MAX + 64];     /* removed */
-	char missing[SF_IFNAME_MAX + 320]; /* never there so far */
-	char off[2 * SF_IFNAME_MAX + 96];  /* down since the start */
-	char closed[SF_IFNAME_MAX + 64];   /* back but not open, when `reasons` is full */
-	/* back but not open, with the reason */
+	char down[SF_IFNAME_MAX + 64];     /* it is down or has no carrier */
+	char gone[SF_IFNAME_MAX + 64];     /* it was removed */
+	char missing[SF_IFNAME_MAX + 320]; /* it has never been there */
+	char off[2 * SF_IFNAME_MAX + 96];  /* it has been down since the start */
+	char closed[SF_IFNAME_MAX + 64];   /* it cannot be opened again; `reasons` is full */
+	/* it cannot be opened again, with the reason */
 	char reasons[SF_PORT_REASONS][sizeof(((struct sf_error *)NULL)->text) + SF_IFNAME_MAX + 64];
 	unsigned reason_count;
 	/* members of sf_capture_options: called when an interface that was missing appears */
@@ -76,7 +76,7 @@ void sf_port_close(struct sf_port *port);
  */
 void sf_port_prepare(struct sf_port *port);
 
-/* First queue's thread, when nothing arrived: updates the state from the interface. */
+/* Thread of the first queue, when no packet came: reads the state of the interface. */
 void sf_port_watch(struct sf_port *port);
 
 static inline enum sf_netdev_state sf_port_state(const struct sf_port *port)
@@ -91,8 +91,8 @@ uint64_t sf_port_missed(struct sf_port *port);
 const char *sf_port_condition(const struct sf_port *port);
 
 /*
- * First queue's thread, when the handles are open and before sf_port_revive(): an interface that
- * was missing at open gets its index and link type, and options->appeared is called.
+ * Thread of the first queue, when the handles are open and before sf_port_revive(): gives an interface
+ * that was missing at open its index and link type, and calls options->appeared.
  */
 void sf_port_appear(
 	struct sf_port *port, unsigned slot, const struct sf_interface *interface, uint16_t link);
@@ -104,16 +104,16 @@ const struct sf_interface *sf_port_interface(
 /* Appends to the description of a source that its interface was switched on. Any thread. */
 void sf_port_describe(const struct sf_port *port, char *text, size_t size);
 
-/* This queue has closed its handles. */
+/* Says that this queue has closed its handles and will not use them until sf_port_state() is UP. */
 void sf_port_park(struct sf_port *port);
 
-/* First queue's thread: true if all queues have parked and the interface is there and up again. */
+/* Thread of the first queue: true if all queues have parked and the interface is up again. */
 bool sf_port_returned(struct sf_port *port);
 
-/* First queue's thread: the interface is back but cannot be opened, for this reason, for now. */
+/* Thread of the first queue: notes why the interface, which is back, cannot be opened at present. */
 void sf_port_refused(struct sf_port *port, const char *reason);
 
-/* First queue's thread: all handles are open again. */
+/* Thread of the first queue: says that all handles are open again, so that the queues go on. */
 void sf_port_revive(struct sf_port *port);
 
 #endif

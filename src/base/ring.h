@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Lock-free ring of fixed-size elements for one producer thread and one consumer thread.
+ * Lock-free ring of fixed-size elements, for one producer thread and one consumer thread. Example:
  *
- *	head: written by the producer only (release), read by the consumer (acquire): the elements
- *	      before it are complete.
- *	tail: written by the consumer only (release), read by the producer (acquire): the elements
- *	      before it have been copied out and may be overwritten.
+ *	sf_ring_init(&ring, 1024, sizeof(struct sf_flow));
+ *	put = sf_ring_put(&ring, flows, count);		producer; put < count: the ring is full
+ *	count = sf_ring_get(&ring, flows, 64);		consumer; 0: the ring is empty
  *
- * Both run freely and are masked on use. Each side keeps a private copy of the other's index and
- * looks at the shared word only when the copy says full or empty, so the common case touches no
- * line that the other side writes.
+ * head	index of the next element to be written. Only the producer writes it (release); the consumer
+ *	reads it (acquire) and then finds all elements before it complete.
+ * tail	index of the next element to be read. Only the consumer writes it (release); the producer reads
+ *	it (acquire) and may then overwrite all elements before it.
+ *
+ * Both indexes count on beyond the capacity; an element's place is index & mask. Each side keeps a copy of
+ * the other side's index, and reads the shared word only when the copy says that the ring is full or
+ * empty. So in most calls a side touches no cache line that the other side writes.
  */
 #ifndef SPANFLOW_BASE_RING_H
 #define SPANFLOW_BASE_RING_H
 
+#include <errno.h>
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -25,19 +30,19 @@
 #define SF_RING_HUGE_PAGE ((size_t)2 << 20)
 
 struct sf_ring {
-	/* constant after init */
+	/* constant after sf_ring_init() */
 	alignas(SF_CACHE_LINE) uint8_t *elements;
 	uint32_t mask;
 	uint32_t element_size;
-	/* producer */
+	/* written by the producer */
 	alignas(SF_CACHE_LINE) _Atomic uint32_t head;
 	uint32_t cached_tail;
-	/* consumer */
+	/* written by the consumer */
 	alignas(SF_CACHE_LINE) _Atomic uint32_t tail;
 	uint32_t cached_head;
 };
 
-/* Room for `capacity` (a power of two) elements. 0 or -ENOMEM. */
+/* Makes a ring of `capacity` elements, a power of two. 0 or -ENOMEM. */
 static inline int sf_ring_init(struct sf_ring *ring, uint32_t capacity, uint32_t element_size)
 {
 	size_t bytes = (size_t)capacity * element_size;
@@ -46,12 +51,12 @@ static inline int sf_ring_init(struct sf_ring *ring, uint32_t capacity, uint32_t
 	memset(ring, 0, sizeof(*ring));
 	bytes = (bytes + unit - 1) & ~(unit - 1);
 	ring->elements = aligned_alloc(unit, bytes);
-	/* a ring is written from end to end; where there are no large pages, small ones do */
+	/* large pages, because a ring is written from end to end; a mere hint to the kernel */
 	if (ring->elements && unit == SF_RING_HUGE_PAGE)
 		madvise(ring->elements, bytes, MADV_HUGEPAGE);
 	ring->mask = capacity - 1;
 	ring->element_size = element_size;
-	return ring->elements ? 0 : -12 /* -ENOMEM */;
+	return ring->elements ? 0 : -ENOMEM;
 }
 
 static inline void sf_ring_fini(struct sf_ring *ring)
@@ -60,7 +65,7 @@ static inline void sf_ring_fini(struct sf_ring *ring)
 	ring->elements = NULL;
 }
 
-/* Producer: how many of `count` elements would fit now. */
+/* Producer: how many of `count` elements fit now. */
 static inline uint32_t sf_ring_room(struct sf_ring *ring, uint32_t count)
 {
 	uint32_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
@@ -74,14 +79,14 @@ static inline uint32_t sf_ring_room(struct sf_ring *ring, uint32_t count)
 	return room < count ? room : count;
 }
 
-/* Either side: how many elements are in the ring, about. */
+/* Either side: number of elements in the ring; the other side may change it at the same time. */
 static inline uint32_t sf_ring_fill(struct sf_ring *ring)
 {
 	return atomic_load_explicit(&ring->head, memory_order_relaxed) -
 	       atomic_load_explicit(&ring->tail, memory_order_relaxed);
 }
 
-/* Producer: the place of the element `ahead` places behind the published ones; there is room. */
+/* Producer: place of the element that is `ahead` elements behind the published ones. It must fit. */
 static inline void *sf_ring_slot(struct sf_ring *ring, uint32_t ahead)
 {
 	uint32_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
@@ -89,7 +94,7 @@ static inline void *sf_ring_slot(struct sf_ring *ring, uint32_t ahead)
 	return ring->elements + (size_t)((head + ahead) & ring->mask) * ring->element_size;
 }
 
-/* Producer: the next `count` slots have been written. */
+/* Producer: hands over the next `count` elements, which have been written. */
 static inline void sf_ring_publish(struct sf_ring *ring, uint32_t count)
 {
 	uint32_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
@@ -98,7 +103,7 @@ static inline void sf_ring_publish(struct sf_ring *ring, uint32_t count)
 	atomic_store_explicit(&ring->head, head + count, memory_order_release);
 }
 
-/* Consumer: at most *count elements as they lie in the ring; *count becomes how many there are. */
+/* Consumer: the next elements as they lie in the ring, at most *count. *count becomes their number. */
 static inline void *sf_ring_peek(struct sf_ring *ring, uint32_t *count)
 {
 	uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
@@ -114,7 +119,7 @@ static inline void *sf_ring_peek(struct sf_ring *ring, uint32_t *count)
 	return ring->elements + (size_t)at * ring->element_size;
 }
 
-/* Consumer: `count` elements of the last peek are not needed any more. */
+/* Consumer: gives back the places of the first `count` elements of the last sf_ring_peek(). */
 static inline void sf_ring_drop(struct sf_ring *ring, uint32_t count)
 {
 	uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
@@ -123,7 +128,7 @@ static inline void sf_ring_drop(struct sf_ring *ring, uint32_t count)
 	atomic_store_explicit(&ring->tail, tail + count, memory_order_release);
 }
 
-/* Producer: copies up to `count` elements in; returns how many fitted. */
+/* Producer: copies up to `count` elements into the ring. Returns how many fitted. */
 static inline uint32_t sf_ring_put(struct sf_ring *ring, const void *elements, uint32_t count)
 {
 	uint32_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
@@ -141,7 +146,7 @@ static inline uint32_t sf_ring_put(struct sf_ring *ring, const void *elements, u
 	return n;
 }
 
-/* Consumer: copies up to `count` elements out; returns how many there were. */
+/* Consumer: copies up to `count` elements out of the ring. Returns how many there were. */
 static inline uint32_t sf_ring_get(struct sf_ring *ring, void *elements, uint32_t count)
 {
 	uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which name somebody meant who wrote another one. */
+/* Finds the name that a mistyped word stands for: "--actve-timeout" is near "--active-timeout". */
 #ifndef SPANFLOW_BASE_SUGGEST_H
 #define SPANFLOW_BASE_SUGGEST_H
 
-/* The candidate nearest to `word`, or NULL when none is near. `next(context, i)` ends with NULL. */
+/* The candidate nearest to `word`, or NULL if none is near. next(context, i) is candidate i, at the end NULL. */
 const char *sf_suggest(const char *word, const char *(*next)(const void *context, unsigned i),
 	const void *context);
 

@@ -83,7 +83,7 @@ static void judge_traffic(struct report *report)
 			"mirror to this port");
 }
 
-/* All unicast frames belong to one host: the capture was made on it, or on a mirror of its port. */
+/* A finding if all unicast frames have one MAC address: the capture is of that host or its port alone. */
 static void judge_single_host(struct report *report)
 {
 	const uint8_t *mac = report->mirror->common[0];
