@@ -147,8 +147,13 @@ static const uint16_t sides[][2] = {
 	{ SF_IE_udpSourcePort, SF_IE_udpDestinationPort },
 };
 
-static uint16_t other_side(uint16_t id)
+static uint16_t other_side(uint32_t pen, uint16_t id)
 {
+	/* sourceCountry and destinationCountry */
+	if (pen == SF_PEN_SPANFLOW && (id == 1 || id == 2))
+		return (uint16_t)(3 - id);
+	if (pen)
+		return id;
 	for (size_t i = 0; i < sizeof(sides) / sizeof(sides[0]); i++)
 		for (unsigned side = 0; side < 2; side++)
 			if (sides[i][side] == id)
@@ -335,7 +340,7 @@ static void take_element(
 	field->reverse = reverse;
 	field->pen = pen;
 	field->id[0] = id;
-	field->id[1] = pen == 0 ? other_side(id) : id;
+	field->id[1] = other_side(pen, id);
 }
 
 /* "ie500", "pen6871ie40" */

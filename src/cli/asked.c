@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "cli/asked.h"
 
+#include <ctype.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
+
+#include "ask/answer.h"
+#include "base/hash.h"
+#include "base/scaled.h"
+#include "cli/output.h"
 
 #define LIST_MAX ((size_t)256 << 20) /* octets of a file of addresses */
 
@@ -59,4 +66,153 @@ int sf_asked_where(struct sf_where **where, const struct sf_options *options, un
 	how.now_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 	code = sf_where_new(where, options->where, &how, &reason);
 	return code ? sf_error_set(error, code, "--where: %s", reason.text) : 0;
+}
+
+/* ---------------------------------------------------------------- groups */
+
+bool sf_asked_groups(const struct sf_options *options)
+{
+	return options->by || options->sum || options->top || options->bottom ||
+	       options->every_ns || options->having || options->share;
+}
+
+const char *sf_asked_contradiction(const struct sf_options *options)
+{
+	bool groups = sf_asked_groups(options);
+
+	if (options->top && options->bottom)
+		return "--top and --bottom contradict each other";
+	if (options->spread && !options->every_ns)
+		return "--spread needs --every TIME: it spreads flows over bins of time";
+	if (!groups && (options->sort || options->columns))
+		return "--sort and --columns are for groups: --by FIELDS";
+	if (groups && options->fields)
+		return "--fields is for records; the columns of groups are --columns";
+	if (groups && options->show_options)
+		return "--options is for records, not for groups";
+	return NULL;
+}
+
+/* "10", "10:packets" */
+static int parse_most(
+	const char *name, const char *text, struct sf_groups_options *how, struct sf_error *error)
+{
+	const char *colon = text ? strchr(text, ':') : NULL;
+	char number[32];
+
+	if (!text)
+		return 0;
+	snprintf(number, sizeof(number), "%.*s",
+		(int)(colon ? (size_t)(colon - text) : strlen(text)), text);
+	if (!sf_scaled_parse(number, sf_units_count, &how->top) || how->top == 0)
+		return sf_error_set(error, SF_EUSAGE,
+			"--%s: '%s' is not N or N:FIELD, such as 10 or 10:packets", name, text);
+	how->top_by = colon ? colon + 1 : NULL;
+	return 0;
+}
+
+static int open_groups(struct sf_asked *asked, const struct sf_options *options, unsigned mode,
+	struct sf_error *error)
+{
+	struct sf_groups_options how = {
+		.mode = mode,
+		.by = options->by,
+		.sum = options->sum,
+		.every_ns = options->every_ns,
+		.spread = options->spread,
+		.local = options->local_time,
+		.sort = options->sort,
+		.having = options->having,
+		.columns = options->columns,
+		.share = options->share,
+		.bottom = options->bottom != NULL,
+		.memory = options->memory,
+	};
+	struct sf_hash_key key;
+	int code = parse_most("top", options->top, &how, error);
+
+	if (code == 0)
+		code = parse_most("bottom", options->bottom, &how, error);
+	if (code)
+		return code;
+	if (options->limit && (!how.top || options->limit < how.top))
+		how.top = options->limit;
+	if (sf_hash_key_random(&key) == 0)
+		how.seed = key.word[0];
+	asked->form = options->output == SF_OUTPUT_DEFAULT ? SF_OUTPUT_TABLE
+							   : (enum sf_output)options->output;
+	return sf_groups_new(&asked->groups, &how, error);
+}
+
+int sf_asked_open(struct sf_asked *asked, const struct sf_options *options, struct sf_error *error)
+{
+	unsigned mode = options->biflow ? SF_ASK_CONVERSATION : SF_ASK_UNIFLOW;
+	int code;
+
+	*asked = (struct sf_asked){ 0 };
+	code = sf_asked_where(&asked->where, options, mode, error);
+	if (code == 0 && sf_asked_groups(options))
+		code = open_groups(asked, options, mode, error);
+	return code;
+}
+
+void sf_asked_close(struct sf_asked *asked)
+{
+	sf_where_free(asked->where);
+	sf_groups_free(asked->groups);
+}
+
+unsigned sf_asked_flow(
+	struct sf_asked *asked, const struct sf_flow *flow, const struct sf_collected *record)
+{
+	unsigned directions = flow->directions;
+
+	if (asked->where)
+		directions = sf_where_flow(asked->where, flow, record);
+	if (!directions || !asked->groups)
+		return directions;
+	if (sf_groups_flow(asked->groups, flow, record, directions, &asked->error)) {
+		asked->failed = true;
+		return 0;
+	}
+	return directions;
+}
+
+static void print_table(const struct sf_groups *groups, FILE *stream, char *line)
+{
+	struct sf_answer_table table;
+
+	sf_answer_table_init(&table, groups, sf_output_width());
+	fwrite(line, 1, (size_t)(sf_answer_table_header(&table, line) - line), stream);
+	for (size_t i = 0; i < sf_groups_shown(groups); i++)
+		fwrite(line, 1, (size_t)(sf_answer_table_row(&table, i, line) - line), stream);
+	fwrite(line, 1, (size_t)(sf_answer_table_footer(&table, line) - line), stream);
+}
+
+int sf_asked_print(struct sf_asked *asked, FILE *stream)
+{
+	const struct sf_groups *groups = asked->groups;
+	char *line;
+	int code = sf_groups_sort(asked->groups, &asked->error);
+
+	if (code)
+		return code;
+	line = malloc(SF_ANSWER_ROW_MAX);
+	if (!line)
+		return -ENOMEM;
+	if (asked->form == SF_OUTPUT_TABLE)
+		print_table(groups, stream, line);
+	if (asked->form == SF_OUTPUT_CSV)
+		fwrite(line, 1, (size_t)(sf_answer_csv_header(groups, line) - line), stream);
+	for (size_t i = 0; i < sf_groups_shown(groups); i++) {
+		if (asked->form == SF_OUTPUT_CSV)
+			fwrite(line, 1, (size_t)(sf_answer_csv(groups, i, line) - line), stream);
+		else if (asked->form == SF_OUTPUT_JSON)
+			fwrite(line, 1, (size_t)(sf_answer_json(groups, i, line) - line), stream);
+	}
+	free(line);
+	errno = 0;
+	if (fflush(stream) || ferror(stream))
+		return errno ? -errno : -EIO;
+	return 0;
 }

@@ -1,14 +1,42 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The condition of --where, from the command line to a compiled expression. */
+/* Questions of the command line (--where, --by, --sum, --top …), compiled, and their answer. */
 #ifndef SPANFLOW_CLI_ASKED_H
 #define SPANFLOW_CLI_ASKED_H
 
+#include "ask/groups.h"
 #include "ask/where.h"
 #include "cli/options.h"
 
+struct sf_asked {
+	struct sf_where *where;   /* conditions; NULL: none */
+	struct sf_groups *groups; /* NULL: the records themselves are asked for */
+	enum sf_output form;      /* of the groups */
+	bool failed;              /* no more groups could be taken: `error` says why */
+	struct sf_error error;
+};
+
+/* The options ask for groups. */
+bool sf_asked_groups(const struct sf_options *options);
+
+/* Questions that contradict themselves, or NULL. */
+const char *sf_asked_contradiction(const struct sf_options *options);
+
+/* Files of `in FILE` are read, and now is the time of the call. 0 or an error. */
+int sf_asked_open(struct sf_asked *asked, const struct sf_options *options, struct sf_error *error);
+void sf_asked_close(struct sf_asked *asked);
+
 /*
- * Compiles --where; without it *where is NULL. `mode`: SF_ASK_… . Files of `in FILE` are read; now is
- * the time of the call. 0 or an error.
+ * Which directions of a flow meet the conditions; they are added to the groups, if there are any.
+ * 0: none, or asked->failed.
+ */
+unsigned sf_asked_flow(
+	struct sf_asked *asked, const struct sf_flow *flow, const struct sf_collected *record);
+
+/* Prints the groups. 0, or a negative error of the stream. */
+int sf_asked_print(struct sf_asked *asked, FILE *stream);
+
+/*
+ * Compiles --where alone; without it *where is NULL. `mode`: SF_ASK_… . 0 or an error.
  */
 int sf_asked_where(struct sf_where **where, const struct sf_options *options, unsigned mode,
 	struct sf_error *error);

@@ -59,22 +59,23 @@ static void unmatched(struct sf_collected_sink *sink, const struct sf_collected 
 	sink->unmatched.records++;
 	sink->unmatched.packets += sf_flow_packets(&record->flow);
 	sink->unmatched.octets += sf_flow_octets(&record->flow);
+	if (sink->asked.failed)
+		sf_collector_stop(sink->collector);
+	if (sink->failing)
+		sf_exporter_put_collected(sink->failing, record);
 }
 
 static void take_flow(struct sf_collected_sink *sink, const struct sf_collected *record)
 {
+	unsigned directions = sf_asked_flow(&sink->asked, &record->flow, record);
 	struct sf_collected copy;
 
-	if (sink->where) {
-		unsigned directions = sf_where_flow(sink->where, &record->flow, record);
-
-		if (!directions) {
-			unmatched(sink, record);
-			return;
-		}
-		if (!sink->options->biflow)
-			record = narrowed(record, directions, &copy);
+	if (!directions) {
+		unmatched(sink, record);
+		return;
 	}
+	if (sink->asked.where && !sink->options->biflow)
+		record = narrowed(record, directions, &copy);
 	sink->flows++;
 	sink->packets += sf_flow_packets(&record->flow);
 	sink->octets += sf_flow_octets(&record->flow);
@@ -94,6 +95,8 @@ static void take_options(struct sf_collected_sink *sink, const struct sf_collect
 		json_put(sink, record);
 	if (sink->exporter)
 		sf_exporter_put_collected(sink->exporter, record);
+	if (sink->failing)
+		sf_exporter_put_collected(sink->failing, record);
 }
 
 static void take(void *context, const struct sf_collected *record)
@@ -134,10 +137,26 @@ static int exporter_open(
 	};
 	int result = sf_exporter_new(&sink->exporter, &exporter_options, error);
 
-	if (result == 0 && !sink->json)
+	if (result == 0 && !sink->json && !sink->asked.groups)
 		result = sf_output_text(sink->exporter, options, sink->stream, error);
 	/* --biflow is for the table and CSV */
 	return result ? result : sf_output_files(sink->exporter, options, false, error);
+}
+
+/* Records that do not meet the conditions have files of their own. */
+static int failing_open(
+	struct sf_collected_sink *sink, const struct sf_options *options, struct sf_error *error)
+{
+	const struct sf_exporter_options exporter_options = {
+		.collected = true,
+		.keep_files = !options->force,
+		.hurry = { sf_signal_hurry, NULL },
+	};
+	int result = sf_exporter_new(&sink->failing, &exporter_options, error);
+
+	for (unsigned i = 0; i < options->fail.count && result == 0; i++)
+		result = sf_exporter_add_file(sink->failing, options->fail.items[i], error);
+	return result;
 }
 
 /* What contradicts itself, or NULL. */
@@ -145,7 +164,13 @@ static const char *contradiction(const struct sf_options *options)
 {
 	if (options->show_options && options->output != SF_OUTPUT_JSON)
 		return "--options needs -o json: options records are not flows";
-	if (options->biflow && sf_output_form(options) != SF_OUTPUT_TABLE &&
+	if (options->fail.count && !options->where)
+		return "--fail needs --where: it takes what does not meet it";
+	if (sf_asked_contradiction(options))
+		return sf_asked_contradiction(options);
+	if (sf_asked_groups(options))
+		return sf_output_contradiction(options);
+	if (options->biflow && !options->where && sf_output_form(options) != SF_OUTPUT_TABLE &&
 		sf_output_form(options) != SF_OUTPUT_CSV)
 		return "--biflow works with -o table and -o csv; -o json and -w keep each record "
 		       "as it was exported";
@@ -165,13 +190,16 @@ int sf_collected_open(struct sf_collected_sink *sink, const struct sf_options *o
 	};
 	const char *problem = contradiction(options);
 	enum sf_output output = sf_output_form(options);
+	bool prints =
+		(output == SF_OUTPUT_TABLE || output == SF_OUTPUT_CSV) && !sf_asked_groups(options);
 	struct sf_error error = { 0 };
 	int result;
 
 	*sink = (struct sf_collected_sink){
 		.options = options,
-		.json = output == SF_OUTPUT_JSON,
+		.json = output == SF_OUTPUT_JSON && !sf_asked_groups(options),
 		.show_options = options->show_options,
+		.most = sf_asked_groups(options) ? 0 : options->limit,
 	};
 	if (problem) {
 		sf_complain("%s", problem);
@@ -182,13 +210,13 @@ int sf_collected_open(struct sf_collected_sink *sink, const struct sf_options *o
 		sf_complain("no memory for output");
 		return SF_EXIT_FAILED;
 	}
-	result = sf_asked_where(&sink->where, options,
-		options->biflow ? SF_ASK_CONVERSATION : SF_ASK_UNIFLOW, &error);
+	result = sf_asked_open(&sink->asked, options, &error);
 	if (result == 0)
 		result = sf_collector_new(&sink->collector, &collector_options, &error);
-	if (result == 0 &&
-		(output == SF_OUTPUT_TABLE || output == SF_OUTPUT_CSV || options->write.count))
+	if (result == 0 && (prints || options->write.count))
 		result = exporter_open(sink, options, &error);
+	if (result == 0 && options->fail.count)
+		result = failing_open(sink, options, &error);
 	return result ? sf_exit_error(&error) : SF_EXIT_OK;
 }
 
@@ -205,12 +233,12 @@ void sf_collected_flush(struct sf_collected_sink *sink, int64_t wall)
 }
 
 /* Why the exporter's destinations lack something; the closed pipe is no reason to talk. */
-static bool destinations_have_all(const struct sf_collected_sink *sink)
+static bool destinations_have_all(const struct sf_exporter *exporter)
 {
 	struct sf_destination_stats stats;
 	bool all = true;
 
-	for (unsigned i = 0; sink->exporter && sf_exporter_stats(sink->exporter, i, &stats); i++) {
+	for (unsigned i = 0; exporter && sf_exporter_stats(exporter, i, &stats); i++) {
 		if (stats.offered.records == stats.sent.records && !stats.incomplete)
 			continue;
 		all = false;
@@ -220,39 +248,63 @@ static bool destinations_have_all(const struct sf_collected_sink *sink)
 	return all;
 }
 
+/* The answer of groups, or why there is none. */
+static void print_groups(struct sf_collected_sink *sink)
+{
+	if (!sink->asked.groups || sink->failure)
+		return;
+	if (!sink->asked.failed)
+		sink->failure = sf_asked_print(&sink->asked, sink->stream);
+	if (sink->asked.error.text[0])
+		sf_complain("%s", sink->asked.error.text);
+}
+
 bool sf_collected_finish(struct sf_collected_sink *sink)
 {
 	if (sink->exporter) {
 		sf_exporter_finish(sink->exporter);
 		sink->lost |= lost_some(sink);
 	}
+	if (sink->failing)
+		sf_exporter_finish(sink->failing);
 	sink->finished = true;
+	print_groups(sink);
 	errno = 0;
 	if (sink->json && fflush(sink->stream) && sink->failure == 0)
 		sink->failure = -errno;
-	if (sink->failure && sink->failure != -EPIPE)
+	if (sink->failure && sink->failure != -EPIPE && !sink->asked.error.text[0])
 		sf_complain("standard output: %s", sf_strerror(sink->failure));
-	return destinations_have_all(sink) && sink->failure == 0;
+	return destinations_have_all(sink->exporter) && destinations_have_all(sink->failing) &&
+	       sink->failure == 0 && !sink->asked.failed;
+}
+
+/* All destinations of an exporter were given that many packets and octets, and tell of each. */
+static bool exporter_balanced(const struct sf_collected_sink *sink,
+	const struct sf_exporter *exporter, uint64_t packets, uint64_t octets)
+{
+	struct sf_destination_stats destination;
+	struct sf_destination_count waiting;
+	bool balanced = true;
+
+	for (unsigned i = 0; exporter && sf_exporter_stats(exporter, i, &destination); i++)
+		balanced &= (sink->finished ? sf_destination_balanced(&destination)
+					    : sf_destination_waiting(&destination, &waiting)) &&
+			    destination.offered.packets == packets &&
+			    destination.offered.octets == octets;
+	return balanced;
 }
 
 bool sf_collected_balanced(const struct sf_collected_sink *sink)
 {
-	struct sf_destination_stats destination;
-	struct sf_destination_count waiting;
 	struct sf_collector_stats stats;
-	bool balanced;
 
 	sf_collector_stats(sink->collector, &stats);
-	balanced = stats.records == stats.options_records + sink->flows + sink->unmatched.records &&
-		   stats.packets == sink->packets + sink->unmatched.packets &&
-		   stats.octets == sink->octets + sink->unmatched.octets;
-	for (unsigned i = 0; sink->exporter && sf_exporter_stats(sink->exporter, i, &destination);
-		i++)
-		balanced &= (sink->finished ? sf_destination_balanced(&destination)
-					    : sf_destination_waiting(&destination, &waiting)) &&
-			    destination.offered.packets == sink->packets &&
-			    destination.offered.octets == sink->octets;
-	return balanced;
+	return stats.records == stats.options_records + sink->flows + sink->unmatched.records &&
+	       stats.packets == sink->packets + sink->unmatched.packets &&
+	       stats.octets == sink->octets + sink->unmatched.octets &&
+	       exporter_balanced(sink, sink->exporter, sink->packets, sink->octets) &&
+	       exporter_balanced(
+		       sink, sink->failing, sink->unmatched.packets, sink->unmatched.octets);
 }
 
 void sf_collected_close(struct sf_collected_sink *sink)
@@ -261,22 +313,27 @@ void sf_collected_close(struct sf_collected_sink *sink)
 	if (sink->stream)
 		fclose(sink->stream);
 	sf_collector_free(sink->collector);
-	sf_where_free(sink->where);
+	sf_exporter_free(sink->failing);
+	sf_asked_close(&sink->asked);
 }
 
 static void report_json(
 	const struct sf_counter_set *set, const struct sf_collected_sink *sink, const char *ended)
 {
+	const struct sf_exporter *exporters[2] = { sink->exporter, sink->failing };
 	struct sf_destination_stats destination;
+	const char *separator = "";
 
 	fputs("{", stderr);
 	sf_counters_json(set, "", stderr);
 	fprintf(stderr, ",\"unmatched\":%" PRIu64 ",\"outputs\":[", sink->unmatched.records);
-	for (unsigned i = 0; sink->exporter && sf_exporter_stats(sink->exporter, i, &destination);
-		i++) {
-		fputs(i ? "," : "", stderr);
-		sf_report_destination_json(&destination, stderr);
-	}
+	for (unsigned k = 0; k < 2; k++)
+		for (unsigned i = 0;
+			exporters[k] && sf_exporter_stats(exporters[k], i, &destination); i++) {
+			fputs(separator, stderr);
+			sf_report_destination_json(&destination, stderr);
+			separator = ",";
+		}
 	fprintf(stderr, "],\"ended\":\"%s\",\"balanced\":%s}\n", ended,
 		sf_collected_balanced(sink) ? "true" : "false");
 }
@@ -310,6 +367,7 @@ static void report_text(
 	const struct sf_counter_set *set, const struct sf_collected_sink *sink, const char *ended)
 {
 	const struct sf_collected_input *received = set->objects[SF_SCOPE_RECEIVED];
+	const struct sf_exporter *exporters[2] = { sink->exporter, sink->failing };
 	struct sf_destination_stats destination;
 
 	text_ending(ended);
@@ -325,12 +383,13 @@ static void report_text(
 			" refused because there were too many\n",
 			received->connections, received->broken, received->refused);
 	text_counters(set->objects[SF_SCOPE_COLLECTOR]);
-	if (sink->where)
+	if (sink->asked.where)
 		fprintf(stderr, "%12" PRIu64 " flow records do not meet --where\n",
 			sink->unmatched.records);
-	for (unsigned i = 0; sink->exporter && sf_exporter_stats(sink->exporter, i, &destination);
-		i++)
-		sf_report_destination_text(&destination, stderr);
+	for (unsigned k = 0; k < 2; k++)
+		for (unsigned i = 0;
+			exporters[k] && sf_exporter_stats(exporters[k], i, &destination); i++)
+			sf_report_destination_text(&destination, stderr);
 	if (!sf_collected_balanced(sink))
 		fputs("ACCOUNTING INCOMPLETE: please report this\n", stderr);
 }
@@ -347,7 +406,7 @@ void sf_collected_report(const struct sf_collected_sink *sink,
 
 	sf_collector_stats(sink->collector, &stats);
 	if (options->stats == SF_STATS_NONE ||
-		(options->stats == SF_STATS_DEFAULT && options->quiet))
+		(options->stats == SF_STATS_DEFAULT && (options->quiet || sink->asked.groups)))
 		return;
 	if (options->stats == SF_STATS_JSON)
 		report_json(&set, sink, ended);

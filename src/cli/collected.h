@@ -9,7 +9,7 @@
 #include <spanflow/collect.h>
 #include <spanflow/export.h>
 
-#include "ask/where.h"
+#include "cli/asked.h"
 #include "cli/options.h"
 
 struct sf_collected_sink {
@@ -21,7 +21,8 @@ struct sf_collected_sink {
 	bool show_options;            /* options records too; with JSON only */
 	/* called after each record, to check for signals and time; or NULL */
 	void (*between)(struct sf_collected_sink *sink);
-	struct sf_where *where; /* conditions of --where; NULL: none */
+	struct sf_asked asked;       /* questions: conditions, groups */
+	struct sf_exporter *failing; /* files of --fail; NULL: none */
 	struct {
 		uint64_t records, packets, octets;
 	} unmatched;              /* flow records that do not meet them */

@@ -231,6 +231,42 @@ const struct sf_option sf_option_table[] = {
 			"bps, pps, bpp; start, end; ip in FILE; exporter, domain; any information "
 			"element by its IANA name; and, or, not, parentheses. Both directions of a "
 			"biflow are looked at as two records, with --biflow as one." },
+	{ ASK, 0, "by", SF_OPTION_STRING, AT(by), SF_SHOW, "FIELDS",
+		.help = "Sum up records in groups of equal fields, such as src,dst or dst,dport,proto: "
+			"any field of --where, and src/24 (a network), pair (both hosts, in no "
+			"order), host and port (of either side), server and service (of the side "
+			"that answered)." },
+	{ ASK, 0, "sum", SF_OPTION_STRING, AT(sum), SF_SHOW, "LIST",
+		.help = "What to sum up of each group: flows, packets, bytes, duration, first, last, "
+			"distinct(FIELD), sum, min, max and avg(FIELD), bpp, bps, pps, sent, "
+			"received, ratio, interval, jitter. Default: flows,packets,bytes." },
+	{ ASK, 0, "top", SF_OPTION_STRING, AT(top), SF_SHOW, "N[:SUM]",
+		.help = "The N largest groups by this sum; without it by bytes, or the first sum." },
+	{ ASK, 0, "bottom", SF_OPTION_STRING, AT(bottom), SF_SHOW, "N[:SUM]",
+		.help = "The N smallest groups." },
+	{ ASK, 0, "every", SF_OPTION_DURATION, AT(every_ns), SF_SHOW, "TIME", .min = MS,
+		.max = 36500 * DAY,
+		.help = "A group for each such time, such as 1h, aligned to the clock; records count "
+			"where they begin." },
+	{ ASK, 0, "spread", SF_OPTION_FLAG, AT(spread), SF_SHOW,
+		.help = "With --every: spread bytes and packets of a record evenly over the time that "
+			"it lasts." },
+	{ ASK, 0, "share", SF_OPTION_FLAG, AT(share), SF_SHOW,
+		.help = "Two more columns: per cent of the total, and of all groups so far." },
+	{ ASK, 0, "having", SF_OPTION_STRING, AT(having), SF_SHOW, "CONDITIONS",
+		.help = "Only groups whose sums meet this, such as 'flows >= 10 and distinct(dport) > "
+			"100'." },
+	{ ASK, 0, "sort", SF_OPTION_STRING, AT(sort), SF_SHOW, "COLUMNS",
+		.help = "Order of the groups: names behind commas, each perhaps with + (rising) or - "
+			"(falling). Without it sums fall and keys rise." },
+	{ ASK, 0, "limit", SF_OPTION_NUMBER, AT(limit), SF_SHOW, "N", .min = 1,
+		.help = "Print N groups or records at most." },
+	{ ASK, 0, "columns", SF_OPTION_STRING, AT(columns), SF_SHOW, "LIST",
+		.help = "Which columns of groups to print, in this order." },
+	{ ASK, 0, "memory", SF_OPTION_SIZE, AT(memory), SF_SHOW, "BYTES", "1G",
+		.min = UINT64_C(1) << 20,
+		.help = "Most memory for groups. A question that needs more ends with a message "
+			"instead of an answer." },
 
 	{ ENRICH, 0, "enrich", SF_OPTION_STRINGS, AT(enrich), SF_METER, "SOURCE", .max = 16,
 		.help = "Add what a router would know of the addresses of a flow: AS numbers, next "
@@ -248,10 +284,14 @@ const struct sf_option sf_option_table[] = {
 			"follow after commas: ipfix://[::1]:4739,biflow=yes,rate=50000." },
 	{ EXPORT, 'w', "write", SF_OPTION_STRINGS, AT(write), SF_METER, "FILE",
 		.help = "Write records to an IPFIX file (RFC 5655); - is standard output." },
-	{ EXPORT, 'w', "write", SF_OPTION_STRINGS, AT(write), SF_COLLECT, "FILE",
+	{ EXPORT, 'w', "write", SF_OPTION_STRINGS, AT(write), SF_SHOW | SF_COLLECT, "FILE",
 		.help = "Write records to an IPFIX file (RFC 5655) as they were sent, options "
 			"records included; - is standard output." },
-	{ EXPORT, 0, "force", SF_OPTION_FLAG, AT(force), SF_METER | SF_COLLECT,
+	{ EXPORT, 0, "pass", SF_OPTION_STRINGS, AT(write), SF_SHOW, "FILE",
+		.help = "The same as --write: records that meet --where." },
+	{ EXPORT, 0, "fail", SF_OPTION_STRINGS, AT(fail), SF_SHOW, "FILE",
+		.help = "Write records that do not meet --where to an IPFIX file." },
+	{ EXPORT, 0, "force", SF_OPTION_FLAG, AT(force), SF_METER | SF_SHOW | SF_COLLECT,
 		.help = "-w replaces a file that exists and is not empty; without this, such a "
 			"file is left as it is and the run ends. New files have the mode 0640, "
 			"less the umask." },
@@ -280,9 +320,7 @@ const struct sf_option sf_option_table[] = {
 		.choices = outputs,
 		.help = "Print records to standard output in this format. Without -e, "
 			"-w and -o: table." },
-	{ EXPORT, 'o', "output", SF_OPTION_CHOICE, AT(output), SF_SHOW, "FORMAT", "table",
-		.choices = outputs, .help = PRINT_COLLECTED },
-	{ EXPORT, 'o', "output", SF_OPTION_CHOICE, AT(output), SF_COLLECT, "FORMAT",
+	{ EXPORT, 'o', "output", SF_OPTION_CHOICE, AT(output), SF_SHOW | SF_COLLECT, "FORMAT",
 		.choices = outputs, .help = PRINT_COLLECTED " Without -w and -o: table." },
 	{ EXPORT, 'o', "output", SF_OPTION_CHOICE, AT(output), SF_CHECK, "FORMAT", "table",
 		.choices = check_outputs, .help = "table (readable) or json (one line)." },

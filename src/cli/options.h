@@ -91,7 +91,11 @@ struct sf_options {
 	bool prealloc;
 	uint64_t domain;
 	/* questions */
-	const char *where;
+	const char *where, *by, *sum, *top, *bottom, *having, *sort, *columns;
+	int64_t every_ns;
+	bool spread, share;
+	uint64_t limit, memory;
+	struct sf_strings fail;
 	/* exporting process */
 	struct sf_strings enrich;
 	struct sf_strings collectors;

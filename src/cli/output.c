@@ -44,8 +44,7 @@ const char *sf_output_contradiction(const struct sf_options *options)
 	return NULL;
 }
 
-/* Columns of the terminal at standard output; 0: standard output is not a terminal. */
-static unsigned terminal_width(void)
+unsigned sf_output_width(void)
 {
 	const char *columns = getenv("COLUMNS");
 	struct winsize size;
@@ -86,7 +85,7 @@ int sf_output_text(struct sf_exporter *exporter, const struct sf_options *option
 		.biflow = options->biflow,
 		.local_time = options->local_time,
 		.wide = options->wide,
-		.width = terminal_width(),
+		.width = sf_output_width(),
 	};
 	enum sf_output form = sf_output_form(options);
 

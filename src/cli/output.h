@@ -22,6 +22,9 @@ const char *sf_output_contradiction(const struct sf_options *options);
  */
 FILE *sf_output_stream(void);
 
+/* Columns of the terminal at standard output; 0: standard output is not a terminal. */
+unsigned sf_output_width(void);
+
 /*
  * Adds the destination for printed records, if there are any: `stream`, which must outlive the
  * exporter, or if that is NULL the descriptor of standard output.

@@ -3,17 +3,26 @@
 """Questions to flow records: `show --where`, and more. Answers are compared with those that Python
 computes from the same records in JSON, and with figures that rwfilter, rwuniq, rwstats and nfdump gave."""
 
+import csv
+import datetime
+import io
 import ipaddress
 import os
+import sqlite3
 import unittest
 from pathlib import Path
 
 import support
-from support import Case, generated
+from support import Case
 
 FOLDER = Path(os.environ.get("SPANFLOW_PCAPS",
                              Path(__file__).resolve().parents[2] / "../shared/pcaps"))
 MIX = FOLDER / "traffic/composite--shared-mix.pcap"
+
+
+CAPTURES = Path(__file__).resolve().parents[2] / "pcaps"
+NAMES = ("demo", "icmp", "ipv6-extensions", "protocols", "tcp-ends", "tcp-session", "timeouts",
+         "udp-dns", "vlan", "vlan-stacks", "mpls", "fragments", "jumbo")
 
 
 def address(record, side):
@@ -31,7 +40,18 @@ def port(record, side):
     return None if icmp else record[side + "TransportPort"]
 
 
-class Where(Case):
+class Asked(Case):
+    """Flows of several small captures, and of a few hundred conversations, in one file."""
+
+    def setUp(self):
+        super().setUp()
+        talk = self.file("talk.pcap", support.pcap(support.conversations(300)))
+        self.captures = [str(CAPTURES / f"{name}.pcap") for name in NAMES] + [talk]
+        self.flows = str(self.directory / "flows.ipfix")
+        self.meter("-r", *self.captures, "-w", self.flows)
+
+
+class Where(Asked):
     """Conditions, against Python over the records in JSON."""
 
     QUESTIONS = {
@@ -51,12 +71,6 @@ class Where(Case):
         "vlan": lambda r: "vlanId" in r,
         "ipv6": lambda r: "sourceIPv6Address" in r,
     }
-
-    def setUp(self):
-        super().setUp()
-        capture, _ = generated(self.directory, "MAKE_MIXED", "mixed.pcap")
-        self.flows = str(self.directory / "flows.ipfix")
-        self.meter("-r", capture, "-w", self.flows)
 
     def show(self, *arguments):
         done = self.run_plain("show", self.flows, "-o", "json", "--stats", "json", *arguments)
@@ -86,6 +100,183 @@ class Where(Case):
         self.assertIn("did you mean 'port'?\n  tcp and prt 80\n          ^~~", done.stderr)
 
 
+    def test_both_sets_are_written(self):
+        passed, failed = self.directory / "pass.ipfix", self.directory / "fail.ipfix"
+        everything = self.show().records
+        done = self.run_plain("show", self.flows, "--where", "proto udp", "--pass", passed, "--fail",
+                              failed, "--stats", "json")
+        self.assertEqual((done.status, done.stdout), (0, ""), done.stderr)
+        self.assertIs(done.stats["balanced"], True, done.stats)
+        for path, udp in ((passed, True), (failed, False)):
+            self.flows = str(path)
+            self.assertEqual(self.show().records,
+                             [r for r in everything if (r["protocolIdentifier"] == 17) == udp])
+
+    def test_both_directions_of_a_record(self):
+        """A biflow is asked as two records, with --biflow as one, and written as it was sent."""
+        two_way = str(self.directory / "biflows.ipfix")
+        self.meter("-r", *self.captures, "-w", two_way, "--biflow")
+        uniflows = self.flows
+        for question in ("src port > 1024", "bytes > 500", "flags S/SA"):
+            rows = []
+            for self.flows in (uniflows, two_way):
+                done = self.run_plain("show", self.flows, "--by", "src,dst,sport,dport,proto",
+                                      "--where", question, "-o", "csv", "--sort", "src,dst,sport")
+                rows.append(sorted(done.stdout.splitlines()))
+            self.assertEqual(rows[0], rows[1])
+        self.flows = two_way
+        written = self.directory / "written.ipfix"
+        done = self.run_plain("show", two_way, "--where", "dst port 53", "-w", written, "--stats",
+                              "json")
+        self.assertIs(done.stats["balanced"], True, done.stats)
+
+
+class Groups(Asked):
+    """Groups and bins, against SQLite over the records in JSON."""
+
+    KEYS = {"src": "src", "dst": "dst", "sport": "sport", "dport": "dport", "proto": "proto",
+            "vlan": "vlan", "flags": "flags"}
+
+    def setUp(self):
+        super().setUp()
+        records = self.run_plain("show", "-q", self.flows, "-o", "json").records
+        self.database = sqlite3.connect(":memory:")
+        self.addCleanup(self.database.close)
+        self.database.execute("create table flows (src, dst, sport, dport, proto, vlan, flags, "
+                              "bytes, packets, first, last)")
+        self.database.executemany(
+            "insert into flows values (?,?,?,?,?,?,?,?,?,?,?)",
+            [(address(r, "source"), address(r, "destination"), port(r, "source"),
+              port(r, "destination"), r["protocolIdentifier"], r.get("vlanId"),
+              r["tcpControlBits"] if r["protocolIdentifier"] == 6 else None, r["octetDeltaCount"],
+              r["packetDeltaCount"], r["flowStartMilliseconds"], r["flowEndMilliseconds"])
+             for r in records])
+        self.count = len(records)
+
+    def ask(self, *arguments):
+        done = self.run_plain("show", self.flows, "-o", "csv", *arguments)
+        self.assertEqual((done.status, done.stderr), (0, ""))
+        return list(csv.reader(io.StringIO(done.stdout)))[1:]
+
+    def sql(self, query):
+        return [["" if value is None else str(value) for value in row]
+                for row in self.database.execute(query)]
+
+    def test_sums(self):
+        for keys in ("proto", "src", "src,dst", "dst,dport,proto", "vlan,flags", "sport"):
+            with self.subTest(keys):
+                rows = self.ask("--by", keys, "--sum",
+                                "flows,bytes,packets,first,last,distinct(dport),max(bytes)")
+                expected = self.sql(
+                    f"select {keys}, count(*), sum(bytes), sum(packets), min(first), max(last), "
+                    f"count(distinct dport), max(bytes) from flows group by {keys}")
+                self.assertEqual(sorted(rows), sorted(expected))
+                self.assertEqual(sum(int(row[len(keys.split(","))]) for row in rows), self.count)
+
+    def test_top_bottom_share_having(self):
+        top = self.ask("--by", "src", "--top", "5", "--share")
+        rows = self.sql("select src, count(*), sum(packets), sum(bytes) from flows group by src "
+                        "order by sum(bytes) desc limit 5")
+        self.assertEqual([row[3] for row in top], [row[3] for row in rows])
+        total = int(self.sql("select sum(bytes) from flows")[0][0])
+        passed = 0
+        for row in top:
+            passed += int(row[3])
+            self.assertAlmostEqual(float(row[4]), 100 * int(row[3]) / total, delta=0.06)
+            self.assertAlmostEqual(float(row[5]), 100 * passed / total, delta=0.06)
+        bottom = self.ask("--by", "src", "--bottom", "3:packets", "--sum", "packets")
+        rows = self.sql("select sum(packets) from flows group by src order by 1 limit 3")
+        self.assertEqual([[row[1]] for row in bottom], rows)
+        having = self.ask("--by", "src", "--having", "flows > 3 and bytes < 10k")
+        rows = self.sql("select src, count(*), sum(packets), sum(bytes) from flows group by src "
+                        "having count(*) > 3 and sum(bytes) < 10000")
+        self.assertEqual(sorted(having), sorted(rows))
+
+    def test_order_and_columns(self):
+        rows = self.ask("--by", "proto,dport", "--sort", "+proto,-flows,dport", "--columns",
+                        "flows,proto")
+        expected = self.sql("select count(*), proto from flows group by proto, dport "
+                            "order by proto, count(*) desc, dport")
+        self.assertEqual(rows, expected)
+
+    def test_bins(self):
+        second = "strftime('%s', first)"
+        for every, seconds in (("1s", 1), ("7s", 7), ("1m", 60), ("1h", 3600)):
+            rows = self.ask("--every", every)
+            expected = self.sql(
+                f"select strftime('%Y-%m-%dT%H:%M:%S.000Z', {second} / {seconds} * {seconds}, "
+                f"'unixepoch'), count(*), sum(packets), sum(bytes) from flows group by 1 order by 1")
+            self.assertEqual(rows, expected)
+
+    def test_spreading_loses_nothing(self):
+        rows = self.ask("--every", "100ms", "--spread")
+        total = self.sql("select count(*), sum(packets), sum(bytes) from flows")[0]
+        self.assertEqual([sum(int(row[i]) for row in rows) for i in (1, 2, 3)], list(map(int, total)))
+        self.assertGreater(len(rows), len(self.ask("--every", "100ms")))
+
+    def test_networks_hosts_and_pairs(self):
+        rows = self.ask("--by", "src/16/32", "--sum", "bytes")
+        sums = {}
+        for source, octets in self.database.execute("select src, bytes from flows"):
+            bits = 16 if "." in source else 32
+            net = str(ipaddress.ip_network(f"{source}/{bits}", strict=False))
+            sums[net] = sums.get(net, 0) + octets
+        self.assertEqual({row[0]: int(row[1]) for row in rows}, sums)
+        rows = self.ask("--by", "host", "--sum", "flows,sent,received")
+        sums = {}
+        for source, to, octets in self.database.execute("select src, dst, bytes from flows"):
+            for host, sent in ((source, True), (to, False)):
+                flows, out, back = sums.get(host, (0, 0, 0))
+                sums[host] = (flows + 1, out + octets * sent, back + octets * (not sent))
+        self.assertEqual({row[0]: tuple(map(int, row[1:])) for row in rows}, sums)
+        rows = self.ask("--by", "pair", "--sum", "flows")
+        expected = self.sql("select count(*) from flows group by min(src, dst), max(src, dst)")
+        self.assertEqual(sorted(row[2] for row in rows), sorted(row[0] for row in expected))
+
+    def test_json_has_the_names_of_elements(self):
+        done = self.run_plain("show", self.flows, "-o", "json", "--by", "src,dport,proto", "--sum",
+                              "flows,packets,bytes,first,last,distinct(dst)", "--where",
+                              "ipv4 and tcp", "--top", "1")
+        row = done.records[0]
+        self.assertEqual(list(row), ["sourceIPv4Address", "destinationTransportPort",
+                                     "protocolIdentifier", "flows", "packets", "bytes", "first",
+                                     "last", "distinct(dst)"])
+        self.assertEqual(row["protocolIdentifier"], 6)
+        datetime.datetime.strptime(row["first"], "%Y-%m-%dT%H:%M:%S.%fZ")
+
+    def test_memory_is_bounded(self):
+        flood = self.file("flood.pcap", support.pcap(support.conversations(40000, packets=1)))
+        flows = self.directory / "flood.ipfix"
+        self.meter("-r", flood, "-w", flows, "--idle-timeout", "1m")
+        done = self.run_plain("show", flows, "--by", "src,sport", "--memory", "1MiB")
+        self.assertEqual((done.status, done.stdout), (1, ""))
+        self.assertIn("need more than the 1 MiB of --memory", done.stderr)
+        done = self.run_plain("show", flows, "--by", "src", "--memory", "1MiB", "--limit", "3")
+        self.assertEqual(done.status, 0, done.stderr)
+        self.assertIn("3 of 200 groups; 40000 flows", done.stdout)
+
+    def test_mistakes(self):
+        for arguments, reason in (
+                (["--by", "scr"], "did you mean 'src'"),
+                (["--by", "src/40/129"], "is no network"),
+                (["--sum", "byts"], "did you mean 'bytes'"),
+                (["--sum", "distinct"], "needs a field"),
+                (["--sum", "sum(src)"], "only counts and durations"),
+                (["--top", "x"], "--top: 'x' is not N or N:FIELD"),
+                (["--top", "3:flws"], "did you mean 'flows'"),
+                (["--by", "src", "--sort", "dst"], "--sort: there is no column 'dst'"),
+                (["--having", "flows"], "no condition on a sum"),
+                (["--spread"], "--spread needs --every"),
+                (["--sort", "bytes"], "--by FIELDS"),
+                (["--top", "1", "--bottom", "1"], "contradict"),
+                (["--fail", "x"], "--fail needs --where"),
+                (["--by", "src", "--fields", "default"], "--columns")):
+            with self.subTest(arguments):
+                done = self.run_plain("show", self.flows, *arguments)
+                self.assertEqual(done.status, 2, done.stderr)
+                self.assertIn(reason, done.stderr)
+
+
 @unittest.skipUnless(MIX.exists(), "no ../shared/pcaps")
 class Figures(Case):
     """What SiLK and nfdump said of the same records."""
@@ -108,6 +299,29 @@ class Figures(Case):
         self.assertEqual(self.count("ipv4 and not tos 0"), 176)
         self.assertEqual(self.count("ipv4 and not (tcp or udp or icmp)"), 645)
         self.assertEqual(self.count("any"), 16473)
+
+    def ask(self, *arguments):
+        return self.run_plain("show", self.flows, "-o", "csv", *arguments).stdout.split()[1:]
+
+    def test_rwuniq(self):
+        """rwuniq --fields=proto --values=records,bytes,packets"""
+        rows = self.ask("--by", "proto", "--sum", "flows,bytes,packets", "--sort", "proto")
+        self.assertEqual(rows, ["1,25,9758,62", "2,634,18944,656", "6,14124,10876487,45874",
+                                "17,1616,5842037,14789", "47,1,650,10", "50,2,3008,16",
+                                "58,63,23170,136", "89,4,4120,54", "103,4,10962,203"])
+
+    def test_rwstats(self):
+        """rwstats --fields=sip --values=bytes,packets,records --count=10"""
+        rows = self.ask("--by", "src", "--sum", "bytes,packets,flows", "--top", "10")
+        self.assertEqual(len(rows), 10)
+        self.assertEqual(rows[0], "164.107.123.6,711801,513,5")
+
+    def test_line_chart_and_link_chart(self):
+        """FlowPlotter: linechart 3600 Bytes; forceopacity sip dip distinct:dport"""
+        self.assertEqual(self.ask("--every", "1h", "--sum", "bytes"),
+                         ["2023-11-14T22:00:00.000Z,16789136"])
+        self.assertEqual(self.ask("--by", "src,dst", "--sum", "distinct(dport)", "--top", "1"),
+                         ["192.168.1.10,192.168.1.25,1000"])
 
 
 if __name__ == "__main__":

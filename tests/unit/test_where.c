@@ -247,12 +247,14 @@ START_TEST(collected_records_are_what_they_say)
 		{ 0, 460, sizeof(name) - 1, name },
 		{ 0, 434, 2, load }, /* mibObjectValueInteger: signed */
 		{ 77, 5, 2, load },
+		{ SF_PEN_SPANFLOW, 1, 2, (const uint8_t *)"DE" },
+		{ SF_PEN_SPANFLOW, 2, 2, (const uint8_t *)"\0\0" },
 	};
 	const struct sf_field_value origin[] = { { 0, 130, 4, exporter } };
 	struct sf_collected record = {
 		.exporter = "192.0.2.99:4000",
 		.fields = fields,
-		.field_count = 4,
+		.field_count = 6,
 		.origin = origin,
 		.origin_count = 1,
 		.export_time_ns = MIDNIGHT,
@@ -272,6 +274,10 @@ START_TEST(collected_records_are_what_they_say)
 		{ "as 65000", true },
 		{ "dst as 65000", false },
 		{ "has bgpSourceAsNumber", true },
+		{ "country de", true },
+		{ "dst country DE", false },
+		{ "has dstcountry", false },
+		{ "src country in [FR, DE]", true },
 		{ "bgpDestinationAsNumber < 10", false },
 		{ "host example", true },
 		{ "host = mail.example.org", true },

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Groups as text, after sf_groups_sort(): a table for people, CSV, or JSON, a line for each group.
+ * Each function writes at most SF_ANSWER_ROW_MAX octets and returns the next position.
+ *
+ *	char line[SF_ANSWER_ROW_MAX], *end = sf_answer_csv_header(groups, line);
+ *
+ *	fwrite(line, 1, end - line, stdout);
+ *	for (size_t i = 0; i < sf_groups_shown(groups); i++)
+ *		...
+ *
+ * JSON names keys by their information elements ("sourceIPv4Address"), sums by their own names. An
+ * estimate of distinct() has a ~ in tables; in JSON its name is in the list "estimated".
+ */
+#ifndef SPANFLOW_ASK_ANSWER_H
+#define SPANFLOW_ASK_ANSWER_H
+
+#include "ask/groups.h"
+
+#define SF_ANSWER_ROW_MAX 131072
+
+char *sf_answer_csv_header(const struct sf_groups *groups, char *p);
+char *sf_answer_csv(const struct sf_groups *groups, size_t i, char *p);
+char *sf_answer_json(const struct sf_groups *groups, size_t i, char *p);
+
+/* The table; `width` of a terminal, or 0: then it has no bars, and rows are never cut. */
+struct sf_answer_table {
+	const struct sf_groups *groups;
+	unsigned width;
+	unsigned widths[32]; /* of the columns */
+	unsigned bar;        /* columns for bars; 0: none */
+	double largest;      /* of the measure: the longest bar */
+};
+
+void sf_answer_table_init(
+	struct sf_answer_table *table, const struct sf_groups *groups, unsigned width);
+char *sf_answer_table_header(const struct sf_answer_table *table, char *p);
+char *sf_answer_table_row(const struct sf_answer_table *table, size_t i, char *p);
+
+/* What stands below: how many groups there are, totals, a line of bars for series of time. */
+char *sf_answer_table_footer(const struct sf_answer_table *table, char *p);
+
+#endif

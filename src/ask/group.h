@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the files of the groups share.
+ *
+ * A group is an entry of 64-bit words:
+ *
+ *	hash | kinds of the keys, an octet each | slots of the keys | states of the sums
+ *
+ * A key's slot is one word (a number, or the number of an interned text), two (an address) or four
+ * (a pair). An index of open addressing finds the entry of a key.
+ */
+#ifndef SPANFLOW_ASK_GROUP_H
+#define SPANFLOW_ASK_GROUP_H
+
+#include <assert.h>
+
+#include "ask/groups.h"
+
+enum sf_key_kind {
+	SF_KEY_FIELD,
+	SF_KEY_NETWORK, /* an address without its last bits */
+	SF_KEY_PAIR,
+	SF_KEY_HOST, /* of the side that the row is counted for */
+	SF_KEY_SIDE_PORT,
+	SF_KEY_SERVER,
+	SF_KEY_SERVICE,
+	SF_KEY_BIN,
+};
+
+struct sf_key {
+	char name[52];
+	enum sf_key_kind kind;
+	struct sf_ask_field field, other; /* other: of the second side */
+	uint8_t bits[2];                  /* NETWORK: of IPv4, of IPv6 */
+	uint8_t words;                    /* of the slot */
+	uint8_t type;                     /* enum sf_ask_type of the value */
+};
+
+/* Octets of the kinds of keys: 0 is absent. */
+#define SF_SLOT_NUMBER 1
+#define SF_SLOT_TEXT   2
+#define SF_SLOT_V4     4
+#define SF_SLOT_V6     16
+
+#define SF_SLOT_WORDS_MAX 4
+
+enum sf_sum_kind {
+	SF_SUM_FLOWS,
+	SF_SUM_PACKETS,
+	SF_SUM_BYTES,
+	SF_SUM_DURATION,
+	SF_SUM_FIRST,
+	SF_SUM_LAST,
+	SF_SUM_DISTINCT,
+	SF_SUM_SUM,
+	SF_SUM_MIN,
+	SF_SUM_MAX,
+	SF_SUM_AVG,
+	SF_SUM_BPP,
+	SF_SUM_BPS,
+	SF_SUM_PPS,
+	SF_SUM_SENT,
+	SF_SUM_RECEIVED,
+	SF_SUM_RATIO,
+	SF_SUM_INTERVAL, /* mean time from one start to the next */
+	SF_SUM_JITTER,   /* its standard deviation, in per cent of it */
+	SF_SUM_KINDS
+};
+
+struct sf_sum {
+	char name[72];
+	enum sf_sum_kind kind;
+	struct sf_ask_field field;
+	struct sf_key key; /* of distinct() */
+	uint8_t at;        /* first word in the entry */
+	uint8_t words;
+};
+
+struct sf_text {
+	uint64_t hash;
+	size_t length;
+	char *bytes;
+};
+
+struct sf_texts {
+	struct sf_text *items;
+	uint32_t *index; /* item + 1 */
+	size_t count, room, index_size;
+};
+
+/* Columns: keys, then sums, then these two. */
+#define SF_COLUMNS_MAX (SF_GROUPS_KEYS_MAX + 1 + SF_GROUPS_SUMS_MAX + 2)
+
+static_assert(SF_COLUMNS_MAX < 32, "a set of columns fits into a word");
+
+struct sf_order {
+	unsigned column;
+	bool down;
+};
+
+struct sf_having {
+	unsigned sum;
+	int comparison; /* -2 <, -1 <=, 0 =, 1 >=, 2 >, 3 != */
+	double value;
+};
+
+struct sf_groups {
+	struct sf_groups_options options;
+	struct sf_key keys[SF_GROUPS_KEYS_MAX + 1];
+	struct sf_sum sums[SF_GROUPS_SUMS_MAX];
+	unsigned key_count, sum_count;
+	unsigned entry_words, first_sum; /* words of an entry; before its sums */
+	bool two_sided;                  /* rows count for both sides */
+	unsigned host_side;              /* the side that a row is counted for now */
+	struct sf_ask_field bytes, packets, start, end, sport, dport, flags;
+	uint64_t *entries;
+	size_t count, room;
+	uint64_t *index; /* upper half of the hash | entry + 1 */
+	size_t index_size;
+	struct sf_texts texts;
+	struct sf_order orders[SF_GROUPS_KEYS_MAX + SF_GROUPS_SUMS_MAX + 1];
+	unsigned order_count;
+	struct sf_having havings[4];
+	unsigned having_count;
+	unsigned columns[SF_COLUMNS_MAX], column_count;
+	unsigned measure; /* the sum that --top and --share go by */
+	double whole;     /* of all groups, for shares */
+	double *passed;   /* of each that is shown: cumulated */
+	uint32_t *shown;
+	size_t shown_count;
+	struct sf_groups_totals totals;
+	int64_t zone_hour, zone_offset; /* of local time */
+	/* a part of a flow that is spread */
+	bool parted;
+	uint64_t part_bytes, part_packets;
+	bool part_first;
+	int64_t bin;
+};
+
+static inline uint64_t *sf_group_entry(const struct sf_groups *groups, size_t i)
+{
+	return groups->entries + i * groups->entry_words;
+}
+
+/* Memory that may still be taken; adds to what is used. False: not that much. */
+bool sf_groups_take(struct sf_groups *groups, uint64_t octets);
+
+/* ---- key.c */
+
+int sf_key_parse(struct sf_groups *groups, struct sf_key *key, const char *word, size_t length,
+	struct sf_error *error);
+
+/* Fills a slot; the kind of what is in it, 0 for nothing. Negative: no memory. */
+int sf_key_read(struct sf_groups *groups, const struct sf_key *key, const struct sf_ask_row *row,
+	uint64_t *slot);
+
+/* The number of a text; -1: no memory. */
+int64_t sf_texts_number(struct sf_groups *groups, const uint8_t *bytes, size_t length);
+void sf_texts_free(struct sf_texts *texts);
+
+/* Words of a key as one hash. */
+uint64_t sf_words_hash(uint64_t seed, const uint64_t *words, unsigned count);
+
+/* ---- sum.c */
+
+int sf_sum_parse(struct sf_groups *groups, struct sf_sum *sum, const char *word, size_t length,
+	struct sf_error *error);
+void sf_sum_begin(const struct sf_sum *sum, uint64_t *state);
+
+/* False: no memory. */
+bool sf_sum_add(struct sf_groups *groups, const struct sf_sum *sum, uint64_t *state,
+	const struct sf_ask_row *row);
+bool sf_sum_merge(
+	struct sf_groups *groups, const struct sf_sum *sum, uint64_t *state, const uint64_t *other);
+void sf_sum_free(const struct sf_sum *sum, uint64_t *state);
+
+/* The value for sorting and printing; false: there is none. */
+bool sf_sum_value(const struct sf_sum *sum, const uint64_t *state, double *value);
+
+/* The value as a whole number, where it is one: counts, bytes, times, durations in ns. */
+bool sf_sum_number(const struct sf_sum *sum, const uint64_t *state, uint64_t *number);
+bool sf_sum_estimated(const struct sf_sum *sum, const uint64_t *state);
+
+/* ---- order.c */
+
+/* The options about order, columns and which groups are shown. */
+int sf_groups_orders(struct sf_groups *groups, struct sf_error *error);
+
+/* ---- distinct.c */
+
+struct sf_distinct;
+
+/* *set is NULL at first. False: no memory. */
+bool sf_distinct_add(struct sf_groups *groups, struct sf_distinct **set, uint64_t hash);
+bool sf_distinct_merge(
+	struct sf_groups *groups, struct sf_distinct **set, const struct sf_distinct *other);
+uint64_t sf_distinct_count(const struct sf_distinct *set);
+bool sf_distinct_estimated(const struct sf_distinct *set);
+
+#endif

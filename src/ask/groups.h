@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Groups of flow records and sums over them: --by, --sum, --top, --every.
+ *
+ *	static const struct sf_groups_options options = {
+ *		.by = "src,dst", .sum = "flows,packets,bytes", .top = 10, .memory = 1 << 30 };
+ *	struct sf_groups *groups;
+ *
+ *	sf_groups_new(&groups, &options, &error);
+ *	for each row:
+ *		if (sf_groups_put(groups, &row, &error))
+ *			return complain(error.text);
+ *	sf_groups_sort(groups, &error);
+ *	for (size_t i = 0; i < sf_groups_shown(groups); i++)
+ *		end = sf_answer_json(groups, i, text); // answer.h
+ *	sf_groups_free(groups);
+ *
+ * Keys (`by`): any field, or one of these:
+ *
+ *	src/24, dst/24/48   a network of that many bits, of IPv4 and of IPv6 (without: 64)
+ *	pair                both addresses, in no order
+ *	host, port          of either side: a row counts for the sender's and for the receiver's
+ *	server, service     address and port of the side that answered; see groups.c
+ *
+ * Sums: flows, packets, bytes, duration, first, last, distinct(KEY), sum(FIELD), min(FIELD),
+ * max(FIELD), avg(FIELD), bpp, bps, pps, sent, received, ratio, interval, jitter.
+ *
+ * One thread per object; objects of several threads are merged. No I/O, no clock.
+ */
+#ifndef SPANFLOW_ASK_GROUPS_H
+#define SPANFLOW_ASK_GROUPS_H
+
+#include "ask/field.h"
+
+#define SF_GROUPS_KEYS_MAX 7
+#define SF_GROUPS_SUMS_MAX 16
+
+/* Different values that distinct() counts exactly; above, it estimates with HyperLogLog, to 0.8 %. */
+#define SF_DISTINCT_EXACT 2048
+
+struct sf_groups_options {
+	unsigned mode;    /* SF_ASK_… */
+	const char *by;   /* keys between commas; NULL or "": one group of all */
+	const char *sum;  /* NULL: flows,packets,bytes */
+	int64_t every_ns; /* bins of time by the start of each row, aligned to the clock; 0: none */
+	bool spread;      /* bytes and packets over the bins that a flow lasts */
+	bool local;       /* bins and times are those of local time */
+	const char *sort; /* columns between commas, each perhaps with + or -; NULL: as below */
+	const char *columns; /* which columns are printed, in that order; NULL: all */
+	const char
+		*having; /* "distinct(dport) > 100, flows >= 10": groups that are shown; or NULL */
+	uint64_t top;    /* show so many, the largest first; 0: all */
+	const char *top_by; /* the sum that tells; NULL: bytes if it is among them, or the first */
+	bool bottom;        /* the smallest first instead */
+	bool share;         /* per cent of the total, and cumulated */
+	uint64_t memory;    /* most octets that may be used; 0: no bound */
+	uint64_t seed;      /* of the hash table, where input may be hostile */
+};
+
+struct sf_groups;
+
+/* 0, -ENOMEM, or SF_EUSAGE with the reason and the nearest name. The texts are copied. */
+int sf_groups_new(
+	struct sf_groups **groups, const struct sf_groups_options *options, struct sf_error *error);
+void sf_groups_free(struct sf_groups *groups);
+
+/* Adds a row. 0, or -ENOMEM: the memory that may be used is full, with advice in `error`. */
+int sf_groups_put(struct sf_groups *groups, const struct sf_ask_row *row, struct sf_error *error);
+
+/* Adds all directions of a flow that `directions` names: sf_where_flow(). */
+int sf_groups_flow(struct sf_groups *groups, const struct sf_flow *flow,
+	const struct sf_collected *record, unsigned directions, struct sf_error *error);
+
+/* Adds what another object with the same options has counted. As sf_groups_put(). */
+int sf_groups_merge(
+	struct sf_groups *groups, const struct sf_groups *other, struct sf_error *error);
+
+/* Chooses and orders what is shown. To be called once, at the end. 0 or -ENOMEM. */
+int sf_groups_sort(struct sf_groups *groups, struct sf_error *error);
+
+size_t sf_groups_shown(const struct sf_groups *groups);
+size_t sf_groups_count(const struct sf_groups *groups);
+
+struct sf_groups_totals {
+	uint64_t rows, packets, bytes; /* of all groups; a row of two hosts counts once */
+	uint64_t unspread; /* flows too long for their bins, counted in that of their start */
+	uint64_t memory;   /* octets used */
+	bool estimated;    /* some distinct() is an estimate */
+};
+
+void sf_groups_totals(const struct sf_groups *groups, struct sf_groups_totals *totals);
+
+#endif

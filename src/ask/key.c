@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Keys of groups. The server of a row is the side that answered: of a conversation with both
+ * directions the responder. A record of one direction does not say who began, so there it is the
+ * side with the smaller port, which is right unless a server has a higher port than its client.
+ */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ask/group.h"
+#include "base/hash.h"
+#include "base/suggest.h"
+
+/* ---------------------------------------------------------------- texts */
+
+uint64_t sf_words_hash(uint64_t seed, const uint64_t *words, unsigned count)
+{
+	uint64_t hash = seed ^ 0x9e3779b97f4a7c15u;
+
+	for (unsigned i = 0; i < count; i++)
+		hash = sf_hash_multiply(hash ^ words[i], 0xa0761d6478bd642fu ^ (seed << 1));
+	return sf_hash_multiply(hash ^ count, 0xe7037ed1a0b428dbu);
+}
+
+static uint64_t text_hash(uint64_t seed, const uint8_t *bytes, size_t length)
+{
+	uint64_t hash = seed ^ length, word;
+
+	for (; length >= 8; bytes += 8, length -= 8) {
+		memcpy(&word, bytes, 8);
+		hash = sf_words_hash(hash, &word, 1);
+	}
+	word = 0;
+	memcpy(&word, bytes, length);
+	return sf_words_hash(hash, &word, 1);
+}
+
+static bool texts_grow(struct sf_groups *groups)
+{
+	struct sf_texts *texts = &groups->texts;
+	size_t room = texts->room ? 2 * texts->room : 64;
+	struct sf_text *items;
+	uint32_t *index;
+
+	if (!sf_groups_take(groups, (room - texts->room) * (sizeof(*items) + 2 * sizeof(*index))))
+		return false;
+	items = realloc(texts->items, room * sizeof(*items));
+	if (items)
+		texts->items = items;
+	index = calloc(2 * room, sizeof(*index));
+	if (!items || !index) {
+		free(index);
+		return false;
+	}
+	free(texts->index);
+	texts->room = room;
+	texts->index = index;
+	texts->index_size = 2 * room;
+	for (size_t i = 0; i < texts->count; i++) {
+		size_t at = texts->items[i].hash & (texts->index_size - 1);
+
+		while (index[at])
+			at = (at + 1) & (texts->index_size - 1);
+		index[at] = (uint32_t)i + 1;
+	}
+	return true;
+}
+
+int64_t sf_texts_number(struct sf_groups *groups, const uint8_t *bytes, size_t length)
+{
+	struct sf_texts *texts = &groups->texts;
+	uint64_t hash = text_hash(groups->options.seed, bytes, length);
+	size_t at;
+
+	if (texts->count == texts->room && !texts_grow(groups))
+		return -1;
+	for (at = hash & (texts->index_size - 1); texts->index[at];
+		at = (at + 1) & (texts->index_size - 1)) {
+		const struct sf_text *text = &texts->items[texts->index[at] - 1];
+
+		if (text->hash == hash && text->length == length &&
+			memcmp(text->bytes, bytes, length) == 0)
+			return texts->index[at] - 1;
+	}
+	if (!sf_groups_take(groups, length + 16))
+		return -1;
+	texts->items[texts->count] = (struct sf_text){ hash, length, malloc(length + 1) };
+	if (!texts->items[texts->count].bytes)
+		return -1;
+	memcpy(texts->items[texts->count].bytes, bytes, length);
+	texts->index[at] = (uint32_t)texts->count + 1;
+	return (int64_t)texts->count++;
+}
+
+void sf_texts_free(struct sf_texts *texts)
+{
+	for (size_t i = 0; i < texts->count; i++)
+		free(texts->items[i].bytes);
+	free(texts->items);
+	free(texts->index);
+}
+
+/* ---------------------------------------------------------------- parsing */
+
+static const struct {
+	const char *name;
+	enum sf_key_kind kind;
+	const char *field, *other;
+	uint8_t words;
+	uint8_t type;
+} kinds[] = {
+	{ "pair", SF_KEY_PAIR, "src", "dst", 4, SF_ASK_ADDRESS },
+	{ "host", SF_KEY_HOST, "src", "dst", 2, SF_ASK_ADDRESS },
+	{ "ip", SF_KEY_HOST, "src", "dst", 2, SF_ASK_ADDRESS },
+	{ "port", SF_KEY_SIDE_PORT, "sport", "dport", 1, SF_ASK_NUMBER },
+	{ "server", SF_KEY_SERVER, "src", "dst", 2, SF_ASK_ADDRESS },
+	{ "service", SF_KEY_SERVICE, "sport", "dport", 1, SF_ASK_NUMBER },
+};
+
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+static const char *any_key(const void *unused, unsigned i)
+{
+	return i < KINDS ? kinds[i].name : sf_ask_any_name(unused, i - KINDS);
+}
+
+/* The bits behind a slash, and that there is nothing else: "24", "24/48". */
+static bool network_bits(const char *text, uint8_t bits[2])
+{
+	unsigned narrow, wide = 64;
+	int used = 0;
+
+	if (sscanf(text, "%3u%n", &narrow, &used) != 1 || !isdigit((unsigned char)*text))
+		return false;
+	text += used;
+	if (*text == '/') {
+		if (!isdigit((unsigned char)text[1]) ||
+			sscanf(text + 1, "%3u%n", &wide, &used) != 1)
+			return false;
+		text += 1 + used;
+	} else if (narrow > 32) {
+		wide = narrow;
+		narrow = 32;
+	}
+	bits[0] = (uint8_t)narrow;
+	bits[1] = (uint8_t)wide;
+	return !*text && narrow <= 32 && wide <= 128;
+}
+
+static int parse_network(
+	struct sf_groups *groups, struct sf_key *key, char *slash, struct sf_error *error)
+{
+	char name[48];
+	int code;
+
+	snprintf(name, sizeof(name), "%.*s", (int)(slash - key->name), key->name);
+	code = sf_ask_field_find(&key->field, name, groups->options.mode, error);
+	if (code)
+		return code;
+	if (key->field.type != SF_ASK_ADDRESS || !network_bits(slash + 1, key->bits))
+		return sf_error_set(error, SF_EUSAGE,
+			"'%s' is no network: src/24, or src/24/48 with the bits of IPv6, is one",
+			key->name);
+	key->kind = SF_KEY_NETWORK;
+	key->words = 2;
+	key->type = SF_ASK_ADDRESS;
+	return 0;
+}
+
+int sf_key_parse(struct sf_groups *groups, struct sf_key *key, const char *word, size_t length,
+	struct sf_error *error)
+{
+	struct sf_error unknown = { 0 };
+	const char *near;
+	char *slash;
+	int code;
+
+	memset(key, 0, sizeof(*key));
+	if (length == 0 || length >= sizeof(key->field.name))
+		return sf_error_set(error, SF_EUSAGE, "'%.*s' is no field", (int)length, word);
+	memcpy(key->name, word, length);
+	slash = strchr(key->name, '/');
+	if (slash)
+		return parse_network(groups, key, slash, error);
+	for (size_t i = 0; i < KINDS; i++) {
+		if (strcmp(kinds[i].name, key->name) != 0)
+			continue;
+		key->kind = kinds[i].kind;
+		key->words = kinds[i].words;
+		key->type = kinds[i].type;
+		code = sf_ask_field_find(&key->field, kinds[i].field, groups->options.mode, error);
+		if (code == 0)
+			code = sf_ask_field_find(
+				&key->other, kinds[i].other, groups->options.mode, error);
+		return code;
+	}
+	code = sf_ask_field_find(&key->field, key->name, groups->options.mode, &unknown);
+	if (code) {
+		near = sf_suggest(key->name, any_key, NULL);
+		if (near && near[0] && strstr(unknown.text, "there is no field"))
+			return sf_error_set(error, SF_EUSAGE,
+				"there is no field '%s'; did you mean '%s'?", key->name, near);
+		return sf_error_set(error, code, "%s", unknown.text);
+	}
+	key->type = key->field.type;
+	key->words = key->type == SF_ASK_ADDRESS ? 2 : 1;
+	return 0;
+}
+
+/* ---------------------------------------------------------------- reading */
+
+static int put_address(uint64_t *slot, const struct sf_ask_value *value)
+{
+	slot[0] = slot[1] = 0;
+	memcpy(slot, value->bytes, value->length == 4 ? 4 : 16);
+	return value->length == 4 ? SF_SLOT_V4 : SF_SLOT_V6;
+}
+
+static int read_address(
+	const struct sf_ask_field *field, const struct sf_ask_row *row, uint64_t *slot)
+{
+	struct sf_ask_value value = { 0 };
+
+	return sf_ask_read(field, row, &value) ? put_address(slot, &value) : 0;
+}
+
+static int read_network(const struct sf_key *key, const struct sf_ask_row *row, uint64_t *slot)
+{
+	int length = read_address(&key->field, row, slot);
+	unsigned bits = key->bits[length == 16];
+	uint8_t *octets = (uint8_t *)slot;
+
+	for (int i = 0; i<length; i++, bits = bits> 8 ? bits - 8 : 0)
+		if (bits < 8)
+			octets[i] &= (uint8_t)(0xff00 >> bits);
+	return length;
+}
+
+/* The smaller address first. */
+static int read_pair(const struct sf_key *key, const struct sf_ask_row *row, uint64_t *slot)
+{
+	int kind = read_address(&key->field, row, slot),
+	    other = read_address(&key->other, row, slot + 2);
+
+	if (!kind || other != kind)
+		return 0;
+	if (memcmp(slot, slot + 2, 16) > 0) {
+		uint64_t swap[2] = { slot[0], slot[1] };
+
+		memcpy(slot, slot + 2, 16);
+		memcpy(slot + 2, swap, 16);
+	}
+	return kind;
+}
+
+static int read_number(
+	const struct sf_ask_field *field, const struct sf_ask_row *row, uint64_t *slot)
+{
+	struct sf_ask_value value = { 0 };
+
+	if (!sf_ask_read(field, row, &value))
+		return 0;
+	slot[0] = value.number;
+	return SF_SLOT_NUMBER;
+}
+
+/* 0: the sender is the server, 1: the receiver is; -1: not known. */
+static int server_side(const struct sf_groups *groups, const struct sf_ask_row *row)
+{
+	struct sf_ask_value from = { 0 }, to = { 0 };
+
+	if (sf_flow_two_way(row->flow))
+		return row->d == 0;
+	if (!sf_ask_read(&groups->sport, row, &from) || !sf_ask_read(&groups->dport, row, &to) ||
+		from.number == to.number)
+		return -1;
+	return to.number < from.number;
+}
+
+static int read_text(struct sf_groups *groups, const struct sf_ask_field *field,
+	const struct sf_ask_row *row, uint64_t *slot)
+{
+	struct sf_ask_value value = { 0 };
+	int64_t number;
+
+	if (!sf_ask_read(field, row, &value))
+		return 0;
+	number = sf_texts_number(groups, value.bytes,
+		field->type == SF_ASK_TEXT && !(field->read == SF_READ_EXPORTER && value.number)
+			? strnlen((const char *)value.bytes, value.length)
+			: value.length);
+	if (number < 0)
+		return -1;
+	/* an exporter may be an address: texts are told apart from these by the upper half */
+	slot[0] = (uint64_t)number | (field->read == SF_READ_EXPORTER ? value.number << 32 : 0);
+	return SF_SLOT_TEXT;
+}
+
+static int read_field(struct sf_groups *groups, const struct sf_ask_field *field,
+	const struct sf_ask_row *row, uint64_t *slot)
+{
+	if (field->type == SF_ASK_ADDRESS)
+		return read_address(field, row, slot);
+	if (field->type == SF_ASK_TEXT || field->type == SF_ASK_OCTETS)
+		return read_text(groups, field, row, slot);
+	return read_number(field, row, slot);
+}
+
+int sf_key_read(struct sf_groups *groups, const struct sf_key *key, const struct sf_ask_row *row,
+	uint64_t *slot)
+{
+	int side;
+
+	switch (key->kind) {
+	case SF_KEY_NETWORK:
+		return read_network(key, row, slot);
+	case SF_KEY_PAIR:
+		return read_pair(key, row, slot);
+	case SF_KEY_HOST:
+		return read_address(groups->host_side ? &key->other : &key->field, row, slot);
+	case SF_KEY_SIDE_PORT:
+		return read_number(groups->host_side ? &key->other : &key->field, row, slot);
+	case SF_KEY_SERVER:
+		side = server_side(groups, row);
+		return side < 0 ? 0 : read_address(side ? &key->other : &key->field, row, slot);
+	case SF_KEY_SERVICE:
+		side = server_side(groups, row);
+		return side < 0 ? 0 : read_number(side ? &key->other : &key->field, row, slot);
+	case SF_KEY_BIN:
+		slot[0] = (uint64_t)groups->bin;
+		return SF_SLOT_NUMBER;
+	default:
+		return read_field(groups, &key->field, row, slot);
+	}
+}

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Which groups are shown, in which order. Groups that are equal are ordered by their keys. */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ask/group.h"
+#include "ask/internal.h"
+#include "base/suggest.h"
+
+/* ---------------------------------------------------------------- parsing */
+
+static const char *column_name(const void *context, unsigned i)
+{
+	const struct sf_groups *groups = context;
+
+	if (i < groups->key_count)
+		return groups->keys[i].name;
+	i -= groups->key_count;
+	if (i < groups->sum_count)
+		return groups->sums[i].name;
+	i -= groups->sum_count;
+	return i == 0 && groups->options.share ? "share" : NULL;
+}
+
+static int find_column(const struct sf_groups *groups, const char *option, const char *word,
+	size_t length, unsigned *column, struct sf_error *error)
+{
+	char name[80];
+	const char *candidate, *near;
+
+	snprintf(name, sizeof(name), "%.*s", (int)length, word);
+	for (*column = 0; (candidate = column_name(groups, *column)) != NULL; ++*column)
+		if (strcmp(candidate, name) == 0)
+			return 0;
+	near = sf_suggest(name, column_name, groups);
+	if (near)
+		return sf_error_set(error, SF_EUSAGE,
+			"%s: there is no column '%s'; did you mean '%s'?", option, name, near);
+	return sf_error_set(error, SF_EUSAGE,
+		"%s: there is no column '%s'; columns are what --by and --sum name", option, name);
+}
+
+/* The sum that the order goes by: as asked, or bytes, or the first. */
+static int choose_measure(struct sf_groups *groups, struct sf_error *error)
+{
+	unsigned column;
+	int code;
+
+	for (unsigned i = 0; i < groups->sum_count; i++)
+		if (groups->sums[i].kind == SF_SUM_BYTES) {
+			groups->measure = i;
+			break;
+		}
+	if (!groups->options.top_by)
+		return 0;
+	code = find_column(groups, groups->options.bottom ? "--bottom" : "--top",
+		groups->options.top_by, strlen(groups->options.top_by), &column, error);
+	if (code)
+		return code;
+	if (column < groups->key_count || column >= groups->key_count + groups->sum_count)
+		return sf_error_set(error, SF_EUSAGE,
+			"--top and --bottom go by a sum, and %s is none", groups->options.top_by);
+	groups->measure = column - groups->key_count;
+	return 0;
+}
+
+static int parse_sort(struct sf_groups *groups, struct sf_error *error)
+{
+	const char *p = groups->options.sort;
+
+	while (*p) {
+		size_t length = strcspn(p, ",");
+		char sign = *p == '+' || *p == '-' ? *p : '\0';
+		struct sf_order *order = &groups->orders[groups->order_count];
+		int code = find_column(groups, "--sort", p + (sign != 0), length - (sign != 0),
+			&order->column, error);
+
+		if (code)
+			return code;
+		if (groups->order_count + 1 < sizeof(groups->orders) / sizeof(groups->orders[0]))
+			groups->order_count++;
+		order->down = sign ? sign == '-' : order->column >= groups->key_count;
+		p += length + (p[length] == ',');
+	}
+	return 0;
+}
+
+static int parse_columns(struct sf_groups *groups, struct sf_error *error)
+{
+	const char *p = groups->options.columns;
+	unsigned all = groups->key_count + groups->sum_count + (groups->options.share ? 2 : 0);
+
+	if (!p) {
+		for (unsigned i = 0; i < all; i++)
+			groups->columns[groups->column_count++] = i;
+		return 0;
+	}
+	while (*p && groups->column_count < SF_COLUMNS_MAX) {
+		size_t length = strcspn(p, ",");
+		int code = find_column(groups, "--columns", p, length,
+			&groups->columns[groups->column_count++], error);
+
+		if (code)
+			return code;
+		p += length + (p[length] == ',');
+	}
+	return 0;
+}
+
+/* The number of a condition: of times a duration. */
+static bool condition_value(
+	const struct sf_sum *sum, const char *text, size_t length, double *value)
+{
+	bool time = sum->kind == SF_SUM_DURATION || sum->kind == SF_SUM_INTERVAL;
+	char word[32], *end;
+	uint64_t number;
+
+	if (sf_ask_parse_number(text, length, time ? SF_ASK_DURATION : SF_ASK_NUMBER, &number)) {
+		*value = (double)number;
+		return true;
+	}
+	snprintf(word, sizeof(word), "%.*s", (int)length, text);
+	*value = strtod(word, &end);
+	return isdigit((unsigned char)*word) && !*end && length < sizeof(word);
+}
+
+/* "flows >= 10": moves *p behind it. */
+static int parse_condition(struct sf_groups *groups, const char **p, struct sf_error *error)
+{
+	static const struct {
+		const char *text;
+		int comparison;
+	} operators[] = { { "<=", -1 }, { ">=", 1 }, { "!=", 3 }, { "==", 0 }, { "<", -2 },
+		{ ">", 2 }, { "=", 0 } };
+	struct sf_having *having = &groups->havings[groups->having_count];
+	size_t length = strcspn(*p, " <>=!"), i;
+	unsigned column;
+	int code = find_column(groups, "--having", *p, length, &column, error);
+
+	if (code)
+		return code;
+	*p += length + strspn(*p + length, " ");
+	for (i = 0; i < 7 && strncmp(*p, operators[i].text, strlen(operators[i].text)) != 0; i++)
+		;
+	if (i == 7 || column < groups->key_count || column >= groups->key_count + groups->sum_count)
+		return sf_error_set(error, SF_EUSAGE,
+			"--having: '%.40s' is no condition on a sum, such as flows >= 10", *p);
+	having->sum = column - groups->key_count;
+	having->comparison = operators[i].comparison;
+	*p += strlen(operators[i].text);
+	*p += strspn(*p, " ");
+	length = strcspn(*p, " ,");
+	if (!condition_value(&groups->sums[having->sum], *p, length, &having->value))
+		return sf_error_set(error, SF_EUSAGE, "--having: '%.*s' is no number",
+			(int)(length > 40 ? 40 : length), *p);
+	groups->having_count++;
+	*p += length;
+	return 0;
+}
+
+static int parse_having(struct sf_groups *groups, struct sf_error *error)
+{
+	const char *p = groups->options.having;
+
+	for (;;) {
+		int code;
+
+		p += strspn(p, " ,");
+		if (strncmp(p, "and ", 4) == 0)
+			p += 4 + strspn(p + 4, " ");
+		if (!*p)
+			return 0;
+		if (groups->having_count == sizeof(groups->havings) / sizeof(groups->havings[0]))
+			return sf_error_set(error, SF_EUSAGE, "--having: more than 4 conditions");
+		code = parse_condition(groups, &p, error);
+		if (code)
+			return code;
+	}
+}
+
+int sf_groups_orders(struct sf_groups *groups, struct sf_error *error)
+{
+	const struct sf_groups_options *options = &groups->options;
+	int code = choose_measure(groups, error);
+
+	if (code == 0 && options->sort)
+		code = parse_sort(groups, error);
+	if (code == 0)
+		code = parse_columns(groups, error);
+	if (code == 0 && options->having)
+		code = parse_having(groups, error);
+	if (code || groups->order_count)
+		return code;
+	/* series of time are in order of time, unless the largest are asked for */
+	if (options->every_ns && !options->top)
+		return 0;
+	groups->orders[groups->order_count++] =
+		(struct sf_order){ groups->key_count + groups->measure, !options->bottom };
+	return 0;
+}
+
+/* ---------------------------------------------------------------- comparing */
+
+static int compare_texts(const struct sf_groups *groups, uint64_t a, uint64_t b)
+{
+	const struct sf_text *x = &groups->texts.items[(uint32_t)a];
+	const struct sf_text *y = &groups->texts.items[(uint32_t)b];
+	int order = memcmp(x->bytes, y->bytes, x->length < y->length ? x->length : y->length);
+
+	return order ? order : (x->length > y->length) - (x->length < y->length);
+}
+
+static int compare_key(
+	const struct sf_groups *groups, unsigned i, const uint64_t *a, const uint64_t *b)
+{
+	unsigned x = a[1] >> (8 * i) & 0xff, y = b[1] >> (8 * i) & 0xff, at = 2;
+
+	if (x != y)
+		return x < y ? -1 : 1;
+	for (unsigned k = 0; k < i; k++)
+		at += groups->keys[k].words;
+	if (x == SF_SLOT_TEXT)
+		return compare_texts(groups, a[at], b[at]);
+	if (x == SF_SLOT_V4 || x == SF_SLOT_V6)
+		return memcmp(a + at, b + at, groups->keys[i].words * sizeof(*a));
+	return (a[at] > b[at]) - (a[at] < b[at]);
+}
+
+static int compare_sum(const struct sf_sum *sum, const uint64_t *a, const uint64_t *b)
+{
+	double x = 0, y = 0;
+	bool has = sf_sum_value(sum, a + sum->at, &x), other = sf_sum_value(sum, b + sum->at, &y);
+
+	if (has != other)
+		return has ? 1 : -1;
+	return (x > y) - (x < y);
+}
+
+static int compare(const struct sf_groups *groups, uint32_t left, uint32_t right)
+{
+	const uint64_t *a = sf_group_entry(groups, left), *b = sf_group_entry(groups, right);
+
+	for (unsigned i = 0; i < groups->order_count; i++) {
+		unsigned column = groups->orders[i].column;
+		int order;
+
+		if (column >= groups->key_count + groups->sum_count)
+			column = groups->key_count + groups->measure;
+		order = column < groups->key_count
+				? compare_key(groups, column, a, b)
+				: compare_sum(&groups->sums[column - groups->key_count], a, b);
+		if (order)
+			return groups->orders[i].down ? -order : order;
+	}
+	for (unsigned i = 0; i < groups->key_count; i++) {
+		int order = compare_key(groups, i, a, b);
+
+		if (order)
+			return order;
+	}
+	return 0;
+}
+
+static int compare_ids(const void *a, const void *b, void *groups)
+{
+	return compare(groups, *(const uint32_t *)a, *(const uint32_t *)b);
+}
+
+/* ---------------------------------------------------------------- choosing */
+
+static bool meets(const struct sf_groups *groups, const uint64_t *entry)
+{
+	for (unsigned i = 0; i < groups->having_count; i++) {
+		const struct sf_having *having = &groups->havings[i];
+		const struct sf_sum *sum = &groups->sums[having->sum];
+		double value;
+		bool met;
+
+		if (!sf_sum_value(sum, entry + sum->at, &value))
+			return false;
+		if (having->comparison == 3)
+			met = value != having->value;
+		else if (having->comparison < 0)
+			met = value < having->value ||
+			      (having->comparison == -1 && value == having->value);
+		else if (having->comparison > 0)
+			met = value > having->value ||
+			      (having->comparison == 1 && value == having->value);
+		else
+			met = value == having->value;
+		if (!met)
+			return false;
+	}
+	return true;
+}
+
+/* A heap whose root is the last of those that are kept. */
+static void sift_down(const struct sf_groups *groups, uint32_t *heap, size_t count, size_t at)
+{
+	for (;;) {
+		size_t last = at, left = 2 * at + 1;
+		uint32_t id;
+
+		for (size_t child = left; child < left + 2 && child < count; child++)
+			if (compare(groups, heap[child], heap[last]) > 0)
+				last = child;
+		if (last == at)
+			return;
+		id = heap[at];
+		heap[at] = heap[last];
+		heap[last] = id;
+		at = last;
+	}
+}
+
+/* The groups that are shown, `most` at most, in no order. */
+static size_t choose(const struct sf_groups *groups, uint32_t *kept, size_t most)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < groups->count; i++) {
+		if (!meets(groups, sf_group_entry(groups, i)))
+			continue;
+		if (count < most) {
+			kept[count++] = (uint32_t)i;
+			if (count == most)
+				for (size_t at = count / 2 + 1; at-- > 0;)
+					sift_down(groups, kept, count, at);
+		} else if (compare(groups, (uint32_t)i, kept[0]) < 0) {
+			kept[0] = (uint32_t)i;
+			sift_down(groups, kept, count, 0);
+		}
+	}
+	return count;
+}
+
+/* What all groups have of the measure: of counts, what all rows have. */
+static double whole(const struct sf_groups *groups)
+{
+	const struct sf_sum *sum = &groups->sums[groups->measure];
+	double total = 0, value;
+
+	if (sum->kind == SF_SUM_FLOWS)
+		return (double)groups->totals.rows;
+	if (sum->kind == SF_SUM_PACKETS)
+		return (double)groups->totals.packets;
+	if (sum->kind == SF_SUM_BYTES)
+		return (double)groups->totals.bytes;
+	for (size_t i = 0; i < groups->count; i++)
+		if (sf_sum_value(sum, sf_group_entry(groups, i) + sum->at, &value))
+			total += value;
+	return total;
+}
+
+static int cumulate(struct sf_groups *groups, struct sf_error *error)
+{
+	const struct sf_sum *sum = &groups->sums[groups->measure];
+	double passed = 0, value;
+
+	groups->whole = whole(groups);
+	groups->passed = calloc(groups->shown_count + 1, sizeof(double));
+	if (!groups->passed)
+		return sf_error_set(
+			error, -ENOMEM, "no memory to sum up %zu groups", groups->shown_count);
+	for (size_t i = 0; i < groups->shown_count; i++) {
+		if (sf_sum_value(sum, sf_group_entry(groups, groups->shown[i]) + sum->at, &value))
+			passed += value;
+		groups->passed[i] = passed;
+	}
+	return 0;
+}
+
+int sf_groups_sort(struct sf_groups *groups, struct sf_error *error)
+{
+	size_t most = groups->count;
+
+	if (groups->options.top && groups->options.top < most)
+		most = groups->options.top;
+	groups->shown = calloc(most + 1, sizeof(*groups->shown));
+	if (!groups->shown)
+		return sf_error_set(error, -ENOMEM, "no memory to sort %zu groups", groups->count);
+	groups->shown_count = most ? choose(groups, groups->shown, most) : 0;
+	qsort_r(groups->shown, groups->shown_count, sizeof(*groups->shown), compare_ids, groups);
+	return groups->options.share ? cumulate(groups, error) : 0;
+}

@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Sums of a group. What each keeps in its words:
+ *
+ *	flows, packets, bytes, sent …   the sum
+ *	first, last                     the time
+ *	distinct                        a pointer to the set
+ *	min, max, avg                   how many rows; the value or the sum
+ *	bpp                             bytes; packets
+ *	bps, pps                        bytes or packets; first; last
+ *	ratio                           sent; received
+ *	interval                        rows; first start; last start
+ *	jitter                          rows; last start; sum of gaps; sum of their squares (doubles)
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ask/group.h"
+#include "base/suggest.h"
+
+static const struct kind {
+	const char *name;
+	uint8_t words;
+	bool of_field; /* written with a field in parentheses */
+} kinds[SF_SUM_KINDS] = {
+	[SF_SUM_FLOWS] = { "flows", 1 },
+	[SF_SUM_PACKETS] = { "packets", 1 },
+	[SF_SUM_BYTES] = { "bytes", 1 },
+	[SF_SUM_DURATION] = { "duration", 1 },
+	[SF_SUM_FIRST] = { "first", 1 },
+	[SF_SUM_LAST] = { "last", 1 },
+	[SF_SUM_DISTINCT] = { "distinct", 1, true },
+	[SF_SUM_SUM] = { "sum", 1, true },
+	[SF_SUM_MIN] = { "min", 2, true },
+	[SF_SUM_MAX] = { "max", 2, true },
+	[SF_SUM_AVG] = { "avg", 2, true },
+	[SF_SUM_BPP] = { "bpp", 2 },
+	[SF_SUM_BPS] = { "bps", 3 },
+	[SF_SUM_PPS] = { "pps", 3 },
+	[SF_SUM_SENT] = { "sent", 1 },
+	[SF_SUM_RECEIVED] = { "received", 1 },
+	[SF_SUM_RATIO] = { "ratio", 2 },
+	[SF_SUM_INTERVAL] = { "interval", 3 },
+	[SF_SUM_JITTER] = { "jitter", 4 },
+};
+
+static const char *any_kind(const void *unused, unsigned i)
+{
+	(void)unused;
+	return i < SF_SUM_KINDS ? kinds[i].name : NULL;
+}
+
+/* ---------------------------------------------------------------- parsing */
+
+static int parse_field(struct sf_groups *groups, struct sf_sum *sum, const char *word,
+	size_t length, struct sf_error *error)
+{
+	char name[48];
+	int code;
+
+	if (sum->kind == SF_SUM_DISTINCT)
+		return sf_key_parse(groups, &sum->key, word, length, error);
+	snprintf(name, sizeof(name), "%.*s", (int)length, word);
+	code = sf_ask_field_find(&sum->field, name, groups->options.mode, error);
+	if (code)
+		return code;
+	if (sum->field.type == SF_ASK_NUMBER || sum->field.type == SF_ASK_DURATION ||
+		(sum->field.type == SF_ASK_TIME &&
+			(sum->kind == SF_SUM_MIN || sum->kind == SF_SUM_MAX)))
+		return 0;
+	return sf_error_set(
+		error, SF_EUSAGE, "'%s': only counts and durations can be summed", name);
+}
+
+static int unknown(const char *name, struct sf_error *error)
+{
+	const char *near = sf_suggest(name, any_kind, NULL);
+
+	if (near)
+		return sf_error_set(
+			error, SF_EUSAGE, "there is no sum '%s'; did you mean '%s'?", name, near);
+	return sf_error_set(error, SF_EUSAGE,
+		"there is no sum '%s': flows, packets, bytes, duration, first, last, "
+		"distinct(FIELD), sum(FIELD), min(FIELD), max(FIELD), avg(FIELD), bpp, bps, pps, "
+		"sent, received, ratio, interval and jitter are",
+		name);
+}
+
+int sf_sum_parse(struct sf_groups *groups, struct sf_sum *sum, const char *word, size_t length,
+	struct sf_error *error)
+{
+	const char *open = memchr(word, '(', length);
+	size_t name_length = open ? (size_t)(open - word) : length;
+	char name[32];
+
+	memset(sum, 0, sizeof(*sum));
+	if (length >= sizeof(sum->name) || name_length >= sizeof(name))
+		return sf_error_set(error, SF_EUSAGE, "'%.40s' is no sum", word);
+	memcpy(sum->name, word, length);
+	snprintf(name, sizeof(name), "%.*s", (int)name_length, word);
+	for (unsigned i = 0; i < SF_SUM_KINDS; i++) {
+		if (strcmp(kinds[i].name, name) != 0)
+			continue;
+		sum->kind = i;
+		sum->words = kinds[i].words;
+		if (kinds[i].of_field != (open != NULL))
+			return sf_error_set(error, SF_EUSAGE,
+				kinds[i].of_field ? "'%s' needs a field: %s(dst)"
+						  : "'%s' takes no field: %s alone is meant?",
+				sum->name, name);
+		if (!open)
+			return 0;
+		if (word[length - 1] != ')')
+			return sf_error_set(error, SF_EUSAGE, "'%s' lacks its )", sum->name);
+		return parse_field(groups, sum, open + 1, length - name_length - 2, error);
+	}
+	return unknown(name, error);
+}
+
+/* ---------------------------------------------------------------- adding */
+
+void sf_sum_begin(const struct sf_sum *sum, uint64_t *state)
+{
+	memset(state, 0, sum->words * sizeof(*state));
+	if (sum->kind == SF_SUM_FIRST)
+		state[0] = INT64_MAX;
+	else if (sum->kind == SF_SUM_LAST)
+		state[0] = (uint64_t)INT64_MIN;
+	else if (sum->kind == SF_SUM_BPS || sum->kind == SF_SUM_PPS ||
+		 sum->kind == SF_SUM_INTERVAL) {
+		state[1] = INT64_MAX;
+		state[2] = (uint64_t)INT64_MIN;
+	}
+}
+
+static void earlier(uint64_t *state, uint64_t time)
+{
+	if ((int64_t)time < (int64_t)*state)
+		*state = time;
+}
+
+static void later(uint64_t *state, uint64_t time)
+{
+	if ((int64_t)time > (int64_t)*state)
+		*state = time;
+}
+
+/* A field of the row, or 0. */
+static uint64_t number(const struct sf_ask_field *field, const struct sf_ask_row *row)
+{
+	struct sf_ask_value value = { 0 };
+
+	return sf_ask_read(field, row, &value) ? value.number : 0;
+}
+
+static uint64_t octets(const struct sf_groups *groups, const struct sf_ask_row *row)
+{
+	return groups->parted ? groups->part_bytes : number(&groups->bytes, row);
+}
+
+static uint64_t packets(const struct sf_groups *groups, const struct sf_ask_row *row)
+{
+	return groups->parted ? groups->part_packets : number(&groups->packets, row);
+}
+
+/* Bytes that the group's side sent and received in this row. */
+static void exchange(const struct sf_groups *groups, const struct sf_ask_row *row, uint64_t *sent,
+	uint64_t *received)
+{
+	uint64_t there = octets(groups, row), back = 0;
+
+	if (groups->options.mode & SF_ASK_CONVERSATION) {
+		there = row->flow->half[0].octets;
+		back = row->flow->half[1].octets;
+	}
+	*sent = groups->host_side ? back : there;
+	*received = groups->host_side ? there : back;
+}
+
+static double real(uint64_t bits)
+{
+	double value;
+
+	memcpy(&value, &bits, sizeof(value));
+	return value;
+}
+
+static uint64_t bits_of(double value)
+{
+	uint64_t bits;
+
+	memcpy(&bits, &value, sizeof(bits));
+	return bits;
+}
+
+static void add_gap(uint64_t *state, uint64_t start)
+{
+	if (state[0]++) {
+		double gap = fabs((double)(int64_t)start - (double)(int64_t)state[1]);
+
+		state[2] = bits_of(real(state[2]) + gap);
+		state[3] = bits_of(real(state[3]) + gap * gap);
+	}
+	state[1] = start;
+}
+
+static void add_limit(const struct sf_sum *sum, uint64_t *state, const struct sf_ask_row *row)
+{
+	struct sf_ask_value value = { 0 };
+
+	if (!sf_ask_read(&sum->field, row, &value))
+		return;
+	if (sum->kind == SF_SUM_AVG)
+		state[1] += value.number;
+	else if (state[0] == 0 || (sum->kind == SF_SUM_MIN) == (value.number < state[1]))
+		state[1] = value.number;
+	state[0]++;
+}
+
+static bool add_distinct(struct sf_groups *groups, const struct sf_sum *sum, uint64_t *state,
+	const struct sf_ask_row *row)
+{
+	uint64_t slot[SF_SLOT_WORDS_MAX + 1] = { 0 };
+	struct sf_distinct *set = (struct sf_distinct *)(uintptr_t)state[0];
+	bool taken;
+	int kind;
+
+	if (sum->key.type == SF_ASK_TEXT || sum->key.type == SF_ASK_OCTETS) {
+		struct sf_ask_value value = { 0 };
+
+		/* not kept as texts: only counted */
+		if (!sf_ask_read(&sum->key.field, row, &value))
+			return true;
+		for (size_t i = 0; i < value.length; i++)
+			slot[0] = slot[0] * 0x100000001b3u + value.bytes[i] + 1;
+		kind = SF_SLOT_TEXT;
+	} else {
+		kind = sf_key_read(groups, &sum->key, row, slot);
+	}
+	if (kind <= 0)
+		return kind == 0;
+	slot[SF_SLOT_WORDS_MAX] = (uint64_t)kind;
+	taken = sf_distinct_add(groups, &set, sf_words_hash(1, slot, SF_SLOT_WORDS_MAX + 1));
+	state[0] = (uint64_t)(uintptr_t)set;
+	return taken;
+}
+
+/* Sums that few questions have. */
+static bool add_rare(struct sf_groups *groups, const struct sf_sum *sum, uint64_t *state,
+	const struct sf_ask_row *row)
+{
+	uint64_t sent, received, start = number(&groups->start, row),
+				 end = number(&groups->end, row);
+
+	switch (sum->kind) {
+	case SF_SUM_DISTINCT:
+		return add_distinct(groups, sum, state, row);
+	case SF_SUM_SUM:
+		state[0] += number(&sum->field, row);
+		break;
+	case SF_SUM_BPP:
+		state[0] += octets(groups, row);
+		state[1] += packets(groups, row);
+		break;
+	case SF_SUM_BPS:
+	case SF_SUM_PPS:
+		state[0] += sum->kind == SF_SUM_BPS ? octets(groups, row) : packets(groups, row);
+		earlier(&state[1], start);
+		later(&state[2], end);
+		break;
+	case SF_SUM_SENT:
+	case SF_SUM_RECEIVED:
+	case SF_SUM_RATIO:
+		exchange(groups, row, &sent, &received);
+		state[0] += sum->kind == SF_SUM_RECEIVED ? received : sent;
+		if (sum->kind == SF_SUM_RATIO)
+			state[1] += received;
+		break;
+	case SF_SUM_INTERVAL:
+		state[0]++;
+		earlier(&state[1], start);
+		later(&state[2], start);
+		break;
+	case SF_SUM_JITTER:
+		add_gap(state, start);
+		break;
+	default:
+		add_limit(sum, state, row);
+	}
+	return true;
+}
+
+bool sf_sum_add(struct sf_groups *groups, const struct sf_sum *sum, uint64_t *state,
+	const struct sf_ask_row *row)
+{
+	struct sf_ask_value value = { 0 };
+
+	switch (sum->kind) {
+	case SF_SUM_FLOWS:
+		state[0] += !groups->parted || groups->part_first;
+		return true;
+	case SF_SUM_PACKETS:
+		state[0] += packets(groups, row);
+		return true;
+	case SF_SUM_BYTES:
+		state[0] += octets(groups, row);
+		return true;
+	case SF_SUM_DURATION:
+		if (!groups->parted || groups->part_first)
+			state[0] += number(&sum->field, row);
+		return true;
+	case SF_SUM_FIRST:
+		if (sf_ask_read(&groups->start, row, &value))
+			earlier(state, value.number);
+		return true;
+	case SF_SUM_LAST:
+		if (sf_ask_read(&groups->end, row, &value))
+			later(state, value.number);
+		return true;
+	default:
+		return add_rare(groups, sum, state, row);
+	}
+}
+
+/* ---------------------------------------------------------------- merging */
+
+static bool merge_distinct(struct sf_groups *groups, uint64_t *state, const uint64_t *other)
+{
+	struct sf_distinct *set = (struct sf_distinct *)(uintptr_t)state[0];
+	bool taken =
+		sf_distinct_merge(groups, &set, (const struct sf_distinct *)(uintptr_t)other[0]);
+
+	state[0] = (uint64_t)(uintptr_t)set;
+	return taken;
+}
+
+bool sf_sum_merge(
+	struct sf_groups *groups, const struct sf_sum *sum, uint64_t *state, const uint64_t *other)
+{
+	switch (sum->kind) {
+	case SF_SUM_DISTINCT:
+		return merge_distinct(groups, state, other);
+	case SF_SUM_FIRST:
+		earlier(state, other[0]);
+		break;
+	case SF_SUM_LAST:
+		later(state, other[0]);
+		break;
+	case SF_SUM_BPS:
+	case SF_SUM_PPS:
+	case SF_SUM_INTERVAL:
+		state[0] += other[0];
+		earlier(&state[1], other[1]);
+		later(&state[2], other[2]);
+		break;
+	case SF_SUM_MIN:
+	case SF_SUM_MAX:
+		if (other[0] && (!state[0] || (sum->kind == SF_SUM_MIN) == (other[1] < state[1])))
+			state[1] = other[1];
+		state[0] += other[0];
+		break;
+	case SF_SUM_JITTER:
+		state[0] += other[0];
+		later(&state[1], other[1]);
+		state[2] = bits_of(real(state[2]) + real(other[2]));
+		state[3] = bits_of(real(state[3]) + real(other[3]));
+		break;
+	default:
+		for (unsigned i = 0; i < sum->words; i++)
+			state[i] += other[i];
+	}
+	return true;
+}
+
+void sf_sum_free(const struct sf_sum *sum, uint64_t *state)
+{
+	if (sum->kind == SF_SUM_DISTINCT)
+		free((void *)(uintptr_t)state[0]);
+}
+
+/* ---------------------------------------------------------------- values */
+
+bool sf_sum_estimated(const struct sf_sum *sum, const uint64_t *state)
+{
+	return sum->kind == SF_SUM_DISTINCT &&
+	       sf_distinct_estimated((const struct sf_distinct *)(uintptr_t)state[0]);
+}
+
+bool sf_sum_number(const struct sf_sum *sum, const uint64_t *state, uint64_t *value)
+{
+	switch (sum->kind) {
+	case SF_SUM_DISTINCT:
+		*value = sf_distinct_count((const struct sf_distinct *)(uintptr_t)state[0]);
+		return true;
+	case SF_SUM_FIRST:
+		*value = state[0];
+		return state[0] != INT64_MAX;
+	case SF_SUM_LAST:
+		*value = state[0];
+		return state[0] != (uint64_t)INT64_MIN;
+	case SF_SUM_MIN:
+	case SF_SUM_MAX:
+		*value = state[1];
+		return state[0] > 0;
+	case SF_SUM_INTERVAL:
+		*value = state[0] > 1 ? (state[2] - state[1]) / (state[0] - 1) : 0;
+		return state[0] > 1;
+	case SF_SUM_AVG:
+	case SF_SUM_BPP:
+	case SF_SUM_BPS:
+	case SF_SUM_PPS:
+	case SF_SUM_RATIO:
+	case SF_SUM_JITTER:
+		return false;
+	default:
+		*value = state[0];
+		return true;
+	}
+}
+
+/* Standard deviation of the gaps in per cent of their mean. */
+static bool jitter(const uint64_t *state, double *value)
+{
+	double gaps = (double)state[0] - 1, mean, variance;
+
+	if (gaps < 2 || real(state[2]) <= 0)
+		return false;
+	mean = real(state[2]) / gaps;
+	variance = real(state[3]) / gaps - mean * mean;
+	*value = 100 * sqrt(variance > 0 ? variance : 0) / mean;
+	return true;
+}
+
+bool sf_sum_value(const struct sf_sum *sum, const uint64_t *state, double *value)
+{
+	uint64_t whole;
+	double factor = sum->kind == SF_SUM_BPS ? 8e9 : 1e9;
+
+	switch (sum->kind) {
+	case SF_SUM_AVG:
+		*value = state[0] ? (double)state[1] / (double)state[0] : 0;
+		return state[0] > 0;
+	case SF_SUM_BPP:
+	case SF_SUM_RATIO:
+		*value = state[1] ? (double)state[0] / (double)state[1] : 0;
+		return state[1] > 0;
+	case SF_SUM_BPS:
+	case SF_SUM_PPS:
+		if ((int64_t)state[2] <= (int64_t)state[1])
+			return false;
+		*value = (double)state[0] * factor / (double)(state[2] - state[1]);
+		return true;
+	case SF_SUM_JITTER:
+		return jitter(state, value);
+	default:
+		if (!sf_sum_number(sum, state, &whole))
+			return false;
+		*value = (double)whole;
+		return true;
+	}
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Groups of flow records: estimates of distinct(), merging, gaps, the memory bound. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ask/answer.h"
+#include "check_main.h"
+
+#define NS INT64_C(1000000000)
+
+static struct sf_flow flow_of(unsigned source, unsigned port)
+{
+	struct sf_flow flow = { .ip_version = 4,
+		.protocol = 17,
+		.directions = SF_FORWARD,
+		.addr = { { 10, (uint8_t)(source >> 16), (uint8_t)(source >> 8), (uint8_t)source },
+			{ 192, 0, 2, 1 } },
+		.port = { (uint16_t)port, 53 } };
+
+	flow.half[0] = (struct sf_flow_half){
+		.packets = 2, .octets = 100, .start_ns = 1000 * NS, .end_ns = 1010 * NS
+	};
+	return flow;
+}
+
+static struct sf_groups *make(const struct sf_groups_options *options)
+{
+	struct sf_error error = { 0 };
+	struct sf_groups *groups;
+
+	ck_assert_msg(sf_groups_new(&groups, options, &error) == 0, "%s", error.text);
+	return groups;
+}
+
+static void put(struct sf_groups *groups, const struct sf_flow *flow)
+{
+	struct sf_error error = { 0 };
+
+	ck_assert_int_eq(sf_groups_flow(groups, flow, NULL, flow->directions, &error), 0);
+}
+
+/* The answer in JSON; freed by the next call. */
+static const char *answer(struct sf_groups *groups)
+{
+	static char *text;
+	struct sf_error error = { 0 };
+	size_t length = 0;
+
+	ck_assert_int_eq(sf_groups_sort(groups, &error), 0);
+	free(text);
+	text = malloc(sf_groups_shown(groups) * 4096 + SF_ANSWER_ROW_MAX);
+	ck_assert_ptr_nonnull(text);
+	for (size_t i = 0; i < sf_groups_shown(groups); i++)
+		length = (size_t)(sf_answer_json(groups, i, text + length) - text);
+	text[length] = '\0';
+	return text;
+}
+
+/* Few values are counted; many are estimated, to a few per cent, and that is told. */
+START_TEST(distinct_is_exact_and_then_an_estimate)
+{
+	static const unsigned counts[] = { 1, 3, 100, SF_DISTINCT_EXACT, SF_DISTINCT_EXACT + 1,
+		20000, 300000 };
+
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		const struct sf_groups_options options = { .sum = "distinct(src)" };
+		struct sf_groups *groups = make(&options);
+		const char *text;
+		unsigned got = 0;
+
+		for (unsigned twice = 0; twice < 2; twice++)
+			for (unsigned k = 0; k < counts[i]; k++) {
+				const struct sf_flow flow = flow_of(k, 1);
+
+				put(groups, &flow);
+			}
+		text = answer(groups);
+		ck_assert_int_eq(sscanf(text, "{\"distinct(src)\":%u", &got), 1);
+		if (counts[i] <= SF_DISTINCT_EXACT) {
+			ck_assert_uint_eq(got, counts[i]);
+			ck_assert_ptr_null(strstr(text, "estimated"));
+		} else {
+			ck_assert_uint_gt(got, counts[i] * 97 / 100);
+			ck_assert_uint_lt(got, counts[i] * 103 / 100);
+			ck_assert_ptr_nonnull(strstr(text, "\"estimated\":[\"distinct(src)\"]"));
+		}
+		sf_groups_free(groups);
+	}
+}
+END_TEST
+
+/* Rows that several objects counted give the same answer as those that one did. */
+START_TEST(merging_is_as_counting_together)
+{
+	const struct sf_groups_options options = { .by = "src,sport",
+		.sum = "flows,bytes,first,last,distinct(sport),max(bytes),min(bytes),avg(bytes),bps,bpp",
+		.sort = "+src,+sport" };
+	struct sf_groups *whole = make(&options), *parts[2] = { make(&options), make(&options) };
+	struct sf_error error = { 0 };
+	char *expected;
+
+	for (unsigned i = 0; i < 20000; i++) {
+		struct sf_flow flow = flow_of(i * 7 % 50, i * 13 % 10);
+
+		flow.half[0].octets = i;
+		flow.half[0].start_ns += i * NS / 100;
+		flow.half[0].end_ns += i * NS / 100;
+		put(whole, &flow);
+		put(parts[i % 3 == 0], &flow);
+	}
+	ck_assert_int_eq(sf_groups_merge(parts[0], parts[1], &error), 0);
+	expected = strdup(answer(whole));
+	ck_assert_ptr_nonnull(expected);
+	ck_assert_str_eq(answer(parts[0]), expected);
+	ck_assert_uint_gt(strlen(expected), 1000);
+	free(expected);
+	sf_groups_free(whole);
+	sf_groups_free(parts[0]);
+	sf_groups_free(parts[1]);
+}
+END_TEST
+
+/* What several objects estimated is estimated together. */
+START_TEST(estimates_are_merged)
+{
+	const struct sf_groups_options options = { .sum = "distinct(src)" };
+	struct sf_error error = { 0 };
+	unsigned got = 0;
+
+	for (unsigned first = 100; first <= 30000; first = first == 100 ? 30000 : 40000) {
+		struct sf_groups *parts[2] = { make(&options), make(&options) };
+
+		for (unsigned i = 0; i < 40000; i++) {
+			const struct sf_flow flow = flow_of(i, 1);
+
+			put(parts[i >= first], &flow);
+		}
+		ck_assert_int_eq(sf_groups_merge(parts[0], parts[1], &error), 0);
+		ck_assert_int_eq(sscanf(answer(parts[0]), "{\"distinct(src)\":%u", &got), 1);
+		ck_assert_uint_gt(got, 39000);
+		ck_assert_uint_lt(got, 41000);
+		sf_groups_free(parts[0]);
+		sf_groups_free(parts[1]);
+	}
+}
+END_TEST
+
+/* Flows that begin every minute have no jitter; others have. */
+START_TEST(regular_gaps_are_found)
+{
+	const struct sf_groups_options options = {
+		.by = "src", .sum = "flows,interval,jitter", .sort = "+src"
+	};
+	struct sf_groups *groups = make(&options);
+
+	for (unsigned i = 0; i < 10; i++) {
+		struct sf_flow beacon = flow_of(1, 1000 + i), other = flow_of(2, 1000 + i);
+
+		beacon.half[0].start_ns = i * 60 * NS;
+		other.half[0].start_ns = i * i * 10 * NS;
+		put(groups, &beacon);
+		put(groups, &other);
+	}
+	ck_assert_str_eq(answer(groups),
+		"{\"sourceIPv4Address\":\"10.0.0.1\",\"flows\":10,\"interval\":60.000,\"jitter\":0.0}\n"
+		"{\"sourceIPv4Address\":\"10.0.0.2\",\"flows\":10,\"interval\":90.000,\"jitter\":57.4}\n");
+	sf_groups_free(groups);
+}
+END_TEST
+
+/* The side that answered: of both directions the responder, of one direction that of the lower port. */
+START_TEST(servers_are_those_that_answer)
+{
+	const struct sf_groups_options options = {
+		.by = "server,service", .sum = "flows", .mode = SF_ASK_CONVERSATION
+	};
+	const struct sf_groups_options uniflow = { .by = "server,service", .sum = "flows" };
+	struct sf_groups *groups = make(&options), *single = make(&uniflow);
+	struct sf_flow flow = flow_of(1, 40000);
+
+	flow.directions = SF_FORWARD | SF_REVERSE;
+	flow.port[1] = 50000;
+	put(groups, &flow);
+	ck_assert_str_eq(
+		answer(groups), "{\"server\":\"192.0.2.1\",\"service\":50000,\"flows\":1}\n");
+	flow.directions = SF_FORWARD;
+	flow.port[1] = 53;
+	put(single, &flow);
+	flow.port[0] = 53;
+	put(single, &flow); /* between equal ports nobody knows */
+	ck_assert_str_eq(answer(single), "{\"flows\":1}\n"
+					 "{\"server\":\"192.0.2.1\",\"service\":53,\"flows\":1}\n");
+	sf_groups_free(groups);
+	sf_groups_free(single);
+}
+END_TEST
+
+/* The bound holds for groups, for sets and for texts. */
+START_TEST(memory_is_bounded)
+{
+	static const char *const sums[] = { "flows", "distinct(sport)" };
+
+	for (unsigned i = 0; i < 2; i++) {
+		const struct sf_groups_options options = {
+			.by = "src", .sum = sums[i], .memory = 1 << 20
+		};
+		struct sf_groups *groups = make(&options);
+		struct sf_groups_totals totals;
+		struct sf_error error = { 0 };
+		unsigned k = 0;
+
+		for (; k < 100000000; k++) {
+			const struct sf_flow flow = flow_of(k / 50, k % 50);
+
+			if (sf_groups_flow(groups, &flow, NULL, SF_FORWARD, &error))
+				break;
+		}
+		ck_assert_int_eq(error.code, -ENOMEM);
+		ck_assert_ptr_nonnull(strstr(error.text, "--memory"));
+		sf_groups_totals(groups, &totals);
+		ck_assert_uint_le(totals.memory, 1 << 20);
+		ck_assert_uint_gt(totals.memory, 1 << 18);
+		sf_groups_free(groups);
+	}
+}
+END_TEST
+
+/* Rows of a table are no wider than the terminal, and bars are as long as their share. */
+START_TEST(tables_fit_the_terminal)
+{
+	const struct sf_groups_options options = { .by = "src,dst,sport", .sum = "bytes" };
+	struct sf_groups *groups = make(&options);
+	struct sf_error error = { 0 };
+	struct sf_flow flow = flow_of(1, 1);
+
+	put(groups, &flow);
+	memset(flow.addr, 0xfd, sizeof(flow.addr));
+	flow.ip_version = 6;
+	flow.half[0].octets = 50;
+	put(groups, &flow);
+	ck_assert_int_eq(sf_groups_sort(groups, &error), 0);
+	for (unsigned width = 50; width < 200; width += 10) {
+		static char line[SF_ANSWER_ROW_MAX];
+		struct sf_answer_table table;
+		unsigned bars[2];
+
+		sf_answer_table_init(&table, groups, width);
+		for (unsigned i = 0; i < 2; i++) {
+			unsigned columns = 0;
+
+			bars[i] = 0;
+			*sf_answer_table_row(&table, i, line) = '\0';
+			for (const char *p = line; *p && *p != '\n'; p++) {
+				columns += ((unsigned char)*p & 0xc0) != 0x80;
+				bars[i] += strncmp(p, "\xe2\x96\x88", 3) == 0;
+			}
+			ck_assert_uint_le(columns, width);
+		}
+		ck_assert_uint_eq(bars[0], table.bar);
+		ck_assert_uint_eq(bars[1], table.bar / 2);
+	}
+	sf_groups_free(groups);
+}
+END_TEST
+
+CHECK_MAIN("groups", distinct_is_exact_and_then_an_estimate, merging_is_as_counting_together,
+	estimates_are_merged, regular_gaps_are_found, servers_are_those_that_answer,
+	memory_is_bounded, tables_fit_the_terminal)
