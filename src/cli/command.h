@@ -21,6 +21,7 @@ int sf_cmd_show(struct sf_options *options);
 int sf_cmd_collect(struct sf_options *options);
 int sf_cmd_meter(struct sf_options *options);
 int sf_cmd_check(struct sf_options *options);
+int sf_cmd_report(struct sf_options *options);
 
 /* Prints "spanflow: …" to standard error. */
 void sf_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -28,6 +28,20 @@ const struct sf_command sf_commands[] = {
 			"What the exporter tells about itself\nspanflow show -o json --options "
 			"flows.ipfix" },
 		sf_cmd_show },
+	{ "report", SF_REPORT, "FILE... -o report.html", "flows as a page to look at",
+		"Writes one HTML page from IPFIX files, capture files (which are metered on the way) and "
+		"directories of both; - is standard input. The page has charts, tables and the flows "
+		"themselves; what is chosen in one of them filters all others. It needs a browser, no "
+		"server and no network. Up to 200,000 flows are on it as they are, more are added up. "
+		"What cannot be read is named, and the exit status is 1.",
+		{ "A page from a directory of captures\nspanflow report captures/ -o report.html",
+			"Only web traffic, with a title\nspanflow report flows.ipfix --where 'port "
+			"443' --title 'Web' -o web.html",
+			"For somebody else's eyes: other addresses\nspanflow report flows.ipfix "
+			"--anonymize -o report.html",
+			"For a screen on the wall, new each minute\nspanflow report /var/flows "
+			"--refresh 1m -o /srv/www/flows.html" },
+		sf_cmd_report },
 	{ "collect", SF_COLLECT, "[-l udp://HOST:PORT]...",
 		"a small collector for NetFlow v5, v9 and IPFIX",
 		"Receives flow records over UDP or TCP and prints them or writes them to an IPFIX file. "

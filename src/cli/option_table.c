@@ -63,6 +63,7 @@ static const struct sf_choice stats_formats[] = {
 #define ASK      "Questions"
 #define ENRICH   "Routes and countries"
 #define EXPORT   "Output"
+#define PAGE     "Page"
 #define GENERAL  "General"
 
 #define PRINT_COLLECTED                                                                            \
@@ -224,7 +225,8 @@ const struct sf_option sf_option_table[] = {
 		.help = "observationDomainId of the first source; each further source has "
 			"the next number." },
 
-	{ ASK, 0, "where", SF_OPTION_STRING, AT(where), SF_SHOW | SF_COLLECT, "EXPR",
+	{ ASK, 0, "where", SF_OPTION_STRING, AT(where),
+		SF_SHOW | SF_COLLECT | SF_REPORT, "EXPR",
 		.help = "Take only flow records that meet these conditions, such as 'proto udp and "
 			"port 53 and packets < 20 and bytes > 100k': [src|dst] host, net, port, "
 			"as, country; proto, flags S/SA, tos, vlan, if; bytes, packets, duration, "
@@ -339,6 +341,25 @@ const struct sf_option sf_option_table[] = {
 	{ EXPORT, 0, "local-time", SF_OPTION_FLAG, AT(local_time), SF_METER | SF_SHOW | SF_COLLECT,
 		.help = "Print the table's times in local time instead of UTC." },
 
+	{ PAGE, 'o', "output", SF_OPTION_STRING, AT(page), SF_REPORT, "FILE",
+		.help = "Write the page to this file. A page that is there is replaced; any other "
+			"file only with --force. Without it, or with -: standard output." },
+	{ PAGE, 0, "title", SF_OPTION_STRING, AT(title), SF_REPORT, "TEXT",
+		.help = "Title of the page. Default: Network flows." },
+	{ PAGE, 0, "local-net", SF_OPTION_STRINGS, AT(local_nets), SF_REPORT, "NETWORK",
+		.help = "Network of your own, such as 192.0.2.0/24 or 2001:db8::/32: the page tells "
+			"inside from outside by it. Repeatable. Default: private and link-local "
+			"addresses." },
+	{ PAGE, 0, "anonymize", SF_OPTION_FLAG, AT(anonymize), SF_REPORT,
+		.help = "Replace addresses by others: hosts of one network stay in one network. Names "
+			"and exporters are numbered." },
+	{ PAGE, 0, "refresh", SF_OPTION_DURATION, AT(refresh_ns), SF_REPORT, "TIME",
+		.min = UINT64_C(1000000000), .max = DAY,
+		.help = "Read the files and write the page again after each TIME, until a signal comes. "
+			"Browsers that show the page load it again." },
+	{ PAGE, 0, "force", SF_OPTION_FLAG, AT(force), SF_REPORT,
+		.help = "Replace the file of -o, whatever it is." },
+
 	{ GENERAL, 0, "stats", SF_OPTION_CHOICE, AT(stats), SF_METER | SF_SHOW | SF_COLLECT,
 		"FORMAT", .choices = stats_formats,
 		.help = "Format of the statistics at the end of a run: text, json (one line, the "
@@ -351,21 +372,22 @@ const struct sf_option sf_option_table[] = {
 			"path of a Unix socket. There is no password. docs/metrics.md lists the "
 			"metrics." },
 	{ GENERAL, 'q', "quiet", SF_OPTION_FLAG, AT(quiet),
-		SF_METER | SF_SHOW | SF_COLLECT | SF_CHECK,
+		SF_METER | SF_SHOW | SF_COLLECT | SF_CHECK | SF_REPORT,
 		.help = "Print only errors, losses and what was asked for." },
 	{ GENERAL, 0, "fail-on-loss", SF_OPTION_FLAG, AT(fail_on_loss), SF_METER,
 		.help = "Exit with status 3 if a packet was dropped by the kernel or the network "
 			"card, or a packet or record was lost on the way to a destination. What "
 			"was lost is printed in any case." },
-	{ GENERAL, 0, "config", SF_OPTION_STRING, AT(config), SF_METER | SF_SHOW | SF_COLLECT,
+	{ GENERAL, 0, "config", SF_OPTION_STRING, AT(config),
+		SF_METER | SF_SHOW | SF_COLLECT | SF_REPORT,
 		"FILE", .not_in_file = true,
 		.help = "Read options from this file: lines of key = value, where keys are long "
 			"option names. The command line takes precedence." },
 	{ GENERAL, 'h', "help", SF_OPTION_FLAG, AT(help),
-		SF_METER | SF_LIST | SF_SHOW | SF_COLLECT | SF_CHECK, .not_in_file = true,
+		SF_METER | SF_LIST | SF_SHOW | SF_COLLECT | SF_CHECK | SF_REPORT, .not_in_file = true,
 		.help = "Print this help and exit." },
 	{ GENERAL, 'V', "version", SF_OPTION_FLAG, AT(version),
-		SF_METER | SF_LIST | SF_SHOW | SF_COLLECT | SF_CHECK, .not_in_file = true,
+		SF_METER | SF_LIST | SF_SHOW | SF_COLLECT | SF_CHECK | SF_REPORT, .not_in_file = true,
 		.help = "Print the version and exit." },
 	{ NULL },
 };

@@ -22,6 +22,7 @@ enum {
 	SF_SHOW = 0x04,
 	SF_COLLECT = 0x08,
 	SF_CHECK = 0x10,
+	SF_REPORT = 0x20,
 };
 
 struct sf_strings {
@@ -96,6 +97,12 @@ struct sf_options {
 	bool spread, share;
 	uint64_t limit, memory;
 	struct sf_strings fail;
+	/* the page of report */
+	const char *page;
+	const char *title;
+	struct sf_strings local_nets;
+	bool anonymize;
+	int64_t refresh_ns; /* 0: once */
 	/* exporting process */
 	struct sf_strings enrich;
 	struct sf_strings collectors;

@@ -32,7 +32,7 @@ VENDOR = [
     (re.compile(r"^pcap([/.]|$)"), {"drivers/pcap", "src/filter", "tests/bench"}),
     (re.compile(r"^(rte_|ethdev_)"), {"drivers/dpdk"}),
     (re.compile(r"^(bpf|xdp)/"), {"drivers/af_xdp", "bpf"}),
-    (re.compile(r"^(zlib|zstd|lzma|bzlib)\.h$"), {"src/base", "src/collect"}),
+    (re.compile(r"^(zlib|zstd|lzma|bzlib)\.h$"), {"src/base", "src/collect", "src/report"}),
     (re.compile(r"^(seccomp|cap-ng)\.h$"), {"src/guard"}),
     (re.compile(r"^microhttpd\.h$"), {"src/metrics"}),
     (re.compile(r"^check\.h$"), {"tests"}),

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * spanflow report: flows become a page to look at. The page is written beside its place and then
+ * renamed, so that a browser never reads half of one.
+ */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "cli/asked.h"
+#include "cli/command.h"
+#include "cli/counters.h"
+#include "cli/signals.h"
+#include "flows/flows.h"
+#include "report/page.h"
+
+#define MARK      "<meta name=\"generator\" content=\"spanflow report\">"
+#define MARK_SPAN 4096 /* bytes at the begin of a page that have the mark */
+
+struct report {
+	const struct sf_options *options;
+	struct sf_where *where;
+	struct sf_page *page;
+	uint64_t unmatched; /* records that do not meet --where */
+};
+
+static int take(void *context, const struct sf_flow *flow, const struct sf_collected *record)
+{
+	struct report *report = context;
+	unsigned directions = flow->directions;
+
+	if (report->where)
+		directions = sf_where_flow(report->where, flow, record);
+	report->unmatched += (unsigned)__builtin_popcount(flow->directions & ~directions);
+	return sf_page_add(report->page, flow, directions, record);
+}
+
+static bool stop(void *context)
+{
+	(void)context;
+	sf_signals_answer();
+	return sf_signal_stop;
+}
+
+static void trouble(void *context, const char *text)
+{
+	(void)context;
+	sf_complain("%s", text);
+}
+
+/* ---------------------------------------------------------------- the books */
+
+static int note_collector(struct sf_page *page, const struct sf_collector_stats *stats)
+{
+	int code = 0;
+
+	for (unsigned i = 0; code == 0 && i < sf_counter_count; i++)
+		if (sf_counters[i].scope == SF_SCOPE_COLLECTOR)
+			code = sf_page_note(page, sf_counters[i].json, sf_counters[i].text,
+				sf_counter_value(&sf_counters[i], stats));
+	return code;
+}
+
+static int note_ledger(struct sf_page *page, const struct sf_ledger *ledger)
+{
+	int code = sf_page_note(page, "frames", "frames in the captures", ledger->frames);
+
+	if (code == 0)
+		code = sf_page_note(page, "metered", "packets metered", ledger->packets);
+	for (unsigned i = 0; code == 0 && i < SF_IGNORED_COUNT; i++)
+		code = sf_page_note(page, sf_ignored_name((enum sf_ignored)i),
+			"frames that were not metered for this reason", ledger->ignored[i]);
+	if (code == 0)
+		code = sf_page_note(page, "evicted",
+			"flows that ended early because the flow table was full",
+			ledger->flows_evicted);
+	return code;
+}
+
+static int note_all(struct report *report, const struct sf_flows_result *result)
+{
+	struct sf_page *page = report->page;
+	int code = sf_page_note(page, "files", "files read", result->flow_files + result->captures);
+
+	if (code == 0 && result->others)
+		code = sf_page_note(page, "others",
+			"files in directories that are neither IPFIX nor captures", result->others);
+	if (code == 0 && report->where)
+		code = sf_page_note(
+			page, "unmatched", "flows that do not meet --where", report->unmatched);
+	if (code == 0 && result->flow_files)
+		code = note_collector(page, &result->collector);
+	if (code == 0 && result->captures)
+		code = note_ledger(page, &result->ledger);
+	return code;
+}
+
+/* ---------------------------------------------------------------- the file */
+
+/* A page of ours, an empty file or none: it may be replaced. */
+static bool may_replace(const char *path)
+{
+	char begin[MARK_SPAN];
+	FILE *file = fopen(path, "re");
+	size_t length;
+
+	if (!file)
+		return errno == ENOENT;
+	length = fread(begin, 1, sizeof(begin), file);
+	fclose(file);
+	return length == 0 || memmem(begin, length, MARK, strlen(MARK));
+}
+
+static int write_file(struct sf_page *page, const char *path, struct sf_error *error)
+{
+	char *temporary = NULL;
+	FILE *stream = NULL;
+	int fd = -1, code;
+	mode_t mask = umask(0);
+
+	umask(mask);
+	if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
+		return sf_error_set(error, -ENOMEM, "no memory");
+	fd = mkostemp(temporary, O_CLOEXEC);
+	stream = fd < 0 ? NULL : fdopen(fd, "w");
+	if (!stream) {
+		code = sf_error_set(error, -errno, "%s: %s", path, sf_strerror(-errno));
+	} else {
+		code = sf_page_write(page, stream, error);
+		if ((fchmod(fd, 0666 & ~mask) || fclose(stream)) && code == 0)
+			code = sf_error_set(error, -errno, "%s: %s", path, sf_strerror(-errno));
+	}
+	if (code == 0 && rename(temporary, path))
+		code = sf_error_set(error, -errno, "%s: %s", path, sf_strerror(-errno));
+	if (code && fd >= 0)
+		unlink(temporary);
+	free(temporary);
+	return code;
+}
+
+static int write_page(struct report *report, struct sf_error *error)
+{
+	const char *path = report->options->page;
+
+	if (!path || strcmp(path, "-") == 0)
+		return sf_page_write(report->page, stdout, error);
+	return write_file(report->page, path, error);
+}
+
+/* ---------------------------------------------------------------- the run */
+
+/* Reads everything and writes a page. An exit status. */
+static int make_page(struct report *report)
+{
+	const struct sf_options *options = report->options;
+	const struct sf_page_options page = {
+		.title = options->title,
+		.where = options->where,
+		.local = options->local_nets.items,
+		.local_count = options->local_nets.count,
+		.anonymize = options->anonymize,
+		.refresh = (unsigned)(options->refresh_ns / SF_NS_PER_S),
+		.made_ns = sf_clock_read(CLOCK_REALTIME),
+	};
+	const struct sf_flows_options flows = {
+		.take = take, .stop = stop, .trouble = trouble, .context = report
+	};
+	struct sf_flows_result result = { 0 };
+	struct sf_error error = { 0 };
+	int code = sf_asked_where(&report->where, options, SF_ASK_UNIFLOW, &error);
+
+	report->unmatched = 0;
+	if (code == 0)
+		code = sf_page_new(&report->page, &page, &error);
+	if (code == 0)
+		code = sf_flows_read(
+			options->operands.items, options->operands.count, &flows, &result, &error);
+	if (code == 0 && (result.taken || note_all(report, &result)))
+		code = sf_error_set(&error, -ENOMEM, "no memory for the page");
+	if (code == 0)
+		code = write_page(report, &error);
+	if (code == 0 && !options->quiet)
+		fprintf(stderr, "%" PRIu64 " flows of %u files\n", sf_page_rows(report->page),
+			result.flow_files + result.captures);
+	sf_page_free(report->page);
+	sf_where_free(report->where);
+	report->page = NULL;
+	report->where = NULL;
+	if (code)
+		return sf_exit_error(&error);
+	return result.incomplete ? SF_EXIT_FAILED : SF_EXIT_OK;
+}
+
+/* What contradicts itself, or NULL. */
+static const char *contradiction(const struct sf_options *options)
+{
+	bool printed = !options->page || strcmp(options->page, "-") == 0;
+
+	if (sf_page_missing())
+		return NULL;
+	if (options->operands.count == 0)
+		return "report needs files: IPFIX files, captures or directories; - is standard "
+		       "input";
+	if (printed && isatty(STDOUT_FILENO))
+		return "the page is HTML and not for a terminal: name a file with -o report.html";
+	if (options->refresh_ns && printed)
+		return "--refresh needs a file that can be written again: -o report.html";
+	for (unsigned i = 0; options->refresh_ns && i < options->operands.count; i++)
+		if (strcmp(options->operands.items[i], "-") == 0)
+			return "--refresh reads its files again and again: standard input can be "
+			       "read once only";
+	return NULL;
+}
+
+/* Waits; a signal ends it. */
+static void wait_until(int64_t mono)
+{
+	struct timespec pause = { .tv_nsec = 200000000 };
+
+	while (!sf_signal_stop && sf_clock_read(CLOCK_MONOTONIC) < mono) {
+		nanosleep(&pause, NULL);
+		sf_signals_answer();
+	}
+}
+
+int sf_cmd_report(struct sf_options *options)
+{
+	struct report report = { .options = options };
+	const char *problem = contradiction(options);
+	int status;
+
+	if (problem) {
+		sf_complain("%s", problem);
+		return SF_EXIT_USAGE;
+	}
+	if (options->page && strcmp(options->page, "-") != 0 && !options->force &&
+		!may_replace(options->page)) {
+		sf_complain("%s exists and is no page of spanflow report: --force replaces it",
+			options->page);
+		return SF_EXIT_FAILED;
+	}
+	sf_signals_catch();
+	do {
+		int64_t begun = sf_clock_read(CLOCK_MONOTONIC);
+
+		status = make_page(&report);
+		if (options->refresh_ns && status != SF_EXIT_USAGE)
+			wait_until(begun + options->refresh_ns);
+	} while (options->refresh_ns && status != SF_EXIT_USAGE && !sf_signal_stop);
+	return status;
+}

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From flow records to rows. */
+#include "report/page.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/element_id.h"
+#include "report/internal.h"
+
+#include "spanflow_config.h"
+
+#define NS_PER_MS  1000000
+#define ROWS_TIMES 6     /* rows in memory, in times of those on the page */
+#define TEXTS_MAX  20000 /* different names */
+
+const char *sf_page_missing(void)
+{
+#ifdef HAVE_REPORT
+	return NULL;
+#else
+	return SPANFLOW_REPORT_NOT_BUILT;
+#endif
+}
+
+/* ---------------------------------------------------------------- networks of one's own */
+
+static const char *const private_networks[] = { "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16",
+	"100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8", "fc00::/7", "fe80::/10", "::1/128" };
+
+static bool parse_network(const char *text, struct sf_page_host *net)
+{
+	const char *slash = strchr(text, '/');
+	size_t length = slash ? (size_t)(slash - text) : strlen(text);
+	char address[64], *end = NULL;
+	unsigned long bits;
+
+	if (length >= sizeof(address))
+		return false;
+	memcpy(address, text, length);
+	address[length] = '\0';
+	*net = (struct sf_page_host){ .version = 4 };
+	if (inet_pton(AF_INET, address, net->address) != 1) {
+		net->version = 6;
+		if (inet_pton(AF_INET6, address, net->address) != 1)
+			return false;
+	}
+	net->bits = net->version == 4 ? 32 : 128;
+	if (!slash)
+		return true;
+	if (slash[1] < '0' || slash[1] > '9')
+		return false;
+	bits = strtoul(slash + 1, &end, 10);
+	if (*end || bits > net->bits)
+		return false;
+	net->bits = (uint32_t)bits;
+	return true;
+}
+
+static bool in_network(const struct sf_page_host *host, const struct sf_page_host *net)
+{
+	unsigned whole = net->bits / 8, rest = net->bits % 8;
+
+	if (host->version != net->version || memcmp(host->address, net->address, whole) != 0)
+		return false;
+	return !rest || (host->address[whole] ^ net->address[whole]) >> (8 - rest) == 0;
+}
+
+static bool is_local(const struct sf_page *page, const struct sf_page_host *host)
+{
+	for (unsigned i = 0; i < page->options.local_count; i++)
+		if (in_network(host, &page->local[i]))
+			return true;
+	return false;
+}
+
+static int take_networks(struct sf_page *page, struct sf_error *error)
+{
+	const char *const *names = page->options.local;
+	unsigned count = page->options.local_count;
+
+	if (!count) {
+		names = private_networks;
+		count = sizeof(private_networks) / sizeof(private_networks[0]);
+	}
+	page->local = calloc(count, sizeof(*page->local));
+	if (!page->local)
+		return sf_error_set(error, -ENOMEM, "no memory for networks");
+	page->options.local_count = count;
+	for (unsigned i = 0; i < count; i++)
+		if (!parse_network(names[i], &page->local[i]))
+			return sf_error_set(error, SF_EUSAGE,
+				"'%s' is not a network: 192.0.2.0/24 or 2001:db8::/32", names[i]);
+	return 0;
+}
+
+/* ---------------------------------------------------------------- new and free */
+
+/* Elements that some builds know and others do not. */
+static uint16_t element_id(const char *name)
+{
+	const struct sf_element *element = sf_element_find_name(name);
+
+	return element && element->pen == 0 ? element->id : 0;
+}
+
+static void find_elements(struct sf_page *page)
+{
+	static const char *const names[] = { "tlsServerName", "tlsSni", "dnsQueryName", "dnsName",
+		"dnsQName", "httpRequestHost" };
+
+	for (unsigned i = 0; i < 6; i++)
+		page->name_ids[i] = element_id(names[i]);
+	page->country_ids[0] = element_id("sourceCountryCode");
+	page->country_ids[1] = element_id("destinationCountryCode");
+}
+
+static int64_t intern_text(struct sf_page *page, const char *text, size_t length)
+{
+	struct sf_page_text item = { { 0 } };
+
+	memcpy(item.text, text, length < SF_PAGE_TEXT - 1 ? length : SF_PAGE_TEXT - 1);
+	return sf_intern(&page->texts, &item);
+}
+
+int sf_page_new(
+	struct sf_page **result, const struct sf_page_options *options, struct sf_error *error)
+{
+	struct sf_page *page;
+	int code;
+
+	if (sf_page_missing())
+		return sf_error_set(error, SF_EUNSUPPORTED,
+			"this program was built without the page: %s", sf_page_missing());
+	page = calloc(1, sizeof(*page));
+	if (!page)
+		return sf_error_set(error, -ENOMEM, "no memory for the page");
+	page->options = *options;
+	page->options.most_rows = options->most_rows ? options->most_rows : SF_PAGE_ROWS;
+	page->options.most_bytes = options->most_bytes ? options->most_bytes : SF_PAGE_BYTES;
+	code = sf_hash_key_random(&page->key);
+	sf_intern_init(&page->hosts, sizeof(struct sf_page_host), &page->key);
+	sf_intern_init(&page->traits, sizeof(struct sf_page_traits), &page->key);
+	sf_intern_init(&page->texts, sizeof(struct sf_page_text), &page->key);
+	find_elements(page);
+	if (code)
+		sf_error_set(error, code, "no random numbers: %s", sf_strerror(code));
+	else if (intern_text(page, "", 0) < 0) /* number 0 */
+		code = sf_error_set(error, -ENOMEM, "no memory for the page");
+	else
+		code = take_networks(page, error);
+	if (code)
+		sf_page_free(page);
+	else
+		*result = page;
+	return code;
+}
+
+void sf_page_free(struct sf_page *page)
+{
+	if (!page)
+		return;
+	sf_intern_free(&page->hosts);
+	sf_intern_free(&page->traits);
+	sf_intern_free(&page->texts);
+	free(page->rows);
+	free(page->facts);
+	free(page->local);
+	free(page->notes);
+	free(page);
+}
+
+/* ---------------------------------------------------------------- hosts and texts */
+
+bool sf_page_find_host(struct sf_page *page, const struct sf_page_host *host, uint32_t *number)
+{
+	uint32_t known = page->hosts.count;
+	int64_t found = sf_intern(&page->hosts, host);
+
+	if (found < 0)
+		return false;
+	*number = (uint32_t)found;
+	if (*number < known)
+		return true;
+	if (*number >= page->facts_room) {
+		uint32_t room = page->facts_room ? 2 * page->facts_room : 512;
+		struct sf_page_facts *facts = realloc(page->facts, room * sizeof(*facts));
+
+		if (!facts)
+			return false;
+		page->facts = facts;
+		page->facts_room = room;
+	}
+	page->facts[*number] = (struct sf_page_facts){ .local = is_local(page, host) };
+	return true;
+}
+
+static bool host_of(struct sf_page *page, const struct sf_flow *flow, bool known, unsigned side,
+	uint32_t *number)
+{
+	struct sf_page_host host = { .version = known ? flow->ip_version : 0 };
+
+	if (known) {
+		host.bits = host.version == 4 ? 32 : 128;
+		memcpy(host.address, flow->addr[side], host.bits / 8);
+	}
+	return sf_page_find_host(page, &host, number);
+}
+
+static const struct sf_field_value *field_of(const struct sf_collected *record, uint16_t id)
+{
+	for (unsigned i = 0; record && id && i < record->field_count; i++)
+		if (record->fields[i].id == id && record->fields[i].pen == 0)
+			return &record->fields[i];
+	return NULL;
+}
+
+/* The number of a text; of a new one when there are too many, that of "" . */
+static int64_t text_of(struct sf_page *page, const char *text, size_t length)
+{
+	if (page->texts.count >= TEXTS_MAX) {
+		page->unnamed++;
+		return 0;
+	}
+	return intern_text(page, text, strnlen(text, length));
+}
+
+static int64_t field_text(struct sf_page *page, const struct sf_field_value *field)
+{
+	return field && field->length ? text_of(page, (const char *)field->data, field->length) : 0;
+}
+
+/* Country and AS number of a host, if the record has them for that side. */
+static void take_place(
+	struct sf_page *page, const struct sf_collected *record, unsigned side, uint32_t host)
+{
+	static const uint16_t as_ids[] = { SF_IE_bgpSourceAsNumber, SF_IE_bgpDestinationAsNumber };
+	const struct sf_field_value *country = field_of(record, page->country_ids[side]);
+	const struct sf_field_value *as = field_of(record, as_ids[side]);
+	struct sf_page_facts *facts = &page->facts[host];
+
+	if (country && country->length >= 2 && country->data[0] >= 'A' && country->data[0] <= 'Z')
+		memcpy(facts->country, country->data, 2);
+	if (as && as->length && as->length <= 4) {
+		uint32_t number = 0;
+
+		for (unsigned i = 0; i < as->length; i++)
+			number = number << 8 | as->data[i];
+		facts->as = number ? number : facts->as;
+	}
+}
+
+/* ---------------------------------------------------------------- rows */
+
+static int64_t traits_of(struct sf_page *page, const struct sf_flow *flow, unsigned d,
+	const struct sf_collected *record, uint32_t known)
+{
+	struct sf_page_traits traits = {
+		.known = known,
+		.domain = record ? record->domain : flow->domain,
+		.ingress = flow->half[d].ingress,
+		.egress = record ? record->egress[d] : 0,
+		.vlan = flow->has & SF_HAS_VLAN ? flow->vlan : 0,
+		.cvlan = flow->has & SF_HAS_CVLAN ? flow->cvlan : 0,
+		.tos = flow->half[d].tos,
+		.reason = flow->end_reason,
+		.version = flow->ip_version,
+		.has = flow->has & (SF_HAS_VLAN | SF_HAS_CVLAN),
+	};
+	int64_t exporter = record ? text_of(page, record->exporter, strlen(record->exporter)) : 0;
+	int64_t app = field_text(page, field_of(record, SF_IE_applicationName));
+
+	if (exporter < 0 || app < 0)
+		return -1;
+	traits.exporter = (uint32_t)exporter;
+	traits.app = (uint32_t)app;
+	return sf_intern(&page->traits, &traits);
+}
+
+static int64_t name_of(struct sf_page *page, const struct sf_collected *record)
+{
+	int64_t name = 0;
+
+	for (unsigned i = 0; i < 6 && name == 0; i++)
+		name = field_text(page, field_of(record, page->name_ids[i]));
+	return name;
+}
+
+static struct sf_page_row *new_row(struct sf_page *page)
+{
+	uint64_t most = (uint64_t)page->options.most_rows * ROWS_TIMES;
+
+	if (page->count == most &&
+		(sf_page_pair(page) || sf_page_reduce(page, page->options.most_rows)))
+		return NULL;
+	if (page->count == most)
+		return NULL;
+	if (page->count == page->room) {
+		uint64_t room = page->room ? 2 * (uint64_t)page->room : 1024;
+		struct sf_page_row *rows;
+
+		room = room > most ? most : room;
+		rows = realloc(page->rows, room * sizeof(*rows));
+		if (!rows)
+			return NULL;
+		page->rows = rows;
+		page->room = (uint32_t)room;
+	}
+	page->rows[page->count] = (struct sf_page_row){ .flows = 1 };
+	return &page->rows[page->count];
+}
+
+static int add_row(struct sf_page *page, const struct sf_flow *flow, unsigned d,
+	const struct sf_collected *record)
+{
+	/* what a meter gives is known but for the tags */
+	uint32_t known = record ? record->known[d] & ~record->wide[d] : ~SF_KNOWN_EGRESS;
+	uint32_t whole = known | (record ? record->known[0] : 0);
+	const struct sf_flow_half *half = &flow->half[d];
+	struct sf_page_row *row = new_row(page);
+	int64_t traits = traits_of(page, flow, d, record, known);
+	int64_t name = name_of(page, record);
+
+	if (!row || traits < 0 || name < 0 ||
+		!host_of(page, flow, whole & SF_KNOWN_ADDRESS, d, &row->src) ||
+		!host_of(page, flow, whole & SF_KNOWN_ADDRESS, !d, &row->dst))
+		return -ENOMEM;
+	row->traits = (uint32_t)traits;
+	row->name = (uint32_t)name;
+	row->start_ms = half->start_ns / NS_PER_MS;
+	row->duration_ms = half->end_ns / NS_PER_MS - row->start_ms;
+	if (row->duration_ms < 0)
+		row->duration_ms = 0;
+	row->bytes = half->octets;
+	row->packets = half->packets;
+	row->sport = flow->port[d];
+	row->dport = flow->port[!d];
+	row->flags = half->tcp_flags;
+	row->protocol = flow->protocol;
+	page->facts[row->src].bytes += row->bytes;
+	page->facts[row->dst].bytes += row->bytes;
+	take_place(page, record, d, row->src);
+	take_place(page, record, !d, row->dst);
+	page->count++;
+	page->added++;
+	return 0;
+}
+
+int sf_page_add(struct sf_page *page, const struct sf_flow *flow, unsigned directions,
+	const struct sf_collected *record)
+{
+	int code = 0;
+
+	for (unsigned d = 0; d < 2 && code == 0; d++)
+		if (directions >> d & 1)
+			code = add_row(page, flow, d, record);
+	return code;
+}
+
+uint64_t sf_page_rows(const struct sf_page *page)
+{
+	return page->added;
+}
+
+int sf_page_note(struct sf_page *page, const char *name, const char *meaning, uint64_t count)
+{
+	struct sf_page_note *notes =
+		realloc(page->notes, (page->note_count + 1) * sizeof(*page->notes));
+
+	if (!notes)
+		return -ENOMEM;
+	page->notes = notes;
+	page->notes[page->note_count++] = (struct sf_page_note){ name, meaning, count };
+	return 0;
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Reads what encode.c wrote: columns of numbers become typed arrays, addresses become texts.
+import { protocolName } from './format.js';
+
+const ANSWER = 2;
+
+class Reader {
+  constructor(bytes) {
+    this.bytes = bytes;
+    this.at = 0;
+  }
+
+  // The octets of the next column.
+  column() {
+    const view = new DataView(this.bytes.buffer, this.bytes.byteOffset + this.at, 4);
+    const from = this.at + 4;
+    this.at = from + view.getUint32(0, true);
+    return this.bytes.subarray(from, this.at);
+  }
+
+  // The next column as numbers (LEB128).
+  numbers() {
+    const bytes = this.column();
+    let at = 0;
+    return () => {
+      let octet = bytes[at++];
+      let number = octet & 0x7f;
+      for (let scale = 128; octet > 0x7f; scale *= 128) {
+        octet = bytes[at++];
+        number += (octet & 0x7f) * scale;
+      }
+      return number;
+    };
+  }
+}
+
+function ipv6(bytes) {
+  const groups = [];
+  for (let i = 0; i < 16; i += 2)
+    groups.push((bytes[i] << 8 | bytes[i + 1]).toString(16));
+  let text = groups.join(':');
+  const zeros = [...text.matchAll(/\b0(?::0)+\b/g)].sort((a, b) => b[0].length - a[0].length)[0];
+  if (zeros)
+    text = text.slice(0, zeros.index).replace(/:$/, '') + '::' +
+      text.slice(zeros.index + zeros[0].length).replace(/^:/, '');
+  return text;
+}
+
+function readHosts(reader, count) {
+  const [kind, local, as, country] = [reader.numbers(), reader.numbers(), reader.numbers(), reader.numbers()];
+  const addresses = reader.column();
+  const hosts = [];
+  let at = 0;
+  for (let i = 0; i < count; i++) {
+    const bits = kind();
+    const version = bits & 512 ? 0 : bits & 256 ? 6 : 4;
+    const length = version === 6 ? 16 : version;
+    const bytes = addresses.subarray(at, at + length);
+    const whole = (bits & 255) === 8 * length;
+    const code = country();
+    at += length;
+    let name = version === 4 ? bytes.join('.') : version === 6 ? ipv6(bytes) : 'no address';
+    if (!whole)
+      name = (bits & 255) === 0 ? 'all others' : `${name}/${bits & 255}`;
+    hosts.push({ name, bytes, version, local: local() === 1, as: as(),
+      country: code ? String.fromCharCode(code >> 8, code & 255) : '' });
+  }
+  return hosts;
+}
+
+function emptyRows(count) {
+  return {
+    count,
+    start: new Float64Array(count), duration: new Float64Array(count),
+    src: new Uint32Array(count), dst: new Uint32Array(count),
+    proto: new Uint8Array(count), sport: new Uint16Array(count), dport: new Uint16Array(count),
+    bytes: new Float64Array(count), packets: new Float64Array(count), flows: new Uint32Array(count),
+    flags: new Uint16Array(count), traits: new Uint32Array(count), name: new Uint32Array(count),
+    role: new Uint8Array(count),
+    service: new Uint32Array(count), // protocol << 16 | port of the server's side
+  };
+}
+
+// Rows and the answers behind them share hosts, ports and protocol.
+function readUnits(reader, rows, first) {
+  const [kind, start, src, dst, proto, sport, dport] = Array.from({ length: 7 }, () => reader.numbers());
+  const seconds = new Uint8Array(rows.count);
+  let time = first;
+  for (let i = 0; i < rows.count; i++) {
+    const bits = kind();
+    time += start();
+    rows.start[i] = time;
+    rows.role[i] = bits >> 1;
+    rows.src[i] = src();
+    rows.dst[i] = dst();
+    rows.proto[i] = proto();
+    rows.sport[i] = sport();
+    rows.dport[i] = dport();
+    if (!(bits & 1))
+      continue;
+    i++;
+    seconds[i] = 1;
+    rows.start[i] = time;
+    rows.src[i] = rows.dst[i - 1];
+    rows.dst[i] = rows.src[i - 1];
+    rows.proto[i] = rows.proto[i - 1];
+    rows.sport[i] = rows.dport[i - 1];
+    rows.dport[i] = rows.sport[i - 1];
+  }
+  return seconds;
+}
+
+export function isIcmp(proto) {
+  return proto === 1 || proto === 58;
+}
+
+// The port of the side that serves: of answers that of the sender.
+function servicePort(rows, i) {
+  const { role, sport, dport } = rows;
+  if (isIcmp(rows.proto[i]))
+    return 0;
+  if (role[i])
+    return role[i] === ANSWER ? sport[i] : dport[i];
+  return dport[i] && (dport[i] < 1024 || sport[i] >= 1024 || !sport[i]) ? dport[i] : sport[i];
+}
+
+// Columns of rows, in the order of encode.c: 'after' and 'role' are there for answers only.
+function readRows(reader, rows, seconds) {
+  const after = reader.numbers();
+  const plain = ['duration', 'bytes', 'packets', 'flags', 'traits', 'name', 'flows'];
+  const columns = plain.map(() => reader.numbers());
+  const role = reader.numbers();
+  plain.forEach((name, k) => {
+    const next = columns[k];
+    const values = rows[name];
+    for (let i = 0; i < rows.count; i++)
+      values[i] = next();
+  });
+  for (let i = 0; i < rows.count; i++) {
+    if (seconds[i]) {
+      rows.start[i] += after();
+      rows.role[i] = role();
+    }
+    rows.service[i] = rows.proto[i] << 16 | servicePort(rows, i);
+  }
+}
+
+function readTraits(list, texts) {
+  return list.map(([known, domain, ingress, egress, exporter, app, vlan, cvlan, tos, reason, version, has]) =>
+    ({ known, domain, ingress, egress, exporter: texts[exporter], app: texts[app], vlan, cvlan, tos, reason,
+      version, has }));
+}
+
+// The data of the page: { about, hosts, traits, texts, rows }.
+export function decode(bytes) {
+  const reader = new Reader(bytes);
+  const about = JSON.parse(new TextDecoder().decode(reader.column()));
+  const rows = emptyRows(about.rows);
+  const seconds = readUnits(reader, rows, about.start);
+  readRows(reader, rows, seconds);
+  const hosts = readHosts(reader, about.hosts);
+  const traits = readTraits(about.traits, about.texts);
+  return { about, hosts, traits, texts: about.texts, rows };
+}
+
+// "tcp/443" of a service number.
+export function serviceName(service) {
+  const proto = service >> 16;
+  const port = service & 0xffff;
+  return port ? `${protocolName(proto)}/${port}` : protocolName(proto);
+}

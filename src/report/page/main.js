@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Puts the page together: data, filters, panels, and the state in the URL's fragment.
+import * as echarts from 'echarts/core';
+import { BarChart, PieChart } from 'echarts/charts';
+import { BrushComponent, GridComponent, LegendComponent, TooltipComponent } from 'echarts/components';
+import { CanvasRenderer } from 'echarts/renderers';
+import { decode, serviceName } from './data.js';
+import { h, replace } from './dom.js';
+import { header } from './header.js';
+import { protocolPanel, servicePanel } from './panel-bars.js';
+import { notesPanel } from './panel-notes.js';
+import { tablePanel } from './panel-table.js';
+import { timePanel } from './panel-time.js';
+import { emptyState, fragmentOf, stateFromFragment } from './state.js';
+import { Store } from './store.js';
+
+echarts.use([BarChart, PieChart, BrushComponent, GridComponent, LegendComponent, TooltipComponent, CanvasRenderer]);
+
+const PANELS = [timePanel, protocolPanel, servicePanel, tablePanel, notesPanel];
+
+class Page {
+  constructor(data) {
+    this.data = data;
+    this.store = new Store(data);
+    this.state = emptyState();
+    this.hostNumbers = new Map(data.hosts.map((host, k) => [host.name, k]));
+    const { start, count } = data.rows;
+    this.first = count ? start.reduce((a, b) => Math.min(a, b)) : 0;
+    this.last = count ? start.reduce((a, b) => Math.max(a, b)) : 0;
+    this.panels = [];
+  }
+
+  // Changes parts of the state, and everything that depends on them.
+  change(patch) {
+    this.state = { ...this.state, page: 0, ...patch };
+    history.replaceState(null, '', `#${fragmentOf(this.state)}`);
+    this.apply();
+  }
+
+  toggle(dimension, name) {
+    const chosen = this.state[dimension];
+    this.change({ [dimension]: chosen.includes(name) ? chosen.filter(other => other !== name) : [...chosen, name] });
+  }
+
+  apply() {
+    const { rows, hosts } = this.data;
+    const { time, proto, service, host, pair, country } = this.state;
+    const set = (dimension, list, test) => this.store.filter(dimension, list.length ? test(new Set(list)) : null);
+    const hostNumber = name => this.hostNumbers.get(name) ?? -1;
+    this.store.filter('time', time && (i => rows.start[i] >= time[0] && rows.start[i] < time[1]));
+    set('proto', proto.map(Number), chosen => i => chosen.has(rows.proto[i]));
+    set('service', service, chosen => i => chosen.has(serviceName(rows.service[i])));
+    set('host', host.map(hostNumber), chosen => i => chosen.has(rows.src[i]) || chosen.has(rows.dst[i]));
+    set('pair', pair, chosen => {
+      const keys = new Set([...chosen].map(text => text.split('>').map(hostNumber).sort((a, b) => a - b).join('>')));
+      return i => keys.has(rows.src[i] < rows.dst[i] ? `${rows.src[i]}>${rows.dst[i]}` : `${rows.dst[i]}>${rows.src[i]}`);
+    });
+    set('country', country, chosen => i => chosen.has(hosts[rows.src[i]].country) || chosen.has(hosts[rows.dst[i]].country));
+    this.update();
+  }
+
+  update() {
+    this.totals = this.store.totals();
+    for (const panel of this.panels)
+      panel.update();
+  }
+}
+
+async function begin() {
+  const element = document.getElementById('data');
+  const data = decode(await window.unpack(element, element.dataset.form === 'deflate'));
+  element.remove();
+  const page = new Page(data);
+  page.everything = page.store.totals();
+  page.totals = page.everything;
+  const top = header(page);
+  page.panels = [top, ...PANELS.map(make => make(page))];
+  replace(document.getElementById('app'),
+    h('a', { class: 'hidden skip', href: '#flows-title' }, 'To the table of flows'),
+    top.element, h('main', {}, page.panels.slice(1).map(panel => panel.element)));
+  const take = () => {
+    page.state = stateFromFragment(location.hash);
+    page.apply();
+  };
+  addEventListener('hashchange', take);
+  take();
+  if (data.about.refresh)
+    setTimeout(() => location.reload(), data.about.refresh * 1000);
+  document.documentElement.dataset.ready = 'yes';
+}
+
+begin().catch(error => {
+  replace(document.getElementById('app'), h('p', {}, `The data of this page cannot be read: ${error.message}`));
+  throw error;
+});

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The flows themselves: sorted by any column, some at a time.
+import { h, replace } from './dom.js';
+import { durationText, exactText, flagsText, protocolName, timeText } from './format.js';
+import { isIcmp } from './data.js';
+import { Panel } from './panel.js';
+
+const PER_PAGE = 50;
+
+function columnsOf({ rows, hosts, texts, traits }) {
+  const port = values => i => (isIcmp(rows.proto[i]) ? null : values[i]);
+  const columns = [
+    { id: 'start', title: 'Start', value: i => rows.start[i], text: i => timeText(rows.start[i]) },
+    { id: 'duration', title: 'Duration', value: i => rows.duration[i], text: i => durationText(rows.duration[i]), number: true },
+    { id: 'proto', title: 'Protocol', value: i => rows.proto[i], text: i => protocolName(rows.proto[i]) },
+    { id: 'src', title: 'Source', value: i => hosts[rows.src[i]].name, host: i => rows.src[i] },
+    { id: 'sport', title: 'Port', value: port(rows.sport), text: i => String(port(rows.sport)(i) ?? ''), number: true },
+    { id: 'dst', title: 'Destination', value: i => hosts[rows.dst[i]].name, host: i => rows.dst[i] },
+    { id: 'dport', title: 'Port', value: port(rows.dport), text: i => String(port(rows.dport)(i) ?? ''), number: true },
+    { id: 'flags', title: 'TCP flags', value: i => rows.flags[i], text: i => (rows.proto[i] === 6 ? flagsText(rows.flags[i]) : '') },
+    { id: 'packets', title: 'Packets', value: i => rows.packets[i], text: i => exactText(rows.packets[i]), number: true },
+    { id: 'bytes', title: 'Bytes', value: i => rows.bytes[i], text: i => exactText(rows.bytes[i]), number: true },
+  ];
+  if (rows.flows.some(count => count > 1))
+    columns.push({ id: 'flows', title: 'Flows', value: i => rows.flows[i], text: i => exactText(rows.flows[i]), number: true });
+  if (rows.name.some(Boolean))
+    columns.push({ id: 'name', title: 'Name', value: i => texts[rows.name[i]], text: i => texts[rows.name[i]] });
+  if (traits.some(trait => trait.app))
+    columns.push({ id: 'app', title: 'Application', value: i => traits[rows.traits[i]].app, text: i => traits[rows.traits[i]].app });
+  return columns;
+}
+
+function sorted(page, column, down) {
+  const numbers = [];
+  page.store.each([], i => numbers.push(i));
+  const value = column.value;
+  const sign = down ? -1 : 1;
+  return numbers.sort((a, b) => {
+    const x = value(a);
+    const y = value(b);
+    return sign * (x < y ? -1 : x > y ? 1 : 0) || a - b;
+  });
+}
+
+export function tablePanel(page) {
+  const panel = new Panel(page, { id: 'flows', title: 'Flows', wide: true, height: 0,
+    help: 'Each line is one direction of a flow. A click on a heading sorts, a second click turns the order. ' +
+      'A click on an address chooses the host.' });
+  const columns = columnsOf(page.data);
+  const { hosts } = page.data;
+  const cell = (column, i) => h('td', { class: column.number ? 'number' : undefined }, column.host
+    ? h('button', { class: 'choice', onclick: () => page.toggle('host', hosts[column.host(i)].name) },
+      hosts[column.host(i)].name)
+    : column.text(i));
+  const heading = (column, id, down) => h('th', { scope: 'col', class: column.number ? 'number' : undefined,
+    'aria-sort': column.id === id ? (down ? 'descending' : 'ascending') : undefined },
+  h('button', { class: 'sort', onclick: () => page.change({ page: 0,
+    sort: column.id === id && down ? column.id : `-${column.id}` }) },
+  column.title, column.id === id ? (down ? ' ▼' : ' ▲') : ''));
+  const turn = (title, target, last) => h('button', { disabled: target < 0 || target > last,
+    onclick: () => page.change({ page: target }) }, title);
+
+  return { element: panel.element, update() {
+    const down = page.state.sort.startsWith('-');
+    const id = page.state.sort.replace(/^-/, '');
+    const column = columns.find(c => c.id === id) ?? columns.find(c => c.id === 'bytes');
+    const numbers = sorted(page, column, down);
+    const last = Math.max(0, Math.ceil(numbers.length / PER_PAGE) - 1);
+    const at = Math.min(page.state.page, last);
+    const shown = numbers.slice(at * PER_PAGE, (at + 1) * PER_PAGE);
+    replace(panel.body,
+      h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Table of flows' },
+        h('table', { class: 'flows' }, h('caption', { class: 'hidden' }, 'Flows that meet all choices'),
+          h('thead', {}, h('tr', {}, columns.map(c => heading(c, column.id, down)))),
+          h('tbody', {}, shown.map(i => h('tr', {}, columns.map(c => cell(c, i))))))),
+      h('div', { class: 'turn' }, turn('First', at ? 0 : -1, last), turn('Back', at - 1, last),
+        ` ${exactText(numbers.length ? at * PER_PAGE + 1 : 0)} to ${exactText(at * PER_PAGE + shown.length)} of ` +
+        `${exactText(numbers.length)} `, turn('Next', at + 1, last), turn('Last', at < last ? last : -1, last)));
+  } };
+}

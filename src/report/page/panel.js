@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A part of the page: heading, how to read it, a chart, and the same as a table with buttons, for
+// keyboards and screen readers.
+import * as echarts from 'echarts/core';
+import { h, replace, table } from './dom.js';
+import { exactText } from './format.js';
+
+export function colours() {
+  const style = getComputedStyle(document.documentElement);
+  const get = name => style.getPropertyValue(`--${name}`).trim();
+  return {
+    text: get('text'), faint: get('faint'), line: get('line'), panel: get('panel'), accent: get('accent'),
+    warn: get('warn'), local: get('local'), remote: get('remote'),
+    series: ['s1', 's2', 's3', 's4', 's5', 's6', 's7', 's8'].map(get),
+  };
+}
+
+export class Panel {
+  // `height` of the chart in pixels; 0: the panel has none.
+  constructor(page, { id, title, help, height = 320, wide = false }) {
+    this.page = page;
+    this.body = h('div', { class: 'panel-body' });
+    this.tools = h('div', { class: 'panel-tools' });
+    this.box = height ? h('div', { class: 'chart', id: `chart-${id}`, role: 'img', style: `height:${height}px` }) : null;
+    this.rows = h('div', { class: 'list' });
+    this.element = h('section', { id, class: wide ? 'panel wide' : 'panel', 'aria-labelledby': `${id}-title` },
+      h('div', { class: 'panel-head' }, h('h2', { id: `${id}-title` }, title), this.tools),
+      h('details', { class: 'help' }, h('summary', {}, 'How to read this'), h('p', {}, help)),
+      this.box, this.body);
+    if (this.box)
+      this.body.append(h('details', { class: 'as-table' }, h('summary', {}, 'As a table'), this.rows));
+    this.chart = null;
+  }
+
+  // Draws; `summary` is what a screen reader says of the picture.
+  draw(option, summary) {
+    if (!this.chart) {
+      this.chart = echarts.init(this.box, null, { renderer: 'canvas' });
+      new ResizeObserver(() => this.chart.resize()).observe(this.box);
+      this.ready?.(this.chart);
+    }
+    this.box.setAttribute('aria-label', summary);
+    this.chart.setOption({ animation: false, textStyle: { fontFamily: 'inherit' }, ...option }, { notMerge: true });
+    this.drawn?.(this.chart);
+  }
+
+  // Rows of { label, sum, chosen, choose } as a table with buttons.
+  list(caption, items, all) {
+    const { measure } = this.page.state;
+    const total = this.page.totals[measure] || 1;
+    const rows = items.map(({ label, sum, chosen, choose }) => [
+      h('button', { class: 'choice', 'aria-pressed': String(Boolean(chosen)), onclick: choose }, label),
+      exactText(sum.bytes), exactText(sum.packets), exactText(sum.flows),
+      `${(100 * sum[measure] / total).toFixed(1)} %`,
+    ]);
+    replace(this.rows,
+      table(caption, [{ title: 'Choose' }, { title: 'Bytes', number: true }, { title: 'Packets', number: true },
+        { title: 'Flows', number: true }, { title: 'Share', number: true }], rows),
+      all > items.length ? h('p', { class: 'note' }, `${exactText(all - items.length)} more are not listed.`) : null);
+  }
+}
+
+export function tooltip(c, formatter) {
+  return { confine: true, backgroundColor: c.panel, borderColor: c.line, textStyle: { color: c.text }, formatter };
+}

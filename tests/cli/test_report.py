@@ -1,0 +1,252 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""The page of `report`: in a headless Chromium, its numbers compared with those of `show`."""
+
+import json
+import os
+import re
+import struct
+import subprocess
+import unittest
+
+import browser
+import support
+from support import SPANFLOW, Case, conversations, generated, pcap, wait_until
+
+NOT_BUILT = os.environ.get("REPORT_NOT_BUILT", "")
+# characters that end a script, HTML, a line, or turn the direction of text
+HOSTILE = "</script><img src=x onerror=alert(1)>\"'&\u2028\u202e\x07]]>"
+
+
+def ipfix(records, fields, template=256, at=1_700_000_000):
+    """An IPFIX file of one template: `fields` are (element, length), `records` packed octets."""
+    head = struct.pack("!HH", template, len(fields)) + b"".join(struct.pack("!HH", *f) for f in fields)
+    sets = [struct.pack("!HH", 2, 4 + len(head)) + head]
+    size = sum(length for _, length in fields)
+    per_set = 60000 // size
+    for i in range(0, len(records), per_set):
+        data = b"".join(records[i:i + per_set])
+        sets.append(struct.pack("!HH", template, 4 + len(data)) + data)
+    count = 0
+    out = []
+    for one in sets:
+        out.append(struct.pack("!HHIII", 10, 16 + len(one), at, count, 1) + one)
+        count += 0 if one is sets[0] else (len(one) - 4) // size
+    return b"".join(out)
+
+
+# start and end in ms, addresses, ports, protocol, packets, bytes
+FIELDS = [(152, 8), (153, 8), (8, 4), (12, 4), (7, 2), (11, 2), (4, 1), (2, 4), (1, 4)]
+
+
+def flow(i, start=0, source=0x0A000001, destination=0xC6336401, ports=(1024, 443), protocol=6,
+         packets=3, octets=300, duration=10):
+    begin = 1_700_000_000_000 + start
+    return struct.pack("!QQIIHHBII", begin, begin + duration, source, destination, *ports, protocol,
+                       packets, octets + i % 7)
+
+
+@unittest.skipIf(NOT_BUILT, f"built without the page: {NOT_BUILT}")
+class Report(Case):
+    """Without a browser."""
+
+    def setUp(self):
+        super().setUp()
+        self.page = self.directory / "page.html"
+
+    def report(self, *arguments, status=0):
+        done = self.run_plain("report", *arguments, "-o", self.page)
+        self.assertEqual(done.status, status, done.stderr)
+        return done
+
+    def test_everything_that_can_be_read(self):
+        """IPFIX, captures, directories with other files, standard input; what is wrong is named."""
+        folder = self.directory / "in" / "deeper"
+        folder.mkdir(parents=True)
+        (folder / "a.pcap").write_bytes(pcap(conversations(5)))
+        (folder / "b.ipfix").write_bytes(ipfix([flow(i, ports=(i + 1, 80)) for i in range(7)], FIELDS))
+        (folder / "readme.txt").write_text("neither")
+        self.assertIn("12 flows of 2 files", self.report(folder.parent).stderr)
+        for name, count in (("a.pcap", 5), ("b.ipfix", 7)):
+            page = self.directory / "stdin.html"
+            with open(folder / name, "rb") as stream:
+                piped = subprocess.Popen(["cat"], stdin=stream, stdout=subprocess.PIPE)
+                done = subprocess.run([SPANFLOW, "report", "-", "-o", page], stdin=piped.stdout,
+                                      capture_output=True, text=True, timeout=support.TIMEOUT)
+                piped.stdout.close()
+                piped.wait()
+            self.assertEqual((done.returncode, done.stderr), (0, f"{count} flows of 1 files\n"))
+        done = self.report(folder / "readme.txt", folder / "b.ipfix", self.directory / "none", status=1)
+        self.assertIn("readme.txt: neither an IPFIX file nor a capture", done.stderr)
+        self.assertIn("none: No such file", done.stderr)
+        self.assertIn("7 flows of 1 files", done.stderr)
+
+    def test_files_are_not_overwritten(self):
+        capture = self.file("a.pcap", pcap(conversations(2)))
+        self.page.write_text("something of mine")
+        self.assertIn("--force", self.report(capture, status=1).stderr)
+        self.assertEqual(self.page.read_text(), "something of mine")
+        self.report(capture, "--force")
+        self.report(capture)
+        self.assertEqual([], [p.name for p in self.directory.glob("page.html.*")])
+
+    def test_usage(self):
+        for arguments, words in ((["report"], "report needs files"),
+                                 (["report", "-", "-o", "x", "--refresh", "5"], "standard input"),
+                                 (["report", "x", "--refresh", "5"], "needs a file"),
+                                 (["report", "/dev/null", "-o", "x", "--local-net", "10.0.0.0/33"],
+                                  "'10.0.0.0/33' is not a network"),
+                                 (["report", "/dev/null", "-o", "x", "--where", "prt 80"], "did you mean")):
+            done = self.run_plain(*arguments, cwd=self.directory)
+            self.assertEqual(done.status, 2, done.stderr)
+            self.assertIn(words, done.stderr)
+
+    def test_refresh(self):
+        """The page is made anew, whole at each moment, until a signal comes."""
+        capture = self.file("a.pcap", pcap(conversations(2)))
+        process = self.start("report", capture, "-o", self.page, "--refresh", "1s")
+        wait_until(self.page.exists, "the first page")
+        first = self.page.stat().st_ino
+        wait_until(lambda: self.page.stat().st_ino != first, "the second page")
+        process.terminate()
+        self.assertEqual(self.end(process).status, 0)
+        self.assertTrue(self.page.read_text().rstrip().endswith("</html>"))
+
+    def test_nothing_of_the_input_is_on_the_page_in_plain(self):
+        named = self.directory / "a<script>b<!--.ipfix"
+        named.write_bytes(ipfix([flow(0)], FIELDS))
+        self.report(named, "--title", HOSTILE)
+        text = self.page.read_bytes()
+        self.assertNotIn(b"onerror=alert(1)>", text)
+        self.assertNotIn(b"a<script>b", text)
+        self.assertEqual(len(re.findall(rb"</script>", text)), 3)
+
+
+@unittest.skipIf(NOT_BUILT, f"built without the page: {NOT_BUILT}")
+@unittest.skipUnless(browser.program(), "no chromium")
+class Browsing(Case):
+    """One browser for all."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.browser = cls.enterClassContext(browser.Browser())
+
+    def setUp(self):
+        super().setUp()
+        self.page = self.directory / "page.html"
+
+    def report(self, *arguments):
+        done = self.run_plain("report", *arguments, "-o", self.page)
+        self.assertEqual(done.status, 0, done.stderr)
+
+    def open(self, fragment=""):
+        return self.browser.open(self.page, fragment)
+
+    def totals(self, tab):
+        return {name: int(tab.evaluate(f"document.getElementById('total-{name}').dataset.value"))
+                for name in ("bytes", "packets", "flows")}
+
+    def shown(self, path, where="any"):
+        """What `show` says of the same records."""
+        done = self.run_plain("show", path, "-o", "json", "-q", "--where", where)
+        self.assertEqual(done.status, 0, done.stderr)
+        return {"bytes": sum(r["octetDeltaCount"] for r in done.records),
+                "packets": sum(r["packetDeltaCount"] for r in done.records), "flows": len(done.records)}
+
+    def choose(self, tab, panel, label):
+        """A click on the button of a panel's table."""
+        found = tab.evaluate(f"""(() => {{
+            const button = [...document.querySelectorAll('#{panel} .choice')]
+              .find(b => b.textContent === {json.dumps(label)});
+            button?.click();
+            return Boolean(button);
+        }})()""")
+        self.assertTrue(found, label)
+
+    def mixed(self):
+        """Requests and answers of several protocols."""
+        records = []
+        for i in range(400):
+            kind = i % 4
+            there = dict(protocol=(6, 17, 17, 1)[kind], source=0x0A000001 + i % 7, start=50 * i,
+                         ports=(40000 + i, (443, 53, 123, 0)[kind]), octets=100 * i)
+            records.append(flow(i, **there))
+            if i % 3:
+                records.append(flow(i, **{**there, "source": 0xC6336401, "start": 50 * i + 3,
+                                          "destination": there["source"], "ports": there["ports"][::-1]}))
+        path = self.file("flows.ipfix", ipfix(records, FIELDS))
+        self.report(path)
+        return path
+
+    def test_choices_filter_everything(self):
+        flows = self.mixed()
+        tab = self.open()
+        self.assertEqual(self.totals(tab), self.shown(flows))
+        self.choose(tab, "protocols", "udp")
+        self.assertEqual(self.totals(tab), self.shown(flows, "proto udp"))
+        self.assertEqual(tab.evaluate("location.hash"), "#proto=17")
+        self.choose(tab, "protocols", "tcp")
+        self.assertEqual(self.totals(tab), self.shown(flows, "proto udp or proto tcp"))
+        # a bookmark of it says the same, and so does the table
+        again = self.open(tab.evaluate("location.hash"))
+        self.assertEqual(self.totals(again), self.totals(tab))
+        lines = again.evaluate("document.querySelector('#flows .turn').textContent")
+        self.assertIn(f"of {self.totals(tab)['flows']:,}", lines)
+        self.assertEqual(tab.problems + again.problems, [])
+
+    def test_a_time_is_brushed(self):
+        records = [flow(i, start=100 * i, ports=(2000 + i, 443)) for i in range(1000)]
+        path = self.file("flows.ipfix", ipfix(records, FIELDS))
+        self.report(path)
+        tab = self.open()
+        box = json.loads(tab.evaluate(
+            "document.getElementById('chart-time').scrollIntoView(),"
+            "JSON.stringify(document.getElementById('chart-time').getBoundingClientRect())"))
+        middle = box["y"] + box["height"] / 2
+        tab.drag(box["x"] + box["width"] * 0.3, middle, box["x"] + box["width"] * 0.6, middle)
+        tab.wait("location.hash.startsWith('#time=')")
+        first, last = map(int, re.findall(r"\d+", tab.evaluate("location.hash")))
+        self.assertLess(15_000, last - first)
+        self.assertLess(last - first, 60_000)
+        self.assertEqual(self.totals(tab), self.shown(
+            path, f"start >= @{first / 1000:.3f} and start < @{last / 1000:.3f}"))
+        self.assertEqual(tab.problems, [])
+
+    def test_hostile_names(self):
+        named = self.directory / "a<script><img src=x onerror=alert(1)>.ipfix"
+        named.write_bytes(ipfix([flow(0)], FIELDS))
+        self.report(named, "--title", HOSTILE)
+        tab = self.open()
+        self.assertEqual(tab.evaluate("document.querySelectorAll('img').length"), 0)
+        title = tab.evaluate("document.querySelector('h1').textContent")
+        self.assertIn("</script><img src=x onerror=alert(1)>", title)
+        self.assertNotRegex(title, "[\u2028\u202e\x07]")
+        self.assertEqual(tab.problems, [])
+
+    def test_200000_flows(self):
+        def one(i):
+            return flow(i, start=37 * i, source=0x0A000000 + i * 7919 % 3000, packets=1 + i % 40,
+                        destination=0xC6330000 + i * i % 20000, ports=(1024 + i * 31 % 60000, (443, 80, 53)[i % 3]),
+                        octets=60 + i * i % 100000, duration=i % 5000)
+        path = self.file("flows.ipfix", ipfix([one(i) for i in range(200_000)], FIELDS))
+        self.report(path)
+        self.assertLess(self.page.stat().st_size, 2_500_000)
+        tab = self.open()
+        self.assertLess(tab.busy(), 2)
+        self.assertEqual(self.totals(tab)["flows"], 200_000)
+        begin = tab.busy()
+        self.choose(tab, "services", "tcp/443 https")
+        self.assertLess(tab.busy() - begin, 1)
+        self.assertEqual(tab.problems, [])
+
+
+@unittest.skipUnless(NOT_BUILT, "the page is built")
+class Absent(Case):
+    def test_it_says_so(self):
+        done = self.run_plain("report", "/dev/null", "-o", self.directory / "x")
+        self.assertEqual(done.status, 1)
+        self.assertIn(f"built without the page: {NOT_BUILT}", done.stderr)
+
+
+if __name__ == "__main__":
+    support.main()
