@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Meters an interface and prints each flow when it ends:  live INTERFACE  (Ctrl-C ends it) */
+/* A live engine with a callback for records: prints each flow when it ends.  live SOURCE  (Ctrl-C ends it) */
 #include <arpa/inet.h>
 #include <signal.h>
 #include <spanflow/spanflow.h>
 #include <stdio.h>
-#include <time.h>
 
 static volatile sig_atomic_t stopped;
 
@@ -26,35 +25,35 @@ static unsigned print(void *context, const struct sf_flow *flows, unsigned count
 	return count;
 }
 
+static void notice(void *context, enum sf_notice kind, const char *text)
+{
+	fprintf(stderr, "%s%s\n", kind == SF_NOTICE_FAILED ? (const char *)context : "", text);
+}
+
 int main(int argc, char **argv)
 {
-	struct sf_capture_options from = { .names = (const char **)&argv[1], .name_count = 1 };
-	struct sf_meter_options options = { .max_flows = 100000, .sink = { print, stdout } };
-	const struct sf_observation_point point = { 0 };
-	struct sf_packet batch[SF_BATCH_MAX];
-	struct sf_capture *capture = NULL;
-	struct sf_meter *meter = NULL;
-	struct sf_error error = { SF_EUSAGE, "usage: live INTERFACE" };
-	struct timespec now;
-	int n = 0;
+	struct sf_plan_source source = { 0 };
+	struct sf_plan_destination callback = { .kind = SF_TO_CALLBACK, .sink = { print, stdout } };
+	struct sf_plan plan = { &source, 1, &callback, 1, 10 * SF_NS_PER_S, 10 * SF_NS_PER_S };
+	struct sf_engine_options options = { .events = { .notice = notice, .context = "failed: " } };
+	struct sf_engine *engine = NULL;
+	struct sf_error error = { SF_EUSAGE, "usage: live SOURCE" };
+	struct sf_engine_counters counters;
 
-	from.queues = 1;
-	options.active_timeout_ns = options.idle_timeout_ns = 10 * SF_NS_PER_S;
-	if (argc != 2 || sf_capture_open(&capture, "pcap", &from, &error) < 0 ||
-		sf_meter_new(&meter, &options, &error) < 0)
+	if (argc != 2 || sf_plan_source_parse(&source, argv[1], &error) < 0 ||
+		sf_engine_new(&engine, &plan, &options, &error) < 0 ||
+		sf_engine_start(engine, &error) < 0)
 		return fprintf(stderr, "%s\n", error.text) != 0;
 	signal(SIGINT, stop);
-	while (!stopped && (n = sf_capture_recv(capture, 0, batch, SF_BATCH_MAX)) >= 0) {
-		sf_meter_batch(meter, batch, (unsigned)n, NULL, &point);
-		sf_capture_release(capture, 0);
-		timespec_get(&now, TIME_UTC);
-		sf_meter_age(meter, now.tv_sec * SF_NS_PER_S + now.tv_nsec);
+	while (sf_engine_step(engine)) {
 		fflush(stdout);
+		if (stopped)
+			sf_engine_stop(engine, "signal");
+		sf_engine_wait(engine);
 	}
-	if (n < 0)
-		fprintf(stderr, "%s\n", capture->error.text);
-	sf_meter_finish(meter, INT64_MAX);
-	sf_meter_free(meter);
-	sf_capture_close(capture);
-	return n < 0;
+	sf_engine_counters(engine, &counters);
+	fprintf(stderr, "%llu packets\n", (unsigned long long)counters.ledger.packets);
+	sf_engine_free(engine);
+	sf_plan_source_free(&source);
+	return 0;
 }

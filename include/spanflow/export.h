@@ -140,8 +140,8 @@ struct sf_destination_count {
 	X(stopped, "the run was to end at once, and the destination was not ready")
 
 struct sf_destination_stats {
-	const char *url;                     /* as given; lent until the exporter is freed */
-	const char *kind;                    /* "ipfix", "netflow9", "netflow5", "file", "text" */
+	const char *url;  /* as given; lent until the exporter is freed */
+	const char *kind; /* "ipfix", "netflow9", "netflow5", "file", "text", "callback" */
 	struct sf_destination_count offered; /* uniflows, or biflows with biflow=yes */
 	struct sf_destination_count sent;
 #define X(name, text) struct sf_destination_count skipped_##name;
@@ -228,6 +228,14 @@ SF_CHECKED static inline int sf_exporter_add_text(
 {
 	return sf_exporter_add_text_sized(exporter, options, sizeof(*options), error);
 }
+
+/*
+ * Adds a function of the program as a destination: each record comes once, with both directions. It
+ * returns how many records it took; the rest is lost to it as `queue`. `wants`: the facts on request that
+ * it reads (sf_fact_find()), ored, and perhaps SF_WANTS_FLOW_ID; 0: none. The sink is copied.
+ */
+SF_CHECKED int sf_exporter_add_callback(struct sf_exporter *exporter,
+	const struct sf_flow_sink *sink, uint64_t wants, struct sf_error *error);
 
 /*
  * What some destination tells and the meter gathers on request only, computed from the fields that the

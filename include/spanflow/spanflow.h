@@ -5,11 +5,13 @@
 
 #include <spanflow/capture.h>
 #include <spanflow/collect.h>
+#include <spanflow/engine.h>
 #include <spanflow/error.h>
 #include <spanflow/export.h>
 #include <spanflow/field.h>
 #include <spanflow/flow.h>
 #include <spanflow/meter.h>
 #include <spanflow/packet.h>
+#include <spanflow/plan.h>
 
 #endif

@@ -16,9 +16,11 @@
 #include "check/mirror.h"
 #include "check/observe.h"
 #include "cli/command.h"
+#include "cli/plan.h"
 #include "cli/report.h"
 #include "cli/signals.h"
 #include "engine/input.h"
+#include "guard/privileges.h"
 
 #define DEFAULT_NS (10 * SF_NS_PER_S)
 
@@ -227,22 +229,19 @@ static const char *name_of(const struct sf_options *options)
 	return colon ? colon + 1 : name;
 }
 
-static int open_source(
-	struct sf_input *input, const struct sf_options *options, struct sf_error *error)
+static int open_source(struct sf_input *input, const struct sf_plan *plan, struct sf_error *error)
 {
-	int err;
+	int err = 0;
 
-	if (options->files.count)
-		return sf_input_open_files(input, options, error);
-	err = sf_input_refuse_twice(options, error);
-	return err ? err
-		   : sf_input_open_live(
-			     input, options->interfaces.items[0], options, NULL, NULL, error);
+	if (sf_source_is_live(&plan->sources[0]))
+		err = sf_permits_refuse_twice(plan, error);
+	return err ? err : sf_input_open(input, &plan->sources[0], plan, NULL, NULL, error);
 }
 
 int sf_cmd_check(struct sf_options *options)
 {
 	struct sf_input input = { .span = 1 };
+	struct sf_made_plan made = { 0 };
 	struct sf_mirror *mirror = malloc(sizeof(*mirror));
 	struct sf_mirror_host host;
 	struct sf_error error = { -ENOMEM, "out of memory" };
@@ -261,7 +260,9 @@ int sf_cmd_check(struct sf_options *options)
 	options->no_wait = true;
 	sf_signals_catch();
 	if (!status && input.interfaces)
-		status = open_source(&input, options, &error);
+		status = sf_made_plan_init(&made, options, &error);
+	if (!status && input.interfaces)
+		status = open_source(&input, &made.plan, &error);
 	if (!status) {
 		learn_host(&host, &input, name_of(options));
 		status = sf_mirror_init(mirror, &host);
@@ -274,6 +275,7 @@ int sf_cmd_check(struct sf_options *options)
 		sf_mirror_fini(mirror);
 	}
 	sf_input_close(&input);
+	sf_made_plan_fini(&made);
 	free(input.interfaces);
 	free(mirror);
 	return status;

@@ -9,7 +9,7 @@
 #include "base/time_text.h"
 #include "cli/command.h"
 #include "cli/output.h"
-#include "engine/run.h"
+#include "cli/run.h"
 
 /* The name of a live option that was given, or NULL. */
 static const char *live_option(const struct sf_options *options)

@@ -125,6 +125,17 @@ static void refused(void *context, const char *exporter, const char *text)
 		sf_complain("%s: %s", exporter, text);
 }
 
+static int add_text(
+	struct sf_collected_sink *sink, const struct sf_options *options, struct sf_error *error)
+{
+	struct sf_text_options text = sf_output_text_options(options);
+
+	text.stream = sink->stream;
+	return sf_output_form(options) == SF_OUTPUT_NONE
+		       ? 0
+		       : sf_exporter_add_text(sink->exporter, &text, error);
+}
+
 /* Table, CSV and file are the exporter's. */
 static int exporter_open(
 	struct sf_collected_sink *sink, const struct sf_options *options, struct sf_error *error)
@@ -138,9 +149,11 @@ static int exporter_open(
 	int result = sf_exporter_new(&sink->exporter, &exporter_options, error);
 
 	if (result == 0 && !sink->json && !sink->asked.groups)
-		result = sf_output_text(sink->exporter, options, sink->stream, error);
+		result = add_text(sink, options, error);
 	/* --biflow is for the table and CSV */
-	return result ? result : sf_output_files(sink->exporter, options, false, error);
+	for (unsigned i = 0; !result && i < options->write.count; i++)
+		result = sf_exporter_add_file(sink->exporter, options->write.items[i], error);
+	return result;
 }
 
 /* Records that do not meet the conditions have files of their own. */

@@ -13,8 +13,8 @@
 		reason, help, text },
 
 const struct sf_counter sf_counters[] = {
-#define LEDGER(member, merge, ...)       ROW(RUN, sf_books, ledger.member, __VA_ARGS__)
-#define BOOKS(member, merge, ...)        ROW(RUN, sf_books, member, __VA_ARGS__)
+#define LEDGER(member, merge, ...)       ROW(RUN, sf_engine_counters, ledger.member, __VA_ARGS__)
+#define ENGINE(member, merge, ...)       ROW(RUN, sf_engine_counters, member, __VA_ARGS__)
 #define SOURCE(member, merge, ...)       ROW(SOURCE, sf_source_counters, stats.member, __VA_ARGS__)
 #define SOURCE_STATE(member, merge, ...) ROW(SOURCE, sf_source_counters, member, __VA_ARGS__)
 #define SOURCE_CAUSE(member, merge, ...) ROW(CAUSES, sf_source_counters, stats.member, __VA_ARGS__)
@@ -48,15 +48,6 @@ static_assert(RECEIVED_ROWS == sizeof(struct sf_collected_input) / sizeof(uint64
 	"a counter of struct sf_collected_input has no row");
 static_assert(COLLECTOR_ROWS == sizeof(struct sf_collector_stats) / sizeof(uint64_t),
 	"a counter of struct sf_collector_stats has no row");
-
-void sf_books_add(struct sf_books *sum, const struct sf_books *books)
-{
-	sf_ledger_add(&sum->ledger, &books->ledger);
-#define BOOKS(member, merge, ...) SF_MERGE_##merge(sum->member, books->member);
-#include "base/counters.def"
-	if (books->clock > sum->clock)
-		sum->clock = books->clock;
-}
 
 void sf_capture_stats_add(struct sf_capture_stats *sum, const struct sf_capture_stats *stats)
 {

@@ -18,7 +18,7 @@
 
 /* What a counter belongs to, and the structure that holds it. */
 enum sf_scope {
-	SF_SCOPE_RUN,         /* struct sf_books: summed over the workers */
+	SF_SCOPE_RUN,         /* struct sf_engine_counters: summed over the workers */
 	SF_SCOPE_SOURCE,      /* struct sf_source_counters: of one source, or summed over all */
 	SF_SCOPE_CAUSES,      /* the same; not one number, but stats.causes */
 	SF_SCOPE_PROCESS,     /* struct sf_process_counters */

@@ -8,7 +8,7 @@
 
 void sf_loss_get(const struct sf_report *report, struct sf_loss *loss)
 {
-	const struct sf_ledger *ledger = &report->books.ledger;
+	const struct sf_ledger *ledger = &report->counters.ledger;
 	struct sf_capture_stats capture;
 
 	sf_report_capture(report, &capture);

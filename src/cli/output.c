@@ -77,85 +77,26 @@ FILE *sf_output_stream(void)
 	return fopencookie(NULL, "w", (cookie_io_functions_t){ .write = write_all });
 }
 
-int sf_output_text(struct sf_exporter *exporter, const struct sf_options *options, FILE *stream,
-	struct sf_error *error)
+struct sf_text_options sf_output_text_options(const struct sf_options *options)
 {
-	struct sf_text_options text = {
-		.stream = stream,
+	enum sf_output form = sf_output_form(options);
+
+	return (struct sf_text_options){
+		.format = form == SF_OUTPUT_JSON  ? SF_TEXT_JSON
+			  : form == SF_OUTPUT_CSV ? SF_TEXT_CSV
+						  : SF_TEXT_TABLE,
 		.biflow = options->biflow,
 		.local_time = options->local_time,
 		.wide = options->wide,
 		.width = sf_output_width(),
 	};
-	enum sf_output form = sf_output_form(options);
-
-	if (form == SF_OUTPUT_NONE)
-		return 0;
-	text.format = form == SF_OUTPUT_JSON  ? SF_TEXT_JSON
-		      : form == SF_OUTPUT_CSV ? SF_TEXT_CSV
-					      : SF_TEXT_TABLE;
-	return sf_exporter_add_text(exporter, &text, error);
 }
 
-static int add(struct sf_exporter *exporter, const char *text, bool biflow,
-	int (*add_one)(struct sf_exporter *, const char *, struct sf_error *),
-	struct sf_error *error)
+char *sf_output_url(const char *text, bool biflow)
 {
-	char *longer = NULL;
-	int err;
+	char *url;
 
 	if (!biflow || strstr(text, ",biflow="))
-		return add_one(exporter, text, error);
-	if (asprintf(&longer, "%s,biflow=yes", text) < 0)
-		return sf_error_set(error, -ENOMEM, "out of memory");
-	err = add_one(exporter, longer, error);
-	free(longer);
-	return err;
-}
-
-/* True if both paths lead to the same file: its two writers would overwrite each other. */
-static bool is_same_file(const char *one, const char *other)
-{
-	char paths[2][PATH_MAX];
-	struct stat status[2];
-
-	snprintf(paths[0], PATH_MAX, "%.*s", (int)sf_exporter_path_length(one), one);
-	snprintf(paths[1], PATH_MAX, "%.*s", (int)sf_exporter_path_length(other), other);
-	if (strcmp(paths[0], paths[1]) == 0)
-		return true;
-	return stat(paths[0], &status[0]) == 0 && stat(paths[1], &status[1]) == 0 &&
-	       S_ISREG(status[0].st_mode) && status[0].st_dev == status[1].st_dev &&
-	       status[0].st_ino == status[1].st_ino;
-}
-
-int sf_output_files(struct sf_exporter *exporter, const struct sf_options *options, bool biflow,
-	struct sf_error *error)
-{
-	int err = 0;
-
-	for (unsigned i = 0; !err && i < options->write.count; i++) {
-		const char *file = options->write.items[i];
-
-		for (unsigned k = 0; k < i; k++)
-			if (is_same_file(options->write.items[k], file))
-				return sf_error_set(
-					error, SF_EUSAGE, "-w %s: is named twice", file);
-		err = add(exporter, file, biflow, sf_exporter_add_file, error);
-	}
-	return err;
-}
-
-int sf_output_destinations(
-	struct sf_exporter *exporter, const struct sf_options *options, struct sf_error *error)
-{
-	int err = 0;
-
-	for (unsigned i = 0; !err && i < options->collectors.count; i++) {
-		const char *url = options->collectors.items[i];
-		/* NetFlow has no biflows */
-		bool able = strncmp(url, "netflow", 7) != 0;
-
-		err = add(exporter, url, options->biflow && able, sf_exporter_add_collector, error);
-	}
-	return err ? err : sf_output_files(exporter, options, options->biflow, error);
+		return strdup(text);
+	return asprintf(&url, "%s,biflow=yes", text) < 0 ? NULL : url;
 }

@@ -25,21 +25,13 @@ FILE *sf_output_stream(void);
 /* Columns of the terminal at standard output; 0: standard output is not a terminal. */
 unsigned sf_output_width(void);
 
-/*
- * Adds the destination for printed records, if there are any: `stream`, which must outlive the
- * exporter, or if that is NULL the descriptor of standard output.
- */
-int sf_output_text(struct sf_exporter *exporter, const struct sf_options *options, FILE *stream,
-	struct sf_error *error);
-
-/* Adds every file of -w as a destination. */
-int sf_output_files(struct sf_exporter *exporter, const struct sf_options *options, bool biflow,
-	struct sf_error *error);
+/* How records are printed: format, and the width of the terminal. */
+struct sf_text_options sf_output_text_options(const struct sf_options *options);
 
 /*
- * Adds collectors and files; --biflow applies to each of them without an option biflow= of its own.
+ * A collector or file of -e and -w with the option biflow=yes of --biflow, unless it has such an option of
+ * its own. The caller frees it; NULL: no memory.
  */
-int sf_output_destinations(
-	struct sf_exporter *exporter, const struct sf_options *options, struct sf_error *error);
+char *sf_output_url(const char *text, bool biflow);
 
 #endif

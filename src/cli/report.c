@@ -14,47 +14,27 @@
 
 void sf_report_capture(const struct sf_report *report, struct sf_capture_stats *sum)
 {
-	memset(sum, 0, sizeof(*sum));
-	for (unsigned i = 0; i < report->input_count; i++) {
-		struct sf_capture *capture = report->inputs[i].capture;
-		struct sf_capture_stats stats = { 0 };
+	struct sf_engine_source source;
 
-		capture->ops->stats(capture, &stats);
-		sf_capture_stats_add(sum, &stats);
-	}
+	memset(sum, 0, sizeof(*sum));
+	for (unsigned i = 0; sf_engine_source(report->engine, i, &source); i++)
+		sf_capture_stats_add(sum, &source.stats);
 }
 
-bool sf_report_balanced(const struct sf_report *report)
+bool sf_report_nobody_reads(const struct sf_report *report)
 {
-	const struct sf_ledger *ledger = &report->books.ledger;
 	struct sf_destination_stats stats;
-	struct sf_capture_stats capture;
-	bool final = report->ended != NULL, balanced = true;
+	unsigned i = 0;
 
-	/* packets are on their way between workers, or wait for older ones, as long as the run goes on */
-	if (final)
-		balanced &= sf_ledger_closed(ledger);
-	else if (!report->books.handed && !report->books.order.waiting)
-		balanced &= sf_ledger_balanced(ledger);
-	balanced &= report->books.frames == ledger->frames + report->books.unread;
-	sf_report_capture(report, &capture);
-	if (final)
-		balanced &= capture.frames == report->books.frames;
-	for (unsigned i = 0; sf_exporter_stats(report->exporter, i, &stats); i++) {
-		struct sf_destination_count waiting;
-
-		balanced &= sf_destination_waiting(&stats, &waiting);
-		if (final)
-			balanced &= sf_destination_balanced(&stats) &&
-				    stats.offered.packets == ledger->record_packets &&
-				    stats.offered.octets == ledger->record_octets;
-	}
-	return balanced;
+	for (; sf_exporter_stats(report->exporter, i, &stats); i++)
+		if (!stats.gone)
+			return false;
+	return i > 0;
 }
 
 uint64_t sf_report_lost(const struct sf_report *report)
 {
-	uint64_t sum = report->books.ledger.lost_records;
+	uint64_t sum = report->counters.ledger.lost_records;
 	struct sf_destination_counters counters;
 	struct sf_destination_stats stats;
 
@@ -121,17 +101,17 @@ static void json_destinations(const struct sf_report *report, FILE *stream, bool
 
 static void json_sources(const struct sf_report *report, FILE *stream)
 {
+	struct sf_engine_source source;
+
 	fputs(",\"sources\":[", stream);
-	for (unsigned i = 0; i < report->input_count; i++) {
-		struct sf_capture *capture = report->inputs[i].capture;
-		struct sf_source_counters counters = { 0 };
+	for (unsigned i = 0; sf_engine_source(report->engine, i, &source); i++) {
+		const struct sf_source_counters counters = { .stats = source.stats };
 		const struct sf_capture_stats *stats = &counters.stats;
 		const struct sf_counter_set set = { .objects[SF_SCOPE_SOURCE] = &counters };
 
-		capture->ops->stats(capture, &counters.stats);
 		fprintf(stream, "%s{\"name\":", i ? "," : "");
-		sf_report_json_string(stream, report->inputs[i].name);
-		fprintf(stream, ",\"driver\":\"%s\",", capture->ops->name);
+		sf_report_json_string(stream, source.name);
+		fprintf(stream, ",\"driver\":\"%s\",", source.driver);
 		sf_counters_json(&set, "sources[].", stream);
 		fputs(",\"counters\":{", stream);
 		for (unsigned k = 0; k < stats->cause_count; k++)
@@ -213,14 +193,14 @@ void sf_report_json(const struct sf_report *report, FILE *stream)
 {
 	struct sf_source_counters sources;
 	const struct sf_counter_set set = {
-		.objects[SF_SCOPE_RUN] = &report->books,
+		.objects[SF_SCOPE_RUN] = &report->counters,
 		.objects[SF_SCOPE_SOURCE] = &sources,
 	};
 
 	sf_report_capture(report, &sources.stats);
 	fputs("{", stream);
 	sf_counters_json(&set, "", stream);
-	json_types(&report->books.ledger, stream);
+	json_types(&report->counters.ledger, stream);
 	json_destinations(report, stream, true);
 	json_destinations(report, stream, false);
 	json_sources(report, stream);
@@ -230,7 +210,8 @@ void sf_report_json(const struct sf_report *report, FILE *stream)
 	}
 	if (report->ended)
 		fprintf(stream, ",\"ended\":\"%s\"", report->ended);
-	fprintf(stream, ",\"balanced\":%s}\n", sf_report_balanced(report) ? "true" : "false");
+	fprintf(stream, ",\"balanced\":%s}\n",
+		sf_engine_balanced(report->engine) ? "true" : "false");
 }
 
 static void text_ignored(const struct sf_ledger *ledger, FILE *stream)
@@ -283,9 +264,10 @@ void sf_report_destination_text(const struct sf_destination_stats *stats, FILE *
 /* Files drop nothing; of an interface it is told also when nothing was. */
 static void text_dropped(const struct sf_report *report, FILE *stream)
 {
+	struct sf_engine_source source;
 	struct sf_loss loss;
 
-	if (!report->input_count || !report->inputs[0].capture->live)
+	if (!sf_engine_source(report->engine, 0, &source) || !source.live)
 		return;
 	sf_loss_get(report, &loss);
 	fputs("dropped  ", stream);
@@ -293,22 +275,22 @@ static void text_dropped(const struct sf_report *report, FILE *stream)
 	fputc('\n', stream);
 }
 
-static void text_shares(const struct sf_books *books, FILE *stream)
+static void text_shares(const struct sf_engine_counters *counters, FILE *stream)
 {
-	const struct sf_ledger *ledger = &books->ledger;
+	const struct sf_ledger *ledger = &counters->ledger;
 
 	if (ledger->dedup_copies)
 		fprintf(stream, "copies   %.1f %% of packets are copies of another (--dedup)\n",
 			100.0 * (double)ledger->dedup_copies / (double)ledger->dedup_examined);
-	if (books->handed)
+	if (counters->handed)
 		fprintf(stream, "workers  handed %.1f %% of packets over to each other\n",
-			100.0 * (double)books->handed / (double)ledger->packets);
+			100.0 * (double)counters->handed / (double)ledger->packets);
 }
 
 static void text_frames(
 	const struct sf_report *report, const struct sf_counter_set *set, FILE *stream)
 {
-	const struct sf_ledger *ledger = &report->books.ledger;
+	const struct sf_ledger *ledger = &report->counters.ledger;
 	uint64_t left_out = 0;
 
 	/* not a difference: between workers packets are on their way as long as the run goes on */
@@ -343,7 +325,7 @@ void sf_report_text(const struct sf_report *report, FILE *stream)
 	struct sf_destination_stats stats;
 	struct sf_source_counters sources;
 	const struct sf_counter_set set = {
-		.objects[SF_SCOPE_RUN] = &report->books,
+		.objects[SF_SCOPE_RUN] = &report->counters,
 		.objects[SF_SCOPE_SOURCE] = &sources,
 	};
 
@@ -353,20 +335,21 @@ void sf_report_text(const struct sf_report *report, FILE *stream)
 		sf_counters_text(&set,
 			"filtered {filteredInKernel} in the kernel, not among the frames\n",
 			stream);
-	text_shares(&report->books, stream);
-	if (report->books.order.forced)
+	text_shares(&report->counters, stream);
+	if (report->counters.order.forced)
 		sf_counters_text(&set,
 			"order    {order.forced} packets were metered without waiting for older "
 			"ones: the memory that sorts packets by time was full\n",
 			stream);
-	if (report->books.order.late)
+	if (report->counters.order.late)
 		sf_counters_text(&set,
 			"order    {order.late} packets came too late to be sorted: later ones had "
 			"been metered\n",
 			stream);
-	text_records(&set, report->books.ledger.lost_records > 0, stream);
+	text_records(&set, report->counters.ledger.lost_records > 0, stream);
 	for (unsigned i = 0; sf_exporter_stats(report->exporter, i, &stats); i++)
 		sf_report_destination_text(&stats, stream);
 	fprintf(stream, "balance  %s\n",
-		sf_report_balanced(report) ? "accounting complete" : "ACCOUNTING INCOMPLETE");
+		sf_engine_balanced(report->engine) ? "accounting complete"
+						   : "ACCOUNTING INCOMPLETE");
 }

@@ -5,38 +5,30 @@
 
 #include <stdio.h>
 
+#include <spanflow/engine.h>
 #include <spanflow/export.h>
 
-#include "engine/input.h"
-#include "engine/worker.h"
 #include "guard/sandbox.h"
 
 struct sf_report {
-	struct sf_books books; /* summed over the workers */
-	const struct sf_input *inputs;
-	unsigned input_count;
+	struct sf_engine_counters counters; /* summed over the workers */
+	const struct sf_engine *engine;     /* has the sources */
 	const struct sf_exporter *exporter;
 	const struct sf_sandbox *sandbox; /* NULL: none, as with files */
 	const char *ended; /* why the run ended: "eof", "count", "SIGTERM" …; NULL: it goes on */
 };
 
-/* counters.c: adds a worker's books to the sum; the clock becomes the later one. */
-void sf_books_add(struct sf_books *sum, const struct sf_books *books);
-
 /* Sum of what the sources saw. */
 void sf_report_capture(const struct sf_report *report, struct sf_capture_stats *sum);
-
-/*
- * All equations: of the frames, of the packets and octets, of each destination. Between table and
- * destinations records are on their way as long as the run goes on: then that one is left out.
- */
-bool sf_report_balanced(const struct sf_report *report);
 
 /* Records lost by name, in the ring or at a destination. */
 uint64_t sf_report_lost(const struct sf_report *report);
 
 /* Some file or print lacks something, be it no record. */
 bool sf_report_incomplete(const struct sf_report *report);
+
+/* There are destinations, and their readers have all gone. */
+bool sf_report_nobody_reads(const struct sf_report *report);
 
 /* Prints a JSON string: UTF-8 as it is; control characters and bytes that are not UTF-8 escaped. */
 void sf_report_json_string(FILE *stream, const char *text);

@@ -1,57 +1,51 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the metrics of a metering run show. Thread: the main thread's, which may ask the exporter. */
+#include <stdlib.h>
+
 #include "cli/metrics.h"
-#include "engine/run.h"
-
-/* What keeps packets of this source from coming, or NULL. */
-static const char *condition(const struct sf_run *run, unsigned input)
-{
-	struct sf_capture *capture = run->inputs[input].capture;
-
-	if (run->said_failed >> input & 1)
-		return capture->error.text;
-	return capture->ops->condition ? capture->ops->condition(capture) : NULL;
-}
+#include "cli/run.h"
 
 static void write_page(void *context, bool openmetrics, FILE *stream)
 {
 	const struct sf_run *run = context;
-	const struct sf_report report = sf_run_report(run, &run->books);
-	struct sf_metric_source sources[SF_INPUTS_MAX] = { 0 };
+	const struct sf_report report = sf_run_report(run);
+	unsigned count = run->made.plan.source_count;
+	struct sf_metric_source *sources = calloc(count, sizeof(*sources));
 	const struct sf_metric_set set = {
-		.whole.objects[SF_SCOPE_RUN] = &run->books,
+		.whole.objects[SF_SCOPE_RUN] = &report.counters,
 		.sources = sources,
-		.source_count = run->input_count,
-		.exporter = run->exporter,
-		.balanced = sf_report_balanced(&report),
+		.source_count = sources ? count : 0,
+		.exporter = report.exporter,
+		.balanced = sf_engine_balanced(run->engine),
 	};
 
-	for (unsigned i = 0; i < run->input_count; i++) {
-		struct sf_capture *capture = run->inputs[i].capture;
+	for (unsigned i = 0; i < set.source_count; i++) {
+		struct sf_engine_source source;
 
-		sources[i].name = run->inputs[i].name;
-		sources[i].counters.up = condition(run, i) == NULL;
-		capture->ops->stats(capture, &sources[i].counters.stats);
+		sf_engine_source(run->engine, i, &source);
+		sources[i].name = source.name;
+		sources[i].counters.up = source.condition == NULL;
+		sources[i].counters.stats = source.stats;
 	}
 	sf_metrics_write(&set, openmetrics, stream);
+	free(sources);
 }
 
 /* One source that delivers is enough. */
 static bool hindered(void *context, char *text, size_t size)
 {
 	const struct sf_run *run = context;
-	const char *why = NULL;
+	const char *ended = sf_engine_ended(run->engine);
+	struct sf_engine_source source = { .condition = "there is no source" };
 
-	if (run->ended) {
-		snprintf(text, size, "the run is about to end: %s", run->ended);
+	if (ended) {
+		snprintf(text, size, "the run is about to end: %s", ended);
 		return true;
 	}
-	for (unsigned i = 0; i < run->input_count; i++) {
-		why = condition(run, i);
-		if (!why)
+	for (unsigned i = 0; sf_engine_source(run->engine, i, &source); i++)
+		if (!source.condition)
 			return false;
-	}
-	snprintf(text, size, "%s", why ? why : "there is no source");
+	snprintf(text, size, "%s", source.condition);
 	return true;
 }
 
@@ -59,7 +53,6 @@ int sf_run_open_metrics(struct sf_run *run, struct sf_error *error)
 {
 	const struct sf_metrics_owner owner = { write_page, hindered, run };
 
-	run->books.clock = INT64_MIN;
 	return sf_metrics_open(
 		&run->metrics, run->options->metrics, &owner, run->options->quiet, error);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Messages of a run on standard error. */
+/* Messages of a run on standard error, and to the service manager. */
 #include <inttypes.h>
 #include <poll.h>
 #include <string.h>
@@ -8,11 +8,9 @@
 
 #include "base/clock.h"
 #include "cli/command.h"
-#include "cli/signals.h"
-#include "engine/run.h"
+#include "cli/run.h"
 
-#define NEWS_NS    (10 * SF_NS_PER_S)
-#define NEWS_BURST 8
+#define WAITING_NS SF_NS_PER_S /* a wait at the end that is worth words */
 
 void sf_run_say(const struct sf_run *run, const char *text)
 {
@@ -20,47 +18,31 @@ void sf_run_say(const struct sf_run *run, const char *text)
 		sf_complain("%s", text);
 }
 
-static void tell_metering(const struct sf_run *run, struct sf_input *input)
+void sf_run_on_notice(void *context, enum sf_notice notice, const char *text)
 {
-	const struct sf_capture_ops *ops = input->capture->ops;
-	char text[320] = "";
+	struct sf_run *run = context;
+	bool fault = notice != SF_NOTICE_WARNING && notice != SF_NOTICE_WAITING &&
+		     notice != SF_NOTICE_METERING;
 
-	if (ops->describe)
-		ops->describe(input->capture, text, sizeof(text));
-	/* --quiet too, after it was said that there is nothing to meter yet */
-	if (!run->options->quiet || input->condition)
-		sf_complain("metering %s%s%s", input->name, *text ? ": " : "", text);
-	input->told = true;
-}
-
-void sf_run_tell_sources(struct sf_run *run)
-{
-	for (unsigned i = 0; run->live && i < run->input_count; i++) {
-		struct sf_input *input = &run->inputs[i];
-		const struct sf_capture_ops *ops = input->capture->ops;
-		const char *now = ops->condition ? ops->condition(input->capture) : NULL;
-
-		/* --quiet too: nothing is metered meanwhile */
-		if (now && now != input->condition)
-			sf_complain("%s", now);
-		else if (!now && !input->told)
-			tell_metering(run, input);
-		else if (!now && input->condition)
-			sf_complain("%s: packets can come again", input->name);
-		input->condition = now;
+	if (notice == SF_NOTICE_ENDING) {
+		sf_notify_send(&run->notify, "STOPPING=1\nSTATUS=sending the last records");
+	} else if (fault || !run->options->quiet) {
+		sf_progress_clear(&run->progress);
+		sf_complain("%s", text);
 	}
 }
 
 /* The sources by name, or how many files; `text` has `size` bytes. */
 static void name_sources(const struct sf_run *run, char *text, size_t size)
 {
+	const struct sf_plan *plan = &run->made.plan;
 	size_t used = 0;
 
 	if (!run->live)
 		snprintf(text, size, "files");
-	for (unsigned i = 0; run->live && i < run->input_count && used < size; i++)
+	for (unsigned i = 0; run->live && i < plan->source_count && used < size; i++)
 		used += (size_t)snprintf(
-			text + used, size - used, "%s%s", i ? ", " : "", run->inputs[i].name);
+			text + used, size - used, "%s%s", i ? ", " : "", plan->sources[i].text);
 }
 
 void sf_run_tell_ready(struct sf_run *run)
@@ -72,10 +54,11 @@ void sf_run_tell_ready(struct sf_run *run)
 	sf_notify_send(&run->notify, lines);
 }
 
-void sf_run_tell_status(struct sf_run *run, const struct sf_ledger *ledger,
+static void tell_status(struct sf_run *run, const struct sf_ledger *ledger,
 	const struct sf_capture_stats *capture, int64_t mono)
 {
 	char names[256] = "", lines[2 * sizeof(names)];
+	struct sf_engine_source source;
 
 	if (!sf_notify_status_due(&run->notify, mono))
 		return;
@@ -85,52 +68,111 @@ void sf_run_tell_status(struct sf_run *run, const struct sf_ledger *ledger,
 		" dropped before that, %" PRIu64 " flows in the table",
 		names, ledger->frames, capture->dropped_kernel + capture->dropped_nic,
 		ledger->flows_active);
-	for (unsigned i = 0; i < run->input_count; i++)
-		if (run->inputs[i].condition)
-			snprintf(lines, sizeof(lines), "STATUS=%s", run->inputs[i].condition);
+	for (unsigned i = 0; sf_engine_source(run->engine, i, &source); i++)
+		if (source.condition)
+			snprintf(lines, sizeof(lines), "STATUS=%s", source.condition);
 	sf_notify_send(&run->notify, lines);
 }
 
-struct sf_report sf_run_report(const struct sf_run *run, const struct sf_books *books)
+/* Said once. */
+static void tell_monitor(struct sf_run *run)
 {
-	return (struct sf_report){
-		.books = *books,
-		.inputs = run->inputs,
-		.input_count = run->input_count,
-		.exporter = run->exporter,
-		.sandbox = run->sandbox.wanted ? &run->sandbox : NULL,
-		.ended = run->ended,
-	};
+	if (!sf_privileges_lost_monitor(&run->privileges))
+		return;
+	sf_progress_clear(&run->progress);
+	sf_complain("the monitor (process %d) has ended: metering goes on, but an interface that "
+		    "goes away cannot be opened again, and what was changed at interfaces "
+		    "(ethtool -k, ip link) stays changed",
+		(int)run->privileges.monitor.pid);
 }
 
-void sf_run_print_stats(const struct sf_run *run, const struct sf_books *books)
+/* What a live run has lost since the last time, at most once a minute; also with --quiet. */
+static void tell_losses(struct sf_run *run, const struct sf_report *report, int64_t mono)
 {
-	struct sf_report report = sf_run_report(run, books);
+	char text[1024];
+
+	if (!run->live || !sf_loss_news(&run->losses, report, mono, text, sizeof(text)))
+		return;
+	sf_progress_clear(&run->progress);
+	sf_complain("%s", text);
+}
+
+void sf_run_on_counted(void *context, const struct sf_engine_counters *counters, bool asked)
+{
+	struct sf_run *run = context;
+	int64_t mono = sf_clock_read(CLOCK_MONOTONIC);
+	struct sf_report report = sf_run_report(run);
+	struct sf_capture_stats capture;
+
+	sf_report_capture(&report, &capture);
+	tell_monitor(run);
+	tell_status(run, &counters->ledger, &capture, mono);
+	if (!report.ended)
+		tell_losses(run, &report, mono);
+	if (!report.ended && sf_progress_due(&run->progress, mono))
+		sf_progress_show(&run->progress, mono, &counters->ledger, &capture);
+	if (asked) {
+		sf_progress_clear(&run->progress);
+		sf_run_print_stats(run);
+	}
+}
+
+void sf_run_tell_enrich(struct sf_run *run)
+{
+	char text[600];
+
+	while (run->enrich && sf_enrich_look(run->enrich, text, sizeof(text))) {
+		sf_progress_clear(&run->progress);
+		sf_complain("%s", text);
+	}
+}
+
+static uint64_t waiting_records(const struct sf_run *run)
+{
+	const struct sf_exporter *exporter = sf_engine_exporter(run->engine);
+	struct sf_destination_stats stats;
+	struct sf_destination_count waiting;
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; sf_exporter_stats(exporter, i, &stats); i++)
+		if (!stats.gone && sf_destination_waiting(&stats, &waiting))
+			sum += waiting.records;
+	return sum;
+}
+
+void sf_run_tell_waiting(struct sf_run *run, int64_t mono)
+{
+	if (!run->delivering_since)
+		run->delivering_since = mono;
+	if (run->options->quiet || run->waiting_told || mono - run->delivering_since < WAITING_NS)
+		return;
+	sf_complain("%" PRIu64 " records still wait for destinations, for %" PRIu64
+		    " s at most (--stop-timeout); another signal ends this",
+		waiting_records(run), (uint64_t)run->options->stop_timeout_ns / SF_NS_PER_S);
+	run->waiting_told = true;
+}
+
+struct sf_report sf_run_report(const struct sf_run *run)
+{
+	struct sf_report report = {
+		.engine = run->engine,
+		.exporter = sf_engine_exporter(run->engine),
+		.sandbox = run->privileges.sandbox.wanted ? &run->privileges.sandbox : NULL,
+		.ended = sf_engine_ended(run->engine),
+	};
+
+	sf_engine_counters(run->engine, &report.counters);
+	return report;
+}
+
+void sf_run_print_stats(const struct sf_run *run)
+{
+	struct sf_report report = sf_run_report(run);
 
 	if (run->options->stats == SF_STATS_JSON)
 		sf_report_json(&report, stderr);
 	else
 		sf_report_text(&report, stderr);
-}
-
-void sf_run_answer(struct sf_run *run)
-{
-	char text[600];
-
-	if (sf_signal_hangup && run->enrich) {
-		sf_signal_hangup = 0;
-		sf_progress_clear(&run->progress);
-		sf_complain("SIGHUP: reading the files of --enrich again; a new configuration or "
-			    "new output files take a restart");
-		sf_enrich_reload(run->enrich);
-	} else if (sf_signal_hangup) {
-		sf_progress_clear(&run->progress);
-		sf_signals_answer();
-	}
-	while (run->enrich && sf_enrich_look(run->enrich, text, sizeof(text))) {
-		sf_progress_clear(&run->progress);
-		sf_complain("%s", text);
-	}
 }
 
 /* True if standard output is a pipe whose reader has gone. */
@@ -141,82 +183,13 @@ static bool output_closed(void)
 	return poll(&out, 1, 0) == 1 && out.revents & POLLERR;
 }
 
-/* A collector may come and go: NEWS_BURST lines about it, then one in NEWS_NS, the last one. */
-static bool may_tell_news(struct sf_run *run, unsigned index, int64_t mono)
-{
-	int64_t *free_ns = &run->told[index].news_ns;
-
-	if (*free_ns < mono - NEWS_BURST * NEWS_NS)
-		*free_ns = mono - NEWS_BURST * NEWS_NS;
-	if (*free_ns > mono && !run->ended)
-		return false;
-	*free_ns += NEWS_NS;
-	return true;
-}
-
-/* The first loss, and news about who can be reached. */
-static void tell_destination(
-	struct sf_run *run, unsigned index, const struct sf_destination_stats *stats)
-{
-	int64_t mono = sf_clock_read(CLOCK_MONOTONIC);
-	const char *text = NULL;
-
-	if (stats->news_count != run->told[index].news) {
-		if (!may_tell_news(run, index, mono))
-			return;
-		text = stats->news;
-		run->told[index].news = stats->news_count;
-	} else if (stats->failure[0] && !run->told[index].failure) {
-		/* that the reader of standard output has gone, such as head(1), needs no message */
-		if (strcmp(stats->kind, "text") != 0 || stats->error != -EPIPE)
-			text = stats->failure;
-	}
-	run->told[index].failure |= stats->failure[0] != 0;
-	if (!text)
-		return;
-	sf_progress_clear(&run->progress);
-	sf_complain("%s", text);
-}
-
-/* Losses at destinations, news about them, and unknown link types: said once, when first seen. */
-void sf_run_notice(struct sf_run *run, const struct sf_books *books)
-{
-	const struct sf_ledger *ledger = &books->ledger;
-	struct sf_destination_stats stats;
-
-	if (ledger->unsupported_link != UINT32_MAX && ledger->unsupported_link != run->said_link) {
-		run->said_link = ledger->unsupported_link;
-		sf_progress_clear(&run->progress);
-		sf_complain("link type %" PRIu32 " is not supported: its frames are left out and "
-			    "counted as unsupportedLinkType",
-			ledger->unsupported_link);
-	}
-	for (unsigned i = 0;
-		i < SF_DESTINATIONS_TOLD && sf_exporter_stats(run->exporter, i, &stats); i++)
-		tell_destination(run, i, &stats);
-}
-
 void sf_run_tell_remarks(const struct sf_run *run)
 {
-	for (unsigned i = 0; i < run->input_count; i++) {
-		struct sf_capture *capture = run->inputs[i].capture;
-		char text[600];
+	char text[600];
 
-		for (unsigned k = 0; capture->ops->remark &&
-				     capture->ops->remark(capture, k, text, sizeof(text));
-			k++)
+	for (unsigned i = 0; i < run->made.plan.source_count; i++)
+		for (unsigned k = 0; sf_engine_remark(run->engine, i, k, text, sizeof(text)); k++)
 			sf_run_say(run, text);
-	}
-}
-
-void sf_run_tell_losses(struct sf_run *run, const struct sf_report *report, int64_t mono)
-{
-	char text[1024];
-
-	if (!run->live || !sf_loss_news(&run->losses, report, mono, text, sizeof(text)))
-		return;
-	sf_progress_clear(&run->progress);
-	sf_complain("%s", text);
 }
 
 void sf_run_tell_loss(const struct sf_run *run, const struct sf_loss *loss)
@@ -234,21 +207,21 @@ void sf_run_tell_loss(const struct sf_run *run, const struct sf_loss *loss)
 		sf_complain("%s", text);
 }
 
-/* Says where a run was stopped that had not come to its end. */
-void sf_run_tell_where(const struct sf_run *run, const struct sf_books *books)
+void sf_run_tell_where(const struct sf_run *run)
 {
-	struct sf_report report = sf_run_report(run, books);
+	struct sf_report report = sf_run_report(run);
+	const struct sf_engine_counters *counters = &report.counters;
 	struct sf_capture_stats capture;
 	char when[64] = "", share[64] = "";
-	time_t seconds = (time_t)(books->clock / SF_NS_PER_S);
+	time_t seconds = (time_t)(counters->clock / SF_NS_PER_S);
 	struct tm tm;
 
 	sf_report_capture(&report, &capture);
-	if (books->clock != INT64_MIN && gmtime_r(&seconds, &tm))
+	if (counters->clock != INT64_MIN && gmtime_r(&seconds, &tm))
 		strftime(when, sizeof(when), ", at packet time %Y-%m-%dT%H:%M:%SZ", &tm);
 	if (!run->live && capture.bytes_total)
 		snprintf(share, sizeof(share), ", %.1f %% of the input",
 			100.0 * (double)capture.bytes_read / (double)capture.bytes_total);
-	sf_complain("stopped by %s after %" PRIu64 " frame%s%s%s", run->ended, books->frames,
-		books->frames == 1 ? "" : "s", when, share);
+	sf_complain("stopped by %s after %" PRIu64 " frame%s%s%s", report.ended, counters->frames,
+		counters->frames == 1 ? "" : "s", when, share);
 }

@@ -130,7 +130,7 @@ static bool take_all_remains(struct sf_worker *worker)
 		 */
 		if (atomic_load_explicit(&of->remains.open, memory_order_acquire)) {
 			/* answer first: the other worker's answer still counts these flows */
-			sf_worker_answer(worker, sf_worker_question(worker));
+			sf_worker_answer(worker, sf_worker_request(worker));
 			take_remains(worker, of);
 		} else if (!atomic_load_explicit(&of->done, memory_order_acquire)) {
 			all = false;
@@ -143,7 +143,7 @@ void sf_door_finish(struct sf_worker *worker, int64_t end_ns)
 {
 	struct sf_remains *remains = &worker->remains;
 
-	sf_worker_answer(worker, sf_worker_question(worker));
+	sf_worker_answer(worker, sf_worker_request(worker));
 	remains->end = end_ns;
 	remains->places = sf_meter_ids_used(worker->meter);
 	/* pairs with the acquire in take_all_remains(): the table is complete */

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A source of the run: one observation point, made from what was typed after -i or -r, and the
- * numbers that the meter knows its interfaces by. Interface numbers are dense over the process:
- * each source has a span of them, and two arrays shared by all meters tell the ifIndex and the
- * observation domain of each number.
+ * A source of a run that is open: its capture, and the numbers that the meters know its interfaces by.
+ * Interface numbers are dense over the process: each source has a span of them, and two arrays that
+ * all meters share give ifIndex and observation domain of each number.
+ *
+ *	struct sf_input input = { .interfaces = interfaces, .span = 1024, .domain = 1 };
+ *
+ *	sf_input_open(&input, &plan->sources[0], plan, steer_key, helper, &error);
+ *	… sf_capture_recv(input.capture, …); sf_input_learn(&input); …
+ *	sf_input_close(&input);
  */
 #ifndef SPANFLOW_ENGINE_INPUT_H
 #define SPANFLOW_ENGINE_INPUT_H
 
 #include <spanflow/capture.h>
 #include <spanflow/meter.h>
-
-#include "cli/options.h"
-#include "guard/monitor.h"
+#include <spanflow/plan.h>
 
 #define SF_INTERFACES_MAX 65536u
 
@@ -23,42 +26,40 @@ struct sf_interfaces {
 };
 
 struct sf_input {
-	const char *name; /* as typed; for files the first one */
+	const struct sf_plan_source *source; /* what was opened */
 	struct sf_capture *capture;
 	struct sf_observation_point point;
 	uint32_t domain;                  /* observationDomainId of its records */
 	struct sf_interfaces *interfaces; /* of the process */
 	unsigned slots;                   /* interface slots entered there so far */
 	unsigned span;                    /* interface numbers that belong to this source */
-	bool waits; /* its driver does not wait in recv, but in a call of its own */
-	bool short_wait; /* its driver waits for packets for a shorter time than they may lie in the kernel */
+	bool waits;      /* its driver does not wait in recv, but in a call of its own */
+	bool short_wait; /* its driver waits for a shorter time than packets may lie in the kernel */
+	/* main thread, for notices */
 	const char *condition; /* what the driver last said keeps packets away */
 	bool told;             /* that it is metered */
+	bool failed;           /* its failure was told */
 };
 
+/* True: interfaces; false: capture files. */
+static inline bool sf_source_is_live(const struct sf_plan_source *source)
+{
+	return __builtin_strcmp(source->driver, "file") != 0;
+}
+
 /*
- * Opens a network source: [DRIVER:]NAME[+NAME…]. `steer_key`: of sf_steer_hash(). `helper`: see
- * base/helper.h, or NULL.
+ * Opens a source; of its members `interfaces`, `span`, `domain` and `point` are set before. `steer_key`: of
+ * sf_steer_hash(). `helper`: see base/helper.h, or NULL.
  */
-int sf_input_open_live(struct sf_input *input, const char *text, const struct sf_options *options,
-	const uint32_t *steer_key, const struct sf_helper *helper, struct sf_error *error);
-
-/* What the metering process may ask its monitor for: the kernel's interfaces among the sources. */
-int sf_input_permits(
-	struct sf_permits *permits, const struct sf_options *options, struct sf_error *error);
-
-/* SF_EUSAGE if an interface is named twice, be it by two names or by two drivers. */
-int sf_input_refuse_twice(const struct sf_options *options, struct sf_error *error);
-
-/* Opens all files of -r as one source. */
-int sf_input_open_files(
-	struct sf_input *input, const struct sf_options *options, struct sf_error *error);
+int sf_input_open(struct sf_input *input, const struct sf_plan_source *source,
+	const struct sf_plan *plan, const uint32_t *steer_key, const struct sf_helper *helper,
+	struct sf_error *error);
 
 void sf_input_close(struct sf_input *input);
 
 /*
- * Enters the interfaces that the source has described since the last call. By who receives from a
- * source that describes some while it is read, or before the workers start.
+ * Enters the interfaces that the source has described since the last call. Called by the thread that
+ * receives from a source that describes some while it is read, or before the workers start.
  */
 void sf_input_learn(struct sf_input *input);
 

@@ -25,6 +25,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <spanflow/engine.h>
+
 #include "base/annex.h"
 
 struct sf_order;
@@ -63,12 +65,6 @@ unsigned sf_order_force(struct sf_order *order, struct sf_facts_array facts, uns
 
 /* All packets before this time were taken: a table may be aged to it. INT64_MIN: not known. */
 int64_t sf_order_horizon(const struct sf_order *order);
-
-struct sf_order_counts {
-	uint64_t waiting; /* packets that were put and not taken */
-	uint64_t forced;  /* packets taken while an earlier one could still come */
-	uint64_t late;    /* packets taken after a later one */
-};
 
 struct sf_order_counts sf_order_counts(const struct sf_order *order);
 

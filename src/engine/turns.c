@@ -63,13 +63,13 @@ void sf_turns_end(struct sf_turns *turns, enum sf_worker_state state)
 		sf_relay_close(turns->relay);
 }
 
-void sf_turns_books(const struct sf_worker *worker, struct sf_books *books)
+void sf_turns_counters(const struct sf_worker *worker, struct sf_engine_counters *counters)
 {
 	const struct counted *counted = &worker->work->accounted;
 
-	books->frames = counted->frames;
-	books->unread = counted->unread;
-	sf_parsed_enter(&counted->parsed, &books->ledger);
+	counters->frames = counted->frames;
+	counters->unread = counted->unread;
+	sf_parsed_enter(&counted->parsed, &counters->ledger);
 }
 
 /* The worker has accounted its packets of a turn. */
@@ -168,8 +168,8 @@ static bool take_turn(struct sf_worker *worker)
 	struct sf_received batch = { worker->work->packets, worker->work->clocks };
 	enum sf_worker_state state =
 		sf_worker_receive(worker, &turns->timing, &batch, turn_size(worker));
-	uint32_t question = sf_worker_question(worker);
-	bool asked = question != turns->asked;
+	uint32_t request = sf_worker_request(worker);
+	bool asked = request != turns->asked;
 	const struct sf_relay_turn *turn;
 	int64_t clock;
 
@@ -180,9 +180,9 @@ static bool take_turn(struct sf_worker *worker)
 		catch_up(worker);
 		return false;
 	}
-	turns->asked = question;
+	turns->asked = request;
 	clock = turns->timing.clock.now;
-	turn = sf_relay_leave(turns->relay, worker->options.number, asked ? question : 0);
+	turn = sf_relay_leave(turns->relay, worker->options.number, asked ? request : 0);
 	hand_on(worker, turn, &batch);
 	sf_relay_publish(turns->relay, worker->options.number, clock);
 	if (batch.received)

@@ -404,34 +404,34 @@ enum sf_worker_state sf_worker_step(struct sf_worker *worker)
 	return worker->state;
 }
 
-void sf_worker_books(const struct sf_worker *worker, struct sf_books *books)
+void sf_worker_counters(const struct sf_worker *worker, struct sf_engine_counters *counters)
 {
-	sf_meter_ledger(worker->meter, &books->ledger);
-	books->frames = worker->frames;
-	books->unread = worker->unread;
+	sf_meter_ledger(worker->meter, &counters->ledger);
+	counters->frames = worker->frames;
+	counters->unread = worker->unread;
 	if (worker->work && !sf_worker_ended(worker))
-		sf_turns_books(worker, books);
-	books->handed = worker->options.exchange ? sf_exchange_handed(worker->options.exchange,
-							   worker->options.number)
-						 : 0;
-	books->order =
+		sf_turns_counters(worker, counters);
+	counters->handed = worker->options.exchange ? sf_exchange_handed(worker->options.exchange,
+							      worker->options.number)
+						    : 0;
+	counters->order =
 		worker->order ? sf_order_counts(worker->order) : (struct sf_order_counts){ 0 };
-	books->clock = worker->timing.clock.now;
+	counters->clock = worker->timing.clock.now;
 }
 
-uint32_t sf_worker_question(const struct sf_worker *worker)
+uint32_t sf_worker_request(const struct sf_worker *worker)
 {
 	/* pairs with the releases in ask_books() and sf_run_threads() */
 	return atomic_load_explicit(worker->options.control, memory_order_acquire) >> 1;
 }
 
-void sf_worker_answer(struct sf_worker *worker, uint32_t question)
+void sf_worker_answer(struct sf_worker *worker, uint32_t request)
 {
-	if (question == atomic_load_explicit(&worker->answered, memory_order_relaxed))
+	if (request == atomic_load_explicit(&worker->answered, memory_order_relaxed))
 		return;
-	sf_worker_books(worker, &worker->books);
+	sf_worker_counters(worker, &worker->snapshot);
 	/* pairs with the acquires in books_answered() and sf_run_books() */
-	atomic_store_explicit(&worker->answered, question, memory_order_release);
+	atomic_store_explicit(&worker->answered, request, memory_order_release);
 }
 
 /* Reads `control` once per batch; true: go on. */
@@ -441,7 +441,7 @@ static bool obey(struct sf_worker *worker)
 
 	/* those who take turns answer where all have accounted the same packets */
 	if (!turns)
-		sf_worker_answer(worker, sf_worker_question(worker));
+		sf_worker_answer(worker, sf_worker_request(worker));
 	if (!(atomic_load_explicit(worker->options.control, memory_order_relaxed) & STOP))
 		return true;
 	if (turns) {
@@ -473,8 +473,8 @@ static void *worker_main(void *context)
 {
 	struct sf_worker *worker = context;
 
-	pthread_mutex_lock(worker->options.gate);
-	pthread_mutex_unlock(worker->options.gate);
+	pthread_mutex_lock(worker->options.start_barrier);
+	pthread_mutex_unlock(worker->options.start_barrier);
 	while (!sf_worker_ended(worker) && obey(worker))
 		sf_worker_step(worker);
 	/* nothing is behind us any more: no record need be lost for want of room */

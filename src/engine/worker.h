@@ -36,6 +36,7 @@
 #include <stdatomic.h>
 #include <time.h>
 
+#include <spanflow/engine.h>
 #include <spanflow/meter.h>
 
 #include "base/clock.h"
@@ -116,7 +117,7 @@ struct sf_worker_options {
 	bool ages_when_quiet;            /* the clock goes on while no packet comes */
 	int cpu;                         /* the thread is pinned to; -1: to none */
 	struct sf_wakeup *main_wakeup;   /* wakes the main thread; NULL: there is none */
-	pthread_mutex_t *gate;           /* held until all threads have started */
+	pthread_mutex_t *start_barrier;  /* held until all threads have started */
 	const _Atomic uint32_t *control; /* the run's; NULL: no thread of its own */
 };
 
@@ -127,16 +128,6 @@ enum sf_worker_state {
 	SF_WORKER_LIMIT, /* -c or --duration */
 	SF_WORKER_STOPPED,
 	SF_WORKER_FAILED, /* see input->capture->error */
-};
-
-/* What a worker tells about itself. */
-struct sf_books {
-	struct sf_ledger ledger;
-	uint64_t frames; /* handed over by the driver for this worker */
-	uint64_t unread; /* of those, left alone because a limit was reached within the batch */
-	uint64_t handed; /* given to another worker's table */
-	struct sf_order_counts order;
-	int64_t clock; /* the packet clock; INT64_MIN before the first packet */
 };
 
 /*
@@ -176,8 +167,8 @@ struct sf_worker {
 	struct sf_ring ring;
 	alignas(SF_CACHE_LINE) _Atomic uint32_t answered;
 	atomic_bool done;
-	_Atomic int64_t reached; /* INT64_MIN before the first packet */
-	struct sf_books books;
+	_Atomic int64_t reached;            /* INT64_MIN before the first packet */
+	struct sf_engine_counters snapshot; /* the answer to request number `answered` */
 };
 
 /* Makes meter and filter, and what its records and its turns need. */
@@ -195,7 +186,7 @@ void sf_worker_finish(struct sf_worker *worker);
 int sf_worker_start(struct sf_worker *worker, struct sf_error *error);
 
 /* The books, from the worker's own thread or when it is done. */
-void sf_worker_books(const struct sf_worker *worker, struct sf_books *books);
+void sf_worker_counters(const struct sf_worker *worker, struct sf_engine_counters *books);
 
 static inline bool sf_worker_ended(const struct sf_worker *worker)
 {
@@ -236,8 +227,8 @@ void sf_worker_age(struct sf_worker *worker);
 void sf_worker_tell_clock(struct sf_worker *worker);
 
 /* The number of the last question for the books; gives them if it was not answered yet. */
-uint32_t sf_worker_question(const struct sf_worker *worker);
-void sf_worker_answer(struct sf_worker *worker, uint32_t question);
+uint32_t sf_worker_request(const struct sf_worker *worker);
+void sf_worker_answer(struct sf_worker *worker, uint32_t request);
 
 /* idle.c: sleeps until there may be packets, or until time has to go on. */
 void sf_idle_wait(struct sf_worker *worker);
@@ -277,7 +268,7 @@ int sf_turns_init(struct sf_turns *turns, unsigned workers, const uint64_t secre
  */
 int sf_turns_join(struct sf_worker *worker);
 enum sf_worker_state sf_turns_step(struct sf_worker *worker);
-void sf_turns_books(const struct sf_worker *worker, struct sf_books *books);
+void sf_turns_counters(const struct sf_worker *worker, struct sf_engine_counters *books);
 
 /* There are no more turns, for this reason or one that was named before. */
 void sf_turns_end(struct sf_turns *turns, enum sf_worker_state state);

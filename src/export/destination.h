@@ -190,6 +190,10 @@ int sf_session_new(struct sf_destination **destination, const struct sf_shared *
 int sf_collected_file_new(struct sf_destination **destination, const struct sf_shared *shared,
 	bool options_data, struct sf_transport *transport);
 
+/* A function of the program (callback.c); the sink is copied. 0 or -ENOMEM. */
+int sf_callback_new(struct sf_destination **destination, const struct sf_shared *shared,
+	const struct sf_flow_sink *sink, uint64_t wants);
+
 /*
  * JSON lines and CSV (text.c), table (table.c), of flows or collected records. 0, -ENOMEM, or
  * SF_EUSAGE: the exporter's list of fields.

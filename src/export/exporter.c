@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The exporting process: an array of destinations that each get every record. */
 #include <inttypes.h>
+#include <limits.h>
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/sized.h"
@@ -172,8 +174,8 @@ int sf_exporter_add_collector(struct sf_exporter *exporter, const char *url, str
 	struct sf_transport *transport;
 	struct sf_url parsed;
 	char left_out[SF_LEFT_OUT_MAX];
-	int code = sf_url_collector_with(
-		&parsed, url, sf_extra_conditions(&exporter->shared), error);
+	int code =
+		sf_url_collector_with(&parsed, url, sf_extra_conditions(&exporter->shared), error);
 
 	if (code < 0)
 		return code;
@@ -247,6 +249,31 @@ bool sf_collector_is_named(
 	return false;
 }
 
+/* True if both paths lead to the same file: its two writers would overwrite each other. */
+static bool is_same_file(const char *one, const char *other)
+{
+	char paths[2][PATH_MAX];
+	struct stat status[2];
+
+	snprintf(paths[0], PATH_MAX, "%.*s", (int)sf_exporter_path_length(one), one);
+	snprintf(paths[1], PATH_MAX, "%.*s", (int)sf_exporter_path_length(other), other);
+	if (strcmp(paths[0], paths[1]) == 0)
+		return true;
+	return stat(paths[0], &status[0]) == 0 && stat(paths[1], &status[1]) == 0 &&
+	       S_ISREG(status[0].st_mode) && status[0].st_dev == status[1].st_dev &&
+	       status[0].st_ino == status[1].st_ino;
+}
+
+/* A file that an earlier destination writes. */
+static bool is_written(const struct sf_exporter *exporter, const char *path)
+{
+	for (unsigned i = 0; i < exporter->count; i++)
+		if (strcmp(exporter->destinations[i]->stats.kind, "file") == 0 &&
+			is_same_file(exporter->destinations[i]->url, path))
+			return true;
+	return false;
+}
+
 int sf_exporter_add_file(struct sf_exporter *exporter, const char *path, struct sf_error *error)
 {
 	struct sf_transport *transport;
@@ -263,6 +290,8 @@ int sf_exporter_add_file(struct sf_exporter *exporter, const char *path, struct 
 		if (code < 0)
 			return code;
 	}
+	if (is_written(exporter, path))
+		return sf_error_set(error, SF_EUSAGE, "-w %s: is named twice", path);
 	code = sf_file_open(&transport, parsed.target, !exporter->shared.options.queued,
 		exporter->shared.options.keep_files, error);
 	if (code < 0)
@@ -284,6 +313,19 @@ int sf_exporter_add_text_sized(struct sf_exporter *exporter, const struct sf_tex
 	if (code < 0)
 		return code;
 	return add(exporter, destination, "text", 0, error);
+}
+
+int sf_exporter_add_callback(struct sf_exporter *exporter, const struct sf_flow_sink *sink,
+	uint64_t wants, struct sf_error *error)
+{
+	struct sf_destination *destination;
+
+	if (exporter->shared.options.collected)
+		return sf_error_set(error, SF_EUSAGE,
+			"a callback takes records of the meter, not collected ones");
+	if (sf_callback_new(&destination, &exporter->shared, sink, wants) < 0)
+		return sf_error_set(error, -ENOMEM, "no memory for a destination");
+	return add(exporter, destination, "callback", 0, error);
 }
 
 uint64_t sf_exporter_wants(const struct sf_exporter *exporter)

@@ -13,8 +13,8 @@
 
 #include "base/clock.h"
 #include "check_main.h"
-#include "engine/input.h"
 #include "guard/monitor.h"
+#include "guard/privileges.h"
 
 static struct sf_permits permits = {
 	.rows = { { .name = "lo", .settings = SF_ETHTOOL_MERGING, .packets = true },
@@ -155,17 +155,28 @@ START_TEST(killed)
 }
 END_TEST
 
-/* What the command line gives away. */
-START_TEST(of_options)
+/* What a plan gives away. */
+START_TEST(of_plans)
 {
-	static const char *const names[] = { "eth0+eth1", "xdp:eth2", "pcap:any", "dpdk:net_null0",
-		"dpdk:net_af_packet0,iface=eth9,framecnt=8", "dpdk:net_af_xdp0,iface=eth8",
-		"dpdk:net_tap0,iface=tap5,remote=eth7" };
-	struct sf_options options = { .interfaces = { .items = (const char **)names, .count = 7 } };
+#define SOURCE(driver_name, count, ...)                                                            \
+	{                                                                                          \
+		.driver = driver_name, .names = (const char *const[]){ __VA_ARGS__ },              \
+		.name_count = count                                                                \
+	}
+	struct sf_plan_source sources[] = {
+		SOURCE("pcap", 2, "eth0", "eth1"),
+		SOURCE("xdp", 1, "eth2"),
+		SOURCE("pcap", 1, "any"),
+		SOURCE("dpdk", 1, "net_null0"),
+		SOURCE("dpdk", 1, "net_af_packet0,iface=eth9,framecnt=8"),
+		SOURCE("dpdk", 1, "net_af_xdp0,iface=eth8"),
+		SOURCE("dpdk", 1, "net_tap0,iface=tap5,remote=eth7"),
+	};
+	const struct sf_plan plan = { .sources = sources, .source_count = 7 };
 	static struct sf_permits made;
 	struct sf_error error;
 
-	ck_assert_int_eq(sf_input_permits(&made, &options, &error), 0);
+	ck_assert_int_eq(sf_permits_make(&made, &plan, &error), 0);
 	ck_assert_uint_eq(made.count, 7);
 	ck_assert_str_eq(made.rows[1].name, "eth1");
 	ck_assert_uint_eq(made.rows[1].settings, SF_ETHTOOL_MERGING | SF_ETHTOOL_UP);
@@ -181,10 +192,9 @@ START_TEST(of_options)
 	ck_assert_str_eq(made.rows[5].name, "eth8");
 	ck_assert(made.rows[5].detach && !made.rows[5].xdp);
 	ck_assert_str_eq(made.rows[6].name, "eth7");
-	options.keep_offloads = true;
-	options.keep_link = true;
-	options.set_rss = true;
-	ck_assert_int_eq(sf_input_permits(&made, &options, &error), 0);
+	for (unsigned i = 0; i < 7; i++)
+		sources[i].keep_offloads = sources[i].keep_link = sources[i].set_rss = true;
+	ck_assert_int_eq(sf_permits_make(&made, &plan, &error), 0);
 	for (unsigned i = 0; i < 4; i++)
 		ck_assert_uint_eq(made.rows[i].settings, SF_ETHTOOL_RSS);
 }
@@ -208,4 +218,4 @@ START_TEST(of_devices)
 }
 END_TEST
 
-CHECK_MAIN("monitor", of_devices, of_options, settings, programs, nonsense, stopped, killed)
+CHECK_MAIN("monitor", of_devices, of_plans, settings, programs, nonsense, stopped, killed)

@@ -17,8 +17,8 @@
 #include "base/wire.h"
 #include "check_main.h"
 #include "cli/signals.h"
+#include "engine/engine.h"
 #include "engine/records.h"
-#include "engine/run.h"
 #include "meter/meter_facts.h"
 
 #define QUEUES 3
@@ -200,198 +200,218 @@ static const struct sf_capture_ops failing_ops = {
 	.close = source_close,
 };
 
-static void add_failing(struct sf_run *run)
+static const struct sf_plan_source made_source = { .text = "made", .driver = "made" };
+
+static void add_failing(struct sf_engine *engine)
 {
 	for (unsigned i = 0; i < failing_count; i++) {
 		failing[i] =
 			(struct sf_capture){ .ops = &failing_ops, .queues = QUEUES, .live = true };
 		sf_error_set(&failing[i].error, -EIO, "source %u is out of order", i);
-		run->inputs[run->input_count++] = (struct sf_input){
-			.name = "failing",
+		engine->inputs[engine->input_count++] = (struct sf_input){
+			.source = &made_source,
 			.capture = &failing[i],
-			.interfaces = run->interfaces,
+			.interfaces = engine->interfaces,
 			.span = 1,
 		};
 	}
 }
 
-static struct sf_books books;
-static struct sf_report report;
+static struct sf_engine_counters counters;
 static FILE *stream; /* where records go */
 
-/* A run with all its workers, and without threads. */
-static struct sf_run *make(const struct sf_options *options)
+/* An engine with all its workers, and without threads. */
+static struct sf_engine *make(const struct sf_plan *plan)
 {
-	struct sf_run *run = aligned_alloc(SF_CACHE_LINE, sizeof(*run));
+	struct sf_engine *engine = aligned_alloc(SF_CACHE_LINE, sizeof(*engine));
 	struct sf_text_options text = { .format = SF_TEXT_CSV };
 	struct sf_error error = { 0 };
 
-	memset(run, 0, sizeof(*run));
-	run->options = options;
-	run->notify.fd = -1;
+	memset(engine, 0, sizeof(*engine));
+	engine->plan = *plan;
+	engine->plan.sources = &made_source;
+	engine->epoll = -1;
+	engine->counters_read = true;
+	engine->hurry.level = sf_signal_hurry;
 	text.stream = stream = fopen("/dev/null", "w");
-	run->live = !source.file;
-	run->deadline = INT64_MAX;
+	engine->live = !source.file;
+	engine->deadline = INT64_MAX;
 	ck_assert_int_eq(
-		sf_exporter_new(&run->exporter, &(struct sf_exporter_options){ 0 }, &error), 0);
-	ck_assert_int_eq(sf_exporter_add_text(run->exporter, &text, &error), 0);
-	run->interfaces = calloc(1, sizeof(*run->interfaces));
+		sf_exporter_new(&engine->exporter, &(struct sf_exporter_options){ 0 }, &error), 0);
+	ck_assert_int_eq(sf_exporter_add_text(engine->exporter, &text, &error), 0);
+	engine->interfaces = calloc(1, sizeof(*engine->interfaces));
 	source.base =
-		(struct sf_capture){ .ops = &source_ops, .queues = QUEUES, .live = run->live };
-	run->input_count = 1;
-	run->inputs[0] = (struct sf_input){
-		.name = "made",
+		(struct sf_capture){ .ops = &source_ops, .queues = QUEUES, .live = engine->live };
+	engine->input_count = 1;
+	engine->inputs[0] = (struct sf_input){
+		.source = &made_source,
 		.capture = &source.base,
-		.interfaces = run->interfaces,
+		.interfaces = engine->interfaces,
 		.span = 1,
 		.waits = source.waits,
 		.short_wait = source.waits,
 	};
-	add_failing(run);
-	sf_input_learn(&run->inputs[0]);
-	ck_assert_uint_eq(run->interfaces->ifindex[0], 7);
-	ck_assert_msg(sf_run_make_workers(run, &error) == 0, "%s", error.text);
-	return run;
+	add_failing(engine);
+	sf_input_learn(&engine->inputs[0]);
+	ck_assert_uint_eq(engine->interfaces->ifindex[0], 7);
+	ck_assert_msg(sf_engine_make_workers(engine, &error) == 0, "%s", error.text);
+	return engine;
 }
 
-/* Runs to the end; fills books and report. */
-static struct sf_run *run_all(const struct sf_options *options)
+/* Steps to the end, and obeys signals. */
+static void step_to_end(struct sf_engine *engine)
 {
-	struct sf_run *run = make(options);
+	while (sf_engine_step(engine)) {
+		if (sf_signal_stop)
+			sf_engine_stop(engine, sf_signal_name(sf_signal_stop));
+		if (sf_signal_stats) {
+			sf_signal_stats = 0;
+			sf_engine_ask(engine);
+		}
+		sf_engine_wait(engine);
+	}
+}
+
+/* Runs to the end; fills the counters. */
+static struct sf_engine *run_engine(struct sf_engine *engine)
+{
 	struct sf_error error = { 0 };
 
 	sf_signal_stop = 0;
 	sf_signals_catch();
 	ck_assert_int_eq(
-		sf_run_threads(run, &error), threads_left < run->worker_count ? -EAGAIN : 0);
-	sf_exporter_finish(run->exporter);
-	sf_run_books(run, &books);
-	if (!run->ended)
-		run->ended = "eof";
-	report = sf_run_report(run, &books);
-	ck_assert(sf_report_balanced(&report));
-	return run;
+		sf_engine_start(engine, &error), threads_left < engine->worker_count ? -EAGAIN : 0);
+	step_to_end(engine);
+	ck_assert_int_eq(sf_engine_state(engine), SF_ENGINE_ENDED);
+	sf_engine_counters(engine, &counters);
+	ck_assert(sf_engine_balanced(engine));
+	return engine;
 }
 
-static void end(struct sf_run *run)
+static struct sf_engine *run_all(const struct sf_plan *plan)
 {
-	sf_run_fini(run);
+	return run_engine(make(plan));
+}
+
+static void end(struct sf_engine *engine)
+{
+	sf_engine_close(engine);
 	fclose(stream);
-	free(run);
+	free(engine);
 	memset(&source, 0, sizeof(source));
 }
 
-static const struct sf_options plain = {
+static const struct sf_plan plain = {
+	.source_count = 1,
 	.idle_timeout_ns = 15 * SF_NS_PER_S,
 	.active_timeout_ns = 60 * SF_NS_PER_S,
 	.max_flows = 1000000,
-	.quiet = true,
 	.workers_independent = true,
-	.stats = SF_STATS_JSON,
 };
 
-static uint64_t offered(const struct sf_run *run)
+static uint64_t offered(const struct sf_engine *engine)
 {
 	struct sf_destination_stats stats;
 
-	ck_assert(sf_exporter_stats(run->exporter, 0, &stats));
+	ck_assert(sf_exporter_stats(engine->exporter, 0, &stats));
 	return stats.offered.packets;
 }
 
 START_TEST(all_queues_to_the_end)
 {
-	struct sf_run *run;
+	struct sf_engine *engine;
 
 	source.packets = 200000;
 	source.repeat = 4;
-	run = run_all(&plain);
-	ck_assert_uint_eq(books.ledger.packets, 600000);
-	ck_assert_uint_eq(books.ledger.flows_created, 150000);
-	ck_assert_uint_eq(offered(run) + books.ledger.lost_packets, 600000);
+	engine = run_all(&plain);
+	ck_assert_uint_eq(counters.ledger.packets, 600000);
+	ck_assert_uint_eq(counters.ledger.flows_created, 150000);
+	ck_assert_uint_eq(offered(engine) + counters.ledger.lost_packets, 600000);
 	/* the workers end with all flows in their tables and then wait for room */
-	ck_assert_uint_eq(books.ledger.lost_records, 0);
-	end(run);
+	ck_assert_uint_eq(counters.ledger.lost_records, 0);
+	end(engine);
 }
 END_TEST
 
 /* Each queue rests longer than the hand-over rings have room for what others bring meanwhile. */
 START_TEST(workers_who_sleep_are_woken)
 {
-	struct sf_options options = plain;
-	struct sf_run *run;
+	struct sf_plan plan = plain;
+	struct sf_engine *engine;
 
-	options.workers_independent = false;
+	plan.workers_independent = false;
 	source.packets = 200000;
 	source.repeat = 4;
 	source.shared = source.waits = true;
 	woken = 0;
-	run = run_all(&options);
-	ck_assert_uint_eq(books.ledger.frames, 600000);
-	ck_assert_uint_eq(books.ledger.packets + books.ledger.ignored[SF_IGNORED_handOver], 600000);
+	engine = run_all(&plan);
+	ck_assert_uint_eq(counters.ledger.frames, 600000);
+	ck_assert_uint_eq(
+		counters.ledger.packets + counters.ledger.ignored[SF_IGNORED_handOver], 600000);
 	ck_assert_uint_gt(woken, 0);
-	end(run);
+	end(engine);
 }
 END_TEST
 
 /* Each packet a record: more than the exporter can take, so the ring overflows, by name. */
 START_TEST(full_ring_is_counted)
 {
-	struct sf_options options = plain;
-	struct sf_run *run;
+	struct sf_plan plan = plain;
+	struct sf_engine *engine;
 
-	options.per_packet = true;
+	plan.per_packet = true;
 	source.packets = 400000;
 	source.repeat = 1;
-	run = run_all(&options);
-	ck_assert_uint_eq(books.ledger.packets, 1200000);
-	ck_assert_uint_eq(offered(run) + books.ledger.lost_packets, 1200000);
-	end(run);
+	engine = run_all(&plan);
+	ck_assert_uint_eq(counters.ledger.packets, 1200000);
+	ck_assert_uint_eq(offered(engine) + counters.ledger.lost_packets, 1200000);
+	end(engine);
 }
 END_TEST
 
 /* A flow whose packets reach all queues is one flow: they are handed over, or lost by name. */
 START_TEST(flows_over_several_queues_are_whole)
 {
-	struct sf_options options = plain;
-	struct sf_run *run;
+	struct sf_plan plan = plain;
+	struct sf_engine *engine;
 	uint64_t lost;
 
-	options.workers_independent = false;
+	plan.workers_independent = false;
 	source.packets = 200000;
 	source.repeat = 4;
 	source.shared = true;
-	run = run_all(&options);
-	lost = books.ledger.ignored[SF_IGNORED_handOver];
-	ck_assert_uint_eq(books.ledger.packets + lost, 600000);
-	ck_assert_uint_eq(books.ledger.frames, 600000);
-	ck_assert_uint_gt(books.handed + lost, 300000);
-	ck_assert_uint_le(books.ledger.flows_created, 50000);
+	engine = run_all(&plan);
+	lost = counters.ledger.ignored[SF_IGNORED_handOver];
+	ck_assert_uint_eq(counters.ledger.packets + lost, 600000);
+	ck_assert_uint_eq(counters.ledger.frames, 600000);
+	ck_assert_uint_gt(counters.handed + lost, 300000);
+	ck_assert_uint_le(counters.ledger.flows_created, 50000);
 	if (lost == 0)
-		ck_assert_uint_eq(books.ledger.flows_created, 50000);
-	end(run);
+		ck_assert_uint_eq(counters.ledger.flows_created, 50000);
+	end(engine);
 }
 END_TEST
 
 /* Answers arrive long before what they answer: by their times each connection is one flow. */
 START_TEST(packets_of_several_queues_are_in_the_order_of_their_times)
 {
-	struct sf_options options = plain;
+	struct sf_plan plan = plain;
 
-	options.workers_independent = false;
-	for (options.workers = 1; options.workers <= QUEUES + 1; options.workers++) {
-		struct sf_run *run;
+	plan.workers_independent = false;
+	for (plan.workers = 1; plan.workers <= QUEUES + 1; plan.workers++) {
+		struct sf_engine *engine;
 
 		source.packets = 4000;
 		source.repeat = 1;
 		source.shared = source.refused = true;
-		run = run_all(&options);
-		ck_assert_uint_eq(books.ledger.packets, QUEUES * 4000);
+		engine = run_all(&plan);
+		ck_assert_uint_eq(counters.ledger.packets, QUEUES * 4000);
 		/* a refused connection, and a flow of queue 2 */
-		ck_assert_uint_eq(books.ledger.flows_created, 2 * 4000);
-		ck_assert_uint_eq(books.order.late, 0);
-		ck_assert_uint_eq(books.order.forced, 0);
-		ck_assert_uint_eq(books.order.waiting, 0);
-		end(run);
+		ck_assert_uint_eq(counters.ledger.flows_created, 2 * 4000);
+		ck_assert_uint_eq(counters.order.late, 0);
+		ck_assert_uint_eq(counters.order.forced, 0);
+		ck_assert_uint_eq(counters.order.waiting, 0);
+		end(engine);
 	}
 }
 END_TEST
@@ -399,18 +419,19 @@ END_TEST
 /* Without a queue of their own, workers live on what the others hand over. */
 START_TEST(more_workers_than_queues)
 {
-	struct sf_options options = plain;
-	struct sf_run *run;
+	struct sf_plan plan = plain;
+	struct sf_engine *engine;
 
-	options.workers_independent = false;
-	options.workers = QUEUES + 2;
+	plan.workers_independent = false;
+	plan.workers = QUEUES + 2;
 	source.packets = 20000;
 	source.repeat = 4;
 	source.shared = true;
-	run = run_all(&options);
-	ck_assert_uint_eq(run->worker_count, QUEUES + 2);
-	ck_assert_uint_eq(books.ledger.packets + books.ledger.ignored[SF_IGNORED_handOver], 60000);
-	end(run);
+	engine = run_all(&plan);
+	ck_assert_uint_eq(engine->worker_count, QUEUES + 2);
+	ck_assert_uint_eq(
+		counters.ledger.packets + counters.ledger.ignored[SF_IGNORED_handOver], 60000);
+	end(engine);
 }
 END_TEST
 
@@ -423,20 +444,20 @@ START_TEST(count_is_exact_over_workers)
 	static const uint64_t counts[] = { 1, 64, 1000, 99999 };
 
 	for (size_t i = 0; i < 2 * sizeof(counts) / sizeof(counts[0]); i++) {
-		struct sf_options options = plain;
-		struct sf_run *run;
+		struct sf_plan plan = plain;
+		struct sf_engine *engine;
 
-		options.count = counts[i / 2];
+		plan.packet_limit = counts[i / 2];
 		source.packets = 100000;
 		source.repeat = 10;
 		source.file = i % 2;
-		run = run_all(&options);
-		ck_assert_uint_eq(books.ledger.packets, options.count);
+		engine = run_all(&plan);
+		ck_assert_uint_eq(counters.ledger.packets, plan.packet_limit);
 		if (source.file) {
-			ck_assert_uint_eq(books.frames, options.count);
-			ck_assert_int_eq(run->workers[0].state, SF_WORKER_LIMIT);
+			ck_assert_uint_eq(counters.frames, plan.packet_limit);
+			ck_assert_int_eq(engine->workers[0].state, SF_WORKER_LIMIT);
 		}
-		end(run);
+		end(engine);
 	}
 }
 END_TEST
@@ -444,21 +465,21 @@ END_TEST
 /* A source without end, and SIGTERM after half of its packets: at least so many are metered. */
 static void check_sigterm(uint64_t least)
 {
-	struct sf_run *run;
+	struct sf_engine *engine;
 
 	source.repeat = 10;
 	source.endless = true;
 	source.raise_at = SIGTERM;
-	run = run_all(&plain);
-	ck_assert_str_eq(run->ended, "SIGTERM");
-	ck_assert_uint_ge(books.ledger.packets, least);
-	ck_assert_uint_eq(books.ledger.flows_active, 0);
-	end(run);
+	engine = run_all(&plain);
+	ck_assert_str_eq(engine->ended, "SIGTERM");
+	ck_assert_uint_ge(counters.ledger.packets, least);
+	ck_assert_uint_eq(counters.ledger.flows_active, 0);
+	end(engine);
 }
 
 START_TEST(signals)
 {
-	struct sf_run *run;
+	struct sf_engine *engine;
 
 	source.packets = 20000;
 	check_sigterm(1);
@@ -467,9 +488,9 @@ START_TEST(signals)
 	source.packets = 50000;
 	source.repeat = 10;
 	source.raise_at = SIGUSR1;
-	run = run_all(&plain);
-	ck_assert_uint_eq(books.ledger.packets, QUEUES * 50000);
-	end(run);
+	engine = run_all(&plain);
+	ck_assert_uint_eq(counters.ledger.packets, QUEUES * 50000);
+	end(engine);
 }
 END_TEST
 
@@ -480,18 +501,18 @@ END_TEST
  */
 START_TEST(many_flows_leave_a_quiet_link)
 {
-	struct sf_options options = plain;
+	struct sf_plan plan = plain;
 	struct sf_worker *worker;
-	struct sf_run *run;
+	struct sf_engine *engine;
 	uint64_t records = 0, before;
 	unsigned steps = 0;
 
-	options.idle_timeout_ns = 100 * INT64_C(1000000);
+	plan.idle_timeout_ns = 100 * INT64_C(1000000);
 	source.packets = 200000;
 	source.repeat = 1;
 	source.endless = true;
-	run = make(&options);
-	worker = &run->workers[0];
+	engine = make(&plan);
+	worker = &engine->workers[0];
 	for (unsigned i = 0; i < 100000 && records < source.packets; i++) {
 		struct sf_flow flows[SF_BATCH_MAX];
 		uint32_t n;
@@ -507,43 +528,46 @@ START_TEST(many_flows_leave_a_quiet_link)
 	ck_assert_uint_eq(records, source.packets);
 	/* by 256 flows in a step it would be 782 */
 	ck_assert_uint_le(steps, 200);
-	sf_worker_books(worker, &books);
-	ck_assert_uint_eq(books.ledger.lost_records, 0);
-	sf_exporter_finish(run->exporter);
-	end(run);
+	sf_worker_counters(worker, &counters);
+	ck_assert_uint_eq(counters.ledger.lost_records, 0);
+	sf_exporter_finish(engine->exporter);
+	end(engine);
 }
 END_TEST
+
+static unsigned failures;
+static uint64_t failed_sources;
+
+static void on_notice(void *context, enum sf_notice notice, const char *text)
+{
+	unsigned number;
+
+	(void)context;
+	if (notice != SF_NOTICE_FAILED)
+		return;
+	ck_assert_int_eq(sscanf(text, "source %u is out of order", &number), 1);
+	failed_sources |= UINT64_C(1) << number;
+	failures++;
+}
 
 /* Each failure is told once, however many workers meet it and there are. */
 START_TEST(each_source_that_fails_is_told)
 {
-	FILE *told = tmpfile();
-	int standard_error = dup(STDERR_FILENO);
-	unsigned lines = 0, number;
-	uint64_t seen = 0;
-	char line[256];
-	struct sf_run *run;
+	struct sf_engine *engine;
 
-	ck_assert_ptr_nonnull(told);
 	failing_count = FAILING_MAX;
 	source.packets = 1000;
 	source.repeat = 1;
-	ck_assert_int_ge(dup2(fileno(told), STDERR_FILENO), 0);
-	run = run_all(&plain);
-	ck_assert_int_ge(dup2(standard_error, STDERR_FILENO), 0);
-	ck_assert_uint_gt(run->worker_count, 64);
-	rewind(told);
-	while (fgets(line, sizeof(line), told))
-		if (sscanf(line, "spanflow: source %u is out of order", &number) == 1) {
-			seen |= UINT64_C(1) << number;
-			lines++;
-		}
-	ck_assert_uint_eq(lines, failing_count);
-	ck_assert_uint_eq(seen, (UINT64_C(1) << failing_count) - 1);
-	close(standard_error);
-	fclose(told);
+	failures = 0;
+	failed_sources = 0;
+	engine = make(&plain);
+	engine->options.events.notice = on_notice;
+	run_engine(engine);
+	ck_assert_uint_gt(engine->worker_count, 64);
+	ck_assert_uint_eq(failures, failing_count);
+	ck_assert_uint_eq(failed_sources, (UINT64_C(1) << failing_count) - 1);
 	failing_count = 0;
-	end(run);
+	end(engine);
 }
 END_TEST
 
@@ -551,20 +575,20 @@ END_TEST
 START_TEST(threads_that_cannot_be_started)
 {
 	for (unsigned i = 0; i < 4 * QUEUES; i++) {
-		struct sf_options options = plain;
-		struct sf_run *run;
+		struct sf_plan plan = plain;
+		struct sf_engine *engine;
 
-		options.workers_independent = i & 1;
+		plan.workers_independent = i & 1;
 		source.file = i & 2;
 		source.packets = 100000;
 		source.repeat = 1;
 		source.shared = true;
 		threads_left = i / 4;
-		run = run_all(&options);
+		engine = run_all(&plan);
 		threads_left = UINT_MAX;
-		ck_assert_str_eq(run->ended, "error");
-		ck_assert_uint_eq(books.frames, 0);
-		end(run);
+		ck_assert_str_eq(engine->ended, "error");
+		ck_assert_uint_eq(counters.frames, 0);
+		end(engine);
 	}
 }
 END_TEST
@@ -603,7 +627,7 @@ START_TEST(what_remains_of_another_worker)
 		.cpu = -1,
 	};
 	struct sf_error error;
-	struct sf_books sum = { .ledger.unsupported_link = UINT32_MAX }, one;
+	struct sf_engine_counters sum = { .ledger.unsupported_link = UINT32_MAX }, one;
 
 	for (unsigned w = 0; w < 2; w++) {
 		options.number = options.queue = w;
@@ -625,15 +649,15 @@ START_TEST(what_remains_of_another_worker)
 	sf_worker_finish(&workers[0]);
 	ck_assert_uint_eq(out, OWN + OTHERS);
 	ck_assert_uint_eq(atomic_load(&workers[1].remains.given), OTHERS);
-	sf_worker_books(&workers[0], &one);
+	sf_worker_counters(&workers[0], &one);
 	ck_assert_uint_eq(one.ledger.records, OWN + OTHERS);
 	ck_assert_uint_eq(workers[0].answered, 1);
-	ck_assert_uint_eq(workers[0].books.ledger.records, OWN);
-	sf_books_add(&sum, &one);
+	ck_assert_uint_eq(workers[0].snapshot.ledger.records, OWN);
+	sf_engine_counters_add(&sum, &one);
 	sf_meter_forget(workers[1].meter);
-	sf_worker_books(&workers[1], &one);
+	sf_worker_counters(&workers[1], &one);
 	ck_assert_uint_eq(one.ledger.records, 0);
-	sf_books_add(&sum, &one);
+	sf_engine_counters_add(&sum, &one);
 	ck_assert(sf_ledger_balanced(&sum.ledger));
 	ck_assert_uint_eq(sum.ledger.table_packets, 0);
 	for (unsigned w = 0; w < 2; w++)
@@ -649,23 +673,24 @@ END_TEST
 START_TEST(workers_of_a_file_end_together)
 {
 	for (unsigned repeat = 1; repeat < 20; repeat += 9) {
-		struct sf_options options = plain;
-		struct sf_run *run;
+		struct sf_plan plan = plain;
+		struct sf_engine *engine;
 
 		/* then all turns are worker 0's */
-		options.dedup = repeat == 10;
-		options.dedup_window_ns = 1;
+		plan.dedup = repeat == 10;
+		plan.dedup_window_ns = 1;
 		source.packets = 160000;
 		source.repeat = repeat;
 		source.file = true;
 		source.raise_at = SIGUSR1;
-		run = run_all(&options);
+		engine = run_all(&plan);
 		ck_assert_uint_eq(
-			books.ledger.packets + books.ledger.ignored[SF_IGNORED_duplicate], 160000);
-		ck_assert_uint_eq(books.ledger.records, (160000 + repeat - 1) / repeat);
-		ck_assert_uint_eq(books.ledger.lost_records, 0);
-		ck_assert_uint_eq(offered(run), books.ledger.packets);
-		end(run);
+			counters.ledger.packets + counters.ledger.ignored[SF_IGNORED_duplicate],
+			160000);
+		ck_assert_uint_eq(counters.ledger.records, (160000 + repeat - 1) / repeat);
+		ck_assert_uint_eq(counters.ledger.lost_records, 0);
+		ck_assert_uint_eq(offered(engine), counters.ledger.packets);
+		end(engine);
 	}
 }
 END_TEST
@@ -676,46 +701,47 @@ END_TEST
  */
 START_TEST(books_of_turns_are_of_the_same_packets)
 {
-	struct sf_options options = plain;
+	struct sf_plan plan = plain;
 	unsigned answers = 0, under_way = 0, left = QUEUES;
-	struct sf_run *run;
+	struct sf_engine *engine;
 	uint64_t random = 1;
 
 	source.packets = 500000;
 	source.repeat = 3;
 	source.file = true;
-	run = make(&options);
-	ck_assert_ptr_nonnull(run->turns.relay);
+	engine = make(&plan);
+	ck_assert_ptr_nonnull(engine->turns.relay);
 	while (left) {
 		struct sf_worker *worker;
 		unsigned given = 0;
 
 		random = random * 6364136223846793005 + 1442695040888963407;
-		worker = &run->workers[(random >> 33) % QUEUES];
+		worker = &engine->workers[(random >> 33) % QUEUES];
 		if (!sf_worker_ended(worker))
 			left -= sf_worker_step(worker) > SF_WORKER_QUIET;
 		for (unsigned i = 0; i < QUEUES; i++)
-			given += run->workers[i].answered == run->question;
+			given += engine->workers[i].answered == engine->request;
 		if (given < QUEUES)
 			continue;
-		memset(&books, 0, sizeof(books));
+		memset(&counters, 0, sizeof(counters));
 		for (unsigned i = 0; i < QUEUES; i++) {
-			under_way += run->workers[i].frames != run->workers[i].books.frames;
-			sf_books_add(&books, &run->workers[i].books);
+			under_way +=
+				engine->workers[i].frames != engine->workers[i].snapshot.frames;
+			sf_engine_counters_add(&counters, &engine->workers[i].snapshot);
 		}
-		if (run->question) {
-			ck_assert(sf_ledger_balanced(&books.ledger));
-			ck_assert_uint_eq(books.frames, books.ledger.frames);
+		if (engine->request) {
+			ck_assert(sf_ledger_balanced(&counters.ledger));
+			ck_assert_uint_eq(counters.frames, counters.ledger.frames);
 			answers++;
 		}
-		atomic_store(&run->control, ++run->question << 1);
+		atomic_store(&engine->control, ++engine->request << 1);
 	}
 	ck_assert_uint_gt(answers, 5);
 	ck_assert_uint_gt(under_way, 5);
-	sf_run_books(run, &books);
-	ck_assert_uint_eq(books.ledger.packets, 500000);
-	ck_assert(sf_ledger_balanced(&books.ledger));
-	end(run);
+	sf_engine_count(engine, &counters);
+	ck_assert_uint_eq(counters.ledger.packets, 500000);
+	ck_assert(sf_ledger_balanced(&counters.ledger));
+	end(engine);
 }
 END_TEST
 

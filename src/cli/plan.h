@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The plan of a run (spanflow/plan.h) from the options of the command line and the configuration file.
+ *
+ *	sf_made_plan_init(&made, options, &error);
+ *	… made.plan …
+ *	sf_made_plan_fini(&made);
+ */
+#ifndef SPANFLOW_CLI_PLAN_H
+#define SPANFLOW_CLI_PLAN_H
+
+#include <spanflow/plan.h>
+
+#include "cli/options.h"
+
+struct sf_made_plan {
+	struct sf_plan plan;
+	/* what the plan points at, besides the options */
+	struct sf_plan_source *sources;
+	struct sf_plan_destination *destinations;
+	char **urls; /* of collectors and files; as many as destinations, some of them NULL */
+};
+
+/* 0, or SF_EUSAGE or -ENOMEM with the reason in `error`; sf_made_plan_fini() in any case. */
+int sf_made_plan_init(
+	struct sf_made_plan *made, const struct sf_options *options, struct sf_error *error);
+void sf_made_plan_fini(struct sf_made_plan *made);
+
+#endif

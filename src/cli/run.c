@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <poll.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "cli/command.h"
+#include "cli/output.h"
+#include "cli/run.h"
+#include "cli/signals.h"
+
+/* Captures that overlap are open at the same time. */
+static void allow_many_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* sf_engine_options.interrupted: signals are caught only when something is waited for. */
+static const char *interrupted(void *context)
+{
+	(void)context;
+	sf_signals_catch();
+	return sf_signal_stop ? sf_signal_name(sf_signal_stop) : NULL;
+}
+
+/* sf_engine_events.look: with capture files, nobody else uses the exporter now. */
+static void on_look(void *context, int64_t mono)
+{
+	struct sf_run *run = context;
+
+	(void)mono;
+	sf_run_tell_enrich(run);
+	sf_metrics_serve(&run->metrics);
+}
+
+static int open_enrich(struct sf_run *run, struct sf_error *error)
+{
+	const struct sf_plan *plan = &run->made.plan;
+	struct sf_error reason = { 0 };
+	int code;
+
+	if (!plan->enrich_count)
+		return 0;
+	code = sf_enrich_new(&run->enrich, plan->enrich, plan->enrich_count, &reason);
+	return code ? sf_error_set(error, code, "--enrich: %s", reason.text) : 0;
+}
+
+/* Files that are read again stay readable: their directories, because a new file may take the name. */
+static void keep_readable(struct sf_run *run)
+{
+	const char *path;
+
+	for (unsigned i = 0; run->enrich && (path = sf_enrich_path(run->enrich, i)); i++)
+		if (*path)
+			sf_sandbox_keep_readable(&run->privileges.sandbox, path);
+}
+
+static int open_engine(struct sf_run *run, struct sf_error *error)
+{
+	const struct sf_engine_options options = {
+		.events = { sf_run_on_notice, sf_run_on_counted, on_look, run },
+		.hurry = { sf_signal_hurry, NULL },
+		.interrupted = interrupted,
+		.wake_signal = SF_SIGNAL_WAKE,
+		.enricher = run->enrich ? sf_enrich_enricher(run->enrich) : NULL,
+		.lookup = sf_privileges_lookup(&run->privileges),
+		.helper = sf_privileges_helper(&run->privileges),
+	};
+
+	return sf_engine_new(&run->engine, &run->made.plan, &options, error);
+}
+
+static int make_wakeup(struct sf_run *run, struct sf_error *error)
+{
+	int err = sf_wakeup_init(&run->signals);
+
+	return err ? sf_error_set(
+			     error, err, "cannot make what signals write to: %s", sf_strerror(err))
+		   : 0;
+}
+
+/* Opens everything, then gives up privileges. */
+static int open_run(struct sf_run *run, struct sf_error *error)
+{
+	char text[sizeof(run->privileges.sandbox.missing) + 64];
+	int err = sf_privileges_start(
+		&run->privileges, &run->made.plan, run->options->metrics != NULL, error);
+
+	if (err)
+		return err;
+	if (sf_notify_open(&run->notify, error) < 0)
+		sf_run_say(run, error->text);
+	if (!run->live)
+		allow_many_files();
+	err = open_enrich(run, error);
+	if (!err)
+		err = open_engine(run, error);
+	if (!err)
+		err = make_wakeup(run, error);
+	if (!err)
+		err = sf_run_open_metrics(run, error);
+	if (!err) {
+		keep_readable(run);
+		err = sf_privileges_drop(&run->privileges, sf_engine_exporter(run->engine), error);
+	}
+	if (!err && run->privileges.sandbox.missing[0]) {
+		snprintf(text, sizeof(text), "the sandbox is incomplete: %s",
+			run->privileges.sandbox.missing);
+		sf_run_say(run, text);
+	}
+	return err;
+}
+
+static void close_run(struct sf_run *run)
+{
+	int monitor = run->privileges.monitor.pid;
+
+	sf_engine_free(run->engine);
+	sf_enrich_free(run->enrich);
+	sf_signals_wake(NULL);
+	sf_wakeup_fini(&run->signals);
+	sf_metrics_close(&run->metrics);
+	sf_notify_close(&run->notify);
+	sf_made_plan_fini(&run->made);
+	if (!sf_privileges_stop(&run->privileges))
+		sf_complain("the monitor (process %d) does not end: offloads and flags of the "
+			    "interfaces are put back when it goes on (kill -CONT %d)",
+			monitor, monitor);
+}
+
+/* Signals become orders to the engine. */
+static void obey_signals(struct sf_run *run)
+{
+	if (sf_signal_stop)
+		sf_engine_stop(run->engine, sf_signal_name(sf_signal_stop));
+	if (sf_signal_stats) {
+		sf_signal_stats = 0;
+		sf_engine_ask(run->engine);
+	}
+	if (sf_signal_announce) {
+		sf_signal_announce = 0;
+		sf_engine_announce(run->engine);
+	}
+	if (sf_signal_hangup && run->enrich) {
+		sf_signal_hangup = 0;
+		sf_progress_clear(&run->progress);
+		sf_complain("SIGHUP: reading the files of --enrich again; a new configuration or "
+			    "new output files take a restart");
+		sf_enrich_reload(run->enrich);
+	} else if (sf_signal_hangup) {
+		sf_progress_clear(&run->progress);
+		sf_signals_answer();
+	}
+}
+
+/* Until the engine has something to do, a signal comes, or somebody asks for metrics. */
+static void wait_for_work(struct sf_run *run)
+{
+	struct pollfd polls[] = {
+		{ .fd = sf_engine_fd(run->engine), .events = POLLIN },
+		{ .fd = run->signals.fd, .events = POLLIN },
+		{ .fd = run->live ? sf_metrics_fd(&run->metrics) : -1, .events = POLLIN },
+	};
+	int64_t left = sf_engine_wake_ns(run->engine) - sf_clock_read(CLOCK_MONOTONIC);
+	const struct timespec timeout = { .tv_sec = left / SF_NS_PER_S,
+		.tv_nsec = left % SF_NS_PER_S };
+
+	if (left <= 0)
+		return;
+	ppoll(polls, sizeof(polls) / sizeof(polls[0]), &timeout, NULL);
+	sf_wakeup_disarm(&run->signals);
+	if (polls[2].revents)
+		sf_metrics_serve(&run->metrics);
+}
+
+static void meter(struct sf_run *run)
+{
+	while (sf_engine_step(run->engine)) {
+		int64_t mono = sf_clock_read(CLOCK_MONOTONIC);
+
+		sf_notify_alive(&run->notify, mono);
+		obey_signals(run);
+		if (sf_engine_state(run->engine) == SF_ENGINE_DELIVERING)
+			sf_run_tell_waiting(run, mono);
+		wait_for_work(run);
+	}
+}
+
+static bool any_source_failed(const struct sf_run *run)
+{
+	struct sf_engine_source source;
+
+	for (unsigned i = 0; sf_engine_source(run->engine, i, &source); i++)
+		if (source.failed)
+			return true;
+	return false;
+}
+
+/* The last words. Returns the exit status. */
+static int sum_up(struct sf_run *run)
+{
+	const struct sf_options *options = run->options;
+	struct sf_report report = sf_run_report(run);
+	int status = any_source_failed(run) ? SF_EXIT_FAILED : SF_EXIT_OK;
+	struct sf_loss loss;
+
+	sf_loss_get(&report, &loss);
+	if (status == SF_EXIT_OK && options->fail_on_loss && sf_loss_any(&loss))
+		status = SF_EXIT_LOSS;
+	else if (sf_report_nobody_reads(&report) || (!run->live && sf_report_lost(&report)) ||
+		 sf_report_incomplete(&report))
+		status = SF_EXIT_FAILED;
+	if (options->stats == SF_STATS_NONE ||
+		(options->stats == SF_STATS_DEFAULT && options->quiet))
+		sf_run_tell_loss(run, &loss);
+	else
+		sf_run_print_stats(run);
+	return status;
+}
+
+int sf_run(const struct sf_options *options)
+{
+	struct sf_run run = { .options = options, .notify.fd = -1, .signals.fd = -1 };
+	int64_t mono = sf_clock_read(CLOCK_MONOTONIC);
+	struct sf_error error;
+	int status, err = sf_made_plan_init(&run.made, options, &error);
+
+	run.live = options->interfaces.count > 0;
+	if (!err)
+		err = open_run(&run, &error);
+	sf_progress_init(&run.progress, !run.live && !options->quiet,
+		sf_output_form(options) != SF_OUTPUT_NONE, mono);
+	if (!err) {
+		sf_signals_wake(&run.signals);
+		sf_signals_catch();
+		err = sf_engine_start(run.engine, &error);
+	}
+	if (err) {
+		status = sf_exit_error(&error);
+	} else {
+		sf_run_tell_ready(&run);
+		meter(&run);
+		sf_progress_clear(&run.progress);
+		if (sf_signal_stop && !options->quiet)
+			sf_run_tell_where(&run);
+		sf_run_tell_remarks(&run);
+		status = sum_up(&run);
+	}
+	close_run(&run);
+	return status;
+}

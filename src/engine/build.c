@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Opening an engine: what the plan asks for becomes exporter, inputs and workers. */
+#include <netinet/in.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/netdev.h"
+#include "engine/engine.h"
+
+#define DEVICE_POLL_US 500000
+#define HANDOVER       16384u /* facts per pair of workers: 2 MiB, to bear a burst */
+
+/*
+ * Interfaces of all inputs in turn. Those of an input are counted only to get past it: the
+ * exporter asks for one after the other, and a file may describe very many.
+ */
+static unsigned interface_of(void *context, unsigned slot, uint32_t *index, const char **name)
+{
+	const struct sf_engine *engine = context;
+
+	for (unsigned i = 0; i < engine->input_count; i++) {
+		struct sf_capture *capture = engine->inputs[i].capture;
+		const struct sf_interface *interface;
+		unsigned count = 0;
+
+		if (!capture)
+			continue;
+		interface = capture->ops->interface(capture, slot);
+		if (interface) {
+			*index = interface->index;
+			*name = interface->name;
+			return 1;
+		}
+		while (count < slot && capture->ops->interface(capture, count))
+			count++;
+		slot -= count;
+	}
+	return 0;
+}
+
+static int add_destination(struct sf_exporter *exporter,
+	const struct sf_plan_destination *destination, struct sf_error *error)
+{
+	const struct sf_text_options text = {
+		.format = destination->format,
+		.biflow = destination->biflow,
+		.local_time = destination->local_time,
+		.wide = destination->wide,
+		.width = destination->width,
+	};
+
+	switch (destination->kind) {
+	case SF_TO_COLLECTOR:
+		return sf_exporter_add_collector(exporter, destination->url, error);
+	case SF_TO_FILE:
+		return sf_exporter_add_file(exporter, destination->url, error);
+	case SF_TO_CALLBACK:
+		return sf_exporter_add_callback(
+			exporter, &destination->sink, destination->wants, error);
+	default:
+		return sf_exporter_add_text(exporter, &text, error);
+	}
+}
+
+static int make_exporter(struct sf_engine *engine, struct sf_error *error)
+{
+	const struct sf_plan *plan = &engine->plan;
+	struct sf_exporter_options exporter = {
+		.packet_clock = !engine->live && !plan->sources[0].realtime,
+		.domain = plan->domain,
+		.domains = plan->source_count,
+		.sampling_interval = 1,
+		.interfaces = interface_of,
+		.interfaces_context = engine,
+		.hurry = engine->hurry,
+		.queued = engine->live,
+		.keep_files = plan->keep_files,
+		.queue_octets = plan->queue_octets,
+		.fields = plan->fields,
+		.late_collectors = engine->live && !plan->no_late_collectors,
+		.lookup = engine->options.lookup,
+		.enricher = engine->options.enricher,
+	};
+	int err;
+
+	if (plan->source_count - 1 > UINT32_MAX - plan->domain)
+		return sf_error_set(error, SF_EUSAGE,
+			"--domain: %u leaves too few numbers for %u sources: at most %u",
+			plan->domain, plan->source_count, UINT32_MAX - (plan->source_count - 1));
+	err = sf_exporter_new(&engine->exporter, &exporter, error);
+	for (unsigned i = 0; !err && i < plan->destination_count; i++)
+		err = add_destination(engine->exporter, &plan->destinations[i], error);
+	return err;
+}
+
+/* The sessions of our own collectors, whose packets may come back through the mirror. */
+void sf_engine_learn_own(struct sf_engine *engine)
+{
+	if (!engine->live || engine->plan.meter_own_export)
+		return;
+	for (unsigned i = 0; i < engine->plan.destination_count; i++) {
+		struct sockaddr_storage local, peer;
+		struct sf_destination_stats stats;
+		unsigned local_size = sizeof(local), peer_size = sizeof(peer);
+
+		if (sf_exporter_local_address(engine->exporter, i, (struct sockaddr *)&local,
+			    &local_size, (struct sockaddr *)&peer, &peer_size) &&
+			sf_exporter_stats(engine->exporter, i, &stats))
+			sf_own_add(&engine->own, (struct sockaddr *)&local,
+				(struct sockaddr *)&peer, stats.protocol);
+	}
+}
+
+/* The interface below a DPDK device: 0; -ENODEV or -ENETDOWN: it is waited for; or what else. */
+static int look_at_interface(
+	const struct sf_plan_source *source, const char *name, struct sf_error *error)
+{
+	struct sf_netdev netdev;
+	int result = sf_netdev_open(&netdev, name, error);
+
+	if (result == 0 && source->keep_link)
+		result = sf_netdev_require_up(&netdev, error);
+	sf_netdev_close(&netdev);
+	return result;
+}
+
+/*
+ * A DPDK device is made with the interface below it (net_af_packet0,iface=eth1), so that one is
+ * waited for before. 0; or a negative code, -EINTR when the run is to end.
+ */
+static int await_device(
+	struct sf_engine *engine, const struct sf_plan_source *source, struct sf_error *error)
+{
+	const struct sf_engine_options *options = &engine->options;
+	char name[IF_NAMESIZE];
+	bool told = false;
+
+	if (source->no_wait || strcmp(source->driver, "dpdk") != 0 ||
+		!sf_netdev_of_device(source->names[0], name))
+		return 0;
+	for (;; usleep(DEVICE_POLL_US)) {
+		int result = look_at_interface(source, name, error);
+		const char *why;
+
+		if (result != -ENODEV && result != -ENETDOWN)
+			return result;
+		why = options->interrupted ? options->interrupted(options->interrupted_context)
+					   : NULL;
+		if (why)
+			return sf_error_set(
+				error, -EINTR, "%s: stopped by %s while waiting for it", name, why);
+		if (!told)
+			sf_engine_notice(engine, SF_NOTICE_WAITING, "%s; waiting", error->text);
+		told = true;
+	}
+}
+
+static int open_input(struct sf_engine *engine, unsigned i, struct sf_error *error)
+{
+	const struct sf_plan_source *source = &engine->plan.sources[i];
+	struct sf_input *input = &engine->inputs[i];
+	unsigned span = SF_INTERFACES_MAX / engine->plan.source_count;
+	int err;
+
+	input->interfaces = engine->interfaces;
+	input->span = span;
+	input->domain = engine->plan.domain + i;
+	input->point = (struct sf_observation_point){
+		.id = (uint16_t)i,
+		.interface_base = (uint16_t)(i * span),
+	};
+	err = engine->live ? await_device(engine, source, error) : 0;
+	if (err)
+		return err;
+	engine->input_count++;
+	err = sf_input_open(
+		input, source, &engine->plan, engine->steer_key, engine->options.helper, error);
+	if (!err && input->capture->warning.code)
+		sf_engine_notice(engine, SF_NOTICE_WARNING, "%s", input->capture->warning.text);
+	return err;
+}
+
+static int open_inputs(struct sf_engine *engine, struct sf_error *error)
+{
+	int err = 0;
+
+	engine->interfaces = calloc(1, sizeof(*engine->interfaces));
+	if (!engine->interfaces)
+		return sf_error_set(error, -ENOMEM, "out of memory");
+	for (unsigned i = 0; !err && i < engine->plan.source_count; i++)
+		err = open_input(engine, i, error);
+	return err;
+}
+
+static struct sf_meter_options meter_options(struct sf_engine *engine, const struct sf_input *input)
+{
+	const struct sf_plan *plan = &engine->plan;
+	uint64_t wants = sf_exporter_wants(engine->exporter);
+
+	return (struct sf_meter_options){
+		.active_timeout_ns = plan->active_timeout_ns,
+		.idle_timeout_ns = plan->idle_timeout_ns,
+		.max_flows = plan->max_flows,
+		.key = plan->key,
+		.per_packet = plan->per_packet,
+		.facts = wants & ~SF_WANTS_FLOW_ID,
+		.flow_ids = wants & SF_WANTS_FLOW_ID,
+		.prealloc = plan->prealloc,
+		.force_strong_hash = plan->strong_hash,
+		.hash_seed = plan->hash_seed,
+		.dedup = plan->dedup    ? SF_DEDUP_DROP
+			 : engine->live ? SF_DEDUP_ESTIMATE
+					: SF_DEDUP_OFF,
+		.dedup_window_ns = plan->dedup_window_ns,
+		.own = &engine->own,
+		.sink = { sf_exporter_put, engine->exporter },
+		.ifindex = input->interfaces->ifindex,
+		.domain = input->interfaces->domain,
+	};
+}
+
+/* A source may have fewer queues than workers were asked for, or more: eth1+eth2. */
+static unsigned workers_of(const struct sf_engine *engine, unsigned input)
+{
+	unsigned queues = engine->inputs[input].capture->queues;
+	unsigned wanted = engine->plan.workers;
+
+	return queues > wanted ? queues : wanted;
+}
+
+static int make_turns(struct sf_engine *engine, unsigned workers, uint64_t facts)
+{
+	struct sf_meter_options meter = meter_options(engine, &engine->inputs[0]);
+	uint64_t secret[2];
+
+	memcpy(secret, engine->steer_key, sizeof(secret));
+	engine->turns.sole = engine->plan.dedup;
+	return sf_turns_init(&engine->turns, workers, secret, facts, sf_timing_limit(&meter));
+}
+
+/* The workers of files take turns; those of a network source hand packets over. */
+static int join_workers(struct sf_engine *engine, unsigned input, struct sf_error *error)
+{
+	const uint64_t facts = sf_exporter_wants(engine->exporter) & ~SF_WANTS_FLOW_ID;
+	unsigned workers = workers_of(engine, input);
+	int err = 0;
+
+	if (workers < 2)
+		return 0;
+	if (workers > SF_WORKERS_MAX)
+		return sf_error_set(error, SF_EUSAGE,
+			"-i %s: %u queues, more than the %d workers there can be",
+			engine->inputs[input].source->text, workers, SF_WORKERS_MAX);
+	if (!engine->live)
+		err = make_turns(engine, workers, facts);
+	else if (!engine->plan.workers_independent)
+		err = sf_exchange_new(
+			&engine->exchanges[input], workers, engine->steer_key, HANDOVER, facts);
+	return err ? sf_error_set(error, err, "out of memory for %u workers", workers) : 0;
+}
+
+/* The CPU that --pin gives to the next worker; -1: none. */
+static int next_cpu(const struct sf_engine *engine)
+{
+	cpu_set_t allowed;
+	unsigned left;
+
+	if (!engine->plan.pin || sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
+		return -1;
+	left = engine->worker_count % (unsigned)CPU_COUNT(&allowed);
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET((unsigned)cpu, &allowed) && left-- == 0)
+			return cpu;
+	return -1;
+}
+
+static int make_worker(
+	struct sf_engine *engine, unsigned input, unsigned number, struct sf_error *error)
+{
+	const struct sf_plan *plan = &engine->plan;
+	const struct sf_plan_source *source = engine->inputs[input].source;
+	bool queue = number < engine->inputs[input].capture->queues;
+	const struct sf_worker_options worker = {
+		.input = &engine->inputs[input],
+		.queue = queue ? number : SF_NO_QUEUE,
+		.exchange = engine->exchanges[input],
+		.turns = engine->turns.relay ? &engine->turns : NULL,
+		.door = engine->threads && !engine->live ? &engine->door : NULL,
+		.number = number,
+		.meter = meter_options(engine, &engine->inputs[input]),
+		.filter = source->filter,
+		.budget = plan->packet_limit ? &engine->budget : NULL,
+		.packet_duration_ns = engine->live ? 0 : plan->duration_ns,
+		.ages_when_quiet = engine->live || source->realtime,
+		.cpu = next_cpu(engine),
+		.main_wakeup = &engine->wakeup,
+		.start_barrier = &engine->start_barrier,
+		.control = engine->threads ? &engine->control : NULL,
+	};
+
+	/* without a queue and without an exchange there would be nothing to do */
+	if (!queue && !worker.exchange)
+		return 0;
+	return sf_worker_init(&engine->workers[engine->worker_count++], &worker, error);
+}
+
+/* The descriptor of sf_engine_fd(), and in it what workers write to. 0 or -errno. */
+static int make_wakeup(struct sf_engine *engine)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	int err = sf_wakeup_init(&engine->wakeup);
+
+	if (err)
+		return err;
+	engine->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (engine->epoll < 0 ||
+		epoll_ctl(engine->epoll, EPOLL_CTL_ADD, engine->wakeup.fd, &event) < 0)
+		return -errno;
+	return 0;
+}
+
+int sf_engine_make_workers(struct sf_engine *engine, struct sf_error *error)
+{
+	unsigned count = 0;
+	size_t bytes;
+	int err;
+
+	for (unsigned i = 0; i < engine->input_count; i++)
+		count += workers_of(engine, i);
+	engine->threads = engine->live || count > 1;
+	err = make_wakeup(engine);
+	if (err)
+		return sf_error_set(
+			error, err, "cannot make what wakes the main thread: %s", sf_strerror(err));
+	engine->mode = engine->live      ? &sf_mode_live
+		       : engine->threads ? &sf_mode_files
+					 : &sf_mode_inline;
+	bytes = count * sizeof(*engine->workers);
+	engine->workers = aligned_alloc(SF_CACHE_LINE, bytes);
+	if (!engine->workers)
+		return sf_error_set(error, -ENOMEM, "out of memory");
+	memset(engine->workers, 0, bytes);
+	atomic_init(&engine->budget.left, engine->plan.packet_limit);
+	for (unsigned i = 0; i < engine->input_count; i++) {
+		err = join_workers(engine, i, error);
+
+		for (unsigned k = 0; !err && k < workers_of(engine, i); k++)
+			err = make_worker(engine, i, k, error);
+		if (err)
+			return err;
+	}
+	engine->door.workers = engine->workers;
+	engine->door.worker_count = engine->worker_count;
+	return 0;
+}
+
+int sf_engine_open(struct sf_engine *engine, struct sf_error *error)
+{
+	int err;
+
+	if (getrandom(engine->steer_key, sizeof(engine->steer_key), 0) != sizeof(engine->steer_key))
+		return sf_error_set(error, -errno, "no random numbers from the kernel: %s",
+			sf_strerror(-errno));
+	err = make_exporter(engine, error);
+	if (!err)
+		sf_engine_learn_own(engine);
+	if (!err)
+		err = open_inputs(engine, error);
+	return err ? err : sf_engine_make_workers(engine, error);
+}
+
+void sf_engine_close(struct sf_engine *engine)
+{
+	for (unsigned i = 0; i < engine->worker_count; i++)
+		sf_worker_fini(&engine->workers[i]);
+	free(engine->workers);
+	for (unsigned i = 0; i < engine->input_count; i++) {
+		sf_exchange_free(engine->exchanges[i]);
+		sf_input_close(&engine->inputs[i]);
+	}
+	sf_relay_free(engine->turns.relay);
+	pthread_mutex_destroy(&engine->door.lock);
+	pthread_mutex_destroy(&engine->start_barrier);
+	sf_wakeup_fini(&engine->wakeup);
+	if (engine->epoll >= 0)
+		close(engine->epoll);
+	sf_exporter_free(engine->exporter);
+	free(engine->interfaces);
+}
