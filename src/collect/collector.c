@@ -5,15 +5,14 @@
  *	collector ── session buckets ── session (exporter, version, domain) ── its templates
  *	          └─ template buckets ─ template (session, id)
  *
- * Both tables have a fixed number of buckets, chosen from max_templates, and chains; a random seed
- * keeps senders from choosing collisions. Sessions and templates are never thrown out to make room:
- * beyond the cap new ones are refused and counted, so a flood of invented senders cannot push out
- * the exporters that were there first. The price: after such a flood new exporters stay unknown
- * until the process restarts.
+ * Both tables have chained buckets, whose number depends on max_templates; a random seed keeps senders
+ * from choosing collisions. Sessions and templates are never removed to make room: beyond the limit new
+ * ones are refused and counted, so that a flood of invented senders cannot displace the exporters that
+ * were there first. After such a flood, new exporters stay unknown until the process restarts.
  *
- * Sequence numbers (modulo 2^32) are checked in each protocol's own unit. A message that steps
- * back is late when the one after it goes on from the old place, and a restart of the exporter
- * when the one after it goes on from the new place.
+ * Sequence numbers (modulo 2^32) are checked in the unit of each protocol. If a message steps back, the
+ * next message decides: if it continues from the old place, the message was late; if it continues from the
+ * message that stepped back, the exporter has restarted.
  */
 #include <arpa/inet.h>
 #include <assert.h>
@@ -82,7 +81,7 @@ static int new_collector(struct sf_collector **collector,
 		sf_collector_free(c);
 		return sf_error_set(error, -ENOMEM, "no memory for a collector");
 	}
-	/* without entropy the tables still work, only their chains may be chosen from outside */
+	/* without random numbers the tables work, but a sender could choose names that collide */
 	if (getrandom(&c->seed, sizeof(c->seed), GRND_NONBLOCK) != sizeof(c->seed))
 		c->seed = (uintptr_t)c;
 	*collector = c;
@@ -156,8 +155,8 @@ void sf_collector_stats_sized(
 }
 
 /*
- * How much of a sender's name tells exporters apart. RFC 3954 §5.1: the address and the source id,
- * as a device may send from more than one port; RFC 7011 §3.1: the transport session, ports included.
+ * Length of the part of a sender's name that identifies the exporter. NetFlow v9 (RFC 3954 §5.1): the
+ * address, because a device may send from several ports. IPFIX (RFC 7011 §3.1): address and port.
  */
 static size_t name_length(const char *exporter, uint16_t version)
 {
@@ -165,7 +164,7 @@ static size_t name_length(const char *exporter, uint16_t version)
 
 	if (version != SF_NETFLOW9 || !colon)
 		return strlen(exporter);
-	/* an IPv6 address without port has colons of its own */
+	/* the last colon is part of an IPv6 address without a port */
 	if (exporter[0] == '[' ? colon[-1] != ']' : strchr(exporter, ':') != colon)
 		return strlen(exporter);
 	return (size_t)(colon - exporter);
@@ -192,7 +191,7 @@ static bool session_is(const struct sf_collect_session *session, const char *exp
 	       session->exporter[length] == '\0';
 }
 
-/* The session, made when it is new; NULL when there is no room for another one. */
+/* Finds the session, or makes a new one. NULL: there is no room for a new session. */
 static struct sf_collect_session *session_get(
 	struct sf_collect_message *message, const char *exporter, uint16_t version, uint32_t domain)
 {
@@ -234,7 +233,7 @@ static void address_read(struct sf_collect_message *message, const char *exporte
 	*field = (struct sf_field_value){ .data = message->address };
 	exporter += *exporter == '[';
 	length = end ? (size_t)(end - exporter) : strlen(exporter);
-	/* of a file only the records themselves may tell who exported them */
+	/* the sender's name of a file is its path: only the records can say who exported them */
 	if (message->file || length >= sizeof(text))
 		return;
 	memcpy(text, exporter, length);
@@ -249,8 +248,9 @@ static void address_read(struct sf_collect_message *message, const char *exporte
 }
 
 /*
- * A message began at `sequence` and holds `units` (v5 flows, v9 one message, IPFIX data records).
- * `known` is false when the units could not be counted: the next message then starts afresh.
+ * Checks the sequence number of a message that holds `units` (v5: flows, v9: one message, IPFIX: data
+ * records). `known` is false if the units could not be counted; then nothing is expected of the next
+ * message.
  */
 static void sequence_check(
 	struct sf_collect_message *message, uint32_t sequence, uint32_t units, bool known)
@@ -264,7 +264,7 @@ static void sequence_check(
 	step = sequence - session->expected;
 	if (session->expecting && step != 0) {
 		if (session->late_valid && sequence == session->late) {
-			/* goes on from where it stepped back to: the exporter restarted */
+			/* it continues from the message that stepped back: the exporter has restarted */
 		} else if (step < UINT32_C(1) << 31) {
 			stats->sequence_gaps++;
 			stats->sequence_lost += step;
@@ -311,7 +311,7 @@ static int unknown_set(struct sf_collect_message *message)
 	return 0;
 }
 
-/* One set (IPFIX) or FlowSet (v9) whose body is message->p … end. */
+/* Decodes a set (IPFIX) or FlowSet (v9) whose body is message->p … end. */
 static int set_decode(struct sf_collect_message *message, uint16_t id, const uint8_t *end)
 {
 	/* RFC 7011 §3.3.2: 2 and 3, 0 and 1 are not used; RFC 3954 §5.2, §6.1: 0 and 1 */
@@ -333,7 +333,7 @@ static int set_decode(struct sf_collect_message *message, uint16_t id, const uin
 	return sf_collect_data_set(message, template, end);
 }
 
-/* The sets of a v9 or IPFIX message from message->p to its end. */
+/* Decodes the sets of a v9 or IPFIX message, from message->p to its end. */
 static int sets_decode(struct sf_collect_message *message)
 {
 	while (message->p < message->end && !message->collector->stopped) {
@@ -342,7 +342,7 @@ static int sets_decode(struct sf_collect_message *message)
 		uint16_t id;
 		int result;
 
-		/* some exporters fill their datagrams up */
+		/* some exporters fill their datagrams up with zeros */
 		if (set[0] == 0 && sf_collect_all_zero(set, message->end))
 			return 0;
 		if (left < SF_SET_HEADER)
@@ -381,13 +381,13 @@ static int netflow9_decode(struct sf_collect_message *message, const char *expor
 	message->uptime_ms = sf_load_be32(p + 4);
 	message->uptime_at_ns = message->out.export_time_ns;
 	message->uptime_valid = true;
-	/* RFC 3954 §5.1: the sequence counts export packets, those with templates alone included */
+	/* RFC 3954 §5.1: the number counts messages, also those with templates only */
 	sequence_check(message, sf_load_be32(p + 12), 1, true);
 	message->p = p + SF_NETFLOW9_HEADER;
 	return sets_decode(message);
 }
 
-/* message->end is the end of what is there; the header says how much should be. */
+/* Decodes an IPFIX message. message->end: end of the bytes that are there; the header has the length. */
 static int ipfix_decode(struct sf_collect_message *message, const char *exporter)
 {
 	const uint8_t *p = message->start, *there = message->end;
@@ -413,14 +413,14 @@ static int ipfix_decode(struct sf_collect_message *message, const char *exporter
 		message->end = p + length;
 	message->p = p + SF_IPFIX_HEADER;
 	result = sets_decode(message);
-	/* RFC 7011 §3.1: data records, options data included, before this message */
+	/* RFC 7011 §3.1: the number of data records before this message, options data included */
 	sequence_check(message, sf_load_be32(p + 8), message->records, message->countable);
 	if (message->collector->stopped)
 		return 0;
 	if (result == 0 && length < left && !sf_collect_all_zero(p + length, there))
 		return sf_collect_malformed(message, p + length,
 			"%zu bytes follow the end of the message", left - length);
-	/* the bad octet is the one that is not there, whatever it made incomplete */
+	/* the error names the first byte that is missing, not the set that is incomplete because of it */
 	if (length > left)
 		return sf_collect_malformed(message, there,
 			"the message is cut off: %zu of %zu bytes are there", left, length);
@@ -448,7 +448,7 @@ static int netflow5_decode(struct sf_collect_message *message, const char *expor
 	message->uptime_at_ns = seconds * SF_NS_PER_S + nanoseconds / 1000000 * 1000000;
 	message->uptime_valid = true;
 	result = sf_collect_netflow5(message);
-	/* flows before this datagram; a datagram that lies about its count says nothing */
+	/* the number of flows before this datagram; not if the datagram's own count is wrong */
 	sequence_check(message, sf_load_be32(p + 16), sf_load_be16(p + 2), message->countable);
 	return result;
 }

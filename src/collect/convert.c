@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * From information elements to the flow record.
+ * Converts information elements to members of the flow record.
  *
- * `rows` says which element fills what, and how. Several elements may fill the same slot (bytes as
- * a delta or as a total, a start in seconds or in nanoseconds): when a template arrives, the field
- * with the lowest rank is chosen for each slot and direction, the first of equals, because with
- * repeated elements the outermost comes first (RFC 7011 §8). A record is then converted by running
- * the chosen steps, in the order of the slots; settle.c then does what depends on more than one
- * field.
+ * A row of `rows` says which slot an element fills, and how. Several elements may fill the same slot: bytes
+ * as a delta or as a total, a start in seconds or in nanoseconds. When a template arrives, the field with
+ * the lowest rank is chosen for each slot and direction. Of fields with the same rank the first one is
+ * chosen, because the outermost of repeated elements comes first (RFC 7011 §8). The chosen fields become
+ * steps of the template. A record is converted by running the steps in the order of the slots; then
+ * settle.c fills in what depends on more than one field.
  *
- * Relative times (uptimes of v5 and v9, microseconds before the export time) mean nothing outside
- * their message. Where one was chosen, the fields handed to the callback show it as the absolute
- * element instead; the values lie in the template, overwritten by the next record.
+ * A relative time (an uptime of v5 or v9, microseconds before the export time) has no meaning outside its
+ * message. If one was chosen, the callback gets the field as the absolute element instead. Its value lies
+ * in the template (`scratch`) until the next record.
  */
 #include <string.h>
 
@@ -22,8 +22,9 @@
 #include "collect/internal.h"
 
 /*
- * Where a value goes: a member of a half of the flow, a member of the flow, a fact of facts.def, a
- * member of the collected record that has one value for each direction, or nowhere at once.
+ * Where a value goes: HALF, a member of a half of the flow; FLOW, a member of the flow; FACT, a fact of
+ * facts.def; EACH, a member of the collected record with one value per direction; NOWHERE, if settle.c
+ * uses the value.
  */
 #define HALF(member)         IN_HALF, offsetof(struct sf_flow_half, member), SIZE(sf_flow_half, member)
 #define FLOW(member)         IN_FLOW, offsetof(struct sf_flow, member), SIZE(sf_flow, member)
@@ -35,9 +36,9 @@
 enum place { IN_FLOW, IN_HALF, IN_ANNEX, IN_EACH };
 
 enum op {
-	OP_NUMBER,   /* 1 … 8 octets into a member */
-	OP_BYTES,    /* exactly as many octets as the member has */
-	OP_ADDRESS4, /* remembered, and settled at the end: flow_addresses() */
+	OP_NUMBER,   /* a number of 1 … 8 bytes into a member */
+	OP_BYTES,    /* as many bytes as the member has */
+	OP_ADDRESS4, /* an address for settle.c */
 	OP_ADDRESS6,
 	OP_SECONDS,
 	OP_MILLISECONDS,
@@ -46,12 +47,13 @@ enum op {
 	OP_UPTIME,    /* milliseconds since the exporter started */
 	OP_BEFORE,    /* microseconds before the export time */
 	OP_INIT_TIME, /* when the exporter started */
-	OP_NOTE,      /* 1 … 8 octets, settled at the end */
+	OP_NOTE,      /* a number of 1 … 8 bytes for settle.c */
 };
 
 /*
- * Which direction an element tells of: its own, with a reverse element for the other (RFC 5103
- * §6.1); the flow as a whole or its initiator; the responder.
+ * The direction that an element describes. EITHER: forward, and its reverse element describes the other
+ * direction (RFC 5103 §6.1). INITIATOR: the whole flow, or the initiator's direction. RESPONDER: the
+ * responder's direction.
  */
 enum direction { EITHER, INITIATOR, RESPONDER };
 
@@ -62,12 +64,12 @@ static const struct row {
 	uint8_t slot, rank, op, direction;
 	uint8_t place; /* enum place: where the offset counts from; IN_ANNEX: which fact */
 	uint16_t offset, size;
-	uint16_t absolute; /* relative times: the element that is shown instead */
+	uint16_t absolute; /* of a relative time: the element that the callback gets instead */
 	uint32_t pen;
 } rows[] = {
 	{ SF_IE_octetDeltaCount, SLOT_OCTETS, 0, OP_NUMBER, EITHER, HALF(octets) },
 	{ SF_IE_octetTotalCount, SLOT_OCTETS, 1, OP_NUMBER, EITHER, HALF(octets) },
-	/* what the exporter sent on: all that egress NetFlow has */
+	/* bytes that the exporter sent on; egress NetFlow has no other count */
 	{ SF_IE_postOctetDeltaCount, SLOT_OCTETS, 3, OP_NUMBER, EITHER, HALF(octets) },
 	{ SF_IE_postOctetTotalCount, SLOT_OCTETS, 4, OP_NUMBER, EITHER, HALF(octets) },
 	{ SF_IE_initiatorOctets, SLOT_OCTETS, 2, OP_NUMBER, INITIATOR, HALF(octets) },
@@ -100,7 +102,7 @@ static const struct row {
 	{ SF_IE_observationTimeMilliseconds, SLOT_END, 6, OP_MILLISECONDS, EITHER, HALF(end_ns) },
 	{ SF_IE_flowDurationMilliseconds, SLOT_DURATION_MS, 0, OP_NOTE, EITHER, NOWHERE },
 	{ SF_IE_flowDurationMicroseconds, SLOT_DURATION_US, 0, OP_NOTE, EITHER, NOWHERE },
-	/* reverseFlowDeltaMilliseconds: the answer begins so much after the flow */
+	/* reverseFlowDeltaMilliseconds: time from the begin of the flow to the begin of the answer */
 	{ CERT_REVERSE_DELAY, SLOT_REVERSE_DELAY, 0, OP_NOTE, INITIATOR, NOWHERE, 0, SF_PEN_CERT },
 
 	{ SF_IE_ingressInterface, SLOT_INGRESS, 0, OP_NUMBER, EITHER, HALF(ingress) },
@@ -116,7 +118,7 @@ static const struct row {
 	{ SF_IE_ipTTL, SLOT_TTL_MAX, 1, OP_NUMBER, EITHER, HALF(ttl_max) },
 	{ SF_IE_sourceMacAddress, SLOT_SRC_MAC, 0, OP_BYTES, EITHER, FACT(src_mac) },
 	{ SF_IE_destinationMacAddress, SLOT_DST_MAC, 0, OP_BYTES, EITHER, FACT(dst_mac) },
-	/* DST_MAC of RFC 3954 §8, which IANA made the address after a middlebox */
+	/* DST_MAC of RFC 3954 §8; IANA's name for the number is the address behind a middlebox */
 	{ SF_IE_postDestinationMacAddress, SLOT_DST_MAC, 1, OP_BYTES, EITHER, FACT(dst_mac) },
 
 	{ SF_IE_sourceIPv4Address, SLOT_SRC4, 0, OP_ADDRESS4, INITIATOR, NOWHERE },
@@ -166,12 +168,12 @@ static bool row_takes(const struct row *row, uint16_t length)
 		return length == 16;
 	case OP_BYTES:
 		return length == row->size;
-	default: /* the other times have no reduced size */
+	default: /* other times: no reduced size */
 		return length == 8;
 	}
 }
 
-/* The row of a field and which half it is for; NULL: the field fills nothing. */
+/* The first row from `start` on that takes the field, and the half that it fills. NULL: there is none. */
 static const struct row *row_find(
 	const struct sf_collect_template *template, unsigned field, unsigned start, uint8_t *half)
 {
@@ -190,7 +192,7 @@ static const struct row *row_find(
 	return NULL;
 }
 
-/* What a slot makes known. What depends on other slots too is settled for each record. */
+/* SF_KNOWN_… of the members that a slot fills; settle.c sets those that depend on more than one slot. */
 static const uint32_t known_bits[SLOTS] = {
 	[SLOT_START] = SF_KNOWN_START,
 	[SLOT_END] = SF_KNOWN_END,
@@ -216,13 +218,13 @@ static const uint32_t known_bits[SLOTS] = {
 	[SLOT_END_REASON] = SF_KNOWN_END_REASON,
 };
 
-/* The destination's port is the one that the answer is sent from. */
+/* The half of `known`: the destination port belongs to the answer, which is sent from it. */
 static unsigned known_half(unsigned slot, unsigned half)
 {
 	return slot == SLOT_DPORT ? 1 : half;
 }
 
-/* What a step fills: offset from sf_collect_message.out on. */
+/* The member that a step fills: its offset from sf_collect_message.out. */
 static size_t place_of(const struct sf_annex_layout *layout, const struct sf_collect_step *step,
 	const struct row *row)
 {
@@ -241,7 +243,7 @@ static size_t place_of(const struct sf_annex_layout *layout, const struct sf_col
 	}
 }
 
-/* The kind of copy that does what the step does, and where it goes; SF_COPY_KINDS: there is none. */
+/* The kind of copy that replaces the step in a plan; SF_COPY_KINDS: no copy can. */
 static enum sf_copy copy_of(
 	const struct sf_collect_step *step, const struct row *row, uint16_t length, size_t *to)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the two halves of the conversion share: convert.c reads the fields of a record one by one,
- * settle.c does what depends on more than one of them.
+ * Converts records to flow records field by field: convert.c reads the fields one by one, settle.c then
+ * fills in what depends on more than one field.
  */
 #ifndef SPANFLOW_COLLECT_CONVERT_H
 #define SPANFLOW_COLLECT_CONVERT_H
@@ -12,9 +12,9 @@
 
 #define SF_NS_PER_MS INT64_C(1000000)
 
-/* Each is filled by one field of a record at most, for each direction. */
+/* What fields fill. For each direction, at most one field of a record fills a slot. */
 enum slot {
-	SLOT_INIT, /* before the times that need it */
+	SLOT_INIT, /* first, because uptimes are converted with it */
 	SLOT_START,
 	SLOT_END,
 	SLOT_DURATION_MS,
@@ -58,12 +58,13 @@ enum slot {
 
 static_assert(SLOTS <= 64, "a template keeps the slots it fills in one word");
 
-/* What was read of a record besides the flow itself. */
+/* Values of a record that settle.c needs. */
 struct sf_collect_notes {
-	uint64_t slots[2];   /* which of the template's slots could be filled */
-	uint64_t uptimes[2]; /* start or end: `value` is an uptime that could not be dated */
+	uint64_t slots[2]; /* slots that were filled, of each direction */
+	uint64_t
+		uptimes[2]; /* SLOT_START or SLOT_END: `value` is an uptime whose time is unknown */
 	uint64_t value[SLOTS][2];
-	const uint8_t *address[4]; /* of SLOT_SRC4 … SLOT_DST6, where noted */
+	const uint8_t *address[4]; /* of SLOT_SRC4 … SLOT_DST6, if they were filled */
 };
 
 static inline bool sf_collect_noted(
@@ -72,7 +73,7 @@ static inline bool sf_collect_noted(
 	return notes->slots[half] >> slot & 1;
 }
 
-/* A number of units as ns: INT64_MAX when it is more than that. */
+/* `value` units as ns, at most INT64_MAX. */
 static inline int64_t sf_collect_time(uint64_t value, int64_t unit_ns)
 {
 	return value > (uint64_t)(INT64_MAX / unit_ns) ? INT64_MAX : (int64_t)value * unit_ns;
@@ -80,11 +81,11 @@ static inline int64_t sf_collect_time(uint64_t value, int64_t unit_ns)
 
 /* ---- settle.c */
 
-/* When the exporter of this record had been up for `uptime` ms; false: that is not known. */
+/* The time at which the exporter of this record had the uptime `uptime` (ms). False: it is not known. */
 bool sf_collect_uptime(const struct sf_collect_message *message,
 	const struct sf_collect_template *template, uint32_t uptime, int64_t *ns);
 
-/* Fills in what depends on more than one field: addresses, times, ICMP, directions. */
+/* Fills in members that depend on more than one field: addresses, times, ICMP, directions. */
 void sf_collect_settle(struct sf_collect_message *message, const struct sf_collect_notes *notes);
 
 #endif

@@ -4,10 +4,10 @@
  *
  *	buffer:  [ consumed | start … fill | free ]        base: offset of buffer[0] in the file
  *
- * The buffer holds two of the longest messages, so that a message, a candidate after damage in it,
- * and what follows that can be seen together. After damage the next message is looked for octet by
- * octet: version 10, a length, and another version 10 or the end of the file that far ahead (RFC
- * 5655 §10.3). The price of that rule: a message right before a second damage is passed over too.
+ * The buffer holds two of the longest messages: a message, and another one that may follow after damage.
+ * After damage the next message is searched for byte by byte: version 10, a length, and at that distance
+ * another version 10 or the end of the file (RFC 5655 §10.3). By that rule a whole message right before a
+ * second damage is skipped too.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -25,7 +25,7 @@
 #include "collect/internal.h"
 
 #define MESSAGE_MAX 65535
-#define WINDOW      (2 * MESSAGE_MAX + 2) /* octets in view at each step, unless the file ends */
+#define WINDOW      (2 * MESSAGE_MAX + 2) /* bytes in the buffer at each step, unless the file ends */
 #define BUFFER_SIZE (256 * 1024)
 
 struct reader {
@@ -39,7 +39,7 @@ struct reader {
 	size_t start, fill;
 	uint64_t base;
 	bool eof;
-	uint64_t skipped; /* octets that belong to no message */
+	uint64_t skipped; /* bytes that belong to no message */
 	uint64_t message_count;
 	struct sf_error first; /* the first damage */
 };
@@ -70,7 +70,7 @@ static int source_open(struct reader *r, struct sf_error *error)
 	return 0;
 }
 
-/* Up to `size` octets; 0 at the end; -EIO, or SF_ECORRUPT after noting the damage. */
+/* Reads up to `size` bytes. Their number, 0 at the end, -EIO, or SF_ECORRUPT with the damage noted. */
 static ssize_t source_read(struct reader *r, uint8_t *to, size_t size)
 {
 	int n = gzread(r->gz, to, (unsigned)size), code;
@@ -120,7 +120,7 @@ static void source_close(struct reader *r)
 }
 #endif
 
-/* Makes `want` octets available from `start` unless the file ends before. 0 or a system error. */
+/* Reads until `want` bytes are in the buffer from `start` on, or the file ends. 0 or -errno. */
 static int fill(struct reader *r, size_t want)
 {
 	if (left(r) >= want || r->eof)
@@ -142,7 +142,7 @@ static int fill(struct reader *r, size_t want)
 	return 0;
 }
 
-/* Something other than an IPFIX file that is easily taken for one. */
+/* Names the kind of a file that is no IPFIX file and is often taken for one, or NULL. */
 static const char *foreign(const uint8_t *p, size_t length)
 {
 	static const struct {
@@ -170,7 +170,7 @@ static bool is_header(const uint8_t *p)
 	return sf_load_be16(p) == SF_IPFIX && sf_load_be16(p + 2) >= SF_IPFIX_HEADER;
 }
 
-/* What begins `ahead` octets after start is a message or the end of the file. */
+/* True if a message or the end of the file follows `ahead` bytes after start. */
 static bool followed(const struct reader *r, size_t ahead)
 {
 	size_t there = left(r);
@@ -182,7 +182,7 @@ static bool followed(const struct reader *r, size_t ahead)
 	return there - ahead >= 2 && sf_load_be16(r->buffer + r->start + ahead) == SF_IPFIX;
 }
 
-/* How far ahead of start, at least `from` octets, the next message seems to be; `most`: none. */
+/* Distance from start to the next place, at least `from` bytes ahead, that looks like a message; else `most`. */
 static size_t next_message(const struct reader *r, size_t from, size_t most)
 {
 	const uint8_t *p = r->buffer + r->start;
@@ -194,10 +194,10 @@ static size_t next_message(const struct reader *r, size_t from, size_t most)
 	return most;
 }
 
-/* RFC 5655 §10.3: on to the next place that looks like a message. */
+/* Moves on to the next place that looks like a message (RFC 5655 §10.3). */
 static void resync(struct reader *r)
 {
-	/* what is looked at must leave room for a message and the version after it */
+	/* behind each place there must be room for a message and the version of the next one */
 	size_t most = left(r) > MESSAGE_MAX && !r->eof ? left(r) - MESSAGE_MAX : left(r);
 	size_t ahead = next_message(r, 1, most);
 
@@ -205,7 +205,7 @@ static void resync(struct reader *r)
 	r->start += ahead;
 }
 
-/* The message at start, or the damage there. Moves on. */
+/* Decodes the message at start, or notes the damage there, and moves on. */
 static void step(struct reader *r)
 {
 	const uint8_t *p = r->buffer + r->start;
@@ -223,7 +223,7 @@ static void step(struct reader *r)
 	}
 	length = sf_load_be16(p + 2);
 	there = left(r) < length ? left(r) : length;
-	/* a length that leads nowhere: the message ends where the next one begins, if earlier */
+	/* no message follows at its length: it ends where the next message begins, if that is earlier */
 	if (!followed(r, length))
 		there = next_message(r, SF_IPFIX_HEADER, there);
 	r->message_count++;
@@ -243,7 +243,7 @@ static int read_all(struct reader *r, struct sf_error *error)
 			error, SF_ECORRUPT, "%s: not an IPFIX file: it is %s", r->path, what);
 	while (result == 0 && left(r) > 0 && !r->collector->stopped) {
 		step(r);
-		/* a pipe may have nothing more for a long time */
+		/* not after a stop: the next read of a pipe could last long */
 		if (!r->collector->stopped)
 			result = fill(r, WINDOW);
 	}

@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the files of the collecting process share: sessions (exporter × observation domain ×
- * version), compiled templates, and the cursor of the message being decoded.
+ * Structures of the decoder: sessions, compiled templates, and the message that is being decoded. The way
+ * of a message:
+ *
+ *	collector.c	reads the header, finds the session and walks over the sets
+ *	template.c	reads template sets and stores the templates
+ *	record.c	cuts a data set into records and points the fields of the template at their values
+ *	plan.c		fills the flow record by copying, for most templates
+ *	convert.c	fills the flow record field by field, for the others
+ *	settle.c	fills in what depends on more than one field
  */
 #ifndef SPANFLOW_COLLECT_INTERNAL_H
 #define SPANFLOW_COLLECT_INTERNAL_H
@@ -24,12 +31,12 @@
 #define SF_NETFLOW9_HEADER 20
 #define SF_IPFIX_HEADER    16
 #define SF_SET_HEADER      4
-#define SF_SET_ID_DATA     256 /* the first id of templates and data sets */
+#define SF_SET_ID_DATA     256 /* smallest id of templates and data sets */
 
-/* Fields of all templates together: this many times max_templates, so that memory is bounded. */
+/* All templates together have at most so many fields times max_templates, so that memory is bounded. */
 #define SF_COLLECT_FIELDS_MEAN 64
 
-/* Chosen elements that date a record relative to its message are shown as absolute times, here. */
+/* Absolute times of a record, which replace its times relative to the message. At most so many. */
 #define SF_COLLECT_SCRATCH 8
 
 /* The facts of facts.def that records are read back into, and room for their annex. */
@@ -37,21 +44,21 @@
 	(SF_FACT_SET(mpls) | SF_FACT_SET(flow_label) | SF_FACT_SET(src_mac) | SF_FACT_SET(dst_mac))
 #define SF_COLLECT_ANNEX 128
 
-/* A field of the template, or none. */
+/* Index of a field that the template does not have. */
 #define SF_COLLECT_NO_FIELD UINT16_MAX
 
-/* What a field's value becomes in a flow record: one instruction of a compiled template. */
+/* One instruction of a compiled template: how a field fills a member of the flow record. */
 struct sf_collect_step {
 	uint16_t field;  /* index in the template's fields */
-	uint8_t row;     /* of the conversion table */
+	uint8_t row;     /* index in the table of convert.c */
 	uint8_t half;    /* 0 forward, 1 reverse */
-	uint8_t scratch; /* a relative time: which of the template's scratch values shows it */
-	uint16_t to;     /* what it fills: offset from sf_collect_message.out on */
+	uint8_t scratch; /* of a relative time: index in the template's scratch */
+	uint16_t to;     /* the member: offset from sf_collect_message.out */
 };
 
 /*
- * Kinds of copies: length of the field and of the member it fills, or bytes as they are, or a time in 8
- * bytes.
+ * Kinds of copies. 2_4: a number of 2 bytes into a member of 4 bytes; BYTES_6: 6 bytes as they are;
+ * MILLISECONDS: a time of 8 bytes in that unit.
  */
 #define SF_COPIES(X)                                                                               \
 	X(1_1)                                                                                     \
@@ -77,27 +84,28 @@ enum sf_copy {
 
 struct sf_collect_copy {
 	uint16_t from; /* offset in the record */
-	uint16_t to;   /* offset from sf_collect_message.out on */
+	uint16_t to;   /* offset from sf_collect_message.out */
 	uint16_t kind; /* enum sf_copy */
 };
 
 #define SF_COPIES_GROUPED 19
 
-/* plan.c */
+/* The copies that fill a flow record from a record of the template (plan.c). */
 struct sf_collect_plan {
-	bool usable;
-	bool rare, label; /* MAC addresses, MPLS or flow label; flow label */
+	bool usable; /* false: convert.c fills the flow record */
+	bool rare;   /* the template has MAC addresses, MPLS or a flow label */
+	bool label;  /* the template has a flow label */
 	uint8_t ip_version;
-	uint8_t groups;                   /* of plan.c: bits */
-	uint8_t copy_count;               /* copies in no group */
-	uint16_t from[SF_COPIES_GROUPED]; /* offsets in the record of those in groups */
-	uint32_t known[2];
+	uint8_t groups;                   /* groups of copies (plan.c) that are done: bits */
+	uint8_t copy_count;               /* copies that are in no group */
+	uint16_t from[SF_COPIES_GROUPED]; /* offsets in the record of the copies in groups */
+	uint32_t known[2];                /* SF_KNOWN_… of each half */
 	struct sf_collect_copy *copies;
 };
 
 /*
- * A template, compiled when it arrives. `fields` are handed to the callback: pen, id and (for
- * fixed lengths) length stay, the data pointers are set for each record.
+ * A template, compiled when it arrives. The callback gets `fields`. Their pen and id are constant, and so
+ * is the length if it is fixed; the data pointers are set for each record.
  */
 struct sf_collect_template {
 	struct sf_collect_template *hash_next;
@@ -107,41 +115,42 @@ struct sf_collect_template {
 	uint16_t field_count;
 	uint16_t scope_count;
 	uint16_t step_count;
-	uint16_t empty_count; /* fields of length 0 */
-	uint16_t
-		constant_count; /* fields behind the record's own that its message's header gives */
-	uint16_t exporter_field, domain_field; /* elements 130 or 131, and 149; or none */
+	uint16_t empty_count;    /* fields of length 0 */
+	uint16_t constant_count; /* fields at the end whose values the message's header gives */
+	uint16_t exporter_field; /* index of element 130 or 131, or SF_COLLECT_NO_FIELD */
+	uint16_t domain_field;   /* index of element 149, or SF_COLLECT_NO_FIELD */
 	bool options;
-	bool fixed;          /* no variable-length field: every record is min_length octets */
+	bool fixed;          /* no field has a variable length: records have min_length bytes */
 	uint32_t min_length; /* of a record, > 0 */
-	uint64_t slots[2];   /* what the steps fill, forward and reverse: bits of enum slot */
+	uint64_t slots[2];   /* slots that the steps fill, forward and reverse: bits of enum slot */
 	uint32_t known[2];   /* the same as SF_KNOWN_… */
 	struct sf_field_value *fields;
-	uint32_t *offsets; /* of each field in a record; meaningful when fixed */
-	uint16_t *lengths; /* as specified; SF_LENGTH_VARIABLE */
+	uint32_t *offsets; /* of each field in a record; only if `fixed` */
+	uint16_t *lengths; /* of each field, as the template says; may be SF_LENGTH_VARIABLE */
 	struct sf_collect_step *steps;
 	uint8_t scratch[SF_COLLECT_SCRATCH][8];
 	struct sf_collect_plan plan;
 };
 
 /*
- * A sender's stream of one domain. `expected` is the next sequence number; `late` is where a
- * message that stepped back ended: when the next one continues there, the exporter has restarted.
+ * A session: the messages of one exporter, version and observation domain. `expected` is the next sequence
+ * number. After a message that stepped back, `late` is the sequence number behind that message: if the
+ * next message continues there, the exporter has restarted.
  */
 struct sf_collect_session {
 	struct sf_collect_session *hash_next;
 	struct sf_collect_template *templates;
 	uint32_t domain;
 	uint16_t version;
-	bool connected; /* of a connection or file, which no datagram belongs to */
+	bool connected; /* of a connection or a file, not of datagrams */
 	bool expecting, late_valid, init_valid;
-	bool refusal_told; /* a template of this session was refused, and options.refused knows it */
+	bool refusal_told; /* options.refused() was called for a template of this session */
 	uint32_t expected, late;
-	uint64_t lost;        /* of sequence_lost, this session's share */
-	int64_t init_time_ms; /* systemInitTimeMilliseconds of options data, for 21 and 22 */
+	uint64_t lost;        /* this session's share of the counter sequence_lost */
+	int64_t init_time_ms; /* systemInitTimeMilliseconds of options data, for elements 21 and 22 */
 	/*
-	 * The element 130 or 131 in those options data: in a file with the records of several
-	 * exporters, whose start it was. Length 0: it has none.
+	 * Address of the exporter in the same options data (element 130 or 131), because a file may have
+	 * the records of several exporters. Length 0: the options data have none.
 	 */
 	uint8_t init_exporter[16], init_exporter_length;
 	char exporter[]; /* NetFlow v9: without the port */
@@ -150,7 +159,7 @@ struct sf_collect_session {
 /* The message being decoded. */
 struct sf_collect_message {
 	struct sf_collector *collector;
-	struct sf_collect_session *session; /* NULL: none could be had */
+	struct sf_collect_session *session; /* NULL: there is no room for the session */
 	const uint8_t *start, *p, *end;
 	uint64_t base; /* octet offset of `start` in its file, for error texts */
 	struct sf_error *error;
@@ -159,19 +168,19 @@ struct sf_collect_message {
 		struct sf_annex annex; /* of out.flow */
 		uint8_t annex_bytes[SF_COLLECT_ANNEX];
 	};
-	uint32_t uptime_ms;   /* SysUptime at … */
-	int64_t uptime_at_ns; /* … this time: from the header (v5, v9) or element 160 (IPFIX) */
-	bool uptime_valid;
-	bool file;        /* of a file, not of the network */
-	bool withdrawals; /* TCP, SCTP, files: templates may be withdrawn */
-	bool cut;         /* the end of the file cut it: the last data set may be incomplete */
-	bool countable;   /* the number of data records in it is known */
+	uint32_t uptime_ms;   /* uptime of the exporter at the time uptime_at_ns */
+	int64_t uptime_at_ns; /* from the header (v5, v9) or element 160 (IPFIX) */
+	bool uptime_valid;    /* both are known */
+	bool file;            /* the message comes from a file */
+	bool withdrawals;     /* TCP, SCTP, files: templates may be withdrawn */
+	bool cut;        /* the file ends within the message, perhaps within its last data set */
+	bool countable;  /* the number of data records in the message is known */
 	bool unprepared; /* `out` is not zeroed for the template's plan: sf_collect_plan_prepare() */
 	bool no_memory;  /* a template or the session could not be kept */
 	uint32_t records;                /* data records, options data included */
-	size_t empty_left;               /* so many more fields without octets are handed over */
-	struct sf_field_value origin[2]; /* exporter's address, domain */
-	uint8_t address[16], domain[4];  /* their values */
+	size_t empty_left;               /* fields of length 0 that may still be handed over */
+	struct sf_field_value origin[2]; /* address of the exporter, observation domain */
+	uint8_t address[16], domain[4];  /* values of `origin` */
 };
 
 struct sf_collector {
@@ -179,10 +188,10 @@ struct sf_collector {
 	struct sf_collector_stats stats;
 	struct sf_collect_template **template_buckets;
 	struct sf_collect_session **session_buckets;
-	struct sf_collect_template *netflow5; /* v5 records are a template that nobody sends */
-	struct sf_collect_session *last;      /* the session of the last message */
+	struct sf_collect_template *netflow5; /* made here: describes the records of v5 */
+	struct sf_collect_session *last;      /* session of the last message */
 	uint64_t seed;
-	uint32_t mask; /* of both bucket arrays */
+	uint32_t mask; /* number of buckets - 1, of both arrays */
 	uint32_t template_count, session_count;
 	uint64_t field_count;          /* of all templates */
 	struct sf_annex_layout layout; /* of SF_COLLECT_FACTS */
@@ -207,16 +216,16 @@ int sf_collect_malformed(struct sf_collect_message *message, const uint8_t *at, 
 	...) __attribute__((format(printf, 3, 4)));
 
 /*
- * Decodes one IPFIX message of a file, which begins at octet `base` of it; `available` is less
- * than its Length when the file ends within it. Withdrawals count, as in any stream.
+ * Decodes one IPFIX message of a file. `base`: offset of the message in the file. `available`: bytes of the
+ * message, fewer than its Length if the file ends within it. Templates may be withdrawn, as in a stream.
  */
 int sf_collect_file_message(struct sf_collector *collector, const char *exporter, uint64_t base,
 	const uint8_t *bytes, size_t available, struct sf_error *error);
 
-/* Zeros from p to end: padding, where nothing else is expected. */
+/* True if all bytes from p to end are 0. */
 bool sf_collect_all_zero(const uint8_t *p, const uint8_t *end);
 
-/* Something could not be kept for want of memory. */
+/* Notes that there was no memory for a template or the session. */
 void sf_collect_no_memory(struct sf_collect_message *message);
 
 /* Forgets every session of an exporter. */
@@ -224,7 +233,7 @@ void sf_collect_forget(struct sf_collector *collector, const char *exporter);
 
 /* template.c */
 
-/* Handles the template or options template set between message->p and `end`. 0 or SF_ECORRUPT. */
+/* Reads the template set or options template set between message->p and `end`. 0 or SF_ECORRUPT. */
 int sf_collect_template_set(
 	struct sf_collect_message *message, const uint8_t *end, bool options_templates);
 struct sf_collect_template *sf_collect_template_find(const struct sf_collector *collector,
@@ -232,8 +241,8 @@ struct sf_collect_template *sf_collect_template_find(const struct sf_collector *
 void sf_collect_template_drop(struct sf_collector *collector, struct sf_collect_template *template);
 
 /*
- * A template with room for `count` fields, the last `constants` of which are the message's; fields
- * are zero. NULL: out of memory.
+ * Makes a template with `count` zeroed fields; the last `constants` of them get their values from the
+ * message's header. NULL: out of memory.
  */
 struct sf_collect_template *sf_collect_template_new(unsigned count, unsigned constants);
 
@@ -243,29 +252,29 @@ struct sf_collect_template *sf_collect_template_new(unsigned count, unsigned con
 int sf_collect_data_set(struct sf_collect_message *message, struct sf_collect_template *template,
 	const uint8_t *end);
 
-/* Offsets, minimum length and steps of a template whose fields and lengths are set. */
+/* Computes offsets, minimum length and steps of a template from its fields and lengths. */
 void sf_collect_template_compile(struct sf_collect_template *template);
 
 /* convert.c */
 
-/* A systemInitTimeMilliseconds was read: dates the uptimes in the rest of the message. */
+/* Notes systemInitTimeMilliseconds, by which uptimes in the rest of the message become times. */
 void sf_collect_init_time(struct sf_collect_message *message, int64_t init_time_ms);
 
-/* Chooses for every member of a flow record the field that fills it best. */
+/* Chooses for each member of a flow record the field that fills it best. */
 void sf_collect_convert_compile(struct sf_collect_template *template);
 
 /* Fills flow, known and wide of message->out from the fields, whose data pointers are set. */
 void sf_collect_convert(struct sf_collect_message *message, struct sf_collect_template *template);
 
-/* plan.c: records of most templates, by copying */
+/* plan.c */
 
-/* Whether the template's slots allow a plan: then its copies are added, and the plan is ended. */
+/* True if the template's slots allow a plan. The caller then adds the copies and ends the plan. */
 bool sf_collect_plan_begin(struct sf_collect_template *template);
 void sf_collect_plan_add(
 	struct sf_collect_template *template, enum sf_copy kind, unsigned from, size_t to);
 void sf_collect_plan_end(struct sf_collect_template *template);
 
-/* Before the first record of a set, and after one that was converted otherwise. */
+/* Zeroes the members that no copy fills: before the first record of a set, and after convert.c. */
 void sf_collect_plan_prepare(
 	struct sf_collect_message *message, const struct sf_collect_template *template);
 

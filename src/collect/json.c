@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A collected record as one line of JSON: its fields, then where it came from. A name that occurs
- * twice is numbered. Which names have occurred is found by looking back over the fields of a short
- * record, and by a table for a long one.
+ * Writes a collected record as one line of JSON: its fields, then its exporter. If an element occurs more
+ * than once, its names are numbered. To count them, a short record is searched from its begin; for a long
+ * record there is a table of elements.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,10 +15,10 @@
 
 #define SHORT     16
 #define TABLE_MIN 64
-/* places for twice as many fields as there can be, so that a chain of full ones is short */
+/* twice as many places as a record has fields, so that searches are short */
 #define TABLE_MAX 2048
 
-/* The elements that have occurred, by a hash; chains go on at the next place. */
+/* Hash table of the elements that have occurred; a search continues at the next place. */
 struct names {
 	struct {
 		uint32_t pen;
@@ -43,7 +43,7 @@ static const struct sf_field_value *field_at(const struct sf_collected *record, 
 					   : &record->origin[index - record->field_count];
 }
 
-/* How many of the fields before `index` have its element. */
+/* Number of fields before `index` with the same element. */
 static unsigned repeats(const struct line *line, unsigned index)
 {
 	const struct sf_field_value *field = field_at(line->record, index);
@@ -76,7 +76,7 @@ static unsigned repeats(const struct line *line, unsigned index)
 static bool value_write(const struct sf_field_value *field, FILE *stream)
 {
 	char some[1024], *text = some;
-	/* a control character of a string becomes six characters */
+	/* a control character in a string is written as six characters */
 	size_t size = field->length * (size_t)6 + 64;
 
 	if (size > sizeof(some)) {
@@ -107,7 +107,7 @@ static bool field_write(struct line *line, unsigned index)
 	return value_write(field, line->stream);
 }
 
-/* When the message left its exporter; no element of IANA's means that. */
+/* Writes the export time of the message, for which IANA has no element. */
 static void export_time_write(const struct line *line)
 {
 	int64_t ms = line->record->export_time_ns / (SF_NS_PER_S / 1000);

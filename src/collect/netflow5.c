@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * NetFlow v5: a fixed layout, decoded as a data set of a template that nobody sends. Its pads have
- * no field; the offsets are therefore given and not added up.
+ * NetFlow v5 has a fixed layout. It is decoded as a data set, with a template that is made here. Pad bytes
+ * have no field, so the offsets are given and not added up.
  *
- * The header says how packets were sampled, in two bits of mode (1: one packet of N in turn, 2: at
- * random) and 14 bits of interval. Both follow the record's own fields, as samplingInterval and
- * samplingAlgorithm; what is 0 in the header is not known and has no field.
+ * The header has two bits of sampling mode (1: every Nth packet, 2: at random) and 14 bits of interval.
+ * They become the fields samplingInterval and samplingAlgorithm behind those of each record. 0 in the
+ * header means unknown; then there is no such field.
  */
 #include <stdlib.h>
 
@@ -13,7 +13,7 @@
 #include "base/wire.h"
 #include "collect/internal.h"
 
-/* The record of 48 octets: element, offset, length. */
+/* Fields of the record of 48 bytes: element, offset, length. */
 static const struct {
 	uint16_t id;
 	uint8_t offset, length;
@@ -41,7 +41,7 @@ static const struct {
 #define FIELDS (sizeof(layout) / sizeof(layout[0]))
 
 #define SAMPLING_FIELDS 2
-#define SAMPLING_OFFSET 22 /* in the header */
+#define SAMPLING_OFFSET 22 /* of mode and interval in the header */
 
 struct sf_collect_template *sf_collect_netflow5_template(void)
 {
@@ -61,7 +61,7 @@ struct sf_collect_template *sf_collect_netflow5_template(void)
 	return template;
 }
 
-/* Adds the number as a field behind those that all records of the message have. */
+/* Adds a field with this value to all records of the message. */
 static void constant_add(
 	struct sf_collect_template *template, uint16_t id, uint8_t *store, uint16_t length)
 {
@@ -74,7 +74,7 @@ static void constant_add(
 static void sampling_read(struct sf_collect_template *template, const uint8_t *header)
 {
 	uint16_t value = sf_load_be16(header + SAMPLING_OFFSET);
-	/* the last scratch values: those of relative times are the first ones */
+	/* the last scratch values, because relative times use the first ones */
 	uint8_t *interval = template->scratch[SF_COLLECT_SCRATCH - 2];
 	uint8_t *algorithm = template->scratch[SF_COLLECT_SCRATCH - 1];
 
@@ -88,7 +88,7 @@ static void sampling_read(struct sf_collect_template *template, const uint8_t *h
 		constant_add(template, SF_IE_samplingAlgorithm, algorithm, 1);
 }
 
-/* The records, and zeros behind them as some exporters pad their datagrams. */
+/* Decodes the records. Zeros may follow, because some exporters pad their datagrams. */
 int sf_collect_netflow5(struct sf_collect_message *message)
 {
 	const uint8_t *p = message->start + SF_NETFLOW5_HEADER;

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The copy plan of a template: where which bytes of a record go in the flow record.
+ * The copy plan of a template: which bytes of a record go where in the flow record.
  *
- * Most templates are plain: one direction, one pair of addresses, absolute start and end, every number in
- * a member that holds it. What settle.c finds out for each record of other templates is then the same for
- * all of them and known when the template arrives; the record is made by copying its fields, without
- * asking what each is. Fields that most exporters send in one length come in groups (GROUPS): a template that has
- * all of a group has them copied by code that the compiler has unrolled, with only the offsets in
- * the record taken from the plan. The others are copied one by one. Members that no copy fills are
- * zeroed once for all records of a set.
+ * Most templates are plain: they describe one direction, with one pair of addresses, an absolute start and
+ * end, and no number that is longer than its member. What settle.c finds out for each record is then the
+ * same for all records, and known when the template arrives. So a record is converted by copying fields.
  *
- * ICMP records of such templates are converted as those of other templates are: type and code depend on
- * more than one field.
+ * Fields that most exporters send with the same length form groups (GROUPS). If a template has all fields
+ * of a group, they are copied by unrolled code, which takes only the offsets in the record from the plan.
+ * Other fields are copied one by one. Members that no copy fills are zeroed once for all records of a set.
+ *
+ * ICMP records are converted by convert.c and settle.c, because type and code depend on several fields.
  */
 #include <string.h>
 
@@ -22,7 +21,7 @@
 
 #define SLOT(slot) (UINT64_C(1) << (slot))
 
-/* Slots that the copies below, or nothing, depend on. */
+/* Slots that a template with a plan may have. */
 #define PLAIN_SLOTS                                                                                \
 	(SLOT(SLOT_START) | SLOT(SLOT_END) | SLOT(SLOT_OCTETS) | SLOT(SLOT_PACKETS) |              \
 		SLOT(SLOT_INGRESS) | SLOT(SLOT_EGRESS) | SLOT(SLOT_DIRECTION) | SLOT(SLOT_MPLS) |  \
@@ -58,7 +57,7 @@ void sf_collect_plan_add(
 		(struct sf_collect_copy){ (uint16_t)from, (uint16_t)to, kind };
 }
 
-/* The copy of that kind to that member, or NULL. */
+/* The copy of this kind to this member, or NULL. */
 static struct sf_collect_copy *find_copy(struct sf_collect_plan *plan, enum sf_copy kind, size_t to)
 {
 	for (unsigned i = 0; i < plan->copy_count; i++)
@@ -73,8 +72,8 @@ static void remove_copy(struct sf_collect_plan *plan, struct sf_collect_copy *co
 }
 
 /*
- * Groups of copies: COPY(kind, member) for each of a group, and which group it is. Most templates have all
- * or none of a group.
+ * The groups of copies: C(kind, member, index in sf_collect_plan.from) for each copy. Most templates have
+ * all copies of a group or none.
  */
 #define GROUP_0(C) C(BYTES_4, flow.addr[0], 0) C(BYTES_4, flow.addr[1], 1)
 #define GROUP_1(C) C(2_2, flow.port[0], 2) C(2_2, flow.port[1], 3) C(1_1, flow.protocol, 4)
@@ -89,7 +88,7 @@ static void remove_copy(struct sf_collect_plan *plan, struct sf_collect_copy *co
 
 #define GROUPS(G) G(0) G(1) G(2) G(3) G(4) G(5) G(6) G(7)
 
-/* Takes the groups that the template has in full out of the single copies. */
+/* Notes the groups that are complete, and removes their copies from the single ones. */
 static void form_groups(struct sf_collect_plan *plan)
 {
 #define FIND(copy_kind, member, index)                                                             \
@@ -150,7 +149,7 @@ void sf_collect_plan_prepare(
 	out->flow.directions = SF_FORWARD;
 }
 
-/* What only some templates have. */
+/* Sets SF_HAS_… for MAC addresses, MPLS and flow label. */
 static void rare_facts(struct sf_flow *flow, bool label)
 {
 	static const uint8_t none[6];
@@ -164,7 +163,7 @@ static void rare_facts(struct sf_flow *flow, bool label)
 		flow->has |= SF_HAS_FLOW_LABEL;
 }
 
-/* Each kind of copy: the field at `from` into the member at `to`. */
+/* The kinds of copies: a field at `from` into a member at `to`. */
 static sf_always_inline void copy_1_1(void *to, const uint8_t *from)
 {
 	memcpy(to, from, 1);
@@ -230,7 +229,7 @@ static sf_always_inline void copy_NANOSECONDS(void *to, const uint8_t *from)
 	memcpy(to, &(int64_t){ sf_ntp_to_ns(sf_load_be64(from), 1) }, 8);
 }
 
-/* Those that are in no group. Apart: most templates have none, and pay for no register it needs. */
+/* The copies that are in no group. Not inlined, so that templates without them need fewer registers. */
 static __attribute__((noinline)) void copy_singles(
 	struct sf_collected *out, const struct sf_collect_plan *plan, const uint8_t *record)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Data sets: records back to back, then padding shorter than a record (RFC 7011 §3.3.1).
+ * Reads data sets: records back to back, then padding that is shorter than a record (RFC 7011 §3.3.1).
  *
- * A template with fixed lengths is decoded by adding its offsets to the record's place; one with
- * variable lengths is walked. Either way the template's own array of fields gets its data
- * pointers, and is what the callback sees.
+ * If all lengths are fixed, the fields of a record are found by the template's offsets; otherwise the
+ * record is walked from field to field. The data pointers are stored in the template's array of fields,
+ * which the callback gets.
  */
 #include <string.h>
 
@@ -12,7 +12,7 @@
 #include "base/wire.h"
 #include "collect/internal.h"
 
-/* The first field of that element that could hold its value; or SF_COLLECT_NO_FIELD. */
+/* Index of the first field with this element and length, or SF_COLLECT_NO_FIELD. */
 static uint16_t find_field(const struct sf_collect_template *template, uint16_t id, uint16_t length)
 {
 	for (uint16_t i = 0; i < template->field_count; i++)
@@ -35,7 +35,7 @@ void sf_collect_template_compile(struct sf_collect_template *template)
 		template->offsets[i] = offset;
 		if (template->lengths[i] == SF_LENGTH_VARIABLE) {
 			template->fixed = false;
-			offset += 1; /* the shortest: a length octet of 0 */
+			offset += 1; /* the shortest value: a length byte of 0 */
 		} else {
 			template->fields[i].length = template->lengths[i];
 			template->empty_count += template->lengths[i] == 0;
@@ -47,8 +47,8 @@ void sf_collect_template_compile(struct sf_collect_template *template)
 }
 
 /*
- * Sets the data pointers of a record at `p` that has variable lengths (RFC 7011 §7). Returns its
- * end, or NULL with the index of the field that does not fit in *bad.
+ * Sets the data pointers of a record at `p` with variable lengths (RFC 7011 §7). Returns the end of the
+ * record; NULL: field *bad does not fit.
  */
 static const uint8_t *record_walk(
 	struct sf_collect_template *template, const uint8_t *p, const uint8_t *end, unsigned *bad)
@@ -98,8 +98,8 @@ static void init_time_note(struct sf_collect_message *message,
 }
 
 /*
- * systemInitTimeMilliseconds in options data dates the uptimes of this session's records: what
- * follows in this message, and the messages after it. v9 has the time in each header.
+ * Reads systemInitTimeMilliseconds from options data. Uptimes in the later records of this session become
+ * times by it. (v9 has the time in each header.)
  */
 static void options_note(
 	struct sf_collect_message *message, const struct sf_collect_template *template)
@@ -113,7 +113,7 @@ static void options_note(
 	}
 }
 
-/* A field of the record has the value of that origin field already. */
+/* True if the record has a field with the same value as that origin field. */
 static bool field_says(const struct sf_collect_template *template, uint16_t index,
 	const struct sf_field_value *origin)
 {
@@ -125,7 +125,7 @@ static bool field_says(const struct sf_collect_template *template, uint16_t inde
 	return field->id == origin->id && memcmp(field->data, origin->data, origin->length) == 0;
 }
 
-/* Where the record came from, as far as it does not say so itself. */
+/* Adds exporter and domain to a record that does not have them as fields. */
 static void record_origin(
 	struct sf_collect_message *message, const struct sf_collect_template *template)
 {
@@ -138,14 +138,14 @@ static void record_origin(
 	message->out.origin_count = (unsigned)!has_exporter + (unsigned)!has_domain;
 }
 
-/* Records of the template may say themselves where they came from. */
+/* True if records of the template may have exporter or domain as fields. */
 static bool says_origin(const struct sf_collect_template *template)
 {
 	return template->exporter_field != SF_COLLECT_NO_FIELD ||
 	       template->domain_field != SF_COLLECT_NO_FIELD;
 }
 
-/* Where the records of a set came from, unless they may say so. */
+/* Sets exporter and domain of all records of a set, if the template has no such fields. */
 static void origin_of_set(
 	struct sf_collect_message *message, const struct sf_collect_template *template)
 {
@@ -154,8 +154,8 @@ static void origin_of_set(
 }
 
 /*
- * Sets the data pointers of a record of fixed lengths. In templates with a plan they stay where they are, so
- * that after the first record of a set they only move on.
+ * Sets the data pointers of a record with fixed lengths. If the template has a plan, no other code changes
+ * them, so from the second record of a set on they are only moved on by the length of a record.
  */
 static void fields_point(struct sf_collect_template *template, const uint8_t *record, bool first)
 {
@@ -175,9 +175,9 @@ static void fields_point(struct sf_collect_template *template, const uint8_t *re
 }
 
 /*
- * Whether another record of this template may be handed over. Fields without octets make records
- * that cost their sender nothing: there may be as many of them in a message as it has octets, and
- * those of one record.
+ * True if another record of this template may be handed over. Fields of length 0 cost a sender nothing and
+ * the receiver some work. So a message may have as many of them as it has bytes, and those of one record
+ * more.
  */
 static bool record_affordable(
 	struct sf_collect_message *message, const struct sf_collect_template *template)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What depends on more than one field of a record: which addresses it has, when the flow began and
- * ended, ICMP types, and which directions it tells of. What the record does not say stays unknown.
+ * Fills in members of the flow record that depend on more than one field: addresses, start and end, ICMP
+ * types, directions. What the record does not contain stays unknown (SF_KNOWN_…).
  */
 #include <string.h>
 
 #include "base/wire.h"
 #include "collect/convert.h"
 
-#define FUTURE_MS UINT32_C(3600000) /* an uptime this far ahead of the header's is no wrap */
+#define FUTURE_MS UINT32_C(3600000) /* an uptime may be this far ahead of the header's uptime */
 
 #define TIMES (UINT64_C(1) << SLOT_START | UINT64_C(1) << SLOT_END)
 
@@ -27,8 +27,8 @@ void sf_collect_init_time(struct sf_collect_message *message, int64_t init_time_
 }
 
 /*
- * An IPFIX file may have the records of several exporters, each with its address: the start of one
- * says nothing about the uptimes of another.
+ * True if the known start time is that of the record's exporter. An IPFIX file may have the records of
+ * several exporters, each with its address.
  */
 static bool is_of_init_exporter(
 	const struct sf_collect_message *message, const struct sf_collect_template *template)
@@ -47,7 +47,7 @@ static bool is_of_init_exporter(
 bool sf_collect_uptime(const struct sf_collect_message *message,
 	const struct sf_collect_template *template, uint32_t uptime, int64_t *ns)
 {
-	/* uptimes wrap after 49.7 days: the one meant is that nearest before the header's */
+	/* uptimes wrap after 49.7 days: the latest possible time before the header's is taken */
 	uint32_t before = message->uptime_ms - uptime;
 
 	if (!message->uptime_valid || !is_of_init_exporter(message, template))
@@ -59,7 +59,7 @@ bool sf_collect_uptime(const struct sf_collect_message *message,
 	return true;
 }
 
-/* How long the flow lasted, by an element of its own or by two uptimes; -1: not known. */
+/* Duration of the flow, by its own element or by two uptimes. -1: unknown. */
 static int64_t duration(const struct sf_collect_notes *notes, unsigned half)
 {
 	if (notes->uptimes[half] == TIMES)
@@ -74,8 +74,8 @@ static int64_t duration(const struct sf_collect_notes *notes, unsigned half)
 }
 
 /*
- * Both ends of a half in order, whatever the record left out: the missing one by the duration; with
- * a duration alone the flow has ended when it was exported.
+ * Sets start and end of a half. If one is missing, it is computed by the duration. If only the duration is
+ * known, the flow has ended at the export time.
  */
 static void half_times(
 	struct sf_collected *out, const struct sf_collect_notes *notes, unsigned index)
@@ -117,7 +117,7 @@ static void flow_times(struct sf_collected *out, const struct sf_collect_notes *
 		half_times(out, notes, 1);
 		return;
 	}
-	/* the record's times span both directions */
+	/* the record's times are those of both directions together */
 	half[1].start_ns = half[0].start_ns;
 	half[1].end_ns = half[0].end_ns;
 	out->known[1] |= out->known[0] & (SF_KNOWN_START | SF_KNOWN_END);
@@ -140,8 +140,8 @@ static bool is_zero(const uint8_t *address, size_t length)
 }
 
 /*
- * How well the record fits a family whose source address has this slot. Templates with addresses of
- * both families have zeros in those that a flow does not have.
+ * How complete the addresses of a family are; `source` is the slot of its source address. A template with
+ * both families has zeros in the family that a flow does not have.
  */
 static unsigned family_score(const struct sf_collect_notes *notes, enum slot source)
 {
@@ -154,15 +154,15 @@ static unsigned family_score(const struct sf_collect_notes *notes, enum slot sou
 		filled += !is_zero(
 			notes->address[source + side - SLOT_SRC4], source == SLOT_SRC4 ? 4 : 16);
 	}
-	/* one address that is not zero makes a pair: 0.0.0.0 asks DHCP for one, :: likewise */
+	/* one address may be zero: a DHCP client sends from 0.0.0.0, an IPv6 host from :: */
 	if (there == 2 && filled)
 		return 3;
 	return filled ? 2 : there ? 1 : 0;
 }
 
 /*
- * The addresses decide about the family; ipVersion only between pairs that are equally complete.
- * Both families in full: IPv6 carries IPv4, and the outer addresses are the flow's.
+ * Chooses the family by its addresses. If both are equally complete, ipVersion decides. Without ipVersion,
+ * two complete families mean IPv4 in IPv6, and the outer addresses are taken.
  */
 static void flow_addresses(struct sf_collected *out, const struct sf_collect_notes *notes)
 {
@@ -178,9 +178,9 @@ static void flow_addresses(struct sf_collected *out, const struct sf_collect_not
 		flow->ip_version = score4 > score6 ? 4 : 6;
 	else if (said)
 		flow->ip_version = (uint8_t)said;
-	else if (score4 == 2) /* one address of each: the source's */
+	else if (score4 == 2) /* one address of each family: that of the source */
 		flow->ip_version = noted(notes, 0, SLOT_SRC4) ? 4 : 6;
-	else /* RFC 3954 §8: IPv4 where nothing says otherwise */
+	else /* IPv4 is the default of RFC 3954 §8 */
 		flow->ip_version = score6 >= 2 ? 6 : 4;
 	if (noted(notes, 0, SLOT_VERSION))
 		out->known[0] |= SF_KNOWN_VERSION;
@@ -196,7 +196,7 @@ static void flow_addresses(struct sf_collected *out, const struct sf_collect_not
 
 /* ---------------------------------------------------------------- ICMP */
 
-/* Type and code of one direction, from its combined or its two single elements. */
+/* Reads type and code of a direction, from the combined element or from the two single ones. */
 static bool icmp_noted(const struct sf_collect_notes *notes, unsigned half, enum slot combined,
 	uint16_t *type_code)
 {
@@ -204,7 +204,7 @@ static bool icmp_noted(const struct sf_collect_notes *notes, unsigned half, enum
 		*type_code = (uint16_t)notes->value[combined][half];
 		return true;
 	}
-	/* the slots of type and code follow that of both */
+	/* the slots of type and code follow that of the combined element */
 	if (!noted(notes, half, combined + 1))
 		return false;
 	*type_code = (uint16_t)(notes->value[combined + 1][half] << 8);
@@ -213,7 +213,7 @@ static bool icmp_noted(const struct sf_collect_notes *notes, unsigned half, enum
 	return true;
 }
 
-/* The type that answers a type, or is answered by it; itself where there is none. DESIGN §4 */
+/* The other type of a request and its reply; the type itself if it has none (docs/design.md §4). */
 static uint8_t icmp_counterpart(uint8_t version, uint8_t type)
 {
 	static const uint8_t pairs[2][5][2] = {
@@ -229,9 +229,9 @@ static uint8_t icmp_counterpart(uint8_t version, uint8_t type)
 }
 
 /*
- * A record may tell type and code by elements or, without any of them, by the destination port, as
- * v5 does: type << 8 | code. A port of 0 tells nothing then, except in v5, where it is an echo reply
- * (or a later fragment). Without type both ports are 0: sf_flow_has_icmp_type().
+ * Sets ICMP type and code. A record has them in elements of their own or, without these, in the
+ * destination port, as v5 does: type << 8 | code. Port 0 is then no type, except in v5, where it is an
+ * echo reply or a later fragment. Without a type both ports are 0 (sf_flow_has_icmp_type()).
  */
 static void flow_icmp(struct sf_collected *out, const struct sf_collect_notes *notes)
 {
@@ -242,7 +242,7 @@ static void flow_icmp(struct sf_collected *out, const struct sf_collect_notes *n
 	bool known = noted(notes, 0, SLOT_DPORT) && !(out->wide[1] & SF_KNOWN_PORT) &&
 		     (sent != 0 || out->version == 5);
 
-	/* v9 has element 32 for ICMPv6 too: RFC 3954 §8 */
+	/* NetFlow v9 uses element 32 for ICMPv6 too: RFC 3954 §8 */
 	known |= icmp_noted(notes, 0, own, &sent) || icmp_noted(notes, 0, other, &sent);
 	answer = (uint16_t)(icmp_counterpart(flow->ip_version, (uint8_t)(sent >> 8)) << 8 |
 			    (sent & 0xff));
@@ -270,7 +270,7 @@ static void flow_has(struct sf_flow *flow, const struct sf_collect_notes *notes)
 		flow->has |= SF_HAS_CVLAN;
 	if (noted(notes, 0, SLOT_FLOW_LABEL))
 		flow->has |= SF_HAS_FLOW_LABEL;
-	/* fragmentFlags counts its bits from the left: 0x20 is "more fragments" */
+	/* the bits of fragmentFlags are numbered from the left: 0x20 is "more fragments" */
 	if ((noted(notes, 0, SLOT_FRAGMENT_OFFSET) && notes->value[SLOT_FRAGMENT_OFFSET][0]) ||
 		(noted(notes, 0, SLOT_FRAGMENT_FLAGS) &&
 			notes->value[SLOT_FRAGMENT_FLAGS][0] & 0x20))
@@ -278,9 +278,9 @@ static void flow_has(struct sf_flow *flow, const struct sf_collect_notes *notes)
 }
 
 /*
- * The answer is there when something was counted in its direction, packets or octets: templates for
- * both directions have zeros for flows that were not answered. The other direction is there too
- * unless it counts nothing beside an answer that does.
+ * Sets the directions of the flow. The reverse direction exists if its packets or bytes are not 0, because
+ * templates with both directions have zeros for flows without an answer. The forward direction exists
+ * unless only the reverse one has counts.
  */
 static void flow_directions(struct sf_collected *out)
 {

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Templates: their sets on the wire (RFC 7011 §3.4, §8; RFC 3954 §5.2, §6.1) and their storage.
+ * Reads template sets (RFC 7011 §3.4, §8; RFC 3954 §5.2, §6.1) and stores templates.
  *
  * A template is one allocation: the structure, then its fields, offsets, steps, lengths and copies. It
- * belongs to one session and hangs in the collector's bucket of (session, id). A new definition of
- * an id takes the old one's place at once, over UDP as in files.
+ * belongs to one session, and is found in the collector's bucket of (session, id). A new template with
+ * the same id replaces the old one at once, over UDP and in files.
  *
- * A template is refused, by count and once for each session in words, when no data record can be
- * told with it (no field, no octet, no scope where one is needed, more than SF_COLLECT_FIELDS_MAX
- * fields) or when there are too many templates. Its length is known all the same, so what follows it
- * is still read.
+ * A template is refused if no data record can be read with it: it has no field, only fields of length 0,
+ * no scope where one is needed, or more than SF_COLLECT_FIELDS_MAX fields. It is also refused if there are
+ * too many templates. Refused templates are counted, and the first one of each session is described. Its
+ * length is known, so the templates behind it are read.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,9 +19,9 @@
 #include "base/wire.h"
 #include "collect/internal.h"
 
-/* The most steps there can be: one for every slot in both directions, two for every field. */
+/* Largest number of steps: one for each slot and direction, two for each field. */
 #define STEPS_MAX       128
-#define STEPS_PER_FIELD 2 /* ipTTL is both ends of the range */
+#define STEPS_PER_FIELD 2 /* ipTTL fills smallest and largest TTL */
 
 static uint32_t template_bucket(
 	const struct sf_collector *c, const struct sf_collect_session *session, uint16_t id)
@@ -79,7 +79,7 @@ void sf_collect_template_drop(struct sf_collector *c, struct sf_collect_template
 	free(template);
 }
 
-/* Counts a refused template; the first one of a session is told in words. */
+/* Counts a refused template, and describes the first one of a session. */
 static void template_refuse(struct sf_collect_message *message, unsigned id, const char *reason)
 {
 	struct sf_collector *c = message->collector;
@@ -97,7 +97,7 @@ static void template_refuse(struct sf_collect_message *message, unsigned id, con
 	c->options.refused(c->options.context, message->out.exporter, text);
 }
 
-/* Takes over `template`, or frees it when there is no room. */
+/* Stores `template`, or frees it if there is no room. */
 static void template_insert(
 	struct sf_collect_message *message, struct sf_collect_template *template)
 {
@@ -128,8 +128,8 @@ static void template_insert(
 }
 
 /*
- * NetFlow v9 has scopes of its own (RFC 3954 §6.1); the elements that mean the same in IPFIX:
- * System, Interface, Line Card, Cache, Template.
+ * The IPFIX element for a scope of NetFlow v9 (RFC 3954 §6.1): System, Interface, Line Card, Cache,
+ * Template.
  */
 static uint16_t scope_element(uint16_t scope)
 {
@@ -140,8 +140,8 @@ static uint16_t scope_element(uint16_t scope)
 }
 
 /*
- * Reads `count` field specifiers at *p. `template` is NULL when they are only to be passed over.
- * False: they do not fit before `end`.
+ * Reads `count` field specifiers at *p into `template`, or skips them if that is NULL. False: they do not
+ * fit before `end`.
  */
 static bool specifiers_read(struct sf_collect_message *message, const uint8_t **p,
 	const uint8_t *end, unsigned count, struct sf_collect_template *template)
@@ -157,7 +157,7 @@ static bool specifiers_read(struct sf_collect_message *message, const uint8_t **
 		field.id = sf_load_be16(*p);
 		length = sf_load_be16(*p + 2);
 		*p += 4;
-		/* RFC 7011 §3.2: the high bit announces a PEN; v9 has none, RFC 3954 §5.2 */
+		/* the high bit announces a PEN: RFC 7011 §3.2; v9 has no PENs: RFC 3954 §5.2 */
 		if (ipfix && field.id & 0x8000) {
 			if (end - *p < 4)
 				return false;
@@ -175,7 +175,7 @@ static bool specifiers_read(struct sf_collect_message *message, const uint8_t **
 	return true;
 }
 
-/* Why a template cannot be used whatever its fields are; NULL: it can. */
+/* Why a template cannot be used, judged without its fields; NULL: it can. */
 static const char *unacceptable(const struct sf_collect_message *message, unsigned id,
 	unsigned count, unsigned scopes, bool options)
 {
@@ -189,13 +189,13 @@ static const char *unacceptable(const struct sf_collect_message *message, unsign
 		return "it has more than 512 fields";
 	if (scopes > count)
 		return "it has more scope fields than fields";
-	/* RFC 7011 §3.4.2.2: an options template has a scope; v9 leaves that open */
+	/* RFC 7011 §3.4.2.2: an options template needs a scope; in v9 it does not */
 	if (options && scopes == 0 && message->out.version == SF_IPFIX)
 		return "it is an options template without a scope";
 	return NULL;
 }
 
-/* A template record's fields at *p: learnt, or passed over and counted. False: cut off. */
+/* Reads the fields of a template record at *p, or skips and counts it. False: it is cut off. */
 static bool template_read(struct sf_collect_message *message, const uint8_t **p, const uint8_t *end,
 	uint16_t id, unsigned count, unsigned scopes, bool options)
 {
@@ -221,7 +221,7 @@ static bool template_read(struct sf_collect_message *message, const uint8_t **p,
 	if (template && template->min_length == 0)
 		problem = "all its fields have the length 0";
 	if (problem) {
-		/* without memory for the session that is what was told */
+		/* if there was no memory for the session, that has been reported */
 		if (!message->no_memory)
 			template_refuse(message, id, problem);
 		free(template);
@@ -243,8 +243,8 @@ static void withdraw_all(struct sf_collector *c, struct sf_collect_session *sess
 }
 
 /*
- * RFC 7011 §8.1, §8.4: withdrawals belong to streams and files; over UDP they must not be sent and
- * are passed over. One for a template that is not known is passed over too.
+ * Withdraws templates. Withdrawals are for streams and files; over UDP they must not be sent and are
+ * ignored (RFC 7011 §8.1, §8.4). One for an unknown template is ignored too.
  */
 static void template_withdraw(struct sf_collect_message *message, uint16_t id, bool options)
 {
@@ -267,8 +267,8 @@ static void template_withdraw(struct sf_collect_message *message, uint16_t id, b
 }
 
 /*
- * The header of a template record at *p: id, field count and, for options templates, how many of
- * the fields are scope. 1: read; 0: only padding is left; SF_ECORRUPT.
+ * Reads the header of a template record at *p: id, number of fields and, of options templates, how many of
+ * them are scope fields. 1: read; 0: only padding is left; SF_ECORRUPT.
  */
 static int header_read(struct sf_collect_message *message, const uint8_t **p, const uint8_t *end,
 	bool options, unsigned *id, unsigned *count, unsigned *scopes)
@@ -276,14 +276,14 @@ static int header_read(struct sf_collect_message *message, const uint8_t **p, co
 	const uint8_t *at = *p;
 	bool ipfix = message->out.version == SF_IPFIX;
 
-	/* RFC 7011 §3.3.1, RFC 3954 §6.1: padding is shorter than a record … */
+	/* padding is shorter than a record: RFC 7011 §3.3.1, RFC 3954 §6.1 */
 	if (end - at < 4)
 		return 0;
 	*id = sf_load_be16(at);
 	*count = sf_load_be16(at + 2);
 	*scopes = 0;
 	*p = at + 4;
-	/* … but some exporters pad template sets with more */
+	/* some exporters pad template sets with more zeros */
 	if (*id == 0 && sf_collect_all_zero(at, end))
 		return 0;
 	/* a withdrawal has no scope count: RFC 7011 §8.1, figure T */
@@ -295,14 +295,14 @@ static int header_read(struct sf_collect_message *message, const uint8_t **p, co
 	*p += 2;
 	if (ipfix)
 		return 1;
-	/* RFC 3954 §6.1: octets of scope and of option definitions, not counts */
+	/* v9 has lengths of the scope and option fields in bytes, not counts: RFC 3954 §6.1 */
 	if (*count % 4 || *scopes % 4)
 		return sf_collect_malformed(message, at + 2,
 			"lengths %u and %u of options template %u are no multiples of 4", *count,
 			*scopes, *id);
 	*count /= 4;
 	*scopes /= 4;
-	/* the first length is the scopes', the second the options' */
+	/* the first length is that of scope fields, the second that of option fields */
 	*count += *scopes;
 	*scopes = *count - *scopes;
 	return 1;
