@@ -18,6 +18,11 @@ SF_BEGIN_PUBLIC
 #define SF_PEN_REVERSE 29305 /* RFC 5103 §6.1 */
 #define SF_PEN_CERT    6871
 /*
+ * Elements of an enterprise have their reverse elements themselves: the same number with this bit, as
+ * CERT does it. Example: 6871/14 is initialTCPFlags, 6871/16398 reverseInitialTCPFlags.
+ */
+#define SF_REVERSE_BIT 0x4000
+/*
  * spanflow's own elements (docs/enrich.md). The number is the one that RFC 5612 keeps for documentation
  * and examples: spanflow has none of its own at IANA.
  */

@@ -9,24 +9,28 @@ struct fact {
 	struct sf_fact_row row;
 	bool head;
 	uint16_t from, from_bytes;
+	sf_fact_make *make;
 };
 
-enum { NUMBER = true, OCTETS = false };
-
 /* clang-format off */
-#define HEAD(member) true, offsetof(struct sf_facts, member), sizeof(((struct sf_facts *)0)->member)
-#define TAIL(member) false, offsetof(struct sf_facts, member), sizeof(((struct sf_facts *)0)->member)
+#define MEMBER(member)                                                                             \
+	offsetof(struct sf_facts, member), sizeof(((struct sf_facts *)0)->member), NULL
+#define HEAD(member) true, MEMBER(member)
+#define TAIL(member) false, MEMBER(member)
+#define BY(function) false, 0, 0, function
 static const struct fact facts_table[] = {
 #define FACT(name, form, bytes, merge, source, has, help)                                          \
-	{ { #name, help, bytes, has, SF_FACT_MERGE_##merge, form }, source },
+	{ { #name, help, bytes, has, SF_FACT_MERGE_##merge, SF_FACT_FORM_##form }, source },
 #include "base/facts.def"
 };
 /* clang-format on */
 
 #undef HEAD
 #undef TAIL
+#undef BY
 #define HEAD(member) offsetof(struct sf_facts, member) < SF_FACTS_IPV4
 #define TAIL(member) offsetof(struct sf_facts, member) >= SF_FACTS_IPV6
+#define BY(function) SF_FACT_BYTES_MAX > 0
 /* clang-format off */
 #define FACT(name, form, bytes, merge, source, has, help)                                          \
 	static_assert((source) && (bytes) <= SF_FACT_BYTES_MAX, "where the value of " #name " is");
@@ -75,7 +79,7 @@ static unsigned lay_out_packet(struct sf_annex_layout *layout, bool rare, unsign
 	for (unsigned i = 0; i < SF_FACT_COUNT; i++) {
 		const struct fact *fact = &facts_table[i];
 
-		if (!is_wanted(layout, i) || fact->head || is_rare(fact) != rare)
+		if (!is_wanted(layout, i) || fact->head || fact->make || is_rare(fact) != rare)
 			continue;
 		if (before && before->from + before->from_bytes == fact->from) {
 			before->from_bytes += fact->from_bytes;
@@ -111,17 +115,18 @@ static void lay_out_side(struct sf_annex_layout *layout)
 			/* the largest power of two that divides it, 8 at most */
 			unsigned unit = (bytes & -bytes) > 8 ? 8 : bytes & -bytes;
 
-			if (!is_wanted(layout, i) || unit != width)
+			if (!is_wanted(layout, i) || facts_table[i].make || unit != width)
 				continue;
 			layout->at[i] = offset;
 			offset = (uint16_t)(offset + bytes);
 		}
-	layout->side_bytes = (uint16_t)round_up(offset, 8);
+	layout->side_bytes = offset > 8 ? (uint16_t)round_up(offset, 8) : 0;
 	for (unsigned pass = 0; pass < 2; pass++)
 		for (unsigned i = 0; i < SF_FACT_COUNT; i++) {
 			const struct fact *fact = &facts_table[i];
 
-			if (!is_wanted(layout, i) || is_for_later(fact) == (pass == 1))
+			if (!is_wanted(layout, i) || fact->make ||
+				is_for_later(fact) == (pass == 1))
 				continue;
 			layout->steps[layout->step_count++] = (struct sf_annex_step){
 				.merge = fact->row.merge,
@@ -153,7 +158,14 @@ void sf_annex_layout_init(struct sf_annex_layout *layout, uint64_t facts)
 	offset = lay_out_packet(layout, true, offset);
 	layout->packet_bytes = (uint16_t)round_up(offset, 16);
 	lay_out_side(layout);
-	layout->record_bytes = (uint16_t)(sizeof(struct sf_annex) + 2 * layout->side_bytes);
+	offset = 2 * layout->side_bytes;
+	for (unsigned i = 0; i < SF_FACT_COUNT; i++)
+		if (is_wanted(layout, i) && facts_table[i].make) {
+			layout->made |= UINT64_C(1) << i;
+			layout->at[i] = (uint16_t)offset;
+			offset += facts_table[i].row.bytes;
+		}
+	layout->record_bytes = (uint16_t)(sizeof(struct sf_annex) + round_up(offset, 8));
 	assert(layout->packet_bytes <= SF_ANNEX_PACKET_MAX);
 }
 
@@ -280,6 +292,16 @@ void sf_annex_add(const struct sf_annex_layout *layout, uint8_t *side, const str
 }
 
 /* ---------------------------------------------------------------- records */
+
+void sf_annex_make(
+	const struct sf_annex_layout *layout, const struct sf_flow *flow, struct sf_annex *annex)
+{
+	for (uint64_t left = layout->made; left; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(left);
+
+		facts_table[i].make(flow, annex->sides + layout->at[i]);
+	}
+}
 
 uint64_t sf_fact_find(const char *name)
 {

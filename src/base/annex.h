@@ -107,7 +107,11 @@ enum sf_fact_merge {
 	SF_FACT_MERGE_MAX,
 	SF_FACT_MERGE_SUM,
 	SF_FACT_MERGE_OR,
+	SF_FACT_MERGE_MADE,
 };
+
+/* Makes the value of a fact from a record that has everything but its annex. */
+typedef void sf_fact_make(const struct sf_flow *flow, uint8_t *value);
 
 struct sf_annex_layout {
 	uint64_t facts; /* the set; 0: there are no annexes, and all else is 0 */
@@ -124,7 +128,8 @@ struct sf_annex_layout {
 	uint8_t later_count; /* of them: what later packets can change; 0: nothing */
 	/* records */
 	uint16_t record_bytes;      /* of struct sf_annex with its bytes: a multiple of 8 */
-	uint16_t at[SF_FACT_COUNT]; /* in a side */
+	uint64_t made;              /* facts that are made once for each record */
+	uint16_t at[SF_FACT_COUNT]; /* in a side; of facts that are made, behind the two sides */
 	struct sf_annex_step packs[SF_FACT_COUNT];
 	struct sf_annex_step steps[SF_FACT_COUNT];
 };
@@ -205,6 +210,10 @@ struct sf_annex {
 	uint8_t sides[]; /* of the directions, in their order */
 };
 
+/* Makes the facts that are not from packets, when all else of the record is there. */
+void sf_annex_make(
+	const struct sf_annex_layout *layout, const struct sf_flow *flow, struct sf_annex *annex);
+
 /* Makes `annex` that of a copy of a record, which has layout->record_bytes. */
 static inline void sf_annex_copy(struct sf_annex *annex, const struct sf_annex *from)
 {
@@ -224,10 +233,13 @@ static sf_always_inline const uint8_t *sf_fact_of(
 	const struct sf_flow *flow, enum sf_fact fact, unsigned d)
 {
 	const struct sf_annex *annex = flow->annex;
+	const struct sf_annex_layout *layout;
 
 	if (sf_unlikely(!annex) || sf_unlikely(!(annex->layout->facts >> fact & 1)))
 		return sf_fact_nothing;
-	return annex->sides + d * annex->layout->side_bytes + annex->layout->at[fact];
+	layout = annex->layout;
+	d &= !(layout->made >> fact & 1);
+	return annex->sides + d * layout->side_bytes + layout->at[fact];
 }
 
 static sf_always_inline uint64_t sf_fact_number(const uint8_t *value, unsigned bytes)
@@ -257,11 +269,13 @@ static sf_always_inline const uint8_t *sf_fact_octets(const uint8_t *value, unsi
 	return value;
 }
 
-/* sf_fact_get_NAME(flow, d): a number, or a pointer to octets. */
+/* sf_fact_get_NAME(flow, d): a number, or a pointer to octets or to a string's length. */
 #define SF_FACT_TYPE_NUMBER  uint64_t
 #define SF_FACT_TYPE_OCTETS  const uint8_t *
+#define SF_FACT_TYPE_STRING  const uint8_t *
 #define SF_FACT_VALUE_NUMBER sf_fact_number
 #define SF_FACT_VALUE_OCTETS sf_fact_octets
+#define SF_FACT_VALUE_STRING sf_fact_octets
 #define FACT(name, form, bytes, ...)                                                               \
 	static sf_always_inline SF_FACT_TYPE_##form sf_fact_get_##name(                            \
 		const struct sf_flow *flow, unsigned d)                                            \
@@ -270,12 +284,18 @@ static sf_always_inline const uint8_t *sf_fact_octets(const uint8_t *value, unsi
 	}
 #include "base/facts.def"
 
+enum sf_fact_form {
+	SF_FACT_FORM_NUMBER,
+	SF_FACT_FORM_OCTETS,
+	SF_FACT_FORM_STRING,
+};
+
 /* A row of facts.def. */
 struct sf_fact_row {
 	const char *name, *help;
 	uint16_t bytes, has;
-	uint8_t merge;
-	bool number;
+	uint8_t merge; /* enum sf_fact_merge */
+	uint8_t form;  /* enum sf_fact_form */
 };
 
 const struct sf_fact_row *sf_fact_row(enum sf_fact fact);

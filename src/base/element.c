@@ -35,8 +35,9 @@ const struct sf_element *sf_element_find(uint32_t pen, uint16_t id)
 {
 	if (pen == 0 || pen == SF_PEN_REVERSE)
 		return id < COUNT(iana) && iana[id].name ? &iana[id] : NULL;
+	/* a reverse element is that of its element */
 	for (size_t i = 0; i < COUNT(enterprise); i++)
-		if (enterprise[i].pen == pen && enterprise[i].id == id)
+		if (enterprise[i].pen == pen && enterprise[i].id == (id & ~SF_REVERSE_BIT))
 			return &enterprise[i];
 	return NULL;
 }
@@ -63,7 +64,7 @@ size_t sf_field_name(uint32_t pen, uint16_t id, char *text, size_t size)
 		length = snprintf(text, size, "ie%u", id | 0x8000);
 	else if (!element)
 		length = snprintf(text, size, "pen%uie%u", pen, id);
-	else if (pen == SF_PEN_REVERSE)
+	else if (pen == SF_PEN_REVERSE || id != element->id)
 		length = snprintf(text, size, "reverse%c%s",
 			toupper((unsigned char)element->name[0]), element->name + 1);
 	else

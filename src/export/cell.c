@@ -9,6 +9,7 @@
 #include "base/element_id.h"
 #include "base/wire.h"
 
+#define CERT_REVERSE_DELAY 21 /* reverseFlowDeltaMilliseconds */
 const struct sf_field_value *sf_cell_field(
 	const struct sf_collected *record, uint32_t pen, uint16_t id)
 {
@@ -116,6 +117,18 @@ static void take_member(
 	}
 }
 
+/* The element that tells of the other direction what this one tells. */
+static struct sf_spec turned(const struct sf_spec *spec)
+{
+	struct sf_spec other = *spec;
+
+	if (spec->pen == 0 || spec->pen == SF_PEN_REVERSE)
+		other.pen = SF_PEN_REVERSE - spec->pen;
+	else
+		other.id ^= SF_REVERSE_BIT;
+	return other;
+}
+
 /* An element of the record, whatever its flow has. False: there is none. */
 static bool take_as_sent(
 	struct sf_cell *cell, const struct sf_collected *record, uint32_t pen, uint16_t id)
@@ -137,14 +150,14 @@ static void take_biflow_direction(struct sf_cell *cell, const struct sf_collecte
 }
 
 void sf_cell_find(struct sf_cell *cell, const struct sf_collected *record,
-	const struct sf_spec *spec, unsigned d)
+	const struct sf_spec *spec, bool each, unsigned d)
 {
 	bool reverse = spec->pen == SF_PEN_REVERSE;
-	const struct rule *rule = find_rule(spec->id);
+	const struct rule *rule = reverse || spec->pen == 0 ? find_rule(spec->id) : NULL;
 	unsigned half;
 
 	cell->kind = SF_CELL_ABSENT;
-	if (spec->pen == SF_PEN_CERT) {
+	if (spec->pen == SF_PEN_CERT && spec->id == CERT_REVERSE_DELAY) {
 		/* the delay of the answer */
 		if (record->known[0] & record->known[1] & SF_KNOWN_START)
 			cell->kind = SF_CELL_FLOW;
@@ -155,7 +168,9 @@ void sf_cell_find(struct sf_cell *cell, const struct sf_collected *record,
 		return;
 	}
 	if (!rule) {
-		take_as_sent(cell, record, spec->pen, spec->id);
+		const struct sf_spec sent = each && d == 1 ? turned(spec) : *spec;
+
+		take_as_sent(cell, record, sent.pen, sent.id);
 		return;
 	}
 	half = rule->of_flow ? 0 : d ^ (unsigned)reverse ^ (unsigned)rule->other;

@@ -26,9 +26,12 @@ struct sf_cell {
 	uint8_t number[4]; /* what value.data may point to */
 };
 
-/* What stands for an element of the record in the row of direction `d`. */
+/*
+ * What stands for an element of the record in the row of direction `d`. `each`: each direction has a
+ * value of its own.
+ */
 void sf_cell_find(struct sf_cell *cell, const struct sf_collected *record,
-	const struct sf_spec *spec, unsigned d);
+	const struct sf_spec *spec, bool each, unsigned d);
 
 /* The first field of that element, those of the origin included; NULL: there is none. */
 const struct sf_field_value *sf_cell_field(

@@ -24,7 +24,8 @@ struct chooser {
 static void field_name(const struct sf_field_row *row, bool reverse, char *name)
 {
 	if (reverse)
-		sf_field_name(SF_PEN_REVERSE, row->id, name, FIELD_NAME_MAX);
+		sf_field_name(
+			sf_field_pen(row, true), sf_field_id(row, true), name, FIELD_NAME_MAX);
 	else
 		snprintf(name, FIELD_NAME_MAX, "%s", row->name);
 }

@@ -28,6 +28,8 @@ struct sf_layout {
 		uint8_t length;
 		uint8_t column; /* CSV and table: which one */
 		bool zero_is_unknown;
+		bool variable; /* values begin with their length; `length` has no meaning */
+		bool each;     /* the other direction has a value of its own */
 	} fields[SF_TEMPLATE_FIELDS_MAX];
 };
 
@@ -42,7 +44,8 @@ static size_t column_name(const struct sf_field_item *item, char *p)
 {
 	const struct sf_field_row *row = sf_field_row(item->field);
 
-	return sf_field_name(item->reverse ? SF_PEN_REVERSE : row->pen, row->id, p, PREFIX_MAX);
+	return sf_field_name(sf_field_pen(row, item->reverse), sf_field_id(row, item->reverse), p,
+		PREFIX_MAX);
 }
 
 /* What values of the element's type need in a table, for the most part. */
@@ -145,6 +148,8 @@ static struct sf_layout *new_layout(struct sf_columns *columns, uint64_t when)
 			layout->fields[field].zero_is_unknown = (item->when & SF_WHEN_EXTRA) != 0;
 			layout->fields[field].type = sf_element_find(spec->pen, spec->id)->type;
 			layout->fields[field].length = (uint8_t)spec->length;
+			layout->fields[field].variable = spec->length == SF_LENGTH_VARIABLE;
+			layout->fields[field].each = sf_field_row(item->field)->each;
 			layout->fields[field++].column = (uint8_t)column;
 		}
 		column++;
@@ -170,32 +175,47 @@ static void encode(const struct sf_layout *layout, uint8_t *record, const struct
 	sf_template_encode(&layout->template, record, row->flow, 1, 1u << row->d, layout->context);
 }
 
+struct value {
+	const uint8_t *bytes;
+	size_t length;
+};
+
+/* The value of field i, which lies at *record; moves *record behind it. */
+static struct value next_value(const struct sf_layout *layout, unsigned i, const uint8_t **record)
+{
+	struct value value = { *record, layout->fields[i].length };
+
+	if (layout->fields[i].variable)
+		value = (struct value){ *record + 1, **record };
+	*record = value.bytes + value.length;
+	return value;
+}
+
 /* The record has no value for the field: templates have no other way to say so. */
-static bool is_unknown(const struct sf_layout *layout, unsigned i, const uint8_t *value)
+static bool is_unknown(const struct sf_layout *layout, unsigned i, struct value value)
 {
 	static const uint8_t zeros[16];
 
-	return layout->fields[i].zero_is_unknown &&
-	       memcmp(value, zeros, layout->fields[i].length) == 0;
+	return layout->fields[i].zero_is_unknown && memcmp(value.bytes, zeros, value.length) == 0;
 }
 
 char *sf_columns_json(const struct sf_layout *layout, char *p, const struct sf_row *row)
 {
-	uint8_t bytes[SF_RECORD_MAX], *record = bytes;
+	uint8_t bytes[SF_RECORD_MAX];
+	const uint8_t *record = bytes;
 	char *start = p;
 
-	encode(layout, record, row);
+	encode(layout, bytes, row);
 	for (unsigned i = 0; i < layout->template.field_count; i++) {
-		if (is_unknown(layout, i, record)) {
-			record += layout->fields[i].length;
+		const struct value value = next_value(layout, i, &record);
+
+		if (is_unknown(layout, i, value))
 			continue;
-		}
 		/* names are short: one copy of fixed size is cheaper than one of the exact one */
 		memcpy(p, layout->fields[i].prefix, PREFIX_MAX);
 		p += layout->fields[i].prefix_length;
-		p += sf_value_write(layout->fields[i].type, SF_VALUE_JSON, record,
-			layout->fields[i].length, p, SF_VALUE_MAX);
-		record += layout->fields[i].length;
+		p += sf_value_write(layout->fields[i].type, SF_VALUE_JSON, value.bytes,
+			value.length, p, SF_VALUE_MAX);
 	}
 	p += p == start;
 	*start = '{'; /* instead of the first comma */
@@ -205,19 +225,20 @@ char *sf_columns_json(const struct sf_layout *layout, char *p, const struct sf_r
 }
 
 /* One value of a row. */
-static char *put_cell(char *p, const struct sf_layout *layout, unsigned i, const uint8_t *value,
+static char *put_cell(char *p, const struct sf_layout *layout, unsigned i, struct value value,
 	const struct sf_row *row)
 {
 	struct sf_cell cell;
 
 	cell.kind = SF_CELL_FLOW;
 	if (row->record)
-		sf_cell_find(&cell, row->record, &layout->template.specs[i], row->d);
+		sf_cell_find(&cell, row->record, &layout->template.specs[i],
+			layout->fields[i].each, row->d);
 	if (cell.kind == SF_CELL_FLOW && is_unknown(layout, i, value))
 		return p;
 	if (cell.kind == SF_CELL_FLOW)
-		return p + sf_value_write(layout->fields[i].type, SF_VALUE_TEXT, value,
-				   layout->fields[i].length, p, SF_VALUE_MAX);
+		return p + sf_value_write(layout->fields[i].type, SF_VALUE_TEXT, value.bytes,
+				   value.length, p, SF_VALUE_MAX);
 	if (cell.kind == SF_CELL_VALUE)
 		return p + sf_field_text(&cell.value, p, SF_VALUE_MAX);
 	return p;
@@ -249,15 +270,15 @@ static char *put_collected_columns(char *p, const struct sf_collected *from)
 char *sf_columns_csv(const struct sf_columns *columns, const struct sf_layout *layout, char *p,
 	const struct sf_row *row)
 {
-	uint8_t bytes[SF_RECORD_MAX], *record = bytes;
+	uint8_t bytes[SF_RECORD_MAX];
+	const uint8_t *record = bytes;
 	unsigned column = 0;
 
-	encode(layout, record, row);
+	encode(layout, bytes, row);
 	for (unsigned i = 0; i < layout->template.field_count; i++) {
 		for (; column < layout->fields[i].column; column++)
 			*p++ = ',';
-		p = put_cell(p, layout, i, record, row);
-		record += layout->fields[i].length;
+		p = put_cell(p, layout, i, next_value(layout, i, &record), row);
 	}
 	for (; column + 1 < columns->count; column++)
 		*p++ = ',';
@@ -323,10 +344,11 @@ char *sf_columns_table_header(const struct sf_columns *columns, char *p)
 char *sf_columns_table(const struct sf_columns *columns, const struct sf_layout *layout, char *p,
 	const struct sf_row *row)
 {
-	uint8_t bytes[SF_RECORD_MAX], *record = bytes;
+	uint8_t bytes[SF_RECORD_MAX];
+	const uint8_t *record = bytes;
 	unsigned field = 0;
 
-	encode(layout, record, row);
+	encode(layout, bytes, row);
 	for (unsigned column = 0; column < columns->count; column++) {
 		char *start = p;
 
@@ -335,8 +357,8 @@ char *sf_columns_table(const struct sf_columns *columns, const struct sf_layout 
 			p = put_dash(p, columns->widths[column]);
 			continue;
 		}
-		p = put_cell(p, layout, field, record, row);
-		record += layout->fields[field++].length;
+		p = put_cell(p, layout, field, next_value(layout, field, &record), row);
+		field++;
 		/* absent of a collected record, which has other fields than its flow */
 		if (p == start)
 			*p++ = '-';

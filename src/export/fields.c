@@ -12,6 +12,7 @@
 #include "export/profiles.def"
 
 enum { FLOW, EACH };
+enum { UINT = 0, BYTES = 0, STRING = 1 }; /* whether values have variable lengths */
 
 enum field {
 #define FIELD(name, ...) FIELD_##name,
@@ -22,7 +23,7 @@ enum field {
 /* clang-format off */
 static const struct sf_field_row rows[] = {
 #define FIELD(name, pen, id, v9, length, v9_length, facts, form, value, when, side, help)          \
-	{ #name, help, when, pen, id, v9, length, v9_length, facts, side },
+	{ #name, help, when, pen, id, v9, length, v9_length, form, facts, side },
 #include "export/fields.def"
 };
 

@@ -77,9 +77,21 @@ struct sf_field_row {
 	uint16_t id;
 	uint16_t v9_id; /* 0: none */
 	uint8_t length, v9_length;
+	bool variable; /* `length` is the most that a value has, without the octet that tells how many */
 	uint64_t facts; /* that the meter gathers on request: a set, SF_WANTS_FLOW_ID */
 	bool each;      /* each direction has its own value */
 };
+
+/* The information element of a field, or its reverse element. */
+static inline uint32_t sf_field_pen(const struct sf_field_row *row, bool reverse)
+{
+	return reverse && !row->pen ? SF_PEN_REVERSE : row->pen;
+}
+
+static inline uint16_t sf_field_id(const struct sf_field_row *row, bool reverse)
+{
+	return reverse && row->pen ? row->id | SF_REVERSE_BIT : row->id;
+}
 
 /* A field of a list. */
 struct sf_field_item {
@@ -88,7 +100,7 @@ struct sf_field_item {
 	bool reverse;   /* of the other direction */
 };
 
-#define SF_FIELDS_MAX 160
+#define SF_FIELDS_MAX 256
 
 struct sf_fields {
 	int profile;    /* enum sf_profile, or -1: the user's own list */

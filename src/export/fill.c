@@ -88,7 +88,7 @@ struct sf_slot *sf_fill_slot_new(
 		return NULL;
 	}
 	if (dialect == &sf_netflow5)
-		slot->template.record_length = SF_V5_RECORD_LENGTH;
+		slot->template.record_length = slot->template.record_least = SF_V5_RECORD_LENGTH;
 	else
 		sf_template_init(&slot->template, session->options.fields, session->when, when);
 	settle_id(stream, &slot->template);
@@ -114,7 +114,7 @@ void sf_fill_slots_free(struct sf_stream *stream)
 static void open_slot(struct sf_slot *slot, uint8_t *p, unsigned count)
 {
 	slot->p = slot->records = p;
-	slot->room = count;
+	slot->room = slot->opened_for = count;
 	slot->packets = 0;
 	slot->octets = 0;
 }
@@ -123,13 +123,13 @@ static void open_slot(struct sf_slot *slot, uint8_t *p, unsigned count)
 static void close_slot(
 	struct sf_slot *slot, struct sf_message *message, struct sf_destination_count *flows)
 {
-	unsigned count = (unsigned)(slot->p - slot->records) / slot->template.record_length;
+	unsigned count = slot->opened_for - slot->room;
 
 	slot->records = NULL;
 	slot->room = 0;
 	message->p = slot->p;
 	if (message->set)
-		sf_message_set_end(message, slot->template.record_length);
+		sf_message_set_end(message, slot->template.record_least);
 	message->data_records += count;
 	sf_count_add(flows, &(struct sf_destination_count){ count, slot->packets, slot->octets });
 }
@@ -196,7 +196,9 @@ static void next_message(struct sf_session *session, struct sf_stream *stream, s
 	uint8_t *start = slot->batch.bytes;
 
 	close_message(session, slot);
-	if (slot->batch.count == session->transport->max_messages)
+	/* the messages of a call have one length; those of variable records have not */
+	if (slot->batch.count == session->transport->max_messages ||
+		(slot->template.variable && slot->batch.count))
 		flush_slot(session, stream, slot);
 	if (slot->batch.count) /* all messages before this one have the same length */
 		start += (size_t)slot->batch.count * slot->batch.messages[0].length;

@@ -46,7 +46,8 @@ static void list_protocols(FILE *stream, const struct sf_field_row *row)
 	if (!(row->when & SF_WHEN_UPTIME) && row->pen)
 		fprintf(stream, " of enterprise %u", row->pen);
 	if (!(row->when & SF_WHEN_UPTIME))
-		fprintf(stream, ", %u byte%s", row->length, row->length == 1 ? "" : "s");
+		fprintf(stream, ", %s%u byte%s", row->variable ? "up to " : "", row->length,
+			row->length == 1 ? "" : "s");
 	if (row->v9_id && !(row->when & SF_WHEN_UPTIME))
 		fprintf(stream, "; ");
 	if (row->v9_id)
@@ -84,7 +85,8 @@ static void list_item(FILE *stream, const struct sf_field_item *item)
 	const struct sf_field_row *row = sf_field_row(item->field);
 	char name[64], conditions[128];
 
-	sf_field_name(item->reverse ? SF_PEN_REVERSE : row->pen, row->id, name, sizeof(name));
+	sf_field_name(sf_field_pen(row, item->reverse), sf_field_id(row, item->reverse), name,
+		sizeof(name));
 	sf_when_text(item->when, conditions, sizeof(conditions));
 	fprintf(stream, *conditions ? "  %-38s %s\n" : "  %s\n", name, conditions);
 }

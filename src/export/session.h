@@ -16,6 +16,7 @@ struct sf_slot {
 	/* per record */
 	uint8_t *p;               /* position of the next record */
 	unsigned room;            /* records that still fit into the open message; 0: none open */
+	unsigned opened_for;      /* what `room` was when the message was opened */
 	uint64_t packets, octets; /* of the records in the open message */
 	/* per message */
 	uint8_t *records;      /* the first record of the open message or set; NULL: none open */

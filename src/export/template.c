@@ -89,6 +89,13 @@ static inline uint8_t *store_UINT(uint8_t *p, uint64_t value, unsigned length)
 	}
 }
 
+/* Variable length (RFC 7011 §7): `value` begins with an octet that tells how many follow. */
+static inline uint8_t *store_STRING(uint8_t *p, const uint8_t *value, unsigned length)
+{
+	assert(value[0] <= length && length < 255);
+	return sf_store_bytes(p, value, 1 + (size_t)value[0]);
+}
+
 static inline uint8_t *store_BYTES(uint8_t *p, const uint8_t *bytes, unsigned length)
 {
 	return sf_store_bytes(p, bytes, length);
@@ -164,6 +171,18 @@ static uint8_t *encode_one(const struct sf_template *template, uint8_t *p,
 	return p;
 }
 
+/* Records of different lengths: one after the other. */
+static uint8_t *encode_each(const struct sf_template *template, uint8_t *p,
+	const struct sf_flow *flows, unsigned count, unsigned leading,
+	const struct sf_encode_context *context)
+{
+	for (const struct sf_flow *flow = flows; flow < flows + count; flow++)
+		for (unsigned d = 0; d < 2; d++)
+			if (leading >> d & 1)
+				p = encode_one(template, p, flow, d, context);
+	return p;
+}
+
 uint8_t *sf_template_encode_plan(const struct sf_template *template, uint8_t *p,
 	const struct sf_flow *flows, unsigned count, unsigned leading,
 	const struct sf_encode_context *context)
@@ -173,6 +192,8 @@ uint8_t *sf_template_encode_plan(const struct sf_template *template, uint8_t *p,
 
 	if (count == 1 && leading != 3)
 		return encode_one(template, p, flows, leading >> 1, context);
+	if (template->variable)
+		return encode_each(template, p, flows, count, leading, context);
 	for (unsigned d = 0; d < 2; d++) {
 		if (!(leading >> d & 1))
 			continue;
@@ -326,15 +347,17 @@ static void add_field(struct sf_template *template, const struct sf_field_item *
 	unsigned i = template->field_count++;
 
 	template->specs[i] = (struct sf_spec){
-		.pen = item->reverse ? SF_PEN_REVERSE : row->pen,
-		.id = v9 ? row->v9_id : row->id,
-		.length = v9 ? row->v9_length : row->length,
+		.pen = sf_field_pen(row, item->reverse),
+		.id = v9 ? row->v9_id : sf_field_id(row, item->reverse),
+		.length = row->variable ? SF_LENGTH_VARIABLE : v9 ? row->v9_length : row->length,
 	};
 	template->steps[i].run = runs[item->field][v9];
 	template->steps[i].store = (uint16_t)(2 * item->field + v9);
 	template->steps[i].reverse = item->reverse;
 	template->steps[i].offset = template->record_length;
-	template->record_length += template->specs[i].length;
+	template->variable |= row->variable;
+	template->record_least += row->variable ? 1 : template->specs[i].length;
+	template->record_length += row->variable ? 1 + row->length : template->specs[i].length;
 	assert(template->specs[i].id != 0 && template->record_length <= SF_RECORD_MAX);
 }
 

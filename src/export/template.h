@@ -47,7 +47,7 @@ static inline const struct sf_extra *sf_extra_of(
 struct sf_spec {
 	uint32_t pen;
 	uint16_t id; /* information element or NetFlow v9 field type */
-	uint16_t length;
+	uint16_t length; /* SF_LENGTH_VARIABLE where it is so */
 };
 
 /* Stores one field of direction `d` of `count` flows, the first at p, each `stride` bytes further. */
@@ -59,13 +59,15 @@ typedef uint8_t *(*sf_encode)(const struct sf_template *template, uint8_t *p,
 	const struct sf_flow *flows, unsigned count, unsigned leading,
 	const struct sf_encode_context *context);
 
-#define SF_TEMPLATE_FIELDS_MAX 128
-#define SF_RECORD_MAX          1024
+#define SF_TEMPLATE_FIELDS_MAX 256
+#define SF_RECORD_MAX          2048
 
 struct sf_template {
 	/* per record */
 	sf_encode encode;
-	uint16_t record_length;
+	uint16_t record_length; /* of the longest one, if they are of variable length */
+	uint16_t record_least;  /* of the shortest one */
+	bool variable;
 	uint16_t field_count;
 	/* per template set */
 	uint16_t id;
@@ -95,7 +97,7 @@ uint16_t sf_template_next_id(uint16_t id);
 /*
  * Writes the data records of `count` flows, all of the template's variant: of each flow one for each
  * bit d of `leading`, which direction d leads. Returns where they end; the room is
- * template->record_length for each.
+ * template->record_length for each. Records of variable length may end before.
  */
 static inline uint8_t *sf_template_encode(const struct sf_template *template, uint8_t *p,
 	const struct sf_flow *flows, unsigned count, unsigned leading,

@@ -54,6 +54,7 @@ static int new_meter(
 	struct sf_meter **out, const struct sf_meter_options *options, struct sf_error *error)
 {
 	const uint32_t known = SF_KEY_DEFAULT | SF_KEY_TOS | SF_KEY_INTERFACE;
+	struct sf_annex_layout layout;
 	struct sf_meter *meter;
 	int status = 0;
 
@@ -69,7 +70,9 @@ static int new_meter(
 	meter->parsed.unsupported_link = UINT32_MAX;
 	meter->own = options->own && options->own->count ? options->own : NULL;
 	meter->dedup_mode = options->dedup;
-	meter->demanding = options->facts || meter->own || meter->key != SF_KEY_DEFAULT ||
+	sf_annex_layout_init(&layout, options->facts);
+	/* facts of the head need nothing of the parser that it does not do anyway */
+	meter->demanding = layout.packet_bytes || meter->own || meter->key != SF_KEY_DEFAULT ||
 			   meter->dedup_mode != SF_DEDUP_OFF;
 	if (meter->dedup_mode != SF_DEDUP_OFF)
 		status = open_dedup(meter, options->dedup_window_ns, error);

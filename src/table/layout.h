@@ -182,7 +182,7 @@ struct sf_table {
 	struct sf_entry *hot;          /* [cap] is dead whenever packets are looked up */
 	struct sf_entry_half *reverse; /* [cap] is a dummy for account() */
 	uint8_t (*address6)[32];
-	uint8_t *annex;     /* of each entry; NULL: no facts are wanted on request */
+	uint8_t *annex;     /* of each entry; NULL: no facts of packets are wanted on request */
 	bool annex_changes; /* packets after the first of their direction matter to it */
 	int64_t idle_ns, active_ns;
 	int64_t shorter_ns; /* the smaller timeout: deadline of a flow with one packet */

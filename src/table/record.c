@@ -185,13 +185,15 @@ static sf_always_inline uint64_t emit(struct sf_table *table, const struct sf_ta
 		flow_id = hot->state & SF_STATE_CUT ? of->identity[hot - of->hot]
 						    : flow_id_of(of, hot);
 	flow->id = flow_id;
+	if (!minimal && table->layout.made)
+		sf_annex_make(&table->layout, flow, annex_of(table, flow));
 	queue(table);
 	return flow_id;
 }
 
 static inline bool is_minimal(const struct sf_table *table)
 {
-	return !table->annex && !table->flow_ids;
+	return !table->layout.facts && !table->flow_ids;
 }
 
 uint64_t sf_table_emit(struct sf_table *table, uint32_t id, enum sf_end_reason reason)

@@ -4,7 +4,8 @@
  * records to a sink that counts them); + encode (IPFIX messages to /dev/null); + send (to a UDP
  * collector). The difference between two rows is the price of a stage. "age" is the row "meter"
  * with the time spent in sf_meter_age() measured apart. One process, one thread, CPU time; also
- * the program that callgrind counts instructions of. Prints one JSON object per stage and run.
+ * the program that callgrind counts instructions of. With facts= the meter
+ * gathers these (base/facts.def). Prints one JSON object per stage and run.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -29,6 +30,7 @@ struct setup {
 	const char *path, *collector;
 	uint32_t flows; /* cap of the table */
 	int64_t idle_ns, active_ns;
+	uint64_t facts; /* gathered on request */
 };
 
 static struct sf_capture *open_file(const char *path)
@@ -98,6 +100,7 @@ static bool run_meter_into(const struct setup *setup, struct totals *totals,
 	struct sf_meter_options options = { .active_timeout_ns = setup->active_ns,
 		.idle_timeout_ns = setup->idle_ns,
 		.max_flows = setup->flows,
+		.facts = setup->facts,
 		.hash_seed = (const uint64_t[]){ 1, 2 },
 		.sink = sink,
 		.ifindex = ifindex };
@@ -193,6 +196,19 @@ static const struct stage {
 	{ "age", run_age },
 };
 
+/* "mpls+src_mac" as a set of facts; 0: there is no such fact. */
+static uint64_t facts_of(char *names)
+{
+	uint64_t facts = 0;
+
+	for (char *name = strtok(names, "+"); name; name = strtok(NULL, "+")) {
+		if (!sf_fact_find(name))
+			return 0;
+		facts |= sf_fact_find(name);
+	}
+	return facts;
+}
+
 static bool measure(const struct setup *setup, const struct stage *stage)
 {
 	struct totals totals = { 0 };
@@ -233,12 +249,14 @@ int main(int argc, char **argv)
 			runs = atoi(argv[i] + 5);
 		else if (strncmp(argv[i], "stage=", 6) == 0)
 			only = argv[i] + 6;
-		else
+		else if (strncmp(argv[i], "facts=", 6) != 0 ||
+			 !(setup.facts = facts_of(argv[i] + 6)))
 			argc = 0;
 	}
 	if (argc < 2) {
 		fprintf(stderr, "usage: bench_stages FILE [flows=N] [idle=S] [active=S] [runs=N] "
-				"[collector=URL] [stage=read|parse|meter|encode|send|age]\n");
+				"[collector=URL] [stage=read|parse|meter|encode|send|age] "
+				"[facts=NAME+…]\n");
 		return 2;
 	}
 	for (int run = 0; run < runs; run++)

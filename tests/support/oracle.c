@@ -135,9 +135,12 @@ static bool value_of(
 		*value = (const uint8_t *)&packet->source;                                         \
 		*bytes = sizeof(packet->source);                                                   \
 		break;
+/* of facts that are made of records: merge_fact() does not come here */
+#define BY(function) address
 #include "base/facts.def"
 #undef HEAD
 #undef TAIL
+#undef BY
 	case SF_FACT_COUNT:
 		return false;
 	}
@@ -203,6 +206,7 @@ static void emit_facts(const struct oracle *oracle, const struct oracle_flow *fl
 	for (unsigned d = 0; d < 2; d++) {
 #define FACT(name, ...)                                                                            \
 	if (oracle->options.facts & SF_FACT_SET(name) &&                                           \
+		sf_fact_row(SF_FACT_##name)->merge != SF_FACT_MERGE_MADE &&                        \
 		merge_fact(flow, d0 ^ d, SF_FACT_##name, values[d].name))                          \
 		record->has |= sf_fact_row(SF_FACT_##name)->has;
 #include "base/facts.def"
