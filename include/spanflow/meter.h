@@ -30,6 +30,7 @@
 #include <spanflow/error.h>
 #include <spanflow/flow.h>
 #include <spanflow/packet.h>
+#include <spanflow/tunnel.h>
 
 SF_BEGIN_PUBLIC
 
@@ -76,6 +77,7 @@ struct sf_meter_options {
 	const uint64_t *hash_seed; /* two words, for tests; NULL: random */
 	enum sf_dedup_mode dedup;
 	int64_t dedup_window_ns;  /* > 0 unless SF_DEDUP_OFF */
+	const struct sf_tunnel_options *tunnels; /* lent for the call; NULL: mirrors are opened */
 	const struct sf_own *own; /* for the program spanflow; NULL */
 	struct sf_flow_sink sink; /* where records go */
 	/*

@@ -51,6 +51,7 @@ enum sf_link {
 	SF_LINK_FRELAY = 107,
 	SF_LINK_LOOP = 108,
 	SF_LINK_LINUX_SLL = 113,
+	SF_LINK_PFLOG = 117, /* log of the packet filter pf */
 	SF_LINK_IEEE802_11_RADIOTAP = 127,
 	SF_LINK_PPP_PPPD = 166,
 	SF_LINK_MFR = 182, /* multilink Frame Relay */

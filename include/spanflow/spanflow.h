@@ -13,5 +13,6 @@
 #include <spanflow/meter.h>
 #include <spanflow/packet.h>
 #include <spanflow/plan.h>
+#include <spanflow/tunnel.h>
 
 #endif

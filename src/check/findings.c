@@ -290,48 +290,57 @@ static void judge_clock(struct report *report)
 			  "within a window");
 }
 
-/* Writes "12 ERSPAN, 3 VXLAN": the kinds that mirrors use, or the others. Returns the sum. */
+/* Writes "12 ERSPAN, 3 TZSP": the kinds that always are mirrors, or the others. Returns the sum. */
 static uint64_t list_kinds(const struct sf_mirror *mirror, bool mirrors, char *text, size_t size)
 {
 	uint64_t sum = 0;
 	size_t used = 0;
 
 	text[0] = 0;
-	for (unsigned kind = 0; kind < SF_ENCAPSULATION_COUNT; kind++) {
+	for (unsigned kind = 0; kind < SF_TUNNEL_COUNT; kind++) {
 		uint64_t count = mirror->encapsulated[kind];
 
-		if (!count || sf_encapsulation_mirrors(kind) != mirrors)
+		if (!count || (sf_tunnel_mirrors(kind) == SF_TUNNEL_MIRRORS_ALWAYS) != mirrors)
 			continue;
 		if (used < size)
 			used += (size_t)snprintf(text + used, size - used, "%s%" PRIu64 " %s",
-				sum ? ", " : "", count, sf_encapsulation_name(kind));
+				sum ? ", " : "", count, sf_tunnel_text(kind));
 		sum += count;
 	}
 	return sum;
 }
 
-static void judge_encapsulation(struct report *report)
+/* Frames of remote mirrors, which spanflow meter opens. */
+static void judge_remote_mirror(struct report *report)
 {
 	const struct sf_mirror *mirror = report->mirror;
 	struct sf_finding *f;
 	char kinds[160];
-	uint64_t sum = list_kinds(mirror, true, kinds, sizeof(kinds));
 
-	if (sum) {
-		f = finding(report, "encapsulation", SF_VERDICT_WARNING);
-		TEXT(f, "packets carry other hosts' frames, as a remote mirror sends them: %s",
-			kinds);
-		ADVICE(f, "flows show the outer addresses, not the hosts inside: mirror "
-			  "locally to see those");
-	}
-	sum = list_kinds(mirror, false, kinds, sizeof(kinds));
+	if (!list_kinds(mirror, true, kinds, sizeof(kinds)))
+		return;
+	f = finding(report, "encapsulation", SF_VERDICT_NOTE);
+	TEXT(f, "packets carry other hosts' frames, as a remote mirror sends them: %s", kinds);
+	ADVICE(f, "spanflow meter shows the hosts inside%s",
+		mirror->encapsulated[SF_TUNNEL_HPE_ERM]
+			? "; of HPE ERM if --tunnel-port hpe-erm=PORT names the port"
+			: "");
+}
+
+static void judge_tunnels(struct report *report)
+{
+	const struct sf_mirror *mirror = report->mirror;
+	struct sf_finding *f;
+	char kinds[160];
+	uint64_t sum = list_kinds(mirror, false, kinds, sizeof(kinds));
+
 	if (!sum)
 		return;
 	f = finding(report, "tunnels",
 		percent(sum, mirror->ip) > MOSTLY ? SF_VERDICT_WARNING : SF_VERDICT_NOTE);
 	TEXT(f, "%.1f %% of IP packets are tunnels: %s", percent(sum, mirror->ip), kinds);
-	ADVICE(f, "flows show the tunnels' endpoints, not the hosts inside: mirror a link on which "
-		  "the traffic is not tunnelled to see those");
+	ADVICE(f, "flows show the tunnels' endpoints; with --tunnel inner, or --mirror if VXLAN, "
+		  "GENEVE or GRE carry a mirror's frames, spanflow meter shows the hosts inside");
 }
 
 static void judge_export(struct report *report)
@@ -367,7 +376,8 @@ unsigned sf_mirror_findings(const struct sf_mirror *mirror, const struct sf_capt
 	judge_copies(&report);
 	judge_steering(&report);
 	judge_clock(&report);
-	judge_encapsulation(&report);
+	judge_remote_mirror(&report);
+	judge_tunnels(&report);
 	judge_export(&report);
 	return report.count;
 }

@@ -16,6 +16,14 @@
 #define PROTOCOL_UDP    17
 #define ETHERNET_HEADER 14
 
+static void recognise_all(struct sf_tunnels *tunnels)
+{
+	struct sf_tunnel_options all = { 0 };
+
+	memset(all.mode, SF_TUNNEL_INNER, sizeof(all.mode));
+	sf_tunnels_init(tunnels, &all);
+}
+
 int sf_mirror_init(struct sf_mirror *mirror, const struct sf_mirror_host *host)
 {
 	uint64_t secret;
@@ -23,6 +31,7 @@ int sf_mirror_init(struct sf_mirror *mirror, const struct sf_mirror_host *host)
 	memset(mirror, 0, sizeof(*mirror));
 	mirror->host = *host;
 	mirror->first_ns = mirror->last_ns = INT64_MIN;
+	recognise_all(&mirror->tunnels);
 	if (getrandom(&secret, sizeof(secret), 0) != sizeof(secret))
 		return -errno;
 	return sf_dedup_init(&mirror->dedup, true, SF_DEDUP_WINDOW_NS, secret);
@@ -84,19 +93,36 @@ static bool is_flow_export(const struct sf_facts *facts, const uint8_t *payload,
 	return version == 5 || version == 9 || version == 10;
 }
 
+/*
+ * The kind of tunnel that begins at the payload; SF_TUNNEL_COUNT: none. The user of a ProCurve switch
+ * chooses the port, so frames behind its header are looked for on all ports.
+ */
+static enum sf_tunnel_kind tunnel_of(const struct sf_mirror *mirror, const struct sf_packet *packet,
+	const struct sf_facts *facts, const uint8_t *payload, size_t left)
+{
+	enum { HPE_HEADER = 8 + 12 }; /* of UDP and its own */
+	enum sf_tunnel_kind kind =
+		sf_tunnel_recognise(&mirror->tunnels, packet, facts, payload, left);
+
+	if (kind == SF_TUNNEL_COUNT && facts->protocol == PROTOCOL_UDP && left > HPE_HEADER &&
+		sf_looks_like_frame(payload + HPE_HEADER, left - HPE_HEADER))
+		return SF_TUNNEL_HPE_ERM;
+	return kind;
+}
+
 /* Examines the payload; not behind extension headers of IPv6, and not in later fragments. */
-static void watch_payload(
-	struct sf_mirror *mirror, const struct sf_facts *facts, const uint8_t *ip, size_t left)
+static void watch_payload(struct sf_mirror *mirror, const struct sf_packet *packet,
+	const struct sf_facts *facts, const uint8_t *ip, size_t left)
 {
 	size_t header = facts->version == 4 ? (size_t)(ip[0] & 15) * 4 : 40;
 	bool first = facts->version == 4 ? (sf_load_be16(ip + 6) & 0x1fff) == 0
 					 : ip[6] == facts->protocol;
-	enum sf_encapsulation kind;
+	enum sf_tunnel_kind kind;
 
 	if (!first || left <= header)
 		return;
-	kind = sf_encapsulation_of(facts, ip + header, left - header);
-	if (kind != SF_ENCAPSULATION_COUNT)
+	kind = tunnel_of(mirror, packet, facts, ip + header, left - header);
+	if (kind != SF_TUNNEL_COUNT)
 		mirror->encapsulated[kind]++;
 	mirror->flow_export += is_flow_export(facts, ip + header, left - header);
 }
@@ -141,7 +167,7 @@ static void watch_ip(struct sf_mirror *mirror, unsigned queue, const struct sf_p
 	sf_dedup_seen(&mirror->dedup, ip, left, packet->time_ns);
 	if (facts->protocol == PROTOCOL_TCP && !(facts->flags & SF_FACT_FRAGMENT))
 		watch_conversation(mirror, queue, facts);
-	watch_payload(mirror, facts, ip, left);
+	watch_payload(mirror, packet, facts, ip, left);
 }
 
 static void watch_time(struct sf_mirror *mirror, unsigned queue, int64_t time_ns, int64_t now_ns)

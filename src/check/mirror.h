@@ -21,8 +21,8 @@
 #include <spanflow/capture.h>
 #include <spanflow/packet.h>
 
-#include "check/encapsulation.h"
 #include "meter/dedup.h"
+#include "parse/tunnel.h"
 
 enum sf_verdict {
 	SF_VERDICT_OK,
@@ -70,16 +70,17 @@ struct sf_mirror {
 	uint64_t foreign_link;               /* frames that are not Ethernet */
 	uint64_t to_us, to_group, to_others; /* Ethernet frames, by destination */
 	/* IP packets */
-	uint64_t ip;            /* all */
-	uint64_t ipv6;          /* IPv6 packets */
-	uint64_t bytes;         /* by their IP headers */
-	uint64_t tagged;        /* with a VLAN tag */
-	uint64_t tagged_inside; /* with two VLAN tags */
-	uint64_t cut;           /* shorter on the wire than their IP header says */
-	uint64_t snapped;       /* captured without their end */
-	uint64_t super;         /* longer than the MTU */
-	uint64_t flow_export;   /* NetFlow or IPFIX, to a collector's port */
-	uint64_t encapsulated[SF_ENCAPSULATION_COUNT];
+	uint64_t ip;               /* all */
+	uint64_t ipv6;             /* IPv6 packets */
+	uint64_t bytes;            /* by their IP headers */
+	uint64_t tagged;           /* with a VLAN tag */
+	uint64_t tagged_inside;    /* with two VLAN tags */
+	uint64_t cut;              /* shorter on the wire than their IP header says */
+	uint64_t snapped;          /* captured without their end */
+	uint64_t super;            /* longer than the MTU */
+	uint64_t flow_export;      /* NetFlow or IPFIX, to a collector's port */
+	struct sf_tunnels tunnels; /* kinds that are recognised: all */
+	uint64_t encapsulated[SF_TUNNEL_COUNT];
 	uint64_t steps_back;     /* packets of queue 0 that are earlier than the packet before */
 	int64_t first_ns;        /* earliest packet time; INT64_MIN: none yet */
 	int64_t last_ns;         /* time of the last packet of queue 0; INT64_MIN: none yet */

@@ -4,6 +4,7 @@
  */
 #include <spanflow/capture.h>
 #include <spanflow/meter.h>
+#include <spanflow/tunnel.h>
 
 #include "cli/options.h"
 
@@ -55,6 +56,16 @@ static const struct sf_choice stats_formats[] = {
 	{ "none", SF_STATS_NONE },
 	{ NULL },
 };
+
+static int read_tunnels(void *target, const char *text, struct sf_error *error)
+{
+	return sf_tunnel_options_add(target, text, error);
+}
+
+static int read_tunnel_port(void *target, const char *text, struct sf_error *error)
+{
+	return sf_tunnel_options_add_port(target, text, error);
+}
 
 #define INPUT    "Input"
 #define LIVE     "Network interfaces"
@@ -192,6 +203,21 @@ const struct sf_option sf_option_table[] = {
 		"address,port,protocol,vlan", .choices = key_parts,
 		.help = "Which properties tell flows apart: +PART and -PART change the default, a "
 			"plain list replaces it." },
+	{ METERING, 0, "tunnel", SF_OPTION_OWN, AT(tunnels), SF_METER, "MODE|KIND=MODE,...",
+		.read = read_tunnels,
+		.help = "Packets that carry packets: outer meters the tunnel's packet, inner the "
+			"one inside, with its addresses and length; for all kinds, or as "
+			"gre=inner,vxlan=outer. Kinds: vxlan, geneve, gre, nvgre, gtp-u, mpls-udp, "
+			"l2tp, ipip, srv6, etherip, teredo, lisp, capwap, ah. Default: outer. "
+			"Frames of remote mirrors (erspan, tzsp, hpe-erm, aruba-erm) are opened in "
+			"any case, unless KIND=outer says otherwise." },
+	{ METERING, 0, "tunnel-port", SF_OPTION_OWN, AT(tunnels), SF_METER, "KIND=PORT",
+		.read = read_tunnel_port,
+		.help = "A further UDP port of tunnels of this kind, such as vxlan=8473, or the "
+			"port that a switch was given for hpe-erm." },
+	{ METERING, 0, "mirror", SF_OPTION_FLAG, AT(tunnels.mirror), SF_METER,
+		.help = "VXLAN, GENEVE and GRE on this network carry mirrored frames: meter the "
+			"frames inside, as for ERSPAN." },
 	{ METERING, 0, "per-packet", SF_OPTION_FLAG, AT(per_packet), SF_METER,
 		.help = "Make one record of each packet." },
 	{ METERING, 0, "hash", SF_OPTION_CHOICE, AT(hash), SF_METER, "NAME", "fast",

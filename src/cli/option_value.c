@@ -224,6 +224,8 @@ int sf_option_set(struct sf_options *options, const struct sf_option *option, co
 		return set_parts(target, option, text, error);
 	case SF_OPTION_SEED:
 		return set_seed(target, option, text, error);
+	case SF_OPTION_OWN:
+		return option->read(target, text, error);
 	}
 	return sf_error_set(error, SF_EUSAGE, "--%s: unknown type", option->name);
 }

@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include <spanflow/error.h>
+#include <spanflow/tunnel.h>
 
 /* Subcommands an option belongs to. */
 enum {
@@ -86,6 +87,7 @@ struct sf_options {
 	int64_t idle_timeout_ns;   /* 0: never */
 	uint64_t max_flows;
 	uint64_t key; /* SF_KEY_… */
+	struct sf_tunnel_options tunnels;
 	bool per_packet;
 	int hash; /* enum sf_hash */
 	struct sf_seed hash_seed;
@@ -135,6 +137,7 @@ enum sf_option_type {
 	SF_OPTION_CHOICE,   /* int: one of `choices` */
 	SF_OPTION_SET,      /* uint64_t: +part,-part changes the default; a bare list replaces it */
 	SF_OPTION_SEED,     /* struct sf_seed: up to 32 hexadecimal digits */
+	SF_OPTION_OWN,      /* `read` of the row reads it; repeatable */
 };
 
 struct sf_choice {
@@ -154,6 +157,8 @@ struct sf_option {
 	uint64_t min,
 		max; /* NUMBER, SIZE, DURATION (ns); STRINGS: how many; max 0: no upper bound */
 	const struct sf_choice *choices;
+	/* OWN: changes what stands at `offset`. 0, or SF_EUSAGE with a message that names the option */
+	int (*read)(void *target, const char *text, struct sf_error *error);
 	bool not_in_file; /* makes no sense as a configuration key */
 	bool takes_words; /* STRINGS: words that begin no option belong to the last such one */
 	const char *help; /* one paragraph */

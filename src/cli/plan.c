@@ -134,6 +134,7 @@ int sf_made_plan_init(
 		.hash_seed = options->hash_seed.set ? options->hash_seed.words : NULL,
 		.dedup = options->dedup,
 		.dedup_window_ns = (int64_t)options->dedup_window_ns,
+		.tunnels = options->tunnels,
 		.meter_own_export = options->meter_own_export,
 		.domain = (uint32_t)options->domain,
 		.workers = (unsigned)options->workers,

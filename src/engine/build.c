@@ -216,6 +216,7 @@ static struct sf_meter_options meter_options(struct sf_engine *engine, const str
 			 : engine->live ? SF_DEDUP_ESTIMATE
 					: SF_DEDUP_OFF,
 		.dedup_window_ns = plan->dedup_window_ns,
+		.tunnels = &plan->tunnels,
 		.own = &engine->own,
 		.sink = { sf_exporter_put, engine->exporter },
 		.ifindex = input->interfaces->ifindex,

@@ -16,6 +16,7 @@
 #include "meter/own.h"
 #include "parse/plain.h"
 #include "parse/run.h"
+#include "parse/tunnel.h"
 #include "table/table.h"
 
 #define TIME_MAX (INT64_C(1) << 62) /* ns: the year 2116, as far as the table goes */
@@ -31,6 +32,7 @@ struct sf_meter {
 	bool per_packet;
 	bool demanding; /* facts on request, another key, or packets to leave out: no fast path */
 	sf_parse_run *run;
+	struct sf_tunnels tunnels;
 	struct sf_parsed parsed;  /* without the counters of `dedup` */
 	const struct sf_own *own; /* NULL: no export session of this process is to be left out */
 	enum sf_dedup_mode dedup_mode;
@@ -67,13 +69,14 @@ static int new_meter(
 	meter->key = options->key ? options->key : SF_KEY_DEFAULT;
 	meter->per_packet = options->per_packet;
 	meter->run = sf_parse_run_here();
+	sf_tunnels_init(&meter->tunnels, options->tunnels);
 	meter->parsed.unsupported_link = UINT32_MAX;
 	meter->own = options->own && options->own->count ? options->own : NULL;
 	meter->dedup_mode = options->dedup;
 	sf_annex_layout_init(&layout, options->facts);
 	/* facts of the head need nothing of the parser that it does not do anyway */
 	meter->demanding = layout.packet_bytes || meter->own || meter->key != SF_KEY_DEFAULT ||
-			   meter->dedup_mode != SF_DEDUP_OFF;
+			   meter->dedup_mode != SF_DEDUP_OFF || meter->tunnels.udp;
 	if (meter->dedup_mode != SF_DEDUP_OFF)
 		status = open_dedup(meter, options->dedup_window_ns, error);
 	if (status == 0)
@@ -181,7 +184,7 @@ static __attribute__((noinline)) bool parse_other(struct sf_meter *meter,
 	const struct sf_packet *packet, struct sf_facts *facts,
 	const struct sf_observation_point *point)
 {
-	int reason = sf_parse(packet, facts);
+	int reason = sf_parse_tunnels(packet, &meter->tunnels, facts);
 
 	if (reason != SF_PARSED) {
 		count_ignored(meter, (enum sf_ignored)reason, packet->link, facts);
@@ -218,6 +221,13 @@ static void set_clock(struct sf_meter *meter, struct sf_facts *facts, int64_t cl
 	facts->clock_ns = within_reason(clock);
 }
 
+/* True if a UDP packet may carry a frame of a mirror, by its ports. */
+static sf_always_inline bool may_be_mirrored(const struct sf_facts *facts)
+{
+	return facts->protocol == PROTOCOL_UDP &&
+	       (sf_is_mirror_port((uint16_t)facts->ports) || sf_is_mirror_port(facts->ports >> 16));
+}
+
 /* Parses packets that are in order, when no option needs more than plain facts. */
 static unsigned parse_plain(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
 	const struct sf_observation_point *point, struct sf_facts *facts)
@@ -236,7 +246,8 @@ static unsigned parse_plain(struct sf_meter *meter, const struct sf_packet *pack
 			if (packet == end)
 				break;
 		}
-		if (sf_likely(sf_parse_plain(packet, out, scope, interface_base, false)) ||
+		if ((sf_likely(sf_parse_plain(packet, out, scope, interface_base, false)) &&
+			    !may_be_mirrored(out)) ||
 			parse_other(meter, packet, out, point))
 			out++;
 	}

@@ -22,6 +22,12 @@ enum next sf_parse_ip(struct walk *w)
 	return w->p[0] >> 4 == 6 ? NEXT_IPV6 : NEXT_IPV4;
 }
 
+/* Inside a tunnel that only a port number names, a packet is as long as there is room for. */
+static bool ip_fits(const struct walk *w, uint32_t octets)
+{
+	return !w->strict || (uint64_t)walk_offset(w) + octets <= w->claimed;
+}
+
 /* Accepts the IP header of `header` bytes at `p`, of a packet of `octets` octets. */
 static void ip_accept(struct walk *w, uint8_t version, uint32_t octets, size_t header)
 {
@@ -49,7 +55,7 @@ enum next sf_parse_ipv4(struct walk *w)
 	octets = sf_load_be16(p + 2);
 	if (octets == 0) /* the network card was to fill it in (segmentation offload) */
 		octets = walk_wire_left(w);
-	if (octets < header)
+	if (octets < header || !ip_fits(w, octets))
 		return walk_ignore(w, SF_IGNORED_malformed);
 	w->tos = p[1];
 	w->ttl = p[8];
@@ -124,7 +130,7 @@ enum next sf_parse_ipv6(struct walk *w)
 	octets = IPV6_HEADER + sf_load_be16(p + 4);
 	if (octets == IPV6_HEADER)
 		octets = ipv6_octets_without_length(w);
-	if (octets == 0)
+	if (octets == 0 || !ip_fits(w, octets))
 		return walk_ignore(w, SF_IGNORED_malformed);
 	w->tos = (uint8_t)(first >> 20);
 	w->facts->flow_label = first & 0xfffff;
@@ -179,6 +185,8 @@ enum next sf_parse_extension(struct walk *w)
 	}
 	/* RFC 4302 §2.2: four-octet units less two */
 	length = w->protocol.value == PROTOCOL_AH ? (w->p[1] + 2u) * 4 : (w->p[1] + 1u) * 8;
+	if (w->protocol.value == PROTOCOL_ROUTING && walk_left(w) >= 3)
+		w->routed |= w->p[2] == 4; /* RFC 8754 §2 */
 	w->protocol.value = w->p[0];
 	w->p = length < walk_left(w) ? w->p + length : w->end;
 	return NEXT_EXTENSION;
@@ -250,5 +258,5 @@ enum next sf_parse_transport(struct walk *w)
 			transport_icmp(w);
 		break;
 	}
-	return NEXT_DONE;
+	return w->tunnels ? sf_parse_tunnel(w) : NEXT_DONE;
 }

@@ -22,6 +22,8 @@ enum next sf_parse_ethernet(struct walk *w)
 		if (is_isl)
 			return next;
 	}
+	if (w->inside)
+		sf_tunnel_frame(w);
 	walk_set_macs(w, p);
 	w->p += 14;
 	return walk_ethertype(w, sf_load_be16(p + 12));
@@ -199,10 +201,16 @@ static enum next parse_ppp_with_direction(struct walk *w)
 	return parse_ppp_hdlc(w);
 }
 
+/* AF_INET6: 10 Linux, 23 Windows, 24 NetBSD and OpenBSD, 28 FreeBSD, 30 Darwin. */
+static bool is_inet6(uint32_t family)
+{
+	return family == 10 || family == 23 || family == 24 || family == 28 || family == 30;
+}
+
 /*
  * The address family in the byte order of the capturing machine (NULL) or of the network (LOOP).
- * AF_INET is 2 everywhere, AF_INET6 differs: 10 Linux, 23 Windows, 24 NetBSD and OpenBSD,
- * 28 FreeBSD, 30 Darwin. All are below 256, so a larger value means the other byte order.
+ * AF_INET is 2 everywhere, AF_INET6 differs. All are below 256, so a larger value means the other byte
+ * order.
  */
 static enum next parse_null(struct walk *w)
 {
@@ -214,17 +222,9 @@ static enum next parse_null(struct walk *w)
 	if (family > 0xffff)
 		family = __builtin_bswap32(family);
 	w->p += 4;
-	switch (family) {
-	case 2:
+	if (family == 2)
 		return NEXT_IPV4;
-	case 10:
-	case 23:
-	case 24:
-	case 28:
-	case 30:
-		return NEXT_IPV6;
-	}
-	return walk_ignore(w, SF_IGNORED_nonIp);
+	return is_inet6(family) ? NEXT_IPV6 : walk_ignore(w, SF_IGNORED_nonIp);
 }
 
 /* Linux cooked: below the ethertypes only 802.2 is known (value 4). */
@@ -368,6 +368,29 @@ static enum next parse_nflog(struct walk *w)
 	return walk_ignore(w, SF_IGNORED_nonIp);
 }
 
+/*
+ * The log of pf: length of the header without its padding to four octets, address family of the system
+ * that captured, as in parse_null().
+ */
+static enum next parse_pflog(struct walk *w)
+{
+	enum { LEAST = 48, INET = 2 };
+	const uint8_t *p = w->p;
+	size_t length;
+
+	if (walk_left(w) < 2)
+		return walk_truncated(w);
+	length = (p[0] + 3u) & ~3u;
+	if (length < LEAST)
+		return walk_ignore(w, SF_IGNORED_nonIp);
+	if (walk_left(w) < length)
+		return walk_truncated(w);
+	w->p += length;
+	if (p[1] == INET)
+		return NEXT_IPV4;
+	return is_inet6(p[1]) ? NEXT_IPV6 : walk_ignore(w, SF_IGNORED_nonIp);
+}
+
 static enum next parse_ppi(struct walk *w);
 
 static enum next parse_link_type(struct walk *w, enum sf_link link)
@@ -409,10 +432,12 @@ static enum next parse_link_type(struct walk *w, enum sf_link link)
 		return parse_linux_sll2(w);
 	case SF_LINK_MPLS:
 		return NEXT_MPLS;
+	case SF_LINK_PFLOG:
+		return parse_pflog(w);
 	case SF_LINK_NFLOG:
 		return parse_nflog(w);
 	case SF_LINK_IEEE802_11:
-		return sf_parse_ieee802_11(w);
+		return NEXT_IEEE802_11;
 	case SF_LINK_IEEE802_11_RADIOTAP:
 		return sf_parse_radiotap(w);
 	case SF_LINK_PPI:

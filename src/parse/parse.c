@@ -43,5 +43,14 @@ int sf_parse(const struct sf_packet *packet, struct sf_facts *facts)
 {
 	if (sf_likely(sf_parse_plain(packet, facts, 0, 0, true)) || parse_tagged(packet, facts))
 		return SF_PARSED;
-	return sf_parse_walk(packet, facts);
+	return sf_parse_walk(packet, NULL, facts);
+}
+
+int sf_parse_tunnels(
+	const struct sf_packet *packet, const struct sf_tunnels *tunnels, struct sf_facts *facts)
+{
+	if ((sf_likely(sf_parse_plain(packet, facts, 0, 0, true)) || parse_tagged(packet, facts)) &&
+		(facts->protocol != PROTOCOL_UDP || !sf_tunnels_may_be(tunnels, facts->ports)))
+		return SF_PARSED;
+	return sf_parse_walk(packet, tunnels, facts);
 }

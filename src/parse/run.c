@@ -28,17 +28,23 @@ enum {
 #define NIL 0x80
 typedef uint8_t octets[16];
 
+static const uint8_t plain_protocols[256] = { [PROTOCOL_TCP] = 1, [PROTOCOL_UDP] = 1 };
+
 /* How packets of one IP version are recognised and read. */
 struct version {
 	alignas(16) octets decisive; /* bits of window HEAD that are compared with `plain` */
 	alignas(16) octets plain;    /* type, version; IPv4: header length, not a fragment */
 	alignas(16) octets facts;    /* mask: protocol, length, TTL; IPv4: TOS */
 	alignas(16) octets protocol; /* mask: the protocol, at each byte of the TCP facts */
-	unsigned protocol_at;        /* offset of the protocol in the frame */
-	unsigned length_at;          /* offset of the length in the frame */
-	unsigned last;               /* offset of the window with the TCP flags */
-	unsigned length_least;       /* least value of the length */
-	unsigned captured;           /* least number of captured bytes */
+	alignas(16) octets
+		decisive_port;          /* bits of the window `ports` compared with `mirror_port` */
+	alignas(16) octets mirror_port; /* the receiver's port; what can never be elsewhere */
+	unsigned protocol_at;           /* offset of the protocol in the frame */
+	unsigned ports;                 /* offset of the window with the ports */
+	unsigned length_at;             /* offset of the length in the frame */
+	unsigned last;                  /* offset of the window with the TCP flags */
+	unsigned length_least;          /* least value of the length */
+	unsigned captured;              /* least number of captured bytes */
 };
 
 static const struct version ipv4 = {
@@ -46,7 +52,11 @@ static const struct version ipv4 = {
 	.plain = { 0x08, 0x00, 0x45 },
 	.facts = { NIL, NIL, NIL, 11, NIL, NIL, NIL, NIL, 5, 4, NIL, NIL, 3, 10, NIL, NIL },
 	.protocol = { NIL, NIL, NIL, NIL, NIL, 11, 11, 11, NIL, NIL, NIL, NIL, NIL, NIL, NIL, NIL },
+	.decisive_port = { [10] = SF_MIRROR_PORT_BITS >> 8, SF_MIRROR_PORT_BITS & 0xff },
+	.mirror_port = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, SF_MIRROR_PORT_VALUE >> 8,
+		SF_MIRROR_PORT_VALUE & 0xff, 1, 1, 1, 1 },
 	.protocol_at = HEAD + 11,
+	.ports = ENDS,
 	.length_at = HEAD + 4,
 	.last = LAST_IPV4,
 	.length_least = PLAIN_IPV4,
@@ -58,7 +68,11 @@ static const struct version ipv6 = {
 	.plain = { 0x86, 0xdd, 0x60 },
 	.facts = { NIL, NIL, NIL, 8, NIL, NIL, NIL, NIL, 7, 6, NIL, NIL, NIL, 9, NIL, NIL },
 	.protocol = { NIL, NIL, NIL, NIL, NIL, 8, 8, 8, NIL, NIL, NIL, NIL, NIL, NIL, NIL, NIL },
+	.decisive_port = { [4] = SF_MIRROR_PORT_BITS >> 8, SF_MIRROR_PORT_BITS & 0xff },
+	.mirror_port = { 1, 1, 1, 1, SF_MIRROR_PORT_VALUE >> 8, SF_MIRROR_PORT_VALUE & 0xff, 1, 1,
+		1, 1, 1, 1, 1, 1, 1, 1 },
 	.protocol_at = HEAD + 8,
+	.ports = LAST_IPV6,
 	.length_at = HEAD + 6,
 	.last = LAST_IPV6,
 	.length_least = PLAIN_TRANSPORT,
@@ -156,9 +170,15 @@ SSSE3 static sf_always_inline bool is_plain(
 {
 	const uint8_t *data = frame->data;
 	__m128i decisive = _mm_and_si128(frame->head, constant(version->decisive));
+	__m128i plain = _mm_cmpeq_epi8(decisive, constant(version->plain));
+	__m128i mirror;
 
-	return _mm_movemask_epi8(_mm_cmpeq_epi8(decisive, constant(version->plain))) == 0xffff &&
-	       frame->captured >= version->captured && plain_protocol(data[version->protocol_at]) &&
+	if (frame->captured < version->captured)
+		return false;
+	mirror = _mm_and_si128(window(data + version->ports), constant(version->decisive_port));
+	mirror = _mm_cmpeq_epi16(mirror, constant(version->mirror_port));
+	return _mm_movemask_epi8(_mm_andnot_si128(mirror, plain)) == 0xffff &&
+	       plain_protocols[data[version->protocol_at]] &&
 	       sf_load_be16(data + version->length_at) >= version->length_least;
 }
 

@@ -10,9 +10,9 @@ enum {
 	ETHERTYPE_CISCO_METADATA = 0x8909, /* security group tag (TrustSec) */
 	ETHERTYPE_TRILL = 0x22f3,
 	ETHERTYPE_REALTEK = 0x8899,
-	ETHERTYPE_NSH = 0x894f,
 	ETHERTYPE_ARISTA = 0xd28b,
 	ETHERTYPE_EDSA = 0xdada,
+	ETHERTYPE_MACSEC = 0x88e5,
 };
 
 /* Headers of constant length. */
@@ -119,6 +119,21 @@ static enum next parse_nsh(struct walk *w)
 	return walk_ignore(w, SF_IGNORED_nonIp);
 }
 
+/*
+ * IEEE 802.1AE §9.3: flags, length, packet number, and with flag SC the channel identifier. Without
+ * encryption the frame goes on as it was; its check value is behind the packet.
+ */
+static enum next parse_macsec(struct walk *w)
+{
+	enum { VERSION = 0x80, CHANNEL = 0x20, ENCRYPTED = 0x08, CHANGED = 0x04 };
+
+	if (walk_left(w) < 1)
+		return walk_truncated(w);
+	if (w->p[0] & (VERSION | ENCRYPTED | CHANGED))
+		return walk_ignore(w, SF_IGNORED_nonIp);
+	return skip_to_type(w, w->p[0] & CHANNEL ? 6 + 8 : 6);
+}
+
 /* Marvell: the VLAN tag that a frame came with is a part of the switch's tag. */
 static void dsa_vlan(struct walk *w, const uint8_t *tag)
 {
@@ -152,6 +167,8 @@ enum next sf_parse_shim(struct walk *w)
 		return parse_nsh(w);
 	case ETHERTYPE_EDSA:
 		return parse_edsa(w);
+	case ETHERTYPE_MACSEC:
+		return parse_macsec(w);
 	}
 	for (size_t i = 0; i < sizeof(shims) / sizeof(shims[0]); i++)
 		if (shims[i].type == w->ethertype.value)

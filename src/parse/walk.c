@@ -27,6 +27,10 @@ static enum next walk_step(struct walk *w, enum next next)
 		return sf_parse_extension(w);
 	case NEXT_TRANSPORT:
 		return sf_parse_transport(w);
+	case NEXT_IEEE802_11:
+		return sf_parse_ieee802_11(w, false);
+	case NEXT_IEEE802_11_SWAPPED:
+		return sf_parse_ieee802_11(w, true);
 	case NEXT_DONE:
 	case NEXT_IGNORED:
 		break;
@@ -76,14 +80,18 @@ static bool walk_fall_back(struct walk *w)
 	return true;
 }
 
-int sf_parse_walk(const struct sf_packet *packet, struct sf_facts *facts)
+int sf_parse_walk(
+	const struct sf_packet *packet, const struct sf_tunnels *tunnels, struct sf_facts *facts)
 {
+	struct walk_level outer;
 	struct walk w = {
 		.p = packet->data,
 		.end = packet->data + packet->captured,
 		.packet = packet,
 		.facts = facts,
 		.wire = packet->wire > packet->captured ? packet->wire : packet->captured,
+		.tunnels = tunnels,
+		.outer = &outer,
 	};
 	int reason = SF_PARSED;
 	enum next next;
@@ -108,11 +116,14 @@ int sf_parse_walk(const struct sf_packet *packet, struct sf_facts *facts)
 			continue;
 		if (reason == SF_PARSED || w.reason == SF_IGNORED_truncated)
 			reason = (int)w.reason;
-		if (!walk_fall_back(&w)) {
+		if (walk_fall_back(&w)) {
+			next = NEXT_ETHERNET;
+		} else if (sf_tunnel_leave(&w)) {
+			next = NEXT_DONE;
+		} else {
 			facts->ethertype = w.ethertype.value;
 			return reason;
 		}
-		next = NEXT_ETHERNET;
 	}
 	walk_finish(&w);
 	return SF_PARSED;

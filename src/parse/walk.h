@@ -19,6 +19,7 @@
 #include "base/facts.h"
 #include "base/wire.h"
 #include "parse/parse.h"
+#include "parse/tunnel.h"
 
 /* Most headers of one packet, tags, labels and IPv6 extension headers included. */
 #define SF_WALK_STEPS 256
@@ -45,6 +46,7 @@ enum {
 	ETHERTYPE_VLAN_9100 = 0x9100,
 	ETHERTYPE_VLAN_9200 = 0x9200,
 	ETHERTYPE_VLAN_9300 = 0x9300,
+	ETHERTYPE_NSH = 0x894f,
 };
 
 enum {
@@ -78,6 +80,8 @@ enum next {
 	NEXT_IPV6,
 	NEXT_EXTENSION, /* IPv6: the one that walk.protocol names, maybe an extension header */
 	NEXT_TRANSPORT, /* the one that walk.protocol names */
+	NEXT_IEEE802_11,
+	NEXT_IEEE802_11_SWAPPED, /* the two octets of frame control are exchanged */
 };
 
 struct walk {
@@ -100,6 +104,22 @@ struct walk {
 	struct ip_protocol protocol;
 	uint8_t version, tos, ttl;
 	enum sf_ignored reason;
+	/* tunnels, see tunnel.h */
+	const struct sf_tunnels *tunnels; /* those that are opened; NULL: none */
+	struct walk_level *outer;         /* the packet around this one, if depth > 0 */
+	uint32_t claimed; /* offset where the packet ends that is around this one, by its header */
+	uint16_t vlan;    /* ERSPAN: the id of a tag that the frame had, and has no more */
+	uint8_t depth;    /* tunnels around this packet */
+	bool mirrored;    /* the innermost of them carries frames of a mirror */
+	bool strict;      /* the packet must fit into the one around it */
+	bool inside;      /* no Ethernet header was read in this tunnel */
+	bool routed;      /* IPv6: a segment routing header was read */
+};
+
+/* An IP packet that a tunnel begins in: what is metered unless the packet inside is found. */
+struct walk_level {
+	struct walk walk;
+	struct sf_facts facts;
 };
 
 static inline size_t walk_left(const struct walk *w)
@@ -107,10 +127,15 @@ static inline size_t walk_left(const struct walk *w)
 	return (size_t)(w->end - w->p);
 }
 
+static inline uint32_t walk_offset(const struct walk *w)
+{
+	return (uint32_t)(w->p - w->packet->data);
+}
+
 /* Bytes on the wire from `p` on. */
 static inline uint32_t walk_wire_left(const struct walk *w)
 {
-	return w->wire - (uint32_t)(w->p - w->packet->data);
+	return w->wire - walk_offset(w);
 }
 
 static inline enum next walk_ignore(struct walk *w, enum sf_ignored reason)
@@ -221,7 +246,7 @@ enum next sf_parse_dsa(struct walk *w, enum sf_link link);
 enum next sf_parse_behind_labels(struct walk *w);
 
 /* wireless.c */
-enum next sf_parse_ieee802_11(struct walk *w);
+enum next sf_parse_ieee802_11(struct walk *w, bool swapped);
 enum next sf_parse_radiotap(struct walk *w);
 
 /* ip.c */
@@ -231,10 +256,17 @@ enum next sf_parse_ipv6(struct walk *w);
 enum next sf_parse_extension(struct walk *w);
 enum next sf_parse_transport(struct walk *w);
 
+/* tunnel.c */
+enum next sf_parse_tunnel(
+	struct walk *w);              /* behind the IP header, at a transport or tunnel header */
+void sf_tunnel_frame(struct walk *w); /* a frame begins inside a tunnel */
+bool sf_tunnel_leave(struct walk *w); /* back to the packet around; false: there is none */
+
 /*
- * sf_parse() without its fast path: takes every packet and gives the same result. Tests compare the
- * two.
+ * sf_parse_tunnels() without its fast path: takes every packet and gives the same result. Tests
+ * compare the two. `tunnels` may be NULL: none is opened.
  */
-int sf_parse_walk(const struct sf_packet *packet, struct sf_facts *facts);
+int sf_parse_walk(
+	const struct sf_packet *packet, const struct sf_tunnels *tunnels, struct sf_facts *facts);
 
 #endif

@@ -17,52 +17,58 @@ enum {
 };
 
 /* Table 9-60: which address fields hold the destination and the source. */
-static void wireless_addresses(struct walk *w, const uint8_t *p)
+static void wireless_addresses(struct walk *w, const uint8_t *p, uint8_t flags)
 {
-	const uint8_t *destination = p + (p[1] & TO_DS ? 16 : 4), *source = p + 10;
+	const uint8_t *destination = p + (flags & TO_DS ? 16 : 4), *source = p + 10;
 
-	if (p[1] & FROM_DS)
-		source = p + (p[1] & TO_DS ? 24 : 16);
+	if (flags & FROM_DS)
+		source = p + (flags & TO_DS ? 24 : 16);
+	if (w->inside)
+		sf_tunnel_frame(w);
 	w->flags |= SF_FACT_MAC;
 	memcpy(w->facts->dst_mac, destination, 6);
 	memcpy(w->facts->src_mac, source, 6);
 }
 
-static enum next parse_data_frame(struct walk *w, unsigned alignment)
+/* `swapped`: the two octets of frame control stand in the other order. */
+static enum next parse_data_frame(struct walk *w, unsigned alignment, bool swapped)
 {
 	const uint8_t *p = w->p;
+	uint8_t type, flags;
 	size_t header = 24;
 
 	if (walk_left(w) < 2)
 		return walk_truncated(w);
+	type = p[swapped];
+	flags = p[!swapped];
 	/*
 	 * version 0, type data, with data, in the clear; control and management frames may be
 	 * shorter than the header of a data frame
 	 */
-	if ((p[0] & 0x0f) != 0x08 || p[0] & SUBTYPE_NULL || p[1] & PROTECTED)
+	if ((type & 0x0f) != 0x08 || type & SUBTYPE_NULL || flags & PROTECTED)
 		return walk_ignore(w, SF_IGNORED_nonIp);
 	if (walk_left(w) < header)
 		return walk_truncated(w);
-	if ((p[1] & (TO_DS | FROM_DS)) == (TO_DS | FROM_DS))
+	if ((flags & (TO_DS | FROM_DS)) == (TO_DS | FROM_DS))
 		header += 6;
-	if (p[0] & SUBTYPE_QOS) {
+	if (type & SUBTYPE_QOS) {
 		if (walk_left(w) < header + 2)
 			return walk_truncated(w);
 		if (p[header] & QOS_AMSDU)
 			return walk_ignore(w, SF_IGNORED_nonIp);
-		header += p[1] & ORDER ? 6 : 2;
+		header += flags & ORDER ? 6 : 2;
 	}
 	header = (header + alignment - 1) / alignment * alignment;
 	if (walk_left(w) < header)
 		return walk_truncated(w);
-	wireless_addresses(w, p);
+	wireless_addresses(w, p, flags);
 	w->p += header;
 	return NEXT_LLC;
 }
 
-enum next sf_parse_ieee802_11(struct walk *w)
+enum next sf_parse_ieee802_11(struct walk *w, bool swapped)
 {
-	return parse_data_frame(w, 1);
+	return parse_data_frame(w, 1, swapped);
 }
 
 /*
@@ -101,5 +107,5 @@ enum next sf_parse_radiotap(struct walk *w)
 	if (walk_left(w) < length)
 		return walk_truncated(w);
 	w->p += length;
-	return parse_data_frame(w, radiotap_pads(p, length) ? 4 : 1);
+	return parse_data_frame(w, radiotap_pads(p, length) ? 4 : 1, false);
 }

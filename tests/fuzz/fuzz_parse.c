@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The parser on any bytes: link type, flags, tag and missing octets from the first four, then the
- * packet. The fast path and the walk agree, and of a packet cut off anywhere nothing is reported
- * that was not seen whole. Each part lies in its own exactly sized allocation, so that
- * AddressSanitizer sees a read past its end.
+ * packet. It is parsed without tunnels, and with all of them open. The fast path and the walk agree,
+ * and of a packet cut off anywhere nothing is reported that was not seen whole. Each part lies in its
+ * own exactly sized allocation, so that AddressSanitizer sees a read past its end.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,9 +50,11 @@ static const uint16_t links[] = {
 	SF_LINK_DSA_TAG_BRCM_PREPEND,
 	SF_LINK_DSA_TAG_DSA,
 	SF_LINK_DSA_TAG_EDSA,
+	SF_LINK_PFLOG,
 };
 
-static int parse(const struct sf_packet *packet, uint32_t captured, struct sf_facts *facts)
+static int parse(
+	const struct sf_packet *packet, uint32_t captured, bool inside, struct sf_facts *facts)
 {
 	struct sf_packet part = *packet;
 	uint8_t *copy = malloc(captured ? captured : 1);
@@ -63,18 +65,38 @@ static int parse(const struct sf_packet *packet, uint32_t captured, struct sf_fa
 	part.data = copy;
 	part.captured = captured;
 	memset(facts, 0, sizeof(*facts));
-	result = sf_parse(&part, facts);
-	check_ways(&part, result, facts);
+	if (inside) {
+		result = parse_inside(&part, facts);
+	} else {
+		result = sf_parse(&part, facts);
+		check_ways(&part, result, facts);
+	}
 	free(copy);
 	return result;
+}
+
+/* `inside`: with all tunnels open. */
+static void check_packet(const struct sf_packet *packet, bool inside)
+{
+	/* every length of a short packet, about a hundred of a long one */
+	uint32_t step = packet->captured / 128 + 1;
+	struct sf_facts whole, facts;
+	int result = parse(packet, packet->captured, inside, &whole);
+
+	same(result == SF_PARSED || (result >= 0 && result < SF_IGNORED_COUNT));
+	for (uint32_t length = 0; length < packet->captured; length += step) {
+		int part = parse(packet, length, inside, &facts);
+
+		if (inside)
+			check_part_inside(part, &facts, result, &whole);
+		else
+			check_part(part, &facts, result, &whole);
+	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct sf_packet packet = { 0 };
-	struct sf_facts whole, facts;
-	uint32_t step;
-	int result;
 
 	if (size < 4 || size > 8192)
 		return 0;
@@ -85,14 +107,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	packet.captured = (uint32_t)size - 4;
 	packet.wire = packet.captured + data[3] * 16u;
 	packet.time_ns = 1;
-	result = parse(&packet, packet.captured, &whole);
-	same(result == SF_PARSED || (result >= 0 && result < SF_IGNORED_COUNT));
-	/* every length of a short packet, about a hundred of a long one */
-	step = packet.captured / 128 + 1;
-	for (uint32_t length = 0; length < packet.captured; length += step) {
-		int part = parse(&packet, length, &facts);
-
-		check_part(part, &facts, result, &whole);
-	}
+	check_packet(&packet, false);
+	check_packet(&packet, true);
 	return 0;
 }

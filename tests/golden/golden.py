@@ -34,8 +34,14 @@ CASES = {
     "vlan-stacks.biflow": (["vlan-stacks.pcap"], ["--biflow"]),
     "timeouts.short": (["timeouts.pcap"], ["--idle-timeout", "10s", "--active-timeout", "30s"]),
     "tcp-session.per-packet": (["tcp-session.pcap"], ["--per-packet"]),
+    "tunnel-mirror.hpe": (["tunnel-mirror.pcap"], ["--tunnel-port", "hpe-erm=7932"]),
+    "tunnel-vxlan.mirror": (["tunnel-vxlan.pcap"], ["--mirror"]),
+    "tunnel-nested.gre": (["tunnel-nested.pcap"], ["--tunnel", "gre=inner,erspan=outer"]),
     "vlan.no-vlan": (["vlan.pcap"], ["--key", "-vlan"]),
 }
+CASES.update({
+    "tunnel-%s.inner" % name: (["tunnel-%s.pcap" % name], ["--tunnel", "inner"])
+    for name in ("gre", "mirror", "vxlan", "mobile", "ip", "nested", "not", "cut")})
 # Captures that do not end well, and what is said then.
 DAMAGED = {
     "cut-off": "cut-off.pcap: byte ",

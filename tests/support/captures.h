@@ -11,6 +11,7 @@ struct capture {
 };
 
 /* Ended by an entry without a name. */
-extern const struct capture captures_ip[], captures_link[], captures_file[], captures_demo[];
+extern const struct capture captures_ip[], captures_link[], captures_file[], captures_demo[],
+	captures_tunnel[];
 
 #endif

@@ -170,6 +170,20 @@ static void switch_tags(struct cw *cw)
 	WRITE_LINKS(cw, SF_LINK_ETHERNET, links);
 }
 
+ETHERNET_LINK(macsec, pb_shim(pb, 0x88e5, LITERAL(0x00, 0, 0, 0, 0, 1)))
+ETHERNET_LINK(
+	macsec_channel, pb_shim(pb, 0x88e5, LITERAL(0x20, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 9, 0, 1)))
+ETHERNET_LINK(
+	macsec_encrypted, pb_shim(pb, 0x88e5, LITERAL(0x2c, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 9, 0, 1)))
+
+/* Integrity without encryption, without and with the channel; and encryption. */
+static void macsec_frames(struct cw *cw)
+{
+	static const link_writer links[] = { macsec, macsec_channel, macsec_encrypted };
+
+	WRITE_LINKS(cw, SF_LINK_ETHERNET, links);
+}
+
 /* The header of 26 octets, VLAN 20; its length is not read. */
 static void isl_header(struct pb *pb)
 {
@@ -362,6 +376,20 @@ static void fddi(struct cw *cw)
  * Items in the little-endian order of the machine: packet header, prefix, then the payload, whose
  * length is known at the end only. So the packets are built without and wrapped afterwards.
  */
+/* As FreeBSD writes it: 61 octets and three of padding. */
+static void pflog_header(struct pb *pb, const struct talk *talk, enum talk_end from)
+{
+	uint8_t header[64] = { 61, is_v6(talk) ? 28 : 2, 0, 0, 'e', 'm', '0' };
+
+	header[60] = from == CLIENT ? 1 : 2;
+	pb_bytes(pb, header, sizeof(header));
+}
+
+static void pflog(struct cw *cw)
+{
+	write_link(cw, SF_LINK_PFLOG, pflog_header);
+}
+
 static void nflog(struct cw *cw)
 {
 	static const uint8_t prefix[] = { 6, 0, 10, 0, 'i', 0, 0, 0 };
@@ -477,6 +505,7 @@ const struct capture captures_link[] = {
 	{ "llc.pcap", llc },
 	{ "switch-tags.pcap", switch_tags },
 	{ "isl.pcap", isl },
+	{ "macsec.pcap", macsec_frames },
 	{ "dsa.pcap", dsa },
 	{ "dsa-ethertype.pcap", dsa_ethertype },
 	{ "dsa-broadcom.pcap", dsa_broadcom },
@@ -492,6 +521,7 @@ const struct capture captures_link[] = {
 	{ "linux-sll2.pcap", linux_sll2 },
 	{ "fddi.pcap", fddi },
 	{ "nflog.pcap", nflog },
+	{ "pflog.pcap", pflog },
 	{ "wlan.pcap", wlan },
 	{ "radiotap.pcap", radiotap },
 	{ "ppi.pcap", ppi },

@@ -21,7 +21,7 @@ static inline void check_ways(
 	sf_parse_run *run = sf_parse_run_here();
 	struct sf_facts other = { 0 };
 
-	same(sf_parse_walk(packet, &other) == result);
+	same(sf_parse_walk(packet, NULL, &other) == result);
 	if (result == SF_PARSED)
 		same(memcmp(facts, &other, sizeof(other)) == 0);
 	if (!run || run(packet, 1, &other, 0, 0) == 0)
@@ -76,6 +76,49 @@ static inline void check_part(
 	same(part == result);
 	if (part == SF_PARSED)
 		check_part_facts(facts, whole);
+}
+
+/* All tunnels open: as those of mirrors are without any option, and the others by --tunnel inner. */
+static inline const struct sf_tunnels *all_tunnels(void)
+{
+	static struct sf_tunnels tunnels;
+	struct sf_tunnel_options options = { .port_count = 1 };
+
+	options.ports[0].port = 7932;
+	options.ports[0].kind = SF_TUNNEL_HPE_ERM;
+	memset(options.mode, SF_TUNNEL_INNER, sizeof(options.mode));
+	if (!tunnels.row_count)
+		sf_tunnels_init(&tunnels, &options);
+	return &tunnels;
+}
+
+/* The two ways through the parser with tunnels open; facts were zero before. */
+static inline int parse_inside(const struct sf_packet *packet, struct sf_facts *facts)
+{
+	int result = sf_parse_tunnels(packet, all_tunnels(), facts);
+	struct sf_facts other = { 0 };
+
+	same(sf_parse_walk(packet, all_tunnels(), &other) == result);
+	if (result == SF_PARSED && facts->version == 4)
+		memcpy(other.address6, facts->address6, sizeof(other.address6));
+	if (result == SF_PARSED)
+		same(memcmp(facts, &other, offsetof(struct sf_facts, ethertype)) == 0);
+	return result;
+}
+
+/*
+ * As check_part(), with tunnels open: where the packet inside is cut, what is known is that of the packet
+ * around it.
+ */
+static inline void check_part_inside(
+	int part, const struct sf_facts *facts, int result, const struct sf_facts *whole)
+{
+	if (part == SF_PARSED && (result != SF_PARSED || facts->l3_offset < whole->l3_offset))
+		return;
+	/* an authentication header that is cut is not skipped */
+	if (part == SF_PARSED && facts->version == 4 && facts->protocol == PROTOCOL_AH)
+		return;
+	check_part(part, facts, result, whole);
 }
 
 #endif

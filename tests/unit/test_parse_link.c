@@ -652,6 +652,11 @@ START_TEST(shims_among_tags_and_labels)
 	check_udp_at(4, 28, MAC_FLAG);
 	PARSE(SF_LINK_LINUX_SLL, 0, 0, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, SHIM_CMD, 8, 0, UDP4);
 	check_udp_at(4, 24, 0);
+	PARSE(SF_LINK_ETHERNET, SHIM(0x88, 0xe5, 0x00, 0, 0, 0, 0, 1), 8, 0, UDP4);
+	check_udp_at(4, 22, MAC_FLAG);
+	PARSE(SF_LINK_ETHERNET, SHIM(0x88, 0xe5, 0x20, 0, 0, 0, 0, 1), 1, 2, 3, 4, 5, 6, 0, 1, 8, 0,
+		UDP4);
+	check_udp_at(4, 30, MAC_FLAG);
 }
 END_TEST
 
@@ -677,7 +682,7 @@ START_TEST(shims_around_frames)
 }
 END_TEST
 
-/* What only looks like one of them; and MACsec, whose content cannot be read. */
+/* What only looks like one of them; and MACsec with encryption. */
 START_TEST(shims_that_are_none)
 {
 	REFUSED(nonIp, SF_LINK_ETHERNET, SHIM(0x89, 0x09, 2, 1, 0, 1, 0, 9), 8, 0, UDP4);
@@ -686,7 +691,7 @@ START_TEST(shims_that_are_none)
 	REFUSED(nonIp, SF_LINK_ETHERNET, SHIM(0x88, 0x99, 0x23, 0), UDP4);
 	REFUSED(nonIp, SF_LINK_ETHERNET, SHIM(0x89, 0x4f, 0x0f, 0xc1, 2, 1, 0, 0, 0, 0), UDP4);
 	REFUSED(nonIp, SF_LINK_ETHERNET, SHIM(0x89, 0x4f, 0x0f, 0xc2, 2, 4, 0, 0, 0, 0), UDP4);
-	REFUSED(nonIp, SF_LINK_ETHERNET, SHIM(0x88, 0xe5, 0x20, 0, 0, 0, 0, 1), UDP4);
+	REFUSED(nonIp, SF_LINK_ETHERNET, SHIM(0x88, 0xe5, 0x2c, 0, 0, 0, 0, 1), UDP4);
 	ck_assert_uint_eq(facts.ethertype, 0x88e5);
 }
 END_TEST

@@ -40,8 +40,9 @@ static void room_make(void)
 
 #include "parse_contract.h"
 
-/* The first `length` octets of the packet, by both ways through the parser. */
-static int parse_cut(const struct sf_packet *packet, uint32_t length, struct sf_facts *facts)
+/* The first `length` octets of the packet, by both ways through the parser; `inside`: tunnels open. */
+static int parse_cut(
+	const struct sf_packet *packet, uint32_t length, bool inside, struct sf_facts *facts)
 {
 	struct sf_packet cut = *packet;
 	int result;
@@ -51,24 +52,34 @@ static int parse_cut(const struct sf_packet *packet, uint32_t length, struct sf_
 	cut.data = room.end - length;
 	memcpy(room.end - length, packet->data, length);
 	memset(facts, 0, sizeof(*facts));
+	if (inside)
+		return parse_inside(&cut, facts);
 	result = sf_parse(&cut, facts);
 	check_ways(&cut, result, facts);
 	return result;
 }
 
-static void cut_packet(const struct sf_packet *packet, uint32_t longest)
+static void cut_at_each_length(const struct sf_packet *packet, uint32_t longest, bool inside)
 {
 	struct sf_facts whole, facts;
-	int result;
+	int result = parse_cut(packet, packet->captured, inside, &whole);
 
+	for (uint32_t length = 0; length < packet->captured && length <= longest; length++) {
+		int part = parse_cut(packet, length, inside, &facts);
+
+		if (inside)
+			check_part_inside(part, &facts, result, &whole);
+		else
+			check_part(part, &facts, result, &whole);
+	}
+}
+
+static void cut_packet(const struct sf_packet *packet, uint32_t longest)
+{
 	if (packet->captured > room.size)
 		return;
-	result = parse_cut(packet, packet->captured, &whole);
-	for (uint32_t length = 0; length < packet->captured && length <= longest; length++) {
-		int part = parse_cut(packet, length, &facts);
-
-		check_part(part, &facts, result, &whole);
-	}
+	cut_at_each_length(packet, longest, false);
+	cut_at_each_length(packet, longest, true);
 }
 
 struct visited {
@@ -102,7 +113,7 @@ static void visit_real(const struct sf_packet *packet, void *context)
 	if (visited->of_file++ < 50)
 		cut_packet(packet, 300);
 	else if (packet->captured <= room.size)
-		parse_cut(packet, packet->captured, &facts);
+		parse_cut(packet, packet->captured, false, &facts);
 	visited->packets++;
 }
 

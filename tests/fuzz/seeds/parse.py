@@ -9,7 +9,7 @@ from pathlib import Path
 
 # As in fuzz_parse.c.
 LINKS = [1, 0, 9, 10, 101, 50, 51, 104, 105, 107, 108, 113, 127, 166, 204, 219, 228, 229, 239, 276,
-         12, 147]
+         12, 147, 182, 192, 281, 282, 284, 285, 117]
 SKIP = {"demo", "cut-off", "rotated-1", "rotated-2", "tap-a", "tap-b", "nanoseconds-big-endian"}
 
 here = Path(__file__).resolve().parent

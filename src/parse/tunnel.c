@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Which tunnels are opened, and the way into one (tunnel.h). Their headers: tunnel_ip.c, tunnel_udp.c. */
+#include "parse/tunnel.h"
+
+#include <string.h>
+
+#include "parse/tunnel_header.h"
+
+static const struct kind {
+	const char *name, *text;
+	enum sf_tunnel_mirrors mirrors;
+} kinds[] = {
+#define X(id, name, text, mirrors) [SF_TUNNEL_##id] = { name, text, mirrors },
+	SF_TUNNEL_KINDS(X)
+#undef X
+};
+
+static_assert(SF_TUNNEL_COUNT <= 32, "a bit for each kind");
+
+/* IP protocols. A kind that the header names more exactly (ERSPAN in GRE) has no row here. */
+static const struct protocol_row {
+	uint8_t protocol;
+	sf_tunnel_header *header;
+} protocol_rows[] = {
+	{ PROTOCOL_IPIP, sf_header_ipip },
+	{ PROTOCOL_IPV6, sf_header_ipv6 },
+	{ PROTOCOL_GRE, sf_header_gre },
+	{ PROTOCOL_AH, sf_header_ah },
+	{ PROTOCOL_ETHERIP, sf_header_etherip },
+	{ PROTOCOL_L2TP, sf_header_l2tp_ip },
+	{ PROTOCOL_MPLS, sf_header_mpls },
+	{ PROTOCOL_ETHERNET, sf_header_ethernet },
+};
+
+/* UDP ports. */
+static const struct port_row {
+	struct sf_tunnel_port port;
+	sf_tunnel_header *header;
+} port_rows[] = {
+	{ { 4789, SF_TUNNEL_VXLAN, false }, sf_header_vxlan },
+	{ { 8472, SF_TUNNEL_VXLAN, false },
+		sf_header_vxlan }, /* Linux before the port was assigned */
+	{ { 4790, SF_TUNNEL_VXLAN, false }, sf_header_vxlan }, /* VXLAN-GPE */
+	{ { 6081, SF_TUNNEL_GENEVE, false }, sf_header_geneve },
+	{ { 2152, SF_TUNNEL_GTP_U, false }, sf_header_gtp_u },
+	{ { 6635, SF_TUNNEL_MPLS, false }, sf_header_mpls },
+	{ { 1701, SF_TUNNEL_L2TP, true }, sf_header_l2tp_udp },
+	{ { 3544, SF_TUNNEL_TEREDO, true }, sf_header_teredo },
+	{ { 4341, SF_TUNNEL_LISP, false }, sf_header_lisp },
+	{ { 5247, SF_TUNNEL_CAPWAP, true }, sf_header_capwap },
+	{ { SF_PORT_TZSP, SF_TUNNEL_TZSP, false }, sf_header_tzsp },
+	{ { SF_PORT_ARUBA_ERM, SF_TUNNEL_ARUBA_ERM, false }, sf_header_aruba_erm },
+	/* the user of a switch chooses the port */
+	{ { 0, SF_TUNNEL_HPE_ERM, false }, sf_header_hpe_erm },
+};
+
+#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+
+static_assert(COUNT(port_rows) <= SF_TUNNEL_ROWS_MAX - SF_TUNNEL_PORTS_MAX, "room for the user's");
+
+const char *sf_tunnel_name(enum sf_tunnel_kind kind)
+{
+	return kinds[kind].name;
+}
+
+const char *sf_tunnel_text(enum sf_tunnel_kind kind)
+{
+	return kinds[kind].text;
+}
+
+enum sf_tunnel_mirrors sf_tunnel_mirrors(enum sf_tunnel_kind kind)
+{
+	return kinds[kind].mirrors;
+}
+
+static const struct port_row *find_port_row(unsigned kind)
+{
+	for (size_t i = 0; i < COUNT(port_rows); i++)
+		if (port_rows[i].port.kind == kind)
+			return &port_rows[i];
+	return NULL;
+}
+
+bool sf_tunnel_has_port(enum sf_tunnel_kind kind)
+{
+	return find_port_row(kind) != NULL;
+}
+
+static void add_port(struct sf_tunnels *tunnels, uint16_t port, unsigned kind, bool either)
+{
+	if (!port || !(tunnels->open >> kind & 1))
+		return;
+	tunnels->rows[tunnels->row_count++] =
+		(struct sf_tunnel_port){ port, (uint8_t)kind, either };
+	tunnels->port_bits[port >> 5 & 7] |= UINT32_C(1) << (port & 31);
+	tunnels->udp |= !sf_is_mirror_port(port);
+}
+
+void sf_tunnels_init(struct sf_tunnels *tunnels, const struct sf_tunnel_options *options)
+{
+	static const struct sf_tunnel_options none;
+
+	options = options ? options : &none;
+	memset(tunnels, 0, sizeof(*tunnels));
+	for (unsigned kind = 0; kind < SF_TUNNEL_COUNT; kind++) {
+		enum sf_tunnel_mirrors mirrors = kinds[kind].mirrors;
+		bool mirror = mirrors == SF_TUNNEL_MIRRORS_ALWAYS ||
+			      (mirrors == SF_TUNNEL_MIRRORS_SOMETIMES && options->mirror);
+		uint8_t mode = options->mode[kind];
+
+		if (mode == SF_TUNNEL_INNER || (mode == SF_TUNNEL_DEFAULT && mirror))
+			tunnels->open |= UINT32_C(1) << kind;
+		if (mirror)
+			tunnels->mirror |= UINT32_C(1) << kind;
+	}
+	for (unsigned i = 0; i < options->port_count && i < SF_TUNNEL_PORTS_MAX; i++) {
+		const struct port_row *row = find_port_row(options->ports[i].kind);
+
+		if (row)
+			add_port(tunnels, options->ports[i].port, row->port.kind, row->port.either);
+	}
+	for (size_t i = 0; i < COUNT(port_rows); i++)
+		add_port(tunnels, port_rows[i].port.port, port_rows[i].port.kind,
+			port_rows[i].port.either);
+}
+
+/* The row of a UDP packet's port; NULL: none. */
+static const struct sf_tunnel_port *find_port(const struct sf_tunnels *tunnels, uint32_t ports)
+{
+	uint16_t from = (uint16_t)(ports >> 16), to = (uint16_t)ports;
+
+	for (unsigned i = 0; sf_tunnels_may_be(tunnels, ports) && i < tunnels->row_count; i++) {
+		const struct sf_tunnel_port *row = &tunnels->rows[i];
+
+		if (row->port == to || (row->either && row->port == from))
+			return row;
+	}
+	return NULL;
+}
+
+/* The packet's IP header claims that it ends here, which may be beyond the captured bytes. */
+static uint32_t claimed_end(const struct walk *w)
+{
+	return w->facts->l3_offset + w->facts->octets;
+}
+
+/* Skips the UDP header; its length may say that the packet ends before its IP header says so. */
+static void skip_udp(struct walk *w)
+{
+	uint32_t length = sf_load_be16(w->p + 4), end = walk_offset(w) + length;
+
+	if (length >= UDP_HEADER && end < w->claimed)
+		w->claimed = end;
+	if (w->claimed < (size_t)(w->end - w->packet->data))
+		w->end = w->packet->data + w->claimed;
+	w->p += UDP_HEADER;
+}
+
+/* The function for the tunnel header at the packet's payload; NULL: it is no tunnel. */
+static sf_tunnel_header *find_header(const struct walk *w, struct tunnel *tunnel)
+{
+	const struct sf_tunnel_port *row;
+
+	if (w->protocol.value == PROTOCOL_UDP) {
+		row = walk_left(w) < UDP_HEADER ? NULL : find_port(w->tunnels, w->ports);
+		if (!row)
+			return NULL;
+		*tunnel = (struct tunnel){ .kind = row->kind, .port = row->port, .hinted = true };
+		return find_port_row(row->kind)->header;
+	}
+	for (size_t i = 0; i < COUNT(protocol_rows); i++)
+		if (protocol_rows[i].protocol == w->protocol.value)
+			return protocol_rows[i].header;
+	return NULL;
+}
+
+/* Reads the header: what follows it, NEXT_DONE if it is none. */
+static enum next read_header(struct walk *w, sf_tunnel_header *header, struct tunnel *tunnel)
+{
+	w->claimed = claimed_end(w);
+	w->ethertype.value = 0;
+	if (tunnel->hinted)
+		skip_udp(w);
+	return header(w, tunnel);
+}
+
+/*
+ * Begins the walk of the packet inside: what belongs to the outer one is forgotten, except its
+ * frame's addresses and tags, which stay those of a packet without a frame of its own.
+ */
+static void enter(struct walk *w, const struct tunnel *tunnel)
+{
+	struct sf_facts *facts = w->facts;
+
+	/* the claims of a fragment say nothing about the packet inside */
+	w->strict = tunnel->hinted && !(w->flags & SF_FACT_FRAGMENT) &&
+		    !(w->tunnels->mirror >> tunnel->kind & 1);
+	w->mirrored = w->tunnels->mirror >> tunnel->kind & 1;
+	w->inside = true;
+	w->version = 0;
+	w->ports = 0;
+	w->routed = false;
+	w->fallback = NULL;
+	w->flags &= (uint16_t) ~(SF_FACT_TCP | SF_FACT_FRAGMENT | SF_FACT_ANSWER | SF_FACT_MPLS);
+	if (w->claimed < w->wire)
+		w->wire = w->claimed;
+	facts->mpls = 0;
+	facts->flow_label = 0;
+	facts->tcp_flags = 0;
+	facts->octets = 0;
+}
+
+enum next sf_parse_tunnel(struct walk *w)
+{
+	struct tunnel tunnel = { .kind = SF_TUNNEL_COUNT };
+	sf_tunnel_header *header;
+	struct walk_level level;
+	enum next next;
+
+	header = w->depth < SF_TUNNEL_DEPTH ? find_header(w, &tunnel) : NULL;
+	if (!header)
+		return NEXT_DONE;
+	level.walk = *w;
+	level.facts = *w->facts;
+	next = read_header(w, header, &tunnel);
+	if (next == NEXT_DONE || !(w->tunnels->open >> tunnel.kind & 1)) {
+		*w = level.walk;
+		return NEXT_DONE;
+	}
+	w->depth++;
+	if (next == NEXT_TRANSPORT) /* a header between IP and transport: the packet is the same */
+		return next;
+	*w->outer = level;
+	enter(w, &tunnel);
+	return next;
+}
+
+void sf_tunnel_frame(struct walk *w)
+{
+	w->inside = false;
+	w->tags = 0;
+	w->flags &= (uint16_t) ~(SF_FACT_VLAN | SF_FACT_CVLAN | SF_FACT_MAC);
+	if (w->vlan)
+		tags_add(&w->tags, &w->flags, w->vlan);
+	w->vlan = 0;
+}
+
+bool sf_tunnel_leave(struct walk *w)
+{
+	struct walk_level *level = w->outer;
+
+	if (!w->depth || w->mirrored)
+		return false;
+	*w->facts = level->facts;
+	*w = level->walk;
+	return true;
+}
+
+enum sf_tunnel_kind sf_tunnel_recognise(const struct sf_tunnels *tunnels,
+	const struct sf_packet *packet, const struct sf_facts *facts, const uint8_t *payload,
+	size_t left)
+{
+	bool swapped = facts->flags & SF_FACT_SWAPPED;
+	struct sf_facts copy = *facts;
+	struct walk w = {
+		.p = payload,
+		.end = payload + left,
+		.packet = packet,
+		.facts = &copy,
+		.wire = packet->wire > packet->captured ? packet->wire : packet->captured,
+		.ports = swapped ? facts->ports << 16 | facts->ports >> 16 : facts->ports,
+		.protocol.value = facts->protocol,
+		.version = facts->version,
+		.tunnels = tunnels,
+	};
+	struct tunnel tunnel = { .kind = SF_TUNNEL_COUNT };
+	sf_tunnel_header *header;
+
+	header = find_header(&w, &tunnel);
+	if (!header || read_header(&w, header, &tunnel) == NEXT_DONE)
+		return SF_TUNNEL_COUNT;
+	return (enum sf_tunnel_kind)tunnel.kind;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * IP packets that carry other packets. Kinds of tunnel are rows of a table (include/spanflow/tunnel.h);
+ * struct sf_tunnels says which of them are opened: then the facts are those of the packet inside.
+ *
+ *	struct sf_tunnels tunnels;
+ *	sf_tunnels_init(&tunnels, &(struct sf_tunnel_options){ .mode[SF_TUNNEL_GRE] = SF_TUNNEL_INNER });
+ *	result = sf_parse_tunnels(packet, &tunnels, &facts);
+ *
+ * An IP protocol or a UDP port is only a hint: a packet whose header is not one of the tunnel's, or
+ * whose inside is no packet, is metered as the outer one. An exception are mirrors: a frame that a
+ * mirror carries is what was observed, also if it is ARP or was cut.
+ */
+#ifndef SPANFLOW_PARSE_TUNNEL_H
+#define SPANFLOW_PARSE_TUNNEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <spanflow/packet.h>
+#include <spanflow/tunnel.h>
+
+#include "base/facts.h"
+
+/* Most tunnels around one packet. */
+#define SF_TUNNEL_DEPTH 8
+
+/* UDP ports that are looked at without any option: those of kinds that always are mirrors. */
+#define SF_PORT_ARUBA_ERM 5555
+#define SF_PORT_TZSP      37008
+
+#define SF_TUNNEL_ROWS_MAX (SF_TUNNEL_PORTS_MAX + 16)
+
+struct sf_tunnels {
+	uint32_t open;   /* by kind: 1 << enum sf_tunnel_kind */
+	uint32_t mirror; /* of these, the ones that carry mirrored frames */
+	bool udp; /* one of them has UDP ports other than SF_PORT_ARUBA_ERM and SF_PORT_TZSP */
+	uint32_t port_bits[8]; /* bit port % 256: a row below may have that port */
+	unsigned row_count;
+	struct sf_tunnel_port {
+		uint16_t port;
+		uint8_t kind;
+		bool either; /* the tunnel's port may be that of the sender */
+	} rows[SF_TUNNEL_ROWS_MAX];
+};
+
+/* `options`: NULL is the default. */
+void sf_tunnels_init(struct sf_tunnels *tunnels, const struct sf_tunnel_options *options);
+
+/* As sf_parse(), but opens tunnels. */
+int sf_parse_tunnels(
+	const struct sf_packet *packet, const struct sf_tunnels *tunnels, struct sf_facts *facts);
+
+/*
+ * The kind of tunnel that a parsed packet begins, by its header; SF_TUNNEL_COUNT: none. `facts`: of
+ * the outer packet, whose payload is the `left` captured bytes at `payload`. Not for later fragments.
+ */
+enum sf_tunnel_kind sf_tunnel_recognise(const struct sf_tunnels *tunnels,
+	const struct sf_packet *packet, const struct sf_facts *facts, const uint8_t *payload,
+	size_t left);
+
+/* True if an Ethernet frame with an IP packet begins at `p`. */
+bool sf_looks_like_frame(const uint8_t *p, size_t left);
+
+/*
+ * True if a packet with these UDP ports may be a tunnel that is opened; `ports` as in the facts, in
+ * either order.
+ */
+static inline bool sf_tunnels_may_be(const struct sf_tunnels *tunnels, uint32_t ports)
+{
+	const uint32_t *bits = tunnels->port_bits;
+
+	return (bits[ports >> 5 & 7] >> (ports & 31) |
+		       bits[ports >> 21 & 7] >> (ports >> 16 & 31)) &
+	       1;
+}
+
+/* The same without any option. */
+static inline bool sf_is_mirror_port(uint16_t port)
+{
+	return port == SF_PORT_TZSP || port == SF_PORT_ARUBA_ERM;
+}
+
+#endif

@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Captures of tunnels and remote mirrors. Each kind of tunnel carries a DNS query and its answer, over
+ * IPv4 and, where it can, over IPv6; the port of the client tells kinds apart.
+ */
+#include <stddef.h>
+#include <string.h>
+
+#include <spanflow/packet.h>
+
+#include "base/wire.h"
+#include "captures.h"
+#include "trace.h"
+
+typedef void (*link_writer)(struct pb *pb, const struct talk *talk, enum talk_end from);
+
+#define BYTES(pb, ...)                                                                             \
+	pb_bytes(pb, (const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ }))
+
+/* A function that writes what stands before the inner packet; `from` sends. */
+#define TUNNEL(name, ...)                                                                          \
+	static void name(struct pb *pb, const struct talk *talk, enum talk_end from)               \
+	{                                                                                          \
+		(void)talk;                                                                        \
+		__VA_ARGS__;                                                                       \
+	}
+
+static bool is_v6(const struct talk *talk)
+{
+	return strchr(talk->address[CLIENT], ':');
+}
+
+/* --------------------------------------------------------------------- the outer packet */
+
+static const char *const ends4[] = { "203.0.113.1", "203.0.113.2" };
+static const char *const ends6[] = { "2001:db8:ffff::1", "2001:db8:ffff::2" };
+
+static void frame(struct pb *pb, enum talk_end from)
+{
+	pb_ethernet(pb, from == CLIENT ? 0xa1 : 0xa2, from == CLIENT ? 0xa2 : 0xa1);
+}
+
+static void outer4(struct pb *pb, enum talk_end from)
+{
+	frame(pb, from);
+	pb_ip(pb, ends4[from], ends4[!from]);
+}
+
+static void outer6(struct pb *pb, enum talk_end from)
+{
+	frame(pb, from);
+	pb_ip(pb, ends6[from], ends6[!from]);
+}
+
+static void outer_udp(struct pb *pb, enum talk_end from, uint16_t port)
+{
+	outer4(pb, from);
+	pb_udp(pb, from == CLIENT ? 51000 : 52000, port);
+}
+
+/* The frame inside, from other stations. */
+static void inner_frame(struct pb *pb, enum talk_end from)
+{
+	pb_ethernet(pb, from == CLIENT ? 1 : 2, from == CLIENT ? 2 : 1);
+}
+
+/* ------------------------------------------------------------------------------- GRE */
+
+enum { CHECKSUM = 0x8000, KEY = 0x2000, SEQUENCE = 0x1000 };
+
+/* What follows is named by the type. */
+static void gre(struct pb *pb, uint16_t flags, uint32_t key)
+{
+	size_t at = pb->length;
+
+	pb_protocol(pb, 47);
+	pb_be16(pb, flags);
+	pb_be16(pb, 0);
+	if (flags & CHECKSUM)
+		pb_be32(pb, 0);
+	if (flags & KEY)
+		pb_be32(pb, key);
+	if (flags & SEQUENCE)
+		pb_be32(pb, 7);
+	pb->next = PB_NEXT_ETHERTYPE;
+	pb->next_at = at + 2;
+}
+
+/* GRE with a type whose header pb does not know. */
+static void gre_type(struct pb *pb, uint16_t flags, uint32_t key, uint16_t type)
+{
+	gre(pb, flags, key);
+	sf_store_be16(pb->data + pb->next_at, type);
+	pb->next = PB_NEXT_NONE;
+}
+
+static void next_ppp(struct pb *pb)
+{
+	pb_be16(pb, 0);
+	pb->next = PB_NEXT_PPP;
+	pb->next_at = pb->length - 2;
+}
+
+TUNNEL(gre_ip, outer4(pb, from); gre(pb, 0, 0))
+TUNNEL(gre_over_ipv6, outer6(pb, from); gre(pb, 0, 0))
+TUNNEL(gre_key, outer4(pb, from); gre(pb, KEY, 4711))
+TUNNEL(gre_all, outer4(pb, from); gre(pb, CHECKSUM | KEY | SEQUENCE, 4712))
+TUNNEL(gre_ethernet, outer4(pb, from); gre(pb, 0, 0); inner_frame(pb, from);
+	pb_vlan(pb, 0x8100, 40))
+TUNNEL(gre_mpls, outer4(pb, from); gre(pb, 0, 0); pb_mpls(pb, 500, 0, true, 60))
+TUNNEL(gre_pptp, outer4(pb, from); gre_type(pb, 0x3001, 0x00400009, 0x880b); BYTES(pb, 0xff, 3);
+	next_ppp(pb))
+TUNNEL(gre_nsh, outer4(pb, from); gre_type(pb, 0, 0, 0x894f);
+	BYTES(pb, 0x0f, 0xc2, 2, 3, 0, 0, 9, 0xff); inner_frame(pb, from))
+TUNNEL(nvgre, outer4(pb, from); gre(pb, KEY, 0x00abcd01); inner_frame(pb, from))
+TUNNEL(gre_security_group, outer4(pb, from); gre_type(pb, 0, 0, 0x8909);
+	pb_be16(pb, is_v6(talk) ? 0x86dd : 0x0800); BYTES(pb, 1, 1, 0, 1, 0, 5))
+
+/* ------------------------------------------------------------------------- mirrors */
+
+static void erspan2(struct pb *pb, unsigned removed, uint16_t vlan)
+{
+	gre_type(pb, SEQUENCE, 0, 0x88be);
+	pb_be16(pb, (uint16_t)(0x1000 | vlan));
+	pb_be16(pb, (uint16_t)(removed << 11 | 101));
+	pb_be32(pb, 0x15);
+}
+
+static void erspan3(struct pb *pb, bool more)
+{
+	gre_type(pb, SEQUENCE, 0, 0x22eb);
+	pb_be16(pb, 0x2000 | 50);
+	pb_be16(pb, 102);
+	pb_be32(pb, 123456);
+	BYTES(pb, 0, 0, 0x80, more);
+	if (more)
+		BYTES(pb, 0x0c, 0, 0, 0, 0, 0, 0, 0);
+}
+
+/* 802.11 data from a station to the access point, LLC behind it. */
+static void radio_frame(struct pb *pb, enum talk_end from, bool swapped)
+{
+	pb_be16(pb, swapped ? 0x0108 : 0x0801);
+	pb_be16(pb, 0);
+	pb_mac(pb, 9);
+	pb_mac(pb, from == CLIENT ? 1 : 2);
+	pb_mac(pb, from == CLIENT ? 2 : 1);
+	pb_be16(pb, 0);
+	pb->next = PB_NEXT_NONE;
+	pb_llc_snap(pb);
+}
+
+/* The length is of a frame with a query over IPv4 or IPv6: it must be that of the datagram. */
+static void aruba(struct pb *pb, const struct talk *talk, enum talk_end from)
+{
+	uint32_t query = 12 + 17 + 4, answer = from == SERVER ? 16 : 0;
+	uint32_t length = 24 + 8 + (is_v6(talk) ? 40 : 20) + 8 + query + answer;
+
+	outer_udp(pb, from, 5555);
+	pb_be32(pb, 1704067200);
+	pb_be32(pb, 500000);
+	pb_be32(pb, length);
+	pb_be32(pb, length);
+	radio_frame(pb, from, false);
+}
+
+TUNNEL(erspan_1, outer4(pb, from); gre_type(pb, 0, 0, 0x88be); inner_frame(pb, from))
+TUNNEL(erspan_2, outer4(pb, from); erspan2(pb, 0, 0); inner_frame(pb, from))
+TUNNEL(erspan_2_tag_removed, outer4(pb, from); erspan2(pb, 2, 30); inner_frame(pb, from))
+TUNNEL(erspan_2_tag_in_frame, outer4(pb, from); erspan2(pb, 3, 31); inner_frame(pb, from);
+	pb_vlan(pb, 0x8100, 31))
+TUNNEL(erspan_3, outer4(pb, from); erspan3(pb, false); inner_frame(pb, from))
+TUNNEL(erspan_3_long, outer6(pb, from); erspan3(pb, true); inner_frame(pb, from))
+TUNNEL(tzsp, outer_udp(pb, from, 37008); BYTES(pb, 1, 0, 0, 1, 1); inner_frame(pb, from))
+TUNNEL(tzsp_radio, outer_udp(pb, from, 37008);
+	BYTES(pb, 1, 0, 0, 18, 0, 10, 1, 0xc4, 0x29, 4, 0, 0, 0, 1, 1);
+	radio_frame(pb, from, false))
+TUNNEL(hpe, outer_udp(pb, from, 7932); BYTES(pb, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+	inner_frame(pb, from))
+
+/* ----------------------------------------------------------------- VXLAN and GENEVE */
+
+static void vxlan_header(struct pb *pb, uint8_t flags, uint8_t protocol, uint32_t id)
+{
+	BYTES(pb, flags, 0, 0, protocol);
+	pb_be32(pb, id << 8);
+}
+
+/* Options in units of four octets follow. */
+static void geneve_header(struct pb *pb, uint8_t options, uint32_t id)
+{
+	size_t at = pb->length;
+
+	BYTES(pb, options, 0, 0, 0);
+	pb_be32(pb, id << 8);
+	for (unsigned i = 0; i < options; i++)
+		pb_be32(pb, i == 0 ? 0x01080101 : 0x11223344);
+	pb->next = PB_NEXT_ETHERTYPE;
+	pb->next_at = at + 2;
+}
+
+TUNNEL(vxlan, outer_udp(pb, from, 4789); vxlan_header(pb, 8, 0, 5000); inner_frame(pb, from))
+TUNNEL(vxlan_tag, outer_udp(pb, from, 4789); vxlan_header(pb, 8, 0, 5001); inner_frame(pb, from);
+	pb_vlan(pb, 0x8100, 41))
+TUNNEL(vxlan_linux, outer_udp(pb, from, 8472); vxlan_header(pb, 8, 0, 5002); inner_frame(pb, from))
+TUNNEL(vxlan_over_ipv6, outer6(pb, from); pb_udp(pb, 51000, 4789); vxlan_header(pb, 8, 0, 5003);
+	inner_frame(pb, from))
+TUNNEL(vxlan_gpe_ip, outer_udp(pb, from, 4790); vxlan_header(pb, 0x0c, is_v6(talk) ? 2 : 1, 5004))
+TUNNEL(vxlan_gpe_frame, outer_udp(pb, from, 4790); vxlan_header(pb, 0x0c, 3, 5005);
+	inner_frame(pb, from))
+TUNNEL(vxlan_gpe_nsh, outer_udp(pb, from, 4790); vxlan_header(pb, 0x0c, 4, 5006);
+	BYTES(pb, 0x0f, 0xc2, 2, 3, 0, 0, 9, 0xff); inner_frame(pb, from))
+TUNNEL(geneve, outer_udp(pb, from, 6081); geneve_header(pb, 0, 6000); inner_frame(pb, from))
+TUNNEL(geneve_options, outer_udp(pb, from, 6081); geneve_header(pb, 8, 6001))
+
+/* ------------------------------------------------------------------------- GTP-U */
+
+/* `more`: octets behind the first eight: sequence, N-PDU, extension headers. */
+static void gtp(struct pb *pb, const struct talk *talk, uint8_t flags, uint32_t id,
+	const uint8_t *more, size_t length)
+{
+	BYTES(pb, flags, 0xff);
+	pb_be16(pb, (uint16_t)(length + (is_v6(talk) ? 40 : 20) + 8 + 33));
+	pb_be32(pb, id);
+	pb_bytes(pb, more, length);
+}
+
+static const uint8_t gtp_sequence[] = { 0, 5, 0, 0 };
+static const uint8_t gtp_container[] = { 0, 5, 0, 0x85, 1, 0x10, 9, 0 };
+static const uint8_t gtp_two[] = { 0, 5, 0, 0xc0, 1, 0, 1, 0x85, 2, 0x10, 9, 0, 0, 0, 0, 0 };
+
+TUNNEL(gtp_plain, outer_udp(pb, from, 2152); gtp(pb, talk, 0x30, from == CLIENT ? 1 : 101, NULL, 0))
+TUNNEL(gtp_numbered, outer_udp(pb, from, 2152);
+	gtp(pb, talk, 0x32, from == CLIENT ? 2 : 102, gtp_sequence, sizeof(gtp_sequence)))
+TUNNEL(gtp_5g, outer_udp(pb, from, 2152);
+	gtp(pb, talk, 0x34, from == CLIENT ? 3 : 103, gtp_container, sizeof(gtp_container)))
+TUNNEL(gtp_extended, outer_udp(pb, from, 2152);
+	gtp(pb, talk, 0x36, from == CLIENT ? 4 : 104, gtp_two, sizeof(gtp_two)))
+
+/* ---------------------------------------------------------------- IP in IP and others */
+
+/* A segment routing header with one segment (RFC 8754). */
+static void segment_routing(struct pb *pb)
+{
+	uint8_t header[22] = { 4, 0, 0, 0, 0, 0, 0x20, 1, 0x0d, 0xb8, 0, 9 };
+
+	pb_extension(pb, 43, header, sizeof(header));
+}
+
+TUNNEL(ip_in_ipv4, outer4(pb, from))
+TUNNEL(ip_in_ipv6, outer6(pb, from))
+TUNNEL(srv6, outer6(pb, from); segment_routing(pb))
+TUNNEL(srv6_frame, outer6(pb, from); segment_routing(pb); pb_protocol(pb, 143);
+	inner_frame(pb, from))
+TUNNEL(etherip, outer4(pb, from); pb_protocol(pb, 97); BYTES(pb, 0x30, 0); inner_frame(pb, from))
+TUNNEL(ah, outer4(pb, from); pb_authentication(pb, 0x3001, 1))
+TUNNEL(mpls_ip, outer4(pb, from); pb_mpls(pb, 600, 0, true, 60))
+TUNNEL(mpls_udp, outer_udp(pb, from, 6635); pb_mpls(pb, 601, 0, false, 60);
+	pb_mpls(pb, 602, 0, true, 60))
+TUNNEL(mpls_udp_pseudowire, outer_udp(pb, from, 6635); pb_mpls(pb, 603, 0, true, 60);
+	pb_be32(pb, 1); inner_frame(pb, from))
+TUNNEL(lisp, outer_udp(pb, from, 4341); BYTES(pb, 0x88, 0, 0, 1, 0, 0, 77, 0))
+TUNNEL(l2tp, outer_udp(pb, from, 1701); BYTES(pb, 0x02, 2, 0, 20, 0, 21, 0, 2, 0, 0);
+	BYTES(pb, 0xff, 3); next_ppp(pb))
+TUNNEL(l2tp3_ip, outer4(pb, from); pb_protocol(pb, 115); pb_be32(pb, 3001); pb_be32(pb, 0xc00c1e01);
+	inner_frame(pb, from))
+TUNNEL(l2tp3_udp, outer_udp(pb, from, 1701); pb_be32(pb, 0x00030000); pb_be32(pb, 3002);
+	inner_frame(pb, from))
+TUNNEL(capwap, outer_udp(pb, from, 5247); BYTES(pb, 0, 0x10, 0x02, 0, 0, 1, 0, 0);
+	inner_frame(pb, from))
+TUNNEL(capwap_radio, outer_udp(pb, from, 5247); BYTES(pb, 0, 0x10, 0x03, 0, 0, 1, 0, 0);
+	radio_frame(pb, from, true))
+TUNNEL(teredo, outer_udp(pb, from, 3544))
+TUNNEL(teredo_long, outer_udp(pb, from, 3544); BYTES(pb, 0, 1, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0);
+	BYTES(pb, 0, 0, 0xf1, 0xf2, 0x34, 0xff, 0x8e, 0xfe))
+
+/* --------------------------------------------------------------------- nesting orders */
+
+TUNNEL(nested_ip_gre, outer4(pb, from); pb_ip(pb, "198.18.0.1", "198.18.0.2"); gre(pb, 0, 0))
+TUNNEL(nested_gre_vxlan, outer4(pb, from); gre(pb, 0, 0); pb_ip(pb, "198.18.0.1", "198.18.0.2");
+	pb_udp(pb, 51000, 4789); vxlan_header(pb, 8, 0, 5010); inner_frame(pb, from))
+TUNNEL(nested_vxlan_gtp, outer_udp(pb, from, 4789); vxlan_header(pb, 8, 0, 5011); frame(pb, from);
+	pb_ip(pb, "198.18.0.1", "198.18.0.2"); pb_udp(pb, 2152, 2152);
+	gtp(pb, talk, 0x30, 9, NULL, 0))
+TUNNEL(nested_vxlan_pppoe, outer_udp(pb, from, 4789); vxlan_header(pb, 8, 0, 5012);
+	inner_frame(pb, from); pb_vlan(pb, 0x8100, 42); pb_pppoe(pb, 12))
+TUNNEL(nested_erspan_vxlan, outer4(pb, from); erspan2(pb, 3, 0); frame(pb, from);
+	pb_vlan(pb, 0x8100, 43); pb_ip(pb, "198.18.0.1", "198.18.0.2"); pb_udp(pb, 51000, 4789);
+	vxlan_header(pb, 8, 0, 5013); inner_frame(pb, from))
+TUNNEL(nested_erspan_mpls_gre, outer4(pb, from); erspan2(pb, 3, 0); frame(pb, from);
+	pb_mpls(pb, 700, 0, true, 60); pb_be32(pb, 0); frame(pb, from);
+	pb_ip(pb, "198.18.0.1", "198.18.0.2"); gre(pb, KEY, 4713))
+TUNNEL(nested_ah_gre, outer4(pb, from); pb_authentication(pb, 0x3002, 1); gre(pb, 0, 0))
+TUNNEL(nested_6in4_vxlan, outer4(pb, from); pb_ip(pb, "2001:db8:18::1", "2001:db8:18::2");
+	pb_udp(pb, 51000, 4789); vxlan_header(pb, 8, 0, 5014); inner_frame(pb, from))
+TUNNEL(nested_l2tp_gre, outer_udp(pb, from, 1701); BYTES(pb, 0, 2, 0, 21, 0, 22); next_ppp(pb);
+	pb_ip(pb, "198.18.0.1", "198.18.0.2"); gre(pb, 0, 0))
+/* as deep as tunnels are opened, and deeper */
+TUNNEL(nested_8, outer4(pb, from);
+	for (unsigned i = 0; i < 7; i++) pb_ip(pb, "198.18.1.1", "198.18.1.2"))
+TUNNEL(nested_10, outer4(pb, from);
+	for (unsigned i = 0; i < 9; i++) pb_ip(pb, "198.18.2.1", "198.18.2.2"))
+
+/* ------------------------------------------------------- no tunnels, whatever they look like */
+
+TUNNEL(not_vxlan, outer_udp(pb, from, 4789); vxlan_header(pb, 0x40, 0, 1); inner_frame(pb, from))
+TUNNEL(not_geneve, outer_udp(pb, from, 6081); BYTES(pb, 0xc0, 0, 0x65, 0x58, 0, 0, 1, 0);
+	inner_frame(pb, from))
+TUNNEL(not_geneve_management, outer_udp(pb, from, 6081); BYTES(pb, 0, 0x80, 0x65, 0x58, 0, 0, 1, 0);
+	inner_frame(pb, from))
+TUNNEL(not_gtp, outer_udp(pb, from, 2152); BYTES(pb, 0x30, 1, 0, 4, 0, 0, 0, 0))
+TUNNEL(not_gtp_extension, outer_udp(pb, from, 2152);
+	BYTES(pb, 0x34, 0xff, 0, 40, 0, 0, 0, 1, 0, 0, 0, 0x85, 0, 0, 0, 0))
+TUNNEL(not_gre_routing, outer4(pb, from); gre_type(pb, 0x4000, 0, is_v6(talk) ? 0x86dd : 0x0800);
+	pb_be32(pb, 0))
+TUNNEL(not_gre_version, outer4(pb, from); gre_type(pb, 2, 0, is_v6(talk) ? 0x86dd : 0x0800))
+TUNNEL(not_gre_keepalive, outer4(pb, from); gre_type(pb, 0, 0, 0))
+TUNNEL(not_tzsp, outer_udp(pb, from, 37008); BYTES(pb, 2, 0, 0, 1, 1); inner_frame(pb, from))
+TUNNEL(not_etherip, outer4(pb, from); pb_protocol(pb, 97); BYTES(pb, 0x20, 0);
+	inner_frame(pb, from))
+TUNNEL(not_l2tp, outer_udp(pb, from, 1701); BYTES(pb, 0xc8, 2, 0, 60, 0, 1, 0, 1))
+
+/* A packet inside claims to be longer than the datagram around it: no VXLAN. */
+static void send_too_long(struct trace *trace, int64_t time)
+{
+	struct talk talk = { .trace = trace,
+		.link = vxlan,
+		.address = { "192.0.2.10", "198.51.100.53" },
+		.port = { 53999, 53 },
+		.time = time };
+	struct pb *pb = talk_begin(&talk, CLIENT);
+	size_t at = pb->length - 20;
+
+	pb_udp(pb, 53999, 53);
+	pb_fill(pb, 20);
+	pb_finish(pb);
+	sf_store_be16(pb->data + at + 2, 600);
+	talk_send(&talk, pb);
+}
+
+/* ARP inside: a mirror's frame is not IP, a tunnel's packet is the outer one. */
+static void send_arp(struct trace *trace, link_writer link, int64_t time)
+{
+	struct talk talk = {
+		.trace = trace, .address = { "192.0.2.10", "198.51.100.53" }, .time = time
+	};
+	struct pb *pb = talk_begin(&talk, CLIENT);
+
+	pb_start(pb);
+	link(pb, &talk, CLIENT);
+	sf_store_be16(pb->data + pb->next_at, 0x0806);
+	pb->next = PB_NEXT_NONE;
+	BYTES(pb, 0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 1, 192, 0, 2, 10, 0, 0, 0, 0, 0, 0, 192, 0,
+		2, 53);
+	talk_send(&talk, pb);
+}
+
+/* ----------------------------------------------------------------------------- files */
+
+enum { BOTH, ONLY4, ONLY6 };
+
+struct tunnel {
+	link_writer link;
+	int versions; /* of IP inside */
+};
+
+static void send_tunnels(
+	struct trace *trace, const struct tunnel *tunnels, size_t count, uint16_t port)
+{
+	static const char *const addresses[2][2] = {
+		{ "192.0.2.10", "198.51.100.53" },
+		{ "2001:db8:1::10", "2001:db8:2::53" },
+	};
+
+	for (size_t i = 0; i < count; i++)
+		for (unsigned v6 = 0; v6 < 2; v6++) {
+			struct talk talk = {
+				.trace = trace,
+				.link = tunnels[i].link,
+				.address = { addresses[v6][0], addresses[v6][1] },
+				.port = { (uint16_t)(port + i), 53 },
+				.time = TRACE_START + (int64_t)(i + 1) * SECOND + v6 * 500 * MS,
+			};
+
+			if (tunnels[i].versions != (v6 ? ONLY4 : ONLY6))
+				talk_dns(&talk, "www.example.net", (uint16_t)(1000 + i));
+		}
+}
+
+#define SEND(trace, port, ...)                                                                     \
+	do {                                                                                       \
+		const struct tunnel list[] = { __VA_ARGS__ };                                      \
+		send_tunnels(trace, list, sizeof(list) / sizeof(list[0]), port);                   \
+	} while (0)
+
+static void tunnel_gre(struct cw *cw)
+{
+	struct trace trace = { 0 };
+
+	SEND(&trace, 53000, { gre_ip, BOTH }, { gre_over_ipv6, BOTH }, { gre_key, BOTH },
+		{ gre_all, BOTH }, { gre_ethernet, BOTH }, { gre_mpls, BOTH }, { gre_pptp, BOTH },
+		{ gre_nsh, BOTH }, { nvgre, BOTH }, { gre_security_group, BOTH });
+	trace_pcap(&trace, cw, SF_LINK_ETHERNET, 0);
+}
+
+static void tunnel_mirror(struct cw *cw)
+{
+	struct trace trace = { 0 };
+
+	SEND(&trace, 53100, { erspan_1, BOTH }, { erspan_2, BOTH }, { erspan_2_tag_removed, BOTH },
+		{ erspan_2_tag_in_frame, BOTH }, { erspan_3, BOTH }, { erspan_3_long, BOTH },
+		{ tzsp, BOTH }, { tzsp_radio, BOTH }, { aruba, BOTH }, { hpe, BOTH });
+	send_arp(&trace, erspan_2, TRACE_START);
+	send_arp(&trace, tzsp, TRACE_START + MS);
+	trace_pcap(&trace, cw, SF_LINK_ETHERNET, 0);
+}
+
+static void tunnel_vxlan(struct cw *cw)
+{
+	struct trace trace = { 0 };
+
+	SEND(&trace, 53200, { vxlan, BOTH }, { vxlan_tag, BOTH }, { vxlan_linux, BOTH },
+		{ vxlan_over_ipv6, BOTH }, { vxlan_gpe_ip, BOTH }, { vxlan_gpe_frame, BOTH },
+		{ vxlan_gpe_nsh, BOTH }, { geneve, BOTH }, { geneve_options, BOTH });
+	send_arp(&trace, vxlan, TRACE_START);
+	trace_pcap(&trace, cw, SF_LINK_ETHERNET, 0);
+}
+
+static void tunnel_mobile(struct cw *cw)
+{
+	struct trace trace = { 0 };
+
+	SEND(&trace, 53300, { gtp_plain, BOTH }, { gtp_numbered, BOTH }, { gtp_5g, BOTH },
+		{ gtp_extended, BOTH });
+	trace_pcap(&trace, cw, SF_LINK_ETHERNET, 0);
+}
+
+static void tunnel_ip(struct cw *cw)
+{
+	struct trace trace = { 0 };
+
+	SEND(&trace, 53400, { ip_in_ipv4, BOTH }, { ip_in_ipv6, BOTH }, { srv6, BOTH },
+		{ srv6_frame, BOTH }, { etherip, BOTH }, { ah, ONLY4 }, { mpls_ip, BOTH },
+		{ mpls_udp, BOTH }, { mpls_udp_pseudowire, BOTH }, { lisp, BOTH }, { l2tp, BOTH },
+		{ l2tp3_ip, BOTH }, { l2tp3_udp, BOTH }, { capwap, BOTH }, { capwap_radio, BOTH },
+		{ teredo, ONLY6 }, { teredo_long, ONLY6 });
+	trace_pcap(&trace, cw, SF_LINK_ETHERNET, 0);
+}
+
+static void tunnel_nested(struct cw *cw)
+{
+	struct trace trace = { 0 };
+
+	SEND(&trace, 53500, { nested_ip_gre, BOTH }, { nested_gre_vxlan, BOTH },
+		{ nested_vxlan_gtp, BOTH }, { nested_vxlan_pppoe, BOTH },
+		{ nested_erspan_vxlan, BOTH }, { nested_erspan_mpls_gre, BOTH },
+		{ nested_ah_gre, BOTH }, { nested_6in4_vxlan, BOTH }, { nested_l2tp_gre, BOTH },
+		{ nested_8, ONLY4 }, { nested_10, ONLY4 });
+	trace_pcap(&trace, cw, SF_LINK_ETHERNET, 0);
+}
+
+static void tunnel_not(struct cw *cw)
+{
+	struct trace trace = { 0 };
+
+	SEND(&trace, 53600, { not_vxlan, BOTH }, { not_geneve, BOTH },
+		{ not_geneve_management, BOTH }, { not_gtp, BOTH }, { not_gtp_extension, BOTH },
+		{ not_gre_routing, BOTH }, { not_gre_version, BOTH }, { not_gre_keepalive, BOTH },
+		{ not_tzsp, BOTH }, { not_etherip, BOTH }, { not_l2tp, BOTH });
+	send_too_long(&trace, TRACE_START);
+	trace_pcap(&trace, cw, SF_LINK_ETHERNET, 0);
+}
+
+/* Every cut from within the outer header to behind the inner one, in a mirror and in a tunnel. */
+static void tunnel_cut(struct cw *cw)
+{
+	struct trace trace = { 0 };
+	struct talk a = { .trace = &trace,
+		.link = erspan_2,
+		.address = { "192.0.2.10", "198.51.100.53" },
+		.port = { 53700, 53 },
+		.time = TRACE_START };
+	struct talk b = a;
+
+	b.link = vxlan;
+	b.time += 5 * MS;
+	for (uint32_t cut = 30; cut <= 110; cut += 4) {
+		trace.snaplen = cut;
+		talk_udp(&a, CLIENT, 60);
+		talk_udp(&b, CLIENT, 60);
+	}
+	trace_pcap(&trace, cw, SF_LINK_ETHERNET, 0);
+}
+
+const struct capture captures_tunnel[] = {
+	{ "tunnel-gre.pcap", tunnel_gre },
+	{ "tunnel-mirror.pcap", tunnel_mirror },
+	{ "tunnel-vxlan.pcap", tunnel_vxlan },
+	{ "tunnel-mobile.pcap", tunnel_mobile },
+	{ "tunnel-ip.pcap", tunnel_ip },
+	{ "tunnel-nested.pcap", tunnel_nested },
+	{ "tunnel-not.pcap", tunnel_not },
+	{ "tunnel-cut.pcap", tunnel_cut },
+	{ NULL },
+};
