@@ -36,7 +36,7 @@ struct part {
 	size_t used, room;
 	struct sf_packet *packets; /* in the order of the file */
 	struct entry *entries;     /* in the order of time */
-	unsigned count, given, packet_room;
+	unsigned count, given, packet_room, entry_room;
 	uint64_t lent[SF_STREAM_QUEUES]; /* last turn of each queue that was lent packets of it */
 };
 
@@ -135,16 +135,21 @@ static int part_grow(struct part *part, size_t bytes)
 {
 	if (part->count == part->packet_room) {
 		unsigned room = part->packet_room ? 2 * part->packet_room : RUN;
-		void *packets = reallocarray(part->packets, room, sizeof(*part->packets)), *entries;
+		void *packets = reallocarray(part->packets, room, sizeof(*part->packets));
 
 		if (!packets)
 			return -ENOMEM;
 		part->packets = packets;
-		entries = reallocarray(part->entries, room, sizeof(*part->entries));
+		part->packet_room = room;
+	}
+	if (part->count == part->entry_room) {
+		unsigned room = part->entry_room ? 2 * part->entry_room : RUN;
+		void *entries = reallocarray(part->entries, room, sizeof(*part->entries));
+
 		if (!entries)
 			return -ENOMEM;
 		part->entries = entries;
-		part->packet_room = room;
+		part->entry_room = room;
 	}
 	if (!part->bytes || part->room - part->used < bytes) {
 		size_t room = part->room ? 2 * part->room : ROOM;
@@ -269,10 +274,10 @@ static const struct entry *run_end(const struct entry *at, const struct entry *e
 /* A merge sort that uses existing runs: a file of a few interfaces has few of them. */
 static int part_sort(struct sf_sort *sort, struct part *part)
 {
-	if (sort->scratch_room < part->packet_room) {
+	if (sort->scratch_room < part->entry_room) {
 		free(sort->scratch);
-		sort->scratch = calloc(part->packet_room, sizeof(*sort->scratch));
-		sort->scratch_room = sort->scratch ? part->packet_room : 0;
+		sort->scratch = calloc(part->entry_room, sizeof(*sort->scratch));
+		sort->scratch_room = sort->scratch ? part->entry_room : 0;
 		if (!sort->scratch)
 			return -ENOMEM;
 	}
@@ -289,9 +294,9 @@ static int part_sort(struct sf_sort *sort, struct part *part)
 			at = last;
 		}
 		sort->scratch = part->entries;
-		sort->scratch_room = part->packet_room;
+		sort->scratch_room = part->entry_room;
 		part->entries = sorted;
-		part->packet_room = room;
+		part->entry_room = room;
 	}
 	return 0;
 }
@@ -346,9 +351,9 @@ static void part_restore(struct sf_sort *sort, struct part *part)
 	for (unsigned i = 0; i < part->count; i++)
 		entries[part->entries[i].index & ~ALONE] = part->entries[i];
 	sort->scratch = part->entries;
-	sort->scratch_room = part->packet_room;
+	sort->scratch_room = part->entry_room;
 	part->entries = entries;
-	part->packet_room = room;
+	part->entry_room = room;
 }
 
 /* Sorts the packets of a part by time. 0 or -ENOMEM. */
