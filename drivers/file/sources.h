@@ -15,7 +15,7 @@
 
 #include <spanflow/capture.h>
 
-#include "file/list.h"
+#include "base/file_list.h"
 #include "file/reader.h"
 
 #define SF_NO_LEAF UINT32_MAX

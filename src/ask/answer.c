@@ -198,7 +198,8 @@ static unsigned type_of_sum(const struct sf_sum *sum)
 {
 	if (sum->kind == SF_SUM_FIRST || sum->kind == SF_SUM_LAST)
 		return SF_ASK_TIME;
-	if (sum->kind == SF_SUM_DURATION || sum->kind == SF_SUM_INTERVAL)
+	if (sum->kind == SF_SUM_DURATION || sum->kind == SF_SUM_INTERVAL ||
+		sum->kind == SF_SUM_SPAN)
 		return SF_ASK_DURATION;
 	if (sum->kind == SF_SUM_MIN || sum->kind == SF_SUM_MAX || sum->kind == SF_SUM_SUM ||
 		sum->kind == SF_SUM_AVG)

@@ -533,6 +533,33 @@ static unsigned set_nodes(
 	return joined(parser, subject, nodes[0], nodes[1]);
 }
 
+static struct sf_ask_set *new_set(struct sf_parser *parser)
+{
+	struct sf_ask_set *set = sf_ask_set_new();
+
+	if (set && own(parser, &parser->where->sets, &parser->where->set_count, set))
+		return set;
+	sf_ask_set_free(set);
+	sf_parse_no_memory(parser);
+	return NULL;
+}
+
+/* "net private" */
+static unsigned private_comparison(struct sf_parser *parser, const struct sf_subject *subject)
+{
+	struct sf_ask_set *set = new_set(parser);
+	const struct sf_ask_net *net;
+
+	if (!set)
+		return 0;
+	for (unsigned i = 0; (net = sf_ask_private_net(i)) != NULL; i++)
+		if (!sf_ask_set_network(set, net->address, net->length, net->bits))
+			return sf_parse_no_memory(parser);
+	sf_ask_set_sort(set);
+	sf_parse_next(parser);
+	return set_nodes(parser, subject, set);
+}
+
 static unsigned in_comparison(struct sf_parser *parser, const struct sf_subject *subject)
 {
 	const char *close = closing(&parser->token);
@@ -553,11 +580,9 @@ static unsigned in_comparison(struct sf_parser *parser, const struct sf_subject 
 		return net_comparison(parser, subject);
 	if (!close && parser->token.kind != SF_TOKEN_WORD && parser->token.kind != SF_TOKEN_STRING)
 		return no_value(parser, "a list [..] or the name of a file");
-	set = sf_ask_set_new();
-	if (!set || !own(parser, &parser->where->sets, &parser->where->set_count, set)) {
-		sf_ask_set_free(set);
-		return sf_parse_no_memory(parser);
-	}
+	set = new_set(parser);
+	if (!set)
+		return 0;
 	filled = close ? read_list(parser, set, subject, close) : read_file(parser, set, subject);
 	if (!filled)
 		return 0;
@@ -587,7 +612,8 @@ static unsigned typed_comparison(
 		return sf_parse_fail(
 			parser, &subject->word, "addresses are compared with =, != and in");
 	if (field->type == SF_ASK_ADDRESS)
-		return net_comparison(parser, subject);
+		return sf_token_is(&parser->token, "private") ? private_comparison(parser, subject)
+							      : net_comparison(parser, subject);
 	if (field->type == SF_ASK_FLAGS)
 		return flags_comparison(parser, subject, comparison);
 	if (field->type == SF_ASK_TIME)

@@ -385,7 +385,10 @@ static int unknown(const char *name, struct sf_error *error)
 	if (near && near[0])
 		return sf_error_set(
 			error, SF_EUSAGE, "there is no field '%s'; did you mean '%s'?", name, near);
-	return sf_error_set(error, SF_EUSAGE, "there is no field '%s'", name);
+	return sf_error_set(error, SF_EUSAGE,
+		"there is no field '%s': spanflow ask --fields lists the short names, and any "
+		"information element of IANA can be named",
+		name);
 }
 
 /* "reverseOctetDeltaCount" is "octetDeltaCount" of the other direction. */

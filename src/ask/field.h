@@ -69,7 +69,7 @@ enum sf_ask_read {
 	SF_READ_ADDRESS,
 	SF_READ_MAC, /* a fact of base/facts.def, whose number `offset` is; as the next one */
 	SF_READ_FLOW_LABEL,
-	SF_READ_PORT,      /* absent of ICMP, which has type and code in its place */
+	SF_READ_PORT,      /* absent of protocols without ports */
 	SF_READ_ICMP_TYPE, /* absent of everything else, as the next two */
 	SF_READ_ICMP_CODE,
 	SF_READ_ICMP,

@@ -24,6 +24,9 @@ enum sf_key_kind {
 	SF_KEY_SIDE_PORT,
 	SF_KEY_SERVER,
 	SF_KEY_SERVICE,
+	SF_KEY_CLIENT,
+	SF_KEY_INSIDE,
+	SF_KEY_OUTSIDE,
 	SF_KEY_BIN,
 };
 
@@ -62,6 +65,7 @@ enum sf_sum_kind {
 	SF_SUM_SENT,
 	SF_SUM_RECEIVED,
 	SF_SUM_RATIO,
+	SF_SUM_SPAN,     /* from the first to the last packet of all */
 	SF_SUM_INTERVAL, /* mean time from one start to the next */
 	SF_SUM_JITTER,   /* its standard deviation, in per cent of it */
 	SF_SUM_KINDS
@@ -153,6 +157,10 @@ int sf_key_parse(struct sf_groups *groups, struct sf_key *key, const char *word,
 /* Fills a slot; the kind of what is in it, 0 for nothing. Negative: no memory. */
 int sf_key_read(struct sf_groups *groups, const struct sf_key *key, const struct sf_ask_row *row,
 	uint64_t *slot);
+
+/* Which side is the server, or inside: 0 the sender, 1 the receiver; -1: nobody knows. */
+int sf_key_server_side(const struct sf_groups *groups, const struct sf_ask_row *row);
+int sf_key_inside_side(const struct sf_ask_row *row);
 
 /* The number of a text; -1: no memory. */
 int64_t sf_texts_number(struct sf_groups *groups, const uint8_t *bytes, size_t length);

@@ -281,15 +281,29 @@ static bool add_row(struct sf_groups *groups, const struct sf_ask_row *row)
 	return true;
 }
 
-/* Which side of a pair the sender is: 0 the first, 1 the second. */
+/* Which side's bytes are `sent`: 0 those of the sender. */
 static void choose_side(struct sf_groups *groups, const struct sf_ask_row *row)
 {
 	const struct sf_flow *flow = row->flow;
 
 	groups->host_side = 0;
-	for (unsigned i = 0; i < groups->key_count; i++)
-		if (groups->keys[i].kind == SF_KEY_PAIR)
+	for (unsigned i = 0; i < groups->key_count; i++) {
+		enum sf_key_kind kind = groups->keys[i].kind;
+
+		if (kind == SF_KEY_PAIR)
 			groups->host_side = memcmp(flow->addr[row->d], flow->addr[!row->d], 16) > 0;
+		else if (kind == SF_KEY_SERVER || kind == SF_KEY_SERVICE)
+			groups->host_side = sf_key_server_side(groups, row) == 1;
+		else if (kind == SF_KEY_CLIENT)
+			groups->host_side = sf_key_server_side(groups, row) == 0;
+		else if (kind == SF_KEY_INSIDE)
+			groups->host_side = sf_key_inside_side(row) == 1;
+		else if (kind == SF_KEY_OUTSIDE)
+			groups->host_side = sf_key_inside_side(row) == 0;
+		else
+			continue;
+		return;
+	}
 }
 
 /* A row, for each side that it counts for. */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "ask/group.h"
+#include "ask/internal.h"
 #include "base/hash.h"
 #include "base/suggest.h"
 
@@ -116,6 +117,9 @@ static const struct {
 	{ "ip", SF_KEY_HOST, "src", "dst", 2, SF_ASK_ADDRESS },
 	{ "port", SF_KEY_SIDE_PORT, "sport", "dport", 1, SF_ASK_NUMBER },
 	{ "server", SF_KEY_SERVER, "src", "dst", 2, SF_ASK_ADDRESS },
+	{ "client", SF_KEY_CLIENT, "src", "dst", 2, SF_ASK_ADDRESS },
+	{ "inside", SF_KEY_INSIDE, "src", "dst", 2, SF_ASK_ADDRESS },
+	{ "outside", SF_KEY_OUTSIDE, "src", "dst", 2, SF_ASK_ADDRESS },
 	{ "service", SF_KEY_SERVICE, "sport", "dport", 1, SF_ASK_NUMBER },
 };
 
@@ -266,8 +270,7 @@ static int read_number(
 	return SF_SLOT_NUMBER;
 }
 
-/* 0: the sender is the server, 1: the receiver is; -1: not known. */
-static int server_side(const struct sf_groups *groups, const struct sf_ask_row *row)
+int sf_key_server_side(const struct sf_groups *groups, const struct sf_ask_row *row)
 {
 	struct sf_ask_value from = { 0 }, to = { 0 };
 
@@ -277,6 +280,23 @@ static int server_side(const struct sf_groups *groups, const struct sf_ask_row *
 		from.number == to.number)
 		return -1;
 	return to.number < from.number;
+}
+
+int sf_key_inside_side(const struct sf_ask_row *row)
+{
+	const struct sf_flow *flow = row->flow;
+	size_t length = flow->ip_version == 6 ? 16 : 4;
+	bool from = sf_ask_is_private(flow->addr[row->d], length);
+	bool to = sf_ask_is_private(flow->addr[!row->d], length);
+
+	return from == to ? -1 : to;
+}
+
+/* The address of one side, or of the other one. */
+static int read_side(
+	const struct sf_key *key, const struct sf_ask_row *row, int side, uint64_t *slot)
+{
+	return side < 0 ? 0 : read_address(side ? &key->other : &key->field, row, slot);
 }
 
 static int read_text(struct sf_groups *groups, const struct sf_ask_field *field,
@@ -323,10 +343,17 @@ int sf_key_read(struct sf_groups *groups, const struct sf_key *key, const struct
 	case SF_KEY_SIDE_PORT:
 		return read_number(groups->host_side ? &key->other : &key->field, row, slot);
 	case SF_KEY_SERVER:
-		side = server_side(groups, row);
-		return side < 0 ? 0 : read_address(side ? &key->other : &key->field, row, slot);
+		return read_side(key, row, sf_key_server_side(groups, row), slot);
+	case SF_KEY_CLIENT:
+		side = sf_key_server_side(groups, row);
+		return read_side(key, row, side < 0 ? side : !side, slot);
+	case SF_KEY_INSIDE:
+		return read_side(key, row, sf_key_inside_side(row), slot);
+	case SF_KEY_OUTSIDE:
+		side = sf_key_inside_side(row);
+		return read_side(key, row, side < 0 ? side : !side, slot);
 	case SF_KEY_SERVICE:
-		side = server_side(groups, row);
+		side = sf_key_server_side(groups, row);
 		return side < 0 ? 0 : read_number(side ? &key->other : &key->field, row, slot);
 	case SF_KEY_BIN:
 		slot[0] = (uint64_t)groups->bin;

@@ -113,7 +113,8 @@ static int parse_columns(struct sf_groups *groups, struct sf_error *error)
 static bool condition_value(
 	const struct sf_sum *sum, const char *text, size_t length, double *value)
 {
-	bool time = sum->kind == SF_SUM_DURATION || sum->kind == SF_SUM_INTERVAL;
+	bool time = sum->kind == SF_SUM_DURATION || sum->kind == SF_SUM_INTERVAL ||
+		    sum->kind == SF_SUM_SPAN;
 	char word[32], *end;
 	uint64_t number;
 

@@ -201,7 +201,8 @@ static bool is_host_name(const struct sf_parser *parser, const struct sf_token *
 	if (token->kind == SF_TOKEN_STRING || sf_token_is(token, "contains") ||
 		sf_token_is(token, "~") || sf_token_is(token, "!~"))
 		return true;
-	if (token->kind != SF_TOKEN_WORD || sf_token_is(token, "in"))
+	if (token->kind != SF_TOKEN_WORD || sf_token_is(token, "in") ||
+		sf_token_is(token, "private"))
 		return false;
 	for (size_t i = 0; i < token->length; i++)
 		if (strchr("ghijklmnopqrstuvwxyzGHIJKLMNOPQRSTUVWXYZ", token->text[i]))
@@ -279,7 +280,8 @@ static unsigned side_condition(struct sf_parser *parser)
 		return sf_parse_fail(parser, &parser->token,
 			"host, net, port, as, country or mac is missing here");
 	if (parser->token.kind != SF_TOKEN_OPERATOR && parser->token.kind != SF_TOKEN_MARK &&
-		!is_net(&parser->token) && !sf_token_is(&parser->token, "in"))
+		!is_net(&parser->token) && !sf_token_is(&parser->token, "in") &&
+		!sf_token_is(&parser->token, "private"))
 		return sf_parse_fail(parser, &parser->token,
 			"'%.*s' cannot follow src or dst: host, net, port, as, country, mac or an "
 			"address can",
@@ -392,8 +394,9 @@ static unsigned unknown_word(struct sf_parser *parser)
 		return sf_parse_fail(parser, &parser->token,
 			"'%s' is no field and no word of the language; did you mean '%s'?", word,
 			near);
-	return sf_parse_fail(
-		parser, &parser->token, "'%s' is no field and no word of the language", word);
+	return sf_parse_fail(parser, &parser->token,
+		"'%s' is no field and no word of the language (spanflow ask --fields lists them)",
+		word);
 }
 
 /* A field by its name; a few have words of their own. */

@@ -217,6 +217,15 @@ static bool read_amount(
 	}
 }
 
+/* An exporter that sends ports and no protocol means a protocol with ports. */
+static bool has_ports(const struct sf_ask_row *row)
+{
+	uint8_t protocol = row->flow->protocol;
+
+	return protocol == 6 || protocol == 17 || protocol == 33 || protocol == 132 ||
+	       protocol == 136 || (row->record && !(row->record->known[0] & SF_KNOWN_PROTOCOL));
+}
+
 /* Ports, or ICMP type and code, which have the same place. */
 static bool read_port(
 	const struct sf_ask_field *field, const struct sf_ask_row *row, struct sf_ask_value *value)
@@ -226,7 +235,7 @@ static bool read_port(
 	value->number = *(
 		const uint16_t *)(const void *)((const uint8_t *)row->flow + field->offset[row->d]);
 	if (field->read == SF_READ_PORT)
-		return !icmp;
+		return has_ports(row);
 	if (!icmp || !sf_flow_has_icmp_type(row->flow))
 		return false;
 	if (field->read == SF_READ_ICMP_TYPE)

@@ -9,6 +9,7 @@
  *	bpp                             bytes; packets
  *	bps, pps                        bytes or packets; first; last
  *	ratio                           sent; received
+ *	span                            first; last
  *	interval                        rows; first start; last start
  *	jitter                          rows; last start; sum of gaps; sum of their squares (doubles)
  */
@@ -42,6 +43,7 @@ static const struct kind {
 	[SF_SUM_SENT] = { "sent", 1 },
 	[SF_SUM_RECEIVED] = { "received", 1 },
 	[SF_SUM_RATIO] = { "ratio", 2 },
+	[SF_SUM_SPAN] = { "span", 2 },
 	[SF_SUM_INTERVAL] = { "interval", 3 },
 	[SF_SUM_JITTER] = { "jitter", 4 },
 };
@@ -84,7 +86,7 @@ static int unknown(const char *name, struct sf_error *error)
 	return sf_error_set(error, SF_EUSAGE,
 		"there is no sum '%s': flows, packets, bytes, duration, first, last, "
 		"distinct(FIELD), sum(FIELD), min(FIELD), max(FIELD), avg(FIELD), bpp, bps, pps, "
-		"sent, received, ratio, interval and jitter are",
+		"sent, received, ratio, span, interval and jitter are",
 		name);
 }
 
@@ -124,8 +126,10 @@ int sf_sum_parse(struct sf_groups *groups, struct sf_sum *sum, const char *word,
 void sf_sum_begin(const struct sf_sum *sum, uint64_t *state)
 {
 	memset(state, 0, sum->words * sizeof(*state));
-	if (sum->kind == SF_SUM_FIRST)
+	if (sum->kind == SF_SUM_FIRST || sum->kind == SF_SUM_SPAN)
 		state[0] = INT64_MAX;
+	if (sum->kind == SF_SUM_SPAN)
+		state[1] = (uint64_t)INT64_MIN;
 	else if (sum->kind == SF_SUM_LAST)
 		state[0] = (uint64_t)INT64_MIN;
 	else if (sum->kind == SF_SUM_BPS || sum->kind == SF_SUM_PPS ||
@@ -270,6 +274,10 @@ static bool add_rare(struct sf_groups *groups, const struct sf_sum *sum, uint64_
 		earlier(&state[1], start);
 		later(&state[2], end);
 		break;
+	case SF_SUM_SPAN:
+		earlier(&state[0], start);
+		later(&state[1], end);
+		break;
 	case SF_SUM_SENT:
 	case SF_SUM_RECEIVED:
 	case SF_SUM_RATIO:
@@ -355,6 +363,10 @@ bool sf_sum_merge(
 		earlier(&state[1], other[1]);
 		later(&state[2], other[2]);
 		break;
+	case SF_SUM_SPAN:
+		earlier(&state[0], other[0]);
+		later(&state[1], other[1]);
+		break;
 	case SF_SUM_MIN:
 	case SF_SUM_MAX:
 		if (other[0] && (!state[0] || (sum->kind == SF_SUM_MIN) == (other[1] < state[1])))
@@ -404,6 +416,9 @@ bool sf_sum_number(const struct sf_sum *sum, const uint64_t *state, uint64_t *va
 	case SF_SUM_MAX:
 		*value = state[1];
 		return state[0] > 0;
+	case SF_SUM_SPAN:
+		*value = state[1] - state[0];
+		return (int64_t)state[1] >= (int64_t)state[0];
 	case SF_SUM_INTERVAL:
 		*value = state[0] > 1 ? (state[2] - state[1]) / (state[0] - 1) : 0;
 		return state[0] > 1;

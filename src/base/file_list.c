@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "file/list.h"
+#include "base/file_list.h"
 
 #include <dirent.h>
 #include <search.h>

@@ -4,8 +4,8 @@
  * subdirectories, in the order of the names. A file that is found several times is listed once:
  * under another name, through a link, or as x.pcap beside x.pcap.gz.
  */
-#ifndef SPANFLOW_FILE_LIST_H
-#define SPANFLOW_FILE_LIST_H
+#ifndef SPANFLOW_BASE_FILE_LIST_H
+#define SPANFLOW_BASE_FILE_LIST_H
 
 #include <stdbool.h>
 #include <stddef.h>

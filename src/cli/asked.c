@@ -16,12 +16,15 @@
 /* The whole file with a NUL at its end. */
 static int load(void *context, const char *path, char **text, struct sf_error *error)
 {
+	const struct sf_options *options = context;
 	size_t length = 0, room = 0;
-	FILE *file = fopen(path, "re");
 	char *bytes = NULL;
 	int code = 0;
+	FILE *file;
 
-	(void)context;
+	if (options->baseline && strcmp(path, "baseline") == 0)
+		return sf_asked_hosts(options->baseline, options->memory, text, error);
+	file = fopen(path, "re");
 	if (!file)
 		return sf_error_set(error, -errno, "%s: %s", path, sf_strerror(-errno));
 	while (code == 0 && !feof(file)) {
@@ -54,7 +57,9 @@ static int load(void *context, const char *path, char **text, struct sf_error *e
 int sf_asked_where(struct sf_where **where, const struct sf_options *options, unsigned mode,
 	struct sf_error *error)
 {
-	struct sf_where_options how = { .mode = mode, .local = options->local_time, .load = load };
+	struct sf_where_options how = {
+		.mode = mode, .local = options->local_time, .load = load, .context = (void *)options
+	};
 	struct sf_error reason = { 0 };
 	struct timespec now;
 	int code;

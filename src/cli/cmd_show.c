@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * spanflow show: flows from IPFIX files. Signals are looked at after each record and each file; one
+ * spanflow show: flows from files, and sums of them. Signals are looked at after each record and each file; one
  * that ends the run interrupts a wait for input too. One that comes in the instant before that wait
  * is seen when input comes, or with the next signal.
  */
 #include "cli/collected.h"
 #include "cli/command.h"
 #include "cli/signals.h"
+#include "collect/gather.h"
 
 static void look_at_signals(struct sf_collected_sink *sink)
 {
@@ -19,24 +20,32 @@ static void look_at_signals(struct sf_collected_sink *sink)
 	}
 }
 
+static void problem(void *context, const char *text)
+{
+	(void)context;
+	sf_complain("%s", text);
+}
+
+static bool between(void *context)
+{
+	struct sf_collected_sink *sink = context;
+
+	look_at_signals(sink);
+	return sink->failure || sink->lost || sf_signal_stop;
+}
+
 /* Every file is read, whatever happened to those before; false: one was damaged or missing. */
 static bool read_files(struct sf_collected_sink *sink, const struct sf_options *options)
 {
-	bool whole = true;
+	const struct sf_gather_options how = {
+		/* a question about conversations is answered best by records of both directions */
+		.biflow = options->biflow || sink->asked.groups,
+		.problem = problem,
+		.between = between,
+		.context = sink,
+	};
 
-	for (unsigned i = 0;
-		i < options->operands.count && !sink->failure && !sink->lost && !sf_signal_stop;
-		i++) {
-		struct sf_error error = { 0 };
-		int result = sf_collector_file(sink->collector, options->operands.items[i], &error);
-
-		if (result && !(result == -EINTR && sf_signal_stop)) {
-			sf_complain("%s", error.text);
-			whole = false;
-		}
-		look_at_signals(sink);
-	}
-	return whole;
+	return sf_gather(sink->collector, options->operands.items, options->operands.count, &how);
 }
 
 /* Output that failed is the reason even when its buffer let the files be read to their end. */
@@ -55,7 +64,9 @@ int sf_cmd_show(struct sf_options *options)
 	int status;
 
 	if (options->operands.count == 0) {
-		sf_complain("show needs IPFIX files; - is standard input");
+		sf_complain(
+			"show needs files: flows (IPFIX), captures, or directories of them; - is "
+			"standard input");
 		return SF_EXIT_USAGE;
 	}
 	sf_signals_catch();

@@ -17,6 +17,7 @@ enum {
 };
 
 int sf_cmd_list(struct sf_options *options);
+int sf_cmd_ask(struct sf_options *options);
 int sf_cmd_show(struct sf_options *options);
 int sf_cmd_collect(struct sf_options *options);
 int sf_cmd_meter(struct sf_options *options);

@@ -16,18 +16,33 @@ const struct sf_command sf_commands[] = {
 			"DNS traffic of a tap with two ports, one JSON object per record\nspanflow "
 			"meter -i eth1+eth2 -f 'udp port 53' -o json" },
 		sf_cmd_meter },
-	{ "show", SF_SHOW, "FILE...", "flows from IPFIX files",
+	{ "show", SF_SHOW, "FILE...", "flows from files, sums and tops of them",
 		"Prints the flow records of IPFIX files (RFC 5655), of any exporter, plain or "
-		"compressed with gzip; - is standard input. A damaged or cut-off file gives what "
-		"can be read of it, and exit status 1.",
+		"compressed with gzip; of capture files, which are metered on the way; and of "
+		"directories of both; - is standard input. With --where only those that meet "
+		"conditions, with --by, --sum, --top and --every sums of them. A damaged or cut-off "
+		"file gives what can be read of it, and exit status 1.",
 		{ "The flows of a file as a table\nspanflow show flows.ipfix",
-			"Bytes of each record, with jq\nspanflow show -q -o json flows.ipfix "
-			"| jq .octetDeltaCount",
-			"Both directions of a conversation in one row\nspanflow show --biflow -o "
-			"csv flows.ipfix",
-			"What the exporter tells about itself\nspanflow show -o json --options "
-			"flows.ipfix" },
+			"Much data in few packets over port 53\nspanflow show flows.ipfix --where "
+			"'port 53 and packets < 20 and bytes > 100k'",
+			"Who talks to whom the most, in a directory of captures\nspanflow show "
+			"captures/ --by src,dst --top 10",
+			"Bytes per hour as CSV\nspanflow show flows.ipfix --every 1h --sum bytes -o "
+			"csv" },
 		sf_cmd_show },
+	{ "ask", SF_QUESTION, "NAME FILE...",
+		"questions with a name: top talkers, scans, DNS tunnels",
+		"Answers a question about the flows of IPFIX files, capture files and directories of "
+		"both. --list names the questions; --print shows one as options of spanflow show, "
+		"what it finds wrongly and what it misses. Options of the command line replace "
+		"those of the question, and --where narrows it.",
+		{ "The questions\nspanflow ask --list",
+			"The hosts that send the most\nspanflow ask talkers captures/",
+			"DNS tunnels of today\nspanflow ask dns-tunnels flows/ --where 'start >= "
+			"today'",
+			"Hosts that were not there last week\nspanflow ask new this-week/ --baseline "
+			"last-week/" },
+		sf_cmd_ask, "" },
 	{ "report", SF_REPORT, "FILE... -o report.html", "flows as a page to look at",
 		"Writes one HTML page from IPFIX files, capture files (which are metered on the way) and "
 		"directories of both; - is standard input. The page has charts, tables and the flows "

@@ -114,6 +114,12 @@ const struct sf_option sf_option_table[] = {
 		.help = "Standard input is a live pipe: while no packets come, time goes on and "
 			"flows end by their timeouts." },
 
+	{ INPUT, 0, "list", SF_OPTION_FLAG, AT(list), SF_QUESTION, .not_in_file = true,
+		.help = "List the questions." },
+	{ INPUT, 0, "print", SF_OPTION_FLAG, AT(print), SF_QUESTION, .not_in_file = true,
+		.help = "Print the question as options of spanflow show, and what it finds wrongly." },
+	{ INPUT, 0, "fields", SF_OPTION_FLAG, AT(list_fields), SF_QUESTION, .not_in_file = true,
+		.help = "List the fields of --where and --by." },
 	{ INPUT, 'i', "interface", SF_OPTION_STRINGS, AT(interfaces), SF_CHECK, "SOURCE", .max = 1,
 		.help = "What to watch: eth1, xdp:eth1 or dpdk:DEVICE, as for spanflow meter; "
 			"eth1+eth2 for both ports of a tap." },
@@ -252,46 +258,49 @@ const struct sf_option sf_option_table[] = {
 			"the next number." },
 
 	{ ASK, 0, "where", SF_OPTION_STRING, AT(where),
-		SF_SHOW | SF_COLLECT | SF_REPORT, "EXPR",
+		SF_SHOW | SF_QUESTION | SF_COLLECT | SF_REPORT, "EXPR",
 		.help = "Take only flow records that meet these conditions, such as 'proto udp and "
 			"port 53 and packets < 20 and bytes > 100k': [src|dst] host, net, port, "
 			"as, country; proto, flags S/SA, tos, vlan, if; bytes, packets, duration, "
 			"bps, pps, bpp; start, end; ip in FILE; exporter, domain; any information "
 			"element by its IANA name; and, or, not, parentheses. Both directions of a "
 			"biflow are looked at as two records, with --biflow as one." },
-	{ ASK, 0, "by", SF_OPTION_STRING, AT(by), SF_SHOW, "FIELDS",
+	{ ASK, 0, "baseline", SF_OPTION_STRING, AT(baseline), SF_SHOW | SF_QUESTION, "FILE",
+		.help = "Flows from before, a file or a directory: 'ip in baseline' in --where then "
+			"means the hosts of it." },
+	{ ASK, 0, "by", SF_OPTION_STRING, AT(by), SF_SHOW | SF_QUESTION, "FIELDS",
 		.help = "Sum up records in groups of equal fields, such as src,dst or dst,dport,proto: "
 			"any field of --where, and src/24 (a network), pair (both hosts, in no "
 			"order), host and port (of either side), server and service (of the side "
 			"that answered)." },
-	{ ASK, 0, "sum", SF_OPTION_STRING, AT(sum), SF_SHOW, "LIST",
+	{ ASK, 0, "sum", SF_OPTION_STRING, AT(sum), SF_SHOW | SF_QUESTION, "LIST",
 		.help = "What to sum up of each group: flows, packets, bytes, duration, first, last, "
 			"distinct(FIELD), sum, min, max and avg(FIELD), bpp, bps, pps, sent, "
 			"received, ratio, interval, jitter. Default: flows,packets,bytes." },
-	{ ASK, 0, "top", SF_OPTION_STRING, AT(top), SF_SHOW, "N[:SUM]",
+	{ ASK, 0, "top", SF_OPTION_STRING, AT(top), SF_SHOW | SF_QUESTION, "N[:SUM]",
 		.help = "The N largest groups by this sum; without it by bytes, or the first sum." },
-	{ ASK, 0, "bottom", SF_OPTION_STRING, AT(bottom), SF_SHOW, "N[:SUM]",
+	{ ASK, 0, "bottom", SF_OPTION_STRING, AT(bottom), SF_SHOW | SF_QUESTION, "N[:SUM]",
 		.help = "The N smallest groups." },
-	{ ASK, 0, "every", SF_OPTION_DURATION, AT(every_ns), SF_SHOW, "TIME", .min = MS,
-		.max = 36500 * DAY,
+	{ ASK, 0, "every", SF_OPTION_DURATION, AT(every_ns), SF_SHOW | SF_QUESTION, "TIME",
+		.min = MS, .max = 36500 * DAY,
 		.help = "A group for each such time, such as 1h, aligned to the clock; records count "
 			"where they begin." },
-	{ ASK, 0, "spread", SF_OPTION_FLAG, AT(spread), SF_SHOW,
+	{ ASK, 0, "spread", SF_OPTION_FLAG, AT(spread), SF_SHOW | SF_QUESTION,
 		.help = "With --every: spread bytes and packets of a record evenly over the time that "
 			"it lasts." },
-	{ ASK, 0, "share", SF_OPTION_FLAG, AT(share), SF_SHOW,
+	{ ASK, 0, "share", SF_OPTION_FLAG, AT(share), SF_SHOW | SF_QUESTION,
 		.help = "Two more columns: per cent of the total, and of all groups so far." },
-	{ ASK, 0, "having", SF_OPTION_STRING, AT(having), SF_SHOW, "CONDITIONS",
+	{ ASK, 0, "having", SF_OPTION_STRING, AT(having), SF_SHOW | SF_QUESTION, "CONDITIONS",
 		.help = "Only groups whose sums meet this, such as 'flows >= 10 and distinct(dport) > "
 			"100'." },
-	{ ASK, 0, "sort", SF_OPTION_STRING, AT(sort), SF_SHOW, "COLUMNS",
+	{ ASK, 0, "sort", SF_OPTION_STRING, AT(sort), SF_SHOW | SF_QUESTION, "COLUMNS",
 		.help = "Order of the groups: names behind commas, each perhaps with + (rising) or - "
 			"(falling). Without it sums fall and keys rise." },
-	{ ASK, 0, "limit", SF_OPTION_NUMBER, AT(limit), SF_SHOW, "N", .min = 1,
+	{ ASK, 0, "limit", SF_OPTION_NUMBER, AT(limit), SF_SHOW | SF_QUESTION, "N", .min = 1,
 		.help = "Print N groups or records at most." },
-	{ ASK, 0, "columns", SF_OPTION_STRING, AT(columns), SF_SHOW, "LIST",
+	{ ASK, 0, "columns", SF_OPTION_STRING, AT(columns), SF_SHOW | SF_QUESTION, "LIST",
 		.help = "Which columns of groups to print, in this order." },
-	{ ASK, 0, "memory", SF_OPTION_SIZE, AT(memory), SF_SHOW, "BYTES", "1G",
+	{ ASK, 0, "memory", SF_OPTION_SIZE, AT(memory), SF_SHOW | SF_QUESTION, "BYTES", "1G",
 		.min = UINT64_C(1) << 20,
 		.help = "Most memory for groups. A question that needs more ends with a message "
 			"instead of an answer." },
@@ -312,14 +321,16 @@ const struct sf_option sf_option_table[] = {
 			"follow after commas: ipfix://[::1]:4739,biflow=yes,rate=50000." },
 	{ EXPORT, 'w', "write", SF_OPTION_STRINGS, AT(write), SF_METER, "FILE",
 		.help = "Write records to an IPFIX file (RFC 5655); - is standard output." },
-	{ EXPORT, 'w', "write", SF_OPTION_STRINGS, AT(write), SF_SHOW | SF_COLLECT, "FILE",
+	{ EXPORT, 'w', "write", SF_OPTION_STRINGS, AT(write), SF_SHOW | SF_QUESTION | SF_COLLECT,
+		"FILE",
 		.help = "Write records to an IPFIX file (RFC 5655) as they were sent, options "
 			"records included; - is standard output." },
-	{ EXPORT, 0, "pass", SF_OPTION_STRINGS, AT(write), SF_SHOW, "FILE",
+	{ EXPORT, 0, "pass", SF_OPTION_STRINGS, AT(write), SF_SHOW | SF_QUESTION, "FILE",
 		.help = "The same as --write: records that meet --where." },
-	{ EXPORT, 0, "fail", SF_OPTION_STRINGS, AT(fail), SF_SHOW, "FILE",
+	{ EXPORT, 0, "fail", SF_OPTION_STRINGS, AT(fail), SF_SHOW | SF_QUESTION, "FILE",
 		.help = "Write records that do not meet --where to an IPFIX file." },
-	{ EXPORT, 0, "force", SF_OPTION_FLAG, AT(force), SF_METER | SF_SHOW | SF_COLLECT,
+	{ EXPORT, 0, "force", SF_OPTION_FLAG, AT(force),
+		SF_METER | SF_SHOW | SF_QUESTION | SF_COLLECT,
 		.help = "-w replaces a file that exists and is not empty; without this, such a "
 			"file is left as it is and the run ends. New files have the mode 0640, "
 			"less the umask." },
@@ -348,23 +359,26 @@ const struct sf_option sf_option_table[] = {
 		.choices = outputs,
 		.help = "Print records to standard output in this format. Without -e, "
 			"-w and -o: table." },
-	{ EXPORT, 'o', "output", SF_OPTION_CHOICE, AT(output), SF_SHOW | SF_COLLECT, "FORMAT",
-		.choices = outputs, .help = PRINT_COLLECTED " Without -w and -o: table." },
+	{ EXPORT, 'o', "output", SF_OPTION_CHOICE, AT(output), SF_SHOW | SF_QUESTION | SF_COLLECT,
+		"FORMAT", .choices = outputs,
+		.help = PRINT_COLLECTED " Without -w and -o: table." },
 	{ EXPORT, 'o', "output", SF_OPTION_CHOICE, AT(output), SF_CHECK, "FORMAT", "table",
 		.choices = check_outputs, .help = "table (readable) or json (one line)." },
 	{ EXPORT, 0, "options", SF_OPTION_FLAG, AT(show_options), SF_SHOW | SF_COLLECT,
 		.help = "With -o json: print options records, too (sampling, interface names, "
 			"statistics of the exporter)." },
-	{ EXPORT, 0, "biflow", SF_OPTION_FLAG, AT(biflow), SF_SHOW | SF_COLLECT,
+	{ EXPORT, 0, "biflow", SF_OPTION_FLAG, AT(biflow), SF_SHOW | SF_QUESTION | SF_COLLECT,
 		.help = "In table and csv: one line for both directions of a conversation, where "
 			"the exporter sent them in one record." },
 	{ EXPORT, 0, "biflow", SF_OPTION_FLAG, AT(biflow), SF_METER,
 		.help = "One record for both directions of a conversation (RFC 5103), in print, in "
 			"files and to IPFIX collectors. Without it: one for each direction." },
-	{ EXPORT, 0, "wide", SF_OPTION_FLAG, AT(wide), SF_METER | SF_SHOW | SF_COLLECT,
+	{ EXPORT, 0, "wide", SF_OPTION_FLAG, AT(wide),
+		SF_METER | SF_SHOW | SF_QUESTION | SF_COLLECT,
 		.help = "Print the table with everything in full: date, addresses, exact bytes, "
 			"port numbers. Without it, rows fit the terminal." },
-	{ EXPORT, 0, "local-time", SF_OPTION_FLAG, AT(local_time), SF_METER | SF_SHOW | SF_COLLECT,
+	{ EXPORT, 0, "local-time", SF_OPTION_FLAG, AT(local_time),
+		SF_METER | SF_SHOW | SF_QUESTION | SF_COLLECT,
 		.help = "Print the table's times in local time instead of UTC." },
 
 	{ PAGE, 'o', "output", SF_OPTION_STRING, AT(page), SF_REPORT, "FILE",
@@ -386,8 +400,8 @@ const struct sf_option sf_option_table[] = {
 	{ PAGE, 0, "force", SF_OPTION_FLAG, AT(force), SF_REPORT,
 		.help = "Replace the file of -o, whatever it is." },
 
-	{ GENERAL, 0, "stats", SF_OPTION_CHOICE, AT(stats), SF_METER | SF_SHOW | SF_COLLECT,
-		"FORMAT", .choices = stats_formats,
+	{ GENERAL, 0, "stats", SF_OPTION_CHOICE, AT(stats),
+		SF_METER | SF_SHOW | SF_QUESTION | SF_COLLECT, "FORMAT", .choices = stats_formats,
 		.help = "Format of the statistics at the end of a run: text, json (one line, the "
 			"last on standard error) or none. Default: text; none with --quiet. "
 			"Signal USR1 prints them while the run goes on." },
@@ -398,22 +412,22 @@ const struct sf_option sf_option_table[] = {
 			"path of a Unix socket. There is no password. docs/metrics.md lists the "
 			"metrics." },
 	{ GENERAL, 'q', "quiet", SF_OPTION_FLAG, AT(quiet),
-		SF_METER | SF_SHOW | SF_COLLECT | SF_CHECK | SF_REPORT,
+		SF_METER | SF_SHOW | SF_QUESTION | SF_COLLECT | SF_CHECK | SF_REPORT,
 		.help = "Print only errors, losses and what was asked for." },
 	{ GENERAL, 0, "fail-on-loss", SF_OPTION_FLAG, AT(fail_on_loss), SF_METER,
 		.help = "Exit with status 3 if a packet was dropped by the kernel or the network "
 			"card, or a packet or record was lost on the way to a destination. What "
 			"was lost is printed in any case." },
 	{ GENERAL, 0, "config", SF_OPTION_STRING, AT(config),
-		SF_METER | SF_SHOW | SF_COLLECT | SF_REPORT,
-		"FILE", .not_in_file = true,
+		SF_METER | SF_SHOW | SF_QUESTION | SF_COLLECT | SF_REPORT, "FILE",
+		.not_in_file = true,
 		.help = "Read options from this file: lines of key = value, where keys are long "
 			"option names. The command line takes precedence." },
 	{ GENERAL, 'h', "help", SF_OPTION_FLAG, AT(help),
-		SF_METER | SF_LIST | SF_SHOW | SF_COLLECT | SF_CHECK | SF_REPORT, .not_in_file = true,
-		.help = "Print this help and exit." },
+		SF_METER | SF_LIST | SF_SHOW | SF_QUESTION | SF_COLLECT | SF_CHECK | SF_REPORT,
+		.not_in_file = true, .help = "Print this help and exit." },
 	{ GENERAL, 'V', "version", SF_OPTION_FLAG, AT(version),
-		SF_METER | SF_LIST | SF_SHOW | SF_COLLECT | SF_CHECK | SF_REPORT, .not_in_file = true,
-		.help = "Print the version and exit." },
+		SF_METER | SF_LIST | SF_SHOW | SF_QUESTION | SF_COLLECT | SF_CHECK | SF_REPORT,
+		.not_in_file = true, .help = "Print the version and exit." },
 	{ NULL },
 };

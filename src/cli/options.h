@@ -24,6 +24,7 @@ enum {
 	SF_COLLECT = 0x08,
 	SF_CHECK = 0x10,
 	SF_REPORT = 0x20,
+	SF_QUESTION = 0x40, /* spanflow ask */
 };
 
 struct sf_strings {
@@ -105,6 +106,8 @@ struct sf_options {
 	struct sf_strings local_nets;
 	bool anonymize;
 	int64_t refresh_ns; /* 0: once */
+	const char *baseline;
+	bool list, list_fields, print; /* ask */
 	/* exporting process */
 	struct sf_strings enrich;
 	struct sf_strings collectors;

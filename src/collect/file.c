@@ -262,18 +262,12 @@ static int read_all(struct reader *r, struct sf_error *error)
 	return sf_error_set(error, SF_ECORRUPT, "%s", r->first.text);
 }
 
-int sf_collector_file(struct sf_collector *collector, const char *path, struct sf_error *error)
+int sf_collect_stream(
+	struct sf_collector *collector, int fd, const char *name, struct sf_error *error)
 {
-	bool standard_input = strcmp(path, "-") == 0;
-	struct reader r = {
-		.collector = collector,
-		.path = standard_input ? "standard input" : path,
-	};
+	struct reader r = { .collector = collector, .path = name, .fd = fd };
 	int result;
 
-	r.fd = standard_input ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
-	if (r.fd < 0)
-		return sf_error_set(error, -errno, "%s: %s", r.path, strerror(errno));
 	r.buffer = malloc(BUFFER_SIZE);
 	result = r.buffer ? source_open(&r, error)
 			  : sf_error_set(error, -ENOMEM, "%s: no memory to read it", r.path);
@@ -284,4 +278,16 @@ int sf_collector_file(struct sf_collector *collector, const char *path, struct s
 	source_close(&r);
 	free(r.buffer);
 	return result;
+}
+
+int sf_collector_file(struct sf_collector *collector, const char *path, struct sf_error *error)
+{
+	bool standard_input = strcmp(path, "-") == 0;
+	int fd = standard_input ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+
+	if (standard_input)
+		path = "standard input";
+	if (fd < 0)
+		return sf_error_set(error, -errno, "%s: %s", path, strerror(errno));
+	return sf_collect_stream(collector, fd, path, error);
 }

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
-#include "flows/kind.h"
+#include "base/file_kind.h"
 
 #define ACTIVE_NS (60 * SF_NS_PER_S)
 #define IDLE_NS   (15 * SF_NS_PER_S)

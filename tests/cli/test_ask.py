@@ -8,7 +8,12 @@ import datetime
 import io
 import ipaddress
 import os
+import re
+import shlex
+import signal
 import sqlite3
+import struct
+import subprocess
 import unittest
 from pathlib import Path
 
@@ -36,8 +41,22 @@ def within(record, side, network):
 
 
 def port(record, side):
-    icmp = record["protocolIdentifier"] in (1, 58)
-    return None if icmp else record[side + "TransportPort"]
+    has_ports = record["protocolIdentifier"] in (6, 17, 33, 132, 136)
+    return record[side + "TransportPort"] if has_ports else None
+
+
+def frame(source, to, protocol, segment):
+    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(segment), 0, 0, 64, protocol, 0,
+                     bytes([10, 0, 0, source]), bytes([10, 0, 0, to]))
+    return bytes(6) + b"\2\0\0\0\0\1\x08\x00" + ip + segment
+
+
+def tcp(source, to, sport, dport, flags):
+    return frame(source, to, 6, struct.pack("!HHIIBBHHH", sport, dport, 1, 1, 0x50, flags, 100, 0, 0))
+
+
+def udp_to(source, to, sport, dport):
+    return frame(source, to, 17, struct.pack("!HHHH", sport, dport, 9, 0) + b"x")
 
 
 class Asked(Case):
@@ -277,6 +296,137 @@ class Groups(Asked):
                 self.assertIn(reason, done.stderr)
 
 
+class Files(Asked):
+    """Captures, directories and standard input say the same as the file of their flows."""
+
+    ALL = ["--by", "src,dst,sport,dport,proto", "--sum", "flows,packets,bytes,first,last", "-o",
+           "csv", "--sort", "src,dst,sport,dport,proto,first"]
+
+    def rows(self, *files, **kwargs):
+        done = self.run_plain("show", *files, *self.ALL, **kwargs)
+        self.assertEqual((done.status, done.stderr), (0, ""))
+        return done.stdout
+
+    def test_captures(self):
+        expected = self.rows(self.flows)
+        self.assertGreater(len(expected.splitlines()), 300)
+        self.assertEqual(self.rows(*self.captures), expected)
+
+    def test_directories(self):
+        place = self.directory / "place"
+        (place / "below").mkdir(parents=True)
+        for capture in self.captures:
+            os.link(capture, place / "below" / Path(capture).name) if capture.startswith(
+                str(self.directory)) else (place / Path(capture).name).write_bytes(
+                    Path(capture).read_bytes())
+        self.assertEqual(self.rows(place), self.rows(self.flows))
+        (place / "notes.txt").write_text("no flows")
+        (place / "flows.ipfix").write_bytes(Path(self.flows).read_bytes())
+        done = self.run_plain("show", place, "--sum", "flows", "-o", "csv")
+        self.assertEqual(done.status, 0)
+        self.assertIn("left out: 1 file that has neither flows nor packets", done.stderr)
+        count = int(self.run_plain("show", self.flows, "--sum", "flows", "-o", "csv")
+                    .stdout.split()[1])
+        self.assertEqual(done.stdout.split()[1], str(2 * count))
+
+    def test_standard_input(self):
+        talk = self.captures[-1]
+        expected = self.rows(talk)
+        for content in (talk, self.flows):
+            expected = self.rows(content)
+            with open(content, "rb") as stdin:
+                self.assertEqual(self.rows("-", stdin=stdin), expected)
+            with subprocess.Popen(["cat", content], stdout=subprocess.PIPE) as cat:
+                self.assertEqual(self.rows("-", stdin=cat.stdout), expected)
+
+    def test_a_signal_while_standard_input_is_waited_for(self):
+        process = self.start("show", "-", "--sum", "flows", stdin=subprocess.PIPE)
+        self.addCleanup(process.stdin.close)
+        state = Path(f"/proc/{process.pid}/status")
+        waits = re.compile(r"^State:\tS.*^SigCgt:\t[0-9a-f]*[2367abef]$", re.S | re.M)
+        support.wait_until(lambda: waits.search(state.read_text()), "SIGINT is caught, it sleeps")
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(self.end(process).status, 0)
+
+    def test_both_directions_of_captures(self):
+        done = self.run_plain("show", CAPTURES / "tcp-session.pcap", "--biflow", "-o", "csv")
+        self.assertIn("reverseOctetDeltaCount", done.stdout)
+        done = self.run_plain("show", CAPTURES / "tcp-session.pcap", "-o", "json", "-q")
+        self.assertGreater(len(done.records), 1)
+        self.assertNotIn("reverseOctetDeltaCount", done.records[0])
+
+    def test_damage_is_told(self):
+        done = self.run_plain("show", CAPTURES / "cut-off.pcap", self.flows, "--sum", "flows")
+        self.assertEqual(done.status, 1)
+        self.assertIn("cut-off.pcap: byte ", done.stderr)
+        self.assertIn(" flows, ", done.stdout)
+        done = self.run_plain("show", self.directory / "missing", self.flows, "--sum", "flows")
+        self.assertEqual(done.status, 1)
+        self.assertIn("missing: No such file or directory", done.stderr)
+        self.assertIn(" flows, ", done.stdout)
+
+    def test_limit_ends_the_metering(self):
+        done = self.run_plain("show", self.captures[-1], "--limit", "2", "-o", "json", "-q")
+        self.assertEqual((done.status, len(done.records)), (0, 2))
+
+
+class Recipes(Asked):
+    def test_each_is_listed_printed_and_answered(self):
+        listed = self.run_plain("ask", "--list").stdout
+        names = [line.split()[0] for line in listed.splitlines() if line.endswith("?")]
+        self.assertGreaterEqual(len(names), 14)
+        for name in names:
+            with self.subTest(name):
+                printed = self.run_plain("ask", name, "--print")
+                self.assertEqual((printed.status, printed.stderr), (0, ""))
+                command = re.search(r"spanflow show FILE\.\.\.(.*?)\n\n", printed.stdout, re.S)
+                options = shlex.split(command[1].replace("'FILE'", self.flows))
+                asked = self.run_plain("ask", name, self.flows, "-o", "csv", "--baseline",
+                                       self.flows)
+                shown = self.run_plain("show", self.flows, "-o", "csv", *options)
+                self.assertEqual((asked.status, asked.stderr), (0, ""))
+                self.assertEqual(asked.stdout, shown.stdout)
+                self.assertGreater(len(printed.stdout.split("\n\n")[2]), 20)
+
+    def test_scans_are_found(self):
+        scan = [(i * 0.001, tcp(1, 2, 40000, 1 + i, 0x02)) for i in range(200)]
+        sweep = [(1 + i * 0.001, tcp(3, 4 + i, 40000, 22, 0x02)) for i in range(100)]
+        beacon = [(10 + i * 60, udp_to(250, 251, 5000 + i, 8443)) for i in range(20)]
+        capture = self.file("scan.pcap", support.pcap(scan + sweep + beacon))
+        for question, expected in (("port-scans", ["10.0.0.1,10.0.0.2,200"]),
+                                   ("sweeps", ["10.0.0.3,6,22,100"]),
+                                   ("beacons", ["10.0.0.250,10.0.0.251,17,8443,20,60.000,0.0"])):
+            rows = self.run_plain("ask", question, capture, "-o", "csv").stdout.split()[1:]
+            self.assertEqual([row[:len(expected[0])] for row in rows], expected, question)
+        done = self.run_plain("ask", "failed", capture, "--having", "flows >= 1")
+        self.assertIn("30 of 300 groups; 300 flows", done.stdout)
+
+    def test_new_hosts(self):
+        later = self.file("later.pcap", support.pcap(support.conversations(3)
+                                                     + [(1, tcp(77, 78, 1, 2, 0x10))]))
+        rows = self.run_plain("ask", "new", later, "--baseline", self.flows, "-o", "csv")
+        self.assertEqual([row.split(",")[0] for row in rows.stdout.split()[1:]], ["10.0.0.77"])
+        done = self.run_plain("ask", "new", later)
+        self.assertEqual(done.status, 2)
+        self.assertIn("needs --baseline FILE", done.stderr)
+
+    def test_conditions_narrow_and_options_replace(self):
+        done = self.run_plain("ask", "talkers", self.flows, "--where", "tcp", "--by", "dst", "-o",
+                              "csv", "--top", "2:packets")
+        shown = self.run_plain("show", self.flows, "--where", "tcp", "--by", "dst", "--top",
+                               "2:packets", "--share", "-o", "csv")
+        self.assertEqual(done.stdout, shown.stdout)
+
+    def test_mistakes(self):
+        for arguments, reason in ((["talkrs", "x"], "did you mean 'talkers'"),
+                                  ([], "--list names the questions"),
+                                  (["talkers"], "show needs files")):
+            done = self.run_plain("ask", *arguments)
+            self.assertEqual(done.status, 2)
+            self.assertIn(reason, done.stderr)
+        self.assertIn("\nsrccountry ", self.run_plain("ask", "--fields").stdout)
+
+
 @unittest.skipUnless(MIX.exists(), "no ../shared/pcaps")
 class Figures(Case):
     """What SiLK and nfdump said of the same records."""
@@ -315,6 +465,15 @@ class Figures(Case):
         rows = self.ask("--by", "src", "--sum", "bytes,packets,flows", "--top", "10")
         self.assertEqual(len(rows), 10)
         self.assertEqual(rows[0], "164.107.123.6,711801,513,5")
+
+    def test_from_the_capture(self):
+        """The same from the capture itself, also through a pipe."""
+        arguments = ["--by", "src", "--sum", "bytes,packets,flows", "--top", "10", "-o", "csv"]
+        expected = self.run_plain("show", self.flows, *arguments).stdout
+        self.assertEqual(self.run_plain("show", MIX, *arguments).stdout, expected)
+        with subprocess.Popen(["cat", MIX], stdout=subprocess.PIPE) as cat:
+            done = self.run_plain("show", "-", *arguments, stdin=cat.stdout)
+        self.assertEqual((done.status, done.stdout), (0, expected))
 
     def test_line_chart_and_link_chart(self):
         """FlowPlotter: linechart 3600 Bytes; forceopacity sip dip distinct:dport"""

@@ -173,7 +173,7 @@ class Manual(Case):
 
     def test_flows_of_other_protocols(self):
         """The manual's example, on a trunk: what is behind a tag is looked at."""
-        command = re.search(r"^spanflow (meter.*grep.*)$", self.PAGE.read_text(), re.M)[1]
+        command = re.search(r"^spanflow (show.*not .tcp.*)$", self.PAGE.read_text(), re.M)[1]
         command = command.replace("\\-", "-")
         packets = []
         for vlan in (None, 7):
@@ -182,7 +182,7 @@ class Manual(Case):
                 frame[(14 if vlan is None else 18) + 9] = number
                 packets.append((len(packets) / 1000, bytes(frame)))
         self.file("capture.pcap", pcap(packets))
-        done = subprocess.run(f"{Path(SPANFLOW).resolve()} {command}", shell=True, timeout=60,
+        done = subprocess.run(f"{Path(SPANFLOW).resolve()} {command} -q -o json", shell=True, timeout=60,
                               cwd=self.directory, capture_output=True, text=True)
         printed = [(record["protocolIdentifier"], record.get("vlanId"))
                    for record in map(support.json.loads, done.stdout.splitlines())]

@@ -264,6 +264,27 @@ START_TEST(tables_fit_the_terminal)
 }
 END_TEST
 
+/* Seen from inside: what a private host sent to others, and what it got. */
+START_TEST(the_inside_has_private_addresses)
+{
+	const struct sf_groups_options options = { .by = "inside,outside",
+		.sum = "flows,sent,received,ratio,span" };
+	struct sf_groups *groups = make(&options);
+	struct sf_flow flow = flow_of(1, 40000);
+
+	put(groups, &flow);
+	flow.directions = SF_REVERSE;
+	flow.half[1] = (struct sf_flow_half){
+		.packets = 1, .octets = 400, .start_ns = 990 * NS, .end_ns = 1015 * NS
+	};
+	put(groups, &flow);
+	ck_assert_str_eq(answer(groups),
+		"{\"inside\":\"10.0.0.1\",\"outside\":\"192.0.2.1\",\"flows\":2,"
+		"\"sent\":100,\"received\":400,\"ratio\":0.25,\"span\":25.000}\n");
+	sf_groups_free(groups);
+}
+END_TEST
+
 CHECK_MAIN("groups", distinct_is_exact_and_then_an_estimate, merging_is_as_counting_together,
 	estimates_are_merged, regular_gaps_are_found, servers_are_those_that_answer,
-	memory_is_bounded, tables_fit_the_terminal)
+	memory_is_bounded, tables_fit_the_terminal, the_inside_has_private_addresses)

@@ -179,6 +179,10 @@ START_TEST(words_mean_what_they_say)
 		{ "proto udp or proto tcp and src port 443", 2 },
 		{ "not not tcp", 3 },
 		{ "host in 10.0.0.0/8", 3 },
+		{ "src private", 1 },
+		{ "dst net private and not src net private", 2 },
+		{ "host private", 3 },
+		{ "src != private", 2 },
 	};
 	const struct sf_flow flow = conversation();
 
@@ -459,8 +463,7 @@ struct naive {
 static bool naive_condition(const struct naive *n, const struct sf_flow *f, unsigned d)
 {
 	const struct sf_flow_half *half = &f->half[d];
-	bool icmp = (f->protocol == 1 && f->ip_version == 4) ||
-		    (f->protocol == 58 && f->ip_version == 6);
+	bool ports = f->protocol == 6 || f->protocol == 17;
 	unsigned last = f->ip_version == 4 ? 3 : 15, k = n->number;
 
 	switch (n->what) {
@@ -469,9 +472,9 @@ static bool naive_condition(const struct naive *n, const struct sf_flow *f, unsi
 	case 1:
 		return f->ip_version == 6 && (f->addr[0][last] == k || f->addr[1][last] == k);
 	case 2:
-		return !icmp && f->port[!d] == k;
+		return ports && f->port[!d] == k;
 	case 3:
-		return !icmp && (f->port[0] > k || f->port[1] > k);
+		return ports && (f->port[0] > k || f->port[1] > k);
 	case 4:
 		return f->protocol == (k ? 6 : 17);
 	case 5:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a file is, and which files a list of names stands for. */
-#ifndef SPANFLOW_FLOWS_KIND_H
-#define SPANFLOW_FLOWS_KIND_H
+#ifndef SPANFLOW_BASE_FILE_KIND_H
+#define SPANFLOW_BASE_FILE_KIND_H
 
 #include <stdbool.h>
 

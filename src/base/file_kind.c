@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "flows/kind.h"
+#include "base/file_kind.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* spanflow ask: questions with a name, each of them options of spanflow show. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "ask/field.h"
+#include "ask/recipe.h"
+#include "cli/asked.h"
+#include "cli/command.h"
+#include "cli/signals.h"
+
+static int list_recipes(void)
+{
+	for (const struct sf_recipe *recipe = sf_recipes; recipe->name; recipe++)
+		printf("%-14s %s\n", recipe->name, recipe->question);
+	puts("\nspanflow ask NAME --print says what a question looks at, and what it finds wrongly.");
+	return sf_exit_printed();
+}
+
+static int list_fields(void)
+{
+	const char *name, *help;
+
+	puts("Fields of --where, --by and distinct(); besides these, any information element of IANA by its\n"
+	     "name (octetDeltaCount), with reverse for the answer's (reverseOctetDeltaCount):\n");
+	for (unsigned i = 0; (name = sf_ask_field_name(i, &help)) != NULL; i++)
+		printf("%-12s %s\n", name, help);
+	return sf_exit_printed();
+}
+
+static void print_option(const char *name, const char *value)
+{
+	if (value)
+		printf(" \\\n    --%s '%s'", name, value);
+}
+
+/* What the recipe and the command line are together. */
+static int print_command(const struct sf_recipe *recipe, const struct sf_options *options)
+{
+	printf("%s\n\nspanflow show FILE...%s%s", recipe->question,
+		options->biflow ? " --biflow" : "", options->share ? " --share" : "");
+	print_option("where", options->where);
+	print_option("by", options->by);
+	print_option("sum", options->sum);
+	print_option("having", options->having);
+	print_option("top", options->top);
+	print_option("bottom", options->bottom);
+	print_option("sort", options->sort);
+	print_option(
+		"baseline", recipe->baseline && !options->baseline ? "FILE" : options->baseline);
+	printf("\n\n%s\n", recipe->doubts);
+	return sf_exit_printed();
+}
+
+static void fill(const char **option, const char *value)
+{
+	if (!*option)
+		*option = value;
+}
+
+/* A condition of the command line narrows that of the recipe. NULL: no memory. */
+static char *both(const char *recipe, const char *line)
+{
+	char *text;
+
+	if (!recipe || !line)
+		return strdup(recipe ? recipe : line ? line : "any");
+	return asprintf(&text, "(%s) and (%s)", recipe, line) < 0 ? NULL : text;
+}
+
+/* What the command line says replaces the recipe's, but for conditions. */
+static void follow(struct sf_options *options, const struct sf_recipe *recipe)
+{
+	fill(&options->by, recipe->by);
+	fill(&options->sum, recipe->sum);
+	fill(&options->having, recipe->having);
+	fill(&options->sort, recipe->sort);
+	if (!options->bottom)
+		fill(&options->top, recipe->top);
+	options->biflow |= recipe->biflow;
+	options->share |= recipe->share;
+}
+
+static int answer(struct sf_options *options, const struct sf_recipe *recipe)
+{
+	if (options->print)
+		return print_command(recipe, options);
+	if (recipe->baseline && !options->baseline) {
+		sf_complain(
+			"ask %s needs --baseline FILE: flows from before, which the new ones are "
+			"compared with",
+			recipe->name);
+		return SF_EXIT_USAGE;
+	}
+	options->operands.items++;
+	options->operands.count--;
+	return sf_cmd_show(options);
+}
+
+int sf_cmd_ask(struct sf_options *options)
+{
+	const struct sf_strings operands = options->operands;
+	const struct sf_recipe *recipe;
+	struct sf_error error = { 0 };
+	char *where;
+	int status;
+
+	if (options->list)
+		return list_recipes();
+	if (options->list_fields)
+		return list_fields();
+	if (operands.count == 0) {
+		sf_complain(
+			"ask needs the name of a question and files: spanflow ask talkers flows.ipfix; "
+			"spanflow ask --list names the questions");
+		return SF_EXIT_USAGE;
+	}
+	recipe = sf_recipe_find(operands.items[0], &error);
+	if (!recipe)
+		return sf_exit_error(&error);
+	where = both(recipe->where, options->where);
+	if (!where) {
+		sf_complain("no memory for the question");
+		return SF_EXIT_FAILED;
+	}
+	options->where = recipe->where || options->where ? where : NULL;
+	follow(options, recipe);
+	status = answer(options, recipe);
+	options->operands = operands;
+	free(where);
+	return status;
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "collect/gather.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file_kind.h"
+#include "base/file_list.h"
+#include "collect/internal.h"
+#include "collect/metered.h"
+
+struct gather {
+	struct sf_collector *collector;
+	const struct sf_gather_options *options;
+	struct sf_list list;
+	const char **captures;
+	unsigned capture_count;
+	bool whole;
+};
+
+static void problem(struct gather *gather, const char *text)
+{
+	if (gather->options->problem)
+		gather->options->problem(gather->options->context, text);
+}
+
+/* ---------------------------------------------------------------- reading */
+
+/* What cannot be looked at is read as flows: the reader says what is wrong with it. */
+static int kind_of(const char *path)
+{
+	struct stat status;
+	int kind;
+
+	/* a pipe with a name can be opened once only */
+	if (strcmp(path, "-") != 0 && (stat(path, &status) < 0 || !S_ISREG(status.st_mode)))
+		return SF_FILE_FLOWS;
+	kind = sf_file_kind(path, NULL);
+	return kind < 0 ? SF_FILE_FLOWS : kind;
+}
+
+static bool is_ended(const struct gather *gather)
+{
+	return (gather->options->between && gather->options->between(gather->options->context)) ||
+	       gather->collector->stopped;
+}
+
+/* True: the reading is to go on. */
+static bool after(struct gather *gather, int result, const struct sf_error *error)
+{
+	bool ended = is_ended(gather);
+
+	if (result && !(result == -EINTR && ended)) {
+		problem(gather, error->text);
+		gather->whole = false;
+	}
+	return !ended;
+}
+
+/* Flow files at once; captures are put aside. */
+static void read_flows(struct gather *gather)
+{
+	for (unsigned i = 0; i < gather->list.count; i++) {
+		const struct sf_listed *file = &gather->list.files[i];
+		struct sf_error error = { 0 };
+		int kind = kind_of(file->path);
+
+		if (kind == SF_FILE_CAPTURE) {
+			gather->captures[gather->capture_count++] = file->path;
+			continue;
+		}
+		if (kind == SF_FILE_OTHER && file->in_directory) {
+			sf_list_leave_out(&gather->list, SF_LEFT_FOREIGN, file->path);
+			continue;
+		}
+		/* a signal may have come while standard input was waited for */
+		if (is_ended(gather))
+			return;
+		if (!after(gather, sf_collector_file(gather->collector, file->path, &error),
+			    &error))
+			return;
+	}
+}
+
+static void read_captures(struct gather *gather)
+{
+	struct sf_error error = { 0 };
+
+	if (gather->capture_count == 0 || gather->collector->stopped)
+		return;
+	after(gather,
+		sf_collect_metered(gather->collector, gather->captures, gather->capture_count,
+			gather->options->biflow, &error),
+		&error);
+}
+
+static void tell_left_out(struct gather *gather)
+{
+	unsigned count = gather->list.left_out[SF_LEFT_FOREIGN].count;
+	char text[256];
+
+	if (count == 0)
+		return;
+	snprintf(text, sizeof(text), "left out: %u file%s that %s neither flows nor packets (%s%s)",
+		count, count == 1 ? "" : "s", count == 1 ? "has" : "have",
+		gather->list.left_out[SF_LEFT_FOREIGN].first, count == 1 ? "" : ", ...");
+	problem(gather, text);
+}
+
+/* A name that does not exist is no reason to leave out the others. */
+static void make_list(struct gather *gather, const char *const *names, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct sf_error error = { 0 };
+
+		if (sf_list_make(&gather->list, &names[i], 1, &error)) {
+			problem(gather, error.text);
+			gather->whole = false;
+		}
+	}
+}
+
+bool sf_gather(struct sf_collector *collector, const char *const *names, unsigned count,
+	const struct sf_gather_options *options)
+{
+	struct gather gather = { .collector = collector, .options = options, .whole = true };
+
+	make_list(&gather, names, count);
+	gather.captures = calloc(gather.list.count + 1, sizeof(*gather.captures));
+	if (gather.captures) {
+		read_flows(&gather);
+		read_captures(&gather);
+		tell_left_out(&gather);
+	} else {
+		problem(&gather, "no memory for the names of files");
+		gather.whole = false;
+	}
+	free(gather.captures);
+	sf_list_fini(&gather.list);
+	return gather.whole;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Flow records from files of any kind: IPFIX files, capture files, which are metered on the way,
+ * directories of both, and standard input.
+ *
+ *	const struct sf_gather_options options = { .problem = complain, .context = me };
+ *
+ *	if (!sf_gather(collector, names, count, &options))
+ *		status = 1; // something was missing or damaged, and `problem` has told what
+ *
+ * IPFIX files are read one after the other, in the order of names and within directories of file
+ * names. All captures together are then one observation point: merged by time, with one flow table, the
+ * timeouts of `spanflow meter`. A thread meters them and writes the records, as an IPFIX file has them,
+ * into a pipe that the caller's thread reads; so they come to the collector's callback like all others.
+ */
+#ifndef SPANFLOW_COLLECT_GATHER_H
+#define SPANFLOW_COLLECT_GATHER_H
+
+#include <stdbool.h>
+
+#include <spanflow/collect.h>
+
+struct sf_gather_options {
+	bool biflow; /* records of captures have both directions of a flow */
+	/* a file that is missing, damaged or of another kind; files that were left out. Or NULL */
+	void (*problem)(void *context, const char *text);
+	/* called after each file; true ends the reading. Or NULL */
+	bool (*between)(void *context);
+	void *context;
+};
+
+/* False: not all could be read. A signal that ends the run (sf_collector_stop()) is no fault. */
+bool sf_gather(struct sf_collector *collector, const char *const *names, unsigned count,
+	const struct sf_gather_options *options);
+
+#endif

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A thread reads and meters the captures; what it exports goes through a pipe to the collector.
+ *
+ * Shared: `stop`, which the reader sets when it takes no more records. Everything else belongs to the
+ * thread from its start until it has been joined.
+ */
+#include "collect/metered.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <spanflow/capture.h>
+#include <spanflow/export.h>
+#include <spanflow/meter.h>
+
+#include "base/clock.h"
+#include "collect/internal.h"
+
+#define ACTIVE_NS  (60 * SF_NS_PER_S)
+#define IDLE_NS    (15 * SF_NS_PER_S)
+#define FLOWS_MAX  (4u << 20)
+#define INTERFACES 65536
+
+struct metered {
+	const char *const *names;
+	unsigned count;
+	bool biflow;
+	int out; /* the pipe's writing end */
+	uint32_t *ifindex;
+	atomic_bool stop;
+	int code;
+	struct sf_error error;
+};
+
+/* The same clock as that of `spanflow meter -r`, so that the records are the same. */
+static int meter_packets(struct metered *m, struct sf_capture *capture, struct sf_meter *meter)
+{
+	const struct sf_observation_point point = { 0 };
+	struct sf_packet batch[SF_BATCH_MAX];
+	int64_t times[SF_BATCH_MAX];
+	struct sf_clock clock;
+	int n = 0;
+
+	sf_clock_init(&clock, IDLE_NS);
+	while (!atomic_load_explicit(&m->stop, memory_order_relaxed) &&
+		(n = sf_capture_recv(capture, 0, batch, SF_BATCH_MAX)) >= 0) {
+		bool plain = sf_clock_follow(&clock, batch, (unsigned)n, times);
+
+		sf_meter_batch(meter, batch, (unsigned)n, plain ? NULL : times, &point);
+		sf_capture_release(capture, 0);
+		while (sf_meter_age(meter, clock.now))
+			;
+	}
+	sf_meter_finish(meter, sf_clock_finish(&clock));
+	if (n >= 0 || n == SF_EOF)
+		return 0;
+	m->error = capture->error;
+	return n;
+}
+
+static int meter_all(struct metered *m, struct sf_capture *capture, struct sf_exporter *exporter)
+{
+	const uint64_t wants = sf_exporter_wants(exporter);
+	const struct sf_meter_options options = {
+		.active_timeout_ns = ACTIVE_NS,
+		.idle_timeout_ns = IDLE_NS,
+		.max_flows = FLOWS_MAX,
+		.facts = wants & ~SF_WANTS_FLOW_ID,
+		.flow_ids = wants & SF_WANTS_FLOW_ID,
+		.sink = { sf_exporter_put, exporter },
+		.ifindex = m->ifindex,
+	};
+	struct sf_meter *meter;
+	int code = sf_meter_new(&meter, &options, &m->error);
+
+	if (code)
+		return code;
+	code = meter_packets(m, capture, meter);
+	sf_meter_free(meter);
+	return code;
+}
+
+static int open_exporter(struct metered *m, struct sf_exporter **exporter)
+{
+	const struct sf_exporter_options options = { .packet_clock = true };
+	char path[64];
+	int code = sf_exporter_new(exporter, &options, &m->error);
+
+	if (code)
+		return code;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d%s", m->out, m->biflow ? ",biflow=yes" : "");
+	return sf_exporter_add_file(*exporter, path, &m->error);
+}
+
+static void *run(void *context)
+{
+	struct metered *m = context;
+	const struct sf_capture_options from = { .names = m->names, .name_count = m->count };
+	struct sf_exporter *exporter = NULL;
+	struct sf_capture *capture = NULL;
+
+	m->code = sf_capture_open(&capture, "file", &from, &m->error);
+	if (m->code == 0)
+		m->code = open_exporter(m, &exporter);
+	/* the exporter has its own descriptor: the reader sees the end when that is closed */
+	close(m->out);
+	if (m->code == 0)
+		m->code = meter_all(m, capture, exporter);
+	if (exporter)
+		sf_exporter_finish(exporter);
+	sf_exporter_free(exporter);
+	sf_capture_close(capture);
+	return NULL;
+}
+
+/* Signals are for the thread that reads the records. */
+static int start(struct metered *m, pthread_t *thread)
+{
+	sigset_t all, before;
+	int code;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	code = pthread_create(thread, NULL, run, m);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return -code;
+}
+
+/* Files number their interfaces from 1. */
+static uint32_t *interface_numbers(void)
+{
+	uint32_t *ifindex = calloc(INTERFACES, sizeof(*ifindex));
+
+	for (unsigned i = 0; ifindex && i < INTERFACES; i++)
+		ifindex[i] = i + 1;
+	return ifindex;
+}
+
+static int read_records(struct metered *m, struct sf_collector *collector, int in, const char *name,
+	struct sf_error *error)
+{
+	pthread_t thread;
+	int code = start(m, &thread);
+
+	if (code) {
+		close(in);
+		close(m->out);
+		return sf_error_set(error, code, "%s: no thread to meter it", name);
+	}
+	code = sf_collect_stream(collector, in, name, error);
+	atomic_store_explicit(&m->stop, true, memory_order_relaxed);
+	pthread_join(thread, NULL);
+	if (m->code && !collector->stopped) {
+		*error = m->error;
+		return m->code;
+	}
+	return code;
+}
+
+int sf_collect_metered(struct sf_collector *collector, const char *const *names, unsigned count,
+	bool biflow, struct sf_error *error)
+{
+	struct metered m = { .names = names, .count = count, .biflow = biflow };
+	char name[256];
+	int ends[2], code;
+
+	snprintf(name, sizeof(name), count > 1 ? "%s and %u more" : "%s", names[0], count - 1);
+	m.ifindex = interface_numbers();
+	if (!m.ifindex || pipe2(ends, O_CLOEXEC) < 0) {
+		code = m.ifindex ? -errno : -ENOMEM;
+		free(m.ifindex);
+		return sf_error_set(error, code, "%s: %s", name, sf_strerror(code));
+	}
+	/* fewer turns between the two threads */
+	fcntl(ends[1], F_SETPIPE_SZ, 1 << 20);
+	m.out = ends[1];
+	code = read_records(&m, collector, ends[0], name, error);
+	free(m.ifindex);
+	return code;
+}
