@@ -85,11 +85,6 @@ void sf_metrics_close(struct sf_metrics *metrics)
 	metrics->http = NULL;
 }
 
-int sf_metrics_fd(const struct sf_metrics *metrics)
-{
-	return metrics->http ? sf_http_fd(metrics->http) : -1;
-}
-
 void sf_metrics_serve(struct sf_metrics *metrics)
 {
 	if (metrics->http)

@@ -58,10 +58,7 @@ void sf_metrics_close(struct sf_metrics *metrics);
 /* Serves clients from now on whenever the loop turns; 0 or -errno. Before sf_metrics_close(). */
 int sf_metrics_join(struct sf_metrics *metrics, struct sf_loop *loop);
 
-/* The descriptor to poll for POLLIN; -1, which poll() passes over, without metrics. */
-int sf_metrics_fd(const struct sf_metrics *metrics);
-
-/* To be called when the descriptor is readable, and at least now and then for slow clients. */
+/* Serves clients once; for runs that serve them at certain times only, and do not join a loop. */
 void sf_metrics_serve(struct sf_metrics *metrics);
 
 /* Writes all metrics of the set in one of the two text formats. */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include <poll.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -35,7 +34,8 @@ static void on_look(void *context, int64_t mono)
 
 	(void)mono;
 	sf_run_tell_enrich(run);
-	sf_metrics_serve(&run->metrics);
+	if (!run->live)
+		sf_metrics_serve(&run->metrics);
 }
 
 static int open_enrich(struct sf_run *run, struct sf_error *error)
@@ -75,22 +75,81 @@ static int open_engine(struct sf_run *run, struct sf_error *error)
 	return sf_engine_new(&run->engine, &run->made.plan, &options, error);
 }
 
-static int make_wakeup(struct sf_run *run, struct sf_error *error)
-{
-	int err = sf_wakeup_init(&run->signals);
+/* ---------------------------------------------------------------- signals and the loop */
 
-	return err ? sf_error_set(
-			     error, err, "cannot make what signals write to: %s", sf_strerror(err))
-		   : 0;
+/* Signals become orders to the engine. */
+static void obey_signals(void *context)
+{
+	struct sf_run *run = context;
+
+	if (sf_signal_stop)
+		sf_engine_stop(run->engine, sf_signal_name(sf_signal_stop));
+	if (sf_signal_hangup && run->enrich) {
+		sf_signal_hangup = 0;
+		sf_progress_clear(&run->progress);
+		sf_complain("SIGHUP: reading the files of --enrich again; a new configuration or "
+			    "new output files take a restart");
+		sf_enrich_reload(run->enrich);
+	} else if (sf_signal_hangup) {
+		sf_progress_clear(&run->progress);
+		sf_signals_answer();
+	}
+}
+
+static void on_request(void *context, int number)
+{
+	struct sf_run *run = context;
+
+	if (number == SIGUSR1)
+		sf_engine_ask(run->engine);
+	else
+		sf_engine_announce(run->engine);
+}
+
+/* Before any thread is started, so that none receives SIGUSR1 and SIGUSR2. */
+static int open_loop(struct sf_run *run, struct sf_error *error)
+{
+	int err = sf_loop_new(&run->loop);
+
+	if (!err)
+		err = sf_loop_add_signal(run->loop, SIGUSR1, on_request, run);
+	if (!err)
+		err = sf_loop_add_signal(run->loop, SIGUSR2, on_request, run);
+	return err ? sf_error_set(error, err, "the event loop: %s", sf_strerror(err)) : 0;
+}
+
+/* The next step of the engine does what there is to do. */
+static void on_engine(struct sf_watch *watch, unsigned ready)
+{
+	(void)watch;
+	(void)ready;
+}
+
+/*
+ * The engine and the metrics. Metrics of capture files are served by on_look(), because workers use
+ * the exporter at other times.
+ */
+static int watch(struct sf_run *run, struct sf_error *error)
+{
+	const struct sf_inbox inbox = { .take = obey_signals, .context = run };
+	int err = sf_loop_add_watch(
+		run->loop, &run->watch, sf_engine_fd(run->engine), SF_LOOP_READ, on_engine, run);
+
+	sf_loop_set_inbox(run->loop, &inbox);
+	if (!err && run->live)
+		err = sf_metrics_join(&run->metrics, run->loop);
+	return err ? sf_error_set(error, err, "the event loop: %s", sf_strerror(err)) : 0;
 }
 
 /* Opens everything, then gives up privileges. */
 static int open_run(struct sf_run *run, struct sf_error *error)
 {
 	char text[sizeof(run->privileges.sandbox.missing) + 64];
-	int err = sf_privileges_start(
-		&run->privileges, &run->made.plan, run->options->metrics != NULL, error);
+	int err = open_loop(run, error);
 
+	if (!err)
+		err = sf_privileges_start(
+			&run->privileges, &run->made.plan, run->options->metrics != NULL, error);
 	if (err)
 		return err;
 	if (sf_notify_open(&run->notify, error) < 0)
@@ -101,9 +160,9 @@ static int open_run(struct sf_run *run, struct sf_error *error)
 	if (!err)
 		err = open_engine(run, error);
 	if (!err)
-		err = make_wakeup(run, error);
-	if (!err)
 		err = sf_run_open_metrics(run, error);
+	if (!err)
+		err = watch(run, error);
 	if (!err) {
 		keep_readable(run);
 		err = sf_privileges_drop(&run->privileges, sf_engine_exporter(run->engine), error);
@@ -123,8 +182,8 @@ static void close_run(struct sf_run *run)
 	sf_engine_free(run->engine);
 	sf_enrich_free(run->enrich);
 	sf_signals_wake(NULL);
-	sf_wakeup_fini(&run->signals);
 	sf_metrics_close(&run->metrics);
+	sf_loop_free(run->loop);
 	sf_notify_close(&run->notify);
 	sf_made_plan_fini(&run->made);
 	if (!sf_privileges_stop(&run->privileges))
@@ -133,61 +192,20 @@ static void close_run(struct sf_run *run)
 			monitor, monitor);
 }
 
-/* Signals become orders to the engine. */
-static void obey_signals(struct sf_run *run)
-{
-	if (sf_signal_stop)
-		sf_engine_stop(run->engine, sf_signal_name(sf_signal_stop));
-	if (sf_signal_stats) {
-		sf_signal_stats = 0;
-		sf_engine_ask(run->engine);
-	}
-	if (sf_signal_announce) {
-		sf_signal_announce = 0;
-		sf_engine_announce(run->engine);
-	}
-	if (sf_signal_hangup && run->enrich) {
-		sf_signal_hangup = 0;
-		sf_progress_clear(&run->progress);
-		sf_complain("SIGHUP: reading the files of --enrich again; a new configuration or "
-			    "new output files take a restart");
-		sf_enrich_reload(run->enrich);
-	} else if (sf_signal_hangup) {
-		sf_progress_clear(&run->progress);
-		sf_signals_answer();
-	}
-}
-
-/* Until the engine has something to do, a signal comes, or somebody asks for metrics. */
-static void wait_for_work(struct sf_run *run)
-{
-	struct pollfd polls[] = {
-		{ .fd = sf_engine_fd(run->engine), .events = POLLIN },
-		{ .fd = run->signals.fd, .events = POLLIN },
-		{ .fd = run->live ? sf_metrics_fd(&run->metrics) : -1, .events = POLLIN },
-	};
-	int64_t left = sf_engine_wake_ns(run->engine) - sf_clock_read(CLOCK_MONOTONIC);
-	const struct timespec timeout = { .tv_sec = left / SF_NS_PER_S,
-		.tv_nsec = left % SF_NS_PER_S };
-
-	if (left <= 0)
-		return;
-	ppoll(polls, sizeof(polls) / sizeof(polls[0]), &timeout, NULL);
-	sf_wakeup_disarm(&run->signals);
-	if (polls[2].revents)
-		sf_metrics_serve(&run->metrics);
-}
-
+/*
+ * Steps the engine. Between two steps the loop sleeps until the engine has something to do, a signal
+ * comes, or somebody asks for metrics.
+ */
 static void meter(struct sf_run *run)
 {
+	obey_signals(run); /* one may have come before the loop was watched */
 	while (sf_engine_step(run->engine)) {
 		int64_t mono = sf_clock_read(CLOCK_MONOTONIC);
 
 		sf_notify_alive(&run->notify, mono);
-		obey_signals(run);
 		if (sf_engine_state(run->engine) == SF_ENGINE_DELIVERING)
 			sf_run_tell_waiting(run, mono);
-		wait_for_work(run);
+		sf_loop_turn(run->loop, sf_engine_wake_ns(run->engine));
 	}
 }
 
@@ -225,7 +243,7 @@ static int sum_up(struct sf_run *run)
 
 int sf_run(const struct sf_options *options)
 {
-	struct sf_run run = { .options = options, .notify.fd = -1, .signals.fd = -1 };
+	struct sf_run run = { .options = options, .notify.fd = -1 };
 	int64_t mono = sf_clock_read(CLOCK_MONOTONIC);
 	struct sf_error error;
 	int status, err = sf_made_plan_init(&run.made, options, &error);
@@ -236,7 +254,7 @@ int sf_run(const struct sf_options *options)
 	sf_progress_init(&run.progress, !run.live && !options->quiet,
 		sf_output_form(options) != SF_OUTPUT_NONE, mono);
 	if (!err) {
-		sf_signals_wake(&run.signals);
+		sf_signals_wake(sf_loop_wakeup(run.loop));
 		sf_signals_catch();
 		err = sf_engine_start(run.engine, &error);
 	}

@@ -11,7 +11,7 @@
 
 #include <spanflow/engine.h>
 
-#include "base/wakeup.h"
+#include "base/loop.h"
 #include "cli/loss.h"
 #include "cli/metrics.h"
 #include "cli/notify.h"
@@ -28,7 +28,8 @@ struct sf_run {
 	struct sf_privileges privileges;
 	struct sf_engine *engine;
 	struct sf_enrich *enrich; /* NULL: nothing is told of flows beyond their packets */
-	struct sf_wakeup signals; /* signal handlers write to it */
+	struct sf_loop *loop;     /* of the main thread */
+	struct sf_watch watch;    /* the engine has something to do */
 	struct sf_notify notify;  /* the service manager */
 	struct sf_progress progress;
 	struct sf_loss_watch losses;

@@ -16,15 +16,14 @@
 
 volatile sig_atomic_t sf_signal_stop;
 volatile sig_atomic_t sf_signal_stats;
-volatile sig_atomic_t sf_signal_announce;
 volatile sig_atomic_t sf_signal_hangup;
 
-/* an eventfd: what waits for it wakes even if the signal came just before it began; -1: none */
+/* the eventfd of a loop, which wakes even if the signal came just before it slept; -1: none */
 static volatile sig_atomic_t wakeup_fd = -1;
 
-static int terminal = -1; /* whose foreground the program was started in; -1: none */
+static int terminal = -1; /* the terminal in whose foreground the program was started; -1: none */
 
-/* read by any thread, written by the handler only; lock-free, as a handler must be */
+/* read by any thread, written by the handler; lock-free, because a handler must not wait */
 static atomic_uint hurry;
 
 unsigned sf_signal_hurry(void *unused)
@@ -38,7 +37,7 @@ void sf_signals_wake(struct sf_wakeup *wakeup)
 	wakeup_fd = wakeup ? wakeup->fd : -1;
 }
 
-/* By a handler: write() is allowed there. */
+/* Called by handlers, in which write() is allowed. */
 static void wake(void)
 {
 	const uint64_t one = 1;
@@ -49,7 +48,7 @@ static void wake(void)
 	errno = kept;
 }
 
-/* Only the main thread runs it, and never twice at a time: see sa_mask. */
+/* Never runs twice at a time: see sa_mask. */
 static void on_stop(int number)
 {
 	static int64_t counted_ns;
@@ -70,7 +69,7 @@ static void on_stop(int number)
 	}
 }
 
-/* A terminal that is gone answers nothing but that; poll() may be called by a handler. */
+/* True if the terminal was closed. Called by a handler, in which poll() is allowed. */
 static bool terminal_has_gone(void)
 {
 	struct pollfd poller = { .fd = terminal };
@@ -94,13 +93,6 @@ static void on_stats(int number)
 {
 	(void)number;
 	sf_signal_stats = 1;
-	wake();
-}
-
-static void on_announce(int number)
-{
-	(void)number;
-	sf_signal_announce = 1;
 	wake();
 }
 
@@ -143,7 +135,7 @@ void sf_signals_catch(void)
 {
 	struct sigaction stop = { .sa_handler = on_stop };
 	struct sigaction stats = { .sa_handler = on_stats, .sa_flags = SA_RESTART };
-	struct sigaction announce = { .sa_handler = on_announce, .sa_flags = SA_RESTART };
+	struct sigaction ignored = { .sa_handler = on_wake, .sa_flags = SA_RESTART };
 	struct sigaction wake = { .sa_handler = on_wake };
 
 	stopping(&stop.sa_mask);
@@ -151,7 +143,8 @@ void sf_signals_catch(void)
 	sigaction(SIGTERM, &stop, NULL);
 	catch_hangup(&stop);
 	sigaction(SIGUSR1, &stats, NULL);
-	sigaction(SIGUSR2, &announce, NULL);
+	/* not SIG_IGN, which would discard one that a loop has not read yet */
+	sigaction(SIGUSR2, &ignored, NULL);
 	sigaction(SF_SIGNAL_WAKE, &wake, NULL);
 }
 
@@ -162,16 +155,6 @@ void sf_signals_answer(void)
 	sf_signal_hangup = 0;
 	sf_complain("SIGHUP: the run goes on as it is: the configuration is not read again, and no "
 		    "output file is opened again; that takes a restart");
-}
-
-void sf_signals_block(bool block)
-{
-	sigset_t set;
-
-	stopping(&set);
-	sigaddset(&set, SIGUSR1);
-	sigaddset(&set, SIGUSR2);
-	pthread_sigmask(block ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
 }
 
 const char *sf_signal_name(int number)
