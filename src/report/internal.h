@@ -99,8 +99,8 @@ struct sf_page {
 	uint64_t unnamed; /* rows whose name did not fit */
 	uint32_t columns; /* OR of the facts that some row has, as SF_KNOWN_… */
 	struct sf_hash_key key;
-	/* elements of this build's registry; 0: none */
-	uint16_t name_ids[6], country_ids[2];
+	/* elements of this build's registry; NULL: none */
+	const struct sf_element *names[6], *countries[2], *as[2], *app;
 };
 
 /* page.c: the number of a host; false: no memory. */

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/element_id.h"
 #include "report/internal.h"
 
 #include "spanflow_config.h"
@@ -97,23 +96,19 @@ static int take_networks(struct sf_page *page, struct sf_error *error)
 
 /* ---------------------------------------------------------------- new and free */
 
-/* Elements that some builds know and others do not. */
-static uint16_t element_id(const char *name)
-{
-	const struct sf_element *element = sf_element_find_name(name);
-
-	return element && element->pen == 0 ? element->id : 0;
-}
-
+/* Some elements of names are not known to every build. */
 static void find_elements(struct sf_page *page)
 {
 	static const char *const names[] = { "tlsServerName", "tlsSni", "dnsQueryName", "dnsName",
 		"dnsQName", "httpRequestHost" };
 
 	for (unsigned i = 0; i < 6; i++)
-		page->name_ids[i] = element_id(names[i]);
-	page->country_ids[0] = element_id("sourceCountryCode");
-	page->country_ids[1] = element_id("destinationCountryCode");
+		page->names[i] = sf_element_find_name(names[i]);
+	page->countries[0] = sf_element_find_name("sourceCountry");
+	page->countries[1] = sf_element_find_name("destinationCountry");
+	page->as[0] = sf_element_find_name("bgpSourceAsNumber");
+	page->as[1] = sf_element_find_name("bgpDestinationAsNumber");
+	page->app = sf_element_find_name("applicationName");
 }
 
 static int64_t intern_text(struct sf_page *page, const char *text, size_t length)
@@ -208,10 +203,11 @@ static bool host_of(struct sf_page *page, const struct sf_flow *flow, bool known
 	return sf_page_find_host(page, &host, number);
 }
 
-static const struct sf_field_value *field_of(const struct sf_collected *record, uint16_t id)
+static const struct sf_field_value *field_of(
+	const struct sf_collected *record, const struct sf_element *element)
 {
-	for (unsigned i = 0; record && id && i < record->field_count; i++)
-		if (record->fields[i].id == id && record->fields[i].pen == 0)
+	for (unsigned i = 0; record && element && i < record->field_count; i++)
+		if (record->fields[i].id == element->id && record->fields[i].pen == element->pen)
 			return &record->fields[i];
 	return NULL;
 }
@@ -235,9 +231,8 @@ static int64_t field_text(struct sf_page *page, const struct sf_field_value *fie
 static void take_place(
 	struct sf_page *page, const struct sf_collected *record, unsigned side, uint32_t host)
 {
-	static const uint16_t as_ids[] = { SF_IE_bgpSourceAsNumber, SF_IE_bgpDestinationAsNumber };
-	const struct sf_field_value *country = field_of(record, page->country_ids[side]);
-	const struct sf_field_value *as = field_of(record, as_ids[side]);
+	const struct sf_field_value *country = field_of(record, page->countries[side]);
+	const struct sf_field_value *as = field_of(record, page->as[side]);
 	struct sf_page_facts *facts = &page->facts[host];
 
 	if (country && country->length >= 2 && country->data[0] >= 'A' && country->data[0] <= 'Z')
@@ -269,7 +264,7 @@ static int64_t traits_of(struct sf_page *page, const struct sf_flow *flow, unsig
 		.has = flow->has & (SF_HAS_VLAN | SF_HAS_CVLAN),
 	};
 	int64_t exporter = record ? text_of(page, record->exporter, strlen(record->exporter)) : 0;
-	int64_t app = field_text(page, field_of(record, SF_IE_applicationName));
+	int64_t app = field_text(page, field_of(record, page->app));
 
 	if (exporter < 0 || app < 0)
 		return -1;
@@ -283,7 +278,7 @@ static int64_t name_of(struct sf_page *page, const struct sf_collected *record)
 	int64_t name = 0;
 
 	for (unsigned i = 0; i < 6 && name == 0; i++)
-		name = field_text(page, field_of(record, page->name_ids[i]));
+		name = field_text(page, field_of(record, page->names[i]));
 	return name;
 }
 

@@ -19,10 +19,15 @@ HOSTILE = "</script><img src=x onerror=alert(1)>\"'&\u2028\u202e\x07]]>"
 
 
 def ipfix(records, fields, template=256, at=1_700_000_000):
-    """An IPFIX file of one template: `fields` are (element, length), `records` packed octets."""
-    head = struct.pack("!HH", template, len(fields)) + b"".join(struct.pack("!HH", *f) for f in fields)
+    """An IPFIX file of one template: `fields` are (element, length), or of an enterprise (element,
+    length, number); `records` packed octets."""
+    def specifier(element, length, enterprise=None):
+        if enterprise is None:
+            return struct.pack("!HH", element, length)
+        return struct.pack("!HHI", element | 0x8000, length, enterprise)
+    head = struct.pack("!HH", template, len(fields)) + b"".join(specifier(*f) for f in fields)
     sets = [struct.pack("!HH", 2, 4 + len(head)) + head]
-    size = sum(length for _, length in fields)
+    size = sum(field[1] for field in fields)
     per_set = 60000 // size
     for i in range(0, len(records), per_set):
         data = b"".join(records[i:i + per_set])
@@ -37,6 +42,9 @@ def ipfix(records, fields, template=256, at=1_700_000_000):
 
 # start and end in ms, addresses, ports, protocol, packets, bytes
 FIELDS = [(152, 8), (153, 8), (8, 4), (12, 4), (7, 2), (11, 2), (4, 1), (2, 4), (1, 4)]
+
+
+COUNTRIES = [(1, 2, 32473), (2, 2, 32473)]
 
 
 def flow(i, start=0, source=0x0A000001, destination=0xC6336401, ports=(1024, 443), protocol=6,
@@ -194,13 +202,91 @@ class Browsing(Case):
         self.assertIn(f"of {self.totals(tab)['flows']:,}", lines)
         self.assertEqual(tab.problems + again.problems, [])
 
+    def noteworthy(self):
+        """A beacon, an exfiltration, a scan, remote access inside; countries outside."""
+        inside, server, outside = 0x0A000001, 0x0A000002, 0xC6336401
+        flows = [(flow(0, source=inside + 4, destination=outside + 9, ports=(5000, 443), octets=9_000_000,
+                       packets=7000), b"\0\0DE"),
+                 (flow(0, source=outside + 9, destination=inside + 4, ports=(443, 5000), octets=20_000,
+                       start=3), b"DE\0\0")]
+        for i in range(12):
+            flows.append((flow(0, source=inside + 5, destination=outside + 7, ports=(6000 + i, 8443),
+                               start=30_000 * i), b"\0\0BR"))
+        for i in range(150):
+            flows.append((flow(0, source=outside, destination=inside + i % 3, ports=(7000, 1 + i)), b"US\0\0"))
+        flows.append((flow(0, source=inside, destination=server, ports=(8000, 445), start=5), bytes(4)))
+        flows.append((flow(0, source=server, destination=inside, ports=(445, 8000), start=6), bytes(4)))
+        path = self.file("flows.ipfix", ipfix([a + b for a, b in flows], FIELDS + COUNTRIES))
+        self.report(path)
+        return path
+
+    def colours(self, tab, chart):
+        """How many different colours a chart has."""
+        return tab.evaluate(f"""(() => {{
+            const canvas = document.querySelector('#chart-{chart} canvas');
+            const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d', {{ willReadFrequently: true }});
+            copy.drawImage(canvas, 0, 0);
+            return new Set(new Uint32Array(copy.getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size;
+        }})()""")
+
+    def test_every_chart_is_drawn(self):
+        self.noteworthy()
+        tab = self.open()
+        charts = json.loads(tab.evaluate(
+            "JSON.stringify([...document.querySelectorAll('.chart')].map(c => c.id.slice(6)))"))
+        self.assertEqual(set(charts), {"time", "protocols", "services", "hosts", "tree", "activity", "links",
+                                       "countries"})
+        for theme in ("light", "dark"):
+            tab.evaluate(f"document.documentElement.dataset.theme === '{theme}' || "
+                         "document.querySelector('[aria-label*=dark]').click()")
+            for chart in charts:
+                self.assertGreater(self.colours(tab, chart), 10, (theme, chart))
+                self.assertTrue(tab.evaluate(
+                    f"document.getElementById('chart-{chart}').getAttribute('aria-label').length > 20"))
+        tab.evaluate("location.hash = 'links=services'")
+        tab.wait("document.querySelector('#links select').value === 'services'")
+        self.assertGreater(self.colours(tab, "links"), 10)
+        self.assertEqual(tab.problems, [])
+
+    def test_what_stands_out(self):
+        path = self.noteworthy()
+        tab = self.open()
+        found = tab.evaluate("document.getElementById('findings').textContent")
+        self.assertIn("10.0.0.5 sent 9.00 MB to 198.51.100.10 and got 20.0 kB back", found)
+        self.assertIn("10.0.0.6 called 198.51.100.8 (tcp/8443) 12 times, every 30 s", found)
+        self.assertIn("198.51.100.1 tried 3 hosts and 150 ports; 150 of 150 flows were not answered", found)
+        self.assertIn("10.0.0.1 → 10.0.0.2 (remote access)",
+                      tab.evaluate("document.getElementById('links').textContent"))
+        servers = tab.evaluate("document.getElementById('servers').textContent")
+        self.assertIn("tcp/445 smb", servers)
+        self.assertNotIn("8443", servers)
+        pair = "host 10.0.0.5 and host 198.51.100.10"
+        for panel, label, where in (("findings", "10.0.0.5", pair),
+                                    ("countries", "DE Germany", pair + " and country DE")):
+            self.choose(tab, panel, label)
+            self.assertEqual(self.totals(tab), self.shown(path, where))
+        self.assertEqual(tab.problems, [])
+
+    def test_hosts_are_brushed(self):
+        path = self.noteworthy()
+        tab = self.open()
+        box = json.loads(tab.evaluate(
+            "document.getElementById('chart-hosts').scrollIntoView({ block: 'center' }),"
+            "JSON.stringify(document.getElementById('chart-hosts').getBoundingClientRect())"))
+        tab.drag(box["x"] + box["width"] * 0.6, box["y"] + 47, box["x"] + box["width"] * 0.97, box["y"] + 360)
+        tab.wait("location.hash.startsWith('#host=')")
+        hosts = tab.evaluate("location.hash")[6:].split(",")
+        self.assertIn("10.0.0.5", hosts)
+        self.assertEqual(self.totals(tab), self.shown(path, f"host in [{', '.join(hosts)}]"))
+        self.assertEqual(tab.problems, [])
+
     def test_a_time_is_brushed(self):
         records = [flow(i, start=100 * i, ports=(2000 + i, 443)) for i in range(1000)]
         path = self.file("flows.ipfix", ipfix(records, FIELDS))
         self.report(path)
         tab = self.open()
         box = json.loads(tab.evaluate(
-            "document.getElementById('chart-time').scrollIntoView(),"
+            "document.getElementById('chart-time').scrollIntoView({ block: 'center' }),"
             "JSON.stringify(document.getElementById('chart-time').getBoundingClientRect())"))
         middle = box["y"] + box["height"] / 2
         tab.drag(box["x"] + box["width"] * 0.3, middle, box["x"] + box["width"] * 0.6, middle)

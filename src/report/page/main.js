@@ -1,22 +1,32 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Puts the page together: data, filters, panels, and the state in the URL's fragment.
 import * as echarts from 'echarts/core';
-import { BarChart, PieChart } from 'echarts/charts';
-import { BrushComponent, GridComponent, LegendComponent, TooltipComponent } from 'echarts/components';
+import { BarChart, GraphChart, HeatmapChart, MapChart, PieChart, SankeyChart, ScatterChart, TreemapChart } from 'echarts/charts';
+import { BrushComponent, GeoComponent, GridComponent, LegendComponent, TooltipComponent, VisualMapComponent } from 'echarts/components';
+import { LabelLayout } from 'echarts/features';
 import { CanvasRenderer } from 'echarts/renderers';
 import { decode, serviceName } from './data.js';
 import { h, replace } from './dom.js';
 import { header } from './header.js';
+import { activityPanel } from './panel-activity.js';
 import { protocolPanel, servicePanel } from './panel-bars.js';
+import { bubblePanel } from './panel-bubble.js';
+import { linksPanel } from './panel-links.js';
+import { mapPanel } from './panel-map.js';
 import { notesPanel } from './panel-notes.js';
+import { serverPanel } from './panel-servers.js';
 import { tablePanel } from './panel-table.js';
 import { timePanel } from './panel-time.js';
+import { treePanel } from './panel-tree.js';
 import { emptyState, fragmentOf, stateFromFragment } from './state.js';
 import { Store } from './store.js';
 
-echarts.use([BarChart, PieChart, BrushComponent, GridComponent, LegendComponent, TooltipComponent, CanvasRenderer]);
+echarts.use([BarChart, GraphChart, HeatmapChart, MapChart, PieChart, SankeyChart, ScatterChart, TreemapChart,
+  BrushComponent, GeoComponent, GridComponent, LegendComponent, TooltipComponent, VisualMapComponent, LabelLayout,
+  CanvasRenderer]);
 
-const PANELS = [timePanel, protocolPanel, servicePanel, tablePanel, notesPanel];
+const PANELS = [timePanel, protocolPanel, servicePanel, bubblePanel, treePanel, serverPanel, activityPanel, linksPanel,
+  mapPanel, tablePanel, notesPanel];
 
 class Page {
   constructor(data) {
@@ -74,7 +84,7 @@ async function begin() {
   page.everything = page.store.totals();
   page.totals = page.everything;
   const top = header(page);
-  page.panels = [top, ...PANELS.map(make => make(page))];
+  page.panels = [top, ...PANELS.map(make => make(page)).filter(Boolean)];
   replace(document.getElementById('app'),
     h('a', { class: 'hidden skip', href: '#flows-title' }, 'To the table of flows'),
     top.element, h('main', {}, page.panels.slice(1).map(panel => panel.element)));

@@ -9,7 +9,7 @@ export function colours() {
   const style = getComputedStyle(document.documentElement);
   const get = name => style.getPropertyValue(`--${name}`).trim();
   return {
-    text: get('text'), faint: get('faint'), line: get('line'), panel: get('panel'), accent: get('accent'),
+    text: get('text'), faint: get('faint'), line: get('line'), panel: get('panel'), back: get('back'), accent: get('accent'),
     warn: get('warn'), local: get('local'), remote: get('remote'),
     series: ['s1', 's2', 's3', 's4', 's5', 's6', 's7', 's8'].map(get),
   };

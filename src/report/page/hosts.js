@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Sums by host: what each sent and received.
+
+export function hostSums(store, except) {
+  const { rows, hosts } = store.data;
+  const column = () => new Float64Array(hosts.length);
+  const sums = { sent: { bytes: column(), packets: column(), flows: column() },
+    received: { bytes: column(), packets: column(), flows: column() } };
+  store.each(except, i => {
+    for (const [side, host] of [[sums.sent, rows.src[i]], [sums.received, rows.dst[i]]]) {
+      side.bytes[host] += rows.bytes[i];
+      side.packets[host] += rows.packets[i];
+      side.flows[host] += rows.flows[i];
+    }
+  });
+  return sums;
+}
+
+// { key, bytes, packets, flows } of a host, both directions; a flow of a host with itself counts once.
+export function sumOfHost({ sent, received }, host) {
+  return { key: host, bytes: sent.bytes[host] + received.bytes[host],
+    packets: sent.packets[host] + received.packets[host], flows: sent.flows[host] + received.flows[host] };
+}
+
+// The hosts with most of a measure: { items, all }.
+export function topHosts(sums, measure, count) {
+  const items = [];
+  for (let host = 0; host < sums.sent.flows.length; host++)
+    if (sums.sent.flows[host] + sums.received.flows[host])
+      items.push(sumOfHost(sums, host));
+  const all = items.length;
+  items.sort((a, b) => b[measure] - a[measure] || a.key - b.key);
+  return { items: items.slice(0, count), all };
+}
+
+// The network that a host is shown in: /24 of IPv4, /48 of IPv6.
+export function networkOf(host) {
+  if (host.version === 4)
+    return `${host.bytes[0]}.${host.bytes[1]}.${host.bytes[2]}.0/24`;
+  if (host.version === 6) {
+    const group = i => (host.bytes[i] << 8 | host.bytes[i + 1]).toString(16);
+    return `${group(0)}:${group(2)}:${group(4)}::/48`;
+  }
+  return 'no address';
+}

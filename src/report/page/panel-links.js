@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Who talks to whom: a network of hosts, or a Sankey diagram from clients over services to servers.
+import { serviceName } from './data.js';
+import { h, tip } from './dom.js';
+import { MEASURES, serviceLabel } from './format.js';
+import { colours, Panel, tooltip } from './panel.js';
+import { sumBy, top } from './store.js';
+
+const MOST = 100;
+const MOST_LATERAL = 40;
+const ANSWER = 2;
+// Services by which somebody who is inside gets further: SSH, Telnet, MSRPC, NetBIOS, SMB, RDP, VNC, WinRM.
+const LATERAL = new Set(['tcp/22', 'tcp/23', 'tcp/135', 'tcp/139', 'tcp/445', 'tcp/3389', 'tcp/5900', 'tcp/5985', 'tcp/5986']);
+
+// Links from client to server: { key, bytes, packets, flows, client, server, lateral }.
+function linksOf(page) {
+  const { rows, hosts } = page.data;
+  const size = hosts.length;
+  const lateral = new Map();
+  const keyOf = i => {
+    const [client, server] = rows.role[i] === ANSWER ? [rows.dst[i], rows.src[i]] : [rows.src[i], rows.dst[i]];
+    const key = client * size + server;
+    if (hosts[client].local && hosts[server].local) {
+      const name = serviceName(rows.service[i]);
+      if (LATERAL.has(name) && rows.role[i])
+        lateral.set(key, (lateral.get(key) ?? new Set()).add(name));
+    }
+    return key;
+  };
+  const { measure } = page.state;
+  const sums = sumBy(page.store, ['pair'], keyOf);
+  const { items, all } = top(sums, measure, MOST);
+  const shown = new Set(items.map(item => item.key));
+  const further = [...lateral.keys()].filter(key => !shown.has(key)).slice(0, MOST_LATERAL).map(key => sums.get(key));
+  const links = [...items, ...further].map(sum => ({ ...sum, client: Math.floor(sum.key / size), server: sum.key % size,
+    lateral: lateral.get(sum.key) }));
+  return { links, all };
+}
+
+function networkSeries(page, links, c) {
+  const { hosts } = page.data;
+  const { measure } = page.state;
+  const weights = new Map();
+  for (const link of links)
+    for (const host of [link.client, link.server])
+      weights.set(host, (weights.get(host) ?? 0) + link[measure]);
+  const most = Math.log1p(Math.max(1, ...links.map(link => link[measure])));
+  const named = new Set([...weights].sort((a, b) => b[1] - a[1]).slice(0, 25).map(([host]) => host));
+  for (const link of links.filter(found => found.lateral))
+    named.add(link.client).add(link.server);
+  return { type: 'graph', layout: 'force', roam: true, force: { layoutAnimation: false, repulsion: 55, edgeLength: [18, 70], gravity: 0.3 },
+    edgeSymbol: ['none', 'arrow'], edgeSymbolSize: 6, labelLayout: { hideOverlap: true },
+    data: [...weights].map(([host, weight]) => ({ id: String(host), name: hosts[host].name, host,
+      symbolSize: 6 + 1.4 * Math.log2(1 + weight / (measure === 'bytes' ? 1000 : 1)),
+      itemStyle: { color: hosts[host].local ? c.local : c.remote },
+      label: { show: named.has(host), position: 'right', color: c.text, fontSize: 10 } })),
+    links: links.map(link => ({ source: String(link.client), target: String(link.server), link,
+      lineStyle: { width: 0.6 + 4 * Math.log1p(link[measure]) / most, curveness: 0.12, opacity: link.lateral ? 0.95 : 0.4,
+        color: link.lateral ? c.warn : hosts[link.client].local && hosts[link.server].local ? c.local : c.faint } })) };
+}
+
+function sankeySeries(page, c) {
+  const { rows, hosts } = page.data;
+  const { measure } = page.state;
+  const size = hosts.length;
+  const sums = sumBy(page.store, ['pair'], i => {
+    const [client, server] = rows.role[i] === ANSWER ? [rows.dst[i], rows.src[i]] : [rows.src[i], rows.dst[i]];
+    return `${client * size + server} ${rows.service[i]}`;
+  });
+  const nodes = new Map();
+  const links = new Map();
+  const node = (side, key, label, color) => {
+    const id = `${side} ${key}`;
+    nodes.set(id, { name: id, label: { formatter: label }, itemStyle: { color } });
+    return id;
+  };
+  const add = (source, target, value, link) => {
+    const key = `${source}>${target}`;
+    const found = links.get(key) ?? links.set(key, { source, target, value: 0, link }).get(key);
+    found.value += value;
+  };
+  for (const sum of top(sums, measure, 40).items) {
+    const [pair, service] = sum.key.split(' ').map(Number);
+    const [client, server] = [Math.floor(pair / size), pair % size];
+    const middle = node('service', service, serviceLabel(serviceName(service)), c.faint);
+    const link = { client, server };
+    add(node('client', client, hosts[client].name, hosts[client].local ? c.local : c.remote), middle, sum[measure] || 1, null);
+    add(middle, node('server', server, hosts[server].name, hosts[server].local ? c.local : c.remote), sum[measure] || 1, link);
+  }
+  return { type: 'sankey', data: [...nodes.values()], links: [...links.values()], left: 10, right: 150, nodeGap: 6,
+    label: { color: c.text, fontSize: 10 }, lineStyle: { color: c.faint, opacity: 0.25 }, emphasis: { focus: 'adjacency' } };
+}
+
+export function linksPanel(page) {
+  const panel = new Panel(page, { id: 'links', title: 'Who talks to whom', wide: true, height: 520,
+    help: 'An arrow goes from the host that asks to the host that serves; wide arrows carry much. Blue hosts are inside, ' +
+      'others outside. Red arrows are answered remote access between hosts inside (SSH, SMB, RDP, WinRM, VNC ...): the ' +
+      'ways of administrators, and of intruders who move on. The diagram of services goes from clients on the left over ' +
+      'services to servers. A click on an arrow chooses the pair, on a host the host. The wheel zooms.' });
+  const { hosts } = page.data;
+  const form = h('select', { 'aria-label': 'Form of the chart', onchange: () => page.change({ links: form.value }) },
+    h('option', { value: 'network' }, 'Network'), h('option', { value: 'services' }, 'Services'));
+  panel.tools.append(form);
+  const pairName = link => `${hosts[link.client].name}>${hosts[link.server].name}`;
+  panel.ready = chart => chart.on('click', ({ data }) => {
+    if (data?.link)
+      page.toggle('pair', pairName(data.link));
+    else if (data?.host !== undefined)
+      page.toggle('host', hosts[data.host].name);
+  });
+  return { element: panel.element, update() {
+    const c = colours();
+    const { text, title } = MEASURES[page.state.measure];
+    const { links, all } = linksOf(page);
+    const sankey = page.state.links === 'services';
+    const measure = page.state.measure;
+    form.value = sankey ? 'services' : 'network';
+    const describe = ({ data, dataType, name, value }) => {
+      if (data.link && !sankey)
+        return tip(`${hosts[data.link.client].name} → ${hosts[data.link.server].name}`, `${title}: ${text(data.link[measure])}`,
+          data.link.lateral ? `Remote access: ${[...data.link.lateral].map(serviceLabel).join(', ')}` : '');
+      return tip(dataType === 'edge' ? title : data.label?.formatter ?? name, value === undefined ? '' : text(value));
+    };
+    panel.draw({ tooltip: tooltip(c, describe), series: [sankey ? sankeySeries(page, c) : networkSeries(page, links, c)] },
+      `${links.length} links between hosts, ${links.filter(link => link.lateral).length} of them remote access inside. Largest: ` +
+      links.slice(0, 5).map(link => `${hosts[link.client].name} to ${hosts[link.server].name} ${text(link[measure])}`).join(', '));
+    panel.list('Pairs of client and server', links.slice(0, 30).map(link => ({
+      label: `${hosts[link.client].name} → ${hosts[link.server].name}${link.lateral ? ' (remote access)' : ''}`, sum: link,
+      chosen: page.state.pair.includes(pairName(link)), choose: () => page.toggle('pair', pairName(link)) })), all);
+  } };
+}
