@@ -136,6 +136,13 @@ SF_CHECKED int sf_plan_source_parse(
 /* Frees what sf_plan_source_parse() has allocated. */
 void sf_plan_source_free(struct sf_plan_source *source);
 
+/*
+ * Opens a source without an engine. `workers`: see sf_plan. The caller closes it with sf_capture_close().
+ * Any thread. Returns 0, or a negative code with the reason in `error`.
+ */
+SF_CHECKED int sf_plan_source_open(struct sf_capture **capture, const struct sf_plan_source *source,
+	unsigned workers, struct sf_error *error);
+
 /* Parts of a plan that a run could change or make anew by themselves. */
 enum sf_plan_part {
 	SF_PART_SOURCE,

@@ -52,6 +52,12 @@ struct sf_mirror_host {
 	unsigned queues;
 };
 
+struct sf_capture;
+
+/* Fills `host` from an open source and the settings of its interfaces. `name` is lent. */
+void sf_mirror_host_learn(
+	struct sf_mirror_host *host, struct sf_capture *capture, const char *name);
+
 #define SF_MIRROR_PAIRS 4096
 
 /* A TCP conversation, and the directions and queues of its packets. */

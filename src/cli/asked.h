@@ -5,7 +5,7 @@
 
 #include "ask/groups.h"
 #include "ask/where.h"
-#include "cli/options.h"
+#include "options/options.h"
 
 struct sf_asked {
 	struct sf_where *where;   /* conditions; NULL: none */

@@ -7,7 +7,7 @@
 #include "ask/recipe.h"
 #include "cli/asked.h"
 #include "cli/command.h"
-#include "cli/signals.h"
+#include "service/signals.h"
 
 static int list_recipes(void)
 {

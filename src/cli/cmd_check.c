@@ -11,49 +11,15 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/ethtool.h"
-#include "base/netdev.h"
 #include "check/mirror.h"
 #include "check/observe.h"
 #include "cli/command.h"
 #include "cli/plan.h"
 #include "cli/report.h"
-#include "cli/signals.h"
-#include "engine/input.h"
 #include "guard/privileges.h"
+#include "service/signals.h"
 
 #define DEFAULT_NS (10 * SF_NS_PER_S)
-
-static const char *const stripping[] = { "rx-vlan-hw-parse", NULL };
-
-/* Adds the properties of an interface of the kernel; other devices add nothing. */
-static void learn_device(struct sf_mirror_host *host, const char *name)
-{
-	struct sf_netdev netdev;
-
-	if (sf_netdev_open(&netdev, name, NULL) < 0)
-		return;
-	if (host->mac_count < sizeof(host->mac) / sizeof(host->mac[0]))
-		memcpy(host->mac[host->mac_count++], netdev.mac, sizeof(netdev.mac));
-	if (!host->mtu || netdev.mtu < host->mtu)
-		host->mtu = netdev.mtu;
-	host->merging |= sf_ethtool_features_any(&netdev, sf_ethtool_merging);
-	host->tags_stripped |= sf_ethtool_features_any(&netdev, stripping);
-	sf_netdev_close(&netdev);
-}
-
-static void learn_host(struct sf_mirror_host *host, const struct sf_input *input, const char *name)
-{
-	struct sf_capture *capture = input->capture;
-	const struct sf_interface *interface;
-
-	*host = (struct sf_mirror_host){
-		.name = name, .file = !capture->live, .queues = capture->queues
-	};
-	for (unsigned slot = 0;
-		capture->live && (interface = capture->ops->interface(capture, slot)); slot++)
-		learn_device(host, interface->name);
-}
 
 /* A line on standard error: at the start, and on a terminal each second in its place. */
 struct watching {
@@ -89,7 +55,7 @@ static void tell_progress(struct sf_timer *timer)
 
 static void on_signal(void *context)
 {
-	sf_signals_answer();
+	sf_answer_hangup();
 	if (sf_signal_stop)
 		sf_observation_stop(context);
 }
@@ -196,16 +162,17 @@ static void print_json(double seconds, const struct sf_mirror *mirror,
 }
 
 /* Watches and prints. Returns the exit status. */
-static int check(const struct sf_options *options, struct sf_input *input, struct sf_mirror *mirror)
+static int check(
+	const struct sf_options *options, struct sf_capture *capture, struct sf_mirror *mirror)
 {
 	struct sf_finding findings[SF_FINDINGS_MAX];
 	struct sf_capture_stats stats = { 0 };
-	double seconds = watch(mirror, input->capture, options);
+	double seconds = watch(mirror, capture, options);
 	unsigned count;
 
 	if (seconds < 0)
 		return SF_EXIT_BLIND;
-	input->capture->ops->stats(input->capture, &stats);
+	sf_capture_stats(capture, &stats);
 	count = sf_mirror_findings(mirror, &stats, seconds, findings);
 	if (options->output == SF_OUTPUT_JSON)
 		print_json(seconds, mirror, findings, count);
@@ -229,18 +196,17 @@ static const char *name_of(const struct sf_options *options)
 	return colon ? colon + 1 : name;
 }
 
-static int open_source(struct sf_input *input, const struct sf_plan *plan, struct sf_error *error)
+static int open_source(
+	struct sf_capture **capture, const struct sf_plan *plan, struct sf_error *error)
 {
-	int err = 0;
+	int err = sf_permits_refuse_twice(plan, error);
 
-	if (sf_source_is_live(&plan->sources[0]))
-		err = sf_permits_refuse_twice(plan, error);
-	return err ? err : sf_input_open(input, &plan->sources[0], plan, NULL, NULL, error);
+	return err ? err : sf_plan_source_open(capture, &plan->sources[0], plan->workers, error);
 }
 
 int sf_cmd_check(struct sf_options *options)
 {
-	struct sf_input input = { .span = 1 };
+	struct sf_capture *capture = NULL;
 	struct sf_made_plan made = { 0 };
 	struct sf_mirror *mirror = malloc(sizeof(*mirror));
 	struct sf_mirror_host host;
@@ -253,30 +219,28 @@ int sf_cmd_check(struct sf_options *options)
 		sf_complain("check looks at one source (-i SOURCE) or at capture files (-r FILE)");
 		return SF_EXIT_USAGE;
 	}
-	input.interfaces = calloc(1, sizeof(*input.interfaces));
 	/* the interface's settings stay as they are: check reports them */
 	options->keep_offloads = true;
 	options->keep_link = true;
 	options->no_wait = true;
 	sf_signals_catch();
-	if (!status && input.interfaces)
+	if (!status)
 		status = sf_made_plan_init(&made, options, &error);
-	if (!status && input.interfaces)
-		status = open_source(&input, &made.plan, &error);
+	if (!status)
+		status = open_source(&capture, &made.plan, &error);
 	if (!status) {
-		learn_host(&host, &input, name_of(options));
+		sf_mirror_host_learn(&host, capture, name_of(options));
 		status = sf_mirror_init(mirror, &host);
 	}
 	if (status < 0) {
 		sf_complain("%s", error.text);
 		status = SF_EXIT_BLIND;
 	} else {
-		status = check(options, &input, mirror);
+		status = check(options, capture, mirror);
 		sf_mirror_fini(mirror);
 	}
-	sf_input_close(&input);
+	sf_capture_close(capture);
 	sf_made_plan_fini(&made);
-	free(input.interfaces);
 	free(mirror);
 	return status;
 }

@@ -10,9 +10,9 @@
 #include "base/clock.h"
 #include "cli/collected.h"
 #include "cli/command.h"
-#include "cli/metrics.h"
-#include "cli/signals.h"
+#include "metrics/metrics.h"
 #include "receive/receiver.h"
+#include "service/signals.h"
 
 #define COMPLAINTS     10 /* bad messages that are described; all are counted */
 #define DEFAULT_LISTEN "udp://:4739"
@@ -120,7 +120,7 @@ static void report(struct collect *collect, const char *ended)
 
 static void on_signal(void *context)
 {
-	sf_signals_answer();
+	sf_answer_hangup();
 	look_for_end(context);
 }
 
@@ -176,11 +176,11 @@ static bool is_hindered(void *context, char *text, size_t size)
 static int open_metrics(struct collect *collect, struct sf_error *error)
 {
 	const struct sf_metrics_owner owner = { write_metrics, is_hindered, collect };
-	int err = sf_metrics_open(&collect->metrics, collect->options->metrics, &owner,
-		collect->options->quiet, error);
+	int err = sf_metrics_open(&collect->metrics, collect->options->metrics, &owner, error);
 
 	if (err)
 		return err;
+	sf_tell_metrics(&collect->metrics, collect->options);
 	err = sf_metrics_join(&collect->metrics, collect->loop);
 	return err ? sf_error_set(error, err, "--metrics: %s", sf_strerror(err)) : 0;
 }

@@ -13,10 +13,10 @@
 #include "base/clock.h"
 #include "cli/asked.h"
 #include "cli/command.h"
-#include "cli/counters.h"
-#include "cli/signals.h"
 #include "flows/flows.h"
+#include "metrics/counters.h"
 #include "report/page.h"
+#include "service/signals.h"
 
 #define MARK      "<meta name=\"generator\" content=\"spanflow report\">"
 #define MARK_SPAN 4096 /* bytes at the begin of a page that have the mark */
@@ -42,7 +42,7 @@ static int take(void *context, const struct sf_flow *flow, const struct sf_colle
 static bool stop(void *context)
 {
 	(void)context;
-	sf_signals_answer();
+	sf_answer_hangup();
 	return sf_signal_stop;
 }
 
@@ -223,7 +223,7 @@ static void wait_until(int64_t mono)
 
 	while (!sf_signal_stop && sf_clock_read(CLOCK_MONOTONIC) < mono) {
 		nanosleep(&pause, NULL);
-		sf_signals_answer();
+		sf_answer_hangup();
 	}
 }
 

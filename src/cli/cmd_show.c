@@ -6,14 +6,14 @@
  */
 #include "cli/collected.h"
 #include "cli/command.h"
-#include "cli/signals.h"
 #include "collect/gather.h"
+#include "service/signals.h"
 
 static void look_at_signals(struct sf_collected_sink *sink)
 {
 	if (sf_signal_stop)
 		sf_collector_stop(sink->collector);
-	sf_signals_answer();
+	sf_answer_hangup();
 	if (sf_signal_stats) {
 		sf_signal_stats = 0;
 		sf_collected_report(sink, NULL, "request");

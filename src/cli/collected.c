@@ -11,10 +11,10 @@
 #include "cli/asked.h"
 #include "cli/collected.h"
 #include "cli/command.h"
-#include "cli/counters.h"
 #include "cli/output.h"
 #include "cli/report.h"
-#include "cli/signals.h"
+#include "metrics/counters.h"
+#include "service/signals.h"
 
 #define LOOK_EVERY 1024 /* flow records, for what the exporter lost */
 #define COMPLAINTS 10   /* exporters whose refused template is described; all are counted */

@@ -10,7 +10,8 @@
 #include <spanflow/export.h>
 
 #include "cli/asked.h"
-#include "cli/options.h"
+#include "metrics/counters.h"
+#include "options/options.h"
 
 struct sf_collected_sink {
 	const struct sf_options *options;
@@ -58,14 +59,6 @@ bool sf_collected_finish(struct sf_collected_sink *sink);
 bool sf_collected_balanced(const struct sf_collected_sink *sink);
 
 void sf_collected_close(struct sf_collected_sink *sink);
-
-/* Counters of datagrams and connections, for `collect`. */
-struct sf_collected_input {
-	uint64_t datagrams; /* received, `undecoded` included */
-	uint64_t dropped;   /* by the kernel */
-	uint64_t undecoded; /* received, but not decoded when the run ended */
-	uint64_t connections, refused, broken; /* struct sf_inflows */
-};
 
 /*
  * Prints the statistics to standard error, in the form that the options name. `received`: NULL if

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "cli/options.h"
+#include "options/options.h"
 
 /* Exit statuses. */
 enum {
@@ -27,14 +27,16 @@ int sf_cmd_report(struct sf_options *options);
 /* Prints "spanflow: …" to standard error. */
 void sf_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/*
- * Writes words from column `column` on, wrapped at 80 columns, each further line indented. Returns the
- * column behind the last word.
- */
-size_t sf_wrap(FILE *stream, const char *text, size_t column, size_t indent);
-
 /* After printing to standard output: SF_EXIT_OK, or says why it could not be written. */
 int sf_exit_printed(void);
+
+struct sf_metrics;
+
+/* Says where the metrics are, if there are any; unless --quiet. */
+void sf_tell_metrics(const struct sf_metrics *metrics, const struct sf_options *options);
+
+/* Says what became of a SIGHUP, if one came. By the main thread. */
+void sf_answer_hangup(void);
 
 /* Prints the error; returns the exit status that belongs to it. */
 int sf_exit_error(const struct sf_error *error);

@@ -3,6 +3,8 @@
 #include <stdarg.h>
 
 #include "cli/command.h"
+#include "metrics/metrics.h"
+#include "service/signals.h"
 
 const struct sf_command sf_commands[] = {
 	{ "meter", SF_METER, "(-i SOURCE... | -r FILE...) [OPTION]...", "packets to flow records",
@@ -103,6 +105,23 @@ void sf_complain(const char *format, ...)
 	vfprintf(stderr, format, arguments);
 	va_end(arguments);
 	fputc('\n', stderr);
+}
+
+void sf_tell_metrics(const struct sf_metrics *metrics, const struct sf_options *options)
+{
+	const char *url = sf_metrics_url(metrics);
+
+	if (url && !options->quiet)
+		fprintf(stderr, "metrics at %s/metrics\n", url);
+}
+
+void sf_answer_hangup(void)
+{
+	if (!sf_signal_hangup)
+		return;
+	sf_signal_hangup = 0;
+	sf_complain("SIGHUP: the run goes on as it is: the configuration is not read again, and no "
+		    "output file is opened again; that takes a restart");
 }
 
 int sf_exit_error(const struct sf_error *error)

@@ -8,7 +8,7 @@
 #include "base/secure.h"
 #include "base/suggest.h"
 #include "cli/command.h"
-#include "cli/counters.h"
+#include "metrics/counters.h"
 
 #include "spanflow_config.h"
 

@@ -6,7 +6,7 @@
 #include <spanflow/meter.h>
 #include <spanflow/tunnel.h>
 
-#include "cli/options.h"
+#include "options/options.h"
 
 #define AT(member) offsetof(struct sf_options, member)
 

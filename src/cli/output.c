@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "cli/output.h"
-#include "cli/signals.h"
+#include "service/signals.h"
 
 enum sf_output sf_output_form(const struct sf_options *options)
 {

@@ -7,7 +7,7 @@
 
 #include <spanflow/export.h>
 
-#include "cli/options.h"
+#include "options/options.h"
 
 /* The format of printed records, with the default resolved: a table if there is no destination. */
 enum sf_output sf_output_form(const struct sf_options *options);

@@ -11,7 +11,7 @@
 
 #include <spanflow/plan.h>
 
-#include "cli/options.h"
+#include "options/options.h"
 
 struct sf_made_plan {
 	struct sf_plan plan;

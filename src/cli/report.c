@@ -4,11 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/ethertype.h"
 #include "base/value.h"
-#include "cli/counters.h"
 #include "cli/loss.h"
 #include "cli/report.h"
+#include "metrics/counters.h"
 
 #define STRING_MAX (6 * PATH_MAX) /* a path whose characters are all escaped */
 
@@ -122,73 +121,6 @@ static void json_sources(const struct sf_report *report, FILE *stream)
 	fputc(']', stream);
 }
 
-/* Most frames first. */
-static int compare_types(const void *a, const void *b)
-{
-	const struct sf_ethertypes *ethertypes;
-	const typeof(ethertypes->types[0]) *left = a, *right = b;
-
-	if (left->frames != right->frames)
-		return left->frames < right->frames ? 1 : -1;
-	return (int)left->type - (int)right->type;
-}
-
-/* Sorts a copy. Returns how many types it has. */
-static unsigned sort_types(const struct sf_ledger *ledger, struct sf_ethertypes *sorted)
-{
-	unsigned count = 0;
-
-	*sorted = ledger->non_ip;
-	while (count < SF_ETHERTYPES_MAX && sorted->types[count].frames)
-		count++;
-	qsort(sorted->types, count, sizeof(sorted->types[0]), compare_types);
-	return count;
-}
-
-/* 802.2 headers have no type: 0. */
-static void json_types(const struct sf_ledger *ledger, FILE *stream)
-{
-	struct sf_ethertypes sorted;
-	unsigned count = sort_types(ledger, &sorted);
-
-	fputs(",\"nonIpEtherTypes\":[", stream);
-	for (unsigned i = 0; i < count; i++) {
-		uint16_t type = sorted.types[i].type;
-
-		fprintf(stream, "%s{\"etherType\":%u,\"name\":\"%s\",\"frames\":%" PRIu64 "}",
-			i ? "," : "", type == SF_ETHERTYPE_LLC ? 0 : type, sf_ethertype_name(type),
-			sorted.types[i].frames);
-	}
-	fprintf(stream, "],\"nonIpOthers\":%" PRIu64, sorted.others);
-}
-
-static void text_types(const struct sf_ledger *ledger, FILE *stream)
-{
-	enum { SHOWN = 5 };
-	struct sf_ethertypes sorted;
-	unsigned count = sort_types(ledger, &sorted);
-	const char *comma = "nonIp    ";
-
-	for (unsigned i = 0; i < count; i++) {
-		const char *name = sf_ethertype_name(sorted.types[i].type);
-
-		if (i >= SHOWN) {
-			sorted.others += sorted.types[i].frames;
-			continue;
-		}
-		if (*name)
-			fprintf(stream, "%s%s %" PRIu64, comma, name, sorted.types[i].frames);
-		else
-			fprintf(stream, "%sEtherType 0x%04x %" PRIu64, comma, sorted.types[i].type,
-				sorted.types[i].frames);
-		comma = ", ";
-	}
-	if (count && sorted.others)
-		fprintf(stream, ", others %" PRIu64, sorted.others);
-	if (count)
-		fputc('\n', stream);
-}
-
 void sf_report_json(const struct sf_report *report, FILE *stream)
 {
 	struct sf_source_counters sources;
@@ -200,7 +132,7 @@ void sf_report_json(const struct sf_report *report, FILE *stream)
 	sf_report_capture(report, &sources.stats);
 	fputs("{", stream);
 	sf_counters_json(&set, "", stream);
-	json_types(&report->counters.ledger, stream);
+	sf_ethertypes_json(&report->counters.ledger.non_ip, stream);
 	json_destinations(report, stream, true);
 	json_destinations(report, stream, false);
 	json_sources(report, stream);
@@ -301,7 +233,7 @@ static void text_frames(
 		stream);
 	fprintf(stream, "%" PRIu64 " left out", left_out);
 	text_ignored(ledger, stream);
-	text_types(ledger, stream);
+	sf_ethertypes_text(&ledger->non_ip, stream);
 	text_dropped(report, stream);
 }
 

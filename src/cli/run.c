@@ -6,7 +6,7 @@
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/run.h"
-#include "cli/signals.h"
+#include "service/signals.h"
 
 /* Captures that overlap are open at the same time. */
 static void allow_many_files(void)
@@ -92,7 +92,7 @@ static void obey_signals(void *context)
 		sf_enrich_reload(run->enrich);
 	} else if (sf_signal_hangup) {
 		sf_progress_clear(&run->progress);
-		sf_signals_answer();
+		sf_answer_hangup();
 	}
 }
 

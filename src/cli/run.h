@@ -13,14 +13,14 @@
 
 #include "base/loop.h"
 #include "cli/loss.h"
-#include "cli/metrics.h"
-#include "cli/notify.h"
-#include "cli/options.h"
 #include "cli/plan.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "enrich/enrich.h"
 #include "guard/privileges.h"
+#include "metrics/metrics.h"
+#include "options/options.h"
+#include "service/notify.h"
 
 struct sf_run {
 	const struct sf_options *options;

@@ -2,8 +2,9 @@
 /* What the metrics of a metering run show. Thread: the main thread's, which may ask the exporter. */
 #include <stdlib.h>
 
-#include "cli/metrics.h"
+#include "cli/command.h"
 #include "cli/run.h"
+#include "metrics/metrics.h"
 
 static void write_page(void *context, bool openmetrics, FILE *stream)
 {
@@ -52,7 +53,9 @@ static bool hindered(void *context, char *text, size_t size)
 int sf_run_open_metrics(struct sf_run *run, struct sf_error *error)
 {
 	const struct sf_metrics_owner owner = { write_page, hindered, run };
+	int err = sf_metrics_open(&run->metrics, run->options->metrics, &owner, error);
 
-	return sf_metrics_open(
-		&run->metrics, run->options->metrics, &owner, run->options->quiet, error);
+	if (!err)
+		sf_tell_metrics(&run->metrics, run->options);
+	return err;
 }

@@ -177,8 +177,8 @@ static int open_input(struct sf_engine *engine, unsigned i, struct sf_error *err
 	if (err)
 		return err;
 	engine->input_count++;
-	err = sf_input_open(
-		input, source, &engine->plan, engine->steer_key, engine->options.helper, error);
+	err = sf_input_open(input, source, engine->plan.workers, engine->steer_key,
+		engine->options.helper, error);
 	if (!err && input->capture->warning.code)
 		sf_engine_notice(engine, SF_NOTICE_WARNING, "%s", input->capture->warning.text);
 	return err;

@@ -15,14 +15,20 @@ static void appeared(void *context, unsigned slot, const struct sf_interface *in
 		input->interfaces->ifindex[input->point.interface_base + slot] = interface->index;
 }
 
-static int open_live(struct sf_input *input, const struct sf_plan *plan, const uint32_t *steer_key,
-	const struct sf_helper *helper, struct sf_error *error)
+/* A worker that waits for its own packets must not let those of other workers pile up. */
+static bool waits_short(const struct sf_plan_source *source, unsigned workers)
 {
-	const struct sf_plan_source *source = input->source;
-	struct sf_capture_options capture = {
+	return workers > 1 || strchr(source->text, '+');
+}
+
+static struct sf_capture_options live_options(const struct sf_plan_source *source, unsigned workers)
+{
+	bool dpdk = strcmp(source->driver, "dpdk") == 0;
+
+	return (struct sf_capture_options){
 		.names = source->names,
 		.name_count = source->name_count,
-		.queues = plan->workers,
+		.queues = workers,
 		.snaplen = source->snaplen,
 		.ring_bytes = source->ring_bytes,
 		.immediate = source->immediate,
@@ -32,36 +38,20 @@ static int open_live(struct sf_input *input, const struct sf_plan *plan, const u
 		.keep_offloads = source->keep_offloads,
 		.bring_up = !source->keep_link,
 		.wait = !source->no_wait,
-		.appeared = appeared,
-		.context = input,
 		.direction = source->direction,
 		.driver_options = source->driver_options,
 		.filter = source->filter,
-		.steer_key = steer_key,
-		.helper = helper,
-		.wait_ms = SF_WAIT_NEVER,
+		.wait_ms = dpdk && !waits_short(source, workers) ? 0 : SF_WAIT_NEVER,
 	};
-	int err;
-
-	/* a worker that waits for its own packets must not let those of others pile up */
-	input->short_wait = plan->workers > 1 || strchr(source->text, '+');
-	if (strcmp(source->driver, "dpdk") == 0 && !input->short_wait)
-		capture.wait_ms = 0;
-	err = sf_capture_open(&input->capture, source->driver, &capture, error);
-	if (err)
-		return err;
-	input->waits = input->capture->ops->wait != NULL;
-	sf_input_learn(input);
-	return 0;
 }
 
-static int open_files(struct sf_input *input, const struct sf_plan *plan, struct sf_error *error)
+static int open_files(struct sf_capture **capture, const struct sf_plan_source *source,
+	unsigned workers, struct sf_error *error)
 {
-	const struct sf_plan_source *source = input->source;
-	struct sf_capture_options capture = {
+	const struct sf_capture_options options = {
 		.names = source->names,
 		.name_count = source->name_count,
-		.queues = plan->workers,
+		.queues = workers,
 		.realtime = source->realtime,
 		.start_ns = source->start_ns,
 		.end_ns = source->end_ns,
@@ -69,16 +59,44 @@ static int open_files(struct sf_input *input, const struct sf_plan *plan, struct
 
 	if (!sf_capture_driver("file"))
 		return sf_error_set(error, SF_EUNSUPPORTED, "this build cannot read capture files");
-	return sf_capture_open(&input->capture, "file", &capture, error);
+	return sf_capture_open(capture, "file", &options, error);
 }
 
-int sf_input_open(struct sf_input *input, const struct sf_plan_source *source,
-	const struct sf_plan *plan, const uint32_t *steer_key, const struct sf_helper *helper,
-	struct sf_error *error)
+static int open_live(struct sf_input *input, unsigned workers, const uint32_t *steer_key,
+	const struct sf_helper *helper, struct sf_error *error)
+{
+	const struct sf_plan_source *source = input->source;
+	struct sf_capture_options options = live_options(source, workers);
+	int err;
+
+	options.appeared = appeared;
+	options.context = input;
+	options.steer_key = steer_key;
+	options.helper = helper;
+	input->short_wait = waits_short(source, workers);
+	err = sf_capture_open(&input->capture, source->driver, &options, error);
+	if (err)
+		return err;
+	input->waits = input->capture->ops->wait != NULL;
+	sf_input_learn(input);
+	return 0;
+}
+
+int sf_input_open(struct sf_input *input, const struct sf_plan_source *source, unsigned workers,
+	const uint32_t *steer_key, const struct sf_helper *helper, struct sf_error *error)
 {
 	input->source = source;
-	return sf_source_is_live(source) ? open_live(input, plan, steer_key, helper, error)
-					 : open_files(input, plan, error);
+	return sf_source_is_live(source) ? open_live(input, workers, steer_key, helper, error)
+					 : open_files(&input->capture, source, workers, error);
+}
+
+int sf_plan_source_open(struct sf_capture **capture, const struct sf_plan_source *source,
+	unsigned workers, struct sf_error *error)
+{
+	const struct sf_capture_options options = live_options(source, workers);
+
+	return sf_source_is_live(source) ? sf_capture_open(capture, source->driver, &options, error)
+					 : open_files(capture, source, workers, error);
 }
 
 void sf_input_close(struct sf_input *input)

@@ -6,7 +6,7 @@
  *
  *	struct sf_input input = { .interfaces = interfaces, .span = 1024, .domain = 1 };
  *
- *	sf_input_open(&input, &plan->sources[0], plan, steer_key, helper, &error);
+ *	sf_input_open(&input, &plan->sources[0], plan->workers, steer_key, helper, &error);
  *	… sf_capture_recv(input.capture, …); sf_input_learn(&input); …
  *	sf_input_close(&input);
  */
@@ -51,9 +51,8 @@ static inline bool sf_source_is_live(const struct sf_plan_source *source)
  * Opens a source; of its members `interfaces`, `span`, `domain` and `point` are set before. `steer_key`: of
  * sf_steer_hash(). `helper`: see base/helper.h, or NULL.
  */
-int sf_input_open(struct sf_input *input, const struct sf_plan_source *source,
-	const struct sf_plan *plan, const uint32_t *steer_key, const struct sf_helper *helper,
-	struct sf_error *error);
+int sf_input_open(struct sf_input *input, const struct sf_plan_source *source, unsigned workers,
+	const uint32_t *steer_key, const struct sf_helper *helper, struct sf_error *error);
 
 void sf_input_close(struct sf_input *input);
 

@@ -68,6 +68,8 @@ int sf_permits_make(struct sf_permits *permits, const struct sf_plan *plan, stru
 	for (unsigned i = 0; i < plan->source_count && !err; i++) {
 		const struct sf_plan_source *source = &plan->sources[i];
 
+		if (strcmp(source->driver, "file") == 0)
+			continue;
 		err = strcmp(source->driver, "dpdk") == 0 ? permit_device(permits, source, error)
 							  : permit_names(permits, source, error);
 	}

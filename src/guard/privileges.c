@@ -53,13 +53,12 @@ int sf_privileges_start(struct sf_privileges *privileges, const struct sf_plan *
 	struct sf_error *error)
 {
 	bool live = strcmp(plan->sources[0].driver, "file") != 0;
-	int err = 0;
+	int err;
 
 	memset(privileges, 0, sizeof(*privileges));
 	privileges->sandbox.wanted = live && !plan->no_sandbox;
 	privileges->sandbox.metrics = metrics;
-	if (live)
-		err = sf_permits_refuse_twice(plan, error);
+	err = sf_permits_refuse_twice(plan, error);
 	if (!err && privileges->sandbox.wanted)
 		err = start_monitor(privileges, plan, error);
 	if (!err && live && !plan->no_late_collectors)

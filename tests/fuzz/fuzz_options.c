@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "cli/options.h"
+#include "options/options.h"
 
 #define WORDS_MAX 64
 

@@ -227,6 +227,23 @@ def rule_length():
     return bad
 
 
+PLUMBING = re.compile(r"\b(pthread_\w+|thrd_\w+|socket|socketpair|accept4?|bind|listen|epoll_\w+|fork|clone)\(")
+WORDS_MAX = 4600
+
+
+def rule_words():
+    """src/cli has words only: no thread, no socket, no process, and no more lines than are allowed."""
+    bad, lines = [], 0
+    for name in tracked("src/cli/*.[ch]"):
+        text = (TOP / name).read_text()
+        lines += text.count("\n")
+        for found in PLUMBING.findall(COMMENT.sub("", text)):
+            bad.append(f"{name}: {found}() is not for src/cli")
+    if lines > WORDS_MAX:
+        bad.append(f"src/cli has {lines} lines, more than {WORDS_MAX}")
+    return bad
+
+
 def rule_marks():
     """Nothing is left for later in the source, and no machine's paths are in it."""
     mark = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b")

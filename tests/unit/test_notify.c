@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "check_main.h"
-#include "cli/notify.h"
+#include "service/notify.h"
 
 static struct sf_notify notify;
 static struct sf_error error;

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "check_main.h"
-#include "cli/options.h"
+#include "options/options.h"
 
 #define AT(member) offsetof(struct sf_options, member)
 #define S          INT64_C(1000000000)

@@ -16,10 +16,10 @@
 
 #include "base/wire.h"
 #include "check_main.h"
-#include "cli/signals.h"
 #include "engine/engine.h"
 #include "engine/records.h"
 #include "meter/meter_facts.h"
+#include "service/signals.h"
 
 #define QUEUES 3
 #define FRAME  60

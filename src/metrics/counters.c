@@ -3,10 +3,10 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include <spanflow/engine.h>
+
 #include "base/merge.h"
-#include "cli/collected.h"
-#include "cli/counters.h"
-#include "cli/report.h"
+#include "metrics/counters.h"
 
 #define ROW(scope, type, member, kind, json, metric, reason, help, text)                           \
 	{ SF_SCOPE_##scope, SF_COUNTER_##kind, offsetof(struct type, member), json, metric,        \

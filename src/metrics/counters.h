@@ -8,8 +8,8 @@
  *	sf_counters_json(&set, "", stderr);
  *	fputc('}', stderr);
  */
-#ifndef SPANFLOW_CLI_COUNTERS_H
-#define SPANFLOW_CLI_COUNTERS_H
+#ifndef SPANFLOW_METRICS_COUNTERS_H
+#define SPANFLOW_METRICS_COUNTERS_H
 
 #include <stdio.h>
 
@@ -40,6 +40,14 @@ struct sf_counter {
 
 extern const struct sf_counter sf_counters[];
 extern const unsigned sf_counter_count;
+
+/* Counters of datagrams and connections, for `collect`. */
+struct sf_collected_input {
+	uint64_t datagrams;                    /* received, `undecoded` included */
+	uint64_t dropped;                      /* by the kernel */
+	uint64_t undecoded;                    /* received, but not decoded when the run ended */
+	uint64_t connections, refused, broken; /* struct sf_inflows */
+};
 
 struct sf_source_counters {
 	struct sf_capture_stats stats;
@@ -84,7 +92,11 @@ void sf_counters_json(const struct sf_counter_set *set, const char *prefix, FILE
 /* Prints the text with each {path} replaced by the counter that has this path in JSON. */
 void sf_counters_text(const struct sf_counter_set *set, const char *text, FILE *stream);
 
-/* counters_page.c: the page docs/metrics.md. */
+/* ethertypes.c: the types of frames that are not IP, the most frequent ones first. */
+void sf_ethertypes_json(const struct sf_ethertypes *ethertypes, FILE *stream);
+void sf_ethertypes_text(const struct sf_ethertypes *ethertypes, FILE *stream);
+
+/* page.c: the page docs/metrics.md. */
 void sf_counters_page(FILE *stream);
 
 #endif

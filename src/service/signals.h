@@ -16,14 +16,14 @@
  *
  * SIGHUP from a terminal that is being closed is such a signal too, for a run that was started in
  * the foreground of that terminal. Any other SIGHUP is a request to look at files anew: it is
- * answered by sf_signals_answer() and never ends a run. nohup(1) is respected.
+ * answered in words and never ends a run. nohup(1) is respected.
  *
  * The handlers interrupt system calls that wait (no SA_RESTART): a write to a pipe that nobody reads
  * returns with EINTR, and its caller asks sf_signal_hurry(). A signalfd could not do this, nor kill a
  * process whose main thread hangs.
  */
-#ifndef SPANFLOW_CLI_SIGNALS_H
-#define SPANFLOW_CLI_SIGNALS_H
+#ifndef SPANFLOW_SERVICE_SIGNALS_H
+#define SPANFLOW_SERVICE_SIGNALS_H
 
 #include <signal.h>
 #include <stdbool.h>
@@ -39,9 +39,6 @@ extern volatile sig_atomic_t sf_signal_hangup; /* a SIGHUP waits for its answer 
 
 /* 0: there is time; 1, 2: as after the second and the third signal. Any thread; sf_hurry.level. */
 unsigned sf_signal_hurry(void *unused);
-
-/* Says on standard error what became of a SIGHUP, if one came. By the main thread. */
-void sf_signals_answer(void);
 
 /* Installs the handlers. Threads created while they are blocked never run them. */
 void sf_signals_catch(void);

@@ -5,8 +5,8 @@
  * the keys of the configuration file and the OPTIONS section of the man page. A new option is one
  * row here and one member of struct sf_options.
  */
-#ifndef SPANFLOW_CLI_OPTIONS_H
-#define SPANFLOW_CLI_OPTIONS_H
+#ifndef SPANFLOW_OPTIONS_OPTIONS_H
+#define SPANFLOW_OPTIONS_OPTIONS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -218,6 +218,12 @@ int sf_option_unknown(const struct sf_option *table, const struct sf_command *co
 	const char *dashes, const char *name, struct sf_error *error);
 
 int sf_strings_add(struct sf_strings *strings, const char *item);
+
+/*
+ * Writes words from column `column` on, wrapped at 80 columns, each further line indented. Returns the
+ * column behind the last word.
+ */
+size_t sf_wrap(FILE *stream, const char *text, size_t column, size_t indent);
 
 /* --help of one subcommand, of the program, and the OPTIONS section of the man page. */
 void sf_help_command(const struct sf_command *command, const struct sf_option *table, FILE *stream);

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "cli/notify.h"
+#include "service/notify.h"
 
 #define STATUS_NS (10 * SF_NS_PER_S)
 

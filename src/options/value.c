@@ -10,7 +10,7 @@
 
 #include "base/scaled.h"
 #include "base/suggest.h"
-#include "cli/options.h"
+#include "options/options.h"
 
 /* What a scaled value is called, and the units it is written in, the largest first. */
 struct scale {

@@ -4,8 +4,8 @@
  * of lines NAME=VALUE to the socket that $NOTIFY_SOCKET names. Without that variable every function
  * here does nothing.
  */
-#ifndef SPANFLOW_CLI_NOTIFY_H
-#define SPANFLOW_CLI_NOTIFY_H
+#ifndef SPANFLOW_SERVICE_NOTIFY_H
+#define SPANFLOW_SERVICE_NOTIFY_H
 
 #include <stdint.h>
 

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "cli/options.h"
+#include "options/options.h"
 
 /* How each shell completes what an option or subcommand wants. */
 enum want { WANT_NOTHING, WANT_TEXT, WANT_CHOICE, WANT_FILE, WANT_INTERFACE, WANT_USER };

@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/command.h"
-#include "cli/options.h"
+#include "options/options.h"
 
 #include "spanflow_config.h"
 

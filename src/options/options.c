@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/suggest.h"
-#include "cli/options.h"
+#include "options/options.h"
 
 #define NAME_MAX_LENGTH 64
 

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/counters.h"
-#include "cli/metrics.h"
+#include "metrics/counters.h"
+#include "metrics/metrics.h"
 
 #include "spanflow_config.h"
 

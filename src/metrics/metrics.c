@@ -5,8 +5,7 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "cli/command.h"
-#include "cli/metrics.h"
+#include "metrics/metrics.h"
 
 #define CLIENTS_NS  (SF_NS_PER_S / 10) /* clients that are connected are looked at as often */
 #define TEXT        "text/plain; charset=utf-8"
@@ -64,17 +63,15 @@ static void handle(void *context, const struct sf_http_request *request, struct 
 }
 
 int sf_metrics_open(struct sf_metrics *metrics, const char *where,
-	const struct sf_metrics_owner *owner, bool quiet, struct sf_error *error)
+	const struct sf_metrics_owner *owner, struct sf_error *error)
 {
-	int result;
-
 	metrics->owner = *owner;
-	if (!where)
-		return 0;
-	result = sf_http_open(&metrics->http, where, handle, metrics, error);
-	if (result == 0 && !quiet)
-		fprintf(stderr, "metrics at %s/metrics\n", sf_http_name(metrics->http));
-	return result;
+	return where ? sf_http_open(&metrics->http, where, handle, metrics, error) : 0;
+}
+
+const char *sf_metrics_url(const struct sf_metrics *metrics)
+{
+	return metrics->http ? sf_http_name(metrics->http) : NULL;
 }
 
 void sf_metrics_close(struct sf_metrics *metrics)

@@ -4,8 +4,8 @@
  * or OpenMetrics; /healthz answers as long as the run looks around; /readyz says whether it does its
  * work.
  */
-#ifndef SPANFLOW_CLI_METRICS_H
-#define SPANFLOW_CLI_METRICS_H
+#ifndef SPANFLOW_METRICS_METRICS_H
+#define SPANFLOW_METRICS_METRICS_H
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 #include <spanflow/export.h>
 
 #include "base/loop.h"
-#include "cli/counters.h"
+#include "metrics/counters.h"
 #include "metrics/http.h"
 
 /* A source and what it counted. */
@@ -48,11 +48,13 @@ struct sf_metrics {
 };
 
 /*
- * Listens at `where` (sf_http_open()); NULL: no metrics are wanted. Says where on standard error, unless
- * `quiet`. `metrics` stays where it is until sf_metrics_close().
+ * Listens at `where` (sf_http_open()); NULL: no metrics are wanted. `metrics` stays where it is until
+ * sf_metrics_close().
  */
 int sf_metrics_open(struct sf_metrics *metrics, const char *where,
-	const struct sf_metrics_owner *owner, bool quiet, struct sf_error *error);
+	const struct sf_metrics_owner *owner, struct sf_error *error);
+/* "http://127.0.0.1:9100", or NULL: there are no metrics. */
+const char *sf_metrics_url(const struct sf_metrics *metrics);
 void sf_metrics_close(struct sf_metrics *metrics);
 
 /* Serves clients from now on whenever the loop turns; 0 or -errno. Before sf_metrics_close(). */

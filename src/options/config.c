@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/options.h"
+#include "options/options.h"
 
 #define LARGEST (1U << 20)
 

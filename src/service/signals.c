@@ -8,8 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "cli/command.h"
-#include "cli/signals.h"
+#include "service/signals.h"
 
 #define APART_NS SF_NS_PER_S /* between two signals that are meant as two */
 #define STEPS    2
@@ -146,15 +145,6 @@ void sf_signals_catch(void)
 	/* not SIG_IGN, which would discard one that a loop has not read yet */
 	sigaction(SIGUSR2, &ignored, NULL);
 	sigaction(SF_SIGNAL_WAKE, &wake, NULL);
-}
-
-void sf_signals_answer(void)
-{
-	if (!sf_signal_hangup)
-		return;
-	sf_signal_hangup = 0;
-	sf_complain("SIGHUP: the run goes on as it is: the configuration is not read again, and no "
-		    "output file is opened again; that takes a restart");
 }
 
 const char *sf_signal_name(int number)

@@ -2,7 +2,7 @@
 /* The page docs/metrics.md, from the table of counters. */
 #include <string.h>
 
-#include "cli/counters.h"
+#include "metrics/counters.h"
 
 static const char *label_of(const struct sf_counter *counter)
 {
@@ -58,7 +58,7 @@ static void print_reasons(FILE *stream)
 void sf_counters_page(FILE *stream)
 {
 	fputs("<!-- Made by scripts/update-docs from src/base/counters.def and "
-	      "src/cli/counters_page.c: change those. -->\n"
+	      "src/metrics/page.c: change those. -->\n"
 	      "# Counters and metrics\n\n"
 	      "What spanflow counts, by the name of the metric for Prometheus and by the path in "
 	      "the "
