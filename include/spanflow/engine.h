@@ -102,6 +102,7 @@ struct sf_engine_options {
 	 */
 	int wake_signal;
 	const struct sf_enricher *enricher; /* see sf_exporter_options.enricher */
+	const struct sf_chooser *chooser;   /* see sf_exporter_options.chooser */
 	const struct sf_lookup *lookup;     /* see sf_exporter_options.lookup */
 	/* for the program spanflow, which gives up its privileges; NULL */
 	const struct sf_helper *helper;

@@ -65,6 +65,14 @@ struct sf_lookup {
 	void *context;
 };
 
+/* Which records are exported, for all destinations. */
+struct sf_chooser {
+	/* The directions of the flow that are: bits of sf_flow.directions. */
+	unsigned (*choose)(void *context, const struct sf_flow *flow);
+	void *context;
+	uint64_t wants; /* what it looks at that is gathered on request: as sf_exporter_wants() */
+};
+
 struct sf_exporter_options {
 	/*
 	 * Capture files are metered: v5 and v9 headers and IPFIX files carry the packet clock, and
@@ -108,6 +116,8 @@ struct sf_exporter_options {
 	uint64_t queue_octets; /* most that waits for one destination, by default; 0: 256 MiB */
 	/* What is told of flows beyond their packets; NULL: nothing. Lent for the exporter's life. */
 	const struct sf_enricher *enricher;
+	/* NULL: all records. Copied. What is not chosen is counted as skipped: where. */
+	const struct sf_chooser *chooser;
 };
 
 /* Text output for people and scripts. */
@@ -130,7 +140,8 @@ struct sf_destination_count {
 /* Why a destination left records out on purpose, and why it lost them: names and words. */
 #define SF_SKIPPED_REASONS(X)                                                                      \
 	X(ipv6, "NetFlow v5 has no IPv6")                                                          \
-	X(noFields, "such records have none of the fields that the destination was asked for")
+	X(noFields, "such records have none of the fields that the destination was asked for")     \
+	X(where, "they do not meet the conditions of --where")
 #define SF_LOST_REASONS(X)                                                                         \
 	X(send, "the kernel refused the datagram")                                                 \
 	X(unreachable, "nobody listens: answered by ICMP, or no connection to the collector")      \

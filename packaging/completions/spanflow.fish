@@ -40,6 +40,7 @@ complete -c spanflow -n '__fish_seen_subcommand_from meter' -l dedup -d 'Leave o
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l dedup-window -x -d 'Longest time between the two copies of a packet'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l meter-own-export -d 'Meter the packets that spanflow sends to collectors, too, when they pass the mirror port'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l domain -x -d 'observationDomainId of the first source'
+complete -c spanflow -n '__fish_seen_subcommand_from meter' -l where -x -d 'Export and print only flows that meet these conditions, such as '\''not (tcp or udp) or tos != 0'\'''
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l enrich -x -a '(ls /sys/class/net)' -d 'Add what a router would know of the addresses of a flow'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l export -s e -x -d 'Send records to a collector'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l write -s w -rF -d 'Write records to an IPFIX file (RFC 5655)'

@@ -402,6 +402,15 @@ static bool without_reverse(const char *name, char *plain, size_t size)
 	return true;
 }
 
+/* What only collected records have. */
+static int of_records(const char *name, struct sf_error *error)
+{
+	return sf_error_set(error, SF_EUSAGE,
+		"'%s': the flows of a meter do not have it; ask the records that were exported, with "
+		"spanflow show",
+		name);
+}
+
 static int take_named(struct sf_ask_field *field, const char *name, unsigned mode, bool reverse,
 	struct sf_error *error)
 {
@@ -412,6 +421,9 @@ static int take_named(struct sf_ask_field *field, const char *name, unsigned mod
 	uint32_t pen;
 	uint16_t id;
 
+	if (row && mode & SF_ASK_METERED &&
+		(row->read == SF_READ_EXPORTER || row->read == SF_READ_EXPORT_TIME))
+		return of_records(name, error);
 	if (row) {
 		take_row(field, row, reverse, mode);
 		return 0;
@@ -428,10 +440,7 @@ static int take_named(struct sf_ask_field *field, const char *name, unsigned mod
 	else
 		return unknown(name, error);
 	if (mode & SF_ASK_METERED)
-		return sf_error_set(error, SF_EUSAGE,
-			"'%s': the flows of a meter do not have it; ask the records that were "
-			"exported, with spanflow show",
-			name);
+		return of_records(name, error);
 	return 0;
 }
 

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <spanflow/export.h>
+
 #include "ask/parse.h"
 #include "base/branch.h"
 #include "base/value.h"
@@ -97,6 +99,23 @@ void sf_where_free(struct sf_where *where)
 	free(where->texts);
 	free(where->tests);
 	free(where);
+}
+
+uint64_t sf_where_wants(const struct sf_where *where)
+{
+	uint64_t wants = 0;
+
+	for (unsigned i = 0; i < where->count; i++) {
+		const struct sf_ask_field *field = &where->tests[i].field;
+
+		if (where->tests[i].kind == SF_TEST_ANY)
+			continue;
+		if (field->read == SF_READ_MAC || field->read == SF_READ_FLOW_LABEL)
+			wants |= UINT64_C(1) << field->offset[0];
+		else if (field->known == SF_KNOWN_ID)
+			wants |= SF_WANTS_FLOW_ID;
+	}
+	return wants;
 }
 
 /* ---------------------------------------------------------------- running */

@@ -60,6 +60,9 @@ int sf_where_new(struct sf_where **where, const char *text, const struct sf_wher
 	struct sf_error *error);
 void sf_where_free(struct sf_where *where);
 
+/* What the conditions look at that a meter gathers on request only: as sf_exporter_wants(). */
+uint64_t sf_where_wants(const struct sf_where *where);
+
 /* Whether the row meets the conditions. */
 bool sf_where_row(const struct sf_where *where, const struct sf_ask_row *row);
 

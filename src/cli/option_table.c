@@ -257,6 +257,12 @@ const struct sf_option sf_option_table[] = {
 		.help = "observationDomainId of the first source; each further source has "
 			"the next number." },
 
+	{ EXPORT, 0, "where", SF_OPTION_STRING, AT(where), SF_METER, "EXPR",
+		.help = "Export and print only flows that meet these conditions, such as 'not (tcp or "
+			"udp) or tos != 0': the language of spanflow show --where. Unlike -f it looks "
+			"at flows, also behind VLAN tags and IPv6 extension headers. Each direction is "
+			"looked at by itself, with --biflow both together. What is left out is "
+			"counted as skipped: where." },
 	{ ASK, 0, "where", SF_OPTION_STRING, AT(where),
 		SF_SHOW | SF_QUESTION | SF_COLLECT | SF_REPORT, "EXPR",
 		.help = "Take only flow records that meet these conditions, such as 'proto udp and "

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "cli/asked.h"
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/run.h"
@@ -60,6 +61,29 @@ static void keep_readable(struct sf_run *run)
 			sf_sandbox_keep_readable(&run->privileges.sandbox, path);
 }
 
+static unsigned choose(void *where, const struct sf_flow *flow)
+{
+	return sf_where_flow(where, flow, NULL);
+}
+
+static unsigned choose_conversation(void *where, const struct sf_flow *flow)
+{
+	return sf_where_flow(where, flow, NULL) ? flow->directions : 0;
+}
+
+/* --where: with --biflow a conversation is chosen as a whole. */
+static int open_where(struct sf_run *run, struct sf_error *error)
+{
+	bool whole = run->options->biflow;
+	int code = sf_asked_where(&run->where, run->options,
+		SF_ASK_METERED | (whole ? SF_ASK_CONVERSATION : SF_ASK_UNIFLOW), error);
+
+	if (run->where)
+		run->chooser = (struct sf_chooser){ whole ? choose_conversation : choose,
+			run->where, sf_where_wants(run->where) };
+	return code;
+}
+
 static int open_engine(struct sf_run *run, struct sf_error *error)
 {
 	const struct sf_engine_options options = {
@@ -68,6 +92,7 @@ static int open_engine(struct sf_run *run, struct sf_error *error)
 		.interrupted = interrupted,
 		.wake_signal = SF_SIGNAL_WAKE,
 		.enricher = run->enrich ? sf_enrich_enricher(run->enrich) : NULL,
+		.chooser = run->where ? &run->chooser : NULL,
 		.lookup = sf_privileges_lookup(&run->privileges),
 		.helper = sf_privileges_helper(&run->privileges),
 	};
@@ -156,7 +181,9 @@ static int open_run(struct sf_run *run, struct sf_error *error)
 		sf_run_say(run, error->text);
 	if (!run->live)
 		allow_many_files();
-	err = open_enrich(run, error);
+	err = open_where(run, error);
+	if (!err)
+		err = open_enrich(run, error);
 	if (!err)
 		err = open_engine(run, error);
 	if (!err)
@@ -181,6 +208,7 @@ static void close_run(struct sf_run *run)
 
 	sf_engine_free(run->engine);
 	sf_enrich_free(run->enrich);
+	sf_where_free(run->where);
 	sf_signals_wake(NULL);
 	sf_metrics_close(&run->metrics);
 	sf_loop_free(run->loop);

@@ -11,6 +11,7 @@
 
 #include <spanflow/engine.h>
 
+#include "ask/where.h"
 #include "base/loop.h"
 #include "cli/loss.h"
 #include "cli/plan.h"
@@ -27,10 +28,12 @@ struct sf_run {
 	struct sf_made_plan made;
 	struct sf_privileges privileges;
 	struct sf_engine *engine;
-	struct sf_enrich *enrich; /* NULL: nothing is told of flows beyond their packets */
-	struct sf_loop *loop;     /* of the main thread */
-	struct sf_watch watch;    /* the engine has something to do */
-	struct sf_notify notify;  /* the service manager */
+	struct sf_where *where;    /* conditions of --where; NULL: none */
+	struct sf_chooser chooser; /* made of them */
+	struct sf_enrich *enrich;  /* NULL: nothing is told of flows beyond their packets */
+	struct sf_loop *loop;      /* of the main thread */
+	struct sf_watch watch;     /* the engine has something to do */
+	struct sf_notify notify;   /* the service manager */
 	struct sf_progress progress;
 	struct sf_loss_watch losses;
 	struct sf_metrics metrics;

@@ -84,6 +84,7 @@ static int make_exporter(struct sf_engine *engine, struct sf_error *error)
 		.late_collectors = engine->live && !plan->no_late_collectors,
 		.lookup = engine->options.lookup,
 		.enricher = engine->options.enricher,
+		.chooser = engine->options.chooser,
 	};
 	int err;
 

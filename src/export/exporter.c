@@ -20,8 +20,9 @@ struct sf_exporter {
 	struct sf_shared shared;
 	struct sf_destination **destinations;
 	unsigned count;
-	unsigned collectors;   /* among them */
-	struct sf_queue queue; /* options.queued */
+	unsigned collectors;       /* among them */
+	struct sf_chooser chooser; /* choose is NULL: all records */
+	struct sf_queue queue;     /* options.queued */
 };
 
 int sf_exporter_new_sized(struct sf_exporter **exporter, const struct sf_exporter_options *options,
@@ -36,6 +37,8 @@ int sf_exporter_new_sized(struct sf_exporter **exporter, const struct sf_exporte
 	if (!new)
 		return sf_error_set(error, -ENOMEM, "no memory for the exporter");
 	new->shared.options = known;
+	if (known.chooser)
+		new->chooser = *known.chooser;
 	if (known.enricher) {
 		new->shared.extra = calloc(1, sizeof(*new->shared.extra));
 		if (!new->shared.extra) {
@@ -330,7 +333,7 @@ int sf_exporter_add_callback(struct sf_exporter *exporter, const struct sf_flow_
 
 uint64_t sf_exporter_wants(const struct sf_exporter *exporter)
 {
-	uint64_t wants = 0;
+	uint64_t wants = exporter->chooser.wants;
 
 	for (unsigned i = 0; i < exporter->count; i++)
 		wants |= exporter->destinations[i]->wants;
@@ -348,13 +351,11 @@ static void put_now(struct sf_exporter *exporter, const struct sf_flow *flows, u
 	sf_extra_end(&exporter->shared);
 }
 
-unsigned sf_exporter_put(void *context, const struct sf_flow *flows, unsigned count)
+static void put_chosen(struct sf_exporter *exporter, const struct sf_flow *flows, unsigned count)
 {
-	struct sf_exporter *exporter = context;
-
 	if (!exporter->shared.options.queued && !exporter->shared.extra) {
 		put_now(exporter, flows, count);
-		return count;
+		return;
 	}
 	for (unsigned done = 0, some; done < count; done += some) {
 		some = count - done < SF_BATCH_MAX ? count - done : SF_BATCH_MAX;
@@ -363,6 +364,69 @@ unsigned sf_exporter_put(void *context, const struct sf_flow *flows, unsigned co
 				exporter->count, flows + done, some);
 		else
 			put_now(exporter, flows + done, some);
+	}
+}
+
+/* Every destination was offered those directions of a flow, and leaves them out. */
+static void leave_out(struct sf_exporter *exporter, const struct sf_flow *flow, unsigned directions)
+{
+	struct sf_destination_count uniflows = { 0 }, biflow;
+
+	for (unsigned d = 0; d < 2; d++)
+		if (directions >> d & 1) {
+			uniflows.records++;
+			uniflows.packets += flow->half[d].packets;
+			uniflows.octets += flow->half[d].octets;
+		}
+	biflow = uniflows;
+	biflow.records = directions == flow->directions;
+	for (unsigned i = 0; i < exporter->count; i++) {
+		struct sf_destination *destination = exporter->destinations[i];
+		const struct sf_destination_count *left = destination->biflow ? &biflow : &uniflows;
+
+		sf_count_add(&destination->stats.offered, left);
+		sf_count_add(&destination->stats.skipped_where, left);
+	}
+}
+
+/* Puts what is chosen of at most SF_BATCH_MAX flows. */
+static void choose(struct sf_exporter *exporter, const struct sf_flow *flows, unsigned count)
+{
+	struct sf_flow chosen[SF_BATCH_MAX];
+	unsigned chosen_count = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		unsigned has = flows[i].directions;
+		unsigned takes =
+			exporter->chooser.choose(exporter->chooser.context, &flows[i]) & has;
+		struct sf_flow *flow = &chosen[chosen_count];
+
+		if (takes != has)
+			leave_out(exporter, &flows[i], has & ~takes);
+		if (!takes)
+			continue;
+		*flow = flows[i];
+		flow->directions = (uint8_t)takes;
+		for (unsigned d = 0; d < 2; d++)
+			if (!(takes >> d & 1))
+				flow->half[d] = (struct sf_flow_half){ 0 };
+		chosen_count++;
+	}
+	if (chosen_count)
+		put_chosen(exporter, chosen, chosen_count);
+}
+
+unsigned sf_exporter_put(void *context, const struct sf_flow *flows, unsigned count)
+{
+	struct sf_exporter *exporter = context;
+
+	if (!exporter->chooser.choose) {
+		put_chosen(exporter, flows, count);
+		return count;
+	}
+	for (unsigned done = 0, some; done < count; done += some) {
+		some = count - done < SF_BATCH_MAX ? count - done : SF_BATCH_MAX;
+		choose(exporter, flows + done, some);
 	}
 	return count;
 }

@@ -370,6 +370,48 @@ class Files(Asked):
         self.assertEqual((done.status, len(done.records)), (0, 2))
 
 
+class Meter(Asked):
+    """Which flows leave a meter: the same as show takes of all of them; the rest is counted."""
+
+    def test_conditions(self):
+        everything = self.meter("-r", *self.captures, "-o", "none").stats["records"]
+        for question in ("not (tcp or udp or icmp)", "dst port 53", "src host 192.0.2.7 or vlan",
+                         "smac 02:00:00:00:00:01", "packets > 1 and bytes < 300", "flowId != 0"):
+            for biflow in ([], ["--biflow"]):
+                with self.subTest(question, biflow=biflow):
+                    written = self.directory / "written.ipfix"
+                    done = self.meter("-r", *self.captures, "--where", question, "-o", "json",
+                                      "-w", written, "--force", *biflow)
+                    self.assertEqual(done.stats["records"]["packets"], everything["packets"])
+                    skipped = done.stats["outputs"][0]["skipped"]["where"]
+                    self.assertGreater(skipped, 0 if "flowId" not in question else -1)
+                    if not biflow:
+                        shown = self.run_plain("show", "-q", self.flows, "--where", question, "-o",
+                                               "csv", "--sum", "flows,packets,bytes")
+                        place = done.stats["outputs"][0]
+                        self.assertEqual(shown.stdout.split()[1],
+                                         f"{place['records']},{place['packets']},{place['octets']}")
+                    back = self.run_plain("show", "-q", written, "-o", "json").records
+                    self.assertEqual(len(back), len(done.records))
+
+    def test_both_directions_are_chosen_together(self):
+        capture = self.file("dns.pcap", support.pcap([
+            (0, udp_to(1, 2, 4000, 53)), (0.1, udp_to(2, 1, 53, 4000)), (1, udp_to(3, 4, 5, 6))]))
+        for options, count in (([], 1), (["--biflow"], 1)):
+            done = self.meter("-r", capture, "--where", "dst port 53", "-o", "json", *options)
+            self.assertEqual(len(done.records), count)
+            self.assertEqual(done.records[0].get("reversePacketDeltaCount"),
+                             1 if options else None)
+
+    def test_mistakes(self):
+        for question, reason in (("exporter 192.0.2.1", "the flows of a meter do not have it"),
+                                 ("as 1", "the flows of a meter do not have it"),
+                                 ("prto udp", "did you mean 'proto'")):
+            done = self.run_plain("meter", "-r", self.captures[0], "--where", question)
+            self.assertEqual(done.status, 2)
+            self.assertIn(reason, done.stderr)
+
+
 class Recipes(Asked):
     def test_each_is_listed_printed_and_answered(self):
         listed = self.run_plain("ask", "--list").stdout
