@@ -92,6 +92,18 @@ class Pipe(Piped):
             process.stdin.close()
             self.assertEqual(self.check(process).stats["frames"], 2)
 
+    def test_statistics_are_asked_for_while_a_source_is_opened(self):
+        fifo = self.directory / "fifo"
+        os.mkfifo(fifo)
+        process = self.start("meter", "-r", fifo, "-o", "none", "--stats", "json")
+        # open(2) waits for a writer
+        wchan = support.Path(f"/proc/{process.pid}/wchan")
+        wait_until(lambda: "partner" in wchan.read_text(), "open(2)")
+        process.send_signal(signal.SIGUSR1)
+        with open(fifo, "wb") as stream:
+            stream.write(pcap_header())
+        self.assertEqual(self.end(process).stderr.count('"frames"'), 2)
+
     def test_records_of_a_quiet_pipe(self):
         # whatever worker has them: they do not wait until the pipe goes on
         process = self.open("-o", "json", "--stats", "json", "--idle-timeout", "1s",
