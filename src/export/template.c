@@ -90,6 +90,7 @@ static inline uint8_t *store_UINT(uint8_t *p, uint64_t value, unsigned length)
 }
 
 /* Variable length (RFC 7011 §7): `value` begins with an octet that tells how many follow. */
+__attribute__((unused)) /* while no field is a string */
 static inline uint8_t *store_STRING(uint8_t *p, const uint8_t *value, unsigned length)
 {
 	assert(value[0] <= length && length < 255);
