@@ -22,6 +22,11 @@ SKIP = 77
 # What ends each record of `show -o json`.
 MESSAGE = re.compile(r',"observationDomainId":\d+,"exportTime":"[^"]*"}')
 
+# Facts that are gathered on request, beside what tells the flows apart.
+FACTS = "sourceIPv4Address,sourceIPv6Address,sourceTransportPort,destinationTransportPort," \
+    "protocolIdentifier,packetDeltaCount,octetDeltaCount," \
+    "minimumIpTotalLength,maximumIpTotalLength"
+
 # Captures that belong together, and options that show more; the others stand for themselves.
 CASES = {
     "rotated": (["rotated-1.pcap", "rotated-2.pcap"], []),
@@ -37,6 +42,9 @@ CASES = {
     "tunnel-mirror.hpe": (["tunnel-mirror.pcap"], ["--tunnel-port", "hpe-erm=7932"]),
     "tunnel-vxlan.mirror": (["tunnel-vxlan.pcap"], ["--mirror"]),
     "tunnel-nested.gre": (["tunnel-nested.pcap"], ["--tunnel", "gre=inner,erspan=outer"]),
+    "demo.facts": (["demo.pcap"], ["--biflow", "--fields", FACTS]),
+    "tcp-session.facts": (["tcp-session.pcap"], ["--fields", FACTS]),
+    "fragments.facts": (["fragments.pcap"], ["--fields", FACTS]),
     "vlan.no-vlan": (["vlan.pcap"], ["--key", "-vlan"]),
 }
 CASES.update({
