@@ -4,6 +4,22 @@
 
 const uint8_t sf_fact_nothing[SF_FACT_BYTES_MAX];
 
+/* Merge rules that are the same for numbers of each width. */
+#define MERGES(X)                                                                                  \
+	X(MIN, value < kept ? value : kept)                                                        \
+	X(MAX, value > kept ? value : kept)                                                        \
+	X(OR, value | kept)
+
+/* What a later packet does to a value: rule and width. */
+enum op {
+	OP_FOUND,
+	OP_LAST,
+	OP_SUM,
+#define X(merge, expression) OP_##merge##_1, OP_##merge##_2, OP_##merge##_4, OP_##merge##_8,
+	MERGES(X)
+#undef X
+};
+
 /* A fact and where a packet's value is, by offset and size of its member. */
 struct fact {
 	struct sf_fact_row row;
@@ -34,6 +50,17 @@ static const struct fact facts_table[] = {
 /* clang-format off */
 #define FACT(name, form, bytes, merge, source, has, help)                                          \
 	static_assert((source) && (bytes) <= SF_FACT_BYTES_MAX, "where the value of " #name " is");
+#include "base/facts.def"
+#undef HEAD
+#undef TAIL
+#undef BY
+#define HEAD(member) sizeof(((struct sf_facts *)0)->member)
+#define TAIL(member) HEAD(member)
+#define BY(function) 0
+#define FACT(name, form, bytes, merge, source, has, help)                                          \
+	static_assert(SF_FACT_MERGE_##merge == SF_FACT_MERGE_MADE ||                               \
+			      (bytes) == (SF_FACT_MERGE_##merge == SF_FACT_MERGE_SUM ? 8 : (source)), \
+		"bytes of " #name);
 #include "base/facts.def"
 /* clang-format on */
 
@@ -97,9 +124,38 @@ static unsigned lay_out_packet(struct sf_annex_layout *layout, bool rare, unsign
 	return offset;
 }
 
-static bool is_for_later(const struct fact *fact)
+uint8_t sf_annex_op(enum sf_fact_merge merge, unsigned bytes)
 {
-	return fact->row.merge != SF_FACT_MERGE_FIRST;
+	const unsigned width = bytes == 1 ? 0 : bytes == 2 ? 1 : bytes == 4 ? 2 : 3;
+
+	switch (merge) {
+#define X(rule, expression)                                                                        \
+	case SF_FACT_MERGE_##rule:                                                                 \
+		return (uint8_t)(OP_##rule##_1 + width);
+		MERGES(X)
+#undef X
+	case SF_FACT_MERGE_SUM:
+		return OP_SUM;
+	case SF_FACT_MERGE_LAST:
+		return OP_LAST;
+	default:
+		return OP_FOUND;
+	}
+}
+
+/* Steps in the order in which they are taken. */
+enum { SIMPLE, LATER, FIRST, ORDERS };
+
+/*
+ * Simple: a number that every packet has in its head. Later: what later packets of a direction can
+ * change.
+ */
+static unsigned order_of(const struct fact *fact)
+{
+	if (fact->row.merge == SF_FACT_MERGE_FIRST)
+		return FIRST;
+	return fact->head && !fact->row.has && fact->row.merge >= SF_FACT_MERGE_MIN ? SIMPLE
+										    : LATER;
 }
 
 /* The entry's side: wide values first, so that numbers are aligned. */
@@ -121,15 +177,15 @@ static void lay_out_side(struct sf_annex_layout *layout)
 			offset = (uint16_t)(offset + bytes);
 		}
 	layout->side_bytes = offset > 8 ? (uint16_t)round_up(offset, 8) : 0;
-	for (unsigned pass = 0; pass < 2; pass++)
+	for (unsigned order = 0; order < ORDERS; order++)
 		for (unsigned i = 0; i < SF_FACT_COUNT; i++) {
 			const struct fact *fact = &facts_table[i];
 
-			if (!is_wanted(layout, i) || fact->make ||
-				is_for_later(fact) == (pass == 1))
+			if (!is_wanted(layout, i) || fact->make || order_of(fact) != order)
 				continue;
 			layout->steps[layout->step_count++] = (struct sf_annex_step){
 				.merge = fact->row.merge,
+				.op = sf_annex_op(fact->row.merge, fact->row.bytes),
 				.head = fact->head,
 				.has = fact->row.has,
 				.from = fact->head ? fact->from : packed[i],
@@ -137,8 +193,9 @@ static void lay_out_side(struct sf_annex_layout *layout)
 				.from_bytes = fact->from_bytes,
 				.to_bytes = fact->row.bytes,
 			};
-			layout->later_count += pass == 0;
-			if (pass == 0)
+			layout->simple_count += order == SIMPLE;
+			layout->later_count += order != FIRST;
+			if (order != FIRST)
 				layout->all_has |= fact->row.has;
 			else
 				layout->first_has |= fact->row.has;
@@ -222,73 +279,122 @@ static void begin(const struct sf_annex_step *step, uint8_t *to, const uint8_t *
 		store(to, sf_fact_number(from, step->from_bytes), step->to_bytes);
 }
 
-/* A later one. */
+/* Numbers of one width, in place: kept = value OP kept, stored if that changes it. */
+#define MERGE(type, expression)                                                                    \
+	do {                                                                                       \
+		type value, kept, result;                                                          \
+                                                                                                   \
+		memcpy(&value, from, sizeof(value));                                               \
+		memcpy(&kept, to, sizeof(kept));                                                   \
+		result = (type)(expression);                                                       \
+		if (result != kept)                                                                \
+			memcpy(to, &result, sizeof(result));                                       \
+	} while (0)
+
+/* A later packet than the first one that has the fact. Rules LAST and FOUND: does nothing. */
+static sf_always_inline void merge_number(
+	const struct sf_annex_step *step, uint8_t *to, const uint8_t *from)
+{
+	uint64_t sum;
+
+	switch (step->op) {
+#define X(merge, expression)                                                                       \
+	case OP_##merge##_1:                                                                       \
+		MERGE(uint8_t, expression);                                                        \
+		break;                                                                             \
+	case OP_##merge##_2:                                                                       \
+		MERGE(uint16_t, expression);                                                       \
+		break;                                                                             \
+	case OP_##merge##_4:                                                                       \
+		MERGE(uint32_t, expression);                                                       \
+		break;                                                                             \
+	case OP_##merge##_8:                                                                       \
+		MERGE(uint64_t, expression);                                                       \
+		break;
+		MERGES(X)
+#undef X
+	case OP_SUM:
+		memcpy(&sum, to, sizeof(sum));
+		sum += sf_fact_number(from, step->from_bytes);
+		memcpy(to, &sum, sizeof(sum));
+		break;
+	default:
+		break;
+	}
+}
+
 static void merge(
 	const struct sf_annex_step *step, uint8_t *to, const uint8_t *from, unsigned order)
 {
-	uint64_t value, kept;
-
-	switch (step->merge) {
-	case SF_FACT_MERGE_FOUND:
-		return;
-	case SF_FACT_MERGE_LAST:
-		if (order & SF_ANNEX_LATEST)
-			begin(step, to, from);
-		return;
-	case SF_FACT_MERGE_FIRST:
+	if (step->op != OP_LAST)
+		merge_number(step, to, from);
+	else if (order & SF_ANNEX_LATEST)
 		begin(step, to, from);
-		return;
-	default:
-		break;
+}
+
+/* The steps of later packets that are not simple. */
+static __attribute__((noinline)) void add_others(const struct sf_annex_layout *layout,
+	struct sf_annex_side *side, const struct sf_facts *facts, const uint8_t *annex,
+	unsigned order)
+{
+	const unsigned has = sf_facts_has(facts);
+
+	for (unsigned i = layout->simple_count; i < layout->later_count; i++) {
+		const struct sf_annex_step *step = &layout->steps[i];
+		const uint8_t *from = (step->head ? (const uint8_t *)facts : annex) + step->from;
+		uint8_t *to = (uint8_t *)side + step->to;
+
+		if (step->has & ~has)
+			continue;
+		if (step->has & ~side->has)
+			begin(step, to, from);
+		else
+			merge(step, to, from, order);
 	}
-	value = sf_fact_number(from, step->from_bytes);
-	kept = sf_fact_number(to, step->to_bytes);
-	switch (step->merge) {
-	case SF_FACT_MERGE_MIN:
-		value = value < kept ? value : kept;
-		break;
-	case SF_FACT_MERGE_MAX:
-		value = value > kept ? value : kept;
-		break;
-	case SF_FACT_MERGE_SUM:
-		value += kept;
-		break;
-	default:
-		value |= kept;
+	side->has |= (uint16_t)(has & layout->all_has);
+}
+
+/* The first packet of its direction, or the earliest one so far. */
+static __attribute__((noinline)) void add_earliest(const struct sf_annex_layout *layout,
+	struct sf_annex_side *side, const struct sf_facts *facts, const uint8_t *annex,
+	unsigned order)
+{
+	const unsigned has = sf_facts_has(facts);
+	const bool first = !side->begun;
+
+	for (unsigned i = 0; i < layout->step_count; i++) {
+		const struct sf_annex_step *step = &layout->steps[i];
+		const uint8_t *from = (step->head ? (const uint8_t *)facts : annex) + step->from;
+		uint8_t *to = (uint8_t *)side + step->to;
+
+		if (step->has & ~has) {
+			if (step->merge == SF_FACT_MERGE_FIRST)
+				memset(to, 0, step->to_bytes);
+		} else if (first || step->merge == SF_FACT_MERGE_FIRST || step->has & ~side->has) {
+			begin(step, to, from);
+		} else {
+			merge(step, to, from, order);
+		}
 	}
-	if (value != kept)
-		store(to, value, step->to_bytes);
+	side->has |= (uint16_t)(has & layout->all_has);
+	side->has = (uint16_t)((side->has & ~layout->first_has) | (has & layout->first_has));
+	side->begun = 1;
 }
 
 void sf_annex_add(const struct sf_annex_layout *layout, uint8_t *side, const struct sf_facts *facts,
 	const uint8_t *annex, unsigned order)
 {
 	struct sf_annex_side *head = (struct sf_annex_side *)(void *)side;
-	const bool first = !head->begun;
-	const bool earliest = first || order & SF_ANNEX_EARLIEST;
-	const unsigned count = earliest ? layout->step_count : layout->later_count;
-	const unsigned has = sf_facts_has(facts);
 
-	for (unsigned i = 0; i < count; i++) {
-		const struct sf_annex_step *step = &layout->steps[i];
-		const uint8_t *from = (step->head ? (const uint8_t *)facts : annex) + step->from;
-		uint8_t *to = side + step->to;
-
-		if (step->has && !(has & step->has)) {
-			if (step->merge == SF_FACT_MERGE_FIRST)
-				memset(to, 0, step->to_bytes);
-			continue;
-		}
-		if (first || (step->has && !(head->has & step->has)))
-			begin(step, to, from);
-		else
-			merge(step, to, from, order);
+	if (sf_unlikely(!head->begun || order & SF_ANNEX_EARLIEST)) {
+		add_earliest(layout, head, facts, annex, order);
+		return;
 	}
-	head->has |= (uint16_t)(has & layout->all_has);
-	if (earliest)
-		head->has =
-			(uint16_t)((head->has & ~layout->first_has) | (has & layout->first_has));
-	head->begun = 1;
+	for (const struct sf_annex_step *step = layout->steps, *end = step + layout->simple_count;
+		step < end; step++)
+		merge_number(step, side + step->to, (const uint8_t *)facts + step->from);
+	if (layout->later_count > layout->simple_count)
+		add_others(layout, head, facts, annex, order);
 }
 
 /* ---------------------------------------------------------------- records */

@@ -93,6 +93,7 @@ static sf_always_inline unsigned sf_facts_has(const struct sf_facts *facts)
 /* Where a packet's value is, or where a value is kept, and what becomes of it. */
 struct sf_annex_step {
 	uint8_t merge;     /* enum sf_fact_merge */
+	uint8_t op;        /* sf_annex_op() */
 	uint8_t head;      /* the value is in the head of struct sf_facts, not in the annex */
 	uint16_t has;      /* condition that the packet must meet; 0: none */
 	uint16_t from, to; /* offsets: in the packet, in the entry's side */
@@ -124,8 +125,9 @@ struct sf_annex_layout {
 	uint16_t side_bytes; /* a multiple of 8 */
 	uint16_t first_has;  /* conditions for which a direction's first packet stands */
 	uint16_t all_has;    /* conditions that one of its packets must meet */
-	uint8_t step_count;  /* one for each fact; those of later packets first */
-	uint8_t later_count; /* of them: what later packets can change; 0: nothing */
+	uint8_t step_count;  /* one for each fact: simple ones, others of later packets, the rest */
+	uint8_t simple_count; /* numbers that every packet has in its head */
+	uint8_t later_count;  /* what later packets can change, simple or not; 0: nothing */
 	/* records */
 	uint16_t record_bytes;      /* of struct sf_annex with its bytes: a multiple of 8 */
 	uint64_t made;              /* facts that are made once for each record */
@@ -133,6 +135,9 @@ struct sf_annex_layout {
 	struct sf_annex_step packs[SF_FACT_COUNT];
 	struct sf_annex_step steps[SF_FACT_COUNT];
 };
+
+/* What merges a later packet's value: `op` of a step. */
+uint8_t sf_annex_op(enum sf_fact_merge merge, unsigned bytes);
 
 void sf_annex_layout_init(struct sf_annex_layout *layout, uint64_t facts);
 

@@ -130,20 +130,20 @@ static sf_always_inline void hash_old_keys(const struct sf_table *table, struct 
 
 /* Copies of the packet path, each for what one kind of traffic or run needs. */
 enum path {
-	PATH_ONE_WAY, /* the last round had no change of direction */
-	PATH_PLAIN,
-	PATH_ANNEX, /* every packet matters to the annex of its entry */
+	PATH_PLAIN = 0,
+	PATH_ONE_WAY = 1, /* the last round had no change of direction */
+	PATH_ANNEX = 2,   /* every packet matters to the annex of its entry */
 };
 
 static sf_always_inline void prefetch_entry(
 	const struct sf_table *table, uint32_t id, bool ipv6, enum path path)
 {
 	__builtin_prefetch(&table->hot[id], 1);
-	if (path != PATH_ONE_WAY)
+	if (!(path & PATH_ONE_WAY))
 		__builtin_prefetch(&table->reverse[id], 1);
 	if (ipv6)
 		__builtin_prefetch(table->address6[id]);
-	if (path == PATH_ANNEX)
+	if (path & PATH_ANNEX)
 		__builtin_prefetch(table->annex + (size_t)id * table->annex_bytes, 1);
 }
 
@@ -372,7 +372,7 @@ static __attribute__((noinline)) const struct sf_facts *account_others(struct sf
 static sf_always_inline void account_part(
 	struct sf_table *table, struct sf_table_part part, enum path path)
 {
-	const bool one_way = path == PATH_ONE_WAY;
+	const bool one_way = path & PATH_ONE_WAY;
 	const struct sf_facts *facts = part.facts, *end = facts + part.count;
 	const struct sf_step *step = part.steps;
 	uint64_t sum = 0;
@@ -384,7 +384,7 @@ static sf_always_inline void account_part(
 
 		if (sf_likely(is_plain(table, step->guess, facts, when, one_way))) {
 			turns += account(table, step->guess, facts, when, octets, one_way);
-			if (path == PATH_ANNEX)
+			if (path & PATH_ANNEX)
 				sf_table_add_annex(table, step->guess, facts, SF_ANNEX_LATEST);
 			sum += octets;
 			step++;
@@ -403,8 +403,13 @@ static sf_always_inline void account_part(
 static __attribute__((noinline)) void advance_annex(
 	struct sf_table *table, struct sf_table_part hashed, struct sf_table_part guessed)
 {
-	guess(table, hashed, PATH_ANNEX);
-	account_part(table, guessed, PATH_ANNEX);
+	if (table->one_way) {
+		guess(table, hashed, PATH_ANNEX | PATH_ONE_WAY);
+		account_part(table, guessed, PATH_ANNEX | PATH_ONE_WAY);
+	} else {
+		guess(table, hashed, PATH_ANNEX);
+		account_part(table, guessed, PATH_ANNEX);
+	}
 }
 
 /* Moves every part one pass further; `next` enters pass 1. */

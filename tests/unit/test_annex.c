@@ -25,8 +25,8 @@ static uint32_t draw(uint32_t below)
 enum { RULES = SF_FACT_MERGE_OR + 1, PACKETS = 40 };
 
 /*
- * A layout of one fact that no run has: a rule for a value of every packet (in the head, 4 bytes, kept
- * in 8), or for one of the packets that have it (in the annex, 2 bytes, kept in 4).
+ * A layout of one fact that no run has: a rule for a value of every packet (in the head, 4 bytes), or for
+ * one of the packets that have it (in the annex, 2 bytes).
  */
 static void make_rule(struct sf_annex_layout *layout, uint8_t merge, bool head)
 {
@@ -35,14 +35,16 @@ static void make_rule(struct sf_annex_layout *layout, uint8_t merge, bool head)
 	memset(layout, 0, sizeof(*layout));
 	layout->steps[0] = (struct sf_annex_step){
 		.merge = merge,
+		.op = sf_annex_op(merge, merge == SF_FACT_MERGE_SUM ? 8 : head ? 4 : 2),
 		.head = head,
 		.has = head ? 0 : SF_HAS_MPLS,
 		.from = head ? offsetof(struct sf_facts, octets) : 0,
 		.from_bytes = head ? 4 : 2,
 		.to = 8,
-		.to_bytes = head ? 8 : 4,
+		.to_bytes = merge == SF_FACT_MERGE_SUM ? 8 : head ? 4 : 2,
 	};
 	layout->step_count = 1;
+	layout->simple_count = head && merge >= SF_FACT_MERGE_MIN;
 	layout->later_count = !first;
 	layout->all_has = first || head ? 0 : SF_HAS_MPLS;
 	layout->first_has = first && !head ? SF_HAS_MPLS : 0;
