@@ -159,6 +159,12 @@ void sf_engine_ask(struct sf_engine *engine);
 /* Sends templates and options data once more, with the next look. */
 void sf_engine_announce(struct sf_engine *engine);
 
+/*
+ * Reads the certificates and keys of collectors again (sf_exporter_reload()), with the next look. A notice
+ * (SF_NOTICE_WARNING) tells what became of it.
+ */
+void sf_engine_reload(struct sf_engine *engine);
+
 /* Frees everything. A run that goes on is ended without waiting for destinations. NULL is fine. */
 void sf_engine_free(struct sf_engine *engine);
 

@@ -202,10 +202,10 @@ void sf_exporter_free(struct sf_exporter *exporter);
 
 /*
  * Adds a collector: "ipfix://host:port,option=value…"; the schemes are ipfix, ipfix+udp, tcp,
- * ipfix+tcp, netflow9, netflow5. Resolves the name and connects now (SF_ERESOLVE, -ECONNREFUSED …),
+ * ipfix+tcp, tls, ipfix+tls, netflow9, netflow5. Resolves the name and connects now (SF_ERESOLVE, -ECONNREFUSED …),
  * unless options.late_collectors. Options, each checked (SF_EUSAGE names option, value and what is
  * allowed): biflow, rate, template-refresh, template-refresh-packets, options, mtu, time, profile,
- * fields, queue, source, dscp, retry.
+ * fields, queue, source, dscp, retry, ca, cert, key, name.
  */
 SF_CHECKED int sf_exporter_add_collector(
 	struct sf_exporter *exporter, const char *url, struct sf_error *error);
@@ -290,6 +290,15 @@ unsigned sf_exporter_descriptors(const struct sf_exporter *exporter, int *fds, u
  * a full disk, a pipe that nobody has opened.
  */
 bool sf_exporter_waits(const struct sf_exporter *exporter);
+
+/* Path `index` of the files that sf_exporter_reload() reads: certificates and keys. NULL: past the end. */
+const char *sf_exporter_reads(const struct sf_exporter *exporter, unsigned index);
+
+/*
+ * Reads certificates and keys again: the next connections use them. 0, or an error that names the file:
+ * that collector's connections go on with what was read before, and further ones were not looked at.
+ */
+SF_CHECKED int sf_exporter_reload(struct sf_exporter *exporter, struct sf_error *error);
 
 /* Templates and options data leave once more, for collectors that have come later. */
 void sf_exporter_announce(struct sf_exporter *exporter);

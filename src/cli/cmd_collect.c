@@ -118,10 +118,34 @@ static void report(struct collect *collect, const char *ended)
 
 /* ---------------------------------------------------------------- signals */
 
+static bool uses_tls(const struct collect *collect)
+{
+	for (unsigned i = 0; i < collect->receiver.count; i++)
+		if (collect->receiver.listeners[i].tls)
+			return true;
+	return false;
+}
+
+/* Answers a SIGHUP. */
+static void read_again(struct collect *collect)
+{
+	struct sf_error error;
+
+	sf_signal_hangup = 0;
+	if (sf_receiver_reload(&collect->receiver, &error) < 0)
+		sf_complain("SIGHUP: certificates and keys stay as they are: %s", error.text);
+	else
+		sf_complain("SIGHUP: certificates and keys were read again");
+}
+
 static void on_signal(void *context)
 {
+	struct collect *collect = context;
+
+	if (sf_signal_hangup && uses_tls(collect))
+		read_again(collect);
 	sf_answer_hangup();
-	look_for_end(context);
+	look_for_end(collect);
 }
 
 static void on_statistics(void *context, int number)

@@ -132,7 +132,8 @@ const struct sf_option sf_option_table[] = {
 			"spanflow meter -r." },
 	{ COLLECT, 'l', "listen", SF_OPTION_STRINGS, AT(listen), SF_COLLECT, "URL",
 		.help = "Receive on this address: NetFlow v5, v9 and IPFIX with udp://HOST:PORT, "
-			"IPFIX over TCP with tcp://HOST:PORT. Without HOST: on all "
+			"IPFIX over TCP with tcp://HOST:PORT, over TLS with "
+			"tls://HOST:PORT,cert=FILE,key=FILE,ca=FILE. Without HOST: on all "
 			"addresses, IPv4 and IPv6. Of a name: on all its addresses. Port 0 takes "
 			"any free port; standard error names it. Default: udp://:4739." },
 	{ COLLECT, 'c', "count", SF_OPTION_NUMBER, AT(count), SF_COLLECT, "N", .min = 1,
@@ -323,7 +324,8 @@ const struct sf_option sf_option_table[] = {
 
 	{ EXPORT, 'e', "export", SF_OPTION_STRINGS, AT(collectors), SF_METER, "COLLECTOR",
 		.help = "Send records to a collector: ipfix://host:4739 (UDP), tcp://host:4739 "
-			"(IPFIX over TCP), netflow9://host:2055 or netflow5://host:2055. Options "
+			"(IPFIX over TCP), tls://host:4740 (over TLS), netflow9://host:2055 or "
+			"netflow5://host:2055. Options "
 			"follow after commas: ipfix://[::1]:4739,biflow=yes,rate=50000." },
 	{ EXPORT, 'w', "write", SF_OPTION_STRINGS, AT(write), SF_METER, "FILE",
 		.help = "Write records to an IPFIX file (RFC 5655); - is standard output." },

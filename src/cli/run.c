@@ -54,8 +54,11 @@ static int open_enrich(struct sf_run *run, struct sf_error *error)
 /* Files that are read again stay readable: their directories, because a new file may take the name. */
 static void keep_readable(struct sf_run *run)
 {
+	const struct sf_exporter *exporter = sf_engine_exporter(run->engine);
 	const char *path;
 
+	for (unsigned i = 0; (path = sf_exporter_reads(exporter, i)); i++)
+		sf_sandbox_keep_readable(&run->privileges.sandbox, path);
 	for (unsigned i = 0; run->enrich && (path = sf_enrich_path(run->enrich, i)); i++)
 		if (*path)
 			sf_sandbox_keep_readable(&run->privileges.sandbox, path);
@@ -109,6 +112,10 @@ static void obey_signals(void *context)
 
 	if (sf_signal_stop)
 		sf_engine_stop(run->engine, sf_signal_name(sf_signal_stop));
+	if (sf_signal_hangup && sf_exporter_reads(sf_engine_exporter(run->engine), 0)) {
+		sf_signal_hangup = run->enrich != NULL;
+		sf_engine_reload(run->engine);
+	}
 	if (sf_signal_hangup && run->enrich) {
 		sf_signal_hangup = 0;
 		sf_progress_clear(&run->progress);

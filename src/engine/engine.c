@@ -368,6 +368,11 @@ void sf_engine_announce(struct sf_engine *engine)
 	engine->announce = engine->ordered = true;
 }
 
+void sf_engine_reload(struct sf_engine *engine)
+{
+	engine->reload = engine->ordered = true;
+}
+
 enum sf_engine_state sf_engine_state(const struct sf_engine *engine)
 {
 	return engine->state;

@@ -82,6 +82,7 @@ struct sf_engine {
 	int64_t deliver_deadline; /* live: when records that wait at the end are given up */
 	bool took;                /* live: the last round took records from rings */
 	bool ordered;             /* the caller has ordered something since the last step */
+	bool reload;              /* certificates and keys are to be read again */
 	bool announce;            /* templates and options data are to be sent once more */
 	bool asks;                /* the caller asks for counters */
 	bool asked;               /* workers were asked on behalf of the caller */
@@ -94,6 +95,11 @@ struct sf_engine {
 
 	alignas(SF_CACHE_LINE) _Atomic uint32_t control; /* see worker.h */
 };
+
+/* ---- notice.c */
+
+/* Does what the caller has ordered of the exporter: sf_engine_announce(), sf_engine_reload(). */
+void sf_engine_order_exporter(struct sf_engine *engine);
 
 /* ---- build.c: opens sources and destinations; after a failure, sf_engine_close() all the same. */
 

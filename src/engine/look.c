@@ -103,10 +103,7 @@ static void look(struct sf_engine *engine, int64_t mono)
 {
 	const struct sf_engine_events *events = &engine->options.events;
 
-	if (engine->announce) {
-		engine->announce = false;
-		sf_exporter_announce(engine->exporter);
-	}
+	sf_engine_order_exporter(engine);
 	sf_engine_tick(engine, reached_clock(engine));
 	sf_notice_sources(engine);
 	sf_notice_failures(engine);

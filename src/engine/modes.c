@@ -76,10 +76,7 @@ static unsigned drain(struct sf_engine *engine)
 static bool live_work(struct sf_engine *engine, int64_t mono)
 {
 	engine->took = drain(engine) > 0;
-	if (engine->announce) {
-		engine->announce = false;
-		sf_exporter_announce(engine->exporter);
-	}
+	sf_engine_order_exporter(engine);
 	engine->deliver_ns = sf_exporter_pump(engine->exporter, mono, false);
 	return engine->took;
 }

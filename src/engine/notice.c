@@ -120,3 +120,22 @@ void sf_notice_destinations(struct sf_engine *engine, const struct sf_ledger *le
 		i < SF_DESTINATIONS_TOLD && sf_exporter_stats(engine->exporter, i, &stats); i++)
 		notice_destination(engine, &engine->told[i], &stats);
 }
+
+void sf_engine_order_exporter(struct sf_engine *engine)
+{
+	struct sf_error error;
+
+	if (engine->announce) {
+		engine->announce = false;
+		sf_exporter_announce(engine->exporter);
+	}
+	if (!engine->reload)
+		return;
+	engine->reload = false;
+	if (sf_exporter_reload(engine->exporter, &error) < 0)
+		sf_engine_notice(engine, SF_NOTICE_WARNING,
+			"certificates and keys stay as they are: %s", error.text);
+	else
+		sf_engine_notice(
+			engine, SF_NOTICE_WARNING, "certificates and keys were read again");
+}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A connection to a collector that carries a stream of bytes: TCP (tcp.c). Only wait() waits. stream.c
+ * A connection to a collector that carries a stream of bytes: TCP (tcp.c), TLS (tls.c). Only wait() waits. stream.c
  * keeps the messages and connects again; tests use a link of their own.
  *
  *	link->ops->connect(link, 0)		begins to connect to the first address
@@ -47,6 +47,8 @@ struct sf_connection_ops {
 	/* Monotonic time; waiting until the peer has said something, and not longer than `ns`. */
 	int64_t (*now)(struct sf_connection *link);
 	void (*wait)(struct sf_connection *link, int64_t ns);
+	/* Reads certificates and keys again, for the next connection. Optional. 0 or a negative error. */
+	int (*reload)(struct sf_connection *link, struct sf_error *error);
 	void (*free)(struct sf_connection *link);
 };
 
@@ -62,5 +64,13 @@ struct sf_connection {
 
 /* NULL: no memory. */
 struct sf_connection *sf_tcp_new(void);
+
+/*
+ * TLS over TCP. Copies the names; the files are read now. Without a name the peer's is expected. 0, or an
+ * error that names the file, or SF_EUNSUPPORTED: this build has no TLS.
+ */
+struct sf_tls_files;
+int sf_tls_connection_new(
+	struct sf_connection **link, const struct sf_tls_files *files, struct sf_error *error);
 
 #endif

@@ -91,6 +91,8 @@ struct sf_destination_ops {
 	void (*free)(struct sf_destination *destination);
 	/* Optional. */
 	void (*announce)(struct sf_destination *destination);
+	/* Reads certificates and keys again. Optional. 0 or a negative error. */
+	int (*reload)(struct sf_destination *destination, struct sf_error *error);
 	/* The socket, or NULL. Optional. */
 	const struct sf_transport *(*transport)(const struct sf_destination *destination);
 };

@@ -23,6 +23,8 @@ struct sf_exporter {
 	unsigned collectors;       /* among them */
 	struct sf_chooser chooser; /* choose is NULL: all records */
 	struct sf_queue queue;     /* options.queued */
+	char **reads;              /* files that sf_exporter_reload() reads again */
+	unsigned read_count;
 };
 
 int sf_exporter_new_sized(struct sf_exporter **exporter, const struct sf_exporter_options *options,
@@ -65,6 +67,9 @@ void sf_exporter_free(struct sf_exporter *exporter)
 		return;
 	for (unsigned i = 0; i < exporter->count; i++)
 		free_destination(exporter->destinations[i]);
+	for (unsigned i = 0; i < exporter->read_count; i++)
+		free(exporter->reads[i]);
+	free(exporter->reads);
 	free(exporter->destinations);
 	sf_queue_free(&exporter->queue);
 	free(exporter->shared.extra);
@@ -134,6 +139,48 @@ static int choose_fields(const struct sf_exporter *exporter, struct sf_url *pars
 		parsed->session.dialect == &sf_netflow9 ? left_out : NULL, "--fields", error);
 }
 
+static int remember_file(struct sf_exporter *exporter, const char *path)
+{
+	char **grown;
+
+	if (!path)
+		return 0;
+	grown = realloc(exporter->reads, (exporter->read_count + 1) * sizeof(char *));
+	if (!grown)
+		return -ENOMEM;
+	exporter->reads = grown;
+	exporter->reads[exporter->read_count] = strdup(path);
+	return exporter->reads[exporter->read_count++] ? 0 : -ENOMEM;
+}
+
+static int open_stream(struct sf_exporter *exporter, const struct sf_url *parsed,
+	const struct sf_peer_options *peer, struct sf_transport **transport, struct sf_error *error)
+{
+	const struct sf_exporter_options *options = &exporter->shared.options;
+	struct sf_stream_options stream = {
+		.peer = *peer,
+		.retry_ns = parsed->retry_ns,
+		.late = options->queued && options->late_collectors,
+		.hurry = &options->hurry,
+	};
+	int code;
+
+	if (parsed->transport == SF_URL_TCP) {
+		stream.link = sf_tcp_new();
+		return sf_stream_open(transport, &stream, error);
+	}
+	code = sf_tls_connection_new(&stream.link, &parsed->tls, error);
+	if (code < 0)
+		return code;
+	if (remember_file(exporter, parsed->tls.ca) < 0 ||
+		remember_file(exporter, parsed->tls.cert) < 0 ||
+		remember_file(exporter, parsed->tls.key) < 0) {
+		stream.link->ops->free(stream.link);
+		return sf_error_set(error, -ENOMEM, "no memory for collector %s", parsed->target);
+	}
+	return sf_stream_open(transport, &stream, error);
+}
+
 static int open_transport(struct sf_exporter *exporter, const struct sf_url *parsed,
 	struct sf_transport **transport, struct sf_error *error)
 {
@@ -148,16 +195,8 @@ static int open_transport(struct sf_exporter *exporter, const struct sf_url *par
 	};
 	bool late = options->queued && options->late_collectors;
 
-	if (parsed->transport == SF_URL_TCP)
-		return sf_stream_open(transport,
-			&(struct sf_stream_options){
-				.peer = peer,
-				.link = sf_tcp_new(),
-				.retry_ns = parsed->retry_ns,
-				.late = late,
-				.hurry = &options->hurry,
-			},
-			error);
+	if (parsed->transport != SF_URL_UDP)
+		return open_stream(exporter, parsed, &peer, transport, error);
 	return sf_udp_open(transport,
 		&(struct sf_udp_options){
 			.peer = peer,
@@ -485,6 +524,22 @@ void sf_exporter_announce(struct sf_exporter *exporter)
 	for (unsigned i = 0; i < exporter->count; i++)
 		if (exporter->destinations[i]->ops->announce)
 			exporter->destinations[i]->ops->announce(exporter->destinations[i]);
+}
+
+const char *sf_exporter_reads(const struct sf_exporter *exporter, unsigned index)
+{
+	return index < exporter->read_count ? exporter->reads[index] : NULL;
+}
+
+int sf_exporter_reload(struct sf_exporter *exporter, struct sf_error *error)
+{
+	int code = 0;
+
+	for (unsigned i = 0; i < exporter->count && code == 0; i++)
+		if (exporter->destinations[i]->ops->reload)
+			code = exporter->destinations[i]->ops->reload(
+				exporter->destinations[i], error);
+	return code;
 }
 
 /*

@@ -4,6 +4,7 @@
  * numbers begin at 0, templates are sent, and then what the peer may not have from the last connection.
  * With capture files, the reader waits for the connection.
  */
+#include <errno.h>
 #include <poll.h>
 
 #include "base/clock.h"
@@ -45,9 +46,12 @@ void sf_session_resume(struct sf_session *session)
 
 static bool waits_in_vain(struct sf_session *session, int64_t away_ns)
 {
+	/* one side refuses the other's certificate: waiting does not help */
+	bool refused = session->transport->error == -EPROTO;
+
 	if (!session->transport->fails)
 		session->given_up = false;
-	else if (away_ns > AWAY_NS)
+	else if (away_ns > AWAY_NS || refused)
 		session->given_up = true;
 	return session->given_up;
 }

@@ -484,6 +484,13 @@ static void session_announce(struct sf_destination *destination)
 	session->flushed_ns = 0;
 }
 
+static int session_reload(struct sf_destination *destination, struct sf_error *error)
+{
+	struct sf_transport *transport = ((struct sf_session *)destination)->transport;
+
+	return transport->ops->reload ? transport->ops->reload(transport, error) : 0;
+}
+
 static bool session_holds(const struct sf_destination *destination)
 {
 	const struct sf_transport *transport = ((const struct sf_session *)destination)->transport;
@@ -502,6 +509,7 @@ static const struct sf_destination_ops session_ops = {
 	.ready = sf_session_ready,
 	.flush = sf_session_flush,
 	.holds = session_holds,
+	.reload = session_reload,
 	.announce = session_announce,
 	.finish = session_finish,
 	.free = session_free,

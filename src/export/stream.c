@@ -25,6 +25,7 @@
  * What the peer has acknowledged and its program may not have read: so many bytes (a receive buffer
  * of Linux grows to 6 MiB), for so long; longer while the peer's window says that it does not read.
  */
+#define CHECK_NS   INT64_C(10000000) /* between two looks whether the connection still is one */
 #define UNREAD_MAX ((size_t)8 << 20)
 #define UNREAD_NS  INT64_C(5000000000)
 
@@ -46,6 +47,7 @@ struct stream {
 	int64_t begun_ns;    /* the last attempt */
 	int64_t again_ns;    /* the next attempt */
 	int64_t deadline_ns; /* of connecting to one address */
+	int64_t check_ns;    /* the next look whether the connection still is one */
 	int64_t retry_ns;    /* shortest time between two attempts */
 	int64_t pause_ns;    /* present time between two attempts */
 };
@@ -106,6 +108,7 @@ static void learn_addresses(struct stream *stream)
 static void open_up(struct stream *stream)
 {
 	stream->state = OPEN;
+	stream->check_ns = 0;
 	stream->transport.fails = false;
 	stream->transport.connects++;
 	/* what came since the last connection is to be taken back too */
@@ -199,11 +202,27 @@ static void write_some(struct stream *stream)
 	}
 }
 
+/* The peer has read by now what it acknowledged long ago, unless its program stands still. */
+static void release(struct stream *stream)
+{
+	struct sf_window *window = &stream->window;
+	int64_t before = stream->mono - UNREAD_NS;
+	int64_t oldest = sf_window_oldest(window);
+
+	if (oldest <= before && stream->link->ops->stands(stream->link))
+		before = INT64_MIN;
+	sf_window_release(window, before, UNREAD_MAX);
+}
+
 static void look_after(struct stream *stream)
 {
 	struct sf_connection *link = stream->link;
-	int code = link->ops->check(link);
+	int code = 0;
 
+	if (stream->mono >= stream->check_ns) {
+		stream->check_ns = stream->mono + CHECK_NS;
+		code = link->ops->check(link);
+	}
 	if (code < 0) {
 		lose(stream, code);
 		return;
@@ -212,8 +231,7 @@ static void look_after(struct stream *stream)
 	if (stream->state != OPEN || stream->window.count == 0)
 		return;
 	sf_window_acknowledge(&stream->window, link->ops->acknowledged(link), stream->mono);
-	sf_window_release(&stream->window,
-		link->ops->stands(link) ? INT64_MIN : stream->mono - UNREAD_NS, UNREAD_MAX);
+	release(stream);
 	/* the connection works: the next failure is the first one again */
 	if (stream->window.sent.pieces)
 		stream->pause_ns = stream->retry_ns;
@@ -315,6 +333,13 @@ static bool stream_holds(const struct sf_transport *transport)
 	return sf_window_waiting(&((const struct stream *)transport)->window) != 0;
 }
 
+static int stream_reload(struct sf_transport *transport, struct sf_error *error)
+{
+	struct sf_connection *link = ((struct stream *)transport)->link;
+
+	return link->ops->reload ? link->ops->reload(link, error) : 0;
+}
+
 static int64_t now(struct stream *stream)
 {
 	stream->mono = stream->link->ops->now(stream->link);
@@ -369,6 +394,7 @@ static const struct sf_transport_ops stream_ops = {
 	.settle = stream_settle,
 	.again = stream_again,
 	.holds = stream_holds,
+	.reload = stream_reload,
 	.end = stream_end,
 	.free = stream_free,
 };

@@ -22,7 +22,7 @@
 
 /* What encoders need beside the record. */
 struct sf_encode_context {
-	int64_t boot_ms; /* ms since 1970 at which sysUptime was 0 */
+	int64_t boot_ms;                    /* ms since 1970 at which sysUptime was 0 */
 	const struct sf_extra_batch *extra; /* of the flows that are encoded; NULL: none */
 	/* whether all records are of ICMP with a type; UNKNOWN: each flow tells */
 	enum { SF_ICMP_TYPE_UNKNOWN, SF_ICMP_TYPE_NO, SF_ICMP_TYPE_YES } icmp_type;

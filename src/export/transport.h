@@ -102,6 +102,8 @@ struct sf_transport_ops {
 	 * it again. All are taken back in a row, in their order. False: there is none. Optional.
 	 */
 	bool (*again)(struct sf_transport *transport, struct sf_batch *batch, uint8_t *room);
+	/* Reads certificates and keys again. Optional. 0 or a negative error. */
+	int (*reload)(struct sf_transport *transport, struct sf_error *error);
 	/* True while messages are SF_FATE_WAITING that ready() may settle. Optional. */
 	bool (*holds)(const struct sf_transport *transport);
 	/*

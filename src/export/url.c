@@ -27,6 +27,7 @@ enum applies {
 	TO_NETFLOW5 = 4,
 	TO_FILE = 8,
 	TO_TCP = 16, /* IPFIX over a connection */
+	TO_TLS = 32,
 	TO_UDP = TO_IPFIX | TO_NETFLOW9 | TO_NETFLOW5,
 	TO_COLLECTORS = TO_UDP | TO_TCP,
 };
@@ -124,6 +125,16 @@ static bool read_retry(struct sf_url *url, const char *value)
 	return true;
 }
 
+#define READ_TLS(option)                                                                           \
+	static bool read_##option(struct sf_url *url, const char *value)                           \
+	{                                                                                          \
+		return sf_tls_option(&url->tls, #option, value);                                   \
+	}
+READ_TLS(ca)
+READ_TLS(cert)
+READ_TLS(key)
+READ_TLS(name)
+
 static bool read_time(struct sf_url *url, const char *value)
 {
 	url->session.time = !strcmp(value, "ms")   ? SF_WHEN_MS
@@ -172,6 +183,11 @@ static const struct {
 	{ "dscp", "0 to 63, the class of all packets to the collector", TO_COLLECTORS, read_dscp },
 	{ "retry", "the shortest time between two attempts to connect, 100ms to one day", TO_TCP,
 		read_retry },
+	{ "ca", "a file of CA certificates, PEM", TO_TLS, read_ca },
+	{ "cert", "the file of this exporter's certificate, PEM", TO_TLS, read_cert },
+	{ "key", "the file of its key, PEM", TO_TLS, read_key },
+	{ "name", "names that the collector's certificate may have, with + between them", TO_TLS,
+		read_name },
 	{ "queue", "bytes of records that may wait, 64 KiB to 64 GiB, such as 100M",
 		TO_COLLECTORS | TO_FILE, read_queue },
 	{ "time", "ms, us or ns", TO_IPFIX | TO_TCP | TO_FILE, read_time },
@@ -324,6 +340,8 @@ static const struct scheme {
 	{ "ipfix+udp://", &sf_ipfix, "4739", TO_IPFIX, SF_URL_UDP },
 	{ "ipfix+tcp://", &sf_ipfix, "4739", TO_TCP, SF_URL_TCP },
 	{ "tcp://", &sf_ipfix, "4739", TO_TCP, SF_URL_TCP },
+	{ "ipfix+tls://", &sf_ipfix, "4740", TO_TCP | TO_TLS, SF_URL_TLS },
+	{ "tls://", &sf_ipfix, "4740", TO_TCP | TO_TLS, SF_URL_TLS },
 	{ "netflow9://", &sf_netflow9, "2055", TO_NETFLOW9, SF_URL_UDP },
 	{ "netflow5://", &sf_netflow5, "2055", TO_NETFLOW5, SF_URL_UDP },
 };
@@ -337,12 +355,13 @@ static const struct scheme *find_scheme(const char *text, struct sf_error *error
 		strchr(text, '+') < text + strcspn(text, ":"))
 		sf_error_set(error, SF_EUSAGE,
 			"%s: NetFlow is sent over UDP only (netflow9://host:port, "
-			"netflow5://host:port); over TCP there is IPFIX: tcp://host:port",
+			"netflow5://host:port); over TCP and TLS there is IPFIX: "
+			"tcp://host:port, tls://host:port",
 			text);
 	else
 		sf_error_set(error, SF_EUSAGE,
 			"%s: unknown kind of collector (allowed: ipfix://host:port, "
-			"ipfix+udp://…, ipfix+tcp://…, tcp://…, netflow9://…, netflow5://…)",
+			"tcp://…, tls://…, netflow9://…, netflow5://…)",
 			text);
 	return NULL;
 }

@@ -4,12 +4,13 @@
 #define SPANFLOW_EXPORT_URL_H
 
 #include "export/destination.h"
+#include "tls/tls.h"
 
 /* Limits of a queue, in bytes. */
 #define SF_QUEUE_OCTETS_MIN (UINT64_C(64) << 10)
 #define SF_QUEUE_OCTETS_MAX (UINT64_C(64) << 30)
 
-enum sf_url_transport { SF_URL_UDP, SF_URL_TCP };
+enum sf_url_transport { SF_URL_UDP, SF_URL_TCP, SF_URL_TLS };
 
 struct sf_url {
 	enum sf_url_transport transport;
@@ -19,6 +20,7 @@ struct sf_url {
 	const char *source;      /* address of this host, within `options`; or NULL */
 	int dscp;                /* 0: not given */
 	int64_t retry_ns;        /* 0: not given */
+	struct sf_tls_files tls; /* within `options` */
 	bool has_fields;         /* its own options say which fields: fields= or profile= */
 	const char *list;        /* of fields=, within `options`; or NULL */
 	struct sf_fields fields; /* what session.fields points to when there is a list */

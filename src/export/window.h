@@ -70,6 +70,14 @@ void sf_window_wrote(struct sf_window *window, size_t n, uint64_t wire);
 
 void sf_window_acknowledge(struct sf_window *window, uint64_t wire, int64_t mono);
 
+/* When the oldest message was acknowledged, if it is; INT64_MAX: it is not. */
+static inline int64_t sf_window_oldest(const struct sf_window *window)
+{
+	return window->acknowledged
+		       ? window->messages[window->first & (window->room - 1)].acknowledged_ns
+		       : INT64_MAX;
+}
+
 /* Frees messages that were acknowledged at `mono` or before, and the oldest beyond `octets` bytes. */
 void sf_window_release(struct sf_window *window, int64_t mono, size_t octets);
 

@@ -11,6 +11,8 @@
 
 #include <linux/tcp.h>
 
+#include <spanflow/error.h>
+
 #include "base/wire.h"
 
 #define IPFIX       10
@@ -26,6 +28,9 @@ struct sf_inflow {
 	struct sf_inflows *inflows;
 	struct sf_inflow *next, *previous;
 	char sender[SF_HOSTPORT_NAME];
+	const struct sf_tls_ops *tls;
+	struct sf_tls *session; /* NULL: no TLS */
+	bool shaken;            /* the handshake of TLS is done */
 	size_t fill;
 	uint8_t buffer[BUFFER];
 };
@@ -46,6 +51,8 @@ static void close_inflow(struct sf_inflow *inflow)
 	inflows->count--;
 	if (inflow->watch.loop)
 		sf_watch_remove(&inflow->watch);
+	if (inflow->session)
+		inflow->tls->close(inflow->session);
 	close(inflow->watch.fd);
 	free(inflow);
 	if (inflows->waiting)
@@ -58,6 +65,16 @@ void sf_inflows_fini(struct sf_inflows *inflows)
 	inflows->waiting = NULL;
 	while (inflows->first)
 		close_inflow(inflows->first);
+}
+
+/*
+ * Reads what is there: closing a connection with bytes unread resets it, and the peer might not see the
+ * alert of TLS that says why.
+ */
+static void drain(struct sf_inflow *inflow)
+{
+	shutdown(inflow->watch.fd, SHUT_WR);
+	recv(inflow->watch.fd, inflow->buffer, BUFFER, MSG_DONTWAIT);
 }
 
 static void end(struct sf_inflow *inflow, const char *trouble)
@@ -106,22 +123,65 @@ static bool hand_on(struct sf_inflow *inflow)
 	return true;
 }
 
+/* As recv(2), but the error is the result. */
+static ssize_t read_some(struct sf_inflow *inflow, uint8_t *to, size_t size)
+{
+	ssize_t n;
+
+	if (inflow->session)
+		return inflow->tls->read(inflow->session, to, size);
+	n = recv(inflow->watch.fd, to, size, MSG_DONTWAIT);
+	return n < 0 ? -errno : n;
+}
+
+static void fail(struct sf_inflow *inflow, int code)
+{
+	if (inflow->session)
+		drain(inflow);
+	if (inflow->session && inflow->session->trouble[0])
+		end(inflow, inflow->session->trouble);
+	else
+		end(inflow, sf_strerror(code));
+}
+
+/* True: the handshake of TLS is done, or there is none. */
+static bool shake(struct sf_inflow *inflow)
+{
+	int code;
+
+	if (!inflow->session || inflow->shaken)
+		return true;
+	code = inflow->tls->handshake(inflow->session);
+	if (code == -EAGAIN) {
+		sf_watch_set(
+			&inflow->watch, inflow->session->wants_read ? SF_LOOP_READ : SF_LOOP_WRITE);
+	} else if (code < 0) {
+		fail(inflow, code);
+	} else {
+		inflow->shaken = true;
+		sf_watch_set(&inflow->watch, SF_LOOP_READ);
+	}
+	return code == 0;
+}
+
 static void receive(struct sf_watch *watch, unsigned ready)
 {
 	struct sf_inflow *inflow = (struct sf_inflow *)watch;
 	const struct sf_inflow_owner *owner = &inflow->inflows->owner;
-	ssize_t n =
-		recv(watch->fd, inflow->buffer + inflow->fill, BUFFER - inflow->fill, MSG_DONTWAIT);
+	ssize_t n;
 
 	(void)ready;
+	if (!shake(inflow))
+		return;
+	n = read_some(inflow, inflow->buffer + inflow->fill, BUFFER - inflow->fill);
 	if (n > 0) {
 		inflow->fill += (size_t)n;
 		owner->input(owner->context);
 		hand_on(inflow);
 	} else if (n == 0) {
 		end(inflow, inflow->fill ? "it was cut in the middle of a message" : NULL);
-	} else if (errno != EAGAIN && errno != EINTR) {
-		end(inflow, strerrordesc_np(errno));
+	} else if (n != -EAGAIN && n != -EINTR) {
+		fail(inflow, (int)n);
 	}
 }
 
@@ -140,7 +200,8 @@ static void set_options(int fd)
 			fd, settings[i].level, settings[i].name, &settings[i].value, sizeof(int));
 }
 
-static int open_inflow(struct sf_inflows *inflows, int fd, const struct sockaddr_storage *peer)
+static int open_inflow(struct sf_inflows *inflows, int fd, const struct sockaddr_storage *peer,
+	const struct sf_tls_ops *tls, struct sf_tls_context *context)
 {
 	struct sf_inflow *inflow = malloc(sizeof(*inflow));
 	int err;
@@ -153,8 +214,15 @@ static int open_inflow(struct sf_inflows *inflows, int fd, const struct sockaddr
 	memset(inflow, 0, offsetof(struct sf_inflow, buffer));
 	inflow->inflows = inflows;
 	sf_hostport_name(peer, inflow->sender);
-	err = sf_loop_add_watch(inflows->loop, &inflow->watch, fd, SF_LOOP_READ, receive, inflow);
+	inflow->tls = tls;
+	inflow->session = context ? tls->open(context, fd, NULL) : NULL;
+	err = context && !inflow->session ? -ENOMEM : 0;
+	if (!err)
+		err = sf_loop_add_watch(
+			inflows->loop, &inflow->watch, fd, SF_LOOP_READ, receive, inflow);
 	if (err) {
+		if (inflow->session)
+			tls->close(inflow->session);
 		close(fd);
 		free(inflow);
 		return err;
@@ -169,14 +237,15 @@ static int open_inflow(struct sf_inflows *inflows, int fd, const struct sockaddr
 	return 0;
 }
 
-int sf_inflows_accept(struct sf_inflows *inflows, struct sf_watch *watch)
+int sf_inflows_accept(struct sf_inflows *inflows, struct sf_watch *watch,
+	const struct sf_tls_ops *tls, struct sf_tls_context *context)
 {
 	struct sockaddr_storage peer;
 	socklen_t size = sizeof(peer);
 	int fd = accept4(watch->fd, (struct sockaddr *)&peer, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	if (fd >= 0 && inflows->count < SF_INFLOW_MAX)
-		return open_inflow(inflows, fd, &peer);
+		return open_inflow(inflows, fd, &peer, tls, context);
 	if (fd >= 0) {
 		inflows->refused++;
 		close(fd);

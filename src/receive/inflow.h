@@ -5,7 +5,7 @@
  * anything else than IPFIX messages is closed.
  *
  *	sf_inflows_init(&inflows, loop, &owner)
- *	sf_inflows_accept(&inflows, fd)		when a listening socket can be read
+ *	sf_inflows_accept(&inflows, watch, NULL, NULL)	when a listening socket can be read
  *	sf_inflows_fini(&inflows)		closes all
  */
 #ifndef SPANFLOW_RECEIVE_INFLOW_H
@@ -17,6 +17,7 @@
 
 #include "base/hostport.h"
 #include "base/loop.h"
+#include "tls/tls.h"
 
 #define SF_INFLOW_MAX 256
 
@@ -49,7 +50,11 @@ void sf_inflows_init(
 	struct sf_inflows *inflows, struct sf_loop *loop, const struct sf_inflow_owner *owner);
 void sf_inflows_fini(struct sf_inflows *inflows);
 
-/* Accepts one connection of the listening socket that `watch` belongs to. 0 or -errno. */
-int sf_inflows_accept(struct sf_inflows *inflows, struct sf_watch *watch);
+/*
+ * Accepts one connection of the listening socket that `watch` belongs to. With a context it carries TLS.
+ * 0 or -errno.
+ */
+int sf_inflows_accept(struct sf_inflows *inflows, struct sf_watch *watch,
+	const struct sf_tls_ops *tls, struct sf_tls_context *context);
 
 #endif

@@ -18,8 +18,10 @@
 #include "base/hostport.h"
 #include "receive/listener.h"
 
-#define DEFAULT_PORT   "4739" /* RFC 7011 §10.1 */
-#define RECEIVE_BUFFER (64 * 1024 * 1024)
+/* RFC 7011 §10.1 */
+#define DEFAULT_PORT     "4739"
+#define DEFAULT_TLS_PORT "4740"
+#define RECEIVE_BUFFER   (64 * 1024 * 1024)
 
 struct sf_listen_batch {
 	struct mmsghdr headers[SF_LISTEN_BATCH];
@@ -128,48 +130,147 @@ static int open_all(
 	return first_error ? first_error : -EADDRNOTAVAIL;
 }
 
+/* ---------------------------------------------------------------- TLS */
+
+int sf_listen_reload(struct sf_listener *listener, struct sf_error *error)
+{
+	struct sf_tls_context *context;
+	int code;
+
+	if (!listener->tls)
+		return 0;
+	code = listener->tls->context_new(&context, &listener->files, true, error);
+	if (code < 0)
+		return code;
+	listener->tls->context_free(listener->context);
+	listener->context = context;
+	return 0;
+}
+
+/* "ca=FILE,cert=FILE", which are kept. */
+static int secure(
+	struct sf_listener *listener, const char *url, const char *options, struct sf_error *error)
+{
+	char *next = listener->options = strdup(options);
+
+	if (!next)
+		return sf_error_set(error, -ENOMEM, "--listen %s: no memory", url);
+	while (next) {
+		char *item = next, *value = strchr(item, '=');
+
+		next = strchr(item, ',');
+		if (next)
+			*next++ = '\0';
+		if (value)
+			*value++ = '\0';
+		if (!value || !sf_tls_option(&listener->files, item, value))
+			return sf_error_set(error, SF_EUSAGE,
+				"--listen %s: '%s' is no option (allowed: cert=FILE, key=FILE, "
+				"ca=FILE, name=NAME)",
+				url, item);
+	}
+	memcpy(listener->url, "tls", 3);
+	listener->tls = sf_tls_load(error);
+	return listener->tls ? sf_listen_reload(listener, error) : SF_EUNSUPPORTED;
+}
+
+static int secure_all(struct sf_listener *listeners, unsigned count, const char *url,
+	const char *options, struct sf_error *error)
+{
+	int code = 0;
+
+	for (unsigned i = 0; i < count && code == 0; i++)
+		code = secure(&listeners[i], url, options, error);
+	for (unsigned i = 0; i < count && code < 0; i++)
+		sf_listen_close(&listeners[i]);
+	return code < 0 ? code : (int)count;
+}
+
+/* ---------------------------------------------------------------- URLs */
+
+enum kind { UDP, TCP, TLS, NONE };
+
+struct parsed {
+	enum kind kind;
+	char text[300]; /* without options */
+	char host[256];
+	const char *port;    /* within `text` */
+	const char *options; /* within the URL; "": none */
+};
+
+static bool parse(struct parsed *parsed, const char *url)
+{
+	static const char *const schemes[] = { "udp://", "tcp://", "tls://" };
+	size_t length = strcspn(url, ",");
+
+	parsed->kind = UDP;
+	while (parsed->kind < NONE && strncmp(url, schemes[parsed->kind], 6) != 0)
+		parsed->kind++;
+	parsed->options = url + length + (url[length] == ',');
+	if (parsed->kind == NONE || length >= sizeof(parsed->text) ||
+		(url[length] && parsed->kind != TLS))
+		return false;
+	memcpy(parsed->text, url, length);
+	parsed->text[length] = '\0';
+	if (!sf_hostport_split(parsed->text + 6, parsed->host, sizeof(parsed->host), &parsed->port))
+		return false;
+	if (!parsed->port)
+		parsed->port = parsed->kind == TLS ? DEFAULT_TLS_PORT : DEFAULT_PORT;
+	return sf_hostport_is_port(parsed->port);
+}
+
+static int open_parsed(struct sf_listener *listeners, unsigned room, const char *url,
+	const struct parsed *parsed, struct sf_error *error)
+{
+	const struct addrinfo hints = { .ai_flags = AI_PASSIVE, .ai_socktype = SOCK_DGRAM };
+	bool stream = parsed->kind != UDP;
+	struct addrinfo *infos;
+	int result;
+
+	if (parsed->host[0] == '\0') {
+		result = open_any(listeners, parsed->port, stream);
+		return result ? result : 1;
+	}
+	result = getaddrinfo(parsed->host, parsed->port, &hints, &infos);
+	if (result)
+		return sf_error_set(error, SF_ERESOLVE, "--listen %s: %s: %s", url, parsed->host,
+			gai_strerror(result));
+	result = open_all(listeners, room, infos, stream);
+	freeaddrinfo(infos);
+	return result;
+}
+
 int sf_listen_open(
 	struct sf_listener *listeners, unsigned room, const char *url, struct sf_error *error)
 {
-	const struct addrinfo hints = { .ai_flags = AI_PASSIVE, .ai_socktype = SOCK_DGRAM };
-	struct addrinfo *infos;
-	char host[256];
-	const char *port;
-	bool stream = strncmp(url, "tcp://", 6) == 0;
+	struct parsed parsed;
 	int result;
 
-	if ((strncmp(url, "udp://", 6) != 0 && !stream) ||
-		!sf_hostport_split(url + 6, host, sizeof(host), &port) ||
-		!sf_hostport_is_port(port = port ? port : DEFAULT_PORT))
+	if (!parse(&parsed, url))
 		return sf_error_set(error, SF_EUSAGE,
 			"--listen %s: expected udp://HOST:PORT or udp://:PORT, as in "
-			"udp://127.0.0.1:4739, udp://[::1]:2055 or udp://:2055, or tcp:// for "
-			"IPFIX over TCP",
+			"udp://127.0.0.1:4739, udp://[::1]:2055 or udp://:2055; for IPFIX also "
+			"tcp://HOST:PORT, or tls://HOST:PORT,cert=FILE,ca=FILE",
 			url);
 	if (room == 0)
 		return sf_error_set(error, SF_EUSAGE,
 			"--listen %s: at most %d addresses are possible", url, SF_LISTEN_MAX);
-	if (*host == '\0') {
-		result = open_any(listeners, port, stream);
-		result = result ? result : 1;
-	} else {
-		result = getaddrinfo(host, port, &hints, &infos);
-		if (result)
-			return sf_error_set(error, SF_ERESOLVE, "--listen %s: %s: %s", url, host,
-				gai_strerror(result));
-		result = open_all(listeners, room, infos, stream);
-		freeaddrinfo(infos);
-	}
+	result = open_parsed(listeners, room, url, &parsed, error);
 	if (result == -E2BIG)
 		return sf_error_set(error, SF_EUSAGE,
 			"--listen %s: at most %d addresses are possible", url, SF_LISTEN_MAX);
-	if (result < 0)
+	if (result < 0 && result != SF_ERESOLVE)
 		return sf_error_set(error, result, "--listen %s: %s", url, sf_strerror(result));
-	return result;
+	if (result < 0 || parsed.kind != TLS)
+		return result;
+	return secure_all(listeners, (unsigned)result, url, parsed.options, error);
 }
 
 void sf_listen_close(struct sf_listener *listener)
 {
+	if (listener->context)
+		listener->tls->context_free(listener->context);
+	free(listener->options);
 	close(listener->fd);
 }
 

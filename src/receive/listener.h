@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Sockets that flow messages arrive on: UDP, and TCP, which accepts connections (inflow.h). */
+/* Sockets that flow messages arrive on: UDP; TCP and TLS, which accept connections (inflow.h). */
 #ifndef SPANFLOW_RECEIVE_LISTENER_H
 #define SPANFLOW_RECEIVE_LISTENER_H
 
@@ -11,6 +11,7 @@
 
 #include "base/hostport.h"
 #include "base/loop.h"
+#include "tls/tls.h"
 
 #define SF_LISTEN_MAX      16
 #define SF_LISTEN_NAME     SF_HOSTPORT_NAME /* size of the name of a sender */
@@ -20,14 +21,20 @@
 struct sf_listener {
 	struct sf_watch watch; /* first member: a function of the loop finds the listener by it */
 	int fd;                /* socket */
-	bool stream;           /* TCP */
-	char url[96];          /* with the port that the socket really has */
-	uint64_t dropped;      /* datagrams that the kernel dropped because the socket was full */
-	uint32_t drops_seen;   /* the kernel's counter of them, which wraps */
+	bool stream;           /* TCP or TLS */
+	/* TLS; context NULL: no */
+	const struct sf_tls_ops *tls;
+	struct sf_tls_context *context;
+	struct sf_tls_files files; /* within `options` */
+	char *options;             /* owned */
+	char url[96];              /* with the port that the socket really has */
+	uint64_t dropped;    /* datagrams that the kernel dropped because the socket was full */
+	uint32_t drops_seen; /* the kernel's counter of them, which wraps */
 };
 
 /*
- * Opens a socket for each address of the host in "udp://host:port" or "tcp://host:port". "udp://:port" and [::] take IPv4
+ * Opens a socket for each address of the host in "udp://host:port", "tcp://host:port" or
+ * "tls://host:port,cert=FILE,ca=FILE" (options of sf_tls_option()). "udp://:port" and [::] take IPv4
  * and IPv6, port 0 is any free port, the default is 4739. The receive buffers are as large as the system
  * allows. `room`: length of the array. Returns the number of sockets, or SF_EUSAGE, SF_ERESOLVE or a
  * system error with its text.
@@ -35,6 +42,9 @@ struct sf_listener {
 int sf_listen_open(
 	struct sf_listener *listeners, unsigned room, const char *url, struct sf_error *error);
 void sf_listen_close(struct sf_listener *listener);
+
+/* Reads certificates and keys again, for connections to come. 0, or an error with its text. */
+int sf_listen_reload(struct sf_listener *listener, struct sf_error *error);
 
 /* Brings `dropped` up to date; to be called at least once in 2^32 dropped datagrams. */
 void sf_listen_drops(struct sf_listener *listener);

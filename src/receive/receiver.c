@@ -132,7 +132,7 @@ static void accept_one(struct sf_watch *watch, unsigned ready)
 	/* a run that ends takes what was sent, and nobody new */
 	if (receiver->ending || receiver->ended)
 		return;
-	code = sf_inflows_accept(&receiver->inflows, watch);
+	code = sf_inflows_accept(&receiver->inflows, watch, listener->tls, listener->context);
 	if (code < 0)
 		fail(receiver, listener->url, code);
 }
@@ -260,6 +260,15 @@ const char *sf_receiver_run(struct sf_receiver *receiver)
 			sf_receiver_cut(receiver);
 	}
 	return receiver->ended;
+}
+
+int sf_receiver_reload(struct sf_receiver *receiver, struct sf_error *error)
+{
+	int code = 0;
+
+	for (unsigned i = 0; i < receiver->count && code == 0; i++)
+		code = sf_listen_reload(&receiver->listeners[i], error);
+	return code;
 }
 
 uint64_t sf_receiver_dropped(struct sf_receiver *receiver)

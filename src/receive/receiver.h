@@ -97,6 +97,12 @@ void sf_receiver_cut(struct sf_receiver *receiver);
 /* Ends the run at once, because no further message is wanted. `why` is kept and not copied. */
 void sf_receiver_stop(struct sf_receiver *receiver, const char *why);
 
+/*
+ * Reads certificates and keys again, for connections to come. 0, or an error that names the file: those of
+ * that address and of further ones stay as they are.
+ */
+int sf_receiver_reload(struct sf_receiver *receiver, struct sf_error *error);
+
 /* Datagrams that the kernel has dropped at all sockets. */
 uint64_t sf_receiver_dropped(struct sf_receiver *receiver);
 

@@ -7,7 +7,10 @@
  *
  * Figures are CPU time of the process.
  *
- *	bench_export [records, default 2000000]
+ *	bench_export [records, default 2000000 [URL…]]
+ *
+ * Collectors by URL, for connections: spanflow collect -l tcp://127.0.0.1:4739 -o none in another process,
+ * and bench_export 2000000 tcp://127.0.0.1:4739.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -106,7 +109,7 @@ static void bench_exporter(const char *name, enum kind kind, const char *target,
 		fprintf(stderr, "%s: books do not close: %s\n", name, stats.failure);
 		exit(1);
 	}
-	printf("%-34s %8.1f ns/record\n", name, (double)start / (double)stats.sent.records);
+	printf("%-34.34s %8.1f ns/record\n", name, (double)start / (double)stats.sent.records);
 	sf_exporter_free(exporter);
 	fclose(null);
 }
@@ -149,6 +152,8 @@ int main(int argc, char **argv)
 		snprintf(name, sizeof(name), "%s over loopback", schemes[i]);
 		bench_exporter(name, COLLECTOR, url, 0, records);
 	}
+	for (int i = 2; i < argc; i++)
+		bench_exporter(argv[i], COLLECTOR, argv[i], 0, records);
 	bench_exporter("JSON", TEXT, NULL, SF_TEXT_JSON, records / 4);
 	bench_exporter("CSV", TEXT, NULL, SF_TEXT_CSV, records / 4);
 	bench_exporter("table", TEXT, NULL, SF_TEXT_TABLE, records / 4);

@@ -3,10 +3,12 @@
 """Live export over TCP: collectors that are killed, cut connections and slow readers lose nothing."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import unittest
 
 import netns
 import support
@@ -84,9 +86,8 @@ class Streams(Case):
             flows += [(r["sourceIPv4Address"], r["sourceTransportPort"]) for r in shown.records]
         return flows
 
-    def begin(self):
-        process = self.live(self.tap, "-i", "rx0", "--per-packet", "-e",
-                            "tcp://127.0.0.1:4739,retry=200ms")
+    def begin(self, url="tcp://127.0.0.1:4739,retry=200ms"):
+        process = self.live(self.tap, "-i", "rx0", "--per-packet", "-e", url)
         self.ready(process)
         return process
 
@@ -131,6 +132,35 @@ class Streams(Case):
         self.send(20000, pps=40000)
         place = self.ended_well(process)
         self.assertEqual(place["repeated"]["records"], 0)
+
+    @unittest.skipUnless(shutil.which("openssl"), "needs the program openssl")
+    def test_tls_within_the_sandbox(self):
+        """A collector that comes later, and certificates that are read again."""
+        pem, key = self.directory / "c.pem", self.directory / "c.key"
+
+        def certificate():
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                            "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=c", "-addext",
+                            "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", pem],
+                           check=True, capture_output=True)
+            key.chmod(0o644)
+            self.directory.chmod(0o755)
+        certificate()
+        process = self.begin(f"tls://127.0.0.1,retry=200ms,ca={pem},cert={pem},key={key}")
+        self.send(1000)
+        certificate()
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "certificates and keys were read again" in self.output(process), "words")
+        collector = self.live(self.tap, "-l", f"tls://127.0.0.1,ca={pem},cert={pem},key={key}",
+                              "--stats", "json", "-o", "none", command="collect", name="collect")
+        wait_until(lambda: "can be reached again" in self.output(process), "the connection")
+        self.send(1000)
+        place = self.stop(process).stats["collectors"][0]
+        self.assertEqual(place["records"], 2000)
+        collector.send_signal(signal.SIGTERM)
+        collector.wait(20)
+        stats = json.loads(self.output(collector).splitlines()[-1])
+        self.assertEqual(stats["records"] - stats["optionsRecords"], 2000)
 
     def test_own_connections_are_not_metered(self):
         """The collector's connection passes the metered interface, also the second one."""

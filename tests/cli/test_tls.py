@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""IPFIX over TLS: meter to collect, and certificates that one of them refuses."""
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import unittest
+
+import support
+from support import Case, conversations, pcap, wait_until
+
+
+@unittest.skipUnless(shutil.which("openssl"), "needs the program openssl")
+class Tls(Case):
+    def setUp(self):
+        super().setUp()
+        for ca in "ours", "theirs":
+            self.openssl("req", "-x509", "-subj", f"/CN=CA {ca}", "-keyout", f"{ca}.key", "-out", f"{ca}.pem")
+        self.certificate("collector", "ours", "DNS:collector.example,IP:127.0.0.1")
+        self.certificate("probe", "ours", "DNS:probe1.example")
+        self.capture = self.file("a.pcap", pcap(conversations(300)))
+
+    def openssl(self, *arguments):
+        kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        subprocess.run(["openssl", *arguments, *(kind if arguments[0] == "req" else [])],
+                       cwd=self.directory, check=True, capture_output=True)
+
+    def certificate(self, name, ca, names):
+        self.openssl("req", "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr")
+        self.file("extensions", f"subjectAltName={names}\n".encode())
+        self.openssl("x509", "-req", "-in", f"{name}.csr", "-CA", f"{ca}.pem", "-CAkey", f"{ca}.key",
+                     "-CAcreateserial", "-extfile", "extensions", "-out", f"{name}.pem")
+
+    def collect(self, options=""):
+        files = ",".join(f"{key}={self.directory}/{value}" for key, value in (
+            ("ca", "ours.pem"), ("cert", "collector.pem"), ("key", "collector.key")))
+        process = self.start("collect", "-l", f"tls://127.0.0.1:0,{files}{options}", "-o", "none",
+                             "--stats", "json")
+        wait_until(lambda: "listening on" in self.printed("stderr"), "listening")
+        return process, re.search(r"tls://127\.0\.0\.1:(\d+)", self.printed("stderr")).group(1)
+
+    def meter(self, port, ca="ours", cert="probe", options=""):
+        """Not by start(): that would empty the output of the collector."""
+        files = f"ca={self.directory}/{ca}.pem"
+        if cert:
+            files += f",cert={self.directory}/{cert}.pem,key={self.directory}/{cert}.key"
+        return subprocess.run(
+            [support.SPANFLOW, "meter", "-r", self.capture, "--stats", "json", "-e",
+             f"tls://127.0.0.1:{port},retry=100ms,{files}{options}"],
+            capture_output=True, text=True, timeout=60)
+
+    def ended(self, process):
+        process.send_signal(signal.SIGTERM)
+        return self.end(process)
+
+    def sends(self, *arguments, **options):
+        done = self.meter(*arguments, **options)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(done.stderr.splitlines()[-1])["collectors"][0]["records"]
+
+    def test_both_sides_accept_each_other(self):
+        process, port = self.collect(",name=probe1.example+probe2.example")
+        sent = self.sends(port) + self.sends(port, options=",name=collector.example")
+        done = self.ended(process)
+        self.assertEqual(done.stats["records"] - done.stats["optionsRecords"], sent)
+        self.assertEqual(done.stats["connections"], {"accepted": 2, "refused": 0, "broken": 0})
+
+    def test_certificates_of_the_collector_are_refused(self):
+        process, port = self.collect()
+        for options, words in (
+                ({"options": ",name=other.example"}, "/CN=collector) is refused: hostname mismatch"),
+                ({"ca": "theirs"}, "its certificate (/CN=CA ours) is refused: self-signed")):
+            done = self.meter(port, **options)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(words, done.stderr)
+        self.ended(process)
+
+    def test_certificates_of_the_meter_are_refused(self):
+        """By another CA, with another name, none: no record arrives, all are counted as lost."""
+        self.certificate("stranger", "theirs", "DNS:probe1.example")
+        self.certificate("other", "ours", "DNS:other.example")
+        process, port = self.collect(",name=probe1.example")
+        for cert in "stranger", "other", None:
+            done = self.meter(port, cert=cert)
+            self.assertEqual(done.returncode, 1, done.stderr)
+            # with TLS 1.3 the collector's refusal may come before the run begins, or after it
+            if done.stderr.splitlines()[-1].startswith("{"):
+                place = json.loads(done.stderr.splitlines()[-1])["collectors"][0]
+                self.assertEqual(place["records"], 0, place)
+                self.assertEqual(place["lost"]["unreachable"], place["offered"]["records"])
+            self.assertIn("TLS: ", done.stderr)
+        words = self.printed("stderr")
+        self.assertIn("certificate (/CN=stranger) is refused", words)
+        self.assertIn("certificate (/CN=other) is refused: hostname mismatch", words)
+        self.assertIn("peer did not return a certificate", words)
+        self.assertEqual(self.ended(process).stats["records"], 0)
+
+    def test_files_are_read_again(self):
+        process, port = self.collect()
+        self.assertEqual(self.meter(port, ca="theirs").returncode, 1)
+        self.certificate("collector", "theirs", "IP:127.0.0.1")
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "were read again" in self.printed("stderr"), "words")
+        self.sends(port, ca="theirs")
+        # what cannot be read leaves what there was
+        self.file("collector.pem", b"nonsense")
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "stay as they are: certificate" in self.printed("stderr"), "words")
+        self.sends(port, ca="theirs")
+        self.ended(process)
+
+    def test_wrong_files(self):
+        for files, words in (("cert=/nonexistent", "certificate /nonexistent: "),
+                             (f"key={self.directory}/probe.key", "key= without cert="),
+                             (f"cert={self.directory}/probe.pem,key={self.directory}/ours.key",
+                              "ours.key: key values mismatch"),
+                             (f"ca={self.directory}/a.pcap", "CA certificates ")):
+            done = self.run_plain("meter", "-r", self.capture, "-e", f"tls://127.0.0.1:1,{files}")
+            self.assertNotEqual(done.status, 0)
+            self.assertIn(words, done.stderr)
+        done = self.run_plain("collect", "-l", f"tls://127.0.0.1:0,cert={self.directory}/probe.pem")
+        self.assertIn("a collector needs its certificate (cert=) and the CA", done.stderr)
+        self.assertEqual(done.status, 2)
+
+
+if __name__ == "__main__":
+    support.main()
