@@ -30,11 +30,12 @@ struct collect {
 /* After each record and message, and when a signal came. */
 static void look_for_end(struct collect *collect)
 {
-	const struct sf_collected_sink *sink = &collect->sink;
+	const struct sf_outputs *out = &collect->sink.out;
+	uint64_t most = collect->options->count;
 
-	if (sink->failure || sink->lost)
+	if (out->failure || out->lost)
 		sf_receiver_stop(&collect->receiver, "output");
-	else if (sink->most && sink->flows >= sink->most)
+	else if (most && out->selected.records >= most)
 		sf_receiver_stop(&collect->receiver, "count");
 	else if (sf_signal_stop)
 		sf_receiver_end(&collect->receiver, sf_signal_name(sf_signal_stop));
@@ -64,7 +65,8 @@ static void decode(void *context, const char *sender, const uint8_t *data, size_
 {
 	struct collect *collect = context;
 	struct sf_error error = { 0 };
-	int result = sf_collector_message(collect->sink.collector, sender, data, length, &error);
+	int result =
+		sf_collector_message(collect->sink.out.collector, sender, data, length, &error);
 
 	take_result(collect, sender, result, &error);
 }
@@ -73,8 +75,8 @@ static void decode_stream(void *context, const char *sender, const uint8_t *data
 {
 	struct collect *collect = context;
 	struct sf_error error = { 0 };
-	int result =
-		sf_collector_stream_message(collect->sink.collector, sender, data, length, &error);
+	int result = sf_collector_stream_message(
+		collect->sink.out.collector, sender, data, length, &error);
 
 	take_result(collect, sender, result, &error);
 }
@@ -83,7 +85,7 @@ static void end_stream(void *context, const char *sender, const char *trouble)
 {
 	struct collect *collect = context;
 
-	sf_collector_stream_end(collect->sink.collector, sender);
+	sf_collector_stream_end(collect->sink.out.collector, sender);
 	if (trouble)
 		complain(collect, "connection", sender, trouble);
 }
@@ -92,7 +94,7 @@ static void write_out(void *context)
 {
 	struct collect *collect = context;
 
-	sf_collected_flush(&collect->sink, sf_clock_read(CLOCK_REALTIME));
+	sf_outputs_flush(&collect->sink.out, sf_clock_read(CLOCK_REALTIME));
 	sf_receiver_dropped(&collect->receiver);
 	look_for_end(collect);
 }
@@ -178,11 +180,11 @@ static void write_metrics(void *context, bool openmetrics, FILE *stream)
 	const struct sf_metric_set set = {
 		.whole.objects[SF_SCOPE_RECEIVED] = &received,
 		.whole.objects[SF_SCOPE_COLLECTOR] = &stats,
-		.exporter = collect->sink.exporter,
-		.balanced = sf_collected_balanced(&collect->sink),
+		.exporter = collect->sink.out.exporter,
+		.balanced = sf_outputs_balanced(&collect->sink.out),
 	};
 
-	sf_collector_stats(collect->sink.collector, &stats);
+	sf_collector_stats(collect->sink.out.collector, &stats);
 	sf_metrics_write(&set, openmetrics, stream);
 }
 
@@ -286,8 +288,7 @@ int sf_cmd_collect(struct sf_options *options)
 		return SF_EXIT_USAGE;
 	}
 	sf_signals_catch();
-	status = sf_collected_open(&collect.sink, options);
-	collect.sink.most = options->count;
+	status = sf_collected_open(&collect.sink, options, options->count);
 	if (status == SF_EXIT_OK && open_receiver(&collect, &error))
 		status = sf_exit_error(&error);
 	if (status == SF_EXIT_OK)

@@ -12,7 +12,7 @@
 static void look_at_signals(struct sf_collected_sink *sink)
 {
 	if (sf_signal_stop)
-		sf_collector_stop(sink->collector);
+		sf_collector_stop(sink->out.collector);
 	sf_answer_hangup();
 	if (sf_signal_stats) {
 		sf_signal_stats = 0;
@@ -31,7 +31,7 @@ static bool between(void *context)
 	struct sf_collected_sink *sink = context;
 
 	look_at_signals(sink);
-	return sink->failure || sink->lost || sf_signal_stop;
+	return sink->out.failure || sink->out.lost || sf_signal_stop;
 }
 
 /* Every file is read, whatever happened to those before; false: one was damaged or missing. */
@@ -45,13 +45,14 @@ static bool read_files(struct sf_collected_sink *sink, const struct sf_options *
 		.context = sink,
 	};
 
-	return sf_gather(sink->collector, options->operands.items, options->operands.count, &how);
+	return sf_gather(
+		sink->out.collector, options->operands.items, options->operands.count, &how);
 }
 
 /* Output that failed is the reason even when its buffer let the files be read to their end. */
 static const char *end_of_run(const struct sf_collected_sink *sink)
 {
-	if (sink->failure || sink->lost)
+	if (sink->out.failure || sink->out.lost)
 		return "output";
 	return sf_signal_stop ? sf_signal_name(sf_signal_stop) : "eof";
 }
@@ -70,14 +71,15 @@ int sf_cmd_show(struct sf_options *options)
 		return SF_EXIT_USAGE;
 	}
 	sf_signals_catch();
-	status = sf_collected_open(&sink, options);
+	/* of groups --limit counts the groups */
+	status = sf_collected_open(&sink, options, sf_asked_groups(options) ? 0 : options->limit);
 	if (status == SF_EXIT_OK) {
 		sink.between = look_at_signals;
 		whole = read_files(&sink, options);
 		if (!sf_collected_finish(&sink) || !whole)
 			status = SF_EXIT_FAILED;
 		/* of files that could not be read there is nothing to count */
-		sf_collector_stats(sink.collector, &stats);
+		sf_collector_stats(sink.out.collector, &stats);
 		if (whole || stats.messages || options->stats == SF_STATS_JSON)
 			sf_collected_report(&sink, NULL, end_of_run(&sink));
 	}

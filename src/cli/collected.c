@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * JSON and IPFIX files have the record as it was on the wire, so that elements spanflow does not
- * meter are seen; table and CSV come from the flow record. Files, table and CSV are an exporter's
- * destinations, as in `meter`.
- */
+/* What options make of the outputs of decoded records (receive/outputs.h), and what is said about them. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,98 +12,26 @@
 #include "metrics/counters.h"
 #include "service/signals.h"
 
-#define LOOK_EVERY 1024 /* flow records, for what the exporter lost */
-#define COMPLAINTS 10   /* exporters whose refused template is described; all are counted */
+#define COMPLAINTS 10 /* exporters whose refused template is described; all are counted */
 
-static void json_put(struct sf_collected_sink *sink, const struct sf_collected *record)
-{
-	int result = sf_collected_json(record, sink->stream);
-
-	if (result == 0) {
-		sink->printed++;
-		return;
-	}
-	if (sink->failure == 0)
-		sink->failure = errno ? -errno : result;
-	sf_collector_stop(sink->collector);
-}
-
-/* A reader that went away, a full disk: there is no use in going on. */
-static bool lost_some(const struct sf_collected_sink *sink)
-{
-	struct sf_destination_stats stats;
-
-	for (unsigned i = 0; sf_exporter_stats(sink->exporter, i, &stats); i++)
-		if (stats.lost_write.records || stats.incomplete)
-			return true;
-	return false;
-}
-
-/* A record of both directions, of which one meets the conditions: as a record of that one. */
-static const struct sf_collected *narrowed(
-	const struct sf_collected *record, unsigned directions, struct sf_collected *copy)
-{
-	if (directions == record->flow.directions)
-		return record;
-	*copy = *record;
-	copy->flow.directions = (uint8_t)directions;
-	return copy;
-}
-
-static void unmatched(struct sf_collected_sink *sink, const struct sf_collected *record)
-{
-	sink->unmatched.records++;
-	sink->unmatched.packets += sf_flow_packets(&record->flow);
-	sink->unmatched.octets += sf_flow_octets(&record->flow);
-	if (sink->asked.failed)
-		sf_collector_stop(sink->collector);
-	if (sink->failing)
-		sf_exporter_put_collected(sink->failing, record);
-}
-
-static void take_flow(struct sf_collected_sink *sink, const struct sf_collected *record)
-{
-	unsigned directions = sf_asked_flow(&sink->asked, &record->flow, record);
-	struct sf_collected copy;
-
-	if (!directions) {
-		unmatched(sink, record);
-		return;
-	}
-	if (sink->asked.where && !sink->options->biflow)
-		record = narrowed(record, directions, &copy);
-	sink->flows++;
-	sink->packets += sf_flow_packets(&record->flow);
-	sink->octets += sf_flow_octets(&record->flow);
-	if (sink->json)
-		json_put(sink, record);
-	if (sink->exporter)
-		sf_exporter_put_collected(sink->exporter, record);
-	if (sink->exporter && sink->flows % LOOK_EVERY == 0)
-		sink->lost = lost_some(sink);
-	if (sink->flows == sink->most || sink->lost)
-		sf_collector_stop(sink->collector);
-}
-
-static void take_options(struct sf_collected_sink *sink, const struct sf_collected *record)
-{
-	if (sink->show_options && sink->json)
-		json_put(sink, record);
-	if (sink->exporter)
-		sf_exporter_put_collected(sink->exporter, record);
-	if (sink->failing)
-		sf_exporter_put_collected(sink->failing, record);
-}
-
-static void take(void *context, const struct sf_collected *record)
+static unsigned select_directions(void *context, const struct sf_collected *record)
 {
 	struct sf_collected_sink *sink = context;
 
-	errno = 0;
-	if (record->options)
-		take_options(sink, record);
-	else
-		take_flow(sink, record);
+	return sf_asked_flow(&sink->asked, &record->flow, record);
+}
+
+static bool has_failed(void *context)
+{
+	const struct sf_collected_sink *sink = context;
+
+	return sink->asked.failed;
+}
+
+static void after(void *context)
+{
+	struct sf_collected_sink *sink = context;
+
 	if (sink->between)
 		sink->between(sink);
 }
@@ -133,7 +57,7 @@ static int add_text(
 	text.stream = sink->stream;
 	return sf_output_form(options) == SF_OUTPUT_NONE
 		       ? 0
-		       : sf_exporter_add_text(sink->exporter, &text, error);
+		       : sf_exporter_add_text(sink->out.exporter, &text, error);
 }
 
 /* Table, CSV and file are the exporter's. */
@@ -146,13 +70,13 @@ static int exporter_open(
 		.fields = options->fields,
 		.hurry = { sf_signal_hurry, NULL },
 	};
-	int result = sf_exporter_new(&sink->exporter, &exporter_options, error);
+	int result = sf_exporter_new(&sink->out.exporter, &exporter_options, error);
 
-	if (result == 0 && !sink->json && !sink->asked.groups)
+	if (result == 0 && !sink->out.options.json && !sink->asked.groups)
 		result = add_text(sink, options, error);
 	/* --biflow is for the table and CSV */
 	for (unsigned i = 0; !result && i < options->write.count; i++)
-		result = sf_exporter_add_file(sink->exporter, options->write.items[i], error);
+		result = sf_exporter_add_file(sink->out.exporter, options->write.items[i], error);
 	return result;
 }
 
@@ -165,10 +89,10 @@ static int failing_open(
 		.keep_files = !options->force,
 		.hurry = { sf_signal_hurry, NULL },
 	};
-	int result = sf_exporter_new(&sink->failing, &exporter_options, error);
+	int result = sf_exporter_new(&sink->out.failing, &exporter_options, error);
 
 	for (unsigned i = 0; i < options->fail.count && result == 0; i++)
-		result = sf_exporter_add_file(sink->failing, options->fail.items[i], error);
+		result = sf_exporter_add_file(sink->out.failing, options->fail.items[i], error);
 	return result;
 }
 
@@ -194,26 +118,41 @@ static const char *contradiction(const struct sf_options *options)
 	return sf_output_contradiction(options);
 }
 
-int sf_collected_open(struct sf_collected_sink *sink, const struct sf_options *options)
+static int outputs_open(struct sf_collected_sink *sink, const struct sf_options *options,
+	uint64_t most, struct sf_error *error)
 {
-	const struct sf_collector_options collector_options = {
-		.record = take,
+	bool groups = sink->asked.groups != NULL;
+	enum sf_output output = sf_output_form(options);
+	const struct sf_outputs_options outputs_options = {
+		.stream = sink->stream,
+		.json = output == SF_OUTPUT_JSON && !groups,
+		.show_options = options->show_options,
+		.biflow = options->biflow || !sink->asked.where,
+		.most = most,
+		.select = select_directions,
+		.failed = has_failed,
+		.after = after,
 		.refused = refused,
 		.context = sink,
 	};
+	bool prints = (output == SF_OUTPUT_TABLE || output == SF_OUTPUT_CSV) && !groups;
+	int result = sf_outputs_init(&sink->out, &outputs_options, error);
+
+	if (result == 0 && (prints || options->write.count))
+		result = exporter_open(sink, options, error);
+	if (result == 0 && options->fail.count)
+		result = failing_open(sink, options, error);
+	return result;
+}
+
+int sf_collected_open(
+	struct sf_collected_sink *sink, const struct sf_options *options, uint64_t most)
+{
 	const char *problem = contradiction(options);
-	enum sf_output output = sf_output_form(options);
-	bool prints =
-		(output == SF_OUTPUT_TABLE || output == SF_OUTPUT_CSV) && !sf_asked_groups(options);
 	struct sf_error error = { 0 };
 	int result;
 
-	*sink = (struct sf_collected_sink){
-		.options = options,
-		.json = output == SF_OUTPUT_JSON && !sf_asked_groups(options),
-		.show_options = options->show_options,
-		.most = sf_asked_groups(options) ? 0 : options->limit,
-	};
+	*sink = (struct sf_collected_sink){ .options = options };
 	if (problem) {
 		sf_complain("%s", problem);
 		return SF_EXIT_USAGE;
@@ -225,24 +164,8 @@ int sf_collected_open(struct sf_collected_sink *sink, const struct sf_options *o
 	}
 	result = sf_asked_open(&sink->asked, options, &error);
 	if (result == 0)
-		result = sf_collector_new(&sink->collector, &collector_options, &error);
-	if (result == 0 && (prints || options->write.count))
-		result = exporter_open(sink, options, &error);
-	if (result == 0 && options->fail.count)
-		result = failing_open(sink, options, &error);
+		result = outputs_open(sink, options, most, &error);
 	return result ? sf_exit_error(&error) : SF_EXIT_OK;
-}
-
-void sf_collected_flush(struct sf_collected_sink *sink, int64_t wall)
-{
-	if (sink->exporter) {
-		sf_exporter_tick(sink->exporter, wall, wall);
-		sink->lost |= lost_some(sink);
-	}
-	if (sink->json && fflush(sink->stream) && sink->failure == 0) {
-		sink->failure = -errno;
-		sf_collector_stop(sink->collector);
-	}
 }
 
 /* Why the exporter's destinations lack something; the closed pipe is no reason to talk. */
@@ -264,82 +187,44 @@ static bool destinations_have_all(const struct sf_exporter *exporter)
 /* The answer of groups, or why there is none. */
 static void print_groups(struct sf_collected_sink *sink)
 {
-	if (!sink->asked.groups || sink->failure)
+	if (!sink->asked.groups || sink->out.failure)
 		return;
 	if (!sink->asked.failed)
-		sink->failure = sf_asked_print(&sink->asked, sink->stream);
+		sink->out.failure = sf_asked_print(&sink->asked, sink->stream);
 	if (sink->asked.error.text[0])
 		sf_complain("%s", sink->asked.error.text);
 }
 
 bool sf_collected_finish(struct sf_collected_sink *sink)
 {
-	if (sink->exporter) {
-		sf_exporter_finish(sink->exporter);
-		sink->lost |= lost_some(sink);
-	}
-	if (sink->failing)
-		sf_exporter_finish(sink->failing);
-	sink->finished = true;
+	struct sf_outputs *out = &sink->out;
+
+	sf_outputs_finish(out);
 	print_groups(sink);
-	errno = 0;
-	if (sink->json && fflush(sink->stream) && sink->failure == 0)
-		sink->failure = -errno;
-	if (sink->failure && sink->failure != -EPIPE && !sink->asked.error.text[0])
-		sf_complain("standard output: %s", sf_strerror(sink->failure));
-	return destinations_have_all(sink->exporter) && destinations_have_all(sink->failing) &&
-	       sink->failure == 0 && !sink->asked.failed;
-}
-
-/* All destinations of an exporter were given that many packets and octets, and tell of each. */
-static bool exporter_balanced(const struct sf_collected_sink *sink,
-	const struct sf_exporter *exporter, uint64_t packets, uint64_t octets)
-{
-	struct sf_destination_stats destination;
-	struct sf_destination_count waiting;
-	bool balanced = true;
-
-	for (unsigned i = 0; exporter && sf_exporter_stats(exporter, i, &destination); i++)
-		balanced &= (sink->finished ? sf_destination_balanced(&destination)
-					    : sf_destination_waiting(&destination, &waiting)) &&
-			    destination.offered.packets == packets &&
-			    destination.offered.octets == octets;
-	return balanced;
-}
-
-bool sf_collected_balanced(const struct sf_collected_sink *sink)
-{
-	struct sf_collector_stats stats;
-
-	sf_collector_stats(sink->collector, &stats);
-	return stats.records == stats.options_records + sink->flows + sink->unmatched.records &&
-	       stats.packets == sink->packets + sink->unmatched.packets &&
-	       stats.octets == sink->octets + sink->unmatched.octets &&
-	       exporter_balanced(sink, sink->exporter, sink->packets, sink->octets) &&
-	       exporter_balanced(
-		       sink, sink->failing, sink->unmatched.packets, sink->unmatched.octets);
+	if (out->failure && out->failure != -EPIPE && !sink->asked.error.text[0])
+		sf_complain("standard output: %s", sf_strerror(out->failure));
+	return destinations_have_all(out->exporter) && destinations_have_all(out->failing) &&
+	       out->failure == 0 && !sink->asked.failed;
 }
 
 void sf_collected_close(struct sf_collected_sink *sink)
 {
-	sf_exporter_free(sink->exporter);
+	sf_outputs_fini(&sink->out);
 	if (sink->stream)
 		fclose(sink->stream);
-	sf_collector_free(sink->collector);
-	sf_exporter_free(sink->failing);
 	sf_asked_close(&sink->asked);
 }
 
 static void report_json(
 	const struct sf_counter_set *set, const struct sf_collected_sink *sink, const char *ended)
 {
-	const struct sf_exporter *exporters[2] = { sink->exporter, sink->failing };
+	const struct sf_exporter *exporters[2] = { sink->out.exporter, sink->out.failing };
 	struct sf_destination_stats destination;
 	const char *separator = "";
 
 	fputs("{", stderr);
 	sf_counters_json(set, "", stderr);
-	fprintf(stderr, ",\"unmatched\":%" PRIu64 ",\"outputs\":[", sink->unmatched.records);
+	fprintf(stderr, ",\"unmatched\":%" PRIu64 ",\"outputs\":[", sink->out.unmatched.records);
 	for (unsigned k = 0; k < 2; k++)
 		for (unsigned i = 0;
 			exporters[k] && sf_exporter_stats(exporters[k], i, &destination); i++) {
@@ -348,7 +233,7 @@ static void report_json(
 			separator = ",";
 		}
 	fprintf(stderr, "],\"ended\":\"%s\",\"balanced\":%s}\n", ended,
-		sf_collected_balanced(sink) ? "true" : "false");
+		sf_outputs_balanced(&sink->out) ? "true" : "false");
 }
 
 /* A line for each counter of the collector; of faults only if there are any. */
@@ -380,7 +265,7 @@ static void report_text(
 	const struct sf_counter_set *set, const struct sf_collected_sink *sink, const char *ended)
 {
 	const struct sf_collected_input *received = set->objects[SF_SCOPE_RECEIVED];
-	const struct sf_exporter *exporters[2] = { sink->exporter, sink->failing };
+	const struct sf_exporter *exporters[2] = { sink->out.exporter, sink->out.failing };
 	struct sf_destination_stats destination;
 
 	text_ending(ended);
@@ -398,12 +283,12 @@ static void report_text(
 	text_counters(set->objects[SF_SCOPE_COLLECTOR]);
 	if (sink->asked.where)
 		fprintf(stderr, "%12" PRIu64 " flow records do not meet --where\n",
-			sink->unmatched.records);
+			sink->out.unmatched.records);
 	for (unsigned k = 0; k < 2; k++)
 		for (unsigned i = 0;
 			exporters[k] && sf_exporter_stats(exporters[k], i, &destination); i++)
 			sf_report_destination_text(&destination, stderr);
-	if (!sf_collected_balanced(sink))
+	if (!sf_outputs_balanced(&sink->out))
 		fputs("ACCOUNTING INCOMPLETE: please report this\n", stderr);
 }
 
@@ -417,7 +302,7 @@ void sf_collected_report(const struct sf_collected_sink *sink,
 		.objects[SF_SCOPE_COLLECTOR] = &stats,
 	};
 
-	sf_collector_stats(sink->collector, &stats);
+	sf_collector_stats(sink->out.collector, &stats);
 	if (options->stats == SF_STATS_NONE ||
 		(options->stats == SF_STATS_DEFAULT && (options->quiet || sink->asked.groups)))
 		return;
