@@ -13,40 +13,49 @@
 #include "base/clock.h"
 #include "cli/asked.h"
 #include "cli/command.h"
-#include "flows/flows.h"
+#include "collect/gather.h"
 #include "metrics/counters.h"
 #include "report/page.h"
 #include "service/signals.h"
 
-#define MARK      "<meta name=\"generator\" content=\"spanflow report\">"
-#define MARK_SPAN 4096 /* bytes at the begin of a page that have the mark */
+#define MARK       "<meta name=\"generator\" content=\"spanflow report\">"
+#define LOOK_EVERY 1024 /* records, for signals */
+#define MARK_SPAN  4096 /* bytes at the begin of a page that have the mark */
 
 struct report {
 	const struct sf_options *options;
 	struct sf_where *where;
 	struct sf_page *page;
-	uint64_t unmatched; /* records that do not meet --where */
+	struct sf_collector *collector;
+	struct sf_ledger ledger; /* of captures */
+	uint64_t unmatched;      /* flows that do not meet --where */
+	unsigned since;          /* records since the last look at signals */
+	int failure;
 };
 
-static int take(void *context, const struct sf_flow *flow, const struct sf_collected *record)
-{
-	struct report *report = context;
-	unsigned directions = flow->directions;
-
-	if (report->where)
-		directions = sf_where_flow(report->where, flow, record);
-	report->unmatched += (unsigned)__builtin_popcount(flow->directions & ~directions);
-	return sf_page_add(report->page, flow, directions, record);
-}
-
-static bool stop(void *context)
+static bool is_stopped(void *context)
 {
 	(void)context;
 	sf_answer_hangup();
 	return sf_signal_stop;
 }
 
-static void trouble(void *context, const char *text)
+static void take(void *context, const struct sf_collected *record)
+{
+	struct report *report = context;
+	unsigned all = record->flow.directions, directions = all;
+
+	if (record->options)
+		return;
+	if (report->where)
+		directions = sf_where_flow(report->where, &record->flow, record);
+	report->unmatched += (unsigned)__builtin_popcount(all & ~directions);
+	report->failure = sf_page_add(report->page, record, directions);
+	if (report->failure || (++report->since % LOOK_EVERY == 0 && is_stopped(NULL)))
+		sf_collector_stop(report->collector);
+}
+
+static void problem(void *context, const char *text)
 {
 	(void)context;
 	sf_complain("%s", text);
@@ -81,21 +90,19 @@ static int note_ledger(struct sf_page *page, const struct sf_ledger *ledger)
 	return code;
 }
 
-static int note_all(struct report *report, const struct sf_flows_result *result)
+static int note_all(struct report *report)
 {
-	struct sf_page *page = report->page;
-	int code = sf_page_note(page, "files", "files read", result->flow_files + result->captures);
+	struct sf_collector_stats stats;
+	int code = 0;
 
-	if (code == 0 && result->others)
-		code = sf_page_note(page, "others",
-			"files in directories that are neither IPFIX nor captures", result->others);
-	if (code == 0 && report->where)
-		code = sf_page_note(
-			page, "unmatched", "flows that do not meet --where", report->unmatched);
-	if (code == 0 && result->flow_files)
-		code = note_collector(page, &result->collector);
-	if (code == 0 && result->captures)
-		code = note_ledger(page, &result->ledger);
+	if (report->where)
+		code = sf_page_note(report->page, "unmatched", "flows that do not meet --where",
+			report->unmatched);
+	sf_collector_stats(report->collector, &stats);
+	if (code == 0)
+		code = note_collector(report->page, &stats);
+	if (code == 0 && report->ledger.frames)
+		code = note_ledger(report->page, &report->ledger);
 	return code;
 }
 
@@ -153,8 +160,8 @@ static int write_page(struct report *report, struct sf_error *error)
 
 /* ---------------------------------------------------------------- the run */
 
-/* Reads everything and writes a page. An exit status. */
-static int make_page(struct report *report)
+/* What reads and what is filled, made from the options. */
+static int open_report(struct report *report, struct sf_error *error)
 {
 	const struct sf_options *options = report->options;
 	const struct sf_page_options page = {
@@ -166,33 +173,47 @@ static int make_page(struct report *report)
 		.refresh = (unsigned)(options->refresh_ns / SF_NS_PER_S),
 		.made_ns = sf_clock_read(CLOCK_REALTIME),
 	};
-	const struct sf_flows_options flows = {
-		.take = take, .stop = stop, .trouble = trouble, .context = report
-	};
-	struct sf_flows_result result = { 0 };
-	struct sf_error error = { 0 };
-	int code = sf_asked_where(&report->where, options, SF_ASK_UNIFLOW, &error);
+	const struct sf_collector_options collector = { .record = take, .context = report };
+	int code = sf_asked_where(&report->where, options, SF_ASK_UNIFLOW, error);
 
-	report->unmatched = 0;
 	if (code == 0)
-		code = sf_page_new(&report->page, &page, &error);
-	if (code == 0)
-		code = sf_flows_read(
-			options->operands.items, options->operands.count, &flows, &result, &error);
-	if (code == 0 && (result.taken || note_all(report, &result)))
-		code = sf_error_set(&error, -ENOMEM, "no memory for the page");
-	if (code == 0)
-		code = write_page(report, &error);
-	if (code == 0 && !options->quiet)
-		fprintf(stderr, "%" PRIu64 " flows of %u files\n", sf_page_rows(report->page),
-			result.flow_files + result.captures);
+		code = sf_page_new(&report->page, &page, error);
+	return code ? code : sf_collector_new(&report->collector, &collector, error);
+}
+
+static void close_report(struct report *report)
+{
+	sf_collector_free(report->collector);
 	sf_page_free(report->page);
 	sf_where_free(report->where);
-	report->page = NULL;
-	report->where = NULL;
+}
+
+/* Reads everything and writes a page. An exit status. */
+static int make_page(const struct sf_options *options)
+{
+	struct report report = { .options = options };
+	const struct sf_gather_options how = {
+		.ledger = &report.ledger,
+		.problem = problem,
+		.between = is_stopped,
+	};
+	struct sf_error error = { 0 };
+	int code = open_report(&report, &error);
+	bool whole = true;
+
+	if (code == 0)
+		whole = sf_gather(
+			report.collector, options->operands.items, options->operands.count, &how);
+	if (code == 0 && (report.failure || note_all(&report)))
+		code = sf_error_set(&error, -ENOMEM, "no memory for the page");
+	if (code == 0)
+		code = write_page(&report, &error);
+	if (code == 0 && !options->quiet)
+		fprintf(stderr, "%" PRIu64 " flows\n", sf_page_rows(report.page));
+	close_report(&report);
 	if (code)
 		return sf_exit_error(&error);
-	return result.incomplete ? SF_EXIT_FAILED : SF_EXIT_OK;
+	return whole ? SF_EXIT_OK : SF_EXIT_FAILED;
 }
 
 /* What contradicts itself, or NULL. */
@@ -229,12 +250,11 @@ static void wait_until(int64_t mono)
 
 int sf_cmd_report(struct sf_options *options)
 {
-	struct report report = { .options = options };
-	const char *problem = contradiction(options);
+	const char *wrong = contradiction(options);
 	int status;
 
-	if (problem) {
-		sf_complain("%s", problem);
+	if (wrong) {
+		sf_complain("%s", wrong);
 		return SF_EXIT_USAGE;
 	}
 	if (options->page && strcmp(options->page, "-") != 0 && !options->force &&
@@ -247,7 +267,7 @@ int sf_cmd_report(struct sf_options *options)
 	do {
 		int64_t begun = sf_clock_read(CLOCK_MONOTONIC);
 
-		status = make_page(&report);
+		status = make_page(options);
 		if (options->refresh_ns && status != SF_EXIT_USAGE)
 			wait_until(begun + options->refresh_ns);
 	} while (options->refresh_ns && status != SF_EXIT_USAGE && !sf_signal_stop);

@@ -93,7 +93,7 @@ static void read_captures(struct gather *gather)
 		return;
 	after(gather,
 		sf_collect_metered(gather->collector, gather->captures, gather->capture_count,
-			gather->options->biflow, &error),
+			gather->options->biflow, gather->options->ledger, &error),
 		&error);
 }
 

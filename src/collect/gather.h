@@ -19,8 +19,10 @@
 #include <stdbool.h>
 
 #include <spanflow/collect.h>
+#include <spanflow/meter.h>
 
 struct sf_gather_options {
+	struct sf_ledger *ledger; /* gets that of the captures, if there are any. Or NULL */
 	bool biflow; /* records of captures have both directions of a flow */
 	/* a file that is missing, damaged or of another kind; files that were left out. Or NULL */
 	void (*problem)(void *context, const char *text);

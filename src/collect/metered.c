@@ -32,7 +32,8 @@ struct metered {
 	const char *const *names;
 	unsigned count;
 	bool biflow;
-	int out; /* the pipe's writing end */
+	struct sf_ledger *ledger; /* or NULL */
+	int out;                  /* the pipe's writing end */
 	uint32_t *ifindex;
 	atomic_bool stop;
 	int code;
@@ -59,6 +60,8 @@ static int meter_packets(struct metered *m, struct sf_capture *capture, struct s
 			;
 	}
 	sf_meter_finish(meter, sf_clock_finish(&clock));
+	if (m->ledger)
+		sf_meter_ledger(meter, m->ledger);
 	if (n >= 0 || n == SF_EOF)
 		return 0;
 	m->error = capture->error;
@@ -165,9 +168,9 @@ static int read_records(struct metered *m, struct sf_collector *collector, int i
 }
 
 int sf_collect_metered(struct sf_collector *collector, const char *const *names, unsigned count,
-	bool biflow, struct sf_error *error)
+	bool biflow, struct sf_ledger *ledger, struct sf_error *error)
 {
-	struct metered m = { .names = names, .count = count, .biflow = biflow };
+	struct metered m = { .names = names, .count = count, .biflow = biflow, .ledger = ledger };
 	char name[256];
 	int ends[2], code;
 

@@ -35,7 +35,7 @@ struct sf_page_host {
 /* What the records said about a host beside its address. */
 struct sf_page_facts {
 	uint64_t bytes;
-	uint32_t as; /* 0: unknown */
+	uint64_t as; /* number + 1; 0: unknown */
 	char country[2];
 	bool local;
 };
@@ -46,6 +46,9 @@ struct sf_page_text {
 	char text[SF_PAGE_TEXT]; /* padded with 0 */
 };
 
+/* Of the receiver: the port. The page has no use for the bit's own meaning. */
+#define SF_PAGE_KNOWN_DPORT SF_KNOWN_ID
+
 /* Facts that many rows have in common. `known`: SF_KNOWN_… of the direction. */
 struct sf_page_traits {
 	uint32_t known;
@@ -53,6 +56,8 @@ struct sf_page_traits {
 	uint32_t exporter, app; /* texts */
 	uint16_t vlan, cvlan;
 	uint8_t tos, reason, version, has;
+	uint8_t kind; /* of the name: 1 TLS, 2 DNS, 3 HTTP; 0: there is none */
+	uint8_t reserved[7];
 };
 
 /* Who asked: what pair.c finds out. */
@@ -100,7 +105,7 @@ struct sf_page {
 	uint32_t columns; /* OR of the facts that some row has, as SF_KNOWN_… */
 	struct sf_hash_key key;
 	/* elements of this build's registry; NULL: none */
-	const struct sf_element *names[6], *countries[2], *as[2], *app;
+	const struct sf_element *names[6], *countries[2], *as[2], *exporters[2], *app;
 };
 
 /* page.c: the number of a host; false: no memory. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/value.h"
 #include "report/internal.h"
 
 #include "spanflow_config.h"
@@ -108,6 +109,8 @@ static void find_elements(struct sf_page *page)
 	page->countries[1] = sf_element_find_name("destinationCountry");
 	page->as[0] = sf_element_find_name("bgpSourceAsNumber");
 	page->as[1] = sf_element_find_name("bgpDestinationAsNumber");
+	page->exporters[0] = sf_element_find_name("exporterIPv4Address");
+	page->exporters[1] = sf_element_find_name("exporterIPv6Address");
 	page->app = sf_element_find_name("applicationName");
 }
 
@@ -191,14 +194,25 @@ bool sf_page_find_host(struct sf_page *page, const struct sf_page_host *host, ui
 	return true;
 }
 
-static bool host_of(struct sf_page *page, const struct sf_flow *flow, bool known, unsigned side,
-	uint32_t *number)
+/* What the record knows of a direction; facts of the whole flow are in known[0]. */
+static uint32_t known_of(const struct sf_collected *record, unsigned d)
 {
-	struct sf_page_host host = { .version = known ? flow->ip_version : 0 };
+	const uint32_t whole = SF_KNOWN_VERSION | SF_KNOWN_PROTOCOL | SF_KNOWN_ID |
+			       SF_KNOWN_END_REASON | SF_KNOWN_VLAN | SF_KNOWN_CVLAN;
 
-	if (known) {
+	return (record->known[d] & ~record->wide[d] & ~whole) |
+	       (record->known[0] & ~record->wide[0] & whole);
+}
+
+static bool host_of(
+	struct sf_page *page, const struct sf_collected *record, unsigned side, uint32_t *number)
+{
+	struct sf_page_host host = { 0 };
+
+	if (known_of(record, side) & SF_KNOWN_ADDRESS) {
+		host.version = record->flow.ip_version;
 		host.bits = host.version == 4 ? 32 : 128;
-		memcpy(host.address, flow->addr[side], host.bits / 8);
+		memcpy(host.address, record->flow.addr[side], host.bits / 8);
 	}
 	return sf_page_find_host(page, &host, number);
 }
@@ -206,7 +220,7 @@ static bool host_of(struct sf_page *page, const struct sf_flow *flow, bool known
 static const struct sf_field_value *field_of(
 	const struct sf_collected *record, const struct sf_element *element)
 {
-	for (unsigned i = 0; record && element && i < record->field_count; i++)
+	for (unsigned i = 0; element && i < record->field_count; i++)
 		if (record->fields[i].id == element->id && record->fields[i].pen == element->pen)
 			return &record->fields[i];
 	return NULL;
@@ -238,32 +252,49 @@ static void take_place(
 	if (country && country->length >= 2 && country->data[0] >= 'A' && country->data[0] <= 'Z')
 		memcpy(facts->country, country->data, 2);
 	if (as && as->length && as->length <= 4) {
-		uint32_t number = 0;
+		uint64_t number = 0;
 
 		for (unsigned i = 0; i < as->length; i++)
 			number = number << 8 | as->data[i];
-		facts->as = number ? number : facts->as;
+		facts->as = number + 1;
 	}
 }
 
 /* ---------------------------------------------------------------- rows */
 
-static int64_t traits_of(struct sf_page *page, const struct sf_flow *flow, unsigned d,
-	const struct sf_collected *record, uint32_t known)
+/* The address of the exporter that the record names, or where the record came from. */
+static int64_t exporter_of(struct sf_page *page, const struct sf_collected *record)
 {
+	char text[SF_VALUE_MAX];
+
+	for (unsigned i = 0; i < 2; i++) {
+		const struct sf_field_value *field = field_of(record, page->exporters[i]);
+
+		if (field)
+			return text_of(page, text, sf_field_text(field, text, sizeof(text)));
+	}
+	return text_of(page, record->exporter, strlen(record->exporter));
+}
+
+static int64_t traits_of(
+	struct sf_page *page, const struct sf_collected *record, unsigned d, unsigned kind)
+{
+	const struct sf_flow *flow = &record->flow;
+	uint32_t known = known_of(record, d) & ~SF_PAGE_KNOWN_DPORT;
 	struct sf_page_traits traits = {
-		.known = known,
-		.domain = record ? record->domain : flow->domain,
+		.known = known | (known_of(record, !d) & SF_KNOWN_PORT ? SF_PAGE_KNOWN_DPORT : 0),
+		.domain = flow->domain,
 		.ingress = flow->half[d].ingress,
-		.egress = record ? record->egress[d] : 0,
+		.egress = record->egress[d],
 		.vlan = flow->has & SF_HAS_VLAN ? flow->vlan : 0,
 		.cvlan = flow->has & SF_HAS_CVLAN ? flow->cvlan : 0,
 		.tos = flow->half[d].tos,
 		.reason = flow->end_reason,
 		.version = flow->ip_version,
-		.has = flow->has & (SF_HAS_VLAN | SF_HAS_CVLAN),
+		.has = (uint8_t)(flow->has & (SF_HAS_VLAN | SF_HAS_CVLAN)),
+		.kind = (uint8_t)kind,
 	};
-	int64_t exporter = record ? text_of(page, record->exporter, strlen(record->exporter)) : 0;
+	int64_t exporter = exporter_of(page, record);
 	int64_t app = field_text(page, field_of(record, page->app));
 
 	if (exporter < 0 || app < 0)
@@ -273,12 +304,17 @@ static int64_t traits_of(struct sf_page *page, const struct sf_flow *flow, unsig
 	return sf_intern(&page->traits, &traits);
 }
 
-static int64_t name_of(struct sf_page *page, const struct sf_collected *record)
+/* The first name that the record has, and of what kind it is (struct sf_page_traits). */
+static int64_t name_of(struct sf_page *page, const struct sf_collected *record, unsigned *kind)
 {
+	static const uint8_t kinds[] = { 1, 1, 2, 2, 2, 3 };
 	int64_t name = 0;
 
-	for (unsigned i = 0; i < 6 && name == 0; i++)
+	*kind = 0;
+	for (unsigned i = 0; i < 6 && name == 0; i++) {
 		name = field_text(page, field_of(record, page->names[i]));
+		*kind = name > 0 ? kinds[i] : 0;
+	}
 	return name;
 }
 
@@ -306,21 +342,11 @@ static struct sf_page_row *new_row(struct sf_page *page)
 	return &page->rows[page->count];
 }
 
-static int add_row(struct sf_page *page, const struct sf_flow *flow, unsigned d,
-	const struct sf_collected *record)
+static void fill_row(struct sf_page_row *row, const struct sf_flow *flow, unsigned d,
+	int64_t traits, int64_t name)
 {
-	/* what a meter gives is known but for the tags */
-	uint32_t known = record ? record->known[d] & ~record->wide[d] : ~SF_KNOWN_EGRESS;
-	uint32_t whole = known | (record ? record->known[0] : 0);
 	const struct sf_flow_half *half = &flow->half[d];
-	struct sf_page_row *row = new_row(page);
-	int64_t traits = traits_of(page, flow, d, record, known);
-	int64_t name = name_of(page, record);
 
-	if (!row || traits < 0 || name < 0 ||
-		!host_of(page, flow, whole & SF_KNOWN_ADDRESS, d, &row->src) ||
-		!host_of(page, flow, whole & SF_KNOWN_ADDRESS, !d, &row->dst))
-		return -ENOMEM;
 	row->traits = (uint32_t)traits;
 	row->name = (uint32_t)name;
 	row->start_ms = half->start_ns / NS_PER_MS;
@@ -333,6 +359,19 @@ static int add_row(struct sf_page *page, const struct sf_flow *flow, unsigned d,
 	row->dport = flow->port[!d];
 	row->flags = half->tcp_flags;
 	row->protocol = flow->protocol;
+}
+
+static int add_row(struct sf_page *page, const struct sf_collected *record, unsigned d)
+{
+	struct sf_page_row *row = new_row(page);
+	unsigned kind;
+	int64_t name = name_of(page, record, &kind);
+	int64_t traits = traits_of(page, record, d, kind);
+
+	if (!row || traits < 0 || name < 0 || !host_of(page, record, d, &row->src) ||
+		!host_of(page, record, !d, &row->dst))
+		return -ENOMEM;
+	fill_row(row, &record->flow, d, traits, name);
 	page->facts[row->src].bytes += row->bytes;
 	page->facts[row->dst].bytes += row->bytes;
 	take_place(page, record, d, row->src);
@@ -342,14 +381,13 @@ static int add_row(struct sf_page *page, const struct sf_flow *flow, unsigned d,
 	return 0;
 }
 
-int sf_page_add(struct sf_page *page, const struct sf_flow *flow, unsigned directions,
-	const struct sf_collected *record)
+int sf_page_add(struct sf_page *page, const struct sf_collected *record, unsigned directions)
 {
 	int code = 0;
 
 	for (unsigned d = 0; d < 2 && code == 0; d++)
 		if (directions >> d & 1)
-			code = add_row(page, flow, d, record);
+			code = add_row(page, record, d);
 	return code;
 }
 

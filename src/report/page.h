@@ -8,7 +8,7 @@
  *
  *	if (sf_page_new(&page, &options, &error))
  *		return complain(error.text);
- *	sf_page_add(page, &record->flow, record->flow.directions, record); // for each record
+ *	sf_page_add(page, record, record->flow.directions); // for each record
  *	sf_page_note(page, "malformed", "messages refused", 3);
  *	if (sf_page_write(page, stdout, &error))
  *		complain(error.text);
@@ -64,12 +64,8 @@ int sf_page_new(
 	struct sf_page **page, const struct sf_page_options *options, struct sf_error *error);
 void sf_page_free(struct sf_page *page);
 
-/*
- * Adds the directions (bit d: half[d]) of a flow. `record`: what the flow was collected from, or NULL.
- * 0 or -ENOMEM.
- */
-int sf_page_add(struct sf_page *page, const struct sf_flow *flow, unsigned directions,
-	const struct sf_collected *record);
+/* Adds the directions (bit d: half[d]) of a flow record. 0 or -ENOMEM. */
+int sf_page_add(struct sf_page *page, const struct sf_collected *record, unsigned directions);
 
 /* A number for the page's list of what was lost or ignored, and what it means. */
 int sf_page_note(struct sf_page *page, const char *name, const char *meaning, uint64_t count);

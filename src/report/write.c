@@ -49,10 +49,10 @@ static void describe_traits(const struct sf_page *page, struct sf_page_bytes *ou
 
 		sf_bytes_printf(out,
 			"%s[%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%" PRIu32
-			",%u,%u,%u,%u,%u,%u]",
+			",%u,%u,%u,%u,%u,%u,%u]",
 			i ? "," : "", traits->known, traits->domain, traits->ingress,
 			traits->egress, traits->exporter, traits->app, traits->vlan, traits->cvlan,
-			traits->tos, traits->reason, traits->version, traits->has);
+			traits->tos, traits->reason, traits->version, traits->has, traits->kind);
 	}
 	sf_bytes_add(out, "]", 1);
 }

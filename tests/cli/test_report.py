@@ -74,7 +74,7 @@ class Report(Case):
         (folder / "a.pcap").write_bytes(pcap(conversations(5)))
         (folder / "b.ipfix").write_bytes(ipfix([flow(i, ports=(i + 1, 80)) for i in range(7)], FIELDS))
         (folder / "readme.txt").write_text("neither")
-        self.assertIn("12 flows of 2 files", self.report(folder.parent).stderr)
+        self.assertIn("12 flows", self.report(folder.parent).stderr)
         for name, count in (("a.pcap", 5), ("b.ipfix", 7)):
             page = self.directory / "stdin.html"
             with open(folder / name, "rb") as stream:
@@ -83,11 +83,11 @@ class Report(Case):
                                       capture_output=True, text=True, timeout=support.TIMEOUT)
                 piped.stdout.close()
                 piped.wait()
-            self.assertEqual((done.returncode, done.stderr), (0, f"{count} flows of 1 files\n"))
+            self.assertEqual((done.returncode, done.stderr), (0, f"{count} flows\n"))
         done = self.report(folder / "readme.txt", folder / "b.ipfix", self.directory / "none", status=1)
         self.assertIn("readme.txt: neither an IPFIX file nor a capture", done.stderr)
         self.assertIn("none: No such file", done.stderr)
-        self.assertIn("7 flows of 1 files", done.stderr)
+        self.assertIn("7 flows", done.stderr)
 
     def test_files_are_not_overwritten(self):
         capture = self.file("a.pcap", pcap(conversations(2)))
@@ -176,11 +176,12 @@ class Browsing(Case):
         records = []
         for i in range(400):
             kind = i % 4
-            there = dict(protocol=(6, 17, 17, 1)[kind], source=0x0A000001 + i % 7, start=50 * i,
+            there = dict(protocol=(6, 17, 17, 1)[kind], source=0x0A000011 + i % 7, start=50 * i,
+                         destination=0xC6336441,
                          ports=(40000 + i, (443, 53, 123, 0)[kind]), octets=100 * i)
             records.append(flow(i, **there))
             if i % 3:
-                records.append(flow(i, **{**there, "source": 0xC6336401, "start": 50 * i + 3,
+                records.append(flow(i, **{**there, "source": 0xC6336441, "start": 50 * i + 3,
                                           "destination": there["source"], "ports": there["ports"][::-1]}))
         path = self.file("flows.ipfix", ipfix(records, FIELDS))
         self.report(path)
@@ -216,7 +217,9 @@ class Browsing(Case):
             flows.append((flow(0, source=outside, destination=inside + i % 3, ports=(7000, 1 + i)), b"US\0\0"))
         flows.append((flow(0, source=inside, destination=server, ports=(8000, 445), start=5), bytes(4)))
         flows.append((flow(0, source=server, destination=inside, ports=(445, 8000), start=6), bytes(4)))
-        path = self.file("flows.ipfix", ipfix([a + b for a, b in flows], FIELDS + COUNTRIES))
+        path = self.file("flows.ipfix", ipfix(
+            [a + b + struct.pack("!II", *(64500 if b[k] else 0 for k in (0, 2))) for a, b in flows],
+            FIELDS + COUNTRIES + [(16, 4), (17, 4)]))
         self.report(path)
         return path
 
@@ -279,6 +282,86 @@ class Browsing(Case):
         self.assertIn("10.0.0.5", hosts)
         self.assertEqual(self.totals(tab), self.shown(path, f"host in [{', '.join(hosts)}]"))
         self.assertEqual(tab.problems, [])
+
+    # each word and kind of value of the language
+    QUESTIONS = """any
+        tcp
+        not proto tcp and not proto udp and not proto icmp
+        proto 6 or 17
+        tcp port 443 || udp dst port dns
+        port 53 and packets < 5 and bytes > 1.5k
+        bytes 100-2k and not (src host 10.0.0.17 or dst net 198.51.100.0/25)
+        octetDeltaCount >= 0x400
+        src 10.0.0.19
+        host 10.0.0.1 and host 198.51.100.1
+        src or dst net 10.0.0.0/30
+        both net private
+        dst net private
+        10.0.0.2
+        10.0.0
+        ip in [10.0.0.2, 10.0.0.4/31, 2001:db8::/32]
+        src port in [40000-40100, 443] and dst port != 53
+        either port in [https, ssh]
+        both port in [40001, 443]
+        duration > 10ms
+        duration = 10ms
+        start > 2023-11-14T22:13:25
+        start = 2023-11-14T22:13
+        start < 2023-11-14 22:13:30 and end >= @1700000005.25
+        start > today -5000d
+        bps > 1M or pps < 301
+        bpp 100-500
+        icmp-type 8 or icmp-code 0
+        icmp
+        has sport and not ipv6
+        ipVersion = 4
+        vlan
+        has tos
+        flags S/SA
+        flags > 2
+        in if 1
+        exporter contains flows
+        exporter ~ '^/.*[[:alpha:]]+.ipfix$'
+        exporter in [192.0.2.1]
+        country DE
+        dst country in [de, br] or src country = US
+        as 64500 and not src as 0
+        has srcas
+        domain 1
+        dscp 0-3
+        reason = 1
+        not not (tcp and ((dst port 443)))"""
+    MISTAKES = ("tcp and", "port", "port 70000", "src", "bytes > x", "host ~ x y", "(tcp", "tcp)", "prt 80", "duration > 5x",
+                "flags Q", "start > never", "tcp udp", "src tcp", "in tcp", "port > 1-5", "src > 10.0.0.1", "'a", "tcp $",
+                "bytes contains 5", "in [1]", "port in [1", "ip in", "country in []")
+
+    def test_the_language_is_that_of_show(self):
+        self.noteworthy()
+        noteworthy = (self.directory / "flows.ipfix").read_bytes()
+        self.mixed()
+        path = self.file("flows.ipfix", noteworthy + (self.directory / "flows.ipfix").read_bytes())
+        self.report(path)
+        tab = self.open()
+        everything = self.totals(tab)["flows"]
+        several = 0
+        for question in map(str.strip, self.QUESTIONS.splitlines()):
+            with self.subTest(question):
+                self.ask(tab, question)
+                self.assertEqual(tab.evaluate("document.querySelector('.where-error').textContent"), "")
+                totals = self.totals(tab)
+                self.assertEqual(totals, self.shown(path, question))
+                several += 0 < totals["flows"] < everything
+        self.assertGreater(several, 20)
+        for mistake in self.MISTAKES:
+            with self.subTest(mistake):
+                self.assertEqual(self.run_plain("show", path, "--where", mistake).status, 2)
+                self.ask(tab, mistake)
+                self.assertIn("\n  " + mistake, tab.evaluate("document.querySelector('.where-error').textContent"))
+        self.assertEqual(tab.problems, [])
+
+    def ask(self, tab, question):
+        tab.evaluate(f"document.getElementById('where').value = {json.dumps(question)},"
+                     "document.querySelector('form.where').requestSubmit()")
 
     def test_a_time_is_brushed(self):
         records = [flow(i, start=100 * i, ports=(2000 + i, 443)) for i in range(1000)]

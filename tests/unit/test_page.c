@@ -19,18 +19,21 @@ static struct sf_page *new_page(unsigned most_rows)
 static void add(struct sf_page *page, bool answer, uint16_t a, uint8_t b, uint16_t client,
 	uint16_t server, int64_t start_ms)
 {
-	struct sf_flow flow = { .ip_version = 4, .protocol = 6, .directions = SF_FORWARD };
+	struct sf_collected record = { .exporter = "test", .known = { ~0u, ~0u } };
+	struct sf_flow *flow = &record.flow;
 	const uint8_t near[4] = { 10, 0, (uint8_t)(a >> 8), (uint8_t)a }, far[4] = { 192, 0, 2, b };
 
-	memcpy(flow.addr[answer], near, 4);
-	memcpy(flow.addr[!answer], far, 4);
-	flow.port[answer] = client;
-	flow.port[!answer] = server;
-	flow.half[0] = (struct sf_flow_half){ .packets = 2,
+	flow->ip_version = 4;
+	flow->protocol = 6;
+	memcpy(flow->addr[answer], near, 4);
+	memcpy(flow->addr[!answer], far, 4);
+	flow->port[answer] = client;
+	flow->port[!answer] = server;
+	flow->half[0] = (struct sf_flow_half){ .packets = 2,
 		.octets = 100,
 		.start_ns = start_ms * 1000000,
 		.end_ns = (start_ms + 5) * 1000000 };
-	ck_assert_int_eq(sf_page_add(page, &flow, flow.directions, NULL), 0);
+	ck_assert_int_eq(sf_page_add(page, &record, SF_FORWARD), 0);
 }
 
 START_TEST(test_answers_stand_behind_requests)

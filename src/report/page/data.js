@@ -62,7 +62,8 @@ function readHosts(reader, count) {
     let name = version === 4 ? bytes.join('.') : version === 6 ? ipv6(bytes) : 'no address';
     if (!whole)
       name = (bits & 255) === 0 ? 'all others' : `${name}/${bits & 255}`;
-    hosts.push({ name, bytes, version, local: local() === 1, as: as(),
+    const number = as(); // plus one; 0: unknown
+    hosts.push({ name, bytes, version, local: local() === 1, as: number ? number - 1 : undefined,
       country: code ? String.fromCharCode(code >> 8, code & 255) : '' });
   }
   return hosts;
@@ -146,7 +147,7 @@ function readRows(reader, rows, seconds) {
 }
 
 function readTraits(list, texts) {
-  return list.map(([known, domain, ingress, egress, exporter, app, vlan, cvlan, tos, reason, version, has]) =>
+  return list.map(([known, domain, ingress, egress, exporter, app, vlan, cvlan, tos, reason, version, has, kind]) =>
     ({ known, domain, ingress, egress, exporter: texts[exporter], app: texts[app], vlan, cvlan, tos, reason,
       version, has }));
 }

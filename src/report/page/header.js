@@ -21,7 +21,7 @@ function chips(page) {
     state.time && chip(`${timeText(state.time[0])} – ${timeText(state.time[1])}`, () => page.change({ time: null })),
     ...list('proto', name => protocolName(Number(name))), ...list('service', serviceLabel),
     ...list('host', String), ...list('pair', name => name.replace('>', ' ↔ ')), ...list('country', String),
-    state.where && chip(state.where, () => page.change({ where: '' })),
+    state.where && !page.mistake && chip(state.where, () => page.change({ where: '' })),
   ].filter(Boolean);
   if (found.length > 1)
     found.push(h('button', { onclick: () => page.change({ ...emptyState(), measure: state.measure, sort: state.sort }) },
@@ -65,16 +65,27 @@ export function header(page) {
   const measure = h('select', { 'aria-label': 'What the charts measure',
     onchange: () => page.change({ measure: measure.value }) },
   Object.entries(MEASURES).map(([name, { title }]) => h('option', { value: name }, title)));
+  const where = h('input', { type: 'text', id: 'where', 'aria-label': 'Condition, in the language of spanflow show --where',
+    placeholder: "a condition, such as: proto udp and port 53 and bytes > 100k", spellcheck: 'false', autocomplete: 'off',
+    'aria-describedby': 'where-error' });
+  const mistake = h('pre', { class: 'where-error', id: 'where-error', role: 'alert' });
+  const form = h('form', { class: 'where', role: 'search', onsubmit: event => {
+    event.preventDefault();
+    page.change({ where: where.value.trim() });
+  } }, where, h('button', { type: 'submit' }, 'Filter'));
   const span = page.data.rows.count
     ? `${timeText(page.first, 1000)} – ${timeText(page.last, 1000)} (${durationText(page.last - page.first)}), ` +
       `${exactText(page.data.hosts.length)} hosts`
     : 'No flows';
   const element = h('div', {},
     h('header', {}, h('h1', {}, about.title), h('p', { class: 'period' }, span)),
-    h('div', { class: 'bar' }, totals, measure, themeButton(page), choices));
+    h('div', { class: 'bar' }, totals, form, measure, themeButton(page), mistake, choices));
 
   return { element, update() {
     measure.value = page.state.measure;
+    if (document.activeElement !== where || !page.mistake)
+      where.value = page.state.where;
+    mistake.textContent = page.mistake;
     replace(totals, total('bytes', bytesText, page.totals.bytes, page.everything.bytes),
       total('packets', countText, page.totals.packets, page.everything.packets),
       total('flows', countText, page.totals.flows, page.everything.flows));

@@ -20,6 +20,8 @@ import { timePanel } from './panel-time.js';
 import { treePanel } from './panel-tree.js';
 import { emptyState, fragmentOf, stateFromFragment } from './state.js';
 import { Store } from './store.js';
+import { makeFields } from './where-fields.js';
+import { compile } from './where.js';
 
 echarts.use([BarChart, GraphChart, HeatmapChart, MapChart, PieChart, SankeyChart, ScatterChart, TreemapChart,
   BrushComponent, GeoComponent, GridComponent, LegendComponent, TooltipComponent, VisualMapComponent, LabelLayout,
@@ -38,6 +40,8 @@ class Page {
     this.first = count ? start.reduce((a, b) => Math.min(a, b)) : 0;
     this.last = count ? start.reduce((a, b) => Math.max(a, b)) : 0;
     this.panels = [];
+    this.fields = makeFields(data);
+    this.mistake = '';
   }
 
   // Changes parts of the state, and everything that depends on them.
@@ -66,7 +70,21 @@ class Page {
       return i => keys.has(rows.src[i] < rows.dst[i] ? `${rows.src[i]}>${rows.dst[i]}` : `${rows.dst[i]}>${rows.src[i]}`);
     });
     set('country', country, chosen => i => chosen.has(hosts[rows.src[i]].country) || chosen.has(hosts[rows.dst[i]].country));
+    this.store.filter('where', this.condition(this.state.where));
     this.update();
+  }
+
+  // The test of a condition in words; with a mistake in it, none, and the mistake is shown.
+  condition(text) {
+    this.mistake = '';
+    if (!text.trim())
+      return null;
+    try {
+      return compile(text, this.fields, this.data.about.made);
+    } catch (error) {
+      this.mistake = error.message;
+      return null;
+    }
   }
 
   update() {

@@ -30,7 +30,7 @@ function bars(page, panel, { dimension, count, keyOf, nameOf, labelOf, pie }) {
           splitLine: { lineStyle: { color: c.line } } },
         yAxis: { type: 'category', inverse: true, data: data.map(item => item.name),
           axisLabel: { color: c.text }, axisTick: { show: false }, axisLine: { lineStyle: { color: c.line } } },
-        series: [{ type: 'bar', data, label: { show: true, position: 'right', color: c.faint,
+        series: [{ type: 'bar', barMaxWidth: 22, data, label: { show: true, position: 'right', color: c.faint,
           formatter: ({ value }) => text(value) } }] };
     panel.draw({ color: c.series, tooltip: box, ...option },
       `${title} by ${dimension === 'proto' ? 'protocol' : 'service'}: ` +

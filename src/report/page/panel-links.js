@@ -48,7 +48,9 @@ function networkSeries(page, links, c) {
   const named = new Set([...weights].sort((a, b) => b[1] - a[1]).slice(0, 25).map(([host]) => host));
   for (const link of links.filter(found => found.lateral))
     named.add(link.client).add(link.server);
-  return { type: 'graph', layout: 'force', roam: true, force: { layoutAnimation: false, repulsion: 55, edgeLength: [18, 70], gravity: 0.3 },
+  const room = Math.min(3, Math.max(1, Math.sqrt(150 / weights.size))); // few hosts may lie further apart
+  return { type: 'graph', layout: 'force', roam: true,
+    force: { layoutAnimation: false, repulsion: 55 * room, edgeLength: [18 * room, 70 * room], gravity: 0.3 },
     edgeSymbol: ['none', 'arrow'], edgeSymbolSize: 6, labelLayout: { hideOverlap: true },
     data: [...weights].map(([host, weight]) => ({ id: String(host), name: hosts[host].name, host,
       symbolSize: 6 + 1.4 * Math.log2(1 + weight / (measure === 'bytes' ? 1000 : 1)),
