@@ -12,7 +12,6 @@
 #include "engine/engine.h"
 
 #define DEVICE_POLL_US 500000
-#define HANDOVER       16384u /* facts per pair of workers: 2 MiB, to bear a burst */
 
 /*
  * Interfaces of all inputs in turn. Those of an input are counted only to get past it: the
@@ -234,35 +233,31 @@ static unsigned workers_of(const struct sf_engine *engine, unsigned input)
 	return queues > wanted ? queues : wanted;
 }
 
-static int make_turns(struct sf_engine *engine, unsigned workers, uint64_t facts)
+/* What the workers of a source hand to each other; a single worker of files has nobody to hand to. */
+static int make_handover(struct sf_engine *engine, unsigned input, struct sf_error *error)
 {
-	struct sf_meter_options meter = meter_options(engine, &engine->inputs[0]);
-	uint64_t secret[2];
-
-	memcpy(secret, engine->steer_key, sizeof(secret));
-	engine->turns.sole = engine->plan.dedup;
-	return sf_turns_init(&engine->turns, workers, secret, facts, sf_timing_limit(&meter));
-}
-
-/* The workers of files take turns; those of a network source hand packets over. */
-static int join_workers(struct sf_engine *engine, unsigned input, struct sf_error *error)
-{
-	const uint64_t facts = sf_exporter_wants(engine->exporter) & ~SF_WANTS_FLOW_ID;
-	unsigned workers = workers_of(engine, input);
+	const struct sf_meter_options meter = meter_options(engine, &engine->inputs[input]);
+	const struct sf_handover_options options = {
+		.capture = engine->inputs[input].capture,
+		.workers = workers_of(engine, input),
+		.independent = engine->plan.workers_independent,
+		.sole_reader = engine->plan.dedup, /* finds duplicates among all packets */
+		.steer_key = engine->steer_key,
+		.facts = meter.facts,
+		.clock_limit_ns = sf_timing_limit(&meter),
+		.workers_of_run = engine->workers,
+	};
 	int err = 0;
 
-	if (workers < 2)
-		return 0;
-	if (workers > SF_WORKERS_MAX)
+	if (options.workers > SF_WORKERS_MAX)
 		return sf_error_set(error, SF_EUSAGE,
 			"-i %s: %u queues, more than the %d workers there can be",
-			engine->inputs[input].source->text, workers, SF_WORKERS_MAX);
-	if (!engine->live)
-		err = make_turns(engine, workers, facts);
-	else if (!engine->plan.workers_independent)
-		err = sf_exchange_new(
-			&engine->exchanges[input], workers, engine->steer_key, HANDOVER, facts);
-	return err ? sf_error_set(error, err, "out of memory for %u workers", workers) : 0;
+			engine->inputs[input].source->text, options.workers, SF_WORKERS_MAX);
+	if (engine->live)
+		err = sf_rings.new(&engine->handovers[input], &options);
+	else if (options.workers > 1)
+		err = sf_turns.new(&engine->handovers[input], &options);
+	return err ? sf_error_set(error, err, "out of memory for %u workers", options.workers) : 0;
 }
 
 /* The CPU that --pin gives to the next worker; -1: none. */
@@ -285,13 +280,13 @@ static int make_worker(
 {
 	const struct sf_plan *plan = &engine->plan;
 	const struct sf_plan_source *source = engine->inputs[input].source;
+	struct sf_handover *handover = engine->handovers[input];
 	bool queue = number < engine->inputs[input].capture->queues;
 	const struct sf_worker_options worker = {
+		.kind = handover ? handover->ops->kind(handover, queue) : &sf_worker_inline,
+		.handover = handover,
 		.input = &engine->inputs[input],
 		.queue = queue ? number : SF_NO_QUEUE,
-		.exchange = engine->exchanges[input],
-		.turns = engine->turns.relay ? &engine->turns : NULL,
-		.door = engine->threads && !engine->live ? &engine->door : NULL,
 		.number = number,
 		.meter = meter_options(engine, &engine->inputs[input]),
 		.filter = source->filter,
@@ -304,8 +299,7 @@ static int make_worker(
 		.control = engine->threads ? &engine->control : NULL,
 	};
 
-	/* without a queue and without an exchange there would be nothing to do */
-	if (!queue && !worker.exchange)
+	if (!worker.kind)
 		return 0;
 	return sf_worker_init(&engine->workers[engine->worker_count++], &worker, error);
 }
@@ -348,15 +342,13 @@ int sf_engine_make_workers(struct sf_engine *engine, struct sf_error *error)
 	memset(engine->workers, 0, bytes);
 	atomic_init(&engine->budget.left, engine->plan.packet_limit);
 	for (unsigned i = 0; i < engine->input_count; i++) {
-		err = join_workers(engine, i, error);
+		err = make_handover(engine, i, error);
 
 		for (unsigned k = 0; !err && k < workers_of(engine, i); k++)
 			err = make_worker(engine, i, k, error);
 		if (err)
 			return err;
 	}
-	engine->door.workers = engine->workers;
-	engine->door.worker_count = engine->worker_count;
 	return 0;
 }
 
@@ -381,11 +373,10 @@ void sf_engine_close(struct sf_engine *engine)
 		sf_worker_fini(&engine->workers[i]);
 	free(engine->workers);
 	for (unsigned i = 0; i < engine->input_count; i++) {
-		sf_exchange_free(engine->exchanges[i]);
+		if (engine->handovers[i])
+			engine->handovers[i]->ops->free(engine->handovers[i]);
 		sf_input_close(&engine->inputs[i]);
 	}
-	sf_relay_free(engine->turns.relay);
-	pthread_mutex_destroy(&engine->door.lock);
 	pthread_mutex_destroy(&engine->start_barrier);
 	sf_wakeup_fini(&engine->wakeup);
 	if (engine->epoll >= 0)

@@ -128,7 +128,6 @@ int sf_engine_new_sized(struct sf_engine **engine, const struct sf_plan *plan, s
 	if (!new)
 		return sf_error_set(error, -ENOMEM, "out of memory");
 	memset(new, 0, sizeof(*new));
-	pthread_mutex_init(&new->door.lock, NULL);
 	pthread_mutex_init(&new->start_barrier, NULL);
 	new->wakeup.fd = new->epoll = -1;
 	new->told_link = UINT32_MAX;

@@ -56,10 +56,8 @@ struct sf_engine {
 	struct sf_interfaces *interfaces;
 	struct sf_input inputs[SF_INPUTS_MAX];
 	unsigned input_count;
-	struct sf_exchange *exchanges[SF_INPUTS_MAX]; /* between the workers of an input, or NULL */
-	struct sf_turns turns;                        /* of the workers of files */
+	struct sf_handover *handovers[SF_INPUTS_MAX]; /* between the workers of an input, or NULL */
 	pthread_mutex_t start_barrier;                /* held until all workers have started */
-	struct sf_door door;                          /* to the exporter, for workers of files */
 	struct sf_wakeup wakeup;                      /* wakes the main thread */
 	uint32_t steer_key[SF_STEER_WORDS]; /* of exchanges and of the kernel's steering */
 	struct sf_own own;                  /* sessions of our own collectors */
@@ -126,8 +124,9 @@ void sf_engine_join_workers(struct sf_engine *engine);
 void sf_engine_wake_workers(struct sf_engine *engine);
 /* Workers of files that wait for a destination look whether the run is in a hurry. */
 void sf_engine_interrupt_workers(struct sf_engine *engine);
-/* Files: nobody else uses the exporter until the lock is released. A worker holds it while it exports. */
+/* Nobody else uses the exporter until it is unlocked. A worker of files holds the lock while it exports. */
 void sf_engine_lock_exporter(struct sf_engine *engine);
+void sf_engine_unlock_exporter(struct sf_engine *engine);
 
 /* ---- counters.c */
 

@@ -117,13 +117,8 @@ static void look(struct sf_engine *engine, int64_t mono)
 
 void sf_engine_look(struct sf_engine *engine, int64_t mono)
 {
-	bool shared = engine->threads && !engine->live;
-
 	engine->next_look = (mono / engine->mode->look_ns + 1) * engine->mode->look_ns;
-	/* workers of files use the exporter too */
-	if (shared)
-		sf_engine_lock_exporter(engine);
+	sf_engine_lock_exporter(engine);
 	look(engine, mono);
-	if (shared)
-		pthread_mutex_unlock(&engine->door.lock);
+	sf_engine_unlock_exporter(engine);
 }

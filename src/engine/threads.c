@@ -32,18 +32,21 @@ void sf_engine_interrupt_workers(struct sf_engine *engine)
 
 void sf_engine_lock_exporter(struct sf_engine *engine)
 {
-	struct timespec until;
-	int err;
+	struct sf_handover *handover = engine->handovers[0];
 
-	atomic_store_explicit(&engine->door.wanted, true, memory_order_relaxed);
-	do {
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_sec++;
-		err = pthread_mutex_timedlock(&engine->door.lock, &until);
-		if (err && engine->hurry.level(engine))
+	if (!handover || !handover->ops->lock)
+		return;
+	while (!handover->ops->lock(handover))
+		if (engine->hurry.level(engine->hurry.context))
 			sf_engine_interrupt_workers(engine);
-	} while (err);
-	atomic_store_explicit(&engine->door.wanted, false, memory_order_relaxed);
+}
+
+void sf_engine_unlock_exporter(struct sf_engine *engine)
+{
+	struct sf_handover *handover = engine->handovers[0];
+
+	if (handover && handover->ops->unlock)
+		handover->ops->unlock(handover);
 }
 
 void sf_engine_stop_workers(struct sf_engine *engine)
@@ -55,10 +58,7 @@ void sf_engine_stop_workers(struct sf_engine *engine)
 /* The thread of a worker could not be started: no other thread waits for the worker. */
 static void give_up(struct sf_worker *worker)
 {
-	const struct sf_worker_options *options = &worker->options;
-
-	if (options->exchange)
-		sf_exchange_close(options->exchange, options->number, INT64_MIN);
+	worker->options.kind->absent(worker);
 	atomic_store(&worker->done, true);
 }
 

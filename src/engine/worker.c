@@ -1,107 +1,41 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The packet loop. A batch passes: receive, clock, filter, meter, release, age.
+ * What all kinds of worker have in common: receiving packets with filter and limits, clocks, answers to
+ * the main thread, the thread; and the kind of worker that needs no more, sf_worker_inline.
  *
- * Clock of a source: the largest packet time so far (base/clock.h), of all packets, also of those
- * that the filter refuses. While a live source is quiet it goes on with the monotonic clock from
- * where the packets left it, so that a wall clock that is set meanwhile neither ends flows early nor
- * keeps them; it then lags behind the wall by the driver's wait (0.1 s) at most, which is also what
- * keeps packets that the kernel still holds back from finding their flow already aged.
- *
- * With an exchange the batch is parsed, what belongs to other workers is given to them, and the rest
- * goes into the own table, in the order of the packets' times where several queues deliver them
- * (share.c). Ageing then stops at the clock that all workers have reached, so that no flow is closed
- * whose packet still waits somewhere.
- *
- * Workers who take turns receive here too, and do the rest in turns.c.
+ * Clock of a source: the largest packet time so far (base/clock.h), of all packets, also of those that
+ * the filter refuses. While a live source is quiet, its clock goes on with the monotonic clock from
+ * where the packets left it, so that setting the wall clock neither ends flows early nor keeps them. It then
+ * lags behind the wall clock by the driver's wait (0.1 s) at most: so packets that the kernel still
+ * holds back do not find their flow already aged.
  */
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "engine/records.h"
 #include "engine/worker.h"
 #include "meter/meter_facts.h"
 
-#define RING 65536u /* records per worker: 12 MiB, touched as used */
-#define STOP 1u
-
-/*
- * For how long flows are aged in a step without packets, of which there are ten in a second: so a
- * million flows that end together leave within about one. A receive buffer must stand it.
- */
-#define AGE_QUIET_NS INT64_C(5000000)
-#define AGE_RECORDS  512u /* more than such a call makes records */
-
-/* There are records: the main thread takes them at once, or after others have joined them. */
-static void ring_for_records(struct sf_worker *worker)
-{
-	struct sf_wakeup *wakeup = worker->options.main_wakeup;
-
-	if (sf_wakeup_is_wanted(wakeup, SF_WAKEUP_URGENT))
-		sf_wakeup_send(wakeup, sf_ring_fill(&worker->ring) >= SF_RECORDS_MANY
-					       ? SF_WAKEUP_URGENT
-					       : SF_WAKEUP_WORK);
-}
-
-/* sf_flow_sink: into the ring. */
-static unsigned put_ring(void *context, const struct sf_flow *flows, unsigned count)
-{
-	struct sf_worker *worker = context;
-	struct sf_wakeup *wakeup = worker->options.main_wakeup;
-	unsigned done = sf_records_put(&worker->ring, flows, count);
-
-	ring_for_records(worker);
-	while (worker->patient && done < count) {
-		sf_wakeup_send(wakeup, SF_WAKEUP_URGENT);
-		sf_pause_us(50);
-		done += sf_records_put(&worker->ring, flows + done, count - done);
-	}
-	return done;
-}
+#define STOP 1u /* bit of `control` */
 
 int sf_worker_init(
 	struct sf_worker *worker, const struct sf_worker_options *options, struct sf_error *error)
 {
 	struct sf_meter_options meter = options->meter;
-	int err = 0;
+	int err;
 
 	memset(worker, 0, sizeof(*worker));
 	worker->options = *options;
 	worker->capture = options->queue == SF_NO_QUEUE ? NULL : options->input->capture;
-	worker->horizon = INT64_MIN;
 	worker->wakeup.fd = -1;
 	atomic_init(&worker->reached, INT64_MIN);
 	sf_timing_init(&worker->timing, sf_timing_limit(&meter));
-	if (options->turns && sf_turns_join(worker) < 0)
-		err = sf_error_set(error, -ENOMEM, "out of memory for packets");
-	if (!err && options->door) {
-		meter.sink = (struct sf_flow_sink){ sf_door_put, worker };
-		if (sf_door_join(worker) < 0)
-			err = sf_error_set(error, -ENOMEM, "out of memory for records");
-	} else if (!err && options->control) {
-		meter.sink = (struct sf_flow_sink){ put_ring, worker };
-		if (sf_records_init(&worker->ring, RING, meter.facts))
-			err = sf_error_set(error, -ENOMEM, "out of memory for a ring of records");
-	}
-	if (!err && options->control && !options->door) {
-		err = sf_wakeup_init(&worker->wakeup);
-		if (err)
-			sf_error_set(error, err, "cannot make what wakes a worker: %s",
-				sf_strerror(err));
-	}
-	if (!err && options->exchange)
-		sf_exchange_set_wakeup(options->exchange, options->number, &worker->wakeup);
-	if (!err && sf_share_join(worker) < 0)
-		err = sf_error_set(error, -ENOMEM, "out of memory for packets");
+	err = options->kind->join(worker, &meter, error);
 	if (!err && options->filter)
 		err = sf_filter_new(&worker->filter, options->filter, error);
 	if (!err)
 		err = sf_meter_new(&worker->meter, &meter, error);
-	/* it only takes: nobody need wait for it to give */
-	if (!err && !worker->capture)
-		sf_exchange_close(options->exchange, options->number, INT64_MIN);
 	if (err)
 		sf_worker_fini(worker);
 	return err;
@@ -111,14 +45,8 @@ void sf_worker_fini(struct sf_worker *worker)
 {
 	sf_meter_free(worker->meter);
 	sf_filter_free(worker->filter);
-	sf_order_free(worker->order);
-	sf_ring_fini(&worker->ring);
-	sf_wakeup_fini(&worker->wakeup);
-	free(worker->records);
-	free(worker->work);
-	worker->records = NULL;
-	worker->work = NULL;
-	worker->order = NULL;
+	if (worker->options.kind)
+		worker->options.kind->leave(worker);
 	worker->meter = NULL;
 	worker->filter = NULL;
 }
@@ -134,50 +62,9 @@ static unsigned claim(struct sf_budget *budget, unsigned count)
 	return (unsigned)taken;
 }
 
-/* A sink that would wait, or lose records: then flows stay where they are. */
-static bool has_room(struct sf_worker *worker)
+void sf_worker_tell_clock(struct sf_worker *worker, int64_t clock)
 {
-	return !worker->ring.elements || sf_ring_room(&worker->ring, AGE_RECORDS) == AGE_RECORDS;
-}
-
-/*
- * `quiet`: no packet waits meanwhile, as far as anybody knows. Notes down whether a live worker has
- * left some flows for the next time.
- */
-static void age(struct sf_worker *worker, bool quiet)
-{
-	int64_t now = worker->capture ? worker->timing.clock.now : INT64_MAX, end = 0;
-	/* a file can wait; a live source cannot: it is bounded work per step there */
-	bool live = worker->options.input->capture->live;
-
-	if ((worker->options.exchange || worker->order) && worker->horizon < now)
-		now = worker->horizon;
-	worker->ages_on = true;
-	while (sf_meter_age(worker->meter, now)) {
-		if (!live)
-			continue;
-		if (!quiet || !has_room(worker))
-			return;
-		if (!end)
-			end = sf_clock_read(CLOCK_MONOTONIC) + AGE_QUIET_NS;
-		else if (sf_clock_read(CLOCK_MONOTONIC) >= end)
-			return;
-	}
-	worker->ages_on = false;
-}
-
-void sf_worker_age(struct sf_worker *worker)
-{
-	age(worker, false);
-}
-
-void sf_worker_tell_clock(struct sf_worker *worker)
-{
-	int64_t now = sf_share_reached(worker);
-
-	atomic_store_explicit(&worker->reached, now, memory_order_relaxed);
-	if (worker->options.exchange)
-		sf_exchange_reached(worker->options.exchange, worker->options.number, now);
+	atomic_store_explicit(&worker->reached, clock, memory_order_relaxed);
 }
 
 int64_t sf_timing_limit(const struct sf_meter_options *meter)
@@ -317,14 +204,13 @@ static int64_t quiet_clock(const struct sf_worker *worker)
 	return least;
 }
 
-/* Nothing came: the clock goes on by itself, if it has begun. True: to the end of the run. */
-static bool keep_time(struct sf_worker *worker)
+bool sf_worker_keep_time(struct sf_worker *worker, bool awaited)
 {
 	struct sf_timing *timing = &worker->timing;
 	int64_t mono = sf_clock_read(CLOCK_MONOTONIC), looked, now;
 
 	/* a queue that never had a packet must not hold back the ageing of all others */
-	if (timing->clock.now == INT64_MIN && worker->options.exchange)
+	if (timing->clock.now == INT64_MIN && awaited)
 		timing->clock.now = sf_clock_read(CLOCK_REALTIME) - SF_KEPT_BACK_NS;
 	if (timing->clock.now == INT64_MIN)
 		return false;
@@ -334,94 +220,111 @@ static bool keep_time(struct sf_worker *worker)
 		timing->quiet_clock = quiet_clock(worker);
 	}
 	/* other workers wait for this clock: nothing came since before the driver looked */
-	looked = worker->options.exchange ? timing->looked_mono : mono;
+	looked = awaited ? timing->looked_mono : mono;
 	now = timing->quiet_clock + (looked - timing->quiet_mono);
 	timing->looked_mono = mono;
 	if (now > timing->clock.now)
 		timing->clock.now = now;
-	sf_worker_tell_clock(worker);
 	return timing->clock.now >= timing->end_ns;
 }
 
-/* A worker without a queue. */
-static enum sf_worker_state step_handed(struct sf_worker *worker)
+int64_t sf_worker_end_clock(struct sf_worker *worker)
 {
-	unsigned n = sf_share_take(worker);
+	int64_t end = sf_clock_finish(&worker->timing.clock);
 
-	sf_share_account(worker);
-	sf_worker_age(worker);
-	if (n)
-		return SF_WORKER_RUNNING;
-	if (sf_exchange_drained(worker->options.exchange, worker->options.number))
-		return SF_WORKER_EOF;
-	sf_idle_wait(worker);
-	return SF_WORKER_QUIET;
+	if (end > worker->timing.end_ns)
+		end = worker->timing.clock.now = worker->timing.end_ns;
+	return end;
 }
 
-/* Receives packets, and if there are none waits for them, unless the driver does. */
-static enum sf_worker_state receive(struct sf_worker *worker, struct sf_received *batch)
-{
-	enum sf_worker_state state =
-		sf_worker_receive(worker, &worker->timing, batch, SF_BATCH_MAX);
+/* ---------------------------------------------------------------- the kind without threads */
 
-	if (state != SF_WORKER_QUIET || !worker->options.input->waits)
-		return state;
-	sf_idle_wait(worker);
-	worker->timing.looked_mono = sf_clock_read(CLOCK_MONOTONIC);
-	return sf_worker_receive(worker, &worker->timing, batch, SF_BATCH_MAX);
+static int inline_join(
+	struct sf_worker *worker, struct sf_meter_options *meter, struct sf_error *error)
+{
+	(void)worker, (void)meter, (void)error;
+	return 0;
 }
 
-/* A worker with a queue. */
-static enum sf_worker_state step_own(struct sf_worker *worker)
+static void inline_leave(struct sf_worker *worker)
+{
+	(void)worker;
+}
+
+static enum sf_worker_state inline_step(struct sf_worker *worker)
 {
 	struct sf_packet packets[SF_BATCH_MAX];
 	int64_t clocks[SF_BATCH_MAX];
 	struct sf_received batch = { .packets = packets, .clocks = clocks };
-	enum sf_worker_state state;
+	enum sf_worker_state state =
+		sf_worker_receive(worker, &worker->timing, &batch, SF_BATCH_MAX);
 
-	sf_share_take(worker);
-	state = receive(worker, &batch);
-	sf_idle_tell(worker, batch.received > 0);
 	if (batch.received) {
-		sf_share_batch(worker, &batch);
-		sf_worker_tell_clock(worker);
+		sf_meter_batch(worker->meter, batch.packets, batch.count, batch.clock,
+			&worker->options.input->point);
+		sf_worker_tell_clock(worker, worker->timing.clock.now);
 		sf_capture_release(worker->capture, worker->options.queue);
 	} else if (state != SF_WORKER_QUIET) {
 		return state;
-	} else if (worker->options.ages_when_quiet && keep_time(worker)) {
-		state = SF_WORKER_LIMIT;
+	} else if (worker->options.ages_when_quiet) {
+		if (sf_worker_keep_time(worker, false))
+			state = SF_WORKER_LIMIT;
+		sf_worker_tell_clock(worker, worker->timing.clock.now);
 	}
-	sf_share_account(worker);
-	age(worker, !batch.received);
+	while (sf_meter_age(worker->meter, worker->timing.clock.now))
+		;
 	return state;
 }
 
+static void inline_finish(struct sf_worker *worker)
+{
+	int64_t end = sf_worker_end_clock(worker);
+
+	sf_worker_tell_clock(worker, end);
+	sf_meter_finish(worker->meter, end);
+}
+
+static void inline_count(const struct sf_worker *worker, struct sf_engine_counters *counters)
+{
+	(void)worker, (void)counters;
+}
+
+const struct sf_worker_kind sf_worker_inline = {
+	.join = inline_join,
+	.leave = inline_leave,
+	.step = inline_step,
+	.stop = sf_worker_stop,
+	.finish = inline_finish,
+	.count = inline_count,
+	.absent = inline_leave,
+};
+
+/* ---------------------------------------------------------------- all kinds */
+
 enum sf_worker_state sf_worker_step(struct sf_worker *worker)
 {
-	worker->state = worker->options.turns ? sf_turns_step(worker)
-			: worker->capture     ? step_own(worker)
-					      : step_handed(worker);
+	worker->state = worker->options.kind->step(worker);
 	return worker->state;
+}
+
+void sf_worker_finish(struct sf_worker *worker)
+{
+	worker->options.kind->finish(worker);
 }
 
 void sf_worker_counters(const struct sf_worker *worker, struct sf_engine_counters *counters)
 {
+	memset(counters, 0, sizeof(*counters));
 	sf_meter_ledger(worker->meter, &counters->ledger);
 	counters->frames = worker->frames;
 	counters->unread = worker->unread;
-	if (worker->work && !sf_worker_ended(worker))
-		sf_turns_counters(worker, counters);
-	counters->handed = worker->options.exchange ? sf_exchange_handed(worker->options.exchange,
-							      worker->options.number)
-						    : 0;
-	counters->order =
-		worker->order ? sf_order_counts(worker->order) : (struct sf_order_counts){ 0 };
 	counters->clock = worker->timing.clock.now;
+	worker->options.kind->count(worker, counters);
 }
 
 uint32_t sf_worker_request(const struct sf_worker *worker)
 {
-	/* pairs with the releases in ask_books() and sf_run_threads() */
+	/* pairs with the releases in sf_engine_request() and sf_engine_stop_workers() */
 	return atomic_load_explicit(worker->options.control, memory_order_acquire) >> 1;
 }
 
@@ -430,43 +333,22 @@ void sf_worker_answer(struct sf_worker *worker, uint32_t request)
 	if (request == atomic_load_explicit(&worker->answered, memory_order_relaxed))
 		return;
 	sf_worker_counters(worker, &worker->snapshot);
-	/* pairs with the acquires in books_answered() and sf_run_books() */
+	/* pairs with the acquires in sf_engine_answered() and sf_engine_count() */
 	atomic_store_explicit(&worker->answered, request, memory_order_release);
 }
 
-/* Reads `control` once per batch; true: go on. */
-static bool obey(struct sf_worker *worker)
+void sf_worker_stop(struct sf_worker *worker)
 {
-	struct sf_turns *turns = worker->options.turns;
-
-	/* those who take turns answer where all have accounted the same packets */
-	if (!turns)
-		sf_worker_answer(worker, sf_worker_request(worker));
-	if (!(atomic_load_explicit(worker->options.control, memory_order_relaxed) & STOP))
-		return true;
-	if (turns) {
-		sf_turns_end(turns, SF_WORKER_STOPPED);
-		return true;
-	}
 	worker->state = SF_WORKER_STOPPED;
-	return false;
 }
 
-void sf_worker_finish(struct sf_worker *worker)
+/* Reads `control` once per batch. */
+static void obey(struct sf_worker *worker)
 {
-	int64_t end;
-
-	if (worker->options.turns)
-		worker->timing = worker->options.turns->timing;
-	end = sf_clock_finish(&worker->timing.clock);
-	if (end > worker->timing.end_ns)
-		end = worker->timing.clock.now = worker->timing.end_ns;
-	end = sf_share_finish(worker, end);
-	atomic_store_explicit(&worker->reached, end, memory_order_relaxed);
-	if (worker->options.door)
-		sf_door_finish(worker, end);
-	else
-		sf_meter_finish(worker->meter, end);
+	if (!worker->options.kind->answers_itself)
+		sf_worker_answer(worker, sf_worker_request(worker));
+	if (atomic_load_explicit(worker->options.control, memory_order_relaxed) & STOP)
+		worker->options.kind->stop(worker);
 }
 
 static void *worker_main(void *context)
@@ -475,10 +357,13 @@ static void *worker_main(void *context)
 
 	pthread_mutex_lock(worker->options.start_barrier);
 	pthread_mutex_unlock(worker->options.start_barrier);
-	while (!sf_worker_ended(worker) && obey(worker))
-		sf_worker_step(worker);
-	/* nothing is behind us any more: no record need be lost for want of room */
-	worker->patient = true;
+	while (!sf_worker_ended(worker)) {
+		obey(worker);
+		if (!sf_worker_ended(worker))
+			sf_worker_step(worker);
+	}
+	/* no packets wait for this thread any more: no record need be lost for want of room */
+	worker->waits_for_room = true;
 	sf_worker_finish(worker);
 	/* pairs with the acquire in the main thread's drain loop */
 	atomic_store_explicit(&worker->done, true, memory_order_release);

@@ -18,6 +18,7 @@
 #include "check_main.h"
 #include "engine/engine.h"
 #include "engine/records.h"
+#include "engine/turns.h"
 #include "meter/meter_facts.h"
 #include "service/signals.h"
 
@@ -607,17 +608,23 @@ static unsigned count_and_ask(void *context, const struct sf_flow *flows, unsign
 }
 
 /* What remains of another worker leaves through this one, and is not in what it answered before. */
-START_TEST(what_remains_of_another_worker)
+START_TEST(leftover_flows_of_another_worker)
 {
 	enum { OWN = 1000, OTHERS = 300 };
 	static struct sf_interfaces interfaces;
 	struct sf_capture capture = { .ops = &source_ops, .queues = 2 };
 	struct sf_input input = { .capture = &capture, .interfaces = &interfaces };
 	struct sf_worker *workers = aligned_alloc(SF_CACHE_LINE, 2 * sizeof(*workers));
-	struct sf_door door = { PTHREAD_MUTEX_INITIALIZER, false, workers, 2 };
+	const uint32_t key[SF_STEER_WORDS] = { 1, 2, 3, 4 };
+	const struct sf_handover_options shared = {
+		.capture = &capture,
+		.workers = 2,
+		.steer_key = key,
+		.clock_limit_ns = SF_NS_PER_S * 10,
+		.workers_of_run = workers,
+	};
 	struct sf_worker_options options = {
 		.input = &input,
-		.door = &door,
 		.control = &control,
 		.meter = { .idle_timeout_ns = SF_NS_PER_S * 10,
 			.active_timeout_ns = SF_NS_PER_S * 10,
@@ -626,9 +633,13 @@ START_TEST(what_remains_of_another_worker)
 			.ifindex = interfaces.ifindex },
 		.cpu = -1,
 	};
+	struct sf_leftover *leftover;
 	struct sf_error error;
 	struct sf_engine_counters sum = { .ledger.unsupported_link = UINT32_MAX }, one;
 
+	ck_assert_int_eq(sf_turns.new(&options.handover, &shared), 0);
+	options.kind = sf_turns.kind(options.handover, true);
+	leftover = &((struct sf_turns *)options.handover)->leftovers[1];
 	for (unsigned w = 0; w < 2; w++) {
 		options.number = options.queue = w;
 		ck_assert_int_eq(sf_worker_init(&workers[w], &options, &error), 0);
@@ -643,12 +654,15 @@ START_TEST(what_remains_of_another_worker)
 			sf_meter_batch(workers[w].meter, &packet, 1, NULL, &input.point);
 		}
 	}
-	workers[1].remains.places = sf_meter_ids_used(workers[1].meter);
-	ck_assert_uint_eq(workers[1].remains.places, OTHERS);
-	atomic_store(&workers[1].remains.open, true);
+	leftover->meter = workers[1].meter;
+	leftover->ids = sf_meter_ids_used(workers[1].meter);
+	ck_assert_uint_eq(leftover->ids, OTHERS);
+	atomic_store(&leftover->open, true);
+	/* their packets have ended, so their counters are those of the meters */
+	workers[0].state = workers[1].state = SF_WORKER_EOF;
 	sf_worker_finish(&workers[0]);
 	ck_assert_uint_eq(out, OWN + OTHERS);
-	ck_assert_uint_eq(atomic_load(&workers[1].remains.given), OTHERS);
+	ck_assert_uint_eq(atomic_load(&leftover->emitted), OTHERS);
 	sf_worker_counters(&workers[0], &one);
 	ck_assert_uint_eq(one.ledger.records, OWN + OTHERS);
 	ck_assert_uint_eq(workers[0].answered, 1);
@@ -662,6 +676,7 @@ START_TEST(what_remains_of_another_worker)
 	ck_assert_uint_eq(sum.ledger.table_packets, 0);
 	for (unsigned w = 0; w < 2; w++)
 		sf_worker_fini(&workers[w]);
+	sf_turns.free(options.handover);
 	free(workers);
 }
 END_TEST
@@ -710,7 +725,7 @@ START_TEST(books_of_turns_are_of_the_same_packets)
 	source.repeat = 3;
 	source.file = true;
 	engine = make(&plan);
-	ck_assert_ptr_nonnull(engine->turns.relay);
+	ck_assert_ptr_eq(engine->handovers[0]->ops, &sf_turns);
 	while (left) {
 		struct sf_worker *worker;
 		unsigned given = 0;
@@ -755,7 +770,7 @@ END_TEST
 
 CHECK_MAIN("run", all_queues_to_the_end, workers_who_sleep_are_woken,
 	books_of_turns_are_of_the_same_packets, turns_end_at_a_signal,
-	workers_of_a_file_end_together, what_remains_of_another_worker,
+	workers_of_a_file_end_together, leftover_flows_of_another_worker,
 	threads_that_cannot_be_started, full_ring_is_counted, flows_over_several_queues_are_whole,
 	packets_of_several_queues_are_in_the_order_of_their_times, more_workers_than_queues,
 	count_is_exact_over_workers, signals, many_flows_leave_a_quiet_link,
