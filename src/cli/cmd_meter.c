@@ -108,7 +108,9 @@ int sf_cmd_meter(struct sf_options *options)
 		return SF_EXIT_USAGE;
 	else if (live)
 		sf_complain("%s works with interfaces (-i) only", live);
-	else
+	else {
+		sf_output_hint(options);
 		return sf_run(options);
+	}
 	return SF_EXIT_USAGE;
 }

@@ -157,6 +157,7 @@ int sf_collected_open(
 		sf_complain("%s", problem);
 		return SF_EXIT_USAGE;
 	}
+	sf_output_hint(options);
 	sink->stream = sf_output_stream();
 	if (!sink->stream) {
 		sf_complain("no memory for output");

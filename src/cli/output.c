@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/command.h"
 #include "cli/output.h"
 #include "service/signals.h"
 
@@ -42,6 +43,35 @@ const char *sf_output_contradiction(const struct sf_options *options)
 		return "--fields: the table has a column for each field then: leave out --wide and "
 		       "--local-time";
 	return NULL;
+}
+
+/* "json" of "flows.json" and "flows.json,biflow=yes", if -o has such a format; or NULL. */
+static const char *other_format(const char *file)
+{
+	static const char *const formats[] = { "json", "csv" };
+	size_t length = sf_exporter_path_length(file);
+
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		size_t suffix = strlen(formats[i]) + 1;
+
+		if (length > suffix && file[length - suffix] == '.' &&
+			strncasecmp(file + length - suffix + 1, formats[i], suffix - 1) == 0)
+			return formats[i];
+	}
+	return NULL;
+}
+
+void sf_output_hint(const struct sf_options *options)
+{
+	for (unsigned i = 0; i < options->write.count && !options->quiet; i++) {
+		const char *file = options->write.items[i], *format = other_format(file);
+		int length = (int)sf_exporter_path_length(file);
+
+		if (format)
+			sf_complain("-w %.*s: the file is IPFIX whatever its name; for %s use "
+				    "-o %s > %.*s",
+				length, file, format, format, length, file);
+	}
 }
 
 unsigned sf_output_width(void)

@@ -15,6 +15,9 @@ enum sf_output sf_output_form(const struct sf_options *options);
 /* Message about options that contradict each other, with advice; or NULL. */
 const char *sf_output_contradiction(const struct sf_options *options);
 
+/* Says of each file of -w whose name is that of another format that it is IPFIX; unless --quiet. */
+void sf_output_hint(const struct sf_options *options);
+
 /*
  * A stream to standard output for records; NULL: no memory. Unlike stdout it goes on writing after
  * a signal, so that a signal that ends the run loses no records of a slow reader. fclose() leaves

@@ -88,6 +88,20 @@ class Usage(Case):
                 self.assertIn(words, done.stderr)
                 self.assertEqual(done.stdout, "")
 
+    def test_file_with_the_name_of_another_format(self):
+        capture = self.file("a.pcap", pcap(conversations(2)))
+        flows = str(self.directory / "flows.ipfix")
+        for command, name, hint in (
+                (["meter", "-r", capture], "flows.ipfix", ""),
+                (["meter", "-r", capture], "a.csv,biflow=yes", "for csv use -o csv > "),
+                (["meter", "-r", capture], "a.JSON", "for json use -o json > "),
+                (["meter", "-q", "-r", capture], "b.csv", ""),
+                (["show", flows], "c.json", "for json use -o json > ")):
+            done = self.run_plain(*command, "-w", str(self.directory / name))
+            self.assertEqual(done.status, 0, done.stderr)
+            self.assertIn(hint, done.stderr)
+            self.assertEqual("use -o" in done.stderr, hint != "", name)
+
     def test_filter(self):
         capture = self.file("a.pcap", pcap(conversations(2)))
         done = self.run_plain("meter", "-r", capture, "-f", "udp porte 53")
