@@ -70,6 +70,7 @@ struct sf_meter_options {
 	uint32_t max_flows;        /* cap over both address families; 1 … 2^31 */
 	uint32_t key;              /* SF_KEY_…; 0: SF_KEY_DEFAULT */
 	bool per_packet;           /* every packet becomes a record of its own */
+	bool split_fragments;      /* later fragments are a flow without ports */
 	uint64_t facts;         /* a set of facts to gather: sf_fact_find(), sf_exporter_wants() */
 	bool flow_ids;          /* give records a flowId */
 	bool prealloc;          /* fault the whole table in now */
@@ -147,6 +148,11 @@ struct sf_ledger {
 	uint64_t dedup_examined;   /* packets looked at for copies */
 	uint64_t dedup_copies;     /* of those, copies */
 	uint64_t clock_steps;      /* packets that stepped back in time */
+	/* later fragments that joined their first one's flow; that are a flow without ports */
+	uint64_t fragments_joined, fragments_orphaned;
+	uint64_t fragments_overlapping; /* fragments with octets that had come before */
+	uint64_t fragments_too_long;    /* fragments that end beyond the longest datagram */
+	uint64_t fragments_crowded;     /* datagrams given up early: too many at a time */
 	uint32_t unsupported_link; /* one such link type, for the message; ~0: none */
 	struct sf_ethertypes non_ip;
 };

@@ -92,6 +92,7 @@ struct sf_plan {
 	uint32_t max_flows;        /* of each worker's table; 0: 4,000,000 */
 	uint32_t key;              /* SF_KEY_… ored; 0: SF_KEY_DEFAULT */
 	bool per_packet;           /* every packet becomes a record of its own */
+	bool split_fragments;      /* later fragments are a flow without ports */
 	bool prealloc;             /* touch all memory of the tables at the start */
 	bool strong_hash;          /* SipHash from the start */
 	const uint64_t *hash_seed; /* two words; NULL: random */

@@ -30,6 +30,7 @@ complete -c spanflow -n '__fish_seen_subcommand_from meter' -l key -x -a 'addres
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l tunnel -x -d 'Packets that carry packets'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l tunnel-port -x -d 'A further UDP port of tunnels of this kind, such as vxlan=8473, or the port that a switch was given for hpe-erm'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l mirror -d 'VXLAN, GENEVE and GRE on this network carry mirrored frames'
+complete -c spanflow -n '__fish_seen_subcommand_from meter' -l fragments -x -a 'join split' -d 'Later fragments of an IP datagram, which have no ports'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l per-packet -d 'Make one record of each packet'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l hash -x -a 'fast siphash' -d 'Hash function of the flow table'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l hash-seed -x -d 'Seed of the hash function instead of a random one'

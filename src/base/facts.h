@@ -32,6 +32,8 @@
 #define SF_FACT_LATE     0x4000 /* time_ns is behind clock_ns */
 #define SF_FACT_ANSWER   0x8000 /* ICMP: the packet is a reply, so its receiver began the flow */
 
+#define SF_FRAGMENT_MORE 0x2000 /* in sf_facts.fragment: it is not the last one */
+
 /*
  * Canonical order: endpoint 0 is the one with the smaller (address, port), compared as numbers in
  * network order, so that both directions of a conversation have the same key words. For ICMP the
@@ -72,7 +74,11 @@ struct sf_facts {
 	 * an 802.2 header instead, 0 if it has neither.
 	 */
 	uint16_t ethertype;
-	uint8_t reserved[24];
+	/* Set only with SF_FACT_FRAGMENT. */
+	uint32_t fragment_id;
+	uint32_t fragment_bytes; /* behind its headers, as they say; 0: not known */
+	uint16_t fragment;       /* offset in units of eight octets, SF_FRAGMENT_MORE */
+	uint8_t reserved[14];
 };
 
 static_assert(sizeof(struct sf_facts) == 128, "facts fill two cache lines");

@@ -30,6 +30,12 @@ static const struct sf_choice directions[] = {
 	{ NULL },
 };
 
+static const struct sf_choice fragment_modes[] = {
+	{ "join", SF_FRAGMENTS_JOIN },
+	{ "split", SF_FRAGMENTS_SPLIT },
+	{ NULL },
+};
+
 static const struct sf_choice hashes[] = {
 	{ "fast", SF_HASH_FAST },
 	{ "siphash", SF_HASH_SIPHASH },
@@ -225,6 +231,10 @@ const struct sf_option sf_option_table[] = {
 	{ METERING, 0, "mirror", SF_OPTION_FLAG, AT(tunnels.mirror), SF_METER,
 		.help = "VXLAN, GENEVE and GRE on this network carry mirrored frames: meter the "
 			"frames inside, as for ERSPAN." },
+	{ METERING, 0, "fragments", SF_OPTION_CHOICE, AT(fragments), SF_METER, "MODE", "join",
+		.choices = fragment_modes,
+		.help = "Later fragments of an IP datagram, which have no ports: join counts them in "
+			"the flow of the first fragment, split in a flow without ports." },
 	{ METERING, 0, "per-packet", SF_OPTION_FLAG, AT(per_packet), SF_METER,
 		.help = "Make one record of each packet." },
 	{ METERING, 0, "hash", SF_OPTION_CHOICE, AT(hash), SF_METER, "NAME", "fast",

@@ -129,6 +129,7 @@ int sf_made_plan_init(
 		.max_flows = (uint32_t)options->max_flows,
 		.key = (uint32_t)options->key,
 		.per_packet = options->per_packet,
+		.split_fragments = options->fragments == SF_FRAGMENTS_SPLIT,
 		.prealloc = options->prealloc,
 		.strong_hash = options->hash == SF_HASH_SIPHASH,
 		.hash_seed = options->hash_seed.set ? options->hash_seed.words : NULL,

@@ -207,6 +207,7 @@ static struct sf_meter_options meter_options(struct sf_engine *engine, const str
 		.max_flows = plan->max_flows,
 		.key = plan->key,
 		.per_packet = plan->per_packet,
+		.split_fragments = plan->split_fragments,
 		.facts = wants & ~SF_WANTS_FLOW_ID,
 		.flow_ids = wants & SF_WANTS_FLOW_ID,
 		.prealloc = plan->prealloc,

@@ -15,6 +15,7 @@
 	X(max_flows, VALUE, METER, RESTART)                                                        \
 	X(key, VALUE, METER, RESTART)                                                              \
 	X(per_packet, VALUE, METER, RESTART)                                                       \
+	X(split_fragments, VALUE, METER, RESTART)                                                  \
 	X(prealloc, VALUE, METER, RESTART)                                                         \
 	X(strong_hash, VALUE, METER, RESTART)                                                      \
 	X(hash_seed, SEED, METER, RESTART)                                                         \

@@ -12,6 +12,7 @@
 
 #include "base/sized.h"
 #include "meter/dedup.h"
+#include "meter/fragment.h"
 #include "meter/meter_facts.h"
 #include "meter/own.h"
 #include "parse/plain.h"
@@ -37,6 +38,13 @@ struct sf_meter {
 	const struct sf_own *own; /* NULL: no export session of this process is to be left out */
 	enum sf_dedup_mode dedup_mode;
 	struct sf_dedup dedup;
+	bool joins;         /* later fragments join the flow of their first one */
+	bool has_fragments; /* the part that is being parsed */
+	struct sf_fragments fragments;
+	/* a part with fragments, and how many facts of it are in the table's room again */
+	struct sf_facts *staged;
+	uint8_t *staged_annexes;
+	unsigned given;
 };
 
 static int open_dedup(struct sf_meter *meter, int64_t window_ns, struct sf_error *error)
@@ -50,6 +58,49 @@ static int open_dedup(struct sf_meter *meter, int64_t window_ns, struct sf_error
 	if (sf_dedup_init(&meter->dedup, drop, window_ns, secret) < 0)
 		return sf_error_set(error, -ENOMEM, "no memory to look for duplicates");
 	return 0;
+}
+
+/* The facts in the table's room go into the table, or become records. */
+static void account_room(struct sf_meter *meter, unsigned count)
+{
+	if (sf_unlikely(meter->per_packet))
+		sf_table_emit_each(meter->table, count);
+	else
+		sf_table_offer(meter->table, count);
+}
+
+static void offer_given(struct sf_meter *meter)
+{
+	if (meter->given == 0)
+		return;
+	account_room(meter, meter->given);
+	meter->given = 0;
+}
+
+/* A packet whose ports are known, or will not be. */
+static void give(void *context, const struct sf_facts *facts, const uint8_t *annex)
+{
+	struct sf_meter *meter = context;
+	const struct sf_annex_layout *layout = sf_table_layout(meter->table);
+	struct sf_facts_array room = sf_table_room(meter->table);
+
+	sf_facts_copy(&room.facts[meter->given], facts);
+	sf_annex_move(layout, sf_annex_at(layout, room, meter->given), annex, facts);
+	if (++meter->given == SF_METER_PART)
+		offer_given(meter);
+}
+
+static int open_fragments(struct sf_meter *meter, struct sf_error *error)
+{
+	const struct sf_annex_layout *layout = sf_table_layout(meter->table);
+	int err = sf_fragments_init(&meter->fragments, layout, give, meter);
+
+	meter->staged = calloc(SF_METER_PART, sizeof(*meter->staged));
+	if (layout->packet_bytes)
+		meter->staged_annexes = calloc(SF_METER_PART, layout->packet_bytes);
+	if (err == 0 && (!meter->staged || (layout->packet_bytes && !meter->staged_annexes)))
+		err = -ENOMEM;
+	return err ? sf_error_set(error, err, "no memory to join fragments") : 0;
 }
 
 static int new_meter(
@@ -81,6 +132,9 @@ static int new_meter(
 		status = open_dedup(meter, options->dedup_window_ns, error);
 	if (status == 0)
 		status = sf_table_new(&meter->table, options, error);
+	meter->joins = !options->split_fragments && (meter->key & KEY_CONNECTION) == KEY_CONNECTION;
+	if (status == 0 && meter->joins)
+		status = open_fragments(meter, error);
 	if (status < 0) {
 		sf_meter_free(meter);
 		return status;
@@ -103,6 +157,9 @@ void sf_meter_free(struct sf_meter *meter)
 	if (!meter)
 		return;
 	sf_dedup_fini(&meter->dedup);
+	sf_fragments_fini(&meter->fragments);
+	free(meter->staged);
+	free(meter->staged_annexes);
 	sf_table_free(meter->table);
 	free(meter);
 }
@@ -192,6 +249,10 @@ static __attribute__((noinline)) bool parse_other(struct sf_meter *meter,
 	}
 	facts->scope = point->id;
 	facts->interface = (uint16_t)(facts->interface + point->interface_base);
+	if (sf_unlikely(facts->flags & SF_FACT_FRAGMENT) && meter->joins) {
+		sf_fragment_mark(facts);
+		meter->has_fragments = true;
+	}
 	return true;
 }
 
@@ -302,12 +363,34 @@ struct sf_facts_array sf_meter_room(struct sf_meter *meter)
 	return sf_table_room(meter->table);
 }
 
+/* Of a part with fragments: those of them that wait for their first one are left out for now. */
+static __attribute__((noinline)) void offer_fragments(struct sf_meter *meter, unsigned count)
+{
+	const struct sf_annex_layout *layout = sf_table_layout(meter->table);
+	struct sf_facts_array room = sf_table_room(meter->table);
+
+	memcpy(meter->staged, room.facts, count * sizeof(*meter->staged));
+	if (layout->packet_bytes)
+		memcpy(meter->staged_annexes, room.annexes, (size_t)count * layout->packet_bytes);
+	for (unsigned i = 0; i < count; i++)
+		sf_fragments_take(&meter->fragments, &meter->staged[i],
+			layout->packet_bytes
+				? meter->staged_annexes + (size_t)i * layout->packet_bytes
+				: NULL);
+	offer_given(meter);
+}
+
 void sf_meter_offer(struct sf_meter *meter, unsigned count)
 {
-	if (sf_unlikely(meter->per_packet))
-		sf_table_emit_each(meter->table, count);
+	const struct sf_facts *facts = sf_table_room(meter->table).facts;
+	unsigned flags = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		flags |= facts[i].flags;
+	if (sf_unlikely(flags & SF_FACT_FRAGMENT) && meter->joins)
+		offer_fragments(meter, count);
 	else
-		sf_table_offer(meter->table, count);
+		account_room(meter, count);
 }
 
 void sf_meter_batch(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
@@ -326,7 +409,11 @@ void sf_meter_batch(struct sf_meter *meter, const struct sf_packet *packets, uns
 		else
 			parsed = parse_any(
 				meter, packets + i, part, clock ? clock + i : NULL, point, room);
-		sf_meter_offer(meter, parsed);
+		if (sf_unlikely(meter->has_fragments))
+			offer_fragments(meter, parsed);
+		else
+			account_room(meter, parsed);
+		meter->has_fragments = false;
 	}
 }
 
@@ -341,18 +428,30 @@ void sf_meter_drop(struct sf_meter *meter, enum sf_ignored reason, uint64_t coun
 	meter->parsed.ignored[reason] += count;
 }
 
+/* Meters fragments whose first one did not come in time without ports. */
+static void give_up_fragments(struct sf_meter *meter, int64_t now)
+{
+	if (sf_likely(!meter->fragments.packets))
+		return;
+	sf_fragments_expire(&meter->fragments, now);
+	offer_given(meter);
+}
+
 bool sf_meter_age(struct sf_meter *meter, int64_t now)
 {
+	give_up_fragments(meter, now);
 	return sf_table_age(meter->table, now);
 }
 
 void sf_meter_finish(struct sf_meter *meter, int64_t now)
 {
+	give_up_fragments(meter, INT64_MAX);
 	sf_table_finish(meter->table, within_reason(now));
 }
 
 uint32_t sf_meter_ids_used(struct sf_meter *meter)
 {
+	give_up_fragments(meter, INT64_MAX);
 	return sf_table_ids_used(meter->table);
 }
 
@@ -387,12 +486,27 @@ void sf_parsed_enter(const struct sf_parsed *parsed, struct sf_ledger *ledger)
 	ledger->non_ip = parsed->non_ip;
 }
 
+/* Fragments that wait are metered and in the table, as far as the books go. */
+static void enter_fragments(const struct sf_fragments *fragments, struct sf_ledger *ledger)
+{
+	ledger->packets += fragments->packets;
+	ledger->octets += fragments->octets;
+	ledger->table_packets += fragments->packets;
+	ledger->table_octets += fragments->octets;
+	ledger->fragments_joined = fragments->counters.joined;
+	ledger->fragments_orphaned = fragments->counters.orphaned;
+	ledger->fragments_overlapping = fragments->counters.overlapping;
+	ledger->fragments_too_long = fragments->counters.too_long;
+	ledger->fragments_crowded = fragments->counters.crowded;
+}
+
 void sf_meter_ledger_sized(struct sf_meter *meter, struct sf_ledger *ledger, size_t size)
 {
 	const struct sf_parsed parsed = sf_meter_parsed(meter);
 	struct sf_ledger known = { 0 };
 
 	sf_table_ledger(meter->table, &known);
+	enter_fragments(&meter->fragments, &known);
 	sf_parsed_enter(&parsed, &known);
 	sf_sized_counters(ledger, size, &known, sizeof(known));
 }
@@ -400,4 +514,6 @@ void sf_meter_ledger_sized(struct sf_meter *meter, struct sf_ledger *ledger, siz
 void sf_meter_sum(struct sf_meter *meter, uint64_t *flows, uint64_t *packets, uint64_t *octets)
 {
 	sf_table_sum(meter->table, flows, packets, octets);
+	*packets += meter->fragments.packets;
+	*octets += meter->fragments.octets;
 }

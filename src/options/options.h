@@ -46,6 +46,7 @@ enum sf_output {
 	SF_OUTPUT_NONE
 };
 enum sf_stats_format { SF_STATS_DEFAULT, SF_STATS_TEXT, SF_STATS_JSON, SF_STATS_NONE };
+enum sf_fragments_mode { SF_FRAGMENTS_JOIN, SF_FRAGMENTS_SPLIT };
 enum sf_hash { SF_HASH_FAST, SF_HASH_SIPHASH };
 
 /* Everything that can be asked for, by any subcommand. Times in ns. */
@@ -89,6 +90,7 @@ struct sf_options {
 	uint64_t max_flows;
 	uint64_t key; /* SF_KEY_… */
 	struct sf_tunnel_options tunnels;
+	int fragments; /* enum sf_fragments_mode */
 	bool per_packet;
 	int hash; /* enum sf_hash */
 	struct sf_seed hash_seed;

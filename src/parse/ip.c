@@ -62,8 +62,12 @@ enum next sf_parse_ipv4(struct walk *w)
 	w->protocol.value = p[9];
 	w->addresses = p + 12;
 	fragment = sf_load_be16(p + 6);
-	if (fragment & 0x3fff) /* more fragments, or an offset */
+	if (fragment & 0x3fff) { /* more fragments, or an offset */
 		w->flags |= SF_FACT_FRAGMENT;
+		w->facts->fragment = fragment & 0x3fff;
+		w->facts->fragment_id = sf_load_be16(p + 4);
+		w->facts->fragment_bytes = octets - header;
+	}
 	ip_accept(w, 4, octets, header);
 	return fragment & 0x1fff ? NEXT_DONE : NEXT_TRANSPORT;
 }
@@ -153,9 +157,15 @@ static enum next parse_fragment(struct walk *w)
 	fragment = sf_load_be16(p + 2);
 	if (fragment & 0xfff9) /* an offset, or more fragments; neither: an atomic fragment */
 		w->flags |= SF_FACT_FRAGMENT;
+	w->facts->fragment = (uint16_t)(fragment >> 3 | (fragment & 1 ? SF_FRAGMENT_MORE : 0));
+	w->facts->fragment_bytes = 0;
 	if (walk_left(w) < FRAGMENT_HEADER)
 		return NEXT_DONE;
 	w->p += FRAGMENT_HEADER;
+	w->facts->fragment_id = sf_load_be32(p + 4);
+	/* a jumbogram has no fragments (RFC 2675 §4) */
+	if (w->facts->octets <= IPV6_HEADER + UINT16_MAX)
+		w->facts->fragment_bytes = w->facts->l3_offset + w->facts->octets - walk_offset(w);
 	return fragment & 0xfff8 ? NEXT_DONE : NEXT_EXTENSION;
 }
 

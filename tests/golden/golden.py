@@ -39,6 +39,7 @@ CASES = {
     "vlan-stacks.biflow": (["vlan-stacks.pcap"], ["--biflow"]),
     "timeouts.short": (["timeouts.pcap"], ["--idle-timeout", "10s", "--active-timeout", "30s"]),
     "tcp-session.per-packet": (["tcp-session.pcap"], ["--per-packet"]),
+    "fragments.split": (["fragments.pcap"], ["--fragments", "split"]),
     "tunnel-mirror.hpe": (["tunnel-mirror.pcap"], ["--tunnel-port", "hpe-erm=7932"]),
     "tunnel-vxlan.mirror": (["tunnel-vxlan.pcap"], ["--mirror"]),
     "tunnel-nested.gre": (["tunnel-nested.pcap"], ["--tunnel", "gre=inner,erspan=outer"]),

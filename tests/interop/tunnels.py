@@ -73,7 +73,8 @@ def tshark(path):
 
 def spanflow(program, path):
     output = subprocess.run(
-        [program, "meter", "-r", path, "--tunnel", "inner", "--per-packet", "-o", "json", "-q"],
+        [program, "meter", "-r", path, "--tunnel", "inner", "--fragments", "split",
+         "--per-packet", "-o", "json", "-q"],
         capture_output=True, text=True, timeout=120).stdout
     for line in output.splitlines():
         record = json.loads(line)

@@ -7,6 +7,7 @@
 
 #include "base/wire.h"
 #include "check_main.h"
+#include "meter/fragment.h"
 #include "meter/meter_facts.h"
 #include "oracle.h"
 #include "parse/parse.h"
@@ -278,6 +279,8 @@ START_TEST(packets_of_all_kinds_in_one_batch)
 			continue;
 		expected.scope = point.id;
 		expected.interface += point.interface_base;
+		if (expected.flags & SF_FACT_FRAGMENT)
+			sf_fragment_mark(&expected);
 		ck_assert_mem_eq(&facts[parsed++], &expected, SF_FACTS_IPV4);
 	}
 	ck_assert_uint_eq(parsed, n);

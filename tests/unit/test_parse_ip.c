@@ -449,6 +449,8 @@ START_TEST(every_fact_is_written)
 		ck_assert_uint_eq(ones.interface, 4);
 		/* of no meaning */
 		ones.ethertype = zero.ethertype;
+		ones.fragment_id = ones.fragment_bytes = ones.fragment = 0;
+		zero.fragment_id = zero.fragment_bytes = zero.fragment = 0;
 		memcpy(ones.reserved, zero.reserved, sizeof(zero.reserved));
 		if (zero.version == 4)
 			memcpy(ones.address6, zero.address6, sizeof(zero.address6));

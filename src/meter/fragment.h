@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Later fragments join the flow of their first one. Only the first fragment of a datagram has ports; a
+ * later one has the datagram's identification. The meter that owns the address pair sees all
+ * fragments and keeps what the first ones say.
+ *
+ *	sf_fragment_mark(facts);                          of a packet just parsed, by any meter
+ *	… facts are handed to the owner of their address pair …
+ *	sf_fragments_take(fragments, facts, annex);       by the owner: gives them on, now or later
+ *	sf_fragments_expire(fragments, now);
+ *
+ * A fragment that comes before its first one is kept for SF_FRAGMENT_WAIT_NS; then it is metered without
+ * ports. Memory is fixed; what does not fit is metered without ports as well. So the price of any
+ * fragments, overlapping, endless or alone, is bounded; their kinds are counted.
+ */
+#ifndef SPANFLOW_METER_FRAGMENT_H
+#define SPANFLOW_METER_FRAGMENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/annex.h"
+#include "base/hash.h"
+
+#define SF_FRAGMENT_WAIT_NS INT64_C(2000000000)  /* for the first fragment */
+#define SF_FRAGMENT_LIFE_NS INT64_C(30000000000) /* of what a first fragment says: RFC 791 §3.2 */
+#define SF_FRAGMENT_COPY_NS INT64_C(20000000)    /* in which a whole datagram may get copies */
+#define SF_FRAGMENT_SETS    1024
+#define SF_FRAGMENT_WAYS    4 /* datagrams of a set */
+#define SF_FRAGMENTS_KEPT   1024
+
+/* Where facts go when their ports are known, or will not be. `annex` may be NULL. */
+typedef void sf_fragment_give(void *context, const struct sf_facts *facts, const uint8_t *annex);
+
+/* A datagram whose fragments come. */
+struct sf_datagram {
+	uint64_t print;   /* hash of what its fragments have in common; 0: the place is free */
+	int64_t clock_ns; /* of its first fragment; while that is missing: of the one seen first */
+	int64_t whole_ns; /* when all of it had come */
+	uint32_t ports;
+	uint32_t received, end; /* octets that came; where the last one of them ends */
+	bool ends;              /* the last fragment came */
+	bool whole;             /* all came */
+	uint16_t flags;         /* SF_FACT_SWAPPED, SF_FACT_ANSWER of the first fragment */
+	uint8_t protocol;
+	bool known;     /* the first fragment came */
+	uint16_t first; /* of the fragments kept for it: place + 1; 0: none */
+	uint16_t last;
+};
+
+struct sf_fragments {
+	struct sf_hash_key key;
+	const struct sf_annex_layout *layout;
+	sf_fragment_give *give;
+	void *context;
+	struct sf_datagram *datagrams; /* [SF_FRAGMENT_SETS * SF_FRAGMENT_WAYS] */
+	/* fragments that wait: a ring in the order of arrival, chained by datagram */
+	struct sf_fragment *kept;
+	uint8_t *annexes;
+	uint32_t head, tail; /* of the ring, counted without end */
+	/* those that wait now, for the ledger */
+	uint64_t packets, octets;
+	struct sf_fragment_counters {
+		uint64_t joined;      /* later fragments that got the ports of the first one */
+		uint64_t orphaned;    /* whose first fragment did not come in time */
+		uint64_t overlapping; /* octets that the datagram had already */
+		uint64_t too_long;    /* beyond the longest datagram */
+		uint64_t crowded;     /* datagrams given up early because there were too many */
+	} counters;
+};
+
+/* 0 or a negative errno value. `layout` of the annexes and `context` stay the caller's. */
+int sf_fragments_init(struct sf_fragments *fragments, const struct sf_annex_layout *layout,
+	sf_fragment_give *give, void *context);
+void sf_fragments_fini(struct sf_fragments *fragments);
+
+/*
+ * Puts the identification of a fragment into the head of its facts, where nothing else needs the
+ * room: IPv4 octets, IPv6 address, and the TCP flags of later fragments. sf_fragments_take() takes it out.
+ */
+void sf_fragment_mark(struct sf_facts *facts);
+
+/* Gives a packet on, or keeps it until its first fragment comes. Any packet. */
+void sf_fragments_take(
+	struct sf_fragments *fragments, const struct sf_facts *facts, const uint8_t *annex);
+
+/* Gives up the fragments whose wait is over at `now`; INT64_MAX: all. */
+void sf_fragments_expire(struct sf_fragments *fragments, int64_t now);
+
+/* What a later fragment has in its TCP flags, which it has not; and SF_FRAGMENT_FIRST in a first one's. */
+#define SF_FRAGMENT_LATER   0x8000u
+#define SF_FRAGMENT_FIRST   0x4000u /* in a later one: more follow */
+#define SF_FRAGMENT_OPTIONS 0x2000u /* IPv4: the header has options, so the length is not known */
+#define SF_FRAGMENT_OFFSET  0x1fffu
+
+#endif
