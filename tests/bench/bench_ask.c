@@ -3,10 +3,16 @@
  * Questions to flow records in memory: records per second of conditions, on one core.
  *
  *	bench_ask [EXPRESSION...]
+ *	bench_ask --write FILE|ipfix://HOST:PORT COUNT
+ *
+ * With --write it makes so many records for a comparison of spanflow show and nfdump.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
+
+#include <spanflow/export.h>
 
 #include "ask/where.h"
 
@@ -70,14 +76,57 @@ static void measure(const char *text, const struct sf_flow *flows)
 	sf_where_free(where);
 }
 
+/* 65,536 senders, few of which send much, and as many receivers, within one hour. */
+static void make_record(struct sf_flow *flow)
+{
+	unsigned source = random_below(1u << (4 + random_below(13)));
+	unsigned to = random_below(1u << (4 + random_below(13)));
+	int64_t start = INT64_C(1700000000000000000) + random_below(3600000) * INT64_C(1000000);
+
+	make(flow);
+	memcpy(&flow->addr[0][2], &(uint16_t){ (uint16_t)source }, 2);
+	memcpy(&flow->addr[1][2], &(uint16_t){ (uint16_t)to }, 2);
+	flow->addr[1][1] = 1;
+	flow->half[0].start_ns = start;
+	flow->half[0].end_ns = start + random_below(60000) * INT64_C(1000000);
+	flow->half[0].tcp_flags = flow->protocol == 6 ? 0x1b : 0;
+	flow->half[0].ingress = 1;
+	flow->end_reason = SF_END_IDLE;
+}
+
+static int write_file(const char *path, unsigned long count)
+{
+	const struct sf_exporter_options options = { .packet_clock = true };
+	struct sf_error error = { 0 };
+	struct sf_exporter *exporter;
+	struct sf_flow flow;
+
+	if (sf_exporter_new(&exporter, &options, &error) ||
+		(strstr(path, "://") ? sf_exporter_add_collector(exporter, path, &error)
+				     : sf_exporter_add_file(exporter, path, &error))) {
+		fprintf(stderr, "%s\n", error.text);
+		return 1;
+	}
+	for (; count; count--) {
+		make_record(&flow);
+		sf_exporter_put(exporter, &flow, 1);
+	}
+	sf_exporter_finish(exporter);
+	sf_exporter_free(exporter);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	static const char *const usual[] = { "proto tcp",
 		"proto udp and dst port 53 and bytes > 10k",
 		"src net 10.0.0.0/25 and dst port 443 and packets > 50",
 		"net 10.0.0.0/8 and port 53 and bpp > 100" };
-	struct sf_flow *flows = malloc(FLOWS * sizeof(*flows));
+	struct sf_flow *flows;
 
+	if (argc == 4 && strcmp(argv[1], "--write") == 0)
+		return write_file(argv[2], strtoul(argv[3], NULL, 10));
+	flows = malloc(FLOWS * sizeof(*flows));
 	if (!flows)
 		return 1;
 	for (unsigned i = 0; i < FLOWS; i++)
