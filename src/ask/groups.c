@@ -9,8 +9,9 @@
 
 #include "ask/group.h"
 
-#define NS_PER_S INT64_C(1000000000)
-#define BINS_MAX 65536 /* that one flow may be spread over */
+#define NS_PER_S    INT64_C(1000000000)
+#define BINS_MAX    65536 /* that one flow may be spread over */
+#define FETCH_AHEAD 12    /* groups: memory is asked for so much earlier than it is needed */
 
 /* ---------------------------------------------------------------- making */
 
@@ -147,6 +148,19 @@ int sf_groups_new(
 	return 0;
 }
 
+int sf_groups_like(struct sf_groups **copy, const struct sf_groups *groups, struct sf_error *error)
+{
+	return sf_groups_new(copy, &groups->options, error);
+}
+
+bool sf_groups_need_order(const struct sf_groups *groups)
+{
+	for (unsigned i = 0; i < groups->sum_count; i++)
+		if (groups->sums[i].kind == SF_SUM_JITTER)
+			return true;
+	return false;
+}
+
 void sf_groups_free(struct sf_groups *groups)
 {
 	if (!groups)
@@ -227,11 +241,16 @@ static bool index_grow(struct sf_groups *groups)
 
 /* ---------------------------------------------------------------- groups */
 
+static uint64_t key_hash(const struct sf_groups *groups, const uint64_t *key)
+{
+	return sf_words_hash(groups->options.seed, key, groups->first_sum - 1);
+}
+
 /* The entry of a key: kinds and slots, first_sum - 1 words. NULL: no memory. */
-static uint64_t *find_group(struct sf_groups *groups, const uint64_t *key)
+static uint64_t *find_group(struct sf_groups *groups, const uint64_t *key, uint64_t hash)
 {
 	const unsigned words = groups->first_sum - 1;
-	uint64_t hash = sf_words_hash(groups->options.seed, key, words), *entry;
+	uint64_t *entry;
 
 	if (2 * (groups->count + 1) > groups->index_size && !index_grow(groups))
 		return NULL;
@@ -272,7 +291,7 @@ static bool add_row(struct sf_groups *groups, const struct sf_ask_row *row)
 		key[0] |= (uint64_t)kind << (8 * i);
 		slot += groups->keys[i].words;
 	}
-	entry = find_group(groups, key);
+	entry = find_group(groups, key, key_hash(groups, key));
 	if (!entry)
 		return false;
 	for (unsigned i = 0; i < groups->sum_count; i++)
@@ -455,22 +474,40 @@ static bool translate(struct sf_groups *groups, const struct sf_groups *other, u
 	return true;
 }
 
+/* The index place of a group that will be looked for soon. */
+static void fetch_ahead(const struct sf_groups *groups, const struct sf_groups *other, size_t i)
+{
+	if (i < other->count && groups->index_size)
+		__builtin_prefetch(
+			&groups->index[sf_group_entry(other, i)[0] & (groups->index_size - 1)]);
+}
+
+static bool merge_group(struct sf_groups *groups, const struct sf_groups *other, size_t i)
+{
+	uint64_t key[2 + (SF_GROUPS_KEYS_MAX + 1) * SF_SLOT_WORDS_MAX], *entry;
+	const uint64_t *from = sf_group_entry(other, i);
+
+	memcpy(key, from + 1, (groups->first_sum - 1) * sizeof(*key));
+	if (!translate(groups, other, key))
+		return false;
+	/* the same hash as there, where texts have the same numbers and seeds are the same */
+	entry = find_group(groups, key,
+		other->texts.count || groups->options.seed != other->options.seed
+			? key_hash(groups, key)
+			: from[0]);
+	for (unsigned k = 0; entry && k < groups->sum_count; k++)
+		if (!sf_sum_merge(groups, &groups->sums[k], entry + groups->sums[k].at,
+			    from + groups->sums[k].at))
+			return false;
+	return entry != NULL;
+}
+
 int sf_groups_merge(struct sf_groups *groups, const struct sf_groups *other, struct sf_error *error)
 {
-	uint64_t key[2 + (SF_GROUPS_KEYS_MAX + 1) * SF_SLOT_WORDS_MAX];
-
 	for (size_t i = 0; i < other->count; i++) {
-		const uint64_t *from = sf_group_entry(other, i);
-		uint64_t *entry;
-
-		memcpy(key, from + 1, (groups->first_sum - 1) * sizeof(*key));
-		entry = translate(groups, other, key) ? find_group(groups, key) : NULL;
-		if (!entry)
+		fetch_ahead(groups, other, i + FETCH_AHEAD);
+		if (!merge_group(groups, other, i))
 			return full(groups, error);
-		for (unsigned k = 0; k < groups->sum_count; k++)
-			if (!sf_sum_merge(groups, &groups->sums[k], entry + groups->sums[k].at,
-				    from + groups->sums[k].at))
-				return full(groups, error);
 	}
 	groups->totals.rows += other->totals.rows;
 	groups->totals.bytes += other->totals.bytes;

@@ -64,10 +64,16 @@ struct sf_groups_options {
 
 struct sf_groups;
 
-/* 0, -ENOMEM, or SF_EUSAGE with the reason and the nearest name. The texts are copied. */
+/* 0, -ENOMEM, or SF_EUSAGE with the reason and the nearest name. The texts are lent. */
 int sf_groups_new(
 	struct sf_groups **groups, const struct sf_groups_options *options, struct sf_error *error);
 void sf_groups_free(struct sf_groups *groups);
+
+/* Another object with the same options, for another thread. */
+int sf_groups_like(struct sf_groups **copy, const struct sf_groups *groups, struct sf_error *error);
+
+/* Some sum is right only if one object sees all rows, in the order of the file: jitter. */
+bool sf_groups_need_order(const struct sf_groups *groups);
 
 /* Adds a row. 0, or -ENOMEM: the memory that may be used is full, with advice in `error`. */
 int sf_groups_put(struct sf_groups *groups, const struct sf_ask_row *row, struct sf_error *error);

@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "base/scaled.h"
 #include "cli/output.h"
+#include "query/query.h"
 
 #define LIST_MAX ((size_t)256 << 20) /* octets of a file of addresses */
 
@@ -23,7 +24,7 @@ static int load(void *context, const char *path, char **text, struct sf_error *e
 	FILE *file;
 
 	if (options->baseline && strcmp(path, "baseline") == 0)
-		return sf_asked_hosts(options->baseline, options->memory, text, error);
+		return sf_query_hosts(options->baseline, options->memory, text, error);
 	file = fopen(path, "re");
 	if (!file)
 		return sf_error_set(error, -errno, "%s: %s", path, sf_strerror(-errno));

@@ -36,12 +36,6 @@ unsigned sf_asked_flow(
 int sf_asked_print(struct sf_asked *asked, FILE *stream);
 
 /*
- * The addresses of all hosts of a file of flows, or a directory of such files, a line each; malloc()ed.
- * 0 or an error.
- */
-int sf_asked_hosts(const char *file, uint64_t memory, char **text, struct sf_error *error);
-
-/*
  * Compiles --where alone; without it *where is NULL. `mode`: SF_ASK_… . 0 or an error.
  */
 int sf_asked_where(struct sf_where **where, const struct sf_options *options, unsigned mode,

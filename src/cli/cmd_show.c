@@ -7,6 +7,7 @@
 #include "cli/collected.h"
 #include "cli/command.h"
 #include "collect/gather.h"
+#include "query/query.h"
 #include "service/signals.h"
 
 static void look_at_signals(struct sf_collected_sink *sink)
@@ -34,6 +35,18 @@ static bool between(void *context)
 	return sink->out.failure || sink->out.lost || sf_signal_stop;
 }
 
+/* What other threads have taken belongs to the same books. */
+static void add_others(struct sf_outputs *out, const struct sf_query_sum *sum)
+{
+	out->others = sum->stats;
+	out->selected.records += sum->flows;
+	out->selected.packets += sum->packets;
+	out->selected.octets += sum->octets;
+	out->unmatched.records += sum->unmatched_flows;
+	out->unmatched.packets += sum->unmatched_packets;
+	out->unmatched.octets += sum->unmatched_octets;
+}
+
 /* Every file is read, whatever happened to those before; false: one was damaged or missing. */
 static bool read_files(struct sf_collected_sink *sink, const struct sf_options *options)
 {
@@ -45,8 +58,31 @@ static bool read_files(struct sf_collected_sink *sink, const struct sf_options *
 		.context = sink,
 	};
 
-	return sf_gather(
-		sink->out.collector, options->operands.items, options->operands.count, &how);
+	const struct sf_query query = { options->operands.items, options->operands.count,
+		sink->asked.where, sink->asked.groups, (unsigned)options->workers };
+	bool shared = options->workers > 1 && sink->asked.groups && !sink->out.exporter &&
+		      !sink->out.failing && sf_query_is_shared(&query);
+	struct sf_query_workers *workers = NULL;
+	struct sf_query_sum others = { 0 };
+	struct sf_error error = { 0 };
+	bool whole;
+
+	if (shared && sf_query_start(&workers, &query, &error)) {
+		sf_complain("%s", error.text);
+		return false;
+	}
+	if (shared)
+		sf_collector_share(sink->out.collector, 0, query.threads);
+	whole = sf_gather(sink->out.collector, query.names, query.count, &how);
+	sf_query_join(workers, sf_signal_stop || sink->asked.failed, &others);
+	if (others.error.code && !sink->asked.failed) {
+		sink->asked.failed = true;
+		sink->asked.error = others.error;
+	}
+	if (whole && others.problem[0])
+		sf_complain("%s", others.problem);
+	add_others(&sink->out, &others);
+	return whole && !others.problem[0];
 }
 
 /* Output that failed is the reason even when its buffer let the files be read to their end. */
@@ -79,7 +115,7 @@ int sf_cmd_show(struct sf_options *options)
 		if (!sf_collected_finish(&sink) || !whole)
 			status = SF_EXIT_FAILED;
 		/* of files that could not be read there is nothing to count */
-		sf_collector_stats(sink.out.collector, &stats);
+		sf_outputs_stats(&sink.out, &stats);
 		if (whole || stats.messages || options->stats == SF_STATS_JSON)
 			sf_collected_report(&sink, NULL, end_of_run(&sink));
 	}

@@ -303,7 +303,7 @@ void sf_collected_report(const struct sf_collected_sink *sink,
 		.objects[SF_SCOPE_COLLECTOR] = &stats,
 	};
 
-	sf_collector_stats(sink->out.collector, &stats);
+	sf_outputs_stats(&sink->out, &stats);
 	if (options->stats == SF_STATS_NONE ||
 		(options->stats == SF_STATS_DEFAULT && (options->quiet || sink->asked.groups)))
 		return;

@@ -320,7 +320,12 @@ const struct sf_option sf_option_table[] = {
 	{ ASK, 0, "memory", SF_OPTION_SIZE, AT(memory), SF_SHOW | SF_QUESTION, "BYTES", "1G",
 		.min = UINT64_C(1) << 20,
 		.help = "Most memory for groups. A question that needs more ends with a message "
-			"instead of an answer." },
+			"instead of an answer. With several workers, for each." },
+	{ ASK, 0, "workers", SF_OPTION_NUMBER, AT(workers), SF_SHOW | SF_QUESTION, "N", "1",
+		.min = 1, .max = 64,
+		.help = "Threads that answer a question about groups together, from files. The answer "
+			"is the same for any number; jitter, standard input and -w are left to "
+			"one." },
 
 	{ ENRICH, 0, "enrich", SF_OPTION_STRINGS, AT(enrich), SF_METER, "SOURCE", .max = 16,
 		.help = "Add what a router would know of the addresses of a flow: AS numbers, next "

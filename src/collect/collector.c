@@ -522,6 +522,16 @@ void sf_collector_stream_end(struct sf_collector *collector, const char *exporte
 	sf_collect_forget(collector, exporter);
 }
 
+/* Messages that follow each other in a file belong to one share. */
+#define SHARE_RUN 4
+
+/* True: the next message is that of another collector, which reads the same file. */
+static bool is_of_others(struct sf_collector *collector)
+{
+	return collector->shares > 1 &&
+	       collector->shared_messages++ / SHARE_RUN % collector->shares != collector->share;
+}
+
 int sf_collect_file_message(struct sf_collector *collector, const char *exporter, uint64_t base,
 	const uint8_t *bytes, size_t available, struct sf_error *error)
 {
@@ -537,5 +547,14 @@ int sf_collect_file_message(struct sf_collector *collector, const char *exporter
 		.cut = available < length,
 	};
 
-	return message_decode(&message, exporter);
+	const struct sf_collector_stats before = collector->stats;
+	int code;
+
+	collector->others = is_of_others(collector);
+	code = message_decode(&message, exporter);
+	if (!collector->others)
+		return code;
+	collector->others = false;
+	collector->stats = before;
+	return 0;
 }

@@ -68,6 +68,8 @@ static void read_flows(struct gather *gather)
 		struct sf_error error = { 0 };
 		int kind = kind_of(file->path);
 
+		if (kind == SF_FILE_CAPTURE && gather->options->flows_only)
+			continue;
 		if (kind == SF_FILE_CAPTURE) {
 			gather->captures[gather->capture_count++] = file->path;
 			continue;
@@ -91,6 +93,8 @@ static void read_captures(struct gather *gather)
 
 	if (gather->capture_count == 0 || gather->collector->stopped)
 		return;
+	/* a pipe is read by one */
+	gather->collector->shares = 0;
 	after(gather,
 		sf_collect_metered(gather->collector, gather->captures, gather->capture_count,
 			gather->options->biflow, gather->options->ledger, &error),
@@ -102,7 +106,7 @@ static void tell_left_out(struct gather *gather)
 	unsigned count = gather->list.left_out[SF_LEFT_FOREIGN].count;
 	char text[256];
 
-	if (count == 0)
+	if (count == 0 || gather->options->flows_only)
 		return;
 	snprintf(text, sizeof(text), "left out: %u file%s that %s neither flows nor packets (%s%s)",
 		count, count == 1 ? "" : "s", count == 1 ? "has" : "have",
@@ -121,6 +125,12 @@ static void make_list(struct gather *gather, const char *const *names, unsigned 
 			gather->whole = false;
 		}
 	}
+}
+
+void sf_collector_share(struct sf_collector *collector, unsigned share, unsigned shares)
+{
+	collector->share = share;
+	collector->shares = shares;
 }
 
 bool sf_gather(struct sf_collector *collector, const char *const *names, unsigned count,

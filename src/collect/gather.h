@@ -21,9 +21,16 @@
 #include <spanflow/collect.h>
 #include <spanflow/meter.h>
 
+/*
+ * Several collectors read the same files: this one, number `share` of `shares`, hands over and counts the
+ * records of its messages only. Templates and the times of exporters' starts are read in all messages.
+ */
+void sf_collector_share(struct sf_collector *collector, unsigned share, unsigned shares);
+
 struct sf_gather_options {
 	struct sf_ledger *ledger; /* gets that of the captures, if there are any. Or NULL */
-	bool biflow; /* records of captures have both directions of a flow */
+	bool flows_only;          /* leave out captures */
+	bool biflow;              /* records of captures have both directions of a flow */
 	/* a file that is missing, damaged or of another kind; files that were left out. Or NULL */
 	void (*problem)(void *context, const char *text);
 	/* called after each file; true ends the reading. Or NULL */

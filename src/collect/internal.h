@@ -196,6 +196,10 @@ struct sf_collector {
 	uint64_t field_count;          /* of all templates */
 	struct sf_annex_layout layout; /* of SF_COLLECT_FACTS */
 	bool stopped;
+	/* sf_collector_share(): this one's number, of how many; messages read so far */
+	unsigned share, shares;
+	uint64_t shared_messages;
+	bool others; /* the message is another's: only what later messages need is read */
 };
 
 /* Empties the flow, and gives it an annex. */

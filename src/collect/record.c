@@ -212,6 +212,11 @@ static void record_deliver(struct sf_collect_message *message, struct sf_collect
 	struct sf_collected *out = &message->out;
 
 	message->records++;
+	if (c->others) {
+		if (message->session)
+			options_note(message, template);
+		return;
+	}
 	c->stats.records++;
 	if (says_origin(template))
 		record_origin(message, template);
@@ -230,11 +235,25 @@ static void record_deliver(struct sf_collect_message *message, struct sf_collect
 		c->options.record(c->options.context, out);
 }
 
+/* Another collector's: only its sequence number goes on. */
+static void count_records(struct sf_collect_message *message,
+	const struct sf_collect_template *template, const uint8_t *end)
+{
+	if (template->fixed)
+		message->records += (uint32_t)((size_t)(end - message->p) / template->min_length);
+	else
+		message->countable = false;
+}
+
 int sf_collect_data_set(struct sf_collect_message *message, struct sf_collect_template *template,
 	const uint8_t *end)
 {
 	const uint8_t *p = message->p, *const first = p;
 
+	if (message->collector->others && !template->options) {
+		count_records(message, template, end);
+		return 0;
+	}
 	message->out.template_id = template->id;
 	message->out.options = template->options;
 	message->out.scope_count = template->scope_count;

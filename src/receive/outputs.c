@@ -121,6 +121,17 @@ int sf_outputs_init(struct sf_outputs *outputs, const struct sf_outputs_options 
 	return sf_collector_new(&outputs->collector, &collector_options, error);
 }
 
+/* Counters are numbers of 64 bits, all of them. */
+void sf_outputs_stats(const struct sf_outputs *outputs, struct sf_collector_stats *stats)
+{
+	const uint64_t *others = (const uint64_t *)&outputs->others;
+	uint64_t *sum = (uint64_t *)stats;
+
+	sf_collector_stats(outputs->collector, stats);
+	for (size_t i = 0; i < sizeof(*stats) / sizeof(*sum); i++)
+		sum[i] += others[i];
+}
+
 void sf_outputs_flush_stream(struct sf_outputs *outputs)
 {
 	errno = 0;
@@ -176,7 +187,7 @@ bool sf_outputs_balanced(const struct sf_outputs *outputs)
 				      *unmatched = &outputs->unmatched;
 	struct sf_collector_stats stats;
 
-	sf_collector_stats(outputs->collector, &stats);
+	sf_outputs_stats(outputs, &stats);
 	return stats.records == stats.options_records + selected->records + unmatched->records &&
 	       stats.packets == selected->packets + unmatched->packets &&
 	       stats.octets == selected->octets + unmatched->octets &&

@@ -53,6 +53,8 @@ struct sf_outputs {
 	struct sf_exporter *exporter; /* destinations of selected records; NULL: none */
 	struct sf_exporter *failing;  /* destinations of other flow records; NULL: none */
 	struct sf_outputs_count selected, unmatched;
+	/* counters of other collectors whose records are in these counts; set by the caller */
+	struct sf_collector_stats others;
 	int failure;   /* error of standard output, negative; 0: none */
 	bool lost;     /* a destination of `exporter` has lost records, so the run should end */
 	bool finished; /* sf_outputs_finish() was called */
@@ -61,6 +63,9 @@ struct sf_outputs {
 /* Makes the collector. 0, or an error with its text. `outputs` must stay where it is until fini. */
 int sf_outputs_init(struct sf_outputs *outputs, const struct sf_outputs_options *options,
 	struct sf_error *error);
+
+/* Counters of the collector, those of others included. */
+void sf_outputs_stats(const struct sf_outputs *outputs, struct sf_collector_stats *stats);
 
 /* Writes records that still wait. `wall`: ns since 1970. */
 void sf_outputs_flush(struct sf_outputs *outputs, int64_t wall);

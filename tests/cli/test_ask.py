@@ -370,6 +370,63 @@ class Files(Asked):
         self.assertEqual((done.status, len(done.records)), (0, 2))
 
 
+class Workers(Case):
+    """Several threads give the same answers and the same statistics as one."""
+
+    def setUp(self):
+        super().setUp()
+        capture = self.file("talk.pcap", support.pcap(support.conversations(20000, packets=1)))
+        self.flows = self.directory / "flows.ipfix"
+        self.meter("-r", capture, "-w", self.flows, "--idle-timeout", "1m")
+
+    def ask(self, *arguments, status=0):
+        done = self.run_plain("show", "-o", "csv", "--stats", "json", *arguments)
+        self.assertEqual(done.status, status, done.stderr)
+        return done
+
+    def test_answers(self):
+        for question in (["--by", "src,sport"], ["--by", "src", "--sum", "flows,first,last,"
+                                                 "distinct(sport),max(bytes),bps,interval"],
+                         ["--every", "1s", "--where", "src port > 1050"],
+                         ["--by", "exporter,src", "--top", "5:flows"],
+                         ["--by", "src", "--sum", "jitter,flows"], ["--by", "host", "--share"]):
+            with self.subTest(question):
+                one = self.ask(self.flows, *question)
+                self.assertIs(one.stats["balanced"], True)
+                for workers in ("2", "5"):
+                    more = self.ask(self.flows, *question, "--workers", workers)
+                    self.assertEqual(more.stdout, one.stdout)
+                    self.assertEqual(more.stats, one.stats)
+
+    def test_several_files_and_captures(self):
+        capture = str(self.directory / "talk.pcap")
+        one = self.ask(self.flows, capture, "--by", "src")
+        more = self.ask(self.flows, capture, "--by", "src", "--workers", "3")
+        self.assertEqual((more.stdout, more.stats), (one.stdout, one.stats))
+
+    def test_damage_is_told_whoever_reads_it(self):
+        content = self.flows.read_bytes()
+        lengths, at = [], 0
+        while at < len(content):
+            lengths.append(at)
+            at += int.from_bytes(content[at + 2:at + 4], "big")
+        self.assertGreater(len(lengths), 12)
+        for message in (2, 5, 9, len(lengths) - 1):
+            damaged = bytearray(content)
+            # a set that is longer than its message
+            damaged[lengths[message] + 18:lengths[message] + 20] = b"\xff\xff"
+            path = self.file("damaged.ipfix", bytes(damaged))
+            one = self.ask(path, "--by", "src", status=1)
+            more = self.ask(path, "--by", "src", "--workers", "3", status=1)
+            self.assertEqual((more.stdout, more.stderr), (one.stdout, one.stderr))
+
+    def test_memory_is_bounded(self):
+        done = self.run_plain("show", self.flows, "--by", "src,sport", "--memory", "1MiB",
+                              "--workers", "3")
+        self.assertEqual((done.status, done.stdout), (1, ""))
+        self.assertIn("--memory", done.stderr)
+
+
 class Meter(Asked):
     """Which flows leave a meter: the same as show takes of all of them; the rest is counted."""
 

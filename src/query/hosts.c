@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The hosts of a baseline: what `ip in baseline` means. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ask/answer.h"
-#include "cli/asked.h"
-#include "cli/command.h"
 #include "collect/gather.h"
+#include "query/query.h"
 
 #define LINE_MAX_OCTETS 64 /* an address and a line end */
 
@@ -15,6 +15,7 @@ struct hosts {
 	struct sf_collector *collector;
 	struct sf_error *error;
 	int code;
+	char problem[400]; /* the first one */
 };
 
 static void take(void *context, const struct sf_collected *record)
@@ -31,8 +32,10 @@ static void take(void *context, const struct sf_collected *record)
 
 static void problem(void *context, const char *text)
 {
-	(void)context;
-	sf_complain("--baseline: %s", text);
+	struct hosts *hosts = context;
+
+	if (!hosts->problem[0])
+		snprintf(hosts->problem, sizeof(hosts->problem), "%s", text);
 }
 
 static int lines(struct sf_groups *groups, char **text, struct sf_error *error)
@@ -55,13 +58,13 @@ static int lines(struct sf_groups *groups, char **text, struct sf_error *error)
 	return code;
 }
 
-int sf_asked_hosts(const char *file, uint64_t memory, char **text, struct sf_error *error)
+int sf_query_hosts(const char *file, uint64_t memory, char **text, struct sf_error *error)
 {
 	const struct sf_groups_options one = {
 		.by = "host", .sum = "flows", .columns = "host", .memory = memory
 	};
-	const struct sf_gather_options how = { .problem = problem };
 	struct hosts hosts = { .error = error };
+	const struct sf_gather_options how = { .problem = problem, .context = &hosts };
 	const struct sf_collector_options collect = { .record = take, .context = &hosts };
 
 	hosts.code = sf_groups_new(&hosts.groups, &one, error);
@@ -69,8 +72,7 @@ int sf_asked_hosts(const char *file, uint64_t memory, char **text, struct sf_err
 		return hosts.code;
 	hosts.code = sf_collector_new(&hosts.collector, &collect, error);
 	if (hosts.code == 0 && !sf_gather(hosts.collector, &file, 1, &how) && hosts.code == 0)
-		hosts.code = sf_error_set(
-			error, SF_EUSAGE, "--baseline %s: not all of it could be read", file);
+		hosts.code = sf_error_set(error, SF_EUSAGE, "--baseline: %s", hosts.problem);
 	if (hosts.code == 0)
 		hosts.code = lines(hosts.groups, text, error);
 	sf_collector_free(hosts.collector);

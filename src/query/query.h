@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Questions to files: where the conditions and groups of src/ask meet the readers of src/collect. Several
+ * threads read the same files, each decodes every n-th part of their records into groups of its own, which
+ * are added up at the end.
+ *
+ *	const struct sf_query query = { names, count, where, groups, threads };
+ *
+ *	if (sf_query_start(&workers, &query, &error) == 0) { // all threads but the caller's
+ *		sf_collector_share(my_collector, 0, threads);
+ *		… sf_gather(my_collector, names, count, …) …
+ *		sf_query_join(workers, false, &sum);
+ *	}
+ */
+#ifndef SPANFLOW_QUERY_QUERY_H
+#define SPANFLOW_QUERY_QUERY_H
+
+#include "ask/groups.h"
+#include "ask/where.h"
+
+struct sf_query {
+	const char *const *names; /* files and directories; no standard input, no pipes */
+	unsigned count;
+	const struct sf_where *where; /* NULL: no conditions. Lent, as all of it, until the join */
+	struct sf_groups *groups;     /* those of the other threads are added to it */
+	unsigned threads;             /* the caller's included */
+};
+
+/* What the other threads have read and taken. */
+struct sf_query_sum {
+	struct sf_collector_stats stats;
+	uint64_t flows, packets, octets;
+	uint64_t unmatched_flows, unmatched_packets, unmatched_octets;
+	char problem[512];     /* "", or what was wrong with a part of a file, in words */
+	struct sf_error error; /* code is not 0: there is no answer */
+};
+
+struct sf_query_workers;
+
+/* False: some file can be read once only, such as a pipe, or a sum needs all records in order. */
+bool sf_query_is_shared(const struct sf_query *query);
+
+/* 0; or an error, and nothing runs. */
+int sf_query_start(
+	struct sf_query_workers **workers, const struct sf_query *query, struct sf_error *error);
+
+/* Waits for the threads (`stop`: they end soon) and frees them; NULL is fine. */
+void sf_query_join(struct sf_query_workers *workers, bool stop, struct sf_query_sum *sum);
+
+/*
+ * The addresses of all hosts of a file of flows, or a directory of such files, a line each; malloc()ed.
+ * `memory`: most octets for them. 0 or an error.
+ */
+int sf_query_hosts(const char *file, uint64_t memory, char **text, struct sf_error *error);
+
+#endif

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Shared words: `stop`, which the main thread sets. Everything else of a worker belongs to its thread
+ * from start to join; conditions are compiled once and only read.
+ */
+#include "query/query.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "collect/gather.h"
+
+struct worker {
+	struct sf_query_workers *all;
+	struct sf_collector *collector;
+	struct sf_groups *groups;
+	struct sf_query_sum sum;
+	pthread_t thread;
+	bool started;
+};
+
+struct sf_query_workers {
+	struct sf_query query;
+	atomic_bool stop;
+	unsigned count; /* without the caller's thread */
+	struct worker workers[];
+};
+
+bool sf_query_is_shared(const struct sf_query *query)
+{
+	struct stat status;
+
+	for (unsigned i = 0; i < query->count; i++)
+		if (strcmp(query->names[i], "-") == 0 || stat(query->names[i], &status) < 0 ||
+			!(S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)))
+			return false;
+	return !sf_groups_need_order(query->groups);
+}
+
+/* The directions of the flow that meet the conditions, which are in the groups then. */
+static unsigned add(struct worker *worker, const struct sf_collected *record)
+{
+	const struct sf_query *query = &worker->all->query;
+	unsigned directions = query->where ? sf_where_flow(query->where, &record->flow, record)
+					   : record->flow.directions;
+
+	if (directions && sf_groups_flow(worker->groups, &record->flow, record, directions,
+				  &worker->sum.error))
+		return 0;
+	return directions;
+}
+
+static void take(void *context, const struct sf_collected *record)
+{
+	struct worker *worker = context;
+	struct sf_query_sum *sum = &worker->sum;
+	uint64_t packets = sf_flow_packets(&record->flow), octets = sf_flow_octets(&record->flow);
+
+	if (record->options)
+		return;
+	if (add(worker, record)) {
+		sum->flows++;
+		sum->packets += packets;
+		sum->octets += octets;
+	} else {
+		sum->unmatched_flows++;
+		sum->unmatched_packets += packets;
+		sum->unmatched_octets += octets;
+	}
+	if (sum->error.code || atomic_load_explicit(&worker->all->stop, memory_order_relaxed))
+		sf_collector_stop(worker->collector);
+}
+
+/* The first one is enough: what is wrong with a file as a whole, the main thread tells. */
+static void problem(void *context, const char *text)
+{
+	struct worker *worker = context;
+
+	if (!worker->sum.problem[0])
+		snprintf(worker->sum.problem, sizeof(worker->sum.problem), "%s", text);
+}
+
+static void *run(void *context)
+{
+	struct worker *worker = context;
+	const struct sf_query *query = &worker->all->query;
+	const struct sf_gather_options how = {
+		.flows_only = true, .problem = problem, .context = worker
+	};
+
+	(void)sf_gather(worker->collector, query->names, query->count, &how);
+	return NULL;
+}
+
+static int open_worker(struct sf_query_workers *workers, unsigned i, struct sf_error *error)
+{
+	struct worker *worker = &workers->workers[i];
+	const struct sf_collector_options collect = { .record = take, .context = worker };
+	int code = sf_collector_new(&worker->collector, &collect, error);
+
+	worker->all = workers;
+	if (code == 0)
+		code = sf_groups_like(&worker->groups, workers->query.groups, error);
+	if (code == 0)
+		sf_collector_share(worker->collector, i + 1, workers->count + 1);
+	return code;
+}
+
+/* Signals are for the main thread. */
+static int start_all(struct sf_query_workers *workers, struct sf_error *error)
+{
+	sigset_t all, before;
+	int code = 0;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	for (unsigned i = 0; code == 0 && i < workers->count; i++) {
+		code = pthread_create(&workers->workers[i].thread, NULL, run, &workers->workers[i]);
+		workers->workers[i].started = code == 0;
+	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return code ? sf_error_set(error, -code, "--workers: no thread: %s", sf_strerror(-code))
+		    : 0;
+}
+
+static void wait_and_free(struct sf_query_workers *workers)
+{
+	for (unsigned i = 0; i < workers->count; i++) {
+		struct worker *worker = &workers->workers[i];
+
+		if (worker->started)
+			pthread_join(worker->thread, NULL);
+		sf_collector_free(worker->collector);
+		sf_groups_free(worker->groups);
+	}
+	free(workers);
+}
+
+int sf_query_start(
+	struct sf_query_workers **workers, const struct sf_query *query, struct sf_error *error)
+{
+	unsigned count = query->threads - 1;
+	struct sf_query_workers *new = calloc(1, sizeof(*new) + count * sizeof(struct worker));
+	int code = new ? 0 : sf_error_set(error, -ENOMEM, "--workers: no memory");
+
+	if (code)
+		return code;
+	new->query = *query;
+	new->count = count;
+	for (unsigned i = 0; code == 0 && i < count; i++)
+		code = open_worker(new, i, error);
+	if (code == 0)
+		code = start_all(new, error);
+	if (code) {
+		atomic_store_explicit(&new->stop, true, memory_order_relaxed);
+		wait_and_free(new);
+		return code;
+	}
+	*workers = new;
+	return 0;
+}
+
+static void add_stats(struct sf_collector_stats *sum, const struct sf_collector_stats *stats)
+{
+	const uint64_t *from = (const uint64_t *)stats;
+	uint64_t *to = (uint64_t *)sum;
+
+	for (size_t i = 0; i < sizeof(*stats) / sizeof(*from); i++)
+		to[i] += from[i];
+}
+
+static void add_worker(struct worker *worker, struct sf_groups *groups, struct sf_query_sum *sum)
+{
+	struct sf_collector_stats stats;
+
+	sf_collector_stats(worker->collector, &stats);
+	add_stats(&sum->stats, &stats);
+	sum->flows += worker->sum.flows;
+	sum->packets += worker->sum.packets;
+	sum->octets += worker->sum.octets;
+	sum->unmatched_flows += worker->sum.unmatched_flows;
+	sum->unmatched_packets += worker->sum.unmatched_packets;
+	sum->unmatched_octets += worker->sum.unmatched_octets;
+	if (!sum->problem[0])
+		memcpy(sum->problem, worker->sum.problem, sizeof(sum->problem));
+	if (sum->error.code)
+		return;
+	sum->error = worker->sum.error;
+	if (!sum->error.code)
+		(void)sf_groups_merge(groups, worker->groups, &sum->error);
+}
+
+void sf_query_join(struct sf_query_workers *workers, bool stop, struct sf_query_sum *sum)
+{
+	if (!workers)
+		return;
+	if (stop)
+		atomic_store_explicit(&workers->stop, true, memory_order_relaxed);
+	for (unsigned i = 0; i < workers->count; i++) {
+		pthread_join(workers->workers[i].thread, NULL);
+		workers->workers[i].started = false;
+		add_worker(&workers->workers[i], workers->query.groups, sum);
+	}
+	wait_and_free(workers);
+}
