@@ -7,6 +7,7 @@
 #ifndef SPANFLOW_ENRICH_H
 #define SPANFLOW_ENRICH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <spanflow/declare.h>
@@ -20,6 +21,7 @@ SF_BEGIN_PUBLIC
 #define SF_EXTRA_BGP_NEXT_HOP  0x04
 #define SF_EXTRA_PREFIX_LENGTH 0x08
 #define SF_EXTRA_COUNTRY       0x10
+#define SF_EXTRA_INTERFACES    0x20 /* `way` instead of what the record says, and interface() */
 
 /* One side of a flow. */
 struct sf_extra_side {
@@ -29,10 +31,29 @@ struct sf_extra_side {
 	uint8_t reserved;
 	const uint8_t *next_hop; /* towards it: 16 bytes, IPv4 in the first 4; zeros: not known */
 	const uint8_t *bgp_next_hop; /* likewise */
+	uint32_t egress;             /* interface of this host towards it; 0: not known */
+};
+
+/* An interface by number. Behind a text that does not fill its array there are zeros. */
+#define SF_INTERFACE_NAME        32
+#define SF_INTERFACE_DESCRIPTION 64
+struct sf_interface_info {
+	uint32_t number;
+	char name[SF_INTERFACE_NAME];
+	char description[SF_INTERFACE_DESCRIPTION];
+	uint64_t speed; /* bits per second; 0: not known */
+};
+
+/* The way of one direction of a flow through the switch. */
+struct sf_extra_way {
+	uint32_t ingress, egress;               /* interfaces; 0: not known */
+	const char *ingress_name, *egress_name; /* SF_INTERFACE_NAME bytes; zeros: not known */
+	uint8_t direction;                      /* flowDirection: 0 ingress, 1 egress */
 };
 
 struct sf_extra {
 	struct sf_extra_side side[2]; /* of addr[0] and addr[1] */
+	struct sf_extra_way way[2];   /* of half[0] and half[1]; with SF_EXTRA_INTERFACES */
 };
 
 struct sf_enricher {
@@ -45,6 +66,17 @@ struct sf_enricher {
 	void (*end)(void *context);
 	void *context;
 	uint32_t gives; /* SF_EXTRA_…; does not change */
+	/* What it asks of records: SF_HAS_MAC, SF_HAS_MPLS. */
+	uint32_t wants;
+	/*
+	 * With SF_EXTRA_INTERFACES: the names of capture ports, as in sf_exporter_options.interfaces, are
+	 * lent to it before the first record; and it names interfaces for options data: false past the
+	 * last one.
+	 */
+	void (*ports)(void *context,
+		unsigned (*port)(void *of, unsigned slot, uint32_t *number, const char **name),
+		void *of);
+	bool (*interface)(void *context, unsigned slot, struct sf_interface_info *info);
 };
 
 SF_END_PUBLIC

@@ -111,6 +111,8 @@ struct sf_plan {
 	/* routes and countries for records, see --enrich; the caller makes an enricher of them */
 	const char *const *enrich;
 	unsigned enrich_count;
+	const char *interface_map, *local_net; /* likewise; NULL: as without the options */
+	unsigned egress;                       /* --egress: 0 same, 1 none, 2 learn, 3 fib */
 	const char *fields;    /* see sf_exporter_options.fields */
 	uint64_t queue_octets; /* most that waits for one destination; 0: 256 MiB */
 	bool keep_files;       /* a file that exists and has something in it is refused */

@@ -26,6 +26,9 @@ static const struct sf_element enterprise[] = {
 	{ SF_PEN_CERT, 21, SF_TYPE_U32, "reverseFlowDeltaMilliseconds" },
 	{ SF_PEN_SPANFLOW, 1, SF_TYPE_STRING, "sourceCountry" },
 	{ SF_PEN_SPANFLOW, 2, SF_TYPE_STRING, "destinationCountry" },
+	{ SF_PEN_SPANFLOW, 3, SF_TYPE_STRING, "ingressInterfaceName" },
+	{ SF_PEN_SPANFLOW, 4, SF_TYPE_STRING, "egressInterfaceName" },
+	{ SF_PEN_SPANFLOW, 5, SF_TYPE_U64, "interfaceSpeed" },
 };
 /* clang-format on */
 

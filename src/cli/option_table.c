@@ -6,6 +6,7 @@
 #include <spanflow/meter.h>
 #include <spanflow/tunnel.h>
 
+#include "enrich/enrich.h"
 #include "options/options.h"
 
 #define AT(member) offsetof(struct sf_options, member)
@@ -33,6 +34,14 @@ static const struct sf_choice directions[] = {
 static const struct sf_choice fragment_modes[] = {
 	{ "join", SF_FRAGMENTS_JOIN },
 	{ "split", SF_FRAGMENTS_SPLIT },
+	{ NULL },
+};
+
+static const struct sf_choice egresses[] = {
+	{ "same", SF_ENRICH_EGRESS_SAME },
+	{ "0", SF_ENRICH_EGRESS_NONE },
+	{ "learn", SF_ENRICH_EGRESS_LEARN },
+	{ "fib", SF_ENRICH_EGRESS_FIB },
 	{ NULL },
 };
 
@@ -78,7 +87,7 @@ static int read_tunnel_port(void *target, const char *text, struct sf_error *err
 #define METERING "Metering"
 #define COLLECT  "Collecting"
 #define ASK      "Questions"
-#define ENRICH   "Routes and countries"
+#define ENRICH   "Routes, countries, interfaces"
 #define EXPORT   "Output"
 #define PAGE     "Page"
 #define GENERAL  "General"
@@ -336,6 +345,23 @@ const struct sf_option sf_option_table[] = {
 			"kernel's routes, followed while they change. SOURCE,what=as+country "
 			"takes only some of as, hop, bgp-hop, mask, country. Of several sources "
 			"the first that knows a fact gives it." },
+	{ ENRICH, 0, "interface-map", SF_OPTION_STRING, AT(interface_map), SF_METER, "FILE",
+		.help = "Tell the interfaces of the switch instead of the capture port, by the rules "
+			"of this file: lines such as 'ingress 11 port=eth1 vlan=10', 'behind 12 "
+			"mac=02:00:00:00:00:15', 'direction egress port=eth2', and their names: "
+			"'interface 11 name=ge-0/0/1 speed=10G'. docs/enrich.md has all of it. "
+			"SIGHUP reads the file again." },
+	{ ENRICH, 0, "egress", SF_OPTION_CHOICE, AT(egress), SF_METER, "INTERFACE", "same",
+		.choices = egresses,
+		.help = "egressInterface where no rule of --interface-map decides: same (as "
+			"ingressInterface), 0 (unknown), learn (the port behind which the MAC "
+			"address of the receiver was seen), fib (of this host's route to the "
+			"receiver)." },
+	{ ENRICH, 0, "local-net", SF_OPTION_STRING, AT(local_net), SF_METER, "PREFIX[,...]",
+		.help = "The own network: flowDirection is 1 (egress) for packets from it to "
+			"elsewhere, else 0. Default: private and unique-local addresses "
+			"(10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7). A rule of "
+			"--interface-map comes first." },
 
 	{ EXPORT, 'e', "export", SF_OPTION_STRINGS, AT(collectors), SF_METER, "COLLECTOR",
 		.help = "Send records to a collector: ipfix://host:4739 (UDP), tcp://host:4739 "

@@ -42,13 +42,17 @@ static void on_look(void *context, int64_t mono)
 static int open_enrich(struct sf_run *run, struct sf_error *error)
 {
 	const struct sf_plan *plan = &run->made.plan;
-	struct sf_error reason = { 0 };
-	int code;
+	const struct sf_enrich_options enrich = {
+		.sources = plan->enrich,
+		.source_count = plan->enrich_count,
+		.map = plan->interface_map,
+		.local = plan->local_net,
+		.egress = (enum sf_enrich_egress)plan->egress,
+	};
 
-	if (!plan->enrich_count)
+	if (!plan->enrich_count && !enrich.map && !enrich.local && !enrich.egress)
 		return 0;
-	code = sf_enrich_new(&run->enrich, plan->enrich, plan->enrich_count, &reason);
-	return code ? sf_error_set(error, code, "--enrich: %s", reason.text) : 0;
+	return sf_enrich_new(&run->enrich, &enrich, error);
 }
 
 /* Files that are read again stay readable: their directories, because a new file may take the name. */
@@ -119,7 +123,7 @@ static void obey_signals(void *context)
 	if (sf_signal_hangup && run->enrich) {
 		sf_signal_hangup = 0;
 		sf_progress_clear(&run->progress);
-		sf_complain("SIGHUP: reading the files of --enrich again; a new configuration or "
+		sf_complain("SIGHUP: reading the files of --enrich and --interface-map again; a new configuration or "
 			    "new output files take a restart");
 		sf_enrich_reload(run->enrich);
 	} else if (sf_signal_hangup) {

@@ -29,6 +29,9 @@
 	X(pin, VALUE, WORKERS, ADJUST)                                                             \
 	X(enrich, NAMES, EXPORT, ADJUST)                                                           \
 	X(enrich_count, VALUE, EXPORT, ADJUST)                                                     \
+	X(interface_map, TEXT, EXPORT, ADJUST)                                                     \
+	X(local_net, TEXT, EXPORT, ADJUST)                                                         \
+	X(egress, VALUE, EXPORT, ADJUST)                                                           \
 	X(fields, TEXT, EXPORT, RESTART)                                                           \
 	X(queue_octets, VALUE, EXPORT, ADJUST)                                                     \
 	X(keep_files, VALUE, EXPORT, ADJUST)                                                       \

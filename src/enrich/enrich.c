@@ -1,156 +1,31 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "enrich/enrich.h"
-
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "base/wire.h"
-#include "enrich/fib.h"
+#include "enrich/internal.h"
 #include "enrich/load.h"
-
-#define BATCH    64
-#define TEXT_MAX 600
-
-struct source {
-	char *path; /* "" for the kernel's routes */
-	uint32_t what;
-	bool asked; /* to be read again */
-};
-
-/* The routes of all sources; does not change. */
-struct tables {
-	struct sf_routes *routes[SF_ENRICH_SOURCES_MAX];
-};
-
-struct sf_enrich {
-	struct sf_enricher enricher;
-	struct source sources[SF_ENRICH_SOURCES_MAX];
-	unsigned count;
-	struct sf_fib fib;
-	_Atomic(struct tables *) tables;
-	atomic_uint batches; /* odd: a batch is worked on */
-
-	pthread_mutex_t lock; /* protects what follows */
-	bool loading;         /* the thread runs */
-	bool joinable;        /* it was started and has not been joined */
-	pthread_t thread;
-	char texts[SF_ENRICH_SOURCES_MAX][TEXT_MAX]; /* what a person should know */
-	unsigned text_count;
-};
-
-/* ---------------------------------------------------------------- look-ups */
-
-static const uint8_t no_hop[16];
-
-/* The addresses of a batch by family, and the sides that they belong to. */
-struct addresses {
-	unsigned count;
-	struct sf_lpm_address addresses[2 * BATCH];
-	struct sf_extra_side *sides[2 * BATCH];
-};
-
-static void gather(const struct sf_flow *flows, unsigned count, struct sf_extra *extra,
-	struct addresses *families)
-{
-	for (unsigned i = 0; i < count; i++) {
-		struct addresses *family = &families[flows[i].ip_version == 6];
-
-		for (unsigned side = 0; side < 2; side++) {
-			const uint8_t *address = flows[i].addr[side];
-
-			/* the bytes behind an IPv4 address are 0 */
-			family->addresses[family->count] =
-				(struct sf_lpm_address){ sf_load_be64(address),
-					sf_load_be64(address + 8) };
-			family->sides[family->count++] = &extra[i].side[side];
-			extra[i].side[side] = (struct sf_extra_side){ .next_hop = no_hop,
-				.bgp_next_hop = no_hop };
-		}
-	}
-}
-
-static bool is_known(const uint8_t *hop)
-{
-	return memcmp(hop, no_hop, sizeof(no_hop)) != 0;
-}
-
-/* Adds what is not known yet. */
-static void add_facts(struct sf_extra_side *side, const struct sf_routes *routes,
-	const struct sf_route *route, uint32_t what)
-{
-	const struct sf_hops *hops = &routes->hops[route->hops];
-
-	if (what & SF_EXTRA_AS && !side->as)
-		side->as = route->as;
-	if (what & SF_EXTRA_PREFIX_LENGTH && !side->prefix_length)
-		side->prefix_length = route->length;
-	if (what & SF_EXTRA_COUNTRY && !side->country[0])
-		memcpy(side->country, route->country, sizeof(side->country));
-	if (!route->hops)
-		return;
-	if (what & SF_EXTRA_NEXT_HOP && side->next_hop == no_hop && is_known(hops->next))
-		side->next_hop = hops->next;
-	if (what & SF_EXTRA_BGP_NEXT_HOP && side->bgp_next_hop == no_hop && is_known(hops->bgp))
-		side->bgp_next_hop = hops->bgp;
-}
-
-static void begin(
-	void *context, const struct sf_flow *flows, unsigned count, struct sf_extra *extra)
-{
-	struct sf_enrich *enrich = context;
-	struct addresses families[2];
-	const struct tables *tables;
-	uint32_t values[2 * BATCH];
-
-	/* pairs with the exchange in publish(): it sees this batch, or this load its tables */
-	atomic_fetch_add_explicit(&enrich->batches, 1, memory_order_seq_cst);
-	tables = atomic_load_explicit(&enrich->tables, memory_order_seq_cst);
-	families[0].count = families[1].count = 0;
-	gather(flows, count, extra, families);
-	for (unsigned s = 0; s < enrich->count; s++) {
-		const struct sf_routes *routes = tables->routes[s];
-
-		for (unsigned ipv6 = 0; ipv6 < 2; ipv6++) {
-			struct addresses *family = &families[ipv6];
-
-			if (!family->count)
-				continue;
-			sf_lpm_find(routes->lpm, ipv6, family->addresses, values, family->count);
-			for (unsigned i = 0; i < family->count; i++)
-				add_facts(family->sides[i], routes, &routes->routes[values[i]],
-					enrich->sources[s].what);
-		}
-	}
-}
-
-static void end(void *context)
-{
-	struct sf_enrich *enrich = context;
-
-	/* pairs with the load in publish(): nothing of the old tables is read any more */
-	atomic_fetch_add_explicit(&enrich->batches, 1, memory_order_seq_cst);
-}
 
 /* ---------------------------------------------------------------- loading */
 
-static bool is_fib(const struct source *source)
+static bool is_fib(const struct sf_enrich_source *source)
 {
 	return source->path[0] == 0;
 }
 
-static int load(
-	struct sf_enrich *enrich, unsigned index, struct sf_routes **routes, struct sf_error *error)
+/* Reads a source into `tables`. */
+static int load(struct sf_enrich *enrich, unsigned index, struct sf_enrich_tables *tables,
+	struct sf_error *error)
 {
-	const struct source *source = &enrich->sources[index];
+	const struct sf_enrich_source *source = &enrich->sources[index];
 
-	return is_fib(source) ? sf_fib_load(&enrich->fib, routes, error)
-			      : sf_load_file(routes, source->path, error);
+	if (source->is_map)
+		return sf_map_load(&tables->map, source->path, error);
+	return is_fib(source) ? sf_fib_load(&enrich->fib, &tables->routes[index], error)
+			      : sf_load_file(&tables->routes[index], source->path, error);
 }
 
 static void nap(void)
@@ -158,15 +33,22 @@ static void nap(void)
 	nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 }
 
-/* Exchanges the tables, and frees the old ones' routes of source `index` when nobody reads them. */
-static void publish(struct sf_enrich *enrich, struct tables *new, unsigned index)
+/* Exchanges the tables, and frees what the old ones have of source `index` when nobody reads it. */
+static void publish(struct sf_enrich *enrich, struct sf_enrich_tables *new, unsigned index)
 {
-	struct tables *old = atomic_exchange_explicit(&enrich->tables, new, memory_order_seq_cst);
-	unsigned batch = atomic_load_explicit(&enrich->batches, memory_order_seq_cst);
+	struct sf_enrich_tables *old;
+	unsigned batch;
 
+	pthread_mutex_lock(&enrich->lock);
+	old = atomic_exchange_explicit(&enrich->tables, new, memory_order_seq_cst);
+	pthread_mutex_unlock(&enrich->lock);
+	batch = atomic_load_explicit(&enrich->batches, memory_order_seq_cst);
 	while (batch & 1 && atomic_load_explicit(&enrich->batches, memory_order_seq_cst) == batch)
 		nap();
-	sf_routes_free(old->routes[index]);
+	if (enrich->sources[index].is_map)
+		sf_map_free(old->map);
+	else
+		sf_routes_free(old->routes[index]);
 	free(old);
 }
 
@@ -174,38 +56,63 @@ static void say(struct sf_enrich *enrich, const char *text)
 {
 	pthread_mutex_lock(&enrich->lock);
 	if (enrich->text_count < SF_ENRICH_SOURCES_MAX)
-		snprintf(enrich->texts[enrich->text_count++], TEXT_MAX, "%s", text);
+		snprintf(enrich->texts[enrich->text_count++], SF_ENRICH_TEXT_MAX, "%s", text);
 	pthread_mutex_unlock(&enrich->lock);
 }
 
-/* Reads one source again. What fails leaves the routes that were read before in use. */
+/* What is told of a source that was read again. The kernel's routes change at any time: nothing. */
+static void describe(const struct sf_enrich *enrich, unsigned index,
+	const struct sf_enrich_tables *tables, char *text, size_t size)
+{
+	const struct sf_enrich_source *source = &enrich->sources[index];
+	const struct sf_routes *routes = tables->routes[index];
+	bool more;
+
+	*text = 0;
+	if (source->is_map) {
+		more = sf_ways_wants(&enrich->ways, tables->map) & ~enrich->enricher.wants;
+		snprintf(text, size, "%s: read again: %u interfaces, %u rules%s", source->path,
+			tables->map->interface_count,
+			tables->map->rule_count[SF_MAP_INGRESS] +
+				tables->map->rule_count[SF_MAP_EGRESS] +
+				tables->map->rule_count[SF_MAP_DIRECTION],
+			more ? "; conditions with MAC addresses or MPLS labels, which no rule had at "
+			       "the start, take a restart"
+			     : "");
+	} else if (!is_fib(source)) {
+		/* templates are made for what was known at the start */
+		more = routes->gives & source->what & ~enrich->enricher.gives;
+		snprintf(text, size, "%s: read again: %zu IPv4 and %zu IPv6 prefixes, %zu KiB%s",
+			source->path, routes->ipv4_count, routes->ipv6_count, routes->memory >> 10,
+			more ? "; it tells more kinds of facts than at the start: those take a restart"
+			     : "");
+	}
+}
+
+/* Reads one source again. What fails leaves what was read before in use. */
 static void load_again(struct sf_enrich *enrich, unsigned index)
 {
-	struct tables *new = malloc(sizeof(*new));
-	struct source *source = &enrich->sources[index];
+	struct sf_enrich_tables *new = malloc(sizeof(*new));
 	struct sf_error error = { 0 };
-	struct sf_routes *routes;
-	char text[TEXT_MAX];
-	int code = new ? load(enrich, index, &routes, &error)
-		       : sf_error_set(&error, -ENOMEM, "%s: no memory for it", source->path);
+	char text[SF_ENRICH_TEXT_MAX];
+	int code = -ENOMEM;
 
+	if (new) {
+		*new = *atomic_load_explicit(&enrich->tables, memory_order_relaxed);
+		code = load(enrich, index, new, &error);
+	} else {
+		sf_error_set(&error, code, "%s: no memory for it", enrich->sources[index].path);
+	}
 	if (code < 0) {
-		snprintf(text, sizeof(text), "%s; what was read before stays in use", error.text);
+		snprintf(text, sizeof(text), "%.500s; what was read before stays in use",
+			error.text);
 		say(enrich, text);
 		free(new);
 		return;
 	}
-	*new = *atomic_load_explicit(&enrich->tables, memory_order_relaxed);
-	new->routes[index] = routes;
+	describe(enrich, index, new, text, sizeof(text));
 	publish(enrich, new, index);
-	/* templates are made for what was known at the start */
-	snprintf(text, sizeof(text), "%s: read again: %zu IPv4 and %zu IPv6 prefixes, %zu KiB%s",
-		source->path, routes->ipv4_count, routes->ipv6_count, routes->memory >> 10,
-		routes->gives & source->what & ~enrich->enricher.gives
-			? "; it tells more kinds of facts than at the start: those take a restart"
-			: "");
-	/* the kernel's routes change at any time, and nobody asked */
-	if (!is_fib(source))
+	if (*text)
 		say(enrich, text);
 }
 
@@ -256,7 +163,7 @@ static void ask(struct sf_enrich *enrich, bool fib)
 	}
 	pthread_mutex_unlock(&enrich->lock);
 	if (code)
-		say(enrich, "no thread to read the files of --enrich again");
+		say(enrich, "no thread to read files again");
 }
 
 void sf_enrich_reload(struct sf_enrich *enrich)
@@ -289,6 +196,33 @@ bool sf_enrich_idle(struct sf_enrich *enrich)
 	idle = !enrich->loading;
 	pthread_mutex_unlock(&enrich->lock);
 	return idle;
+}
+
+/* ---------------------------------------------------------------- what an exporter asks for */
+
+static void lend_ports(void *context,
+	unsigned (*port)(void *of, unsigned slot, uint32_t *number, const char **name), void *of)
+{
+	struct sf_enrich *enrich = context;
+
+	enrich->ways.port = port;
+	enrich->ways.port_of = of;
+}
+
+/* The lock keeps the map, as this may be called within a batch or without one. */
+static bool copy_interface(void *context, unsigned slot, struct sf_interface_info *info)
+{
+	struct sf_enrich *enrich = context;
+	const struct sf_map *map;
+	bool found;
+
+	pthread_mutex_lock(&enrich->lock);
+	map = atomic_load_explicit(&enrich->tables, memory_order_relaxed)->map;
+	found = map && slot < map->interface_count;
+	if (found)
+		*info = map->interfaces[slot];
+	pthread_mutex_unlock(&enrich->lock);
+	return found;
 }
 
 /* ---------------------------------------------------------------- sources */
@@ -325,7 +259,7 @@ static int read_what(uint32_t *what, const char *source, const char *text, struc
 	return 0;
 }
 
-static int read_source(struct source *source, const char *text, struct sf_error *error)
+static int read_source(struct sf_enrich_source *source, const char *text, struct sf_error *error)
 {
 	const char *option = strstr(text, ",what=");
 	size_t length = option ? (size_t)(option - text) : strlen(text);
@@ -341,7 +275,7 @@ static int read_source(struct source *source, const char *text, struct sf_error 
 }
 
 /* What a source tells. The kernel may get routes with a next hop later. */
-static uint32_t given_by(const struct source *source, const struct sf_routes *routes)
+static uint32_t given_by(const struct sf_enrich_source *source, const struct sf_routes *routes)
 {
 	uint32_t gives =
 		is_fib(source) ? SF_EXTRA_NEXT_HOP | SF_EXTRA_PREFIX_LENGTH : routes->gives;
@@ -349,67 +283,143 @@ static uint32_t given_by(const struct source *source, const struct sf_routes *ro
 	return gives & source->what;
 }
 
+/* Names the option that an error comes from. */
+static int blame(const char *option, const struct sf_error *reason, struct sf_error *error)
+{
+	return sf_error_set(error, reason->code, "%s: %.480s", option, reason->text);
+}
+
 /* Reads all sources for the first time. */
 static int load_all(struct sf_enrich *enrich, struct sf_error *error)
 {
-	struct tables *tables = calloc(1, sizeof(*tables));
+	struct sf_enrich_tables *tables = calloc(1, sizeof(*tables));
+	struct sf_error reason = { 0 };
 	int code = 0;
 
 	if (!tables)
 		return sf_error_set(error, -ENOMEM, "no memory for routes");
 	atomic_store_explicit(&enrich->tables, tables, memory_order_relaxed);
 	for (unsigned i = 0; i < enrich->count && code == 0; i++) {
-		if (is_fib(&enrich->sources[i]) && enrich->fib.fd < 0)
-			code = sf_fib_open(&enrich->fib, error);
+		struct sf_enrich_source *source = &enrich->sources[i];
+
+		if (is_fib(source) && enrich->fib.fd < 0)
+			code = sf_fib_open(&enrich->fib, &reason);
 		if (code == 0)
-			code = load(enrich, i, &tables->routes[i], error);
-		if (code == 0)
-			enrich->enricher.gives |= given_by(&enrich->sources[i], tables->routes[i]);
+			code = load(enrich, i, tables, &reason);
+		if (code < 0)
+			blame(source->is_map   ? "--interface-map"
+				: source->what ? "--enrich"
+					       : "--egress fib",
+				&reason, error);
+		if (code == 0 && !source->is_map)
+			enrich->enricher.gives |= given_by(source, tables->routes[i]);
 	}
 	return code;
 }
 
-int sf_enrich_new(struct sf_enrich **enrich, const char *const *sources, unsigned count,
-	struct sf_error *error)
+/* Sources in the order in which they are asked: those of the user, then what other options need. */
+static int add_sources(
+	struct sf_enrich *enrich, const struct sf_enrich_options *options, struct sf_error *error)
+{
+	bool fib = options->egress == SF_ENRICH_EGRESS_FIB;
+	struct sf_error reason = { 0 };
+	int code = 0;
+
+	if (options->source_count > SF_ENRICH_SOURCES_MAX)
+		return sf_error_set(
+			error, SF_EUSAGE, "--enrich: more than %d sources", SF_ENRICH_SOURCES_MAX);
+	for (unsigned i = 0; i < options->source_count && code == 0; i++, enrich->count++) {
+		code = read_source(&enrich->sources[i], options->sources[i], &reason);
+		if (code < 0)
+			blame("--enrich", &reason, error);
+		fib = fib && !(code == 0 && is_fib(&enrich->sources[i]));
+	}
+	if (code == 0 && fib)
+		code = read_source(&enrich->sources[enrich->count++], "fib", error);
+	if (fib)
+		enrich->sources[enrich->count - 1].what = 0;
+	if (code == 0 && options->map) {
+		struct sf_enrich_source *source = &enrich->sources[enrich->count++];
+
+		source->is_map = true;
+		source->path = strdup(options->map);
+		code = source->path ? 0 : sf_error_set(error, -ENOMEM, "no memory");
+	}
+	return code;
+}
+
+static int init_ways(
+	struct sf_enrich *enrich, const struct sf_enrich_options *options, struct sf_error *error)
+{
+	struct sf_enrich_ways *ways = &enrich->ways;
+	struct sf_error reason = { 0 };
+	int code = 0;
+
+	ways->egress = options->egress;
+	if (options->map || options->local || options->egress != SF_ENRICH_EGRESS_SAME)
+		enrich->enricher.gives |= SF_EXTRA_INTERFACES;
+	if (options->local)
+		code = sf_ways_local(ways, options->local, &reason);
+	if (code < 0)
+		return blame("--local-net", &reason, error);
+	if (code == 0 && ways->egress == SF_ENRICH_EGRESS_LEARN) {
+		ways->learn = calloc(1, sizeof(*ways->learn));
+		if (!ways->learn || sf_learn_init(ways->learn) < 0)
+			code = sf_error_set(error, -ENOMEM, "no memory to learn MAC addresses");
+	}
+	return code;
+}
+
+int sf_enrich_new(
+	struct sf_enrich **enrich, const struct sf_enrich_options *options, struct sf_error *error)
 {
 	struct sf_enrich *new = calloc(1, sizeof(*new));
-	int code = 0;
+	int code;
 
 	if (!new)
 		return sf_error_set(error, -ENOMEM, "no memory for routes");
 	pthread_mutex_init(&new->lock, NULL);
 	new->fib.fd = new->fib.events = -1;
-	new->enricher = (struct sf_enricher){ begin, end, new, 0 };
-	if (count > SF_ENRICH_SOURCES_MAX)
-		code = sf_error_set(
-			error, SF_EUSAGE, "more than %d sources of routes", SF_ENRICH_SOURCES_MAX);
-	for (unsigned i = 0; i < count && code == 0; i++, new->count++)
-		code = read_source(&new->sources[i], sources[i], error);
+	new->enricher = (struct sf_enricher){
+		.begin = sf_enrich_begin,
+		.end = sf_enrich_end,
+		.context = new,
+		.ports = lend_ports,
+		.interface = copy_interface,
+	};
+	code = init_ways(new, options, error);
+	if (code == 0)
+		code = add_sources(new, options, error);
 	if (code == 0)
 		code = load_all(new, error);
 	if (code < 0) {
 		sf_enrich_free(new);
 		return code;
 	}
+	new->enricher.wants = sf_ways_wants(
+		&new->ways, atomic_load_explicit(&new->tables, memory_order_relaxed)->map);
 	*enrich = new;
 	return 0;
 }
 
 void sf_enrich_free(struct sf_enrich *enrich)
 {
-	struct tables *tables;
+	struct sf_enrich_tables *tables;
 
 	if (!enrich)
 		return;
 	if (enrich->joinable)
 		pthread_join(enrich->thread, NULL);
 	tables = atomic_load_explicit(&enrich->tables, memory_order_relaxed);
-	for (unsigned i = 0; i < SF_ENRICH_SOURCES_MAX; i++) {
+	for (unsigned i = 0; i < sizeof(enrich->sources) / sizeof(enrich->sources[0]); i++) {
 		free(enrich->sources[i].path);
 		if (tables)
 			sf_routes_free(tables->routes[i]);
 	}
+	if (tables)
+		sf_map_free(tables->map);
 	free(tables);
+	sf_ways_fini(&enrich->ways);
 	if (enrich->fib.fd >= 0)
 		sf_fib_close(&enrich->fib);
 	pthread_mutex_destroy(&enrich->lock);

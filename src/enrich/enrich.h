@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a router would know of the addresses of a flow, and an exporter does not: AS numbers, next hops,
- * prefix lengths, countries. They come from files and from the kernel's routes, and are put beside the
- * records for each batch, just before it is encoded (spanflow/enrich.h).
+ * What a router would know of a flow, and an exporter does not: AS numbers, next hops, prefix lengths,
+ * countries, the interfaces of the switch, the direction. They come from files and from the kernel's
+ * routes, and are put beside the records for each batch, just before it is encoded (spanflow/enrich.h).
  *
  *	struct sf_enrich *enrich;
  *	const char *sources[] = { "table.txt", "country.mmdb,what=country", "fib" };
+ *	struct sf_enrich_options options = { .sources = sources, .source_count = 3, .map = "map.txt" };
  *
- *	sf_enrich_new(&enrich, sources, 3, &error);	reads all of them
+ *	sf_enrich_new(&enrich, &options, &error);	reads all of them
  *	exporter_options.enricher = sf_enrich_enricher(enrich);
  *	…
  *	sf_enrich_reload(enrich);			reads them again, in a thread of its own
@@ -34,12 +35,27 @@
 
 struct sf_enrich;
 
-/*
- * A source is "FILE" or "fib", perhaps with ",what=as+hop+bgp-hop+mask+country" behind it. SF_EUSAGE for
- * that; other errors come from the files.
- */
-int sf_enrich_new(struct sf_enrich **enrich, const char *const *sources, unsigned count,
-	struct sf_error *error);
+/* The egress interface of a flow for which no rule of the map decides. */
+enum sf_enrich_egress {
+	SF_ENRICH_EGRESS_SAME, /* the ingress interface: a mirror port has one */
+	SF_ENRICH_EGRESS_NONE, /* 0 */
+	SF_ENRICH_EGRESS_LEARN, /* where the destination's MAC address was seen as a source; else 0 */
+	SF_ENRICH_EGRESS_FIB,   /* of the kernel's route to the destination; else 0 */
+};
+
+/* All zero: nothing but what the record says. Copied. */
+struct sf_enrich_options {
+	/* "FILE" or "fib", perhaps with ",what=as+hop+bgp-hop+mask+country" behind it */
+	const char *const *sources;
+	unsigned source_count;
+	const char *map;   /* file of the interface map; NULL: there is none */
+	const char *local; /* own network: prefixes with commas; NULL: private and unique-local */
+	enum sf_enrich_egress egress;
+};
+
+/* SF_EUSAGE for words that make no sense; other errors come from files. */
+int sf_enrich_new(
+	struct sf_enrich **enrich, const struct sf_enrich_options *options, struct sf_error *error);
 
 /* Waits for a load that is under way. NULL is fine. */
 void sf_enrich_free(struct sf_enrich *enrich);

@@ -20,6 +20,7 @@ struct dump {
 	struct {
 		uint8_t address[16];
 		int length; /* -1: there is none */
+		uint32_t table;
 	} last;
 };
 
@@ -126,12 +127,18 @@ static void add_route(struct dump *dump, const struct nlmsghdr *header)
 		route->rtm_dst_len > (ipv6 ? 128 : 32) || route->rtm_flags & RTM_F_CLONED)
 		return;
 	read_attributes(&found, header, ipv6 ? 16 : 4);
-	if (found.table != RT_TABLE_MAIN || route->rtm_type == RTN_MULTICAST ||
-		(route->rtm_dst_len == dump->last.length &&
-			!memcmp(found.destination, dump->last.address, sizeof(found.destination))))
+	/* addresses of this host are in a table of their own, which the kernel asks first */
+	if (found.table == RT_TABLE_LOCAL
+			? route->rtm_type != RTN_LOCAL
+			: found.table != RT_TABLE_MAIN || route->rtm_type == RTN_MULTICAST)
+		return;
+	if ((route->rtm_dst_len == dump->last.length &&
+		    !memcmp(found.destination, dump->last.address, sizeof(found.destination))) &&
+		found.table == dump->last.table)
 		return;
 	memcpy(dump->last.address, found.destination, sizeof(found.destination));
 	dump->last.length = route->rtm_dst_len;
+	dump->last.table = found.table;
 	found.facts.length = route->rtm_dst_len;
 	dump->code = sf_draft_add(
 		dump->draft, ipv6, found.destination, route->rtm_dst_len, &found.facts);

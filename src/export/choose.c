@@ -150,7 +150,9 @@ static const char *obstacle(const struct chooser *chooser, const struct sf_field
 	if (item->when & SF_WHEN_UPTIME & ~session)
 		return "only NetFlow v9 has it";
 	if (item->when & SF_WHEN_EXTRA & ~session)
-		return "no source of --enrich tells it";
+		return item->when & SF_WHEN_INTERFACES
+			       ? "only --interface-map, --local-net and --egress give records names"
+			       : "no source of --enrich tells it";
 	if (item->when & (SF_WHEN_TWO_WAY | SF_WHEN_BIFLOW) && !(session & SF_WHEN_BIFLOW))
 		return "only records of both directions have it: biflow=yes";
 	return NULL;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/annex.h"
 #include "base/clock.h"
 #include "base/sized.h"
 #include "export/destination.h"
@@ -47,6 +48,10 @@ int sf_exporter_new_sized(struct sf_exporter **exporter, const struct sf_exporte
 			free(new);
 			return sf_error_set(error, -ENOMEM, "no memory for the exporter");
 		}
+		new->shared.extra->gives = known.enricher->gives;
+		if (known.enricher->gives & SF_EXTRA_INTERFACES && known.interfaces)
+			known.enricher->ports(known.enricher->context, known.interfaces,
+				known.interfaces_context);
 	}
 	new->shared.start_ns = sf_clock_read(CLOCK_REALTIME);
 	new->shared.wall_ns = new->shared.start_ns;
@@ -372,10 +377,15 @@ int sf_exporter_add_callback(struct sf_exporter *exporter, const struct sf_flow_
 
 uint64_t sf_exporter_wants(const struct sf_exporter *exporter)
 {
+	const struct sf_enricher *enricher = exporter->shared.options.enricher;
 	uint64_t wants = exporter->chooser.wants;
 
 	for (unsigned i = 0; i < exporter->count; i++)
 		wants |= exporter->destinations[i]->wants;
+	if (enricher && enricher->wants & SF_HAS_MAC)
+		wants |= SF_FACT_SET(src_mac) | SF_FACT_SET(dst_mac);
+	if (enricher && enricher->wants & SF_HAS_MPLS)
+		wants |= SF_FACT_SET(mpls);
 	return wants;
 }
 

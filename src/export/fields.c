@@ -113,6 +113,7 @@ void sf_when_text(uint64_t when, char *text, size_t size)
 		{ SF_WHEN_BGP_HOP, "--enrich: BGP next hops" },
 		{ SF_WHEN_MASK, "--enrich: prefix lengths" },
 		{ SF_WHEN_COUNTRY, "--enrich: countries" },
+		{ SF_WHEN_INTERFACES, "--interface-map or --egress" },
 	};
 	size_t length = 0;
 

@@ -53,6 +53,7 @@
 #define SF_WHEN_BGP_HOP         SF_WHEN_EXTRA_OF(SF_EXTRA_BGP_NEXT_HOP)
 #define SF_WHEN_MASK            SF_WHEN_EXTRA_OF(SF_EXTRA_PREFIX_LENGTH)
 #define SF_WHEN_COUNTRY         SF_WHEN_EXTRA_OF(SF_EXTRA_COUNTRY)
+#define SF_WHEN_INTERFACES      SF_WHEN_EXTRA_OF(SF_EXTRA_INTERFACES)
 
 #define SF_WHEN_HAS (SF_WHEN_MAC | SF_WHEN_MPLS | SF_WHEN_VLAN | SF_WHEN_CVLAN | SF_WHEN_LABEL)
 #define SF_WHEN_RECORD                                                                             \

@@ -17,6 +17,7 @@
 
 #define NAME_LENGTH        32
 #define DESCRIPTION_LENGTH 64
+#define SPEED_ID           (FIRST_ID + KIND_COUNT) /* of interfaces with their speed */
 
 enum kind {
 	KIND_SAMPLING,
@@ -67,6 +68,12 @@ static bool has_kind(const struct sf_control *control, enum kind kind)
 	return is_ipfix(control) || kinds[kind].v9_scope;
 }
 
+/* Interfaces have a speed: only the interface map knows it, and only IPFIX has a place for it. */
+static bool has_speed(const struct sf_control *control)
+{
+	return is_ipfix(control) && control->session->when & SF_WHEN_INTERFACES;
+}
+
 void sf_options_templates(struct sf_control *control)
 {
 	for (enum kind kind = 0; kind < KIND_COUNT; kind++) {
@@ -75,6 +82,11 @@ void sf_options_templates(struct sf_control *control)
 		if (!has_kind(control, kind))
 			continue;
 		memcpy(specs, kinds[kind].specs, sizeof(specs));
+		if (kind == KIND_INTERFACE && has_speed(control)) {
+			specs[3] = (struct sf_spec){ SF_PEN_SPANFLOW, 5, 8 };
+			sf_control_template(control, SPEED_ID, specs, 4, 1);
+			continue;
+		}
 		if (!is_ipfix(control))
 			specs[0].id = kinds[kind].v9_scope;
 		sf_control_template(
@@ -174,29 +186,64 @@ static uint8_t *store_string(uint8_t *p, const char *text, size_t size)
 	return p + size;
 }
 
+/* False: no message has room for it. */
+static bool put_interface(struct sf_control *control, const struct sf_interface_info *info)
+{
+	bool speed = has_speed(control);
+	uint8_t *p = sf_control_room(control, speed ? SPEED_ID : FIRST_ID + KIND_INTERFACE,
+		4 + NAME_LENGTH + DESCRIPTION_LENGTH + (speed ? 8 : 0));
+
+	if (!p)
+		return false;
+	p = sf_store_be32(p, info->number);
+	p = store_string(p, info->name, NAME_LENGTH);
+	p = store_string(
+		p, *info->description ? info->description : info->name, DESCRIPTION_LENGTH);
+	if (speed)
+		p = sf_store_be64(p, info->speed);
+	control->message.p = p;
+	control->message.data_records++;
+	return true;
+}
+
+/* The next interface that the enricher names, from `slot` on; `number` UINT32_MAX: any. */
+static bool next_named(const struct sf_control *control, unsigned *slot, uint32_t number,
+	struct sf_interface_info *info)
+{
+	const struct sf_enricher *enricher = control->session->destination.shared->options.enricher;
+
+	if (!enricher || !(enricher->gives & SF_EXTRA_INTERFACES))
+		return false;
+	while (enricher->interface(enricher->context, (*slot)++, info))
+		if (number == UINT32_MAX || info->number == number)
+			return true;
+	return false;
+}
+
+/* Capture ports, unless the enricher has other words for their numbers, and the interfaces that it names. */
 static void put_interfaces(struct sf_control *control)
 {
 	const struct sf_exporter_options *options = &control->session->destination.shared->options;
-	uint32_t index;
+	struct sf_interface_info info;
 	const char *name;
+	uint32_t number;
 
-	for (unsigned slot = 0;
+	for (unsigned slot = 0, other = 0;
 		options->interfaces &&
-		options->interfaces(options->interfaces_context, slot, &index, &name);
-		slot++) {
-		uint8_t *p;
-
-		if (!*name)
+		options->interfaces(options->interfaces_context, slot, &number, &name);
+		slot++, other = 0) {
+		if (!*name || next_named(control, &other, number, &info))
 			continue;
-		p = sf_control_room(
-			control, FIRST_ID + KIND_INTERFACE, 4 + NAME_LENGTH + DESCRIPTION_LENGTH);
-		if (!p)
+		info = (struct sf_interface_info){ .number = number };
+		memcpy(info.name, name, strnlen(name, sizeof(info.name)));
+		memcpy(info.description, name, strnlen(name, sizeof(info.description)));
+		if (!put_interface(control, &info))
 			return;
-		p = sf_store_be32(p, index);
-		p = store_string(p, name, NAME_LENGTH);
-		control->message.p = store_string(p, name, DESCRIPTION_LENGTH);
-		control->message.data_records++;
 	}
+	for (unsigned slot = 0; next_named(control, &slot, UINT32_MAX, &info);)
+		if ((*info.name || *info.description || info.speed) &&
+			!put_interface(control, &info))
+			return;
 }
 
 static void put_start(struct sf_control *control)

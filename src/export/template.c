@@ -12,16 +12,22 @@
 
 #include "base/annex.h"
 #include "base/branch.h"
+#include "base/local.h"
 #include "base/value.h"
 #include "base/wire.h"
 #include "export/profiles.def"
 
 static const uint8_t no_hop[16];
+static const char no_name[SF_INTERFACE_NAME];
 #define NO_SIDE                                                                                    \
 	{                                                                                          \
 		.next_hop = no_hop, .bgp_next_hop = no_hop                                         \
 	}
-const struct sf_extra sf_extra_none = { { NO_SIDE, NO_SIDE } };
+#define NO_WAY                                                                                     \
+	{                                                                                          \
+		.ingress_name = no_name, .egress_name = no_name                                    \
+	}
+const struct sf_extra sf_extra_none = { { NO_SIDE, NO_SIDE }, { NO_WAY, NO_WAY } };
 
 /* ---------------------------------------------------------------- values of fields.def */
 
@@ -43,6 +49,36 @@ static inline uint16_t sf_field_destination_port(
 	const struct sf_flow *flow, unsigned d, const struct sf_encode_context *context)
 {
 	return flow->port[has_icmp_type(flow, context) ? d : !d];
+}
+
+static sf_always_inline bool has_way(const struct sf_encode_context *context)
+{
+	return context->extra && context->extra->gives & SF_EXTRA_INTERFACES;
+}
+
+static sf_always_inline uint32_t sf_field_ingress(
+	const struct sf_flow *flow, unsigned d, const struct sf_encode_context *context)
+{
+	return has_way(context) ? sf_extra_of(flow, context)->way[d].ingress
+				: flow->half[d].ingress;
+}
+
+static sf_always_inline uint32_t sf_field_egress(
+	const struct sf_flow *flow, unsigned d, const struct sf_encode_context *context)
+{
+	return has_way(context) ? sf_extra_of(flow, context)->way[d].egress
+				: flow->half[d].ingress;
+}
+
+/* Which way through the own network; without options that is private and unique-local addresses. */
+static sf_always_inline uint8_t sf_field_direction(
+	const struct sf_flow *flow, unsigned d, const struct sf_encode_context *context)
+{
+	bool ipv6 = (context->ip_version ? context->ip_version : flow->ip_version) == 6;
+
+	if (has_way(context))
+		return sf_extra_of(flow, context)->way[d].direction;
+	return sf_local_direction(flow->addr[d], flow->addr[!d], ipv6);
 }
 
 static inline uint64_t sf_field_ms(int64_t time_ns)
@@ -104,7 +140,7 @@ static inline uint8_t *store_BYTES(uint8_t *p, const uint8_t *bytes, unsigned le
 
 /* clang-format off */
 #define FIELD(name, pen, id, v9, length, v9_length, has, form, value, ...)                           \
-	static inline uint8_t *store_##name(uint8_t *p, const struct sf_flow *flow, unsigned d,    \
+	static sf_always_inline uint8_t *store_##name(uint8_t *p, const struct sf_flow *flow, unsigned d,    \
 		const struct sf_encode_context *context)                                           \
 	{                                                                                          \
 		const struct sf_flow_half *half = &flow->half[d];                                  \
@@ -113,7 +149,7 @@ static inline uint8_t *store_BYTES(uint8_t *p, const uint8_t *bytes, unsigned le
 		(void)half, (void)extra;                                                           \
 		return store_##form(p, value, length);                                             \
 	}                                                                                          \
-	static inline uint8_t *store9_##name(uint8_t *p, const struct sf_flow *flow, unsigned d,   \
+	static sf_always_inline uint8_t *store9_##name(uint8_t *p, const struct sf_flow *flow, unsigned d,   \
 		const struct sf_encode_context *context)                                           \
 	{                                                                                          \
 		const struct sf_flow_half *half = &flow->half[d];                                  \
@@ -226,6 +262,7 @@ uint8_t *sf_template_encode_plan(const struct sf_template *template, uint8_t *p,
 			given->boot_ms,                                                            \
 			NULL, /* no encoder is built in for templates with fields of an enricher */ \
 			variant & ICMP ? SF_ICMP_TYPE_YES : SF_ICMP_TYPE_NO,                       \
+			variant & IPV4 ? 4 : 6,                                                    \
 		};                                                                                 \
 		const struct sf_encode_context *const context = &known;                            \
                                                                                                    \
@@ -367,9 +404,10 @@ void sf_template_init(struct sf_template *template, const struct sf_fields *fiel
 {
 	/* what no field asks for makes no difference to the encoder */
 	const uint64_t relevant =
-		(session | when) & (fields->when | SF_WHEN_NETFLOW9 | SF_WHEN_IPFIX);
+		(session | when) &
+		(fields->when | SF_WHEN_NETFLOW9 | SF_WHEN_IPFIX | SF_WHEN_INTERFACES);
 	/* the numbers of a profile's templates are those of their variants without an enricher */
-	const bool plain = fields->profile >= 0 && !(relevant & SF_WHEN_EXTRA);
+	const bool plain = fields->profile >= 0 && !(relevant & SF_WHEN_EXTRA & ~SF_WHEN_INTERFACES);
 
 	memset(template, 0, sizeof(*template));
 	template->variant = session | when;

@@ -16,6 +16,7 @@
 
 #include <spanflow/packet.h>
 
+#include "base/branch.h"
 #include "export/fields.h"
 
 #define SF_SAMPLER_ID 1 /* the one sampler of a process: options record and data records */
@@ -26,17 +27,19 @@ struct sf_encode_context {
 	const struct sf_extra_batch *extra; /* of the flows that are encoded; NULL: none */
 	/* whether all records are of ICMP with a type; UNKNOWN: each flow tells */
 	enum { SF_ICMP_TYPE_UNKNOWN, SF_ICMP_TYPE_NO, SF_ICMP_TYPE_YES } icmp_type;
+	uint8_t ip_version; /* of all records; 0: each flow tells */
 };
 
 /* The records that are being put and what the enricher gave for them. */
 struct sf_extra_batch {
 	const struct sf_flow *flows;
+	uint32_t gives; /* SF_EXTRA_… */
 	struct sf_extra extra[SF_BATCH_MAX];
 };
 
 /* What the enricher gave for a flow of the batch; zeros without one. */
 extern const struct sf_extra sf_extra_none;
-static inline const struct sf_extra *sf_extra_of(
+static sf_always_inline const struct sf_extra *sf_extra_of(
 	const struct sf_flow *flow, const struct sf_encode_context *context)
 {
 	return context->extra ? &context->extra->extra[flow - context->extra->flows]

@@ -41,6 +41,12 @@ static_assert(offsetof(struct v5_record, tcp_flags) == 37, "NetFlow v5 record");
 static_assert(offsetof(struct v5_record, src_as) == 40, "NetFlow v5 record");
 static_assert(offsetof(struct v5_record, src_mask) == 44, "NetFlow v5 record");
 
+/* An ifIndex beyond 16 bits cannot be told: 0, unknown. */
+static uint16_t short_interface(uint32_t interface)
+{
+	return interface <= UINT16_MAX ? (uint16_t)interface : 0;
+}
+
 /* RFC 6793 §4.2.2: AS_TRANS stands for a number that does not fit into 16 bits. */
 static uint16_t short_as(uint32_t as)
 {
@@ -60,8 +66,7 @@ uint8_t *sf_v5_encode(uint8_t *p, const struct sf_flow *flow, unsigned d, uint32
 {
 	const struct sf_flow_half *half = &flow->half[d];
 	bool icmp = sf_flow_has_icmp_type(flow);
-	/* an ifIndex beyond 16 bits cannot be told: 0, unknown */
-	uint16_t interface = half->ingress <= UINT16_MAX ? (uint16_t)half->ingress : 0;
+	bool mapped = context->extra && context->extra->gives & SF_EXTRA_INTERFACES;
 	const struct sf_extra *extra = sf_extra_of(flow, context);
 	const struct sf_extra_side *from = &extra->side[d], *to = &extra->side[!d];
 	struct v5_record record = { .protocol = flow->protocol, .tos = half->tos };
@@ -69,8 +74,10 @@ uint8_t *sf_v5_encode(uint8_t *p, const struct sf_flow *flow, unsigned d, uint32
 	memcpy(record.srcaddr, flow->addr[d], sizeof(record.srcaddr));
 	memcpy(record.dstaddr, flow->addr[!d], sizeof(record.dstaddr));
 	memcpy(record.nexthop, next_hop(to), sizeof(record.nexthop));
-	sf_store_be16(record.input, interface);
-	sf_store_be16(record.output, interface);
+	sf_store_be16(
+		record.input, short_interface(mapped ? extra->way[d].ingress : half->ingress));
+	sf_store_be16(
+		record.output, short_interface(mapped ? extra->way[d].egress : half->ingress));
 	sf_store_be32(record.packets, packets);
 	sf_store_be32(record.octets, octets);
 	sf_store_be32(record.first, (uint32_t)(half->start_ns / 1000000 - context->boot_ms));

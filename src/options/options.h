@@ -112,6 +112,8 @@ struct sf_options {
 	bool list, list_fields, print; /* ask */
 	/* exporting process */
 	struct sf_strings enrich;
+	const char *interface_map, *local_net;
+	int egress; /* enum sf_enrich_egress */
 	struct sf_strings collectors;
 	struct sf_strings write;
 	bool force;

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""nfcapd/nfdump 1.7.1 and nfacctd 1.7.7 show AS numbers, next hops and prefix lengths of --enrich, as
-IPFIX, NetFlow v9 and v5 carry them.
+"""nfcapd/nfdump 1.7.1 and nfacctd 1.7.7 show AS numbers, next hops and prefix lengths of --enrich and
+interfaces of --interface-map, as IPFIX, NetFlow v9 and v5 carry them.
 
 Quirks: nfacctd shows the BGP next hop of v9 and IPFIX (fields 18, 63) and no next hop of v5. nfcapd 1.7.1 does not read the prefix lengths of v5; nfdump leaves out what is
 0.
@@ -23,6 +23,16 @@ ROUTES = """
 2001:db8::/32    64504  2001:db8:ffff::1 2001:db8:ffff::2
 """
 
+# the switch's ports: 192.0.2.0/24 is behind 101
+MAP = """
+interface 101 name=ge-0/0/1 description="The hosts" speed=1G
+interface 102 name=ge-0/0/2 description="Uplink" speed=10G
+behind 101 prefix=192.0.2.0/24
+behind 101 prefix=2001:db8::/64
+ingress 102
+egress 102
+"""
+
 CONFIG = """
 daemonize: false
 nfacctd_ip: 127.0.0.1
@@ -36,7 +46,8 @@ print_history: 1m
 print_cache_entries: 16411
 nfacctd_as: netflow
 nfacctd_net: netflow
-aggregate: src_host, dst_host, src_port, dst_port, proto, src_as, dst_as, peer_dst_ip, src_mask, dst_mask
+aggregate: src_host, dst_host, src_port, dst_port, proto, src_as, dst_as, peer_dst_ip, src_mask, \
+dst_mask, in_iface, out_iface
 """
 
 
@@ -64,6 +75,7 @@ def expected(records, scheme):
             "dst_mask": record.get("destinationIPv%dPrefixLength" % version, 0),
             "hop": (hop or bgp) if scheme == "netflow5" else hop,
             "bgp": None if scheme == "netflow5" else bgp,
+            "in": record["ingressInterface"], "out": record["egressInterface"],
         }
     return flows
 
@@ -81,6 +93,7 @@ def of_nfdump(record):
         "src_mask": record.get("src_mask", 0), "dst_mask": record.get("dst_mask", 0),
         "hop": unless_zero(record.get("ip%d_next_hop" % version)),
         "bgp": unless_zero(record.get("bgp%d_next_hop" % version)),
+        "in": record["input_snmp"], "out": record["output_snmp"],
     }
 
 
@@ -90,6 +103,7 @@ def of_nfacctd(record):
         "src_as": record["as_src"], "dst_as": record["as_dst"],
         "src_mask": record["mask_src"], "dst_mask": record["mask_dst"],
         "bgp": unless_zero(record["peer_ip_dst"]),
+        "in": record["iface_in"], "out": record["iface_out"],
     }
 
 
@@ -105,8 +119,12 @@ def compare(name, wanted, got):
 
 
 def meter(spanflow, captures, routes, url):
-    output, _ = spanflow.meter(captures, "-o", "json", "--enrich", routes, "-e", url)
-    return [json.loads(line) for line in output.splitlines()]
+    output, _ = spanflow.meter(captures, "-o", "json", "--enrich", routes[0],
+                               "--interface-map", routes[1], "-e", url)
+    records = [json.loads(line) for line in output.splitlines()]
+    assert {(record["ingressInterface"], record["egressInterface"]) for record in records} >= \
+        {(101, 102), (102, 101)}, "the map decides nothing"
+    return records
 
 
 def nfcapd(spanflow, place, captures, routes, scheme):
@@ -153,9 +171,10 @@ def main(program, pcaps):
     spanflow = interop.Spanflow(program)
     captures = [os.path.join(pcaps, "demo.pcap")]
     with interop.Workplace() as place:
-        routes = place.file("routes.txt")
-        with open(routes, "w") as file:
-            file.write(ROUTES)
+        routes = place.file("routes.txt"), place.file("map.txt")
+        for name, text in zip(routes, (ROUTES, MAP)):
+            with open(name, "w") as file:
+                file.write(text)
         for scheme in ("ipfix", "netflow9", "netflow5"):
             for collector in have:
                 globals()[collector](spanflow, place, captures, routes, scheme)

@@ -8,8 +8,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <spanflow/error.h>
+
 #include "base/wire.h"
 #include "check_main.h"
+#include "enrich/enrich.h"
+
+static struct sf_error error;
 
 struct buffer {
 	uint8_t bytes[16384];
@@ -194,6 +199,49 @@ static inline void mmdb_finish(
 	mmdb_uint(file, version, 5, 2);
 	mmdb_string(file, "binary_format_major_version");
 	mmdb_uint(file, 2, 5, 1);
+}
+
+/* ---------------------------------------------------------------- records */
+
+static inline struct sf_flow flow_of(unsigned i)
+{
+	return (struct sf_flow){
+		.ip_version = 4,
+		.addr = { { 192, 0, 2, (uint8_t)i }, { 198, 51, 100, (uint8_t)i } },
+		.directions = SF_FORWARD,
+	};
+}
+
+static inline void enrich_one(struct sf_enrich *enrich, struct sf_extra *extra)
+{
+	const struct sf_enricher *enricher = sf_enrich_enricher(enrich);
+	struct sf_flow flow = flow_of(1);
+
+	enricher->begin(enricher->context, &flow, 1, extra);
+	enricher->end(enricher->context);
+}
+
+static inline struct sf_enrich *new_enrich(const char *const *sources, unsigned count)
+{
+	struct sf_enrich *enrich = NULL;
+
+	memset(&error, 0, sizeof(error));
+	ck_assert_msg(
+		sf_enrich_new(&enrich,
+			&(struct sf_enrich_options){ .sources = sources, .source_count = count },
+			&error) == 0,
+		"%s", error.text);
+	return enrich;
+}
+
+/* Reads files again, and waits for what is told of that. */
+static inline void reload(struct sf_enrich *enrich, char *text, size_t size)
+{
+	sf_enrich_reload(enrich);
+	while (!sf_enrich_look(enrich, text, size))
+		usleep(200);
+	while (!sf_enrich_idle(enrich))
+		usleep(200);
 }
 
 #endif

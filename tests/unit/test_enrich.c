@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Files of routes, and what records get from them; tables that are exchanged while they are read. */
+/* Files of routes, and what records get from them. */
 #include <arpa/inet.h>
-#include <pthread.h>
-#include <stdatomic.h>
 
 #include <spanflow/error.h>
 
 #include "enrich/enrich.h"
 #include "enrich/load.h"
 #include "enrich_support.h"
-
-static struct sf_error error;
 
 /* ---------------------------------------------------------------- what a file says */
 
@@ -309,33 +305,6 @@ END_TEST
 
 /* ---------------------------------------------------------------- records */
 
-static struct sf_flow flow_of(unsigned i)
-{
-	return (struct sf_flow){
-		.ip_version = 4,
-		.addr = { { 192, 0, 2, (uint8_t)i }, { 198, 51, 100, (uint8_t)i } },
-		.directions = SF_FORWARD,
-	};
-}
-
-static void enrich_one(struct sf_enrich *enrich, struct sf_extra *extra)
-{
-	const struct sf_enricher *enricher = sf_enrich_enricher(enrich);
-	struct sf_flow flow = flow_of(1);
-
-	enricher->begin(enricher->context, &flow, 1, extra);
-	enricher->end(enricher->context);
-}
-
-static struct sf_enrich *new_enrich(const char *const *sources, unsigned count)
-{
-	struct sf_enrich *enrich = NULL;
-
-	memset(&error, 0, sizeof(error));
-	ck_assert_msg(sf_enrich_new(&enrich, sources, count, &error) == 0, "%s", error.text);
-	return enrich;
-}
-
 START_TEST(the_first_source_that_knows_a_fact_gives_it)
 {
 	const char *one = write_text("one", "192.0.2.0/24 64500\n198.51.100.0/24 - NL");
@@ -364,104 +333,21 @@ START_TEST(the_first_source_that_knows_a_fact_gives_it)
 }
 END_TEST
 
+static int try_source(const char *source)
+{
+	struct sf_enrich *enrich;
+
+	return sf_enrich_new(&enrich,
+		&(struct sf_enrich_options){ .sources = &source, .source_count = 1 }, &error);
+}
+
 START_TEST(sources_that_make_no_sense)
 {
-	struct sf_enrich *enrich;
-
-	ck_assert_int_eq(
-		sf_enrich_new(&enrich, &(const char *){ "x,what=as+asn" }, 1, &error), SF_EUSAGE);
+	ck_assert_int_eq(try_source("x,what=as+asn"), SF_EUSAGE);
 	ck_assert_ptr_nonnull(strstr(error.text, "what= has 'asn' (allowed: as, hop,"));
-	ck_assert_int_eq(
-		sf_enrich_new(&enrich, &(const char *){ ",what=as" }, 1, &error), SF_EUSAGE);
-	ck_assert_int_eq(sf_enrich_new(&enrich, &(const char *){ "" }, 1, &error), SF_EUSAGE);
-	ck_assert_int_eq(sf_enrich_new(&enrich, &(const char *){ "/none" }, 1, &error), -ENOENT);
-}
-END_TEST
-
-static void reload(struct sf_enrich *enrich, char *text, size_t size)
-{
-	sf_enrich_reload(enrich);
-	while (!sf_enrich_look(enrich, text, size))
-		usleep(200);
-	while (!sf_enrich_idle(enrich))
-		usleep(200);
-}
-
-START_TEST(a_damaged_file_keeps_the_old_routes)
-{
-	const char *path = write_text("again", "192.0.2.0/24 64500");
-	struct sf_enrich *enrich = new_enrich(&path, 1);
-	struct sf_extra extra;
-	char text[600];
-
-	write_text("again", "192.0.2.0/24 64501");
-	reload(enrich, text, sizeof(text));
-	ck_assert_ptr_nonnull(strstr(text, "read again: 1 IPv4 and 0 IPv6 prefixes"));
-	enrich_one(enrich, &extra);
-	ck_assert_uint_eq(extra.side[0].as, 64501);
-	write_text("again", "192.0.2.0/24 64502\n192.0.2.0/99 1");
-	reload(enrich, text, sizeof(text));
-	ck_assert_ptr_nonnull(strstr(text, ":2:11: the prefix length is '99'"));
-	ck_assert_ptr_nonnull(strstr(text, "what was read before stays in use"));
-	enrich_one(enrich, &extra);
-	ck_assert_uint_eq(extra.side[0].as, 64501);
-	unlink(path);
-	reload(enrich, text, sizeof(text));
-	ck_assert_ptr_nonnull(strstr(text, "No such file"));
-	enrich_one(enrich, &extra);
-	ck_assert_uint_eq(extra.side[0].as, 64501);
-	sf_enrich_free(enrich);
-}
-END_TEST
-
-struct reader {
-	struct sf_enrich *enrich;
-	atomic_bool stop;
-	unsigned batches;
-};
-
-/* All records of a batch see the same table, with both sides' facts and next hops. */
-static void *read_batches(void *context)
-{
-	struct reader *reader = context;
-	const struct sf_enricher *enricher = sf_enrich_enricher(reader->enrich);
-	struct sf_flow flows[64];
-	struct sf_extra extra[64];
-
-	for (unsigned i = 0; i < 64; i++)
-		flows[i] = flow_of(i);
-	while (!atomic_load(&reader->stop) || reader->batches < 100) {
-		enricher->begin(enricher->context, flows, 64, extra);
-		for (unsigned i = 0; i < 64; i++) {
-			ck_assert_uint_eq(extra[i].side[0].as, extra[0].side[0].as);
-			ck_assert_uint_eq(extra[i].side[1].as, extra[0].side[0].as + 1);
-			ck_assert_uint_eq(extra[i].side[1].next_hop[3], extra[0].side[0].as % 7);
-		}
-		enricher->end(enricher->context);
-		reader->batches++;
-	}
-	return NULL;
-}
-
-START_TEST(tables_are_exchanged_while_they_are_read)
-{
-	const char *path = write_text("race", "192.0.2.0/24 7\n198.51.100.0/24 8 10.0.0.0");
-	struct reader reader = { .enrich = new_enrich(&path, 1) };
-	char text[600];
-	pthread_t thread;
-
-	ck_assert_int_eq(pthread_create(&thread, NULL, read_batches, &reader), 0);
-	for (unsigned as = 8; as < 60; as++) {
-		snprintf(text, sizeof(text), "192.0.2.0/24 %u\n198.51.100.0/24 %u 10.0.0.%u", as,
-			as + 1, as % 7);
-		write_text("race", text);
-		reload(reader.enrich, text, sizeof(text));
-		ck_assert_ptr_nonnull(strstr(text, "read again"));
-	}
-	atomic_store(&reader.stop, true);
-	pthread_join(thread, NULL);
-	sf_enrich_free(reader.enrich);
-	unlink(path);
+	ck_assert_int_eq(try_source(",what=as"), SF_EUSAGE);
+	ck_assert_int_eq(try_source(""), SF_EUSAGE);
+	ck_assert_int_eq(try_source("/none"), -ENOENT);
 }
 END_TEST
 
@@ -472,7 +358,9 @@ START_TEST(the_kernel_has_routes)
 	struct sf_extra extra;
 	char text[600];
 
-	if (sf_enrich_new(&enrich, &fib, 1, &error) < 0) {
+	if (sf_enrich_new(&enrich,
+		    &(struct sf_enrich_options){ .sources = &fib, .source_count = 1 },
+		    &error) < 0) {
 		printf("skipped: %s\n", error.text);
 		return;
 	}
@@ -487,5 +375,4 @@ END_TEST
 CHECK_MAIN("enrich", text_is_read, mistakes_in_text_name_the_place, mrt_dumps_are_read,
 	damaged_mrt_dumps_are_refused, mmdb_files_are_read, damaged_mmdb_files_are_refused,
 	the_first_source_that_knows_a_fact_gives_it, sources_that_make_no_sense,
-	a_damaged_file_keeps_the_old_routes, tables_are_exchanged_while_they_are_read,
 	the_kernel_has_routes)

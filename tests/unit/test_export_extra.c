@@ -34,6 +34,50 @@ static void give(void *context, const struct sf_flow *flows, unsigned count, str
 						};
 }
 
+/* Ways: only with SF_EXTRA_INTERFACES. */
+static const char long_name[SF_INTERFACE_NAME] = "ge-0/0/1", no_name[SF_INTERFACE_NAME];
+
+static void give_ways(
+	void *context, const struct sf_flow *flows, unsigned count, struct sf_extra *extra)
+{
+	give(context, flows, count, extra);
+	for (unsigned i = 0; i < count; i++)
+		for (unsigned d = 0; d < 2; d++)
+			extra[i].way[d] = (struct sf_extra_way){ .ingress = 70 + d,
+				.egress = d ? 70000 : 80,
+				.ingress_name = d ? no_name : long_name,
+				.egress_name = no_name,
+				.direction = (uint8_t)!d };
+}
+
+static void lend(void *context,
+	unsigned (*port)(void *of, unsigned slot, uint32_t *number, const char **name), void *of)
+{
+	const char *name;
+	uint32_t number;
+
+	(void)context;
+	ck_assert_uint_eq(port(of, 0, &number, &name), 1);
+	ck_assert_str_eq(name, "eth1");
+}
+
+static bool name_interface(void *context, unsigned slot, struct sf_interface_info *info)
+{
+	(void)context;
+	*info = slot ? (struct sf_interface_info){ 70, "ge-0/0/1", "uplink", UINT64_C(10000000000) }
+		     : (struct sf_interface_info){ 4, "mapped", "", 0 };
+	return slot < 2;
+}
+
+/* Capture ports 3 and 4; the map has another name for 4. */
+static unsigned capture_port(void *context, unsigned slot, uint32_t *number, const char **name)
+{
+	(void)context;
+	*number = 3 + slot;
+	*name = slot ? "eth2" : "eth1";
+	return slot < 2;
+}
+
 static void take_back(void *context)
 {
 	((struct fake *)context)->ended++;
@@ -44,7 +88,14 @@ static struct fake fake;
 static struct sf_enricher enricher_of(uint32_t gives)
 {
 	fake = (struct fake){ 0 };
-	return (struct sf_enricher){ give, take_back, &fake, gives };
+	return (struct sf_enricher){
+		.begin = gives & SF_EXTRA_INTERFACES ? give_ways : give,
+		.end = take_back,
+		.context = &fake,
+		.gives = gives,
+		.ports = lend,
+		.interface = name_interface,
+	};
 }
 
 #define ALL 0x1f
@@ -54,8 +105,9 @@ static struct reader *sent(const char *scheme, const char *rest, uint32_t gives,
 {
 	const struct sf_enricher enricher = enricher_of(gives);
 	struct receiver receiver = receiver_open(AF_INET);
-	struct sf_exporter *exporter = exporter_to(
-		&receiver, &(struct sf_exporter_options){ .enricher = &enricher }, scheme, rest);
+	struct sf_exporter *exporter = exporter_to(&receiver,
+		&(struct sf_exporter_options){ .enricher = &enricher, .interfaces = capture_port },
+		scheme, rest);
 	struct reader *reader = reader_new();
 
 	sf_exporter_put(exporter, flows, count);
@@ -278,7 +330,111 @@ START_TEST(fields_that_nobody_gives_are_an_error)
 }
 END_TEST
 
-CHECK_MAIN("export_extra", ipfix_and_netflow9_have_the_fields, ipv6_has_its_own_fields,
-	only_what_is_given_is_in_templates, netflow5_has_places_for_them,
+/* The words that the options record of an interface has. */
+static void check_interface(const struct reader *reader, uint32_t number, const char *name,
+	const char *description, uint64_t speed)
+{
+	unsigned found = 0;
+
+	for (unsigned i = 0; i < reader->record_count; i++) {
+		const struct record *record = &reader->records[i];
+
+		if (!record->template || !record->template->scopes || !has_field(record, 0, 82) ||
+			sf_load_be32(record->bytes) != number)
+			continue;
+		ck_assert_str_eq((const char *)record->bytes + 4, name);
+		ck_assert_str_eq((const char *)record->bytes + 36, description);
+		if (has_field(record, SF_PEN_SPANFLOW, 5))
+			ck_assert_uint_eq(field(record, SF_PEN_SPANFLOW, 5), speed);
+		found++;
+	}
+	/* at the start and at the end */
+	ck_assert_uint_ge(found, 1);
+}
+
+START_TEST(interfaces_are_those_of_the_map)
+{
+	static const char *const schemes[] = { "ipfix://127.0.0.1", "netflow9://127.0.0.1" };
+
+	for (unsigned s = 0; s < 2; s++) {
+		struct sf_flow flow = flow_ipv4(0);
+		struct reader *reader;
+		const struct record *record;
+
+		answer(&flow);
+		reader = sent(schemes[s], s ? "" : ",fields=default+ingressInterfaceName",
+			SF_EXTRA_INTERFACES, &flow, 1);
+		record = flow_record(reader, 0);
+		ck_assert_uint_eq(field(record, 0, 10), 70);
+		ck_assert_uint_eq(field(record, 0, 14), 80);
+		ck_assert_uint_eq(field(record, 0, 61), 1);
+		ck_assert(!has_field(record, 0, 16));
+		if (s == 0)
+			ck_assert_mem_eq(
+				record->bytes +
+					record->template
+						->fields[field_index(record, SF_PEN_SPANFLOW, 3, 0)]
+						.offset,
+				long_name, SF_INTERFACE_NAME);
+		record = flow_record(reader, 1);
+		ck_assert_uint_eq(field(record, 0, 10), 71);
+		ck_assert_uint_eq(field(record, 0, 14), 70000);
+		ck_assert_uint_eq(field(record, 0, 61), 0);
+		check_interface(reader, 3, "eth1", "eth1", 0);
+		check_interface(reader, 4, "mapped", "mapped", 0);
+		check_interface(reader, 70, "ge-0/0/1", "uplink", UINT64_C(10000000000));
+		reader_free(reader);
+	}
+}
+END_TEST
+
+START_TEST(netflow5_tells_interfaces_of_16_bits)
+{
+	struct sf_flow flow = flow_ipv4(0);
+	struct reader *reader;
+	const uint8_t *record;
+
+	answer(&flow);
+	reader = sent("netflow5://127.0.0.1", "", SF_EXTRA_INTERFACES, &flow, 1);
+	record = flow_record(reader, 0)->bytes;
+	ck_assert_uint_eq(sf_load_be16(record + 12), 70);
+	ck_assert_uint_eq(sf_load_be16(record + 14), 80);
+	record = flow_record(reader, 1)->bytes;
+	ck_assert_uint_eq(sf_load_be16(record + 12), 71);
+	ck_assert_uint_eq(sf_load_be16(record + 14), 0);
+	reader_free(reader);
+}
+END_TEST
+
+/* With a built-in encoder and with one that is not: private addresses are the own network. */
+START_TEST(direction_follows_from_private_addresses)
+{
+	static const char *const fields[] = { "", ",fields=default+minimumTTL" };
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct sf_flow flows[2] = { flow_ipv4(0), flow_ipv6(1) };
+		struct reader *reader;
+
+		memcpy(flows[0].addr[0], "\x0a\1\2\3", 4);
+		memcpy(flows[1].addr[0], "\xfd\0\0\1", 4);
+		answer(&flows[0]);
+		answer(&flows[1]);
+		reader = sent("ipfix://127.0.0.1", fields[i], 0, flows, 2);
+		for (unsigned r = 0; r < 4; r++) {
+			const struct record *record = flow_record(reader, r);
+			bool ipv6 = has_field(record, 0, 27);
+			int source = field_index(record, 0, ipv6 ? 27 : 8, 0);
+			uint8_t first = record->bytes[record->template->fields[source].offset];
+
+			ck_assert_uint_eq(field(record, 0, 61), first == (ipv6 ? 0xfd : 10));
+		}
+		reader_free(reader);
+	}
+}
+END_TEST
+
+CHECK_MAIN("export_extra", interfaces_are_those_of_the_map, netflow5_tells_interfaces_of_16_bits,
+	direction_follows_from_private_addresses, ipfix_and_netflow9_have_the_fields,
+	ipv6_has_its_own_fields, only_what_is_given_is_in_templates, netflow5_has_places_for_them,
 	text_leaves_out_what_is_unknown, records_that_wait_are_enriched_when_they_leave,
 	fields_that_nobody_gives_are_an_error)

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The interface map: which interfaces of the switch a flow came in and went out by, told from what the
+ * mirror reveals. A file of lines:
+ *
+ *	interface 11 name=ge-0/0/1 description="Uplink to the provider" speed=10G
+ *	ingress 11 port=eth1 vlan=10			what is decided, then conditions that must all hold
+ *	egress 12 destination-mac=02:00:00:00:00:01
+ *	behind 12 mac=02:00:00:00:00:15			as source: ingress; as destination: egress
+ *	behind 13 prefix=10.1.0.0/16
+ *	direction egress port=eth2
+ *
+ * For each record and direction the first rule that matches decides ingress, the first one egress, the
+ * first one direction.
+ */
+#ifndef SPANFLOW_ENRICH_MAP_H
+#define SPANFLOW_ENRICH_MAP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <spanflow/enrich.h>
+#include <spanflow/error.h>
+
+#define SF_MAP_RULES_MAX      1000
+#define SF_MAP_INTERFACES_MAX 4096
+
+enum sf_map_what { SF_MAP_INGRESS, SF_MAP_EGRESS, SF_MAP_DIRECTION, SF_MAP_WHATS };
+
+/* Conditions of a rule: a set of these. */
+enum sf_map_condition {
+	SF_MAP_PORT = 0x001,
+	SF_MAP_VLAN = 0x002,
+	SF_MAP_INNER_VLAN = 0x004,
+	SF_MAP_DOMAIN = 0x008,
+	SF_MAP_MPLS = 0x010,
+	SF_MAP_SOURCE_MAC = 0x020,
+	SF_MAP_DESTINATION_MAC = 0x040,
+	SF_MAP_SOURCE_PREFIX = 0x080,
+	SF_MAP_DESTINATION_PREFIX = 0x100,
+};
+
+struct sf_map_rule {
+	uint32_t value; /* number of an interface; of SF_MAP_DIRECTION: 0 ingress, 1 egress */
+	uint32_t port;  /* number of the capture port; UINT32_MAX: not known yet */
+	uint32_t domain, mpls;
+	uint16_t conditions;
+	uint16_t vlan, inner_vlan;
+	uint8_t mac[2][6]; /* source, destination */
+	struct {
+		uint8_t address[16];
+		uint8_t length;
+		bool ipv6;
+	} prefix[2];
+	char port_name[SF_INTERFACE_NAME]; /* "": the number was given */
+};
+
+struct sf_map {
+	struct sf_map_rule *rules[SF_MAP_WHATS];
+	unsigned rule_count[SF_MAP_WHATS];
+	struct sf_interface_info *interfaces; /* ordered by number */
+	unsigned interface_count;
+	uint16_t conditions; /* of all rules */
+};
+
+/* Reads a file. SF_ECORRUPT names file, line and column, and what is allowed. */
+int sf_map_load(struct sf_map **map, const char *path, struct sf_error *error);
+void sf_map_free(struct sf_map *map);
+
+/* Capture port `number` has this name: rules that know it by name apply to it from now on. */
+void sf_map_port(struct sf_map *map, uint32_t number, const char *name);
+
+/* The first rule that matches direction d of the record. False: none does. */
+bool sf_map_find(const struct sf_map *map, enum sf_map_what what, const struct sf_flow *flow,
+	unsigned d, uint32_t *value);
+
+/* The interface with that number, or NULL. */
+const struct sf_interface_info *sf_map_interface(const struct sf_map *map, uint32_t number);
+
+#endif
