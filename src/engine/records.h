@@ -24,7 +24,7 @@ static inline int sf_records_init(struct sf_ring *ring, uint32_t capacity, uint6
 	return sf_ring_init(ring, capacity, (uint32_t)sizeof(struct sf_flow) + layout.record_bytes);
 }
 
-static inline bool sf_records_are_bare(const struct sf_ring *ring)
+static inline bool sf_records_are_plain(const struct sf_ring *ring)
 {
 	return ring->element_size == sizeof(struct sf_flow);
 }
@@ -35,7 +35,7 @@ static inline unsigned sf_records_put(
 {
 	unsigned room;
 
-	if (sf_likely(sf_records_are_bare(ring)))
+	if (sf_likely(sf_records_are_plain(ring)))
 		return sf_ring_put(ring, flows, count);
 	room = sf_ring_room(ring, count);
 	for (unsigned i = 0; i < room; i++) {
@@ -54,7 +54,7 @@ static inline unsigned sf_records_get(struct sf_ring *ring, struct sf_flow *flow
 	const uint8_t *element;
 	uint32_t n = count;
 
-	if (sf_likely(sf_records_are_bare(ring)))
+	if (sf_likely(sf_records_are_plain(ring)))
 		return sf_ring_get(ring, flows, count);
 	element = sf_ring_peek(ring, &n);
 	for (unsigned i = 0; i < n; i++, element += ring->element_size) {
@@ -67,7 +67,7 @@ static inline unsigned sf_records_get(struct sf_ring *ring, struct sf_flow *flow
 /* The records of the last sf_records_get(), `count` of them, are not needed any more. */
 static inline void sf_records_done(struct sf_ring *ring, unsigned count)
 {
-	if (!sf_records_are_bare(ring))
+	if (!sf_records_are_plain(ring))
 		sf_ring_drop(ring, count);
 }
 
