@@ -11,6 +11,7 @@
  * descriptors of the link, of the map of sockets and of the map of counters.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if_link.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -23,6 +24,8 @@
 #include "af_xdp/xdp.h"
 #include "bpf/spanflow_xdp.h"
 #include "spanflow_xdp.skel.h"
+
+#define DESCRIPTORS 8 /* that loading and attaching the program takes at most */
 
 /* <linux/bpf.h> of Debian 12 lacks these */
 #define PROG_HAS_FRAGMENTS (1U << 5) /* BPF_F_XDP_HAS_FRAGS, Linux 5.18 */
@@ -109,8 +112,25 @@ static int silent(enum libbpf_print_level level, const char *format, va_list arg
 	return 0;
 }
 
+/* True if the process may open fewer descriptors than loading a program takes. */
+static bool lacks_descriptors(void)
+{
+	int fds[DESCRIPTORS], count = 0;
+	bool lacks;
+
+	while (count < DESCRIPTORS && (fds[count] = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0)) >= 0)
+		count++;
+	lacks = count < DESCRIPTORS && errno == EMFILE;
+	while (count)
+		close(fds[--count]);
+	return lacks;
+}
+
 static int program_error(const struct sf_netdev *netdev, int code, struct sf_error *error)
 {
+	/* libbpf says that where a map of the program got no descriptor */
+	if (code == -EINVAL && lacks_descriptors())
+		code = -EMFILE;
 	return sf_error_set(error, code, "%s: XDP program: %s%s", netdev->name, sf_strerror(code),
 		code == -EMFILE ? ": raise the limit (ulimit -n 1024)" : "");
 }

@@ -420,7 +420,7 @@ class Errors(Case):
     @unittest.skipUnless(netns.built("xdp"), "no xdp driver in this build")
     def test_descriptors(self):
         """The kernel's word for what lacks, whatever is closed on the way out."""
-        for limit in range(9, 16):
+        for limit in range(8, 20):
             done = self.network("prlimit", f"--nofile={limit}", netns.support.SPANFLOW, "meter",
                                 "--no-sandbox", "-i", "xdp:port", "-o", "none", "--duration",
                                 "0.1", check=False)
