@@ -11,6 +11,7 @@
 #include "cli/report.h"
 #include "metrics/counters.h"
 #include "service/signals.h"
+#include "service/stream.h"
 
 #define COMPLAINTS 10 /* exporters whose refused template is described; all are counted */
 

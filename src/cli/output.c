@@ -86,27 +86,6 @@ unsigned sf_output_width(void)
 	return columns && atoi(columns) > 0 ? (unsigned)atoi(columns) : 80;
 }
 
-static ssize_t write_all(void *cookie, const char *bytes, size_t length)
-{
-	size_t done = 0;
-
-	(void)cookie;
-	while (done < length) {
-		ssize_t n = write(STDOUT_FILENO, bytes + done, length - done);
-
-		if (n > 0)
-			done += (size_t)n;
-		else if (n == 0 || errno != EINTR || sf_signal_hurry(NULL))
-			break;
-	}
-	return (ssize_t)done;
-}
-
-FILE *sf_output_stream(void)
-{
-	return fopencookie(NULL, "w", (cookie_io_functions_t){ .write = write_all });
-}
-
 struct sf_text_options sf_output_text_options(const struct sf_options *options)
 {
 	enum sf_output form = sf_output_form(options);

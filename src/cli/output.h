@@ -18,13 +18,6 @@ const char *sf_output_contradiction(const struct sf_options *options);
 /* Says of each file of -w whose name is that of another format that it is IPFIX; unless --quiet. */
 void sf_output_hint(const struct sf_options *options);
 
-/*
- * A stream to standard output for records; NULL: no memory. Unlike stdout it goes on writing after
- * a signal, so that a signal that ends the run loses no records of a slow reader. fclose() leaves
- * the descriptor open.
- */
-FILE *sf_output_stream(void);
-
 /* Columns of the terminal at standard output; 0: standard output is not a terminal. */
 unsigned sf_output_width(void);
 

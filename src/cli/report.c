@@ -5,54 +5,12 @@
 #include <string.h>
 
 #include "base/value.h"
-#include "cli/loss.h"
 #include "cli/report.h"
 #include "metrics/counters.h"
+#include "metrics/loss.h"
+#include "metrics/sums.h"
 
 #define STRING_MAX (6 * PATH_MAX) /* a path whose characters are all escaped */
-
-void sf_report_capture(const struct sf_report *report, struct sf_capture_stats *sum)
-{
-	struct sf_engine_source source;
-
-	memset(sum, 0, sizeof(*sum));
-	for (unsigned i = 0; sf_engine_source(report->engine, i, &source); i++)
-		sf_capture_stats_add(sum, &source.stats);
-}
-
-bool sf_report_nobody_reads(const struct sf_report *report)
-{
-	struct sf_destination_stats stats;
-	unsigned i = 0;
-
-	for (; sf_exporter_stats(report->exporter, i, &stats); i++)
-		if (!stats.gone)
-			return false;
-	return i > 0;
-}
-
-uint64_t sf_report_lost(const struct sf_report *report)
-{
-	uint64_t sum = report->counters.ledger.lost_records;
-	struct sf_destination_counters counters;
-	struct sf_destination_stats stats;
-
-	for (unsigned i = 0; sf_exporter_stats(report->exporter, i, &stats); i++) {
-		sf_destination_counters_get(&counters, &stats);
-		sum += counters.lost.records;
-	}
-	return sum;
-}
-
-bool sf_report_incomplete(const struct sf_report *report)
-{
-	struct sf_destination_stats stats;
-
-	for (unsigned i = 0; sf_exporter_stats(report->exporter, i, &stats); i++)
-		if (stats.incomplete)
-			return true;
-	return false;
-}
 
 static bool is_collector(const struct sf_destination_stats *stats)
 {
@@ -129,7 +87,7 @@ void sf_report_json(const struct sf_report *report, FILE *stream)
 		.objects[SF_SCOPE_SOURCE] = &sources,
 	};
 
-	sf_report_capture(report, &sources.stats);
+	sf_sources_sum(report->engine, &sources.stats);
 	fputs("{", stream);
 	sf_counters_json(&set, "", stream);
 	sf_ethertypes_json(&report->counters.ledger.non_ip, stream);
@@ -201,7 +159,7 @@ static void text_dropped(const struct sf_report *report, FILE *stream)
 
 	if (!sf_engine_source(report->engine, 0, &source) || !source.live)
 		return;
-	sf_loss_get(report, &loss);
+	sf_loss_get(report->engine, &loss);
 	fputs("dropped  ", stream);
 	sf_loss_dropped(&loss, stream);
 	fputc('\n', stream);
@@ -261,7 +219,7 @@ void sf_report_text(const struct sf_report *report, FILE *stream)
 		.objects[SF_SCOPE_SOURCE] = &sources,
 	};
 
-	sf_report_capture(report, &sources.stats);
+	sf_sources_sum(report->engine, &sources.stats);
 	text_frames(report, &set, stream);
 	if (sources.stats.filtered_kernel)
 		sf_counters_text(&set,

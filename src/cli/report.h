@@ -18,18 +18,6 @@ struct sf_report {
 	const char *ended; /* why the run ended: "eof", "count", "SIGTERM" …; NULL: it goes on */
 };
 
-/* Sum of what the sources saw. */
-void sf_report_capture(const struct sf_report *report, struct sf_capture_stats *sum);
-
-/* Records lost by name, in the ring or at a destination. */
-uint64_t sf_report_lost(const struct sf_report *report);
-
-/* Some file or print lacks something, be it no record. */
-bool sf_report_incomplete(const struct sf_report *report);
-
-/* There are destinations, and their readers have all gone. */
-bool sf_report_nobody_reads(const struct sf_report *report);
-
 /* Prints a JSON string: UTF-8 as it is; control characters and bytes that are not UTF-8 escaped. */
 void sf_report_json_string(FILE *stream, const char *text);
 

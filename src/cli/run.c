@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/run.h"
+#include "metrics/sums.h"
 #include "service/signals.h"
 
 /* Captures that overlap are open at the same time. */
@@ -262,15 +263,15 @@ static bool any_source_failed(const struct sf_run *run)
 static int sum_up(struct sf_run *run)
 {
 	const struct sf_options *options = run->options;
-	struct sf_report report = sf_run_report(run);
+	const struct sf_exporter *exporter = sf_engine_exporter(run->engine);
 	int status = any_source_failed(run) ? SF_EXIT_FAILED : SF_EXIT_OK;
 	struct sf_loss loss;
 
-	sf_loss_get(&report, &loss);
+	sf_loss_get(run->engine, &loss);
 	if (status == SF_EXIT_OK && options->fail_on_loss && sf_loss_any(&loss))
 		status = SF_EXIT_LOSS;
-	else if (sf_report_nobody_reads(&report) || (!run->live && sf_report_lost(&report)) ||
-		 sf_report_incomplete(&report))
+	else if (sf_destinations_gone(exporter) || (!run->live && (loss.ring || loss.delivery)) ||
+		 sf_destinations_incomplete(exporter))
 		status = SF_EXIT_FAILED;
 	if (options->stats == SF_STATS_NONE ||
 		(options->stats == SF_STATS_DEFAULT && options->quiet))

@@ -13,15 +13,15 @@
 
 #include "ask/where.h"
 #include "base/loop.h"
-#include "cli/loss.h"
 #include "cli/plan.h"
-#include "cli/progress.h"
 #include "cli/report.h"
 #include "enrich/enrich.h"
 #include "guard/privileges.h"
+#include "metrics/loss.h"
 #include "metrics/metrics.h"
 #include "options/options.h"
 #include "service/notify.h"
+#include "service/progress.h"
 
 struct sf_run {
 	const struct sf_options *options;

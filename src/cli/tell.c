@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "cli/command.h"
 #include "cli/run.h"
+#include "metrics/sums.h"
 
 #define WAITING_NS SF_NS_PER_S /* a wait at the end that is worth words */
 
@@ -87,11 +88,11 @@ static void tell_monitor(struct sf_run *run)
 }
 
 /* What a live run has lost since the last time, at most once a minute; also with --quiet. */
-static void tell_losses(struct sf_run *run, const struct sf_report *report, int64_t mono)
+static void tell_losses(struct sf_run *run, int64_t mono)
 {
 	char text[1024];
 
-	if (!run->live || !sf_loss_news(&run->losses, report, mono, text, sizeof(text)))
+	if (!run->live || !sf_loss_news(&run->losses, run->engine, mono, text, sizeof(text)))
 		return;
 	sf_progress_clear(&run->progress);
 	sf_complain("%s", text);
@@ -104,11 +105,11 @@ void sf_run_on_counted(void *context, const struct sf_engine_counters *counters,
 	struct sf_report report = sf_run_report(run);
 	struct sf_capture_stats capture;
 
-	sf_report_capture(&report, &capture);
+	sf_sources_sum(run->engine, &capture);
 	tell_monitor(run);
 	tell_status(run, &counters->ledger, &capture, mono);
 	if (!report.ended)
-		tell_losses(run, &report, mono);
+		tell_losses(run, mono);
 	if (!report.ended && sf_progress_due(&run->progress, mono))
 		sf_progress_show(&run->progress, mono, &counters->ledger, &capture);
 	if (asked) {
@@ -216,7 +217,7 @@ void sf_run_tell_where(const struct sf_run *run)
 	time_t seconds = (time_t)(counters->clock / SF_NS_PER_S);
 	struct tm tm;
 
-	sf_report_capture(&report, &capture);
+	sf_sources_sum(run->engine, &capture);
 	if (counters->clock != INT64_MIN && gmtime_r(&seconds, &tm))
 		strftime(when, sizeof(when), ", at packet time %Y-%m-%dT%H:%M:%SZ", &tm);
 	if (!run->live && capture.bytes_total)

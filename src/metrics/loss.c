@@ -2,23 +2,25 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "cli/loss.h"
+#include "metrics/loss.h"
+#include "metrics/sums.h"
 
 #define INTERVAL_NS (60 * SF_NS_PER_S)
 
-void sf_loss_get(const struct sf_report *report, struct sf_loss *loss)
+void sf_loss_get(const struct sf_engine *engine, struct sf_loss *loss)
 {
-	const struct sf_ledger *ledger = &report->counters.ledger;
+	struct sf_engine_counters counters;
 	struct sf_capture_stats capture;
 
-	sf_report_capture(report, &capture);
+	sf_engine_counters(engine, &counters);
+	sf_sources_sum(engine, &capture);
 	*loss = (struct sf_loss){
 		.seen = capture.frames + capture.dropped_kernel + capture.dropped_nic,
 		.kernel = capture.dropped_kernel,
 		.card = capture.dropped_nic,
-		.hand_over = ledger->ignored[SF_IGNORED_handOver],
-		.ring = ledger->lost_records,
-		.delivery = sf_report_lost(report) - ledger->lost_records,
+		.hand_over = counters.ledger.ignored[SF_IGNORED_handOver],
+		.ring = counters.ledger.lost_records,
+		.delivery = sf_destinations_lost(sf_engine_exporter(engine)),
 	};
 }
 
@@ -98,13 +100,13 @@ void sf_loss_text(const struct sf_loss *loss, char *text, size_t size)
 	fclose(stream);
 }
 
-bool sf_loss_news(struct sf_loss_watch *watch, const struct sf_report *report, int64_t mono,
+bool sf_loss_news(struct sf_loss_watch *watch, const struct sf_engine *engine, int64_t mono,
 	char *text, size_t size)
 {
 	struct sf_loss now, news;
 	int used;
 
-	sf_loss_get(report, &now);
+	sf_loss_get(engine, &now);
 	news = since(&now, &watch->told);
 	if (!sf_loss_any(&news)) {
 		watch->told = now;

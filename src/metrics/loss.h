@@ -3,12 +3,12 @@
  * Messages about losses of a run: while it goes on, at most once a minute, and at its end. A loss
  * is a packet or record that should have become part of the output and did not.
  */
-#ifndef SPANFLOW_CLI_LOSS_H
-#define SPANFLOW_CLI_LOSS_H
+#ifndef SPANFLOW_METRICS_LOSS_H
+#define SPANFLOW_METRICS_LOSS_H
 
 #include <stdio.h>
 
-#include "cli/report.h"
+#include <spanflow/engine.h>
 
 /* Counts since the begin of the run, or of a part of it. */
 struct sf_loss {
@@ -27,7 +27,7 @@ struct sf_loss_watch {
 	int64_t next_ns;  /* monotonic: the earliest time of the next message */
 };
 
-void sf_loss_get(const struct sf_report *report, struct sf_loss *loss);
+void sf_loss_get(const struct sf_engine *engine, struct sf_loss *loss);
 
 /* True if anything was lost. */
 bool sf_loss_any(const struct sf_loss *loss);
@@ -36,7 +36,7 @@ bool sf_loss_any(const struct sf_loss *loss);
  * Writes a text about losses since the last text, without a full stop. False: nothing was lost, or
  * the minute is not over.
  */
-bool sf_loss_news(struct sf_loss_watch *watch, const struct sf_report *report, int64_t mono,
+bool sf_loss_news(struct sf_loss_watch *watch, const struct sf_engine *engine, int64_t mono,
 	char *text, size_t size);
 
 /* "dropped 12 of 100138 packets …; lost …": all of it in one line. "" if nothing was lost. */

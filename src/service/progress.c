@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "cli/progress.h"
+#include "service/progress.h"
 
 void sf_progress_init(struct sf_progress *progress, bool wanted, bool records, int64_t mono)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A line on a terminal with the progress of reading files; nothing if there is no terminal. */
-#ifndef SPANFLOW_CLI_PROGRESS_H
-#define SPANFLOW_CLI_PROGRESS_H
+#ifndef SPANFLOW_SERVICE_PROGRESS_H
+#define SPANFLOW_SERVICE_PROGRESS_H
 
 #include <stdbool.h>
 
