@@ -89,6 +89,14 @@ struct sf_page_note {
 	uint64_t count;
 };
 
+/* How rows are added up: reduce.c. All zero: they are not. */
+struct sf_page_level {
+	int64_t bin_ms;   /* flows that begin in the same time of that length */
+	unsigned hosts;   /* with most bytes, which stay as they are; 0: all */
+	unsigned bits[2]; /* of IPv4 and IPv6 networks that the others become */
+	bool no_ports;
+};
+
 struct sf_page {
 	struct sf_page_options options;
 	struct sf_page_row *rows;
@@ -99,7 +107,8 @@ struct sf_page {
 	struct sf_page_host *local;
 	struct sf_page_note *notes;
 	unsigned note_count;
-	unsigned level;   /* how far rows were added up: reduce.c */
+	unsigned level_number; /* 0: rows are as they were added */
+	struct sf_page_level level;
 	uint64_t added;   /* rows */
 	uint64_t unnamed; /* rows whose name did not fit */
 	uint32_t columns; /* OR of the facts that some row has, as SF_KNOWN_… */
@@ -137,8 +146,8 @@ int sf_page_pair(struct sf_page *page);
 /* Adds rows up, further than before, until at most `most` are left. 0 or -ENOMEM. */
 int sf_page_reduce(struct sf_page *page, uint32_t most);
 
-/* In words: what the rows are, "flows of one minute without the client's port"; "" of plain flows. */
-const char *sf_page_level_text(unsigned level);
+/* In words: what a row adds up; "" of plain flows. */
+void sf_page_level_text(const struct sf_page *page, char *text, size_t size);
 
 /* ---- anonymize.c */
 

@@ -15,8 +15,7 @@
  *	sf_page_free(page);
  *
  * A row of the page is one direction of a flow, as in the questions of src/ask. Up to `most_rows` rows
- * are on the page as they are. More rows are added up: first those of the same hosts and services in
- * the same second, then in longer times, at last whole networks; the page says so. Memory is bounded by
+ * are on the page as they are. More rows are added up (reduce.c), and the page says how. Memory is bounded by
  * six times `most_rows`. Calls on one page come from one thread; no clock, no files.
  */
 #ifndef SPANFLOW_REPORT_PAGE_H

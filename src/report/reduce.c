@@ -1,50 +1,104 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Rows are added up until few enough are left. Levels go from fine to coarse: the client's port is
- * left out and times become longer bins; then hosts beyond those with most bytes become networks, and
- * at last all other ports and hosts become one. Sums of bytes, packets and flows never change.
+ * Rows are added up until few enough are left, by levels from fine to coarse. First the client's port is left
+ * out, and flows that began in the same second, 10 seconds, minute ... become one row, as long as the page has
+ * many of such times. Then hosts beyond those with most bytes become networks, then times become longer, then
+ * fewer hosts stay. At last there is one row for each protocol. Sums of bytes, packets and flows never change.
  */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "report/internal.h"
 
-static const struct level {
-	int64_t bin_ms;
-	unsigned hosts;   /* with most bytes, which stay as they are; 0: all */
-	unsigned bits[2]; /* of IPv4 and IPv6 networks that the others become */
-	bool no_ports;
+#define MANY_TIMES  180
+#define LEAST_TIMES 24
+
+static const struct {
+	int64_t ms;
 	const char *text;
-} levels[] = {
-	{ .text = "" },
-	{ 1000, .text = "flows of the same hosts and service that began in the same second" },
-	{ 10000, .text = "flows of the same hosts and service that began in the same 10 seconds" },
-	{ 60000, .text = "flows of the same hosts and service that began in the same minute" },
-	{ 600000, .text = "flows of the same hosts and service that began in the same 10 minutes" },
-	{ 3600000, .text = "flows of the same hosts and service that began in the same hour" },
-	{ 86400000, .text = "flows of the same hosts and service that began on the same day" },
-	{ 3600000, 4000, { 24, 64 },
-		.text = "flows of one service and hour between the 4000 hosts with most bytes and "
-			"networks (/24, /64) of the others" },
-	{ 3600000, 2000, { 16, 48 },
-		.text = "flows of one service and hour between the 2000 hosts with most bytes and "
-			"networks (/16, /48) of the others" },
-	{ 3600000, 1000, { 8, 32 }, true,
-		.text = "flows of one protocol and hour between the 1000 hosts with most bytes and "
-			"networks (/8, /32) of the others" },
-	{ 86400000, 100, { 0, 0 }, true,
-		.text = "flows of one protocol and day between the 100 hosts with most bytes and "
-			"all others" },
-	{ INT64_MAX, 1, { 0, 0 }, true,
-		.text = "all flows of one protocol: there are too many "
-			"different hosts and times for more" },
+} bins[] = { { 1000, "second" }, { 10000, "10 seconds" }, { 60000, "minute" },
+	{ 600000, "10 minutes" }, { 3600000, "hour" }, { 86400000, "day" } };
+
+/* Hosts that stay, bits of the networks that the others become (IPv4, IPv6), and whether ports stay. */
+#define MANY_HOSTS 4 /* levels that come before longer times */
+static const struct sf_page_level coarser[] = {
+	{ .hosts = 8000, .bits = { 24, 64 } },
+	{ .hosts = 4000, .bits = { 24, 64 } },
+	{ .hosts = 2000, .bits = { 16, 48 } },
+	{ .hosts = 1000, .bits = { 16, 48 } },
+	{ .hosts = 500, .bits = { 8, 32 } },
+	{ .hosts = 250, .bits = { 8, 32 } },
+	{ .hosts = 120 },
+	{ .hosts = 60, .no_ports = true },
+	{ .hosts = 30, .no_ports = true },
+	{ .hosts = 10, .no_ports = true },
 };
 
-#define LEVELS (sizeof(levels) / sizeof(levels[0]))
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-const char *sf_page_level_text(unsigned level)
+/* How many of the times are so short that the page has at least `times` of them; 1 at least. */
+static unsigned count_bins(const struct sf_page *page, int64_t times)
 {
-	return levels[level].text;
+	int64_t first = INT64_MAX, last = INT64_MIN;
+	unsigned count = 1;
+
+	for (uint32_t i = 0; i < page->count; i++) {
+		first = page->rows[i].start_ms < first ? page->rows[i].start_ms : first;
+		last = page->rows[i].start_ms > last ? page->rows[i].start_ms : last;
+	}
+	while (count < COUNT(bins) && page->count &&
+		bins[count].ms * times / 2 <= last / 2 - first / 2)
+		count++;
+	return count;
+}
+
+/* The level of a number from 1 on. False: it is the last one. */
+static bool choose_level(struct sf_page *page, unsigned number)
+{
+	unsigned fine = count_bins(page, MANY_TIMES), long_times = count_bins(page, LEAST_TIMES);
+	struct sf_page_level level = { INT64_MAX, 1, { 0, 0 }, true };
+	bool last = number > long_times + COUNT(coarser);
+
+	if (number <= fine) {
+		level = (struct sf_page_level){ .bin_ms = bins[number - 1].ms };
+	} else if (number <= fine + MANY_HOSTS) {
+		level = coarser[number - fine - 1];
+		level.bin_ms = bins[fine - 1].ms;
+	} else if (number <= long_times + MANY_HOSTS) {
+		level = coarser[MANY_HOSTS - 1];
+		level.bin_ms = bins[number - MANY_HOSTS - 1].ms;
+	} else if (!last) {
+		level = coarser[number - long_times - 1];
+		level.bin_ms = bins[long_times - 1].ms;
+	}
+	page->level = level;
+	return !last;
+}
+
+void sf_page_level_text(const struct sf_page *page, char *text, size_t size)
+{
+	const struct sf_page_level *level = &page->level;
+	const char *time = "";
+	int length;
+
+	text[0] = '\0';
+	for (unsigned i = 0; i < COUNT(bins); i++)
+		if (bins[i].ms == level->bin_ms)
+			time = bins[i].text;
+	if (level->bin_ms == INT64_MAX)
+		snprintf(text, size, "all flows of one protocol");
+	if (!level->bin_ms || level->bin_ms == INT64_MAX)
+		return;
+	length = snprintf(text, size, "flows of the same hosts and %s that began in the same %s",
+		level->no_ports ? "protocol" : "service", time);
+	if (level->hosts && level->bits[0])
+		snprintf(text + length, size - (size_t)length,
+			", where hosts beyond the %u with most bytes are networks (/%u, /%u)",
+			level->hosts, level->bits[0], level->bits[1]);
+	else if (level->hosts)
+		snprintf(text + length, size - (size_t)length,
+			", where hosts beyond the %u with most bytes are one", level->hosts);
 }
 
 /* ---------------------------------------------------------------- hosts to networks */
@@ -62,7 +116,7 @@ static int by_bytes(const void *left, const void *right)
 }
 
 static bool network_of(
-	struct sf_page *page, uint32_t number, const struct level *level, uint32_t *network)
+	struct sf_page *page, uint32_t number, const struct sf_page_level *level, uint32_t *network)
 {
 	struct sf_page_host host = *sf_page_host(page, number);
 	unsigned bits = level->bits[host.version == 6];
@@ -80,7 +134,7 @@ static bool network_of(
 }
 
 /* What each host becomes; NULL: no memory. */
-static uint32_t *map_hosts(struct sf_page *page, const struct level *level)
+static uint32_t *map_hosts(struct sf_page *page, const struct sf_page_level *level)
 {
 	uint32_t count = page->hosts.count;
 	struct rank *ranks = malloc((count + 1) * sizeof(*ranks));
@@ -124,7 +178,7 @@ static int merge_traits(struct sf_page *page)
 	return 0;
 }
 
-static int merge_hosts(struct sf_page *page, const struct level *level)
+static int merge_hosts(struct sf_page *page, const struct sf_page_level *level)
 {
 	uint32_t *map = map_hosts(page, level);
 
@@ -146,7 +200,7 @@ static int merge_hosts(struct sf_page *page, const struct level *level)
 
 /* ---------------------------------------------------------------- rows */
 
-static void drop_ports(struct sf_page_row *row, const struct level *level)
+static void drop_ports(struct sf_page_row *row, const struct sf_page_level *level)
 {
 	bool icmp = row->protocol == 1 || row->protocol == 58;
 
@@ -174,7 +228,7 @@ static int64_t bin_of(const struct sf_page_row *row, int64_t bin_ms)
 static int by_sum(const void *left, const void *right, void *context)
 {
 	const struct sf_page_row *a = left, *b = right;
-	const struct level *level = context;
+	const struct sf_page_level *level = context;
 	const uint64_t keys[][2] = {
 		{ (uint64_t)bin_of(a, level->bin_ms), (uint64_t)bin_of(b, level->bin_ms) },
 		{ (uint64_t)a->src << 32 | a->dst, (uint64_t)b->src << 32 | b->dst },
@@ -203,9 +257,9 @@ static void add(struct sf_page_row *sum, const struct sf_page_row *row)
 	sum->flags |= row->flags;
 }
 
-static int add_up(struct sf_page *page, const struct level *level)
+static int add_up(struct sf_page *page, const struct sf_page_level *level)
 {
-	struct level how = *level;
+	struct sf_page_level how = *level;
 	uint32_t count = 0;
 	int code = level->hosts ? merge_hosts(page, level) : 0;
 
@@ -225,11 +279,14 @@ static int add_up(struct sf_page *page, const struct level *level)
 
 int sf_page_reduce(struct sf_page *page, uint32_t most)
 {
+	bool more = true;
 	int code = 0;
 
-	if (page->level)
-		code = add_up(page, &levels[page->level]);
-	while (code == 0 && page->count > most && page->level + 1 < LEVELS)
-		code = add_up(page, &levels[++page->level]);
+	if (page->level_number)
+		code = add_up(page, &page->level);
+	while (code == 0 && page->count > most && more) {
+		more = choose_level(page, ++page->level_number);
+		code = add_up(page, &page->level);
+	}
 	return code;
 }

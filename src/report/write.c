@@ -77,10 +77,14 @@ static const char *title_of(const struct sf_page *page)
 
 void sf_page_describe(const struct sf_page *page, uint32_t hosts, struct sf_page_bytes *out)
 {
+	char sums[256];
+
 	sf_bytes_printf(out, "{\"version\":\"" SPANFLOW_VERSION "\",\"title\":");
 	sf_bytes_json(out, title_of(page));
 	sf_bytes_printf(out, ",\"where\":");
-	sf_bytes_json(out, page->options.where ? page->options.where : "");
+	sf_bytes_json(out, !page->options.where      ? ""
+			   : page->options.anonymize ? "(not shown)"
+						     : page->options.where);
 	sf_bytes_printf(out,
 		",\"made\":%" PRId64 ",\"start\":%" PRId64 ",\"rows\":%" PRIu32
 		",\"hosts\":%" PRIu32 ",\"flows\":%" PRIu64 ",\"unnamed\":%" PRIu64
@@ -88,7 +92,8 @@ void sf_page_describe(const struct sf_page *page, uint32_t hosts, struct sf_page
 		page->options.made_ns / 1000000, page->count ? page->rows[0].start_ms : 0,
 		page->count, hosts, page->added, page->unnamed,
 		page->options.anonymize ? "true" : "false", page->options.refresh);
-	sf_bytes_json(out, sf_page_level_text(page->level));
+	sf_page_level_text(page, sums, sizeof(sums));
+	sf_bytes_json(out, sums);
 	describe_texts(page, out);
 	describe_traits(page, out);
 	describe_notes(page, out);

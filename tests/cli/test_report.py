@@ -85,7 +85,7 @@ class Report(Case):
                 piped.wait()
             self.assertEqual((done.returncode, done.stderr), (0, f"{count} flows\n"))
         done = self.report(folder / "readme.txt", folder / "b.ipfix", self.directory / "none", status=1)
-        self.assertIn("readme.txt: neither an IPFIX file nor a capture", done.stderr)
+        self.assertIn("readme.txt: not an IPFIX file", done.stderr)
         self.assertIn("none: No such file", done.stderr)
         self.assertIn("7 flows", done.stderr)
 
@@ -246,6 +246,13 @@ class Browsing(Case):
                 self.assertGreater(self.colours(tab, chart), 10, (theme, chart))
                 self.assertTrue(tab.evaluate(
                     f"document.getElementById('chart-{chart}').getAttribute('aria-label').length > 20"))
+        tab.call("Emulation.setDeviceMetricsOverride", width=700, height=900, deviceScaleFactor=1, mobile=False)
+        tab.wait("document.querySelector('#chart-links canvas').width < 700")
+        for chart in charts:
+            self.assertGreater(self.colours(tab, chart), 10, (theme, chart))
+        for display in ("none", ""):
+            tab.evaluate(f"new Promise(done => {{ document.querySelector('main').style.display = '{display}'; "
+                         "requestAnimationFrame(() => setTimeout(done, 20)); })")
         tab.evaluate("location.hash = 'links=services'")
         tab.wait("document.querySelector('#links select').value === 'services'")
         self.assertGreater(self.colours(tab, "links"), 10)
@@ -269,6 +276,36 @@ class Browsing(Case):
             self.choose(tab, panel, label)
             self.assertEqual(self.totals(tab), self.shown(path, where))
         self.assertEqual(tab.problems, [])
+
+    def test_both_directions_of_a_biflow(self):
+        """A record of both directions gives two rows, as for the questions of show."""
+        back = [(1, 4, 29305), (2, 4, 29305)]
+        path = self.file("flows.ipfix", ipfix([flow(0) + struct.pack("!II", 900, 5)], FIELDS + back))
+        self.report(path)
+        tab = self.open()
+        self.assertEqual(self.totals(tab), {"bytes": 1200, "packets": 8, "flows": 2})
+        for question, octets in (("src 10.0.0.1", 300), ("src port 443", 900)):
+            self.ask(tab, question)
+            self.assertEqual(self.totals(tab)["bytes"], octets)
+        self.assertIn("tcp/443 https", tab.evaluate("document.getElementById('servers').textContent"))
+
+    def test_for_others_eyes(self):
+        path = self.noteworthy()
+        self.report(path, "--anonymize", "--where", "not host 10.0.0.77")
+        tab = self.open()
+        text = tab.evaluate("document.body.textContent")
+        self.assertIn(" sent 9.00 MB to ", text)
+        for word in ("10.0.0.5", "10.0.0.77", "198.51.100.", "flows.ipfix"):
+            self.assertNotIn(word, text)
+        self.assertEqual(self.totals(tab), self.shown(path))
+
+    def test_networks_of_ones_own(self):
+        path = self.noteworthy()
+        self.report(path, "--local-net", "198.51.100.0/24", "--local-net", "2001:db8::/32")
+        tab = self.open()
+        servers = tab.evaluate("document.getElementById('servers').textContent")
+        self.assertIn("198.51.100.10inside", servers)
+        self.assertIn("10.0.0.2outside", servers)
 
     def test_hosts_are_brushed(self):
         path = self.noteworthy()

@@ -68,8 +68,11 @@ function exfiltration({ pairs, size, all }, hosts) {
   return found;
 }
 
-function beacons({ talks }, { rows, hosts }) {
+// Not among flows that were added up: their times are those of the sums.
+function beacons({ talks }, { rows, hosts, about }) {
   const found = [];
+  if (about.sums)
+    return found;
   for (const { i, starts, flows } of talks.values()) {
     if (starts.length < 8 || flows > starts.length + STARTS_MAX)
       continue;

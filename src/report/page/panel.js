@@ -36,12 +36,18 @@ export class Panel {
   draw(option, summary) {
     if (!this.chart) {
       this.chart = echarts.init(this.box, null, { renderer: 'canvas' });
-      new ResizeObserver(() => this.chart.resize()).observe(this.box);
+      new ResizeObserver(() => this.resize()).observe(this.box);
       this.ready?.(this.chart);
     }
     this.box.setAttribute('aria-label', summary);
     this.chart.setOption({ animation: false, textStyle: { fontFamily: 'inherit' }, ...option }, { notMerge: true });
     this.drawn?.(this.chart);
+  }
+
+  // Not to nothing: ECharts cannot draw a network of hosts without room.
+  resize() {
+    if (this.box.clientWidth && this.box.clientHeight)
+      this.chart.resize();
   }
 
   // Rows of { label, sum, chosen, choose } as a table with buttons.
