@@ -18,9 +18,12 @@
 #define IPFIX       10
 #define HEADER      16
 #define MESSAGE_MAX 65535
-#define BUFFER      (2 * (MESSAGE_MAX + 1)) /* one message in part, and a whole one behind it */
+#define BUFFER      (2 * (MESSAGE_MAX + 1)) /* room for a part of a message and a whole one */
 
-/* An exporter that has gone without a word: seconds of silence, and between the questions after it. */
+/*
+ * Keep-alive of TCP, which notices that an exporter has gone without closing the connection: seconds of
+ * silence before the first probe, and between probes.
+ */
 #define IDLE_S 60
 
 struct sf_inflow {
@@ -55,21 +58,20 @@ static void close_inflow(struct sf_inflow *inflow)
 		inflow->tls->close(inflow->session);
 	close(inflow->watch.fd);
 	free(inflow);
-	if (inflows->waiting)
-		sf_watch_set(inflows->waiting, SF_LOOP_READ);
-	inflows->waiting = NULL;
+	while (inflows->waiting_count)
+		sf_watch_set(inflows->waiting[--inflows->waiting_count], SF_LOOP_READ);
 }
 
 void sf_inflows_fini(struct sf_inflows *inflows)
 {
-	inflows->waiting = NULL;
+	inflows->waiting_count = 0;
 	while (inflows->first)
 		close_inflow(inflows->first);
 }
 
 /*
- * Reads what is there: closing a connection with bytes unread resets it, and the peer might not see the
- * alert of TLS that says why.
+ * Reads and discards what has arrived. Closing a connection with unread bytes resets it, and the peer might
+ * not see the alert of TLS that says why.
  */
 static void drain(struct sf_inflow *inflow)
 {
@@ -86,7 +88,7 @@ static void end(struct sf_inflow *inflow, const char *trouble)
 	close_inflow(inflow);
 }
 
-/* NULL, or why what begins at p is no message. */
+/* Why the bytes at p are not the begin of an IPFIX message; NULL: they are. */
 static const char *is_wrong(const uint8_t *p, size_t length)
 {
 	if (length >= 2 && sf_load_be16(p) != IPFIX)
@@ -123,7 +125,7 @@ static bool hand_on(struct sf_inflow *inflow)
 	return true;
 }
 
-/* As recv(2), but the error is the result. */
+/* Reads from the connection. Returns what recv(2) does, but -errno on failure. */
 static ssize_t read_some(struct sf_inflow *inflow, uint8_t *to, size_t size)
 {
 	ssize_t n;
@@ -251,11 +253,12 @@ int sf_inflows_accept(struct sf_inflows *inflows, struct sf_watch *watch,
 		close(fd);
 		return 0;
 	}
-	/* no descriptor is free: those that wait stay where they are until a connection ends */
-	if ((errno == EMFILE || errno == ENFILE) && inflows->count) {
-		inflows->waiting = watch;
+	/* no descriptor is free: the socket is not watched until a connection ends */
+	if ((errno == EMFILE || errno == ENFILE) && inflows->count &&
+		inflows->waiting_count < SF_INFLOW_SOCKETS) {
+		inflows->waiting[inflows->waiting_count++] = watch;
 		return sf_watch_set(watch, 0);
 	}
-	/* what has happened to one that waited (accept(2)) */
+	/* other errors belong to the connection that was to be accepted: accept(2) */
 	return errno == EBADF || errno == EINVAL || errno == EMFILE || errno == ENFILE ? -errno : 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Connections of exporters (RFC 7011 §10.4): accepts them, cuts their bytes into IPFIX messages and hands
- * these on. Memory is bounded: SF_INFLOW_MAX connections with a buffer each. A connection that carries
- * anything else than IPFIX messages is closed.
+ * Accepts connections of exporters (RFC 7011 §10.4), cuts their bytes into IPFIX messages and hands the
+ * messages on. Memory is bounded: SF_INFLOW_MAX connections with a buffer each. A connection is closed if
+ * its bytes are not IPFIX messages.
  *
  *	sf_inflows_init(&inflows, loop, &owner)
  *	sf_inflows_accept(&inflows, watch, NULL, NULL)	when a listening socket can be read
@@ -19,15 +19,16 @@
 #include "base/loop.h"
 #include "tls/tls.h"
 
-#define SF_INFLOW_MAX 256
+#define SF_INFLOW_MAX     256 /* connections at a time */
+#define SF_INFLOW_SOCKETS 16  /* listening sockets */
 
-/* Whom connections tell; all have the context. */
+/* The functions that connections call. */
 struct sf_inflow_owner {
-	/* Bytes came: called once before the messages in them. */
+	/* Called when bytes have arrived, before the messages in them. */
 	void (*input)(void *context);
-	/* A whole message. False: no further one is wanted. */
+	/* Takes a whole message. False: no further message is wanted. */
 	bool (*message)(void *context, const char *sender, const uint8_t *data, size_t length);
-	/* The connection is over. `trouble`: why, if it did not end between two messages; or NULL. */
+	/* Called at the end of a connection. `trouble`: the fault; NULL: it ended between two messages. */
 	void (*end)(void *context, const char *sender, const char *trouble);
 	void *context;
 };
@@ -39,8 +40,9 @@ struct sf_inflows {
 	struct sf_inflow_owner owner;
 	struct sf_inflow *first;
 	unsigned count;
-	struct sf_watch
-		*waiting;     /* a listening socket that is not watched until a connection ends */
+	/* listening sockets that are not watched until a connection ends and frees a descriptor */
+	struct sf_watch *waiting[SF_INFLOW_SOCKETS];
+	unsigned waiting_count;
 	uint64_t connections; /* accepted */
 	uint64_t refused;     /* closed at once, because there were too many */
 	uint64_t broken;      /* ended by an error, or in the middle of a message */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Datagrams are received in batches (recvmmsg) into one set of buffers, each as long as a datagram
- * can be: 4 MiB, of which only the pages in use are ever touched. What the kernel dropped is asked
- * of the socket itself (SO_MEMINFO) and not read from the datagrams' ancillary data
- * (SO_RXQ_OVFL), which come only with a later datagram and so never tell of the last ones.
+ * Datagrams are received in batches (recvmmsg) into one set of buffers, each as long as the longest
+ * datagram: 4 MiB, of which only pages that are used exist. The number of dropped datagrams is read from the
+ * socket (SO_MEMINFO), not from ancillary data (SO_RXQ_OVFL): these come only with a later datagram, so the
+ * last drops of a run would be missing.
  */
 #include <fcntl.h>
 #include <linux/sock_diag.h>
@@ -40,10 +40,10 @@ static int socket_open(const struct sockaddr *address, socklen_t size, bool stre
 		return -errno;
 	if (address->sa_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
-	/* the kernel adapts the buffer of a connection; connections of the last run may linger */
+	/* the kernel chooses the buffer of a connection; connections of the last run may still end */
 	if (stream)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	/* beyond net.core.rmem_max only with CAP_NET_ADMIN */
+	/* more than net.core.rmem_max needs CAP_NET_ADMIN */
 	else if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)))
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
 	if (bind(fd, address, size) || (stream && listen(fd, SOMAXCONN))) {
@@ -71,7 +71,7 @@ static int listener_open(
 	return 0;
 }
 
-/* All addresses: one socket takes both IPv4 and IPv6, unless this host has no IPv6. */
+/* Opens a socket for all addresses of this host: IPv6 and IPv4, or IPv4 if there is no IPv6. */
 static int open_any(struct sf_listener *listener, const char *port, bool stream)
 {
 	uint16_t number = htons((uint16_t)strtoul(port, NULL, 10));
@@ -84,7 +84,7 @@ static int open_any(struct sf_listener *listener, const char *port, bool stream)
 	return result;
 }
 
-/* With port 0 the sockets of one name get the port that the system chose for the first. */
+/* With port 0, all sockets of a name get the port that the system chose for the first one. */
 static void take_port(struct sockaddr *address, const struct sf_listener *first)
 {
 	in_port_t *port = address->sa_family == AF_INET6
@@ -96,8 +96,8 @@ static void take_port(struct sockaddr *address, const struct sf_listener *first)
 }
 
 /*
- * Every address of a name, but those that this host does not have (as ::1 where IPv6 is switched
- * off). Returns how many were opened, or the system error of the first.
+ * Opens a socket for each address of a name, except addresses that this host does not have, such as ::1 if
+ * IPv6 is switched off. Returns the number of sockets, or the first error.
  */
 static int open_all(
 	struct sf_listener *listeners, unsigned room, const struct addrinfo *infos, bool stream)
@@ -279,7 +279,7 @@ void sf_listen_drops(struct sf_listener *listener)
 	uint32_t info[SK_MEMINFO_VARS] = { 0 };
 	socklen_t size = sizeof(info);
 
-	/* what a listening socket drops is no message */
+	/* a listening socket drops connections, not messages */
 	if (listener->stream || getsockopt(listener->fd, SOL_SOCKET, SO_MEMINFO, info, &size))
 		return;
 	listener->dropped += info[SK_MEMINFO_DROPS] - listener->drops_seen;

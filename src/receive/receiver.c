@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "receive/receiver.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -33,7 +34,7 @@ void sf_receiver_stop(struct sf_receiver *receiver, const char *why)
 		receiver->ended = why;
 }
 
-/* Also between the datagrams of a batch, because a message may be much work. */
+/* Called between the datagrams of a batch too, because a message may be much work. */
 static void look_at_clock(struct sf_receiver *receiver)
 {
 	if (receiver->deadline_ns == INT64_MAX ||
@@ -51,7 +52,7 @@ static void fail(struct sf_receiver *receiver, const char *where, int code)
 	sf_receiver_stop(receiver, "failure");
 }
 
-/* Something was received. */
+/* Called when something was received. */
 static void note_input(void *context)
 {
 	struct sf_receiver *receiver = context;
@@ -83,7 +84,7 @@ static void take_batch(struct sf_receiver *receiver, unsigned count)
 	if (receiver->ended == receiver->ending)
 		receiver->undecoded += count - i;
 	else
-		receiver->datagrams -= count - i; /* nobody wants these */
+		receiver->datagrams -= count - i; /* no further message is wanted */
 }
 
 static void receive(struct sf_watch *watch, unsigned ready)
@@ -129,7 +130,7 @@ static void accept_one(struct sf_watch *watch, unsigned ready)
 	int code;
 
 	(void)ready;
-	/* a run that ends takes what was sent, and nobody new */
+	/* a run that drains accepts no new connection */
 	if (receiver->ending || receiver->ended)
 		return;
 	code = sf_inflows_accept(&receiver->inflows, watch, listener->tls, listener->context);
@@ -165,6 +166,8 @@ static void on_output(struct sf_timer *timer)
 	if (sf_loop_now(timer->loop) - receiver->last_batch_ns > WRITE_OUT_NS)
 		sf_timer_stop(timer);
 }
+
+static_assert(SF_LISTEN_MAX <= SF_INFLOW_SOCKETS, "each listening socket may have to wait");
 
 int sf_receiver_init(struct sf_receiver *receiver, struct sf_loop *loop,
 	const struct sf_receiver_options *options)

@@ -2,6 +2,7 @@
 /* How a collecting process receives, and how its runs end: sockets on loopback and a fake clock. */
 #include <arpa/inet.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
@@ -382,6 +383,38 @@ START_TEST(connections_are_bounded)
 END_TEST
 
 /* What lies in a connection when the run ends is still received. */
+/* Without a free descriptor connections wait, at every listening socket, until one ends. */
+START_TEST(connections_wait_for_a_free_descriptor)
+{
+	struct rlimit limit;
+	int fds[3];
+
+	make_stream();
+	ck_assert_int_eq(sf_receiver_listen(&receiver, "tcp://127.0.0.1:0", &error), 0);
+	fds[0] = connect_to(1);
+	turns(2);
+	ck_assert_uint_eq(receiver.inflows.count, 1);
+	fds[1] = connect_to(1);
+	fds[2] = connect_to(2);
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = (rlim_t)dup(0);
+	close((int)limit.rlim_cur);
+	setrlimit(RLIMIT_NOFILE, &limit);
+	turns(3);
+	ck_assert_uint_eq(receiver.inflows.count, 1);
+	/* nothing is ready, although both sockets have a connection to accept */
+	ck_assert_int_eq(sf_loop_turn(loop, 0), 0);
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	close(fds[0]);
+	turns(3);
+	ck_assert_uint_eq(receiver.inflows.count, 2);
+	ck_assert_uint_eq(receiver.inflows.connections, 3);
+	close(fds[1]);
+	close(fds[2]);
+	fini();
+}
+END_TEST
 START_TEST(end_drains_connections)
 {
 	int fd;
@@ -399,7 +432,8 @@ START_TEST(end_drains_connections)
 END_TEST
 
 CHECK_MAIN("receiver", a_stream_is_cut_into_messages, a_stream_that_breaks_off,
-	connections_are_bounded, end_drains_connections, duration_ends_a_run, silence_ends_a_run,
-	end_drains_the_sockets, draining_is_bounded, duration_is_seen_within_a_batch,
-	run_can_end_between_two_datagrams, output_is_written_when_the_input_pauses,
-	flood_on_one_socket_does_not_starve_another, wrong_urls_are_refused)
+	connections_are_bounded, connections_wait_for_a_free_descriptor, end_drains_connections,
+	duration_ends_a_run, silence_ends_a_run, end_drains_the_sockets, draining_is_bounded,
+	duration_is_seen_within_a_batch, run_can_end_between_two_datagrams,
+	output_is_written_when_the_input_pauses, flood_on_one_socket_does_not_starve_another,
+	wrong_urls_are_refused)
