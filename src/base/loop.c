@@ -357,6 +357,11 @@ void sf_loop_free(struct sf_loop *loop)
 	free(loop);
 }
 
+int sf_loop_fd(const struct sf_loop *loop)
+{
+	return loop->epoll;
+}
+
 int64_t sf_loop_now(const struct sf_loop *loop)
 {
 	return loop->now;

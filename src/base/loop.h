@@ -160,6 +160,9 @@ void sf_timer_remove(struct sf_timer *timer);
 int sf_loop_add_signal(
 	struct sf_loop *loop, int number, void (*call)(void *context, int number), void *context);
 
+/* Readable when a turn would have something to do, apart from timers: for a loop within another one. */
+int sf_loop_fd(const struct sf_loop *loop);
+
 /* The wake-up that other threads and signal handlers send to this loop. */
 struct sf_wakeup *sf_loop_wakeup(struct sf_loop *loop);
 

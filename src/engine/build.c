@@ -4,7 +4,6 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -295,7 +294,7 @@ static int make_worker(
 		.packet_duration_ns = engine->live ? 0 : plan->duration_ns,
 		.ages_when_quiet = engine->live || source->realtime,
 		.cpu = next_cpu(engine),
-		.main_wakeup = &engine->wakeup,
+		.main_wakeup = sf_loop_wakeup(engine->loop),
 		.start_barrier = &engine->start_barrier,
 		.control = engine->threads ? &engine->control : NULL,
 	};
@@ -303,21 +302,6 @@ static int make_worker(
 	if (!worker.kind)
 		return 0;
 	return sf_worker_init(&engine->workers[engine->worker_count++], &worker, error);
-}
-
-/* The descriptor of sf_engine_fd(), and in it what workers write to. 0 or -errno. */
-static int make_wakeup(struct sf_engine *engine)
-{
-	struct epoll_event event = { .events = EPOLLIN };
-	int err = sf_wakeup_init(&engine->wakeup);
-
-	if (err)
-		return err;
-	engine->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (engine->epoll < 0 ||
-		epoll_ctl(engine->epoll, EPOLL_CTL_ADD, engine->wakeup.fd, &event) < 0)
-		return -errno;
-	return 0;
 }
 
 int sf_engine_make_workers(struct sf_engine *engine, struct sf_error *error)
@@ -329,10 +313,9 @@ int sf_engine_make_workers(struct sf_engine *engine, struct sf_error *error)
 	for (unsigned i = 0; i < engine->input_count; i++)
 		count += workers_of(engine, i);
 	engine->threads = engine->live || count > 1;
-	err = make_wakeup(engine);
+	err = sf_loop_new(&engine->loop);
 	if (err)
-		return sf_error_set(
-			error, err, "cannot make what wakes the main thread: %s", sf_strerror(err));
+		return sf_error_set(error, err, "the event loop: %s", sf_strerror(err));
 	engine->mode = engine->live      ? &sf_mode_live
 		       : engine->threads ? &sf_mode_files
 					 : &sf_mode_inline;
@@ -379,9 +362,7 @@ void sf_engine_close(struct sf_engine *engine)
 		sf_input_close(&engine->inputs[i]);
 	}
 	pthread_mutex_destroy(&engine->start_barrier);
-	sf_wakeup_fini(&engine->wakeup);
-	if (engine->epoll >= 0)
-		close(engine->epoll);
+	sf_loop_free(engine->loop);
 	sf_exporter_free(engine->exporter);
 	free(engine->interfaces);
 }

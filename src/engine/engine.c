@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The calls of spanflow/engine.h, and the states of a run. */
 #include <inttypes.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -129,7 +127,6 @@ int sf_engine_new_sized(struct sf_engine **engine, const struct sf_plan *plan, s
 		return sf_error_set(error, -ENOMEM, "out of memory");
 	memset(new, 0, sizeof(*new));
 	pthread_mutex_init(&new->start_barrier, NULL);
-	new->wakeup.fd = new->epoll = -1;
 	new->told_link = UINT32_MAX;
 	new->counters.clock = INT64_MIN;
 	new->counters_read = true;
@@ -260,7 +257,7 @@ static bool step_metering(struct sf_engine *engine, int64_t mono)
 	bool last = engine->threads ? sf_engine_workers_done(engine) : engine->ended != NULL;
 	bool more;
 
-	sf_wakeup_disarm(&engine->wakeup);
+	sf_wakeup_disarm(sf_loop_wakeup(engine->loop));
 	more = (engine->threads || !last) && engine->mode->work(engine, mono);
 	if (!engine->threads && sf_worker_ended(&engine->workers[0]))
 		last = true;
@@ -297,31 +294,31 @@ bool sf_engine_step(struct sf_engine *engine)
 
 int sf_engine_fd(const struct sf_engine *engine)
 {
-	return engine->epoll;
+	return sf_loop_fd(engine->loop);
 }
 
-/* The descriptors of destinations that wait to be writable; they change from round to round. */
+/* The next step serves the destination. */
+static void on_writable(struct sf_watch *watch, unsigned ready)
+{
+	(void)watch;
+	(void)ready;
+}
+
+/*
+ * Watches the destinations that wait to be writable. All are watched anew, because a destination may have
+ * closed its descriptor, and the number may be that of another one by now.
+ */
 static void watch_destinations(struct sf_engine *engine)
 {
 	int fds[SF_DESTINATIONS_TOLD];
 	unsigned count = sf_exporter_descriptors(engine->exporter, fds, SF_DESTINATIONS_TOLD);
 
-	for (unsigned i = 0; i < engine->watched_count; i++) {
-		unsigned k = 0;
-
-		while (k < count && fds[k] != engine->watched[i])
-			k++;
-		/* fails if the descriptor has been closed: then it is not watched any more */
-		if (k == count)
-			epoll_ctl(engine->epoll, EPOLL_CTL_DEL, engine->watched[i], NULL);
-	}
-	for (unsigned k = 0; k < count; k++) {
-		struct epoll_event event = { .events = EPOLLOUT };
-
-		/* fails if it is watched already */
-		epoll_ctl(engine->epoll, EPOLL_CTL_ADD, fds[k], &event);
-		engine->watched[k] = fds[k];
-	}
+	for (unsigned i = 0; i < engine->watched_count; i++)
+		sf_watch_remove(&engine->watched[i]);
+	/* a failure means that the destination is served later, at deliver_ns */
+	for (unsigned i = 0; i < count; i++)
+		sf_loop_add_watch(engine->loop, &engine->watched[i], fds[i], SF_LOOP_WRITE,
+			on_writable, engine);
 	engine->watched_count = count;
 }
 
@@ -338,13 +335,7 @@ int64_t sf_engine_wake_ns(struct sf_engine *engine)
 
 void sf_engine_wait(struct sf_engine *engine)
 {
-	struct pollfd poller = { .fd = engine->epoll, .events = POLLIN };
-	int64_t left = sf_engine_wake_ns(engine) - sf_clock_read(CLOCK_MONOTONIC);
-	const struct timespec timeout = { .tv_sec = left / SF_NS_PER_S,
-		.tv_nsec = left % SF_NS_PER_S };
-
-	if (left > 0)
-		ppoll(&poller, 1, &timeout, NULL);
+	sf_loop_turn(engine->loop, sf_engine_wake_ns(engine));
 }
 
 /* ---------------------------------------------------------------- questions and orders */

@@ -21,6 +21,7 @@
 
 #include <spanflow/engine.h>
 
+#include "base/loop.h"
 #include "base/steer.h"
 #include "engine/input.h"
 #include "engine/worker.h"
@@ -58,16 +59,15 @@ struct sf_engine {
 	unsigned input_count;
 	struct sf_handover *handovers[SF_INPUTS_MAX]; /* between the workers of an input, or NULL */
 	pthread_mutex_t start_barrier;                /* held until all workers have started */
-	struct sf_wakeup wakeup;                      /* wakes the main thread */
+	struct sf_loop *loop;               /* the main thread waits in it; workers wake it */
 	uint32_t steer_key[SF_STEER_WORDS]; /* of exchanges and of the kernel's steering */
 	struct sf_own own;                  /* sessions of our own collectors */
 	struct sf_worker *workers;
 	unsigned worker_count;
-	struct sf_budget budget; /* of all workers */
-	bool live;               /* packets come from interfaces, not files */
-	bool threads;            /* each worker has one */
-	int epoll;               /* what sf_engine_fd() returns: `wakeup` and destinations */
-	int watched[SF_DESTINATIONS_TOLD]; /* descriptors of destinations in `epoll` */
+	struct sf_budget budget;                       /* of all workers */
+	bool live;                                     /* packets come from interfaces, not files */
+	bool threads;                                  /* each worker has one */
+	struct sf_watch watched[SF_DESTINATIONS_TOLD]; /* destinations that wait to be writable */
 	unsigned watched_count;
 
 	enum sf_engine_state state;

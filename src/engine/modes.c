@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* How the main thread of a run spends its time: a row for each kind of run (engine.h). */
-#include <sys/epoll.h>
-
 #include "engine/engine.h"
 #include "engine/records.h"
 
@@ -96,6 +94,7 @@ static bool have_records(const struct sf_engine *engine, unsigned count)
  */
 static int64_t live_wake_ns(struct sf_engine *engine, int64_t mono)
 {
+	enum sf_wakeup_level level = engine->took ? SF_WAKEUP_URGENT : SF_WAKEUP_WORK;
 	int64_t until = engine->ended || engine->asked ? mono + HURRY_NS : engine->next_look;
 
 	if (engine->took && have_records(engine, SF_RECORDS_MANY))
@@ -104,7 +103,9 @@ static int64_t live_wake_ns(struct sf_engine *engine, int64_t mono)
 		until = mono + GATHER_NS;
 	if (until > engine->deliver_ns)
 		until = engine->deliver_ns;
-	sf_wakeup_arm(&engine->wakeup, engine->took ? SF_WAKEUP_URGENT : SF_WAKEUP_WORK);
+	sf_loop_set_level(engine->loop, level);
+	/* here too, because the caller may wait in another loop */
+	sf_wakeup_arm(sf_loop_wakeup(engine->loop), level);
 	return !engine->took && have_records(engine, 1) ? 0 : until;
 }
 

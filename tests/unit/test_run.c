@@ -231,7 +231,6 @@ static struct sf_engine *make(const struct sf_plan *plan)
 	memset(engine, 0, sizeof(*engine));
 	engine->plan = *plan;
 	engine->plan.sources = &made_source;
-	engine->epoll = -1;
 	engine->counters_read = true;
 	engine->hurry.level = sf_signal_hurry;
 	text.stream = stream = fopen("/dev/null", "w");
