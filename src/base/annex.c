@@ -58,6 +58,8 @@ static const struct fact facts_table[] = {
 #define TAIL(member) HEAD(member)
 #define BY(function) 0
 #define FACT(name, form, bytes, merge, source, has, help)                                          \
+	static_assert(SF_FACT_MERGE_##merge != SF_FACT_MERGE_REST || !(has),                       \
+		"every packet has what the rest is of: " #name);                                   \
 	static_assert(SF_FACT_MERGE_##merge == SF_FACT_MERGE_MADE ||                               \
 			      (bytes) == (SF_FACT_MERGE_##merge == SF_FACT_MERGE_SUM ? 8 : (source)), \
 		"bytes of " #name);
@@ -134,6 +136,8 @@ uint8_t sf_annex_op(enum sf_fact_merge merge, unsigned bytes)
 		return (uint8_t)(OP_##rule##_1 + width);
 		MERGES(X)
 #undef X
+	case SF_FACT_MERGE_REST:
+		return (uint8_t)(OP_OR_1 + width);
 	case SF_FACT_MERGE_SUM:
 		return OP_SUM;
 	case SF_FACT_MERGE_LAST:
@@ -158,6 +162,12 @@ static unsigned order_of(const struct fact *fact)
 										    : LATER;
 }
 
+/* Bytes of the value in an entry's side. Behind a rest, the value of the earliest packet is kept. */
+static unsigned bytes_kept(const struct fact *fact)
+{
+	return fact->row.merge == SF_FACT_MERGE_REST ? 2u * fact->row.bytes : fact->row.bytes;
+}
+
 /* The entry's side: wide values first, so that numbers are aligned. */
 static void lay_out_side(struct sf_annex_layout *layout)
 {
@@ -174,7 +184,7 @@ static void lay_out_side(struct sf_annex_layout *layout)
 			if (!is_wanted(layout, i) || facts_table[i].make || unit != width)
 				continue;
 			layout->at[i] = offset;
-			offset = (uint16_t)(offset + bytes);
+			offset = (uint16_t)(offset + bytes_kept(&facts_table[i]));
 		}
 	layout->side_bytes = offset > 8 ? (uint16_t)round_up(offset, 8) : 0;
 	for (unsigned order = 0; order < ORDERS; order++)
@@ -354,6 +364,19 @@ static __attribute__((noinline)) void add_others(const struct sf_annex_layout *l
 	side->has |= (uint16_t)(has & layout->all_has);
 }
 
+/* The earliest packet does not belong to the rest; the one that was it so far does. */
+static void begin_rest(
+	const struct sf_annex_step *step, uint8_t *to, const uint8_t *from, bool first)
+{
+	uint8_t *earliest = to + step->to_bytes;
+
+	if (first)
+		memset(to, 0, step->to_bytes);
+	else
+		merge(step, to, earliest, 0);
+	copy(earliest, from, step->to_bytes);
+}
+
 /* The first packet of its direction, or the earliest one so far. */
 static __attribute__((noinline)) void add_earliest(const struct sf_annex_layout *layout,
 	struct sf_annex_side *side, const struct sf_facts *facts, const uint8_t *annex,
@@ -370,6 +393,8 @@ static __attribute__((noinline)) void add_earliest(const struct sf_annex_layout 
 		if (step->has & ~has) {
 			if (step->merge == SF_FACT_MERGE_FIRST)
 				memset(to, 0, step->to_bytes);
+		} else if (step->merge == SF_FACT_MERGE_REST) {
+			begin_rest(step, to, from, first);
 		} else if (first || step->merge == SF_FACT_MERGE_FIRST || step->has & ~side->has) {
 			begin(step, to, from);
 		} else {

@@ -25,7 +25,8 @@ MESSAGE = re.compile(r',"observationDomainId":\d+,"exportTime":"[^"]*"}')
 # Facts that are gathered on request, beside what tells the flows apart.
 FACTS = "sourceIPv4Address,sourceIPv6Address,sourceTransportPort,destinationTransportPort," \
     "protocolIdentifier,packetDeltaCount,octetDeltaCount," \
-    "minimumIpTotalLength,maximumIpTotalLength,ipTTL"
+    "minimumIpTotalLength,maximumIpTotalLength,ipTTL," \
+    "initialTCPFlags,unionTCPFlags"
 
 # Captures that belong together, and options that show more; the others stand for themselves.
 CASES = {

@@ -169,7 +169,7 @@ static bool merge_fact(
 		if (side_of(packet) != side)
 			continue;
 		has = value_of(packet, fact, &value, &bytes);
-		if (row->merge == SF_FACT_MERGE_FIRST) {
+		if (row->merge == SF_FACT_MERGE_FIRST || row->merge == SF_FACT_MERGE_REST) {
 			/* also of a packet that lacks it */
 			if (!kept || packet->time_ns < kept->time_ns)
 				kept = packet;
@@ -189,6 +189,11 @@ static bool merge_fact(
 			sum |= number(value, bytes);
 		n++;
 	}
+	for (size_t i = 0; row->merge == SF_FACT_MERGE_REST && i < flow->packet_count; i++)
+		if (&flow->packets[i] != kept && side_of(&flow->packets[i]) == side) {
+			value_of(&flow->packets[i], fact, &value, &bytes);
+			sum |= number(value, bytes);
+		}
 	if (!kept || !value_of(kept, fact, &value, &bytes))
 		return false;
 	if (row->merge <= SF_FACT_MERGE_FOUND)

@@ -22,7 +22,7 @@ static uint32_t draw(uint32_t below)
 
 /* ---------------------------------------------------------------- merge rules */
 
-enum { RULES = SF_FACT_MERGE_OR + 1, PACKETS = 40 };
+enum { RULES = SF_FACT_MERGE_REST + 1, PACKETS = 40 };
 
 /*
  * A layout of one fact that no run has: a rule for a value of every packet (in the head, 4 bytes), or for
@@ -35,13 +35,17 @@ static void make_rule(struct sf_annex_layout *layout, uint8_t merge, bool head)
 	memset(layout, 0, sizeof(*layout));
 	layout->steps[0] = (struct sf_annex_step){
 		.merge = merge,
-		.op = sf_annex_op(merge, merge == SF_FACT_MERGE_SUM ? 8 : head ? 4 : 2),
+		.op = sf_annex_op(merge, merge == SF_FACT_MERGE_SUM ? 8
+					 : head                     ? 4
+								    : 2),
 		.head = head,
 		.has = head ? 0 : SF_HAS_MPLS,
 		.from = head ? offsetof(struct sf_facts, octets) : 0,
 		.from_bytes = head ? 4 : 2,
 		.to = 8,
-		.to_bytes = merge == SF_FACT_MERGE_SUM ? 8 : head ? 4 : 2,
+		.to_bytes = merge == SF_FACT_MERGE_SUM ? 8
+			    : head                     ? 4
+						       : 2,
 	};
 	layout->step_count = 1;
 	layout->simple_count = head && merge >= SF_FACT_MERGE_MIN;
@@ -99,6 +103,20 @@ static int64_t expect(
 	return result;
 }
 
+/* The same for REST. */
+static int64_t expect_rest(const struct packet *packets, unsigned count)
+{
+	unsigned earliest = 0;
+	int64_t rest = 0;
+
+	for (unsigned i = 1; i < count; i++)
+		if (packets[i].facts.time_ns < packets[earliest].facts.time_ns)
+			earliest = i;
+	for (unsigned i = 0; i < count; i++)
+		rest |= i == earliest ? 0 : packets[i].facts.octets;
+	return rest;
+}
+
 static void check_rule(uint8_t merge, bool head, unsigned round)
 {
 	_Alignas(8) uint8_t side[16] = { 0 };
@@ -123,7 +141,8 @@ static void check_rule(uint8_t merge, bool head, unsigned round)
 			packet->facts.flags = SF_FACT_MPLS;
 		packet->annex = (uint16_t)draw(65536);
 		sf_annex_add(&layout, side, &packet->facts, (uint8_t *)&packet->annex, order);
-		expected = expect(&layout.steps[0], packets, i + 1);
+		expected = merge == SF_FACT_MERGE_REST ? expect_rest(packets, i + 1)
+						       : expect(&layout.steps[0], packets, i + 1);
 		ck_assert_uint_eq(sf_fact_number(side + 8, layout.steps[0].to_bytes),
 			expected < 0 ? 0 : (uint64_t)expected);
 		ck_assert_uint_eq(((struct sf_annex_side *)(void *)side)->has,
@@ -136,7 +155,9 @@ START_TEST(merge_rules_mean_what_they_say)
 	for (unsigned round = 0; round < 300; round++)
 		for (uint8_t merge = 0; merge < RULES; merge++) {
 			check_rule(merge, true, round);
-			check_rule(merge, false, round);
+			/* a rest is of what all packets have */
+			if (merge != SF_FACT_MERGE_REST)
+				check_rule(merge, false, round);
 		}
 }
 END_TEST
