@@ -2,6 +2,8 @@
 /* facts.def as a table, layouts, and the merge rules. */
 #include "base/annex.h"
 
+#include "base/community_id.h"
+
 const uint8_t sf_fact_nothing[SF_FACT_BYTES_MAX];
 
 /* Merge rules that are the same for numbers of each width. */

@@ -29,6 +29,7 @@ static const struct sf_element enterprise[] = {
 	{ SF_PEN_SPANFLOW, 3, SF_TYPE_STRING, "ingressInterfaceName" },
 	{ SF_PEN_SPANFLOW, 4, SF_TYPE_STRING, "egressInterfaceName" },
 	{ SF_PEN_SPANFLOW, 5, SF_TYPE_U64, "interfaceSpeed" },
+	{ SF_PEN_SPANFLOW, 10, SF_TYPE_STRING, "communityId" },
 };
 /* clang-format on */
 

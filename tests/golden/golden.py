@@ -26,7 +26,7 @@ MESSAGE = re.compile(r',"observationDomainId":\d+,"exportTime":"[^"]*"}')
 FACTS = "sourceIPv4Address,sourceIPv6Address,sourceTransportPort,destinationTransportPort," \
     "protocolIdentifier,packetDeltaCount,octetDeltaCount," \
     "minimumIpTotalLength,maximumIpTotalLength,ipTTL," \
-    "initialTCPFlags,unionTCPFlags"
+    "initialTCPFlags,unionTCPFlags,communityId"
 
 # Captures that belong together, and options that show more; the others stand for themselves.
 CASES = {
@@ -46,6 +46,7 @@ CASES = {
     "tunnel-nested.gre": (["tunnel-nested.pcap"], ["--tunnel", "gre=inner,erspan=outer"]),
     "demo.facts": (["demo.pcap"], ["--biflow", "--fields", FACTS]),
     "tcp-session.facts": (["tcp-session.pcap"], ["--fields", FACTS]),
+    "icmp.facts": (["icmp.pcap"], ["--biflow", "--fields", FACTS]),
     "fragments.facts": (["fragments.pcap"], ["--fields", FACTS]),
     "vlan.no-vlan": (["vlan.pcap"], ["--key", "-vlan"]),
 }

@@ -8,6 +8,7 @@
 
 #include <spanflow/packet.h>
 
+#include "base/community_id.h"
 #include "check_main.h"
 #include "engine/records.h"
 #include "fact_values.h"
@@ -280,6 +281,54 @@ START_TEST(records_take_their_facts_through_a_ring)
 }
 END_TEST
 
+/* The examples of the specification. */
+START_TEST(community_ids_are_those_of_others)
+{
+	static const struct {
+		uint8_t version, protocol;
+		uint8_t addr[2][16];
+		uint16_t port[2];
+		const char *id;
+	} cases[] = {
+		{ 4, 6, { { 128, 232, 110, 120 }, { 66, 35, 250, 204 } }, { 34855, 80 },
+			"1:LQU9qZlK+B5F3KDmev6m5PMibrg=" },
+		{ 4, 17, { { 192, 168, 1, 52 }, { 8, 8, 8, 8 } }, { 54585, 53 },
+			"1:d/FP5EW3wiY1vCndhwleRRKHowQ=" },
+		{ 4, 132, { { 192, 168, 170, 8 }, { 192, 168, 170, 56 } }, { 7, 80 },
+			"1:jQgCxbku+pNGw8WPbEc/TS/uTpQ=" },
+		{ 4, 1, { { 192, 168, 0, 89 }, { 192, 168, 0, 1 } }, { 8 << 8, 0 },
+			"1:X0snYXpgwiv9TZtqg64sgzUn6Dk=" },
+		{ 4, 1, { { 192, 168, 0, 89 }, { 192, 168, 0, 1 } }, { 20 << 8, 20 << 8 },
+			"1:3o2RFccXzUgjl7zDpqmY7yJi8rI=" },
+		{ 6, 58,
+			{ { 0xfe, 0x80, [8] = 0x02, 0x00, 0x86, 0xff, 0xfe, 0x05, 0x80, 0xda },
+				{ 0xfe, 0x80, [8] = 0x02, 0x60, 0x97, 0xff, 0xfe, 0x07, 0x69,
+					0xea } },
+			{ 135 << 8, 136 << 8 }, "1:dGHyGvjMfljg6Bppwm3bg0LO8TY=" },
+		{ 4, 46, { { 10, 1, 24, 4 }, { 10, 1, 12, 1 } }, { 0, 0 },
+			"1:/nQI4Rh/TtY3mf0R2gJFBkVlgS4=" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		/* the answer's sender may have been seen first */
+		for (unsigned turned = 0; turned < 2; turned++) {
+			struct sf_flow flow = { .ip_version = cases[i].version,
+				.protocol = cases[i].protocol };
+			uint8_t value[1 + SF_COMMUNITY_ID_LENGTH];
+
+			for (unsigned d = 0; d < 2; d++) {
+				memcpy(flow.addr[d], cases[i].addr[d ^ turned], 16);
+				flow.port[d] = cases[i].port[d ^ turned];
+			}
+			if (turned && cases[i].port[0] == 20 << 8)
+				continue; /* a message without an answer has one direction */
+			sf_community_id(&flow, value);
+			ck_assert_uint_eq(value[0], SF_COMMUNITY_ID_LENGTH);
+			ck_assert_mem_eq(value + 1, cases[i].id, SF_COMMUNITY_ID_LENGTH);
+		}
+}
+END_TEST
+
 /* The same by the library's names. */
 START_TEST(facts_are_found_by_name)
 {
@@ -306,4 +355,4 @@ END_TEST
 
 CHECK_MAIN("annex", merge_rules_mean_what_they_say, facts_of_any_set_keep_their_values,
 	rare_facts_travel_with_their_packets, records_take_their_facts_through_a_ring,
-	facts_are_found_by_name)
+	community_ids_are_those_of_others, facts_are_found_by_name)
