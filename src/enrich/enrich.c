@@ -71,7 +71,7 @@ static void describe(const struct sf_enrich *enrich, unsigned index,
 	*text = 0;
 	if (source->is_map) {
 		more = sf_ways_wants(&enrich->ways, tables->map) & ~enrich->enricher.wants;
-		snprintf(text, size, "%s: read again: %u interfaces, %u rules%s", source->path,
+		snprintf(text, size, "%s: read again: interfaces: %u, rules: %u%s", source->path,
 			tables->map->interface_count,
 			tables->map->rule_count[SF_MAP_INGRESS] +
 				tables->map->rule_count[SF_MAP_EGRESS] +

@@ -32,9 +32,8 @@ struct sf_enrich_tables {
 /* What becomes of interfaces and directions. Used by who gives records to the exporter only. */
 struct sf_enrich_ways {
 	enum sf_enrich_egress egress;
-	struct sf_lpm *local;     /* own network; NULL: private and unique-local addresses */
-	struct sf_learn *learn;   /* with SF_ENRICH_EGRESS_LEARN */
-	const struct sf_map *map; /* that knows the names of `ports` */
+	struct sf_lpm *local;   /* own network; NULL: private and unique-local addresses */
+	struct sf_learn *learn; /* with SF_ENRICH_EGRESS_LEARN */
 	unsigned (*port)(void *of, unsigned slot, uint32_t *number, const char **name);
 	void *port_of;
 	unsigned port_count;

@@ -190,8 +190,8 @@ static void find_rest(const struct sf_enrich_ways *ways, const struct sf_map *ma
 void sf_ways_fill(struct sf_enrich_ways *ways, struct sf_map *map, const struct sf_flow *flows,
 	unsigned count, struct sf_extra *extra)
 {
-	if (map && map != ways->map) {
-		ways->map = map;
+	if (map && !map->knows_ports) {
+		map->knows_ports = true;
 		for (unsigned i = 0; i < ways->port_count; i++)
 			sf_map_port(map, ways->ports[i].number, ways->ports[i].name);
 	}

@@ -176,6 +176,7 @@ struct sf_session_options {
 	uint64_t template_refresh_messages; /* 0: not by count */
 	uint64_t queue_octets;              /* 0: the limit in the exporter's options */
 	uint64_t extra;                     /* conditions that hold because of the enricher */
+	bool no_extra;                      /* the destination wants nothing of the enricher */
 };
 
 /* The conditions (SF_WHEN_…) that hold for all records of a session, without SF_WHEN_NETWORK. */

@@ -212,7 +212,7 @@ static bool next_named(const struct sf_control *control, unsigned *slot, uint32_
 {
 	const struct sf_enricher *enricher = control->session->destination.shared->options.enricher;
 
-	if (!enricher || !(enricher->gives & SF_EXTRA_INTERFACES))
+	if (!(control->session->when & SF_WHEN_INTERFACES))
 		return false;
 	while (enricher->interface(enricher->context, (*slot)++, info))
 		if (number == UINT32_MAX || info->number == number)

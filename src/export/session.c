@@ -76,7 +76,8 @@ static struct sf_stream *new_stream(struct sf_session *session, uint32_t domain)
 	if (!stream)
 		return NULL;
 	stream->domain = domain;
-	stream->context.extra = session->destination.shared->extra;
+	if (!session->options.no_extra)
+		stream->context.extra = session->destination.shared->extra;
 	if (!sf_session_is_netflow(session)) {
 		/* IPFIX times are absolute */
 		stream->boot_ns = INT64_MIN;

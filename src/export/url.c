@@ -54,6 +54,19 @@ static bool read_biflow(struct sf_url *url, const char *value)
 	return read_switch(value, &url->session.biflow);
 }
 
+/* Without what the enricher gives: the record as it was metered. */
+static bool read_enrich(struct sf_url *url, const char *value)
+{
+	bool on;
+
+	if (!read_switch(value, &on))
+		return false;
+	url->session.no_extra = !on;
+	if (!on)
+		url->session.extra = 0;
+	return true;
+}
+
 static bool read_options(struct sf_url *url, const char *value)
 {
 	return read_switch(value, &url->session.options_data);
@@ -176,6 +189,7 @@ static const struct {
 		TO_IPFIX | TO_NETFLOW9, read_refresh },
 	{ "template-refresh-packets", "a number of messages, 0 for never", TO_IPFIX | TO_NETFLOW9,
 		read_refresh_packets },
+	{ "enrich", "yes or no", TO_COLLECTORS | TO_FILE, read_enrich },
 	{ "options", "yes or no", TO_IPFIX | TO_TCP | TO_NETFLOW9 | TO_FILE, read_options },
 	{ "mtu", "bytes of the largest datagram, 128 to 65535", TO_UDP, read_mtu },
 	{ "source", "an address of this host, also with a port: 192.0.2.1, [2001:db8::1]:5000",

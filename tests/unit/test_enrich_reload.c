@@ -102,7 +102,7 @@ START_TEST(a_damaged_map_keeps_the_old_one)
 	write_text(
 		"map", "ingress 8\ninterface 8 name=eight\ninterface 9 name=nine\negress 9 mpls=1");
 	reload(enrich, text, sizeof(text));
-	ck_assert_ptr_nonnull(strstr(text, "read again: 2 interfaces, 2 rules; conditions with"));
+	ck_assert_ptr_nonnull(strstr(text, "read again: interfaces: 2, rules: 2; conditions with"));
 	enrich_one(enrich, &extra);
 	ck_assert_str_eq(extra.way[0].ingress_name, "eight");
 	write_text("map", "ingress eight");
@@ -117,5 +117,41 @@ START_TEST(a_damaged_map_keeps_the_old_one)
 }
 END_TEST
 
-CHECK_MAIN("enrich_reload", a_damaged_file_keeps_the_old_routes,
+static unsigned lent_port(void *of, unsigned slot, uint32_t *number, const char **name)
+{
+	(void)of;
+	*number = 3;
+	*name = "eth3";
+	return slot < 1;
+}
+
+/* Names of ports are known to each new map, whatever memory it lies in. */
+START_TEST(a_new_map_knows_the_ports)
+{
+	const char *path = write_text("ports", "ingress 7 port=eth3");
+	const struct sf_enricher *enricher;
+	struct sf_flow flow = flow_of(1);
+	struct sf_enrich *enrich;
+	struct sf_extra extra;
+	char text[600];
+
+	flow.half[0].ingress = 3;
+	ck_assert_int_eq(
+		sf_enrich_new(&enrich, &(struct sf_enrich_options){ .map = path }, &error), 0);
+	enricher = sf_enrich_enricher(enrich);
+	enricher->ports(enricher->context, lent_port, NULL);
+	for (unsigned i = 0; i < 8; i++) {
+		enricher->begin(enricher->context, &flow, 1, &extra);
+		enricher->end(enricher->context);
+		ck_assert_uint_eq(extra.way[0].ingress, 7);
+		/* two in a row: the second may lie where the one lay that was used last */
+		reload(enrich, text, sizeof(text));
+		reload(enrich, text, sizeof(text));
+	}
+	sf_enrich_free(enrich);
+	unlink(path);
+}
+END_TEST
+
+CHECK_MAIN("enrich_reload", a_new_map_knows_the_ports, a_damaged_file_keeps_the_old_routes,
 	tables_are_exchanged_while_they_are_read, a_damaged_map_keeps_the_old_one)

@@ -406,6 +406,23 @@ START_TEST(netflow5_tells_interfaces_of_16_bits)
 }
 END_TEST
 
+START_TEST(a_destination_may_want_nothing_of_it)
+{
+	struct sf_flow flow = flow_ipv4(0);
+	struct reader *reader =
+		sent("ipfix://127.0.0.1", ",enrich=no", ALL | SF_EXTRA_INTERFACES, &flow, 1);
+
+	ck_assert(!has_field(flow_record(reader, 0), 0, 16));
+	ck_assert_uint_eq(field(flow_record(reader, 0), 0, 10), 3);
+	ck_assert_uint_eq(field(flow_record(reader, 0), 0, 14), 3);
+	check_interface(reader, 4, "eth2", "eth2", 0);
+	reader_free(reader);
+	reader = sent("netflow5://127.0.0.1", ",enrich=no", ALL, &flow, 1);
+	ck_assert_uint_eq(sf_load_be16(flow_record(reader, 0)->bytes + 40), 0);
+	reader_free(reader);
+}
+END_TEST
+
 /* With a built-in encoder and with one that is not: private addresses are the own network. */
 START_TEST(direction_follows_from_private_addresses)
 {
@@ -434,7 +451,8 @@ START_TEST(direction_follows_from_private_addresses)
 END_TEST
 
 CHECK_MAIN("export_extra", interfaces_are_those_of_the_map, netflow5_tells_interfaces_of_16_bits,
-	direction_follows_from_private_addresses, ipfix_and_netflow9_have_the_fields,
-	ipv6_has_its_own_fields, only_what_is_given_is_in_templates, netflow5_has_places_for_them,
+	a_destination_may_want_nothing_of_it, direction_follows_from_private_addresses,
+	ipfix_and_netflow9_have_the_fields, ipv6_has_its_own_fields,
+	only_what_is_given_is_in_templates, netflow5_has_places_for_them,
 	text_leaves_out_what_is_unknown, records_that_wait_are_enriched_when_they_leave,
 	fields_that_nobody_gives_are_an_error)
