@@ -98,6 +98,9 @@ static int note_all(struct report *report)
 	if (report->where)
 		code = sf_page_note(report->page, "unmatched", "flows that do not meet --where",
 			report->unmatched);
+	if (code == 0 && sf_signal_stop)
+		code = sf_page_note(report->page, "stopped",
+			"reading was ended by a signal: flows are missing", 1);
 	sf_collector_stats(report->collector, &stats);
 	if (code == 0)
 		code = note_collector(report->page, &stats);
@@ -199,16 +202,18 @@ static int make_page(const struct sf_options *options)
 	};
 	struct sf_error error = { 0 };
 	int code = open_report(&report, &error);
-	bool whole = true;
+	bool whole = true, unfinished;
 
 	if (code == 0)
 		whole = sf_gather(
 			report.collector, options->operands.items, options->operands.count, &how);
 	if (code == 0 && (report.failure || note_all(&report)))
 		code = sf_error_set(&error, -ENOMEM, "no memory for the page");
-	if (code == 0)
+	/* a page that is made anew stays whole */
+	unfinished = sf_signal_stop && options->refresh_ns;
+	if (code == 0 && !unfinished)
 		code = write_page(&report, &error);
-	if (code == 0 && !options->quiet)
+	if (code == 0 && !unfinished && !options->quiet)
 		fprintf(stderr, "%" PRIu64 " flows\n", sf_page_rows(report.page));
 	close_report(&report);
 	if (code)

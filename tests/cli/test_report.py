@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The page of `report`: in a headless Chromium, its numbers compared with those of `show`."""
 
+import fcntl
 import json
 import os
 import re
+import select
 import struct
 import subprocess
+import termios
 import unittest
 
 import browser
@@ -52,6 +55,11 @@ def flow(i, start=0, source=0x0A000001, destination=0xC6336401, ports=(1024, 443
     begin = 1_700_000_000_000 + start
     return struct.pack("!QQIIHHBII", begin, begin + duration, source, destination, *ports, protocol,
                        packets, octets + i % 7)
+
+
+def unread(pipe):
+    """Bytes that wait in a pipe."""
+    return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))[0]
 
 
 @unittest.skipIf(NOT_BUILT, f"built without the page: {NOT_BUILT}")
@@ -119,6 +127,20 @@ class Report(Case):
         process.terminate()
         self.assertEqual(self.end(process).status, 0)
         self.assertTrue(self.page.read_text().rstrip().endswith("</html>"))
+
+    def test_a_signal_ends_the_reading(self):
+        """The page has what came until then."""
+        read, write = os.pipe()
+        process = self.start("report", "-", "-o", self.page, stdin=read)
+        os.close(read)
+        os.write(write, 150 * ipfix([flow(i) for i in range(500)], FIELDS))
+        wait_until(lambda: select.select([], [write], [], 0)[1] and not unread(write), "the reading")
+        process.terminate()
+        done = self.end(process)
+        os.close(write)
+        self.assertEqual(done.status, 0, done.stderr)
+        self.assertRegex(done.stderr, r"[1-9]\d+ flows")
+        self.assertTrue(self.page.exists())
 
     def test_nothing_of_the_input_is_on_the_page_in_plain(self):
         named = self.directory / "a<script>b<!--.ipfix"
@@ -196,6 +218,10 @@ class Browsing(Case):
         self.assertEqual(tab.evaluate("location.hash"), "#proto=17")
         self.choose(tab, "protocols", "tcp")
         self.assertEqual(self.totals(tab), self.shown(flows, "proto udp or proto tcp"))
+        tab.evaluate("history.back()")
+        tab.wait("location.hash === '#proto=17'")
+        self.assertEqual(self.totals(tab), self.shown(flows, "proto udp"))
+        self.choose(tab, "protocols", "tcp")
         # a bookmark of it says the same, and so does the table
         again = self.open(tab.evaluate("location.hash"))
         self.assertEqual(self.totals(again), self.totals(tab))

@@ -47,7 +47,7 @@ class Page {
   // Changes parts of the state, and everything that depends on them.
   change(patch) {
     this.state = { ...this.state, page: 0, ...patch };
-    history.replaceState(null, '', `#${fragmentOf(this.state)}`);
+    history.pushState(null, '', `#${fragmentOf(this.state)}`); // so that Back takes a choice back
     this.apply();
   }
 
@@ -110,7 +110,7 @@ async function begin() {
     page.state = stateFromFragment(location.hash);
     page.apply();
   };
-  addEventListener('hashchange', take);
+  addEventListener('popstate', take); // also when a person changes the fragment
   take();
   if (data.about.refresh)
     setTimeout(() => location.reload(), data.about.refresh * 1000);
