@@ -128,7 +128,7 @@ static bool lacks_descriptors(void)
 
 static int program_error(const struct sf_netdev *netdev, int code, struct sf_error *error)
 {
-	/* libbpf says that where a map of the program got no descriptor */
+	/* libbpf returns this error if a map of the program got no descriptor */
 	if (code == -EINVAL && lacks_descriptors())
 		code = -EMFILE;
 	return sf_error_set(error, code, "%s: XDP program: %s%s", netdev->name, sf_strerror(code),

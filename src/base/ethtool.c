@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The ethtool ioctl. Its structures end in arrays whose lengths must be asked for first. So each
- * request is: ask for the size, allocate, ask for the content.
+ * Requests by the ethtool ioctl. Its structures end in arrays of unknown length. So each request asks for
+ * the length, allocates the structure, and asks for the content.
  */
 #include "base/ethtool.h"
 
@@ -64,7 +64,7 @@ union set_features {
 		     SF_ETHTOOL_BLOCKS * sizeof(struct ethtool_set_features_block)];
 };
 
-/* Sets in `on` the bits of those of the named features that are on. 0 or -errno. */
+/* Sets in `on` the bits of the named features, as far as they are on. 0 or -errno. */
 static int features_on(
 	const struct sf_netdev *netdev, const char *const *names, uint32_t on[SF_ETHTOOL_BLOCKS])
 {

@@ -38,7 +38,7 @@ struct sf_loop {
 	} signals[SF_LOOP_SIGNALS];
 	unsigned signal_count;
 	struct sf_watch signal_watch;
-	sigset_t signal_set; /* those of `signals` */
+	sigset_t signal_set; /* the numbers in `signals` */
 	sigset_t mask;       /* of the thread, before the first signal was added */
 };
 
@@ -71,7 +71,7 @@ int sf_loop_add_watch(struct sf_loop *loop, struct sf_watch *watch, int fd, unsi
 	return err;
 }
 
-/* epoll(7) tells a hang-up also to those who ask for nothing: without events the descriptor is not there. */
+/* Without events the descriptor is taken out of epoll, which reports a hang-up whatever is asked for. */
 int sf_watch_set(struct sf_watch *watch, unsigned events)
 {
 	int operation = !events ? EPOLL_CTL_DEL : watch->events ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;

@@ -87,7 +87,7 @@ struct sf_timer {
 
 /* What other threads hand to the thread of the loop, for example through rings. */
 struct sf_inbox {
-	/* Takes a limited amount of what is there. Called after a wake-up, or if `pending` says so. */
+	/* Takes a limited amount. Called after a wake-up, and if `pending` returned true. */
 	void (*take)(void *context);
 	/*
 	 * True if there is something that justifies a wake-up of `level`. Asked before the loop sleeps,
@@ -131,7 +131,7 @@ void sf_loop_stop(struct sf_loop *loop);
  */
 int sf_loop_add_watch(struct sf_loop *loop, struct sf_watch *watch, int fd, unsigned events,
 	void (*call)(struct sf_watch *watch, unsigned ready), void *context);
-/* Watches for other events from now on. With 0 not even a hang-up is told. 0 or -errno. */
+/* Watches for other events from now on; with 0 not even for a hang-up. 0 or -errno. */
 int sf_watch_set(struct sf_watch *watch, unsigned events);
 /* A watch that was not added, or is zeroed, is ignored. */
 void sf_watch_remove(struct sf_watch *watch);
@@ -151,11 +151,12 @@ void sf_timer_stop(struct sf_timer *timer);
 void sf_timer_remove(struct sf_timer *timer);
 
 /*
- * Calls a function for a signal, by signalfd(2). Blocks the signal in the calling thread until the loop is
- * freed; to be called before other threads are started, which then inherit that. Signals that came
- * several times before a turn are told once. A blocked signal interrupts no system call and cannot end the
- * process: a program whose thread may hang in a write keeps handlers for SIGINT and SIGTERM, which send
- * the loop's wake-up (sf_loop_wakeup()). 0, -errno, or -ENOSPC beyond SF_LOOP_SIGNALS.
+ * Calls a function for a signal, by signalfd(2). The signal is blocked in the calling thread until the loop
+ * is freed. Call this before other threads are started, so that they inherit the mask. A signal that came
+ * several times before a turn is reported once. 0, -errno, or -ENOSPC beyond SF_LOOP_SIGNALS.
+ *
+ * A blocked signal interrupts no system call and cannot end the process. A program whose thread may hang in
+ * a write therefore keeps handlers for SIGINT and SIGTERM, which send the loop's wake-up (sf_loop_wakeup()).
  */
 int sf_loop_add_signal(
 	struct sf_loop *loop, int number, void (*call)(void *context, int number), void *context);

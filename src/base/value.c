@@ -290,7 +290,7 @@ static bool may_be_empty(enum sf_type type)
 	       type == SF_TYPE_SUBTEMPLATE_LIST || type == SF_TYPE_SUBTEMPLATE_MULTILIST;
 }
 
-/* Strings, octets, lists, and values whose length does not fit their type. */
+/* Writes strings, octets and lists, and values that have a wrong length for their type as octets. */
 static size_t write_long(enum sf_type type, enum sf_value_form form, const uint8_t *data,
 	size_t length, char *text, size_t size)
 {

@@ -56,7 +56,7 @@ int sf_observe(struct sf_observation *observation, int64_t duration_ns)
 	if (observation->capture->live)
 		sf_timer_set(&observation->end, observation->start_ns + duration_ns);
 	while (!observation->over && result >= 0) {
-		/* the driver sleeps in recv, for a limited time, where there are no packets */
+		/* if there are no packets, the driver sleeps in recv for a limited time */
 		result = ask_queues(observation);
 		if (result >= 0)
 			result = sf_loop_turn(loop, 0);

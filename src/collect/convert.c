@@ -386,7 +386,7 @@ static void field_make_absolute(struct sf_collect_template *template,
 	field->data = scratch;
 }
 
-/* The time a step reads; false: it cannot be told from this field alone. */
+/* Reads the time of a step. False: this field alone does not give the time. */
 static bool time_read(struct sf_collect_message *message, struct sf_collect_template *template,
 	const struct sf_collect_step *step, const struct row *row, struct sf_collect_notes *notes,
 	int64_t *ns)
