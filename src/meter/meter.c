@@ -31,7 +31,8 @@ struct sf_meter {
 	struct sf_table *table;
 	uint32_t key;
 	bool per_packet;
-	bool demanding; /* facts on request, another key, or packets to leave out: no fast path */
+	bool demanding; /* another key, or packets to leave out: no fast path */
+	bool tails;     /* facts on request that are not in the head */
 	sf_parse_run *run;
 	struct sf_tunnels tunnels;
 	struct sf_parsed parsed;  /* without the counters of `dedup` */
@@ -126,7 +127,8 @@ static int new_meter(
 	meter->dedup_mode = options->dedup;
 	sf_annex_layout_init(&layout, options->facts);
 	/* facts of the head need nothing of the parser that it does not do anyway */
-	meter->demanding = layout.packet_bytes || meter->own || meter->key != SF_KEY_DEFAULT ||
+	meter->tails = layout.packet_bytes != 0;
+	meter->demanding = meter->own || meter->key != SF_KEY_DEFAULT ||
 			   meter->dedup_mode != SF_DEDUP_OFF || meter->tunnels.udp;
 	if (meter->dedup_mode != SF_DEDUP_OFF)
 		status = open_dedup(meter, options->dedup_window_ns, error);
@@ -315,6 +317,26 @@ static unsigned parse_plain(struct sf_meter *meter, const struct sf_packet *pack
 	return (unsigned)(out - facts);
 }
 
+/* The same with annexes: the parser stores the tail, too, and what is wanted of it is packed. */
+static unsigned parse_plain_tails(struct sf_meter *meter, const struct sf_packet *packets,
+	unsigned count, const struct sf_observation_point *point, struct sf_facts_array array)
+{
+	const struct sf_annex_layout *layout = sf_table_layout(meter->table);
+	const uint16_t scope = point->id, interface_base = point->interface_base;
+	struct sf_facts *out = array.facts;
+
+	for (const struct sf_packet *packet = packets; packet < packets + count; packet++) {
+		if ((sf_unlikely(!sf_parse_plain(packet, out, scope, interface_base, true)) ||
+			    may_be_mirrored(out)) &&
+			!parse_other(meter, packet, out, point))
+			continue;
+		sf_annex_pack(
+			layout, out, sf_annex_at(layout, array, (unsigned)(out - array.facts)));
+		out++;
+	}
+	return (unsigned)(out - array.facts);
+}
+
 static unsigned parse_any(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
 	const int64_t *clock, const struct sf_observation_point *point, struct sf_facts_array array)
 {
@@ -348,9 +370,11 @@ unsigned sf_meter_parse(struct sf_meter *meter, const struct sf_packet *packets,
 	const int64_t *clock, const struct sf_observation_point *point, struct sf_facts_array array)
 {
 	meter->parsed.frames += count;
-	if (sf_likely(is_plain(meter, packets, count, clock)))
-		return parse_plain(meter, packets, count, point, array.facts);
-	return parse_any(meter, packets, count, clock, point, array);
+	if (sf_unlikely(!is_plain(meter, packets, count, clock)))
+		return parse_any(meter, packets, count, clock, point, array);
+	if (sf_unlikely(meter->tails))
+		return parse_plain_tails(meter, packets, count, point, array);
+	return parse_plain(meter, packets, count, point, array.facts);
 }
 
 const struct sf_annex_layout *sf_meter_layout(const struct sf_meter *meter)
@@ -404,8 +428,10 @@ void sf_meter_batch(struct sf_meter *meter, const struct sf_packet *packets, uns
 		unsigned parsed;
 
 		part = count - i < SF_METER_PART ? count - i : SF_METER_PART;
-		if (sf_likely(plain))
+		if (sf_likely(plain && !meter->tails))
 			parsed = parse_plain(meter, packets + i, part, point, room.facts);
+		else if (plain)
+			parsed = parse_plain_tails(meter, packets + i, part, point, room);
 		else
 			parsed = parse_any(
 				meter, packets + i, part, clock ? clock + i : NULL, point, room);
