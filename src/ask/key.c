@@ -91,6 +91,7 @@ int64_t sf_texts_number(struct sf_groups *groups, const uint8_t *bytes, size_t l
 	if (!texts->items[texts->count].bytes)
 		return -1;
 	memcpy(texts->items[texts->count].bytes, bytes, length);
+	texts->items[texts->count].bytes[length] = '\0';
 	texts->index[at] = (uint32_t)texts->count + 1;
 	return (int64_t)texts->count++;
 }

@@ -45,7 +45,8 @@ static inline bool sf_local_stays(const uint8_t *address, bool ipv6)
 static sf_always_inline uint8_t sf_local_direction(
 	const uint8_t *from, const uint8_t *to, bool ipv6)
 {
-	return sf_local_is_private(from, ipv6) & !sf_local_is_inside(to, ipv6);
+	return (uint8_t)((unsigned)sf_local_is_private(from, ipv6) &
+			 (unsigned)!sf_local_is_inside(to, ipv6));
 }
 
 #endif

@@ -164,10 +164,6 @@ struct sf_collect_message {
 	uint64_t base; /* octet offset of `start` in its file, for error texts */
 	struct sf_error *error;
 	struct sf_collected out;
-	union {
-		struct sf_annex annex; /* of out.flow */
-		uint8_t annex_bytes[SF_COLLECT_ANNEX];
-	};
 	uint32_t uptime_ms;   /* uptime of the exporter at the time uptime_at_ns */
 	int64_t uptime_at_ns; /* from the header (v5, v9) or element 160 (IPFIX) */
 	bool uptime_valid;    /* both are known */
@@ -181,6 +177,10 @@ struct sf_collect_message {
 	size_t empty_left;               /* fields of length 0 that may still be handed over */
 	struct sf_field_value origin[2]; /* address of the exporter, observation domain */
 	uint8_t address[16], domain[4];  /* values of `origin` */
+	union {                          /* last: an annex has no fixed size */
+		struct sf_annex annex;   /* of out.flow */
+		uint8_t annex_bytes[SF_COLLECT_ANNEX];
+	};
 };
 
 struct sf_collector {
