@@ -3,6 +3,7 @@
 #ifndef SPANFLOW_REPORT_INTERNAL_H
 #define SPANFLOW_REPORT_INTERNAL_H
 
+#include "ask/field.h"
 #include "base/hash.h"
 #include "report/page.h"
 
@@ -97,6 +98,20 @@ struct sf_page_level {
 	bool no_ports;
 };
 
+/* Facts that are read as questions read them (src/ask): those that a flow has no member for. */
+enum sf_page_field {
+	SF_PAGE_TLS_NAME,
+	SF_PAGE_DNS_NAME,
+	SF_PAGE_HTTP_HOST,
+	SF_PAGE_APP,
+	SF_PAGE_EXPORTER,
+	SF_PAGE_SRC_COUNTRY,
+	SF_PAGE_DST_COUNTRY,
+	SF_PAGE_SRC_AS,
+	SF_PAGE_DST_AS,
+	SF_PAGE_FIELDS
+};
+
 struct sf_page {
 	struct sf_page_options options;
 	struct sf_page_row *rows;
@@ -113,8 +128,8 @@ struct sf_page {
 	uint64_t unnamed; /* rows whose name did not fit */
 	uint32_t columns; /* OR of the facts that some row has, as SF_KNOWN_… */
 	struct sf_hash_key key;
-	/* elements of this build's registry; NULL: none */
-	const struct sf_element *names[6], *countries[2], *as[2], *exporters[2], *app;
+	struct sf_ask_field fields[SF_PAGE_FIELDS];
+	bool has_field[SF_PAGE_FIELDS];
 };
 
 /* page.c: the number of a host; false: no memory. */

@@ -97,21 +97,16 @@ static int take_networks(struct sf_page *page, struct sf_error *error)
 
 /* ---------------------------------------------------------------- new and free */
 
-/* Some elements of names are not known to every build. */
-static void find_elements(struct sf_page *page)
+/* A build that knows no element for a field leaves it out. */
+static void find_fields(struct sf_page *page)
 {
-	static const char *const names[] = { "tlsServerName", "tlsSni", "dnsQueryName", "dnsName",
-		"dnsQName", "httpRequestHost" };
+	static const char *const names[SF_PAGE_FIELDS] = { "sni", "dns", "http-host", "app",
+		"exporter", "srccountry", "dstcountry", "srcas", "dstas" };
+	struct sf_error unknown;
 
-	for (unsigned i = 0; i < 6; i++)
-		page->names[i] = sf_element_find_name(names[i]);
-	page->countries[0] = sf_element_find_name("sourceCountry");
-	page->countries[1] = sf_element_find_name("destinationCountry");
-	page->as[0] = sf_element_find_name("bgpSourceAsNumber");
-	page->as[1] = sf_element_find_name("bgpDestinationAsNumber");
-	page->exporters[0] = sf_element_find_name("exporterIPv4Address");
-	page->exporters[1] = sf_element_find_name("exporterIPv6Address");
-	page->app = sf_element_find_name("applicationName");
+	for (unsigned i = 0; i < SF_PAGE_FIELDS; i++)
+		page->has_field[i] = sf_ask_field_find(&page->fields[i], names[i], SF_ASK_UNIFLOW,
+					     &unknown) == 0;
 }
 
 static int64_t intern_text(struct sf_page *page, const char *text, size_t length)
@@ -141,7 +136,7 @@ int sf_page_new(
 	sf_intern_init(&page->hosts, sizeof(struct sf_page_host), &page->key);
 	sf_intern_init(&page->traits, sizeof(struct sf_page_traits), &page->key);
 	sf_intern_init(&page->texts, sizeof(struct sf_page_text), &page->key);
-	find_elements(page);
+	find_fields(page);
 	if (code)
 		sf_error_set(error, code, "no random numbers: %s", sf_strerror(code));
 	else if (intern_text(page, "", 0) < 0) /* number 0 */
@@ -217,13 +212,10 @@ static bool host_of(
 	return sf_page_find_host(page, &host, number);
 }
 
-static const struct sf_field_value *field_of(
-	const struct sf_collected *record, const struct sf_element *element)
+static bool read_field(const struct sf_page *page, enum sf_page_field field,
+	const struct sf_ask_row *row, struct sf_ask_value *value)
 {
-	for (unsigned i = 0; element && i < record->field_count; i++)
-		if (record->fields[i].id == element->id && record->fields[i].pen == element->pen)
-			return &record->fields[i];
-	return NULL;
+	return page->has_field[field] && sf_ask_read(&page->fields[field], row, value);
 }
 
 /* The number of a text; of a new one when there are too many, that of "" . */
@@ -236,50 +228,52 @@ static int64_t text_of(struct sf_page *page, const char *text, size_t length)
 	return intern_text(page, text, strnlen(text, length));
 }
 
-static int64_t field_text(struct sf_page *page, const struct sf_field_value *field)
+static int64_t field_text(
+	struct sf_page *page, enum sf_page_field field, const struct sf_ask_row *row)
 {
-	return field && field->length ? text_of(page, (const char *)field->data, field->length) : 0;
+	struct sf_ask_value value;
+
+	if (!read_field(page, field, row, &value) || !value.length)
+		return 0;
+	return text_of(page, (const char *)value.bytes, value.length);
 }
 
-/* Country and AS number of a host, if the record has them for that side. */
+/* Country and AS number of a host, if the record has them. `side`: 0 of the sender. */
 static void take_place(
-	struct sf_page *page, const struct sf_collected *record, unsigned side, uint32_t host)
+	struct sf_page *page, const struct sf_ask_row *row, unsigned side, uint32_t host)
 {
-	const struct sf_field_value *country = field_of(record, page->countries[side]);
-	const struct sf_field_value *as = field_of(record, page->as[side]);
 	struct sf_page_facts *facts = &page->facts[host];
+	struct sf_ask_value value;
 
-	if (country && country->length >= 2 && country->data[0] >= 'A' && country->data[0] <= 'Z')
-		memcpy(facts->country, country->data, 2);
-	if (as && as->length && as->length <= 4) {
-		uint64_t number = 0;
-
-		for (unsigned i = 0; i < as->length; i++)
-			number = number << 8 | as->data[i];
-		facts->as = number + 1;
-	}
+	if (read_field(page, SF_PAGE_SRC_COUNTRY + side, row, &value) && value.length >= 2 &&
+		value.bytes[0] >= 'A' && value.bytes[0] <= 'Z')
+		memcpy(facts->country, value.bytes, 2);
+	if (read_field(page, SF_PAGE_SRC_AS + side, row, &value))
+		facts->as = (uint32_t)value.number + UINT64_C(1);
 }
 
 /* ---------------------------------------------------------------- rows */
 
-/* The address of the exporter that the record names, or where the record came from. */
-static int64_t exporter_of(struct sf_page *page, const struct sf_collected *record)
+/* The address of the exporter, or where the record came from. */
+static int64_t exporter_of(struct sf_page *page, const struct sf_ask_row *row)
 {
 	char text[SF_VALUE_MAX];
+	struct sf_ask_value value;
 
-	for (unsigned i = 0; i < 2; i++) {
-		const struct sf_field_value *field = field_of(record, page->exporters[i]);
-
-		if (field)
-			return text_of(page, text, sf_field_text(field, text, sizeof(text)));
-	}
-	return text_of(page, record->exporter, strlen(record->exporter));
+	if (!read_field(page, SF_PAGE_EXPORTER, row, &value))
+		return 0;
+	if (!value.number) /* not an address */
+		return text_of(page, (const char *)value.bytes, value.length);
+	return text_of(page, text,
+		sf_value_write(value.length == 4 ? SF_TYPE_IPV4 : SF_TYPE_IPV6, SF_VALUE_TEXT,
+			value.bytes, value.length, text, sizeof(text)));
 }
 
-static int64_t traits_of(
-	struct sf_page *page, const struct sf_collected *record, unsigned d, unsigned kind)
+static int64_t traits_of(struct sf_page *page, const struct sf_ask_row *row, unsigned kind)
 {
-	const struct sf_flow *flow = &record->flow;
+	const struct sf_collected *record = row->record;
+	const struct sf_flow *flow = row->flow;
+	unsigned d = row->d;
 	uint32_t known = known_of(record, d) & ~SF_PAGE_KNOWN_DPORT;
 	struct sf_page_traits traits = {
 		.known = known | (known_of(record, !d) & SF_KNOWN_PORT ? SF_PAGE_KNOWN_DPORT : 0),
@@ -294,8 +288,8 @@ static int64_t traits_of(
 		.has = (uint8_t)(flow->has & (SF_HAS_VLAN | SF_HAS_CVLAN)),
 		.kind = (uint8_t)kind,
 	};
-	int64_t exporter = exporter_of(page, record);
-	int64_t app = field_text(page, field_of(record, page->app));
+	int64_t exporter = exporter_of(page, row);
+	int64_t app = field_text(page, SF_PAGE_APP, row);
 
 	if (exporter < 0 || app < 0)
 		return -1;
@@ -305,15 +299,14 @@ static int64_t traits_of(
 }
 
 /* The first name that the record has, and of what kind it is (struct sf_page_traits). */
-static int64_t name_of(struct sf_page *page, const struct sf_collected *record, unsigned *kind)
+static int64_t name_of(struct sf_page *page, const struct sf_ask_row *row, unsigned *kind)
 {
-	static const uint8_t kinds[] = { 1, 1, 2, 2, 2, 3 };
 	int64_t name = 0;
 
 	*kind = 0;
-	for (unsigned i = 0; i < 6 && name == 0; i++) {
-		name = field_text(page, field_of(record, page->names[i]));
-		*kind = name > 0 ? kinds[i] : 0;
+	for (unsigned i = 0; i < 3 && name == 0; i++) {
+		name = field_text(page, SF_PAGE_TLS_NAME + i, row);
+		*kind = name > 0 ? i + 1 : 0;
 	}
 	return name;
 }
@@ -363,10 +356,11 @@ static void fill_row(struct sf_page_row *row, const struct sf_flow *flow, unsign
 
 static int add_row(struct sf_page *page, const struct sf_collected *record, unsigned d)
 {
+	const struct sf_ask_row asked = { &record->flow, record, d };
 	struct sf_page_row *row = new_row(page);
 	unsigned kind;
-	int64_t name = name_of(page, record, &kind);
-	int64_t traits = traits_of(page, record, d, kind);
+	int64_t name = name_of(page, &asked, &kind);
+	int64_t traits = traits_of(page, &asked, kind);
 
 	if (!row || traits < 0 || name < 0 || !host_of(page, record, d, &row->src) ||
 		!host_of(page, record, !d, &row->dst))
@@ -374,8 +368,8 @@ static int add_row(struct sf_page *page, const struct sf_collected *record, unsi
 	fill_row(row, &record->flow, d, traits, name);
 	page->facts[row->src].bytes += row->bytes;
 	page->facts[row->dst].bytes += row->bytes;
-	take_place(page, record, d, row->src);
-	take_place(page, record, !d, row->dst);
+	take_place(page, &asked, 0, row->src);
+	take_place(page, &asked, 1, row->dst);
 	page->count++;
 	page->added++;
 	return 0;
