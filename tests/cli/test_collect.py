@@ -158,6 +158,15 @@ class Show(Case):
         self.assertEqual(done.status, 1)
         self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
         self.assertIn("missing.ipfix: No such file", done.stderr)
+        # neither a header nor an empty file, which would look like an answer
+        self.assertEqual(done.stdout, "")
+        empty = self.directory / "empty.ipfix"
+        done = self.run_plain("show", self.directory / "missing.ipfix", self.directory / "nor-this",
+                              "-w", empty)
+        self.assertEqual((done.status, done.stderr.count("No such file")), (1, 2), done.stderr)
+        self.assertFalse(empty.exists())
+        done = self.run_plain("show", self.directory / "missing.ipfix", self.file("b.ipfix", WHOLE))
+        self.assertEqual((done.status, done.stdout.count("192.0.2.1")), (1, 1))
         done = self.run_plain("show", "--stats", "json", self.directory / "missing.ipfix")
         self.assertIn('"ended":"eof"', done.stderr)
         done = self.run_plain("show", self.file("a.ipfix", WHOLE))
