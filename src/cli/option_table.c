@@ -7,6 +7,7 @@
 #include <spanflow/tunnel.h>
 
 #include "enrich/enrich.h"
+#include "base/url_option.h"
 #include "options/options.h"
 
 #define AT(member) offsetof(struct sf_options, member)
@@ -364,11 +365,13 @@ const struct sf_option sf_option_table[] = {
 			"--interface-map comes first." },
 
 	{ EXPORT, 'e', "export", SF_OPTION_STRINGS, AT(collectors), SF_METER, "COLLECTOR",
+		.url_options = SF_URL_TO_COLLECTORS | SF_URL_TO_TLS,
 		.help = "Send records to a collector: ipfix://host:4739 (UDP), tcp://host:4739 "
 			"(IPFIX over TCP), tls://host:4740 (over TLS), netflow9://host:2055 or "
 			"netflow5://host:2055. Options "
 			"follow after commas: ipfix://[::1]:4739,biflow=yes,rate=50000." },
 	{ EXPORT, 'w', "write", SF_OPTION_STRINGS, AT(write), SF_METER, "FILE",
+		.url_options = SF_URL_TO_FILE,
 		.help = "Write records to an IPFIX file (RFC 5655); - is standard output." },
 	{ EXPORT, 'w', "write", SF_OPTION_STRINGS, AT(write), SF_SHOW | SF_QUESTION | SF_COLLECT,
 		"FILE",

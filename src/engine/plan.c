@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/url_option.h"
 #include "engine/plan.h"
 
 /* X(member, kind, part, change): all members, in their order. */
@@ -247,14 +248,13 @@ static bool same_target(const struct sf_plan_destination *a, const struct sf_pla
 	       (a->sink.put == b->sink.put && a->sink.context == b->sink.context);
 }
 
-bool sf_plan_option_adjusts(const char *name, size_t length)
+/* An option that the table does not know is an error when the destination is opened. */
+static bool can_adjust(const char *name, size_t length)
 {
-	static const char *const adjustable[] = { "rate", "template-refresh",
-		"template-refresh-packets", "queue", "options", "retry" };
-
-	for (unsigned i = 0; i < sizeof(adjustable) / sizeof(adjustable[0]); i++)
-		if (strlen(adjustable[i]) == length && memcmp(adjustable[i], name, length) == 0)
-			return true;
+	for (unsigned i = 0; i < SF_URL_OPTIONS; i++)
+		if (strlen(sf_url_options[i].name) == length &&
+			memcmp(sf_url_options[i].name, name, length) == 0)
+			return sf_url_options[i].adjusts;
 	return false;
 }
 
@@ -289,7 +289,7 @@ static enum sf_plan_change compare_options(
 		if (values[0] && values[1] && sizes[0] == sizes[1] &&
 			memcmp(values[0], values[1], sizes[0]) == 0)
 			continue;
-		needed = sf_plan_option_adjusts(item, length) ? SF_PLAN_ADJUST : SF_PLAN_RESTART;
+		needed = can_adjust(item, length) ? SF_PLAN_ADJUST : SF_PLAN_RESTART;
 		if (needed > change) {
 			change = needed;
 			*member = item;

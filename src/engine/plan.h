@@ -32,7 +32,4 @@ struct sf_plan_row {
 
 extern const struct sf_plan_row sf_plan_rows[], sf_plan_source_rows[], sf_plan_destination_rows[];
 
-/* The options of a URL or path: the same names as those of --export and --write. True: can change while it runs. */
-bool sf_plan_option_adjusts(const char *name, size_t length);
-
 #endif

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/scaled.h"
+#include "base/url_option.h"
 #include "export/message.h"
 
 /*
@@ -20,17 +21,6 @@
 
 #define DEFAULT_REFRESH_NS       (60 * INT64_C(1000000000))
 #define DEFAULT_REFRESH_MESSAGES 1000
-
-enum applies {
-	TO_IPFIX = 1,
-	TO_NETFLOW9 = 2,
-	TO_NETFLOW5 = 4,
-	TO_FILE = 8,
-	TO_TCP = 16, /* IPFIX over a connection */
-	TO_TLS = 32,
-	TO_UDP = TO_IPFIX | TO_NETFLOW9 | TO_NETFLOW5,
-	TO_COLLECTORS = TO_UDP | TO_TCP,
-};
 
 static bool read_switch(const char *value, bool *on)
 {
@@ -176,42 +166,11 @@ static bool read_fields(struct sf_url *url, const char *value)
 	return *value != 0;
 }
 
-static const struct {
-	const char *name;
-	const char *allowed;
-	unsigned applies;
-	bool (*read)(struct sf_url *url, const char *value);
-} options[] = {
-	{ "biflow", "yes or no", TO_IPFIX | TO_TCP | TO_FILE, read_biflow },
-	{ "rate", "records per second such as 50000 or 50k, 0 for unlimited", TO_COLLECTORS,
-		read_rate },
-	{ "template-refresh", "a time up to one day such as 60s or 10m, 0 for never",
-		TO_IPFIX | TO_NETFLOW9, read_refresh },
-	{ "template-refresh-packets", "a number of messages, 0 for never", TO_IPFIX | TO_NETFLOW9,
-		read_refresh_packets },
-	{ "enrich", "yes or no", TO_COLLECTORS | TO_FILE, read_enrich },
-	{ "options", "yes or no", TO_IPFIX | TO_TCP | TO_NETFLOW9 | TO_FILE, read_options },
-	{ "mtu", "bytes of the largest datagram, 128 to 65535", TO_UDP, read_mtu },
-	{ "source", "an address of this host, also with a port: 192.0.2.1, [2001:db8::1]:5000",
-		TO_COLLECTORS, read_source },
-	{ "dscp", "0 to 63, the class of all packets to the collector", TO_COLLECTORS, read_dscp },
-	{ "retry", "the shortest time between two attempts to connect, 100ms to one day", TO_TCP,
-		read_retry },
-	{ "ca", "a file of CA certificates, PEM", TO_TLS, read_ca },
-	{ "cert", "the file of this exporter's certificate, PEM", TO_TLS, read_cert },
-	{ "key", "the file of its key, PEM", TO_TLS, read_key },
-	{ "name", "names that the collector's certificate may have, with + between them", TO_TLS,
-		read_name },
-	{ "queue", "bytes of records that may wait, 64 KiB to 64 GiB, such as 100M",
-		TO_COLLECTORS | TO_FILE, read_queue },
-	{ "time", "ms, us or ns", TO_IPFIX | TO_TCP | TO_FILE, read_time },
-	{ "profile", "default, plain or extended", TO_IPFIX | TO_TCP | TO_NETFLOW9 | TO_FILE,
-		read_profile },
-	{ "fields", "names and groups behind + or -, such as default+flowId-vlanId",
-		TO_IPFIX | TO_TCP | TO_NETFLOW9 | TO_FILE, read_fields },
+/* By the number of the row in base/url_options.def. */
+static bool (*const readers[])(struct sf_url *url, const char *value) = {
+#define URL_OPTION(id, ...) read_##id,
+#include "base/url_options.def"
 };
-
-#define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
 
 static int unknown_option(
 	const char *text, const char *name, unsigned applies, struct sf_error *error)
@@ -219,10 +178,10 @@ static int unknown_option(
 	char names[200] = "";
 	size_t length = 0;
 
-	for (size_t i = 0; i < OPTION_COUNT; i++)
-		if (options[i].applies & applies)
+	for (size_t i = 0; i < SF_URL_OPTIONS; i++)
+		if (sf_url_options[i].applies & applies)
 			length += (size_t)snprintf(names + length, sizeof(names) - length, "%s%s",
-				length ? ", " : "", options[i].name);
+				length ? ", " : "", sf_url_options[i].name);
 	return sf_error_set(
 		error, SF_EUSAGE, "%s: unknown option '%s' (allowed: %s)", text, name, names);
 }
@@ -236,17 +195,17 @@ static int read_option(
 
 	if (value)
 		*value++ = 0;
-	for (i = 0; i < OPTION_COUNT; i++)
-		if (!strcmp(options[i].name, item))
+	for (i = 0; i < SF_URL_OPTIONS; i++)
+		if (!strcmp(sf_url_options[i].name, item))
 			break;
-	if (i == OPTION_COUNT)
+	if (i == SF_URL_OPTIONS)
 		return unknown_option(text, item, applies, error);
-	if (!(options[i].applies & applies))
+	if (!(sf_url_options[i].applies & applies))
 		return sf_error_set(
 			error, SF_EUSAGE, "%s: option '%s' does not apply here", text, item);
-	if (!value || !options[i].read(url, value))
+	if (!value || !readers[i](url, value))
 		return sf_error_set(error, SF_EUSAGE, "%s: option '%s' is '%s' (allowed: %s)", text,
-			item, value ? value : "", options[i].allowed);
+			item, value ? value : "", sf_url_options[i].allowed);
 	return 0;
 }
 
@@ -350,14 +309,14 @@ static const struct scheme {
 	unsigned applies;
 	enum sf_url_transport transport;
 } schemes[] = {
-	{ "ipfix://", &sf_ipfix, "4739", TO_IPFIX, SF_URL_UDP },
-	{ "ipfix+udp://", &sf_ipfix, "4739", TO_IPFIX, SF_URL_UDP },
-	{ "ipfix+tcp://", &sf_ipfix, "4739", TO_TCP, SF_URL_TCP },
-	{ "tcp://", &sf_ipfix, "4739", TO_TCP, SF_URL_TCP },
-	{ "ipfix+tls://", &sf_ipfix, "4740", TO_TCP | TO_TLS, SF_URL_TLS },
-	{ "tls://", &sf_ipfix, "4740", TO_TCP | TO_TLS, SF_URL_TLS },
-	{ "netflow9://", &sf_netflow9, "2055", TO_NETFLOW9, SF_URL_UDP },
-	{ "netflow5://", &sf_netflow5, "2055", TO_NETFLOW5, SF_URL_UDP },
+	{ "ipfix://", &sf_ipfix, "4739", SF_URL_TO_IPFIX, SF_URL_UDP },
+	{ "ipfix+udp://", &sf_ipfix, "4739", SF_URL_TO_IPFIX, SF_URL_UDP },
+	{ "ipfix+tcp://", &sf_ipfix, "4739", SF_URL_TO_TCP, SF_URL_TCP },
+	{ "tcp://", &sf_ipfix, "4739", SF_URL_TO_TCP, SF_URL_TCP },
+	{ "ipfix+tls://", &sf_ipfix, "4740", SF_URL_TO_TCP | SF_URL_TO_TLS, SF_URL_TLS },
+	{ "tls://", &sf_ipfix, "4740", SF_URL_TO_TCP | SF_URL_TO_TLS, SF_URL_TLS },
+	{ "netflow9://", &sf_netflow9, "2055", SF_URL_TO_NETFLOW9, SF_URL_UDP },
+	{ "netflow5://", &sf_netflow5, "2055", SF_URL_TO_NETFLOW5, SF_URL_UDP },
 };
 
 static const struct scheme *find_scheme(const char *text, struct sf_error *error)
@@ -437,5 +396,6 @@ int sf_url_file_with(struct sf_url *url, const char *text, uint64_t extra, struc
 		return sf_error_set(error, SF_EUSAGE, "'%s': not a file name", text);
 	memcpy(url->target, text, length);
 	url->target[length] = 0;
-	return read_all_options(url, text, text[length] ? text + length + 1 : NULL, TO_FILE, error);
+	return read_all_options(
+		url, text, text[length] ? text + length + 1 : NULL, SF_URL_TO_FILE, error);
 }

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/url_option.h"
 #include "options/options.h"
 
 /* How each shell completes what an option or subcommand wants. */
@@ -37,6 +38,18 @@ static void print_choices(const struct sf_option *option, FILE *stream)
 {
 	for (const struct sf_choice *choice = option->choices; choice->name; choice++)
 		fprintf(stream, "%s%s", choice == option->choices ? "" : " ", choice->name);
+}
+
+/* The options that follow after commas, each with its =. */
+static void print_url_options(const struct sf_option *option, const char *between, FILE *stream)
+{
+	const char *separator = "";
+
+	for (unsigned i = 0; i < SF_URL_OPTIONS; i++)
+		if (sf_url_options[i].applies & option->url_options) {
+			fprintf(stream, "%s%s=", separator, sf_url_options[i].name);
+			separator = between;
+		}
 }
 
 static void print_commands(const struct sf_command *commands, FILE *stream)
@@ -75,6 +88,10 @@ static void bash_value(const struct sf_option *option, FILE *stream)
 		fputs("_spanflow_words '", stream);
 		print_choices(option, stream);
 		fputs("'; ", stream);
+	} else if (option->url_options && want == WANT_TEXT) {
+		fputs("_spanflow_commas '", stream);
+		print_url_options(option, " ", stream);
+		fputs("'; ", stream);
 	} else if (want != WANT_TEXT) {
 		fprintf(stream, "%s; ",
 			want == WANT_FILE        ? "_spanflow_files"
@@ -111,6 +128,10 @@ static void complete_bash(
 	      "_spanflow_words() {\n\tCOMPREPLY=($(compgen -W \"$1\" -- \"$current\"))\n}\n"
 	      "_spanflow_files() {\n\tcompopt -o filenames 2>/dev/null\n"
 	      "\tmapfile -t COMPREPLY < <(compgen -f -- \"$current\")\n}\n"
+	      "_spanflow_commas() {\n\tlocal word\n\t[[ $current == *,* ]] || return\n"
+	      "\tcompopt -o nospace 2>/dev/null\n"
+	      "\tfor word in $1; do\n\t\t[[ $word == \"${current##*,}\"* ]] &&\n"
+	      "\t\t\tCOMPREPLY+=(\"${current%,*},$word\")\n\tdone\n}\n"
 	      "_spanflow() {\n\tlocal current=${COMP_WORDS[COMP_CWORD]} "
 	      "previous=${COMP_WORDS[COMP_CWORD-1]}\n"
 	      "\tlocal options='' operands=''\n\tCOMPREPLY=()\n"
@@ -153,6 +174,10 @@ static void zsh_option(const struct sf_option *option, FILE *stream)
 			fputs(":(", stream);
 			print_choices(option, stream);
 			fputc(')', stream);
+		} else if (option->url_options && want == WANT_TEXT) {
+			fputs(":{compset -P \"*,\" && compadd -S \"\" -- ", stream);
+			print_url_options(option, " ", stream);
+			fputc('}', stream);
 		} else {
 			fprintf(stream, ":%s", actions[want]);
 		}
@@ -205,6 +230,11 @@ static void fish_option(
 		fputs(" -a '(ls /sys/class/net)'", stream);
 	if (want == WANT_USER)
 		fputs(" -a '(__fish_complete_users)'", stream);
+	if (option->url_options && want == WANT_TEXT) {
+		fputs(" -a '(string match -r \".*,\" -- (commandline -ct)){", stream);
+		print_url_options(option, ",", stream);
+		fputs("}'", stream);
+	}
 	if (want == WANT_CHOICE) {
 		fputs(" -a '", stream);
 		print_choices(option, stream);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/url_option.h"
 #include "options/options.h"
 
 #include "spanflow_config.h"
@@ -58,6 +59,23 @@ static void facts(const struct sf_option *option, char *text, size_t size)
 			option->initial);
 }
 
+/* ",rate=N   what it does"; of files without the words, which stand at those of collectors. */
+static void help_url_option(
+	const struct sf_option *option, const struct sf_url_option *row, FILE *stream)
+{
+	size_t column = (size_t)fprintf(stream, "      ,%s=%s", row->name, row->value);
+
+	if (option->url_options != SF_URL_TO_FILE) {
+		if (column + 2 > INDENT) {
+			fputc('\n', stream);
+			column = 0;
+		}
+		column += (size_t)fprintf(stream, "%*s", (int)(INDENT - column), "");
+		sf_wrap(stream, row->help, column, INDENT);
+	}
+	fputc('\n', stream);
+}
+
 static void help_option(const struct sf_option *option, FILE *stream)
 {
 	char head[80], more[512];
@@ -76,6 +94,9 @@ static void help_option(const struct sf_option *option, FILE *stream)
 	facts(option, more, sizeof(more));
 	sf_wrap(stream, more, column, INDENT);
 	fputc('\n', stream);
+	for (unsigned i = 0; i < SF_URL_OPTIONS; i++)
+		if (sf_url_options[i].applies & option->url_options)
+			help_url_option(option, &sf_url_options[i], stream);
 }
 
 /* "what it does\ncommand" */
@@ -199,6 +220,31 @@ static void man_commands(const struct sf_command *commands, FILE *stream)
 	}
 }
 
+/* The options of destinations: of those that collectors have, and which of them files have too. */
+static void man_url_options(FILE *stream)
+{
+	const char *comma = "";
+
+	for (unsigned i = 0; i < SF_URL_OPTIONS; i++) {
+		const struct sf_url_option *option = &sf_url_options[i];
+
+		fputs(".TP\n\\fB", stream);
+		roff(stream, option->name);
+		fputs("=\\fI", stream);
+		roff(stream, option->value);
+		fputs("\\fR\n", stream);
+		roff(stream, option->help);
+		fputc('\n', stream);
+	}
+	fputs(".PP\n", stream);
+	for (unsigned i = 0; i < SF_URL_OPTIONS; i++)
+		if (sf_url_options[i].applies & SF_URL_TO_FILE) {
+			fprintf(stream, "%s\\fB%s\\fR", comma, sf_url_options[i].name);
+			comma = ", ";
+		}
+	fputs(" may also follow the file name of \\fB\\-w\\fR.\n", stream);
+}
+
 static void man_line(const char *line, FILE *to)
 {
 	const char *mark = strstr(line, "@version@");
@@ -222,6 +268,8 @@ int sf_man_page(
 
 		if (strcmp(line, "@commands@\n") == 0) {
 			man_commands(commands, to);
+		} else if (strcmp(line, "@url options@\n") == 0) {
+			man_url_options(to);
 		} else if (sscanf(line, "@options %31[a-z]@", name) == 1) {
 			while (command->name && strcmp(command->name, name) != 0)
 				command++;

@@ -56,6 +56,8 @@ class Completion(unittest.TestCase):
         self.assertIn("lo", bash("spanflow", "meter", "--interface", ""))
         self.assertEqual(bash("spanflow", "list", "f"), ["fields"])
         self.assertEqual(bash("spanflow", "help", "ch"), ["check"])
+        self.assertEqual(bash("spanflow", "meter", "-e", "//host,ra"), ["//host,rate="])
+        self.assertIn("//host,rate=5,biflow=", bash("spanflow", "meter", "-e", "//host,rate=5,"))
         # free text is not completed, and options of one subcommand belong to it alone
         self.assertEqual(bash("spanflow", "meter", "--filter", ""), [])
         self.assertEqual(bash("spanflow", "show", "--interf"), [])
