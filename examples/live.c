@@ -32,14 +32,16 @@ static void notice(void *context, enum sf_notice kind, const char *text)
 
 int main(int argc, char **argv)
 {
-	struct sf_plan_source source = { 0 };
+	struct sf_plan_source source = { .no_wait = true }; /* a missing interface is an error */
 	struct sf_plan_destination callback = { .kind = SF_TO_CALLBACK, .sink = { print, stdout } };
-	struct sf_plan plan = { &source, 1, &callback, 1, 10 * SF_NS_PER_S, 10 * SF_NS_PER_S };
-	struct sf_engine_options options = { .events = { .notice = notice, .context = "failed: " } };
+	struct sf_plan plan = { .sources = &source, .destinations = &callback };
+	struct sf_engine_options options = { .events = {
+						     .notice = notice, .context = "failed: " } };
 	struct sf_engine *engine = NULL;
 	struct sf_error error = { SF_EUSAGE, "usage: live SOURCE" };
 	struct sf_engine_counters counters;
 
+	plan.source_count = plan.destination_count = 1;
 	if (argc != 2 || sf_plan_source_parse(&source, argv[1], &error) < 0 ||
 		sf_engine_new(&engine, &plan, &options, &error) < 0 ||
 		sf_engine_start(engine, &error) < 0)
