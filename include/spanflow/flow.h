@@ -28,6 +28,13 @@ enum sf_end_reason {
 #define SF_HAS_CVLAN      0x08 /* cvlan is the inner tag's */
 #define SF_HAS_FLOW_LABEL 0x10
 #define SF_HAS_FRAGMENTS  0x20 /* some packet was an IP fragment */
+#define SF_HAS_TUNNEL     0x40 /* its packets were in a tunnel; gathered on request */
+/* of the tunnel: the IP version around, and what its id is called */
+#define SF_HAS_TUNNEL_IPV4 0x0080
+#define SF_HAS_TUNNEL_IPV6 0x0100
+#define SF_HAS_GRE_KEY     0x0200
+#define SF_HAS_SEGMENT     0x0400 /* VXLAN, NVGRE */
+#define SF_HAS_TEID        0x0800 /* GTP-U */
 
 /* `directions` of a flow: bit d is set when the flow has a record of half[d] */
 #define SF_FORWARD 0x01 /* half[0]: sent by the initiator */

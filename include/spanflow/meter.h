@@ -41,7 +41,9 @@ SF_BEGIN_PUBLIC
 #define SF_KEY_VLAN      0x08 /* outer and inner VLAN id */
 #define SF_KEY_TOS       0x10 /* ipClassOfService; makes the two directions differ if marked so */
 #define SF_KEY_INTERFACE 0x20 /* ingressInterface; splits directions on a two-port tap */
-#define SF_KEY_DEFAULT   (SF_KEY_ADDRESS | SF_KEY_PORT | SF_KEY_PROTOCOL | SF_KEY_VLAN)
+#define SF_KEY_TUNNEL    0x40 /* of packets in tunnels: outer addresses, kind and id of the tunnel */
+#define SF_KEY_DEFAULT                                                                            \
+	(SF_KEY_ADDRESS | SF_KEY_PORT | SF_KEY_PROTOCOL | SF_KEY_VLAN | SF_KEY_TUNNEL)
 
 #define SF_TIMEOUT_NEVER INT64_MAX
 

@@ -72,6 +72,7 @@ static_assert(
  */
 #define SF_FACT_CONDITIONS(X)                                                                      \
 	X(COMMON, MAC, (facts)->flags &SF_FACT_MAC)                                                \
+	X(RARE, TUNNEL, (facts)->flags &SF_FACT_TUNNEL)                                            \
 	X(RARE, MPLS, (facts)->flags &SF_FACT_MPLS)                                                \
 	X(COMMON, FLOW_LABEL, (facts)->version == 6)
 

@@ -30,6 +30,12 @@ static const struct sf_element enterprise[] = {
 	{ SF_PEN_SPANFLOW, 4, SF_TYPE_STRING, "egressInterfaceName" },
 	{ SF_PEN_SPANFLOW, 5, SF_TYPE_U64, "interfaceSpeed" },
 	{ SF_PEN_SPANFLOW, 10, SF_TYPE_STRING, "communityId" },
+	{ SF_PEN_SPANFLOW, 16, SF_TYPE_U8, "tunnelKind" },
+	{ SF_PEN_SPANFLOW, 17, SF_TYPE_U32, "tunnelId" },
+	{ SF_PEN_SPANFLOW, 18, SF_TYPE_IPV4, "tunnelSourceIPv4Address" },
+	{ SF_PEN_SPANFLOW, 19, SF_TYPE_IPV4, "tunnelDestinationIPv4Address" },
+	{ SF_PEN_SPANFLOW, 20, SF_TYPE_IPV6, "tunnelSourceIPv6Address" },
+	{ SF_PEN_SPANFLOW, 21, SF_TYPE_IPV6, "tunnelDestinationIPv6Address" },
 };
 /* clang-format on */
 

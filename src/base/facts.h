@@ -23,7 +23,7 @@
  */
 #define SF_FACT_SWAPPED  0x0003 /* endpoint 1 sent this packet; two bits, as a table's entry has */
 #define SF_FACT_VLAN     0x0004 /* an outer tag with a VLAN id other than 0 */
-#define SF_FACT_CVLAN    0x0008
+#define SF_FACT_TUNNEL   0x0008 /* `tunnel` says which tunnel the packet was in */
 #define SF_FACT_MPLS     0x0010
 #define SF_FACT_MAC      0x0020
 #define SF_FACT_TCP      0x0800 /* tcp_flags were read */
@@ -33,6 +33,18 @@
 #define SF_FACT_ANSWER   0x8000 /* ICMP: the packet is a reply, so its receiver began the flow */
 
 #define SF_FRAGMENT_MORE 0x2000 /* in sf_facts.fragment: it is not the last one */
+
+/* The innermost tunnel around a packet. */
+struct sf_tunnel_facts {
+	uint8_t source[16],
+		destination[16]; /* of the packet around, as sent; IPv4: 4 octets, zeros */
+	uint32_t id;             /* VNI, GRE key, TEID, session …; 0: none */
+	uint16_t vlan, cvlan;    /* of the packet inside, if `in_key` */
+	uint8_t kind;            /* enum sf_tunnel_kind */
+	uint8_t version;         /* of the packet around: 4 or 6 */
+	uint8_t in_key;          /* 1: sf_facts.tags is a hash of all of this */
+	uint8_t zero;
+};
 
 /*
  * Canonical order: endpoint 0 is the one with the smaller (address, port), compared as numbers in
@@ -78,10 +90,12 @@ struct sf_facts {
 	uint32_t fragment_id;
 	uint32_t fragment_bytes; /* behind its headers, as they say; 0: not known */
 	uint16_t fragment;       /* offset in units of eight octets, SF_FRAGMENT_MORE */
-	uint8_t reserved[14];
+	/* Set only with SF_FACT_TUNNEL. */
+	struct sf_tunnel_facts tunnel;
+	uint8_t reserved[32];
 };
 
-static_assert(sizeof(struct sf_facts) == 128, "facts fill two cache lines");
+static_assert(sizeof(struct sf_facts) == 192, "facts fill three cache lines");
 
 /* Bytes of the head: what every table needs of every packet. */
 #define SF_FACTS_IPV4 offsetof(struct sf_facts, address6)

@@ -162,7 +162,7 @@ static void watch_ip(struct sf_mirror *mirror, unsigned queue, const struct sf_p
 	mirror->cut += (uint64_t)facts->l3_offset + facts->octets > packet->wire;
 	mirror->snapped += packet->captured < packet->wire;
 	mirror->tagged += (facts->flags & SF_FACT_VLAN) != 0;
-	mirror->tagged_inside += (facts->flags & SF_FACT_CVLAN) != 0;
+	mirror->tagged_inside += (facts->tags >> 8 & 0x0fff) != 0;
 	mirror->super += mirror->host.mtu && facts->octets > mirror->host.mtu;
 	sf_dedup_seen(&mirror->dedup, ip, left, packet->time_ns);
 	if (facts->protocol == PROTOCOL_TCP && !(facts->flags & SF_FACT_FRAGMENT))

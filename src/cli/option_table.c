@@ -22,6 +22,7 @@ static const struct sf_choice key_parts[] = {
 	{ "vlan", SF_KEY_VLAN },
 	{ "tos", SF_KEY_TOS },
 	{ "interface", SF_KEY_INTERFACE },
+	{ "tunnel", SF_KEY_TUNNEL },
 	{ NULL },
 };
 
@@ -223,7 +224,7 @@ const struct sf_option sf_option_table[] = {
 		.help = "Most flows in the table. When it is full, the flow nearest to its end "
 			"leaves with flowEndReason 5." },
 	{ METERING, 0, "key", SF_OPTION_SET, AT(key), SF_METER, "PARTS",
-		"address,port,protocol,vlan", .choices = key_parts,
+		"address,port,protocol,vlan,tunnel", .choices = key_parts,
 		.help = "Which properties tell flows apart: +PART and -PART change the default, a "
 			"plain list replaces it." },
 	{ METERING, 0, "tunnel", SF_OPTION_OWN, AT(tunnels), SF_METER, "MODE|KIND=MODE,...",

@@ -9,6 +9,7 @@
 
 #include "base/netdev.h"
 #include "engine/engine.h"
+#include "meter/meter_facts.h"
 
 #define DEVICE_POLL_US 500000
 
@@ -199,8 +200,7 @@ static struct sf_meter_options meter_options(struct sf_engine *engine, const str
 {
 	const struct sf_plan *plan = &engine->plan;
 	uint64_t wants = sf_exporter_wants(engine->exporter);
-
-	return (struct sf_meter_options){
+	struct sf_meter_options options = {
 		.active_timeout_ns = plan->active_timeout_ns,
 		.idle_timeout_ns = plan->idle_timeout_ns,
 		.max_flows = plan->max_flows,
@@ -222,6 +222,9 @@ static struct sf_meter_options meter_options(struct sf_engine *engine, const str
 		.ifindex = input->interfaces->ifindex,
 		.domain = input->interfaces->domain,
 	};
+
+	options.facts = sf_meter_facts(&options);
+	return options;
 }
 
 /* A source may have fewer queues than workers were asked for, or more: eth1+eth2. */

@@ -32,18 +32,24 @@
 #define SF_WHEN_TWO_WAY  UINT64_C(0x000010) /* biflow with packets in both directions */
 #define SF_WHEN_BIFLOW   UINT64_C(0x000020) /* biflows are exported */
 /* `has` of a flow takes the bits 0x000100 … 0x800000 */
-#define SF_WHEN_MAC      ((uint64_t)SF_HAS_MAC << 8)
-#define SF_WHEN_MPLS     ((uint64_t)SF_HAS_MPLS << 8)
-#define SF_WHEN_VLAN     ((uint64_t)SF_HAS_VLAN << 8)
-#define SF_WHEN_CVLAN    ((uint64_t)SF_HAS_CVLAN << 8)
-#define SF_WHEN_LABEL    ((uint64_t)SF_HAS_FLOW_LABEL << 8)
-#define SF_WHEN_MS       UINT64_C(0x0100000000) /* times: ms, µs, ns since 1970, or system uptime */
-#define SF_WHEN_US       UINT64_C(0x0200000000)
-#define SF_WHEN_NS       UINT64_C(0x0400000000)
-#define SF_WHEN_UPTIME   UINT64_C(0x0800000000)
-#define SF_WHEN_IPFIX    UINT64_C(0x1000000000)
-#define SF_WHEN_NETFLOW9 UINT64_C(0x2000000000)
-#define SF_WHEN_NETWORK  UINT64_C(0x4000000000) /* sent to a collector, not to a file or as text */
+#define SF_WHEN_MAC         ((uint64_t)SF_HAS_MAC << 8)
+#define SF_WHEN_MPLS        ((uint64_t)SF_HAS_MPLS << 8)
+#define SF_WHEN_VLAN        ((uint64_t)SF_HAS_VLAN << 8)
+#define SF_WHEN_CVLAN       ((uint64_t)SF_HAS_CVLAN << 8)
+#define SF_WHEN_LABEL       ((uint64_t)SF_HAS_FLOW_LABEL << 8)
+#define SF_WHEN_TUNNEL      ((uint64_t)SF_HAS_TUNNEL << 8)
+#define SF_WHEN_TUNNEL_IPV4 ((uint64_t)SF_HAS_TUNNEL_IPV4 << 8)
+#define SF_WHEN_TUNNEL_IPV6 ((uint64_t)SF_HAS_TUNNEL_IPV6 << 8)
+#define SF_WHEN_GRE_KEY     ((uint64_t)SF_HAS_GRE_KEY << 8)
+#define SF_WHEN_SEGMENT     ((uint64_t)SF_HAS_SEGMENT << 8)
+#define SF_WHEN_TEID        ((uint64_t)SF_HAS_TEID << 8)
+#define SF_WHEN_MS          UINT64_C(0x0100000000) /* times: ms, µs, ns since 1970, or system uptime */
+#define SF_WHEN_US          UINT64_C(0x0200000000)
+#define SF_WHEN_NS          UINT64_C(0x0400000000)
+#define SF_WHEN_UPTIME      UINT64_C(0x0800000000)
+#define SF_WHEN_IPFIX       UINT64_C(0x1000000000)
+#define SF_WHEN_NETFLOW9    UINT64_C(0x2000000000)
+#define SF_WHEN_NETWORK     UINT64_C(0x4000000000) /* sent to a collector, not to a file or as text */
 
 /* The enricher gives it: SF_EXTRA_…. */
 #define SF_WHEN_EXTRA_OF(gives) ((uint64_t)(gives) << 48)
@@ -55,7 +61,10 @@
 #define SF_WHEN_COUNTRY         SF_WHEN_EXTRA_OF(SF_EXTRA_COUNTRY)
 #define SF_WHEN_INTERFACES      SF_WHEN_EXTRA_OF(SF_EXTRA_INTERFACES)
 
-#define SF_WHEN_HAS (SF_WHEN_MAC | SF_WHEN_MPLS | SF_WHEN_VLAN | SF_WHEN_CVLAN | SF_WHEN_LABEL)
+#define SF_WHEN_HAS                                                                                \
+	(SF_WHEN_MAC | SF_WHEN_MPLS | SF_WHEN_VLAN | SF_WHEN_CVLAN | SF_WHEN_LABEL |               \
+		SF_WHEN_TUNNEL | SF_WHEN_TUNNEL_IPV4 | SF_WHEN_TUNNEL_IPV6 | SF_WHEN_GRE_KEY |     \
+		SF_WHEN_SEGMENT | SF_WHEN_TEID)
 #define SF_WHEN_RECORD                                                                             \
 	(SF_WHEN_IPV4 | SF_WHEN_IPV6 | SF_WHEN_ICMP | SF_WHEN_NOT_ICMP | SF_WHEN_TWO_WAY |         \
 		SF_WHEN_HAS)

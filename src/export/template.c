@@ -5,6 +5,8 @@
  * profile's list with the conditions known. All other templates run through a plan: field by field,
  * each for all records of a run, because a call per field and record would cost more than the value.
  */
+#include <spanflow/tunnel.h>
+
 #include "export/template.h"
 
 #include <assert.h>
@@ -95,6 +97,34 @@ static inline uint32_t sf_field_uptime(const struct sf_encode_context *context, 
 static inline uint8_t sf_field_biflow_direction(unsigned d)
 {
 	return (uint8_t)(1 + d);
+}
+
+/* The tunnel of direction d, as struct sf_tunnel_facts. */
+static inline const uint8_t *sf_field_tunnel(const struct sf_flow *flow, unsigned d)
+{
+	return sf_fact_get_tunnel(flow, d);
+}
+
+static_assert(offsetof(struct sf_tunnel_facts, destination) == 16 &&
+		      offsetof(struct sf_tunnel_facts, id) == 32 &&
+		      offsetof(struct sf_tunnel_facts, kind) == 40,
+	"fields.def and below");
+
+static inline uint32_t sf_field_tunnel_id(const struct sf_flow *flow, unsigned d)
+{
+	return (uint32_t)sf_fact_number(sf_field_tunnel(flow, d) + 32, 4);
+}
+
+/* IANA 351: the highest octet is the kind. */
+static inline uint64_t sf_field_segment(const struct sf_flow *flow, unsigned d)
+{
+	enum { VXLAN = 1, NVGRE = 2 };
+	uint32_t id = sf_field_tunnel_id(flow, d);
+
+	/* a virtual subnet is the upper 24 bits of the key (RFC 7637 §3.2) */
+	if (sf_field_tunnel(flow, d)[40] == SF_TUNNEL_NVGRE)
+		return (uint64_t)NVGRE << 56 | id >> 8;
+	return (uint64_t)VXLAN << 56 | id;
 }
 
 static inline uint32_t sf_field_reverse_delay(const struct sf_flow *flow, unsigned d)

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/hash.h"
 #include "base/sized.h"
 #include "meter/dedup.h"
 #include "meter/fragment.h"
@@ -104,10 +105,22 @@ static int open_fragments(struct sf_meter *meter, struct sf_error *error)
 	return err ? sf_error_set(error, err, "no memory to join fragments") : 0;
 }
 
+uint64_t sf_meter_facts(const struct sf_meter_options *options)
+{
+	uint32_t key = options->key ? options->key : SF_KEY_DEFAULT;
+	struct sf_tunnels tunnels;
+
+	sf_tunnels_init(&tunnels, options->tunnels);
+	if (!sf_tunnels_tell(&tunnels))
+		return options->facts & ~SF_FACT_SET(tunnel);
+	return options->facts | (key & SF_KEY_TUNNEL ? SF_FACT_SET(tunnel) : 0);
+}
+
 static int new_meter(
 	struct sf_meter **out, const struct sf_meter_options *options, struct sf_error *error)
 {
 	const uint32_t known = SF_KEY_DEFAULT | SF_KEY_TOS | SF_KEY_INTERFACE;
+	struct sf_meter_options table = *options;
 	struct sf_annex_layout layout;
 	struct sf_meter *meter;
 	int status = 0;
@@ -125,7 +138,8 @@ static int new_meter(
 	meter->parsed.unsupported_link = UINT32_MAX;
 	meter->own = options->own && options->own->count ? options->own : NULL;
 	meter->dedup_mode = options->dedup;
-	sf_annex_layout_init(&layout, options->facts);
+	table.facts = sf_meter_facts(options);
+	sf_annex_layout_init(&layout, table.facts);
 	/* facts of the head need nothing of the parser that it does not do anyway */
 	meter->tails = layout.packet_bytes != 0;
 	meter->demanding = meter->own || meter->key != SF_KEY_DEFAULT ||
@@ -133,7 +147,7 @@ static int new_meter(
 	if (meter->dedup_mode != SF_DEDUP_OFF)
 		status = open_dedup(meter, options->dedup_window_ns, error);
 	if (status == 0)
-		status = sf_table_new(&meter->table, options, error);
+		status = sf_table_new(&meter->table, &table, error);
 	meter->joins = !options->split_fragments && (meter->key & KEY_CONNECTION) == KEY_CONNECTION;
 	if (status == 0 && meter->joins)
 		status = open_fragments(meter, error);
@@ -205,6 +219,26 @@ static void choose_key(struct sf_facts *facts, uint32_t key)
 		facts->tags |= facts->tos;
 	if (key & SF_KEY_INTERFACE)
 		facts->scope = facts->interface;
+}
+
+/*
+ * Makes the tunnel a part of the key: a hash of it, and of the tags, takes the place of the tags, which
+ * the record finds beside the tunnel. The hash is the same in every process, as flowIds are, and for both
+ * directions. Of two flows with the same key but for the tunnel, one in 2^32 pairs is taken for one.
+ */
+static void put_tunnel_in_key(struct sf_facts *facts)
+{
+	struct sf_tunnel_facts *tunnel = &facts->tunnel;
+	bool swapped = memcmp(tunnel->source, tunnel->destination, 16) > 0;
+	uint8_t ends[32];
+
+	memcpy(ends + 16 * swapped, tunnel->source, 16);
+	memcpy(ends + 16 * !swapped, tunnel->destination, 16);
+	tunnel->vlan = (uint16_t)(facts->tags >> 20);
+	tunnel->cvlan = facts->tags >> 8 & 0x0fff;
+	tunnel->in_key = 1;
+	facts->tags = (uint32_t)sf_hash_flow(sf_hash_flow_addresses(ends),
+		(uint64_t)tunnel->id << 32 | facts->tags, tunnel->kind, tunnel->version);
 }
 
 static void count_ignored(
@@ -348,11 +382,13 @@ static unsigned parse_any(struct sf_meter *meter, const struct sf_packet *packet
 			left_out(meter, &packets[i], out))
 			continue;
 		set_clock(meter, out, clock ? clock[i] : packets[i].time_ns);
+		if (meter->key != SF_KEY_DEFAULT)
+			choose_key(out, meter->key);
+		if (sf_unlikely(out->flags & SF_FACT_TUNNEL) && meter->key & SF_KEY_TUNNEL)
+			put_tunnel_in_key(out);
 		if (layout->packet_bytes)
 			sf_annex_pack(layout, out,
 				sf_annex_at(layout, array, (unsigned)(out - array.facts)));
-		if (meter->key != SF_KEY_DEFAULT)
-			choose_key(out, meter->key);
 		out++;
 	}
 	return (unsigned)(out - array.facts);

@@ -27,6 +27,12 @@ unsigned sf_meter_parse(struct sf_meter *meter, const struct sf_packet *packets,
 /* Of the packets' annexes: that of sf_meter_options.facts. */
 const struct sf_annex_layout *sf_meter_layout(const struct sf_meter *meter);
 
+/*
+ * The facts that a meter with these options gathers: options->facts, without those of tunnels if none is
+ * opened, and with them if they are in the key.
+ */
+uint64_t sf_meter_facts(const struct sf_meter_options *options);
+
 /* Counters of a meter that parses, as in struct sf_ledger. */
 struct sf_parsed {
 	uint64_t frames;

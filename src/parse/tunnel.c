@@ -197,6 +197,10 @@ static void enter(struct walk *w, const struct tunnel *tunnel)
 		    !(w->tunnels->mirror >> tunnel->kind & 1);
 	w->mirrored = w->tunnels->mirror >> tunnel->kind & 1;
 	w->inside = true;
+	w->outer_addresses = w->addresses;
+	w->outer_version = w->version;
+	w->tunnel_kind = tunnel->kind;
+	w->tunnel_id = tunnel->id;
 	w->version = 0;
 	w->ports = 0;
 	w->routed = false;
@@ -239,10 +243,24 @@ void sf_tunnel_frame(struct walk *w)
 {
 	w->inside = false;
 	w->tags = 0;
-	w->flags &= (uint16_t) ~(SF_FACT_VLAN | SF_FACT_CVLAN | SF_FACT_MAC);
+	w->flags &= (uint16_t) ~(SF_FACT_VLAN | SF_FACT_MAC);
 	if (w->vlan)
 		tags_add(&w->tags, &w->flags, w->vlan);
 	w->vlan = 0;
+}
+
+void sf_tunnel_finish(const struct walk *w)
+{
+	struct sf_tunnel_facts *tunnel = &w->facts->tunnel;
+	size_t length = w->outer_version == 4 ? 4 : 16;
+
+	memset(tunnel, 0, sizeof(*tunnel));
+	memcpy(tunnel->source, w->outer_addresses, length);
+	memcpy(tunnel->destination, w->outer_addresses + length, length);
+	tunnel->id = w->tunnel_id;
+	tunnel->kind = w->tunnel_kind;
+	tunnel->version = w->outer_version;
+	w->facts->flags |= SF_FACT_TUNNEL;
 }
 
 bool sf_tunnel_leave(struct walk *w)

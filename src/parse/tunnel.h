@@ -47,6 +47,12 @@ struct sf_tunnels {
 /* `options`: NULL is the default. */
 void sf_tunnels_init(struct sf_tunnels *tunnels, const struct sf_tunnel_options *options);
 
+/* True if facts may tell which tunnel a packet was in: a kind is opened that is no mirror. */
+static inline bool sf_tunnels_tell(const struct sf_tunnels *tunnels)
+{
+	return tunnels->open & ~tunnels->mirror;
+}
+
 /* As sf_parse(), but opens tunnels. */
 int sf_parse_tunnels(
 	const struct sf_packet *packet, const struct sf_tunnels *tunnels, struct sf_facts *facts);

@@ -61,6 +61,8 @@ static void walk_finish(struct walk *w)
 	facts->flags = w->flags | (swapped ? SF_FACT_SWAPPED : 0);
 	facts->tos = w->tos;
 	facts->ttl = w->ttl;
+	if (w->outer_version && !w->mirrored)
+		sf_tunnel_finish(w);
 }
 
 /*

@@ -108,12 +108,16 @@ struct walk {
 	const struct sf_tunnels *tunnels; /* those that are opened; NULL: none */
 	struct walk_level *outer;         /* the packet around this one, if depth > 0 */
 	uint32_t claimed; /* offset where the packet ends that is around this one, by its header */
-	uint16_t vlan;    /* ERSPAN: the id of a tag that the frame had, and has no more */
-	uint8_t depth;    /* tunnels around this packet */
-	bool mirrored;    /* the innermost of them carries frames of a mirror */
-	bool strict;      /* the packet must fit into the one around it */
-	bool inside;      /* no Ethernet header was read in this tunnel */
-	bool routed;      /* IPv6: a segment routing header was read */
+	/* the tunnel, and the addresses of the packet around this one */
+	const uint8_t *outer_addresses;
+	uint32_t tunnel_id;
+	uint8_t tunnel_kind, outer_version;
+	uint16_t vlan; /* ERSPAN: the id of a tag that the frame had, and has no more */
+	uint8_t depth; /* tunnels around this packet */
+	bool mirrored; /* the innermost of them carries frames of a mirror */
+	bool strict;   /* the packet must fit into the one around it */
+	bool inside;   /* no Ethernet header was read in this tunnel */
+	bool routed;   /* IPv6: a segment routing header was read */
 };
 
 /* An IP packet that a tunnel begins in: what is metered unless the packet inside is found. */
@@ -178,8 +182,7 @@ static inline void tags_add(uint32_t *tags, uint16_t *flags, uint16_t tci)
 	if (!(*flags & SF_FACT_VLAN)) {
 		*flags |= SF_FACT_VLAN;
 		*tags |= id << 20;
-	} else if (!(*flags & SF_FACT_CVLAN)) {
-		*flags |= SF_FACT_CVLAN;
+	} else if (!(*tags & 0x0fff00)) {
 		*tags |= id << 8;
 	}
 }
@@ -261,6 +264,7 @@ enum next sf_parse_tunnel(
 	struct walk *w);              /* behind the IP header, at a transport or tunnel header */
 void sf_tunnel_frame(struct walk *w); /* a frame begins inside a tunnel */
 bool sf_tunnel_leave(struct walk *w); /* back to the packet around; false: there is none */
+void sf_tunnel_finish(const struct walk *w); /* stores in the facts which tunnel it was */
 
 /*
  * sf_parse_tunnels() without its fast path: takes every packet and gives the same result. Tests

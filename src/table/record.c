@@ -39,6 +39,27 @@ static void fill_annex(struct sf_flow *flow, struct sf_annex *annex, const uint8
 	}
 }
 
+/* What the record says of the tunnel, and the tags, which the tunnel took the place of in the key. */
+static __attribute__((noinline)) void fill_tunnel(struct sf_flow *flow, const uint8_t *value)
+{
+	struct sf_tunnel_facts tunnel;
+
+	memcpy(&tunnel, value, sizeof(tunnel));
+	flow->has |= tunnel.version == 4 ? SF_HAS_TUNNEL_IPV4 : SF_HAS_TUNNEL_IPV6;
+	if (tunnel.kind == SF_TUNNEL_GRE && tunnel.id)
+		flow->has |= SF_HAS_GRE_KEY;
+	if (tunnel.kind == SF_TUNNEL_VXLAN || tunnel.kind == SF_TUNNEL_NVGRE)
+		flow->has |= SF_HAS_SEGMENT;
+	if (tunnel.kind == SF_TUNNEL_GTP_U)
+		flow->has |= SF_HAS_TEID;
+	if (!tunnel.in_key)
+		return;
+	flow->vlan = tunnel.vlan;
+	flow->cvlan = tunnel.cvlan;
+	flow->has &= (uint16_t) ~(SF_HAS_VLAN | SF_HAS_CVLAN);
+	flow->has |= (flow->vlan ? SF_HAS_VLAN : 0) | (flow->cvlan ? SF_HAS_CVLAN : 0);
+}
+
 static inline void fill_key(struct sf_flow *restrict flow, const struct sf_table *restrict table,
 	const struct sf_entry *restrict hot, unsigned first)
 {
@@ -126,6 +147,8 @@ static sf_always_inline void fill(struct sf_flow *restrict flow, struct sf_annex
 		fill_annex(flow, annex,
 			table->annex + (size_t)(hot - table->hot) * table->annex_bytes,
 			table->layout.side_bytes, first);
+	if (!minimal && sf_unlikely(flow->has & SF_HAS_TUNNEL))
+		fill_tunnel(flow, annex->sides + table->layout.at[SF_FACT_tunnel]);
 	flow->domain = table->domain[sf_half_interface(&hot->half)];
 	flow->end_reason = (uint8_t)reason;
 }

@@ -45,6 +45,9 @@ CASES = {
     "tcp-session.per-packet": (["tcp-session.pcap"], ["--per-packet"]),
     "fragments.split": (["fragments.pcap"], ["--fragments", "split"]),
     "tunnel-mirror.hpe": (["tunnel-mirror.pcap"], ["--tunnel-port", "hpe-erm=7932"]),
+    "tunnel-overlap.no-tunnel": (
+        ["tunnel-overlap.pcap"], ["--tunnel", "inner", "--key", "-tunnel"]),
+    "tunnel-vxlan.biflow": (["tunnel-vxlan.pcap"], ["--tunnel", "inner", "--biflow"]),
     "tunnel-vxlan.mirror": (["tunnel-vxlan.pcap"], ["--mirror"]),
     "tunnel-nested.gre": (["tunnel-nested.pcap"], ["--tunnel", "gre=inner,erspan=outer"]),
     "demo.facts": (["demo.pcap"], ["--biflow", "--fields", FACTS]),
@@ -55,7 +58,7 @@ CASES = {
 }
 CASES.update({
     "tunnel-%s.inner" % name: (["tunnel-%s.pcap" % name], ["--tunnel", "inner"])
-    for name in ("gre", "mirror", "vxlan", "mobile", "ip", "nested", "not", "cut")})
+    for name in ("gre", "mirror", "vxlan", "mobile", "ip", "nested", "overlap", "not", "cut")})
 # Captures that do not end well, and what is said then.
 DAMAGED = {
     "cut-off": "cut-off.pcap: byte ",

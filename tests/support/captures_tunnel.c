@@ -301,6 +301,22 @@ TUNNEL(nested_8, outer4(pb, from);
 TUNNEL(nested_10, outer4(pb, from);
 	for (unsigned i = 0; i < 9; i++) pb_ip(pb, "198.18.2.1", "198.18.2.2"))
 
+/* ------------------------------------------------- the same addresses in several tunnels */
+
+TUNNEL(overlap_vxlan_1, outer_udp(pb, from, 4789); vxlan_header(pb, 8, 0, 1); inner_frame(pb, from);
+	pb_vlan(pb, 0x8100, 50))
+TUNNEL(overlap_vxlan_2, outer_udp(pb, from, 4789); vxlan_header(pb, 8, 0, 2); inner_frame(pb, from);
+	pb_vlan(pb, 0x8100, 50))
+TUNNEL(overlap_vxlan_2_vlan, outer_udp(pb, from, 4789); vxlan_header(pb, 8, 0, 2);
+	inner_frame(pb, from); pb_vlan(pb, 0x88a8, 50); pb_vlan(pb, 0x8100, 51))
+TUNNEL(overlap_other_ends, frame(pb, from); pb_ip(
+	pb, from == CLIENT ? ends4[0] : "203.0.113.3", from == CLIENT ? "203.0.113.3" : ends4[0]);
+	pb_udp(pb, 51000, 4789); vxlan_header(pb, 8, 0, 2); inner_frame(pb, from);
+	pb_vlan(pb, 0x8100, 50))
+TUNNEL(overlap_key_1, outer4(pb, from); gre(pb, KEY, 1))
+TUNNEL(overlap_key_2, outer4(pb, from); gre(pb, KEY, 2))
+TUNNEL(overlap_none, inner_frame(pb, from); pb_vlan(pb, 0x8100, 50))
+
 /* ------------------------------------------------------- no tunnels, whatever they look like */
 
 TUNNEL(not_vxlan, outer_udp(pb, from, 4789); vxlan_header(pb, 0x40, 0, 1); inner_frame(pb, from))
@@ -459,6 +475,21 @@ static void tunnel_nested(struct cw *cw)
 	trace_pcap(&trace, cw, SF_LINK_ETHERNET, 0);
 }
 
+/* One conversation, by its addresses and ports, in each of them. */
+static void tunnel_overlap(struct cw *cw)
+{
+	static const link_writer links[] = { overlap_vxlan_1, overlap_vxlan_2, overlap_vxlan_2_vlan,
+		overlap_other_ends, overlap_key_1, overlap_key_2, overlap_none };
+	struct trace trace = { 0 };
+
+	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
+		const struct tunnel tunnel = { links[i], BOTH };
+
+		send_tunnels(&trace, &tunnel, 1, 53800);
+	}
+	trace_pcap(&trace, cw, SF_LINK_ETHERNET, 0);
+}
+
 static void tunnel_not(struct cw *cw)
 {
 	struct trace trace = { 0 };
@@ -499,6 +530,7 @@ const struct capture captures_tunnel[] = {
 	{ "tunnel-mobile.pcap", tunnel_mobile },
 	{ "tunnel-ip.pcap", tunnel_ip },
 	{ "tunnel-nested.pcap", tunnel_nested },
+	{ "tunnel-overlap.pcap", tunnel_overlap },
 	{ "tunnel-not.pcap", tunnel_not },
 	{ "tunnel-cut.pcap", tunnel_cut },
 	{ NULL },

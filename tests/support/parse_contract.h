@@ -38,7 +38,7 @@ static inline bool is_extension(uint8_t protocol)
 
 static inline void check_part_facts(const struct sf_facts *facts, const struct sf_facts *whole)
 {
-	const uint16_t below = SF_FACT_VLAN | SF_FACT_CVLAN | SF_FACT_MPLS | SF_FACT_MAC;
+	const uint16_t below = SF_FACT_VLAN | SF_FACT_MPLS | SF_FACT_MAC;
 	uint16_t flags = (uint16_t)(facts->flags & ~SF_FACT_SWAPPED);
 
 	same(facts->version == whole->version);

@@ -397,13 +397,15 @@ START_TEST(facts_are_asked_for_by_those_who_need_them)
 {
 	const uint64_t facts = SF_FACT_SET(mpls) | SF_FACT_SET(flow_label) | SF_FACT_SET(src_mac) |
 			       SF_FACT_SET(dst_mac);
-	const uint64_t all = facts | SF_WANTS_FLOW_ID;
+	/* of a tunnel, if one is opened: a meter that opens none does not gather it */
+	const uint64_t tunnel = SF_FACT_SET(tunnel);
+	const uint64_t all = facts | tunnel | SF_WANTS_FLOW_ID;
 	const struct {
 		const char *collector;
 		enum sf_text_format format;
 		uint64_t wants;
 	} cases[] = {
-		{ "ipfix://127.0.0.1:4739", SF_TEXT_TABLE, 0 },
+		{ "ipfix://127.0.0.1:4739", SF_TEXT_TABLE, tunnel },
 		{ "ipfix://127.0.0.1:4739", SF_TEXT_JSON, all },
 		{ "ipfix://127.0.0.1:4739", SF_TEXT_CSV, all },
 		{ "ipfix://127.0.0.1:4739,profile=plain", SF_TEXT_TABLE, SF_FACT_SET(flow_label) },

@@ -261,11 +261,12 @@ START_TEST(facts_follow_from_the_fields)
 		uint64_t facts;
 	} cases[] = {
 		{ "octetDeltaCount", IPFIX_SESSION, 0 },
-		{ "+sourceMacAddress", IPFIX_SESSION, SF_FACT_SET(src_mac) },
+		{ "+sourceMacAddress", IPFIX_SESSION, SF_FACT_SET(src_mac) | SF_FACT_SET(tunnel) },
 		{ "+flowId+mplsTopLabelStackSection", IPFIX_SESSION,
-			SF_WANTS_FLOW_ID | SF_FACT_SET(mpls) },
+			SF_WANTS_FLOW_ID | SF_FACT_SET(mpls) | SF_FACT_SET(tunnel) },
 		{ "extended-flowId-flowLabelIPv6", IPFIX_SESSION,
-			SF_FACT_SET(src_mac) | SF_FACT_SET(dst_mac) | SF_FACT_SET(mpls) },
+			SF_FACT_SET(src_mac) | SF_FACT_SET(dst_mac) | SF_FACT_SET(mpls) |
+				SF_FACT_SET(tunnel) },
 		/* the group has a flowId, but v9 cannot carry it */
 		{ "extended", NETFLOW9_SESSION,
 			SF_FACT_SET(src_mac) | SF_FACT_SET(dst_mac) | SF_FACT_SET(mpls) |

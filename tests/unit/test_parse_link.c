@@ -79,10 +79,10 @@ END_TEST
 START_TEST(vlan_stack_keeps_the_two_outermost)
 {
 	PARSE(SF_LINK_ETHERNET, ETH(0x88, 0xa8), 0, 100, 0x81, 0, 0, 7, 0x86, 0xdd, UDP6);
-	check_udp_at(6, 22, MAC_FLAG | SF_FACT_VLAN | SF_FACT_CVLAN);
+	check_udp_at(6, 22, MAC_FLAG | SF_FACT_VLAN);
 	ck_assert_uint_eq(facts.tags, 100u << 20 | 7u << 8);
 	PARSE(SF_LINK_ETHERNET, ETH(0x91, 0), 0, 1, 0x91, 0, 0, 2, 0x81, 0, 0, 3, 8, 0, UDP4);
-	check_udp_at(4, 26, MAC_FLAG | SF_FACT_VLAN | SF_FACT_CVLAN);
+	check_udp_at(4, 26, MAC_FLAG | SF_FACT_VLAN);
 	ck_assert_uint_eq(facts.tags, 1u << 20 | 2u << 8);
 }
 END_TEST
@@ -106,7 +106,7 @@ START_TEST(vlan_out_of_band_tag_is_the_outer_one)
 		.time_ns = 77, .flags = SF_PACKET_VLAN | SF_PACKET_VLAN_AD, .vlan_tci = 0x6064 };
 
 	parse_packet(packet);
-	check_udp_at(4, 18, MAC_FLAG | SF_FACT_VLAN | SF_FACT_CVLAN);
+	check_udp_at(4, 18, MAC_FLAG | SF_FACT_VLAN);
 	ck_assert_uint_eq(facts.tags, 100u << 20 | 7u << 8);
 }
 END_TEST
@@ -221,7 +221,7 @@ START_TEST(mpls_pseudowire)
 	/* customer tag within the provider's one */
 	PARSE(SF_LINK_ETHERNET, ETH(0x81, 0), 0, 10, 0x88, 0x47, 0, 1, 1, 64, 0, 0, 0, 0,
 		ETH(0x81, 0), 0, 20, 8, 0, UDP4);
-	check_udp_at(4, 44, SF_FACT_MPLS | MAC_FLAG | SF_FACT_VLAN | SF_FACT_CVLAN);
+	check_udp_at(4, 44, SF_FACT_MPLS | MAC_FLAG | SF_FACT_VLAN);
 	ck_assert_uint_eq(facts.tags, 10u << 20 | 20u << 8);
 	/* neither reading finds IP: the first one's reason */
 	REFUSED(nonIp, SF_LINK_MPLS, 0, 1, 1, 64, 0, 0, 0, 0, ETH(0x08, 0x06), 0, 1, 8, 0);
@@ -645,7 +645,7 @@ START_TEST(shims_among_tags_and_labels)
 {
 	PARSE(SF_LINK_ETHERNET, ETH(0x81, 0), 0, 7, SHIM_CMD, 0x81, 0, 0, 8, 0x89, 0x88, 1, 2, 3, 4,
 		5, 6, 0x88, 0x47, LABEL, UDP4);
-	check_udp_at(4, 42, MAC_FLAG | SF_FACT_VLAN | SF_FACT_CVLAN | SF_FACT_MPLS);
+	check_udp_at(4, 42, MAC_FLAG | SF_FACT_VLAN | SF_FACT_MPLS);
 	ck_assert_uint_eq(facts.tags, 7u << 20 | 8u << 8);
 	PARSE(SF_LINK_ETHERNET, SHIM(0x89, 0x26, 0x80, 1, 0, 2), 0x88, 0x64, 0x11, 0, 0, 1, 0, 30,
 		0, 0x21, UDP4);
@@ -709,11 +709,11 @@ START_TEST(inter_switch_link)
 	ck_assert_uint_eq(facts.tags, 1002u << 20);
 	ck_assert_mem_eq(facts.src_mac, inner, 6);
 	PARSE(SF_LINK_ETHERNET, ISL(0, 20), ETH(0x81, 0), 0, 7, 0x86, 0xdd, UDP6);
-	check_udp_at(6, 44, MAC_FLAG | SF_FACT_VLAN | SF_FACT_CVLAN);
+	check_udp_at(6, 44, MAC_FLAG | SF_FACT_VLAN);
 	ck_assert_uint_eq(facts.tags, 20u << 20 | 7u << 8);
 	/* ISL within ISL */
 	PARSE(SF_LINK_ETHERNET, ISL(0, 20), ISL(0, 21), ETH4, UDP4);
-	check_udp_at(4, 66, MAC_FLAG | SF_FACT_VLAN | SF_FACT_CVLAN);
+	check_udp_at(4, 66, MAC_FLAG | SF_FACT_VLAN);
 	REFUSED(nonIp, SF_LINK_ETHERNET, ISL(1, 20), ETH4, UDP4);
 	REFUSED(truncated, SF_LINK_ETHERNET, 1, 0, 0x0c, 0, 0, 0, 2, 0, 0, 0, 0, 9, 0, 100, 0xaa,
 		0xaa, 3, 2, 0);
@@ -733,7 +733,7 @@ START_TEST(switch_tags)
 	PARSE(SF_LINK_DSA_TAG_DSA, MACS, 0xc0, 8, 0, 7, 8, 0, UDP4);
 	check_udp_at(4, 18, MAC_FLAG);
 	PARSE(SF_LINK_DSA_TAG_DSA, MACS, 0xe0, 8, 0, 7, 0x81, 0, 0, 9, 8, 0, UDP4);
-	check_udp_at(4, 22, MAC_FLAG | SF_FACT_VLAN | SF_FACT_CVLAN);
+	check_udp_at(4, 22, MAC_FLAG | SF_FACT_VLAN);
 	ck_assert_uint_eq(facts.tags, 7u << 20 | 9u << 8);
 	PARSE(SF_LINK_DSA_TAG_EDSA, MACS, 0xda, 0xda, 0, 0, 0xe0, 8, 0, 7, 8, 0, UDP4);
 	check_udp_at(4, 22, MAC_FLAG | SF_FACT_VLAN);

@@ -180,6 +180,16 @@ START_TEST(runs_leave_mirrors_alone)
 }
 END_TEST
 
+/* Who has written records tells kinds by these numbers: docs/tunnels.md. */
+START_TEST(numbers_of_kinds_stay)
+{
+	ck_assert_uint_eq(SF_TUNNEL_ERSPAN, 0);
+	ck_assert_uint_eq(SF_TUNNEL_VXLAN, 4);
+	ck_assert_uint_eq(SF_TUNNEL_GTP_U, 8);
+	ck_assert_uint_eq(SF_TUNNEL_AH, 17);
+}
+END_TEST
+
 START_TEST(every_kind_has_names)
 {
 	for (unsigned kind = 0; kind < SF_TUNNEL_COUNT; kind++) {
@@ -191,4 +201,5 @@ START_TEST(every_kind_has_names)
 END_TEST
 
 CHECK_MAIN("tunnel", only_mirrors_are_opened_by_default, words_choose_kinds,
-	wrong_words_are_refused, ports_can_be_added, runs_leave_mirrors_alone, every_kind_has_names)
+	wrong_words_are_refused, ports_can_be_added, runs_leave_mirrors_alone,
+	numbers_of_kinds_stay, every_kind_has_names)
