@@ -3,13 +3,13 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/asked.h"
 #include "cli/collected.h"
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/report.h"
+#include "collect/gather.h"
 #include "metrics/counters.h"
 #include "service/signals.h"
 #include "service/stream.h"
@@ -62,26 +62,6 @@ static int add_text(
 		       : sf_exporter_add_text(sink->out.exporter, &text, error);
 }
 
-/*
- * An error if files are named and none of them can be read; all but the last are complained of. Then no
- * output is begun, because a table without rows or an empty file of -w would look like an answer.
- */
-static int refuse_unreadable(const struct sf_options *options, struct sf_error *error)
-{
-	const struct sf_strings *files = &options->operands;
-
-	for (unsigned i = 0; i < files->count; i++)
-		if (strcmp(files->items[i], "-") == 0 || access(files->items[i], R_OK) == 0)
-			return 0;
-	for (unsigned i = 0; i < files->count; i++) {
-		access(files->items[i], R_OK);
-		sf_error_set(error, -errno, "%s: %s", files->items[i], sf_strerror(-errno));
-		if (i + 1 < files->count)
-			sf_complain("%s", error->text);
-	}
-	return files->count ? error->code : 0;
-}
-
 /* Table, CSV and file are the exporter's. */
 static int exporter_open(
 	struct sf_collected_sink *sink, const struct sf_options *options, struct sf_error *error)
@@ -94,9 +74,9 @@ static int exporter_open(
 	};
 	int result = sf_exporter_new(&sink->out.exporter, &exporter_options, error);
 
-	/* statistics in JSON are printed in any case, for scripts */
+	/* a table without rows or an empty file would look like an answer; scripts want statistics */
 	if (result == 0 && options->stats != SF_STATS_JSON)
-		result = refuse_unreadable(options, error);
+		result = sf_gather_check(options->operands.items, options->operands.count, error);
 	if (result == 0 && !sink->out.options.json && !sink->asked.groups)
 		result = add_text(sink, options, error);
 	/* --biflow is for the table and CSV */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file_kind.h"
 #include "base/file_list.h"
@@ -131,6 +132,21 @@ void sf_collector_share(struct sf_collector *collector, unsigned share, unsigned
 {
 	collector->share = share;
 	collector->shares = shares;
+}
+
+int sf_gather_check(const char *const *names, unsigned count, struct sf_error *error)
+{
+	int first = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		if (strcmp(names[i], "-") == 0 || access(names[i], R_OK) == 0)
+			return 0;
+		first = i ? first : -errno;
+	}
+	if (count > 1)
+		return sf_error_set(error, first, "none of the %u files can be read; %s: %s", count,
+			names[0], sf_strerror(first));
+	return count ? sf_error_set(error, first, "%s: %s", names[0], sf_strerror(first)) : 0;
 }
 
 bool sf_gather(struct sf_collector *collector, const char *const *names, unsigned count,

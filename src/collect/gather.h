@@ -42,4 +42,7 @@ struct sf_gather_options {
 bool sf_gather(struct sf_collector *collector, const char *const *names, unsigned count,
 	const struct sf_gather_options *options);
 
+/* An error that names the first file if there are names and none of them can be read; else 0. */
+int sf_gather_check(const char *const *names, unsigned count, struct sf_error *error);
+
 #endif
