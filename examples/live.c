@@ -27,7 +27,7 @@ static unsigned print(void *context, const struct sf_flow *flows, unsigned count
 
 static void notice(void *context, enum sf_notice kind, const char *text)
 {
-	fprintf(stderr, "%s%s\n", kind == SF_NOTICE_FAILED ? (const char *)context : "", text);
+	fprintf(context, kind == SF_NOTICE_FAILED ? "failed: %s\n" : "%s\n", text);
 }
 
 int main(int argc, char **argv)
@@ -35,8 +35,7 @@ int main(int argc, char **argv)
 	struct sf_plan_source source = { .no_wait = true }; /* a missing interface is an error */
 	struct sf_plan_destination callback = { .kind = SF_TO_CALLBACK, .sink = { print, stdout } };
 	struct sf_plan plan = { .sources = &source, .destinations = &callback };
-	struct sf_engine_options options = { .events = {
-						     .notice = notice, .context = "failed: " } };
+	struct sf_engine_options options = { .events = { notice, NULL, NULL, stderr } };
 	struct sf_engine *engine = NULL;
 	struct sf_error error = { SF_EUSAGE, "usage: live SOURCE" };
 	struct sf_engine_counters counters;
