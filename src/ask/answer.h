@@ -27,6 +27,7 @@ char *sf_answer_json(const struct sf_groups *groups, size_t i, char *p);
 struct sf_answer_table {
 	const struct sf_groups *groups;
 	unsigned width;
+	unsigned columns;    /* that are shown; those to the right of them do not fit */
 	unsigned widths[32]; /* of the columns */
 	unsigned bar;        /* columns for bars; 0: none */
 	double largest;      /* of the measure: the longest bar */

@@ -35,22 +35,31 @@ static bool is_key(const struct sf_groups *groups, unsigned k)
 	return groups->columns[k] < groups->key_count;
 }
 
-/* Cuts the widest keys until rows fit. */
+/* The widest key that may be cut, or the number of columns. */
+static unsigned widest_key(const struct sf_answer_table *table)
+{
+	unsigned widest = table->columns;
+
+	for (unsigned k = 0; k < table->columns; k++)
+		if (is_key(table->groups, k) && table->widths[k] > CUT_LEAST &&
+			(widest == table->columns || table->widths[k] > table->widths[widest]))
+			widest = k;
+	return widest;
+}
+
+/* Columns of the right are left out while the keys, cut, do not make room for them. */
 static void fit(struct sf_answer_table *table, unsigned total)
 {
-	while (total > table->width) {
-		unsigned widest = table->groups->column_count;
+	unsigned spare = 0;
 
-		for (unsigned k = 0; k < table->groups->column_count; k++)
-			if (is_key(table->groups, k) && table->widths[k] > CUT_LEAST &&
-				(widest == table->groups->column_count ||
-					table->widths[k] > table->widths[widest]))
-				widest = k;
-		if (widest == table->groups->column_count)
-			return;
-		table->widths[widest]--;
-		total--;
-	}
+	for (unsigned k = 0; k < table->columns; k++)
+		if (is_key(table->groups, k) && table->widths[k] > CUT_LEAST)
+			spare += table->widths[k] - CUT_LEAST;
+	while (total - spare > table->width && table->columns > 1 &&
+		!is_key(table->groups, table->columns - 1))
+		total -= table->widths[--table->columns] + 2;
+	for (unsigned k; total > table->width && (k = widest_key(table)) < table->columns; total--)
+		table->widths[k]--;
 }
 
 void sf_answer_table_init(
@@ -59,7 +68,9 @@ void sf_answer_table_init(
 	char cell[SF_ANSWER_ROW_MAX];
 	unsigned total = 0;
 
-	*table = (struct sf_answer_table){ .groups = groups, .width = width };
+	*table = (struct sf_answer_table){
+		.groups = groups, .width = width, .columns = groups->column_count
+	};
 	for (unsigned k = 0; k < groups->column_count; k++) {
 		const char *title = sf_column_title(groups, groups->columns[k]);
 
@@ -76,10 +87,11 @@ void sf_answer_table_init(
 	for (size_t i = 0; i < groups->shown_count; i++)
 		if (measure_of(groups, i) > table->largest)
 			table->largest = measure_of(groups, i);
+	total -= total >= 2 ? 2 : 0; /* between columns, not behind the last */
 	if (width && total > width)
 		fit(table, total);
-	else if (width >= total + 8 && groups->key_count && table->largest > 0)
-		table->bar = width - total < BAR_MOST ? width - total : BAR_MOST;
+	else if (width >= total + 10 && groups->key_count && table->largest > 0)
+		table->bar = width - total - 2 < BAR_MOST ? width - total - 2 : BAR_MOST;
 }
 
 /* A cell in its column: keys to the left, numbers to the right; what is too long is cut. */
@@ -120,7 +132,7 @@ char *sf_answer_table_header(const struct sf_answer_table *table, char *p)
 {
 	char *start = p;
 
-	for (unsigned k = 0; k < table->groups->column_count; k++) {
+	for (unsigned k = 0; k < table->columns; k++) {
 		const char *title = sf_column_title(table->groups, table->groups->columns[k]);
 
 		p = put_cell(table, k, title, title + strlen(title), p);
@@ -146,7 +158,7 @@ char *sf_answer_table_row(const struct sf_answer_table *table, size_t i, char *p
 {
 	char cell[SF_ANSWER_ROW_MAX], *start = p;
 
-	for (unsigned k = 0; k < table->groups->column_count; k++) {
+	for (unsigned k = 0; k < table->columns; k++) {
 		char *end = sf_cell_put(
 			table->groups, table->groups->columns[k], SF_FORM_TABLE, i, cell);
 
@@ -215,6 +227,12 @@ char *sf_answer_table_footer(const struct sf_answer_table *table, char *p)
 		p += sprintf(p, "%zu of %zu groups; ", groups->shown_count, groups->count);
 	p += sprintf(p, "%" PRIu64 " flows, %" PRIu64 " packets, %" PRIu64 " bytes in all\n",
 		totals->rows, totals->packets, totals->bytes);
+	if (table->columns < groups->column_count) {
+		p = stpcpy(p, "not shown, for want of width:");
+		for (unsigned k = table->columns; k < groups->column_count; k++)
+			p = stpcpy(stpcpy(p, " "), sf_column_title(groups, groups->columns[k]));
+		p = stpcpy(p, " (--columns chooses)\n");
+	}
 	if (totals->estimated)
 		p += sprintf(p,
 			"~ more than %u different values: an estimate (HyperLogLog), right to 0.8 %%\n",

@@ -48,7 +48,9 @@ static int print_command(const struct sf_recipe *recipe, const struct sf_options
 	print_option("sort", options->sort);
 	print_option(
 		"baseline", recipe->baseline && !options->baseline ? "FILE" : options->baseline);
-	printf("\n\n%s\n", recipe->doubts);
+	fputs("\n\n", stdout);
+	sf_wrap(stdout, recipe->doubts, 0, 0);
+	putchar('\n');
 	return sf_exit_printed();
 }
 

@@ -299,12 +299,13 @@ const struct sf_option sf_option_table[] = {
 	{ ASK, 0, "by", SF_OPTION_STRING, AT(by), SF_SHOW | SF_QUESTION, "FIELDS",
 		.help = "Sum up records in groups of equal fields, such as src,dst or dst,dport,proto: "
 			"any field of --where, and src/24 (a network), pair (both hosts, in no "
-			"order), host and port (of either side), server and service (of the side "
-			"that answered)." },
+			"order), host and port (of either side), server, service and client (who "
+			"answered, who asked), inside and outside (the private address and the "
+			"other one). spanflow ask --fields lists the fields." },
 	{ ASK, 0, "sum", SF_OPTION_STRING, AT(sum), SF_SHOW | SF_QUESTION, "LIST",
 		.help = "What to sum up of each group: flows, packets, bytes, duration, first, last, "
 			"distinct(FIELD), sum, min, max and avg(FIELD), bpp, bps, pps, sent, "
-			"received, ratio, interval, jitter. Default: flows,packets,bytes." },
+			"received, ratio, span, interval, jitter. Default: flows,packets,bytes." },
 	{ ASK, 0, "top", SF_OPTION_STRING, AT(top), SF_SHOW | SF_QUESTION, "N[:SUM]",
 		.help = "The N largest groups by this sum; without it by bytes, or the first sum." },
 	{ ASK, 0, "bottom", SF_OPTION_STRING, AT(bottom), SF_SHOW | SF_QUESTION, "N[:SUM]",

@@ -285,6 +285,35 @@ START_TEST(the_inside_has_private_addresses)
 }
 END_TEST
 
+/* What has no room is left out from the right, and named. */
+START_TEST(columns_that_do_not_fit_are_named)
+{
+	const struct sf_groups_options options = { .by = "src", .sum = "flows,bytes,first,last" };
+	struct sf_groups *groups = make(&options);
+	struct sf_error error = { 0 };
+	const struct sf_flow flow = flow_of(1, 1);
+	static char text[SF_ANSWER_ROW_MAX];
+	struct sf_answer_table table;
+
+	put(groups, &flow);
+	ck_assert_int_eq(sf_groups_sort(groups, &error), 0);
+	for (unsigned width = 20; width < 100; width++) {
+		sf_answer_table_init(&table, groups, width);
+		ck_assert_uint_ge(table.columns, 1);
+		*sf_answer_table_row(&table, 0, text) = '\0';
+		ck_assert_uint_le(strcspn(text, "\n"), width + 2 * table.bar);
+		*sf_answer_table_footer(&table, text) = '\0';
+		ck_assert_int_eq(
+			strstr(text, " last (--columns chooses)") != NULL, table.columns < 5);
+	}
+	sf_answer_table_init(&table, groups, 45);
+	*sf_answer_table_footer(&table, text) = '\0';
+	ck_assert_ptr_nonnull(strstr(text, "for want of width: last ("));
+	sf_groups_free(groups);
+}
+END_TEST
+
 CHECK_MAIN("groups", distinct_is_exact_and_then_an_estimate, merging_is_as_counting_together,
 	estimates_are_merged, regular_gaps_are_found, servers_are_those_that_answer,
-	memory_is_bounded, tables_fit_the_terminal, the_inside_has_private_addresses)
+	memory_is_bounded, tables_fit_the_terminal, columns_that_do_not_fit_are_named,
+	the_inside_has_private_addresses)
