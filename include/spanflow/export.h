@@ -114,6 +114,13 @@ struct sf_exporter_options {
 	 */
 	const char *fields;
 	uint64_t queue_octets; /* most that waits for one destination, by default; 0: 256 MiB */
+	/*
+	 * Directory in which collectors of connections (tcp, tls) keep what they cannot send: it survives
+	 * the process. NULL: none.
+	 */
+	const char *spool;
+	uint64_t spool_octets;   /* of each collector, at most; 0: 1 GiB */
+	bool spool_drops_newest; /* when it is full; else the oldest */
 	/* What is told of flows beyond their packets; NULL: nothing. Lent for the exporter's life. */
 	const struct sf_enricher *enricher;
 	/* NULL: all records. Copied. What is not chosen is counted as skipped: where. */
@@ -146,6 +153,7 @@ struct sf_destination_count {
 	X(send, "the kernel refused the datagram")                                                 \
 	X(unreachable, "nobody listens: answered by ICMP, or no connection to the collector")      \
 	X(write, "file or standard output could not be written: full disk, closed pipe")           \
+	X(spool, "the spool was full: --spool-max")                                                \
 	X(tooLarge, "one record does not fit the maximum message size")                            \
 	X(queue, "records came faster than the destination took them: its queue was full")         \
 	X(stopped, "the run was to end at once, and the destination was not ready")
@@ -166,6 +174,12 @@ struct sf_destination_stats {
 	 * last one: it may have them twice. They are in `sent` once.
 	 */
 	struct sf_destination_count repeated;
+	/*
+	 * With a spool: what an earlier run has left there, and what lies there now and is left to the
+	 * next run at the end. offered + inherited = sent + skipped + lost + spooled, then.
+	 */
+	struct sf_destination_count inherited, spooled;
+	uint64_t torn_octets; /* of the spool that a crash or a damaged disk made useless */
 	uint64_t messages; /* datagrams or messages of files and connections, templates included */
 	uint64_t message_octets;
 	/*
@@ -294,6 +308,9 @@ bool sf_exporter_waits(const struct sf_exporter *exporter);
 /* Path `index` of the files that sf_exporter_reload() reads: certificates and keys. NULL: past the end. */
 const char *sf_exporter_reads(const struct sf_exporter *exporter, unsigned index);
 
+/* Directory `index` in which files are made while the run goes on: spools. NULL: past the end. */
+const char *sf_exporter_writes(const struct sf_exporter *exporter, unsigned index);
+
 /*
  * Reads certificates and keys again: the next connections use them. 0, or an error that names the file:
  * that collector's connections go on with what was read before, and further ones were not looked at.
@@ -328,13 +345,17 @@ static inline bool sf_exporter_stats(
 }
 
 /*
- * What was offered and is not sent, skipped or lost: it waits in a queue or a message. False:
+ * What was offered or inherited and is not sent, skipped or lost: it waits in a queue, a message or the
+ * spool. False:
  * more has left than was offered, in some unit.
  */
 bool sf_destination_waiting(
 	const struct sf_destination_stats *stats, struct sf_destination_count *waiting);
 
-/* Nothing waits, as it must be after sf_exporter_finish(): offered = sent + skipped + lost. */
+/*
+ * Nothing waits but in the spool, as it must be after sf_exporter_finish(): offered + inherited = sent +
+ * skipped + lost + spooled.
+ */
 bool sf_destination_balanced(const struct sf_destination_stats *stats);
 
 /* The local address of collector `index`, to recognise own export traffic; false: no socket. */

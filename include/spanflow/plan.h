@@ -87,17 +87,17 @@ struct sf_plan {
 	unsigned destination_count;
 
 	/* metering process */
-	int64_t active_timeout_ns; /* 0: 60 s; SF_TIMEOUT_NEVER */
-	int64_t idle_timeout_ns;   /* 0: 15 s; SF_TIMEOUT_NEVER */
-	uint32_t max_flows;        /* of each worker's table; 0: 4,000,000 */
-	uint32_t key;              /* SF_KEY_… ored; 0: SF_KEY_DEFAULT */
-	bool per_packet;           /* every packet becomes a record of its own */
-	bool split_fragments;      /* later fragments are a flow without ports */
-	bool prealloc;             /* touch all memory of the tables at the start */
-	bool strong_hash;          /* SipHash from the start */
-	const uint64_t *hash_seed; /* two words; NULL: random */
-	bool dedup;                /* leave out copies of packets */
-	int64_t dedup_window_ns;   /* 0: 10 ms */
+	int64_t active_timeout_ns;        /* 0: 60 s; SF_TIMEOUT_NEVER */
+	int64_t idle_timeout_ns;          /* 0: 15 s; SF_TIMEOUT_NEVER */
+	uint32_t max_flows;               /* of each worker's table; 0: 4,000,000 */
+	uint32_t key;                     /* SF_KEY_… ored; 0: SF_KEY_DEFAULT */
+	bool per_packet;                  /* every packet becomes a record of its own */
+	bool split_fragments;             /* later fragments are a flow without ports */
+	bool prealloc;                    /* touch all memory of the tables at the start */
+	bool strong_hash;                 /* SipHash from the start */
+	const uint64_t *hash_seed;        /* two words; NULL: random */
+	bool dedup;                       /* leave out copies of packets */
+	int64_t dedup_window_ns;          /* 0: 10 ms */
 	struct sf_tunnel_options tunnels; /* which are opened; zeros: those of remote mirrors */
 	bool meter_own_export; /* also meter the packets that this run sends to its collectors */
 	uint32_t domain;       /* observationDomainId of the first source; the next one has + 1 */
@@ -113,9 +113,13 @@ struct sf_plan {
 	unsigned enrich_count;
 	const char *interface_map, *local_net; /* likewise; NULL: as without the options */
 	unsigned egress;                       /* --egress: 0 same, 1 none, 2 learn, 3 fib */
-	const char *fields;    /* see sf_exporter_options.fields */
-	uint64_t queue_octets; /* most that waits for one destination; 0: 256 MiB */
-	bool keep_files;       /* a file that exists and has something in it is refused */
+	const char *fields;                    /* see sf_exporter_options.fields */
+	uint64_t queue_octets;                 /* most that waits for one destination; 0: 256 MiB */
+	/* what collectors of connections cannot take now: see sf_exporter_options.spool */
+	const char *spool;     /* directory; NULL: none */
+	uint64_t spool_octets; /* 0: 1 GiB */
+	bool spool_drops_newest;
+	bool keep_files; /* a file that exists and has something in it is refused */
 	bool no_late_collectors; /* interfaces: a collector that cannot be reached at the start is an error */
 
 	/* end of the run */

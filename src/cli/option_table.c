@@ -67,6 +67,12 @@ static const struct sf_choice check_outputs[] = {
 	{ NULL },
 };
 
+static const struct sf_choice spool_drops[] = {
+	{ "oldest", SF_SPOOL_DROP_OLDEST },
+	{ "newest", SF_SPOOL_DROP_NEWEST },
+	{ NULL },
+};
+
 static const struct sf_choice stats_formats[] = {
 	{ "text", SF_STATS_TEXT },
 	{ "json", SF_STATS_JSON },
@@ -394,6 +400,18 @@ const struct sf_option sf_option_table[] = {
 			"64 GiB; a record takes 192 bytes. When the queue is full its oldest "
 			"records are lost for this destination and counted as queue. For one "
 			"destination alone: queue=BYTES after a comma." },
+	{ EXPORT, 0, "spool", SF_OPTION_STRING, AT(spool), SF_METER, "DIR",
+		.help = "Collectors over TCP and TLS: keep records in this directory while the "
+			"collector is away or slow, and after the end of the run; the next run "
+			"with the same directory and collector sends them. The directory must "
+			"exist; a run uses it alone." },
+	{ EXPORT, 0, "spool-max", SF_OPTION_SIZE, AT(spool_max), SF_METER, "BYTES", "1G",
+		.min = 4 << 20, .max = UINT64_C(1) << 50,
+		.help = "Most bytes of the spool of one collector, from 4 MiB on." },
+	{ EXPORT, 0, "spool-drop", SF_OPTION_CHOICE, AT(spool_drop), SF_METER, "WHICH", "oldest",
+		.choices = spool_drops,
+		.help = "Which records are lost, and counted as spool, when the spool is full: "
+			"oldest or newest." },
 	{ EXPORT, 0, "stop-timeout", SF_OPTION_DURATION, AT(stop_timeout_ns), SF_METER, "TIME",
 		"60s", .max = DAY,
 		.help = "Live: longest time that the end of a run waits for destinations to take "

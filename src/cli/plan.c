@@ -114,6 +114,16 @@ static int make_destinations(
 	return err;
 }
 
+/* True if one of the collectors is reached by a connection. */
+static bool has_connection(const struct sf_strings *collectors)
+{
+	for (unsigned i = 0; i < collectors->count; i++)
+		if (strstr(collectors->items[i], "tcp://") ||
+			strstr(collectors->items[i], "tls://"))
+			return true;
+	return false;
+}
+
 int sf_made_plan_init(
 	struct sf_made_plan *made, const struct sf_options *options, struct sf_error *error)
 {
@@ -148,6 +158,9 @@ int sf_made_plan_init(
 		.egress = (unsigned)options->egress,
 		.fields = options->fields,
 		.queue_octets = options->queue_size,
+		.spool = options->spool,
+		.spool_octets = options->spool_max,
+		.spool_drops_newest = options->spool_drop == SF_SPOOL_DROP_NEWEST,
 		.keep_files = !options->force,
 		.no_late_collectors = options->no_wait,
 		.packet_limit = options->count,
@@ -156,6 +169,10 @@ int sf_made_plan_init(
 		.user = options->user,
 		.no_sandbox = options->no_sandbox,
 	};
+	if (options->spool && !has_connection(&options->collectors))
+		return sf_error_set(error, SF_EUSAGE,
+			"--spool: is for collectors over TCP and TLS: -e tcp://HOST:PORT or -e "
+			"tls://HOST:PORT");
 	err = make_sources(made, options, error);
 	return err ? err : make_destinations(made, options, error);
 }

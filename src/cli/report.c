@@ -145,6 +145,12 @@ void sf_report_destination_text(const struct sf_destination_stats *stats, FILE *
 		stats->url, stats->sent.records, stats->sent.packets, stats->sent.octets);
 	text_reasons(&counters, "destinations[].skipped", counters.skipped.records, stream);
 	text_reasons(&counters, "destinations[].lost", counters.lost.records, stream);
+	if (stats->inherited.records)
+		fprintf(stream, "; %" PRIu64 " records of an earlier run were in the spool",
+			stats->inherited.records);
+	if (stats->spooled.records)
+		fprintf(stream, "; %" PRIu64 " left in the spool for the next run",
+			stats->spooled.records);
 	if (stats->repeated.records)
 		fprintf(stream, "; %" PRIu64 " sent again on a new connection",
 			stats->repeated.records);

@@ -35,6 +35,9 @@
 	X(egress, VALUE, EXPORT, ADJUST)                                                           \
 	X(fields, TEXT, EXPORT, RESTART)                                                           \
 	X(queue_octets, VALUE, EXPORT, ADJUST)                                                     \
+	X(spool, TEXT, EXPORT, RESTART)                                                            \
+	X(spool_octets, VALUE, EXPORT, RESTART)                                                    \
+	X(spool_drops_newest, VALUE, EXPORT, RESTART)                                              \
 	X(keep_files, VALUE, EXPORT, ADJUST)                                                       \
 	X(no_late_collectors, VALUE, EXPORT, ADJUST)                                               \
 	X(packet_limit, VALUE, END, ADJUST)                                                        \

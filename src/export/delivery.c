@@ -153,8 +153,9 @@ static void settle(struct sf_session *session, int64_t now)
 	sf_count_add(sf_destination_fate(stats, transport->lost_as), &lost.flows);
 	stats->incomplete |= leaves_a_gap(transport->lost_as, session);
 	note_failure(session, transport->lost_as, now);
-	/* templates may be among it */
-	session->epoch++;
+	/* templates may be among it; of a connection, no message is lost alone */
+	if (!transport->traits.connected)
+		session->epoch++;
 }
 
 /* It does not take anything now. */
@@ -204,6 +205,9 @@ void sf_session_settle(struct sf_session *session)
 	const struct sf_transport *transport = session->transport;
 
 	settle(session, session->destination.shared->wall_ns);
+	session->destination.stats.inherited = transport->inherited;
+	session->destination.stats.spooled = transport->spooled;
+	session->destination.stats.torn_octets = transport->torn_octets;
 	if (transport->fails &&
 		(!session->stalled || (transport->gone && !session->destination.stats.gone)))
 		begin_stall(session);
@@ -280,6 +284,7 @@ void sf_session_send(struct sf_session *session, struct sf_stream *stream, struc
 	bool ready = !transport->traits.connected || !waits(session) ||
 		     batch == &session->control || sf_session_await(session);
 	int64_t time_ns = sf_session_instant(session, stream);
+	uint32_t sequence = stream->sequence;
 	uint64_t records = seal(session, stream, batch, time_ns);
 
 	/* nobody listens: what cannot wait any more, as the run ends, need not be sent either */
@@ -290,6 +295,9 @@ void sf_session_send(struct sf_session *session, struct sf_stream *stream, struc
 		transport->ops->send(session->transport, batch);
 	else
 		lose_batch(batch, SF_FATE_LOST_stopped);
+	if (batch->spooled)
+		stream->sequence = sequence;
+	batch->spooled = false;
 	enter_fates(session, batch, time_ns);
 	sf_session_settle(session);
 	batch->count = 0;

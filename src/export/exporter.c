@@ -10,23 +10,10 @@
 #include "base/annex.h"
 #include "base/clock.h"
 #include "base/sized.h"
-#include "export/destination.h"
+#include "export/exporter.h"
 #include "export/message.h"
-#include "export/stream.h"
-#include "export/url.h"
 
 #define QUEUE_OCTETS (UINT64_C(256) << 20) /* 1.4 million records */
-
-struct sf_exporter {
-	struct sf_shared shared;
-	struct sf_destination **destinations;
-	unsigned count;
-	unsigned collectors;       /* among them */
-	struct sf_chooser chooser; /* choose is NULL: all records */
-	struct sf_queue queue;     /* options.queued */
-	char **reads;              /* files that sf_exporter_reload() reads again */
-	unsigned read_count;
-};
 
 int sf_exporter_new_sized(struct sf_exporter **exporter, const struct sf_exporter_options *options,
 	size_t size, struct sf_error *error)
@@ -75,6 +62,9 @@ void sf_exporter_free(struct sf_exporter *exporter)
 	for (unsigned i = 0; i < exporter->read_count; i++)
 		free(exporter->reads[i]);
 	free(exporter->reads);
+	for (unsigned i = 0; i < exporter->write_count; i++)
+		free(exporter->writes[i]);
+	free(exporter->writes);
 	free(exporter->destinations);
 	sf_queue_free(&exporter->queue);
 	free(exporter->shared.extra);
@@ -144,77 +134,6 @@ static int choose_fields(const struct sf_exporter *exporter, struct sf_url *pars
 		parsed->session.dialect == &sf_netflow9 ? left_out : NULL, "--fields", error);
 }
 
-static int remember_file(struct sf_exporter *exporter, const char *path)
-{
-	char **grown;
-
-	if (!path)
-		return 0;
-	grown = realloc(exporter->reads, (exporter->read_count + 1) * sizeof(char *));
-	if (!grown)
-		return -ENOMEM;
-	exporter->reads = grown;
-	exporter->reads[exporter->read_count] = strdup(path);
-	return exporter->reads[exporter->read_count++] ? 0 : -ENOMEM;
-}
-
-static int open_stream(struct sf_exporter *exporter, const struct sf_url *parsed,
-	const struct sf_peer_options *peer, struct sf_transport **transport, struct sf_error *error)
-{
-	const struct sf_exporter_options *options = &exporter->shared.options;
-	struct sf_stream_options stream = {
-		.peer = *peer,
-		.retry_ns = parsed->retry_ns,
-		.late = options->queued && options->late_collectors,
-		.hurry = &options->hurry,
-	};
-	int code;
-
-	if (parsed->transport == SF_URL_TCP) {
-		stream.link = sf_tcp_new();
-		return sf_stream_open(transport, &stream, error);
-	}
-	code = sf_tls_connection_new(&stream.link, &parsed->tls, error);
-	if (code < 0)
-		return code;
-	if (remember_file(exporter, parsed->tls.ca) < 0 ||
-		remember_file(exporter, parsed->tls.cert) < 0 ||
-		remember_file(exporter, parsed->tls.key) < 0) {
-		stream.link->ops->free(stream.link);
-		return sf_error_set(error, -ENOMEM, "no memory for collector %s", parsed->target);
-	}
-	return sf_stream_open(transport, &stream, error);
-}
-
-static int open_transport(struct sf_exporter *exporter, const struct sf_url *parsed,
-	struct sf_transport **transport, struct sf_error *error)
-{
-	const struct sf_exporter_options *options = &exporter->shared.options;
-	const struct sf_peer_options peer = {
-		.host = parsed->target,
-		.port = parsed->port,
-		.source = parsed->source,
-		.dscp = parsed->dscp,
-		.lookup = options->lookup,
-		.collector = exporter->collectors++,
-	};
-	bool late = options->queued && options->late_collectors;
-
-	if (parsed->transport != SF_URL_UDP)
-		return open_stream(exporter, parsed, &peer, transport, error);
-	return sf_udp_open(transport,
-		&(struct sf_udp_options){
-			.peer = peer,
-			.mtu = parsed->mtu,
-			.large = parsed->session.dialect == &sf_ipfix,
-			.patient = options->packet_clock,
-			.waits = !options->queued,
-			.late = late,
-			.paced = parsed->session.rate != 0,
-		},
-		error);
-}
-
 int sf_exporter_add_collector(struct sf_exporter *exporter, const char *url, struct sf_error *error)
 {
 	const struct sf_exporter_options *options = &exporter->shared.options;
@@ -243,7 +162,7 @@ int sf_exporter_add_collector(struct sf_exporter *exporter, const char *url, str
 		return sf_error_set(error, SF_EUSAGE,
 			"%s: NetFlow v5 cannot announce sampling of 1 in %u (at most 1 in 16383)",
 			url, options->sampling_interval);
-	code = open_transport(exporter, &parsed, &transport, error);
+	code = sf_exporter_open_transport(exporter, &parsed, &transport, error);
 	if (code < 0)
 		return code;
 	return add_session(exporter, &parsed, transport, url, left_out, error);
@@ -536,22 +455,6 @@ void sf_exporter_announce(struct sf_exporter *exporter)
 			exporter->destinations[i]->ops->announce(exporter->destinations[i]);
 }
 
-const char *sf_exporter_reads(const struct sf_exporter *exporter, unsigned index)
-{
-	return index < exporter->read_count ? exporter->reads[index] : NULL;
-}
-
-int sf_exporter_reload(struct sf_exporter *exporter, struct sf_error *error)
-{
-	int code = 0;
-
-	for (unsigned i = 0; i < exporter->count && code == 0; i++)
-		if (exporter->destinations[i]->ops->reload)
-			code = exporter->destinations[i]->ops->reload(
-				exporter->destinations[i], error);
-	return code;
-}
-
 /*
  * RFC 7011 §4.2: packets that should have been metered and were not. What was left out on
  * purpose (filter, sampling, duplicates, own traffic) and what is no IP packet is not among them.
@@ -619,17 +522,21 @@ bool sf_destination_waiting(
 	SF_LOST_REASONS(X)
 #undef X
 	*waiting = stats->offered;
+	sf_count_add(waiting, &stats->inherited);
+	if (left.records > waiting->records || left.packets > waiting->packets ||
+		left.octets > waiting->octets)
+		return false;
 	sf_count_subtract(waiting, &left);
-	return left.records <= stats->offered.records && left.packets <= stats->offered.packets &&
-	       left.octets <= stats->offered.octets;
+	return true;
 }
 
 bool sf_destination_balanced(const struct sf_destination_stats *stats)
 {
 	struct sf_destination_count waiting;
 
-	return sf_destination_waiting(stats, &waiting) && waiting.records == 0 &&
-	       waiting.packets == 0 && waiting.octets == 0;
+	return sf_destination_waiting(stats, &waiting) &&
+	       waiting.records == stats->spooled.records &&
+	       waiting.packets == stats->spooled.packets && waiting.octets == stats->spooled.octets;
 }
 
 bool sf_exporter_local_address(const struct sf_exporter *exporter, unsigned index,

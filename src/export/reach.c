@@ -98,6 +98,8 @@ int64_t sf_session_ready(struct sf_destination *destination, int64_t mono)
 		return when;
 	if (session->connects != transport->connects)
 		meet(session);
+	if (transport->ops->again)
+		sf_session_replay(session);
 	if (transport->ops->refused) {
 		when = reach(session, mono);
 		if (when > mono)

@@ -28,20 +28,70 @@ static struct sf_stream *stream_of_message(struct sf_session *session, const uin
 void sf_session_resume(struct sf_session *session)
 {
 	const struct sf_transport *transport = session->transport;
-	struct sf_batch *batch = &session->control;
 
+	session->foreign_count = 0;
 	for (struct sf_stream *stream = session->streams; stream; stream = stream->next) {
 		stream->sequence = 0;
 		stream->instant_ns = 0;
-		if (stream->started)
+		if (stream->started && !transport->foreign)
 			sf_session_announce(session, stream);
 	}
-	while (transport->ops->again(session->transport, batch, session->control_bytes)) {
+}
+
+/* The sequence number of an observation domain of an earlier run; NULL: there are too many domains. */
+static uint32_t *foreign_sequence(struct sf_session *session, uint32_t domain)
+{
+	unsigned i = 0;
+
+	while (i < session->foreign_count && session->foreign[i].domain != domain)
+		i++;
+	if (i == SF_FOREIGN_MAX)
+		return NULL;
+	if (i == session->foreign_count) {
+		session->foreign[i].domain = domain;
+		session->foreign[i].sequence = 0;
+		session->foreign_count++;
+	}
+	return &session->foreign[i].sequence;
+}
+
+/* A message of an earlier run: it has templates of its own, and its sequence numbers begin at 0. */
+static void send_foreign(struct sf_session *session, struct sf_batch *batch)
+{
+	uint32_t domain = sf_load_be32(batch->bytes + 12);
+	uint32_t *sequence = foreign_sequence(session, domain);
+	struct sf_stamp stamp = {
+		.time_ns = session->destination.shared->wall_ns,
+		.sequence = sequence ? *sequence : 0,
+		.domain = domain,
+		.data_records = batch->messages[0].data_records,
+	};
+
+	stamp.sequence = sf_ipfix.seal(batch->bytes, batch->messages[0].length, &stamp);
+	if (sequence)
+		*sequence = stamp.sequence;
+	session->transport->ops->send(session->transport, batch);
+}
+
+void sf_session_replay(struct sf_session *session)
+{
+	struct sf_transport *transport = session->transport;
+	struct sf_batch *batch = &session->control;
+	struct sf_stream *stream;
+
+	while (transport->ops->again(transport, batch, session->control_bytes)) {
 		if (batch->repeated)
 			sf_count_add(
 				&session->destination.stats.repeated, &batch->messages[0].flows);
-		sf_session_send(session, stream_of_message(session, batch->bytes), batch);
+		stream = stream_of_message(session, batch->bytes);
+		if (transport->foreign || !stream)
+			send_foreign(session, batch);
+		else
+			sf_session_send(session, stream, batch);
+		batch->replay = false;
+		batch->place = (struct sf_spool_span){ 0 };
 	}
+	batch->count = 0;
 }
 
 static bool waits_in_vain(struct sf_session *session, int64_t away_ns)
@@ -85,7 +135,11 @@ static bool may_send(struct sf_session *session, int64_t when)
 
 static bool has_sent(struct sf_session *session, int64_t when)
 {
-	return when <= 0 && !session->transport->ops->holds(session->transport);
+	const struct sf_transport *transport = session->transport;
+
+	/* what a collector that is away does not get stays in the spool */
+	return when <= 0 &&
+	       (!transport->ops->holds(transport) || (transport->spools && transport->fails));
 }
 
 bool sf_session_await(struct sf_session *session)

@@ -57,6 +57,8 @@ enum sf_reach {
 	SF_REACH_PROBED,  /* a probe was sent; the collector listens if no ICMP comes by reach_ns */
 };
 
+#define SF_FOREIGN_MAX 64 /* observation domains of an earlier run */
+
 struct sf_session {
 	struct sf_destination destination;
 	struct sf_session_options options;
@@ -75,9 +77,14 @@ struct sf_session {
 	struct sf_losses losses;
 	uint64_t epoch; /* raised when templates must be sent again before data */
 	enum sf_reach reach;
-	int64_t reach_ns;       /* monotonic; 0: not set yet */
-	int64_t doubt_ns;       /* wall clock; before this time templates go before every batch */
-	unsigned connects;      /* transport->connects when it was read last */
+	int64_t reach_ns;  /* monotonic; 0: not set yet */
+	int64_t doubt_ns;  /* wall clock; before this time templates go before every batch */
+	unsigned connects; /* transport->connects when it was read last */
+	/* sequence numbers, while a connection carries what an earlier run has left */
+	struct {
+		uint32_t domain, sequence;
+	} foreign[SF_FOREIGN_MAX];
+	unsigned foreign_count;
 	unsigned said_connects; /* transport->connects when the user was told of it last */
 	bool stalled;           /* the transport failed when it was read last */
 	bool given_up;          /* the collector was away for too long: it is not waited for */
@@ -142,11 +149,11 @@ bool sf_session_flush(struct sf_destination *destination);
 
 /* ---- resume.c: sessions over connections (traits.connected) */
 
-/*
- * The transport has a new connection: begins a transport session, and sends again what the peer may not
- * have.
- */
+/* The transport has a new connection: begins a transport session. */
 void sf_session_resume(struct sf_session *session);
+
+/* Sends again what the peer may not have, and what waits in the spool. */
+void sf_session_replay(struct sf_session *session);
 
 /*
  * Without a queue: waits until a message can be sent. False: the run is in a hurry, or the collector

@@ -39,7 +39,7 @@ struct stream {
 	struct sf_transport transport;
 	struct sf_connection *link;
 	struct sf_peer peer;
-	struct sf_window window;
+	struct sf_hold hold;
 	struct sf_outcome lost;
 	enum state state;
 	unsigned address;    /* that is connected to, or was last */
@@ -86,8 +86,8 @@ static void lose(struct stream *stream, int code)
 			"collector %.60s port %s has closed the connection", stream->peer.host,
 			stream->peer.port);
 	sf_window_acknowledge(
-		&stream->window, stream->link->ops->acknowledged(stream->link), stream->mono);
-	sf_window_cut(&stream->window, code == SF_EOF);
+		&stream->hold.window, stream->link->ops->acknowledged(stream->link), stream->mono);
+	sf_hold_cut(&stream->hold, code == SF_EOF);
 	go_away(stream);
 }
 
@@ -111,8 +111,8 @@ static void open_up(struct stream *stream)
 	stream->check_ns = 0;
 	stream->transport.fails = false;
 	stream->transport.connects++;
-	/* what came since the last connection is to be taken back too */
-	sf_window_cut(&stream->window, false);
+	sf_hold_connect(&stream->hold);
+	stream->transport.foreign = stream->hold.foreign;
 	learn_addresses(stream);
 }
 
@@ -186,7 +186,7 @@ static void make_progress(struct stream *stream)
 /* Writes what the connection takes now. */
 static void write_some(struct stream *stream)
 {
-	struct sf_window *window = &stream->window;
+	struct sf_window *window = &stream->hold.window;
 	const uint8_t *bytes;
 	size_t length;
 
@@ -205,13 +205,22 @@ static void write_some(struct stream *stream)
 /* The peer has read by now what it acknowledged long ago, unless its program stands still. */
 static void release(struct stream *stream)
 {
-	struct sf_window *window = &stream->window;
+	struct sf_window *window = &stream->hold.window;
 	int64_t before = stream->mono - UNREAD_NS;
 	int64_t oldest = sf_window_oldest(window);
 
 	if (oldest <= before && stream->link->ops->stands(stream->link))
 		before = INT64_MIN;
-	sf_window_release(window, before, UNREAD_MAX);
+	sf_hold_release(&stream->hold, before, UNREAD_MAX);
+}
+
+/* What is to be sent next needs another connection; the peer has acknowledged what this one carried. */
+static void turn(struct stream *stream)
+{
+	stream->link->ops->finish(stream->link);
+	sf_hold_cut(&stream->hold, true);
+	stream->link->ops->close(stream->link);
+	begin(stream);
 }
 
 static void look_after(struct stream *stream)
@@ -228,13 +237,15 @@ static void look_after(struct stream *stream)
 		return;
 	}
 	write_some(stream);
-	if (stream->state != OPEN || stream->window.count == 0)
+	if (stream->state != OPEN || (stream->hold.window.count == 0 && !stream->hold.turn))
 		return;
-	sf_window_acknowledge(&stream->window, link->ops->acknowledged(link), stream->mono);
+	sf_window_acknowledge(&stream->hold.window, link->ops->acknowledged(link), stream->mono);
 	release(stream);
 	/* the connection works: the next failure is the first one again */
-	if (stream->window.sent.pieces)
+	if (stream->hold.window.sent.pieces)
 		stream->pause_ns = stream->retry_ns;
+	if (stream->hold.turn && sf_window_waiting(&stream->hold.window) == 0)
+		turn(stream);
 }
 
 /* One step of the state machine for each state that can be passed now. */
@@ -252,6 +263,24 @@ static void step(struct stream *stream)
 
 /* ---------------------------------------------------------------- transport */
 
+static bool is_full(const struct stream *stream)
+{
+	const struct sf_window *window = &stream->hold.window;
+
+	return window->octets - window->acknowledged_octets >= WINDOW_MAX;
+}
+
+static void show_spool(struct stream *stream)
+{
+	struct sf_transport *transport = &stream->transport;
+
+	if (!stream->hold.has_spool)
+		return;
+	transport->inherited = stream->hold.spool.inherited;
+	transport->spooled = stream->hold.spool.unread;
+	transport->torn_octets = stream->hold.spool.torn_octets;
+}
+
 static int64_t stream_ready(struct sf_transport *transport, int64_t mono, int *fd)
 {
 	struct stream *stream = (struct stream *)transport;
@@ -260,6 +289,12 @@ static int64_t stream_ready(struct sf_transport *transport, int64_t mono, int *f
 	*fd = -1;
 	stream->mono = mono;
 	step(stream);
+	show_spool(stream);
+	/* with a spool messages can always be taken */
+	if (stream->hold.has_spool) {
+		stream->hold.spooling |= stream->state != OPEN || is_full(stream);
+		return mono;
+	}
 	switch (stream->state) {
 	case AWAY:
 		return stream->again_ns > mono ? stream->again_ns : mono + LOOK_NS;
@@ -272,10 +307,9 @@ static int64_t stream_ready(struct sf_transport *transport, int64_t mono, int *f
 		break;
 	}
 	/* the session takes back first */
-	if (stream->window.kept ||
-		stream->window.octets - stream->window.acknowledged_octets < WINDOW_MAX)
+	if (stream->hold.window.kept || !is_full(stream))
 		return mono;
-	if (!sf_window_unwritten(&stream->window, &length))
+	if (!sf_window_unwritten(&stream->hold.window, &length))
 		return mono + LOOK_NS;
 	*fd = stream->link->fd;
 	return mono + 20 * LOOK_NS;
@@ -289,14 +323,24 @@ static void stream_send(struct sf_transport *transport, struct sf_batch *batch)
 	batch->earlier_refused = false;
 	batch->last_call_from = batch->count;
 	for (unsigned i = 0; i < batch->count; bytes += batch->messages[i].length, i++) {
-		bool taken = sf_window_add(&stream->window, bytes, batch->messages[i].length,
-			batch->messages[i].data_records, &batch->messages[i].flows);
+		int code = sf_hold_put(&stream->hold, batch, i, bytes);
 
-		batch->messages[i].fate = taken ? SF_FATE_WAITING : SF_FATE_LOST_send;
-		if (!taken)
-			transport->error = -ENOMEM;
+		if (code < 0)
+			transport->error = code;
 	}
 	write_some(stream);
+	show_spool(stream);
+}
+
+static void lose_flows(struct stream *stream, struct sf_destination_count *flows, enum sf_fate fate)
+{
+	if (stream->lost.pieces || flows->records == 0)
+		return;
+	stream->lost.pieces = 1;
+	stream->lost.flows = *flows;
+	stream->transport.lost_as = fate;
+	stream->transport.error = fate == SF_FATE_LOST_spool ? -EDQUOT : -ENOMEM;
+	*flows = (struct sf_destination_count){ 0 };
 }
 
 static void stream_settle(
@@ -304,33 +348,26 @@ static void stream_settle(
 {
 	struct stream *stream = (struct stream *)transport;
 
-	*sent = stream->window.sent;
+	lose_flows(stream, &stream->hold.spool.dropped, SF_FATE_LOST_spool);
+	lose_flows(stream, &stream->hold.lost, SF_FATE_LOST_send);
+	*sent = stream->hold.window.sent;
 	*lost = stream->lost;
-	stream->window.sent = stream->lost = (struct sf_outcome){ 0 };
+	stream->hold.window.sent = stream->lost = (struct sf_outcome){ 0 };
 }
 
 static bool stream_again(struct sf_transport *transport, struct sf_batch *batch, uint8_t *room)
 {
 	struct stream *stream = (struct stream *)transport;
-	struct sf_window_message message;
-	const uint8_t *bytes;
 
-	if (!sf_window_take_back(&stream->window, &message, &bytes))
-		return false;
-	memcpy(room, bytes, message.length);
-	batch->bytes = room;
-	batch->count = 1;
-	batch->messages[0].length = message.length;
-	batch->messages[0].data_records = message.data_records;
-	batch->messages[0].template_records = 0;
-	batch->messages[0].flows = message.flows;
-	batch->repeated = message.begun;
-	return true;
+	return stream->state == OPEN && sf_hold_again(&stream->hold, batch, room, WINDOW_MAX);
 }
 
 static bool stream_holds(const struct sf_transport *transport)
 {
-	return sf_window_waiting(&((const struct stream *)transport)->window) != 0;
+	const struct sf_hold *hold = &((const struct stream *)transport)->hold;
+
+	return sf_window_waiting(&hold->window) != 0 ||
+	       (hold->has_spool && sf_spool_next_run(&hold->spool) != 0);
 }
 
 static int stream_reload(struct sf_transport *transport, struct sf_error *error)
@@ -351,8 +388,8 @@ static void await_end(struct stream *stream)
 {
 	int64_t end = now(stream) + END_NS;
 
-	while (stream->state == OPEN && sf_window_waiting(&stream->window) && now(stream) < end &&
-		sf_hurry_level(stream->transport.hurry) < 2) {
+	while (stream->state == OPEN && sf_window_waiting(&stream->hold.window) &&
+		now(stream) < end && sf_hurry_level(stream->transport.hurry) < 2) {
 		stream->link->ops->wait(stream->link, WAIT_NS);
 		look_after(stream);
 	}
@@ -370,7 +407,8 @@ static int stream_end(struct sf_transport *transport)
 		stream->link->ops->finish(stream->link);
 	transport->lost_as =
 		stream->state == OPEN ? SF_FATE_LOST_stopped : SF_FATE_LOST_unreachable;
-	stream->lost = sf_window_drop(&stream->window);
+	stream->lost = sf_hold_end(&stream->hold);
+	show_spool(stream);
 	stream->link->ops->close(stream->link);
 	stream->state = AWAY;
 	stream->again_ns = INT64_MAX;
@@ -384,7 +422,7 @@ static void stream_free(struct sf_transport *transport)
 	if (stream->link)
 		stream->link->ops->free(stream->link);
 	sf_peer_fini(&stream->peer);
-	sf_window_fini(&stream->window);
+	sf_hold_fini(&stream->hold);
 	free(stream);
 }
 
@@ -438,6 +476,8 @@ int sf_stream_open(struct sf_transport **transport, const struct sf_stream_optio
 
 	if (!stream || !options->link) {
 		free(stream);
+		if (options->disk)
+			options->disk->ops->free(options->disk);
 		if (options->link)
 			options->link->ops->free(options->link);
 		return sf_error_set(
@@ -459,9 +499,15 @@ int sf_stream_open(struct sf_transport **transport, const struct sf_stream_optio
 		.max_message = sf_ipfix.max_length,
 		.max_messages = 1,
 	};
-	code = sf_peer_init(&stream->peer, &options->peer, error);
+	code = options->disk
+		       ? sf_hold_open_spool(&stream->hold, options->disk, &options->spool, error)
+		       : 0;
+	stream->transport.spools = options->disk != NULL;
+	show_spool(stream);
 	if (code == 0)
-		code = start(stream, options->late, error);
+		code = sf_peer_init(&stream->peer, &options->peer, error);
+	if (code == 0)
+		code = start(stream, options->late || options->disk, error);
 	if (code == 0)
 		*transport = &stream->transport;
 	else

@@ -4,13 +4,15 @@
 #define SPANFLOW_EXPORT_STREAM_H
 
 #include "export/connection.h"
+#include "export/hold.h"
 #include "export/transport.h"
-#include "export/window.h"
 
 struct sf_stream_options {
 	struct sf_peer_options peer;
 	struct sf_connection *link; /* taken over, also on failure; NULL: no memory */
 	int64_t retry_ns;           /* shortest time between two attempts to connect; 0: a minute */
+	struct sf_disk *disk;       /* of its spool, taken over, also on failure; NULL: none */
+	struct sf_spool_options spool;
 	bool late; /* a collector that cannot be reached at the start is no failure */
 	const struct sf_hurry *hurry;
 };

@@ -17,6 +17,7 @@
 
 #include "export/outlet.h"
 #include "export/peer.h"
+#include "export/spool.h"
 
 static inline unsigned sf_hurry_level(const struct sf_hurry *hurry)
 {
@@ -52,6 +53,9 @@ struct sf_batch {
 	unsigned last_call_from; /* first message of the last successful call; count: none */
 	/* set by again */
 	bool repeated; /* the peer may have the message from an earlier connection */
+	bool spooled;  /* set by send: the message has not got its sequence number yet */
+	bool replay;   /* the message comes from again, and is to be sent in any case */
+	struct sf_spool_span place;
 };
 
 struct sf_traits {
@@ -97,9 +101,9 @@ struct sf_transport_ops {
 	void (*settle)(
 		struct sf_transport *transport, struct sf_outcome *sent, struct sf_outcome *lost);
 	/*
-	 * After a new connection (`connects` was raised): takes back the oldest message that the last
-	 * peer may not have, and copies it to `room` (max_message bytes); the session seals and sends
-	 * it again. All are taken back in a row, in their order. False: there is none. Optional.
+	 * Called until it returns false after a new connection (`connects` was raised) and with every
+	 * ready(): takes back the oldest message that the last peer may not have, or that waits in the
+	 * spool, and copies it to `room` (max_message bytes); the session seals and sends it. Optional.
 	 */
 	bool (*again)(struct sf_transport *transport, struct sf_batch *batch, uint8_t *room);
 	/* Reads certificates and keys again. Optional. 0 or a negative error. */
@@ -118,13 +122,19 @@ struct sf_transport {
 	const struct sf_transport_ops *ops;
 	const struct sf_hurry *hurry; /* set by the session */
 	struct sf_traits traits;
-	uint32_t max_message;                /* bytes; UDP: without IP and UDP headers */
-	unsigned max_messages;               /* largest number in a batch */
-	int error;                           /* the last error, negative; 0: none yet */
-	bool fails;                          /* takes nothing now, and may recover */
-	char trouble[200];                   /* message about the failure; "": see `error` */
-	uint8_t protocol;                    /* IPPROTO_UDP, IPPROTO_TCP; 0: no socket */
-	unsigned connects;                   /* number of peers so far */
+	uint32_t max_message;  /* bytes; UDP: without IP and UDP headers */
+	unsigned max_messages; /* largest number in a batch */
+	int error;             /* the last error, negative; 0: none yet */
+	bool fails;            /* takes nothing now, and may recover */
+	char trouble[200];     /* message about the failure; "": see `error` */
+	uint8_t protocol;      /* IPPROTO_UDP, IPPROTO_TCP; 0: no socket */
+	unsigned connects;     /* number of peers so far */
+	/* with a spool */
+	bool spools;
+	uint64_t foreign; /* the earlier run whose messages the connection carries; 0: this one's */
+	struct sf_destination_count inherited; /* flows that an earlier run has left */
+	struct sf_destination_count spooled;   /* flows that lie there */
+	uint64_t torn_octets;
 	bool gone;                           /* will never take anything again */
 	enum sf_fate lost_as;                /* fate of messages that settle() reports as lost */
 	struct sockaddr_storage local, peer; /* of the socket */

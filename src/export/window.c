@@ -61,7 +61,7 @@ static bool grow_bytes(struct sf_window *window, size_t length)
 }
 
 /* Where a message of this length can lie, as things are; SIZE_MAX: nowhere. */
-static size_t place(const struct sf_window *window, size_t length)
+static size_t find_place(const struct sf_window *window, size_t length)
 {
 	size_t first;
 
@@ -76,13 +76,14 @@ static size_t place(const struct sf_window *window, size_t length)
 }
 
 bool sf_window_add(struct sf_window *window, const uint8_t *bytes, uint32_t length,
-	uint16_t data_records, const struct sf_destination_count *flows)
+	uint16_t data_records, const struct sf_destination_count *flows,
+	const struct sf_spool_span *place)
 {
 	size_t start;
 
 	if (window->count == window->room && !grow_messages(window))
 		return false;
-	start = place(window, length);
+	start = find_place(window, length);
 	if (start == SIZE_MAX) {
 		if (!grow_bytes(window, length))
 			return false;
@@ -94,6 +95,7 @@ bool sf_window_add(struct sf_window *window, const uint8_t *bytes, uint32_t leng
 		.length = length,
 		.data_records = data_records,
 		.flows = *flows,
+		.place = *place,
 	};
 	window->end = start + length;
 	window->octets += length;
@@ -172,26 +174,74 @@ void sf_window_release(struct sf_window *window, int64_t mono, size_t octets)
 {
 	while (window->acknowledged && (message_at(window, 0)->acknowledged_ns <= mono ||
 					       window->acknowledged_octets > octets)) {
-		window->acknowledged_octets -= remove_first(window).length;
+		struct sf_window_message message = remove_first(window);
+
+		window->acknowledged_octets -= message.length;
+		if (message.place.end.segment)
+			window->released = message.place.end;
 		window->acknowledged--;
 		window->next--;
 	}
 }
 
+bool sf_window_return(struct sf_window *window, const struct sf_window_message *message)
+{
+	/* the window may move its bytes to make room */
+	uint8_t *copy = malloc(message->length);
+	bool added;
+
+	if (!copy)
+		return false;
+	memcpy(copy, window->bytes + message->start, message->length);
+	added = sf_window_add(window, copy, message->length, message->data_records, &message->flows,
+		&message->place);
+	if (added)
+		message_at(window, window->count - 1)->begun = message->begun;
+	free(copy);
+	return added;
+}
+
+static void enter_rewind(
+	struct sf_window_rewind *rewind, const struct sf_window_message *message, unsigned kept)
+{
+	if (!rewind->any) {
+		rewind->any = true;
+		rewind->start = message->place.start;
+		rewind->before = kept;
+	}
+	rewind->begun |= message->begun;
+	rewind->flows.records += message->flows.records;
+	rewind->flows.packets += message->flows.packets;
+	rewind->flows.octets += message->flows.octets;
+}
+
 void sf_window_cut(struct sf_window *window, bool read)
+{
+	struct sf_window_rewind rewind;
+
+	sf_window_cut_into(window, read, &rewind);
+}
+
+void sf_window_cut_into(struct sf_window *window, bool read, struct sf_window_rewind *rewind)
 {
 	unsigned count = window->count, kept = 0;
 
+	*rewind = (struct sf_window_rewind){ 0 };
 	for (unsigned i = 0; i < count; i++) {
 		struct sf_window_message message = *message_at(window, i);
 		bool acknowledged = i < window->acknowledged;
 
-		if (message.flows.records == 0 || (acknowledged && read)) {
+		if (acknowledged && read && message.place.end.segment)
+			window->released = message.place.end;
+		if (acknowledged && !read && message.flows.records)
+			take_off(&window->sent, &message);
+		if (message.place.end.segment && !(acknowledged && read))
+			enter_rewind(rewind, &message, kept);
+		if (message.flows.records == 0 || (acknowledged && read) ||
+			message.place.end.segment) {
 			window->octets -= message.length;
 			continue;
 		}
-		if (acknowledged)
-			take_off(&window->sent, &message);
 		message.wire_end = 0;
 		*message_at(window, kept++) = message;
 	}
@@ -210,6 +260,14 @@ bool sf_window_take_back(
 	*bytes = window->bytes + message->start;
 	window->kept--;
 	return true;
+}
+
+bool sf_window_kept_begun(const struct sf_window *window, unsigned from)
+{
+	for (unsigned i = from; i < window->kept; i++)
+		if (message_at(window, i)->begun)
+			return true;
+	return false;
 }
 
 struct sf_outcome sf_window_drop(struct sf_window *window)

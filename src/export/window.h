@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "export/outlet.h"
+#include "export/spool.h"
 
 struct sf_window_message {
 	size_t start; /* in `bytes` */
@@ -30,6 +31,7 @@ struct sf_window_message {
 	uint64_t
 		wire_end; /* offset of its end in what the connection has carried; 0: not written */
 	int64_t acknowledged_ns; /* monotonic time */
+	struct sf_spool_span place;
 	struct sf_destination_count flows;
 };
 
@@ -54,13 +56,27 @@ struct sf_window {
 	 * so these are numbers modulo 2^64. The owner adds them up and sets this to zero.
 	 */
 	struct sf_outcome sent;
+	struct sf_spool_place released; /* end of the last message from the spool that was freed */
+};
+
+/* Messages from the spool that a cut took out. */
+struct sf_window_rewind {
+	bool any;
+	struct sf_spool_place start; /* of the first of them */
+	struct sf_destination_count flows;
+	bool begun;
+	unsigned before; /* messages of memory that were kept and lie before them */
 };
 
 void sf_window_fini(struct sf_window *window);
 
 /* False: no memory; nothing was done. */
 bool sf_window_add(struct sf_window *window, const uint8_t *bytes, uint32_t length,
-	uint16_t data_records, const struct sf_destination_count *flows);
+	uint16_t data_records, const struct sf_destination_count *flows,
+	const struct sf_spool_span *place);
+
+/* Adds a message that was taken back, as the last one. False: no memory; it is lost. */
+bool sf_window_return(struct sf_window *window, const struct sf_window_message *message);
 
 /* The rest of the oldest message that is not written as a whole; NULL: all are. */
 const uint8_t *sf_window_unwritten(const struct sf_window *window, size_t *length);
@@ -87,6 +103,9 @@ void sf_window_release(struct sf_window *window, int64_t mono, size_t octets);
  */
 void sf_window_cut(struct sf_window *window, bool read);
 
+/* The same; messages from the spool, which still has them, are taken out and summed up. */
+void sf_window_cut_into(struct sf_window *window, bool read, struct sf_window_rewind *rewind);
+
 /* Messages that the peer has not acknowledged. */
 static inline unsigned sf_window_waiting(const struct sf_window *window)
 {
@@ -99,6 +118,9 @@ static inline unsigned sf_window_waiting(const struct sf_window *window)
  */
 bool sf_window_take_back(
 	struct sf_window *window, struct sf_window_message *message, const uint8_t **bytes);
+
+/* True if bytes of one of the kept messages from number `from` on were written to a connection. */
+bool sf_window_kept_begun(const struct sf_window *window, unsigned from);
 
 /* Takes all messages out; returns the sum of those that were not acknowledged. */
 struct sf_outcome sf_window_drop(struct sf_window *window);

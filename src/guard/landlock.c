@@ -13,6 +13,9 @@
 
 #define CREATE_RULESET_VERSION 1u
 #define RULE_PATH_BENEATH      1
+#define WRITE_FILE             (UINT64_C(1) << 1)
+#define REMOVE_FILE            (UINT64_C(1) << 5)
+#define MAKE_REG               (UINT64_C(1) << 8)
 #define READ_FILE              (UINT64_C(1) << 2)
 #define READ_DIR               (UINT64_C(1) << 3)
 #define FS_VERSION_1           ((UINT64_C(1) << 13) - 1)
@@ -20,6 +23,8 @@
 #define FS_TRUNCATE            (UINT64_C(1) << 14) /* version 3 */
 #define FS_IOCTL_DEV           (UINT64_C(1) << 15) /* version 5 */
 #define SCOPE_ALL              UINT64_C(3)         /* version 6: abstract sockets, signals */
+
+#define MAKE_FILES (READ_FILE | READ_DIR | WRITE_FILE | REMOVE_FILE | MAKE_REG | FS_TRUNCATE)
 
 struct ruleset {
 	uint64_t fs, net, scoped;
@@ -30,9 +35,9 @@ struct path_beneath {
 	int32_t parent;
 } __attribute__((packed));
 
-static int allow_reading(int ruleset, const char *directory)
+static int allow(int ruleset, const char *directory, uint64_t allowed)
 {
-	struct path_beneath rule = { .allowed = READ_FILE | READ_DIR };
+	struct path_beneath rule = { .allowed = allowed };
 	int result = 0;
 
 	rule.parent = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -44,7 +49,8 @@ static int allow_reading(int ruleset, const char *directory)
 	return result;
 }
 
-int sf_landlock_restrict(const char *const *readable, unsigned count)
+int sf_landlock_restrict(const char *const *readable, unsigned count, const char *const *writable,
+	unsigned writable_count)
 {
 	int version = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, CREATE_RULESET_VERSION);
 	struct ruleset rules = { .fs = FS_VERSION_1 };
@@ -63,7 +69,9 @@ int sf_landlock_restrict(const char *const *readable, unsigned count)
 	if (ruleset < 0)
 		return -errno;
 	for (unsigned i = 0; i < count && result == 0; i++)
-		result = allow_reading(ruleset, readable[i]);
+		result = allow(ruleset, readable[i], READ_FILE | READ_DIR);
+	for (unsigned i = 0; i < writable_count && result == 0; i++)
+		result = allow(ruleset, writable[i], MAKE_FILES & rules.fs);
 	if (result == 0 && syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
 		result = -errno;
 	close(ruleset);

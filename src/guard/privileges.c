@@ -89,11 +89,14 @@ static bool has_streams(const struct sf_exporter *exporter)
 int sf_privileges_drop(struct sf_privileges *privileges, const struct sf_exporter *exporter,
 	struct sf_error *error)
 {
+	const char *path;
 	int listener, err;
 
 	if (!privileges->sandbox.wanted)
 		return 0;
 	privileges->sandbox.streams = has_streams(exporter);
+	for (unsigned i = 0; (path = sf_exporter_writes(exporter, i)); i++)
+		sf_sandbox_keep_writable(&privileges->sandbox, path);
 	err = sf_sandbox_enter(&privileges->sandbox, &listener, error);
 	if (listener >= 0)
 		sf_monitor_give_listener(&privileges->monitor, listener);

@@ -83,7 +83,7 @@ static void run(const struct sf_resolver_name *names, unsigned count, bool switc
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	sf_landlock_restrict((const char *const[]){ "/" }, 1);
+	sf_landlock_restrict((const char *const[]){ "/" }, 1, NULL, 0);
 	if (getppid() == parent)
 		serve(names, count, channel);
 	_exit(0);

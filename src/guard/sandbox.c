@@ -5,7 +5,9 @@
  * and Landlock apply to one thread, so workers are started later; threads that run already lose
  * their capabilities with the change of user.
  */
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdlib.h>
@@ -165,6 +167,38 @@ void sf_sandbox_keep_readable(struct sf_sandbox *sandbox, const char *path)
 		free(directory);
 }
 
+void sf_sandbox_keep_writable(struct sf_sandbox *sandbox, const char *directory)
+{
+	char *copy = strdup(directory);
+
+	/* one that does not fit here is told when a file cannot be made */
+	if (copy && sandbox->writable_count < SF_WRITABLE_MAX)
+		sandbox->writable[sandbox->writable_count++] = copy;
+	else
+		free(copy);
+}
+
+/* What fails here is told when a file cannot be written. */
+static void give_directory(const char *path, uid_t uid, gid_t gid)
+{
+	DIR *directory = opendir(path);
+
+	if (!directory)
+		return;
+	for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
+		if (strcmp(entry->d_name, "..") != 0 && fchownat(dirfd(directory), entry->d_name,
+								uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
+			break;
+	closedir(directory);
+}
+
+/* The directories get the user that the process becomes. */
+static void give_writable(const struct sf_sandbox *sandbox)
+{
+	for (unsigned i = 0; sandbox->switch_user && i < sandbox->writable_count; i++)
+		give_directory(sandbox->writable[i], sandbox->uid, sandbox->gid);
+}
+
 static void free_readable(struct sf_sandbox *sandbox)
 {
 	for (unsigned i = 0; i < sandbox->readable_count; i++)
@@ -199,8 +233,10 @@ int sf_sandbox_enter(struct sf_sandbox *sandbox, int *listener, struct sf_error 
 		sf_sandbox_keep_readable(sandbox, KERNEL_TYPES "/");
 	if (sandbox->dpdk)
 		free_readable(sandbox);
-	sandbox->landlock = sf_landlock_restrict(
-		(const char *const *)sandbox->readable, sandbox->readable_count);
+	give_writable(sandbox);
+	sandbox->landlock = sf_landlock_restrict((const char *const *)sandbox->readable,
+		sandbox->readable_count, (const char *const *)sandbox->writable,
+		sandbox->writable_count);
 	if (sandbox->landlock < 0) {
 		miss(sandbox, "Landlock", NULL, sandbox->landlock);
 		sandbox->landlock = 0;
@@ -209,6 +245,9 @@ int sf_sandbox_enter(struct sf_sandbox *sandbox, int *listener, struct sf_error 
 	if (sandbox->readable_count && sandbox->landlock > 0)
 		calls |= SF_CALLS_TYPES_READ;
 	free_readable(sandbox);
+	calls |= sandbox->writable_count ? SF_CALLS_FILES : 0;
+	while (sandbox->writable_count)
+		free(sandbox->writable[--sandbox->writable_count]);
 	if (sandbox->switch_user) {
 		/* the new user locks the packet memory of a source that is opened again */
 		setrlimit(RLIMIT_MEMLOCK, &unlimited);
@@ -237,7 +276,7 @@ void sf_sandbox_enter_monitor(void)
 
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	sf_landlock_restrict((const char *const[]){ "/sys" }, 1);
+	sf_landlock_restrict((const char *const[]){ "/sys" }, 1, NULL, 0);
 	drop_bounds();
 	drop_capabilities(true);
 	sf_syscalls_restrict(SF_CALLS_MONITOR, &listener);

@@ -13,6 +13,7 @@
 
 #include <spanflow/error.h>
 
+#define SF_WRITABLE_MAX 16
 #define SF_READABLE_MAX 20
 
 struct sf_sandbox {
@@ -28,6 +29,9 @@ struct sf_sandbox {
 	/* directories whose files are read again while the run goes on */
 	char *readable[SF_READABLE_MAX];
 	unsigned readable_count;
+	/* directories in which files are made and removed */
+	char *writable[SF_WRITABLE_MAX];
+	unsigned writable_count;
 	char user[64];
 	uid_t uid;
 	gid_t gid;
@@ -57,6 +61,12 @@ int sf_sandbox_enter(struct sf_sandbox *sandbox, int *listener, struct sf_error 
 /* The directory of a file stays readable, so that the file can be read again. Before sf_sandbox_enter(). */
 void sf_sandbox_keep_readable(struct sf_sandbox *sandbox, const char *path);
 
+/*
+ * Files can be made, written and removed in a directory; it and its files get the user of the sandbox.
+ * Before sf_sandbox_enter().
+ */
+void sf_sandbox_keep_writable(struct sf_sandbox *sandbox, const char *directory);
+
 /* Confines the monitor: it keeps the capabilities for its requests and reads below /sys only. */
 void sf_sandbox_enter_monitor(void);
 
@@ -73,13 +83,16 @@ enum sf_calls {
 	SF_CALLS_DPDK = 16,
 	SF_CALLS_TYPES_READ = 32, /* opening files for reading; Landlock decides which */
 	SF_CALLS_ACCEPT = 64,     /* connections to sockets that listen already */
+	SF_CALLS_FILES = 256,     /* making and removing files; Landlock decides where */
 	SF_CALLS_STREAMS = 128,   /* stream sockets, to connect to collectors again */
 };
 int sf_syscalls_restrict(unsigned calls, int *listener);
 
 /*
- * Returns the version of Landlock, or -errno. `readable`: directories whose files stay readable.
+ * Returns the version of Landlock, or -errno. `readable`: directories whose files stay readable;
+ * `writable`: in which files can be made, too.
  */
-int sf_landlock_restrict(const char *const *readable, unsigned count);
+int sf_landlock_restrict(const char *const *readable, unsigned count, const char *const *writable,
+	unsigned writable_count);
 
 #endif

@@ -75,6 +75,9 @@ static const int monitor[] = { SCMP_SYS(openat), SCMP_SYS(newfstatat), SCMP_SYS(
 /* With --metrics: the socket listens already, and no other can be made to, as listen() is not here. */
 static const int accepting[] = { SCMP_SYS(accept4) };
 
+/* With a spool. */
+static const int files[] = { SCMP_SYS(openat), SCMP_SYS(unlinkat) };
+
 static int allow(scmp_filter_ctx filter, const int *calls, size_t count)
 {
 	int result = 0;
@@ -246,6 +249,8 @@ static int allow_metering(scmp_filter_ctx filter, unsigned calls)
 		result = allow(filter, accepting, sizeof(accepting) / sizeof(accepting[0]));
 	if (result == 0 && calls & SF_CALLS_XDP)
 		result = allow_xdp(filter, calls);
+	if (result == 0 && calls & SF_CALLS_FILES)
+		result = allow(filter, files, sizeof(files) / sizeof(files[0]));
 	if (result == 0 && calls & SF_CALLS_TYPES_READ)
 		result = allow_reading(filter);
 	return result;

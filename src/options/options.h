@@ -45,6 +45,9 @@ enum sf_output {
 	SF_OUTPUT_CSV,
 	SF_OUTPUT_NONE
 };
+/* What is lost when the spool is full. */
+enum sf_spool_drop { SF_SPOOL_DROP_OLDEST, SF_SPOOL_DROP_NEWEST };
+
 enum sf_stats_format { SF_STATS_DEFAULT, SF_STATS_TEXT, SF_STATS_JSON, SF_STATS_NONE };
 enum sf_fragments_mode { SF_FRAGMENTS_JOIN, SF_FRAGMENTS_SPLIT };
 enum sf_hash { SF_HASH_FAST, SF_HASH_SIPHASH };
@@ -121,6 +124,9 @@ struct sf_options {
 	bool biflow;
 	bool local_time, wide;
 	uint64_t queue_size;
+	const char *spool; /* directory; NULL: none */
+	uint64_t spool_max;
+	int spool_drop; /* enum sf_spool_drop */
 	int64_t stop_timeout_ns;
 	/* the program itself */
 	int stats; /* enum sf_stats_format */

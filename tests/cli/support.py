@@ -147,8 +147,9 @@ class Case(unittest.TestCase):
                              stats["records"][unit] + lost + stats["table"][unit])
             for place in stats["collectors"] + stats["outputs"]:
                 self.assertEqual(place["offered"][unit], stats["records"][unit])
-                self.assertEqual(place["offered"][unit], place[unit] + place["skippedTotal"][unit]
-                                 + place["lostTotal"][unit])
+                self.assertEqual(place["offered"][unit] + place["inherited"][unit],
+                                 place[unit] + place["skippedTotal"][unit]
+                                 + place["lostTotal"][unit] + place["spooled"][unit])
 
 
 def main():

@@ -126,6 +126,39 @@ class Streams(Case):
         self.send(1000)
         self.ended_well(process)
 
+    def test_a_spool_survives_the_end_and_a_kill(self):
+        """Within the sandbox: away at the end of a run, and when the process is killed."""
+        spool = self.directory / "spool"
+        spool.mkdir()
+        self.directory.chmod(0o755)
+        spool.chmod(0o755)
+
+        def begin():
+            process = self.live(self.tap, "-i", "rx0", "--per-packet", "-e",
+                                "tcp://127.0.0.1:4739,retry=200ms", "--spool", spool,
+                                "--stop-timeout", "100ms")
+            self.ready(process)
+            return process
+        process = begin()
+        self.send(1000)
+        place = self.stop(process).stats["collectors"][0]
+        self.assertEqual(place["spooled"]["records"], 1000, place)
+        process = begin()
+        self.send(1000)
+        time.sleep(1)
+        process.kill()
+        process.wait()
+        self.collector()
+        process = begin()
+        wait_until(lambda: len(self.received()) >= 2000, "what was left")
+        self.send(1000)
+        time.sleep(0.5)
+        place = self.stop(process).stats["collectors"][0]
+        self.assertEqual(place["inherited"]["records"], 2000, place)
+        self.assertEqual(place["records"], 3000, place)
+        self.assertEqual(place["spooled"]["records"], 0)
+        self.assertEqual(len(set(self.received())), 3000)
+
     def test_a_slow_reader_is_waited_for(self):
         self.collector(pause=3)
         process = self.begin()

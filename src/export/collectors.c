@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The way to collectors: transports by URL, spools, certificates that are read again. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "export/exporter.h"
+#include "export/message.h"
+#include "export/stream.h"
+
+static int remember(char ***list, unsigned *count, const char *path)
+{
+	char **grown;
+
+	if (!path)
+		return 0;
+	grown = realloc(*list, (*count + 1) * sizeof(char *));
+	if (!grown)
+		return -ENOMEM;
+	*list = grown;
+	grown[*count] = strdup(path);
+	return grown[(*count)++] ? 0 : -ENOMEM;
+}
+
+static int remember_file(struct sf_exporter *exporter, const char *path)
+{
+	return remember(&exporter->reads, &exporter->read_count, path);
+}
+
+/* The spool of a collector is a directory that is named after it. */
+static int open_spool(struct sf_exporter *exporter, const struct sf_url *parsed,
+	struct sf_stream_options *stream, struct sf_error *error)
+{
+	const struct sf_exporter_options *options = &exporter->shared.options;
+	char name[300], path[4096];
+	int code;
+
+	if (!options->spool)
+		return 0;
+	snprintf(name, sizeof(name), "%s-%.250s-%s",
+		parsed->transport == SF_URL_TCP ? "tcp" : "tls", parsed->target, parsed->port);
+	for (char *p = name; *p; p++)
+		if (*p == '/')
+			*p = '_';
+	snprintf(path, sizeof(path), "%.3500s/%s", options->spool, name);
+	stream->spool = (struct sf_spool_options){
+		.octets = options->spool_octets ? options->spool_octets : UINT64_C(1) << 30,
+		.drop_newest = options->spool_drops_newest,
+		.run = (uint64_t)exporter->shared.start_ns,
+	};
+	code = sf_disk_open(&stream->disk, options->spool, name, error);
+	if (code == 0 && remember(&exporter->writes, &exporter->write_count, path) < 0) {
+		stream->disk->ops->free(stream->disk);
+		code = sf_error_set(error, -ENOMEM, "no memory for the spool %s", path);
+	}
+	return code;
+}
+
+static int open_stream(struct sf_exporter *exporter, const struct sf_url *parsed,
+	const struct sf_peer_options *peer, struct sf_transport **transport, struct sf_error *error)
+{
+	const struct sf_exporter_options *options = &exporter->shared.options;
+	struct sf_stream_options stream = {
+		.peer = *peer,
+		.retry_ns = parsed->retry_ns,
+		.late = options->queued && options->late_collectors,
+		.hurry = &options->hurry,
+	};
+	int code;
+
+	if (parsed->transport == SF_URL_TCP) {
+		code = open_spool(exporter, parsed, &stream, error);
+		stream.link = code < 0 ? NULL : sf_tcp_new();
+		return code < 0 ? code : sf_stream_open(transport, &stream, error);
+	}
+	code = sf_tls_connection_new(&stream.link, &parsed->tls, error);
+	if (code < 0)
+		return code;
+	if (remember_file(exporter, parsed->tls.ca) < 0 ||
+		remember_file(exporter, parsed->tls.cert) < 0 ||
+		remember_file(exporter, parsed->tls.key) < 0) {
+		stream.link->ops->free(stream.link);
+		return sf_error_set(error, -ENOMEM, "no memory for collector %s", parsed->target);
+	}
+	code = open_spool(exporter, parsed, &stream, error);
+	if (code < 0) {
+		stream.link->ops->free(stream.link);
+		return code;
+	}
+	return sf_stream_open(transport, &stream, error);
+}
+
+int sf_exporter_open_transport(struct sf_exporter *exporter, const struct sf_url *parsed,
+	struct sf_transport **transport, struct sf_error *error)
+{
+	const struct sf_exporter_options *options = &exporter->shared.options;
+	const struct sf_peer_options peer = {
+		.host = parsed->target,
+		.port = parsed->port,
+		.source = parsed->source,
+		.dscp = parsed->dscp,
+		.lookup = options->lookup,
+		.collector = exporter->collectors++,
+	};
+	bool late = options->queued && options->late_collectors;
+
+	if (parsed->transport != SF_URL_UDP)
+		return open_stream(exporter, parsed, &peer, transport, error);
+	return sf_udp_open(transport,
+		&(struct sf_udp_options){
+			.peer = peer,
+			.mtu = parsed->mtu,
+			.large = parsed->session.dialect == &sf_ipfix,
+			.patient = options->packet_clock,
+			.waits = !options->queued,
+			.late = late,
+			.paced = parsed->session.rate != 0,
+		},
+		error);
+}
+
+const char *sf_exporter_reads(const struct sf_exporter *exporter, unsigned index)
+{
+	return index < exporter->read_count ? exporter->reads[index] : NULL;
+}
+
+const char *sf_exporter_writes(const struct sf_exporter *exporter, unsigned index)
+{
+	return index < exporter->write_count ? exporter->writes[index] : NULL;
+}
+
+int sf_exporter_reload(struct sf_exporter *exporter, struct sf_error *error)
+{
+	int code = 0;
+
+	for (unsigned i = 0; i < exporter->count && code == 0; i++)
+		if (exporter->destinations[i]->ops->reload)
+			code = exporter->destinations[i]->ops->reload(
+				exporter->destinations[i], error);
+	return code;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Inside of the exporter: exporter.c, and transports to collectors (collectors.c). */
+#ifndef SPANFLOW_EXPORT_EXPORTER_H
+#define SPANFLOW_EXPORT_EXPORTER_H
+
+#include "export/destination.h"
+#include "export/url.h"
+
+struct sf_exporter {
+	struct sf_shared shared;
+	struct sf_destination **destinations;
+	unsigned count;
+	unsigned collectors;       /* among them */
+	struct sf_chooser chooser; /* choose is NULL: all records */
+	struct sf_queue queue;     /* options.queued */
+	char **reads;              /* files that sf_exporter_reload() reads again */
+	unsigned read_count;
+	char **writes; /* directories of spools */
+	unsigned write_count;
+};
+
+/* Opens the transport to a collector, with its spool. */
+int sf_exporter_open_transport(struct sf_exporter *exporter, const struct sf_url *parsed,
+	struct sf_transport **transport, struct sf_error *error);
+
+#endif
