@@ -216,6 +216,9 @@ class Browsing(Case):
         self.choose(tab, "protocols", "udp")
         self.assertEqual(self.totals(tab), self.shown(flows, "proto udp"))
         self.assertEqual(tab.evaluate("location.hash"), "#proto=17")
+        shares = tab.evaluate("[...document.querySelectorAll('#protocols td:last-child')].map(cell => parseFloat("
+                              "cell.textContent)).reduce((a, b) => a + b)")
+        self.assertAlmostEqual(shares, 100, delta=0.3)
         self.choose(tab, "protocols", "tcp")
         self.assertEqual(self.totals(tab), self.shown(flows, "proto udp or proto tcp"))
         tab.evaluate("history.back()")

@@ -67,6 +67,6 @@ export function activityPanel(page) {
     }, `Activity of ${items.length} hosts in ${bins.count} spans of time from ${label(0)} to ${label(bins.count - 1)}.`);
     panel.list('Hosts by traffic', items.map(sum => ({ label: hosts[sum.key].name, sum,
       chosen: page.state.host.includes(hosts[sum.key].name), choose: () => page.toggle('host', hosts[sum.key].name) })),
-    found.all);
+    found.all, 'host');
   } };
 }

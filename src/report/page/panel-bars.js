@@ -36,7 +36,7 @@ function bars(page, panel, { dimension, count, keyOf, nameOf, labelOf, pie }) {
       `${title} by ${dimension === 'proto' ? 'protocol' : 'service'}: ` +
       items.slice(0, 5).map((item, k) => `${labelOf(names[k])} ${text(item[measure])}`).join(', '));
     panel.list(panel.element.querySelector('h2').textContent, items.map((sum, k) => ({ label: labelOf(names[k]), sum,
-      chosen: chosen.has(names[k]), choose: () => toggle(names[k]) })), all);
+      chosen: chosen.has(names[k]), choose: () => toggle(names[k]) })), all, dimension);
   } };
 }
 

@@ -104,6 +104,6 @@ export function bubblePanel(page) {
     }, `${exactText(items.length)} hosts by packets and bytes; ${found.length} things stand out, which are listed below.`);
     listFindings(page, box, found);
     panel.list('Hosts', items.slice(0, 30).map(sum => ({ label: hosts[sum.key].name, sum,
-      chosen: page.state.host.includes(hosts[sum.key].name), choose: () => page.toggle('host', hosts[sum.key].name) })), all);
+      chosen: page.state.host.includes(hosts[sum.key].name), choose: () => page.toggle('host', hosts[sum.key].name) })), all, 'host');
   } };
 }

@@ -128,6 +128,6 @@ export function linksPanel(page) {
       links.slice(0, 5).map(link => `${hosts[link.client].name} to ${hosts[link.server].name} ${text(link[measure])}`).join(', '));
     panel.list('Pairs of client and server', links.slice(0, 30).map(link => ({
       label: `${hosts[link.client].name} → ${hosts[link.server].name}${link.lateral ? ' (remote access)' : ''}`, sum: link,
-      chosen: page.state.pair.includes(pairName(link)), choose: () => page.toggle('pair', pairName(link)) })), all);
+      chosen: page.state.pair.includes(pairName(link)), choose: () => page.toggle('pair', pairName(link)) })), all, 'pair');
   } };
 }

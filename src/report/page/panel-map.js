@@ -77,6 +77,6 @@ export function mapPanel(page) {
           itemStyle: country.includes(item.key) ? { borderColor: c.warn, borderWidth: 2 } : undefined })) }],
     }, `${title} by country: ${items.slice(0, 8).map(item => `${label(item.key)} ${text(item[measure])}`).join(', ')}`);
     panel.list('Countries', items.slice(0, 40).map(sum => ({ label: clean(label(sum.key)), sum,
-      chosen: country.includes(sum.key), choose: () => page.toggle('country', sum.key) })), items.length);
+      chosen: country.includes(sum.key), choose: () => page.toggle('country', sum.key) })), items.length, 'country');
   } };
 }

@@ -137,5 +137,5 @@ function listBins(page, panel, bins, label) {
     const time = [(bins.first + sum.key) * bins.size, (bins.first + sum.key + 1) * bins.size];
     const chosen = page.state.time && page.state.time[0] === time[0] && page.state.time[1] === time[1];
     return { label: label(sum.key), sum, chosen, choose: () => page.change({ time: chosen ? null : time }) };
-  }), items.length);
+  }), items.length, 'time');
 }

@@ -49,6 +49,6 @@ export function treePanel(page) {
     }, `${title} of ${items.length} hosts; the largest are ` +
       items.slice(0, 5).map(item => `${hosts[item.key].name} ${text(item[measure])}`).join(', '));
     panel.list('Shares of hosts', items.slice(0, 30).map(sum => ({ label: hosts[sum.key].name, sum,
-      chosen: page.state.host.includes(hosts[sum.key].name), choose: () => page.toggle('host', hosts[sum.key].name) })), all);
+      chosen: page.state.host.includes(hosts[sum.key].name), choose: () => page.toggle('host', hosts[sum.key].name) })), all, 'host');
   } };
 }

@@ -50,10 +50,11 @@ export class Panel {
       this.chart.resize();
   }
 
-  // Rows of { label, sum, chosen, choose } as a table with buttons.
-  list(caption, items, all) {
+  // Rows of { label, sum, chosen, choose } as a table with buttons. Shares are those of all flows that the
+  // other choices let through; `dimension`: whose choice is not counted.
+  list(caption, items, all, dimension) {
     const { measure } = this.page.state;
-    const total = this.page.totals[measure] || 1;
+    const total = this.page.store.totals([dimension])[measure] || 1;
     const rows = items.map(({ label, sum, chosen, choose }) => [
       h('button', { class: 'choice', 'aria-pressed': String(Boolean(chosen)), onclick: choose }, label),
       exactText(sum.bytes), exactText(sum.packets), exactText(sum.flows),
