@@ -49,6 +49,7 @@ static int open_enrich(struct sf_run *run, struct sf_error *error)
 		.map = plan->interface_map,
 		.local = plan->local_net,
 		.egress = (enum sf_enrich_egress)plan->egress,
+		.patient = run->live,
 	};
 
 	if (!plan->enrich_count && !enrich.map && !enrich.local && !enrich.egress)

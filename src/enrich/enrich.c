@@ -25,7 +25,8 @@ static int load(struct sf_enrich *enrich, unsigned index, struct sf_enrich_table
 	if (source->is_map)
 		return sf_map_load(&tables->map, source->path, error);
 	return is_fib(source) ? sf_fib_load(&enrich->fib, &tables->routes[index], error)
-			      : sf_load_file(&tables->routes[index], source->path, error);
+			      : sf_load_file_until(
+					&tables->routes[index], source->path, &enrich->stop, error);
 }
 
 static void nap(void)
@@ -60,9 +61,9 @@ static void say(struct sf_enrich *enrich, const char *text)
 	pthread_mutex_unlock(&enrich->lock);
 }
 
-/* What is told of a source that was read again. The kernel's routes change at any time: nothing. */
+/* What is told of a source that was read, perhaps not for the first time. The kernel's routes change at any time: nothing. */
 static void describe(const struct sf_enrich *enrich, unsigned index,
-	const struct sf_enrich_tables *tables, char *text, size_t size)
+	const struct sf_enrich_tables *tables, const char *read, char *text, size_t size)
 {
 	const struct sf_enrich_source *source = &enrich->sources[index];
 	const struct sf_routes *routes = tables->routes[index];
@@ -71,7 +72,7 @@ static void describe(const struct sf_enrich *enrich, unsigned index,
 	*text = 0;
 	if (source->is_map) {
 		more = sf_ways_wants(&enrich->ways, tables->map) & ~enrich->enricher.wants;
-		snprintf(text, size, "%s: read again: interfaces: %u, rules: %u%s", source->path,
+		snprintf(text, size, "%s: %s: interfaces: %u, rules: %u%s", source->path, read,
 			tables->map->interface_count,
 			tables->map->rule_count[SF_MAP_INGRESS] +
 				tables->map->rule_count[SF_MAP_EGRESS] +
@@ -82,8 +83,9 @@ static void describe(const struct sf_enrich *enrich, unsigned index,
 	} else if (!is_fib(source)) {
 		/* templates are made for what was known at the start */
 		more = routes->gives & source->what & ~enrich->enricher.gives;
-		snprintf(text, size, "%s: read again: %zu IPv4 and %zu IPv6 prefixes, %zu KiB%s",
-			source->path, routes->ipv4_count, routes->ipv6_count, routes->memory >> 10,
+		snprintf(text, size, "%s: %s: %zu IPv4 and %zu IPv6 prefixes, %zu KiB%s",
+			source->path, read, routes->ipv4_count, routes->ipv6_count,
+			routes->memory >> 10,
 			more ? "; it tells more kinds of facts than at the start: those take a restart"
 			     : "");
 	}
@@ -96,21 +98,24 @@ static void load_again(struct sf_enrich *enrich, unsigned index)
 	struct sf_error error = { 0 };
 	char text[SF_ENRICH_TEXT_MAX];
 	int code = -ENOMEM;
+	bool first = false;
 
 	if (new) {
 		*new = *atomic_load_explicit(&enrich->tables, memory_order_relaxed);
+		first = !new->routes[index] && !enrich->sources[index].is_map;
 		code = load(enrich, index, new, &error);
 	} else {
 		sf_error_set(&error, code, "%s: no memory for it", enrich->sources[index].path);
 	}
 	if (code < 0) {
-		snprintf(text, sizeof(text), "%.500s; what was read before stays in use",
-			error.text);
+		snprintf(text, sizeof(text), "%.500s; %s", error.text,
+			first ? "records go without it until SIGHUP reads it again"
+			      : "what was read before stays in use");
 		say(enrich, text);
 		free(new);
 		return;
 	}
-	describe(enrich, index, new, text, sizeof(text));
+	describe(enrich, index, new, first ? "read" : "read again", text, sizeof(text));
 	publish(enrich, new, index);
 	if (*text)
 		say(enrich, text);
@@ -142,16 +147,17 @@ static void *run(void *context)
 	return NULL;
 }
 
-/* Asks for files or for the kernel's routes, and starts the thread unless it runs. */
-static void ask(struct sf_enrich *enrich, bool fib)
+/* Starts the thread, unless it runs or nothing is to be read. */
+static void start(struct sf_enrich *enrich)
 {
 	sigset_t all, before;
+	bool asked = false;
 	int code = 0;
 
 	pthread_mutex_lock(&enrich->lock);
 	for (unsigned i = 0; i < enrich->count; i++)
-		enrich->sources[i].asked |= is_fib(&enrich->sources[i]) == fib;
-	if (!enrich->loading) {
+		asked |= enrich->sources[i].asked;
+	if (asked && !enrich->loading) {
 		if (enrich->joinable)
 			pthread_join(enrich->thread, NULL);
 		/* signals are for the main thread */
@@ -160,10 +166,22 @@ static void ask(struct sf_enrich *enrich, bool fib)
 		code = pthread_create(&enrich->thread, NULL, run, enrich);
 		pthread_sigmask(SIG_SETMASK, &before, NULL);
 		enrich->loading = enrich->joinable = code == 0;
+		for (unsigned i = 0; code && i < enrich->count; i++)
+			enrich->sources[i].asked = false;
 	}
 	pthread_mutex_unlock(&enrich->lock);
 	if (code)
 		say(enrich, "no thread to read files again");
+}
+
+/* Asks for files or for the kernel's routes. */
+static void ask(struct sf_enrich *enrich, bool fib)
+{
+	pthread_mutex_lock(&enrich->lock);
+	for (unsigned i = 0; i < enrich->count; i++)
+		enrich->sources[i].asked |= is_fib(&enrich->sources[i]) == fib;
+	pthread_mutex_unlock(&enrich->lock);
+	start(enrich);
 }
 
 void sf_enrich_reload(struct sf_enrich *enrich)
@@ -177,6 +195,8 @@ bool sf_enrich_look(struct sf_enrich *enrich, char *text, size_t size)
 
 	if (enrich->fib.fd >= 0 && sf_fib_changed(&enrich->fib))
 		ask(enrich, true);
+	else
+		start(enrich);
 	pthread_mutex_lock(&enrich->lock);
 	any = enrich->text_count > 0;
 	if (any) {
@@ -289,32 +309,47 @@ static int blame(const char *option, const struct sf_error *reason, struct sf_er
 	return sf_error_set(error, reason->code, "%s: %.480s", option, reason->text);
 }
 
-/* Reads all sources for the first time. */
-static int load_all(struct sf_enrich *enrich, struct sf_error *error)
+/* Reads a source for the first time, unless that may wait. */
+static int load_first(struct sf_enrich *enrich, unsigned index, bool patient,
+	struct sf_enrich_tables *tables, struct sf_error *error)
+{
+	struct sf_enrich_source *source = &enrich->sources[index];
+	uint32_t given = 0;
+	int code = 0;
+
+	if (patient && !source->is_map && !is_fib(source))
+		given = sf_load_is_long(source->path);
+	enrich->enricher.gives |= given & source->what;
+	source->asked = given != 0;
+	if (given)
+		return 0;
+	if (is_fib(source) && enrich->fib.fd < 0)
+		code = sf_fib_open(&enrich->fib, error);
+	if (code == 0)
+		code = load(enrich, index, tables, error);
+	if (code == 0 && !source->is_map)
+		enrich->enricher.gives |= given_by(source, tables->routes[index]);
+	return code;
+}
+
+static int load_all(struct sf_enrich *enrich, bool patient, struct sf_error *error)
 {
 	struct sf_enrich_tables *tables = calloc(1, sizeof(*tables));
 	struct sf_error reason = { 0 };
-	int code = 0;
 
 	if (!tables)
 		return sf_error_set(error, -ENOMEM, "no memory for routes");
 	atomic_store_explicit(&enrich->tables, tables, memory_order_relaxed);
-	for (unsigned i = 0; i < enrich->count && code == 0; i++) {
-		struct sf_enrich_source *source = &enrich->sources[i];
+	for (unsigned i = 0; i < enrich->count; i++) {
+		const struct sf_enrich_source *source = &enrich->sources[i];
+		const char *option = source->is_map ? "--interface-map"
+				     : source->what ? "--enrich"
+						    : "--egress fib";
 
-		if (is_fib(source) && enrich->fib.fd < 0)
-			code = sf_fib_open(&enrich->fib, &reason);
-		if (code == 0)
-			code = load(enrich, i, tables, &reason);
-		if (code < 0)
-			blame(source->is_map   ? "--interface-map"
-				: source->what ? "--enrich"
-					       : "--egress fib",
-				&reason, error);
-		if (code == 0 && !source->is_map)
-			enrich->enricher.gives |= given_by(source, tables->routes[i]);
+		if (load_first(enrich, i, patient, tables, &reason) < 0)
+			return blame(option, &reason, error);
 	}
-	return code;
+	return 0;
 }
 
 /* Sources in the order in which they are asked: those of the user, then what other options need. */
@@ -391,7 +426,7 @@ int sf_enrich_new(
 	if (code == 0)
 		code = add_sources(new, options, error);
 	if (code == 0)
-		code = load_all(new, error);
+		code = load_all(new, options->patient, error);
 	if (code < 0) {
 		sf_enrich_free(new);
 		return code;
@@ -408,6 +443,7 @@ void sf_enrich_free(struct sf_enrich *enrich)
 
 	if (!enrich)
 		return;
+	atomic_store_explicit(&enrich->stop, true, memory_order_relaxed);
 	if (enrich->joinable)
 		pthread_join(enrich->thread, NULL);
 	tables = atomic_load_explicit(&enrich->tables, memory_order_relaxed);

@@ -51,13 +51,18 @@ struct sf_enrich_options {
 	const char *map;   /* file of the interface map; NULL: there is none */
 	const char *local; /* own network: prefixes with commas; NULL: private and unique-local */
 	enum sf_enrich_egress egress;
+	/*
+	 * MRT dumps, which may take minutes, are read in a thread that sf_enrich_look() starts; until then
+	 * records go without them. Otherwise all is read by sf_enrich_new().
+	 */
+	bool patient;
 };
 
 /* SF_EUSAGE for words that make no sense; other errors come from files. */
 int sf_enrich_new(
 	struct sf_enrich **enrich, const struct sf_enrich_options *options, struct sf_error *error);
 
-/* Waits for a load that is under way. NULL is fine. */
+/* What is being read is given up. NULL is fine. */
 void sf_enrich_free(struct sf_enrich *enrich);
 
 const struct sf_enricher *sf_enrich_enricher(const struct sf_enrich *enrich);

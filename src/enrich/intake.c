@@ -90,6 +90,10 @@ int sf_intake_need(struct sf_intake *intake, size_t count, struct sf_error *erro
 		uint8_t *limit = intake->window + intake->size;
 		ssize_t n;
 
+		if (intake->stop && atomic_load_explicit(intake->stop, memory_order_relaxed))
+			return sf_error_set(
+				error, -ECANCELED, "%s: reading was stopped", intake->path);
+
 		if (intake->codec) {
 			code = unpack(intake, limit, error);
 			continue;

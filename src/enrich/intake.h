@@ -12,6 +12,7 @@
 #ifndef SPANFLOW_ENRICH_INTAKE_H
 #define SPANFLOW_ENRICH_INTAKE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,6 +28,7 @@ struct sf_intake {
 	uint64_t begun; /* bytes of the file, decompressed, before the window */
 	uint8_t *window;
 	size_t size;
+	const atomic_bool *stop; /* when it is true, reading fails with -ECANCELED; NULL: never */
 	int fd;
 	bool ended;             /* nothing follows */
 	struct sf_codec *codec; /* NULL: the file is not compressed */

@@ -49,6 +49,7 @@ struct sf_enrich {
 	struct sf_enrich_ways ways;
 	_Atomic(struct sf_enrich_tables *) tables;
 	atomic_uint batches; /* odd: a batch is worked on */
+	atomic_bool stop;    /* what is being read is not wanted any more */
 
 	pthread_mutex_t lock; /* protects what follows, and `tables` against being freed */
 	bool loading;         /* the thread runs */

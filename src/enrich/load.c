@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include <spanflow/enrich.h>
+
 #define HEAD     64                  /* bytes that tell the kind of a file */
 #define FILE_MAX (UINT64_C(2) << 30) /* of a file that is read as one piece */
 
@@ -57,7 +59,21 @@ static int load_any(struct sf_draft *draft, struct sf_intake *intake, struct sf_
 	return load_whole(draft, intake, error);
 }
 
-int sf_load_file(struct sf_routes **routes, const char *path, struct sf_error *error)
+uint32_t sf_load_is_long(const char *path)
+{
+	struct sf_intake intake;
+	bool mrt;
+
+	if (sf_intake_open(&intake, path, NULL) < 0)
+		return 0;
+	mrt = sf_intake_need(&intake, HEAD, NULL) >= 0 &&
+	      sf_mrt_is(intake.p, (size_t)(intake.end - intake.p));
+	sf_intake_close(&intake);
+	return mrt ? SF_EXTRA_AS | SF_EXTRA_BGP_NEXT_HOP | SF_EXTRA_PREFIX_LENGTH : 0;
+}
+
+int sf_load_file_until(struct sf_routes **routes, const char *path, const atomic_bool *stop,
+	struct sf_error *error)
 {
 	struct sf_intake intake;
 	struct sf_draft draft;
@@ -65,6 +81,7 @@ int sf_load_file(struct sf_routes **routes, const char *path, struct sf_error *e
 
 	if (code < 0)
 		return code;
+	intake.stop = stop;
 	code = sf_draft_init(&draft);
 	if (code < 0)
 		sf_load_failed(path, code, error);

@@ -11,8 +11,23 @@
 #include "enrich/intake.h"
 #include "enrich/routes.h"
 
-/* The routes of a file. 0 or an error, whose text begins with the path. */
-int sf_load_file(struct sf_routes **routes, const char *path, struct sf_error *error);
+/*
+ * The routes of a file. 0 or an error, whose text begins with the path; -ECANCELED soon after *stop has
+ * become true.
+ */
+int sf_load_file_until(struct sf_routes **routes, const char *path, const atomic_bool *stop,
+	struct sf_error *error);
+
+static inline int sf_load_file(struct sf_routes **routes, const char *path, struct sf_error *error)
+{
+	return sf_load_file_until(routes, path, NULL, error);
+}
+
+/*
+ * The file takes long to read, and what it tells is known before: SF_EXTRA_…. 0: it does not, or cannot be
+ * opened. A full MRT dump of many peers takes minutes.
+ */
+uint32_t sf_load_is_long(const char *path);
 
 /*
  * text.c: lines "PREFIX AS [NEXT-HOP [BGP-NEXT-HOP]] [COUNTRY]":

@@ -117,6 +117,45 @@ START_TEST(a_damaged_map_keeps_the_old_one)
 }
 END_TEST
 
+/* Without waiting for a long file, until sf_enrich_look() has it read. */
+START_TEST(long_files_are_read_in_the_background)
+{
+	static const uint8_t hop[] = { 203, 0, 113, 1 };
+	static const uint32_t as_path[] = { 64499, 64500 };
+	struct buffer file = { .length = 0 }, record = { .length = 0 };
+	struct sf_enrich *enrich;
+	struct sf_extra extra;
+	const char *path;
+	char text[600];
+
+	put(&record, "\0\0\0\0\x18\xc0\x00\x02\0\x01", 10); /* 192.0.2.0/24 */
+	put_entry(&record, as_path, 2, false, hop, 4);
+	put_record(&file, 13, 2, &record);
+	for (unsigned damaged = 0; damaged < 2; damaged++) {
+		path = write_file("mrt", file.bytes, file.length - damaged);
+		ck_assert_int_eq(
+			sf_enrich_new(&enrich,
+				&(struct sf_enrich_options){
+					.sources = &path, .source_count = 1, .patient = true },
+				&error),
+			0);
+		ck_assert_uint_eq(sf_enrich_enricher(enrich)->gives,
+			SF_EXTRA_AS | SF_EXTRA_BGP_NEXT_HOP | SF_EXTRA_PREFIX_LENGTH);
+		enrich_one(enrich, &extra);
+		ck_assert_uint_eq(extra.side[0].as, 0);
+		while (!sf_enrich_look(enrich, text, sizeof(text)))
+			usleep(200);
+		ck_assert_msg(strstr(text, damaged ? "; records go without it"
+						   : ": read: 1 IPv4") != NULL,
+			"%s", text);
+		enrich_one(enrich, &extra);
+		ck_assert_uint_eq(extra.side[0].as, damaged ? 0 : 64500);
+		sf_enrich_free(enrich);
+	}
+	unlink(path);
+}
+END_TEST
+
 static unsigned lent_port(void *of, unsigned slot, uint32_t *number, const char **name)
 {
 	(void)of;
@@ -153,5 +192,6 @@ START_TEST(a_new_map_knows_the_ports)
 }
 END_TEST
 
-CHECK_MAIN("enrich_reload", a_new_map_knows_the_ports, a_damaged_file_keeps_the_old_routes,
-	tables_are_exchanged_while_they_are_read, a_damaged_map_keeps_the_old_one)
+CHECK_MAIN("enrich_reload", long_files_are_read_in_the_background, a_new_map_knows_the_ports,
+	a_damaged_file_keeps_the_old_routes, tables_are_exchanged_while_they_are_read,
+	a_damaged_map_keeps_the_old_one)
