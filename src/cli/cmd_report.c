@@ -170,8 +170,7 @@ static int open_report(struct report *report, struct sf_error *error)
 	const struct sf_page_options page = {
 		.title = options->title,
 		.where = options->where,
-		.local = options->local_nets.items,
-		.local_count = options->local_nets.count,
+		.local = options->local_net,
 		.anonymize = options->anonymize,
 		.refresh = (unsigned)(options->refresh_ns / SF_NS_PER_S),
 		.made_ns = sf_clock_read(CLOCK_REALTIME),

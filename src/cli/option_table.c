@@ -292,13 +292,18 @@ const struct sf_option sf_option_table[] = {
 			"looked at by itself, with --biflow both together. What is left out is "
 			"counted as skipped: where." },
 	{ ASK, 0, "where", SF_OPTION_STRING, AT(where),
-		SF_SHOW | SF_QUESTION | SF_COLLECT | SF_REPORT, "EXPR",
+		SF_SHOW | SF_QUESTION | SF_COLLECT, "EXPR",
 		.help = "Take only flow records that meet these conditions, such as 'proto udp and "
 			"port 53 and packets < 20 and bytes > 100k': [src|dst] host, net, port, "
 			"as, country; proto, flags S/SA, tos, vlan, if; bytes, packets, duration, "
 			"bps, pps, bpp; start, end; ip in FILE; exporter, domain; any information "
 			"element by its IANA name; and, or, not, parentheses. Both directions of a "
 			"biflow are looked at as two records, with --biflow as one." },
+	{ ASK, 0, "where", SF_OPTION_STRING, AT(where), SF_REPORT, "EXPR",
+		.help = "Take only flows that meet these conditions, such as 'proto udp and port 53 "
+			"and bytes > 100k': the language of spanflow show --where. Both directions "
+			"of a biflow are looked at as two flows. The page names the condition, and "
+			"has a field for further ones." },
 	{ ASK, 0, "baseline", SF_OPTION_STRING, AT(baseline), SF_SHOW | SF_QUESTION, "FILE",
 		.help = "Flows from before, a file or a directory: 'ip in baseline' in --where then "
 			"means the hosts of it." },
@@ -458,10 +463,9 @@ const struct sf_option sf_option_table[] = {
 			"file only with --force. Without it, or with -: standard output." },
 	{ PAGE, 0, "title", SF_OPTION_STRING, AT(title), SF_REPORT, "TEXT",
 		.help = "Title of the page. Default: Network flows." },
-	{ PAGE, 0, "local-net", SF_OPTION_STRINGS, AT(local_nets), SF_REPORT, "NETWORK",
-		.help = "Network of your own, such as 192.0.2.0/24 or 2001:db8::/32: the page tells "
-			"inside from outside by it. Repeatable. Default: private and link-local "
-			"addresses." },
+	{ PAGE, 0, "local-net", SF_OPTION_STRING, AT(local_net), SF_REPORT, "PREFIX[,...]",
+		.help = "The own network, such as 192.0.2.0/24,2001:db8::/32: the page tells inside "
+			"from outside by it. Default: private and link-local addresses." },
 	{ PAGE, 0, "anonymize", SF_OPTION_FLAG, AT(anonymize), SF_REPORT,
 		.help = "Replace addresses by others: hosts of one network stay in one network. Names "
 			"and exporters are numbered." },

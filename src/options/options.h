@@ -108,7 +108,6 @@ struct sf_options {
 	/* the page of report */
 	const char *page;
 	const char *title;
-	struct sf_strings local_nets;
 	bool anonymize;
 	int64_t refresh_ns; /* 0: once */
 	const char *baseline;

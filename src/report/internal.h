@@ -119,7 +119,8 @@ struct sf_page {
 	struct sf_intern hosts, traits, texts;
 	struct sf_page_facts *facts; /* of each host */
 	uint32_t facts_room;
-	struct sf_page_host *local;
+	struct sf_page_host *local; /* the own networks */
+	unsigned local_count;
 	struct sf_page_note *notes;
 	unsigned note_count;
 	unsigned level_number; /* 0: rows are as they were added */

@@ -26,8 +26,8 @@ const char *sf_page_missing(void)
 
 /* ---------------------------------------------------------------- networks of one's own */
 
-static const char *const private_networks[] = { "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16",
-	"100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8", "fc00::/7", "fe80::/10", "::1/128" };
+static const char private_networks[] = "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,100.64.0.0/10,"
+				       "169.254.0.0/16,127.0.0.0/8,fc00::/7,fe80::/10,::1/128";
 
 static bool parse_network(const char *text, struct sf_page_host *net)
 {
@@ -69,30 +69,37 @@ static bool in_network(const struct sf_page_host *host, const struct sf_page_hos
 
 static bool is_local(const struct sf_page *page, const struct sf_page_host *host)
 {
-	for (unsigned i = 0; i < page->options.local_count; i++)
+	for (unsigned i = 0; i < page->local_count; i++)
 		if (in_network(host, &page->local[i]))
 			return true;
 	return false;
 }
 
+static int take_network(struct sf_page *page, const char *text, struct sf_error *error)
+{
+	struct sf_page_host *local =
+		realloc(page->local, (page->local_count + 1) * sizeof(*page->local));
+
+	if (!local)
+		return sf_error_set(error, -ENOMEM, "no memory for networks");
+	page->local = local;
+	if (!parse_network(text, &local[page->local_count]))
+		return sf_error_set(error, SF_EUSAGE,
+			"--local-net: '%s' is not a network: 192.0.2.0/24 or 2001:db8::/32", text);
+	page->local_count++;
+	return 0;
+}
+
 static int take_networks(struct sf_page *page, struct sf_error *error)
 {
-	const char *const *names = page->options.local;
-	unsigned count = page->options.local_count;
+	char *names = strdup(page->options.local ? page->options.local : private_networks);
+	char *rest = names, *name;
+	int code = names ? 0 : sf_error_set(error, -ENOMEM, "no memory for networks");
 
-	if (!count) {
-		names = private_networks;
-		count = sizeof(private_networks) / sizeof(private_networks[0]);
-	}
-	page->local = calloc(count, sizeof(*page->local));
-	if (!page->local)
-		return sf_error_set(error, -ENOMEM, "no memory for networks");
-	page->options.local_count = count;
-	for (unsigned i = 0; i < count; i++)
-		if (!parse_network(names[i], &page->local[i]))
-			return sf_error_set(error, SF_EUSAGE,
-				"'%s' is not a network: 192.0.2.0/24 or 2001:db8::/32", names[i]);
-	return 0;
+	while (code == 0 && (name = strsep(&rest, ",")) != NULL)
+		code = take_network(page, name, error);
+	free(names);
+	return code;
 }
 
 /* ---------------------------------------------------------------- new and free */

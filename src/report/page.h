@@ -36,9 +36,8 @@
 struct sf_page_options {
 	const char *title; /* NULL: "Network flows" */
 	const char *where; /* the condition that the records met, for people; or NULL */
-	/* Networks of one's own, "192.0.2.0/24"; none: private and link-local addresses. */
-	const char *const *local;
-	unsigned local_count;
+	/* The own networks, "192.0.2.0/24,2001:db8::/32"; NULL: private and link-local addresses. */
+	const char *local;
 	/*
 	 * Addresses are replaced: two with the same first n bits have the same first n bits afterwards.
 	 * Names are numbered.
