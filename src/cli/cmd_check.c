@@ -14,6 +14,7 @@
 #include "check/mirror.h"
 #include "check/observe.h"
 #include "cli/command.h"
+#include "metrics/counters.h"
 #include "cli/plan.h"
 #include "cli/report.h"
 #include "guard/privileges.h"
@@ -145,7 +146,7 @@ static void print_json(double seconds, const struct sf_mirror *mirror,
 	const struct sf_finding *findings, unsigned count)
 {
 	fputs("{\"source\":", stdout);
-	sf_report_json_string(stdout, mirror->host.name);
+	sf_json_string(stdout, mirror->host.name);
 	printf(",\"verdict\":\"%s\",\"seconds\":%.3f,\"frames\":%" PRIu64 ",\"ip\":%" PRIu64
 	       ",\"findings\":[",
 		sf_verdict_name(sf_mirror_verdict(findings, count)), seconds, mirror->frames,
@@ -153,9 +154,9 @@ static void print_json(double seconds, const struct sf_mirror *mirror,
 	for (unsigned i = 0; i < count; i++) {
 		printf("%s{\"name\":\"%s\",\"verdict\":\"%s\",\"text\":", i ? "," : "",
 			findings[i].name, sf_verdict_name(findings[i].verdict));
-		sf_report_json_string(stdout, findings[i].text);
+		sf_json_string(stdout, findings[i].text);
 		fputs(",\"advice\":", stdout);
-		sf_report_json_string(stdout, findings[i].advice);
+		sf_json_string(stdout, findings[i].advice);
 		putchar('}');
 	}
 	puts("]}");

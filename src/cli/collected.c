@@ -235,7 +235,7 @@ static void report_json(
 		for (unsigned i = 0;
 			exporters[k] && sf_exporter_stats(exporters[k], i, &destination); i++) {
 			fputs(separator, stderr);
-			sf_report_destination_json(&destination, stderr);
+			sf_destination_json(&destination, stderr);
 			separator = ",";
 		}
 	fprintf(stderr, "],\"ended\":\"%s\",\"balanced\":%s}\n", ended,
@@ -293,7 +293,7 @@ static void report_text(
 	for (unsigned k = 0; k < 2; k++)
 		for (unsigned i = 0;
 			exporters[k] && sf_exporter_stats(exporters[k], i, &destination); i++)
-			sf_report_destination_text(&destination, stderr);
+			sf_destination_text(&destination, stderr);
 	if (!sf_outputs_balanced(&sink->out))
 		fputs("ACCOUNTING INCOMPLETE: please report this\n", stderr);
 }

@@ -9,6 +9,7 @@
 #include "base/suggest.h"
 #include "cli/command.h"
 #include "metrics/counters.h"
+#include "service/stream.h"
 
 #include "spanflow_config.h"
 
@@ -85,28 +86,12 @@ static int help(int argc, char **argv)
 	return print_help(command);
 }
 
-/*
- * A standard stream that the caller has closed would lend its number to the next file or socket,
- * and what is printed would go there. /dev/null takes its place, opened the wrong way round, so
- * that using the stream stays the error that it is.
- */
-static bool hold_standard_streams(void)
-{
-	static const int contrary[] = { O_WRONLY, O_RDONLY, O_RDONLY };
-
-	for (int fd = 0; fd <= STDERR_FILENO; fd++)
-		/* all below are taken, so this is the number that it gets */
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", contrary[fd]) != fd)
-			return false;
-	return true;
-}
-
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
 	const struct sf_command *command = find_command(name);
 
-	if (!sf_secure_environment() || !hold_standard_streams())
+	if (!sf_secure_environment() || !sf_hold_standard_streams())
 		return SF_EXIT_FAILED;
 	/* a closed pipe is an error of the write that meets it, counted like any other */
 	signal(SIGPIPE, SIG_IGN);

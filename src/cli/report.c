@@ -10,33 +10,9 @@
 #include "metrics/loss.h"
 #include "metrics/sums.h"
 
-#define STRING_MAX (6 * PATH_MAX) /* a path whose characters are all escaped */
-
 static bool is_collector(const struct sf_destination_stats *stats)
 {
 	return strcmp(stats->kind, "file") != 0 && strcmp(stats->kind, "text") != 0;
-}
-
-void sf_report_json_string(FILE *stream, const char *text)
-{
-	char quoted[STRING_MAX];
-
-	sf_value_write(SF_TYPE_STRING, SF_VALUE_JSON, (const uint8_t *)text, strlen(text), quoted,
-		sizeof(quoted));
-	fputs(quoted, stream);
-}
-
-void sf_report_destination_json(const struct sf_destination_stats *stats, FILE *stream)
-{
-	struct sf_destination_counters counters;
-	const struct sf_counter_set set = { .objects[SF_SCOPE_DESTINATION] = &counters };
-
-	sf_destination_counters_get(&counters, stats);
-	fputs("{\"url\":", stream);
-	sf_report_json_string(stream, stats->url);
-	fprintf(stream, ",\"kind\":\"%s\",", stats->kind);
-	sf_counters_json(&set, "destinations[].", stream);
-	fprintf(stream, ",\"incomplete\":%s}", stats->incomplete ? "true" : "false");
 }
 
 static void json_destinations(const struct sf_report *report, FILE *stream, bool collectors)
@@ -51,7 +27,7 @@ static void json_destinations(const struct sf_report *report, FILE *stream, bool
 		if (!first)
 			fputc(',', stream);
 		first = false;
-		sf_report_destination_json(&stats, stream);
+		sf_destination_json(&stats, stream);
 	}
 	fputc(']', stream);
 }
@@ -67,7 +43,7 @@ static void json_sources(const struct sf_report *report, FILE *stream)
 		const struct sf_counter_set set = { .objects[SF_SCOPE_SOURCE] = &counters };
 
 		fprintf(stream, "%s{\"name\":", i ? "," : "");
-		sf_report_json_string(stream, source.name);
+		sf_json_string(stream, source.name);
 		fprintf(stream, ",\"driver\":\"%s\",", source.driver);
 		sf_counters_json(&set, "sources[].", stream);
 		fputs(",\"counters\":{", stream);
@@ -115,46 +91,6 @@ static void text_ignored(const struct sf_ledger *ledger, FILE *stream)
 			comma = ", ";
 		}
 	fputs(*comma == ',' ? ")\n" : "\n", stream);
-}
-
-/* "; 5 lost: send 2 queue 3", of the rows with this path. */
-static void text_reasons(const struct sf_destination_counters *counters, const char *path,
-	uint64_t total, FILE *stream)
-{
-	size_t length = strlen(path);
-
-	if (!total)
-		return;
-	fprintf(stream, "; %" PRIu64 " %s:", total, strrchr(path, '.') + 1);
-	for (unsigned i = 0; i < sf_counter_count; i++) {
-		const struct sf_counter *counter = &sf_counters[i];
-
-		if (counter->reason && counter->json && strncmp(counter->json, path, length) == 0 &&
-			counter->json[length] == '.' && sf_counter_value(counter, counters))
-			fprintf(stream, " %s %" PRIu64, counter->reason,
-				sf_counter_value(counter, counters));
-	}
-}
-
-void sf_report_destination_text(const struct sf_destination_stats *stats, FILE *stream)
-{
-	struct sf_destination_counters counters;
-
-	sf_destination_counters_get(&counters, stats);
-	fprintf(stream, "  to %s: %" PRIu64 " records, %" PRIu64 " packets, %" PRIu64 " bytes",
-		stats->url, stats->sent.records, stats->sent.packets, stats->sent.octets);
-	text_reasons(&counters, "destinations[].skipped", counters.skipped.records, stream);
-	text_reasons(&counters, "destinations[].lost", counters.lost.records, stream);
-	if (stats->inherited.records)
-		fprintf(stream, "; %" PRIu64 " records of an earlier run were in the spool",
-			stats->inherited.records);
-	if (stats->spooled.records)
-		fprintf(stream, "; %" PRIu64 " left in the spool for the next run",
-			stats->spooled.records);
-	if (stats->repeated.records)
-		fprintf(stream, "; %" PRIu64 " sent again on a new connection",
-			stats->repeated.records);
-	fputs(stats->incomplete ? "; incomplete\n" : "\n", stream);
 }
 
 /* Files drop nothing; of an interface it is told also when nothing was. */
@@ -244,7 +180,7 @@ void sf_report_text(const struct sf_report *report, FILE *stream)
 			stream);
 	text_records(&set, report->counters.ledger.lost_records > 0, stream);
 	for (unsigned i = 0; sf_exporter_stats(report->exporter, i, &stats); i++)
-		sf_report_destination_text(&stats, stream);
+		sf_destination_text(&stats, stream);
 	fprintf(stream, "balance  %s\n",
 		sf_engine_balanced(report->engine) ? "accounting complete"
 						   : "ACCOUNTING INCOMPLETE");

@@ -18,14 +18,7 @@ struct sf_report {
 	const char *ended; /* why the run ended: "eof", "count", "SIGTERM" …; NULL: it goes on */
 };
 
-/* Prints a JSON string: UTF-8 as it is; control characters and bytes that are not UTF-8 escaped. */
-void sf_report_json_string(FILE *stream, const char *text);
-
 void sf_report_json(const struct sf_report *report, FILE *stream);
 void sf_report_text(const struct sf_report *report, FILE *stream);
-
-/* What became of the records at one destination: an object, or a line. */
-void sf_report_destination_json(const struct sf_destination_stats *stats, FILE *stream);
-void sf_report_destination_text(const struct sf_destination_stats *stats, FILE *stream);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "service/signals.h"
@@ -24,4 +25,15 @@ static ssize_t write_all(void *cookie, const char *bytes, size_t length)
 FILE *sf_output_stream(void)
 {
 	return fopencookie(NULL, "w", (cookie_io_functions_t){ .write = write_all });
+}
+
+bool sf_hold_standard_streams(void)
+{
+	static const int contrary[] = { O_WRONLY, O_RDONLY, O_RDONLY };
+
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		/* all below are taken, so this is the number that it gets */
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", contrary[fd]) != fd)
+			return false;
+	return true;
 }

@@ -2,6 +2,7 @@
 #ifndef SPANFLOW_SERVICE_STREAM_H
 #define SPANFLOW_SERVICE_STREAM_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 /*
@@ -10,5 +11,12 @@
  * the descriptor open.
  */
 FILE *sf_output_stream(void);
+
+/*
+ * A standard stream that the caller has closed would lend its number to the next file or socket,
+ * and what is printed would go there. /dev/null takes its place, opened the wrong way round, so
+ * that using the stream stays the error that it is.
+ */
+bool sf_hold_standard_streams(void);
 
 #endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What became of the records at one destination, as JSON and as a line of text. */
+#include <inttypes.h>
+#include <limits.h>
+#include <string.h>
+
+#include "base/value.h"
+#include "metrics/counters.h"
+
+#define STRING_MAX (6 * PATH_MAX) /* a path whose characters are all escaped */
+
+void sf_json_string(FILE *stream, const char *text)
+{
+	char quoted[STRING_MAX];
+
+	sf_value_write(SF_TYPE_STRING, SF_VALUE_JSON, (const uint8_t *)text, strlen(text), quoted,
+		sizeof(quoted));
+	fputs(quoted, stream);
+}
+
+void sf_destination_json(const struct sf_destination_stats *stats, FILE *stream)
+{
+	struct sf_destination_counters counters;
+	const struct sf_counter_set set = { .objects[SF_SCOPE_DESTINATION] = &counters };
+
+	sf_destination_counters_get(&counters, stats);
+	fputs("{\"url\":", stream);
+	sf_json_string(stream, stats->url);
+	fprintf(stream, ",\"kind\":\"%s\",", stats->kind);
+	sf_counters_json(&set, "destinations[].", stream);
+	fprintf(stream, ",\"incomplete\":%s}", stats->incomplete ? "true" : "false");
+}
+
+/* "; 5 lost: send 2 queue 3", of the rows with this path. */
+static void text_reasons(const struct sf_destination_counters *counters, const char *path,
+	uint64_t total, FILE *stream)
+{
+	size_t length = strlen(path);
+
+	if (!total)
+		return;
+	fprintf(stream, "; %" PRIu64 " %s:", total, strrchr(path, '.') + 1);
+	for (unsigned i = 0; i < sf_counter_count; i++) {
+		const struct sf_counter *counter = &sf_counters[i];
+
+		if (counter->reason && counter->json && strncmp(counter->json, path, length) == 0 &&
+			counter->json[length] == '.' && sf_counter_value(counter, counters))
+			fprintf(stream, " %s %" PRIu64, counter->reason,
+				sf_counter_value(counter, counters));
+	}
+}
+
+void sf_destination_text(const struct sf_destination_stats *stats, FILE *stream)
+{
+	struct sf_destination_counters counters;
+
+	sf_destination_counters_get(&counters, stats);
+	fprintf(stream, "  to %s: %" PRIu64 " records, %" PRIu64 " packets, %" PRIu64 " bytes",
+		stats->url, stats->sent.records, stats->sent.packets, stats->sent.octets);
+	text_reasons(&counters, "destinations[].skipped", counters.skipped.records, stream);
+	text_reasons(&counters, "destinations[].lost", counters.lost.records, stream);
+	if (stats->inherited.records)
+		fprintf(stream, "; %" PRIu64 " records of an earlier run were in the spool",
+			stats->inherited.records);
+	if (stats->spooled.records)
+		fprintf(stream, "; %" PRIu64 " left in the spool for the next run",
+			stats->spooled.records);
+	if (stats->repeated.records)
+		fprintf(stream, "; %" PRIu64 " sent again on a new connection",
+			stats->repeated.records);
+	fputs(stats->incomplete ? "; incomplete\n" : "\n", stream);
+}
