@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Hand-over of parsed packets between workers (DESIGN §2). Which worker a packet belongs to is a
- * function of its address pair alone, so both directions, later fragments and a tunnel's packets
- * meet in one flow table wherever the kernel or the network card delivered them. From every
- * worker to every other leads one single-producer single-consumer ring of facts.
+ * Rings of parsed packets between the workers of one source (rings.c). The address pair of a packet decides
+ * which worker's table holds its flow, so that both directions, later fragments and the packets of a
+ * tunnel reach one table, wherever the kernel or the network card delivered them. From every worker to
+ * every other one leads a ring with one producer and one consumer.
  *
  * Each worker, in its own thread:
  *
  *	horizon = sf_exchange_horizon(exchange, me);
  *	while ((n = sf_exchange_take(exchange, me, facts, max)) > 0)
  *		… account facts …
- *	… age my table to horizon …
- *	n = … receive and parse my own packets …
+ *	… age the table to horizon …
+ *	n = … receive and parse packets …
  *	n = sf_exchange_give(exchange, me, parsed, n, facts, &lost);
  *	… account facts …
  *	sf_exchange_reached(exchange, me, clock);
  *
- * and at its end sf_exchange_close(), then take until sf_exchange_drained(); the horizon is then
- * the clock at which all of the input ended.
+ * and at its end sf_exchange_close(), then sf_exchange_take() until sf_exchange_drained(); the horizon
+ * is then the clock at which all input ended.
  *
- * The horizon is the smallest clock that any worker has reached: nothing older is still under
- * way, so ageing up to it cannot close a flow whose packet waits in a ring. It is what makes the
- * records the same for any number of workers.
+ * The horizon is the smallest clock that any worker has reached. No ring holds an older packet. A table
+ * that is aged to the horizon closes no flow whose packet waits in a ring: so the records are the same
+ * for any number of workers.
  */
 #ifndef SPANFLOW_ENGINE_EXCHANGE_H
 #define SPANFLOW_ENGINE_EXCHANGE_H
@@ -44,12 +44,12 @@ int sf_exchange_new(struct sf_exchange **exchange, unsigned workers, const uint3
 	uint32_t ring, uint64_t wanted);
 void sf_exchange_free(struct sf_exchange *exchange);
 
-/* What wakes worker `me` when it sleeps. Before the threads; without it nobody wakes it. */
+/* The wake-up of worker `me`. Set before the threads start; without it no other worker wakes `me`. */
 void sf_exchange_set_wakeup(struct sf_exchange *exchange, unsigned me, struct sf_wakeup *wakeup);
 
 /*
- * Worker `me` has packets of its own now, or has had none for a while. When packets begin, workers
- * who sleep wake: they are to be asked for their clocks, and get packets soon.
+ * Worker `me` has packets in its queue now, or has had none for a while. When packets begin, sleeping
+ * workers are woken: their clocks are needed, and packets are handed over to them soon.
  */
 void sf_exchange_set_busy(struct sf_exchange *exchange, unsigned me, bool busy);
 
