@@ -189,7 +189,8 @@ int64_t sf_destination_pump(
 			ops->tick(destination);
 		} else if (!put_some(queue, destination) && !(ending && ops->flush(destination))) {
 			destination->pending = ops->holds && ops->holds(destination);
-			when = mono + HOLD_NS;
+			/* one that is away is waited for in peace */
+			when = destination->fails ? destination->tick_ns : mono + HOLD_NS;
 			return destination->pending && when < destination->tick_ns
 				       ? when
 				       : destination->tick_ns;

@@ -160,7 +160,7 @@ class Streams(Case):
         self.assertEqual(len(set(self.received())), 3000)
 
     def test_a_slow_reader_is_waited_for(self):
-        self.collector(pause=3)
+        self.collector(pause=1.5)
         process = self.begin()
         self.send(20000, pps=40000)
         place = self.ended_well(process)

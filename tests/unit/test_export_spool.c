@@ -303,6 +303,24 @@ START_TEST(a_crash_loses_nothing_of_the_spool)
 }
 END_TEST
 
+/* A process that keeps records for a collector that is away does not wake more often for it. */
+START_TEST(being_away_costs_no_wakeups)
+{
+	int64_t next;
+
+	begin_sim(4 << 20);
+	sim.listens = false;
+	begin_run(1, 1000);
+	sim_put(&out, 100);
+	pump_and_deliver(3, true);
+	ck_assert(sf_destination_waits(out.destination));
+	next = sf_destination_pump(&out.queue, out.destination, sim.mono, false);
+	ck_assert_int_ge(next, sim.mono + 100 * MS);
+	end_run();
+	sim_fini(&sim);
+}
+END_TEST
+
 /* The oldest, or the newest, are lost by name when the spool is full. */
 START_TEST(a_full_spool_loses_by_name)
 {
@@ -567,4 +585,4 @@ END_TEST
 
 CHECK_MAIN("export_spool", what_is_left_goes_out_in_the_next_run,
 	a_crash_loses_nothing_of_the_spool, a_full_spool_loses_by_name, a_full_disk_loses_by_name,
-	damage_is_found, simulation)
+	damage_is_found, being_away_costs_no_wakeups, simulation)
