@@ -173,32 +173,48 @@ static enum next parse_fragment(struct walk *w)
  * RFC 8200 §4.1: the headers may come in any order. The protocol is the last next-header value
  * that was captured. Mobility, HIP and Shim6 headers carry no other protocol: they are one.
  */
+static inline bool is_chained(uint8_t protocol)
+{
+	return protocol == PROTOCOL_DESTINATION || protocol == PROTOCOL_HOP_BY_HOP ||
+	       protocol == PROTOCOL_ROUTING || protocol == PROTOCOL_AH;
+}
+
+/* Skips the header at `p`, of the kind that *protocol names, which becomes that of the next one. */
+static inline const uint8_t *skip_extension(
+	struct walk *w, const uint8_t *p, const uint8_t *end, uint8_t *protocol)
+{
+	/* RFC 4302 §2.2: four-octet units less two */
+	ptrdiff_t length = *protocol == PROTOCOL_AH ? (p[1] + 2) * 4 : (p[1] + 1) * 8;
+
+	if (*protocol == PROTOCOL_ROUTING && end - p >= 3)
+		w->routed |= p[2] == 4; /* RFC 8754 §2 */
+	*protocol = p[0];
+	return length < end - p ? p + length : end;
+}
+
+/* Several headers in one step of the walk, because they are cheap and long chains occur. */
 enum next sf_parse_extension(struct walk *w)
 {
-	size_t length;
+	uint8_t protocol = w->protocol.value;
 
-	switch (w->protocol.value) {
-	case PROTOCOL_FRAGMENT:
-		return walk_left(w) < 1 ? NEXT_DONE : parse_fragment(w);
-	case PROTOCOL_HOP_BY_HOP:
-	case PROTOCOL_ROUTING:
-	case PROTOCOL_DESTINATION:
-	case PROTOCOL_AH:
-		break;
-	default:
-		return NEXT_TRANSPORT;
+	for (unsigned n = 0; n < SF_WALK_EXTENSIONS; n++) {
+		if (protocol == PROTOCOL_FRAGMENT) {
+			if (walk_left(w) < 1 || parse_fragment(w) == NEXT_DONE)
+				return NEXT_DONE;
+			protocol = w->protocol.value;
+		} else if (!is_chained(protocol)) {
+			w->steps += n / 5;
+			return NEXT_TRANSPORT;
+		} else if (walk_left(w) < 2) {
+			if (walk_left(w) == 1)
+				w->protocol.value = w->p[0];
+			return NEXT_DONE;
+		} else {
+			w->p = skip_extension(w, w->p, w->end, &protocol);
+			w->protocol.value = protocol;
+		}
 	}
-	if (walk_left(w) < 2) {
-		if (walk_left(w) == 1)
-			w->protocol.value = w->p[0];
-		return NEXT_DONE;
-	}
-	/* RFC 4302 §2.2: four-octet units less two */
-	length = w->protocol.value == PROTOCOL_AH ? (w->p[1] + 2u) * 4 : (w->p[1] + 1u) * 8;
-	if (w->protocol.value == PROTOCOL_ROUTING && walk_left(w) >= 3)
-		w->routed |= w->p[2] == 4; /* RFC 8754 §2 */
-	w->protocol.value = w->p[0];
-	w->p = length < walk_left(w) ? w->p + length : w->end;
+	w->steps += SF_WALK_EXTENSIONS / 5;
 	return NEXT_EXTENSION;
 }
 

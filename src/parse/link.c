@@ -15,6 +15,8 @@ enum next sf_parse_ethernet(struct walk *w)
 
 	if (walk_left(w) < 14)
 		return walk_truncated(w);
+	if (w->inside)
+		sf_tunnel_frame(w);
 	if (sf_has_isl_address(p)) {
 		bool is_isl;
 		enum next next = sf_parse_isl(w, &is_isl);
@@ -22,8 +24,6 @@ enum next sf_parse_ethernet(struct walk *w)
 		if (is_isl)
 			return next;
 	}
-	if (w->inside)
-		sf_tunnel_frame(w);
 	walk_set_macs(w, p);
 	w->p += 14;
 	return walk_ethertype(w, sf_load_be16(p + 12));

@@ -229,6 +229,7 @@ enum next sf_parse_behind_labels(struct walk *w)
 	struct piece piece = { w->p, walk_left(w), walk_wire_left(w) };
 	struct marks ip = certain(IMPOSSIBLE);
 
+	w->steps += SF_WALK_OF_LABELS;
 	if (piece.captured < 1)
 		return walk_truncated(w);
 	if (piece.p[0] >> 4 == 4)

@@ -86,12 +86,13 @@ bool sf_tunnel_has_port(enum sf_tunnel_kind kind)
 	return find_port_row(kind) != NULL;
 }
 
-static void add_port(struct sf_tunnels *tunnels, uint16_t port, unsigned kind, bool either)
+static void add_port(struct sf_tunnels *tunnels, uint16_t port, const struct port_row *of)
 {
-	if (!port || !(tunnels->open >> kind & 1))
+	if (!port || !((tunnels->open | tunnels->sometimes) >> of->port.kind & 1))
 		return;
-	tunnels->rows[tunnels->row_count++] =
-		(struct sf_tunnel_port){ port, (uint8_t)kind, either };
+	tunnels->rows[tunnels->row_count] = of->port;
+	tunnels->rows[tunnels->row_count].port = port;
+	tunnels->rows[tunnels->row_count++].header = (uint8_t)(of - port_rows);
 	tunnels->port_bits[port >> 5 & 7] |= UINT32_C(1) << (port & 31);
 	tunnels->udp |= !sf_is_mirror_port(port);
 }
@@ -104,24 +105,27 @@ void sf_tunnels_init(struct sf_tunnels *tunnels, const struct sf_tunnel_options 
 	memset(tunnels, 0, sizeof(*tunnels));
 	for (unsigned kind = 0; kind < SF_TUNNEL_COUNT; kind++) {
 		enum sf_tunnel_mirrors mirrors = kinds[kind].mirrors;
-		bool mirror = mirrors == SF_TUNNEL_MIRRORS_ALWAYS ||
-			      (mirrors == SF_TUNNEL_MIRRORS_SOMETIMES && options->mirror);
+		uint32_t bit = UINT32_C(1) << kind;
 		uint8_t mode = options->mode[kind];
 
-		if (mode == SF_TUNNEL_INNER || (mode == SF_TUNNEL_DEFAULT && mirror))
-			tunnels->open |= UINT32_C(1) << kind;
-		if (mirror)
-			tunnels->mirror |= UINT32_C(1) << kind;
+		if (mode == SF_TUNNEL_OUTER)
+			continue;
+		if (mirrors == SF_TUNNEL_MIRRORS_ALWAYS)
+			tunnels->always |= bit;
+		if (mirrors == SF_TUNNEL_MIRRORS_SOMETIMES && options->mirror)
+			tunnels->sometimes |= bit;
+		if (mode == SF_TUNNEL_INNER)
+			tunnels->open |= bit;
 	}
+	tunnels->open |= tunnels->always;
 	for (unsigned i = 0; i < options->port_count && i < SF_TUNNEL_PORTS_MAX; i++) {
 		const struct port_row *row = find_port_row(options->ports[i].kind);
 
 		if (row)
-			add_port(tunnels, options->ports[i].port, row->port.kind, row->port.either);
+			add_port(tunnels, options->ports[i].port, row);
 	}
 	for (size_t i = 0; i < COUNT(port_rows); i++)
-		add_port(tunnels, port_rows[i].port.port, port_rows[i].port.kind,
-			port_rows[i].port.either);
+		add_port(tunnels, port_rows[i].port.port, &port_rows[i]);
 }
 
 /* The row of a UDP packet's port; NULL: none. */
@@ -166,7 +170,7 @@ static sf_tunnel_header *find_header(const struct walk *w, struct tunnel *tunnel
 		if (!row)
 			return NULL;
 		*tunnel = (struct tunnel){ .kind = row->kind, .port = row->port, .hinted = true };
-		return find_port_row(row->kind)->header;
+		return port_rows[row->header].header;
 	}
 	for (size_t i = 0; i < COUNT(protocol_rows); i++)
 		if (protocol_rows[i].protocol == w->protocol.value)
@@ -185,6 +189,15 @@ static enum next read_header(struct walk *w, sf_tunnel_header *header, struct tu
 }
 
 /*
+ * The kinds that carry a mirror's frames at this place. What a mirrored frame carries is traffic of the
+ * network again: with --mirror only the outermost VXLAN is a mirror's.
+ */
+static uint32_t mirror_kinds(const struct walk *w)
+{
+	return w->tunnels->always | (w->in_mirror ? 0 : w->tunnels->sometimes);
+}
+
+/*
  * Begins the walk of the packet inside: what belongs to the outer one is forgotten, except its
  * frame's addresses and tags, which stay those of a packet without a frame of its own.
  */
@@ -192,10 +205,10 @@ static void enter(struct walk *w, const struct tunnel *tunnel)
 {
 	struct sf_facts *facts = w->facts;
 
+	w->mirrored = mirror_kinds(w) >> tunnel->kind & 1;
+	w->in_mirror |= w->mirrored;
 	/* the claims of a fragment say nothing about the packet inside */
-	w->strict = tunnel->hinted && !(w->flags & SF_FACT_FRAGMENT) &&
-		    !(w->tunnels->mirror >> tunnel->kind & 1);
-	w->mirrored = w->tunnels->mirror >> tunnel->kind & 1;
+	w->strict = tunnel->hinted && !(w->flags & SF_FACT_FRAGMENT) && !w->mirrored;
 	w->inside = true;
 	w->outer_addresses = w->addresses;
 	w->outer_version = w->version;
@@ -224,10 +237,11 @@ enum next sf_parse_tunnel(struct walk *w)
 	header = w->depth < SF_TUNNEL_DEPTH ? find_header(w, &tunnel) : NULL;
 	if (!header)
 		return NEXT_DONE;
+	w->steps += SF_WALK_OF_TUNNEL;
 	level.walk = *w;
 	level.facts = *w->facts;
 	next = read_header(w, header, &tunnel);
-	if (next == NEXT_DONE || !(w->tunnels->open >> tunnel.kind & 1)) {
+	if (next == NEXT_DONE || !((w->tunnels->open | mirror_kinds(w)) >> tunnel.kind & 1)) {
 		*w = level.walk;
 		return NEXT_DONE;
 	}

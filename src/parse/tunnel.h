@@ -32,15 +32,18 @@
 #define SF_TUNNEL_ROWS_MAX (SF_TUNNEL_PORTS_MAX + 16)
 
 struct sf_tunnels {
-	uint32_t open;   /* by kind: 1 << enum sf_tunnel_kind */
-	uint32_t mirror; /* of these, the ones that carry mirrored frames */
+	/* by kind: 1 << enum sf_tunnel_kind */
+	uint32_t open;
+	uint32_t always;    /* of these, the ones that always carry mirrored frames */
+	uint32_t sometimes; /* kinds that carry mirrored frames here, but not within such frames */
 	bool udp; /* one of them has UDP ports other than SF_PORT_ARUBA_ERM and SF_PORT_TZSP */
 	uint32_t port_bits[8]; /* bit port % 256: a row below may have that port */
 	unsigned row_count;
 	struct sf_tunnel_port {
 		uint16_t port;
 		uint8_t kind;
-		bool either; /* the tunnel's port may be that of the sender */
+		bool either;    /* the tunnel's port may be that of the sender */
+		uint8_t header; /* which function reads what is behind it */
 	} rows[SF_TUNNEL_ROWS_MAX];
 };
 
@@ -50,7 +53,7 @@ void sf_tunnels_init(struct sf_tunnels *tunnels, const struct sf_tunnel_options 
 /* True if facts may tell which tunnel a packet was in: a kind is opened that is no mirror. */
 static inline bool sf_tunnels_tell(const struct sf_tunnels *tunnels)
 {
-	return tunnels->open & ~tunnels->mirror;
+	return tunnels->open & ~tunnels->always;
 }
 
 /* As sf_parse(), but opens tunnels. */

@@ -109,8 +109,8 @@ int sf_parse_walk(
 	if (packet->flags & SF_PACKET_VLAN)
 		tags_add(&w.tags, &w.flags, packet->vlan_tci);
 	next = sf_parse_link(&w);
-	for (unsigned steps = 0; next != NEXT_DONE; steps++) {
-		if (steps >= SF_WALK_STEPS || (!w.version && walk_too_deep(&w)))
+	for (; next != NEXT_DONE; w.steps++) {
+		if (w.steps >= SF_WALK_STEPS || (!w.version && walk_too_deep(&w)))
 			next = w.version ? NEXT_DONE : walk_ignore(&w, SF_IGNORED_nonIp);
 		else
 			next = walk_step(&w, next);

@@ -21,8 +21,15 @@
 #include "parse/parse.h"
 #include "parse/tunnel.h"
 
-/* Most headers of one packet, tags, labels and IPv6 extension headers included. */
-#define SF_WALK_STEPS 256
+/*
+ * Most work for one packet, in headers: tags and labels are one each, IPv6 extension headers a fourth. A choice
+ * between two readings behind labels, or a tunnel, costs as much as several. So the worst packet costs no
+ * more than twenty plain ones.
+ */
+#define SF_WALK_STEPS      64
+#define SF_WALK_EXTENSIONS 16 /* extension headers in one step, which counts as four */
+#define SF_WALK_OF_LABELS  5
+#define SF_WALK_OF_TUNNEL  4
 
 /* Types of their own, so that the compiler finds a mix-up of the two kinds of number. */
 struct ethertype {
@@ -104,6 +111,7 @@ struct walk {
 	struct ip_protocol protocol;
 	uint8_t version, tos, ttl;
 	enum sf_ignored reason;
+	unsigned steps; /* done, of SF_WALK_STEPS */
 	/* tunnels, see tunnel.h */
 	const struct sf_tunnels *tunnels; /* those that are opened; NULL: none */
 	struct walk_level *outer;         /* the packet around this one, if depth > 0 */
@@ -112,12 +120,13 @@ struct walk {
 	const uint8_t *outer_addresses;
 	uint32_t tunnel_id;
 	uint8_t tunnel_kind, outer_version;
-	uint16_t vlan; /* ERSPAN: the id of a tag that the frame had, and has no more */
-	uint8_t depth; /* tunnels around this packet */
-	bool mirrored; /* the innermost of them carries frames of a mirror */
-	bool strict;   /* the packet must fit into the one around it */
-	bool inside;   /* no Ethernet header was read in this tunnel */
-	bool routed;   /* IPv6: a segment routing header was read */
+	uint16_t vlan;  /* ERSPAN: the id of a tag that the frame had, and has no more */
+	uint8_t depth;  /* tunnels around this packet */
+	bool mirrored;  /* the innermost of them carries frames of a mirror */
+	bool in_mirror; /* one of them does */
+	bool strict;    /* the packet must fit into the one around it */
+	bool inside;    /* no Ethernet header was read in this tunnel */
+	bool routed;    /* IPv6: a segment routing header was read */
 };
 
 /* An IP packet that a tunnel begins in: what is metered unless the packet inside is found. */

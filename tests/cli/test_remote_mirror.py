@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Frames of a remote mirror give the records of the same frames in a file: each capture of pcaps/ with
+all its frames in ERSPAN, in TZSP, and in VXLAN with --mirror."""
+
+import os
+import struct
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+from support import SPANFLOW, TIMEOUT
+
+PCAPS = Path(__file__).resolve().parents[2] / "pcaps"
+ETHERNET = bytes.fromhex("0200000000a2" "0200000000a1" "0800")
+LONGEST = 65000  # octets of a frame that IPv4 can carry
+
+
+def outer(protocol, header, length):
+    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(header) + length, 0, 0, 64, protocol, 0,
+                     bytes([203, 0, 113, 1]), bytes([203, 0, 113, 2]))
+    return ETHERNET + ip + header
+
+
+def erspan(length):
+    return outer(47, struct.pack("!HHIHHI", 0x1000, 0x88be, 5, 0x1000, 0x1800 | 7, 3), length)
+
+
+def tzsp(length):
+    header = struct.pack("!HHHH", 1, 37008, 13 + length, 0) + bytes([1, 0, 0, 1, 1])
+    return outer(17, header, length)
+
+
+def vxlan(length):
+    return outer(17, struct.pack("!HHHHII", 1, 4789, 16 + length, 0, 0x08000000, 0x100), length)
+
+
+def packets(data, order):
+    at = 24
+    while at + 16 <= len(data):
+        seconds, fraction, captured, length = struct.unpack_from(order + "IIII", data, at)
+        yield seconds, fraction, length, data[at + 16:at + 16 + captured]
+        at += 16 + captured
+
+
+def wrapped(data, order, wrap):
+    out = [data[:16], struct.pack(order + "II", 262144, 1)]
+    for seconds, fraction, length, frame in packets(data, order):
+        header = wrap(length)
+        out += [struct.pack(order + "IIII", seconds, fraction, len(header) + len(frame),
+                            len(header) + length), header, frame]
+    return b"".join(out)
+
+
+def records(path, *options):
+    run = subprocess.run([SPANFLOW, "meter", "-r", path, "-o", "json", "-q", *options],
+                         capture_output=True, text=True, timeout=TIMEOUT, check=False)
+    return sorted(run.stdout.splitlines())
+
+
+class RemoteMirror(unittest.TestCase):
+    def test_every_capture(self):
+        compared = 0
+        with tempfile.TemporaryDirectory(prefix="spanflow-mirror-") as place:
+            path = os.path.join(place, "wrapped.pcap")
+            for capture in sorted(PCAPS.glob("*.pcap")):
+                data = capture.read_bytes()
+                order = "<" if data[3] in (0xa1,) else ">"
+                ethernet = struct.unpack_from(order + "I", data, 20)[0] == 1
+                if not ethernet or any(p[2] > LONGEST for p in packets(data, order)):
+                    continue
+                wanted = records(str(capture))
+                for wrap, options in ((erspan, []), (tzsp, []), (vxlan, ["--mirror"])):
+                    Path(path).write_bytes(wrapped(data, order, wrap))
+                    with self.subTest(capture=capture.name, mirror=wrap.__name__):
+                        self.assertEqual(records(path, *options), wanted)
+                compared += 1
+        self.assertGreater(compared, 30)
+
+
+if __name__ == "__main__":
+    unittest.main()
