@@ -321,7 +321,7 @@ SF_CHECKED int sf_exporter_reload(struct sf_exporter *exporter, struct sf_error 
 void sf_exporter_announce(struct sf_exporter *exporter);
 
 /*
- * The metering process's books for the reliability statistics of RFC 7011 §4.2 and §4.3: packets
+ * The metering process's counters for the reliability statistics of RFC 7011 §4.2 and §4.3: packets
  * that were not metered, records that its sink refused. Copied.
  */
 void sf_exporter_metering(

@@ -129,7 +129,7 @@ struct sf_ethertypes {
 void sf_ethertypes_add(struct sf_ethertypes *ethertypes, uint16_t type, uint64_t frames);
 
 /*
- * The books (plain counters of one shard, written by its thread only).
+ * Plain counters of one shard, written by its thread only.
  *	frames == packets + sum of ignored
  *	packets == record_packets + lost_packets + table_packets, octets likewise
  */
