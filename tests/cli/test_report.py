@@ -412,17 +412,22 @@ class Browsing(Case):
         several = 0
         for question in map(str.strip, self.QUESTIONS.splitlines()):
             with self.subTest(question):
-                self.ask(tab, question)
-                self.assertEqual(tab.evaluate("document.querySelector('.where-error').textContent"), "")
-                totals = self.totals(tab)
-                self.assertEqual(totals, self.shown(path, question))
-                several += 0 < totals["flows"] < everything
+                sums = tab.evaluate(f"spanflowPage.ask({json.dumps(question)})")
+                self.assertEqual(sums, self.shown(path, question))
+                several += 0 < sums["flows"] < everything
         self.assertGreater(several, 20)
         for mistake in self.MISTAKES:
             with self.subTest(mistake):
                 self.assertEqual(self.run_plain("show", path, "--where", mistake).status, 2)
-                self.ask(tab, mistake)
-                self.assertIn("\n  " + mistake, tab.evaluate("document.querySelector('.where-error').textContent"))
+                self.assertIn("\n  " + mistake, tab.evaluate(
+                    f"(() => {{ try {{ spanflowPage.ask({json.dumps(mistake)}); }} catch (e) {{ return e.message; }} }})()"))
+        # the field of the page
+        self.ask(tab, "port 53")
+        self.assertEqual(self.totals(tab), self.shown(path, "port 53"))
+        self.ask(tab, "port 53 and")
+        self.assertIn("a condition is missing here\n  port 53 and\n",
+                      tab.evaluate("document.querySelector('.where-error').textContent"))
+        self.assertEqual(self.totals(tab)["flows"], everything)
         self.assertEqual(tab.problems, [])
 
     def ask(self, tab, question):

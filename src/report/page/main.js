@@ -87,6 +87,19 @@ class Page {
     }
   }
 
+  // Sums of all flows that meet a condition, whatever is chosen: for tests, and for the console of a browser
+  // (spanflowPage.ask('port 53')). Throws a mistake in it.
+  ask(text) {
+    const { rows, about } = this.data;
+    const test = compile(text, this.fields, about.made);
+    const sums = { bytes: 0, packets: 0, flows: 0 };
+    for (let i = 0; i < rows.count; i++)
+      if (test(i))
+        for (const name of Object.keys(sums))
+          sums[name] += rows[name][i];
+    return sums;
+  }
+
   update() {
     this.totals = this.store.totals();
     for (const panel of this.panels)
@@ -99,6 +112,7 @@ async function begin() {
   const data = decode(await window.unpack(element, element.dataset.form === 'deflate'));
   element.remove();
   const page = new Page(data);
+  window.spanflowPage = page;
   page.everything = page.store.totals();
   page.totals = page.everything;
   const top = header(page);
