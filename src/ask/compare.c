@@ -254,7 +254,7 @@ static unsigned time_comparison(
 
 static unsigned net_comparison(struct sf_parser *parser, const struct sf_subject *subject)
 {
-	struct sf_ask_net net;
+	struct sf_network net;
 	unsigned nodes[2] = { 0, 0 };
 
 	if (parser->token.kind != SF_TOKEN_WORD ||
@@ -379,7 +379,7 @@ static unsigned text_comparison(
 static bool set_value(struct sf_ask_set *set, const struct sf_subject *subject,
 	const struct sf_token *token, bool *valid)
 {
-	struct sf_ask_net net;
+	struct sf_network net;
 	uint64_t low, high;
 
 	if (subject->fields[0].type == SF_ASK_ADDRESS ||
@@ -548,11 +548,11 @@ static struct sf_ask_set *new_set(struct sf_parser *parser)
 static unsigned private_comparison(struct sf_parser *parser, const struct sf_subject *subject)
 {
 	struct sf_ask_set *set = new_set(parser);
-	const struct sf_ask_net *net;
+	const struct sf_network *net = sf_private_networks;
 
 	if (!set)
 		return 0;
-	for (unsigned i = 0; (net = sf_ask_private_net(i)) != NULL; i++)
+	for (; net < sf_private_networks + SF_PRIVATE_NETWORKS; net++)
 		if (!sf_ask_set_network(set, net->address, net->length, net->bits))
 			return sf_parse_no_memory(parser);
 	sf_ask_set_sort(set);
@@ -565,7 +565,7 @@ static unsigned in_comparison(struct sf_parser *parser, const struct sf_subject 
 	const char *close = closing(&parser->token);
 	unsigned type = subject->fields[0].type;
 	struct sf_ask_set *set;
-	struct sf_ask_net net;
+	struct sf_network net;
 	bool filled;
 
 	if (type == SF_ASK_TEXT && subject->fields[0].read != SF_READ_EXPORTER && close)
@@ -597,7 +597,7 @@ static unsigned typed_comparison(
 {
 	const struct sf_ask_field *field = &subject->fields[0];
 	bool textual = comparison == MATCH || comparison == UNMATCH || comparison == CONTAINS;
-	struct sf_ask_net net;
+	struct sf_network net;
 
 	if (field->read == SF_READ_EXPORTER && !textual && parser->token.kind == SF_TOKEN_WORD &&
 		sf_ask_parse_net(parser->token.text, parser->token.length, &net))

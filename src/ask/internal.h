@@ -6,6 +6,7 @@
 #include <regex.h>
 
 #include "ask/where.h"
+#include "base/local.h"
 
 /* ---- set.c: numbers or addresses, as ranges */
 
@@ -109,21 +110,8 @@ bool sf_token_is(const struct sf_token *token, const char *word);
 
 /* ---- value.c: words as values; false: not of that form */
 
-struct sf_ask_net {
-	uint8_t address[16];
-	uint8_t length; /* 4 or 16 */
-	uint8_t bits;
-};
-
 /* "192.0.2.1", "192.0.2.0/24", "10.1" (a short network), "2001:db8::/32" */
-bool sf_ask_parse_net(const char *text, size_t length, struct sf_ask_net *net);
-
-/*
- * Private networks (RFC 1918, RFC 4193), link-local and loopback addresses, which the word `private`
- * stands for.
- */
-bool sf_ask_is_private(const uint8_t *address, size_t length);
-const struct sf_ask_net *sf_ask_private_net(unsigned i); /* NULL ends */
+bool sf_ask_parse_net(const char *text, size_t length, struct sf_network *net);
 
 /* A number with k, M, G, T, Ki …, or 0x…; of durations ms, s, m, h, d, without a unit seconds. */
 bool sf_ask_parse_number(const char *text, size_t length, unsigned type, uint64_t *number);

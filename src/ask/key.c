@@ -287,8 +287,8 @@ int sf_key_inside_side(const struct sf_ask_row *row)
 {
 	const struct sf_flow *flow = row->flow;
 	size_t length = flow->ip_version == 6 ? 16 : 4;
-	bool from = sf_ask_is_private(flow->addr[row->d], length);
-	bool to = sf_ask_is_private(flow->addr[!row->d], length);
+	bool from = sf_private_has(flow->addr[row->d], length);
+	bool to = sf_private_has(flow->addr[!row->d], length);
 
 	return from == to ? -1 : to;
 }

@@ -181,7 +181,7 @@ static bool take_noun(struct sf_parser *parser, const struct noun *noun, enum si
 /* Does the token begin an address? */
 static bool is_net(const struct sf_token *token)
 {
-	struct sf_ask_net net;
+	struct sf_network net;
 
 	return token->kind == SF_TOKEN_WORD && token->length > 1 &&
 	       (memchr(token->text, '.', token->length) ||

@@ -38,7 +38,7 @@ static bool decimal(const char *text, unsigned most, unsigned *value)
 }
 
 /* "10", "10.1", "10.1.2": the networks that tcpdump takes them for. */
-static bool short_net(char *word, struct sf_ask_net *net)
+static bool short_net(char *word, struct sf_network *net)
 {
 	unsigned count = 0;
 	char *rest = word;
@@ -56,7 +56,7 @@ static bool short_net(char *word, struct sf_ask_net *net)
 	return !rest && count > 0;
 }
 
-bool sf_ask_parse_net(const char *text, size_t length, struct sf_ask_net *net)
+bool sf_ask_parse_net(const char *text, size_t length, struct sf_network *net)
 {
 	char word[WORD_MAX], *slash;
 	unsigned bits;
@@ -83,40 +83,6 @@ bool sf_ask_parse_net(const char *text, size_t length, struct sf_ask_net *net)
 		return false;
 	net->bits = (uint8_t)bits;
 	return true;
-}
-
-static const struct sf_ask_net private_nets[] = {
-	{ { 10 }, 4, 8 },
-	{ { 172, 16 }, 4, 12 },
-	{ { 192, 168 }, 4, 16 },
-	{ { 169, 254 }, 4, 16 },
-	{ { 127 }, 4, 8 },
-	{ { 0xfc }, 16, 7 },
-	{ { 0xfe, 0x80 }, 16, 10 },
-	{ { [15] = 1 }, 16, 128 },
-};
-
-const struct sf_ask_net *sf_ask_private_net(unsigned i)
-{
-	return i < sizeof(private_nets) / sizeof(private_nets[0]) ? &private_nets[i] : NULL;
-}
-
-static bool in_net(const struct sf_ask_net *net, const uint8_t *address)
-{
-	unsigned octets = net->bits / 8, rest = net->bits % 8;
-
-	return memcmp(net->address, address, octets) == 0 &&
-	       (!rest || ((net->address[octets] ^ address[octets]) & 0xff00 >> rest & 0xff) == 0);
-}
-
-bool sf_ask_is_private(const uint8_t *address, size_t length)
-{
-	const struct sf_ask_net *net;
-
-	for (unsigned i = 0; (net = sf_ask_private_net(i)) != NULL; i++)
-		if (net->length == length && in_net(net, address))
-			return true;
-	return false;
 }
 
 static const struct sf_unit counts[] = {

@@ -25,7 +25,7 @@
  *	             tcp|udp|icmp|… [condition]   as in pcap-filter: tcp dst port 80
  *	             ipv4|ipv6|any
  *	VALUES       [= != < > <= >= ~ !~ contains] VALUE, or in [VALUE, …], or in FILE; of addresses also
- *	             private (RFC 1918 and its like)
+ *	             private (base/local.h: RFC 1918 and its like)
  *
  * A condition on a field that a record does not have is false, so `not` of it is true. `!=` is the
  * same as `not … =`.

@@ -1,5 +1,36 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <string.h>
+
 #include "base/local.h"
+
+const struct sf_network sf_private_networks[SF_PRIVATE_NETWORKS] = {
+	{ { 10 }, 4, 8 },
+	{ { 172, 16 }, 4, 12 },
+	{ { 192, 168 }, 4, 16 },
+	{ { 100, 64 }, 4, 10 },
+	{ { 169, 254 }, 4, 16 },
+	{ { 127 }, 4, 8 },
+	{ { 0xfc }, 16, 7 },
+	{ { 0xfe, 0x80 }, 16, 10 },
+	{ { [15] = 1 }, 16, 128 },
+};
+
+bool sf_network_has(const struct sf_network *network, const uint8_t *address, size_t length)
+{
+	unsigned whole = network->bits / 8, rest = network->bits % 8;
+
+	if (network->length != length || memcmp(network->address, address, whole) != 0)
+		return false;
+	return !rest || (network->address[whole] ^ address[whole]) >> (8 - rest) == 0;
+}
+
+bool sf_private_has(const uint8_t *address, size_t length)
+{
+	for (unsigned i = 0; i < SF_PRIVATE_NETWORKS; i++)
+		if (sf_network_has(&sf_private_networks[i], address, length))
+			return true;
+	return false;
+}
 
 /* RFC 1918: 10/8, 172.16/12, 192.168/16 */
 #define PRIVATE                                                                                    \

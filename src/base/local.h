@@ -1,32 +1,59 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which addresses belong to the own network when nobody says so: private and unique-local ones. */
+/*
+ * Addresses that the Internet does not route: which ones, and whether packets to them stay within a network.
+ * Without --local-net the own network is told by them.
+ */
 #ifndef SPANFLOW_BASE_LOCAL_H
 #define SPANFLOW_BASE_LOCAL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/branch.h"
 
+/* A network, 192.0.2.0/24: { { 192, 0, 2 }, 4, 24 }. */
+struct sf_network {
+	uint8_t address[16]; /* the bits behind `bits` do not count */
+	uint8_t length;      /* of an address: 4 or 16 bytes */
+	uint8_t bits;
+};
+
+/* True if the network has the address of `length` bytes. */
+bool sf_network_has(const struct sf_network *network, const uint8_t *address, size_t length);
+
 /*
- * Tables by the first two octets of an IPv4 address, a bit each: private addresses; addresses that are
- * private, or that packets do not leave a network for: multicast, broadcast, link-local, loopback.
+ * The networks that `private` stands for in conditions, and that `inside` and the page of `report` take for
+ * the own ones: private (RFC 1918), shared (RFC 6598), unique-local (RFC 4193), link-local and loopback.
+ * src/report/page/where-words.js has the same list (PRIVATE).
+ */
+#define SF_PRIVATE_NETWORKS 9
+extern const struct sf_network sf_private_networks[SF_PRIVATE_NETWORKS];
+
+/* True if one of sf_private_networks has the address of `length` bytes. */
+bool sf_private_has(const uint8_t *address, size_t length);
+
+/*
+ * For flowDirection, which is told for each record: a bit for each value of an IPv4 address's first two bytes.
+ * sf_local_private: RFC 1918. sf_local_inside: these, and those that packets do not leave a network for:
+ * multicast, broadcast, link-local, loopback.
  */
 extern const uint32_t sf_local_private[65536 / 32], sf_local_inside[65536 / 32];
 
 static sf_always_inline unsigned sf_local_bit(const uint32_t *table, const uint8_t *address)
 {
-	unsigned octets = (unsigned)address[0] << 8 | address[1];
+	unsigned head = (unsigned)address[0] << 8 | address[1];
 
-	return table[octets / 32] >> octets % 32 & 1;
+	return table[head / 32] >> head % 32 & 1;
 }
 
+/* True if the address is private (RFC 1918) or unique-local (RFC 4193). */
 static sf_always_inline bool sf_local_is_private(const uint8_t *address, bool ipv6)
 {
 	return ipv6 ? (address[0] & 0xfe) == 0xfc : sf_local_bit(sf_local_private, address);
 }
 
-/* Packets to that address stay within a network, or it is private. ::/16 has :: and ::1. */
+/* True if the address is private, or packets to it stay within a network. ::/16 has :: and ::1. */
 static sf_always_inline bool sf_local_is_inside(const uint8_t *address, bool ipv6)
 {
 	if (!ipv6)
@@ -35,13 +62,13 @@ static sf_always_inline bool sf_local_is_inside(const uint8_t *address, bool ipv
 	       (address[0] == 0xfe && address[1] >> 6 == 2) || (address[0] | address[1]) == 0;
 }
 
-/* Packets to that address stay within any network. */
+/* True if packets to the address stay within any network, also one that has no private addresses. */
 static inline bool sf_local_stays(const uint8_t *address, bool ipv6)
 {
 	return sf_local_is_inside(address, ipv6) && !sf_local_is_private(address, ipv6);
 }
 
-/* flowDirection by default: 1 if packets leave private or unique-local networks, else 0. */
+/* flowDirection without --local-net: 1 if packets leave private or unique-local networks, else 0. */
 static sf_always_inline uint8_t sf_local_direction(
 	const uint8_t *from, const uint8_t *to, bool ipv6)
 {

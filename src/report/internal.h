@@ -5,6 +5,7 @@
 
 #include "ask/field.h"
 #include "base/hash.h"
+#include "base/local.h"
 #include "report/page.h"
 
 /* ---- intern.c: each different item gets a number, from 0 on in the order of arrival */
@@ -119,7 +120,7 @@ struct sf_page {
 	struct sf_intern hosts, traits, texts;
 	struct sf_page_facts *facts; /* of each host */
 	uint32_t facts_room;
-	struct sf_page_host *local; /* the own networks */
+	struct sf_network *local; /* the own networks */
 	unsigned local_count;
 	struct sf_page_note *notes;
 	unsigned note_count;

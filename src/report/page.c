@@ -26,10 +26,7 @@ const char *sf_page_missing(void)
 
 /* ---------------------------------------------------------------- networks of one's own */
 
-static const char private_networks[] = "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,100.64.0.0/10,"
-				       "169.254.0.0/16,127.0.0.0/8,fc00::/7,fe80::/10,::1/128";
-
-static bool parse_network(const char *text, struct sf_page_host *net)
+static bool parse_network(const char *text, struct sf_network *network)
 {
 	const char *slash = strchr(text, '/');
 	size_t length = slash ? (size_t)(slash - text) : strlen(text);
@@ -40,44 +37,39 @@ static bool parse_network(const char *text, struct sf_page_host *net)
 		return false;
 	memcpy(address, text, length);
 	address[length] = '\0';
-	*net = (struct sf_page_host){ .version = 4 };
-	if (inet_pton(AF_INET, address, net->address) != 1) {
-		net->version = 6;
-		if (inet_pton(AF_INET6, address, net->address) != 1)
+	*network = (struct sf_network){ .length = 4 };
+	if (inet_pton(AF_INET, address, network->address) != 1) {
+		network->length = 16;
+		if (inet_pton(AF_INET6, address, network->address) != 1)
 			return false;
 	}
-	net->bits = net->version == 4 ? 32 : 128;
+	network->bits = (uint8_t)(8 * network->length);
 	if (!slash)
 		return true;
 	if (slash[1] < '0' || slash[1] > '9')
 		return false;
 	bits = strtoul(slash + 1, &end, 10);
-	if (*end || bits > net->bits)
+	if (*end || bits > network->bits)
 		return false;
-	net->bits = (uint32_t)bits;
+	network->bits = (uint8_t)bits;
 	return true;
-}
-
-static bool in_network(const struct sf_page_host *host, const struct sf_page_host *net)
-{
-	unsigned whole = net->bits / 8, rest = net->bits % 8;
-
-	if (host->version != net->version || memcmp(host->address, net->address, whole) != 0)
-		return false;
-	return !rest || (host->address[whole] ^ net->address[whole]) >> (8 - rest) == 0;
 }
 
 static bool is_local(const struct sf_page *page, const struct sf_page_host *host)
 {
+	const size_t length = host->version == 4 ? 4 : host->version == 6 ? 16 : 0;
+
+	if (!page->local)
+		return sf_private_has(host->address, length);
 	for (unsigned i = 0; i < page->local_count; i++)
-		if (in_network(host, &page->local[i]))
+		if (sf_network_has(&page->local[i], host->address, length))
 			return true;
 	return false;
 }
 
 static int take_network(struct sf_page *page, const char *text, struct sf_error *error)
 {
-	struct sf_page_host *local =
+	struct sf_network *local =
 		realloc(page->local, (page->local_count + 1) * sizeof(*page->local));
 
 	if (!local)
@@ -90,12 +82,17 @@ static int take_network(struct sf_page *page, const char *text, struct sf_error 
 	return 0;
 }
 
+/* Reads --local-net; without it page->local stays NULL. */
 static int take_networks(struct sf_page *page, struct sf_error *error)
 {
-	char *names = strdup(page->options.local ? page->options.local : private_networks);
+	char *names = page->options.local ? strdup(page->options.local) : NULL;
 	char *rest = names, *name;
-	int code = names ? 0 : sf_error_set(error, -ENOMEM, "no memory for networks");
+	int code = 0;
 
+	if (!page->options.local)
+		return 0;
+	if (!names)
+		return sf_error_set(error, -ENOMEM, "no memory for networks");
 	while (code == 0 && (name = strsep(&rest, ",")) != NULL)
 		code = take_network(page, name, error);
 	free(names);

@@ -36,7 +36,7 @@
 struct sf_page_options {
 	const char *title; /* NULL: "Network flows" */
 	const char *where; /* the condition that the records met, for people; or NULL */
-	/* The own networks, "192.0.2.0/24,2001:db8::/32"; NULL: private and link-local addresses. */
+	/* The own networks, "192.0.2.0/24,2001:db8::/32"; NULL: sf_private_networks. */
 	const char *local;
 	/*
 	 * Addresses are replaced: two with the same first n bits have the same first n bits afterwards.

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include "base/clock.h"
+#include "base/local.h"
 #include "base/ring.h"
 #include "base/wakeup.h"
 #include "base/wire.h"
@@ -315,9 +316,33 @@ START_TEST(ring_keeps_order_over_the_wrap_and_refuses_when_full)
 }
 END_TEST
 
+/* sf_private_networks, which people name, and the tables of flowDirection do not contradict each other. */
+START_TEST(private_networks_are_those_of_flow_direction_and_some_more)
+{
+	static const uint8_t shared[4] = { 100, 127, 255, 255 }, other[4] = { 100, 128 };
+	unsigned more = 0;
+
+	for (unsigned head = 0; head < 65536; head++) {
+		const uint8_t address[16] = { (uint8_t)(head >> 8), (uint8_t)head };
+		bool listed = sf_private_has(address, 4);
+
+		if (sf_local_is_private(address, false))
+			ck_assert_msg(listed, "%u.%u.0.0", address[0], address[1]);
+		else
+			more += listed;
+		if (sf_local_is_private(address, true))
+			ck_assert_msg(sf_private_has(address, 16), "%04x::", head);
+	}
+	ck_assert_uint_eq(more, 64 + 256 + 1); /* 100.64/10, 127/8, 169.254/16 */
+	ck_assert(sf_private_has(shared, 4) && !sf_private_has(other, 4));
+	ck_assert(!sf_private_has(shared, 0)); /* a host of unknown version */
+}
+END_TEST
+
 CHECK_MAIN("base", clock_follows_packets_and_never_steps_back,
 	clock_believes_a_jump_that_many_packets_agree_with, clock_believes_a_jump_that_goes_on,
 	clock_follows_sparse_packets, clock_is_never_moved_by_a_single_wild_time,
 	clock_takes_a_pending_jump_at_the_end, clock_stands_extreme_times,
 	clock_follows_a_batch_as_it_follows_packets_one_by_one, wakeup_heeds_levels,
-	wakeup_is_never_missed, ring_keeps_order_over_the_wrap_and_refuses_when_full)
+	wakeup_is_never_missed, ring_keeps_order_over_the_wrap_and_refuses_when_full,
+	private_networks_are_those_of_flow_direction_and_some_more)

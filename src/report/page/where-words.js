@@ -167,8 +167,9 @@ export function parseNet(text) {
   return given > 8 * bytes.length ? null : { bytes, bits: Number(given) };
 }
 
-export const PRIVATE = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16', '127.0.0.0/8', 'fc00::/7',
-  'fe80::/10', '::1/128'].map(parseNet);
+// as sf_private_networks of src/base/local.c
+export const PRIVATE = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', '169.254.0.0/16',
+  '127.0.0.0/8', 'fc00::/7', 'fe80::/10', '::1/128'].map(parseNet);
 
 export function inNet(bytes, net) {
   if (bytes.length !== net.bytes.length)
