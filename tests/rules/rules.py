@@ -228,7 +228,7 @@ def rule_length():
 
 
 PLUMBING = re.compile(r"\b(pthread_\w+|thrd_\w+|socket|socketpair|accept4?|bind|listen|epoll_\w+|fork|clone)\(")
-WORDS_MAX = 4100
+WORDS_MAX = 4000
 
 
 def rule_words():
