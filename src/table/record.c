@@ -186,8 +186,9 @@ static inline struct sf_annex *annex_of(struct sf_table *table, const struct sf_
 {
 	size_t index = (size_t)(flow - table->record);
 
-	return (struct sf_annex *)(void *)(table->record_annexes +
-					   index * table->layout.record_bytes);
+	/* NULL without facts on request, as record_bytes is 0 then */
+	return (struct sf_annex *)((uintptr_t)table->record_annexes +
+				   index * table->layout.record_bytes);
 }
 
 /*
