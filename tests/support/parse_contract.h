@@ -115,6 +115,9 @@ static inline void check_part_inside(
 {
 	if (part == SF_PARSED && (result != SF_PARSED || facts->l3_offset < whole->l3_offset))
 		return;
+	/* a jumbo payload option that makes the packet inside malformed may be cut off */
+	if (part == SF_PARSED && facts->version == 6 && facts->l3_offset > whole->l3_offset)
+		return;
 	/* an authentication header that is cut is not skipped */
 	if (part == SF_PARSED && facts->version == 4 && facts->protocol == PROTOCOL_AH)
 		return;
