@@ -6,9 +6,10 @@
 
 #include "ask/cells.h"
 
-#define MEASURED  10000 /* rows that the widths of columns are taken from */
-#define CUT_LEAST 12    /* columns that a key is never cut below */
-#define BAR_MOST  30
+#define MEASURED   10000 /* rows that the widths of columns are taken from */
+#define KEY_LEAST  15    /* columns that a key is not cut below: an IPv4 address */
+#define PAIR_LEAST 34    /* the same for a pair of addresses */
+#define BAR_MOST   30
 
 /* Columns of the terminal: one for each character of UTF-8. */
 static unsigned columns_of(const char *text, const char *end)
@@ -35,16 +36,29 @@ static bool is_key(const struct sf_groups *groups, unsigned k)
 	return groups->columns[k] < groups->key_count;
 }
 
-/* The widest key that may be cut, or the number of columns. */
-static unsigned widest_key(const struct sf_answer_table *table)
+/* By how many columns a key may be cut. */
+static unsigned spare_of(const struct sf_answer_table *table, unsigned k)
 {
-	unsigned widest = table->columns;
+	const struct sf_groups *groups = table->groups;
+	unsigned least;
+
+	if (!is_key(groups, k))
+		return 0;
+	least = groups->keys[groups->columns[k]].kind == SF_KEY_PAIR ? PAIR_LEAST : KEY_LEAST;
+	return table->widths[k] > least ? table->widths[k] - least : 0;
+}
+
+/* The key that can be cut the most, or the number of columns. */
+static unsigned longest_key(const struct sf_answer_table *table)
+{
+	unsigned longest = table->columns, most = 0;
 
 	for (unsigned k = 0; k < table->columns; k++)
-		if (is_key(table->groups, k) && table->widths[k] > CUT_LEAST &&
-			(widest == table->columns || table->widths[k] > table->widths[widest]))
-			widest = k;
-	return widest;
+		if (spare_of(table, k) > most) {
+			most = spare_of(table, k);
+			longest = k;
+		}
+	return longest;
 }
 
 /* Columns of the right are left out while the keys, cut, do not make room for them. */
@@ -53,12 +67,11 @@ static void fit(struct sf_answer_table *table, unsigned total)
 	unsigned spare = 0;
 
 	for (unsigned k = 0; k < table->columns; k++)
-		if (is_key(table->groups, k) && table->widths[k] > CUT_LEAST)
-			spare += table->widths[k] - CUT_LEAST;
+		spare += spare_of(table, k);
 	while (total - spare > table->width && table->columns > 1 &&
 		!is_key(table->groups, table->columns - 1))
 		total -= table->widths[--table->columns] + 2;
-	for (unsigned k; total > table->width && (k = widest_key(table)) < table->columns; total--)
+	for (unsigned k; total > table->width && (k = longest_key(table)) < table->columns; total--)
 		table->widths[k]--;
 }
 

@@ -285,6 +285,39 @@ START_TEST(the_inside_has_private_addresses)
 }
 END_TEST
 
+/* Keys are the answer: columns of sums leave before an IPv4 address or a pair of them is cut. */
+START_TEST(keys_stay_readable)
+{
+	static const struct {
+		const char *by, *keys;
+	} cases[] = {
+		{ "pair", "198.51.100.101 <> 203.0.113.202" },
+		{ "src,dst", "203.0.113.202  198.51.100.101" },
+	};
+	struct sf_flow flow = flow_of(1, 1);
+	static char text[SF_ANSWER_ROW_MAX];
+	struct sf_error error = { 0 };
+
+	memcpy(flow.addr[0], (uint8_t[]){ 203, 0, 113, 202 }, 4);
+	memcpy(flow.addr[1], (uint8_t[]){ 198, 51, 100, 101 }, 4);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct sf_groups_options options = { .by = cases[i].by,
+			.sum = "flows,packets,bytes,bpp,first,last" };
+		struct sf_groups *groups = make(&options);
+		struct sf_answer_table table;
+
+		put(groups, &flow);
+		ck_assert_int_eq(sf_groups_sort(groups, &error), 0);
+		for (unsigned width = 40; width < 120; width++) {
+			sf_answer_table_init(&table, groups, width);
+			*sf_answer_table_row(&table, 0, text) = '\0';
+			ck_assert_ptr_nonnull(strstr(text, cases[i].keys));
+		}
+		sf_groups_free(groups);
+	}
+}
+END_TEST
+
 /* What has no room is left out from the right, and named. */
 START_TEST(columns_that_do_not_fit_are_named)
 {
@@ -315,5 +348,5 @@ END_TEST
 
 CHECK_MAIN("groups", distinct_is_exact_and_then_an_estimate, merging_is_as_counting_together,
 	estimates_are_merged, regular_gaps_are_found, servers_are_those_that_answer,
-	memory_is_bounded, tables_fit_the_terminal, columns_that_do_not_fit_are_named,
-	the_inside_has_private_addresses)
+	memory_is_bounded, tables_fit_the_terminal, keys_stay_readable,
+	columns_that_do_not_fit_are_named, the_inside_has_private_addresses)
