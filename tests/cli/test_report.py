@@ -296,6 +296,13 @@ class Browsing(Case):
         self.assertIn("198.51.100.1 tried 3 hosts and 150 ports; 150 of 150 flows were not answered", found)
         self.assertIn("10.0.0.1 → 10.0.0.2 (remote access)",
                       tab.evaluate("document.getElementById('links').textContent"))
+        counts = json.loads(tab.evaluate("""JSON.stringify([...document.querySelectorAll('#notes table')].map(t =>
+            [Boolean(t.closest('details')), [...t.querySelectorAll('tbody tr')].map(r => r.lastChild.textContent)]))"""))
+        self.assertEqual([folded for folded, _ in counts], [False, True])
+        self.assertNotIn("0", counts[0][1])
+        self.assertEqual(set(counts[1][1]), {"0"})
+        self.assertIn(f"{len(counts[1][1])} further counters are zero",
+                      tab.evaluate("document.getElementById('notes').textContent"))
         servers = tab.evaluate("document.getElementById('servers').textContent")
         self.assertIn("tcp/445 smb", servers)
         self.assertNotIn("8443", servers)

@@ -19,14 +19,29 @@ function sentences({ about, rows }) {
   return lines;
 }
 
+function counters(caption, notes) {
+  return table(caption, [{ title: 'Counter' }, { title: 'Meaning' }, { title: 'Count', number: true }],
+    notes.map(([name, meaning, count]) => [name, meaning, exactText(count)]));
+}
+
+// Counters that are zero stand behind one sentence.
+function zeros(notes) {
+  if (!notes.length)
+    return null;
+  const many = notes.length === 1 ? '1 further counter is' : `${exactText(notes.length)} further counters are`;
+  return h('details', { class: 'zeros' }, h('summary', {}, `${many} zero: nothing of the kind happened`),
+    counters('Counters that are zero', notes));
+}
+
 export function notesPanel(page) {
   const panel = new Panel(page, { id: 'notes', title: 'What was lost or ignored', wide: true, height: 0,
-    help: 'Counts of the program that read the files and metered captures. Zero means that nothing of this kind happened.' });
+    help: 'Counts of the program that read the files and metered captures.' });
   const { about } = page.data;
+  const counted = about.notes.filter(([, , count]) => count);
   replace(panel.body,
     h('ul', {}, sentences(page.data).map(line => h('li', {}, line))),
-    about.notes.length ? table('Counters', [{ title: 'Counter' }, { title: 'Meaning' }, { title: 'Count', number: true }],
-      about.notes.map(([name, meaning, count]) => [name, meaning, exactText(count)])) : null,
+    counted.length ? counters('Counters', counted) : null,
+    zeros(about.notes.filter(([, , count]) => !count)),
     h('details', { class: 'licences' }, h('summary', {}, 'Licences of the libraries on this page'),
       (window.spanflowLicences ?? []).map(text => h('pre', {}, text))));
   return { element: panel.element, update() {} };
