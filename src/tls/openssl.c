@@ -94,16 +94,32 @@ static int verified(int accepted, X509_STORE_CTX *store)
 	return accepted;
 }
 
-/* The reason that OpenSSL gives for its last failure. */
+/* "PEM lib": the entry only says in which part of OpenSSL the failure was. */
+static bool names_a_part(const char *text)
+{
+	size_t length = strlen(text);
+
+	return length > 4 && strcmp(text + length - 4, " lib") == 0;
+}
+
+/*
+ * The reason that OpenSSL gives for its last failure: a system call's error if one is among its
+ * entries ("No such file or directory"), otherwise the last entry that says more than a part.
+ */
 static const char *reason(void)
 {
-	unsigned long code = ERR_peek_last_error();
-	const char *text = code ? ERR_reason_error_string(code) : NULL;
+	const char *text = "no reason is known", *system = NULL;
+	unsigned long code;
 
-	if (!text && code && ERR_SYSTEM_ERROR(code))
-		text = strerrordesc_np(ERR_GET_REASON(code));
-	ERR_clear_error();
-	return text ? text : "no reason is known";
+	while ((code = ERR_get_error()) != 0) {
+		const char *entry = ERR_SYSTEM_ERROR(code) ? NULL : ERR_reason_error_string(code);
+
+		if (ERR_SYSTEM_ERROR(code))
+			system = strerrordesc_np(ERR_GET_REASON(code));
+		else if (entry && !names_a_part(entry))
+			text = entry;
+	}
+	return system ? system : text;
 }
 
 static int read_files(

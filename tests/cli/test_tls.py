@@ -112,7 +112,8 @@ class Tls(Case):
         self.ended(process)
 
     def test_wrong_files(self):
-        for files, words in (("cert=/nonexistent", "certificate /nonexistent: "),
+        for files, words in (("cert=/nonexistent", "certificate /nonexistent: No such file or directory"),
+                             ("ca=/nonexistent", "CA certificates /nonexistent: No such file or directory"),
                              (f"key={self.directory}/probe.key", "key= without cert="),
                              (f"cert={self.directory}/probe.pem,key={self.directory}/ours.key",
                               "ours.key: key values mismatch"),
