@@ -13,7 +13,8 @@ static int list_recipes(void)
 {
 	for (const struct sf_recipe *recipe = sf_recipes; recipe->name; recipe++)
 		printf("%-14s %s\n", recipe->name, recipe->question);
-	puts("\nspanflow ask NAME --print says what a question looks at, and what it finds wrongly.");
+	puts("\n'spanflow ask NAME FILE...' answers one; 'spanflow ask NAME --print' says what it\n"
+	     "looks at, and what it finds wrongly.");
 	return sf_exit_printed();
 }
 
@@ -21,8 +22,9 @@ static int list_fields(void)
 {
 	const char *name, *help;
 
-	puts("Fields of --where, --by and distinct(); besides these, any information element of IANA by its\n"
-	     "name (octetDeltaCount), with reverse for the answer's (reverseOctetDeltaCount):\n");
+	puts("Fields of --where, --by and distinct(); besides these, any information element\n"
+	     "of IANA by its name (octetDeltaCount), with reverse for the answer's\n"
+	     "(reverseOctetDeltaCount):\n");
 	for (unsigned i = 0; (name = sf_ask_field_name(i, &help)) != NULL; i++)
 		printf("%-12s %s\n", name, help);
 	return sf_exit_printed();
@@ -91,6 +93,12 @@ static int answer(struct sf_options *options, const struct sf_recipe *recipe)
 		sf_complain(
 			"ask %s needs --baseline FILE: flows from before, which the new ones are "
 			"compared with",
+			recipe->name);
+		return SF_EXIT_USAGE;
+	}
+	if (options->operands.count == 1) {
+		sf_complain("ask %s needs files: flows (IPFIX), captures, or directories of them; "
+			    "- is standard input",
 			recipe->name);
 		return SF_EXIT_USAGE;
 	}

@@ -46,6 +46,9 @@ int sf_cmd_list(struct sf_options *options)
 			lists[i].list(stdout);
 			return sf_exit_printed();
 		}
-	sf_complain("list needs one of: drivers, fields, templates");
+	if (options->operands.count == 1)
+		sf_complain("there is no list '%s': it is one of drivers, fields, templates", what);
+	else
+		sf_complain("list needs one of: drivers, fields, templates");
 	return SF_EXIT_USAGE;
 }

@@ -285,6 +285,33 @@ const struct sf_option sf_option_table[] = {
 		.help = "observationDomainId of the first source; each further source has "
 			"the next number." },
 
+	{ ENRICH, 0, "enrich", SF_OPTION_STRINGS, AT(enrich), SF_METER, "SOURCE", .max = 16,
+		.help = "Add what a router would know of the addresses of a flow: AS numbers, next "
+			"hops, prefix lengths, countries. SOURCE is a file or fib. A file is text "
+			"(lines PREFIX AS [NEXT-HOP [BGP-NEXT-HOP]] [COUNTRY]), an MRT dump "
+			"(TABLE_DUMP_V2) or a MaxMind DB, plain or compressed; SIGHUP reads it "
+			"again, and a damaged one leaves what was read before in use. fib is the "
+			"kernel's routes, followed while they change. SOURCE,what=as+country "
+			"takes only some of as, hop, bgp-hop, mask, country. Of several sources "
+			"the first that knows a fact gives it." },
+	{ ENRICH, 0, "interface-map", SF_OPTION_STRING, AT(interface_map), SF_METER, "FILE",
+		.help = "Tell the interfaces of the switch instead of the capture port, by the rules "
+			"of this file: lines such as 'ingress 11 port=eth1 vlan=10', 'behind 12 "
+			"mac=02:00:00:00:00:15', 'direction egress port=eth2', and their names: "
+			"'interface 11 name=ge-0/0/1 speed=10G'. docs/enrich.md has all of it. "
+			"SIGHUP reads the file again." },
+	{ ENRICH, 0, "egress", SF_OPTION_CHOICE, AT(egress), SF_METER, "INTERFACE", "same",
+		.choices = egresses,
+		.help = "egressInterface where no rule of --interface-map decides: same (as "
+			"ingressInterface), 0 (unknown), learn (the port behind which the MAC "
+			"address of the receiver was seen), fib (of this host's route to the "
+			"receiver)." },
+	{ ENRICH, 0, "local-net", SF_OPTION_STRING, AT(local_net), SF_METER, "PREFIX[,...]",
+		.help = "The own network: flowDirection is 1 (egress) for packets from it to "
+			"elsewhere, else 0. Default: private and unique-local addresses "
+			"(10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7). A rule of "
+			"--interface-map comes first." },
+
 	{ EXPORT, 0, "where", SF_OPTION_STRING, AT(where), SF_METER, "EXPR",
 		.help = "Export and print only flows that meet these conditions, such as 'not (tcp or "
 			"udp) or tos != 0': the language of spanflow show --where. Unlike -f it looks "
@@ -349,33 +376,6 @@ const struct sf_option sf_option_table[] = {
 		.help = "Threads that answer a question about groups together, from files. The answer "
 			"is the same for any number; jitter, standard input and -w are left to "
 			"one." },
-
-	{ ENRICH, 0, "enrich", SF_OPTION_STRINGS, AT(enrich), SF_METER, "SOURCE", .max = 16,
-		.help = "Add what a router would know of the addresses of a flow: AS numbers, next "
-			"hops, prefix lengths, countries. SOURCE is a file or fib. A file is text "
-			"(lines PREFIX AS [NEXT-HOP [BGP-NEXT-HOP]] [COUNTRY]), an MRT dump "
-			"(TABLE_DUMP_V2) or a MaxMind DB, plain or compressed; SIGHUP reads it "
-			"again, and a damaged one leaves what was read before in use. fib is the "
-			"kernel's routes, followed while they change. SOURCE,what=as+country "
-			"takes only some of as, hop, bgp-hop, mask, country. Of several sources "
-			"the first that knows a fact gives it." },
-	{ ENRICH, 0, "interface-map", SF_OPTION_STRING, AT(interface_map), SF_METER, "FILE",
-		.help = "Tell the interfaces of the switch instead of the capture port, by the rules "
-			"of this file: lines such as 'ingress 11 port=eth1 vlan=10', 'behind 12 "
-			"mac=02:00:00:00:00:15', 'direction egress port=eth2', and their names: "
-			"'interface 11 name=ge-0/0/1 speed=10G'. docs/enrich.md has all of it. "
-			"SIGHUP reads the file again." },
-	{ ENRICH, 0, "egress", SF_OPTION_CHOICE, AT(egress), SF_METER, "INTERFACE", "same",
-		.choices = egresses,
-		.help = "egressInterface where no rule of --interface-map decides: same (as "
-			"ingressInterface), 0 (unknown), learn (the port behind which the MAC "
-			"address of the receiver was seen), fib (of this host's route to the "
-			"receiver)." },
-	{ ENRICH, 0, "local-net", SF_OPTION_STRING, AT(local_net), SF_METER, "PREFIX[,...]",
-		.help = "The own network: flowDirection is 1 (egress) for packets from it to "
-			"elsewhere, else 0. Default: private and unique-local addresses "
-			"(10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7). A rule of "
-			"--interface-map comes first." },
 
 	{ EXPORT, 'e', "export", SF_OPTION_STRINGS, AT(collectors), SF_METER, "COLLECTOR",
 		.url_options = SF_URL_TO_COLLECTORS | SF_URL_TO_TLS,

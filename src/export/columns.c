@@ -66,6 +66,8 @@ static size_t value_width(const struct sf_field_item *item)
 	const struct sf_field_row *row = sf_field_row(item->field);
 	unsigned type = sf_element_find(row->pen, row->id)->type;
 
+	if (type == SF_TYPE_STRING)
+		return row->length;
 	return type < sizeof(widths) ? widths[type] : 0;
 }
 

@@ -519,7 +519,7 @@ class Recipes(Asked):
     def test_mistakes(self):
         for arguments, reason in ((["talkrs", "x"], "did you mean 'talkers'"),
                                   ([], "--list names the questions"),
-                                  (["talkers"], "show needs files")):
+                                  (["talkers"], "ask talkers needs files")):
             done = self.run_plain("ask", *arguments)
             self.assertEqual(done.status, 2)
             self.assertIn(reason, done.stderr)

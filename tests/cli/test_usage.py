@@ -74,12 +74,23 @@ WRONG = [
     (["check"], "check looks at one source (-i SOURCE) or at capture files (-r FILE)"),
     (["check", "-i", "a", "b"], "check looks at one source (-i SOURCE) or at capture files (-r FILE)"),
     (["check", "-i", "a", "-i", "b"], "--interface can be given only once"),
+    (["ask", "talkers"], "ask talkers needs files"),
     (["list"], "list needs one of"),
-    (["list", "everything"], "list needs one of"),
+    (["list", "everything"], "there is no list 'everything': it is one of drivers, fields, templates"),
 ]
 
 
 class Usage(Case):
+    def test_help(self):
+        """Every part of the help has one heading, and fits a terminal."""
+        for name in ("meter", "show", "ask", "report", "collect", "check", "list"):
+            lines = self.run_plain(name, "--help").stdout.splitlines()
+            headings = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
+            self.assertEqual(len(headings), len(set(headings)), headings)
+            self.assertLessEqual(max(map(len, lines)), 80)
+        for arguments in (("ask", "--list"), ("ask", "--fields")):
+            self.assertLessEqual(max(map(len, self.run_plain(*arguments).stdout.splitlines())), 80)
+
     def test_wrong(self):
         for arguments, words in WRONG:
             with self.subTest(arguments):
