@@ -6,6 +6,7 @@
 #include <spanflow/capture.h>
 #include <spanflow/collect.h>
 #include <spanflow/engine.h>
+#include <spanflow/enrich.h>
 #include <spanflow/error.h>
 #include <spanflow/export.h>
 #include <spanflow/field.h>

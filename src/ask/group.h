@@ -97,7 +97,7 @@ struct sf_texts {
 
 static_assert(SF_COLUMNS_MAX < 32, "a set of columns fits into a word");
 
-struct sf_order {
+struct sf_group_order {
 	unsigned column;
 	bool down;
 };
@@ -122,7 +122,7 @@ struct sf_groups {
 	uint64_t *index; /* upper half of the hash | entry + 1 */
 	size_t index_size;
 	struct sf_texts texts;
-	struct sf_order orders[SF_GROUPS_KEYS_MAX + SF_GROUPS_SUMS_MAX + 1];
+	struct sf_group_order orders[SF_GROUPS_KEYS_MAX + SF_GROUPS_SUMS_MAX + 1];
 	unsigned order_count;
 	struct sf_having havings[4];
 	unsigned having_count;

@@ -73,7 +73,7 @@ static int parse_sort(struct sf_groups *groups, struct sf_error *error)
 	while (*p) {
 		size_t length = strcspn(p, ",");
 		char sign = *p == '+' || *p == '-' ? *p : '\0';
-		struct sf_order *order = &groups->orders[groups->order_count];
+		struct sf_group_order *order = &groups->orders[groups->order_count];
 		int code = find_column(groups, "--sort", p + (sign != 0), length - (sign != 0),
 			&order->column, error);
 
@@ -198,7 +198,7 @@ int sf_groups_orders(struct sf_groups *groups, struct sf_error *error)
 	if (options->every_ns && !options->top)
 		return 0;
 	groups->orders[groups->order_count++] =
-		(struct sf_order){ groups->key_count + groups->measure, !options->bottom };
+		(struct sf_group_order){ groups->key_count + groups->measure, !options->bottom };
 	return 0;
 }
 

@@ -21,8 +21,7 @@ struct sf_loop {
 	enum sf_wakeup_level level;
 	struct sf_inbox inbox;
 	struct sf_watch wakeup_watch;
-	bool woken; /* the eventfd was readable in this turn */
-	bool stopped;
+	bool woken;  /* the eventfd was readable in this turn */
 	bool fake;   /* clock */
 	int epoll;   /* descriptor */
 	int64_t now; /* monotonic ns, constant within a turn */
@@ -430,19 +429,4 @@ int sf_loop_turn(struct sf_loop *loop, int64_t until)
 		calls++;
 	}
 	return calls + serve_timers(loop);
-}
-
-int sf_loop_run(struct sf_loop *loop)
-{
-	int result = 0;
-
-	loop->stopped = false;
-	while (!loop->stopped && result >= 0)
-		result = sf_loop_turn(loop, INT64_MAX);
-	return result < 0 ? result : 0;
-}
-
-void sf_loop_stop(struct sf_loop *loop)
-{
-	loop->stopped = true;
 }

@@ -7,6 +7,7 @@
  *	struct server {
  *		struct sf_watch socket;
  *		struct sf_timer silence;
+ *		bool ended;
  *	} server;
  *
  *	static void receive(struct sf_watch *watch, unsigned ready)
@@ -19,7 +20,9 @@
  *
  *	static void end(struct sf_timer *timer)
  *	{
- *		sf_loop_stop(timer->loop);
+ *		struct server *server = timer->context;
+ *
+ *		server->ended = true;
  *	}
  *
  *	err = sf_loop_new(&loop);
@@ -27,7 +30,8 @@
  *	err = sf_loop_add_timer(loop, &server.silence, end, &server);
  *	err = sf_loop_add_signal(loop, SIGTERM, on_sigterm, &server);
  *	sf_timer_set(&server.silence, sf_loop_now(loop) + 10 * SF_NS_PER_S);
- *	err = sf_loop_run(loop);
+ *	while (!server.ended && err >= 0)
+ *		err = sf_loop_turn(loop, INT64_MAX);
  *	sf_loop_free(loop);
  *
  * **Memory.** Watches and timers are structs of the caller, typically members of a larger struct. They
@@ -118,12 +122,6 @@ int64_t sf_loop_read_clock(const struct sf_loop *loop);
  * Returns 0 if nothing came, more if something did, or -errno if the kernel refuses to wait.
  */
 int sf_loop_turn(struct sf_loop *loop, int64_t until);
-
-/* Turns until sf_loop_stop(). 0 or -errno. */
-int sf_loop_run(struct sf_loop *loop);
-
-/* Ends sf_loop_run() after the present turn. */
-void sf_loop_stop(struct sf_loop *loop);
 
 /*
  * Watches a descriptor. 0 or -errno; -EPERM: a regular file, which is always ready and cannot be watched.

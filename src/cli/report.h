@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The statistics of a run: the ledger of DESIGN §5, as one line of JSON or for people. */
+/* The statistics of a run: the ledger of docs/design.md §5, as one line of JSON or for people. */
 #ifndef SPANFLOW_CLI_REPORT_H
 #define SPANFLOW_CLI_REPORT_H
 

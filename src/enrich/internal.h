@@ -29,7 +29,7 @@ struct sf_enrich_tables {
 	struct sf_map *map;                                  /* NULL: there is none */
 };
 
-/* What becomes of interfaces and directions. Used by who gives records to the exporter only. */
+/* Interfaces and directions. Only the thread that gives records to the exporter uses it. */
 struct sf_enrich_ways {
 	enum sf_enrich_egress egress;
 	struct sf_lpm *local;   /* own network; NULL: private and unique-local addresses */

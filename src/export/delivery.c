@@ -13,7 +13,7 @@
 
 /* ---------------------------------------------------------------- time */
 
-/* DESIGN §6: IPFIX over a network carries wall time; all else follows the packet clock. */
+/* docs/design.md §6: IPFIX over a network carries wall time; all else follows the packet clock. */
 static bool on_packet_clock(const struct sf_session *session)
 {
 	return session->destination.shared->options.packet_clock &&

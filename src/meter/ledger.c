@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The arithmetic of the books: sums over shards, and the equations of DESIGN §5. */
+/* The arithmetic of the books: sums over shards, and the equations of docs/design.md §5. */
 #include <assert.h>
 
 #include <spanflow/export.h>

@@ -136,7 +136,7 @@ class Case(unittest.TestCase):
         return done
 
     def check_books(self, stats, why=""):
-        """The equations of DESIGN §5, from the outside."""
+        """The equations of docs/design.md §5, from the outside."""
         self.assertIsNotNone(stats, why)
         self.assertIs(stats["balanced"], True, stats)
         self.assertEqual(stats["frames"],

@@ -247,7 +247,7 @@ class ManyFlows(Generated):
                    truth)
 
     def test_memory(self):
-        """DESIGN §4: no more than 152 octets for an IPv4 conversation, 216 for an IPv6 one, the
+        """docs/design.md §4: no more than 152 octets for an IPv4 conversation, 216 for an IPv6 one, the
         index included: what a full table of a million takes beyond one of a thousand."""
         if "SANITIZED" in os.environ:
             self.skipTest("sanitizers take memory of their own")

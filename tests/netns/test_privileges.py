@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Privileges are separated (DESIGN §10): what the metering process has left, and what the monitor
+"""Privileges are separated (docs/design.md §10): what the metering process has left, and what the monitor
 still does for it. On veth pairs in network namespaces; needs root."""
 
 import json

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Rules of the source tree that a compiler does not check (DESIGN §3). One rule per argument."""
+"""Rules of the source tree that a compiler does not check (docs/design.md §3). One rule per argument."""
 
 import os
 import re
@@ -76,7 +76,7 @@ def is_ours(quote, header):
 
 
 def rule_includes():
-    """A room includes only what DESIGN §3 allows, by full name: "base/ring.h", <spanflow/…>."""
+    """A room includes only what docs/design.md §3 allows, by full name: "base/ring.h", <spanflow/…>."""
     bad = []
     for name in tracked("*.c", "*.h", "*.def"):
         room = room_of(name)
@@ -100,9 +100,10 @@ SAME_PURPOSE = {"sf_bucket_match"}  # one of several, by the instructions of the
 
 
 def rule_names():
-    """A tag or an inline function of the project is defined once: headers may meet in one file."""
+    """A tag or an inline function of the project is defined once: headers may meet in one file, and a
+    reader who looks for the name finds one thing."""
     places = {}
-    for name in tracked("src/*/*.h", "include/*/*.h", "drivers/*/*.h", "bpf/*.h"):
+    for name in tracked("src/*/*.[ch]", "include/*/*.h", "drivers/*/*.[ch]", "bpf/*.h"):
         text = (TOP / name).read_text()
         for kind, pattern in (("tag", TAG), ("inline function", INLINE)):
             for found in pattern.findall(text):
@@ -110,6 +111,16 @@ def rule_names():
     return [f"{kind} {found} is defined in {', '.join(where)}"
             for (kind, found), where in sorted(places.items())
             if len(where) > 1 and found not in SAME_PURPOSE]
+
+
+def rule_rooms():
+    """README.md and the layout in docs/design.md have a line for each room."""
+    bad = []
+    for page, line in (("README.md", "| `{}/` |"), ("docs/design.md", "\n{}/ ")):
+        text = (TOP / page).read_text()
+        bad += [f"{page}: no line for {room}/" for room in ALLOWED
+                if not room.startswith("drivers/") and line.format(room) not in text]
+    return bad
 
 
 COMMENT = re.compile(r"/\*.*?\*/", re.S)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Written from DESIGN §4 and the comments of flow.h and meter.h, not from src/table. Each rule
+ * Written from docs/design.md §4 and the comments of flow.h and meter.h, not from src/table. Each rule
  * stands in one place, in the words of the design.
  */
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * An independent, naive metering process: DESIGN §4 by the letter, over facts. Flows are a plain
+ * An independent, naive metering process: docs/design.md §4 by the letter, over facts. Flows are a plain
  * list that is searched from its beginning; nothing is hashed, filed or reused, and nobody has
  * looked at the clock between packets: a record leaves when the next packet of its flow comes or
  * at the end. It is what the flow table is measured against.

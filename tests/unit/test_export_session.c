@@ -608,7 +608,7 @@ static void *read_slowly(void *context)
 }
 
 /*
- * DESIGN §7: a collector with the system's default buffer that reads more slowly than a file is
+ * docs/design.md §8: a collector with the system's default buffer that reads more slowly than a file is
  * metered receives everything without any option.
  */
 START_TEST(slow_collector_gets_everything_from_a_file)

@@ -291,7 +291,7 @@ START_TEST(packets_of_all_kinds_in_one_batch)
 }
 END_TEST
 
-/* DESIGN §6: timeouts are decided at the clock that has been reached, not at the packet's time. */
+/* docs/design.md §6: timeouts are decided at the clock that has been reached, not at the packet's time. */
 START_TEST(clock_decides_timeouts_and_steps_back_are_counted)
 {
 	struct made made;

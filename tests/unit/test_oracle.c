@@ -251,7 +251,7 @@ START_TEST(table_and_oracle_give_the_same_records)
 }
 END_TEST
 
-/* Above the cap nothing is lost but wholeness: DESIGN §4, "Full table". */
+/* Above the cap nothing is lost but wholeness: docs/design.md §4, "Full table". */
 START_TEST(above_the_cap_packets_are_conserved)
 {
 	struct traffic *traffic = draw_traffic(77, 800);

@@ -132,7 +132,7 @@ START_TEST(length_counts_as_claimed)
 }
 END_TEST
 
-/* DESIGN §4: total length 0 comes from segmentation offload. */
+/* docs/design.md §4: total length 0 comes from segmentation offload. */
 START_TEST(ipv4_length_zero_is_the_wire_length)
 {
 	struct sf_packet packet = { BYTES(ETH4, IPV4(17, 0), UDP_HEADER), .link = 1 };
@@ -357,7 +357,7 @@ START_TEST(ipv6_jumbogram)
 }
 END_TEST
 
-/* DESIGN §4: payload length 0 with data comes from segmentation offload. */
+/* docs/design.md §4: payload length 0 with data comes from segmentation offload. */
 START_TEST(ipv6_length_zero)
 {
 	struct sf_packet packet = { BYTES(ETH6, IPV6(17, 0), UDP_HEADER), .link = 1 };
@@ -376,7 +376,7 @@ START_TEST(ipv6_length_zero)
 }
 END_TEST
 
-/* DESIGN §4: the request on one side, the answer on the other, in both directions. */
+/* docs/design.md §4: the request on one side, the answer on the other, in both directions. */
 START_TEST(icmp_pairs)
 {
 	static const uint8_t pairs[][2] = { { 8, 0 }, { 13, 14 }, { 15, 16 }, { 17, 18 },

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The flow table's rules one by one (DESIGN §4), then its structures. Time is in milliseconds
+ * The flow table's rules one by one (docs/design.md §4), then its structures. Time is in milliseconds
  * after an arbitrary beginning; timeouts are 15 s idle and 60 s active unless said.
  */
 #include <errno.h>
@@ -550,7 +550,7 @@ START_TEST(connection_that_ends_far_behind_the_clock)
 }
 END_TEST
 
-/* DESIGN §4: a record leaves at most 1 s after its timeout, on an idle link too. */
+/* docs/design.md §4: a record leaves at most 1 s after its timeout, on an idle link too. */
 START_TEST(records_leave_within_a_second_of_their_timeout)
 {
 	int64_t idle = INT64_MAX, linger = INT64_MAX;
@@ -919,7 +919,7 @@ static unsigned count_only(void *context, const struct sf_flow *flows, unsigned 
 	return count;
 }
 
-/* DESIGN §4: with index <= 152 octets per IPv4 conversation, <= 216 per IPv6, at the cap. */
+/* docs/design.md §4: with index <= 152 octets per IPv4 conversation, <= 216 per IPv6, at the cap. */
 static void check_memory(uint8_t version, size_t limit)
 {
 	const uint32_t cap = 1 << 19;
