@@ -57,8 +57,7 @@ static int disk_file(struct sf_disk *disk, uint64_t number, bool create)
 	return fd < 0 ? -errno : fd;
 }
 
-static ssize_t disk_read(
-	struct sf_disk *disk, int handle, void *to, size_t length, uint64_t offset)
+static ssize_t disk_read(struct sf_disk *disk, int handle, void *to, size_t length, uint64_t offset)
 {
 	ssize_t n;
 

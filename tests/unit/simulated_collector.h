@@ -33,7 +33,7 @@ struct sim {
 	size_t under_way_length;
 	uint64_t delivered, acknowledged; /* of the present connection */
 	bool acks_are_lost, stands;
-	bool closes; /* when it is cut: the collector has read everything and closes */
+	bool closes;    /* when it is cut: the collector has read everything and closes */
 	bool any_order; /* the disk was full: what did not fit stayed in memory */
 	/* of exporters: their spool, if any */
 	struct sf_disk *disk;
