@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fields.def and profiles.def expanded: a store function per field and protocol, the profiles as
- * arrays, and encoders for the templates that are used most, into which the compiler unrolls the
- * profile's list with the conditions known. All other templates run through a plan: field by field,
- * each for all records of a run, because a call per field and record would cost more than the value.
+ * fields.def and profiles.def expanded: a store function for each field and protocol, the profiles as
+ * arrays, and built-in encoders for the templates that are used most: functions in which the compiler
+ * has unrolled the profile's list for one variant. All other templates have a plan, a list of store
+ * functions. It stores one field for all records of a run, then the next field: a call for each field of
+ * each record would cost more than storing the value.
  */
 #include <spanflow/tunnel.h>
 
@@ -155,8 +156,7 @@ static inline uint8_t *store_UINT(uint8_t *p, uint64_t value, unsigned length)
 	}
 }
 
-/* Variable length (RFC 7011 §7): `value` begins with an octet that tells how many follow. */
-__attribute__((unused)) /* while no field is a string */
+/* Variable length (RFC 7011 §7): the first byte of `value` says how many follow. */
 static inline uint8_t *store_STRING(uint8_t *p, const uint8_t *value, unsigned length)
 {
 	assert(value[0] <= length && length < 255);
@@ -190,7 +190,7 @@ static inline uint8_t *store_BYTES(uint8_t *p, const uint8_t *bytes, unsigned le
 	}
 #include "export/fields.def"
 
-/* The same for many flows: the fields of `count` records that lie `stride` bytes apart. */
+/* Store a field of `count` flows, in records that lie `stride` bytes apart. */
 #define FIELD(name, ...)                                                                           \
 	static void run_##name(uint8_t *p, size_t stride, const struct sf_flow *flow,              \
 		unsigned count, unsigned d, const struct sf_encode_context *context)               \
@@ -219,7 +219,7 @@ enum {
 #include "export/fields.def"
 };
 
-/* One record: the switch costs a jump per field, which is cheaper than a call when there is no run. */
+/* Encodes one record. A jump for each field (the switch) is cheaper than a call for each field. */
 static uint8_t *encode_one(const struct sf_template *template, uint8_t *p,
 	const struct sf_flow *flow, unsigned leading, const struct sf_encode_context *context)
 {
@@ -238,7 +238,7 @@ static uint8_t *encode_one(const struct sf_template *template, uint8_t *p,
 	return p;
 }
 
-/* Records of different lengths: one after the other. */
+/* Encodes records of different lengths one after the other. */
 static uint8_t *encode_each(const struct sf_template *template, uint8_t *p,
 	const struct sf_flow *flows, unsigned count, unsigned leading,
 	const struct sf_encode_context *context)
@@ -287,7 +287,7 @@ uint8_t *sf_template_encode_plan(const struct sf_template *template, uint8_t *p,
 		const struct sf_flow *restrict flow, unsigned d,                                   \
 		const struct sf_encode_context *given, const uint64_t variant)                     \
 	{                                                                                          \
-		/* the variant tells what each flow would: sf_record_when() */                     \
+		/* the variant says it for all flows: sf_record_when() */                          \
 		const struct sf_encode_context known = {                                           \
 			given->boot_ms,                                                            \
 			NULL, /* no encoder is built in for templates with fields of an enricher */ \
@@ -362,26 +362,31 @@ static const struct {
 /* ---------------------------------------------------------------- templates */
 
 /*
- * RFC 7011 §3.4.1: 256 … 65535. Each variant of a profile has its own number for good, so that a
- * restart with other options never gives a known number another meaning.
+ * RFC 7011 §3.4.1: 256 … 65535. Each variant of a profile has an id of its own in every run, so that a
+ * restart with other options never gives an id that a collector knows another meaning. Not for variants
+ * with a tunnel or with values of an enricher: chosen_template_id().
  */
 static uint16_t profile_template_id(const struct sf_template *template, unsigned profile)
 {
+	const uint64_t has = template->variant & (SF_WHEN_MAC | SF_WHEN_MPLS | SF_WHEN_VLAN |
+							 SF_WHEN_CVLAN | SF_WHEN_LABEL);
 	uint64_t when = template->variant;
 	unsigned time = when & SF_WHEN_US ? 1 : when & SF_WHEN_NS ? 2 : 0;
 	unsigned variant = (when & SF_WHEN_IPV6 ? 1 : 0) | (when & SF_WHEN_ICMP ? 2 : 0) |
 			   (when & SF_WHEN_TWO_WAY ? 4 : 0) | (when & SF_WHEN_BIFLOW ? 8 : 0) |
-			   (unsigned)((when & SF_WHEN_HAS) >> 8) << 4;
+			   (unsigned)(has >> 8) << 4;
 
+	static_assert(SF_HAS_FLOW_LABEL == 0x10, "`has` takes the bits 4 … 8 of `variant`");
 	return (uint16_t)(256 + (variant | time << 9 | profile << 11));
 }
 
-#define CHOSEN_FIRST 6400  /* behind those of the profiles … */
-#define CHOSEN_END   65000 /* … and before those of options templates */
+/* Behind the ids of profile_template_id(), before those of options templates. */
+#define CHOSEN_FIRST 6400
+#define CHOSEN_END   65000
 
 /*
- * A chosen list has no number of its own, but the same fields always get the same one (FNV-1a), as far
- * as no other template of the stream has it.
+ * The id of any other template: a hash (FNV-1a) of its fields, so the same fields have the same id in
+ * every run, unless another template of the stream has that id already.
  */
 static uint16_t chosen_template_id(const struct sf_template *template)
 {
@@ -432,12 +437,13 @@ static void add_field(struct sf_template *template, const struct sf_field_item *
 void sf_template_init(struct sf_template *template, const struct sf_fields *fields,
 	uint64_t session, uint64_t when)
 {
-	/* what no field asks for makes no difference to the encoder */
+	/* conditions that no field depends on make no difference */
 	const uint64_t relevant =
 		(session | when) &
 		(fields->when | SF_WHEN_NETFLOW9 | SF_WHEN_IPFIX | SF_WHEN_INTERFACES);
-	/* the numbers of a profile's templates are those of their variants without an enricher */
-	const bool plain = fields->profile >= 0 && !(relevant & SF_WHEN_EXTRA & ~SF_WHEN_INTERFACES);
+	const bool plain =
+		fields->profile >= 0 &&
+		!(relevant & ((SF_WHEN_EXTRA & ~SF_WHEN_INTERFACES) | SF_WHEN_TUNNEL));
 
 	memset(template, 0, sizeof(*template));
 	template->variant = session | when;

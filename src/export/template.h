@@ -25,9 +25,9 @@
 struct sf_encode_context {
 	int64_t boot_ms;                    /* ms since 1970 at which sysUptime was 0 */
 	const struct sf_extra_batch *extra; /* of the flows that are encoded; NULL: none */
-	/* whether all records are of ICMP with a type; UNKNOWN: each flow tells */
+	/* YES: all records are ICMP with a type; NO: none is; UNKNOWN: each flow has to be looked at */
 	enum { SF_ICMP_TYPE_UNKNOWN, SF_ICMP_TYPE_NO, SF_ICMP_TYPE_YES } icmp_type;
-	uint8_t ip_version; /* of all records; 0: each flow tells */
+	uint8_t ip_version; /* of all records; 0: each flow has to be looked at */
 };
 
 /* The records that are being put and what the enricher gave for them. */
@@ -49,8 +49,8 @@ static sf_always_inline const struct sf_extra *sf_extra_of(
 /* Field specifier of a template record. */
 struct sf_spec {
 	uint32_t pen;
-	uint16_t id; /* information element or NetFlow v9 field type */
-	uint16_t length; /* SF_LENGTH_VARIABLE where it is so */
+	uint16_t id;     /* information element or NetFlow v9 field type */
+	uint16_t length; /* bytes, or SF_LENGTH_VARIABLE */
 };
 
 /* Stores one field of direction `d` of `count` flows, the first at p, each `stride` bytes further. */
@@ -68,8 +68,8 @@ typedef uint8_t *(*sf_encode)(const struct sf_template *template, uint8_t *p,
 struct sf_template {
 	/* per record */
 	sf_encode encode;
-	uint16_t record_length; /* of the longest one, if they are of variable length */
-	uint16_t record_least;  /* of the shortest one */
+	uint16_t record_length; /* bytes; of the longest record, if `variable` */
+	uint16_t record_least;  /* of the shortest record */
 	bool variable;
 	uint16_t field_count;
 	/* per template set */
@@ -78,15 +78,15 @@ struct sf_template {
 	struct sf_spec specs[SF_TEMPLATE_FIELDS_MAX];
 	struct {
 		sf_store_run run;
-		uint16_t store;  /* the same for one flow: a number of template.c */
+		uint16_t store;  /* for one flow: a case of encode_one() */
 		uint16_t offset; /* in the record */
 		bool reverse;
 	} steps[SF_TEMPLATE_FIELDS_MAX];
 };
 
 /*
- * Fills `template` for the records that meet the conditions `when` (of SF_WHEN_RECORD). `session` are
- * the conditions that hold for all of them: time, protocol, BIFLOW, NETWORK.
+ * Fills `template` for records that meet the conditions `when` (of SF_WHEN_RECORD). `session`: the
+ * conditions that hold for all records of the session (time, protocol, BIFLOW, NETWORK, EXTRA).
  */
 void sf_template_init(struct sf_template *template, const struct sf_fields *fields,
 	uint64_t session, uint64_t when);
@@ -94,13 +94,13 @@ void sf_template_init(struct sf_template *template, const struct sf_fields *fiel
 /* Two templates with the same fields in the same order. */
 bool sf_template_is_same(const struct sf_template *one, const struct sf_template *other);
 
-/* Numbers of chosen lists' templates: another one when two templates want the same. */
+/* The next id to try for a template, if another template of the stream has `id`. */
 uint16_t sf_template_next_id(uint16_t id);
 
 /*
- * Writes the data records of `count` flows, all of the template's variant: of each flow one for each
- * bit d of `leading`, which direction d leads. Returns where they end; the room is
- * template->record_length for each. Records of variable length may end before.
+ * Writes the data records of `count` flows of the template's variant to p: for each flow and each bit d of
+ * `leading` a record whose forward direction is d. There must be room for template->record_length bytes
+ * for each record. Returns the end of the last one.
  */
 static inline uint8_t *sf_template_encode(const struct sf_template *template, uint8_t *p,
 	const struct sf_flow *flows, unsigned count, unsigned leading,
@@ -109,7 +109,7 @@ static inline uint8_t *sf_template_encode(const struct sf_template *template, ui
 	return template->encode(template, p, flows, count, leading, context);
 }
 
-/* Slow but general encoder: one call per field. What `encode` is for non-built-in templates. */
+/* The encoder of templates that have no built-in one: works for any template, and is slower. */
 uint8_t *sf_template_encode_plan(const struct sf_template *template, uint8_t *p,
 	const struct sf_flow *flows, unsigned count, unsigned leading,
 	const struct sf_encode_context *context);

@@ -419,6 +419,36 @@ START_TEST(template_ids_follow_from_the_layout)
 }
 END_TEST
 
+/* A tunnel's templates have no id that a profile's template has with other options (times, biflow). */
+START_TEST(template_ids_of_tunnels_are_not_those_of_other_templates)
+{
+	static const uint64_t times[] = { SF_WHEN_MS, SF_WHEN_US, SF_WHEN_NS };
+	static const uint64_t tunnels[] = { SF_WHEN_TUNNEL_IPV4, SF_WHEN_TUNNEL_IPV6,
+		SF_WHEN_TUNNEL_IPV4 | SF_WHEN_GRE_KEY, SF_WHEN_TUNNEL_IPV6 | SF_WHEN_SEGMENT,
+		SF_WHEN_TUNNEL_IPV6 | SF_WHEN_TEID };
+	static bool taken[65536];
+	struct sf_template template;
+
+	for (unsigned profile = 0; profile < SF_PROFILE_COUNT; profile++)
+		for (unsigned i = 0; i < COUNT(times) * 2 * KEYS; i++) {
+			uint64_t session = SF_WHEN_IPFIX | times[i / KEYS / 2] |
+					   (i / KEYS % 2 ? SF_WHEN_BIFLOW : 0);
+
+			sf_template_init(
+				&template, sf_fields_profile(profile), session, key_when(i % KEYS));
+			taken[template.id] = true;
+		}
+	for (unsigned t = 0; t < COUNT(times); t++)
+		for (unsigned i = 0; i < COUNT(tunnels) * KEYS; i++) {
+			sf_template_init(&template, sf_fields_profile(SF_PROFILE_EXTENDED),
+				SF_WHEN_IPFIX | times[t],
+				key_when(i % KEYS) | SF_WHEN_TUNNEL | tunnels[i / KEYS]);
+			ck_assert_msg(!taken[template.id], "%u", template.id);
+			ck_assert_uint_lt(template.id, 65000);
+		}
+}
+END_TEST
+
 /* The classic shapes. */
 START_TEST(plain_profile_is_the_classic_record)
 {
@@ -464,4 +494,5 @@ CHECK_MAIN("export_message", ipfix_example_message, netflow9_example_message, se
 	reverse_element_has_enterprise_number, empty_set_is_taken_back,
 	padding_is_shorter_than_a_record, netflow9_header_is_one_instant, netflow5_header,
 	all_encoders_agree, variants_are_found_in_order, template_ids_follow_from_the_layout,
+	template_ids_of_tunnels_are_not_those_of_other_templates,
 	plain_profile_is_the_classic_record, netflow5_record)
