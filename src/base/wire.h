@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/branch.h"
+
 static inline uint16_t sf_load_be16(const uint8_t *p)
 {
 	uint16_t value;
@@ -74,7 +76,8 @@ static inline uint8_t *sf_store_be64(uint8_t *p, uint64_t value)
 	return p + sizeof(value);
 }
 
-static inline uint8_t *sf_store_bytes(uint8_t *p, const void *bytes, size_t length)
+/* Inlined in any case: with a constant length it is one move. */
+static sf_always_inline uint8_t *sf_store_bytes(uint8_t *p, const void *bytes, size_t length)
 {
 	memcpy(p, bytes, length);
 	return p + length;

@@ -137,7 +137,7 @@ static inline uint32_t sf_field_reverse_delay(const struct sf_flow *flow, unsign
 
 /* ---------------------------------------------------------------- store functions */
 
-static inline uint8_t *store_UINT(uint8_t *p, uint64_t value, unsigned length)
+static sf_always_inline uint8_t *store_UINT(uint8_t *p, uint64_t value, unsigned length)
 {
 	switch (length) {
 	case 8:
@@ -163,7 +163,7 @@ static inline uint8_t *store_STRING(uint8_t *p, const uint8_t *value, unsigned l
 	return sf_store_bytes(p, value, 1 + (size_t)value[0]);
 }
 
-static inline uint8_t *store_BYTES(uint8_t *p, const uint8_t *bytes, unsigned length)
+static sf_always_inline uint8_t *store_BYTES(uint8_t *p, const uint8_t *bytes, unsigned length)
 {
 	return sf_store_bytes(p, bytes, length);
 }

@@ -12,12 +12,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* Where values go that are only read, so that AddressSanitizer sees the reads. */
+static volatile uint32_t sum;
+
 /* Every value that a look-up can give is that of a route. */
 static void look_up(const struct sf_routes *routes)
 {
 	const struct sf_lpm_address addresses[] = { { 0, 0 }, { UINT64_MAX, UINT64_MAX },
 		{ UINT64_C(0xc0000201) << 32, 0 }, { UINT64_C(0x20010db8) << 32, 1 } };
-	volatile uint32_t sum = 0;
 	uint32_t values[4];
 
 	for (unsigned ipv6 = 0; ipv6 < 2; ipv6++) {
