@@ -139,7 +139,7 @@ static void give_up(struct sf_fragments *fragments, struct sf_datagram *datagram
 
 static bool has_passed(int64_t since, int64_t clock_ns, int64_t time)
 {
-	return (int64_t)((uint64_t)clock_ns - (uint64_t)since) >= time;
+	return clock_ns > since && (uint64_t)clock_ns - (uint64_t)since >= (uint64_t)time;
 }
 
 /*

@@ -18,6 +18,9 @@ from support import wait_until
 netns.require("tcpreplay")
 
 TIMEOUTS = ("--idle-timeout", "600s", "--active-timeout", "600s")
+SPEED = ("--pps", "2000")
+# its datagrams have the same identification: nearer in time they would be copies of each other
+OWN_SPEED = ("fragments",)
 CAPTURES = ("demo", "tcp-session", "tcp-ends", "udp-dns", "icmp", "protocols", "fragments",
             "ipv4-options", "ipv6-extensions", "vlan", "mpls", "pppoe", "non-ip")
 
@@ -36,6 +39,8 @@ class Replay(Case):
         native(self.sender, "tx0")
 
     def send(self, capture, *options):
+        if options == SPEED and capture.stem in OWN_SPEED:
+            options = ("--multiplier", "1")
         before = self.tap.packets("rx0")
         sent = replay(self.sender, "tx0", capture, *options)
         # an XDP program may take them before this counter counts
@@ -66,7 +71,7 @@ class Replay(Case):
                 capture = PCAPS / f"{name}.pcap"
                 process = self.live(self.tap, *source(driver, "rx0"), "-o", "json", *TIMEOUTS)
                 self.ready(process)
-                self.send(capture, "--pps", "2000")
+                self.send(capture, *SPEED)
                 self.expect(process, [capture])
 
     def test_pcap(self):
@@ -86,7 +91,7 @@ class Replay(Case):
                             "--workers", workers, *more)
         self.ready(process)
         for capture in captures:
-            self.send(capture, "--pps", "2000")
+            self.send(capture, *SPEED)
         return process, captures
 
     def test_pcap_queues(self):
@@ -197,7 +202,7 @@ class Replay(Case):
         process = self.live(self.tap, "-i", "rx-a+rx-b", "-o", "json", "--biflow", *TIMEOUTS)
         self.ready(process)
         for port in "ab":
-            replay(self.sender, f"tx-{port}", PCAPS / f"tap-{port}.pcap", "--pps", "2000")
+            replay(self.sender, f"tx-{port}", PCAPS / f"tap-{port}.pcap", *SPEED)
         done = self.stop(process)
         self.assertEqual(len(done.records), 4)
         for record in done.records:
