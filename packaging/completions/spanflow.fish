@@ -98,7 +98,7 @@ complete -c spanflow -n '__fish_seen_subcommand_from show' -l config -rF -d 'Rea
 complete -c spanflow -n '__fish_seen_subcommand_from show' -l help -s h -d 'Print this help and exit'
 complete -c spanflow -n '__fish_seen_subcommand_from show' -l version -s V -d 'Print the version and exit'
 complete -c spanflow -n __fish_use_subcommand -f -a ask -d 'questions with a name'
-complete -c spanflow -n '__fish_seen_subcommand_from ask' -f -a ''
+complete -c spanflow -n '__fish_seen_subcommand_from ask; and test (count (commandline -opc)) -eq 2' -f -a 'talkers conversations protocols services servers port-scans sweeps beacons exfiltration dns-tunnels vpn odd-tos long failed new sensors '
 complete -c spanflow -n '__fish_seen_subcommand_from ask' -l list -d 'List the questions'
 complete -c spanflow -n '__fish_seen_subcommand_from ask' -l print -d 'Print the question as options of spanflow show, and what it finds wrongly'
 complete -c spanflow -n '__fish_seen_subcommand_from ask' -l fields -d 'List the fields of --where and --by'

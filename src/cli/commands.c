@@ -6,6 +6,13 @@
 #include "metrics/metrics.h"
 #include "service/signals.h"
 
+/* The names of the questions, a space behind each. */
+static const char questions[] =
+#define RECIPE(name, ...) name " "
+#include "ask/recipes.def"
+#undef RECIPE
+	;
+
 const struct sf_command sf_commands[] = {
 	{ "meter", SF_METER, "(-i SOURCE... | -r FILE...) [OPTION]...", "packets to flow records",
 		"Meters packets of network interfaces or of capture files, and exports the flow "
@@ -44,7 +51,7 @@ const struct sf_command sf_commands[] = {
 			"today'",
 			"Hosts that were not there last week\nspanflow ask new this-week/ --baseline "
 			"last-week/" },
-		sf_cmd_ask, "" },
+		sf_cmd_ask, questions, true },
 	{ "report", SF_REPORT, "FILE... -o report.html", "flows as a page to look at",
 		"Writes one HTML page from IPFIX files, capture files (which are metered on the way) and "
 		"directories of both; - is standard input. The page has charts, tables and the flows "

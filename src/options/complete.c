@@ -116,7 +116,9 @@ static void bash_command(
 			fprintf(stream, "-%c ", option->letter);
 		fprintf(stream, "--%s", option->name);
 	}
-	fprintf(stream, "'\n\t\toperands='%s' ;;\n", command->operands ? command->operands : "");
+	fprintf(stream, "'\n\t\t%soperands='%s' ;;\n",
+		command->then_files ? "((COMP_CWORD == 2)) && " : "",
+		command->operands ? command->operands : "");
 }
 
 static void complete_bash(
@@ -206,8 +208,9 @@ static void complete_zsh(
 			option++)
 			zsh_option(option, stream);
 		if (command->operands)
-			fprintf(stream, "\t\t\t'*: :(%s)' ;;\n", command->operands);
-		else
+			fprintf(stream, "\t\t\t'%c: :(%s)'%s", command->then_files ? '1' : '*',
+				command->operands, command->then_files ? " \\\n" : " ;;\n");
+		if (!command->operands || command->then_files)
 			fputs("\t\t\t'*:FILE:_files' ;;\n", stream);
 	}
 	fputs("\tesac\n}\n_spanflow \"$@\"\n", stream);
@@ -258,9 +261,12 @@ static void complete_fish(
 		fputs("'\n", stream);
 		if (command->operands)
 			fprintf(stream,
-				"complete -c spanflow -n '__fish_seen_subcommand_from %s' -f -a "
+				"complete -c spanflow -n '__fish_seen_subcommand_from %s%s' -f -a "
 				"'%s'\n",
-				command->name, command->operands);
+				command->name,
+				command->then_files ? "; and test (count (commandline -opc)) -eq 2"
+						    : "",
+				command->operands);
 		for (const struct sf_option *option = table; (option = of_command(option, command));
 			option++)
 			fish_option(command, option, stream);

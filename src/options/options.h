@@ -189,6 +189,7 @@ struct sf_command {
 	const char *examples[4]; /* a comment, a line end, a command; for the end of --help */
 	int (*run)(struct sf_options *options);
 	const char *operands; /* the words it takes, separated by spaces; NULL: files */
+	bool then_files;      /* only the first operand is such a word, files follow it */
 };
 
 extern const struct sf_command sf_commands[];

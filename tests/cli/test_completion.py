@@ -56,6 +56,8 @@ class Completion(unittest.TestCase):
         self.assertIn("lo", bash("spanflow", "meter", "--interface", ""))
         self.assertEqual(bash("spanflow", "list", "f"), ["fields"])
         self.assertEqual(bash("spanflow", "help", "ch"), ["check"])
+        self.assertEqual(bash("spanflow", "ask", "dns"), ["dns-tunnels"])
+        self.assertEqual(bash("spanflow", "ask", "new", "two", directory=self.directory), ["two", "words.pcap"])
         self.assertEqual(bash("spanflow", "meter", "-e", "//host,ra"), ["//host,rate="])
         self.assertIn("//host,rate=5,biflow=", bash("spanflow", "meter", "-e", "//host,rate=5,"))
         # free text is not completed, and options of one subcommand belong to it alone
@@ -70,6 +72,8 @@ class Completion(unittest.TestCase):
         self.assertEqual(fish("spanflow meter --outp"), ["--output"])
         self.assertEqual(fish("spanflow meter --output j"), ["json"])
         self.assertEqual(fish("spanflow list fi"), ["fields"])
+        self.assertEqual(fish("spanflow ask dns"), ["dns-tunnels"])
+        self.assertTrue(any("words" in row for row in fish("spanflow ask new tw", directory=self.directory)))
         self.assertIn("lo", fish("spanflow check -i "))
         self.assertEqual(fish("spanflow show --interf"), [])
 
