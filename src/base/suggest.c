@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/suggest.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -39,6 +40,21 @@ static unsigned distance(const char *a, const char *b)
 	return last[m];
 }
 
+/* A beginning of the name, or a longer end of it ("country" of "srccountry"), is as good as one wrong letter. */
+static bool is_part(const char *word, size_t length, const char *candidate)
+{
+	size_t whole = strlen(candidate);
+
+	return (length >= 2 && strncmp(word, candidate, length) == 0) ||
+	       (length >= 5 && whole > length && strcmp(word, candidate + whole - length) == 0);
+}
+
+/* Of two that are equally near, the one with the word's first letter: "dstport" is dport, not sport. */
+static bool begins_better(const char *word, const char *candidate, const char *best)
+{
+	return candidate[0] == word[0] && best[0] != word[0];
+}
+
 const char *sf_suggest(
 	const char *word, const char *(*next)(const void *context, unsigned i), const void *context)
 {
@@ -49,10 +65,9 @@ const char *sf_suggest(
 	for (unsigned i = 0; (candidate = next(context, i)) != NULL; i++) {
 		unsigned d = distance(word, candidate);
 
-		/* a beginning of the name is as good as one wrong letter */
-		if (length >= 2 && strncmp(word, candidate, length) == 0 && d > 1)
+		if (d > 1 && is_part(word, length, candidate))
 			d = 1;
-		if (d <= limit && (!best || d < limit)) {
+		if (d <= limit && (!best || d < limit || begins_better(word, candidate, best))) {
 			best = candidate;
 			limit = d;
 		}

@@ -277,6 +277,8 @@ class Groups(Asked):
     def test_mistakes(self):
         for arguments, reason in (
                 (["--by", "scr"], "did you mean 'src'"),
+                (["--by", "dstport"], "did you mean 'dport'"),
+                (["--by", "country"], "did you mean 'srccountry'"),
                 (["--by", "src/40/129"], "is no network"),
                 (["--sum", "byts"], "did you mean 'bytes'"),
                 (["--sum", "distinct"], "needs a field"),
