@@ -155,7 +155,7 @@ static int secure(
 
 	if (!next)
 		return sf_error_set(error, -ENOMEM, "--listen %s: no memory", url);
-	while (next) {
+	while (next && *options) {
 		char *item = next, *value = strchr(item, '=');
 
 		next = strchr(item, ',');

@@ -124,6 +124,9 @@ class Tls(Case):
         done = self.run_plain("collect", "-l", f"tls://127.0.0.1:0,cert={self.directory}/probe.pem")
         self.assertIn("a collector needs its certificate (cert=) and the CA", done.stderr)
         self.assertEqual(done.status, 2)
+        done = self.run_plain("collect", "-l", "tls://127.0.0.1:0")
+        self.assertIn("a collector needs its certificate (cert=) and the CA", done.stderr)
+        self.assertEqual(done.status, 2)
 
 
 if __name__ == "__main__":
