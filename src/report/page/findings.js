@@ -2,7 +2,7 @@
 // What stands out among the chosen flows, in words. Each rule has its usual false alarms; the texts of the
 // panel name them.
 import { serviceName } from './data.js';
-import { bytesText, durationText, exactText, serviceLabel } from './format.js';
+import { bytesText, counted, durationText, exactText, serviceLabel } from './format.js';
 
 const ANSWER = 2;
 const UNANSWERED = 0;
@@ -94,7 +94,7 @@ function scans({ sources }) {
     const wide = targets.size >= 100;
     if ((wide || doors.size >= 100) && open <= 0.3 * flows)
       found.push({ kind: 'scan', host, weight: doors.size,
-        text: `tried ${exactText(targets.size)} hosts and ${exactText(doors.size)} ports; ` +
+        text: `tried ${counted(targets.size, 'host')} and ${counted(doors.size, 'port')}; ` +
           `${exactText(flows - open)} of ${exactText(flows)} flows were not answered` });
   }
   return found;

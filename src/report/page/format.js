@@ -51,6 +51,11 @@ export function countText(number) {
   return scaled(number, ['', 'k', 'M', 'G', 'T'], 1000);
 }
 
+// "1 host", "1,000 ports".
+export function counted(number, noun) {
+  return `${exactText(number)} ${noun}${number === 1 ? '' : 's'}`;
+}
+
 export function exactText(number) {
   return number.toLocaleString('en');
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What is on the page and what is not: the books of those who read and metered, and the licences.
 import { h, replace, table } from './dom.js';
-import { exactText, timeText } from './format.js';
+import { counted, exactText, timeText } from './format.js';
 import { Panel } from './panel.js';
 
 function sentences({ about, rows }) {
-  const lines = [`${exactText(about.flows)} flows were read; a biflow counts as two, one for each direction.`];
+  const lines = [`${counted(about.flows, 'flow')} ${about.flows === 1 ? 'was' : 'were'} read; a biflow counts as two, one for each direction.`];
   if (about.sums)
     lines.push(`There are too many for one page: each of its ${exactText(rows.count)} lines adds up ${about.sums}. ` +
       'Bytes, packets and numbers of flows are exact.');
@@ -28,7 +28,7 @@ function counters(caption, notes) {
 function zeros(notes) {
   if (!notes.length)
     return null;
-  const many = notes.length === 1 ? '1 further counter is' : `${exactText(notes.length)} further counters are`;
+  const many = `${counted(notes.length, 'further counter')} ${notes.length === 1 ? 'is' : 'are'}`;
   return h('details', { class: 'zeros' }, h('summary', {}, `${many} zero: nothing of the kind happened`),
     counters('Counters that are zero', notes));
 }
