@@ -283,9 +283,10 @@ static void report_text(
 			received->undecoded);
 	if (received && received->connections + received->refused)
 		fprintf(stderr,
-			"%12" PRIu64 " connections, %" PRIu64 " broken off, %" PRIu64
+			"%12" PRIu64 " connection%s, %" PRIu64 " broken off, %" PRIu64
 			" refused because there were too many\n",
-			received->connections, received->broken, received->refused);
+			received->connections, received->connections == 1 ? "" : "s",
+			received->broken, received->refused);
 	text_counters(set->objects[SF_SCOPE_COLLECTOR]);
 	if (sink->asked.where)
 		fprintf(stderr, "%12" PRIu64 " flow records do not meet --where\n",

@@ -129,7 +129,7 @@ static void text_frames(
 	for (unsigned i = 0; i < SF_IGNORED_COUNT; i++)
 		left_out += ledger->ignored[i];
 	sf_counters_text(set,
-		"frames   {frames}: {metered.packets} packets metered ({metered.octets} bytes), ",
+		"frames   {frames}: {metered.packets} packet{s} metered ({metered.octets} byte{s}), ",
 		stream);
 	fprintf(stream, "%" PRIu64 " left out", left_out);
 	text_ignored(ledger, stream);
@@ -142,7 +142,7 @@ static void text_records(const struct sf_counter_set *set, bool lost, FILE *stre
 	sf_counters_text(set,
 		"flows    {flows.created} created, {flows.ended} ended, {flows.evicted} of them "
 		"evicted, {flows.active} active\n"
-		"records  {records.emitted} conversations (one record each with --biflow, "
+		"records  {records.emitted} conversation{s} (one record each with --biflow, "
 		"otherwise "
 		"one per direction)",
 		stream);

@@ -150,10 +150,17 @@ static uint64_t value_of(const struct sf_counter_set *set, const char *path, siz
 
 void sf_counters_text(const struct sf_counter_set *set, const char *text, FILE *stream)
 {
+	uint64_t value = 0;
+
 	for (const char *begin; (begin = strchr(text, '{')); text++) {
 		fwrite(text, 1, (size_t)(begin - text), stream);
 		text = strchr(++begin, '}');
-		fprintf(stream, "%" PRIu64, value_of(set, begin, (size_t)(text - begin)));
+		if (text - begin == 1 && *begin == 's') {
+			fputs(value == 1 ? "" : "s", stream);
+			continue;
+		}
+		value = value_of(set, begin, (size_t)(text - begin));
+		fprintf(stream, "%" PRIu64, value);
 	}
 	fputs(text, stream);
 }

@@ -89,7 +89,10 @@ uint64_t sf_counter_value(const struct sf_counter *counter, const void *object);
  */
 void sf_counters_json(const struct sf_counter_set *set, const char *prefix, FILE *stream);
 
-/* Prints the text with each {path} replaced by the counter that has this path in JSON. */
+/*
+ * Prints the text with each {path} replaced by the counter that has this path in JSON, and each {s} by
+ * "s" unless the counter before it is 1: "{frames} frame{s}".
+ */
 void sf_counters_text(const struct sf_counter_set *set, const char *text, FILE *stream);
 
 /* destination.c: a JSON string: UTF-8 as it is; control characters and bytes that are not UTF-8 escaped. */

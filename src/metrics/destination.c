@@ -50,18 +50,24 @@ static void text_reasons(const struct sf_destination_counters *counters, const c
 	}
 }
 
+static const char *plural(uint64_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
 void sf_destination_text(const struct sf_destination_stats *stats, FILE *stream)
 {
 	struct sf_destination_counters counters;
 
 	sf_destination_counters_get(&counters, stats);
-	fprintf(stream, "  to %s: %" PRIu64 " records, %" PRIu64 " packets, %" PRIu64 " bytes",
-		stats->url, stats->sent.records, stats->sent.packets, stats->sent.octets);
+	fprintf(stream, "  to %s: %" PRIu64 " record%s, %" PRIu64 " packet%s, %" PRIu64 " byte%s",
+		stats->url, stats->sent.records, plural(stats->sent.records), stats->sent.packets,
+		plural(stats->sent.packets), stats->sent.octets, plural(stats->sent.octets));
 	text_reasons(&counters, "destinations[].skipped", counters.skipped.records, stream);
 	text_reasons(&counters, "destinations[].lost", counters.lost.records, stream);
 	if (stats->inherited.records)
-		fprintf(stream, "; %" PRIu64 " records of an earlier run were in the spool",
-			stats->inherited.records);
+		fprintf(stream, "; %" PRIu64 " record%s came from the spool of an earlier run",
+			stats->inherited.records, plural(stats->inherited.records));
 	if (stats->spooled.records)
 		fprintf(stream, "; %" PRIu64 " left in the spool for the next run",
 			stats->spooled.records);

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import support
-from support import Case, pcap, udp
+from support import Case, conversations, pcap, udp
 
 
 def capture(port, at=0):
@@ -142,6 +142,17 @@ class Compressed(Case):
                               text=True, check=True)
         [line] = [line for line in done.stdout.splitlines() if line.startswith("file ")]
         self.assertIn("compressed", line)
+
+
+class Words(Case):
+    def test_one_of_a_thing(self):
+        """"1 packet", not "1 packets"."""
+        capture = self.file("a.pcap", pcap(conversations(2)))
+        for count, words in (("1", ("1 packet metered", "1 conversation (one", "to text: 1 record, 1 packet, ")),
+                             ("2", ("2 packets metered", "2 conversations (one", "to text: 2 records, 2 packets, "))):
+            done = self.run_plain("meter", "-r", capture, "-c", count)
+            for text in words:
+                self.assertIn(text, done.stderr)
 
 
 class Period(Case):
