@@ -26,6 +26,9 @@ static int load(void *context, const char *path, char **text, struct sf_error *e
 	if (options->baseline && strcmp(path, "baseline") == 0)
 		return sf_query_hosts(options->baseline, options->memory, text, error);
 	file = fopen(path, "re");
+	if (!file && errno == ENOENT && strcmp(path, "baseline") == 0)
+		return sf_error_set(error, SF_EUSAGE,
+			"--baseline FILE is missing: flows whose hosts these are");
 	if (!file)
 		return sf_error_set(error, -errno, "%s: %s", path, sf_strerror(-errno));
 	while (code == 0 && !feof(file)) {
@@ -88,6 +91,10 @@ const char *sf_asked_contradiction(const struct sf_options *options)
 
 	if (options->top && options->bottom)
 		return "--top and --bottom contradict each other";
+	if ((options->top || options->bottom) && !options->by && !options->every_ns)
+		return options->top
+			       ? "--top chooses among groups: --by FIELDS or --every TIME makes them"
+			       : "--bottom chooses among groups: --by FIELDS or --every TIME makes them";
 	if (options->spread && !options->every_ns)
 		return "--spread needs --every TIME: it spreads flows over bins of time";
 	if (!groups && (options->sort || options->columns))

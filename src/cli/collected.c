@@ -74,9 +74,6 @@ static int exporter_open(
 	};
 	int result = sf_exporter_new(&sink->out.exporter, &exporter_options, error);
 
-	/* a table without rows or an empty file would look like an answer; scripts want statistics */
-	if (result == 0 && options->stats != SF_STATS_JSON)
-		result = sf_gather_check(options->operands.items, options->operands.count, error);
 	if (result == 0 && !sink->out.options.json && !sink->asked.groups)
 		result = add_text(sink, options, error);
 	/* --biflow is for the table and CSV */
@@ -143,6 +140,9 @@ static int outputs_open(struct sf_collected_sink *sink, const struct sf_options 
 	bool prints = (output == SF_OUTPUT_TABLE || output == SF_OUTPUT_CSV) && !groups;
 	int result = sf_outputs_init(&sink->out, &outputs_options, error);
 
+	/* a table without rows or an empty file would look like an answer; scripts want statistics */
+	if (result == 0 && options->stats != SF_STATS_JSON)
+		result = sf_gather_check(options->operands.items, options->operands.count, error);
 	if (result == 0 && (prints || options->write.count))
 		result = exporter_open(sink, options, error);
 	if (result == 0 && options->fail.count)

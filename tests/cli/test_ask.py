@@ -283,13 +283,16 @@ class Groups(Asked):
                 (["--sum", "byts"], "did you mean 'bytes'"),
                 (["--sum", "distinct"], "needs a field"),
                 (["--sum", "sum(src)"], "only counts and durations"),
-                (["--top", "x"], "--top: 'x' is not N or N:FIELD"),
-                (["--top", "3:flws"], "did you mean 'flows'"),
+                (["--by", "src", "--top", "x"], "--top: 'x' is not N or N:FIELD"),
+                (["--by", "src", "--top", "3:flws"], "did you mean 'flows'"),
                 (["--by", "src", "--sort", "dst"], "--sort: there is no column 'dst'"),
                 (["--having", "flows"], "no condition on a sum"),
                 (["--spread"], "--spread needs --every"),
                 (["--sort", "bytes"], "--by FIELDS"),
                 (["--top", "1", "--bottom", "1"], "contradict"),
+                (["--top", "1"], "--top chooses among groups: --by FIELDS or"),
+                (["--bottom", "1", "--share"], "--bottom chooses among groups"),
+                (["--where", "ip in baseline"], "--baseline FILE is missing"),
                 (["--fail", "x"], "--fail needs --where"),
                 (["--by", "src", "--fields", "default"], "--columns")):
             with self.subTest(arguments):

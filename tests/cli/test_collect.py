@@ -160,6 +160,9 @@ class Show(Case):
         self.assertIn("missing.ipfix: No such file", done.stderr)
         # neither a header nor an empty file, which would look like an answer
         self.assertEqual(done.stdout, "")
+        for question in (("--by", "src"), ("--sum", "bytes", "-o", "csv")):
+            done = self.run_plain("show", self.directory / "missing.ipfix", *question)
+            self.assertEqual((done.status, done.stdout), (1, ""))
         empty = self.directory / "empty.ipfix"
         done = self.run_plain("show", self.directory / "missing.ipfix", self.directory / "nor-this",
                               "-w", empty)
