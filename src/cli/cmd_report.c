@@ -202,7 +202,11 @@ static int make_page(const struct sf_options *options)
 	struct sf_error error = { 0 };
 	int code = open_report(&report, &error);
 	bool whole = true, unfinished;
+	uint64_t rows;
 
+	/* a page without flows would look like an answer, and replace the one before */
+	if (code == 0)
+		code = sf_gather_check(options->operands.items, options->operands.count, &error);
 	if (code == 0)
 		whole = sf_gather(
 			report.collector, options->operands.items, options->operands.count, &how);
@@ -212,8 +216,9 @@ static int make_page(const struct sf_options *options)
 	unfinished = sf_signal_stop && options->refresh_ns;
 	if (code == 0 && !unfinished)
 		code = write_page(&report, &error);
+	rows = report.page ? sf_page_rows(report.page) : 0;
 	if (code == 0 && !unfinished && !options->quiet)
-		fprintf(stderr, "%" PRIu64 " flows\n", sf_page_rows(report.page));
+		fprintf(stderr, "%" PRIu64 " flow%s\n", rows, rows == 1 ? "" : "s");
 	close_report(&report);
 	if (code)
 		return sf_exit_error(&error);

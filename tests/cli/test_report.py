@@ -104,6 +104,10 @@ class Report(Case):
         self.assertEqual(self.page.read_text(), "something of mine")
         self.report(capture, "--force")
         self.report(capture)
+        written = self.page.read_bytes()
+        for arguments in (("none",), ("none", "nor this"), ("none", "--force")):
+            self.assertIn("No such file", self.report(*arguments, status=1).stderr)
+            self.assertEqual(self.page.read_bytes(), written)
         self.assertEqual([], [p.name for p in self.directory.glob("page.html.*")])
 
     def test_usage(self):
