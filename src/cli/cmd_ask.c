@@ -13,8 +13,8 @@ static int list_recipes(void)
 {
 	for (const struct sf_recipe *recipe = sf_recipes; recipe->name; recipe++)
 		printf("%-14s %s\n", recipe->name, recipe->question);
-	puts("\n'spanflow ask NAME FILE...' answers one; 'spanflow ask NAME --print' says what it\n"
-	     "looks at, and what it finds wrongly.");
+	puts("\n'spanflow ask NAME FILE...' answers one. 'spanflow ask NAME --print' says what\n"
+	     "it looks at, and what it finds wrongly.");
 	return sf_exit_printed();
 }
 

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* `spanflow list fields` and `spanflow list templates`: the tables of this directory as text. */
 #include <stdio.h>
+#include <string.h>
 
 #include <spanflow/export.h>
 
 #include "base/annex.h"
 #include "export/template.h"
+
+#define LINE 80
 
 static int written(FILE *stream)
 {
@@ -56,15 +59,35 @@ static void list_protocols(FILE *stream, const struct sf_field_row *row)
 	fputc('\n', stream);
 }
 
+/* Prints the text in lines of at most LINE columns; those after the first are indented. */
+static void put_wrapped(FILE *stream, const char *text)
+{
+	size_t room = LINE, length;
+
+	while ((length = strlen(text)) > room) {
+		for (length = room; length && text[length] != ' ';)
+			length--;
+		if (!length) /* a word that is longer than a line */
+			length = strcspn(text, " ");
+		fprintf(stream, "%.*s\n    ", (int)length, text);
+		text += length + (text[length] == ' ');
+		room = LINE - 4;
+	}
+	fprintf(stream, "%s\n", text);
+}
+
 int sf_export_list_fields(FILE *stream)
 {
 	const struct sf_field_row *row;
 
 	for (unsigned i = 0; (row = sf_field_row(i)); i++) {
-		char text[128];
+		char text[256];
 
-		fprintf(stream, "%s%s: %s%s\n  carried   ", i ? "\n" : "", row->name, row->help,
+		snprintf(text, sizeof(text), "%s: %s%s", row->name, row->help,
 			row->each ? " (each direction)" : "");
+		fputs(i ? "\n" : "", stream);
+		put_wrapped(stream, text);
+		fputs("  carried   ", stream);
 		list_protocols(stream, row);
 		sf_when_text(row->when & ~SF_WHEN_IPFIX & ~SF_WHEN_UPTIME, text, sizeof(text));
 		if (*text)

@@ -81,14 +81,14 @@ WRONG = [
 
 
 class Usage(Case):
-    def test_help(self):
+    def test_one_heading_for_each_part(self):
         """Every part of the help has one heading, and fits a terminal."""
         for name in ("meter", "show", "ask", "report", "collect", "check", "list"):
             lines = self.run_plain(name, "--help").stdout.splitlines()
             headings = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
             self.assertEqual(len(headings), len(set(headings)), headings)
             self.assertLessEqual(max(map(len, lines)), 80)
-        for arguments in (("ask", "--list"), ("ask", "--fields")):
+        for arguments in (("ask", "--list"), ("ask", "--fields"), ("list", "fields"), ("list", "templates")):
             self.assertLessEqual(max(map(len, self.run_plain(*arguments).stdout.splitlines())), 80)
 
     def test_wrong(self):
