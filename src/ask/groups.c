@@ -15,14 +15,15 @@
 
 /* ---------------------------------------------------------------- making */
 
-/* Takes a list apart at its commas, but for those in parentheses. 0 or an error of `take`. */
-static int each_word(struct sf_groups *groups, const char *list,
+/* Takes the list of an option apart at its commas, but for those in parentheses. 0 or an error of `take`. */
+static int each_word(struct sf_groups *groups, const char *option, const char *list,
 	int (*take)(
 		struct sf_groups *groups, const char *word, size_t length, struct sf_error *error),
 	struct sf_error *error)
 {
 	while (*list) {
 		size_t length = 0, depth = 0, end;
+		struct sf_error reason = { 0 };
 		int code;
 
 		for (; list[length] && (depth || list[length] != ','); length++)
@@ -35,9 +36,9 @@ static int each_word(struct sf_groups *groups, const char *list,
 		}
 		while (end && list[end - 1] == ' ')
 			end--;
-		code = take(groups, list, end, error);
+		code = take(groups, list, end, &reason);
 		if (code)
-			return code;
+			return sf_error_set(error, code, "%s: %s", option, reason.text);
 		list += length + (list[length] == ',');
 	}
 	return 0;
@@ -131,10 +132,10 @@ int sf_groups_new(
 		add_bin(g);
 	code = find_fields(g, error);
 	if (code == 0 && options->by)
-		code = each_word(g, options->by, take_key, error);
+		code = each_word(g, "--by", options->by, take_key, error);
 	if (code == 0)
-		code = each_word(
-			g, options->sum ? options->sum : "flows,packets,bytes", take_sum, error);
+		code = each_word(g, "--sum", options->sum ? options->sum : "flows,packets,bytes",
+			take_sum, error);
 	if (code == 0 && g->sum_count == 0)
 		code = sf_error_set(error, SF_EUSAGE, "no sum is asked for");
 	lay_out(g);
