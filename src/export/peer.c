@@ -157,3 +157,12 @@ int sf_peer_socket(const struct sf_peer *peer, unsigned index, int type)
 		close(fd);
 	return code < 0 ? code : fd;
 }
+
+const char *sf_peer_reason(const struct sf_peer *peer, int code)
+{
+	if (peer->source_size && code == -EADDRNOTAVAIL)
+		return "no interface has the address of source=";
+	if (peer->source_size && code == -EAFNOSUPPORT)
+		return "source= is an address of the other family, IPv4 or IPv6";
+	return sf_strerror(code);
+}

@@ -65,6 +65,9 @@ bool sf_peer_answer(struct sf_peer *peer);
  */
 int sf_peer_socket(const struct sf_peer *peer, unsigned index, int type);
 
+/* An error of sf_peer_socket() or connect() in words: some are mistakes in source=. */
+const char *sf_peer_reason(const struct sf_peer *peer, int code);
+
 /* "collector name NAME does not resolve yet (why)" */
 void sf_peer_say_unresolved(const struct sf_peer *peer, char *text, size_t size);
 

@@ -62,7 +62,7 @@ static void say(struct stream *stream, const char *what, int code)
 	transport->error = code;
 	snprintf(transport->trouble, sizeof(transport->trouble),
 		"%s collector %.60s port %s: %.80s", what, stream->peer.host, stream->peer.port,
-		why[0] ? why : sf_strerror(code));
+		why[0] ? why : sf_peer_reason(&stream->peer, code));
 }
 
 /* The next attempt is due retry_ns after the last one, later if that one failed too. */

@@ -49,7 +49,7 @@ void sf_udp_lose_way(struct sf_udp *udp, int code)
 	udp->again_ns = 0;
 	snprintf(udp->transport.trouble, sizeof(udp->transport.trouble),
 		"no route to collector %.100s port %s any more (%s)", udp->peer.host,
-		udp->peer.port, sf_strerror(code));
+		udp->peer.port, sf_peer_reason(&udp->peer, code));
 }
 
 bool sf_udp_stays_here(const struct sf_transport *transport)
@@ -153,7 +153,7 @@ static int connect_any(struct sf_udp *udp)
 		udp->transport.error = code;
 		snprintf(udp->transport.trouble, sizeof(udp->transport.trouble),
 			"no route to collector %.100s port %s yet (%s)", udp->peer.host,
-			udp->peer.port, sf_strerror(code));
+			udp->peer.port, sf_peer_reason(&udp->peer, code));
 		return code;
 	}
 	/* what is there for messages is never larger than at first */
@@ -260,7 +260,7 @@ static int find_peer(struct sf_udp *udp, struct sf_error *error)
 			return 0;
 		if (!udp->late || !sf_udp_may_pass(code))
 			return sf_error_set(error, code, "no route to collector %s port %s: %s",
-				udp->peer.host, udp->peer.port, sf_strerror(code));
+				udp->peer.host, udp->peer.port, sf_peer_reason(&udp->peer, code));
 	}
 	udp->transport.fails = true;
 	/* larger than any message will be */

@@ -91,6 +91,15 @@ class Usage(Case):
         for arguments in (("ask", "--list"), ("ask", "--fields"), ("list", "fields"), ("list", "templates")):
             self.assertLessEqual(max(map(len, self.run_plain(*arguments).stdout.splitlines())), 80)
 
+    def test_source_of_another_host(self):
+        capture = self.file("a.pcap", pcap(conversations(2)))
+        for url in ("ipfix://127.0.0.1:9", "tcp://127.0.0.1:9"):
+            for source, words in (("192.0.2.99", "no interface has the address of source="),
+                                  ("[::1]", "source= is an address of the other family")):
+                done = self.run_plain("meter", "-r", capture, "-e", f"{url},source={source}")
+                self.assertEqual(done.status, 1)
+                self.assertIn(words, done.stderr)
+
     def test_wrong(self):
         for arguments, words in WRONG:
             with self.subTest(arguments):
