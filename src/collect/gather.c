@@ -19,6 +19,7 @@ struct gather {
 	struct sf_list list;
 	const char **captures;
 	unsigned capture_count;
+	unsigned file_count; /* that were taken for flows or for captures */
 	bool whole;
 };
 
@@ -69,6 +70,7 @@ static void read_flows(struct gather *gather)
 		struct sf_error error = { 0 };
 		int kind = kind_of(file->path);
 
+		gather->file_count += kind != SF_FILE_OTHER || !file->in_directory;
 		if (kind == SF_FILE_CAPTURE && gather->options->flows_only)
 			continue;
 		if (kind == SF_FILE_CAPTURE) {
@@ -113,6 +115,19 @@ static void tell_left_out(struct gather *gather)
 		count, count == 1 ? "" : "s", count == 1 ? "has" : "have",
 		gather->list.left_out[SF_LEFT_FOREIGN].first, count == 1 ? "" : ", ...");
 	problem(gather, text);
+}
+
+/* Directories without any such file: an answer of nothing would look like one. */
+static void tell_nothing(struct gather *gather, const char *const *names, unsigned count)
+{
+	char text[512];
+
+	if (!gather->whole || gather->file_count || count == 0 || gather->options->flows_only)
+		return;
+	snprintf(text, sizeof(text), "%s%s: no file of flows and no capture in %s", names[0],
+		count == 1 ? "" : ", ...", count == 1 ? "this directory" : "these directories");
+	problem(gather, text);
+	gather->whole = false;
 }
 
 /* A name that does not exist is no reason to leave out the others. */
@@ -160,6 +175,7 @@ bool sf_gather(struct sf_collector *collector, const char *const *names, unsigne
 		read_flows(&gather);
 		read_captures(&gather);
 		tell_left_out(&gather);
+		tell_nothing(&gather, names, count);
 	} else {
 		problem(&gather, "no memory for the names of files");
 		gather.whole = false;

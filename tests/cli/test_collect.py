@@ -163,6 +163,12 @@ class Show(Case):
         for question in (("--by", "src"), ("--sum", "bytes", "-o", "csv")):
             done = self.run_plain("show", self.directory / "missing.ipfix", *question)
             self.assertEqual((done.status, done.stdout), (1, ""))
+        folder = self.directory / "folder"
+        folder.mkdir()
+        (folder / "notes.txt").write_text("neither")
+        done = self.run_plain("show", folder, "--by", "src")
+        self.assertEqual(done.status, 1)
+        self.assertIn("folder: no file of flows and no capture in this directory", done.stderr)
         empty = self.directory / "empty.ipfix"
         done = self.run_plain("show", self.directory / "missing.ipfix", self.directory / "nor-this",
                               "-w", empty)
