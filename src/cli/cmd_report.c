@@ -61,7 +61,7 @@ static void problem(void *context, const char *text)
 	sf_complain("%s", text);
 }
 
-/* ---------------------------------------------------------------- the books */
+/* ---------------------------------------------------------------- counters */
 
 static int note_collector(struct sf_page *page, const struct sf_collector_stats *stats)
 {

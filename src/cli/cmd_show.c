@@ -35,7 +35,7 @@ static bool between(void *context)
 	return sink->out.failure || sink->out.lost || sf_signal_stop;
 }
 
-/* What other threads have taken belongs to the same books. */
+/* Adds the counters of the other threads. */
 static void add_others(struct sf_outputs *out, const struct sf_query_sum *sum)
 {
 	out->others = sum->stats;

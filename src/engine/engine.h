@@ -27,8 +27,9 @@
 #include "engine/worker.h"
 #include "meter/own.h"
 
-#define SF_INPUTS_MAX        64
-#define SF_DESTINATIONS_TOLD 64 /* of more than so many no losses and news are told */
+#define SF_INPUTS_MAX 64
+#define SF_DESTINATIONS_TOLD                                                                       \
+	64 /* destinations whose losses and news are told; of further ones nothing is */
 
 /* What was told about a destination. */
 struct sf_told {

@@ -267,7 +267,7 @@ static void give(struct sf_worker *worker, const struct sf_received *batch)
 	}
 }
 
-/* At most so many parts; returns how many packets there were. */
+/* Accounts at most `parts` parts of waiting packets; returns the number of packets. */
 static unsigned account(struct sf_worker *worker, unsigned parts)
 {
 	struct live *live = worker->own;

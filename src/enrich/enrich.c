@@ -34,7 +34,10 @@ static void nap(void)
 	nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 }
 
-/* Exchanges the tables, and frees what the old ones have of source `index` when nobody reads it. */
+/*
+ * Exchanges the tables. Waits until no batch of records uses the old ones, and frees their routes (or map)
+ * of source `index`; all else is shared with the new ones.
+ */
 static void publish(struct sf_enrich *enrich, struct sf_enrich_tables *new, unsigned index)
 {
 	struct sf_enrich_tables *old;
@@ -61,7 +64,10 @@ static void say(struct sf_enrich *enrich, const char *text)
 	pthread_mutex_unlock(&enrich->lock);
 }
 
-/* What is told of a source that was read, perhaps not for the first time. The kernel's routes change at any time: nothing. */
+/*
+ * Writes the message about a source that was read (again). "": none, for the kernel's routes, which change
+ * at any time.
+ */
 static void describe(const struct sf_enrich *enrich, unsigned index,
 	const struct sf_enrich_tables *tables, const char *read, char *text, size_t size)
 {
@@ -81,7 +87,7 @@ static void describe(const struct sf_enrich *enrich, unsigned index,
 			       "the start, take a restart"
 			     : "");
 	} else if (!is_fib(source)) {
-		/* templates are made for what was known at the start */
+		/* templates have fields for the facts that were known at the start, and no others */
 		more = routes->gives & source->what & ~enrich->enricher.gives;
 		snprintf(text, size, "%s: %s: %zu IPv4 and %zu IPv6 prefixes, %zu KiB%s",
 			source->path, read, routes->ipv4_count, routes->ipv6_count,
@@ -91,7 +97,7 @@ static void describe(const struct sf_enrich *enrich, unsigned index,
 	}
 }
 
-/* Reads one source again. What fails leaves what was read before in use. */
+/* Reads one source again. If that fails, what was read before stays in use. */
 static void load_again(struct sf_enrich *enrich, unsigned index)
 {
 	struct sf_enrich_tables *new = malloc(sizeof(*new));
@@ -174,7 +180,7 @@ static void start(struct sf_enrich *enrich)
 		say(enrich, "no thread to read files again");
 }
 
-/* Asks for files or for the kernel's routes. */
+/* Has the files, or the kernel's routes, read again by the thread. */
 static void ask(struct sf_enrich *enrich, bool fib)
 {
 	pthread_mutex_lock(&enrich->lock);
@@ -229,7 +235,7 @@ static void lend_ports(void *context,
 	enrich->ways.port_of = of;
 }
 
-/* The lock keeps the map, as this may be called within a batch or without one. */
+/* Outside of a batch only the lock protects the map from being freed. */
 static bool copy_interface(void *context, unsigned slot, struct sf_interface_info *info)
 {
 	struct sf_enrich *enrich = context;

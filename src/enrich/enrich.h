@@ -62,7 +62,7 @@ struct sf_enrich_options {
 int sf_enrich_new(
 	struct sf_enrich **enrich, const struct sf_enrich_options *options, struct sf_error *error);
 
-/* What is being read is given up. NULL is fine. */
+/* Stops what is being read, and frees. NULL is allowed. */
 void sf_enrich_free(struct sf_enrich *enrich);
 
 const struct sf_enricher *sf_enrich_enricher(const struct sf_enrich *enrich);
@@ -79,7 +79,7 @@ void sf_enrich_reload(struct sf_enrich *enrich);
  */
 bool sf_enrich_look(struct sf_enrich *enrich, char *text, size_t size);
 
-/* No load is under way. For tests. */
+/* True: no source is being read. For tests. */
 bool sf_enrich_idle(struct sf_enrich *enrich);
 
 #endif

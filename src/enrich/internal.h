@@ -49,7 +49,7 @@ struct sf_enrich {
 	struct sf_enrich_ways ways;
 	_Atomic(struct sf_enrich_tables *) tables;
 	atomic_uint batches; /* odd: a batch is worked on */
-	atomic_bool stop;    /* what is being read is not wanted any more */
+	atomic_bool stop;    /* the thread is to stop reading */
 
 	pthread_mutex_t lock; /* protects what follows, and `tables` against being freed */
 	bool loading;         /* the thread runs */
@@ -75,7 +75,7 @@ void sf_ways_fill(struct sf_enrich_ways *ways, struct sf_map *map, const struct 
 
 void sf_ways_fini(struct sf_enrich_ways *ways);
 
-/* What rules with these conditions ask of records: SF_HAS_…. */
+/* Which facts on request the conditions of the map and --egress need in records: SF_HAS_…. */
 uint32_t sf_ways_wants(const struct sf_enrich_ways *ways, const struct sf_map *map);
 
 #endif

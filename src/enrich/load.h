@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Reading routes. A file is read whole or not at all: a mistake in it is an error that names the place.
- * The kinds of files are told apart by what they begin with, whatever their names.
+ * The kind of a file is known by its first bytes, not by its name.
  */
 #ifndef SPANFLOW_ENRICH_LOAD_H
 #define SPANFLOW_ENRICH_LOAD_H
@@ -24,8 +24,8 @@ static inline int sf_load_file(struct sf_routes **routes, const char *path, stru
 }
 
 /*
- * The file takes long to read, and what it tells is known before: SF_EXTRA_…. 0: it does not, or cannot be
- * opened. A full MRT dump of many peers takes minutes.
+ * What a file tells (SF_EXTRA_…) that takes long to read: an MRT dump, which may take minutes. 0: the file
+ * is of another kind, or cannot be opened.
  */
 uint32_t sf_load_is_long(const char *path);
 

@@ -61,7 +61,7 @@ struct sf_map {
 	struct sf_interface_info *interfaces; /* ordered by number */
 	unsigned interface_count;
 	uint16_t conditions; /* of all rules */
-	bool knows_ports;    /* for who uses it: it was told the names of ports by sf_map_port() */
+	bool knows_ports; /* set by the owner of the map: sf_map_port() was called for all ports */
 };
 
 /* Reads a file. SF_ECORRUPT names file, line and column, and what is allowed. */

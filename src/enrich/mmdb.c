@@ -345,7 +345,7 @@ static int64_t walk(struct tree *tree, uint32_t record, unsigned depth)
 		return record - tree->count < SEPARATOR
 			       ? stop(tree, "the tree points between its sections")
 			       : route_at(tree, record - tree->count - SEPARATOR);
-	/* IPv4 as 6to4, as mapped addresses, as Teredo: the same nodes again */
+	/* 6to4, mapped addresses and Teredo refer to the nodes of IPv4 again: read them only once, at ::/96 */
 	if (tree->bits == 128 && record == tree->ipv4 &&
 		(depth != 96 || memcmp(tree->address, zero, 12) != 0))
 		return 0;
@@ -431,7 +431,7 @@ static bool read_metadata(struct tree *tree, const uint8_t *file, size_t size)
 	tree->nodes = file;
 	tree->count = (uint32_t)count;
 	tree->bits = version == 4 ? 32 : 128;
-	/* some writers let equal subtrees be one */
+	/* more than `count`, because some writers store equal subtrees once, and they are walked each time */
 	tree->visits = 4 * count + 1024;
 	tree->data = (struct section){ file + tree_size + SEPARATOR,
 		begin - MARKER_SIZE - tree_size - SEPARATOR, 0 };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The way of each direction of a record: ingress and egress interface, flowDirection. The interface map
- * comes first; then ingress is the capture port, egress what --egress says, and the direction follows
- * from the own network. Interfaces that are known have the last word about the direction: a flow whose
- * egress is not known was not seen there.
+ * The way of each direction of a record: ingress and egress interface, flowDirection. Rules of the
+ * interface map decide first. Without a rule, ingress is the capture port, egress is what --egress says, and
+ * the direction follows from the own network. But if only one of the two interfaces is known, the packets
+ * were observed at that one, and the direction is that of this interface.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -107,7 +107,7 @@ static void add_port(struct sf_enrich_ways *ways, uint32_t number, const char *n
 	strncpy(port->name, name, sizeof(port->name) - 1);
 }
 
-/* A record names a port that none named before. What has no name is remembered without one. */
+/* Remembers a capture port that no record named before, with its name if it has one. */
 static void learn_port(struct sf_enrich_ways *ways, struct sf_map *map, uint32_t number)
 {
 	const char *name;
@@ -179,7 +179,7 @@ static void find_rest(const struct sf_enrich_ways *ways, const struct sf_map *ma
 	if (!map || !sf_map_find(map, SF_MAP_DIRECTION, flow, d, &direction))
 		direction = is_local(ways, flow, d) && !is_local(ways, flow, !d) &&
 			    !sf_local_stays(flow->addr[!d], flow->ip_version == 6);
-	/* observed at the one interface that is known */
+	/* only one interface is known: the packets were observed there */
 	if (!way->ingress != !way->egress)
 		direction = way->egress != 0;
 	way->direction = (uint8_t)direction;
@@ -195,7 +195,7 @@ void sf_ways_fill(struct sf_enrich_ways *ways, struct sf_map *map, const struct 
 		for (unsigned i = 0; i < ways->port_count; i++)
 			sf_map_port(map, ways->ports[i].number, ways->ports[i].name);
 	}
-	/* both directions of a flow teach before either is asked for */
+	/* first all ingress interfaces: default_egress() looks up MAC addresses that they teach */
 	for (unsigned i = 0; i < count; i++)
 		for (unsigned d = 0; d < 2; d++)
 			if (flows[i].directions >> d & 1)

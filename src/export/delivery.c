@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The last step of a session: header, pace, transport, and the books of what became of it.
+ * The last step of a session: gives messages their headers, keeps the pace, hands batches to the transport
+ * and counts the fate of each message.
  *
- * A message gets its header, with time and sequence number, when its batch leaves: messages of
- * one stream go out in the order of their sequence numbers although they fill at different
- * speeds.
+ * A message gets its time and its sequence number when its batch is sent, not when the message is begun.
+ * So the messages of a stream are sent in the order of their sequence numbers, although the messages of
+ * different templates fill at different speeds.
  */
 #include <stdio.h>
 #include <string.h>
@@ -25,11 +26,11 @@ int64_t sf_session_instant(const struct sf_session *session, struct sf_stream *s
 	const struct sf_shared *shared = session->destination.shared;
 	int64_t now = shared->wall_ns;
 
-	/* RFC 7011 §3.1: when the message leaves, by a clock that may be set back */
+	/* RFC 7011 §3.1: the time at which the message leaves; the wall clock may be set back */
 	if (!sf_session_is_netflow(session) && session->transport->traits.live) {
 		if (!session->transport->traits.connected)
 			return now;
-		/* readers of connections refuse a time that goes back (RFC 7011 §8.2) */
+		/* collectors refuse a time that goes back within a connection (RFC 7011 §8.2) */
 		if (now > stream->instant_ns)
 			stream->instant_ns = now;
 		return stream->instant_ns;
@@ -45,7 +46,8 @@ int64_t sf_session_instant(const struct sf_session *session, struct sf_stream *s
 	now = stream->instant_ns;
 	if (sf_session_is_netflow(session) &&
 		now >= stream->boot_ns + SF_UPTIME_RANGE - SF_FLUSH_NS) {
-		/* too long ago for 32 bits of ms: the records' own time, and a new boot next */
+		/* sysUptime has no room for `now`: takes the time of the latest record, and the next
+		   record begins a new boot time (set_boot()) */
 		stream->boot_end_ns = INT64_MIN;
 		now = session->latest_ns < stream->boot_ns + SF_UPTIME_RANGE - SF_FLUSH_NS
 			      ? session->latest_ns
@@ -54,7 +56,7 @@ int64_t sf_session_instant(const struct sf_session *session, struct sf_stream *s
 	return now;
 }
 
-/* ---------------------------------------------------------------- books */
+/* ---------------------------------------------------------------- counters */
 
 static void note_failure(struct sf_session *session, enum sf_fate fate, int64_t now)
 {
@@ -75,8 +77,8 @@ static void note_failure(struct sf_session *session, enum sf_fate fate, int64_t 
 }
 
 /*
- * The datagrams of the last call came back as refused: they were not sent after all. Whoever
- * listens next knows no template.
+ * ICMP says that the datagrams of the last call were refused: counts them as lost, which had counted as
+ * sent. A collector that listens later does not know the templates: they are due again (epoch).
  */
 void sf_session_refused(struct sf_session *session, int64_t now)
 {
@@ -89,7 +91,7 @@ void sf_session_refused(struct sf_session *session, int64_t now)
 	session->last_call = (struct sf_destination_count){ 0 };
 	note_failure(session, SF_FATE_LOST_unreachable, now);
 	session->epoch++;
-	/* a router's word for a smaller MTU is no refusal */
+	/* ICMP "packet too big" (-EMSGSIZE) comes from a router: the collector may well listen */
 	if (!destination->shared->options.queued || session->transport->error == -EMSGSIZE)
 		return;
 	if (session->reach == SF_REACH_OK)
@@ -102,12 +104,14 @@ void sf_session_refused(struct sf_session *session, int64_t now)
 	session->reach_ns = 0;
 }
 
+/* True if a message with this fate is missing in the middle or at the end of a file. */
 static bool leaves_a_gap(enum sf_fate fate, const struct sf_session *session)
 {
 	return fate == SF_FATE_LOST_write ||
 	       (fate == SF_FATE_LOST_stopped && !session->transport->traits.live);
 }
 
+/* Counts the messages of a batch that was sent. */
 static void enter_fates(struct sf_session *session, struct sf_batch *batch, int64_t now)
 {
 	struct sf_destination_stats *stats = &session->destination.stats;
@@ -135,6 +139,7 @@ static void enter_fates(struct sf_session *session, struct sf_batch *batch, int6
 	}
 }
 
+/* Counts messages whose fate the transport has learnt since the last call. */
 static void settle(struct sf_session *session, int64_t now)
 {
 	struct sf_destination_stats *stats = &session->destination.stats;
@@ -153,12 +158,12 @@ static void settle(struct sf_session *session, int64_t now)
 	sf_count_add(sf_destination_fate(stats, transport->lost_as), &lost.flows);
 	stats->incomplete |= leaves_a_gap(transport->lost_as, session);
 	note_failure(session, transport->lost_as, now);
-	/* templates may be among it; of a connection, no message is lost alone */
+	/* templates may be among the lost messages; a connection loses no single message */
 	if (!transport->traits.connected)
 		session->epoch++;
 }
 
-/* It does not take anything now. */
+/* The transport has failed and takes nothing for now: tells the user. */
 static void begin_stall(struct sf_session *session)
 {
 	const struct sf_transport *transport = session->transport;
@@ -184,6 +189,7 @@ static void begin_stall(struct sf_session *session)
 		snprintf(stats->failure, sizeof(stats->failure), "%s", stats->news);
 }
 
+/* The transport takes messages again: tells the user. */
 static void end_stall(struct sf_session *session)
 {
 	struct sf_destination *destination = &session->destination;
@@ -229,12 +235,16 @@ void sf_session_watch(struct sf_session *session)
 		sf_pace_watch(&session->pace, session->transport);
 }
 
+/* True if sf_exporter_put() may wait for this session: there is no queue (capture files). */
 static bool waits(const struct sf_session *session)
 {
 	return !session->destination.shared->options.queued;
 }
 
-/* False: the run is to end, and this destination is not ready now, or nothing is sent any more. */
+/*
+ * Keeps the pace. False: the batch cannot be sent, because the run has to end and the pace does not allow
+ * the records now, or because nothing is sent any more.
+ */
 static bool may_leave(struct sf_session *session, uint64_t records)
 {
 	if (sf_hurry_level(session->transport->hurry) > 1)
@@ -253,7 +263,7 @@ static void lose_batch(struct sf_batch *batch, enum sf_fate fate)
 		batch->messages[i].fate = (uint8_t)fate;
 }
 
-/* Writes the headers; returns the number of records. */
+/* Writes the headers of the messages. Returns the number of their data records. */
 static uint64_t seal(struct sf_session *session, struct sf_stream *stream, struct sf_batch *batch,
 	int64_t time_ns)
 {
@@ -280,14 +290,14 @@ static uint64_t seal(struct sf_session *session, struct sf_stream *stream, struc
 void sf_session_send(struct sf_session *session, struct sf_stream *stream, struct sf_batch *batch)
 {
 	const struct sf_transport *transport = session->transport;
-	/* while templates and options data are written, no other message may be begun */
+	/* waiting may send templates and options data, so it must not be done while these are made */
 	bool ready = !transport->traits.connected || !waits(session) ||
 		     batch == &session->control || sf_session_await(session);
 	int64_t time_ns = sf_session_instant(session, stream);
 	uint32_t sequence = stream->sequence;
 	uint64_t records = seal(session, stream, batch, time_ns);
 
-	/* nobody listens: what cannot wait any more, as the run ends, need not be sent either */
+	/* no process listens at the collector, and the records cannot wait, as the run ends */
 	if ((session->reach != SF_REACH_OK && batch->messages[0].flows.records) ||
 		(!ready && session->given_up))
 		lose_batch(batch, SF_FATE_LOST_unreachable);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The queue in front of destinations that wait for nobody. Records are encoded when they leave:
- * times, sequence numbers and templates are right for the moment in which a message is sent,
- * however long its records have waited. When more records wait for a destination than its queue
- * may hold, the oldest ones are lost there, and nowhere else.
+ * The queue between sf_exporter_put() and the destinations of a live run: no destination delays another.
+ * Records are encoded when they leave the queue: times, sequence numbers and templates are right for the
+ * moment in which a message is sent, however long its records have waited. When more records wait for a
+ * destination than its limit, its oldest records are lost; other destinations lose nothing.
  *
- * Books: a record counts as offered as soon as it is in the queue.
+ * Counters: records in the queue are `queued` of each destination; sf_exporter_stats() adds them to
+ * `offered`. A record that leaves the queue is counted as offered by the destination, or by lose().
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,11 +14,11 @@
 #include "base/annex.h"
 #include "export/destination.h"
 
-#define CHUNK   64 /* records between two looks whether the destination is ready */
-#define CHUNKS  16 /* in one call: between two calls the workers' rings are emptied */
-#define HOLD_NS INT64_C(10000000) /* between two looks for the fate of messages that have left */
-#define TICK_NS                                                                                    \
-	INT64_C(250000000) /* of all at the same times, so a process that idles wakes once */
+#define CHUNK   64 /* records between two calls of ready() */
+#define CHUNKS  16 /* in one pump; between two pumps the workers' rings are emptied */
+#define HOLD_NS INT64_C(10000000) /* between two looks for the fate of messages that were sent */
+/* between two ticks; all destinations tick at the same times, so that an idle process wakes up once */
+#define TICK_NS INT64_C(250000000)
 
 struct sf_destination_count *sf_destination_fate(
 	struct sf_destination_stats *stats, enum sf_fate fate)
@@ -54,7 +55,7 @@ void sf_destination_join(struct sf_queue *queue, struct sf_destination *destinat
 	destination->lost_as = SF_FATE_LOST_queue;
 }
 
-/* As records of this destination. */
+/* Counts flows as records of this destination: a flow of two directions is one record or two. */
 static struct sf_destination_count measure(
 	const struct sf_destination *destination, const struct sf_flow *flows, unsigned count)
 {
@@ -73,6 +74,7 @@ static struct sf_destination_count measure(
 	return sum;
 }
 
+/* Counts records that are lost in the queue. */
 static void lose(struct sf_destination *destination, const struct sf_destination_count *sum,
 	enum sf_fate fate)
 {
@@ -92,7 +94,7 @@ static void lose(struct sf_destination *destination, const struct sf_destination
 			"%.200s was not ready for all records when the run had to end", stats->url);
 }
 
-/* The oldest records are lost. */
+/* Takes the oldest `records` records of the destination out of the queue, and counts them as lost. */
 static void drop(struct sf_queue *queue, struct sf_destination *destination, uint64_t records,
 	enum sf_fate fate)
 {
@@ -143,7 +145,7 @@ void sf_destinations_put(struct sf_queue *queue, struct sf_destination *const *d
 	}
 }
 
-/* True: records were put. */
+/* Gives the next records to the destination. False: there are none. */
 static bool put_some(struct sf_queue *queue, struct sf_destination *destination)
 {
 	unsigned count;
@@ -161,6 +163,7 @@ static bool put_some(struct sf_queue *queue, struct sf_destination *destination)
 	return true;
 }
 
+/* True if the destination has something to do now: records, messages, a tick, the end of the run. */
 static bool has_work(const struct sf_destination *destination, int64_t mono, bool ending)
 {
 	return !destination->stats.gone && (destination->reader.count || destination->pending ||

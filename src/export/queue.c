@@ -13,19 +13,20 @@
 
 struct sf_queue_block {
 	struct sf_queue_block *next;
-	const struct sf_annex_layout *layout; /* of its records' annexes; NULL: they have none */
+	const struct sf_annex_layout *layout; /* of the annexes of its records; NULL: no annexes */
 	unsigned capacity;                    /* records that it has room for */
 	unsigned used;                        /* records in the block */
 	unsigned left;                        /* readers that have not read the whole block */
 	_Alignas(64) struct sf_flow flows[];  /* [capacity], and behind them their annexes */
 };
 
-/* Records are kept longer than the meter that made them, and its layout. */
+/* A copy of a layout of annexes: records in the queue may outlive the meter that owns the layout. */
 struct sf_queue_layout {
 	struct sf_queue_layout *next;
 	struct sf_annex_layout layout;
 };
 
+/* Frees a block that all destinations have read; keeps one for the next new_block(). */
 static void give_back(struct sf_queue *queue, struct sf_queue_block *block)
 {
 	if (!queue->spare)
@@ -93,7 +94,7 @@ static struct sf_queue_block *new_block(
 	return block;
 }
 
-/* Copies records behind those in the block, and their annexes. */
+/* Copies records, with their annexes, behind those that are in the block. */
 static void append(struct sf_queue_block *block, const struct sf_flow *flows, unsigned count)
 {
 	const struct sf_annex_layout *layout = block->layout;
@@ -124,12 +125,12 @@ bool sf_queue_put(struct sf_queue *queue, const struct sf_flow *flows, unsigned 
 		if (!layout)
 			return false;
 	}
-	/* other facts than before: the rest of the last block stays unused */
+	/* a block has records of one layout: with another one the rest of the last block stays unused */
 	if (last && last->layout != layout)
 		last->capacity = last->used;
 	room = last ? last->capacity - last->used : 0;
 	here = count < room ? count : room;
-	/* all records or none; `count` is far below a block's capacity */
+	/* either all records are put or none is; `count` is far below the capacity of a block */
 	if (here < count) {
 		next = new_block(queue, layout);
 		if (!next)
@@ -157,7 +158,7 @@ static void go_on(struct sf_queue *queue, struct sf_queue_reader *reader)
 	reader->at = 0;
 	if (--block->left)
 		return;
-	/* readers go from block to block in the same order, so this is the first one */
+	/* all readers go through the blocks in the same order: the block is the first of the list */
 	queue->first = block->next;
 	give_back(queue, block);
 }

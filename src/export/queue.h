@@ -38,11 +38,16 @@ struct sf_queue_reader {
 	uint64_t count;               /* records that this reader has not read */
 };
 
+/* Frees all blocks and empties the queue. */
 void sf_queue_free(struct sf_queue *queue);
 
+/* Adds a reader. All readers join before the first put. */
 void sf_queue_join(struct sf_queue *queue);
 
-/* Appends records, all with the same facts. The caller raises reader.count of all readers. False: no memory. */
+/*
+ * Appends copies of records, all with the same facts. The caller raises reader.count of all readers.
+ * False: no memory, and nothing was appended.
+ */
 bool sf_queue_put(struct sf_queue *queue, const struct sf_flow *flows, unsigned count);
 
 /* The next records for this reader, at most `max`; NULL: there are none. */

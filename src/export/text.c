@@ -57,7 +57,7 @@ static void write_header(struct text *text)
 			&(struct sf_destination_count){ 0 }, true);
 }
 
-/* ---------------------------------------------------------------- books */
+/* ---------------------------------------------------------------- counters */
 
 static void note_failure(struct text *text)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Destinations as people write them. One table of options: name, what is allowed in words, where
- * it applies, and the function that reads it.
+ * Destinations as people write them. The options behind the comma are rows of base/url_options.def; for each
+ * row there is a function read_…() here.
  */
 #include "export/url.h"
 
@@ -14,8 +14,9 @@
 #include "export/message.h"
 
 /*
- * What Debian's nfcapd with default buffers receives completely (docs/performance.md). Of a
- * collector on this host it is known what it receives: sf_pace_watch().
+ * Records per second that Debian's nfcapd with default buffers receives without a loss
+ * (docs/performance.md). For a collector on this host its receive buffer is watched instead:
+ * sf_pace_watch().
  */
 #define DEFAULT_RATE 100000
 
@@ -44,7 +45,7 @@ static bool read_biflow(struct sf_url *url, const char *value)
 	return read_switch(value, &url->session.biflow);
 }
 
-/* Without what the enricher gives: the record as it was metered. */
+/* enrich=no: records have nothing that an enricher gives. */
 static bool read_enrich(struct sf_url *url, const char *value)
 {
 	bool on;
@@ -166,7 +167,7 @@ static bool read_fields(struct sf_url *url, const char *value)
 	return *value != 0;
 }
 
-/* By the number of the row in base/url_options.def. */
+/* A function for each row of base/url_options.def, in the order of the rows. False: not allowed. */
 static bool (*const readers[])(struct sf_url *url, const char *value) = {
 #define URL_OPTION(id, ...) read_##id,
 #include "base/url_options.def"
@@ -186,7 +187,7 @@ static int unknown_option(
 		error, SF_EUSAGE, "%s: unknown option '%s' (allowed: %s)", text, name, names);
 }
 
-/* One "name=value"; changes `item`. */
+/* Reads one option, "name=value", which lies in url->options. Cuts `item` at the "=". */
 static int read_option(
 	struct sf_url *url, const char *text, char *item, unsigned applies, struct sf_error *error)
 {
@@ -248,7 +249,7 @@ static int read_all_options(struct sf_url *url, const char *text, const char *li
 	return sf_url_choose(url, url->list, NULL, what, error);
 }
 
-/* "host:port", "[::1]:port", each without port too. */
+/* Reads the host, and the port if there is one: "host:port", "[::1]:port", "host", "[::1]". */
 static int read_host(struct sf_url *url, const char *text, const char *host, size_t length,
 	struct sf_error *error)
 {
@@ -352,7 +353,7 @@ int sf_url_collector_with(
 	set_defaults(url, scheme->dialect, true, extra);
 	url->transport = scheme->transport;
 	strcpy(url->port, scheme->port);
-	/* a connection has a pace of its own: the collector's */
+	/* a connection needs no rate: a collector that reads slowly slows it down */
 	url->session.rate = scheme->transport == SF_URL_UDP ? DEFAULT_RATE : 0;
 	url->session.rate_is_default = true;
 	host = text + strlen(scheme->scheme);

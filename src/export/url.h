@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* "ipfix://host:port,option=value…" and "path,option=value…" in their parts. */
+/*
+ * The parts of a destination: "ipfix://host:port,option=value…" or "path,option=value…".
+ *
+ *	static struct sf_url url;			large: not for the stack
+ *	sf_url_collector(&url, "ipfix://192.0.2.1,rate=50k", &error);
+ *	url.target, url.port, url.session.rate		"192.0.2.1", "4739", 50000
+ */
 #ifndef SPANFLOW_EXPORT_URL_H
 #define SPANFLOW_EXPORT_URL_H
 
@@ -21,16 +27,17 @@ struct sf_url {
 	int dscp;                /* 0: not given */
 	int64_t retry_ns;        /* 0: not given */
 	struct sf_tls_files tls; /* within `options` */
-	bool has_fields;         /* its own options say which fields: fields= or profile= */
-	const char *list;        /* of fields=, within `options`; or NULL */
-	struct sf_fields fields; /* what session.fields points to when there is a list */
+	bool has_fields;         /* fields= or profile= was given */
+	const char *list;        /* value of fields=, within `options`; or NULL */
+	struct sf_fields fields; /* with a list, session.fields points to this */
 	struct sf_session_options session;
-	char options[4096];
+	char options[4096]; /* copy of the options, which the members above point into */
 };
 
 /*
- * Fills `url` with what is given and the defaults for the rest. SF_EUSAGE names the option, its
- * value and what is allowed.
+ * Reads a collector's URL or a path with options; what is not given has its default. `extra`: the
+ * conditions SF_WHEN_EXTRA that hold for the exporter's enricher; 0: there is none. Returns 0 or SF_EUSAGE,
+ * with a message that names the option, its value and what is allowed.
  */
 int sf_url_collector_with(
 	struct sf_url *url, const char *text, uint64_t extra, struct sf_error *error);
@@ -48,8 +55,8 @@ static inline int sf_url_file(struct sf_url *url, const char *text, struct sf_er
 }
 
 /*
- * Chooses the fields of `list` for the destination. `left_out` and `what` as in sf_fields_choose().
- * After it session.fields points into `url`.
+ * Chooses the fields of `list` for the destination: afterwards session.fields points into `url`. Results,
+ * `left_out` and `what` as for sf_fields_choose().
  */
 int sf_url_choose(struct sf_url *url, const char *list, char *left_out, const char *what,
 	struct sf_error *error);

@@ -77,8 +77,8 @@ static bool unmark(struct sf_facts *facts, struct mark *mark)
 /* --------------------------------------------------------------------- datagrams */
 
 /*
- * RFC 791 §3.2: source, destination, protocol, identification; RFC 8200 §4.5: without protocol, as later
- * fragments may not have it. And what else tells flows apart.
+ * The hash of what identifies a datagram: source, destination, protocol and identification (RFC 791 §3.2; in
+ * IPv6 without protocol, because later fragments may not have it: RFC 8200 §4.5), tags, observation point.
  */
 static uint64_t print_of(
 	const struct sf_fragments *fragments, const struct sf_facts *facts, const struct mark *mark)
@@ -89,7 +89,7 @@ static uint64_t print_of(
 	bool to_itself = facts->version == 4
 				 ? facts->address >> 32 == (uint32_t)facts->address
 				 : memcmp(facts->address6[0], facts->address6[1], 16) == 0;
-	/* of equal addresses the ports decide which end is which */
+	/* with equal addresses SWAPPED depends on the ports, which later fragments do not have */
 	uint64_t rest = (uint64_t)facts->scope << 32 | (uint64_t)facts->version << 16 |
 			(facts->version == 4 ? (unsigned)facts->protocol << 8 : 0) |
 			(to_itself ? 0 : facts->flags & SF_FACT_SWAPPED);
@@ -118,7 +118,7 @@ static void give_kept(
 				   : NULL);
 }
 
-/* Gives on the fragments that wait for this datagram's first one: as its own, or without ports. */
+/* Gives on the fragments of the datagram that wait: with the ports of the first one, or without. */
 static void give_all(struct sf_fragments *fragments, struct sf_datagram *datagram)
 {
 	for (uint16_t at = datagram->first; at; at = fragments->kept[at - 1].next) {
@@ -143,8 +143,8 @@ static bool has_passed(int64_t since, int64_t clock_ns, int64_t time)
 }
 
 /*
- * True if a fragment at that time is of another datagram with the same identification. What comes soon
- * after a whole datagram are copies, which mirror ports make.
+ * True if a fragment at that time belongs to another datagram with the same identification. Fragments that
+ * come soon after the datagram was whole are copies, as mirror ports make them.
  */
 static bool is_over(const struct sf_datagram *datagram, int64_t clock_ns)
 {
@@ -154,7 +154,7 @@ static bool is_over(const struct sf_datagram *datagram, int64_t clock_ns)
 		datagram->known ? SF_FRAGMENT_LIFE_NS : SF_FRAGMENT_WAIT_NS);
 }
 
-/* The datagram of that print, or a place for it, which is made free. */
+/* The datagram with that hash, or a free place for it: if need be the oldest one of its set is given up. */
 static struct sf_datagram *find(struct sf_fragments *fragments, uint64_t print, int64_t clock_ns)
 {
 	struct sf_datagram *set =
@@ -179,7 +179,7 @@ static struct sf_datagram *find(struct sf_fragments *fragments, uint64_t print, 
 	return oldest;
 }
 
-/* Enters the octets of a fragment; counts it if the datagram cannot have them. */
+/* Enters which bytes of its datagram a fragment has; counts a fragment that overlaps or is too long. */
 static void measure(struct sf_fragments *fragments, struct sf_datagram *datagram,
 	const struct mark *mark, int64_t clock_ns)
 {
@@ -191,7 +191,7 @@ static void measure(struct sf_fragments *fragments, struct sf_datagram *datagram
 		fragments->counters.too_long++;
 	if (end > datagram->end)
 		datagram->end = end;
-	/* more octets than there is room for: some came twice */
+	/* more bytes came than the datagram has: some came twice */
 	if (datagram->received + mark->bytes > datagram->end)
 		fragments->counters.overlapping++;
 	else
@@ -216,7 +216,7 @@ static struct sf_fragment *oldest_kept(struct sf_fragments *fragments)
 		       : &fragments->kept[fragments->head % SF_FRAGMENTS_KEPT];
 }
 
-/* If the ring is full, its oldest fragment and those of the same datagram wait no longer. */
+/* If the ring is full, gives up the datagram of its oldest fragment. */
 static void make_room(struct sf_fragments *fragments, struct sf_datagram *datagram)
 {
 	struct sf_fragment *oldest = oldest_kept(fragments);
@@ -228,7 +228,7 @@ static void make_room(struct sf_fragments *fragments, struct sf_datagram *datagr
 	fragments->counters.crowded++;
 	give_up(fragments, given);
 	oldest_kept(fragments);
-	if (given == datagram) { /* which begins anew */
+	if (given == datagram) { /* its place was freed: it begins anew */
 		datagram->print = was.print;
 		datagram->clock_ns = was.clock_ns;
 	}
@@ -305,7 +305,7 @@ void sf_fragments_take(
 		fragments->give(fragments->context, &facts, annex);
 		return;
 	}
-	/* now, not when somebody asks: so it does not matter how often that is */
+	/* here too, so that records do not depend on how often the table is aged */
 	sf_fragments_expire(fragments, facts.clock_ns);
 	print = print_of(fragments, &facts, &mark);
 	datagram = find(fragments, print, facts.clock_ns);

@@ -2,7 +2,7 @@
 /*
  * Later fragments join the flow of their first one. Only the first fragment of a datagram has ports; a
  * later one has the datagram's identification. The meter that owns the address pair sees all
- * fragments and keeps what the first ones say.
+ * fragments and remembers the ports of first fragments.
  *
  *	sf_fragment_mark(facts);                          of a packet just parsed, by any meter
  *	… facts are handed to the owner of their address pair …
@@ -22,30 +22,31 @@
 #include "base/annex.h"
 #include "base/hash.h"
 
-#define SF_FRAGMENT_WAIT_NS INT64_C(2000000000)  /* for the first fragment */
-#define SF_FRAGMENT_LIFE_NS INT64_C(30000000000) /* of what a first fragment says: RFC 791 §3.2 */
-#define SF_FRAGMENT_COPY_NS INT64_C(20000000)    /* in which a whole datagram may get copies */
+#define SF_FRAGMENT_WAIT_NS INT64_C(2000000000) /* a fragment waits so long for the first one */
+#define SF_FRAGMENT_LIFE_NS                                                                        \
+	INT64_C(30000000000)                  /* a datagram is remembered so long: RFC 791 §3.2 */
+#define SF_FRAGMENT_COPY_NS INT64_C(20000000) /* copies come so long after a whole datagram */
 #define SF_FRAGMENT_SETS    1024
 #define SF_FRAGMENT_WAYS    4 /* datagrams of a set */
 #define SF_FRAGMENTS_KEPT   1024
 
-/* Where facts go when their ports are known, or will not be. `annex` may be NULL. */
+/* Takes a packet that need not wait (any longer). `annex` may be NULL. */
 typedef void sf_fragment_give(void *context, const struct sf_facts *facts, const uint8_t *annex);
 
-/* A datagram whose fragments come. */
+/* A datagram of which a fragment was seen. */
 struct sf_datagram {
-	uint64_t print;   /* hash of what its fragments have in common; 0: the place is free */
+	uint64_t print; /* hash of the members that all its fragments have; 0: the place is free */
 	int64_t clock_ns; /* of its first fragment; while that is missing: of the one seen first */
 	int64_t whole_ns; /* when all of it had come */
 	uint32_t ports;
-	uint32_t received, end; /* octets that came; where the last one of them ends */
+	uint32_t received, end; /* bytes that came; largest end of a fragment */
 	bool ends;              /* the last fragment came */
 	bool whole;             /* all came */
 	uint16_t flags;         /* SF_FACT_SWAPPED, SF_FACT_ANSWER of the first fragment */
 	uint8_t protocol;
 	bool known;     /* the first fragment came */
-	uint16_t first; /* of the fragments kept for it: place + 1; 0: none */
-	uint16_t last;
+	uint16_t first; /* first fragment that waits: place + 1; 0: none */
+	uint16_t last;  /* last fragment that waits, likewise */
 };
 
 struct sf_fragments {
@@ -57,15 +58,16 @@ struct sf_fragments {
 	/* fragments that wait: a ring in the order of arrival, chained by datagram */
 	struct sf_fragment *kept;
 	uint8_t *annexes;
-	uint32_t head, tail; /* of the ring, counted without end */
-	/* those that wait now, for the ledger */
+	uint32_t head, tail; /* of the ring: they count on beyond its size */
+	/* of the fragments that wait, for the ledger */
 	uint64_t packets, octets;
 	struct sf_fragment_counters {
 		uint64_t joined;      /* later fragments that got the ports of the first one */
-		uint64_t orphaned;    /* whose first fragment did not come in time */
-		uint64_t overlapping; /* octets that the datagram had already */
-		uint64_t too_long;    /* beyond the longest datagram */
-		uint64_t crowded;     /* datagrams given up early because there were too many */
+		uint64_t orphaned;    /* later fragments whose first one did not come in time */
+		uint64_t overlapping; /* fragments with bytes that had come before */
+		uint64_t too_long;    /* fragments that end beyond the longest datagram */
+		uint64_t
+			crowded; /* datagrams that were given up early, because there were too many */
 	} counters;
 };
 
@@ -87,9 +89,12 @@ void sf_fragments_take(
 /* Gives up the fragments whose wait is over at `now`; INT64_MAX: all. */
 void sf_fragments_expire(struct sf_fragments *fragments, int64_t now);
 
-/* What a later fragment has in its TCP flags, which it has not; and SF_FRAGMENT_FIRST in a first one's. */
+/*
+ * Bits in the member tcp_flags of a marked fragment. A later fragment has no TCP flags of its own; a first one
+ * has them beside SF_FRAGMENT_FIRST.
+ */
 #define SF_FRAGMENT_LATER   0x8000u
-#define SF_FRAGMENT_FIRST   0x4000u /* in a later one: more follow */
+#define SF_FRAGMENT_FIRST   0x4000u /* a first fragment; with LATER: more fragments follow */
 #define SF_FRAGMENT_OPTIONS 0x2000u /* IPv4: the header has options, so the length is not known */
 #define SF_FRAGMENT_OFFSET  0x1fffu
 

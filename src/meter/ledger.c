@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The arithmetic of the books: sums over shards, and the equations of docs/design.md §5. */
+/* The arithmetic of the ledger: sums over workers, and the equations of docs/design.md §5. */
 #include <assert.h>
 
 #include <spanflow/export.h>
@@ -7,6 +7,7 @@
 
 #include "base/merge.h"
 
+/* Keeps the most frequent types: a new one takes the place of the rarest if it has at least as many frames. */
 void sf_ethertypes_add(struct sf_ethertypes *ethertypes, uint16_t type, uint64_t frames)
 {
 	unsigned rarest = 0;
@@ -54,7 +55,7 @@ bool sf_ledger_balanced(const struct sf_ledger *ledger)
 
 	for (unsigned i = 0; i < SF_IGNORED_COUNT; i++)
 		ignored += ledger->ignored[i];
-	/* what the table holds is a difference: below 0 some packet is in two records */
+	/* table_packets is computed as a difference: a negative one means that a packet is in two records */
 	return ledger->table_packets <= INT64_MAX && ledger->table_octets <= INT64_MAX &&
 	       ledger->frames == ledger->packets + ignored &&
 	       ledger->packets ==

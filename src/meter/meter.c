@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A metering process: the parser's facts of a batch, fitted to the flow key, into one flow table.
+ * A metering process: parses a batch of packets, fits their facts to the flow key and gives the facts to a
+ * flow table.
  *
- * A batch is parsed in parts. While a part is parsed, the table accounts the parts before it; facts
- * have no pointers into packets. The parser writes the facts, and they are completed here while
- * they are in the first-level cache.
+ * A batch is parsed in parts of SF_METER_PART packets. While one part is parsed, the table still accounts
+ * the parts before it: this is possible because facts have no pointers into packets. The facts are
+ * completed right after parsing, while they are in the first-level cache.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -21,19 +22,19 @@
 #include "parse/tunnel.h"
 #include "table/table.h"
 
-#define TIME_MAX (INT64_C(1) << 62) /* ns: the year 2116, as far as the table goes */
+#define TIME_MAX (INT64_C(1) << 62) /* ns: the year 2116; the table's limit */
 
 static_assert(SF_METER_PART == SF_TABLE_PART, "a part of the meter is a part of its table");
 
-/* Only with all of these in the key a flow is one TCP connection, and ends with it. */
+/* A flow is one TCP connection, and ends with it, only if the key has all of these parts. */
 #define KEY_CONNECTION (SF_KEY_ADDRESS | SF_KEY_PORT | SF_KEY_PROTOCOL)
 
 struct sf_meter {
 	struct sf_table *table;
 	uint32_t key;
 	bool per_packet;
-	bool demanding; /* another key, or packets to leave out: no fast path */
-	bool tails;     /* facts on request that are not in the head */
+	bool demanding; /* no fast path: another key, packets to leave out, or more UDP tunnels */
+	bool tails; /* some fact that is gathered on request is not in the head of struct sf_facts */
 	sf_parse_run *run;
 	struct sf_tunnels tunnels;
 	struct sf_parsed parsed;  /* without the counters of `dedup` */
@@ -41,12 +42,11 @@ struct sf_meter {
 	enum sf_dedup_mode dedup_mode;
 	struct sf_dedup dedup;
 	bool joins;         /* later fragments join the flow of their first one */
-	bool has_fragments; /* the part that is being parsed */
+	bool has_fragments; /* the part that is being parsed has fragments */
 	struct sf_fragments fragments;
-	/* a part with fragments, and how many facts of it are in the table's room again */
-	struct sf_facts *staged;
-	uint8_t *staged_annexes;
-	unsigned given;
+	struct sf_facts *staged; /* copy of a part that has fragments */
+	uint8_t *staged_annexes; /* of `staged` */
+	unsigned given;          /* facts in the table's room that `fragments` has given back */
 };
 
 static int open_dedup(struct sf_meter *meter, int64_t window_ns, struct sf_error *error)
@@ -62,7 +62,7 @@ static int open_dedup(struct sf_meter *meter, int64_t window_ns, struct sf_error
 	return 0;
 }
 
-/* The facts in the table's room go into the table, or become records. */
+/* Gives the first `count` facts in the table's room to the table; per packet: makes records of them. */
 static void account_room(struct sf_meter *meter, unsigned count)
 {
 	if (sf_unlikely(meter->per_packet))
@@ -71,6 +71,7 @@ static void account_room(struct sf_meter *meter, unsigned count)
 		sf_table_offer(meter->table, count);
 }
 
+/* Gives the facts to the table that give() has put into its room. */
 static void offer_given(struct sf_meter *meter)
 {
 	if (meter->given == 0)
@@ -79,7 +80,7 @@ static void offer_given(struct sf_meter *meter)
 	meter->given = 0;
 }
 
-/* A packet whose ports are known, or will not be. */
+/* Called by `fragments` for each packet that need not wait: its ports are known, or never will be. */
 static void give(void *context, const struct sf_facts *facts, const uint8_t *annex)
 {
 	struct sf_meter *meter = context;
@@ -140,7 +141,7 @@ static int new_meter(
 	meter->dedup_mode = options->dedup;
 	table.facts = sf_meter_facts(options);
 	sf_annex_layout_init(&layout, table.facts);
-	/* facts of the head need nothing of the parser that it does not do anyway */
+	/* the parser always stores the head, so facts of the head need no other path */
 	meter->tails = layout.packet_bytes != 0;
 	meter->demanding = meter->own || meter->key != SF_KEY_DEFAULT ||
 			   meter->dedup_mode != SF_DEDUP_OFF || meter->tunnels.udp;
@@ -253,9 +254,7 @@ static void count_ignored(
 		meter->parsed.non_ip.others++;
 }
 
-/*
- * True: the packet is IP but is not metered, as its user wants: own export traffic or a copy.
- */
+/* True: the packet is counted, and not metered: it is own export traffic or a copy. */
 static bool left_out(
 	struct sf_meter *meter, const struct sf_packet *packet, const struct sf_facts *facts)
 {
@@ -292,7 +291,7 @@ static __attribute__((noinline)) bool parse_other(struct sf_meter *meter,
 	return true;
 }
 
-/* True if the table can compute with the time without overflow. */
+/* True if no computation of the table with this time can overflow. */
 static bool is_within_reason(int64_t time_ns)
 {
 	return time_ns >= -TIME_MAX && time_ns <= TIME_MAX;
@@ -303,7 +302,10 @@ static int64_t within_reason(int64_t time_ns)
 	return time_ns > TIME_MAX ? TIME_MAX : time_ns < -TIME_MAX ? -TIME_MAX : time_ns;
 }
 
-/* Sets clock_ns. The packet may lie behind its source's clock; both may be any number. */
+/*
+ * Sets time and clock of the facts. The packet may be earlier than the clock of its source, or later (a
+ * jump that does not count yet). Both times may be any number.
+ */
 static void set_clock(struct sf_meter *meter, struct sf_facts *facts, int64_t clock)
 {
 	if (clock > facts->time_ns) {
@@ -318,14 +320,14 @@ static void set_clock(struct sf_meter *meter, struct sf_facts *facts, int64_t cl
 	facts->clock_ns = within_reason(clock);
 }
 
-/* True if a UDP packet may carry a frame of a mirror, by its ports. */
+/* True if a port of the UDP packet is one that remote mirrors use. */
 static sf_always_inline bool may_be_mirrored(const struct sf_facts *facts)
 {
 	return facts->protocol == PROTOCOL_UDP &&
 	       (sf_is_mirror_port((uint16_t)facts->ports) || sf_is_mirror_port(facts->ports >> 16));
 }
 
-/* Parses packets that are in order, when no option needs more than plain facts. */
+/* Parses packets that are in order of time, if no option needs more than the head of the facts. */
 static unsigned parse_plain(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
 	const struct sf_observation_point *point, struct sf_facts *facts)
 {
@@ -351,7 +353,7 @@ static unsigned parse_plain(struct sf_meter *meter, const struct sf_packet *pack
 	return (unsigned)(out - facts);
 }
 
-/* The same with annexes: the parser stores the tail, too, and what is wanted of it is packed. */
+/* The same with annexes: the parser stores the tail too, and the facts on request are packed. */
 static unsigned parse_plain_tails(struct sf_meter *meter, const struct sf_packet *packets,
 	unsigned count, const struct sf_observation_point *point, struct sf_facts_array array)
 {
@@ -371,6 +373,7 @@ static unsigned parse_plain_tails(struct sf_meter *meter, const struct sf_packet
 	return (unsigned)(out - array.facts);
 }
 
+/* Parses packets of any order of time, with all options. */
 static unsigned parse_any(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
 	const int64_t *clock, const struct sf_observation_point *point, struct sf_facts_array array)
 {
@@ -394,7 +397,7 @@ static unsigned parse_any(struct sf_meter *meter, const struct sf_packet *packet
 	return (unsigned)(out - array.facts);
 }
 
-/* True if parse_plain() does for the batch: no option and no time needs parse_any(). */
+/* True if parse_plain() or parse_plain_tails() can parse the batch: nothing needs parse_any(). */
 static bool is_plain(const struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
 	const int64_t *clock)
 {
@@ -423,7 +426,7 @@ struct sf_facts_array sf_meter_room(struct sf_meter *meter)
 	return sf_table_room(meter->table);
 }
 
-/* Of a part with fragments: those of them that wait for their first one are left out for now. */
+/* Gives a part with fragments to the table. Fragments that wait for their first one are kept back. */
 static __attribute__((noinline)) void offer_fragments(struct sf_meter *meter, unsigned count)
 {
 	const struct sf_annex_layout *layout = sf_table_layout(meter->table);
@@ -490,7 +493,7 @@ void sf_meter_drop(struct sf_meter *meter, enum sf_ignored reason, uint64_t coun
 	meter->parsed.ignored[reason] += count;
 }
 
-/* Meters fragments whose first one did not come in time without ports. */
+/* Meters fragments that have waited too long for their first one: their flow has no ports. */
 static void give_up_fragments(struct sf_meter *meter, int64_t now)
 {
 	if (sf_likely(!meter->fragments.packets))
@@ -548,7 +551,7 @@ void sf_parsed_enter(const struct sf_parsed *parsed, struct sf_ledger *ledger)
 	ledger->non_ip = parsed->non_ip;
 }
 
-/* Fragments that wait are metered and in the table, as far as the books go. */
+/* Fragments that wait count as metered, and as packets in the table. */
 static void enter_fragments(const struct sf_fragments *fragments, struct sf_ledger *ledger)
 {
 	ledger->packets += fragments->packets;

@@ -198,8 +198,8 @@ static uint32_t mirror_kinds(const struct walk *w)
 }
 
 /*
- * Begins the walk of the packet inside: what belongs to the outer one is forgotten, except its
- * frame's addresses and tags, which stay those of a packet without a frame of its own.
+ * Begins the walk of the inner packet. All facts of the outer packet are forgotten, except MAC addresses
+ * and tags of its frame: an inner packet without a frame of its own keeps these.
  */
 static void enter(struct walk *w, const struct tunnel *tunnel)
 {
@@ -207,7 +207,7 @@ static void enter(struct walk *w, const struct tunnel *tunnel)
 
 	w->mirrored = mirror_kinds(w) >> tunnel->kind & 1;
 	w->in_mirror |= w->mirrored;
-	/* the claims of a fragment say nothing about the packet inside */
+	/* the length of a fragment does not limit the packet inside, which goes on in later fragments */
 	w->strict = tunnel->hinted && !(w->flags & SF_FACT_FRAGMENT) && !w->mirrored;
 	w->inside = true;
 	w->outer_addresses = w->addresses;

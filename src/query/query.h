@@ -21,9 +21,11 @@
 struct sf_query {
 	const char *const *names; /* files and directories; no standard input, no pipes */
 	unsigned count;
-	const struct sf_where *where; /* NULL: no conditions. Lent, as all of it, until the join */
-	struct sf_groups *groups;     /* those of the other threads are added to it */
-	unsigned threads;             /* the caller's included */
+	const struct sf_where
+		*where; /* NULL: no conditions. Lent, as all members are, until sf_query_join() */
+	struct sf_groups
+		*groups;  /* of the caller; sf_query_join() adds the groups of the other threads */
+	unsigned threads; /* with the caller's */
 };
 
 /* What the other threads have read and taken. */
@@ -44,12 +46,12 @@ bool sf_query_is_shared(const struct sf_query *query);
 int sf_query_start(
 	struct sf_query_workers **workers, const struct sf_query *query, struct sf_error *error);
 
-/* Waits for the threads (`stop`: they end soon) and frees them; NULL is fine. */
+/* Waits for the threads (with `stop` they end early), adds up what they have, and frees. NULL is allowed. */
 void sf_query_join(struct sf_query_workers *workers, bool stop, struct sf_query_sum *sum);
 
 /*
  * The addresses of all hosts of a file of flows, or a directory of such files, a line each; malloc()ed.
- * `memory`: most octets for them. 0 or an error.
+ * `memory`: bytes that they may take. 0 or an error.
  */
 int sf_query_hosts(const char *file, uint64_t memory, char **text, struct sf_error *error);
 

@@ -76,7 +76,7 @@ static void take(void *context, const struct sf_collected *record)
 		sf_collector_stop(worker->collector);
 }
 
-/* The first one is enough: what is wrong with a file as a whole, the main thread tells. */
+/* Keeps the first problem. The main thread reads the same files, and tells what is wrong with a whole file. */
 static void problem(void *context, const char *text)
 {
 	struct worker *worker = context;
