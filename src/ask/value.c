@@ -37,12 +37,14 @@ static bool decimal(const char *text, unsigned most, unsigned *value)
 	return *value <= most;
 }
 
-/* "10", "10.1", "10.1.2": the networks that tcpdump takes them for. */
+/* "10", "10.1", "10.1.2": the networks that tcpdump takes them for; "10.1/12". */
 static bool short_net(char *word, struct sf_network *net)
 {
-	unsigned count = 0;
-	char *rest = word;
+	char *slash = strchr(word, '/'), *rest = word;
+	unsigned count = 0, bits = 0;
 
+	if (slash)
+		*slash++ = '\0';
 	memset(net, 0, sizeof(*net));
 	for (char *part; count < 4 && (part = strsep(&rest, ".")) != NULL; count++) {
 		unsigned value;
@@ -53,36 +55,19 @@ static bool short_net(char *word, struct sf_network *net)
 	}
 	net->length = 4;
 	net->bits = (uint8_t)(8 * count);
-	return !rest && count > 0;
+	if (rest || !count || (slash && !decimal(slash, 32, &bits)))
+		return false;
+	if (slash)
+		net->bits = (uint8_t)bits;
+	return true;
 }
 
 bool sf_ask_parse_net(const char *text, size_t length, struct sf_network *net)
 {
-	char word[WORD_MAX], *slash;
-	unsigned bits;
-	bool whole;
+	char word[WORD_MAX];
 
-	if (!copy(text, length, word))
-		return false;
-	slash = strchr(word, '/');
-	if (slash)
-		*slash++ = '\0';
-	if (slash && !decimal(slash, 128, &bits))
-		return false;
-	memset(net, 0, sizeof(*net));
-	whole = inet_pton(AF_INET, word, net->address) == 1;
-	net->length = whole ? 4 : 16;
-	if (!whole)
-		whole = inet_pton(AF_INET6, word, net->address) == 1;
-	net->bits = (uint8_t)(8 * net->length);
-	if (!whole && !short_net(word, net))
-		return false;
-	if (!slash)
-		return true;
-	if (bits > 8u * net->length)
-		return false;
-	net->bits = (uint8_t)bits;
-	return true;
+	return sf_network_parse(text, length, net) ||
+	       (copy(text, length, word) && short_net(word, net));
 }
 
 static const struct sf_unit counts[] = {

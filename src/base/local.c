@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <arpa/inet.h>
 #include <string.h>
 
 #include "base/local.h"
@@ -14,6 +15,35 @@ const struct sf_network sf_private_networks[SF_PRIVATE_NETWORKS] = {
 	{ { 0xfe, 0x80 }, 16, 10 },
 	{ { [15] = 1 }, 16, 128 },
 };
+
+/* The bits behind the slash; false: no number, or more than `most`. */
+static bool parse_bits(const char *text, unsigned most, uint8_t *bits)
+{
+	unsigned value = 0, digits = 0;
+
+	for (; *text >= '0' && *text <= '9' && digits < 4; text++, digits++)
+		value = 10 * value + (unsigned)(*text - '0');
+	*bits = (uint8_t)value;
+	return digits && !*text && value <= most;
+}
+
+bool sf_network_parse(const char *text, size_t length, struct sf_network *network)
+{
+	char word[INET6_ADDRSTRLEN + sizeof("/128")], *slash;
+
+	if (length >= sizeof(word) || memchr(text, 0, length))
+		return false;
+	memcpy(word, text, length);
+	word[length] = '\0';
+	slash = strchr(word, '/');
+	if (slash)
+		*slash++ = '\0';
+	memset(network, 0, sizeof(*network));
+	network->length = strchr(word, ':') ? 16 : 4;
+	network->bits = (uint8_t)(8 * network->length);
+	return inet_pton(network->length == 4 ? AF_INET : AF_INET6, word, network->address) == 1 &&
+	       (!slash || parse_bits(slash, network->bits, &network->bits));
+}
 
 bool sf_network_has(const struct sf_network *network, const uint8_t *address, size_t length)
 {

@@ -19,6 +19,9 @@ struct sf_network {
 	uint8_t bits;
 };
 
+/* Reads "192.0.2.0/24", "2001:db8::/32" or an address; `length`: of the text. False: it is none of these. */
+bool sf_network_parse(const char *text, size_t length, struct sf_network *network);
+
 /* True if the network has the address of `length` bytes. */
 bool sf_network_has(const struct sf_network *network, const uint8_t *address, size_t length);
 

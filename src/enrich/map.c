@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "enrich/map.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -10,6 +9,7 @@
 #include <string.h>
 
 #include "base/annex.h"
+#include "base/local.h"
 #include "base/scaled.h"
 #include "enrich/intake.h"
 
@@ -114,19 +114,14 @@ static bool read_mac(const char *text, uint8_t *mac)
 
 static bool read_prefix(struct sf_map_rule *rule, unsigned side, const char *text)
 {
-	char address[64];
-	const char *slash = strchr(text, '/');
-	size_t length = slash ? (size_t)(slash - text) : strlen(text);
-	bool ipv6 = strchr(text, ':') != NULL;
-	uint64_t bits = ipv6 ? 128 : 32;
+	struct sf_network network;
 
-	if (length >= sizeof(address) || (slash && !read_number(slash + 1, 0, bits, &bits)))
+	if (!sf_network_parse(text, strlen(text), &network))
 		return false;
-	memcpy(address, text, length);
-	address[length] = 0;
-	rule->prefix[side].length = (uint8_t)bits;
-	rule->prefix[side].ipv6 = ipv6;
-	return inet_pton(ipv6 ? AF_INET6 : AF_INET, address, rule->prefix[side].address) == 1;
+	rule->prefix[side].length = network.bits;
+	rule->prefix[side].ipv6 = network.length == 16;
+	memcpy(rule->prefix[side].address, network.address, sizeof(network.address));
+	return true;
 }
 
 static bool read_port(struct sf_map_rule *rule, const char *text)

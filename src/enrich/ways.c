@@ -5,7 +5,6 @@
  * the direction follows from the own network. But if only one of the two interfaces is known, the packets
  * were observed at that one, and the direction is that of this interface.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,55 +16,40 @@
 
 /* ---------------------------------------------------------------- own network */
 
-/* One prefix of a list; changes `text`. */
-static int read_prefix(char *text, bool *ipv6, struct sf_lpm_prefix *prefix, struct sf_error *error)
+#define LOCAL_MAX 256
+
+/* Adds a prefix of the list to those of its family. */
+static int add_local(const char *text, struct sf_lpm_prefix prefixes[2][LOCAL_MAX],
+	size_t counts[2], struct sf_error *error)
 {
-	char *slash = strchr(text, '/'), *end = NULL;
-	uint8_t address[16] = { 0 };
-	unsigned long length;
+	struct sf_network network;
+	bool ipv6;
 
-	*ipv6 = strchr(text, ':') != NULL;
-	length = *ipv6 ? 128 : 32;
-	if (slash) {
-		unsigned long most = length;
-
-		*slash = 0;
-		length = strtoul(slash + 1, &end, 10);
-		if (slash[1] < '0' || slash[1] > '9' || *end || length > most)
-			return sf_error_set(error, SF_EUSAGE,
-				"the prefix length is '%s' (allowed: 0 to %lu)", slash + 1, most);
-	}
-	if (inet_pton(*ipv6 ? AF_INET6 : AF_INET, text, address) != 1)
+	if (!sf_network_parse(text, strlen(text), &network))
 		return sf_error_set(error, SF_EUSAGE,
 			"'%s' is no prefix (allowed: prefixes with commas between them, such as "
 			"192.0.2.0/24,2001:db8::/32)",
 			text);
-	*prefix = (struct sf_lpm_prefix){
-		.address = { sf_load_be64(address), sf_load_be64(address + 8) },
+	ipv6 = network.length == 16;
+	if (counts[ipv6] == LOCAL_MAX)
+		return sf_error_set(error, SF_EUSAGE, "more than %d prefixes", LOCAL_MAX);
+	prefixes[ipv6][counts[ipv6]++] = (struct sf_lpm_prefix){
+		.address = { sf_load_be64(network.address), sf_load_be64(network.address + 8) },
 		.value = 1,
-		.length = (uint8_t)length,
+		.length = network.bits,
 	};
 	return 0;
 }
 
-#define LOCAL_MAX 256
-
 int sf_ways_local(struct sf_enrich_ways *ways, const char *text, struct sf_error *error)
 {
-	struct sf_lpm_prefix prefixes[2][LOCAL_MAX], prefix;
+	struct sf_lpm_prefix prefixes[2][LOCAL_MAX];
 	size_t counts[2] = { 0, 0 };
 	char *copy = strdup(text), *rest = copy, *word;
 	int code = copy ? 0 : -ENOMEM;
 
-	while (code == 0 && (word = strsep(&rest, ","))) {
-		bool ipv6;
-
-		code = read_prefix(word, &ipv6, &prefix, error);
-		if (code == 0 && counts[ipv6] == LOCAL_MAX)
-			code = sf_error_set(error, SF_EUSAGE, "more than %d prefixes", LOCAL_MAX);
-		if (code == 0)
-			prefixes[ipv6][counts[ipv6]++] = prefix;
-	}
+	while (code == 0 && (word = strsep(&rest, ",")))
+		code = add_local(word, prefixes, counts, error);
 	free(copy);
 	if (code == 0)
 		code = sf_lpm_new(&ways->local, prefixes[0], counts[0], prefixes[1], counts[1]);

@@ -2,7 +2,6 @@
 /* From flow records to rows. */
 #include "report/page.h"
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,35 +25,6 @@ const char *sf_page_missing(void)
 
 /* ---------------------------------------------------------------- networks of one's own */
 
-static bool parse_network(const char *text, struct sf_network *network)
-{
-	const char *slash = strchr(text, '/');
-	size_t length = slash ? (size_t)(slash - text) : strlen(text);
-	char address[64], *end = NULL;
-	unsigned long bits;
-
-	if (length >= sizeof(address))
-		return false;
-	memcpy(address, text, length);
-	address[length] = '\0';
-	*network = (struct sf_network){ .length = 4 };
-	if (inet_pton(AF_INET, address, network->address) != 1) {
-		network->length = 16;
-		if (inet_pton(AF_INET6, address, network->address) != 1)
-			return false;
-	}
-	network->bits = (uint8_t)(8 * network->length);
-	if (!slash)
-		return true;
-	if (slash[1] < '0' || slash[1] > '9')
-		return false;
-	bits = strtoul(slash + 1, &end, 10);
-	if (*end || bits > network->bits)
-		return false;
-	network->bits = (uint8_t)bits;
-	return true;
-}
-
 static bool is_local(const struct sf_page *page, const struct sf_page_host *host)
 {
 	const size_t length = host->version == 4 ? 4 : host->version == 6 ? 16 : 0;
@@ -75,9 +45,11 @@ static int take_network(struct sf_page *page, const char *text, struct sf_error 
 	if (!local)
 		return sf_error_set(error, -ENOMEM, "no memory for networks");
 	page->local = local;
-	if (!parse_network(text, &local[page->local_count]))
+	if (!sf_network_parse(text, strlen(text), &local[page->local_count]))
 		return sf_error_set(error, SF_EUSAGE,
-			"--local-net: '%s' is not a network: 192.0.2.0/24 or 2001:db8::/32", text);
+			"--local-net: '%s' is no prefix (allowed: prefixes with commas between "
+			"them, such as 192.0.2.0/24,2001:db8::/32)",
+			text);
 	page->local_count++;
 	return 0;
 }

@@ -115,7 +115,7 @@ class Report(Case):
                                  (["report", "-", "-o", "x", "--refresh", "5"], "standard input"),
                                  (["report", "x", "--refresh", "5"], "needs a file"),
                                  (["report", "/dev/null", "-o", "x", "--local-net", "10.0.0.0/8,10.0.0.0/33"],
-                                  "'10.0.0.0/33' is not a network"),
+                                  "'10.0.0.0/33' is no prefix"),
                                  (["report", "/dev/null", "-o", "x", "--where", "prt 80"], "did you mean")):
             done = self.run_plain(*arguments, cwd=self.directory)
             self.assertEqual(done.status, 2, done.stderr)

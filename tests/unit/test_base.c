@@ -339,10 +339,40 @@ START_TEST(private_networks_are_those_of_flow_direction_and_some_more)
 }
 END_TEST
 
+START_TEST(networks_are_read_whole_or_not_at_all)
+{
+	static const char *const wrong[] = { "", "x", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/8x",
+		"10.0.0.0/-1", "10.0.0/8", "::/129", "::/00128", "1.2.3.4/8/8",
+		"0000:0000:0000:0000:0000:ffff:255.255.255.255:0000:0000/128" };
+	static const struct {
+		const char *text;
+		uint8_t first, length, bits;
+	} right[] = { { "10.0.0.0/8", 10, 4, 8 }, { "192.0.2.1", 192, 4, 32 },
+		{ "0.0.0.0/0", 0, 4, 0 }, { "2001:db8::/32", 0x20, 16, 32 }, { "::1", 0, 16, 128 },
+		{ "0000:0000:0000:0000:0000:ffff:255.255.255.255/128", 0, 16, 128 } };
+	struct sf_network network;
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		ck_assert_msg(
+			!sf_network_parse(wrong[i], strlen(wrong[i]), &network), "%s", wrong[i]);
+	for (size_t i = 0; i < sizeof(right) / sizeof(right[0]); i++) {
+		const char *text = right[i].text;
+
+		ck_assert_msg(sf_network_parse(text, strlen(text), &network), "%s", text);
+		ck_assert_uint_eq(network.address[0], right[i].first);
+		ck_assert_uint_eq(network.length, right[i].length);
+		ck_assert_uint_eq(network.bits, right[i].bits);
+	}
+	/* the text need not end behind the network */
+	ck_assert(sf_network_parse("10.0.0.0/89", 10, &network) && network.bits == 8);
+}
+END_TEST
+
 CHECK_MAIN("base", clock_follows_packets_and_never_steps_back,
 	clock_believes_a_jump_that_many_packets_agree_with, clock_believes_a_jump_that_goes_on,
 	clock_follows_sparse_packets, clock_is_never_moved_by_a_single_wild_time,
 	clock_takes_a_pending_jump_at_the_end, clock_stands_extreme_times,
 	clock_follows_a_batch_as_it_follows_packets_one_by_one, wakeup_heeds_levels,
 	wakeup_is_never_missed, ring_keeps_order_over_the_wrap_and_refuses_when_full,
-	private_networks_are_those_of_flow_direction_and_some_more)
+	private_networks_are_those_of_flow_direction_and_some_more,
+	networks_are_read_whole_or_not_at_all)
