@@ -283,7 +283,7 @@ unsigned sf_exporter_put(void *exporter, const struct sf_flow *flows, unsigned c
 void sf_exporter_put_collected(struct sf_exporter *exporter, const struct sf_collected *record);
 
 /*
- * Time passes: sends what has waited for the flush interval (1 s), repeats templates and options
+ * Time passes: sends messages and writes rows that have waited for 0.2 s, repeats templates and options
  * data that are due. `wall`: ns since 1970 now; `clock`: the packet clock. Call at least once a
  * second on live input and once per batch of records otherwise.
  */

@@ -9,7 +9,7 @@
  * data, delivery.c sends messages.
  *
  * Counters: a record counts as offered when it is put, and as sent or lost (by name) when the fate
- * of its message is known. Between the two it is in a message, on a network for a second at most.
+ * of its message is known. Between the two it is in a message, on a network for half a second at most.
  */
 #include "export/session.h"
 
