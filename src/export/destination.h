@@ -12,6 +12,7 @@
 #include <spanflow/collect.h>
 #include <spanflow/export.h>
 
+#include "export/outcome.h"
 #include "export/queue.h"
 #include "export/template.h"
 #include "export/transport.h"
@@ -146,22 +147,6 @@ struct sf_destination_count *sf_destination_fate(
 /* Sets a message for the user (stats.news). */
 void sf_destination_news(struct sf_destination *destination, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-
-static inline void sf_count_add(
-	struct sf_destination_count *sum, const struct sf_destination_count *count)
-{
-	sum->records += count->records;
-	sum->packets += count->packets;
-	sum->octets += count->octets;
-}
-
-static inline void sf_count_subtract(
-	struct sf_destination_count *sum, const struct sf_destination_count *count)
-{
-	sum->records -= count->records;
-	sum->packets -= count->packets;
-	sum->octets -= count->octets;
-}
 
 /* Options of a collector or an IPFIX file. */
 struct sf_session_options {

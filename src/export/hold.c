@@ -21,13 +21,6 @@ int sf_hold_open_spool(struct sf_hold *hold, struct sf_disk *disk,
 	return 0;
 }
 
-static void add(struct sf_destination_count *sum, const struct sf_destination_count *count)
-{
-	sum->records += count->records;
-	sum->packets += count->packets;
-	sum->octets += count->octets;
-}
-
 static void forget_templates(struct sf_hold *hold)
 {
 	for (unsigned i = 0; i < hold->template_count; i++)
@@ -206,7 +199,7 @@ static void move_to_spool(struct sf_hold *hold, unsigned before)
 					   &message.flows) == 0)
 			continue;
 		if (!sf_window_return(window, &message))
-			add(&hold->lost, &message.flows);
+			sf_count_add(&hold->lost, &message.flows);
 	}
 	sf_window_cut(window, false);
 	if (begun)

@@ -69,21 +69,12 @@ void sf_outlet_fini(struct sf_outlet *outlet)
 
 /* ---------------------------------------------------------------- pieces */
 
-static void enter(struct sf_outcome *outcome, const struct sf_outlet_piece *piece)
-{
-	outcome->pieces++;
-	outcome->octets += piece->length;
-	outcome->flows.records += piece->flows.records;
-	outcome->flows.packets += piece->flows.packets;
-	outcome->flows.octets += piece->flows.octets;
-}
-
 /* The first piece was written or lost: removes it and enters it in `outcome`. */
 static void end_piece(struct sf_outlet *outlet, struct sf_outcome *outcome)
 {
 	const struct sf_outlet_piece *piece = &outlet->pieces[outlet->first_piece++];
 
-	enter(outcome, piece);
+	sf_outcome_enter(outcome, piece->length, &piece->flows);
 	outlet->start += piece->length;
 	outlet->written = 0;
 	if (sf_outlet_empty(outlet))
@@ -156,9 +147,7 @@ void sf_outlet_add(struct sf_outlet *outlet, size_t length,
 		return;
 	}
 	last->length += (uint32_t)length;
-	last->flows.records += flows->records;
-	last->flows.packets += flows->packets;
-	last->flows.octets += flows->octets;
+	sf_count_add(&last->flows, flows);
 }
 
 void sf_outlet_drop(struct sf_outlet *outlet)
@@ -308,14 +297,13 @@ static size_t write_through(struct sf_outlet *outlet, const uint8_t *bytes, size
 bool sf_outlet_send(struct sf_outlet *outlet, const uint8_t *bytes, size_t length,
 	const struct sf_destination_count *flows)
 {
-	const struct sf_outlet_piece piece = { (uint32_t)length, *flows };
 	size_t done = write_through(outlet, bytes, length);
 	uint8_t *room;
 
 	if (done == length) {
 		outlet->error = 0;
 		outlet->length += (off_t)length;
-		enter(&outlet->sent, &piece);
+		sf_outcome_enter(&outlet->sent, (uint32_t)length, flows);
 		return true;
 	}
 	room = sf_outlet_room(outlet, length);

@@ -19,13 +19,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-#include <spanflow/export.h>
-
-/* Sums of the pieces that were written, or lost, since the sums were read last. */
-struct sf_outcome {
-	uint64_t pieces, octets;
-	struct sf_destination_count flows;
-};
+#include "export/outcome.h"
 
 struct sf_outlet_piece {
 	uint32_t length;

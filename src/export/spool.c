@@ -38,20 +38,6 @@ static bool is_before(struct sf_spool_place a, struct sf_spool_place b)
 	return a.segment < b.segment || (a.segment == b.segment && a.offset < b.offset);
 }
 
-static void add(struct sf_destination_count *sum, const struct sf_destination_count *count)
-{
-	sum->records += count->records;
-	sum->packets += count->packets;
-	sum->octets += count->octets;
-}
-
-static void subtract(struct sf_destination_count *sum, const struct sf_destination_count *count)
-{
-	sum->records -= count->records;
-	sum->packets -= count->packets;
-	sum->octets -= count->octets;
-}
-
 static int write_all(
 	struct sf_spool *spool, int handle, const uint8_t *bytes, size_t length, uint64_t offset)
 {
@@ -278,9 +264,9 @@ static int scan(struct sf_spool *spool, uint64_t number, uint8_t *room)
 
 		segment->size = entry.end.offset;
 		spool->octets += entry.length + ENTRY_HEADER;
-		add(&segment->flows, &entry.flows);
+		sf_count_add(&segment->flows, &entry.flows);
 		if (!done)
-			add(&spool->unread, &entry.flows);
+			sf_count_add(&spool->unread, &entry.flows);
 	}
 	for (uint64_t at = segment->size; read_all(spool, handle, rest, 1, at); at++)
 		spool->torn_octets++;
@@ -395,8 +381,8 @@ static bool drop_oldest(struct sf_spool *spool)
 		spool->read = (struct sf_spool_place){ segment[1].number, SEGMENT_HEADER };
 	}
 	spool->disk->ops->remove(spool->disk, segment->number);
-	add(&spool->dropped, &segment->flows);
-	subtract(&spool->unread, &segment->flows);
+	sf_count_add(&spool->dropped, &segment->flows);
+	sf_count_subtract(&spool->unread, &segment->flows);
 	spool->octets -= segment->size;
 	spool->count--;
 	memmove(segment, segment + 1, (spool->count - i) * sizeof(*segment));
@@ -438,8 +424,8 @@ int sf_spool_put(struct sf_spool *spool, enum sf_spool_kind kind, const uint8_t 
 	}
 	segment->size += ENTRY_HEADER + length;
 	spool->octets += ENTRY_HEADER + length;
-	add(&segment->flows, flows);
-	add(&spool->unread, flows);
+	sf_count_add(&segment->flows, flows);
+	sf_count_add(&spool->unread, flows);
 	return 0;
 }
 
@@ -544,7 +530,7 @@ int sf_spool_next(struct sf_spool *spool, struct sf_spool_entry *entry, uint8_t 
 		if (spool->reader >= 0 && read_entry(spool, spool->reader, segment,
 						  spool->read.offset, entry, room)) {
 			spool->read = entry->end;
-			subtract(&spool->unread, &entry->flows);
+			sf_count_subtract(&spool->unread, &entry->flows);
 			entry->repeated = !is_before(spool->doubtful, entry->end);
 			return 1;
 		}
@@ -558,7 +544,7 @@ void sf_spool_rewind(struct sf_spool *spool, struct sf_spool_place start,
 {
 	if (begun && is_before(spool->doubtful, spool->read))
 		spool->doubtful = spool->read;
-	add(&spool->unread, flows);
+	sf_count_add(&spool->unread, flows);
 	spool->read = start;
 }
 

@@ -27,7 +27,8 @@
 #include <sys/types.h>
 
 #include <spanflow/error.h>
-#include <spanflow/export.h>
+
+#include "export/outcome.h"
 
 /* Files of a directory, known by numbers. Negative results are errors. Tests have a disk of their own. */
 struct sf_disk;

@@ -138,24 +138,6 @@ static struct sf_window_message remove_first(struct sf_window *window)
 	return message;
 }
 
-static void enter(struct sf_outcome *sum, const struct sf_window_message *message)
-{
-	sum->pieces++;
-	sum->octets += message->length;
-	sum->flows.records += message->flows.records;
-	sum->flows.packets += message->flows.packets;
-	sum->flows.octets += message->flows.octets;
-}
-
-static void take_off(struct sf_outcome *sum, const struct sf_window_message *message)
-{
-	sum->pieces--;
-	sum->octets -= message->length;
-	sum->flows.records -= message->flows.records;
-	sum->flows.packets -= message->flows.packets;
-	sum->flows.octets -= message->flows.octets;
-}
-
 void sf_window_acknowledge(struct sf_window *window, uint64_t wire, int64_t mono)
 {
 	while (window->acknowledged < window->next) {
@@ -166,7 +148,7 @@ void sf_window_acknowledge(struct sf_window *window, uint64_t wire, int64_t mono
 		message->acknowledged_ns = mono;
 		window->acknowledged++;
 		window->acknowledged_octets += message->length;
-		enter(&window->sent, message);
+		sf_outcome_enter(&window->sent, message->length, &message->flows);
 	}
 }
 
@@ -210,9 +192,7 @@ static void enter_rewind(
 		rewind->before = kept;
 	}
 	rewind->begun |= message->begun;
-	rewind->flows.records += message->flows.records;
-	rewind->flows.packets += message->flows.packets;
-	rewind->flows.octets += message->flows.octets;
+	sf_count_add(&rewind->flows, &message->flows);
 }
 
 void sf_window_cut(struct sf_window *window, bool read)
@@ -234,7 +214,7 @@ void sf_window_cut_into(struct sf_window *window, bool read, struct sf_window_re
 		if (acknowledged && read && message.place.end.segment)
 			window->released = message.place.end;
 		if (acknowledged && !read && message.flows.records)
-			take_off(&window->sent, &message);
+			sf_outcome_remove(&window->sent, message.length, &message.flows);
 		if (message.place.end.segment && !(acknowledged && read))
 			enter_rewind(rewind, &message, kept);
 		if (message.flows.records == 0 || (acknowledged && read) ||
@@ -278,7 +258,7 @@ struct sf_outcome sf_window_drop(struct sf_window *window)
 	while (window->count) {
 		struct sf_window_message message = remove_first(window);
 
-		enter(&sum, &message);
+		sf_outcome_enter(&sum, message.length, &message.flows);
 	}
 	window->next = window->kept = 0;
 	window->in_place = 0;

@@ -20,7 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "export/outlet.h"
+#include "export/outcome.h"
 #include "export/spool.h"
 
 struct sf_window_message {
