@@ -19,6 +19,7 @@
 
 #define SF_ANSWER_ROW_MAX 131072
 
+/* Lines with their line ends. `i`: the group that is shown as number i, from 0 on. */
 char *sf_answer_csv_header(const struct sf_groups *groups, char *p);
 char *sf_answer_csv(const struct sf_groups *groups, size_t i, char *p);
 char *sf_answer_json(const struct sf_groups *groups, size_t i, char *p);
@@ -27,12 +28,13 @@ char *sf_answer_json(const struct sf_groups *groups, size_t i, char *p);
 struct sf_answer_table {
 	const struct sf_groups *groups;
 	unsigned width;
-	unsigned columns;    /* that are shown; those to the right of them do not fit */
+	unsigned columns;    /* number of columns that fit, from the left */
 	unsigned widths[32]; /* of the columns */
 	unsigned bar;        /* columns for bars; 0: none */
 	double largest;      /* of the measure: the longest bar */
 };
 
+/* Measures the columns; `groups` is lent. Then the header, the rows in order, and the footer are written. */
 void sf_answer_table_init(
 	struct sf_answer_table *table, const struct sf_groups *groups, unsigned width);
 char *sf_answer_table_header(const struct sf_answer_table *table, char *p);

@@ -12,6 +12,7 @@ enum sf_form { SF_FORM_TABLE, SF_FORM_CSV, SF_FORM_JSON };
 char *sf_cell_put(
 	const struct sf_groups *groups, unsigned column, enum sf_form form, size_t shown, char *p);
 
+/* The heading of a column of the table. */
 const char *sf_column_title(const struct sf_groups *groups, unsigned column);
 
 #endif

@@ -146,19 +146,23 @@ static inline uint64_t *sf_group_entry(const struct sf_groups *groups, size_t i)
 	return groups->entries + i * groups->entry_words;
 }
 
-/* Memory that may still be taken; adds to what is used. False: not that much. */
+/* Counts memory that is about to be allocated. False: it would be more than the options allow. */
 bool sf_groups_take(struct sf_groups *groups, uint64_t octets);
 
 /* ---- key.c */
 
+/* Reads one word of --by into `key`. 0 or SF_EUSAGE. */
 int sf_key_parse(struct sf_groups *groups, struct sf_key *key, const char *word, size_t length,
 	struct sf_error *error);
 
-/* Fills a slot; the kind of what is in it, 0 for nothing. Negative: no memory. */
+/*
+ * Fills the slot of a key with its value in the row. Returns the kind of slot; 0: the row has no value; -1: no
+ * memory.
+ */
 int sf_key_read(struct sf_groups *groups, const struct sf_key *key, const struct sf_ask_row *row,
 	uint64_t *slot);
 
-/* Which side is the server, or inside: 0 the sender, 1 the receiver; -1: nobody knows. */
+/* Which side is the server, or inside: 0 the sender, 1 the receiver; -1: not known. */
 int sf_key_server_side(const struct sf_groups *groups, const struct sf_ask_row *row);
 int sf_key_inside_side(const struct sf_ask_row *row);
 
@@ -171,15 +175,20 @@ uint64_t sf_words_hash(uint64_t seed, const uint64_t *words, unsigned count);
 
 /* ---- sum.c */
 
+/* Reads one word of --sum into `sum`. 0 or SF_EUSAGE. */
 int sf_sum_parse(struct sf_groups *groups, struct sf_sum *sum, const char *word, size_t length,
 	struct sf_error *error);
+
+/* The state of a sum in a new group, before the first row. */
 void sf_sum_begin(const struct sf_sum *sum, uint64_t *state);
 
-/* False: no memory. */
+/* Adds a row to a sum, or the state of the same sum in another object. False: no memory. */
 bool sf_sum_add(struct sf_groups *groups, const struct sf_sum *sum, uint64_t *state,
 	const struct sf_ask_row *row);
 bool sf_sum_merge(
 	struct sf_groups *groups, const struct sf_sum *sum, uint64_t *state, const uint64_t *other);
+
+/* Frees what the state points to (distinct). */
 void sf_sum_free(const struct sf_sum *sum, uint64_t *state);
 
 /* The value for sorting and printing; false: there is none. */
@@ -187,6 +196,8 @@ bool sf_sum_value(const struct sf_sum *sum, const uint64_t *state, double *value
 
 /* The value as a whole number, where it is one: counts, bytes, times, durations in ns. */
 bool sf_sum_number(const struct sf_sum *sum, const uint64_t *state, uint64_t *number);
+
+/* True if the value is an estimate (distinct() of many values). */
 bool sf_sum_estimated(const struct sf_sum *sum, const uint64_t *state);
 
 /* ---- order.c */
@@ -198,10 +209,12 @@ int sf_groups_orders(struct sf_groups *groups, struct sf_error *error);
 
 struct sf_distinct;
 
-/* *set is NULL at first. False: no memory. */
+/* Add the hash of a value, or another set, to *set, which is NULL at first. False: no memory. */
 bool sf_distinct_add(struct sf_groups *groups, struct sf_distinct **set, uint64_t hash);
 bool sf_distinct_merge(
 	struct sf_groups *groups, struct sf_distinct **set, const struct sf_distinct *other);
+
+/* The number of different values; NULL: 0. */
 uint64_t sf_distinct_count(const struct sf_distinct *set);
 bool sf_distinct_estimated(const struct sf_distinct *set);
 

@@ -89,6 +89,7 @@ int sf_groups_merge(
 /* Chooses and orders what is shown. To be called once, at the end. 0 or -ENOMEM. */
 int sf_groups_sort(struct sf_groups *groups, struct sf_error *error);
 
+/* After the sort: the number of groups that are shown; the number of all groups. */
 size_t sf_groups_shown(const struct sf_groups *groups);
 size_t sf_groups_count(const struct sf_groups *groups);
 
@@ -99,6 +100,7 @@ struct sf_groups_totals {
 	bool estimated;    /* some distinct() is an estimate */
 };
 
+/* Sums over all groups, shown or not. */
 void sf_groups_totals(const struct sf_groups *groups, struct sf_groups_totals *totals);
 
 #endif

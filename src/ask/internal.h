@@ -12,6 +12,7 @@
 
 struct sf_ask_set;
 
+/* An empty set; NULL: no memory. */
 struct sf_ask_set *sf_ask_set_new(void);
 void sf_ask_set_free(struct sf_ask_set *set);
 
@@ -22,6 +23,8 @@ bool sf_ask_set_network(
 
 /* To be called once, when all ranges are in it. */
 void sf_ask_set_sort(struct sf_ask_set *set);
+
+/* After the sort. */
 bool sf_ask_set_has_number(const struct sf_ask_set *set, uint64_t number);
 bool sf_ask_set_has_address(const struct sf_ask_set *set, const uint8_t *address, size_t length);
 
@@ -105,7 +108,10 @@ struct sf_token {
 	size_t start, end; /* in the expression, with quotes */
 };
 
+/* Reads the token of the expression `text` that begins at `position` or behind spaces there. */
 void sf_token_read(struct sf_token *token, const char *text, size_t position);
+
+/* True if the token is this word or operator. */
 bool sf_token_is(const struct sf_token *token, const char *word);
 
 /* ---- value.c: words as values; false: not of that form */

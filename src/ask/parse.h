@@ -40,8 +40,11 @@ unsigned sf_parse_fail(struct sf_parser *parser, const struct sf_token *token, c
 	...) __attribute__((format(printf, 3, 4)));
 unsigned sf_parse_no_memory(struct sf_parser *parser);
 
+/* Moves on to the next token; looks at it without moving on. */
 void sf_parse_next(struct sf_parser *parser);
 void sf_parse_peek(const struct sf_parser *parser, struct sf_token *token);
+
+/* Makes a node of the tree: its number, or 0: no memory. */
 unsigned sf_parse_node(
 	struct sf_parser *parser, enum sf_node_kind kind, unsigned left, unsigned right);
 

@@ -305,6 +305,7 @@ struct sf_fact_row {
 	uint8_t form;  /* enum sf_fact_form */
 };
 
+/* The row of a fact; static storage. */
 const struct sf_fact_row *sf_fact_row(enum sf_fact fact);
 
 #endif

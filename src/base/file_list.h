@@ -44,6 +44,7 @@ int sf_list_make(
 	struct sf_list *list, const char *const *names, unsigned count, struct sf_error *error);
 void sf_list_fini(struct sf_list *list);
 
+/* Counts a file that is left out; the first one of each reason is remembered by its path. */
 void sf_list_leave_out(struct sf_list *list, enum sf_left_out why, const char *path);
 
 /* "left out: 2 files that are not captures (a.txt, …); 1 empty file (b.pcap)"; "": nothing. */

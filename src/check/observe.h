@@ -32,6 +32,7 @@ struct sf_observation {
  */
 int sf_observe(struct sf_observation *observation, int64_t duration_ns);
 
+/* Ends sf_observe() after the present turn of the loop. */
 void sf_observation_stop(struct sf_observation *observation);
 
 #endif

@@ -18,6 +18,7 @@ struct sf_report {
 	const char *ended; /* why the run ended: "eof", "count", "SIGTERM" …; NULL: it goes on */
 };
 
+/* Print the statistics: a line of JSON; lines for people. */
 void sf_report_json(const struct sf_report *report, FILE *stream);
 void sf_report_text(const struct sf_report *report, FILE *stream);
 

@@ -104,7 +104,7 @@ void sf_engine_order_exporter(struct sf_engine *engine);
 
 int sf_engine_open(struct sf_engine *engine, struct sf_error *error);
 void sf_engine_close(struct sf_engine *engine);
-/* The part of it that makes a worker for each queue of the inputs, which are open. */
+/* Makes a worker for each queue of the inputs, which are open by then. Called by sf_engine_open(). */
 int sf_engine_make_workers(struct sf_engine *engine, struct sf_error *error);
 /* The sessions of collectors, as far as they have an address by now. */
 void sf_engine_learn_own(struct sf_engine *engine);
@@ -138,10 +138,12 @@ void sf_engine_counters_add(
 	struct sf_engine_counters *sum, const struct sf_engine_counters *counters);
 /* True: all workers have answered the current request, or are done. */
 bool sf_engine_answered(const struct sf_engine *engine);
+/* Requests the counters of all workers. They answer after their next batch, or sleep. */
 void sf_engine_request(struct sf_engine *engine);
 
 /* ---- look.c: what is done now and then */
 
+/* Tells the exporter the time, reads and requests counters, gives notices: what is due at `mono`. */
 void sf_engine_look(struct sf_engine *engine, int64_t mono);
 /* Tells the exporter the time. `clock`: how far the packets are; INT64_MIN: not known. */
 void sf_engine_tick(struct sf_engine *engine, int64_t clock);
@@ -152,6 +154,7 @@ bool sf_engine_in_vain(const struct sf_engine *engine);
 
 /* ---- notice.c */
 
+/* Gives a notice to the caller (sf_engine_events.notice), printf-like. */
 void sf_engine_notice(struct sf_engine *engine, enum sf_notice notice, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Of each source of interfaces what has changed: metered, blocked, resumed. */

@@ -66,6 +66,7 @@ unsigned sf_order_force(struct sf_order *order, struct sf_facts_array facts, uns
 /* All packets before this time were taken: a table may be aged to it. INT64_MIN: not known. */
 int64_t sf_order_horizon(const struct sf_order *order);
 
+/* Packets that wait, and those that were accounted before their order was certain, or late. */
 struct sf_order_counts sf_order_counts(const struct sf_order *order);
 
 #endif

@@ -65,6 +65,7 @@ int sf_enrich_new(
 /* Stops what is being read, and frees. NULL is allowed. */
 void sf_enrich_free(struct sf_enrich *enrich);
 
+/* What sf_exporter_options.enricher takes; valid until sf_enrich_free(). */
 const struct sf_enricher *sf_enrich_enricher(const struct sf_enrich *enrich);
 
 /* The path of source `index`, "" for fib; NULL past the end. */

@@ -21,6 +21,7 @@ struct sf_fib {
 	uint32_t sequence;
 };
 
+/* Opens both sockets. 0, or an error with its text. */
 int sf_fib_open(struct sf_fib *fib, struct sf_error *error);
 void sf_fib_close(struct sf_fib *fib);
 

@@ -122,6 +122,7 @@ struct sf_fields {
 /* Rows of fields.def in order; NULL past the end. */
 const struct sf_field_row *sf_field_row(unsigned index);
 
+/* The list of a profile; static storage. */
 const struct sf_fields *sf_fields_profile(enum sf_profile profile);
 
 /* The profile of that name, or -1. */

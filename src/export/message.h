@@ -59,6 +59,7 @@ struct sf_message {
 	unsigned data_records, template_records;
 };
 
+/* Begins a message of at most `size` bytes at `start`, behind the room for its header. */
 void sf_message_begin(
 	struct sf_message *message, const struct sf_dialect *dialect, uint8_t *start, size_t size);
 
@@ -83,7 +84,8 @@ void sf_message_template(struct sf_message *message, uint16_t id, const struct s
 uint32_t sf_message_seal(const struct sf_message *message, struct sf_stamp *stamp);
 
 /*
- * NetFlow v5: one record of 48 octets for direction d with these counters, which fit 32 bits.
+ * NetFlow v5: writes a record of 48 bytes to p, for direction d of the flow with these counters. Returns its
+ * end.
  */
 #define SF_V5_RECORD_LENGTH 48
 #define SF_V5_RECORDS_MAX   30

@@ -144,6 +144,7 @@ void sf_session_settle(struct sf_session *session);
 
 /* ---- reach.c: destinations that wait for nobody (struct sf_destination_ops) */
 
+/* `ready` and `flush` of struct sf_destination_ops. */
 int64_t sf_session_ready(struct sf_destination *destination, int64_t mono);
 bool sf_session_flush(struct sf_destination *destination);
 
@@ -198,6 +199,7 @@ void sf_session_start(struct sf_session *session, struct sf_stream *stream);
 /* Sends options data with their present values; `final`: with the totals of the whole run. */
 void sf_session_options_data(struct sf_session *session, struct sf_stream *stream, bool final);
 
+/* A message of templates or options data that is being filled. */
 struct sf_control {
 	struct sf_session *session;
 	struct sf_stream *stream;
@@ -206,6 +208,7 @@ struct sf_control {
 	size_t shortest_record;
 };
 
+/* Begins a message; sf_control_room() sends it when it is full, and begins another one. */
 void sf_control_begin(
 	struct sf_control *control, struct sf_session *session, struct sf_stream *stream);
 
@@ -224,6 +227,7 @@ void sf_control_end(struct sf_control *control);
 
 /* ---- options.c */
 
+/* Add the options templates; the options data, `final` with the totals of the whole run. */
 void sf_options_templates(struct sf_control *control);
 void sf_options_data(struct sf_control *control, bool final);
 

@@ -292,8 +292,11 @@ int sf_spool_open(struct sf_spool *spool, struct sf_disk *disk,
 	while (code == 0 && (number = disk->ops->next(disk, number)) != 0)
 		code = scan(spool, number, room);
 	free(room);
-	if (code < 0)
+	if (code < 0) {
+		free(spool->segments);
+		spool->segments = NULL;
 		return sf_error_set(error, code, "cannot read the spool: %s", sf_strerror(code));
+	}
 	while (spool->count && spool->segments[0].number < spool->released.segment)
 		remove_first(spool);
 	if (spool->count)

@@ -112,6 +112,10 @@ struct sf_spool {
 	uint64_t torn_octets; /* cut off, because a crash left them incomplete */
 };
 
+/*
+ * Takes over what an earlier run has left, and begins this run. Returns 0 or an error with its text. After a
+ * failure the disk stays the caller's, otherwise sf_spool_close() frees it.
+ */
 int sf_spool_open(struct sf_spool *spool, struct sf_disk *disk,
 	const struct sf_spool_options *options, struct sf_error *error);
 

@@ -5,6 +5,7 @@
 
 #include "export/connection.h"
 
+/* Each as the member of struct sf_connection_ops with that name. */
 int sf_tcp_connect(struct sf_connection *link, const struct sf_peer *peer, unsigned index);
 int sf_tcp_progress(struct sf_connection *link);
 uint64_t sf_tcp_acknowledged(struct sf_connection *link);

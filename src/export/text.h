@@ -68,6 +68,7 @@ char *sf_row_end_reason(char *p, uint8_t reason);
 /* Values that only some flows have: ICMP type, VLAN ids, MPLS label; a space before each. */
 char *sf_row_notes(char *p, const struct sf_row *row);
 
+/* Adds spaces behind start … p up to `width` columns; the text to the right in `width` columns. */
 char *sf_row_pad(char *p, const char *start, size_t width);
 char *sf_row_right(char *p, const char *text, size_t length, size_t width);
 

@@ -84,6 +84,7 @@ const uint8_t *sf_window_unwritten(const struct sf_window *window, size_t *lengt
 /* `n` bytes of it were written; what the connection carried ends at offset `wire` now. */
 void sf_window_wrote(struct sf_window *window, size_t n, uint64_t wire);
 
+/* The peer has acknowledged all bytes before offset `wire`: whole messages before it count as sent, at `mono`. */
 void sf_window_acknowledge(struct sf_window *window, uint64_t wire, int64_t mono);
 
 /* When the oldest message was acknowledged, if it is; INT64_MAX: it is not. */

@@ -60,7 +60,8 @@ void sf_meter_drop(struct sf_meter *meter, enum sf_ignored reason, uint64_t coun
  * or asked for its ledger.
  */
 #define SF_METER_PART 32
-/* Room for the facts of a part, whatever is wanted. */
+
+/* Room for the facts of a part and for annexes with any set of facts. */
 struct sf_facts_buffer {
 	struct sf_facts facts[SF_METER_PART];
 	uint8_t annexes[SF_METER_PART * SF_ANNEX_PACKET_MAX];

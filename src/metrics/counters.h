@@ -66,6 +66,7 @@ struct sf_process_counters {
 	uint64_t balanced; /* 1: all equations hold */
 };
 
+/* The counters of a destination as rows of the table want them. */
 void sf_destination_counters_get(
 	struct sf_destination_counters *counters, const struct sf_destination_stats *stats);
 

@@ -27,6 +27,7 @@ struct sf_loss_watch {
 	int64_t next_ns;  /* monotonic: the earliest time of the next message */
 };
 
+/* The losses of the run so far. */
 void sf_loss_get(const struct sf_engine *engine, struct sf_loss *loss);
 
 /* True if anything was lost. */

@@ -171,7 +171,8 @@ struct sf_option {
 	const struct sf_choice *choices;
 	/* OWN: changes what stands at `offset`. 0, or SF_EUSAGE with a message that names the option */
 	int (*read)(void *target, const char *text, struct sf_error *error);
-	unsigned url_options; /* SF_URL_TO_… ored: options that follow after commas (base/url_option.h) */
+	unsigned
+		url_options; /* SF_URL_TO_… ored: options that follow after commas (base/url_option.h) */
 	bool not_in_file; /* makes no sense as a configuration key */
 	bool takes_words; /* STRINGS: words that begin no option belong to the last such one */
 	const char *help; /* one paragraph */
@@ -228,6 +229,7 @@ const struct sf_option *sf_option_find(
 int sf_option_unknown(const struct sf_option *table, const struct sf_command *command,
 	const char *dashes, const char *name, struct sf_error *error);
 
+/* Appends a text, which is lent. 0 or -ENOMEM. */
 int sf_strings_add(struct sf_strings *strings, const char *item);
 
 /*

@@ -168,6 +168,7 @@ void sf_page_level_text(const struct sf_page *page, char *text, size_t size);
 
 /* ---- anonymize.c */
 
+/* Replaces an address of `length` bytes: two with the same first n bits have results with the same first n bits. */
 void sf_page_anonymize(
 	const struct sf_hash_key *key, const uint8_t *address, unsigned length, uint8_t *result);
 
@@ -180,6 +181,7 @@ struct sf_page_bytes {
 	bool failed;
 };
 
+/* Append to the bytes. */
 void sf_bytes_add(struct sf_page_bytes *bytes, const void *data, size_t length);
 void sf_bytes_number(struct sf_page_bytes *bytes, uint64_t number); /* LEB128 */
 void sf_bytes_printf(struct sf_page_bytes *bytes, const char *format, ...)

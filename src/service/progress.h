@@ -15,13 +15,16 @@ struct sf_progress {
 	uint64_t last_frames;
 };
 
-/* `records`: records are printed to standard output; where that is a terminal too, they would be
- * torn apart, and there is no line. `mono`: monotonic ns, here and below. */
+/*
+ * `records`: records are printed to standard output. If that is a terminal too, the line would tear them
+ * apart, so there is no line. `mono`: monotonic ns, here and below.
+ */
 void sf_progress_init(struct sf_progress *progress, bool wanted, bool records, int64_t mono);
 
 /* True if a second has passed since the last line. */
 bool sf_progress_due(const struct sf_progress *progress, int64_t mono);
 
+/* Writes the line anew, with the rates since the last one. */
 void sf_progress_show(struct sf_progress *progress, int64_t mono, const struct sf_ledger *ledger,
 	const struct sf_capture_stats *capture);
 
