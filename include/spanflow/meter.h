@@ -42,7 +42,7 @@ SF_BEGIN_PUBLIC
 #define SF_KEY_TOS       0x10 /* ipClassOfService; makes the two directions differ if marked so */
 #define SF_KEY_INTERFACE 0x20 /* ingressInterface; splits directions on a two-port tap */
 #define SF_KEY_TUNNEL    0x40 /* of packets in tunnels: outer addresses, kind and id of the tunnel */
-#define SF_KEY_DEFAULT                                                                            \
+#define SF_KEY_DEFAULT                                                                             \
 	(SF_KEY_ADDRESS | SF_KEY_PORT | SF_KEY_PROTOCOL | SF_KEY_VLAN | SF_KEY_TUNNEL)
 
 #define SF_TIMEOUT_NEVER INT64_MAX
@@ -79,10 +79,10 @@ struct sf_meter_options {
 	bool force_strong_hash; /* SipHash from the start */
 	const uint64_t *hash_seed; /* two words, for tests; NULL: random */
 	enum sf_dedup_mode dedup;
-	int64_t dedup_window_ns;  /* > 0 unless SF_DEDUP_OFF */
+	int64_t dedup_window_ns;                 /* > 0 unless SF_DEDUP_OFF */
 	const struct sf_tunnel_options *tunnels; /* lent for the call; NULL: mirrors are opened */
-	const struct sf_own *own; /* for the program spanflow; NULL */
-	struct sf_flow_sink sink; /* where records go */
+	const struct sf_own *own;                /* for the program spanflow; NULL */
+	struct sf_flow_sink sink;                /* where records go */
 	/*
 	 * ifIndex of each interface number. The caller owns the array and may fill an entry at any
 	 * time before the first packet of that interface.
@@ -145,17 +145,17 @@ struct sf_ledger {
 	uint64_t record_packets, record_octets;
 	uint64_t lost_records; /* refused by the sink */
 	uint64_t lost_packets, lost_octets;
-	uint64_t hash_upgrades;    /* times the stronger hash took over */
-	uint64_t longest_chain;    /* most index buckets on the way to a flow */
-	uint64_t dedup_examined;   /* packets looked at for copies */
-	uint64_t dedup_copies;     /* of those, copies */
-	uint64_t clock_steps;      /* packets that stepped back in time */
+	uint64_t hash_upgrades;  /* times the stronger hash took over */
+	uint64_t longest_chain;  /* most index buckets on the way to a flow */
+	uint64_t dedup_examined; /* packets looked at for copies */
+	uint64_t dedup_copies;   /* of those, copies */
+	uint64_t clock_steps;    /* packets that stepped back in time */
 	/* later fragments that joined their first one's flow; that are a flow without ports */
 	uint64_t fragments_joined, fragments_orphaned;
 	uint64_t fragments_overlapping; /* fragments with octets that had come before */
 	uint64_t fragments_too_long;    /* fragments that end beyond the longest datagram */
 	uint64_t fragments_crowded;     /* datagrams given up early: too many at a time */
-	uint32_t unsupported_link; /* one such link type, for the message; ~0: none */
+	uint32_t unsupported_link;      /* one such link type, for the message; ~0: none */
 	struct sf_ethertypes non_ip;
 };
 

@@ -14,10 +14,10 @@
 #include "check/mirror.h"
 #include "check/observe.h"
 #include "cli/command.h"
-#include "metrics/counters.h"
 #include "cli/plan.h"
 #include "cli/report.h"
 #include "guard/privileges.h"
+#include "metrics/counters.h"
 #include "service/signals.h"
 
 #define DEFAULT_NS (10 * SF_NS_PER_S)

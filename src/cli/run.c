@@ -125,8 +125,9 @@ static void obey_signals(void *context)
 	if (sf_signal_hangup && run->enrich) {
 		sf_signal_hangup = 0;
 		sf_progress_clear(&run->progress);
-		sf_complain("SIGHUP: reading the files of --enrich and --interface-map again; a new configuration or "
-			    "new output files take a restart");
+		sf_complain(
+			"SIGHUP: reading the files of --enrich and --interface-map again; a new configuration or "
+			"new output files take a restart");
 		sf_enrich_reload(run->enrich);
 	} else if (sf_signal_hangup) {
 		sf_progress_clear(&run->progress);

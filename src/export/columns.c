@@ -44,8 +44,8 @@ static size_t column_name(const struct sf_field_item *item, char *p)
 {
 	const struct sf_field_row *row = sf_field_row(item->field);
 
-	return sf_field_name(sf_field_pen(row, item->reverse), sf_field_id(row, item->reverse), p,
-		PREFIX_MAX);
+	return sf_field_name(
+		sf_field_pen(row, item->reverse), sf_field_id(row, item->reverse), p, PREFIX_MAX);
 }
 
 /* What values of the element's type need in a table, for the most part. */
@@ -144,9 +144,8 @@ static struct sf_layout *new_layout(struct sf_columns *columns, uint64_t when)
 			continue;
 		if ((item->when & layout->template.variant) == item->when) {
 			sf_field_name(spec->pen, spec->id, name, sizeof(name));
-			layout->fields[field].prefix_length =
-				(uint8_t)snprintf(layout->fields[field].prefix, PREFIX_MAX,
-					",\"%s\":", name);
+			layout->fields[field].prefix_length = (uint8_t)snprintf(
+				layout->fields[field].prefix, PREFIX_MAX, ",\"%s\":", name);
 			layout->fields[field].zero_is_unknown = (item->when & SF_WHEN_EXTRA) != 0;
 			layout->fields[field].type = sf_element_find(spec->pen, spec->id)->type;
 			layout->fields[field].length = (uint8_t)spec->length;
@@ -234,8 +233,8 @@ static char *put_cell(char *p, const struct sf_layout *layout, unsigned i, struc
 
 	cell.kind = SF_CELL_FLOW;
 	if (row->record)
-		sf_cell_find(&cell, row->record, &layout->template.specs[i],
-			layout->fields[i].each, row->d);
+		sf_cell_find(&cell, row->record, &layout->template.specs[i], layout->fields[i].each,
+			row->d);
 	if (cell.kind == SF_CELL_FLOW && is_unknown(layout, i, value))
 		return p;
 	if (cell.kind == SF_CELL_FLOW)

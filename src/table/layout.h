@@ -142,8 +142,8 @@ static_assert(offsetof(struct sf_entry, scope) == offsetof(struct sf_facts, scop
 		      offsetof(struct sf_entry, zero) == offsetof(struct sf_facts, tcp_flags),
 	"the key and the rare flags are compared as words");
 static_assert(!(SF_FACT_RARE & SF_STATE_ALL) &&
-		      !(SF_STATE_RARE & (SF_FACT_VLAN | SF_FACT_TUNNEL | SF_FACT_MPLS | SF_FACT_MAC |
-						SF_FACT_TCP)),
+		      !(SF_STATE_RARE & (SF_FACT_VLAN | SF_FACT_TUNNEL | SF_FACT_MPLS |
+						SF_FACT_MAC | SF_FACT_TCP)),
 	"a rare flag of the entry is no flag of the packet, and the other way round");
 
 /*
