@@ -10,7 +10,7 @@
 #include "ask/cells.h"
 #include "base/value.h"
 
-#define TEXT_MAX 1000 /* octets of a text that are printed */
+#define TEXT_MAX 1000 /* bytes of a text that are printed */
 #define NS_PER_S 1000000000
 
 /* ---------------------------------------------------------------- values */

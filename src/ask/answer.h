@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Groups as text, after sf_groups_sort(): a table for people, CSV, or JSON, a line for each group.
- * Each function writes at most SF_ANSWER_ROW_MAX octets and returns the next position.
+ * Each function writes at most SF_ANSWER_ROW_MAX bytes and returns the next position.
  *
  *	char line[SF_ANSWER_ROW_MAX], *end = sf_answer_csv_header(groups, line);
  *

@@ -16,7 +16,7 @@
 
 struct sf_distinct {
 	uint32_t count, room; /* of hashes; room 0: registers */
-	uint64_t words[];     /* hashes, 0: free; or registers, an octet each */
+	uint64_t words[];     /* hashes, 0: free; or registers, a byte each */
 };
 
 static struct sf_distinct *make(struct sf_groups *groups, uint32_t room, size_t octets)

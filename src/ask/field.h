@@ -46,7 +46,7 @@ enum sf_ask_type {
 	SF_ASK_REAL,     /* value.number holds the bits of a double */
 	SF_ASK_DURATION, /* ns */
 	SF_ASK_TIME,     /* ns since 1970 */
-	SF_ASK_ADDRESS,  /* value.bytes: 4 or 16 octets */
+	SF_ASK_ADDRESS,  /* value.bytes: 4 or 16 bytes */
 	SF_ASK_MAC,      /* as a number of 48 bits */
 	SF_ASK_FLAGS,    /* of TCP */
 	SF_ASK_PROTOCOL,
@@ -172,7 +172,7 @@ const char *sf_ask_any_name(const void *unused, unsigned i);
 const char *sf_ask_protocol_name(uint8_t protocol);
 bool sf_ask_protocol_number(const char *name, size_t length, uint8_t *protocol);
 
-/* A number of up to 8 octets in network order. */
+/* A number of up to 8 bytes in network order. */
 uint64_t sf_ask_number(const uint8_t *bytes, size_t length);
 
 #endif

@@ -4,7 +4,7 @@
  *
  * A group is an entry of 64-bit words:
  *
- *	hash | kinds of the keys, an octet each | slots of the keys | states of the sums
+ *	hash | kinds of the keys, a byte each | slots of the keys | states of the sums
  *
  * A key's slot is one word (a number, or the number of an interned text), two (an address) or four
  * (a pair). An index of open addressing finds the entry of a key.
@@ -39,7 +39,7 @@ struct sf_key {
 	uint8_t type;                     /* enum sf_ask_type of the value */
 };
 
-/* Octets of the kinds of keys: 0 is absent. */
+/* Bytes of the kinds of keys: 0 is absent. */
 #define SF_SLOT_NUMBER 1
 #define SF_SLOT_TEXT   2
 #define SF_SLOT_V4     4

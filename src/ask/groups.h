@@ -58,7 +58,7 @@ struct sf_groups_options {
 	const char *top_by; /* the sum that tells; NULL: bytes if it is among them, or the first */
 	bool bottom;        /* the smallest first instead */
 	bool share;         /* per cent of the total, and cumulated */
-	uint64_t memory;    /* most octets that may be used; 0: no bound */
+	uint64_t memory;    /* most bytes that may be used; 0: no bound */
 	uint64_t seed;      /* of the hash table, where input may be hostile */
 };
 
@@ -96,7 +96,7 @@ size_t sf_groups_count(const struct sf_groups *groups);
 struct sf_groups_totals {
 	uint64_t rows, packets, bytes; /* of all groups; a row of two hosts counts once */
 	uint64_t unspread; /* flows too long for their bins, counted in that of their start */
-	uint64_t memory;   /* octets used */
+	uint64_t memory;   /* bytes used */
 	bool estimated;    /* some distinct() is an estimate */
 };
 

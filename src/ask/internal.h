@@ -35,7 +35,7 @@ enum sf_test_kind {
 	SF_TEST_NET,     /* an address in a network */
 	SF_TEST_SET,     /* a number or an address in a set */
 	SF_TEST_FLAGS,   /* number & mask == bits */
-	SF_TEST_EQUAL,   /* text or octets, without regard to case */
+	SF_TEST_EQUAL,   /* text or bytes, without regard to case */
 	SF_TEST_SUBTEXT, /* a part of the text, likewise */
 	SF_TEST_MATCH,   /* a regular expression */
 	SF_TEST_PRESENT, /* the record has the field */

@@ -8,7 +8,7 @@
 #include "ask/parse.h"
 #include "base/suggest.h"
 
-#define EXCERPT 96 /* octets of the expression in a message */
+#define EXCERPT 96 /* bytes of the expression in a message */
 
 /* ---------------------------------------------------------------- errors */
 

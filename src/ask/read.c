@@ -41,7 +41,7 @@ static int64_t time_of(const struct sf_field_value *field, unsigned wire_type)
 	}
 }
 
-/* A float of 4 or 8 octets as the bits of a double. */
+/* A float of 4 or 8 bytes as the bits of a double. */
 static uint64_t real_bits(const struct sf_field_value *field)
 {
 	uint64_t bits = sf_ask_number(field->data, field->length);

@@ -147,7 +147,7 @@ static bool has_subtext(const struct sf_test *test, const char *text, size_t len
 	return false;
 }
 
-/* Texts end with their octets or with the first NUL: some exporters pad fixed lengths. */
+/* Texts end with their bytes or with the first NUL: some exporters pad fixed lengths. */
 static bool text_meets(const struct sf_test *test, const struct sf_ask_value *value)
 {
 	char address[SF_VALUE_MAX];
@@ -193,7 +193,7 @@ static bool comparable(const struct sf_test *test, const struct sf_ask_value *va
 {
 	if (test->field.read == SF_READ_EXPORTER)
 		return value->number || (test->kind != SF_TEST_NET && test->kind != SF_TEST_SET);
-	/* of an element without a type, numbers are those of up to eight octets */
+	/* of an element without a type, numbers are those of up to eight bytes */
 	return test->field.type != SF_ASK_OCTETS || value->length <= 8;
 }
 

@@ -35,7 +35,7 @@
 
 #include "ask/field.h"
 
-/* An expression may have that many octets and parentheses in each other. */
+/* An expression may have that many bytes and parentheses in each other. */
 #define SF_WHERE_LENGTH_MAX 65536
 #define SF_WHERE_DEPTH_MAX  200
 

@@ -64,7 +64,7 @@ static void sha1_short(uint8_t digest[DIGEST], const uint8_t *bytes, size_t leng
 
 /* ---------------------------------------------------------------- the conversation */
 
-/* RFC 4648 §4, of 20 octets: 28 characters, the last one '='. */
+/* RFC 4648 §4, of 20 bytes: 28 characters, the last one '='. */
 static void base64(uint8_t *to, const uint8_t bytes[DIGEST])
 {
 	static const char digits[] =

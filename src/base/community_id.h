@@ -10,7 +10,7 @@
 
 #include <spanflow/flow.h>
 
-#define SF_COMMUNITY_ID_LENGTH 30 /* "1:" and 20 octets in Base64 */
+#define SF_COMMUNITY_ID_LENGTH 30 /* "1:" and 20 bytes in Base64 */
 
 /* Writes the length and the characters: 1 + SF_COMMUNITY_ID_LENGTH bytes. */
 void sf_community_id(const struct sf_flow *flow, uint8_t *value);

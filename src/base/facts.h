@@ -37,7 +37,7 @@
 /* The innermost tunnel around a packet. */
 struct sf_tunnel_facts {
 	uint8_t source[16],
-		destination[16]; /* of the packet around, as sent; IPv4: 4 octets, zeros */
+		destination[16]; /* of the packet around, as sent; IPv4: 4 bytes, zeros */
 	uint32_t id;             /* VNI, GRE key, TEID, session …; 0: none */
 	uint16_t vlan, cvlan;    /* of the packet inside, if `in_key` */
 	uint8_t kind;            /* enum sf_tunnel_kind */
@@ -64,7 +64,7 @@ struct sf_facts {
 	/* per packet */
 	uint16_t flags;     /* SF_FACT_… */
 	uint16_t tcp_flags; /* 12 bits */
-	uint32_t octets;    /* IP octets */
+	uint32_t octets;    /* IP bytes */
 	uint8_t tos;        /* as observed */
 	uint8_t ttl;
 	uint16_t interface; /* number: interface_base + slot */
@@ -89,7 +89,7 @@ struct sf_facts {
 	/* Set only with SF_FACT_FRAGMENT. */
 	uint32_t fragment_id;
 	uint32_t fragment_bytes; /* behind its headers, as they say; 0: not known */
-	uint16_t fragment;       /* offset in units of eight octets, SF_FRAGMENT_MORE */
+	uint16_t fragment;       /* offset in units of eight bytes, SF_FRAGMENT_MORE */
 	/* Set only with SF_FACT_TUNNEL. */
 	struct sf_tunnel_facts tunnel;
 	uint8_t reserved[32];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Wire values as text. Values of fixed-length types are written into SF_VALUE_MAX bytes without
- * further checks, through a buffer of that size if the caller's is smaller. Strings and octet
+ * further checks, through a buffer of that size if the caller's is smaller. Strings and byte
  * arrays may have any length; room is checked for each character.
  */
 #include "base/value.h"
@@ -201,7 +201,7 @@ static void put(struct out *out, const char *bytes, size_t length)
 	out->p += length;
 }
 
-/* Octets of the well-formed UTF-8 character at p (Unicode table 3-7); 0: ill-formed. */
+/* Bytes of the well-formed UTF-8 character at p (Unicode table 3-7); 0: ill-formed. */
 static size_t utf8_length(const uint8_t *p, size_t left)
 {
 	uint8_t low = 0x80, high = 0xbf;
@@ -290,13 +290,13 @@ static bool may_be_empty(enum sf_type type)
 	       type == SF_TYPE_SUBTEMPLATE_LIST || type == SF_TYPE_SUBTEMPLATE_MULTILIST;
 }
 
-/* Writes strings, octets and lists, and values that have a wrong length for their type as octets. */
+/* Writes strings, bytes and lists, and values that have a wrong length for their type as bytes. */
 static size_t write_long(enum sf_type type, enum sf_value_form form, const uint8_t *data,
 	size_t length, char *text, size_t size)
 {
 	struct out out = { text, text + size - 1 };
 
-	/* a field without octets: a string may be empty, any other value is not there */
+	/* a field without bytes: a string may be empty, any other value is not there */
 	if (form == SF_VALUE_JSON && length == 0 && !may_be_empty(type)) {
 		put(&out, "null", 4);
 		*out.p = 0;
@@ -429,7 +429,7 @@ static char *write_time(char *p, enum sf_type type, const uint8_t *data, size_t 
 /*
  * Lengths that a type may have on the wire: RFC 7011 §6.1 and reduced size §6.2. A number may also
  * be longer than its element: RFC 3954 leaves the lengths of NetFlow v9 to the exporter, and
- * samplerId comes in 1, 2 or 4 octets.
+ * samplerId comes in 1, 2 or 4 bytes.
  */
 static bool length_allowed(enum sf_type type, size_t length)
 {
@@ -485,7 +485,7 @@ static char *write_quoted(char *p, enum sf_type type, const uint8_t *data, size_
 	}
 }
 
-/* At most SF_VALUE_MAX - 1 octets; NULL when the value has to be written as octets. */
+/* At most SF_VALUE_MAX - 1 bytes; NULL when the value has to be written as bytes. */
 static char *write_fixed(
 	char *p, enum sf_type type, enum sf_value_form form, const uint8_t *data, size_t length)
 {

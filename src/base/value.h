@@ -16,7 +16,7 @@
 
 enum sf_value_form {
 	SF_VALUE_TEXT, /* without quotes; control characters are replaced */
-	SF_VALUE_JSON, /* strings, addresses, times and octets quoted */
+	SF_VALUE_JSON, /* strings, addresses, times and bytes quoted */
 };
 
 /*

@@ -38,7 +38,7 @@ static inline uint64_t sf_load_be64(const uint8_t *p)
 	return be64toh(value);
 }
 
-/* An unsigned number of 0 … 8 octets: reduced-size encoding, RFC 7011 §6.2. */
+/* An unsigned number of 0 … 8 bytes: reduced-size encoding, RFC 7011 §6.2. */
 static inline uint64_t sf_load_be(const uint8_t *p, size_t length)
 {
 	uint64_t value = 0;

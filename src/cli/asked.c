@@ -12,7 +12,7 @@
 #include "cli/output.h"
 #include "query/query.h"
 
-#define LIST_MAX ((size_t)256 << 20) /* octets of a file of addresses */
+#define LIST_MAX ((size_t)256 << 20) /* bytes of a file of addresses */
 
 /* The whole file with a NUL at its end. */
 static int load(void *context, const char *path, char **text, struct sf_error *error)

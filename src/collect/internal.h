@@ -161,7 +161,7 @@ struct sf_collect_message {
 	struct sf_collector *collector;
 	struct sf_collect_session *session; /* NULL: there is no room for the session */
 	const uint8_t *start, *p, *end;
-	uint64_t base; /* octet offset of `start` in its file, for error texts */
+	uint64_t base; /* byte offset of `start` in its file, for error texts */
 	struct sf_error *error;
 	struct sf_collected out;
 	uint32_t uptime_ms;   /* uptime of the exporter at the time uptime_at_ns */
@@ -221,7 +221,7 @@ int sf_collect_stream(
 
 /* collector.c */
 
-/* SF_ECORRUPT with the octet offset of `at` (an octet of the message) and the reason. */
+/* SF_ECORRUPT with the byte offset of `at` (a byte of the message) and the reason. */
 int sf_collect_malformed(struct sf_collect_message *message, const uint8_t *at, const char *format,
 	...) __attribute__((format(printf, 3, 4)));
 

@@ -57,7 +57,7 @@ struct record {
 	struct sf_spec specs[SPECS_MAX];
 	const struct sf_field_value *fields[SPECS_MAX];
 	unsigned count, scope_count;
-	size_t length; /* in octets */
+	size_t length; /* in bytes */
 };
 
 struct collected_file {
@@ -378,7 +378,7 @@ static void record_write(struct collected_file *file)
 		file->shortest = record->length;
 }
 
-/* Octets that a record needs at most: headers of two sets, both with padding, template, record. */
+/* Bytes that a record needs at most: headers of two sets, both with padding, template, record. */
 static size_t need(const struct record *record, const struct template *template)
 {
 	size_t length = 4 + 3 + record->length;

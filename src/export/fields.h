@@ -87,7 +87,7 @@ struct sf_field_row {
 	uint16_t id;
 	uint16_t v9_id; /* 0: none */
 	uint8_t length, v9_length;
-	bool variable; /* `length` is the most that a value has, without the octet that tells how many */
+	bool variable; /* `length` is the most that a value has, without the byte that tells how many */
 	uint64_t facts; /* that the meter gathers on request: a set, SF_WANTS_FLOW_ID */
 	bool each;      /* each direction has its own value */
 };

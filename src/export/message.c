@@ -9,7 +9,7 @@
 
 #include "base/wire.h"
 
-/* RFC 7011 §3.1: octets; data records of all kinds before this message, templates not counted */
+/* RFC 7011 §3.1: bytes; data records of all kinds before this message, templates not counted */
 static uint32_t seal_ipfix(uint8_t *p, size_t length, const struct sf_stamp *stamp)
 {
 	p = sf_store_be16(p, sf_ipfix.version);
@@ -150,7 +150,7 @@ void sf_message_template(struct sf_message *message, uint16_t id, const struct s
 	uint8_t *p = sf_store_be16(message->p, id);
 
 	if (scope_count && !enterprise) {
-		/* RFC 3954 §6.1: octets of definitions */
+		/* RFC 3954 §6.1: bytes of definitions */
 		p = sf_store_be16(p, (uint16_t)(4 * scope_count));
 		p = sf_store_be16(p, (uint16_t)(4 * (count - scope_count)));
 	} else {

@@ -32,7 +32,7 @@ struct sf_dialect {
 	uint16_t max_length; /* of a message */
 	bool enterprise;     /* E bit and PEN in field specifiers */
 	/*
-	 * Writes the header of a message of `length` octets at p; returns the sequence number of
+	 * Writes the header of a message of `length` bytes at p; returns the sequence number of
 	 * the message that follows.
 	 */
 	uint32_t (*seal)(uint8_t *p, size_t length, const struct sf_stamp *stamp);
@@ -67,12 +67,12 @@ void sf_message_begin(
 void sf_message_set(struct sf_message *message, uint16_t id);
 
 /*
- * Closes the set, padded with zeros to 4 octets where the padding is shorter than the shortest
+ * Closes the set, padded with zeros to 4 bytes where the padding is shorter than the shortest
  * record (RFC 7011 §3.3.1) and fits. An empty set is taken back.
  */
 void sf_message_set_end(struct sf_message *message, size_t shortest_record);
 
-/* Octets of a template record (scope_count > 0: options template record). */
+/* Bytes of a template record (scope_count > 0: options template record). */
 size_t sf_message_template_length(const struct sf_dialect *dialect, const struct sf_spec *specs,
 	unsigned count, unsigned scope_count);
 

@@ -42,13 +42,13 @@ static const struct {
 	/* sampling, also when every packet is taken: collectors refuse flows without a rate */
 	[KIND_SAMPLING] = { SCOPE_SYSTEM, true, 4,
 		{ { 0, 144, 4 }, { 0, 48, 1 }, { 0, 49, 1 }, { 0, 50, 4 } } },
-	/* RFC 7011 §4.1: exported messages, flow records, octets */
+	/* RFC 7011 §4.1: exported messages, flow records, bytes */
 	[KIND_EXPORTED] = { SCOPE_SYSTEM, false, 4,
 		{ { 0, 149, 4 }, { 0, 41, 8 }, { 0, 42, 8 }, { 0, 40, 8 } } },
-	/* RFC 7011 §4.2: ignored packets, octets, time of the first and the last */
+	/* RFC 7011 §4.2: ignored packets, bytes, time of the first and the last */
 	[KIND_IGNORED] = { 0, false, 5,
 		{ { 0, 149, 4 }, { 0, 164, 8 }, { 0, 165, 8 }, { 0, 323, 8 }, { 0, 323, 8 } } },
-	/* RFC 7011 §4.3: records, packets, octets not sent, time of the first and the last */
+	/* RFC 7011 §4.3: records, packets, bytes not sent, time of the first and the last */
 	[KIND_NOT_SENT] = { 0, false, 6,
 		{ { 0, 144, 4 }, { 0, 166, 8 }, { 0, 167, 8 }, { 0, 168, 8 }, { 0, 323, 8 },
 			{ 0, 323, 8 } } },
@@ -94,7 +94,7 @@ void sf_options_templates(struct sf_control *control)
 	}
 }
 
-/* A record of numbers, each in the octets that the kind's specs say. */
+/* A record of numbers, each in the bytes that the kind's specs say. */
 static void put_numbers(struct sf_control *control, enum kind kind, const uint64_t *values)
 {
 	const struct sf_spec *specs = kinds[kind].specs;
@@ -143,7 +143,7 @@ static void put_ignored(struct sf_control *control)
 {
 	const struct sf_shared *shared = control->session->destination.shared;
 
-	/* their octets are not known: what is dropped before the meter has no length */
+	/* their bytes are not known: what is dropped before the meter has no length */
 	put_numbers(control, KIND_IGNORED,
 		(const uint64_t[]){ control->stream->domain, shared->ignored_packets, 0,
 			ms(shared->ignored.first_ns), ms(shared->ignored.last_ns) });

@@ -128,7 +128,7 @@ void sf_peer_say_unresolved(const struct sf_peer *peer, char *text, size_t size)
 
 static int set_dscp(int fd, int family, int dscp)
 {
-	int class = dscp << 2; /* the upper six bits of the octet */
+	int class = dscp << 2; /* the upper six bits of the byte */
 
 	if (family == AF_INET6)
 		return setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &class, sizeof(class));

@@ -243,7 +243,7 @@ static sf_always_inline bool is_within(
 
 /*
  * Length of the run of flows[0 … count-1] that use one template and stream: their records follow
- * each other in a message. Sums their packets and octets in *run.
+ * each other in a message. Sums their packets and bytes in *run.
  */
 static sf_always_inline unsigned measure_run(struct sf_session *session,
 	const struct sf_stream *stream, const struct sf_flow *flows, unsigned count,

@@ -116,7 +116,7 @@ static inline uint32_t sf_field_tunnel_id(const struct sf_flow *flow, unsigned d
 	return (uint32_t)sf_fact_number(sf_field_tunnel(flow, d) + 32, 4);
 }
 
-/* IANA 351: the highest octet is the kind. */
+/* IANA 351: the highest byte is the kind. */
 static inline uint64_t sf_field_segment(const struct sf_flow *flow, unsigned d)
 {
 	enum { VXLAN = 1, NVGRE = 2 };

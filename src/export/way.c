@@ -20,13 +20,13 @@
 
 /*
  * On this host the path's MTU is known, and RFC 7011 §10 has collectors take messages of 65535
- * octets; the buffers of those in use begin at 9000. A datagram of this size is the largest that
+ * bytes; the buffers of those in use begin at 9000. A datagram of this size is the largest that
  * the kernel keeps in 8 KiB, so that a receive buffer holds 1.4 times the records that it holds in
  * datagrams of 1500.
  */
 #define LARGE_MTU 7680
 
-/* Octets of one segmented send: below the IPv4 limit, with room for the headers. */
+/* Bytes of one segmented send: below the IPv4 limit, with room for the headers. */
 #define GSO_OCTETS_MAX 65000
 
 /* A burst when a rate is kept: less than a tenth of a default receive buffer. */

@@ -46,7 +46,7 @@ void sf_fragment_mark(struct sf_facts *facts)
 
 struct mark {
 	uint32_t id, bytes; /* bytes 0: not known */
-	uint16_t offset;    /* in units of eight octets */
+	uint16_t offset;    /* in units of eight bytes */
 	bool later, more;
 };
 

@@ -77,8 +77,9 @@ int sf_fragments_init(struct sf_fragments *fragments, const struct sf_annex_layo
 void sf_fragments_fini(struct sf_fragments *fragments);
 
 /*
- * Puts the identification of a fragment into the head of its facts, where nothing else needs the
- * room: IPv4 octets, IPv6 address, and the TCP flags of later fragments. sf_fragments_take() takes it out.
+ * Puts the identification of a fragment into the head of its facts, where nothing else needs the room: the
+ * member `octets` (IPv4), `address` (IPv6), and the TCP flags of later fragments. sf_fragments_take() takes
+ * it out.
  */
 void sf_fragment_mark(struct sf_facts *facts);
 

@@ -4,7 +4,7 @@
  * meter parses a packet, the meter that owns the flow accounts it.
  *
  * Counters: the meter that parses counts frames, ignored and clock_steps; the meter that accounts
- * counts packets, octets and everything about flows. So the first equation of struct sf_ledger
+ * counts packets, bytes and everything about flows. So the first equation of struct sf_ledger
  * holds for the sum over all workers, when no facts are in flight. The second one holds for each
  * meter alone, until records leave through another meter at the end (sf_meter_finish_part()).
  */

@@ -28,7 +28,7 @@ static bool ip_fits(const struct walk *w, uint32_t octets)
 	return !w->strict || (uint64_t)walk_offset(w) + octets <= w->claimed;
 }
 
-/* Accepts the IP header of `header` bytes at `p`, of a packet of `octets` octets. */
+/* Accepts the IP header of `header` bytes at `p`, of a packet of `octets` bytes. */
 static void ip_accept(struct walk *w, uint8_t version, uint32_t octets, size_t header)
 {
 	w->version = version;
@@ -100,7 +100,7 @@ static uint32_t ipv6_jumbo_length(const struct walk *w)
 }
 
 /*
- * Octets of an IPv6 packet whose payload length is 0: a jumbogram, a packet before segmentation
+ * Bytes of an IPv6 packet whose payload length is 0: a jumbogram, a packet before segmentation
  * offload, or one without payload (then Ethernet padding may follow). 0: the packet is malformed. A
  * jumbogram counts no more than the frame's bytes on the wire: its length field has 32 bits, and
  * one forged frame would count as 4 GB.
@@ -183,7 +183,7 @@ static inline bool is_chained(uint8_t protocol)
 static inline const uint8_t *skip_extension(
 	struct walk *w, const uint8_t *p, const uint8_t *end, uint8_t *protocol)
 {
-	/* RFC 4302 §2.2: four-octet units less two */
+	/* RFC 4302 §2.2: four-byte units less two */
 	ptrdiff_t length = *protocol == PROTOCOL_AH ? (p[1] + 2) * 4 : (p[1] + 1) * 8;
 
 	if (*protocol == PROTOCOL_ROUTING && end - p >= 3)

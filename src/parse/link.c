@@ -65,7 +65,7 @@ enum next sf_parse_ethertype(struct walk *w)
 }
 
 /*
- * SNAP: organisation and protocol at `p`. `padding` octets stand between it and a bridged
+ * SNAP: organisation and protocol at `p`. `padding` bytes stand between it and a bridged
  * Ethernet frame: two in 802.2 framing (RFC 2684 §5.2), none in Frame Relay (RFC 2427 §4.2).
  */
 static enum next parse_snap(struct walk *w, unsigned padding)
@@ -137,7 +137,7 @@ enum next sf_parse_pppoe(struct walk *w)
 	return NEXT_PPP;
 }
 
-/* The protocol field is one octet when that one is odd (RFC 1661 §6.5), else two. */
+/* The protocol field is one byte when that one is odd (RFC 1661 §6.5), else two. */
 enum next sf_parse_ppp(struct walk *w)
 {
 	const uint8_t *p = w->p;
@@ -184,7 +184,7 @@ static enum next parse_ppp_hdlc(struct walk *w)
 	return sf_parse_ppp(w);
 }
 
-/* Linux pppd: the address octet has been replaced by the direction, control follows. */
+/* Linux pppd: the address byte has been replaced by the direction, control follows. */
 static enum next parse_ppp_pppd(struct walk *w)
 {
 	if (walk_left(w) < 2)
@@ -258,8 +258,8 @@ static enum next parse_linux_sll2(struct walk *w)
 }
 
 /*
- * RFC 2427 §3: address of two octets or more (the last one is odd, Q.922), control 0x03, padding
- * zero octets, network layer protocol id. Cisco's own framing has an ethertype after the address.
+ * RFC 2427 §3: address of two bytes or more (the last one is odd, Q.922), control 0x03, padding
+ * zero bytes, network layer protocol id. Cisco's own framing has an ethertype after the address.
  */
 static enum next parse_frame_relay(struct walk *w)
 {
@@ -369,7 +369,7 @@ static enum next parse_nflog(struct walk *w)
 }
 
 /*
- * The log of pf: length of the header without its padding to four octets, address family of the system
+ * The log of pf: length of the header without its padding to four bytes, address family of the system
  * that captured, as in parse_null().
  */
 static enum next parse_pflog(struct walk *w)

@@ -47,7 +47,7 @@ static enum next skip_to_frame(struct walk *w, size_t length)
 	return NEXT_ETHERNET;
 }
 
-/* Version 1 and the length of the options in units of four octets; the tag is the only option. */
+/* Version 1 and the length of the options in units of four bytes; the tag is the only option. */
 static enum next parse_cisco_metadata(struct walk *w)
 {
 	if (walk_left(w) < 2)
@@ -83,7 +83,7 @@ static enum next parse_realtek(struct walk *w)
 	return walk_ignore(w, SF_IGNORED_nonIp);
 }
 
-/* RFC 6325 §3: six octets, then options in units of four. */
+/* RFC 6325 §3: six bytes, then options in units of four. */
 static enum next parse_trill(struct walk *w)
 {
 	if (walk_left(w) < 2)
@@ -91,7 +91,7 @@ static enum next parse_trill(struct walk *w)
 	return skip_to_frame(w, 6 + (sf_load_be16(w->p) >> 6 & 31) * 4u);
 }
 
-/* RFC 8300 §2.2: length in units of four octets, next protocol. */
+/* RFC 8300 §2.2: length in units of four bytes, next protocol. */
 static enum next parse_nsh(struct walk *w)
 {
 	size_t length;
@@ -143,7 +143,7 @@ static void dsa_vlan(struct walk *w, const uint8_t *tag)
 		tags_add(&w->tags, &w->flags, sf_load_be16(tag + 2));
 }
 
-/* Two reserved octets, then the tag. */
+/* Two reserved bytes, then the tag. */
 static enum next parse_edsa(struct walk *w)
 {
 	if (walk_left(w) < 6)

@@ -80,7 +80,7 @@ bool sf_looks_like_frame(const uint8_t *p, size_t left)
 }
 
 /*
- * RFC 3931 §4.1: behind the session id a cookie (none, 4 or 8 octets) and a sublayer (none or 4) that
+ * RFC 3931 §4.1: behind the session id a cookie (none, 4 or 8 bytes) and a sublayer (none or 4) that
  * only the two ends know of. The first place where a frame or a packet in PPP or HDLC begins is taken.
  */
 static enum next l2tp3_payload(struct walk *w)
@@ -160,7 +160,7 @@ enum {
 
 /*
  * Type I: the frame follows at once, there is no sequence number in the GRE header. Type II: version 1,
- * eight octets. draft-foschiano-erspan §4.
+ * eight bytes. draft-foschiano-erspan §4.
  */
 static enum next header_erspan(struct walk *w, struct tunnel *tunnel, bool sequence)
 {
@@ -182,7 +182,7 @@ static enum next header_erspan(struct walk *w, struct tunnel *tunnel, bool seque
 	return NEXT_ETHERNET;
 }
 
-/* Type III: version 2, twelve octets, eight more if the last bit says so. Same draft, §4.3. */
+/* Type III: version 2, twelve bytes, eight more if the last bit says so. Same draft, §4.3. */
 static enum next header_erspan3(struct walk *w, struct tunnel *tunnel)
 {
 	size_t length = 12;
@@ -204,7 +204,7 @@ static enum next header_erspan3(struct walk *w, struct tunnel *tunnel)
 
 /*
  * Cisco's security group tag in GRE: the Ethernet type of what follows comes first, then version 1, the
- * length of the options in units of four octets, and the options.
+ * length of the options in units of four bytes, and the options.
  */
 static enum next gre_metadata(struct walk *w)
 {
@@ -229,7 +229,7 @@ static enum next gre_payload(struct walk *w, struct tunnel *tunnel, uint16_t typ
 		return header_erspan3(w, tunnel);
 	case GRE_PPP:
 		return next_ppp(w);
-	case GRE_WCCP: /* four octets of its own, or none (version 1) */
+	case GRE_WCCP: /* four bytes of its own, or none (version 1) */
 		if (walk_left(w) >= 4 && next_ip(w) == NEXT_DONE)
 			w->p += 4;
 		return next_ip(w);

@@ -3,7 +3,7 @@
 #include "parse/tunnel_header.h"
 
 /*
- * RFC 7348 §5: flag I, network identifier. draft-ietf-nvo3-vxlan-gpe §3, port 4790: flag P, the last octet
+ * RFC 7348 §5: flag I, network identifier. draft-ietf-nvo3-vxlan-gpe §3, port 4790: flag P, the last byte
  * of the first word is the next protocol.
  */
 enum next sf_header_vxlan(struct walk *w, struct tunnel *tunnel)
@@ -35,7 +35,7 @@ enum next sf_header_vxlan(struct walk *w, struct tunnel *tunnel)
 	return NEXT_DONE;
 }
 
-/* RFC 8926 §3.4: version 0, options in units of four octets, an Ethernet type. Bit O: management. */
+/* RFC 8926 §3.4: version 0, options in units of four bytes, an Ethernet type. Bit O: management. */
 enum next sf_header_geneve(struct walk *w, struct tunnel *tunnel)
 {
 	enum { MANAGEMENT = 0x80 };
@@ -56,7 +56,7 @@ enum next sf_header_geneve(struct walk *w, struct tunnel *tunnel)
 
 /*
  * 3GPP TS 29.281 §5.1: version 1, protocol type GTP, message type 255 (a packet of a user). §5.2: each
- * extension header begins with its length in units of four octets and ends with the next one's type.
+ * extension header begins with its length in units of four bytes and ends with the next one's type.
  */
 enum next sf_header_gtp_u(struct walk *w, struct tunnel *tunnel)
 {
@@ -108,7 +108,7 @@ enum next sf_header_teredo(struct walk *w, struct tunnel *tunnel)
 	return next_ip(w) == NEXT_IPV6 ? NEXT_IPV6 : NEXT_DONE;
 }
 
-/* RFC 9300 §5.2: eight octets, of which the I flag says whether the last four have an instance. */
+/* RFC 9300 §5.2: eight bytes, of which the I flag says whether the last four have an instance. */
 enum next sf_header_lisp(struct walk *w, struct tunnel *tunnel)
 {
 	enum { HAS_INSTANCE = 0x08 };
@@ -121,7 +121,7 @@ enum next sf_header_lisp(struct walk *w, struct tunnel *tunnel)
 }
 
 /*
- * RFC 5415 §4.3: version 0, a header in units of four octets; the radio's frames (T) are 802.11, others
+ * RFC 5415 §4.3: version 0, a header in units of four bytes; the radio's frames (T) are 802.11, others
  * 802.3. Not DTLS, keep-alives, or fragments behind the first one.
  */
 enum next sf_header_capwap(struct walk *w, struct tunnel *tunnel)
@@ -139,7 +139,7 @@ enum next sf_header_capwap(struct walk *w, struct tunnel *tunnel)
 	w->p += length;
 	if (!(p[2] & NATIVE))
 		return NEXT_ETHERNET;
-	/* RFC 5416: wireless binding 1 is 802.11; some controllers exchange the first two octets */
+	/* RFC 5416: wireless binding 1 is 802.11; some controllers exchange the first two bytes */
 	if ((p[2] >> 1 & 31) != 1)
 		return NEXT_DONE;
 	return (w->p[0] & 0x0c) == 0x08 ? NEXT_IEEE802_11 : NEXT_IEEE802_11_SWAPPED;
@@ -147,7 +147,7 @@ enum next sf_header_capwap(struct walk *w, struct tunnel *tunnel)
 
 /*
  * Version 1, type 0 (received) or 1 (to be sent), what is inside; then items of a type, a length and
- * octets, of which 0 (padding) and 1 (the end) are the type alone.
+ * bytes, of which 0 (padding) and 1 (the end) are the type alone.
  */
 enum next sf_header_tzsp(struct walk *w, struct tunnel *tunnel)
 {
@@ -192,7 +192,7 @@ enum next sf_header_aruba_erm(struct walk *w, struct tunnel *tunnel)
 	return NEXT_IEEE802_11;
 }
 
-/* ProCurve switches: twelve octets, then the frame. */
+/* ProCurve switches: twelve bytes, then the frame. */
 enum next sf_header_hpe_erm(struct walk *w, struct tunnel *tunnel)
 {
 	enum { HEADER = 12 };

@@ -88,7 +88,7 @@ enum next {
 	NEXT_EXTENSION, /* IPv6: the one that walk.protocol names, maybe an extension header */
 	NEXT_TRANSPORT, /* the one that walk.protocol names */
 	NEXT_IEEE802_11,
-	NEXT_IEEE802_11_SWAPPED, /* the two octets of frame control are exchanged */
+	NEXT_IEEE802_11_SWAPPED, /* the two bytes of frame control are exchanged */
 };
 
 struct walk {

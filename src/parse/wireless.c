@@ -30,7 +30,7 @@ static void wireless_addresses(struct walk *w, const uint8_t *p, uint8_t flags)
 	memcpy(w->facts->src_mac, source, 6);
 }
 
-/* `swapped`: the two octets of frame control stand in the other order. */
+/* `swapped`: the two bytes of frame control stand in the other order. */
 static enum next parse_data_frame(struct walk *w, unsigned alignment, bool swapped)
 {
 	const uint8_t *p = w->p;
@@ -72,8 +72,8 @@ enum next sf_parse_ieee802_11(struct walk *w, bool swapped)
 }
 
 /*
- * The flags field (bit 1) says whether the 802.11 header is padded to four octets. It follows the
- * chain of presence words (bit 31: another one) and the timestamp (bit 0), which is eight octets
+ * The flags field (bit 1) says whether the 802.11 header is padded to four bytes. It follows the
+ * chain of presence words (bit 31: another one) and the timestamp (bit 0), which is eight bytes
  * on a multiple of eight. False when it lies beyond the `length` of the radiotap header.
  */
 static bool radiotap_pads(const uint8_t *p, size_t length)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The data of the page. Four octets with the length of the description (JSON, write.c), little endian;
- * the description; columns, each four octets with its length and numbers in LEB128; addresses.
+ * The data of the page. Four bytes with the length of the description (JSON, write.c), little endian;
+ * the description; columns, each four bytes with its length and numbers in LEB128; addresses.
  * page/data.js reads it. A row and the answer behind it are one unit: hosts, ports and protocol are
  * there once. The columns of units:
  *
@@ -25,7 +25,7 @@
 #include <zlib.h>
 #endif
 
-/* ---------------------------------------------------------------- octets */
+/* ---------------------------------------------------------------- bytes */
 
 static bool reserve(struct sf_page_bytes *bytes, size_t length)
 {

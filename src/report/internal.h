@@ -174,7 +174,7 @@ void sf_page_anonymize(
 
 /* ---- encode.c */
 
-/* Octets that grow; after `failed` nothing is added any more. */
+/* Bytes that grow; after `failed` nothing is added any more. */
 struct sf_page_bytes {
 	uint8_t *data;
 	size_t length, room;

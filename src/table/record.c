@@ -154,7 +154,7 @@ static sf_always_inline void fill(struct sf_flow *restrict flow, struct sf_annex
 }
 
 /*
- * Packets and octets of records that were made but not yet entered in the ledger (enter()). The
+ * Packets and bytes of records that were made but not yet entered in the ledger (enter()). The
  * ledger may be below its true value until then: sf_table_flush() may already have subtracted what
  * the sink did not take.
  */
