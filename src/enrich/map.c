@@ -432,7 +432,7 @@ void sf_map_port(struct sf_map *map, uint32_t number, const char *name)
 {
 	for (unsigned what = 0; what < SF_MAP_WHATS; what++)
 		for (unsigned i = 0; i < map->rule_count[what]; i++)
-			if (!strcmp(map->rules[what][i].port_name, name))
+			if (*name && !strcmp(map->rules[what][i].port_name, name))
 				map->rules[what][i].port = number;
 }
 

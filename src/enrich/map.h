@@ -68,7 +68,10 @@ struct sf_map {
 int sf_map_load(struct sf_map **map, const char *path, struct sf_error *error);
 void sf_map_free(struct sf_map *map);
 
-/* Capture port `number` has this name: rules that know it by name apply to it from now on. */
+/*
+ * Capture port `number` has this name, or none (""): rules that know the port by its name apply to it from now
+ * on.
+ */
 void sf_map_port(struct sf_map *map, uint32_t number, const char *name);
 
 /* The first rule that matches direction d of the record. False: none does. */

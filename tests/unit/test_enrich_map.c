@@ -193,6 +193,23 @@ START_TEST(rules_decide)
 }
 END_TEST
 
+/* A port without a name, as that of a pcap file, does not take the rules that name others by number. */
+START_TEST(rules_by_number_stay_when_a_port_has_no_name)
+{
+	static struct full_annex annex;
+	struct sf_flow flow = a_flow(&annex);
+	const char *path = write_text("map", "ingress 7 port=3\ningress 8 port=eth4\n");
+	const struct sf_enrich_options options = { .map = path };
+
+	flow.half[0].ingress = 9;
+	ck_assert_str_eq(ways(&options, &flow), "9>9 1, 8>8 0");
+	flow.half[0].ingress = 3;
+	flow.half[1].ingress = 9;
+	ck_assert_str_eq(ways(&options, &flow), "7>7 1, 9>9 0");
+	unlink(path);
+}
+END_TEST
+
 START_TEST(egress_without_rules)
 {
 	static struct full_annex annex;
@@ -331,5 +348,6 @@ START_TEST(the_own_network_can_be_chosen)
 END_TEST
 
 CHECK_MAIN("enrich_map", mistakes_name_the_place, maps_are_bounded, rules_decide,
-	egress_without_rules, learned_addresses_age_and_have_bounds,
-	private_networks_are_the_own_one_by_default, the_own_network_can_be_chosen)
+	rules_by_number_stay_when_a_port_has_no_name, egress_without_rules,
+	learned_addresses_age_and_have_bounds, private_networks_are_the_own_one_by_default,
+	the_own_network_can_be_chosen)
