@@ -151,7 +151,7 @@ void sf_hold_connect(struct sf_hold *hold)
 	uint64_t run;
 
 	hold->open = true;
-	hold->turn = false;
+	hold->needs_connection = false;
 	hold->hash_count = 0;
 	hold->foreign = 0;
 	/* what came since the last connection is to be taken back too */
@@ -284,7 +284,7 @@ static bool take_from_spool(struct sf_hold *hold, struct sf_batch *batch, uint8_
 		bool own = run == hold->spool.options.run;
 
 		if (run && run != (hold->foreign ? hold->foreign : hold->spool.options.run)) {
-			hold->turn = true;
+			hold->needs_connection = true;
 			return false;
 		}
 		if (sf_spool_next(&hold->spool, &entry, room) <= 0)
@@ -298,7 +298,7 @@ static bool take_from_spool(struct sf_hold *hold, struct sf_batch *batch, uint8_
 	}
 	/* everything was read */
 	if (hold->foreign)
-		hold->turn = true;
+		hold->needs_connection = true;
 	else
 		hold->spooling = false;
 	return false;
@@ -309,7 +309,7 @@ bool sf_hold_again(struct sf_hold *hold, struct sf_batch *batch, uint8_t *room, 
 	struct sf_window_message message;
 	const uint8_t *bytes;
 
-	if (hold->turn)
+	if (hold->needs_connection)
 		return false;
 	if (sf_window_take_back(&hold->window, &message, &bytes)) {
 		memcpy(room, bytes, message.length);

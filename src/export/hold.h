@@ -30,7 +30,7 @@ struct sf_hold {
 	bool open; /* there is a connection */
 	uint64_t
 		foreign; /* the earlier run whose messages this connection carries; 0: this run's */
-	bool turn;       /* what comes next needs another connection */
+	bool needs_connection;            /* what comes next needs another connection */
 	struct sf_destination_count lost; /* for want of memory; the owner sets it to 0 */
 	/* the templates of this run, which begin each segment */
 	struct sf_hold_template *templates;

@@ -215,7 +215,7 @@ static void release(struct stream *stream)
 }
 
 /* What is to be sent next needs another connection; the peer has acknowledged what this one carried. */
-static void turn(struct stream *stream)
+static void reconnect(struct stream *stream)
 {
 	stream->link->ops->finish(stream->link);
 	sf_hold_cut(&stream->hold, true);
@@ -237,15 +237,16 @@ static void look_after(struct stream *stream)
 		return;
 	}
 	write_some(stream);
-	if (stream->state != OPEN || (stream->hold.window.count == 0 && !stream->hold.turn))
+	if (stream->state != OPEN ||
+		(stream->hold.window.count == 0 && !stream->hold.needs_connection))
 		return;
 	sf_window_acknowledge(&stream->hold.window, link->ops->acknowledged(link), stream->mono);
 	release(stream);
 	/* the connection works: the next failure is the first one again */
 	if (stream->hold.window.sent.pieces)
 		stream->pause_ns = stream->retry_ns;
-	if (stream->hold.turn && sf_window_waiting(&stream->hold.window) == 0)
-		turn(stream);
+	if (stream->hold.needs_connection && sf_window_waiting(&stream->hold.window) == 0)
+		reconnect(stream);
 }
 
 /* One step of the state machine for each state that can be passed now. */
