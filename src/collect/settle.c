@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "base/icmp.h"
 #include "base/wire.h"
 #include "collect/convert.h"
 
@@ -213,21 +214,6 @@ static bool icmp_noted(const struct sf_collect_notes *notes, unsigned half, enum
 	return true;
 }
 
-/* The other type of a request and its reply; the type itself if it has none (docs/design.md §4). */
-static uint8_t icmp_counterpart(uint8_t version, uint8_t type)
-{
-	static const uint8_t pairs[2][5][2] = {
-		{ { 8, 0 }, { 13, 14 }, { 15, 16 }, { 17, 18 }, { 10, 9 } },
-		{ { 128, 129 }, { 133, 134 }, { 135, 136 }, { 128, 129 }, { 128, 129 } },
-	};
-
-	for (unsigned i = 0; i < 5; i++)
-		for (unsigned side = 0; side < 2; side++)
-			if (pairs[version == 6][i][side] == type)
-				return pairs[version == 6][i][!side];
-	return type;
-}
-
 /*
  * Sets ICMP type and code. A record has them in elements of their own or, without these, in the
  * destination port, as v5 does: type << 8 | code. Port 0 is then no type, except in v5, where it is an
@@ -239,12 +225,14 @@ static void flow_icmp(struct sf_collected *out, const struct sf_collect_notes *n
 	enum slot own = flow->ip_version == 6 ? SLOT_ICMP6 : SLOT_ICMP4;
 	enum slot other = flow->ip_version == 6 ? SLOT_ICMP4 : SLOT_ICMP6;
 	uint16_t sent = flow->port[1], answer;
+	uint8_t type;
 	bool known = noted(notes, 0, SLOT_DPORT) && !(out->wide[1] & SF_KNOWN_PORT) &&
 		     (sent != 0 || out->version == 5);
 
 	/* NetFlow v9 uses element 32 for ICMPv6 too: RFC 3954 §8 */
 	known |= icmp_noted(notes, 0, own, &sent) || icmp_noted(notes, 0, other, &sent);
-	answer = (uint16_t)(icmp_counterpart(flow->ip_version, (uint8_t)(sent >> 8)) << 8 |
+	type = (uint8_t)(sent >> 8);
+	answer = (uint16_t)(sf_icmp_other(sf_icmp_pair(flow->ip_version, type), type) << 8 |
 			    (sent & 0xff));
 	if (known)
 		out->known[0] |= SF_KNOWN_ICMP;

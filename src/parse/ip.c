@@ -4,6 +4,7 @@
  * header is always metered: if headers behind that are cut or wrong, the ports are 0. A length that
  * is larger than the captured bytes counts as the header says.
  */
+#include "base/icmp.h"
 #include "parse/walk.h"
 
 enum {
@@ -218,45 +219,19 @@ enum next sf_parse_extension(struct walk *w)
 	return NEXT_EXTENSION;
 }
 
-/* ICMP messages that belong together. */
-static const struct icmp_pair {
-	uint8_t version, request, reply;
-	bool asked_for; /* a reply is sent only after a request, to its sender */
-} icmp_pairs[] = {
-	{ 4, 8, 0, true },      /* echo */
-	{ 4, 10, 9, false },    /* router solicitation, advertisement (RFC 1256) */
-	{ 4, 13, 14, true },    /* timestamp */
-	{ 4, 15, 16, true },    /* information */
-	{ 4, 17, 18, true },    /* address mask */
-	{ 6, 128, 129, true },  /* echo */
-	{ 6, 133, 134, false }, /* router solicitation, advertisement (RFC 4861) */
-	{ 6, 135, 136, false }, /* neighbour solicitation, advertisement */
-};
-
-/* The pair that a message of this type belongs to, NULL if there is none. */
-static const struct icmp_pair *icmp_pair(uint8_t version, uint8_t type)
-{
-	for (size_t i = 0; i < sizeof(icmp_pairs) / sizeof(icmp_pairs[0]); i++)
-		if (icmp_pairs[i].version == version &&
-			(icmp_pairs[i].request == type || icmp_pairs[i].reply == type))
-			return &icmp_pairs[i];
-	return NULL;
-}
-
 static void transport_icmp(struct walk *w)
 {
-	const struct icmp_pair *pair;
-	uint8_t type, answer;
+	const struct sf_icmp_pair *pair;
+	uint8_t type;
 
 	if (walk_left(w) < 2)
 		return;
-	type = answer = w->p[0];
-	pair = icmp_pair(w->version, type);
-	if (pair)
-		answer = type == pair->request ? pair->reply : pair->request;
+	type = w->p[0];
+	pair = sf_icmp_pair(w->version, type);
 	if (pair && pair->asked_for && type == pair->reply)
 		w->flags |= SF_FACT_ANSWER;
-	w->ports = (uint32_t)sf_load_be16(w->p) << 16 | (uint32_t)answer << 8 | w->p[1];
+	w->ports = (uint32_t)sf_load_be16(w->p) << 16 | (uint32_t)sf_icmp_other(pair, type) << 8 |
+		   w->p[1];
 }
 
 enum next sf_parse_transport(struct walk *w)
