@@ -178,11 +178,12 @@ class Separated(Case):
                                 f"framesz=2048,qpairs={self.queues}", "--workers", self.queues,
                                 "--driver-options", "--no-huge -m 256", "-o", "json")
         self.send(7001)
-        for port in 7002, 7003:
+        for times, port in (1, 7002), (2, 7003):
             self.inside("ip", "link", "del", "mirror")
-            wait_until(lambda: "mirror is gone" in self.output(process), "word of the loss")
+            wait_until(lambda n=times: self.output(process).count("mirror is gone") == n,
+                       "word of the loss")
             self.cable()
-            wait_until(lambda n=port - 7001: self.output(process).count("can come again") == n,
+            wait_until(lambda n=times: self.output(process).count("can come again") == n,
                        "its return")
             self.assertEqual(self.promiscuity(), 1)
             self.send(port)
