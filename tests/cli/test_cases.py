@@ -79,16 +79,19 @@ class Cases(Case):
         self.assertEqual({record["protocolIdentifier"] for record in records}, {17})
 
     def test_icmp_fragments(self):
-        first, later = self.case("icmp-echo-request-fragments.pcap").records
+        name = "icmp-echo-request-fragments.pcap"
+        joined, = self.case(name).records
+        self.assertEqual((joined["icmpTypeCodeIPv4"], joined["packetDeltaCount"]), (8 << 8, 3))
+        first, later = self.case(name, "--fragments", "split").records
         self.assertEqual(first["icmpTypeCodeIPv4"], 8 << 8)
         self.assertNotIn("icmpTypeCodeIPv4", later)
         self.assertEqual((later["destinationTransportPort"], later["packetDeltaCount"]), (0, 2))
-        table = self.run_plain("meter", "-r", CASES / "icmp-echo-request-fragments.pcap").stdout
+        table = self.run_plain("meter", "-r", CASES / name, "--fragments", "split").stdout
         self.assertIn("fragment", table)
         self.assertNotIn("echo reply", table)
         # a collector of ours says the same of what was written
         out = self.directory / "out"
-        self.case("icmp-echo-request-fragments.pcap", "-w", out)
+        self.case(name, "--fragments", "split", "-w", out)
         self.assertIn("fragment", table)
         shown = self.run_plain("show", out).stdout
         self.assertNotIn("echo reply", shown)
