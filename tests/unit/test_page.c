@@ -122,6 +122,25 @@ START_TEST(test_networks_stay_together)
 }
 END_TEST
 
+/* The findings of a page leave out traffic to multicast addresses, so hosts must not become such. */
+START_TEST(test_multicast_stays_multicast)
+{
+	for (uint64_t seed = 0; seed < 64; seed++) {
+		const struct sf_hash_key key = { { seed, seed * 7919 } };
+
+		for (unsigned first = 0; first < 256; first++) {
+			const uint8_t a[16] = { (uint8_t)first, 2, 3, 4 };
+			uint8_t x[16];
+
+			sf_page_anonymize(&key, a, 4, x);
+			ck_assert_int_eq(x[0] >= 224, first >= 224);
+			sf_page_anonymize(&key, a, 16, x);
+			ck_assert_int_eq(x[0] == 0xff, first == 0xff);
+		}
+	}
+}
+END_TEST
+
 START_TEST(test_a_page_is_as_small_as_asked)
 {
 	const struct sf_page_options options = { .most_bytes = sf_page_template_size + 20000 };
@@ -147,4 +166,4 @@ END_TEST
 
 CHECK_MAIN_UNLESS(sf_page_missing() ? "page in this build" : NULL, "page",
 	test_answers_stand_behind_requests, test_sums_are_exact, test_networks_stay_together,
-	test_a_page_is_as_small_as_asked)
+	test_multicast_stays_multicast, test_a_page_is_as_small_as_asked)
