@@ -39,7 +39,7 @@ static void mark(
 unsigned sf_parse_fail(
 	struct sf_parser *parser, const struct sf_token *token, const char *format, ...)
 {
-	char message[240], marked[2 * EXCERPT + 40];
+	char message[240], marked[3 * EXCERPT + 40];
 	va_list arguments;
 
 	if (parser->code)

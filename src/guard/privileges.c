@@ -113,5 +113,6 @@ bool sf_privileges_lost_monitor(struct sf_privileges *privileges)
 
 bool sf_privileges_stop(struct sf_privileges *privileges)
 {
+	sf_sandbox_fini(&privileges->sandbox);
 	return sf_monitor_stop(&privileges->monitor);
 }

@@ -192,18 +192,23 @@ static void give_directory(const char *path, uid_t uid, gid_t gid)
 	closedir(directory);
 }
 
+static void forget(char **paths, unsigned *count)
+{
+	while (*count)
+		free(paths[--*count]);
+}
+
+void sf_sandbox_fini(struct sf_sandbox *sandbox)
+{
+	forget(sandbox->readable, &sandbox->readable_count);
+	forget(sandbox->writable, &sandbox->writable_count);
+}
+
 /* The directories get the user that the process becomes. */
 static void give_writable(const struct sf_sandbox *sandbox)
 {
 	for (unsigned i = 0; sandbox->switch_user && i < sandbox->writable_count; i++)
 		give_directory(sandbox->writable[i], sandbox->uid, sandbox->gid);
-}
-
-static void free_readable(struct sf_sandbox *sandbox)
-{
-	for (unsigned i = 0; i < sandbox->readable_count; i++)
-		free(sandbox->readable[i]);
-	sandbox->readable_count = 0;
 }
 
 int sf_sandbox_enter(struct sf_sandbox *sandbox, int *listener, struct sf_error *error)
@@ -232,7 +237,7 @@ int sf_sandbox_enter(struct sf_sandbox *sandbox, int *listener, struct sf_error 
 	if (types)
 		sf_sandbox_keep_readable(sandbox, KERNEL_TYPES "/");
 	if (sandbox->dpdk)
-		free_readable(sandbox);
+		forget(sandbox->readable, &sandbox->readable_count);
 	give_writable(sandbox);
 	sandbox->landlock = sf_landlock_restrict((const char *const *)sandbox->readable,
 		sandbox->readable_count, (const char *const *)sandbox->writable,
@@ -244,10 +249,8 @@ int sf_sandbox_enter(struct sf_sandbox *sandbox, int *listener, struct sf_error 
 	/* only with Landlock: without it the process could read all files of the user */
 	if (sandbox->readable_count && sandbox->landlock > 0)
 		calls |= SF_CALLS_TYPES_READ;
-	free_readable(sandbox);
 	calls |= sandbox->writable_count ? SF_CALLS_FILES : 0;
-	while (sandbox->writable_count)
-		free(sandbox->writable[--sandbox->writable_count]);
+	sf_sandbox_fini(sandbox);
 	if (sandbox->switch_user) {
 		/* the new user locks the packet memory of a source that is opened again */
 		setrlimit(RLIMIT_MEMLOCK, &unlimited);

@@ -67,6 +67,9 @@ void sf_sandbox_keep_readable(struct sf_sandbox *sandbox, const char *path);
  */
 void sf_sandbox_keep_writable(struct sf_sandbox *sandbox, const char *directory);
 
+/* Forgets what was to stay readable and writable, if the sandbox was not entered. */
+void sf_sandbox_fini(struct sf_sandbox *sandbox);
+
 /* Confines the monitor: it keeps the capabilities for its requests and reads below /sys only. */
 void sf_sandbox_enter_monitor(void);
 
