@@ -183,7 +183,8 @@ static void check_fake(const struct fake *fake, uint64_t put)
 START_TEST(a_slow_destination_loses_alone)
 {
 	struct sf_queue queue = { 0 };
-	struct fake fast = { .destination = { .ops = &fake_ops, .shared = &shared }, .may_take = UINT_MAX };
+	struct fake fast = { .destination = { .ops = &fake_ops, .shared = &shared },
+		.may_take = UINT_MAX };
 	struct fake slow = { .destination = { .ops = &fake_ops, .shared = &shared } };
 	struct sf_destination *both[] = { &fast.destination, &slow.destination };
 
@@ -223,7 +224,8 @@ END_TEST
 START_TEST(a_pump_is_bounded)
 {
 	struct sf_queue queue = { 0 };
-	struct fake fake = { .destination = { .ops = &fake_ops, .shared = &shared }, .may_take = UINT_MAX };
+	struct fake fake = { .destination = { .ops = &fake_ops, .shared = &shared },
+		.may_take = UINT_MAX };
 	struct sf_destination *one = &fake.destination;
 	int64_t next;
 

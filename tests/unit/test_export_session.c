@@ -133,7 +133,9 @@ END_TEST
 /* To a collector elsewhere 1500 octets, whatever the protocol's collectors could take. */
 START_TEST(datagrams_to_other_hosts_stay_small)
 {
-	struct sf_udp_options options = { .peer.host = "192.0.2.77", .peer.port = "4739", .large = true };
+	struct sf_udp_options options = {
+		.peer.host = "192.0.2.77", .peer.port = "4739", .large = true
+	};
 	struct sf_transport *transport;
 	struct sf_error error;
 

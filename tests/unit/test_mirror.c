@@ -354,9 +354,9 @@ START_TEST(packets_that_carry_others_are_named)
 			ck_assert_msg(!find(carrier->finding), "row %zu is found", i);
 			continue;
 		}
-		ck_assert_int_eq(verdict(carrier->finding),
-			strcmp(carrier->finding, "tunnels") == 0 ? SF_VERDICT_WARNING
-								 : SF_VERDICT_NOTE);
+		ck_assert_int_eq(verdict(carrier->finding), strcmp(carrier->finding, "tunnels") == 0
+								    ? SF_VERDICT_WARNING
+								    : SF_VERDICT_NOTE);
 		ck_assert_ptr_nonnull(strstr(find(carrier->finding)->text, carrier->name));
 	}
 }
