@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ask/parse.h"
+#include "ask/compare.h"
 
 enum comparison {
 	NONE,
@@ -40,7 +40,7 @@ static enum comparison take_operator(struct sf_parser *parser)
 }
 
 /* Memory that the tests own is listed in the expression. */
-static bool own(struct sf_parser *parser, void *list, unsigned *count, void *item)
+bool sf_compare_own(struct sf_parser *parser, void *list, unsigned *count, void *item)
 {
 	void **lists = list, *grown = realloc(*lists, (*count + 1) * sizeof(void *));
 
@@ -55,7 +55,7 @@ static bool own(struct sf_parser *parser, void *list, unsigned *count, void *ite
 
 /* ---------------------------------------------------------------- values of each type */
 
-static unsigned no_value(struct sf_parser *parser, const char *what)
+unsigned sf_compare_no_value(struct sf_parser *parser, const char *what)
 {
 	if (parser->token.kind == SF_TOKEN_END)
 		return sf_parse_fail(parser, &parser->token, "%s is missing here", what);
@@ -63,7 +63,7 @@ static unsigned no_value(struct sf_parser *parser, const char *what)
 		parser->token.text, what);
 }
 
-static const char *kind_of_value(const struct sf_subject *subject)
+const char *sf_compare_kind(const struct sf_subject *subject)
 {
 	switch (subject->fields[0].type) {
 	case SF_ASK_DURATION:
@@ -111,7 +111,7 @@ static bool number_of(
 }
 
 /* "1000-2000", or one number. */
-static bool range_of(const struct sf_subject *subject, const struct sf_token *token, uint64_t *low,
+bool sf_compare_range(const struct sf_subject *subject, const struct sf_token *token, uint64_t *low,
 	uint64_t *high)
 {
 	if (number_of(subject, token->text, token->length, low)) {
@@ -166,7 +166,7 @@ static unsigned ordered_node(struct sf_parser *parser, const struct sf_ask_field
 }
 
 /* A test for each field of the subject, joined as the subject says. `make`: 0 after an error. */
-static unsigned joined(
+unsigned sf_compare_joined(
 	struct sf_parser *parser, const struct sf_subject *subject, unsigned first, unsigned second)
 {
 	if (subject->count == 1)
@@ -183,7 +183,7 @@ static unsigned ordered_nodes(struct sf_parser *parser, const struct sf_subject 
 
 	for (unsigned i = 0; i < subject->count; i++)
 		nodes[i] = ordered_node(parser, &subject->fields[i], comparison, first, last);
-	return joined(parser, subject, nodes[0], nodes[1]);
+	return sf_compare_joined(parser, subject, nodes[0], nodes[1]);
 }
 
 /* ---------------------------------------------------------------- kinds of comparison */
@@ -194,8 +194,8 @@ static unsigned number_comparison(
 	uint64_t low, high;
 
 	if ((parser->token.kind != SF_TOKEN_WORD && parser->token.kind != SF_TOKEN_STRING) ||
-		!range_of(subject, &parser->token, &low, &high))
-		return no_value(parser, kind_of_value(subject));
+		!sf_compare_range(subject, &parser->token, &low, &high))
+		return sf_compare_no_value(parser, sf_compare_kind(subject));
 	if (low != high && comparison != NONE && comparison != EQUAL && comparison != UNEQUAL)
 		return sf_parse_fail(
 			parser, &parser->token, "a range can only be compared with = or !=");
@@ -238,7 +238,7 @@ static unsigned time_comparison(
 			!sf_ask_parse_offset(parser->token.text + word, length - word, &offset) ||
 			!sf_ask_parse_time(
 				parser->token.text, word, parser->options, &first, &last))
-			return no_value(parser, kind_of_value(subject));
+			return sf_compare_no_value(parser, sf_compare_kind(subject));
 		first = last = first + offset;
 	} else if (relative) {
 		first = last = first + offset;
@@ -252,14 +252,14 @@ static unsigned time_comparison(
 	return ordered_nodes(parser, subject, comparison, (uint64_t)first, (uint64_t)last);
 }
 
-static unsigned net_comparison(struct sf_parser *parser, const struct sf_subject *subject)
+unsigned sf_compare_net(struct sf_parser *parser, const struct sf_subject *subject)
 {
 	struct sf_network net;
 	unsigned nodes[2] = { 0, 0 };
 
 	if (parser->token.kind != SF_TOKEN_WORD ||
 		!sf_ask_parse_net(parser->token.text, parser->token.length, &net))
-		return no_value(parser, kind_of_value(subject));
+		return sf_compare_no_value(parser, sf_compare_kind(subject));
 	for (unsigned i = 0; i < subject->count; i++) {
 		struct sf_test *test = sf_parse_test(parser, &nodes[i]);
 
@@ -276,7 +276,7 @@ static unsigned net_comparison(struct sf_parser *parser, const struct sf_subject
 		}
 	}
 	sf_parse_next(parser);
-	return joined(parser, subject, nodes[0], nodes[1]);
+	return sf_compare_joined(parser, subject, nodes[0], nodes[1]);
 }
 
 static unsigned flags_comparison(
@@ -288,7 +288,7 @@ static unsigned flags_comparison(
 
 	if (parser->token.kind != SF_TOKEN_WORD ||
 		!sf_ask_parse_flags(parser->token.text, parser->token.length, &bits, &mask))
-		return no_value(parser, kind_of_value(subject));
+		return sf_compare_no_value(parser, sf_compare_kind(subject));
 	if (comparison != NONE && comparison != EQUAL && comparison != UNEQUAL)
 		return number_comparison(parser, subject, comparison);
 	if (comparison != NONE && !memchr(parser->token.text, '/', parser->token.length))
@@ -321,7 +321,7 @@ static bool set_regex(struct sf_parser *parser, struct sf_test *test, const char
 		sf_parse_fail(parser, &parser->token, "not a regular expression: %s", reason);
 		return false;
 	}
-	if (!own(parser, &parser->where->regexes, &parser->where->regex_count, regex)) {
+	if (!sf_compare_own(parser, &parser->where->regexes, &parser->where->regex_count, regex)) {
 		regfree(regex);
 		free(regex);
 		return false;
@@ -338,7 +338,8 @@ static unsigned text_test(
 	unsigned node;
 	char *text = strndup(parser->token.text, parser->token.length);
 
-	if (!text || !own(parser, &parser->where->texts, &parser->where->text_count, text)) {
+	if (!text ||
+		!sf_compare_own(parser, &parser->where->texts, &parser->where->text_count, text)) {
 		free(text);
 		return sf_parse_no_memory(parser);
 	}
@@ -360,7 +361,7 @@ static unsigned text_comparison(
 	unsigned nodes[2] = { 0, 0 };
 
 	if (parser->token.kind != SF_TOKEN_WORD && parser->token.kind != SF_TOKEN_STRING)
-		return no_value(parser, "a text");
+		return sf_compare_no_value(parser, "a text");
 	if (comparison == LESS || comparison == GREATER || comparison == LESS_EQUAL ||
 		comparison == GREATER_EQUAL)
 		return sf_parse_fail(parser, &parser->token,
@@ -371,223 +372,12 @@ static unsigned text_comparison(
 			return 0;
 	}
 	sf_parse_next(parser);
-	return joined(parser, subject, nodes[0], nodes[1]);
+	return sf_compare_joined(parser, subject, nodes[0], nodes[1]);
 }
 
-/* ---------------------------------------------------------------- sets */
-
-static bool set_value(struct sf_ask_set *set, const struct sf_subject *subject,
-	const struct sf_token *token, bool *valid)
+unsigned sf_compare_same_text(struct sf_parser *parser, const struct sf_subject *subject)
 {
-	struct sf_network net;
-	uint64_t low, high;
-
-	if (subject->fields[0].type == SF_ASK_ADDRESS ||
-		subject->fields[0].read == SF_READ_EXPORTER) {
-		*valid = sf_ask_parse_net(token->text, token->length, &net);
-		return !*valid || sf_ask_set_network(set, net.address, net.length, net.bits);
-	}
-	*valid = range_of(subject, token, &low, &high);
-	if (*valid && subject->dscp) {
-		low <<= 2;
-		high = (high << 2) + 3;
-	}
-	return !*valid || sf_ask_set_numbers(set, low, high);
-}
-
-/* A value on each line or between commas; # begins a comment. */
-static bool read_lines(struct sf_parser *parser, struct sf_ask_set *set,
-	const struct sf_subject *subject, const char *text, const struct sf_token *path)
-{
-	unsigned line = 1;
-
-	for (const char *p = text; *p;) {
-		struct sf_token word = { .kind = SF_TOKEN_WORD, .text = p };
-		bool valid;
-
-		word.length = strcspn(p, " \t\r\n,;#");
-		if (word.length == 0) {
-			line += *p == '\n';
-			p += *p == '#' ? strcspn(p, "\n") : 1;
-			continue;
-		}
-		if (!set_value(set, subject, &word, &valid)) {
-			sf_parse_no_memory(parser);
-			return false;
-		}
-		if (!valid) {
-			sf_parse_fail(parser, path, "line %u of the file: '%.*s' is not %s", line,
-				(int)(word.length > 60 ? 60 : word.length), word.text,
-				kind_of_value(subject));
-			return false;
-		}
-		p += word.length;
-	}
-	return true;
-}
-
-static bool read_file(
-	struct sf_parser *parser, struct sf_ask_set *set, const struct sf_subject *subject)
-{
-	struct sf_token token = parser->token;
-	char *path = strndup(token.text, token.length), *text = NULL;
-	struct sf_error error = { 0 };
-	bool whole = false;
-	int code;
-
-	if (!path) {
-		sf_parse_no_memory(parser);
-	} else if (!parser->options->load) {
-		sf_parse_fail(parser, &token, "files are not read here: write [ADDRESS, ...]");
-	} else {
-		code = parser->options->load(parser->options->context, path, &text, &error);
-		if (code)
-			sf_parse_fail(parser, &token, "%s", error.text);
-		else
-			whole = read_lines(parser, set, subject, text, &token);
-	}
-	free(path);
-	free(text);
-	sf_parse_next(parser);
-	return whole;
-}
-
-static bool read_list(struct sf_parser *parser, struct sf_ask_set *set,
-	const struct sf_subject *subject, const char *close)
-{
-	struct sf_token open = parser->token;
-
-	for (sf_parse_next(parser); !sf_token_is(&parser->token, close); sf_parse_next(parser)) {
-		bool valid;
-
-		if (sf_token_is(&parser->token, ","))
-			continue;
-		if (parser->token.kind == SF_TOKEN_END) {
-			sf_parse_fail(parser, &open, "this list is not closed with %s", close);
-			return false;
-		}
-		if (!set_value(set, subject, &parser->token, &valid)) {
-			sf_parse_no_memory(parser);
-			return false;
-		}
-		if (!valid) {
-			no_value(parser, kind_of_value(subject));
-			return false;
-		}
-	}
-	sf_parse_next(parser);
-	return true;
-}
-
-/* The values of texts become one condition each. */
-static unsigned text_list(
-	struct sf_parser *parser, const struct sf_subject *subject, const char *close)
-{
-	struct sf_token open = parser->token;
-	unsigned node = 0;
-
-	sf_parse_next(parser);
-	while (!parser->code && !sf_token_is(&parser->token, close)) {
-		unsigned next;
-
-		if (sf_token_is(&parser->token, ",")) {
-			sf_parse_next(parser);
-			continue;
-		}
-		if (parser->token.kind == SF_TOKEN_END)
-			return sf_parse_fail(
-				parser, &open, "this list is not closed with %s", close);
-		next = text_comparison(parser, subject, EQUAL);
-		node = node ? sf_parse_node(parser, SF_NODE_OR, node, next) : next;
-	}
-	if (!node)
-		return sf_parse_fail(parser, &open, "this list is empty");
-	sf_parse_next(parser);
-	return node;
-}
-
-static const char *closing(const struct sf_token *token)
-{
-	static const char *const pairs[][2] = { { "[", "]" }, { "{", "}" }, { "(", ")" } };
-
-	for (unsigned i = 0; i < 3; i++)
-		if (sf_token_is(token, pairs[i][0]))
-			return pairs[i][1];
-	return NULL;
-}
-
-static unsigned set_nodes(
-	struct sf_parser *parser, const struct sf_subject *subject, struct sf_ask_set *set)
-{
-	unsigned nodes[2] = { 0, 0 };
-
-	for (unsigned i = 0; i < subject->count; i++) {
-		struct sf_test *test = sf_parse_test(parser, &nodes[i]);
-
-		if (!test)
-			return 0;
-		test->kind = SF_TEST_SET;
-		test->field = subject->fields[i];
-		test->set = set;
-	}
-	return joined(parser, subject, nodes[0], nodes[1]);
-}
-
-static struct sf_ask_set *new_set(struct sf_parser *parser)
-{
-	struct sf_ask_set *set = sf_ask_set_new();
-
-	if (set && own(parser, &parser->where->sets, &parser->where->set_count, set))
-		return set;
-	sf_ask_set_free(set);
-	sf_parse_no_memory(parser);
-	return NULL;
-}
-
-/* "net private" */
-static unsigned private_comparison(struct sf_parser *parser, const struct sf_subject *subject)
-{
-	struct sf_ask_set *set = new_set(parser);
-	const struct sf_network *net = sf_private_networks;
-
-	if (!set)
-		return 0;
-	for (; net < sf_private_networks + SF_PRIVATE_NETWORKS; net++)
-		if (!sf_ask_set_network(set, net->address, net->length, net->bits))
-			return sf_parse_no_memory(parser);
-	sf_ask_set_sort(set);
-	sf_parse_next(parser);
-	return set_nodes(parser, subject, set);
-}
-
-static unsigned in_comparison(struct sf_parser *parser, const struct sf_subject *subject)
-{
-	const char *close = closing(&parser->token);
-	unsigned type = subject->fields[0].type;
-	struct sf_ask_set *set;
-	struct sf_network net;
-	bool filled;
-
-	if (type == SF_ASK_TEXT && subject->fields[0].read != SF_READ_EXPORTER && close)
-		return text_list(parser, subject, close);
-	if (type == SF_ASK_TIME || type == SF_ASK_REAL || type == SF_ASK_FLAGS ||
-		(type == SF_ASK_TEXT && subject->fields[0].read != SF_READ_EXPORTER))
-		return sf_parse_fail(parser, &subject->word,
-			"'in' is for addresses, ports and other "
-			"numbers, and for lists of texts");
-	if (type == SF_ASK_ADDRESS && !close && parser->token.kind == SF_TOKEN_WORD &&
-		sf_ask_parse_net(parser->token.text, parser->token.length, &net))
-		return net_comparison(parser, subject);
-	if (!close && parser->token.kind != SF_TOKEN_WORD && parser->token.kind != SF_TOKEN_STRING)
-		return no_value(parser, "a list [..] or the name of a file");
-	set = new_set(parser);
-	if (!set)
-		return 0;
-	filled = close ? read_list(parser, set, subject, close) : read_file(parser, set, subject);
-	if (!filled)
-		return 0;
-	sf_ask_set_sort(set);
-	return set_nodes(parser, subject, set);
+	return text_comparison(parser, subject, EQUAL);
 }
 
 /* ---------------------------------------------------------------- any comparison */
@@ -601,7 +391,7 @@ static unsigned typed_comparison(
 
 	if (field->read == SF_READ_EXPORTER && !textual && parser->token.kind == SF_TOKEN_WORD &&
 		sf_ask_parse_net(parser->token.text, parser->token.length, &net))
-		return net_comparison(parser, subject);
+		return sf_compare_net(parser, subject);
 	if (field->type == SF_ASK_TEXT)
 		return text_comparison(parser, subject, comparison);
 	if (textual)
@@ -612,8 +402,8 @@ static unsigned typed_comparison(
 		return sf_parse_fail(
 			parser, &subject->word, "addresses are compared with =, != and in");
 	if (field->type == SF_ASK_ADDRESS)
-		return sf_token_is(&parser->token, "private") ? private_comparison(parser, subject)
-							      : net_comparison(parser, subject);
+		return sf_token_is(&parser->token, "private") ? sf_compare_private(parser, subject)
+							      : sf_compare_net(parser, subject);
 	if (field->type == SF_ASK_FLAGS)
 		return flags_comparison(parser, subject, comparison);
 	if (field->type == SF_ASK_TIME)
@@ -629,7 +419,7 @@ unsigned sf_parse_comparison(struct sf_parser *parser, const struct sf_subject *
 	unsigned node;
 
 	if (comparison == IN)
-		return in_comparison(parser, &kept);
+		return sf_compare_in(parser, &kept);
 	node = typed_comparison(parser, &kept, comparison);
 	if (comparison == UNEQUAL || comparison == UNMATCH)
 		node = sf_parse_node(parser, SF_NODE_NOT, node, 0);

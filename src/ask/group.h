@@ -20,8 +20,7 @@ enum sf_key_kind {
 	SF_KEY_FIELD,
 	SF_KEY_NETWORK, /* an address without its last bits */
 	SF_KEY_PAIR,
-	SF_KEY_HOST, /* of the side that the row is counted for */
-	SF_KEY_SIDE_PORT,
+	SF_KEY_SIDE, /* a field of the side that the row is counted for */
 	SF_KEY_SERVER,
 	SF_KEY_SERVICE,
 	SF_KEY_CLIENT,
@@ -204,6 +203,9 @@ bool sf_sum_estimated(const struct sf_sum *sum, const uint64_t *state);
 
 /* The options about order, columns and which groups are shown. */
 int sf_groups_orders(struct sf_groups *groups, struct sf_error *error);
+
+/* --top and --bottom choose in each bin of time by itself. */
+bool sf_groups_top_in_bins(const struct sf_groups *groups);
 
 /* ---- distinct.c */
 

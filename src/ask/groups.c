@@ -44,6 +44,17 @@ static int each_word(struct sf_groups *groups, const char *option, const char *l
 	return 0;
 }
 
+/* Two keys that would have the same name in JSON. */
+static bool same_key(const struct sf_key *a, const struct sf_key *b)
+{
+	const char *name = a->field.element[0], *other = b->field.element[0];
+
+	if (strcmp(a->name, b->name) == 0)
+		return true;
+	return a->kind == SF_KEY_FIELD && b->kind == SF_KEY_FIELD && name && other &&
+	       strcmp(name, other) == 0;
+}
+
 static int take_key(
 	struct sf_groups *groups, const char *word, size_t length, struct sf_error *error)
 {
@@ -56,8 +67,12 @@ static int take_key(
 	code = sf_key_parse(groups, key, word, length, error);
 	if (code)
 		return code;
+	for (unsigned i = 0; i < groups->key_count; i++)
+		if (same_key(&groups->keys[i], key))
+			return sf_error_set(error, SF_EUSAGE, "'%s' and '%s' are the same",
+				groups->keys[i].name, key->name);
 	groups->key_count++;
-	groups->two_sided |= key->kind == SF_KEY_HOST || key->kind == SF_KEY_SIDE_PORT;
+	groups->two_sided |= key->kind == SF_KEY_SIDE;
 	return 0;
 }
 
@@ -72,6 +87,9 @@ static int take_sum(
 	code = sf_sum_parse(groups, sum, word, length, error);
 	if (code)
 		return code;
+	for (unsigned i = 0; i < groups->sum_count; i++)
+		if (strcmp(groups->sums[i].name, sum->name) == 0)
+			return sf_error_set(error, SF_EUSAGE, "'%s' is named twice", sum->name);
 	if (sum->kind == SF_SUM_DURATION) {
 		code = sf_ask_field_find(&sum->field, "duration", groups->options.mode, error);
 		if (code)
@@ -276,10 +294,13 @@ static uint64_t *find_group(struct sf_groups *groups, const uint64_t *key, uint6
 	return entry;
 }
 
-/* False: no memory. */
-static bool add_row(struct sf_groups *groups, const struct sf_ask_row *row)
+/* Words of a key: the kinds of its slots, and the slots. */
+#define KEY_WORDS (2 + (SF_GROUPS_KEYS_MAX + 1) * SF_SLOT_WORDS_MAX)
+
+/* The key of a row. False: no memory. */
+static bool read_key(struct sf_groups *groups, const struct sf_ask_row *row, uint64_t *key)
 {
-	uint64_t key[2 + (SF_GROUPS_KEYS_MAX + 1) * SF_SLOT_WORDS_MAX], *slot = key + 1, *entry;
+	uint64_t *slot = key + 1;
 
 	memset(key, 0, groups->first_sum * sizeof(*key));
 	for (unsigned i = 0; i < groups->key_count; i++) {
@@ -292,7 +313,14 @@ static bool add_row(struct sf_groups *groups, const struct sf_ask_row *row)
 		key[0] |= (uint64_t)kind << (8 * i);
 		slot += groups->keys[i].words;
 	}
-	entry = find_group(groups, key, key_hash(groups, key));
+	return true;
+}
+
+/* False: no memory. */
+static bool add_row(struct sf_groups *groups, const struct sf_ask_row *row, const uint64_t *key)
+{
+	uint64_t *entry = find_group(groups, key, key_hash(groups, key));
+
 	if (!entry)
 		return false;
 	for (unsigned i = 0; i < groups->sum_count; i++)
@@ -326,16 +354,23 @@ static void choose_side(struct sf_groups *groups, const struct sf_ask_row *row)
 	}
 }
 
-/* A row, for each side that it counts for. */
+/* A row, for each side that it counts for; once for two sides of the same key. */
 static bool add_sides(struct sf_groups *groups, const struct sf_ask_row *row)
 {
-	choose_side(groups, row);
-	if (!groups->two_sided)
-		return add_row(groups, row);
-	for (groups->host_side = 0; groups->host_side < 2; groups->host_side++)
-		if (!add_row(groups, row))
-			return false;
-	return true;
+	uint64_t key[KEY_WORDS], other[KEY_WORDS];
+
+	if (!groups->two_sided) {
+		choose_side(groups, row);
+		return read_key(groups, row, key) && add_row(groups, row, key);
+	}
+	groups->host_side = 0;
+	if (!read_key(groups, row, key) || !add_row(groups, row, key))
+		return false;
+	groups->host_side = 1;
+	if (!read_key(groups, row, other))
+		return false;
+	return memcmp(key, other, (groups->first_sum - 1) * sizeof(*key)) == 0 ||
+	       add_row(groups, row, other);
 }
 
 /* ---------------------------------------------------------------- bins of time */
@@ -485,7 +520,7 @@ static void fetch_ahead(const struct sf_groups *groups, const struct sf_groups *
 
 static bool merge_group(struct sf_groups *groups, const struct sf_groups *other, size_t i)
 {
-	uint64_t key[2 + (SF_GROUPS_KEYS_MAX + 1) * SF_SLOT_WORDS_MAX], *entry;
+	uint64_t key[KEY_WORDS], *entry;
 	const uint64_t *from = sf_group_entry(other, i);
 
 	memcpy(key, from + 1, (groups->first_sum - 1) * sizeof(*key));

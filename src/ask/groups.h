@@ -19,7 +19,11 @@
  *
  *	src/24, dst/24/48   a network of that many bits, of IPv4 and of IPv6 (without: 64)
  *	pair                both addresses, in no order
- *	host, port          of either side: a row counts for the sender's and for the receiver's
+ *	host, port, as, country, mac, if
+ *	                    of either side: a row counts for the sender's and for the receiver's, once if
+ *	                    they are the same
+ *	src as, dst country, in if ...
+ *	                    the same of one side
  *	server, service     address and port of the side that answered; see key.c
  *	client              the other side
  *	inside, outside     the address that is private where the other is not, and that other one
@@ -54,7 +58,12 @@ struct sf_groups_options {
 	const char *columns; /* which columns are printed, in that order; NULL: all */
 	const char
 		*having; /* "distinct(dport) > 100, flows >= 10": groups that are shown; or NULL */
-	uint64_t top;    /* show so many, the largest first; 0: all */
+	/*
+	 * Show so many, the largest first; 0: all. Of groups in bins of time so many of each bin, of bins alone
+	 * so many bins.
+	 */
+	uint64_t top;
+	uint64_t limit;     /* then show the first so many, in the order of `sort`; 0: all */
 	const char *top_by; /* the sum that tells; NULL: bytes if it is among them, or the first */
 	bool bottom;        /* the smallest first instead */
 	bool share;         /* per cent of the total, and cumulated */

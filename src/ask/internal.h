@@ -81,6 +81,15 @@ struct sf_where {
 	unsigned set_count, regex_count, text_count;
 };
 
+/* Words for the fields of the two sides: "port" stands for sport and dport. */
+struct sf_ask_noun {
+	const char *word, *fields[2];
+	bool port, interface; /* an interface's sides are `in` and `out` */
+};
+
+/* NULL: there is no such word. */
+const struct sf_ask_noun *sf_ask_noun_find(const char *word);
+
 /* ---- the tree */
 
 enum sf_node_kind { SF_NODE_TEST, SF_NODE_AND, SF_NODE_OR, SF_NODE_NOT };

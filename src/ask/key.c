@@ -114,9 +114,6 @@ static const struct {
 	uint8_t type;
 } kinds[] = {
 	{ "pair", SF_KEY_PAIR, "src", "dst", 4, SF_ASK_ADDRESS },
-	{ "host", SF_KEY_HOST, "src", "dst", 2, SF_ASK_ADDRESS },
-	{ "ip", SF_KEY_HOST, "src", "dst", 2, SF_ASK_ADDRESS },
-	{ "port", SF_KEY_SIDE_PORT, "sport", "dport", 1, SF_ASK_NUMBER },
 	{ "server", SF_KEY_SERVER, "src", "dst", 2, SF_ASK_ADDRESS },
 	{ "client", SF_KEY_CLIENT, "src", "dst", 2, SF_ASK_ADDRESS },
 	{ "inside", SF_KEY_INSIDE, "src", "dst", 2, SF_ASK_ADDRESS },
@@ -128,7 +125,50 @@ static const struct {
 
 static const char *any_key(const void *unused, unsigned i)
 {
-	return i < KINDS ? kinds[i].name : sf_ask_any_name(unused, i - KINDS);
+	static const char *const sides[] = { "host", "port", "as", "country", "mac", "if" };
+	const unsigned count = sizeof(sides) / sizeof(sides[0]);
+
+	if (i < KINDS)
+		return kinds[i].name;
+	return i - KINDS < count ? sides[i - KINDS] : sf_ask_any_name(unused, i - KINDS - count);
+}
+
+/* The key is a plain field. */
+static void be_field(struct sf_key *key, enum sf_key_kind kind)
+{
+	key->kind = kind;
+	key->type = key->field.type;
+	key->words = key->type == SF_ASK_ADDRESS ? 2 : 1;
+}
+
+/*
+ * "host", "country": of either side, and "src country", "in if": of one side, as in conditions. False: the
+ * name is no such word. `code`: 0, or why the build has no such field.
+ */
+static bool parse_side(
+	struct sf_groups *groups, struct sf_key *key, int *code, struct sf_error *error)
+{
+	const char *space = strchr(key->name, ' ');
+	const struct sf_ask_noun *noun = sf_ask_noun_find(space ? space + 1 : key->name);
+	unsigned side = 0;
+
+	if (!noun)
+		return false;
+	if (space) {
+		size_t length = (size_t)(space - key->name);
+		const char *from = noun->interface ? "in" : "src",
+			   *to = noun->interface ? "out" : "dst";
+
+		side = length == strlen(to) && strncmp(key->name, to, length) == 0;
+		if (!side && (length != strlen(from) || strncmp(key->name, from, length) != 0))
+			return false;
+	}
+	*code = sf_ask_field_find(&key->field, noun->fields[side], groups->options.mode, error);
+	if (*code == 0 && !space)
+		*code = sf_ask_field_find(
+			&key->other, noun->fields[1], groups->options.mode, error);
+	be_field(key, space ? SF_KEY_FIELD : SF_KEY_SIDE);
+	return true;
 }
 
 /* The bits behind a slash, and that there is nothing else: "24", "24/48". */
@@ -189,6 +229,8 @@ int sf_key_parse(struct sf_groups *groups, struct sf_key *key, const char *word,
 	slash = strchr(key->name, '/');
 	if (slash)
 		return parse_network(groups, key, slash, error);
+	if (parse_side(groups, key, &code, error))
+		return code;
 	for (size_t i = 0; i < KINDS; i++) {
 		if (strcmp(kinds[i].name, key->name) != 0)
 			continue;
@@ -209,8 +251,7 @@ int sf_key_parse(struct sf_groups *groups, struct sf_key *key, const char *word,
 				"there is no field '%s'; did you mean '%s'?", key->name, near);
 		return sf_error_set(error, code, "%s", unknown.text);
 	}
-	key->type = key->field.type;
-	key->words = key->type == SF_ASK_ADDRESS ? 2 : 1;
+	be_field(key, SF_KEY_FIELD);
 	return 0;
 }
 
@@ -339,10 +380,8 @@ int sf_key_read(struct sf_groups *groups, const struct sf_key *key, const struct
 		return read_network(key, row, slot);
 	case SF_KEY_PAIR:
 		return read_pair(key, row, slot);
-	case SF_KEY_HOST:
-		return read_address(groups->host_side ? &key->other : &key->field, row, slot);
-	case SF_KEY_SIDE_PORT:
-		return read_number(groups->host_side ? &key->other : &key->field, row, slot);
+	case SF_KEY_SIDE:
+		return read_field(groups, groups->host_side ? &key->other : &key->field, row, slot);
 	case SF_KEY_SERVER:
 		return read_side(key, row, sf_key_server_side(groups, row), slot);
 	case SF_KEY_CLIENT:

@@ -194,7 +194,9 @@ int sf_groups_orders(struct sf_groups *groups, struct sf_error *error)
 		code = parse_having(groups, error);
 	if (code || groups->order_count)
 		return code;
-	/* series of time are in order of time, unless the largest are asked for */
+	/* series of time are in order of time, unless the largest bins are asked for */
+	if (options->every_ns && (!options->top || sf_groups_top_in_bins(groups)))
+		groups->orders[groups->order_count++] = (struct sf_group_order){ 0, false };
 	if (options->every_ns && !options->top)
 		return 0;
 	groups->orders[groups->order_count++] =
@@ -239,12 +241,32 @@ static int compare_sum(const struct sf_sum *sum, const uint64_t *a, const uint64
 	return (x > y) - (x < y);
 }
 
-static int compare(const struct sf_groups *groups, uint32_t left, uint32_t right)
+/* How --top and --bottom rank groups, in bins of time each bin by itself: `orders` of compare(). */
+static unsigned ranking(const struct sf_groups *groups, struct sf_group_order orders[2])
 {
+	unsigned count = 0;
+
+	if (sf_groups_top_in_bins(groups))
+		orders[count++] = (struct sf_group_order){ 0, false };
+	orders[count++] = (struct sf_group_order){ groups->key_count + groups->measure,
+		!groups->options.bottom };
+	return count;
+}
+
+struct ordered {
+	const struct sf_groups *groups;
+	const struct sf_group_order *orders;
+	unsigned count;
+};
+
+/* By the orders, and then by the keys. */
+static int compare(const struct ordered *by, uint32_t left, uint32_t right)
+{
+	const struct sf_groups *groups = by->groups;
 	const uint64_t *a = sf_group_entry(groups, left), *b = sf_group_entry(groups, right);
 
-	for (unsigned i = 0; i < groups->order_count; i++) {
-		unsigned column = groups->orders[i].column;
+	for (unsigned i = 0; i < by->count; i++) {
+		unsigned column = by->orders[i].column;
 		int order;
 
 		if (column >= groups->key_count + groups->sum_count)
@@ -253,7 +275,7 @@ static int compare(const struct sf_groups *groups, uint32_t left, uint32_t right
 				? compare_key(groups, column, a, b)
 				: compare_sum(&groups->sums[column - groups->key_count], a, b);
 		if (order)
-			return groups->orders[i].down ? -order : order;
+			return by->orders[i].down ? -order : order;
 	}
 	for (unsigned i = 0; i < groups->key_count; i++) {
 		int order = compare_key(groups, i, a, b);
@@ -264,9 +286,9 @@ static int compare(const struct sf_groups *groups, uint32_t left, uint32_t right
 	return 0;
 }
 
-static int compare_ids(const void *a, const void *b, void *groups)
+static int compare_ids(const void *a, const void *b, void *by)
 {
-	return compare(groups, *(const uint32_t *)a, *(const uint32_t *)b);
+	return compare(by, *(const uint32_t *)a, *(const uint32_t *)b);
 }
 
 /* ---------------------------------------------------------------- choosing */
@@ -298,14 +320,14 @@ static bool meets(const struct sf_groups *groups, const uint64_t *entry)
 }
 
 /* A heap whose root is the last of those that are kept. */
-static void sift_down(const struct sf_groups *groups, uint32_t *heap, size_t count, size_t at)
+static void sift_down(const struct ordered *by, uint32_t *heap, size_t count, size_t at)
 {
 	for (;;) {
 		size_t last = at, left = 2 * at + 1;
 		uint32_t id;
 
 		for (size_t child = left; child < left + 2 && child < count; child++)
-			if (compare(groups, heap[child], heap[last]) > 0)
+			if (compare(by, heap[child], heap[last]) > 0)
 				last = child;
 		if (last == at)
 			return;
@@ -316,9 +338,10 @@ static void sift_down(const struct sf_groups *groups, uint32_t *heap, size_t cou
 	}
 }
 
-/* The groups that are shown, `most` at most, in no order. */
-static size_t choose(const struct sf_groups *groups, uint32_t *kept, size_t most)
+/* The first `most` of the groups that meet --having, in no order: how many. */
+static size_t choose(const struct ordered *by, uint32_t *kept, size_t most)
 {
+	const struct sf_groups *groups = by->groups;
 	size_t count = 0;
 
 	for (size_t i = 0; i < groups->count; i++) {
@@ -328,13 +351,51 @@ static size_t choose(const struct sf_groups *groups, uint32_t *kept, size_t most
 			kept[count++] = (uint32_t)i;
 			if (count == most)
 				for (size_t at = count / 2 + 1; at-- > 0;)
-					sift_down(groups, kept, count, at);
-		} else if (compare(groups, (uint32_t)i, kept[0]) < 0) {
+					sift_down(by, kept, count, at);
+		} else if (compare(by, (uint32_t)i, kept[0]) < 0) {
 			kept[0] = (uint32_t)i;
-			sift_down(groups, kept, count, 0);
+			sift_down(by, kept, count, 0);
 		}
 	}
 	return count;
+}
+
+/* Of sorted groups keeps the first `most` of each bin: how many are left. */
+static size_t cut_bins(const struct sf_groups *groups, uint32_t *sorted, size_t count, size_t most)
+{
+	size_t kept = 0, rank = 0;
+	uint64_t bin = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		/* the bin is the first key, behind hash and kinds */
+		uint64_t next = sf_group_entry(groups, sorted[i])[2];
+
+		rank = i && next == bin ? rank + 1 : 0;
+		bin = next;
+		if (rank < most)
+			sorted[kept++] = sorted[i];
+	}
+	return kept;
+}
+
+bool sf_groups_top_in_bins(const struct sf_groups *groups)
+{
+	return groups->options.top && groups->options.every_ns && groups->key_count > 1;
+}
+
+/* Fills `shown` with what --having, --top and --bottom leave, in no order. */
+static void choose_top(struct sf_groups *groups, size_t room)
+{
+	struct sf_group_order orders[2];
+	const struct ordered by = { groups, orders, ranking(groups, orders) };
+
+	groups->shown_count = room ? choose(&by, groups->shown, room) : 0;
+	if (!sf_groups_top_in_bins(groups))
+		return;
+	qsort_r(groups->shown, groups->shown_count, sizeof(*groups->shown), compare_ids,
+		(void *)&by);
+	groups->shown_count =
+		cut_bins(groups, groups->shown, groups->shown_count, groups->options.top);
 }
 
 /* What all groups have of the measure: of counts, what all rows have. */
@@ -375,14 +436,25 @@ static int cumulate(struct sf_groups *groups, struct sf_error *error)
 
 int sf_groups_sort(struct sf_groups *groups, struct sf_error *error)
 {
-	size_t most = groups->count;
+	const struct sf_groups_options *options = &groups->options;
+	const struct ordered by = { groups, groups->orders, groups->order_count };
+	bool top = options->top && !sf_groups_top_in_bins(groups);
+	size_t room = groups->count;
 
-	if (groups->options.top && groups->options.top < most)
-		most = groups->options.top;
-	groups->shown = calloc(most + 1, sizeof(*groups->shown));
+	if (top && options->top < room)
+		room = options->top;
+	if (!options->top && options->limit && options->limit < room)
+		room = options->limit;
+	groups->shown = calloc(room + 1, sizeof(*groups->shown));
 	if (!groups->shown)
 		return sf_error_set(error, -ENOMEM, "no memory to sort %zu groups", groups->count);
-	groups->shown_count = most ? choose(groups, groups->shown, most) : 0;
-	qsort_r(groups->shown, groups->shown_count, sizeof(*groups->shown), compare_ids, groups);
-	return groups->options.share ? cumulate(groups, error) : 0;
+	if (options->top)
+		choose_top(groups, room);
+	else
+		groups->shown_count = room ? choose(&by, groups->shown, room) : 0;
+	qsort_r(groups->shown, groups->shown_count, sizeof(*groups->shown), compare_ids,
+		(void *)&by);
+	if (options->limit && options->limit < groups->shown_count)
+		groups->shown_count = options->limit;
+	return options->share ? cumulate(groups, error) : 0;
 }

@@ -136,11 +136,7 @@ static bool find_field(struct sf_parser *parser, struct sf_ask_field *field, con
 	return false;
 }
 
-/* Words for the fields of the two sides. */
-static const struct noun {
-	const char *word, *fields[2];
-	bool port, interface;
-} nouns[] = {
+static const struct sf_ask_noun nouns[] = {
 	{ "host", { "src", "dst" } },
 	{ "ip", { "src", "dst" } },
 	{ "addr", { "src", "dst" } },
@@ -154,7 +150,15 @@ static const struct noun {
 	{ "if", { "in-if", "out-if" }, .interface = true },
 };
 
-static const struct noun *find_noun(const struct sf_token *token)
+const struct sf_ask_noun *sf_ask_noun_find(const char *word)
+{
+	for (size_t i = 0; i < sizeof(nouns) / sizeof(nouns[0]); i++)
+		if (strcmp(nouns[i].word, word) == 0)
+			return &nouns[i];
+	return NULL;
+}
+
+static const struct sf_ask_noun *find_noun(const struct sf_token *token)
 {
 	for (size_t i = 0; i < sizeof(nouns) / sizeof(nouns[0]); i++)
 		if (sf_token_is(token, nouns[i].word))
@@ -164,7 +168,7 @@ static const struct noun *find_noun(const struct sf_token *token)
 
 enum side { SIDE_SOURCE, SIDE_DESTINATION, SIDE_EITHER, SIDE_BOTH };
 
-static bool take_noun(struct sf_parser *parser, const struct noun *noun, enum side side)
+static bool take_noun(struct sf_parser *parser, const struct sf_ask_noun *noun, enum side side)
 {
 	struct sf_subject *subject = &parser->subject;
 
@@ -220,7 +224,8 @@ static unsigned host_name_condition(struct sf_parser *parser)
 	return sf_parse_comparison(parser, &parser->subject);
 }
 
-static unsigned noun_condition(struct sf_parser *parser, const struct noun *noun, enum side side)
+static unsigned noun_condition(
+	struct sf_parser *parser, const struct sf_ask_noun *noun, enum side side)
 {
 	struct sf_token next;
 
@@ -267,7 +272,7 @@ static bool is_side(const struct sf_token *token)
 static unsigned side_condition(struct sf_parser *parser)
 {
 	bool both = sf_token_is(&parser->token, "both");
-	const struct noun *noun;
+	const struct sf_ask_noun *noun;
 	enum side side;
 
 	take_side(parser, &side);
@@ -388,6 +393,9 @@ static unsigned unknown_word(struct sf_parser *parser)
 	char word[64];
 	const char *near;
 
+	if (ends_condition(&parser->token) || sf_token_is(&parser->token, "contains"))
+		return sf_parse_fail(parser, &parser->token, "a condition is missing before '%.*s'",
+			(int)parser->token.length, parser->token.text);
 	snprintf(word, sizeof(word), "%.*s", (int)parser->token.length, parser->token.text);
 	near = sf_suggest(word, any_word, NULL);
 	if (near && near[0])
@@ -458,7 +466,7 @@ static unsigned field_condition(struct sf_parser *parser)
 static unsigned interface_condition(struct sf_parser *parser)
 {
 	enum side side = sf_token_is(&parser->token, "in") ? SIDE_SOURCE : SIDE_DESTINATION;
-	const struct noun *noun;
+	const struct sf_ask_noun *noun;
 
 	sf_parse_next(parser);
 	noun = find_noun(&parser->token);
@@ -493,6 +501,7 @@ static unsigned plain_condition(struct sf_parser *parser)
 	if (parser->token.kind != SF_TOKEN_WORD)
 		return sf_parse_fail(parser, &parser->token,
 			parser->token.kind == SF_TOKEN_END ? "a condition is missing here"
+			: ends_condition(&parser->token)   ? "a condition is missing before this"
 							   : "a condition cannot begin with this");
 	node = word_condition(parser);
 	if (node || parser->code)

@@ -44,7 +44,7 @@ static int load(void *context, const char *path, char **text, struct sf_error *e
 		if (code == 0)
 			length += fread(bytes + length, 1, room - length - 1, file);
 		if (code == 0 && ferror(file))
-			code = sf_error_set(error, -EIO, "%s: %s", path, sf_strerror(-EIO));
+			code = sf_error_set(error, -errno, "%s: %s", path, sf_strerror(-errno));
 		if (code == 0 && length > LIST_MAX)
 			code = sf_error_set(error, SF_EUSAGE, "%s: longer than 256 MiB", path);
 	}
@@ -141,6 +141,7 @@ static int open_groups(struct sf_asked *asked, const struct sf_options *options,
 		.columns = options->columns,
 		.share = options->share,
 		.bottom = options->bottom != NULL,
+		.limit = options->limit,
 		.memory = options->memory,
 	};
 	struct sf_hash_key key;
@@ -150,8 +151,6 @@ static int open_groups(struct sf_asked *asked, const struct sf_options *options,
 		code = parse_most("bottom", options->bottom, &how, error);
 	if (code)
 		return code;
-	if (options->limit && (!how.top || options->limit < how.top))
-		how.top = options->limit;
 	if (sf_hash_key_random(&key) == 0)
 		how.seed = key.word[0];
 	asked->form = options->output == SF_OUTPUT_DEFAULT ? SF_OUTPUT_TABLE

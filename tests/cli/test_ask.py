@@ -227,6 +227,42 @@ class Groups(Asked):
                 f"'unixepoch'), count(*), sum(packets), sum(bytes) from flows group by 1 order by 1")
             self.assertEqual(rows, expected)
 
+    def test_top_of_bins(self):
+        """With keys, --top chooses in each bin; alone, among the bins. --sort and --limit come after it."""
+        second = "strftime('%Y-%m-%dT%H:%M:%S.000Z', first)"
+        ranked = ("select bin, src, bytes from (select *, row_number() over (partition by bin order by "
+                  "bytes {0}) as rank from (select %s as bin, src, sum(bytes) as bytes from flows "
+                  "group by 1, 2)) where rank <= 2 order by bin, bytes {0}" % second)
+        for option, order in (("--top", "desc"), ("--bottom", "asc")):
+            rows = self.ask("--every", "1s", "--by", "src", option, "2", "--sum", "bytes")
+            self.assertEqual([[row[0], row[2]] for row in rows],
+                             [[row[0], row[2]] for row in self.sql(ranked.format(order))])
+        rows = self.ask("--every", "1s", "--by", "src", "--top", "2", "--sum", "bytes", "--sort",
+                        "-bytes,src", "--limit", "3")
+        expected = sorted(self.sql(ranked.format("desc")), key=lambda row: -int(row[2]))
+        self.assertEqual([row[2] for row in rows], [row[2] for row in expected[:3]])
+        rows = self.ask("--every", "1s", "--top", "2", "--sum", "bytes")
+        self.assertEqual(rows, self.sql(f"select {second}, sum(bytes) from flows group by 1 "
+                                        "order by 2 desc limit 2"))
+
+    def test_top_is_chosen_before_it_is_sorted(self):
+        rows = self.ask("--by", "src", "--top", "3", "--sort", "src", "--sum", "bytes")
+        expected = self.sql("select src, sum(bytes) from flows group by src order by 2 desc limit 3")
+        self.assertEqual(sorted(rows), sorted(expected))
+        self.assertEqual(rows, sorted(rows, key=lambda row: int(ipaddress.ip_address(row[0]))))
+        rows = self.ask("--by", "src", "--limit", "3", "--sort", "+bytes", "--sum", "bytes")
+        expected = self.sql("select sum(bytes) from flows group by src order by 1 limit 3")
+        self.assertEqual([[row[1]] for row in rows], expected)
+
+    def test_sides(self):
+        """`if` counts once for two sides that are the same; 'src port' is sport."""
+        count = self.sql("select count(*) from flows")[0][0]
+        self.assertEqual(self.ask("--by", "if", "--sum", "flows"), [["1", count]])
+        self.assertEqual(self.ask("--by", "src port,dst host"), self.ask("--by", "sport,dst"))
+        self.assertEqual(self.ask("--by", "in if"), self.ask("--by", "in-if"))
+        for words in ("as", "country", "src as,dst country"):
+            self.assertEqual(self.ask("--by", words, "--sum", "flows")[0][-1], count)
+
     def test_spreading_loses_nothing(self):
         rows = self.ask("--every", "100ms", "--spread")
         total = self.sql("select count(*), sum(packets), sum(bytes) from flows")[0]
@@ -244,7 +280,7 @@ class Groups(Asked):
         rows = self.ask("--by", "host", "--sum", "flows,sent,received")
         sums = {}
         for source, to, octets in self.database.execute("select src, dst, bytes from flows"):
-            for host, sent in ((source, True), (to, False)):
+            for host, sent in ((source, True), (to, False))[:1 if source == to else 2]:
                 flows, out, back = sums.get(host, (0, 0, 0))
                 sums[host] = (flows + 1, out + octets * sent, back + octets * (not sent))
         self.assertEqual({row[0]: tuple(map(int, row[1:])) for row in rows}, sums)
@@ -279,7 +315,13 @@ class Groups(Asked):
                 (["--by", "scr"], "--by: there is no field 'scr'; did you mean 'src'"),
                 (["--baseline", "x"], "--baseline needs --where"),
                 (["--by", "dstport"], "did you mean 'dport'"),
-                (["--by", "country"], "did you mean 'srccountry'"),
+                (["--by", "cuntry"], "did you mean 'country'"),
+                (["--by", "src contry"], "there is no field 'src contry'"),
+                (["--by", "in country"], "there is no field 'in country'"),
+                (["--by", "src,dst,src"], "--by: 'src' and 'src' are the same"),
+                (["--by", "src,sourceIPv4Address"], "'src' and 'sourceIPv4Address' are the same"),
+                (["--sum", "flows,bytes,flows"], "--sum: 'flows' is named twice"),
+                (["--where", "ip in ."], "--where: .: Is a directory"),
                 (["--by", "src/40/129"], "is no network"),
                 (["--sum", "byts"], "--sum: there is no sum 'byts'; did you mean 'bytes'"),
                 (["--sum", "distinct"], "needs a field"),
