@@ -27,7 +27,7 @@ const struct sf_command sf_commands[] = {
 		sf_cmd_meter },
 	{ "show", SF_SHOW, "FILE...", "flows from files, sums and tops of them",
 		"Prints the flow records of IPFIX files (RFC 5655), of any exporter, plain or "
-		"compressed with gzip; of capture files, which are metered on the way; and of "
+		"compressed with gzip, zstd, xz or bzip2; of capture files, which are metered on the way; and of "
 		"directories of both; - is standard input. With --where only those that meet "
 		"conditions, with --by, --sum, --top and --every sums of them. A damaged or cut-off "
 		"file gives what can be read of it, and exit status 1.",

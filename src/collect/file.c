@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * IPFIX files (RFC 5655): messages one after the other, perhaps gzip-compressed, perhaps damaged.
+ * IPFIX files (RFC 5655): messages one after the other, perhaps compressed, perhaps damaged.
  *
  *	buffer:  [ consumed | start … fill | free ]        base: offset of buffer[0] in the file
  *
@@ -15,14 +15,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "spanflow_config.h"
-
-#ifdef HAVE_ZLIB
-#include <zlib.h>
-#endif
-
 #include "base/wire.h"
 #include "collect/internal.h"
+#include "collect/unpack.h"
 
 #define MESSAGE_MAX 65535
 #define WINDOW      (2 * MESSAGE_MAX + 2) /* bytes in the buffer at each step, unless the file ends */
@@ -31,10 +26,7 @@
 struct reader {
 	struct sf_collector *collector;
 	const char *path;
-	int fd;
-#ifdef HAVE_ZLIB
-	gzFile gz;
-#endif
+	struct sf_unpack source;
 	uint8_t *buffer;
 	size_t start, fill;
 	uint64_t base;
@@ -60,65 +52,20 @@ static void note_damage(struct reader *r, const char *text)
 		sf_error_set(&r->first, SF_ECORRUPT, "%s: %s", r->path, text);
 }
 
-#ifdef HAVE_ZLIB
-static int source_open(struct reader *r, struct sf_error *error)
+/* Reads up to `size` bytes. Their number, 0 at the end, an error, or SF_ECORRUPT with the damage noted. */
+static ssize_t read_some(struct reader *r, uint8_t *to, size_t size)
 {
-	r->gz = gzdopen(r->fd, "rb"); /* passes through what is not compressed */
-	if (!r->gz)
-		return sf_error_set(error, -ENOMEM, "%s: no memory to read it", r->path);
-	gzbuffer(r->gz, 128 * 1024);
-	return 0;
-}
-
-/* Reads up to `size` bytes. Their number, 0 at the end, -EIO, or SF_ECORRUPT with the damage noted. */
-static ssize_t source_read(struct reader *r, uint8_t *to, size_t size)
-{
-	int n = gzread(r->gz, to, (unsigned)size), code;
-	const char *text;
+	struct sf_error error = { 0 };
+	ssize_t n = sf_unpack_read(&r->source, to, size, &error);
 	char damage[256];
 
-	if (n > 0)
+	if (n >= 0 || n != SF_ECORRUPT)
 		return n;
-	text = gzerror(r->gz, &code);
-	if (code == Z_ERRNO)
-		return errno ? -errno : -EIO;
-	if (code == Z_OK || code == Z_STREAM_END)
-		return 0;
-	snprintf(damage, sizeof(damage), "byte %llu of the uncompressed data: gzip: %s",
-		(unsigned long long)(r->base + r->fill),
-		code == Z_BUF_ERROR ? "the compressed data are cut off" : text);
+	snprintf(damage, sizeof(damage), "byte %llu of the uncompressed data: %.190s",
+		(unsigned long long)(r->base + r->fill), error.text);
 	note_damage(r, damage);
-	return SF_ECORRUPT;
+	return n;
 }
-
-static void source_close(struct reader *r)
-{
-	if (r->gz)
-		gzclose(r->gz);
-	else if (r->fd >= 0)
-		close(r->fd);
-}
-#else
-static int source_open(struct reader *r, struct sf_error *error)
-{
-	(void)r;
-	(void)error;
-	return 0;
-}
-
-static ssize_t source_read(struct reader *r, uint8_t *to, size_t size)
-{
-	ssize_t n = read(r->fd, to, size);
-
-	return n < 0 ? -errno : n;
-}
-
-static void source_close(struct reader *r)
-{
-	if (r->fd >= 0)
-		close(r->fd);
-}
-#endif
 
 /* Reads until `want` bytes are in the buffer from `start` on, or the file ends. 0 or -errno. */
 static int fill(struct reader *r, size_t want)
@@ -130,7 +77,7 @@ static int fill(struct reader *r, size_t want)
 	r->fill -= r->start;
 	r->start = 0;
 	while (r->fill < want && !r->eof) {
-		ssize_t n = source_read(r, r->buffer + r->fill, BUFFER_SIZE - r->fill);
+		ssize_t n = read_some(r, r->buffer + r->fill, BUFFER_SIZE - r->fill);
 
 		if (n < 0 && n != SF_ECORRUPT)
 			return (int)n;
@@ -154,9 +101,6 @@ static const char *foreign(const uint8_t *p, size_t length)
 		{ { 0x4d, 0x3c, 0xb2, 0xa1 }, "a pcap capture" },
 		{ { 0xa1, 0xb2, 0x3c, 0x4d }, "a pcap capture" },
 		{ { 0x0a, 0x0d, 0x0d, 0x0a }, "a pcapng capture" },
-		{ { 0x28, 0xb5, 0x2f, 0xfd }, "zstd-compressed" },
-		{ { 0x1f, 0x8b, 0x08, 0x00 }, "gzip-compressed, and this build has no zlib" },
-		{ { 0x1f, 0x8b, 0x08, 0x08 }, "gzip-compressed, and this build has no zlib" },
 	};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
@@ -262,20 +206,28 @@ static int read_all(struct reader *r, struct sf_error *error)
 	return sf_error_set(error, SF_ECORRUPT, "%s", r->first.text);
 }
 
+static int open_reader(struct reader *r, int fd, struct sf_error *error)
+{
+	struct sf_error reason = { 0 };
+	int result = sf_unpack_open(&r->source, fd, &reason);
+
+	if (result)
+		return sf_error_set(error, result, "%s: %s", r->path, reason.text);
+	r->buffer = malloc(BUFFER_SIZE);
+	return r->buffer ? 0 : sf_error_set(error, -ENOMEM, "%s: no memory to read it", r->path);
+}
+
 int sf_collect_stream(
 	struct sf_collector *collector, int fd, const char *name, struct sf_error *error)
 {
-	struct reader r = { .collector = collector, .path = name, .fd = fd };
-	int result;
+	struct reader r = { .collector = collector, .path = name };
+	int result = open_reader(&r, fd, error);
 
-	r.buffer = malloc(BUFFER_SIZE);
-	result = r.buffer ? source_open(&r, error)
-			  : sf_error_set(error, -ENOMEM, "%s: no memory to read it", r.path);
 	if (result == 0)
 		result = read_all(&r, error);
 	/* one file is one transport session: RFC 5655 §7 */
 	sf_collect_forget(collector, r.path);
-	source_close(&r);
+	sf_unpack_close(&r.source);
 	free(r.buffer);
 	return result;
 }

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """spanflow show and spanflow collect: files and datagrams made by hand, damage, ends, counters."""
 
+import bz2
 import gzip
+import lzma
 import json
 import re
 import signal
@@ -147,10 +149,16 @@ class Show(Case):
         self.assertEqual(len(self.show("-o", "json", file).records), 3)
         with open(file, "rb") as stream:
             self.assertEqual(len(self.show("-o", "json", "-", stdin=stream).records), 3)
-        cut = self.file("b.ipfix.gz", gzip.compress(WHOLE)[:-9])
-        done = self.show("-o", "json", cut, status=1)
-        self.assertIn(f"{cut}: byte ", done.stderr)
-        self.assertIn("gzip: the compressed data are cut off", done.stderr)
+        for name, pack in ("gzip", gzip.compress), ("xz", lzma.compress), ("bzip2", bz2.compress):
+            file = self.file(f"a.{name}", pack(WHOLE))
+            self.assertEqual(len(self.show("-o", "json", file).records), 3)
+            cut = self.file(f"cut.{name}", pack(WHOLE)[:-9])
+            done = self.show("-o", "json", cut, status=1)
+            self.assertIn(f"{cut}: byte ", done.stderr)
+            self.assertIn(f"{name}: the compressed data are cut off", done.stderr)
+            # two members are one stream
+            double = self.file(f"double.{name}", pack(WHOLE) + pack(WHOLE))
+            self.assertEqual(len(self.show("-o", "json", double).records), 6)
 
     def test_nothing_was_read(self):
         """The reason is said, and no statistics of zeros after it."""
