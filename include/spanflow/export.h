@@ -125,6 +125,10 @@ struct sf_exporter_options {
 	const struct sf_enricher *enricher;
 	/* NULL: all records. Copied. What is not chosen is counted as skipped: where. */
 	const struct sf_chooser *chooser;
+	/*
+	 * Without `queued`: how long a collector of a connection is waited for that has gone away; 0: a minute.
+	 */
+	int64_t patience_ns;
 };
 
 /* Text output for people and scripts. */

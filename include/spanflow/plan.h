@@ -125,7 +125,11 @@ struct sf_plan {
 	/* end of the run */
 	uint64_t packet_limit; /* the run ends after so many packets; 0: no limit */
 	int64_t duration_ns;   /* the run ends after this time, of files by the packets' times; 0 */
-	int64_t stop_timeout_ns; /* interfaces: how long records are still sent at the end */
+	/*
+	 * Interfaces: how long records are still sent at the end. Capture files: how long a collector of a
+	 * connection is waited for that has gone away.
+	 */
+	int64_t stop_timeout_ns;
 
 	/* privileges, which the engine leaves to its caller */
 	const char *user; /* whom the process becomes when all is open; NULL: the default */

@@ -14,21 +14,22 @@
 /* The name of a live option that was given, or NULL. */
 static const char *live_option(const struct sf_options *options)
 {
-	return options->workers_independent ? "--workers-independent"
-	       : options->direction         ? "--direction"
-	       : options->snaplen           ? "--snaplen"
-	       : options->ring_size         ? "--ring-size"
-	       : options->immediate         ? "--immediate"
-	       : options->no_promiscuous    ? "--no-promiscuous"
-	       : options->hardware_time     ? "--hardware-time"
-	       : options->keep_offloads     ? "--keep-offloads"
-	       : options->keep_link         ? "--keep-link"
-	       : options->no_wait           ? "--no-wait"
-	       : options->set_rss           ? "--set-rss"
-	       : options->driver_options    ? "--driver-options"
-	       : options->user              ? "--user"
-	       : options->no_sandbox        ? "--no-sandbox"
-					    : NULL;
+	return options->workers_independent             ? "--workers-independent"
+	       : options->direction                     ? "--direction"
+	       : options->snaplen                       ? "--snaplen"
+	       : options->ring_size                     ? "--ring-size"
+	       : options->immediate                     ? "--immediate"
+	       : options->no_promiscuous                ? "--no-promiscuous"
+	       : options->hardware_time                 ? "--hardware-time"
+	       : options->keep_offloads                 ? "--keep-offloads"
+	       : options->keep_link                     ? "--keep-link"
+	       : options->no_wait                       ? "--no-wait"
+	       : options->set_rss                       ? "--set-rss"
+	       : options->driver_options                ? "--driver-options"
+	       : options->user                          ? "--user"
+	       : options->no_sandbox                    ? "--no-sandbox"
+	       : sf_option_given(options, "queue-size") ? "--queue-size"
+							: NULL;
 }
 
 /* What contradicts itself, or NULL. */
@@ -51,6 +52,10 @@ static const char *contradiction(const struct sf_options *options)
 	if (options->user && options->no_sandbox)
 		return "--user and --no-sandbox exclude each other: without the "
 		       "sandbox the user stays";
+	if (!options->spool && sf_option_given(options, "spool-max"))
+		return "--spool-max without --spool: name the spool's directory with --spool DIR";
+	if (!options->spool && sf_option_given(options, "spool-drop"))
+		return "--spool-drop without --spool: name the spool's directory with --spool DIR";
 	if (!(options->key & SF_KEY_ADDRESS) && options->key & SF_KEY_PORT)
 		return "--key: ports without addresses do not tell the ends of a flow apart";
 	return sf_output_contradiction(options);

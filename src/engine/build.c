@@ -79,6 +79,7 @@ static int make_exporter(struct sf_engine *engine, struct sf_error *error)
 		.queued = engine->live,
 		.keep_files = plan->keep_files,
 		.queue_octets = plan->queue_octets,
+		.patience_ns = plan->stop_timeout_ns > 0 ? plan->stop_timeout_ns : 1,
 		.spool = plan->spool,
 		.spool_octets = plan->spool_octets,
 		.spool_drops_newest = plan->spool_drops_newest,

@@ -38,7 +38,8 @@ struct sf_connection_ops {
 	bool (*stands)(struct sf_connection *link);
 	/*
 	 * Whether the connection still is one: 0; SF_EOF: the peer has read all that it acknowledged,
-	 * and closed it; or a negative error.
+	 * and closed it; or a negative error: the peer may not have read it. -EPROTO: the peer refuses
+	 * this exporter, for the reason in `trouble`. After an error of write() this may know the reason.
 	 */
 	int (*check)(struct sf_connection *link);
 	/* No more will be written: tells the peer. */
@@ -56,6 +57,7 @@ struct sf_connection {
 	const struct sf_connection_ops *ops;
 	int fd; /* -1: not open */
 	bool wants_read;
+	bool answers; /* the peer has sent bytes, as no collector does */
 	uint64_t
 		written; /* bytes that this connection has carried, as `acknowledged` counts them */
 	uint32_t most_window; /* largest receive window of the peer so far, bytes */

@@ -68,6 +68,8 @@ static void note_failure(struct sf_session *session, enum sf_fate fate, int64_t 
 	if (fate == SF_FATE_LOST_stopped)
 		snprintf(stats->failure, sizeof(stats->failure),
 			"%.200s was not ready for all records when the run had to end", stats->url);
+	else if (session->transport->fails && session->transport->trouble[0])
+		snprintf(stats->failure, sizeof(stats->failure), "%s", session->transport->trouble);
 	else if (code == -ECONNREFUSED)
 		snprintf(stats->failure, sizeof(stats->failure),
 			"collector %.200s is not listening: %s", stats->url, sf_strerror(code));

@@ -11,9 +11,9 @@
 #include "base/wire.h"
 #include "export/session.h"
 
-#define LOOK_NS INT64_C(100000000)
-/* with capture files: a collector that is away for so long is not waited for (two attempts) */
-#define AWAY_NS INT64_C(150000000000)
+#define LOOK_NS     INT64_C(100000000)
+#define PATIENCE_NS INT64_C(60000000000)
+#define GRACE_NS    INT64_C(500000000) /* for the attempt that begins when the patience ends */
 
 static struct sf_stream *stream_of_message(struct sf_session *session, const uint8_t *bytes)
 {
@@ -96,12 +96,14 @@ void sf_session_replay(struct sf_session *session)
 
 static bool waits_in_vain(struct sf_session *session, int64_t away_ns)
 {
-	/* one side refuses the other's certificate: waiting does not help */
+	/* one side refuses the other, such as its certificate: waiting does not help */
 	bool refused = session->transport->error == -EPROTO;
+	int64_t patience_ns = session->destination.shared->options.patience_ns;
 
+	patience_ns = GRACE_NS + (patience_ns ? patience_ns : PATIENCE_NS);
 	if (!session->transport->fails)
 		session->given_up = false;
-	else if (away_ns > AWAY_NS || refused)
+	else if (away_ns > patience_ns || refused)
 		session->given_up = true;
 	return session->given_up;
 }

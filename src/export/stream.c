@@ -29,9 +29,12 @@
 #define UNREAD_MAX ((size_t)8 << 20)
 #define UNREAD_NS  INT64_C(5000000000)
 
-#define LOOK_NS INT64_C(5000000) /* between two looks for acknowledgements */
-#define WAIT_NS INT64_C(1000000)
-#define END_NS  INT64_C(1000000000) /* the end waits so long for acknowledgements */
+#define LOOK_NS  INT64_C(5000000) /* between two looks for acknowledgements */
+#define WAIT_NS  INT64_C(1000000)
+#define END_NS   INT64_C(1000000000) /* the end waits so long for acknowledgements */
+#define CLOSE_NS INT64_C(2000000000) /* and so long for the peer to close the connection */
+
+#define EARLY " soon after it was made; what it got is sent again"
 
 enum state { AWAY, LOOKING, CONNECTING, OPEN };
 
@@ -47,6 +50,7 @@ struct stream {
 	int64_t begun_ns;    /* the last attempt */
 	int64_t again_ns;    /* the next attempt */
 	int64_t deadline_ns; /* of connecting to one address */
+	int64_t opened_ns;   /* when the connection was made */
 	int64_t check_ns;    /* the next look whether the connection still is one */
 	int64_t retry_ns;    /* shortest time between two attempts */
 	int64_t pause_ns;    /* present time between two attempts */
@@ -61,7 +65,7 @@ static void say(struct stream *stream, const char *what, int code)
 
 	transport->error = code;
 	snprintf(transport->trouble, sizeof(transport->trouble),
-		"%s collector %.60s port %s: %.80s", what, stream->peer.host, stream->peer.port,
+		"%s collector %.60s port %s: %.130s", what, stream->peer.host, stream->peer.port,
 		why[0] ? why : sf_peer_reason(&stream->peer, code));
 }
 
@@ -78,16 +82,23 @@ static void go_away(struct stream *stream)
 		stream->pause_ns = RETRY_NS > stream->retry_ns ? RETRY_NS : stream->retry_ns;
 }
 
+/*
+ * The connection has ended. With SF_EOF the peer has read everything, and closed the connection. If it did so
+ * soon after the connection was made, it may have refused what it read: a TLS server that does not find TLS,
+ * a proxy without a collector behind it. Then the messages stay to be sent again.
+ */
 static void lose(struct stream *stream, int code)
 {
+	bool read = code == SF_EOF && stream->mono - stream->opened_ns >= UNREAD_NS;
+
 	say(stream, "lost the connection to", code == SF_EOF ? -ECONNRESET : code);
 	if (code == SF_EOF)
 		snprintf(stream->transport.trouble, sizeof(stream->transport.trouble),
-			"collector %.60s port %s has closed the connection", stream->peer.host,
-			stream->peer.port);
+			"collector %.60s port %s has closed the connection%s", stream->peer.host,
+			stream->peer.port, read ? "" : EARLY);
 	sf_window_acknowledge(
 		&stream->hold.window, stream->link->ops->acknowledged(stream->link), stream->mono);
-	sf_hold_cut(&stream->hold, code == SF_EOF);
+	sf_hold_cut(&stream->hold, read);
 	go_away(stream);
 }
 
@@ -108,6 +119,7 @@ static void learn_addresses(struct stream *stream)
 static void open_up(struct stream *stream)
 {
 	stream->state = OPEN;
+	stream->opened_ns = stream->mono;
 	stream->check_ns = 0;
 	stream->transport.fails = false;
 	stream->transport.connects++;
@@ -183,6 +195,14 @@ static void make_progress(struct stream *stream)
 	}
 }
 
+/* Writing has failed with `code`. Before the peer closed the connection, it may have said why. */
+static void lose_writing(struct stream *stream, int code)
+{
+	int told = stream->link->ops->check(stream->link);
+
+	lose(stream, told < 0 && told != SF_EOF ? told : code);
+}
+
 /* Writes what the connection takes now. */
 static void write_some(struct stream *stream)
 {
@@ -198,7 +218,7 @@ static void write_some(struct stream *stream)
 		else if (n == -EAGAIN)
 			return;
 		else
-			lose(stream, n ? (int)n : -EIO);
+			lose_writing(stream, n ? (int)n : -EIO);
 	}
 }
 
@@ -396,6 +416,26 @@ static void await_end(struct stream *stream)
 	}
 }
 
+/*
+ * Tells the peer that nothing follows, and waits a moment for its answer: a peer that closes the connection
+ * has read everything; one that resets it, or says why it refuses the records, has not.
+ */
+static void await_close(struct stream *stream)
+{
+	int64_t end = now(stream) + CLOSE_NS;
+	int code = 0;
+
+	stream->link->ops->finish(stream->link);
+	if (stream->hold.window.count == 0)
+		return;
+	while (code == 0 && now(stream) < end && sf_hurry_level(stream->transport.hurry) < 2) {
+		stream->link->ops->wait(stream->link, WAIT_NS);
+		code = stream->link->ops->check(stream->link);
+	}
+	if (code < 0 && code != SF_EOF)
+		lose(stream, code);
+}
+
 static int stream_end(struct sf_transport *transport)
 {
 	struct stream *stream = (struct stream *)transport;
@@ -405,7 +445,7 @@ static int stream_end(struct sf_transport *transport)
 		await_end(stream);
 	}
 	if (stream->state == OPEN)
-		stream->link->ops->finish(stream->link);
+		await_close(stream);
 	transport->lost_as =
 		stream->state == OPEN ? SF_FATE_LOST_stopped : SF_FATE_LOST_unreachable;
 	stream->lost = sf_hold_end(&stream->hold);

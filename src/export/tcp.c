@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -19,6 +20,10 @@
  */
 #define SILENCE_MS 120000
 #define IDLE_S     30
+
+/* The first bytes of a TLS record with an alert. */
+#define TLS_ALERT 21
+#define TLS_MAJOR 3
 
 static int set_options(int fd)
 {
@@ -48,7 +53,7 @@ int sf_tcp_connect(struct sf_connection *link, const struct sf_peer *peer, unsig
 	link->trouble[0] = '\0';
 	link->written = 0;
 	link->most_window = 0;
-	link->wants_read = false;
+	link->wants_read = link->answers = false;
 	if (fd < 0)
 		return fd;
 	code = set_options(fd);
@@ -114,19 +119,36 @@ bool sf_tcp_stands(struct sf_connection *link)
 	return info.tcpi_snd_wnd < link->most_window / 2;
 }
 
-/* A collector sends nothing: what it sends all the same is not of interest (RFC 7011 §10.4). */
+static int say_trouble(struct sf_connection *link, int code, const char *words)
+{
+	snprintf(link->trouble, sizeof(link->trouble), "%s", words);
+	return code;
+}
+
+/*
+ * A collector sends nothing (RFC 7011 §10.4). A peer that sends something and then closes the connection
+ * has refused what it got: a TLS server sends an alert (RFC 8446 §6), a web server an error page.
+ */
 static int tcp_check(struct sf_connection *link)
 {
-	char bytes[256];
-	ssize_t n;
+	uint8_t bytes[256];
 
 	for (unsigned i = 0; i < 16; i++) {
-		n = recv(link->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+		ssize_t n = recv(link->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+
 		/* a peer that closes with bytes unread sends RST, which is an error here */
+		if (n == 0 && link->answers)
+			return say_trouble(link, -ECONNRESET,
+				"it answered, as no IPFIX collector does, and closed the "
+				"connection");
 		if (n == 0)
 			return SF_EOF;
 		if (n < 0)
 			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+		if (!link->answers && n >= 2 && bytes[0] == TLS_ALERT && bytes[1] == TLS_MAJOR)
+			return say_trouble(
+				link, -EPROTO, "it expects TLS: write tls:// instead of tcp://");
+		link->answers = true;
 	}
 	return 0;
 }

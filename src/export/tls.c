@@ -74,14 +74,9 @@ static ssize_t tls_write(struct sf_connection *link, const uint8_t *bytes, size_
 {
 	struct tls_connection *tls = of(link);
 	ssize_t n = tls->tls->write(tls->session, bytes, length);
-	int told;
 
 	take_state(tls);
-	if (n != -ECONNRESET && n != -EPIPE)
-		return n;
-	/* before the peer closed the connection, it may have said why */
-	told = tls_check(link);
-	return told < 0 && told != SF_EOF ? told : n;
+	return n;
 }
 
 static void tls_finish(struct sf_connection *link)

@@ -126,7 +126,7 @@ struct sf_transport {
 	unsigned max_messages; /* largest number in a batch */
 	int error;             /* the last error, negative; 0: none yet */
 	bool fails;            /* takes nothing now, and may recover */
-	char trouble[200];     /* message about the failure; "": see `error` */
+	char trouble[240];     /* message about the failure; "": see `error` */
 	uint8_t protocol;      /* IPPROTO_UDP, IPPROTO_TCP; 0: no socket */
 	unsigned connects;     /* number of peers so far */
 	/* with a spool */

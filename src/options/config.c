@@ -112,7 +112,7 @@ static int read_key(struct reader *reader, char *line, struct sf_error *error)
 		free(value);
 		return sf_error_set(error, -ENOMEM, "out of memory");
 	}
-	err = sf_option_set(reader->options, option, value, error);
+	err = sf_option_give(reader->options, option, value, error);
 	if (!err && option->type == SF_OPTION_STRINGS)
 		((struct sf_strings *)((char *)reader->options + option->offset))->from_file = true;
 	return err;

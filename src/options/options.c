@@ -52,6 +52,27 @@ void sf_options_fini(struct sf_options *options, const struct sf_option *table)
 		free((char *)options->owned.items[i]);
 	free(options->owned.items);
 	options->owned = (struct sf_strings){ 0 };
+	free(options->given.items);
+	options->given = (struct sf_strings){ 0 };
+}
+
+int sf_option_give(struct sf_options *options, const struct sf_option *option, const char *text,
+	struct sf_error *error)
+{
+	int code = sf_option_set(options, option, text, error);
+
+	if (code == 0 && !sf_option_given(options, option->name) &&
+		sf_strings_add(&options->given, option->name) < 0)
+		code = sf_error_set(error, -ENOMEM, "out of memory");
+	return code;
+}
+
+bool sf_option_given(const struct sf_options *options, const char *name)
+{
+	for (unsigned i = 0; i < options->given.count; i++)
+		if (strcmp(options->given.items[i], name) == 0)
+			return true;
+	return false;
 }
 
 const struct sf_option *sf_option_find(
@@ -135,7 +156,7 @@ static int apply(struct parser *parser, const struct sf_option *option, const ch
 		if (option->takes_words)
 			parser->operands_go_to = strings;
 	}
-	return sf_option_set(parser->options, option, value, parser->error);
+	return sf_option_give(parser->options, option, value, parser->error);
 }
 
 /* The value of an option: what is attached to it, or the next word. */

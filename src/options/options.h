@@ -137,6 +137,7 @@ struct sf_options {
 	/* arguments that belong to no option */
 	struct sf_strings operands;
 	struct sf_strings owned; /* texts of the configuration file */
+	struct sf_strings given; /* long names of options that were given: sf_option_given() */
 };
 
 enum sf_option_type {
@@ -217,6 +218,14 @@ int sf_option_set(struct sf_options *options, const struct sf_option *option, co
  */
 int sf_options_read_file(struct sf_options *options, const struct sf_option *table,
 	const struct sf_command *command, const char *path, struct sf_error *error);
+
+/*
+ * sf_option_set() for an option that the command line or the configuration file gives; sf_option_given()
+ * then knows its long name, also if the value is the default.
+ */
+int sf_option_give(struct sf_options *options, const struct sf_option *option, const char *text,
+	struct sf_error *error);
+bool sf_option_given(const struct sf_options *options, const char *name);
 
 /* The row of a subcommand's option by long name, or NULL. */
 const struct sf_option *sf_option_find(

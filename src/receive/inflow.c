@@ -26,14 +26,19 @@
  */
 #define IDLE_S 60
 
+/* So long a peer has for the handshake of TLS. */
+#define HANDSHAKE_NS INT64_C(10000000000)
+
 struct sf_inflow {
 	struct sf_watch watch;
+	struct sf_timer patience; /* with TLS: ends a handshake that takes too long */
 	struct sf_inflows *inflows;
 	struct sf_inflow *next, *previous;
 	char sender[SF_HOSTPORT_NAME];
 	const struct sf_tls_ops *tls;
 	struct sf_tls *session; /* NULL: no TLS */
 	bool shaken;            /* the handshake of TLS is done */
+	bool useful;            /* it has brought a whole message */
 	size_t fill;
 	uint8_t buffer[BUFFER];
 };
@@ -52,8 +57,8 @@ static void close_inflow(struct sf_inflow *inflow)
 	if (inflow->next)
 		inflow->next->previous = inflow->previous;
 	inflows->count--;
-	if (inflow->watch.loop)
-		sf_watch_remove(&inflow->watch);
+	sf_watch_remove(&inflow->watch);
+	sf_timer_remove(&inflow->patience);
 	if (inflow->session)
 		inflow->tls->close(inflow->session);
 	close(inflow->watch.fd);
@@ -77,6 +82,17 @@ static void drain(struct sf_inflow *inflow)
 {
 	shutdown(inflow->watch.fd, SHUT_WR);
 	recv(inflow->watch.fd, inflow->buffer, BUFFER, MSG_DONTWAIT);
+}
+
+/*
+ * What the peer has sent is refused: closing resets the connection, so that an exporter which sees this does
+ * not take its records for delivered.
+ */
+static void refuse(struct sf_inflow *inflow)
+{
+	const struct linger at_once = { .l_onoff = 1 };
+
+	setsockopt(inflow->watch.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 }
 
 static void end(struct sf_inflow *inflow, const char *trouble)
@@ -110,6 +126,7 @@ static bool hand_on(struct sf_inflow *inflow)
 		const char *wrong = is_wrong(p, left);
 
 		if (wrong) {
+			refuse(inflow);
 			end(inflow, wrong);
 			return false;
 		}
@@ -117,6 +134,7 @@ static bool hand_on(struct sf_inflow *inflow)
 		if (left < length)
 			break;
 		at += length;
+		inflow->useful = true;
 		if (!owner->message(owner->context, inflow->sender, p, length))
 			break;
 	}
@@ -138,8 +156,11 @@ static ssize_t read_some(struct sf_inflow *inflow, uint8_t *to, size_t size)
 
 static void fail(struct sf_inflow *inflow, int code)
 {
-	if (inflow->session)
+	/* the peer is to see the alert of TLS, if there is one */
+	if (inflow->session && inflow->session->carried)
 		drain(inflow);
+	else
+		refuse(inflow);
 	if (inflow->session && inflow->session->trouble[0])
 		end(inflow, inflow->session->trouble);
 	else
@@ -161,9 +182,15 @@ static bool shake(struct sf_inflow *inflow)
 		fail(inflow, code);
 	} else {
 		inflow->shaken = true;
+		sf_timer_stop(&inflow->patience);
 		sf_watch_set(&inflow->watch, SF_LOOP_READ);
 	}
 	return code == 0;
+}
+
+static void lose_patience(struct sf_timer *timer)
+{
+	end(timer->context, "the handshake of TLS was not done within 10 seconds");
 }
 
 static void receive(struct sf_watch *watch, unsigned ready)
@@ -219,16 +246,21 @@ static int open_inflow(struct sf_inflows *inflows, int fd, const struct sockaddr
 	inflow->tls = tls;
 	inflow->session = context ? tls->open(context, fd, NULL) : NULL;
 	err = context && !inflow->session ? -ENOMEM : 0;
+	if (!err && context)
+		err = sf_loop_add_timer(inflows->loop, &inflow->patience, lose_patience, inflow);
 	if (!err)
 		err = sf_loop_add_watch(
 			inflows->loop, &inflow->watch, fd, SF_LOOP_READ, receive, inflow);
 	if (err) {
+		sf_timer_remove(&inflow->patience);
 		if (inflow->session)
 			tls->close(inflow->session);
 		close(fd);
 		free(inflow);
 		return err;
 	}
+	if (context)
+		sf_timer_set(&inflow->patience, sf_loop_now(inflows->loop) + HANDSHAKE_NS);
 	set_options(fd);
 	inflow->next = inflows->first;
 	if (inflow->next)
@@ -239,6 +271,20 @@ static int open_inflow(struct sf_inflows *inflows, int fd, const struct sockaddr
 	return 0;
 }
 
+/* All places are taken: the oldest connection that has brought no message gives its place to the next one. */
+static void make_place(struct sf_inflows *inflows)
+{
+	struct sf_inflow *oldest = NULL;
+
+	for (struct sf_inflow *inflow = inflows->first; inflow; inflow = inflow->next)
+		if (!inflow->useful)
+			oldest = inflow;
+	if (!oldest)
+		return;
+	refuse(oldest);
+	end(oldest, "it has brought no message, and another connection needs its place");
+}
+
 int sf_inflows_accept(struct sf_inflows *inflows, struct sf_watch *watch,
 	const struct sf_tls_ops *tls, struct sf_tls_context *context)
 {
@@ -246,6 +292,8 @@ int sf_inflows_accept(struct sf_inflows *inflows, struct sf_watch *watch,
 	socklen_t size = sizeof(peer);
 	int fd = accept4(watch->fd, (struct sockaddr *)&peer, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
+	if (fd >= 0 && inflows->count == SF_INFLOW_MAX)
+		make_place(inflows);
 	if (fd >= 0 && inflows->count < SF_INFLOW_MAX)
 		return open_inflow(inflows, fd, &peer, tls, context);
 	if (fd >= 0) {

@@ -31,6 +31,7 @@ struct session {
 	SSL *ssl;
 	int fd;
 	int error;        /* of the last call on the socket, negative; 0: none */
+	bool ended;       /* the peer has closed the connection */
 	char subject[64]; /* of the certificate that was refused */
 };
 
@@ -56,6 +57,7 @@ static int socket_read(BIO *bio, char *bytes, int length)
 
 	BIO_clear_retry_flags(bio);
 	session->error = n < 0 ? -errno : 0;
+	session->ended = n == 0;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		BIO_set_retry_read(bio);
 	return (int)n;
@@ -63,7 +65,11 @@ static int socket_read(BIO *bio, char *bytes, int length)
 
 static long socket_control(BIO *bio, int command, long number, void *pointer)
 {
-	(void)bio, (void)number, (void)pointer;
+	const struct session *session = BIO_get_data(bio);
+
+	(void)number, (void)pointer;
+	if (command == BIO_CTRL_EOF)
+		return session->ended;
 	return command == BIO_CTRL_FLUSH;
 }
 
@@ -177,6 +183,9 @@ static int context_new(struct sf_tls_context **context, const struct sf_tls_file
 	SSL_CTX_set_min_proto_version(new->ssl, TLS1_2_VERSION);
 	SSL_CTX_set_verify(new->ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, verified);
 	SSL_CTX_set_options(new->ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET);
+	/* a collector that is killed sends no close_notify: the end of the connection as with TCP */
+	if (!server)
+		SSL_CTX_set_options(new->ssl, SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_set_num_tickets(new->ssl, 0);
 	SSL_CTX_set_session_cache_mode(new->ssl, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_mode(new->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE |
@@ -267,6 +276,47 @@ static struct sf_tls *session_open(struct sf_tls_context *context, int fd, const
 	return &session->tls;
 }
 
+/* What the peer's alert means for who reads the message; NULL: the reason says it. */
+static const char *meaning(struct session *session, unsigned long code)
+{
+	bool has_own = SSL_get_certificate(session->ssl) != NULL;
+
+	if (ERR_GET_LIB(code) != ERR_LIB_SSL)
+		return NULL;
+	switch (ERR_GET_REASON(code)) {
+	case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
+		return "the other side asks for a certificate: give one with cert=FILE";
+	case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE:
+		/* TLS 1.2 has no alert of its own for a missing certificate */
+		return has_own ? NULL
+			       : "the other side may ask for a certificate: cert=FILE gives one";
+	case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
+	case SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:
+	case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED:
+	case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
+	case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
+	case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
+	case SSL_R_TLSV1_ALERT_ACCESS_DENIED:
+		return has_own ? "the other side refuses the certificate of cert=" : NULL;
+	case SSL_R_WRONG_VERSION_NUMBER:
+		return "the other side does not speak TLS";
+	default:
+		return NULL;
+	}
+}
+
+static void say_alert(struct session *session)
+{
+	const char *text = meaning(session, ERR_peek_last_error());
+
+	if (text)
+		snprintf(session->tls.trouble, sizeof(session->tls.trouble), "TLS: %s (%.60s)",
+			text, reason());
+	else
+		snprintf(session->tls.trouble, sizeof(session->tls.trouble), "TLS: %.140s",
+			reason());
+}
+
 /* The error of a call that returned `result`. */
 static int failure(struct session *session, int result)
 {
@@ -279,13 +329,14 @@ static int failure(struct session *session, int result)
 		return -EAGAIN;
 	if (kind == SSL_ERROR_SYSCALL && session->error)
 		return session->error;
+	if (kind == SSL_ERROR_ZERO_RETURN)
+		return -ECONNRESET;
 	if (result_of_check != X509_V_OK)
 		snprintf(session->tls.trouble, sizeof(session->tls.trouble),
 			"its certificate (%.50s) is refused: %.70s", session->subject,
 			X509_verify_cert_error_string(result_of_check));
 	else
-		snprintf(session->tls.trouble, sizeof(session->tls.trouble), "TLS: %.140s",
-			reason());
+		say_alert(session);
 	ERR_clear_error();
 	return -EPROTO;
 }

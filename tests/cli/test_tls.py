@@ -5,7 +5,11 @@ import json
 import re
 import shutil
 import signal
+import socket
+import struct
 import subprocess
+import threading
+import time
 import unittest
 
 import support
@@ -82,7 +86,9 @@ class Tls(Case):
         self.certificate("stranger", "theirs", "DNS:probe1.example")
         self.certificate("other", "ours", "DNS:other.example")
         process, port = self.collect(",name=probe1.example")
-        for cert in "stranger", "other", None:
+        for cert, told in (("stranger", "TLS: the other side refuses the certificate of cert="),
+                           ("other", "TLS: the other side refuses the certificate of cert="),
+                           (None, "TLS: the other side asks for a certificate: give one with cert=FILE")):
             done = self.meter(port, cert=cert)
             self.assertEqual(done.returncode, 1, done.stderr)
             # with TLS 1.3 the collector's refusal may come before the run begins, or after it
@@ -90,12 +96,68 @@ class Tls(Case):
                 place = json.loads(done.stderr.splitlines()[-1])["collectors"][0]
                 self.assertEqual(place["records"], 0, place)
                 self.assertEqual(place["lost"]["unreachable"], place["offered"]["records"])
-            self.assertIn("TLS: ", done.stderr)
+            self.assertIn(told, done.stderr)
         words = self.printed("stderr")
         self.assertIn("certificate (/CN=stranger) is refused", words)
         self.assertIn("certificate (/CN=other) is refused: hostname mismatch", words)
         self.assertIn("peer did not return a certificate", words)
         self.assertEqual(self.ended(process).stats["records"], 0)
+
+    def test_plain_tcp_is_no_delivery(self):
+        """Records that reach a TLS port without TLS are lost by name, not sent; so are those that another
+        TLS server answers with an alert, and a web server with a page."""
+        process, port = self.collect()
+        for answer, told in ((None, "Connection reset by peer"),
+                             (b"\x15\x03\x01\0\x02\x02\x46", "it expects TLS: write tls:// instead"),
+                             (b"HTTP/1.1 400 Bad Request\r\n\r\n", "it answered, as no IPFIX collector")):
+            if answer:
+                server = socket.create_server(("127.0.0.1", 0))
+                port = server.getsockname()[1]
+                thread = threading.Thread(target=self.refuse, args=(server, answer))
+                thread.start()
+            done = subprocess.run(
+                [support.SPANFLOW, "meter", "-r", self.capture, "--stats", "json", "--stop-timeout", "0",
+                 "-e", f"tcp://127.0.0.1:{port}"], capture_output=True, text=True, timeout=60)
+            if answer:
+                thread.join()
+                server.close()
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertIn(told, done.stderr)
+            place = json.loads(done.stderr.splitlines()[-1])["collectors"][0]
+            self.assertEqual(place["records"], 0, place)
+            self.assertEqual(place["lost"]["unreachable"], place["offered"]["records"])
+        self.assertIn("TLS: the other side does not speak TLS", self.printed("stderr"))
+        self.ended(process)
+
+    @staticmethod
+    def refuse(server, answer):
+        """Reads something, answers, reads the rest and closes the connection in order."""
+        peer = server.accept()[0]
+        peer.recv(5)
+        peer.sendall(answer)
+        peer.shutdown(socket.SHUT_WR)
+        while peer.recv(65536):
+            pass
+        peer.close()
+
+    def test_a_run_on_files_waits_as_long_as_it_is_told(self):
+        """A collector that goes away while the run still reads."""
+        server = socket.create_server(("127.0.0.1", 0))
+        port = server.getsockname()[1]
+        run = subprocess.Popen(
+            [support.SPANFLOW, "meter", "-r", self.capture, "--stats", "json", "--stop-timeout", "300ms",
+             "-e", f"tcp://127.0.0.1:{port},retry=100ms"], stderr=subprocess.PIPE, text=True)
+        peer = server.accept()[0]
+        server.close()
+        peer.recv(1)
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.close()
+        began = time.monotonic()
+        words = run.communicate(timeout=60)[1]
+        self.assertLess(time.monotonic() - began, 20)
+        place = json.loads(words.splitlines()[-1])["collectors"][0]
+        self.assertEqual(run.returncode, 1)
+        self.assertEqual(place["lost"]["unreachable"], place["offered"]["records"], words)
 
     def test_files_are_read_again(self):
         process, port = self.collect()

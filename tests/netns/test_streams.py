@@ -119,7 +119,7 @@ class Streams(Case):
         wait_until(lambda: len(self.received()) == 2000, "records")
         collector.kill()
         collector.wait()
-        wait_until(lambda: "has closed the connection; trying again" in self.output(process), "word")
+        wait_until(lambda: "has closed the connection" in self.output(process), "word")
         self.send(1000)
         self.collector()
         wait_until(lambda: "can be reached again" in self.output(process), "the next connection")

@@ -34,6 +34,8 @@ struct sim {
 	uint64_t delivered, acknowledged; /* of the present connection */
 	bool acks_are_lost, stands;
 	bool closes;    /* when it is cut: the collector has read everything and closes */
+	bool finished;  /* the exporter has said that nothing follows */
+	bool refuses;   /* then it resets the connection, else it closes it when all has arrived */
 	bool any_order; /* the disk was full: what did not fit stayed in memory */
 	/* of exporters: their spool, if any */
 	struct sf_disk *disk;
@@ -57,7 +59,7 @@ static int sim_connect(struct sf_connection *link, const struct sf_peer *peer, u
 	sim->attempt_ns[sim->attempts++] = sim->mono;
 	link->written = 0;
 	link->fd = 0;
-	sim->cut = false;
+	sim->cut = sim->finished = false;
 	sim->under_way_length = 0;
 	sim->delivered = sim->acknowledged = 0;
 	return 0;
@@ -105,7 +107,11 @@ static int sim_check(struct sf_connection *link)
 {
 	struct sim *sim = (struct sim *)link;
 
-	return !sim->cut ? 0 : sim->closes ? SF_EOF : -ECONNRESET;
+	if (sim->cut)
+		return sim->closes ? SF_EOF : -ECONNRESET;
+	if (!sim->finished || sim->under_way_length)
+		return 0;
+	return sim->refuses ? -ECONNRESET : SF_EOF;
 }
 
 static bool sim_stands(struct sf_connection *link)
@@ -143,6 +149,11 @@ static void sim_cut(struct sim *sim)
 	sim->under_way_length = 0;
 }
 
+static void sim_tell_finish(struct sf_connection *link)
+{
+	((struct sim *)link)->finished = true;
+}
+
 static void sim_nothing(struct sf_connection *link)
 {
 	(void)link;
@@ -174,7 +185,7 @@ static const struct sf_connection_ops sim_ops = {
 	.acknowledged = sim_acknowledged,
 	.stands = sim_stands,
 	.check = sim_check,
-	.finish = sim_nothing,
+	.finish = sim_tell_finish,
 	.close = sim_close,
 	.now = sim_now,
 	.wait = sim_wait,

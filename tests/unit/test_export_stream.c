@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Export over connections: what a collector reads, and what is counted, when they are cut. */
+#include <pthread.h>
+
 #include "simulated_collector.h"
 
 #define RETRY S
@@ -74,6 +76,7 @@ START_TEST(a_cut_in_a_message_loses_nothing)
 
 	for (size_t at = 0; at <= whole; at += at < 64 || at + 64 > whole ? 1 : 37) {
 		begin_sim(RETRY, 10000, false);
+		sim_pump(&out, &sim, 10 * S, false);
 		sim_put(&out, 60);
 		sim_pump(&out, &sim, S, true);
 		if (at == 0)
@@ -93,8 +96,55 @@ START_TEST(a_cut_in_a_message_loses_nothing)
 		ck_assert_uint_eq(stats.sent.records, 70);
 		ck_assert_uint_eq(sim.distinct, 70);
 		ck_assert_uint_eq(sim.count, 2);
-		/* a collector that closes has read all that it acknowledged */
+		/* a collector that closes an old connection has read all that it acknowledged */
 		ck_assert_uint_eq(stats.repeated.records, at == whole && sim.closes ? 0 : 60);
+		end_sim();
+	}
+}
+END_TEST
+
+/* What was acknowledged and then refused, while nothing follows any more, is lost by name. */
+START_TEST(a_refusal_at_the_end_is_seen)
+{
+	for (unsigned refuses = 0; refuses < 2; refuses++) {
+		struct sf_destination_stats stats;
+
+		begin_sim(RETRY, 10000, false);
+		sim.refuses = refuses;
+		sim_put(&out, 60);
+		sim_pump(&out, &sim, S, true);
+		sim_deliver(&sim, SIZE_MAX);
+		sim_pump(&out, &sim, S, true);
+		ck_assert_uint_eq(out.destination->stats.sent.records, 60);
+		stats = sim_finish(&out, &sim);
+		ck_assert_uint_eq(stats.sent.records, refuses ? 0 : 60);
+		ck_assert_uint_eq(stats.lost_unreachable.records, refuses ? 60 : 0);
+		ck_assert_int_eq(
+			strncmp(stats.failure, "lost the connection", refuses ? 19 : 0), 0);
+		end_sim();
+	}
+}
+END_TEST
+
+/* A peer that closes the connection soon after it was made may have refused what it read. */
+START_TEST(a_connection_that_is_closed_early_is_no_delivery)
+{
+	for (unsigned early = 0; early < 2; early++) {
+		struct sf_destination_stats stats;
+
+		begin_sim(RETRY, 10000, false);
+		sim_pump(&out, &sim, early ? S : 6 * S, false);
+		sim_put(&out, 60);
+		sim_pump(&out, &sim, S, true);
+		sim_deliver(&sim, SIZE_MAX);
+		sim_pump(&out, &sim, S, true);
+		sim.closes = true;
+		sim_cut(&sim);
+		sim_pump(&out, &sim, S / 10, true);
+		ck_assert_uint_eq(out.destination->stats.sent.records, early ? 0 : 60);
+		stats = sim_finish(&out, &sim);
+		ck_assert_uint_eq(stats.lost_unreachable.records, early ? 60 : 0);
+		ck_assert((strstr(stats.news, "what it got is sent again") != NULL) == early);
 		end_sim();
 	}
 }
@@ -312,17 +362,44 @@ static int listen_on(int family, uint16_t *port)
 	return fd;
 }
 
-static void read_stream(struct reader *into, int fd)
+/* A collector in a thread of its own: accepts a connection, reads until the exporter ends, and closes it. */
+static struct {
+	pthread_t thread;
+	int listener;
+	struct sockaddr_storage peer;
+	size_t length;
+	uint8_t bytes[1 << 20];
+} collector;
+
+static void *collect(void *unused)
 {
-	static uint8_t bytes[1 << 20];
-	size_t length = 0, at = 0;
+	size_t room = sizeof(collector.bytes);
+	socklen_t size = sizeof(collector.peer);
+	int fd = accept(collector.listener, (struct sockaddr *)&collector.peer, &size);
 	ssize_t n;
 
-	while ((n = recv(fd, bytes + length, sizeof(bytes) - length, 0)) > 0)
-		length += (size_t)n;
-	for (; at < length; at += sf_load_be16(bytes + at + 2)) {
-		ck_assert_uint_ge(length - at, sf_load_be16(bytes + at + 2));
-		read_message(into, bytes + at, sf_load_be16(bytes + at + 2));
+	while ((n = recv(fd, collector.bytes + collector.length, room - collector.length, 0)) > 0)
+		collector.length += (size_t)n;
+	close(fd);
+	return unused;
+}
+
+static void start_collector(int listener)
+{
+	collector.listener = listener;
+	collector.length = 0;
+	ck_assert_int_eq(pthread_create(&collector.thread, NULL, collect, NULL), 0);
+}
+
+static void read_collected(struct reader *into)
+{
+	size_t at = 0, length;
+
+	pthread_join(collector.thread, NULL);
+	for (; at < collector.length; at += length) {
+		length = sf_load_be16(collector.bytes + at + 2);
+		ck_assert_uint_ge(collector.length - at, length);
+		read_message(into, collector.bytes + at, length);
 	}
 }
 
@@ -345,7 +422,7 @@ START_TEST(over_tcp_from_a_chosen_address)
 		unsigned local_size = sizeof(local), peer_size = sizeof(peer);
 		struct sf_error error = { 0 };
 		uint16_t port = 0;
-		int fd, listener = listen_on(cases[i].family, &port);
+		int listener = listen_on(cases[i].family, &port);
 		char url[128], host[64];
 
 		snprintf(url, sizeof(url), cases[i].url, port);
@@ -355,7 +432,7 @@ START_TEST(over_tcp_from_a_chosen_address)
 			sf_exporter_add_collector(exporter, url, &error) == 0, "%s", error.text);
 		ck_assert(sf_exporter_local_address(exporter, 0, (struct sockaddr *)&local,
 			&local_size, (struct sockaddr *)&peer, &peer_size));
-		fd = accept(listener, NULL, NULL);
+		start_collector(listener);
 		put_many(exporter, 300);
 		sf_exporter_finish(exporter);
 		stats = stats_of(exporter, 0);
@@ -363,19 +440,17 @@ START_TEST(over_tcp_from_a_chosen_address)
 		ck_assert_uint_eq(stats.sent.records, 300);
 		ck_assert(sf_destination_balanced(&stats));
 		sf_exporter_free(exporter);
-		read_stream(reader, fd);
+		read_collected(reader);
 		ck_assert_uint_eq(flow_count(reader), 300);
-		peer_size = sizeof(peer);
-		ck_assert_int_eq(getpeername(fd, (struct sockaddr *)&peer, &peer_size), 0);
+		peer = collector.peer;
 		inet_ntop(cases[i].family,
 			cases[i].family == AF_INET
 				? (void *)&((struct sockaddr_in *)&peer)->sin_addr
 				: (void *)&((struct sockaddr_in6 *)&peer)->sin6_addr,
 			host, sizeof(host));
 		ck_assert_str_eq(host, cases[i].source);
-		ck_assert_int_eq(memcmp(&local, &peer, peer_size), 0);
+		ck_assert_int_eq(memcmp(&local, &peer, local_size), 0);
 		reader_free(reader);
-		close(fd);
 		close(listener);
 	}
 }
@@ -424,25 +499,25 @@ START_TEST(a_run_on_files_waits_for_the_next_connection)
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	close(fd);
 	put_many(exporter, 200);
+	start_collector(listener);
 	sf_exporter_finish(exporter);
 	stats = stats_of(exporter, 0);
 	ck_assert(sf_destination_balanced(&stats));
 	ck_assert_uint_eq(stats.sent.records, 400);
 	sf_exporter_free(exporter);
-	fd = accept(listener, NULL, NULL);
-	read_stream(reader, fd);
+	read_collected(reader);
 	/* the first connection was closed with everything unread */
 	ck_assert_uint_eq(flow_count(reader), 400);
 	ck_assert_uint_le(stats.repeated.records, 400);
 	ck_assert_uint_eq(reader->messages[0].sequence, 0);
 	reader_free(reader);
-	close(fd);
 	close(listener);
 }
 END_TEST
 
 CHECK_MAIN("export_stream", everything_arrives, sent_means_acknowledged,
-	a_cut_in_a_message_loses_nothing, what_may_arrive_twice_is_counted,
+	a_cut_in_a_message_loses_nothing, a_refusal_at_the_end_is_seen,
+	a_connection_that_is_closed_early_is_no_delivery, what_may_arrive_twice_is_counted,
 	what_the_peer_had_not_read_is_sent_again, a_reader_that_stands_still,
 	attempts_keep_their_distance, nobody_answers_and_then_somebody_does,
 	a_collector_that_never_comes, export_time_never_goes_back, over_tcp_from_a_chosen_address,

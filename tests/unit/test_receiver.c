@@ -358,7 +358,7 @@ START_TEST(a_stream_that_breaks_off)
 }
 END_TEST
 
-/* Too many connections: the newest are refused, the others go on. */
+/* Too many connections that are in use: the newest are refused, the others go on. */
 START_TEST(connections_are_bounded)
 {
 	int fds[SF_INFLOW_MAX + 3];
@@ -367,17 +367,114 @@ START_TEST(connections_are_bounded)
 	make_stream();
 	for (unsigned i = 0; i < SF_INFLOW_MAX + 3; i++) {
 		fds[i] = connect_to(1);
-		turns(1);
+		if (i < SF_INFLOW_MAX)
+			ck_assert_int_eq(send(fds[i], message, 20, 0), 20);
+		turns(2);
 	}
 	turns(3);
+	ck_assert_uint_eq(seen.messages, SF_INFLOW_MAX);
 	ck_assert_uint_eq(receiver.inflows.count, SF_INFLOW_MAX);
 	ck_assert_uint_eq(receiver.inflows.refused, 3);
 	ck_assert_int_eq(recv(fds[SF_INFLOW_MAX], &byte, 1, 0), 0);
 	ck_assert_int_eq(send(fds[0], message, 20, 0), 20);
 	turns(2);
-	ck_assert_uint_eq(seen.messages, 1);
+	ck_assert_uint_eq(seen.messages, SF_INFLOW_MAX + 1);
 	for (unsigned i = 0; i < SF_INFLOW_MAX + 3; i++)
 		close(fds[i]);
+	fini();
+}
+END_TEST
+
+/* Connections that bring nothing do not keep others out: the oldest of them gives its place up. */
+START_TEST(silent_connections_give_their_place_up)
+{
+	int fds[SF_INFLOW_MAX + 2];
+	char byte;
+
+	make_stream();
+	for (unsigned i = 0; i < SF_INFLOW_MAX + 2; i++) {
+		fds[i] = connect_to(1);
+		/* the first one is in use */
+		if (i == 0)
+			ck_assert_int_eq(send(fds[i], message, 20, 0), 20);
+		turns(2);
+	}
+	ck_assert_uint_eq(receiver.inflows.count, SF_INFLOW_MAX);
+	ck_assert_uint_eq(receiver.inflows.refused, 0);
+	ck_assert_uint_eq(receiver.inflows.broken, 2);
+	ck_assert_int_eq(recv(fds[1], &byte, 1, 0), -1);
+	ck_assert_int_eq(errno, ECONNRESET);
+	ck_assert_int_eq(recv(fds[0], &byte, 1, MSG_DONTWAIT), -1);
+	ck_assert_int_eq(errno, EAGAIN);
+	for (unsigned i = 0; i < SF_INFLOW_MAX + 2; i++)
+		close(fds[i]);
+	fini();
+}
+END_TEST
+
+/* TLS whose handshake never ends, or ends when `shakes` says so. */
+static int shakes = -EAGAIN;
+
+static struct sf_tls *fake_open(struct sf_tls_context *context, int fd, const char *name)
+{
+	(void)context, (void)fd, (void)name;
+	return calloc(1, sizeof(struct sf_tls));
+}
+
+static int fake_handshake(struct sf_tls *tls)
+{
+	tls->wants_read = true;
+	return shakes;
+}
+
+static ssize_t fake_read(struct sf_tls *tls, uint8_t *bytes, size_t length)
+{
+	(void)tls, (void)bytes, (void)length;
+	return -EAGAIN;
+}
+
+static void fake_close(struct sf_tls *tls)
+{
+	free(tls);
+}
+
+static void fake_context_free(struct sf_tls_context *context)
+{
+	(void)context;
+}
+
+/* A client that does not end its handshake is closed after ten seconds; one that did so may be silent. */
+START_TEST(a_handshake_has_ten_seconds)
+{
+	static const struct sf_tls_ops fake = { .open = fake_open,
+		.handshake = fake_handshake,
+		.read = fake_read,
+		.close = fake_close,
+		.context_free = fake_context_free };
+	int fds[2];
+
+	make(0, 0);
+	ck_assert_int_eq(sf_receiver_listen(&receiver, "tcp://127.0.0.1:0", &error), 0);
+	receiver.listeners[1].tls = &fake;
+	receiver.listeners[1].context = (struct sf_tls_context *)&fds;
+	for (unsigned i = 0; i < 2; i++) {
+		fds[i] = connect_to(1);
+		turns(1);
+		shakes = i ? -EAGAIN : 0;
+		ck_assert_int_eq(send(fds[i], "hello", 5, 0), 5);
+		turns(1);
+	}
+	ck_assert_int_ge(sf_loop_turn(loop, START + 9 * SF_NS_PER_S), 0);
+	ck_assert_uint_eq(receiver.inflows.count, 2);
+	sf_loop_fake_clock(loop, START + 11 * SF_NS_PER_S);
+	turns(2);
+	ck_assert_uint_eq(receiver.inflows.count, 1);
+	ck_assert_uint_eq(seen.troubles, 1);
+	sf_loop_fake_clock(loop, START + 60 * SF_NS_PER_S);
+	turns(2);
+	ck_assert_uint_eq(receiver.inflows.count, 1);
+	close(fds[0]);
+	close(fds[1]);
 	fini();
 }
 END_TEST
@@ -432,7 +529,8 @@ START_TEST(end_drains_connections)
 END_TEST
 
 CHECK_MAIN("receiver", a_stream_is_cut_into_messages, a_stream_that_breaks_off,
-	connections_are_bounded, connections_wait_for_a_free_descriptor, end_drains_connections,
+	connections_are_bounded, silent_connections_give_their_place_up,
+	a_handshake_has_ten_seconds, connections_wait_for_a_free_descriptor, end_drains_connections,
 	duration_ends_a_run, silence_ends_a_run, end_drains_the_sockets, draining_is_bounded,
 	duration_is_seen_within_a_batch, run_can_end_between_two_datagrams,
 	output_is_written_when_the_input_pauses, flood_on_one_socket_does_not_starve_another,
