@@ -103,7 +103,11 @@ struct sf_engine_options {
 	int wake_signal;
 	const struct sf_enricher *enricher; /* see sf_exporter_options.enricher */
 	const struct sf_chooser *chooser;   /* see sf_exporter_options.chooser */
-	const struct sf_lookup *lookup;     /* see sf_exporter_options.lookup */
+	/* see sf_exporter_options.conditions */
+	int (*conditions)(void *context, const char *text, bool biflow, struct sf_chooser *chooser,
+		struct sf_error *error);
+	void *conditions_context;
+	const struct sf_lookup *lookup; /* see sf_exporter_options.lookup */
 	/* for the program spanflow, which gives up its privileges; NULL */
 	const struct sf_helper *helper;
 };

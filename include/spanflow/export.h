@@ -65,12 +65,18 @@ struct sf_lookup {
 	void *context;
 };
 
-/* Which records are exported, for all destinations. */
+/* Which records are exported. */
 struct sf_chooser {
-	/* The directions of the flow that are: bits of sf_flow.directions. */
-	unsigned (*choose)(void *context, const struct sf_flow *flow);
+	/*
+	 * The directions of the flow that are: bits of sf_flow.directions. `extra`: what the enricher gives of
+	 * it, NULL without one. `record`: what the flow was collected from, NULL if it was metered.
+	 */
+	unsigned (*choose)(void *context, const struct sf_flow *flow, const struct sf_extra *extra,
+		const struct sf_collected *record);
+	void (*free)(void *context); /* by its owner, at the end; NULL: there is nothing to free */
 	void *context;
 	uint64_t wants; /* what it looks at that is gathered on request: as sf_exporter_wants() */
+	bool extra;     /* it looks at `extra` */
 };
 
 struct sf_exporter_options {
@@ -123,12 +129,22 @@ struct sf_exporter_options {
 	bool spool_drops_newest; /* when it is full; else the oldest */
 	/* What is told of flows beyond their packets; NULL: nothing. Lent for the exporter's life. */
 	const struct sf_enricher *enricher;
-	/* NULL: all records. Copied. What is not chosen is counted as skipped: where. */
+	/*
+	 * Which records all destinations get; NULL: all. Copied; its context is lent. What is not chosen is
+	 * counted as skipped: where.
+	 */
 	const struct sf_chooser *chooser;
 	/*
 	 * Without `queued`: how long a collector of a connection is waited for that has gone away; 0: a minute.
 	 */
 	int64_t patience_ns;
+	/*
+	 * Makes a chooser of the value of a destination's option where=, for records of both directions
+	 * (`biflow`) or of one; the exporter frees it. 0, or an error with its text. NULL: the option is refused.
+	 */
+	int (*conditions)(void *context, const char *text, bool biflow, struct sf_chooser *chooser,
+		struct sf_error *error);
+	void *conditions_context;
 };
 
 /* Text output for people and scripts. */
@@ -152,7 +168,7 @@ struct sf_destination_count {
 #define SF_SKIPPED_REASONS(X)                                                                      \
 	X(ipv6, "NetFlow v5 has no IPv6")                                                          \
 	X(noFields, "such records have none of the fields that the destination was asked for")     \
-	X(where, "they do not meet the conditions of --where")
+	X(where, "they do not meet the conditions of --where or where=")
 #define SF_LOST_REASONS(X)                                                                         \
 	X(send, "the kernel refused the datagram")                                                 \
 	X(unreachable, "nobody listens: answered by ICMP, or no connection to the collector")      \
@@ -223,7 +239,7 @@ void sf_exporter_free(struct sf_exporter *exporter);
  * ipfix+tcp, tls, ipfix+tls, netflow9, netflow5. Resolves the name and connects now (SF_ERESOLVE, -ECONNREFUSED …),
  * unless options.late_collectors. Options, each checked (SF_EUSAGE names option, value and what is
  * allowed): biflow, rate, template-refresh, template-refresh-packets, options, mtu, time, profile,
- * fields, queue, source, dscp, retry, ca, cert, key, name.
+ * fields, queue, source, dscp, retry, ca, cert, key, name, where.
  */
 SF_CHECKED int sf_exporter_add_collector(
 	struct sf_exporter *exporter, const char *url, struct sf_error *error);

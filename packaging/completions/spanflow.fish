@@ -46,7 +46,7 @@ complete -c spanflow -n '__fish_seen_subcommand_from meter' -l interface-map -rF
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l egress -x -a 'same 0 learn fib' -d 'egressInterface where no rule of --interface-map decides'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l local-net -x -d 'The own network'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l where -x -d 'Export and print only flows that meet these conditions, such as '\''not (tcp or udp) or tos != 0'\'''
-complete -c spanflow -n '__fish_seen_subcommand_from meter' -l export -s e -x -a '(string match -r ".*," -- (commandline -ct)){biflow=,rate=,queue=,template-refresh=,template-refresh-packets=,enrich=,options=,mtu=,source=,dscp=,ca=,cert=,key=,name=,retry=,time=,profile=,fields=}' -d 'Send records to a collector'
+complete -c spanflow -n '__fish_seen_subcommand_from meter' -l export -s e -x -a '(string match -r ".*," -- (commandline -ct)){biflow=,rate=,queue=,template-refresh=,template-refresh-packets=,enrich=,options=,mtu=,source=,dscp=,ca=,cert=,key=,name=,retry=,time=,profile=,fields=,where=}' -d 'Send records to a collector'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l write -s w -rF -d 'Write records to an IPFIX file (RFC 5655)'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l force -d '-w replaces a file that exists and is not empty'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l queue-size -x -d 'Live'

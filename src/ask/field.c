@@ -402,6 +402,57 @@ static bool without_reverse(const char *name, char *plain, size_t size)
 	return true;
 }
 
+/* What an enricher gives of a meter's flows, beside or instead of their members. */
+static const struct told {
+	const char *element;
+	uint32_t gives; /* SF_EXTRA_… */
+	uint8_t type, read;
+	bool other; /* belongs to the side that receives */
+	const char *needs;
+} told[] = {
+	{ "bgpSourceAsNumber", SF_EXTRA_AS, SF_ASK_NUMBER, SF_READ_EXTRA_AS, false,
+		"a source of --enrich that has AS numbers" },
+	{ "bgpDestinationAsNumber", SF_EXTRA_AS, SF_ASK_NUMBER, SF_READ_EXTRA_AS, true,
+		"a source of --enrich that has AS numbers" },
+	{ "sourceCountry", SF_EXTRA_COUNTRY, SF_ASK_TEXT, SF_READ_EXTRA_COUNTRY, false,
+		"a source of --enrich that has countries" },
+	{ "destinationCountry", SF_EXTRA_COUNTRY, SF_ASK_TEXT, SF_READ_EXTRA_COUNTRY, true,
+		"a source of --enrich that has countries" },
+	{ "ingressInterface", SF_EXTRA_INTERFACES, SF_ASK_NUMBER, SF_READ_EXTRA_INGRESS, false,
+		NULL },
+	{ "egressInterface", SF_EXTRA_INTERFACES, SF_ASK_NUMBER, SF_READ_EXTRA_EGRESS, false,
+		NULL },
+	{ "flowDirection", SF_EXTRA_INTERFACES, SF_ASK_NUMBER, SF_READ_EXTRA_DIRECTION, false,
+		NULL },
+};
+
+static const struct told *find_told(const char *element)
+{
+	for (size_t i = 0; element && i < sizeof(told) / sizeof(told[0]); i++)
+		if (strcmp(told[i].element, element) == 0)
+			return &told[i];
+	return NULL;
+}
+
+/* Reads the field from what the enricher gives, if it does. 0 or SF_EUSAGE. */
+static int take_told(struct sf_ask_field *field, const struct told *from, const char *name,
+	unsigned mode, bool reverse, struct sf_error *error)
+{
+	if (!(SF_ASK_GIVES(from->gives) & mode))
+		return from->needs ? sf_error_set(error, SF_EUSAGE,
+					     "'%s': needs %s: packets do not tell it", name,
+					     from->needs)
+				   : 0;
+	field->element[0] = field->element[1] = from->element;
+	field->type = from->type;
+	field->read = from->read;
+	field->reverse = reverse;
+	field->conversation = mode & SF_ASK_CONVERSATION;
+	for (unsigned d = 0; d < 2; d++)
+		field->half[d] = (uint8_t)(d ^ (from->other != reverse));
+	return 0;
+}
+
 /* What only collected records have. */
 static int of_records(const char *name, struct sf_error *error)
 {
@@ -418,16 +469,23 @@ static int take_named(struct sf_ask_field *field, const char *name, unsigned mod
 	const struct alias *alias = find_alias(name);
 	const struct sf_element *element =
 		alias ? alias_element(alias) : sf_element_find_name(name);
+	const struct told *from;
 	uint32_t pen;
 	uint16_t id;
 
 	if (row && mode & SF_ASK_METERED &&
 		(row->read == SF_READ_EXPORTER || row->read == SF_READ_EXPORT_TIME))
 		return of_records(name, error);
-	if (row) {
+	from = mode & SF_ASK_METERED ? find_told(row       ? row->element
+						 : element ? element->name
+							   : NULL)
+				     : NULL;
+	if (row)
 		take_row(field, row, reverse, mode);
+	if (from)
+		return take_told(field, from, name, mode, reverse, error);
+	if (row)
 		return 0;
-	}
 	if (alias && !element)
 		return sf_error_set(error, SF_EUSAGE,
 			"'%s': this build knows no information element for %s", name, alias->what);

@@ -25,6 +25,7 @@
 #include <stdint.h>
 
 #include <spanflow/collect.h>
+#include <spanflow/enrich.h>
 #include <spanflow/error.h>
 #include <spanflow/field.h>
 #include <spanflow/flow.h>
@@ -33,11 +34,14 @@
 #define SF_ASK_UNIFLOW      0u
 #define SF_ASK_CONVERSATION 1u /* one row for both directions of a flow */
 #define SF_ASK_METERED      2u /* flows of a meter: they have no elements but a flow's members */
+/* with SF_ASK_METERED: and what an enricher gives, SF_EXTRA_… */
+#define SF_ASK_GIVES(extra) ((unsigned)(extra) << 8)
 
 struct sf_ask_row {
 	const struct sf_flow *flow;
 	const struct sf_collected *record; /* what the flow was collected from; NULL: of a meter */
 	unsigned d;                        /* direction; 0 of a conversation */
+	const struct sf_extra *extra;      /* of a meter's flow; NULL: nothing is asked of it */
 };
 
 enum sf_ask_type {
@@ -87,7 +91,12 @@ enum sf_ask_read {
 	SF_READ_EXPORT_TIME,
 	SF_READ_EXPORTER,
 	SF_READ_DOMAIN,
-	SF_READ_ELEMENT, /* of the record's fields */
+	SF_READ_ELEMENT,  /* of the record's fields */
+	SF_READ_EXTRA_AS, /* of what the enricher gives, as those below; half: which side */
+	SF_READ_EXTRA_COUNTRY,
+	SF_READ_EXTRA_INGRESS, /* half: which direction, as the next two */
+	SF_READ_EXTRA_EGRESS,
+	SF_READ_EXTRA_DIRECTION,
 };
 
 /* A field, ready to be read. `offset` and `half` are those of rows of direction 0 and 1. */

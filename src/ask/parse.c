@@ -77,7 +77,7 @@ void sf_parse_next(struct sf_parser *parser)
 				: "this character means nothing here");
 }
 
-static bool accept(struct sf_parser *parser, const char *word)
+static bool accept_word(struct sf_parser *parser, const char *word)
 {
 	if (!sf_token_is(&parser->token, word))
 		return false;
@@ -244,7 +244,7 @@ static bool take_side(struct sf_parser *parser, enum side *side)
 	struct sf_token joint, last;
 	bool either, both;
 
-	if (accept(parser, "either") || accept(parser, "both")) {
+	if (accept_word(parser, "either") || accept_word(parser, "both")) {
 		*side = SIDE_EITHER;
 		return true;
 	}
@@ -535,11 +535,11 @@ static unsigned negated(struct sf_parser *parser)
 			"more than %u parentheses or 'not' in "
 			"each other",
 			SF_WHERE_DEPTH_MAX);
-	if (accept(parser, "not") || accept(parser, "!")) {
+	if (accept_word(parser, "not") || accept_word(parser, "!")) {
 		node = sf_parse_node(parser, SF_NODE_NOT, negated(parser), 0);
-	} else if (accept(parser, "(")) {
+	} else if (accept_word(parser, "(")) {
 		node = or_ed(parser);
-		if (!parser->code && !accept(parser, ")"))
+		if (!parser->code && !accept_word(parser, ")"))
 			sf_parse_fail(parser,
 				parser->token.kind == SF_TOKEN_END ? &open : &parser->token,
 				parser->token.kind == SF_TOKEN_END
@@ -556,7 +556,7 @@ static unsigned and_ed(struct sf_parser *parser)
 {
 	unsigned node = negated(parser);
 
-	while (node && (accept(parser, "and") || accept(parser, "&&")))
+	while (node && (accept_word(parser, "and") || accept_word(parser, "&&")))
 		node = sf_parse_node(parser, SF_NODE_AND, node, negated(parser));
 	return node;
 }
@@ -565,7 +565,7 @@ static unsigned or_ed(struct sf_parser *parser)
 {
 	unsigned node = and_ed(parser);
 
-	while (node && (accept(parser, "or") || accept(parser, "||")))
+	while (node && (accept_word(parser, "or") || accept_word(parser, "||")))
 		node = sf_parse_node(parser, SF_NODE_OR, node, and_ed(parser));
 	return node;
 }

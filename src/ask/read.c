@@ -257,6 +257,36 @@ static bool read_flags(
 	return flow->protocol == 6 || !protocol_known;
 }
 
+/* What the enricher of a meter gives. */
+static bool read_extra(
+	const struct sf_ask_field *field, const struct sf_ask_row *row, struct sf_ask_value *value)
+{
+	const struct sf_extra *extra = row->extra;
+	unsigned half = field->half[row->d];
+
+	if (!extra)
+		return false;
+	switch (field->read) {
+	case SF_READ_EXTRA_AS:
+		value->number = extra->side[half].as;
+		return true;
+	case SF_READ_EXTRA_COUNTRY:
+		value->bytes = (const uint8_t *)extra->side[half].country;
+		value->length = sizeof(extra->side[half].country);
+		value->number = 0;
+		return value->bytes[0] != 0;
+	case SF_READ_EXTRA_INGRESS:
+		value->number = extra->way[half].ingress;
+		return true;
+	case SF_READ_EXTRA_EGRESS:
+		value->number = extra->way[half].egress;
+		return true;
+	default:
+		value->number = extra->way[half].direction;
+		return true;
+	}
+}
+
 bool sf_ask_read_other(
 	const struct sf_ask_field *field, const struct sf_ask_row *row, struct sf_ask_value *value)
 {
@@ -293,6 +323,12 @@ bool sf_ask_read_other(
 		return read_exporter(row, value);
 	case SF_READ_ELEMENT:
 		return read_element(field, row, value);
+	case SF_READ_EXTRA_AS:
+	case SF_READ_EXTRA_COUNTRY:
+	case SF_READ_EXTRA_INGRESS:
+	case SF_READ_EXTRA_EGRESS:
+	case SF_READ_EXTRA_DIRECTION:
+		return read_extra(field, row, value);
 	default:
 		return read_amount(field, row, value);
 	}

@@ -13,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <spanflow/export.h>
-
 #include "ask/parse.h"
 #include "base/branch.h"
 #include "base/value.h"
@@ -236,16 +234,66 @@ bool sf_where_row(const struct sf_where *where, const struct sf_ask_row *row)
 	return exit == SF_EXIT_TRUE;
 }
 
-unsigned sf_where_flow(
-	const struct sf_where *where, const struct sf_flow *flow, const struct sf_collected *record)
+/* `row` but its direction. */
+static unsigned choose_rows(const struct sf_where *where, struct sf_ask_row *row)
 {
-	struct sf_ask_row row = { flow, record, 0 };
 	unsigned directions = 0;
 
 	if (where->conversation)
-		return sf_where_row(where, &row);
-	for (row.d = 0; row.d < 2; row.d++)
-		if (flow->directions >> row.d & 1)
-			directions |= (unsigned)sf_where_row(where, &row) << row.d;
+		return sf_where_row(where, row);
+	for (row->d = 0; row->d < 2; row->d++)
+		if (row->flow->directions >> row->d & 1)
+			directions |= (unsigned)sf_where_row(where, row) << row->d;
 	return directions;
+}
+
+unsigned sf_where_flow(
+	const struct sf_where *where, const struct sf_flow *flow, const struct sf_collected *record)
+{
+	struct sf_ask_row row = { .flow = flow, .record = record };
+
+	return choose_rows(where, &row);
+}
+
+/* ---------------------------------------------------------------- as a chooser */
+
+static unsigned choose(void *context, const struct sf_flow *flow, const struct sf_extra *extra,
+	const struct sf_collected *record)
+{
+	const struct sf_where *where = context;
+	struct sf_ask_row row = { .flow = flow, .record = record, .extra = extra };
+	unsigned directions = choose_rows(where, &row);
+
+	return where->conversation && directions ? flow->directions : directions;
+}
+
+static void free_chooser(void *context)
+{
+	sf_where_free(context);
+}
+
+static bool looks_at_extra(const struct sf_where *where)
+{
+	for (unsigned i = 0; i < where->count; i++)
+		if (where->tests[i].kind != SF_TEST_ANY &&
+			where->tests[i].field.read >= SF_READ_EXTRA_AS)
+			return true;
+	return false;
+}
+
+int sf_where_chooser(struct sf_chooser *chooser, const char *text,
+	const struct sf_where_options *options, struct sf_error *error)
+{
+	struct sf_where *where;
+	int code = sf_where_new(&where, text, options, error);
+
+	if (code == 0)
+		*chooser = (struct sf_chooser){
+			.choose = choose,
+			.free = free_chooser,
+			.context = where,
+			.wants = sf_where_wants(where),
+			.extra = looks_at_extra(where),
+		};
+	return code;
 }

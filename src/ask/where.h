@@ -33,6 +33,8 @@
 #ifndef SPANFLOW_ASK_WHERE_H
 #define SPANFLOW_ASK_WHERE_H
 
+#include <spanflow/export.h>
+
 #include "ask/field.h"
 
 /* An expression may have that many bytes and parentheses in each other. */
@@ -59,6 +61,13 @@ struct sf_where;
 int sf_where_new(struct sf_where **where, const char *text, const struct sf_where_options *options,
 	struct sf_error *error);
 void sf_where_free(struct sf_where *where);
+
+/*
+ * The expression as what chooses among the flows of a meter, or among collected records: options.mode says
+ * which, and whether both directions are looked at together. Freed with the chooser. As sf_where_new().
+ */
+int sf_where_chooser(struct sf_chooser *chooser, const char *text,
+	const struct sf_where_options *options, struct sf_error *error);
 
 /* What the conditions look at that a meter gathers on request only: as sf_exporter_wants(). */
 uint64_t sf_where_wants(const struct sf_where *where);

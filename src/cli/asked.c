@@ -4,9 +4,9 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "ask/answer.h"
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/scaled.h"
 #include "cli/output.h"
@@ -58,23 +58,46 @@ static int load(void *context, const char *path, char **text, struct sf_error *e
 	return 0;
 }
 
+/* How conditions are read; now is the time of the call. */
+static struct sf_where_options where_options(const struct sf_options *options, unsigned mode)
+{
+	return (struct sf_where_options){
+		.mode = mode,
+		.now_ns = sf_clock_read(CLOCK_REALTIME),
+		.local = options->local_time,
+		.load = load,
+		.context = (void *)options,
+	};
+}
+
 int sf_asked_where(struct sf_where **where, const struct sf_options *options, unsigned mode,
 	struct sf_error *error)
 {
-	struct sf_where_options how = {
-		.mode = mode, .local = options->local_time, .load = load, .context = (void *)options
-	};
+	const struct sf_where_options how = where_options(options, mode);
 	struct sf_error reason = { 0 };
-	struct timespec now;
 	int code;
 
 	*where = NULL;
 	if (!options->where)
 		return 0;
-	clock_gettime(CLOCK_REALTIME, &now);
-	how.now_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 	code = sf_where_new(where, options->where, &how, &reason);
 	return code ? sf_error_set(error, code, "--where: %s", reason.text) : 0;
+}
+
+int sf_asked_chooser(struct sf_chooser *chooser, const struct sf_options *options,
+	const char *option, const char *text, unsigned mode, struct sf_error *error)
+{
+	const struct sf_where_options how = where_options(options, mode);
+	struct sf_error reason = { 0 };
+	int code;
+
+	*chooser = (struct sf_chooser){ 0 };
+	if (!text)
+		return 0;
+	code = sf_where_chooser(chooser, text, &how, &reason);
+	return code ? sf_error_set(error, code, "%s%s%s", option ? option : "", option ? ": " : "",
+			      reason.text)
+		    : 0;
 }
 
 /* ---------------------------------------------------------------- groups */

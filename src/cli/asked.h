@@ -41,4 +41,10 @@ int sf_asked_print(struct sf_asked *asked, FILE *stream);
 int sf_asked_where(struct sf_where **where, const struct sf_options *options, unsigned mode,
 	struct sf_error *error);
 
+/*
+ * Makes a chooser of conditions; without any it is zeros. `option`: what messages begin with, or NULL.
+ */
+int sf_asked_chooser(struct sf_chooser *chooser, const struct sf_options *options,
+	const char *option, const char *text, unsigned mode, struct sf_error *error);
+
 #endif

@@ -62,6 +62,17 @@ static int add_text(
 		       : sf_exporter_add_text(sink->out.exporter, &text, error);
 }
 
+/* where= of a file: as sf_exporter_options.conditions. */
+static int conditions(void *context, const char *text, bool biflow, struct sf_chooser *chooser,
+	struct sf_error *error)
+{
+	const struct sf_collected_sink *sink = context;
+
+	(void)biflow; /* files keep records as they were sent */
+	return sf_asked_chooser(chooser, sink->options, NULL, text,
+		sink->options->biflow ? SF_ASK_CONVERSATION : SF_ASK_UNIFLOW, error);
+}
+
 /* Table, CSV and file are the exporter's. */
 static int exporter_open(
 	struct sf_collected_sink *sink, const struct sf_options *options, struct sf_error *error)
@@ -71,6 +82,8 @@ static int exporter_open(
 		.keep_files = !options->force,
 		.fields = options->fields,
 		.hurry = { sf_signal_hurry, NULL },
+		.conditions = conditions,
+		.conditions_context = sink,
 	};
 	int result = sf_exporter_new(&sink->out.exporter, &exporter_options, error);
 
@@ -90,6 +103,8 @@ static int failing_open(
 		.collected = true,
 		.keep_files = !options->force,
 		.hurry = { sf_signal_hurry, NULL },
+		.conditions = conditions,
+		.conditions_context = sink,
 	};
 	int result = sf_exporter_new(&sink->out.failing, &exporter_options, error);
 
@@ -181,7 +196,8 @@ static bool destinations_have_all(const struct sf_exporter *exporter)
 	bool all = true;
 
 	for (unsigned i = 0; exporter && sf_exporter_stats(exporter, i, &stats); i++) {
-		if (stats.offered.records == stats.sent.records && !stats.incomplete)
+		if (stats.offered.records == stats.sent.records + stats.skipped_where.records &&
+			!stats.incomplete)
 			continue;
 		all = false;
 		if (stats.error != -EPIPE)

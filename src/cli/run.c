@@ -70,27 +70,29 @@ static void keep_readable(struct sf_run *run)
 			sf_sandbox_keep_readable(&run->privileges.sandbox, path);
 }
 
-static unsigned choose(void *where, const struct sf_flow *flow)
+/* What conditions of this run may look at. `whole`: both directions together. */
+static unsigned where_mode(const struct sf_run *run, bool whole)
 {
-	return sf_where_flow(where, flow, NULL);
-}
+	const struct sf_enricher *enricher = run->enrich ? sf_enrich_enricher(run->enrich) : NULL;
 
-static unsigned choose_conversation(void *where, const struct sf_flow *flow)
-{
-	return sf_where_flow(where, flow, NULL) ? flow->directions : 0;
+	return SF_ASK_METERED | (whole ? SF_ASK_CONVERSATION : SF_ASK_UNIFLOW) |
+	       SF_ASK_GIVES(enricher ? enricher->gives : 0);
 }
 
 /* --where: with --biflow a conversation is chosen as a whole. */
 static int open_where(struct sf_run *run, struct sf_error *error)
 {
-	bool whole = run->options->biflow;
-	int code = sf_asked_where(&run->where, run->options,
-		SF_ASK_METERED | (whole ? SF_ASK_CONVERSATION : SF_ASK_UNIFLOW), error);
+	return sf_asked_chooser(&run->chooser, run->options, "--where", run->options->where,
+		where_mode(run, run->options->biflow), error);
+}
 
-	if (run->where)
-		run->chooser = (struct sf_chooser){ whole ? choose_conversation : choose,
-			run->where, sf_where_wants(run->where) };
-	return code;
+/* where= of a destination: as sf_exporter_options.conditions. */
+static int conditions(void *context, const char *text, bool biflow, struct sf_chooser *chooser,
+	struct sf_error *error)
+{
+	struct sf_run *run = context;
+
+	return sf_asked_chooser(chooser, run->options, NULL, text, where_mode(run, biflow), error);
 }
 
 static int open_engine(struct sf_run *run, struct sf_error *error)
@@ -101,7 +103,9 @@ static int open_engine(struct sf_run *run, struct sf_error *error)
 		.interrupted = interrupted,
 		.wake_signal = SF_SIGNAL_WAKE,
 		.enricher = run->enrich ? sf_enrich_enricher(run->enrich) : NULL,
-		.chooser = run->where ? &run->chooser : NULL,
+		.chooser = run->chooser.choose ? &run->chooser : NULL,
+		.conditions = conditions,
+		.conditions_context = run,
 		.lookup = sf_privileges_lookup(&run->privileges),
 		.helper = sf_privileges_helper(&run->privileges),
 	};
@@ -195,9 +199,9 @@ static int open_run(struct sf_run *run, struct sf_error *error)
 		sf_run_say(run, error->text);
 	if (!run->live)
 		allow_many_files();
-	err = open_where(run, error);
+	err = open_enrich(run, error);
 	if (!err)
-		err = open_enrich(run, error);
+		err = open_where(run, error);
 	if (!err)
 		err = open_engine(run, error);
 	if (!err)
@@ -222,7 +226,8 @@ static void close_run(struct sf_run *run)
 
 	sf_engine_free(run->engine);
 	sf_enrich_free(run->enrich);
-	sf_where_free(run->where);
+	if (run->chooser.free)
+		run->chooser.free(run->chooser.context);
 	sf_signals_wake(NULL);
 	sf_metrics_close(&run->metrics);
 	sf_loop_free(run->loop);

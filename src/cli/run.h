@@ -28,8 +28,7 @@ struct sf_run {
 	struct sf_made_plan made;
 	struct sf_privileges privileges;
 	struct sf_engine *engine;
-	struct sf_where *where;    /* conditions of --where; NULL: none */
-	struct sf_chooser chooser; /* made of them */
+	struct sf_chooser chooser; /* of --where; choose is NULL: all records */
 	struct sf_enrich *enrich;  /* NULL: nothing is told of flows beyond their packets */
 	struct sf_loop *loop;      /* of the main thread */
 	struct sf_watch watch;     /* the engine has something to do */

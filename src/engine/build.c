@@ -88,6 +88,8 @@ static int make_exporter(struct sf_engine *engine, struct sf_error *error)
 		.lookup = engine->options.lookup,
 		.enricher = engine->options.enricher,
 		.chooser = engine->options.chooser,
+		.conditions = engine->options.conditions,
+		.conditions_context = engine->options.conditions_context,
 	};
 	int err;
 

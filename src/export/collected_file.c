@@ -534,6 +534,7 @@ int sf_collected_file_new(struct sf_destination **destination, const struct sf_s
 	file->destination.ops = &file_ops;
 	file->destination.shared = shared;
 	file->destination.stats.kind = "file";
+	file->destination.biflow = true; /* each record is one */
 	file->options_data = options_data;
 	file->transport = transport;
 	transport->hurry = &shared->options.hurry;

@@ -41,6 +41,7 @@ struct sf_shared {
 	struct sf_destination_count refused; /* records lost on their way to the exporter */
 	struct sf_losses refusals;
 	struct sf_extra_batch *extra; /* NULL: there is no enricher */
+	struct sf_extra_batch *kept;  /* beside `extra`: see where.c */
 };
 
 /* The enricher, if there is one, is asked for `count` <= SF_BATCH_MAX records, which are put then. */
@@ -102,9 +103,10 @@ struct sf_destination {
 	const struct sf_destination_ops *ops;
 	const struct sf_shared *shared;
 	struct sf_destination_stats stats;
-	char *url;      /* owned; stats.url points to it */
-	uint64_t wants; /* what the meter has to gather: sf_exporter_wants() */
-	bool biflow;    /* one record for both directions */
+	char *url;                 /* owned; stats.url points to it */
+	uint64_t wants;            /* what the meter has to gather: sf_exporter_wants() */
+	bool biflow;               /* one record for both directions */
+	struct sf_chooser chooser; /* of its option where=; choose is NULL: all records */
 
 	/* with a queue (pump.c) */
 	struct sf_queue_reader reader;
@@ -139,6 +141,16 @@ bool sf_destination_waits(const struct sf_destination *destination);
 /* All records of the destination in the queue are lost, with this fate. */
 void sf_destination_drop(
 	struct sf_queue *queue, struct sf_destination *destination, enum sf_fate fate);
+
+/* ---- where.c: records that are left out */
+
+/* Gives the destination those flows that its where= chooses. With an enricher: at most SF_BATCH_MAX. */
+void sf_destination_offer(
+	struct sf_destination *destination, const struct sf_flow *flows, unsigned count);
+
+/* The same with a collected record, which is taken as a whole if a direction of it is chosen. */
+void sf_destination_offer_collected(
+	struct sf_destination *destination, const struct sf_collected *record);
 
 /* The counter of a fate. */
 struct sf_destination_count *sf_destination_fate(

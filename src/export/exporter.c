@@ -30,11 +30,13 @@ int sf_exporter_new_sized(struct sf_exporter **exporter, const struct sf_exporte
 	if (known.chooser)
 		new->chooser = *known.chooser;
 	if (known.enricher) {
-		new->shared.extra = calloc(1, sizeof(*new->shared.extra));
+		/* the second one is `kept` */
+		new->shared.extra = calloc(2, sizeof(*new->shared.extra));
 		if (!new->shared.extra) {
 			free(new);
 			return sf_error_set(error, -ENOMEM, "no memory for the exporter");
 		}
+		new->shared.kept = new->shared.extra + 1;
 		new->shared.extra->gives = known.enricher->gives;
 		if (known.enricher->gives & SF_EXTRA_INTERFACES && known.interfaces)
 			known.enricher->ports(known.enricher->context, known.interfaces,
@@ -49,6 +51,8 @@ int sf_exporter_new_sized(struct sf_exporter **exporter, const struct sf_exporte
 
 static void free_destination(struct sf_destination *destination)
 {
+	if (destination->chooser.free)
+		destination->chooser.free(destination->chooser.context);
 	free(destination->url);
 	destination->ops->free(destination);
 }
@@ -71,13 +75,15 @@ void sf_exporter_free(struct sf_exporter *exporter)
 	free(exporter);
 }
 
-/* Takes the destination over, also on failure. `queue`: its own limit in bytes, or 0. */
+/* Takes the destination over, also on failure. `parsed`: its options; NULL: it has none. */
 static int add(struct sf_exporter *exporter, struct sf_destination *destination, const char *url,
-	uint64_t queue, struct sf_error *error)
+	const struct sf_url *parsed, struct sf_error *error)
 {
+	uint64_t queue = parsed ? parsed->session.queue_octets : 0;
 	uint64_t limit = queue ? queue : exporter->shared.options.queue_octets;
 	struct sf_destination **grown = realloc(
 		exporter->destinations, (exporter->count + 1) * sizeof(struct sf_destination *));
+	int code;
 
 	if (grown)
 		exporter->destinations = grown;
@@ -87,6 +93,11 @@ static int add(struct sf_exporter *exporter, struct sf_destination *destination,
 		return sf_error_set(error, -ENOMEM, "no memory for destination %s", url);
 	}
 	destination->stats.url = destination->url;
+	code = parsed ? sf_exporter_conditions(exporter, parsed, &destination->chooser, error) : 0;
+	if (code < 0) {
+		free_destination(destination);
+		return code;
+	}
 	sf_destination_join(&exporter->queue, destination, limit ? limit : QUEUE_OCTETS);
 	exporter->destinations[exporter->count++] = destination;
 	return 0;
@@ -101,7 +112,7 @@ static int add_session(struct sf_exporter *exporter, const struct sf_url *parsed
 
 	if (sf_session_new(&destination, &exporter->shared, &parsed->session, transport) < 0)
 		return sf_error_set(error, -ENOMEM, "no memory for destination %s", url);
-	code = add(exporter, destination, url, parsed->session.queue_octets, error);
+	code = add(exporter, destination, url, parsed, error);
 	if (code == 0 && *left_out)
 		sf_destination_news(
 			destination, "%.60s: left out of its records: %s", url, left_out);
@@ -193,7 +204,7 @@ static int add_collected_file(struct sf_exporter *exporter, const struct sf_url 
 	if (sf_collected_file_new(
 		    &destination, &exporter->shared, parsed->session.options_data, transport) < 0)
 		return sf_error_set(error, -ENOMEM, "no memory for destination %s", path);
-	return add(exporter, destination, path, 0, error);
+	return add(exporter, destination, path, parsed, error);
 }
 
 bool sf_collector_is_named(
@@ -278,7 +289,7 @@ int sf_exporter_add_text_sized(struct sf_exporter *exporter, const struct sf_tex
 		code = sf_text_new(&destination, &exporter->shared, &known, error);
 	if (code < 0)
 		return code;
-	return add(exporter, destination, "text", 0, error);
+	return add(exporter, destination, "text", NULL, error);
 }
 
 int sf_exporter_add_callback(struct sf_exporter *exporter, const struct sf_flow_sink *sink,
@@ -291,7 +302,7 @@ int sf_exporter_add_callback(struct sf_exporter *exporter, const struct sf_flow_
 			"a callback takes records of the meter, not collected ones");
 	if (sf_callback_new(&destination, &exporter->shared, sink, wants) < 0)
 		return sf_error_set(error, -ENOMEM, "no memory for a destination");
-	return add(exporter, destination, "callback", 0, error);
+	return add(exporter, destination, "callback", NULL, error);
 }
 
 uint64_t sf_exporter_wants(const struct sf_exporter *exporter)
@@ -300,7 +311,8 @@ uint64_t sf_exporter_wants(const struct sf_exporter *exporter)
 	uint64_t wants = exporter->chooser.wants;
 
 	for (unsigned i = 0; i < exporter->count; i++)
-		wants |= exporter->destinations[i]->wants;
+		wants |=
+			exporter->destinations[i]->wants | exporter->destinations[i]->chooser.wants;
 	if (enricher && enricher->wants & SF_HAS_MAC)
 		wants |= SF_FACT_SET(src_mac) | SF_FACT_SET(dst_mac);
 	if (enricher && enricher->wants & SF_HAS_MPLS)
@@ -314,12 +326,12 @@ static void put_now(struct sf_exporter *exporter, const struct sf_flow *flows, u
 	sf_extra_begin(&exporter->shared, flows, count);
 	for (unsigned i = 0; i < exporter->count; i++)
 		if (exporter->destinations[i]->ops->put)
-			exporter->destinations[i]->ops->put(
-				exporter->destinations[i], flows, count);
+			sf_destination_offer(exporter->destinations[i], flows, count);
 	sf_extra_end(&exporter->shared);
 }
 
-static void put_chosen(struct sf_exporter *exporter, const struct sf_flow *flows, unsigned count)
+void sf_exporter_put_chosen(
+	struct sf_exporter *exporter, const struct sf_flow *flows, unsigned count)
 {
 	if (!exporter->shared.options.queued && !exporter->shared.extra) {
 		put_now(exporter, flows, count);
@@ -335,66 +347,17 @@ static void put_chosen(struct sf_exporter *exporter, const struct sf_flow *flows
 	}
 }
 
-/* Every destination was offered those directions of a flow, and leaves them out. */
-static void leave_out(struct sf_exporter *exporter, const struct sf_flow *flow, unsigned directions)
-{
-	struct sf_destination_count uniflows = { 0 }, biflow;
-
-	for (unsigned d = 0; d < 2; d++)
-		if (directions >> d & 1) {
-			uniflows.records++;
-			uniflows.packets += flow->half[d].packets;
-			uniflows.octets += flow->half[d].octets;
-		}
-	biflow = uniflows;
-	biflow.records = directions == flow->directions;
-	for (unsigned i = 0; i < exporter->count; i++) {
-		struct sf_destination *destination = exporter->destinations[i];
-		const struct sf_destination_count *left = destination->biflow ? &biflow : &uniflows;
-
-		sf_count_add(&destination->stats.offered, left);
-		sf_count_add(&destination->stats.skipped_where, left);
-	}
-}
-
-/* Puts what is chosen of at most SF_BATCH_MAX flows. */
-static void choose(struct sf_exporter *exporter, const struct sf_flow *flows, unsigned count)
-{
-	struct sf_flow chosen[SF_BATCH_MAX];
-	unsigned chosen_count = 0;
-
-	for (unsigned i = 0; i < count; i++) {
-		unsigned has = flows[i].directions;
-		unsigned takes =
-			exporter->chooser.choose(exporter->chooser.context, &flows[i]) & has;
-		struct sf_flow *flow = &chosen[chosen_count];
-
-		if (takes != has)
-			leave_out(exporter, &flows[i], has & ~takes);
-		if (!takes)
-			continue;
-		*flow = flows[i];
-		flow->directions = (uint8_t)takes;
-		for (unsigned d = 0; d < 2; d++)
-			if (!(takes >> d & 1))
-				flow->half[d] = (struct sf_flow_half){ 0 };
-		chosen_count++;
-	}
-	if (chosen_count)
-		put_chosen(exporter, chosen, chosen_count);
-}
-
 unsigned sf_exporter_put(void *context, const struct sf_flow *flows, unsigned count)
 {
 	struct sf_exporter *exporter = context;
 
 	if (!exporter->chooser.choose) {
-		put_chosen(exporter, flows, count);
+		sf_exporter_put_chosen(exporter, flows, count);
 		return count;
 	}
 	for (unsigned done = 0, some; done < count; done += some) {
 		some = count - done < SF_BATCH_MAX ? count - done : SF_BATCH_MAX;
-		choose(exporter, flows + done, some);
+		sf_exporter_choose(exporter, flows + done, some);
 	}
 	return count;
 }
@@ -403,8 +366,7 @@ void sf_exporter_put_collected(struct sf_exporter *exporter, const struct sf_col
 {
 	for (unsigned i = 0; i < exporter->count; i++)
 		if (exporter->destinations[i]->ops->put_collected)
-			exporter->destinations[i]->ops->put_collected(
-				exporter->destinations[i], record);
+			sf_destination_offer_collected(exporter->destinations[i], record);
 }
 
 void sf_exporter_tick(struct sf_exporter *exporter, int64_t wall, int64_t clock)

@@ -19,6 +19,23 @@ struct sf_exporter {
 	unsigned write_count;
 };
 
+/* ---- where.c */
+
+/* Puts what --where chooses of at most SF_BATCH_MAX flows. */
+void sf_exporter_choose(struct sf_exporter *exporter, const struct sf_flow *flows, unsigned count);
+
+/* Compiles the destination's where=, if it has one. 0 or an error. */
+int sf_exporter_conditions(const struct sf_exporter *exporter, const struct sf_url *parsed,
+	struct sf_chooser *chooser, struct sf_error *error);
+
+/* ---- exporter.c */
+
+/* Puts flows that are chosen. */
+void sf_exporter_put_chosen(
+	struct sf_exporter *exporter, const struct sf_flow *flows, unsigned count);
+
+/* ---- collectors.c */
+
 /* Opens the transport to a collector, with its spool. */
 int sf_exporter_open_transport(struct sf_exporter *exporter, const struct sf_url *parsed,
 	struct sf_transport **transport, struct sf_error *error);

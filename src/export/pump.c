@@ -157,7 +157,7 @@ static bool put_some(struct sf_queue *queue, struct sf_destination *destination)
 	sum = measure(destination, flows, count);
 	sf_count_subtract(&destination->queued, &sum);
 	sf_extra_begin(destination->shared, flows, count);
-	destination->ops->put(destination, flows, count);
+	sf_destination_offer(destination, flows, count);
 	sf_extra_end(destination->shared);
 	sf_queue_take(&destination->reader, count);
 	return true;

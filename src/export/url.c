@@ -167,6 +167,13 @@ static bool read_fields(struct sf_url *url, const char *value)
 	return *value != 0;
 }
 
+/* The conditions are compiled when the destination is made. */
+static bool read_where(struct sf_url *url, const char *value)
+{
+	url->where = value;
+	return *value != 0;
+}
+
 /* A function for each row of base/url_options.def, in the order of the rows. False: not allowed. */
 static bool (*const readers[])(struct sf_url *url, const char *value) = {
 #define URL_OPTION(id, ...) read_##id,
@@ -221,6 +228,32 @@ int sf_url_choose(struct sf_url *url, const char *list, char *left_out, const ch
 	return code;
 }
 
+/*
+ * The end of an option, "," or "&", or NULL. In conditions (where=) only a comma outside brackets and quotes ends
+ * the option: "where=port in [80,443] && tcp,rate=5k".
+ */
+static char *option_end(char *item)
+{
+	unsigned depth = 0;
+	char quote = 0;
+
+	if (strncmp(item, "where=", 6) != 0)
+		return strpbrk(item, ",&");
+	for (; *item; item++) {
+		if (quote)
+			quote = *item == quote ? 0 : quote;
+		else if (*item == '"' || *item == '\'')
+			quote = *item;
+		else if (strchr("[({", *item))
+			depth++;
+		else if (strchr("])}", *item))
+			depth -= depth > 0;
+		else if (*item == ',' && depth == 0)
+			return item;
+	}
+	return NULL;
+}
+
 /* Options "a=b,c=d" or, as in other URLs, "a=b&c=d"; `list` may be NULL. */
 static int read_all_options(struct sf_url *url, const char *text, const char *list,
 	unsigned applies, struct sf_error *error)
@@ -236,7 +269,7 @@ static int read_all_options(struct sf_url *url, const char *text, const char *li
 		char *item = next;
 		int code;
 
-		next = strpbrk(item, ",&");
+		next = option_end(item);
 		if (next)
 			*next++ = 0;
 		code = read_option(url, text, item, applies, error);

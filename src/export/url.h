@@ -29,6 +29,7 @@ struct sf_url {
 	struct sf_tls_files tls; /* within `options` */
 	bool has_fields;         /* fields= or profile= was given */
 	const char *list;        /* value of fields=, within `options`; or NULL */
+	const char *where;       /* value of where=, likewise */
 	struct sf_fields fields; /* with a list, session.fields points to this */
 	struct sf_session_options session;
 	char options[4096]; /* copy of the options, which the members above point into */

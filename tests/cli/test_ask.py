@@ -510,11 +510,62 @@ class Meter(Asked):
 
     def test_mistakes(self):
         for question, reason in (("exporter 192.0.2.1", "the flows of a meter do not have it"),
-                                 ("as 1", "the flows of a meter do not have it"),
+                                 ("app 1", "the flows of a meter do not have it"),
+                                 ("as 1", "needs a source of --enrich that has AS numbers"),
+                                 ("src country de", "of --enrich that has countries"),
                                  ("prto udp", "did you mean 'proto'")):
-            done = self.run_plain("meter", "-r", self.captures[0], "--where", question)
-            self.assertEqual(done.status, 2)
-            self.assertIn(reason, done.stderr)
+            for options in (["--where", question], ["-w", f"never.ipfix,where={question}"]):
+                done = self.run_plain("meter", "-r", self.captures[0], *options)
+                self.assertEqual(done.status, 2)
+                self.assertIn(reason, done.stderr)
+
+    def test_each_destination_has_conditions(self):
+        """where= of a destination, beside --where: the same as show takes; everything adds up."""
+        files = [self.directory / f"{name}.ipfix" for name in ("web", "both", "rest")]
+        done = self.meter("-r", *self.captures, "-w",
+                          f"{files[0]},where=tcp port in [80,443,4000-4100],options=no", "-w",
+                          f"{files[1]},where=udp && dst port 53,biflow=yes", "-w", files[2], "--where",
+                          "tcp or udp")
+        web, both, rest = done.stats["outputs"]
+        for place in (web, both, rest):
+            self.assertEqual(place["offered"]["packets"], done.stats["records"]["packets"])
+        self.assertGreater(web["skipped"]["where"], rest["skipped"]["where"])
+        for place, question in ((web, "tcp port in [80,443,4000-4100]"), (rest, "tcp or udp")):
+            shown = self.run_plain("show", "-q", self.flows, "--where", question, "-o", "csv", "--sum",
+                                   "flows,packets,bytes")
+            self.assertEqual(shown.stdout.split()[1],
+                             f"{place['records']},{place['packets']},{place['octets']}")
+        self.assertGreater(both["records"], 0)
+        shown = self.run_plain("show", "-q", files[1], "--sum", "flows", "-o", "csv", "--where",
+                               "src port 53 or dst port 53").stdout
+        self.assertGreater(int(shown.split()[1]), both["records"])
+        # the files of collected records have it too
+        split = [self.directory / f"{name}.ipfix" for name in ("tcp", "other")]
+        done = self.run_plain("show", self.flows, "--stats", "json", "-w", f"{split[0]},where=tcp",
+                              "-w", f"{split[1]},where=not tcp")
+        self.assertEqual((done.status, done.stats["balanced"]), (0, True), done.stderr)
+        self.assertEqual(sum(place["records"] for place in done.stats["outputs"]),
+                         done.stats["records"] - done.stats["optionsRecords"])
+
+    def test_what_is_enriched(self):
+        """as, country and interfaces are those that the records have when they leave."""
+        routes = self.file("routes.txt", b"192.0.2.0/24 65001 - - DE\n0.0.0.0/0 65002 - - US\n")
+        rules = self.file("map.txt", b"ingress 11 vlan=0\n")
+        enriched = self.directory / "enriched.ipfix"
+        options = ["--enrich", routes, "--interface-map", rules]
+        self.meter("-r", *self.captures, "-w", enriched, *options)
+        for question in ("src as 65001", "country de and not src country US", "dst country in [us]",
+                         "in if 11", "not out if 11", "flowDirection = 0"):
+            with self.subTest(question):
+                rows = [self.run_plain("show", "-q", path, "--by", "src,dst,proto,src as,dst country",
+                                       "-o", "csv", *where).stdout
+                        for path, where in ((enriched, ["--where", question]),
+                                            (self.directory / "some.ipfix", []))
+                        if path == enriched or self.meter(
+                            "-r", *self.captures, "-w", path, "--force", "--where", question,
+                            *options)]
+                self.assertEqual(rows[0], rows[1])
+                self.assertGreater(len(rows[0].splitlines()), 1)
 
 
 class Recipes(Asked):

@@ -450,9 +450,93 @@ START_TEST(direction_follows_from_private_addresses)
 }
 END_TEST
 
-CHECK_MAIN("export_extra", interfaces_are_those_of_the_map, netflow5_tells_interfaces_of_16_bits,
-	a_destination_may_want_nothing_of_it, direction_follows_from_private_addresses,
-	ipfix_and_netflow9_have_the_fields, ipv6_has_its_own_fields,
-	only_what_is_given_is_in_templates, netflow5_has_places_for_them,
+/* where=: every third record, by the AS number that the enricher gives; the text of the option is known. */
+static unsigned every_third(void *context, const struct sf_flow *flow, const struct sf_extra *extra,
+	const struct sf_collected *record)
+{
+	(void)context;
+	ck_assert_ptr_null(record);
+	ck_assert_uint_eq(extra->side[0].as, 1000u + flow->port[0]);
+	return extra->side[0].as % 3 ? 0 : SF_FORWARD;
+}
+
+static void count_free(void *context)
+{
+	++*(unsigned *)context;
+}
+
+static int conditions(void *context, const char *text, bool biflow, struct sf_chooser *chooser,
+	struct sf_error *error)
+{
+	if (strcmp(text, "as in [3,6] && tcp") != 0)
+		return sf_error_set(error, SF_EUSAGE, "what?");
+	ck_assert(!biflow);
+	*chooser = (struct sf_chooser){ .choose = every_third,
+		.free = count_free,
+		.context = context,
+		.wants = 1,
+		.extra = true };
+	return 0;
+}
+
+START_TEST(a_destination_gets_what_it_chooses)
+{
+	for (unsigned queued = 0; queued < 2; queued++) {
+		const struct sf_enricher enricher = enricher_of(ALL);
+		struct receiver receiver = receiver_open(AF_INET), all = receiver_open(AF_INET);
+		unsigned freed = 0;
+		struct sf_exporter *exporter = exporter_to(&receiver,
+			&(struct sf_exporter_options){ .enricher = &enricher,
+				.queued = queued,
+				.conditions = conditions,
+				.conditions_context = &freed },
+			"ipfix://127.0.0.1", ",where=as in [3,6] && tcp,rate=0");
+		struct reader *reader = reader_new();
+		struct sf_destination_stats stats;
+		struct sf_flow flows[200];
+		struct sf_error error;
+		char url[64];
+
+		snprintf(url, sizeof(url), "ipfix://127.0.0.1:%u,rate=0,where=no", all.port);
+		ck_assert_int_eq(sf_exporter_add_collector(exporter, url, &error), SF_EUSAGE);
+		ck_assert_ptr_nonnull(strstr(error.text, "option 'where': what?"));
+		*strstr(url, ",where") = '\0';
+		ck_assert_int_eq(sf_exporter_add_collector(exporter, url, &error), 0);
+		ck_assert_uint_eq(sf_exporter_wants(exporter) & 1, 1);
+		for (unsigned i = 0; i < 200; i++)
+			flows[i] = flow_ipv4(i);
+		sf_exporter_put(exporter, flows, 200);
+		for (int64_t mono = 0; sf_exporter_waits(exporter) && mono < 100 * S; mono += S)
+			sf_exporter_pump(exporter, mono, true);
+		sf_exporter_finish(exporter);
+		ck_assert(sf_exporter_stats(exporter, 0, &stats));
+		ck_assert(sf_destination_balanced(&stats));
+		ck_assert_uint_eq(stats.offered.packets, 200 * flows[0].half[0].packets);
+		ck_assert_uint_eq(stats.skipped_where.records, 200 - stats.sent.records);
+		sf_exporter_free(exporter);
+		ck_assert_uint_eq(freed, 1);
+		receive(reader, &receiver);
+		ck_assert_uint_eq(flow_count(reader), stats.sent.records);
+		/* (40000 + 1000 + i) % 3 == 0 for i = 1, 4, ... */
+		ck_assert_uint_eq(flow_count(reader), 67);
+		for (unsigned i = 0; i < 67; i++)
+			check_ipv4(flow_record(reader, i), 1 + 3 * i);
+		reader_free(reader);
+		reader = reader_new();
+		receive(reader, &all);
+		ck_assert_uint_eq(flow_count(reader), 200);
+		for (unsigned i = 0; i < 200; i++)
+			check_ipv4(flow_record(reader, i), i);
+		reader_free(reader);
+		close(receiver.fd);
+		close(all.fd);
+	}
+}
+END_TEST
+
+CHECK_MAIN("export_extra", a_destination_gets_what_it_chooses, interfaces_are_those_of_the_map,
+	netflow5_tells_interfaces_of_16_bits, a_destination_may_want_nothing_of_it,
+	direction_follows_from_private_addresses, ipfix_and_netflow9_have_the_fields,
+	ipv6_has_its_own_fields, only_what_is_given_is_in_templates, netflow5_has_places_for_them,
 	text_leaves_out_what_is_unknown, records_that_wait_are_enriched_when_they_leave,
 	fields_that_nobody_gives_are_an_error)

@@ -397,6 +397,37 @@ START_TEST(queries_are_options)
 }
 END_TEST
 
+/* Commas in brackets and quotes belong to conditions, and so does '&'. */
+START_TEST(conditions_have_commas)
+{
+	static const struct {
+		const char *rest, *where;
+	} cases[] = {
+		{ "where=tcp", "tcp" },
+		{ "where=port in [80,443] and tcp", "port in [80,443] and tcp" },
+		{ "where=tcp && (port 80 || host in {::1, ::2})",
+			"tcp && (port 80 || host in {::1, ::2})" },
+		{ "where=app \"a,b]\"", "app \"a,b]\"" },
+		{ "where=app 'a,(b'", "app 'a,(b'" },
+		{ "where=port in [80", NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[200];
+		struct sf_error error;
+		struct sf_url url;
+
+		snprintf(text, sizeof(text), "ipfix://h,rate=5,%s,mtu=900", cases[i].rest);
+		ck_assert_int_eq(sf_url_collector(&url, text, &error), 0);
+		ck_assert_uint_eq(url.session.rate, 5);
+		/* what is not closed takes the rest, which is no condition */
+		ck_assert_str_eq(
+			url.where, cases[i].where ? cases[i].where : "port in [80,mtu=900");
+		ck_assert_uint_eq(url.mtu, cases[i].where ? 900 : 0);
+	}
+}
+END_TEST
+
 /* Errors name the option, its value and what is allowed. */
 START_TEST(wrong_collectors_are_explained)
 {
@@ -425,6 +456,7 @@ START_TEST(wrong_collectors_are_explained)
 		{ "ipfix://a,time=s", { "'time'", "'s'", "ms, us or ns" } },
 		{ "ipfix://a,profile=x", { "'profile'", "'x'", "extended" } },
 		{ "ipfix://a,colour=red", { "'colour'", "allowed", "biflow, rate" } },
+		{ "ipfix://a,where=", { "'where'", "conditions", "--where" } },
 		{ "ipfix://a,", { "unknown option ''", "allowed", "biflow" } },
 		{ "netflow9://a,biflow=yes", { "'biflow'", "does not apply", "" } },
 		{ "netflow9://a,time=us", { "'time'", "does not apply", "" } },
@@ -489,8 +521,8 @@ START_TEST(name_that_does_not_resolve)
 }
 END_TEST
 
-CHECK_MAIN("export_file", file_is_a_session_of_its_own, file_keeps_the_order_of_records,
-	file_is_reproducible, file_without_flows_has_templates,
+CHECK_MAIN("export_file", conditions_have_commas, file_is_a_session_of_its_own,
+	file_keeps_the_order_of_records, file_is_reproducible, file_without_flows_has_templates,
 	file_that_cannot_be_written_is_counted, file_without_its_templates_is_incomplete,
 	file_that_cannot_be_closed_is_incomplete, file_may_have_any_descriptor,
 	file_that_cannot_be_opened_is_named, torn_message_is_cut_off, collectors_are_read,
