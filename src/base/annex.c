@@ -17,6 +17,7 @@ enum op {
 	OP_FOUND,
 	OP_LAST,
 	OP_SUM,
+	OP_BEST,
 #define X(merge, expression) OP_##merge##_1, OP_##merge##_2, OP_##merge##_4, OP_##merge##_8,
 	MERGES(X)
 #undef X
@@ -25,7 +26,7 @@ enum op {
 /* A fact and where a packet's value is, by offset and size of its member. */
 struct fact {
 	struct sf_fact_row row;
-	bool head;
+	bool head, lent;
 	uint16_t from, from_bytes;
 	sf_fact_make *make;
 };
@@ -33,9 +34,12 @@ struct fact {
 /* clang-format off */
 #define MEMBER(member)                                                                             \
 	offsetof(struct sf_facts, member), sizeof(((struct sf_facts *)0)->member), NULL
-#define HEAD(member) true, MEMBER(member)
-#define TAIL(member) false, MEMBER(member)
-#define BY(function) false, 0, 0, function
+#define HEAD(member) true, false, MEMBER(member)
+#define TAIL(member) false, false, MEMBER(member)
+#define LENT(member)                                                                               \
+	false, true, offsetof(struct sf_facts, member), sizeof(*((struct sf_facts *)0)->member), NULL
+#define BY(function) false, false, 0, 0, function
+#define NOWHERE false, false, 0, 0, NULL
 static const struct fact facts_table[] = {
 #define FACT(name, form, bytes, merge, source, has, help)                                          \
 	{ { #name, help, bytes, has, SF_FACT_MERGE_##merge, SF_FACT_FORM_##form }, source },
@@ -45,20 +49,28 @@ static const struct fact facts_table[] = {
 
 #undef HEAD
 #undef TAIL
+#undef LENT
 #undef BY
+#undef NOWHERE
 #define HEAD(member) offsetof(struct sf_facts, member) < SF_FACTS_IPV4
 #define TAIL(member) offsetof(struct sf_facts, member) >= SF_FACTS_IPV6
+#define LENT(member) TAIL(member)
 #define BY(function) SF_FACT_BYTES_MAX > 0
+#define NOWHERE      SF_FACT_BYTES_MAX > 0
 /* clang-format off */
 #define FACT(name, form, bytes, merge, source, has, help)                                          \
 	static_assert((source) && (bytes) <= SF_FACT_BYTES_MAX, "where the value of " #name " is");
 #include "base/facts.def"
 #undef HEAD
 #undef TAIL
+#undef LENT
 #undef BY
+#undef NOWHERE
 #define HEAD(member) sizeof(((struct sf_facts *)0)->member)
 #define TAIL(member) HEAD(member)
+#define LENT(member) sizeof(*((struct sf_facts *)0)->member)
 #define BY(function) 0
+#define NOWHERE      0
 #define FACT(name, form, bytes, merge, source, has, help)                                          \
 	static_assert(SF_FACT_MERGE_##merge != SF_FACT_MERGE_REST || !(has),                       \
 		"every packet has what the rest is of: " #name);                                   \
@@ -96,7 +108,13 @@ static bool is_rare(const struct fact *fact)
 
 static bool is_wanted(const struct sf_annex_layout *layout, unsigned i)
 {
-	return layout->facts >> i & 1;
+	return layout->facts >> i & 1 && facts_table[i].row.bytes;
+}
+
+/* A record has it at the end of its sides: most flows neither clear nor copy it. */
+static bool is_long(const struct fact *fact)
+{
+	return fact->row.bytes >= 256 && is_rare(fact);
 }
 
 /*
@@ -112,12 +130,14 @@ static unsigned lay_out_packet(struct sf_annex_layout *layout, bool rare, unsign
 
 		if (!is_wanted(layout, i) || fact->head || fact->make || is_rare(fact) != rare)
 			continue;
-		if (before && before->from + before->from_bytes == fact->from) {
+		if (before && !before->lent && !fact->lent &&
+			before->from + before->from_bytes == fact->from) {
 			before->from_bytes += fact->from_bytes;
 		} else {
 			before = &layout->packs[layout->pack_count++];
 			*before = (struct sf_annex_step){ .from = fact->from,
 				.from_bytes = fact->from_bytes,
+				.lent = fact->lent,
 				.to = (uint16_t)offset };
 		}
 		before->has |= rare ? fact->row.has : 0;
@@ -144,6 +164,8 @@ uint8_t sf_annex_op(enum sf_fact_merge merge, unsigned bytes)
 		return OP_SUM;
 	case SF_FACT_MERGE_LAST:
 		return OP_LAST;
+	case SF_FACT_MERGE_BEST:
+		return OP_BEST;
 	default:
 		return OP_FOUND;
 	}
@@ -170,25 +192,41 @@ static unsigned bytes_kept(const struct fact *fact)
 	return fact->row.merge == SF_FACT_MERGE_REST ? 2u * fact->row.bytes : fact->row.bytes;
 }
 
-/* The entry's side: wide values first, so that numbers are aligned. */
-static void lay_out_side(struct sf_annex_layout *layout)
-{
-	uint16_t packed[SF_FACT_COUNT], offset = 8;
+enum { SIDE_HEAD = 8 };
+static_assert(sizeof(struct sf_annex_side) <= SIDE_HEAD, "numbers of eight bytes follow it");
 
-	for (unsigned i = 0; i < SF_FACT_COUNT; i++)
-		packed[i] = layout->steps[i].from;
+/* Places in the entry's side, from `offset` on: wide values first, so that numbers are aligned. */
+static uint16_t place(struct sf_annex_layout *layout, bool are_long, uint16_t offset)
+{
 	for (unsigned width = 8; width; width /= 2)
 		for (unsigned i = 0; i < SF_FACT_COUNT; i++) {
-			unsigned bytes = facts_table[i].row.bytes;
+			const struct fact *fact = &facts_table[i];
+			unsigned bytes = fact->row.bytes;
 			/* the largest power of two that divides it, 8 at most */
 			unsigned unit = (bytes & -bytes) > 8 ? 8 : bytes & -bytes;
 
-			if (!is_wanted(layout, i) || facts_table[i].make || unit != width)
+			if (!is_wanted(layout, i) || fact->make || unit != width ||
+				is_long(fact) != are_long)
 				continue;
 			layout->at[i] = offset;
-			offset = (uint16_t)(offset + bytes_kept(&facts_table[i]));
+			layout->long_has |= are_long ? fact->row.has : 0;
+			offset = (uint16_t)(offset + bytes_kept(fact));
 		}
-	layout->side_bytes = offset > 8 ? (uint16_t)round_up(offset, 8) : 0;
+	return (uint16_t)round_up(offset, 8);
+}
+
+/* The entry's side, and what is done to it. */
+static void lay_out_side(struct sf_annex_layout *layout)
+{
+	uint16_t packed[SF_FACT_COUNT], end;
+
+	for (unsigned i = 0; i < SF_FACT_COUNT; i++)
+		packed[i] = layout->steps[i].from;
+	layout->plain_bytes = place(layout, false, SIDE_HEAD);
+	end = place(layout, true, layout->plain_bytes);
+	layout->side_bytes = end > SIDE_HEAD ? end : 0;
+	if (!layout->side_bytes)
+		layout->plain_bytes = 0;
 	for (unsigned order = 0; order < ORDERS; order++)
 		for (unsigned i = 0; i < SF_FACT_COUNT; i++) {
 			const struct fact *fact = &facts_table[i];
@@ -256,9 +294,13 @@ void sf_annex_pack(
 	for (unsigned i = 0; i < layout->pack_count; i++) {
 		const struct sf_annex_step *pack = &layout->packs[i];
 
-		if (!pack->has || has & pack->has)
-			copy(annex + pack->to, (const uint8_t *)facts + pack->from,
-				pack->from_bytes);
+		const uint8_t *from = (const uint8_t *)facts + pack->from;
+
+		if (pack->has && !(has & pack->has))
+			continue;
+		if (pack->lent)
+			memcpy(&from, from, sizeof(from));
+		copy(annex + pack->to, from, pack->from_bytes);
 	}
 }
 
@@ -338,10 +380,10 @@ static sf_always_inline void merge_number(
 static void merge(
 	const struct sf_annex_step *step, uint8_t *to, const uint8_t *from, unsigned order)
 {
-	if (step->op != OP_LAST)
-		merge_number(step, to, from);
-	else if (order & SF_ANNEX_LATEST)
+	if (step->op == OP_BEST ? *from > *to : step->op == OP_LAST && order & SF_ANNEX_LATEST)
 		begin(step, to, from);
+	else
+		merge_number(step, to, from);
 }
 
 /* The steps of later packets that are not simple. */
@@ -397,7 +439,8 @@ static __attribute__((noinline)) void add_earliest(const struct sf_annex_layout 
 				memset(to, 0, step->to_bytes);
 		} else if (step->merge == SF_FACT_MERGE_REST) {
 			begin_rest(step, to, from, first);
-		} else if (first || step->merge == SF_FACT_MERGE_FIRST || step->has & ~side->has) {
+		} else if (step->has & ~side->has || step->merge == SF_FACT_MERGE_FIRST ||
+			   (first && !step->has)) {
 			begin(step, to, from);
 		} else {
 			merge(step, to, from, order);
@@ -422,6 +465,29 @@ void sf_annex_add(const struct sf_annex_layout *layout, uint8_t *side, const str
 		merge_number(step, side + step->to, (const uint8_t *)facts + step->from);
 	if (layout->later_count > layout->simple_count)
 		add_others(layout, head, facts, annex, order);
+}
+
+void sf_annex_clear(const struct sf_annex_layout *layout, uint8_t *side, bool keep)
+{
+	struct sf_annex_side *head = (struct sf_annex_side *)(void *)side;
+	const uint16_t kept = keep ? head->has & layout->long_has : 0;
+
+	memset(side, 0, layout->plain_bytes);
+	head->has = kept;
+}
+
+void sf_annex_fill(const struct sf_annex_layout *layout, uint8_t *to, const uint8_t *side)
+{
+	enum { EMPTY = 16 }; /* what begins with zeros is empty */
+	const unsigned plain = layout->plain_bytes, rest = layout->side_bytes - plain;
+
+	memcpy(to, side, plain);
+	if (!rest)
+		return;
+	if (((const struct sf_annex_side *)(const void *)side)->has & layout->long_has)
+		memcpy(to + plain, side + plain, rest);
+	else
+		memset(to + plain, 0, EMPTY);
 }
 
 /* ---------------------------------------------------------------- records */
@@ -454,6 +520,8 @@ const void *sf_flow_fact(const struct sf_flow *flow, uint64_t fact, unsigned d, 
 		return NULL;
 	i = (unsigned)__builtin_ctzll(flow->annex->layout->facts & fact);
 	row = sf_fact_row((enum sf_fact)i);
+	if (!row->bytes)
+		return NULL;
 	if (row->has && !(flow->has & row->has))
 		return NULL;
 	*length = row->bytes;

@@ -44,6 +44,7 @@
 
 #include <spanflow/flow.h>
 
+#include "base/app.h"
 #include "base/branch.h"
 #include "base/facts.h"
 
@@ -74,6 +75,7 @@ static_assert(
 	X(COMMON, MAC, (facts)->flags &SF_FACT_MAC)                                                \
 	X(RARE, TUNNEL, (facts)->flags &SF_FACT_TUNNEL)                                            \
 	X(RARE, MPLS, (facts)->flags &SF_FACT_MPLS)                                                \
+	X(RARE, APP, !((facts)->flags & SF_FACT_FRAGMENT) && (facts)->tcp_flags &SF_TCP_FLAGS_APP) \
 	X(COMMON, FLOW_LABEL, (facts)->version == 6)
 
 /* The conditions that hold for a packet, as SF_HAS_…. */
@@ -81,21 +83,22 @@ static sf_always_inline unsigned sf_facts_has(const struct sf_facts *facts)
 {
 	unsigned has = 0;
 
-#define X(how_often, name, condition) has |= condition ? SF_HAS_##name : 0u;
+#define X(how_often, name, condition) has |= (condition) ? SF_HAS_##name : 0u;
 	SF_FACT_CONDITIONS(X)
 #undef X
 	return has;
 }
 
 /* Bounds, whatever is wanted. */
-#define SF_ANNEX_PACKET_MAX 512
-#define SF_FACT_BYTES_MAX   256
+#define SF_ANNEX_PACKET_MAX 1024
+#define SF_FACT_BYTES_MAX   512
 
 /* Where a packet's value is, or where a value is kept, and what becomes of it. */
 struct sf_annex_step {
 	uint8_t merge;     /* enum sf_fact_merge */
 	uint8_t op;        /* sf_annex_op() */
 	uint8_t head;      /* the value is in the head of struct sf_facts, not in the annex */
+	uint8_t lent;      /* packing: struct sf_facts has a pointer to the value */
 	uint16_t has;      /* condition that the packet must meet; 0: none */
 	uint16_t from, to; /* offsets: in the packet, in the entry's side */
 	uint16_t from_bytes, to_bytes;
@@ -105,6 +108,7 @@ enum sf_fact_merge {
 	SF_FACT_MERGE_FIRST,
 	SF_FACT_MERGE_LAST,
 	SF_FACT_MERGE_FOUND,
+	SF_FACT_MERGE_BEST,
 	SF_FACT_MERGE_MIN,
 	SF_FACT_MERGE_MAX,
 	SF_FACT_MERGE_SUM,
@@ -125,6 +129,8 @@ struct sf_annex_layout {
 	uint8_t pack_count;
 	/* entries */
 	uint16_t side_bytes; /* a multiple of 8 */
+	uint16_t plain_bytes; /* of them, those before facts that are long and rare: see annex.c */
+	uint16_t long_has;    /* conditions of these facts */
 	uint16_t first_has;  /* conditions for which a direction's first packet stands */
 	uint16_t all_has;    /* conditions that one of its packets must meet */
 	uint8_t step_count;  /* one for each fact: simple ones, others of later packets, the rest */
@@ -210,6 +216,17 @@ struct sf_annex_side {
 void sf_annex_add(const struct sf_annex_layout *layout, uint8_t *side, const struct sf_facts *facts,
 	const uint8_t *annex, unsigned order);
 
+/*
+ * Facts that are long and rare lie at the end of a side, and are valid only if `has` of the side says so:
+ * new flows need not clear them, records copy them only where they are.
+ *
+ * Empties a side: no packet was added. `keep`: facts that are long and rare stay, as the flow does.
+ */
+void sf_annex_clear(const struct sf_annex_layout *layout, uint8_t *side, bool keep);
+
+/* Copies a side to that of a record. */
+void sf_annex_fill(const struct sf_annex_layout *layout, uint8_t *to, const uint8_t *side);
+
 /* ---------------------------------------------------------------- records */
 
 struct sf_annex {
@@ -280,9 +297,11 @@ static sf_always_inline const uint8_t *sf_fact_octets(const uint8_t *value, unsi
 #define SF_FACT_TYPE_NUMBER  uint64_t
 #define SF_FACT_TYPE_OCTETS  const uint8_t *
 #define SF_FACT_TYPE_STRING  const uint8_t *
+#define SF_FACT_TYPE_SWITCH  const uint8_t *
 #define SF_FACT_VALUE_NUMBER sf_fact_number
 #define SF_FACT_VALUE_OCTETS sf_fact_octets
 #define SF_FACT_VALUE_STRING sf_fact_octets
+#define SF_FACT_VALUE_SWITCH sf_fact_octets
 #define FACT(name, form, bytes, ...)                                                               \
 	static sf_always_inline SF_FACT_TYPE_##form sf_fact_get_##name(                            \
 		const struct sf_flow *flow, unsigned d)                                            \
@@ -295,6 +314,7 @@ enum sf_fact_form {
 	SF_FACT_FORM_NUMBER,
 	SF_FACT_FORM_OCTETS,
 	SF_FACT_FORM_STRING,
+	SF_FACT_FORM_SWITCH,
 };
 
 /* A row of facts.def. */

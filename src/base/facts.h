@@ -32,6 +32,12 @@
 #define SF_FACT_LATE     0x4000 /* time_ns is behind clock_ns */
 #define SF_FACT_ANSWER   0x8000 /* ICMP: the packet is a reply, so its receiver began the flow */
 
+/*
+ * A bit above those of tcp_flags: `app` points to what a reader of src/apps found in the payload. No packet
+ * of a fragment has it: there the bits are marks of meter/fragment.h until it is joined.
+ */
+#define SF_TCP_FLAGS_APP 0x1000
+
 #define SF_FRAGMENT_MORE 0x2000 /* in sf_facts.fragment: it is not the last one */
 
 /* The innermost tunnel around a packet. */
@@ -63,7 +69,7 @@ struct sf_facts {
 	uint8_t protocol;
 	/* per packet */
 	uint16_t flags;     /* SF_FACT_… */
-	uint16_t tcp_flags; /* 12 bits */
+	uint16_t tcp_flags; /* 12 bits, SF_TCP_FLAGS_APP */
 	uint32_t octets;    /* IP bytes */
 	uint8_t tos;        /* as observed */
 	uint8_t ttl;
@@ -92,7 +98,9 @@ struct sf_facts {
 	uint16_t fragment;       /* offset in units of eight bytes, SF_FRAGMENT_MORE */
 	/* Set only with SF_FACT_TUNNEL. */
 	struct sf_tunnel_facts tunnel;
-	uint8_t reserved[32];
+	/* Set only with SF_TCP_FLAGS_APP; lent by the meter until the next packet is parsed. */
+	const struct sf_app *app;
+	uint8_t reserved[24];
 };
 
 static_assert(sizeof(struct sf_facts) == 192, "facts fill three cache lines");

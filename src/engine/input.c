@@ -73,6 +73,8 @@ static int open_live(struct sf_input *input, unsigned workers, const uint32_t *s
 	options.context = input;
 	options.steer_key = steer_key;
 	options.helper = helper;
+	if (!options.snaplen && input->payload)
+		options.snaplen = SF_SNAPLEN_PAYLOAD;
 	input->short_wait = waits_short(source, workers);
 	err = sf_capture_open(&input->capture, source->driver, &options, error);
 	if (err)

@@ -19,6 +19,9 @@
 
 #define SF_INTERFACES_MAX 65536u
 
+/* Bytes captured of each packet if payload is read, unless --snaplen says otherwise. */
+#define SF_SNAPLEN_PAYLOAD 2048
+
 /* By interface number. Written before a packet of that interface is metered, then only read. */
 struct sf_interfaces {
 	uint32_t ifindex[SF_INTERFACES_MAX];
@@ -33,6 +36,7 @@ struct sf_input {
 	struct sf_interfaces *interfaces; /* of the process */
 	unsigned slots;                   /* interface slots entered there so far */
 	unsigned span;                    /* interface numbers that belong to this source */
+	bool payload;    /* fields of what payload says are wanted */
 	bool waits;      /* its driver does not wait in recv, but in a call of its own */
 	bool short_wait; /* its driver waits for a shorter time than packets may lie in the kernel */
 	/* main thread, for notices */
@@ -48,7 +52,7 @@ static inline bool sf_source_is_live(const struct sf_plan_source *source)
 }
 
 /*
- * Opens a source; of its members `interfaces`, `span`, `domain` and `point` are set before. `steer_key`: of
+ * Opens a source; of its members `interfaces`, `span`, `domain`, `point` and `payload` are set before. `steer_key`: of
  * sf_steer_hash(). `helper`: see base/helper.h, or NULL.
  */
 int sf_input_open(struct sf_input *input, const struct sf_plan_source *source, unsigned workers,

@@ -69,6 +69,8 @@ static int unknown_name(const struct chooser *chooser, const char *name)
 	for (int i = 0; i < SF_PROFILE_COUNT; i++)
 		snprintf(names.text[names.count++], FIELD_NAME_MAX, "%s",
 			sf_profile_name((enum sf_profile)i));
+	for (unsigned i = 0; sf_fields_group(i); i++)
+		snprintf(names.text[names.count++], FIELD_NAME_MAX, "%s", sf_fields_group(i)->name);
 	for (unsigned i = 0; (row = sf_field_row(i)) && names.count + 2 <= SF_FIELDS_MAX; i++) {
 		field_name(row, false, names.text[names.count++]);
 		if (row->each)
@@ -213,18 +215,63 @@ static int add_field(struct chooser *chooser, const char *name, unsigned field, 
 
 /* ---------------------------------------------------------------- lists */
 
+static const struct sf_fields *find_profile(const char *name)
+{
+	int profile = sf_profile_find(name);
+
+	return profile < 0 ? NULL : sf_fields_profile((enum sf_profile)profile);
+}
+
+static const struct sf_fields_group *find_group(const char *name)
+{
+	const struct sf_fields_group *group;
+
+	for (unsigned i = 0; (group = sf_fields_group(i)); i++)
+		if (!strcmp(group->name, name))
+			return group;
+	return NULL;
+}
+
+/* What the destination cannot have is said once, by the group's name. */
+static int add_fields(struct chooser *chooser, const struct sf_fields_group *group)
+{
+	const struct sf_fields *fields = &group->fields;
+	const char *why = NULL;
+
+	for (unsigned i = 0; i < fields->count; i++) {
+		const char *of_item = obstacle(chooser, &fields->items[i]);
+
+		/* reverse elements are left out where there are no biflows */
+		if (!fields->items[i].reverse)
+			why = of_item ? of_item : why;
+		if (!of_item && !has_element(chooser->fields, chooser->fields->count,
+					fields->items[i].field, fields->items[i].reverse))
+			append(chooser->fields, &fields->items[i]);
+	}
+	return why ? cannot_have(chooser, group->name, why) : 0;
+}
+
+static void remove_fields(struct chooser *chooser, const struct sf_fields *fields)
+{
+	for (unsigned i = 0; i < fields->count; i++)
+		remove_field(chooser, fields->items[i].field, fields->items[i].reverse);
+}
+
 static int choose_name(struct chooser *chooser, bool remove, const char *name)
 {
-	int profile = sf_profile_find(name), field;
-	const struct sf_fields *group;
+	const struct sf_fields *profile = find_profile(name);
+	const struct sf_fields_group *group = find_group(name);
 	bool reverse;
+	int field;
 
-	if (profile >= 0) {
-		group = sf_fields_profile((enum sf_profile)profile);
-		for (unsigned i = 0; remove && i < group->count; i++)
-			remove_field(chooser, group->items[i].field, group->items[i].reverse);
-		if (!remove)
-			add_group(chooser->fields, group);
+	if (profile && !remove) {
+		add_group(chooser->fields, profile);
+		return 0;
+	}
+	if (group && !remove)
+		return add_fields(chooser, group);
+	if (profile || group) {
+		remove_fields(chooser, profile ? profile : &group->fields);
 		return 0;
 	}
 	field = find_field(name, &reverse);

@@ -42,6 +42,22 @@ static const struct sf_fields profiles[SF_PROFILE_COUNT] = {
 	SF_PROFILES(X)
 #undef X
 };
+
+static const struct sf_fields_group groups[] = {
+#define X(group, text)                                                                             \
+	{                                                                                          \
+		.name = #group,                                                                    \
+		.help = text,                                                                      \
+		.fields = {                                                                        \
+			.profile = -1,                                                             \
+			.count = 0 SF_GROUP_##group(COUNT, COUNT),                                 \
+			.when = 0 SF_GROUP_##group(WHEN, WHEN),                                    \
+			.items = { SF_GROUP_##group(F, R) },                                       \
+		},                                                                                 \
+	},
+	SF_GROUPS(X)
+#undef X
+};
 #undef F
 #undef R
 
@@ -55,6 +71,11 @@ static const char *const profile_names[SF_PROFILE_COUNT] = {
 const struct sf_field_row *sf_field_row(unsigned index)
 {
 	return index < FIELD_COUNT ? &rows[index] : NULL;
+}
+
+const struct sf_fields_group *sf_fields_group(unsigned index)
+{
+	return index < sizeof(groups) / sizeof(groups[0]) ? &groups[index] : NULL;
 }
 
 const struct sf_fields *sf_fields_profile(enum sf_profile profile)
@@ -85,6 +106,20 @@ uint64_t sf_fields_facts(const struct sf_fields *fields, uint64_t session)
 	return facts;
 }
 
+uint64_t sf_app_when(const struct sf_flow *flow)
+{
+	uint64_t when = 0;
+
+	for (unsigned d = 0; d < 2; d++) {
+		const struct sf_app *app =
+			(const struct sf_app *)(const void *)sf_fact_get_app(flow, d);
+
+		if (app->kind == SF_APP_DNS)
+			when |= SF_WHEN_DNS | (app->flags & SF_APP_ANSWER ? SF_WHEN_DNS_ANSWER : 0);
+	}
+	return when;
+}
+
 void sf_when_text(uint64_t when, char *text, size_t size)
 {
 	static const struct {
@@ -108,6 +143,9 @@ void sf_when_text(uint64_t when, char *text, size_t size)
 		{ SF_WHEN_GRE_KEY, "in GRE with a key" },
 		{ SF_WHEN_SEGMENT, "in VXLAN or NVGRE" },
 		{ SF_WHEN_TEID, "in GTP-U" },
+		{ SF_WHEN_APP, "payload known" },
+		{ SF_WHEN_DNS, "DNS" },
+		{ SF_WHEN_DNS_ANSWER, "DNS with a response" },
 		{ SF_WHEN_MS, "time=ms" },
 		{ SF_WHEN_US, "time=us" },
 		{ SF_WHEN_NS, "time=ns" },

@@ -21,6 +21,8 @@
 #include <spanflow/field.h>
 #include <spanflow/flow.h>
 
+#include "base/branch.h"
+
 /*
  * Conditions. Those of a record are SF_WHEN_RECORD: sf_record_when() finds them. The others hold
  * for all records of a session, or for none.
@@ -51,6 +53,12 @@
 #define SF_WHEN_NETFLOW9    UINT64_C(0x2000000000)
 #define SF_WHEN_NETWORK     UINT64_C(0x4000000000) /* sent to a collector, not to a file or as text */
 
+/* What the payload of the record's packets said (base/app.h). */
+#define SF_WHEN_APP        ((uint64_t)SF_HAS_APP << 8)
+#define SF_WHEN_DNS        UINT64_C(0x010000000000)
+#define SF_WHEN_DNS_ANSWER UINT64_C(0x020000000000)
+#define SF_WHEN_READ       UINT64_C(0xff0000000000) /* all of these but SF_WHEN_APP */
+
 /* The enricher gives it: SF_EXTRA_…. */
 #define SF_WHEN_EXTRA_OF(gives) ((uint64_t)(gives) << 48)
 #define SF_WHEN_EXTRA           SF_WHEN_EXTRA_OF(0xffff)
@@ -64,17 +72,21 @@
 #define SF_WHEN_HAS                                                                                \
 	(SF_WHEN_MAC | SF_WHEN_MPLS | SF_WHEN_VLAN | SF_WHEN_CVLAN | SF_WHEN_LABEL |               \
 		SF_WHEN_TUNNEL | SF_WHEN_TUNNEL_IPV4 | SF_WHEN_TUNNEL_IPV6 | SF_WHEN_GRE_KEY |     \
-		SF_WHEN_SEGMENT | SF_WHEN_TEID)
+		SF_WHEN_SEGMENT | SF_WHEN_TEID | SF_WHEN_APP)
 #define SF_WHEN_RECORD                                                                             \
 	(SF_WHEN_IPV4 | SF_WHEN_IPV6 | SF_WHEN_ICMP | SF_WHEN_NOT_ICMP | SF_WHEN_TWO_WAY |         \
-		SF_WHEN_HAS)
+		SF_WHEN_HAS | SF_WHEN_READ)
+
+/* What the payload of a record with SF_HAS_APP said: of SF_WHEN_READ. */
+uint64_t sf_app_when(const struct sf_flow *flow);
 
 /* Everything in which the records of one session may differ. */
 static inline uint64_t sf_record_when(const struct sf_flow *flow, bool two_way)
 {
 	return SF_WHEN_IPV4 << (flow->ip_version == 6) |
 	       SF_WHEN_NOT_ICMP << sf_flow_has_icmp_type(flow) | (two_way ? SF_WHEN_TWO_WAY : 0) |
-	       (uint64_t)flow->has << 8;
+	       (uint64_t)flow->has << 8 |
+	       (sf_unlikely(flow->has & SF_HAS_APP) ? sf_app_when(flow) : 0);
 }
 
 enum sf_profile { SF_PROFILE_DEFAULT, SF_PROFILE_PLAIN, SF_PROFILE_EXTENDED, SF_PROFILE_COUNT };
@@ -122,6 +134,15 @@ struct sf_fields {
 /* Rows of fields.def in order; NULL past the end. */
 const struct sf_field_row *sf_field_row(unsigned index);
 
+/* Lists of what belongs together, "dns" for instance, which name no key: for lists of fields only. */
+struct sf_fields_group {
+	const char *name, *help;
+	struct sf_fields fields;
+};
+
+/* The groups in order; NULL past the end. */
+const struct sf_fields_group *sf_fields_group(unsigned index);
+
 /* The list of a profile; static storage. */
 const struct sf_fields *sf_fields_profile(enum sf_profile profile);
 
@@ -142,8 +163,8 @@ uint64_t sf_fields_facts(const struct sf_fields *fields, uint64_t session);
 
 /*
  * Fills `fields` with the fields that `list` names, for a destination whose records all meet the
- * conditions `session`. A list has names of fields, "reverse…" names of reverse elements, and the
- * profiles as groups, each behind a sign:
+ * conditions `session`. A list has names of fields, "reverse…" names of reverse elements, groups
+ * and the profiles as groups, each behind a sign:
  *
  *	sourceIPv4Address,octetDeltaCount   these (+ means the same as a comma)
  *	default+minimumTTL-vlanId           a profile, one field more, one less

@@ -20,25 +20,35 @@ static const char *cost_text(uint64_t facts)
 {
 	if (facts & SF_WANTS_FLOW_ID)
 		return "a number for each flow";
+	/* a reader says more than the fact that it makes */
+	if (facts & (facts - 1) && facts & SF_FACT_SET(app))
+		facts &= ~SF_FACT_SET(app);
 	return facts ? sf_fact_row((enum sf_fact)__builtin_ctzll(facts))->help : NULL;
+}
+
+static bool has_field(const struct sf_fields *fields, unsigned field)
+{
+	for (unsigned i = 0; i < fields->count; i++)
+		if (fields->items[i].field == field)
+			return true;
+	return false;
 }
 
 /* The groups that have it: "default, extended". */
 static void groups_text(unsigned field, char *text, size_t size)
 {
+	const struct sf_fields_group *group;
 	size_t length = 0;
 
 	*text = 0;
-	for (int profile = 0; profile < SF_PROFILE_COUNT; profile++) {
-		const struct sf_fields *fields = sf_fields_profile((enum sf_profile)profile);
-		unsigned i = 0;
-
-		while (i < fields->count && fields->items[i].field != field)
-			i++;
-		if (i < fields->count)
+	for (int profile = 0; profile < SF_PROFILE_COUNT; profile++)
+		if (has_field(sf_fields_profile((enum sf_profile)profile), field))
 			length += (size_t)snprintf(text + length, size - length, "%s%s",
 				length ? ", " : "", sf_profile_name((enum sf_profile)profile));
-	}
+	for (unsigned i = 0; (group = sf_fields_group(i)); i++)
+		if (has_field(&group->fields, field))
+			length += (size_t)snprintf(text + length, size - length, "%s%s",
+				length ? ", " : "", group->name);
 }
 
 /* Which protocols carry it, and in how many bytes. */

@@ -128,6 +128,41 @@ static inline uint64_t sf_field_segment(const struct sf_flow *flow, unsigned d)
 	return (uint64_t)VXLAN << 56 | id;
 }
 
+/* What the payload of direction d said. */
+static inline const struct sf_app *sf_field_app(const struct sf_flow *flow, unsigned d)
+{
+	return (const struct sf_app *)(const void *)sf_fact_get_app(flow, d);
+}
+
+/* The text of direction d, or that of the other one if there is none. */
+static inline const uint8_t *sf_field_app_text(
+	const struct sf_flow *flow, unsigned d, enum sf_app_kind kind, unsigned i)
+{
+	const struct sf_app *app = sf_field_app(flow, d);
+	const uint8_t *text = sf_app_text(app, i);
+
+	if (app->kind == kind && *text)
+		return text;
+	app = sf_field_app(flow, !d);
+	return app->kind == kind ? sf_app_text(app, i) : sf_fact_nothing;
+}
+
+/* The number of direction d, or that of the other one if it is 0. */
+static inline uint16_t sf_field_app_number(const struct sf_flow *flow, unsigned d, unsigned i)
+{
+	const uint16_t number = sf_field_app(flow, d)->number[i];
+
+	return number ? number : sf_field_app(flow, !d)->number[i];
+}
+
+/* The direction that answers. */
+static inline const struct sf_app *sf_field_app_answer(const struct sf_flow *flow, unsigned d)
+{
+	const struct sf_app *app = sf_field_app(flow, d);
+
+	return app->flags & SF_APP_ANSWER ? app : sf_field_app(flow, !d);
+}
+
 static inline uint32_t sf_field_reverse_delay(const struct sf_flow *flow, unsigned d)
 {
 	int64_t ms = flow->half[!d].start_ns / 1000000 - flow->half[d].start_ns / 1000000;

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "apps/apps.h"
 #include "base/hash.h"
 #include "base/sized.h"
 #include "meter/dedup.h"
@@ -37,6 +38,7 @@ struct sf_meter {
 	bool tails; /* some fact that is gathered on request is not in the head of struct sf_facts */
 	sf_parse_run *run;
 	struct sf_tunnels tunnels;
+	struct sf_apps *apps; /* NULL: no fact of payload is wanted */
 	struct sf_parsed parsed;  /* without the counters of `dedup` */
 	const struct sf_own *own; /* NULL: no export session of this process is to be left out */
 	enum sf_dedup_mode dedup_mode;
@@ -149,6 +151,8 @@ static int new_meter(
 		status = open_dedup(meter, options->dedup_window_ns, error);
 	if (status == 0)
 		status = sf_table_new(&meter->table, &table, error);
+	if (status == 0 && sf_apps_new(&meter->apps, table.facts) < 0)
+		status = sf_error_set(error, -ENOMEM, "no memory to read payload");
 	meter->joins = !options->split_fragments && (meter->key & KEY_CONNECTION) == KEY_CONNECTION;
 	if (status == 0 && meter->joins)
 		status = open_fragments(meter, error);
@@ -175,6 +179,7 @@ void sf_meter_free(struct sf_meter *meter)
 		return;
 	sf_dedup_fini(&meter->dedup);
 	sf_fragments_fini(&meter->fragments);
+	sf_apps_free(meter->apps);
 	free(meter->staged);
 	free(meter->staged_annexes);
 	sf_table_free(meter->table);
@@ -366,6 +371,8 @@ static unsigned parse_plain_tails(struct sf_meter *meter, const struct sf_packet
 			    may_be_mirrored(out)) &&
 			!parse_other(meter, packet, out, point))
 			continue;
+		if (sf_unlikely(meter->apps != NULL))
+			sf_apps_look(meter->apps, packet, out);
 		sf_annex_pack(
 			layout, out, sf_annex_at(layout, array, (unsigned)(out - array.facts)));
 		out++;
@@ -384,6 +391,8 @@ static unsigned parse_any(struct sf_meter *meter, const struct sf_packet *packet
 		if (!parse_other(meter, &packets[i], out, point) ||
 			left_out(meter, &packets[i], out))
 			continue;
+		if (sf_unlikely(meter->apps != NULL))
+			sf_apps_look(meter->apps, &packets[i], out);
 		set_clock(meter, out, clock ? clock[i] : packets[i].time_ns);
 		if (meter->key != SF_KEY_DEFAULT)
 			choose_key(out, meter->key);

@@ -328,8 +328,8 @@ static sf_always_inline uint64_t sf_entry_prefetch(const struct sf_table *table,
 void sf_table_add_annex(
 	struct sf_table *table, uint32_t id, const struct sf_facts *facts, unsigned order);
 
-/* Empties the annex of an entry: a record begins. */
-void sf_table_clear_annex(struct sf_table *table, uint32_t id);
+/* Empties the annex of an entry: a record begins. `keep`: of the same flow, see sf_annex_clear(). */
+void sf_table_clear_annex(struct sf_table *table, uint32_t id, bool keep);
 
 /* Begins a direction with its first packet; counts the packet if `counted`. */
 static sf_always_inline void sf_half_begin(
@@ -369,7 +369,8 @@ static sf_always_inline void sf_entry_make(struct sf_table *table, uint32_t id,
 		memcpy(table->address6[id], facts->address6, 32);
 	hot->first_ns = facts->time_ns;
 	if (sf_unlikely(table->annex != NULL)) {
-		sf_table_clear_annex(table, id);
+		/* the active timeout has cut a flow that has SF_STATE_CUT */
+		sf_table_clear_annex(table, id, state & SF_STATE_CUT);
 		if (counted)
 			sf_table_add_annex(table, id, facts, SF_ANNEX_LATEST);
 	}

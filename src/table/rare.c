@@ -219,9 +219,12 @@ void sf_table_answer(struct sf_table *table, uint32_t id, const struct sf_facts 
 		sf_table_add_annex(table, id, facts, SF_ANNEX_LATEST);
 }
 
-void sf_table_clear_annex(struct sf_table *table, uint32_t id)
+void sf_table_clear_annex(struct sf_table *table, uint32_t id, bool keep)
 {
-	memset(table->annex + (size_t)id * table->annex_bytes, 0, table->annex_bytes);
+	uint8_t *sides = table->annex + (size_t)id * table->annex_bytes;
+
+	sf_annex_clear(&table->layout, sides, keep);
+	sf_annex_clear(&table->layout, sides + table->layout.side_bytes, keep);
 }
 
 void sf_table_add_annex(

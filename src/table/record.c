@@ -29,12 +29,12 @@ static inline void fill_half(struct sf_flow_half *restrict out,
 
 /* The initiator's facts come first. A direction without packets has zeros. */
 static void fill_annex(struct sf_flow *flow, struct sf_annex *annex, const uint8_t *sides,
-	unsigned bytes, unsigned first)
+	const struct sf_annex_layout *layout, unsigned first)
 {
 	for (unsigned d = 0; d < 2; d++) {
-		const uint8_t *side = sides + (first ^ d) * bytes;
+		const uint8_t *side = sides + (first ^ d) * layout->side_bytes;
 
-		memcpy(annex->sides + d * bytes, side, bytes);
+		sf_annex_fill(layout, annex->sides + d * layout->side_bytes, side);
 		flow->has |= ((const struct sf_annex_side *)(const void *)side)->has;
 	}
 }
@@ -146,7 +146,7 @@ static sf_always_inline void fill(struct sf_flow *restrict flow, struct sf_annex
 	if (!minimal && table->annex)
 		fill_annex(flow, annex,
 			table->annex + (size_t)(hot - table->hot) * table->annex_bytes,
-			table->layout.side_bytes, first);
+			&table->layout, first);
 	if (!minimal && sf_unlikely(flow->has & SF_HAS_TUNNEL))
 		fill_tunnel(flow, annex->sides + table->layout.at[SF_FACT_tunnel]);
 	flow->domain = table->domain[sf_half_interface(&hot->half)];

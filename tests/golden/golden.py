@@ -50,6 +50,7 @@ CASES = {
     "tunnel-vxlan.biflow": (["tunnel-vxlan.pcap"], ["--tunnel", "inner", "--biflow"]),
     "tunnel-vxlan.mirror": (["tunnel-vxlan.pcap"], ["--mirror"]),
     "tunnel-nested.gre": (["tunnel-nested.pcap"], ["--tunnel", "gre=inner,erspan=outer"]),
+    "udp-dns.applications": (["udp-dns.pcap"], ["--biflow", "--fields", FACTS + ",applications"]),
     "demo.facts": (["demo.pcap"], ["--biflow", "--fields", FACTS]),
     "tcp-session.facts": (["tcp-session.pcap"], ["--fields", FACTS]),
     "icmp.facts": (["icmp.pcap"], ["--biflow", "--fields", FACTS]),

@@ -130,6 +130,8 @@ static bool value_of(
 	switch (fact) {
 #define HEAD(member) member
 #define TAIL(member) member
+#define LENT(member) member
+#define NOWHERE address
 #define FACT(name, form, width, merge, source, ...)                                                \
 	case SF_FACT_##name:                                                                       \
 		*value = (const uint8_t *)&packet->source;                                         \
@@ -140,7 +142,9 @@ static bool value_of(
 #include "base/facts.def"
 #undef HEAD
 #undef TAIL
+#undef LENT
 #undef BY
+#undef NOWHERE
 	case SF_FACT_COUNT:
 		return false;
 	}
@@ -196,7 +200,7 @@ static bool merge_fact(
 		}
 	if (!kept || !value_of(kept, fact, &value, &bytes))
 		return false;
-	if (row->merge <= SF_FACT_MERGE_FOUND)
+	if (row->merge <= SF_FACT_MERGE_BEST)
 		memcpy(result, value, row->bytes);
 	else
 		memcpy(result, &sum, row->bytes);

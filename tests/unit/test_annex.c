@@ -61,6 +61,15 @@ struct packet {
 	uint16_t annex;
 };
 
+static uint8_t first_octet(int64_t value)
+{
+	const uint32_t u32 = (uint32_t)value;
+	uint8_t octet;
+
+	memcpy(&octet, &u32, 1);
+	return octet;
+}
+
 /* The value of the rule over packets[0 … count-1], by what the rule says; -1: none has it. */
 static int64_t expect(
 	const struct sf_annex_step *step, const struct packet *packets, unsigned count)
@@ -90,6 +99,9 @@ static int64_t expect(
 			break;
 		case SF_FACT_MERGE_MAX:
 			result = value > result ? value : result;
+			break;
+		case SF_FACT_MERGE_BEST:
+			result = first_octet(value) > first_octet(result) ? value : result;
 			break;
 		case SF_FACT_MERGE_SUM:
 			result += value;
@@ -247,6 +259,50 @@ START_TEST(rare_facts_travel_with_their_packets)
 }
 END_TEST
 
+/*
+ * What payload said is kept at the end of a side, is copied only where it is, and stays when the active
+ * timeout cuts the flow.
+ */
+START_TEST(what_payload_said_stays_with_the_flow)
+{
+	static const uint64_t wanted = SF_FACT_SET(app) | SF_FACT_SET(max_octets);
+	const struct sf_app worse = { .rank = SF_APP_NAMED, .kind = SF_APP_DNS };
+	const struct sf_app better = { .rank = SF_APP_READ, .kind = SF_APP_DNS, .number = { 28 } };
+	struct sf_facts facts = { .version = 4, .octets = 70 };
+	_Alignas(16) uint8_t annex[SF_ANNEX_PACKET_MAX], side[1024], copy[1024];
+	const struct sf_app *kept, *copied;
+	struct sf_annex_layout layout;
+
+	sf_annex_layout_init(&layout, wanted);
+	kept = (const struct sf_app *)(const void *)(side + layout.at[SF_FACT_app]);
+	copied = (const struct sf_app *)(const void *)(copy + layout.at[SF_FACT_app]);
+	memset(side, 0xa5, sizeof(side));
+	memset(copy, 0xa5, sizeof(copy));
+	sf_annex_clear(&layout, side, false);
+	sf_annex_add(&layout, side, &facts, annex, SF_ANNEX_LATEST);
+	sf_annex_fill(&layout, copy, side);
+	ck_assert_uint_eq(copied->kind, SF_APP_NONE);
+	ck_assert_uint_eq(*sf_app_text(copied, 1), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		facts.app = i == 1 ? &better : &worse;
+		facts.tcp_flags = SF_TCP_FLAGS_APP;
+		sf_annex_pack(&layout, &facts, annex);
+		sf_annex_add(&layout, side, &facts, annex, SF_ANNEX_LATEST);
+		ck_assert_uint_eq(kept->rank, i ? SF_APP_READ : SF_APP_NAMED);
+	}
+	sf_annex_clear(&layout, side, true);
+	facts.tcp_flags = 0;
+	sf_annex_add(&layout, side, &facts, annex, SF_ANNEX_LATEST);
+	sf_annex_fill(&layout, copy, side);
+	ck_assert_uint_eq(((struct sf_annex_side *)(void *)copy)->has, SF_HAS_APP);
+	ck_assert_mem_eq(copied, &better, sizeof(better));
+	/* fragments have other bits in the place of the flag */
+	facts.tcp_flags = SF_TCP_FLAGS_APP;
+	facts.flags = SF_FACT_FRAGMENT;
+	ck_assert_uint_eq(sf_annex_bytes(&layout, &facts), 0);
+}
+END_TEST
+
 /* ---------------------------------------------------------------- records */
 
 /* A record in a ring keeps its facts until it is done with, whatever becomes of the original. */
@@ -354,5 +410,6 @@ START_TEST(facts_are_found_by_name)
 END_TEST
 
 CHECK_MAIN("annex", merge_rules_mean_what_they_say, facts_of_any_set_keep_their_values,
-	rare_facts_travel_with_their_packets, records_take_their_facts_through_a_ring,
-	community_ids_are_those_of_others, facts_are_found_by_name)
+	rare_facts_travel_with_their_packets, what_payload_said_stays_with_the_flow,
+	records_take_their_facts_through_a_ring, community_ids_are_those_of_others,
+	facts_are_found_by_name)

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Readers of payload: what the first messages of a conversation say, such as the name that a DNS query asks
+ * for. The content decides which protocol it is; port numbers are a hint only. A meter that gathers such
+ * facts calls sf_apps_look() for each packet, after the packet was parsed and before its facts are packed:
+ *
+ *	struct sf_apps *apps;
+ *
+ *	sf_apps_new(&apps, facts);		NULL: no fact of `facts` needs a reader
+ *	sf_apps_look(apps, packet, &facts);	facts.app, SF_TCP_FLAGS_APP
+ *
+ * One object for each meter; one thread. Fragments of IP datagrams are not read.
+ */
+#ifndef SPANFLOW_APPS_APPS_H
+#define SPANFLOW_APPS_APPS_H
+
+#include <spanflow/packet.h>
+
+#include "base/facts.h"
+
+struct sf_apps;
+
+/* Returns 0 or -ENOMEM. *apps is NULL if no fact of the set needs a reader. */
+int sf_apps_new(struct sf_apps **apps, uint64_t facts);
+void sf_apps_free(struct sf_apps *apps);
+
+/* Reads the payload of a packet that was parsed, with the tail of its facts. */
+void sf_apps_look(struct sf_apps *apps, const struct sf_packet *packet, struct sf_facts *facts);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a reader of src/apps found in the payload of a packet: a structure of fixed size without pointers,
+ * which travels in the packet's annex, is kept for each direction of a flow, and is read for the record's
+ * fields. Texts lie one behind the other, each with its length in front; sf_app_text() finds them.
+ *
+ *	kind   number[0]        number[1]      texts
+ *	DNS    type             response code  name, first answer
+ */
+#ifndef SPANFLOW_BASE_APP_H
+#define SPANFLOW_BASE_APP_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+enum sf_app_kind {
+	SF_APP_NONE,
+	SF_APP_DNS,
+	SF_APP_KINDS,
+};
+
+/* What is better replaces what is worse, in the direction of a flow: the first octet of struct sf_app. */
+enum sf_app_rank {
+	SF_APP_ABSENT,
+	SF_APP_NAMED, /* the protocol is known, but its message is cut or not complete */
+	SF_APP_READ,
+};
+
+#define SF_APP_ANSWER 0x01 /* of `flags`: the message answers one of the other direction */
+
+#define SF_APP_NUMBERS 2
+#define SF_APP_BYTES   512
+
+struct sf_app {
+	uint8_t rank, kind, flags, zero;
+	uint16_t number[SF_APP_NUMBERS];
+	uint8_t text[SF_APP_BYTES - 4 - 2 * SF_APP_NUMBERS];
+};
+
+static_assert(sizeof(struct sf_app) == SF_APP_BYTES, "the value of the fact");
+
+enum sf_app_dns { SF_APP_DNS_NAME, SF_APP_DNS_ANSWER };
+
+/* Text i, its length first; texts that were not written are empty. */
+static inline const uint8_t *sf_app_text(const struct sf_app *app, unsigned i)
+{
+	const uint8_t *p = app->text;
+
+	for (; i; i--)
+		p += 1 + *p;
+	return p;
+}
+
+/* Writes texts in their order, each cut to `most` bytes and to what there is room for. */
+struct sf_app_writer {
+	struct sf_app *app;
+	unsigned used;
+};
+
+static inline void sf_app_put(
+	struct sf_app_writer *writer, const void *bytes, size_t length, size_t most)
+{
+	/* the texts behind it, if they are empty, take a byte each */
+	enum { OTHERS = 8 };
+	const size_t end = sizeof(writer->app->text) - OTHERS, next = writer->used + 1u;
+	const size_t room = next < end ? end - next : 0;
+
+	length = length < most ? length : most;
+	length = length < room ? length : room;
+	writer->app->text[writer->used] = (uint8_t)length;
+	if (length)
+		memcpy(writer->app->text + writer->used + 1, bytes, length);
+	writer->used += 1 + (unsigned)length;
+}
+
+#endif
