@@ -145,6 +145,7 @@ struct sf_exporter_options {
 	int (*conditions)(void *context, const char *text, bool biflow, struct sf_chooser *chooser,
 		struct sf_error *error);
 	void *conditions_context;
+	uint32_t key; /* of the meter: SF_KEY_…, for options data; 0: SF_KEY_DEFAULT */
 };
 
 /* Text output for people and scripts. */
@@ -382,9 +383,10 @@ bool sf_destination_balanced(const struct sf_destination_stats *stats);
 bool sf_exporter_local_address(const struct sf_exporter *exporter, unsigned index,
 	struct sockaddr *address, unsigned *size, struct sockaddr *peer, unsigned *peer_size);
 
-/* Text for `spanflow list fields` and `spanflow list templates`. */
+/* Text for `spanflow list fields`, `spanflow list templates` and `spanflow list profiles`. */
 int sf_export_list_fields(FILE *stream);
 int sf_export_list_templates(FILE *stream);
+int sf_export_list_profiles(FILE *stream);
 
 SF_END_PUBLIC
 

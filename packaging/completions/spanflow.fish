@@ -177,7 +177,7 @@ complete -c spanflow -n '__fish_seen_subcommand_from check' -l quiet -s q -d 'Pr
 complete -c spanflow -n '__fish_seen_subcommand_from check' -l help -s h -d 'Print this help and exit'
 complete -c spanflow -n '__fish_seen_subcommand_from check' -l version -s V -d 'Print the version and exit'
 complete -c spanflow -n __fish_use_subcommand -f -a list -d 'what this build can do'
-complete -c spanflow -n '__fish_seen_subcommand_from list' -f -a 'drivers fields templates'
+complete -c spanflow -n '__fish_seen_subcommand_from list' -f -a 'drivers fields templates profiles'
 complete -c spanflow -n '__fish_seen_subcommand_from list' -l help -s h -d 'Print this help and exit'
 complete -c spanflow -n '__fish_seen_subcommand_from list' -l version -s V -d 'Print the version and exit'
 complete -c spanflow -n __fish_use_subcommand -f -a help -d 'the options of a subcommand'

@@ -34,6 +34,7 @@ static const struct {
 	{ "drivers", list_drivers },
 	{ "fields", sf_export_list_fields },
 	{ "templates", sf_export_list_templates },
+	{ "profiles", sf_export_list_profiles },
 };
 
 int sf_cmd_list(struct sf_options *options)
@@ -47,8 +48,10 @@ int sf_cmd_list(struct sf_options *options)
 			return sf_exit_printed();
 		}
 	if (options->operands.count == 1)
-		sf_complain("there is no list '%s': it is one of drivers, fields, templates", what);
+		sf_complain(
+			"there is no list '%s': it is one of drivers, fields, templates, profiles",
+			what);
 	else
-		sf_complain("list needs one of: drivers, fields, templates");
+		sf_complain("list needs one of: drivers, fields, templates, profiles");
 	return SF_EXIT_USAGE;
 }

@@ -93,13 +93,15 @@ const struct sf_command sf_commands[] = {
 			"For a script: the verdict in JSON, and as exit status\nspanflow check -i "
 			"eth1 -o json" },
 		sf_cmd_check },
-	{ "list", SF_LIST, "drivers | fields | templates", "what this build can do",
+	{ "list", SF_LIST, "drivers | fields | templates | profiles", "what this build can do",
 		"Lists the capture drivers (which are built, which would run here, and why not), "
-		"the fields of flow records, or the templates they are exported with.",
+		"the fields of flow records, the templates they are exported with, or the profiles of "
+		"collectors.",
 		{ "Capture drivers, and why one does not run here\nspanflow list drivers",
 			"Fields of flow records\nspanflow list fields",
-			"Templates that collectors get\nspanflow list templates" },
-		sf_cmd_list, "drivers fields templates" },
+			"Templates that collectors get\nspanflow list templates",
+			"What profile= can be, and for which collector\nspanflow list profiles" },
+		sf_cmd_list, "drivers fields templates profiles" },
 	{ NULL },
 };
 

@@ -91,6 +91,7 @@ static int make_exporter(struct sf_engine *engine, struct sf_error *error)
 		.chooser = engine->options.chooser,
 		.conditions = engine->options.conditions,
 		.conditions_context = engine->options.conditions_context,
+		.key = plan->key,
 	};
 	int err;
 

@@ -5,10 +5,22 @@
  */
 #include "export/session.h"
 
+/*
+ * Options templates of IPFIX are 2 bytes longer than a multiple of 4. Their sets have no padding, which
+ * some readers take for another template: they are the last of their message, so nothing behind them
+ * would be aligned by it.
+ */
+static bool may_pad(const struct sf_control *control)
+{
+	return control->session->options.dialect != &sf_ipfix ||
+	       control->set_id != sf_ipfix.options_set;
+}
+
 static void end_set(struct sf_control *control)
 {
 	if (control->message.set)
-		sf_message_set_end(&control->message, control->shortest_record);
+		sf_message_set_end(
+			&control->message, may_pad(control) ? control->shortest_record : 0);
 }
 
 static void begin_message(struct sf_control *control)
@@ -118,6 +130,7 @@ void sf_session_announce_slot(
 	for (int copy = 0; copy < (session->transport->traits.datagrams ? 2 : 1); copy++) {
 		sf_control_begin(&control, session, stream);
 		add_slot_template(&control, slot);
+		sf_options_flow_key(&control, slot);
 		sf_control_end(&control);
 	}
 }

@@ -160,13 +160,44 @@ struct sf_destination_count *sf_destination_fate(
 void sf_destination_news(struct sf_destination *destination, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/*
+ * Groups of options data, which `options=` switches: X(name, what they tell). A mask of them has the bits
+ * SF_OPTIONS_….
+ */
+#define SF_OPTIONS_GROUPS(X)                                                                       \
+	X(sampling, "the sampling rate, also of every packet")                                     \
+	X(statistics, "messages, records and bytes exported, and since when")                      \
+	X(reliability, "packets not metered, records not sent")                                    \
+	X(interfaces, "names, descriptions and speeds of interfaces")                              \
+	X(flowkeys, "which fields of a template are its flow key")                                 \
+	X(types, "names and types of enterprise elements (RFC 5610)")
+
+enum {
+#define X(name, text) SF_OPTIONS_BIT_##name,
+	SF_OPTIONS_GROUPS(X)
+#undef X
+	SF_OPTIONS_BITS
+};
+
+#define SF_OPTIONS(name) (UINT32_C(1) << SF_OPTIONS_BIT_##name)
+#define SF_OPTIONS_ALL   ((UINT32_C(1) << SF_OPTIONS_BITS) - 1)
+
+/* The elements that tell the sampling rate in IPFIX; NetFlow v9 has the sampler alone. */
+enum sf_sampling_form {
+	SF_SAMPLING_SAMPLER,      /* 48, 49, 50: deprecated, and what collectors in the field read */
+	SF_SAMPLING_WHEN_SAMPLED, /* the same, but nothing as long as every packet is metered */
+	SF_SAMPLING_SELECTOR,     /* 302, 304 to 306, 309, 310: RFC 5476 §6.5.2 */
+};
+
 /* Options of a collector or an IPFIX file. */
 struct sf_session_options {
 	const struct sf_dialect *dialect;
 	const struct sf_fields *fields; /* NULL: NetFlow v5, whose record is fixed */
 	uint64_t time;                  /* SF_WHEN_MS, US or NS; IPFIX only */
 	bool biflow;
-	bool options_data;
+	uint32_t options_data; /* groups of options data: SF_OPTIONS() ored */
+	enum sf_sampling_form sampling;
+	bool no_enterprise; /* the collector does not read enterprise elements */
 	uint64_t rate;                      /* records per second, 0: unlimited */
 	bool rate_is_default;               /* the user did not choose the rate: sf_pace_watch() */
 	int64_t template_refresh_ns;        /* 0: not by time */

@@ -202,7 +202,7 @@ static int add_collected_file(struct sf_exporter *exporter, const struct sf_url 
 	struct sf_destination *destination;
 
 	if (sf_collected_file_new(
-		    &destination, &exporter->shared, parsed->session.options_data, transport) < 0)
+		    &destination, &exporter->shared, parsed->session.options_data != 0, transport) < 0)
 		return sf_error_set(error, -ENOMEM, "no memory for destination %s", path);
 	return add(exporter, destination, path, parsed, error);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* `spanflow list fields` and `spanflow list templates`: the tables of this directory as text. */
+/* `spanflow list fields`, templates and profiles: the tables of this directory as text. */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,6 +7,7 @@
 
 #include "base/annex.h"
 #include "export/template.h"
+#include "export/wire_profile.h"
 
 #define LINE 80
 
@@ -133,6 +134,21 @@ int sf_export_list_templates(FILE *stream)
 			sf_profile_name((enum sf_profile)profile));
 		for (unsigned i = 0; i < fields->count; i++)
 			list_item(stream, &fields->items[i]);
+	}
+	return written(stream);
+}
+
+int sf_export_list_profiles(FILE *stream)
+{
+	const struct sf_wire_profile *profile;
+
+	for (unsigned i = 0; (profile = sf_wire_profile(i)); i++) {
+		char schemes[80];
+
+		sf_wire_profile_schemes(profile, schemes, sizeof(schemes));
+		fprintf(stream, "%-10s  %s%s%s; %s: %s\n", profile->name, profile->help,
+			*profile->proof ? "; " : "", profile->proof,
+			profile->biflow ? "biflows" : "uniflows", schemes);
 	}
 	return written(stream);
 }

@@ -1,270 +1,161 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Options data (RFC 7011 §4, RFC 3954 §6): what the exporter tells about itself. One table of
- * kinds; a kind that NetFlow v9 has no element for has a scope of 0 there and is left out.
+ * The table of kinds of options data (RFC 7011 §4, RFC 3954 §6): what the exporter tells about itself. A
+ * kind that NetFlow v9 has no element for is left out there.
  */
 #include <string.h>
 
 #include "base/wire.h"
-#include "export/session.h"
-
-#define EXPORTING_PROCESS_ID 1
+#include "export/options.h"
 
 #define SCOPE_SYSTEM    1 /* scope field types of NetFlow v9, RFC 3954 §6.1 */
 #define SCOPE_INTERFACE 2
 
 #define FIRST_ID 65000 /* template ids: above all that flow templates use */
 
-#define NAME_LENGTH        32
-#define DESCRIPTION_LENGTH 64
-#define SPEED_ID           (FIRST_ID + KIND_COUNT) /* of interfaces with their speed */
-
-enum kind {
-	KIND_SAMPLING,
-	KIND_EXPORTED,
-	KIND_IGNORED,
-	KIND_NOT_SENT,
-	KIND_INTERFACE,
-	KIND_START,
-	KIND_COUNT
-};
-
-/*
- * The first spec is the scope. An even number of kinds of options templates needs no padding in
- * IPFIX, which some readers cannot skip.
- */
-static const struct {
-	uint16_t v9_scope; /* 0: not in NetFlow v9 */
-	bool at_start;     /* known from the start; the others are totals, in files at the end */
-	uint8_t count;
-	struct sf_spec specs[6];
-} kinds[KIND_COUNT] = {
-	/* sampling, also when every packet is taken: collectors refuse flows without a rate */
-	[KIND_SAMPLING] = { SCOPE_SYSTEM, true, 4,
-		{ { 0, 144, 4 }, { 0, 48, 1 }, { 0, 49, 1 }, { 0, 50, 4 } } },
-	/* RFC 7011 §4.1: exported messages, flow records, bytes */
-	[KIND_EXPORTED] = { SCOPE_SYSTEM, false, 4,
-		{ { 0, 149, 4 }, { 0, 41, 8 }, { 0, 42, 8 }, { 0, 40, 8 } } },
-	/* RFC 7011 §4.2: ignored packets, bytes, time of the first and the last */
-	[KIND_IGNORED] = { 0, false, 5,
-		{ { 0, 149, 4 }, { 0, 164, 8 }, { 0, 165, 8 }, { 0, 323, 8 }, { 0, 323, 8 } } },
-	/* RFC 7011 §4.3: records, packets, bytes not sent, time of the first and the last */
-	[KIND_NOT_SENT] = { 0, false, 6,
-		{ { 0, 144, 4 }, { 0, 166, 8 }, { 0, 167, 8 }, { 0, 168, 8 }, { 0, 323, 8 },
-			{ 0, 323, 8 } } },
-	[KIND_INTERFACE] = { SCOPE_INTERFACE, true, 3,
-		{ { 0, 10, 4 }, { 0, 82, NAME_LENGTH }, { 0, 83, DESCRIPTION_LENGTH } } },
-	/* since when the totals count */
-	[KIND_START] = { 0, true, 2, { { 0, 144, 4 }, { 0, 160, 8 } } },
-};
-
-static bool is_ipfix(const struct sf_control *control)
+static bool is_sampled(const struct sf_control *control)
 {
-	return control->session->options.dialect == &sf_ipfix;
+	return control->session->destination.shared->options.sampling_interval > 1;
 }
 
-static bool has_kind(const struct sf_control *control, enum kind kind)
+static bool uses_selectors(const struct sf_control *control)
 {
-	return is_ipfix(control) || kinds[kind].v9_scope;
+	return sf_control_is_ipfix(control) &&
+	       control->session->options.sampling == SF_SAMPLING_SELECTOR;
+}
+
+static bool is_sampler(const struct sf_control *control)
+{
+	if (control->session->options.sampling == SF_SAMPLING_WHEN_SAMPLED && !is_sampled(control))
+		return false;
+	return !uses_selectors(control);
+}
+
+static bool is_selector(const struct sf_control *control)
+{
+	return uses_selectors(control) && !is_sampled(control);
+}
+
+static bool is_random_selector(const struct sf_control *control)
+{
+	return uses_selectors(control) && is_sampled(control);
 }
 
 /* Interfaces have a speed: only the interface map knows it, and only IPFIX has a place for it. */
 static bool has_speed(const struct sf_control *control)
 {
-	return is_ipfix(control) && control->session->when & SF_WHEN_INTERFACES;
+	return sf_control_is_ipfix(control) && control->session->when & SF_WHEN_INTERFACES &&
+	       !control->session->options.no_enterprise;
+}
+
+static bool has_no_speed(const struct sf_control *control)
+{
+	return !has_speed(control);
+}
+
+/* clang-format off */
+const struct sf_options_kind sf_options_kinds[SF_KIND_COUNT] = {
+	/* sampling, also when every packet is taken: collectors refuse flows without a rate */
+	[SF_KIND_SAMPLER] = { SF_OPTIONS(sampling), SCOPE_SYSTEM, true, 1, 4,
+		{ { 0, 144, 4 }, { 0, 48, 1 }, { 0, 49, 1 }, { 0, 50, 4 } },
+		is_sampler, sf_options_put_sampler },
+	/* RFC 5476 §6.5.2.1: selector, algorithm, packets taken in a row, packets left out in a row */
+	[SF_KIND_SELECTOR] = { SF_OPTIONS(sampling), 0, true, 1, 4,
+		{ { 0, 302, 8 }, { 0, 304, 2 }, { 0, 305, 4 }, { 0, 306, 4 } },
+		is_selector, sf_options_put_selector },
+	/* RFC 5476 §6.5.2.3: selector, algorithm, n of n-out-of-N, N */
+	[SF_KIND_RANDOM_SELECTOR] = { SF_OPTIONS(sampling), 0, true, 1, 4,
+		{ { 0, 302, 8 }, { 0, 304, 2 }, { 0, 309, 4 }, { 0, 310, 4 } },
+		is_random_selector, sf_options_put_random_selector },
+	/* RFC 7011 §4.1: exported messages, flow records, bytes */
+	[SF_KIND_EXPORTED] = { SF_OPTIONS(statistics), SCOPE_SYSTEM, false, 1, 4,
+		{ { 0, 149, 4 }, { 0, 41, 8 }, { 0, 42, 8 }, { 0, 40, 8 } },
+		NULL, sf_options_put_exported },
+	/* since when the totals count */
+	[SF_KIND_START] = { SF_OPTIONS(statistics), 0, true, 1, 2,
+		{ { 0, 144, 4 }, { 0, 160, 8 } },
+		NULL, sf_options_put_start },
+	/* RFC 7011 §4.2: ignored packets, bytes, time of the first and the last */
+	[SF_KIND_IGNORED] = { SF_OPTIONS(reliability), 0, false, 1, 5,
+		{ { 0, 149, 4 }, { 0, 164, 8 }, { 0, 165, 8 }, { 0, 323, 8 }, { 0, 323, 8 } },
+		NULL, sf_options_put_ignored },
+	/* RFC 7011 §4.3: records, packets, bytes not sent, time of the first and the last */
+	[SF_KIND_NOT_SENT] = { SF_OPTIONS(reliability), 0, false, 1, 6,
+		{ { 0, 144, 4 }, { 0, 166, 8 }, { 0, 167, 8 }, { 0, 168, 8 }, { 0, 323, 8 }, { 0, 323, 8 } },
+		NULL, sf_options_put_not_sent },
+	[SF_KIND_INTERFACE] = { SF_OPTIONS(interfaces), SCOPE_INTERFACE, true, 1, 3,
+		{ { 0, 10, 4 }, { 0, 82, SF_OPTIONS_NAME }, { 0, 83, SF_OPTIONS_DESCRIPTION } },
+		has_no_speed, sf_options_put_interfaces },
+	[SF_KIND_INTERFACE_SPEED] = { SF_OPTIONS(interfaces), 0, true, 1, 4,
+		{ { 0, 10, 4 }, { 0, 82, SF_OPTIONS_NAME }, { 0, 83, SF_OPTIONS_DESCRIPTION },
+			{ SF_PEN_SPANFLOW, 5, 8 } },
+		has_speed, sf_options_put_interfaces },
+	/* RFC 7011 §4.4: which fields of a template are the flow key */
+	[SF_KIND_FLOW_KEY] = { SF_OPTIONS(flowkeys), 0, true, 1, 2,
+		{ { 0, 145, 2 }, { 0, 173, 8 } },
+		NULL, sf_options_put_flow_keys },
+	/* RFC 5610 §3.9: element and enterprise, type, semantics, name, description */
+	[SF_KIND_ELEMENT] = { SF_OPTIONS(types), 0, true, 2, 6,
+		{ { 0, 303, 2 }, { 0, 346, 4 }, { 0, 339, 1 }, { 0, 344, 1 },
+			{ 0, 341, SF_LENGTH_VARIABLE }, { 0, 340, SF_LENGTH_VARIABLE } },
+		sf_options_has_own_elements, sf_options_put_elements },
+};
+/* clang-format on */
+
+uint16_t sf_options_id(enum sf_options_kind_id kind)
+{
+	return (uint16_t)(FIRST_ID + kind);
+}
+
+bool sf_options_has(const struct sf_control *control, enum sf_options_kind_id id)
+{
+	const struct sf_options_kind *kind = &sf_options_kinds[id];
+
+	return kind->group & control->session->options.options_data &&
+	       (sf_control_is_ipfix(control) || kind->v9_scope) &&
+	       (!kind->applies || kind->applies(control));
 }
 
 void sf_options_templates(struct sf_control *control)
 {
-	for (enum kind kind = 0; kind < KIND_COUNT; kind++) {
+	for (unsigned id = 0; id < SF_KIND_COUNT; id++) {
+		const struct sf_options_kind *kind = &sf_options_kinds[id];
 		struct sf_spec specs[6];
 
-		if (!has_kind(control, kind))
+		if (!sf_options_has(control, id))
 			continue;
-		memcpy(specs, kinds[kind].specs, sizeof(specs));
-		if (kind == KIND_INTERFACE && has_speed(control)) {
-			specs[3] = (struct sf_spec){ SF_PEN_SPANFLOW, 5, 8 };
-			sf_control_template(control, SPEED_ID, specs, 4, 1);
-			continue;
-		}
-		if (!is_ipfix(control))
-			specs[0].id = kinds[kind].v9_scope;
-		sf_control_template(
-			control, (uint16_t)(FIRST_ID + kind), specs, kinds[kind].count, 1);
+		memcpy(specs, kind->specs, sizeof(specs));
+		if (!sf_control_is_ipfix(control))
+			specs[0].id = kind->v9_scope;
+		sf_control_template(control, sf_options_id(id), specs, kind->count, kind->scopes);
 	}
 }
 
-/* A record of numbers, each in the bytes that the kind's specs say. */
-static void put_numbers(struct sf_control *control, enum kind kind, const uint64_t *values)
+void sf_options_numbers(
+	struct sf_control *control, enum sf_options_kind_id id, const uint64_t *values)
 {
-	const struct sf_spec *specs = kinds[kind].specs;
+	const struct sf_options_kind *kind = &sf_options_kinds[id];
 	size_t length = 0;
 	uint8_t *p;
 
-	for (unsigned i = 0; i < kinds[kind].count; i++)
-		length += specs[i].length;
-	p = sf_control_room(control, (uint16_t)(FIRST_ID + kind), length);
+	for (unsigned i = 0; i < kind->count; i++)
+		length += kind->specs[i].length;
+	p = sf_control_room(control, sf_options_id(id), length);
 	if (!p)
 		return;
-	for (unsigned i = 0; i < kinds[kind].count; i++)
-		for (unsigned shift = 8 * specs[i].length; shift; shift -= 8)
+	for (unsigned i = 0; i < kind->count; i++)
+		for (unsigned shift = 8 * kind->specs[i].length; shift; shift -= 8)
 			p = sf_store_u8(p, (uint8_t)(values[i] >> (shift - 8)));
 	control->message.p = p;
 	control->message.data_records++;
 }
 
-static uint64_t ms(int64_t time_ns)
-{
-	return time_ns > 0 ? (uint64_t)time_ns / 1000000 : 0;
-}
-
-static void put_sampling(struct sf_control *control)
-{
-	uint32_t interval = control->session->destination.shared->options.sampling_interval;
-
-	/* mode: 1 deterministic (every packet), 2 random */
-	put_numbers(control, KIND_SAMPLING,
-		(const uint64_t[]){
-			is_ipfix(control) ? EXPORTING_PROCESS_ID : control->stream->domain,
-			SF_SAMPLER_ID, interval > 1 ? 2 : 1, interval > 1 ? interval : 1 });
-}
-
-static void put_exported(struct sf_control *control)
-{
-	const struct sf_session *session = control->session;
-	const struct sf_destination_stats *stats = &session->destination.stats;
-
-	put_numbers(control, KIND_EXPORTED,
-		(const uint64_t[]){ control->stream->domain, stats->messages, session->flow_records,
-			stats->message_octets });
-}
-
-static void put_ignored(struct sf_control *control)
-{
-	const struct sf_shared *shared = control->session->destination.shared;
-
-	/* their bytes are not known: what is dropped before the meter has no length */
-	put_numbers(control, KIND_IGNORED,
-		(const uint64_t[]){ control->stream->domain, shared->ignored_packets, 0,
-			ms(shared->ignored.first_ns), ms(shared->ignored.last_ns) });
-}
-
-/* RFC 7011 §4.3: records that were made, and lost here or on their way here. */
-static void put_not_sent(struct sf_control *control)
-{
-	const struct sf_session *session = control->session;
-	const struct sf_destination_stats *stats = &session->destination.stats;
-	const struct sf_shared *shared = session->destination.shared;
-	struct sf_destination_count lost = shared->refused;
-	struct sf_losses losses = session->losses;
-
-	if (shared->refusals.first_ns) {
-		if (losses.first_ns == 0 || shared->refusals.first_ns < losses.first_ns)
-			losses.first_ns = shared->refusals.first_ns;
-		if (shared->refusals.last_ns > losses.last_ns)
-			losses.last_ns = shared->refusals.last_ns;
-	}
-#define X(name, text) sf_count_add(&lost, &stats->lost_##name);
-	SF_LOST_REASONS(X)
-#undef X
-	put_numbers(control, KIND_NOT_SENT,
-		(const uint64_t[]){ EXPORTING_PROCESS_ID, lost.records, lost.packets, lost.octets,
-			ms(losses.first_ns), ms(losses.last_ns) });
-}
-
-/* Of fixed length, zero-filled. RFC 7011 §6.1.6 asks for UTF-8: ASCII is, the rest becomes '?'. */
-static uint8_t *store_string(uint8_t *p, const char *text, size_t size)
-{
-	size_t length = strnlen(text, size);
-
-	memset(p, 0, size);
-	for (size_t i = 0; i < length; i++) {
-		uint8_t c = (uint8_t)text[i];
-
-		p[i] = c >= 0x20 && c < 0x7f ? c : '?';
-	}
-	return p + size;
-}
-
-/* False: no message has room for it. */
-static bool put_interface(struct sf_control *control, const struct sf_interface_info *info)
-{
-	bool speed = has_speed(control);
-	uint8_t *p = sf_control_room(control, speed ? SPEED_ID : FIRST_ID + KIND_INTERFACE,
-		4 + NAME_LENGTH + DESCRIPTION_LENGTH + (speed ? 8 : 0));
-
-	if (!p)
-		return false;
-	p = sf_store_be32(p, info->number);
-	p = store_string(p, info->name, NAME_LENGTH);
-	p = store_string(
-		p, *info->description ? info->description : info->name, DESCRIPTION_LENGTH);
-	if (speed)
-		p = sf_store_be64(p, info->speed);
-	control->message.p = p;
-	control->message.data_records++;
-	return true;
-}
-
-/* The next interface that the enricher names, from `slot` on; `number` UINT32_MAX: any. */
-static bool next_named(const struct sf_control *control, unsigned *slot, uint32_t number,
-	struct sf_interface_info *info)
-{
-	const struct sf_enricher *enricher = control->session->destination.shared->options.enricher;
-
-	if (!(control->session->when & SF_WHEN_INTERFACES))
-		return false;
-	while (enricher->interface(enricher->context, (*slot)++, info))
-		if (number == UINT32_MAX || info->number == number)
-			return true;
-	return false;
-}
-
-/* Capture ports, unless the enricher has other words for their numbers, and the interfaces that it names. */
-static void put_interfaces(struct sf_control *control)
-{
-	const struct sf_exporter_options *options = &control->session->destination.shared->options;
-	struct sf_interface_info info;
-	const char *name;
-	uint32_t number;
-
-	for (unsigned slot = 0, other = 0;
-		options->interfaces &&
-		options->interfaces(options->interfaces_context, slot, &number, &name);
-		slot++, other = 0) {
-		if (!*name || next_named(control, &other, number, &info))
-			continue;
-		info = (struct sf_interface_info){ .number = number };
-		memcpy(info.name, name, strnlen(name, sizeof(info.name)));
-		memcpy(info.description, name, strnlen(name, sizeof(info.description)));
-		if (!put_interface(control, &info))
-			return;
-	}
-	for (unsigned slot = 0; next_named(control, &slot, UINT32_MAX, &info);)
-		if ((*info.name || *info.description || info.speed) &&
-			!put_interface(control, &info))
-			return;
-}
-
-static void put_start(struct sf_control *control)
-{
-	put_numbers(control, KIND_START,
-		(const uint64_t[]){ EXPORTING_PROCESS_ID, ms(control->session->init_ns) });
-}
-
 void sf_options_data(struct sf_control *control, bool final)
 {
-	static void (*const put[KIND_COUNT])(struct sf_control *) = {
-		[KIND_SAMPLING] = put_sampling,
-		[KIND_EXPORTED] = put_exported,
-		[KIND_IGNORED] = put_ignored,
-		[KIND_NOT_SENT] = put_not_sent,
-		[KIND_INTERFACE] = put_interfaces,
-		[KIND_START] = put_start,
-	};
 	bool live = control->session->transport->traits.live;
 
-	for (enum kind kind = 0; kind < KIND_COUNT; kind++)
-		if (has_kind(control, kind) && (live || kinds[kind].at_start == !final))
-			put[kind](control);
+	for (unsigned id = 0; id < SF_KIND_COUNT; id++)
+		if (sf_options_has(control, id) &&
+			(live || sf_options_kinds[id].at_start == !final))
+			sf_options_kinds[id].put(control);
 }

@@ -225,10 +225,13 @@ bool sf_control_template(struct sf_control *control, uint16_t id, const struct s
 /* Sends the open message. */
 void sf_control_end(struct sf_control *control);
 
-/* ---- options.c */
+/* ---- options.c: the table of kinds of options data; options.h is its inside */
 
 /* Add the options templates; the options data, `final` with the totals of the whole run. */
 void sf_options_templates(struct sf_control *control);
 void sf_options_data(struct sf_control *control, bool final);
+
+/* Adds the flow key of a template that was announced after the others (RFC 7011 §4.4). */
+void sf_options_flow_key(struct sf_control *control, const struct sf_slot *slot);
 
 #endif

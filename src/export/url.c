@@ -12,6 +12,7 @@
 #include "base/scaled.h"
 #include "base/url_option.h"
 #include "export/message.h"
+#include "export/wire_profile.h"
 
 /*
  * Records per second that Debian's nfcapd with default buffers receives without a loss
@@ -58,9 +59,49 @@ static bool read_enrich(struct sf_url *url, const char *value)
 	return true;
 }
 
+/* The groups of options data of that name; 0: there is none. "yes" are those of the profile. */
+static uint32_t options_groups(const struct sf_url *url, const char *name, size_t length)
+{
+	static const char *const names[] = {
+#define X(name, text) #name,
+		SF_OPTIONS_GROUPS(X)
+#undef X
+	};
+
+	if (length == 3 && !strncmp(name, "all", length))
+		return SF_OPTIONS_ALL;
+	if (length == 3 && !strncmp(name, "yes", length))
+		return url->profile ? url->profile->options : SF_OPTIONS_ALL;
+	for (unsigned i = 0; i < SF_OPTIONS_BITS; i++)
+		if (strlen(names[i]) == length && !strncmp(name, names[i], length))
+			return UINT32_C(1) << i;
+	return 0;
+}
+
+/* "no", or names of groups with + or - between them; a sign at the start changes those of the profile. */
 static bool read_options(struct sf_url *url, const char *value)
 {
-	return read_switch(value, &url->session.options_data);
+	uint32_t groups = *value == '+' || *value == '-' ? options_groups(url, "yes", 3) : 0;
+
+	if (!strcmp(value, "no")) {
+		url->session.options_data = 0;
+		return true;
+	}
+	do {
+		bool removes = *value == '-';
+		size_t length;
+		uint32_t group;
+
+		value += *value == '+' || *value == '-';
+		length = strcspn(value, "+-");
+		group = options_groups(url, value, length);
+		if (!group)
+			return false;
+		groups = removes ? groups & ~group : groups | group;
+		value += length;
+	} while (*value);
+	url->session.options_data = groups;
+	return true;
 }
 
 static bool read_rate(struct sf_url *url, const char *value)
@@ -148,15 +189,11 @@ static bool read_time(struct sf_url *url, const char *value)
 	return url->session.time != 0;
 }
 
+/* It was read before the others: find_profile(). */
 static bool read_profile(struct sf_url *url, const char *value)
 {
-	int profile = sf_profile_find(value);
-
-	if (profile < 0)
-		return false;
-	url->session.fields = sf_fields_profile((enum sf_profile)profile);
-	url->has_fields = true;
-	return true;
+	(void)value;
+	return url->profile != NULL;
 }
 
 /* The list is read when all options are known: it depends on profile=, biflow= and time=. */
@@ -254,32 +291,101 @@ static char *option_end(char *item)
 	return NULL;
 }
 
+static int unknown_profile(const char *text, const char *name, struct sf_error *error)
+{
+	const char *near = sf_wire_profile_near(name);
+	const struct sf_wire_profile *profile;
+	char names[200] = "";
+	size_t length = 0;
+
+	if (near)
+		return sf_error_set(error, SF_EUSAGE,
+			"%s: option 'profile' is '%s' (did you mean %s?)", text, name, near);
+	for (unsigned i = 0; (profile = sf_wire_profile(i)) && length < sizeof(names); i++)
+		length += (size_t)snprintf(names + length, sizeof(names) - length, "%s%s",
+			length ? ", " : "", profile->name);
+	return sf_error_set(
+		error, SF_EUSAGE, "%s: option 'profile' is '%s' (allowed: %s)", text, name, names);
+}
+
+static int check_profile(
+	const struct sf_url *url, const char *text, unsigned applies, struct sf_error *error)
+{
+	char schemes[80];
+
+	if (url->profile->to & applies)
+		return 0;
+	sf_wire_profile_schemes(url->profile, schemes, sizeof(schemes));
+	return sf_error_set(error, SF_EUSAGE,
+		"%s: option 'profile': %s is sent other protocols (allowed: %s): %s", text,
+		url->profile->name, schemes, url->profile->help);
+}
+
+/* Reads profile=NAME in url->options: it decides what the other options change, wherever it stands. */
+static int find_profile(
+	struct sf_url *url, const char *text, unsigned applies, struct sf_error *error)
+{
+	const char *const option = "profile=";
+	char *item = url->options;
+	char name[40];
+
+	while (item && strncmp(item, option, strlen(option)) != 0) {
+		item = option_end(item);
+		item += item != NULL;
+	}
+	if (!item)
+		return 0;
+	item += strlen(option);
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(item, ",&"), item);
+	url->profile = sf_wire_profile_find(name);
+	if (!url->profile)
+		return unknown_profile(text, name, error);
+	sf_wire_profile_apply(url->profile, &url->session);
+	url->has_fields = true;
+	return check_profile(url, text, applies, error);
+}
+
+/* The fields of the profile and of fields=, when all other options are known. */
+static int choose_fields(struct sf_url *url, const char *text, struct sf_error *error)
+{
+	struct sf_fields *fields = &url->profile_fields;
+	char what[256];
+	int code = 0;
+
+	if (url->profile && url->session.fields) {
+		code = sf_wire_profile_fields(url->profile, &url->session, fields, error);
+		url->session.fields = url->profile->enterprise && fields->profile >= 0
+					      ? sf_fields_profile((enum sf_profile)fields->profile)
+					      : fields;
+	}
+	if (code < 0 || !url->list)
+		return code;
+	snprintf(what, sizeof(what), "%.200s: option 'fields'", text);
+	return sf_url_choose(url, url->list, NULL, what, error);
+}
+
 /* Options "a=b,c=d" or, as in other URLs, "a=b&c=d"; `list` may be NULL. */
 static int read_all_options(struct sf_url *url, const char *text, const char *list,
 	unsigned applies, struct sf_error *error)
 {
-	char what[256], *next = url->options;
+	char *next = url->options;
+	int code;
 
 	if (!list)
 		return 0;
 	if (strlen(list) >= sizeof(url->options))
 		return sf_error_set(error, SF_EUSAGE, "%s: options are too long", text);
 	strcpy(url->options, list);
-	while (next) {
+	code = find_profile(url, text, applies, error);
+	while (next && code == 0) {
 		char *item = next;
-		int code;
 
 		next = option_end(item);
 		if (next)
 			*next++ = 0;
 		code = read_option(url, text, item, applies, error);
-		if (code < 0)
-			return code;
 	}
-	if (!url->list)
-		return 0;
-	snprintf(what, sizeof(what), "%.200s: option 'fields'", text);
-	return sf_url_choose(url, url->list, NULL, what, error);
+	return code < 0 ? code : choose_fields(url, text, error);
 }
 
 /* Reads the host, and the port if there is one: "host:port", "[::1]:port", "host", "[::1]". */
@@ -329,7 +435,7 @@ static void set_defaults(
 				  : sf_fields_profile(
 					    network ? SF_PROFILE_DEFAULT : SF_PROFILE_EXTENDED),
 		.time = SF_WHEN_MS,
-		.options_data = true,
+		.options_data = SF_OPTIONS_ALL,
 		.template_refresh_ns = DEFAULT_REFRESH_NS,
 		.template_refresh_messages = DEFAULT_REFRESH_MESSAGES,
 		.extra = extra,

@@ -10,6 +10,7 @@
 #define SPANFLOW_EXPORT_URL_H
 
 #include "export/destination.h"
+#include "export/wire_profile.h"
 #include "tls/tls.h"
 
 /* Limits of a queue, in bytes. */
@@ -28,6 +29,8 @@ struct sf_url {
 	int64_t retry_ns;        /* 0: not given */
 	struct sf_tls_files tls; /* within `options` */
 	bool has_fields;         /* fields= or profile= was given */
+	const struct sf_wire_profile *profile;
+	struct sf_fields profile_fields; /* of the profile */
 	const char *list;        /* value of fields=, within `options`; or NULL */
 	const char *where;       /* value of where=, likewise */
 	struct sf_fields fields; /* with a list, session.fields points to this */

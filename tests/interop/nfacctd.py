@@ -99,8 +99,8 @@ def as_v5(flow):
     return flow
 
 
-def run(spanflow, place, captures, scheme, address):
-    name = "%s to %s" % (scheme, address)
+def run(spanflow, place, captures, scheme, address, options):
+    name = "%s to %s%s" % (scheme, address, options)
     base = place.file(re.sub(r"\W", "-", name))
     port = interop.free_port(address)
     with open(base + ".conf", "w") as config:
@@ -109,9 +109,10 @@ def run(spanflow, place, captures, scheme, address):
     with interop.Collector(command, port, base + ".log", end=signal.SIGINT) as nfacctd:
         # the process that writes is ready later than the one that listens
         nfacctd.wait_for(lambda: "JSON: setting object handlers" in nfacctd.read_log(), "was ready")
-        expected = spanflow.flows(captures, "-e", "%s://%s:%d,rate=20000" %
-                                  (scheme, interop.host(address), port))
-        nfacctd.finish()
+        expected = spanflow.flows(captures, "-e", "%s://%s:%d,rate=20000%s" %
+                                  (scheme, interop.host(address), port, options))
+        log = nfacctd.finish()
+    assert not options or "unable to read" not in log, log
     # its writer is a process of its own, which may end after it
     interop.wait_until(lambda: "Purging cache - END" in open(base + ".log").read())
     if scheme == "netflow5":
@@ -134,8 +135,9 @@ def main(program, pcaps):
     captures = interop.captures(pcaps)
     with interop.Workplace() as place:
         for scheme in ("ipfix", "netflow9", "netflow5"):
-            for address in ("127.0.0.1", "::1") if interop.have_ipv6() else ("127.0.0.1",):
-                run(spanflow, place, captures, scheme, address)
+            run(spanflow, place, captures, scheme, "127.0.0.1", ",profile=pmacct")
+            if interop.have_ipv6():
+                run(spanflow, place, captures, scheme, "::1", "")
 
 
 if __name__ == "__main__":

@@ -285,7 +285,7 @@ static void sim_export(struct sim_exporter *exporter, struct sim *sim, int64_t r
 		.dialect = &sf_ipfix,
 		.fields = sf_fields_profile(sim->profile),
 		.time = SF_WHEN_MS,
-		.options_data = true,
+		.options_data = SF_OPTIONS_ALL,
 	};
 	struct sf_transport *transport;
 	struct sf_error error = { 0 };

@@ -467,6 +467,12 @@ START_TEST(wrong_collectors_are_explained)
 		{ "ipfix://a,fields=octetDeltaCont",
 			{ "'fields'", "did you mean", "octetDeltaCount" } },
 		{ "netflow5://a,options=no", { "'options'", "does not apply", "" } },
+		{ "ipfix://a,options=sampling+flowkey", { "'options'", "flowkeys", "yes, no, all" } },
+		{ "ipfix://a,options=sampling+", { "'options'", "flowkeys", "yes, no, all" } },
+		{ "ipfix://a,options=", { "'options'", "flowkeys", "yes, no, all" } },
+		{ "ipfix://a,profile=nfdmp", { "'profile'", "did you mean", "nfdump" } },
+		{ "ipfix://a,profile=argus", { "'profile'", "argus", "netflow9://, netflow5://" } },
+		{ "tcp://a,profile=nfdump", { "'profile'", "nfdump", "ipfix://, netflow9://" } },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

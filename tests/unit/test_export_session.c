@@ -22,7 +22,7 @@ START_TEST(templates_and_options_come_before_data)
 	}
 	ck_assert_uint_eq(reader->messages[0].templates, 4);
 	/* §8: options templates in the same message */
-	ck_assert_uint_eq(reader->messages[0].options_templates, 6);
+	ck_assert_uint_eq(reader->messages[0].options_templates, 8);
 	ck_assert_uint_ge(template_messages, 2);
 	ck_assert_uint_ge(options_before, 4);
 	end();
