@@ -9,7 +9,8 @@
 
 #include "spanflow_config.h"
 
-extern const struct sf_capture_ops sf_driver_file, sf_driver_pcap, sf_driver_af_xdp, sf_driver_dpdk;
+extern const struct sf_capture_ops sf_driver_file, sf_driver_pcap, sf_driver_af_xdp, sf_driver_dpdk,
+	sf_driver_udp, sf_driver_gre;
 
 const struct sf_capture_ops *const sf_capture_drivers[] = {
 #ifdef HAVE_DRIVER_FILE
@@ -23,6 +24,10 @@ const struct sf_capture_ops *const sf_capture_drivers[] = {
 #endif
 #ifdef HAVE_DRIVER_DPDK
 	&sf_driver_dpdk,
+#endif
+#ifdef HAVE_DRIVER_SOCKET
+	&sf_driver_udp,
+	&sf_driver_gre,
 #endif
 	NULL,
 };

@@ -45,8 +45,8 @@ enum sf_direction { SF_DIRECTION_DEFAULT, SF_DIRECTION_IN, SF_DIRECTION_OUT, SF_
  * where the member says so; anything else it cannot honour is an error that names the option.
  */
 struct sf_capture_options {
-	const char *const
-		*names; /* `name_count` files, or interfaces forming one point (eth1+eth2) */
+	const char *const *
+		names; /* `name_count` files, or interfaces or sockets forming one point (eth1+eth2) */
 	unsigned name_count;
 	/*
 	 * Live: at most so many per interface (0: the driver's choice). Files: exactly so many,
@@ -129,7 +129,8 @@ struct sf_capture_ops {
 	 */
 	void (*wait)(struct sf_capture *capture, unsigned queue, int wake, unsigned ms);
 
-	const char *name;    /* prefix on the command line: "pcap", "xdp", "dpdk"; "file" */
+	/* prefix on the command line: "pcap", "xdp", "dpdk", "udp", "gre"; "file" */
+	const char *name;
 	const char *summary; /* one line for `spanflow list drivers` */
 
 	/* Allocates and opens; on failure returns < 0, fills `error`, leaves *capture untouched. */
@@ -197,7 +198,7 @@ extern const struct sf_capture_ops *const sf_capture_drivers[];
 const struct sf_capture_ops *sf_capture_driver(const char *name);
 
 /*
- * Opens a source with the driver of that name: "file", "pcap", "xdp" or "dpdk". The caller closes it
+ * Opens a source with the driver of that name: "file", "pcap", "xdp", "dpdk", "udp" or "gre". The caller closes it
  * with sf_capture_close(). Options, and what they point at, are lent for the call, but for `context`.
  * Any thread. Returns 0, or a negative code with the reason in `error` and *capture untouched:
  * SF_EUNSUPPORTED when this build has no such driver.

@@ -33,8 +33,9 @@ SF_BEGIN_PUBLIC
 /* A source: the packets of one observation point. */
 struct sf_plan_source {
 	const char *text;   /* how a person named the source; messages and statistics use it */
-	const char *driver; /* "pcap", "xdp", "dpdk"; "file": capture files */
-	const char *const *names; /* interfaces that form one observation point; or files */
+	const char *driver; /* "pcap", "xdp", "dpdk", "udp", "gre"; "file": capture files */
+	/* interfaces, or addresses of sockets, that form one observation point; or files */
+	const char *const *names;
 	unsigned name_count;
 	const char *filter; /* BPF expression; NULL: all packets */
 
@@ -138,7 +139,8 @@ struct sf_plan {
 
 /*
  * Takes apart "[DRIVER:]NAME[+NAME…]": fills text, driver, names and name_count, and leaves the
- * other members. "eth1" is "pcap:eth1"; behind "dpdk:" stands one device string. `text` is lent.
+ * other members. "eth1" is "pcap:eth1"; behind "dpdk:" stands one device string, behind
+ * "udp:" and "gre:" an address, as in "udp://0.0.0.0:4789,kind=vxlan". `text` is lent.
  * Any thread. Returns 0, or SF_EUSAGE, SF_EUNSUPPORTED or -ENOMEM with the reason in `error`.
  */
 SF_CHECKED int sf_plan_source_parse(
@@ -153,6 +155,14 @@ void sf_plan_source_free(struct sf_plan_source *source);
  */
 SF_CHECKED int sf_plan_source_open(struct sf_capture **capture, const struct sf_plan_source *source,
 	unsigned workers, struct sf_error *error);
+
+/*
+ * Which tunnels are opened in packets of a source: those of `tunnels`, and, if the source is a socket, the
+ * one that the mirror sends. 0, or SF_EUSAGE with what to do in `error`.
+ */
+SF_CHECKED int sf_plan_source_tunnels(struct sf_tunnel_options *result,
+	const struct sf_plan_source *source, const struct sf_tunnel_options *tunnels,
+	struct sf_error *error);
 
 /* Parts of a plan that a run could change or make anew by themselves. */
 enum sf_plan_part {

@@ -96,6 +96,14 @@ SF_CHECKED int sf_tunnel_options_add(
 SF_CHECKED int sf_tunnel_options_add_port(
 	struct sf_tunnel_options *options, const char *text, struct sf_error *error);
 
+/*
+ * Changes `options` for packets of a socket of this host that mirrored frames are sent to: the tunnel that
+ * begins at this UDP port (0: GRE) is opened, unless its mode is OUTER. `kind`: name of the kind; "": the
+ * port says it. `source`: what messages call the socket. 0, or SF_EUSAGE with what to do in `error`.
+ */
+SF_CHECKED int sf_tunnel_options_add_socket(struct sf_tunnel_options *options, uint16_t port,
+	const char *kind, const char *source, struct sf_error *error);
+
 SF_END_PUBLIC
 
 #endif

@@ -65,6 +65,11 @@ static void judge_traffic(struct report *report)
 		TEXT(f, "no frame arrived in %.0f s", report->seconds);
 		if (mirror->host.file)
 			ADVICE(f, "the capture is empty");
+		else if (mirror->host.socket)
+			ADVICE(f,
+				"check that the mirror sends to %s, and that no firewall stops it: nft "
+				"list ruleset, security groups of a cloud",
+				mirror->host.name);
 		else
 			ADVICE(f,
 				"check the cable and the link light of %s, and that the switch "
@@ -77,7 +82,7 @@ static void judge_traffic(struct report *report)
 	TEXT(f, "%" PRIu64 " frames in %.1f s, %s; %.1f %% of them IP, of these %.1f %% IPv6",
 		mirror->frames, report->seconds, rate, percent(mirror->ip, mirror->frames),
 		percent(mirror->ipv6, mirror->ip));
-	if (!mirror->ip)
+	if (!mirror->ip && !mirror->host.socket)
 		ADVICE(f,
 			"only link-layer protocols such as ARP or LLDP arrive: the switch does not "
 			"mirror to this port");
@@ -95,12 +100,33 @@ static void judge_single_host(struct report *report)
 		  "mirror port that sees the others, too");
 }
 
+/* A mirror that sends to a socket of this host. */
+static void judge_socket(struct report *report)
+{
+	const struct sf_mirror *mirror = report->mirror;
+	uint64_t opened = mirror->frames - mirror->unopened;
+	struct sf_finding *f = finding(report, "mirror",
+		!opened            ? SF_VERDICT_PROBLEM
+		: mirror->unopened ? SF_VERDICT_WARNING
+				   : SF_VERDICT_OK);
+
+	TEXT(f, "%.1f %% of packets carry other hosts' frames", percent(opened, mirror->frames));
+	if (mirror->unopened)
+		ADVICE(f,
+			"%" PRIu64
+			" packets are not of the kind that is expected at %s: something else "
+			"is sent there, or its kind is another one",
+			mirror->unopened, mirror->host.name);
+}
+
 static void judge_mirror(struct report *report)
 {
 	const struct sf_mirror *mirror = report->mirror;
 	uint64_t ethernet = mirror->frames - mirror->foreign_link;
 	struct sf_finding *f;
 
+	if (mirror->host.socket)
+		judge_socket(report);
 	if (ethernet == 0)
 		return;
 	if (mirror->host.file && mirror->to_others && mirror->common_count == 1) {
@@ -197,7 +223,7 @@ static void judge_merging(struct report *report)
 							 : SF_VERDICT_OK;
 	struct sf_finding *f;
 
-	if (mirror->host.file)
+	if (mirror->host.file || mirror->host.socket)
 		return;
 	f = finding(report, "merged", verdict);
 	TEXT(f, "%" PRIu64 " packets are longer than the MTU of %u bytes allows%s", mirror->super,

@@ -32,6 +32,8 @@ int sf_mirror_init(struct sf_mirror *mirror, const struct sf_mirror_host *host)
 	mirror->host = *host;
 	mirror->first_ns = mirror->last_ns = INT64_MIN;
 	recognise_all(&mirror->tunnels);
+	if (host->socket)
+		sf_tunnels_init(&mirror->opened, host->socket);
 	if (getrandom(&secret, sizeof(secret), 0) != sizeof(secret))
 		return -errno;
 	return sf_dedup_init(&mirror->dedup, true, SF_DEDUP_WINDOW_NS, secret);
@@ -192,11 +194,14 @@ void sf_mirror_watch(struct sf_mirror *mirror, unsigned queue, const struct sf_p
 {
 	for (unsigned i = 0; i < count; i++) {
 		struct sf_facts facts;
+		bool parsed = sf_parse_tunnels(&packets[i], &mirror->opened, &facts) == SF_PARSED;
 
 		mirror->frames++;
 		watch_time(mirror, queue, packets[i].time_ns, now_ns);
 		watch_ethernet(mirror, &packets[i]);
-		if (sf_parse(&packets[i], &facts) == SF_PARSED)
+		if (mirror->host.socket && parsed && facts.l3_offset == 0)
+			mirror->unopened++;
+		else if (parsed)
 			watch_ip(mirror, queue, &packets[i], &facts);
 	}
 }

@@ -50,6 +50,8 @@ struct sf_mirror_host {
 	bool merging;       /* GRO or LRO is on */
 	bool tags_stripped; /* the card takes VLAN tags out of frames */
 	unsigned queues;
+	/* a socket that a mirror sends to, and what is opened in its packets; NULL: an interface */
+	const struct sf_tunnel_options *socket;
 };
 
 struct sf_capture;
@@ -86,6 +88,8 @@ struct sf_mirror {
 	uint64_t super;            /* longer than the MTU */
 	uint64_t flow_export;      /* NetFlow or IPFIX, to a collector's port */
 	struct sf_tunnels tunnels; /* kinds that are recognised: all */
+	struct sf_tunnels opened;  /* of a socket: what is seen is inside of these; else: none */
+	uint64_t unopened;         /* of a socket: packets that are no mirror's */
 	uint64_t encapsulated[SF_TUNNEL_COUNT];
 	uint64_t steps_back;     /* packets of queue 0 that are earlier than the packet before */
 	int64_t first_ns;        /* earliest packet time; INT64_MIN: none yet */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/socket_name.h"
 #include "check/mirror.h"
 #include "check/observe.h"
 #include "cli/command.h"
@@ -185,7 +186,7 @@ static int check(
 									: SF_EXIT_OK;
 }
 
-/* "eth1" of "xdp:eth1"; several files are named by the first one. */
+/* "eth1" of "xdp:eth1", all of "udp://0.0.0.0:4789"; several files are named by the first one. */
 static const char *name_of(const struct sf_options *options)
 {
 	const char *name, *colon;
@@ -194,14 +195,16 @@ static const char *name_of(const struct sf_options *options)
 		return options->files.items[0];
 	name = options->interfaces.items[0];
 	colon = strncmp(name, "dpdk:", 5) ? strchr(name, ':') : NULL;
-	return colon ? colon + 1 : name;
+	return colon && colon[1] != '/' ? colon + 1 : name;
 }
 
-static int open_source(
-	struct sf_capture **capture, const struct sf_plan *plan, struct sf_error *error)
+static int open_source(struct sf_capture **capture, const struct sf_plan *plan,
+	struct sf_tunnel_options *tunnels, struct sf_error *error)
 {
 	int err = sf_permits_refuse_twice(plan, error);
 
+	if (!err)
+		err = sf_plan_source_tunnels(tunnels, &plan->sources[0], &plan->tunnels, error);
 	return err ? err : sf_plan_source_open(capture, &plan->sources[0], plan->workers, error);
 }
 
@@ -210,6 +213,7 @@ int sf_cmd_check(struct sf_options *options)
 	struct sf_capture *capture = NULL;
 	struct sf_made_plan made = { 0 };
 	struct sf_mirror *mirror = malloc(sizeof(*mirror));
+	struct sf_tunnel_options tunnels;
 	struct sf_mirror_host host;
 	struct sf_error error = { -ENOMEM, "out of memory" };
 	int status = mirror ? 0 : -ENOMEM;
@@ -228,9 +232,11 @@ int sf_cmd_check(struct sf_options *options)
 	if (!status)
 		status = sf_made_plan_init(&made, options, &error);
 	if (!status)
-		status = open_source(&capture, &made.plan, &error);
+		status = open_source(&capture, &made.plan, &tunnels, &error);
 	if (!status) {
 		sf_mirror_host_learn(&host, capture, name_of(options));
+		if (sf_socket_driver(made.plan.sources[0].driver))
+			host.socket = &tunnels;
 		status = sf_mirror_init(mirror, &host);
 	}
 	if (status < 0) {

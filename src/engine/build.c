@@ -182,7 +182,9 @@ static int open_input(struct sf_engine *engine, unsigned i, struct sf_error *err
 		.id = (uint16_t)i,
 		.interface_base = (uint16_t)(i * span),
 	};
-	err = engine->live ? await_device(engine, source, error) : 0;
+	err = sf_plan_source_tunnels(&input->tunnels, source, &engine->plan.tunnels, error);
+	if (!err && engine->live)
+		err = await_device(engine, source, error);
 	if (err)
 		return err;
 	engine->input_count++;
@@ -225,7 +227,7 @@ static struct sf_meter_options meter_options(struct sf_engine *engine, const str
 			 : engine->live ? SF_DEDUP_ESTIMATE
 					: SF_DEDUP_OFF,
 		.dedup_window_ns = plan->dedup_window_ns,
-		.tunnels = &plan->tunnels,
+		.tunnels = &input->tunnels,
 		.own = &engine->own,
 		.sink = { sf_exporter_put, engine->exporter },
 		.ifindex = input->interfaces->ifindex,

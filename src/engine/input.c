@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <string.h>
 
+#include "base/socket_name.h"
 #include "engine/input.h"
 
 /*
@@ -11,8 +12,12 @@ static void appeared(void *context, unsigned slot, const struct sf_interface *in
 {
 	struct sf_input *input = context;
 
-	if (slot < input->span)
-		input->interfaces->ifindex[input->point.interface_base + slot] = interface->index;
+	if (slot < input->span) {
+		unsigned number = input->point.interface_base + slot;
+
+		input->interfaces->ifindex[number] = interface->index;
+		input->interfaces->domain[number] = input->domain;
+	}
 }
 
 /* A worker that waits for its own packets must not let those of other workers pile up. */
@@ -82,6 +87,23 @@ static int open_live(struct sf_input *input, unsigned workers, const uint32_t *s
 	input->waits = input->capture->ops->wait != NULL;
 	sf_input_learn(input);
 	return 0;
+}
+
+int sf_plan_source_tunnels(struct sf_tunnel_options *result, const struct sf_plan_source *source,
+	const struct sf_tunnel_options *tunnels, struct sf_error *error)
+{
+	struct sf_socket_name name;
+	int err = 0;
+
+	*result = *tunnels;
+	for (unsigned i = 0; !err && sf_socket_driver(source->driver) && i < source->name_count;
+		i++) {
+		err = sf_socket_name_parse(&name, source->driver, source->names[i], error);
+		if (!err)
+			err = sf_tunnel_options_add_socket(
+				result, name.port, name.kind, name.text, error);
+	}
+	return err;
 }
 
 int sf_input_open(struct sf_input *input, const struct sf_plan_source *source, unsigned workers,

@@ -16,6 +16,7 @@
 #include <spanflow/capture.h>
 #include <spanflow/meter.h>
 #include <spanflow/plan.h>
+#include <spanflow/tunnel.h>
 
 #define SF_INTERFACES_MAX 65536u
 
@@ -31,6 +32,7 @@ struct sf_interfaces {
 struct sf_input {
 	const struct sf_plan_source *source; /* what was opened */
 	struct sf_capture *capture;
+	struct sf_tunnel_options tunnels; /* which are opened in its packets */
 	struct sf_observation_point point;
 	uint32_t domain;                  /* observationDomainId of its records */
 	struct sf_interfaces *interfaces; /* of the process */

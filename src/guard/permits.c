@@ -4,7 +4,10 @@
 #include <string.h>
 
 #include "base/netdev.h"
+#include "base/socket_name.h"
 #include "guard/privileges.h"
+
+static const char counted_twice[] = "its packets would be counted twice";
 
 static struct sf_permit *add_permit(
 	struct sf_permits *permits, const char *name, struct sf_error *error)
@@ -68,7 +71,7 @@ int sf_permits_make(struct sf_permits *permits, const struct sf_plan *plan, stru
 	for (unsigned i = 0; i < plan->source_count && !err; i++) {
 		const struct sf_plan_source *source = &plan->sources[i];
 
-		if (strcmp(source->driver, "file") == 0)
+		if (strcmp(source->driver, "file") == 0 || sf_socket_driver(source->driver))
 			continue;
 		err = strcmp(source->driver, "dpdk") == 0 ? permit_device(permits, source, error)
 							  : permit_names(permits, source, error);
@@ -76,13 +79,43 @@ int sf_permits_make(struct sf_permits *permits, const struct sf_plan *plan, stru
 	return err;
 }
 
+/* Sockets: the kernel refuses UDP ports that are in use, but raw sockets would all get the packets. */
+static int refuse_sockets_twice(const struct sf_plan *plan, struct sf_error *error)
+{
+	struct sf_socket_name names[SF_PERMITS_MAX];
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < plan->source_count; i++) {
+		const struct sf_plan_source *source = &plan->sources[i];
+
+		for (unsigned n = 0; sf_socket_driver(source->driver) && n < source->name_count;
+			n++) {
+			if (count == SF_PERMITS_MAX)
+				return sf_error_set(error, SF_EUSAGE,
+					"--interface: more than %d sockets", SF_PERMITS_MAX);
+			if (sf_socket_name_parse(
+				    &names[count], source->driver, source->names[n], error) < 0)
+				return SF_EUSAGE;
+			for (unsigned k = 0; k < count; k++)
+				if (sf_socket_names_overlap(&names[k], &names[count]))
+					return sf_error_set(error, SF_EUSAGE,
+						"-i: %s and %s get the same packets, which would be "
+						"counted twice",
+						names[k].text, names[count].text);
+			count++;
+		}
+	}
+	return 0;
+}
+
 int sf_permits_refuse_twice(const struct sf_plan *plan, struct sf_error *error)
 {
-	static const char cause[] = "its packets would be counted twice";
 	struct sf_permits all;
 	unsigned index[SF_PERMITS_MAX];
 	int err = sf_permits_make(&all, plan, error);
 
+	if (!err)
+		err = refuse_sockets_twice(plan, error);
 	for (unsigned i = 0; !err && i < all.count; i++) {
 		const char *name = all.rows[i].name;
 
@@ -91,17 +124,17 @@ int sf_permits_refuse_twice(const struct sf_plan *plan, struct sf_error *error)
 			const char *other = all.rows[k].name;
 
 			if (strcmp(name, other) == 0)
-				err = sf_error_set(
-					error, SF_EUSAGE, "-i: %s is named twice: %s", name, cause);
+				err = sf_error_set(error, SF_EUSAGE, "-i: %s is named twice: %s",
+					name, counted_twice);
 			else if (index[i] != 0 && index[i] == index[k])
 				err = sf_error_set(error, SF_EUSAGE,
 					"-i: %s and %s are the same interface: %s", other, name,
-					cause);
+					counted_twice);
 			/* AF_XDP takes packets away before the others see them */
 			else if ((strcmp(name, "any") == 0 && !all.rows[k].xdp) ||
 				 (strcmp(other, "any") == 0 && !all.rows[i].xdp))
 				err = sf_error_set(error, SF_EUSAGE, "-i: any includes %s: %s",
-					strcmp(name, "any") == 0 ? other : name, cause);
+					strcmp(name, "any") == 0 ? other : name, counted_twice);
 		}
 	}
 	return err;

@@ -86,6 +86,17 @@ bool sf_tunnel_has_port(enum sf_tunnel_kind kind)
 	return find_port_row(kind) != NULL;
 }
 
+enum sf_tunnel_kind sf_tunnel_of_port(const struct sf_tunnel_options *options, uint16_t port)
+{
+	for (unsigned i = 0; i < options->port_count && i < SF_TUNNEL_PORTS_MAX; i++)
+		if (options->ports[i].port == port)
+			return (enum sf_tunnel_kind)options->ports[i].kind;
+	for (size_t i = 0; i < COUNT(port_rows); i++)
+		if (port_rows[i].port.port == port)
+			return (enum sf_tunnel_kind)port_rows[i].port.kind;
+	return SF_TUNNEL_COUNT;
+}
+
 static void add_port(struct sf_tunnels *tunnels, uint16_t port, const struct port_row *of)
 {
 	if (!port || !((tunnels->open | tunnels->sometimes) >> of->port.kind & 1))

@@ -50,6 +50,9 @@ struct sf_tunnels {
 /* `options`: NULL is the default. */
 void sf_tunnels_init(struct sf_tunnels *tunnels, const struct sf_tunnel_options *options);
 
+/* The kind that has this UDP port, by the options or as it was assigned; SF_TUNNEL_COUNT: none. */
+enum sf_tunnel_kind sf_tunnel_of_port(const struct sf_tunnel_options *options, uint16_t port);
+
 /* True if facts may tell which tunnel a packet was in: a kind is opened that is no mirror. */
 static inline bool sf_tunnels_tell(const struct sf_tunnels *tunnels)
 {

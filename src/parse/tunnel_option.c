@@ -8,6 +8,7 @@
 #include <spanflow/tunnel.h>
 
 #include "base/suggest.h"
+#include "parse/tunnel.h"
 
 static const struct mode {
 	const char *name;
@@ -142,4 +143,45 @@ int sf_tunnel_options_add_port(
 	options->ports[options->port_count].port = (uint16_t)port;
 	options->ports[options->port_count++].kind = (uint8_t)kind;
 	return 0;
+}
+
+/* The port is the first one of the list, which counts if there are several. */
+static int put_port_first(struct sf_tunnel_options *options, uint16_t port, unsigned kind,
+	const char *source, struct sf_error *error)
+{
+	if (options->port_count == SF_TUNNEL_PORTS_MAX)
+		return sf_error_set(error, SF_EUSAGE,
+			"-i %s: more than %d ports of tunnels, with those of --tunnel-port", source,
+			SF_TUNNEL_PORTS_MAX);
+	memmove(&options->ports[1], &options->ports[0],
+		options->port_count * sizeof(options->ports[0]));
+	options->ports[0].port = port;
+	options->ports[0].kind = (uint8_t)kind;
+	options->port_count++;
+	return 0;
+}
+
+int sf_tunnel_options_add_socket(struct sf_tunnel_options *options, uint16_t port, const char *kind,
+	const char *source, struct sf_error *error)
+{
+	unsigned found = *kind ? find_kind(kind, strlen(kind)) : sf_tunnel_of_port(options, port);
+	char option[128];
+
+	snprintf(option, sizeof(option), "-i %s", source);
+	if (!port) {
+		options->mirror = true;
+		return 0;
+	}
+	if (*kind && (found == SF_TUNNEL_COUNT || !sf_tunnel_has_port((enum sf_tunnel_kind)found)))
+		return unknown_kind(option, kind, strlen(kind), port_kind_name, error);
+	if (found == SF_TUNNEL_COUNT)
+		return sf_error_set(error, SF_EUSAGE,
+			"-i %s: port %u does not say what is sent there: add ,kind=vxlan or another "
+			"kind of tunnel that UDP carries",
+			source, port);
+	if (sf_tunnel_mirrors((enum sf_tunnel_kind)found) == SF_TUNNEL_MIRRORS_SOMETIMES)
+		options->mirror = true;
+	else if (options->mode[found] == SF_TUNNEL_DEFAULT)
+		options->mode[found] = SF_TUNNEL_INNER;
+	return *kind ? put_port_first(options, port, found, source, error) : 0;
 }

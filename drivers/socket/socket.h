@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Parts of the socket driver: sockets (open.c) and the headers that a socket takes off (outer.c). */
+#ifndef SPANFLOW_DRIVERS_SOCKET_SOCKET_H
+#define SPANFLOW_DRIVERS_SOCKET_SOCKET_H
+
+#include <netinet/in.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include <spanflow/capture.h>
+
+#include "base/socket_name.h"
+
+/* Room before a payload for the headers of IPv6 and UDP. */
+#define SF_SOCKET_HEADROOM 64
+
+/* What the kernel says of a datagram beside its bytes. */
+struct sf_socket_message {
+	int64_t time_ns;    /* 0: not told */
+	uint32_t interface; /* ifIndex; 0: not told */
+	uint8_t to[16];     /* the destination address; IPv4 in IPv6 sockets: ::ffff:192.0.2.1 */
+	uint8_t ttl, tos;
+};
+
+/* Room for the control messages of a datagram. */
+#define SF_SOCKET_CONTROL 256
+
+void sf_socket_message_read(struct sf_socket_message *message, struct msghdr *header);
+
+/*
+ * Writes the headers of a datagram before its payload of `length` bytes, as they were on the wire as far as
+ * the kernel tells: addresses, ports, lengths, TTL, TOS. (The identification is 0, checksums too; no
+ * one looks at those.) `port`: of this host; 0: GRE, which has no header between IP and payload. Returns
+ * the bytes written.
+ */
+unsigned sf_socket_outer(uint8_t *payload, uint32_t length, const struct sockaddr_storage *from,
+	const struct sf_socket_message *message, uint16_t port);
+
+/*
+ * Opens `count` sockets, which share the datagrams among each other (count > 1: UDP only). Closed on
+ * failure. > 0: what a person should know is in `warning`.
+ */
+int sf_socket_open(int *fds, unsigned count, const struct sf_socket_name *name,
+	const struct sf_capture_options *options, struct sf_error *warning, struct sf_error *error);
+
+/* Bytes that may wait in the socket, as the kernel counts them. */
+unsigned sf_socket_buffer(int fd);
+
+/* Datagrams that the kernel has dropped at this socket, modulo 2^32. */
+uint32_t sf_socket_drops(int fd);
+
+#endif
