@@ -36,6 +36,7 @@ enum sf_end_reason {
 #define SF_HAS_SEGMENT     0x0400 /* VXLAN, NVGRE */
 #define SF_HAS_TEID        0x0800 /* GTP-U */
 #define SF_HAS_APP         0x1000 /* its payload was read: docs/applications.md; on request */
+#define SF_HAS_TCP         0x2000 /* its TCP headers were read; gathered on request */
 
 /* `directions` of a flow: bit d is set when the flow has a record of half[d] */
 #define SF_FORWARD 0x01 /* half[0]: sent by the initiator */

@@ -18,6 +18,7 @@ enum op {
 	OP_LAST,
 	OP_SUM,
 	OP_BEST,
+	OP_OR_OCTETS,
 #define X(merge, expression) OP_##merge##_1, OP_##merge##_2, OP_##merge##_4, OP_##merge##_8,
 	MERGES(X)
 #undef X
@@ -117,6 +118,26 @@ static bool is_long(const struct fact *fact)
 	return fact->row.bytes >= 256 && is_rare(fact);
 }
 
+/* The group of details that the member at that offset belongs to; 0: it is none. */
+static unsigned details_group(unsigned from)
+{
+	const struct {
+		size_t end;
+		unsigned group;
+	} groups[] = {
+		{ offsetof(struct sf_facts, details), 0 },
+		{ offsetof(struct sf_facts, details.fragment_flags), SF_DETAILS_LINK },
+		{ offsetof(struct sf_facts, details.tcp_options), SF_DETAILS_IP },
+		{ offsetof(struct sf_facts, details.payload), SF_DETAILS_OPTIONS },
+		{ offsetof(struct sf_facts, reserved), SF_DETAILS_PAYLOAD },
+	};
+	unsigned i = 0;
+
+	while (from >= groups[i].end)
+		i++;
+	return groups[i].group;
+}
+
 /*
  * Adds the facts that are rare, or those that are not, to what is packed. A member that lies behind
  * the one before in struct sf_facts is packed together with it.
@@ -142,6 +163,7 @@ static unsigned lay_out_packet(struct sf_annex_layout *layout, bool rare, unsign
 		}
 		before->has |= rare ? fact->row.has : 0;
 		layout->rare |= rare ? fact->row.has : 0;
+		layout->details |= (uint8_t)details_group(fact->from);
 		layout->steps[i].from = (uint16_t)offset; /* until lay_out_side() takes it */
 		offset += fact->from_bytes;
 	}
@@ -152,6 +174,8 @@ uint8_t sf_annex_op(enum sf_fact_merge merge, unsigned bytes)
 {
 	const unsigned width = bytes == 1 ? 0 : bytes == 2 ? 1 : bytes == 4 ? 2 : 3;
 
+	if (merge == SF_FACT_MERGE_OR && bytes > 8)
+		return OP_OR_OCTETS;
 	switch (merge) {
 #define X(rule, expression)                                                                        \
 	case SF_FACT_MERGE_##rule:                                                                 \
@@ -345,6 +369,11 @@ static void begin(const struct sf_annex_step *step, uint8_t *to, const uint8_t *
 			memcpy(to, &result, sizeof(result));                                       \
 	} while (0)
 
+static sf_always_inline void or_word(uint8_t *to, const uint8_t *from)
+{
+	MERGE(uint64_t, value | kept);
+}
+
 /* A later packet than the first one that has the fact. Rules LAST and FOUND: does nothing. */
 static sf_always_inline void merge_number(
 	const struct sf_annex_step *step, uint8_t *to, const uint8_t *from)
@@ -371,6 +400,10 @@ static sf_always_inline void merge_number(
 		memcpy(&sum, to, sizeof(sum));
 		sum += sf_fact_number(from, step->from_bytes);
 		memcpy(to, &sum, sizeof(sum));
+		break;
+	case OP_OR_OCTETS:
+		for (unsigned i = 0; i < step->to_bytes; i += 8)
+			or_word(to + i, from + i);
 		break;
 	default:
 		break;

@@ -76,6 +76,7 @@ static_assert(
 	X(RARE, TUNNEL, (facts)->flags &SF_FACT_TUNNEL)                                            \
 	X(RARE, MPLS, (facts)->flags &SF_FACT_MPLS)                                                \
 	X(RARE, APP, !((facts)->flags & SF_FACT_FRAGMENT) && (facts)->tcp_flags &SF_TCP_FLAGS_APP) \
+	X(COMMON, TCP, (facts)->flags &SF_FACT_TCP)                                                \
 	X(COMMON, FLOW_LABEL, (facts)->version == 6)
 
 /* The conditions that hold for a packet, as SF_HAS_…. */
@@ -126,6 +127,7 @@ struct sf_annex_layout {
 	uint16_t packet_bytes; /* from one annex to the next in arrays: a multiple of 16 */
 	uint16_t common_bytes; /* of a packet for which no rare condition holds: likewise */
 	uint16_t rare;         /* SF_HAS_… of the rare conditions that matter */
+	uint8_t details;       /* SF_DETAILS_…: groups that have to be read for it */
 	uint8_t pack_count;
 	/* entries */
 	uint16_t side_bytes; /* a multiple of 8 */

@@ -52,6 +52,34 @@ struct sf_tunnel_facts {
 	uint8_t zero;
 };
 
+#define SF_MPLS_ENTRIES 10 /* of a label stack that are kept: as many as IANA has elements for */
+
+/*
+ * Header fields that few runs want. The parser does not set them: sf_details_read() (parse/details.h)
+ * reads the groups that a run wants from the packet's bytes.
+ */
+struct sf_details {
+	/* group LINK */
+	uint8_t priority, customer_priority; /* of the tags, 0 … 7 */
+	uint8_t mpls_stack[1 +
+			   4 * SF_MPLS_ENTRIES]; /* length in bytes, entries of the label stack */
+	/* group IP */
+	uint8_t fragment_flags; /* as in fragmentFlags: DF 0x40, MF 0x20 */
+	uint32_t ip_id;         /* of IPv4, or of a fragment header of IPv6 */
+	uint32_t extensions;    /* of IPv6: bits as in ipv6ExtensionHeadersFull */
+	/* group OPTIONS */
+	uint8_t tcp_options[32]; /* bits as in tcpOptionsFull, in network order */
+	/* group PAYLOAD */
+	uint32_t payload;     /* bytes behind the transport header, as the headers say */
+	uint32_t has_payload; /* 1, or 0 */
+};
+
+/* Groups of details, as bits. */
+#define SF_DETAILS_LINK    0x01u
+#define SF_DETAILS_IP      0x02u
+#define SF_DETAILS_OPTIONS 0x04u
+#define SF_DETAILS_PAYLOAD 0x08u
+
 /*
  * Canonical order: endpoint 0 is the one with the smaller (address, port), compared as numbers in
  * network order, so that both directions of a conversation have the same key words. For ICMP the
@@ -86,7 +114,11 @@ struct sf_facts {
 	uint32_t flow_label;
 	uint8_t src_mac[6]; /* as sent, not canonical */
 	uint8_t dst_mac[6];
-	uint16_t l3_offset; /* of the IP header in the packet's bytes */
+	/* Tag control information of the tags with the VLAN ids of `tags`; of the first one if no tag has an id. */
+	uint16_t tci, customer_tci;
+	uint16_t frame_type;   /* Ethernet type behind the tags of the frame; 0: there is none */
+	uint16_t label_offset; /* of the top MPLS label in the packet's bytes, with SF_FACT_MPLS */
+	uint16_t l3_offset;    /* of the IP header in the packet's bytes */
 	/*
 	 * Set only for a frame that is nonIp: its innermost Ethernet type, SF_ETHERTYPE_LLC if it has
 	 * an 802.2 header instead, 0 if it has neither.
@@ -100,10 +132,12 @@ struct sf_facts {
 	struct sf_tunnel_facts tunnel;
 	/* Set only with SF_TCP_FLAGS_APP; lent by the meter until the next packet is parsed. */
 	const struct sf_app *app;
-	uint8_t reserved[24];
+	struct sf_details details;
+	uint8_t reserved[52];
 };
 
-static_assert(sizeof(struct sf_facts) == 192, "facts fill three cache lines");
+/* An odd number of cache lines, so that the heads of an array lie in all sets of a cache. */
+static_assert(sizeof(struct sf_facts) == 320, "facts fill five cache lines");
 
 /* Bytes of the head: what every table needs of every packet. */
 #define SF_FACTS_IPV4 offsetof(struct sf_facts, address6)

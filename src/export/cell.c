@@ -79,6 +79,11 @@ static const struct rule *find_rule(uint16_t id)
 	return NULL;
 }
 
+bool sf_cell_is_of_flow(uint32_t pen, uint16_t id)
+{
+	return (pen == 0 || pen == SF_PEN_REVERSE) && find_rule(id);
+}
+
 /* The element as it was sent, under any of its names. Ports of the answer are the others' names. */
 static void take_sent(struct sf_cell *cell, const struct sf_collected *record,
 	const struct rule *rule, unsigned d, bool reverse)

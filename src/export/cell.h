@@ -33,6 +33,9 @@ struct sf_cell {
 void sf_cell_find(struct sf_cell *cell, const struct sf_collected *record,
 	const struct sf_spec *spec, bool each, unsigned d);
 
+/* True if the element's value is looked for in the flow: it has a member for it. */
+bool sf_cell_is_of_flow(uint32_t pen, uint16_t id);
+
 /* The first field of that element, those of the origin included; NULL: there is none. */
 const struct sf_field_value *sf_cell_field(
 	const struct sf_collected *record, uint32_t pen, uint16_t id);

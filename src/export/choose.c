@@ -53,6 +53,12 @@ struct names {
 	char text[SF_FIELDS_MAX][FIELD_NAME_MAX];
 };
 
+static void add_name(struct names *names, const char *name)
+{
+	if (names->count < SF_FIELDS_MAX)
+		snprintf(names->text[names->count++], FIELD_NAME_MAX, "%s", name);
+}
+
 static const char *next_name(const void *context, unsigned i)
 {
 	const struct names *names = context;
@@ -62,20 +68,22 @@ static const char *next_name(const void *context, unsigned i)
 
 static int unknown_name(const struct chooser *chooser, const char *name)
 {
+	const struct sf_fields_group *group;
 	const struct sf_field_row *row;
-	struct names names = { 0 };
+	char text[FIELD_NAME_MAX];
+	struct names names;
 	const char *near;
 
+	names.count = 0;
 	for (int i = 0; i < SF_PROFILE_COUNT; i++)
-		snprintf(names.text[names.count++], FIELD_NAME_MAX, "%s",
-			sf_profile_name((enum sf_profile)i));
-	for (unsigned i = 0; sf_fields_group(i); i++)
-		snprintf(names.text[names.count++], FIELD_NAME_MAX, "%s", sf_fields_group(i)->name);
-	for (unsigned i = 0; (row = sf_field_row(i)) && names.count + 2 <= SF_FIELDS_MAX; i++) {
-		field_name(row, false, names.text[names.count++]);
-		if (row->each)
-			field_name(row, true, names.text[names.count++]);
-	}
+		add_name(&names, sf_profile_name((enum sf_profile)i));
+	for (unsigned i = 0; (group = sf_fields_group(i)); i++)
+		add_name(&names, group->name);
+	for (unsigned i = 0; (row = sf_field_row(i)); i++)
+		for (unsigned reverse = 0; reverse <= row->each; reverse++) {
+			field_name(row, reverse, text);
+			add_name(&names, text);
+		}
 	near = sf_suggest(name, next_name, &names);
 	if (!near && sf_element_find_name(name))
 		return sf_error_set(chooser->error, SF_EUSAGE,
@@ -232,11 +240,12 @@ static const struct sf_fields_group *find_group(const char *name)
 	return NULL;
 }
 
-/* What the destination cannot have is said once, by the group's name. */
+/* What the destination cannot have is said once, by the group's name, if it can have none of the group. */
 static int add_fields(struct chooser *chooser, const struct sf_fields_group *group)
 {
 	const struct sf_fields *fields = &group->fields;
 	const char *why = NULL;
+	bool some = false;
 
 	for (unsigned i = 0; i < fields->count; i++) {
 		const char *of_item = obstacle(chooser, &fields->items[i]);
@@ -244,11 +253,12 @@ static int add_fields(struct chooser *chooser, const struct sf_fields_group *gro
 		/* reverse elements are left out where there are no biflows */
 		if (!fields->items[i].reverse)
 			why = of_item ? of_item : why;
+		some |= !of_item;
 		if (!of_item && !has_element(chooser->fields, chooser->fields->count,
 					fields->items[i].field, fields->items[i].reverse))
 			append(chooser->fields, &fields->items[i]);
 	}
-	return why ? cannot_have(chooser, group->name, why) : 0;
+	return why && !some ? cannot_have(chooser, group->name, why) : 0;
 }
 
 static void remove_fields(struct chooser *chooser, const struct sf_fields *fields)

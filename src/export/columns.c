@@ -26,7 +26,7 @@ struct sf_layout {
 		uint8_t prefix_length;
 		uint8_t type; /* enum sf_type */
 		uint8_t length;
-		uint8_t column; /* CSV and table: which one */
+		uint16_t column; /* CSV and table: which one */
 		bool zero_is_unknown;
 		bool variable; /* values begin with their length; `length` has no meaning */
 		bool each;     /* the other direction has a value of its own */
@@ -71,11 +71,30 @@ static size_t value_width(const struct sf_field_item *item)
 	return type < sizeof(widths) ? widths[type] : 0;
 }
 
+/*
+ * Collected records have the elements that a flow has no member for as they were sent, whatever the flow's
+ * SF_HAS_… say: those are about facts of this process.
+ */
+static void forget_conditions(struct sf_fields *fields)
+{
+	for (unsigned i = 0; i < fields->count; i++) {
+		const struct sf_field_row *row = sf_field_row(fields->items[i].field);
+
+		if (fields->items[i].when & (SF_WHEN_HAS | SF_WHEN_READ) &&
+			!sf_cell_is_of_flow(row->pen, row->id)) {
+			fields->items[i].when &= ~(SF_WHEN_HAS | SF_WHEN_READ);
+			fields->profile = -1; /* its encoders know the conditions */
+		}
+	}
+}
+
 /* Counts and measures the columns of columns->fields. */
 static void lay_out(struct sf_columns *columns)
 {
 	char name[PREFIX_MAX];
 
+	if (columns->collected)
+		forget_conditions(&columns->fields);
 	columns->count = 0;
 	for (unsigned i = 0; i < columns->fields.count; i++) {
 		const struct sf_field_item *item = &columns->fields.items[i];
@@ -151,7 +170,7 @@ static struct sf_layout *new_layout(struct sf_columns *columns, uint64_t when)
 			layout->fields[field].length = (uint8_t)spec->length;
 			layout->fields[field].variable = spec->length == SF_LENGTH_VARIABLE;
 			layout->fields[field].each = sf_field_row(item->field)->each;
-			layout->fields[field++].column = (uint8_t)column;
+			layout->fields[field++].column = (uint16_t)column;
 		}
 		column++;
 	}

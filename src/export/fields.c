@@ -137,6 +137,7 @@ void sf_when_text(uint64_t when, char *text, size_t size)
 		{ SF_WHEN_MPLS, "MPLS" },
 		{ SF_WHEN_MAC, "MAC known" },
 		{ SF_WHEN_LABEL, "flow label known" },
+		{ SF_WHEN_TCP, "TCP" },
 		{ SF_WHEN_TUNNEL, "in a tunnel" },
 		{ SF_WHEN_TUNNEL_IPV4, "in a tunnel over IPv4" },
 		{ SF_WHEN_TUNNEL_IPV6, "in a tunnel over IPv6" },

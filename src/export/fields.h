@@ -45,6 +45,7 @@
 #define SF_WHEN_GRE_KEY     ((uint64_t)SF_HAS_GRE_KEY << 8)
 #define SF_WHEN_SEGMENT     ((uint64_t)SF_HAS_SEGMENT << 8)
 #define SF_WHEN_TEID        ((uint64_t)SF_HAS_TEID << 8)
+#define SF_WHEN_TCP         ((uint64_t)SF_HAS_TCP << 8)
 #define SF_WHEN_MS          UINT64_C(0x0100000000) /* times: ms, µs, ns since 1970, or system uptime */
 #define SF_WHEN_US          UINT64_C(0x0200000000)
 #define SF_WHEN_NS          UINT64_C(0x0400000000)
@@ -72,7 +73,7 @@
 #define SF_WHEN_HAS                                                                                \
 	(SF_WHEN_MAC | SF_WHEN_MPLS | SF_WHEN_VLAN | SF_WHEN_CVLAN | SF_WHEN_LABEL |               \
 		SF_WHEN_TUNNEL | SF_WHEN_TUNNEL_IPV4 | SF_WHEN_TUNNEL_IPV6 | SF_WHEN_GRE_KEY |     \
-		SF_WHEN_SEGMENT | SF_WHEN_TEID | SF_WHEN_APP)
+		SF_WHEN_SEGMENT | SF_WHEN_TEID | SF_WHEN_APP | SF_WHEN_TCP)
 #define SF_WHEN_RECORD                                                                             \
 	(SF_WHEN_IPV4 | SF_WHEN_IPV6 | SF_WHEN_ICMP | SF_WHEN_NOT_ICMP | SF_WHEN_TWO_WAY |         \
 		SF_WHEN_HAS | SF_WHEN_READ)
@@ -122,7 +123,7 @@ struct sf_field_item {
 	bool reverse;   /* of the other direction */
 };
 
-#define SF_FIELDS_MAX 256
+#define SF_FIELDS_MAX 512
 
 struct sf_fields {
 	int profile;    /* enum sf_profile, or -1: the user's own list */
@@ -169,6 +170,7 @@ uint64_t sf_fields_facts(const struct sf_fields *fields, uint64_t session);
  *	sourceIPv4Address,octetDeltaCount   these (+ means the same as a comma)
  *	default+minimumTTL-vlanId           a profile, one field more, one less
  *	+minimumTTL                         `base` and one field more
+ *	+headers                            `base` and those fields of a group that the destination can have
  *
  * A field with a value for each direction comes with its reverse element where biflows are
  * exported. What a destination cannot have is an error (SF_EUSAGE), or, if `left_out` is not NULL,

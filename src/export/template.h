@@ -62,7 +62,7 @@ typedef uint8_t *(*sf_encode)(const struct sf_template *template, uint8_t *p,
 	const struct sf_flow *flows, unsigned count, unsigned leading,
 	const struct sf_encode_context *context);
 
-#define SF_TEMPLATE_FIELDS_MAX 256
+#define SF_TEMPLATE_FIELDS_MAX 512
 #define SF_RECORD_MAX          2048
 
 struct sf_template {

@@ -18,6 +18,7 @@
 #include "meter/fragment.h"
 #include "meter/meter_facts.h"
 #include "meter/own.h"
+#include "parse/details.h"
 #include "parse/plain.h"
 #include "parse/run.h"
 #include "parse/tunnel.h"
@@ -36,9 +37,10 @@ struct sf_meter {
 	bool per_packet;
 	bool demanding; /* no fast path: another key, packets to leave out, or more UDP tunnels */
 	bool tails; /* some fact that is gathered on request is not in the head of struct sf_facts */
+	unsigned details; /* SF_DETAILS_…: what of the tail has to be read by itself */
 	sf_parse_run *run;
 	struct sf_tunnels tunnels;
-	struct sf_apps *apps; /* NULL: no fact of payload is wanted */
+	struct sf_apps *apps;     /* NULL: no fact of payload is wanted */
 	struct sf_parsed parsed;  /* without the counters of `dedup` */
 	const struct sf_own *own; /* NULL: no export session of this process is to be left out */
 	enum sf_dedup_mode dedup_mode;
@@ -145,6 +147,7 @@ static int new_meter(
 	sf_annex_layout_init(&layout, table.facts);
 	/* the parser always stores the head, so facts of the head need no other path */
 	meter->tails = layout.packet_bytes != 0;
+	meter->details = layout.details;
 	meter->demanding = meter->own || meter->key != SF_KEY_DEFAULT ||
 			   meter->dedup_mode != SF_DEDUP_OFF || meter->tunnels.udp;
 	if (meter->dedup_mode != SF_DEDUP_OFF)
@@ -287,6 +290,8 @@ static __attribute__((noinline)) bool parse_other(struct sf_meter *meter,
 		count_ignored(meter, (enum sf_ignored)reason, packet->link, facts);
 		return false;
 	}
+	if (sf_unlikely(meter->details))
+		sf_details_read(packet, facts, meter->details);
 	facts->scope = point->id;
 	facts->interface = (uint16_t)(facts->interface + point->interface_base);
 	if (sf_unlikely(facts->flags & SF_FACT_FRAGMENT) && meter->joins) {
@@ -367,10 +372,13 @@ static unsigned parse_plain_tails(struct sf_meter *meter, const struct sf_packet
 	struct sf_facts *out = array.facts;
 
 	for (const struct sf_packet *packet = packets; packet < packets + count; packet++) {
-		if ((sf_unlikely(!sf_parse_plain(packet, out, scope, interface_base, true)) ||
-			    may_be_mirrored(out)) &&
-			!parse_other(meter, packet, out, point))
-			continue;
+		if (sf_unlikely(!sf_parse_plain(packet, out, scope, interface_base, true)) ||
+			may_be_mirrored(out)) {
+			if (!parse_other(meter, packet, out, point))
+				continue;
+		} else if (meter->details) {
+			sf_details_read(packet, out, meter->details);
+		}
 		if (sf_unlikely(meter->apps != NULL))
 			sf_apps_look(meter->apps, packet, out);
 		sf_annex_pack(

@@ -35,7 +35,7 @@ static enum next parse_tag(struct walk *w)
 
 	if (walk_left(w) < 4)
 		return walk_truncated(w);
-	tags_add(&w->tags, &w->flags, sf_load_be16(p));
+	walk_add_tag(w, sf_load_be16(p));
 	w->p += 4;
 	return walk_ethertype(w, sf_load_be16(p + 2));
 }
@@ -46,6 +46,8 @@ enum next sf_parse_ethertype(struct walk *w)
 		return parse_tag(w);
 	if (w->ethertype.value <= ETHERTYPE_SNAP_LENGTH)
 		return NEXT_LLC;
+	if (!w->frame_type)
+		w->frame_type = w->ethertype.value;
 	switch (w->ethertype.value) {
 	case ETHERTYPE_IPV4:
 		return NEXT_IPV4;
@@ -117,6 +119,7 @@ enum next sf_parse_mpls(struct walk *w)
 	if (!(w->flags & SF_FACT_MPLS)) {
 		w->flags |= SF_FACT_MPLS;
 		w->facts->mpls = entry >> 8;
+		w->facts->label_offset = (uint16_t)walk_offset(w);
 	}
 	w->p += 4;
 	if (!(entry & 0x100))

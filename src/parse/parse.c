@@ -19,22 +19,27 @@ static sf_always_inline bool is_tag(struct ethertype type)
 static bool parse_tagged(const struct sf_packet *packet, struct sf_facts *facts)
 {
 	struct plain_frame frame = plain_frame(0, packet->interface);
-	uint16_t flags = 0;
+	uint16_t flags = 0, tci[2] = { 0 };
 	struct ethertype type;
 
 	if (packet->link != SF_LINK_ETHERNET || packet->captured < PLAIN_ETHERNET + PLAIN_IPV4)
 		return false;
 	type.value = sf_load_be16(packet->data + 12);
-	if (packet->flags & SF_PACKET_VLAN)
+	if (packet->flags & SF_PACKET_VLAN) {
 		tags_add(&frame.tags, &flags, packet->vlan_tci);
+		tci_add(tci, packet->vlan_tci);
+	}
 	for (unsigned n = 0; n < TAGS_MAX && is_tag(type); n++) {
 		const uint8_t *tag = packet->data + frame.offset;
 
 		tags_add(&frame.tags, &flags, sf_load_be16(tag));
+		tci_add(tci, sf_load_be16(tag));
 		type.value = sf_load_be16(tag + 2);
 		frame.offset += 4;
 	}
 	frame.scope |= SF_FACTS_WORD((uint64_t)flags, scope, flags);
+	frame.tci = SF_FACTS_WORD((uint64_t)tci[0], tci, tci) |
+		    SF_FACTS_WORD((uint64_t)tci[1], tci, customer_tci);
 	frame.optional = true;
 	return plain_ip(packet, facts, &frame);
 }

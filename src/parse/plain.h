@@ -28,6 +28,7 @@ struct plain_frame {
 	uint32_t tags;
 	uint64_t scope;     /* word of the facts that begins with `scope`: scope and flags */
 	uint64_t interface; /* word of the facts that begins with `octets`: the interface */
+	uint64_t tci;       /* word of the facts that begins with `tci`: that of the tags */
 	bool optional;      /* store the optional facts too: MACs, flow label, l3_offset */
 };
 
@@ -95,6 +96,10 @@ static sf_always_inline void plain_finish(struct sf_facts *facts, const struct s
 	/* eight bytes for an address of six: the next store overwrites the last two */
 	memcpy(base + offsetof(struct sf_facts, src_mac), data + 6, 8);
 	memcpy(base + offsetof(struct sf_facts, dst_mac), data, 8);
+	word = frame->tci |
+	       SF_FACTS_WORD((uint64_t)(ip.version == 4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6), tci,
+		       frame_type);
+	memcpy(base + offsetof(struct sf_facts, tci), &word, sizeof(word));
 	facts->l3_offset = (uint16_t)frame->offset;
 }
 

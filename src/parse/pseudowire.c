@@ -202,6 +202,7 @@ static enum next choose_control_word(struct walk *w, struct piece piece)
 	if (with.most != IMPOSSIBLE && without.most != IMPOSSIBLE) {
 		w->fallback = has ? w->p : w->p + CONTROL_WORD;
 		w->fallback_tags = w->tags;
+		memcpy(w->fallback_tci, w->tci, sizeof(w->tci));
 		w->fallback_flags = w->flags;
 	}
 	if (has)

@@ -140,7 +140,7 @@ static void dsa_vlan(struct walk *w, const uint8_t *tag)
 	enum { TAGGED = 0x20 };
 
 	if (tag[0] & TAGGED)
-		tags_add(&w->tags, &w->flags, sf_load_be16(tag + 2));
+		walk_add_tag(w, sf_load_be16(tag + 2));
 }
 
 /* Two reserved bytes, then the tag. */
@@ -202,7 +202,7 @@ enum next sf_parse_isl(struct walk *w, bool *is_isl)
 	if (walk_left(w) < 26)
 		return walk_truncated(w);
 	/* the lowest bit marks control frames of bridges */
-	tags_add(&w->tags, &w->flags, sf_load_be16(p + 20) >> 1);
+	walk_add_tag(w, sf_load_be16(p + 20) >> 1);
 	return skip_to_frame(w, 26);
 }
 

@@ -233,6 +233,7 @@ static void enter(struct walk *w, const struct tunnel *tunnel)
 	if (w->claimed < w->wire)
 		w->wire = w->claimed;
 	facts->mpls = 0;
+	facts->label_offset = 0;
 	facts->flow_label = 0;
 	facts->tcp_flags = 0;
 	facts->octets = 0;
@@ -268,9 +269,11 @@ void sf_tunnel_frame(struct walk *w)
 {
 	w->inside = false;
 	w->tags = 0;
+	memset(w->tci, 0, sizeof(w->tci));
+	w->frame_type = 0;
 	w->flags &= (uint16_t) ~(SF_FACT_VLAN | SF_FACT_MAC);
 	if (w->vlan)
-		tags_add(&w->tags, &w->flags, w->vlan);
+		walk_add_tag(w, w->vlan);
 	w->vlan = 0;
 }
 

@@ -55,6 +55,9 @@ static void walk_finish(struct walk *w)
 		swapped = facts_put_ipv6(facts, w->addresses, w->ports);
 	facts->ports = swapped ? w->ports << 16 | w->ports >> 16 : w->ports;
 	facts->tags = w->tags;
+	facts->tci = w->tci[0];
+	facts->customer_tci = w->tci[1];
+	facts->frame_type = w->frame_type;
 	facts->scope = 0;
 	facts->version = w->version;
 	facts->protocol = w->protocol.value;
@@ -77,6 +80,7 @@ static bool walk_fall_back(struct walk *w)
 		return false;
 	w->p = w->fallback;
 	w->tags = w->fallback_tags;
+	memcpy(w->tci, w->fallback_tci, sizeof(w->tci));
 	w->flags = w->fallback_flags;
 	w->fallback = NULL;
 	return true;
@@ -103,11 +107,12 @@ int sf_parse_walk(
 	facts->tcp_flags = 0;
 	facts->interface = packet->interface;
 	facts->mpls = 0;
+	facts->label_offset = 0;
 	facts->flow_label = 0;
 	memset(facts->src_mac, 0, sizeof(facts->src_mac));
 	memset(facts->dst_mac, 0, sizeof(facts->dst_mac));
 	if (packet->flags & SF_PACKET_VLAN)
-		tags_add(&w.tags, &w.flags, packet->vlan_tci);
+		walk_add_tag(&w, packet->vlan_tci);
 	next = sf_parse_link(&w);
 	for (; next != NEXT_DONE; w.steps++) {
 		if (w.steps >= SF_WALK_STEPS || (!w.version && walk_too_deep(&w)))

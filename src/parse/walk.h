@@ -100,12 +100,15 @@ struct walk {
 	/* second reading of a pseudowire: its header, and tags and flags before it; NULL: none */
 	const uint8_t *fallback;
 	uint32_t fallback_tags;
+	uint16_t fallback_tci[2];
 	uint16_t fallback_flags;
 	uint32_t wire; /* bytes of the frame on the wire, from its first one; >= those captured */
 	/* stored in the facts at the end */
 	const uint8_t *addresses; /* source and destination in the IP header */
 	uint32_t tags;
-	uint32_t ports; /* sender << 16 | receiver */
+	uint16_t tci[2];     /* of the tags with these ids */
+	uint16_t frame_type; /* Ethernet type behind them; 0: there was none yet */
+	uint32_t ports;      /* sender << 16 | receiver */
 	uint16_t flags;
 	struct ethertype ethertype;
 	struct ip_protocol protocol;
@@ -194,6 +197,26 @@ static inline void tags_add(uint32_t *tags, uint16_t *flags, uint16_t tci)
 	} else if (!(*tags & 0x0fff00)) {
 		*tags |= id << 8;
 	}
+}
+
+/*
+ * Keeps the tag control information of the tags with these two ids. Example: of a tag with a priority alone (id 0)
+ * before one with an id, the second one is kept, as it is the one with the outer id.
+ */
+static inline void tci_add(uint16_t tci[2], uint16_t value)
+{
+	const bool has_id = value & 0x0fff;
+
+	if (!(tci[0] & 0x0fff) && (has_id || !tci[0]))
+		tci[0] = value;
+	else if (has_id && !(tci[1] & 0x0fff))
+		tci[1] = value;
+}
+
+static inline void walk_add_tag(struct walk *w, uint16_t tci)
+{
+	tags_add(&w->tags, &w->flags, tci);
+	tci_add(w->tci, tci);
 }
 
 static inline bool ethertype_is_tag(struct ethertype type)

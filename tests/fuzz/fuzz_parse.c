@@ -16,6 +16,7 @@
 		}                                                                                  \
 	} while (0)
 
+#include "parse/details.h"
 #include "parse_contract.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -71,6 +72,8 @@ static int parse(
 		result = sf_parse(&part, facts);
 		check_ways(&part, result, facts);
 	}
+	if (result == SF_PARSED)
+		sf_details_read(&part, facts, UINT32_MAX);
 	free(copy);
 	return result;
 }

@@ -9,6 +9,8 @@
 Every run is also checked in three ways: its books balance, the file of -w read by `spanflow show`
 says the same as -o json, and a second run in another time zone says the same as the first.
 """
+import csv
+import io
 import json
 import os
 import re
@@ -27,6 +29,10 @@ FACTS = "sourceIPv4Address,sourceIPv6Address,sourceTransportPort,destinationTran
     "protocolIdentifier,packetDeltaCount,octetDeltaCount," \
     "minimumIpTotalLength,maximumIpTotalLength,ipTTL," \
     "initialTCPFlags,unionTCPFlags,communityId"
+
+# Facts of headers, and what tells the flows apart.
+HEADERS = "sourceIPv4Address,sourceIPv6Address,sourceTransportPort,packetDeltaCount,vlanId," \
+    "headers,shape,mplsLabelStackSection2,mplsLabelStackSection3,mplsLabelStackSection10"
 
 # Captures that belong together, and options that show more; the others stand for themselves.
 CASES = {
@@ -55,6 +61,10 @@ CASES = {
     "tcp-session.facts": (["tcp-session.pcap"], ["--fields", FACTS]),
     "icmp.facts": (["icmp.pcap"], ["--biflow", "--fields", FACTS]),
     "fragments.facts": (["fragments.pcap"], ["--fields", FACTS]),
+    "headers.facts": (["headers.pcap"], ["--fields", HEADERS]),
+    "ipv6-extensions.headers": (["ipv6-extensions.pcap"], ["--biflow", "--fields", HEADERS]),
+    "fragments.headers": (["fragments.pcap"], ["--fields", HEADERS]),
+    "mpls.headers": (["mpls.pcap"], ["--fields", HEADERS]),
     "vlan.no-vlan": (["vlan.pcap"], ["--key", "-vlan"]),
 }
 CASES.update({
@@ -74,6 +84,25 @@ def run(program, *arguments, zone="UTC"):
     done = subprocess.run([program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           timeout=300, env=dict(os.environ, TZ=zone))
     return done.returncode, done.stdout.decode(), done.stderr.decode().strip().splitlines()
+
+
+def rows(text, columns):
+    """The rows of CSV, sorted, with these columns alone."""
+    return sorted([row[column] for column in columns] for row in csv.DictReader(io.StringIO(text)))
+
+
+def check_fields(program, common, fields, output, path):
+    """Facts do not depend on the number of workers, and `show` reads all of them back."""
+    several = run(program, *common, "--workers", "3")[1]
+    if sorted(several.splitlines()) != sorted(output.splitlines()):
+        raise Failure("three workers say something else")
+    metered = run(program, *common, "-o", "csv")[1]
+    columns = metered.splitlines()[0].split(",")
+    biflow = ["--biflow"] if "--biflow" in common else []
+    shown = run(program, "show", "-o", "csv", *biflow, "--fields", fields, path)[1]
+    if rows(shown, columns) != rows(metered, columns):
+        raise Failure("show -o csv of the file of -w differs from -o csv: %s" % difference(
+            list(map(str, rows(metered, columns))), list(map(str, rows(shown, columns)))))
 
 
 def meter(program, captures, options, name):
@@ -103,6 +132,8 @@ def meter(program, captures, options, name):
             raise Failure("show of the file of -w differs from -o json")
         if run(program, *common, zone="Asia/Kathmandu")[1] != output:
             raise Failure("a second run says something else")
+        if "--fields" in options:
+            check_fields(program, common, options[options.index("--fields") + 1], output, path)
         records = sum(1 for _ in output.splitlines())
         if records != statistics["outputs"][0]["records"]:
             raise Failure("%d lines, but the statistics say %s" % (records, said[-1]))

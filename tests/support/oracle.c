@@ -162,6 +162,7 @@ static bool merge_fact(
 {
 	const struct sf_fact_row *row = sf_fact_row(fact);
 	const struct sf_facts *kept = NULL;
+	uint8_t bits[SF_FACT_BYTES_MAX] = { 0 };
 	uint64_t sum = 0, n = 0;
 	const uint8_t *value;
 	size_t bytes;
@@ -190,7 +191,8 @@ static bool merge_fact(
 		else if (row->merge == SF_FACT_MERGE_SUM)
 			sum += number(value, bytes);
 		else if (row->merge == SF_FACT_MERGE_OR)
-			sum |= number(value, bytes);
+			for (size_t k = 0; k < bytes; k++)
+				bits[k] |= value[k];
 		n++;
 	}
 	for (size_t i = 0; row->merge == SF_FACT_MERGE_REST && i < flow->packet_count; i++)
@@ -202,6 +204,8 @@ static bool merge_fact(
 		return false;
 	if (row->merge <= SF_FACT_MERGE_BEST)
 		memcpy(result, value, row->bytes);
+	else if (row->merge == SF_FACT_MERGE_OR)
+		memcpy(result, bits, row->bytes);
 	else
 		memcpy(result, &sum, row->bytes);
 	return true;

@@ -6,6 +6,7 @@
 #include "packet_build.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -331,6 +332,15 @@ void pb_tcp(struct pb *pb, uint16_t source, uint16_t destination, uint16_t flags
 	sf_store_be32(p + 8, acknowledgement);
 	sf_store_be16(p + 12, (uint16_t)(0x5000 | flags));
 	sf_store_be16(p + 14, 64240);
+}
+
+void pb_tcp_options(struct pb *pb, const void *options, size_t length)
+{
+	uint8_t *p = pb->data + pb->layers[pb->layer_count - 1].at;
+
+	assert(pb->layers[pb->layer_count - 1].kind == PB_KIND_TCP && length % 4 == 0);
+	p[12] = (uint8_t)(p[12] + length / 4 * 0x10);
+	pb_bytes(pb, options, length);
 }
 
 void pb_udp(struct pb *pb, uint16_t source, uint16_t destination)

@@ -121,6 +121,8 @@ void pb_protocol(struct pb *pb, uint8_t protocol);
 /* Transport; the payload follows. */
 void pb_tcp(struct pb *pb, uint16_t source, uint16_t destination, uint16_t flags, uint32_t sequence,
 	uint32_t acknowledgement);
+/* Right behind pb_tcp(): its options, a multiple of four octets. */
+void pb_tcp_options(struct pb *pb, const void *options, size_t length);
 void pb_udp(struct pb *pb, uint16_t source, uint16_t destination);
 void pb_udplite(struct pb *pb, uint16_t source, uint16_t destination);
 void pb_sctp(struct pb *pb, uint16_t source, uint16_t destination, uint32_t tag);

@@ -175,6 +175,30 @@ START_TEST(merge_rules_mean_what_they_say)
 }
 END_TEST
 
+/* OR of octets: every bit of any packet, those of rare places as well. */
+START_TEST(octets_are_joined_bit_by_bit)
+{
+	const uint64_t wanted = SF_FACT_SET(tcp_options);
+	struct sf_facts facts = { .version = 4, .flags = SF_FACT_TCP };
+	_Alignas(16) uint8_t annex[SF_ANNEX_PACKET_MAX], side[128] = { 0 };
+	struct sf_annex_layout layout;
+	uint8_t all[32] = { 0 };
+
+	sf_annex_layout_init(&layout, wanted);
+	ck_assert_uint_eq(layout.details, SF_DETAILS_OPTIONS);
+	for (unsigned i = 0; i < 100; i++) {
+		memset(facts.details.tcp_options, 0, 32);
+		facts.details.tcp_options[draw(32)] = (uint8_t)(1u << draw(8));
+		for (unsigned k = 0; k < 32; k++)
+			all[k] |= facts.details.tcp_options[k];
+		sf_annex_pack(&layout, &facts, annex);
+		sf_annex_add(&layout, side, &facts, annex, i == 50 ? SF_ANNEX_EARLIEST : 0);
+		ck_assert_mem_eq(side + layout.at[SF_FACT_tcp_options], all, 32);
+	}
+	ck_assert_uint_eq(((struct sf_annex_side *)(void *)side)->has, SF_HAS_TCP);
+}
+END_TEST
+
 /* ---------------------------------------------------------------- layouts */
 
 static void draw_tail(struct sf_facts *facts)
@@ -409,7 +433,7 @@ START_TEST(facts_are_found_by_name)
 }
 END_TEST
 
-CHECK_MAIN("annex", merge_rules_mean_what_they_say, facts_of_any_set_keep_their_values,
-	rare_facts_travel_with_their_packets, what_payload_said_stays_with_the_flow,
-	records_take_their_facts_through_a_ring, community_ids_are_those_of_others,
-	facts_are_found_by_name)
+CHECK_MAIN("annex", merge_rules_mean_what_they_say, octets_are_joined_bit_by_bit,
+	facts_of_any_set_keep_their_values, rare_facts_travel_with_their_packets,
+	what_payload_said_stays_with_the_flow, records_take_their_facts_through_a_ring,
+	community_ids_are_those_of_others, facts_are_found_by_name)

@@ -78,6 +78,14 @@ START_TEST(lists_are_read)
 			"8 12 7 11 4 5 6 60 10 1 2 136" },
 		{ "plain-default", IPFIX_SESSION, 0, NULL },
 		{ "ipVersion+minimumTTL-default", IPFIX_SESSION, 0, "52" },
+		{ "ipVersion+shape", IPFIX_SESSION, 0, "60 25 26 401 402" },
+		{ "ipVersion+shape", BIFLOW_SESSION, SF_WHEN_TWO_WAY,
+			"60 25 26 401 402 r25 r26 r401 r402" },
+		{ "shape+ipVersion-minimumIpTotalLength-transportOctetDeltaCount", IPFIX_SESSION, 0,
+			"26 402 60" },
+		{ "ipVersion+shape+headers-shape-ipTTL", IPFIX_SESSION, 0, "60 54 197 256 244" },
+		/* a group leaves out what v9 cannot carry */
+		{ "headers+shape", NETFLOW9_SESSION, 0, "192 54 256 244 25 26" },
 	};
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
@@ -121,6 +129,7 @@ START_TEST(wrong_lists_are_explained)
 		const char *words;
 	} cases[] = {
 		{ "minimumTtl", IPFIX_SESSION, "did you mean minimumTTL?" },
+		{ "heders", IPFIX_SESSION, "did you mean headers?" },
 		{ "extendet", IPFIX_SESSION, "did you mean extended?" },
 		{ "reverseOctetDeltaCnt", IPFIX_SESSION, "did you mean reverseOctetDeltaCount?" },
 		{ "default+xyz", IPFIX_SESSION, "'xyz' is no field and no group" },

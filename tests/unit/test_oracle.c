@@ -64,6 +64,16 @@ static void draw_key(struct sf_facts *facts, unsigned flows)
 	}
 }
 
+/* Any octets: the table does not look into them. */
+static void draw_details(struct sf_facts *facts)
+{
+	uint8_t *p = (uint8_t *)&facts->details;
+
+	for (size_t i = 0; i < sizeof(facts->details); i++)
+		p[i] = (uint8_t)(draw(256) & draw(256));
+	facts->frame_type = (uint16_t)draw(4);
+}
+
 static void draw_packet(struct sf_facts *facts, unsigned flows, int64_t *clock)
 {
 	memset(facts, 0, sizeof(*facts));
@@ -96,6 +106,7 @@ static void draw_packet(struct sf_facts *facts, unsigned flows, int64_t *clock)
 		facts->flags |= SF_FACT_MPLS;
 		facts->mpls = draw(1 << 24);
 	}
+	draw_details(facts);
 	facts->flags |= SF_FACT_MAC;
 	facts->src_mac[5] = (uint8_t)draw(8);
 	facts->dst_mac[0] = (uint8_t)draw(8);

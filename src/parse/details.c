@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "parse/details.h"
+
+#include "parse/walk.h"
+
+enum {
+	IPV4_HEADER = 20,
+	IPV6_HEADER = 40,
+	TCP_HEADER = 20,
+	EXTENSIONS_MAX = 64, /* headers of a chain that are looked at */
+};
+
+/* Bits of ipv6ExtensionHeadersFull: RFC 9740 §3.1 and its registry. */
+enum {
+	EXTENSION_DESTINATION = 1u << 0,
+	EXTENSION_HOP_BY_HOP = 1u << 1,
+	EXTENSION_NONE = 1u << 2,
+	EXTENSION_FIRST_FRAGMENT = 1u << 4,
+	EXTENSION_ROUTING = 1u << 5,
+	EXTENSION_LATER_FRAGMENT = 1u << 6,
+	EXTENSION_MOBILITY = 1u << 7,
+	EXTENSION_ESP = 1u << 8,
+	EXTENSION_AH = 1u << 9,
+	EXTENSION_HIP = 1u << 10,
+	EXTENSION_SHIM6 = 1u << 11,
+	EXTENSION_EXPERIMENT_253 = 1u << 12,
+	EXTENSION_EXPERIMENT_254 = 1u << 13,
+};
+
+/* An IP packet of which some bytes were captured. */
+struct ip_packet {
+	const uint8_t *ip, *end;  /* captured bytes */
+	const uint8_t *transport; /* behind all IP headers that were captured */
+	uint32_t octets, headers; /* bytes of the packet, and of its IP headers, as they say */
+	uint32_t fragment,
+		identifier; /* IPv6: offset and flags, identification of a fragment header */
+	uint32_t extensions;
+	uint8_t protocol;
+	bool whole;    /* all IP headers were captured */
+	bool is_later; /* a fragment behind the first one: no transport header */
+	bool is_piece; /* IPv6: it has a fragment header */
+};
+
+static size_t left(const struct ip_packet *p)
+{
+	return (size_t)(p->end - p->transport);
+}
+
+/* Moves on by a header of `length` bytes. */
+static bool skip(struct ip_packet *p, uint32_t length)
+{
+	p->headers += length;
+	p->whole = length <= left(p);
+	p->transport = p->whole ? p->transport + length : p->end;
+	return p->whole;
+}
+
+static uint32_t extension_bit(uint8_t protocol)
+{
+	switch (protocol) {
+	case PROTOCOL_DESTINATION:
+		return EXTENSION_DESTINATION;
+	case PROTOCOL_HOP_BY_HOP:
+		return EXTENSION_HOP_BY_HOP;
+	case PROTOCOL_NONE:
+		return EXTENSION_NONE;
+	case PROTOCOL_ROUTING:
+		return EXTENSION_ROUTING;
+	case PROTOCOL_AH:
+		return EXTENSION_AH;
+	case 135:
+		return EXTENSION_MOBILITY;
+	case 50:
+		return EXTENSION_ESP;
+	case 139:
+		return EXTENSION_HIP;
+	case 140:
+		return EXTENSION_SHIM6;
+	case 253:
+		return EXTENSION_EXPERIMENT_253;
+	case 254:
+		return EXTENSION_EXPERIMENT_254;
+	}
+	return 0;
+}
+
+/* RFC 8200 §4.5. False: what follows is no header. */
+static bool read_fragment_header(struct ip_packet *p)
+{
+	const uint8_t *header = p->transport;
+
+	p->is_piece = true;
+	if (!skip(p, 8))
+		return false;
+	p->protocol = header[0];
+	p->fragment = sf_load_be16(header + 2);
+	p->identifier = sf_load_be32(header + 4);
+	p->is_later = p->fragment & 0xfff8;
+	p->extensions |= p->is_later ? EXTENSION_LATER_FRAGMENT : EXTENSION_FIRST_FRAGMENT;
+	return !p->is_later;
+}
+
+/* Walks the extension headers; `protocol` becomes that of the transport header. */
+static void read_extensions(struct ip_packet *p)
+{
+	for (unsigned n = 0; n < EXTENSIONS_MAX; n++) {
+		const uint8_t *header = p->transport;
+		bool is_ah = p->protocol == PROTOCOL_AH;
+
+		if (p->protocol == PROTOCOL_FRAGMENT) {
+			if (!read_fragment_header(p))
+				return;
+			continue;
+		}
+		p->extensions |= extension_bit(p->protocol);
+		if (!is_ah && p->protocol != PROTOCOL_DESTINATION &&
+			p->protocol != PROTOCOL_HOP_BY_HOP && p->protocol != PROTOCOL_ROUTING)
+			return;
+		if (left(p) < 2) {
+			p->whole = false;
+			return;
+		}
+		p->protocol = header[0];
+		if (!skip(p, is_ah ? (header[1] + 2u) * 4 : (header[1] + 1u) * 8))
+			return;
+	}
+	p->whole = false;
+}
+
+static struct ip_packet ip_packet(const struct sf_packet *packet, const struct sf_facts *facts)
+{
+	struct ip_packet p = { .ip = packet->data + facts->l3_offset, .octets = facts->octets };
+
+	p.end = p.ip + sf_facts_captured(facts, packet->captured);
+	p.transport = p.ip;
+	if (facts->version == 6) {
+		p.protocol = p.ip[6];
+		if (skip(&p, IPV6_HEADER))
+			read_extensions(&p);
+		return p;
+	}
+	p.protocol = p.ip[9];
+	p.is_later = sf_load_be16(p.ip + 6) & 0x1fff;
+	/* a tunnel that is opened: the header between IP and transport is not the transport's */
+	if (skip(&p, (p.ip[0] & 15) * 4u) && p.protocol == PROTOCOL_AH &&
+		facts->protocol != PROTOCOL_AH)
+		read_extensions(&p);
+	return p;
+}
+
+/* ---------------------------------------------------------------- groups */
+
+static void read_link(const struct sf_packet *packet, struct sf_facts *facts)
+{
+	const uint8_t *p = packet->data + facts->label_offset;
+	const uint8_t *end = packet->data + packet->captured;
+	struct sf_details *details = &facts->details;
+	unsigned length = 0;
+
+	details->priority = facts->tci >> 13;
+	details->customer_priority = facts->customer_tci >> 13;
+	memset(details->mpls_stack, 0, sizeof(details->mpls_stack));
+	if (!(facts->flags & SF_FACT_MPLS))
+		return;
+	for (bool bottom = false; !bottom && length < 4 * SF_MPLS_ENTRIES && end - p >= 4; p += 4) {
+		memcpy(details->mpls_stack + 1 + length, p, 4);
+		length += 4;
+		bottom = p[2] & 1;
+	}
+	details->mpls_stack[0] = (uint8_t)length;
+}
+
+static void read_ip(const struct ip_packet *p, struct sf_facts *facts)
+{
+	struct sf_details *details = &facts->details;
+
+	if (facts->version == 4) {
+		details->ip_id = sf_load_be16(p->ip + 4);
+		details->fragment_flags = p->ip[6] & 0x60;
+		details->extensions = 0;
+		return;
+	}
+	details->ip_id = p->identifier;
+	details->fragment_flags = p->fragment & 1 ? 0x20 : 0;
+	details->extensions = p->extensions;
+}
+
+static bool has_tcp_header(const struct ip_packet *p, const struct sf_facts *facts)
+{
+	return facts->flags & SF_FACT_TCP && p->whole && !p->is_later && left(p) >= TCP_HEADER;
+}
+
+/* Bytes of the TCP header as it says, the fixed part at least. */
+static unsigned tcp_header(const uint8_t *tcp)
+{
+	unsigned length = (tcp[12] >> 4) * 4u;
+
+	return length < TCP_HEADER ? TCP_HEADER : length;
+}
+
+/* RFC 9293 §3.1: kind, and for kinds other than 0 and 1 a length that includes both. */
+static void read_options(const struct ip_packet *p, struct sf_facts *facts)
+{
+	uint8_t *bits = facts->details.tcp_options;
+	const uint8_t *option, *end;
+
+	memset(bits, 0, sizeof(facts->details.tcp_options));
+	if (!has_tcp_header(p, facts))
+		return;
+	option = p->transport + TCP_HEADER;
+	end = p->transport + tcp_header(p->transport);
+	end = end < p->end ? end : p->end;
+	while (option < end) {
+		unsigned kind = option[0], length = 1;
+
+		if (kind > 1) {
+			if (end - option < 2)
+				return;
+			length = option[1];
+			if (length < 2 || length > (size_t)(end - option))
+				return;
+		}
+		bits[31 - kind / 8] |= (uint8_t)(1u << kind % 8);
+		if (kind == 0)
+			return;
+		option += length;
+	}
+}
+
+/* Bytes of the transport header; 0 if the protocol has none that is known, or it was not captured. */
+static uint32_t transport_header(const struct ip_packet *p, const struct sf_facts *facts)
+{
+	switch (facts->protocol) {
+	case PROTOCOL_TCP:
+		return left(p) >= 13 ? tcp_header(p->transport) : TCP_HEADER;
+	case PROTOCOL_UDP:
+	case PROTOCOL_UDPLITE:
+	case PROTOCOL_ICMP:
+	case PROTOCOL_ICMPV6:
+		return 8;
+	case PROTOCOL_SCTP:
+		return 12;
+	case PROTOCOL_DCCP:
+		return left(p) >= 5 ? p->transport[4] * 4u : 12;
+	}
+	return 0;
+}
+
+static void read_payload(const struct ip_packet *p, struct sf_facts *facts)
+{
+	uint32_t header = p->headers;
+
+	if (!p->is_later)
+		header += transport_header(p, facts);
+	facts->details.payload = facts->octets > header ? facts->octets - header : 0;
+	facts->details.has_payload = facts->details.payload != 0;
+}
+
+void sf_details_read(const struct sf_packet *packet, struct sf_facts *facts, unsigned groups)
+{
+	struct ip_packet p;
+
+	if (groups & SF_DETAILS_LINK)
+		read_link(packet, facts);
+	if (!(groups & ~SF_DETAILS_LINK))
+		return;
+	p = ip_packet(packet, facts);
+	if (groups & SF_DETAILS_IP)
+		read_ip(&p, facts);
+	if (groups & SF_DETAILS_OPTIONS)
+		read_options(&p, facts);
+	if (groups & SF_DETAILS_PAYLOAD)
+		read_payload(&p, facts);
+}
