@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Groups as text, after sf_groups_sort(): a table for people, CSV, or JSON, a line for each group.
- * Each function writes at most SF_ANSWER_ROW_MAX bytes and returns the next position.
+ * Groups as text, after sf_groups_sort(): a table for people, CSV, or JSON, a line for each group; or as IPFIX
+ * records. Functions of text write at most SF_ANSWER_ROW_MAX bytes and return the next position.
  *
  *	char line[SF_ANSWER_ROW_MAX], *end = sf_answer_csv_header(groups, line);
  *
@@ -23,6 +23,29 @@
 char *sf_answer_csv_header(const struct sf_groups *groups, char *p);
 char *sf_answer_csv(const struct sf_groups *groups, size_t i, char *p);
 char *sf_answer_json(const struct sf_groups *groups, size_t i, char *p);
+
+/* ---- records.c: IPFIX records with the keys and sums as information elements */
+
+#define SF_ANSWER_FIELDS_MAX 64
+
+struct sf_answer_record {
+	struct sf_collected record;
+	struct sf_field_value fields[SF_ANSWER_FIELDS_MAX];
+	uint16_t lengths[SF_ANSWER_FIELDS_MAX];
+	uint8_t bytes[SF_ANSWER_FIELDS_MAX][8];
+};
+
+/* 0; or SF_EUSAGE: some key or sum has no information element. Shares are left out. */
+int sf_answer_records_check(const struct sf_groups *groups, struct sf_error *error);
+
+/*
+ * The group that is shown as number i, for sf_exporter_put_collected(). It is in `answer`, and texts are lent by
+ * `groups`.
+ */
+const struct sf_collected *sf_answer_record(const struct sf_groups *groups, size_t i,
+	int64_t export_time_ns, struct sf_answer_record *answer);
+
+/* ---- chart.c */
 
 /* The table; `width` of a terminal, or 0: then it has no bars, and rows are never cut. */
 struct sf_answer_table {

@@ -176,9 +176,10 @@ static int open_groups(struct sf_asked *asked, const struct sf_options *options,
 		return code;
 	if (sf_hash_key_random(&key) == 0)
 		how.seed = key.word[0];
-	asked->form = options->output == SF_OUTPUT_DEFAULT ? SF_OUTPUT_TABLE
-							   : (enum sf_output)options->output;
-	return sf_groups_new(&asked->groups, &how, error);
+	asked->form = sf_output_form(options);
+	code = sf_groups_new(&asked->groups, &how, error);
+	return code == 0 && options->write.count ? sf_answer_records_check(asked->groups, error)
+						 : code;
 }
 
 int sf_asked_open(struct sf_asked *asked, const struct sf_options *options, struct sf_error *error)
@@ -226,15 +227,26 @@ static void print_table(const struct sf_groups *groups, FILE *stream, char *line
 	fwrite(line, 1, (size_t)(sf_answer_table_footer(&table, line) - line), stream);
 }
 
-int sf_asked_print(struct sf_asked *asked, FILE *stream)
+/* Gives the groups to the destinations of the exporter. */
+static int write_records(const struct sf_groups *groups, struct sf_exporter *exporter)
+{
+	struct sf_answer_record *answer = malloc(sizeof(*answer));
+	int64_t now = sf_clock_read(CLOCK_REALTIME);
+
+	if (!answer)
+		return -ENOMEM;
+	for (size_t i = 0; i < sf_groups_shown(groups); i++)
+		sf_exporter_put_collected(exporter, sf_answer_record(groups, i, now, answer));
+	free(answer);
+	return 0;
+}
+
+/* Prints the groups that were sorted. */
+static int print_groups(const struct sf_asked *asked, FILE *stream)
 {
 	const struct sf_groups *groups = asked->groups;
-	char *line;
-	int code = sf_groups_sort(asked->groups, &asked->error);
+	char *line = malloc(SF_ANSWER_ROW_MAX);
 
-	if (code)
-		return code;
-	line = malloc(SF_ANSWER_ROW_MAX);
 	if (!line)
 		return -ENOMEM;
 	if (asked->form == SF_OUTPUT_TABLE)
@@ -252,4 +264,13 @@ int sf_asked_print(struct sf_asked *asked, FILE *stream)
 	if (fflush(stream) || ferror(stream))
 		return errno ? -errno : -EIO;
 	return 0;
+}
+
+int sf_asked_answer(struct sf_asked *asked, FILE *stream, struct sf_exporter *exporter)
+{
+	int code = sf_groups_sort(asked->groups, &asked->error);
+
+	if (code == 0 && exporter)
+		code = write_records(asked->groups, exporter);
+	return code ? code : print_groups(asked, stream);
 }

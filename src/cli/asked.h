@@ -3,6 +3,8 @@
 #ifndef SPANFLOW_CLI_ASKED_H
 #define SPANFLOW_CLI_ASKED_H
 
+#include <spanflow/export.h>
+
 #include "ask/groups.h"
 #include "ask/where.h"
 #include "options/options.h"
@@ -32,8 +34,11 @@ void sf_asked_close(struct sf_asked *asked);
 unsigned sf_asked_flow(
 	struct sf_asked *asked, const struct sf_flow *flow, const struct sf_collected *record);
 
-/* Prints the groups. 0, or a negative error of the stream. */
-int sf_asked_print(struct sf_asked *asked, FILE *stream);
+/*
+ * Prints the groups, and gives them to an exporter of collected records; NULL: there is none. 0, or a negative
+ * error of the stream.
+ */
+int sf_asked_answer(struct sf_asked *asked, FILE *stream, struct sf_exporter *exporter);
 
 /*
  * Compiles --where alone; without it *where is NULL. `mode`: SF_ASK_… . 0 or an error.

@@ -73,6 +73,16 @@ static int conditions(void *context, const char *text, bool biflow, struct sf_ch
 		sink->options->biflow ? SF_ASK_CONVERSATION : SF_ASK_UNIFLOW, error);
 }
 
+static int add_files(
+	struct sf_exporter *exporter, const struct sf_strings *files, struct sf_error *error)
+{
+	int result = 0;
+
+	for (unsigned i = 0; result == 0 && i < files->count; i++)
+		result = sf_exporter_add_file(exporter, files->items[i], error);
+	return result;
+}
+
 /* Table, CSV and file are the exporter's. */
 static int exporter_open(
 	struct sf_collected_sink *sink, const struct sf_options *options, struct sf_error *error)
@@ -89,28 +99,26 @@ static int exporter_open(
 
 	if (result == 0 && !sink->out.options.json && !sink->asked.groups)
 		result = add_text(sink, options, error);
-	/* --biflow is for the table and CSV */
-	for (unsigned i = 0; !result && i < options->write.count; i++)
-		result = sf_exporter_add_file(sink->out.exporter, options->write.items[i], error);
-	return result;
+	/* --biflow is for the table and CSV; groups have files of their own */
+	if (result == 0 && !sink->asked.groups)
+		result = add_files(sink->out.exporter, &options->write, error);
+	return result ? result : add_files(sink->out.exporter, &options->pass, error);
 }
 
-/* Records that do not meet the conditions have files of their own. */
-static int failing_open(
-	struct sf_collected_sink *sink, const struct sf_options *options, struct sf_error *error)
+/* An exporter for nothing but files: records that do not meet the conditions, groups. */
+static int files_open(struct sf_exporter **exporter, struct sf_collected_sink *sink,
+	const struct sf_strings *files, bool records, struct sf_error *error)
 {
 	const struct sf_exporter_options exporter_options = {
 		.collected = true,
-		.keep_files = !options->force,
+		.keep_files = !sink->options->force,
 		.hurry = { sf_signal_hurry, NULL },
-		.conditions = conditions,
+		.conditions = records ? conditions : NULL,
 		.conditions_context = sink,
 	};
-	int result = sf_exporter_new(&sink->out.failing, &exporter_options, error);
+	int result = sf_exporter_new(exporter, &exporter_options, error);
 
-	for (unsigned i = 0; i < options->fail.count && result == 0; i++)
-		result = sf_exporter_add_file(sink->out.failing, options->fail.items[i], error);
-	return result;
+	return result ? result : add_files(*exporter, files, error);
 }
 
 /* What contradicts itself, or NULL. */
@@ -118,6 +126,9 @@ static const char *contradiction(const struct sf_options *options)
 {
 	if (options->show_options && options->output != SF_OUTPUT_JSON)
 		return "--options needs -o json: options records are not flows";
+	if (options->show_options && options->fields)
+		return "--options prints records as they were sent, and --fields chooses among fields of "
+		       "flows: leave one of them out";
 	if (options->fail.count && !options->where)
 		return "--fail needs --where: it takes what does not meet it";
 	if (sf_asked_contradiction(options))
@@ -128,10 +139,8 @@ static const char *contradiction(const struct sf_options *options)
 		sf_output_form(options) != SF_OUTPUT_CSV)
 		return "--biflow works with -o table and -o csv; -o json and -w keep each record "
 		       "as it was exported";
-	if (options->fields && options->output != SF_OUTPUT_CSV &&
-		sf_output_form(options) != SF_OUTPUT_TABLE)
-		return "--fields: only for -o csv and -o table: json and files have each "
-		       "record as it was sent";
+	if (options->fields && sf_output_form(options) == SF_OUTPUT_NONE)
+		return "--fields is for what is printed: files have each record as it was sent";
 	return sf_output_contradiction(options);
 }
 
@@ -142,7 +151,8 @@ static int outputs_open(struct sf_collected_sink *sink, const struct sf_options 
 	enum sf_output output = sf_output_form(options);
 	const struct sf_outputs_options outputs_options = {
 		.stream = sink->stream,
-		.json = output == SF_OUTPUT_JSON && !groups,
+		/* with --fields objects have these, and are made of the flow as rows of csv are */
+		.json = output == SF_OUTPUT_JSON && !groups && !options->fields,
 		.show_options = options->show_options,
 		.biflow = options->biflow || !sink->asked.where,
 		.most = most,
@@ -152,16 +162,18 @@ static int outputs_open(struct sf_collected_sink *sink, const struct sf_options 
 		.refused = refused,
 		.context = sink,
 	};
-	bool prints = (output == SF_OUTPUT_TABLE || output == SF_OUTPUT_CSV) && !groups;
+	bool prints = output != SF_OUTPUT_NONE && !outputs_options.json && !groups;
 	int result = sf_outputs_init(&sink->out, &outputs_options, error);
 
 	/* a table without rows or an empty file would look like an answer; scripts want statistics */
 	if (result == 0 && options->stats != SF_STATS_JSON)
 		result = sf_gather_check(options->operands.items, options->operands.count, error);
-	if (result == 0 && (prints || options->write.count))
+	if (result == 0 && (prints || options->pass.count || (options->write.count && !groups)))
 		result = exporter_open(sink, options, error);
+	if (result == 0 && options->write.count && groups)
+		result = files_open(&sink->answers, sink, &options->write, false, error);
 	if (result == 0 && options->fail.count)
-		result = failing_open(sink, options, error);
+		result = files_open(&sink->out.failing, sink, &options->fail, true, error);
 	return result;
 }
 
@@ -212,7 +224,9 @@ static void print_groups(struct sf_collected_sink *sink)
 	if (!sink->asked.groups || sink->out.failure)
 		return;
 	if (!sink->asked.failed)
-		sink->out.failure = sf_asked_print(&sink->asked, sink->stream);
+		sink->out.failure = sf_asked_answer(&sink->asked, sink->stream, sink->answers);
+	if (sink->answers)
+		sf_exporter_finish(sink->answers);
 	if (sink->asked.error.text[0])
 		sf_complain("%s", sink->asked.error.text);
 }
@@ -226,12 +240,13 @@ bool sf_collected_finish(struct sf_collected_sink *sink)
 	if (out->failure && out->failure != -EPIPE && !sink->asked.error.text[0])
 		sf_complain("standard output: %s", sf_strerror(out->failure));
 	return destinations_have_all(out->exporter) && destinations_have_all(out->failing) &&
-	       out->failure == 0 && !sink->asked.failed;
+	       destinations_have_all(sink->answers) && out->failure == 0 && !sink->asked.failed;
 }
 
 void sf_collected_close(struct sf_collected_sink *sink)
 {
 	sf_outputs_fini(&sink->out);
+	sf_exporter_free(sink->answers);
 	if (sink->stream)
 		fclose(sink->stream);
 	sf_asked_close(&sink->asked);
@@ -240,14 +255,15 @@ void sf_collected_close(struct sf_collected_sink *sink)
 static void report_json(
 	const struct sf_counter_set *set, const struct sf_collected_sink *sink, const char *ended)
 {
-	const struct sf_exporter *exporters[2] = { sink->out.exporter, sink->out.failing };
+	const struct sf_exporter *exporters[3] = { sink->out.exporter, sink->out.failing,
+		sink->answers };
 	struct sf_destination_stats destination;
 	const char *separator = "";
 
 	fputs("{", stderr);
 	sf_counters_json(set, "", stderr);
 	fprintf(stderr, ",\"unmatched\":%" PRIu64 ",\"outputs\":[", sink->out.unmatched.records);
-	for (unsigned k = 0; k < 2; k++)
+	for (unsigned k = 0; k < 3; k++)
 		for (unsigned i = 0;
 			exporters[k] && sf_exporter_stats(exporters[k], i, &destination); i++) {
 			fputs(separator, stderr);
@@ -287,7 +303,8 @@ static void report_text(
 	const struct sf_counter_set *set, const struct sf_collected_sink *sink, const char *ended)
 {
 	const struct sf_collected_input *received = set->objects[SF_SCOPE_RECEIVED];
-	const struct sf_exporter *exporters[2] = { sink->out.exporter, sink->out.failing };
+	const struct sf_exporter *exporters[3] = { sink->out.exporter, sink->out.failing,
+		sink->answers };
 	struct sf_destination_stats destination;
 
 	text_ending(ended);
@@ -307,7 +324,7 @@ static void report_text(
 	if (sink->asked.where)
 		fprintf(stderr, "%12" PRIu64 " flow records do not meet --where\n",
 			sink->out.unmatched.records);
-	for (unsigned k = 0; k < 2; k++)
+	for (unsigned k = 0; k < 3; k++)
 		for (unsigned i = 0;
 			exporters[k] && sf_exporter_stats(exporters[k], i, &destination); i++)
 			sf_destination_text(&destination, stderr);

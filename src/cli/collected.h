@@ -18,7 +18,8 @@ struct sf_collected_sink {
 	const struct sf_options *options;
 	FILE *stream; /* standard output */
 	struct sf_outputs out;
-	struct sf_asked asked; /* questions: conditions, groups */
+	struct sf_asked asked;       /* questions: conditions, groups */
+	struct sf_exporter *answers; /* files of groups; NULL: none */
 	/* called after each record, to look at signals and time; or NULL */
 	void (*between)(struct sf_collected_sink *sink);
 	unsigned complaints; /* messages about refused templates */

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/asked.h"
 #include "cli/command.h"
 #include "cli/output.h"
 #include "service/signals.h"
@@ -14,14 +15,17 @@ enum sf_output sf_output_form(const struct sf_options *options)
 {
 	if (options->output != SF_OUTPUT_DEFAULT)
 		return (enum sf_output)options->output;
-	return options->collectors.count || options->write.count ? SF_OUTPUT_NONE : SF_OUTPUT_TABLE;
+	return options->collectors.count || options->write.count ||
+			       (options->pass.count && !sf_asked_groups(options))
+		       ? SF_OUTPUT_NONE
+		       : SF_OUTPUT_TABLE;
 }
 
 /* "-" and "-,biflow=yes" */
-static bool writes_to_standard_output(const struct sf_options *options)
+static bool has_standard_output(const struct sf_strings *files)
 {
-	for (unsigned i = 0; i < options->write.count; i++) {
-		const char *file = options->write.items[i];
+	for (unsigned i = 0; i < files->count; i++) {
+		const char *file = files->items[i];
 
 		if (file[0] == '-' && (file[1] == '\0' || file[1] == ','))
 			return true;
@@ -31,9 +35,16 @@ static bool writes_to_standard_output(const struct sf_options *options)
 
 const char *sf_output_contradiction(const struct sf_options *options)
 {
-	if (writes_to_standard_output(options) && options->output != SF_OUTPUT_DEFAULT &&
-		options->output != SF_OUTPUT_NONE)
-		return "-w - and -o both want standard output: give -w a file";
+	unsigned files = has_standard_output(&options->write) +
+			 has_standard_output(&options->pass) + has_standard_output(&options->fail);
+
+	if (files > 1)
+		return "-w -, --pass - and --fail - all want standard output: give the others a file";
+	if (files && sf_output_form(options) != SF_OUTPUT_NONE)
+		return has_standard_output(&options->write)
+			       ? "-w - and -o both want standard output: give -w a file"
+			       : "--pass - and --fail - want standard output: give them a file, or print "
+				 "nothing: -o none";
 	if (options->local_time && sf_output_form(options) != SF_OUTPUT_TABLE)
 		return "--local-time: only for the table: -o table";
 	if (options->wide && sf_output_form(options) != SF_OUTPUT_TABLE)

@@ -96,6 +96,7 @@ static void lay_out(struct sf_columns *columns)
 	if (columns->collected)
 		forget_conditions(&columns->fields);
 	columns->count = 0;
+	columns->shown = 0;
 	for (unsigned i = 0; i < columns->fields.count; i++) {
 		const struct sf_field_item *item = &columns->fields.items[i];
 		size_t width, least;
@@ -115,7 +116,7 @@ void sf_columns_init(struct sf_columns *columns, bool biflow, bool collected, ui
 	columns->fields = *sf_fields_profile(SF_PROFILE_EXTENDED);
 	columns->when = SF_WHEN_IPFIX | SF_WHEN_MS | (biflow ? SF_WHEN_BIFLOW : 0) | extra;
 	columns->context.extra = batch;
-	columns->collected = collected;
+	columns->collected = columns->origin = collected;
 	lay_out(columns);
 }
 
@@ -141,6 +142,8 @@ int sf_columns_choose(struct sf_columns *columns, const char *list, struct sf_er
 	if (code < 0)
 		return code;
 	columns->fields = fields;
+	/* "+name" and "-name" change what there is, a list of names is all that there is */
+	columns->origin &= *list == '+' || *list == '-';
 	lay_out(columns);
 	return 0;
 }
@@ -219,34 +222,9 @@ static bool is_unknown(const struct sf_layout *layout, unsigned i, struct value 
 	return layout->fields[i].zero_is_unknown && memcmp(value.bytes, zeros, value.length) == 0;
 }
 
-char *sf_columns_json(const struct sf_layout *layout, char *p, const struct sf_row *row)
-{
-	uint8_t bytes[SF_RECORD_MAX];
-	const uint8_t *record = bytes;
-	char *start = p;
-
-	encode(layout, bytes, row);
-	for (unsigned i = 0; i < layout->template.field_count; i++) {
-		const struct value value = next_value(layout, i, &record);
-
-		if (is_unknown(layout, i, value))
-			continue;
-		/* names are short: one copy of fixed size is cheaper than one of the exact one */
-		memcpy(p, layout->fields[i].prefix, PREFIX_MAX);
-		p += layout->fields[i].prefix_length;
-		p += sf_value_write(layout->fields[i].type, SF_VALUE_JSON, value.bytes,
-			value.length, p, SF_VALUE_MAX);
-	}
-	p += p == start;
-	*start = '{'; /* instead of the first comma */
-	*p++ = '}';
-	*p++ = '\n';
-	return p;
-}
-
-/* One value of a row. */
-static char *put_cell(char *p, const struct sf_layout *layout, unsigned i, struct value value,
-	const struct sf_row *row)
+/* One value of a row; nothing if the record does not have it. */
+static char *put_cell(char *p, enum sf_value_form form, const struct sf_layout *layout, unsigned i,
+	struct value value, const struct sf_row *row)
 {
 	struct sf_cell cell;
 
@@ -257,10 +235,35 @@ static char *put_cell(char *p, const struct sf_layout *layout, unsigned i, struc
 	if (cell.kind == SF_CELL_FLOW && is_unknown(layout, i, value))
 		return p;
 	if (cell.kind == SF_CELL_FLOW)
-		return p + sf_value_write(layout->fields[i].type, SF_VALUE_TEXT, value.bytes,
-				   value.length, p, SF_VALUE_MAX);
+		return p + sf_value_write(layout->fields[i].type, form, value.bytes, value.length,
+				   p, SF_VALUE_MAX);
 	if (cell.kind == SF_CELL_VALUE)
-		return p + sf_field_text(&cell.value, p, SF_VALUE_MAX);
+		return p + (form == SF_VALUE_JSON ? sf_field_json(&cell.value, p, SF_VALUE_MAX)
+						  : sf_field_text(&cell.value, p, SF_VALUE_MAX));
+	return p;
+}
+
+char *sf_columns_json(const struct sf_layout *layout, char *p, const struct sf_row *row)
+{
+	uint8_t bytes[SF_RECORD_MAX];
+	const uint8_t *record = bytes;
+	char *start = p;
+
+	encode(layout, bytes, row);
+	for (unsigned i = 0; i < layout->template.field_count; i++) {
+		const struct value value = next_value(layout, i, &record);
+		char *name = p, *begin = p + layout->fields[i].prefix_length;
+
+		/* names are short: one copy of fixed size is cheaper than one of the exact one */
+		memcpy(p, layout->fields[i].prefix, PREFIX_MAX);
+		p = put_cell(begin, SF_VALUE_JSON, layout, i, value, row);
+		if (p == begin)
+			p = name;
+	}
+	p += p == start;
+	*start = '{'; /* instead of the first comma */
+	*p++ = '}';
+	*p++ = '\n';
 	return p;
 }
 
@@ -298,11 +301,11 @@ char *sf_columns_csv(const struct sf_columns *columns, const struct sf_layout *l
 	for (unsigned i = 0; i < layout->template.field_count; i++) {
 		for (; column < layout->fields[i].column; column++)
 			*p++ = ',';
-		p = put_cell(p, layout, i, next_value(layout, i, &record), row);
+		p = put_cell(p, SF_VALUE_TEXT, layout, i, next_value(layout, i, &record), row);
 	}
 	for (; column + 1 < columns->count; column++)
 		*p++ = ',';
-	if (row->record)
+	if (columns->origin)
 		p = put_collected_columns(p, row->record);
 	*p++ = '\n';
 	return p;
@@ -319,11 +322,11 @@ char *sf_columns_csv_header(const struct sf_columns *columns, char *p)
 			*p++ = ',';
 		p += column_name(&columns->fields.items[i], p);
 	}
-	for (size_t i = 0; columns->collected && i < COLLECTED_COLUMNS; i++) {
+	for (size_t i = 0; columns->origin && i < COLLECTED_COLUMNS; i++) {
 		*p++ = ',';
 		p += sf_field_name(0, collected_columns[i], p, PREFIX_MAX);
 	}
-	if (columns->collected)
+	if (columns->origin)
 		p += sprintf(p, ",exportTime");
 	*p++ = '\n';
 	return p;
@@ -346,11 +349,25 @@ static char *end_line(char *p)
 	return p;
 }
 
+void sf_columns_fit(struct sf_columns *columns, unsigned width)
+{
+	unsigned used = 0;
+
+	columns->shown = columns->count;
+	for (unsigned i = 0; width && i < columns->count; i++) {
+		used += columns->widths[i] + (i > 0);
+		if (used > width && i > 0) {
+			columns->shown = i;
+			break;
+		}
+	}
+}
+
 char *sf_columns_table_header(const struct sf_columns *columns, char *p)
 {
 	unsigned column = 0;
 
-	for (unsigned i = 0; i < columns->fields.count; i++) {
+	for (unsigned i = 0; i < columns->fields.count && column < columns->shown; i++) {
 		char *start = p;
 
 		if (!is_column(columns, i))
@@ -358,7 +375,12 @@ char *sf_columns_table_header(const struct sf_columns *columns, char *p)
 		p += column_name(&columns->fields.items[i], p);
 		p = sf_row_pad(p, start, columns->widths[column++] + 1u);
 	}
-	return end_line(p);
+	p = end_line(p);
+	if (columns->shown < columns->count)
+		p += sprintf(p, "-- no room for %u column%s: name fewer with --fields, or -o csv\n",
+			columns->count - columns->shown,
+			columns->count - columns->shown == 1 ? "" : "s");
+	return p;
 }
 
 char *sf_columns_table(const struct sf_columns *columns, const struct sf_layout *layout, char *p,
@@ -369,7 +391,7 @@ char *sf_columns_table(const struct sf_columns *columns, const struct sf_layout 
 	unsigned field = 0;
 
 	encode(layout, bytes, row);
-	for (unsigned column = 0; column < columns->count; column++) {
+	for (unsigned column = 0; column < columns->shown; column++) {
 		char *start = p;
 
 		if (field == layout->template.field_count ||
@@ -377,7 +399,8 @@ char *sf_columns_table(const struct sf_columns *columns, const struct sf_layout 
 			p = put_dash(p, columns->widths[column]);
 			continue;
 		}
-		p = put_cell(p, layout, field, next_value(layout, field, &record), row);
+		p = put_cell(
+			p, SF_VALUE_TEXT, layout, field, next_value(layout, field, &record), row);
 		field++;
 		/* absent of a collected record, which has other fields than its flow */
 		if (p == start)

@@ -21,7 +21,9 @@ struct sf_columns {
 	struct sf_fields fields;
 	uint64_t when; /* conditions that hold for all rows */
 	bool collected;
+	bool origin;                   /* CSV: columns of where a collected record came from */
 	unsigned count;                /* fields that some row can have: columns of CSV and table */
+	unsigned shown;                /* of them in the table: sf_columns_fit() */
 	uint8_t widths[SF_FIELDS_MAX]; /* of the table's columns */
 	struct sf_variants layouts;    /* struct sf_layout */
 	struct sf_encode_context context;
@@ -40,6 +42,9 @@ int sf_columns_choose(struct sf_columns *columns, const char *list, struct sf_er
 /* What the rows of that flow look like. NULL: no memory. */
 const struct sf_layout *sf_columns_layout(
 	struct sf_columns *columns, const struct sf_flow *flow, bool two_way);
+
+/* How many columns the table has: those that fit into `width`; 0: all. Before the header. */
+void sf_columns_fit(struct sf_columns *columns, unsigned width);
 
 /* Each returns the next position; a row is never longer than SF_TEXT_ROW_MAX. */
 char *sf_columns_csv_header(const struct sf_columns *columns, char *p);

@@ -42,6 +42,7 @@ static void write_header(struct text *text)
 		return;
 	text->header_written = true;
 	if (text->options.format == SF_TEXT_TABLE && text->chosen) {
+		sf_columns_fit(&text->columns, text->options.width);
 		p = sf_columns_table_header(&text->columns, start);
 	} else if (text->options.format == SF_TEXT_TABLE && text->options.wide) {
 		p = sf_wide_header(start, text->options.biflow, text->collected);

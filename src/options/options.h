@@ -104,7 +104,7 @@ struct sf_options {
 	int64_t every_ns;
 	bool spread, share;
 	uint64_t limit, memory;
-	struct sf_strings fail;
+	struct sf_strings pass, fail;
 	/* the page of report */
 	const char *page;
 	const char *title;

@@ -299,6 +299,62 @@ class Groups(Asked):
         self.assertEqual(row["protocolIdentifier"], 6)
         datetime.datetime.strptime(row["first"], "%Y-%m-%dT%H:%M:%S.%fZ")
 
+    def test_groups_as_records(self):
+        """-w writes groups as IPFIX records; keys and sums are elements, and the sums are the same."""
+        groups = self.directory / "groups.ipfix"
+        arguments = ["--by", "src,dport,proto", "--sum", "flows,packets,bytes,first,last,distinct(dst)",
+                     "--top", "40", "--share"]
+        done = self.run_plain("show", self.flows, *arguments, "-w", groups, "--stats", "json")
+        self.assertEqual((done.status, done.stdout, done.stats["balanced"]), (0, "", True), done.stderr)
+        names = {"flows": "deltaFlowCount", "packets": "packetDeltaCount", "bytes": "octetDeltaCount",
+                 "first": "flowStartMilliseconds", "last": "flowEndMilliseconds",
+                 "distinct(dst)": "distinctCountOfDestinationIPAddress", "share": None,
+                 "cumulated": None}
+        expected = [{names.get(name, name): value for name, value in row.items()
+                     if names.get(name, name)}
+                    for row in self.run_plain("show", self.flows, *arguments, "-o", "json").records]
+        rows = self.run_plain("show", "-q", groups, "-o", "json").records
+        self.assertEqual([{name: value for name, value in row.items()
+                           if name not in ("observationDomainId", "exportTime")} for row in rows],
+                         expected)
+        # what is written can be asked again
+        again = self.run_plain("show", groups, "--by", "src", "--sum", "packets,bytes", "-o", "csv")
+        first = self.ask("--by", "src,dport,proto", "--sum", "packets,bytes", "--top", "40")
+        self.assertEqual(sum(int(line.split(",")[2]) for line in again.stdout.split()[1:]),
+                         sum(int(row[-1]) for row in first))
+        # bins are intervals, networks a prefix and its length; --pass has the records beside
+        passed = self.directory / "passed.ipfix"
+        self.run_plain("show", self.flows, "--every", "1s", "--by", "src/24/48", "--where", "udp", "-w",
+                       groups, "--force", "--pass", passed)
+        row = self.run_plain("show", "-q", groups, "-o", "json").records[0]
+        self.assertEqual(row["flowEndMilliseconds"][-4:], "000Z")
+        self.assertTrue("sourceIPv4PrefixLength" in row or "sourceIPv6PrefixLength" in row)
+        self.assertEqual(self.run_plain("show", passed, "--sum", "flows", "-o", "csv").stdout,
+                         self.run_plain("show", self.flows, "--sum", "flows", "-o", "csv", "--where",
+                                        "udp").stdout)
+        self.run_plain("show", self.flows, "--by", "pair,vlan", "--where", "ipv4", "--sum", "bytes,span", "-w", groups,
+                       "--force")
+        row = self.run_plain("show", "-q", groups, "-o", "json", "--limit", "1").records[0]
+        self.assertLessEqual({"sourceIPv4Address", "destinationIPv4Address", "octetDeltaCount",
+                              "flowDurationMilliseconds"}, set(row))
+        for arguments, word in ((["--by", "host"], "host"), (["--by", "src", "--sum", "jitter"], "jitter"),
+                                (["--by", "bytes"], "bytes"), (["--by", "server"], "server")):
+            done = self.run_plain("show", self.flows, *arguments, "-w", "never.ipfix")
+            self.assertEqual(done.status, 2)
+            self.assertIn(f"no information element stands for '{word}'", done.stderr)
+
+    def test_fields_are_chosen(self):
+        """--fields: only these, in all forms."""
+        names = "sourceIPv4Address,octetDeltaCount,flowEndReason"
+        rows = self.run_plain("show", "-q", self.flows, "-o", "json", "--fields", names).records
+        self.assertEqual({name for row in rows for name in row}, set(names.split(",")))
+        lines = self.run_plain("show", "-q", self.flows, "-o", "csv", "--fields", names).stdout.split()
+        self.assertEqual(lines[0], names)
+        self.assertEqual([line.split(",") for line in lines[1:]],
+                         [[str(row.get(name, "")) for name in names.split(",")] for row in rows])
+        header = self.run_plain("show", "-q", self.flows, "-o", "csv", "--fields=-flowId")
+        self.assertIn(",observationDomainId,exportTime", header.stdout.split()[0])
+
     def test_memory_is_bounded(self):
         flood = self.file("flood.pcap", support.pcap(support.conversations(40000, packets=1)))
         flows = self.directory / "flood.ipfix"

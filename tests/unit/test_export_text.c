@@ -7,9 +7,10 @@
 static char output[1 << 20];
 
 /* All that an exporter with one text destination writes for these flows. */
-static const char *text_of(
-	const struct sf_text_options *options, const struct sf_flow *flows, unsigned count)
+static const char *fields_of(const struct sf_text_options *options, const char *fields,
+	const struct sf_flow *flows, unsigned count)
 {
+	const struct sf_exporter_options how = { .fields = fields };
 	struct sf_text_options text = *options;
 	struct sf_exporter *exporter;
 	struct sf_destination_stats stats;
@@ -17,7 +18,7 @@ static const char *text_of(
 
 	memset(output, 0, sizeof(output));
 	text.stream = fmemopen(output, sizeof(output), "w");
-	ck_assert_int_eq(sf_exporter_new(&exporter, &(struct sf_exporter_options){ 0 }, &error), 0);
+	ck_assert_int_eq(sf_exporter_new(&exporter, &how, &error), 0);
 	ck_assert_int_eq(sf_exporter_add_text(exporter, &text, &error), 0);
 	sf_exporter_put(exporter, flows, count);
 	sf_exporter_finish(exporter);
@@ -28,6 +29,12 @@ static const char *text_of(
 	sf_exporter_free(exporter);
 	fclose(text.stream);
 	return output;
+}
+
+static const char *text_of(
+	const struct sf_text_options *options, const struct sf_flow *flows, unsigned count)
+{
+	return fields_of(options, NULL, flows, count);
 }
 
 START_TEST(json_has_element_names_in_order)
@@ -455,11 +462,37 @@ START_TEST(lists_name_all_fields_and_templates)
 }
 END_TEST
 
-CHECK_MAIN("export_text", json_has_element_names_in_order, json_has_optional_facts_where_they_exist,
-	json_of_biflows_has_reverse_keys, csv_has_fixed_columns, csv_of_nothing_is_its_header,
-	table_is_aligned, later_fragments_of_icmp_have_no_type,
-	table_stays_aligned_after_long_addresses, table_of_biflows_has_both_counters,
-	table_in_local_time, text_that_cannot_be_written_is_counted, flows_without_counts_are_rows,
+/* The table of chosen fields has those that fit, and at least one; what does not fit is told. */
+START_TEST(tables_of_chosen_fields_fit)
+{
+	const struct sf_flow flow = flow_ipv4(0);
+
+	for (unsigned width = 0; width < 200; width++) {
+		const char *text = fields_of(
+			&(struct sf_text_options){ .format = SF_TEXT_TABLE, .width = width },
+			"sourceIPv4Address,destinationIPv4Address,octetDeltaCount,packetDeltaCount",
+			&flow, 1);
+		bool all = width == 0 || width >= 17 + 1 + 22 + 1 + 15 + 1 + 16;
+
+		for (const char *line = text, *end; *line; line = end + 1) {
+			end = strchr(line, '\n');
+			if (width && strncmp(line, "-- ", 3) != 0)
+				ck_assert_uint_le((size_t)(end - line), width < 17 ? 17 : width);
+		}
+		ck_assert_int_eq(strstr(text, "-- no room for") == NULL, all);
+		ck_assert_int_eq(
+			strstr(text, "3015") != NULL, all || width >= 17 + 1 + 22 + 1 + 15);
+		ck_assert_ptr_nonnull(strstr(text, "192.0.2.1"));
+	}
+}
+END_TEST
+
+CHECK_MAIN("export_text", tables_of_chosen_fields_fit, json_has_element_names_in_order,
+	json_has_optional_facts_where_they_exist, json_of_biflows_has_reverse_keys,
+	csv_has_fixed_columns, csv_of_nothing_is_its_header, table_is_aligned,
+	later_fragments_of_icmp_have_no_type, table_stays_aligned_after_long_addresses,
+	table_of_biflows_has_both_counters, table_in_local_time,
+	text_that_cannot_be_written_is_counted, flows_without_counts_are_rows,
 	text_appears_within_a_second, facts_are_asked_for_by_those_who_need_them,
 	lists_name_all_fields_and_templates, narrow_table_fits_80_columns,
 	narrow_table_has_more_where_there_is_room, narrow_rows_are_never_wider_than_the_terminal)
