@@ -37,6 +37,9 @@ enum sf_end_reason {
 #define SF_HAS_TEID        0x0800 /* GTP-U */
 #define SF_HAS_APP         0x1000 /* its payload was read: docs/applications.md; on request */
 #define SF_HAS_TCP         0x2000 /* its TCP headers were read; gathered on request */
+/* of packets metered twice: the flow of the packet around, and that of the packet inside */
+#define SF_HAS_OUTER_FLOW 0x4000
+#define SF_HAS_INNER_FLOW 0x8000
 
 /* `directions` of a flow: bit d is set when the flow has a record of half[d] */
 #define SF_FORWARD 0x01 /* half[0]: sent by the initiator */

@@ -102,7 +102,8 @@ struct sf_meter_options {
 	X(notSampled, "left out by sampling")                                                      \
 	X(handOver, "lost: the ring to the worker that holds the flow was full")                   \
 	X(duplicate, "a copy made by the mirror port (--dedup)")                                   \
-	X(ownExport, "export traffic of this process itself")
+	X(ownExport, "export traffic of this process itself")                                      \
+	X(tunnelFragment, "later fragment of a tunnel's packet; the packet inside is metered")
 
 enum sf_ignored {
 #define X(name, text) SF_IGNORED_##name,
@@ -130,7 +131,7 @@ void sf_ethertypes_add(struct sf_ethertypes *ethertypes, uint16_t type, uint64_t
 
 /*
  * Plain counters of one shard, written by its thread only.
- *	frames == packets + sum of ignored
+ *	frames + twice == packets + sum of ignored
  *	packets == record_packets + lost_packets + table_packets, octets likewise
  */
 struct sf_ledger {
@@ -155,7 +156,9 @@ struct sf_ledger {
 	uint64_t fragments_overlapping; /* fragments with octets that had come before */
 	uint64_t fragments_too_long;    /* fragments that end beyond the longest datagram */
 	uint64_t fragments_crowded;     /* datagrams given up early: too many at a time */
-	uint32_t unsupported_link;      /* one such link type, for the message; ~0: none */
+	uint64_t
+		twice; /* frames that are two packets: one in a tunnel, and the one around (--tunnel both) */
+	uint32_t unsupported_link; /* one such link type, for the message; ~0: none */
 	struct sf_ethertypes non_ip;
 };
 

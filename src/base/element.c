@@ -36,6 +36,8 @@ static const struct sf_element enterprise[] = {
 	{ SF_PEN_SPANFLOW, 19, SF_TYPE_IPV4, "tunnelDestinationIPv4Address" },
 	{ SF_PEN_SPANFLOW, 20, SF_TYPE_IPV6, "tunnelSourceIPv6Address" },
 	{ SF_PEN_SPANFLOW, 21, SF_TYPE_IPV6, "tunnelDestinationIPv6Address" },
+	{ SF_PEN_SPANFLOW, 22, SF_TYPE_U64, "outerFlowId" },
+	{ SF_PEN_SPANFLOW, 23, SF_TYPE_U64, "innerFlowId" },
 	{ SF_PEN_SPANFLOW, 80, SF_TYPE_STRING, "dnsQueryName" },
 	{ SF_PEN_SPANFLOW, 81, SF_TYPE_U16, "dnsQueryType" },
 	{ SF_PEN_SPANFLOW, 82, SF_TYPE_U8, "dnsResponseCode" },

@@ -40,6 +40,16 @@
 
 #define SF_FRAGMENT_MORE 0x2000 /* in sf_facts.fragment: it is not the last one */
 
+/*
+ * Bits in the member tcp_flags of a marked fragment (meter/fragment.h). A later fragment has no TCP flags of
+ * its own; a first one has them beside SF_FRAGMENT_FIRST.
+ */
+#define SF_FRAGMENT_LATER   0x8000u
+#define SF_FRAGMENT_FIRST   0x4000u /* a first fragment; with LATER: more fragments follow */
+#define SF_FRAGMENT_OPTIONS 0x2000u /* IPv4: the header has options, so the length is not known */
+#define SF_FRAGMENT_NOTE    0x1000u /* with FIRST: see sf_facts_is_note() */
+#define SF_FRAGMENT_OFFSET  0x1fffu
+
 /* The innermost tunnel around a packet. */
 struct sf_tunnel_facts {
 	uint8_t source[16],
@@ -132,8 +142,10 @@ struct sf_facts {
 	struct sf_tunnel_facts tunnel;
 	/* Set only with SF_TCP_FLAGS_APP; lent by the meter until the next packet is parsed. */
 	const struct sf_app *app;
+	/* flowIds of the flows of the packets around and inside, if those are metered too; 0: they are not */
+	uint64_t outer_flow, inner_flow;
 	struct sf_details details;
-	uint8_t reserved[52];
+	uint8_t reserved[36];
 };
 
 /* An odd number of cache lines, so that the heads of an array lie in all sets of a cache. */
@@ -154,6 +166,18 @@ static inline size_t sf_facts_captured(const struct sf_facts *facts, uint32_t ca
 	size_t left = captured - facts->l3_offset;
 
 	return left < facts->octets ? left : facts->octets;
+}
+
+/*
+ * True for facts that are not metered: they tell the owner of a fragmented datagram that the packet inside
+ * it is metered, so that its later fragments are not.
+ */
+static inline bool sf_facts_is_note(const struct sf_facts *facts)
+{
+	const unsigned note = SF_FRAGMENT_FIRST | SF_FRAGMENT_NOTE;
+
+	return facts->flags & SF_FACT_FRAGMENT &&
+	       (facts->tcp_flags & (note | SF_FRAGMENT_LATER)) == note;
 }
 
 /* Bytes of the head of these facts. */

@@ -194,7 +194,8 @@ void sf_mirror_watch(struct sf_mirror *mirror, unsigned queue, const struct sf_p
 {
 	for (unsigned i = 0; i < count; i++) {
 		struct sf_facts facts;
-		bool parsed = sf_parse_tunnels(&packets[i], &mirror->opened, &facts) == SF_PARSED;
+		bool parsed = sf_parse_tunnels(&packets[i], &mirror->opened, &facts, NULL,
+				      &(enum sf_around){ 0 }) == SF_PARSED;
 
 		mirror->frames++;
 		watch_time(mirror, queue, packets[i].time_ns, now_ns);

@@ -173,12 +173,12 @@ static inline void call(struct sf_wakeup *wakeup, struct sf_ring *ring)
 		sf_wakeup_send(wakeup, urgency(ring));
 }
 
-/* Hands the listed facts to one worker; returns how many found no room. */
+/* Hands the listed facts to one worker; returns how many packets found no room. */
 static unsigned send(struct sf_exchange *exchange, struct sf_ring *ring,
 	struct sf_facts_array array, const uint8_t *list, unsigned count)
 {
 	const struct sf_annex_layout *layout = &exchange->layout;
-	unsigned room = sf_ring_room(ring, count);
+	unsigned room = sf_ring_room(ring, count), lost = 0;
 
 	for (unsigned k = 0; k < room; k++) {
 		const struct sf_facts *facts = &array.facts[list[k]];
@@ -191,7 +191,9 @@ static unsigned send(struct sf_exchange *exchange, struct sf_ring *ring,
 	/* the other side's core has read the next slots' lines: have them back by the next time */
 	for (unsigned k = 0; k < count; k++)
 		__builtin_prefetch(sf_ring_slot(ring, k), 1);
-	return count - room;
+	for (unsigned k = room; k < count; k++)
+		lost += !sf_facts_is_note(&array.facts[list[k]]);
+	return lost;
 }
 
 unsigned sf_exchange_give(struct sf_exchange *exchange, unsigned me, struct sf_facts_array array,

@@ -6,7 +6,7 @@
  * needed when the system suspends a worker in the middle of a turn. The ring maps the number of a
  * turn to its writer and slot.
  *
- * Each list has room for all packets of a turn; its memory is touched only as far as it is used.
+ * Each list has room for all facts of a turn, two for each packet; its memory is touched only as far as it is used.
  */
 #include "engine/relay.h"
 
@@ -81,7 +81,7 @@ static void *zeroed_lines(size_t count, size_t size)
 static int lane_init(const struct sf_relay *relay, struct lane *lane, unsigned writer)
 {
 	size_t lists = (size_t)relay->slots * relay->workers;
-	size_t bytes = (size_t)relay->most * sf_facts_most(&relay->layout);
+	size_t bytes = (size_t)relay->most * 2 * sf_facts_most(&relay->layout);
 
 	lane->octets = zeroed_lines(lists, sizeof(*lane->octets));
 	lane->lists = aligned_alloc(SF_CACHE_LINE, lists * bytes);

@@ -143,6 +143,24 @@ static void remove_element(struct sf_fields *fields, unsigned field, bool revers
 	fields->count = kept;
 }
 
+/* Removes an element that the list has under more conditions only than the item. */
+static void remove_narrower(struct sf_fields *fields, const struct sf_field_item *item)
+{
+	bool narrower = false;
+
+	for (unsigned i = 0; i < fields->count; i++) {
+		const uint64_t when = fields->items[i].when;
+
+		if (!is_element(&fields->items[i], item->field, item->reverse))
+			continue;
+		if (when == item->when || (when & item->when) != item->when)
+			return;
+		narrower = true;
+	}
+	if (narrower)
+		remove_element(fields, item->field, item->reverse, false);
+}
+
 static void remove_field(struct chooser *chooser, unsigned field, bool reverse)
 {
 	remove_element(chooser->fields, field, reverse, !reverse);
@@ -210,6 +228,7 @@ static int add_field(struct chooser *chooser, const char *name, unsigned field, 
 	why = obstacle(chooser, &item);
 	if (why)
 		return cannot_have(chooser, name, why);
+	remove_narrower(chooser->fields, &item);
 	if (!has_element(chooser->fields, chooser->fields->count, field, reverse))
 		append(chooser->fields, &item);
 	if (reverse || !sf_field_row(field)->each || !(chooser->session & SF_WHEN_BIFLOW))

@@ -100,9 +100,15 @@ uint64_t sf_fields_facts(const struct sf_fields *fields, uint64_t session)
 {
 	uint64_t facts = 0;
 
-	for (unsigned i = 0; i < fields->count; i++)
-		if (sf_field_is_possible(&fields->items[i], session))
-			facts |= rows[fields->items[i].field].facts;
+	for (unsigned i = 0; i < fields->count; i++) {
+		const struct sf_field_item *item = &fields->items[i];
+
+		/* records that name another flow have a flowId in any case */
+		const bool paired = item->when & (SF_WHEN_OUTER_FLOW | SF_WHEN_INNER_FLOW);
+
+		if (sf_field_is_possible(item, session))
+			facts |= rows[item->field].facts & ~(paired ? SF_WANTS_FLOW_ID : 0);
+	}
 	return facts;
 }
 
@@ -147,6 +153,8 @@ void sf_when_text(uint64_t when, char *text, size_t size)
 		{ SF_WHEN_APP, "payload known" },
 		{ SF_WHEN_DNS, "DNS" },
 		{ SF_WHEN_DNS_ANSWER, "DNS with a response" },
+		{ SF_WHEN_OUTER_FLOW, "inside a metered tunnel" },
+		{ SF_WHEN_INNER_FLOW, "around metered packets" },
 		{ SF_WHEN_MS, "time=ms" },
 		{ SF_WHEN_US, "time=us" },
 		{ SF_WHEN_NS, "time=ns" },

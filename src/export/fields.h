@@ -46,6 +46,8 @@
 #define SF_WHEN_SEGMENT     ((uint64_t)SF_HAS_SEGMENT << 8)
 #define SF_WHEN_TEID        ((uint64_t)SF_HAS_TEID << 8)
 #define SF_WHEN_TCP         ((uint64_t)SF_HAS_TCP << 8)
+#define SF_WHEN_OUTER_FLOW  ((uint64_t)SF_HAS_OUTER_FLOW << 8)
+#define SF_WHEN_INNER_FLOW  ((uint64_t)SF_HAS_INNER_FLOW << 8)
 #define SF_WHEN_MS          UINT64_C(0x0100000000) /* times: ms, µs, ns since 1970, or system uptime */
 #define SF_WHEN_US          UINT64_C(0x0200000000)
 #define SF_WHEN_NS          UINT64_C(0x0400000000)
@@ -73,7 +75,8 @@
 #define SF_WHEN_HAS                                                                                \
 	(SF_WHEN_MAC | SF_WHEN_MPLS | SF_WHEN_VLAN | SF_WHEN_CVLAN | SF_WHEN_LABEL |               \
 		SF_WHEN_TUNNEL | SF_WHEN_TUNNEL_IPV4 | SF_WHEN_TUNNEL_IPV6 | SF_WHEN_GRE_KEY |     \
-		SF_WHEN_SEGMENT | SF_WHEN_TEID | SF_WHEN_APP | SF_WHEN_TCP)
+		SF_WHEN_SEGMENT | SF_WHEN_TEID | SF_WHEN_APP | SF_WHEN_TCP | SF_WHEN_OUTER_FLOW |  \
+		SF_WHEN_INNER_FLOW)
 #define SF_WHEN_RECORD                                                                             \
 	(SF_WHEN_IPV4 | SF_WHEN_IPV6 | SF_WHEN_ICMP | SF_WHEN_NOT_ICMP | SF_WHEN_TWO_WAY |         \
 		SF_WHEN_HAS | SF_WHEN_READ)

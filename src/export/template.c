@@ -399,7 +399,7 @@ static const struct {
 /*
  * RFC 7011 §3.4.1: 256 … 65535. Each variant of a profile has an id of its own in every run, so that a
  * restart with other options never gives an id that a collector knows another meaning. Not for variants
- * with a tunnel or with values of an enricher: chosen_template_id().
+ * with a tunnel, with another flow's id, or with values of an enricher: chosen_template_id().
  */
 static uint16_t profile_template_id(const struct sf_template *template, unsigned profile)
 {
@@ -478,7 +478,8 @@ void sf_template_init(struct sf_template *template, const struct sf_fields *fiel
 		(fields->when | SF_WHEN_NETFLOW9 | SF_WHEN_IPFIX | SF_WHEN_INTERFACES);
 	const bool plain =
 		fields->profile >= 0 &&
-		!(relevant & ((SF_WHEN_EXTRA & ~SF_WHEN_INTERFACES) | SF_WHEN_TUNNEL));
+		!(relevant & ((SF_WHEN_EXTRA & ~SF_WHEN_INTERFACES) | SF_WHEN_TUNNEL |
+				     SF_WHEN_OUTER_FLOW | SF_WHEN_INNER_FLOW));
 
 	memset(template, 0, sizeof(*template));
 	template->variant = session | when;

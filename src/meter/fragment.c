@@ -44,10 +44,18 @@ void sf_fragment_mark(struct sf_facts *facts)
 		facts->address = (uint64_t)facts->fragment_bytes << 32 | facts->fragment_id;
 }
 
+bool sf_fragment_note(struct sf_facts *facts)
+{
+	facts->tcp_flags = 0;
+	sf_fragment_mark(facts);
+	facts->tcp_flags |= SF_FRAGMENT_NOTE;
+	return sf_facts_is_note(facts);
+}
+
 struct mark {
 	uint32_t id, bytes; /* bytes 0: not known */
 	uint16_t offset;    /* in units of eight bytes */
-	bool later, more;
+	bool later, more, note;
 };
 
 /* Takes the mark out of the facts. False: there is none. */
@@ -58,6 +66,7 @@ static bool unmark(struct sf_facts *facts, struct mark *mark)
 	if (!(facts->flags & SF_FACT_FRAGMENT) ||
 		!(flags & (SF_FRAGMENT_LATER | SF_FRAGMENT_FIRST)))
 		return false;
+	mark->note = sf_facts_is_note(facts);
 	mark->later = flags & SF_FRAGMENT_LATER;
 	mark->more = flags & SF_FRAGMENT_FIRST;
 	mark->offset = mark->later ? flags & SF_FRAGMENT_OFFSET : 0;
@@ -113,6 +122,8 @@ static void give_kept(
 	kept->waits = false;
 	fragments->packets--;
 	fragments->octets -= kept->facts.octets;
+	if (datagram->inside)
+		return;
 	fragments->give(fragments->context, &kept->facts,
 		fragments->annexes ? fragments->annexes + place * fragments->layout->packet_bytes
 				   : NULL);
@@ -122,7 +133,9 @@ static void give_kept(
 static void give_all(struct sf_fragments *fragments, struct sf_datagram *datagram)
 {
 	for (uint16_t at = datagram->first; at; at = fragments->kept[at - 1].next) {
-		if (datagram->known)
+		if (datagram->inside)
+			fragments->counters.inside++;
+		else if (datagram->known)
 			fragments->counters.joined++;
 		else
 			fragments->counters.orphaned++;
@@ -271,6 +284,7 @@ static void take_first(struct sf_fragments *fragments, struct sf_datagram *datag
 		datagram->ends = datagram->whole = false;
 	}
 	datagram->known = true;
+	datagram->inside = mark->note;
 	datagram->clock_ns = facts->clock_ns;
 	datagram->ports = facts->ports;
 	datagram->flags = facts->flags & (SF_FACT_SWAPPED | SF_FACT_ANSWER);
@@ -313,12 +327,17 @@ void sf_fragments_take(
 		*datagram = (struct sf_datagram){ .print = print, .clock_ns = facts.clock_ns };
 	if (!mark.later) {
 		take_first(fragments, datagram, &facts, &mark);
-		fragments->give(fragments->context, &facts, annex);
+		if (!mark.note)
+			fragments->give(fragments->context, &facts, annex);
 		return;
 	}
 	measure(fragments, datagram, &mark, facts.clock_ns);
 	if (!datagram->known) {
 		keep(fragments, datagram, &facts, annex);
+		return;
+	}
+	if (datagram->inside) {
+		fragments->counters.inside++;
 		return;
 	}
 	fragments->counters.joined++;

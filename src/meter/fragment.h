@@ -45,6 +45,7 @@ struct sf_datagram {
 	uint16_t flags;         /* SF_FACT_SWAPPED, SF_FACT_ANSWER of the first fragment */
 	uint8_t protocol;
 	bool known;     /* the first fragment came */
+	bool inside;    /* the packet inside is metered, and the datagram is not */
 	uint16_t first; /* first fragment that waits: place + 1; 0: none */
 	uint16_t last;  /* last fragment that waits, likewise */
 };
@@ -68,6 +69,8 @@ struct sf_fragments {
 		uint64_t too_long;    /* fragments that end beyond the longest datagram */
 		uint64_t
 			crowded; /* datagrams that were given up early, because there were too many */
+		uint64_t
+			inside; /* later fragments that were left out: the packet inside is metered */
 	} counters;
 };
 
@@ -83,20 +86,17 @@ void sf_fragments_fini(struct sf_fragments *fragments);
  */
 void sf_fragment_mark(struct sf_facts *facts);
 
+/*
+ * Makes a note of the facts of a first fragment whose packet inside is metered: later fragments of the
+ * datagram are then counted as `inside` and not given on. False: the datagram cannot be told from others.
+ */
+bool sf_fragment_note(struct sf_facts *facts);
+
 /* Gives a packet on, or keeps it until its first fragment comes. Any packet. */
 void sf_fragments_take(
 	struct sf_fragments *fragments, const struct sf_facts *facts, const uint8_t *annex);
 
 /* Gives up the fragments whose wait is over at `now`; INT64_MAX: all. */
 void sf_fragments_expire(struct sf_fragments *fragments, int64_t now);
-
-/*
- * Bits in the member tcp_flags of a marked fragment. A later fragment has no TCP flags of its own; a first one
- * has them beside SF_FRAGMENT_FIRST.
- */
-#define SF_FRAGMENT_LATER   0x8000u
-#define SF_FRAGMENT_FIRST   0x4000u /* a first fragment; with LATER: more fragments follow */
-#define SF_FRAGMENT_OPTIONS 0x2000u /* IPv4: the header has options, so the length is not known */
-#define SF_FRAGMENT_OFFSET  0x1fffu
 
 #endif

@@ -57,7 +57,7 @@ bool sf_ledger_balanced(const struct sf_ledger *ledger)
 		ignored += ledger->ignored[i];
 	/* table_packets is computed as a difference: a negative one means that a packet is in two records */
 	return ledger->table_packets <= INT64_MAX && ledger->table_octets <= INT64_MAX &&
-	       ledger->frames == ledger->packets + ignored &&
+	       ledger->frames + ledger->twice == ledger->packets + ignored &&
 	       ledger->packets ==
 		       ledger->record_packets + ledger->lost_packets + ledger->table_packets &&
 	       ledger->octets == ledger->record_octets + ledger->lost_octets + ledger->table_octets;

@@ -12,10 +12,11 @@
 #include <sys/random.h>
 
 #include "apps/apps.h"
-#include "base/hash.h"
 #include "base/sized.h"
 #include "meter/dedup.h"
 #include "meter/fragment.h"
+#include "meter/internal.h"
+#include "meter/key.h"
 #include "meter/meter_facts.h"
 #include "meter/own.h"
 #include "parse/details.h"
@@ -26,32 +27,8 @@
 
 #define TIME_MAX (INT64_C(1) << 62) /* ns: the year 2116; the table's limit */
 
-static_assert(SF_METER_PART == SF_TABLE_PART, "a part of the meter is a part of its table");
-
-/* A flow is one TCP connection, and ends with it, only if the key has all of these parts. */
-#define KEY_CONNECTION (SF_KEY_ADDRESS | SF_KEY_PORT | SF_KEY_PROTOCOL)
-
-struct sf_meter {
-	struct sf_table *table;
-	uint32_t key;
-	bool per_packet;
-	bool demanding; /* no fast path: another key, packets to leave out, or more UDP tunnels */
-	bool tails; /* some fact that is gathered on request is not in the head of struct sf_facts */
-	unsigned details; /* SF_DETAILS_…: what of the tail has to be read by itself */
-	sf_parse_run *run;
-	struct sf_tunnels tunnels;
-	struct sf_apps *apps;     /* NULL: no fact of payload is wanted */
-	struct sf_parsed parsed;  /* without the counters of `dedup` */
-	const struct sf_own *own; /* NULL: no export session of this process is to be left out */
-	enum sf_dedup_mode dedup_mode;
-	struct sf_dedup dedup;
-	bool joins;         /* later fragments join the flow of their first one */
-	bool has_fragments; /* the part that is being parsed has fragments */
-	struct sf_fragments fragments;
-	struct sf_facts *staged; /* copy of a part that has fragments */
-	uint8_t *staged_annexes; /* of `staged` */
-	unsigned given;          /* facts in the table's room that `fragments` has given back */
-};
+static_assert(SF_METER_PART == SF_TABLE_PART && SF_METER_ROOM == SF_TABLE_ROOM,
+	"a part of the meter is a part of its table");
 
 static int open_dedup(struct sf_meter *meter, int64_t window_ns, struct sf_error *error)
 {
@@ -66,59 +43,18 @@ static int open_dedup(struct sf_meter *meter, int64_t window_ns, struct sf_error
 	return 0;
 }
 
-/* Gives the first `count` facts in the table's room to the table; per packet: makes records of them. */
-static void account_room(struct sf_meter *meter, unsigned count)
-{
-	if (sf_unlikely(meter->per_packet))
-		sf_table_emit_each(meter->table, count);
-	else
-		sf_table_offer(meter->table, count);
-}
-
-/* Gives the facts to the table that give() has put into its room. */
-static void offer_given(struct sf_meter *meter)
-{
-	if (meter->given == 0)
-		return;
-	account_room(meter, meter->given);
-	meter->given = 0;
-}
-
-/* Called by `fragments` for each packet that need not wait: its ports are known, or never will be. */
-static void give(void *context, const struct sf_facts *facts, const uint8_t *annex)
-{
-	struct sf_meter *meter = context;
-	const struct sf_annex_layout *layout = sf_table_layout(meter->table);
-	struct sf_facts_array room = sf_table_room(meter->table);
-
-	sf_facts_copy(&room.facts[meter->given], facts);
-	sf_annex_move(layout, sf_annex_at(layout, room, meter->given), annex, facts);
-	if (++meter->given == SF_METER_PART)
-		offer_given(meter);
-}
-
-static int open_fragments(struct sf_meter *meter, struct sf_error *error)
-{
-	const struct sf_annex_layout *layout = sf_table_layout(meter->table);
-	int err = sf_fragments_init(&meter->fragments, layout, give, meter);
-
-	meter->staged = calloc(SF_METER_PART, sizeof(*meter->staged));
-	if (layout->packet_bytes)
-		meter->staged_annexes = calloc(SF_METER_PART, layout->packet_bytes);
-	if (err == 0 && (!meter->staged || (layout->packet_bytes && !meter->staged_annexes)))
-		err = -ENOMEM;
-	return err ? sf_error_set(error, err, "no memory to join fragments") : 0;
-}
-
 uint64_t sf_meter_facts(const struct sf_meter_options *options)
 {
 	uint32_t key = options->key ? options->key : SF_KEY_DEFAULT;
+	uint64_t facts = options->facts;
 	struct sf_tunnels tunnels;
 
 	sf_tunnels_init(&tunnels, options->tunnels);
+	if (!tunnels.both)
+		facts &= ~(SF_FACT_SET(outer_flow) | SF_FACT_SET(inner_flow));
 	if (!sf_tunnels_tell(&tunnels))
-		return options->facts & ~SF_FACT_SET(tunnel);
-	return options->facts | (key & SF_KEY_TUNNEL ? SF_FACT_SET(tunnel) : 0);
+		return facts & ~SF_FACT_SET(tunnel);
+	return facts | (key & SF_KEY_TUNNEL ? SF_FACT_SET(tunnel) : 0);
 }
 
 static int new_meter(
@@ -144,21 +80,27 @@ static int new_meter(
 	meter->own = options->own && options->own->count ? options->own : NULL;
 	meter->dedup_mode = options->dedup;
 	table.facts = sf_meter_facts(options);
+	/* others name them */
+	table.flow_ids |= meter->tunnels.both != 0;
 	sf_annex_layout_init(&layout, table.facts);
 	/* the parser always stores the head, so facts of the head need no other path */
 	meter->tails = layout.packet_bytes != 0;
 	meter->details = layout.details;
 	meter->demanding = meter->own || meter->key != SF_KEY_DEFAULT ||
-			   meter->dedup_mode != SF_DEDUP_OFF || meter->tunnels.udp;
+			   meter->dedup_mode != SF_DEDUP_OFF || meter->tunnels.udp ||
+			   meter->tunnels.both || sf_tunnels_tell(&meter->tunnels);
 	if (meter->dedup_mode != SF_DEDUP_OFF)
 		status = open_dedup(meter, options->dedup_window_ns, error);
 	if (status == 0)
 		status = sf_table_new(&meter->table, &table, error);
 	if (status == 0 && sf_apps_new(&meter->apps, table.facts) < 0)
 		status = sf_error_set(error, -ENOMEM, "no memory to read payload");
-	meter->joins = !options->split_fragments && (meter->key & KEY_CONNECTION) == KEY_CONNECTION;
-	if (status == 0 && meter->joins)
-		status = open_fragments(meter, error);
+	meter->joins = !options->split_fragments && (meter->key & SF_KEY_CONNECTION) == SF_KEY_CONNECTION;
+	meter->around = meter->joins || meter->tunnels.both;
+	if (status == 0 && meter->around)
+		status = sf_meter_open_stage(meter, error);
+	if (status == 0 && meter->tunnels.both)
+		sf_table_name_by_key(meter->table);
 	if (status < 0) {
 		sf_meter_free(meter);
 		return status;
@@ -187,67 +129,6 @@ void sf_meter_free(struct sf_meter *meter)
 	free(meter->staged_annexes);
 	sf_table_free(meter->table);
 	free(meter);
-}
-
-/* Puts endpoints of equal address in canonical order again, after a part of the key was removed. */
-static void order_endpoints(struct sf_facts *facts)
-{
-	uint16_t low = (uint16_t)(facts->ports >> 16), high = (uint16_t)facts->ports;
-	bool same_address = facts->version == 6 ? memcmp(facts->address6[0], facts->address6[1],
-							  sizeof(facts->address6[0])) == 0
-						: facts->address >> 32 == (uint32_t)facts->address;
-
-	if (!same_address)
-		return;
-	if (low > high) {
-		facts->ports = (uint32_t)high << 16 | low;
-		facts->flags ^= SF_FACT_SWAPPED;
-	} else if (low == high) {
-		facts->flags &= (uint16_t)~SF_FACT_SWAPPED;
-	}
-}
-
-/* Reduces the key to the parts that the user has chosen, and adds TOS and interface to it. */
-static void choose_key(struct sf_facts *facts, uint32_t key)
-{
-	if (!(key & SF_KEY_ADDRESS)) {
-		facts->address = 0;
-		memset(facts->address6, 0, sizeof(facts->address6));
-	}
-	if (!(key & SF_KEY_PORT))
-		facts->ports = 0;
-	if (!(key & SF_KEY_PROTOCOL))
-		facts->protocol = 0;
-	if ((key & KEY_CONNECTION) != KEY_CONNECTION) {
-		facts->flags &= (uint16_t) ~(SF_FACT_TCP | SF_FACT_ANSWER);
-		order_endpoints(facts);
-	}
-	if (!(key & SF_KEY_VLAN))
-		facts->tags = 0;
-	if (key & SF_KEY_TOS)
-		facts->tags |= facts->tos;
-	if (key & SF_KEY_INTERFACE)
-		facts->scope = facts->interface;
-}
-
-/*
- * Makes the tunnel a part of the key: a hash of it, and of the tags, takes the place of the tags, which
- * the record finds beside the tunnel. The hash is the same in every process, as flowIds are, and for both
- * directions. Of two flows with the same key but for the tunnel, one in 2^32 pairs is taken for one.
- */
-static void put_tunnel_in_key(struct sf_facts *facts)
-{
-	struct sf_tunnel_facts *tunnel = &facts->tunnel;
-	bool swapped = memcmp(tunnel->source, tunnel->destination, 16) > 0;
-	uint8_t ends[32];
-
-	memcpy(ends + 16 * swapped, tunnel->source, 16);
-	memcpy(ends + 16 * !swapped, tunnel->destination, 16);
-	tunnel->vlan = (uint16_t)(facts->tags >> 20);
-	tunnel->cvlan = facts->tags >> 8 & 0x0fff;
-	tunnel->in_key = 1;
-	facts->tags = (uint32_t)sf_hash_flow(sf_hash_flow_addresses(ends),
-		(uint64_t)tunnel->id << 32 | facts->tags, tunnel->kind, tunnel->version);
 }
 
 static void count_ignored(
@@ -279,17 +160,10 @@ static bool left_out(
 	return true;
 }
 
-/* Parses a packet of any kind. False: it is not metered, and counted under its reason. */
-static __attribute__((noinline)) bool parse_other(struct sf_meter *meter,
-	const struct sf_packet *packet, struct sf_facts *facts,
+/* Completes the facts of a packet that is to be metered. */
+static void place(struct sf_meter *meter, const struct sf_packet *packet, struct sf_facts *facts,
 	const struct sf_observation_point *point)
 {
-	int reason = sf_parse_tunnels(packet, &meter->tunnels, facts);
-
-	if (reason != SF_PARSED) {
-		count_ignored(meter, (enum sf_ignored)reason, packet->link, facts);
-		return false;
-	}
 	if (sf_unlikely(meter->details))
 		sf_details_read(packet, facts, meter->details);
 	facts->scope = point->id;
@@ -298,6 +172,68 @@ static __attribute__((noinline)) bool parse_other(struct sf_meter *meter,
 		sf_fragment_mark(facts);
 		meter->has_fragments = true;
 	}
+}
+
+/*
+ * Puts the packet around, which the parser has left in facts[1], behind the `count` packets before it; if it
+ * is the first fragment of a datagram, a note of it. Returns how many facts there are then.
+ */
+static __attribute__((noinline)) unsigned add_around(struct sf_meter *meter,
+	const struct sf_packet *packet, struct sf_facts *facts, unsigned count,
+	enum sf_around found, const struct sf_observation_point *point)
+{
+	struct sf_facts *around = &facts[count];
+
+	if (count == 0)
+		facts[0] = facts[1];
+	if (found == SF_AROUND_PAIR) {
+		place(meter, packet, around, point);
+		meter->parsed.twice++;
+		return count + 1;
+	}
+	if (!meter->joins || !sf_fragment_note(around))
+		return count;
+	around->scope = point->id;
+	meter->has_fragments = true;
+	return count + 1;
+}
+
+/*
+ * Parses a packet of any kind. Returns how many facts it gives: none, if it is not metered, but counted
+ * under its reason; one; or two, and then the second ones are those of the packet around, or a note
+ * (sf_facts_is_note()).
+ */
+static __attribute__((noinline)) unsigned parse_other(struct sf_meter *meter,
+	const struct sf_packet *packet, struct sf_facts *facts,
+	const struct sf_observation_point *point)
+{
+	enum sf_around found;
+	int reason = sf_parse_tunnels(
+		packet, &meter->tunnels, facts, meter->around ? &facts[1] : NULL, &found);
+	unsigned count = reason == SF_PARSED;
+
+	if (sf_likely(count))
+		place(meter, packet, facts, point);
+	else
+		count_ignored(meter, (enum sf_ignored)reason, packet->link, facts);
+	return sf_likely(!found) ? count : add_around(meter, packet, facts, count, found, point);
+}
+
+/* True if the second ones of two facts are those of a packet that is metered too. */
+static inline bool is_pair(const struct sf_facts *facts, unsigned count)
+{
+	return count == 2 && !sf_facts_is_note(&facts[1]);
+}
+
+/* left_out() for all facts of a packet: the outermost packet that is metered decides. */
+static bool all_left_out(struct sf_meter *meter, const struct sf_packet *packet,
+	const struct sf_facts *facts, unsigned count)
+{
+	const bool pair = is_pair(facts, count);
+
+	if (sf_facts_is_note(&facts[pair]) || !left_out(meter, packet, &facts[pair]))
+		return false;
+	meter->parsed.twice -= pair;
 	return true;
 }
 
@@ -314,13 +250,14 @@ static int64_t within_reason(int64_t time_ns)
 
 /*
  * Sets time and clock of the facts. The packet may be earlier than the clock of its source, or later (a
- * jump that does not count yet). Both times may be any number.
+ * jump that does not count yet). Both times may be any number. True if the packet is earlier.
  */
-static void set_clock(struct sf_meter *meter, struct sf_facts *facts, int64_t clock)
+static bool set_clock(struct sf_facts *facts, int64_t clock)
 {
-	if (clock > facts->time_ns) {
+	const bool late = clock > facts->time_ns;
+
+	if (late) {
 		facts->flags |= SF_FACT_LATE;
-		meter->parsed.clock_steps++;
 	} else {
 		if (clock < facts->time_ns)
 			facts->flags |= SF_FACT_AHEAD;
@@ -328,6 +265,7 @@ static void set_clock(struct sf_meter *meter, struct sf_facts *facts, int64_t cl
 	}
 	facts->time_ns = within_reason(facts->time_ns);
 	facts->clock_ns = within_reason(clock);
+	return late;
 }
 
 /* True if a port of the UDP packet is one that remote mirrors use. */
@@ -355,10 +293,11 @@ static unsigned parse_plain(struct sf_meter *meter, const struct sf_packet *pack
 			if (packet == end)
 				break;
 		}
-		if ((sf_likely(sf_parse_plain(packet, out, scope, interface_base, false)) &&
-			    !may_be_mirrored(out)) ||
-			parse_other(meter, packet, out, point))
+		if (sf_likely(sf_parse_plain(packet, out, scope, interface_base, false)) &&
+			!may_be_mirrored(out))
 			out++;
+		else
+			out += parse_other(meter, packet, out, point);
 	}
 	return (unsigned)(out - facts);
 }
@@ -372,20 +311,35 @@ static unsigned parse_plain_tails(struct sf_meter *meter, const struct sf_packet
 	struct sf_facts *out = array.facts;
 
 	for (const struct sf_packet *packet = packets; packet < packets + count; packet++) {
+		unsigned given = 1;
+
 		if (sf_unlikely(!sf_parse_plain(packet, out, scope, interface_base, true)) ||
-			may_be_mirrored(out)) {
-			if (!parse_other(meter, packet, out, point))
-				continue;
-		} else if (meter->details) {
+			may_be_mirrored(out))
+			given = parse_other(meter, packet, out, point);
+		else if (meter->details)
 			sf_details_read(packet, out, meter->details);
-		}
-		if (sf_unlikely(meter->apps != NULL))
+		if (sf_unlikely(meter->apps != NULL) && given)
 			sf_apps_look(meter->apps, packet, out);
-		sf_annex_pack(
-			layout, out, sf_annex_at(layout, array, (unsigned)(out - array.facts)));
-		out++;
+		for (; given; given--, out++)
+			sf_annex_pack(layout, out,
+				sf_annex_at(layout, array, (unsigned)(out - array.facts)));
 	}
 	return (unsigned)(out - array.facts);
+}
+
+/* Completes key and time of the facts of one packet. */
+static void complete(struct sf_meter *meter, struct sf_facts *facts, unsigned count, int64_t clock)
+{
+	for (unsigned i = 0; i < count; i++) {
+		meter->parsed.clock_steps += set_clock(&facts[i], clock) && i == 0;
+		if (meter->key != SF_KEY_DEFAULT)
+			sf_key_choose(&facts[i], meter->key);
+		if (sf_unlikely(facts[i].flags & SF_FACT_TUNNEL) && meter->key & SF_KEY_TUNNEL)
+			sf_key_put_tunnel(&facts[i]);
+		facts[i].outer_flow = facts[i].inner_flow = 0;
+	}
+	if (is_pair(facts, count))
+		sf_key_name_pair(&facts[0], &facts[1]);
 }
 
 /* Parses packets of any order of time, with all options. */
@@ -396,20 +350,17 @@ static unsigned parse_any(struct sf_meter *meter, const struct sf_packet *packet
 	struct sf_facts *out = array.facts;
 
 	for (unsigned i = 0; i < count; i++) {
-		if (!parse_other(meter, &packets[i], out, point) ||
-			left_out(meter, &packets[i], out))
+		unsigned given = parse_other(meter, &packets[i], out, point);
+
+		if (!given || all_left_out(meter, &packets[i], out, given))
 			continue;
 		if (sf_unlikely(meter->apps != NULL))
 			sf_apps_look(meter->apps, &packets[i], out);
-		set_clock(meter, out, clock ? clock[i] : packets[i].time_ns);
-		if (meter->key != SF_KEY_DEFAULT)
-			choose_key(out, meter->key);
-		if (sf_unlikely(out->flags & SF_FACT_TUNNEL) && meter->key & SF_KEY_TUNNEL)
-			put_tunnel_in_key(out);
-		if (layout->packet_bytes)
-			sf_annex_pack(layout, out,
-				sf_annex_at(layout, array, (unsigned)(out - array.facts)));
-		out++;
+		complete(meter, out, given, clock ? clock[i] : packets[i].time_ns);
+		for (; given; given--, out++)
+			if (layout->packet_bytes)
+				sf_annex_pack(layout, out,
+					sf_annex_at(layout, array, (unsigned)(out - array.facts)));
 	}
 	return (unsigned)(out - array.facts);
 }
@@ -443,36 +394,6 @@ struct sf_facts_array sf_meter_room(struct sf_meter *meter)
 	return sf_table_room(meter->table);
 }
 
-/* Gives a part with fragments to the table. Fragments that wait for their first one are kept back. */
-static __attribute__((noinline)) void offer_fragments(struct sf_meter *meter, unsigned count)
-{
-	const struct sf_annex_layout *layout = sf_table_layout(meter->table);
-	struct sf_facts_array room = sf_table_room(meter->table);
-
-	memcpy(meter->staged, room.facts, count * sizeof(*meter->staged));
-	if (layout->packet_bytes)
-		memcpy(meter->staged_annexes, room.annexes, (size_t)count * layout->packet_bytes);
-	for (unsigned i = 0; i < count; i++)
-		sf_fragments_take(&meter->fragments, &meter->staged[i],
-			layout->packet_bytes
-				? meter->staged_annexes + (size_t)i * layout->packet_bytes
-				: NULL);
-	offer_given(meter);
-}
-
-void sf_meter_offer(struct sf_meter *meter, unsigned count)
-{
-	const struct sf_facts *facts = sf_table_room(meter->table).facts;
-	unsigned flags = 0;
-
-	for (unsigned i = 0; i < count; i++)
-		flags |= facts[i].flags;
-	if (sf_unlikely(flags & SF_FACT_FRAGMENT) && meter->joins)
-		offer_fragments(meter, count);
-	else
-		account_room(meter, count);
-}
-
 void sf_meter_batch(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
 	const int64_t *clock, const struct sf_observation_point *point)
 {
@@ -491,10 +412,7 @@ void sf_meter_batch(struct sf_meter *meter, const struct sf_packet *packets, uns
 		else
 			parsed = parse_any(
 				meter, packets + i, part, clock ? clock + i : NULL, point, room);
-		if (sf_unlikely(meter->has_fragments))
-			offer_fragments(meter, parsed);
-		else
-			account_room(meter, parsed);
+		sf_meter_offer_room(meter, parsed, meter->has_fragments);
 		meter->has_fragments = false;
 	}
 }
@@ -510,30 +428,21 @@ void sf_meter_drop(struct sf_meter *meter, enum sf_ignored reason, uint64_t coun
 	meter->parsed.ignored[reason] += count;
 }
 
-/* Meters fragments that have waited too long for their first one: their flow has no ports. */
-static void give_up_fragments(struct sf_meter *meter, int64_t now)
-{
-	if (sf_likely(!meter->fragments.packets))
-		return;
-	sf_fragments_expire(&meter->fragments, now);
-	offer_given(meter);
-}
-
 bool sf_meter_age(struct sf_meter *meter, int64_t now)
 {
-	give_up_fragments(meter, now);
+	sf_meter_give_up_fragments(meter, now);
 	return sf_table_age(meter->table, now);
 }
 
 void sf_meter_finish(struct sf_meter *meter, int64_t now)
 {
-	give_up_fragments(meter, INT64_MAX);
+	sf_meter_give_up_fragments(meter, INT64_MAX);
 	sf_table_finish(meter->table, within_reason(now));
 }
 
 uint32_t sf_meter_ids_used(struct sf_meter *meter)
 {
-	give_up_fragments(meter, INT64_MAX);
+	sf_meter_give_up_fragments(meter, INT64_MAX);
 	return sf_table_ids_used(meter->table);
 }
 
@@ -559,8 +468,13 @@ struct sf_parsed sf_meter_parsed(const struct sf_meter *meter)
 
 void sf_parsed_enter(const struct sf_parsed *parsed, struct sf_ledger *ledger)
 {
+	/* which the accounting meter counts */
+	const uint64_t inside = ledger->ignored[SF_IGNORED_tunnelFragment];
+
 	ledger->frames = parsed->frames;
+	ledger->twice = parsed->twice;
 	memcpy(ledger->ignored, parsed->ignored, sizeof(ledger->ignored));
+	ledger->ignored[SF_IGNORED_tunnelFragment] += inside;
 	ledger->dedup_examined = parsed->dedup_examined;
 	ledger->dedup_copies = parsed->dedup_copies;
 	ledger->clock_steps = parsed->clock_steps;
@@ -580,6 +494,7 @@ static void enter_fragments(const struct sf_fragments *fragments, struct sf_ledg
 	ledger->fragments_overlapping = fragments->counters.overlapping;
 	ledger->fragments_too_long = fragments->counters.too_long;
 	ledger->fragments_crowded = fragments->counters.crowded;
+	ledger->ignored[SF_IGNORED_tunnelFragment] += fragments->counters.inside;
 }
 
 void sf_meter_ledger_sized(struct sf_meter *meter, struct sf_ledger *ledger, size_t size)
@@ -588,8 +503,8 @@ void sf_meter_ledger_sized(struct sf_meter *meter, struct sf_ledger *ledger, siz
 	struct sf_ledger known = { 0 };
 
 	sf_table_ledger(meter->table, &known);
-	enter_fragments(&meter->fragments, &known);
 	sf_parsed_enter(&parsed, &known);
+	enter_fragments(&meter->fragments, &known);
 	sf_sized_counters(ledger, size, &known, sizeof(known));
 }
 

@@ -16,9 +16,9 @@
 #include "base/annex.h"
 
 /*
- * As sf_meter_batch(), but writes the packets that are to be metered to `array` (room for `count`,
- * with annexes if the meter gathers facts on request), in order, with the key reduced and the clock
- * set. Returns their number.
+ * As sf_meter_batch(), but writes the packets that are to be metered to `array`, in order, with the key
+ * reduced and the clock set. A packet may give two facts, so there is room for 2 * `count`, with annexes
+ * if the meter gathers facts on request. Returns the number of facts.
  */
 unsigned sf_meter_parse(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
 	const int64_t *clock, const struct sf_observation_point *point,
@@ -36,6 +36,7 @@ uint64_t sf_meter_facts(const struct sf_meter_options *options);
 /* Counters of a meter that parses, as in struct sf_ledger. */
 struct sf_parsed {
 	uint64_t frames;
+	uint64_t twice;
 	uint64_t ignored[SF_IGNORED_COUNT];
 	uint64_t dedup_examined, dedup_copies;
 	uint64_t clock_steps;
@@ -54,17 +55,20 @@ void sf_parsed_enter(const struct sf_parsed *parsed, struct sf_ledger *ledger);
 void sf_meter_drop(struct sf_meter *meter, enum sf_ignored reason, uint64_t count);
 
 /*
- * Accounts up to SF_METER_PART packets, parsed by this meter or by another with equal options. The
+ * Accounts up to SF_METER_ROOM facts, parsed by this meter or by another with equal options. The
  * caller writes facts and annexes to sf_meter_room() first; the room is another one after each offer.
  * Offers are pipelined: packets are accounted two offers later, or when the table is aged, finished
  * or asked for its ledger.
  */
 #define SF_METER_PART 32
 
-/* Room for the facts of a part and for annexes with any set of facts. */
+/* Facts that the packets of a part may give. */
+#define SF_METER_ROOM (2 * SF_METER_PART)
+
+/* Room for the facts of a part's packets and for annexes with any set of facts. */
 struct sf_facts_buffer {
-	struct sf_facts facts[SF_METER_PART];
-	uint8_t annexes[SF_METER_PART * SF_ANNEX_PACKET_MAX];
+	struct sf_facts facts[SF_METER_ROOM];
+	uint8_t annexes[SF_METER_ROOM * SF_ANNEX_PACKET_MAX];
 };
 
 static inline struct sf_facts_array sf_facts_array(struct sf_facts_buffer *buffer)

@@ -48,14 +48,15 @@ int sf_parse(const struct sf_packet *packet, struct sf_facts *facts)
 {
 	if (sf_likely(sf_parse_plain(packet, facts, 0, 0, true)) || parse_tagged(packet, facts))
 		return SF_PARSED;
-	return sf_parse_walk(packet, NULL, facts);
+	return sf_parse_walk(packet, NULL, facts, NULL, NULL);
 }
 
-int sf_parse_tunnels(
-	const struct sf_packet *packet, const struct sf_tunnels *tunnels, struct sf_facts *facts)
+int sf_parse_tunnels(const struct sf_packet *packet, const struct sf_tunnels *tunnels,
+	struct sf_facts *facts, struct sf_facts *around, enum sf_around *found)
 {
+	*found = SF_AROUND_NONE;
 	if ((sf_likely(sf_parse_plain(packet, facts, 0, 0, true)) || parse_tagged(packet, facts)) &&
 		(facts->protocol != PROTOCOL_UDP || !sf_tunnels_may_be(tunnels, facts->ports)))
 		return SF_PARSED;
-	return sf_parse_walk(packet, tunnels, facts);
+	return sf_parse_walk(packet, tunnels, facts, around, found);
 }

@@ -125,8 +125,10 @@ void sf_tunnels_init(struct sf_tunnels *tunnels, const struct sf_tunnel_options 
 			tunnels->always |= bit;
 		if (mirrors == SF_TUNNEL_MIRRORS_SOMETIMES && options->mirror)
 			tunnels->sometimes |= bit;
-		if (mode == SF_TUNNEL_INNER)
+		if (mode == SF_TUNNEL_INNER || mode == SF_TUNNEL_BOTH)
 			tunnels->open |= bit;
+		if (mode == SF_TUNNEL_BOTH)
+			tunnels->both |= bit;
 	}
 	tunnels->open |= tunnels->always;
 	for (unsigned i = 0; i < options->port_count && i < SF_TUNNEL_PORTS_MAX; i++) {
@@ -239,6 +241,26 @@ static void enter(struct walk *w, const struct tunnel *tunnel)
 	facts->octets = 0;
 }
 
+/*
+ * Keeps the packet around a tunnel that is about to be opened, if it is to be metered too, or if it is the
+ * first fragment of a datagram, whose later fragments are a part of the packet inside.
+ */
+static void keep_around(
+	struct walk *w, const struct walk_level *level, const struct tunnel *tunnel, bool same)
+{
+	bool pair = w->tunnels->both >> tunnel->kind & 1;
+	struct walk outer = level->walk;
+
+	/* a header between IP and transport goes with the first fragment: the packet is the same */
+	if (w->found == SF_AROUND_PAIR ||
+		(!pair && (w->found || same || !(outer.flags & SF_FACT_FRAGMENT))))
+		return;
+	w->found = pair ? SF_AROUND_PAIR : SF_AROUND_FRAGMENT;
+	*w->around = level->facts;
+	outer.facts = w->around;
+	sf_walk_finish(&outer);
+}
+
 enum next sf_parse_tunnel(struct walk *w)
 {
 	struct tunnel tunnel = { .kind = SF_TUNNEL_COUNT };
@@ -258,6 +280,8 @@ enum next sf_parse_tunnel(struct walk *w)
 		return NEXT_DONE;
 	}
 	w->depth++;
+	if (w->around)
+		keep_around(w, &level, &tunnel, next == NEXT_TRANSPORT);
 	if (next == NEXT_TRANSPORT) /* a header between IP and transport: the packet is the same */
 		return next;
 	*w->outer = level;
@@ -294,11 +318,15 @@ void sf_tunnel_finish(const struct walk *w)
 bool sf_tunnel_leave(struct walk *w)
 {
 	struct walk_level *level = w->outer;
+	enum sf_around found = w->found;
 
 	if (!w->depth || w->mirrored)
 		return false;
 	*w->facts = level->facts;
 	*w = level->walk;
+	/* what was kept for the tunnel that is left is of no use, and it may have replaced something */
+	if (w->found != found)
+		w->found = SF_AROUND_NONE;
 	return true;
 }
 

@@ -36,6 +36,7 @@ struct sf_tunnels {
 	uint32_t open;
 	uint32_t always;    /* of these, the ones that always carry mirrored frames */
 	uint32_t sometimes; /* kinds that carry mirrored frames here, but not within such frames */
+	uint32_t both;      /* of these, the ones around which the outer packet is metered too */
 	bool udp; /* one of them has UDP ports other than SF_PORT_ARUBA_ERM and SF_PORT_TZSP */
 	uint32_t port_bits[8]; /* bit port % 256: a row below may have that port */
 	unsigned row_count;
@@ -59,9 +60,20 @@ static inline bool sf_tunnels_tell(const struct sf_tunnels *tunnels)
 	return tunnels->open & ~tunnels->always;
 }
 
-/* As sf_parse(), but opens tunnels. */
-int sf_parse_tunnels(
-	const struct sf_packet *packet, const struct sf_tunnels *tunnels, struct sf_facts *facts);
+/* What sf_parse_tunnels() has found beside the packet that it returns. */
+enum sf_around {
+	SF_AROUND_NONE,
+	SF_AROUND_PAIR, /* the outer packet, which is to be metered as well */
+	SF_AROUND_FRAGMENT, /* the outer packet, the first fragment of its datagram: not to be metered */
+};
+
+/*
+ * As sf_parse(), but opens tunnels. *found says what `around` has: the packet around the first tunnel of
+ * a kind that `both` has; else the first packet around the one inside that was a first fragment. With
+ * SF_AROUND_PAIR the function may return a reason, which is that of the packet inside.
+ */
+int sf_parse_tunnels(const struct sf_packet *packet, const struct sf_tunnels *tunnels,
+	struct sf_facts *facts, struct sf_facts *around, enum sf_around *found);
 
 /*
  * The kind of tunnel that a parsed packet begins, by its header; SF_TUNNEL_COUNT: none. `facts`: of

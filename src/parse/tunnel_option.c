@@ -16,6 +16,7 @@ static const struct mode {
 } modes[] = {
 	{ "outer", SF_TUNNEL_OUTER },
 	{ "inner", SF_TUNNEL_INNER },
+	{ "both", SF_TUNNEL_BOTH },
 };
 
 static const char *kind_name(const void *context, unsigned i)
@@ -82,8 +83,8 @@ static int set_item(
 		return unknown_kind("--tunnel", item, (size_t)(equals - item), kind_name, error);
 	if (mode == SF_TUNNEL_DEFAULT)
 		return sf_error_set(error, SF_EUSAGE,
-			"--tunnel: '%.*s' is not outer or inner, for all tunnels or, as in "
-			"gre=inner,vxlan=outer, for a kind",
+			"--tunnel: '%.*s' is not outer, inner or both, for all tunnels or, as "
+			"in gre=inner,vxlan=outer, for a kind",
 			(int)length, item);
 	if (equals) {
 		options->mode[kind] = (uint8_t)mode;

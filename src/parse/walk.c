@@ -44,7 +44,7 @@ static bool walk_too_deep(const struct walk *w)
 	return w->p - w->packet->data > UINT16_MAX;
 }
 
-static void walk_finish(struct walk *w)
+void sf_walk_finish(const struct walk *w)
 {
 	struct sf_facts *facts = w->facts;
 	bool swapped;
@@ -86,8 +86,8 @@ static bool walk_fall_back(struct walk *w)
 	return true;
 }
 
-int sf_parse_walk(
-	const struct sf_packet *packet, const struct sf_tunnels *tunnels, struct sf_facts *facts)
+int sf_parse_walk(const struct sf_packet *packet, const struct sf_tunnels *tunnels,
+	struct sf_facts *facts, struct sf_facts *around, enum sf_around *found)
 {
 	struct walk_level outer;
 	struct walk w = {
@@ -98,6 +98,7 @@ int sf_parse_walk(
 		.wire = packet->wire > packet->captured ? packet->wire : packet->captured,
 		.tunnels = tunnels,
 		.outer = &outer,
+		.around = around,
 	};
 	int reason = SF_PARSED;
 	enum next next;
@@ -129,9 +130,13 @@ int sf_parse_walk(
 			next = NEXT_DONE;
 		} else {
 			facts->ethertype = w.ethertype.value;
+			if (found)
+				*found = w.found;
 			return reason;
 		}
 	}
-	walk_finish(&w);
+	if (found)
+		*found = w.found;
+	sf_walk_finish(&w);
 	return SF_PARSED;
 }

@@ -118,6 +118,8 @@ struct walk {
 	/* tunnels, see tunnel.h */
 	const struct sf_tunnels *tunnels; /* those that are opened; NULL: none */
 	struct walk_level *outer;         /* the packet around this one, if depth > 0 */
+	struct sf_facts *around; /* where the packet around is kept; NULL: it is not wanted */
+	enum sf_around found;    /* what `around` has */
 	uint32_t claimed; /* offset where the packet ends that is around this one, by its header */
 	/* the tunnel, and the addresses of the packet around this one */
 	const uint8_t *outer_addresses;
@@ -298,11 +300,14 @@ void sf_tunnel_frame(struct walk *w); /* a frame begins inside a tunnel */
 bool sf_tunnel_leave(struct walk *w); /* back to the packet around; false: there is none */
 void sf_tunnel_finish(const struct walk *w); /* stores in the facts which tunnel it was */
 
+/* walk.c: stores in the facts what the walk has found of its packet. */
+void sf_walk_finish(const struct walk *w);
+
 /*
  * sf_parse_tunnels() without its fast path: takes every packet and gives the same result. Tests
- * compare the two. `tunnels` may be NULL: none is opened.
+ * compare the two. `tunnels` may be NULL: none is opened; so may `around`, with `found`.
  */
-int sf_parse_walk(
-	const struct sf_packet *packet, const struct sf_tunnels *tunnels, struct sf_facts *facts);
+int sf_parse_walk(const struct sf_packet *packet, const struct sf_tunnels *tunnels,
+	struct sf_facts *facts, struct sf_facts *around, enum sf_around *found);
 
 #endif

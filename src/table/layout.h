@@ -197,7 +197,7 @@ struct sf_table {
 	unsigned round;               /* packets left in this round */
 	unsigned room;                /* index into steps[] and facts[] for the next part */
 	struct sf_step steps[3][SF_TABLE_PART];
-	alignas(64) struct sf_facts facts[3][SF_TABLE_PART];
+	alignas(64) struct sf_facts facts[3][SF_TABLE_ROOM];
 	struct sf_annex_layout layout;
 	uint32_t annex_bytes;    /* of an entry */
 	uint8_t *packet_annexes; /* of facts[][], in their order */
@@ -222,6 +222,7 @@ struct sf_table {
 	/* records on their way to the sink */
 	struct sf_flow *next; /* the first free one in record[] */
 	bool flow_ids;        /* records have a flowId */
+	bool ids_of_keys;     /* a flowId is a hash of the key alone */
 	struct sf_flow_sink sink;
 	const uint32_t *ifindex, *domain; /* by interface number */
 	struct sf_arena arena[5];

@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <endian.h>
 
+#include "base/flow_id.h"
 #include "base/wire.h"
 #include "table/layout.h"
 
@@ -36,6 +37,28 @@ static void fill_annex(struct sf_flow *flow, struct sf_annex *annex, const uint8
 
 		sf_annex_fill(layout, annex->sides + d * layout->side_bytes, side);
 		flow->has |= ((const struct sf_annex_side *)(const void *)side)->has;
+	}
+}
+
+/* Whether the record names the flow of the packets around, or else one of the packets inside. */
+static __attribute__((noinline)) void fill_pair(
+	struct sf_flow *flow, const struct sf_annex_layout *layout, const struct sf_annex *annex)
+{
+	const struct {
+		enum sf_fact fact;
+		unsigned has;
+	} names[] = { { SF_FACT_outer_flow, SF_HAS_OUTER_FLOW },
+		{ SF_FACT_inner_flow, SF_HAS_INNER_FLOW } };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const uint8_t *value = annex->sides + layout->at[names[i].fact];
+
+		if (layout->facts >> names[i].fact & 1 &&
+			(sf_fact_number(value, 8) ||
+				sf_fact_number(value + layout->side_bytes, 8))) {
+			flow->has |= (uint16_t)names[i].has;
+			return;
+		}
 	}
 }
 
@@ -96,13 +119,22 @@ static inline void fill_key(struct sf_flow *restrict flow, const struct sf_table
 
 static uint64_t flow_id_of(const struct sf_table *table, const struct sf_entry *hot)
 {
-	uint64_t address = hot->version == 6
-				   ? sf_hash_flow_addresses(table->address6[hot - table->hot])
-				   : hot->address;
+	const struct sf_flow_key key = {
+		.address = hot->address,
+		.addresses6 = hot->version == 6 ? table->address6[hot - table->hot] : NULL,
+		.ports = hot->ports,
+		.tags = hot->tags,
+		.scope = hot->scope,
+		.version = hot->version,
+		.protocol = hot->protocol,
+	};
 
-	return sf_hash_flow(address, (uint64_t)hot->ports << 32 | hot->tags,
-		(uint64_t)hot->scope << 16 | (uint32_t)hot->protocol << 8 | hot->version,
-		hot->first_ns);
+	return sf_flow_id(&key, table->ids_of_keys ? 0 : hot->first_ns);
+}
+
+void sf_table_name_by_key(struct sf_table *table)
+{
+	table->ids_of_keys = true;
 }
 
 /* The halves of a flow seen in both directions. Returns the initiator's side. */
@@ -149,6 +181,8 @@ static sf_always_inline void fill(struct sf_flow *restrict flow, struct sf_annex
 			&table->layout, first);
 	if (!minimal && sf_unlikely(flow->has & SF_HAS_TUNNEL))
 		fill_tunnel(flow, annex->sides + table->layout.at[SF_FACT_tunnel]);
+	if (!minimal && table->annex && sf_unlikely(table->ids_of_keys))
+		fill_pair(flow, &table->layout, annex);
 	flow->domain = table->domain[sf_half_interface(&hot->half)];
 	flow->end_reason = (uint8_t)reason;
 }

@@ -460,7 +460,7 @@ static __attribute__((noinline)) void begin_round(
 struct sf_facts_array sf_table_room(struct sf_table *table)
 {
 	const struct sf_facts_array all = { table->facts[0], table->packet_annexes };
-	const unsigned first = table->room * SF_TABLE_PART;
+	const unsigned first = table->room * SF_TABLE_ROOM;
 
 	return (struct sf_facts_array){ all.facts + first,
 		sf_annex_at(&table->layout, all, first) };

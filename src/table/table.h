@@ -38,8 +38,11 @@ int sf_table_new(
 /* Frees; records still in it are discarded. NULL is fine. */
 void sf_table_free(struct sf_table *table);
 
+/* From the start: a flowId is a hash of the key alone, so other flows can name it (base/flow_id.h). */
+void sf_table_name_by_key(struct sf_table *table);
+
 /*
- * Accounts up to SF_TABLE_PART packets. The caller writes their facts to sf_table_room() first, with
+ * Accounts up to SF_TABLE_PART packets. The room has place for SF_TABLE_ROOM. The caller writes their facts to sf_table_room() first, with
  * their annexes where facts are gathered on request; the room is another one after each offer. Timeouts
  * are decided at facts->clock_ns. The clock of a packet may lie before the clock of an earlier one: it
  * decides for the packet's own flow only. Times lie within 2^62 ns of 1970 (year 2116).
@@ -49,6 +52,7 @@ void sf_table_free(struct sf_table *table);
  * matters. A record that a packet closes reaches the sink when that packet is accounted.
  */
 #define SF_TABLE_PART 32
+#define SF_TABLE_ROOM (2 * SF_TABLE_PART)
 struct sf_facts_array sf_table_room(struct sf_table *table);
 void sf_table_offer(struct sf_table *table, unsigned count);
 void sf_table_settle(struct sf_table *table);

@@ -69,7 +69,10 @@ CASES = {
 }
 CASES.update({
     "tunnel-%s.inner" % name: (["tunnel-%s.pcap" % name], ["--tunnel", "inner"])
-    for name in ("gre", "mirror", "vxlan", "mobile", "ip", "nested", "overlap", "not", "cut")})
+    for name in ("gre", "mirror", "vxlan", "mobile", "ip", "nested", "overlap", "not", "cut", "fragments")})
+CASES.update({
+    "tunnel-%s.both" % name: (["tunnel-%s.pcap" % name], ["--tunnel", "both"])
+    for name in ("gre", "vxlan", "mobile", "ip", "nested", "fragments")})
 # Captures that do not end well, and what is said then.
 DAMAGED = {
     "cut-off": "cut-off.pcap: byte ",

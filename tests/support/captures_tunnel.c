@@ -371,6 +371,87 @@ static void send_arp(struct trace *trace, link_writer link, int64_t time)
 	talk_send(&talk, pb);
 }
 
+/* --------------------------------------------------- tunnels whose outer packet is fragmented */
+
+/* The Ethernet frame `whole`, which has a plain IP header, as fragment `i` of three. */
+static void piece_of(struct pb *pb, const struct pb *whole, unsigned i, uint16_t id)
+{
+	const uint8_t *packet = whole->data + 14;
+	const bool v6 = packet[0] >> 4 == 6;
+	const size_t head = v6 ? 40 : 20, each = (whole->length - 14 - head) / 24 * 8;
+	const size_t length = i < 2 ? each : whole->length - 14 - head - 2 * each;
+	struct pb_ip ip = { .version = v6 ? 6 : 4,
+		.ttl = 64,
+		.id = id,
+		.fragment = (uint16_t)(i * each / 8 | (i < 2 ? 0x2000 : 0)) };
+
+	memcpy(ip.address[0], packet + (v6 ? 8 : 12), v6 ? 16 : 4);
+	memcpy(ip.address[1], packet + (v6 ? 24 : 16), v6 ? 16 : 4);
+	pb_start(pb);
+	pb_ethernet(pb, 0xa1, 0xa2);
+	pb_ip_header(pb, &ip);
+	if (v6)
+		pb_fragment6(pb, (uint16_t)(i * each), i < 2, id);
+	pb_protocol(pb, packet[v6 ? 6 : 9]);
+	pb_bytes(pb, packet + head + i * each, length);
+}
+
+/* A datagram of 900 octets in this tunnel, whose three fragments come in this order; 3: it does not come. */
+static void send_pieces(
+	struct trace *trace, link_writer link, uint16_t port, const unsigned order[3])
+{
+	static struct pb whole, part;
+	struct talk talk = { .trace = trace,
+		.link = link,
+		.address = { "192.0.2.10", "198.51.100.53" },
+		.port = { port, 53 },
+		.time = TRACE_START + (port - 53900) * SECOND / 4,
+		.step = MS };
+	struct pb *pb = talk_begin(&talk, CLIENT);
+
+	pb_udp(pb, port, 53);
+	pb_fill(pb, 900);
+	pb_finish(pb);
+	whole = *pb;
+	for (unsigned n = 0; n < 3; n++) {
+		if (order[n] == 3)
+			continue;
+		piece_of(&part, &whole, order[n], port);
+		talk_send(&talk, &part);
+	}
+}
+
+/* A datagram in this tunnel that is fragmented before it enters the tunnel. */
+static void send_pieces_inside(struct trace *trace, link_writer link, uint16_t port, int64_t time)
+{
+	struct talk talk = { .trace = trace,
+		.link = link,
+		.address = { "192.0.2.10", "198.51.100.53" },
+		.time = time,
+		.step = MS };
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct pb_ip ip = { .version = 4, .ttl = 64, .id = port };
+		struct pb *pb = talk_begin(&talk, CLIENT);
+
+		pb_start(pb);
+		link(pb, &talk, CLIENT);
+		pb_address(&ip, talk.address[0], talk.address[1]);
+		ip.id = port;
+		ip.fragment = i ? 408 / 8 : 0x2000;
+		pb_ip_header(pb, &ip);
+		pb_protocol(pb, 17);
+		if (i == 0) {
+			pb_be16(pb, port);
+			pb_be16(pb, 53);
+			pb_be16(pb, 808);
+			pb_be16(pb, 0);
+		}
+		pb_fill(pb, 400);
+		talk_send(&talk, pb);
+	}
+}
+
 /* ----------------------------------------------------------------------------- files */
 
 enum { BOTH, ONLY4, ONLY6 };
@@ -523,6 +604,24 @@ static void tunnel_cut(struct cw *cw)
 	trace_pcap(&trace, cw, SF_LINK_ETHERNET, 0);
 }
 
+static void tunnel_fragments(struct cw *cw)
+{
+	static const link_writer links[] = { vxlan, vxlan_over_ipv6, gre_key, gre_over_ipv6,
+		ip_in_ipv4, erspan_2, nested_ip_gre };
+	/* in order, the other way round, with copies, without the last one, without the first one */
+	static const unsigned orders[][3] = { { 0, 1, 2 }, { 2, 1, 0 }, { 0, 1, 1 }, { 0, 1, 3 },
+		{ 3, 1, 2 } };
+	struct trace trace = { 0 };
+	uint16_t port = 53900;
+
+	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++)
+		for (size_t k = 0; k < sizeof(orders) / sizeof(orders[0]); k++)
+			send_pieces(&trace, links[i], port++, orders[k]);
+	send_pieces_inside(&trace, vxlan, 53990, TRACE_START + MS);
+	send_pieces_inside(&trace, gre_key, 53991, TRACE_START + 2 * MS);
+	trace_pcap(&trace, cw, SF_LINK_ETHERNET, 0);
+}
+
 const struct capture captures_tunnel[] = {
 	{ "tunnel-gre.pcap", tunnel_gre },
 	{ "tunnel-mirror.pcap", tunnel_mirror },
@@ -533,5 +632,6 @@ const struct capture captures_tunnel[] = {
 	{ "tunnel-overlap.pcap", tunnel_overlap },
 	{ "tunnel-not.pcap", tunnel_not },
 	{ "tunnel-cut.pcap", tunnel_cut },
+	{ "tunnel-fragments.pcap", tunnel_fragments },
 	{ NULL },
 };

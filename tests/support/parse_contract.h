@@ -21,7 +21,7 @@ static inline void check_ways(
 	sf_parse_run *run = sf_parse_run_here();
 	struct sf_facts other = { 0 };
 
-	same(sf_parse_walk(packet, NULL, &other) == result);
+	same(sf_parse_walk(packet, NULL, &other, NULL, NULL) == result);
 	if (result == SF_PARSED)
 		same(memcmp(facts, &other, sizeof(other)) == 0);
 	if (!run || run(packet, 1, &other, 0, 0) == 0)
@@ -78,31 +78,60 @@ static inline void check_part(
 		check_part_facts(facts, whole);
 }
 
-/* All tunnels open: as those of mirrors are without any option, and the others by --tunnel inner. */
-static inline const struct sf_tunnels *all_tunnels(void)
+/* All tunnels but those of mirrors in this mode, by --tunnel; those of mirrors are always opened. */
+static inline const struct sf_tunnels *tunnels_in(enum sf_tunnel_mode mode)
 {
-	static struct sf_tunnels tunnels;
+	static struct sf_tunnels tunnels[SF_TUNNEL_BOTH + 1];
 	struct sf_tunnel_options options = { .port_count = 1 };
 
 	options.ports[0].port = 7932;
 	options.ports[0].kind = SF_TUNNEL_HPE_ERM;
-	memset(options.mode, SF_TUNNEL_INNER, sizeof(options.mode));
-	if (!tunnels.row_count)
-		sf_tunnels_init(&tunnels, &options);
-	return &tunnels;
+	for (unsigned kind = 0; kind < SF_TUNNEL_COUNT; kind++)
+		if (sf_tunnel_mirrors((enum sf_tunnel_kind)kind) != SF_TUNNEL_MIRRORS_ALWAYS)
+			options.mode[kind] = (uint8_t)mode;
+	if (!tunnels[mode].row_count)
+		sf_tunnels_init(&tunnels[mode], &options);
+	return &tunnels[mode];
+}
+
+/* Two results of the parser for one packet; those of IPv4 leave the IPv6 addresses as they were. */
+static inline void check_same(
+	int result, struct sf_facts *facts, int other_result, struct sf_facts *other)
+{
+	same(result == other_result);
+	if (result != SF_PARSED)
+		return;
+	if (facts->version == 4)
+		memcpy(other->address6, facts->address6, sizeof(other->address6));
+	same(memcmp(facts, other, offsetof(struct sf_facts, ethertype)) == 0);
+}
+
+/* With --tunnel both there are the packets of --tunnel inner and of --tunnel outer. */
+static inline void check_both(const struct sf_packet *packet, int result, struct sf_facts *facts)
+{
+	struct sf_facts inner = { 0 }, outer = { 0 }, around = { 0 };
+	enum sf_around found;
+	int both = sf_parse_tunnels(packet, tunnels_in(SF_TUNNEL_BOTH), &inner, &around, &found);
+
+	check_same(result, facts, both, &inner);
+	result = sf_parse_tunnels(
+		packet, tunnels_in(SF_TUNNEL_OUTER), &outer, NULL, &(enum sf_around){ 0 });
+	if (found == SF_AROUND_PAIR)
+		check_same(result, &outer, SF_PARSED, &around);
+	else
+		check_same(result, &outer, both, &inner);
 }
 
 /* The two ways through the parser with tunnels open; facts were zero before. */
 static inline int parse_inside(const struct sf_packet *packet, struct sf_facts *facts)
 {
-	int result = sf_parse_tunnels(packet, all_tunnels(), facts);
+	const struct sf_tunnels *tunnels = tunnels_in(SF_TUNNEL_INNER);
 	struct sf_facts other = { 0 };
+	enum sf_around found;
+	int result = sf_parse_tunnels(packet, tunnels, facts, NULL, &found);
 
-	same(sf_parse_walk(packet, all_tunnels(), &other) == result);
-	if (result == SF_PARSED && facts->version == 4)
-		memcpy(other.address6, facts->address6, sizeof(other.address6));
-	if (result == SF_PARSED)
-		same(memcmp(facts, &other, offsetof(struct sf_facts, ethertype)) == 0);
+	check_same(result, facts, sf_parse_walk(packet, tunnels, &other, NULL, NULL), &other);
+	check_both(packet, result, facts);
 	return result;
 }
 

@@ -405,7 +405,8 @@ START_TEST(facts_are_asked_for_by_those_who_need_them)
 	const uint64_t facts = SF_FACT_SET(mpls) | SF_FACT_SET(flow_label) | SF_FACT_SET(src_mac) |
 			       SF_FACT_SET(dst_mac);
 	/* of a tunnel, if one is opened: a meter that opens none does not gather it */
-	const uint64_t tunnel = SF_FACT_SET(tunnel);
+	const uint64_t tunnel =
+		SF_FACT_SET(tunnel) | SF_FACT_SET(outer_flow) | SF_FACT_SET(inner_flow);
 	const uint64_t all = facts | tunnel | SF_WANTS_FLOW_ID;
 	const struct {
 		const char *collector;

@@ -262,6 +262,9 @@ START_TEST(the_same_list_has_the_same_template_ids)
 }
 END_TEST
 
+/* What the fields of tunnels need. */
+#define TUNNEL_FACTS (SF_FACT_SET(tunnel) | SF_FACT_SET(outer_flow) | SF_FACT_SET(inner_flow))
+
 START_TEST(facts_follow_from_the_fields)
 {
 	static const struct {
@@ -270,12 +273,12 @@ START_TEST(facts_follow_from_the_fields)
 		uint64_t facts;
 	} cases[] = {
 		{ "octetDeltaCount", IPFIX_SESSION, 0 },
-		{ "+sourceMacAddress", IPFIX_SESSION, SF_FACT_SET(src_mac) | SF_FACT_SET(tunnel) },
+		{ "+sourceMacAddress", IPFIX_SESSION, SF_FACT_SET(src_mac) | TUNNEL_FACTS },
 		{ "+flowId+mplsTopLabelStackSection", IPFIX_SESSION,
-			SF_WANTS_FLOW_ID | SF_FACT_SET(mpls) | SF_FACT_SET(tunnel) },
+			SF_WANTS_FLOW_ID | SF_FACT_SET(mpls) | TUNNEL_FACTS },
 		{ "extended-flowId-flowLabelIPv6", IPFIX_SESSION,
 			SF_FACT_SET(src_mac) | SF_FACT_SET(dst_mac) | SF_FACT_SET(mpls) |
-				SF_FACT_SET(tunnel) },
+				TUNNEL_FACTS },
 		/* the group has a flowId, but v9 cannot carry it */
 		{ "extended", NETFLOW9_SESSION,
 			SF_FACT_SET(src_mac) | SF_FACT_SET(dst_mac) | SF_FACT_SET(mpls) |

@@ -43,6 +43,7 @@ struct piece {
 	uint16_t bytes, port;
 	int64_t time_ns;
 	bool back; /* from the other end */
+	bool note; /* the packet inside is metered */
 };
 
 static size_t write_ipv4(uint8_t *p, const struct piece *piece)
@@ -89,7 +90,10 @@ static void take(const struct piece *piece)
 	sf_store_be16(bytes + header, piece->offset ? 0xeeee : piece->port);
 	sf_store_be16(bytes + header + 2, 53);
 	ck_assert_int_eq(sf_parse(&packet, &facts), SF_PARSED);
-	sf_fragment_mark(&facts);
+	if (piece->note)
+		ck_assert(sf_fragment_note(&facts));
+	else
+		sf_fragment_mark(&facts);
 	sf_fragments_take(&fragments, &facts, NULL);
 }
 
@@ -250,6 +254,38 @@ START_TEST(hostile_fragments_are_counted)
 END_TEST
 
 /* More datagrams than there is room for: all packets are given on, none twice. */
+/* The first fragment is metered as the packet inside it: the later ones are left out, whenever they come. */
+START_TEST(fragments_of_opened_tunnels_are_left_out)
+{
+	static const uint8_t orders[][3] = { { 0, 1, 2 }, { 2, 0, 1 }, { 2, 1, 0 } };
+
+	start();
+	for (unsigned version = 4; version <= 6; version += 2)
+		for (unsigned i = 0; i < 3; i++)
+			for (unsigned k = 0; k < 3; k++)
+				take(&(struct piece){ .version = (uint8_t)version,
+					.id = 100 + i,
+					.offset = (uint16_t)(orders[i][k] * 80),
+					.more = orders[i][k] != 2,
+					.bytes = 80,
+					.port = 7,
+					.note = orders[i][k] == 0,
+					.time_ns = i * MS + k });
+	ck_assert_uint_eq(given_count, 0);
+	ck_assert_uint_eq(fragments.packets, 0);
+	ck_assert_uint_eq(fragments.octets, 0);
+	ck_assert_uint_eq(fragments.counters.inside, 12);
+	ck_assert_uint_eq(fragments.counters.joined, 0);
+	/* the next datagram with that identification is in no tunnel */
+	for (unsigned k = 0; k < 3; k++)
+		take(&(struct piece){
+			4, 100, (uint16_t)(k * 80), k != 2, 80, 9, 1000 * MS + k, false, false });
+	ck_assert_uint_eq(given_count, 3);
+	ck_assert_uint_eq(fragments.counters.inside, 12);
+	sf_fragments_fini(&fragments);
+}
+END_TEST
+
 START_TEST(floods_stay_within_the_bound)
 {
 	uint64_t sum = 0;
@@ -275,4 +311,5 @@ START_TEST(floods_stay_within_the_bound)
 END_TEST
 
 CHECK_MAIN("fragment", any_order, datagrams_are_told_apart, orphans_are_given_up,
-	identifications_are_used_again, hostile_fragments_are_counted, floods_stay_within_the_bound)
+	identifications_are_used_again, hostile_fragments_are_counted,
+	fragments_of_opened_tunnels_are_left_out, floods_stay_within_the_bound)

@@ -27,9 +27,10 @@ static unsigned metered(const struct sf_packet *packet, const struct sf_tunnel_o
 {
 	struct sf_tunnels tunnels;
 	struct sf_facts facts;
+	enum sf_around found;
 
 	sf_tunnels_init(&tunnels, options);
-	ck_assert_int_eq(sf_parse_tunnels(packet, &tunnels, &facts), SF_PARSED);
+	ck_assert_int_eq(sf_parse_tunnels(packet, &tunnels, &facts, NULL, &found), SF_PARSED);
 	return facts.flags & SF_FACT_SWAPPED ? facts.ports & 0xffff : facts.ports >> 16;
 }
 
@@ -117,11 +118,11 @@ START_TEST(wrong_words_are_refused)
 	static const struct {
 		const char *text, *says;
 	} rows[] = {
-		{ "innner", "not outer or inner" },
-		{ "", "not outer or inner" },
-		{ "gre", "not outer or inner" },
-		{ "gre=", "not outer or inner" },
-		{ "gre=inner,", "not outer or inner" },
+		{ "innner", "not outer, inner or both" },
+		{ "", "not outer, inner or both" },
+		{ "gre", "not outer, inner or both" },
+		{ "gre=", "not outer, inner or both" },
+		{ "gre=inner,", "not outer, inner or both" },
 		{ "vxlam=inner", "did you mean vxlan?" },
 		{ "=inner", "no kind of tunnel" },
 	};

@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""--tunnel both: its records are those of --tunnel outer and those of --tunnel inner, the flows name each
+other, and nothing depends on the number of workers."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import support
+
+PCAPS = Path(__file__).resolve().parents[2] / "pcaps"
+# What says where a record was metered, or names other records.
+OF_BOTH = ("flowId", "outerFlowId", "innerFlowId", "flowEndReason")
+
+
+def bare(records):
+    """Records without what differs between --tunnel both and the others, and how often each is there."""
+    return Counter(json.dumps({name: value for name, value in record.items() if name not in OF_BOTH},
+                              sort_keys=True) for record in records)
+
+
+class Tunnels(support.Case):
+    def records(self, capture, *options):
+        done = self.meter("-r", capture, "-o", "json", *options)
+        return done.records, done.stats
+
+    def compare(self, capture, *options):
+        outer, outer_stats = self.records(capture, "--tunnel", "outer", *options)
+        inner, inner_stats = self.records(capture, "--tunnel", "inner", *options)
+        both, stats = self.records(capture, "--tunnel", "both", *options)
+        self.assertEqual(bare(r for r in both if "outerFlowId" not in r), bare(outer))
+        inside = bare(r for r in both if "outerFlowId" in r)
+        self.assertEqual(inside - bare(inner), Counter())
+        # of a mirror's frame that is not IP the packet around counts alone
+        not_ip = sum(stats["ignored"].values()) - sum(outer_stats["ignored"].values())
+        self.assertEqual(stats["metered"]["twice"] - not_ip,
+                         sum(r["packetDeltaCount"] for r in both if "outerFlowId" in r))
+        self.assertLessEqual(stats["metered"]["twice"] - not_ip, inner_stats["metered"]["packets"])
+        ids = {r["flowId"]: r for r in both}
+        for record in both:
+            if record.get("outerFlowId"):
+                self.assertIn("innerFlowId", ids[record["outerFlowId"]])
+            if record.get("innerFlowId"):
+                self.assertIn("outerFlowId", ids[record["innerFlowId"]])
+        shared = self.records(capture, "--tunnel", "both", "--workers", "3", *options)[0]
+        self.assertEqual(Counter(map(json.dumps, shared)), Counter(map(json.dumps, both)))
+        return len(inside)
+
+    def test_records_are_those_of_outer_and_inner(self):
+        opened = 0
+        for capture in sorted(PCAPS.glob("tunnel-*.pcap")):
+            with self.subTest(capture=capture.name):
+                opened += self.compare(capture)
+        self.assertGreater(opened, 200)
+
+    def test_a_mirror_can_be_both(self):
+        self.assertGreater(self.compare(PCAPS / "tunnel-vxlan.pcap", "--mirror"), 0)
+        records, stats = self.records(PCAPS / "tunnel-mirror.pcap", "--tunnel", "erspan=both")
+        self.assertEqual(stats["metered"]["twice"], 25)
+        # the mirrored ARP frame: its packet is metered, and what is inside is nonIp
+        self.assertEqual(stats["ignored"]["nonIp"], 2)
+        self.assertEqual(sum("innerFlowId" in record for record in records), 4)
+
+    def test_records_for_collectors_have_the_ids_that_others_name(self):
+        path = self.directory / "flows.ipfix"
+        self.meter("-r", PCAPS / "tunnel-gre.pcap", "--tunnel", "both", "-o", "none", "-w",
+                   f"{path},profile=default")
+        records = self.run_plain("show", "-o", "json", path).records
+        ids = {record["flowId"] for record in records}
+        named = {record.get("outerFlowId", record.get("innerFlowId")) for record in records}
+        self.assertLessEqual(named, ids)
+        self.assertGreater(len(named), 2)
+
+    def test_a_kind_alone(self):
+        records, stats = self.records(PCAPS / "tunnel-nested.pcap", "--tunnel", "vxlan=both")
+        self.assertGreater(stats["metered"]["twice"], 0)
+        for record in records:
+            if "outerFlowId" in record:
+                self.assertEqual(record["tunnelKind"], 4)
+
+
+if __name__ == "__main__":
+    support.main()

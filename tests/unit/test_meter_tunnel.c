@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A meter that opens tunnels: the tunnel in the key, packets that are metered twice, and random tunnel ids. */
+#include <string.h>
+
+#include "base/wire.h"
+#include "check_main.h"
+#include "meter/meter_facts.h"
+#include "oracle.h"
+
+#define S     SF_NS_PER_S
+#define START (INT64_C(1700000000) * S)
+
+static struct sf_meter *meter;
+static struct record_list list;
+static const uint32_t ifindex[] = { 21 };
+static const uint32_t domain[] = { 5 };
+static const struct sf_observation_point point = { 0 };
+
+struct made {
+	uint8_t bytes[56];
+	struct sf_packet packet;
+};
+
+static void finish(void)
+{
+	struct sf_ledger ledger;
+
+	sf_meter_finish(meter, START);
+	sf_meter_ledger(meter, &ledger);
+	ck_assert(sf_ledger_closed(&ledger));
+	ck_assert_uint_eq(ledger.records, list.count);
+}
+
+static void teardown(void)
+{
+	sf_meter_free(meter);
+	record_list_free(&list);
+}
+
+/* GRE with this key, and a UDP packet from this port inside; RAW link, times in order. */
+static struct sf_packet *make_gre(
+	struct made *made, uint32_t gre_key, uint16_t port, int64_t time_ns)
+{
+	uint8_t *p = made->bytes;
+
+	memset(made, 0, sizeof(*made));
+	p = sf_store_be32(p, 0x45000000 | (28 + 28));
+	p = sf_store_be32(p, 0);
+	p = sf_store_be32(p, 0x402f0000);
+	p = sf_store_be32(p, 0xcb007101);
+	p = sf_store_be32(p, 0xcb007102);
+	p = sf_store_be32(p, 0x20000800);
+	p = sf_store_be32(p, gre_key);
+	p = sf_store_be32(p, 0x45000000 | 28);
+	p = sf_store_be32(p, 0);
+	p = sf_store_be32(p, 0x40110000);
+	p = sf_store_be32(p, 0xc0000201);
+	p = sf_store_be32(p, 0xc0000202);
+	p = sf_store_be16(p, port);
+	sf_store_be16(p, 53);
+	made->packet = (struct sf_packet){ .data = made->bytes,
+		.captured = 56,
+		.wire = 56,
+		.link = SF_LINK_RAW,
+		.time_ns = time_ns };
+	return &made->packet;
+}
+
+/* A meter that opens GRE, and gathers what tells tunnels. */
+static void setup_gre(enum sf_tunnel_mode mode)
+{
+	struct sf_tunnel_options tunnels = { .mode[SF_TUNNEL_GRE] = (uint8_t)mode };
+	struct sf_meter_options options = { .idle_timeout_ns = 15 * S,
+		.active_timeout_ns = 60 * S,
+		.max_flows = 1000,
+		.facts = SF_FACT_SET(outer_flow) | SF_FACT_SET(inner_flow),
+		.flow_ids = true,
+		.tunnels = &tunnels,
+		.sink = { record_list_put, &list },
+		.ifindex = ifindex,
+		.domain = domain };
+
+	ck_assert_int_eq(sf_meter_new(&meter, &options, NULL), 0);
+}
+
+/* The same addresses and ports under two keys are two flows, also if packets come in order. */
+START_TEST(tunnels_tell_flows_apart)
+{
+	static struct made made[4];
+	struct sf_packet batch[4];
+
+	setup_gre(SF_TUNNEL_INNER);
+	for (unsigned i = 0; i < 4; i++)
+		batch[i] = *make_gre(&made[i], 1 + i % 2, 7, START + i);
+	sf_meter_batch(meter, batch, 4, NULL, &point);
+	finish();
+	ck_assert_uint_eq(list.count, 2);
+	teardown();
+}
+END_TEST
+
+/* A batch in which every packet is two: each flow names one that there is, and the books close. */
+START_TEST(tunnels_are_metered_twice)
+{
+	static struct made made[SF_BATCH_MAX];
+	struct sf_packet batch[SF_BATCH_MAX];
+	struct sf_ledger ledger;
+	uint64_t outer = 0;
+
+	setup_gre(SF_TUNNEL_BOTH);
+	for (unsigned i = 0; i < SF_BATCH_MAX; i++)
+		batch[i] = *make_gre(&made[i], 9, (uint16_t)(100 + i), START + i);
+	sf_meter_batch(meter, batch, SF_BATCH_MAX, NULL, &point);
+	finish();
+	sf_meter_ledger(meter, &ledger);
+	ck_assert_uint_eq(ledger.frames, SF_BATCH_MAX);
+	ck_assert_uint_eq(ledger.twice, SF_BATCH_MAX);
+	ck_assert_uint_eq(ledger.packets, 2 * SF_BATCH_MAX);
+	ck_assert_uint_eq(ledger.octets, SF_BATCH_MAX * (56 + 28));
+	ck_assert_uint_eq(list.count, SF_BATCH_MAX + 1);
+	for (unsigned i = 0; i < list.count; i++)
+		if (list.flows[i].protocol == 47)
+			outer = list.flows[i].id;
+	ck_assert_uint_ne(outer, 0);
+	for (unsigned i = 0; i < list.count; i++)
+		ck_assert_uint_eq(list.flows[i].has & SF_HAS_OUTER_FLOW,
+			list.flows[i].protocol == 47 ? 0 : SF_HAS_OUTER_FLOW);
+	teardown();
+}
+END_TEST
+
+/*
+ * A flood of random tunnel ids, in both modes, with fragments among them: memory is that of the flow table,
+ * what does not fit leaves early by name, and no packet is lost.
+ */
+START_TEST(random_ids_stay_within_the_bound)
+{
+	enum { PACKETS = 40000, FLOWS = 1000 };
+	static struct made made[SF_BATCH_MAX];
+	struct sf_packet batch[SF_BATCH_MAX];
+	struct sf_ledger ledger;
+	uint32_t random = 1;
+
+	for (int mode = SF_TUNNEL_INNER; mode <= SF_TUNNEL_BOTH; mode++) {
+		setup_gre((enum sf_tunnel_mode)mode);
+		for (unsigned i = 0; i < PACKETS; i++) {
+			unsigned at = i % SF_BATCH_MAX;
+
+			random = random * 1664525 + 1013904223;
+			batch[at] =
+				*make_gre(&made[at], random, (uint16_t)(random >> 16), START + i);
+			if (i % 7 == 0) /* a first fragment, whose others never come */
+				made[at].bytes[6] = 0x20;
+			if (i % 7 == 1) /* a later one without the first */
+				made[at].bytes[7] = 0x10;
+			if (at == SF_BATCH_MAX - 1)
+				sf_meter_batch(meter, batch, SF_BATCH_MAX, NULL, &point);
+		}
+		sf_meter_ledger(meter, &ledger);
+		ck_assert(sf_ledger_balanced(&ledger));
+		ck_assert_uint_le(ledger.flows_active, FLOWS);
+		ck_assert_uint_gt(ledger.flows_evicted, PACKETS / 2);
+		finish();
+		sf_meter_ledger(meter, &ledger);
+		ck_assert_uint_eq(ledger.frames, PACKETS);
+		ck_assert_uint_eq(ledger.record_packets + ledger.ignored[SF_IGNORED_tunnelFragment],
+			ledger.frames + ledger.twice);
+		teardown();
+	}
+}
+END_TEST
+
+CHECK_MAIN("meter_tunnel", tunnels_tell_flows_apart, tunnels_are_metered_twice,
+	random_ids_stay_within_the_bound)
