@@ -196,6 +196,7 @@ static int make_page(const struct sf_options *options)
 	struct report report = { .options = options };
 	const struct sf_gather_options how = {
 		.ledger = &report.ledger,
+		.metering = { options->tunnels, options->fragments == SF_FRAGMENTS_SPLIT },
 		.problem = problem,
 		.between = is_stopped,
 	};

@@ -53,6 +53,7 @@ static bool read_files(struct sf_collected_sink *sink, const struct sf_options *
 	const struct sf_gather_options how = {
 		/* a question about conversations is answered best by records of both directions */
 		.biflow = options->biflow || sink->asked.groups,
+		.metering = { options->tunnels, options->fragments == SF_FRAGMENTS_SPLIT },
 		.problem = problem,
 		.between = between,
 		.context = sink,

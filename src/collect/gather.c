@@ -100,8 +100,27 @@ static void read_captures(struct gather *gather)
 	gather->collector->shares = 0;
 	after(gather,
 		sf_collect_metered(gather->collector, gather->captures, gather->capture_count,
-			gather->options->biflow, gather->options->ledger, &error),
+			gather->options, &error),
 		&error);
+}
+
+static bool is_default(const struct sf_gather_metering *metering)
+{
+	for (unsigned kind = 0; kind < SF_TUNNEL_COUNT; kind++)
+		if (metering->tunnels.mode[kind] != SF_TUNNEL_DEFAULT)
+			return false;
+	return !metering->tunnels.mirror && !metering->tunnels.port_count &&
+	       !metering->split_fragments;
+}
+
+/* Options for captures change nothing if there are none. */
+static void tell_no_captures(struct gather *gather)
+{
+	if (gather->capture_count == 0 && !gather->options->flows_only &&
+		!is_default(&gather->options->metering))
+		problem(gather,
+			"--tunnel, --tunnel-port, --mirror and --fragments change nothing: they "
+			"are for capture files, and there is none");
 }
 
 static void tell_left_out(struct gather *gather)
@@ -175,6 +194,7 @@ bool sf_gather(struct sf_collector *collector, const char *const *names, unsigne
 		read_flows(&gather);
 		read_captures(&gather);
 		tell_left_out(&gather);
+		tell_no_captures(&gather);
 		tell_nothing(&gather, names, count);
 	} else {
 		problem(&gather, "no memory for the names of files");

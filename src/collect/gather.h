@@ -20,6 +20,7 @@
 
 #include <spanflow/collect.h>
 #include <spanflow/meter.h>
+#include <spanflow/tunnel.h>
 
 /*
  * Several collectors read the same files: this one, number `share` of `shares`, hands over and counts the
@@ -27,7 +28,14 @@
  */
 void sf_collector_share(struct sf_collector *collector, unsigned share, unsigned shares);
 
+/* How captures are metered; zeros: as by `spanflow meter` without options. */
+struct sf_gather_metering {
+	struct sf_tunnel_options tunnels;
+	bool split_fragments;
+};
+
 struct sf_gather_options {
+	struct sf_gather_metering metering;
 	struct sf_ledger *ledger; /* gets that of the captures, if there are any. Or NULL */
 	bool flows_only;          /* leave out captures */
 	bool biflow;              /* records of captures have both directions of a flow */

@@ -31,9 +31,8 @@
 struct metered {
 	const char *const *names;
 	unsigned count;
-	bool biflow;
-	struct sf_ledger *ledger; /* or NULL */
-	int out;                  /* the pipe's writing end */
+	const struct sf_gather_options *options;
+	int out; /* the pipe's writing end */
 	uint32_t *ifindex;
 	atomic_bool stop;
 	int code;
@@ -60,8 +59,8 @@ static int meter_packets(struct metered *m, struct sf_capture *capture, struct s
 			;
 	}
 	sf_meter_finish(meter, sf_clock_finish(&clock));
-	if (m->ledger)
-		sf_meter_ledger(meter, m->ledger);
+	if (m->options->ledger)
+		sf_meter_ledger(meter, m->options->ledger);
 	if (n >= 0 || n == SF_EOF)
 		return 0;
 	m->error = capture->error;
@@ -77,6 +76,8 @@ static int meter_all(struct metered *m, struct sf_capture *capture, struct sf_ex
 		.max_flows = FLOWS_MAX,
 		.facts = wants & ~SF_WANTS_FLOW_ID,
 		.flow_ids = wants & SF_WANTS_FLOW_ID,
+		.tunnels = &m->options->metering.tunnels,
+		.split_fragments = m->options->metering.split_fragments,
 		.sink = { sf_exporter_put, exporter },
 		.ifindex = m->ifindex,
 	};
@@ -98,7 +99,8 @@ static int open_exporter(struct metered *m, struct sf_exporter **exporter)
 
 	if (code)
 		return code;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d%s", m->out, m->biflow ? ",biflow=yes" : "");
+	snprintf(path, sizeof(path), "/proc/self/fd/%d%s", m->out,
+		m->options->biflow ? ",biflow=yes" : "");
 	return sf_exporter_add_file(*exporter, path, &m->error);
 }
 
@@ -168,9 +170,9 @@ static int read_records(struct metered *m, struct sf_collector *collector, int i
 }
 
 int sf_collect_metered(struct sf_collector *collector, const char *const *names, unsigned count,
-	bool biflow, struct sf_ledger *ledger, struct sf_error *error)
+	const struct sf_gather_options *options, struct sf_error *error)
 {
-	struct metered m = { .names = names, .count = count, .biflow = biflow, .ledger = ledger };
+	struct metered m = { .names = names, .count = count, .options = options };
 	char name[256];
 	int ends[2], code;
 

@@ -3,14 +3,10 @@
 #ifndef SPANFLOW_COLLECT_METERED_H
 #define SPANFLOW_COLLECT_METERED_H
 
-#include <spanflow/collect.h>
-#include <spanflow/meter.h>
+#include "collect/gather.h"
 
-/*
- * Meters all captures into the collector. `ledger`: gets that of the meter; or NULL. 0, or a negative code
- * of the reading with its reason.
- */
+/* Meters all captures into the collector. 0, or a negative code of the reading with its reason. */
 int sf_collect_metered(struct sf_collector *collector, const char *const *names, unsigned count,
-	bool biflow, struct sf_ledger *ledger, struct sf_error *error);
+	const struct sf_gather_options *options, struct sf_error *error);
 
 #endif

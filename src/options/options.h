@@ -25,6 +25,8 @@ enum {
 	SF_CHECK = 0x10,
 	SF_REPORT = 0x20,
 	SF_QUESTION = 0x40, /* spanflow ask */
+	/* those whose FILEs may be captures, which are metered on the way */
+	SF_CAPTURES = SF_SHOW | SF_REPORT | SF_QUESTION,
 };
 
 struct sf_strings {

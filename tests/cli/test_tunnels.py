@@ -72,6 +72,32 @@ class Tunnels(support.Case):
         self.assertLessEqual(named, ids)
         self.assertGreater(len(named), 2)
 
+    def test_captures_of_show_report_and_ask(self):
+        capture = PCAPS / "tunnel-fragments.pcap"
+        for options in ([], ["--tunnel", "inner"], ["--tunnel", "both"], ["--mirror"],
+                        ["--tunnel", "inner", "--tunnel-port", "vxlan=1", "--fragments", "split"]):
+            with self.subTest(options=options):
+                metered, _ = self.records(capture, *options)
+                shown = self.run_plain("show", capture, "-o", "json", *options).records
+                for record in shown:
+                    del record["observationDomainId"], record["exportTime"]
+                self.assertEqual(Counter(map(json.dumps, shown)), Counter(map(json.dumps, metered)))
+        asked = self.run_plain("ask", "talkers", capture, "--tunnel", "inner").stdout
+        self.assertIn("192.0.2.10", asked)
+        page = self.directory / "page.html"
+        done = self.run_plain("report", capture, "--tunnel", "inner", "-o", page)
+        self.assertEqual(done.stderr, f"{len(self.records(capture, '--tunnel', 'inner')[0])} flows\n")
+
+    def test_options_for_captures_need_some(self):
+        path = self.directory / "flows.ipfix"
+        self.meter("-r", PCAPS / "tunnel-gre.pcap", "-o", "none", "-w", path)
+        for command in ("show", "report"):
+            out = ["-o", "json"] if command == "show" else ["-o", self.directory / "page.html"]
+            done = self.run_plain(command, path, "--tunnel", "inner", *out)
+            self.assertEqual(done.status, 0)
+            self.assertIn("they are for capture files, and there is none", done.stderr)
+            self.assertNotIn("capture files", self.run_plain(command, path, *out).stderr)
+
     def test_a_kind_alone(self):
         records, stats = self.records(PCAPS / "tunnel-nested.pcap", "--tunnel", "vxlan=both")
         self.assertGreater(stats["metered"]["twice"], 0)
