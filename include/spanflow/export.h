@@ -79,6 +79,13 @@ struct sf_chooser {
 	bool extra;     /* it looks at `extra` */
 };
 
+/* Whether each collector gets every record. Files, text and callbacks get every record in any case. */
+enum sf_share {
+	SF_SHARE_NONE,      /* yes */
+	SF_SHARE_BALANCE,   /* each flow goes to one of them: all its records, both directions */
+	SF_SHARE_FAIL_OVER, /* all go to the first one that is not away */
+};
+
 struct sf_exporter_options {
 	/*
 	 * Capture files are metered: v5 and v9 headers and IPFIX files carry the packet clock, and
@@ -145,6 +152,7 @@ struct sf_exporter_options {
 	int (*conditions)(void *context, const char *text, bool biflow, struct sf_chooser *chooser,
 		struct sf_error *error);
 	void *conditions_context;
+	enum sf_share share;
 	uint32_t key; /* of the meter: SF_KEY_…, for options data; 0: SF_KEY_DEFAULT */
 };
 
@@ -169,7 +177,8 @@ struct sf_destination_count {
 #define SF_SKIPPED_REASONS(X)                                                                      \
 	X(ipv6, "NetFlow v5 has no IPv6")                                                          \
 	X(noFields, "such records have none of the fields that the destination was asked for")     \
-	X(where, "they do not meet the conditions of --where or where=")
+	X(where, "they do not meet the conditions of --where or where=")                           \
+	X(elsewhere, "another collector gets them: --balance, --fail-over")
 #define SF_LOST_REASONS(X)                                                                         \
 	X(send, "the kernel refused the datagram")                                                 \
 	X(unreachable, "nobody listens: answered by ICMP, or no connection to the collector")      \

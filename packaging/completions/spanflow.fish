@@ -47,6 +47,8 @@ complete -c spanflow -n '__fish_seen_subcommand_from meter' -l egress -x -a 'sam
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l local-net -x -d 'The own network'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l where -x -d 'Export and print only flows that meet these conditions, such as '\''not (tcp or udp) or tos != 0'\'''
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l export -s e -x -a '(string match -r ".*," -- (commandline -ct)){biflow=,rate=,queue=,template-refresh=,template-refresh-packets=,enrich=,options=,mtu=,source=,dscp=,ca=,cert=,key=,name=,retry=,time=,profile=,fields=,where=}' -d 'Send records to a collector'
+complete -c spanflow -n '__fish_seen_subcommand_from meter' -l balance -d 'Share the records among the collectors of -e, in place of sending all to each'
+complete -c spanflow -n '__fish_seen_subcommand_from meter' -l fail-over -d 'Send the records to the first collector of -e alone'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l write -s w -rF -d 'Write records to an IPFIX file (RFC 5655)'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l force -d '-w replaces a file that exists and is not empty'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l queue-size -x -d 'Live'

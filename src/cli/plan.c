@@ -124,6 +124,18 @@ static bool has_connection(const struct sf_strings *collectors)
 	return false;
 }
 
+static int check_share(const struct sf_options *options, struct sf_error *error)
+{
+	const char *name = options->balance ? "--balance" : "--fail-over";
+
+	if (options->balance && options->fail_over)
+		return sf_error_set(
+			error, SF_EUSAGE, "--balance and --fail-over exclude each other");
+	if ((options->balance || options->fail_over) && options->collectors.count < 2)
+		return sf_error_set(error, SF_EUSAGE, "%s: needs two collectors or more: -e", name);
+	return 0;
+}
+
 int sf_made_plan_init(
 	struct sf_made_plan *made, const struct sf_options *options, struct sf_error *error)
 {
@@ -156,6 +168,9 @@ int sf_made_plan_init(
 		.interface_map = options->interface_map,
 		.local_net = options->local_net,
 		.egress = (unsigned)options->egress,
+		.share = options->balance     ? SF_SHARE_BALANCE
+			 : options->fail_over ? SF_SHARE_FAIL_OVER
+					      : SF_SHARE_NONE,
 		.fields = options->fields,
 		.queue_octets = options->queue_size,
 		.spool = options->spool,
@@ -173,7 +188,8 @@ int sf_made_plan_init(
 		return sf_error_set(error, SF_EUSAGE,
 			"--spool: is for collectors over TCP and TLS: -e tcp://HOST:PORT or -e "
 			"tls://HOST:PORT");
-	err = make_sources(made, options, error);
+	err = check_share(options, error);
+	err = err ? err : make_sources(made, options, error);
 	return err ? err : make_destinations(made, options, error);
 }
 

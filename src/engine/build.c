@@ -92,6 +92,7 @@ static int make_exporter(struct sf_engine *engine, struct sf_error *error)
 		.conditions = engine->options.conditions,
 		.conditions_context = engine->options.conditions_context,
 		.key = plan->key,
+		.share = (enum sf_share)plan->share,
 	};
 	int err;
 

@@ -33,6 +33,7 @@
 	X(interface_map, TEXT, EXPORT, ADJUST)                                                     \
 	X(local_net, TEXT, EXPORT, ADJUST)                                                         \
 	X(egress, VALUE, EXPORT, ADJUST)                                                           \
+	X(share, VALUE, EXPORT, RESTART)                                                           \
 	X(fields, TEXT, EXPORT, RESTART)                                                           \
 	X(queue_octets, VALUE, EXPORT, ADJUST)                                                     \
 	X(spool, TEXT, EXPORT, RESTART)                                                            \

@@ -94,11 +94,15 @@ void sf_session_refused(struct sf_session *session, int64_t now)
 	note_failure(session, SF_FATE_LOST_unreachable, now);
 	session->epoch++;
 	/* ICMP "packet too big" (-EMSGSIZE) comes from a router: the collector may well listen */
-	if (!destination->shared->options.queued || session->transport->error == -EMSGSIZE)
+	if (session->transport->error == -EMSGSIZE)
+		return;
+	destination->refused_ns = destination->shared->wall_ns;
+	if (!destination->shared->options.queued)
 		return;
 	if (session->reach == SF_REACH_OK)
-		sf_destination_news(
-			destination, "%s; its records are lost until it answers", stats->failure);
+		sf_destination_news(destination, "%s; %s until it answers", stats->failure,
+			destination->shares ? "other collectors get its records"
+					    : "its records are lost");
 	destination->drops |= session->reach == SF_REACH_PROBED;
 	destination->fails = true;
 	destination->lost_as = SF_FATE_LOST_unreachable;

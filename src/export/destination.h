@@ -30,6 +30,8 @@ static inline void sf_losses_note(struct sf_losses *losses, int64_t now_ns)
 }
 
 /* Data that all destinations of an exporter share. exporter.c writes it, the others read it. */
+struct sf_destination;
+
 struct sf_shared {
 	struct sf_exporter_options options;
 	int64_t start_ns; /* wall clock when the exporter was made */
@@ -42,6 +44,8 @@ struct sf_shared {
 	struct sf_losses refusals;
 	struct sf_extra_batch *extra; /* NULL: there is no enricher */
 	struct sf_extra_batch *kept;  /* beside `extra`: see where.c */
+	/* without a queue, while records are put: whom each of them goes to (share.c) */
+	struct sf_destination *owners[SF_BATCH_MAX];
 };
 
 /* The enricher, if there is one, is asked for `count` <= SF_BATCH_MAX records, which are put then. */
@@ -108,6 +112,13 @@ struct sf_destination {
 	bool biflow;               /* one record for both directions */
 	struct sf_chooser chooser; /* of its option where=; choose is NULL: all records */
 
+	/* one of the collectors that share the records (share.c) */
+	bool shares;
+	bool away;          /* as share.c saw it last */
+	int64_t refused_ns; /* without a queue: wall clock of the last datagram that was refused; 0: none */
+	uint64_t share_key;
+	struct sf_queue own_queue; /* in place of the exporter's */
+
 	/* with a queue (pump.c) */
 	struct sf_queue_reader reader;
 	struct sf_destination_count queued; /* records in the queue */
@@ -142,9 +153,20 @@ bool sf_destination_waits(const struct sf_destination *destination);
 void sf_destination_drop(
 	struct sf_queue *queue, struct sf_destination *destination, enum sf_fate fate);
 
+/* Flows as records of this destination: a flow of two directions is one record or two. */
+struct sf_destination_count sf_destination_measure(
+	const struct sf_destination *destination, const struct sf_flow *flows, unsigned count);
+
 /* ---- where.c: records that are left out */
 
-/* Gives the destination those flows that its where= chooses. With an enricher: at most SF_BATCH_MAX. */
+/* The destination was offered these directions of the flow and leaves them out, for the reason `counter`. */
+void sf_destination_leave(struct sf_destination *destination, const struct sf_flow *flow,
+	unsigned directions, struct sf_destination_count *counter);
+
+/*
+ * Gives the destination those flows that are its own and that its where= chooses. With an enricher, or if it
+ * shares records with others: at most SF_BATCH_MAX.
+ */
 void sf_destination_offer(
 	struct sf_destination *destination, const struct sf_flow *flows, unsigned count);
 
@@ -176,7 +198,7 @@ enum {
 #define X(name, text) SF_OPTIONS_BIT_##name,
 	SF_OPTIONS_GROUPS(X)
 #undef X
-	SF_OPTIONS_BITS
+		SF_OPTIONS_BITS
 };
 
 #define SF_OPTIONS(name) (UINT32_C(1) << SF_OPTIONS_BIT_##name)
@@ -184,7 +206,7 @@ enum {
 
 /* The elements that tell the sampling rate in IPFIX; NetFlow v9 has the sampler alone. */
 enum sf_sampling_form {
-	SF_SAMPLING_SAMPLER,      /* 48, 49, 50: deprecated, and what collectors in the field read */
+	SF_SAMPLING_SAMPLER, /* 48, 49, 50: deprecated, and what collectors in the field read */
 	SF_SAMPLING_WHEN_SAMPLED, /* the same, but nothing as long as every packet is metered */
 	SF_SAMPLING_SELECTOR,     /* 302, 304 to 306, 309, 310: RFC 5476 §6.5.2 */
 };
@@ -197,7 +219,7 @@ struct sf_session_options {
 	bool biflow;
 	uint32_t options_data; /* groups of options data: SF_OPTIONS() ored */
 	enum sf_sampling_form sampling;
-	bool no_enterprise; /* the collector does not read enterprise elements */
+	bool no_enterprise;                 /* the collector does not read enterprise elements */
 	uint64_t rate;                      /* records per second, 0: unlimited */
 	bool rate_is_default;               /* the user did not choose the rate: sf_pace_watch() */
 	int64_t template_refresh_ns;        /* 0: not by time */

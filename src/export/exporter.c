@@ -51,6 +51,7 @@ int sf_exporter_new_sized(struct sf_exporter **exporter, const struct sf_exporte
 
 static void free_destination(struct sf_destination *destination)
 {
+	sf_queue_free(&destination->own_queue);
 	if (destination->chooser.free)
 		destination->chooser.free(destination->chooser.context);
 	free(destination->url);
@@ -70,9 +71,31 @@ void sf_exporter_free(struct sf_exporter *exporter)
 		free(exporter->writes[i]);
 	free(exporter->writes);
 	free(exporter->destinations);
+	free(exporter->copied);
 	sf_queue_free(&exporter->queue);
 	free(exporter->shared.extra);
 	free(exporter);
+}
+
+/* Room for one more destination; false: no memory. */
+static bool make_room(struct sf_exporter *exporter)
+{
+	const size_t size = (exporter->count + 1) * sizeof(struct sf_destination *);
+	struct sf_destination **grown = realloc(exporter->destinations, size);
+
+	if (!grown)
+		return false;
+	exporter->destinations = grown;
+	grown = realloc(exporter->copied, size);
+	if (!grown)
+		return false;
+	exporter->copied = grown;
+	return true;
+}
+
+static struct sf_queue *queue_of(struct sf_exporter *exporter, struct sf_destination *destination)
+{
+	return destination->shares ? &destination->own_queue : &exporter->queue;
 }
 
 /* Takes the destination over, also on failure. `parsed`: its options; NULL: it has none. */
@@ -81,14 +104,10 @@ static int add(struct sf_exporter *exporter, struct sf_destination *destination,
 {
 	uint64_t queue = parsed ? parsed->session.queue_octets : 0;
 	uint64_t limit = queue ? queue : exporter->shared.options.queue_octets;
-	struct sf_destination **grown = realloc(
-		exporter->destinations, (exporter->count + 1) * sizeof(struct sf_destination *));
 	int code;
 
-	if (grown)
-		exporter->destinations = grown;
 	destination->url = strdup(url);
-	if (!grown || !destination->url) {
+	if (!destination->url || !make_room(exporter)) {
 		free_destination(destination);
 		return sf_error_set(error, -ENOMEM, "no memory for destination %s", url);
 	}
@@ -98,7 +117,12 @@ static int add(struct sf_exporter *exporter, struct sf_destination *destination,
 		free_destination(destination);
 		return code;
 	}
-	sf_destination_join(&exporter->queue, destination, limit ? limit : QUEUE_OCTETS);
+	if (parsed && parsed->is_collector && exporter->shared.options.share != SF_SHARE_NONE)
+		sf_share_join(destination);
+	else
+		exporter->copied[exporter->copied_count++] = destination;
+	sf_destination_join(
+		queue_of(exporter, destination), destination, limit ? limit : QUEUE_OCTETS);
 	exporter->destinations[exporter->count++] = destination;
 	return 0;
 }
@@ -201,8 +225,8 @@ static int add_collected_file(struct sf_exporter *exporter, const struct sf_url 
 {
 	struct sf_destination *destination;
 
-	if (sf_collected_file_new(
-		    &destination, &exporter->shared, parsed->session.options_data != 0, transport) < 0)
+	if (sf_collected_file_new(&destination, &exporter->shared,
+		    parsed->session.options_data != 0, transport) < 0)
 		return sf_error_set(error, -ENOMEM, "no memory for destination %s", path);
 	return add(exporter, destination, path, parsed, error);
 }
@@ -320,9 +344,16 @@ uint64_t sf_exporter_wants(const struct sf_exporter *exporter)
 	return wants;
 }
 
-/* Without a queue: at most SF_BATCH_MAX flows if there is an enricher. */
+static bool shares(const struct sf_exporter *exporter)
+{
+	return exporter->copied_count < exporter->count;
+}
+
+/* Without a queue: at most SF_BATCH_MAX flows if there is an enricher or collectors share them. */
 static void put_now(struct sf_exporter *exporter, const struct sf_flow *flows, unsigned count)
 {
+	if (shares(exporter))
+		sf_share_begin(exporter, flows, count);
 	sf_extra_begin(&exporter->shared, flows, count);
 	for (unsigned i = 0; i < exporter->count; i++)
 		if (exporter->destinations[i]->ops->put)
@@ -330,18 +361,27 @@ static void put_now(struct sf_exporter *exporter, const struct sf_flow *flows, u
 	sf_extra_end(&exporter->shared);
 }
 
+static void put_into_queues(
+	struct sf_exporter *exporter, const struct sf_flow *flows, unsigned count)
+{
+	if (exporter->copied_count)
+		sf_destinations_put(
+			&exporter->queue, exporter->copied, exporter->copied_count, flows, count);
+	if (shares(exporter))
+		sf_share_put(exporter, flows, count);
+}
+
 void sf_exporter_put_chosen(
 	struct sf_exporter *exporter, const struct sf_flow *flows, unsigned count)
 {
-	if (!exporter->shared.options.queued && !exporter->shared.extra) {
+	if (!exporter->shared.options.queued && !exporter->shared.extra && !shares(exporter)) {
 		put_now(exporter, flows, count);
 		return;
 	}
 	for (unsigned done = 0, some; done < count; done += some) {
 		some = count - done < SF_BATCH_MAX ? count - done : SF_BATCH_MAX;
 		if (exporter->shared.options.queued)
-			sf_destinations_put(&exporter->queue, exporter->destinations,
-				exporter->count, flows + done, some);
+			put_into_queues(exporter, flows + done, some);
 		else
 			put_now(exporter, flows + done, some);
 	}
@@ -383,9 +423,12 @@ int64_t sf_exporter_pump(struct sf_exporter *exporter, int64_t mono, bool ending
 {
 	int64_t next = INT64_MAX;
 
+	if (shares(exporter))
+		sf_share_hand_over(exporter);
 	for (unsigned i = 0; i < exporter->count; i++) {
+		struct sf_destination *destination = exporter->destinations[i];
 		int64_t when = sf_destination_pump(
-			&exporter->queue, exporter->destinations[i], mono, ending);
+			queue_of(exporter, destination), destination, mono, ending);
 
 		next = when < next ? when : next;
 	}
@@ -445,7 +488,7 @@ void sf_exporter_finish(struct sf_exporter *exporter)
 	for (unsigned i = 0; i < exporter->count; i++) {
 		struct sf_destination *destination = exporter->destinations[i];
 
-		sf_destination_drop(&exporter->queue, destination,
+		sf_destination_drop(queue_of(exporter, destination), destination,
 			destination->fails ? destination->lost_as : SF_FATE_LOST_stopped);
 		destination->ops->finish(destination);
 	}

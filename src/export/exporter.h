@@ -10,6 +10,9 @@ struct sf_exporter {
 	struct sf_shared shared;
 	struct sf_destination **destinations;
 	unsigned count;
+	struct sf_destination *
+		*copied; /* those that get every record: all, unless collectors share */
+	unsigned copied_count;
 	unsigned collectors;       /* among them */
 	struct sf_chooser chooser; /* choose is NULL: all records */
 	struct sf_queue queue;     /* options.queued */
@@ -18,6 +21,20 @@ struct sf_exporter {
 	char **writes; /* directories of spools */
 	unsigned write_count;
 };
+
+/* ---- share.c: collectors that share the records */
+
+/* The destination is one of them; its URL is known. */
+void sf_share_join(struct sf_destination *destination);
+
+/* With a queue: puts each of at most SF_BATCH_MAX flows into the queue of one of them. */
+void sf_share_put(struct sf_exporter *exporter, const struct sf_flow *flows, unsigned count);
+
+/* With a queue: moves what waits for one that is away to the others. */
+void sf_share_hand_over(struct sf_exporter *exporter);
+
+/* Without a queue: finds out whom each of at most SF_BATCH_MAX flows goes to (shared.owners). */
+void sf_share_begin(struct sf_exporter *exporter, const struct sf_flow *flows, unsigned count);
 
 /* ---- where.c */
 

@@ -55,8 +55,7 @@ void sf_destination_join(struct sf_queue *queue, struct sf_destination *destinat
 	destination->lost_as = SF_FATE_LOST_queue;
 }
 
-/* Counts flows as records of this destination: a flow of two directions is one record or two. */
-static struct sf_destination_count measure(
+struct sf_destination_count sf_destination_measure(
 	const struct sf_destination *destination, const struct sf_flow *flows, unsigned count)
 {
 	struct sf_destination_count sum = { 0 };
@@ -106,7 +105,7 @@ static void drop(struct sf_queue *queue, struct sf_destination *destination, uin
 
 		if (!flows)
 			break;
-		sum = measure(destination, flows, count);
+		sum = sf_destination_measure(destination, flows, count);
 		sf_count_subtract(&destination->queued, &sum);
 		lose(destination, &sum, fate);
 		sf_queue_take(&destination->reader, count);
@@ -128,7 +127,7 @@ void sf_destinations_put(struct sf_queue *queue, struct sf_destination *const *d
 
 	for (unsigned i = 0; i < count; i++) {
 		struct sf_destination *destination = destinations[i];
-		struct sf_destination_count sum = measure(destination, flows, flow_count);
+		struct sf_destination_count sum = sf_destination_measure(destination, flows, flow_count);
 		const uint64_t most = destination->queue_bytes / record_bytes;
 
 		if (!taken) {
@@ -154,7 +153,7 @@ static bool put_some(struct sf_queue *queue, struct sf_destination *destination)
 
 	if (!flows)
 		return false;
-	sum = measure(destination, flows, count);
+	sum = sf_destination_measure(destination, flows, count);
 	sf_count_subtract(&destination->queued, &sum);
 	sf_extra_begin(destination->shared, flows, count);
 	sf_destination_offer(destination, flows, count);

@@ -490,6 +490,7 @@ int sf_url_collector_with(
 	if (!scheme)
 		return SF_EUSAGE;
 	set_defaults(url, scheme->dialect, true, extra);
+	url->is_collector = true;
 	url->transport = scheme->transport;
 	strcpy(url->port, scheme->port);
 	/* a connection needs no rate: a collector that reads slowly slows it down */

@@ -20,6 +20,7 @@
 enum sf_url_transport { SF_URL_UDP, SF_URL_TCP, SF_URL_TLS };
 
 struct sf_url {
+	bool is_collector;
 	enum sf_url_transport transport;
 	char target[4096]; /* host name or address without brackets, or the path */
 	char port[8];

@@ -25,13 +25,19 @@ static struct sf_destination_count count_of(
 	return count;
 }
 
-static void leave_out(
-	struct sf_destination *destination, const struct sf_flow *flow, unsigned directions)
+void sf_destination_leave(struct sf_destination *destination, const struct sf_flow *flow,
+	unsigned directions, struct sf_destination_count *counter)
 {
 	const struct sf_destination_count left = count_of(destination, flow, directions);
 
 	sf_count_add(&destination->stats.offered, &left);
-	sf_count_add(&destination->stats.skipped_where, &left);
+	sf_count_add(counter, &left);
+}
+
+static void leave_out(
+	struct sf_destination *destination, const struct sf_flow *flow, unsigned directions)
+{
+	sf_destination_leave(destination, flow, directions, &destination->stats.skipped_where);
 }
 
 /* The flow with only some of its directions. */
@@ -78,6 +84,12 @@ void sf_exporter_choose(struct sf_exporter *exporter, const struct sf_flow *flow
 
 /* ---------------------------------------------------------------- one destination */
 
+/* Whose records it takes is decided when they are put; with a queue it has taken its own already. */
+static bool is_shared(const struct sf_destination *destination)
+{
+	return destination->shares && !destination->shared->options.queued;
+}
+
 /* At most SF_BATCH_MAX flows. What the enricher gave is moved along with the flows that are chosen. */
 static void offer_some(
 	struct sf_destination *destination, const struct sf_flow *flows, unsigned count)
@@ -90,8 +102,15 @@ static void offer_some(
 		*destination->shared->kept = *extra;
 	for (unsigned i = 0; i < count; i++) {
 		const struct sf_extra *given = extra ? &destination->shared->kept->extra[i] : NULL;
-		unsigned takes = choose(&destination->chooser, &flows[i], given);
+		unsigned takes = flows[i].directions;
 
+		if (is_shared(destination) && destination->shared->owners[i] != destination) {
+			sf_destination_leave(destination, &flows[i], takes,
+				&destination->stats.skipped_elsewhere);
+			continue;
+		}
+		if (destination->chooser.choose)
+			takes = choose(&destination->chooser, &flows[i], given);
 		if (takes != flows[i].directions)
 			leave_out(destination, &flows[i], flows[i].directions & ~takes);
 		if (!takes)
@@ -111,7 +130,7 @@ static void offer_some(
 void sf_destination_offer(
 	struct sf_destination *destination, const struct sf_flow *flows, unsigned count)
 {
-	if (!destination->chooser.choose) {
+	if (!destination->chooser.choose && !is_shared(destination)) {
 		destination->ops->put(destination, flows, count);
 		return;
 	}

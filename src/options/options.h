@@ -120,6 +120,7 @@ struct sf_options {
 	int egress; /* enum sf_enrich_egress */
 	struct sf_strings collectors;
 	struct sf_strings write;
+	bool balance, fail_over;
 	bool force;
 	int output; /* enum sf_output */
 	bool biflow;

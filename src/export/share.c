@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Collectors that share the records (options.share): each record goes to one of them, by the hash of its flow
+ * (balance) or to the first that is not away (fail over). To the others it is skipped: elsewhere.
+ *
+ * Balance is rendezvous hashing: a flow goes to the collector with the highest hash of flow and collector. All
+ * records of a flow, both directions of it, from whatever probe, go to the same one; when one goes away its
+ * flows spread over the others, and the others keep theirs.
+ *
+ * With a queue each of them has a queue of its own. What waits in the queue of one that goes away is handed
+ * over to the others; what its session has taken already stays with it, and is sent or lost by name there.
+ */
+#include <string.h>
+
+#include "export/exporter.h"
+
+#define AWAY_NS INT64_C(2000000000) /* without a queue: after a refused datagram */
+
+static uint64_t mix(uint64_t x)
+{
+	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+	return x ^ x >> 31;
+}
+
+/* The same for both directions. ICMP has a type and code in place of ports, which answers do not share. */
+static uint64_t flow_key(const struct sf_flow *flow)
+{
+	uint64_t ends = 0;
+
+	for (unsigned d = 0; d < 2; d++) {
+		uint64_t words[2];
+
+		memcpy(words, flow->addr[d], sizeof(words));
+		ends += mix(words[0] + mix(words[1] + (sf_flow_is_icmp(flow) ? 0 : flow->port[d])));
+	}
+	return mix(ends + flow->protocol);
+}
+
+/* The collector's host and port, without options: it is the same in other runs and on other probes. */
+static uint64_t collector_key(const char *url)
+{
+	uint64_t key = UINT64_C(0xcbf29ce484222325);
+
+	for (size_t i = 0, length = strcspn(url, ",?"); i < length; i++)
+		key = (key ^ (uint8_t)url[i]) * UINT64_C(0x100000001b3);
+	return mix(key);
+}
+
+void sf_share_join(struct sf_destination *destination)
+{
+	destination->shares = true;
+	destination->share_key = collector_key(destination->url);
+}
+
+/* Looks which of them are away, so that all records of a batch are judged alike. False: all are. */
+static bool look(struct sf_exporter *exporter)
+{
+	bool some = false;
+
+	for (unsigned i = 0; i < exporter->count; i++) {
+		struct sf_destination *member = exporter->destinations[i];
+		int64_t since = exporter->shared.wall_ns - member->refused_ns;
+
+		if (!member->shares)
+			continue;
+		member->away = member->fails || member->stats.gone ||
+			       (member->refused_ns && since >= 0 && since < AWAY_NS);
+		some |= !member->away;
+	}
+	return some;
+}
+
+/* Whom the record goes to. `some`: look() has found some; if all are away, it is as if none were. */
+static struct sf_destination *owner_of(
+	const struct sf_exporter *exporter, const struct sf_flow *flow, bool some)
+{
+	const bool balances = exporter->shared.options.share == SF_SHARE_BALANCE;
+	const uint64_t key = balances ? flow_key(flow) : 0;
+	struct sf_destination *owner = NULL;
+	uint64_t highest = 0;
+
+	for (unsigned i = 0; i < exporter->count; i++) {
+		struct sf_destination *member = exporter->destinations[i];
+		uint64_t score;
+
+		if (!member->shares || (some && member->away))
+			continue;
+		score = balances ? mix(key ^ member->share_key) : 0;
+		if (!owner || score > highest) {
+			owner = member;
+			highest = score;
+		}
+	}
+	return owner;
+}
+
+static void find_owners(const struct sf_exporter *exporter, const struct sf_flow *flows,
+	unsigned count, bool some, struct sf_destination **owners)
+{
+	for (unsigned i = 0; i < count; i++)
+		owners[i] = owner_of(exporter, &flows[i], some);
+}
+
+/* Puts those of the flows into the queue of `member` that it owns; returns how many. */
+static unsigned queue_own(struct sf_destination *member, const struct sf_flow *flows,
+	unsigned count, struct sf_destination *const *owners)
+{
+	struct sf_flow own[SF_BATCH_MAX];
+	unsigned own_count = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		if (owners[i] == member)
+			own[own_count++] = flows[i];
+	if (own_count)
+		sf_destinations_put(&member->own_queue, &member, 1, own, own_count);
+	return own_count;
+}
+
+/* ---------------------------------------------------------------- with a queue */
+
+void sf_share_put(struct sf_exporter *exporter, const struct sf_flow *flows, unsigned count)
+{
+	struct sf_destination *owners[SF_BATCH_MAX];
+
+	find_owners(exporter, flows, count, look(exporter), owners);
+	for (unsigned i = 0; i < exporter->count; i++) {
+		struct sf_destination *member = exporter->destinations[i];
+
+		if (!member->shares || queue_own(member, flows, count, owners) == count)
+			continue;
+		for (unsigned k = 0; k < count; k++)
+			if (owners[k] != member)
+				sf_destination_leave(member, &flows[k], flows[k].directions,
+					&member->stats.skipped_elsewhere);
+	}
+}
+
+/* These flows were another's, and are the member's now. */
+static void take_back(struct sf_destination *member, const struct sf_flow *flows, unsigned count,
+	struct sf_destination *const *owners)
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct sf_destination_count sum;
+
+		if (owners[i] != member)
+			continue;
+		sum = sf_destination_measure(member, &flows[i], 1);
+		sf_count_subtract(&member->stats.offered, &sum);
+		sf_count_subtract(&member->stats.skipped_elsewhere, &sum);
+	}
+}
+
+/* Moves up to a batch of what waits for a collector that is away. False: nothing waits. */
+static bool hand_over(struct sf_exporter *exporter, struct sf_destination *from)
+{
+	struct sf_destination *owners[SF_BATCH_MAX];
+	struct sf_destination_count sum;
+	unsigned count;
+	const struct sf_flow *flows =
+		sf_queue_peek(&from->own_queue, &from->reader, SF_BATCH_MAX, &count);
+
+	if (!flows)
+		return false;
+	sum = sf_destination_measure(from, flows, count);
+	sf_count_subtract(&from->queued, &sum);
+	sf_count_add(&from->stats.offered, &sum);
+	sf_count_add(&from->stats.skipped_elsewhere, &sum);
+	find_owners(exporter, flows, count, true, owners);
+	for (unsigned i = 0; i < exporter->count; i++) {
+		struct sf_destination *member = exporter->destinations[i];
+
+		if (!member->shares || member->away)
+			continue;
+		take_back(member, flows, count, owners);
+		queue_own(member, flows, count, owners);
+	}
+	sf_queue_take(&from->reader, count);
+	return true;
+}
+
+void sf_share_hand_over(struct sf_exporter *exporter)
+{
+	if (!look(exporter))
+		return;
+	for (unsigned i = 0; i < exporter->count; i++) {
+		struct sf_destination *member = exporter->destinations[i];
+
+		if (member->shares && member->away)
+			while (hand_over(exporter, member))
+				;
+	}
+}
+
+/* ---------------------------------------------------------------- without a queue */
+
+void sf_share_begin(struct sf_exporter *exporter, const struct sf_flow *flows, unsigned count)
+{
+	find_owners(exporter, flows, count, look(exporter), exporter->shared.owners);
+}
