@@ -230,7 +230,7 @@ int sf_cmd_check(struct sf_options *options)
 	options->no_wait = true;
 	sf_signals_catch();
 	if (!status)
-		status = sf_made_plan_init(&made, options, &error);
+		status = sf_made_plan_init(&made, options, NULL, &error);
 	if (!status)
 		status = open_source(&capture, &made.plan, &tunnels, &error);
 	if (!status) {

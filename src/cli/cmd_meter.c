@@ -32,6 +32,19 @@ static const char *live_option(const struct sf_options *options)
 							: NULL;
 }
 
+/* What a page cannot have, or NULL. */
+static const char *page_contradiction(const struct sf_options *options)
+{
+	if (options->output != SF_OUTPUT_HTML)
+		return NULL;
+	if (isatty(STDOUT_FILENO))
+		return "the page of -o html is not for a terminal: write it to a file with > page.html";
+	return options->fields
+		       ? "--fields is for records: the page of -o html has its own; for another "
+			 "destination write fields=LIST after a comma"
+		       : NULL;
+}
+
 /* What contradicts itself, or NULL. */
 static const char *contradiction(const struct sf_options *options)
 {
@@ -58,6 +71,8 @@ static const char *contradiction(const struct sf_options *options)
 		return "--spool-drop without --spool: name the spool's directory with --spool DIR";
 	if (!(options->key & SF_KEY_ADDRESS) && options->key & SF_KEY_PORT)
 		return "--key: ports without addresses do not tell the ends of a flow apart";
+	if (page_contradiction(options))
+		return page_contradiction(options);
 	return sf_output_contradiction(options);
 }
 

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "cli/asked.h"
 #include "cli/command.h"
+#include "cli/page.h"
 #include "collect/gather.h"
 #include "metrics/counters.h"
 #include "report/page.h"
@@ -63,33 +64,6 @@ static void problem(void *context, const char *text)
 
 /* ---------------------------------------------------------------- counters */
 
-static int note_collector(struct sf_page *page, const struct sf_collector_stats *stats)
-{
-	int code = 0;
-
-	for (unsigned i = 0; code == 0 && i < sf_counter_count; i++)
-		if (sf_counters[i].scope == SF_SCOPE_COLLECTOR)
-			code = sf_page_note(page, sf_counters[i].json, sf_counters[i].text,
-				sf_counter_value(&sf_counters[i], stats));
-	return code;
-}
-
-static int note_ledger(struct sf_page *page, const struct sf_ledger *ledger)
-{
-	int code = sf_page_note(page, "frames", "frames in the captures", ledger->frames);
-
-	if (code == 0)
-		code = sf_page_note(page, "metered", "packets metered", ledger->packets);
-	for (unsigned i = 0; code == 0 && i < SF_IGNORED_COUNT; i++)
-		code = sf_page_note(page, sf_ignored_name((enum sf_ignored)i),
-			"frames that were not metered for this reason", ledger->ignored[i]);
-	if (code == 0)
-		code = sf_page_note(page, "evicted",
-			"flows that ended early because the flow table was full",
-			ledger->flows_evicted);
-	return code;
-}
-
 static int note_all(struct report *report)
 {
 	struct sf_collector_stats stats;
@@ -103,9 +77,9 @@ static int note_all(struct report *report)
 			"reading was ended by a signal: flows are missing", 1);
 	sf_collector_stats(report->collector, &stats);
 	if (code == 0)
-		code = note_collector(report->page, &stats);
+		code = sf_page_note_collector(report->page, &stats);
 	if (code == 0 && report->ledger.frames)
-		code = note_ledger(report->page, &report->ledger);
+		code = sf_page_note_ledger(report->page, &report->ledger);
 	return code;
 }
 

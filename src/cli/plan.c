@@ -89,11 +89,11 @@ static void add_text(struct sf_made_plan *made, const struct sf_options *options
 	};
 }
 
-static int make_destinations(
-	struct sf_made_plan *made, const struct sf_options *options, struct sf_error *error)
+static int make_destinations(struct sf_made_plan *made, const struct sf_options *options,
+	const char *page, struct sf_error *error)
 {
 	const struct sf_strings *collectors = &options->collectors, *files = &options->write;
-	unsigned most = collectors->count + files->count + 1;
+	unsigned most = collectors->count + files->count + 1; /* and text or a page */
 	int err = 0;
 
 	made->destinations = calloc(most, sizeof(*made->destinations));
@@ -110,6 +110,8 @@ static int make_destinations(
 	}
 	for (unsigned i = 0; !err && i < files->count; i++)
 		err = add_url(made, SF_TO_FILE, files->items[i], options->biflow, error);
+	if (!err && page)
+		return add_url(made, SF_TO_FILE, page, false, error);
 	add_text(made, options);
 	return err;
 }
@@ -136,8 +138,8 @@ static int check_share(const struct sf_options *options, struct sf_error *error)
 	return 0;
 }
 
-int sf_made_plan_init(
-	struct sf_made_plan *made, const struct sf_options *options, struct sf_error *error)
+int sf_made_plan_init(struct sf_made_plan *made, const struct sf_options *options, const char *page,
+	struct sf_error *error)
 {
 	struct sf_plan *plan = &made->plan;
 	int err;
@@ -190,7 +192,7 @@ int sf_made_plan_init(
 			"tls://HOST:PORT");
 	err = check_share(options, error);
 	err = err ? err : make_sources(made, options, error);
-	return err ? err : make_destinations(made, options, error);
+	return err ? err : make_destinations(made, options, page, error);
 }
 
 void sf_made_plan_fini(struct sf_made_plan *made)

@@ -21,9 +21,9 @@ struct sf_made_plan {
 	char **urls; /* of collectors and files; as many as destinations, some of them NULL */
 };
 
-/* 0, or SF_EUSAGE or -ENOMEM with the reason in `error`; sf_made_plan_fini() in any case. */
-int sf_made_plan_init(
-	struct sf_made_plan *made, const struct sf_options *options, struct sf_error *error);
+/* `page`: a further file, for -o html; NULL: none. 0, or SF_EUSAGE or -ENOMEM with the reason in `error`; sf_made_plan_fini() in any case. */
+int sf_made_plan_init(struct sf_made_plan *made, const struct sf_options *options, const char *page,
+	struct sf_error *error);
 void sf_made_plan_fini(struct sf_made_plan *made);
 
 #endif

@@ -225,6 +225,7 @@ static void close_run(struct sf_run *run)
 	int monitor = run->privileges.monitor.pid;
 
 	sf_engine_free(run->engine);
+	sf_paging_close(&run->paging);
 	sf_enrich_free(run->enrich);
 	if (run->chooser.free)
 		run->chooser.free(run->chooser.context);
@@ -288,12 +289,43 @@ static int sum_up(struct sf_run *run)
 	return status;
 }
 
+/* -o html: the records come to the page while the run goes on. */
+static int start_engine(struct sf_run *run, struct sf_error *error)
+{
+	int err = run->paging.tap ? sf_tap_start(run->paging.tap, error) : 0;
+
+	return err ? err : sf_engine_start(run->engine, error);
+}
+
+/* The page, after the last record. An exit status. */
+static int write_page(struct sf_run *run)
+{
+	struct sf_engine_counters counters;
+	struct sf_error error = { 0 };
+
+	sf_engine_counters(run->engine, &counters);
+	return sf_paging_write(&run->paging, &counters.ledger, &error) ? sf_exit_error(&error)
+								       : SF_EXIT_OK;
+}
+
+/* What the run is to do, and its page. */
+static int plan_run(struct sf_run *run, struct sf_error *error)
+{
+	const struct sf_options *options = run->options;
+	bool page = options->output == SF_OUTPUT_HTML;
+	int err = page ? sf_paging_open(&run->paging, options, error) : 0;
+
+	return err ? err
+		   : sf_made_plan_init(&run->made, options,
+			     page ? sf_tap_file(run->paging.tap) : NULL, error);
+}
+
 int sf_run(const struct sf_options *options)
 {
 	struct sf_run run = { .options = options, .notify.fd = -1 };
 	int64_t mono = sf_clock_read(CLOCK_MONOTONIC);
 	struct sf_error error;
-	int status, err = sf_made_plan_init(&run.made, options, &error);
+	int status, err = plan_run(&run, &error);
 
 	run.live = options->interfaces.count > 0;
 	if (!err)
@@ -303,7 +335,7 @@ int sf_run(const struct sf_options *options)
 	if (!err) {
 		sf_signals_wake(sf_loop_wakeup(run.loop));
 		sf_signals_catch();
-		err = sf_engine_start(run.engine, &error);
+		err = start_engine(&run, &error);
 	}
 	if (err) {
 		status = sf_exit_error(&error);
@@ -315,6 +347,8 @@ int sf_run(const struct sf_options *options)
 			sf_run_tell_where(&run);
 		sf_run_tell_remarks(&run);
 		status = sum_up(&run);
+		if (run.paging.page && write_page(&run) && status == SF_EXIT_OK)
+			status = SF_EXIT_FAILED;
 	}
 	close_run(&run);
 	return status;

@@ -13,6 +13,7 @@
 
 #include "ask/where.h"
 #include "base/loop.h"
+#include "cli/page.h"
 #include "cli/plan.h"
 #include "cli/report.h"
 #include "enrich/enrich.h"
@@ -29,6 +30,7 @@ struct sf_run {
 	struct sf_privileges privileges;
 	struct sf_engine *engine;
 	struct sf_chooser chooser; /* of --where; choose is NULL: all records */
+	struct sf_paging paging;   /* the page of -o html */
 	struct sf_enrich *enrich;  /* NULL: nothing is told of flows beyond their packets */
 	struct sf_loop *loop;      /* of the main thread */
 	struct sf_watch watch;     /* the engine has something to do */

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/wire.h"
+#include "collect/gather.h"
 #include "collect/internal.h"
 #include "collect/unpack.h"
 

@@ -34,6 +34,10 @@ struct sf_gather_metering {
 	bool split_fragments;
 };
 
+/* Reads an IPFIX file as sf_collector_file() does; closes the descriptor. `name`: of the exporter. */
+int sf_collect_stream(
+	struct sf_collector *collector, int fd, const char *name, struct sf_error *error);
+
 struct sf_gather_options {
 	struct sf_gather_metering metering;
 	struct sf_ledger *ledger; /* gets that of the captures, if there are any. Or NULL */

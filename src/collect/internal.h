@@ -213,12 +213,6 @@ static inline void sf_collect_flow_begin(struct sf_collect_message *message)
 	message->out.flow.annex = &message->annex;
 }
 
-/* file.c */
-
-/* Reads an IPFIX file as sf_collector_file() does; closes the descriptor. `name`: of the exporter. */
-int sf_collect_stream(
-	struct sf_collector *collector, int fd, const char *name, struct sf_error *error);
-
 /* collector.c */
 
 /* SF_ECORRUPT with the byte offset of `at` (a byte of the message) and the reason. */

@@ -21,6 +21,7 @@
 #include <spanflow/meter.h>
 
 #include "base/clock.h"
+#include "collect/gather.h"
 #include "collect/internal.h"
 
 #define ACTIVE_NS  (60 * SF_NS_PER_S)

@@ -45,6 +45,7 @@ enum sf_output {
 	SF_OUTPUT_TABLE,
 	SF_OUTPUT_JSON,
 	SF_OUTPUT_CSV,
+	SF_OUTPUT_HTML, /* meter only */
 	SF_OUTPUT_NONE
 };
 /* What is lost when the spool is full. */

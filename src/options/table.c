@@ -7,8 +7,8 @@
 #include <spanflow/meter.h>
 #include <spanflow/tunnel.h>
 
-#include "enrich/enrich.h"
 #include "base/url_option.h"
+#include "enrich/enrich.h"
 #include "options/options.h"
 
 #define AT(member) offsetof(struct sf_options, member)
@@ -62,6 +62,15 @@ static const struct sf_choice outputs[] = {
 	{ NULL },
 };
 
+static const struct sf_choice meter_outputs[] = {
+	{ "table", SF_OUTPUT_TABLE },
+	{ "json", SF_OUTPUT_JSON },
+	{ "csv", SF_OUTPUT_CSV },
+	{ "html", SF_OUTPUT_HTML },
+	{ "none", SF_OUTPUT_NONE },
+	{ NULL },
+};
+
 static const struct sf_choice check_outputs[] = {
 	{ "table", SF_OUTPUT_TABLE },
 	{ "json", SF_OUTPUT_JSON },
@@ -107,14 +116,14 @@ static int read_tunnel_port(void *target, const char *text, struct sf_error *err
 	"export time the record came from."
 
 const struct sf_option sf_option_table[] = {
-#include "options/input.def"
 #include "options/collecting.def"
+#include "options/general.def"
+#include "options/input.def"
 #include "options/interfaces.def"
 #include "options/metering.def"
-#include "options/routes.def"
 #include "options/output.def"
-#include "options/questions.def"
 #include "options/page.def"
-#include "options/general.def"
+#include "options/questions.def"
+#include "options/routes.def"
 	{ NULL },
 };

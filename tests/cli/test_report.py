@@ -236,6 +236,19 @@ class Browsing(Case):
         self.assertIn(f"of {self.totals(tab)['flows']:,}", lines)
         self.assertEqual(tab.problems + again.problems, [])
 
+    def test_a_page_of_a_meter(self):
+        """meter -o html: the records that leave the meter, also of several workers."""
+        capture = self.file("a.pcap", pcap(conversations(40)))
+        for arguments, where in (([], "any"), (["--workers", "2", "--where", "src port < 1024"],
+                                               "src port < 1024")):
+            page = self.start("meter", "-r", capture, "-o", "html", "-q", *arguments)
+            done = self.end(page)
+            self.assertEqual((done.status, done.stderr), (0, ""))
+            self.page.write_text(done.stdout)
+            tab = self.open()
+            self.assertEqual(self.totals(tab), self.shown(capture, where))
+            self.assertEqual(tab.problems, [])
+
     def noteworthy(self):
         """A beacon, an exfiltration, a scan, remote access inside; countries outside."""
         inside, server, outside = 0x0A000001, 0x0A000002, 0xC6336401

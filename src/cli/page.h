@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The page of `meter -o html`, and what stands on it of the run; `report` has its own in cmd_report.c. */
+#ifndef SPANFLOW_CLI_PAGE_H
+#define SPANFLOW_CLI_PAGE_H
+
+#include <spanflow/collect.h>
+#include <spanflow/meter.h>
+
+#include "options/options.h"
+#include "query/tap.h"
+#include "report/page.h"
+
+/* What was lost or ignored, as notes on the page. 0 or -ENOMEM. */
+int sf_page_note_collector(struct sf_page *page, const struct sf_collector_stats *stats);
+int sf_page_note_ledger(struct sf_page *page, const struct sf_ledger *ledger);
+
+struct sf_paging {
+	struct sf_page *page;
+	struct sf_tap *tap;
+	bool failed; /* no memory for a row */
+};
+
+/* Makes a page that the records of a run come to; sf_tap_file() is to be one of its destinations. */
+int sf_paging_open(
+	struct sf_paging *paging, const struct sf_options *options, struct sf_error *error);
+
+/* After the run: writes the page to standard output. 0 or an error. */
+int sf_paging_write(
+	struct sf_paging *paging, const struct sf_ledger *ledger, struct sf_error *error);
+
+/* Allowed for a zeroed struct. */
+void sf_paging_close(struct sf_paging *paging);
+
+#endif
