@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "apps/pieces.h"
 #include "apps/reader.h"
 #include "base/annex.h"
 #include "base/wire.h"
@@ -12,11 +13,17 @@
 enum { TCP = 6, UDP = 17, IPV6_HEADER = 40, EXTENSIONS_MAX = 8 };
 
 static const struct row {
-	uint64_t facts; /* any of these is wanted: the reader runs */
+	uint64_t facts;  /* any of these is wanted: the reader runs */
+	uint64_t unless; /* any of these: another one does more */
 	bool tcp, udp;
+	bool streams; /* its messages may have pieces in several segments */
 	sf_app_reader *read;
 } rows[] = {
-	{ SF_FACT_SET(dns), true, true, sf_app_dns },
+	{ SF_FACT_SET(dns), 0, .tcp = true, .udp = true, .read = sf_app_dns },
+	{ SF_FACT_SET(ja4), 0, .tcp = true, .streams = true, .read = sf_app_tls_ja4 },
+	{ SF_FACT_SET(tls), SF_FACT_SET(ja4), .tcp = true, .streams = true, .read = sf_app_tls },
+	{ SF_FACT_SET(http), 0, .tcp = true, .udp = true, .read = sf_app_http },
+	{ SF_FACT_SET(ssh), 0, .tcp = true, .read = sf_app_ssh },
 };
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
@@ -24,8 +31,19 @@ static const struct row {
 struct sf_apps {
 	unsigned count[2]; /* readers for UDP, TCP */
 	sf_app_reader *readers[2][ROWS];
+	sf_app_reader
+		*stream; /* of messages that may have pieces in several segments; NULL: none */
+	struct sf_pieces pieces;
 	struct sf_app found;
 };
+
+bool sf_apps_need_all(uint64_t facts)
+{
+	for (const struct row *row = rows; row < rows + ROWS; row++)
+		if (row->streams && row->facts & facts)
+			return true;
+	return false;
+}
 
 int sf_apps_new(struct sf_apps **apps, uint64_t facts)
 {
@@ -38,10 +56,18 @@ int sf_apps_new(struct sf_apps **apps, uint64_t facts)
 	if (!made)
 		return -ENOMEM;
 	for (const struct row *row = rows; row < rows + ROWS; row++) {
-		if (row->facts & facts && row->udp)
+		if (!(row->facts & facts) || row->unless & facts)
+			continue;
+		if (row->udp)
 			made->readers[0][made->count[0]++] = row->read;
-		if (row->facts & facts && row->tcp)
+		if (row->tcp)
 			made->readers[1][made->count[1]++] = row->read;
+		if (row->streams)
+			made->stream = row->read;
+	}
+	if (made->stream && sf_pieces_init(&made->pieces) < 0) {
+		sf_apps_free(made);
+		return -ENOMEM;
 	}
 	*apps = made;
 	return 0;
@@ -49,6 +75,9 @@ int sf_apps_new(struct sf_apps **apps, uint64_t facts)
 
 void sf_apps_free(struct sf_apps *apps)
 {
+	if (!apps)
+		return;
+	sf_pieces_fini(&apps->pieces);
 	free(apps);
 }
 
@@ -111,9 +140,63 @@ static bool find_payload(
 	payload->bytes = ip + header;
 	payload->wire = wire - header;
 	payload->length = captured - header < payload->wire ? captured - header : payload->wire;
+	payload->seq = payload->tcp ? sf_load_be32(ip + 4) : 0;
 	payload->ports[0] = sf_load_be16(ip);
 	payload->ports[1] = sf_load_be16(ip + 2);
 	return true;
+}
+
+static void tell(const struct sf_apps *apps, struct sf_facts *facts)
+{
+	facts->app = &apps->found;
+	facts->tcp_flags |= SF_TCP_FLAGS_APP;
+}
+
+/* Reads what there is of the message so far. True: it is whole, and no longer waited for. */
+static bool read_pieces(
+	struct sf_apps *apps, struct sf_pieces_place *place, const struct sf_payload *last)
+{
+	struct sf_payload payload = *last;
+
+	payload.bytes = place->bytes;
+	payload.length = payload.wire = place->whole;
+	if (apps->stream(&payload, &apps->found) && apps->found.flags & SF_APP_MORE)
+		return false;
+	sf_pieces_end(&apps->pieces, place);
+	return apps->found.rank == SF_APP_READ;
+}
+
+/* A segment of a message whose beginning was seen. False: it is none; then the readers look at it. */
+static bool look_at_pieces(
+	struct sf_apps *apps, const struct sf_payload *payload, struct sf_facts *facts)
+{
+	struct sf_pieces_place *place;
+	struct sf_pieces_key key;
+	uint32_t offset;
+
+	sf_pieces_key(&key, facts);
+	place = sf_pieces_find(&apps->pieces, &key, facts->time_ns);
+	offset = place ? payload->seq - place->base : 0;
+	if (!place || offset >= SF_PIECES_BYTES)
+		return false;
+	if (!sf_pieces_add(place, offset, payload->bytes, payload->length))
+		sf_pieces_end(&apps->pieces, place);
+	else if (read_pieces(apps, place, payload))
+		tell(apps, facts);
+	return true;
+}
+
+/* The beginning of a message: its other pieces are waited for. */
+static void await_pieces(
+	struct sf_apps *apps, const struct sf_payload *payload, const struct sf_facts *facts)
+{
+	struct sf_pieces_place *place;
+	struct sf_pieces_key key;
+
+	sf_pieces_key(&key, facts);
+	place = sf_pieces_begin(&apps->pieces, &key, facts->time_ns);
+	place->base = payload->seq;
+	sf_pieces_add(place, 0, payload->bytes, payload->length);
 }
 
 void sf_apps_look(struct sf_apps *apps, const struct sf_packet *packet, struct sf_facts *facts)
@@ -123,10 +206,15 @@ void sf_apps_look(struct sf_apps *apps, const struct sf_packet *packet, struct s
 	if ((facts->protocol != TCP && facts->protocol != UDP) || facts->flags & SF_FACT_FRAGMENT ||
 		!apps->count[facts->protocol == TCP] || !find_payload(&payload, packet, facts))
 		return;
-	for (unsigned i = 0; i < apps->count[payload.tcp]; i++)
-		if (apps->readers[payload.tcp][i](&payload, &apps->found)) {
-			facts->app = &apps->found;
-			facts->tcp_flags |= SF_TCP_FLAGS_APP;
-			return;
-		}
+	if (sf_unlikely(apps->pieces.waiting) && payload.tcp &&
+		look_at_pieces(apps, &payload, facts))
+		return;
+	for (unsigned i = 0; i < apps->count[payload.tcp]; i++) {
+		if (!apps->readers[payload.tcp][i](&payload, &apps->found))
+			continue;
+		tell(apps, facts);
+		if (apps->found.flags & SF_APP_MORE)
+			await_pieces(apps, &payload, facts);
+		return;
+	}
 }

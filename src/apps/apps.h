@@ -20,6 +20,12 @@
 
 struct sf_apps;
 
+/*
+ * True if the reader of one of these facts waits for pieces of messages: then one worker has to see all packets
+ * of a direction, in their order.
+ */
+bool sf_apps_need_all(uint64_t facts);
+
 /* Returns 0 or -ENOMEM. *apps is NULL if no fact of the set needs a reader. */
 int sf_apps_new(struct sf_apps **apps, uint64_t facts);
 void sf_apps_free(struct sf_apps *apps);

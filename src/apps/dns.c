@@ -18,6 +18,7 @@ enum {
 	RECORDS_MAX = 32,   /* answers that are looked at */
 	SECTION_MAX = 4096, /* records of a section in a message that is believed */
 	PORT_DNS = 53,
+	PORT_NETBIOS = 137, /* names of NetBIOS look like DNS */
 	PORT_MDNS = 5353,
 	PORT_LLMNR = 5355,
 	TYPE_A = 1,
@@ -25,7 +26,7 @@ enum {
 	TYPE_CNAME = 5,
 	TYPE_PTR = 12,
 	TYPE_AAAA = 28,
-	TYPE_NB = 32, /* of NetBIOS names, which look like DNS */
+	TYPE_NB = 32, /* of NetBIOS, as the next one */
 	TYPE_NBSTAT = 33,
 	CLASS_IN = 1,
 	CLASS_MASK = 0x7fff, /* multicast DNS has a flag above it */
@@ -276,6 +277,8 @@ bool sf_app_dns(const struct sf_payload *payload, struct sf_app *app)
 		    sf_payload_port(payload, PORT_LLMNR);
 	size_t length;
 
+	if (sf_payload_port(payload, PORT_NETBIOS))
+		return false;
 	if (!payload->tcp)
 		return read_message(&message, hint, app);
 	/* over TCP a message has its length in front; further ones may follow */

@@ -18,6 +18,7 @@ struct sf_payload {
 	const uint8_t *bytes;
 	size_t length; /* captured */
 	size_t wire;   /* in the packet, as its headers say: >= length */
+	uint32_t seq;  /* TCP: sequence number of the first byte */
 	uint16_t ports[2];
 	bool tcp; /* else UDP */
 };
@@ -25,7 +26,10 @@ struct sf_payload {
 /* False: the payload is of another protocol, and *app is undefined. */
 typedef bool sf_app_reader(const struct sf_payload *payload, struct sf_app *app);
 
-sf_app_reader sf_app_dns; /* RFC 1035, also over TCP, and multicast DNS */
+sf_app_reader sf_app_dns;                 /* RFC 1035, also over TCP, and multicast DNS */
+sf_app_reader sf_app_tls, sf_app_tls_ja4; /* hellos of TLS over TCP */
+sf_app_reader sf_app_http;                /* requests and status of HTTP/1.x */
+sf_app_reader sf_app_ssh;                 /* identifications */
 
 /* One of the ports is this one. */
 static inline bool sf_payload_port(const struct sf_payload *payload, uint16_t port)

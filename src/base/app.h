@@ -6,6 +6,9 @@
  *
  *	kind   number[0]        number[1]      texts
  *	DNS    type             response code  name, first answer
+ *	TLS    version          cipher         server name, ALPN, JA4; QUIC likewise
+ *	HTTP   status                          host, method, target, user agent
+ *	SSH                                    identification
  */
 #ifndef SPANFLOW_BASE_APP_H
 #define SPANFLOW_BASE_APP_H
@@ -19,6 +22,10 @@
 enum sf_app_kind {
 	SF_APP_NONE,
 	SF_APP_DNS,
+	SF_APP_TLS,
+	SF_APP_QUIC,
+	SF_APP_HTTP,
+	SF_APP_SSH,
 	SF_APP_KINDS,
 };
 
@@ -29,7 +36,9 @@ enum sf_app_rank {
 	SF_APP_READ,
 };
 
-#define SF_APP_ANSWER 0x01 /* of `flags`: the message answers one of the other direction */
+/* Bits of `flags`. */
+#define SF_APP_ANSWER 0x01 /* the message answers one of the other direction */
+#define SF_APP_MORE   0x02 /* SF_APP_NAMED: further packets may have the rest of the message */
 
 #define SF_APP_NUMBERS 2
 #define SF_APP_BYTES   512
@@ -43,6 +52,8 @@ struct sf_app {
 static_assert(sizeof(struct sf_app) == SF_APP_BYTES, "the value of the fact");
 
 enum sf_app_dns { SF_APP_DNS_NAME, SF_APP_DNS_ANSWER };
+enum sf_app_http { SF_APP_HTTP_HOST, SF_APP_HTTP_METHOD, SF_APP_HTTP_TARGET, SF_APP_HTTP_AGENT };
+enum sf_app_tls { SF_APP_TLS_NAME, SF_APP_TLS_ALPN, SF_APP_TLS_JA4 };
 
 /* Text i, its length first; texts that were not written are empty. */
 static inline const uint8_t *sf_app_text(const struct sf_app *app, unsigned i)

@@ -42,6 +42,12 @@ static const struct sf_element enterprise[] = {
 	{ SF_PEN_SPANFLOW, 81, SF_TYPE_U16, "dnsQueryType" },
 	{ SF_PEN_SPANFLOW, 82, SF_TYPE_U8, "dnsResponseCode" },
 	{ SF_PEN_SPANFLOW, 83, SF_TYPE_STRING, "dnsFirstAnswer" },
+	{ SF_PEN_SPANFLOW, 84, SF_TYPE_STRING, "tlsServerName" },
+	{ SF_PEN_SPANFLOW, 85, SF_TYPE_STRING, "tlsAlpn" },
+	{ SF_PEN_SPANFLOW, 86, SF_TYPE_U16, "tlsVersion" },
+	{ SF_PEN_SPANFLOW, 87, SF_TYPE_U16, "tlsCipher" },
+	{ SF_PEN_SPANFLOW, 88, SF_TYPE_STRING, "tlsJa4" },
+	{ SF_PEN_SPANFLOW, 89, SF_TYPE_STRING, "sshBanner" },
 };
 /* clang-format on */
 

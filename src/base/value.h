@@ -14,6 +14,9 @@
 /* Longest text of a value of a fixed-length type, with quotes and the final NUL. */
 #define SF_VALUE_MAX 96
 
+/* The same of a value of variable length that has at most 254 bytes, each of which may be escaped. */
+#define SF_VALUE_VARIABLE_MAX 1536
+
 enum sf_value_form {
 	SF_VALUE_TEXT, /* without quotes; control characters are replaced */
 	SF_VALUE_JSON, /* strings, addresses, times and bytes quoted */

@@ -256,7 +256,7 @@ static int make_handover(struct sf_engine *engine, unsigned input, struct sf_err
 		.capture = engine->inputs[input].capture,
 		.workers = workers_of(engine, input),
 		.independent = engine->plan.workers_independent,
-		.sole_reader = engine->plan.dedup, /* finds duplicates among all packets */
+		.sole_reader = sf_meter_reads_alone(&meter),
 		.steer_key = engine->steer_key,
 		.facts = meter.facts,
 		.clock_limit_ns = sf_timing_limit(&meter),

@@ -48,6 +48,9 @@ static size_t column_name(const struct sf_field_item *item, char *p)
 		sf_field_pen(row, item->reverse), sf_field_id(row, item->reverse), p, PREFIX_MAX);
 }
 
+#define STRING_WIDTH                                                                               \
+	32 /* of a column in a table; longer values move what is to the right of them */
+
 /* What values of the element's type need in a table, for the most part. */
 static size_t value_width(const struct sf_field_item *item)
 {
@@ -67,7 +70,7 @@ static size_t value_width(const struct sf_field_item *item)
 	unsigned type = sf_element_find(row->pen, row->id)->type;
 
 	if (type == SF_TYPE_STRING)
-		return row->length;
+		return row->length < STRING_WIDTH ? row->length : STRING_WIDTH;
 	return type < sizeof(widths) ? widths[type] : 0;
 }
 
@@ -236,10 +239,11 @@ static char *put_cell(char *p, enum sf_value_form form, const struct sf_layout *
 		return p;
 	if (cell.kind == SF_CELL_FLOW)
 		return p + sf_value_write(layout->fields[i].type, form, value.bytes, value.length,
-				   p, SF_VALUE_MAX);
+				   p, SF_VALUE_VARIABLE_MAX);
 	if (cell.kind == SF_CELL_VALUE)
-		return p + (form == SF_VALUE_JSON ? sf_field_json(&cell.value, p, SF_VALUE_MAX)
-						  : sf_field_text(&cell.value, p, SF_VALUE_MAX));
+		return p + (form == SF_VALUE_JSON
+					   ? sf_field_json(&cell.value, p, SF_VALUE_VARIABLE_MAX)
+					   : sf_field_text(&cell.value, p, SF_VALUE_VARIABLE_MAX));
 	return p;
 }
 
@@ -290,18 +294,42 @@ static char *put_collected_columns(char *p, const struct sf_collected *from)
 			   SF_VALUE_MAX);
 }
 
+/* Quotes a value of CSV that needs it (RFC 4180 §2): quotes within are doubled. Returns its end. */
+static char *quote(char *start, char *end)
+{
+	size_t length = (size_t)(end - start), quotes = 0;
+
+	if (!memchr(start, ',', length) && !memchr(start, '"', length))
+		return end;
+	for (size_t i = 0; i < length; i++)
+		quotes += start[i] == '"';
+	/* from behind, so that nothing is written over that was not moved yet */
+	end += quotes + 2;
+	end[-1] = '"';
+	for (char *to = end - 1; length;) {
+		*--to = start[--length];
+		if (*to == '"')
+			*--to = '"';
+	}
+	*start = '"';
+	return end;
+}
+
 char *sf_columns_csv(const struct sf_columns *columns, const struct sf_layout *layout, char *p,
 	const struct sf_row *row)
 {
 	uint8_t bytes[SF_RECORD_MAX];
 	const uint8_t *record = bytes;
 	unsigned column = 0;
+	char *start;
 
 	encode(layout, bytes, row);
 	for (unsigned i = 0; i < layout->template.field_count; i++) {
 		for (; column < layout->fields[i].column; column++)
 			*p++ = ',';
+		start = p;
 		p = put_cell(p, SF_VALUE_TEXT, layout, i, next_value(layout, i, &record), row);
+		p = quote(start, p);
 	}
 	for (; column + 1 < columns->count; column++)
 		*p++ = ',';

@@ -21,6 +21,10 @@ enum field {
 };
 
 /* clang-format off */
+/* Names of applications: every reader runs. */
+#define SF_ANY_READER                                                                              \
+	(SF_FACT_SET(app) | SF_FACT_SET(dns) | SF_FACT_SET(tls) | SF_FACT_SET(http) | SF_FACT_SET(ssh))
+
 static const struct sf_field_row rows[] = {
 #define FIELD(name, pen, id, v9, length, v9_length, facts, form, value, when, side, help)          \
 	{ #name, help, when, pen, id, v9, length, v9_length, form, facts, side },
@@ -122,6 +126,12 @@ uint64_t sf_app_when(const struct sf_flow *flow)
 
 		if (app->kind == SF_APP_DNS)
 			when |= SF_WHEN_DNS | (app->flags & SF_APP_ANSWER ? SF_WHEN_DNS_ANSWER : 0);
+		if (app->kind == SF_APP_HTTP)
+			when |= app->flags & SF_APP_ANSWER ? SF_WHEN_HTTP_ANSWER : SF_WHEN_HTTP;
+		if (app->kind == SF_APP_SSH)
+			when |= SF_WHEN_SSH;
+		if (app->kind == SF_APP_TLS || app->kind == SF_APP_QUIC)
+			when |= SF_WHEN_TLS | (app->flags & SF_APP_ANSWER ? SF_WHEN_TLS_ANSWER : 0);
 	}
 	return when;
 }
@@ -155,6 +165,11 @@ void sf_when_text(uint64_t when, char *text, size_t size)
 		{ SF_WHEN_DNS_ANSWER, "DNS with a response" },
 		{ SF_WHEN_OUTER_FLOW, "inside a metered tunnel" },
 		{ SF_WHEN_INNER_FLOW, "around metered packets" },
+		{ SF_WHEN_TLS, "TLS" },
+		{ SF_WHEN_HTTP, "HTTP" },
+		{ SF_WHEN_HTTP_ANSWER, "HTTP with a response" },
+		{ SF_WHEN_SSH, "SSH" },
+		{ SF_WHEN_TLS_ANSWER, "TLS with a server's hello" },
 		{ SF_WHEN_MS, "time=ms" },
 		{ SF_WHEN_US, "time=us" },
 		{ SF_WHEN_NS, "time=ns" },

@@ -134,33 +134,78 @@ static inline const struct sf_app *sf_field_app(const struct sf_flow *flow, unsi
 	return (const struct sf_app *)(const void *)sf_fact_get_app(flow, d);
 }
 
-/* The text of direction d, or that of the other one if there is none. */
+/* Sets of kinds. */
+#define OF_DNS (1u << SF_APP_DNS)
+#define OF_HTTP (1u << SF_APP_HTTP)
+#define OF_TLS (1u << SF_APP_TLS | 1u << SF_APP_QUIC)
+
+/* What one of these kinds said, of direction d before the other one; `answer`: as an answer, or else as none. */
+static inline const struct sf_app *sf_field_app_said(
+	const struct sf_flow *flow, unsigned d, unsigned kinds, bool answer)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		const struct sf_app *app = sf_field_app(flow, d ^ i);
+
+		if (kinds >> app->kind & 1 && answer == (app->flags & SF_APP_ANSWER))
+			return app;
+	}
+	return (const struct sf_app *)(const void *)sf_fact_nothing;
+}
+
+/* What each side of SSH begins with. */
+static inline const uint8_t *sf_field_ssh(const struct sf_flow *flow, unsigned d)
+{
+	const struct sf_app *app = sf_field_app(flow, d);
+
+	return app->kind == SF_APP_SSH ? sf_app_text(app, 0) : sf_fact_nothing;
+}
+
+/* RFC 6759 §4: engine 3, IANA-L4, and the port that names the application; with the length in front. */
+static inline const uint8_t *sf_field_app_id(const struct sf_flow *flow, unsigned d)
+{
+	static const uint8_t ids[SF_APP_KINDS][4] = {
+		[SF_APP_DNS] = { 3, 3, 0, 53 },
+		[SF_APP_TLS] = { 3, 3, 443 >> 8, 443 & 255 },
+		[SF_APP_QUIC] = { 3, 3, 443 >> 8, 443 & 255 },
+		[SF_APP_HTTP] = { 3, 3, 0, 80 },
+		[SF_APP_SSH] = { 3, 3, 0, 22 },
+	};
+
+	return ids[sf_field_app(flow, d)->kind ? sf_field_app(flow, d)->kind
+					       : sf_field_app(flow, !d)->kind];
+}
+
+static inline const uint8_t *sf_field_app_name(const struct sf_flow *flow, unsigned d)
+{
+	static const char names[SF_APP_KINDS][6] = {
+		[SF_APP_DNS] = "\3dns",
+		[SF_APP_TLS] = "\3tls",
+		[SF_APP_QUIC] = "\4quic",
+		[SF_APP_HTTP] = "\4http",
+		[SF_APP_SSH] = "\3ssh",
+	};
+
+	return (const uint8_t *)names[sf_field_app(flow, d)->kind
+					      ? sf_field_app(flow, d)->kind
+					      : sf_field_app(flow, !d)->kind];
+}
+
+/* The text of the request, or if it has none that of the answer; `answer`: the other way round. */
 static inline const uint8_t *sf_field_app_text(
-	const struct sf_flow *flow, unsigned d, enum sf_app_kind kind, unsigned i)
+	const struct sf_flow *flow, unsigned d, unsigned kinds, unsigned i, bool answer)
 {
-	const struct sf_app *app = sf_field_app(flow, d);
-	const uint8_t *text = sf_app_text(app, i);
+	const uint8_t *text = sf_app_text(sf_field_app_said(flow, d, kinds, answer), i);
 
-	if (app->kind == kind && *text)
-		return text;
-	app = sf_field_app(flow, !d);
-	return app->kind == kind ? sf_app_text(app, i) : sf_fact_nothing;
+	return *text ? text : sf_app_text(sf_field_app_said(flow, d, kinds, !answer), i);
 }
 
-/* The number of direction d, or that of the other one if it is 0. */
-static inline uint16_t sf_field_app_number(const struct sf_flow *flow, unsigned d, unsigned i)
+/* The same for numbers. */
+static inline uint16_t sf_field_app_number(
+	const struct sf_flow *flow, unsigned d, unsigned kinds, unsigned i, bool answer)
 {
-	const uint16_t number = sf_field_app(flow, d)->number[i];
+	const uint16_t number = sf_field_app_said(flow, d, kinds, answer)->number[i];
 
-	return number ? number : sf_field_app(flow, !d)->number[i];
-}
-
-/* The direction that answers. */
-static inline const struct sf_app *sf_field_app_answer(const struct sf_flow *flow, unsigned d)
-{
-	const struct sf_app *app = sf_field_app(flow, d);
-
-	return app->flags & SF_APP_ANSWER ? app : sf_field_app(flow, !d);
+	return number ? number : sf_field_app_said(flow, d, kinds, !answer)->number[i];
 }
 
 static inline uint32_t sf_field_reverse_delay(const struct sf_flow *flow, unsigned d)

@@ -33,6 +33,9 @@ const struct sf_annex_layout *sf_meter_layout(const struct sf_meter *meter);
  */
 uint64_t sf_meter_facts(const struct sf_meter_options *options);
 
+/* True if one meter has to parse all packets of a source: to find copies, or pieces of messages. */
+bool sf_meter_reads_alone(const struct sf_meter_options *options);
+
 /* Counters of a meter that parses, as in struct sf_ledger. */
 struct sf_parsed {
 	uint64_t frames;

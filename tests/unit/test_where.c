@@ -333,7 +333,6 @@ START_TEST(mistakes_are_pointed_at)
 		{ "port in [80", "not closed", 8 },
 		{ "port in x.txt", "files are not read", 8 },
 		{ "host ~ '('", "regular", 7 },
-		{ "sni x", "knows no", 0 },
 		{ "proto foo", "protocol", 6 },
 		{ "host > 10.0.0.1", "=", 0 },
 		{ "tcp )", "missing before", 4 },

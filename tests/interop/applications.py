@@ -1,0 +1,133 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""What payload says, packet by packet, as tshark 4.0 (Debian tshark) reads it, over a folder of captures.
+
+    applications.py SPANFLOW FOLDER [--every]
+
+Without --every a few captures of the folder are compared. Known differences stand in applications.tsv: capture,
+field, packets of which only spanflow or only tshark tells the value, and the reason; one that does not occur any
+more is an error too.
+"""
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SKIP = 77
+FEW = ["traffic", "vlan-mpls/zeek--http-qinq-0.pcap", "formats/zeek--get-to-ssh-server.pcap",
+       "ipv6/arkime--v6-http.pcap"]
+# the field of spanflow, that of tshark, and the bytes of it that a record keeps
+FIELDS = [
+    ("dnsQueryName", "dns.qry.name", 253), ("dnsQueryType", "dns.qry.type", None),
+    ("dnsResponseCode", "dns.flags.rcode", None),
+    ("tlsServerName", "tls.handshake.extensions_server_name", 253),
+    ("tlsCipher", "tls.handshake.ciphersuite", None),
+    ("httpRequestMethod", "http.request.method", 16), ("httpRequestHost", "http.host", 253),
+    ("httpRequestTarget", "http.request.uri", 200), ("httpUserAgent", "http.user_agent", 200),
+    ("httpStatusCode", "http.response.code", None), ("sshBanner", "ssh.protocol", 200),
+]
+
+
+ENDS = ["tcp.srcport", "tcp.dstport", "udp.srcport", "udp.dstport"]
+
+
+def tshark(path):
+    """Per field: (sender's and receiver's port, value) of each packet that has one."""
+    command = ["tshark", "-n", "-r", path, "-T", "json", "-o", "ip.defragment:FALSE",
+               "-o", "ipv6.defragment:FALSE", "-o", "http.desegment_headers:FALSE",
+               "-o", "http.desegment_body:FALSE", "-o", "tcp.check_checksum:FALSE",
+               "-e", "tls.handshake.type"]
+    for name in ENDS + [name for _, name, _ in FIELDS]:
+        command += ["-e", name]
+    done = subprocess.run(command, capture_output=True, timeout=300)
+    found = {name: Counter() for name, _, _ in FIELDS}
+    for packet in json.loads(done.stdout.decode(errors="replace") or "[]"):
+        layers = packet["_source"]["layers"]
+        ends = tuple(layers.get("tcp." + end, layers.get("udp." + end, [""]))[-1]
+                     for end in ("srcport", "dstport"))
+        for name, field, most in FIELDS:
+            value = layers.get(field, [""])[0]
+            if name == "tlsCipher" and "2" not in layers.get("tls.handshake.type", []):
+                continue
+            if value and most is None:
+                value = str(int(value, 0))
+            elif name == "dnsQueryName":
+                value = value.replace("<Root>", ".")
+            if value:
+                found[name][(ends, value[:most])] += 1
+    return found
+
+
+def spanflow(program, path):
+    names = ",".join(name for name, _, _ in FIELDS)
+    output = subprocess.run(
+        [program, "meter", "-r", path, "--tunnel", "inner", "--per-packet", "-o", "json", "-q", "--fields",
+         "sourceTransportPort,destinationTransportPort," + names], capture_output=True, timeout=300).stdout
+    found = {name: Counter() for name, _, _ in FIELDS}
+    for line in output.decode().splitlines():
+        record = json.loads(line)
+        ends = (str(record["sourceTransportPort"]), str(record["destinationTransportPort"]))
+        for name, _, _ in FIELDS:
+            value = record.get(name, "")
+            if value != "" and not (name == "dnsQueryName" and "\\" in value):
+                found[name][(ends, str(value))] += 1
+    return found
+
+
+def compare(program, path):
+    """Per field: packets for which both agree, only spanflow, only tshark."""
+    theirs, ours = tshark(path), spanflow(program, path)
+    return {name: (sum((ours[name] & theirs[name]).values()), ours[name] - theirs[name],
+                   theirs[name] - ours[name]) for name, _, _ in FIELDS}
+
+
+def captures(folder, every):
+    paths = []
+    for part in [""] if every else FEW:
+        start = os.path.join(folder, part)
+        if os.path.isfile(start):
+            paths.append(start)
+        for root, _, files in os.walk(start):
+            paths += [os.path.join(root, name) for name in files if name.endswith((".pcap", ".pcapng"))]
+    return sorted(set(paths))
+
+
+def known_differences():
+    known = {}
+    with open(os.path.join(HERE, "applications.tsv"), encoding="utf-8") as lines:
+        for line in lines:
+            if line.strip() and not line.startswith("#"):
+                capture, field, ours, theirs, _ = line.rstrip("\n").split("\t")
+                known[(capture, field)] = (int(ours), int(theirs))
+    return known
+
+
+def main():
+    program, folder = sys.argv[1:3]
+    every = "--every" in sys.argv
+    if not shutil.which("tshark") or not os.path.isdir(folder):
+        print("skipped: no tshark, or no folder", folder)
+        return SKIP
+    known = known_differences()
+    agreed, bad = Counter(), 0
+    for path in captures(folder, every):
+        capture = os.path.relpath(path, folder)
+        for name, (same, ours, theirs) in compare(program, path).items():
+            agreed[name] += same
+            difference = (sum(ours.values()), sum(theirs.values()))
+            if difference == known.get((capture, name), (0, 0)):
+                continue
+            bad += 1
+            print(f"{capture}\t{name}\t{difference[0]}\t{difference[1]}\t", "agree", same)
+            for what, values in (("spanflow", ours), ("tshark", theirs)):
+                for (ends, value), count in list(values.items())[:3]:
+                    print("   ", what, *ends, count, repr(value)[:90])
+    print("packets that agree:", ", ".join(f"{name} {agreed[name]}" for name, _, _ in FIELDS))
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
