@@ -103,8 +103,8 @@ static int make_destinations(struct sf_made_plan *made, const struct sf_options 
 	made->plan.destinations = made->destinations;
 	for (unsigned i = 0; !err && i < collectors->count; i++) {
 		const char *url = collectors->items[i];
-		/* NetFlow has no biflows */
-		bool able = strncmp(url, "netflow", 7) != 0;
+		/* NetFlow and FlowMessage have no biflows */
+		bool able = strncmp(url, "netflow", 7) != 0 && strncmp(url, "kafka", 5) != 0;
 
 		err = add_url(made, SF_TO_COLLECTOR, url, options->biflow && able, error);
 	}
@@ -121,7 +121,8 @@ static bool has_connection(const struct sf_strings *collectors)
 {
 	for (unsigned i = 0; i < collectors->count; i++)
 		if (strstr(collectors->items[i], "tcp://") ||
-			strstr(collectors->items[i], "tls://"))
+			strstr(collectors->items[i], "tls://") ||
+			strncmp(collectors->items[i], "kafka://", 8) == 0)
 			return true;
 	return false;
 }
@@ -188,8 +189,8 @@ int sf_made_plan_init(struct sf_made_plan *made, const struct sf_options *option
 	};
 	if (options->spool && !has_connection(&options->collectors))
 		return sf_error_set(error, SF_EUSAGE,
-			"--spool: is for collectors over TCP and TLS: -e tcp://HOST:PORT or -e "
-			"tls://HOST:PORT");
+			"--spool: is for collectors over TCP and TLS and for Kafka: -e "
+			"tcp://HOST:PORT, tls://HOST:PORT or kafka://BROKER:PORT/TOPIC");
 	err = check_share(options, error);
 	err = err ? err : make_sources(made, options, error);
 	return err ? err : make_destinations(made, options, page, error);

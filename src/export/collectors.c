@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "export/exporter.h"
+#include "export/kafka.h"
 #include "export/message.h"
 #include "export/stream.h"
 
@@ -28,30 +29,43 @@ static int remember_file(struct sf_exporter *exporter, const char *path)
 	return remember(&exporter->reads, &exporter->read_count, path);
 }
 
-/* The spool of a collector is a directory that is named after it. */
+/* The name of a collector's spool, which a later run has to find again. */
+static void name_spool(const struct sf_url *parsed, char *name, size_t size)
+{
+	const char *kind = parsed->transport == SF_URL_TCP ? "tcp" : "tls";
+
+	if (parsed->transport == SF_URL_KAFKA)
+		snprintf(name, size, "kafka-%s-%.150s-%.100s",
+			parsed->kafka.json ? "json" : "flowmessage", parsed->target,
+			parsed->kafka.topic);
+	else
+		snprintf(name, size, "%s-%.250s-%s", kind, parsed->target, parsed->port);
+	for (char *p = name; *p; p++)
+		if (*p == '/')
+			*p = '_';
+}
+
+/* The spool of a collector is a directory that is named after it. *disk stays NULL without a spool. */
 static int open_spool(struct sf_exporter *exporter, const struct sf_url *parsed,
-	struct sf_stream_options *stream, struct sf_error *error)
+	struct sf_disk **disk, struct sf_spool_options *spool, struct sf_error *error)
 {
 	const struct sf_exporter_options *options = &exporter->shared.options;
 	char name[300], path[4096];
 	int code;
 
+	*disk = NULL;
 	if (!options->spool)
 		return 0;
-	snprintf(name, sizeof(name), "%s-%.250s-%s",
-		parsed->transport == SF_URL_TCP ? "tcp" : "tls", parsed->target, parsed->port);
-	for (char *p = name; *p; p++)
-		if (*p == '/')
-			*p = '_';
+	name_spool(parsed, name, sizeof(name));
 	snprintf(path, sizeof(path), "%.3500s/%s", options->spool, name);
-	stream->spool = (struct sf_spool_options){
+	*spool = (struct sf_spool_options){
 		.octets = options->spool_octets ? options->spool_octets : UINT64_C(1) << 30,
 		.drop_newest = options->spool_drops_newest,
 		.run = (uint64_t)exporter->shared.start_ns,
 	};
-	code = sf_disk_open(&stream->disk, options->spool, name, error);
+	code = sf_disk_open(disk, options->spool, name, error);
 	if (code == 0 && remember(&exporter->writes, &exporter->write_count, path) < 0) {
-		stream->disk->ops->free(stream->disk);
+		(*disk)->ops->free(*disk);
 		code = sf_error_set(error, -ENOMEM, "no memory for the spool %s", path);
 	}
 	return code;
@@ -70,7 +84,7 @@ static int open_stream(struct sf_exporter *exporter, const struct sf_url *parsed
 	int code;
 
 	if (parsed->transport == SF_URL_TCP) {
-		code = open_spool(exporter, parsed, &stream, error);
+		code = open_spool(exporter, parsed, &stream.disk, &stream.spool, error);
 		stream.link = code < 0 ? NULL : sf_tcp_new();
 		return code < 0 ? code : sf_stream_open(transport, &stream, error);
 	}
@@ -83,12 +97,28 @@ static int open_stream(struct sf_exporter *exporter, const struct sf_url *parsed
 		stream.link->ops->free(stream.link);
 		return sf_error_set(error, -ENOMEM, "no memory for collector %s", parsed->target);
 	}
-	code = open_spool(exporter, parsed, &stream, error);
+	code = open_spool(exporter, parsed, &stream.disk, &stream.spool, error);
 	if (code < 0) {
 		stream.link->ops->free(stream.link);
 		return code;
 	}
 	return sf_stream_open(transport, &stream, error);
+}
+
+int sf_exporter_open_kafka(struct sf_exporter *exporter, const struct sf_url *parsed,
+	struct sf_destination **destination, struct sf_error *error)
+{
+	struct sf_spool_options spool = { 0 };
+	struct sf_disk *disk;
+	const char *path;
+	int code = open_spool(exporter, parsed, &disk, &spool, error);
+
+	exporter->collectors++;
+	if (code == 0)
+		code = sf_kafka_new(destination, &exporter->shared, parsed, disk, &spool, error);
+	for (unsigned i = 0; code == 0 && (path = sf_kafka_reads(*destination, i)); i++)
+		code = remember_file(exporter, path);
+	return code;
 }
 
 int sf_exporter_open_transport(struct sf_exporter *exporter, const struct sf_url *parsed,

@@ -169,6 +169,15 @@ static int choose_fields(const struct sf_exporter *exporter, struct sf_url *pars
 		parsed->session.dialect == &sf_netflow9 ? left_out : NULL, "--fields", error);
 }
 
+static int add_kafka(struct sf_exporter *exporter, const struct sf_url *parsed, const char *url,
+	struct sf_error *error)
+{
+	struct sf_destination *destination;
+	int code = sf_exporter_open_kafka(exporter, parsed, &destination, error);
+
+	return code < 0 ? code : add(exporter, destination, url, parsed, error);
+}
+
 int sf_exporter_add_collector(struct sf_exporter *exporter, const char *url, struct sf_error *error)
 {
 	const struct sf_exporter_options *options = &exporter->shared.options;
@@ -180,12 +189,14 @@ int sf_exporter_add_collector(struct sf_exporter *exporter, const char *url, str
 
 	if (code < 0)
 		return code;
-	code = choose_fields(exporter, &parsed, url, left_out, error);
-	if (code < 0)
-		return code;
 	if (options->collected)
 		return sf_error_set(
 			error, SF_EUSAGE, "%s: collected records go into files and text only", url);
+	if (parsed.transport == SF_URL_KAFKA)
+		return add_kafka(exporter, &parsed, url, error);
+	code = choose_fields(exporter, &parsed, url, left_out, error);
+	if (code < 0)
+		return code;
 	/* 16 bits in its header: sources would be taken for each other */
 	if (parsed.session.dialect == &sf_netflow5 && last_domain(options) > 0xffff)
 		return sf_error_set(error, SF_EUSAGE,
@@ -239,8 +250,8 @@ bool sf_collector_is_named(
 	struct addrinfo *list;
 	struct sf_url parsed;
 
-	if (sf_url_collector(&parsed, url, NULL) < 0 || strlen(parsed.target) >= host_size ||
-		strlen(parsed.port) >= port_size)
+	if (sf_url_collector(&parsed, url, NULL) < 0 || parsed.transport == SF_URL_KAFKA ||
+		strlen(parsed.target) >= host_size || strlen(parsed.port) >= port_size)
 		return false;
 	strcpy(host, parsed.target);
 	strcpy(port, parsed.port);

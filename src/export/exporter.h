@@ -57,4 +57,8 @@ void sf_exporter_put_chosen(
 int sf_exporter_open_transport(struct sf_exporter *exporter, const struct sf_url *parsed,
 	struct sf_transport **transport, struct sf_error *error);
 
+/* Opens the way to a topic of Kafka, with its spool. */
+int sf_exporter_open_kafka(struct sf_exporter *exporter, const struct sf_url *parsed,
+	struct sf_destination **destination, struct sf_error *error);
+
 #endif

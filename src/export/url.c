@@ -180,6 +180,17 @@ READ_TLS(cert)
 READ_TLS(key)
 READ_TLS(name)
 
+#define READ_KAFKA(option)                                                                         \
+	static bool read_##option(struct sf_url *url, const char *value)                           \
+	{                                                                                          \
+		return sf_url_kafka_option(&url->kafka, #option, value);                           \
+	}
+READ_KAFKA(format)
+READ_KAFKA(partition)
+READ_KAFKA(records)
+READ_KAFKA(sampler)
+READ_KAFKA(rdkafka_file)
+
 static bool read_time(struct sf_url *url, const char *value)
 {
 	url->session.time = !strcmp(value, "ms")   ? SF_WHEN_MS
@@ -383,9 +394,13 @@ static int read_all_options(struct sf_url *url, const char *text, const char *li
 		next = option_end(item);
 		if (next)
 			*next++ = 0;
-		code = read_option(url, text, item, applies, error);
+		code = applies & SF_URL_TO_KAFKA && sf_url_kafka_property(&url->kafka, item)
+			       ? 0
+			       : read_option(url, text, item, applies, error);
 	}
-	return code < 0 ? code : choose_fields(url, text, error);
+	if (code < 0 || applies & SF_URL_TO_KAFKA)
+		return code;
+	return choose_fields(url, text, error);
 }
 
 /* Reads the host, and the port if there is one: "host:port", "[::1]:port", "host", "[::1]". */
@@ -455,6 +470,7 @@ static const struct scheme {
 	{ "tcp://", &sf_ipfix, "4739", SF_URL_TO_TCP, SF_URL_TCP },
 	{ "ipfix+tls://", &sf_ipfix, "4740", SF_URL_TO_TCP | SF_URL_TO_TLS, SF_URL_TLS },
 	{ "tls://", &sf_ipfix, "4740", SF_URL_TO_TCP | SF_URL_TO_TLS, SF_URL_TLS },
+	{ "kafka://", &sf_ipfix, "9092", SF_URL_TO_KAFKA, SF_URL_KAFKA },
 	{ "netflow9://", &sf_netflow9, "2055", SF_URL_TO_NETFLOW9, SF_URL_UDP },
 	{ "netflow5://", &sf_netflow5, "2055", SF_URL_TO_NETFLOW5, SF_URL_UDP },
 };
@@ -474,9 +490,25 @@ static const struct scheme *find_scheme(const char *text, struct sf_error *error
 	else
 		sf_error_set(error, SF_EUSAGE,
 			"%s: unknown kind of collector (allowed: ipfix://host:port, "
-			"tcp://…, tls://…, netflow9://…, netflow5://…)",
+			"tcp://…, tls://…, netflow9://…, netflow5://…, kafka://broker:port/topic)",
 			text);
 	return NULL;
+}
+
+static int read_kafka(
+	struct sf_url *url, const char *text, const char *rest, struct sf_error *error)
+{
+	const char *list = sf_url_kafka_target(url, text, rest, error);
+	int code =
+		list ? read_all_options(url, text, *list ? list + 1 : NULL, SF_URL_TO_KAFKA, error)
+		     : SF_EUSAGE;
+
+	if (code == 0 && url->list && !url->kafka.json)
+		return sf_error_set(error, SF_EUSAGE,
+			"%s: the fields of FlowMessage cannot be chosen: fields= is for "
+			"format=json",
+			text);
+	return code;
 }
 
 int sf_url_collector_with(
@@ -497,6 +529,8 @@ int sf_url_collector_with(
 	url->session.rate = scheme->transport == SF_URL_UDP ? DEFAULT_RATE : 0;
 	url->session.rate_is_default = true;
 	host = text + strlen(scheme->scheme);
+	if (scheme->transport == SF_URL_KAFKA)
+		return read_kafka(url, text, host, error);
 	length = strcspn(host, "/,?");
 	code = read_host(url, text, host, length, error);
 	if (code < 0)

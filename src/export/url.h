@@ -17,18 +17,31 @@
 #define SF_QUEUE_OCTETS_MIN (UINT64_C(64) << 10)
 #define SF_QUEUE_OCTETS_MAX (UINT64_C(64) << 30)
 
-enum sf_url_transport { SF_URL_UDP, SF_URL_TCP, SF_URL_TLS };
+enum sf_url_transport { SF_URL_UDP, SF_URL_TCP, SF_URL_TLS, SF_URL_KAFKA };
+
+/* Of kafka://…; texts lie within `options` or `target`. */
+struct sf_url_kafka {
+	const char *topic;
+	bool json, by_exporter;
+	uint64_t records; /* in a message, at most */
+	const char *file; /* of properties; NULL: none */
+	uint8_t sampler[16], sampler_length;
+	char properties[4096]; /* "NAME=VALUE", each ends with a zero; an empty one ends */
+	size_t properties_length;
+};
 
 struct sf_url {
 	bool is_collector;
 	enum sf_url_transport transport;
-	char target[4096]; /* host name or address without brackets, or the path */
+	/* host name or address without brackets, or the path; of kafka://…: "host:port,host:port" and the topic */
+	char target[4096];
 	char port[8];
 	unsigned mtu;            /* 0: not given */
 	const char *source;      /* address of this host, within `options`; or NULL */
 	int dscp;                /* 0: not given */
 	int64_t retry_ns;        /* 0: not given */
 	struct sf_tls_files tls; /* within `options` */
+	struct sf_url_kafka kafka;
 	bool has_fields;         /* fields= or profile= was given */
 	const struct sf_wire_profile *profile;
 	struct sf_fields profile_fields; /* of the profile */
@@ -65,5 +78,20 @@ static inline int sf_url_file(struct sf_url *url, const char *text, struct sf_er
  */
 int sf_url_choose(struct sf_url *url, const char *list, char *left_out, const char *what,
 	struct sf_error *error);
+
+/* ---- url_kafka.c */
+
+/* False: the value is not allowed. */
+bool sf_url_kafka_option(struct sf_url_kafka *kafka, const char *option, const char *value);
+
+/* Takes "rdkafka.NAME=VALUE": librdkafka says what is wrong with it. False: it is something else, or too long. */
+bool sf_url_kafka_property(struct sf_url_kafka *kafka, const char *item);
+
+/*
+ * Reads "broker:9092+other:9092/topic", what follows "kafka://", into `target` and `kafka`. Returns what follows it:
+ * "" or the options with the sign before them; NULL: it is wrong.
+ */
+const char *sf_url_kafka_target(
+	struct sf_url *url, const char *text, const char *rest, struct sf_error *error);
 
 #endif

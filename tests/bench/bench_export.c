@@ -23,6 +23,7 @@
 #include <spanflow/export.h>
 
 #include "base/clock.h"
+#include "export/flowmessage.h"
 #include "export/template.h"
 
 #define FLOWS  4096
@@ -73,6 +74,24 @@ static void bench_encode(const char *name, const char *list, uint64_t session, u
 	for (uint64_t i = 0; i < records; i += run)
 		sf_template_encode(&template, buffer, &flows[i % FLOWS], run, 1, &context);
 	printf("%-34s %8.1f ns/record\n", name,
+		(double)(sf_clock_read(CLOCK_PROCESS_CPUTIME_ID) - start) / (double)records);
+}
+
+static void bench_flowmessage(uint64_t records)
+{
+	static uint8_t buffer[SF_FLOWMESSAGE_MAX * RUN];
+	struct sf_flowmessage message = { .received_ns = UINT64_C(1767225700000000000),
+		.sampling_rate = 1,
+		.sampler = { 192, 0, 2, 1 },
+		.sampler_length = 4 };
+	int64_t start = sf_clock_read(CLOCK_PROCESS_CPUTIME_ID);
+
+	for (uint64_t i = 0; i < records; i++) {
+		message.sequence = (uint32_t)i;
+		sf_flowmessage_write(&message, buffer + i % RUN * SF_FLOWMESSAGE_MAX,
+			&flows[i % FLOWS], 0, &sf_extra_none);
+	}
+	printf("%-34s %8.1f ns/record\n", "encode FlowMessage (Kafka)",
 		(double)(sf_clock_read(CLOCK_PROCESS_CPUTIME_ID) - start) / (double)records);
 }
 
@@ -139,6 +158,7 @@ int main(int argc, char **argv)
 		"encode IPFIX, chosen fields", CHOSEN, SF_WHEN_IPFIX | SF_WHEN_MS, 0, RUN, records);
 	bench_encode("encode IPFIX, chosen, one by one", CHOSEN, SF_WHEN_IPFIX | SF_WHEN_MS, 0, 1,
 		records);
+	bench_flowmessage(records);
 	bench_exporter(
 		"IPFIX file, default profile", FILE_, "/dev/null,profile=default", 0, records);
 	bench_exporter("IPFIX file, extended profile", FILE_, "/dev/null", 0, records);

@@ -3,6 +3,7 @@
 """Live export over TCP: collectors that are killed, cut connections and slow readers lose nothing."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import support
 from netns import Case, Namespace, replay, veth
 from support import wait_until
 from test_delivery import syn
+from test_kafka import Broker
 
 netns.require("tcpreplay")
 
@@ -194,6 +196,32 @@ class Streams(Case):
         collector.wait(20)
         stats = json.loads(self.output(collector).splitlines()[-1])
         self.assertEqual(stats["records"] - stats["optionsRecords"], 2000)
+
+    @unittest.skipUnless("KAFKA_MOCK" in os.environ, "built without librdkafka")
+    def test_kafka_within_the_sandbox(self):
+        """A broker by its name that goes and comes back: what it does not take meanwhile is spooled."""
+        broker = Broker(self, self.tap.prefix())
+        spool = self.directory / "spool"
+        spool.mkdir()
+        self.directory.chmod(0o755)
+        url = f"kafka://{broker.address.replace('127.0.0.1', 'localhost')}/flows"
+        process = self.live(self.tap, "-i", "rx0", "--per-packet", "-e",
+                            url + ",rdkafka.reconnect.backoff.max.ms=100", "--spool", spool,
+                            "--stop-timeout", "10s")
+        self.ready(process)
+        self.send(1000)
+        self.assertEqual(len(broker.read(1000)), 1000)
+        broker.say("down")
+        self.send(1000)
+        wait_until(lambda: "takes no records" in self.output(process), "that the broker is away")
+        broker.say("up")
+        wait_until(lambda: "takes records again" in self.output(process), "that it is back")
+        self.send(1000)
+        place = self.stop(process).stats["collectors"][0]
+        self.assertEqual(place["records"], 3000, place)
+        messages = broker.read(3000)
+        self.assertEqual(len({value for _, _, value in messages}), 3000)
+        self.assertLessEqual(len(messages) - 3000, place["repeated"]["records"])
 
     def test_own_connections_are_not_metered(self):
         """The collector's connection passes the metered interface, also the second one."""

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Records to a topic of Kafka, in JSON as -o json prints it, or as GoFlow2's FlowMessage: a message for each, or for
+ * several (records=). The key is the flow, the same for both directions. Messages leave in packs (packs.c).
+ */
+#include "export/kafka.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "export/columns.h"
+#include "export/flowmessage.h"
+#include "export/packs.h"
+
+#define FLUSH_NS INT64_C(200000000) /* then messages leave that are few */
+#define LOOK_NS  INT64_C(5000000)   /* between two looks at a destination that is not ready */
+#define WAIT_NS  INT64_C(2000000)
+
+struct kafka {
+	struct sf_destination destination;
+	struct sf_packs packs;
+	bool json, by_exporter;
+	uint64_t records;    /* most in a message */
+	uint64_t in_message; /* records in the last one */
+	uint32_t exporter;   /* hash of this host's name and the domain */
+	struct sf_columns columns;
+	struct sf_flowmessage message;
+	struct sf_encode_context context;
+	bool stalled;       /* the user was told that no broker is there */
+	bool given_up;      /* the broker was away for too long: it is not waited for */
+	int64_t away_since; /* monotonic */
+	int64_t flushed_ns;
+};
+
+/* ---------------------------------------------------------------- records */
+
+/* The same for both directions, in every process: it chooses the partition. */
+static uint64_t hash_flow(const struct sf_flow *flow)
+{
+	static const struct sf_hash_key key = { { UINT64_C(0x2d358dccaa6c78a5),
+		UINT64_C(0x8bb84b93962eacc9), UINT64_C(0x4b33a62ed433d4a3),
+		UINT64_C(0x4d5a2da51de1aa47) } };
+	uint64_t sides[2];
+
+	for (unsigned i = 0; i < 2; i++) {
+		uint64_t a, b;
+
+		memcpy(&a, flow->addr[i], 8);
+		memcpy(&b, flow->addr[i] + 8, 8);
+		sides[i] = sf_hash_fast(&key, le64toh(a), le64toh(b), flow->port[i]);
+	}
+	/* a sum does not depend on the order */
+	return sf_hash_fast(&key, sides[0] + sides[1], sides[0] ^ sides[1], flow->protocol);
+}
+
+static void write_key(char *key, uint64_t hash)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (unsigned i = 0; i < SF_KAFKA_KEY; i++)
+		key[i] = digits[hash >> (60 - 4 * i) & 15];
+}
+
+static size_t write_json(struct kafka *kafka, uint8_t *p, const struct sf_flow *flow, unsigned d)
+{
+	const struct sf_row row = { .flow = flow, .d = d };
+	const struct sf_layout *layout = sf_columns_layout(&kafka->columns, flow, false);
+
+	/* without the end of the line */
+	return layout ? (size_t)((uint8_t *)sf_columns_json(layout, (char *)p, &row) - p) - 1 : 0;
+}
+
+static size_t write_message(struct kafka *kafka, uint8_t *p, const struct sf_flow *flow, unsigned d)
+{
+	const struct sf_extra *extra = sf_extra_of(flow, &kafka->context);
+
+	kafka->message.sequence++;
+	return (size_t)(sf_flowmessage_write(&kafka->message, p, flow, d, extra) - p);
+}
+
+static void settle(struct kafka *kafka);
+
+/* Without a queue: waits for room. NULL: the run is in a hurry, the broker away for too long, no memory. */
+static uint8_t *await_room(struct kafka *kafka, size_t size)
+{
+	const struct sf_shared *shared = kafka->destination.shared;
+	int64_t patience =
+		shared->options.patience_ns ? shared->options.patience_ns : 60 * SF_NS_PER_S;
+	uint8_t *p;
+
+	while (!(p = sf_packs_room(&kafka->packs, size))) {
+		if (shared->options.queued || kafka->given_up ||
+			sf_hurry_level(&shared->options.hurry))
+			return NULL;
+		sf_packs_step(&kafka->packs, sf_clock_read(CLOCK_MONOTONIC));
+		settle(kafka);
+		kafka->given_up =
+			kafka->stalled && kafka->packs.mono - kafka->away_since > patience;
+		nanosleep(&(struct timespec){ .tv_nsec = WAIT_NS }, NULL);
+	}
+	return p;
+}
+
+static size_t write_record(struct kafka *kafka, uint8_t *p, const struct sf_flow *flow, unsigned d)
+{
+	return kafka->json ? write_json(kafka, p, flow, d) : write_message(kafka, p, flow, d);
+}
+
+/* A further record in the last message. False: it needs a message of its own. */
+static bool extend(struct kafka *kafka, const struct sf_flow *flow, unsigned d,
+	const struct sf_destination_count *count)
+{
+	size_t most = kafka->json ? SF_TEXT_ROW_MAX + 1 : SF_FLOWMESSAGE_MAX, length;
+	uint8_t *p = kafka->in_message < kafka->records ? sf_packs_more(&kafka->packs, most) : NULL;
+
+	if (!p || kafka->in_message == 0)
+		return false;
+	/* rows of JSON have a line each */
+	*p = '\n';
+	length = write_record(kafka, p + kafka->json, flow, d);
+	if (!length)
+		return false;
+	sf_packs_extend(&kafka->packs, length + kafka->json, count);
+	kafka->in_message++;
+	return true;
+}
+
+static void put_record(struct kafka *kafka, const struct sf_flow *flow, unsigned d, const char *key,
+	uint32_t partition)
+{
+	struct sf_destination_stats *stats = &kafka->destination.stats;
+	const struct sf_destination_count count = { 1, flow->half[d].packets,
+		flow->half[d].octets };
+	size_t length = 0;
+	uint8_t *p;
+
+	sf_count_add(&stats->offered, &count);
+	if (extend(kafka, flow, d, &count))
+		return;
+	p = await_room(kafka, kafka->json ? SF_TEXT_ROW_MAX : SF_FLOWMESSAGE_MAX);
+	if (p)
+		length = write_record(kafka, p, flow, d);
+	if (length) {
+		sf_packs_add(&kafka->packs, partition, key, length, &count);
+		kafka->in_message = 1;
+	} else {
+		sf_count_add(
+			kafka->given_up ? &stats->lost_unreachable : &stats->lost_stopped, &count);
+	}
+}
+
+static void kafka_put(
+	struct sf_destination *destination, const struct sf_flow *flows, unsigned count)
+{
+	struct kafka *kafka = (struct kafka *)destination;
+	char key[SF_KAFKA_KEY];
+
+	kafka->message.received_ns = (uint64_t)destination->shared->wall_ns;
+	for (unsigned i = 0; i < count; i++) {
+		uint64_t hash = hash_flow(&flows[i]);
+		uint32_t partition = kafka->by_exporter ? kafka->exporter ^ flows[i].domain
+							: (uint32_t)(hash >> 32);
+
+		write_key(key, hash);
+		for (unsigned d = 0; d < 2; d++)
+			if (flows[i].directions >> d & 1)
+				put_record(kafka, &flows[i], d, key, partition);
+	}
+}
+
+/* ---------------------------------------------------------------- the broker */
+
+/* Tells the user what has changed. */
+static void settle(struct kafka *kafka)
+{
+	struct sf_destination *destination = &kafka->destination;
+	const struct sf_packs *packs = &kafka->packs;
+	bool fails = packs->kafka->away || packs->failing;
+
+	destination->fails = fails;
+	destination->lost_as = fails ? SF_FATE_LOST_unreachable : SF_FATE_LOST_queue;
+	if (fails && !kafka->stalled) {
+		kafka->away_since = packs->mono;
+		sf_destination_news(destination, "%.90s takes no records: %.130s; trying again",
+			destination->stats.url, packs->kafka->trouble);
+		if (!destination->stats.failure[0])
+			snprintf(destination->stats.failure, sizeof(destination->stats.failure),
+				"%s", destination->stats.news);
+	} else if (!fails && kafka->stalled) {
+		sf_destination_news(
+			destination, "%.150s takes records again", destination->stats.url);
+	}
+	kafka->stalled = fails;
+}
+
+static void kafka_tick(struct sf_destination *destination)
+{
+	struct kafka *kafka = (struct kafka *)destination;
+	int64_t wall = destination->shared->wall_ns;
+
+	if (wall - kafka->flushed_ns < FLUSH_NS && wall >= kafka->flushed_ns)
+		return;
+	kafka->flushed_ns = wall;
+	sf_packs_seal(&kafka->packs);
+	sf_packs_step(&kafka->packs, sf_clock_read(CLOCK_MONOTONIC));
+	settle(kafka);
+}
+
+static int64_t kafka_ready(struct sf_destination *destination, int64_t mono)
+{
+	struct kafka *kafka = (struct kafka *)destination;
+
+	/* here and not before: its threads have the rights that are left then */
+	if (kafka->packs.ops->start(kafka->packs.kafka) == 0)
+		sf_packs_step(&kafka->packs, mono);
+	settle(kafka);
+	return sf_packs_ready(&kafka->packs) ? mono : mono + LOOK_NS;
+}
+
+static bool kafka_flush(struct sf_destination *destination)
+{
+	return sf_packs_seal(&((struct kafka *)destination)->packs);
+}
+
+static bool kafka_holds(const struct sf_destination *destination)
+{
+	return sf_packs_hold(&((const struct kafka *)destination)->packs);
+}
+
+/* Without a queue: waits until everything is acknowledged, as long as the run may. */
+static void await_sent(struct kafka *kafka)
+{
+	const struct sf_shared *shared = kafka->destination.shared;
+	int64_t now = sf_clock_read(CLOCK_MONOTONIC), since = now;
+	int64_t patience =
+		shared->options.patience_ns ? shared->options.patience_ns : 60 * SF_NS_PER_S;
+
+	sf_packs_seal(&kafka->packs);
+	while (sf_packs_hold(&kafka->packs) && !sf_hurry_level(&shared->options.hurry) &&
+		now - since <= patience && !kafka->given_up) {
+		uint64_t before = kafka->destination.stats.messages;
+
+		sf_packs_step(&kafka->packs, now);
+		settle(kafka);
+		if (kafka->destination.stats.messages != before)
+			since = now;
+		nanosleep(&(struct timespec){ .tv_nsec = WAIT_NS }, NULL);
+		now = sf_clock_read(CLOCK_MONOTONIC);
+	}
+}
+
+static void kafka_finish(struct sf_destination *destination)
+{
+	struct kafka *kafka = (struct kafka *)destination;
+
+	if (!destination->shared->options.queued)
+		await_sent(kafka);
+	sf_packs_end(&kafka->packs);
+	settle(kafka);
+}
+
+static void kafka_free(struct sf_destination *destination)
+{
+	struct kafka *kafka = (struct kafka *)destination;
+
+	if (kafka->packs.kafka)
+		kafka->packs.ops->close(kafka->packs.kafka);
+	sf_packs_fini(&kafka->packs);
+	sf_columns_fini(&kafka->columns);
+	free(kafka);
+}
+
+static const struct sf_destination_ops kafka_ops = {
+	.put = kafka_put,
+	.tick = kafka_tick,
+	.ready = kafka_ready,
+	.flush = kafka_flush,
+	.holds = kafka_holds,
+	.finish = kafka_finish,
+	.free = kafka_free,
+};
+
+/* ---------------------------------------------------------------- options */
+
+static void set_sampler(struct sf_flowmessage *message, const struct sf_url_kafka *options)
+{
+	message->sampler_length = options->sampler_length;
+	memcpy(message->sampler, options->sampler, sizeof(message->sampler));
+}
+
+/* A number for this probe: many probes share a topic. */
+static uint32_t hash_host(void)
+{
+	char name[256] = "";
+	uint32_t hash = 2166136261u;
+
+	gethostname(name, sizeof(name) - 1);
+	for (const char *p = name; *p; p++)
+		hash = (hash ^ (uint8_t)*p) * 16777619u;
+	return hash;
+}
+
+static int set_format(struct kafka *kafka, const struct sf_url *url, struct sf_error *error)
+{
+	const struct sf_shared *shared = kafka->destination.shared;
+	const char *list = url->list ? url->list : shared->options.fields;
+	uint64_t extra = url->session.no_extra ? 0 : sf_extra_conditions(shared);
+
+	kafka->json = url->kafka.json;
+	kafka->context.extra = url->session.no_extra ? NULL : shared->extra;
+	kafka->message.has_way =
+		kafka->context.extra && shared->options.enricher->gives & SF_EXTRA_INTERFACES;
+	kafka->message.sampling_rate = shared->options.sampling_interval;
+	set_sampler(&kafka->message, &url->kafka);
+	if (!kafka->json) {
+		kafka->destination.wants = sf_flowmessage_facts();
+		return 0;
+	}
+	sf_columns_init(&kafka->columns, false, false, extra, kafka->context.extra);
+	if (list && sf_columns_choose(&kafka->columns, list, error) < 0)
+		return SF_EUSAGE;
+	kafka->destination.wants = sf_fields_facts(&kafka->columns.fields, kafka->columns.when);
+	return 0;
+}
+
+static int open_all(struct kafka *kafka, const struct sf_url *url, struct sf_disk *disk,
+	const struct sf_spool_options *spool, struct sf_error *error)
+{
+	const struct sf_kafka_options options = {
+		.brokers = url->target,
+		.topic = url->kafka.topic,
+		.properties = url->kafka.properties,
+		.file = url->kafka.file,
+		.told = sf_packs_told,
+	};
+	int code = sf_packs_init(&kafka->packs, disk, spool, error);
+
+	if (code == 0)
+		code = set_format(kafka, url, error);
+	kafka->packs.ops = code == 0 ? sf_kafka_load(error) : NULL;
+	if (code == 0 && !kafka->packs.ops)
+		code = SF_EUNSUPPORTED;
+	if (code == 0)
+		code = kafka->packs.ops->open(&kafka->packs.kafka, &options, error);
+	/* without a sandbox there is nothing to wait for */
+	if (code == 0 && !kafka->destination.shared->options.queued &&
+		kafka->packs.ops->start(kafka->packs.kafka) < 0)
+		code = sf_error_set(
+			error, kafka->packs.kafka->error, "Kafka: %s", kafka->packs.kafka->trouble);
+	return code;
+}
+
+int sf_kafka_new(struct sf_destination **destination, const struct sf_shared *shared,
+	const struct sf_url *url, struct sf_disk *disk, const struct sf_spool_options *spool,
+	struct sf_error *error)
+{
+	struct kafka *kafka = calloc(1, sizeof(*kafka));
+	int code;
+
+	if (!kafka) {
+		if (disk)
+			disk->ops->free(disk);
+		return sf_error_set(error, -ENOMEM, "no memory for Kafka");
+	}
+	kafka->destination = (struct sf_destination){
+		.ops = &kafka_ops,
+		.shared = shared,
+		.stats.kind = "kafka",
+		.stats.protocol = IPPROTO_TCP,
+		.returns = !disk,
+	};
+	kafka->packs.stats = &kafka->destination.stats;
+	kafka->by_exporter = url->kafka.by_exporter;
+	kafka->records = url->kafka.records;
+	kafka->exporter = hash_host();
+	code = open_all(kafka, url, disk, spool, error);
+	if (code == 0)
+		*destination = &kafka->destination;
+	else
+		kafka_free(&kafka->destination);
+	return code;
+}
+
+const char *sf_kafka_reads(const struct sf_destination *destination, unsigned index)
+{
+	/* what librdkafka's threads need to look names up */
+	static const char *const names[] = { "/etc/hosts", "/etc/resolv.conf" };
+	const struct sf_packs *packs = &((const struct kafka *)destination)->packs;
+
+	return index < 2 ? names[index] : packs->ops->reads(packs->kafka, index - 2);
+}

@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Records to Kafka: what messages hold, and where records are when the broker is away."""
+
+import ipaddress
+import json
+import os
+import subprocess
+import time
+import unittest
+from datetime import datetime
+from pathlib import Path
+
+import support
+from support import Case, conversations, pcap
+
+DEMO = Path(__file__).resolve().parents[2] / "pcaps" / "demo.pcap"
+
+# Fields of GoFlow2's FlowMessage, and the elements that tell the same.
+NUMBERS = {9: "octetDeltaCount", 10: "packetDeltaCount", 20: "protocolIdentifier", 21: "sourceTransportPort",
+           22: "destinationTransportPort", 26: "tcpControlBits", 18: "ingressInterface", 23: "ipClassOfService",
+           25: "minimumTTL", 29: "dot1qVlanId", 70: "observationDomainId"}
+ADDRESSES = {6: "sourceIP%sAddress", 7: "destinationIP%sAddress"}
+MACS = {27: "sourceMacAddress", 28: "destinationMacAddress"}
+
+
+def varint(data, at):
+    value = shift = 0
+    while True:
+        value |= (data[at] & 0x7f) << shift
+        shift += 7
+        at += 1
+        if data[at - 1] < 0x80:
+            return value, at
+
+
+def fields(data):
+    """The fields of a message behind its length: number -> value."""
+    length, at = varint(data, 0)
+    assert at + length == len(data), (at, length, data)
+    found = {}
+    while at < len(data):
+        tag, at = varint(data, at)
+        value, at = varint(data, at)
+        if tag & 7 == 2:
+            value, at = data[at:at + value], at + value
+        assert tag >> 3 not in found
+        found[tag >> 3] = value
+    return found
+
+
+class Broker:
+    """tests/support/kafka_mock.c."""
+
+    def __init__(self, case, prefix=()):
+        self.process = subprocess.Popen([*prefix, os.environ["KAFKA_MOCK"]], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        case.addCleanup(self.process.wait)
+        case.addCleanup(self.process.stdout.close)
+        case.addCleanup(self.process.stdin.close)
+        self.file = case.directory / "messages"
+        self.address = self.process.stdout.readline().split()[1]
+
+    def say(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        return int(self.process.stdout.readline().split()[1])
+
+    def read(self, count):
+        """(partition, key, value) of all messages; waits until there are so many."""
+        self.say(f"read flows {count} {self.file}")
+        return [(int(p), key, bytes.fromhex(value)) for p, key, value in
+                (line.split() for line in self.file.read_text().splitlines())]
+
+
+class Kafka(Case):
+    def setUp(self):
+        super().setUp()
+        self.broker = Broker(self)
+        self.capture = self.file("a.pcap", pcap(conversations(300)))
+
+    def url(self, options=""):
+        return f"kafka://{self.broker.address}/flows,rdkafka.reconnect.backoff.max.ms=100{options}"
+
+    def meter(self, options="", *more, capture=None, status=0):
+        done = subprocess.run(
+            [support.SPANFLOW, "meter", "-r", capture or self.capture, "--stats", "json", "--stop-timeout",
+             "300ms", "-e", self.url(options), *more], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, status, done.stderr)
+        self.words = done.stderr
+        stats = json.loads(done.stderr.splitlines()[-1])
+        self.assertTrue(stats["balanced"], done.stderr)
+        return stats["collectors"][0]
+
+    def printed_records(self, capture, *more):
+        return self.run_plain("meter", "-r", capture, "-o", "json", *more).stdout.splitlines()
+
+    def test_json_is_what_o_json_prints(self):
+        capture = DEMO
+        printed = self.printed_records(capture)
+        place = self.meter(capture=capture)
+        self.assertEqual(place["records"], len(printed))
+        messages = self.broker.read(len(printed))
+        self.assertEqual(sorted(value.decode() for _, _, value in messages), sorted(printed))
+        # both directions of a flow have one key and one partition, and flows are spread
+        flows = {}
+        for partition, key, value in messages:
+            record = json.loads(value)
+            ends = frozenset((record.get(f"{side}IPv4Address", record.get(f"{side}IPv6Address")),
+                              record.get(f"{side}TransportPort")) for side in ("source", "destination"))
+            flows.setdefault((ends, record["protocolIdentifier"]), set()).add((partition, key))
+        self.assertEqual([v for v in flows.values() if len({p for p, _ in v}) > 1], [])
+        self.assertGreater(len({p for p, _, _ in messages}), 1)
+
+    def test_several_records_in_a_message(self):
+        printed = self.printed_records(self.capture)
+        for form in "json", "flowmessage":
+            self.broker = Broker(self)
+            place = self.meter(f",records=100,format={form}")
+            self.assertEqual((place["records"], place["messages"] < 12), (300, True))
+            values = [value for _, _, value in self.broker.read(place["messages"])]
+            if form == "json":
+                lines = [line for value in values for line in value.decode().split("\n")]
+                self.assertEqual(sorted(lines), sorted(printed))
+                continue
+            count = 0
+            for value in values:
+                while value:
+                    length, at = varint(value, 0)
+                    fields(value[:at + length])
+                    value = value[at + length:]
+                    count += 1
+            self.assertEqual(count, 300)
+
+    def test_flowmessage_tells_the_same(self):
+        for capture in DEMO, DEMO.with_name("mpls.pcap"):
+            self.broker = Broker(self)
+            printed = [json.loads(line) | {"observationDomainId": 7} for line in self.printed_records(capture)]
+            self.meter(",format=flowmessage,partition=exporter,sampler=192.0.2.9", "--domain", "7",
+                       capture=capture)
+            messages = self.broker.read(len(printed))
+            self.assertEqual(len({p for p, _, _ in messages}), 1)
+            found = [fields(value) for _, _, value in messages]
+            for message in found:
+                self.assertEqual((message[1], message[3]), (4, 1))
+                self.assertEqual(message[11], ipaddress.ip_address("192.0.2.9").packed)
+            self.assertEqual(sorted((self.told(message) for message in found), key=repr),
+                             sorted((self.expected(record) for record in printed), key=repr))
+            self.assertEqual(sorted(message[4] for message in found), list(range(1, len(printed) + 1)))
+
+    @staticmethod
+    def told(message):
+        return ({name: message.get(number, 0) for number, name in NUMBERS.items()},
+                {number: str(ipaddress.ip_address(message[number])) for number in ADDRESSES},
+                {number: message.get(number, 0) for number in MACS},
+                varint(message.get(81, b"\0"), 0)[0], message.get(31, 0) << 8 | message.get(32, 0),
+                message[30], message[111] // 10**6, message[112] // 10**6)
+
+    @staticmethod
+    def expected(record):
+        version = "v4" if "sourceIPv4Address" in record else "v6"
+
+        def ms(name):
+            return round(datetime.fromisoformat(record[name].replace("Z", "+00:00")).timestamp() * 1000)
+        icmp = record["protocolIdentifier"] in (1, 58)
+        numbers = {name: 0 if icmp and "Port" in name or name not in record else int(record[name])
+                   for name in NUMBERS.values()}
+        return (numbers,
+                {number: record[name % version] for number, name in ADDRESSES.items()},
+                {number: int(record.get(name, "0").replace(":", ""), 16) for number, name in MACS.items()},
+                int(record.get("mplsTopLabelStackSection", "0"), 16) >> 4,
+                record.get(f"icmpTypeCodeIP{version}", 0),
+                0x800 if version == "v4" else 0x86dd, ms("flowStartMilliseconds"), ms("flowEndMilliseconds"))
+
+    def test_a_broker_that_is_away_and_comes_back(self):
+        """Without a spool what it does not get is lost by name; what it gets later is not lost."""
+        self.broker.say("down")
+        place = self.meter(status=1)
+        self.assertEqual(place["lost"]["unreachable"], 300)
+        self.assertIn("takes no records", self.words)
+        run = subprocess.Popen(
+            [support.SPANFLOW, "meter", "-r", self.capture, "--stats", "json", "-e", self.url()],
+            stderr=subprocess.PIPE, text=True)
+        self.assertIn("takes no records", run.stderr.readline())
+        self.broker.say("up")
+        words = run.communicate(timeout=60)[1]
+        self.assertEqual(run.returncode, 0, words)
+        run.wait()
+        self.assertIn("takes records again", words)
+        self.assertEqual(json.loads(words.splitlines()[-1])["collectors"][0]["records"], 300)
+        self.assertEqual(len(self.broker.read(300)), 300)
+
+    def test_a_spool_survives_the_run(self):
+        spool = self.directory / "spool"
+        spool.mkdir()
+        self.broker.say("down")
+        for runs in 1, 2:
+            place = self.meter("", "--spool", spool)
+            self.assertEqual((place["inherited"]["records"], place["spooled"]["records"]),
+                             (300 * (runs - 1), 300 * runs))
+        self.broker.say("up")
+        place = self.meter("", "--spool", spool)
+        self.assertEqual((place["inherited"]["records"], place["records"], place["spooled"]["records"]),
+                         (600, 900, 0))
+        messages = self.broker.read(900)
+        self.assertLessEqual(len(messages) - 900, place["repeated"]["records"])
+        self.assertEqual(len({value for _, _, value in messages}), 300)
+        # the other format has a spool of its own
+        self.broker.say("down")
+        self.meter("", "--spool", spool)
+        self.assertEqual(self.meter(",format=flowmessage", "--spool", spool)["inherited"]["records"], 0)
+
+    def test_a_broker_that_goes_in_the_middle(self):
+        data = pcap(conversations(20000))
+        for options in [], ["--spool", self.directory]:
+            run = subprocess.Popen(
+                [support.SPANFLOW, "meter", "-r", "-", "--stats", "json", "-e", self.url(), *options],
+                stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+            run.stdin.write(data[:len(data) // 2])
+            self.broker.say("down")
+            time.sleep(0.1)
+            run.stdin.write(data[len(data) // 2:])
+            run.stdin.flush()
+            self.broker.say("up")
+            words = run.communicate(timeout=60)[1].decode()
+            self.assertEqual(run.returncode, 0, words)
+            stats = json.loads(words.splitlines()[-1])
+            self.assertTrue(stats["balanced"])
+            place = stats["collectors"][0]
+            self.assertEqual(place["records"] + place["spooled"]["records"], place["offered"]["records"])
+
+    def test_what_the_broker_refuses_is_lost_by_name(self):
+        self.broker.say("refuse 1")
+        place = self.meter(status=1)
+        self.assertEqual(place["lost"]["tooLarge"], 300)
+        self.assertIn("refuses messages as too large", self.words)
+
+    def test_wrong_urls(self):
+        for url, words in (
+                ("kafka://x:1", "no topic (allowed: kafka://BROKER:PORT/TOPIC"),
+                ("kafka:///t", "no topic"),
+                ("kafka://x:1/t/u", "'/u' follows the topic"),
+                ("kafka://x:1/t,format=xml", "option 'format' is 'xml' (allowed: json or flowmessage)"),
+                ("kafka://x:1/t,records=0", "option 'records' is '0'"),
+                ("kafka://x:1/t,sampler=here", "option 'sampler' is 'here'"),
+                ("kafka://x:1/t,rate=5", "option 'rate' does not apply here"),
+                ("kafka://x:1/t,format=flowmessage,fields=flowId", "FlowMessage cannot be chosen"),
+                ("kafka://x:1/t,rdkafka.colour=red", 'No such configuration property: "colour"'),
+                ("kafka://x:1/t,rdkafka-file=/nonexistent", "/nonexistent: No such file or directory"),
+                ("kafka://x:1/t,rdkafka.security.protocol=ssl,rdkafka.ssl.ca.location=/nonexistent",
+                 "ssl.ca.location failed")):
+            done = self.run_plain("meter", "-r", self.capture, "-e", url)
+            self.assertIn(words, done.stderr)
+            self.assertNotEqual(done.status, 0)
+            self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+
+
+if __name__ == "__main__":
+    support.main()
