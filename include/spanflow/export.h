@@ -166,6 +166,11 @@ struct sf_text_options {
 	bool local_time; /* table only: local time instead of UTC */
 	bool wide;       /* table only: everything in full; else rows fit a terminal */
 	unsigned width;  /* narrow table: columns of the terminal; 0: it goes elsewhere */
+	/*
+	 * facts that no record tells, such as tunnels of a meter that opens none: CSV has no columns for them,
+	 * unless sf_exporter_options.fields names them
+	 */
+	uint64_t absent;
 };
 
 /* What became of the records at one destination. offered = sent + skipped + lost, each unit. */

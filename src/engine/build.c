@@ -42,7 +42,14 @@ static unsigned interface_of(void *context, unsigned slot, uint32_t *index, cons
 	return 0;
 }
 
-static int add_destination(struct sf_exporter *exporter,
+/* The facts on request that meters of this plan never gather. */
+static uint64_t absent_facts(const struct sf_plan *plan)
+{
+	return ~sf_meter_facts(&(struct sf_meter_options){
+		.key = plan->key, .tunnels = &plan->tunnels, .facts = UINT64_MAX });
+}
+
+static int add_destination(struct sf_exporter *exporter, const struct sf_plan *plan,
 	const struct sf_plan_destination *destination, struct sf_error *error)
 {
 	const struct sf_text_options text = {
@@ -51,6 +58,7 @@ static int add_destination(struct sf_exporter *exporter,
 		.local_time = destination->local_time,
 		.wide = destination->wide,
 		.width = destination->width,
+		.absent = absent_facts(plan),
 	};
 
 	switch (destination->kind) {
@@ -102,7 +110,7 @@ static int make_exporter(struct sf_engine *engine, struct sf_error *error)
 			plan->domain, plan->source_count, UINT32_MAX - (plan->source_count - 1));
 	err = sf_exporter_new(&engine->exporter, &exporter, error);
 	for (unsigned i = 0; !err && i < plan->destination_count; i++)
-		err = add_destination(engine->exporter, &plan->destinations[i], error);
+		err = add_destination(engine->exporter, plan, &plan->destinations[i], error);
 	return err;
 }
 

@@ -131,6 +131,17 @@ void sf_columns_fini(struct sf_columns *columns)
 	}
 }
 
+void sf_columns_leave_out(struct sf_columns *columns, uint64_t facts)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < columns->fields.count; i++)
+		if (!(sf_field_row(columns->fields.items[i].field)->facts & facts))
+			columns->fields.items[kept++] = columns->fields.items[i];
+	columns->fields.count = kept;
+	lay_out(columns);
+}
+
 int sf_columns_choose(struct sf_columns *columns, const char *list, struct sf_error *error)
 {
 	struct sf_fields fields;

@@ -36,6 +36,9 @@ void sf_columns_init(struct sf_columns *columns, bool biflow, bool collected, ui
 	const struct sf_extra_batch *batch);
 void sf_columns_fini(struct sf_columns *columns);
 
+/* Takes out the fields that need one of these facts on request. Before sf_columns_choose(). */
+void sf_columns_leave_out(struct sf_columns *columns, uint64_t facts);
+
 /* Other fields. 0 or SF_EUSAGE. */
 int sf_columns_choose(struct sf_columns *columns, const char *list, struct sf_error *error);
 

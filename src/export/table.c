@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <spanflow/tunnel.h>
+
 #include "base/annex.h"
 #include "base/element_id.h"
 #include "base/value.h"
@@ -226,6 +228,44 @@ static const char *icmp_words(const struct sf_flow *flow, uint16_t type_code)
 	return NULL;
 }
 
+/* The number that a collected record has for an element of our own; false: it has none. */
+static bool collected_number(const struct sf_row *row, uint16_t id, uint32_t *number)
+{
+	const struct sf_spec spec = { .pen = SF_PEN_SPANFLOW, .id = id };
+	struct sf_cell cell = { .kind = SF_CELL_FLOW };
+
+	sf_cell_find(&cell, row->record, &spec, true, row->d);
+	if (cell.kind != SF_CELL_VALUE)
+		return false;
+	*number = 0;
+	for (unsigned i = 0; i < cell.value.length; i++)
+		*number = *number << 8 | cell.value.data[i];
+	return true;
+}
+
+/* Which tunnel the packets were in, such as " in vxlan 5000". */
+static char *put_tunnel(char *p, const struct sf_row *row)
+{
+	enum { TUNNEL_KIND = 16, TUNNEL_ID = 17 };
+	uint32_t kind = SF_TUNNEL_COUNT, id = 0;
+
+	if (row->record) {
+		if (!collected_number(row, TUNNEL_KIND, &kind))
+			return p;
+		collected_number(row, TUNNEL_ID, &id);
+	} else if (row->flow->has & SF_HAS_TUNNEL) {
+		struct sf_tunnel_facts tunnel;
+
+		memcpy(&tunnel, sf_fact_get_tunnel(row->flow, row->d), sizeof(tunnel));
+		kind = tunnel.kind;
+		id = tunnel.id;
+	}
+	if (kind >= SF_TUNNEL_COUNT)
+		return p;
+	p += sprintf(p, " in %s", sf_tunnel_name((enum sf_tunnel_kind)kind));
+	return id ? p + sprintf(p, " %u", id) : p;
+}
+
 char *sf_row_notes(char *p, const struct sf_row *row)
 {
 	const struct sf_flow *flow = row->flow;
@@ -248,7 +288,7 @@ char *sf_row_notes(char *p, const struct sf_row *row)
 		p += sprintf(p, "%s%u", flow->has & SF_HAS_VLAN ? "/" : " cvlan ", flow->cvlan);
 	if (flow->has & SF_HAS_MPLS)
 		p += sprintf(p, " mpls %u", (unsigned)sf_fact_get_mpls(flow, d) >> 4);
-	return p;
+	return put_tunnel(p, row);
 }
 
 static char *put_count(

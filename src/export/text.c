@@ -281,6 +281,8 @@ int sf_text_new(struct sf_destination **destination, const struct sf_shared *sha
 		return sf_error_set(error, -ENOMEM, "no memory for text output");
 	sf_columns_init(&text->columns, options->biflow, shared->options.collected,
 		sf_extra_conditions(shared), shared->extra);
+	if (options->format == SF_TEXT_CSV)
+		sf_columns_leave_out(&text->columns, options->absent);
 	text->chosen = shared->options.fields != NULL;
 	if (text->chosen)
 		code = sf_columns_choose(&text->columns, shared->options.fields, error);

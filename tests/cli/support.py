@@ -139,7 +139,7 @@ class Case(unittest.TestCase):
         """The equations of docs/design.md §5, from the outside."""
         self.assertIsNotNone(stats, why)
         self.assertIs(stats["balanced"], True, stats)
-        self.assertEqual(stats["frames"] + stats["metered"]["twice"],
+        self.assertEqual(stats["frames"] + stats["tunnels"]["twice"],
                          stats["metered"]["packets"] + sum(stats["ignored"].values()))
         for unit in ("packets", "octets"):
             lost = stats["records"]["lostRing" + unit.capitalize()]

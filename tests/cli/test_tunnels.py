@@ -34,9 +34,9 @@ class Tunnels(support.Case):
         self.assertEqual(inside - bare(inner), Counter())
         # of a mirror's frame that is not IP the packet around counts alone
         not_ip = sum(stats["ignored"].values()) - sum(outer_stats["ignored"].values())
-        self.assertEqual(stats["metered"]["twice"] - not_ip,
+        self.assertEqual(stats["tunnels"]["twice"] - not_ip,
                          sum(r["packetDeltaCount"] for r in both if "outerFlowId" in r))
-        self.assertLessEqual(stats["metered"]["twice"] - not_ip, inner_stats["metered"]["packets"])
+        self.assertLessEqual(stats["tunnels"]["twice"] - not_ip, inner_stats["metered"]["packets"])
         ids = {r["flowId"]: r for r in both}
         for record in both:
             if record.get("outerFlowId"):
@@ -57,7 +57,7 @@ class Tunnels(support.Case):
     def test_a_mirror_can_be_both(self):
         self.assertGreater(self.compare(PCAPS / "tunnel-vxlan.pcap", "--mirror"), 0)
         records, stats = self.records(PCAPS / "tunnel-mirror.pcap", "--tunnel", "erspan=both")
-        self.assertEqual(stats["metered"]["twice"], 25)
+        self.assertEqual(stats["tunnels"]["twice"], 25)
         # the mirrored ARP frame: its packet is metered, and what is inside is nonIp
         self.assertEqual(stats["ignored"]["nonIp"], 2)
         self.assertEqual(sum("innerFlowId" in record for record in records), 4)
@@ -98,9 +98,31 @@ class Tunnels(support.Case):
             self.assertIn("they are for capture files, and there is none", done.stderr)
             self.assertNotIn("capture files", self.run_plain(command, path, *out).stderr)
 
+    def test_people_see_the_tunnel(self):
+        capture, path = PCAPS / "tunnel-vxlan.pcap", self.directory / "flows.ipfix"
+        for wide in ([], ["--wide"]):
+            table = self.meter("-r", capture, "--tunnel", "inner", "-o", "table", "-w", path,
+                               "--force", *wide).stdout
+            self.assertIn(" forced vlan 41 in vxlan 5001\n", table)
+            self.assertIn(" in geneve 6001\n", table)
+            shown = self.run_plain("show", path, *wide).stdout
+            self.assertIn(" vlan 41 in vxlan 5001\n", shown)
+
+    def test_csv_has_columns_of_tunnels_if_some_are_opened(self):
+        capture = PCAPS / "tunnel-gre.pcap"
+        for options, wanted in (([], []), (["--tunnel", "erspan=outer"], []),
+                                (["--tunnel", "gre=inner"], ["tunnelKind", "greKey"]),
+                                (["--tunnel", "both"], ["tunnelKind", "greKey", "outerFlowId"]),
+                                (["--fields", "+tunnelKind"], ["tunnelKind"])):
+            lines = self.meter("-r", capture, "-o", "csv", *options).stdout.splitlines()
+            names = lines[0].split(",")
+            for name in ("tunnelKind", "greKey", "outerFlowId"):
+                self.assertEqual(name in names, name in wanted, (options, names))
+            self.assertEqual({line.count(",") for line in lines}, {len(names) - 1})
+
     def test_a_kind_alone(self):
         records, stats = self.records(PCAPS / "tunnel-nested.pcap", "--tunnel", "vxlan=both")
-        self.assertGreater(stats["metered"]["twice"], 0)
+        self.assertGreater(stats["tunnels"]["twice"], 0)
         for record in records:
             if "outerFlowId" in record:
                 self.assertEqual(record["tunnelKind"], 4)
