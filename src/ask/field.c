@@ -519,3 +519,15 @@ int sf_ask_field_find(
 	field->whole = field->conversation && strcmp(name, "flags") == 0;
 	return result;
 }
+
+void sf_ask_elements_add(struct sf_ask_elements *elements, const struct sf_ask_field *field)
+{
+	elements->direction |= field->read == SF_READ_DIRECTION;
+	if (field->read != SF_READ_ELEMENT || !field->element[0] || field->reverse)
+		return;
+	for (unsigned i = 0; i < elements->count; i++)
+		if (strcmp(elements->names[i], field->element[0]) == 0)
+			return;
+	if (elements->count < sizeof(elements->names) / sizeof(elements->names[0]))
+		elements->names[elements->count++] = field->element[0];
+}

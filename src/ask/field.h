@@ -181,6 +181,16 @@ const char *sf_ask_any_name(const void *unused, unsigned i);
 const char *sf_ask_protocol_name(uint8_t protocol);
 bool sf_ask_protocol_number(const char *name, size_t length, uint8_t *protocol);
 
+/* What questions look for in records. */
+struct sf_ask_elements {
+	const char *names[32]; /* of elements */
+	unsigned count;
+	bool direction; /* flowDirection, which records of both directions have of the first one only */
+};
+
+/* Adds the field, unless it is among them or is always there. */
+void sf_ask_elements_add(struct sf_ask_elements *elements, const struct sf_ask_field *field);
+
 /* A number of up to 8 bytes in network order. */
 uint64_t sf_ask_number(const uint8_t *bytes, size_t length);
 

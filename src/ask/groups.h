@@ -102,6 +102,9 @@ int sf_groups_sort(struct sf_groups *groups, struct sf_error *error);
 size_t sf_groups_shown(const struct sf_groups *groups);
 size_t sf_groups_count(const struct sf_groups *groups);
 
+/* The elements that keys and sums look for in records. */
+void sf_groups_elements(const struct sf_groups *groups, struct sf_ask_elements *elements);
+
 struct sf_groups_totals {
 	uint64_t rows, packets, bytes; /* of all groups; a row of two hosts counts once */
 	uint64_t unspread; /* flows too long for their bins, counted in that of their start */

@@ -99,6 +99,13 @@ void sf_where_free(struct sf_where *where)
 	free(where);
 }
 
+void sf_where_elements(const struct sf_where *where, struct sf_ask_elements *elements)
+{
+	for (unsigned i = 0; i < where->count; i++)
+		if (where->tests[i].kind != SF_TEST_ANY)
+			sf_ask_elements_add(elements, &where->tests[i].field);
+}
+
 uint64_t sf_where_wants(const struct sf_where *where)
 {
 	uint64_t wants = 0;

@@ -69,6 +69,9 @@ void sf_where_free(struct sf_where *where);
 int sf_where_chooser(struct sf_chooser *chooser, const char *text,
 	const struct sf_where_options *options, struct sf_error *error);
 
+/* The elements that the conditions look for in records. */
+void sf_where_elements(const struct sf_where *where, struct sf_ask_elements *elements);
+
 /* What the conditions look at that a meter gathers on request only: as sf_exporter_wants(). */
 uint64_t sf_where_wants(const struct sf_where *where);
 

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "cli/asked.h"
+#include "cli/captures.h"
 #include "cli/command.h"
 #include "cli/page.h"
 #include "collect/gather.h"
@@ -28,6 +29,7 @@ struct report {
 	struct sf_where *where;
 	struct sf_page *page;
 	struct sf_collector *collector;
+	struct sf_captures captures;
 	struct sf_ledger ledger; /* of captures */
 	uint64_t unmatched;      /* flows that do not meet --where */
 	unsigned since;          /* records since the last look at signals */
@@ -154,13 +156,22 @@ static int open_report(struct report *report, struct sf_error *error)
 
 	if (code == 0)
 		code = sf_page_new(&report->page, &page, error);
-	return code ? code : sf_collector_new(&report->collector, &collector, error);
+	/* --local-net is the page's own */
+	if (code == 0)
+		code = sf_captures_open(&report->captures, options, false, error);
+	if (code)
+		return code;
+	sf_page_elements(report->page, &report->captures.elements);
+	if (report->where)
+		sf_where_elements(report->where, &report->captures.elements);
+	return sf_collector_new(&report->collector, &collector, error);
 }
 
 static void close_report(struct report *report)
 {
 	sf_collector_free(report->collector);
 	sf_page_free(report->page);
+	sf_captures_close(&report->captures);
 	sf_where_free(report->where);
 }
 
@@ -168,9 +179,8 @@ static void close_report(struct report *report)
 static int make_page(const struct sf_options *options)
 {
 	struct report report = { .options = options };
-	const struct sf_gather_options how = {
+	struct sf_gather_options how = {
 		.ledger = &report.ledger,
-		.metering = { options->tunnels, options->fragments == SF_FRAGMENTS_SPLIT },
 		.problem = problem,
 		.between = is_stopped,
 	};
@@ -182,6 +192,7 @@ static int make_page(const struct sf_options *options)
 	/* a page without flows would look like an answer, and replace the one before */
 	if (code == 0)
 		code = sf_gather_check(options->operands.items, options->operands.count, &error);
+	how.metering = sf_captures_metering(&report.captures, options);
 	if (code == 0)
 		whole = sf_gather(
 			report.collector, options->operands.items, options->operands.count, &how);

@@ -4,6 +4,7 @@
  * that ends the run interrupts a wait for input too. One that comes in the instant before that wait
  * is seen when input comes, or with the next signal.
  */
+#include "cli/captures.h"
 #include "cli/collected.h"
 #include "cli/command.h"
 #include "collect/gather.h"
@@ -48,12 +49,13 @@ static void add_others(struct sf_outputs *out, const struct sf_query_sum *sum)
 }
 
 /* Every file is read, whatever happened to those before; false: one was damaged or missing. */
-static bool read_files(struct sf_collected_sink *sink, const struct sf_options *options)
+static bool read_files(struct sf_collected_sink *sink, const struct sf_options *options,
+	const struct sf_captures *captures)
 {
 	const struct sf_gather_options how = {
 		/* a question about conversations is answered best by records of both directions */
-		.biflow = options->biflow || sink->asked.groups,
-		.metering = { options->tunnels, options->fragments == SF_FRAGMENTS_SPLIT },
+		.biflow = options->biflow || (sink->asked.groups && !captures->elements.direction),
+		.metering = sf_captures_metering(captures, options),
 		.problem = problem,
 		.between = between,
 		.context = sink,
@@ -94,8 +96,24 @@ static const char *end_of_run(const struct sf_collected_sink *sink)
 	return sf_signal_stop ? sf_signal_name(sf_signal_stop) : "eof";
 }
 
+/* What is told of captures, and which fields of them are asked for. An exit status. */
+static int open_captures(struct sf_captures *captures, const struct sf_collected_sink *sink,
+	const struct sf_options *options)
+{
+	struct sf_error error = { 0 };
+
+	if (sf_captures_open(captures, options, true, &error))
+		return sf_exit_error(&error);
+	if (sink->asked.where)
+		sf_where_elements(sink->asked.where, &captures->elements);
+	if (sink->asked.groups)
+		sf_groups_elements(sink->asked.groups, &captures->elements);
+	return SF_EXIT_OK;
+}
+
 int sf_cmd_show(struct sf_options *options)
 {
+	struct sf_captures captures = { 0 };
 	struct sf_collected_sink sink;
 	struct sf_collector_stats stats;
 	bool whole;
@@ -110,9 +128,11 @@ int sf_cmd_show(struct sf_options *options)
 	sf_signals_catch();
 	/* of groups --limit counts the groups */
 	status = sf_collected_open(&sink, options, sf_asked_groups(options) ? 0 : options->limit);
+	if (status == SF_EXIT_OK)
+		status = open_captures(&captures, &sink, options);
 	if (status == SF_EXIT_OK) {
 		sink.between = look_at_signals;
-		whole = read_files(&sink, options);
+		whole = read_files(&sink, options, &captures);
 		if (!sf_collected_finish(&sink) || !whole)
 			status = SF_EXIT_FAILED;
 		/* of files that could not be read there is nothing to count */
@@ -121,5 +141,6 @@ int sf_cmd_show(struct sf_options *options)
 			sf_collected_report(&sink, NULL, end_of_run(&sink));
 	}
 	sf_collected_close(&sink);
+	sf_captures_close(&captures);
 	return status;
 }

@@ -110,7 +110,8 @@ static bool is_default(const struct sf_gather_metering *metering)
 		if (metering->tunnels.mode[kind] != SF_TUNNEL_DEFAULT)
 			return false;
 	return !metering->tunnels.mirror && !metering->tunnels.port_count &&
-	       !metering->split_fragments;
+	       !metering->split_fragments && !metering->enricher && !metering->active_timeout_ns &&
+	       !metering->idle_timeout_ns;
 }
 
 /* Options for captures change nothing if there are none. */
@@ -119,8 +120,8 @@ static void tell_no_captures(struct gather *gather)
 	if (gather->capture_count == 0 && !gather->options->flows_only &&
 		!is_default(&gather->options->metering))
 		problem(gather,
-			"--tunnel, --tunnel-port, --mirror and --fragments change nothing: they "
-			"are for capture files, and there is none");
+			"options of metering (--tunnel, --fragments, --idle-timeout, --enrich ...) change "
+			"nothing: they are for capture files, and there is none");
 }
 
 static void tell_left_out(struct gather *gather)

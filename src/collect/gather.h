@@ -19,6 +19,7 @@
 #include <stdbool.h>
 
 #include <spanflow/collect.h>
+#include <spanflow/enrich.h>
 #include <spanflow/meter.h>
 #include <spanflow/tunnel.h>
 
@@ -28,10 +29,15 @@
  */
 void sf_collector_share(struct sf_collector *collector, unsigned share, unsigned shares);
 
-/* How captures are metered; zeros: as by `spanflow meter` without options. */
+/* How captures are metered; zeros: as by `spanflow meter` without options. All is lent. */
 struct sf_gather_metering {
 	struct sf_tunnel_options tunnels;
 	bool split_fragments;
+	int64_t active_timeout_ns, idle_timeout_ns; /* SF_TIMEOUT_NEVER; 0: the default */
+	const struct sf_enricher *enricher;
+	/* Elements that records shall have beside the usual ones, as far as a meter knows them. */
+	const char *const *elements;
+	unsigned element_count;
 };
 
 /* Reads an IPFIX file as sf_collector_file() does; closes the descriptor. `name`: of the exporter. */

@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <spanflow/capture.h>
@@ -40,6 +41,26 @@ struct metered {
 	struct sf_error error;
 };
 
+static int64_t active_ns(const struct metered *m)
+{
+	int64_t ns = m->options->metering.active_timeout_ns;
+
+	return ns ? ns : ACTIVE_NS;
+}
+
+static int64_t idle_ns(const struct metered *m)
+{
+	int64_t ns = m->options->metering.idle_timeout_ns;
+
+	return ns ? ns : IDLE_NS;
+}
+
+/* The longest time that the clock goes forward at once. */
+static int64_t limit_ns(const struct metered *m)
+{
+	return idle_ns(m) < active_ns(m) ? idle_ns(m) : active_ns(m);
+}
+
 /* The same clock as that of `spanflow meter -r`, so that the records are the same. */
 static int meter_packets(struct metered *m, struct sf_capture *capture, struct sf_meter *meter)
 {
@@ -49,7 +70,7 @@ static int meter_packets(struct metered *m, struct sf_capture *capture, struct s
 	struct sf_clock clock;
 	int n = 0;
 
-	sf_clock_init(&clock, IDLE_NS);
+	sf_clock_init(&clock, limit_ns(m));
 	while (!atomic_load_explicit(&m->stop, memory_order_relaxed) &&
 		(n = sf_capture_recv(capture, 0, batch, SF_BATCH_MAX)) >= 0) {
 		bool plain = sf_clock_follow(&clock, batch, (unsigned)n, times);
@@ -72,8 +93,8 @@ static int meter_all(struct metered *m, struct sf_capture *capture, struct sf_ex
 {
 	const uint64_t wants = sf_exporter_wants(exporter);
 	const struct sf_meter_options options = {
-		.active_timeout_ns = ACTIVE_NS,
-		.idle_timeout_ns = IDLE_NS,
+		.active_timeout_ns = active_ns(m),
+		.idle_timeout_ns = idle_ns(m),
 		.max_flows = FLOWS_MAX,
 		.facts = wants & ~SF_WANTS_FLOW_ID,
 		.flow_ids = wants & SF_WANTS_FLOW_ID,
@@ -92,16 +113,47 @@ static int meter_all(struct metered *m, struct sf_capture *capture, struct sf_ex
 	return code;
 }
 
+/* True if records of this meter can have the element: an exporter takes it for a file. */
+static bool knows(const struct sf_exporter_options *options, const char *element)
+{
+	struct sf_exporter *exporter;
+	struct sf_error error;
+	char path[128];
+	bool known;
+
+	if (sf_exporter_new(&exporter, options, &error))
+		return false;
+	snprintf(path, sizeof(path), "/dev/null,fields=extended+%s", element);
+	known = sf_exporter_add_file(exporter, path, &error) == 0;
+	sf_exporter_free(exporter);
+	return known;
+}
+
+/* The pipe as a destination, with the fields that are asked for. */
+static void name_file(
+	const struct metered *m, const struct sf_exporter_options *options, char *path, size_t size)
+{
+	const struct sf_gather_metering *metering = &m->options->metering;
+	size_t length = (size_t)snprintf(path, size, "/proc/self/fd/%d%s,fields=extended", m->out,
+		m->options->biflow ? ",biflow=yes" : "");
+
+	for (unsigned i = 0; i < metering->element_count; i++)
+		if (length + strlen(metering->elements[i]) + 2 < size &&
+			knows(options, metering->elements[i]))
+			length += (size_t)snprintf(
+				path + length, size - length, "+%s", metering->elements[i]);
+}
+
 static int open_exporter(struct metered *m, struct sf_exporter **exporter)
 {
-	const struct sf_exporter_options options = { .packet_clock = true };
-	char path[64];
+	const struct sf_exporter_options options = { .packet_clock = true,
+		.enricher = m->options->metering.enricher };
+	char path[4096];
 	int code = sf_exporter_new(exporter, &options, &m->error);
 
 	if (code)
 		return code;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d%s", m->out,
-		m->options->biflow ? ",biflow=yes" : "");
+	name_file(m, &options, path, sizeof(path));
 	return sf_exporter_add_file(*exporter, path, &m->error);
 }
 

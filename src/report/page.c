@@ -85,6 +85,13 @@ static void find_fields(struct sf_page *page)
 					     &unknown) == 0;
 }
 
+void sf_page_elements(const struct sf_page *page, struct sf_ask_elements *elements)
+{
+	for (unsigned i = 0; i < SF_PAGE_FIELDS; i++)
+		if (page->has_field[i])
+			sf_ask_elements_add(elements, &page->fields[i]);
+}
+
 static int64_t intern_text(struct sf_page *page, const char *text, size_t length)
 {
 	struct sf_page_text item = { { 0 } };

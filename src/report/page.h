@@ -62,6 +62,11 @@ int sf_page_new(
 	struct sf_page **page, const struct sf_page_options *options, struct sf_error *error);
 void sf_page_free(struct sf_page *page);
 
+struct sf_ask_elements;
+
+/* The elements that the page looks for in records: names, countries, AS numbers. */
+void sf_page_elements(const struct sf_page *page, struct sf_ask_elements *elements);
+
 /* Adds the directions (bit d: half[d]) of a flow record. 0 or -ENOMEM. */
 int sf_page_add(struct sf_page *page, const struct sf_collected *record, unsigned directions);
 

@@ -416,6 +416,44 @@ class Files(Asked):
         self.assertGreater(len(expected.splitlines()), 300)
         self.assertEqual(self.rows(*self.captures), expected)
 
+    def test_captures_are_metered_as_asked(self):
+        """Options of metering and enrichment: what meter writes with them, asked again."""
+        routes = self.file("routes.txt", b"10.0.0.0/8 65001 - - DE\n0.0.0.0/0 65002 - - US\n")
+        rules = self.file("map.txt", b"ingress 11 vlan=0\n")
+        metered = self.directory / "metered.ipfix"
+        keys = ["--by", "src,dst,proto,src as,country,in if,flowDirection", "-o", "csv", "-q"]
+        for options in (["--enrich", routes], ["--interface-map", rules, "--egress", "0"],
+                        ["--local-net", "10.0.0.0/16"], ["--idle-timeout", "100ms"],
+                        ["--active-timeout", "100ms", "--idle-timeout", "0"]):
+            with self.subTest(options[0]):
+                self.meter("-r", *self.captures, "-w", metered, "--force", *options)
+                expected = self.run_plain("show", metered, *keys).stdout
+                done = self.run_plain("show", *self.captures, *keys, *options)
+                self.assertEqual((done.status, done.stderr), (0, ""))
+                self.assertEqual(done.stdout, expected)
+                done = self.run_plain("ask", "talkers", metered, *options, "-o", "none")
+                self.assertIn("change nothing: they are for capture files", done.stderr)
+        done = self.run_plain("show", *self.captures, *keys, "--enrich", self.directory / "none")
+        self.assertEqual((done.status, done.stdout), (1, ""))
+        self.assertIn("--enrich: ", done.stderr)
+
+    def test_names_in_captures(self):
+        """A question about names has them read from the packets of captures."""
+        def query(name):
+            labels = b"".join(bytes([len(label)]) + label for label in name.split(b"."))
+            dns = struct.pack("!HHHHHH", 7, 0x100, 1, 0, 0, 0) + labels + b"\0\0\1\0\1"
+            return struct.pack("!HHHH", 4000 + len(name), 53, 8 + len(dns), 0) + dns
+        names = [b"www.example.org", b"a.tunnel.example.net", b"example.com"]
+        capture = self.file("dns.pcap", support.pcap(
+            [(i, frame(1, 2, 17, query(name))) for i, name in enumerate(names)]))
+        for question, count in (("dns contains example", 3), ("dns ~ 'example\\.(net|com)$'", 2),
+                                ("dns www.example.org", 1), ("not dns contains tunnel", 2)):
+            done = self.run_plain("show", capture, "--where", question, "--sum", "flows", "-o", "csv")
+            self.assertEqual(done.stdout.split()[1:], [str(count)], question)
+        done = self.run_plain("show", capture, "--by", "dns", "--sum", "flows", "-o", "csv", "--sort",
+                              "dns")
+        self.assertEqual(done.stdout.split()[1:], sorted(name.decode() + ",1" for name in names))
+
     def test_directories(self):
         place = self.directory / "place"
         (place / "below").mkdir(parents=True)
