@@ -107,6 +107,8 @@ struct sf_engine_options {
 	int (*conditions)(void *context, const char *text, bool biflow, struct sf_chooser *chooser,
 		struct sf_error *error);
 	void *conditions_context;
+	/* Told of each output file that is complete. NULL: nobody is. Lent. */
+	const struct sf_file_hook *on_file;
 	const struct sf_lookup *lookup; /* see sf_exporter_options.lookup */
 	/* for the program spanflow, which gives up its privileges; NULL */
 	const struct sf_helper *helper;

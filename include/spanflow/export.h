@@ -86,6 +86,13 @@ enum sf_share {
 	SF_SHARE_FAIL_OVER, /* all go to the first one that is not away */
 };
 
+/* Who is told of output files. */
+struct sf_file_hook {
+	/* The file is complete and has its name; called by the thread that uses the exporter. */
+	void (*complete)(void *context, const char *path);
+	void *context;
+};
+
 struct sf_exporter_options {
 	/*
 	 * Capture files are metered: v5 and v9 headers and IPFIX files carry the packet clock, and
@@ -154,6 +161,8 @@ struct sf_exporter_options {
 	void *conditions_context;
 	enum sf_share share;
 	uint32_t key; /* of the meter: SF_KEY_…, for options data; 0: SF_KEY_DEFAULT */
+	/* Told of each file of sf_exporter_add_file() that is complete. NULL: nobody is. Lent. */
+	const struct sf_file_hook *on_file;
 };
 
 /* Text output for people and scripts. */
@@ -214,7 +223,9 @@ struct sf_destination_stats {
 	 * next run at the end. offered + inherited = sent + skipped + lost + spooled, then.
 	 */
 	struct sf_destination_count inherited, spooled;
-	uint64_t torn_octets; /* of the spool that a crash or a damaged disk made useless */
+	uint64_t torn_octets;   /* of the spool that a crash or a damaged disk made useless */
+	uint64_t files;         /* of a series: completed; a file whose name has no time is one */
+	uint64_t removed_files; /* that were too old, or took too many bytes together */
 	uint64_t messages; /* datagrams or messages of files and connections, templates included */
 	uint64_t message_octets;
 	/*
@@ -266,7 +277,13 @@ SF_CHECKED int sf_exporter_add_collector(
 bool sf_collector_is_named(
 	const char *url, char *host, size_t host_size, char *port, size_t port_size);
 
-/* Adds an IPFIX file (RFC 5655), emptied now; "path,option=value…"; "-" is standard output. */
+/*
+ * Adds an IPFIX file (RFC 5655), emptied now; "path,option=value…"; "-" is standard output. With a time in its
+ * name ("%Y%m%d-%H%M.ipfix.zst", UTC) it is a series of files, each begun when the exporter's clock gets there:
+ * the wall clock, or with `packet_clock` that of the packets. A file of a series, and one that ends in .gz or
+ * .zst, has the name ".NAME.partial" until it is complete. Options: biflow, queue, options, time, profile, fields,
+ * enrich, rotate, size, keep, keep-size.
+ */
 SF_CHECKED int sf_exporter_add_file(
 	struct sf_exporter *exporter, const char *path, struct sf_error *error);
 
@@ -343,12 +360,25 @@ bool sf_exporter_waits(const struct sf_exporter *exporter);
 /* Path `index` of the files that sf_exporter_reload() reads: certificates and keys. NULL: past the end. */
 const char *sf_exporter_reads(const struct sf_exporter *exporter, unsigned index);
 
-/* Directory `index` in which files are made while the run goes on: spools. NULL: past the end. */
-const char *sf_exporter_writes(const struct sf_exporter *exporter, unsigned index);
+/* What is made in a directory while a run goes on. */
+enum sf_exporter_makes {
+	SF_MAKES_SPOOL,     /* a directory of this run alone, with its files */
+	SF_MAKES_DIRECTORY, /* files of a series; the directory was made for them just now */
+	SF_MAKES_SERIES,    /* files of a series */
+	SF_MAKES_AGAIN,     /* a file that sf_exporter_reload() opens again */
+};
+
+/* Directory `index` in which files are made while the run goes on. NULL: past the end. */
+const char *sf_exporter_writes(
+	const struct sf_exporter *exporter, unsigned index, enum sf_exporter_makes *makes);
+
+/* True if sf_exporter_reload() has something to do. */
+bool sf_exporter_reloads(const struct sf_exporter *exporter);
 
 /*
- * Reads certificates and keys again: the next connections use them. 0, or an error that names the file:
- * that collector's connections go on with what was read before, and further ones were not looked at.
+ * Reads certificates and keys again: the next connections use them. Files are completed, and begun anew under
+ * their name or, in a series, the next one. 0, or an error that names the file: that destination goes on with
+ * what it had before, and further ones were not looked at.
  */
 SF_CHECKED int sf_exporter_reload(struct sf_exporter *exporter, struct sf_error *error);
 

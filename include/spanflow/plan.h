@@ -134,8 +134,9 @@ struct sf_plan {
 	int64_t stop_timeout_ns;
 
 	/* privileges, which the engine leaves to its caller */
-	const char *user; /* whom the process becomes when all is open; NULL: the default */
-	bool no_sandbox;  /* the process keeps its privileges */
+	const char *on_file; /* command for each complete output file; NULL: none */
+	const char *user;    /* whom the process becomes when all is open; NULL: the default */
+	bool no_sandbox;     /* the process keeps its privileges */
 };
 
 /*

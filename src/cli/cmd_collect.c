@@ -95,6 +95,7 @@ static void write_out(void *context)
 	struct collect *collect = context;
 
 	sf_outputs_flush(&collect->sink.out, sf_clock_read(CLOCK_REALTIME));
+	sf_collected_tell(&collect->sink);
 	sf_receiver_dropped(&collect->receiver);
 	look_for_end(collect);
 }
@@ -144,6 +145,14 @@ static void on_signal(void *context)
 {
 	struct collect *collect = context;
 
+	struct sf_exporter *exporter = collect->sink.out.exporter;
+
+	if (sf_signal_hangup && exporter && sf_exporter_reloads(exporter)) {
+		/* files cannot fail to be ended */
+		(void)!sf_exporter_reload(exporter, NULL);
+		sf_signal_hangup = uses_tls(collect);
+		sf_complain("SIGHUP: output files are begun anew");
+	}
 	if (sf_signal_hangup && uses_tls(collect))
 		read_again(collect);
 	sf_answer_hangup();

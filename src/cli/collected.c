@@ -14,7 +14,8 @@
 #include "service/signals.h"
 #include "service/stream.h"
 
-#define COMPLAINTS 10 /* exporters whose refused template is described; all are counted */
+#define COMMANDS_NS INT64_C(60000000000) /* the end waits so long for commands of --on-file */
+#define COMPLAINTS  10 /* exporters whose refused template is described; all are counted */
 
 static unsigned select_directions(void *context, const struct sf_collected *record)
 {
@@ -89,7 +90,10 @@ static int exporter_open(
 {
 	const struct sf_exporter_options exporter_options = {
 		.collected = true,
+		/* files that are read go into files by the times of their messages */
+		.packet_clock = options->operands.count > 0,
 		.keep_files = !options->force,
+		.on_file = sink->spawner.pid ? &sink->spawner.hook : NULL,
 		.fields = options->fields,
 		.hurry = { sf_signal_hurry, NULL },
 		.conditions = conditions,
@@ -156,6 +160,7 @@ static int outputs_open(struct sf_collected_sink *sink, const struct sf_options 
 		.show_options = options->show_options,
 		.biflow = options->biflow || !sink->asked.where,
 		.most = most,
+		.goes_on = options->operands.count == 0,
 		.select = select_directions,
 		.failed = has_failed,
 		.after = after,
@@ -195,7 +200,14 @@ int sf_collected_open(
 		sf_complain("no memory for output");
 		return SF_EXIT_FAILED;
 	}
-	result = sf_asked_open(&sink->asked, options, &error);
+	if (options->on_file)
+		result = sf_spawner_start(&sink->spawner, options->on_file,
+			(const char *const *)options->write.items, options->write.count, NULL,
+			&error);
+	else
+		result = 0;
+	if (result == 0)
+		result = sf_asked_open(&sink->asked, options, &error);
 	if (result == 0)
 		result = outputs_open(sink, options, most, &error);
 	return result ? sf_exit_error(&error) : SF_EXIT_OK;
@@ -231,11 +243,31 @@ static void print_groups(struct sf_collected_sink *sink)
 		sf_complain("%s", sink->asked.error.text);
 }
 
+void sf_collected_tell(struct sf_collected_sink *sink)
+{
+	struct sf_destination_stats stats;
+	unsigned count = 0;
+
+	sf_tell_commands(&sink->spawner);
+	if (!sink->out.exporter)
+		return;
+	for (unsigned i = 0; sf_exporter_stats(sink->out.exporter, i, &stats); i++)
+		count += stats.news_count;
+	if (count == sink->told)
+		return;
+	sink->told = count;
+	for (unsigned i = 0; sf_exporter_stats(sink->out.exporter, i, &stats); i++)
+		if (stats.news[0])
+			sf_complain("%s", stats.news);
+}
+
 bool sf_collected_finish(struct sf_collected_sink *sink)
 {
 	struct sf_outputs *out = &sink->out;
 
 	sf_outputs_finish(out);
+	sf_collected_tell(sink);
+	sf_finish_commands(&sink->spawner, COMMANDS_NS);
 	print_groups(sink);
 	if (out->failure && out->failure != -EPIPE && !sink->asked.error.text[0])
 		sf_complain("standard output: %s", sf_strerror(out->failure));
@@ -247,6 +279,7 @@ void sf_collected_close(struct sf_collected_sink *sink)
 {
 	sf_outputs_fini(&sink->out);
 	sf_exporter_free(sink->answers);
+	sf_spawner_fini(&sink->spawner);
 	if (sink->stream)
 		fclose(sink->stream);
 	sf_asked_close(&sink->asked);

@@ -10,6 +10,7 @@
 #include <spanflow/export.h>
 
 #include "cli/asked.h"
+#include "guard/spawner.h"
 #include "metrics/counters.h"
 #include "options/options.h"
 #include "receive/outputs.h"
@@ -22,7 +23,9 @@ struct sf_collected_sink {
 	struct sf_exporter *answers; /* files of groups; NULL: none */
 	/* called after each record, to look at signals and time; or NULL */
 	void (*between)(struct sf_collected_sink *sink);
-	unsigned complaints; /* messages about refused templates */
+	unsigned complaints;       /* messages about refused templates */
+	struct sf_spawner spawner; /* with --on-file */
+	unsigned told;             /* news of destinations */
 };
 
 /*
@@ -31,6 +34,9 @@ struct sf_collected_sink {
  */
 int sf_collected_open(
 	struct sf_collected_sink *sink, const struct sf_options *options, uint64_t most);
+
+/* What there is to say about files and commands since the last call. */
+void sf_collected_tell(struct sf_collected_sink *sink);
 
 /*
  * Ends the output. True if all records were written; otherwise the reason has been printed, unless

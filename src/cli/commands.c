@@ -129,8 +129,7 @@ void sf_answer_hangup(void)
 	if (!sf_signal_hangup)
 		return;
 	sf_signal_hangup = 0;
-	sf_complain("SIGHUP: the run goes on as it is: the configuration is not read again, and no "
-		    "output file is opened again; that takes a restart");
+	sf_complain("SIGHUP: the run goes on as it is: a new configuration takes a restart");
 }
 
 int sf_exit_error(const struct sf_error *error)

@@ -6,9 +6,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "cli/asked.h"
 #include "cli/command.h"
 #include "cli/output.h"
+#include "guard/spawner.h"
 #include "service/signals.h"
 
 enum sf_output sf_output_form(const struct sf_options *options)
@@ -45,6 +47,8 @@ const char *sf_output_contradiction(const struct sf_options *options)
 			       ? "-w - and -o both want standard output: give -w a file"
 			       : "--pass - and --fail - want standard output: give them a file, or print "
 				 "nothing: -o none";
+	if (options->on_file && !options->write.count)
+		return "--on-file: needs an output file: -w FILE";
 	if (options->local_time && sf_output_form(options) != SF_OUTPUT_TABLE)
 		return "--local-time: only for the table: -o table";
 	if (options->wide && sf_output_form(options) != SF_OUTPUT_TABLE)
@@ -119,4 +123,26 @@ char *sf_output_url(const char *text, bool biflow)
 	if (!biflow || strstr(text, ",biflow="))
 		return strdup(text);
 	return asprintf(&url, "%s,biflow=yes", text) < 0 ? NULL : url;
+}
+
+void sf_tell_commands(struct sf_spawner *spawner)
+{
+	char text[512];
+
+	while (sf_spawner_news(spawner, text, sizeof(text)))
+		sf_complain("%s", text);
+}
+
+void sf_finish_commands(struct sf_spawner *spawner, int64_t ns)
+{
+	int64_t end = sf_clock_read(CLOCK_MONOTONIC) + ns;
+	bool ended;
+
+	sf_spawner_end(spawner);
+	while (!(ended = sf_spawner_wait(spawner, 100)) && !sf_signal_hurry(NULL) &&
+		(ns == 0 || sf_clock_read(CLOCK_MONOTONIC) < end))
+		continue;
+	sf_tell_commands(spawner);
+	if (!ended)
+		sf_complain("commands of --on-file still run: they go on");
 }

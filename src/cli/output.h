@@ -30,4 +30,12 @@ struct sf_text_options sf_output_text_options(const struct sf_options *options);
  */
 char *sf_output_url(const char *text, bool biflow);
 
+struct sf_spawner;
+
+/* Says which commands of --on-file have failed since the last call. */
+void sf_tell_commands(struct sf_spawner *spawner);
+
+/* Waits for the commands of --on-file, `ns` at most (0: until they end) and until a further signal. */
+void sf_finish_commands(struct sf_spawner *spawner, int64_t ns);
+
 #endif

@@ -184,6 +184,7 @@ int sf_made_plan_init(struct sf_made_plan *made, const struct sf_options *option
 		.packet_limit = options->count,
 		.duration_ns = options->duration_ns,
 		.stop_timeout_ns = options->stop_timeout_ns,
+		.on_file = options->on_file,
 		.user = options->user,
 		.no_sandbox = options->no_sandbox,
 	};

@@ -74,6 +74,10 @@ void sf_report_json(const struct sf_report *report, FILE *stream)
 		fputs(",\"sandbox\":", stream);
 		sf_sandbox_json(report->sandbox, stream);
 	}
+	if (report->spawner) {
+		fputs(",\"onFile\":", stream);
+		sf_spawner_json(report->spawner, stream);
+	}
 	if (report->ended)
 		fprintf(stream, ",\"ended\":\"%s\"", report->ended);
 	fprintf(stream, ",\"balanced\":%s}\n",

@@ -9,12 +9,14 @@
 #include <spanflow/export.h>
 
 #include "guard/sandbox.h"
+#include "guard/spawner.h"
 
 struct sf_report {
 	struct sf_engine_counters counters; /* summed over the workers */
 	const struct sf_engine *engine;     /* has the sources */
 	const struct sf_exporter *exporter;
 	const struct sf_sandbox *sandbox; /* NULL: none, as with files */
+	const struct sf_spawner *spawner; /* NULL: no --on-file */
 	const char *ended; /* why the run ended: "eof", "count", "SIGTERM" …; NULL: it goes on */
 };
 

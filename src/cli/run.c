@@ -36,6 +36,7 @@ static void on_look(void *context, int64_t mono)
 
 	(void)mono;
 	sf_run_tell_enrich(run);
+	sf_tell_commands(&run->privileges.spawner);
 	if (!run->live)
 		sf_metrics_serve(&run->metrics);
 }
@@ -106,6 +107,7 @@ static int open_engine(struct sf_run *run, struct sf_error *error)
 		.chooser = run->chooser.choose ? &run->chooser : NULL,
 		.conditions = conditions,
 		.conditions_context = run,
+		.on_file = sf_privileges_on_file(&run->privileges),
 		.lookup = sf_privileges_lookup(&run->privileges),
 		.helper = sf_privileges_helper(&run->privileges),
 	};
@@ -122,7 +124,7 @@ static void obey_signals(void *context)
 
 	if (sf_signal_stop)
 		sf_engine_stop(run->engine, sf_signal_name(sf_signal_stop));
-	if (sf_signal_hangup && sf_exporter_reads(sf_engine_exporter(run->engine), 0)) {
+	if (sf_signal_hangup && sf_exporter_reloads(sf_engine_exporter(run->engine))) {
 		sf_signal_hangup = run->enrich != NULL;
 		sf_engine_reload(run->engine);
 	}
@@ -131,7 +133,7 @@ static void obey_signals(void *context)
 		sf_progress_clear(&run->progress);
 		sf_complain(
 			"SIGHUP: reading the files of --enrich and --interface-map again; a new configuration or "
-			"new output files take a restart");
+			"other output files take a restart");
 		sf_enrich_reload(run->enrich);
 	} else if (sf_signal_hangup) {
 		sf_progress_clear(&run->progress);
@@ -346,6 +348,8 @@ int sf_run(const struct sf_options *options)
 		if (sf_signal_stop && !options->quiet)
 			sf_run_tell_where(&run);
 		sf_run_tell_remarks(&run);
+		sf_finish_commands(
+			&run.privileges.spawner, run.live ? (int64_t)options->stop_timeout_ns : 0);
 		status = sum_up(&run);
 		if (run.paging.page && write_page(&run) && status == SF_EXIT_OK)
 			status = SF_EXIT_FAILED;

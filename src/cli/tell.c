@@ -159,6 +159,7 @@ struct sf_report sf_run_report(const struct sf_run *run)
 		.engine = run->engine,
 		.exporter = sf_engine_exporter(run->engine),
 		.sandbox = run->privileges.sandbox.wanted ? &run->privileges.sandbox : NULL,
+		.spawner = run->privileges.spawner.shared ? &run->privileges.spawner : NULL,
 		.ended = sf_engine_ended(run->engine),
 	};
 

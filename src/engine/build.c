@@ -101,6 +101,7 @@ static int make_exporter(struct sf_engine *engine, struct sf_error *error)
 		.conditions_context = engine->options.conditions_context,
 		.key = plan->key,
 		.share = (enum sf_share)plan->share,
+		.on_file = engine->options.on_file,
 	};
 	int err;
 

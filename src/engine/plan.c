@@ -44,6 +44,7 @@
 	X(packet_limit, VALUE, END, ADJUST)                                                        \
 	X(duration_ns, VALUE, END, ADJUST)                                                         \
 	X(stop_timeout_ns, VALUE, END, ADJUST)                                                     \
+	X(on_file, TEXT, PRIVILEGES, RESTART)                                                      \
 	X(user, TEXT, PRIVILEGES, RESTART)                                                         \
 	X(no_sandbox, VALUE, PRIVILEGES, RESTART)
 

@@ -73,8 +73,9 @@ struct collected_file {
 	struct sf_message message;
 	struct domain *domain;
 	int64_t export_time_ns;
-	uint16_t set_id; /* of the open set */
-	size_t shortest; /* record in it */
+	uint16_t set_id;   /* of the open set */
+	unsigned connects; /* transport->connects when it was read last */
+	size_t shortest;   /* record in it */
 	struct sf_destination_count flows;
 	int64_t flushed_ns; /* wall clock */
 };
@@ -103,6 +104,25 @@ static void forget_written(struct collected_file *file)
 			t->written = false;
 }
 
+/* The disk is full, or has room again. */
+static void tell_state(struct collected_file *file)
+{
+	const struct sf_transport *transport = file->transport;
+	struct sf_destination *destination = &file->destination;
+
+	destination->stats.gone = transport->gone;
+	if (transport->fails == destination->fails)
+		return;
+	destination->fails = transport->fails;
+	if (!transport->fails)
+		sf_destination_news(
+			destination, "%.150s takes records again", destination->stats.url);
+	else if (!transport->gone)
+		sf_destination_news(destination,
+			"cannot write %.150s: %s; trying again once a second",
+			destination->stats.url, sf_strerror(transport->error));
+}
+
 static void settle(struct collected_file *file)
 {
 	struct sf_destination_stats *stats = &file->destination.stats;
@@ -112,6 +132,9 @@ static void settle(struct collected_file *file)
 	sf_count_add(&stats->sent, &sent.flows);
 	stats->messages += sent.pieces;
 	stats->message_octets += sent.octets;
+	tell_state(file);
+	stats->files = file->transport->files;
+	stats->removed_files = file->transport->removed_files;
 	if (lost.pieces == 0)
 		return;
 	sf_count_add(sf_destination_fate(stats, file->transport->lost_as), &lost.flows);
@@ -130,10 +153,9 @@ static void write_message(struct collected_file *file)
 		file->transport->ops->send(file->transport, &batch);
 		fate = batch.messages[0].fate;
 	}
-	if (fate == SF_FATE_WAITING) {
-		settle(file);
+	settle(file);
+	if (fate == SF_FATE_WAITING)
 		return;
-	}
 	sf_count_add(sf_destination_fate(&file->destination.stats, fate), &file->flows);
 	note_failure(file, fate);
 	forget_written(file);
@@ -185,6 +207,18 @@ static void begin_set(struct collected_file *file, uint16_t id, size_t shortest)
 
 /* ---------------------------------------------------------------- templates */
 
+static void forget_templates(struct collected_file *file)
+{
+	for (unsigned i = 0; i < BUCKETS; i++)
+		while (file->templates[i]) {
+			struct template *template = file->templates[i];
+
+			file->templates[i] = template->next;
+			free(template);
+		}
+	file->template_count = file->spec_count = 0;
+}
+
 /* RFC 7011 §8.1: all templates of a domain, then all options templates. */
 static void withdraw(struct collected_file *file, struct domain *domain, int64_t export_time_ns)
 {
@@ -208,14 +242,8 @@ static void withdraw_all(struct collected_file *file, int64_t export_time_ns)
 		for (struct domain *domain = file->domains[i]; domain; domain = domain->next)
 			if (domain->next_id != FIRST_ID)
 				withdraw(file, domain, export_time_ns);
-		while (file->templates[i]) {
-			struct template *template = file->templates[i];
-
-			file->templates[i] = template->next;
-			free(template);
-		}
 	}
-	file->template_count = file->spec_count = 0;
+	forget_templates(file);
 }
 
 static uint32_t hash_of(const struct record *record, const struct domain *domain)
@@ -408,6 +436,37 @@ static bool make_room(struct collected_file *file, const struct sf_collected *fr
 	return (size_t)(file->message.end - file->message.p) >= length;
 }
 
+/* Another file is due: RFC 5655 §7, a file is a transport session with templates of its own. */
+static void turn(struct collected_file *file, int64_t first_ns)
+{
+	struct sf_transport *transport = file->transport;
+	const struct sf_shared *shared = file->destination.shared;
+	/* files that are read are sorted into files by the times of their messages */
+	int64_t now_ns = shared->options.packet_clock ? first_ns : shared->wall_ns;
+
+	if (!transport->ops->due(transport, now_ns))
+		return;
+	flush(file);
+	transport->ops->turn(transport, now_ns, shared->wall_ns);
+	settle(file);
+	if (transport->remark[0]) {
+		file->destination.stats.incomplete = true;
+		sf_destination_news(&file->destination, "%s", transport->remark);
+		snprintf(file->destination.stats.failure, sizeof(file->destination.stats.failure),
+			"%s", transport->remark);
+		transport->remark[0] = 0;
+	}
+	if (file->connects == transport->connects)
+		return;
+	file->connects = transport->connects;
+	forget_templates(file);
+	for (unsigned i = 0; i < BUCKETS; i++)
+		for (struct domain *domain = file->domains[i]; domain; domain = domain->next) {
+			domain->sequence = 0;
+			domain->next_id = FIRST_ID;
+		}
+}
+
 static void lose(struct collected_file *file, struct sf_destination_count *reason,
 	const struct sf_destination_count *count, const char *why)
 {
@@ -429,6 +488,8 @@ static void file_put(struct sf_destination *destination, const struct sf_collect
 
 	if (from->options && !file->options_data)
 		return;
+	if (file->transport->ops->due)
+		turn(file, from->export_time_ns);
 	sf_count_add(&stats->offered, &count);
 	record_fill(&file->record, from);
 	domain = find_domain(file, from->domain);
@@ -465,6 +526,8 @@ static void file_tick(struct sf_destination *destination)
 	if (wall_ns - file->flushed_ns < FLUSH_NS && wall_ns >= file->flushed_ns)
 		return;
 	file->flushed_ns = wall_ns;
+	if (file->transport->ops->due && !destination->shared->options.packet_clock)
+		turn(file, wall_ns);
 	flush(file);
 }
 
@@ -477,6 +540,9 @@ static void file_finish(struct sf_destination *destination)
 	if (!file->transport)
 		return;
 	flush(file);
+	/* a file without records is an answer, too */
+	if (!file->transport->connects)
+		turn(file, destination->shared->wall_ns);
 	code = file->transport->ops->end(file->transport);
 	settle(file);
 	file->transport->ops->free(file->transport);
@@ -492,13 +558,8 @@ static void file_free(struct sf_destination *destination)
 {
 	struct collected_file *file = (struct collected_file *)destination;
 
+	forget_templates(file);
 	for (unsigned i = 0; i < BUCKETS; i++) {
-		while (file->templates[i]) {
-			struct template *template = file->templates[i];
-
-			file->templates[i] = template->next;
-			free(template);
-		}
 		while (file->domains[i]) {
 			struct domain *domain = file->domains[i];
 
@@ -512,10 +573,18 @@ static void file_free(struct sf_destination *destination)
 	free(file);
 }
 
+static int file_reload(struct sf_destination *destination, struct sf_error *error)
+{
+	struct sf_transport *transport = ((struct collected_file *)destination)->transport;
+
+	return transport && transport->ops->reload ? transport->ops->reload(transport, error) : 0;
+}
+
 static const struct sf_destination_ops file_ops = {
 	.put_collected = file_put,
 	.tick = file_tick,
 	.finish = file_finish,
+	.reload = file_reload,
 	.free = file_free,
 };
 
@@ -537,6 +606,7 @@ int sf_collected_file_new(struct sf_destination **destination, const struct sf_s
 	file->destination.biflow = true; /* each record is one */
 	file->options_data = options_data;
 	file->transport = transport;
+	file->connects = transport->connects;
 	transport->hurry = &shared->options.hurry;
 	*destination = &file->destination;
 	return 0;

@@ -64,7 +64,7 @@ static int open_spool(struct sf_exporter *exporter, const struct sf_url *parsed,
 		.run = (uint64_t)exporter->shared.start_ns,
 	};
 	code = sf_disk_open(disk, options->spool, name, error);
-	if (code == 0 && remember(&exporter->writes, &exporter->write_count, path) < 0) {
+	if (code == 0 && sf_exporter_will_write(exporter, path, SF_MAKES_SPOOL) < 0) {
 		(*disk)->ops->free(*disk);
 		code = sf_error_set(error, -ENOMEM, "no memory for the spool %s", path);
 	}
@@ -155,9 +155,34 @@ const char *sf_exporter_reads(const struct sf_exporter *exporter, unsigned index
 	return index < exporter->read_count ? exporter->reads[index] : NULL;
 }
 
-const char *sf_exporter_writes(const struct sf_exporter *exporter, unsigned index)
+int sf_exporter_will_write(
+	struct sf_exporter *exporter, const char *directory, enum sf_exporter_makes makes)
 {
-	return index < exporter->write_count ? exporter->writes[index] : NULL;
+	enum sf_exporter_makes *grown =
+		realloc(exporter->makes, (exporter->write_count + 1) * sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	exporter->makes = grown;
+	grown[exporter->write_count] = makes;
+	return remember(&exporter->writes, &exporter->write_count, directory);
+}
+
+const char *sf_exporter_writes(
+	const struct sf_exporter *exporter, unsigned index, enum sf_exporter_makes *makes)
+{
+	if (index >= exporter->write_count)
+		return NULL;
+	*makes = exporter->makes[index];
+	return exporter->writes[index];
+}
+
+bool sf_exporter_reloads(const struct sf_exporter *exporter)
+{
+	for (unsigned i = 0; i < exporter->write_count; i++)
+		if (exporter->makes[i] != SF_MAKES_SPOOL)
+			return true;
+	return exporter->read_count > 0;
 }
 
 int sf_exporter_reload(struct sf_exporter *exporter, struct sf_error *error)

@@ -220,6 +220,8 @@ void sf_session_settle(struct sf_session *session)
 	session->destination.stats.inherited = transport->inherited;
 	session->destination.stats.spooled = transport->spooled;
 	session->destination.stats.torn_octets = transport->torn_octets;
+	session->destination.stats.files = transport->files;
+	session->destination.stats.removed_files = transport->removed_files;
 	if (transport->fails &&
 		(!session->stalled || (transport->gone && !session->destination.stats.gone)))
 		begin_stall(session);

@@ -12,6 +12,7 @@
 #include "base/sized.h"
 #include "export/exporter.h"
 #include "export/message.h"
+#include "export/pattern.h"
 
 #define QUEUE_OCTETS (UINT64_C(256) << 20) /* 1.4 million records */
 
@@ -70,6 +71,7 @@ void sf_exporter_free(struct sf_exporter *exporter)
 	for (unsigned i = 0; i < exporter->write_count; i++)
 		free(exporter->writes[i]);
 	free(exporter->writes);
+	free(exporter->makes);
 	free(exporter->destinations);
 	free(exporter->copied);
 	sf_queue_free(&exporter->queue);
@@ -286,6 +288,48 @@ static bool is_written(const struct sf_exporter *exporter, const char *path)
 	return false;
 }
 
+static int open_file(struct sf_exporter *exporter, const struct sf_url *parsed,
+	struct sf_transport **transport, struct sf_error *error)
+{
+	const struct sf_exporter_options *options = &exporter->shared.options;
+	const struct sf_series_options series = {
+		.path = parsed->target,
+		.rotate_ns = parsed->rotate_ns,
+		.octets = parsed->size,
+		.keep_ns = parsed->keep_ns,
+		.keep_octets = parsed->keep_size,
+		.waits = !options->queued,
+		.steady = options->packet_clock,
+		.keeps = options->keep_files,
+		.hook = options->on_file,
+		.hurry = &options->hurry,
+	};
+	const char *slash = strrchr(parsed->target, '/');
+	struct sf_pattern pattern = { .base = "." };
+	enum sf_exporter_makes makes = SF_MAKES_AGAIN;
+	bool made = false;
+	int code;
+
+	if (!sf_series_is_wanted(&series)) {
+		code = sf_file_open(transport, parsed->target, series.waits, series.keeps,
+			series.hook, error);
+		if (slash)
+			snprintf(pattern.base, sizeof(pattern.base), "%.*s",
+				slash > parsed->target ? (int)(slash - parsed->target) : 1,
+				parsed->target);
+	} else {
+		code = sf_series_open(transport, &series, &made, error);
+		makes = made ? SF_MAKES_DIRECTORY : SF_MAKES_SERIES;
+		if (code == 0)
+			sf_pattern_init(&pattern, parsed->target, NULL);
+	}
+	if (code == 0 && sf_exporter_will_write(exporter, pattern.base, makes) < 0) {
+		(*transport)->ops->free(*transport);
+		code = sf_error_set(error, -ENOMEM, "no memory for output file %s", parsed->target);
+	}
+	return code;
+}
+
 int sf_exporter_add_file(struct sf_exporter *exporter, const char *path, struct sf_error *error)
 {
 	struct sf_transport *transport;
@@ -304,8 +348,7 @@ int sf_exporter_add_file(struct sf_exporter *exporter, const char *path, struct 
 	}
 	if (is_written(exporter, path))
 		return sf_error_set(error, SF_EUSAGE, "-w %s: is named twice", path);
-	code = sf_file_open(&transport, parsed.target, !exporter->shared.options.queued,
-		exporter->shared.options.keep_files, error);
+	code = open_file(exporter, &parsed, &transport, error);
 	if (code < 0)
 		return code;
 	if (exporter->shared.options.collected)

@@ -18,7 +18,8 @@ struct sf_exporter {
 	struct sf_queue queue;     /* options.queued */
 	char **reads;              /* files that sf_exporter_reload() reads again */
 	unsigned read_count;
-	char **writes; /* directories of spools */
+	char **writes; /* directories in which files are made: sf_exporter_writes() */
+	enum sf_exporter_makes *makes;
 	unsigned write_count;
 };
 
@@ -52,6 +53,9 @@ void sf_exporter_put_chosen(
 	struct sf_exporter *exporter, const struct sf_flow *flows, unsigned count);
 
 /* ---- collectors.c */
+/* A directory in which files are made while the run goes on. 0 or -ENOMEM. */
+int sf_exporter_will_write(
+	struct sf_exporter *exporter, const char *directory, enum sf_exporter_makes makes);
 
 /* Opens the transport to a collector, with its spool. */
 int sf_exporter_open_transport(struct sf_exporter *exporter, const struct sf_url *parsed,

@@ -15,7 +15,10 @@
 struct file {
 	struct sf_transport transport;
 	struct sf_outlet outlet;
-	int fd; /* to close; -1: standard output, or closed */
+	int fd;     /* to close; -1: standard output, or closed */
+	char *path; /* of a regular file; NULL: of another kind */
+	const struct sf_file_hook *hook;
+	bool again; /* it is to be opened again */
 };
 
 /* Sets the state of the transport from that of its outlet. */
@@ -83,13 +86,81 @@ static int file_end(struct sf_transport *transport)
 	/* some file systems report the full disk only here */
 	if (file->fd >= 0 && close(file->fd) < 0)
 		code = -errno;
+	if (file->fd >= 0 && code == 0 && file->path && file->hook)
+		file->hook->complete(file->hook->context, file->path);
 	file->fd = -1;
 	return code;
+}
+
+static bool file_due(struct sf_transport *transport, int64_t now_ns)
+{
+	(void)now_ns;
+	return ((struct file *)transport)->again;
+}
+
+/* Opens the path again. -1: an error (errno), or it is still the same file (0). */
+static int reopen(const struct file *file)
+{
+	int fd = open(file->path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0640);
+	struct stat before, now;
+
+	if (fd < 0)
+		return -1;
+	errno = 0;
+	if (fstat(file->fd, &before) == 0 && fstat(fd, &now) == 0 && S_ISREG(now.st_mode) &&
+		(before.st_dev != now.st_dev || before.st_ino != now.st_ino))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* The file was moved away (logrotate): goes on in a new one of its name. */
+static void file_turn(struct sf_transport *transport, int64_t now_ns, int64_t wall_ns)
+{
+	struct file *file = (struct file *)transport;
+	struct sf_outcome sent, lost;
+	int fd = reopen(file);
+
+	(void)now_ns, (void)wall_ns;
+	file->again = false;
+	if (fd < 0) {
+		if (errno)
+			snprintf(transport->remark, sizeof(transport->remark),
+				"cannot open %.100s again, and goes on in the old file: %s",
+				file->path, sf_strerror(-errno));
+		return;
+	}
+	sf_outlet_drop(&file->outlet);
+	sent = file->outlet.sent;
+	lost = file->outlet.lost;
+	sf_outlet_fini(&file->outlet);
+	if (close(file->fd) < 0)
+		snprintf(transport->remark, sizeof(transport->remark), "cannot finish %.100s: %s",
+			file->path, sf_strerror(-errno));
+	file->fd = fd;
+	sf_outlet_init(&file->outlet, fd, file->outlet.waits, true);
+	file->outlet.sent = sent;
+	file->outlet.lost = lost;
+	file->outlet.length = lseek(fd, 0, SEEK_END);
+	update_state(file);
+	transport->connects++;
+}
+
+/* SIGHUP. A pipe is not opened again: its reader would see the end. */
+static int file_reload(struct sf_transport *transport, struct sf_error *error)
+{
+	struct file *file = (struct file *)transport;
+
+	(void)error;
+	file->again = file->path != NULL;
+	return 0;
 }
 
 static void file_free(struct sf_transport *transport)
 {
 	struct file *file = (struct file *)transport;
+
+	free(file->path);
 
 	if (file->fd >= 0)
 		close(file->fd);
@@ -101,6 +172,9 @@ static const struct sf_transport_ops file_ops = {
 	.send = file_send,
 	.ready = file_ready,
 	.settle = file_settle,
+	.due = file_due,
+	.turn = file_turn,
+	.reload = file_reload,
 	.end = file_end,
 	.free = file_free,
 };
@@ -146,7 +220,7 @@ static int open_without_waiting(const char *path, bool keep)
 }
 
 int sf_file_open(struct sf_transport **transport, const char *path, bool waits, bool keep,
-	struct sf_error *error)
+	const struct sf_file_hook *hook, struct sf_error *error)
 {
 	struct file *file = calloc(1, sizeof(*file));
 	bool is_ours = strcmp(path, "-") != 0;
@@ -174,6 +248,10 @@ int sf_file_open(struct sf_transport **transport, const char *path, bool waits, 
 	};
 	file->transport.max_message = sf_ipfix.max_length;
 	file->transport.max_messages = 1;
+	file->transport.connects = 1;
+	file->hook = hook;
+	if (is_ours && file->outlet.is_file)
+		file->path = strdup(path);
 	*transport = &file->transport;
 	return 0;
 }

@@ -22,6 +22,8 @@
 #include "base/branch.h"
 
 #define NS_PER_MS INT64_C(1000000)
+/* a flow so much later than others may have a wild time */
+#define JUMP_NS (3600 * INT64_C(1000000000))
 /* sysUptime of the first record; earlier flows may follow, and a record spans up to 72 h */
 #define BOOT_BEFORE (96 * 3600 * INT64_C(1000000000))
 
@@ -359,13 +361,18 @@ static void session_put(
 	struct sf_destination *destination, const struct sf_flow *flows, unsigned count)
 {
 	struct sf_session *session = (struct sf_session *)destination;
+	unsigned n = count;
 
 	if (session->init_ns == 0 && count)
 		session->init_ns = flows[0].half[flows[0].directions & 1 ? 0 : 1].start_ns;
-	if (session->options.dialect == &sf_netflow5)
-		put_netflow5(session, flows, count);
-	else
-		put_flows(session, flows, count);
+	for (unsigned done = 0; done < count; done += n) {
+		if (session->transport->ops->due)
+			n = sf_session_turn_before(session, flows + done, count - done);
+		if (session->options.dialect == &sf_netflow5)
+			put_netflow5(session, flows + done, n);
+		else
+			put_flows(session, flows + done, n);
+	}
 }
 
 /* ---------------------------------------------------------------- time passes, ends */
@@ -409,6 +416,7 @@ static void session_tick(struct sf_destination *destination)
 		shared->wall_ns >= session->flushed_ns)
 		return;
 	session->flushed_ns = shared->wall_ns;
+	sf_session_turn(session);
 	if (!shared->options.packet_clock && !session->streams)
 		new_stream(session, shared->options.domain);
 	for (struct sf_stream *stream = session->streams; stream; stream = stream->next) {
@@ -428,6 +436,9 @@ static void session_finish(struct sf_destination *destination)
 
 	if (!transport)
 		return;
+	/* a file has no name yet if no flow came */
+	if (!transport->connects)
+		sf_session_turn(session);
 	/* an IPFIX file has templates even if no flow came */
 	if (!transport->traits.live && !session->streams)
 		new_stream(session, destination->shared->options.domain);
@@ -556,6 +567,7 @@ int sf_session_new(struct sf_destination **destination, const struct sf_shared *
 	session->destination.stats.protocol = transport->protocol;
 	session->destination.returns = transport->traits.connected;
 	transport->hurry = &shared->options.hurry;
+	sf_clock_init(&session->clock, JUMP_NS);
 	session->init_ns = shared->options.packet_clock ? 0 : shared->start_ns;
 	session->control.bytes = session->control_bytes;
 	session->connects = transport->connects;

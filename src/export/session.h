@@ -6,6 +6,7 @@
 #ifndef SPANFLOW_EXPORT_SESSION_H
 #define SPANFLOW_EXPORT_SESSION_H
 
+#include "base/clock.h"
 #include "export/destination.h"
 #include "export/message.h"
 #include "export/variant.h"
@@ -70,6 +71,7 @@ struct sf_session {
 	struct sf_pace pace;
 	struct sf_stream *streams;             /* the stream used last is the first one */
 	int64_t latest_ns;                     /* end of the latest flow so far */
+	struct sf_clock clock;                 /* the same without wild times; of files (turn.c) */
 	int64_t init_ns;                       /* time from which the totals count */
 	int64_t flushed_ns;                    /* wall clock of the last flush by time */
 	struct sf_destination_count last_call; /* records of the last successful send */
@@ -164,6 +166,15 @@ bool sf_session_await(struct sf_session *session);
 
 /* Waits until the peer has acknowledged all messages, as sf_session_await() does. */
 void sf_session_await_sent(struct sf_session *session);
+
+/* ---- turn.c: files that end while the run goes on */
+
+/* Begins another file if it is due. */
+void sf_session_turn(struct sf_session *session);
+
+/* Before flows are put: begins another file if it is due. How many of `count` > 0 flows belong into it: 1 or more. */
+unsigned sf_session_turn_before(
+	struct sf_session *session, const struct sf_flow *flows, unsigned count);
 
 /* ---- fill.c */
 

@@ -106,8 +106,15 @@ struct sf_transport_ops {
 	 * spool, and copies it to `room` (max_message bytes); the session seals and sends it. Optional.
 	 */
 	bool (*again)(struct sf_transport *transport, struct sf_batch *batch, uint8_t *room);
-	/* Reads certificates and keys again. Optional. 0 or a negative error. */
+	/* Reads certificates and keys again, or opens a file again. Optional. 0 or a negative error. */
 	int (*reload)(struct sf_transport *transport, struct sf_error *error);
+	/*
+	 * Files that end while a run goes on. due(): true if records of the time `now_ns` belong into another
+	 * file than the present one, or if there is no file yet. turn() completes the present file and begins
+	 * the other one, which is a transport session of its own (`connects` is raised then). Optional, both.
+	 */
+	bool (*due)(struct sf_transport *transport, int64_t now_ns);
+	void (*turn)(struct sf_transport *transport, int64_t now_ns, int64_t wall_ns);
 	/* True while messages are SF_FATE_WAITING that ready() may settle. Optional. */
 	bool (*holds)(const struct sf_transport *transport);
 	/*
@@ -125,18 +132,22 @@ struct sf_transport {
 	uint32_t max_message;  /* bytes; UDP: without IP and UDP headers */
 	unsigned max_messages; /* largest number in a batch */
 	int error;             /* the last error, negative; 0: none yet */
+	bool timed;            /* due() depends on the time or on what was sent */
 	bool fails;            /* takes nothing now, and may recover */
 	char trouble[240];     /* message about the failure; "": see `error` */
+	char remark[200];      /* set by turn(): what is wrong with the file that ended; or "" */
 	uint8_t protocol;      /* IPPROTO_UDP, IPPROTO_TCP; 0: no socket */
-	unsigned connects;     /* number of peers so far */
+	unsigned connects;     /* number of peers so far; of files that were begun by turn() */
 	/* with a spool */
 	bool spools;
 	uint64_t foreign; /* the earlier run whose messages the connection carries; 0: this one's */
 	struct sf_destination_count inherited; /* flows that an earlier run has left */
 	struct sf_destination_count spooled;   /* flows that lie there */
 	uint64_t torn_octets;
-	bool gone;                           /* will never take anything again */
-	enum sf_fate lost_as;                /* fate of messages that settle() reports as lost */
+	uint64_t files,
+		removed_files; /* of a series: completed, removed because of their age or size */
+	bool gone;             /* will never take anything again */
+	enum sf_fate lost_as;  /* fate of messages that settle() reports as lost */
 	struct sockaddr_storage local, peer; /* of the socket */
 	socklen_t local_size, peer_size;     /* 0: there is none */
 };
@@ -161,10 +172,35 @@ bool sf_udp_stays_here(const struct sf_transport *transport);
 
 /*
  * Opens an IPFIX file; "-" is standard output. `waits`: waits for the reader of a pipe. A file that
- * is not empty is overwritten, or refused (-EEXIST) with `keep`.
+ * is not empty is overwritten, or refused (-EEXIST) with `keep`. `hook`: told when a regular file is
+ * complete; or NULL.
  */
 int sf_file_open(struct sf_transport **transport, const char *path, bool waits, bool keep,
-	struct sf_error *error);
+	const struct sf_file_hook *hook, struct sf_error *error);
+
+/* Files with a time in their name, or compressed ones (series.c). */
+struct sf_series_options {
+	const char *path;  /* sf_pattern_init() */
+	int64_t rotate_ns; /* a file spans so much, aligned to it; 0: what is usual for the name */
+	uint64_t octets;   /* a file ends when it has reached this size; 0: any */
+	int64_t keep_ns;   /* files that were completed longer ago are removed; 0: none */
+	uint64_t keep_octets; /* the oldest ones are removed while all take more; 0: none */
+	bool waits;  /* there is no queue: messages that cannot be written are lost at once */
+	bool steady; /* the same messages give the same bytes: nothing is flushed by time */
+	bool keeps;  /* a file that exists is refused; else it is replaced; not with a time */
+	const struct sf_file_hook *hook; /* told of each complete file; NULL: nobody is */
+	const struct sf_hurry *hurry;
+};
+
+/* True if such a path and options make a series, and not a plain file. */
+bool sf_series_is_wanted(const struct sf_series_options *options);
+
+/*
+ * Makes the base directory if it is not there. Files and the directories below it are made when they are
+ * begun. *made: the directory was made here.
+ */
+int sf_series_open(struct sf_transport **transport, const struct sf_series_options *options,
+	bool *made, struct sf_error *error);
 
 /*
  * Token bucket over records, with the state of the collector's buffer if that is known. With rate 0

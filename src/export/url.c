@@ -191,6 +191,37 @@ READ_KAFKA(records)
 READ_KAFKA(sampler)
 READ_KAFKA(rdkafka_file)
 
+static bool read_span(const char *value, uint64_t least, int64_t *ns)
+{
+	uint64_t number;
+
+	if (!read_scaled(
+		    value, sf_units_time, least, UINT64_C(36500) * 86400 * 1000000000, &number))
+		return false;
+	*ns = (int64_t)number;
+	return true;
+}
+
+static bool read_rotate(struct sf_url *url, const char *value)
+{
+	return read_span(value, 1000000000, &url->rotate_ns) && url->rotate_ns % 1000000000 == 0;
+}
+
+static bool read_keep(struct sf_url *url, const char *value)
+{
+	return read_span(value, 1000000000, &url->keep_ns);
+}
+
+static bool read_size(struct sf_url *url, const char *value)
+{
+	return read_scaled(value, sf_units_bytes, 10000, UINT64_C(1) << 50, &url->size);
+}
+
+static bool read_keep_size(struct sf_url *url, const char *value)
+{
+	return read_scaled(value, sf_units_bytes, 10000, UINT64_C(1) << 60, &url->keep_size);
+}
+
 static bool read_time(struct sf_url *url, const char *value)
 {
 	url->session.time = !strcmp(value, "ms")   ? SF_WHEN_MS

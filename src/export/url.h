@@ -42,6 +42,9 @@ struct sf_url {
 	int64_t retry_ns;        /* 0: not given */
 	struct sf_tls_files tls; /* within `options` */
 	struct sf_url_kafka kafka;
+	/* files; 0: not given */
+	int64_t rotate_ns, keep_ns;
+	uint64_t size, keep_size;
 	bool has_fields;         /* fields= or profile= was given */
 	const struct sf_wire_profile *profile;
 	struct sf_fields profile_fields; /* of the profile */

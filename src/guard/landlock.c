@@ -14,7 +14,9 @@
 #define CREATE_RULESET_VERSION 1u
 #define RULE_PATH_BENEATH      1
 #define WRITE_FILE             (UINT64_C(1) << 1)
+#define REMOVE_DIR             (UINT64_C(1) << 4)
 #define REMOVE_FILE            (UINT64_C(1) << 5)
+#define MAKE_DIR               (UINT64_C(1) << 7)
 #define MAKE_REG               (UINT64_C(1) << 8)
 #define READ_FILE              (UINT64_C(1) << 2)
 #define READ_DIR               (UINT64_C(1) << 3)
@@ -24,7 +26,9 @@
 #define FS_IOCTL_DEV           (UINT64_C(1) << 15) /* version 5 */
 #define SCOPE_ALL              UINT64_C(3)         /* version 6: abstract sockets, signals */
 
-#define MAKE_FILES (READ_FILE | READ_DIR | WRITE_FILE | REMOVE_FILE | MAKE_REG | FS_TRUNCATE)
+#define MAKE_FILES                                                                                 \
+	(READ_FILE | READ_DIR | WRITE_FILE | REMOVE_FILE | REMOVE_DIR | MAKE_REG | MAKE_DIR |      \
+		FS_TRUNCATE)
 
 struct ruleset {
 	uint64_t fs, net, scoped;

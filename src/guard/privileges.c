@@ -49,6 +49,22 @@ static int start_resolver(
 		sandbox->uid, sandbox->gid, error);
 }
 
+/* The process that runs the command for complete files. */
+static int start_spawner(
+	struct sf_privileges *privileges, const struct sf_plan *plan, struct sf_error *error)
+{
+	const struct sf_sandbox *sandbox = &privileges->sandbox;
+	const struct sf_spawner_user user = { sandbox->uid, sandbox->gid };
+	const char *files[SF_WRITABLE_MAX];
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < plan->destination_count && count < SF_WRITABLE_MAX; i++)
+		if (plan->destinations[i].kind == SF_TO_FILE)
+			files[count++] = plan->destinations[i].url;
+	return sf_spawner_start(&privileges->spawner, plan->on_file, files, count,
+		sandbox->switch_user ? &user : NULL, error);
+}
+
 int sf_privileges_start(struct sf_privileges *privileges, const struct sf_plan *plan, bool metrics,
 	struct sf_error *error)
 {
@@ -63,6 +79,8 @@ int sf_privileges_start(struct sf_privileges *privileges, const struct sf_plan *
 		err = start_monitor(privileges, plan, error);
 	if (!err && live && !plan->no_late_collectors)
 		err = start_resolver(privileges, plan, error);
+	if (!err && plan->on_file)
+		err = start_spawner(privileges, plan, error);
 	return err;
 }
 
@@ -74,6 +92,11 @@ const struct sf_helper *sf_privileges_helper(const struct sf_privileges *privile
 const struct sf_lookup *sf_privileges_lookup(const struct sf_privileges *privileges)
 {
 	return privileges->resolver.pid ? &privileges->resolver.lookup : NULL;
+}
+
+const struct sf_file_hook *sf_privileges_on_file(const struct sf_privileges *privileges)
+{
+	return privileges->spawner.pid ? &privileges->spawner.hook : NULL;
 }
 
 static bool has_streams(const struct sf_exporter *exporter)
@@ -89,14 +112,15 @@ static bool has_streams(const struct sf_exporter *exporter)
 int sf_privileges_drop(struct sf_privileges *privileges, const struct sf_exporter *exporter,
 	struct sf_error *error)
 {
+	enum sf_exporter_makes makes;
 	const char *path;
 	int listener, err;
 
 	if (!privileges->sandbox.wanted)
 		return 0;
 	privileges->sandbox.streams = has_streams(exporter);
-	for (unsigned i = 0; (path = sf_exporter_writes(exporter, i)); i++)
-		sf_sandbox_keep_writable(&privileges->sandbox, path);
+	for (unsigned i = 0; (path = sf_exporter_writes(exporter, i, &makes)); i++)
+		sf_sandbox_keep_writable(&privileges->sandbox, path, makes);
 	err = sf_sandbox_enter(&privileges->sandbox, &listener, error);
 	if (listener >= 0)
 		sf_monitor_give_listener(&privileges->monitor, listener);
@@ -114,5 +138,6 @@ bool sf_privileges_lost_monitor(struct sf_privileges *privileges)
 bool sf_privileges_stop(struct sf_privileges *privileges)
 {
 	sf_sandbox_fini(&privileges->sandbox);
+	sf_spawner_fini(&privileges->spawner);
 	return sf_monitor_stop(&privileges->monitor);
 }

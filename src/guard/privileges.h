@@ -18,11 +18,13 @@
 #include "guard/monitor.h"
 #include "guard/resolver.h"
 #include "guard/sandbox.h"
+#include "guard/spawner.h"
 
 struct sf_privileges {
 	struct sf_sandbox sandbox;
 	struct sf_monitor monitor;   /* when started as root */
 	struct sf_resolver resolver; /* when a collector has a name */
+	struct sf_spawner spawner;   /* with --on-file */
 };
 
 /* What the metering process may ask its monitor for: the kernel's interfaces among the sources. */
@@ -42,6 +44,7 @@ int sf_privileges_start(struct sf_privileges *privileges, const struct sf_plan *
 /* For sf_engine_options; NULL: the engine's process does it itself. */
 const struct sf_helper *sf_privileges_helper(const struct sf_privileges *privileges);
 const struct sf_lookup *sf_privileges_lookup(const struct sf_privileges *privileges);
+const struct sf_file_hook *sf_privileges_on_file(const struct sf_privileges *privileges);
 
 /*
  * When all is open: gives up what the run does not need any more; collectors among the destinations of

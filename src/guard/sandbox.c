@@ -167,15 +167,18 @@ void sf_sandbox_keep_readable(struct sf_sandbox *sandbox, const char *path)
 		free(directory);
 }
 
-void sf_sandbox_keep_writable(struct sf_sandbox *sandbox, const char *directory)
+void sf_sandbox_keep_writable(
+	struct sf_sandbox *sandbox, const char *directory, enum sf_exporter_makes makes)
 {
 	char *copy = strdup(directory);
 
 	/* one that does not fit here is told when a file cannot be made */
-	if (copy && sandbox->writable_count < SF_WRITABLE_MAX)
-		sandbox->writable[sandbox->writable_count++] = copy;
-	else
+	if (!copy || sandbox->writable_count == SF_WRITABLE_MAX) {
 		free(copy);
+		return;
+	}
+	sandbox->makes[sandbox->writable_count] = makes;
+	sandbox->writable[sandbox->writable_count++] = copy;
 }
 
 /* What fails here is told when a file cannot be written. */
@@ -204,11 +207,45 @@ void sf_sandbox_fini(struct sf_sandbox *sandbox)
 	forget(sandbox->writable, &sandbox->writable_count);
 }
 
-/* The directories get the user that the process becomes. */
+/* Directories that the run has made get the user that the process becomes. */
 static void give_writable(const struct sf_sandbox *sandbox)
 {
-	for (unsigned i = 0; sandbox->switch_user && i < sandbox->writable_count; i++)
-		give_directory(sandbox->writable[i], sandbox->uid, sandbox->gid);
+	for (unsigned i = 0; sandbox->switch_user && i < sandbox->writable_count; i++) {
+		const char *path = sandbox->writable[i];
+
+		if (sandbox->makes[i] == SF_MAKES_SPOOL)
+			give_directory(path, sandbox->uid, sandbox->gid);
+		/* what fails here is told by check_writable() */
+		else if (sandbox->makes[i] == SF_MAKES_DIRECTORY &&
+			 lchown(path, sandbox->uid, sandbox->gid) < 0)
+			continue;
+	}
+}
+
+/* The user of the run must be able to make the files of a series. */
+static int check_writable(const struct sf_sandbox *sandbox, struct sf_error *error)
+{
+	for (unsigned i = 0; i < sandbox->writable_count; i++) {
+		const char *path = sandbox->writable[i];
+
+		if (sandbox->makes[i] != SF_MAKES_SERIES && sandbox->makes[i] != SF_MAKES_DIRECTORY)
+			continue;
+		if (access(path, W_OK | X_OK) < 0)
+			return sf_error_set(error, -errno,
+				"-w: user %s cannot make files in %s: %s (chown the directory, or "
+				"name another --user)",
+				sandbox->user, path, sf_strerror(-errno));
+	}
+	return 0;
+}
+
+/* To open a file again is worth a system call only where Landlock decides which files that can be. */
+static bool makes_files(const struct sf_sandbox *sandbox)
+{
+	for (unsigned i = 0; i < sandbox->writable_count; i++)
+		if (sandbox->makes[i] != SF_MAKES_AGAIN || sandbox->landlock > 0)
+			return true;
+	return false;
 }
 
 int sf_sandbox_enter(struct sf_sandbox *sandbox, int *listener, struct sf_error *error)
@@ -249,8 +286,7 @@ int sf_sandbox_enter(struct sf_sandbox *sandbox, int *listener, struct sf_error 
 	/* only with Landlock: without it the process could read all files of the user */
 	if (sandbox->readable_count && sandbox->landlock > 0)
 		calls |= SF_CALLS_TYPES_READ;
-	calls |= sandbox->writable_count ? SF_CALLS_FILES : 0;
-	sf_sandbox_fini(sandbox);
+	calls |= makes_files(sandbox) ? SF_CALLS_FILES : 0;
 	if (sandbox->switch_user) {
 		/* the new user locks the packet memory of a source that is opened again */
 		setrlimit(RLIMIT_MEMLOCK, &unlimited);
@@ -259,6 +295,10 @@ int sf_sandbox_enter(struct sf_sandbox *sandbox, int *listener, struct sf_error 
 		if (result < 0)
 			return result;
 	}
+	result = check_writable(sandbox, error);
+	sf_sandbox_fini(sandbox);
+	if (result < 0)
+		return result;
 	result = drop_capabilities(!sandbox->helped);
 	if (result < 0)
 		miss(sandbox, "dropping capabilities", NO_CAPNG, result);

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include <spanflow/error.h>
+#include <spanflow/export.h>
 
 #define SF_WRITABLE_MAX 16
 #define SF_READABLE_MAX 20
@@ -31,6 +32,7 @@ struct sf_sandbox {
 	unsigned readable_count;
 	/* directories in which files are made and removed */
 	char *writable[SF_WRITABLE_MAX];
+	enum sf_exporter_makes makes[SF_WRITABLE_MAX];
 	unsigned writable_count;
 	char user[64];
 	uid_t uid;
@@ -62,10 +64,12 @@ int sf_sandbox_enter(struct sf_sandbox *sandbox, int *listener, struct sf_error 
 void sf_sandbox_keep_readable(struct sf_sandbox *sandbox, const char *path);
 
 /*
- * Files can be made, written and removed in a directory; it and its files get the user of the sandbox.
- * Before sf_sandbox_enter().
+ * Files can be made, written and removed in a directory. What the run has made itself gets the user of the
+ * sandbox: a spool with its files, a new directory for a series. Before sf_sandbox_enter(), which fails if the
+ * user may not write to a directory of a series.
  */
-void sf_sandbox_keep_writable(struct sf_sandbox *sandbox, const char *directory);
+void sf_sandbox_keep_writable(
+	struct sf_sandbox *sandbox, const char *directory, enum sf_exporter_makes makes);
 
 /* Forgets what was to stay readable and writable, if the sandbox was not entered. */
 void sf_sandbox_fini(struct sf_sandbox *sandbox);

@@ -75,8 +75,9 @@ static const int monitor[] = { SCMP_SYS(openat), SCMP_SYS(newfstatat), SCMP_SYS(
 /* With --metrics: the socket listens already, and no other can be made to, as listen() is not here. */
 static const int accepting[] = { SCMP_SYS(accept4) };
 
-/* With a spool. */
-static const int files[] = { SCMP_SYS(openat), SCMP_SYS(unlinkat) };
+/* With a spool, or files of a series. */
+static const int files[] = { SCMP_SYS(openat), SCMP_SYS(unlinkat), SCMP_SYS(mkdirat),
+	SCMP_SYS(renameat), SCMP_SYS(renameat2) };
 
 static int allow(scmp_filter_ctx filter, const int *calls, size_t count)
 {

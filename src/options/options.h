@@ -127,7 +127,8 @@ struct sf_options {
 	bool biflow;
 	bool local_time, wide;
 	uint64_t queue_size;
-	const char *spool; /* directory; NULL: none */
+	const char *on_file; /* command; NULL: none */
+	const char *spool;   /* directory; NULL: none */
 	uint64_t spool_max;
 	int spool_drop; /* enum sf_spool_drop */
 	int64_t stop_timeout_ns;

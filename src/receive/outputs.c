@@ -16,10 +16,23 @@ static void print_json(struct sf_outputs *outputs, const struct sf_collected *re
 	sf_collector_stop(outputs->collector);
 }
 
-/* True if the exporter lost records: its reader went away, or the disk is full. */
+static bool any_gone(const struct sf_outputs *outputs)
+{
+	struct sf_destination_stats stats;
+
+	for (unsigned i = 0; sf_exporter_stats(outputs->exporter, i, &stats); i++)
+		if (stats.gone || stats.error == -EPIPE)
+			return true;
+	return false;
+}
+
+/* True if the run is to end: the reader of an output went away, or with files the disk is full. */
 static bool has_lost(const struct sf_outputs *outputs)
 {
 	struct sf_destination_stats stats;
+
+	if (outputs->options.goes_on)
+		return any_gone(outputs);
 
 	for (unsigned i = 0; sf_exporter_stats(outputs->exporter, i, &stats); i++)
 		if (stats.lost_write.records || stats.incomplete)

@@ -30,6 +30,7 @@ struct sf_outputs_options {
 	bool show_options; /* prints options records too */
 	bool biflow;       /* a record of both directions stays whole if one of them is selected */
 	uint64_t most;     /* flow records after which the collector stops; 0: it does not */
+	bool goes_on;      /* input does not come again: a full disk does not end the run */
 	/* The directions of a flow record that meet the conditions: bits, 0: none. NULL: all do. */
 	unsigned (*select)(void *context, const struct sf_collected *record);
 	/* True if no further record can be selected: the collector stops. */

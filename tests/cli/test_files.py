@@ -700,5 +700,74 @@ class Fields(Case):
             self.assertEqual(done.stats["collectors"][0]["records"], 5)
 
 
+class Series(Case):
+    """Files with a time in their names."""
+
+    def capture(self):
+        return self.file("a.pcap", pcap([(60 * i, udp(1 + i % 200, 5000 + i)) for i in range(30)]))
+
+    def summed(self, *files):
+        done = self.run_plain("show", "-o", "none", "--stats", "json", *files)
+        self.assertEqual(done.status, 0, done.stderr)
+        return done.stats["packets"]
+
+    def test_command_for_each_file(self):
+        """One at a time, with the path behind it; one that fails is told and counted."""
+        command = self.directory / "command"
+        command.write_text('#!/bin/sh\necho "$#:$2" >> "$1"\n case "$2" in *-1*) exit 3;; esac\n')
+        command.chmod(0o755)
+        done = self.meter("-r", self.capture(), "-w",
+                          f"{self.directory}/out put/%Y/%H%M-%S.ipfix.gz,rotate=10m", "--on-file",
+                          f"{command} {self.directory}/log")
+        names = [line.split(":", 1) for line in (self.directory / "log").read_text().splitlines()]
+        files = sorted(str(path) for path in (self.directory / "out put").glob("*/*"))
+        self.assertEqual(sorted(name for _, name in names), files)
+        self.assertEqual({count for count, _ in names}, {"2"})
+        self.assertGreaterEqual(len(files), 3)
+        self.assertEqual(done.stats["onFile"], {"run": len(files), "failed": 0, "notRun": 0})
+        self.assertEqual(done.stats["outputs"][0]["files"], len(files))
+        self.assertEqual(self.summed(self.directory / "out put"), 30)
+        self.assertEqual(sum(self.summed(file) for file in files), 30)
+        done = self.meter("-r", self.capture(), "-w", f"{self.directory}/x", "--on-file", "exit 7;")
+        self.assertIn(f"--on-file: 'exit 7; {self.directory}/x': exit status 7 (1 failed so far)",
+                      done.stderr)
+        self.assertEqual(done.stats["onFile"], {"run": 1, "failed": 1, "notRun": 0})
+
+    def test_single_file_is_compressed_by_its_name(self):
+        path = self.directory / "a.ipfix.gz"
+        self.meter("-r", self.capture(), "-w", path)
+        self.assertEqual(gzip.decompress(path.read_bytes())[:2], b"\0\x0a")
+        self.assertEqual(self.summed(path), 30)
+        done = self.run_plain("meter", "-r", self.capture(), "-w", path)
+        self.assertEqual(done.status, 1)
+        self.assertIn("exists and is not empty: --force replaces it", done.stderr)
+        self.meter("-r", self.capture(), "-w", path, "--force")
+        partial = self.directory / ".b.ipfix.gz.partial"
+        partial.write_bytes(b"left")
+        done = self.run_plain("meter", "-r", self.capture(), "-w", self.directory / "b.ipfix.gz")
+        self.assertEqual(done.status, 1)
+        self.assertIn("another run writes it, or was killed; --force removes it", done.stderr)
+
+    def test_records_that_are_shown_go_into_files_of_their_times(self):
+        flat = self.directory / "flat.ipfix"
+        self.meter("-r", self.capture(), "-w", f"{self.directory}/s/%H%M.ipfix,rotate=10m")
+        self.meter("-r", self.capture(), "-w", flat)
+        done = self.run_plain("show", self.directory / "s", "-w",
+                              f"{self.directory}/t/%H%M.ipfix.gz,rotate=10m")
+        self.assertEqual(done.status, 0, done.stderr)
+        self.assertEqual([path.name + ".gz" for path in sorted((self.directory / "s").iterdir())],
+                         [path.name for path in sorted((self.directory / "t").iterdir())])
+        self.assertEqual(self.summed(self.directory / "t"), 30)
+
+    def test_usage(self):
+        for words, message in (
+                (["-w", "%Q.ipfix"], "'%Q' is no part of a file name's time"),
+                (["-w", "a,rotate=5m"], "rotate= needs a time in the name"),
+                (["--on-file", "true"], "--on-file: needs an output file: -w FILE")):
+            done = self.run_plain("meter", "-r", self.capture(), *words)
+            self.assertEqual(done.status, 2, done.stderr)
+            self.assertIn(message, done.stderr)
+
+
 if __name__ == "__main__":
     support.main()

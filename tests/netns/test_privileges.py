@@ -533,5 +533,46 @@ class TwoQueues(Separated):
         self.check_dpdk_returns()
 
 
+class Files(Separated):
+    def test_files_are_made_in_the_sandbox(self):
+        """A series of files, their command, and a file that is moved away: as the user of the run."""
+        os.chmod(self.directory, 0o777)
+        command = self.directory / "command"
+        command.write_text('#!/bin/sh\nid -un >> "$1"; cat /proc/self/status >> "$1.status"\n')
+        command.chmod(0o755)
+        plain = self.directory / "plain.ipfix"
+        process = self.live(
+            self.inside, "-i", "mirror", "-w", f"{self.directory}/new/%F/%H%M%S.ipfix,rotate=1s,keep=1h",
+            "-w", plain, "--user", "nobody", "--on-file", f"{command} {self.directory}/log;:",
+            env=ENVIRONMENT)
+        self.ready(process)
+        self.send(7001)
+        plain.rename(self.directory / "moved.ipfix")
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: plain.exists(), "the file to be made again")
+        self.send(7002)
+        wait_until(lambda: len(list((self.directory / "new").glob("*/[0-9]*"))) > 1, "two files")
+        process.send_signal(signal.SIGINT)
+        done = self.ended(process)
+        self.assertIn("SIGHUP: output files are begun anew", done.stderr)
+        files = list((self.directory / "new").glob("*/*"))
+        self.assertEqual(done.stats["onFile"], {"run": len(files) + 1, "failed": 0, "notRun": 0})
+        self.assertEqual(set((self.directory / "log").read_text().split()), {"nobody"})
+        self.assertNotIn("NoNewPrivs:\t0", (self.directory / "log.status").read_text())
+        total = sum(json.loads(run(SPANFLOW, "show", "-o", "none", "--stats", "json", file).stderr)
+                    ["packets"] for file in files)
+        self.assertEqual(total, done.stats["metered"]["packets"])
+        for path in files:
+            self.assertEqual(path.stat().st_uid, 65534)
+
+    def test_directory_of_another_user_is_refused(self):
+        os.chmod(self.directory, 0o755)
+        process = self.live(self.inside, "-i", "mirror", "-w", f"{self.directory}/%H.ipfix", "--user",
+                            "nobody", env=ENVIRONMENT)
+        self.assertEqual(process.wait(10), 1)
+        self.assertIn(f"-w: user nobody cannot make files in {self.directory}: Permission denied",
+                      self.output(process))
+
+
 if __name__ == "__main__":
     unittest.main()

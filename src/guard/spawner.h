@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * --on-file: a process that runs a command for each output file that is complete, one after another. It is forked
+ * before anything is open, because the process that meters can start no program later. The command runs as the
+ * user of the run: `sh -c 'COMMAND "$@"' spanflow PATH`. A request is a path; paths that do not begin like an
+ * output file of the run, or have ".." in them, are refused.
+ *
+ *	sf_spawner_start(&spawner, "gzip -9", (const char *const[]){ "flows/%H.ipfix" }, 1, NULL, &error);
+ *	options.on_file = &spawner.hook;
+ *	while (sf_spawner_news(&spawner, text, sizeof(text)))	now and then, from the same thread
+ *		puts(text);
+ *	sf_spawner_stop(&spawner, 5000);
+ */
+#ifndef SPANFLOW_GUARD_SPAWNER_H
+#define SPANFLOW_GUARD_SPAWNER_H
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include <spanflow/export.h>
+
+struct sf_spawned;
+
+struct sf_spawner {
+	struct sf_file_hook hook; /* first member */
+	pid_t pid;                /* 0: there is none */
+	int channel;
+	struct sf_spawned *shared; /* memory that both processes have */
+	const char *command;
+	uint64_t refused; /* files whose command was not started: too many waited */
+	uint64_t told, told_refused;
+};
+
+/* Whom commands run as; NULL: the present user. */
+struct sf_spawner_user {
+	uid_t uid;
+	gid_t gid;
+};
+
+/* `files`: the output files, with their options. All is lent until the stop. 0 or an error. */
+int sf_spawner_start(struct sf_spawner *spawner, const char *command, const char *const *files,
+	unsigned count, const struct sf_spawner_user *user, struct sf_error *error);
+
+/* A command that failed, or could not be started, since the last call; false: none. */
+bool sf_spawner_news(struct sf_spawner *spawner, char *text, size_t size);
+
+/* Writes the JSON object for the statistics. */
+void sf_spawner_json(const struct sf_spawner *spawner, FILE *stream);
+
+/* No files follow. */
+void sf_spawner_end(struct sf_spawner *spawner);
+
+/* Waits for the commands. False: some still run after `ms`. */
+bool sf_spawner_wait(struct sf_spawner *spawner, unsigned ms);
+
+/* Frees; what still runs goes on. Allowed for a zeroed struct. */
+void sf_spawner_fini(struct sf_spawner *spawner);
+
+#endif

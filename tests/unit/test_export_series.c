@@ -1,0 +1,682 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Files with a time in their names: when they turn, what is in them, full disks, what is removed. */
+#include <dirent.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include <spanflow/collect.h>
+
+#include "export/pattern.h"
+#include "export_support.h"
+
+#include "spanflow_config.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define NOON         (INT64_C(1700000000) / 86400 * 86400 * S + 43200 * S)
+
+/* ---------------------------------------------------------------- disk and clock of the tests */
+
+static uint64_t room = UINT64_MAX; /* bytes that the disk takes before it is full */
+static int64_t later_ns;           /* added to the monotonic clock */
+
+ssize_t __real_write(int fd, const void *bytes, size_t length);
+ssize_t __wrap_write(int fd, const void *bytes, size_t length);
+int __real_clock_gettime(clockid_t clock, struct timespec *time);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *time);
+
+ssize_t __wrap_write(int fd, const void *bytes, size_t length)
+{
+	ssize_t n;
+
+	if (room == UINT64_MAX)
+		return __real_write(fd, bytes, length);
+	if (room == 0) {
+		errno = ENOSPC;
+		return -1;
+	}
+	n = __real_write(fd, bytes, length < room ? length : room);
+	room -= n > 0 ? (uint64_t)n : 0;
+	return n;
+}
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *time)
+{
+	int code = __real_clock_gettime(clock, time);
+
+	if (clock == CLOCK_MONOTONIC)
+		time->tv_sec += later_ns / S;
+	return code;
+}
+
+/* ---------------------------------------------------------------- directories */
+
+static char base[64];
+static bool with_gaps; /* messages were lost on purpose */
+
+static void remove_all(const char *path)
+{
+	DIR *list = opendir(path);
+	struct dirent *entry;
+	char name[PATH_MAX];
+
+	while (list && (entry = readdir(list)) != NULL) {
+		snprintf(name, sizeof(name), "%s/%s", path, entry->d_name);
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+			unlink(name) < 0)
+			remove_all(name);
+	}
+	if (list)
+		closedir(list);
+	rmdir(path);
+}
+
+static void remove_base(void)
+{
+	remove_all(base);
+}
+
+/* Check runs each test in a process of its own. */
+static const char *where(void)
+{
+	if (!base[0]) {
+		snprintf(base, sizeof(base), "/tmp/spanflow-test-series-%d", getpid());
+		atexit(remove_base);
+	}
+	return base;
+}
+
+static bool is_there(const char *name)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", base, name);
+	return access(path, F_OK) == 0;
+}
+
+static void add_up(void *context, const struct sf_collected *record)
+{
+	struct sf_destination_count *sum = context;
+
+	if (record->options)
+		return;
+	sum->records++;
+	sum->packets += record->flow.half[0].packets + record->flow.half[1].packets;
+	sum->octets += record->flow.half[0].octets + record->flow.half[1].octets;
+}
+
+/* What is read from a file, with a session of its own. Returns the collector's result. */
+static int read_one(const char *path, struct sf_destination_count *sum)
+{
+	const struct sf_collector_options options = { .record = add_up, .context = sum };
+	struct sf_collector *collector;
+	struct sf_collector_stats stats;
+	int code;
+
+	ck_assert_int_eq(sf_collector_new(&collector, &options, NULL), 0);
+	code = sf_collector_file(collector, path, NULL);
+	sf_collector_stats(collector, &stats);
+	/* each file has its templates, and sequence numbers of its own */
+	ck_assert_uint_eq(stats.missing_template, 0);
+	ck_assert(with_gaps || stats.sequence_gaps == 0);
+	sf_collector_free(collector);
+	return code;
+}
+
+static struct sf_destination_count read_file_of(const char *name)
+{
+	struct sf_destination_count sum = { 0 };
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", base, name);
+	ck_assert_msg(read_one(path, &sum) == 0, "%s", name);
+	return sum;
+}
+
+/* All files below a directory; *damaged: how many of them are not whole. */
+static unsigned read_below(const char *path, struct sf_destination_count *sum, unsigned *damaged)
+{
+	DIR *list = opendir(path);
+	struct dirent *entry;
+	char name[PATH_MAX];
+	unsigned count = 0;
+
+	while (list && (entry = readdir(list)) != NULL) {
+		struct stat status;
+
+		snprintf(name, sizeof(name), "%s/%s", path, entry->d_name);
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		ck_assert_int_eq(stat(name, &status), 0);
+		if (S_ISDIR(status.st_mode)) {
+			count += read_below(name, sum, damaged);
+			continue;
+		}
+		count++;
+		*damaged += status.st_size && read_one(name, sum) != 0;
+	}
+	if (list)
+		closedir(list);
+	return count;
+}
+
+/* ---------------------------------------------------------------- exporters */
+
+static struct sf_exporter *exporter_with(
+	const struct sf_exporter_options *options, const char *rest)
+{
+	struct sf_exporter *exporter;
+	struct sf_error error = { 0 };
+	char url[256];
+
+	snprintf(url, sizeof(url), "%s/%s", where(), rest);
+	ck_assert_int_eq(sf_exporter_new(&exporter, options, &error), 0);
+	ck_assert_msg(sf_exporter_add_file(exporter, url, &error) == 0, "%s", error.text);
+	return exporter;
+}
+
+static void meter(struct sf_exporter *exporter, unsigned count, int64_t now)
+{
+	sf_exporter_tick(exporter, now, now);
+	for (unsigned i = 0; i < count; i++) {
+		struct sf_flow flow = i % 3 ? flow_ipv4(i) : flow_ipv6(i);
+
+		flow.half[0].start_ns = now - S;
+		flow.half[0].end_ns = now;
+		ck_assert_uint_eq(sf_exporter_put(exporter, &flow, 1), 1);
+	}
+}
+
+/* Finishes; the books close. */
+static struct sf_destination_stats complete(struct sf_exporter *exporter)
+{
+	struct sf_destination_stats stats;
+
+	sf_exporter_finish(exporter);
+	ck_assert(sf_exporter_stats(exporter, 0, &stats));
+	ck_assert(sf_destination_balanced(&stats));
+	sf_exporter_free(exporter);
+	return stats;
+}
+
+/* ---------------------------------------------------------------- names */
+
+START_TEST(names_are_made_of_times)
+{
+	static const struct {
+		const char *path, *base, *name, *second;
+		int64_t usual_s;
+	} cases[] = {
+		{ "a/%Y/%m/%d/%H%M.ipfix.zst", "a", "2023/11/14/1200.ipfix.zst",
+			"2023/11/14/1200-2.ipfix.zst", 300 },
+		{ "%F.ipfix", ".", "2023-11-14.ipfix", "2023-11-14-2.ipfix", 86400 },
+		{ "/%H.gz", "/", "12.gz", "12-2.gz", 3600 },
+		{ "/x/y/f.%H%M", "/x/y", "f.1200", "f.1200-2", 300 },
+		{ "d%%/%j-%y-%S", ".", "d%/318-23-00", "d%/318-23-00-2", 300 },
+		{ "%s.a.ipfix.gz", ".", "1699963200.a.ipfix.gz", "1699963200.a-2.ipfix.gz", 300 },
+		{ "%Y%m/.x", ".", "202311/.x", "202311/.x-2", 86400 },
+	};
+	char name[PATH_MAX];
+	struct sf_pattern pattern;
+	struct sf_error error;
+
+	for (unsigned i = 0; i < COUNT(cases); i++) {
+		ck_assert_int_eq(sf_pattern_init(&pattern, cases[i].path, &error), 0);
+		ck_assert_str_eq(pattern.base, cases[i].base);
+		ck_assert(pattern.timed);
+		ck_assert_int_eq(pattern.usual_ns, cases[i].usual_s * S);
+		ck_assert(sf_pattern_name(&pattern, NOON, 0, name, sizeof(name)));
+		ck_assert_str_eq(name, cases[i].name);
+		ck_assert(sf_pattern_name(&pattern, NOON, 2, name, sizeof(name)));
+		ck_assert_str_eq(name, cases[i].second);
+		for (size_t size = 0; size <= strlen(cases[i].second); size++)
+			ck_assert(!sf_pattern_name(&pattern, NOON, 2, name, size));
+	}
+	ck_assert_int_eq(sf_pattern_init(&pattern, "a%Qb", &error), SF_EUSAGE);
+	ck_assert_ptr_nonnull(strstr(error.text, "'%Q' is no part of a file name's time"));
+	ck_assert_int_eq(sf_pattern_init(&pattern, "ab%", &error), SF_EUSAGE);
+	ck_assert(sf_pattern_partial("a/b/1.x", name, sizeof(name)));
+	ck_assert_str_eq(name, "a/b/.1.x.partial");
+}
+END_TEST
+
+START_TEST(only_files_of_the_pattern_match)
+{
+	static const struct {
+		unsigned depth;
+		const char *entry;
+		int matches; /* 1: a directory, 2: a file */
+	} cases[] = { { 0, "2023", 1 }, { 0, "23", 0 }, { 0, "20233", 0 }, { 0, "202x", 0 },
+		{ 0, "", 0 }, { 0, ".2023.partial", 0 }, { 1, "f-12%.ipfix.gz", 2 },
+		{ 1, "f-12-3%.ipfix.gz", 0 }, { 1, "f-12%-3.ipfix.gz", 2 },
+		{ 1, "f-12%-.ipfix.gz", 0 }, { 1, ".f-12%-3.ipfix.gz.partial", 2 },
+		{ 1, ".f-12%.ipfix.gz", 0 }, { 1, "f-12%.ipfix.gz.partial", 0 },
+		{ 1, "f-1%.ipfix.gz", 0 }, { 1, "f-12%.ipfix.gz~", 0 }, { 1, "xf-12%.ipfix.gz", 0 },
+		{ 1, "f-12", 0 }, { 1, ".partial", 0 }, { 2, "f", 0 } };
+	struct sf_pattern pattern;
+	bool last;
+
+	ck_assert_int_eq(sf_pattern_init(&pattern, "q/%Y/f-%H%%.ipfix.gz", NULL), 0);
+	for (unsigned i = 0; i < COUNT(cases); i++) {
+		bool matches = sf_pattern_matches(&pattern, cases[i].depth, cases[i].entry, &last);
+
+		ck_assert_msg(matches == (cases[i].matches != 0), "%s", cases[i].entry);
+		if (matches)
+			ck_assert_int_eq(last, cases[i].matches == 2);
+	}
+}
+END_TEST
+
+/* ---------------------------------------------------------------- turns */
+
+/* By the wall clock: each record is in the file of the time at which it was put. */
+START_TEST(files_turn_with_the_wall_clock)
+{
+	struct sf_exporter *exporter =
+		exporter_with(&(struct sf_exporter_options){ .domain = 7 }, "%H/%M.ipfix");
+	struct sf_destination_stats stats;
+
+	meter(exporter, 100, NOON + 61 * S);
+	ck_assert(is_there("12/.00.ipfix.partial"));
+	meter(exporter, 50, NOON + 299 * S);
+	meter(exporter, 30, NOON + 300 * S);
+	ck_assert(is_there("12/00.ipfix"));
+	/* a step back over the boundary goes on in the same file */
+	meter(exporter, 5, NOON + 299 * S);
+	/* an interval without records: its file has templates and options data */
+	sf_exporter_tick(exporter, NOON + 600 * S, NOON + 600 * S);
+	meter(exporter, 20, NOON + 3600 * S);
+	/* the clock is set back by an hour */
+	meter(exporter, 7, NOON + 61 * S);
+	stats = complete(exporter);
+	ck_assert_uint_eq(stats.sent.records, 212);
+	ck_assert_uint_eq(stats.files, 5);
+	ck_assert_uint_eq(read_file_of("12/00.ipfix").records, 150);
+	ck_assert_uint_eq(read_file_of("12/05.ipfix").records, 35);
+	ck_assert_uint_eq(read_file_of("12/10.ipfix").records, 0);
+	ck_assert_uint_eq(read_file_of("13/00.ipfix").records, 20);
+	ck_assert_uint_eq(read_file_of("12/00-1.ipfix").records, 7);
+}
+END_TEST
+
+static void note_file(void *context, const char *path)
+{
+	char *names = context;
+
+	strcat(names, path + strlen(base) + 1);
+	strcat(names, " ");
+}
+
+/* With capture files by that of the packets: no file for hours without packets. */
+START_TEST(files_turn_with_the_packet_clock)
+{
+	char names[256] = "";
+	const struct sf_file_hook hook = { note_file, names };
+	struct sf_exporter *exporter = exporter_with(
+		&(struct sf_exporter_options){ .packet_clock = true, .on_file = &hook },
+		"%H%M.ipfix,rotate=1m");
+	struct sf_flow flow = flow_ipv4(0);
+
+	/* before any packet clock is known */
+	flow.half[0].start_ns = flow.half[0].end_ns = NOON;
+	sf_exporter_put(exporter, &flow, 1);
+	meter(exporter, 100, NOON + 59 * S);
+	meter(exporter, 10, NOON + 60 * S);
+	meter(exporter, 1, NOON + 7200 * S);
+	ck_assert_str_eq(names, "1200.ipfix 1201.ipfix ");
+	ck_assert_uint_eq(complete(exporter).sent.records, 112);
+	ck_assert_str_eq(names, "1200.ipfix 1201.ipfix 1400.ipfix ");
+	ck_assert_uint_eq(read_file_of("1200.ipfix").records, 101);
+	ck_assert_uint_eq(read_file_of("1201.ipfix").records, 10);
+	ck_assert_uint_eq(read_file_of("1400.ipfix").records, 1);
+}
+END_TEST
+
+/*
+ * The exporter gets to know the packet clock after many records: the records' own times tell where they belong. A
+ * wild time among them begins no file.
+ */
+START_TEST(flows_of_one_batch_are_parted)
+{
+	struct sf_exporter *exporter = exporter_with(
+		&(struct sf_exporter_options){ .packet_clock = true }, "%H%M.ipfix,rotate=10m");
+	struct sf_flow flows[60];
+
+	for (unsigned i = 0; i < COUNT(flows); i++) {
+		flows[i] = flow_ipv4(i);
+		flows[i].half[0].end_ns = NOON + i * 60 * S;
+	}
+	flows[25].half[0].end_ns = NOON + 400 * 86400 * S;
+	ck_assert_uint_eq(sf_exporter_put(exporter, flows, COUNT(flows)), COUNT(flows));
+	ck_assert_uint_eq(complete(exporter).files, 6);
+	ck_assert_uint_eq(read_file_of("1200.ipfix").records, 10);
+	ck_assert_uint_eq(read_file_of("1220.ipfix").records, 10);
+	ck_assert_uint_eq(read_file_of("1250.ipfix").records, 10);
+}
+END_TEST
+
+START_TEST(files_turn_by_size)
+{
+	struct sf_exporter *exporter =
+		exporter_with(&(struct sf_exporter_options){ 0 }, "d/%F.ipfix,size=100k");
+	struct sf_destination_count sum = { 0 };
+	unsigned damaged = 0;
+	struct stat status;
+	char path[PATH_MAX];
+
+	for (unsigned i = 0; i < 10; i++)
+		meter(exporter, 1000, NOON + i * S);
+	ck_assert_uint_eq(complete(exporter).sent.records, 10000);
+	ck_assert_uint_ge(read_below(base, &sum, &damaged), 5);
+	ck_assert_uint_eq(sum.records, 10000);
+	ck_assert_uint_eq(damaged, 0);
+	ck_assert(is_there("d/2023-11-14-1.ipfix"));
+	snprintf(path, sizeof(path), "%s/d/2023-11-14.ipfix", base);
+	ck_assert_int_eq(stat(path, &status), 0);
+	ck_assert_int_ge(status.st_size, 100000);
+	ck_assert_int_lt(status.st_size, 100000 + 65536 + 2000);
+	/* a further run overwrites none of them */
+	exporter = exporter_with(&(struct sf_exporter_options){ 0 }, "d/%F.ipfix,size=100k");
+	meter(exporter, 10, NOON);
+	complete(exporter);
+	sum = (struct sf_destination_count){ 0 };
+	read_below(base, &sum, &damaged);
+	ck_assert_uint_eq(sum.records, 10010);
+}
+END_TEST
+
+/* SIGHUP: a series begins its next file; a plain file that was moved away is made again. */
+START_TEST(reload_begins_files_anew)
+{
+	struct sf_exporter *exporter =
+		exporter_with(&(struct sf_exporter_options){ 0 }, "%H.ipfix");
+	char old[PATH_MAX], new[PATH_MAX], plain[PATH_MAX];
+
+	snprintf(plain, sizeof(plain), "%s/plain", base);
+	snprintf(old, sizeof(old), "%s/moved", base);
+	ck_assert_int_eq(sf_exporter_add_file(exporter, plain, NULL), 0);
+	meter(exporter, 10, NOON);
+	/* nobody has moved it: it goes on */
+	ck_assert_int_eq(sf_exporter_reload(exporter, NULL), 0);
+	meter(exporter, 5, NOON + S);
+	ck_assert_int_eq(rename(plain, old), 0);
+	ck_assert_int_eq(sf_exporter_reload(exporter, NULL), 0);
+	meter(exporter, 3, NOON + 2 * S);
+	snprintf(new, sizeof(new), "%s/12-1.ipfix", base);
+	ck_assert(access(new, F_OK) == 0);
+	complete(exporter);
+	ck_assert_uint_eq(read_file_of("moved").records, 15);
+	ck_assert_uint_eq(read_file_of("plain").records, 3);
+	ck_assert_uint_eq(read_file_of("12.ipfix").records, 10);
+	ck_assert_uint_eq(read_file_of("12-1.ipfix").records, 5);
+	ck_assert_uint_eq(read_file_of("12-2.ipfix").records, 3);
+}
+END_TEST
+
+/* ---------------------------------------------------------------- compression, crashes, full disks */
+
+static const char *const suffixes[] = {
+	"",
+#ifdef HAVE_ZLIB
+	".gz",
+#endif
+#ifdef HAVE_ZSTD
+	".zst",
+#endif
+};
+
+/* A process that dies leaves what was flushed: all whole messages of more than 5 seconds ago. */
+static void crash(const char *suffix)
+{
+	struct sf_destination_count sum = { 0 };
+	unsigned damaged = 0;
+	char rest[64];
+	pid_t pid;
+	int status;
+
+	where();
+	pid = fork();
+	snprintf(rest, sizeof(rest), "%%H.ipfix%s", suffix);
+	if (pid == 0) {
+		struct sf_exporter *exporter =
+			exporter_with(&(struct sf_exporter_options){ 0 }, rest);
+
+		meter(exporter, 5000, NOON);
+		sf_exporter_tick(exporter, NOON + S, NOON);
+		later_ns += 6 * S;
+		sf_exporter_tick(exporter, NOON + 2 * S, NOON);
+		meter(exporter, 50, NOON);
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	ck_assert_uint_eq(read_below(base, &sum, &damaged), 1);
+	ck_assert_uint_ge(sum.records, 5000);
+	/* the end of a compressed file is missed, and said so */
+	ck_assert_uint_eq(damaged, *suffix != 0);
+	/* the next run leaves it alone */
+	complete(exporter_with(&(struct sf_exporter_options){ 0 }, rest));
+	sum = (struct sf_destination_count){ 0 };
+	ck_assert_uint_eq(read_below(base, &sum, &damaged), 2);
+	ck_assert_uint_ge(sum.records, 5000);
+	remove_all(base);
+}
+
+START_TEST(crashed_files_can_be_read)
+{
+	for (unsigned i = 0; i < COUNT(suffixes); i++)
+		crash(suffixes[i]);
+}
+END_TEST
+
+static uint64_t draw(uint64_t *state, uint64_t below)
+{
+	*state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (*state >> 33) % below;
+}
+
+/*
+ * A disk that is full now and then, in the middle of any write: what counts as sent can be read, whatever
+ * happens; without compression exactly that. Files of intervals with room are whole.
+ */
+static void fill_disk(uint64_t seed, const char *suffix, bool queued)
+{
+	uint64_t state = seed;
+	const bool plain = *suffix == 0;
+	struct sf_destination_count sum = { 0 };
+	struct sf_destination_stats stats;
+	int64_t now = NOON;
+	unsigned damaged = 0;
+	struct sf_exporter *exporter;
+	char rest[64];
+
+	snprintf(rest, sizeof(rest), "%%H%%M.ipfix%s,rotate=1m,size=%u", suffix,
+		(unsigned)(20000 + draw(&state, 100000)));
+	exporter = exporter_with(&(struct sf_exporter_options){ .queued = queued }, rest);
+	for (unsigned i = 0; i < 40; i++) {
+		now += (int64_t)draw(&state, 20) * S;
+		later_ns += (int64_t)draw(&state, 3) * S;
+		if (draw(&state, 4) == 0)
+			room = draw(&state, 3) ? draw(&state, 30000) : UINT64_MAX;
+		meter(exporter, (unsigned)draw(&state, 400), now);
+		for (unsigned k = 0; queued && k < 5; k++)
+			sf_exporter_pump(exporter, later_ns + INT64_C(1000000000000000), false);
+	}
+	if (draw(&state, 2))
+		room = UINT64_MAX;
+	later_ns += 2 * S;
+	for (unsigned k = 0; queued && k < 100; k++)
+		sf_exporter_pump(exporter, later_ns + INT64_C(1000000000000000) + k * S, true);
+	stats = complete(exporter);
+	room = UINT64_MAX;
+	read_below(base, &sum, &damaged);
+	ck_assert_msg(
+		plain ? sum.records == stats.sent.records && sum.packets == stats.sent.packets &&
+				sum.octets == stats.sent.octets && damaged == 0
+		      : sum.records >= stats.sent.records && sum.packets >= stats.sent.packets,
+		"seed %llu%s: read %llu, sent %llu, %u damaged", (unsigned long long)seed, suffix,
+		(unsigned long long)sum.records, (unsigned long long)stats.sent.records, damaged);
+	ck_assert_uint_eq(stats.offered.records,
+		stats.sent.records + stats.lost_write.records + stats.lost_queue.records);
+	remove_all(base);
+	later_ns = 0; /* Check measures time with the same clock */
+}
+
+START_TEST(full_disks_lose_only_what_is_counted)
+{
+	const char *seeds = getenv("SERIES_SEEDS");
+
+	with_gaps = true;
+	for (uint64_t seed = 1; seed <= (seeds ? strtoull(seeds, NULL, 10) : 8); seed++)
+		for (unsigned i = 0; i < 2 * COUNT(suffixes); i++)
+			fill_disk(seed, suffixes[i / 2], i % 2);
+}
+END_TEST
+
+/* With a queue nothing is lost while the disk is full: records wait. */
+START_TEST(full_disk_is_waited_for)
+{
+	struct sf_exporter *exporter =
+		exporter_with(&(struct sf_exporter_options){ .queued = true }, "%H.ipfix");
+	struct sf_destination_stats stats;
+
+	meter(exporter, 100, NOON);
+	sf_exporter_pump(exporter, S, false);
+	room = 500;
+	for (unsigned i = 1; i < 20; i++) {
+		meter(exporter, 100, NOON + i * S);
+		sf_exporter_pump(exporter, INT64_C(1000000000000000), false);
+	}
+	ck_assert(sf_exporter_stats(exporter, 0, &stats));
+	ck_assert(stats.failing);
+	ck_assert_ptr_nonnull(strstr(stats.news, "No space left on device; trying again"));
+	room = UINT64_MAX;
+	later_ns += 2 * S;
+	for (unsigned k = 0; k < 100; k++)
+		sf_exporter_pump(exporter, INT64_C(2000000000000000) + k * S, true);
+	ck_assert(sf_exporter_stats(exporter, 0, &stats));
+	ck_assert(!stats.failing);
+	ck_assert_uint_eq(complete(exporter).sent.records, 2000);
+	ck_assert_uint_eq(read_file_of("12.ipfix").records, 2000);
+}
+END_TEST
+
+/* ---------------------------------------------------------------- removal */
+
+static void make_file(const char *name, unsigned size, int64_t time_ns)
+{
+	const struct timespec times[2] = { { .tv_sec = time_ns / S }, { .tv_sec = time_ns / S } };
+	char path[PATH_MAX];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", where(), name);
+	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = 0;
+		mkdir(path, 0755);
+		*slash = '/';
+	}
+	file = fopen(path, "w");
+	ck_assert_ptr_nonnull(file);
+	for (unsigned i = 0; i < size; i++)
+		fputc(0, file);
+	fclose(file);
+	ck_assert_int_eq(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+START_TEST(old_files_are_removed)
+{
+	static const char *const others[] = { "20/1200.ipfix.gz", "2001/1200.ipfix.old",
+		"2001/notes", "x", "2001/01/1200.ipfix" };
+	struct sf_exporter *exporter;
+	struct sf_destination_stats stats;
+
+	make_file("2000/1200.ipfix", 10, NOON - 8 * 86400 * S);
+	make_file("2001/1200-7.ipfix", 10, NOON - 8 * 86400 * S);
+	make_file("2001/.1300.ipfix.partial", 10, NOON - 8 * 86400 * S);
+	make_file("2002/1200.ipfix", 10, NOON - 6 * 86400 * S);
+	for (unsigned i = 0; i < COUNT(others); i++)
+		make_file(others[i], 10, NOON - 80 * 86400 * S);
+	exporter = exporter_with(
+		&(struct sf_exporter_options){ 0 }, "%Y/%H%M.ipfix,rotate=1h,keep=7d");
+	meter(exporter, 10, NOON);
+	meter(exporter, 10, NOON + 3600 * S);
+	meter(exporter, 10, NOON + (3 * 86400) * S);
+	ck_assert(is_there("2023/1200.ipfix"));
+	stats = complete(exporter);
+	ck_assert_uint_eq(stats.removed_files, 4);
+	ck_assert(!is_there("2000"));
+	ck_assert(!is_there("2001/1200-7.ipfix"));
+	ck_assert(!is_there("2001/.1300.ipfix.partial"));
+	ck_assert(!is_there("2002"));
+	ck_assert(is_there("2023/1300.ipfix"));
+	for (unsigned i = 0; i < COUNT(others); i++)
+		ck_assert_msg(is_there(others[i]), "%s", others[i]);
+}
+END_TEST
+
+START_TEST(files_together_have_a_limit)
+{
+	struct sf_exporter *exporter;
+	struct sf_destination_count sum = { 0 };
+	unsigned damaged = 0;
+	char big[PATH_MAX];
+
+	make_file("2000/1200.ipfix", 60000, NOON - 10 * S);
+	make_file("2000/1201.ipfix", 60000, NOON - 9 * S);
+	make_file("big", 200000, NOON - 9 * S);
+	exporter = exporter_with(
+		&(struct sf_exporter_options){ 0 }, "%Y/%H%M.ipfix,rotate=1m,keep-size=100k");
+	meter(exporter, 10, NOON);
+	meter(exporter, 10, NOON + 60 * S);
+	ck_assert(!is_there("2000/1200.ipfix"));
+	ck_assert(is_there("2000/1201.ipfix"));
+	for (unsigned i = 2; i < 30; i++)
+		meter(exporter, 100, NOON + i * 60 * S);
+	ck_assert_uint_gt(complete(exporter).removed_files, 10);
+	ck_assert(!is_there("2000"));
+	ck_assert(is_there("2023/1229.ipfix"));
+	ck_assert(is_there("big"));
+	snprintf(big, sizeof(big), "%s/big", base);
+	unlink(big);
+	read_below(base, &sum, &damaged);
+	ck_assert_uint_ge(sum.records, 300);
+}
+END_TEST
+
+/* ---------------------------------------------------------------- usage */
+
+START_TEST(wrong_options_are_named)
+{
+	static const struct {
+		const char *rest, *message;
+	} cases[] = {
+		{ "a.ipfix,rotate=5m", "rotate= needs a time in the name" },
+		{ "a.ipfix,keep=5d", "keep= and keep-size= need a time in the name, or size=" },
+		{ "a.ipfix.xz", "files are written plain, with gzip (.gz) or with zstd (.zst)" },
+		{ "%H/", "not a file name" },
+		{ "%H,rotate=0", "option 'rotate' is '0'" },
+		{ "%H,rotate=1500ms", "option 'rotate' is '1500ms'" },
+		{ "%H,size=1", "option 'size' is '1'" },
+		{ "%N", "'%N' is no part of a file name's time" },
+	};
+
+	for (unsigned i = 0; i < COUNT(cases); i++) {
+		struct sf_exporter *exporter;
+		struct sf_error error = { 0 };
+		char url[256];
+
+		snprintf(url, sizeof(url), "%s/%s", where(), cases[i].rest);
+		ck_assert_int_eq(
+			sf_exporter_new(&exporter, &(struct sf_exporter_options){ 0 }, NULL), 0);
+		ck_assert_int_lt(sf_exporter_add_file(exporter, url, &error), 0);
+		ck_assert_msg(strstr(error.text, cases[i].message) != NULL, "%s", error.text);
+		sf_exporter_free(exporter);
+	}
+}
+END_TEST
+
+CHECK_MAIN("export_series", names_are_made_of_times, only_files_of_the_pattern_match,
+	files_turn_with_the_wall_clock, files_turn_with_the_packet_clock, flows_of_one_batch_are_parted, files_turn_by_size,
+	reload_begins_files_anew, crashed_files_can_be_read, full_disks_lose_only_what_is_counted,
+	full_disk_is_waited_for, old_files_are_removed, files_together_have_a_limit,
+	wrong_options_are_named)
