@@ -46,9 +46,10 @@ struct sf_interface_info {
 
 /* The way of one direction of a flow through the switch. */
 struct sf_extra_way {
-	uint32_t ingress, egress;               /* interfaces; 0: not known */
-	const char *ingress_name, *egress_name; /* SF_INTERFACE_NAME bytes; zeros: not known */
-	uint8_t direction;                      /* flowDirection: 0 ingress, 1 egress */
+	uint32_t ingress, egress; /* interfaces; 0: not known */
+	/* what is known of them; zeros: nothing */
+	const struct sf_interface_info *ingress_info, *egress_info;
+	uint8_t direction; /* flowDirection: 0 ingress, 1 egress */
 };
 
 struct sf_extra {
@@ -66,8 +67,8 @@ struct sf_enricher {
 	void (*end)(void *context);
 	void *context;
 	uint32_t gives; /* SF_EXTRA_…; does not change */
-	/* What it asks of records: SF_HAS_MAC, SF_HAS_MPLS. */
-	uint32_t wants;
+	/* The facts on request that it reads: as sf_exporter_wants(). */
+	uint64_t wants;
 	/*
 	 * With SF_EXTRA_INTERFACES: the names of capture ports, as in sf_exporter_options.interfaces, are
 	 * lent to it before the first record; and it names interfaces for options data: false past the

@@ -90,6 +90,22 @@ struct sf_details {
 #define SF_DETAILS_OPTIONS 0x04u
 #define SF_DETAILS_PAYLOAD 0x08u
 
+/* What a mirror says of the frame that it sends; zeros: nothing. */
+struct sf_mirror_facts {
+	uint32_t id;     /* session of ERSPAN, VNI; see `known` */
+	uint32_t port;   /* ERSPAN: number of the mirrored port, or index of its table */
+	uint16_t device; /* trailer of a tap: number of the tap, and of its port */
+	uint8_t device_port;
+	uint8_t known; /* SF_MIRROR_… */
+};
+
+#define SF_MIRROR_INGRESS 0x01 /* the port received the frame */
+#define SF_MIRROR_EGRESS  0x02 /* the port sent the frame */
+#define SF_MIRROR_SESSION 0x04 /* `id` is a session */
+#define SF_MIRROR_VNI     0x08 /* `id` is a VNI, also a virtual subnet of NVGRE */
+#define SF_MIRROR_PORT    0x10
+#define SF_MIRROR_DEVICE  0x20
+
 /*
  * Canonical order: endpoint 0 is the one with the smaller (address, port), compared as numbers in
  * network order, so that both directions of a conversation have the same key words. For ICMP the
@@ -145,7 +161,8 @@ struct sf_facts {
 	/* flowIds of the flows of the packets around and inside, if those are metered too; 0: they are not */
 	uint64_t outer_flow, inner_flow;
 	struct sf_details details;
-	uint8_t reserved[36];
+	struct sf_mirror_facts mirror;
+	uint8_t reserved[24];
 };
 
 /* An odd number of cache lines, so that the heads of an array lie in all sets of a cache. */

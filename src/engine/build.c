@@ -7,8 +7,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "base/netdev.h"
 #include "base/annex.h"
+#include "base/netdev.h"
 #include "engine/engine.h"
 #include "meter/meter_facts.h"
 
@@ -187,7 +187,8 @@ static int open_input(struct sf_engine *engine, unsigned i, struct sf_error *err
 	input->interfaces = engine->interfaces;
 	input->span = span;
 	input->domain = engine->plan.domain + i;
-	input->payload = sf_exporter_wants(engine->exporter) & SF_FACT_SET(app);
+	input->payload =
+		sf_exporter_wants(engine->exporter) & (SF_FACT_SET(app) | SF_FACT_SET(trailer));
 	input->point = (struct sf_observation_point){
 		.id = (uint16_t)i,
 		.interface_base = (uint16_t)(i * span),

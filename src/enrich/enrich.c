@@ -83,8 +83,8 @@ static void describe(const struct sf_enrich *enrich, unsigned index,
 			tables->map->rule_count[SF_MAP_INGRESS] +
 				tables->map->rule_count[SF_MAP_EGRESS] +
 				tables->map->rule_count[SF_MAP_DIRECTION],
-			more ? "; conditions with MAC addresses or MPLS labels, which no rule had at "
-			       "the start, take a restart"
+			more ? "; conditions of which no rule had the kind at the start, such as MAC "
+			       "addresses, take a restart"
 			     : "");
 	} else if (!is_fib(source)) {
 		/* templates have fields for the facts that were known at the start, and no others */

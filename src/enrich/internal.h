@@ -75,7 +75,7 @@ void sf_ways_fill(struct sf_enrich_ways *ways, struct sf_map *map, const struct 
 
 void sf_ways_fini(struct sf_enrich_ways *ways);
 
-/* Which facts on request the conditions of the map and --egress need in records: SF_HAS_…. */
-uint32_t sf_ways_wants(const struct sf_enrich_ways *ways, const struct sf_map *map);
+/* Which facts on request the conditions of the map and --egress need in records. */
+uint64_t sf_ways_wants(const struct sf_enrich_ways *ways, const struct sf_map *map);
 
 #endif

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <spanflow/tunnel.h>
+
 #include "base/annex.h"
 #include "base/local.h"
 #include "base/scaled.h"
@@ -141,59 +143,113 @@ static bool read_port(struct sf_map_rule *rule, const char *text)
 
 /* ---------------------------------------------------------------- conditions */
 
+enum where { RULES = 1, BEHIND = 2, EVERYWHERE = RULES | BEHIND };
+
+#define MIRROR SF_FACT_SET(mirror)
+#define MACS   (SF_FACT_SET(src_mac) | SF_FACT_SET(dst_mac))
+/* a number of `most` at most, in a member of the rule */
+#define NUMBER(member, most)                                                                       \
+	offsetof(struct sf_map_rule, member), sizeof(((struct sf_map_rule *)0)->member), most
+#define OTHER 0, 0, 0
+
 static const struct condition {
 	const char *name, *allowed;
 	uint16_t condition;
+	uint16_t offset, bytes; /* of numbers; else 0 */
+	uint32_t most;
+	enum where where;
+	uint64_t facts; /* on request, that it reads */
 } conditions[] = {
-	{ "port", "name or number of a capture port", SF_MAP_PORT },
-	{ "vlan", "0 to 4094, 0 for untagged", SF_MAP_VLAN },
-	{ "inner-vlan", "0 to 4094, 0 for none", SF_MAP_INNER_VLAN },
-	{ "domain", "0 to 4294967295", SF_MAP_DOMAIN },
-	{ "mpls", "label, 0 to 1048575", SF_MAP_MPLS },
-	{ "source-mac", "MAC address such as 02:00:00:00:00:01", SF_MAP_SOURCE_MAC },
-	{ "destination-mac", "MAC address such as 02:00:00:00:00:01", SF_MAP_DESTINATION_MAC },
-	{ "source-prefix", "prefix such as 192.0.2.0/24 or 2001:db8::/32", SF_MAP_SOURCE_PREFIX },
+	{ "port", "name or number of a capture port", SF_MAP_PORT, OTHER, EVERYWHERE, 0 },
+	{ "vlan", "0 to 4094, 0 for untagged", SF_MAP_VLAN, NUMBER(vlan, 4094), EVERYWHERE, 0 },
+	{ "inner-vlan", "0 to 4094, 0 for none", SF_MAP_INNER_VLAN, NUMBER(inner_vlan, 4094),
+		EVERYWHERE, 0 },
+	{ "domain", "0 to 4294967295", SF_MAP_DOMAIN, NUMBER(domain, UINT32_MAX), EVERYWHERE, 0 },
+	{ "mpls", "label, 0 to 1048575", SF_MAP_MPLS, NUMBER(mpls, 0xfffff), EVERYWHERE,
+		SF_FACT_SET(mpls) },
+	{ "erspan-session", "0 to 1023", SF_MAP_ERSPAN_SESSION, NUMBER(erspan_session, 1023),
+		EVERYWHERE, MIRROR },
+	{ "erspan-port", "0 to 4294967295", SF_MAP_ERSPAN_PORT, NUMBER(erspan_port, UINT32_MAX),
+		EVERYWHERE, MIRROR },
+	{ "erspan-direction", "ingress, egress", SF_MAP_ERSPAN_DIRECTION, OTHER, EVERYWHERE,
+		MIRROR },
+	{ "vni", "0 to 16777215", SF_MAP_VNI, NUMBER(vni, 0xffffff), EVERYWHERE,
+		MIRROR | SF_FACT_SET(tunnel) },
+	{ "trailer-device", "0 to 65535", SF_MAP_TRAILER_DEVICE, NUMBER(trailer_device, UINT16_MAX),
+		EVERYWHERE, MIRROR | SF_FACT_SET(trailer) },
+	{ "trailer-port", "0 to 255", SF_MAP_TRAILER_PORT, NUMBER(trailer_port, UINT8_MAX),
+		EVERYWHERE, MIRROR | SF_FACT_SET(trailer) },
+	{ "source-mac", "MAC address such as 02:00:00:00:00:01", SF_MAP_SOURCE_MAC, OTHER, RULES,
+		MACS },
+	{ "destination-mac", "MAC address such as 02:00:00:00:00:01", SF_MAP_DESTINATION_MAC, OTHER,
+		RULES, MACS },
+	{ "source-prefix", "prefix such as 192.0.2.0/24 or 2001:db8::/32", SF_MAP_SOURCE_PREFIX,
+		OTHER, RULES, 0 },
 	{ "destination-prefix", "prefix such as 192.0.2.0/24 or 2001:db8::/32",
-		SF_MAP_DESTINATION_PREFIX },
-	/* of rules that begin with `behind`: source or destination */
-	{ "mac", "MAC address such as 02:00:00:00:00:01", SF_MAP_SOURCE_MAC },
-	{ "prefix", "prefix such as 192.0.2.0/24 or 2001:db8::/32", SF_MAP_SOURCE_PREFIX },
+		SF_MAP_DESTINATION_PREFIX, OTHER, RULES, 0 },
+	/* source or destination */
+	{ "mac", "MAC address such as 02:00:00:00:00:01", SF_MAP_SOURCE_MAC, OTHER, BEHIND, MACS },
+	{ "prefix", "prefix such as 192.0.2.0/24 or 2001:db8::/32", SF_MAP_SOURCE_PREFIX, OTHER,
+		BEHIND, 0 },
 };
 
-#define CONDITIONS  (sizeof(conditions) / sizeof(conditions[0]))
-#define BEHIND_ONLY 2 /* the last ones */
+#define CONDITIONS (sizeof(conditions) / sizeof(conditions[0]))
 
-static const char *const names_of_conditions =
-	"port=, vlan=, inner-vlan=, domain=, mpls=, source-mac=, destination-mac=, source-prefix=, "
-	"destination-prefix=";
-static const char *const names_behind = "mac=, prefix=, port=, vlan=, inner-vlan=, domain=, mpls=";
-
-static bool read_condition(struct sf_map_rule *rule, uint16_t condition, const char *text)
+/* "port=, vlan=, …" */
+static const char *list_conditions(enum where where, char *text, size_t size)
 {
-	uint64_t number = 0;
-	bool read;
+	size_t used = 0;
 
-	switch (condition) {
+	for (size_t i = 0; i < CONDITIONS && used < size; i++)
+		if (conditions[i].where & where)
+			used += (size_t)snprintf(text + used, size - used,
+				"%s%s=", used ? ", " : "", conditions[i].name);
+	return text;
+}
+
+static bool read_direction_bit(struct sf_map_rule *rule, const char *text)
+{
+	rule->erspan_direction = !strcmp(text, "egress") ? SF_MIRROR_EGRESS : SF_MIRROR_INGRESS;
+	return !strcmp(text, "egress") || !strcmp(text, "ingress");
+}
+
+static bool read_member(
+	struct sf_map_rule *rule, const struct condition *condition, const char *text)
+{
+	uint8_t *member = (uint8_t *)rule + condition->offset;
+	uint64_t number;
+	uint32_t wide;
+	uint16_t narrow;
+
+	if (!read_number(text, 0, condition->most, &number))
+		return false;
+	wide = (uint32_t)number;
+	narrow = (uint16_t)number;
+	if (condition->bytes == sizeof(wide))
+		memcpy(member, &wide, sizeof(wide));
+	else
+		memcpy(member, &narrow, sizeof(narrow));
+	return true;
+}
+
+static bool read_condition(
+	struct sf_map_rule *rule, const struct condition *condition, const char *text)
+{
+	switch (condition->condition) {
 	case SF_MAP_PORT:
 		return read_port(rule, text);
 	case SF_MAP_SOURCE_MAC:
+		return read_mac(text, rule->mac[0]);
 	case SF_MAP_DESTINATION_MAC:
-		return read_mac(text, rule->mac[condition == SF_MAP_DESTINATION_MAC]);
+		return read_mac(text, rule->mac[1]);
 	case SF_MAP_SOURCE_PREFIX:
+		return read_prefix(rule, 0, text);
 	case SF_MAP_DESTINATION_PREFIX:
-		return read_prefix(rule, condition == SF_MAP_DESTINATION_PREFIX, text);
-	case SF_MAP_DOMAIN:
-		read = read_number(text, 0, UINT32_MAX, &number);
-		rule->domain = (uint32_t)number;
-		return read;
-	case SF_MAP_MPLS:
-		read = read_number(text, 0, 0xfffff, &number);
-		rule->mpls = (uint32_t)number;
-		return read;
+		return read_prefix(rule, 1, text);
+	case SF_MAP_ERSPAN_DIRECTION:
+		return read_direction_bit(rule, text);
 	default:
-		read = read_number(text, 0, 4094, &number);
-		*(condition == SF_MAP_VLAN ? &rule->vlan : &rule->inner_vlan) = (uint16_t)number;
-		return read;
+		return read_member(rule, condition, text);
 	}
 }
 
@@ -201,24 +257,25 @@ static bool read_condition(struct sf_map_rule *rule, uint16_t condition, const c
 static int read_conditions(
 	const struct line *line, unsigned first, bool behind, struct sf_map_rule *rule)
 {
-	const char *allowed = behind ? names_behind : names_of_conditions;
+	enum where where = behind ? BEHIND : RULES;
+	char allowed[320];
 
 	for (unsigned i = first; i < line->count; i++) {
 		const char *key = line->words[i].key, *value = line->words[i].value;
 		const struct condition *condition = NULL;
 
 		for (size_t k = 0; k < CONDITIONS; k++)
-			if (!strcmp(conditions[k].name, key) &&
-				(behind ? k < 5 || k >= CONDITIONS - BEHIND_ONLY
-					: k < CONDITIONS - BEHIND_ONLY))
+			if (!strcmp(conditions[k].name, key) && conditions[k].where & where)
 				condition = &conditions[k];
 		if (!condition || !value)
-			return wrong(line, key, "a condition", allowed);
+			return wrong(line, key, "a condition",
+				list_conditions(where, allowed, sizeof(allowed)));
 		if (rule->conditions & condition->condition)
 			return wrong(line, key, "a condition", "each condition once in a rule");
-		if (!read_condition(rule, condition->condition, value))
+		if (!read_condition(rule, condition, value))
 			return wrong(line, value, key, condition->allowed);
 		rule->conditions |= condition->condition;
+		line->map->facts |= condition->facts;
 	}
 	return 0;
 }
@@ -239,7 +296,6 @@ static int add_rule(const struct line *line, enum sf_map_what what, const struct
 	if (!map->rules[what])
 		return sf_error_set(line->error, -ENOMEM, "%s: no memory for rules", line->path);
 	map->rules[what][map->rule_count[what]++] = *rule;
-	map->conditions |= rule->conditions;
 	return 0;
 }
 
@@ -296,8 +352,12 @@ static int read_direction(const struct line *line)
 	struct sf_map_rule rule = { .value = !strcmp(word, "egress") };
 	int code;
 
-	if (!rule.value && strcmp(word, "ingress") != 0)
-		return wrong(line, word, "the direction", "ingress, egress");
+	if (!strcmp(word, "erspan")) {
+		rule.value = SF_MAP_AS_MIRRORED;
+		line->map->facts |= MIRROR;
+	} else if (!rule.value && strcmp(word, "ingress") != 0) {
+		return wrong(line, word, "the direction", "ingress, egress, erspan");
+	}
 	code = read_conditions(line, 2, false, &rule);
 	return code < 0 ? code : add_rule(line, SF_MAP_DIRECTION, &rule);
 }
@@ -447,6 +507,51 @@ static bool is_within(const struct sf_map_rule *rule, unsigned side, const struc
 	       (rest == 0 || (prefix[whole] ^ address[whole]) >> (8 - rest) == 0);
 }
 
+static struct sf_mirror_facts mirror_of(const struct sf_flow *flow, unsigned d)
+{
+	struct sf_mirror_facts mirror;
+
+	memcpy(&mirror, sf_fact_get_mirror(flow, d), sizeof(mirror));
+	return mirror;
+}
+
+static bool is_vni(const struct sf_flow *flow, unsigned d, uint32_t vni)
+{
+	const struct sf_mirror_facts mirror = mirror_of(flow, d);
+	struct sf_tunnel_facts tunnel;
+
+	if (mirror.known & SF_MIRROR_VNI && mirror.id == vni)
+		return true;
+	if (!(flow->has & SF_HAS_TUNNEL))
+		return false;
+	memcpy(&tunnel, sf_fact_get_tunnel(flow, d), sizeof(tunnel));
+	if (tunnel.kind == SF_TUNNEL_NVGRE)
+		return tunnel.id >> 8 == vni;
+	return (tunnel.kind == SF_TUNNEL_VXLAN || tunnel.kind == SF_TUNNEL_GENEVE) &&
+	       tunnel.version && tunnel.id == vni;
+}
+
+/* The conditions about the mirror. */
+static bool is_mirrored_so(const struct sf_map_rule *rule, const struct sf_flow *flow, unsigned d)
+{
+	const struct sf_mirror_facts mirror = mirror_of(flow, d);
+	unsigned c = rule->conditions;
+
+	if (c & SF_MAP_ERSPAN_SESSION &&
+		(!(mirror.known & SF_MIRROR_SESSION) || mirror.id != rule->erspan_session))
+		return false;
+	if (c & SF_MAP_ERSPAN_PORT &&
+		(!(mirror.known & SF_MIRROR_PORT) || mirror.port != rule->erspan_port))
+		return false;
+	if (c & SF_MAP_ERSPAN_DIRECTION && !(mirror.known & rule->erspan_direction))
+		return false;
+	if (c & (SF_MAP_TRAILER_DEVICE | SF_MAP_TRAILER_PORT) && !(mirror.known & SF_MIRROR_DEVICE))
+		return false;
+	return !(c & SF_MAP_TRAILER_DEVICE && mirror.device != rule->trailer_device) &&
+	       !(c & SF_MAP_TRAILER_PORT && mirror.device_port != rule->trailer_port) &&
+	       (!(c & SF_MAP_VNI) || is_vni(flow, d, rule->vni));
+}
+
 static bool matches(const struct sf_map_rule *rule, const struct sf_flow *flow, unsigned d)
 {
 	unsigned c = rule->conditions;
@@ -467,6 +572,8 @@ static bool matches(const struct sf_map_rule *rule, const struct sf_flow *flow, 
 		return false;
 	if (c & SF_MAP_DESTINATION_MAC && memcmp(rule->mac[1], sf_fact_get_dst_mac(flow, d), 6))
 		return false;
+	if (c & SF_MAP_MIRROR && !is_mirrored_so(rule, flow, d))
+		return false;
 	return (!(c & SF_MAP_SOURCE_PREFIX) || is_within(rule, 0, flow, flow->addr[d])) &&
 	       (!(c & SF_MAP_DESTINATION_PREFIX) || is_within(rule, 1, flow, flow->addr[!d]));
 }
@@ -474,11 +581,20 @@ static bool matches(const struct sf_map_rule *rule, const struct sf_flow *flow, 
 bool sf_map_find(const struct sf_map *map, enum sf_map_what what, const struct sf_flow *flow,
 	unsigned d, uint32_t *value)
 {
-	for (unsigned i = 0; i < map->rule_count[what]; i++)
-		if (matches(&map->rules[what][i], flow, d)) {
-			*value = map->rules[what][i].value;
+	for (unsigned i = 0; i < map->rule_count[what]; i++) {
+		const struct sf_map_rule *rule = &map->rules[what][i];
+
+		if (!matches(rule, flow, d))
+			continue;
+		*value = rule->value;
+		if (what != SF_MAP_DIRECTION || rule->value != SF_MAP_AS_MIRRORED)
+			return true;
+		*value = mirror_of(flow, d).known & (SF_MIRROR_INGRESS | SF_MIRROR_EGRESS);
+		if (*value) {
+			*value = *value == SF_MIRROR_EGRESS;
 			return true;
 		}
+	}
 	return false;
 }
 

@@ -9,6 +9,7 @@
  *	behind 12 mac=02:00:00:00:00:15			as source: ingress; as destination: egress
  *	behind 13 prefix=10.1.0.0/16
  *	direction egress port=eth2
+ *	direction erspan				as the mirror says, where it does
  *
  * For each record and direction the first rule that matches decides ingress, the first one egress, the
  * first one direction.
@@ -38,15 +39,28 @@ enum sf_map_condition {
 	SF_MAP_DESTINATION_MAC = 0x040,
 	SF_MAP_SOURCE_PREFIX = 0x080,
 	SF_MAP_DESTINATION_PREFIX = 0x100,
+	/* what the mirror says: see struct sf_mirror_facts */
+	SF_MAP_ERSPAN_SESSION = 0x200,
+	SF_MAP_ERSPAN_PORT = 0x400,
+	SF_MAP_ERSPAN_DIRECTION = 0x800,
+	SF_MAP_VNI = 0x1000, /* also of a tunnel that is no mirror */
+	SF_MAP_TRAILER_DEVICE = 0x2000,
+	SF_MAP_TRAILER_PORT = 0x4000,
+	SF_MAP_MIRROR = SF_MAP_ERSPAN_SESSION | SF_MAP_ERSPAN_PORT | SF_MAP_ERSPAN_DIRECTION |
+			SF_MAP_VNI | SF_MAP_TRAILER_DEVICE | SF_MAP_TRAILER_PORT,
 };
 
+#define SF_MAP_AS_MIRRORED 2 /* value of a rule of SF_MAP_DIRECTION: what the mirror says */
+
 struct sf_map_rule {
-	uint32_t value; /* number of an interface; of SF_MAP_DIRECTION: 0 ingress, 1 egress */
-	uint32_t port;  /* number of the capture port; UINT32_MAX: not known yet */
-	uint32_t domain, mpls;
+	/* number of an interface; of SF_MAP_DIRECTION: 0 ingress, 1 egress, SF_MAP_AS_MIRRORED */
+	uint32_t value;
+	uint32_t port; /* number of the capture port; UINT32_MAX: not known yet */
+	uint32_t domain, mpls, erspan_session, erspan_port, vni, trailer_device, trailer_port;
 	uint16_t conditions;
 	uint16_t vlan, inner_vlan;
-	uint8_t mac[2][6]; /* source, destination */
+	uint8_t erspan_direction; /* SF_MIRROR_INGRESS or SF_MIRROR_EGRESS */
+	uint8_t mac[2][6];        /* source, destination */
 	struct {
 		uint8_t address[16];
 		uint8_t length;
@@ -60,7 +74,7 @@ struct sf_map {
 	unsigned rule_count[SF_MAP_WHATS];
 	struct sf_interface_info *interfaces; /* ordered by number */
 	unsigned interface_count;
-	uint16_t conditions; /* of all rules */
+	uint64_t facts;   /* on request, that the rules read */
 	bool knows_ports; /* set by the owner of the map: sf_map_port() was called for all ports */
 };
 

@@ -107,16 +107,16 @@ static void learn_port(struct sf_enrich_ways *ways, struct sf_map *map, uint32_t
 
 /* ---------------------------------------------------------------- records */
 
-static const char no_name[SF_INTERFACE_NAME];
+static const struct sf_interface_info nothing;
 
-static const char *name_of(
+static const struct sf_interface_info *info_of(
 	const struct sf_enrich_ways *ways, const struct sf_map *map, uint32_t number)
 {
 	const struct sf_interface_info *interface = map ? sf_map_interface(map, number) : NULL;
 
 	if (!interface)
 		interface = find_port(ways, number);
-	return interface ? interface->name : no_name;
+	return interface ? interface : &nothing;
 }
 
 static void find_ingress(struct sf_enrich_ways *ways, struct sf_map *map,
@@ -167,8 +167,8 @@ static void find_rest(const struct sf_enrich_ways *ways, const struct sf_map *ma
 	if (!way->ingress != !way->egress)
 		direction = way->egress != 0;
 	way->direction = (uint8_t)direction;
-	way->ingress_name = name_of(ways, map, way->ingress);
-	way->egress_name = name_of(ways, map, way->egress);
+	way->ingress_info = info_of(ways, map, way->ingress);
+	way->egress_info = info_of(ways, map, way->egress);
 }
 
 void sf_ways_fill(struct sf_enrich_ways *ways, struct sf_map *map, const struct sf_flow *flows,
@@ -189,19 +189,15 @@ void sf_ways_fill(struct sf_enrich_ways *ways, struct sf_map *map, const struct 
 			if (flows[i].directions >> d & 1)
 				find_rest(ways, map, &flows[i], d, &extra[i]);
 			else
-				extra[i].way[d] = (struct sf_extra_way){ .ingress_name = no_name,
-					.egress_name = no_name };
+				extra[i].way[d] = (struct sf_extra_way){ .ingress_info = &nothing,
+					.egress_info = &nothing };
 		}
 }
 
-uint32_t sf_ways_wants(const struct sf_enrich_ways *ways, const struct sf_map *map)
+uint64_t sf_ways_wants(const struct sf_enrich_ways *ways, const struct sf_map *map)
 {
-	unsigned conditions = map ? map->conditions : 0;
-
-	return (conditions & (SF_MAP_SOURCE_MAC | SF_MAP_DESTINATION_MAC) || ways->learn
-			       ? SF_HAS_MAC
-			       : 0) |
-	       (conditions & SF_MAP_MPLS ? SF_HAS_MPLS : 0);
+	return (map ? map->facts : 0) |
+	       (ways->learn ? SF_FACT_SET(src_mac) | SF_FACT_SET(dst_mac) : 0);
 }
 
 void sf_ways_fini(struct sf_enrich_ways *ways)

@@ -231,7 +231,7 @@ static struct value next_value(const struct sf_layout *layout, unsigned i, const
 /* The record has no value for the field: templates have no other way to say so. */
 static bool is_unknown(const struct sf_layout *layout, unsigned i, struct value value)
 {
-	static const uint8_t zeros[SF_INTERFACE_NAME]; /* the longest such field */
+	static const uint8_t zeros[SF_INTERFACE_DESCRIPTION]; /* the longest such field */
 
 	return layout->fields[i].zero_is_unknown && memcmp(value.bytes, zeros, value.length) == 0;
 }

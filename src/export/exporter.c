@@ -391,11 +391,7 @@ uint64_t sf_exporter_wants(const struct sf_exporter *exporter)
 	for (unsigned i = 0; i < exporter->count; i++)
 		wants |=
 			exporter->destinations[i]->wants | exporter->destinations[i]->chooser.wants;
-	if (enricher && enricher->wants & SF_HAS_MAC)
-		wants |= SF_FACT_SET(src_mac) | SF_FACT_SET(dst_mac);
-	if (enricher && enricher->wants & SF_HAS_MPLS)
-		wants |= SF_FACT_SET(mpls);
-	return wants;
+	return enricher ? wants | enricher->wants : wants;
 }
 
 static bool shares(const struct sf_exporter *exporter)

@@ -136,6 +136,18 @@ uint64_t sf_app_when(const struct sf_flow *flow)
 	return when;
 }
 
+uint64_t sf_mirror_when(const struct sf_flow *flow)
+{
+	struct sf_mirror_facts mirror;
+	unsigned known = 0;
+
+	for (unsigned d = 0; d < 2; d++) {
+		memcpy(&mirror, sf_fact_get_mirror(flow, d), sizeof(mirror));
+		known |= mirror.known;
+	}
+	return known ? SF_WHEN_MIRROR : 0;
+}
+
 void sf_when_text(uint64_t when, char *text, size_t size)
 {
 	static const struct {
@@ -160,6 +172,7 @@ void sf_when_text(uint64_t when, char *text, size_t size)
 		{ SF_WHEN_GRE_KEY, "in GRE with a key" },
 		{ SF_WHEN_SEGMENT, "in VXLAN or NVGRE" },
 		{ SF_WHEN_TEID, "in GTP-U" },
+		{ SF_WHEN_MIRROR, "that a mirror describes" },
 		{ SF_WHEN_APP, "payload known" },
 		{ SF_WHEN_DNS, "DNS" },
 		{ SF_WHEN_DNS_ANSWER, "DNS with a response" },

@@ -21,6 +21,7 @@
 #include <spanflow/field.h>
 #include <spanflow/flow.h>
 
+#include "base/annex.h"
 #include "base/branch.h"
 
 /*
@@ -48,6 +49,7 @@
 #define SF_WHEN_TCP         ((uint64_t)SF_HAS_TCP << 8)
 #define SF_WHEN_OUTER_FLOW  ((uint64_t)SF_HAS_OUTER_FLOW << 8)
 #define SF_WHEN_INNER_FLOW  ((uint64_t)SF_HAS_INNER_FLOW << 8)
+#define SF_WHEN_MIRROR      UINT64_C(0x0001000000) /* a mirror says something of the packets */
 #define SF_WHEN_MS          UINT64_C(0x0100000000) /* times: ms, µs, ns since 1970, or system uptime */
 #define SF_WHEN_US          UINT64_C(0x0200000000)
 #define SF_WHEN_NS          UINT64_C(0x0400000000)
@@ -84,10 +86,13 @@
 		SF_WHEN_INNER_FLOW)
 #define SF_WHEN_RECORD                                                                             \
 	(SF_WHEN_IPV4 | SF_WHEN_IPV6 | SF_WHEN_ICMP | SF_WHEN_NOT_ICMP | SF_WHEN_TWO_WAY |         \
-		SF_WHEN_HAS | SF_WHEN_READ)
+		SF_WHEN_HAS | SF_WHEN_READ | SF_WHEN_MIRROR)
 
 /* What the payload of a record with SF_HAS_APP said: of SF_WHEN_READ. */
 uint64_t sf_app_when(const struct sf_flow *flow);
+
+/* SF_WHEN_MIRROR or 0, of a record with the fact. */
+uint64_t sf_mirror_when(const struct sf_flow *flow);
 
 /* Everything in which the records of one session may differ. */
 static inline uint64_t sf_record_when(const struct sf_flow *flow, bool two_way)
@@ -95,7 +100,10 @@ static inline uint64_t sf_record_when(const struct sf_flow *flow, bool two_way)
 	return SF_WHEN_IPV4 << (flow->ip_version == 6) |
 	       SF_WHEN_NOT_ICMP << sf_flow_has_icmp_type(flow) | (two_way ? SF_WHEN_TWO_WAY : 0) |
 	       (uint64_t)flow->has << 8 |
-	       (sf_unlikely(flow->has & SF_HAS_APP) ? sf_app_when(flow) : 0);
+	       (sf_unlikely(flow->has & SF_HAS_APP) ? sf_app_when(flow) : 0) |
+	       (sf_unlikely(flow->annex && flow->annex->layout->facts & SF_FACT_SET(mirror))
+			       ? sf_mirror_when(flow)
+			       : 0);
 }
 
 enum sf_profile { SF_PROFILE_DEFAULT, SF_PROFILE_PLAIN, SF_PROFILE_EXTENDED, SF_PROFILE_COUNT };

@@ -21,14 +21,14 @@
 #include "export/profiles.def"
 
 static const uint8_t no_hop[16];
-static const char no_name[SF_INTERFACE_NAME];
+static const struct sf_interface_info no_interface;
 #define NO_SIDE                                                                                    \
 	{                                                                                          \
 		.next_hop = no_hop, .bgp_next_hop = no_hop                                         \
 	}
 #define NO_WAY                                                                                     \
 	{                                                                                          \
-		.ingress_name = no_name, .egress_name = no_name                                    \
+		.ingress_info = &no_interface, .egress_info = &no_interface                        \
 	}
 const struct sf_extra sf_extra_none = { { NO_SIDE, NO_SIDE }, { NO_WAY, NO_WAY } };
 
@@ -69,8 +69,7 @@ static sf_always_inline uint32_t sf_field_ingress(
 static sf_always_inline uint32_t sf_field_egress(
 	const struct sf_flow *flow, unsigned d, const struct sf_encode_context *context)
 {
-	return has_way(context) ? sf_extra_of(flow, context)->way[d].egress
-				: flow->half[d].ingress;
+	return has_way(context) ? sf_extra_of(flow, context)->way[d].egress : flow->half[d].ingress;
 }
 
 /* Which way through the own network; without options that is private and unique-local addresses. */
@@ -127,6 +126,23 @@ static inline uint64_t sf_field_segment(const struct sf_flow *flow, unsigned d)
 		return (uint64_t)NVGRE << 56 | id >> 8;
 	return (uint64_t)VXLAN << 56 | id;
 }
+
+/* The interface that saw the packets: that of flowDirection. */
+static inline const struct sf_interface_info *sf_field_interface(const struct sf_extra_way *way)
+{
+	return way->direction ? way->egress_info : way->ingress_info;
+}
+
+/* What the mirror says of direction d, as struct sf_mirror_facts. */
+static inline const uint8_t *sf_field_mirror(const struct sf_flow *flow, unsigned d)
+{
+	return sf_fact_get_mirror(flow, d);
+}
+
+static_assert(offsetof(struct sf_mirror_facts, port) == 4 &&
+		      offsetof(struct sf_mirror_facts, known) == 11 &&
+		      (SF_MIRROR_INGRESS | SF_MIRROR_EGRESS) == 3,
+	"fields.def");
 
 /* What the payload of direction d said. */
 static inline const struct sf_app *sf_field_app(const struct sf_flow *flow, unsigned d)
@@ -502,7 +518,9 @@ static void add_field(struct sf_template *template, const struct sf_field_item *
 	template->specs[i] = (struct sf_spec){
 		.pen = sf_field_pen(row, item->reverse),
 		.id = v9 ? row->v9_id : sf_field_id(row, item->reverse),
-		.length = row->variable ? SF_LENGTH_VARIABLE : v9 ? row->v9_length : row->length,
+		.length = row->variable ? SF_LENGTH_VARIABLE
+			  : v9          ? row->v9_length
+					: row->length,
 	};
 	template->steps[i].run = runs[item->field][v9];
 	template->steps[i].store = (uint16_t)(2 * item->field + v9);
@@ -531,9 +549,8 @@ void sf_template_init(struct sf_template *template, const struct sf_fields *fiel
 	for (unsigned i = 0; i < fields->count; i++)
 		if ((template->variant & fields->items[i].when) == fields->items[i].when)
 			add_field(template, &fields->items[i]);
-	template->id = plain
-			       ? profile_template_id(template, (unsigned)fields->profile)
-			       : chosen_template_id(template);
+	template->id = plain ? profile_template_id(template, (unsigned)fields->profile)
+			     : chosen_template_id(template);
 	template->encode = sf_template_encode_plan;
 	for (size_t i = 0; i < sizeof(built_in) / sizeof(built_in[0]); i++)
 		if (fields->profile == built_in[i].profile && built_in[i].variant == relevant)

@@ -27,6 +27,7 @@ struct sf_meter {
 	sf_parse_run *run;
 	struct sf_tunnels tunnels;
 	struct sf_apps *apps;     /* NULL: no fact of payload is wanted */
+	bool trailer;             /* trailers of taps are wanted */
 	struct sf_parsed parsed;  /* without the counters of `dedup` */
 	const struct sf_own *own; /* NULL: no export session of this process is to be left out */
 	enum sf_dedup_mode dedup_mode;

@@ -91,6 +91,7 @@ static int new_meter(
 	/* the parser always stores the head, so facts of the head need no other path */
 	meter->tails = layout.packet_bytes != 0;
 	meter->details = layout.details;
+	meter->trailer = table.facts & SF_FACT_SET(trailer);
 	meter->demanding = meter->own || meter->key != SF_KEY_DEFAULT ||
 			   meter->dedup_mode != SF_DEDUP_OFF || meter->tunnels.udp ||
 			   meter->tunnels.both || sf_tunnels_tell(&meter->tunnels);
@@ -273,6 +274,16 @@ static bool set_clock(struct sf_facts *facts, int64_t clock)
 	return late;
 }
 
+/* What is read of a packet on request, beside its headers. */
+static sf_always_inline void look_further(
+	struct sf_meter *meter, const struct sf_packet *packet, struct sf_facts *facts)
+{
+	if (sf_unlikely(meter->apps != NULL))
+		sf_apps_look(meter->apps, packet, facts);
+	if (sf_unlikely(meter->trailer))
+		sf_parse_trailer(packet, facts);
+}
+
 /* True if a port of the UDP packet is one that remote mirrors use. */
 static sf_always_inline bool may_be_mirrored(const struct sf_facts *facts)
 {
@@ -323,8 +334,8 @@ static unsigned parse_plain_tails(struct sf_meter *meter, const struct sf_packet
 			given = parse_other(meter, packet, out, point);
 		else if (meter->details)
 			sf_details_read(packet, out, meter->details);
-		if (sf_unlikely(meter->apps != NULL) && given)
-			sf_apps_look(meter->apps, packet, out);
+		if (given)
+			look_further(meter, packet, out);
 		for (; given; given--, out++)
 			sf_annex_pack(layout, out,
 				sf_annex_at(layout, array, (unsigned)(out - array.facts)));
@@ -359,8 +370,7 @@ static unsigned parse_any(struct sf_meter *meter, const struct sf_packet *packet
 
 		if (!given || all_left_out(meter, &packets[i], out, given))
 			continue;
-		if (sf_unlikely(meter->apps != NULL))
-			sf_apps_look(meter->apps, &packets[i], out);
+		look_further(meter, &packets[i], out);
 		complete(meter, out, given, clock ? clock[i] : packets[i].time_ns);
 		for (; given; given--, out++)
 			if (layout->packet_bytes)

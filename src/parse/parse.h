@@ -22,4 +22,10 @@
  */
 int sf_parse(const struct sf_packet *packet, struct sf_facts *facts);
 
+/*
+ * Sets facts->mirror from the trailer that a tap has added behind the frame, if there is one. Of a packet that was
+ * parsed, with the tail of its facts.
+ */
+void sf_parse_trailer(const struct sf_packet *packet, struct sf_facts *facts);
+
 #endif

@@ -101,6 +101,7 @@ static sf_always_inline void plain_finish(struct sf_facts *facts, const struct s
 		       frame_type);
 	memcpy(base + offsetof(struct sf_facts, tci), &word, sizeof(word));
 	facts->l3_offset = (uint16_t)frame->offset;
+	facts->mirror = (struct sf_mirror_facts){ 0 };
 }
 
 /* `head`: the eight bytes that begin with the Ethernet type. */

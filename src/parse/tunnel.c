@@ -220,6 +220,11 @@ static void enter(struct walk *w, const struct tunnel *tunnel)
 
 	w->mirrored = mirror_kinds(w) >> tunnel->kind & 1;
 	w->in_mirror |= w->mirrored;
+	if (w->mirrored) {
+		w->mirror = tunnel->mirror;
+		/* RFC 7637 §3.2: the key is the virtual subnet and a byte about flows */
+		w->mirror.id = tunnel->kind == SF_TUNNEL_NVGRE ? tunnel->id >> 8 : tunnel->id;
+	}
 	/* the length of a fragment does not limit the packet inside, which goes on in later fragments */
 	w->strict = tunnel->hinted && !(w->flags & SF_FACT_FRAGMENT) && !w->mirrored;
 	w->inside = true;

@@ -26,6 +26,7 @@ struct tunnel {
 	uint16_t port; /* UDP: the port that named it */
 	bool hinted;   /* only a UDP port named it: other packets may have that port too */
 	uint32_t id;   /* VNI, GRE key, TEID, session; 0: none */
+	struct sf_mirror_facts mirror; /* if it carries mirrored frames; `id` is the one above */
 };
 
 typedef enum next sf_tunnel_header(struct walk *w, struct tunnel *tunnel);

@@ -178,13 +178,44 @@ static enum next header_erspan(struct walk *w, struct tunnel *tunnel, bool seque
 	removed = w->p[2] >> 3 & 3;
 	w->vlan = removed == ISL || removed == TAGGED ? sf_load_be16(w->p) & 0x0fff : 0;
 	tunnel->id = sf_load_be16(w->p + 2) & 0x03ff;
+	tunnel->mirror.port = sf_load_be32(w->p + 4) & 0xfffff;
+	tunnel->mirror.known = SF_MIRROR_SESSION | SF_MIRROR_PORT;
 	w->p += 8;
 	return NEXT_ETHERNET;
+}
+
+/*
+ * The port, which some platforms tell in the subheader of type III at `p`: its first six bits name the
+ * platform.
+ */
+static void read_platform(struct sf_mirror_facts *mirror, const uint8_t *p)
+{
+	uint32_t word = sf_load_be32(p);
+
+	mirror->known |= SF_MIRROR_PORT;
+	switch (word >> 26) {
+	case 1:
+		mirror->port = sf_load_be32(p + 4);
+		break;
+	case 3:
+		mirror->port = word & 0x3fff;
+		break;
+	case 5:
+	case 6:
+		mirror->port = word & 0xffff;
+		break;
+	case 7:
+		mirror->port = word & 0xfffff;
+		break;
+	default:
+		mirror->known &= (uint8_t)~SF_MIRROR_PORT;
+	}
 }
 
 /* Type III: version 2, twelve bytes, eight more if the last bit says so. Same draft, §4.3. */
 static enum next header_erspan3(struct walk *w, struct tunnel *tunnel)
 {
+	enum { EGRESS = 0x08 };
 	size_t length = 12;
 	unsigned type;
 
@@ -197,7 +228,11 @@ static enum next header_erspan3(struct walk *w, struct tunnel *tunnel)
 		return NEXT_DONE;
 	tunnel->id = sf_load_be16(w->p + 2) & 0x03ff;
 	type = w->p[10] >> 2 & 31;
+	tunnel->mirror.known = SF_MIRROR_SESSION;
+	tunnel->mirror.known |= w->p[11] & EGRESS ? SF_MIRROR_EGRESS : SF_MIRROR_INGRESS;
 	length += w->p[11] & 1 ? 8 : 0;
+	if (length > 12 && walk_left(w) >= length)
+		read_platform(&tunnel->mirror, w->p + 12);
 	w->p = walk_left(w) < length ? w->end : w->p + length;
 	return type == 2 ? NEXT_IP : type == 0 ? NEXT_ETHERNET : NEXT_DONE;
 }
@@ -271,7 +306,9 @@ enum next sf_header_gre(struct walk *w, struct tunnel *tunnel)
 		return NEXT_DONE;
 	w->p += length;
 	/* RFC 7637 §3.2 */
-	if (type == ETHERTYPE_TEB && (flags & (CHECKSUM | KEY | SEQUENCE)) == KEY)
+	if (type == ETHERTYPE_TEB && (flags & (CHECKSUM | KEY | SEQUENCE)) == KEY) {
 		tunnel->kind = SF_TUNNEL_NVGRE;
+		tunnel->mirror.known = SF_MIRROR_VNI;
+	}
 	return gre_payload(w, tunnel, type, flags & SEQUENCE);
 }

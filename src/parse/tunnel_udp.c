@@ -15,6 +15,7 @@ enum next sf_header_vxlan(struct walk *w, struct tunnel *tunnel)
 	if (walk_left(w) < 8 || !(p[0] & HAS_ID))
 		return NEXT_DONE;
 	tunnel->id = sf_load_be32(p + 4) >> 8;
+	tunnel->mirror.known = SF_MIRROR_VNI;
 	w->p += 8;
 	if (!generic)
 		return NEXT_ETHERNET;
@@ -50,6 +51,7 @@ enum next sf_header_geneve(struct walk *w, struct tunnel *tunnel)
 	if (type <= ETHERTYPE_SNAP_LENGTH || walk_left(w) < length)
 		return NEXT_DONE;
 	tunnel->id = sf_load_be32(p + 4) >> 8;
+	tunnel->mirror.known = SF_MIRROR_VNI;
 	w->p += length;
 	return walk_ethertype(w, type);
 }

@@ -64,6 +64,7 @@ void sf_walk_finish(const struct walk *w)
 	facts->flags = w->flags | (swapped ? SF_FACT_SWAPPED : 0);
 	facts->tos = w->tos;
 	facts->ttl = w->ttl;
+	facts->mirror = w->mirror;
 	if (w->outer_version && !w->mirrored)
 		sf_tunnel_finish(w);
 }

@@ -125,6 +125,7 @@ struct walk {
 	const uint8_t *outer_addresses;
 	uint32_t tunnel_id;
 	uint8_t tunnel_kind, outer_version;
+	struct sf_mirror_facts mirror; /* of the innermost mirror */
 	uint16_t vlan;  /* ERSPAN: the id of a tag that the frame had, and has no more */
 	uint8_t depth;  /* tunnels around this packet */
 	bool mirrored;  /* the innermost of them carries frames of a mirror */

@@ -3,6 +3,7 @@
 """Frames of a remote mirror give the records of the same frames in a file: each capture of pcaps/ with
 all its frames in ERSPAN, in TZSP, and in VXLAN with --mirror."""
 
+import json
 import os
 import struct
 import subprocess
@@ -57,6 +58,62 @@ def records(path, *options):
     run = subprocess.run([SPANFLOW, "meter", "-r", path, "-o", "json", "-q", *options],
                          capture_output=True, text=True, timeout=TIMEOUT, check=False)
     return sorted(run.stdout.splitlines())
+
+
+def erspan3(session, port, egress):
+    """A frame of type III in front of what the mirrored port received or sent; a platform that tells ports."""
+    return lambda length: outer(47, struct.pack(
+        "!HHIHHIHHII", 0x1000, 0x22eb, 5, 0x2000, session, 7, 0, 8 * egress | 1,
+        5 << 26 | port, 0), length)
+
+
+MAP = """
+interface 11 name=ge-0/0/1 description="Uplink to the provider" speed=10G
+interface 12 name=ge-0/0/2
+ingress 11 erspan-session=3 erspan-port=501 erspan-direction=ingress
+egress 11 erspan-session=3 erspan-port=501 erspan-direction=egress
+ingress 12 erspan-session=3 erspan-port=502 erspan-direction=ingress
+egress 12 erspan-session=3 erspan-port=502 erspan-direction=egress
+ingress 0 erspan-session=3
+egress 0 erspan-session=3
+direction erspan
+"""
+
+
+class InterfaceMap(unittest.TestCase):
+    def test_ports_and_direction_of_erspan(self):
+        """A flow of which the uplink's port saw both directions, as ERSPAN's header says."""
+        names = ("ingressInterface", "egressInterface", "flowDirection", "mirrorId", "mirrorPort",
+                 "mirrorDirection", "ingressInterfaceName", "egressInterfaceDescription",
+                 "interfaceName", "interfaceDescription")
+        with tempfile.TemporaryDirectory(prefix="spanflow-map-") as place:
+            path, rules = Path(place, "erspan.pcap"), Path(place, "map.txt")
+            rules.write_text(MAP)
+            data = (PCAPS / "tcp-session.pcap").read_bytes()
+            order = "<" if data[3] in (0xa1,) else ">"
+            first = next(packets(data, order))[3]
+            server = first[30:34]  # the receiver of the first packet
+
+            def wrap(frame):
+                return erspan3(3, 501, frame[30:34] == server)(len(frame))
+            out = [data[:16], struct.pack(order + "II", 262144, 1)]
+            for seconds, fraction, length, frame in packets(data, order):
+                header = wrap(frame)
+                out += [struct.pack(order + "IIII", seconds, fraction, len(header) + len(frame),
+                                    len(header) + length), header, frame]
+            path.write_bytes(b"".join(out))
+            lines = records(str(path), "--interface-map", str(rules), "--fields",
+                            "+" + "+".join(names), "--workers", "2")
+            ways = sorted([r.get(name) for name in names] for r in map(json.loads, lines)
+                          if r.get("sourceIPv4Address") in (address(first[26:30]), address(server)))
+        self.assertEqual(ways, [
+            [0, 11, 1, 3, 501, 2, None, "Uplink to the provider", "ge-0/0/1",
+             "Uplink to the provider"],
+            [11, 0, 0, 3, 501, 1, "ge-0/0/1", None, "ge-0/0/1", "Uplink to the provider"]])
+
+
+def address(octets):
+    return ".".join(map(str, octets))
 
 
 class RemoteMirror(unittest.TestCase):

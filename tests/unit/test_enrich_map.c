@@ -2,6 +2,8 @@
 /* The interface map, --egress and --local-net: what they make of records. */
 #include <arpa/inet.h>
 
+#include <spanflow/tunnel.h>
+
 #include "base/local.h"
 #include "enrich/learn.h"
 #include "enrich/map.h"
@@ -34,7 +36,19 @@ START_TEST(mistakes_name_the_place)
 		{ "behind 2 port=eth1",
 			":1:1: the rule is 'behind' (allowed: behind NUMBER with mac=" },
 		{ "behind 2 source-mac=02:00:00:00:00:01", ":1:10: a condition is 'source-mac'" },
-		{ "direction out", ":1:11: the direction is 'out' (allowed: ingress, egress)" },
+		{ "direction out",
+			":1:11: the direction is 'out' (allowed: ingress, egress, erspan)" },
+		{ "ingress 1 erspan-session=1024",
+			":1:26: erspan-session is '1024' (allowed: 0 to 1023" },
+		{ "ingress 1 erspan-direction=in",
+			":1:28: erspan-direction is 'in' (allowed: ingress, egress)" },
+		{ "ingress 1 vni=16777216", ":1:15: vni is '16777216' (allowed: 0 to 16777215" },
+		{ "ingress 1 trailer-port=256", ":1:24: trailer-port is '256'" },
+		{ "ingress 1 trailer-device=65536", ":1:26: trailer-device is '65536'" },
+		{ "behind 1 trailer=5",
+			":1:10: a condition is 'trailer' (allowed: port=, vlan=, inner-vlan=, domain=, "
+			"mpls=, erspan-session=, erspan-port=, erspan-direction=, vni=, "
+			"trailer-device=, trailer-port=, mac=, prefix=)" },
 		{ "direction", ":1:10: the direction is ''" },
 		{ "interface 1 name=\"a", ":1:18: the value is '\"a'" },
 		{ "interface 1 nam=x", ":1:13: a property is 'nam' (allowed: name=, description=" },
@@ -193,6 +207,129 @@ START_TEST(rules_decide)
 }
 END_TEST
 
+/* The same flow, seen twice by a mirror: its direction 0 came in at port 5, direction 1 went out there. */
+static const char *mirrored(const char *text, uint8_t known)
+{
+	static struct full_annex annex;
+	struct sf_flow flow = a_flow(&annex);
+	const char *path = write_text("map", text), *words;
+
+	for (unsigned d = 0; d < 2; d++) {
+		const struct sf_mirror_facts facts = { .id = 100,
+			.port = 5,
+			.device = 7,
+			.device_port = (uint8_t)(8 + d),
+			.known = known ? known | (d ? SF_MIRROR_EGRESS : SF_MIRROR_INGRESS) : 0 };
+
+		set_fact(&annex, SF_FACT_mirror, d, &facts);
+	}
+	words = ways(&(struct sf_enrich_options){ .map = path }, &flow);
+	unlink(path);
+	return words;
+}
+
+START_TEST(conditions_about_the_mirror)
+{
+	const uint8_t erspan = SF_MIRROR_SESSION | SF_MIRROR_PORT;
+
+	ck_assert_str_eq(mirrored("ingress 7 erspan-session=100", erspan), "7>7 1, 7>7 0");
+	ck_assert_str_eq(mirrored("ingress 7 erspan-session=101", erspan), "3>3 1, 4>4 0");
+	ck_assert_str_eq(mirrored("ingress 7 erspan-session=100", SF_MIRROR_VNI), "3>3 1, 4>4 0");
+	ck_assert_str_eq(mirrored("ingress 7 erspan-session=0", 0), "3>3 1, 4>4 0");
+	ck_assert_str_eq(mirrored("ingress 7 erspan-port=5", erspan), "7>7 1, 7>7 0");
+	ck_assert_str_eq(mirrored("ingress 7 erspan-port=0", SF_MIRROR_SESSION), "3>3 1, 4>4 0");
+	ck_assert_str_eq(mirrored("ingress 7 vni=100", SF_MIRROR_VNI), "7>7 1, 7>7 0");
+	ck_assert_str_eq(mirrored("ingress 7 vni=100", erspan), "3>3 1, 4>4 0");
+	ck_assert_str_eq(mirrored("ingress 7 trailer-device=7 trailer-port=8", SF_MIRROR_DEVICE),
+		"7>7 1, 4>4 0");
+	ck_assert_str_eq(mirrored("ingress 7 trailer-port=8", erspan), "3>3 1, 4>4 0");
+	ck_assert_str_eq(
+		mirrored("behind 7 mac=02:00:00:00:00:15 erspan-port=5", erspan), "7>7 1, 4>7 0");
+	/* the port is where packets of one direction came in, and those of the other one went out */
+	ck_assert_str_eq(mirrored("ingress 7 erspan-port=5 erspan-direction=ingress\n"
+				  "egress 7 erspan-port=5 erspan-direction=egress\n"
+				  "ingress 0\negress 0",
+				 erspan),
+		"7>0 0, 0>7 1");
+}
+END_TEST
+
+/* `direction erspan`: only where the mirror says it, and never against the one interface that is known. */
+START_TEST(direction_of_the_mirror)
+{
+	const uint8_t erspan = SF_MIRROR_SESSION;
+
+	ck_assert_str_eq(mirrored("direction erspan", erspan), "3>3 0, 4>4 1");
+	ck_assert_str_eq(mirrored("direction erspan", 0), "3>3 1, 4>4 0");
+	ck_assert_str_eq(mirrored("direction erspan\ndirection egress", 0), "3>3 1, 4>4 1");
+	ck_assert_str_eq(mirrored("direction erspan erspan-session=5", erspan), "3>3 1, 4>4 0");
+	ck_assert_str_eq(mirrored("direction erspan\negress 0", erspan), "3>0 0, 4>0 0");
+}
+END_TEST
+
+/* The VNI of a tunnel that is no mirror's. */
+START_TEST(vni_of_a_tunnel)
+{
+	static struct full_annex annex;
+	static const struct {
+		uint8_t kind;
+		uint32_t id;
+		const char *ways;
+	} rows[] = {
+		{ SF_TUNNEL_VXLAN, 100, "7>7 1, 7>7 0" },
+		{ SF_TUNNEL_GENEVE, 100, "7>7 1, 7>7 0" },
+		{ SF_TUNNEL_NVGRE, 100 << 8 | 3, "7>7 1, 7>7 0" },
+		{ SF_TUNNEL_GRE, 100, "3>3 1, 4>4 0" },
+	};
+	const char *path = write_text("map", "ingress 7 vni=100");
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct sf_flow flow = a_flow(&annex);
+		const struct sf_tunnel_facts tunnel = {
+			.kind = rows[i].kind, .id = rows[i].id, .version = 4
+		};
+
+		flow.has |= SF_HAS_TUNNEL;
+		for (unsigned d = 0; d < 2; d++)
+			set_fact(&annex, SF_FACT_tunnel, d, &tunnel);
+		ck_assert_str_eq(
+			ways(&(struct sf_enrich_options){ .map = path }, &flow), rows[i].ways);
+	}
+	unlink(path);
+}
+END_TEST
+
+/* Facts are gathered for the rules that there are, and for no others. */
+START_TEST(rules_want_what_they_read)
+{
+	static const struct {
+		const char *text;
+		uint64_t facts;
+	} rows[] = {
+		{ "ingress 1 port=3 vlan=5 source-prefix=10.0.0.0/8", 0 },
+		{ "direction egress", 0 },
+		{ "direction erspan", SF_FACT_SET(mirror) },
+		{ "egress 1 erspan-port=3", SF_FACT_SET(mirror) },
+		{ "egress 1 vni=3", SF_FACT_SET(mirror) | SF_FACT_SET(tunnel) },
+		{ "egress 1 trailer-port=3", SF_FACT_SET(mirror) | SF_FACT_SET(trailer) },
+		{ "egress 1 mpls=3", SF_FACT_SET(mpls) },
+		{ "behind 1 mac=02:00:00:00:00:01", SF_FACT_SET(src_mac) | SF_FACT_SET(dst_mac) },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *path = write_text("map", rows[i].text);
+		struct sf_enrich *enrich = NULL;
+
+		ck_assert_int_eq(
+			sf_enrich_new(&enrich, &(struct sf_enrich_options){ .map = path }, &error),
+			0);
+		ck_assert_uint_eq(sf_enrich_enricher(enrich)->wants, rows[i].facts);
+		sf_enrich_free(enrich);
+		unlink(path);
+	}
+}
+END_TEST
+
 /* A port without a name, as that of a pcap file, does not take the rules that name others by number. */
 START_TEST(rules_by_number_stay_when_a_port_has_no_name)
 {
@@ -348,6 +485,7 @@ START_TEST(the_own_network_can_be_chosen)
 END_TEST
 
 CHECK_MAIN("enrich_map", mistakes_name_the_place, maps_are_bounded, rules_decide,
-	rules_by_number_stay_when_a_port_has_no_name, egress_without_rules,
-	learned_addresses_age_and_have_bounds, private_networks_are_the_own_one_by_default,
-	the_own_network_can_be_chosen)
+	conditions_about_the_mirror, direction_of_the_mirror, vni_of_a_tunnel,
+	rules_want_what_they_read, rules_by_number_stay_when_a_port_has_no_name,
+	egress_without_rules, learned_addresses_age_and_have_bounds,
+	private_networks_are_the_own_one_by_default, the_own_network_can_be_chosen)

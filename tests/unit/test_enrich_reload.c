@@ -97,14 +97,14 @@ START_TEST(a_damaged_map_keeps_the_old_one)
 	enricher = sf_enrich_enricher(enrich);
 	enrich_one(enrich, &extra);
 	ck_assert_uint_eq(extra.way[0].ingress, 7);
-	ck_assert_str_eq(extra.way[0].ingress_name, "seven");
+	ck_assert_str_eq(extra.way[0].ingress_info->name, "seven");
 	ck_assert_str_eq(sf_enrich_path(enrich, 0), path);
 	write_text(
 		"map", "ingress 8\ninterface 8 name=eight\ninterface 9 name=nine\negress 9 mpls=1");
 	reload(enrich, text, sizeof(text));
-	ck_assert_ptr_nonnull(strstr(text, "read again: interfaces: 2, rules: 2; conditions with"));
+	ck_assert_ptr_nonnull(strstr(text, "read again: interfaces: 2, rules: 2; conditions of"));
 	enrich_one(enrich, &extra);
-	ck_assert_str_eq(extra.way[0].ingress_name, "eight");
+	ck_assert_str_eq(extra.way[0].ingress_info->name, "eight");
 	write_text("map", "ingress eight");
 	reload(enrich, text, sizeof(text));
 	ck_assert_ptr_nonnull(strstr(text, ":1:9: the interface is 'eight'"));

@@ -35,7 +35,8 @@ static void give(void *context, const struct sf_flow *flows, unsigned count, str
 }
 
 /* Ways: only with SF_EXTRA_INTERFACES. */
-static const char long_name[SF_INTERFACE_NAME] = "ge-0/0/1", no_name[SF_INTERFACE_NAME];
+static const struct sf_interface_info long_name = { .name = "ge-0/0/1", .description = "uplink" },
+				      no_name;
 
 static void give_ways(
 	void *context, const struct sf_flow *flows, unsigned count, struct sf_extra *extra)
@@ -45,8 +46,8 @@ static void give_ways(
 		for (unsigned d = 0; d < 2; d++)
 			extra[i].way[d] = (struct sf_extra_way){ .ingress = 70 + d,
 				.egress = d ? 70000 : 80,
-				.ingress_name = d ? no_name : long_name,
-				.egress_name = no_name,
+				.ingress_info = d ? &no_name : &long_name,
+				.egress_info = &no_name,
 				.direction = (uint8_t)!d };
 }
 
@@ -375,7 +376,7 @@ START_TEST(interfaces_are_those_of_the_map)
 					record->template
 						->fields[field_index(record, SF_PEN_SPANFLOW, 3, 0)]
 						.offset,
-				long_name, SF_INTERFACE_NAME);
+				long_name.name, SF_INTERFACE_NAME);
 		record = flow_record(reader, 1);
 		ck_assert_uint_eq(field(record, 0, 10), 71);
 		ck_assert_uint_eq(field(record, 0, 14), 70000);

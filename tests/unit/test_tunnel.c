@@ -182,6 +182,171 @@ START_TEST(runs_leave_mirrors_alone)
 END_TEST
 
 /* Who has written records tells kinds by these numbers: docs/tunnels.md. */
+/* Facts of the packet inside, with all mirrors opened. */
+static struct sf_facts mirrored(struct sf_packet packet)
+{
+	const struct sf_tunnel_options options = { .mirror = true };
+	struct sf_tunnels tunnels;
+	enum sf_around found;
+	struct sf_facts facts;
+
+	memset(&facts, 0xff, sizeof(facts));
+	sf_tunnels_init(&tunnels, &options);
+	ck_assert_int_eq(sf_parse_tunnels(&packet, &tunnels, &facts, NULL, &found), SF_PARSED);
+	return facts;
+}
+
+/* ERSPAN: `header` is what follows GRE. */
+static struct sf_packet erspan(uint16_t type, const uint8_t *header, size_t length)
+{
+	pb_start(&pb);
+	pb_ethernet(&pb, 1, 2);
+	pb_ip(&pb, "203.0.113.1", "203.0.113.2");
+	pb_protocol(&pb, 47);
+	pb_be16(&pb, 0x1000);
+	pb_be16(&pb, type);
+	pb_be32(&pb, 9);
+	pb_bytes(&pb, header, length);
+	pb_ethernet(&pb, 3, 4);
+	inner();
+	return built();
+}
+
+START_TEST(erspan_tells_session_port_and_direction)
+{
+	static const struct {
+		uint16_t type;
+		uint8_t length, header[20];
+		struct sf_mirror_facts says;
+	} rows[] = {
+		{ 0x88be, 8, { 0x10, 0, 0, 100, 0xff, 0xf1, 0x23, 0x45 },
+			{ 100, 0x12345, 0, 0, SF_MIRROR_SESSION | SF_MIRROR_PORT } },
+		{ 0x22eb, 12, { 0x20, 0, 3, 0xff },
+			{ 1023, 0, 0, 0, SF_MIRROR_SESSION | SF_MIRROR_INGRESS } },
+		{ 0x22eb, 12, { 0x20, 0, 0, 1, [11] = 0x08 },
+			{ 1, 0, 0, 0, SF_MIRROR_SESSION | SF_MIRROR_EGRESS } },
+		/* platforms */
+		{ 0x22eb, 20, { 0x20, 0, 0, 1, [11] = 0x09, 1 << 2, 0, 0, 9, 1, 2, 3, 4 },
+			{ 1, 0x01020304, 0, 0,
+				SF_MIRROR_SESSION | SF_MIRROR_EGRESS | SF_MIRROR_PORT } },
+		{ 0x22eb, 20, { 0x20, 0, 0, 1, [11] = 0x01, 3 << 2 | 3, 0xff, 0xff, 0xfe },
+			{ 1, 0x3ffe, 0, 0,
+				SF_MIRROR_SESSION | SF_MIRROR_INGRESS | SF_MIRROR_PORT } },
+		{ 0x22eb, 20, { 0x20, 0, 0, 1, [11] = 0x01, 5 << 2 | 3, 0xff, 0x12, 0x34 },
+			{ 1, 0x1234, 0, 0,
+				SF_MIRROR_SESSION | SF_MIRROR_INGRESS | SF_MIRROR_PORT } },
+		{ 0x22eb, 20, { 0x20, 0, 0, 1, [11] = 0x01, 7 << 2 | 3, 0xff, 0x12, 0x34 },
+			{ 1, 0xf1234, 0, 0,
+				SF_MIRROR_SESSION | SF_MIRROR_INGRESS | SF_MIRROR_PORT } },
+		{ 0x22eb, 20, { 0x20, 0, 0, 1, [11] = 0x01, 4 << 2, 0, 0x12, 0x34 },
+			{ 1, 0, 0, 0, SF_MIRROR_SESSION | SF_MIRROR_INGRESS } },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct sf_facts facts =
+			mirrored(erspan(rows[i].type, rows[i].header, rows[i].length));
+
+		ck_assert_uint_eq(facts.mirror.id, rows[i].says.id);
+		ck_assert_uint_eq(facts.mirror.port, rows[i].says.port);
+		ck_assert_uint_eq(facts.mirror.known, rows[i].says.known);
+	}
+}
+END_TEST
+
+START_TEST(other_mirrors_tell_their_network)
+{
+	struct sf_facts facts = mirrored(vxlan(4789));
+
+	ck_assert_uint_eq(facts.mirror.id, 1);
+	ck_assert_uint_eq(facts.mirror.known, SF_MIRROR_VNI);
+	facts = mirrored(tzsp(37008));
+	ck_assert_uint_eq(facts.mirror.known, 0);
+	/* plain packets, which take other ways through the parser */
+	pb_start(&pb);
+	pb_ethernet(&pb, 1, 2);
+	inner();
+	ck_assert_uint_eq(mirrored(built()).mirror.known, 0);
+}
+END_TEST
+
+/* A frame with `padding` bytes behind its packet, the trailer of a tap, and `behind` bytes. */
+static struct sf_facts with_trailer(const uint8_t trailer[16], unsigned padding, unsigned behind)
+{
+	struct sf_packet packet;
+	struct sf_facts facts;
+
+	pb_start(&pb);
+	pb_ethernet(&pb, 1, 2);
+	inner();
+	pb_finish(&pb);
+	pb_fill(&pb, padding);
+	pb_bytes(&pb, trailer, 16);
+	pb_fill(&pb, behind);
+	packet = (struct sf_packet){ .data = pb.data,
+		.captured = (uint32_t)pb.length,
+		.wire = (uint32_t)pb.length,
+		.link = SF_LINK_ETHERNET,
+		.time_ns = 1700000000 * SF_NS_PER_S };
+	ck_assert_int_eq(sf_parse(&packet, &facts), SF_PARSED);
+	sf_parse_trailer(&packet, &facts);
+	return facts;
+}
+
+START_TEST(trailers_of_taps)
+{
+	/* seconds 1700000000, nanoseconds, flags, device 0x1234, port 7 */
+	static const uint8_t good[16] = { 1, 2, 3, 4, 0x65, 0x53, 0xf1, 0x00, 0, 0, 0, 5, 1, 0x12,
+		0x34, 7 };
+	uint8_t bad[16];
+	struct sf_facts facts;
+
+	for (unsigned behind = 0; behind <= 4; behind += 4)
+		for (unsigned padding = 0; padding <= 6; padding += 6) {
+			facts = with_trailer(good, padding, behind);
+			ck_assert_uint_eq(facts.mirror.known, SF_MIRROR_DEVICE);
+			ck_assert_uint_eq(facts.mirror.device, 0x1234);
+			ck_assert_uint_eq(facts.mirror.device_port, 7);
+		}
+	/* not at its place, too far off in time, reserved flags, too many nanoseconds */
+	ck_assert_uint_eq(with_trailer(good, 0, 2).mirror.known, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		memcpy(bad, good, sizeof(bad));
+		bad[(const uint8_t[]){ 5, 12, 8 }[i]] |= 0xf0;
+		bad[5] = i == 0 ? 0x50 : bad[5];
+		ck_assert_uint_eq(with_trailer(bad, 0, 0).mirror.known, 0);
+	}
+}
+END_TEST
+
+/* What belongs to the packet is no trailer, and of a frame that was cut the end is not known. */
+START_TEST(trailers_lie_behind_the_packet)
+{
+	static const uint8_t good[16] = { 1, 2, 3, 4, 0x65, 0x53, 0xf1, 0x00, 0, 0, 0, 5, 1, 0x12,
+		0x34, 7 };
+	struct sf_packet packet;
+	struct sf_facts facts;
+
+	pb_start(&pb);
+	pb_ethernet(&pb, 1, 2);
+	pb_ip(&pb, "192.0.2.1", "192.0.2.2");
+	pb_udp(&pb, 100, 200);
+	pb_bytes(&pb, good, 16);
+	packet = built();
+	packet.time_ns = 1700000000 * SF_NS_PER_S;
+	ck_assert_int_eq(sf_parse(&packet, &facts), SF_PARSED);
+	sf_parse_trailer(&packet, &facts);
+	ck_assert_uint_eq(facts.mirror.known, 0);
+	pb_bytes(&pb, good, 16);
+	packet.captured += 16;
+	packet.wire += 20;
+	sf_parse_trailer(&packet, &facts);
+	ck_assert_uint_eq(facts.mirror.known, 0);
+	packet.wire -= 4;
+	sf_parse_trailer(&packet, &facts);
+	ck_assert_uint_eq(facts.mirror.known, SF_MIRROR_DEVICE);
+}
+END_TEST
+
 START_TEST(numbers_of_kinds_stay)
 {
 	ck_assert_uint_eq(SF_TUNNEL_ERSPAN, 0);
@@ -203,4 +368,5 @@ END_TEST
 
 CHECK_MAIN("tunnel", only_mirrors_are_opened_by_default, words_choose_kinds,
 	wrong_words_are_refused, ports_can_be_added, runs_leave_mirrors_alone,
-	numbers_of_kinds_stay, every_kind_has_names)
+	erspan_tells_session_port_and_direction, other_mirrors_tell_their_network, trailers_of_taps,
+	trailers_lie_behind_the_packet, numbers_of_kinds_stay, every_kind_has_names)
