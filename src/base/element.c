@@ -80,6 +80,7 @@ const struct sf_element *sf_element_find_name(const char *name)
 	return NULL;
 }
 
+/* [RFC7011-9-2] */
 size_t sf_field_name(uint32_t pen, uint16_t id, char *text, size_t size)
 {
 	const struct sf_element *element = sf_element_find(pen, id);

@@ -15,6 +15,7 @@
 
 #define NTP_EPOCH  UINT32_C(2208988800) /* 1970 in seconds since 1900 */
 #define YEAR_10000 INT64_C(253402300800)
+/* [RFC7011-6.1.9-1] */
 /* RFC 7011 §6.1.9: an exporter clears these bits of a fraction, a collector ignores them */
 #define MICROSECONDS_UNUSED UINT64_C(0x7ff)
 
@@ -449,6 +450,7 @@ static bool length_allowed(enum sf_type type, size_t length)
 	case SF_TYPE_IPV4:
 		return length == 4;
 	case SF_TYPE_SECONDS:
+	/* [RFC7011-6.1.3-1] [RFC7011-6.1.4-1] [RFC7011-6.2-1] */
 	case SF_TYPE_F32:
 	case SF_TYPE_F64:
 		return length == 4 || length == 8;

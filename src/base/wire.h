@@ -55,6 +55,7 @@ static inline uint8_t *sf_store_u8(uint8_t *p, uint8_t value)
 	return p + 1;
 }
 
+/* [RFC7011-6.1.1-1] [RFC3954-4-1] */
 static inline uint8_t *sf_store_be16(uint8_t *p, uint16_t value)
 {
 	value = htobe16(value);

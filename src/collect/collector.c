@@ -182,6 +182,7 @@ static uint32_t session_hash(const struct sf_collector *c, const char *exporter,
 	return (uint32_t)(hash >> 32) & c->mask;
 }
 
+/* [RFC3954-7-2] */
 static bool session_is(const struct sf_collect_session *session, const char *exporter,
 	size_t length, uint16_t version, uint32_t domain, bool connected)
 {
@@ -252,6 +253,7 @@ static void address_read(struct sf_collect_message *message, const char *exporte
  * records). `known` is false if the units could not be counted; then nothing is expected of the next
  * message.
  */
+/* [RFC7011-11.6-1] */
 static void sequence_check(
 	struct sf_collect_message *message, uint32_t sequence, uint32_t units, bool known)
 {
@@ -334,6 +336,7 @@ static int set_decode(struct sf_collect_message *message, uint16_t id, const uin
 }
 
 /* Decodes the sets of a v9 or IPFIX message, from message->p to its end. */
+/* [RFC7011-3.3.2-1] [RFC5655-7.1-4] [RFC3954-5.2-1] [RFC3954-6.1-1] [RFC3954-9-2] */
 static int sets_decode(struct sf_collect_message *message)
 {
 	while (message->p < message->end && !message->collector->stopped) {
@@ -490,6 +493,7 @@ static int message_decode(struct sf_collect_message *message, const char *export
 	return result;
 }
 
+/* [RFC7011-10-1] */
 int sf_collector_message(struct sf_collector *collector, const char *exporter, const uint8_t *bytes,
 	size_t length, struct sf_error *error)
 {
@@ -517,6 +521,7 @@ int sf_collector_stream_message(struct sf_collector *collector, const char *expo
 	return message_decode(&message, exporter);
 }
 
+/* [RFC7011-8-2] [RFC7011-8-3] */
 void sf_collector_stream_end(struct sf_collector *collector, const char *exporter)
 {
 	sf_collect_forget(collector, exporter);

@@ -303,6 +303,7 @@ static void plan_compile(struct sf_collect_template *template)
 	sf_collect_plan_end(template);
 }
 
+/* [RFC7011-8-4] */
 void sf_collect_convert_compile(struct sf_collect_template *template)
 {
 	struct choice {

@@ -226,6 +226,7 @@ int sf_collect_stream(
 
 	if (result == 0)
 		result = read_all(&r, error);
+	/* [RFC5655-7-1] [RFC5655-7.1-1] [RFC5655-7.1-2] [RFC5655-7.1-8] */
 	/* one file is one transport session: RFC 5655 §7 */
 	sf_collect_forget(collector, r.path);
 	sf_unpack_close(&r.source);

@@ -50,6 +50,7 @@ void sf_collect_template_compile(struct sf_collect_template *template)
  * Sets the data pointers of a record at `p` with variable lengths (RFC 7011 §7). Returns the end of the
  * record; NULL: field *bad does not fit.
  */
+/* [RFC7011-7-2] [RFC7011-7-3] */
 static const uint8_t *record_walk(
 	struct sf_collect_template *template, const uint8_t *p, const uint8_t *end, unsigned *bad)
 {

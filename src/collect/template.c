@@ -32,6 +32,10 @@ static uint32_t template_bucket(
 	return (uint32_t)(hash >> 32) & c->mask;
 }
 
+/*
+ * [RFC7011-3.4.1-1] [RFC7011-3.4.2.2-1] [RFC7011-8-1] [RFC7011-8-5] [RFC7011-8-6]
+ * [RFC3954-5.3-1] [RFC3954-6.2-1] [RFC3954-7-1] [RFC3954-9-1]
+ */
 struct sf_collect_template *sf_collect_template_find(
 	const struct sf_collector *c, const struct sf_collect_session *session, uint16_t id)
 {
@@ -98,6 +102,10 @@ static void template_refuse(struct sf_collect_message *message, unsigned id, con
 }
 
 /* Stores `template`, or frees it if there is no room. */
+/*
+ * [RFC7011-8.4-5] [RFC5655-7.1-3] [RFC5655-7.1-5] [RFC5655-7.1-6] [RFC3954-7-3]
+ * [RFC3954-9-4]
+ */
 static void template_insert(
 	struct sf_collect_message *message, struct sf_collect_template *template)
 {
@@ -246,6 +254,7 @@ static void withdraw_all(struct sf_collector *c, struct sf_collect_session *sess
  * Withdraws templates. Withdrawals are for streams and files; over UDP they must not be sent and are
  * ignored (RFC 7011 §8.1, §8.4). One for an unknown template is ignored too.
  */
+/* [RFC7011-8.1-1] [RFC7011-8.1-3] [RFC7011-8.4-4] [RFC5655-7.1-3] [RFC5655-7.1-7] */
 static void template_withdraw(struct sf_collect_message *message, uint16_t id, bool options)
 {
 	struct sf_collector *c = message->collector;
@@ -270,6 +279,7 @@ static void template_withdraw(struct sf_collect_message *message, uint16_t id, b
  * Reads the header of a template record at *p: id, number of fields and, of options templates, how many of
  * them are scope fields. 1: read; 0: only padding is left; SF_ECORRUPT.
  */
+/* [RFC7011-9-3] [RFC3954-9-5] */
 static int header_read(struct sf_collect_message *message, const uint8_t **p, const uint8_t *end,
 	bool options, unsigned *id, unsigned *count, unsigned *scopes)
 {

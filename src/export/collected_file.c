@@ -220,6 +220,7 @@ static void forget_templates(struct collected_file *file)
 }
 
 /* RFC 7011 §8.1: all templates of a domain, then all options templates. */
+/* [RFC7011-8.1-2] [RFC7011-8.2-4] [RFC5655-7.3.1-1] */
 static void withdraw(struct collected_file *file, struct domain *domain, int64_t export_time_ns)
 {
 	static const uint16_t sets[] = { 2, 3 };

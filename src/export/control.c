@@ -55,6 +55,7 @@ void sf_control_end(struct sf_control *control)
 	begin_message(control);
 }
 
+/* [RFC7011-3.3.1-1] */
 uint8_t *sf_control_room(struct sf_control *control, uint16_t set_id, size_t length)
 {
 	struct sf_message *message = &control->message;
@@ -93,6 +94,7 @@ bool sf_control_template(struct sf_control *control, uint16_t id, const struct s
 	return true;
 }
 
+/* [RFC7011-8.4-3] */
 static void add_slot_template(struct sf_control *control, struct sf_slot *slot)
 {
 	const struct sf_template *template = &slot->template;
@@ -119,6 +121,7 @@ static bool has_templates(const struct sf_session *session)
 	return session->options.dialect->set_header_length != 0;
 }
 
+/* [RFC7011-8.2-3] [RFC5655-7-2] [RFC5655-7.2-1] [RFC5655-7.3.4-1] */
 void sf_session_announce_slot(
 	struct sf_session *session, struct sf_stream *stream, struct sf_slot *slot)
 {
@@ -157,6 +160,7 @@ void sf_session_templates(struct sf_session *session, struct sf_stream *stream)
 	sf_control_end(&control);
 }
 
+/* [RFC3954-7-8] */
 void sf_session_announce(struct sf_session *session, struct sf_stream *stream)
 {
 	stream->epoch = session->epoch;
@@ -167,6 +171,7 @@ void sf_session_announce(struct sf_session *session, struct sf_stream *stream)
 	sf_session_options_data(session, stream, false);
 }
 
+/* [RFC3954-7-4] */
 void sf_session_start(struct sf_session *session, struct sf_stream *stream)
 {
 	stream->started = true;

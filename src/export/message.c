@@ -24,6 +24,7 @@ static uint32_t seal_ipfix(uint8_t *p, size_t length, const struct sf_stamp *sta
  * RFC 3954 §5.1: count of all records, sequence in packets. The header has whole seconds only:
  * the instant is rounded up to one, so that times are exact and none is later than sysUptime.
  */
+/* [RFC3954-5.1-1] */
 static uint32_t seal_netflow9(uint8_t *p, size_t length, const struct sf_stamp *stamp)
 {
 	int64_t seconds = (stamp->time_ns + 999999999) / 1000000000;
@@ -108,6 +109,7 @@ void sf_message_set(struct sf_message *message, uint16_t id)
 	message->p = sf_store_be16(message->p, 0);
 }
 
+/* [RFC7011-3.3.1-2] [RFC7011-3.3.1-3] */
 void sf_message_set_end(struct sf_message *message, size_t shortest_record)
 {
 	size_t length = (size_t)(message->p - message->set);
@@ -143,6 +145,7 @@ size_t sf_message_template_length(const struct sf_dialect *dialect, const struct
 	return length;
 }
 
+/* [RFC7011-3.2-1] [RFC7011-3.2-2] */
 void sf_message_template(struct sf_message *message, uint16_t id, const struct sf_spec *specs,
 	unsigned count, unsigned scope_count)
 {

@@ -54,6 +54,10 @@ static bool has_no_speed(const struct sf_control *control)
 }
 
 /* clang-format off */
+/*
+ * [RFC7011-3.4.2.1-1] [RFC7011-3.4.2.2-2] [RFC7011-4.1-1] [RFC7011-4.2-1]
+ * [RFC7011-4.3-1] [RFC7011-4.4-1]
+ */
 const struct sf_options_kind sf_options_kinds[SF_KIND_COUNT] = {
 	/* sampling, also when every packet is taken: collectors refuse flows without a rate */
 	[SF_KIND_SAMPLER] = { SF_OPTIONS(sampling), SCOPE_SYSTEM, true, 1, 4,

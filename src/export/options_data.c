@@ -90,6 +90,7 @@ void sf_options_put_not_sent(struct sf_control *control)
 }
 
 /* Of fixed length, zero-filled. RFC 7011 §6.1.6 asks for UTF-8: ASCII is, the rest becomes '?'. */
+/* [RFC7011-6.1.6-1] [RFC7011-6.1.6-2] */
 static uint8_t *store_string(uint8_t *p, const char *text, size_t size)
 {
 	size_t length = strnlen(text, size);

@@ -135,6 +135,7 @@ static int set_dscp(int fd, int family, int dscp)
 	return setsockopt(fd, IPPROTO_IP, IP_TOS, &class, sizeof(class));
 }
 
+/* [RFC7011-10.3.2-2] */
 int sf_peer_socket(const struct sf_peer *peer, unsigned index, int type)
 {
 	int family = peer->found.addresses[index].ss_family, one = 1, code = 0;

@@ -74,6 +74,7 @@ struct sf_destination_count sf_destination_measure(
 }
 
 /* Counts records that are lost in the queue. */
+/* [RFC7011-10.4.1-1] */
 static void lose(struct sf_destination *destination, const struct sf_destination_count *sum,
 	enum sf_fate fate)
 {

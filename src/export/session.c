@@ -377,6 +377,7 @@ static void session_put(
 
 /* ---------------------------------------------------------------- time passes, ends */
 
+/* [RFC7011-8.2-1] [RFC7011-8.2-2] [RFC7011-8.4-1] [RFC3954-7-5] [RFC3954-7-6] */
 bool sf_session_refresh_due(const struct sf_session *session, const struct sf_stream *stream)
 {
 	const struct sf_session_options *options = &session->options;

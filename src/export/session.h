@@ -60,6 +60,7 @@ enum sf_reach {
 
 #define SF_FOREIGN_MAX 64 /* observation domains of an earlier run */
 
+/* [RFC7011-10-2] [RFC5655-7.3.3-1] */
 struct sf_session {
 	struct sf_destination destination;
 	struct sf_session_options options;

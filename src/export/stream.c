@@ -19,6 +19,7 @@
 #include "export/stream.h"
 
 #define CONNECT_NS INT64_C(10000000000)
+/* [RFC7011-10.4.4-2] */
 #define RETRY_NS   INT64_C(60000000000) /* RFC 7011 §10.4.4: by default, no more than once a minute */
 #define WINDOW_MAX ((size_t)4 << 20)    /* bytes that wait for the peer's acknowledgement */
 /*

@@ -253,12 +253,14 @@ static sf_always_inline uint8_t *store_UINT(uint8_t *p, uint64_t value, unsigned
 }
 
 /* Variable length (RFC 7011 §7): the first byte of `value` says how many follow. */
+/* [RFC7011-7-1] [RFC7011-7-3] */
 static inline uint8_t *store_STRING(uint8_t *p, const uint8_t *value, unsigned length)
 {
 	assert(value[0] <= length && length < 255);
 	return sf_store_bytes(p, value, 1 + (size_t)value[0]);
 }
 
+/* [RFC7011-6.1.2-1] */
 static sf_always_inline uint8_t *store_BYTES(uint8_t *p, const uint8_t *bytes, unsigned length)
 {
 	return sf_store_bytes(p, bytes, length);

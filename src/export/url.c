@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/element_id.h"
 #include "base/scaled.h"
 #include "base/url_option.h"
 #include "export/message.h"
@@ -110,6 +111,7 @@ static bool read_rate(struct sf_url *url, const char *value)
 	return read_number(value, 0, 1000000000, &url->session.rate);
 }
 
+/* [RFC7011-8.4-2] [RFC3954-7-7] */
 static bool read_refresh(struct sf_url *url, const char *value)
 {
 	uint64_t ns;
@@ -296,6 +298,35 @@ static int read_option(
 	return 0;
 }
 
+/* Of two hosts or their ports: what makes a record with reverse elements one of a direction. */
+static bool is_directional_key(const struct sf_field_row *row)
+{
+	static const uint16_t ids[] = { SF_IE_sourceIPv4Address, SF_IE_destinationIPv4Address,
+		SF_IE_sourceIPv6Address, SF_IE_destinationIPv6Address, SF_IE_sourceTransportPort,
+		SF_IE_destinationTransportPort };
+
+	for (size_t i = 0; !row->pen && i < sizeof(ids) / sizeof(ids[0]); i++)
+		if (row->id == ids[i])
+			return true;
+	return false;
+}
+
+/* [RFC5103-4-1] Reverse elements in a record that does not say which direction is which. */
+static bool lacks_direction(const struct sf_fields *fields, uint64_t session)
+{
+	bool has_reverse = false, has_key = false;
+
+	for (unsigned i = 0; i < fields->count; i++) {
+		const struct sf_field_item *item = &fields->items[i];
+
+		if (!sf_field_is_possible(item, session))
+			continue;
+		has_reverse |= item->reverse;
+		has_key |= is_directional_key(sf_field_row(item->field));
+	}
+	return has_reverse && !has_key;
+}
+
 int sf_url_choose(struct sf_url *url, const char *list, char *left_out, const char *what,
 	struct sf_error *error)
 {
@@ -304,6 +335,11 @@ int sf_url_choose(struct sf_url *url, const char *list, char *left_out, const ch
 		left_out, what, error);
 
 	url->session.fields = &url->fields;
+	if (code == 0 && lacks_direction(&url->fields, sf_session_conditions(&url->session)))
+		return sf_error_set(error, SF_EUSAGE,
+			"%s: fields of both directions need an address or a port in the list, which "
+			"tells the directions apart (or biflow=no)",
+			what);
 	return code;
 }
 
@@ -435,6 +471,7 @@ static int read_all_options(struct sf_url *url, const char *text, const char *li
 }
 
 /* Reads the host, and the port if there is one: "host:port", "[::1]:port", "host", "[::1]". */
+/* [RFC7011-10.1-2] */
 static int read_host(struct sf_url *url, const char *text, const char *host, size_t length,
 	struct sf_error *error)
 {

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "export/udp.h"
 
+/* [RFC7011-10.3.3-1] */
 #define DEFAULT_MTU 1500 /* RFC 7011 §10.3.3: never above what is known to pass */
 
 /*

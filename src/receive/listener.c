@@ -18,6 +18,7 @@
 #include "base/hostport.h"
 #include "receive/listener.h"
 
+/* [RFC7011-9-1] [RFC7011-10.4.4-1] */
 /* RFC 7011 §10.1 */
 #define DEFAULT_PORT     "4739"
 #define DEFAULT_TLS_PORT "4740"

@@ -179,6 +179,7 @@ static int context_new(struct sf_tls_context **context, const struct sf_tls_file
 		context_free(new);
 		return sf_error_set(error, -ENOMEM, "no memory for TLS");
 	}
+	/* [RFC7011-11.1-4] [RFC7011-11.3-1] [RFC7011-11.3-7] */
 	/* RFC 7011 §11: mutual authentication; RFC 8996: not before 1.2 */
 	SSL_CTX_set_min_proto_version(new->ssl, TLS1_2_VERSION);
 	SSL_CTX_set_verify(new->ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, verified);
@@ -211,6 +212,7 @@ static bool expect(SSL *ssl, const char *name)
 	return SSL_add1_host(ssl, name) == 1;
 }
 
+/* [RFC7011-11.3-2] [RFC7011-11.3-3] [RFC7011-11.3-4] [RFC7011-11.3-5] */
 static bool expect_names(SSL *ssl, const char *names)
 {
 	char name[256];

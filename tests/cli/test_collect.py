@@ -359,6 +359,7 @@ class Collect(Receiving):
             self.assertEqual(len(done.records), 2)
             self.assertEqual(done.stats["ended"], number.name)
 
+    # [RFC5471-3.2.1-1] [RFC5471-3.2.4-1]
     def test_every_element_passes_through(self):
         # elements that spanflow does not meter, and one twice: told apart by its position
         elements = all_elements()
@@ -387,6 +388,7 @@ class Collect(Receiving):
             self.assertEqual(specs[:len(fields)], fields)
             self.assertEqual(octets[:len(values)], values)
 
+    # [RFC7011-9-1]
     def test_over_tcp(self):
         """A meter's connection, one that carries something else, and one that is cut in a message."""
         process, _ = self.collect("-l", "tcp://127.0.0.1:0")
@@ -493,6 +495,7 @@ class Collect(Receiving):
                         "withdrawalsIgnored"):
             self.assertEqual(done.stats[counter], 1, counter)
 
+    # [RFC7011-8-6] [RFC5471-3.5.5-1]
     def test_templates_belong_to_their_sender(self):
         process, port = self.collect("-c", "2")
         with self.send(port, message(0, TEMPLATE)) as first, \

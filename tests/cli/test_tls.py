@@ -64,6 +64,7 @@ class Tls(Case):
         self.assertEqual(done.returncode, 0, done.stderr)
         return json.loads(done.stderr.splitlines()[-1])["collectors"][0]["records"]
 
+    # [RFC7011-11.3-1] [RFC5471-3.7-1]
     def test_both_sides_accept_each_other(self):
         process, port = self.collect(",name=probe1.example+probe2.example")
         sent = self.sends(port) + self.sends(port, options=",name=collector.example")
@@ -71,6 +72,7 @@ class Tls(Case):
         self.assertEqual(done.stats["records"] - done.stats["optionsRecords"], sent)
         self.assertEqual(done.stats["connections"], {"accepted": 2, "refused": 0, "broken": 0})
 
+    # [RFC7011-11.3-2] [RFC7011-11.3-4] [RFC5471-3.7-1]
     def test_certificates_of_the_collector_are_refused(self):
         process, port = self.collect()
         for options, words in (
@@ -81,6 +83,7 @@ class Tls(Case):
             self.assertIn(words, done.stderr)
         self.ended(process)
 
+    # [RFC7011-10.4.4-1] [RFC7011-11.3-3] [RFC7011-11.3-5] [RFC5471-3.7-1]
     def test_certificates_of_the_meter_are_refused(self):
         """By another CA, with another name, none: no record arrives, all are counted as lost."""
         self.certificate("stranger", "theirs", "DNS:probe1.example")

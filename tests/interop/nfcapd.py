@@ -52,6 +52,7 @@ def read(directory):
     return [flow_of(record) for record in json.loads(text)] if "{" in text else []
 
 
+# [RFC5471-3.1.1-1]
 def run(spanflow, place, captures, scheme, address, options=""):
     name = "%s to %s%s" % (scheme, address, options)
     directory = place.directory(re.sub(r"\W", "-", name))

@@ -102,6 +102,7 @@ class Streams(Case):
         self.assertLessEqual(len(flows) - self.count, place["repeated"]["records"])
         return place
 
+    # [RFC5471-3.6.1-1]
     def test_a_connection_is_cut_in_a_message(self):
         self.collector(cut=30001)
         process = self.begin()
@@ -113,6 +114,7 @@ class Streams(Case):
                       "Connection reset by peer)", self.output(process))
         self.assertGreater(place["repeated"]["records"], 0)
 
+    # [RFC5471-3.6.3-1]
     def test_a_collector_is_killed_and_started_again(self):
         """Also with the sandbox on, in which connections are made again."""
         collector = self.collector()
@@ -128,6 +130,7 @@ class Streams(Case):
         self.send(1000)
         self.ended_well(process)
 
+    # [RFC5471-3.6.2-1]
     def test_a_spool_survives_the_end_and_a_kill(self):
         """Within the sandbox: away at the end of a run, and when the process is killed."""
         spool = self.directory / "spool"
@@ -161,6 +164,7 @@ class Streams(Case):
         self.assertEqual(place["spooled"]["records"], 0)
         self.assertEqual(len(set(self.received())), 3000)
 
+    # [RFC5471-3.5.2-1]
     def test_a_slow_reader_is_waited_for(self):
         self.collector(pause=1.5)
         process = self.begin()

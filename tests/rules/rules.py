@@ -10,6 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import conformance
+
 TOP = Path(os.environ.get("SOURCE_ROOT", Path(__file__).resolve().parents[2]))
 BUILD = Path(os.environ.get("BUILD_ROOT", "."))
 
@@ -335,6 +337,14 @@ def rule_options():
             for option in re.findall(r"(?<!\S)(--[a-z][a-z0-9-]*|-[a-z](?![\w-]))", words):
                 if option not in known[match.group(1)]:
                     bad.append(f"{name}: spanflow {match.group(1)} has no {option}")
+    return bad
+
+
+def rule_conformance():
+    """The list of what the standards demand and the marks in source and tests agree; so does its document."""
+    bad = conformance.check(TOP)
+    if conformance.document(TOP) != (TOP / "docs/conformance.md").read_text():
+        bad.append("docs/conformance.md is out of step with the list: run scripts/update-docs")
     return bad
 
 

@@ -208,9 +208,11 @@ static inline const uint8_t *read_template(struct reader *reader, struct message
 			new.count = (uint16_t)((scope_octets + new.scopes) / 4);
 			new.scopes = scope_octets / 4;
 		}
+		/* [RFC7011-3.4.2.2-2] */
 		ck_assert_uint_gt(new.scopes, 0); /* RFC 7011 §3.4.2.2 */
 	}
 	ck_assert_uint_ge(new.id, 256);
+	/* [RFC7011-8.4-3] */
 	/* RFC 7011 §8.4: a withdrawal has no fields and MUST NOT be sent over UDP */
 	ck_assert_uint_gt(new.count, 0);
 	ck_assert_uint_le(new.count, 64);
@@ -242,6 +244,7 @@ static inline const uint8_t *read_template(struct reader *reader, struct message
 }
 
 /* Copies a record with fields of variable length (RFC 7011 §7): returns its end. */
+/* [RFC7011-7-1] */
 static inline const uint8_t *read_variable(const struct template *template, uint8_t *to,
 	const uint8_t *p, const uint8_t *end)
 {
@@ -265,6 +268,7 @@ static inline void read_data(struct reader *reader, struct message *message, uin
 {
 	const struct template *template = find_template(reader, message->domain, id);
 
+	/* [RFC7011-8.2-3] */
 	/* RFC 7011 §8, RFC 3954 §7: no data before their template */
 	ck_assert_ptr_nonnull(template);
 	while (end - p >= (template->variable ? 4 : template->length)) {
@@ -279,12 +283,14 @@ static inline void read_data(struct reader *reader, struct message *message, uin
 		else
 			message->flows++;
 	}
+	/* [RFC7011-3.3.1-2] */
 	/* RFC 7011 §3.3.1: padding is zero and shorter than 4 here */
 	ck_assert_int_lt(end - p, 4);
 	for (; p < end; p++)
 		ck_assert_uint_eq(*p, 0);
 }
 
+/* [RFC7011-3.3.1-1] */
 static inline void read_sets(
 	struct reader *reader, struct message *message, const uint8_t *p, const uint8_t *end)
 {

@@ -10,6 +10,7 @@
 	"00020000 01020014 00000001 015927d9 00000002 02b24fb2"
 
 /* RFC 7011 appendix A: one template, three flows, one options template, two options records */
+/* [RFC7011-3.4.2.2-1] [RFC5655-7.1-4] */
 START_TEST(test_rfc7011_appendix_a)
 {
 	start(0);
@@ -48,6 +49,7 @@ START_TEST(test_rfc7011_appendix_a)
 END_TEST
 
 /* RFC 7011 §3.1: IPFIX counts data records, options data included, modulo 2^32 */
+/* [RFC7011-8-1] [RFC7011-8-5] [RFC7011-11.6-1] */
 START_TEST(test_ipfix_sequence)
 {
 	start(0);
@@ -94,6 +96,7 @@ START_TEST(test_sequence_restart)
 END_TEST
 
 /* RFC 7011 §7: both forms of the length, a zero length, and fields before and after */
+/* [RFC7011-7-2] [RFC7011-7-3] [RFC5471-3.2.2-1] */
 START_TEST(test_variable_length)
 {
 	start(0);
@@ -119,6 +122,7 @@ START_TEST(test_variable_length)
 END_TEST
 
 /* RFC 7011 §3.3.2: 0 and 1 are not used, 4 … 255 reserved; RFC 5153 §4.1: ignored */
+/* [RFC5471-3.6.7-1] */
 START_TEST(test_unknown_sets)
 {
 	start(0);
@@ -131,6 +135,7 @@ START_TEST(test_unknown_sets)
 END_TEST
 
 /* RFC 7011 §3.3.1: padding shorter than a record is no record, whatever its octets are */
+/* [RFC7011-3.3.2-1] [RFC7011-9-3] [RFC5471-3.2.3-1] */
 START_TEST(test_padding)
 {
 	start(0);
@@ -148,6 +153,7 @@ START_TEST(test_padding)
 END_TEST
 
 /* RFC 7011 §8.4: withdrawals must not be sent over UDP; they are passed over */
+/* [RFC7011-8.4-4] */
 START_TEST(test_withdrawal_over_udp)
 {
 	start(0);
@@ -162,6 +168,7 @@ START_TEST(test_withdrawal_over_udp)
 END_TEST
 
 /* RFC 7011 §8.1: a connection has templates of its own, may withdraw them, and takes them along */
+/* [RFC7011-8-2] [RFC7011-8-3] [RFC7011-8.1-1] [RFC5471-3.2.5-1] */
 START_TEST(test_connections)
 {
 	start(0);
@@ -189,6 +196,10 @@ START_TEST(test_connections)
 END_TEST
 
 /* a new definition of an id counts at once */
+/*
+ * [RFC7011-3.4.1-1] [RFC7011-8.4-5] [RFC5655-7.1-6] [RFC3954-7-3] [RFC3954-9-4]
+ * [RFC5471-3.6.8-1]
+ */
 START_TEST(test_redefinition)
 {
 	start(0);
@@ -202,6 +213,7 @@ START_TEST(test_redefinition)
 END_TEST
 
 /* Templates that no record can be told with, and what follows them in the same set */
+/* [RFC5471-3.4.1-1] [RFC5471-3.6.4-1] */
 START_TEST(test_templates_refused)
 {
 	start(0);
@@ -229,6 +241,7 @@ START_TEST(test_templates_refused)
 END_TEST
 
 /* SF_COLLECT_FIELDS_MAX fields are the most */
+/* [RFC5471-3.5.3-1] */
 START_TEST(test_largest_template)
 {
 	static uint8_t bytes[16 + 8 + 4 * 513 + 12];
@@ -262,7 +275,35 @@ START_TEST(test_largest_template)
 }
 END_TEST
 
+/* a message of 65535 octets, with one record that fills it */
+/* [RFC7011-10-1] */
+START_TEST(test_longest_message)
+{
+	enum { HEADER = 16, TEMPLATE_SET = 16, RECORD = 65535 - HEADER - TEMPLATE_SET - 4 };
+	static uint8_t bytes[65535];
+	uint8_t *p = bytes;
+
+	p = sf_store_be16(p, 10);
+	p = sf_store_be16(p, 65535);
+	p += 8; /* time and sequence */
+	p = sf_store_be32(p, 1);
+	p = sf_store_be32(p, 2 << 16 | TEMPLATE_SET);
+	p = sf_store_be32(p, 256 << 16 | 2);
+	p = sf_store_be32(p, 210 << 16 | (RECORD - 4));
+	p = sf_store_be32(p, 1 << 16 | 4);
+	p = sf_store_be32(p, 256 << 16 | (RECORD + 4));
+	sf_store_be32(bytes + 65535 - 4, 7);
+	start(0);
+	ck_assert_int_eq(sf_collector_message(collector, "x", bytes, 65535, &error), 0);
+	sf_collector_stats(collector, &stats);
+	ck_assert_uint_eq(stats.records, 1);
+	ck_assert_uint_eq(stats.octets, 7);
+	end();
+}
+END_TEST
+
 /* memory stays bounded: templates and senders beyond max_templates are refused and counted */
+/* [RFC5471-3.5.4-1] */
 START_TEST(test_bounded)
 {
 	char name[32], text[128];
@@ -296,6 +337,7 @@ START_TEST(test_bounded)
 END_TEST
 
 /* RFC 7011 §9.1, RFC 5471 §3.6.4: lengths that make no sense; what came before them counts */
+/* [RFC5471-3.6.5-1] */
 START_TEST(test_malformed)
 {
 	static const struct {
@@ -332,6 +374,7 @@ START_TEST(test_malformed)
 END_TEST
 
 /* Every prefix of a message: no fault, no record beyond what is there */
+/* [RFC5471-3.6.6-1] */
 START_TEST(test_truncation)
 {
 	size_t length;
@@ -524,5 +567,6 @@ END_TEST
 CHECK_MAIN("collect", test_rfc7011_appendix_a, test_ipfix_sequence, test_sequence_restart,
 	test_variable_length, test_unknown_sets, test_padding, test_withdrawal_over_udp,
 	test_connections, test_redefinition, test_templates_refused, test_largest_template,
-	test_bounded, test_malformed, test_truncation, test_stop, test_refusals_are_told,
-	test_zero_tails, test_fields_without_octets_are_bounded, test_many_names)
+	test_longest_message, test_bounded, test_malformed, test_truncation, test_stop,
+	test_refusals_are_told, test_zero_tails, test_fields_without_octets_are_bounded,
+	test_many_names)

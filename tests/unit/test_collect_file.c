@@ -2,6 +2,7 @@
 /* The collecting process: IPFIX files. */
 #include "collect_support.h"
 
+/* [RFC5655-7-1] [RFC5655-7.1-1] [RFC5655-7.1-2] [RFC5655-7.1-5] */
 START_TEST(test_file)
 {
 	start(0);
@@ -22,6 +23,7 @@ START_TEST(test_file)
 END_TEST
 
 /* RFC 7011 §8.1: in a file withdrawals count; one of an unknown template does not matter */
+/* [RFC7011-8.1-3] [RFC5655-7.1-3] [RFC5655-7.1-7] [RFC5471-3.2.5-1] */
 START_TEST(test_file_withdrawal)
 {
 	start(0);

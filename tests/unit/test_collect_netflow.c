@@ -3,6 +3,10 @@
 #include "collect_support.h"
 
 /* RFC 3954 §11 */
+/*
+ * [RFC3954-5.2-1] [RFC3954-5.3-1] [RFC3954-6.1-1] [RFC3954-6.2-1] [RFC3954-9-2]
+ * [RFC3954-9-5]
+ */
 START_TEST(test_rfc3954_section_11)
 {
 	start(0);
@@ -145,6 +149,7 @@ START_TEST(test_netflow9_high_types)
 END_TEST
 
 /* RFC 3954 §5.1: sequence of v9 counts packets, per source id */
+/* [RFC3954-7-1] [RFC3954-9-1] */
 START_TEST(test_netflow9_sequence)
 {
 	static const char *const at[] = { "00000007", "00000008", "0000000b" };
@@ -195,6 +200,7 @@ START_TEST(test_netflow9_variable_length)
 END_TEST
 
 /* RFC 3954 §5.1: address and source id name a v9 exporter; RFC 7011: the port belongs to it. */
+/* [RFC3954-7-2] */
 START_TEST(test_netflow9_from_two_ports)
 {
 	static const char template[] = "00090001 000f4240 65000000 00000000 00000001"

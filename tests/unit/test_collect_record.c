@@ -4,6 +4,7 @@
 #include "collect_support.h"
 
 /* RFC 7011 §3.2, RFC 5103: enterprise bit, reverse elements, reduced sizes (§6.2) */
+/* [RFC5471-3.3.1-1] */
 START_TEST(test_biflow)
 {
 	struct sf_flow *flow = &seen.record[0].flow;
@@ -209,6 +210,7 @@ START_TEST(test_combined_addresses)
 END_TEST
 
 /* RFC 7011 §8: the same element several times; the first is the outermost */
+/* [RFC7011-8-4] [RFC5471-3.3.3-1] */
 START_TEST(test_repeated_elements)
 {
 	start(0);

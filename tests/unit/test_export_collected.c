@@ -100,6 +100,7 @@ static void feed(uint32_t domain, const uint32_t *specifiers, unsigned count, co
 }
 
 /* Beyond the most templates all are withdrawn and defined anew: nothing is lost. */
+/* [RFC7011-8.1-2] [RFC7011-8.2-4] [RFC5655-7.3.1-1] */
 START_TEST(test_many_templates)
 {
 	enum { TEMPLATES = 20000 };

@@ -78,6 +78,7 @@ static void write_flows(struct sf_exporter *exporter, unsigned count, unsigned b
 }
 
 /* RFC 5655 §7.2: templates before data, ascending Export Time; RFC 7011 §3.1 sequence. */
+/* [RFC5655-7-2] [RFC5655-7.2-1] [RFC5655-7.3.4-1] */
 START_TEST(file_is_a_session_of_its_own)
 {
 	struct reader *reader = reader_new();
@@ -332,6 +333,7 @@ END_TEST
 
 /* ---------------------------------------------------------------- destinations as written */
 
+/* [RFC7011-10.1-2] */
 START_TEST(collectors_are_read)
 {
 	struct sf_url url;
@@ -467,7 +469,11 @@ START_TEST(wrong_collectors_are_explained)
 		{ "ipfix://a,fields=octetDeltaCont",
 			{ "'fields'", "did you mean", "octetDeltaCount" } },
 		{ "netflow5://a,options=no", { "'options'", "does not apply", "" } },
-		{ "ipfix://a,options=sampling+flowkey", { "'options'", "flowkeys", "yes, no, all" } },
+		/* [RFC5103-4-1] */
+		{ "ipfix://a,biflow=yes,fields=octetDeltaCount",
+			{ "'fields'", "an address or a port", "biflow=no" } },
+		{ "ipfix://a,options=sampling+flowkey",
+			{ "'options'", "flowkeys", "yes, no, all" } },
 		{ "ipfix://a,options=sampling+", { "'options'", "flowkeys", "yes, no, all" } },
 		{ "ipfix://a,options=", { "'options'", "flowkeys", "yes, no, all" } },
 		{ "ipfix://a,profile=nfdmp", { "'profile'", "did you mean", "nfdump" } },
@@ -498,7 +504,7 @@ START_TEST(files_are_read)
 	ck_assert_ptr_eq(url.session.fields, sf_fields_profile(SF_PROFILE_EXTENDED));
 	/* fields= is read last: biflow= behind it decides about reverse elements */
 	ck_assert_int_eq(
-		sf_url_file(&url, "a,fields=octetDeltaCount+ipVersion,biflow=yes", &error), 0);
+		sf_url_file(&url, "a,fields=octetDeltaCount+sourceIPv4Address,biflow=yes", &error), 0);
 	ck_assert_uint_eq(url.session.fields->count, 3);
 	ck_assert(url.session.fields->items[2].reverse);
 	ck_assert_int_eq(sf_url_file(&url, "a,fields=-vlanId,profile=default", &error), 0);

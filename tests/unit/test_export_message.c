@@ -68,6 +68,7 @@ static void put_example(struct sf_message *message, const uint32_t *source, uint
 }
 
 /* RFC 7011 Appendix A.1 */
+/* [RFC7011-6.1.1-1] */
 START_TEST(ipfix_example_message)
 {
 	static const struct sf_spec options[] = { { 0, 141, 4 }, { 0, 41, 2 }, { 0, 42, 2 } };
@@ -107,6 +108,7 @@ START_TEST(ipfix_example_message)
 END_TEST
 
 /* RFC 3954 §11 */
+/* [RFC3954-4-1] */
 START_TEST(netflow9_example_message)
 {
 	static const struct sf_spec options[] = { { 0, 3, 2 }, { 0, 41, 2 }, { 0, 42, 2 } };
@@ -178,6 +180,7 @@ START_TEST(selector_report_sets)
 END_TEST
 
 /* RFC 5103 §6.1, RFC 7011 §3.2: E bit and PEN; RFC 3954 §5.2 has neither. */
+/* [RFC7011-3.2-1] [RFC7011-3.2-2] */
 START_TEST(reverse_element_has_enterprise_number)
 {
 	static const struct sf_spec spec = { SF_PEN_REVERSE, 1, 8 };
@@ -204,6 +207,7 @@ START_TEST(empty_set_is_taken_back)
 END_TEST
 
 /* RFC 7011 §3.3.1: padding MUST be shorter than any record of the set. */
+/* [RFC7011-3.3.1-3] */
 START_TEST(padding_is_shorter_than_a_record)
 {
 	for (size_t record = 1; record <= 5; record++) {

@@ -132,6 +132,57 @@ START_TEST(profiles_of_the_same_fields_have_the_same_template)
 }
 END_TEST
 
+/* ---------------------------------------------------------------- the table of fields */
+
+/* [RFC7011-6.2-2] Only whole numbers may be shorter than their type. */
+/* [RFC7011-6.1.2-1] */
+START_TEST(only_numbers_are_shorter_than_their_type)
+{
+	const struct sf_field_row *row;
+
+	for (unsigned i = 0; (row = sf_field_row(i)); i++) {
+		const struct sf_element *element = sf_element_find(row->pen, row->id);
+
+		ck_assert_msg(element != NULL, "%s", row->name);
+		switch ((enum sf_type)element->type) {
+		case SF_TYPE_U8:
+			ck_assert_uint_eq(row->length, 1);
+			break;
+		case SF_TYPE_MAC:
+			ck_assert_uint_eq(row->length, 6);
+			break;
+		case SF_TYPE_IPV4:
+		case SF_TYPE_SECONDS:
+			ck_assert_uint_eq(row->length, 4);
+			break;
+		case SF_TYPE_MILLISECONDS:
+		case SF_TYPE_MICROSECONDS:
+		case SF_TYPE_NANOSECONDS:
+			ck_assert_uint_eq(row->length, 8);
+			break;
+		case SF_TYPE_IPV6:
+			ck_assert_uint_eq(row->length, 16);
+			break;
+		default:
+			ck_assert_uint_gt(row->length, 0);
+		}
+	}
+}
+END_TEST
+
+/* [RFC5103-6.1-1] The elements of RFC 5102 §5.1, §5.2 and §5.3 have no reverse. */
+START_TEST(what_cannot_be_reversed_is_not)
+{
+	static const uint16_t ids[] = { 148, 145, 149, 137, 130, 131, 217, 211, 212, 213, 214, 215,
+		216, 173, 40, 41, 42, 163, 164, 165, 166, 167, 168, 210, 239 };
+	const struct sf_field_row *row;
+
+	for (unsigned i = 0; (row = sf_field_row(i)); i++)
+		for (size_t k = 0; k < sizeof(ids) / sizeof(ids[0]); k++)
+			ck_assert_msg(row->pen || row->id != ids[k] || !row->each, "%s", row->name);
+}
+END_TEST
+
 /* ---------------------------------------------------------------- options data */
 
 static unsigned count_records(uint16_t element)
@@ -193,6 +244,7 @@ static uint64_t bit_of(const struct record *record, uint16_t element)
 }
 
 /* RFC 7011 §4.4 */
+/* [RFC7011-4.4-1] [RFC5471-3.4.6-1] */
 START_TEST(flow_keys_are_told)
 {
 	struct sf_exporter *exporter = start(OFFLINE, IPFIX, ",biflow=yes");
@@ -275,6 +327,7 @@ START_TEST(nfdump_is_told_a_rate_other_than_1)
 END_TEST
 
 /* RFC 5610 §3.9: the golden record of tunnelId. */
+/* [RFC7011-3.4.2.1-1] [RFC5471-3.3.1-1] [RFC5471-3.4.2-1] */
 START_TEST(types_of_own_elements_are_told)
 {
 	static const uint8_t golden[] = { 0, 17, 0, 0, 0x7e, 0xd9, 3, 0, 't', 'u', 'n', 'n', 'e',
@@ -336,7 +389,8 @@ END_TEST
 
 CHECK_MAIN("export_profile", every_profile_is_what_its_row_says,
 	other_options_change_what_a_profile_sets, a_profile_fits_each_protocol,
-	profiles_of_the_same_fields_have_the_same_template, each_group_can_be_sent_alone,
-	flow_keys_are_told, flow_keys_are_those_of_the_meter, flow_keys_of_later_templates_are_told,
-	nfdump_is_told_a_rate_other_than_1, types_of_own_elements_are_told,
-	selectors_are_told_as_the_standard_has_them)
+	profiles_of_the_same_fields_have_the_same_template,
+	only_numbers_are_shorter_than_their_type, what_cannot_be_reversed_is_not,
+	each_group_can_be_sent_alone, flow_keys_are_told, flow_keys_are_those_of_the_meter,
+	flow_keys_of_later_templates_are_told, nfdump_is_told_a_rate_other_than_1,
+	types_of_own_elements_are_told, selectors_are_told_as_the_standard_has_them)

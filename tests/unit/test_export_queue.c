@@ -450,6 +450,7 @@ START_TEST(put_only_queues)
 END_TEST
 
 /* Without a pump, what is queued at the end is lost by name. */
+/* [RFC7011-10.4.1-1] */
 START_TEST(what_is_queued_at_the_end_is_lost_by_name)
 {
 	struct sf_exporter *exporter = queued_exporter(",rate=0");

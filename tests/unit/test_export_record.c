@@ -440,6 +440,10 @@ static unsigned two_interfaces(void *context, unsigned slot, uint32_t *index, co
 }
 
 /* Sampling is told even when it is 1:1, interface names, times and totals. */
+/*
+ * [RFC7011-4.1-1] [RFC7011-4.2-1] [RFC7011-4.3-1] [RFC5471-3.4.3-1] [RFC5471-3.4.4-1]
+ * [RFC5471-3.4.5-1]
+ */
 START_TEST(options_data_tell_about_the_exporter)
 {
 	int context;
@@ -484,6 +488,7 @@ START_TEST(options_data_tell_about_the_exporter)
 	ck_assert_uint_eq(record->template->fields[0].id, 10);
 	ck_assert_uint_eq(field(record, 0, 10), 4);
 	ck_assert_int_eq(memcmp(record->bytes + 4, "a name of more than thirty-two o", 32), 0);
+	/* [RFC7011-6.1.6-1] [RFC7011-6.1.6-2] */
 	/* RFC 7011 §6.1.6: no ill-formed UTF-8 */
 	ck_assert_str_eq(
 		(const char *)record->bytes + 36, "a name of more than thirty-two octets ?");

@@ -8,6 +8,7 @@
 #include "export_support.h"
 
 /* RFC 7011 §8 and §8.4: templates first, more than once over UDP, in messages before the data. */
+/* [RFC3954-7-4] */
 START_TEST(templates_and_options_come_before_data)
 {
 	struct sf_exporter *exporter = start(OFFLINE, IPFIX, "");
@@ -47,6 +48,7 @@ START_TEST(ipfix_sequence_counts_data_records)
 END_TEST
 
 /* RFC 3954 §5.1: sequence in packets, templates included, from 0. */
+/* [RFC3954-5.1-1] */
 START_TEST(netflow9_sequence_counts_packets)
 {
 	struct sf_exporter *exporter = start(OFFLINE, NETFLOW9, "");
@@ -83,6 +85,7 @@ START_TEST(netflow5_sequence_counts_flows)
 END_TEST
 
 /* RFC 7011 §10.3.3: IP and UDP headers count; never above what is known to pass. */
+/* [RFC7011-10.3.3-1] */
 START_TEST(datagrams_fit_the_mtu)
 {
 	static const struct {
@@ -220,6 +223,7 @@ static unsigned template_messages(unsigned from)
 }
 
 /* RFC 7011 §8.4, RFC 3954 §7: again after the refresh interval, idle link or not. */
+/* [RFC7011-8.4-1] [RFC3954-7-5] [RFC3954-7-6] */
 START_TEST(templates_are_repeated_by_time)
 {
 	for (int v9 = 0; v9 < 2; v9++) {
@@ -248,6 +252,7 @@ START_TEST(templates_are_repeated_by_time)
 END_TEST
 
 /* RFC 5153 §6.2: counted in data messages; template messages do not bring up more of them. */
+/* [RFC3954-7-7] [RFC3954-7-8] */
 START_TEST(templates_are_repeated_by_data_messages)
 {
 	struct sf_exporter *exporter = start(
@@ -284,6 +289,7 @@ END_TEST
  * A clock that was a day ahead is set right. RFC 7011 §3.1: IPFIX tells the time at which a message
  * leaves; §8.2: no data before their template. The uptime of NetFlow does not go back.
  */
+/* [RFC7011-8.2-1] [RFC7011-8.2-2] */
 START_TEST(wall_clock_is_set_back)
 {
 	for (int i = 0; i < 3; i++) {
@@ -329,6 +335,7 @@ START_TEST(wall_clock_is_set_back)
 }
 END_TEST
 
+/* [RFC7011-8.4-2] */
 START_TEST(template_refresh_can_be_switched_off)
 {
 	struct sf_exporter *exporter =
@@ -493,6 +500,7 @@ START_TEST(domains_have_sequences_and_templates_of_their_own)
 END_TEST
 
 /* Several collectors: each has its own session, all get everything. */
+/* [RFC5471-3.5.6-1] */
 START_TEST(collectors_are_independent)
 {
 	struct receiver second = receiver_open(AF_INET);
@@ -578,6 +586,7 @@ START_TEST(refusal_does_not_end_the_session)
 END_TEST
 
 /* A rate is never exceeded by more than the burst. */
+/* [RFC5471-3.5.2-1] */
 START_TEST(rate_limits_records_per_second)
 {
 	struct sf_exporter *exporter = start(OFFLINE, IPFIX, ",rate=10000,options=no");

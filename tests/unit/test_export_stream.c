@@ -21,6 +21,7 @@ static void end_sim(void)
 }
 
 /* One connection, short writes: everything arrives once, in order. */
+/* [RFC5471-3.5.1-1] */
 START_TEST(everything_arrives)
 {
 	struct sf_destination_stats stats;
@@ -242,6 +243,7 @@ START_TEST(a_reader_that_stands_still)
 END_TEST
 
 /* RFC 7011 §10.4.4: by default, no more than one attempt in a minute. */
+/* [RFC7011-10.4.4-2] */
 START_TEST(attempts_keep_their_distance)
 {
 	begin_sim(0, 1000, true);
@@ -404,6 +406,7 @@ static void read_collected(struct reader *into)
 }
 
 /* Without a queue, as for capture files: both address families, source port and class. */
+/* [RFC5471-3.1.1-1] */
 START_TEST(over_tcp_from_a_chosen_address)
 {
 	static const struct {

@@ -57,6 +57,7 @@ START_TEST(elements_are_found_by_number_and_name)
 }
 END_TEST
 
+/* [RFC7011-9-2] */
 START_TEST(names_tell_reverse_and_unknown_elements)
 {
 	ck_assert_str_eq(name_of(0, 1), "octetDeltaCount");
@@ -71,6 +72,7 @@ START_TEST(names_tell_reverse_and_unknown_elements)
 END_TEST
 
 /* RFC 7011 §6.1 and §6.2: numbers of any allowed length. */
+/* [RFC7011-6.1.3-1] [RFC7011-6.1.4-1] [RFC7011-6.2-1] [RFC5471-3.3.2-1] */
 START_TEST(numbers_are_bare_and_may_be_reduced)
 {
 	ck_assert_str_eq(json(0, 1, BYTES(0, 0, 0, 1, 0, 0, 0, 0)), "4294967296");
@@ -107,6 +109,7 @@ START_TEST(numbers_longer_than_their_element_are_numbers)
 END_TEST
 
 /* RFC 7011 §6.1.9: a collector ignores the 11 lowest bits of microseconds. */
+/* [RFC7011-6.1.9-1] */
 START_TEST(unused_bits_of_microseconds_are_ignored)
 {
 	/* 4292900 / 2^32 s are 999.52 us, without the unused bits 999.45 us */
