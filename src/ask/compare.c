@@ -304,29 +304,24 @@ static unsigned flags_comparison(
 	return node;
 }
 
-static bool set_regex(struct sf_parser *parser, struct sf_test *test, const char *text)
+static bool set_pattern(struct sf_parser *parser, struct sf_test *test, const char *text)
 {
-	regex_t *regex = malloc(sizeof(*regex));
-	char reason[100];
-	int code;
+	struct sf_regex *pattern;
+	const char *reason;
+	int code = sf_regex_new(&pattern, text, &reason);
 
-	if (!regex) {
-		sf_parse_no_memory(parser);
-		return false;
-	}
-	code = regcomp(regex, text, REG_EXTENDED | REG_ICASE | REG_NOSUB);
-	if (code) {
-		regerror(code, regex, reason, sizeof(reason));
-		free(regex);
+	if (code == SF_EUSAGE)
 		sf_parse_fail(parser, &parser->token, "not a regular expression: %s", reason);
+	else if (code)
+		sf_parse_no_memory(parser);
+	if (code)
+		return false;
+	if (!sf_compare_own(
+		    parser, &parser->where->patterns, &parser->where->pattern_count, pattern)) {
+		sf_regex_free(pattern);
 		return false;
 	}
-	if (!sf_compare_own(parser, &parser->where->regexes, &parser->where->regex_count, regex)) {
-		regfree(regex);
-		free(regex);
-		return false;
-	}
-	test->regex = regex;
+	test->pattern = pattern;
 	return true;
 }
 
@@ -344,7 +339,7 @@ static unsigned text_test(
 		return sf_parse_no_memory(parser);
 	}
 	test = sf_parse_test(parser, &node);
-	if (!test || (match && !set_regex(parser, test, text)))
+	if (!test || (match && !set_pattern(parser, test, text)))
 		return 0;
 	test->kind = match                                          ? SF_TEST_MATCH
 		     : comparison == EQUAL || comparison == UNEQUAL ? SF_TEST_EQUAL

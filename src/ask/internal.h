@@ -3,8 +3,7 @@
 #ifndef SPANFLOW_ASK_INTERNAL_H
 #define SPANFLOW_ASK_INTERNAL_H
 
-#include <regex.h>
-
+#include "ask/regex.h"
 #include "ask/where.h"
 #include "base/local.h"
 
@@ -52,10 +51,10 @@ struct sf_test {
 	unsigned on[2]; /* where to go on when it is false, when it is true */
 	uint64_t low, span;
 	uint8_t address[16], mask[16];
-	uint8_t length;         /* of the address */
-	struct sf_ask_set *set; /* owned by the expression */
-	regex_t *regex;         /* likewise */
-	char *text;             /* likewise */
+	uint8_t length;             /* of the address */
+	struct sf_ask_set *set;     /* owned by the expression */
+	struct sf_regex *pattern; /* likewise */
+	char *text;                 /* likewise */
 	size_t text_length;
 };
 
@@ -76,9 +75,9 @@ struct sf_where {
 	unsigned count, start; /* `start`: an exit */
 	bool conversation;
 	struct sf_ask_set **sets;
-	regex_t **regexes;
+	struct sf_regex **patterns;
 	char **texts;
-	unsigned set_count, regex_count, text_count;
+	unsigned set_count, pattern_count, text_count;
 };
 
 /* Words for the fields of the two sides: "port" stands for sport and dport. */

@@ -86,14 +86,12 @@ void sf_where_free(struct sf_where *where)
 		return;
 	for (unsigned i = 0; i < where->set_count; i++)
 		sf_ask_set_free(where->sets[i]);
-	for (unsigned i = 0; i < where->regex_count; i++) {
-		regfree(where->regexes[i]);
-		free(where->regexes[i]);
-	}
+	for (unsigned i = 0; i < where->pattern_count; i++)
+		sf_regex_free(where->patterns[i]);
 	for (unsigned i = 0; i < where->text_count; i++)
 		free(where->texts[i]);
 	free(where->sets);
-	free(where->regexes);
+	free(where->patterns);
 	free(where->texts);
 	free(where->tests);
 	free(where);
@@ -158,7 +156,6 @@ static bool text_meets(const struct sf_test *test, const struct sf_ask_value *va
 	char address[SF_VALUE_MAX];
 	const char *text = (const char *)value->bytes;
 	size_t length = value->length;
-	regmatch_t range;
 
 	if (test->field.read == SF_READ_EXPORTER && value->number) {
 		length = sf_value_write(value->length == 4 ? SF_TYPE_IPV4 : SF_TYPE_IPV6,
@@ -170,9 +167,7 @@ static bool text_meets(const struct sf_test *test, const struct sf_ask_value *va
 		return length == test->text_length && strncasecmp(text, test->text, length) == 0;
 	if (test->kind == SF_TEST_SUBTEXT)
 		return has_subtext(test, text, length);
-	range.rm_so = 0;
-	range.rm_eo = (regoff_t)length;
-	return regexec(test->regex, text, 1, &range, REG_STARTEND) == 0;
+	return sf_regex_match(test->pattern, text, length);
 }
 
 static __attribute__((noinline)) bool meets_rare(

@@ -27,6 +27,8 @@
  *	VALUES       [= != < > <= >= ~ !~ contains] VALUE, or in [VALUE, …], or in FILE; of addresses also
  *	             private (base/local.h: RFC 1918 and its like)
  *
+ * ~ takes regular expressions: regex.h.
+ *
  * A condition on a field that a record does not have is false, so `not` of it is true. `!=` is the
  * same as `not … =`.
  */
