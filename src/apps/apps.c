@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "apps/hello.h"
 #include "apps/pieces.h"
+#include "apps/quic.h"
 #include "apps/reader.h"
 #include "base/annex.h"
 #include "base/wire.h"
@@ -34,6 +36,9 @@ struct sf_apps {
 	sf_app_reader
 		*stream; /* of messages that may have pieces in several segments; NULL: none */
 	struct sf_pieces pieces;
+	const struct sf_cipher_ops *ops; /* NULL: QUIC is not read */
+	struct sf_cipher *cipher;
+	bool ja4;
 	struct sf_app found;
 };
 
@@ -42,11 +47,17 @@ bool sf_apps_need_all(uint64_t facts)
 	for (const struct row *row = rows; row < rows + ROWS; row++)
 		if (row->streams && row->facts & facts)
 			return true;
-	return false;
+	return facts & SF_FACT_SET(quic);
+}
+
+bool sf_apps_lack(uint64_t facts, struct sf_error *error)
+{
+	return facts & SF_FACT_SET(quic) && !sf_cipher_load(error);
 }
 
 int sf_apps_new(struct sf_apps **apps, uint64_t facts)
 {
+	struct sf_error error;
 	struct sf_apps *made;
 
 	*apps = NULL;
@@ -65,7 +76,12 @@ int sf_apps_new(struct sf_apps **apps, uint64_t facts)
 		if (row->streams)
 			made->stream = row->read;
 	}
-	if (made->stream && sf_pieces_init(&made->pieces) < 0) {
+	if (facts & SF_FACT_SET(quic))
+		made->ops = sf_cipher_load(&error);
+	if (made->ops)
+		made->cipher = made->ops->create();
+	made->ja4 = facts & SF_FACT_SET(ja4);
+	if ((made->ops && !made->cipher) || sf_pieces_init(&made->pieces) < 0) {
 		sf_apps_free(made);
 		return -ENOMEM;
 	}
@@ -78,6 +94,8 @@ void sf_apps_free(struct sf_apps *apps)
 	if (!apps)
 		return;
 	sf_pieces_fini(&apps->pieces);
+	if (apps->ops)
+		apps->ops->destroy(apps->cipher);
 	free(apps);
 }
 
@@ -199,12 +217,62 @@ static void await_pieces(
 	sf_pieces_add(place, 0, payload->bytes, payload->length);
 }
 
+/* Reads the client's hello out of its CRYPTO frames, if all of them have come. */
+static void read_crypto(struct sf_apps *apps, struct sf_pieces_place *place)
+{
+	size_t length = SF_HELLO_HEADER;
+
+	sf_app_begin(&apps->found, SF_APP_QUIC, SF_APP_NAMED);
+	if (place->whole >= SF_HELLO_HEADER)
+		length += sf_load_be(place->bytes + 1, 3);
+	if (length > SF_HELLO_MAX || (place->whole && place->bytes[0] != SF_HELLO_CLIENT)) {
+		sf_pieces_end(&apps->pieces, place);
+	} else if (length > SF_HELLO_HEADER && place->whole >= length) {
+		if (!sf_hello_read(place->bytes, length, SF_APP_QUIC, apps->ja4, &apps->found))
+			sf_app_begin(&apps->found, SF_APP_QUIC, SF_APP_NAMED);
+		sf_pieces_end(&apps->pieces, place);
+	}
+}
+
+/* Initial packets of a QUIC client. False: the datagram does not begin with one. */
+static bool look_at_quic(
+	struct sf_apps *apps, const struct sf_payload *payload, struct sf_facts *facts)
+{
+	struct sf_quic_initial initial;
+	struct sf_pieces_place *place;
+	struct sf_pieces_key key;
+	struct sf_quic_keys keys;
+	uint8_t plain[SF_QUIC_DATAGRAM_MAX];
+	size_t length;
+
+	if (sf_likely(!sf_quic_is_initial(&initial, payload->bytes, payload->length)))
+		return false;
+	sf_quic_client_keys(&keys, &initial);
+	length = sf_quic_open(apps->ops, apps->cipher, &keys, &initial, plain);
+	if (!length)
+		return false;
+	sf_pieces_key(&key, facts);
+	place = sf_pieces_find(&apps->pieces, &key, facts->time_ns);
+	if (!place)
+		place = sf_pieces_begin(&apps->pieces, &key, facts->time_ns);
+	if (sf_quic_frames(place, plain, length)) {
+		read_crypto(apps, place);
+	} else {
+		sf_app_begin(&apps->found, SF_APP_QUIC, SF_APP_NAMED);
+		sf_pieces_end(&apps->pieces, place);
+	}
+	tell(apps, facts);
+	return true;
+}
+
 void sf_apps_look(struct sf_apps *apps, const struct sf_packet *packet, struct sf_facts *facts)
 {
 	struct sf_payload payload;
 
 	if ((facts->protocol != TCP && facts->protocol != UDP) || facts->flags & SF_FACT_FRAGMENT ||
-		!apps->count[facts->protocol == TCP] || !find_payload(&payload, packet, facts))
+		!find_payload(&payload, packet, facts))
+		return;
+	if (apps->ops && !payload.tcp && look_at_quic(apps, &payload, facts))
 		return;
 	if (sf_unlikely(apps->pieces.waiting) && payload.tcp &&
 		look_at_pieces(apps, &payload, facts))

@@ -14,6 +14,7 @@
 #ifndef SPANFLOW_APPS_APPS_H
 #define SPANFLOW_APPS_APPS_H
 
+#include <spanflow/error.h>
 #include <spanflow/packet.h>
 
 #include "base/facts.h"
@@ -25,6 +26,9 @@ struct sf_apps;
  * of a direction, in their order.
  */
 bool sf_apps_need_all(uint64_t facts);
+
+/* True if a reader for these facts cannot run here; the error says why. The others do. */
+bool sf_apps_lack(uint64_t facts, struct sf_error *error);
 
 /* Returns 0 or -ENOMEM. *apps is NULL if no fact of the set needs a reader. */
 int sf_apps_new(struct sf_apps **apps, uint64_t facts);

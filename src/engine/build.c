@@ -329,6 +329,16 @@ static int make_worker(
 	return sf_worker_init(&engine->workers[engine->worker_count++], &worker, error);
 }
 
+/* Says once which wanted fields will be missing, and why. */
+static void tell_lacks(struct sf_engine *engine)
+{
+	const struct sf_meter_options meter = meter_options(engine, &engine->inputs[0]);
+	struct sf_error lack;
+
+	if (sf_meter_lacks(&meter, &lack))
+		sf_engine_notice(engine, SF_NOTICE_WARNING, "QUIC is not read: %s", lack.text);
+}
+
 int sf_engine_make_workers(struct sf_engine *engine, struct sf_error *error)
 {
 	unsigned count = 0;
@@ -338,6 +348,7 @@ int sf_engine_make_workers(struct sf_engine *engine, struct sf_error *error)
 	for (unsigned i = 0; i < engine->input_count; i++)
 		count += workers_of(engine, i);
 	engine->threads = engine->live || count > 1;
+	tell_lacks(engine);
 	err = sf_loop_new(&engine->loop);
 	if (err)
 		return sf_error_set(error, err, "the event loop: %s", sf_strerror(err));

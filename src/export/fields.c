@@ -21,9 +21,11 @@ enum field {
 };
 
 /* clang-format off */
+/* Hellos of TLS, over TCP and in QUIC. */
+#define SF_OF_TLS (SF_FACT_SET(app) | SF_FACT_SET(tls) | SF_FACT_SET(quic))
 /* Names of applications: every reader runs. */
 #define SF_ANY_READER                                                                              \
-	(SF_FACT_SET(app) | SF_FACT_SET(dns) | SF_FACT_SET(tls) | SF_FACT_SET(http) | SF_FACT_SET(ssh))
+	(SF_OF_TLS | SF_FACT_SET(dns) | SF_FACT_SET(http) | SF_FACT_SET(ssh))
 
 static const struct sf_field_row rows[] = {
 #define FIELD(name, pen, id, v9, length, v9_length, facts, form, value, when, side, help)          \

@@ -57,6 +57,11 @@ uint64_t sf_meter_facts(const struct sf_meter_options *options)
 	return facts | (key & SF_KEY_TUNNEL ? SF_FACT_SET(tunnel) : 0);
 }
 
+bool sf_meter_lacks(const struct sf_meter_options *options, struct sf_error *error)
+{
+	return sf_apps_lack(options->facts, error);
+}
+
 bool sf_meter_reads_alone(const struct sf_meter_options *options)
 {
 	return options->dedup == SF_DEDUP_DROP || sf_apps_need_all(options->facts);

@@ -33,6 +33,9 @@ const struct sf_annex_layout *sf_meter_layout(const struct sf_meter *meter);
  */
 uint64_t sf_meter_facts(const struct sf_meter_options *options);
 
+/* True if some of options->facts cannot be gathered here; the error says why. */
+bool sf_meter_lacks(const struct sf_meter_options *options, struct sf_error *error);
+
 /* True if one meter has to parse all packets of a source: to find copies, or pieces of messages. */
 bool sf_meter_reads_alone(const struct sf_meter_options *options);
 

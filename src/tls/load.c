@@ -3,6 +3,7 @@
 
 #include "base/module.h"
 #include "spanflow_config.h"
+#include "tls/cipher.h"
 #include "tls/tls.h"
 
 const struct sf_tls_ops *sf_tls_load(struct sf_error *error)
@@ -13,6 +14,16 @@ const struct sf_tls_ops *sf_tls_load(struct sf_error *error)
 	sf_error_set(error, SF_EUNSUPPORTED,
 		"TLS: built without OpenSSL (install libssl-dev, then build anew after "
 		"meson setup --wipe)");
+	return NULL;
+#endif
+}
+
+const struct sf_cipher_ops *sf_cipher_load(struct sf_error *error)
+{
+#ifdef HAVE_TLS
+	return sf_module_load("tls", "sf_cipher_openssl", error);
+#else
+	sf_error_set(error, SF_EUNSUPPORTED, "built without OpenSSL");
 	return NULL;
 #endif
 }
