@@ -134,6 +134,7 @@ void sf_session_announce_slot(
 		sf_control_begin(&control, session, stream);
 		add_slot_template(&control, slot);
 		sf_options_flow_key(&control, slot);
+		sf_options_anonymized(&control, slot);
 		sf_control_end(&control);
 	}
 }

@@ -226,6 +226,7 @@ struct sf_session_options {
 	uint64_t template_refresh_messages; /* 0: not by count */
 	uint64_t queue_octets;              /* 0: the limit in the exporter's options */
 	uint64_t extra;                     /* conditions that hold because of the enricher */
+	struct sf_anonymizer *anonymizer;   /* the session takes it over, unless it fails; or NULL */
 	bool no_extra;                      /* the destination wants nothing of the enricher */
 };
 

@@ -129,15 +129,36 @@ static int add(struct sf_exporter *exporter, struct sf_destination *destination,
 	return 0;
 }
 
+/* anonymize=, anonymize-mac= */
+static int open_anonymizer(const struct sf_url *parsed, const char *url,
+	struct sf_session_options *session, struct sf_error *error)
+{
+	const struct sf_anonymize_options *options = &parsed->anonymize;
+	int code = 0;
+
+	if (options->kind == SF_ANONYMIZE_NOT && !options->mac)
+		return 0;
+	if (options->kind != SF_ANONYMIZE_NOT)
+		code = sf_anonymize_check(session->fields, url, error);
+	return code ? code : sf_anonymizer_new(&session->anonymizer, options, error);
+}
+
 static int add_session(struct sf_exporter *exporter, const struct sf_url *parsed,
 	struct sf_transport *transport, const char *url, const char *left_out,
 	struct sf_error *error)
 {
+	struct sf_session_options session = parsed->session;
 	struct sf_destination *destination;
-	int code;
+	int code = open_anonymizer(parsed, url, &session, error);
 
-	if (sf_session_new(&destination, &exporter->shared, &parsed->session, transport) < 0)
+	if (code < 0) {
+		transport->ops->free(transport);
+		return code;
+	}
+	if (sf_session_new(&destination, &exporter->shared, &session, transport) < 0) {
+		sf_anonymizer_free(session.anonymizer);
 		return sf_error_set(error, -ENOMEM, "no memory for destination %s", url);
+	}
 	code = add(exporter, destination, url, parsed, error);
 	if (code == 0 && *left_out)
 		sf_destination_news(
@@ -218,9 +239,10 @@ int sf_exporter_add_collector(struct sf_exporter *exporter, const char *url, str
 
 /* Collected records are written as they were sent. */
 static int check_collected_file(const struct sf_session_options *options, bool has_list,
-	const char *path, struct sf_error *error)
+	bool anonymized, const char *path, struct sf_error *error)
 {
-	const char *option = has_list                                          ? "fields"
+	const char *option = anonymized                                        ? "anonymize"
+			     : has_list                                        ? "fields"
 			     : options->biflow                                 ? "biflow"
 			     : options->time != SF_WHEN_MS                     ? "time"
 			     : options->fields->profile != SF_PROFILE_EXTENDED ? "profile"
@@ -311,8 +333,8 @@ static int open_file(struct sf_exporter *exporter, const struct sf_url *parsed,
 	int code;
 
 	if (!sf_series_is_wanted(&series)) {
-		code = sf_file_open(transport, parsed->target, series.waits, series.keeps,
-			series.hook, error);
+		code = sf_file_open(
+			transport, parsed->target, series.waits, series.keeps, series.hook, error);
 		if (slash)
 			snprintf(pattern.base, sizeof(pattern.base), "%.*s",
 				slash > parsed->target ? (int)(slash - parsed->target) : 1,
@@ -342,7 +364,9 @@ int sf_exporter_add_file(struct sf_exporter *exporter, const char *path, struct 
 	if (code < 0)
 		return code;
 	if (exporter->shared.options.collected) {
-		code = check_collected_file(&parsed.session, parsed.list != NULL, path, error);
+		code = check_collected_file(&parsed.session, parsed.list != NULL,
+			parsed.anonymize.kind != SF_ANONYMIZE_NOT || parsed.anonymize.mac, path,
+			error);
 		if (code < 0)
 			return code;
 	}

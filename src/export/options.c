@@ -48,6 +48,11 @@ static bool has_speed(const struct sf_control *control)
 	       !control->session->options.no_enterprise;
 }
 
+static bool is_anonymized(const struct sf_control *control)
+{
+	return control->session->anonymizer != NULL;
+}
+
 static bool has_no_speed(const struct sf_control *control)
 {
 	return !has_speed(control);
@@ -103,6 +108,10 @@ const struct sf_options_kind sf_options_kinds[SF_KIND_COUNT] = {
 		{ { 0, 303, 2 }, { 0, 346, 4 }, { 0, 339, 1 }, { 0, 344, 1 },
 			{ 0, 341, SF_LENGTH_VARIABLE }, { 0, 340, SF_LENGTH_VARIABLE } },
 		sf_options_has_own_elements, sf_options_put_elements },
+	/* RFC 6235 §5.3: template, element and enterprise, technique, flags */
+	[SF_KIND_ANONYMIZED] = { SF_OPTIONS_ALL, 0, true, 3, 5,
+		{ { 0, 145, 2 }, { 0, 303, 2 }, { 0, 346, 4 }, { 0, 286, 2 }, { 0, 285, 2 } },
+		is_anonymized, sf_options_put_anonymized },
 };
 /* clang-format on */
 

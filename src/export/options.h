@@ -22,6 +22,7 @@ enum sf_options_kind_id {
 	SF_KIND_RANDOM_SELECTOR,
 	SF_KIND_FLOW_KEY,
 	SF_KIND_ELEMENT,
+	SF_KIND_ANONYMIZED,
 	SF_KIND_COUNT
 };
 
@@ -77,6 +78,7 @@ void sf_options_put_start(struct sf_control *control);
 
 void sf_options_put_flow_keys(struct sf_control *control);
 void sf_options_put_elements(struct sf_control *control);
+void sf_options_put_anonymized(struct sf_control *control);
 
 /* Some template of the session has an element of spanflow's own. */
 bool sf_options_has_own_elements(const struct sf_control *control);

@@ -82,6 +82,33 @@ void sf_options_put_flow_keys(struct sf_control *control)
 		sf_options_flow_key(control, slot);
 }
 
+/* ---------------------------------------------------------------- anonymised elements */
+
+void sf_options_anonymized(struct sf_control *control, const struct sf_slot *slot)
+{
+	const struct sf_template *template = &slot->template;
+
+	if (template->field_count == 0 || !slot->announced ||
+		!sf_options_has(control, SF_KIND_ANONYMIZED))
+		return;
+	for (unsigned i = 0; i < template->field_count; i++) {
+		const struct sf_spec *spec = &template->specs[i];
+		uint16_t technique, flags;
+
+		if (sf_anonymize_technique(control->session->anonymizer, spec, &technique, &flags))
+			sf_options_numbers(control, SF_KIND_ANONYMIZED,
+				(const uint64_t[]){
+					template->id, spec->id, spec->pen, technique, flags });
+	}
+}
+
+void sf_options_put_anonymized(struct sf_control *control)
+{
+	for (struct sf_slot *slot = sf_stream_first_slot(control->stream); slot;
+		slot = sf_slot_next(slot))
+		sf_options_anonymized(control, slot);
+}
+
 /* ---------------------------------------------------------------- spanflow's own elements */
 
 /*

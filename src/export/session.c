@@ -178,6 +178,19 @@ static void enter(struct sf_slot *slot, const struct sf_destination_count *recor
 	slot->octets += records->octets;
 }
 
+/* Writes the records of `count` flows, as sf_template_encode() does. */
+static sf_always_inline void encode(struct sf_session *session, const struct sf_stream *stream,
+	struct sf_slot *slot, const struct sf_flow *flows, unsigned count, unsigned leading)
+{
+	uint8_t *begin = slot->p;
+
+	slot->p =
+		sf_template_encode(&slot->template, begin, flows, count, leading, &stream->context);
+	if (sf_unlikely(session->anonymizer != NULL))
+		sf_anonymize_records(session->anonymizer, slot->template.specs,
+			slot->template.field_count, begin, slot->p);
+}
+
 /* RFC 3954 §3.2: a flow beyond the 32-bit counters becomes several records, never a wrong one. */
 static void put_parts(struct sf_session *session, struct sf_stream *stream,
 	const struct sf_flow *flow, unsigned d)
@@ -208,6 +221,8 @@ static void put_parts(struct sf_session *session, struct sf_stream *stream,
 		enter(slot, &part);
 		slot->p = sf_v5_encode(slot->p, flow, d, (uint32_t)part.packets,
 			(uint32_t)part.octets, &stream->context);
+		if (session->anonymizer)
+			sf_anonymize_v5(session->anonymizer, slot->p - SF_V5_RECORD_LENGTH);
 	}
 }
 
@@ -307,8 +322,7 @@ static void put_flow(struct sf_session *session, struct sf_stream *stream,
 		if (!slot)
 			continue;
 		enter(slot, &one);
-		slot->p = sf_template_encode(
-			&slot->template, slot->p, flow, 1, 1u << d, &stream->context);
+		encode(session, stream, slot, flow, 1, 1u << d);
 	}
 	if (two_way && flow->half[1].end_ns > session->latest_ns)
 		session->latest_ns = flow->half[1].end_ns;
@@ -352,8 +366,7 @@ static void put_flows(struct sf_session *session, const struct sf_flow *flows, u
 		run.records = (uint64_t)n * each;
 		sf_count_add(&session->destination.stats.offered, &run);
 		enter(slot, &run);
-		slot->p = sf_template_encode(
-			&slot->template, slot->p, flow, n, leading, &stream->context);
+		encode(session, stream, slot, flow, n, leading);
 	}
 }
 
@@ -481,6 +494,7 @@ static void session_free(struct sf_destination *destination)
 	if (session->transport)
 		session->transport->ops->free(session->transport);
 	sf_pace_fini(&session->pace);
+	sf_anonymizer_free(session->anonymizer);
 	free(session->control_bytes);
 	free(session);
 }
@@ -552,6 +566,7 @@ int sf_session_new(struct sf_destination **destination, const struct sf_shared *
 	session->destination.shared = shared;
 	session->destination.stats.kind = transport->traits.live ? options->dialect->name : "file";
 	session->options = *options;
+	session->anonymizer = options->anonymizer;
 	session->when =
 		sf_session_conditions(options) | (transport->traits.live ? SF_WHEN_NETWORK : 0);
 	session->destination.biflow = options->biflow;

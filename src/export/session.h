@@ -7,6 +7,7 @@
 #define SPANFLOW_EXPORT_SESSION_H
 
 #include "base/clock.h"
+#include "export/anonymize.h"
 #include "export/destination.h"
 #include "export/message.h"
 #include "export/variant.h"
@@ -64,10 +65,11 @@ enum sf_reach {
 struct sf_session {
 	struct sf_destination destination;
 	struct sf_session_options options;
-	struct sf_fields fields; /* options.fields */
-	uint64_t when;           /* conditions that hold for all records */
-	uint64_t record_mask;    /* conditions of single records that a field depends on */
-	uint64_t kind_mask;      /* mask for kind_of() */
+	struct sf_fields fields;          /* options.fields */
+	struct sf_anonymizer *anonymizer; /* owned; NULL: records are sent as they are */
+	uint64_t when;                    /* conditions that hold for all records */
+	uint64_t record_mask;             /* conditions of single records that a field depends on */
+	uint64_t kind_mask;               /* mask for kind_of() */
 	struct sf_transport *transport;
 	struct sf_pace pace;
 	struct sf_stream *streams;             /* the stream used last is the first one */
@@ -245,5 +247,8 @@ void sf_options_data(struct sf_control *control, bool final);
 
 /* Adds the flow key of a template that was announced after the others (RFC 7011 §4.4). */
 void sf_options_flow_key(struct sf_control *control, const struct sf_slot *slot);
+
+/* Adds which of its elements are anonymised (RFC 6235). */
+void sf_options_anonymized(struct sf_control *control, const struct sf_slot *slot);
 
 #endif

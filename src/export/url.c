@@ -248,6 +248,23 @@ static bool read_fields(struct sf_url *url, const char *value)
 	return *value != 0;
 }
 
+/* anonymize-mac=no stays, also before it. */
+static bool read_anonymize(struct sf_url *url, const char *value)
+{
+	bool ok = sf_anonymize_parse(&url->anonymize, value);
+
+	url->anonymize.mac = !url->keeps_mac;
+	return ok;
+}
+
+static bool read_anonymize_mac(struct sf_url *url, const char *value)
+{
+	bool ok = read_switch(value, &url->anonymize.mac);
+
+	url->keeps_mac = !url->anonymize.mac;
+	return ok;
+}
+
 /* The conditions are compiled when the destination is made. */
 static bool read_where(struct sf_url *url, const char *value)
 {

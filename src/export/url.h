@@ -9,6 +9,7 @@
 #ifndef SPANFLOW_EXPORT_URL_H
 #define SPANFLOW_EXPORT_URL_H
 
+#include "export/anonymize.h"
 #include "export/destination.h"
 #include "export/wire_profile.h"
 #include "tls/tls.h"
@@ -49,6 +50,8 @@ struct sf_url {
 	const struct sf_wire_profile *profile;
 	struct sf_fields profile_fields; /* of the profile */
 	const char *list;        /* value of fields=, within `options`; or NULL */
+	struct sf_anonymize_options anonymize;
+	bool keeps_mac; /* anonymize-mac=no */
 	const char *where;       /* value of where=, likewise */
 	struct sf_fields fields; /* with a list, session.fields points to this */
 	struct sf_session_options session;

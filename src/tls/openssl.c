@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
@@ -385,6 +386,33 @@ static void session_finish(struct sf_tls *tls)
 	SSL_shutdown(((struct session *)tls)->ssl);
 }
 
+/* ---------------------------------------------------------------- AES */
+
+static struct sf_aes *aes_new(const uint8_t key[16])
+{
+	EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+
+	if (context && EVP_EncryptInit_ex2(context, EVP_aes_128_ecb(), key, NULL, NULL) == 1 &&
+		EVP_CIPHER_CTX_set_padding(context, 0) == 1)
+		return (struct sf_aes *)context;
+	EVP_CIPHER_CTX_free(context);
+	return NULL;
+}
+
+static void aes_encrypt(struct sf_aes *aes, const uint8_t *in, uint8_t *out, size_t length)
+{
+	int done;
+
+	/* whole blocks without padding: cannot fail once there is a key */
+	if (EVP_EncryptUpdate((EVP_CIPHER_CTX *)aes, out, &done, in, (int)length) != 1)
+		memset(out, 0, length);
+}
+
+static void aes_free(struct sf_aes *aes)
+{
+	EVP_CIPHER_CTX_free((EVP_CIPHER_CTX *)aes);
+}
+
 SF_MODULE_OBJECT const struct sf_tls_ops sf_tls_openssl = {
 	.context_new = context_new,
 	.context_free = context_free,
@@ -394,4 +422,7 @@ SF_MODULE_OBJECT const struct sf_tls_ops sf_tls_openssl = {
 	.write = session_write,
 	.finish = session_finish,
 	.close = session_close,
+	.aes_new = aes_new,
+	.aes_encrypt = aes_encrypt,
+	.aes_free = aes_free,
 };

@@ -36,6 +36,7 @@ struct sf_tls_files {
 };
 
 struct sf_tls_context;
+struct sf_aes;
 
 struct sf_tls {
 	bool wants_read;   /* after -EAGAIN: what the descriptor is to be polled for */
@@ -60,6 +61,12 @@ struct sf_tls_ops {
 	/* Tells the peer that nothing follows. */
 	void (*finish)(struct sf_tls *tls);
 	void (*close)(struct sf_tls *tls);
+	/* AES with a key of 128 bits, block by block (ECB), for anonymize=cryptopan. NULL: no memory. */
+	struct sf_aes *(*aes_new)(const uint8_t key[16]);
+	/* `length`: a multiple of 16. */
+	void (*aes_encrypt)(
+		struct sf_aes *aes, const uint8_t *in, uint8_t *out, size_t length);
+	void (*aes_free)(struct sf_aes *aes);
 };
 
 /* NULL: this build has no TLS, or the module does not load; the error says which. */

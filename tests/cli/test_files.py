@@ -4,6 +4,7 @@
 
 import fcntl
 import gzip
+import ipaddress
 import json
 import os
 import resource
@@ -765,6 +766,60 @@ class Series(Case):
                 (["-w", "a,rotate=5m"], "rotate= needs a time in the name"),
                 (["--on-file", "true"], "--on-file: needs an output file: -w FILE")):
             done = self.run_plain("meter", "-r", self.capture(), *words)
+            self.assertEqual(done.status, 2, done.stderr)
+            self.assertIn(message, done.stderr)
+
+
+class Anonymised(Case):
+    """anonymize=, with the vectors that other programs publish."""
+
+    def shown(self, packets, rest, *arguments):
+        path = self.directory / "a.ipfix"
+        self.meter("-r", self.file("a.pcap", pcap(packets)), "-w", f"{path},{rest}", "--force")
+        done = self.run_plain("show", "-o", "json", *arguments, path)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def address(self, key, address):
+        """What Crypto-PAn makes of an address."""
+        source = ipaddress.ip_address(address)
+        frame = bytearray(udp(1, 5000, version=source.version))
+        start = 26 if source.version == 4 else 22
+        frame[start:start + len(source.packed)] = source.packed
+        record = self.shown([(0, bytes(frame))], f"anonymize=cryptopan:{self.file('key', key)}")[0]
+        return record[f"sourceIPv{source.version}Address"]
+
+    def test_cryptopan(self):
+        paper = bytes([21, 34, 23, 141, 51, 164, 207, 128, 19, 10, 91, 22, 73, 144, 125, 16, 216, 152, 143,
+                       131, 121, 121, 101, 39, 98, 87, 76, 45, 42, 132, 34, 2])
+        text = b"32-char-str-for-AES-key-and-pad."
+        done = self.run_plain("meter", "-r", self.file("e.pcap", pcap([])), "-w",
+                              f"{self.directory}/e,anonymize=cryptopan:{self.file('key', text)}")
+        if "its AES is OpenSSL's" in done.stderr:
+            self.skipTest("built without OpenSSL")
+        for key, address, expected in (
+                (paper, "128.11.68.132", "135.242.180.132"), (paper, "129.118.74.4", "134.136.186.123"),
+                (bytes(range(32)), "192.0.2.1", "2.90.93.17"), (text, "192.0.2.1", "192.0.125.244"),
+                (text.hex().encode() + b"\n", "192.0.2.1", "192.0.125.244"),
+                (text, "2001:db8::1", "27fe:8bc7:fee:1e:1e1f:f0fe:f0e1:83fd")):
+            self.assertEqual(self.address(key, address), expected)
+
+    def test_truncation_is_told(self):
+        records = self.shown([(0, udp(1, 5000)), (1, udp(2, 5000, version=6))],
+                             "anonymize=truncate:16/32", "--options")
+        flows = [r for r in records if "packetDeltaCount" in r]
+        self.assertEqual({r["sourceIPv4Address"].split(".", 2)[2] for r in flows
+                          if "sourceIPv4Address" in r}, {"0.0"})
+        told = [r for r in records if "anonymizationTechnique" in r]
+        self.assertLessEqual({8, 12, 27, 28, 56, 80, 148}, {r["informationElementId"] for r in told})
+        self.assertEqual({(r["anonymizationTechnique"], r["anonymizationFlags"]) for r in told}, {(2, 3)})
+
+    def test_usage(self):
+        capture = self.file("a.pcap", pcap([(0, udp(1, 5000))]))
+        for rest, message in (
+                ("anonymize=mask", "allowed: truncate, truncate:24/48 or cryptopan:FILE"),
+                (f"anonymize=cryptopan:{self.file('short', b'key')}", "a key is 32 bytes"),
+                ("anonymize=truncate,fields=default+communityId", "exclude each other")):
+            done = self.run_plain("meter", "-r", capture, "-w", f"{self.directory}/b,{rest}")
             self.assertEqual(done.status, 2, done.stderr)
             self.assertIn(message, done.stderr)
 
