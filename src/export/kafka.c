@@ -33,6 +33,7 @@ struct kafka {
 	struct sf_columns columns;
 	struct sf_flowmessage message;
 	struct sf_encode_context context;
+	char row[1 + SF_TEXT_ROW_MAX];
 	bool stalled;       /* the user was told that no broker is there */
 	bool given_up;      /* the broker was away for too long: it is not waited for */
 	int64_t away_since; /* monotonic */
@@ -68,18 +69,20 @@ static void write_key(char *key, uint64_t hash)
 		key[i] = digits[hash >> (60 - 4 * i) & 15];
 }
 
-static size_t write_json(struct kafka *kafka, uint8_t *p, const struct sf_flow *flow, unsigned d)
+/* Into kafka->row, behind a byte that is left free. Without the end of the line; 0: no memory. */
+static size_t write_json(struct kafka *kafka, const struct sf_flow *flow, unsigned d)
 {
 	const struct sf_row row = { .flow = flow, .d = d };
 	const struct sf_layout *layout = sf_columns_layout(&kafka->columns, flow, false);
+	char *p = kafka->row + 1;
 
-	/* without the end of the line */
-	return layout ? (size_t)((uint8_t *)sf_columns_json(layout, (char *)p, &row) - p) - 1 : 0;
+	return layout ? (size_t)(sf_columns_json(layout, p, &row) - p) - 1 : 0;
 }
 
-static size_t write_message(struct kafka *kafka, uint8_t *p, const struct sf_flow *flow, unsigned d)
+static size_t write_message(struct kafka *kafka, const struct sf_flow *flow, unsigned d)
 {
 	const struct sf_extra *extra = sf_extra_of(flow, &kafka->context);
+	uint8_t *p = (uint8_t *)kafka->row + 1;
 
 	kafka->message.sequence++;
 	return (size_t)(sf_flowmessage_write(&kafka->message, p, flow, d, extra) - p);
@@ -87,7 +90,10 @@ static size_t write_message(struct kafka *kafka, uint8_t *p, const struct sf_flo
 
 static void settle(struct kafka *kafka);
 
-/* Without a queue: waits for room. NULL: the run is in a hurry, the broker away for too long, no memory. */
+/*
+ * Without a queue: waits for room, until half of it is free, so that waits are few. NULL: the run is in a hurry, the
+ * broker away for too long, no memory.
+ */
 static uint8_t *await_room(struct kafka *kafka, size_t size)
 {
 	const struct sf_shared *shared = kafka->destination.shared;
@@ -95,7 +101,8 @@ static uint8_t *await_room(struct kafka *kafka, size_t size)
 		shared->options.patience_ns ? shared->options.patience_ns : 60 * SF_NS_PER_S;
 	uint8_t *p;
 
-	while (!(p = sf_packs_room(&kafka->packs, size))) {
+	p = sf_packs_room(&kafka->packs, size);
+	while (!p) {
 		if (shared->options.queued || kafka->given_up ||
 			sf_hurry_level(&shared->options.hurry))
 			return NULL;
@@ -103,31 +110,29 @@ static uint8_t *await_room(struct kafka *kafka, size_t size)
 		settle(kafka);
 		kafka->given_up =
 			kafka->stalled && kafka->packs.mono - kafka->away_since > patience;
-		nanosleep(&(struct timespec){ .tv_nsec = WAIT_NS }, NULL);
+		if (kafka->packs.count <= SF_PACKS / 2)
+			p = sf_packs_room(&kafka->packs, size);
+		else
+			nanosleep(&(struct timespec){ .tv_nsec = WAIT_NS }, NULL);
 	}
 	return p;
 }
 
-static size_t write_record(struct kafka *kafka, uint8_t *p, const struct sf_flow *flow, unsigned d)
+/* The record that lies in kafka->row goes into the last message. False: it needs a message of its own. */
+static bool extend(struct kafka *kafka, size_t length, const struct sf_destination_count *count)
 {
-	return kafka->json ? write_json(kafka, p, flow, d) : write_message(kafka, p, flow, d);
-}
-
-/* A further record in the last message. False: it needs a message of its own. */
-static bool extend(struct kafka *kafka, const struct sf_flow *flow, unsigned d,
-	const struct sf_destination_count *count)
-{
-	size_t most = kafka->json ? SF_TEXT_ROW_MAX + 1 : SF_FLOWMESSAGE_MAX, length;
-	uint8_t *p = kafka->in_message < kafka->records ? sf_packs_more(&kafka->packs, most) : NULL;
-
-	if (!p || kafka->in_message == 0)
-		return false;
 	/* rows of JSON have a line each */
-	*p = '\n';
-	length = write_record(kafka, p + kafka->json, flow, d);
-	if (!length)
+	size_t line = kafka->json;
+	uint8_t *p;
+
+	if (kafka->in_message == 0 || kafka->in_message >= kafka->records)
 		return false;
-	sf_packs_extend(&kafka->packs, length + kafka->json, count);
+	p = sf_packs_more(&kafka->packs, length + line);
+	if (!p)
+		return false;
+	kafka->row[0] = '\n';
+	memcpy(p, kafka->row + 1 - line, length + line);
+	sf_packs_extend(&kafka->packs, length + line, count);
 	kafka->in_message++;
 	return true;
 }
@@ -138,22 +143,25 @@ static void put_record(struct kafka *kafka, const struct sf_flow *flow, unsigned
 	struct sf_destination_stats *stats = &kafka->destination.stats;
 	const struct sf_destination_count count = { 1, flow->half[d].packets,
 		flow->half[d].octets };
-	size_t length = 0;
+	size_t length = kafka->json ? write_json(kafka, flow, d) : write_message(kafka, flow, d);
 	uint8_t *p;
 
 	sf_count_add(&stats->offered, &count);
-	if (extend(kafka, flow, d, &count))
+	if (length == 0 || length > SF_PACK_MESSAGE_MAX) {
+		sf_count_add(length ? &stats->lost_tooLarge : &stats->lost_send, &count);
 		return;
-	p = await_room(kafka, kafka->json ? SF_TEXT_ROW_MAX : SF_FLOWMESSAGE_MAX);
-	if (p)
-		length = write_record(kafka, p, flow, d);
-	if (length) {
-		sf_packs_add(&kafka->packs, partition, key, length, &count);
-		kafka->in_message = 1;
-	} else {
+	}
+	if (extend(kafka, length, &count))
+		return;
+	p = await_room(kafka, length);
+	if (!p) {
 		sf_count_add(
 			kafka->given_up ? &stats->lost_unreachable : &stats->lost_stopped, &count);
+		return;
 	}
+	memcpy(p, kafka->row + 1, length);
+	sf_packs_add(&kafka->packs, partition, key, length, &count);
+	kafka->in_message = 1;
 }
 
 static void kafka_put(
@@ -173,6 +181,9 @@ static void kafka_put(
 			if (flows[i].directions >> d & 1)
 				put_record(kafka, &flows[i], d, key, partition);
 	}
+	/* with a queue ready() does this */
+	if (kafka->packs.sealed && !destination->shared->options.queued)
+		sf_packs_step(&kafka->packs, sf_clock_read(CLOCK_MONOTONIC));
 }
 
 /* ---------------------------------------------------------------- the broker */

@@ -11,7 +11,7 @@
 
 #define PACK_ALIGN   ((size_t)128 << 10) /* a message's address tells its pack */
 #define PACK_BYTES   65535               /* what the spool may read back */
-#define PACK_FULL    ((size_t)60 << 10)
+#define PACK_FULL    SF_PACK_MESSAGE_MAX
 #define PACK_RESERVE 48 /* packs that the records of one put() can fill */
 #define STEP_PACKS   8  /* packs that are handed over in one step */
 #define AGAIN_NS     INT64_C(500000000)
@@ -222,13 +222,14 @@ bool sf_packs_seal(struct sf_packs *packs)
 		packs->ring[(packs->first + packs->count++) % SF_PACKS] = pack;
 	}
 	packs->open = NULL;
+	packs->sealed = true;
 	return true;
 }
 
 uint8_t *sf_packs_room(struct sf_packs *packs, size_t size)
 {
-	if (packs->open && packs->open->used + SF_KAFKA_HEADER + size > PACK_FULL &&
-		!sf_packs_seal(packs))
+	if (packs->open && packs->open->count &&
+		packs->open->used + SF_KAFKA_HEADER + size > PACK_FULL && !sf_packs_seal(packs))
 		return NULL;
 	if (!packs->open)
 		packs->open = new_pack(packs);
@@ -391,6 +392,7 @@ static void show_spool(struct sf_packs *packs)
 void sf_packs_step(struct sf_packs *packs, int64_t mono)
 {
 	packs->mono = mono;
+	packs->sealed = false;
 	packs->ops->poll(packs->kafka);
 	settle(packs);
 	if (packs->has_spool && packs->kafka->away)

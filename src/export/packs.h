@@ -20,7 +20,8 @@
 #include "export/destination.h"
 #include "kafka/kafka.h"
 
-#define SF_PACKS 192
+#define SF_PACKS            192
+#define SF_PACK_MESSAGE_MAX ((size_t)60 << 10) /* bytes of a message's value */
 
 struct sf_pack;
 
@@ -34,6 +35,7 @@ struct sf_packs {
 	struct sf_spool spool;
 	bool has_spool;
 	bool spooling;    /* packs go to the end of the spool, and come from its begin */
+	bool sealed;      /* a pack was sealed since the last step */
 	bool failing;     /* a pack was not delivered, and none since then */
 	int64_t mono;     /* of the last step */
 	int64_t again_ns; /* what failed is put again then */
