@@ -258,6 +258,12 @@ static sf_always_inline bool is_within(
 	return true;
 }
 
+/* What payload said of the flow, of the conditions `read` that some field has. */
+static sf_always_inline uint64_t said_of(const struct sf_flow *flow, uint64_t read)
+{
+	return sf_unlikely(read) && flow->has & SF_HAS_APP ? sf_app_when(flow) & read : 0;
+}
+
 /*
  * Length of the run of flows[0 … count-1] that use one template and stream: their records follow
  * each other in a message. Sums their packets and bytes in *run.
@@ -272,6 +278,7 @@ static sf_always_inline unsigned measure_run(struct sf_session *session,
 	const uint8_t icmp = flows->ip_version == 4 ? 1 : 58;
 	const bool is_icmp = flows->protocol == icmp;
 	const bool has_icmp_type = sf_flow_has_icmp_type(flows);
+	const uint64_t read = session->record_mask & SF_WHEN_READ, said = said_of(flows, read);
 	int64_t latest_ns = session->latest_ns;
 	uint64_t packets = 0, octets = 0;
 	const struct sf_flow *flow = flows, *end = flows + count;
@@ -290,7 +297,7 @@ static sf_always_inline unsigned measure_run(struct sf_session *session,
 	} while (flow < end && ((kind_of(flow) ^ kind) & mask) == 0 &&
 		 (flow->protocol == icmp) == is_icmp &&
 		 (!is_icmp || sf_flow_has_icmp_type(flow) == has_icmp_type) &&
-		 flow->directions == directions &&
+		 flow->directions == directions && said_of(flow, read) == said &&
 		 is_within(flow, directions, boot_ns, boot_end_ns));
 	session->latest_ns = latest_ns;
 	*run = (struct sf_destination_count){ 0, packets, octets };
