@@ -46,6 +46,9 @@ struct sf_key {
 
 #define SF_SLOT_WORDS_MAX 4
 
+/* Words of a key: the kinds of its slots, and the slots. */
+#define SF_KEY_WORDS (2 + (SF_GROUPS_KEYS_MAX + 1) * SF_SLOT_WORDS_MAX)
+
 enum sf_sum_kind {
 	SF_SUM_FLOWS,
 	SF_SUM_PACKETS,
@@ -118,7 +121,11 @@ struct sf_groups {
 	struct sf_ask_field bytes, packets, start, end, sport, dport, flags;
 	uint64_t *entries;
 	size_t count, room;
-	uint64_t *index; /* upper half of the hash | entry + 1 */
+	struct sf_groups **parts; /* that have the groups instead: merge.c */
+	unsigned part_count;
+	struct sf_groups *parent; /* of a part: whose memory is used */
+	size_t left_out;          /* groups that are not here, because they would not be shown */
+	uint64_t *index;          /* upper half of the hash | entry + 1 */
 	size_t index_size;
 	struct sf_texts texts;
 	struct sf_group_order orders[SF_GROUPS_KEYS_MAX + SF_GROUPS_SUMS_MAX + 1];
@@ -140,6 +147,15 @@ struct sf_groups {
 	int64_t bin;
 };
 
+/* The object that has groups of that hash: a part, or itself. */
+static inline struct sf_groups *sf_groups_home(struct sf_groups *groups, uint64_t hash)
+{
+	/* bits that the first place in the index does not depend on */
+	return groups->part_count
+		       ? groups->parts[(uint64_t)(uint32_t)(hash >> 16) * groups->part_count >> 32]
+		       : groups;
+}
+
 static inline uint64_t *sf_group_entry(const struct sf_groups *groups, size_t i)
 {
 	return groups->entries + i * groups->entry_words;
@@ -147,6 +163,13 @@ static inline uint64_t *sf_group_entry(const struct sf_groups *groups, size_t i)
 
 /* Counts memory that is about to be allocated. False: it would be more than the options allow. */
 bool sf_groups_take(struct sf_groups *groups, uint64_t octets);
+
+/* The entry of a key: kinds and slots, first_sum - 1 words; made if there is none. NULL: no memory. */
+uint64_t *sf_group_find(struct sf_groups *groups, const uint64_t *key, uint64_t hash);
+uint64_t sf_group_key_hash(const struct sf_groups *groups, const uint64_t *key);
+
+/* Says that the memory is full, and what helps. -ENOMEM. */
+int sf_groups_full(const struct sf_groups *groups, struct sf_error *error);
 
 /* ---- key.c */
 
@@ -203,6 +226,12 @@ bool sf_sum_estimated(const struct sf_sum *sum, const uint64_t *state);
 
 /* The options about order, columns and which groups are shown. */
 int sf_groups_orders(struct sf_groups *groups, struct sf_error *error);
+
+/*
+ * Fills `ids` with the `most` groups that would be shown first, in no order; returns how many there are. Not with
+ * --top in bins.
+ */
+size_t sf_groups_best(const struct sf_groups *groups, uint32_t *ids, size_t most);
 
 /* --top and --bottom choose in each bin of time by itself. */
 bool sf_groups_top_in_bins(const struct sf_groups *groups);

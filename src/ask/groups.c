@@ -9,9 +9,8 @@
 
 #include "ask/group.h"
 
-#define NS_PER_S    INT64_C(1000000000)
-#define BINS_MAX    65536 /* that one flow may be spread over */
-#define FETCH_AHEAD 12    /* groups: memory is asked for so much earlier than it is needed */
+#define NS_PER_S INT64_C(1000000000)
+#define BINS_MAX 65536 /* that one flow may be spread over */
 
 /* ---------------------------------------------------------------- making */
 
@@ -184,6 +183,9 @@ void sf_groups_free(struct sf_groups *groups)
 {
 	if (!groups)
 		return;
+	for (unsigned i = 0; i < groups->part_count; i++)
+		sf_groups_free(groups->parts[i]);
+	free(groups->parts);
 	for (size_t i = 0; i < groups->count; i++)
 		for (unsigned k = 0; k < groups->sum_count; k++)
 			sf_sum_free(
@@ -200,18 +202,30 @@ void sf_groups_free(struct sf_groups *groups)
 
 bool sf_groups_take(struct sf_groups *groups, uint64_t octets)
 {
+	if (groups->parent)
+		groups = groups->parent;
 	if (groups->options.memory && groups->totals.memory + octets > groups->options.memory)
 		return false;
 	groups->totals.memory += octets;
 	return true;
 }
 
-static int full(const struct sf_groups *groups, struct sf_error *error)
+size_t sf_groups_count(const struct sf_groups *groups)
+{
+	size_t count = groups->count + groups->left_out;
+
+	/* until those to be shown are taken out of the parts */
+	for (unsigned i = 0; i < groups->part_count && count == 0; i++)
+		count += groups->parts[i]->count;
+	return count;
+}
+
+int sf_groups_full(const struct sf_groups *groups, struct sf_error *error)
 {
 	return sf_error_set(error, -ENOMEM,
 		"%zu groups need more than the %llu MiB of --memory: ask for fewer groups "
 		"(--by src/24 instead of src, a narrower --where), or allow more (--memory %lluM)",
-		groups->count, (unsigned long long)(groups->options.memory >> 20),
+		sf_groups_count(groups), (unsigned long long)(groups->options.memory >> 20),
 		(unsigned long long)(groups->options.memory / 250000));
 }
 
@@ -260,13 +274,12 @@ static bool index_grow(struct sf_groups *groups)
 
 /* ---------------------------------------------------------------- groups */
 
-static uint64_t key_hash(const struct sf_groups *groups, const uint64_t *key)
+uint64_t sf_group_key_hash(const struct sf_groups *groups, const uint64_t *key)
 {
 	return sf_words_hash(groups->options.seed, key, groups->first_sum - 1);
 }
 
-/* The entry of a key: kinds and slots, first_sum - 1 words. NULL: no memory. */
-static uint64_t *find_group(struct sf_groups *groups, const uint64_t *key, uint64_t hash)
+uint64_t *sf_group_find(struct sf_groups *groups, const uint64_t *key, uint64_t hash)
 {
 	const unsigned words = groups->first_sum - 1;
 	uint64_t *entry;
@@ -294,9 +307,6 @@ static uint64_t *find_group(struct sf_groups *groups, const uint64_t *key, uint6
 	return entry;
 }
 
-/* Words of a key: the kinds of its slots, and the slots. */
-#define KEY_WORDS (2 + (SF_GROUPS_KEYS_MAX + 1) * SF_SLOT_WORDS_MAX)
-
 /* The key of a row. False: no memory. */
 static bool read_key(struct sf_groups *groups, const struct sf_ask_row *row, uint64_t *key)
 {
@@ -319,7 +329,8 @@ static bool read_key(struct sf_groups *groups, const struct sf_ask_row *row, uin
 /* False: no memory. */
 static bool add_row(struct sf_groups *groups, const struct sf_ask_row *row, const uint64_t *key)
 {
-	uint64_t *entry = find_group(groups, key, key_hash(groups, key));
+	uint64_t hash = sf_group_key_hash(groups, key);
+	uint64_t *entry = sf_group_find(sf_groups_home(groups, hash), key, hash);
 
 	if (!entry)
 		return false;
@@ -357,7 +368,7 @@ static void choose_side(struct sf_groups *groups, const struct sf_ask_row *row)
 /* A row, for each side that it counts for; once for two sides of the same key. */
 static bool add_sides(struct sf_groups *groups, const struct sf_ask_row *row)
 {
-	uint64_t key[KEY_WORDS], other[KEY_WORDS];
+	uint64_t key[SF_KEY_WORDS], other[SF_KEY_WORDS];
 
 	if (!groups->two_sided) {
 		choose_side(groups, row);
@@ -467,7 +478,7 @@ int sf_groups_put(struct sf_groups *groups, const struct sf_ask_row *row, struct
 	taken = groups->options.every_ns ? add_binned(groups, row, bytes.number, packets.number)
 					 : add_sides(groups, row);
 	if (!taken)
-		return full(groups, error);
+		return sf_groups_full(groups, error);
 	groups->totals.rows++;
 	groups->totals.bytes += bytes.number;
 	groups->totals.packets += packets.number;
@@ -488,79 +499,16 @@ int sf_groups_flow(struct sf_groups *groups, const struct sf_flow *flow,
 	return code;
 }
 
-/* ---------------------------------------------------------------- merging */
-
-/* A key of another object: its texts have other numbers here. */
-static bool translate(struct sf_groups *groups, const struct sf_groups *other, uint64_t *key)
-{
-	uint64_t *slot = key + 1;
-
-	for (unsigned i = 0; i < groups->key_count; slot += groups->keys[i++].words) {
-		const struct sf_text *text;
-		int64_t number;
-
-		if ((key[0] >> (8 * i) & 0xff) != SF_SLOT_TEXT)
-			continue;
-		text = &other->texts.items[(uint32_t)slot[0]];
-		number = sf_texts_number(groups, (const uint8_t *)text->bytes, text->length);
-		if (number < 0)
-			return false;
-		slot[0] = (slot[0] & ~(uint64_t)UINT32_MAX) | (uint64_t)number;
-	}
-	return true;
-}
-
-/* The index place of a group that will be looked for soon. */
-static void fetch_ahead(const struct sf_groups *groups, const struct sf_groups *other, size_t i)
-{
-	if (i < other->count && groups->index_size)
-		__builtin_prefetch(
-			&groups->index[sf_group_entry(other, i)[0] & (groups->index_size - 1)]);
-}
-
-static bool merge_group(struct sf_groups *groups, const struct sf_groups *other, size_t i)
-{
-	uint64_t key[KEY_WORDS], *entry;
-	const uint64_t *from = sf_group_entry(other, i);
-
-	memcpy(key, from + 1, (groups->first_sum - 1) * sizeof(*key));
-	if (!translate(groups, other, key))
-		return false;
-	/* the same hash as there, where texts have the same numbers and seeds are the same */
-	entry = find_group(groups, key,
-		other->texts.count || groups->options.seed != other->options.seed
-			? key_hash(groups, key)
-			: from[0]);
-	for (unsigned k = 0; entry && k < groups->sum_count; k++)
-		if (!sf_sum_merge(groups, &groups->sums[k], entry + groups->sums[k].at,
-			    from + groups->sums[k].at))
-			return false;
-	return entry != NULL;
-}
-
-int sf_groups_merge(struct sf_groups *groups, const struct sf_groups *other, struct sf_error *error)
-{
-	for (size_t i = 0; i < other->count; i++) {
-		fetch_ahead(groups, other, i + FETCH_AHEAD);
-		if (!merge_group(groups, other, i))
-			return full(groups, error);
-	}
-	groups->totals.rows += other->totals.rows;
-	groups->totals.bytes += other->totals.bytes;
-	groups->totals.packets += other->totals.packets;
-	groups->totals.unspread += other->totals.unspread;
-	groups->totals.estimated |= other->totals.estimated;
-	return 0;
-}
+/* ---------------------------------------------------------------- what there is */
 
 size_t sf_groups_shown(const struct sf_groups *groups)
 {
 	return groups->shown_count;
 }
 
-size_t sf_groups_count(const struct sf_groups *groups)
+unsigned sf_groups_parts(const struct sf_groups *groups)
 {
-	return groups->count;
+	return groups->part_count;
 }
 
 void sf_groups_totals(const struct sf_groups *groups, struct sf_groups_totals *totals)

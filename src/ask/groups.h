@@ -95,6 +95,26 @@ int sf_groups_flow(struct sf_groups *groups, const struct sf_flow *flow,
 int sf_groups_merge(
 	struct sf_groups *groups, const struct sf_groups *other, struct sf_error *error);
 
+/*
+ * The same by several threads, where few of many groups are shown: each object is divided, before the first row,
+ * into parts of the keys, and each thread merges one part of all objects.
+ *
+ *	sf_groups_divide(all[k], count, &error) for each; rows are put
+ *	if (sf_groups_parts(all[0]))
+ *		in thread i: sf_groups_merge_part(all, count, i, &error);
+ *		then: sf_groups_join(all, count, &error);
+ *	else
+ *		sf_groups_merge(all[0], all[k], &error) for each but the first
+ *
+ * Afterwards all[0] has the groups that may be shown, and the totals of all. Threads have nothing in common.
+ * Errors as of sf_groups_merge().
+ */
+int sf_groups_divide(struct sf_groups *groups, unsigned count, struct sf_error *error);
+unsigned sf_groups_parts(const struct sf_groups *groups); /* 0: it is not divided */
+int sf_groups_merge_part(
+	struct sf_groups *const *all, unsigned count, unsigned part, struct sf_error *error);
+int sf_groups_join(struct sf_groups *const *all, unsigned count, struct sf_error *error);
+
 /* Chooses and orders what is shown. To be called once, at the end. 0 or -ENOMEM. */
 int sf_groups_sort(struct sf_groups *groups, struct sf_error *error);
 

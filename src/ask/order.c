@@ -383,6 +383,15 @@ bool sf_groups_top_in_bins(const struct sf_groups *groups)
 	return groups->options.top && groups->options.every_ns && groups->key_count > 1;
 }
 
+size_t sf_groups_best(const struct sf_groups *groups, uint32_t *ids, size_t most)
+{
+	struct sf_group_order orders[2];
+	const struct ordered ranked = { groups, orders, ranking(groups, orders) };
+	const struct ordered sorted = { groups, groups->orders, groups->order_count };
+
+	return most ? choose(groups->options.top ? &ranked : &sorted, ids, most) : 0;
+}
+
 /* Fills `shown` with what --having, --top and --bottom leave, in no order. */
 static void choose_top(struct sf_groups *groups, size_t room)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Shared words: `stop`, which the main thread sets. Everything else of a worker belongs to its thread
- * from start to join; conditions are compiled once and only read.
+ * from start to join; conditions are compiled once and only read. When all files are read the threads are joined,
+ * and started once more to add up their groups in parts: then the groups of all are only read.
  */
 #include "query/query.h"
 
@@ -22,12 +23,16 @@ struct worker {
 	struct sf_query_sum sum;
 	pthread_t thread;
 	bool started;
+	unsigned number;        /* from 1 on: 0 is the caller's thread */
+	struct sf_groups *part; /* its part of the groups of all, at the end */
+	struct sf_error part_error;
 };
 
 struct sf_query_workers {
 	struct sf_query query;
 	atomic_bool stop;
-	unsigned count; /* without the caller's thread */
+	unsigned count;         /* without the caller's thread */
+	struct sf_groups **all; /* groups of the caller and of each worker */
 	struct worker workers[];
 };
 
@@ -104,15 +109,20 @@ static int open_worker(struct sf_query_workers *workers, unsigned i, struct sf_e
 	int code = sf_collector_new(&worker->collector, &collect, error);
 
 	worker->all = workers;
+	worker->number = i + 1;
 	if (code == 0)
 		code = sf_groups_like(&worker->groups, workers->query.groups, error);
+	if (code == 0)
+		code = sf_groups_divide(worker->groups, workers->count + 1, error);
+	workers->all[i + 1] = worker->groups;
 	if (code == 0)
 		sf_collector_share(worker->collector, i + 1, workers->count + 1);
 	return code;
 }
 
-/* Signals are for the main thread. */
-static int start_all(struct sf_query_workers *workers, struct sf_error *error)
+/* Starts a thread for each worker. Signals are for the main thread. */
+static int start_all(
+	struct sf_query_workers *workers, void *(*function)(void *worker), struct sf_error *error)
 {
 	sigset_t all, before;
 	int code = 0;
@@ -120,7 +130,8 @@ static int start_all(struct sf_query_workers *workers, struct sf_error *error)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	for (unsigned i = 0; code == 0 && i < workers->count; i++) {
-		code = pthread_create(&workers->workers[i].thread, NULL, run, &workers->workers[i]);
+		code = pthread_create(
+			&workers->workers[i].thread, NULL, function, &workers->workers[i]);
 		workers->workers[i].started = code == 0;
 	}
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -138,6 +149,7 @@ static void wait_and_free(struct sf_query_workers *workers)
 		sf_collector_free(worker->collector);
 		sf_groups_free(worker->groups);
 	}
+	free(workers->all);
 	free(workers);
 }
 
@@ -152,10 +164,17 @@ int sf_query_start(
 		return code;
 	new->query = *query;
 	new->count = count;
+	new->all = calloc(query->threads, sizeof(struct sf_groups *));
+	if (new->all)
+		new->all[0] = query->groups;
+	else
+		code = sf_error_set(error, -ENOMEM, "--workers: no memory");
+	if (code == 0)
+		code = sf_groups_divide(query->groups, query->threads, error);
 	for (unsigned i = 0; code == 0 && i < count; i++)
 		code = open_worker(new, i, error);
 	if (code == 0)
-		code = start_all(new, error);
+		code = start_all(new, run, error);
 	if (code) {
 		atomic_store_explicit(&new->stop, true, memory_order_relaxed);
 		wait_and_free(new);
@@ -174,7 +193,7 @@ static void add_stats(struct sf_collector_stats *sum, const struct sf_collector_
 		to[i] += from[i];
 }
 
-static void add_worker(struct worker *worker, struct sf_groups *groups, struct sf_query_sum *sum)
+static void add_counts(struct worker *worker, struct sf_query_sum *sum)
 {
 	struct sf_collector_stats stats;
 
@@ -188,11 +207,53 @@ static void add_worker(struct worker *worker, struct sf_groups *groups, struct s
 	sum->unmatched_octets += worker->sum.unmatched_octets;
 	if (!sum->problem[0])
 		memcpy(sum->problem, worker->sum.problem, sizeof(sum->problem));
-	if (sum->error.code)
-		return;
-	sum->error = worker->sum.error;
 	if (!sum->error.code)
-		(void)sf_groups_merge(groups, worker->groups, &sum->error);
+		sum->error = worker->sum.error;
+}
+
+/* ---------------------------------------------------------------- adding up */
+
+static void *merge_part(void *context)
+{
+	struct worker *worker = context;
+	const struct sf_query_workers *all = worker->all;
+
+	(void)sf_groups_merge_part(all->all, all->count + 1, worker->number, &worker->part_error);
+	return NULL;
+}
+
+static void join_all(struct sf_query_workers *workers)
+{
+	for (unsigned i = 0; i < workers->count; i++) {
+		if (workers->workers[i].started)
+			pthread_join(workers->workers[i].thread, NULL);
+		workers->workers[i].started = false;
+	}
+}
+
+/* Each thread adds up a part of the keys. */
+static void add_parts(struct sf_query_workers *workers, struct sf_error *error)
+{
+	int code = start_all(workers, merge_part, error);
+
+	if (code == 0)
+		(void)sf_groups_merge_part(workers->all, workers->count + 1, 0, error);
+	join_all(workers);
+	for (unsigned i = 0; i < workers->count && !error->code; i++)
+		*error = workers->workers[i].part_error;
+	if (!error->code)
+		(void)sf_groups_join(workers->all, workers->count + 1, error);
+}
+
+/* The groups of all threads go into those of the caller. */
+static void add_groups(struct sf_query_workers *workers, struct sf_error *error)
+{
+	if (sf_groups_parts(workers->query.groups))
+		add_parts(workers, error);
+	else
+		for (unsigned i = 0; i < workers->count && !error->code; i++)
+			(void)sf_groups_merge(
+				workers->query.groups, workers->workers[i].groups, error);
 }
 
 void sf_query_join(struct sf_query_workers *workers, bool stop, struct sf_query_sum *sum)
@@ -201,10 +262,10 @@ void sf_query_join(struct sf_query_workers *workers, bool stop, struct sf_query_
 		return;
 	if (stop)
 		atomic_store_explicit(&workers->stop, true, memory_order_relaxed);
-	for (unsigned i = 0; i < workers->count; i++) {
-		pthread_join(workers->workers[i].thread, NULL);
-		workers->workers[i].started = false;
-		add_worker(&workers->workers[i], workers->query.groups, sum);
-	}
+	join_all(workers);
+	for (unsigned i = 0; i < workers->count; i++)
+		add_counts(&workers->workers[i], sum);
+	if (!sum->error.code)
+		add_groups(workers, &sum->error);
 	wait_and_free(workers);
 }

@@ -346,7 +346,80 @@ START_TEST(columns_that_do_not_fit_are_named)
 }
 END_TEST
 
-CHECK_MAIN("groups", distinct_is_exact_and_then_an_estimate, merging_is_as_counting_together,
+/* Threads that take a part of the keys each give the answer that one gives. */
+START_TEST(parts_are_as_counting_together)
+{
+	static const struct sf_groups_options questions[] = {
+		{ .by = "src,sport", .top = 20, .share = true },
+		{ .by = "src,sport",
+			.sum = "flows,bytes,distinct(dport),first",
+			.top = 7,
+			.top_by = "flows",
+			.having = "flows < 3",
+			.sort = "-src,sport" },
+		{ .by = "src,sport", .limit = 30, .sort = "+bytes,-src,sport" },
+		{ .by = "src,sport", .top = 5, .bottom = true },
+	};
+
+	for (size_t q = 0; q < sizeof(questions) / sizeof(questions[0]); q++) {
+		struct sf_groups *whole = make(&questions[q]), *all[3];
+		struct sf_error error = { 0 };
+		struct sf_groups_totals totals;
+		char *expected;
+
+		for (unsigned i = 0; i < 3; i++) {
+			all[i] = make(&questions[q]);
+			ck_assert_int_eq(sf_groups_divide(all[i], 3, &error), 0);
+			ck_assert_uint_eq(sf_groups_parts(all[i]), 3);
+		}
+		for (unsigned i = 0; i < 90000; i++) {
+			struct sf_flow flow = flow_of(i * 7919 % 60000, i * 31 % 5);
+
+			flow.half[0].octets = 40 + i * 7 % 100000;
+			flow.half[0].start_ns += i;
+			put(whole, &flow);
+			put(all[i % 3], &flow);
+		}
+		for (unsigned i = 0; i < 3; i++)
+			ck_assert_int_eq(sf_groups_merge_part(all, 3, i, &error), 0);
+		ck_assert_int_eq(sf_groups_join(all, 3, &error), 0);
+		expected = strdup(answer(whole));
+		ck_assert_str_eq(answer(all[0]), expected);
+		ck_assert_uint_eq(sf_groups_count(all[0]), sf_groups_count(whole));
+		sf_groups_totals(all[0], &totals);
+		ck_assert_uint_eq(totals.rows, 90000);
+		free(expected);
+		sf_groups_free(whole);
+		for (unsigned i = 0; i < 3; i++)
+			sf_groups_free(all[i]);
+	}
+}
+END_TEST
+
+/* All groups shown, texts and shares of what only all groups have: not in parts. */
+START_TEST(other_questions_are_not_divided)
+{
+	static const struct sf_groups_options questions[] = {
+		{ .by = "src" },
+		{ .by = "exporter,src", .top = 3 },
+		{ .by = "src", .sum = "distinct(dst)", .top = 3, .share = true },
+		{ .by = "src", .top = 3, .every_ns = NS },
+		{ .by = "src", .top = 100000 },
+	};
+
+	for (size_t q = 0; q < sizeof(questions) / sizeof(questions[0]); q++) {
+		struct sf_groups *groups = make(&questions[q]);
+		struct sf_error error = { 0 };
+
+		ck_assert_int_eq(sf_groups_divide(groups, 3, &error), 0);
+		ck_assert_uint_eq(sf_groups_parts(groups), 0);
+		sf_groups_free(groups);
+	}
+}
+END_TEST
+
+CHECK_MAIN("groups", other_questions_are_not_divided, parts_are_as_counting_together,
+	distinct_is_exact_and_then_an_estimate, merging_is_as_counting_together,
 	estimates_are_merged, regular_gaps_are_found, servers_are_those_that_answer,
 	memory_is_bounded, tables_fit_the_terminal, keys_stay_readable,
 	columns_that_do_not_fit_are_named, the_inside_has_private_addresses)
