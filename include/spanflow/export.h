@@ -28,6 +28,7 @@
 #include <spanflow/error.h>
 #include <spanflow/flow.h>
 #include <spanflow/meter.h>
+#include <spanflow/sampling.h>
 
 SF_BEGIN_PUBLIC
 
@@ -109,6 +110,11 @@ struct sf_exporter_options {
 	uint32_t domain;            /* observationDomainId / source id of records whose own is 0 */
 	uint32_t domains;           /* that records have, from `domain` on; 0 means 1 */
 	uint32_t sampling_interval; /* 1:N announced in options data and v5 headers; 0 means 1 */
+	/*
+	 * How packets were sampled; its rate goes before sampling_interval. A rate that is no whole number
+	 * is told in IPFIX only. NULL: at random, 1 of sampling_interval. Lent.
+	 */
+	const struct sf_sampling *sampling;
 	/*
 	 * Interfaces for the interface-name options: fills index and name of interface `slot` (0,
 	 * 1, …) and returns 1, or 0 past the end. Called when options data are sent; may be NULL.

@@ -26,6 +26,7 @@
 #include <spanflow/error.h>
 #include <spanflow/export.h>
 #include <spanflow/flow.h>
+#include <spanflow/sampling.h>
 #include <spanflow/tunnel.h>
 
 SF_BEGIN_PUBLIC
@@ -99,6 +100,7 @@ struct sf_plan {
 	const uint64_t *hash_seed;        /* two words; NULL: random */
 	bool dedup;                       /* leave out copies of packets */
 	int64_t dedup_window_ns;          /* 0: 10 ms */
+	struct sf_sampling sampling;      /* which packets are metered; zeros: all */
 	struct sf_tunnel_options tunnels; /* which are opened; zeros: those of remote mirrors */
 	bool meter_own_export; /* also meter the packets that this run sends to its collectors */
 	uint32_t domain;       /* observationDomainId of the first source; the next one has + 1 */

@@ -14,6 +14,7 @@
 #include <spanflow/meter.h>
 #include <spanflow/packet.h>
 #include <spanflow/plan.h>
+#include <spanflow/sampling.h>
 #include <spanflow/tunnel.h>
 
 #endif

@@ -34,6 +34,7 @@ complete -c spanflow -n '__fish_seen_subcommand_from meter' -l active-timeout -x
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l idle-timeout -x -d 'End a flow when no packet of it has come for this time'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l max-flows -x -d 'Most flows in the table'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l key -x -a 'address port protocol vlan tos interface tunnel' -d 'Which properties tell flows apart'
+complete -c spanflow -n '__fish_seen_subcommand_from meter' -l sample -x -d 'Meter only some of the packets that pass -f'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l tunnel -x -d 'Packets that carry packets'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l tunnel-port -x -d 'A further UDP port of tunnels of this kind, such as vxlan=8473, or the port that a switch was given for hpe-erm'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l mirror -d 'VXLAN, GENEVE and GRE on this network carry mirrored frames'

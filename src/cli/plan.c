@@ -160,6 +160,7 @@ int sf_made_plan_init(struct sf_made_plan *made, const struct sf_options *option
 		.hash_seed = options->hash_seed.set ? options->hash_seed.words : NULL,
 		.dedup = options->dedup,
 		.dedup_window_ns = (int64_t)options->dedup_window_ns,
+		.sampling = options->sampling,
 		.tunnels = options->tunnels,
 		.meter_own_export = options->meter_own_export,
 		.domain = (uint32_t)options->domain,

@@ -22,6 +22,7 @@
 	X(hash_seed, SEED, METER, RESTART)                                                         \
 	X(dedup, VALUE, METER, RESTART)                                                            \
 	X(dedup_window_ns, VALUE, METER, ADJUST)                                                   \
+	X(sampling, VALUE, METER, RESTART)                                                         \
 	X(tunnels, VALUE, METER, RESTART)                                                          \
 	X(meter_own_export, VALUE, METER, ADJUST)                                                  \
 	X(domain, VALUE, METER, RESTART)                                                           \

@@ -12,6 +12,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 
 #include "engine/worker.h"
@@ -31,6 +32,9 @@ int sf_worker_init(
 	worker->wakeup.fd = -1;
 	atomic_init(&worker->reached, INT64_MIN);
 	sf_timing_init(&worker->timing, sf_timing_limit(&meter));
+	if (options->input && options->input->capture->live &&
+		getrandom(&worker->timing.sampler.random, sizeof(uint64_t), 0) < 0)
+		worker->timing.sampler.random = (uint64_t)sf_clock_read(CLOCK_MONOTONIC);
 	err = options->kind->join(worker, &meter, error);
 	if (!err && options->filter)
 		err = sf_filter_new(&worker->filter, options->filter, error);
@@ -136,6 +140,19 @@ static void filter(struct sf_worker *worker, struct sf_received *batch)
 	batch->count = passed;
 }
 
+/* Leaves out what is not sampled. */
+static void sample(struct sf_worker *worker, struct sf_timing *timing, struct sf_received *batch)
+{
+	unsigned taken = 0;
+
+	for (unsigned i = 0; i < batch->count; i++)
+		if (sf_sampler_takes(
+			    &timing->sampler, &worker->options.sampling, &batch->packets[i]))
+			move_packet(batch, taken++, i);
+	sf_meter_ignore(worker->meter, SF_IGNORED_notSampled, batch->count - taken);
+	batch->count = taken;
+}
+
 /* As many packets as a batch may have, for -c. */
 static unsigned most_packets(const struct sf_worker *worker, unsigned max)
 {
@@ -180,6 +197,8 @@ enum sf_worker_state sf_worker_receive(
 	worker->unread += batch->received - batch->count;
 	if (worker->filter)
 		filter(worker, batch);
+	if (worker->options.sampling.kind)
+		sample(worker, timing, batch);
 	claimed = budget ? claim(budget, batch->count) : batch->count;
 	worker->unread += batch->count - claimed;
 	batch->count = claimed;

@@ -53,6 +53,7 @@
 #include "base/wakeup.h"
 #include "engine/input.h"
 #include "filter/filter.h"
+#include "meter/sample.h"
 
 /* How many packets may still pass, over all workers. */
 struct sf_budget {
@@ -62,10 +63,11 @@ struct sf_budget {
 /* Where a source is in time. */
 struct sf_timing {
 	struct sf_clock clock;
-	int64_t end_ns;      /* packet clock that ends the run */
-	bool quiet;          /* the last receive returned nothing */
-	int64_t quiet_mono;  /* monotonic time when it became quiet */
-	int64_t quiet_clock; /* clock at that time */
+	int64_t end_ns;            /* packet clock that ends the run */
+	bool quiet;                /* the last receive returned nothing */
+	int64_t quiet_mono;        /* monotonic time when it became quiet */
+	int64_t quiet_clock;       /* clock at that time */
+	struct sf_sampler sampler; /* with --sample */
 	int64_t looked_mono; /* monotonic time before the driver was last asked, while it is quiet */
 };
 
@@ -150,6 +152,7 @@ struct sf_worker_options {
 	unsigned number;                 /* among the workers of the source */
 	struct sf_meter_options meter;   /* with sink: the exporter */
 	const char *filter;              /* NULL: none */
+	struct sf_sampling sampling;     /* of what passes the filter */
 	struct sf_budget *budget;        /* NULL: no limit */
 	int64_t packet_duration_ns;      /* ends the run by the packets' clock; 0: never */
 	bool ages_when_quiet;            /* the clock goes on while no packet comes */

@@ -275,12 +275,14 @@ static void lose_batch(struct sf_batch *batch, enum sf_fate fate)
 static uint64_t seal(struct sf_session *session, struct sf_stream *stream, struct sf_batch *batch,
 	int64_t time_ns)
 {
+	const struct sf_exporter_options *options = &session->destination.shared->options;
 	const struct sf_dialect *dialect = session->options.dialect;
 	struct sf_stamp stamp = {
 		.boot_ms = stream->context.boot_ms,
 		.time_ns = time_ns,
 		.domain = stream->domain,
-		.sampling_interval = session->destination.shared->options.sampling_interval,
+		.sampling_interval = options->sampling_interval,
+		.sampling_random = options->sampling && options->sampling->kind != SF_SAMPLE_COUNT,
 	};
 	uint8_t *bytes = batch->bytes;
 	uint64_t records = 0;

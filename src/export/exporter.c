@@ -215,6 +215,13 @@ int sf_exporter_add_collector(struct sf_exporter *exporter, const char *url, str
 	if (options->collected)
 		return sf_error_set(
 			error, SF_EUSAGE, "%s: collected records go into files and text only", url);
+	/* NetFlow and FlowMessage tell one of N only */
+	if (options->sampling && sf_sampling_interval(options->sampling) == 0 &&
+		(parsed.transport == SF_URL_KAFKA || parsed.session.dialect != &sf_ipfix))
+		return sf_error_set(error, SF_EUSAGE,
+			"%s: only IPFIX can tell this sampling rate: choose one packet of N, such as "
+			"--sample random:100",
+			url);
 	if (parsed.transport == SF_URL_KAFKA)
 		return add_kafka(exporter, &parsed, url, error);
 	code = choose_fields(exporter, &parsed, url, left_out, error);

@@ -41,7 +41,7 @@ static uint32_t seal_netflow9(uint8_t *p, size_t length, const struct sf_stamp *
 
 /*
  * Cisco's layout: sequence in flows; the instant in whole ms, so that sysUptime and the time of
- * day are the same instant; two bits of sampling mode (1: interval) and 14 of interval.
+ * day are the same instant; two bits of sampling mode (1: deterministic, 2: random) and 14 of interval.
  */
 static uint32_t seal_netflow5(uint8_t *p, size_t length, const struct sf_stamp *stamp)
 {
@@ -56,7 +56,7 @@ static uint32_t seal_netflow5(uint8_t *p, size_t length, const struct sf_stamp *
 	p = sf_store_be32(p, (uint32_t)(ms % 1000) * 1000000);
 	p = sf_store_be32(p, stamp->sequence);
 	p = sf_store_be16(p, (uint16_t)stamp->domain); /* engine type, engine id */
-	sf_store_be16(p, (uint16_t)(interval > 1 ? 1 << 14 | interval : 0));
+	sf_store_be16(p, (uint16_t)(interval > 1 ? (stamp->sampling_random ? 2 : 1) << 14 | interval : 0));
 	return stamp->sequence + stamp->data_records;
 }
 

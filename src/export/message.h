@@ -47,6 +47,7 @@ struct sf_stamp {
 	uint32_t sequence;
 	uint32_t domain;
 	uint32_t sampling_interval; /* NetFlow v5 */
+	bool sampling_random;       /* likewise: not each n-th packet */
 	unsigned data_records;
 	unsigned template_records; /* options templates included */
 };

@@ -13,33 +13,48 @@
 
 #define FIRST_ID 65000 /* template ids: above all that flow templates use */
 
-static bool is_sampled(const struct sf_control *control)
+struct sf_sampling sf_options_sampling(const struct sf_control *control)
 {
-	return control->session->destination.shared->options.sampling_interval > 1;
+	const struct sf_exporter_options *options = &control->session->destination.shared->options;
+
+	if (options->sampling && options->sampling->kind)
+		return *options->sampling;
+	if (options->sampling_interval > 1)
+		return (struct sf_sampling){ SF_SAMPLE_RANDOM, 0, 1, options->sampling_interval };
+	/* every packet: one is taken, none is left out */
+	return (struct sf_sampling){ SF_SAMPLE_COUNT, 0, 1, 1 };
 }
 
+/* The sampler tells one of N only. */
 static bool uses_selectors(const struct sf_control *control)
 {
+	const struct sf_sampling sampling = sf_options_sampling(control);
+
 	return sf_control_is_ipfix(control) &&
-	       control->session->options.sampling == SF_SAMPLING_SELECTOR;
+	       (control->session->options.sampling == SF_SAMPLING_SELECTOR ||
+		       sf_sampling_interval(&sampling) == 0);
 }
 
 static bool is_sampler(const struct sf_control *control)
 {
-	if (control->session->options.sampling == SF_SAMPLING_WHEN_SAMPLED && !is_sampled(control))
+	const struct sf_sampling sampling = sf_options_sampling(control);
+
+	if (control->session->options.sampling == SF_SAMPLING_WHEN_SAMPLED &&
+		sf_sampling_interval(&sampling) == 1)
 		return false;
 	return !uses_selectors(control);
 }
 
-static bool is_selector(const struct sf_control *control)
-{
-	return uses_selectors(control) && !is_sampled(control);
-}
-
-static bool is_random_selector(const struct sf_control *control)
-{
-	return uses_selectors(control) && is_sampled(control);
-}
+#define IS_SELECTOR(name, value)                                                                   \
+	static bool is_##name##_selector(const struct sf_control *control)                         \
+	{                                                                                          \
+		return uses_selectors(control) && sf_options_sampling(control).kind == (value);    \
+	}
+IS_SELECTOR(count, SF_SAMPLE_COUNT)
+IS_SELECTOR(time, SF_SAMPLE_TIME)
+IS_SELECTOR(random, SF_SAMPLE_RANDOM)
+IS_SELECTOR(uniform, SF_SAMPLE_UNIFORM)
+IS_SELECTOR(hash, SF_SAMPLE_HASH)
 
 /* Interfaces have a speed: only the interface map knows it, and only IPFIX has a place for it. */
 static bool has_speed(const struct sf_control *control)
@@ -71,7 +86,7 @@ const struct sf_options_kind sf_options_kinds[SF_KIND_COUNT] = {
 	/* RFC 5476 §6.5.2.1: selector, algorithm, packets taken in a row, packets left out in a row */
 	[SF_KIND_SELECTOR] = { SF_OPTIONS(sampling), 0, true, 1, 4,
 		{ { 0, 302, 8 }, { 0, 304, 2 }, { 0, 305, 4 }, { 0, 306, 4 } },
-		is_selector, sf_options_put_selector },
+		is_count_selector, sf_options_put_count_selector },
 	/* RFC 5476 §6.5.2.3: selector, algorithm, n of n-out-of-N, N */
 	[SF_KIND_RANDOM_SELECTOR] = { SF_OPTIONS(sampling), 0, true, 1, 4,
 		{ { 0, 302, 8 }, { 0, 304, 2 }, { 0, 309, 4 }, { 0, 310, 4 } },
@@ -112,6 +127,19 @@ const struct sf_options_kind sf_options_kinds[SF_KIND_COUNT] = {
 	[SF_KIND_ANONYMIZED] = { SF_OPTIONS_ALL, 0, true, 3, 5,
 		{ { 0, 145, 2 }, { 0, 303, 2 }, { 0, 346, 4 }, { 0, 286, 2 }, { 0, 285, 2 } },
 		is_anonymized, sf_options_put_anonymized },
+	/* RFC 5476 §6.5.2.2: µs in which packets are taken, and left out */
+	[SF_KIND_TIME_SELECTOR] = { SF_OPTIONS(sampling), 0, true, 1, 4,
+		{ { 0, 302, 8 }, { 0, 304, 2 }, { 0, 307, 4 }, { 0, 308, 4 } },
+		is_time_selector, sf_options_put_time_selector },
+	/* RFC 5476 §6.5.2.4: probability */
+	[SF_KIND_UNIFORM_SELECTOR] = { SF_OPTIONS(sampling), 0, true, 1, 3,
+		{ { 0, 302, 8 }, { 0, 304, 2 }, { 0, 311, 8 } },
+		is_uniform_selector, sf_options_put_uniform_selector },
+	/* RFC 5476 §6.5.2.6: part of the payload, range of the hash, what is taken of it, digest, initial value */
+	[SF_KIND_HASH_SELECTOR] = { SF_OPTIONS(sampling), 0, true, 1, 10,
+		{ { 0, 302, 8 }, { 0, 304, 2 }, { 0, 327, 8 }, { 0, 328, 8 }, { 0, 329, 8 },
+			{ 0, 330, 8 }, { 0, 331, 8 }, { 0, 332, 8 }, { 0, 333, 1 }, { 0, 334, 8 } },
+		is_hash_selector, sf_options_put_hash_selector },
 };
 /* clang-format on */
 
@@ -133,7 +161,7 @@ void sf_options_templates(struct sf_control *control)
 {
 	for (unsigned id = 0; id < SF_KIND_COUNT; id++) {
 		const struct sf_options_kind *kind = &sf_options_kinds[id];
-		struct sf_spec specs[6];
+		struct sf_spec specs[SF_OPTIONS_SPECS];
 
 		if (!sf_options_has(control, id))
 			continue;

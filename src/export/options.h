@@ -23,6 +23,9 @@ enum sf_options_kind_id {
 	SF_KIND_FLOW_KEY,
 	SF_KIND_ELEMENT,
 	SF_KIND_ANONYMIZED,
+	SF_KIND_TIME_SELECTOR,
+	SF_KIND_UNIFORM_SELECTOR,
+	SF_KIND_HASH_SELECTOR,
 	SF_KIND_COUNT
 };
 
@@ -32,6 +35,8 @@ enum sf_options_kind_id {
 #define SF_OPTIONS_NAME        32
 #define SF_OPTIONS_DESCRIPTION 64
 
+#define SF_OPTIONS_SPECS 10
+
 struct sf_options_kind {
 	uint32_t group; /* SF_OPTIONS() */
 	uint16_t
@@ -39,7 +44,7 @@ struct sf_options_kind {
 	bool at_start;    /* known from the start; the others are totals, in files at the end */
 	uint8_t scopes;   /* the first specs are scopes */
 	uint8_t count;    /* of specs */
-	struct sf_spec specs[6];
+	struct sf_spec specs[SF_OPTIONS_SPECS];
 	bool (*applies)(const struct sf_control *control); /* NULL: always */
 	void (*put)(struct sf_control *control);           /* writes all records */
 };
@@ -56,6 +61,9 @@ extern const struct sf_options_kind sf_options_kinds[SF_KIND_COUNT];
 /* The id of its options template. */
 uint16_t sf_options_id(enum sf_options_kind_id kind);
 
+/* How packets are sampled; every packet is COUNT, 1 of 1. */
+struct sf_sampling sf_options_sampling(const struct sf_control *control);
+
 /* The session sends this kind. */
 bool sf_options_has(const struct sf_control *control, enum sf_options_kind_id kind);
 
@@ -66,7 +74,10 @@ void sf_options_numbers(
 /* ---- options_data.c: what the process and its surroundings are */
 
 void sf_options_put_sampler(struct sf_control *control);
-void sf_options_put_selector(struct sf_control *control);
+void sf_options_put_count_selector(struct sf_control *control);
+void sf_options_put_time_selector(struct sf_control *control);
+void sf_options_put_uniform_selector(struct sf_control *control);
+void sf_options_put_hash_selector(struct sf_control *control);
 void sf_options_put_random_selector(struct sf_control *control);
 void sf_options_put_exported(struct sf_control *control);
 void sf_options_put_ignored(struct sf_control *control);

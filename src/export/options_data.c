@@ -10,40 +10,65 @@ static uint64_t ms(int64_t time_ns)
 	return time_ns > 0 ? (uint64_t)time_ns / 1000000 : 0;
 }
 
-/* 1 of how many packets is metered. */
-static uint32_t sampling_interval(const struct sf_control *control)
-{
-	uint32_t interval = control->session->destination.shared->options.sampling_interval;
-
-	return interval > 1 ? interval : 1;
-}
-
 void sf_options_put_sampler(struct sf_control *control)
 {
-	uint32_t interval = sampling_interval(control);
+	const struct sf_sampling sampling = sf_options_sampling(control);
 
-	/* mode: 1 deterministic (every packet), 2 random */
+	/* mode: 1 deterministic, 2 random */
 	sf_options_numbers(control, SF_KIND_SAMPLER,
 		(const uint64_t[]){ sf_control_is_ipfix(control) ? SF_EXPORTING_PROCESS_ID
 								 : control->stream->domain,
-			SF_SAMPLER_ID, interval > 1 ? 2 : 1, interval });
+			SF_SAMPLER_ID, sampling.kind == SF_SAMPLE_COUNT ? 1 : 2,
+			sf_sampling_interval(&sampling) });
 }
 
-/* selectorAlgorithm, IANA registry of PSAMP */
-enum { SYSTEMATIC_COUNT = 1, RANDOM_N_OUT_OF_N = 3 };
+/* selectorAlgorithm is the kind of sampling. */
 
-/* Every packet: one is taken, none is left out. */
-void sf_options_put_selector(struct sf_control *control)
+void sf_options_put_count_selector(struct sf_control *control)
 {
+	const struct sf_sampling sampling = sf_options_sampling(control);
+
 	sf_options_numbers(control, SF_KIND_SELECTOR,
-		(const uint64_t[]){ SF_SAMPLER_ID, SYSTEMATIC_COUNT, 1, 0 });
+		(const uint64_t[]){
+			SF_SAMPLER_ID, sampling.kind, sampling.take, sampling.of - sampling.take });
+}
+
+void sf_options_put_time_selector(struct sf_control *control)
+{
+	const struct sf_sampling sampling = sf_options_sampling(control);
+
+	sf_options_numbers(control, SF_KIND_TIME_SELECTOR,
+		(const uint64_t[]){ SF_SAMPLER_ID, sampling.kind, sampling.take / 1000,
+			(sampling.of - sampling.take) / 1000 });
 }
 
 void sf_options_put_random_selector(struct sf_control *control)
 {
+	const struct sf_sampling sampling = sf_options_sampling(control);
+
 	sf_options_numbers(control, SF_KIND_RANDOM_SELECTOR,
-		(const uint64_t[]){
-			SF_SAMPLER_ID, RANDOM_N_OUT_OF_N, 1, sampling_interval(control) });
+		(const uint64_t[]){ SF_SAMPLER_ID, sampling.kind, sampling.take, sampling.of });
+}
+
+void sf_options_put_uniform_selector(struct sf_control *control)
+{
+	const struct sf_sampling sampling = sf_options_sampling(control);
+	double probability = (double)sampling.take / (double)sampling.of;
+	uint64_t bits;
+
+	memcpy(&bits, &probability, sizeof(bits));
+	sf_options_numbers(control, SF_KIND_UNIFORM_SELECTOR,
+		(const uint64_t[]){ SF_SAMPLER_ID, sampling.kind, bits });
+}
+
+/* 20 bytes of the payload are hashed (src/meter/sample.c); 2: there is no digest in records. */
+void sf_options_put_hash_selector(struct sf_control *control)
+{
+	const struct sf_sampling sampling = sf_options_sampling(control);
+
+	sf_options_numbers(control, SF_KIND_HASH_SELECTOR,
+		(const uint64_t[]){ SF_SAMPLER_ID, sampling.kind, 0, 20, 0, UINT32_MAX, 0,
+			sf_sampling_hash_last(&sampling), 2, 0 });
 }
 
 void sf_options_put_exported(struct sf_control *control)

@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include <spanflow/error.h>
+#include <spanflow/sampling.h>
 #include <spanflow/tunnel.h>
 
 /* Subcommands an option belongs to. */
@@ -95,6 +96,7 @@ struct sf_options {
 	int64_t idle_timeout_ns;   /* 0: never */
 	uint64_t max_flows;
 	uint64_t key; /* SF_KEY_… */
+	struct sf_sampling sampling;
 	struct sf_tunnel_options tunnels;
 	int fragments; /* enum sf_fragments_mode */
 	bool per_packet;

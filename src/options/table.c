@@ -95,6 +95,11 @@ static int read_tunnels(void *target, const char *text, struct sf_error *error)
 	return sf_tunnel_options_add(target, text, error);
 }
 
+static int read_sampling(void *target, const char *text, struct sf_error *error)
+{
+	return sf_sampling_parse(target, text, error);
+}
+
 static int read_tunnel_port(void *target, const char *text, struct sf_error *error)
 {
 	return sf_tunnel_options_add_port(target, text, error);

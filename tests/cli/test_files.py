@@ -770,6 +770,56 @@ class Series(Case):
             self.assertIn(message, done.stderr)
 
 
+class Sampled(Case):
+    def capture(self):
+        return self.file("a.pcap", pcap(conversations(500, packets=4)))
+
+    def test_every_kind(self):
+        """The rate, the books, and the same packets for any number of workers."""
+        capture, path = self.capture(), self.directory / "a.ipfix"
+        for words, least, most, told in (
+                ("count:10", 200, 200, {"samplerMode": 1, "samplerRandomInterval": 10}),
+                ("count:2/10", 400, 400, {"samplerMode": 1, "samplerRandomInterval": 5}),
+                ("count:3/10", 600, 600, {"selectorAlgorithm": 1, "samplingPacketInterval": 3,
+                                          "samplingPacketSpace": 7}),
+                ("random:10", 200, 200, {"samplerMode": 2, "samplerRandomInterval": 10}),
+                ("random:3/10", 600, 600, {"selectorAlgorithm": 3, "samplingSize": 3,
+                                           "samplingPopulation": 10}),
+                ("uniform:2/5", 700, 900, {"selectorAlgorithm": 4, "samplingProbability": 0.4}),
+                ("hash:4", 400, 600, {"samplerMode": 2, "samplerRandomInterval": 4}),
+                ("hash:3/8", 650, 850, {"selectorAlgorithm": 6, "hashOutputRangeMax": 2**32 - 1,
+                                        "hashSelectedRangeMax": 3 * 2**29 - 1}),
+                ("time:100ms/1s", 150, 250, {"selectorAlgorithm": 2, "samplingTimeInterval": 100000,
+                                             "samplingTimeSpace": 900000})):
+            results = []
+            for workers in "1", "3":
+                done = self.meter("-r", capture, "-w", path, "--force", "--sample", words, "-o", "csv",
+                                  "--workers", workers)
+                self.assertEqual(done.stats["metered"]["packets"] + done.stats["ignored"]["notSampled"],
+                                 2000)
+                self.assertGreaterEqual(done.stats["metered"]["packets"], least, words)
+                self.assertLessEqual(done.stats["metered"]["packets"], most, words)
+                results.append(sorted(done.stdout.splitlines()))
+            self.assertEqual(*results, words)
+            shown = self.run_plain("show", "-o", "json", "--options", path)
+            records = [json.loads(line) for line in shown.stdout.splitlines()]
+            # an options record of the file has nothing but its own elements
+            kinds = [r for r in records if told.keys() <= r.keys()]
+            self.assertEqual([{name: r[name] for name in told} for r in kinds], [told], words)
+
+    def test_usage(self):
+        for words, message in (
+                (["--sample", "100"], "is no sampling (allowed: count:N"),
+                (["--sample", "count:0"], "is no sampling"),
+                (["--sample", "count:5/4"], "is no sampling"),
+                (["--sample", "time:1s"], "is no sampling"),
+                (["--sample", "random:3/10", "-e", "netflow9://127.0.0.1"], "only IPFIX can tell"),
+                (["--sample", "count:20000", "-e", "netflow5://127.0.0.1"], "at most 1 in 16383")):
+            done = self.run_plain("meter", "-r", self.capture(), *words)
+            self.assertEqual(done.status, 2, done.stderr)
+            self.assertIn(message, done.stderr)
+
+
 class Anonymised(Case):
     """anonymize=, with the vectors that other programs publish."""
 
