@@ -323,7 +323,8 @@ void sf_annex_pack(
 		if (pack->has && !(has & pack->has))
 			continue;
 		if (pack->lent)
-			memcpy(&from, from, sizeof(from));
+			/* what lies there is a pointer to the octets */
+			memcpy(&from, (const void *)from, sizeof(from));
 		copy(annex + pack->to, from, pack->from_bytes);
 	}
 }

@@ -248,17 +248,19 @@ int sf_exporter_add_collector(struct sf_exporter *exporter, const char *url, str
 static int check_collected_file(const struct sf_session_options *options, bool has_list,
 	bool anonymized, const char *path, struct sf_error *error)
 {
-	const char *option = anonymized                                        ? "anonymize"
-			     : has_list                                        ? "fields"
-			     : options->biflow                                 ? "biflow"
-			     : options->time != SF_WHEN_MS                     ? "time"
-			     : options->fields->profile != SF_PROFILE_EXTENDED ? "profile"
-									       : NULL;
+	const uint32_t groups = options->options_data;
+	const char *option = anonymized                                        ? "anonymize="
+			     : has_list                                        ? "fields="
+			     : options->biflow                                 ? "biflow="
+			     : options->time != SF_WHEN_MS                     ? "time="
+			     : options->fields->profile != SF_PROFILE_EXTENDED ? "profile="
+			     : groups && groups != SF_OPTIONS_ALL ? "a list in options="
+								  : NULL;
 
 	if (!option)
 		return 0;
 	return sf_error_set(error, SF_EUSAGE,
-		"%s: %s= is for records of the meter: collected ones are written as they were sent",
+		"%s: %s is for records of the meter: collected ones are written as they were sent",
 		path, option);
 }
 

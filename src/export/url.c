@@ -421,17 +421,20 @@ static int find_profile(
 	struct sf_url *url, const char *text, unsigned applies, struct sf_error *error)
 {
 	const char *const option = "profile=";
-	char *item = url->options;
+	const char *value = NULL;
 	char name[40];
 
-	while (item && strncmp(item, option, strlen(option)) != 0) {
+	/* as with all options, the last one holds */
+	for (char *item = url->options; item;) {
+		if (strncmp(item, option, strlen(option)) == 0)
+			value = item + strlen(option);
 		item = option_end(item);
-		item += item != NULL;
+		if (item)
+			item++;
 	}
-	if (!item)
+	if (!value)
 		return 0;
-	item += strlen(option);
-	snprintf(name, sizeof(name), "%.*s", (int)strcspn(item, ",&"), item);
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(value, ",&"), value);
 	url->profile = sf_wire_profile_find(name);
 	if (!url->profile)
 		return unknown_profile(text, name, error);

@@ -48,8 +48,8 @@ def read(path):
                 yield record
 
 
-def expected_of(spanflow, captures, path, *options):
-    flows = spanflow.flows(captures, "-w", path, "--force", *options)
+def expected_of(spanflow, captures, path, *options, profile=""):
+    flows = spanflow.flows(captures, "-w", path + profile, "--force", *options)
     assert open(path, "rb").read(2) == b"\0\x0a"
     return flows
 
@@ -67,6 +67,16 @@ def main(program, pcaps):
                         [interop.flow_of_json(record) for record in dumped(path)])
         interop.compare("python3-ipfix, uniflows", expected,
                         [interop.flow_of_json(record) for record in read(path)])
+        for profile in ("plain", "silk", "ipfixcol2"):
+            path = place.file(profile + ".ipfix")
+            expected = expected_of(spanflow, captures, path, "--biflow",
+                                   profile=",profile=%s,biflow=yes" % profile)
+            interop.compare("ipfixDump, profile=" + profile, expected,
+                            [interop.flow_of_json(record) for record in dumped(path)],
+                            ignore=interop.without_vlan("ipfix", "profile=" + profile))
+            # element 14 of enterprise 6871: SiLK takes the flags of the first packet from it
+            first_flags = bytes.fromhex("800e000100001ad7")
+            assert (first_flags in open(path, "rb").read()) == (profile == "silk")
         path = place.file("biflows.ipfix")
         expected = expected_of(spanflow, captures, path, "--biflow")
         assert any("rpackets" in flow for flow in expected)
