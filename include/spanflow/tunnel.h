@@ -40,7 +40,9 @@ SF_BEGIN_PUBLIC
 	X(TEREDO, "teredo", "Teredo", SF_TUNNEL_MIRRORS_NEVER)                                     \
 	X(LISP, "lisp", "LISP", SF_TUNNEL_MIRRORS_NEVER)                                           \
 	X(CAPWAP, "capwap", "CAPWAP", SF_TUNNEL_MIRRORS_NEVER)                                     \
-	X(AH, "ah", "AH", SF_TUNNEL_MIRRORS_NEVER)
+	X(AH, "ah", "AH", SF_TUNNEL_MIRRORS_NEVER)                                                 \
+	X(AYIYA, "ayiya", "AYIYA", SF_TUNNEL_MIRRORS_NEVER)                                        \
+	X(GTP_0, "gtp-v0", "GTP version 0", SF_TUNNEL_MIRRORS_NEVER)
 
 enum sf_tunnel_kind {
 #define X(id, name, text, mirror) SF_TUNNEL_##id,

@@ -38,6 +38,7 @@ static const struct sf_element enterprise[] = {
 	{ SF_PEN_SPANFLOW, 21, SF_TYPE_IPV6, "tunnelDestinationIPv6Address" },
 	{ SF_PEN_SPANFLOW, 22, SF_TYPE_U64, "outerFlowId" },
 	{ SF_PEN_SPANFLOW, 23, SF_TYPE_U64, "innerFlowId" },
+	{ SF_PEN_SPANFLOW, 24, SF_TYPE_OCTETS, "macsecChannel" },
 	{ SF_PEN_SPANFLOW, 30, SF_TYPE_STRING, "ingressInterfaceDescription" },
 	{ SF_PEN_SPANFLOW, 31, SF_TYPE_STRING, "egressInterfaceDescription" },
 	{ SF_PEN_SPANFLOW, 32, SF_TYPE_U32, "mirrorId" },

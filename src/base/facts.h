@@ -73,10 +73,13 @@ struct sf_details {
 	uint8_t priority, customer_priority; /* of the tags, 0 … 7 */
 	uint8_t mpls_stack[1 +
 			   4 * SF_MPLS_ENTRIES]; /* length in bytes, entries of the label stack */
+	uint8_t sci[8];                          /* secure channel of MACsec; zeros: none */
+	uint32_t service; /* of a backbone service instance tag (802.1ah); 0: none */
 	/* group IP */
 	uint8_t fragment_flags; /* as in fragmentFlags: DF 0x40, MF 0x20 */
 	uint32_t ip_id;         /* of IPv4, or of a fragment header of IPv6 */
 	uint32_t extensions;    /* of IPv6: bits as in ipv6ExtensionHeadersFull */
+	uint32_t spi;           /* of IPsec: ESP, ESP in UDP, AH; 0: none */
 	/* group OPTIONS */
 	uint8_t tcp_options[32]; /* bits as in tcpOptionsFull, in network order */
 	/* group PAYLOAD */
@@ -162,7 +165,7 @@ struct sf_facts {
 	uint64_t outer_flow, inner_flow;
 	struct sf_details details;
 	struct sf_mirror_facts mirror;
-	uint8_t reserved[24];
+	uint8_t reserved[4];
 };
 
 /* An odd number of cache lines, so that the heads of an array lie in all sets of a cache. */

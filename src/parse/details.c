@@ -31,6 +31,7 @@ enum {
 struct ip_packet {
 	const uint8_t *ip, *end;  /* captured bytes */
 	const uint8_t *transport; /* behind all IP headers that were captured */
+	const uint8_t *ah;        /* an authentication header that was skipped; NULL: none */
 	uint32_t octets, headers; /* bytes of the packet, and of its IP headers, as they say */
 	uint32_t fragment,
 		identifier; /* IPv6: offset and flags, identification of a fragment header */
@@ -70,7 +71,7 @@ static uint32_t extension_bit(uint8_t protocol)
 		return EXTENSION_AH;
 	case 135:
 		return EXTENSION_MOBILITY;
-	case 50:
+	case PROTOCOL_ESP:
 		return EXTENSION_ESP;
 	case 139:
 		return EXTENSION_HIP;
@@ -121,6 +122,7 @@ static void read_extensions(struct ip_packet *p)
 			return;
 		}
 		p->protocol = header[0];
+		p->ah = is_ah ? header : p->ah;
 		if (!skip(p, is_ah ? (header[1] + 2u) * 4 : (header[1] + 1u) * 8))
 			return;
 	}
@@ -150,6 +152,38 @@ static struct ip_packet ip_packet(const struct sf_packet *packet, const struct s
 
 /* ---------------------------------------------------------------- groups */
 
+/*
+ * Headers between the addresses of an Ethernet frame and its packet: MACsec with a channel identifier
+ * (IEEE 802.1AE §9.3) and the tag of a backbone service instance (IEEE 802.1Q §9.7), among VLAN tags.
+ */
+static void read_shims(const struct sf_packet *packet, struct sf_details *details)
+{
+	enum { MACSEC = 0x88e5, SERVICE = 0x88e7, CHANNEL = 0x20, SHIMS_MAX = 8 };
+	const uint8_t *p = packet->data + 12, *end = packet->data + packet->captured;
+
+	memset(details->sci, 0, sizeof(details->sci));
+	details->service = 0;
+	if (packet->link != SF_LINK_ETHERNET || packet->captured < 12)
+		return;
+	for (unsigned n = 0; n < SHIMS_MAX && end - p >= 2 + 14; n++) {
+		const struct ethertype type = { sf_load_be16(p) };
+		const bool channel = type.value == MACSEC && p[2] & CHANNEL;
+
+		if (type.value == SERVICE)
+			details->service = sf_load_be32(p + 2) & 0xffffff;
+		if (channel)
+			memcpy(details->sci, p + 8, sizeof(details->sci));
+		if (ethertype_is_tag(type))
+			p += 4;
+		else if (type.value == SERVICE)
+			p += 2 + 4 + 12;
+		else if (type.value == MACSEC)
+			p += 2 + (channel ? 14 : 6);
+		else
+			return;
+	}
+}
+
 static void read_link(const struct sf_packet *packet, struct sf_facts *facts)
 {
 	const uint8_t *p = packet->data + facts->label_offset;
@@ -159,6 +193,7 @@ static void read_link(const struct sf_packet *packet, struct sf_facts *facts)
 
 	details->priority = facts->tci >> 13;
 	details->customer_priority = facts->customer_tci >> 13;
+	read_shims(packet, details);
 	memset(details->mpls_stack, 0, sizeof(details->mpls_stack));
 	if (!(facts->flags & SF_FACT_MPLS))
 		return;
@@ -170,10 +205,31 @@ static void read_link(const struct sf_packet *packet, struct sf_facts *facts)
 	details->mpls_stack[0] = (uint8_t)length;
 }
 
+/* RFC 4303 §2.1, RFC 4302 §2.4, RFC 3948 §2.1: in UDP a zero stands before IKE in the place of the SPI. */
+static uint32_t security_parameters(const struct ip_packet *p, const struct sf_facts *facts)
+{
+	enum { NAT_TRAVERSAL = 4500, UDP_HEADER = 8 };
+	const bool traversal =
+		facts->ports >> 16 == NAT_TRAVERSAL || (uint16_t)facts->ports == NAT_TRAVERSAL;
+
+	if (p->ah)
+		return p->end - p->ah < 8 ? 0 : sf_load_be32(p->ah + 4);
+	if (!p->whole || p->is_later)
+		return 0;
+	if (p->protocol == PROTOCOL_ESP && left(p) >= 4)
+		return sf_load_be32(p->transport);
+	if (p->protocol == PROTOCOL_AH && left(p) >= 8)
+		return sf_load_be32(p->transport + 4);
+	if (p->protocol == PROTOCOL_UDP && traversal && left(p) >= UDP_HEADER + 4)
+		return sf_load_be32(p->transport + UDP_HEADER);
+	return 0;
+}
+
 static void read_ip(const struct ip_packet *p, struct sf_facts *facts)
 {
 	struct sf_details *details = &facts->details;
 
+	details->spi = security_parameters(p, facts);
 	if (facts->version == 4) {
 		details->ip_id = sf_load_be16(p->ip + 4);
 		details->fragment_flags = p->ip[6] & 0x60;

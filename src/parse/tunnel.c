@@ -43,6 +43,8 @@ static const struct port_row {
 	{ { 4790, SF_TUNNEL_VXLAN, false }, sf_header_vxlan }, /* VXLAN-GPE */
 	{ { 6081, SF_TUNNEL_GENEVE, false }, sf_header_geneve },
 	{ { 2152, SF_TUNNEL_GTP_U, false }, sf_header_gtp_u },
+	{ { 3386, SF_TUNNEL_GTP_0, false }, sf_header_gtp_0 },
+	{ { 5072, SF_TUNNEL_AYIYA, true }, sf_header_ayiya },
 	{ { 6635, SF_TUNNEL_MPLS, false }, sf_header_mpls },
 	{ { 1701, SF_TUNNEL_L2TP, true }, sf_header_l2tp_udp },
 	{ { 3544, SF_TUNNEL_TEREDO, true }, sf_header_teredo },

@@ -45,6 +45,8 @@ sf_tunnel_header sf_header_ethernet;
 sf_tunnel_header sf_header_vxlan;
 sf_tunnel_header sf_header_geneve;
 sf_tunnel_header sf_header_gtp_u;
+sf_tunnel_header sf_header_gtp_0;
+sf_tunnel_header sf_header_ayiya;
 sf_tunnel_header sf_header_l2tp_udp;
 sf_tunnel_header sf_header_teredo;
 sf_tunnel_header sf_header_lisp;

@@ -94,6 +94,47 @@ enum next sf_header_gtp_u(struct walk *w, struct tunnel *tunnel)
 	return next_ip(w);
 }
 
+/*
+ * 3GPP TS 09.60 §6, §8.1.2: version 0, protocol type GTP, message type 255 (a packet of a user). A flow label and a
+ * tunnel identifier, which has the subscriber's number, name the tunnel.
+ */
+enum next sf_header_gtp_0(struct walk *w, struct tunnel *tunnel)
+{
+	enum { FIXED = 20, USER_PACKET = 255 };
+	const uint8_t *p = w->p;
+
+	if (walk_left(w) < FIXED || (p[0] & 0xfe) != 0x1e || p[1] != USER_PACKET)
+		return NEXT_DONE;
+	tunnel->id = sf_load_be16(p + 6);
+	w->p += FIXED;
+	return next_ip(w);
+}
+
+/*
+ * draft-massar-v6ops-ayiya-02 §3: 2^n bytes of identity, a signature in units of four bytes, the protocol of what
+ * follows. Operation 1 forwards a packet.
+ */
+enum next sf_header_ayiya(struct walk *w, struct tunnel *tunnel)
+{
+	enum { FORWARD = 1 };
+	const uint8_t *p = w->p;
+	enum next next;
+	size_t length;
+
+	(void)tunnel;
+	if (walk_left(w) < 8 || (p[2] & 0x0f) != FORWARD)
+		return NEXT_DONE;
+	length = 8 + ((size_t)1 << (p[0] >> 4)) + (p[1] >> 4) * 4u;
+	if (walk_left(w) < length)
+		return NEXT_DONE;
+	w->p += length;
+	next = next_ip(w);
+	return (next == NEXT_IPV6 && p[3] == PROTOCOL_IPV6) ||
+			       (next == NEXT_IPV4 && p[3] == PROTOCOL_IPIP)
+		       ? next
+		       : NEXT_DONE;
+}
+
 /* RFC 4380 §5.1.1: perhaps authentication (00 01), perhaps the origin (00 00), then IPv6. */
 enum next sf_header_teredo(struct walk *w, struct tunnel *tunnel)
 {

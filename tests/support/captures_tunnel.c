@@ -237,6 +237,11 @@ TUNNEL(gtp_5g, outer_udp(pb, from, 2152);
 TUNNEL(gtp_extended, outer_udp(pb, from, 2152);
 	gtp(pb, talk, 0x36, from == CLIENT ? 4 : 104, gtp_two, sizeof(gtp_two)))
 
+TUNNEL(gtp_version_0, outer_udp(pb, from, 3386); BYTES(pb, 0x1e, 0xff);
+	pb_be16(pb, (uint16_t)((is_v6(talk) ? 40 : 20) + 8 + 33)); BYTES(pb, 0, 1);
+	pb_be16(pb, from == CLIENT ? 7 : 8);
+	BYTES(pb, 0xff, 0xff, 0xff, 0xff, 0x21, 0x43, 0x65, 0x87, 0x09, 0x21, 0x43, 0xf5))
+
 /* ---------------------------------------------------------------- IP in IP and others */
 
 /* A segment routing header with one segment (RFC 8754). */
@@ -273,6 +278,10 @@ TUNNEL(capwap_radio, outer_udp(pb, from, 5247); BYTES(pb, 0, 0x10, 0x03, 0, 0, 1
 TUNNEL(teredo, outer_udp(pb, from, 3544))
 TUNNEL(teredo_long, outer_udp(pb, from, 3544); BYTES(pb, 0, 1, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0);
 	BYTES(pb, 0, 0, 0xf1, 0xf2, 0x34, 0xff, 0x8e, 0xfe))
+
+/* an identity of 16 octets, a signature of 20 */
+TUNNEL(ayiya, outer_udp(pb, from, 5072); BYTES(pb, 0x41, 0x52, 0x11, is_v6(talk) ? 41 : 4);
+	pb_be32(pb, 1704067200); pb_fill(pb, 36))
 
 /* --------------------------------------------------------------------- nesting orders */
 
@@ -528,7 +537,7 @@ static void tunnel_mobile(struct cw *cw)
 	struct trace trace = { 0 };
 
 	SEND(&trace, 53300, { gtp_plain, BOTH }, { gtp_numbered, BOTH }, { gtp_5g, BOTH },
-		{ gtp_extended, BOTH });
+		{ gtp_extended, BOTH }, { gtp_version_0, BOTH });
 	trace_pcap(&trace, cw, SF_LINK_ETHERNET, 0);
 }
 
@@ -540,7 +549,7 @@ static void tunnel_ip(struct cw *cw)
 		{ srv6_frame, BOTH }, { etherip, BOTH }, { ah, ONLY4 }, { mpls_ip, BOTH },
 		{ mpls_udp, BOTH }, { mpls_udp_pseudowire, BOTH }, { lisp, BOTH }, { l2tp, BOTH },
 		{ l2tp3_ip, BOTH }, { l2tp3_udp, BOTH }, { capwap, BOTH }, { capwap_radio, BOTH },
-		{ teredo, ONLY6 }, { teredo_long, ONLY6 });
+		{ teredo, ONLY6 }, { teredo_long, ONLY6 }, { ayiya, BOTH });
 	trace_pcap(&trace, cw, SF_LINK_ETHERNET, 0);
 }
 

@@ -43,6 +43,7 @@ static void read_details(struct sf_packet packet)
 			continue;
 		ck_assert_uint_eq(facts.details.ip_id & ~whole.ip_id, 0);
 		ck_assert_uint_eq(facts.details.extensions & ~whole.extensions, 0);
+		ck_assert(facts.details.spi == whole.spi || facts.details.spi == 0);
 		for (unsigned i = 0; i < 32; i++)
 			ck_assert_uint_eq(facts.details.tcp_options[i] & ~whole.tcp_options[i], 0);
 		ck_assert_mem_eq(
@@ -244,7 +245,64 @@ START_TEST(payload_is_what_the_headers_leave)
 }
 END_TEST
 
+START_TEST(security_parameters)
+{
+#define IP4(protocol, length)                                                                      \
+	0x45, 0, 0, (length), 0, 0, 0, 0, 64, (protocol), 0, 0, 192, 0, 2, 1, 192, 0, 2, 2
+#define SPI 0x11, 0x22, 0x33, 0x44
+	READ(SF_LINK_ETHERNET, ETH4, IP4(50, 28), SPI, 0, 0, 0, 1);
+	ck_assert_uint_eq(facts.details.spi, 0x11223344);
+	READ(SF_LINK_ETHERNET, ETH4, IP4(51, 44), 6, 4, 0, 0, SPI, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0,
+		0, 0, 0, 0, 0);
+	ck_assert_uint_eq(facts.details.spi, 0x11223344);
+	/* in UDP, either way; before IKE stands a zero, and on other ports it is something else */
+	READ(SF_LINK_ETHERNET, ETH4, IP4(17, 36), 0x11, 0x94, 0x11, 0x94, 0, 16, 0, 0, SPI, 0, 0, 0,
+		1);
+	ck_assert_uint_eq(facts.details.spi, 0x11223344);
+	READ(SF_LINK_ETHERNET, ETH4, IP4(17, 36), 0xc0, 0, 0x11, 0x94, 0, 16, 0, 0, SPI, 0, 0, 0,
+		1);
+	ck_assert_uint_eq(facts.details.spi, 0x11223344);
+	READ(SF_LINK_ETHERNET, ETH4, IP4(17, 36), 0x11, 0x94, 0x11, 0x94, 0, 16, 0, 0, 0, 0, 0, 0,
+		SPI);
+	ck_assert_uint_eq(facts.details.spi, 0);
+	READ(SF_LINK_ETHERNET, ETH4, IP4(17, 36), 0xc0, 0, 0x11, 0x95, 0, 16, 0, 0, SPI, 0, 0, 0,
+		1);
+	ck_assert_uint_eq(facts.details.spi, 0);
+	/* a NAT keepalive */
+	READ(SF_LINK_ETHERNET, ETH4, IP4(17, 29), 0x11, 0x94, 0x11, 0x94, 0, 9, 0, 0, 0xff);
+	ck_assert_uint_eq(facts.details.spi, 0);
+	/* IPv6: ESP behind hop-by-hop options; AH, which is skipped, before UDP */
+	READ(SF_LINK_ETHERNET, ETH6, IPV6(0, 16), 50, 0, 1, 4, 0, 0, 0, 0, SPI, 0, 0, 0, 1);
+	ck_assert_uint_eq(facts.details.spi, 0x11223344);
+	READ(SF_LINK_ETHERNET, ETH6, IPV6(51, 32), 17, 4, 0, 0, SPI, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0,
+		0, 0, 0, 0, 0, 0, 0, 1, 0, 2, 0, 8, 0, 0);
+	ck_assert_uint_eq(facts.details.spi, 0x11223344);
+}
+END_TEST
+
+START_TEST(backbone_service_and_secure_channel)
+{
+	static const uint8_t channel[8] = { 1, 2, 3, 4, 5, 6, 0, 9 };
+
+	/* a backbone tag, then the tag of a service instance, then the customer's frame */
+	READ(SF_LINK_ETHERNET, MACS, 0x88, 0xa8, 0, 7, 0x88, 0xe7, 0x20, 0xab, 0xcd, 0xef, ETH4,
+		IP4(17, 28), 0, 1, 0, 2, 0, 8, 0, 0);
+	ck_assert_uint_eq(facts.details.service, 0xabcdef);
+	ck_assert_uint_eq(facts.details.sci[7], 0);
+	READ(SF_LINK_ETHERNET, MACS, 0x88, 0xe5, 0x20, 0, 0, 0, 0, 1, 1, 2, 3, 4, 5, 6, 0, 9, 0x08,
+		0, IP4(17, 28), 0, 1, 0, 2, 0, 8, 0, 0);
+	ck_assert_mem_eq(facts.details.sci, channel, sizeof(channel));
+	ck_assert_uint_eq(facts.details.service, 0);
+	/* without an identifier of the channel */
+	READ(SF_LINK_ETHERNET, MACS, 0x88, 0xe5, 0, 0, 0, 0, 0, 1, 0x08, 0, IP4(17, 28), 0, 1, 0, 2,
+		0, 8, 0, 0);
+	ck_assert_uint_eq(facts.details.sci[7], 0);
+	READ(SF_LINK_ETHERNET, ETH4, IP4(17, 28), 0, 1, 0, 2, 0, 8, 0, 0);
+	ck_assert_uint_eq(facts.details.service, 0);
+}
+END_TEST
+
 CHECK_MAIN("details", identification_and_flags, extension_headers,
 	endless_chain_of_extension_headers, tcp_options_by_kind,
 	tcp_options_that_contradict_themselves, tags_and_labels, long_label_stack,
-	payload_is_what_the_headers_leave)
+	payload_is_what_the_headers_leave, security_parameters, backbone_service_and_secure_channel)
