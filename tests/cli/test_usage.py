@@ -16,6 +16,11 @@ WRONG = [
     (["meter", "x.pcap"], "unexpected argument 'x.pcap': -r goes before a file, -i before an interface"),
     (["meter", "-e", "ipfix://a", "x.pcap"], "unexpected argument 'x.pcap': -r goes before a file, -i before an interface"),
     (["meter", "-r", "a", "-i", "b"], "-i and -r exclude each other"),
+    (["meter", "-r", "a", "--balance", "-e", "ipfix://a"], "--balance: needs two collectors or more: -e"),
+    (["meter", "-r", "a", "--balance", "--fail-over", "-e", "ipfix://a", "-e", "ipfix://b"],
+     "--balance and --fail-over exclude each other"),
+    (["meter", "-r", "pcaps", "-e", "ipfix://127.0.0.1:9,profile=argus"],
+     "argus is sent other protocols (allowed: netflow9://, netflow5://)"),
     (["meter", "-r", "a", "--idel-timeout", "3"], "did you mean --idle-timeout?"),
     (["meter", "-r", "a", "--idle-timeout", "soon"], "--idle-timeout: 'soon' is not a duration"),
     (["meter", "-r", "a", "--active-timeout", "4d"],
@@ -217,6 +222,9 @@ class Usage(Case):
         done = self.run_plain("list", "templates")
         self.assertEqual(done.status, 0)
         self.assertIn("flowEndReason", done.stdout)
+        done = self.run_plain("list", "profiles")
+        self.assertEqual(done.status, 0)
+        self.assertRegex(done.stdout, r"(?m)^nfdump +nfcapd, .*; tested with it; uniflows: ipfix://, ")
 
     def test_full_disk(self):
         for arguments in (["list", "drivers"], ["list", "fields"], ["--help"], ["meter", "--help"]):
