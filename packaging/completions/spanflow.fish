@@ -50,7 +50,7 @@ complete -c spanflow -n '__fish_seen_subcommand_from meter' -l dedup-window -x -
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l meter-own-export -d 'Meter the packets that spanflow sends to collectors, too, when they pass the mirror port'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l domain -x -d 'observationDomainId of the first source'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l where -x -d 'Export and print only flows that meet these conditions, such as '\''not (tcp or udp) or tos != 0'\'''
-complete -c spanflow -n '__fish_seen_subcommand_from meter' -l export -s e -x -a '(string match -r ".*," -- (commandline -ct)){biflow=,rate=,queue=,template-refresh=,template-refresh-packets=,enrich=,options=,mtu=,source=,dscp=,ca=,cert=,key=,name=,retry=,time=,profile=,fields=,where=,format=,partition=,records=,sampler=,rdkafka-file=,anonymize=,anonymize-mac=}' -d 'Send records to a collector'
+complete -c spanflow -n '__fish_seen_subcommand_from meter' -l export -s e -x -a '(string match -r ".*," -- (commandline -ct)){biflow=,rate=,queue=,template-refresh=,template-refresh-packets=,enrich=,options=,mtu=,source=,dscp=,ca=,cert=,key=,name=,retry=,compress=,time=,profile=,fields=,where=,format=,partition=,records=,sampler=,rdkafka-file=,anonymize=,anonymize-mac=}' -d 'Send records to a collector'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l balance -d 'Share the records among the collectors of -e, in place of sending all to each'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l fail-over -d 'Send the records to the first collector of -e alone'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l write -s w -rF -d 'Write records to an IPFIX file (RFC 5655)'

@@ -85,9 +85,20 @@ static int open_stream(struct sf_exporter *exporter, const struct sf_url *parsed
 
 	if (parsed->transport == SF_URL_TCP) {
 		code = open_spool(exporter, parsed, &stream.disk, &stream.spool, error);
-		stream.link = code < 0 ? NULL : sf_tcp_new();
-		return code < 0 ? code : sf_stream_open(transport, &stream, error);
+		if (code == 0 && parsed->lz4)
+			code = sf_lz4_connection_new(&stream.link, error);
+		else if (code == 0)
+			stream.link = sf_tcp_new();
+		if (code == 0)
+			return sf_stream_open(transport, &stream, error);
+		if (stream.disk)
+			stream.disk->ops->free(stream.disk);
+		return code;
 	}
+	if (parsed->lz4)
+		return sf_error_set(error, SF_EUSAGE,
+			"%s: compress= is for tcp://: what TLS carries is not compressed",
+			parsed->target);
 	code = sf_tls_connection_new(&stream.link, &parsed->tls, error);
 	if (code < 0)
 		return code;

@@ -67,6 +67,9 @@ struct sf_connection {
 /* NULL: no memory. */
 struct sf_connection *sf_tcp_new(void);
 
+/* TCP with LZ4 (lz4.c). 0, -ENOMEM, or SF_EUNSUPPORTED: this build has no LZ4. */
+int sf_lz4_connection_new(struct sf_connection **link, struct sf_error *error);
+
 /*
  * TLS over TCP. Copies the names; the files are read now. Without a name the peer's is expected. 0, or an
  * error that names the file, or SF_EUNSUPPORTED: this build has no TLS.

@@ -83,7 +83,7 @@ int sf_tcp_progress(struct sf_connection *link)
 	return -code;
 }
 
-static ssize_t tcp_write(struct sf_connection *link, const uint8_t *bytes, size_t length)
+ssize_t sf_tcp_write(struct sf_connection *link, const uint8_t *bytes, size_t length)
 {
 	ssize_t n;
 
@@ -129,7 +129,7 @@ static int say_trouble(struct sf_connection *link, int code, const char *words)
  * A collector sends nothing (RFC 7011 §10.4). A peer that sends something and then closes the connection
  * has refused what it got: a TLS server sends an alert (RFC 8446 §6), a web server an error page.
  */
-static int tcp_check(struct sf_connection *link)
+int sf_tcp_check(struct sf_connection *link)
 {
 	uint8_t bytes[256];
 
@@ -187,10 +187,10 @@ static void tcp_free(struct sf_connection *link)
 static const struct sf_connection_ops tcp_ops = {
 	.connect = sf_tcp_connect,
 	.progress = sf_tcp_progress,
-	.write = tcp_write,
+	.write = sf_tcp_write,
 	.acknowledged = sf_tcp_acknowledged,
 	.stands = sf_tcp_stands,
-	.check = tcp_check,
+	.check = sf_tcp_check,
 	.finish = sf_tcp_finish,
 	.close = sf_tcp_close,
 	.now = sf_tcp_now,

@@ -172,6 +172,12 @@ static bool read_retry(struct sf_url *url, const char *value)
 	return true;
 }
 
+static bool read_compress(struct sf_url *url, const char *value)
+{
+	url->lz4 = !strcmp(value, "lz4");
+	return url->lz4 || !strcmp(value, "no");
+}
+
 #define READ_TLS(option)                                                                           \
 	static bool read_##option(struct sf_url *url, const char *value)                           \
 	{                                                                                          \

@@ -41,6 +41,7 @@ struct sf_url {
 	const char *source;      /* address of this host, within `options`; or NULL */
 	int dscp;                /* 0: not given */
 	int64_t retry_ns;        /* 0: not given */
+	bool lz4;                /* compress=lz4 */
 	struct sf_tls_files tls; /* within `options` */
 	struct sf_url_kafka kafka;
 	/* files; 0: not given */

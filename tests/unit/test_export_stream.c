@@ -3,6 +3,10 @@
 #include <pthread.h>
 
 #include "simulated_collector.h"
+#include "spanflow_config.h"
+#ifdef HAVE_LZ4
+#include <lz4.h>
+#endif
 
 #define RETRY S
 
@@ -459,6 +463,75 @@ START_TEST(over_tcp_from_a_chosen_address)
 }
 END_TEST
 
+#ifdef HAVE_LZ4
+static size_t decompressed_length;
+
+/* As IPFIXcol2's Lz4Decoder reads: blocks one behind the other in a buffer of the size that the start tells. */
+static void read_compressed(struct reader *into)
+{
+	static uint8_t messages[1 << 20];
+	const uint8_t *p = collector.bytes, *end;
+	size_t length = 0;
+
+	pthread_join(collector.thread, NULL);
+	end = p + collector.length;
+	ck_assert_uint_eq(sf_load_be32(p), 0x4c5a3463);
+	ck_assert_uint_ge(sf_load_be32(p + 4), 65536);
+	for (p += 8; p < end; p += sf_load_be16(p + 2) + 4) {
+		int plain = sf_load_be16(p), size = sf_load_be16(p + 2);
+
+		ck_assert_int_eq(LZ4_decompress_safe((const char *)p + 4, (char *)messages + length,
+					 size, plain),
+			plain);
+		length += (size_t)plain;
+	}
+	ck_assert_ptr_eq(p, end);
+	for (size_t at = 0; at < length; at += sf_load_be16(messages + at + 2))
+		read_message(into, messages + at, sf_load_be16(messages + at + 2));
+	decompressed_length = length;
+}
+
+START_TEST(over_tcp_with_lz4)
+{
+	struct sf_exporter *exporter;
+	struct sf_destination_stats stats;
+	struct sf_error error = { 0 };
+	uint16_t port = 0;
+	int listener = listen_on(AF_INET, &port);
+	char url[128];
+
+	snprintf(url, sizeof(url), "tcp://127.0.0.1:%u,compress=lz4", port);
+	reader = reader_new();
+	ck_assert_int_eq(sf_exporter_new(&exporter, OFFLINE, &error), 0);
+	ck_assert_msg(sf_exporter_add_collector(exporter, url, &error) == 0, "%s", error.text);
+	start_collector(listener);
+	put_many(exporter, 3000);
+	sf_exporter_finish(exporter);
+	stats = stats_of(exporter, 0);
+	ck_assert_uint_eq(stats.sent.records, 3000);
+	sf_exporter_free(exporter);
+	read_compressed(reader);
+	ck_assert_uint_eq(flow_count(reader), 3000);
+	ck_assert_uint_lt(collector.length, decompressed_length / 2);
+	reader_free(reader);
+	close(listener);
+}
+END_TEST
+#else
+START_TEST(over_tcp_with_lz4)
+{
+	struct sf_exporter *exporter;
+	struct sf_error error = { 0 };
+
+	ck_assert_int_eq(sf_exporter_new(&exporter, OFFLINE, &error), 0);
+	ck_assert_int_eq(
+		sf_exporter_add_collector(exporter, "tcp://127.0.0.1:1,compress=lz4", &error),
+		SF_EUNSUPPORTED);
+	sf_exporter_free(exporter);
+}
+END_TEST
+#endif
+
 static void refuse(const char *url, const char *why)
 {
 	struct sf_exporter *exporter;
@@ -476,6 +549,8 @@ START_TEST(what_does_not_go_over_tcp_is_named)
 	refuse("netflow5+tcp://127.0.0.1", "NetFlow is sent over UDP only");
 	refuse("tcp://127.0.0.1,mtu=1500", "'mtu' does not apply here");
 	refuse("tcp://127.0.0.1,retry=1ms", "option 'retry'");
+	refuse("tcp://127.0.0.1,compress=zip", "option 'compress' is 'zip'");
+	refuse("tls://127.0.0.1,compress=lz4", "compress= is for tcp://");
 	refuse("tcp://127.0.0.1:4739,source=nonsense", "option 'source' is 'nonsense'");
 	refuse("ipfix://127.0.0.1,retry=1s", "'retry' does not apply here");
 	refuse("ipfix://127.0.0.1,dscp=64", "option 'dscp' is '64'");
@@ -524,4 +599,5 @@ CHECK_MAIN("export_stream", everything_arrives, sent_means_acknowledged,
 	what_the_peer_had_not_read_is_sent_again, a_reader_that_stands_still,
 	attempts_keep_their_distance, nobody_answers_and_then_somebody_does,
 	a_collector_that_never_comes, export_time_never_goes_back, over_tcp_from_a_chosen_address,
-	what_does_not_go_over_tcp_is_named, a_run_on_files_waits_for_the_next_connection)
+	over_tcp_with_lz4, what_does_not_go_over_tcp_is_named,
+	a_run_on_files_waits_for_the_next_connection)
