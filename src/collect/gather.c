@@ -19,6 +19,8 @@ struct gather {
 	struct sf_list list;
 	const char **captures;
 	unsigned capture_count;
+	const char *partial; /* the first of the files in directories that are not complete */
+	unsigned partial_count;
 	unsigned file_count; /* that were taken for flows or for captures */
 	bool whole;
 };
@@ -62,14 +64,29 @@ static bool after(struct gather *gather, int result, const struct sf_error *erro
 	return !ended;
 }
 
+/* A file of a series (export/series.c) that a run has not completed. */
+static bool is_partial(const char *path)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	size_t length = strlen(name);
+
+	return *name == '.' && length > 8 && strcmp(name + length - 8, ".partial") == 0;
+}
+
 /* Flow files at once; captures are put aside. */
 static void read_flows(struct gather *gather)
 {
 	for (unsigned i = 0; i < gather->list.count; i++) {
 		const struct sf_listed *file = &gather->list.files[i];
 		struct sf_error error = { 0 };
-		int kind = kind_of(file->path);
+		int kind;
 
+		if (file->in_directory && is_partial(file->path)) {
+			if (gather->partial_count++ == 0)
+				gather->partial = file->path;
+			continue;
+		}
+		kind = kind_of(file->path);
 		gather->file_count += kind != SF_FILE_OTHER || !file->in_directory;
 		if (kind == SF_FILE_CAPTURE && gather->options->flows_only)
 			continue;
@@ -137,6 +154,23 @@ static void tell_left_out(struct gather *gather)
 	problem(gather, text);
 }
 
+static void tell_partial(struct gather *gather)
+{
+	char text[512];
+
+	if (gather->partial_count == 0 || gather->options->flows_only)
+		return;
+	snprintf(text, sizeof(text),
+		"left out: %u file%s that %s not complete: another run writes %s, or was killed; to read "
+		"%s name %s (%.300s)",
+		gather->partial_count, gather->partial_count == 1 ? "" : "s",
+		gather->partial_count == 1 ? "is" : "are",
+		gather->partial_count == 1 ? "it" : "them",
+		gather->partial_count == 1 ? "it" : "them",
+		gather->partial_count == 1 ? "it" : "them", gather->partial);
+	problem(gather, text);
+}
+
 /* Directories without any such file: an answer of nothing would look like one. */
 static void tell_nothing(struct gather *gather, const char *const *names, unsigned count)
 {
@@ -194,6 +228,7 @@ bool sf_gather(struct sf_collector *collector, const char *const *names, unsigne
 	if (gather.captures) {
 		read_flows(&gather);
 		read_captures(&gather);
+		tell_partial(&gather);
 		tell_left_out(&gather);
 		tell_no_captures(&gather);
 		tell_nothing(&gather, names, count);

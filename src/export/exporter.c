@@ -319,6 +319,26 @@ static bool is_written(const struct sf_exporter *exporter, const char *path)
 	return false;
 }
 
+/*
+ * The directory in which files are made while the run goes on. False: none are, because it is standard output, a pipe
+ * or a device, which is not opened again.
+ */
+static bool makes_files(const char *target, enum sf_exporter_makes makes, char directory[PATH_MAX])
+{
+	const char *slash = strrchr(target, '/');
+	struct sf_pattern pattern;
+	struct stat status;
+
+	if (makes != SF_MAKES_AGAIN) {
+		sf_pattern_init(&pattern, target, NULL);
+		strcpy(directory, pattern.base);
+		return true;
+	}
+	snprintf(directory, PATH_MAX, "%.*s", slash > target ? (int)(slash - target) : 1,
+		slash ? target : ".");
+	return strcmp(target, "-") != 0 && stat(target, &status) == 0 && S_ISREG(status.st_mode);
+}
+
 static int open_file(struct sf_exporter *exporter, const struct sf_url *parsed,
 	struct sf_transport **transport, struct sf_error *error)
 {
@@ -335,26 +355,20 @@ static int open_file(struct sf_exporter *exporter, const struct sf_url *parsed,
 		.hook = options->on_file,
 		.hurry = &options->hurry,
 	};
-	const char *slash = strrchr(parsed->target, '/');
-	struct sf_pattern pattern = { .base = "." };
 	enum sf_exporter_makes makes = SF_MAKES_AGAIN;
+	char directory[PATH_MAX];
 	bool made = false;
 	int code;
 
 	if (!sf_series_is_wanted(&series)) {
 		code = sf_file_open(
 			transport, parsed->target, series.waits, series.keeps, series.hook, error);
-		if (slash)
-			snprintf(pattern.base, sizeof(pattern.base), "%.*s",
-				slash > parsed->target ? (int)(slash - parsed->target) : 1,
-				parsed->target);
 	} else {
 		code = sf_series_open(transport, &series, &made, error);
 		makes = made ? SF_MAKES_DIRECTORY : SF_MAKES_SERIES;
-		if (code == 0)
-			sf_pattern_init(&pattern, parsed->target, NULL);
 	}
-	if (code == 0 && sf_exporter_will_write(exporter, pattern.base, makes) < 0) {
+	if (code == 0 && makes_files(parsed->target, makes, directory) &&
+		sf_exporter_will_write(exporter, directory, makes) < 0) {
 		(*transport)->ops->free(*transport);
 		code = sf_error_set(error, -ENOMEM, "no memory for output file %s", parsed->target);
 	}

@@ -748,6 +748,16 @@ class Series(Case):
         done = self.run_plain("meter", "-r", self.capture(), "-w", self.directory / "b.ipfix.gz")
         self.assertEqual(done.status, 1)
         self.assertIn("another run writes it, or was killed; --force removes it", done.stderr)
+        # in a directory it is left out, by name it is read
+        partial.write_bytes(path.read_bytes()[:-9])
+        self.assertEqual(self.summed(self.directory), 60)
+        done = self.run_plain("show", self.directory, "-o", "none")
+        self.assertEqual(done.status, 0)
+        self.assertIn("left out: 1 file that is not complete: another run writes it, or was killed; to read it "
+                      f"name it ({partial})", done.stderr)
+        done = self.run_plain("show", partial, "-o", "json")
+        self.assertEqual((done.status, len(done.stdout.splitlines())), (1, 30))
+        self.assertIn("gzip: the compressed data are cut off", done.stderr)
 
     def test_records_that_are_shown_go_into_files_of_their_times(self):
         flat = self.directory / "flat.ipfix"

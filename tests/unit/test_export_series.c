@@ -413,6 +413,43 @@ START_TEST(reload_begins_files_anew)
 }
 END_TEST
 
+/* What the sandbox has to leave writable: nothing for standard output and devices. */
+START_TEST(directories_of_files_are_named)
+{
+	static const struct {
+		const char *path;
+		const char *directory; /* NULL: none */
+		enum sf_exporter_makes makes;
+	} cases[] = { { "-", NULL, 0 }, { "/dev/null", NULL, 0 }, { "plain", "", SF_MAKES_AGAIN },
+		{ "%H.ipfix", "", SF_MAKES_SERIES }, { "new/%H.ipfix", "/new", SF_MAKES_DIRECTORY },
+		{ "%Y/%m.ipfix", "", SF_MAKES_SERIES }, { "x.gz", "", SF_MAKES_SERIES } };
+
+	ck_assert_int_eq(mkdir(where(), 0755), 0);
+	for (unsigned i = 0; i < COUNT(cases); i++) {
+		bool below = cases[i].path[0] != '-' && cases[i].path[0] != '/';
+		struct sf_exporter *exporter;
+		enum sf_exporter_makes makes = 0;
+		char path[PATH_MAX], expected[PATH_MAX];
+		const char *directory;
+
+		snprintf(path, sizeof(path), "%s%s%s", below ? base : "", below ? "/" : "",
+			cases[i].path);
+		ck_assert_int_eq(
+			sf_exporter_new(&exporter, &(struct sf_exporter_options){ 0 }, NULL), 0);
+		ck_assert_int_eq(sf_exporter_add_file(exporter, path, NULL), 0);
+		directory = sf_exporter_writes(exporter, 0, &makes);
+		ck_assert_int_eq(directory != NULL, cases[i].directory != NULL);
+		ck_assert_int_eq(sf_exporter_reloads(exporter), directory != NULL);
+		if (directory) {
+			snprintf(expected, sizeof(expected), "%s%s", base, cases[i].directory);
+			ck_assert_str_eq(directory, expected);
+			ck_assert_int_eq(makes, cases[i].makes);
+		}
+		sf_exporter_free(exporter);
+	}
+}
+END_TEST
+
 /* ---------------------------------------------------------------- compression, crashes, full disks */
 
 static const char *const suffixes[] = {
@@ -676,7 +713,8 @@ START_TEST(wrong_options_are_named)
 END_TEST
 
 CHECK_MAIN("export_series", names_are_made_of_times, only_files_of_the_pattern_match,
-	files_turn_with_the_wall_clock, files_turn_with_the_packet_clock, flows_of_one_batch_are_parted, files_turn_by_size,
-	reload_begins_files_anew, crashed_files_can_be_read, full_disks_lose_only_what_is_counted,
-	full_disk_is_waited_for, old_files_are_removed, files_together_have_a_limit,
-	wrong_options_are_named)
+	files_turn_with_the_wall_clock, files_turn_with_the_packet_clock,
+	flows_of_one_batch_are_parted, files_turn_by_size, reload_begins_files_anew,
+	directories_of_files_are_named, crashed_files_can_be_read,
+	full_disks_lose_only_what_is_counted, full_disk_is_waited_for, old_files_are_removed,
+	files_together_have_a_limit, wrong_options_are_named)
