@@ -203,19 +203,51 @@ void sf_collector_share(struct sf_collector *collector, unsigned share, unsigned
 	collector->shares = shares;
 }
 
+/* A directory with a file of flows or a capture in it; false also if it cannot be read. */
+static bool has_input(const char *directory)
+{
+	struct sf_error ignored;
+	struct sf_list list = { 0 };
+	bool has = false;
+
+	if (sf_list_make(&list, &directory, 1, &ignored) == 0)
+		for (unsigned i = 0; i < list.count && !has; i++)
+			has = kind_of(list.files[i].path) != SF_FILE_OTHER;
+	sf_list_fini(&list);
+	return has;
+}
+
+/* 0: it can be read, and is no directory without anything to read. */
+static int check_one(const char *name, struct sf_error *error)
+{
+	struct stat status;
+
+	if (strcmp(name, "-") == 0)
+		return 0;
+	if (access(name, R_OK) < 0)
+		return sf_error_set(error, -errno, "%s: %s", name, sf_strerror(-errno));
+	if (stat(name, &status) == 0 && S_ISDIR(status.st_mode) && !has_input(name))
+		return sf_error_set(error, -ENOENT,
+			"%s: no file of flows and no capture in this directory", name);
+	return 0;
+}
+
 int sf_gather_check(const char *const *names, unsigned count, struct sf_error *error)
 {
-	int first = 0;
+	struct sf_error first = { 0 };
+	int code = 0;
 
 	for (unsigned i = 0; i < count; i++) {
-		if (strcmp(names[i], "-") == 0 || access(names[i], R_OK) == 0)
+		int result = check_one(names[i], i ? NULL : &first);
+
+		if (result == 0)
 			return 0;
-		first = i ? first : -errno;
+		code = i ? code : result;
 	}
 	if (count > 1)
-		return sf_error_set(error, first, "none of the %u files can be read; %s: %s", count,
-			names[0], sf_strerror(first));
-	return count ? sf_error_set(error, first, "%s: %s", names[0], sf_strerror(first)) : 0;
+		return sf_error_set(
+			error, code, "none of the %u files can be read; %s", count, first.text);
+	return count ? sf_error_set(error, code, "%s", first.text) : 0;
 }
 
 bool sf_gather(struct sf_collector *collector, const char *const *names, unsigned count,

@@ -140,6 +140,7 @@ void sf_help_program(const struct sf_command *commands, FILE *stream)
 	      "  spanflow meter -r capture.pcap                who talked to whom, as a table\n"
 	      "  spanflow meter -r captures/ -w flows.ipfix    a directory into an IPFIX file\n"
 	      "  spanflow ask talkers captures/                which hosts send the most?\n"
+	      "  spanflow ask dns-tunnels captures/            who hides data in DNS?\n"
 	      "  spanflow report captures/ -o report.html      a page with charts of it all\n"
 	      "  spanflow check -i eth1                        is eth1 a healthy mirror port?\n"
 	      "  spanflow meter -i eth1 -e ipfix://192.0.2.10  meter it for a collector\n"

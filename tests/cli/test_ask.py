@@ -454,6 +454,21 @@ class Files(Asked):
                               "dns")
         self.assertEqual(done.stdout.split()[1:], sorted(name.decode() + ",1" for name in names))
 
+    def test_nothing_to_read_is_no_answer(self):
+        """Directories without flows and captures, and files that are not there: a reason, and no table."""
+        empty = self.directory / "empty"
+        empty.mkdir()
+        (empty / "notes.txt").write_text("neither")
+        for names, reason in (([empty], "no file of flows and no capture in this directory"),
+                              ([empty, "none"], "none of the 2 files can be read"),
+                              (["none"], "No such file")):
+            for command in (["show"], ["ask", "talkers"], ["show", "--by", "src", "-o", "json"]):
+                done = self.run_plain(*command, *names)
+                self.assertEqual((done.status, done.stdout), (1, ""))
+                self.assertIn(reason, done.stderr)
+        done = self.run_plain("show", empty, self.flows, "--sum", "flows", "-o", "csv")
+        self.assertEqual(done.status, 0, done.stderr)
+
     def test_directories(self):
         place = self.directory / "place"
         (place / "below").mkdir(parents=True)
