@@ -33,6 +33,9 @@ static char *put_text(char *p, enum sf_form form, const char *bytes, size_t leng
 	quoted = form == SF_FORM_CSV && strpbrk(bytes, "\",\n\r");
 	if (quoted)
 		*p++ = '"';
+	/* in a table - is what a record does not have */
+	if (length == 0 && form == SF_FORM_TABLE)
+		return put(p, "\"\"");
 	p += sf_value_write(
 		SF_TYPE_STRING, SF_VALUE_TEXT, (const uint8_t *)bytes, length, p, 4 * TEXT_MAX);
 	if (!quoted)

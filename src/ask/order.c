@@ -443,13 +443,25 @@ static int cumulate(struct sf_groups *groups, struct sf_error *error)
 	return 0;
 }
 
+/* Without keys there is one group of all rows, also of none. */
+static bool is_complete(struct sf_groups *groups)
+{
+	uint64_t key[SF_KEY_WORDS] = { 0 };
+
+	return groups->key_count || groups->count ||
+	       sf_group_find(groups, key, sf_group_key_hash(groups, key));
+}
+
 int sf_groups_sort(struct sf_groups *groups, struct sf_error *error)
 {
 	const struct sf_groups_options *options = &groups->options;
 	const struct ordered by = { groups, groups->orders, groups->order_count };
 	bool top = options->top && !sf_groups_top_in_bins(groups);
-	size_t room = groups->count;
+	size_t room;
 
+	if (!is_complete(groups))
+		return sf_groups_full(groups, error);
+	room = groups->count;
 	if (top && options->top < room)
 		room = options->top;
 	if (!options->top && options->limit && options->limit < room)

@@ -418,8 +418,23 @@ START_TEST(other_questions_are_not_divided)
 }
 END_TEST
 
-CHECK_MAIN("groups", other_questions_are_not_divided, parts_are_as_counting_together,
-	distinct_is_exact_and_then_an_estimate, merging_is_as_counting_together,
-	estimates_are_merged, regular_gaps_are_found, servers_are_those_that_answer,
-	memory_is_bounded, tables_fit_the_terminal, keys_stay_readable,
-	columns_that_do_not_fit_are_named, the_inside_has_private_addresses)
+/* Counts of nothing are 0; groups of nothing are none. */
+START_TEST(nothing_counts_as_nothing)
+{
+	static const struct sf_groups_options all = { .sum = "flows,bytes,first" };
+	static const struct sf_groups_options by = { .by = "src" };
+	struct sf_groups *groups = make(&all);
+
+	ck_assert_str_eq(answer(groups), "{\"flows\":0,\"bytes\":0}\n");
+	sf_groups_free(groups);
+	groups = make(&by);
+	ck_assert_str_eq(answer(groups), "");
+	sf_groups_free(groups);
+}
+END_TEST
+
+CHECK_MAIN("groups", nothing_counts_as_nothing, other_questions_are_not_divided,
+	parts_are_as_counting_together, distinct_is_exact_and_then_an_estimate,
+	merging_is_as_counting_together, estimates_are_merged, regular_gaps_are_found,
+	servers_are_those_that_answer, memory_is_bounded, tables_fit_the_terminal,
+	keys_stay_readable, columns_that_do_not_fit_are_named, the_inside_has_private_addresses)
