@@ -311,6 +311,8 @@ static int producer_put(struct sf_kafka *kafka, uint8_t *message)
 	struct producer *producer = (struct producer *)kafka;
 	rd_kafka_resp_err_t code;
 
+	if (!producer->topic)
+		return -EAGAIN;
 	if (rd_kafka_produce(producer->topic, RD_KAFKA_PARTITION_UA, 0,
 		    sf_kafka_message_value(message), sf_kafka_message_length(message),
 		    sf_kafka_message_key(message), SF_KAFKA_KEY, message) == 0)

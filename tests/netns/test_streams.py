@@ -165,6 +165,30 @@ class Streams(Case):
         self.assertEqual(len(set(self.received())), 3000)
 
     # [RFC5471-3.5.2-1]
+    def test_the_disk_of_the_spool_is_full(self):
+        """While the collector is away: what does not fit is lost as `write`, the rest arrives later."""
+        spool = self.directory / "spool"
+        spool.mkdir()
+        self.directory.chmod(0o755)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96k,mode=755", "tmpfs", spool], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", spool], check=True)
+        process = self.live(self.tap, "-i", "rx0", "--per-packet", "-e",
+                            "tcp://127.0.0.1:4739,retry=200ms", "--spool", spool, "--stop-timeout", "5s")
+        self.ready(process)
+        self.send(4000)
+        time.sleep(0.5)
+        self.collector()
+        wait_until(lambda: "can be reached again" in self.output(process), "the connection")
+        self.send(1000)
+        done = self.stop(process, status=1)
+        place = done.stats["collectors"][0]
+        self.assertTrue(done.stats["balanced"], done.stats)
+        self.assertGreater(place["lost"]["write"], 0, place)
+        self.assertEqual(place["records"] + place["lostTotal"]["records"], 5000, place)
+        self.assertEqual(place["lostTotal"]["records"], place["lost"]["write"], place)
+        flows = self.received()
+        self.assertEqual(len(set(flows)), place["records"])
+
     def test_a_slow_reader_is_waited_for(self):
         self.collector(pause=1.5)
         process = self.begin()
@@ -172,22 +196,43 @@ class Streams(Case):
         place = self.ended_well(process)
         self.assertEqual(place["repeated"]["records"], 0)
 
+    def certificate(self, name):
+        pem, key = self.directory / f"{name}.pem", self.directory / f"{name}.key"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:prime256v1", "-nodes", "-subj", f"/CN={name}", "-addext",
+                        "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", pem],
+                       check=True, capture_output=True)
+        key.chmod(0o644)
+        self.directory.chmod(0o755)
+        return pem, key
+
+    @unittest.skipUnless(shutil.which("openssl"), "needs the program openssl")
+    def test_a_wrong_certificate_is_named(self):
+        """The collector's is not the one that the meter trusts: nothing is sent, and all is lost by name."""
+        pem, key = self.certificate("theirs")
+        ours = self.certificate("ours")[0]
+        collector = self.live(self.tap, "-l", f"tls://127.0.0.1,ca={pem},cert={pem},key={key}",
+                              "--stats", "json", "-o", "none", command="collect", name="collect")
+        wait_until(lambda: "listening on" in self.output(collector), "the collector")
+        process = self.live(self.tap, "-i", "rx0", "--per-packet", "-e",
+                            f"tls://127.0.0.1,retry=200ms,ca={ours}", "--stop-timeout", "300ms")
+        self.ready(process)
+        self.send(500)
+        wait_until(lambda: "its certificate (/CN=theirs) is refused" in self.output(process), "the refusal")
+        done = self.stop(process)
+        place = done.stats["collectors"][0]
+        self.assertEqual((place["records"], place["lost"]["unreachable"]), (0, 500), place)
+        self.assertTrue(done.stats["balanced"])
+        collector.send_signal(signal.SIGTERM)
+        collector.wait(20)
+
     @unittest.skipUnless(shutil.which("openssl"), "needs the program openssl")
     def test_tls_within_the_sandbox(self):
         """A collector that comes later, and certificates that are read again."""
-        pem, key = self.directory / "c.pem", self.directory / "c.key"
-
-        def certificate():
-            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                            "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=c", "-addext",
-                            "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", pem],
-                           check=True, capture_output=True)
-            key.chmod(0o644)
-            self.directory.chmod(0o755)
-        certificate()
+        pem, key = self.certificate("c")
         process = self.begin(f"tls://127.0.0.1,retry=200ms,ca={pem},cert={pem},key={key}")
         self.send(1000)
-        certificate()
+        self.certificate("c")
         process.send_signal(signal.SIGHUP)
         wait_until(lambda: "certificates and keys were read again" in self.output(process), "words")
         collector = self.live(self.tap, "-l", f"tls://127.0.0.1,ca={pem},cert={pem},key={key}",
