@@ -62,7 +62,7 @@ class Completion(unittest.TestCase):
         self.assertIn("//host,rate=5,biflow=", bash("spanflow", "meter", "-e", "//host,rate=5,"))
         # free text is not completed, and options of one subcommand belong to it alone
         self.assertEqual(bash("spanflow", "meter", "--filter", ""), [])
-        self.assertEqual(bash("spanflow", "show", "--interf"), [])
+        self.assertEqual(bash("spanflow", "show", "--ring"), [])
         self.assertEqual(bash("spanflow", "meter", "--read", "two", directory=self.directory),
                          ["two", "words.pcap"])
 
@@ -75,7 +75,7 @@ class Completion(unittest.TestCase):
         self.assertEqual(fish("spanflow ask dns"), ["dns-tunnels"])
         self.assertTrue(any("words" in row for row in fish("spanflow ask new tw", directory=self.directory)))
         self.assertIn("lo", fish("spanflow check -i "))
-        self.assertEqual(fish("spanflow show --interf"), [])
+        self.assertEqual(fish("spanflow show --ring"), [])
 
     def test_zsh(self):
         """In a terminal of its own, as zsh completes nowhere else."""
