@@ -115,6 +115,7 @@ static int files_open(struct sf_exporter **exporter, struct sf_collected_sink *s
 {
 	const struct sf_exporter_options exporter_options = {
 		.collected = true,
+		.packet_clock = records && sink->options->operands.count > 0,
 		.keep_files = !sink->options->force,
 		.hurry = { sf_signal_hurry, NULL },
 		.conditions = records ? conditions : NULL,

@@ -178,10 +178,10 @@ static bool exists(const struct series *series, const char *name)
 {
 	int fd = openat(series->base, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 
-	if (fd < 0)
-		return errno != ENOENT && errno != ENOTDIR;
-	close(fd);
-	return true;
+	/* another error is told when the file cannot be made */
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
 }
 
 /* The names of the file with this number. */

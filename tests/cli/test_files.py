@@ -769,6 +769,11 @@ class Series(Case):
         self.assertEqual([path.name + ".gz" for path in sorted((self.directory / "s").iterdir())],
                          [path.name for path in sorted((self.directory / "t").iterdir())])
         self.assertEqual(self.summed(self.directory / "t"), 30)
+        done = self.run_plain("show", self.directory / "s", "--where", "port 1", "--fail",
+                              f"{self.directory}/u/%H%M.ipfix,rotate=10m", "-o", "none")
+        self.assertEqual(done.status, 0, done.stderr)
+        self.assertEqual([path.name for path in sorted((self.directory / "u").iterdir())],
+                         [path.name for path in sorted((self.directory / "s").iterdir())])
 
     def test_usage(self):
         for words, message in (
