@@ -198,7 +198,8 @@ struct sf_destination_count {
 	X(ipv6, "NetFlow v5 has no IPv6")                                                          \
 	X(noFields, "such records have none of the fields that the destination was asked for")     \
 	X(where, "they do not meet the conditions of --where or where=")                           \
-	X(elsewhere, "another collector gets them: --balance, --fail-over")
+	X(elsewhere, "another collector gets them: --balance, --fail-over")                        \
+	X(notSampled, "sample= chose other flows")
 #define SF_LOST_REASONS(X)                                                                         \
 	X(send, "the kernel refused the datagram")                                                 \
 	X(unreachable, "nobody listens: answered by ICMP, or no connection to the collector")      \

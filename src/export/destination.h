@@ -112,6 +112,8 @@ struct sf_destination {
 	bool biflow;               /* one record for both directions */
 	struct sf_chooser chooser; /* of its option where=; choose is NULL: all records */
 
+	uint32_t sample; /* it takes one flow of so many, by a hash; 0: all */
+
 	/* one of the collectors that share the records (share.c) */
 	bool shares;
 	bool away;          /* as share.c saw it last */
@@ -226,6 +228,7 @@ struct sf_session_options {
 	uint64_t template_refresh_messages; /* 0: not by count */
 	uint64_t queue_octets;              /* 0: the limit in the exporter's options */
 	uint64_t extra;                     /* conditions that hold because of the enricher */
+	uint32_t sample_flows;              /* one of so many; 0: all */
 	struct sf_anonymizer *anonymizer;   /* the session takes it over, unless it fails; or NULL */
 	bool no_extra;                      /* the destination wants nothing of the enricher */
 };

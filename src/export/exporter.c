@@ -114,6 +114,7 @@ static int add(struct sf_exporter *exporter, struct sf_destination *destination,
 		return sf_error_set(error, -ENOMEM, "no memory for destination %s", url);
 	}
 	destination->stats.url = destination->url;
+	destination->sample = parsed ? parsed->session.sample_flows : 0;
 	code = parsed ? sf_exporter_conditions(exporter, parsed, &destination->chooser, error) : 0;
 	if (code < 0) {
 		free_destination(destination);
@@ -250,6 +251,7 @@ static int check_collected_file(const struct sf_session_options *options, bool h
 {
 	const uint32_t groups = options->options_data;
 	const char *option = anonymized                                        ? "anonymize="
+			     : options->sample_flows                           ? "sample"
 			     : has_list                                        ? "fields="
 			     : options->biflow                                 ? "biflow="
 			     : options->time != SF_WHEN_MS                     ? "time="

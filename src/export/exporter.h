@@ -25,6 +25,9 @@ struct sf_exporter {
 
 /* ---- share.c: collectors that share the records */
 
+/* A hash of the flow, the same for both directions, at all probes and in all runs. */
+uint64_t sf_share_flow_key(const struct sf_flow *flow);
+
 /* The destination is one of them; its URL is known. */
 void sf_share_join(struct sf_destination *destination);
 

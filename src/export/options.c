@@ -63,6 +63,11 @@ static bool has_speed(const struct sf_control *control)
 	       !control->session->options.no_enterprise;
 }
 
+static bool samples_flows(const struct sf_control *control)
+{
+	return control->session->options.sample_flows != 0;
+}
+
 static bool is_anonymized(const struct sf_control *control)
 {
 	return control->session->anonymizer != NULL;
@@ -140,6 +145,10 @@ const struct sf_options_kind sf_options_kinds[SF_KIND_COUNT] = {
 		{ { 0, 302, 8 }, { 0, 304, 2 }, { 0, 327, 8 }, { 0, 328, 8 }, { 0, 329, 8 },
 			{ 0, 330, 8 }, { 0, 331, 8 }, { 0, 332, 8 }, { 0, 333, 1 }, { 0, 334, 8 } },
 		is_hash_selector, sf_options_put_hash_selector },
+	/* RFC 7014 §8.1: selector of flows, its algorithm, probability */
+	[SF_KIND_FLOW_SELECTOR] = { SF_OPTIONS(sampling), 0, true, 1, 3,
+		{ { 0, 302, 8 }, { 0, 390, 2 }, { 0, 311, 8 } },
+		samples_flows, sf_options_put_flow_selector },
 };
 /* clang-format on */
 

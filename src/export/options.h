@@ -26,6 +26,7 @@ enum sf_options_kind_id {
 	SF_KIND_TIME_SELECTOR,
 	SF_KIND_UNIFORM_SELECTOR,
 	SF_KIND_HASH_SELECTOR,
+	SF_KIND_FLOW_SELECTOR,
 	SF_KIND_COUNT
 };
 
@@ -78,6 +79,7 @@ void sf_options_put_count_selector(struct sf_control *control);
 void sf_options_put_time_selector(struct sf_control *control);
 void sf_options_put_uniform_selector(struct sf_control *control);
 void sf_options_put_hash_selector(struct sf_control *control);
+void sf_options_put_flow_selector(struct sf_control *control);
 void sf_options_put_random_selector(struct sf_control *control);
 void sf_options_put_exported(struct sf_control *control);
 void sf_options_put_ignored(struct sf_control *control);

@@ -71,6 +71,17 @@ void sf_options_put_hash_selector(struct sf_control *control)
 			sf_sampling_hash_last(&sampling), 2, 0 });
 }
 
+/* A selector of its own; algorithm 4: each flow with the same probability. */
+void sf_options_put_flow_selector(struct sf_control *control)
+{
+	double probability = 1.0 / control->session->options.sample_flows;
+	uint64_t bits;
+
+	memcpy(&bits, &probability, sizeof(bits));
+	sf_options_numbers(
+		control, SF_KIND_FLOW_SELECTOR, (const uint64_t[]){ SF_SAMPLER_ID + 1, 4, bits });
+}
+
 void sf_options_put_exported(struct sf_control *control)
 {
 	const struct sf_session *session = control->session;

@@ -24,7 +24,7 @@ static uint64_t mix(uint64_t x)
 }
 
 /* The same for both directions. ICMP has a type and code in place of ports, which answers do not share. */
-static uint64_t flow_key(const struct sf_flow *flow)
+uint64_t sf_share_flow_key(const struct sf_flow *flow)
 {
 	uint64_t ends = 0;
 
@@ -76,7 +76,7 @@ static struct sf_destination *owner_of(
 	const struct sf_exporter *exporter, const struct sf_flow *flow, bool some)
 {
 	const bool balances = exporter->shared.options.share == SF_SHARE_BALANCE;
-	const uint64_t key = balances ? flow_key(flow) : 0;
+	const uint64_t key = balances ? sf_share_flow_key(flow) : 0;
 	struct sf_destination *owner = NULL;
 	uint64_t highest = 0;
 

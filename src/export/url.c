@@ -254,6 +254,16 @@ static bool read_fields(struct sf_url *url, const char *value)
 	return *value != 0;
 }
 
+static bool read_sample(struct sf_url *url, const char *value)
+{
+	uint64_t number;
+
+	if (!read_number(value, 1, UINT32_MAX, &number))
+		return false;
+	url->session.sample_flows = number > 1 ? (uint32_t)number : 0;
+	return true;
+}
+
 /* anonymize-mac=no stays, also before it. */
 static bool read_anonymize(struct sf_url *url, const char *value)
 {

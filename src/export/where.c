@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Records that are left out: by --where for all destinations, by where= for one. A flow of which one direction
+ * Records that are left out: by --where for all destinations, by where= and sample= for one. A flow of which one direction
  * is chosen becomes a flow of that direction; the other one is counted as skipped.
  */
 #include <string.h>
@@ -90,6 +90,14 @@ static bool is_shared(const struct sf_destination *destination)
 	return destination->shares && !destination->shared->options.queued;
 }
 
+/* sample=N: all records of a flow, both directions of it, are taken or none is. */
+static bool is_sampled(const struct sf_destination *destination, const struct sf_flow *flow)
+{
+	/* other bits than --balance looks at first */
+	return !destination->sample ||
+	       (uint32_t)(sf_share_flow_key(flow) >> 8) % destination->sample == 0;
+}
+
 /* At most SF_BATCH_MAX flows. What the enricher gave is moved along with the flows that are chosen. */
 static void offer_some(
 	struct sf_destination *destination, const struct sf_flow *flows, unsigned count)
@@ -107,6 +115,11 @@ static void offer_some(
 		if (is_shared(destination) && destination->shared->owners[i] != destination) {
 			sf_destination_leave(destination, &flows[i], takes,
 				&destination->stats.skipped_elsewhere);
+			continue;
+		}
+		if (!is_sampled(destination, &flows[i])) {
+			sf_destination_leave(destination, &flows[i], takes,
+				&destination->stats.skipped_notSampled);
 			continue;
 		}
 		if (destination->chooser.choose)
@@ -130,7 +143,7 @@ static void offer_some(
 void sf_destination_offer(
 	struct sf_destination *destination, const struct sf_flow *flows, unsigned count)
 {
-	if (!destination->chooser.choose && !is_shared(destination)) {
+	if (!destination->chooser.choose && !destination->sample && !is_shared(destination)) {
 		destination->ops->put(destination, flows, count);
 		return;
 	}

@@ -822,6 +822,31 @@ class Sampled(Case):
             kinds = [r for r in records if told.keys() <= r.keys()]
             self.assertEqual([{name: r[name] for name in told} for r in kinds], [told], words)
 
+    def test_flows_of_one_destination(self):
+        """All records of a flow or none; the same flows whatever the order; other destinations get all."""
+        frames = conversations(400, packets=3, step=0.01)
+        capture = self.file("b.pcap", pcap(frames + [(t + 100, frame) for t, frame in frames]))
+        some, whole = self.directory / "some.ipfix", self.directory / "whole.ipfix"
+        for workers in "1", "2":
+            done = self.meter("-r", capture, "-w", f"{some},sample=4", "-w", whole, "--force",
+                              "--workers", workers)
+            chosen, every = done.stats["outputs"]
+            self.assertEqual(every["records"], every["offered"]["records"])
+            self.assertEqual(chosen["records"] + chosen["skipped"]["notSampled"], every["records"])
+            self.assertGreater(chosen["records"], every["records"] / 8)
+            self.assertLess(chosen["records"], every["records"] / 2)
+            shown = self.run_plain("show", "-o", "json", "--options", some)
+            records = [json.loads(line) for line in shown.stdout.splitlines()]
+            told = [r for r in records if "flowSelectorAlgorithm" in r]
+            self.assertEqual([(r["flowSelectorAlgorithm"], r["samplingProbability"]) for r in told],
+                             [(4, 0.25)])
+            flows = {}
+            for record in records:
+                if "packetDeltaCount" in record:
+                    key = record["sourceIPv4Address"], record["sourceTransportPort"]
+                    flows[key] = flows.get(key, 0) + 1
+            self.assertEqual(set(flows.values()), {2})
+
     def test_usage(self):
         for words, message in (
                 (["--sample", "100"], "is no sampling (allowed: count:N"),
