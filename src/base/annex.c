@@ -4,7 +4,7 @@
 
 #include "base/community_id.h"
 
-const uint8_t sf_fact_nothing[SF_FACT_BYTES_MAX];
+const _Alignas(8) uint8_t sf_fact_nothing[SF_FACT_BYTES_MAX];
 
 /* Merge rules that are the same for numbers of each width. */
 #define MERGES(X)                                                                                  \
@@ -30,7 +30,10 @@ struct fact {
 	bool head, lent;
 	uint16_t from, from_bytes;
 	sf_fact_make *make;
+	const struct sf_fact_watcher *watcher;
 };
+
+static const struct sf_fact_watcher sf_tcp_watcher = { sf_tcp_watch, sf_tcp_cut };
 
 /* clang-format off */
 #define MEMBER(member)                                                                             \
@@ -39,6 +42,7 @@ struct fact {
 #define TAIL(member) false, false, MEMBER(member)
 #define LENT(member)                                                                               \
 	false, true, offsetof(struct sf_facts, member), sizeof(*((struct sf_facts *)0)->member), NULL
+#define SEEN(member, watcher) TAIL(member), &watcher
 #define BY(function) false, false, 0, 0, function
 #define NOWHERE false, false, 0, 0, NULL
 static const struct fact facts_table[] = {
@@ -51,13 +55,15 @@ static const struct fact facts_table[] = {
 #undef HEAD
 #undef TAIL
 #undef LENT
+#undef SEEN
 #undef BY
 #undef NOWHERE
-#define HEAD(member) offsetof(struct sf_facts, member) < SF_FACTS_IPV4
-#define TAIL(member) offsetof(struct sf_facts, member) >= SF_FACTS_IPV6
-#define LENT(member) TAIL(member)
-#define BY(function) SF_FACT_BYTES_MAX > 0
-#define NOWHERE      SF_FACT_BYTES_MAX > 0
+#define HEAD(member)          offsetof(struct sf_facts, member) < SF_FACTS_IPV4
+#define TAIL(member)          offsetof(struct sf_facts, member) >= SF_FACTS_IPV6
+#define LENT(member)          TAIL(member)
+#define SEEN(member, watcher) TAIL(member)
+#define BY(function)          SF_FACT_BYTES_MAX > 0
+#define NOWHERE               SF_FACT_BYTES_MAX > 0
 /* clang-format off */
 #define FACT(name, form, bytes, merge, source, has, help)                                          \
 	static_assert((source) && (bytes) <= SF_FACT_BYTES_MAX, "where the value of " #name " is");
@@ -70,12 +76,14 @@ static const struct fact facts_table[] = {
 #define HEAD(member) sizeof(((struct sf_facts *)0)->member)
 #define TAIL(member) HEAD(member)
 #define LENT(member) sizeof(*((struct sf_facts *)0)->member)
+#define SEEN(member, watcher) TAIL(member)
 #define BY(function) 0
 #define NOWHERE      0
 #define FACT(name, form, bytes, merge, source, has, help)                                          \
 	static_assert(SF_FACT_MERGE_##merge != SF_FACT_MERGE_REST || !(has),                       \
 		"every packet has what the rest is of: " #name);                                   \
 	static_assert(SF_FACT_MERGE_##merge == SF_FACT_MERGE_MADE ||                               \
+			      SF_FACT_MERGE_##merge == SF_FACT_MERGE_WATCH ||                      \
 			      (bytes) == (SF_FACT_MERGE_##merge == SF_FACT_MERGE_SUM ? 8 : (source)), \
 		"bytes of " #name);
 #include "base/facts.def"
@@ -129,7 +137,9 @@ static unsigned details_group(unsigned from)
 		{ offsetof(struct sf_facts, details.fragment_flags), SF_DETAILS_LINK },
 		{ offsetof(struct sf_facts, details.tcp_options), SF_DETAILS_IP },
 		{ offsetof(struct sf_facts, details.payload), SF_DETAILS_OPTIONS },
-		{ offsetof(struct sf_facts, reserved), SF_DETAILS_PAYLOAD },
+		{ offsetof(struct sf_facts, details.tcp), SF_DETAILS_PAYLOAD },
+		{ offsetof(struct sf_facts, details) + sizeof(struct sf_details), SF_DETAILS_TCP },
+		{ sizeof(struct sf_facts), 0 },
 	};
 	unsigned i = 0;
 
@@ -246,6 +256,7 @@ static void lay_out_side(struct sf_annex_layout *layout)
 
 	for (unsigned i = 0; i < SF_FACT_COUNT; i++)
 		packed[i] = layout->steps[i].from;
+	layout->tcp_from = packed[SF_FACT_tcp_quality];
 	layout->plain_bytes = place(layout, false, SIDE_HEAD);
 	end = place(layout, true, layout->plain_bytes);
 	layout->side_bytes = end > SIDE_HEAD ? end : 0;
@@ -266,7 +277,9 @@ static void lay_out_side(struct sf_annex_layout *layout)
 				.to = layout->at[i],
 				.from_bytes = fact->from_bytes,
 				.to_bytes = fact->row.bytes,
+				.watcher = fact->watcher,
 			};
+			layout->watches |= fact->watcher != NULL;
 			layout->simple_count += order == SIMPLE;
 			layout->later_count += order != FIRST;
 			if (order != FIRST)
@@ -420,6 +433,16 @@ static void merge(
 		merge_number(step, to, from);
 }
 
+/* The sides of an entry lie one behind the other. */
+static void watch(const struct sf_annex_layout *layout, const struct sf_annex_step *step,
+	uint8_t *own, const uint8_t *from, const struct sf_facts *facts)
+{
+	uint8_t *other = facts->flags & SF_FACT_SWAPPED ? own - layout->side_bytes
+							: own + layout->side_bytes;
+
+	step->watcher->watch(own, other, facts, from);
+}
+
 /* The steps of later packets that are not simple. */
 static __attribute__((noinline)) void add_others(const struct sf_annex_layout *layout,
 	struct sf_annex_side *side, const struct sf_facts *facts, const uint8_t *annex,
@@ -434,7 +457,9 @@ static __attribute__((noinline)) void add_others(const struct sf_annex_layout *l
 
 		if (step->has & ~has)
 			continue;
-		if (step->has & ~side->has)
+		if (step->watcher)
+			watch(layout, step, to, from, facts);
+		else if (step->has & ~side->has)
 			begin(step, to, from);
 		else
 			merge(step, to, from, order);
@@ -471,6 +496,8 @@ static __attribute__((noinline)) void add_earliest(const struct sf_annex_layout 
 		if (step->has & ~has) {
 			if (step->merge == SF_FACT_MERGE_FIRST)
 				memset(to, 0, step->to_bytes);
+		} else if (step->watcher) {
+			watch(layout, step, to, from, facts);
 		} else if (step->merge == SF_FACT_MERGE_REST) {
 			begin_rest(step, to, from, first);
 		} else if (step->has & ~side->has || step->merge == SF_FACT_MERGE_FIRST ||
@@ -501,12 +528,29 @@ void sf_annex_add(const struct sf_annex_layout *layout, uint8_t *side, const str
 		add_others(layout, head, facts, annex, order);
 }
 
-void sf_annex_clear(const struct sf_annex_layout *layout, uint8_t *side, bool keep)
+/* Empties a side but for what watchers keep. */
+static void cut(const struct sf_annex_layout *layout, uint8_t *side)
+{
+	for (unsigned i = 0; i < layout->step_count; i++) {
+		const struct sf_annex_step *step = &layout->steps[i];
+
+		if (step->watcher)
+			step->watcher->cut(side + step->to);
+		else if (step->to < layout->plain_bytes)
+			memset(side + step->to, 0, step->to_bytes);
+	}
+	memset(side, 0, SIDE_HEAD);
+}
+
+void sf_annex_clear(const struct sf_annex_layout *layout, uint8_t *side, enum sf_annex_keep keep)
 {
 	struct sf_annex_side *head = (struct sf_annex_side *)(void *)side;
-	const uint16_t kept = keep ? head->has & layout->long_has : 0;
+	const uint16_t kept = keep == SF_ANNEX_KEEP_FLOW ? head->has & layout->long_has : 0;
 
-	memset(side, 0, layout->plain_bytes);
+	if (keep && layout->watches)
+		cut(layout, side);
+	else
+		memset(side, 0, layout->plain_bytes);
 	head->has = kept;
 }
 

@@ -47,6 +47,7 @@
 #include "base/app.h"
 #include "base/branch.h"
 #include "base/facts.h"
+#include "base/tcp_quality.h"
 
 enum sf_fact {
 #define FACT(name, ...) SF_FACT_##name,
@@ -75,7 +76,8 @@ static_assert(
 	X(COMMON, MAC, (facts)->flags &SF_FACT_MAC)                                                \
 	X(RARE, TUNNEL, (facts)->flags &SF_FACT_TUNNEL)                                            \
 	X(RARE, MPLS, (facts)->flags &SF_FACT_MPLS)                                                \
-	X(RARE, APP, !((facts)->flags & SF_FACT_FRAGMENT) && (facts)->tcp_flags &SF_TCP_FLAGS_APP) \
+	X(RARE, APP,                                                                               \
+		!((facts)->flags & SF_FACT_FRAGMENT) && (facts)->tcp_flags & SF_TCP_FLAGS_APP)     \
 	X(COMMON, TCP, (facts)->flags &SF_FACT_TCP)                                                \
 	X(COMMON, FLOW_LABEL, (facts)->version == 6)
 
@@ -103,6 +105,19 @@ struct sf_annex_step {
 	uint16_t has;      /* condition that the packet must meet; 0: none */
 	uint16_t from, to; /* offsets: in the packet, in the entry's side */
 	uint16_t from_bytes, to_bytes;
+	const struct sf_fact_watcher *watcher; /* NULL but for WATCH */
+};
+
+/*
+ * Functions of a fact whose value is a state: it depends on the packets of both directions, in the order of their
+ * arrival. `own` and `other`: the values of the direction that sent the packet and of the other one; all zeros before
+ * the first packet. A packet that lacks the fact's condition is not shown.
+ */
+struct sf_fact_watcher {
+	void (*watch)(
+		uint8_t *own, uint8_t *other, const struct sf_facts *facts, const uint8_t *packet);
+	/* The active timeout ends the record: the value loses what belongs to the record and keeps the rest. */
+	void (*cut)(uint8_t *value);
 };
 
 enum sf_fact_merge {
@@ -115,6 +130,7 @@ enum sf_fact_merge {
 	SF_FACT_MERGE_SUM,
 	SF_FACT_MERGE_OR,
 	SF_FACT_MERGE_REST,
+	SF_FACT_MERGE_WATCH,
 	SF_FACT_MERGE_MADE,
 };
 
@@ -130,13 +146,15 @@ struct sf_annex_layout {
 	uint8_t details;       /* SF_DETAILS_…: groups that have to be read for it */
 	uint8_t pack_count;
 	/* entries */
-	uint16_t side_bytes; /* a multiple of 8 */
+	uint16_t side_bytes;  /* a multiple of 8 */
 	uint16_t plain_bytes; /* of them, those before facts that are long and rare: see annex.c */
 	uint16_t long_has;    /* conditions of these facts */
-	uint16_t first_has;  /* conditions for which a direction's first packet stands */
-	uint16_t all_has;    /* conditions that one of its packets must meet */
-	uint8_t step_count;  /* one for each fact: simple ones, others of later packets, the rest */
+	uint16_t first_has;   /* conditions for which a direction's first packet stands */
+	uint16_t all_has;     /* conditions that one of its packets must meet */
+	uint8_t step_count; /* one for each fact: simple ones, others of later packets, the rest */
 	uint8_t simple_count; /* numbers that every packet has in its head */
+	uint16_t tcp_from;    /* in the packet: the fact tcp_quality */
+	bool watches;         /* some fact has a watcher */
 	uint8_t later_count;  /* what later packets can change, simple or not; 0: nothing */
 	/* records */
 	uint16_t record_bytes;      /* of struct sf_annex with its bytes: a multiple of 8 */
@@ -222,12 +240,27 @@ void sf_annex_add(const struct sf_annex_layout *layout, uint8_t *side, const str
  * Facts that are long and rare lie at the end of a side, and are valid only if `has` of the side says so:
  * new flows need not clear them, records copy them only where they are.
  *
- * Empties a side: no packet was added. `keep`: facts that are long and rare stay, as the flow does.
+ * Empties a side: no packet was added. What stays of the one before: nothing; of watched facts what their watchers
+ * keep (the connection is tried again); of the same flow also facts that are long and rare.
  */
-void sf_annex_clear(const struct sf_annex_layout *layout, uint8_t *side, bool keep);
+enum sf_annex_keep { SF_ANNEX_KEEP_NOTHING, SF_ANNEX_KEEP_WATCHED, SF_ANNEX_KEEP_FLOW };
+void sf_annex_clear(const struct sf_annex_layout *layout, uint8_t *side, enum sf_annex_keep keep);
 
 /* Copies a side to that of a record. */
 void sf_annex_fill(const struct sf_annex_layout *layout, uint8_t *to, const uint8_t *side);
+
+/*
+ * Compares a SYN with the packets that this side of an entry has, if the fact tcp_quality is gathered: whether it
+ * begins another connection, or begins the same one once more.
+ */
+static sf_always_inline enum sf_tcp_begins sf_annex_begins(const struct sf_annex_layout *layout,
+	const uint8_t *side, const struct sf_facts *facts, const uint8_t *annex)
+{
+	if (!(layout->facts & SF_FACT_SET(tcp_quality)) || !(facts->flags & SF_FACT_TCP))
+		return SF_TCP_BEGINS_NOTHING;
+	return sf_tcp_begins(
+		side + layout->at[SF_FACT_tcp_quality], facts, annex + layout->tcp_from);
+}
 
 /* ---------------------------------------------------------------- records */
 
@@ -252,7 +285,7 @@ static inline unsigned sf_annex_size(const struct sf_flow *flow)
 	return flow->annex ? flow->annex->layout->record_bytes : 0;
 }
 
-extern const uint8_t sf_fact_nothing[SF_FACT_BYTES_MAX];
+extern const _Alignas(8) uint8_t sf_fact_nothing[SF_FACT_BYTES_MAX];
 
 /* The value of direction d; zeros if the record does not have the fact. */
 static sf_always_inline const uint8_t *sf_fact_of(

@@ -64,6 +64,19 @@ struct sf_tunnel_facts {
 
 #define SF_MPLS_ENTRIES 10 /* of a label stack that are kept: as many as IANA has elements for */
 
+/* What a TCP header says, for base/tcp_quality.h. */
+struct sf_tcp_packet {
+	uint32_t sequence, acknowledgement;
+	uint32_t payload; /* bytes behind the header, as the headers say */
+	uint16_t window;
+	uint16_t mss;           /* 0: no such option */
+	uint8_t scale;          /* of the window; 0: no such option */
+	uint8_t sack_permitted; /* 1 or 0 */
+	uint8_t sack_count;
+	uint8_t known;         /* 1: the header was captured */
+	uint32_t sacks[4][2]; /* left and right edges */
+};
+
 /*
  * Header fields that few runs want. The parser does not set them: sf_details_read() (parse/details.h)
  * reads the groups that a run wants from the packet's bytes.
@@ -85,6 +98,8 @@ struct sf_details {
 	/* group PAYLOAD */
 	uint32_t payload;     /* bytes behind the transport header, as the headers say */
 	uint32_t has_payload; /* 1, or 0 */
+	/* group TCP */
+	struct sf_tcp_packet tcp;
 };
 
 /* Groups of details, as bits. */
@@ -92,6 +107,7 @@ struct sf_details {
 #define SF_DETAILS_IP      0x02u
 #define SF_DETAILS_OPTIONS 0x04u
 #define SF_DETAILS_PAYLOAD 0x08u
+#define SF_DETAILS_TCP     0x10u
 
 /* What a mirror says of the frame that it sends; zeros: nothing. */
 struct sf_mirror_facts {
@@ -165,11 +181,11 @@ struct sf_facts {
 	uint64_t outer_flow, inner_flow;
 	struct sf_details details;
 	struct sf_mirror_facts mirror;
-	uint8_t reserved[4];
+	uint8_t reserved[80];
 };
 
 /* An odd number of cache lines, so that the heads of an array lie in all sets of a cache. */
-static_assert(sizeof(struct sf_facts) == 320, "facts fill five cache lines");
+static_assert(sizeof(struct sf_facts) == 448, "facts fill seven cache lines");
 
 /* Bytes of the head: what every table needs of every packet. */
 #define SF_FACTS_IPV4 offsetof(struct sf_facts, address6)

@@ -100,6 +100,19 @@ static inline uint8_t sf_field_biflow_direction(unsigned d)
 }
 
 /* The tunnel of direction d, as struct sf_tunnel_facts. */
+static sf_always_inline const struct sf_tcp_side *sf_field_tcp(
+	const struct sf_flow *flow, unsigned d)
+{
+	return (const struct sf_tcp_side *)(const void *)sf_fact_get_tcp_quality(flow, d);
+}
+
+static inline uint32_t sf_field_tcp_mean(const struct sf_flow *flow, unsigned d)
+{
+	const struct sf_tcp_side *side = sf_field_tcp(flow, d);
+
+	return side->rtt_count ? (uint32_t)(side->rtt_sum / side->rtt_count) : 0;
+}
+
 static inline const uint8_t *sf_field_tunnel(const struct sf_flow *flow, unsigned d)
 {
 	return sf_fact_get_tunnel(flow, d);

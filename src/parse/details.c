@@ -254,33 +254,56 @@ static unsigned tcp_header(const uint8_t *tcp)
 	return length < TCP_HEADER ? TCP_HEADER : length;
 }
 
-/* RFC 9293 §3.1: kind, and for kinds other than 0 and 1 a length that includes both. */
+/* The options of a TCP header that were captured. */
+struct options {
+	const uint8_t *next, *end;
+};
+
+static struct options tcp_options(const struct ip_packet *p)
+{
+	const unsigned length = tcp_header(p->transport);
+
+	return (struct options){ p->transport + TCP_HEADER,
+		length < left(p) ? p->transport + length : p->end };
+}
+
+/*
+ * The next option, which has *length bytes; NULL: there is none that is whole. RFC 9293 §3.1: kind, and for kinds other
+ * than 0 and 1 a length that includes both.
+ */
+static const uint8_t *next_option(struct options *options, unsigned *length)
+{
+	const uint8_t *option = options->next;
+	const size_t room = (size_t)(options->end - option);
+
+	if (!room)
+		return NULL;
+	*length = 1;
+	if (option[0] > 1) {
+		if (room < 2)
+			return NULL;
+		*length = option[1];
+		if (*length < 2 || *length > room)
+			return NULL;
+	}
+	/* nothing follows the end of the list */
+	options->next = option[0] ? option + *length : options->end;
+	return option;
+}
+
 static void read_options(const struct ip_packet *p, struct sf_facts *facts)
 {
 	uint8_t *bits = facts->details.tcp_options;
-	const uint8_t *option, *end;
+	const uint8_t *option;
+	struct options options;
+	unsigned length;
 
 	memset(bits, 0, sizeof(facts->details.tcp_options));
 	if (!has_tcp_header(p, facts))
 		return;
-	option = p->transport + TCP_HEADER;
-	end = p->transport + tcp_header(p->transport);
-	end = end < p->end ? end : p->end;
-	while (option < end) {
-		unsigned kind = option[0], length = 1;
-
-		if (kind > 1) {
-			if (end - option < 2)
-				return;
-			length = option[1];
-			if (length < 2 || length > (size_t)(end - option))
-				return;
-		}
-		bits[31 - kind / 8] |= (uint8_t)(1u << kind % 8);
-		if (kind == 0)
-			return;
-		option += length;
-	}
+	options = tcp_options(p);
+	while ((option = next_option(&options, &length)))
+		bits[31 - option[0] / 8] |= (uint8_t)(1u << option[0] % 8);
 }
 
 /* Bytes of the transport header; 0 if the protocol has none that is known, or it was not captured. */
@@ -312,6 +335,51 @@ static void read_payload(const struct ip_packet *p, struct sf_facts *facts)
 	facts->details.has_payload = facts->details.payload != 0;
 }
 
+static void read_sacks(struct sf_tcp_packet *tcp, const uint8_t *option, unsigned length)
+{
+	for (unsigned at = 2; at + 8 <= length && tcp->sack_count < 4; at += 8) {
+		tcp->sacks[tcp->sack_count][0] = sf_load_be32(option + at);
+		tcp->sacks[tcp->sack_count++][1] = sf_load_be32(option + at + 4);
+	}
+}
+
+/* RFC 9293 §3.2 (MSS), RFC 7323 §2 (window scale), RFC 2018 §2 and §3 (SACK). */
+static void read_tcp_option(struct sf_tcp_packet *tcp, const uint8_t *option, unsigned length)
+{
+	enum { MSS = 2, WINDOW_SCALE = 3, SACK_PERMITTED = 4, SACK = 5 };
+
+	if (option[0] == MSS && length == 4)
+		tcp->mss = sf_load_be16(option + 2);
+	else if (option[0] == WINDOW_SCALE && length == 3)
+		tcp->scale = option[2];
+	else if (option[0] == SACK_PERMITTED && length == 2)
+		tcp->sack_permitted = 1;
+	else if (option[0] == SACK)
+		read_sacks(tcp, option, length);
+}
+
+/* Headers that claim to be longer than the packet, or shorter than they can be, say nothing. */
+static void read_tcp(const struct ip_packet *p, struct sf_facts *facts)
+{
+	struct sf_tcp_packet *tcp = &facts->details.tcp;
+	const uint8_t *header = p->transport, *option;
+	struct options options;
+	unsigned length;
+
+	memset(tcp, 0, sizeof(*tcp));
+	if (!has_tcp_header(p, facts) || (header[12] >> 4) * 4u < TCP_HEADER ||
+		p->headers + (header[12] >> 4) * 4u > p->octets)
+		return;
+	tcp->known = 1;
+	tcp->sequence = sf_load_be32(header + 4);
+	tcp->acknowledgement = sf_load_be32(header + 8);
+	tcp->window = sf_load_be16(header + 14);
+	tcp->payload = p->octets - p->headers - tcp_header(header);
+	options = tcp_options(p);
+	while ((option = next_option(&options, &length)))
+		read_tcp_option(tcp, option, length);
+}
+
 void sf_details_read(const struct sf_packet *packet, struct sf_facts *facts, unsigned groups)
 {
 	struct ip_packet p;
@@ -327,4 +395,6 @@ void sf_details_read(const struct sf_packet *packet, struct sf_facts *facts, uns
 		read_options(&p, facts);
 	if (groups & SF_DETAILS_PAYLOAD)
 		read_payload(&p, facts);
+	if (groups & SF_DETAILS_TCP)
+		read_tcp(&p, facts);
 }

@@ -329,8 +329,12 @@ static sf_always_inline uint64_t sf_entry_prefetch(const struct sf_table *table,
 void sf_table_add_annex(
 	struct sf_table *table, uint32_t id, const struct sf_facts *facts, unsigned order);
 
-/* Empties the annex of an entry: a record begins. `keep`: of the same flow, see sf_annex_clear(). */
-void sf_table_clear_annex(struct sf_table *table, uint32_t id, bool keep);
+/* sf_annex_begins() for a packet of the entry. `facts` lie in table->facts. */
+enum sf_tcp_begins sf_table_begins(
+	const struct sf_table *table, uint32_t id, const struct sf_facts *facts);
+
+/* Empties the annex of an entry: a record begins. */
+void sf_table_clear_annex(struct sf_table *table, uint32_t id, enum sf_annex_keep keep);
 
 /* Begins a direction with its first packet; counts the packet if `counted`. */
 static sf_always_inline void sf_half_begin(
@@ -353,10 +357,11 @@ static sf_always_inline void sf_half_begin(
 /*
  * Begins a record in an entry with its first packet; counts the packet if `counted`. `version` is
  * facts->version, or a constant where the caller knows it. `state` is the entry's state without
- * SF_STATE_SIDE and SF_STATE_LATEST. Stores whole words, because the packet path loads whole words.
+ * SF_STATE_SIDE and SF_STATE_LATEST. `keep`: what stays of the entry's annex. Stores whole words, because the packet path loads whole words.
  */
 static sf_always_inline void sf_entry_make(struct sf_table *table, uint32_t id,
-	const struct sf_facts *facts, uint8_t version, uint32_t state, bool counted)
+	const struct sf_facts *facts, uint8_t version, uint32_t state, bool counted,
+	enum sf_annex_keep keep)
 {
 	struct sf_entry *hot = &table->hot[id];
 	uint64_t word = sf_word64(&facts->scope) &
@@ -370,8 +375,7 @@ static sf_always_inline void sf_entry_make(struct sf_table *table, uint32_t id,
 		memcpy(table->address6[id], facts->address6, 32);
 	hot->first_ns = facts->time_ns;
 	if (sf_unlikely(table->annex != NULL)) {
-		/* the active timeout has cut a flow that has SF_STATE_CUT */
-		sf_table_clear_annex(table, id, state & SF_STATE_CUT);
+		sf_table_clear_annex(table, id, keep);
 		if (counted)
 			sf_table_add_annex(table, id, facts, SF_ANNEX_LATEST);
 	}

@@ -15,6 +15,19 @@ static bool is_timed_out(
 	return age >= table->active_ns || age - sf_half_time(hot->half.end) >= table->idle_ns;
 }
 
+enum sf_tcp_begins sf_table_begins(
+	const struct sf_table *table, uint32_t id, const struct sf_facts *facts)
+{
+	const size_t index = (size_t)(facts - table->facts[0]);
+	const uint8_t *side = table->annex + (size_t)id * table->annex_bytes;
+
+	assert(index < sizeof(table->facts) / sizeof(table->facts[0][0]));
+	if (facts->flags & SF_FACT_SWAPPED)
+		side += table->layout.side_bytes;
+	return sf_annex_begins(&table->layout, side, facts,
+		table->packet_annexes + index * table->layout.packet_bytes);
+}
+
 /* ns by which the record's begin may move back: the entry's times have 48 bits. */
 static int64_t room_before(const struct sf_entry *hot)
 {
@@ -26,7 +39,8 @@ static int64_t room_before(const struct sf_entry *hot)
 /*
  * Emits the entry's record, and begins the next record with this packet. The flow, and its flowId,
  * stay the same after an active timeout, if the idle timeout has not passed too, and when a packet
- * lies too far before the record's first one. Otherwise the packet begins another flow.
+ * lies too far before the record's first one. Otherwise, and if the packet begins another connection, it
+ * begins another flow.
  */
 static void restart(struct sf_table *table, uint32_t id, const struct sf_facts *facts)
 {
@@ -35,14 +49,26 @@ static void restart(struct sf_table *table, uint32_t id, const struct sf_facts *
 	bool awake = age - sf_half_time(hot->half.end) < table->idle_ns;
 	bool active = table->active_ns - sf_half_time(hot->half.end) <= table->idle_ns ||
 		      !is_timed_out(table, hot, facts);
-	bool same = awake && !(hot->state & SF_STATE_LINGER);
+	enum sf_tcp_begins begins =
+		table->annex_changes ? sf_table_begins(table, id, facts) : SF_TCP_BEGINS_NOTHING;
+	bool other = begins == SF_TCP_BEGINS_OTHER;
+	bool same = awake && !(hot->state & SF_STATE_LINGER) && !other;
+	/* once more while the flow lingers: later it may have left the table already */
+	bool again = begins == SF_TCP_BEGINS_AGAIN && hot->state & SF_STATE_LINGER &&
+		     age < sf_half_time(hot->half.begin);
+	enum sf_annex_keep keep = same    ? SF_ANNEX_KEEP_FLOW
+				  : again ? SF_ANNEX_KEEP_WATCHED
+					  : SF_ANNEX_KEEP_NOTHING;
 	uint64_t flow_id;
 	uint32_t kept;
 
 	if (!(hot->state & SF_STATE_EMPTY)) {
-		enum sf_end_reason reason = hot->state & SF_STATE_LINGER ? SF_END_DETECTED
-					    : active                     ? SF_END_ACTIVE
-									 : SF_END_IDLE;
+		enum sf_end_reason reason = SF_END_IDLE;
+
+		if (hot->state & SF_STATE_LINGER || (other && !is_timed_out(table, hot, facts)))
+			reason = SF_END_DETECTED;
+		else if (active)
+			reason = SF_END_ACTIVE;
 
 		flow_id = sf_table_emit(table, id, reason);
 		if (same && !(hot->state & SF_STATE_CUT)) {
@@ -52,7 +78,7 @@ static void restart(struct sf_table *table, uint32_t id, const struct sf_facts *
 	}
 	kept = hot->state & SF_STATE_WHEEL;
 	kept |= same ? hot->state & SF_STATE_FLOW : sf_entry_initiator(facts);
-	sf_entry_make(table, id, facts, facts->version, kept, false);
+	sf_entry_make(table, id, facts, facts->version, kept, false, keep);
 	if (same)
 		return;
 	table->ledger.flows_ended++;
@@ -184,9 +210,9 @@ static bool is_new_connection(const struct sf_entry *hot, const struct sf_facts 
 }
 
 /* True if the record must end before this packet is accounted. */
-static bool is_over(
-	const struct sf_table *table, const struct sf_entry *hot, const struct sf_facts *facts)
+static bool is_over(const struct sf_table *table, uint32_t id, const struct sf_facts *facts)
 {
+	const struct sf_entry *hot = &table->hot[id];
 	int64_t age = sf_time_since(facts->clock_ns, hot->first_ns);
 
 	if (hot->state & SF_STATE_EMPTY ||
@@ -194,7 +220,8 @@ static bool is_over(
 		return true;
 	if (hot->state & SF_STATE_LINGER)
 		return age >= sf_half_time(hot->half.begin) || is_new_connection(hot, facts);
-	return is_timed_out(table, hot, facts);
+	return is_timed_out(table, hot, facts) ||
+	       (table->annex_changes && sf_table_begins(table, id, facts) == SF_TCP_BEGINS_OTHER);
 }
 
 void sf_half_widen_ttl(struct sf_entry_half *half, uint8_t ttl)
@@ -219,7 +246,7 @@ void sf_table_answer(struct sf_table *table, uint32_t id, const struct sf_facts 
 		sf_table_add_annex(table, id, facts, SF_ANNEX_LATEST);
 }
 
-void sf_table_clear_annex(struct sf_table *table, uint32_t id, bool keep)
+void sf_table_clear_annex(struct sf_table *table, uint32_t id, enum sf_annex_keep keep)
 {
 	uint8_t *sides = table->annex + (size_t)id * table->annex_bytes;
 
@@ -284,7 +311,7 @@ void sf_table_account_rare(
 	struct sf_table *table, uint32_t id, const struct sf_facts *facts, bool fresh)
 {
 	/* a flow's first packet belongs to its record, however far it lies behind the clock */
-	if (!fresh && is_over(table, &table->hot[id], facts))
+	if (!fresh && is_over(table, id, facts))
 		restart(table, id, facts);
 	count(table, id, facts);
 	if (facts->flags & SF_FACT_FRAGMENT)

@@ -330,7 +330,7 @@ void sf_table_emit_each(struct sf_table *table, unsigned count)
 		bool fragment = facts[i].flags & SF_FACT_FRAGMENT;
 
 		sf_entry_make(table, table->cap, &facts[i], facts[i].version,
-			fragment ? SF_STATE_FRAGMENT : 0, true);
+			fragment ? SF_STATE_FRAGMENT : 0, true, SF_ANNEX_KEEP_NOTHING);
 		emit(table, table, hot, SF_END_IDLE, &tally, false);
 	}
 	hot->version = 0;

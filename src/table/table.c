@@ -246,6 +246,16 @@ static sf_always_inline bool is_plain(const struct sf_table *table, uint32_t id,
 	       sf_likely(when.at < table->active_ns);
 }
 
+/*
+ * True if the packet needs all rules (rare.c) although it is plain, because of a fact that is gathered: a SYN may begin
+ * another connection. Only for runs with such a fact.
+ */
+static sf_always_inline bool is_decisive(const struct sf_table *table, const struct sf_facts *facts)
+{
+	return sf_unlikely((facts->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN) &&
+	       table->layout.watches;
+}
+
 /* Counts a packet in `half`; `end` is half->end before this packet. */
 static sf_always_inline void count(
 	struct sf_entry_half *half, uint64_t end, const struct sf_facts *facts, uint32_t octets)
@@ -301,7 +311,7 @@ static sf_always_inline uint32_t insert(struct sf_table *table, const struct sf_
 	uint32_t filed = hot->state & SF_STATE_WHEEL;
 	uint32_t state = filed | SF_STATE_REF | sf_entry_initiator(facts);
 
-	sf_entry_make(table, id, facts, version, state, plain);
+	sf_entry_make(table, id, facts, version, state, plain, SF_ANNEX_KEEP_NOTHING);
 	if (!(filed & SF_STATE_REF))
 		sf_wheel_push(&table->wheel, facts->time_ns + table->shorter_ns, id);
 	way = sf_index_insert_at(&table->index, step->bucket, step->hash, id);
@@ -342,7 +352,8 @@ static sf_always_inline void account_any(
 		}
 	}
 	when = moment_of(&table->hot[id], facts);
-	if (sf_likely(is_plain(table, id, facts, when, false))) {
+	if (sf_likely(is_plain(table, id, facts, when, false)) &&
+		!(sf_unlikely(table->annex_changes) && is_decisive(table, facts))) {
 		table->turns += account(table, id, facts, when, facts->octets, false);
 		if (sf_unlikely(table->annex_changes))
 			sf_table_add_annex(table, id, facts, SF_ANNEX_LATEST);
@@ -382,7 +393,8 @@ static sf_always_inline void account_part(
 		struct moment when = moment_of(&table->hot[step->guess], facts);
 		uint32_t octets = facts->octets;
 
-		if (sf_likely(is_plain(table, step->guess, facts, when, one_way))) {
+		if (sf_likely(is_plain(table, step->guess, facts, when, one_way)) &&
+			!(path & PATH_ANNEX && is_decisive(table, facts))) {
 			turns += account(table, step->guess, facts, when, octets, one_way);
 			if (path & PATH_ANNEX)
 				sf_table_add_annex(table, step->guess, facts, SF_ANNEX_LATEST);

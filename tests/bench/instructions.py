@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Counts instructions per packet of each stage with callgrind; they do not vary between runs.
 
-    instructions.py GENERATE BENCH_STAGES [--limit STAGE=N]… [--functions N] [--facts NAME…]
+    instructions.py GENERATE BENCH_STAGES [--limit STAGE=N]… [--functions N] [--facts NAME… [--packets WORDS]]
 
 Each stage is counted on a small file and on one twice as long: the difference is the price of the
 packets alone. Files: 100 flows (all packets but the first hit) and all new (every packet makes a
@@ -58,7 +58,7 @@ def price_facts(options, folder):
     """A row for each fact: instructions more per packet, of few flows and of new ones."""
     prices = {fact: [] for fact in options.facts}
     for recipe in FILES.values():
-        paths = make_files(options.generate, folder, recipe)
+        paths = make_files(options.generate, folder, recipe + " " + options.packets)
 
         def per_packet(facts):
             short, long = (count(options.stages, path, "meter", 2 * PACKETS, 0, facts)[0]
@@ -79,6 +79,7 @@ def main():
     parser.add_argument("--limit", action="append", default=[])
     parser.add_argument("--functions", type=int, default=0)
     parser.add_argument("--facts", nargs="*", default=[])
+    parser.add_argument("--packets", default="", help="words for generate, such as protocol=tcp")
     options = parser.parse_args()
     if not shutil.which("valgrind"):
         print("valgrind is not installed")

@@ -34,6 +34,9 @@ FACTS = "sourceIPv4Address,sourceIPv6Address,sourceTransportPort,destinationTran
 HEADERS = "sourceIPv4Address,sourceIPv6Address,sourceTransportPort,packetDeltaCount,vlanId," \
     "headers,shape,mplsLabelStackSection2,mplsLabelStackSection3,mplsLabelStackSection10"
 
+QUALITY = "sourceIPv4Address,sourceIPv6Address,sourceTransportPort,packetDeltaCount," \
+    "flowEndReason,quality"
+
 # Captures that belong together, and options that show more; the others stand for themselves.
 CASES = {
     "rotated": (["rotated-1.pcap", "rotated-2.pcap"], []),
@@ -66,6 +69,9 @@ CASES = {
     "ipv6-extensions.headers": (["ipv6-extensions.pcap"], ["--biflow", "--fields", HEADERS]),
     "fragments.headers": (["fragments.pcap"], ["--fields", HEADERS]),
     "mpls.headers": (["mpls.pcap"], ["--fields", HEADERS]),
+    "tcp-quality.facts": (["tcp-quality.pcap"], ["--fields", QUALITY]),
+    "tcp-quality.biflow": (["tcp-quality.pcap"], ["--biflow", "--fields", QUALITY]),
+    "tcp-ends.quality": (["tcp-ends.pcap"], ["--fields", QUALITY]),
     "vlan.no-vlan": (["vlan.pcap"], ["--key", "-vlan"]),
 }
 CASES.update({

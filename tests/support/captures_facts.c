@@ -71,7 +71,82 @@ static void headers(struct cw *cw)
 	trace_pcap(&trace, cw, SF_LINK_ETHERNET, 0);
 }
 
+/* One packet of a connection between the client's port and port 443. */
+struct segment {
+	int ms;
+	enum talk_end from;
+	uint16_t flags;
+	uint32_t sequence, acknowledgement;
+	uint16_t payload;
+};
+
+static void segments(
+	struct trace *trace, uint16_t port, const struct segment *segment, unsigned count)
+{
+	static struct pb pb;
+
+	for (; count; count--, segment++) {
+		const bool client = segment->from == CLIENT;
+
+		pb_start(&pb);
+		pb_ethernet(&pb, client ? 1 : 2, client ? 2 : 1);
+		pb_ip(&pb, client ? CLIENT4 : SERVER4, client ? SERVER4 : CLIENT4);
+		pb_tcp(&pb, client ? port : 443, client ? 443 : port, segment->flags,
+			segment->sequence, segment->acknowledgement);
+		if (segment->flags & PB_SYN)
+			pb_tcp_options(&pb, syn_options, sizeof(syn_options));
+		pb_fill(&pb, segment->payload);
+		pb_finish(&pb);
+		trace_add(trace, TRACE_START + segment->ms * MS, &pb);
+	}
+}
+
+/*
+ * A lossy connection: round trips of 30 ms to the server and 10 ms to the client, a segment repeated after duplicate
+ * acknowledgements, one after a timeout, one out of order. Then the same ports with another sequence number while that
+ * connection lives, and a SYN that is refused and sent again.
+ */
+static void tcp_quality(struct cw *cw)
+{
+	static const struct segment lossy[] = {
+		{ 0, CLIENT, PB_SYN, 1000, 0, 0 },
+		{ 30, SERVER, PB_SYN | PB_ACK, 5000, 1001, 0 },
+		{ 40, CLIENT, PB_ACK, 1001, 5001, 0 },
+		{ 41, CLIENT, PB_ACK, 1001, 5001, 100 },
+		{ 71, SERVER, PB_ACK, 5001, 1101, 0 },
+		{ 80, SERVER, PB_ACK, 5001, 1101, 1000 },
+		{ 81, SERVER, PB_ACK, 7001, 1101, 1000 }, /* 6001 was lost */
+		{ 82, SERVER, PB_ACK, 8001, 1101, 1000 },
+		{ 90, CLIENT, PB_ACK, 1101, 6001, 0 },
+		{ 91, CLIENT, PB_ACK, 1101, 6001, 0 },
+		{ 92, CLIENT, PB_ACK, 1101, 6001, 0 },
+		{ 100, SERVER, PB_ACK, 6001, 1101, 1000 },
+		{ 110, CLIENT, PB_ACK, 1101, 9001, 0 },
+		{ 200, CLIENT, PB_ACK, 1101, 9001, 50 },
+		{ 500, CLIENT, PB_ACK, 1101, 9001, 50 },
+		{ 530, SERVER, PB_ACK, 9001, 1151, 0 },
+		{ 600, SERVER, PB_ACK, 10001, 1151, 1000 },
+		{ 601, SERVER, PB_ACK, 9001, 1151, 1000 },
+		{ 620, CLIENT, PB_ACK, 1151, 11001, 0 },
+		{ 1000, CLIENT, PB_SYN, 900000, 0, 0 },
+		{ 1030, SERVER, PB_SYN | PB_ACK, 700000, 900001, 0 },
+		{ 1040, CLIENT, PB_ACK, 900001, 700001, 0 },
+	};
+	static const struct segment refused[] = {
+		{ 2000, CLIENT, PB_SYN, 1000, 0, 0 },
+		{ 2030, SERVER, PB_RST | PB_ACK, 0, 1001, 0 },
+		{ 2500, CLIENT, PB_SYN, 1000, 0, 0 },
+		{ 2530, SERVER, PB_RST | PB_ACK, 0, 1001, 0 },
+	};
+	struct trace trace = { 0 };
+
+	segments(&trace, 40001, lossy, sizeof(lossy) / sizeof(lossy[0]));
+	segments(&trace, 40002, refused, sizeof(refused) / sizeof(refused[0]));
+	trace_pcap(&trace, cw, SF_LINK_ETHERNET, 0);
+}
+
 const struct capture captures_facts[] = {
 	{ "headers.pcap", headers },
+	{ "tcp-quality.pcap", tcp_quality },
 	{ NULL, NULL },
 };

@@ -34,6 +34,8 @@ struct oracle_flow {
 	int64_t gone; /* end of the linger */
 	bool fragment;
 	struct sf_flow_half side[2];
+	_Alignas(8) struct sf_tcp_side tcp[2];
+	bool has_tcp[2]; /* the record has TCP packets of the side */
 	/* the record's packets in the order of arrival, if facts are asked for */
 	struct sf_facts *packets;
 	size_t packet_count, packet_room;
@@ -131,7 +133,9 @@ static bool value_of(
 #define HEAD(member) member
 #define TAIL(member) member
 #define LENT(member) member
-#define NOWHERE address
+/* of facts that are watched: merge_fact() does not come here */
+#define SEEN(member, watcher) member
+#define NOWHERE               address
 #define FACT(name, form, width, merge, source, ...)                                                \
 	case SF_FACT_##name:                                                                       \
 		*value = (const uint8_t *)&packet->source;                                         \
@@ -143,6 +147,7 @@ static bool value_of(
 #undef HEAD
 #undef TAIL
 #undef LENT
+#undef SEEN
 #undef BY
 #undef NOWHERE
 	case SF_FACT_COUNT:
@@ -219,10 +224,15 @@ static void emit_facts(const struct oracle *oracle, const struct oracle_flow *fl
 	for (unsigned d = 0; d < 2; d++) {
 #define FACT(name, ...)                                                                            \
 	if (oracle->options.facts & SF_FACT_SET(name) &&                                           \
-		sf_fact_row(SF_FACT_##name)->merge != SF_FACT_MERGE_MADE &&                        \
+		sf_fact_row(SF_FACT_##name)->merge < SF_FACT_MERGE_WATCH &&                        \
 		merge_fact(flow, d0 ^ d, SF_FACT_##name, values[d].name))                          \
 		record->has |= sf_fact_row(SF_FACT_##name)->has;
 #include "base/facts.def"
+		if (!(oracle->options.facts & SF_FACT_SET(tcp_quality)))
+			continue;
+		memcpy(values[d].tcp_quality, &flow->tcp[d0 ^ d], sizeof(flow->tcp[0]));
+		if (flow->has_tcp[d0 ^ d])
+			record->has |= SF_HAS_TCP;
 	}
 }
 
@@ -293,6 +303,10 @@ static void empty(struct oracle_flow *flow)
 	memset(flow->side, 0, sizeof(flow->side));
 	flow->fragment = false;
 	flow->packet_count = 0;
+	for (unsigned side = 0; side < 2; side++) {
+		sf_tcp_cut((uint8_t *)&flow->tcp[side]);
+		flow->has_tcp[side] = false;
+	}
 }
 
 /* The side that began the flow, if this is its first packet. */
@@ -305,12 +319,32 @@ static int initiator_by(const struct sf_facts *facts)
 	return answers || facts->flags & SF_FACT_ANSWER ? !sender : sender;
 }
 
+/* A SYN without ACK of a side that had a packet before: does its sequence number differ from that packet's? */
+static bool is_syn(const struct oracle *oracle, const struct oracle_flow *flow,
+	const struct sf_facts *facts, bool differs)
+{
+	const struct sf_tcp_side *side = &flow->tcp[side_of(facts)];
+
+	return oracle->options.facts & SF_FACT_SET(tcp_quality) && facts->flags & SF_FACT_TCP &&
+	       facts->details.tcp.known && facts->tcp_flags & SYN && !(facts->tcp_flags & ACK) &&
+	       side->state & SF_TCP_BEGUN &&
+	       (side->sequence != facts->details.tcp.sequence) == differs;
+}
+
 static void begin_flow(
 	struct oracle *oracle, struct oracle_flow *flow, const struct sf_facts *facts)
 {
 	const struct oracle_flow was = *flow;
+	/* while it lingers */
+	const bool again =
+		was.ended && facts->clock_ns < was.gone && is_syn(oracle, flow, facts, false);
 
 	memset(flow, 0, sizeof(*flow));
+	/* the connection is tried again: what was known of it stays */
+	for (unsigned side = 0; again && side < 2; side++) {
+		flow->tcp[side] = was.tcp[side];
+		sf_tcp_cut((uint8_t *)&flow->tcp[side]);
+	}
 	flow->next = was.next;
 	flow->packets = was.packets;
 	flow->packet_room = was.packet_room;
@@ -349,13 +383,17 @@ static void close_if_over(
 			return;
 		emit(oracle, flow, SF_END_DETECTED);
 		begin_flow(oracle, flow, facts);
+	} else if (facts->clock_ns < idle && facts->clock_ns < active &&
+		   is_syn(oracle, flow, facts, true)) {
+		emit(oracle, flow, SF_END_DETECTED);
+		begin_flow(oracle, flow, facts);
 	} else if (facts->clock_ns >= idle || facts->clock_ns >= active ||
 		   is_too_far_back(flow, facts)) {
 		bool is_cut =
 			active <= idle || (facts->clock_ns < idle && facts->clock_ns < active);
 
 		emit(oracle, flow, is_cut ? SF_END_ACTIVE : SF_END_IDLE);
-		if (is_cut && facts->clock_ns < idle) {
+		if (is_cut && facts->clock_ns < idle && !is_syn(oracle, flow, facts, true)) {
 			flow->cut = true;
 			flow->fin_time = facts->time_ns;
 			flow->key.interface = facts->interface;
@@ -382,6 +420,12 @@ static void count(struct oracle *oracle, struct oracle_flow *flow, const struct 
 	}
 	if (oracle->options.facts)
 		keep_packet(flow, facts);
+	if (oracle->options.facts & SF_FACT_SET(tcp_quality) && facts->flags & SF_FACT_TCP) {
+		sf_tcp_watch((uint8_t *)&flow->tcp[side_of(facts)],
+			(uint8_t *)&flow->tcp[!side_of(facts)], facts,
+			(const uint8_t *)&facts->details.tcp);
+		flow->has_tcp[side_of(facts)] = true;
+	}
 	half->packets++;
 	half->octets += facts->octets;
 	half->start_ns = earlier(half->start_ns, time);

@@ -302,7 +302,7 @@ START_TEST(what_payload_said_stays_with_the_flow)
 	copied = (const struct sf_app *)(const void *)(copy + layout.at[SF_FACT_app]);
 	memset(side, 0xa5, sizeof(side));
 	memset(copy, 0xa5, sizeof(copy));
-	sf_annex_clear(&layout, side, false);
+	sf_annex_clear(&layout, side, SF_ANNEX_KEEP_NOTHING);
 	sf_annex_add(&layout, side, &facts, annex, SF_ANNEX_LATEST);
 	sf_annex_fill(&layout, copy, side);
 	ck_assert_uint_eq(copied->kind, SF_APP_NONE);
@@ -314,7 +314,7 @@ START_TEST(what_payload_said_stays_with_the_flow)
 		sf_annex_add(&layout, side, &facts, annex, SF_ANNEX_LATEST);
 		ck_assert_uint_eq(kept->rank, i ? SF_APP_READ : SF_APP_NAMED);
 	}
-	sf_annex_clear(&layout, side, true);
+	sf_annex_clear(&layout, side, SF_ANNEX_KEEP_FLOW);
 	facts.tcp_flags = 0;
 	sf_annex_add(&layout, side, &facts, annex, SF_ANNEX_LATEST);
 	sf_annex_fill(&layout, copy, side);

@@ -69,9 +69,16 @@ static void draw_details(struct sf_facts *facts)
 {
 	uint8_t *p = (uint8_t *)&facts->details;
 
-	for (size_t i = 0; i < sizeof(facts->details); i++)
-		p[i] = (uint8_t)(draw(256) & draw(256));
+	for (size_t i = 0; i < sizeof(facts->details); i += 4)
+		sf_store_be32(p + i, draw(UINT32_MAX) & draw(UINT32_MAX));
 	facts->frame_type = (uint16_t)draw(4);
+	/* now and then a SYN of another connection, sequence numbers near each other, few SACK blocks */
+	facts->details.tcp.known = draw(8) != 0;
+	facts->details.tcp.sequence = one_in(16) ? draw(4) : 1;
+	facts->details.tcp.acknowledgement = draw(4);
+	facts->details.tcp.payload = draw(3);
+	facts->details.tcp.window = (uint16_t)draw(2);
+	facts->details.tcp.sack_count = (uint8_t)draw(5);
 }
 
 static void draw_packet(struct sf_facts *facts, unsigned flows, int64_t *clock)
