@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Packs of messages for Kafka against a producer in memory, driven by seeds: its queue is full, brokers go and come back,
+ * messages fail, are refused, or are delivered although their answer got lost; runs end at any time and leave a spool.
+ * KAFKA_SEED=number replays a seed.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "check_main.h"
+#include "export/packs.h"
+
+#define SEEDS   40
+#define RUNS    3
+#define RECORDS 20000
+#define QUEUE   40000
+#define S       INT64_C(1000000000)
+
+static uint64_t state;
+
+static unsigned pick(unsigned n)
+{
+	state = state * UINT64_C(6364136223846793005) + 1442695040888963407;
+	return (unsigned)(state >> 33) % n;
+}
+
+/* ---------------------------------------------------------------- the producer */
+
+static struct {
+	struct sf_kafka kafka; /* first */
+	uint8_t *queue[QUEUE];
+	unsigned count;
+	bool purged, good;
+	unsigned seen[RECORDS]; /* deliveries, by id */
+} fake;
+
+static int fake_put(struct sf_kafka *kafka, uint8_t *message)
+{
+	(void)kafka;
+	if (fake.count == QUEUE || (!fake.good && pick(200) == 0))
+		return -EAGAIN;
+	if (!fake.good && pick(3000) == 0)
+		return pick(2) ? -EIO : -EMSGSIZE;
+	fake.queue[fake.count++] = message;
+	return 0;
+}
+
+static void deliver(uint8_t *message)
+{
+	uint64_t id;
+
+	memcpy(&id, sf_kafka_message_value(message), sizeof(id));
+	ck_assert_uint_lt(id, RECORDS);
+	fake.seen[id]++;
+}
+
+/* The fate of one message, which has not been told yet. */
+static enum sf_kafka_fate decide(uint8_t *message)
+{
+	unsigned n = fake.good ? 0 : pick(1000);
+
+	if (fake.purged || n > 995) {
+		bool arrived = pick(3) == 0;
+
+		if (arrived)
+			deliver(message);
+		return arrived || pick(2) ? SF_KAFKA_PERHAPS : SF_KAFKA_NOT;
+	}
+	if (n == 995)
+		return SF_KAFKA_REFUSED;
+	deliver(message);
+	fake.kafka.away = false;
+	return SF_KAFKA_DELIVERED;
+}
+
+static void fake_poll(struct sf_kafka *kafka)
+{
+	unsigned most = fake.purged || fake.good ? fake.count : pick(3) ? pick(fake.count + 1) : 0;
+
+	(void)kafka;
+	if (fake.kafka.away && !fake.purged)
+		return;
+	for (unsigned i = 0; i < most; i++)
+		sf_packs_told(NULL, fake.queue[i], decide(fake.queue[i]));
+	fake.count -= most;
+	memmove(fake.queue, fake.queue + most, fake.count * sizeof(fake.queue[0]));
+	fake.purged = false;
+}
+
+static void fake_purge(struct sf_kafka *kafka, bool all)
+{
+	(void)kafka, (void)all;
+	fake.purged = true;
+}
+
+static const struct sf_kafka_ops ops = { .put = fake_put, .poll = fake_poll, .purge = fake_purge };
+
+/* ---------------------------------------------------------------- runs */
+
+static struct sf_packs packs;
+static struct sf_destination_stats stats;
+static char directory[64];
+static uint64_t ids;
+
+static void begin_run(bool spool, uint64_t run)
+{
+	const struct sf_spool_options options = { .octets = 64 << 20, .run = run };
+	struct sf_disk *disk = NULL;
+	struct sf_error error = { 0 };
+
+	if (spool)
+		ck_assert_msg(sf_disk_open(&disk, directory, "k", &error) == 0, "%s", error.text);
+	memset(&packs, 0, sizeof(packs));
+	memset(&stats, 0, sizeof(stats));
+	stats.url = "kafka://";
+	packs.ops = &ops;
+	packs.kafka = &fake.kafka;
+	packs.stats = &stats;
+	ck_assert_int_eq(sf_packs_init(&packs, disk, &options, &error), 0);
+}
+
+static void add_record(void)
+{
+	static const char key[SF_KAFKA_KEY + 1] = "0123456789abcdef";
+	const struct sf_destination_count count = { 1, 1 + pick(9), 40 + pick(1000) };
+	size_t length = 8 + pick(3000);
+	uint8_t *p;
+
+	sf_count_add(&stats.offered, &count);
+	p = sf_packs_room(&packs, length);
+	if (!p) {
+		sf_count_add(&stats.lost_stopped, &count);
+		ids++;
+		return;
+	}
+	memset(p, 0, length);
+	memcpy(p, &ids, sizeof(ids));
+	ids++;
+	sf_packs_add(&packs, pick(5), key, length, &count);
+}
+
+static uint64_t lost(void)
+{
+	return stats.lost_send.records + stats.lost_unreachable.records + stats.lost_write.records +
+	       stats.lost_spool.records + stats.lost_tooLarge.records + stats.lost_stopped.records;
+}
+
+/* Ends the run; the books close. Returns the records that it has lost. */
+static uint64_t end_run(void)
+{
+	sf_packs_end(&packs);
+	ck_assert(sf_destination_balanced(&stats));
+	sf_packs_fini(&packs);
+	fake.count = 0;
+	return lost();
+}
+
+static void step_run(int64_t *mono)
+{
+	unsigned n = pick(20);
+
+	for (unsigned i = 0; n < 12 && i < n * 8 && ids < RECORDS; i++)
+		add_record();
+	if (n == 12)
+		sf_packs_seal(&packs);
+	if (n == 13)
+		fake.kafka.away = true;
+	if (n == 14)
+		fake.kafka.away = false;
+	*mono += pick(300) * (S / 1000);
+	sf_packs_step(&packs, *mono);
+}
+
+/* All that was not lost is at the broker in the end, and what is there twice was counted. */
+static void simulate(uint64_t seed, bool spool)
+{
+	uint64_t gone = 0, repeated = 0, distinct = 0, twice = 0;
+	int64_t mono = S;
+
+	state = seed * 2654435761u + 1;
+	memset(&fake, 0, sizeof(fake));
+	ids = 0;
+	for (unsigned run = 1; run <= RUNS; run++) {
+		begin_run(spool, run);
+		for (unsigned i = 0; i < 120; i++)
+			step_run(&mono);
+		gone += end_run();
+		repeated += stats.repeated.records;
+	}
+	fake.good = true;
+	fake.kafka.away = false;
+	begin_run(spool, RUNS + 1);
+	for (unsigned i = 0; i < 2000 && (i < 2 || sf_packs_hold(&packs)); i++)
+		sf_packs_step(&packs, mono += S);
+	gone += end_run();
+	repeated += stats.repeated.records;
+	ck_assert_uint_eq(stats.spooled.records, 0);
+	for (uint64_t id = 0; id < ids; id++) {
+		distinct += fake.seen[id] != 0;
+		twice += fake.seen[id] > 1 ? fake.seen[id] - 1 : 0;
+	}
+	ck_assert_msg(distinct + gone >= ids, "seed %lu: %lu of %lu arrived, %lu lost", seed,
+		distinct, ids, gone);
+	ck_assert_msg(twice <= repeated, "seed %lu: %lu twice, %lu counted", seed, twice, repeated);
+}
+
+static void run_seeds(bool spool)
+{
+	const char *one = getenv("KAFKA_SEED");
+	char command[128];
+
+	for (uint64_t seed = one ? strtoull(one, NULL, 10) : 1; seed <= SEEDS; seed++) {
+		snprintf(directory, sizeof(directory), "/tmp/test_export_kafka.XXXXXX");
+		ck_assert_ptr_nonnull(mkdtemp(directory));
+		simulate(seed, spool);
+		snprintf(command, sizeof(command), "rm -rf '%s'", directory);
+		ck_assert_int_eq(system(command), 0);
+		if (one)
+			break;
+	}
+}
+
+START_TEST(seeds_with_a_spool)
+{
+	run_seeds(true);
+}
+END_TEST
+
+START_TEST(seeds_without_a_spool)
+{
+	run_seeds(false);
+}
+END_TEST
+
+CHECK_MAIN("export_kafka", seeds_with_a_spool, seeds_without_a_spool)
