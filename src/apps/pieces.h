@@ -24,7 +24,7 @@
 #define SF_PIECES_PLACES 1024
 #define SF_PIECES_WAYS   4
 #define SF_PIECES_BYTES  4608 /* a hello of 4096 bytes with the headers of its records */
-#define SF_PIECES_RANGES 24   /* pieces apart from each other */
+#define SF_PIECES_RANGES 64   /* pieces apart from each other; QUIC clients make many */
 #define SF_PIECES_WAIT   INT64_C(5000000000)
 
 /* A direction of a flow. */

@@ -35,8 +35,17 @@ static const struct version {
 			0xb4, 0x63, 0x65, 0xbe, 0xf9, 0xf5, 0x02 } },
 };
 
+/* Facebook's own numbers for draft 27; a number that no server knows, which clients try (RFC 9000 §15). */
+static uint32_t meant(uint32_t number)
+{
+	if (number == 0xfaceb001 || number == 0xfaceb002 || number == 0xfaceb00e)
+		return 0xff00001b;
+	return (number & 0x0f0f0f0f) == 0x0a0a0a0a ? 0xff00001d : number;
+}
+
 static const struct version *find_version(uint32_t number)
 {
+	number = meant(number);
 	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++)
 		if (number >= versions[i].from && number <= versions[i].to)
 			return &versions[i];

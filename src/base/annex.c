@@ -253,6 +253,7 @@ static uint16_t place(struct sf_annex_layout *layout, bool are_long, uint16_t of
 static void lay_out_side(struct sf_annex_layout *layout)
 {
 	uint16_t packed[SF_FACT_COUNT], end;
+	bool of_all = false; /* something is done for each later packet */
 
 	for (unsigned i = 0; i < SF_FACT_COUNT; i++)
 		packed[i] = layout->steps[i].from;
@@ -282,11 +283,13 @@ static void lay_out_side(struct sf_annex_layout *layout)
 			layout->watches |= fact->watcher != NULL;
 			layout->simple_count += order == SIMPLE;
 			layout->later_count += order != FIRST;
+			of_all |= order == LATER && !fact->row.has;
 			if (order != FIRST)
 				layout->all_has |= fact->row.has;
 			else
 				layout->first_has |= fact->row.has;
 		}
+	layout->others_has = of_all ? 0 : layout->all_has;
 }
 
 void sf_annex_layout_init(struct sf_annex_layout *layout, uint64_t facts)
@@ -524,7 +527,8 @@ void sf_annex_add(const struct sf_annex_layout *layout, uint8_t *side, const str
 	for (const struct sf_annex_step *step = layout->steps, *end = step + layout->simple_count;
 		step < end; step++)
 		merge_number(step, side + step->to, (const uint8_t *)facts + step->from);
-	if (layout->later_count > layout->simple_count)
+	if (layout->later_count > layout->simple_count &&
+		(!layout->others_has || sf_facts_has(facts) & layout->others_has))
 		add_others(layout, head, facts, annex, order);
 }
 

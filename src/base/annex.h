@@ -151,6 +151,7 @@ struct sf_annex_layout {
 	uint16_t long_has;    /* conditions of these facts */
 	uint16_t first_has;   /* conditions for which a direction's first packet stands */
 	uint16_t all_has;     /* conditions that one of its packets must meet */
+	uint16_t others_has;  /* later packets: steps that are not simple are for these only; 0: for all */
 	uint8_t step_count; /* one for each fact: simple ones, others of later packets, the rest */
 	uint8_t simple_count; /* numbers that every packet has in its head */
 	uint16_t tcp_from;    /* in the packet: the fact tcp_quality */

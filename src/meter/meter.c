@@ -342,8 +342,9 @@ static unsigned parse_plain_tails(struct sf_meter *meter, const struct sf_packet
 		if (given)
 			look_further(meter, packet, out);
 		for (; given; given--, out++)
-			sf_annex_pack(layout, out,
-				sf_annex_at(layout, array, (unsigned)(out - array.facts)));
+			if (sf_annex_bytes(layout, out))
+				sf_annex_pack(layout, out,
+					sf_annex_at(layout, array, (unsigned)(out - array.facts)));
 	}
 	return (unsigned)(out - array.facts);
 }
