@@ -31,6 +31,7 @@
 #include "socket/socket.h"
 
 #define DEFAULT_WAIT_MS 100
+#define GATHER_NS       500000 /* packets gather for so long while some come */
 /* Room for the headers of the mirror, and two stacks of headers behind them. */
 #define DEFAULT_SNAPLEN 640
 #define MIN_SNAPLEN     128
@@ -44,6 +45,7 @@ struct queue {
 	uint8_t *arena; /* a payload with room for headers for each packet of a batch */
 	uint32_t stride, snaplen;
 	struct point *point;
+	bool received;      /* a packet came since the last call of wait */
 	uint32_t interface; /* ifIndex of the last datagram, and its slot */
 	uint16_t slot;
 	sf_counter frames;
@@ -64,6 +66,7 @@ struct point {
 struct socket_capture {
 	struct sf_capture base;
 	unsigned wait_ms;
+	bool immediate;
 	struct point *points;
 	unsigned point_count;
 	struct queue *queues;
@@ -231,14 +234,30 @@ static int receive(
 		return fail(capture, queue, n);
 	for (int i = 0; i < n; i++)
 		take(capture, queue, (unsigned)i, &packets[i]);
-	if (n > 0)
+	if (n > 0) {
 		sf_counter_add(&queue->frames, (uint64_t)n);
+		queue->received = true;
+	}
 	return n;
 }
 
+/*
+ * A socket is readable as soon as it has one packet. To be woken for each one costs more than to meter it, so while
+ * packets come the queue sleeps for a moment, whether there are some or not.
+ */
+
 static void wait_for_packets(struct sf_capture *base, unsigned number, int wake, unsigned ms)
 {
-	sleep_on(of(base)->queues[number].fd, wake, ms);
+	struct socket_capture *capture = of(base);
+	struct queue *queue = &capture->queues[number];
+	const struct timespec moment = { .tv_nsec = GATHER_NS };
+	struct pollfd poll_wake = { .fd = wake, .events = POLLIN };
+
+	if (!queue->received || capture->immediate || ms == 0)
+		sleep_on(queue->fd, wake, ms);
+	else
+		ppoll(&poll_wake, 1, &moment, NULL);
+	queue->received = false;
 }
 
 /* ---------------------------------------------------------------- the rest */
@@ -374,6 +393,7 @@ static int open_capture(struct sf_capture **result, const struct sf_capture_ops 
 	pthread_mutex_init(&capture->lock, NULL);
 	capture->base = (struct sf_capture){ .ops = ops, .live = true };
 	capture->wait_ms = options->wait_ms ? options->wait_ms : DEFAULT_WAIT_MS;
+	capture->immediate = options->immediate;
 	capture->appeared = options->appeared;
 	capture->context = options->context;
 	capture->points = calloc(options->name_count, sizeof(*capture->points));

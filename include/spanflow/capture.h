@@ -60,7 +60,7 @@ struct sf_capture_options {
 	unsigned wait_ms;
 	unsigned snaplen;    /* live: bytes wanted of each packet; 0: whatever parsing needs */
 	unsigned ring_bytes; /* live: packet memory per queue; 0: driver's default */
-	bool immediate;      /* pcap, xdp: deliver at once instead of letting packets gather */
+	bool immediate; /* pcap, xdp, udp, gre: deliver at once, without letting packets gather */
 	bool no_promiscuous; /* live */
 	bool set_rss;        /* live: may change the NIC's RSS key for the time of the capture */
 	bool hardware_time;  /* live: take the device's clock where it is offered */

@@ -20,7 +20,7 @@ complete -c spanflow -n '__fish_seen_subcommand_from meter' -l workers-independe
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l direction -x -a 'in out both' -d 'Which packets to meter, as seen from this host'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l snaplen -x -d 'Bytes to capture of each packet'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l ring-size -x -d 'Packet memory of each capture queue, 1 MiB to 1 GiB'
-complete -c spanflow -n '__fish_seen_subcommand_from meter' -l immediate -d 'Take packets as they come instead of in blocks (pcap:, xdp:)'
+complete -c spanflow -n '__fish_seen_subcommand_from meter' -l immediate -d 'Take packets as they come instead of in blocks (not dpdk:)'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l no-promiscuous -d 'Do not switch the interface to promiscuous mode'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l hardware-time -d 'Use the network card'\''s time stamps where it offers them'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l keep-offloads -d 'Leave GRO and LRO of the interface as they are'

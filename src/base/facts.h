@@ -116,6 +116,7 @@ struct sf_mirror_facts {
 	uint16_t device; /* trailer of a tap: number of the tap, and of its port */
 	uint8_t device_port;
 	uint8_t known; /* SF_MIRROR_… */
+	uint32_t zero; /* whole words are copied fast */
 };
 
 #define SF_MIRROR_INGRESS 0x01 /* the port received the frame */
@@ -181,7 +182,7 @@ struct sf_facts {
 	uint64_t outer_flow, inner_flow;
 	struct sf_details details;
 	struct sf_mirror_facts mirror;
-	uint8_t reserved[80];
+	uint8_t reserved[76];
 };
 
 /* An odd number of cache lines, so that the heads of an array lie in all sets of a cache. */
