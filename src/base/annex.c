@@ -33,6 +33,7 @@ struct fact {
 	const struct sf_fact_watcher *watcher;
 };
 
+static const struct sf_fact_watcher sf_shape_watcher = { sf_shape_watch, sf_shape_cut };
 static const struct sf_fact_watcher sf_tcp_watcher = { sf_tcp_watch, sf_tcp_cut };
 
 /* clang-format off */
@@ -43,6 +44,7 @@ static const struct sf_fact_watcher sf_tcp_watcher = { sf_tcp_watch, sf_tcp_cut 
 #define LENT(member)                                                                               \
 	false, true, offsetof(struct sf_facts, member), sizeof(*((struct sf_facts *)0)->member), NULL
 #define SEEN(member, watcher) TAIL(member), &watcher
+#define SEEN_HEAD(member, watcher) HEAD(member), &watcher
 #define BY(function) false, false, 0, 0, function
 #define NOWHERE false, false, 0, 0, NULL
 static const struct fact facts_table[] = {
@@ -56,14 +58,16 @@ static const struct fact facts_table[] = {
 #undef TAIL
 #undef LENT
 #undef SEEN
+#undef SEEN_HEAD
 #undef BY
 #undef NOWHERE
-#define HEAD(member)          offsetof(struct sf_facts, member) < SF_FACTS_IPV4
-#define TAIL(member)          offsetof(struct sf_facts, member) >= SF_FACTS_IPV6
-#define LENT(member)          TAIL(member)
-#define SEEN(member, watcher) TAIL(member)
-#define BY(function)          SF_FACT_BYTES_MAX > 0
-#define NOWHERE               SF_FACT_BYTES_MAX > 0
+#define HEAD(member)               offsetof(struct sf_facts, member) < SF_FACTS_IPV4
+#define TAIL(member)               offsetof(struct sf_facts, member) >= SF_FACTS_IPV6
+#define LENT(member)               TAIL(member)
+#define SEEN(member, watcher)      TAIL(member)
+#define SEEN_HEAD(member, watcher) HEAD(member)
+#define BY(function)               SF_FACT_BYTES_MAX > 0
+#define NOWHERE                    SF_FACT_BYTES_MAX > 0
 /* clang-format off */
 #define FACT(name, form, bytes, merge, source, has, help)                                          \
 	static_assert((source) && (bytes) <= SF_FACT_BYTES_MAX, "where the value of " #name " is");
@@ -77,6 +81,7 @@ static const struct fact facts_table[] = {
 #define TAIL(member) HEAD(member)
 #define LENT(member) sizeof(*((struct sf_facts *)0)->member)
 #define SEEN(member, watcher) TAIL(member)
+#define SEEN_HEAD(member, watcher) HEAD(member)
 #define BY(function) 0
 #define NOWHERE      0
 #define FACT(name, form, bytes, merge, source, has, help)                                          \
@@ -216,6 +221,8 @@ static unsigned order_of(const struct fact *fact)
 {
 	if (fact->row.merge == SF_FACT_MERGE_FIRST)
 		return FIRST;
+	if (fact->watcher)
+		return LATER;
 	return fact->head && !fact->row.has && fact->row.merge >= SF_FACT_MERGE_MIN ? SIMPLE
 										    : LATER;
 }

@@ -47,6 +47,7 @@
 #include "base/app.h"
 #include "base/branch.h"
 #include "base/facts.h"
+#include "base/shape.h"
 #include "base/tcp_quality.h"
 
 enum sf_fact {

@@ -100,6 +100,19 @@ static inline uint8_t sf_field_biflow_direction(unsigned d)
 }
 
 /* The tunnel of direction d, as struct sf_tunnel_facts. */
+static sf_always_inline const struct sf_shape_side *sf_field_shape(
+	const struct sf_flow *flow, unsigned d)
+{
+	return (const struct sf_shape_side *)(const void *)sf_fact_get_shape(flow, d);
+}
+
+static inline uint32_t sf_field_shape_mean(const struct sf_flow *flow, unsigned d)
+{
+	const struct sf_shape_side *side = sf_field_shape(flow, d);
+
+	return side->gap_count ? (uint32_t)(side->gap_sum / side->gap_count) : 0;
+}
+
 static sf_always_inline const struct sf_tcp_side *sf_field_tcp(
 	const struct sf_flow *flow, unsigned d)
 {
@@ -164,9 +177,9 @@ static inline const struct sf_app *sf_field_app(const struct sf_flow *flow, unsi
 }
 
 /* Sets of kinds. */
-#define OF_DNS (1u << SF_APP_DNS)
+#define OF_DNS  (1u << SF_APP_DNS)
 #define OF_HTTP (1u << SF_APP_HTTP)
-#define OF_TLS (1u << SF_APP_TLS | 1u << SF_APP_QUIC)
+#define OF_TLS  (1u << SF_APP_TLS | 1u << SF_APP_QUIC)
 
 /* What one of these kinds said, of direction d before the other one; `answer`: as an answer, or else as none. */
 static inline const struct sf_app *sf_field_app_said(
@@ -214,9 +227,8 @@ static inline const uint8_t *sf_field_app_name(const struct sf_flow *flow, unsig
 		[SF_APP_SSH] = "\3ssh",
 	};
 
-	return (const uint8_t *)names[sf_field_app(flow, d)->kind
-					      ? sf_field_app(flow, d)->kind
-					      : sf_field_app(flow, !d)->kind];
+	return (const uint8_t *)names[sf_field_app(flow, d)->kind ? sf_field_app(flow, d)->kind
+								  : sf_field_app(flow, !d)->kind];
 }
 
 /* The text of the request, or if it has none that of the answer; `answer`: the other way round. */
@@ -551,13 +563,11 @@ void sf_template_init(struct sf_template *template, const struct sf_fields *fiel
 	uint64_t session, uint64_t when)
 {
 	/* conditions that no field depends on make no difference */
-	const uint64_t relevant =
-		(session | when) &
-		(fields->when | SF_WHEN_NETFLOW9 | SF_WHEN_IPFIX | SF_WHEN_INTERFACES);
-	const bool plain =
-		fields->profile >= 0 &&
-		!(relevant & ((SF_WHEN_EXTRA & ~SF_WHEN_INTERFACES) | SF_WHEN_TUNNEL |
-				     SF_WHEN_OUTER_FLOW | SF_WHEN_INNER_FLOW));
+	const uint64_t relevant = (session | when) & (fields->when | SF_WHEN_NETFLOW9 |
+							     SF_WHEN_IPFIX | SF_WHEN_INTERFACES);
+	const bool plain = fields->profile >= 0 &&
+			   !(relevant & ((SF_WHEN_EXTRA & ~SF_WHEN_INTERFACES) | SF_WHEN_TUNNEL |
+						SF_WHEN_OUTER_FLOW | SF_WHEN_INNER_FLOW));
 
 	memset(template, 0, sizeof(*template));
 	template->variant = session | when;

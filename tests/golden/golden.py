@@ -72,6 +72,7 @@ CASES = {
     "tcp-quality.facts": (["tcp-quality.pcap"], ["--fields", QUALITY]),
     "tcp-quality.biflow": (["tcp-quality.pcap"], ["--biflow", "--fields", QUALITY]),
     "tcp-ends.quality": (["tcp-ends.pcap"], ["--fields", QUALITY]),
+    "demo.shape": (["demo.pcap"], ["--biflow", "--fields", "sourceTransportPort,packetDeltaCount,shape"]),
     "vlan.no-vlan": (["vlan.pcap"], ["--key", "-vlan"]),
 }
 CASES.update({

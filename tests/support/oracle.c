@@ -36,6 +36,7 @@ struct oracle_flow {
 	struct sf_flow_half side[2];
 	_Alignas(8) struct sf_tcp_side tcp[2];
 	bool has_tcp[2]; /* the record has TCP packets of the side */
+	_Alignas(8) struct sf_shape_side shape[2];
 	/* the record's packets in the order of arrival, if facts are asked for */
 	struct sf_facts *packets;
 	size_t packet_count, packet_room;
@@ -134,8 +135,9 @@ static bool value_of(
 #define TAIL(member) member
 #define LENT(member) member
 /* of facts that are watched: merge_fact() does not come here */
-#define SEEN(member, watcher) member
-#define NOWHERE               address
+#define SEEN(member, watcher)      member
+#define SEEN_HEAD(member, watcher) member
+#define NOWHERE                    address
 #define FACT(name, form, width, merge, source, ...)                                                \
 	case SF_FACT_##name:                                                                       \
 		*value = (const uint8_t *)&packet->source;                                         \
@@ -148,6 +150,7 @@ static bool value_of(
 #undef TAIL
 #undef LENT
 #undef SEEN
+#undef SEEN_HEAD
 #undef BY
 #undef NOWHERE
 	case SF_FACT_COUNT:
@@ -228,6 +231,8 @@ static void emit_facts(const struct oracle *oracle, const struct oracle_flow *fl
 		merge_fact(flow, d0 ^ d, SF_FACT_##name, values[d].name))                          \
 		record->has |= sf_fact_row(SF_FACT_##name)->has;
 #include "base/facts.def"
+		if (oracle->options.facts & SF_FACT_SET(shape))
+			memcpy(values[d].shape, &flow->shape[d0 ^ d], sizeof(flow->shape[0]));
 		if (!(oracle->options.facts & SF_FACT_SET(tcp_quality)))
 			continue;
 		memcpy(values[d].tcp_quality, &flow->tcp[d0 ^ d], sizeof(flow->tcp[0]));
@@ -306,6 +311,7 @@ static void empty(struct oracle_flow *flow)
 	for (unsigned side = 0; side < 2; side++) {
 		sf_tcp_cut((uint8_t *)&flow->tcp[side]);
 		flow->has_tcp[side] = false;
+		memset(&flow->shape[side], 0, sizeof(flow->shape[side]));
 	}
 }
 
@@ -420,6 +426,8 @@ static void count(struct oracle *oracle, struct oracle_flow *flow, const struct 
 	}
 	if (oracle->options.facts)
 		keep_packet(flow, facts);
+	if (oracle->options.facts & SF_FACT_SET(shape))
+		sf_shape_watch((uint8_t *)&flow->shape[side_of(facts)], NULL, facts, NULL);
 	if (oracle->options.facts & SF_FACT_SET(tcp_quality) && facts->flags & SF_FACT_TCP) {
 		sf_tcp_watch((uint8_t *)&flow->tcp[side_of(facts)],
 			(uint8_t *)&flow->tcp[!side_of(facts)], facts,
