@@ -204,7 +204,7 @@ enum next sf_parse_extension(struct walk *w)
 				return NEXT_DONE;
 			protocol = w->protocol.value;
 		} else if (!is_chained(protocol)) {
-			w->steps += n / 5;
+			w->steps += SF_WALK_OF_EXTENSIONS(w, n);
 			return NEXT_TRANSPORT;
 		} else if (walk_left(w) < 2) {
 			if (walk_left(w) == 1)
@@ -215,7 +215,7 @@ enum next sf_parse_extension(struct walk *w)
 			w->protocol.value = protocol;
 		}
 	}
-	w->steps += SF_WALK_EXTENSIONS / 5;
+	w->steps += SF_WALK_OF_EXTENSIONS(w, SF_WALK_EXTENSIONS);
 	return NEXT_EXTENSION;
 }
 

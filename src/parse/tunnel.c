@@ -256,14 +256,15 @@ static void keep_around(
 	struct walk *w, const struct walk_level *level, const struct tunnel *tunnel, bool same)
 {
 	bool pair = w->tunnels->both >> tunnel->kind & 1;
-	struct walk outer = level->walk;
+	struct walk outer;
 
 	/* a header between IP and transport goes with the first fragment: the packet is the same */
 	if (w->found == SF_AROUND_PAIR ||
-		(!pair && (w->found || same || !(outer.flags & SF_FACT_FRAGMENT))))
+		(!pair && (w->found || same || !(level->walk.flags & SF_FACT_FRAGMENT))))
 		return;
+	outer = level->walk;
 	w->found = pair ? SF_AROUND_PAIR : SF_AROUND_FRAGMENT;
-	*w->around = level->facts;
+	memcpy(w->around, &level->facts, WALK_FACTS);
 	outer.facts = w->around;
 	sf_walk_finish(&outer);
 }
@@ -271,27 +272,27 @@ static void keep_around(
 enum next sf_parse_tunnel(struct walk *w)
 {
 	struct tunnel tunnel = { .kind = SF_TUNNEL_COUNT };
+	struct walk_level *level = &w->levels[w->outer == w->levels];
 	sf_tunnel_header *header;
-	struct walk_level level;
 	enum next next;
 
 	header = w->depth < SF_TUNNEL_DEPTH ? find_header(w, &tunnel) : NULL;
 	if (!header)
 		return NEXT_DONE;
-	w->steps += SF_WALK_OF_TUNNEL;
-	level.walk = *w;
-	level.facts = *w->facts;
+	w->steps += SF_WALK_OF_TUNNEL + tunnel.hinted;
+	level->walk = *w;
+	memcpy(&level->facts, w->facts, WALK_FACTS);
 	next = read_header(w, header, &tunnel);
 	if (next == NEXT_DONE || !((w->tunnels->open | mirror_kinds(w)) >> tunnel.kind & 1)) {
-		*w = level.walk;
+		*w = level->walk;
 		return NEXT_DONE;
 	}
 	w->depth++;
 	if (w->around)
-		keep_around(w, &level, &tunnel, next == NEXT_TRANSPORT);
+		keep_around(w, level, &tunnel, next == NEXT_TRANSPORT);
 	if (next == NEXT_TRANSPORT) /* a header between IP and transport: the packet is the same */
 		return next;
-	*w->outer = level;
+	w->outer = level;
 	enter(w, &tunnel);
 	return next;
 }
@@ -329,7 +330,7 @@ bool sf_tunnel_leave(struct walk *w)
 
 	if (!w->depth || w->mirrored)
 		return false;
-	*w->facts = level->facts;
+	memcpy(w->facts, &level->facts, WALK_FACTS);
 	*w = level->walk;
 	/* what was kept for the tunnel that is left is of no use, and it may have replaced something */
 	if (w->found != found)

@@ -88,6 +88,7 @@ enum next sf_header_gtp_u(struct walk *w, struct tunnel *tunnel)
 			if ((size_t)(end - p) < at)
 				return NEXT_DONE;
 			type = p[at - 1];
+			w->steps++;
 		}
 	}
 	w->p += at;
@@ -204,6 +205,7 @@ enum next sf_header_tzsp(struct walk *w, struct tunnel *tunnel)
 	inside = sf_load_be16(p + 2);
 	p += 4;
 	for (unsigned n = 0; n < ITEMS && p < end && *p != END; n++) {
+		w->steps += n % 4 == 3;
 		if (*p == PADDING)
 			p++;
 		else if (end - p < 2 || end - p < 2 + p[1])

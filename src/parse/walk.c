@@ -90,7 +90,7 @@ static bool walk_fall_back(struct walk *w)
 int sf_parse_walk(const struct sf_packet *packet, const struct sf_tunnels *tunnels,
 	struct sf_facts *facts, struct sf_facts *around, enum sf_around *found)
 {
-	struct walk_level outer;
+	struct walk_level levels[2];
 	struct walk w = {
 		.p = packet->data,
 		.end = packet->data + packet->captured,
@@ -98,7 +98,8 @@ int sf_parse_walk(const struct sf_packet *packet, const struct sf_tunnels *tunne
 		.facts = facts,
 		.wire = packet->wire > packet->captured ? packet->wire : packet->captured,
 		.tunnels = tunnels,
-		.outer = &outer,
+		.levels = levels,
+		.outer = &levels[1],
 		.around = around,
 	};
 	int reason = SF_PARSED;

@@ -22,14 +22,16 @@
 #include "parse/tunnel.h"
 
 /*
- * Most work for one packet, in headers: tags and labels are one each, IPv6 extension headers a fourth. A choice
- * between two readings behind labels, or a tunnel, costs as much as several. So the worst packet costs no
- * more than twenty plain ones.
+ * Most work for one packet, in headers: tags and labels are one each, IPv6 extension headers two thirds in tunnels, else a fifth. A choice
+ * between two readings behind labels, or a tunnel, costs as much as several. docs/performance.md has what the
+ * worst packets cost.
  */
-#define SF_WALK_STEPS      64
-#define SF_WALK_EXTENSIONS 16 /* extension headers in one step, which counts as four */
-#define SF_WALK_OF_LABELS  5
-#define SF_WALK_OF_TUNNEL  4
+#define SF_WALK_STEPS            64
+#define SF_WALK_EXTENSIONS       16 /* extension headers that are looked at in one call */
+/* outside of tunnels a fifth: real captures have chains of more than a hundred */
+#define SF_WALK_OF_EXTENSIONS(w, n) ((w)->depth ? (n)*2 / 3 : (n) / 5)
+#define SF_WALK_OF_LABELS        7
+#define SF_WALK_OF_TUNNEL        4 /* over UDP one more */
 
 /* Types of their own, so that the compiler finds a mix-up of the two kinds of number. */
 struct ethertype {
@@ -118,6 +120,7 @@ struct walk {
 	unsigned steps; /* done, of SF_WALK_STEPS */
 	/* tunnels, see tunnel.h */
 	const struct sf_tunnels *tunnels; /* those that are opened; NULL: none */
+	struct walk_level *levels;        /* two: one is `outer`, the other one is free */
 	struct walk_level *outer;         /* the packet around this one, if depth > 0 */
 	struct sf_facts *around; /* where the packet around is kept; NULL: it is not wanted */
 	enum sf_around found;    /* what `around` has */
@@ -136,10 +139,13 @@ struct walk {
 	bool routed;    /* IPv6: a segment routing header was read */
 };
 
+/* Bytes of the facts that a walk sets before it is finished. */
+#define WALK_FACTS offsetof(struct sf_facts, tunnel)
+
 /* An IP packet that a tunnel begins in: what is metered unless the packet inside is found. */
 struct walk_level {
 	struct walk walk;
-	struct sf_facts facts;
+	struct sf_facts facts; /* WALK_FACTS bytes of them */
 };
 
 static inline size_t walk_left(const struct walk *w)
