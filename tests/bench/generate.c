@@ -434,7 +434,7 @@ int main(int argc, char **argv)
 			return 2;
 		}
 	}
-	if (argc < 2 || !spec_is_sane(&spec)) {
+	if (argc < 2 || argv[1][0] == '-' || !spec_is_sane(&spec)) {
 		fprintf(stderr, "usage: generate FILE [flows=N] [packets=N] [size=MIN[-MAX]] "
 				"[family=4|6] [tags=0|1|2] [protocol=udp|tcp|mixed] "
 				"[order=passes|zipf] [keys=xor] [list=FILE] [answers=yes] "

@@ -339,7 +339,7 @@ class Groups(Asked):
                               "flowDurationMilliseconds"}, set(row))
         for arguments, word in ((["--by", "host"], "host"), (["--by", "src", "--sum", "jitter"], "jitter"),
                                 (["--by", "bytes"], "bytes"), (["--by", "server"], "server")):
-            done = self.run_plain("show", self.flows, *arguments, "-w", "never.ipfix")
+            done = self.run_plain("show", self.flows, *arguments, "-w", self.directory / "never.ipfix")
             self.assertEqual(done.status, 2)
             self.assertIn(f"no information element stands for '{word}'", done.stderr)
 
@@ -623,7 +623,7 @@ class Meter(Asked):
                                  ("as 1", "needs a source of --enrich that has AS numbers"),
                                  ("src country de", "of --enrich that has countries"),
                                  ("prto udp", "did you mean 'proto'")):
-            for options in (["--where", question], ["-w", f"never.ipfix,where={question}"]):
+            for options in (["--where", question], ["-w", f"{self.directory}/never.ipfix,where={question}"]):
                 done = self.run_plain("meter", "-r", self.captures[0], *options)
                 self.assertEqual(done.status, 2)
                 self.assertIn(reason, done.stderr)
