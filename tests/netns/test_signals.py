@@ -15,6 +15,14 @@ from support import wait_until
 netns.require("tcpreplay")
 
 
+def catches(process, number):
+    """Whether the process has a handler for the signal by now."""
+    for line in open(f"/proc/{process.pid}/status"):
+        if line.startswith("SigCgt:"):
+            return int(line.split()[1], 16) >> (number - 1) & 1 == 1
+    return False
+
+
 class Live(Case):
     def setUp(self):
         super().setUp()
@@ -72,7 +80,8 @@ class Live(Case):
         for workers in 1, 2:
             process = self.live(self.tap, "-i", "rx0", "-o", "json", "--workers", workers, "-q",
                                 name=f"hup{workers}", start_new_session=True)
-            time.sleep(1.5)
+            wait_until(lambda: catches(process, signal.SIGHUP), "a handler")
+            time.sleep(1)
             process.send_signal(signal.SIGHUP)
             wait_until(lambda: "SIGHUP: the run goes on" in self.output(process), "an answer")
             replay(self.sender, "tx0", PCAPS / "udp-dns.pcap", "--topspeed")
