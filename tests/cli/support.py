@@ -3,6 +3,7 @@
 
 import json
 import os
+import signal
 import socket
 import struct
 import subprocess
@@ -68,6 +69,10 @@ def generated(directory, tool, name, *arguments):
 def output(form):
     """The option of a format; the table with everything in full, one line a record."""
     return ["-o", form, *(["--wide"] if form == "table" else [])]
+
+
+# under nohup every program that is started here would ignore SIGHUP
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 class Done:

@@ -75,17 +75,22 @@ def flow_of(record):
         last=milliseconds(record["timestamp_end"]))
 
 
-KEY = ("version", "src", "dst", "proto", "sport", "dport", "icmp", "flags", "vlan")
+KEY = ("version", "src", "dst", "proto", "sport", "dport", "icmp", "vlan")
 
 
 def summed(flows):
-    """One flow for each key, with the sums and the whole time."""
+    """
+    One flow for each key, with the sums, all flags and the whole time: of a NetFlow record nfacctd knows the second,
+    and it sums up records of a key that begin in the same one.
+    """
     sums = {}
     for flow in flows:
         key = tuple(flow.get(part) for part in KEY)
         total = sums.setdefault(key, dict(flow, packets=0, octets=0))
         total["packets"] += flow["packets"]
         total["octets"] += flow["octets"]
+        if "flags" in flow:
+            total["flags"] |= flow["flags"]
         total["first"] = min(total["first"], flow["first"])
         total["last"] = max(total["last"], flow["last"])
     return list(sums.values())
