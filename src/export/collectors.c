@@ -78,7 +78,9 @@ static int open_stream(struct sf_exporter *exporter, const struct sf_url *parsed
 	struct sf_stream_options stream = {
 		.peer = *peer,
 		.retry_ns = parsed->retry_ns,
-		.late = options->queued && options->late_collectors,
+		/* of those that share the records, one that is away has its share moved: share.c */
+		.late = options->queued ? options->late_collectors
+					: options->share != SF_SHARE_NONE,
 		.hurry = &options->hurry,
 	};
 	int code;

@@ -93,6 +93,11 @@ struct sf_destination_ops {
 	bool (*flush)(struct sf_destination *destination);
 	/* With a queue: messages have left whose fate ready() may learn. Optional. */
 	bool (*holds)(const struct sf_destination *destination);
+	/*
+	 * Without a queue, for collectors that share the records: finds out whether the collector can take records
+	 * such as this one, and waits for the answer. Optional.
+	 */
+	bool (*probe)(struct sf_destination *destination, const struct sf_flow *flow);
 	void (*finish)(struct sf_destination *destination);
 	void (*free)(struct sf_destination *destination);
 	/* Optional. */
@@ -117,7 +122,8 @@ struct sf_destination {
 	/* one of the collectors that share the records (share.c) */
 	bool shares;
 	bool away;          /* as share.c saw it last */
-	int64_t refused_ns; /* without a queue: wall clock of the last datagram that was refused; 0: none */
+	bool probed;        /* without a queue: probe() was called */
+	int64_t refused_ns; /* without a queue: wall clock of the last refused datagram or probe; 0: none */
 	uint64_t share_key;
 	struct sf_queue own_queue; /* in place of the exporter's */
 

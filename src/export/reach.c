@@ -14,7 +14,9 @@
  *	                            ^──────────── refused ────────────┘
  */
 #include <errno.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "export/session.h"
 
 #define PROBE_NS INT64_C(2000000000)
@@ -23,6 +25,9 @@
 /* time limits for ICMP: from the host, a round trip; from the last router, three tries of ARP */
 #define SILENCE_NS      INT64_C(500000000)
 #define HOST_SILENCE_NS INT64_C(4000000000)
+/* without a queue the reader of the capture files waits so long for ICMP, in steps */
+#define ANSWER_NS INT64_C(200000000)
+#define STEP_NS   INT64_C(10000000)
 
 static int64_t silence(const struct sf_session *session)
 {
@@ -116,4 +121,58 @@ bool sf_session_flush(struct sf_destination *destination)
 		if (sf_fill_flush_one(session, stream))
 			return true;
 	return false;
+}
+
+/* ---------------------------------------------------------------- without a queue */
+
+/* Waits for ICMP: from this host it comes before the datagram's call returns. */
+static bool is_refused(struct sf_session *session)
+{
+	struct sf_transport *transport = session->transport;
+	int64_t left = sf_udp_stays_here(transport) ? 0 : ANSWER_NS;
+
+	for (; !transport->ops->refused(transport); left -= STEP_NS) {
+		if (left <= 0 || sf_hurry_level(transport->hurry))
+			return false;
+		nanosleep(&(struct timespec){ .tv_nsec = STEP_NS }, NULL);
+	}
+	return true;
+}
+
+/* Templates over UDP are the probe. NetFlow v5 has none: there a collector is believed until it refuses records. */
+static bool takes_templates(struct sf_session *session, const struct sf_flow *flow)
+{
+	struct sf_destination *destination = &session->destination;
+	int64_t refused_ns = destination->refused_ns;
+	struct sf_stream *stream;
+
+	destination->refused_ns = 0;
+	stream = sf_session_begin(session, flow);
+	if (stream)
+		sf_session_templates(session, stream);
+	if (is_refused(session))
+		sf_session_refused(session, destination->shared->wall_ns);
+	if (destination->refused_ns)
+		return false;
+	destination->refused_ns = refused_ns;
+	return true;
+}
+
+/* A connection is waited for (--stop-timeout) once; when that was in vain, it is only looked for. */
+static bool connects(struct sf_session *session)
+{
+	if (!session->given_up)
+		return sf_session_await(session);
+	sf_session_ready(&session->destination, sf_clock_read(CLOCK_MONOTONIC));
+	session->given_up = session->transport->fails;
+	return !session->given_up;
+}
+
+bool sf_session_probe(struct sf_destination *destination, const struct sf_flow *flow)
+{
+	struct sf_session *session = (struct sf_session *)destination;
+
+	if (session->transport->traits.connected)
+		return connects(session);
+	return !session->transport->ops->refused || takes_templates(session, flow);
 }

@@ -425,6 +425,15 @@ static void start_if_idle(struct sf_session *session, struct sf_stream *stream)
 	sf_session_start(session, stream);
 }
 
+struct sf_stream *sf_session_begin(struct sf_session *session, const struct sf_flow *flow)
+{
+	struct sf_stream *stream = stream_of(session, flow);
+
+	if (stream)
+		start_if_idle(session, stream);
+	return stream;
+}
+
 static void session_tick(struct sf_destination *destination)
 {
 	struct sf_session *session = (struct sf_session *)destination;
@@ -542,6 +551,7 @@ static const struct sf_destination_ops session_ops = {
 	.tick = session_tick,
 	.ready = sf_session_ready,
 	.flush = sf_session_flush,
+	.probe = sf_session_probe,
 	.holds = session_holds,
 	.reload = session_reload,
 	.announce = session_announce,

@@ -147,11 +147,17 @@ void sf_session_send(struct sf_session *session, struct sf_stream *stream, struc
 /* Counts fates that were not known before, and updates the state from the transport. */
 void sf_session_settle(struct sf_session *session);
 
+/* The stream that the flow belongs to, with its templates sent. NULL: no memory. */
+struct sf_stream *sf_session_begin(struct sf_session *session, const struct sf_flow *flow);
+
 /* ---- reach.c: destinations that wait for nobody (struct sf_destination_ops) */
 
 /* `ready` and `flush` of struct sf_destination_ops. */
 int64_t sf_session_ready(struct sf_destination *destination, int64_t mono);
 bool sf_session_flush(struct sf_destination *destination);
+
+/* The same for `probe`. */
+bool sf_session_probe(struct sf_destination *destination, const struct sf_flow *flow);
 
 /* ---- resume.c: sessions over connections (traits.connected) */
 

@@ -14,7 +14,7 @@
 
 #include "export/exporter.h"
 
-#define AWAY_NS INT64_C(2000000000) /* without a queue: after a refused datagram */
+#define AWAY_NS INT64_C(2000000000) /* without a queue: after a refused datagram or probe */
 
 static uint64_t mix(uint64_t x)
 {
@@ -53,19 +53,46 @@ void sf_share_join(struct sf_destination *destination)
 	destination->share_key = collector_key(destination->url);
 }
 
-/* Looks which of them are away, so that all records of a batch are judged alike. False: all are. */
-static bool look(struct sf_exporter *exporter)
+/* A datagram, or a probe, was refused a moment ago. */
+static bool was_refused(const struct sf_destination *member)
 {
+	int64_t since = member->shared->wall_ns - member->refused_ns;
+
+	return member->refused_ns && since >= 0 && since < AWAY_NS;
+}
+
+/*
+ * Without a queue a record cannot be taken back: whether a collector listens is found out before its first record,
+ * and again before the first record after an outage.
+ */
+static void probe(struct sf_destination *member, const struct sf_flow *flow)
+{
+	if (!member->ops->probe || was_refused(member) ||
+		(member->probed && !member->away && !member->fails))
+		return;
+	member->probed = true;
+	if (!member->ops->probe(member, flow))
+		member->refused_ns = member->shared->wall_ns;
+}
+
+/*
+ * Looks which of them are away, so that all records of a batch are judged alike. False: all are. `flow`: without a
+ * queue, one of the records.
+ */
+static bool look(struct sf_exporter *exporter, const struct sf_flow *flow)
+{
+	const bool balances = exporter->shared.options.share == SF_SHARE_BALANCE;
 	bool some = false;
 
 	for (unsigned i = 0; i < exporter->count; i++) {
 		struct sf_destination *member = exporter->destinations[i];
-		int64_t since = exporter->shared.wall_ns - member->refused_ns;
 
 		if (!member->shares)
 			continue;
-		member->away = member->fails || member->stats.gone ||
-			       (member->refused_ns && since >= 0 && since < AWAY_NS);
+		/* fail over does not wait for a collector that gets no records */
+		if (flow && (balances || !some))
+			probe(member, flow);
+		member->away = member->fails || member->stats.gone || was_refused(member);
 		some |= !member->away;
 	}
 	return some;
@@ -123,7 +150,7 @@ void sf_share_put(struct sf_exporter *exporter, const struct sf_flow *flows, uns
 {
 	struct sf_destination *owners[SF_BATCH_MAX];
 
-	find_owners(exporter, flows, count, look(exporter), owners);
+	find_owners(exporter, flows, count, look(exporter, NULL), owners);
 	for (unsigned i = 0; i < exporter->count; i++) {
 		struct sf_destination *member = exporter->destinations[i];
 
@@ -181,7 +208,7 @@ static bool hand_over(struct sf_exporter *exporter, struct sf_destination *from)
 
 void sf_share_hand_over(struct sf_exporter *exporter)
 {
-	if (!look(exporter))
+	if (!look(exporter, NULL))
 		return;
 	for (unsigned i = 0; i < exporter->count; i++) {
 		struct sf_destination *member = exporter->destinations[i];
@@ -196,5 +223,5 @@ void sf_share_hand_over(struct sf_exporter *exporter)
 
 void sf_share_begin(struct sf_exporter *exporter, const struct sf_flow *flows, unsigned count)
 {
-	find_owners(exporter, flows, count, look(exporter), exporter->shared.owners);
+	find_owners(exporter, flows, count, look(exporter, flows), exporter->shared.owners);
 }

@@ -287,6 +287,72 @@ START_TEST(all_go_to_the_first_that_is_there)
 }
 END_TEST
 
+/* Capture files: a collector that does not listen is found before its first record, which another one gets. */
+START_TEST(files_lose_nothing_to_a_collector_that_never_listened)
+{
+	for (enum sf_share share = SF_SHARE_BALANCE; share <= SF_SHARE_FAIL_OVER; share++) {
+		const struct sf_exporter_options options = { .share = share, .packet_clock = true };
+		struct run run;
+
+		run_start(&run, &options);
+		close(run.receivers[0].fd);
+		run.receivers[0].fd = -1;
+		put_conversations(&run, 0, 63);
+		/* the pause after a refusal is over: it is probed again and gets nothing */
+		run.wall += 3000 * MS;
+		sf_exporter_tick(run.exporter, run.wall, run.wall);
+		put_conversations(&run, 63, 126);
+		sf_exporter_finish(run.exporter);
+		run_receive(&run);
+		ck_assert_uint_eq(stats_of(run.exporter, 0).skipped_elsewhere.records, 252);
+		ck_assert_uint_eq(flow_count(run.readers[1]) + flow_count(run.readers[2]), 252);
+		if (share == SF_SHARE_FAIL_OVER)
+			ck_assert_uint_eq(flow_count(run.readers[1]), 252);
+		check_books(&run, 252, 0);
+		run_end(&run);
+	}
+}
+END_TEST
+
+/* The run begins although a collector over TCP is down: it is waited for, and then its share moves. */
+START_TEST(files_begin_without_a_collector_over_tcp)
+{
+	const struct sf_exporter_options options = {
+		.share = SF_SHARE_FAIL_OVER, .packet_clock = true, .patience_ns = 1
+	};
+	struct sf_exporter *exporter;
+	struct sf_error error = { 0 };
+	struct sockaddr_in address = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int listeners[2];
+
+	ck_assert_int_eq(sf_exporter_new(&exporter, &options, &error), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		socklen_t size = sizeof(address);
+		char url[80];
+
+		listeners[i] = socket(AF_INET, SOCK_STREAM, 0);
+		address.sin_port = 0;
+		ck_assert_int_eq(bind(listeners[i], (struct sockaddr *)&address, size), 0);
+		ck_assert_int_eq(getsockname(listeners[i], (struct sockaddr *)&address, &size), 0);
+		/* the first one has the port and does not listen */
+		ck_assert_int_eq(i ? listen(listeners[i], 1) : 0, 0);
+		snprintf(url, sizeof(url), "tcp://127.0.0.1:%u", ntohs(address.sin_port));
+		ck_assert_msg(
+			sf_exporter_add_collector(exporter, url, &error) == 0, "%s", error.text);
+	}
+	for (unsigned i = 0; i < 10; i++)
+		put(exporter, &(struct sf_flow[]){ flow_ipv4(i) }[0]);
+	ck_assert_uint_eq(stats_of(exporter, 0).skipped_elsewhere.records, 10);
+	ck_assert_uint_eq(stats_of(exporter, 0).lost_unreachable.records, 0);
+	ck_assert_uint_eq(stats_of(exporter, 1).offered.records, 10);
+	ck_assert_uint_eq(stats_of(exporter, 1).skipped_elsewhere.records, 0);
+	sf_exporter_free(exporter);
+	close(listeners[0]);
+	close(listeners[1]);
+}
+END_TEST
+
 /* All are away: a flow is counted as lost at the collector that would get it, and at no other one. */
 START_TEST(without_any_collector_records_are_lost_once)
 {
@@ -310,4 +376,5 @@ END_TEST
 
 CHECK_MAIN("export_share", a_conversation_goes_to_one_collector,
 	only_the_share_of_a_lost_collector_moves, what_waits_is_handed_over,
-	all_go_to_the_first_that_is_there, without_any_collector_records_are_lost_once)
+	all_go_to_the_first_that_is_there, files_lose_nothing_to_a_collector_that_never_listened,
+	files_begin_without_a_collector_over_tcp, without_any_collector_records_are_lost_once)
