@@ -242,14 +242,14 @@ def rule_length():
     return bad
 
 
-FILE_NAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.+@-]*(/[A-Za-z0-9_.][A-Za-z0-9_.+@-]*)*")
+PLAIN_NAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.+@-]*(/[A-Za-z0-9_.][A-Za-z0-9_.+@-]*)*")
 
 
 def rule_files():
     """Only what belongs here is in the tree: no output of a program, no large file."""
     bad = []
     for name in map(str, tracked("*")):
-        if not FILE_NAME.fullmatch(name):
+        if not PLAIN_NAME.fullmatch(name):
             bad.append(f"{name}: a name that needs quotes")
         elif "/" not in name and name.endswith((".ipfix", ".pcap", ".html", ".json", ".log")):
             bad.append(f"{name}: output of a program")
