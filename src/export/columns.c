@@ -5,6 +5,7 @@
  */
 #include "export/columns.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -236,10 +237,31 @@ static bool is_unknown(const struct sf_layout *layout, unsigned i, struct value 
 	return layout->fields[i].zero_is_unknown && memcmp(value.bytes, zeros, value.length) == 0;
 }
 
-/* One value of a row; nothing if the record does not have it. */
-static char *put_cell(char *p, enum sf_value_form form, const struct sf_layout *layout, unsigned i,
-	struct value value, const struct sf_row *row)
+/*
+ * The bytes of a row are shared out so that no row is longer than SF_TEXT_ROW_MAX: CELL_MIN are kept for each cell that
+ * follows, which is enough for its name or column and a value of fixed length (in CSV twice: quote() may double it), and
+ * TAIL_MAX for what ends the row. A string or a value of wrong length is cut to what is left.
+ */
+#define CELL_MIN 200
+#define TAIL_MAX 1024
+
+static_assert(CELL_MIN >= PREFIX_MAX + SF_VALUE_MAX && CELL_MIN >= 2 * SF_VALUE_MAX + 3,
+	"each cell has room for a value of fixed length");
+static_assert(SF_FIELDS_MAX * CELL_MIN + TAIL_MAX <= SF_TEXT_ROW_MAX &&
+		      SF_TEMPLATE_FIELDS_MAX <= SF_FIELDS_MAX,
+	"a row has room for all fields");
+
+/* Bytes for the cell at p, before `behind` other cells of the row that begins at `start`. */
+static size_t cell_room(const char *start, const char *p, unsigned behind)
 {
+	return SF_TEXT_ROW_MAX - TAIL_MAX - behind * CELL_MIN - (size_t)(p - start);
+}
+
+/* One value of a row in at most `room` bytes with its NUL; nothing if the record does not have it. */
+static char *put_cell(char *p, size_t room, enum sf_value_form form, const struct sf_layout *layout,
+	unsigned i, struct value value, const struct sf_row *row)
+{
+	size_t size = room < SF_VALUE_VARIABLE_MAX ? room : SF_VALUE_VARIABLE_MAX;
 	struct sf_cell cell;
 
 	cell.kind = SF_CELL_FLOW;
@@ -250,11 +272,10 @@ static char *put_cell(char *p, enum sf_value_form form, const struct sf_layout *
 		return p;
 	if (cell.kind == SF_CELL_FLOW)
 		return p + sf_value_write(layout->fields[i].type, form, value.bytes, value.length,
-				   p, SF_VALUE_VARIABLE_MAX);
+				   p, size);
 	if (cell.kind == SF_CELL_VALUE)
-		return p + (form == SF_VALUE_JSON
-					   ? sf_field_json(&cell.value, p, SF_VALUE_VARIABLE_MAX)
-					   : sf_field_text(&cell.value, p, SF_VALUE_VARIABLE_MAX));
+		return p + (form == SF_VALUE_JSON ? sf_field_json(&cell.value, p, size)
+						  : sf_field_text(&cell.value, p, size));
 	return p;
 }
 
@@ -262,16 +283,18 @@ char *sf_columns_json(const struct sf_layout *layout, char *p, const struct sf_r
 {
 	uint8_t bytes[SF_RECORD_MAX];
 	const uint8_t *record = bytes;
+	unsigned count = layout->template.field_count;
 	char *start = p;
 
 	encode(layout, bytes, row);
-	for (unsigned i = 0; i < layout->template.field_count; i++) {
+	for (unsigned i = 0; i < count; i++) {
 		const struct value value = next_value(layout, i, &record);
+		size_t room = cell_room(start, p, count - i - 1) - PREFIX_MAX;
 		char *name = p, *begin = p + layout->fields[i].prefix_length;
 
 		/* names are short: one copy of fixed size is cheaper than one of the exact one */
 		memcpy(p, layout->fields[i].prefix, PREFIX_MAX);
-		p = put_cell(begin, SF_VALUE_JSON, layout, i, value, row);
+		p = put_cell(begin, room, SF_VALUE_JSON, layout, i, value, row);
 		if (p == begin)
 			p = name;
 	}
@@ -332,15 +355,20 @@ char *sf_columns_csv(const struct sf_columns *columns, const struct sf_layout *l
 	uint8_t bytes[SF_RECORD_MAX];
 	const uint8_t *record = bytes;
 	unsigned column = 0;
-	char *start;
+	char *start = p, *begin;
 
 	encode(layout, bytes, row);
 	for (unsigned i = 0; i < layout->template.field_count; i++) {
+		/* quote() at most doubles the value and adds two quotes, and a comma follows */
+		size_t room;
+
 		for (; column < layout->fields[i].column; column++)
 			*p++ = ',';
-		start = p;
-		p = put_cell(p, SF_VALUE_TEXT, layout, i, next_value(layout, i, &record), row);
-		p = quote(start, p);
+		room = (cell_room(start, p, columns->count - column - 1) - 3) / 2;
+		begin = p;
+		p = put_cell(
+			begin, room, SF_VALUE_TEXT, layout, i, next_value(layout, i, &record), row);
+		p = quote(begin, p);
 	}
 	for (; column + 1 < columns->count; column++)
 		*p++ = ',';
@@ -428,9 +456,11 @@ char *sf_columns_table(const struct sf_columns *columns, const struct sf_layout 
 	uint8_t bytes[SF_RECORD_MAX];
 	const uint8_t *record = bytes;
 	unsigned field = 0;
+	char *line = p;
 
 	encode(layout, bytes, row);
 	for (unsigned column = 0; column < columns->shown; column++) {
+		size_t room = cell_room(line, p, columns->shown - column - 1) - 1;
 		char *start = p;
 
 		if (field == layout->template.field_count ||
@@ -438,8 +468,8 @@ char *sf_columns_table(const struct sf_columns *columns, const struct sf_layout 
 			p = put_dash(p, columns->widths[column]);
 			continue;
 		}
-		p = put_cell(
-			p, SF_VALUE_TEXT, layout, field, next_value(layout, field, &record), row);
+		p = put_cell(p, room, SF_VALUE_TEXT, layout, field,
+			next_value(layout, field, &record), row);
 		field++;
 		/* absent of a collected record, which has other fields than its flow */
 		if (p == start)

@@ -63,7 +63,7 @@ typedef uint8_t *(*sf_encode)(const struct sf_template *template, uint8_t *p,
 	const struct sf_encode_context *context);
 
 #define SF_TEMPLATE_FIELDS_MAX 512
-#define SF_RECORD_MAX          2048
+#define SF_RECORD_MAX          4096
 
 struct sf_template {
 	/* per record */

@@ -11,7 +11,7 @@
 #include <spanflow/collect.h>
 #include <spanflow/flow.h>
 
-#define SF_TEXT_ROW_MAX 65536 /* a row is never longer */
+#define SF_TEXT_ROW_MAX (128 * 1024) /* a row is never longer: see columns.c */
 
 struct sf_row {
 	const struct sf_flow *flow;

@@ -2,6 +2,7 @@
 /* JSON lines, CSV and the table. */
 #include <signal.h>
 
+#include "export/columns.h"
 #include "export_support.h"
 
 static char output[1 << 20];
@@ -488,12 +489,67 @@ START_TEST(tables_of_chosen_fields_fit)
 }
 END_TEST
 
-CHECK_MAIN("export_text", tables_of_chosen_fields_fit, json_has_element_names_in_order,
-	json_has_optional_facts_where_they_exist, json_of_biflows_has_reverse_keys,
-	csv_has_fixed_columns, csv_of_nothing_is_its_header, table_is_aligned,
-	later_fragments_of_icmp_have_no_type, table_stays_aligned_after_long_addresses,
-	table_of_biflows_has_both_counters, table_in_local_time,
-	text_that_cannot_be_written_is_counted, flows_without_counts_are_rows,
+/*
+ * An exporter may send each element in any length: no row is longer than the room for it, and cells behind long ones
+ * are there. Each element has 700 bytes: as a string these are quotes, which CSV doubles, as a number 1,400 digits.
+ */
+START_TEST(rows_of_long_values_fit)
+{
+	static const char list[] = "extended,applications,headers,quality,shape";
+	static struct sf_field_value fields[SF_FIELDS_MAX];
+	const struct sf_flow flow = flow_ipv4(0);
+	uint8_t bytes[700], last_bytes[4] = { 0, 0, 1, 2 };
+	struct sf_collected record = { .flow = flow, .fields = fields };
+	const struct sf_row row = { .flow = &record.flow, .record = &record };
+	struct sf_columns columns;
+	const struct sf_layout *layout;
+	struct sf_error error;
+	char *start = malloc(SF_TEXT_ROW_MAX), *end;
+	unsigned last;
+
+	memset(bytes, '"', sizeof(bytes));
+	sf_columns_init(&columns, false, true, 0, NULL);
+	ck_assert_int_eq(sf_columns_choose(&columns, list, &error), 0);
+	sf_columns_fit(&columns, 0);
+	for (unsigned i = 0; i < columns.fields.count; i++) {
+		const struct sf_field_row *field = sf_field_row(columns.fields.items[i].field);
+
+		fields[i] = (struct sf_field_value){
+			.pen = field->pen, .id = field->id, .data = bytes, .length = sizeof(bytes)
+		};
+	}
+	record.field_count = last = columns.fields.count;
+	ck_assert_uint_ge(last, 100);
+	fields[last - 1].data = last_bytes;
+	fields[last - 1].length = sizeof(last_bytes);
+	for (unsigned d = 0; d < 2; d++)
+		record.known[d] = record.wide[d] = UINT32_MAX;
+	layout = sf_columns_layout(&columns, &record.flow, false);
+	ck_assert_ptr_nonnull(layout);
+
+	end = sf_columns_json(layout, start, &row);
+	ck_assert_uint_gt((size_t)(end - start), SF_TEXT_ROW_MAX / 2);
+	ck_assert_uint_le((size_t)(end - start), SF_TEXT_ROW_MAX);
+	ck_assert(memcmp(end - 13, ":\"00000102\"}\n", 13) == 0);
+	end = sf_columns_csv(&columns, layout, start, &row);
+	ck_assert_uint_gt((size_t)(end - start), SF_TEXT_ROW_MAX / 2);
+	ck_assert_uint_le((size_t)(end - start), SF_TEXT_ROW_MAX);
+	ck_assert(memcmp(end - 10, ",00000102\n", 10) == 0);
+	end = sf_columns_table(&columns, layout, start, &row);
+	ck_assert_uint_gt((size_t)(end - start), SF_TEXT_ROW_MAX / 2);
+	ck_assert_uint_le((size_t)(end - start), SF_TEXT_ROW_MAX);
+	ck_assert(memcmp(end - 10, " 00000102\n", 10) == 0);
+	sf_columns_fini(&columns);
+	free(start);
+}
+END_TEST
+
+CHECK_MAIN("export_text", rows_of_long_values_fit, tables_of_chosen_fields_fit,
+	json_has_element_names_in_order, json_has_optional_facts_where_they_exist,
+	json_of_biflows_has_reverse_keys, csv_has_fixed_columns, csv_of_nothing_is_its_header,
+	table_is_aligned, later_fragments_of_icmp_have_no_type,
+	table_stays_aligned_after_long_addresses, table_of_biflows_has_both_counters,
+	table_in_local_time, text_that_cannot_be_written_is_counted, flows_without_counts_are_rows,
 	text_appears_within_a_second, facts_are_asked_for_by_those_who_need_them,
 	lists_name_all_fields_and_templates, narrow_table_fits_80_columns,
 	narrow_table_has_more_where_there_is_room, narrow_rows_are_never_wider_than_the_terminal)
