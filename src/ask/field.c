@@ -71,10 +71,10 @@ static const struct row {
 		SF_KNOWN_INGRESS, .help = "interface of arrival" },
 	{ "out-if", "egressInterface", NULL, SF_ASK_NUMBER, SF_READ_EGRESS, HALF(ingress),
 		SF_KNOWN_EGRESS, .help = "interface of departure" },
-	{ "smac", "sourceMacAddress", NULL, SF_ASK_MAC, SF_READ_MAC, FACT(src_mac),
-		SF_KNOWN_SRC_MAC, SF_HAS_MAC, .help = "MAC address of the sender" },
-	{ "dmac", "destinationMacAddress", NULL, SF_ASK_MAC, SF_READ_MAC, FACT(dst_mac),
-		SF_KNOWN_DST_MAC, SF_HAS_MAC, .help = "MAC address of the receiver" },
+	{ "smac", "sourceMacAddress", NULL, SF_ASK_MAC, SF_READ_MAC, FACT(src_mac), 0, SF_HAS_MAC,
+		.help = "MAC address of the sender" },
+	{ "dmac", "destinationMacAddress", NULL, SF_ASK_MAC, SF_READ_MAC, FACT(dst_mac), 0,
+		SF_HAS_MAC, .help = "MAC address of the receiver" },
 	{ "icmp-type", NULL, NULL, SF_ASK_NUMBER, SF_READ_ICMP_TYPE, SIDE(port), SF_KNOWN_ICMP,
 		.help = "ICMP type" },
 	{ "icmp-code", NULL, NULL, SF_ASK_NUMBER, SF_READ_ICMP_CODE, SIDE(port), SF_KNOWN_ICMP,
@@ -522,8 +522,11 @@ int sf_ask_field_find(
 
 void sf_ask_elements_add(struct sf_ask_elements *elements, const struct sf_ask_field *field)
 {
+	bool asked = field->read == SF_READ_ELEMENT || field->read == SF_READ_MAC ||
+		     field->read == SF_READ_EGRESS;
+
 	elements->direction |= field->read == SF_READ_DIRECTION;
-	if (field->read != SF_READ_ELEMENT || !field->element[0] || field->reverse)
+	if (!asked || !field->element[0])
 		return;
 	for (unsigned i = 0; i < elements->count; i++)
 		if (strcmp(elements->names[i], field->element[0]) == 0)

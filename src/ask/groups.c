@@ -51,7 +51,7 @@ static bool same_key(const struct sf_key *a, const struct sf_key *b)
 	if (strcmp(a->name, b->name) == 0)
 		return true;
 	return a->kind == SF_KEY_FIELD && b->kind == SF_KEY_FIELD && name && other &&
-	       strcmp(name, other) == 0;
+	       strcmp(name, other) == 0 && a->field.reverse == b->field.reverse;
 }
 
 static int take_key(

@@ -89,25 +89,55 @@ static bool take_value(const struct sf_ask_field *ask, const struct sf_field_val
 	return ask->type != SF_ASK_REAL || field->length == 4 || field->length == 8;
 }
 
-/* An element of the record. A row of the answer has the reverse element, or that of the other side. */
+/*
+ * An element of the record. A row of direction 1 has the reverse element. Where the record has no reverse
+ * element the value belongs to both directions, or to the other side (the source AS number of the answer
+ * is the destination AS number of the record).
+ */
 static bool read_element(
 	const struct sf_ask_field *field, const struct sf_ask_row *row, struct sf_ask_value *value)
 {
 	const struct sf_collected *record = row->record;
-	bool answer = (row->d == 1) != field->reverse;
+	uint32_t pen = field->pen;
+	uint16_t id = field->id[0];
 	const struct sf_field_value *found = NULL;
 
 	if (!record)
 		return false;
-	if (answer && field->pen == 0)
+	if (row->d == 1 || field->reverse) {
+		sf_element_turn(&pen, &id);
+		found = find_field(record->fields, record->field_count, pen, id);
+	}
+	if (field->reverse ? found && row->d == 1 : !found)
 		found = find_field(
-			record->fields, record->field_count, SF_PEN_REVERSE, field->id[0]);
-	if (!found && !field->reverse)
-		found = find_field(
-			record->fields, record->field_count, field->pen, field->id[answer]);
+			record->fields, record->field_count, field->pen, field->id[row->d]);
 	if (!found && !field->reverse)
 		found = find_field(record->origin, record->origin_count, field->pen, field->id[0]);
 	return found && take_value(field, found, value);
+}
+
+/*
+ * A MAC address, a fact of base/facts.def. Records with both directions often have the MAC addresses of the
+ * first one only: the answer is sent from the address that the first direction is sent to.
+ */
+static bool read_mac(
+	const struct sf_ask_field *field, const struct sf_ask_row *row, struct sf_ask_value *value)
+{
+	const struct sf_collected *record = row->record;
+	unsigned half = field->half[row->d];
+	bool source = field->offset[row->d] == SF_FACT_src_mac;
+
+	if (record && !(record->known[half] & (source ? SF_KNOWN_SRC_MAC : SF_KNOWN_DST_MAC))) {
+		source = !source;
+		half = !half;
+		if (!sf_flow_two_way(row->flow) ||
+			!(record->known[half] & (source ? SF_KNOWN_SRC_MAC : SF_KNOWN_DST_MAC)))
+			return false;
+	}
+	value->number = sf_ask_number(source ? sf_fact_get_src_mac(row->flow, half)
+					     : sf_fact_get_dst_mac(row->flow, half),
+		6);
+	return true;
 }
 
 static bool read_exporter(const struct sf_ask_row *row, struct sf_ask_value *value)
@@ -295,8 +325,7 @@ bool sf_ask_read_other(
 
 	switch (field->read) {
 	case SF_READ_MAC:
-		value->number = sf_ask_number(sf_fact_of(flow, field->offset[row->d], half), 6);
-		return true;
+		return read_mac(field, row, value);
 	case SF_READ_FLOW_LABEL:
 		value->number = sf_fact_get_flow_label(flow, half);
 		return true;

@@ -122,18 +122,6 @@ static void take_member(
 	}
 }
 
-/* The element that tells of the other direction what this one tells. */
-static struct sf_spec turned(const struct sf_spec *spec)
-{
-	struct sf_spec other = *spec;
-
-	if (spec->pen == 0 || spec->pen == SF_PEN_REVERSE)
-		other.pen = SF_PEN_REVERSE - spec->pen;
-	else
-		other.id ^= SF_REVERSE_BIT;
-	return other;
-}
-
 /* An element of the record, whatever its flow has. False: there is none. */
 static bool take_as_sent(
 	struct sf_cell *cell, const struct sf_collected *record, uint32_t pen, uint16_t id)
@@ -173,8 +161,10 @@ void sf_cell_find(struct sf_cell *cell, const struct sf_collected *record,
 		return;
 	}
 	if (!rule) {
-		const struct sf_spec sent = each && d == 1 ? turned(spec) : *spec;
+		struct sf_spec sent = *spec;
 
+		if (each && d == 1)
+			sf_element_turn(&sent.pen, &sent.id);
 		take_as_sent(cell, record, sent.pen, sent.id);
 		return;
 	}

@@ -149,6 +149,67 @@ class Where(Asked):
                               "json")
         self.assertIs(done.stats["balanced"], True, done.stats)
 
+    GROUPS = "extended+applications+shape+quality+headers+sourceMacAddress+destinationMacAddress" \
+             "+egressInterface"
+
+    def test_elements_of_each_direction(self):
+        """A file of uniflows, one of biflows and the capture answer alike, whatever element is asked for."""
+        captures = [str(CAPTURES / f"{name}.pcap")
+                    for name in ("demo", "applications", "icmp", "vlan", "tcp-quality")]
+        files = [str(self.directory / name) for name in ("one.ipfix", "two.ipfix")]
+        for file, biflow in zip(files, ([], ["--biflow"])):
+            self.meter("-r", *captures, "-w", f"{file},fields={self.GROUPS}", *biflow)
+        records = self.run_plain("show", files[0], "-o", "json").records
+        # flowDirection: records of both directions have that of the first one only
+        names = sorted({name for record in records for name in record} - {
+            "sourceIPv4Address", "sourceIPv6Address", "destinationIPv4Address", "observationDomainId",
+            "destinationIPv6Address", "sourceTransportPort", "flowDirection", "exportTime",
+            "icmpTypeCodeIPv6"})
+        self.assertGreater(len(names), 60)
+        names += ["smac", "dmac", "mac", "in-if", "out-if", "if", "host", "sni", "app", "icmp-type"]
+        # what is asked of quality has a flow end at a new SYN: it is asked for each time
+        quality = "tcpRetransmittedPacketDeltaCount"
+        names.remove(quality)
+        for i in range(0, len(names), 4):
+            keys = ",".join(["src", "sport", quality] + names[i:i + 4])
+            with self.subTest(keys):
+                answers = [self.run_plain("show", *source, "--by", keys, "-o", "csv", "-q")
+                           for source in (files[:1], files[1:], captures)]
+                self.assertEqual([a.stderr for a in answers], [""] * 3)
+                rows = [sorted(a.stdout.splitlines()) for a in answers]
+                self.assertGreater(len(rows[0]), 50)
+                self.assertEqual(rows[0], rows[1])
+                self.assertEqual(rows[0], rows[2])
+
+    def test_reverse_elements(self):
+        """Elements of IANA and of an enterprise have reverse elements of different kinds."""
+        capture = str(CAPTURES / "tcp-quality.pcap")
+        quality = "tcpRetransmittedPacketDeltaCount"
+        file = self.directory / "two.ipfix"
+        self.meter("-r", capture, "-w", f"{file},fields={self.GROUPS}", "--biflow")
+        for name, least in (("tcpRoundTripMaximumMicroseconds", 1000), ("minimumIpTotalLength", 45)):
+            for biflow in ([], ["--biflow"]):
+                for element in (name, "reverse" + name[0].upper() + name[1:]):
+                    where = f"{element} > {least} and {quality} >= 0"
+                    found = [self.run_plain("show", source, "--by", "src,sport," + element, "-o", "csv",
+                                            "-q", "--where", where, *biflow).stdout
+                             for source in (capture, file)]
+                    self.assertGreater(len(found[0].splitlines()), 1, (element, biflow))
+                    self.assertEqual(sorted(found[0].splitlines()), sorted(found[1].splitlines()))
+
+    def test_mac_addresses_of_the_answer(self):
+        """Without reverse elements the answer comes from the address that the first direction went to."""
+        capture = str(CAPTURES / "demo.pcap")
+        files = [str(self.directory / name) for name in ("one.ipfix", "two.ipfix")]
+        for file, biflow in zip(files, ([], ["--biflow"])):
+            self.meter("-r", capture, "-w", f"{file},fields=extended", *biflow)
+        for keys in ("src,smac", "dst,dmac", "src,mac"):
+            rows = [sorted(self.run_plain("show", source, "--by", keys, "-o", "csv", "-q").stdout
+                           .splitlines()) for source in (*files, capture)]
+            self.assertEqual(rows[0], rows[1])
+            self.assertEqual(rows[0], rows[2])
+            self.assertFalse([row for row in rows[0] if "," in row and row.split(",")[1] == ""])
+
 
 class Groups(Asked):
     """Groups and bins, against SQLite over the records in JSON."""
