@@ -78,6 +78,10 @@ const char *sf_compare_kind(const struct sf_subject *subject)
 		return "a set of TCP flags (F S R P A U E C; S/SA)";
 	case SF_ASK_PROTOCOL:
 		return "a protocol";
+	case SF_ASK_OCTETS:
+		if (sf_compare_is_octets(subject))
+			return "octets (two hexadecimal digits for each: 030035)";
+		return "a number (10, 1.5k, 2M, 0x10)";
 	default:
 		return subject->port ? "a port" : "a number (10, 1.5k, 2M, 0x10)";
 	}
@@ -370,9 +374,46 @@ static unsigned text_comparison(
 	return sf_compare_joined(parser, subject, nodes[0], nodes[1]);
 }
 
+/* An element that is known to be octets, which are printed as hexadecimal digits; others may be numbers. */
+bool sf_compare_is_octets(const struct sf_subject *subject)
+{
+	return subject->fields[0].type == SF_ASK_OCTETS && subject->fields[0].element[0];
+}
+
+static unsigned octets_comparison(
+	struct sf_parser *parser, const struct sf_subject *subject, enum comparison comparison)
+{
+	struct sf_test *test;
+	unsigned node;
+	char *octets;
+
+	if (comparison != NONE && comparison != EQUAL && comparison != UNEQUAL)
+		return sf_parse_fail(
+			parser, &subject->word, "octets are compared with =, != and in");
+	octets = malloc(parser->token.length + 1);
+	if (!octets || !sf_compare_own(
+			       parser, &parser->where->texts, &parser->where->text_count, octets)) {
+		free(octets);
+		return sf_parse_no_memory(parser);
+	}
+	test = sf_parse_test(parser, &node);
+	if (!test)
+		return 0;
+	if ((parser->token.kind != SF_TOKEN_WORD && parser->token.kind != SF_TOKEN_STRING) ||
+		!sf_ask_parse_octets(parser->token.text, parser->token.length, (uint8_t *)octets,
+			&test->text_length))
+		return sf_compare_no_value(parser, sf_compare_kind(subject));
+	test->kind = SF_TEST_EQUAL;
+	test->field = subject->fields[0];
+	test->text = octets;
+	sf_parse_next(parser);
+	return node;
+}
+
 unsigned sf_compare_same_text(struct sf_parser *parser, const struct sf_subject *subject)
 {
-	return text_comparison(parser, subject, EQUAL);
+	return sf_compare_is_octets(subject) ? octets_comparison(parser, subject, EQUAL)
+					     : text_comparison(parser, subject, EQUAL);
 }
 
 /* ---------------------------------------------------------------- any comparison */
@@ -403,6 +444,8 @@ static unsigned typed_comparison(
 		return flags_comparison(parser, subject, comparison);
 	if (field->type == SF_ASK_TIME)
 		return time_comparison(parser, subject, comparison);
+	if (sf_compare_is_octets(subject))
+		return octets_comparison(parser, subject, comparison);
 	return number_comparison(parser, subject, comparison);
 }
 

@@ -22,6 +22,9 @@ bool sf_compare_range(const struct sf_subject *subject, const struct sf_token *t
 unsigned sf_compare_joined(struct sf_parser *parser, const struct sf_subject *subject,
 	unsigned first, unsigned second);
 
+/* The field is an element whose values are octets: they are written as hexadecimal digits. */
+bool sf_compare_is_octets(const struct sf_subject *subject);
+
 /* The token as an address or a network; as a text that is equal. A node, or 0. */
 unsigned sf_compare_net(struct sf_parser *parser, const struct sf_subject *subject);
 unsigned sf_compare_same_text(struct sf_parser *parser, const struct sf_subject *subject);

@@ -457,8 +457,8 @@ static int take_told(struct sf_ask_field *field, const struct told *from, const 
 static int of_records(const char *name, struct sf_error *error)
 {
 	return sf_error_set(error, SF_EUSAGE,
-		"'%s': the flows of a meter do not have it; ask the records that were exported, with "
-		"spanflow show",
+		"'%s': the conditions of a meter cannot use it, even if --fields adds it to the records: "
+		"write the records to a file (-w FILE) and ask that: spanflow show FILE --where ...",
 		name);
 }
 

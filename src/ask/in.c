@@ -197,13 +197,16 @@ unsigned sf_compare_in(struct sf_parser *parser, const struct sf_subject *subjec
 	struct sf_network net;
 	bool filled;
 
-	if (type == SF_ASK_TEXT && subject->fields[0].read != SF_READ_EXPORTER && close)
+	if (((type == SF_ASK_TEXT && subject->fields[0].read != SF_READ_EXPORTER) ||
+		    sf_compare_is_octets(subject)) &&
+		close)
 		return text_list(parser, subject, close);
-	if (type == SF_ASK_TIME || type == SF_ASK_REAL || type == SF_ASK_FLAGS ||
+	if (sf_compare_is_octets(subject) || type == SF_ASK_TIME || type == SF_ASK_REAL ||
+		type == SF_ASK_FLAGS ||
 		(type == SF_ASK_TEXT && subject->fields[0].read != SF_READ_EXPORTER))
 		return sf_parse_fail(parser, &subject->word,
 			"'in' is for addresses, ports and other "
-			"numbers, and for lists of texts");
+			"numbers, and for lists [..] of texts and octets");
 	if (type == SF_ASK_ADDRESS && !close && parser->token.kind == SF_TOKEN_WORD &&
 		sf_ask_parse_net(parser->token.text, parser->token.length, &net))
 		return sf_compare_net(parser, subject);

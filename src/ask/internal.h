@@ -51,10 +51,10 @@ struct sf_test {
 	unsigned on[2]; /* where to go on when it is false, when it is true */
 	uint64_t low, span;
 	uint8_t address[16], mask[16];
-	uint8_t length;             /* of the address */
-	struct sf_ask_set *set;     /* owned by the expression */
+	uint8_t length;           /* of the address */
+	struct sf_ask_set *set;   /* owned by the expression */
 	struct sf_regex *pattern; /* likewise */
-	char *text;                 /* likewise */
+	char *text;               /* likewise */
 	size_t text_length;
 };
 
@@ -132,6 +132,9 @@ bool sf_ask_parse_number(const char *text, size_t length, unsigned type, uint64_
 
 /* "SA", "S/SA": bits and mask; one set of letters alone is its own mask. */
 bool sf_ask_parse_flags(const char *text, size_t length, uint64_t *bits, uint64_t *mask);
+
+/* "030035" or "0x030035": two digits for each byte. `octets`: room for length / 2 of them. */
+bool sf_ask_parse_octets(const char *text, size_t length, uint8_t *octets, size_t *count);
 
 /* "02:00:00:00:00:01" */
 bool sf_ask_parse_mac(const char *text, size_t length, uint64_t *number);

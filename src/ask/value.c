@@ -161,6 +161,27 @@ bool sf_ask_parse_flags(const char *text, size_t length, uint64_t *bits, uint64_
 	return flag_bits(slash + 1, length - first - 1, mask) && (*bits & ~*mask) == 0;
 }
 
+static unsigned hex_digit(char digit)
+{
+	return isdigit((unsigned char)digit) ? (unsigned)(digit - '0')
+					     : (unsigned)(tolower((unsigned char)digit) - 'a' + 10);
+}
+
+bool sf_ask_parse_octets(const char *text, size_t length, uint8_t *octets, size_t *count)
+{
+	size_t i = length > 2 && text[0] == '0' && tolower((unsigned char)text[1]) == 'x' ? 2 : 0;
+
+	*count = 0;
+	if (i == length || length % 2)
+		return false;
+	for (; i < length; i += 2) {
+		if (!isxdigit((unsigned char)text[i]) || !isxdigit((unsigned char)text[i + 1]))
+			return false;
+		octets[(*count)++] = (uint8_t)(hex_digit(text[i]) << 4 | hex_digit(text[i + 1]));
+	}
+	return true;
+}
+
 bool sf_ask_parse_mac(const char *text, size_t length, uint64_t *number)
 {
 	*number = 0;
@@ -174,10 +195,7 @@ bool sf_ask_parse_mac(const char *text, size_t length, uint64_t *number)
 		}
 		if (!isxdigit((unsigned char)text[i]))
 			return false;
-		*number = *number << 4 |
-			  (uint64_t)(isdigit((unsigned char)text[i])
-					     ? text[i] - '0'
-					     : tolower((unsigned char)text[i]) - 'a' + 10);
+		*number = *number << 4 | hex_digit(text[i]);
 	}
 	return true;
 }

@@ -162,6 +162,8 @@ static bool text_meets(const struct sf_test *test, const struct sf_ask_value *va
 			SF_VALUE_TEXT, value->bytes, value->length, address, sizeof(address));
 		text = address;
 	}
+	if (test->field.type == SF_ASK_OCTETS)
+		return length == test->text_length && memcmp(text, test->text, length) == 0;
 	length = strnlen(text, length);
 	if (test->kind == SF_TEST_EQUAL)
 		return length == test->text_length && strncasecmp(text, test->text, length) == 0;
@@ -194,7 +196,8 @@ static bool comparable(const struct sf_test *test, const struct sf_ask_value *va
 	if (test->field.read == SF_READ_EXPORTER)
 		return value->number || (test->kind != SF_TEST_NET && test->kind != SF_TEST_SET);
 	/* of an element without a type, numbers are those of up to eight bytes */
-	return test->field.type != SF_ASK_OCTETS || value->length <= 8;
+	return test->field.type != SF_ASK_OCTETS || value->length <= 8 ||
+	       (test->kind != SF_TEST_RANGE && test->kind != SF_TEST_SET);
 }
 
 static sf_always_inline bool meets(const struct sf_test *test, const struct sf_ask_row *row)

@@ -294,8 +294,9 @@ static bool (*const readers[])(struct sf_url *url, const char *value) = {
 #include "base/url_options.def"
 };
 
+/* `list`: it is probably a part of the conditions. */
 static int unknown_option(
-	const char *text, const char *name, unsigned applies, struct sf_error *error)
+	const char *text, const char *name, bool list, unsigned applies, struct sf_error *error)
 {
 	char names[200] = "";
 	size_t length = 0;
@@ -304,8 +305,9 @@ static int unknown_option(
 		if (sf_url_options[i].applies & applies)
 			length += (size_t)snprintf(names + length, sizeof(names) - length, "%s%s",
 				length ? ", " : "", sf_url_options[i].name);
-	return sf_error_set(
-		error, SF_EUSAGE, "%s: unknown option '%s' (allowed: %s)", text, name, names);
+	return sf_error_set(error, SF_EUSAGE, "%s: unknown option '%s'%s (allowed: %s)", text, name,
+		list ? ": a list in where= needs brackets, as in where=port in [80,443]" : "",
+		names);
 }
 
 /* Reads one option, "name=value", which lies in url->options. Cuts `item` at the "=". */
@@ -321,7 +323,7 @@ static int read_option(
 		if (!strcmp(sf_url_options[i].name, item))
 			break;
 	if (i == SF_URL_OPTIONS)
-		return unknown_option(text, item, applies, error);
+		return unknown_option(text, item, url->where && !value, applies, error);
 	if (!(sf_url_options[i].applies & applies))
 		return sf_error_set(
 			error, SF_EUSAGE, "%s: option '%s' does not apply here", text, item);

@@ -515,6 +515,16 @@ class Files(Asked):
                               "dns")
         self.assertEqual(done.stdout.split()[1:], sorted(name.decode() + ",1" for name in names))
 
+    def test_tunnels_that_are_not_opened(self):
+        """A question about the tunnel around packets says that it needs --tunnel."""
+        capture = CAPTURES / "tunnel-vxlan.pcap"
+        for question in (["--where", "tunnelKind = 4"], ["--by", "tunnelId"], ["--by", "greKey"]):
+            done = self.run_plain("show", capture, *question)
+            self.assertIn("needs --tunnel inner or both", done.stderr)
+            done = self.run_plain("show", capture, *question, "--tunnel", "inner", "-o", "csv")
+            self.assertNotIn("needs", done.stderr)
+            self.assertGreater(len(done.stdout.splitlines()), 1)
+
     def test_nothing_to_read_is_no_answer(self):
         """Directories without flows and captures, and files that are not there: a reason, and no table."""
         empty = self.directory / "empty"
@@ -679,8 +689,8 @@ class Meter(Asked):
                              1 if options else None)
 
     def test_mistakes(self):
-        for question, reason in (("exporter 192.0.2.1", "the flows of a meter do not have it"),
-                                 ("app 1", "the flows of a meter do not have it"),
+        for question, reason in (("exporter 192.0.2.1", "the conditions of a meter cannot use it"),
+                                 ("app 1", "the conditions of a meter cannot use it"),
                                  ("as 1", "needs a source of --enrich that has AS numbers"),
                                  ("src country de", "of --enrich that has countries"),
                                  ("prto udp", "did you mean 'proto'")):

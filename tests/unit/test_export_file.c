@@ -460,6 +460,7 @@ START_TEST(wrong_collectors_are_explained)
 		{ "ipfix://a,colour=red", { "'colour'", "allowed", "biflow, rate" } },
 		{ "ipfix://a,where=", { "'where'", "conditions", "--where" } },
 		{ "ipfix://a,", { "unknown option ''", "allowed", "biflow" } },
+		{ "ipfix://a,where=port 80,443", { "'443'", "brackets", "port in [80,443]" } },
 		{ "netflow9://a,biflow=yes", { "'biflow'", "does not apply", "" } },
 		{ "netflow9://a,time=us", { "'time'", "does not apply", "" } },
 		{ "netflow5://a,fields=default", { "'fields'", "does not apply", "" } },

@@ -250,18 +250,18 @@ START_TEST(collected_records_are_what_they_say)
 	static const uint8_t as[] = { 0, 0, 0xfd, 0xe8 }, name[] = "mail.Example.org",
 			     exporter[] = { 192, 0, 2, 99 }, load[] = { 0xff, 0xfe };
 	const struct sf_field_value fields[] = {
-		{ 0, 16, 4, as },
-		{ 0, 460, sizeof(name) - 1, name },
+		{ 0, 16, 4, as }, { 0, 460, sizeof(name) - 1, name },
 		{ 0, 434, 2, load }, /* mibObjectValueInteger: signed */
-		{ 77, 5, 2, load },
-		{ SF_PEN_SPANFLOW, 1, 2, (const uint8_t *)"DE" },
+		{ 77, 5, 2, load }, { SF_PEN_SPANFLOW, 1, 2, (const uint8_t *)"DE" },
 		{ SF_PEN_SPANFLOW, 2, 2, (const uint8_t *)"\0\0" },
+		{ 0, 95, 3, (const uint8_t *)"\3\0\x35" },    /* applicationId: octets */
+		{ 0, 435, 9, (const uint8_t *)"\1longer\0" }, /* mibObjectValueOctetString */
 	};
 	const struct sf_field_value origin[] = { { 0, 130, 4, exporter } };
 	struct sf_collected record = {
 		.exporter = "192.0.2.99:4000",
 		.fields = fields,
-		.field_count = 6,
+		.field_count = 8,
 		.origin = origin,
 		.origin_count = 1,
 		.export_time_ns = MIDNIGHT,
@@ -302,6 +302,15 @@ START_TEST(collected_records_are_what_they_say)
 		{ "mibObjectValueInteger < 0", true },
 		{ "mibObjectValueInteger > 3", false },
 		{ "pen77ie5 = 0xfffe", true },
+		{ "applicationId = 030035", true },
+		{ "applicationId 0x030035", true },
+		{ "applicationId != 030035", false },
+		{ "applicationId = 0300", false },
+		{ "applicationId in [030050, 030035]", true },
+		{ "applicationId in [030050]", false },
+		{ "has mibObjectValueOctetString", true },
+		{ "mibObjectValueOctetString = 016c6f6e67657200ff", false },
+		{ "mibObjectValueOctetString = 016C6f6e6765720000", true },
 	};
 
 	record.flow.directions = SF_FORWARD;
@@ -345,6 +354,10 @@ START_TEST(mistakes_are_pointed_at)
 		{ "host \"a", "quote", 5 },
 		{ "bytes = 5-2", "number", 8 },
 		{ "in 3", "'if'", 3 },
+		{ "applicationId = 03003", "not octets", 16 },
+		{ "applicationId = dns", "not octets", 16 },
+		{ "applicationId > 030035", "octets are compared", 0 },
+		{ "applicationId in x.txt", "lists", 0 },
 	};
 	struct sf_where_options how = options(SF_ASK_UNIFLOW);
 
