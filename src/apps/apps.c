@@ -12,7 +12,7 @@
 #include "base/annex.h"
 #include "base/wire.h"
 
-enum { TCP = 6, UDP = 17, IPV6_HEADER = 40, EXTENSIONS_MAX = 8 };
+enum { TCP = 6, UDP = 17, AH = 51, IPV4_HEADER = 20, IPV6_HEADER = 40, EXTENSIONS_MAX = 8 };
 
 static const struct row {
 	uint64_t facts;  /* any of these is wanted: the reader runs */
@@ -99,12 +99,13 @@ void sf_apps_free(struct sf_apps *apps)
 	free(apps);
 }
 
-/* Bytes of the IPv6 header at `ip` with its extension headers, as far as they were captured; 0: cut. */
-static size_t ipv6_headers(const uint8_t *ip, size_t captured)
+/*
+ * Bytes of an IP header of `offset` bytes at `ip` with the extension headers behind it, of which the first is `next`;
+ * 0: they were not captured, or what follows is neither TCP nor UDP.
+ */
+static size_t with_extensions(const uint8_t *ip, size_t captured, size_t offset, uint8_t next)
 {
-	enum { HOP_BY_HOP = 0, ROUTING = 43, FRAGMENT = 44, AH = 51, DESTINATION = 60 };
-	size_t offset = IPV6_HEADER;
-	uint8_t next = captured > 6 ? ip[6] : 0;
+	enum { HOP_BY_HOP = 0, ROUTING = 43, FRAGMENT = 44, DESTINATION = 60 };
 
 	for (unsigned n = 0; n < EXTENSIONS_MAX; n++) {
 		bool is_ah = next == AH;
@@ -118,6 +119,19 @@ static size_t ipv6_headers(const uint8_t *ip, size_t captured)
 		offset += is_ah ? (ip[offset + 1] + 2u) * 4u : (ip[offset + 1] + 1u) * 8u;
 	}
 	return 0;
+}
+
+/* Bytes of the headers between `ip` and the transport header; 0: they were not captured. */
+static size_t ip_headers(const uint8_t *ip, size_t captured, uint8_t version)
+{
+	if (captured < IPV4_HEADER)
+		return 0;
+	if (version == 6)
+		return with_extensions(ip, captured, IPV6_HEADER, ip[6]);
+	/* an opened tunnel of AH: the facts are those of the header in front of AH */
+	if (ip[9] == AH)
+		return with_extensions(ip, captured, (ip[0] & 0x0f) * 4u, AH);
+	return (ip[0] & 0x0f) * 4u;
 }
 
 /* Bytes of the transport header at `p`, and of its payload as the UDP header says. 0: it is cut or wrong. */
@@ -146,7 +160,7 @@ static bool find_payload(
 	size_t captured = sf_facts_captured(facts, packet->captured), wire = facts->octets, header;
 
 	payload->tcp = facts->protocol == TCP;
-	header = facts->version == 6 ? ipv6_headers(ip, captured) : (ip[0] & 0x0f) * 4u;
+	header = ip_headers(ip, captured, facts->version);
 	if (!header || captured <= header)
 		return false;
 	ip += header;
@@ -170,18 +184,21 @@ static void tell(const struct sf_apps *apps, struct sf_facts *facts)
 	facts->tcp_flags |= SF_TCP_FLAGS_APP;
 }
 
-/* Reads what there is of the message so far. True: it is whole, and no longer waited for. */
+/* Reads what there is of the message so far. True: `found` tells it, and it is no longer waited for. */
 static bool read_pieces(
 	struct sf_apps *apps, struct sf_pieces_place *place, const struct sf_payload *last)
 {
 	struct sf_payload payload = *last;
+	bool known;
 
 	payload.bytes = place->bytes;
 	payload.length = payload.wire = place->whole;
-	if (apps->stream(&payload, &apps->found) && apps->found.flags & SF_APP_MORE)
+	/* `found` is still what another packet said if the reader knows nothing of this one */
+	known = apps->stream(&payload, &apps->found);
+	if (known && apps->found.flags & SF_APP_MORE)
 		return false;
 	sf_pieces_end(&apps->pieces, place);
-	return apps->found.rank == SF_APP_READ;
+	return known && apps->found.rank == SF_APP_READ;
 }
 
 /* A segment of a message whose beginning was seen. False: it is none; then the readers look at it. */

@@ -33,13 +33,18 @@ void sf_pieces_key(struct sf_pieces_key *key, const struct sf_facts *facts)
 	key->version = facts->version;
 	key->protocol = facts->protocol;
 	key->swapped = facts->flags & SF_FACT_SWAPPED;
+	if (facts->flags & SF_FACT_TUNNEL) {
+		key->tunnel = facts->tunnel.kind;
+		key->tunnel_id = facts->tunnel.id;
+	}
 }
 
 /* The places where this key may be. */
 static struct sf_pieces_place *set_of(struct sf_pieces *pieces, const struct sf_pieces_key *key)
 {
 	uint64_t hash = sf_hash_fast(&pieces->key, sf_hash_addresses(&pieces->key, key->addresses),
-		(uint64_t)key->ports << 32 | key->tags, key->swapped);
+		(uint64_t)key->ports << 32 | key->tags,
+		(uint64_t)key->tunnel_id << 32 | (uint32_t)key->tunnel << 16 | key->swapped);
 
 	return &pieces->places[hash % (SF_PIECES_PLACES / SF_PIECES_WAYS) * SF_PIECES_WAYS];
 }
@@ -112,6 +117,39 @@ static void close_gaps(struct sf_pieces_place *place)
 	}
 }
 
+/* Bytes from `offset` on that are there already; if none are, `*room` is at most the bytes up to the next range. */
+static size_t bytes_there(const struct sf_pieces_place *place, size_t offset, size_t *room)
+{
+	if (offset < place->whole)
+		return place->whole - offset;
+	for (unsigned i = 0; i < place->count; i++) {
+		size_t from = place->ranges[i].from, to = place->ranges[i].to;
+
+		if (from <= offset && offset < to)
+			return to - offset;
+		if (from > offset && from - offset < *room)
+			*room = from - offset;
+	}
+	return 0;
+}
+
+/* The bytes that came first stay, as in the receiver: a later piece with other bytes cannot change the message. */
+static void copy_new(
+	struct sf_pieces_place *place, size_t offset, const uint8_t *bytes, size_t length)
+{
+	while (length) {
+		size_t part = length, there = bytes_there(place, offset, &part);
+
+		if (there)
+			part = there < length ? there : length;
+		else
+			memcpy(place->bytes + offset, bytes, part);
+		offset += part;
+		bytes += part;
+		length -= part;
+	}
+}
+
 bool sf_pieces_add(
 	struct sf_pieces_place *place, uint64_t offset, const uint8_t *bytes, size_t length)
 {
@@ -121,7 +159,7 @@ bool sf_pieces_add(
 		length = SF_PIECES_BYTES - (size_t)offset;
 	if (offset > place->whole && place->count == SF_PIECES_RANGES)
 		return false;
-	memcpy(place->bytes + offset, bytes, length);
+	copy_new(place, (size_t)offset, bytes, length);
 	if (offset <= place->whole) {
 		if (offset + length > place->whole)
 			place->whole = (uint16_t)(offset + length);

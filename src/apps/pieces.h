@@ -7,7 +7,7 @@
  *
  *	place = sf_pieces_find(&pieces, &key, time);          NULL: none waits
  *	place = sf_pieces_begin(&pieces, &key, time);
- *	sf_pieces_add(place, offset, bytes, length);          in any order, also again
+ *	sf_pieces_add(place, offset, bytes, length);          in any order; the first bytes of a place stay
  *	place->whole                                           bytes from the start without a gap
  *	sf_pieces_end(&pieces, place);
  */
@@ -33,7 +33,8 @@ struct sf_pieces_key {
 	uint32_t ports, tags;
 	uint16_t scope;
 	uint8_t version, protocol;
-	uint32_t swapped;
+	uint32_t tunnel_id;       /* VNI, key … of the tunnel around; 0: none */
+	uint16_t tunnel, swapped; /* enum sf_tunnel_kind; two bits */
 };
 
 struct sf_pieces_place {

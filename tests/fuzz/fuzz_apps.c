@@ -89,7 +89,7 @@ static void look(struct sf_apps *apps, const uint8_t *data, size_t size, uint32_
 	free(bytes);
 }
 
-/* `how`: the number of segments, and whether they come from behind. */
+/* `how`: the number of segments, whether they come from behind, and whether other bytes follow each of them. */
 static void read_segments(const uint8_t *data, size_t size, uint8_t how)
 {
 	const size_t count = 1 + how % 8, part = size / count + 1;
@@ -101,9 +101,14 @@ static void read_segments(const uint8_t *data, size_t size, uint8_t how)
 	for (size_t i = 1; i < count; i++) {
 		size_t n = how & 0x80 ? count - i : i, from = n * part;
 
-		if (from < size)
-			look(apps, data + from, size - from < part ? size - from : part,
-				(uint32_t)from, !(how & 0x40));
+		if (from >= size)
+			continue;
+		look(apps, data + from, size - from < part ? size - from : part, (uint32_t)from,
+			!(how & 0x40));
+		/* the same place of the stream once more, with other bytes and another length */
+		if (how & 0x20)
+			look(apps, data, size - from < part ? size : part / 2 + 1, (uint32_t)from,
+				!(how & 0x40));
 	}
 	sf_apps_free(apps);
 }

@@ -6,7 +6,7 @@ finding-* are inputs of past findings and stay."""
 import struct
 from pathlib import Path
 
-ALONE, SEGMENTS = b"\0\0", [bytes([1, how]) for how in (0, 2, 0x82, 0x40, 0xc3)]
+ALONE, SEGMENTS = b"\0\0", [bytes([1, how]) for how in (0, 2, 0x82, 0x40, 0xc3, 0x22, 0xa3)]
 NAME = b"\x07example\x03com\0"
 DNS_QUERY = struct.pack(">6H", 1, 0x100, 1, 0, 0, 0) + NAME + struct.pack(">2H", 28, 1)
 DNS_ANSWER = struct.pack(">6H", 1, 0x8180, 1, 2, 0, 0) + NAME + struct.pack(">2H", 1, 1) + \
