@@ -37,7 +37,7 @@ struct sf_sampling {
 
 /*
  * "count:N", "count:K/N", "random:N", "random:K/N", "uniform:N", "uniform:K/N", "hash:N", "hash:K/N", "time:SPAN/PERIOD"
- * such as "time:10ms/1s". Any thread. Returns 0, or SF_EUSAGE with the reason in `error`.
+ * such as "time:10ms/1s", in whole microseconds, at most 4294967295 of them. Any thread. Returns 0, or SF_EUSAGE with the reason in `error`.
  */
 SF_CHECKED int sf_sampling_parse(
 	struct sf_sampling *sampling, const char *text, struct sf_error *error);

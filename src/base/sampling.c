@@ -7,6 +7,10 @@
 
 #include "base/scaled.h"
 
+/* samplingTimeInterval and samplingTimeSpace have 4 bytes of microseconds */
+#define TIME_UNIT UINT64_C(1000)
+#define TIME_MOST (UINT32_MAX * TIME_UNIT)
+
 static const struct {
 	const char *name;
 	enum sf_sampling_kind kind;
@@ -23,7 +27,7 @@ static bool read_ratio(struct sf_sampling *sampling, const char *text)
 {
 	const bool time = sampling->kind == SF_SAMPLE_TIME;
 	const struct sf_unit *units = time ? sf_units_time : sf_units_count;
-	const uint64_t most = time ? UINT64_C(86400000000000) : UINT32_MAX;
+	const uint64_t most = time ? TIME_MOST : UINT32_MAX;
 	const char *slash = strchr(text, '/');
 	char take[32];
 
@@ -35,9 +39,11 @@ static bool read_ratio(struct sf_sampling *sampling, const char *text)
 		if (!sf_scaled_parse(take, units, &sampling->take))
 			return false;
 	}
-	return (slash || !time) &&
-	       sf_scaled_parse(slash ? slash + 1 : text, units, &sampling->of) &&
-	       sampling->take > 0 && sampling->take <= sampling->of && sampling->of <= most;
+	if ((!slash && time) || !sf_scaled_parse(slash ? slash + 1 : text, units, &sampling->of))
+		return false;
+	if (time && (sampling->take % TIME_UNIT || sampling->of % TIME_UNIT))
+		return false;
+	return sampling->take > 0 && sampling->take <= sampling->of && sampling->of <= most;
 }
 
 int sf_sampling_parse(struct sf_sampling *sampling, const char *text, struct sf_error *error)
@@ -55,7 +61,8 @@ int sf_sampling_parse(struct sf_sampling *sampling, const char *text, struct sf_
 	}
 	return sf_error_set(error, SF_EUSAGE,
 		"'%s' is no sampling (allowed: count:N, random:N, uniform:N, hash:N for one packet of N, "
-		"with K/N for K of N; time:SPAN/PERIOD such as time:10ms/1s)",
+		"with K/N for K of N; time:SPAN/PERIOD such as time:10ms/1s, "
+		"from 0.001ms to 4294.967295s in steps of 0.001ms)",
 		text);
 }
 

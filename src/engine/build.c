@@ -42,14 +42,25 @@ static unsigned interface_of(void *context, unsigned slot, uint32_t *index, cons
 	return 0;
 }
 
-/* The facts on request that meters of this plan never gather. */
-static uint64_t absent_facts(const struct sf_plan *plan)
+/* The facts on request that no meter of this plan gathers: sources of mirrored traffic open tunnels of their own. */
+static int absent_facts(uint64_t *absent, const struct sf_plan *plan, struct sf_error *error)
 {
-	return ~sf_meter_facts(&(struct sf_meter_options){
-		.key = plan->key, .tunnels = &plan->tunnels, .facts = UINT64_MAX });
+	struct sf_tunnel_options tunnels;
+
+	*absent = UINT64_MAX;
+	for (unsigned i = 0; i < plan->source_count; i++) {
+		int err =
+			sf_plan_source_tunnels(&tunnels, &plan->sources[i], &plan->tunnels, error);
+
+		if (err)
+			return err;
+		*absent &= ~sf_meter_facts(&(struct sf_meter_options){
+			.key = plan->key, .tunnels = &tunnels, .facts = UINT64_MAX });
+	}
+	return 0;
 }
 
-static int add_destination(struct sf_exporter *exporter, const struct sf_plan *plan,
+static int add_destination(struct sf_exporter *exporter, uint64_t absent,
 	const struct sf_plan_destination *destination, struct sf_error *error)
 {
 	const struct sf_text_options text = {
@@ -58,7 +69,7 @@ static int add_destination(struct sf_exporter *exporter, const struct sf_plan *p
 		.local_time = destination->local_time,
 		.wide = destination->wide,
 		.width = destination->width,
-		.absent = absent_facts(plan),
+		.absent = absent,
 	};
 
 	switch (destination->kind) {
@@ -104,15 +115,18 @@ static int make_exporter(struct sf_engine *engine, struct sf_error *error)
 		.share = (enum sf_share)plan->share,
 		.on_file = engine->options.on_file,
 	};
+	uint64_t absent;
 	int err;
 
 	if (plan->source_count - 1 > UINT32_MAX - plan->domain)
 		return sf_error_set(error, SF_EUSAGE,
 			"--domain: %u leaves too few numbers for %u sources: at most %u",
 			plan->domain, plan->source_count, UINT32_MAX - (plan->source_count - 1));
-	err = sf_exporter_new(&engine->exporter, &exporter, error);
+	err = absent_facts(&absent, plan, error);
+	if (!err)
+		err = sf_exporter_new(&engine->exporter, &exporter, error);
 	for (unsigned i = 0; !err && i < plan->destination_count; i++)
-		err = add_destination(engine->exporter, plan, &plan->destinations[i], error);
+		err = add_destination(engine->exporter, absent, &plan->destinations[i], error);
 	return err;
 }
 

@@ -5,12 +5,11 @@
 
 #include "base/wire.h"
 
-#define IPV4           0x0800
-#define IPV6           0x86dd
-#define PAYLOAD        20 /* bytes behind the IP header that are hashed */
-#define TAGS_MAX       4
-#define LABELS_MAX     8
-#define ETHERNET_TYPES 12 /* bytes before the first type */
+#define IPV4       0x0800
+#define IPV6       0x86dd
+#define PAYLOAD    20 /* bytes behind the IP header that are hashed */
+#define TAGS_MAX   4
+#define LABELS_MAX 8
 
 /* ---------------------------------------------------------------- random numbers (SplitMix64) */
 
@@ -90,20 +89,38 @@ static size_t behind_labels(const struct sf_packet *packet, size_t at)
 	return 0;
 }
 
-static size_t behind_ethernet(const struct sf_packet *packet, size_t at)
+/* Offset of the IP header behind the header of a PPPoE session; 0: there is none. */
+static size_t behind_pppoe(const struct sf_packet *packet, size_t at)
 {
-	for (unsigned i = 0; i <= TAGS_MAX && at + 2 <= packet->captured; i++, at += 4) {
-		switch (sf_load_be16(packet->data + at)) {
+	enum { HEADER = 8, PPP_IPV4 = 0x0021, PPP_IPV6 = 0x0057 };
+	unsigned protocol;
+
+	if (at + HEADER > packet->captured)
+		return 0;
+	protocol = sf_load_be16(packet->data + at + HEADER - 2);
+	return protocol == PPP_IPV4 || protocol == PPP_IPV6 ? at + HEADER : 0;
+}
+
+/* Offset of the IP header: the Ethernet type at `type` says what is at `at`, tags or a header. 0: there is none. */
+static size_t behind_type(const struct sf_packet *packet, size_t type, size_t at)
+{
+	for (unsigned i = 0; i <= TAGS_MAX && at <= packet->captured; i++, type = at - 2) {
+		switch (sf_load_be16(packet->data + type)) {
 		case IPV4:
 		case IPV6:
-			return at + 2;
+			return at;
 		case 0x8100:
 		case 0x88a8:
 		case 0x9100:
+		case 0x9200:
+		case 0x9300:
+			at += 4;
 			break;
 		case 0x8847:
 		case 0x8848:
-			return behind_labels(packet, at + 2);
+			return behind_labels(packet, at);
+		case 0x8864:
+			return behind_pppoe(packet, at);
 		default:
 			return 0;
 		}
@@ -118,11 +135,21 @@ static ptrdiff_t find_ip(const struct sf_packet *packet)
 
 	switch (packet->link) {
 	case SF_LINK_ETHERNET:
-		at = behind_ethernet(packet, ETHERNET_TYPES);
-		return at ? (ptrdiff_t)at : -1;
+		at = behind_type(packet, 12, 14);
+		break;
 	case SF_LINK_LINUX_SLL:
-		at = behind_ethernet(packet, 14);
-		return at ? (ptrdiff_t)at : -1;
+		at = behind_type(packet, 14, 16);
+		break;
+	case SF_LINK_LINUX_SLL2:
+		at = behind_type(packet, 0, 20);
+		break;
+	case SF_LINK_MPLS:
+		at = behind_labels(packet, 0);
+		break;
+	case SF_LINK_NULL:
+	case SF_LINK_LOOP:
+		at = packet->captured > 4 ? 4 : 0;
+		break;
 	case SF_LINK_RAW:
 	case SF_LINK_RAW_BSD:
 	case SF_LINK_RAW_OPENBSD:
@@ -132,6 +159,7 @@ static ptrdiff_t find_ip(const struct sf_packet *packet)
 	default:
 		return -1;
 	}
+	return at ? (ptrdiff_t)at : -1;
 }
 
 static size_t append(uint8_t *to, size_t used, size_t size, const uint8_t *from, size_t length)
@@ -179,7 +207,7 @@ static bool takes_by_hash(const struct sf_sampling *sampling, const struct sf_pa
 	uint8_t bytes[SF_SAMPLE_BYTES];
 	size_t length = sf_sample_bytes(packet, bytes, sizeof(bytes));
 
-	/* what is no IP packet is counted as that */
+	/* a packet in which no IP header is found is always taken */
 	return length == 0 || sf_sample_bob(bytes, length, 0) <= sf_sampling_hash_last(sampling);
 }
 

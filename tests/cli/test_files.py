@@ -853,6 +853,7 @@ class Sampled(Case):
                 (["--sample", "count:0"], "is no sampling"),
                 (["--sample", "count:5/4"], "is no sampling"),
                 (["--sample", "time:1s"], "is no sampling"),
+                (["--sample", "time:1s/2h"], "from 0.001ms to 4294.967295s"),
                 (["--sample", "random:3/10", "-e", "netflow9://127.0.0.1"], "only IPFIX can tell"),
                 (["--sample", "count:20000", "-e", "netflow5://127.0.0.1"], "at most 1 in 16383")):
             done = self.run_plain("meter", "-r", self.capture(), *words)

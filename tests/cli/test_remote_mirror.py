@@ -11,7 +11,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from support import SPANFLOW, TIMEOUT
+from support import SPANFLOW, TIMEOUT, free_port
 
 PCAPS = Path(__file__).resolve().parents[2] / "pcaps"
 ETHERNET = bytes.fromhex("0200000000a2" "0200000000a1" "0800")
@@ -134,6 +134,14 @@ class RemoteMirror(unittest.TestCase):
                         self.assertEqual(records(path, *options), wanted)
                 compared += 1
         self.assertGreater(compared, 30)
+
+    def test_a_socket_has_the_columns_of_its_tunnel(self):
+        """CSV leaves out what no source has; the tunnel that a socket opens is not named by --tunnel."""
+        source = f"udp://127.0.0.1:{free_port()},kind="
+        for kind, has in (("gtp-u", True), ("tzsp", False)):
+            run = subprocess.run([SPANFLOW, "meter", "-i", source + kind, "-o", "csv", "-q", "--duration", "50ms"],
+                                 capture_output=True, text=True, timeout=TIMEOUT, check=True)
+            self.assertEqual("tunnelId" in run.stdout.split(","), has, run.stdout)
 
 
 if __name__ == "__main__":

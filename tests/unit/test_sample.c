@@ -54,10 +54,12 @@ START_TEST(kinds_are_read)
 		{ "random:3/10", SF_SAMPLE_RANDOM, 3, 10, 0 },
 		{ "uniform:1", SF_SAMPLE_UNIFORM, 1, 1, 1 },
 		{ "hash:4294967295", SF_SAMPLE_HASH, 1, 4294967295, 4294967295 },
-		{ "time:10ms/1s", SF_SAMPLE_TIME, 10000000, 1000000000, 0 } };
+		{ "time:10ms/1s", SF_SAMPLE_TIME, 10000000, 1000000000, 0 },
+		{ "time:0.001ms/4294.967295s", SF_SAMPLE_TIME, 1000, 4294967295000, 0 } };
 	static const char *const wrong[] = { "", "100", "count", "count:", "count:0", "count:0/5",
 		"count:6/5", "count:-1", "count:1/2/3", "count:4294967296", "time:5ms",
-		"time:2s/1s", "time:0/1s", "crc:5", "count: 5", "random:1.5" };
+		"time:2s/1s", "time:0/1s", "time:1s/4294.967296s", "time:1s/2h", "time:0.0001ms/1s",
+		"time:1ms/1000.0001ms", "time:0/0", "crc:5", "count: 5", "random:1.5" };
 
 	for (unsigned i = 0; i < COUNT(cases); i++) {
 		struct sf_sampling sampling = sampling_of(cases[i].text);
@@ -164,12 +166,41 @@ START_TEST(hash_is_the_same_at_all_probes)
 }
 END_TEST
 
+/* The IP packet of an Ethernet frame, behind other link layers. */
+START_TEST(hash_is_the_same_behind_other_links)
+{
+	static const struct {
+		uint16_t link;
+		uint8_t length, header[40];
+	} cases[] = { { SF_LINK_LINUX_SLL, 16, { [14] = 8 } }, { SF_LINK_LINUX_SLL2, 20, { 8 } },
+		{ SF_LINK_LINUX_SLL2, 24, { 0x81, [20] = 0, 5, 8 } }, { SF_LINK_NULL, 4, { 2 } },
+		{ SF_LINK_LOOP, 4, { [3] = 2 } }, { SF_LINK_MPLS, 8, { [6] = 1 } },
+		{ SF_LINK_ETHERNET, 22, { [12] = 0x88, 0x64, 0x11, [21] = 0x21 } },
+		{ SF_LINK_ETHERNET, 30,
+			{ [12] = 0x92, [16] = 0x93, [20] = 0x88, 0x64, 0x11, [29] = 0x21 } } };
+	uint8_t frame[FRAME_SIZE + 4], other[128], one[SF_SAMPLE_BYTES], two[SF_SAMPLE_BYTES];
+	struct sf_packet packet = packet_of(frame, 77, false);
+	size_t length = sf_sample_bytes(&packet, one, sizeof(one));
+
+	for (unsigned i = 0; i < COUNT(cases); i++) {
+		memcpy(other, cases[i].header, cases[i].length);
+		memcpy(other + cases[i].length, frame + 14, FRAME_SIZE - 14);
+		packet = (struct sf_packet){ .data = other,
+			.captured = cases[i].length + FRAME_SIZE - 14u,
+			.link = cases[i].link };
+		ck_assert_msg(sf_sample_bytes(&packet, two, sizeof(two)) == length, "case %u", i);
+		ck_assert_mem_eq(one, two, length);
+	}
+}
+END_TEST
+
 /* Packets that are cut anywhere, and anything behind any type: nothing outside of them is read. */
 START_TEST(cut_packets_are_harmless)
 {
-	static const uint16_t links[] = { SF_LINK_ETHERNET, SF_LINK_LINUX_SLL, SF_LINK_RAW,
-		SF_LINK_IPV6, SF_LINK_PPP };
-	static const uint8_t types[][2] = { { 8, 0 }, { 0x86, 0xdd }, { 0x81, 0 }, { 0x88, 0x47 } };
+	static const uint16_t links[] = { SF_LINK_ETHERNET, SF_LINK_LINUX_SLL, SF_LINK_LINUX_SLL2,
+		SF_LINK_RAW, SF_LINK_IPV6, SF_LINK_PPP, SF_LINK_NULL, SF_LINK_MPLS };
+	static const uint8_t types[][2] = { { 8, 0 }, { 0x86, 0xdd }, { 0x81, 0 }, { 0x88, 0x47 },
+		{ 0x88, 0x64 } };
 	uint8_t bytes[SF_SAMPLE_BYTES];
 
 	for (unsigned length = 0; length < 80; length++)
@@ -194,4 +225,5 @@ START_TEST(cut_packets_are_harmless)
 END_TEST
 
 CHECK_MAIN("sample", kinds_are_read, rates_are_kept, random_places_are_even, hash_is_bob,
-	hash_is_the_same_at_all_probes, cut_packets_are_harmless)
+	hash_is_the_same_at_all_probes, hash_is_the_same_behind_other_links,
+	cut_packets_are_harmless)
