@@ -24,8 +24,12 @@
 /* Written by the spawner, read by the run. */
 struct sf_spawned {
 	_Atomic uint64_t run, failed;
-	int status;     /* of the command that failed last, as from waitpid(2) */
-	char path[200]; /* its file */
+	/*
+	 * Of a command that failed lately: its status as from waitpid(2), and its file. When another one fails while they
+	 * are read, they may belong to different commands: exact are the counts alone.
+	 */
+	int status;
+	char path[200];
 };
 
 static const int caught[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGUSR1, SIGUSR2 };
@@ -42,26 +46,47 @@ static void set_signals(void (*handler)(int))
 
 /* ---------------------------------------------------------------- the spawner */
 
-/* The part of an output file's name that all its files have: up to the last "/" before a time. */
+/*
+ * What the names of all files of an output have in common: of a series what stands before the first time, "flows-" of
+ * flows-%H.ipfix; of another file its directory.
+ */
 static size_t fixed_length(const char *file)
 {
 	size_t length = sf_exporter_path_length(file);
-	const char *percent = memchr(file, '%', length);
+	const char *end = memchr(file, '%', length);
 
-	if (!percent)
-		percent = file + length;
-	while (percent > file && percent[-1] != '/')
-		percent--;
-	return (size_t)(percent - file);
+	if (end)
+		return (size_t)(end - file);
+	for (end = file + length; end > file && end[-1] != '/';)
+		end--;
+	return (size_t)(end - file);
 }
 
-static bool is_allowed(const char *path, const char *const *files, unsigned count)
+static const char *skip_here(const char *path)
 {
-	if (strstr(path, "/../") || strncmp(path, "../", 3) == 0)
+	while (strncmp(path, "./", 2) == 0)
+		path += 2;
+	return path;
+}
+
+bool sf_spawner_allows(const char *path, const char *const *files, unsigned count)
+{
+	size_t length = strlen(path);
+
+	if (strstr(path, "/../") || strncmp(path, "../", 3) == 0 || strcmp(path, "..") == 0 ||
+		(length >= 3 && strcmp(path + length - 3, "/..") == 0))
 		return false;
-	for (unsigned i = 0; i < count; i++)
-		if (strncmp(path, files[i], fixed_length(files[i])) == 0)
+	path = skip_here(path);
+	for (unsigned i = 0; i < count; i++) {
+		const char *file = skip_here(files[i]);
+		size_t fixed = fixed_length(file);
+
+		/* a name without a directory is one of the working directory */
+		if (!fixed && *path == '/')
+			continue;
+		if (strncmp(path, file, fixed) == 0)
 			return true;
+	}
 	return false;
 }
 
@@ -108,7 +133,7 @@ static void serve(
 		if (n < 0)
 			continue;
 		path[n] = 0;
-		if (!is_allowed(path, files, count))
+		if (!sf_spawner_allows(path, files, count))
 			continue;
 		status = run_command(spawner->command, path);
 		atomic_fetch_add(&shared->run, 1);
@@ -146,7 +171,7 @@ static void complete(void *context, const char *path)
 	struct sf_spawner *spawner = context;
 
 	if (send(spawner->channel, path, strlen(path), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-		spawner->refused++;
+		atomic_fetch_add_explicit(&spawner->refused, 1, memory_order_relaxed);
 }
 
 int sf_spawner_start(struct sf_spawner *spawner, const char *command, const char *const *files,
@@ -195,6 +220,7 @@ bool sf_spawner_news(struct sf_spawner *spawner, char *text, size_t size)
 {
 	char how[64];
 	uint64_t failed = spawner->shared ? atomic_load(&spawner->shared->failed) : 0;
+	uint64_t refused = atomic_load_explicit(&spawner->refused, memory_order_relaxed);
 
 	if (failed != spawner->told) {
 		spawner->told = failed;
@@ -203,12 +229,12 @@ bool sf_spawner_news(struct sf_spawner *spawner, char *text, size_t size)
 			spawner->command, spawner->shared->path, how, failed);
 		return true;
 	}
-	if (spawner->refused == spawner->told_refused)
+	if (refused == spawner->told_refused)
 		return false;
-	spawner->told_refused = spawner->refused;
+	spawner->told_refused = refused;
 	snprintf(text, size,
 		"--on-file: '%.100s' is too slow: it was not run for %" PRIu64 " files so far",
-		spawner->command, spawner->refused);
+		spawner->command, refused);
 	return true;
 }
 
@@ -216,7 +242,7 @@ void sf_spawner_json(const struct sf_spawner *spawner, FILE *stream)
 {
 	fprintf(stream, "{\"run\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"notRun\":%" PRIu64 "}",
 		atomic_load(&spawner->shared->run), atomic_load(&spawner->shared->failed),
-		spawner->refused);
+		atomic_load_explicit(&spawner->refused, memory_order_relaxed));
 }
 
 void sf_spawner_end(struct sf_spawner *spawner)

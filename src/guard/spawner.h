@@ -22,13 +22,16 @@
 
 struct sf_spawned;
 
+/* Whether the path may be that of a file of one of these outputs (files of -w). */
+bool sf_spawner_allows(const char *path, const char *const *files, unsigned count);
+
 struct sf_spawner {
 	struct sf_file_hook hook; /* first member */
 	pid_t pid;                /* 0: there is none */
 	int channel;
 	struct sf_spawned *shared; /* memory that both processes have */
 	const char *command;
-	uint64_t refused; /* files whose command was not started: too many waited */
+	_Atomic uint64_t refused; /* files whose command was not started: too many waited */
 	uint64_t told, told_refused;
 };
 

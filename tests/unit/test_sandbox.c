@@ -28,6 +28,7 @@
 
 #include "check_main.h"
 #include "guard/sandbox.h"
+#include "guard/spawner.h"
 
 #include "spanflow_config.h"
 
@@ -386,5 +387,35 @@ START_TEST(users)
 }
 END_TEST
 
-CHECK_MAIN("sandbox", all_layers, accepting, map_update, bounding_set, rights_kept, types_read,
-	monitor, system_calls, file_system, users)
+/* A process that was taken over cannot have --on-file run its command for files that are none of the run. */
+START_TEST(on_file_has_files_of_the_run_only)
+{
+	static const struct {
+		const char *file, *path;
+		bool allowed;
+	} cases[] = {
+		{ "flows-%H.ipfix", "flows-13.ipfix", true },
+		{ "./flows-%H.ipfix", "flows-13.ipfix", true },
+		{ "flows-%H.ipfix", "/etc/shadow", false },
+		{ "flows-%H.ipfix", "other", false },
+		{ "%H.ipfix", "13.ipfix", true },
+		{ "%H.ipfix", "/etc/shadow", false },
+		{ "flows.ipfix", "flows.ipfix", true },
+		{ "flows.ipfix", "/etc/shadow", false },
+		{ "/data/%d/%H.ipfix,size=1m", "/data/01/13.ipfix", true },
+		{ "/data/%d/%H.ipfix", "/data/../etc/shadow", false },
+		{ "/data/%d/%H.ipfix", "/data/01/..", false },
+		{ "/data/%d/%H.ipfix", "/database/01", false },
+		{ "%H/%M.ipfix", "..", false },
+		{ "%H/%M.ipfix", "../13.ipfix", false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		ck_assert_msg(
+			sf_spawner_allows(cases[i].path, &cases[i].file, 1) == cases[i].allowed,
+			"%s: %s", cases[i].file, cases[i].path);
+}
+END_TEST
+
+CHECK_MAIN("sandbox", on_file_has_files_of_the_run_only, all_layers, accepting, map_update,
+	bounding_set, rights_kept, types_read, monitor, system_calls, file_system, users)
