@@ -522,8 +522,8 @@ int64_t sf_exporter_pump(struct sf_exporter *exporter, int64_t mono, bool ending
 {
 	int64_t next = INT64_MAX;
 
-	if (shares(exporter))
-		sf_share_hand_over(exporter);
+	if (shares(exporter) && sf_share_hand_over(exporter))
+		next = mono;
 	for (unsigned i = 0; i < exporter->count; i++) {
 		struct sf_destination *destination = exporter->destinations[i];
 		int64_t when = sf_destination_pump(

@@ -34,8 +34,8 @@ void sf_share_join(struct sf_destination *destination);
 /* With a queue: puts each of at most SF_BATCH_MAX flows into the queue of one of them. */
 void sf_share_put(struct sf_exporter *exporter, const struct sf_flow *flows, unsigned count);
 
-/* With a queue: moves what waits for one that is away to the others. */
-void sf_share_hand_over(struct sf_exporter *exporter);
+/* With a queue: moves what waits for one that is away to the others, in bounded time. True: more waits. */
+bool sf_share_hand_over(struct sf_exporter *exporter);
 
 /* Without a queue: finds out whom each of at most SF_BATCH_MAX flows goes to (shared.owners). */
 void sf_share_begin(struct sf_exporter *exporter, const struct sf_flow *flows, unsigned count);

@@ -10,9 +10,12 @@
  * With a queue each of them has a queue of its own. What waits in the queue of one that goes away is handed
  * over to the others; what its session has taken already stays with it, and is sent or lost by name there.
  */
+#include <endian.h>
 #include <string.h>
 
 #include "export/exporter.h"
+
+#define HAND_OVER_MAX 64 /* batches that are handed over at once; the rest with the next call */
 
 #define AWAY_NS INT64_C(2000000000) /* without a queue: after a refused datagram or probe */
 
@@ -32,7 +35,9 @@ uint64_t sf_share_flow_key(const struct sf_flow *flow)
 		uint64_t words[2];
 
 		memcpy(words, flow->addr[d], sizeof(words));
-		ends += mix(words[0] + mix(words[1] + (sf_flow_is_icmp(flow) ? 0 : flow->port[d])));
+		/* hosts of either byte order choose the same collector */
+		ends += mix(le64toh(words[0]) +
+			    mix(le64toh(words[1]) + (sf_flow_is_icmp(flow) ? 0 : flow->port[d])));
 	}
 	return mix(ends + flow->protocol);
 }
@@ -206,17 +211,20 @@ static bool hand_over(struct sf_exporter *exporter, struct sf_destination *from)
 	return true;
 }
 
-void sf_share_hand_over(struct sf_exporter *exporter)
+bool sf_share_hand_over(struct sf_exporter *exporter)
 {
+	bool more = false;
+
 	if (!look(exporter, NULL))
-		return;
+		return false;
 	for (unsigned i = 0; i < exporter->count; i++) {
 		struct sf_destination *member = exporter->destinations[i];
+		unsigned n = member->shares && member->away ? HAND_OVER_MAX : 0;
 
-		if (member->shares && member->away)
-			while (hand_over(exporter, member))
-				;
+		while (n && hand_over(exporter, member))
+			more |= --n == 0;
 	}
+	return more;
 }
 
 /* ---------------------------------------------------------------- without a queue */
