@@ -241,11 +241,13 @@ static void change_hop(const struct sf_anonymizer *anonymizer, uint8_t *address,
 		change_address(anonymizer, address, length);
 }
 
-/* A number below 2^53 becomes another one, or 0. */
+/* A number below 2^53 becomes another one, or 0. 0 stays: it says that there is no other flow. */
 static void change_id(const struct sf_anonymizer *anonymizer, uint8_t *bytes)
 {
 	uint8_t in[BLOCK], out[BLOCK];
 
+	if (sf_load_be64(bytes) == 0)
+		return;
 	if (anonymizer->options.kind == SF_ANONYMIZE_TRUNCATE) {
 		memset(bytes, 0, 8);
 		return;

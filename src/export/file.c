@@ -98,17 +98,26 @@ static bool file_due(struct sf_transport *transport, int64_t now_ns)
 	return ((struct file *)transport)->again;
 }
 
-/* Opens the path again. -1: an error (errno), or it is still the same file (0). */
-static int reopen(const struct file *file)
+/* Opens the path again. -1: *why is the error, or NULL if it is still the same file. */
+static int reopen(const struct file *file, const char **why)
 {
-	int fd = open(file->path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0640);
+	/* a FIFO that took the place of the file must not make the run wait for its reader */
+	int fd = open(file->path,
+		O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0640);
 	struct stat before, now;
 
-	if (fd < 0)
+	*why = NULL;
+	if (fd < 0) {
+		/* a FIFO without a reader, a socket */
+		*why = errno == ENXIO ? "not a regular file" : sf_strerror(-errno);
 		return -1;
-	errno = 0;
-	if (fstat(file->fd, &before) == 0 && fstat(fd, &now) == 0 && S_ISREG(now.st_mode) &&
-		(before.st_dev != now.st_dev || before.st_ino != now.st_ino))
+	}
+	if (fstat(file->fd, &before) < 0 || fstat(fd, &now) < 0)
+		*why = sf_strerror(-errno);
+	else if (!S_ISREG(now.st_mode))
+		*why = "not a regular file";
+	else if ((before.st_dev != now.st_dev || before.st_ino != now.st_ino) &&
+		 fcntl(fd, F_SETFL, O_APPEND) == 0)
 		return fd;
 	close(fd);
 	return -1;
@@ -119,15 +128,16 @@ static void file_turn(struct sf_transport *transport, int64_t now_ns, int64_t wa
 {
 	struct file *file = (struct file *)transport;
 	struct sf_outcome sent, lost;
-	int fd = reopen(file);
+	const char *why;
+	int fd = reopen(file, &why);
 
 	(void)now_ns, (void)wall_ns;
 	file->again = false;
 	if (fd < 0) {
-		if (errno)
+		if (why)
 			snprintf(transport->remark, sizeof(transport->remark),
 				"cannot open %.100s again, and goes on in the old file: %s",
-				file->path, sf_strerror(-errno));
+				file->path, why);
 		return;
 	}
 	sf_outlet_drop(&file->outlet);
@@ -146,7 +156,10 @@ static void file_turn(struct sf_transport *transport, int64_t now_ns, int64_t wa
 	transport->connects++;
 }
 
-/* SIGHUP. A pipe is not opened again: its reader would see the end. */
+/*
+ * SIGHUP. A pipe is not opened again: its reader would see the end. The hook is not told of the file that was moved
+ * away: its new name is not known.
+ */
 static int file_reload(struct sf_transport *transport, struct sf_error *error)
 {
 	struct file *file = (struct file *)transport;
@@ -161,7 +174,6 @@ static void file_free(struct sf_transport *transport)
 	struct file *file = (struct file *)transport;
 
 	free(file->path);
-
 	if (file->fd >= 0)
 		close(file->fd);
 	sf_outlet_fini(&file->outlet);

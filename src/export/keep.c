@@ -134,6 +134,7 @@ static void remove_directories(int base, char *name)
 	}
 }
 
+/* The newest file stays even if it alone has more bytes than may be kept. */
 int sf_keep_enforce(struct sf_keep *keep, int64_t now_ns)
 {
 	int code = 0;
@@ -142,7 +143,8 @@ int sf_keep_enforce(struct sf_keep *keep, int64_t now_ns)
 		struct sf_kept *oldest = &keep->files[keep->first];
 
 		if (!(keep->age_ns && oldest->time_ns < now_ns - keep->age_ns) &&
-			!(keep->octets && keep->sum > keep->octets))
+			!(keep->octets && keep->sum > keep->octets &&
+				keep->first + 1 < keep->count))
 			break;
 		if (unlinkat(keep->base, oldest->name, 0) == 0)
 			keep->removed++;

@@ -274,7 +274,9 @@ static int complete(struct series *series)
 	}
 	series->transport.files++;
 	if (series->options.keep_ns || series->options.keep_octets) {
-		sf_keep_add(&series->keep, series->name, series->length, series->wall_ns);
+		code = sf_keep_add(&series->keep, series->name, series->length, series->wall_ns);
+		if (code < 0)
+			remark(series, code, "keep= and keep-size= will not remove", series->name);
 		code = sf_keep_enforce(&series->keep, series->wall_ns);
 		series->transport.removed_files = series->keep.removed;
 		if (code < 0)

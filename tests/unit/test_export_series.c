@@ -7,6 +7,7 @@
 
 #include <spanflow/collect.h>
 
+#include "export/keep.h"
 #include "export/pattern.h"
 #include "export_support.h"
 
@@ -712,7 +713,23 @@ START_TEST(wrong_options_are_named)
 }
 END_TEST
 
-CHECK_MAIN("export_series", names_are_made_of_times, only_files_of_the_pattern_match,
+/* The file that was just completed stays, however large. */
+START_TEST(newest_file_is_kept)
+{
+	struct sf_keep keep = { .base = AT_FDCWD, .octets = 50 };
+
+	ck_assert_int_eq(sf_keep_add(&keep, "/nonexistent/first", 100, T0), 0);
+	ck_assert_int_eq(sf_keep_enforce(&keep, T0), 0);
+	ck_assert_uint_eq(keep.first, 0);
+	ck_assert_int_eq(sf_keep_add(&keep, "/nonexistent/second", 100, T0), 0);
+	sf_keep_enforce(&keep, T0);
+	ck_assert_uint_eq(keep.first, 1);
+	ck_assert_uint_eq(keep.sum, 100);
+	sf_keep_fini(&keep);
+}
+END_TEST
+
+CHECK_MAIN("export_series", newest_file_is_kept, names_are_made_of_times, only_files_of_the_pattern_match,
 	files_turn_with_the_wall_clock, files_turn_with_the_packet_clock,
 	flows_of_one_batch_are_parted, files_turn_by_size, reload_begins_files_anew,
 	directories_of_files_are_named, crashed_files_can_be_read,
