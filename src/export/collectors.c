@@ -130,7 +130,11 @@ int sf_exporter_open_kafka(struct sf_exporter *exporter, const struct sf_url *pa
 	if (code == 0)
 		code = sf_kafka_new(destination, &exporter->shared, parsed, disk, &spool, error);
 	for (unsigned i = 0; code == 0 && (path = sf_kafka_reads(*destination, i)); i++)
-		code = remember_file(exporter, path);
+		if (remember_file(exporter, path) < 0) {
+			(*destination)->ops->free(*destination);
+			return sf_error_set(
+				error, -ENOMEM, "no memory for collector %s", parsed->target);
+		}
 	return code;
 }
 

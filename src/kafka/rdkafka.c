@@ -168,6 +168,13 @@ static int read_file(struct producer *producer, const char *path, struct sf_erro
 	if (!file)
 		return sf_error_set(error, -errno, "Kafka: %s: %s", path, sf_strerror(-errno));
 	while (code == 0 && fgets(line, sizeof(line), file)) {
+		/* no part of the line is told: it may be a password */
+		if (!strchr(line, '\n') && !feof(file)) {
+			code = sf_error_set(error, SF_EUSAGE,
+				"Kafka: %s: a line is too long: %zu bytes at most, none of them zero",
+				path, sizeof(line) - 2);
+			break;
+		}
 		text = trim(line);
 		if (*text && *text != '#')
 			code = set_pair(producer, text, path, error);
