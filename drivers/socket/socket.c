@@ -245,7 +245,6 @@ static int receive(
  * A socket is readable as soon as it has one packet. To be woken for each one costs more than to meter it, so while
  * packets come the queue sleeps for a moment, whether there are some or not.
  */
-
 static void wait_for_packets(struct sf_capture *base, unsigned number, int wake, unsigned ms)
 {
 	struct socket_capture *capture = of(base);

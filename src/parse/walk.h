@@ -22,9 +22,9 @@
 #include "parse/tunnel.h"
 
 /*
- * Most work for one packet, in headers: tags and labels are one each, IPv6 extension headers two thirds in tunnels, else a fifth. A choice
- * between two readings behind labels, or a tunnel, costs as much as several. docs/performance.md has what the
- * worst packets cost.
+ * Most work for one packet, in headers: tags and labels are one each, IPv6 extension headers two thirds
+ * in tunnels, else a fifth. A choice between two readings behind labels, or a tunnel, costs as much as
+ * several. docs/performance.md has what the worst packets cost.
  */
 #define SF_WALK_STEPS            64
 #define SF_WALK_EXTENSIONS       16 /* extension headers that are looked at in one call */

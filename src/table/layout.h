@@ -357,7 +357,8 @@ static sf_always_inline void sf_half_begin(
 /*
  * Begins a record in an entry with its first packet; counts the packet if `counted`. `version` is
  * facts->version, or a constant where the caller knows it. `state` is the entry's state without
- * SF_STATE_SIDE and SF_STATE_LATEST. `keep`: what stays of the entry's annex. Stores whole words, because the packet path loads whole words.
+ * SF_STATE_SIDE and SF_STATE_LATEST. `keep`: what stays of the entry's annex. Stores whole words,
+ * because the packet path loads whole words.
  */
 static sf_always_inline void sf_entry_make(struct sf_table *table, uint32_t id,
 	const struct sf_facts *facts, uint8_t version, uint32_t state, bool counted,

@@ -42,9 +42,9 @@ void sf_table_free(struct sf_table *table);
 void sf_table_name_by_key(struct sf_table *table);
 
 /*
- * Accounts up to SF_TABLE_PART packets. The room has place for SF_TABLE_ROOM. The caller writes their facts to sf_table_room() first, with
- * their annexes where facts are gathered on request; the room is another one after each offer. Timeouts
- * are decided at facts->clock_ns. The clock of a packet may lie before the clock of an earlier one: it
+ * Accounts up to SF_TABLE_PART packets. The room has place for SF_TABLE_ROOM. The caller writes their
+ * facts to sf_table_room() first, with their annexes where facts are gathered on request; the room is
+ * another one after each offer. Timeouts are decided at facts->clock_ns. The clock of a packet may lie before the clock of an earlier one: it
  * decides for the packet's own flow only. Times lie within 2^62 ns of 1970 (year 2116).
  *
  * Offers are pipelined: a part is accounted two offers later. sf_table_settle() accounts the parts
