@@ -185,6 +185,8 @@ void sf_report_text(const struct sf_report *report, FILE *stream)
 	text_records(&set, report->counters.ledger.lost_records > 0, stream);
 	for (unsigned i = 0; sf_exporter_stats(report->exporter, i, &stats); i++)
 		sf_destination_text(&stats, stream);
+	if (report->spawner)
+		sf_spawner_text(report->spawner, stream);
 	fprintf(stream, "balance  %s\n",
 		sf_engine_balanced(report->engine) ? "accounting complete"
 						   : "ACCOUNTING INCOMPLETE");

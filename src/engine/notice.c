@@ -87,21 +87,20 @@ static bool may_tell_news(struct sf_engine *engine, struct sf_told *told, int64_
 static void notice_destination(
 	struct sf_engine *engine, struct sf_told *told, const struct sf_destination_stats *stats)
 {
-	const char *text = NULL;
-
 	if (stats->news_count != told->news) {
 		if (!may_tell_news(engine, told, sf_clock_read(CLOCK_MONOTONIC)))
 			return;
-		text = stats->news;
 		told->news = stats->news_count;
-	} else if (stats->failure[0] && !told->failure) {
-		/* that the reader of standard output has gone, such as head(1), needs no message */
-		if (strcmp(stats->kind, "text") != 0 || stats->error != -EPIPE)
-			text = stats->failure;
+		sf_engine_notice(engine, SF_NOTICE_DESTINATION, "%s", stats->news);
+		/* the news may be the failure, with what follows from it */
+		told->failure |= stats->failure[0] && strstr(stats->news, stats->failure);
 	}
-	told->failure |= stats->failure[0] != 0;
-	if (text)
-		sf_engine_notice(engine, SF_NOTICE_DESTINATION, "%s", text);
+	if (!stats->failure[0] || told->failure)
+		return;
+	told->failure = true;
+	/* that the reader of standard output has gone, such as head(1), needs no message */
+	if (strcmp(stats->kind, "text") != 0 || stats->error != -EPIPE)
+		sf_engine_notice(engine, SF_NOTICE_DESTINATION, "%s", stats->failure);
 }
 
 void sf_notice_destinations(struct sf_engine *engine, const struct sf_ledger *ledger)

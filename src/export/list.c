@@ -145,7 +145,7 @@ int sf_export_list_profiles(FILE *stream)
 	for (unsigned i = 0; (profile = sf_wire_profile(i)); i++) {
 		char schemes[80];
 
-		sf_wire_profile_schemes(profile, schemes, sizeof(schemes));
+		sf_wire_profile_schemes(profile->to, schemes, sizeof(schemes));
 		fprintf(stream, "%-10s  %s%s%s; %s: %s\n", profile->name, profile->help,
 			*profile->proof ? "; " : "", profile->proof,
 			profile->biflow ? "biflows" : "uniflows", schemes);

@@ -310,6 +310,16 @@ static int unknown_option(
 		names);
 }
 
+static int misplaced_option(
+	const char *text, const struct sf_url_option *option, struct sf_error *error)
+{
+	char schemes[100];
+
+	sf_wire_profile_schemes(option->applies, schemes, sizeof(schemes));
+	return sf_error_set(error, SF_EUSAGE, "%s: option '%s' does not apply here: it is for %s",
+		text, option->name, schemes);
+}
+
 /* Reads one option, "name=value", which lies in url->options. Cuts `item` at the "=". */
 static int read_option(
 	struct sf_url *url, const char *text, char *item, unsigned applies, struct sf_error *error)
@@ -325,8 +335,7 @@ static int read_option(
 	if (i == SF_URL_OPTIONS)
 		return unknown_option(text, item, url->where && !value, applies, error);
 	if (!(sf_url_options[i].applies & applies))
-		return sf_error_set(
-			error, SF_EUSAGE, "%s: option '%s' does not apply here", text, item);
+		return misplaced_option(text, &sf_url_options[i], error);
 	if (!value || !readers[i](url, value))
 		return sf_error_set(error, SF_EUSAGE, "%s: option '%s' is '%s' (allowed: %s)", text,
 			item, value ? value : "", sf_url_options[i].allowed);
@@ -424,11 +433,14 @@ static int unknown_profile(const char *text, const char *name, struct sf_error *
 static int check_profile(
 	const struct sf_url *url, const char *text, unsigned applies, struct sf_error *error)
 {
-	char schemes[80];
+	char schemes[100];
 
 	if (url->profile->to & applies)
 		return 0;
-	sf_wire_profile_schemes(url->profile, schemes, sizeof(schemes));
+	if (applies & SF_URL_TO_FILE)
+		return sf_error_set(error, SF_EUSAGE, "%s: profile %s is not for files", text,
+			url->profile->name);
+	sf_wire_profile_schemes(url->profile->to, schemes, sizeof(schemes));
 	return sf_error_set(error, SF_EUSAGE,
 		"%s: option 'profile': %s is sent other protocols (allowed: %s): %s", text,
 		url->profile->name, schemes, url->profile->help);

@@ -56,7 +56,7 @@ const char *sf_wire_profile_near(const char *name)
 	return sf_suggest(name, next_name, NULL);
 }
 
-void sf_wire_profile_schemes(const struct sf_wire_profile *profile, char *text, size_t size)
+void sf_wire_profile_schemes(unsigned to, char *text, size_t size)
 {
 	static const struct {
 		unsigned to;
@@ -64,7 +64,8 @@ void sf_wire_profile_schemes(const struct sf_wire_profile *profile, char *text, 
 	} schemes[] = {
 		{ SF_URL_TO_IPFIX, "ipfix://" },
 		{ SF_URL_TO_TCP, "tcp://" },
-		{ SF_URL_TO_TCP, "tls://" },
+		{ SF_URL_TO_TCP | SF_URL_TO_TLS, "tls://" },
+		{ SF_URL_TO_KAFKA, "kafka://" },
 		{ SF_URL_TO_NETFLOW9, "netflow9://" },
 		{ SF_URL_TO_NETFLOW5, "netflow5://" },
 		{ SF_URL_TO_FILE, "-w" },
@@ -73,7 +74,7 @@ void sf_wire_profile_schemes(const struct sf_wire_profile *profile, char *text, 
 
 	*text = 0;
 	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]) && length < size; i++)
-		if (profile->to & schemes[i].to)
+		if (to & schemes[i].to)
 			length += (size_t)snprintf(text + length, size - length, "%s%s",
 				length ? ", " : "", schemes[i].scheme);
 }

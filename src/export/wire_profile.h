@@ -36,7 +36,7 @@ const struct sf_wire_profile *sf_wire_profile_find(const char *name);
 const char *sf_wire_profile_near(const char *name);
 
 /* Which destinations can have it, as URLs: "netflow9://, netflow5://". */
-void sf_wire_profile_schemes(const struct sf_wire_profile *profile, char *text, size_t size);
+void sf_wire_profile_schemes(unsigned to, char *text, size_t size);
 
 /* Sets what the profile decides, but for the fields. The dialect is set already. */
 void sf_wire_profile_apply(

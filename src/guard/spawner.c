@@ -245,6 +245,18 @@ void sf_spawner_json(const struct sf_spawner *spawner, FILE *stream)
 		atomic_load_explicit(&spawner->refused, memory_order_relaxed));
 }
 
+void sf_spawner_text(const struct sf_spawner *spawner, FILE *stream)
+{
+	const uint64_t run = atomic_load(&spawner->shared->run);
+
+	fprintf(stream, "on-file  %" PRIu64 " command%s run, %" PRIu64 " of them failed", run,
+		run == 1 ? "" : "s", atomic_load(&spawner->shared->failed));
+	if (spawner->refused)
+		fprintf(stream, "; not run for %" PRIu64 " file%s: too slow", spawner->refused,
+			spawner->refused == 1 ? "" : "s");
+	fputc('\n', stream);
+}
+
 void sf_spawner_end(struct sf_spawner *spawner)
 {
 	if (spawner->pid > 0)

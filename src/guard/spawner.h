@@ -51,6 +51,9 @@ bool sf_spawner_news(struct sf_spawner *spawner, char *text, size_t size);
 /* Writes the JSON object for the statistics. */
 void sf_spawner_json(const struct sf_spawner *spawner, FILE *stream);
 
+/* Writes the line for the statistics. */
+void sf_spawner_text(const struct sf_spawner *spawner, FILE *stream);
+
 /* No files follow. */
 void sf_spawner_end(struct sf_spawner *spawner);
 

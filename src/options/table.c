@@ -97,7 +97,10 @@ static int read_tunnels(void *target, const char *text, struct sf_error *error)
 
 static int read_sampling(void *target, const char *text, struct sf_error *error)
 {
-	return sf_sampling_parse(target, text, error);
+	struct sf_error reason;
+	int code = sf_sampling_parse(target, text, &reason);
+
+	return code ? sf_error_set(error, code, "--sample: %s", reason.text) : 0;
 }
 
 static int read_tunnel_port(void *target, const char *text, struct sf_error *error)
@@ -114,6 +117,11 @@ static int read_tunnel_port(void *target, const char *text, struct sf_error *err
 #define EXPORT   "Output"
 #define PAGE     "Page"
 #define GENERAL  "General"
+
+#define ROTATED                                                                                           \
+	"A time in the name, such as flows-%Y%m%d-%H%M.ipfix, makes a series of files (rotate= says how " \
+	"long each is), and so does size=, the most bytes of a file; keep= and keep-size= remove the "    \
+	"oldest ones. A name that ends in .gz or .zst makes compressed files."
 
 #define PRINT_COLLECTED                                                                            \
 	"Print records to standard output: table and csv like spanflow meter, json with every "    \

@@ -691,6 +691,7 @@ START_TEST(wrong_options_are_named)
 		{ "a.ipfix,rotate=5m", "rotate= needs a time in the name" },
 		{ "a.ipfix,keep=5d", "keep= and keep-size= need a time in the name, or size=" },
 		{ "a.ipfix.xz", "files are written plain, with gzip (.gz) or with zstd (.zst)" },
+		{ "a.ipfix,profile=nfdump", "profile nfdump is not for files" },
 		{ "%H/", "not a file name" },
 		{ "%H,rotate=0", "option 'rotate' is '0'" },
 		{ "%H,rotate=1500ms", "option 'rotate' is '1500ms'" },
@@ -706,7 +707,7 @@ START_TEST(wrong_options_are_named)
 		snprintf(url, sizeof(url), "%s/%s", where(), cases[i].rest);
 		ck_assert_int_eq(
 			sf_exporter_new(&exporter, &(struct sf_exporter_options){ 0 }, NULL), 0);
-		ck_assert_int_lt(sf_exporter_add_file(exporter, url, &error), 0);
+		ck_assert_int_eq(sf_exporter_add_file(exporter, url, &error), SF_EUSAGE);
 		ck_assert_msg(strstr(error.text, cases[i].message) != NULL, "%s", error.text);
 		sf_exporter_free(exporter);
 	}
