@@ -295,6 +295,12 @@ SF_CHECKED int sf_exporter_add_file(
 	struct sf_exporter *exporter, const char *path, struct sf_error *error);
 
 /*
+ * Finds what sf_exporter_add_file() would refuse in path, options, fields and conditions; makes and changes no file.
+ */
+SF_CHECKED int sf_exporter_check_file(
+	const struct sf_exporter *exporter, const char *path, struct sf_error *error);
+
+/*
  * Length of the path in what sf_exporter_add_file() takes, in bytes: 9 of "a,b.ipfix,biflow=yes". Any
  * thread.
  */

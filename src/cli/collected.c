@@ -79,6 +79,9 @@ static int add_files(
 {
 	int result = 0;
 
+	/* a wrong option of the last file is found before the first one is made */
+	for (unsigned i = 0; result == 0 && i < files->count; i++)
+		result = sf_exporter_check_file(exporter, files->items[i], error);
 	for (unsigned i = 0; result == 0 && i < files->count; i++)
 		result = sf_exporter_add_file(exporter, files->items[i], error);
 	return result;
@@ -362,6 +365,8 @@ static void report_text(
 		for (unsigned i = 0;
 			exporters[k] && sf_exporter_stats(exporters[k], i, &destination); i++)
 			sf_destination_text(&destination, stderr);
+	if (sink->spawner.shared)
+		sf_spawner_text(&sink->spawner, stderr);
 	if (!sf_outputs_balanced(&sink->out))
 		fputs("ACCOUNTING INCOMPLETE: please report this\n", stderr);
 }

@@ -85,6 +85,18 @@ static int add_destination(struct sf_exporter *exporter, uint64_t absent,
 	}
 }
 
+/* A wrong option of the last file is found before the first one is made. */
+static int check_files(
+	const struct sf_exporter *exporter, const struct sf_plan *plan, struct sf_error *error)
+{
+	int err = 0;
+
+	for (unsigned i = 0; !err && i < plan->destination_count; i++)
+		if (plan->destinations[i].kind == SF_TO_FILE)
+			err = sf_exporter_check_file(exporter, plan->destinations[i].url, error);
+	return err;
+}
+
 static int make_exporter(struct sf_engine *engine, struct sf_error *error)
 {
 	const struct sf_plan *plan = &engine->plan;
@@ -125,6 +137,8 @@ static int make_exporter(struct sf_engine *engine, struct sf_error *error)
 	err = absent_facts(&absent, plan, error);
 	if (!err)
 		err = sf_exporter_new(&engine->exporter, &exporter, error);
+	if (!err)
+		err = check_files(engine->exporter, plan, error);
 	for (unsigned i = 0; !err && i < plan->destination_count; i++)
 		err = add_destination(engine->exporter, absent, &plan->destinations[i], error);
 	return err;

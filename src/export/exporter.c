@@ -150,7 +150,8 @@ static int add_session(struct sf_exporter *exporter, const struct sf_url *parsed
 {
 	struct sf_session_options session = parsed->session;
 	struct sf_destination *destination;
-	int code = open_anonymizer(parsed, url, &session, error);
+	/* of a file it is open already */
+	int code = session.anonymizer ? 0 : open_anonymizer(parsed, url, &session, error);
 
 	if (code < 0) {
 		transport->ops->free(transport);
@@ -377,32 +378,57 @@ static int open_file(struct sf_exporter *exporter, const struct sf_url *parsed,
 	return code;
 }
 
+/* Reads the path and its options. Nothing is made or changed. */
+static int read_file(const struct sf_exporter *exporter, struct sf_url *parsed, const char *path,
+	struct sf_error *error)
+{
+	char left_out[SF_LEFT_OUT_MAX];
+	struct sf_chooser chooser = { 0 };
+	int code = sf_url_file_with(parsed, path, sf_extra_conditions(&exporter->shared), error);
+
+	if (code == 0)
+		code = choose_fields(exporter, parsed, path, left_out, error);
+	if (code == 0 && exporter->shared.options.collected)
+		code = check_collected_file(&parsed->session, parsed->list != NULL,
+			parsed->anonymize.kind != SF_ANONYMIZE_NOT || parsed->anonymize.mac, path,
+			error);
+	if (code == 0)
+		code = sf_exporter_conditions(exporter, parsed, &chooser, error);
+	if (chooser.free)
+		chooser.free(chooser.context);
+	return code;
+}
+
+int sf_exporter_check_file(
+	const struct sf_exporter *exporter, const char *path, struct sf_error *error)
+{
+	struct sf_url parsed;
+
+	return read_file(exporter, &parsed, path, error);
+}
+
 int sf_exporter_add_file(struct sf_exporter *exporter, const char *path, struct sf_error *error)
 {
 	struct sf_transport *transport;
 	struct sf_url parsed;
-	char left_out[SF_LEFT_OUT_MAX];
-	int code = sf_url_file_with(&parsed, path, sf_extra_conditions(&exporter->shared), error);
+	int code = read_file(exporter, &parsed, path, error);
 
-	if (!code)
-		code = choose_fields(exporter, &parsed, path, left_out, error);
 	if (code < 0)
 		return code;
-	if (exporter->shared.options.collected) {
-		code = check_collected_file(&parsed.session, parsed.list != NULL,
-			parsed.anonymize.kind != SF_ANONYMIZE_NOT || parsed.anonymize.mac, path,
-			error);
-		if (code < 0)
-			return code;
-	}
 	if (is_written(exporter, path))
 		return sf_error_set(error, SF_EUSAGE, "-w %s: is named twice", path);
-	code = open_file(exporter, &parsed, &transport, error);
+	/* a key that cannot be read must not cost the file that is to be replaced */
+	code = open_anonymizer(&parsed, path, &parsed.session, error);
 	if (code < 0)
 		return code;
+	code = open_file(exporter, &parsed, &transport, error);
+	if (code < 0) {
+		sf_anonymizer_free(parsed.session.anonymizer);
+		return code;
+	}
 	if (exporter->shared.options.collected)
 		return add_collected_file(exporter, &parsed, transport, path, error);
-	return add_session(exporter, &parsed, transport, path, left_out, error);
+	return add_session(exporter, &parsed, transport, path, "", error);
 }
 
 int sf_exporter_add_text_sized(struct sf_exporter *exporter, const struct sf_text_options *options,

@@ -19,6 +19,7 @@ struct file {
 	char *path; /* of a regular file; NULL: of another kind */
 	const struct sf_file_hook *hook;
 	bool again; /* it is to be opened again */
+	bool made;  /* it was not there before */
 };
 
 /* Sets the state of the transport from that of its outlet. */
@@ -172,7 +173,12 @@ static int file_reload(struct sf_transport *transport, struct sf_error *error)
 static void file_free(struct sf_transport *transport)
 {
 	struct file *file = (struct file *)transport;
+	struct stat status;
 
+	/* the start has failed: the next one finds what this one has found */
+	if (file->fd >= 0 && file->made && file->path && fstat(file->fd, &status) == 0 &&
+		status.st_size == 0)
+		unlink(file->path);
 	free(file->path);
 	if (file->fd >= 0)
 		close(file->fd);
@@ -196,12 +202,15 @@ static const struct sf_transport_ops file_ops = {
  * path leads to. The kernel refuses to follow links of other users in /tmp (fs.protected_symlinks).
  * Only owner and group may read flows: mode 0640.
  */
-static int open_file(const char *path, bool keep)
+static int open_file(const char *path, bool keep, bool *made)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
 	struct stat status;
 	int error;
 
+	*made = fd >= 0;
+	if (fd < 0 && errno == EEXIST)
+		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
 	if (fd < 0 || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_size == 0)
 		return fd;
 	if (!keep && ftruncate(fd, 0) == 0)
@@ -216,13 +225,13 @@ static int open_file(const char *path, bool keep)
  * open(2) of a FIFO for writing waits for a reader. Opening for reading and writing does not wait,
  * and while that descriptor is open, opening for writing does not wait either.
  */
-static int open_without_waiting(const char *path, bool keep)
+static int open_without_waiting(const char *path, bool keep, bool *made)
 {
 	struct stat status;
 	int both, fd;
 
 	if (stat(path, &status) < 0 || !S_ISFIFO(status.st_mode))
-		return open_file(path, keep);
+		return open_file(path, keep, made);
 	both = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (both < 0)
 		return -1;
@@ -240,7 +249,9 @@ int sf_file_open(struct sf_transport **transport, const char *path, bool waits, 
 
 	if (!file)
 		return sf_error_set(error, -ENOMEM, "no memory for output file %s", path);
-	file->fd = !is_ours ? -1 : waits ? open_file(path, keep) : open_without_waiting(path, keep);
+	file->fd = !is_ours ? -1
+		   : waits  ? open_file(path, keep, &file->made)
+			    : open_without_waiting(path, keep, &file->made);
 	if (is_ours && file->fd < 0) {
 		code = -errno;
 		free(file);

@@ -38,6 +38,7 @@ struct series {
 	struct sf_pattern pattern;
 	enum sf_compression compression;
 	int base;
+	bool made; /* the base directory was not there before */
 	struct sf_keep keep;
 
 	/* the present file */
@@ -452,6 +453,9 @@ static void series_free(struct sf_transport *transport)
 
 	if (series->fd >= 0)
 		close(series->fd);
+	/* the start has failed: the directory would not belong to the user that the next run becomes */
+	if (series->made && !series->transport.connects)
+		rmdir(series->pattern.base);
 	if (series->base >= 0)
 		close(series->base);
 	sf_squeeze_free(series->pack);
@@ -601,6 +605,7 @@ int sf_series_open(struct sf_transport **transport, const struct sf_series_optio
 		code = check_single(series, options->path, error);
 	if (code == 0)
 		code = open_directory(series, made, error);
+	series->made = code == 0 && *made;
 	if (code) {
 		series_free(&series->transport);
 		return code;

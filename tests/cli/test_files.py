@@ -849,7 +849,7 @@ class Sampled(Case):
 
     def test_usage(self):
         for words, message in (
-                (["--sample", "100"], "is no sampling (allowed: count:N"),
+                (["--sample", "100"], "--sample: '100' is no sampling (allowed: count:N"),
                 (["--sample", "count:0"], "is no sampling"),
                 (["--sample", "count:5/4"], "is no sampling"),
                 (["--sample", "time:1s"], "is no sampling"),
@@ -859,6 +859,43 @@ class Sampled(Case):
             done = self.run_plain("meter", "-r", self.capture(), *words)
             self.assertEqual(done.status, 2, done.stderr)
             self.assertIn(message, done.stderr)
+
+
+class FailedStart(Case):
+    """A start that fails changes nothing: the next one finds the same directory."""
+
+    def test_nothing_is_left(self):
+        capture = self.file("a.pcap", pcap(conversations(2)))
+        out = self.directory / "out"
+        old = out / "old.ipfix"
+        out.mkdir()
+        old.write_bytes(b"old")
+        for rest, status in (
+                ([old, f"{out}/b.ipfix,where=foo"], 2),
+                ([old, f"{out}/b.ipfix,fields=foo"], 2),
+                ([f"{out}/b.ipfix,where=foo"], 2),
+                ([f"{old},anonymize=cryptopan:/nonexist"], 1),
+                ([f"{out}/b.ipfix,anonymize=cryptopan:/nonexist"], 1),
+                ([f"{out}/series/%H%M%S.ipfix,rotate=1s", f"{out}/no/a.ipfix"], 1)):
+            with self.subTest(rest):
+                files = [word for path in (out / "first.ipfix", *rest) for word in ("-w", path)]
+                done = self.run_plain("meter", "-r", capture, "--force", *files)
+                self.assertEqual(done.status, status, done.stderr)
+                self.assertEqual(os.listdir(out), [old.name])
+                self.assertEqual(old.read_bytes(), b"old")
+
+    def test_each_kind_of_notice_is_told(self):
+        capture = self.file("a.pcap", pcap(conversations(2)))
+        done = self.run_plain("meter", "-q", "-r", capture, "-e", f"netflow9://127.0.0.1:{free_port()}",
+                              "--fields", "+applications")
+        self.assertEqual(done.status, 1)
+        self.assertIn("left out of its records: applications", done.stderr)
+        self.assertIn("is not listening", done.stderr)
+
+    def test_commands_are_in_the_statistics(self):
+        done = self.run_plain("meter", "-r", self.file("a.pcap", pcap(conversations(2))), "-w",
+                              self.directory / "a.ipfix", "--on-file", "false")
+        self.assertIn("on-file  1 command run, 1 of them failed\n", done.stderr)
 
 
 class Anonymised(Case):
