@@ -41,6 +41,7 @@ struct sf_gather_metering sf_captures_metering(
 		.enricher = captures->enrich ? sf_enrich_enricher(captures->enrich) : NULL,
 		.elements = captures->elements.names,
 		.element_count = captures->elements.count,
+		.fields = options->fields,
 	};
 }
 

@@ -37,6 +37,7 @@ struct metered {
 	int out; /* the pipe's writing end */
 	uint32_t *ifindex;
 	atomic_bool stop;
+	char *fields; /* of the records, beside the usual ones */
 	int code;
 	struct sf_error error;
 };
@@ -113,48 +114,78 @@ static int meter_all(struct metered *m, struct sf_capture *capture, struct sf_ex
 	return code;
 }
 
-/* True if records of this meter can have the element: an exporter takes it for a file. */
-static bool knows(const struct sf_exporter_options *options, const char *element)
+/* True if records of this meter can have the element or the group: an exporter takes it for a file. */
+static bool knows(const struct metered *m, const char *name, size_t length)
 {
+	const struct sf_exporter_options options = { .enricher = m->options->metering.enricher };
 	struct sf_exporter *exporter;
 	struct sf_error error;
-	char path[128];
+	char path[256];
 	bool known;
 
-	if (sf_exporter_new(&exporter, options, &error))
+	if (snprintf(path, sizeof(path), "/dev/null%s,fields=extended+%.*s",
+		    m->options->biflow ? ",biflow=yes" : "", (int)length,
+		    name) >= (int)sizeof(path) ||
+		sf_exporter_new(&exporter, &options, &error))
 		return false;
-	snprintf(path, sizeof(path), "/dev/null,fields=extended+%s", element);
 	known = sf_exporter_add_file(exporter, path, &error) == 0;
 	sf_exporter_free(exporter);
 	return known;
 }
 
-/* The pipe as a destination, with the fields that are asked for. */
-static void name_file(
-	const struct metered *m, const struct sf_exporter_options *options, char *path, size_t size)
+/* Returns the end of `list`, which has room. */
+static char *add_known(const struct metered *m, char *list, const char *name, size_t length)
+{
+	return knows(m, name, length) ? list + sprintf(list, "+%.*s", (int)length, name) : list;
+}
+
+/* What the records shall have beside the usual fields: "+dns+tlsServerName". NULL: no memory. */
+static char *name_fields(const struct metered *m)
 {
 	const struct sf_gather_metering *metering = &m->options->metering;
-	size_t length = (size_t)snprintf(path, size, "/proc/self/fd/%d%s,fields=extended", m->out,
-		m->options->biflow ? ",biflow=yes" : "");
+	const char *list = metering->fields ? metering->fields : "";
+	size_t room = strlen(list) + 2;
+	char *names, *end;
 
 	for (unsigned i = 0; i < metering->element_count; i++)
-		if (length + strlen(metering->elements[i]) + 2 < size &&
-			knows(options, metering->elements[i]))
-			length += (size_t)snprintf(
-				path + length, size - length, "+%s", metering->elements[i]);
+		room += strlen(metering->elements[i]) + 1;
+	names = end = malloc(room);
+	if (!names)
+		return NULL;
+	*end = '\0';
+	for (unsigned i = 0; i < metering->element_count; i++)
+		end = add_known(m, end, metering->elements[i], strlen(metering->elements[i]));
+	while (*list) {
+		const bool removed = *list == '-';
+		size_t length;
+
+		list += strchr(",+-", *list) != NULL;
+		length = strcspn(list, ",+-");
+		if (length && !removed)
+			end = add_known(m, end, list, length);
+		list += length;
+	}
+	return names;
 }
 
 static int open_exporter(struct metered *m, struct sf_exporter **exporter)
 {
-	const struct sf_exporter_options options = { .packet_clock = true,
+	struct sf_exporter_options options = { .packet_clock = true,
 		.enricher = m->options->metering.enricher };
-	char path[4096];
-	int code = sf_exporter_new(exporter, &options, &m->error);
+	char path[64];
+	int code;
 
-	if (code)
-		return code;
-	name_file(m, &options, path, sizeof(path));
-	return sf_exporter_add_file(*exporter, path, &m->error);
+	m->fields = name_fields(m);
+	if (!m->fields)
+		return sf_error_set(&m->error, -ENOMEM, "no memory to meter captures");
+	options.fields = *m->fields ? m->fields : NULL;
+	/* the pipe as a destination */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d%s", m->out,
+		m->options->biflow ? ",biflow=yes" : "");
+	code = sf_exporter_new(exporter, &options, &m->error);
+	if (code == 0)
+		code = sf_exporter_add_file(*exporter, path, &m->error);
+	return code;
 }
 
 static void *run(void *context)
@@ -174,6 +205,7 @@ static void *run(void *context)
 	if (exporter)
 		sf_exporter_finish(exporter);
 	sf_exporter_free(exporter);
+	free(m->fields);
 	sf_capture_close(capture);
 	return NULL;
 }

@@ -97,19 +97,12 @@ static int unknown_name(const struct chooser *chooser, const char *name)
 
 /* ---------------------------------------------------------------- adding, removing */
 
-static bool is_element(const struct sf_field_item *item, unsigned field, bool reverse)
-{
-	const struct sf_field_row *row = sf_field_row(item->field), *other = sf_field_row(field);
-
-	return item->reverse == reverse && row->id == other->id && row->pen == other->pen;
-}
-
 /* Among the first `count` items. */
 static bool has_element(
 	const struct sf_fields *fields, unsigned count, unsigned field, bool reverse)
 {
 	for (unsigned i = 0; i < count; i++)
-		if (is_element(&fields->items[i], field, reverse))
+		if (sf_field_is_element(&fields->items[i], field, reverse))
 			return true;
 	return false;
 }
@@ -137,8 +130,8 @@ static void remove_element(struct sf_fields *fields, unsigned field, bool revers
 	unsigned kept = 0;
 
 	for (unsigned i = 0; i < fields->count; i++)
-		if (!is_element(&fields->items[i], field, reverse) &&
-			!(reverse_too && is_element(&fields->items[i], field, !reverse)))
+		if (!sf_field_is_element(&fields->items[i], field, reverse) &&
+			!(reverse_too && sf_field_is_element(&fields->items[i], field, !reverse)))
 			fields->items[kept++] = fields->items[i];
 	fields->count = kept;
 }
@@ -151,7 +144,7 @@ static void remove_narrower(struct sf_fields *fields, const struct sf_field_item
 	for (unsigned i = 0; i < fields->count; i++) {
 		const uint64_t when = fields->items[i].when;
 
-		if (!is_element(&fields->items[i], item->field, item->reverse))
+		if (!sf_field_is_element(&fields->items[i], item->field, item->reverse))
 			continue;
 		if (when == item->when || (when & item->when) != item->when)
 			return;

@@ -36,9 +36,14 @@ struct sf_layout {
 
 /* ---------------------------------------------------------------- columns */
 
+/* Some row can have the item, and no column of its element stands before it. */
 static bool is_column(const struct sf_columns *columns, unsigned item)
 {
-	return sf_field_is_possible(&columns->fields.items[item], columns->when);
+	const struct sf_field_item *items = columns->fields.items;
+
+	return sf_field_is_possible(&items[item], columns->when) &&
+	       !(sf_fields_repeats(&columns->fields, item) &&
+		       sf_field_is_possible(&items[item - 1], columns->when));
 }
 
 static size_t column_name(const struct sf_field_item *item, char *p)
@@ -166,7 +171,7 @@ int sf_columns_choose(struct sf_columns *columns, const char *list, struct sf_er
 static struct sf_layout *new_layout(struct sf_columns *columns, uint64_t when)
 {
 	struct sf_layout *layout = calloc(1, sizeof(*layout));
-	unsigned column = 0, field = 0;
+	unsigned begun = 0, field = 0;
 
 	if (!layout)
 		return NULL;
@@ -177,20 +182,18 @@ static struct sf_layout *new_layout(struct sf_columns *columns, uint64_t when)
 		const struct sf_spec *spec = &layout->template.specs[field];
 		char name[PREFIX_MAX - 8];
 
-		if (!is_column(columns, i))
+		begun += is_column(columns, i);
+		if (!sf_fields_has(&columns->fields, i, layout->template.variant))
 			continue;
-		if ((item->when & layout->template.variant) == item->when) {
-			sf_field_name(spec->pen, spec->id, name, sizeof(name));
-			layout->fields[field].prefix_length = (uint8_t)snprintf(
-				layout->fields[field].prefix, PREFIX_MAX, ",\"%s\":", name);
-			layout->fields[field].zero_is_unknown = (item->when & SF_WHEN_EXTRA) != 0;
-			layout->fields[field].type = sf_element_find(spec->pen, spec->id)->type;
-			layout->fields[field].length = (uint8_t)spec->length;
-			layout->fields[field].variable = spec->length == SF_LENGTH_VARIABLE;
-			layout->fields[field].each = sf_field_row(item->field)->each;
-			layout->fields[field++].column = (uint16_t)column;
-		}
-		column++;
+		sf_field_name(spec->pen, spec->id, name, sizeof(name));
+		layout->fields[field].prefix_length = (uint8_t)snprintf(
+			layout->fields[field].prefix, PREFIX_MAX, ",\"%s\":", name);
+		layout->fields[field].zero_is_unknown = (item->when & SF_WHEN_EXTRA) != 0;
+		layout->fields[field].type = sf_element_find(spec->pen, spec->id)->type;
+		layout->fields[field].length = (uint8_t)spec->length;
+		layout->fields[field].variable = spec->length == SF_LENGTH_VARIABLE;
+		layout->fields[field].each = sf_field_row(item->field)->each;
+		layout->fields[field++].column = (uint16_t)(begun - 1);
 	}
 	sf_variants_add(&columns->layouts, &layout->variant, when);
 	return layout;

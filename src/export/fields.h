@@ -167,6 +167,32 @@ const struct sf_fields *sf_fields_profile(enum sf_profile profile);
 int sf_profile_find(const char *name);
 const char *sf_profile_name(enum sf_profile profile);
 
+/* Whether the item is the element of that row, or with `reverse` its reverse element. Rows may share an element. */
+static inline bool sf_field_is_element(
+	const struct sf_field_item *item, unsigned field, bool reverse)
+{
+	const struct sf_field_row *row = sf_field_row(item->field), *other = sf_field_row(field);
+
+	return item->reverse == reverse && row->id == other->id && row->pen == other->pen;
+}
+
+/* Item i is the same element as the item before it: a profile has it twice, under different conditions. */
+static inline bool sf_fields_repeats(const struct sf_fields *fields, unsigned i)
+{
+	const struct sf_field_item *item = &fields->items[i];
+
+	return i > 0 && sf_field_is_element(&item[-1], item->field, item->reverse);
+}
+
+/* Records of this variant have item i: its conditions hold, and the element does not stand before it. */
+static inline bool sf_fields_has(const struct sf_fields *fields, unsigned i, uint64_t variant)
+{
+	const struct sf_field_item *item = &fields->items[i];
+
+	return (variant & item->when) == item->when &&
+	       !(sf_fields_repeats(fields, i) && (variant & item[-1].when) == item[-1].when);
+}
+
 /* The item may be in templates of a session with these conditions. */
 static inline bool sf_field_is_possible(const struct sf_field_item *item, uint64_t session)
 {

@@ -536,6 +536,26 @@ bool sf_template_is_same(const struct sf_template *one, const struct sf_template
 	       !memcmp(one->specs, other->specs, one->field_count * sizeof(one->specs[0]));
 }
 
+enum { FLOW, EACH };
+enum { UINT, BYTES = 0, STRING = 1 }; /* bytes in front of a value that tell its length */
+
+/* Fields and bytes of the longest record: every field, with its reverse element where there is one. */
+/* clang-format off */
+enum {
+#define FIELD(name, pen, id, v9, length, v9_length, facts, form, value, when, side, help)          \
+	+ (1 + (side))
+	ALL_FIELDS = 0
+#include "export/fields.def"
+	,
+#define FIELD(name, pen, id, v9, length, v9_length, facts, form, value, when, side, help)          \
+	+ (1 + (side)) * ((length) + (form))
+	ALL_BYTES = 0
+#include "export/fields.def"
+};
+/* clang-format on */
+static_assert(ALL_FIELDS <= SF_TEMPLATE_FIELDS_MAX && ALL_FIELDS <= SF_FIELDS_MAX, "template.h");
+static_assert(ALL_BYTES <= SF_RECORD_MAX, "template.h");
+
 static void add_field(struct sf_template *template, const struct sf_field_item *item)
 {
 	const struct sf_field_row *row = sf_field_row(item->field);
@@ -572,7 +592,7 @@ void sf_template_init(struct sf_template *template, const struct sf_fields *fiel
 	memset(template, 0, sizeof(*template));
 	template->variant = session | when;
 	for (unsigned i = 0; i < fields->count; i++)
-		if ((template->variant & fields->items[i].when) == fields->items[i].when)
+		if (sf_fields_has(fields, i, template->variant))
 			add_field(template, &fields->items[i]);
 	template->id = plain ? profile_template_id(template, (unsigned)fields->profile)
 			     : chosen_template_id(template);

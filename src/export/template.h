@@ -62,8 +62,9 @@ typedef uint8_t *(*sf_encode)(const struct sf_template *template, uint8_t *p,
 	const struct sf_flow *flows, unsigned count, unsigned leading,
 	const struct sf_encode_context *context);
 
+/* Enough for every field of fields.def in both directions: template.c checks it. */
 #define SF_TEMPLATE_FIELDS_MAX 512
-#define SF_RECORD_MAX          4096
+#define SF_RECORD_MAX          4096 /* bytes */
 
 struct sf_template {
 	/* per record */

@@ -122,6 +122,9 @@ static int read_tunnel_port(void *target, const char *text, struct sf_error *err
 	"A time in the name, such as flows-%Y%m%d-%H%M.ipfix, makes a series of files (rotate= says how " \
 	"long each is), and so does size=, the most bytes of a file; keep= and keep-size= remove the "    \
 	"oldest ones. A name that ends in .gz or .zst makes compressed files."
+#define FIELD_GROUPS                                                                               \
+	"default, plain, extended, headers, quality, shape, applications (what payload says) and " \
+	"its parts dns, tls, http and ssh"
 
 #define PRINT_COLLECTED                                                                            \
 	"Print records to standard output: table and csv like spanflow meter, json with every "    \

@@ -525,6 +525,20 @@ class Files(Asked):
             self.assertNotIn("needs", done.stderr)
             self.assertGreater(len(done.stdout.splitlines()), 1)
 
+    def test_fields_in_captures(self):
+        """--fields has the facts gathered from the packets; all fields together, each in one column."""
+        capture = CAPTURES / "applications.pcap"
+        for names in ("+tls", "+applications", "sourceIPv4Address,tlsServerName"):
+            rows = self.run_plain("show", "-q", capture, "-o", "json", "--fields", names).records
+            self.assertIn("www.example.com", {row.get("tlsServerName") for row in rows}, names)
+        everything = "default,plain,extended,applications,quality,headers,shape"
+        for command in (["show", capture], ["meter", "-r", capture]):
+            done = self.run_plain(*command, "-q", "--biflow", "-o", "csv", "--fields", everything)
+            self.assertEqual(done.status, 0, done.stderr)
+            columns = done.stdout.split("\n", 1)[0].split(",")
+            self.assertEqual(len(columns), len(set(columns)))
+            self.assertIn("tlsServerName", columns)
+
     def test_nothing_to_read_is_no_answer(self):
         """Directories without flows and captures, and files that are not there: a reason, and no table."""
         empty = self.directory / "empty"

@@ -219,6 +219,12 @@ class Usage(Case):
         self.assertIn("sourceIPv4Address: address of the sender", done.stdout)
         self.assertIn("carried   IPFIX: element 52, 1 byte; NetFlow v9: field 52, 1 byte", done.stdout)
         self.assertIn("gathered  on request: MAC addresses of each packet", done.stdout)
+        groups = {name for names in re.findall(r"(?m)^  groups +(.*)$", done.stdout) for name in names.split(", ")}
+        self.assertGreater(len(groups), 8)
+        for command in ("meter", "show", "collect"):
+            help_text = self.run_plain(command, "--help").stdout.split("--fields LIST", 1)[1][:600]
+            for name in groups:
+                self.assertRegex(help_text, rf"\b{name}\b", command)
         done = self.run_plain("list", "templates")
         self.assertEqual(done.status, 0)
         self.assertIn("flowEndReason", done.stdout)

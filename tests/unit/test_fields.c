@@ -208,9 +208,13 @@ START_TEST(every_field_can_be_chosen)
 		}
 		ck_assert_int_eq(choose(&fields, all, sessions[s]), 0);
 		ck_assert_uint_gt(fields.count, 25);
-		for (unsigned k = 0; k < 16; k++) {
+		for (unsigned k = 0; k <= 16; k++) {
 			uint64_t when = SF_WHEN_IPV4 << (k & 1) | SF_WHEN_NOT_ICMP << (k >> 1 & 1) |
 					(k & 4 ? SF_WHEN_TWO_WAY : 0) | (k & 8 ? SF_WHEN_HAS : 0);
+
+			/* collected records may have any fields together */
+			if (k == 16)
+				when = SF_WHEN_RECORD;
 
 			sf_template_init(&template, &fields, sessions[s], when);
 			length = (size_t)(sf_template_encode(
