@@ -224,7 +224,8 @@ static bool destinations_have_all(const struct sf_exporter *exporter)
 	bool all = true;
 
 	for (unsigned i = 0; exporter && sf_exporter_stats(exporter, i, &stats); i++) {
-		if (stats.offered.records == stats.sent.records + stats.skipped_where.records &&
+		if (stats.offered.records == stats.sent.records + stats.skipped_where.records +
+						     stats.skipped_noFields.records &&
 			!stats.incomplete)
 			continue;
 		all = false;

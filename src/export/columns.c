@@ -301,7 +301,8 @@ char *sf_columns_json(const struct sf_layout *layout, char *p, const struct sf_r
 		if (p == begin)
 			p = name;
 	}
-	p += p == start;
+	if (p == start)
+		return start;
 	*start = '{'; /* instead of the first comma */
 	*p++ = '}';
 	*p++ = '\n';
@@ -357,6 +358,7 @@ char *sf_columns_csv(const struct sf_columns *columns, const struct sf_layout *l
 {
 	uint8_t bytes[SF_RECORD_MAX];
 	const uint8_t *record = bytes;
+	bool some = columns->origin;
 	unsigned column = 0;
 	char *start = p, *begin;
 
@@ -371,8 +373,11 @@ char *sf_columns_csv(const struct sf_columns *columns, const struct sf_layout *l
 		begin = p;
 		p = put_cell(
 			begin, room, SF_VALUE_TEXT, layout, i, next_value(layout, i, &record), row);
+		some |= p > begin;
 		p = quote(begin, p);
 	}
+	if (!some)
+		return start;
 	for (; column + 1 < columns->count; column++)
 		*p++ = ',';
 	if (columns->origin)
@@ -460,6 +465,7 @@ char *sf_columns_table(const struct sf_columns *columns, const struct sf_layout 
 	const uint8_t *record = bytes;
 	unsigned field = 0;
 	char *line = p;
+	bool some = false;
 
 	encode(layout, bytes, row);
 	for (unsigned column = 0; column < columns->shown; column++) {
@@ -474,11 +480,13 @@ char *sf_columns_table(const struct sf_columns *columns, const struct sf_layout 
 		p = put_cell(p, room, SF_VALUE_TEXT, layout, field,
 			next_value(layout, field, &record), row);
 		field++;
+		some |= p > start;
 		/* absent of a collected record, which has other fields than its flow */
 		if (p == start)
 			*p++ = '-';
 		*p++ = ' ';
 		p = sf_row_pad(p, start, columns->widths[column] + 1u);
 	}
-	return end_line(p);
+	/* of a table that lacks columns more may be known */
+	return some || columns->shown < columns->count ? end_line(p) : line;
 }

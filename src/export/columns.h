@@ -49,7 +49,10 @@ const struct sf_layout *sf_columns_layout(
 /* How many columns the table has: those that fit into `width`; 0: all. Before the header. */
 void sf_columns_fit(struct sf_columns *columns, unsigned width);
 
-/* Each returns the next position; a row is never longer than SF_TEXT_ROW_MAX. */
+/*
+ * Each returns the next position; a row is never longer than SF_TEXT_ROW_MAX. Without a line: the record has
+ * none of the fields.
+ */
 char *sf_columns_csv_header(const struct sf_columns *columns, char *p);
 char *sf_columns_table_header(const struct sf_columns *columns, char *p);
 char *sf_columns_json(const struct sf_layout *layout, char *p, const struct sf_row *row);

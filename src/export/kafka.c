@@ -69,14 +69,19 @@ static void write_key(char *key, uint64_t hash)
 		key[i] = digits[hash >> (60 - 4 * i) & 15];
 }
 
-/* Into kafka->row, behind a byte that is left free. Without the end of the line; 0: no memory. */
+#define NO_MEMORY SIZE_MAX
+
+/* Into kafka->row, behind a byte that is left free. Without the end of the line; 0: it has none of the fields. */
 static size_t write_json(struct kafka *kafka, const struct sf_flow *flow, unsigned d)
 {
 	const struct sf_row row = { .flow = flow, .d = d };
 	const struct sf_layout *layout = sf_columns_layout(&kafka->columns, flow, false);
-	char *p = kafka->row + 1;
+	char *p = kafka->row + 1, *end;
 
-	return layout ? (size_t)(sf_columns_json(layout, p, &row) - p) - 1 : 0;
+	if (!layout)
+		return NO_MEMORY;
+	end = sf_columns_json(layout, p, &row);
+	return (size_t)(end - p) - (end > p);
 }
 
 static size_t write_message(struct kafka *kafka, const struct sf_flow *flow, unsigned d)
@@ -148,7 +153,10 @@ static void put_record(struct kafka *kafka, const struct sf_flow *flow, unsigned
 
 	sf_count_add(&stats->offered, &count);
 	if (length == 0 || length > SF_PACK_MESSAGE_MAX) {
-		sf_count_add(length ? &stats->lost_tooLarge : &stats->lost_send, &count);
+		sf_count_add(length == 0           ? &stats->skipped_noFields
+			     : length == NO_MEMORY ? &stats->lost_send
+						   : &stats->lost_tooLarge,
+			&count);
 		return;
 	}
 	if (extend(kafka, length, &count))

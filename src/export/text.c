@@ -161,6 +161,11 @@ static void put_row(struct text *text, const struct sf_flow *flow, unsigned d, b
 		p = sf_columns_csv(&text->columns, layout, start, &row);
 	else
 		p = sf_columns_table(&text->columns, layout, start, &row);
+	/* as files do */
+	if (p == start) {
+		sf_count_add(&text->destination.stats.skipped_noFields, &count);
+		return;
+	}
 	sf_outlet_add(&text->outlet, (size_t)(p - start), &count, true);
 	if (sf_outlet_length(&text->outlet) > FULL)
 		flush(text);

@@ -544,7 +544,37 @@ START_TEST(rows_of_long_values_fit)
 }
 END_TEST
 
-CHECK_MAIN("export_text", rows_of_long_values_fit, tables_of_chosen_fields_fit,
+/* Records without any of the fields are skipped, and counted so. */
+START_TEST(rows_without_fields_are_skipped)
+{
+	const struct sf_flow flows[2] = { flow_ipv4(0), flow_ipv6(1) };
+
+	for (unsigned format = 0; format < 3; format++) {
+		const struct sf_exporter_options how = { .fields = "sourceIPv6Address" };
+		struct sf_text_options text = { .format = (enum sf_text_format)format };
+		struct sf_destination_stats stats;
+		struct sf_exporter *exporter;
+		struct sf_error error;
+
+		memset(output, 0, sizeof(output));
+		text.stream = fmemopen(output, sizeof(output), "w");
+		ck_assert_int_eq(sf_exporter_new(&exporter, &how, &error), 0);
+		ck_assert_int_eq(sf_exporter_add_text(exporter, &text, &error), 0);
+		sf_exporter_put(exporter, flows, 2);
+		sf_exporter_finish(exporter);
+		stats = stats_of(exporter, 0);
+		ck_assert(sf_destination_balanced(&stats));
+		ck_assert_uint_eq(stats.sent.records, 1);
+		ck_assert_uint_eq(stats.skipped_noFields.records, 1);
+		sf_exporter_free(exporter);
+		fclose(text.stream);
+		ck_assert_ptr_null(strstr(output, "{}"));
+		ck_assert_ptr_nonnull(strstr(output, "2001:db8::1"));
+	}
+}
+END_TEST
+
+CHECK_MAIN("export_text", rows_without_fields_are_skipped, rows_of_long_values_fit, tables_of_chosen_fields_fit,
 	json_has_element_names_in_order, json_has_optional_facts_where_they_exist,
 	json_of_biflows_has_reverse_keys, csv_has_fixed_columns, csv_of_nothing_is_its_header,
 	table_is_aligned, later_fragments_of_icmp_have_no_type,
