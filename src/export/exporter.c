@@ -175,16 +175,24 @@ static uint64_t last_domain(const struct sf_exporter_options *options)
 
 /*
  * The list of the whole run, for a destination that says nothing of its own. What NetFlow v9 cannot
- * carry is left out there: `left_out` names it.
+ * carry is left out there: `left_out` names it. A profile has its own list: one with + or - in front
+ * changes it, if the collector takes elements of an enterprise; any other list is left out.
  */
 static int choose_fields(const struct sf_exporter *exporter, struct sf_url *parsed, const char *url,
 	char *left_out, struct sf_error *error)
 {
 	const char *list = exporter->shared.options.fields;
+	const struct sf_wire_profile *profile = parsed->profile;
 
 	*left_out = 0;
-	if (!list || parsed->has_fields || exporter->shared.options.collected)
+	if (!list || parsed->list || exporter->shared.options.collected)
 		return 0;
+	if (profile && !(strchr("+-", *list) && profile->enterprise && parsed->session.fields)) {
+		snprintf(left_out, SF_LEFT_OUT_MAX,
+			"--fields (profile=%s has its own; fields= behind it changes them)",
+			profile->name);
+		return 0;
+	}
 	if (parsed->session.dialect == &sf_netflow5)
 		return sf_error_set(error, SF_EUSAGE,
 			"%s: the fields of NetFlow v5 cannot be chosen: instead of --fields, give "

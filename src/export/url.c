@@ -250,7 +250,6 @@ static bool read_profile(struct sf_url *url, const char *value)
 static bool read_fields(struct sf_url *url, const char *value)
 {
 	url->list = value;
-	url->has_fields = true;
 	return *value != 0;
 }
 
@@ -469,7 +468,6 @@ static int find_profile(
 	if (!url->profile)
 		return unknown_profile(text, name, error);
 	sf_wire_profile_apply(url->profile, &url->session);
-	url->has_fields = true;
 	return check_profile(url, text, applies, error);
 }
 

@@ -47,8 +47,7 @@ struct sf_url {
 	/* files; 0: not given */
 	int64_t rotate_ns, keep_ns;
 	uint64_t size, keep_size;
-	bool has_fields;         /* fields= or profile= was given */
-	const struct sf_wire_profile *profile;
+	const struct sf_wire_profile *profile; /* NULL: not given */
 	struct sf_fields profile_fields; /* of the profile */
 	const char *list;        /* value of fields=, within `options`; or NULL */
 	struct sf_anonymize_options anonymize;
