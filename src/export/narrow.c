@@ -24,6 +24,8 @@
 #define BYTES        7
 #define FLAGS        8
 #define EXPORTED     8
+#define NOTES        15 /* " in vxlan 50000", " vlan 41": kept free before columns grow for IPv6 */
+#define ENDPOINT_4   21 /* an IPv4 address in full, with port */
 #define ENDPOINT_MAX 47 /* an IPv6 address in full, with brackets and port */
 
 /* The width of a row without its two endpoints. */
@@ -56,6 +58,11 @@ void sf_narrow_init(
 	table->flags = roomy;
 	rest = width_of_rest(table);
 	table->endpoint = table->width > rest ? (table->width - rest) / 2 : 0;
+	if (table->cut && table->endpoint > ENDPOINT_4) {
+		const unsigned beside = (table->width - rest - NOTES) / 2;
+
+		table->endpoint = beside < ENDPOINT_4 ? ENDPOINT_4 : beside;
+	}
 	if (table->endpoint > ENDPOINT_MAX)
 		table->endpoint = ENDPOINT_MAX;
 }

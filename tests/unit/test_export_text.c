@@ -278,11 +278,27 @@ START_TEST(narrow_table_has_more_where_there_is_room)
 	ck_assert_ptr_nonnull(strstr(text, "\n10:47:29.123    1.500 TCP   192.0.2.1:40000"));
 	ck_assert_ptr_nonnull(strstr(text, " 3.02 kB ...AP.SF end\n"));
 	/* words that do not fit are left out whole */
+	text = narrow(100, false, flows, 2);
 	ck_assert_ptr_null(strstr(text, "echo"));
 	text = narrow(220, false, flows, 2);
 	ck_assert_ptr_nonnull(strstr(text, "end    echo request\n"));
 	/* not on a terminal: nothing is cut */
 	ck_assert_ptr_nonnull(strstr(narrow(0, false, flows, 2), "end    echo request\n"));
+}
+END_TEST
+
+/* Columns of addresses grow only where the notes at the end of a row keep their room. */
+START_TEST(narrow_table_has_room_for_notes)
+{
+	struct sf_flow flow = flow_ipv4(0);
+
+	flow.has = SF_HAS_VLAN;
+	flow.vlan = 4041;
+	for (unsigned width = 120; width < 180; width++)
+		ck_assert_ptr_nonnull(
+			strstr(text_of(&(struct sf_text_options){ .format = SF_TEXT_TABLE, .width = width },
+				       &flow, 1),
+				" vlan 4041\n"));
 }
 END_TEST
 
@@ -574,7 +590,7 @@ START_TEST(rows_without_fields_are_skipped)
 }
 END_TEST
 
-CHECK_MAIN("export_text", rows_without_fields_are_skipped, rows_of_long_values_fit, tables_of_chosen_fields_fit,
+CHECK_MAIN("export_text", narrow_table_has_room_for_notes, rows_without_fields_are_skipped, rows_of_long_values_fit, tables_of_chosen_fields_fit,
 	json_has_element_names_in_order, json_has_optional_facts_where_they_exist,
 	json_of_biflows_has_reverse_keys, csv_has_fixed_columns, csv_of_nothing_is_its_header,
 	table_is_aligned, later_fragments_of_icmp_have_no_type,
