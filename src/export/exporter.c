@@ -386,11 +386,10 @@ static int open_file(struct sf_exporter *exporter, const struct sf_url *parsed,
 	return code;
 }
 
-/* Reads the path and its options. Nothing is made or changed. */
+/* Reads the path and its options; `left_out` is that of choose_fields(). Nothing is made or changed. */
 static int read_file(const struct sf_exporter *exporter, struct sf_url *parsed, const char *path,
-	struct sf_error *error)
+	char *left_out, struct sf_error *error)
 {
-	char left_out[SF_LEFT_OUT_MAX];
 	struct sf_chooser chooser = { 0 };
 	int code = sf_url_file_with(parsed, path, sf_extra_conditions(&exporter->shared), error);
 
@@ -411,15 +410,17 @@ int sf_exporter_check_file(
 	const struct sf_exporter *exporter, const char *path, struct sf_error *error)
 {
 	struct sf_url parsed;
+	char left_out[SF_LEFT_OUT_MAX];
 
-	return read_file(exporter, &parsed, path, error);
+	return read_file(exporter, &parsed, path, left_out, error);
 }
 
 int sf_exporter_add_file(struct sf_exporter *exporter, const char *path, struct sf_error *error)
 {
 	struct sf_transport *transport;
 	struct sf_url parsed;
-	int code = read_file(exporter, &parsed, path, error);
+	char left_out[SF_LEFT_OUT_MAX];
+	int code = read_file(exporter, &parsed, path, left_out, error);
 
 	if (code < 0)
 		return code;
@@ -436,7 +437,7 @@ int sf_exporter_add_file(struct sf_exporter *exporter, const char *path, struct 
 	}
 	if (exporter->shared.options.collected)
 		return add_collected_file(exporter, &parsed, transport, path, error);
-	return add_session(exporter, &parsed, transport, path, "", error);
+	return add_session(exporter, &parsed, transport, path, left_out, error);
 }
 
 int sf_exporter_add_text_sized(struct sf_exporter *exporter, const struct sf_text_options *options,
