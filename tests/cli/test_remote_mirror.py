@@ -139,7 +139,8 @@ class RemoteMirror(unittest.TestCase):
         """CSV leaves out what no source has; the tunnel that a socket opens is not named by --tunnel."""
         source = f"udp://127.0.0.1:{free_port()},kind="
         for kind, has in (("gtp-u", True), ("tzsp", False)):
-            run = subprocess.run([SPANFLOW, "meter", "-i", source + kind, "-o", "csv", "-q", "--duration", "50ms"],
+            run = subprocess.run([SPANFLOW, "meter", "-i", source + kind, "-o", "csv", "-q", "--duration", "50ms",
+                                  "--no-sandbox"],
                                  capture_output=True, text=True, timeout=TIMEOUT, check=True)
             self.assertEqual("tunnelId" in run.stdout.split(","), has, run.stdout)
 

@@ -86,6 +86,8 @@ class Tunnels(support.Case):
         self.assertIn("192.0.2.10", asked)
         page = self.directory / "page.html"
         done = self.run_plain("report", capture, "--tunnel", "inner", "-o", page)
+        if "built without the page" in done.stderr:
+            return
         self.assertEqual(done.stderr, f"{len(self.records(capture, '--tunnel', 'inner')[0])} flows\n")
 
     def test_options_for_captures_need_some(self):
@@ -94,6 +96,8 @@ class Tunnels(support.Case):
         for command in ("show", "report"):
             out = ["-o", "json"] if command == "show" else ["-o", self.directory / "page.html"]
             done = self.run_plain(command, path, "--tunnel", "inner", *out)
+            if "built without the page" in done.stderr:
+                continue
             self.assertEqual(done.status, 0)
             self.assertIn("they are for capture files, and there is none", done.stderr)
             self.assertNotIn("capture files", self.run_plain(command, path, *out).stderr)
