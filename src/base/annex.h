@@ -20,7 +20,7 @@
  *
  *	FACT(largest, NUMBER, 4, MAX, HEAD(octets), 0, "length of each packet")
  *
- * and the field that tells it, in src/export/fields.def, with SF_FACT_SET(largest) as what it needs
+ * and the field that tells it, in src/encode/fields.def, with SF_FACT_SET(largest) as what it needs
  * and sf_fact_get_largest(flow, d) as its value. A value that the parser does not read yet becomes a
  * member of the tail of struct sf_facts, which src/parse/ sets for every packet (0 where there is
  * none): TAIL(member).
@@ -152,7 +152,8 @@ struct sf_annex_layout {
 	uint16_t long_has;    /* conditions of these facts */
 	uint16_t first_has;   /* conditions for which a direction's first packet stands */
 	uint16_t all_has;     /* conditions that one of its packets must meet */
-	uint16_t others_has;  /* later packets: steps that are not simple are for these only; 0: for all */
+	uint16_t
+		others_has; /* later packets: steps that are not simple are for these only; 0: for all */
 	uint8_t step_count; /* one for each fact: simple ones, others of later packets, the rest */
 	uint8_t simple_count; /* numbers that every packet has in its head */
 	uint16_t tcp_from;    /* in the packet: the fact tcp_quality */

@@ -64,7 +64,7 @@ static bool after(struct gather *gather, int result, const struct sf_error *erro
 	return !ended;
 }
 
-/* A file of a series (export/series.c) that a run has not completed. */
+/* A file of a series (transport/series.c) that a run has not completed. */
 static bool is_partial(const char *path)
 {
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;

@@ -24,8 +24,8 @@
 #include <spanflow/field.h>
 
 #include "base/wire.h"
+#include "encode/message.h"
 #include "export/destination.h"
-#include "export/message.h"
 
 #define BUCKETS       4096
 #define TEMPLATES_MAX 16384

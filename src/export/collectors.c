@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "encode/message.h"
 #include "export/exporter.h"
 #include "export/kafka.h"
-#include "export/message.h"
-#include "export/stream.h"
+#include "transport/stream.h"
 
 static int remember(char ***list, unsigned *count, const char *path)
 {

@@ -12,10 +12,10 @@
 #include <spanflow/collect.h>
 #include <spanflow/export.h>
 
-#include "export/outcome.h"
+#include "encode/template.h"
 #include "export/queue.h"
-#include "export/template.h"
-#include "export/transport.h"
+#include "transport/outcome.h"
+#include "transport/transport.h"
 
 /* Times of the first and the last loss, ns since 1970; 0: none. */
 struct sf_losses {

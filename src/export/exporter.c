@@ -10,9 +10,9 @@
 #include "base/annex.h"
 #include "base/clock.h"
 #include "base/sized.h"
+#include "encode/message.h"
 #include "export/exporter.h"
-#include "export/message.h"
-#include "export/pattern.h"
+#include "transport/pattern.h"
 
 #define QUEUE_OCTETS (UINT64_C(256) << 20) /* 1.4 million records */
 

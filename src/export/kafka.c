@@ -15,9 +15,9 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
-#include "export/columns.h"
-#include "export/flowmessage.h"
+#include "encode/flowmessage.h"
 #include "export/packs.h"
+#include "text/columns.h"
 
 #define FLUSH_NS INT64_C(200000000) /* then messages leave that are few */
 #define LOOK_NS  INT64_C(5000000)   /* between two looks at a destination that is not ready */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* `spanflow list fields`, templates and profiles: the tables of this directory as text. */
+/* `spanflow list fields`, templates and profiles: the tables of src/encode as text. */
 #include <stdio.h>
 #include <string.h>
 
 #include <spanflow/export.h>
 
 #include "base/annex.h"
-#include "export/template.h"
+#include "encode/template.h"
 #include "export/wire_profile.h"
 
 #define LINE 80

@@ -7,10 +7,10 @@
 #define SPANFLOW_EXPORT_SESSION_H
 
 #include "base/clock.h"
-#include "export/anonymize.h"
+#include "encode/anonymize.h"
+#include "encode/message.h"
+#include "encode/variant.h"
 #include "export/destination.h"
-#include "export/message.h"
-#include "export/variant.h"
 
 /* One template and the messages with its records that are not sent yet. */
 struct sf_slot {

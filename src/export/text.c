@@ -9,10 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "export/columns.h"
 #include "export/destination.h"
-#include "export/outlet.h"
-#include "export/text.h"
+#include "text/columns.h"
+#include "text/text.h"
+#include "transport/outlet.h"
 
 #define FULL     (240 * 1024)       /* bytes of rows that are written at once */
 #define FLUSH_NS INT64_C(200000000) /* then rows leave that are few, as messages do */

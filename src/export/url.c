@@ -12,7 +12,7 @@
 #include "base/element_id.h"
 #include "base/scaled.h"
 #include "base/url_option.h"
-#include "export/message.h"
+#include "encode/message.h"
 #include "export/wire_profile.h"
 
 /*

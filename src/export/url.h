@@ -9,7 +9,7 @@
 #ifndef SPANFLOW_EXPORT_URL_H
 #define SPANFLOW_EXPORT_URL_H
 
-#include "export/anonymize.h"
+#include "encode/anonymize.h"
 #include "export/destination.h"
 #include "export/wire_profile.h"
 #include "tls/tls.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/suggest.h"
-#include "export/message.h"
+#include "encode/message.h"
 
 enum { NO = false, YES = true };
 

@@ -23,8 +23,8 @@
 #include <spanflow/export.h>
 
 #include "base/clock.h"
-#include "export/flowmessage.h"
-#include "export/template.h"
+#include "encode/flowmessage.h"
+#include "encode/template.h"
 
 #define FLOWS  4096
 #define RUN    32                                            /* flows that are encoded together */

@@ -36,7 +36,7 @@ VENDOR = [
     (re.compile(r"^(bpf|xdp)/"), {"drivers/af_xdp", "bpf"}),
     (re.compile(r"^(zlib|zstd|lzma|bzlib)\.h$"), {"src/base", "src/collect", "src/report"}),
     (re.compile(r"^(seccomp|cap-ng)\.h$"), {"src/guard"}),
-    (re.compile(r"^lz4\.h$"), {"src/export", "tests"}),
+    (re.compile(r"^lz4\.h$"), {"src/transport", "tests"}),
     (re.compile(r"^librdkafka/"), {"src/kafka", "tests"}),
     (re.compile(r"^microhttpd\.h$"), {"src/metrics"}),
     (re.compile(r"^check\.h$"), {"tests"}),

@@ -7,10 +7,10 @@
 #ifndef TESTS_SIMULATED_COLLECTOR_H
 #define TESTS_SIMULATED_COLLECTOR_H
 
+#include "encode/message.h"
 #include "export/destination.h"
-#include "export/message.h"
-#include "export/stream.h"
 #include "export_support.h"
+#include "transport/stream.h"
 
 #define SIM_CONNECTIONS 256
 #define SIM_RECORDS     20000

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Anonymisation of encoded records. Crypto-PAn needs a module: cli files has its vectors. */
 #include "base/element_id.h"
-#include "export/anonymize.h"
+#include "encode/anonymize.h"
 #include "export_support.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

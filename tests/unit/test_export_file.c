@@ -3,7 +3,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-#include "export/message.h"
+#include "encode/message.h"
 #include "export/url.h"
 #include "export_support.h"
 

@@ -4,9 +4,9 @@
 
 #include "base/wire.h"
 #include "check_main.h"
-#include "export/message.h"
-#include "export/template.h"
-#include "export/variant.h"
+#include "encode/message.h"
+#include "encode/template.h"
+#include "encode/variant.h"
 #include "fact_values.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

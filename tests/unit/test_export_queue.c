@@ -8,8 +8,8 @@
 
 #include "base/clock.h"
 #include "export/destination.h"
-#include "export/outlet.h"
 #include "export/queue.h"
+#include "transport/outlet.h"
 
 static const struct sf_exporter_options queued = { .queued = true };
 

@@ -7,9 +7,9 @@
 
 #include <spanflow/collect.h>
 
-#include "export/keep.h"
-#include "export/pattern.h"
 #include "export_support.h"
+#include "transport/keep.h"
+#include "transport/pattern.h"
 
 #include "spanflow_config.h"
 

@@ -4,8 +4,8 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "export/transport.h"
 #include "export_support.h"
+#include "transport/transport.h"
 
 /* RFC 7011 §8 and §8.4: templates first, more than once over UDP, in messages before the data. */
 /* [RFC3954-7-4] */

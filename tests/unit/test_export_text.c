@@ -2,8 +2,8 @@
 /* JSON lines, CSV and the table. */
 #include <signal.h>
 
-#include "export/columns.h"
 #include "export_support.h"
+#include "text/columns.h"
 
 static char output[1 << 20];
 

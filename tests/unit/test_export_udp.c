@@ -7,8 +7,8 @@
 #include <sched.h>
 #include <sys/ioctl.h>
 
-#include "export/transport.h"
 #include "export_support.h"
+#include "transport/transport.h"
 
 /* ---------------------------------------------------------------- calls by script */
 

@@ -7,8 +7,8 @@
 
 #include "base/annex.h"
 #include "check_main.h"
-#include "export/fields.h"
-#include "export/template.h"
+#include "encode/fields.h"
+#include "encode/template.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

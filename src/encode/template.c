@@ -1,0 +1,603 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * fields.def and profiles.def expanded: a store function for each field and protocol, the profiles as
+ * arrays, and built-in encoders for the templates that are used most: functions in which the compiler
+ * has unrolled the profile's list for one variant. All other templates have a plan, a list of store
+ * functions. It stores one field for all records of a run, then the next field: a call for each field of
+ * each record would cost more than storing the value.
+ */
+#include <spanflow/tunnel.h>
+
+#include "encode/template.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/annex.h"
+#include "base/branch.h"
+#include "base/local.h"
+#include "base/value.h"
+#include "base/wire.h"
+#include "encode/profiles.def"
+
+static const uint8_t no_hop[16];
+static const struct sf_interface_info no_interface;
+#define NO_SIDE                                                                                    \
+	{                                                                                          \
+		.next_hop = no_hop, .bgp_next_hop = no_hop                                         \
+	}
+#define NO_WAY                                                                                     \
+	{                                                                                          \
+		.ingress_info = &no_interface, .egress_info = &no_interface                        \
+	}
+const struct sf_extra sf_extra_none = { { NO_SIDE, NO_SIDE }, { NO_WAY, NO_WAY } };
+
+/* ---------------------------------------------------------------- values of fields.def */
+
+/* ICMP has no ports: 0 and type << 8 | code is what collectors read (docs/collectors.md). */
+static inline bool has_icmp_type(
+	const struct sf_flow *flow, const struct sf_encode_context *context)
+{
+	return context->icmp_type == SF_ICMP_TYPE_UNKNOWN ? sf_flow_has_icmp_type(flow)
+							  : context->icmp_type == SF_ICMP_TYPE_YES;
+}
+
+static inline uint16_t sf_field_source_port(
+	const struct sf_flow *flow, unsigned d, const struct sf_encode_context *context)
+{
+	return has_icmp_type(flow, context) ? 0 : flow->port[d];
+}
+
+static inline uint16_t sf_field_destination_port(
+	const struct sf_flow *flow, unsigned d, const struct sf_encode_context *context)
+{
+	return flow->port[has_icmp_type(flow, context) ? d : !d];
+}
+
+static sf_always_inline bool has_way(const struct sf_encode_context *context)
+{
+	return context->extra && context->extra->gives & SF_EXTRA_INTERFACES;
+}
+
+static sf_always_inline uint32_t sf_field_ingress(
+	const struct sf_flow *flow, unsigned d, const struct sf_encode_context *context)
+{
+	return has_way(context) ? sf_extra_of(flow, context)->way[d].ingress
+				: flow->half[d].ingress;
+}
+
+static sf_always_inline uint32_t sf_field_egress(
+	const struct sf_flow *flow, unsigned d, const struct sf_encode_context *context)
+{
+	return has_way(context) ? sf_extra_of(flow, context)->way[d].egress : flow->half[d].ingress;
+}
+
+/* Which way through the own network; without options that is private and unique-local addresses. */
+static sf_always_inline uint8_t sf_field_direction(
+	const struct sf_flow *flow, unsigned d, const struct sf_encode_context *context)
+{
+	bool ipv6 = (context->ip_version ? context->ip_version : flow->ip_version) == 6;
+
+	if (has_way(context))
+		return sf_extra_of(flow, context)->way[d].direction;
+	return sf_local_direction(flow->addr[d], flow->addr[!d], ipv6);
+}
+
+static inline uint64_t sf_field_ms(int64_t time_ns)
+{
+	return (uint64_t)(time_ns / 1000000);
+}
+
+static inline uint32_t sf_field_uptime(const struct sf_encode_context *context, int64_t time_ns)
+{
+	return (uint32_t)(time_ns / 1000000 - context->boot_ms);
+}
+
+/* RFC 5103 §6.3: 1 the source is the initiator, 2 it is the responder */
+static inline uint8_t sf_field_biflow_direction(unsigned d)
+{
+	return (uint8_t)(1 + d);
+}
+
+/* The tunnel of direction d, as struct sf_tunnel_facts. */
+static sf_always_inline const struct sf_shape_side *sf_field_shape(
+	const struct sf_flow *flow, unsigned d)
+{
+	return (const struct sf_shape_side *)(const void *)sf_fact_get_shape(flow, d);
+}
+
+static inline uint32_t sf_field_shape_mean(const struct sf_flow *flow, unsigned d)
+{
+	const struct sf_shape_side *side = sf_field_shape(flow, d);
+
+	return side->gap_count ? (uint32_t)(side->gap_sum / side->gap_count) : 0;
+}
+
+static sf_always_inline const struct sf_tcp_side *sf_field_tcp(
+	const struct sf_flow *flow, unsigned d)
+{
+	return (const struct sf_tcp_side *)(const void *)sf_fact_get_tcp_quality(flow, d);
+}
+
+static inline uint32_t sf_field_tcp_mean(const struct sf_flow *flow, unsigned d)
+{
+	const struct sf_tcp_side *side = sf_field_tcp(flow, d);
+
+	return side->rtt_count ? (uint32_t)(side->rtt_sum / side->rtt_count) : 0;
+}
+
+static inline const uint8_t *sf_field_tunnel(const struct sf_flow *flow, unsigned d)
+{
+	return sf_fact_get_tunnel(flow, d);
+}
+
+static_assert(offsetof(struct sf_tunnel_facts, destination) == 16 &&
+		      offsetof(struct sf_tunnel_facts, id) == 32 &&
+		      offsetof(struct sf_tunnel_facts, kind) == 40,
+	"fields.def and below");
+
+static inline uint32_t sf_field_tunnel_id(const struct sf_flow *flow, unsigned d)
+{
+	return (uint32_t)sf_fact_number(sf_field_tunnel(flow, d) + 32, 4);
+}
+
+/* IANA 351: the highest byte is the kind. */
+static inline uint64_t sf_field_segment(const struct sf_flow *flow, unsigned d)
+{
+	enum { VXLAN = 1, NVGRE = 2 };
+	uint32_t id = sf_field_tunnel_id(flow, d);
+
+	/* a virtual subnet is the upper 24 bits of the key (RFC 7637 §3.2) */
+	if (sf_field_tunnel(flow, d)[40] == SF_TUNNEL_NVGRE)
+		return (uint64_t)NVGRE << 56 | id >> 8;
+	return (uint64_t)VXLAN << 56 | id;
+}
+
+/* The interface that saw the packets: that of flowDirection. */
+static inline const struct sf_interface_info *sf_field_interface(const struct sf_extra_way *way)
+{
+	return way->direction ? way->egress_info : way->ingress_info;
+}
+
+/* What the mirror says of direction d, as struct sf_mirror_facts. */
+static inline const uint8_t *sf_field_mirror(const struct sf_flow *flow, unsigned d)
+{
+	return sf_fact_get_mirror(flow, d);
+}
+
+static_assert(offsetof(struct sf_mirror_facts, port) == 4 &&
+		      offsetof(struct sf_mirror_facts, known) == 11 &&
+		      (SF_MIRROR_INGRESS | SF_MIRROR_EGRESS) == 3,
+	"fields.def");
+
+/* What the payload of direction d said. */
+static inline const struct sf_app *sf_field_app(const struct sf_flow *flow, unsigned d)
+{
+	return (const struct sf_app *)(const void *)sf_fact_get_app(flow, d);
+}
+
+/* Sets of kinds. */
+#define OF_DNS  (1u << SF_APP_DNS)
+#define OF_HTTP (1u << SF_APP_HTTP)
+#define OF_TLS  (1u << SF_APP_TLS | 1u << SF_APP_QUIC)
+
+/* What one of these kinds said, of direction d before the other one; `answer`: as an answer, or else as none. */
+static inline const struct sf_app *sf_field_app_said(
+	const struct sf_flow *flow, unsigned d, unsigned kinds, bool answer)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		const struct sf_app *app = sf_field_app(flow, d ^ i);
+
+		if (kinds >> app->kind & 1 && answer == (app->flags & SF_APP_ANSWER))
+			return app;
+	}
+	return (const struct sf_app *)(const void *)sf_fact_nothing;
+}
+
+/* What each side of SSH begins with. */
+static inline const uint8_t *sf_field_ssh(const struct sf_flow *flow, unsigned d)
+{
+	const struct sf_app *app = sf_field_app(flow, d);
+
+	return app->kind == SF_APP_SSH ? sf_app_text(app, 0) : sf_fact_nothing;
+}
+
+/* RFC 6759 §4: engine 3, IANA-L4, and the port that names the application; with the length in front. */
+static inline const uint8_t *sf_field_app_id(const struct sf_flow *flow, unsigned d)
+{
+	static const uint8_t ids[SF_APP_KINDS][4] = {
+		[SF_APP_DNS] = { 3, 3, 0, 53 },
+		[SF_APP_TLS] = { 3, 3, 443 >> 8, 443 & 255 },
+		[SF_APP_QUIC] = { 3, 3, 443 >> 8, 443 & 255 },
+		[SF_APP_HTTP] = { 3, 3, 0, 80 },
+		[SF_APP_SSH] = { 3, 3, 0, 22 },
+	};
+
+	return ids[sf_field_app(flow, d)->kind ? sf_field_app(flow, d)->kind
+					       : sf_field_app(flow, !d)->kind];
+}
+
+static inline const uint8_t *sf_field_app_name(const struct sf_flow *flow, unsigned d)
+{
+	static const char names[SF_APP_KINDS][6] = {
+		[SF_APP_DNS] = "\3dns",
+		[SF_APP_TLS] = "\3tls",
+		[SF_APP_QUIC] = "\4quic",
+		[SF_APP_HTTP] = "\4http",
+		[SF_APP_SSH] = "\3ssh",
+	};
+
+	return (const uint8_t *)names[sf_field_app(flow, d)->kind ? sf_field_app(flow, d)->kind
+								  : sf_field_app(flow, !d)->kind];
+}
+
+/* The text of the request, or if it has none that of the answer; `answer`: the other way round. */
+static inline const uint8_t *sf_field_app_text(
+	const struct sf_flow *flow, unsigned d, unsigned kinds, unsigned i, bool answer)
+{
+	const uint8_t *text = sf_app_text(sf_field_app_said(flow, d, kinds, answer), i);
+
+	return *text ? text : sf_app_text(sf_field_app_said(flow, d, kinds, !answer), i);
+}
+
+/* The same for numbers. */
+static inline uint16_t sf_field_app_number(
+	const struct sf_flow *flow, unsigned d, unsigned kinds, unsigned i, bool answer)
+{
+	const uint16_t number = sf_field_app_said(flow, d, kinds, answer)->number[i];
+
+	return number ? number : sf_field_app_said(flow, d, kinds, !answer)->number[i];
+}
+
+static inline uint32_t sf_field_reverse_delay(const struct sf_flow *flow, unsigned d)
+{
+	int64_t ms = flow->half[!d].start_ns / 1000000 - flow->half[d].start_ns / 1000000;
+
+	return ms < 0 ? 0 : ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
+}
+
+/* ---------------------------------------------------------------- store functions */
+
+static sf_always_inline uint8_t *store_UINT(uint8_t *p, uint64_t value, unsigned length)
+{
+	switch (length) {
+	case 8:
+		return sf_store_be64(p, value);
+	case 4:
+		return sf_store_be32(p, (uint32_t)value);
+	case 3:
+		p = sf_store_u8(p, (uint8_t)(value >> 16));
+		return sf_store_be16(p, (uint16_t)value);
+	case 2:
+		return sf_store_be16(p, (uint16_t)value);
+	case 1:
+		return sf_store_u8(p, (uint8_t)value);
+	default:
+		return p;
+	}
+}
+
+/* Variable length (RFC 7011 §7): the first byte of `value` says how many follow. */
+/* [RFC7011-7-1] [RFC7011-7-3] */
+static inline uint8_t *store_STRING(uint8_t *p, const uint8_t *value, unsigned length)
+{
+	assert(value[0] <= length && length < 255);
+	return sf_store_bytes(p, value, 1 + (size_t)value[0]);
+}
+
+/* [RFC7011-6.1.2-1] */
+static sf_always_inline uint8_t *store_BYTES(uint8_t *p, const uint8_t *bytes, unsigned length)
+{
+	return sf_store_bytes(p, bytes, length);
+}
+
+/* clang-format off */
+#define FIELD(name, pen, id, v9, length, v9_length, has, form, value, ...)                           \
+	static sf_always_inline uint8_t *store_##name(uint8_t *p, const struct sf_flow *flow, unsigned d,    \
+		const struct sf_encode_context *context)                                           \
+	{                                                                                          \
+		const struct sf_flow_half *half = &flow->half[d];                                  \
+		const struct sf_extra *extra = sf_extra_of(flow, context);                         \
+                                                                                                   \
+		(void)half, (void)extra;                                                           \
+		return store_##form(p, value, length);                                             \
+	}                                                                                          \
+	static sf_always_inline uint8_t *store9_##name(uint8_t *p, const struct sf_flow *flow, unsigned d,   \
+		const struct sf_encode_context *context)                                           \
+	{                                                                                          \
+		const struct sf_flow_half *half = &flow->half[d];                                  \
+		const struct sf_extra *extra = sf_extra_of(flow, context);                         \
+                                                                                                   \
+		(void)half, (void)extra;                                                           \
+		return store_##form(p, value, v9_length);                                          \
+	}
+#include "encode/fields.def"
+
+/* Store a field of `count` flows, in records that lie `stride` bytes apart. */
+#define FIELD(name, ...)                                                                           \
+	static void run_##name(uint8_t *p, size_t stride, const struct sf_flow *flow,              \
+		unsigned count, unsigned d, const struct sf_encode_context *context)               \
+	{                                                                                          \
+		for (; count; count--, flow++, p += stride)                                        \
+			store_##name(p, flow, d, context);                                         \
+	}                                                                                          \
+	static void run9_##name(uint8_t *p, size_t stride, const struct sf_flow *flow,             \
+		unsigned count, unsigned d, const struct sf_encode_context *context)               \
+	{                                                                                          \
+		for (; count; count--, flow++, p += stride)                                        \
+			store9_##name(p, flow, d, context);                                        \
+	}
+#include "encode/fields.def"
+
+static const sf_store_run runs[][2] = {
+#define FIELD(name, ...) { run_##name, run9_##name },
+#include "encode/fields.def"
+};
+/* clang-format on */
+
+/* ---------------------------------------------------------------- encoders */
+
+enum {
+#define FIELD(name, ...) STORE_##name, STORE9_##name,
+#include "encode/fields.def"
+};
+
+/* Encodes one record. A jump for each field (the switch) is cheaper than a call for each field. */
+static uint8_t *encode_one(const struct sf_template *template, uint8_t *p,
+	const struct sf_flow *flow, unsigned leading, const struct sf_encode_context *context)
+{
+	for (unsigned i = 0; i < template->field_count; i++) {
+		const unsigned d = leading ^ template->steps[i].reverse;
+
+		switch (template->steps[i].store) {
+/* clang-format off */
+#define FIELD(name, ...)                                                                           \
+	case STORE_##name: p = store_##name(p, flow, d, context); break;                           \
+	case STORE9_##name: p = store9_##name(p, flow, d, context); break;
+#include "encode/fields.def"
+			/* clang-format on */
+		}
+	}
+	return p;
+}
+
+/* Encodes records of different lengths one after the other. */
+static uint8_t *encode_each(const struct sf_template *template, uint8_t *p,
+	const struct sf_flow *flows, unsigned count, unsigned leading,
+	const struct sf_encode_context *context)
+{
+	for (const struct sf_flow *flow = flows; flow < flows + count; flow++)
+		for (unsigned d = 0; d < 2; d++)
+			if (leading >> d & 1)
+				p = encode_one(template, p, flow, d, context);
+	return p;
+}
+
+uint8_t *sf_template_encode_plan(const struct sf_template *template, uint8_t *p,
+	const struct sf_flow *flows, unsigned count, unsigned leading,
+	const struct sf_encode_context *context)
+{
+	const size_t stride = (leading == 3 ? 2 : 1) * (size_t) template->record_length;
+	uint8_t *record = p;
+
+	if (count == 1 && leading != 3)
+		return encode_one(template, p, flows, leading >> 1, context);
+	if (template->variable)
+		return encode_each(template, p, flows, count, leading, context);
+	for (unsigned d = 0; d < 2; d++) {
+		if (!(leading >> d & 1))
+			continue;
+		for (unsigned i = 0; i < template->field_count; i++)
+			template->steps[i].run(record + template->steps[i].offset, stride, flows,
+				count, d ^ template->steps[i].reverse, context);
+		record += template->record_length;
+	}
+	return p + count * stride;
+}
+
+/* clang-format off */
+#define F(name, when)                                                                              \
+	if ((variant & (when)) == (when))                                                          \
+		p = variant & SF_WHEN_NETFLOW9 ? store9_##name(p, flow, d, context)                \
+					       : store_##name(p, flow, d, context);
+#define R(name, when)                                                                              \
+	if ((variant & (when)) == (when))                                                          \
+		p = variant & SF_WHEN_NETFLOW9 ? store9_##name(p, flow, !d, context)               \
+					       : store_##name(p, flow, !d, context);
+
+#define X(name)                                                                                    \
+	static sf_always_inline uint8_t *encode_##name(uint8_t *restrict p,                        \
+		const struct sf_flow *restrict flow, unsigned d,                                   \
+		const struct sf_encode_context *given, const uint64_t variant)                     \
+	{                                                                                          \
+		/* the variant says it for all flows: sf_record_when() */                          \
+		const struct sf_encode_context known = {                                           \
+			given->boot_ms,                                                            \
+			NULL, /* no encoder is built in for templates with fields of an enricher */ \
+			variant & ICMP ? SF_ICMP_TYPE_YES : SF_ICMP_TYPE_NO,                       \
+			variant & IPV4 ? 4 : 6,                                                    \
+		};                                                                                 \
+		const struct sf_encode_context *const context = &known;                            \
+                                                                                                   \
+		SF_PROFILE_##name(F, R)                                                            \
+		return p;                                                                          \
+	}
+X(default)
+X(extended)
+#undef X
+#undef F
+#undef R
+
+enum { PROFILE_default = SF_PROFILE_DEFAULT, PROFILE_extended = SF_PROFILE_EXTENDED };
+
+/* The templates that most sessions and files use. */
+#define BUILT_IN(X)                                                                                \
+	X(ipfix_ipv4, default, IPFIX | MS | IPV4 | NOT_ICMP)                                       \
+	X(ipfix_ipv4_icmp, default, IPFIX | MS | IPV4 | ICMP)                                      \
+	X(ipfix_ipv6, default, IPFIX | MS | IPV6 | NOT_ICMP)                                       \
+	X(ipfix_ipv6_icmp, default, IPFIX | MS | IPV6 | ICMP)                                      \
+	X(netflow9_ipv4, default, SF_WHEN_NETFLOW9 | UPTIME | IPV4 | NOT_ICMP)                     \
+	X(netflow9_ipv4_icmp, default, SF_WHEN_NETFLOW9 | UPTIME | IPV4 | ICMP)                    \
+	X(netflow9_ipv6, default, SF_WHEN_NETFLOW9 | UPTIME | IPV6 | NOT_ICMP)                     \
+	X(netflow9_ipv6_icmp, default, SF_WHEN_NETFLOW9 | UPTIME | IPV6 | ICMP)                    \
+	X(file_ipv4, extended, IPFIX | MS | IPV4 | NOT_ICMP | MAC)                                 \
+	X(file_ipv6, extended, IPFIX | MS | IPV6 | NOT_ICMP | MAC | LABEL)                         \
+	X(file_ipv4_vlan, extended, IPFIX | MS | IPV4 | NOT_ICMP | MAC | VLAN)                     \
+	X(file_ipv6_vlan, extended, IPFIX | MS | IPV6 | NOT_ICMP | MAC | LABEL | VLAN)             \
+	X(one_way_ipv4, default, IPFIX | MS | IPV4 | NOT_ICMP | BIFLOW)                            \
+	X(one_way_ipv6, default, IPFIX | MS | IPV6 | NOT_ICMP | BIFLOW)                            \
+	X(two_way_ipv4, default, IPFIX | MS | IPV4 | NOT_ICMP | BIFLOW | TWO_WAY)                  \
+	X(two_way_ipv6, default, IPFIX | MS | IPV6 | NOT_ICMP | BIFLOW | TWO_WAY)                  \
+	X(file_one_way_ipv4, extended, IPFIX | MS | IPV4 | NOT_ICMP | MAC | BIFLOW)                \
+	X(file_one_way_ipv6, extended, IPFIX | MS | IPV6 | NOT_ICMP | MAC | LABEL | BIFLOW)        \
+	X(file_two_way_ipv4, extended, IPFIX | MS | IPV4 | NOT_ICMP | MAC | BIFLOW | TWO_WAY)      \
+	X(file_two_way_ipv6, extended,                                                             \
+		IPFIX | MS | IPV6 | NOT_ICMP | MAC | LABEL | BIFLOW | TWO_WAY)
+
+#define X(name, profile, variant)                                                                  \
+	static uint8_t *encode_##name(const struct sf_template *template, uint8_t *restrict p,     \
+		const struct sf_flow *restrict flows, unsigned count, unsigned leading,            \
+		const struct sf_encode_context *context)                                           \
+	{                                                                                          \
+		(void)template;                                                                    \
+		for (const struct sf_flow *flow = flows; flow < flows + count; flow++) {           \
+			if (leading & 1)                                                           \
+				p = encode_##profile(p, flow, 0, context, variant);                \
+			if (leading & 2)                                                           \
+				p = encode_##profile(p, flow, 1, context, variant);                \
+		}                                                                                  \
+		return p;                                                                          \
+	}
+BUILT_IN(X)
+#undef X
+
+static const struct {
+	int profile;
+	uint64_t variant;
+	sf_encode encode;
+} built_in[] = {
+#define X(name, profile, variant) { PROFILE_##profile, variant, encode_##name },
+	BUILT_IN(X)
+#undef X
+};
+/* clang-format on */
+
+/* ---------------------------------------------------------------- templates */
+
+/*
+ * RFC 7011 §3.4.1: 256 … 65535. Each variant of a profile has an id of its own in every run, so that a
+ * restart with other options never gives an id that a collector knows another meaning. Not for variants
+ * with a tunnel, with another flow's id, or with values of an enricher: chosen_template_id().
+ */
+static uint16_t profile_template_id(const struct sf_template *template, unsigned profile)
+{
+	const uint64_t has = template->variant & (SF_WHEN_MAC | SF_WHEN_MPLS | SF_WHEN_VLAN |
+							 SF_WHEN_CVLAN | SF_WHEN_LABEL);
+	uint64_t when = template->variant;
+	unsigned time = when & SF_WHEN_US ? 1 : when & SF_WHEN_NS ? 2 : 0;
+	unsigned variant = (when & SF_WHEN_IPV6 ? 1 : 0) | (when & SF_WHEN_ICMP ? 2 : 0) |
+			   (when & SF_WHEN_TWO_WAY ? 4 : 0) | (when & SF_WHEN_BIFLOW ? 8 : 0) |
+			   (unsigned)(has >> 8) << 4;
+
+	static_assert(SF_HAS_FLOW_LABEL == 0x10, "`has` takes the bits 4 … 8 of `variant`");
+	return (uint16_t)(256 + (variant | time << 9 | profile << 11));
+}
+
+/* Behind the ids of profile_template_id(), before those of options templates. */
+#define CHOSEN_FIRST 6400
+#define CHOSEN_END   65000
+
+/*
+ * The id of any other template: a hash (FNV-1a) of its fields, so the same fields have the same id in
+ * every run, unless another template of the stream has that id already.
+ */
+static uint16_t chosen_template_id(const struct sf_template *template)
+{
+	uint32_t hash = 2166136261;
+
+	for (unsigned i = 0; i < template->field_count; i++) {
+		const struct sf_spec *spec = &template->specs[i];
+		const uint32_t parts[] = { spec->pen, spec->id, spec->length };
+
+		for (unsigned k = 0; k < 3; k++)
+			hash = (hash ^ parts[k]) * 16777619;
+	}
+	return (uint16_t)(CHOSEN_FIRST + (hash >> 4) % (CHOSEN_END - CHOSEN_FIRST));
+}
+
+uint16_t sf_template_next_id(uint16_t id)
+{
+	return id + 1 < CHOSEN_END ? id + 1 : CHOSEN_FIRST;
+}
+
+bool sf_template_is_same(const struct sf_template *one, const struct sf_template *other)
+{
+	return one->field_count == other->field_count &&
+	       !memcmp(one->specs, other->specs, one->field_count * sizeof(one->specs[0]));
+}
+
+enum { FLOW, EACH };
+enum { UINT, BYTES = 0, STRING = 1 }; /* bytes in front of a value that tell its length */
+
+/* Fields and bytes of the longest record: every field, with its reverse element where there is one. */
+/* clang-format off */
+enum {
+#define FIELD(name, pen, id, v9, length, v9_length, facts, form, value, when, side, help)          \
+	+ (1 + (side))
+	ALL_FIELDS = 0
+#include "encode/fields.def"
+	,
+#define FIELD(name, pen, id, v9, length, v9_length, facts, form, value, when, side, help)          \
+	+ (1 + (side)) * ((length) + (form))
+	ALL_BYTES = 0
+#include "encode/fields.def"
+};
+/* clang-format on */
+static_assert(ALL_FIELDS <= SF_TEMPLATE_FIELDS_MAX && ALL_FIELDS <= SF_FIELDS_MAX, "template.h");
+static_assert(ALL_BYTES <= SF_RECORD_MAX, "template.h");
+
+static void add_field(struct sf_template *template, const struct sf_field_item *item)
+{
+	const struct sf_field_row *row = sf_field_row(item->field);
+	bool v9 = template->variant & SF_WHEN_NETFLOW9;
+	unsigned i = template->field_count++;
+
+	template->specs[i] = (struct sf_spec){
+		.pen = sf_field_pen(row, item->reverse),
+		.id = v9 ? row->v9_id : sf_field_id(row, item->reverse),
+		.length = row->variable ? SF_LENGTH_VARIABLE
+			  : v9          ? row->v9_length
+					: row->length,
+	};
+	template->steps[i].run = runs[item->field][v9];
+	template->steps[i].store = (uint16_t)(2 * item->field + v9);
+	template->steps[i].reverse = item->reverse;
+	template->steps[i].offset = template->record_length;
+	template->variable |= row->variable;
+	template->record_least += row->variable ? 1 : template->specs[i].length;
+	template->record_length += row->variable ? 1 + row->length : template->specs[i].length;
+	assert(template->specs[i].id != 0 && template->record_length <= SF_RECORD_MAX);
+}
+
+void sf_template_init(struct sf_template *template, const struct sf_fields *fields,
+	uint64_t session, uint64_t when)
+{
+	/* conditions that no field depends on make no difference */
+	const uint64_t relevant = (session | when) & (fields->when | SF_WHEN_NETFLOW9 |
+							     SF_WHEN_IPFIX | SF_WHEN_INTERFACES);
+	const bool plain = fields->profile >= 0 &&
+			   !(relevant & ((SF_WHEN_EXTRA & ~SF_WHEN_INTERFACES) | SF_WHEN_TUNNEL |
+						SF_WHEN_OUTER_FLOW | SF_WHEN_INNER_FLOW));
+
+	memset(template, 0, sizeof(*template));
+	template->variant = session | when;
+	for (unsigned i = 0; i < fields->count; i++)
+		if (sf_fields_has(fields, i, template->variant))
+			add_field(template, &fields->items[i]);
+	template->id = plain ? profile_template_id(template, (unsigned)fields->profile)
+			     : chosen_template_id(template);
+	template->encode = sf_template_encode_plan;
+	for (size_t i = 0; i < sizeof(built_in) / sizeof(built_in[0]); i++)
+		if (fields->profile == built_in[i].profile && built_in[i].variant == relevant)
+			template->encode = built_in[i].encode;
+}
