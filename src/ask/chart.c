@@ -237,7 +237,8 @@ char *sf_answer_table_footer(const struct sf_answer_table *table, char *p)
 		groups->shown_count > 2 && table->largest > 0)
 		p = put_series(table, p);
 	if (groups->key_count)
-		p += sprintf(p, "%zu of %zu groups; ", groups->shown_count, groups->count);
+		p += sprintf(
+			p, "%zu of %zu groups; ", groups->shown_count, sf_groups_count(groups));
 	p += sprintf(p, "%" PRIu64 " flows, %" PRIu64 " packets, %" PRIu64 " bytes in all\n",
 		totals->rows, totals->packets, totals->bytes);
 	if (table->columns < groups->column_count) {

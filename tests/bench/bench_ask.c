@@ -3,9 +3,10 @@
  * Questions to flow records in memory: records per second of conditions, on one core.
  *
  *	bench_ask [EXPRESSION...]
- *	bench_ask --write FILE|ipfix://HOST:PORT COUNT
+ *	bench_ask --write FILE|ipfix://HOST:PORT COUNT [GROUPS]
  *
- * With --write it makes so many records for a comparison of spanflow show and nfdump.
+ * With --write it makes so many records for a comparison of spanflow show and nfdump. With GROUPS all of them are
+ * of UDP, and have so many different pairs of sender and receiver.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,7 +95,20 @@ static void make_record(struct sf_flow *flow)
 	flow->end_reason = SF_END_IDLE;
 }
 
-static int write_file(const char *path, unsigned long count)
+/* Record `number` of those in so many groups: each group once, then groups by chance. */
+static void make_grouped(struct sf_flow *flow, unsigned long number, unsigned long groups)
+{
+	unsigned group = number < groups ? (unsigned)number : random_below((unsigned)groups);
+	unsigned scattered = group * 2654435761u; /* one of each group: the factor is odd */
+
+	make_record(flow);
+	flow->protocol = 17;
+	memcpy(&flow->addr[0][2], &scattered, 2);
+	memcpy(&flow->addr[1][2], (const uint8_t *)&scattered + 2, 2);
+}
+
+/* `groups`: 0: as make_record() has them. */
+static int write_file(const char *path, unsigned long count, unsigned long groups)
 {
 	const struct sf_exporter_options options = { .packet_clock = true };
 	struct sf_error error = { 0 };
@@ -107,8 +121,11 @@ static int write_file(const char *path, unsigned long count)
 		fprintf(stderr, "%s\n", error.text);
 		return 1;
 	}
-	for (; count; count--) {
-		make_record(&flow);
+	for (unsigned long i = 0; i < count; i++) {
+		if (groups)
+			make_grouped(&flow, i, groups);
+		else
+			make_record(&flow);
 		sf_exporter_put(exporter, &flow, 1);
 	}
 	sf_exporter_finish(exporter);
@@ -124,8 +141,9 @@ int main(int argc, char **argv)
 		"net 10.0.0.0/8 and port 53 and bpp > 100" };
 	struct sf_flow *flows;
 
-	if (argc == 4 && strcmp(argv[1], "--write") == 0)
-		return write_file(argv[2], strtoul(argv[3], NULL, 10));
+	if ((argc == 4 || argc == 5) && strcmp(argv[1], "--write") == 0)
+		return write_file(argv[2], strtoul(argv[3], NULL, 10),
+			argc == 5 ? strtoul(argv[4], NULL, 10) : 0);
 	flows = malloc(FLOWS * sizeof(*flows));
 	if (!flows)
 		return 1;

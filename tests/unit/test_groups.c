@@ -57,6 +57,17 @@ static const char *answer(struct sf_groups *groups)
 	return text;
 }
 
+/* What stands below the table of the same groups. */
+static const char *footer(const struct sf_groups *groups)
+{
+	static char text[SF_ANSWER_ROW_MAX];
+	struct sf_answer_table table;
+
+	sf_answer_table_init(&table, groups, 0);
+	*sf_answer_table_footer(&table, text) = '\0';
+	return text;
+}
+
 /* Few values are counted; many are estimated, to a few per cent, and that is told. */
 START_TEST(distinct_is_exact_and_then_an_estimate)
 {
@@ -365,7 +376,7 @@ START_TEST(parts_are_as_counting_together)
 		struct sf_groups *whole = make(&questions[q]), *all[3];
 		struct sf_error error = { 0 };
 		struct sf_groups_totals totals;
-		char *expected;
+		char *expected, *below;
 
 		for (unsigned i = 0; i < 3; i++) {
 			all[i] = make(&questions[q]);
@@ -384,11 +395,14 @@ START_TEST(parts_are_as_counting_together)
 			ck_assert_int_eq(sf_groups_merge_part(all, 3, i, &error), 0);
 		ck_assert_int_eq(sf_groups_join(all, 3, &error), 0);
 		expected = strdup(answer(whole));
+		below = strdup(footer(whole));
 		ck_assert_str_eq(answer(all[0]), expected);
+		ck_assert_str_eq(footer(all[0]), below);
 		ck_assert_uint_eq(sf_groups_count(all[0]), sf_groups_count(whole));
 		sf_groups_totals(all[0], &totals);
 		ck_assert_uint_eq(totals.rows, 90000);
 		free(expected);
+		free(below);
 		sf_groups_free(whole);
 		for (unsigned i = 0; i < 3; i++)
 			sf_groups_free(all[i]);
