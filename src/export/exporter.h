@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Inside of the exporter: exporter.c, and transports to collectors (collectors.c). */
+/*
+ * Inside of the exporter. exporter.c gives records to all destinations; destinations.c makes and adds them;
+ * collectors.c opens transports to collectors; share.c and where.c choose which destination gets which record.
+ */
 #ifndef SPANFLOW_EXPORT_EXPORTER_H
 #define SPANFLOW_EXPORT_EXPORTER_H
 
@@ -50,6 +53,12 @@ int sf_exporter_conditions(const struct sf_exporter *exporter, const struct sf_u
 	struct sf_chooser *chooser, struct sf_error *error);
 
 /* ---- exporter.c */
+
+void sf_exporter_free_destination(struct sf_destination *destination);
+
+/* The queue that records for this destination wait in, with options.queued: that of all, or its own if it shares. */
+struct sf_queue *sf_exporter_queue_of(
+	struct sf_exporter *exporter, struct sf_destination *destination);
 
 /* Puts flows that are chosen. */
 void sf_exporter_put_chosen(

@@ -85,6 +85,15 @@ static inline int sf_url_file(struct sf_url *url, const char *text, struct sf_er
 int sf_url_choose(struct sf_url *url, const char *list, char *left_out, const char *what,
 	struct sf_error *error);
 
+/* ---- url_options.c */
+
+/*
+ * Reads `list`, "name=value,name=value" or, as in URLs of others, "name=value&name=value", into `url`; NULL: there are
+ * none. `text` is the destination for messages, `applies` (SF_URL_TO_…) says which options it has. 0 or SF_EUSAGE.
+ */
+int sf_url_read_options(struct sf_url *url, const char *text, const char *list, unsigned applies,
+	struct sf_error *error);
+
 /* ---- url_kafka.c */
 
 /* False: the value is not allowed. */
