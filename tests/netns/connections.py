@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """
 Sends TCP connections packet by packet, what the client sends on one interface and what the server
-sends on another, or on two queues of the same one: connections.py KIND COUNT GAP_US CLIENT SERVER
+sends on another, or on two queues of the same one: connections.py CLIENT SERVER KIND:COUNT:GAP_US...
 
-KIND: refused (SYN, RST+ACK), closed (8 packets, FIN both ways), reused (three closed ones with the
+One kind follows the other; each connection has ports of its own. KIND: refused (SYN, RST+ACK), closed (8 packets, FIN both ways), reused (three closed ones with the
 same ports). Queues are chosen by the CPU that sends.
 """
 
@@ -45,14 +45,23 @@ def send(senders, frame, side, gap):
         pass
 
 
+def connections(kinds):
+    """(number, kind, gap in seconds) of each connection."""
+    number = 0
+    for kind, count, gap in (word.split(":") for word in kinds):
+        for number in range(number, number + int(count)):
+            yield number, kind, int(gap) / 1e6
+        number += 1
+
+
 def main():
-    kind, count, gap, client, server = sys.argv[1:]
+    client, server, *kinds = sys.argv[1:]
     first = opened(client)
     senders = first, first if client == server else opened(server)
-    for number in range(int(count)):
+    for number, kind, gap in connections(kinds):
         for _ in range(3 if kind == "reused" else 1):
             for side, flags in KINDS[kind]:
-                send(senders, packet(number, side, flags), side, int(gap) / 1e6)
+                send(senders, packet(number, side, flags), side, gap)
             time.sleep(0.01 if kind == "reused" else 0)
 
 

@@ -64,15 +64,12 @@ class Replay(Case):
         if not built(driver):
             return
         self.cable()
-        for name in CAPTURES:
-            if name in without:
-                continue
-            with self.subTest(capture=name):
-                capture = PCAPS / f"{name}.pcap"
-                process = self.live(self.tap, *source(driver, "rx0"), "-o", "json", *TIMEOUTS)
-                self.ready(process)
-                self.send(capture, *SPEED)
-                self.expect(process, [capture])
+        captures = [PCAPS / f"{name}.pcap" for name in CAPTURES if name not in without]
+        process = self.live(self.tap, *source(driver, "rx0"), "-o", "json", *TIMEOUTS)
+        self.ready(process)
+        for capture in captures:
+            self.send(capture, *SPEED)
+        self.expect(process, captures)
 
     def test_pcap(self):
         self.through("pcap")
