@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Text: JSON lines, CSV, table. JSON, CSV and the table of chosen fields are rows of columns.c, the
- * other tables those of table.c and narrow.c. Rows collect in an outlet, which is written when it is
+ * Text: JSON lines, CSV, tables. JSON, CSV and values of chosen fields come from columns.c, the
+ * other tables from table.c and narrow.c. Rows collect in an outlet, which is written when it is
  * full, and at the next tick after FLUSH_NS.
  */
 #include <stdio.h>
@@ -17,13 +17,24 @@
 #define FULL     (240 * 1024)       /* bytes of rows that are written at once */
 #define FLUSH_NS INT64_C(200000000) /* then rows leave that are few, as messages do */
 
+/* What -o table looks like. */
+enum table {
+	NARROW,  /* the table that fits the terminal */
+	WIDE,    /* --wide */
+	COLUMNS, /* --fields: a column for each field */
+	PAIRS, /* --fields=+..., too wide for the terminal: the narrow table, and the added fields below each row */
+	LINES, /* another list that is too wide: a line for each field */
+};
+
 struct text {
 	struct sf_destination destination;
 	struct sf_text_options options;
 	bool collected; /* rows are collected records */
+	enum table table;
 	struct sf_narrow narrow;
-	bool chosen; /* the user chose the fields: the table has a column for each */
 	struct sf_columns columns;
+	char *pairs;   /* of PAIRS: those of a row */
+	uint64_t rows; /* of LINES */
 	struct sf_outlet outlet;
 	bool flushing; /* with a queue: no more rows until the outlet is empty */
 	bool reported; /* the user was told that rows cannot be written */
@@ -33,6 +44,24 @@ struct text {
 
 /* ---------------------------------------------------------------- rows */
 
+static char *put_table_header(struct text *text, char *p)
+{
+	const struct sf_text_options *options = &text->options;
+
+	switch (text->table) {
+	case COLUMNS:
+		return sf_columns_table_header(&text->columns, p);
+	case WIDE:
+		return sf_wide_header(p, options->biflow, text->collected);
+	case LINES:
+		return p;
+	default:
+		sf_narrow_init(&text->narrow, options->width, options->biflow, options->local_time,
+			text->collected);
+		return sf_narrow_header(p, &text->narrow);
+	}
+}
+
 static void write_header(struct text *text)
 {
 	char *start = (char *)sf_outlet_room(&text->outlet, SF_TEXT_ROW_MAX);
@@ -41,16 +70,8 @@ static void write_header(struct text *text)
 	if (!start)
 		return;
 	text->header_written = true;
-	if (text->options.format == SF_TEXT_TABLE && text->chosen) {
-		sf_columns_fit(&text->columns, text->options.width);
-		p = sf_columns_table_header(&text->columns, start);
-	} else if (text->options.format == SF_TEXT_TABLE && text->options.wide) {
-		p = sf_wide_header(start, text->options.biflow, text->collected);
-	} else if (text->options.format == SF_TEXT_TABLE) {
-		sf_narrow_init(&text->narrow, text->options.width, text->options.biflow,
-			text->options.local_time, text->collected);
-		p = sf_narrow_header(start, &text->narrow);
-	}
+	if (text->options.format == SF_TEXT_TABLE)
+		p = put_table_header(text, start);
 	if (text->options.format == SF_TEXT_CSV)
 		p = sf_columns_csv_header(&text->columns, p);
 	if (p > start)
@@ -125,9 +146,46 @@ static void flush(struct text *text)
 
 /* ---------------------------------------------------------------- the destination */
 
-static char *put_table(struct text *text, char *p, const struct sf_row *row)
+static bool has_layout(const struct text *text)
 {
-	return text->options.wide ? sf_wide_row(p, row) : sf_narrow_row(p, &text->narrow, row);
+	return text->options.format != SF_TEXT_TABLE || text->table >= COLUMNS;
+}
+
+static char *put_lines(
+	struct text *text, const struct sf_layout *layout, char *p, const struct sf_row *row)
+{
+	char *start = p, *begin;
+
+	p += sprintf(p, "-- record %llu\n", (unsigned long long)text->rows + 1);
+	begin = p;
+	p = sf_columns_lines(&text->columns, layout, p, row);
+	if (p == begin)
+		return start;
+	text->rows++;
+	return p;
+}
+
+/* The row at p, and `layout` if has_layout(). p itself: the record has none of the fields. */
+static char *put_cells(
+	struct text *text, const struct sf_layout *layout, char *p, const struct sf_row *row)
+{
+	if (text->options.format == SF_TEXT_JSON)
+		return sf_columns_json(layout, p, row);
+	if (text->options.format == SF_TEXT_CSV)
+		return sf_columns_csv(&text->columns, layout, p, row);
+	switch (text->table) {
+	case WIDE:
+		return sf_wide_row(p, row);
+	case COLUMNS:
+		return sf_columns_table(&text->columns, layout, p, row);
+	case LINES:
+		return put_lines(text, layout, p, row);
+	case PAIRS:
+		sf_columns_pairs(layout, text->pairs, row);
+		return sf_narrow_row(p, &text->narrow, row, text->pairs);
+	default:
+		return sf_narrow_row(p, &text->narrow, row, "");
+	}
 }
 
 /* Puts the row of direction d, or of both; `from`: the collected record of the flow, or NULL. */
@@ -141,26 +199,19 @@ static void put_row(struct text *text, const struct sf_flow *flow, unsigned d, b
 		two_way ? sf_flow_packets(flow) : flow->half[d].packets,
 		two_way ? sf_flow_octets(flow) : flow->half[d].octets,
 	};
-	bool table = text->options.format == SF_TEXT_TABLE && !text->chosen;
 	char *start = NULL, *p;
 
 	sf_count_add(&text->destination.stats.offered, &count);
-	if (!table)
+	if (has_layout(text))
 		layout = sf_columns_layout(&text->columns, flow, two_way);
-	if ((table || layout) && !text->outlet.gone && !text->outlet.stopped)
-		start = (char *)sf_outlet_room(&text->outlet, SF_TEXT_ROW_MAX);
+	if ((layout || !has_layout(text)) && !text->outlet.gone && !text->outlet.stopped)
+		start = (char *)sf_outlet_room(
+			&text->outlet, text->pairs ? 2 * SF_TEXT_ROW_MAX : SF_TEXT_ROW_MAX);
 	if (!start) {
 		lose(text, &count);
 		return;
 	}
-	if (table)
-		p = put_table(text, start, &row);
-	else if (text->options.format == SF_TEXT_JSON)
-		p = sf_columns_json(layout, start, &row);
-	else if (text->options.format == SF_TEXT_CSV)
-		p = sf_columns_csv(&text->columns, layout, start, &row);
-	else
-		p = sf_columns_table(&text->columns, layout, start, &row);
+	p = put_cells(text, layout, start, &row);
 	/* as files do */
 	if (p == start) {
 		sf_count_add(&text->destination.stats.skipped_noFields, &count);
@@ -262,6 +313,7 @@ static void text_free(struct sf_destination *destination)
 	struct text *text = (struct text *)destination;
 
 	sf_columns_fini(&text->columns);
+	free(text->pairs);
 	sf_outlet_fini(&text->outlet);
 	free(text);
 }
@@ -276,21 +328,43 @@ static const struct sf_destination_ops text_ops = {
 	.free = text_free,
 };
 
+/* Which fields there are, and how a table shows them. */
+static int choose_fields(struct text *text, const char *list, struct sf_error *error)
+{
+	const struct sf_text_options *options = &text->options;
+	int code;
+
+	text->table = options->wide ? WIDE : NARROW;
+	if (!list)
+		return 0;
+	code = sf_columns_choose(&text->columns, list, error);
+	if (code < 0)
+		return code;
+	text->table = COLUMNS;
+	if (options->format != SF_TEXT_TABLE || sf_columns_fit(&text->columns, options->width))
+		return 0;
+	text->table = LINES;
+	if (!sf_columns_keep_added(&text->columns, list))
+		return 0;
+	text->table = PAIRS;
+	text->pairs = malloc(SF_TEXT_ROW_MAX);
+	return text->pairs ? 0 : sf_error_set(error, -ENOMEM, "no memory for text output");
+}
+
 int sf_text_new(struct sf_destination **destination, const struct sf_shared *shared,
 	const struct sf_text_options *options, struct sf_error *error)
 {
 	struct text *text = calloc(1, sizeof(*text));
-	int code = 0;
+	int code;
 
 	if (!text)
 		return sf_error_set(error, -ENOMEM, "no memory for text output");
+	text->options = *options;
 	sf_columns_init(&text->columns, options->biflow, shared->options.collected,
 		sf_extra_conditions(shared), shared->extra);
 	if (options->format == SF_TEXT_CSV)
 		sf_columns_leave_out(&text->columns, options->absent);
-	text->chosen = shared->options.fields != NULL;
-	if (text->chosen)
-		code = sf_columns_choose(&text->columns, shared->options.fields, error);
+	code = choose_fields(text, shared->options.fields, error);
 	if (code < 0) {
 		free(text);
 		return code;
@@ -298,11 +372,10 @@ int sf_text_new(struct sf_destination **destination, const struct sf_shared *sha
 	text->destination.ops = &text_ops;
 	text->destination.shared = shared;
 	text->destination.stats.kind = "text";
-	if (options->format != SF_TEXT_TABLE || text->chosen)
+	if (has_layout(text))
 		text->destination.wants =
 			sf_fields_facts(&text->columns.fields, text->columns.when);
 	text->destination.biflow = options->biflow;
-	text->options = *options;
 	text->collected = shared->options.collected;
 	if (options->stream)
 		sf_outlet_init_stream(&text->outlet, options->stream);

@@ -125,6 +125,9 @@ static int read_tunnel_port(void *target, const char *text, struct sf_error *err
 #define FIELD_GROUPS                                                                               \
 	"default, plain, extended, headers, quality, shape, applications (what payload says) and " \
 	"its parts dns, tls, http and ssh"
+#define FIELD_TABLE                                                                                      \
+	"A table that is too wide for the terminal becomes a line for each field, or, with fields that " \
+	"a + adds, the usual table with these below each row."
 
 #define PRINT_COLLECTED                                                                            \
 	"Print records to standard output: table and csv like spanflow meter, json with every "    \

@@ -105,7 +105,7 @@ static void lay_out(struct sf_columns *columns)
 	if (columns->collected)
 		forget_conditions(&columns->fields);
 	columns->count = 0;
-	columns->shown = 0;
+	columns->longest_name = 0;
 	for (unsigned i = 0; i < columns->fields.count; i++) {
 		const struct sf_field_item *item = &columns->fields.items[i];
 		size_t width, least;
@@ -113,6 +113,8 @@ static void lay_out(struct sf_columns *columns)
 		if (!is_column(columns, i))
 			continue;
 		width = column_name(item, name);
+		if (width > columns->longest_name)
+			columns->longest_name = (uint8_t)width;
 		least = value_width(item);
 		columns->widths[columns->count++] = (uint8_t)(width > least ? width : least);
 	}
@@ -166,6 +168,21 @@ int sf_columns_choose(struct sf_columns *columns, const char *list, struct sf_er
 	columns->origin &= *list == '+' || *list == '-';
 	lay_out(columns);
 	return 0;
+}
+
+bool sf_columns_keep_added(struct sf_columns *columns, const char *list)
+{
+	static const struct sf_fields none;
+	struct sf_fields added;
+
+	if (*list != '+' && *list != '-')
+		return false;
+	if (sf_fields_choose(&added, list, &none, columns->when, NULL, "--fields",
+		    &(struct sf_error){ 0 }) < 0)
+		return false;
+	columns->fields = added;
+	lay_out(columns);
+	return true;
 }
 
 static struct sf_layout *new_layout(struct sf_columns *columns, uint64_t when)
@@ -424,25 +441,20 @@ static char *end_line(char *p)
 	return p;
 }
 
-void sf_columns_fit(struct sf_columns *columns, unsigned width)
+bool sf_columns_fit(const struct sf_columns *columns, unsigned width)
 {
 	unsigned used = 0;
 
-	columns->shown = columns->count;
-	for (unsigned i = 0; width && i < columns->count; i++) {
+	for (unsigned i = 0; i < columns->count; i++)
 		used += columns->widths[i] + (i > 0);
-		if (used > width && i > 0) {
-			columns->shown = i;
-			break;
-		}
-	}
+	return width == 0 || used <= width;
 }
 
 char *sf_columns_table_header(const struct sf_columns *columns, char *p)
 {
 	unsigned column = 0;
 
-	for (unsigned i = 0; i < columns->fields.count && column < columns->shown; i++) {
+	for (unsigned i = 0; i < columns->fields.count; i++) {
 		char *start = p;
 
 		if (!is_column(columns, i))
@@ -450,12 +462,7 @@ char *sf_columns_table_header(const struct sf_columns *columns, char *p)
 		p += column_name(&columns->fields.items[i], p);
 		p = sf_row_pad(p, start, columns->widths[column++] + 1u);
 	}
-	p = end_line(p);
-	if (columns->shown < columns->count)
-		p += sprintf(p, "-- no room for %u column%s: name fewer with --fields, or -o csv\n",
-			columns->count - columns->shown,
-			columns->count - columns->shown == 1 ? "" : "s");
-	return p;
+	return end_line(p);
 }
 
 char *sf_columns_table(const struct sf_columns *columns, const struct sf_layout *layout, char *p,
@@ -468,8 +475,8 @@ char *sf_columns_table(const struct sf_columns *columns, const struct sf_layout 
 	bool some = false;
 
 	encode(layout, bytes, row);
-	for (unsigned column = 0; column < columns->shown; column++) {
-		size_t room = cell_room(line, p, columns->shown - column - 1) - 1;
+	for (unsigned column = 0; column < columns->count; column++) {
+		size_t room = cell_room(line, p, columns->count - column - 1) - 1;
 		char *start = p;
 
 		if (field == layout->template.field_count ||
@@ -487,6 +494,63 @@ char *sf_columns_table(const struct sf_columns *columns, const struct sf_layout 
 		*p++ = ' ';
 		p = sf_row_pad(p, start, columns->widths[column] + 1u);
 	}
-	/* of a table that lacks columns more may be known */
-	return some || columns->shown < columns->count ? end_line(p) : line;
+	return some ? end_line(p) : line;
+}
+
+/* ---------------------------------------------------------------- names with values */
+
+/* The names of the fields without the signs around them in JSON: ,"name": */
+static char *put_name(char *p, const struct sf_layout *layout, unsigned i)
+{
+	return mempcpy(p, layout->fields[i].prefix + 2, layout->fields[i].prefix_length - 4u);
+}
+
+char *sf_columns_pairs(const struct sf_layout *layout, char *p, const struct sf_row *row)
+{
+	uint8_t bytes[SF_RECORD_MAX];
+	const uint8_t *record = bytes;
+	unsigned count = layout->template.field_count;
+	char *start = p;
+
+	encode(layout, bytes, row);
+	for (unsigned i = 0; i < count; i++) {
+		const struct value value = next_value(layout, i, &record);
+		size_t room = cell_room(start, p, count - i - 1) - PREFIX_MAX;
+		char *pair = p, *begin;
+
+		*p++ = '\t';
+		p = put_name(p, layout, i);
+		*p++ = '=';
+		begin = p;
+		p = put_cell(p, room, SF_VALUE_TEXT, layout, i, value, row);
+		if (p == begin)
+			p = pair;
+	}
+	*p = '\0';
+	return p;
+}
+
+char *sf_columns_lines(const struct sf_columns *columns, const struct sf_layout *layout, char *p,
+	const struct sf_row *row)
+{
+	uint8_t bytes[SF_RECORD_MAX];
+	const uint8_t *record = bytes;
+	unsigned count = layout->template.field_count;
+	char *start = p;
+
+	encode(layout, bytes, row);
+	for (unsigned i = 0; i < count; i++) {
+		const struct value value = next_value(layout, i, &record);
+		size_t room = cell_room(start, p, count - i - 1) - PREFIX_MAX;
+		char *line = p, *begin;
+
+		p = sf_row_pad(put_name(p, layout, i), line, columns->longest_name + 1u);
+		begin = p;
+		p = put_cell(p, room, SF_VALUE_TEXT, layout, i, value, row);
+		if (p == begin)
+			p = line;
+		else
+			*p++ = '\n';
+	}
+	return p;
 }

@@ -23,9 +23,9 @@ struct sf_columns {
 	bool collected;
 	bool origin;                   /* CSV: columns of where a collected record came from */
 	unsigned count;                /* fields that some row can have: columns of CSV and table */
-	unsigned shown;                /* of them in the table: sf_columns_fit() */
 	uint8_t widths[SF_FIELDS_MAX]; /* of the table's columns */
-	struct sf_variants layouts;    /* struct sf_layout */
+	uint8_t longest_name;
+	struct sf_variants layouts; /* struct sf_layout */
 	struct sf_encode_context context;
 };
 
@@ -46,8 +46,14 @@ int sf_columns_choose(struct sf_columns *columns, const char *list, struct sf_er
 const struct sf_layout *sf_columns_layout(
 	struct sf_columns *columns, const struct sf_flow *flow, bool two_way);
 
-/* How many columns the table has: those that fit into `width`; 0: all. Before the header. */
-void sf_columns_fit(struct sf_columns *columns, unsigned width);
+/*
+ * Of the fields of a list that begins with + or -, only those that it adds: "+dns-vlanId" adds those of DNS. False:
+ * it is another list, or adds none; the fields stay as they are.
+ */
+bool sf_columns_keep_added(struct sf_columns *columns, const char *list);
+
+/* The table with a column for each field is no wider than `width`; 0: any width will do. */
+bool sf_columns_fit(const struct sf_columns *columns, unsigned width);
 
 /*
  * Each returns the next position; a row is never longer than SF_TEXT_ROW_MAX. Without a line: the record has
@@ -59,6 +65,13 @@ char *sf_columns_json(const struct sf_layout *layout, char *p, const struct sf_r
 char *sf_columns_csv(const struct sf_columns *columns, const struct sf_layout *layout, char *p,
 	const struct sf_row *row);
 char *sf_columns_table(const struct sf_columns *columns, const struct sf_layout *layout, char *p,
+	const struct sf_row *row);
+
+/* "\tname=value" for each field that the record has, and a NUL: what sf_narrow_row() puts below a row. */
+char *sf_columns_pairs(const struct sf_layout *layout, char *p, const struct sf_row *row);
+
+/* A line "name  value" for each field that the record has. */
+char *sf_columns_lines(const struct sf_columns *columns, const struct sf_layout *layout, char *p,
 	const struct sf_row *row);
 
 #endif

@@ -24,7 +24,7 @@
 #define BYTES        7
 #define FLAGS        8
 #define EXPORTED     8
-#define NOTES        15 /* " in vxlan 50000", " vlan 41": kept free before columns grow for IPv6 */
+#define NOTES        22 /* " in vxlan 50000", " neighbor solicitation": kept free before columns grow for IPv6 */
 #define ENDPOINT_4   21 /* an IPv4 address in full, with port */
 #define ENDPOINT_MAX 47 /* an IPv6 address in full, with brackets and port */
 
@@ -67,19 +67,66 @@ void sf_narrow_init(
 		table->endpoint = ENDPOINT_MAX;
 }
 
-/*
- * The end of a row, when it must be no longer than the terminal is wide. Of the words from `notes`
- * on those stay that fit.
- */
-static char *cut(char *p, char *start, char *notes, const struct sf_narrow *table)
+static char *trim(char *p, const char *start)
 {
-	if (table->cut && p - start > (ptrdiff_t)table->width) {
-		p = start + table->width;
-		while (p > notes && *p != ' ')
-			p--;
-	}
 	while (p > start && p[-1] == ' ')
 		p--;
+	return p;
+}
+
+/* The end of a row's columns, which must be no longer than the terminal is wide. */
+static char *cut(char *p, char *start, const struct sf_narrow *table)
+{
+	if (table->cut && p - start > (ptrdiff_t)table->width)
+		p = start + table->width;
+	return trim(p, start);
+}
+
+/* Words in lines of their own, as many as fit into each. A tab stands for two spaces. */
+static char *put_below(char *p, const char *text, const struct sf_narrow *table)
+{
+	const unsigned indent = table->start + 1;
+	unsigned used = table->width;
+
+	while (*text) {
+		const unsigned space = *text == '\t' ? 2 : 1;
+		const size_t length = strcspn(++text, " \t");
+
+		if (used + space + length > table->width) {
+			*p++ = '\n';
+			p = sf_row_pad(p, p, indent);
+			used = indent;
+		} else {
+			p = sf_row_pad(p, p, space);
+			used += space;
+		}
+		p = mempcpy(p, text, length);
+		used += (unsigned)length;
+		text += length;
+	}
+	return p;
+}
+
+/*
+ * What is told behind a row that begins at *line, such as " vlan 41": in the same line if all of it fits there. Each word
+ * has a space or a tab before it.
+ */
+static char *put_behind(char *p, char **line, const char *text, const struct sf_narrow *table)
+{
+	size_t spaces = 0;
+
+	for (const char *tab = text; (tab = strchr(tab, '\t')); tab++)
+		spaces++;
+	if (table->cut && (size_t)(p - *line) + strlen(text) + spaces > table->width) {
+		p = put_below(trim(p, *line), text, table);
+		*line = memrchr(*line, '\n', (size_t)(p - *line)) + 1;
+		return p;
+	}
+	for (; *text; text++) {
+		*p++ = *text == '\t' ? ' ' : *text;
+		if (*text == '\t')
+			*p++ = ' ';
+	}
 	return p;
 }
 
@@ -101,7 +148,7 @@ char *sf_narrow_header(char *p, const struct sf_narrow *table)
 	p += sprintf(p, table->flags ? " %-6s" : " %s", table->flags ? "End" : "E");
 	if (table->collected)
 		p += sprintf(p, " Exported");
-	p = cut(p, start, p, table);
+	p = cut(p, start, table);
 	*p++ = '\n';
 	return p;
 }
@@ -322,16 +369,16 @@ static char *put_above(char *p, struct sf_narrow *table, const struct sf_row *ro
 	return p + sprintf(p, "-- %s\n", text);
 }
 
-char *sf_narrow_row(char *p, struct sf_narrow *table, const struct sf_row *row)
+char *sf_narrow_row(char *p, struct sf_narrow *table, const struct sf_row *row, const char *more)
 {
 	bool two_way = row->biflow && sf_flow_two_way(row->flow);
 	int64_t begin, end;
-	char date[40], *start, *notes;
+	char date[40], notes[SF_ROW_NOTES_MAX], *line;
 
 	sf_row_span(row, two_way, &begin, &end);
 	sf_row_time(date, begin, table->local_time);
 	p = put_above(p, table, row, date);
-	start = p;
+	line = p;
 	p = put_span(p, table, row, two_way, date);
 	*p++ = ' ';
 	p = sf_row_knows(row, 0, SF_KNOWN_PROTOCOL) ? sf_row_protocol(p, row->flow->protocol)
@@ -350,8 +397,11 @@ char *sf_narrow_row(char *p, struct sf_narrow *table, const struct sf_row *row)
 		*p++ = ' ';
 		p = mempcpy(p, date + 11, EXPORTED);
 	}
-	notes = p;
-	p = cut(sf_row_notes(p, row), start, notes, table);
+	if (table->cut && p - line > (ptrdiff_t)table->width)
+		p = line + table->width;
+	*sf_row_notes(notes, row) = '\0';
+	p = put_behind(p, &line, notes, table);
+	p = trim(put_behind(p, &line, more, table), line);
 	*p++ = '\n';
 	return p;
 }

@@ -264,6 +264,7 @@ START_TEST(narrow_table_fits_80_columns)
 		"10:47:29  1.500 TCP   192.0.2.1:40000     -> 198.51.100.7:https     10  301 kB e\n"
 		"10:47:29  1.500 TCP   [ffff:fff..f]:40000 -> [ffff:fff..f]:https    10 3.02 kB e\n"
 		"10:47:29  1.500 ICMP  192.0.2.1           -> 198.51.100.7           10 3.02 kB e\n"
+		"         echo request\n"
 		"-- 2005-07-07 UTC\n"
 		"10:47:29  1h03m TCP   192.0.2.1:40000     -> 198.51.100.7:https   123M 3.02 kB "
 		"e\n");
@@ -277,9 +278,9 @@ START_TEST(narrow_table_has_more_where_there_is_room)
 
 	ck_assert_ptr_nonnull(strstr(text, "\n10:47:29.123    1.500 TCP   192.0.2.1:40000"));
 	ck_assert_ptr_nonnull(strstr(text, " 3.02 kB ...AP.SF end\n"));
-	/* words that do not fit are left out whole */
+	/* words that do not fit stand below their row */
 	text = narrow(100, false, flows, 2);
-	ck_assert_ptr_null(strstr(text, "echo"));
+	ck_assert_ptr_nonnull(strstr(text, "end\n             echo request\n"));
 	text = narrow(220, false, flows, 2);
 	ck_assert_ptr_nonnull(strstr(text, "end    echo request\n"));
 	/* not on a terminal: nothing is cut */
@@ -287,18 +288,24 @@ START_TEST(narrow_table_has_more_where_there_is_room)
 }
 END_TEST
 
-/* Columns of addresses grow only where the notes at the end of a row keep their room. */
+/*
+ * What is told behind a row is never cut: columns of addresses grow only where it keeps its room, and on narrow terminals
+ * it stands below the row.
+ */
 START_TEST(narrow_table_has_room_for_notes)
 {
 	struct sf_flow flow = flow_ipv4(0);
 
 	flow.has = SF_HAS_VLAN;
 	flow.vlan = 4041;
-	for (unsigned width = 120; width < 180; width++)
-		ck_assert_ptr_nonnull(
-			strstr(text_of(&(struct sf_text_options){ .format = SF_TEXT_TABLE, .width = width },
-				       &flow, 1),
-				" vlan 4041\n"));
+	for (unsigned width = 60; width < 180; width++) {
+		const char *text = narrow(width, false, &flow, 1);
+		const char *note = strstr(text, " vlan 4041\n");
+
+		ck_assert_ptr_nonnull(note);
+		if (width >= 120)
+			ck_assert_ptr_null(strstr(text, "\n     "));
+	}
 }
 END_TEST
 
@@ -480,28 +487,57 @@ START_TEST(lists_name_all_fields_and_templates)
 }
 END_TEST
 
-/* The table of chosen fields has those that fit, and at least one; what does not fit is told. */
+/* The table of chosen fields has a column for each; where these do not fit there is a line for each field. */
 START_TEST(tables_of_chosen_fields_fit)
 {
 	const struct sf_flow flow = flow_ipv4(0);
+	static const char lines[] = "-- record 1\n"
+				    "sourceIPv4Address      192.0.2.1\n"
+				    "destinationIPv4Address 198.51.100.7\n"
+				    "octetDeltaCount        3015\n"
+				    "packetDeltaCount       10\n";
+	static const char columns[] =
+		"sourceIPv4Address destinationIPv4Address octetDeltaCount packetDeltaCount\n"
+		"192.0.2.1         198.51.100.7           3015            10\n";
 
-	for (unsigned width = 0; width < 200; width++) {
-		const char *text = fields_of(
-			&(struct sf_text_options){ .format = SF_TEXT_TABLE, .width = width },
-			"sourceIPv4Address,destinationIPv4Address,octetDeltaCount,packetDeltaCount",
-			&flow, 1);
-		bool all = width == 0 || width >= 17 + 1 + 22 + 1 + 15 + 1 + 16;
+	for (unsigned width = 0; width < 200; width++)
+		ck_assert_str_eq(fields_of(&(struct sf_text_options){ .width = width },
+					 "sourceIPv4Address,destinationIPv4Address,octetDeltaCount,"
+					 "packetDeltaCount",
+					 &flow, 1),
+			width && width < strlen("sourceIPv4Address destinationIPv4Address "
+						"octetDeltaCount packetDeltaCount")
+				? lines
+				: columns);
+}
+END_TEST
 
-		for (const char *line = text, *end; *line; line = end + 1) {
-			end = strchr(line, '\n');
-			if (width && strncmp(line, "-- ", 3) != 0)
-				ck_assert_uint_le((size_t)(end - line), width < 17 ? 17 : width);
-		}
-		ck_assert_int_eq(strstr(text, "-- no room for") == NULL, all);
-		ck_assert_int_eq(
-			strstr(text, "3015") != NULL, all || width >= 17 + 1 + 22 + 1 + 15);
-		ck_assert_ptr_nonnull(strstr(text, "192.0.2.1"));
-	}
+/* Fields that are added to what there is stand below the rows of the usual table, each with its name. */
+START_TEST(added_fields_stand_below_their_row)
+{
+	struct sf_flow flow = flow_ipv4(0);
+	const char *text;
+
+	flow.has = SF_HAS_VLAN;
+	flow.vlan = 4041;
+	ck_assert_str_eq(
+		fields_of(&(struct sf_text_options){ .width = 80 },
+			"+minimumTTL+sourceTransportPort-vlanId,maximumTTL,flowEndMilliseconds",
+			&flow, 1),
+		"Start    Length Proto Source                 Destination          Pkts   Bytes E\n"
+		"-- 2005-07-06 UTC\n"
+		"10:47:29  1.500 TCP   192.0.2.1:40000     -> 198.51.100.7:https     10 3.02 kB e\n"
+		"         vlan 4041\n"
+		"         minimumTTL=63  sourceTransportPort=40000  maximumTTL=64\n"
+		"         flowEndMilliseconds=2005-07-06T10:47:30.623Z\n");
+	text = fields_of(&(struct sf_text_options){ .width = 200 }, "+minimumTTL", &flow, 1);
+	ck_assert_ptr_nonnull(strstr(text, " end    vlan 4041  minimumTTL=63\n"));
+	/* what is only taken away, or has no terminal, is a table of its own */
+	text = fields_of(&(struct sf_text_options){ .width = 80 }, "-vlanId", &flow, 1);
+	ck_assert_ptr_nonnull(strstr(text, "\nflowId "));
+	ck_assert_ptr_null(strstr(text, "vlanId"));
+	text = fields_of(&(struct sf_text_options){ .width = 0 }, "+minimumTTL", &flow, 1);
+	ck_assert_ptr_nonnull(strstr(text, " octetDeltaCount "));
 }
 END_TEST
 
@@ -526,7 +562,6 @@ START_TEST(rows_of_long_values_fit)
 	memset(bytes, '"', sizeof(bytes));
 	sf_columns_init(&columns, false, true, 0, NULL);
 	ck_assert_int_eq(sf_columns_choose(&columns, list, &error), 0);
-	sf_columns_fit(&columns, 0);
 	for (unsigned i = 0; i < columns.fields.count; i++) {
 		const struct sf_field_row *field = sf_field_row(columns.fields.items[i].field);
 
@@ -555,6 +590,14 @@ START_TEST(rows_of_long_values_fit)
 	ck_assert_uint_gt((size_t)(end - start), SF_TEXT_ROW_MAX / 2);
 	ck_assert_uint_le((size_t)(end - start), SF_TEXT_ROW_MAX);
 	ck_assert(memcmp(end - 10, " 00000102\n", 10) == 0);
+	end = sf_columns_lines(&columns, layout, start, &row);
+	ck_assert_uint_gt((size_t)(end - start), SF_TEXT_ROW_MAX / 2);
+	ck_assert_uint_le((size_t)(end - start), SF_TEXT_ROW_MAX);
+	ck_assert(memcmp(end - 10, " 00000102\n", 10) == 0);
+	end = sf_columns_pairs(layout, start, &row);
+	ck_assert_uint_gt((size_t)(end - start), SF_TEXT_ROW_MAX / 2);
+	ck_assert_uint_le((size_t)(end - start), SF_TEXT_ROW_MAX);
+	ck_assert(memcmp(end - 9, "=00000102", 9) == 0);
 	sf_columns_fini(&columns);
 	free(start);
 }
@@ -590,7 +633,8 @@ START_TEST(rows_without_fields_are_skipped)
 }
 END_TEST
 
-CHECK_MAIN("export_text", narrow_table_has_room_for_notes, rows_without_fields_are_skipped, rows_of_long_values_fit, tables_of_chosen_fields_fit,
+CHECK_MAIN("export_text", narrow_table_has_room_for_notes, rows_without_fields_are_skipped,
+	rows_of_long_values_fit, tables_of_chosen_fields_fit, added_fields_stand_below_their_row,
 	json_has_element_names_in_order, json_has_optional_facts_where_they_exist,
 	json_of_biflows_has_reverse_keys, csv_has_fixed_columns, csv_of_nothing_is_its_header,
 	table_is_aligned, later_fragments_of_icmp_have_no_type,
