@@ -168,6 +168,13 @@ SF_CHECKED int sf_plan_source_tunnels(struct sf_tunnel_options *result,
 	const struct sf_plan_source *source, const struct sf_tunnel_options *tunnels,
 	struct sf_error *error);
 
+/*
+ * The facts on request that no meter of the plan gathers, as bits of sf_exporter_wants(): those of tunnels, if
+ * none is opened. 0, or SF_EUSAGE with what to do in `error`.
+ */
+SF_CHECKED int sf_plan_absent_facts(
+	uint64_t *absent, const struct sf_plan *plan, struct sf_error *error);
+
 /* Parts of a plan that a run could change or make anew by themselves. */
 enum sf_plan_part {
 	SF_PART_SOURCE,

@@ -121,8 +121,9 @@ static char *put_number(char *p, enum sf_form form, unsigned type, uint64_t numb
 	case SF_ASK_FLAGS:
 		return form == SF_FORM_TABLE ? put_flags(p, number) : sf_text_u64(p, number);
 	case SF_ASK_PROTOCOL:
-		if (form == SF_FORM_TABLE && sf_ask_protocol_name((uint8_t)number))
-			return put(p, sf_ask_protocol_name((uint8_t)number));
+	case SF_ASK_TUNNEL:
+		if (form == SF_FORM_TABLE && sf_ask_number_name(type, number))
+			return put(p, sf_ask_number_name(type, number));
 		return sf_text_u64(p, number);
 	case SF_ASK_SIGNED:
 		return p + sprintf(p, "%" PRId64, (int64_t)number);

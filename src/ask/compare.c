@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <spanflow/tunnel.h>
+
 #include "ask/compare.h"
 
 enum comparison {
@@ -63,6 +65,10 @@ unsigned sf_compare_no_value(struct sf_parser *parser, const char *what)
 		parser->token.text, what);
 }
 
+#define X(id, name, text, mirrors) " " name
+static const char a_kind_of_tunnel[] = "a kind of tunnel:" SF_TUNNEL_KINDS(X);
+#undef X
+
 const char *sf_compare_kind(const struct sf_subject *subject)
 {
 	switch (subject->fields[0].type) {
@@ -78,6 +84,8 @@ const char *sf_compare_kind(const struct sf_subject *subject)
 		return "a set of TCP flags (F S R P A U E C; S/SA)";
 	case SF_ASK_PROTOCOL:
 		return "a protocol";
+	case SF_ASK_TUNNEL:
+		return a_kind_of_tunnel;
 	case SF_ASK_OCTETS:
 		if (sf_compare_is_octets(subject))
 			return "octets (two hexadecimal digits for each: 030035)";
@@ -91,7 +99,6 @@ const char *sf_compare_kind(const struct sf_subject *subject)
 static bool number_of(
 	const struct sf_subject *subject, const char *text, size_t length, uint64_t *number)
 {
-	uint8_t protocol;
 	uint64_t mask;
 
 	switch (subject->fields[0].type) {
@@ -100,10 +107,9 @@ static bool number_of(
 	case SF_ASK_FLAGS:
 		return sf_ask_parse_flags(text, length, number, &mask);
 	case SF_ASK_PROTOCOL:
-		if (sf_ask_protocol_number(text, length, &protocol)) {
-			*number = protocol;
+	case SF_ASK_TUNNEL:
+		if (sf_ask_named_number(subject->fields[0].type, text, length, number))
 			return true;
-		}
 		return sf_ask_parse_number(text, length, SF_ASK_NUMBER, number) && *number <= 255;
 	default:
 		if (subject->port)

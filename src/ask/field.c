@@ -28,7 +28,7 @@ static const struct row {
 	uint8_t type, read;
 	uint16_t offset, stride;
 	uint32_t known;
-	uint8_t has;
+	uint16_t has;
 	bool other; /* belongs to the side that receives */
 	const char *help;
 } rows[] = {
@@ -131,6 +131,9 @@ static const struct alias {
 		"server name of TLS" },
 	{ "dns", { "dnsQueryName", "dnsName", "dnsQName" }, "DNS names",
 		"name that DNS was asked for" },
+	{ "tunnel", { "tunnelKind" }, "tunnels",
+		"tunnel around the packets: vxlan, gre, gtp-u, ..." },
+	{ "tunnel-id", { "tunnelId" }, "tunnels", "its VNI, key, TEID or session" },
 	{ "http-host", { "httpRequestHost" }, "HTTP hosts", "host of HTTP requests" },
 };
 
@@ -195,65 +198,6 @@ const char *sf_ask_any_name(const void *unused, unsigned i)
 	if (i >= 600)
 		return NULL;
 	return sf_element_find(0, (uint16_t)i) ? sf_element_find(0, (uint16_t)i)->name : "";
-}
-
-static const char protocols[256][12] = {
-	[0] = "hopopt",
-	[1] = "icmp",
-	[2] = "igmp",
-	[4] = "ipip",
-	[6] = "tcp",
-	[8] = "egp",
-	[9] = "igp",
-	[17] = "udp",
-	[27] = "rdp",
-	[33] = "dccp",
-	[41] = "ip6ip",
-	[46] = "rsvp",
-	[47] = "gre",
-	[50] = "esp",
-	[51] = "ah",
-	[58] = "icmp6",
-	[88] = "eigrp",
-	[89] = "ospf",
-	[94] = "ipencap",
-	[97] = "etherip",
-	[103] = "pim",
-	[108] = "ipcomp",
-	[112] = "vrrp",
-	[115] = "l2tp",
-	[124] = "isis",
-	[132] = "sctp",
-	[136] = "udplite",
-	[137] = "mplsinip",
-};
-
-const char *sf_ask_protocol_name(uint8_t protocol)
-{
-	return protocols[protocol][0] ? protocols[protocol] : NULL;
-}
-
-bool sf_ask_protocol_number(const char *name, size_t length, uint8_t *protocol)
-{
-	static const struct {
-		const char *name;
-		uint8_t number;
-	} further[] = { { "ipv6-icmp", 58 }, { "icmpv6", 58 }, { "ip-in-ip", 4 }, { "6in4", 41 },
-		{ "ipsec-esp", 50 }, { "ipsec-ah", 51 }, { "carp", 112 } };
-
-	for (unsigned i = 0; i < 256; i++)
-		if (protocols[i][0] && strlen(protocols[i]) == length &&
-			strncasecmp(protocols[i], name, length) == 0) {
-			*protocol = (uint8_t)i;
-			return true;
-		}
-	for (size_t i = 0; i < sizeof(further) / sizeof(further[0]); i++)
-		if (strlen(further[i].name) == length &&
-			strncasecmp(further[i].name, name, length) == 0) {
-			*protocol = further[i].number;
-			return true;
-		}
-	return false;
 }
 
 /* ---------------------------------------------------------------- finding */
@@ -335,7 +279,8 @@ static void take_element(
 
 	field->element[0] = field->element[1] = element ? element->name : NULL;
 	field->read = SF_READ_ELEMENT;
-	field->type = type_of(wire_type);
+	field->type = pen == SF_PEN_SPANFLOW && id == SF_ASK_TUNNEL_KIND ? SF_ASK_TUNNEL
+									 : type_of(wire_type);
 	field->wire_type = wire_type;
 	field->reverse = reverse;
 	field->pen = pen;
@@ -453,6 +398,44 @@ static int take_told(struct sf_ask_field *field, const struct told *from, const 
 	return 0;
 }
 
+/* Elements that tell the tunnel around a meter's flows. */
+static const struct {
+	uint32_t pen;
+	uint16_t id, has;
+} of_tunnels[] = {
+	{ SF_PEN_SPANFLOW, SF_ASK_TUNNEL_KIND, SF_HAS_TUNNEL },
+	{ SF_PEN_SPANFLOW, SF_ASK_TUNNEL_ID, SF_HAS_TUNNEL },
+	{ SF_PEN_SPANFLOW, SF_ASK_TUNNEL_SOURCE4, SF_HAS_TUNNEL_IPV4 },
+	{ SF_PEN_SPANFLOW, SF_ASK_TUNNEL_DESTINATION4, SF_HAS_TUNNEL_IPV4 },
+	{ SF_PEN_SPANFLOW, SF_ASK_TUNNEL_SOURCE6, SF_HAS_TUNNEL_IPV6 },
+	{ SF_PEN_SPANFLOW, SF_ASK_TUNNEL_DESTINATION6, SF_HAS_TUNNEL_IPV6 },
+	{ 0, SF_IE_greKey, SF_HAS_GRE_KEY },
+	{ 0, SF_IE_layer2SegmentId, SF_HAS_SEGMENT },
+	{ 0, SF_IE_gtpuTEid, SF_HAS_TEID },
+};
+
+/* 0, also if the element does not tell a tunnel; or SF_EUSAGE: no tunnel is opened. */
+static int take_tunnel(struct sf_ask_field *field, const char *name, unsigned mode, bool *taken,
+	struct sf_error *error)
+{
+	unsigned i = 0;
+
+	while (of_tunnels[i].id != field->id[0] || of_tunnels[i].pen != field->pen)
+		if (++i == sizeof(of_tunnels) / sizeof(of_tunnels[0]))
+			return 0;
+	if (!(mode & SF_ASK_TUNNELS))
+		return sf_error_set(error, SF_EUSAGE,
+			"'%s': no tunnel is opened, so no flow has it: it needs --tunnel inner or both",
+			name);
+	field->read = SF_READ_TUNNEL;
+	field->has = of_tunnels[i].has;
+	field->offset[0] = field->offset[1] = SF_FACT_tunnel;
+	for (unsigned d = 0; d < 2; d++)
+		field->half[d] = (uint8_t)(d ^ (field->reverse ? 1 : 0));
+	*taken = true;
+	return 0;
+}
+
 /* What only collected records have. */
 static int of_records(const char *name, struct sf_error *error)
 {
@@ -470,8 +453,10 @@ static int take_named(struct sf_ask_field *field, const char *name, unsigned mod
 	const struct sf_element *element =
 		alias ? alias_element(alias) : sf_element_find_name(name);
 	const struct told *from;
+	bool taken = false;
 	uint32_t pen;
 	uint16_t id;
+	int code;
 
 	if (row && mode & SF_ASK_METERED &&
 		(row->read == SF_READ_EXPORTER || row->read == SF_READ_EXPORT_TIME))
@@ -497,9 +482,10 @@ static int take_named(struct sf_ask_field *field, const char *name, unsigned mod
 			reverse);
 	else
 		return unknown(name, error);
-	if (mode & SF_ASK_METERED)
-		return of_records(name, error);
-	return 0;
+	if (!(mode & SF_ASK_METERED))
+		return 0;
+	code = take_tunnel(field, name, mode, &taken, error);
+	return code || taken ? code : of_records(name, error);
 }
 
 int sf_ask_field_find(

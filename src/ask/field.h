@@ -34,6 +34,7 @@
 #define SF_ASK_UNIFLOW      0u
 #define SF_ASK_CONVERSATION 1u /* one row for both directions of a flow */
 #define SF_ASK_METERED      2u /* flows of a meter: they have no elements but a flow's members */
+#define SF_ASK_TUNNELS      4u /* with SF_ASK_METERED: and the tunnel around their packets */
 /* with SF_ASK_METERED: and what an enricher gives, SF_EXTRA_… */
 #define SF_ASK_GIVES(extra) ((unsigned)(extra) << 8)
 
@@ -54,6 +55,7 @@ enum sf_ask_type {
 	SF_ASK_MAC,      /* as a number of 48 bits */
 	SF_ASK_FLAGS,    /* of TCP */
 	SF_ASK_PROTOCOL,
+	SF_ASK_TUNNEL, /* a kind of tunnel: enum sf_tunnel_kind */
 	SF_ASK_TEXT,
 	SF_ASK_OCTETS, /* of an element without a known type; a number as well if at most 8 */
 };
@@ -73,6 +75,7 @@ enum sf_ask_read {
 	SF_READ_ADDRESS,
 	SF_READ_MAC, /* a fact of base/facts.def, whose number `offset` is; as the next one */
 	SF_READ_FLOW_LABEL,
+	SF_READ_TUNNEL,    /* a member of the fact `tunnel`: the element id[0] */
 	SF_READ_PORT,      /* absent of protocols without ports */
 	SF_READ_ICMP_TYPE, /* absent of everything else, as the next two */
 	SF_READ_ICMP_CODE,
@@ -99,13 +102,23 @@ enum sf_ask_read {
 	SF_READ_EXTRA_DIRECTION,
 };
 
+/* Elements of SF_PEN_SPANFLOW that tell the tunnel around the packets. */
+enum sf_ask_tunnel_element {
+	SF_ASK_TUNNEL_KIND = 16,
+	SF_ASK_TUNNEL_ID,
+	SF_ASK_TUNNEL_SOURCE4,
+	SF_ASK_TUNNEL_DESTINATION4,
+	SF_ASK_TUNNEL_SOURCE6,
+	SF_ASK_TUNNEL_DESTINATION6,
+};
+
 /* A field, ready to be read. `offset` and `half` are those of rows of direction 0 and 1. */
 struct sf_ask_field {
 	char name[48];          /* as it was asked for */
 	const char *element[2]; /* the IANA name, of IPv4 and of IPv6 records; NULL: none */
 	uint8_t type;           /* enum sf_ask_type */
 	uint8_t read;           /* enum sf_ask_read */
-	uint8_t has;            /* SF_HAS_… that the flow must have; 0: none */
+	uint16_t has;           /* SF_HAS_… that the flow must have; 0: none */
 	bool reverse;           /* of the other direction, if the flow has that */
 	bool conversation;      /* of both directions together */
 	bool whole;             /* flags of a conversation: those of both directions */
@@ -180,6 +193,10 @@ const char *sf_ask_any_name(const void *unused, unsigned i);
 /* Names of IP protocols in lower case: "tcp". NULL: none, and false. */
 const char *sf_ask_protocol_name(uint8_t protocol);
 bool sf_ask_protocol_number(const char *name, size_t length, uint8_t *protocol);
+
+/* The same of any type whose numbers have names, such as "vxlan" of SF_ASK_TUNNEL. */
+const char *sf_ask_number_name(unsigned type, uint64_t number);
+bool sf_ask_named_number(unsigned type, const char *name, size_t length, uint64_t *number);
 
 /* What questions look for in records. */
 struct sf_ask_elements {

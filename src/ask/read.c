@@ -140,6 +140,37 @@ static bool read_mac(
 	return true;
 }
 
+/* The tunnel around the packets of a meter's flow. */
+static bool read_tunnel(
+	const struct sf_ask_field *field, const struct sf_ask_row *row, struct sf_ask_value *value)
+{
+	const uint8_t *fact = sf_fact_get_tunnel(row->flow, field->half[row->d]);
+	struct sf_tunnel_facts tunnel;
+
+	memcpy(&tunnel, fact, sizeof(tunnel));
+	value->number = tunnel.id;
+	switch (field->id[0]) {
+	case SF_ASK_TUNNEL_KIND:
+		value->number = tunnel.kind;
+		return true;
+	case SF_IE_layer2SegmentId:
+		value->number = sf_tunnel_segment(tunnel.kind, tunnel.id);
+		return true;
+	case SF_ASK_TUNNEL_SOURCE4:
+	case SF_ASK_TUNNEL_SOURCE6:
+		value->bytes = fact + offsetof(struct sf_tunnel_facts, source);
+		break;
+	case SF_ASK_TUNNEL_DESTINATION4:
+	case SF_ASK_TUNNEL_DESTINATION6:
+		value->bytes = fact + offsetof(struct sf_tunnel_facts, destination);
+		break;
+	default:
+		return true;
+	}
+	value->length = tunnel.version == 4 ? 4 : 16;
+	return true;
+}
+
 static bool read_exporter(const struct sf_ask_row *row, struct sf_ask_value *value)
 {
 	const struct sf_collected *record = row->record;
@@ -329,6 +360,8 @@ bool sf_ask_read_other(
 	case SF_READ_FLOW_LABEL:
 		value->number = sf_fact_get_flow_label(flow, half);
 		return true;
+	case SF_READ_TUNNEL:
+		return read_tunnel(field, row, value);
 	case SF_READ_PORT:
 	case SF_READ_ICMP_TYPE:
 	case SF_READ_ICMP_CODE:

@@ -113,7 +113,8 @@ uint64_t sf_where_wants(const struct sf_where *where)
 
 		if (where->tests[i].kind == SF_TEST_ANY)
 			continue;
-		if (field->read == SF_READ_MAC || field->read == SF_READ_FLOW_LABEL)
+		if (field->read == SF_READ_MAC || field->read == SF_READ_FLOW_LABEL ||
+			field->read == SF_READ_TUNNEL)
 			wants |= UINT64_C(1) << field->offset[0];
 		else if (field->known == SF_KNOWN_ID)
 			wants |= SF_WANTS_FLOW_ID;

@@ -14,6 +14,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <spanflow/tunnel.h>
+
 #include "base/branch.h"
 
 #define SF_WORKERS_MAX 64 /* workers that share a source, at most */
@@ -62,6 +64,16 @@ struct sf_tunnel_facts {
 	uint8_t zero;
 };
 
+/* IANA 351, layer2SegmentId: the highest byte is the kind. */
+static inline uint64_t sf_tunnel_segment(unsigned kind, uint32_t id)
+{
+	enum { VXLAN = 1, NVGRE = 2 };
+
+	/* a virtual subnet is the upper 24 bits of the key (RFC 7637 §3.2) */
+	return kind == SF_TUNNEL_NVGRE ? (uint64_t)NVGRE << 56 | id >> 8
+				       : (uint64_t)VXLAN << 56 | id;
+}
+
 #define SF_MPLS_ENTRIES 10 /* of a label stack that are kept: as many as IANA has elements for */
 
 /* What a TCP header says, for base/tcp_quality.h. */
@@ -73,7 +85,7 @@ struct sf_tcp_packet {
 	uint8_t scale;          /* of the window; 0: no such option */
 	uint8_t sack_permitted; /* 1 or 0 */
 	uint8_t sack_count;
-	uint8_t known;         /* 1: the header was captured */
+	uint8_t known;        /* 1: the header was captured */
 	uint32_t sacks[4][2]; /* left and right edges */
 };
 

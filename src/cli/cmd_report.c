@@ -181,6 +181,7 @@ static int make_page(const struct sf_options *options)
 	struct report report = { .options = options };
 	struct sf_gather_options how = {
 		.ledger = &report.ledger,
+		.sums = true,
 		.problem = problem,
 		.between = is_stopped,
 	};

@@ -55,6 +55,7 @@ static bool read_files(struct sf_collected_sink *sink, const struct sf_options *
 	const struct sf_gather_options how = {
 		/* a question about conversations is answered best by records of both directions */
 		.biflow = options->biflow || (sink->asked.groups && !captures->elements.direction),
+		.sums = sink->asked.groups,
 		.metering = sf_captures_metering(captures, options),
 		.problem = problem,
 		.between = between,

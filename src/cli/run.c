@@ -2,6 +2,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "base/annex.h"
 #include "base/clock.h"
 #include "cli/asked.h"
 #include "cli/command.h"
@@ -75,16 +76,21 @@ static void keep_readable(struct sf_run *run)
 static unsigned where_mode(const struct sf_run *run, bool whole)
 {
 	const struct sf_enricher *enricher = run->enrich ? sf_enrich_enricher(run->enrich) : NULL;
+	bool tunnels = !(run->absent & SF_FACT_SET(tunnel));
 
-	return SF_ASK_METERED | (whole ? SF_ASK_CONVERSATION : SF_ASK_UNIFLOW) |
+	return SF_ASK_METERED | (tunnels ? SF_ASK_TUNNELS : 0) |
+	       (whole ? SF_ASK_CONVERSATION : SF_ASK_UNIFLOW) |
 	       SF_ASK_GIVES(enricher ? enricher->gives : 0);
 }
 
 /* --where: with --biflow a conversation is chosen as a whole. */
 static int open_where(struct sf_run *run, struct sf_error *error)
 {
-	return sf_asked_chooser(&run->chooser, run->options, "--where", run->options->where,
-		where_mode(run, run->options->biflow), error);
+	int err = sf_plan_absent_facts(&run->absent, &run->made.plan, error);
+
+	return err ? err
+		   : sf_asked_chooser(&run->chooser, run->options, "--where", run->options->where,
+			     where_mode(run, run->options->biflow), error);
 }
 
 /* where= of a destination: as sf_exporter_options.conditions. */

@@ -29,6 +29,7 @@ struct sf_run {
 	struct sf_made_plan made;
 	struct sf_privileges privileges;
 	struct sf_engine *engine;
+	uint64_t absent;           /* facts on request that no packet of the plan's sources has */
 	struct sf_chooser chooser; /* of --where; choose is NULL: all records */
 	struct sf_paging paging;   /* the page of -o html */
 	struct sf_enrich *enrich;  /* NULL: nothing is told of flows beyond their packets */

@@ -166,6 +166,24 @@ static void tell_no_tunnels(struct gather *gather)
 			}
 }
 
+/* Sums over flows of packets around and flows of packets inside, unless the question tells them apart. */
+static void tell_twice(struct gather *gather)
+{
+	const struct sf_gather_metering *metering = &gather->options->metering;
+	bool both = false;
+
+	for (unsigned i = 0; i < metering->element_count; i++)
+		if (strcmp(metering->elements[i], "outerFlowId") == 0 ||
+			strcmp(metering->elements[i], "innerFlowId") == 0)
+			return;
+	for (unsigned kind = 0; kind < SF_TUNNEL_COUNT; kind++)
+		both |= metering->tunnels.mode[kind] == SF_TUNNEL_BOTH;
+	if (both && gather->capture_count && gather->options->sums)
+		problem(gather,
+			"--tunnel both: packets in tunnels count twice in sums; --where 'has outerFlowId' takes "
+			"only the packets inside, --where 'not has outerFlowId' those around and in no tunnel");
+}
+
 static void tell_left_out(struct gather *gather)
 {
 	unsigned count = gather->list.left_out[SF_LEFT_FOREIGN].count;
@@ -289,6 +307,7 @@ bool sf_gather(struct sf_collector *collector, const char *const *names, unsigne
 		tell_left_out(&gather);
 		tell_no_captures(&gather);
 		tell_no_tunnels(&gather);
+		tell_twice(&gather);
 		tell_nothing(&gather, names, count);
 	} else {
 		problem(&gather, "no memory for the names of files");

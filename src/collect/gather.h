@@ -50,6 +50,7 @@ struct sf_gather_options {
 	struct sf_gather_metering metering;
 	struct sf_ledger *ledger; /* gets that of the captures, if there are any. Or NULL */
 	bool flows_only;          /* leave out captures */
+	bool sums;                /* amounts of flows are added up */
 	bool biflow;              /* records of captures have both directions of a flow */
 	/* a file that is missing, damaged or of another kind; files that were left out. Or NULL */
 	void (*problem)(void *context, const char *text);

@@ -141,16 +141,9 @@ static inline uint32_t sf_field_tunnel_id(const struct sf_flow *flow, unsigned d
 	return (uint32_t)sf_fact_number(sf_field_tunnel(flow, d) + 32, 4);
 }
 
-/* IANA 351: the highest byte is the kind. */
 static inline uint64_t sf_field_segment(const struct sf_flow *flow, unsigned d)
 {
-	enum { VXLAN = 1, NVGRE = 2 };
-	uint32_t id = sf_field_tunnel_id(flow, d);
-
-	/* a virtual subnet is the upper 24 bits of the key (RFC 7637 §3.2) */
-	if (sf_field_tunnel(flow, d)[40] == SF_TUNNEL_NVGRE)
-		return (uint64_t)NVGRE << 56 | id >> 8;
-	return (uint64_t)VXLAN << 56 | id;
+	return sf_tunnel_segment(sf_field_tunnel(flow, d)[40], sf_field_tunnel_id(flow, d));
 }
 
 /* The interface that saw the packets: that of flowDirection. */

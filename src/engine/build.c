@@ -42,8 +42,8 @@ static unsigned interface_of(void *context, unsigned slot, uint32_t *index, cons
 	return 0;
 }
 
-/* The facts on request that no meter of this plan gathers: sources of mirrored traffic open tunnels of their own. */
-static int absent_facts(uint64_t *absent, const struct sf_plan *plan, struct sf_error *error)
+/* Sources of mirrored traffic open tunnels of their own. */
+int sf_plan_absent_facts(uint64_t *absent, const struct sf_plan *plan, struct sf_error *error)
 {
 	struct sf_tunnel_options tunnels;
 
@@ -134,7 +134,7 @@ static int make_exporter(struct sf_engine *engine, struct sf_error *error)
 		return sf_error_set(error, SF_EUSAGE,
 			"--domain: %u leaves too few numbers for %u sources: at most %u",
 			plan->domain, plan->source_count, UINT32_MAX - (plan->source_count - 1));
-	err = absent_facts(&absent, plan, error);
+	err = sf_plan_absent_facts(&absent, plan, error);
 	if (!err)
 		err = sf_exporter_new(&engine->exporter, &exporter, error);
 	if (!err)

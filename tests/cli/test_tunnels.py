@@ -112,6 +112,32 @@ class Tunnels(support.Case):
             shown = self.run_plain("show", path, *wide).stdout
             self.assertIn(" vlan 41 in vxlan 5001\n", shown)
 
+    def test_questions_name_the_tunnel(self):
+        capture, path = PCAPS / "tunnel-vxlan.pcap", self.directory / "flows.ipfix"
+        inner = ("--tunnel", "inner")
+        metered = self.meter("-r", capture, "-o", "json", "-w", path, *inner,
+                             "--where", "tunnel geneve").records
+        self.assertEqual({record["tunnelKind"] for record in metered}, {5})
+        for source in ([path], [capture, *inner]):
+            table = self.run_plain("show", *source, "--by", "tunnel", "--where", "tunnel geneve").stdout
+            self.assertEqual([line.split()[:2] for line in table.splitlines()[:2]],
+                             [["tunnel", "flows"], ["geneve", str(len(metered))]])
+            groups = self.run_plain("ask", "talkers", *source, "--by", "tunnelKind", "-o", "json",
+                                    "--where", "tunnel in [gre, geneve]").records
+            self.assertEqual([group["tunnelKind"] for group in groups], [5])
+        told = self.run_plain("meter", "-r", capture, "--where", "tunnel vxlan")
+        self.assertNotEqual(told.status, 0)
+        self.assertIn("needs --tunnel inner", told.stderr)
+
+    def test_sums_over_both_are_told(self):
+        capture = PCAPS / "tunnel-vxlan.pcap"
+        for command, both in ((["ask", "talkers"], True), (["show", "--by", "src"], True), (["show"], False)):
+            for tunnel in ("inner", "both"):
+                done = self.run_plain(*command, capture, "--tunnel", tunnel)
+                self.assertEqual("has outerFlowId" in done.stderr, both and tunnel == "both", command)
+            done = self.run_plain(*command, capture, "--tunnel", "both", "--where", "not has outerFlowId")
+            self.assertNotIn("twice", done.stderr)
+
     def test_csv_has_columns_of_tunnels_if_some_are_opened(self):
         capture = PCAPS / "tunnel-gre.pcap"
         for options, wanted in (([], []), (["--tunnel", "erspan=outer"], []),

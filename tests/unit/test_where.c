@@ -228,6 +228,69 @@ START_TEST(a_conversation_is_asked_as_a_whole)
 }
 END_TEST
 
+/* The tunnel of a flow that a meter has, if it opens tunnels, and of a record. */
+START_TEST(tunnels_have_names)
+{
+	static const struct {
+		const char *text;
+		bool match;
+	} cases[] = {
+		{ "tunnel", true },
+		{ "has tunnelKind", true },
+		{ "tunnel vxlan", true },
+		{ "tunnel VXLAN", true },
+		{ "tunnelKind = vxlan", true },
+		{ "tunnelKind = 4", true },
+		{ "tunnel != vxlan", false },
+		{ "tunnel gtp-u", false },
+		{ "tunnel in [gre, vxlan]", true },
+		{ "tunnel in [gre, gtp-v0]", false },
+		{ "tunnel vxlan and tunnel-id 5000", true },
+		{ "tunnelId in [1-4999]", false },
+		{ "layer2SegmentId = 0x100000000001388", true },
+		{ "tunnelSourceIPv4Address 10.9.0.0/16", true },
+		{ "tunnelDestinationIPv4Address = 10.9.0.1", false },
+	};
+	static const struct sf_tunnel_facts tunnel = { .source = { 10, 9, 0, 1 },
+		.destination = { 10, 9, 0, 2 },
+		.id = 5000,
+		.kind = SF_TUNNEL_VXLAN,
+		.version = 4 };
+	static const struct sf_field_value fields[] = {
+		{ .data = (const uint8_t *)"\4", .id = 16, .pen = 32473, .length = 1 },
+		{ .data = (const uint8_t *)"\0\0\x13\x88", .id = 17, .pen = 32473, .length = 4 },
+		{ .data = (const uint8_t *)"\1\0\0\0\0\0\x13\x88", .id = 351, .length = 8 },
+		{ .data = tunnel.source, .id = 18, .pen = 32473, .length = 4 },
+		{ .data = tunnel.destination, .id = 19, .pen = 32473, .length = 4 },
+	};
+	static struct sf_collected record = { .fields = fields, .field_count = 5 };
+	static struct full_annex annex;
+	struct sf_where_options how = options(SF_ASK_METERED);
+	struct sf_flow flow = conversation(), metered = flow;
+	struct sf_error error = { 0 };
+	struct sf_where *where;
+
+	give_annex(&metered, &annex);
+	for (unsigned d = 0; d < 2; d++)
+		set_fact(&annex, SF_FACT_tunnel, d, &tunnel);
+	metered.has |= SF_HAS_TUNNEL | SF_HAS_TUNNEL_IPV4 | SF_HAS_SEGMENT;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const unsigned wanted = cases[i].match ? 3 : 0;
+
+		ck_assert_msg(matches(cases[i].text, SF_ASK_METERED | SF_ASK_TUNNELS, &metered,
+				      NULL) == wanted,
+			"metered: %s", cases[i].text);
+		ck_assert_msg(matches(cases[i].text, SF_ASK_UNIFLOW, &flow, &record) == wanted,
+			"record: %s", cases[i].text);
+	}
+	ck_assert_uint_eq(
+		matches("has greKey", SF_ASK_METERED | SF_ASK_TUNNELS, &metered, NULL), 0);
+	/* a condition that no flow could meet is told */
+	ck_assert_int_eq(sf_where_new(&where, "tunnel vxlan", &how, &error), SF_EUSAGE);
+	ck_assert_msg(strstr(error.text, "--tunnel inner") != NULL, "%s", error.text);
+}
+END_TEST
+
 /* ICMP has type and code where others have ports. */
 START_TEST(icmp_has_no_ports)
 {
@@ -346,6 +409,8 @@ START_TEST(mistakes_are_pointed_at)
 		{ "port in x.txt", "files are not read", 8 },
 		{ "host ~ '('", "regular", 7 },
 		{ "proto foo", "protocol", 6 },
+		{ "tunnel vxlon", "kind of tunnel: erspan tzsp", 7 },
+		{ "tunnelKind = 256", "kind of tunnel", 13 },
 		{ "host > 10.0.0.1", "=", 0 },
 		{ "tcp )", "missing before", 4 },
 		{ "port 99999", "a port", 5 },
@@ -770,6 +835,7 @@ START_TEST(patterns_are_bounded)
 END_TEST
 
 CHECK_MAIN("where", patterns_match_what_posix_says, patterns_are_bounded, words_mean_what_they_say,
-	a_conversation_is_asked_as_a_whole, icmp_has_no_ports, collected_records_are_what_they_say,
-	mistakes_are_pointed_at, long_and_deep_expressions_are_bounded, lists_are_read_from_files,
+	a_conversation_is_asked_as_a_whole, tunnels_have_names, icmp_has_no_ports,
+	collected_records_are_what_they_say, mistakes_are_pointed_at,
+	long_and_deep_expressions_are_bounded, lists_are_read_from_files,
 	random_expressions_are_what_a_naive_evaluator_says)
