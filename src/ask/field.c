@@ -12,6 +12,8 @@
 #include "base/annex.h"
 #include "base/element_id.h"
 #include "base/suggest.h"
+#include "encode/fields.h"
+#include "encode/single.h"
 
 /* Where a member is, and how far apart those of the two directions are. */
 #define HALF(member) offsetof(struct sf_flow, half[0].member), sizeof(struct sf_flow_half)
@@ -398,50 +400,43 @@ static int take_told(struct sf_ask_field *field, const struct told *from, const 
 	return 0;
 }
 
-/* Elements that tell the tunnel around a meter's flows. */
-static const struct {
-	uint32_t pen;
-	uint16_t id, has;
-} of_tunnels[] = {
-	{ SF_PEN_SPANFLOW, SF_ASK_TUNNEL_KIND, SF_HAS_TUNNEL },
-	{ SF_PEN_SPANFLOW, SF_ASK_TUNNEL_ID, SF_HAS_TUNNEL },
-	{ SF_PEN_SPANFLOW, SF_ASK_TUNNEL_SOURCE4, SF_HAS_TUNNEL_IPV4 },
-	{ SF_PEN_SPANFLOW, SF_ASK_TUNNEL_DESTINATION4, SF_HAS_TUNNEL_IPV4 },
-	{ SF_PEN_SPANFLOW, SF_ASK_TUNNEL_SOURCE6, SF_HAS_TUNNEL_IPV6 },
-	{ SF_PEN_SPANFLOW, SF_ASK_TUNNEL_DESTINATION6, SF_HAS_TUNNEL_IPV6 },
-	{ 0, SF_IE_greKey, SF_HAS_GRE_KEY },
-	{ 0, SF_IE_layer2SegmentId, SF_HAS_SEGMENT },
-	{ 0, SF_IE_gtpuTEid, SF_HAS_TEID },
-};
-
-/* 0, also if the element does not tell a tunnel; or SF_EUSAGE: no tunnel is opened. */
-static int take_tunnel(struct sf_ask_field *field, const char *name, unsigned mode, bool *taken,
-	struct sf_error *error)
+/* Reads the element from a meter's flow. 0 or SF_EUSAGE. */
+static int take_field(
+	struct sf_ask_field *field, const char *name, unsigned mode, struct sf_error *error)
 {
-	unsigned i = 0;
+	const int number = sf_field_find(field->pen, field->id[0]);
+	const struct sf_field_row *row = number < 0 ? NULL : sf_field_row((unsigned)number);
 
-	while (of_tunnels[i].id != field->id[0] || of_tunnels[i].pen != field->pen)
-		if (++i == sizeof(of_tunnels) / sizeof(of_tunnels[0]))
-			return 0;
-	if (!(mode & SF_ASK_TUNNELS))
+	if (!row)
+		return sf_error_set(error, SF_EUSAGE,
+			"'%s': the flows of a meter do not have it; spanflow list fields names what they have",
+			name);
+	if (row->when & SF_WHEN_EXTRA)
+		return sf_error_set(error, SF_EUSAGE,
+			"'%s': of what --enrich and --interface-map add, the conditions of a meter can use AS "
+			"numbers, countries and interface numbers: write the records to a file (-w FILE) "
+			"and ask that: spanflow show FILE --where ...",
+			name);
+	if (row->facts & SF_FACT_SET(tunnel) && !(mode & SF_ASK_TUNNELS))
 		return sf_error_set(error, SF_EUSAGE,
 			"'%s': no tunnel is opened, so no flow has it: it needs --tunnel inner or both",
 			name);
-	field->read = SF_READ_TUNNEL;
-	field->has = of_tunnels[i].has;
-	field->offset[0] = field->offset[1] = SF_FACT_tunnel;
-	for (unsigned d = 0; d < 2; d++)
-		field->half[d] = (uint8_t)(d ^ (field->reverse ? 1 : 0));
-	*taken = true;
+	if (field->reverse && !row->each)
+		return sf_error_set(error, SF_EUSAGE,
+			"'%s': both directions have the same: leave out 'reverse'", name);
+	field->read = SF_READ_FIELD;
+	for (unsigned d = 0; d < 2; d++) {
+		field->half[d] = (uint8_t)(d ^ field->reverse);
+		field->offset[d] = (uint16_t)number;
+	}
 	return 0;
 }
 
-/* What only collected records have. */
+/* What the records of a collector say of themselves. */
 static int of_records(const char *name, struct sf_error *error)
 {
 	return sf_error_set(error, SF_EUSAGE,
-		"'%s': the conditions of a meter cannot use it, even if --fields adds it to the records: "
-		"write the records to a file (-w FILE) and ask that: spanflow show FILE --where ...",
+		"'%s': only records that were collected have it: spanflow show --where, spanflow collect --where",
 		name);
 }
 
@@ -453,10 +448,8 @@ static int take_named(struct sf_ask_field *field, const char *name, unsigned mod
 	const struct sf_element *element =
 		alias ? alias_element(alias) : sf_element_find_name(name);
 	const struct told *from;
-	bool taken = false;
 	uint32_t pen;
 	uint16_t id;
-	int code;
 
 	if (row && mode & SF_ASK_METERED &&
 		(row->read == SF_READ_EXPORTER || row->read == SF_READ_EXPORT_TIME))
@@ -482,10 +475,8 @@ static int take_named(struct sf_ask_field *field, const char *name, unsigned mod
 			reverse);
 	else
 		return unknown(name, error);
-	if (!(mode & SF_ASK_METERED))
-		return 0;
-	code = take_tunnel(field, name, mode, &taken, error);
-	return code || taken ? code : of_records(name, error);
+	field->conversation = mode & SF_ASK_CONVERSATION;
+	return mode & SF_ASK_METERED ? take_field(field, name, mode, error) : 0;
 }
 
 int sf_ask_field_find(

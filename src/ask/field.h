@@ -33,7 +33,7 @@
 /* How the rows are made and where they come from: ored. */
 #define SF_ASK_UNIFLOW      0u
 #define SF_ASK_CONVERSATION 1u /* one row for both directions of a flow */
-#define SF_ASK_METERED      2u /* flows of a meter: they have no elements but a flow's members */
+#define SF_ASK_METERED      2u /* flows of a meter: they have the fields of encode/fields.def */
 #define SF_ASK_TUNNELS      4u /* with SF_ASK_METERED: and the tunnel around their packets */
 /* with SF_ASK_METERED: and what an enricher gives, SF_EXTRA_… */
 #define SF_ASK_GIVES(extra) ((unsigned)(extra) << 8)
@@ -43,6 +43,8 @@ struct sf_ask_row {
 	const struct sf_collected *record; /* what the flow was collected from; NULL: of a meter */
 	unsigned d;                        /* direction; 0 of a conversation */
 	const struct sf_extra *extra;      /* of a meter's flow; NULL: nothing is asked of it */
+	/* of a meter's flow: SF_FIELD_BYTES_MAX bytes for a value of SF_READ_FIELD; NULL: there is none */
+	uint8_t *room;
 };
 
 enum sf_ask_type {
@@ -75,7 +77,6 @@ enum sf_ask_read {
 	SF_READ_ADDRESS,
 	SF_READ_MAC, /* a fact of base/facts.def, whose number `offset` is; as the next one */
 	SF_READ_FLOW_LABEL,
-	SF_READ_TUNNEL,    /* a member of the fact `tunnel`: the element id[0] */
 	SF_READ_PORT,      /* absent of protocols without ports */
 	SF_READ_ICMP_TYPE, /* absent of everything else, as the next two */
 	SF_READ_ICMP_CODE,
@@ -94,7 +95,8 @@ enum sf_ask_read {
 	SF_READ_EXPORT_TIME,
 	SF_READ_EXPORTER,
 	SF_READ_DOMAIN,
-	SF_READ_ELEMENT,  /* of the record's fields */
+	SF_READ_ELEMENT, /* of the record's fields */
+	SF_READ_FIELD, /* of a meter's flow: a row of encode/fields.def, whose number `offset` is */
 	SF_READ_EXTRA_AS, /* of what the enricher gives, as those below; half: which side */
 	SF_READ_EXTRA_COUNTRY,
 	SF_READ_EXTRA_INGRESS, /* half: which direction, as the next two */
@@ -102,15 +104,8 @@ enum sf_ask_read {
 	SF_READ_EXTRA_DIRECTION,
 };
 
-/* Elements of SF_PEN_SPANFLOW that tell the tunnel around the packets. */
-enum sf_ask_tunnel_element {
-	SF_ASK_TUNNEL_KIND = 16,
-	SF_ASK_TUNNEL_ID,
-	SF_ASK_TUNNEL_SOURCE4,
-	SF_ASK_TUNNEL_DESTINATION4,
-	SF_ASK_TUNNEL_SOURCE6,
-	SF_ASK_TUNNEL_DESTINATION6,
-};
+#define SF_ASK_TUNNEL_KIND                                                                         \
+	16 /* element of SF_PEN_SPANFLOW: the kind of the tunnel around the packets */
 
 /* A field, ready to be read. `offset` and `half` are those of rows of direction 0 and 1. */
 struct sf_ask_field {

@@ -6,6 +6,7 @@
 #include "base/annex.h"
 #include "base/element_id.h"
 #include "base/value.h"
+#include "encode/single.h"
 
 uint64_t sf_ask_number(const uint8_t *bytes, size_t length)
 {
@@ -137,37 +138,6 @@ static bool read_mac(
 	value->number = sf_ask_number(source ? sf_fact_get_src_mac(row->flow, half)
 					     : sf_fact_get_dst_mac(row->flow, half),
 		6);
-	return true;
-}
-
-/* The tunnel around the packets of a meter's flow. */
-static bool read_tunnel(
-	const struct sf_ask_field *field, const struct sf_ask_row *row, struct sf_ask_value *value)
-{
-	const uint8_t *fact = sf_fact_get_tunnel(row->flow, field->half[row->d]);
-	struct sf_tunnel_facts tunnel;
-
-	memcpy(&tunnel, fact, sizeof(tunnel));
-	value->number = tunnel.id;
-	switch (field->id[0]) {
-	case SF_ASK_TUNNEL_KIND:
-		value->number = tunnel.kind;
-		return true;
-	case SF_IE_layer2SegmentId:
-		value->number = sf_tunnel_segment(tunnel.kind, tunnel.id);
-		return true;
-	case SF_ASK_TUNNEL_SOURCE4:
-	case SF_ASK_TUNNEL_SOURCE6:
-		value->bytes = fact + offsetof(struct sf_tunnel_facts, source);
-		break;
-	case SF_ASK_TUNNEL_DESTINATION4:
-	case SF_ASK_TUNNEL_DESTINATION6:
-		value->bytes = fact + offsetof(struct sf_tunnel_facts, destination);
-		break;
-	default:
-		return true;
-	}
-	value->length = tunnel.version == 4 ? 4 : 16;
 	return true;
 }
 
@@ -318,6 +288,21 @@ static bool read_flags(
 	return flow->protocol == 6 || !protocol_known;
 }
 
+/* A field of a meter's flow that is no member of it. */
+static bool read_field(
+	const struct sf_ask_field *field, const struct sf_ask_row *row, struct sf_ask_value *value)
+{
+	bool two_way = field->conversation && sf_flow_two_way(row->flow);
+	struct sf_field_value found = { .data = row->room };
+	size_t length;
+
+	if (!row->room || !sf_field_read(field->offset[0], row->flow, field->half[row->d], two_way,
+				  row->room, &length))
+		return false;
+	found.length = (uint16_t)length;
+	return take_value(field, &found, value);
+}
+
 /* What the enricher of a meter gives. */
 static bool read_extra(
 	const struct sf_ask_field *field, const struct sf_ask_row *row, struct sf_ask_value *value)
@@ -360,8 +345,6 @@ bool sf_ask_read_other(
 	case SF_READ_FLOW_LABEL:
 		value->number = sf_fact_get_flow_label(flow, half);
 		return true;
-	case SF_READ_TUNNEL:
-		return read_tunnel(field, row, value);
 	case SF_READ_PORT:
 	case SF_READ_ICMP_TYPE:
 	case SF_READ_ICMP_CODE:
@@ -385,6 +368,8 @@ bool sf_ask_read_other(
 		return read_exporter(row, value);
 	case SF_READ_ELEMENT:
 		return read_element(field, row, value);
+	case SF_READ_FIELD:
+		return read_field(field, row, value);
 	case SF_READ_EXTRA_AS:
 	case SF_READ_EXTRA_COUNTRY:
 	case SF_READ_EXTRA_INGRESS:

@@ -16,6 +16,8 @@
 #include "ask/parse.h"
 #include "base/branch.h"
 #include "base/value.h"
+#include "encode/fields.h"
+#include "encode/single.h"
 
 /* ---------------------------------------------------------------- compiling */
 
@@ -113,11 +115,12 @@ uint64_t sf_where_wants(const struct sf_where *where)
 
 		if (where->tests[i].kind == SF_TEST_ANY)
 			continue;
-		if (field->read == SF_READ_MAC || field->read == SF_READ_FLOW_LABEL ||
-			field->read == SF_READ_TUNNEL)
+		if (field->read == SF_READ_MAC || field->read == SF_READ_FLOW_LABEL)
 			wants |= UINT64_C(1) << field->offset[0];
 		else if (field->known == SF_KNOWN_ID)
 			wants |= SF_WANTS_FLOW_ID;
+		else if (field->read == SF_READ_FIELD)
+			wants |= sf_field_row(field->offset[0])->facts;
 	}
 	return wants;
 }
@@ -253,12 +256,22 @@ static unsigned choose_rows(const struct sf_where *where, struct sf_ask_row *row
 	return directions;
 }
 
+/* Of a meter's flow, which needs room for values. */
+static __attribute__((noinline)) unsigned choose_metered(
+	const struct sf_where *where, const struct sf_flow *flow, const struct sf_extra *extra)
+{
+	uint8_t room[SF_FIELD_BYTES_MAX];
+	struct sf_ask_row row = { .flow = flow, .extra = extra, .room = room };
+
+	return choose_rows(where, &row);
+}
+
 unsigned sf_where_flow(
 	const struct sf_where *where, const struct sf_flow *flow, const struct sf_collected *record)
 {
 	struct sf_ask_row row = { .flow = flow, .record = record };
 
-	return choose_rows(where, &row);
+	return record ? choose_rows(where, &row) : choose_metered(where, flow, NULL);
 }
 
 /* ---------------------------------------------------------------- as a chooser */
@@ -267,8 +280,8 @@ static unsigned choose(void *context, const struct sf_flow *flow, const struct s
 	const struct sf_collected *record)
 {
 	const struct sf_where *where = context;
-	struct sf_ask_row row = { .flow = flow, .record = record, .extra = extra };
-	unsigned directions = choose_rows(where, &row);
+	unsigned directions =
+		record ? sf_where_flow(where, flow, record) : choose_metered(where, flow, extra);
 
 	return where->conversation && directions ? flow->directions : directions;
 }

@@ -322,7 +322,7 @@ static sf_always_inline uint8_t *store_BYTES(uint8_t *p, const uint8_t *bytes, u
 	}
 #include "encode/fields.def"
 
-static const sf_store_run runs[][2] = {
+const sf_store_run sf_field_runs[][2] = {
 #define FIELD(name, ...) { run_##name, run9_##name },
 #include "encode/fields.def"
 };
@@ -562,7 +562,7 @@ static void add_field(struct sf_template *template, const struct sf_field_item *
 			  : v9          ? row->v9_length
 					: row->length,
 	};
-	template->steps[i].run = runs[item->field][v9];
+	template->steps[i].run = sf_field_runs[item->field][v9];
 	template->steps[i].store = (uint16_t)(2 * item->field + v9);
 	template->steps[i].reverse = item->reverse;
 	template->steps[i].offset = template->record_length;

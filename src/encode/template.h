@@ -57,6 +57,9 @@ struct sf_spec {
 typedef void (*sf_store_run)(uint8_t *p, size_t stride, const struct sf_flow *flows, unsigned count,
 	unsigned d, const struct sf_encode_context *context);
 
+/* Of each row of fields.def: for IPFIX, for NetFlow v9. */
+extern const sf_store_run sf_field_runs[][2];
+
 struct sf_template;
 typedef uint8_t *(*sf_encode)(const struct sf_template *template, uint8_t *p,
 	const struct sf_flow *flows, unsigned count, unsigned leading,

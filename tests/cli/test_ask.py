@@ -693,6 +693,28 @@ class Meter(Asked):
                     back = self.run_plain("show", "-q", written, "-o", "json").records
                     self.assertEqual(len(back), len(done.records))
 
+    def test_facts_are_gathered_for_conditions(self):
+        """Payload, quality and shape, for all destinations and for one: as show finds them in records with all fields."""
+        captures = [CAPTURES / f"{name}.pcap" for name in ("applications", "tcp-session", "udp-dns", "vlan")]
+        everything = self.directory / "everything.ipfix"
+        self.meter("-r", *captures, "-w",
+                   f"{everything},biflow=yes,fields=extended+applications+quality+headers+shape")
+        for question in ("dns contains example", "sni ~ '^www\\.'", "has http-host", "app ssh",
+                         "applicationId = 030035", "httpStatusCode = 200", "ipTTL < 65",
+                         "tcpRoundTripMaximumMicroseconds > 0", "reverseSshBanner contains SSH",
+                         "not has sni and transportOctetDeltaCount > 10", "tlsJa4 contains t13"):
+            with self.subTest(question):
+                shown = self.run_plain("show", "-q", everything, "--where", question, "-o", "csv",
+                                       "--fields", "flowId,sourceTransportPort,octetDeltaCount")
+                self.assertEqual(shown.status, 0, shown.stderr)
+                plain = ["--fields", "flowId,sourceTransportPort,octetDeltaCount", "-o", "csv"]
+                done = self.meter("-r", *captures, "--where", question, *plain)
+                self.assertEqual(sorted(done.stdout.split()), sorted(shown.stdout.split()))
+                one = self.directory / "one.ipfix"
+                self.meter("-r", *captures, "-w", f"{one},where={question}", "--force")
+                back = self.run_plain("show", "-q", one, "-o", "csv", *plain[:2])
+                self.assertEqual(len(back.stdout.split()), len(done.stdout.split()))
+
     def test_both_directions_are_chosen_together(self):
         capture = self.file("dns.pcap", support.pcap([
             (0, udp_to(1, 2, 4000, 53)), (0.1, udp_to(2, 1, 53, 4000)), (1, udp_to(3, 4, 5, 6))]))
@@ -703,8 +725,10 @@ class Meter(Asked):
                              1 if options else None)
 
     def test_mistakes(self):
-        for question, reason in (("exporter 192.0.2.1", "the conditions of a meter cannot use it"),
-                                 ("app 1", "the conditions of a meter cannot use it"),
+        for question, reason in (("exporter 192.0.2.1", "only records that were collected have it"),
+                                 ("postOctetDeltaCount > 1", "flows of a meter do not have it"),
+                                 ("bgpNextHopIPv4Address 10.0.0.1", "AS numbers, countries and interface"),
+                                 ("reverseDnsQueryName x", "both directions have the same"),
                                  ("as 1", "needs a source of --enrich that has AS numbers"),
                                  ("src country de", "of --enrich that has countries"),
                                  ("prto udp", "did you mean 'proto'")):
