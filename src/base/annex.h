@@ -228,6 +228,9 @@ struct sf_annex_side {
 	uint16_t begun;
 };
 
+#define SF_ANNEX_SIDE_HEAD 8 /* its bytes: numbers of eight bytes follow it */
+static_assert(sizeof(struct sf_annex_side) <= SF_ANNEX_SIDE_HEAD, "room for struct sf_annex_side");
+
 /* What a packet is among those of its direction that were added before. */
 #define SF_ANNEX_EARLIEST 1u
 #define SF_ANNEX_LATEST   2u
@@ -365,5 +368,8 @@ struct sf_fact_row {
 
 /* The row of a fact; static storage. */
 const struct sf_fact_row *sf_fact_row(enum sf_fact fact);
+
+/* The function that makes the value of a fact whose rule is MADE; NULL with other rules. */
+sf_fact_make *sf_fact_maker(enum sf_fact fact);
 
 #endif

@@ -5,8 +5,8 @@
  *	session ── stream per observation domain: sequence number, templates, times
  *	              └── slot per template: position of its next record
  *
- * fill.c puts records into messages, control.c and options.c make messages of templates and options
- * data, delivery.c sends messages.
+ * domain.c has the streams, fill.c puts records into messages, control.c and options.c make messages of
+ * templates and options data, delivery.c sends messages.
  *
  * Counters: a record counts as offered when it is put, and as sent or lost (by name) when the fate
  * of its message is known. Between the two it is in a message, on a network for half a second at most.
@@ -21,91 +21,8 @@
 
 #include "base/branch.h"
 
-#define NS_PER_MS INT64_C(1000000)
 /* a flow so much later than others may have a wild time */
 #define JUMP_NS (3600 * INT64_C(1000000000))
-/* sysUptime of the first record; earlier flows may follow, and a record spans up to 72 h */
-#define BOOT_BEFORE (96 * 3600 * INT64_C(1000000000))
-
-/*
- * The time at which sysUptime is 0, for a first flow with this start: BOOT_BEFORE the flow, but not
- * before 1970, because collectors (SiLK) use an unsigned number of ms since then.
- */
-static int64_t boot_of(int64_t start_ns)
-{
-	const int64_t latest_ns = INT64_MAX - SF_UPTIME_RANGE;
-
-	if (start_ns >= 0 && start_ns < BOOT_BEFORE)
-		return 0;
-	if (start_ns < INT64_MIN + BOOT_BEFORE)
-		return INT64_MIN;
-	return start_ns - BOOT_BEFORE < latest_ns ? start_ns - BOOT_BEFORE : latest_ns;
-}
-
-/* Chooses another boot time if sysUptime cannot express a flow of this start (RFC 3954 §5.1). */
-static void set_boot(struct sf_session *session, struct sf_stream *stream, int64_t start_ns)
-{
-	/* IPFIX times are absolute */
-	if (!sf_session_is_netflow(session))
-		return;
-	if (stream->boot_end_ns != 0)
-		sf_fill_flush(session, stream);
-	stream->context.boot_ms = boot_of(start_ns) / NS_PER_MS;
-	stream->boot_ns = stream->context.boot_ms * NS_PER_MS;
-	stream->boot_end_ns = stream->boot_ns + SF_UPTIME_RANGE - SF_UPTIME_MARGIN;
-}
-
-/* ---------------------------------------------------------------- streams */
-
-/* Adds the templates of the usual records, so that collectors know them before the first record. */
-static void add_usual_slots(struct sf_session *session, struct sf_stream *stream)
-{
-	const uint64_t mask = session->record_mask;
-
-	for (unsigned i = 0; i < (session->options.biflow ? 8 : 4); i++) {
-		uint64_t when = SF_WHEN_IPV4 << (i & 1) | SF_WHEN_NOT_ICMP << (i >> 1 & 1) |
-				(i & 4 ? SF_WHEN_TWO_WAY : 0);
-
-		if (!sf_stream_slot(stream, when & mask))
-			sf_fill_slot_new(session, stream, when & mask);
-	}
-}
-
-static struct sf_stream *new_stream(struct sf_session *session, uint32_t domain)
-{
-	struct sf_stream *stream = calloc(1, sizeof(*stream));
-
-	if (!stream)
-		return NULL;
-	stream->domain = domain;
-	if (!session->options.no_extra)
-		stream->context.extra = session->destination.shared->extra;
-	if (!sf_session_is_netflow(session)) {
-		/* IPFIX times are absolute */
-		stream->boot_ns = INT64_MIN;
-		stream->boot_end_ns = INT64_MAX;
-	}
-	stream->next = session->streams;
-	session->streams = stream;
-	add_usual_slots(session, stream);
-	return stream;
-}
-
-/* The stream of a domain, moved to the front. */
-static struct sf_stream *find_stream(struct sf_session *session, uint32_t domain)
-{
-	for (struct sf_stream **at = &session->streams; *at; at = &(*at)->next) {
-		struct sf_stream *stream = *at;
-
-		if (stream->domain != domain)
-			continue;
-		*at = stream->next;
-		stream->next = session->streams;
-		session->streams = stream;
-		return stream;
-	}
-	return new_stream(session, domain);
-}
 
 static struct sf_stream *stream_of(struct sf_session *session, const struct sf_flow *flow)
 {
@@ -113,7 +30,7 @@ static struct sf_stream *stream_of(struct sf_session *session, const struct sf_f
 
 	if (session->streams && session->streams->domain == domain)
 		return session->streams;
-	return find_stream(session, domain);
+	return sf_stream_find(session, domain);
 }
 
 /* ---------------------------------------------------------------- records */
@@ -147,7 +64,7 @@ static struct sf_slot *make_room(struct sf_session *session, struct sf_stream *s
 		return NULL;
 	}
 	if (half->start_ns < stream->boot_ns || half->end_ns >= stream->boot_end_ns)
-		set_boot(session, stream, half->start_ns);
+		sf_stream_set_boot(session, stream, half->start_ns);
 	if (slot->room == 0 && !sf_fill_room(session, stream, slot)) {
 		lose(session, &stats->lost_tooLarge, packets, octets,
 			"a record does not fit into a datagram of this mtu");
@@ -421,7 +338,7 @@ static void start_if_idle(struct sf_session *session, struct sf_stream *stream)
 	if (stream->started)
 		return;
 	if (stream->boot_end_ns == 0)
-		set_boot(session, stream, sf_session_instant(session, stream));
+		sf_stream_set_boot(session, stream, sf_session_instant(session, stream));
 	sf_session_start(session, stream);
 }
 
@@ -448,7 +365,7 @@ static void session_tick(struct sf_destination *destination)
 	session->flushed_ns = shared->wall_ns;
 	sf_session_turn(session);
 	if (!shared->options.packet_clock && !session->streams)
-		new_stream(session, shared->options.domain);
+		sf_stream_new(session, shared->options.domain);
 	for (struct sf_stream *stream = session->streams; stream; stream = stream->next) {
 		start_if_idle(session, stream);
 		sf_fill_flush(session, stream);
@@ -471,7 +388,7 @@ static void session_finish(struct sf_destination *destination)
 		sf_session_turn(session);
 	/* an IPFIX file has templates even if no flow came */
 	if (!transport->traits.live && !session->streams)
-		new_stream(session, destination->shared->options.domain);
+		sf_stream_new(session, destination->shared->options.domain);
 	for (struct sf_stream *stream = session->streams; stream; stream = stream->next) {
 		sf_fill_flush(session, stream);
 		if (!transport->traits.live)
@@ -499,14 +416,7 @@ static void session_free(struct sf_destination *destination)
 {
 	struct sf_session *session = (struct sf_session *)destination;
 
-	while (session->streams) {
-		struct sf_stream *stream = session->streams;
-
-		session->streams = stream->next;
-		sf_fill_slots_free(stream);
-		free(stream->ordered.bytes);
-		free(stream);
-	}
+	sf_streams_free(session);
 	if (session->transport)
 		session->transport->ops->free(session->transport);
 	sf_pace_fini(&session->pace);

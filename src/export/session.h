@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Inside of export sessions: session.c, fill.c, control.c, options.c, delivery.c, reach.c,
- * resume.c.
+ * Inside of export sessions: session.c, domain.c, fill.c, control.c, options.c, delivery.c, reach.c, resume.c and
+ * turn.c.
  */
 #ifndef SPANFLOW_EXPORT_SESSION_H
 #define SPANFLOW_EXPORT_SESSION_H
@@ -129,6 +129,23 @@ static inline bool sf_session_is_netflow(const struct sf_session *session)
  * because the wall clock has been set back.
  */
 bool sf_session_refresh_due(const struct sf_session *session, const struct sf_stream *stream);
+
+/* ---- domain.c */
+
+/* The stream of a domain; it is made if there is none yet, and becomes session->streams. NULL: no memory. */
+struct sf_stream *sf_stream_find(struct sf_session *session, uint32_t domain);
+
+/* A new stream for a domain that has none. NULL: no memory. */
+struct sf_stream *sf_stream_new(struct sf_session *session, uint32_t domain);
+
+/*
+ * NetFlow: chooses another boot time, because sysUptime cannot express a flow of this start with the present one
+ * (RFC 3954 §5.1), and sends the open messages first. IPFIX: does nothing.
+ */
+void sf_stream_set_boot(struct sf_session *session, struct sf_stream *stream, int64_t start_ns);
+
+/* Frees all streams with the messages that are still open. */
+void sf_streams_free(struct sf_session *session);
 
 /* ---- delivery.c */
 
