@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Parts of the AF_XDP driver: the XDP program of an interface (program.c), the socket of a receive queue
- * (socket.c), an interface with both (port.c), and the queues that read the sockets (af_xdp.c).
+ * (socket.c), an interface with both (port.c), packets out of the sockets of a queue (batch.c), and the operations of
+ * the driver (af_xdp.c).
  */
 #ifndef SPANFLOW_DRIVERS_AF_XDP_XDP_H
 #define SPANFLOW_DRIVERS_AF_XDP_XDP_H
@@ -181,6 +182,16 @@ void sf_xdp_port_close(struct sf_xdp_capture *capture, struct sf_xdp_port *port)
 
 /* Adds what the kernel counted on an open socket. */
 void sf_xdp_port_statistics(struct xdp_statistics *sum, const struct sf_xdp_socket *socket);
+
+/*
+ * Takes a batch of at most `max` packets, and at most SF_BATCH_MAX buffers, from the next socket of the queue that has
+ * any; the memory is lent by the socket until sf_xdp_give_back(). Returns the number of packets. The queue's thread.
+ */
+unsigned sf_xdp_take(struct sf_xdp_capture *capture, struct sf_xdp_queue *queue,
+	struct sf_packet *packets, unsigned max);
+
+/* Gives the memory of the last batch back to the kernel; nothing happens if there is none. The queue's thread. */
+void sf_xdp_give_back(struct sf_xdp_queue *queue);
 
 /* See sf_capture_ops.probe. */
 int sf_xdp_probe(struct sf_error *error);

@@ -20,7 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -31,14 +30,7 @@
 #include "base/counter.h"
 #include "pcap/rings.h"
 
-#define DEFAULT_WAIT_MS    100
-#define BLOCK_MS           20 /* the kernel hands over a block that is not full after this time */
-#define DEFAULT_RING_BYTES (32U << 20)
-/* Room for two stacks of Ethernet, VLAN tags, MPLS labels and IPv6 with extension headers. */
-#define DEFAULT_SNAPLEN 512
-#define MIN_SNAPLEN     64
-#define MAX_SNAPLEN     262144
-#define TAG_LENGTH      4
+#define TAG_LENGTH 4
 
 struct queue {
 	/* used for each packet */
@@ -266,7 +258,7 @@ static void wait_for_packets(struct sf_capture *base, unsigned number, int wake,
 
 	queue->waited = true;
 	if (queue->paused)
-		sleep_on(-1, wake, ms < DEFAULT_WAIT_MS ? ms : DEFAULT_WAIT_MS);
+		sleep_on(-1, wake, ms < SF_PCAP_WAIT_MS ? ms : SF_PCAP_WAIT_MS);
 	else
 		sleep_on(pcap_fileno(queue->handle), wake, ms);
 }
@@ -298,9 +290,7 @@ static int wait_for_interface(struct pcap_capture *capture, struct queue *queue)
 		sf_port_refused(&port->base, error.text);
 		return 0;
 	}
-	sf_port_prepare(&port->base);
-	sf_port_appear(&port->base, queue->slot, &port->interface, port->queues[0].link);
-	sf_port_revive(&port->base);
+	sf_port_resume(&port->base, queue->slot, &port->interface, port->queues[0].link);
 	return 0;
 }
 
@@ -433,38 +423,6 @@ static void close_capture(struct sf_capture *base)
 
 extern const struct sf_capture_ops sf_driver_pcap;
 
-static int take_settings(struct sf_pcap_settings *settings,
-	const struct sf_capture_options *options, bool any, struct sf_error *error)
-{
-	*settings = (struct sf_pcap_settings){
-		.snaplen = options->snaplen ? options->snaplen : DEFAULT_SNAPLEN,
-		.ring_bytes = options->ring_bytes ? options->ring_bytes : DEFAULT_RING_BYTES,
-		.wait_ms = options->wait_ms ? options->wait_ms : DEFAULT_WAIT_MS,
-		.immediate = options->immediate,
-		.promiscuous = !options->no_promiscuous && !any,
-		.hardware_time = options->hardware_time,
-		.direction = options->direction,
-	};
-	settings->block_ms = BLOCK_MS;
-	if (settings->direction == SF_DIRECTION_DEFAULT)
-		settings->direction = settings->promiscuous ? SF_DIRECTION_IN : SF_DIRECTION_BOTH;
-	if (options->steer_key)
-		memcpy(settings->steer_key, options->steer_key, sizeof(settings->steer_key));
-	else if (getrandom(settings->steer_key, sizeof(settings->steer_key), 0) < 0)
-		return sf_error_set(error, -errno, "getrandom: %s", sf_strerror(-errno));
-	if (settings->snaplen < MIN_SNAPLEN || settings->snaplen > MAX_SNAPLEN)
-		return sf_error_set(error, SF_EUSAGE,
-			"--snaplen: %u bytes is out of range: %u to %u bytes", settings->snaplen,
-			MIN_SNAPLEN, MAX_SNAPLEN);
-	if (settings->ring_bytes < 1 << 20 || settings->ring_bytes > 1U << 30)
-		return sf_error_set(error, SF_EUSAGE,
-			"--ring-size: %u bytes is out of range: 1 MiB to 1 GiB",
-			settings->ring_bytes);
-	if (options->driver_options && options->driver_options[0])
-		return sf_error_set(error, SF_EUSAGE, "the pcap driver has no options of its own");
-	return 0;
-}
-
 static int open_port(struct pcap_capture *capture, unsigned number,
 	const struct sf_capture_options *options, struct sf_error *error)
 {
@@ -554,7 +512,7 @@ static int open_capture(struct sf_capture **result, const struct sf_capture_opti
 	pthread_mutex_init(&capture->lock, NULL);
 	for (unsigned i = 0; i < options->name_count; i++)
 		any |= strcmp(options->names[i], "any") == 0;
-	code = take_settings(&capture->settings, options, any, error);
+	code = sf_pcap_settings_init(&capture->settings, options, any, error);
 	if (code < 0)
 		goto fail;
 	capture->base = (struct sf_capture){

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Parts of the libpcap driver: a kernel ring (socket.c), and steering among several (steer.c). */
+/*
+ * Parts of the libpcap driver: settings of rings (settings.c), a kernel ring (socket.c), and steering among several
+ * (steer.c).
+ */
 #ifndef SPANFLOW_DRIVERS_PCAP_RINGS_H
 #define SPANFLOW_DRIVERS_PCAP_RINGS_H
 
@@ -23,6 +26,12 @@ struct sf_pcap_settings {
 		program; /* final filter: cuts to the snap length, may hold the expression */
 	bool filtered;   /* `program` holds the filter expression */
 };
+
+#define SF_PCAP_WAIT_MS 100 /* default of wait_ms */
+
+/* Takes the settings from the options of a source; `any`: one of its interfaces is "any". 0, SF_EUSAGE or -errno. */
+int sf_pcap_settings_init(struct sf_pcap_settings *settings,
+	const struct sf_capture_options *options, bool any, struct sf_error *error);
 
 /*
  * Opens the ring of one queue of an interface, which may be "any". Its filter refuses every packet until

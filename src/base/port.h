@@ -116,4 +116,13 @@ void sf_port_refused(struct sf_port *port, const char *reason);
 /* Thread of the first queue: says that all handles are open again, so that the queues go on. */
 void sf_port_revive(struct sf_port *port);
 
+/* sf_port_prepare(), sf_port_appear() and sf_port_revive(). */
+static inline void sf_port_resume(
+	struct sf_port *port, unsigned slot, const struct sf_interface *interface, uint16_t link)
+{
+	sf_port_prepare(port);
+	sf_port_appear(port, slot, interface, link);
+	sf_port_revive(port);
+}
+
 #endif
