@@ -12,24 +12,19 @@
  * because exporters with the same domain use the same ids for different templates. When there are
  * too many templates all are withdrawn (RFC 7011 §8.1) and defined anew as they are needed: memory
  * is bounded, and nothing is lost.
- *
- * NetFlow v9 has field types that are no IPFIX elements, of 32768 and above: they become elements of
- * the enterprise SF_PEN_NETFLOW9, whose numbers are less by 32768.
  */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <spanflow/field.h>
-
 #include "base/wire.h"
 #include "encode/message.h"
+#include "export/collected_record.h"
 #include "export/destination.h"
 
 #define BUCKETS       4096
 #define TEMPLATES_MAX 16384
-#define SPECS_MAX     (SF_COLLECT_FIELDS_MAX + 8) /* of a record, with its origin */
 #define SPECS_SUM_MAX (16 * TEMPLATES_MAX)        /* of all templates */
 #define FIRST_ID      256
 #define NS_PER_S      INT64_C(1000000000)
@@ -52,14 +47,6 @@ struct template
 	struct sf_spec specs[];
 };
 
-/* What a record of the file consists of. */
-struct record {
-	struct sf_spec specs[SPECS_MAX];
-	const struct sf_field_value *fields[SPECS_MAX];
-	unsigned count, scope_count;
-	size_t length; /* in bytes */
-};
-
 struct collected_file {
 	struct sf_destination destination;
 	struct sf_transport *transport;
@@ -67,7 +54,7 @@ struct collected_file {
 	struct domain *domains[BUCKETS];
 	struct template *templates[BUCKETS];
 	unsigned template_count, spec_count;
-	struct record record; /* the one being written */
+	struct sf_collected_record record; /* the one being written */
 	/* the open message, if `domain` is set */
 	uint8_t *bytes;
 	struct sf_message message;
@@ -247,21 +234,7 @@ static void withdraw_all(struct collected_file *file, int64_t export_time_ns)
 	forget_templates(file);
 }
 
-static uint32_t hash_of(const struct record *record, const struct domain *domain)
-{
-	uint64_t hash = domain->number ^ (uint64_t)record->scope_count << 32;
-
-	for (unsigned i = 0; i < record->count; i++) {
-		const struct sf_spec *spec = &record->specs[i];
-
-		hash = (hash ^ spec->pen) * UINT64_C(0x100000001b3);
-		hash = (hash ^ ((uint64_t)spec->id << 16 | spec->length)) *
-		       UINT64_C(0x9e3779b97f4a7c15);
-	}
-	return (uint32_t)(hash >> 32);
-}
-
-static bool is_of(const struct template *template, const struct record *record,
+static bool is_of(const struct template *template, const struct sf_collected_record *record,
 	const struct domain *domain, uint32_t hash)
 {
 	if (template->hash != hash || template->domain != domain ||
@@ -279,8 +252,8 @@ static bool is_of(const struct template *template, const struct record *record,
 static struct template *find_template(
 	struct collected_file *file, struct domain *domain, int64_t export_time_ns)
 {
-	const struct record *record = &file->record;
-	uint32_t hash = hash_of(record, domain);
+	const struct sf_collected_record *record = &file->record;
+	uint32_t hash = sf_collected_record_hash(record, domain->number);
 	struct template **bucket = &file->templates[hash % BUCKETS], *template;
 
 	for (template = *bucket; template; template = template->next)
@@ -324,91 +297,8 @@ static struct domain *find_domain(struct collected_file *file, uint32_t number)
 
 /* ---------------------------------------------------------------- records */
 
-/*
- * Lists whose elements refer to templates of their exporter, by ids that are others in the file
- * (RFC 6313 §4.5.2, §4.5.3), are left out.
- */
-static bool refers_to_templates(const struct sf_field_value *field)
-{
-	const struct sf_element *element = sf_element_find(field->pen, field->id);
-
-	return element && (element->type == SF_TYPE_SUBTEMPLATE_LIST ||
-				  element->type == SF_TYPE_SUBTEMPLATE_MULTILIST);
-}
-
-static void add_field(struct record *record, const struct sf_field_value *field, bool variable)
-{
-	struct sf_spec *spec = &record->specs[record->count];
-
-	if (record->count == SPECS_MAX || refers_to_templates(field))
-		return;
-	*spec = (struct sf_spec){ .pen = field->pen, .id = field->id, .length = field->length };
-	if (field->id & 0x8000) {
-		spec->pen = SF_PEN_NETFLOW9;
-		spec->id = field->id & 0x7fff;
-	}
-	if (variable) {
-		spec->length = SF_LENGTH_VARIABLE;
-		record->length += field->length < 255 ? 1 : 3;
-	}
-	record->length += field->length;
-	record->fields[record->count++] = field;
-}
-
-static void add_origin(struct record *record, const struct sf_collected *from)
-{
-	for (unsigned i = 0; i < from->origin_count; i++)
-		add_field(record, &from->origin[i], false);
-}
-
-/*
- * The fields of the record, then its origin. NetFlow v9 has options records without a scope, which
- * IPFIX has not: the origin comes first then and is the scope, as such options are those of the whole
- * exporter.
- */
-static void record_fill(struct record *record, const struct sf_collected *from)
-{
-	bool scopeless = from->options && from->scope_count == 0;
-
-	record->count = record->scope_count = 0;
-	record->length = 0;
-	if (scopeless) {
-		add_origin(record, from);
-		record->scope_count = record->count ? record->count : 1;
-	}
-	for (unsigned i = 0; i < from->field_count; i++) {
-		add_field(record, &from->fields[i], from->lengths[i] == SF_LENGTH_VARIABLE);
-		if (from->options && i + 1 == from->scope_count)
-			record->scope_count = record->count ? record->count : 1;
-	}
-	if (!scopeless)
-		add_origin(record, from);
-}
-
-static void record_write(struct collected_file *file)
-{
-	const struct record *record = &file->record;
-	uint8_t *p = file->message.p;
-
-	for (unsigned i = 0; i < record->count; i++) {
-		const struct sf_field_value *field = record->fields[i];
-
-		if (record->specs[i].length == SF_LENGTH_VARIABLE) {
-			/* RFC 7011 §7 */
-			p = sf_store_u8(p, field->length < 255 ? (uint8_t)field->length : 255);
-			if (field->length >= 255)
-				p = sf_store_be16(p, field->length);
-		}
-		p = sf_store_bytes(p, field->data, field->length);
-	}
-	file->message.p = p;
-	file->message.data_records++;
-	if (record->length < file->shortest)
-		file->shortest = record->length;
-}
-
 /* Bytes that a record needs at most: headers of two sets, both with padding, template, record. */
-static size_t need(const struct record *record, const struct template *template)
+static size_t need(const struct sf_collected_record *record, const struct template *template)
 {
 	size_t length = 4 + 3 + record->length;
 
@@ -492,7 +382,7 @@ static void file_put(struct sf_destination *destination, const struct sf_collect
 	if (file->transport->ops->due)
 		turn(file, from->export_time_ns);
 	sf_count_add(&stats->offered, &count);
-	record_fill(&file->record, from);
+	sf_collected_record_fill(&file->record, from);
 	domain = find_domain(file, from->domain);
 	if (domain)
 		template = find_template(file, domain, from->export_time_ns);
@@ -513,7 +403,10 @@ static void file_put(struct sf_destination *destination, const struct sf_collect
 	}
 	if (!file->message.set || file->set_id != template->id)
 		begin_set(file, template->id, file->record.length);
-	record_write(file);
+	file->message.p = sf_collected_record_write(&file->record, file->message.p);
+	file->message.data_records++;
+	if (file->record.length < file->shortest)
+		file->shortest = file->record.length;
 	sf_count_add(&file->flows, &count);
 }
 

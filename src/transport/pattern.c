@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "transport/pattern.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #define NS_PER_S INT64_C(1000000000)
@@ -218,4 +221,38 @@ bool sf_pattern_matches(
 	return *last && length > suffix + 1 && *entry == '.' &&
 	       strcmp(entry + length - suffix, PARTIAL) == 0 &&
 	       match_component(pattern, from, to, entry + 1, length - 1 - suffix);
+}
+
+int sf_pattern_open_base(const struct sf_pattern *pattern, bool *made)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	strcpy(path, pattern->base);
+	*made = false;
+	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = 0;
+		if (mkdir(path, 0755) < 0 && errno != EEXIST)
+			return -errno;
+		*slash = '/';
+	}
+	if (mkdir(path, 0750) == 0)
+		*made = true;
+	else if (errno != EEXIST && errno != EISDIR)
+		return -errno;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+void sf_pattern_make_directories(int base, const char *name)
+{
+	char path[PATH_MAX];
+
+	strcpy(path, name);
+	for (char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = 0;
+		if (mkdirat(base, path, 0750) < 0 && errno != EEXIST)
+			return;
+		*slash = '/';
+	}
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Names of files that have a time in them: "flows/%Y/%m/%d/%H%M.ipfix.zst". The conversions are those of
+ * Names of files that have a time in them, and the directories that they lie in: "flows/%Y/%m/%d/%H%M.ipfix.zst". The conversions are those of
  * strftime(3) that consist of digits: %Y %m %d %H %M %S %y %j %s, %F (%Y-%m-%d), and %% for a percent sign.
  * Times are in UTC, so that no hour comes twice.
  *
@@ -44,5 +44,17 @@ bool sf_pattern_partial(const char *name, char *partial, size_t size);
  */
 bool sf_pattern_matches(
 	const struct sf_pattern *pattern, unsigned depth, const char *entry, bool *last);
+
+/*
+ * Opens the base directory, which is made with those above it if it is not there; *made: it was made. A descriptor,
+ * or -errno.
+ */
+int sf_pattern_open_base(const struct sf_pattern *pattern, bool *made);
+
+/*
+ * Makes the directories between `base` and the file `name` (shorter than PATH_MAX). Ends at the first that cannot be
+ * made: making the file fails then, and tells why.
+ */
+void sf_pattern_make_directories(int base, const char *name);
 
 #endif

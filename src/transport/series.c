@@ -161,20 +161,6 @@ static void flush_by_time(struct series *series)
 
 /* ---------------------------------------------------------------- begin and end of a file */
 
-static void make_directories(struct series *series)
-{
-	char path[PATH_MAX];
-
-	strcpy(path, series->name);
-	for (char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = 0;
-		/* what fails here is told when the file cannot be made */
-		if (mkdirat(series->base, path, 0750) < 0 && errno != EEXIST)
-			return;
-		*slash = '/';
-	}
-}
-
 static bool exists(const struct series *series, const char *name)
 {
 	int fd = openat(series->base, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -201,7 +187,7 @@ static int create(struct series *series, int64_t time_ns)
 
 	if (!set_names(series, time_ns, 0))
 		return -ENAMETOOLONG;
-	make_directories(series);
+	sf_pattern_make_directories(series->base, series->name);
 	if (strcmp(series->last_name, series->name) == 0)
 		number = series->last_number + 1;
 	else
@@ -484,36 +470,17 @@ bool sf_series_is_wanted(const struct sf_series_options *options)
 	       sf_squeeze_suffix(options->path) != SF_PLAIN;
 }
 
-/* Makes the base directory with those above it. */
-static int open_base(struct series *series, bool *made)
-{
-	char path[PATH_MAX];
-
-	strcpy(path, series->pattern.base);
-	*made = false;
-	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = 0;
-		if (mkdir(path, 0755) < 0 && errno != EEXIST)
-			return -errno;
-		*slash = '/';
-	}
-	if (mkdir(path, 0750) == 0)
-		*made = true;
-	else if (errno != EEXIST && errno != EISDIR)
-		return -errno;
-	series->base = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return series->base < 0 ? -errno : 0;
-}
-
 static int open_directory(struct series *series, bool *made, struct sf_error *error)
 {
 	const char *base = series->pattern.base;
 	char partial[PATH_MAX];
-	int code = open_base(series, made);
+	int code = sf_pattern_open_base(&series->pattern, made);
 
-	if (code == 0)
+	if (code >= 0) {
+		series->base = code;
 		code = sf_keep_start(&series->keep, &series->pattern, series->base);
-	if (code)
+	}
+	if (code < 0)
 		return sf_error_set(
 			error, code, "cannot write files below %s: %s", base, sf_strerror(code));
 	if (is_series(series) ||
