@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * spanflow report: flows become a page to look at. The page is written beside its place and then
- * renamed, so that a browser never reads half of one.
- */
-#include <fcntl.h>
+/* spanflow report: flows become a page to look at. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/sampled.h"
 #include "cli/asked.h"
 #include "cli/captures.h"
 #include "cli/command.h"
@@ -20,9 +16,7 @@
 #include "report/page.h"
 #include "service/signals.h"
 
-#define MARK       "<meta name=\"generator\" content=\"spanflow report\">"
 #define LOOK_EVERY 1024 /* records, for signals */
-#define MARK_SPAN  4096 /* bytes at the begin of a page that have the mark */
 
 struct report {
 	const struct sf_options *options;
@@ -31,8 +25,9 @@ struct report {
 	struct sf_collector *collector;
 	struct sf_captures captures;
 	struct sf_ledger ledger; /* of captures */
-	uint64_t unmatched;      /* flows that do not meet --where */
-	unsigned since;          /* records since the last look at signals */
+	struct sf_sampled sampled;
+	uint64_t unmatched; /* flows that do not meet --where */
+	unsigned since;     /* records since the last look at signals */
 	int failure;
 };
 
@@ -48,6 +43,7 @@ static void take(void *context, const struct sf_collected *record)
 	struct report *report = context;
 	unsigned all = record->flow.directions, directions = all;
 
+	sf_sampled_look(&report->sampled, record);
 	if (record->options)
 		return;
 	if (report->where)
@@ -69,6 +65,7 @@ static void problem(void *context, const char *text)
 static int note_all(struct report *report)
 {
 	struct sf_collector_stats stats;
+	char text[SF_SAMPLED_TEXT_MAX];
 	int code = 0;
 
 	if (report->where)
@@ -77,6 +74,8 @@ static int note_all(struct report *report)
 	if (code == 0 && sf_signal_stop)
 		code = sf_page_note(report->page, "stopped",
 			"reading was ended by a signal: flows are missing", 1);
+	if (code == 0 && sf_sampled_text(&report->sampled, text, sizeof(text)))
+		code = sf_page_note(report->page, "sampled", text, 1);
 	sf_collector_stats(report->collector, &stats);
 	if (code == 0)
 		code = sf_page_note_collector(report->page, &stats);
@@ -87,54 +86,13 @@ static int note_all(struct report *report)
 
 /* ---------------------------------------------------------------- the file */
 
-/* A page of ours, an empty file or none: it may be replaced. */
-static bool may_replace(const char *path)
-{
-	char begin[MARK_SPAN];
-	FILE *file = fopen(path, "re");
-	size_t length;
-
-	if (!file)
-		return errno == ENOENT;
-	length = fread(begin, 1, sizeof(begin), file);
-	fclose(file);
-	return length == 0 || memmem(begin, length, MARK, strlen(MARK));
-}
-
-static int write_file(struct sf_page *page, const char *path, struct sf_error *error)
-{
-	char *temporary = NULL;
-	FILE *stream = NULL;
-	int fd = -1, code;
-	mode_t mask = umask(0);
-
-	umask(mask);
-	if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
-		return sf_error_set(error, -ENOMEM, "no memory");
-	fd = mkostemp(temporary, O_CLOEXEC);
-	stream = fd < 0 ? NULL : fdopen(fd, "w");
-	if (!stream) {
-		code = sf_error_set(error, -errno, "%s: %s", path, sf_strerror(-errno));
-	} else {
-		code = sf_page_write(page, stream, error);
-		if ((fchmod(fd, 0666 & ~mask) || fclose(stream)) && code == 0)
-			code = sf_error_set(error, -errno, "%s: %s", path, sf_strerror(-errno));
-	}
-	if (code == 0 && rename(temporary, path))
-		code = sf_error_set(error, -errno, "%s: %s", path, sf_strerror(-errno));
-	if (code && fd >= 0)
-		unlink(temporary);
-	free(temporary);
-	return code;
-}
-
 static int write_page(struct report *report, struct sf_error *error)
 {
 	const char *path = report->options->page;
 
 	if (!path || strcmp(path, "-") == 0)
 		return sf_page_write(report->page, stdout, error);
-	return write_file(report->page, path, error);
+	return sf_page_write_file(report->page, path, error);
 }
 
 /* ---------------------------------------------------------------- the run */
@@ -254,7 +212,7 @@ int sf_cmd_report(struct sf_options *options)
 		return SF_EXIT_USAGE;
 	}
 	if (options->page && strcmp(options->page, "-") != 0 && !options->force &&
-		!may_replace(options->page)) {
+		!sf_page_may_replace(options->page)) {
 		sf_complain("%s exists and is no page of spanflow report: --force replaces it",
 			options->page);
 		return SF_EXIT_FAILED;

@@ -248,6 +248,19 @@ static void print_groups(struct sf_collected_sink *sink)
 		sf_complain("%s", sink->asked.error.text);
 }
 
+/* Below the table; where scripts read standard output, as a message. */
+static void tell_sampling(const struct sf_collected_sink *sink)
+{
+	char text[SF_SAMPLED_TEXT_MAX];
+
+	if (!sf_sampled_text(&sink->out.sampled, text, sizeof(text)))
+		return;
+	if (sf_output_form(sink->options) == SF_OUTPUT_TABLE)
+		fprintf(sink->stream, "%s\n", text);
+	else if (!sink->options->quiet)
+		sf_complain("%s", text);
+}
+
 void sf_collected_tell(struct sf_collected_sink *sink)
 {
 	struct sf_destination_stats stats;
@@ -274,6 +287,7 @@ bool sf_collected_finish(struct sf_collected_sink *sink)
 	sf_collected_tell(sink);
 	sf_finish_commands(&sink->spawner, COMMANDS_NS);
 	print_groups(sink);
+	tell_sampling(sink);
 	if (out->failure && out->failure != -EPIPE && !sink->asked.error.text[0])
 		sf_complain("standard output: %s", sf_strerror(out->failure));
 	return destinations_have_all(out->exporter) && destinations_have_all(out->failing) &&
@@ -300,7 +314,9 @@ static void report_json(
 
 	fputs("{", stderr);
 	sf_counters_json(set, "", stderr);
-	fprintf(stderr, ",\"unmatched\":%" PRIu64 ",\"outputs\":[", sink->out.unmatched.records);
+	fprintf(stderr, ",\"unmatched\":%" PRIu64 ",\"sampling\":", sink->out.unmatched.records);
+	sf_sampled_json(&sink->out.sampled, stderr);
+	fputs(",\"outputs\":[", stderr);
 	for (unsigned k = 0; k < 3; k++)
 		for (unsigned i = 0;
 			exporters[k] && sf_exporter_stats(exporters[k], i, &destination); i++) {

@@ -105,6 +105,7 @@ static void take(void *context, const struct sf_collected *record)
 	struct sf_outputs *outputs = context;
 
 	errno = 0;
+	sf_sampled_look(&outputs->sampled, record);
 	if (record->options)
 		take_options(outputs, record);
 	else

@@ -23,6 +23,8 @@
 #include <spanflow/collect.h>
 #include <spanflow/export.h>
 
+#include "base/sampled.h"
+
 /* All functions may be NULL. */
 struct sf_outputs_options {
 	FILE *stream;      /* standard output; lent until fini */
@@ -54,6 +56,7 @@ struct sf_outputs {
 	struct sf_exporter *exporter; /* destinations of selected records; NULL: none */
 	struct sf_exporter *failing;  /* destinations of other flow records; NULL: none */
 	struct sf_outputs_count selected, unmatched;
+	struct sf_sampled sampled; /* what the records say of sampling */
 	/* counters of other collectors whose records are in these counts; set by the caller */
 	struct sf_collector_stats others;
 	int failure;   /* error of standard output, negative; 0: none */

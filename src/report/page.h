@@ -16,7 +16,7 @@
  *
  * A row of the page is one direction of a flow, as in the questions of src/ask. Up to `most_rows` rows
  * are on the page as they are. More rows are added up (reduce.c), and the page says how. Memory is bounded by
- * six times `most_rows`. Calls on one page come from one thread; no clock, no files.
+ * six times `most_rows`. Calls on one page come from one thread; no clock.
  */
 #ifndef SPANFLOW_REPORT_PAGE_H
 #define SPANFLOW_REPORT_PAGE_H
@@ -78,5 +78,11 @@ uint64_t sf_page_rows(const struct sf_page *page);
 
 /* Writes the page. 0, or -ENOMEM, or the error of the stream. */
 int sf_page_write(struct sf_page *page, FILE *stream, struct sf_error *error);
+
+/* The same into a file, which is replaced when the page is whole (file.c). */
+int sf_page_write_file(struct sf_page *page, const char *path, struct sf_error *error);
+
+/* There is no file of that name, an empty one or a page of ours: it may be replaced. */
+bool sf_page_may_replace(const char *path);
 
 #endif

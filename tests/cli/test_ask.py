@@ -70,6 +70,43 @@ class Asked(Case):
         self.meter("-r", *self.captures, "-w", self.flows)
 
 
+class Samples(Asked):
+    """Files whose records are a sample say so, and so do tables and statistics."""
+
+    def test_samples_are_told(self):
+        file = self.directory / "sampled.ipfix"
+        whole = {"least": 1, "most": 1}
+        for options, place, words, expected in (
+                (["--sample", "count:10"], "", "packets are a 1 in 10 sample: ",
+                 {"packets": {"least": 10, "most": 10}, "flows": whole}),
+                (["--sample", "random:2/7"], "", "multiply packets and bytes by 3.5\n",
+                 {"packets": {"least": 3.5, "most": 3.5}, "flows": whole}),
+                (["--sample", "hash:3/8"], "", "packets are a 3 in 8 sample: ", None),
+                (["--sample", "time:10ms/1s"], "", "packets are a 1 in 100 sample: ", None),
+                ([], ",sample=4", "multiply flows, packets and bytes by 4\n",
+                 {"packets": whole, "flows": {"least": 4, "most": 4}}),
+                ([], "", None, {"packets": whole, "flows": whole})):
+            with self.subTest(options + [place]):
+                self.meter("-r", *self.captures, "-w", f"{file}{place}", "--force", *options)
+                for question in ([], ["--by", "src", "--top", "3"]):
+                    table = self.run_plain("show", "-q", file, *question).stdout
+                    self.assertEqual(table.count(" sample: "), 1 if words else 0)
+                    self.assertIn(words or "", table)
+                done = self.run_plain("show", file, "-o", "csv", "--by", "proto")
+                self.assertEqual(" sample: " in done.stderr, words is not None)
+                self.assertNotIn(" sample: ", done.stdout)
+                stats = self.run_plain("show", file, "-o", "none", "--stats", "json").stats
+                self.assertEqual(stats["sampling"], expected or stats["sampling"])
+
+    def test_rates_differ(self):
+        files = [self.directory / name for name in ("a.ipfix", "b.ipfix")]
+        for file, rate in zip(files, ("count:10", "count:100")):
+            self.meter("-r", *self.captures, "-w", file, "--sample", rate)
+        table = self.run_plain("show", "-q", *files).stdout
+        self.assertIn("packets are a 1 in 10 to 1 in 100 sample (exporters differ): ", table)
+        self.assertNotIn("multiply", table)
+
+
 class Where(Asked):
     """Conditions, against Python over the records in JSON."""
 
