@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "apps/budget.h"
 #include "apps/hello.h"
 #include "apps/pieces.h"
 #include "apps/quic.h"
@@ -40,14 +41,12 @@ struct sf_apps {
 	struct sf_cipher *cipher;
 	bool ja4;
 	struct sf_app found;
+	struct sf_budgets budgets;
 };
 
 bool sf_apps_need_all(uint64_t facts)
 {
-	for (const struct row *row = rows; row < rows + ROWS; row++)
-		if (row->streams && row->facts & facts)
-			return true;
-	return facts & SF_FACT_SET(quic);
+	return facts & SF_FACT_SET(app);
 }
 
 bool sf_apps_lack(uint64_t facts, struct sf_error *error)
@@ -94,9 +93,15 @@ void sf_apps_free(struct sf_apps *apps)
 	if (!apps)
 		return;
 	sf_pieces_fini(&apps->pieces);
+	sf_budgets_fini(&apps->budgets);
 	if (apps->ops)
 		apps->ops->destroy(apps->cipher);
 	free(apps);
+}
+
+int sf_apps_limit(struct sf_apps *apps, uint32_t max_flows, int64_t idle_ns)
+{
+	return sf_budgets_init(&apps->budgets, max_flows, idle_ns);
 }
 
 /*
@@ -282,24 +287,53 @@ static bool look_at_quic(
 	return true;
 }
 
-void sf_apps_look(struct sf_apps *apps, const struct sf_packet *packet, struct sf_facts *facts)
+/* Offers the payload to the readers. Returns the units of the direction's budget that it takes. */
+static uint32_t read_payload(
+	struct sf_apps *apps, const struct sf_payload *payload, struct sf_facts *facts)
 {
-	struct sf_payload payload;
-
-	if ((facts->protocol != TCP && facts->protocol != UDP) || facts->flags & SF_FACT_FRAGMENT ||
-		!find_payload(&payload, packet, facts))
-		return;
-	if (apps->ops && !payload.tcp && look_at_quic(apps, &payload, facts))
-		return;
-	if (sf_unlikely(apps->pieces.waiting) && payload.tcp &&
-		look_at_pieces(apps, &payload, facts))
-		return;
-	for (unsigned i = 0; i < apps->count[payload.tcp]; i++) {
-		if (!apps->readers[payload.tcp][i](&payload, &apps->found))
+	if (apps->ops && !payload->tcp && look_at_quic(apps, payload, facts))
+		return SF_BUDGET_PAYLOAD;
+	if (sf_unlikely(apps->pieces.waiting) && payload->tcp &&
+		look_at_pieces(apps, payload, facts))
+		return SF_BUDGET_PIECE;
+	for (unsigned i = 0; i < apps->count[payload->tcp]; i++) {
+		if (!apps->readers[payload->tcp][i](payload, &apps->found))
 			continue;
 		tell(apps, facts);
 		if (apps->found.flags & SF_APP_MORE)
-			await_pieces(apps, &payload, facts);
-		return;
+			await_pieces(apps, payload, facts);
+		break;
 	}
+	return SF_BUDGET_PAYLOAD;
+}
+
+static bool can_be_read(const struct sf_facts *facts)
+{
+	return (facts->protocol == TCP || facts->protocol == UDP) &&
+	       !(facts->flags & SF_FACT_FRAGMENT);
+}
+
+bool sf_apps_wants(struct sf_apps *apps, const struct sf_facts *facts)
+{
+	if (sf_unlikely(!apps->budgets.sets))
+		return true;
+	return sf_budget_left(*sf_budget_find(&apps->budgets, facts));
+}
+
+void sf_apps_look(struct sf_apps *apps, const struct sf_packet *packet, struct sf_facts *facts)
+{
+	uint32_t whole = SF_BUDGET_WHOLE << 24, *state = &whole, units = SF_BUDGET_PIECE;
+	struct sf_payload payload;
+
+	if (!can_be_read(facts))
+		return;
+	if (apps->budgets.sets)
+		state = sf_budget_find(&apps->budgets, facts);
+	if (!sf_budget_left(*state))
+		return;
+	if (find_payload(&payload, packet, facts))
+		units = read_payload(apps, &payload, facts);
+	if (facts->tcp_flags & SF_TCP_FLAGS_APP && apps->found.rank == SF_APP_READ)
+		units = SF_BUDGET_WHOLE;
+	sf_budget_take(state, units);
 }

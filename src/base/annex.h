@@ -156,6 +156,7 @@ struct sf_annex_layout {
 		others_has; /* later packets: steps that are not simple are for these only; 0: for all */
 	uint8_t step_count; /* one for each fact: simple ones, others of later packets, the rest */
 	uint8_t simple_count; /* numbers that every packet has in its head */
+	bool only_app; /* packets behind the first one of a direction matter if they have SF_HAS_APP */
 	uint16_t tcp_from;    /* in the packet: the fact tcp_quality */
 	bool watches;         /* some fact has a watcher */
 	uint8_t later_count;  /* what later packets can change, simple or not; 0: nothing */
@@ -241,6 +242,14 @@ static_assert(sizeof(struct sf_annex_side) <= SF_ANNEX_SIDE_HEAD, "room for stru
  */
 void sf_annex_add(const struct sf_annex_layout *layout, uint8_t *side, const struct sf_facts *facts,
 	const uint8_t *annex, unsigned order);
+
+/* True: sf_annex_add() would do nothing for this packet, whose time is not earlier than those before. */
+static sf_always_inline bool sf_annex_skips(
+	const struct sf_annex_layout *layout, const uint8_t *side, const struct sf_facts *facts)
+{
+	return layout->only_app && !(facts->tcp_flags & SF_TCP_FLAGS_APP) &&
+	       ((const struct sf_annex_side *)(const void *)side)->begun;
+}
 
 /*
  * Facts that are long and rare lie at the end of a side, and are valid only if `has` of the side says so:

@@ -265,6 +265,7 @@ static void lay_out_side(struct sf_annex_layout *layout)
 				layout->first_has |= fact->row.has;
 		}
 	layout->others_has = of_all ? 0 : layout->all_has;
+	layout->only_app = !layout->simple_count && layout->others_has == SF_HAS_APP;
 }
 
 void sf_annex_layout_init(struct sf_annex_layout *layout, uint64_t facts)

@@ -23,6 +23,7 @@ struct sf_meter {
 	bool demanding; /* no fast path: another key, packets to leave out, or more UDP tunnels */
 	bool around;    /* the packet around a tunnel matters: a pair, or a fragment */
 	bool tails; /* some fact that is gathered on request is not in the head of struct sf_facts */
+	bool heads; /* … but only of packets whose payload is read: sf_apps_wants() */
 	unsigned details; /* SF_DETAILS_…: what of the tail has to be read by itself */
 	sf_parse_run *run;
 	struct sf_tunnels tunnels;

@@ -43,6 +43,18 @@ static int open_dedup(struct sf_meter *meter, int64_t window_ns, struct sf_error
 	return 0;
 }
 
+/* Where every packet is a flow, each of them is a first one. */
+static int open_apps(
+	struct sf_meter *meter, const struct sf_meter_options *options, struct sf_error *error)
+{
+	if (sf_apps_new(&meter->apps, options->facts) < 0 ||
+		(meter->apps && !options->per_packet &&
+			sf_apps_limit(meter->apps, options->max_flows, options->idle_timeout_ns) <
+				0))
+		return sf_error_set(error, -ENOMEM, "no memory to read payload");
+	return 0;
+}
+
 uint64_t sf_meter_facts(const struct sf_meter_options *options)
 {
 	uint32_t key = options->key ? options->key : SF_KEY_DEFAULT;
@@ -97,6 +109,8 @@ static int new_meter(
 	meter->tails = layout.packet_bytes != 0;
 	meter->details = layout.details;
 	meter->trailer = table.facts & SF_FACT_SET(trailer);
+	meter->heads = meter->run && !layout.common_bytes && !layout.details && !meter->trailer &&
+		       layout.rare == SF_HAS_APP;
 	meter->demanding = meter->own || meter->key != SF_KEY_DEFAULT ||
 			   meter->dedup_mode != SF_DEDUP_OFF || meter->tunnels.udp ||
 			   meter->tunnels.both || sf_tunnels_tell(&meter->tunnels);
@@ -104,8 +118,8 @@ static int new_meter(
 		status = open_dedup(meter, options->dedup_window_ns, error);
 	if (status == 0)
 		status = sf_table_new(&meter->table, &table, error);
-	if (status == 0 && sf_apps_new(&meter->apps, table.facts) < 0)
-		status = sf_error_set(error, -ENOMEM, "no memory to read payload");
+	if (status == 0)
+		status = open_apps(meter, &table, error);
 	meter->joins = !options->split_fragments && (meter->key & SF_KEY_CONNECTION) == SF_KEY_CONNECTION;
 	meter->around = meter->joins || meter->tunnels.both;
 	if (status == 0 && meter->around)
@@ -323,28 +337,54 @@ static unsigned parse_plain(struct sf_meter *meter, const struct sf_packet *pack
 	return (unsigned)(out - facts);
 }
 
-/* The same with annexes: the parser stores the tail too, and the facts on request are packed. */
+/* Parses a packet with the tail of its facts, and packs what is wanted of them. Returns how many facts it gives. */
+static sf_always_inline unsigned parse_tail(struct sf_meter *meter, const struct sf_packet *packet,
+	const struct sf_observation_point *point, struct sf_facts_array array, struct sf_facts *out)
+{
+	const struct sf_annex_layout *layout = sf_table_layout(meter->table);
+	unsigned given = 1;
+
+	if (sf_unlikely(!sf_parse_plain(packet, out, point->id, point->interface_base, true)) ||
+		may_be_mirrored(out))
+		given = parse_other(meter, packet, out, point);
+	else if (meter->details)
+		sf_details_read(packet, out, meter->details);
+	if (given)
+		look_further(meter, packet, out);
+	for (unsigned i = 0; i < given; i++, out++)
+		if (sf_annex_bytes(layout, out))
+			sf_annex_pack(layout, out,
+				sf_annex_at(layout, array, (unsigned)(out - array.facts)));
+	return given;
+}
+
+/* The same with annexes. */
 static unsigned parse_plain_tails(struct sf_meter *meter, const struct sf_packet *packets,
 	unsigned count, const struct sf_observation_point *point, struct sf_facts_array array)
 {
-	const struct sf_annex_layout *layout = sf_table_layout(meter->table);
-	const uint16_t scope = point->id, interface_base = point->interface_base;
 	struct sf_facts *out = array.facts;
 
-	for (const struct sf_packet *packet = packets; packet < packets + count; packet++) {
-		unsigned given = 1;
+	for (const struct sf_packet *packet = packets; packet < packets + count; packet++)
+		out += parse_tail(meter, packet, point, array, out);
+	return (unsigned)(out - array.facts);
+}
 
-		if (sf_unlikely(!sf_parse_plain(packet, out, scope, interface_base, true)) ||
-			may_be_mirrored(out))
-			given = parse_other(meter, packet, out, point);
-		else if (meter->details)
-			sf_details_read(packet, out, meter->details);
-		if (given)
-			look_further(meter, packet, out);
-		for (; given; given--, out++)
-			if (sf_annex_bytes(layout, out))
-				sf_annex_pack(layout, out,
-					sf_annex_at(layout, array, (unsigned)(out - array.facts)));
+/* The same if the tail is needed to read payload only: the few packets whose payload is wanted are parsed again. */
+static __attribute__((noinline)) unsigned parse_plain_heads(struct sf_meter *meter, const struct sf_packet *packets,
+	unsigned count, const struct sf_observation_point *point, struct sf_facts_array array)
+{
+	const struct sf_packet *packet = packets, *end = packets + count;
+	struct sf_facts *out = array.facts;
+
+	while (packet < end) {
+		unsigned run = meter->run(packet, (unsigned)(end - packet), out, point->id,
+			point->interface_base);
+
+		for (; run; run--, packet++, out++)
+			if (sf_apps_wants(meter->apps, out))
+				parse_tail(meter, packet, point, array, out);
+		if (packet < end)
+			out += parse_tail(meter, packet++, point, array, out);
 	}
 	return (unsigned)(out - array.facts);
 }
@@ -394,15 +434,25 @@ static bool is_plain(const struct sf_meter *meter, const struct sf_packet *packe
 	       is_within_reason(packets[count - 1].time_ns);
 }
 
+static sf_always_inline unsigned parse_part(struct sf_meter *meter, bool plain,
+	const struct sf_packet *packets, unsigned count, const int64_t *clock,
+	const struct sf_observation_point *point, struct sf_facts_array array)
+{
+	if (sf_unlikely(!plain))
+		return parse_any(meter, packets, count, clock, point, array);
+	if (sf_likely(!meter->tails))
+		return parse_plain(meter, packets, count, point, array.facts);
+	if (meter->heads)
+		return parse_plain_heads(meter, packets, count, point, array);
+	return parse_plain_tails(meter, packets, count, point, array);
+}
+
 unsigned sf_meter_parse(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
 	const int64_t *clock, const struct sf_observation_point *point, struct sf_facts_array array)
 {
 	meter->parsed.frames += count;
-	if (sf_unlikely(!is_plain(meter, packets, count, clock)))
-		return parse_any(meter, packets, count, clock, point, array);
-	if (sf_unlikely(meter->tails))
-		return parse_plain_tails(meter, packets, count, point, array);
-	return parse_plain(meter, packets, count, point, array.facts);
+	return parse_part(meter, is_plain(meter, packets, count, clock), packets, count, clock,
+		point, array);
 }
 
 const struct sf_annex_layout *sf_meter_layout(const struct sf_meter *meter)
@@ -426,13 +476,8 @@ void sf_meter_batch(struct sf_meter *meter, const struct sf_packet *packets, uns
 		unsigned parsed;
 
 		part = count - i < SF_METER_PART ? count - i : SF_METER_PART;
-		if (sf_likely(plain && !meter->tails))
-			parsed = parse_plain(meter, packets + i, part, point, room.facts);
-		else if (plain)
-			parsed = parse_plain_tails(meter, packets + i, part, point, room);
-		else
-			parsed = parse_any(
-				meter, packets + i, part, clock ? clock + i : NULL, point, room);
+		parsed = parse_part(meter, plain, packets + i, part, clock ? clock + i : NULL,
+			point, room);
 		sf_meter_offer_room(meter, parsed, meter->has_fragments);
 		meter->has_fragments = false;
 	}

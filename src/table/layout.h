@@ -329,6 +329,18 @@ static sf_always_inline uint64_t sf_entry_prefetch(const struct sf_table *table,
 void sf_table_add_annex(
 	struct sf_table *table, uint32_t id, const struct sf_facts *facts, unsigned order);
 
+/* The same for a packet that is the latest of its direction. */
+static sf_always_inline void sf_table_add_latest(
+	struct sf_table *table, uint32_t id, const struct sf_facts *facts)
+{
+	const uint8_t *side = table->annex + (size_t)id * table->annex_bytes;
+
+	if (facts->flags & SF_FACT_SWAPPED)
+		side += table->layout.side_bytes;
+	if (!sf_annex_skips(&table->layout, side, facts))
+		sf_table_add_annex(table, id, facts, SF_ANNEX_LATEST);
+}
+
 /* sf_annex_begins() for a packet of the entry. `facts` lie in table->facts. */
 enum sf_tcp_begins sf_table_begins(
 	const struct sf_table *table, uint32_t id, const struct sf_facts *facts);

@@ -356,7 +356,7 @@ static sf_always_inline void account_any(
 		!(sf_unlikely(table->annex_changes) && is_decisive(table, facts))) {
 		table->turns += account(table, id, facts, when, facts->octets, false);
 		if (sf_unlikely(table->annex_changes))
-			sf_table_add_annex(table, id, facts, SF_ANNEX_LATEST);
+			sf_table_add_latest(table, id, facts);
 	} else {
 		sf_table_account_rare(table, id, facts, false);
 	}
@@ -397,7 +397,7 @@ static sf_always_inline void account_part(
 			!(path & PATH_ANNEX && is_decisive(table, facts))) {
 			turns += account(table, step->guess, facts, when, octets, one_way);
 			if (path & PATH_ANNEX)
-				sf_table_add_annex(table, step->guess, facts, SF_ANNEX_LATEST);
+				sf_table_add_latest(table, step->guess, facts);
 			sum += octets;
 			step++;
 			facts++;
