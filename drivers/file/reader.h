@@ -91,8 +91,8 @@ struct sf_oddity {
 };
 
 struct sf_oddities {
-	struct sf_oddity
-		times; /* time stamps out of range; replaced by that of the packet before */
+	/* time stamps out of range; replaced by that of the packet before */
+	struct sf_oddity times;
 	struct sf_oddity lengths; /* wrong lengths of blocks or options (pcapng) */
 };
 

@@ -19,7 +19,7 @@
 #define CHUNK_SMALL ((size_t)128 << 10)
 #define MANY_FILES  16
 
-/* So many of the files that come next are looked through for packets that are not in order. */
+/* Number of files ahead that are looked through for packets out of order. */
 #define LOOK_AHEAD 64
 
 const char *sf_source_name(const struct sf_source *source)
@@ -334,7 +334,10 @@ static int64_t earliest_time(int fd, const struct sf_source *source)
 	return looked.first_ns;
 }
 
-/* Whether its first packet comes earlier than was known. What cannot be read is told later. */
+/*
+ * True if its first packet is earlier than was known. An error in the file is reported when the
+ * file is read.
+ */
 static bool source_look_through(struct sf_source *source)
 {
 	struct sf_error error;

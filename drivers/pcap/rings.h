@@ -22,9 +22,9 @@ struct sf_pcap_settings {
 	bool immediate, promiscuous, hardware_time;
 	enum sf_direction direction;
 	uint32_t steer_key[4];
-	struct sock_fprog
-		program; /* final filter: cuts to the snap length, may hold the expression */
-	bool filtered;   /* `program` holds the filter expression */
+	/* final filter: cuts to the snap length, may hold the expression */
+	struct sock_fprog program;
+	bool filtered; /* `program` holds the filter expression */
 };
 
 #define SF_PCAP_WAIT_MS 100 /* default of wait_ms */

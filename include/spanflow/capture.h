@@ -49,8 +49,8 @@ struct sf_capture_options {
 		names; /* `name_count` files, or interfaces or sockets forming one point (eth1+eth2) */
 	unsigned name_count;
 	/*
-	 * Live: at most so many per interface (0: the driver's choice). Files: exactly so many,
-	 * which take turns (0: 1).
+	 * Live: most queues per interface (0: the driver's choice). Files: number of queues, which
+	 * take turns (0: 1).
 	 */
 	unsigned queues;
 	/*

@@ -82,8 +82,9 @@ struct sf_collected {
 	 */
 	struct sf_flow flow;
 	uint32_t known[2]; /* SF_KNOWN_…, of each direction */
-	uint32_t wide[2];  /* of them: the number does not fit into the flow's member, which is 0 */
-	/* what `flow` has no place for, of each direction */
+	/* bits of `known` whose number does not fit into the flow's member, which is 0 */
+	uint32_t wide[2];
+	/* of each direction: elements that `flow` has no member for */
 	uint32_t egress[2];
 	uint8_t flow_direction[2];
 };

@@ -19,7 +19,7 @@
 #define SF_END_PUBLIC   _Pragma("GCC visibility pop")
 #endif
 
-/* The result of the function says whether it did anything: the compiler warns who does not look. */
+/* The result says whether the function did its work: the compiler warns if a caller ignores it. */
 #define SF_CHECKED __attribute__((warn_unused_result))
 
 /*

@@ -55,7 +55,7 @@ struct sf_engine_counters {
 	struct sf_ledger ledger;
 };
 
-/* What an engine has to tell a person. */
+/* Kinds of notices: what a person should know about the run. */
 enum sf_notice {
 	SF_NOTICE_WARNING,     /* something to know about a source or the run */
 	SF_NOTICE_WAITING,     /* sf_engine_new() waits for a device */
@@ -107,7 +107,7 @@ struct sf_engine_options {
 	int (*conditions)(void *context, const char *text, bool biflow, struct sf_chooser *chooser,
 		struct sf_error *error);
 	void *conditions_context;
-	/* Told of each output file that is complete. NULL: nobody is. Lent. */
+	/* Called for each output file that is complete. NULL: not called. Lent. */
 	const struct sf_file_hook *on_file;
 	const struct sf_lookup *lookup; /* see sf_exporter_options.lookup */
 	/* for the program spanflow, which gives up its privileges; NULL */
@@ -211,7 +211,7 @@ struct sf_engine_source {
 	struct sf_capture_stats stats;
 };
 
-/* False: there are no so many sources. */
+/* Describes the source at `index`, from 0 on. False: there is none. */
 bool sf_engine_source_sized(const struct sf_engine *engine, unsigned index,
 	struct sf_engine_source *source, size_t size);
 

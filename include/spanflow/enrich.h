@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What is told of a flow beyond its packets: what a router would know of its addresses, and the
+ * What a record has beyond its packets: what a router would know of its addresses, and the
  * interfaces of the switch instead of those of this host. An enricher fills it in for each batch of
  * records, just before they are encoded (sf_exporter_options.enricher).
  */

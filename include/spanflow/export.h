@@ -47,7 +47,7 @@ struct sf_hurry {
 
 #define SF_ADDRESSES_MAX 8
 
-/* What a name stands for: addresses, or trouble in words. */
+/* Result of looking up a name: its addresses, or why there are none. */
 struct sf_addresses {
 	unsigned count;
 	uint32_t sizes[SF_ADDRESSES_MAX];
@@ -69,14 +69,15 @@ struct sf_lookup {
 /* Which records are exported. */
 struct sf_chooser {
 	/*
-	 * The directions of the flow that are: bits of sf_flow.directions. `extra`: what the enricher gives of
-	 * it, NULL without one. `record`: what the flow was collected from, NULL if it was metered.
+	 * Returns the directions of the flow that are exported, as bits of sf_flow.directions.
+	 * `extra`: what the enricher gives for the flow, NULL without one. `record`: the record
+	 * that the flow was collected from, NULL if it was metered.
 	 */
 	unsigned (*choose)(void *context, const struct sf_flow *flow, const struct sf_extra *extra,
 		const struct sf_collected *record);
 	void (*free)(void *context); /* by its owner, at the end; NULL: there is nothing to free */
 	void *context;
-	uint64_t wants; /* what it looks at that is gathered on request: as sf_exporter_wants() */
+	uint64_t wants; /* facts on request that it reads, as bits of sf_exporter_wants() */
 	bool extra;     /* it looks at `extra` */
 };
 
@@ -87,7 +88,7 @@ enum sf_share {
 	SF_SHARE_FAIL_OVER, /* all go to the first one that is not away */
 };
 
-/* Who is told of output files. */
+/* Called for output files that are complete. */
 struct sf_file_hook {
 	/* The file is complete and has its name; called by the thread that uses the exporter. */
 	void (*complete)(void *context, const char *path);
@@ -101,9 +102,9 @@ struct sf_exporter_options {
 	 */
 	bool packet_clock;
 	/*
-	 * Its records were collected and come by sf_exporter_put_collected(): files have them as
-	 * they were sent, text has what their exporters told and where they came from, and there
-	 * are no collectors among its destinations.
+	 * The exporter gets collected records, by sf_exporter_put_collected(). Files have them as
+	 * they were sent. Text shows what their exporters sent and where the records came from.
+	 * Collectors cannot be destinations.
 	 */
 	bool collected;
 	bool keep_files;            /* a file that exists and has something in it is refused */
@@ -147,7 +148,10 @@ struct sf_exporter_options {
 	const char *spool;
 	uint64_t spool_octets;   /* of each collector, at most; 0: 1 GiB */
 	bool spool_drops_newest; /* when it is full; else the oldest */
-	/* What is told of flows beyond their packets; NULL: nothing. Lent for the exporter's life. */
+	/*
+	 * Adds routes, countries and interfaces to records; NULL: nothing is added. Lent for the
+	 * exporter's life.
+	 */
 	const struct sf_enricher *enricher;
 	/*
 	 * Which records all destinations get; NULL: all. Copied; its context is lent. What is not chosen is
@@ -167,7 +171,7 @@ struct sf_exporter_options {
 	void *conditions_context;
 	enum sf_share share;
 	uint32_t key; /* of the meter: SF_KEY_…, for options data; 0: SF_KEY_DEFAULT */
-	/* Told of each file of sf_exporter_add_file() that is complete. NULL: nobody is. Lent. */
+	/* Called for each file of sf_exporter_add_file() that is complete. NULL: not called. Lent. */
 	const struct sf_file_hook *on_file;
 };
 
@@ -328,8 +332,8 @@ SF_CHECKED int sf_exporter_add_callback(struct sf_exporter *exporter,
 	const struct sf_flow_sink *sink, uint64_t wants, struct sf_error *error);
 
 /*
- * What some destination tells and the meter gathers on request only, computed from the fields that the
- * destinations have: a set of facts (sf_meter_options.facts), and SF_WANTS_FLOW_ID.
+ * The facts that destinations need and a meter gathers on request only, computed from the fields
+ * that the destinations have: a set of facts (sf_meter_options.facts), and SF_WANTS_FLOW_ID.
  */
 #define SF_WANTS_FLOW_ID (UINT64_C(1) << 63)
 uint64_t sf_exporter_wants(const struct sf_exporter *exporter);
@@ -395,7 +399,7 @@ bool sf_exporter_reloads(const struct sf_exporter *exporter);
  */
 SF_CHECKED int sf_exporter_reload(struct sf_exporter *exporter, struct sf_error *error);
 
-/* Templates and options data leave once more, for collectors that have come later. */
+/* Sends templates and options data again, for collectors that have started later. */
 void sf_exporter_announce(struct sf_exporter *exporter);
 
 /*

@@ -29,7 +29,7 @@ enum sf_end_reason {
 #define SF_HAS_FLOW_LABEL 0x10
 #define SF_HAS_FRAGMENTS  0x20 /* some packet was an IP fragment */
 #define SF_HAS_TUNNEL     0x40 /* its packets were in a tunnel; gathered on request */
-/* of the tunnel: the IP version around, and what its id is called */
+/* of the tunnel: the IP version of the outer packet, and what its id is called */
 #define SF_HAS_TUNNEL_IPV4 0x0080
 #define SF_HAS_TUNNEL_IPV6 0x0100
 #define SF_HAS_GRE_KEY     0x0200
@@ -37,7 +37,7 @@ enum sf_end_reason {
 #define SF_HAS_TEID        0x0800 /* GTP-U */
 #define SF_HAS_APP         0x1000 /* its payload was read: docs/applications.md; on request */
 #define SF_HAS_TCP         0x2000 /* its TCP headers were read; gathered on request */
-/* of packets metered twice: the flow of the packet around, and that of the packet inside */
+/* of packets metered twice: the flow of the outer packet, and that of the inner packet */
 #define SF_HAS_OUTER_FLOW 0x4000
 #define SF_HAS_INNER_FLOW 0x8000
 

@@ -147,7 +147,7 @@ struct sf_ledger {
 	uint64_t lost_records; /* refused by the sink */
 	uint64_t lost_packets, lost_octets;
 	uint64_t hash_upgrades;  /* times the stronger hash took over */
-	uint64_t longest_chain;  /* most index buckets on the way to a flow */
+	uint64_t longest_chain;  /* most buckets of the index that lead to a flow */
 	uint64_t dedup_examined; /* packets looked at for copies */
 	uint64_t dedup_copies;   /* of those, copies */
 	uint64_t clock_steps;    /* packets that stepped back in time */
@@ -156,8 +156,8 @@ struct sf_ledger {
 	uint64_t fragments_overlapping; /* fragments with octets that had come before */
 	uint64_t fragments_too_long;    /* fragments that end beyond the longest datagram */
 	uint64_t fragments_crowded;     /* datagrams given up early: too many at a time */
-	uint64_t
-		twice; /* frames that are two packets: one in a tunnel, and the one around (--tunnel both) */
+	/* frames that count as two packets: the outer and the inner one (--tunnel both) */
+	uint64_t twice;
 	uint32_t unsupported_link; /* one such link type, for the message; ~0: none */
 	struct sf_ethertypes non_ip;
 };
@@ -214,10 +214,13 @@ static inline void sf_meter_ledger(struct sf_meter *meter, struct sf_ledger *led
 /* Adds `other` to `sum`, which begins as zeros with unsupported_link ~0. */
 void sf_ledger_add(struct sf_ledger *sum, const struct sf_ledger *other);
 
-/* The two equations above, and nothing is in a record that was not metered. */
+/* True if the two equations above hold and no packet is in two records. */
 bool sf_ledger_balanced(const struct sf_ledger *ledger);
 
-/* And all is told: no flow and no packet is in a table any more. True of a whole run at its end. */
+/*
+ * True if sf_ledger_balanced() holds and no flow and no packet is left in a table: so at the end of
+ * a whole run.
+ */
 bool sf_ledger_closed(const struct sf_ledger *ledger);
 
 /* IANA-style name of a reason, as in the statistics: "nonIp". Static storage. */

@@ -137,8 +137,9 @@ struct sf_plan {
 
 	/* privileges, which the engine leaves to its caller */
 	const char *on_file; /* command for each complete output file; NULL: none */
-	const char *user;    /* whom the process becomes when all is open; NULL: the default */
-	bool no_sandbox;     /* the process keeps its privileges */
+	/* user that the process becomes when everything is open; NULL: the default */
+	const char *user;
+	bool no_sandbox; /* the process keeps its privileges */
 };
 
 /*
@@ -200,8 +201,8 @@ struct sf_plan_difference {
 	enum sf_plan_change change; /* never SF_PLAN_SAME */
 	/* source or destination: its place in the old and in the new plan */
 	unsigned old_index, new_index;
-	char member
-		[32]; /* a member or option that demands this change: "snaplen", "rate"; "": none */
+	/* a member or option that demands this change: "snaplen", "rate"; "": none */
+	char member[32];
 };
 
 /*

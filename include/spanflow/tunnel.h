@@ -61,7 +61,7 @@ enum sf_tunnel_mirrors {
 enum sf_tunnel_mode {
 	SF_TUNNEL_DEFAULT, /* INNER for kinds that always are mirrors, OUTER for all others */
 	SF_TUNNEL_OUTER,   /* the outer packet */
-	SF_TUNNEL_INNER,   /* the packet inside */
+	SF_TUNNEL_INNER,   /* the inner packet */
 	SF_TUNNEL_BOTH,    /* both of them: two flows, which name each other */
 };
 

@@ -68,7 +68,7 @@ void sf_annex_pack(
 		if (pack->has && !(has & pack->has))
 			continue;
 		if (pack->lent)
-			/* what lies there is a pointer to the octets */
+			/* struct sf_facts has a pointer to the bytes here */
 			memcpy(&from, (const void *)from, sizeof(from));
 		copy(annex + pack->to, from, pack->from_bytes);
 	}
@@ -199,7 +199,10 @@ static __attribute__((noinline)) void add_others(const struct sf_annex_layout *l
 	side->has |= (uint16_t)(has & layout->all_has);
 }
 
-/* The earliest packet does not belong to the rest; the one that was it so far does. */
+/*
+ * Rule REST merges all packets but the earliest one. `from` is earlier than the packet that was the
+ * earliest so far, so that one joins the rest.
+ */
 static void begin_rest(
 	const struct sf_annex_step *step, uint8_t *to, const uint8_t *from, bool first)
 {

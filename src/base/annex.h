@@ -69,9 +69,9 @@ static_assert(
 #define SF_FACT_SET(name) (UINT64_C(1) << SF_FACT_##name)
 
 /*
- * The conditions of facts: COMMON ones hold for most packets, and facts of them travel with every
- * packet; those of RARE ones travel with the packets for which they hold. Facts of one condition are
- * either all FIRST or none: the first packet alone decides whether a record has those.
+ * Conditions of facts. COMMON: holds for most packets, so every packet carries the facts that
+ * depend on it. RARE: only packets for which it holds carry them. Of one condition either all facts
+ * have the rule FIRST or none has: the first packet alone decides whether a record has FIRST facts.
  */
 #define SF_FACT_CONDITIONS(X)                                                                      \
 	X(COMMON, MAC, (facts)->flags &SF_FACT_MAC)                                                \
@@ -93,11 +93,14 @@ static sf_always_inline unsigned sf_facts_has(const struct sf_facts *facts)
 	return has;
 }
 
-/* Bounds, whatever is wanted. */
+/* Upper bounds in bytes, whatever facts are wanted: the annex of a packet, the value of a fact. */
 #define SF_ANNEX_PACKET_MAX 1024
 #define SF_FACT_BYTES_MAX   512
 
-/* Where a packet's value is, or where a value is kept, and what becomes of it. */
+/*
+ * A value in a packet and in an entry of the flow table, and how later packets change it. The same
+ * structure describes what is packed: then `to` is an offset in the packet's annex.
+ */
 struct sf_annex_step {
 	uint8_t merge;     /* enum sf_fact_merge */
 	uint8_t op;        /* sf_annex_op() */
@@ -110,9 +113,10 @@ struct sf_annex_step {
 };
 
 /*
- * Functions of a fact whose value is a state: it depends on the packets of both directions, in the order of their
- * arrival. `own` and `other`: the values of the direction that sent the packet and of the other one; all zeros before
- * the first packet. A packet that lacks the fact's condition is not shown.
+ * Functions of a fact whose value is a state: it depends on the packets of both directions, in the
+ * order of their arrival. `own` is the value of the direction that sent the packet, `other` that of
+ * the opposite direction; both are zeros before the first packet. watch() is not called for packets
+ * that lack the fact's condition.
  */
 struct sf_fact_watcher {
 	void (*watch)(
@@ -142,18 +146,19 @@ struct sf_annex_layout {
 	uint64_t facts; /* the set; 0: there are no annexes, and all else is 0 */
 	/* packets */
 	uint16_t packet_bytes; /* from one annex to the next in arrays: a multiple of 16 */
-	uint16_t common_bytes; /* of a packet for which no rare condition holds: likewise */
+	uint16_t common_bytes; /* the same, of a packet for which no rare condition holds */
 	uint16_t rare;         /* SF_HAS_… of the rare conditions that matter */
 	uint8_t details;       /* SF_DETAILS_…: groups that have to be read for it */
 	uint8_t pack_count;
 	/* entries */
-	uint16_t side_bytes;  /* a multiple of 8 */
-	uint16_t plain_bytes; /* of them, those before facts that are long and rare: see annex.c */
-	uint16_t long_has;    /* conditions of these facts */
-	uint16_t first_has;   /* conditions for which a direction's first packet stands */
-	uint16_t all_has;     /* conditions that one of its packets must meet */
-	uint16_t
-		others_has; /* later packets: steps that are not simple are for these only; 0: for all */
+	uint16_t side_bytes; /* a multiple of 8 */
+	/* bytes of a side before facts that are long and rare: sf_annex_clear() */
+	uint16_t plain_bytes;
+	uint16_t long_has;  /* conditions of facts that are long and rare */
+	uint16_t first_has; /* conditions of facts with the rule FIRST */
+	uint16_t all_has;   /* conditions of all other facts */
+	/* a later packet with none of these conditions needs simple steps only; 0: it needs all */
+	uint16_t others_has;
 	uint8_t step_count; /* one for each fact: simple ones, others of later packets, the rest */
 	uint8_t simple_count; /* numbers that every packet has in its head */
 	bool only_app; /* packets behind the first one of a direction matter if they have SF_HAS_APP */
@@ -232,7 +237,7 @@ struct sf_annex_side {
 #define SF_ANNEX_SIDE_HEAD 8 /* its bytes: numbers of eight bytes follow it */
 static_assert(sizeof(struct sf_annex_side) <= SF_ANNEX_SIDE_HEAD, "room for struct sf_annex_side");
 
-/* What a packet is among those of its direction that were added before. */
+/* Bits of `order` in sf_annex_add(): the packet is the earliest, the latest of its direction so far. */
 #define SF_ANNEX_EARLIEST 1u
 #define SF_ANNEX_LATEST   2u
 
@@ -252,16 +257,17 @@ static sf_always_inline bool sf_annex_skips(
 }
 
 /*
- * Facts that are long and rare lie at the end of a side, and are valid only if `has` of the side says so:
- * new flows need not clear them, records copy them only where they are.
+ * Empties a side, so that it has no packet. `keep` says what stays: nothing; WATCHED: what the
+ * watchers keep, because the same connection is tried again; FLOW: also the facts that are long and
+ * rare, because the flow goes on in another record.
  *
- * Empties a side: no packet was added. What stays of the one before: nothing; of watched facts what their watchers
- * keep (the connection is tried again); of the same flow also facts that are long and rare.
+ * Facts that are long and rare lie at the end of a side, and are valid only if `has` of the side
+ * says so. So new flows need not clear them, and records copy them only if they are there.
  */
 enum sf_annex_keep { SF_ANNEX_KEEP_NOTHING, SF_ANNEX_KEEP_WATCHED, SF_ANNEX_KEEP_FLOW };
 void sf_annex_clear(const struct sf_annex_layout *layout, uint8_t *side, enum sf_annex_keep keep);
 
-/* Copies a side to that of a record. */
+/* Copies a side of an entry to a side of a record. */
 void sf_annex_fill(const struct sf_annex_layout *layout, uint8_t *to, const uint8_t *side);
 
 /*
@@ -288,7 +294,7 @@ struct sf_annex {
 void sf_annex_make(
 	const struct sf_annex_layout *layout, const struct sf_flow *flow, struct sf_annex *annex);
 
-/* Makes `annex` that of a copy of a record, which has layout->record_bytes. */
+/* Copies a record's annex to `annex`, which has room for from->layout->record_bytes. */
 static inline void sf_annex_copy(struct sf_annex *annex, const struct sf_annex *from)
 {
 	memcpy(annex, from, from->layout->record_bytes);

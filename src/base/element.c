@@ -82,7 +82,7 @@ const struct sf_element *sf_element_find(uint32_t pen, uint16_t id)
 {
 	if (pen == 0 || pen == SF_PEN_REVERSE)
 		return id < COUNT(iana) && iana[id].name ? &iana[id] : NULL;
-	/* a reverse element is that of its element */
+	/* a reverse element has the row of its forward element */
 	for (size_t i = 0; i < COUNT(enterprise); i++)
 		if (enterprise[i].pen == pen && enterprise[i].id == (id & ~SF_REVERSE_BIT))
 			return &enterprise[i];

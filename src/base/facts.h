@@ -55,11 +55,11 @@
 /* The innermost tunnel around a packet. */
 struct sf_tunnel_facts {
 	uint8_t source[16],
-		destination[16]; /* of the packet around, as sent; IPv4: 4 bytes, zeros */
+		destination[16]; /* of the outer packet, as sent; IPv4: 4 bytes, zeros */
 	uint32_t id;             /* VNI, GRE key, TEID, session …; 0: none */
-	uint16_t vlan, cvlan;    /* of the packet inside, if `in_key` */
+	uint16_t vlan, cvlan;    /* of the inner packet, if `in_key` */
 	uint8_t kind;            /* enum sf_tunnel_kind */
-	uint8_t version;         /* of the packet around: 4 or 6 */
+	uint8_t version;         /* of the outer packet: 4 or 6 */
 	uint8_t in_key;          /* 1: sf_facts.tags is a hash of all of this */
 	uint8_t zero;
 };
@@ -165,8 +165,9 @@ struct sf_facts {
 	/* IPv6 only: endpoint 0 and 1, network order */
 	uint8_t address6[2][16];
 	/*
-	 * The tail: what the parser found beside it. It stays with the worker that parsed the packet:
-	 * what destinations want of it is packed into the packet's annex (base/annex.h).
+	 * The tail: what the parser found beside key and counters. It stays with the worker that
+	 * parsed the packet; the values that destinations want are packed into the packet's annex
+	 * (base/annex.h).
 	 */
 	uint32_t mpls; /* top entry >> 8 */
 	uint32_t flow_label;
@@ -190,7 +191,7 @@ struct sf_facts {
 	struct sf_tunnel_facts tunnel;
 	/* Set only with SF_TCP_FLAGS_APP; lent by the meter until the next packet is parsed. */
 	const struct sf_app *app;
-	/* flowIds of the flows of the packets around and inside, if those are metered too; 0: they are not */
+	/* flowIds of the flows of the outer and the inner packet if they are metered too, else 0 */
 	uint64_t outer_flow, inner_flow;
 	struct sf_details details;
 	struct sf_mirror_facts mirror;
@@ -218,8 +219,8 @@ static inline size_t sf_facts_captured(const struct sf_facts *facts, uint32_t ca
 }
 
 /*
- * True for facts that are not metered: they tell the owner of a fragmented datagram that the packet inside
- * it is metered, so that its later fragments are not.
+ * True for a note: facts that are not metered. A note tells the owner of a fragmented datagram that
+ * the inner packet is metered, so the later fragments of the datagram are left out.
  */
 static inline bool sf_facts_is_note(const struct sf_facts *facts)
 {

@@ -19,9 +19,12 @@ struct sf_shape_side {
 	uint64_t gap_sum; /* µs */
 	uint32_t gap_min, gap_max, gap_count;
 	uint32_t packets;
-	uint8_t lengths[1 + 2 * SF_SHAPE_PACKETS]; /* bytes that follow, two for each packet */
-	uint8_t gaps[1 + 4 * SF_SHAPE_PACKETS];    /* likewise four: µs after the packet before */
-	uint8_t seconds[1 + 4 * SF_SHAPE_SECONDS]; /* likewise four: IP bytes of a second */
+	/* bytes that follow, two for each packet: its length */
+	uint8_t lengths[1 + 2 * SF_SHAPE_PACKETS];
+	/* the same with four bytes: µs since the packet before */
+	uint8_t gaps[1 + 4 * SF_SHAPE_PACKETS];
+	/* the same with four bytes: IP bytes in that second */
+	uint8_t seconds[1 + 4 * SF_SHAPE_SECONDS];
 	uint8_t zero[5];
 };
 

@@ -10,9 +10,15 @@ enum {
 	ACK = 0x10,
 };
 
-/* A retransmission because of duplicate acknowledgements follows them that soon. */
+/*
+ * A retransmission counts as caused by duplicate acknowledgements if it follows them within this
+ * time.
+ */
 #define FAST_NS INT64_C(20000000)
-/* A segment that comes late overtook others by no more; if the round trip is known, by no more than that. */
+/*
+ * How late a segment may come that was overtaken by others on its way, without counting as
+ * repeated; if the round trip is known, no longer than that.
+ */
 #define OVERTAKEN_NS INT64_C(3000000)
 
 /* The packet that is judged. */
@@ -21,7 +27,7 @@ struct view {
 	struct sf_tcp_packet packet;
 	unsigned flags;
 	int64_t time;
-	bool advances; /* with respect to what its side has sent: no part of it was sent before */
+	bool advances; /* its side has sent no part of it before */
 };
 
 /* Sequence numbers are compared modulo 2^32: RFC 9293 §3.4. */
@@ -41,7 +47,7 @@ static uint32_t end_of(const struct view *v)
 	return v->packet.sequence + v->packet.payload + (v->flags & (SYN | FIN) ? 1 : 0);
 }
 
-/* 1 at least: 0 stands for what was not seen. */
+/* At least 1, because 0 means that it was not seen. */
 static uint32_t microseconds(int64_t ns)
 {
 	int64_t us = ns < 1000 ? 1 : ns / 1000;
@@ -56,7 +62,10 @@ static void begin(const struct view *v)
 	struct sf_tcp_side *own = v->own;
 	const struct sf_tcp_packet *p = &v->packet;
 
-	/* of the connection; a SYN tells more than a packet that arrived before it */
+	/*
+	 * these values describe the connection; a SYN replaces those of a packet that arrived
+	 * before it
+	 */
 	if (own->state & SF_TCP_BEGUN && (own->state & SF_TCP_SYN_SEEN || !(v->flags & SYN)))
 		return;
 	own->state |= SF_TCP_BEGUN | (v->flags & SYN ? SF_TCP_SYN_SEEN : 0);
@@ -236,7 +245,7 @@ static void acknowledge(const struct view *v)
 	unsigned kept = 0;
 
 	for (unsigned i = 0; i < other->segment_count; i++) {
-		/* packets of one time stamp tell no time */
+		/* packets with equal time stamps give no round trip */
 		if (other->end[i] == ack && is_before(other->sent_us[i], now_us))
 			count_round_trip(other, now_us - other->sent_us[i]);
 		if (is_before(ack, other->end[i])) {

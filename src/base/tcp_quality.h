@@ -28,8 +28,8 @@ struct sf_tcp_side {
 	uint64_t rtt_sum; /* µs */
 	uint32_t rtt_count, rtt_min, rtt_max;
 	uint32_t retransmitted, out_of_order, duplicate_acks, zero_windows;
-	uint32_t
-		server_us; /* the side that answered a SYN: SYN to SYN+ACK, 1 at least; 0: not seen */
+	/* the side that answered a SYN: SYN to SYN+ACK, 1 at least; 0: not seen */
+	uint32_t server_us;
 	uint32_t client_us; /* the side that began: SYN+ACK to ACK, likewise */
 	/* of the flow's first packet, of its SYN if that was seen */
 	uint32_t sequence;
@@ -46,8 +46,8 @@ struct sf_tcp_side {
 	uint32_t last_ack;
 	int64_t next_ns, ack_ns; /* when `next` and `last_ack` were sent */
 	int64_t syn_ns;          /* of the latest SYN, or the first SYN+ACK */
-	uint32_t
-		initial_ns; /* from SYN to the first answer or ACK; 0: not known, UINT32_MAX: as long or longer */
+	/* from SYN to the first answer or ACK; 0: not known, UINT32_MAX: as long or longer */
+	uint32_t initial_ns;
 	uint32_t sacks[4][2]; /* what the latest acknowledgement with SACK blocks told */
 	/* segments that wait for their acknowledgement, in the order of being sent */
 	uint32_t end[SF_TCP_SEGMENTS], sent_us[SF_TCP_SEGMENTS];
@@ -69,7 +69,10 @@ void sf_tcp_watch(
 /* Empties what belongs to a record. */
 void sf_tcp_cut(uint8_t *side);
 
-/* What a packet begins, compared with those of its side: a SYN without ACK and another sequence number, or the same. */
+/*
+ * Whether a packet begins a connection: a SYN without ACK begins another one (OTHER) if its
+ * sequence number differs from that of its side's earlier packets, else the same one again (AGAIN).
+ */
 enum sf_tcp_begins { SF_TCP_BEGINS_NOTHING, SF_TCP_BEGINS_OTHER, SF_TCP_BEGINS_AGAIN };
 enum sf_tcp_begins sf_tcp_begins(
 	const uint8_t *side, const struct sf_facts *facts, const uint8_t *packet);

@@ -8,7 +8,7 @@
 #define NS_PER_S    INT64_C(1000000000)
 #define SECONDS_MAX (((INT64_C(1) << 62) - 1) / NS_PER_S) /* as of packet times */
 
-/* Exactly so many digits, a number from `min` to `max`. */
+/* Reads exactly `count` digits, a number from `min` to `max`. */
 static bool digits(const char **p, unsigned count, int min, int max, int *value)
 {
 	*value = 0;

@@ -61,8 +61,8 @@ static_assert(SLOTS <= 64, "a template keeps the slots it fills in one word");
 /* Values of a record that settle.c needs. */
 struct sf_collect_notes {
 	uint64_t slots[2]; /* slots that were filled, of each direction */
-	uint64_t
-		uptimes[2]; /* SLOT_START or SLOT_END: `value` is an uptime whose time is unknown */
+	/* SLOT_START or SLOT_END: `value` is an uptime whose time is unknown */
+	uint64_t uptimes[2];
 	uint64_t value[SLOTS][2];
 	const uint8_t *address[4]; /* of SLOT_SRC4 … SLOT_DST6, if they were filled */
 };

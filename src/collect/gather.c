@@ -33,7 +33,7 @@ static void problem(struct gather *gather, const char *text)
 
 /* ---------------------------------------------------------------- reading */
 
-/* What cannot be looked at is read as flows: the reader says what is wrong with it. */
+/* A file that cannot be opened counts as a file of flows: its reader reports the error. */
 static int kind_of(const char *path)
 {
 	struct stat status;
@@ -52,7 +52,7 @@ static bool is_ended(const struct gather *gather)
 	       gather->collector->stopped;
 }
 
-/* True: the reading is to go on. */
+/* Called after a file was read. True: go on with the next one. */
 static bool after(struct gather *gather, int result, const struct sf_error *error)
 {
 	bool ended = is_ended(gather);
@@ -166,7 +166,10 @@ static void tell_no_tunnels(struct gather *gather)
 			}
 }
 
-/* Sums over flows of packets around and flows of packets inside, unless the question tells them apart. */
+/*
+ * With --tunnel both sums have packets of tunnels twice, as outer and as inner packet. Tells the
+ * user, unless the question names a field that keeps them apart.
+ */
 static void tell_twice(struct gather *gather)
 {
 	const struct sf_gather_metering *metering = &gather->options->metering;

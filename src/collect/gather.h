@@ -38,8 +38,8 @@ struct sf_gather_metering {
 	/* Elements that records shall have beside the usual ones, as far as a meter knows them. */
 	const char *const *elements;
 	unsigned element_count;
-	const char *
-		fields; /* the same as a list of --fields: "+dns", "sourceIPv4Address,tls-tlsJa4"; or NULL */
+	/* the same as a list of --fields: "+dns", "sourceIPv4Address,tls-tlsJa4"; or NULL */
+	const char *fields;
 };
 
 /* Reads an IPFIX file as sf_collector_file() does; closes the descriptor. `name`: of the exporter. */

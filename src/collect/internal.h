@@ -33,10 +33,13 @@
 #define SF_SET_HEADER      4
 #define SF_SET_ID_DATA     256 /* smallest id of templates and data sets */
 
-/* All templates together have at most so many fields times max_templates, so that memory is bounded. */
+/*
+ * All templates together have at most this many fields times max_templates, so that memory is
+ * bounded.
+ */
 #define SF_COLLECT_FIELDS_MEAN 64
 
-/* Absolute times of a record, which replace its times relative to the message. At most so many. */
+/* Most absolute times of a record that replace its times relative to the message. */
 #define SF_COLLECT_SCRATCH 8
 
 /* The facts of facts.def that records are read back into, and room for their annex. */
@@ -196,10 +199,10 @@ struct sf_collector {
 	uint64_t field_count;          /* of all templates */
 	struct sf_annex_layout layout; /* of SF_COLLECT_FACTS */
 	bool stopped;
-	/* sf_collector_share(): this one's number, of how many; messages read so far */
+	/* sf_collector_share(): number of this collector, number of collectors; messages read so far */
 	unsigned share, shares;
 	uint64_t shared_messages;
-	bool others; /* the message is another's: only what later messages need is read */
+	bool others; /* another collector hands over the message: only what later messages need is read */
 };
 
 /* Empties the flow, and gives it an annex. */

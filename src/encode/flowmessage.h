@@ -35,7 +35,7 @@ struct sf_flowmessage {
 uint8_t *sf_flowmessage_write(const struct sf_flowmessage *message, uint8_t *p,
 	const struct sf_flow *flow, unsigned d, const struct sf_extra *extra);
 
-/* The facts that it tells and that are gathered on request: as sf_exporter_wants(). */
+/* The facts on request that a FlowMessage has, as sf_exporter_wants(). */
 uint64_t sf_flowmessage_facts(void);
 
 #endif

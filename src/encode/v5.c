@@ -53,7 +53,10 @@ static uint16_t short_as(uint32_t as)
 	return as <= UINT16_MAX ? (uint16_t)as : 23456;
 }
 
-/* Routers tell either one there, as they are told to: the BGP next hop if the other is not known. */
+/*
+ * The member nexthop: routers export the IP or the BGP next hop in it. Here the IP next hop is
+ * preferred.
+ */
 static const uint8_t *next_hop(const struct sf_extra_side *side)
 {
 	static const uint8_t none[4];

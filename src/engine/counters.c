@@ -17,9 +17,10 @@ void sf_engine_counters_add(
 }
 
 /*
- * As long as threads run: of each worker what it last answered, or at its end if it was done before it
- * was asked. An answer is used even if the worker is done by now: since then the worker may have
- * emitted flows of other workers' tables, whose answers are older and still count these flows.
+ * Sums the counters of all workers. Of a worker whose thread runs it takes the answer to the last
+ * request; of one that ended before the request, its final counters. The answer counts even if the
+ * worker has ended meanwhile: since the answer it may have emitted flows of another worker's table,
+ * whose older answer still counts them as in the table.
  */
 void sf_engine_count(const struct sf_engine *engine, struct sf_engine_counters *sum)
 {

@@ -231,7 +231,10 @@ static bool step_delivering(struct sf_engine *engine, int64_t mono)
 	return false;
 }
 
-/* A worker that has ended may be what others wait for, or a failure to be told. */
+/*
+ * Reads which workers have ended: others may wait for one of them, or one has failed and a notice
+ * is due.
+ */
 static void notice_ends(struct sf_engine *engine)
 {
 	unsigned count = 0;

@@ -29,19 +29,22 @@
 
 #define SF_INPUTS_MAX 64
 #define SF_DESTINATIONS_TOLD                                                                       \
-	64 /* destinations whose losses and news are told; of further ones nothing is */
+	64 /* destinations whose losses and news become notices; others have none */
 
-/* What was told about a destination. */
+/* Notices given about a destination. */
 struct sf_told {
 	unsigned news;   /* news of sf_destination_stats */
-	bool failure;    /* a loss was told */
-	int64_t news_ns; /* monotonic: when the next one may be, if it is not earlier */
+	bool failure;    /* a notice of a loss was given */
+	int64_t news_ns; /* monotonic: earliest time of the next notice of news */
 };
 
 struct sf_engine_mode {
 	/* Moves packets or records for a while. True: there may be more at once. */
 	bool (*work)(struct sf_engine *engine, int64_t mono);
-	/* The monotonic time until which there is nothing to do, if nothing comes; 0: do go on. */
+	/*
+	 * The monotonic time until which there is nothing to do unless something comes; 0: go on at
+	 * once.
+	 */
 	int64_t (*wake_ns)(struct sf_engine *engine, int64_t mono);
 	int64_t look_ns; /* between two looks */
 };
@@ -88,7 +91,7 @@ struct sf_engine {
 	bool counters_read;       /* the answers to the current request were read */
 	uint32_t request;         /* number of the current request for counters */
 	unsigned done_count;      /* workers that were seen to have ended */
-	uint32_t told_link;       /* unsupported link type that was told */
+	uint32_t told_link;       /* unsupported link type of which a notice was given */
 	struct sf_told told[SF_DESTINATIONS_TOLD];
 	atomic_bool abandoned; /* the caller frees the engine: no destination is waited for */
 

@@ -63,10 +63,10 @@ bool sf_exchange_calls(const struct sf_exchange *exchange, unsigned me, enum sf_
 unsigned sf_exchange_owner(const struct sf_exchange *exchange, const struct sf_facts *facts);
 
 /*
- * Of `count` <= SF_BATCH_MAX facts worker `me` hands on what belongs to others, and copies what is
- * its own to `own`, in order; returns their number. `own` has room for `count`, and is other
- * memory. Facts for which a ring has no room are dropped, and their number is added to *lost: a
- * worker never blocks.
+ * Worker `me` distributes `count` <= SF_BATCH_MAX facts. Those of flows of other workers go into
+ * the rings to them. Its own ones are copied to `own`, in order; returns their number. `own` has
+ * room for `count` and does not overlap `facts`. Facts for which a ring has no room are dropped and
+ * added to *lost: a worker never blocks.
  */
 unsigned sf_exchange_give(struct sf_exchange *exchange, unsigned me, struct sf_facts_array facts,
 	unsigned count, struct sf_facts_array own, uint64_t *lost);
@@ -79,9 +79,9 @@ unsigned sf_exchange_take(
 	struct sf_exchange *exchange, unsigned me, struct sf_facts_array facts, unsigned max);
 
 /*
- * The same from worker `from` alone, to be read where they lie: at most *count, which becomes how
- * many there are (with annexes one at a time). They stay until sf_exchange_drop(), of these or fewer,
- * by worker `me`.
+ * Shows the facts that worker `from` has handed to worker `me`, without copying: at most *count,
+ * which is set to their number (with annexes at most 1). They stay valid until `me` drops them with
+ * sf_exchange_drop(), all or the first ones.
  */
 struct sf_facts_array sf_exchange_peek(
 	struct sf_exchange *exchange, unsigned me, unsigned from, unsigned *count);
@@ -91,15 +91,15 @@ void sf_exchange_drop(struct sf_exchange *exchange, unsigned me, unsigned from, 
 void sf_exchange_reached(struct sf_exchange *exchange, unsigned me, int64_t clock_ns);
 
 /*
- * The clock that all workers but `me` have reached, those that have closed left aside; when all
- * have, the latest clock that one of them closed with. Workers read it before taking, and age to it
- * only when nothing was left to take. Any thread.
+ * The smallest clock that the other workers have reached, without workers that have closed; if all
+ * have closed, the latest clock of those. A worker reads it before it takes facts, and ages its
+ * table to it only if nothing was left to take. Any thread.
  */
 int64_t sf_exchange_horizon(const struct sf_exchange *exchange, unsigned me);
 
 /*
- * The clock that worker `from` has reached, INT64_MAX when it has closed: to be read before its facts
- * are taken, and to be believed when none was left. Any thread.
+ * The clock that worker `from` has reached; INT64_MAX when it has closed. It is read before the
+ * facts of `from` are taken, and holds only if none of them were left. Any thread.
  */
 int64_t sf_exchange_reached_by(const struct sf_exchange *exchange, unsigned from);
 

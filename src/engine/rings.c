@@ -38,24 +38,29 @@
 #define RING_DISORDER_NS INT64_C(1000000)
 
 /*
- * For how long flows are aged in a step without packets, of which there are ten in a second: so a
- * million flows that end together leave within about one. A receive buffer must stand it.
+ * Time spent on ageing in one step without packets. There are ten such steps a second, so a million
+ * flows that end together leave within about one second. The receive buffer must hold the packets
+ * that come during such a step.
  */
 #define AGE_QUIET_NS INT64_C(5000000)
 #define AGE_RECORDS  512u /* more than one call of sf_meter_age() makes records */
 
 /*
- * Sleep while packets come to any queue of several: others' packets wait for this worker's clock that
- * long (order.h). Longer than packets gather in a block of the kernel, which wakes the worker otherwise.
+ * Longest sleep while packets come to any of several queues: packets of other queues wait as long
+ * for the clock of this worker (order.h). It is longer than the time for which the kernel gathers
+ * packets in a block, whose end wakes the worker.
  */
 #define SHORT_MS 40
 
-/* One queue, from its last packet until it counts as quiet; and flows wait to be aged. */
+/*
+ * Longest sleep of a worker with one queue, from its last packet until the queue counts as quiet,
+ * and while flows wait to be aged.
+ */
 #define MIDDLE_MS 100
 
 /*
- * Nothing happens. A record is late by this, and with several workers by as much again, as the clock
- * of another one may be as old.
+ * Longest sleep while nothing happens. A record may be late by this time, and with several workers
+ * by twice as much, because the clock of another worker may be as old.
  */
 #define LONG_MS 300
 
@@ -67,8 +72,8 @@ struct rings {
 /* What a worker of this kind has of its own. */
 struct live {
 	struct sf_exchange *exchange; /* of the handover */
-	struct sf_order
-		*order; /* of the packets of several queues or rings; NULL: they come in order */
+	/* of the packets of several queues or rings; NULL: they come in order */
+	struct sf_order *order;
 	int64_t horizon; /* with an exchange or an order: up to this time all packets are in the table */
 	bool ages_on; /* flows that are due have been left for the next step */
 };

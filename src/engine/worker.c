@@ -153,7 +153,7 @@ static void sample(struct sf_worker *worker, struct sf_timing *timing, struct sf
 	batch->count = taken;
 }
 
-/* As many packets as a batch may have, for -c. */
+/* Number of packets that the next batch may have: `max`, or what the limit of -c leaves. */
 static unsigned most_packets(const struct sf_worker *worker, unsigned max)
 {
 	uint64_t left = max;
@@ -207,9 +207,10 @@ enum sf_worker_state sf_worker_receive(
 }
 
 /*
- * Where the clock of a source stands that has just become quiet. A driver that waits for a short
- * time only may return while packets still lie in the kernel. A worker that was late reading its last
- * packets need not be so late for as long as it is quiet.
+ * The clock of a source that has just become quiet. If the driver waits for a short time only
+ * (short_wait), it may have returned while packets still lie in the kernel, so the clock stays
+ * behind by SF_KEPT_BACK_NS. A worker that read its last packets late does not stay late while its
+ * source is quiet: the clock is at least a second and SF_KEPT_BACK_NS before now.
  */
 static int64_t quiet_clock(const struct sf_worker *worker)
 {

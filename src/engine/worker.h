@@ -141,7 +141,7 @@ extern const struct sf_worker_kind sf_worker_inline;
 
 #define SF_NO_QUEUE UINT_MAX
 
-/* With so many records in a worker's ring the main thread takes them at once. */
+/* A worker whose ring has this many records wakes the main thread at once. */
 #define SF_RECORDS_MANY 4096u
 
 struct sf_worker_options {
@@ -169,9 +169,9 @@ struct sf_worker_options {
 struct sf_received {
 	struct sf_packet *packets;
 	int64_t *clocks;
-	unsigned received;    /* from the driver, */
-	unsigned count;       /* of those, the first ones are to be metered */
-	const int64_t *clock; /* `clocks`, or NULL: it is each packet's own time */
+	unsigned received;    /* packets that the driver gave */
+	unsigned count;       /* packets to be metered: the first ones of `received` */
+	const int64_t *clock; /* `clocks`; NULL: the clock is each packet's own time */
 };
 
 struct sf_worker {

@@ -24,8 +24,8 @@ static inline int sf_load_file(struct sf_routes **routes, const char *path, stru
 }
 
 /*
- * What a file tells (SF_EXTRA_…) that takes long to read: an MRT dump, which may take minutes. 0: the file
- * is of another kind, or cannot be opened.
+ * Which of SF_EXTRA_… a file gives that takes long to read: an MRT dump, which may take minutes. 0:
+ * the file is of another kind, or cannot be opened.
  */
 uint32_t sf_load_is_long(const char *path);
 

@@ -25,8 +25,8 @@
 
 struct node {
 	uint64_t children; /* bit s: slot s has a child */
-	uint64_t
-		leaves; /* bit s: slot s has another value than the slot without a child before it */
+	/* bit s: slot s has another value than the slot without a child before it */
+	uint64_t leaves;
 	uint32_t child; /* number of the first child */
 	uint32_t leaf;  /* place of the first value */
 };

@@ -13,8 +13,8 @@ struct sf_exporter {
 	struct sf_shared shared;
 	struct sf_destination **destinations;
 	unsigned count;
-	struct sf_destination *
-		*copied; /* those that get every record: all, unless collectors share */
+	/* those that get every record: all, unless collectors share */
+	struct sf_destination **copied;
 	unsigned copied_count;
 	unsigned collectors;       /* among them */
 	struct sf_chooser chooser; /* choose is NULL: all records */
@@ -31,16 +31,19 @@ struct sf_exporter {
 /* A hash of the flow, the same for both directions, at all probes and in all runs. */
 uint64_t sf_share_flow_key(const struct sf_flow *flow);
 
-/* The destination is one of them; its URL is known. */
+/* Adds the destination, whose URL is known, to the collectors that share the records. */
 void sf_share_join(struct sf_destination *destination);
 
-/* With a queue: puts each of at most SF_BATCH_MAX flows into the queue of one of them. */
+/* With a queue: puts each of at most SF_BATCH_MAX flows into the queue of its collector. */
 void sf_share_put(struct sf_exporter *exporter, const struct sf_flow *flows, unsigned count);
 
-/* With a queue: moves what waits for one that is away to the others, in bounded time. True: more waits. */
+/*
+ * With a queue: moves records that wait for a collector that is away to the others, in bounded
+ * time. True: more wait.
+ */
 bool sf_share_hand_over(struct sf_exporter *exporter);
 
-/* Without a queue: finds out whom each of at most SF_BATCH_MAX flows goes to (shared.owners). */
+/* Without a queue: chooses the collector of each of at most SF_BATCH_MAX flows (shared.owners). */
 void sf_share_begin(struct sf_exporter *exporter, const struct sf_flow *flows, unsigned count);
 
 /* ---- where.c */

@@ -40,11 +40,11 @@ enum sf_options_kind_id {
 
 struct sf_options_kind {
 	uint32_t group; /* SF_OPTIONS() */
-	uint16_t
-		v9_scope; /* scope field type of NetFlow v9; 0: NetFlow v9 does not have the kind */
-	bool at_start;    /* known from the start; the others are totals, in files at the end */
-	uint8_t scopes;   /* the first specs are scopes */
-	uint8_t count;    /* of specs */
+	/* scope field type of NetFlow v9; 0: NetFlow v9 does not have the kind */
+	uint16_t v9_scope;
+	bool at_start;  /* known from the start; the others are totals, in files at the end */
+	uint8_t scopes; /* the first specs are scopes */
+	uint8_t count;  /* of specs */
 	struct sf_spec specs[SF_OPTIONS_SPECS];
 	bool (*applies)(const struct sf_control *control); /* NULL: always */
 	void (*put)(struct sf_control *control);           /* writes all records */

@@ -25,8 +25,8 @@ struct sf_queue_layout;
 /* All zero: empty. */
 struct sf_queue {
 	struct sf_queue_block *first, *last;
-	struct sf_queue_block
-		*spare; /* a free block, so that a short queue needs no system calls */
+	/* a free block, so that a short queue needs no system calls */
+	struct sf_queue_block *spare;
 	unsigned readers;
 	struct sf_queue_layout *layouts; /* of the annexes of records that were put */
 };

@@ -21,7 +21,7 @@
 
 #include "base/branch.h"
 
-/* a flow so much later than others may have a wild time */
+/* a flow that is later than others by more may have a wild time */
 #define JUMP_NS (3600 * INT64_C(1000000000))
 
 static struct sf_stream *stream_of(struct sf_session *session, const struct sf_flow *flow)

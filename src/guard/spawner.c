@@ -25,8 +25,9 @@
 struct sf_spawned {
 	_Atomic uint64_t run, failed;
 	/*
-	 * Of a command that failed lately: its status as from waitpid(2), and its file. When another one fails while they
-	 * are read, they may belong to different commands: exact are the counts alone.
+	 * Status, as from waitpid(2), and file of a command that failed lately. No lock protects
+	 * them: if another command fails while they are read, they may belong to different
+	 * commands. The counts are exact.
 	 */
 	int status;
 	char path[200];
@@ -47,8 +48,8 @@ static void set_signals(void (*handler)(int))
 /* ---------------------------------------------------------------- the spawner */
 
 /*
- * What the names of all files of an output have in common: of a series what stands before the first time, "flows-" of
- * flows-%H.ipfix; of another file its directory.
+ * Length of the text with which the names of all files of an output begin: of a series the part
+ * before the first time ("flows-" of flows-%H.ipfix), of another file its directory.
  */
 static size_t fixed_length(const char *file)
 {

@@ -22,7 +22,7 @@
 
 struct sf_spawned;
 
-/* Whether the path may be that of a file of one of these outputs (files of -w). */
+/* True if the path may be that of a file of one of these outputs (files of -w). */
 bool sf_spawner_allows(const char *path, const char *const *files, unsigned count);
 
 struct sf_spawner {
@@ -35,7 +35,7 @@ struct sf_spawner {
 	uint64_t told, told_refused;
 };
 
-/* Whom commands run as; NULL: the present user. */
+/* The user that commands run as; NULL: the present user. */
 struct sf_spawner_user {
 	uid_t uid;
 	gid_t gid;

@@ -14,8 +14,9 @@ enum {
 struct sf_fragment {
 	struct sf_facts facts; /* its head, without marks */
 	uint16_t datagram;
-	uint16_t next; /* of the same datagram: place + 1; 0: it is the last one */
-	bool waits;    /* false: it was given on */
+	/* index + 1 of the next waiting fragment of the datagram; 0: it is the last one */
+	uint16_t next;
+	bool waits; /* false: it was given on */
 };
 
 static_assert(DATAGRAMS <= UINT16_MAX && SF_FRAGMENTS_KEPT < UINT16_MAX, "places have 16 bits");
@@ -167,7 +168,10 @@ static bool is_over(const struct sf_datagram *datagram, int64_t clock_ns)
 		datagram->known ? SF_FRAGMENT_LIFE_NS : SF_FRAGMENT_WAIT_NS);
 }
 
-/* The datagram with that hash, or a free place for it: if need be the oldest one of its set is given up. */
+/*
+ * The entry of the datagram with this hash, or a free one. If there is no free one, the oldest
+ * datagram of the set is given up.
+ */
 static struct sf_datagram *find(struct sf_fragments *fragments, uint64_t print, int64_t clock_ns)
 {
 	struct sf_datagram *set =

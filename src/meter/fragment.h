@@ -22,22 +22,23 @@
 #include "base/annex.h"
 #include "base/hash.h"
 
-#define SF_FRAGMENT_WAIT_NS INT64_C(2000000000) /* a fragment waits so long for the first one */
+#define SF_FRAGMENT_WAIT_NS INT64_C(2000000000) /* how long a fragment waits for the first one */
 #define SF_FRAGMENT_LIFE_NS                                                                        \
-	INT64_C(30000000000)                  /* a datagram is remembered so long: RFC 791 §3.2 */
-#define SF_FRAGMENT_COPY_NS INT64_C(20000000) /* copies come so long after a whole datagram */
-#define SF_FRAGMENT_SETS    1024
-#define SF_FRAGMENT_WAYS    4 /* datagrams of a set */
-#define SF_FRAGMENTS_KEPT   1024
+	INT64_C(30000000000) /* how long a datagram is remembered: RFC 791 §3.2 */
+#define SF_FRAGMENT_COPY_NS                                                                        \
+	INT64_C(20000000) /* how long after a whole datagram its fragments count as copies */
+#define SF_FRAGMENT_SETS  1024
+#define SF_FRAGMENT_WAYS  4 /* datagrams of a set */
+#define SF_FRAGMENTS_KEPT 1024
 
 /* Takes a packet that need not wait (any longer). `annex` may be NULL. */
 typedef void sf_fragment_give(void *context, const struct sf_facts *facts, const uint8_t *annex);
 
 /* A datagram of which a fragment was seen. */
 struct sf_datagram {
-	uint64_t print; /* hash of the members that all its fragments have; 0: the place is free */
-	int64_t clock_ns; /* of its first fragment; while that is missing: of the one seen first */
-	int64_t whole_ns; /* when all of it had come */
+	uint64_t print; /* hash of what all fragments of the datagram share; 0: the entry is free */
+	int64_t clock_ns; /* of the first fragment; until it comes, of the fragment seen first */
+	int64_t whole_ns; /* when the datagram was complete */
 	uint32_t ports;
 	uint32_t received, end; /* bytes that came; largest end of a fragment */
 	bool ends;              /* the last fragment came */
@@ -45,9 +46,9 @@ struct sf_datagram {
 	uint16_t flags;         /* SF_FACT_SWAPPED, SF_FACT_ANSWER of the first fragment */
 	uint8_t protocol;
 	bool known;     /* the first fragment came */
-	bool inside;    /* the packet inside is metered, and the datagram is not */
-	uint16_t first; /* first fragment that waits: place + 1; 0: none */
-	uint16_t last;  /* last fragment that waits, likewise */
+	bool inside;    /* the inner packet is metered, and the datagram is not */
+	uint16_t first; /* index + 1 of the first fragment that waits; 0: none */
+	uint16_t last;  /* index + 1 of the last one */
 };
 
 struct sf_fragments {
@@ -67,10 +68,10 @@ struct sf_fragments {
 		uint64_t orphaned;    /* later fragments whose first one did not come in time */
 		uint64_t overlapping; /* fragments with bytes that had come before */
 		uint64_t too_long;    /* fragments that end beyond the longest datagram */
-		uint64_t
-			crowded; /* datagrams that were given up early, because there were too many */
-		uint64_t
-			inside; /* later fragments that were left out: the packet inside is metered */
+		/* datagrams that were given up early, because there were too many */
+		uint64_t crowded;
+		/* later fragments that were left out, because the inner packet is metered */
+		uint64_t inside;
 	} counters;
 };
 
@@ -87,8 +88,9 @@ void sf_fragments_fini(struct sf_fragments *fragments);
 void sf_fragment_mark(struct sf_facts *facts);
 
 /*
- * Makes a note of the facts of a first fragment whose packet inside is metered: later fragments of the
- * datagram are then counted as `inside` and not given on. False: the datagram cannot be told from others.
+ * Turns the facts of a first fragment whose inner packet is metered into a note: later fragments of
+ * the datagram are then counted as `inside` and not metered. False: the datagram cannot be told
+ * from others.
  */
 bool sf_fragment_note(struct sf_facts *facts);
 

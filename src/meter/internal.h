@@ -21,10 +21,10 @@ struct sf_meter {
 	uint32_t key;
 	bool per_packet;
 	bool demanding; /* no fast path: another key, packets to leave out, or more UDP tunnels */
-	bool around;    /* the packet around a tunnel matters: a pair, or a fragment */
+	bool around;    /* the outer packet of a tunnel matters: a pair, or a fragment */
 	bool tails; /* some fact that is gathered on request is not in the head of struct sf_facts */
 	bool heads; /* … but only of packets whose payload is read: sf_apps_wants() */
-	unsigned details; /* SF_DETAILS_…: what of the tail has to be read by itself */
+	unsigned details; /* SF_DETAILS_…: groups of struct sf_details that facts on request need */
 	sf_parse_run *run;
 	struct sf_tunnels tunnels;
 	struct sf_apps *apps;     /* NULL: no fact of payload is wanted */
@@ -36,8 +36,8 @@ struct sf_meter {
 	bool joins;         /* later fragments join the flow of their first one */
 	bool has_fragments; /* the part that is being parsed has fragments */
 	struct sf_fragments fragments;
-	struct sf_facts
-		*staged; /* copy of facts that are given to the table one by one, or in parts */
+	/* copy of facts that are given to the table one by one, or in parts */
+	struct sf_facts *staged;
 	uint8_t *staged_annexes; /* of `staged` */
 	unsigned given;          /* facts in the table's room that `fragments` has given back */
 };

@@ -14,13 +14,14 @@
 void sf_key_choose(struct sf_facts *facts, uint32_t key);
 
 /*
- * Makes the tunnel a part of the key: a hash of it, and of the tags, takes the place of the tags, which
- * the record finds beside the tunnel. The hash is the same in every process, as flowIds are, and for both
- * directions. Of two flows with the same key but for the tunnel, one in 2^32 pairs is taken for one.
+ * Makes the tunnel a part of the key: a hash of the tunnel and of the VLAN tags takes the place of
+ * the tags; the record finds the tags beside the tunnel. The hash is the same in every process, as
+ * flowIds are, and for both directions. Two flows that differ in the tunnel only are taken for one
+ * with a probability of 2^-32.
  */
 void sf_key_put_tunnel(struct sf_facts *facts);
 
-/* Of two packets with complete keys, one around the other: each names the flow of the other. */
+/* Two packets with complete keys, the outer and the inner one: each names the flow of the other. */
 void sf_key_name_pair(struct sf_facts *inner, struct sf_facts *outer);
 
 #endif

@@ -200,8 +200,9 @@ static void place(struct sf_meter *meter, const struct sf_packet *packet, struct
 }
 
 /*
- * Puts the packet around, which the parser has left in facts[1], behind the `count` packets before it; if it
- * is the first fragment of a datagram, a note of it. Returns how many facts there are then.
+ * Puts the outer packet, which the parser has left in facts[1], behind the `count` packets before
+ * it; if it is the first fragment of a datagram, a note of it. Returns how many facts there are
+ * then.
  */
 static __attribute__((noinline)) unsigned add_around(struct sf_meter *meter,
 	const struct sf_packet *packet, struct sf_facts *facts, unsigned count,
@@ -224,9 +225,9 @@ static __attribute__((noinline)) unsigned add_around(struct sf_meter *meter,
 }
 
 /*
- * Parses a packet of any kind. Returns how many facts it gives: none, if it is not metered, but counted
- * under its reason; one; or two, and then the second ones are those of the packet around, or a note
- * (sf_facts_is_note()).
+ * Parses a packet of any kind. Returns the number of facts: 0, if the packet is not metered, but
+ * counted under its reason; 1; or 2, and then the second ones are those of the outer packet, or a
+ * note (sf_facts_is_note()).
  */
 static __attribute__((noinline)) unsigned parse_other(struct sf_meter *meter,
 	const struct sf_packet *packet, struct sf_facts *facts,
@@ -244,7 +245,7 @@ static __attribute__((noinline)) unsigned parse_other(struct sf_meter *meter,
 	return sf_likely(!found) ? count : add_around(meter, packet, facts, count, found, point);
 }
 
-/* True if the second ones of two facts are those of a packet that is metered too. */
+/* True if facts[1] is a packet that is metered too. */
 static inline bool is_pair(const struct sf_facts *facts, unsigned count)
 {
 	return count == 2 && !sf_facts_is_note(&facts[1]);

@@ -19,7 +19,7 @@
 struct sf_sampler {
 	uint64_t place;  /* COUNT: packets so far, modulo `of` */
 	uint64_t left;   /* RANDOM: packets of the present group that are still to come, */
-	uint64_t wanted; /* and how many of them are to be taken */
+	uint64_t wanted; /* and how many of those are to be taken */
 	uint64_t random; /* state of the generator; any value begins a sequence */
 };
 

@@ -179,8 +179,8 @@ struct sf_option {
 	const struct sf_choice *choices;
 	/* OWN: changes what stands at `offset`. 0, or SF_EUSAGE with a message that names the option */
 	int (*read)(void *target, const char *text, struct sf_error *error);
-	unsigned
-		url_options; /* SF_URL_TO_… ored: options that follow after commas (base/url_option.h) */
+	/* SF_URL_TO_… ored: options that follow after commas (base/url_option.h) */
+	unsigned url_options;
 	bool not_in_file; /* makes no sense as a configuration key */
 	bool takes_words; /* STRINGS: words that begin no option belong to the last such one */
 	const char *help; /* one paragraph */

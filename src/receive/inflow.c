@@ -26,7 +26,7 @@
  */
 #define IDLE_S 60
 
-/* So long a peer has for the handshake of TLS. */
+/* Time limit of the TLS handshake. */
 #define HANDSHAKE_NS INT64_C(10000000000)
 
 struct sf_inflow {

@@ -13,9 +13,9 @@
 FILE *sf_output_stream(void);
 
 /*
- * A standard stream that the caller has closed would lend its number to the next file or socket,
- * and what is printed would go there. /dev/null takes its place, opened the wrong way round, so
- * that using the stream stays the error that it is.
+ * Opens /dev/null for each standard stream that the caller has closed. Otherwise the next file or
+ * socket would get its descriptor, and printed text would go there. Standard input is opened for
+ * writing and the others for reading, so that using a closed stream is still an error.
  */
 bool sf_hold_standard_streams(void);
 

@@ -253,11 +253,11 @@ static void grow(struct sf_table *table)
 		sf_table_evict(table);
 }
 
-void sf_table_long_way(struct sf_table *table, uint32_t way)
+void sf_table_note_chain(struct sf_table *table, uint32_t chain)
 {
-	if (way > table->ledger.longest_chain)
-		table->ledger.longest_chain = way;
-	if (way >= SF_INDEX_WAY_MAX)
+	if (chain > table->ledger.longest_chain)
+		table->ledger.longest_chain = chain;
+	if (chain >= SF_INDEX_CHAIN_MAX)
 		table->too_long = !table->index.strong;
 }
 

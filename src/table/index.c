@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Ways through the index of a flow table; the drawing is in index.h. The way of a hash is its home
- * bucket and the buckets after it.
+ * Chains of buckets in the index of a flow table; the drawing is in index.h. The chain of a hash is
+ * its home bucket and the buckets after it; the chain of an id ends at the bucket that has the id.
  *
  * Invariant: an id that is not in its home bucket is counted in `overflow` of every bucket of its
- * way before its own. A bucket with room may have overflow > 0 (an id was removed from it), so a
+ * chain before its own. A bucket with room may have overflow > 0 (an id was removed from it), so a
  * search ends at overflow 0, not at a bucket with room. A count that has reached UINT16_MAX stays:
- * searches then go further than necessary. There are more places than ids, so every way ends.
+ * searches then go further than necessary. There are more places than ids, so every search ends.
  */
 #include "table/index.h"
 
@@ -50,16 +50,16 @@ unsigned sf_bucket_match_portable(const struct sf_bucket *bucket, uint64_t hash)
 uint32_t sf_index_insert_beyond(
 	struct sf_index *index, struct sf_bucket *home, uint64_t hash, uint32_t id)
 {
-	uint32_t at = (uint32_t)(home - index->buckets), way = 1;
+	uint32_t at = (uint32_t)(home - index->buckets), chain = 1;
 	struct sf_bucket *bucket = home;
 
-	for (; bucket->used == SF_BUCKET_FULL; way++) {
+	for (; bucket->used == SF_BUCKET_FULL; chain++) {
 		bucket->overflow += bucket->overflow != UINT16_MAX;
 		at = sf_index_next(index, at);
 		bucket = &index->buckets[at];
 	}
 	sf_bucket_put(bucket, hash, id);
-	return way;
+	return chain;
 }
 
 /* The place of the id in a bucket, as a mask. */
@@ -74,11 +74,11 @@ static unsigned place_of(const struct sf_bucket *bucket, uint64_t hash, uint32_t
 
 bool sf_index_remove(struct sf_index *index, uint64_t hash, uint32_t id)
 {
-	uint32_t home = sf_index_home(index, hash), at = home, way = 1;
+	uint32_t home = sf_index_home(index, hash), at = home, chain = 1;
 	unsigned place;
 
 	while (!(place = place_of(&index->buckets[at], hash, id))) {
-		if (!index->buckets[at].overflow || way++ == index->count)
+		if (!index->buckets[at].overflow || chain++ == index->count)
 			return false;
 		at = sf_index_next(index, at);
 	}

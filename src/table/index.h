@@ -12,7 +12,7 @@
  *
  * The number of buckets need not be a power of two: home = (upper half of hash * count) >> 32. At
  * the table's cap the index is six tenths full; then 0.9 % of the ids sit outside their home bucket
- * and a way of SF_INDEX_WAY_MAX buckets does not occur unless somebody chooses the keys.
+ * and a chain of SF_INDEX_CHAIN_MAX buckets does not occur unless somebody chooses the keys.
  */
 #ifndef SPANFLOW_TABLE_INDEX_H
 #define SPANFLOW_TABLE_INDEX_H
@@ -25,9 +25,9 @@
 #include "base/hash.h"
 #include "table/arena.h"
 
-#define SF_BUCKET_IDS    12
-#define SF_BUCKET_FULL   0xfff /* `used` of a full bucket */
-#define SF_INDEX_WAY_MAX 16    /* buckets; a longer way makes the table take the strong hash */
+#define SF_BUCKET_IDS      12
+#define SF_BUCKET_FULL     0xfff /* `used` of a full bucket */
+#define SF_INDEX_CHAIN_MAX 16    /* buckets; a longer chain makes the table take the strong hash */
 
 struct sf_bucket {
 	alignas(64) uint8_t sig[SF_BUCKET_IDS];
@@ -53,7 +53,7 @@ uint32_t sf_index_buckets(uint32_t ids);
 int sf_index_init(struct sf_index *index, uint32_t ids, bool populate);
 void sf_index_fini(struct sf_index *index);
 
-/* Number of the bucket where the way of `hash` begins. */
+/* Number of the bucket where the chain of `hash` begins. */
 static inline uint32_t sf_index_home(const struct sf_index *index, uint64_t hash)
 {
 	return (uint32_t)((hash >> 32) * index->count >> 32);
@@ -97,7 +97,7 @@ static inline unsigned sf_bucket_match(const struct sf_bucket *bucket, uint64_t 
 }
 #endif
 
-/* Slow part of sf_index_insert_at(): the home bucket is full. Returns the length of the way. */
+/* Slow part of sf_index_insert_at(): the home bucket is full. Returns the length of the chain. */
 uint32_t sf_index_insert_beyond(
 	struct sf_index *index, struct sf_bucket *home, uint64_t hash, uint32_t id);
 
@@ -111,7 +111,7 @@ static inline void sf_bucket_put(struct sf_bucket *bucket, uint64_t hash, uint32
 }
 
 /*
- * Adds an id that is not in the index. Returns the length of its way in buckets; 1: the home bucket
+ * Adds an id that is not in the index. Returns the length of its chain in buckets; 1: the home bucket
  * had room.
  */
 static inline uint32_t sf_index_insert_at(

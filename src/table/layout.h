@@ -202,7 +202,7 @@ struct sf_table {
 	uint32_t annex_bytes;    /* of an entry */
 	uint8_t *packet_annexes; /* of facts[][], in their order */
 	/* per flow */
-	bool too_long;       /* a way through the index was too long: take the strong hash */
+	bool too_long;       /* a chain of the index was too long: take the strong hash */
 	bool cramped;        /* there was no memory for a larger index */
 	struct sf_index old; /* the index before `index`, while it is being emptied */
 	uint32_t made_for;   /* flows that `index` is made for, at most `cap` */
@@ -464,8 +464,8 @@ static inline uint32_t sf_table_allocate(struct sf_table *table, uint8_t version
 /* Removes the entry from the index (its hash there is `hash`) and frees its id; emits nothing. */
 void sf_table_release(struct sf_table *table, uint32_t id, uint64_t hash);
 
-/* Enters the length of a way through the index, in buckets; a too long one changes the hash. */
-void sf_table_long_way(struct sf_table *table, uint32_t way);
+/* Notes the length in buckets of a chain of the index; a chain that is too long changes the hash. */
+void sf_table_note_chain(struct sf_table *table, uint32_t chain);
 
 /*
  * Begins the change to a larger index or to the strong hash, or moves a bounded part of the old

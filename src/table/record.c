@@ -62,7 +62,10 @@ static __attribute__((noinline)) void fill_pair(
 	}
 }
 
-/* What the record says of the tunnel, and the tags, which the tunnel took the place of in the key. */
+/*
+ * Fills in the tunnel and the VLAN tags. In the key of a packet in a tunnel a hash stands in the
+ * place of the tags, so the tags come from the tunnel's fact.
+ */
 static __attribute__((noinline)) void fill_tunnel(struct sf_flow *flow, const uint8_t *value)
 {
 	struct sf_tunnel_facts tunnel;

@@ -46,7 +46,7 @@ static uint32_t search(const struct sf_table *table, const struct sf_index *inde
 {
 	uint32_t at = sf_index_home(index, hash);
 
-	for (uint32_t way = 0; way < index->count; way++) {
+	for (uint32_t chain = 0; chain < index->count; chain++) {
 		const struct sf_bucket *bucket = &index->buckets[at];
 		unsigned mask = sf_bucket_match(bucket, hash);
 
@@ -306,7 +306,7 @@ static sf_always_inline bool account(struct sf_table *table, uint32_t id,
 static sf_always_inline uint32_t insert(struct sf_table *table, const struct sf_step *step,
 	const struct sf_facts *facts, uint8_t version, bool plain)
 {
-	uint32_t id = sf_table_allocate(table, version), way;
+	uint32_t id = sf_table_allocate(table, version), chain;
 	struct sf_entry *hot = &table->hot[id];
 	uint32_t filed = hot->state & SF_STATE_WHEEL;
 	uint32_t state = filed | SF_STATE_REF | sf_entry_initiator(facts);
@@ -314,9 +314,9 @@ static sf_always_inline uint32_t insert(struct sf_table *table, const struct sf_
 	sf_entry_make(table, id, facts, version, state, plain, SF_ANNEX_KEEP_NOTHING);
 	if (!(filed & SF_STATE_REF))
 		sf_wheel_push(&table->wheel, facts->time_ns + table->shorter_ns, id);
-	way = sf_index_insert_at(&table->index, step->bucket, step->hash, id);
-	if (sf_unlikely(way > 1))
-		sf_table_long_way(table, way);
+	chain = sf_index_insert_at(&table->index, step->bucket, step->hash, id);
+	if (sf_unlikely(chain > 1))
+		sf_table_note_chain(table, chain);
 	table->ledger.flows_created++;
 	return id;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What of a collected record is shown, for text.c and table.c. */
+/* Which values of a collected record are shown, for text.c and table.c. */
 #ifndef SPANFLOW_TEXT_CELL_H
 #define SPANFLOW_TEXT_CELL_H
 
@@ -27,8 +27,8 @@ struct sf_cell {
 };
 
 /*
- * What stands for an element of the record in the row of direction `d`. `each`: each direction has a
- * value of its own.
+ * Finds the value of an element in the row of direction `d`. `each`: each direction has a value of
+ * its own.
  */
 void sf_cell_find(struct sf_cell *cell, const struct sf_collected *record,
 	const struct sf_spec *spec, bool each, unsigned d);

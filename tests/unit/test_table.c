@@ -957,7 +957,7 @@ START_TEST(memory_per_conversation_stays_within_its_limit)
 }
 END_TEST
 
-/* Keys that all begin their way in the same eight buckets, for somebody who knows the seed. */
+/* Keys that all begin their chain in the same eight buckets, for somebody who knows the seed. */
 static void attack(unsigned batch, bool settled)
 {
 	const uint32_t flows = 2048, cap = 10000;
@@ -987,8 +987,8 @@ static void attack(unsigned batch, bool settled)
 	}
 	sf_table_ledger(table, &ledger);
 	ck_assert_uint_eq(ledger.hash_upgrades, 1);
-	ck_assert_uint_ge(ledger.longest_chain, SF_INDEX_WAY_MAX);
-	ck_assert_uint_le(ledger.longest_chain, SF_INDEX_WAY_MAX + SF_BATCH_MAX / SF_BUCKET_IDS);
+	ck_assert_uint_ge(ledger.longest_chain, SF_INDEX_CHAIN_MAX);
+	ck_assert_uint_le(ledger.longest_chain, SF_INDEX_CHAIN_MAX + SF_BATCH_MAX / SF_BUCKET_IDS);
 	ck_assert_uint_eq(ledger.flows_active, flows);
 	finish(1000);
 	ck_assert_uint_eq(list.count, flows);
