@@ -46,6 +46,13 @@ def address(version, network, host):
     return bytes.fromhex("20010db8") + bytes([network]) + bytes(9) + struct.pack("!H", host)
 
 
+def syn(number):
+    """A SYN of a flood: no two are of the same flow."""
+    source = bytes([10, 9, number // 60000, 1])
+    segment = tcp(1024 + number % 60000, 80, number, 0x02, b"")
+    return ethernet(ipv4(source, bytes([198, 51, 100, 7]), 6, segment), 0x0800)
+
+
 class Conversation:
     """One client and one server; every frame() is the next packet of either direction."""
 

@@ -193,6 +193,21 @@ class Case(support.Case):
         return done
 
 
+class Tap(Case):
+    """A sender and a tap, a namespace each; cable() joins them: what leaves at tx0 arrives at rx0."""
+
+    def setUp(self):
+        super().setUp()
+        self.sender, self.tap = (Namespace(end + self.id()[-5:]) for end in ("tx", "rx"))
+        for namespace in self.sender, self.tap:
+            self.addCleanup(namespace.delete)
+            namespace.quiet_from_now_on()
+
+    def cable(self, number=0, queues=1):
+        veth(self.sender, f"tx{number}", self.tap, f"rx{number}", queues, mtu=1600)
+        native(self.sender, f"tx{number}")
+
+
 def built(driver):
     """Is the driver in this build? If not, the test says so and goes on without it."""
     for line in run(support.SPANFLOW, "list", "drivers").stdout.splitlines():

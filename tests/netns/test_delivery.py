@@ -15,7 +15,8 @@ import unittest
 
 import netns
 import support
-from netns import Case, Namespace, replay, veth
+from frames import syn
+from netns import Tap, replay, veth
 from support import wait_until
 
 netns.require("tcpreplay")
@@ -46,25 +47,10 @@ print(count, late, flush=True)
 """
 
 
-def syn(number):
-    """A SYN of a flood: no two are of the same flow."""
-    tcp = struct.pack("!HHIIBBHHH", 1024 + number % 60000, 80, number, 0, 0x50, 2, 1024, 0, 0)
-    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 40, number & 0xffff, 0, 64, 6, 0,
-                     bytes([10, 9, number // 60000, 1]), bytes([198, 51, 100, 7]))
-    return bytes(6) + b"\2\0\0\0\0\1" + struct.pack("!H", 0x0800) + ip + tcp
-
-
-class Delivery(Case):
+class Delivery(Tap):
     def setUp(self):
         super().setUp()
-        name = self.id()[-5:]
-        self.sender, self.tap = Namespace("tx" + name), Namespace("rx" + name)
-        for namespace in self.sender, self.tap:
-            self.addCleanup(namespace.delete)
-        veth(self.sender, "tx0", self.tap, "rx0", mtu=1600)
-        for namespace, port in (self.sender, "tx0"), (self.tap, "rx0"):
-            namespace.quiet(port)
-        netns.native(self.sender, "tx0")
+        self.cable()
         # the way to collectors on another host
         veth(self.tap, "out", self.sender, "in")
         self.tap("ip", "address", "add", "192.0.2.1/24", "dev", "out")

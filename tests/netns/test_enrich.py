@@ -11,7 +11,7 @@ import signal
 import time
 
 import netns
-from netns import PCAPS, Case, Namespace, replay, veth
+from netns import PCAPS, Tap, replay, veth
 from support import wait_until
 
 netns.require("tcpreplay")
@@ -19,16 +19,11 @@ netns.require("tcpreplay")
 SERVER = "203.0.113.80"
 
 
-class Enrich(Case):
+class Enrich(Tap):
     def setUp(self):
         super().setUp()
-        self.sender, self.tap = Namespace("txe"), Namespace("rxe")
-        self.addCleanup(self.sender.delete)
-        self.addCleanup(self.tap.delete)
-        for port in 0, 1:
-            veth(self.sender, f"tx{port}", self.tap, f"rx{port}")
-            self.sender.quiet(f"tx{port}")
-            self.tap.quiet(f"rx{port}")
+        for number in 0, 1:
+            self.cable(number)
         # where the kernel's routes lead to
         veth(self.sender, "router", self.tap, "uplink")
         self.tap("ip", "addr", "add", "198.51.100.1/24", "dev", "uplink")

@@ -7,7 +7,7 @@ import socket
 import time
 
 import netns
-from netns import PCAPS, Case, Namespace, native, replay, veth
+from netns import PCAPS, Tap, replay
 from support import wait_until
 
 netns.require("tcpreplay")
@@ -21,13 +21,7 @@ except urllib.error.HTTPError as error:
     print(error.code, error.read().decode(), end="")
 """
 
-class Metrics(Case):
-    def setUp(self):
-        super().setUp()
-        self.sender, self.tap = Namespace("txm"), Namespace("rxm")
-        self.addCleanup(self.sender.delete)
-        self.addCleanup(self.tap.delete)
-
+class Metrics(Tap):
     def get(self, process, path):
         wait_until(lambda: "metrics at" in self.output(process) or process.poll() is not None,
                    "the address")
@@ -49,9 +43,7 @@ class Metrics(Case):
                                                            "waiting (there are: lo)\n"))
             self.assertEqual(self.values(process)['spanflow_source_up{source="rx0"}'], 0)
             self.assertEqual(self.get(process, "/healthz"), (200, "ok\n"))
-            veth(self.sender, "tx0", self.tap, "rx0", 2, mtu=1600)
-            self.sender.quiet("tx0")
-            self.tap.quiet("rx0")
+            self.cable(queues=2)
             self.ready(process)
             wait_until(lambda: self.get(process, "/readyz") == (200, "ready\n"), "the interface")
             self.assertEqual(self.values(process)['spanflow_source_up{source="rx0"}'], 1)

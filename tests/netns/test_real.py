@@ -10,7 +10,7 @@ import unittest
 
 import frames
 import netns
-from netns import SOURCE, Case, Namespace, built, flows, native, replay, source, veth
+from netns import SOURCE, Tap, built, flows, replay, source
 
 netns.require("tcpreplay")
 
@@ -23,16 +23,10 @@ FILTERS = ("udp", "ip6", "vlan 7 and udp", "host 10.1.0.3 or (vlan and ip6)",
            "not vlan and not ip proto 47")
 
 
-class Cable(Case):
+class Cable(Tap):
     def setUp(self):
         super().setUp()
-        self.sender, self.tap = Namespace("tx" + self.id()[-5:]), Namespace("rx" + self.id()[-5:])
-        self.addCleanup(self.sender.delete)
-        self.addCleanup(self.tap.delete)
-        veth(self.sender, "tx0", self.tap, "rx0")
-        self.sender.quiet("tx0")
-        self.tap.quiet("rx0")
-        native(self.sender, "tx0")
+        self.cable()
 
     def same(self, driver, captures, *more):
         """Records of the captures sent are those of the files."""

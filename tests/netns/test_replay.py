@@ -12,7 +12,7 @@ import time
 import unittest
 
 import netns
-from netns import PCAPS, Case, Namespace, built, flows, native, replay, source, veth
+from netns import PCAPS, Tap, built, flows, replay, source, veth
 from support import wait_until
 
 netns.require("tcpreplay")
@@ -25,19 +25,7 @@ CAPTURES = ("demo", "tcp-session", "tcp-ends", "udp-dns", "icmp", "protocols", "
             "ipv4-options", "ipv6-extensions", "vlan", "mpls", "pppoe", "non-ip")
 
 
-class Replay(Case):
-    def setUp(self):
-        super().setUp()
-        self.sender, self.tap = Namespace("tx" + self.id()[-5:]), Namespace("rx" + self.id()[-5:])
-        self.addCleanup(self.sender.delete)
-        self.addCleanup(self.tap.delete)
-
-    def cable(self, queues=1):
-        veth(self.sender, "tx0", self.tap, "rx0", queues, mtu=1600)
-        self.sender.quiet("tx0")
-        self.tap.quiet("rx0")
-        native(self.sender, "tx0")
-
+class Replay(Tap):
     def send(self, capture, *options):
         if options == SPEED and capture.stem in OWN_SPEED:
             options = ("--multiplier", "1")

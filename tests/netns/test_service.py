@@ -11,7 +11,7 @@ import time
 import unittest
 
 import netns
-from netns import PCAPS, Case, Namespace, built, replay, source, veth
+from netns import PCAPS, Tap, built, replay, source
 
 netns.require("tcpreplay")
 
@@ -21,15 +21,10 @@ def enter(namespace):
         raise OSError(ctypes.get_errno(), "setns")
 
 
-class Service(Case):
+class Service(Tap):
     def setUp(self):
         super().setUp()
-        self.sender, self.tap = Namespace("svtx"), Namespace("svrx")
-        self.addCleanup(self.sender.delete)
-        self.addCleanup(self.tap.delete)
-        veth(self.sender, "tx0", self.tap, "rx0", mtu=1600)
-        self.sender.quiet("tx0")
-        self.tap.quiet("rx0")
+        self.cable()
 
     def manager(self, name):
         """A bound socket, and the environment that names it. Abstract names belong to a network

@@ -9,7 +9,7 @@ import time
 import unittest
 
 import netns
-from netns import PCAPS, Case, Namespace, built, replay, source, veth
+from netns import PCAPS, Tap, built, replay, source
 from support import wait_until
 
 netns.require("tcpreplay")
@@ -23,21 +23,10 @@ def catches(process, number):
     return False
 
 
-class Live(Case):
+class Live(Tap):
     def setUp(self):
         super().setUp()
-        self.sender, self.tap = Namespace("tx" + self.id()[-5:]), Namespace("rx" + self.id()[-5:])
-        self.addCleanup(self.sender.delete)
-        self.addCleanup(self.tap.delete)
         self.cable()
-
-    def cable(self):
-        self.sender.quiet_from_now_on()
-        self.tap.quiet_from_now_on()
-        veth(self.sender, "tx0", self.tap, "rx0", mtu=1600)
-        self.sender.quiet("tx0")
-        self.tap.quiet("rx0")
-        netns.native(self.sender, "tx0")
 
     def records(self, process):
         return [json.loads(line) for line in self.output(process, "out").splitlines()]

@@ -10,27 +10,13 @@ import signal
 import time
 
 import netns
-from netns import PCAPS, Case, Namespace, built, native, replay, source, veth
+from netns import PCAPS, Tap, built, native, replay, source, veth
 from support import wait_until
 
 netns.require("tcpreplay")
 
 
-class Start(Case):
-    def setUp(self):
-        super().setUp()
-        self.sender, self.tap = Namespace("tx" + self.id()[-5:]), Namespace("rx" + self.id()[-5:])
-        self.addCleanup(self.sender.delete)
-        self.addCleanup(self.tap.delete)
-
-    def cable(self, number=0, queues=1):
-        self.sender.quiet_from_now_on()
-        self.tap.quiet_from_now_on()
-        veth(self.sender, f"tx{number}", self.tap, f"rx{number}", queues, mtu=1600)
-        self.sender.quiet(f"tx{number}")
-        self.tap.quiet(f"rx{number}")
-        native(self.sender, f"tx{number}")
-
+class Start(Tap):
     def is_up(self, interface="rx0"):
         return "UP" in self.tap("ip", "-o", "link", "show", interface).stdout.split(">")[0]
 

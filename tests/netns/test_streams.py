@@ -13,9 +13,9 @@ import unittest
 
 import netns
 import support
-from netns import Case, Namespace, replay, veth
+from frames import syn
+from netns import Tap, replay
 from support import wait_until
-from test_delivery import syn
 from test_kafka import Broker
 
 netns.require("tcpreplay")
@@ -43,17 +43,10 @@ while True:
 """
 
 
-class Streams(Case):
+class Streams(Tap):
     def setUp(self):
         super().setUp()
-        name = self.id()[-5:]
-        self.sender, self.tap = Namespace("tx" + name), Namespace("rx" + name)
-        for namespace in self.sender, self.tap:
-            self.addCleanup(namespace.delete)
-        veth(self.sender, "tx0", self.tap, "rx0", mtu=1600)
-        for namespace, port in (self.sender, "tx0"), (self.tap, "rx0"):
-            namespace.quiet(port)
-        netns.native(self.sender, "tx0")
+        self.cable()
         self.count = 0
 
     def collector(self, cut=0, pause=0):
