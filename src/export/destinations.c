@@ -258,7 +258,7 @@ static bool makes_files(const char *target, enum sf_exporter_makes makes, char d
 		strcpy(directory, pattern.base);
 		return true;
 	}
-	snprintf(directory, PATH_MAX, "%.*s", slash > target ? (int)(slash - target) : 1,
+	snprintf(directory, PATH_MAX, "%.*s", slash && slash > target ? (int)(slash - target) : 1,
 		slash ? target : ".");
 	return strcmp(target, "-") != 0 && stat(target, &status) == 0 && S_ISREG(status.st_mode);
 }

@@ -75,7 +75,7 @@ static void put_wrapped(FILE *stream, const char *text)
 {
 	size_t room = LINE, length;
 
-	while ((length = strlen(text)) > room) {
+	while (strlen(text) > room) {
 		for (length = room; length && text[length] != ' ';)
 			length--;
 		if (!length) /* a word that is longer than a line */
