@@ -45,6 +45,11 @@ struct sf_order_counts {
 	uint64_t late;    /* packets metered after a later one */
 };
 
+/* Records that workers have added up into coarser ones (--fold); their packets and bytes are in those. */
+struct sf_fold_counts {
+	uint64_t records, packets, octets;
+};
+
 /* What the workers of a run have counted; consistent with each other (docs/design.md §5). */
 struct sf_engine_counters {
 	uint64_t frames; /* handed over by the drivers */
@@ -53,6 +58,7 @@ struct sf_engine_counters {
 	struct sf_order_counts order;
 	int64_t clock; /* packet clock, ns since 1970; INT64_MIN before the first packet */
 	struct sf_ledger ledger;
+	struct sf_fold_counts folded;
 };
 
 /* Kinds of notices: what a person should know about the run. */

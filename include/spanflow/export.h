@@ -88,6 +88,15 @@ enum sf_share {
 	SF_SHARE_FAIL_OVER, /* all go to the first one that is not away */
 };
 
+/*
+ * What is folded: added up into coarser records, whose sums have every packet and byte (sf_flow.folded).
+ */
+enum sf_fold_mode {
+	SF_FOLD_OFF,
+	SF_FOLD_LOST,    /* records that would be lost because a ring or a queue is full */
+	SF_FOLD_EVICTED, /* also flows of one packet that a full table evicts */
+};
+
 /* Called for output files that are complete. */
 struct sf_file_hook {
 	/* The file is complete and has its name; called by the thread that uses the exporter. */
@@ -173,6 +182,11 @@ struct sf_exporter_options {
 	uint32_t key; /* of the meter: SF_KEY_…, for options data; 0: SF_KEY_DEFAULT */
 	/* Called for each file of sf_exporter_add_file() that is complete. NULL: not called. Lent. */
 	const struct sf_file_hook *on_file;
+	/*
+	 * With `queued`: records that a full queue would lose are folded. In any case destinations can tell folded
+	 * records from others, with fields of their own.
+	 */
+	enum sf_fold_mode fold;
 };
 
 /* Text output for people and scripts. */
@@ -203,7 +217,8 @@ struct sf_destination_count {
 	X(noFields, "such records have none of the fields that the destination was asked for")     \
 	X(where, "they do not meet the conditions of --where or where=")                           \
 	X(elsewhere, "another collector gets them: --balance, --fail-over")                        \
-	X(notSampled, "sample= chose other flows")
+	X(notSampled, "sample= chose other flows")                                                 \
+	X(small, "they have fewer packets and bytes than small= asks for")
 #define SF_LOST_REASONS(X)                                                                         \
 	X(send, "the kernel refused the datagram")                                                 \
 	X(unreachable, "nobody listens: answered by ICMP, or no connection to the collector")      \
@@ -229,6 +244,8 @@ struct sf_destination_stats {
 	 * last one: it may have them twice. They are in `sent` once.
 	 */
 	struct sf_destination_count repeated;
+	/* Added up into coarser records (--fold, small=), which are offered in place of them. */
+	struct sf_destination_count folded;
 	/*
 	 * With a spool: what an earlier run has left there, and what lies there now and is left to the
 	 * next run at the end. offered + inherited = sent + skipped + lost + spooled, then.

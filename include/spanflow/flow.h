@@ -92,7 +92,14 @@ struct sf_flow {
 	const struct sf_annex *annex;
 	uint8_t end_reason; /* enum sf_end_reason */
 	uint8_t directions; /* SF_FORWARD, SF_REVERSE or both */
-	uint8_t reserved[14];
+	/*
+	 * A folded record has the sums of so many flows that have in common: domain, interfaces, IP version,
+	 * protocol, and the first prefix_length[i] bits of addr[i]. Further bits and the ports are 0. 0: it is
+	 * the record of one flow, and prefix_length is 0.
+	 */
+	uint8_t prefix_length[2];
+	uint32_t folded;
+	uint8_t reserved[8];
 };
 
 static_assert(sizeof(struct sf_flow) == 192, "a record is three cache lines");

@@ -117,6 +117,7 @@ struct sf_plan {
 	const char *interface_map, *local_net; /* likewise; NULL: as without the options */
 	unsigned egress;                       /* --egress: 0 same, 1 none, 2 learn, 3 fib */
 	unsigned share;                        /* enum sf_share */
+	unsigned fold;                         /* enum sf_fold_mode */
 	const char *fields;                    /* see sf_exporter_options.fields */
 	uint64_t queue_octets;                 /* most that waits for one destination; 0: 256 MiB */
 	/* what collectors of connections cannot take now: see sf_exporter_options.spool */

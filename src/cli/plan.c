@@ -175,6 +175,7 @@ int sf_made_plan_init(struct sf_made_plan *made, const struct sf_options *option
 		.share = options->balance     ? SF_SHARE_BALANCE
 			 : options->fail_over ? SF_SHARE_FAIL_OVER
 					      : SF_SHARE_NONE,
+		.fold = (unsigned)options->fold,
 		.fields = options->fields,
 		.queue_octets = options->queue_size,
 		.spool = options->spool,

@@ -141,7 +141,8 @@ static void text_frames(
 	text_dropped(report, stream);
 }
 
-static void text_records(const struct sf_counter_set *set, bool lost, FILE *stream)
+static void text_records(const struct sf_counter_set *set,
+	const struct sf_engine_counters *counters, FILE *stream)
 {
 	sf_counters_text(set,
 		"flows    {flows.created} created, {flows.ended} ended, {flows.evicted} of them "
@@ -150,7 +151,9 @@ static void text_records(const struct sf_counter_set *set, bool lost, FILE *stre
 		"otherwise "
 		"one per direction)",
 		stream);
-	if (lost)
+	if (counters->folded.records)
+		sf_counters_text(set, ", {records.folded} of them folded", stream);
+	if (counters->ledger.lost_records)
 		sf_counters_text(set,
 			", and {records.lostRing} lost because the exporter was behind", stream);
 	fputc('\n', stream);
@@ -182,7 +185,7 @@ void sf_report_text(const struct sf_report *report, FILE *stream)
 			"order    {order.late} packets came too late to be sorted: later ones had "
 			"been metered\n",
 			stream);
-	text_records(&set, report->counters.ledger.lost_records > 0, stream);
+	text_records(&set, &report->counters, stream);
 	for (unsigned i = 0; sf_exporter_stats(report->exporter, i, &stats); i++)
 		sf_destination_text(&stats, stream);
 	if (report->spawner)

@@ -9,6 +9,7 @@
 #include <spanflow/export.h>
 
 #include "base/annex.h"
+#include "base/element_id.h"
 #include "encode/profiles.def"
 
 enum { FLOW, EACH };
@@ -118,6 +119,59 @@ uint64_t sf_fields_facts(const struct sf_fields *fields, uint64_t session)
 	return facts;
 }
 
+bool sf_field_folds(const struct sf_field_row *row)
+{
+	static const uint16_t ids[] = { SF_IE_octetDeltaCount, SF_IE_packetDeltaCount,
+		SF_IE_deltaFlowCount, SF_IE_protocolIdentifier, SF_IE_tcpControlBits,
+		SF_IE_sourceIPv4Address, SF_IE_destinationIPv4Address, SF_IE_sourceIPv6Address,
+		SF_IE_destinationIPv6Address, SF_IE_sourceIPv4PrefixLength,
+		SF_IE_destinationIPv4PrefixLength, SF_IE_sourceIPv6PrefixLength,
+		SF_IE_destinationIPv6PrefixLength, SF_IE_ingressInterface, SF_IE_egressInterface,
+		SF_IE_minimumTTL, SF_IE_maximumTTL, SF_IE_ipVersion, SF_IE_flowDirection,
+		SF_IE_biflowDirection, SF_IE_flowEndReason, SF_IE_samplerId, SF_IE_selectorId,
+		SF_IE_flowStartSysUpTime, SF_IE_flowEndSysUpTime, SF_IE_flowStartMilliseconds,
+		SF_IE_flowEndMilliseconds, SF_IE_flowStartMicroseconds, SF_IE_flowEndMicroseconds,
+		SF_IE_flowStartNanoseconds, SF_IE_flowEndNanoseconds };
+
+	for (size_t i = 0; !row->pen && i < sizeof(ids) / sizeof(ids[0]); i++)
+		if (row->id == ids[i])
+			return true;
+	return false;
+}
+
+/* Adds an item: behind the same element, if the list has it, because then a record has one of the two. */
+static void add_item(struct sf_fields *fields, const struct sf_field_item *item)
+{
+	unsigned at = 0;
+
+	while (at < fields->count &&
+		!sf_field_is_element(&fields->items[at], item->field, item->reverse))
+		at++;
+	/* in all records: also in folded ones */
+	if (fields->count == SF_FIELDS_MAX || (at < fields->count && fields->items[at].when == 0))
+		return;
+	at += at < fields->count;
+	memmove(&fields->items[at + 1], &fields->items[at],
+		(fields->count - at) * sizeof(fields->items[0]));
+	fields->items[at] = *item;
+	fields->count++;
+	fields->when |= item->when;
+}
+
+void sf_fields_add_folded(struct sf_fields *fields)
+{
+	static const struct sf_field_item items[] = {
+		{ SF_WHEN_FOLDED | SF_WHEN_IPV4, FIELD_sourceIPv4PrefixLength, false },
+		{ SF_WHEN_FOLDED | SF_WHEN_IPV4, FIELD_destinationIPv4PrefixLength, false },
+		{ SF_WHEN_FOLDED | SF_WHEN_IPV6, FIELD_sourceIPv6PrefixLength, false },
+		{ SF_WHEN_FOLDED | SF_WHEN_IPV6, FIELD_destinationIPv6PrefixLength, false },
+		{ SF_WHEN_FOLDED, FIELD_deltaFlowCount, false },
+	};
+
+	for (size_t i = 0; i < sizeof(items) / sizeof(items[0]); i++)
+		add_item(fields, &items[i]);
+}
+
 uint64_t sf_app_when(const struct sf_flow *flow)
 {
 	uint64_t when = 0;
@@ -162,6 +216,7 @@ void sf_when_text(uint64_t when, char *text, size_t size)
 		{ SF_WHEN_NOT_ICMP, "not ICMP" },
 		{ SF_WHEN_TWO_WAY, "both directions" },
 		{ SF_WHEN_BIFLOW, "biflow=yes" },
+		{ SF_WHEN_FOLDED, "folded" },
 		{ SF_WHEN_VLAN, "tagged" },
 		{ SF_WHEN_CVLAN, "double tagged" },
 		{ SF_WHEN_MPLS, "MPLS" },

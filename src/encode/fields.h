@@ -34,6 +34,7 @@
 #define SF_WHEN_ICMP     UINT64_C(0x000008)
 #define SF_WHEN_TWO_WAY  UINT64_C(0x000010) /* biflow with packets in both directions */
 #define SF_WHEN_BIFLOW   UINT64_C(0x000020) /* biflows are exported */
+#define SF_WHEN_FOLDED   UINT64_C(0x000040) /* a folded record: flow->folded */
 /* `has` of a flow takes the bits 0x000100 … 0x800000 */
 #define SF_WHEN_MAC         ((uint64_t)SF_HAS_MAC << 8)
 #define SF_WHEN_MPLS        ((uint64_t)SF_HAS_MPLS << 8)
@@ -86,7 +87,7 @@
 		SF_WHEN_INNER_FLOW)
 #define SF_WHEN_RECORD                                                                             \
 	(SF_WHEN_IPV4 | SF_WHEN_IPV6 | SF_WHEN_ICMP | SF_WHEN_NOT_ICMP | SF_WHEN_TWO_WAY |         \
-		SF_WHEN_HAS | SF_WHEN_READ | SF_WHEN_MIRROR)
+		SF_WHEN_HAS | SF_WHEN_READ | SF_WHEN_MIRROR | SF_WHEN_FOLDED)
 
 /* What the payload of a record with SF_HAS_APP said: of SF_WHEN_READ. */
 uint64_t sf_app_when(const struct sf_flow *flow);
@@ -99,7 +100,7 @@ static inline uint64_t sf_record_when(const struct sf_flow *flow, bool two_way)
 {
 	return SF_WHEN_IPV4 << (flow->ip_version == 6) |
 	       SF_WHEN_NOT_ICMP << sf_flow_has_icmp_type(flow) | (two_way ? SF_WHEN_TWO_WAY : 0) |
-	       (uint64_t)flow->has << 8 |
+	       (uint64_t)flow->has << 8 | (sf_unlikely(flow->folded) ? SF_WHEN_FOLDED : 0) |
 	       (sf_unlikely(flow->has & SF_HAS_APP) ? sf_app_when(flow) : 0) |
 	       (sf_unlikely(flow->annex && flow->annex->layout->facts & SF_FACT_SET(mirror))
 			       ? sf_mirror_when(flow)
@@ -184,12 +185,16 @@ static inline bool sf_fields_repeats(const struct sf_fields *fields, unsigned i)
 	return i > 0 && sf_field_is_element(&item[-1], item->field, item->reverse);
 }
 
+/* Folded records have the field: it is told of many flows as well as of one. */
+bool sf_field_folds(const struct sf_field_row *row);
+
 /* Records of this variant have item i: its conditions hold, and the element does not stand before it. */
 static inline bool sf_fields_has(const struct sf_fields *fields, unsigned i, uint64_t variant)
 {
 	const struct sf_field_item *item = &fields->items[i];
 
 	return (variant & item->when) == item->when &&
+	       (!(variant & SF_WHEN_FOLDED) || sf_field_folds(sf_field_row(item->field))) &&
 	       !(sf_fields_repeats(fields, i) && (variant & item[-1].when) == item[-1].when);
 }
 
@@ -200,6 +205,9 @@ static inline bool sf_field_is_possible(const struct sf_field_item *item, uint64
 		return false;
 	return !(item->when & ~SF_WHEN_RECORD & ~session);
 }
+
+/* Adds what tells folded records from others, for those records: how many flows, and lengths of prefixes. */
+void sf_fields_add_folded(struct sf_fields *fields);
 
 /* What the meter must gather for such a session: as sf_exporter_wants(). */
 uint64_t sf_fields_facts(const struct sf_fields *fields, uint64_t session);

@@ -210,8 +210,12 @@ uint8_t *sf_flowmessage_write(const struct sf_flowmessage *message, uint8_t *p,
 		end, OUT_IF, message->has_way ? extra->way[d].egress : flow->half[d].ingress);
 	if (flow->has)
 		end = put_facts(end, flow, d);
-	if (extra != &sf_extra_none)
+	if (flow->folded) {
+		end = put_number(end, SRC_NET, flow->prefix_length[d]);
+		end = put_number(end, DST_NET, flow->prefix_length[!d]);
+	} else if (extra != &sf_extra_none) {
 		end = put_extra(end, flow, d, extra);
+	}
 	end = put_time(end, TIME_RECEIVED_NS, message->received_ns);
 	length = (size_t)(end - body);
 	if (length < 0x80) {

@@ -83,6 +83,13 @@ static sf_always_inline uint8_t sf_field_direction(
 	return sf_local_direction(flow->addr[d], flow->addr[!d], ipv6);
 }
 
+/* Of a folded record what is left of the address, else what the enricher gave for side i. */
+static inline uint8_t sf_field_prefix_length(
+	const struct sf_flow *flow, unsigned i, const struct sf_extra *extra)
+{
+	return flow->folded ? flow->prefix_length[i] : extra->side[i].prefix_length;
+}
+
 static inline uint64_t sf_field_ms(int64_t time_ns)
 {
 	return (uint64_t)(time_ns / 1000000);
@@ -480,7 +487,7 @@ static const struct {
 /*
  * RFC 7011 §3.4.1: 256 … 65535. Each variant of a profile has an id of its own in every run, so that a
  * restart with other options never gives an id that a collector knows another meaning. Not for variants
- * with a tunnel, with another flow's id, or with values of an enricher: chosen_template_id().
+ * with a tunnel, with another flow's id, folded, or with values of an enricher: chosen_template_id().
  */
 static uint16_t profile_template_id(const struct sf_template *template, unsigned profile)
 {
@@ -578,9 +585,10 @@ void sf_template_init(struct sf_template *template, const struct sf_fields *fiel
 	/* conditions that no field depends on make no difference */
 	const uint64_t relevant = (session | when) & (fields->when | SF_WHEN_NETFLOW9 |
 							     SF_WHEN_IPFIX | SF_WHEN_INTERFACES);
-	const bool plain = fields->profile >= 0 &&
-			   !(relevant & ((SF_WHEN_EXTRA & ~SF_WHEN_INTERFACES) | SF_WHEN_TUNNEL |
-						SF_WHEN_OUTER_FLOW | SF_WHEN_INNER_FLOW));
+	const bool plain =
+		fields->profile >= 0 &&
+		!(relevant & ((SF_WHEN_EXTRA & ~SF_WHEN_INTERFACES) | SF_WHEN_TUNNEL |
+				     SF_WHEN_OUTER_FLOW | SF_WHEN_INNER_FLOW | SF_WHEN_FOLDED));
 
 	memset(template, 0, sizeof(*template));
 	template->variant = session | when;

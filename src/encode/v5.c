@@ -91,7 +91,7 @@ uint8_t *sf_v5_encode(uint8_t *p, const struct sf_flow *flow, unsigned d, uint32
 	record.tcp_flags = (uint8_t)half->tcp_flags;
 	sf_store_be16(record.src_as, short_as(from->as));
 	sf_store_be16(record.dst_as, short_as(to->as));
-	record.src_mask = from->prefix_length;
-	record.dst_mask = to->prefix_length;
+	record.src_mask = flow->folded ? flow->prefix_length[d] : from->prefix_length;
+	record.dst_mask = flow->folded ? flow->prefix_length[!d] : to->prefix_length;
 	return sf_store_bytes(p, &record, sizeof(record));
 }

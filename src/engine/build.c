@@ -126,6 +126,7 @@ static int make_exporter(struct sf_engine *engine, struct sf_error *error)
 		.key = plan->key,
 		.share = (enum sf_share)plan->share,
 		.on_file = engine->options.on_file,
+		.fold = (enum sf_fold_mode)plan->fold,
 	};
 	uint64_t absent;
 	int err;
@@ -345,6 +346,7 @@ static int make_worker(
 		.meter = meter_options(engine, &engine->inputs[input]),
 		.filter = source->filter,
 		.sampling = plan->sampling,
+		.fold = (enum sf_fold_mode)plan->fold,
 		.budget = plan->packet_limit ? &engine->budget : NULL,
 		.packet_duration_ns = engine->live ? 0 : plan->duration_ns,
 		.ages_when_quiet = engine->live || source->realtime,

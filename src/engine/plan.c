@@ -35,6 +35,7 @@
 	X(local_net, TEXT, EXPORT, ADJUST)                                                         \
 	X(egress, VALUE, EXPORT, ADJUST)                                                           \
 	X(share, VALUE, EXPORT, RESTART)                                                           \
+	X(fold, VALUE, EXPORT, RESTART)                                                            \
 	X(fields, TEXT, EXPORT, RESTART)                                                           \
 	X(queue_octets, VALUE, EXPORT, ADJUST)                                                     \
 	X(spool, TEXT, EXPORT, RESTART)                                                            \

@@ -357,6 +357,7 @@ static void finish_all(struct sf_worker *worker, int64_t end_ns)
 		try_to_pass(worker);
 		sf_pause_us(us);
 	}
+	sf_folding_leave(&worker->folding);
 	if (work_of(worker)->record_count)
 		pass_records(worker, true);
 	while (atomic_load_explicit(&leftover->emitted, memory_order_acquire) < leftover->ids)

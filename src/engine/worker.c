@@ -36,6 +36,8 @@ int sf_worker_init(
 		getrandom(&worker->timing.sampler.random, sizeof(uint64_t), 0) < 0)
 		worker->timing.sampler.random = (uint64_t)sf_clock_read(CLOCK_MONOTONIC);
 	err = options->kind->join(worker, &meter, error);
+	if (!err && sf_folding_init(&worker->folding, options->fold, meter.facts, &meter.sink))
+		err = sf_error_set(error, -ENOMEM, "out of memory to fold records");
 	if (!err && options->filter)
 		err = sf_filter_new(&worker->filter, options->filter, error);
 	if (!err)
@@ -48,6 +50,7 @@ int sf_worker_init(
 void sf_worker_fini(struct sf_worker *worker)
 {
 	sf_meter_free(worker->meter);
+	sf_folding_fini(&worker->folding);
 	sf_filter_free(worker->filter);
 	if (worker->options.kind)
 		worker->options.kind->leave(worker);
@@ -324,12 +327,15 @@ const struct sf_worker_kind sf_worker_inline = {
 enum sf_worker_state sf_worker_step(struct sf_worker *worker)
 {
 	worker->state = worker->options.kind->step(worker);
+	sf_folding_age(
+		&worker->folding, atomic_load_explicit(&worker->reached, memory_order_relaxed));
 	return worker->state;
 }
 
 void sf_worker_finish(struct sf_worker *worker)
 {
 	worker->options.kind->finish(worker);
+	sf_folding_leave(&worker->folding);
 }
 
 void sf_worker_counters(const struct sf_worker *worker, struct sf_engine_counters *counters)
@@ -339,6 +345,7 @@ void sf_worker_counters(const struct sf_worker *worker, struct sf_engine_counter
 	counters->frames = worker->frames;
 	counters->unread = worker->unread;
 	counters->clock = worker->timing.clock.now;
+	counters->folded = worker->folding.counts;
 	worker->options.kind->count(worker, counters);
 }
 

@@ -51,6 +51,7 @@
 #include "base/clock.h"
 #include "base/ring.h"
 #include "base/wakeup.h"
+#include "engine/folding.h"
 #include "engine/input.h"
 #include "filter/filter.h"
 #include "meter/sample.h"
@@ -148,11 +149,12 @@ struct sf_worker_options {
 	const struct sf_worker_kind *kind;
 	struct sf_handover *handover; /* NULL: inline */
 	struct sf_input *input;
-	unsigned queue;                  /* SF_NO_QUEUE: meters what is handed over */
-	unsigned number;                 /* among the workers of the source */
-	struct sf_meter_options meter;   /* with sink: the exporter */
-	const char *filter;              /* NULL: none */
-	struct sf_sampling sampling;     /* of what passes the filter */
+	unsigned queue;                /* SF_NO_QUEUE: meters what is handed over */
+	unsigned number;               /* among the workers of the source */
+	struct sf_meter_options meter; /* with sink: the exporter */
+	const char *filter;            /* NULL: none */
+	struct sf_sampling sampling;   /* of what passes the filter */
+	enum sf_fold_mode fold;        /* what is folded on the way to the sink */
 	struct sf_budget *budget;        /* NULL: no limit */
 	int64_t packet_duration_ns;      /* ends the run by the packets' clock; 0: never */
 	bool ages_when_quiet;            /* the clock goes on while no packet comes */
@@ -181,6 +183,7 @@ struct sf_worker {
 	struct sf_filter *filter;
 	struct sf_worker_options options;
 	struct sf_timing timing;
+	struct sf_folding folding; /* between meter and sink */
 	uint64_t frames, unread;
 	enum sf_worker_state state;
 	void *own;           /* memory of its kind */

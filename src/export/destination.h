@@ -12,7 +12,9 @@
 #include <spanflow/collect.h>
 #include <spanflow/export.h>
 
+#include "base/fold.h"
 #include "encode/template.h"
+#include "export/folding.h"
 #include "export/queue.h"
 #include "transport/outcome.h"
 #include "transport/transport.h"
@@ -119,6 +121,17 @@ struct sf_destination {
 
 	uint32_t sample; /* it takes one flow of so many, by a hash; 0: all */
 
+	/* folding.c */
+	struct sf_fold *fold; /* NULL: nothing is folded */
+	struct sf_small small;
+	bool folds_overflow;    /* what the queue has no room for is folded */
+	bool overflows;         /* the records that are offered now are such */
+	bool unfolding;         /* folded records are due, and some have not left yet */
+	unsigned fold_place;    /* up to which they have left */
+	bool told_of_folding;
+	int64_t fold_begin_ns;  /* when the oldest of them was begun */
+	int64_t fold_latest_ns; /* end of the latest flow that was folded */
+
 	/* one of the collectors that share the records (share.c) */
 	bool shares;
 	bool away;          /* as share.c saw it last */
@@ -177,6 +190,9 @@ void sf_destination_leave(struct sf_destination *destination, const struct sf_fl
  */
 void sf_destination_offer(
 	struct sf_destination *destination, const struct sf_flow *flows, unsigned count);
+
+/* A record that the queue has no room for and that cannot be folded. */
+void sf_destination_lose_overflow(struct sf_destination *destination, const struct sf_flow *flow);
 
 /* The same with a collected record, which is taken as a whole if a direction of it is chosen. */
 void sf_destination_offer_collected(
@@ -237,6 +253,8 @@ struct sf_session_options {
 	uint32_t sample_flows;              /* one of so many; 0: all */
 	struct sf_anonymizer *anonymizer;   /* the session takes it over, unless it fails; or NULL */
 	bool no_extra;                      /* the destination wants nothing of the enricher */
+	struct sf_small small;
+	bool folds;                         /* folded records may come: base/fold.h */
 };
 
 /* The conditions (SF_WHEN_…) that hold for all records of a session, without SF_WHEN_NETWORK. */

@@ -32,6 +32,11 @@ static bool make_room(struct sf_exporter *exporter)
 	return true;
 }
 
+static bool folds_overflow(const struct sf_exporter *exporter)
+{
+	return exporter->shared.options.queued && exporter->shared.options.fold != SF_FOLD_OFF;
+}
+
 /* Takes the destination over, also on failure. `parsed`: its options; NULL: it has none. */
 static int add(struct sf_exporter *exporter, struct sf_destination *destination, const char *url,
 	const struct sf_url *parsed, struct sf_error *error)
@@ -48,6 +53,9 @@ static int add(struct sf_exporter *exporter, struct sf_destination *destination,
 	destination->stats.url = destination->url;
 	destination->sample = parsed ? parsed->session.sample_flows : 0;
 	code = parsed ? sf_exporter_conditions(exporter, parsed, &destination->chooser, error) : 0;
+	if (code == 0 && sf_destination_folds(destination, folds_overflow(exporter),
+				 parsed ? &parsed->session.small : NULL) < 0)
+		code = sf_error_set(error, -ENOMEM, "no memory to fold records for %s", url);
 	if (code < 0) {
 		sf_exporter_free_destination(destination);
 		return code;
@@ -154,6 +162,7 @@ int sf_exporter_add_collector(struct sf_exporter *exporter, const char *url, str
 
 	if (code < 0)
 		return code;
+	parsed.session.folds = sf_exporter_folds(exporter, &parsed.session);
 	if (options->collected)
 		return sf_error_set(
 			error, SF_EUSAGE, "%s: collected records go into files and text only", url);
@@ -193,6 +202,7 @@ static int check_collected_file(const struct sf_session_options *options, bool h
 	const uint32_t groups = options->options_data;
 	const char *option = anonymized                                        ? "anonymize="
 			     : options->sample_flows                           ? "sample"
+			     : options->small.packets                          ? "small="
 			     : has_list                                        ? "fields="
 			     : options->biflow                                 ? "biflow="
 			     : options->time != SF_WHEN_MS                     ? "time="
@@ -306,6 +316,7 @@ static int read_file(const struct sf_exporter *exporter, struct sf_url *parsed, 
 	struct sf_chooser chooser = { 0 };
 	int code = sf_url_file_with(parsed, path, sf_extra_conditions(&exporter->shared), error);
 
+	parsed->session.folds = sf_exporter_folds(exporter, &parsed->session);
 	if (code == 0)
 		code = choose_fields(exporter, parsed, path, left_out, error);
 	if (code == 0 && exporter->shared.options.collected)

@@ -48,6 +48,7 @@ int sf_exporter_new_sized(struct sf_exporter **exporter, const struct sf_exporte
 void sf_exporter_free_destination(struct sf_destination *destination)
 {
 	sf_queue_free(&destination->own_queue);
+	sf_fold_free(destination->fold);
 	if (destination->chooser.free)
 		destination->chooser.free(destination->chooser.context);
 	free(destination->url);
@@ -106,6 +107,8 @@ static void put_now(struct sf_exporter *exporter, const struct sf_flow *flows, u
 		if (exporter->destinations[i]->ops->put)
 			sf_destination_offer(exporter->destinations[i], flows, count);
 	sf_extra_end(&exporter->shared);
+	for (unsigned i = 0; i < exporter->count; i++)
+		sf_destination_unfold(exporter->destinations[i], false);
 }
 
 static void put_into_queues(
@@ -234,9 +237,13 @@ void sf_exporter_finish(struct sf_exporter *exporter)
 {
 	for (unsigned i = 0; i < exporter->count; i++) {
 		struct sf_destination *destination = exporter->destinations[i];
+		const enum sf_fate fate =
+			destination->fails ? destination->lost_as : SF_FATE_LOST_stopped;
 
-		sf_destination_drop(sf_exporter_queue_of(exporter, destination), destination,
-			destination->fails ? destination->lost_as : SF_FATE_LOST_stopped);
+		if (!exporter->shared.options.queued)
+			sf_destination_unfold(destination, true);
+		sf_destination_drop(sf_exporter_queue_of(exporter, destination), destination, fate);
+		sf_destination_lose_folded(destination, fate);
 		destination->ops->finish(destination);
 	}
 }
@@ -252,12 +259,15 @@ bool sf_exporter_stats_sized(const struct sf_exporter *exporter, unsigned index,
 	struct sf_destination_stats *stats, size_t size)
 {
 	struct sf_destination_stats known;
+	struct sf_destination_count folded;
 
 	if (index >= exporter->count)
 		return false;
 	known = exporter->destinations[index]->stats;
 	known.failing = exporter->destinations[index]->fails;
 	sf_count_add(&known.offered, &exporter->destinations[index]->queued);
+	folded = sf_destination_in_fold(exporter->destinations[index]);
+	sf_count_add(&known.offered, &folded);
 	sf_sized_counters(stats, size, &known, sizeof(known));
 	return true;
 }

@@ -26,6 +26,14 @@ struct sf_exporter {
 	unsigned write_count;
 };
 
+/* Folded records may come to a destination with these options. */
+static inline bool sf_exporter_folds(
+	const struct sf_exporter *exporter, const struct sf_session_options *options)
+{
+	return exporter->shared.options.fold != SF_FOLD_OFF ||
+	       (options && options->small.packets && !options->small.skip);
+}
+
 /* ---- share.c: collectors that share the records */
 
 /* A hash of the flow, the same for both directions, at all probes and in all runs. */

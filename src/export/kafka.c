@@ -345,6 +345,8 @@ static int set_format(struct kafka *kafka, const struct sf_url *url, struct sf_e
 	sf_columns_init(&kafka->columns, false, false, extra, kafka->context.extra);
 	if (list && sf_columns_choose(&kafka->columns, list, error) < 0)
 		return SF_EUSAGE;
+	if (url->session.folds)
+		sf_columns_add_folded(&kafka->columns);
 	kafka->destination.wants = sf_fields_facts(&kafka->columns.fields, kafka->columns.when);
 	return 0;
 }

@@ -51,13 +51,24 @@ static bool is_key(const struct sf_spec *spec, uint32_t key)
 	return false;
 }
 
+/* Of a folded record: how much of the address is the key. Else it is that of a route, which is none. */
+static bool is_prefix_length(const struct sf_spec *spec)
+{
+	return spec->pen == 0 && (spec->id == SF_IE_sourceIPv4PrefixLength ||
+					 spec->id == SF_IE_destinationIPv4PrefixLength ||
+					 spec->id == SF_IE_sourceIPv6PrefixLength ||
+					 spec->id == SF_IE_destinationIPv6PrefixLength);
+}
+
 /* flowKeyIndicator: bit n is set when field n of the template is part of the key; 64 fields at most. */
 static uint64_t key_indicator(const struct sf_template *template, uint32_t key)
 {
+	const bool folded = template->variant & SF_WHEN_FOLDED;
 	uint64_t indicator = 0;
 
 	for (unsigned i = 0; i < template->field_count && i < 64; i++)
-		if (is_key(&template->specs[i], key))
+		if (is_key(&template->specs[i], key) ||
+			(folded && is_prefix_length(&template->specs[i])))
 			indicator |= UINT64_C(1) << i;
 	return indicator;
 }

@@ -94,7 +94,33 @@ static void lose(struct sf_destination *destination, const struct sf_destination
 			"%.200s was not ready for all records when the run had to end", stats->url);
 }
 
-/* Takes the oldest `records` records of the destination out of the queue, and counts them as lost. */
+/* Folds records that the queue has no room for, of those that the destination wants. */
+static void fold(struct sf_destination *destination, const struct sf_flow *flows, unsigned count)
+{
+	if (!destination->told_of_folding)
+		sf_destination_news(destination,
+			"%.140s takes records more slowly than they come: its queue is full and the oldest "
+			"are folded into coarser ones (--fold)",
+			destination->stats.url);
+	destination->told_of_folding = true;
+	destination->overflows = true;
+	sf_extra_begin(destination->shared, flows, count);
+	sf_destination_offer(destination, flows, count);
+	sf_extra_end(destination->shared);
+	destination->overflows = false;
+}
+
+void sf_destination_lose_overflow(struct sf_destination *destination, const struct sf_flow *flow)
+{
+	const struct sf_destination_count sum = sf_destination_measure(destination, flow, 1);
+
+	lose(destination, &sum, SF_FATE_LOST_queue);
+}
+
+/*
+ * Takes the oldest `records` records of the destination out of the queue, and counts them as lost, or folds them if
+ * there is no room for them.
+ */
 static void drop(struct sf_queue *queue, struct sf_destination *destination, uint64_t records,
 	enum sf_fate fate)
 {
@@ -108,7 +134,10 @@ static void drop(struct sf_queue *queue, struct sf_destination *destination, uin
 			break;
 		sum = sf_destination_measure(destination, flows, count);
 		sf_count_subtract(&destination->queued, &sum);
-		lose(destination, &sum, fate);
+		if (destination->folds_overflow && fate == SF_FATE_LOST_queue)
+			fold(destination, flows, count);
+		else
+			lose(destination, &sum, fate);
 		sf_queue_take(&destination->reader, count);
 		records -= count;
 	}
@@ -190,7 +219,9 @@ int64_t sf_destination_pump(
 		if (mono >= destination->tick_ns) {
 			destination->tick_ns = (mono / TICK_NS + 1) * TICK_NS;
 			ops->tick(destination);
-		} else if (!put_some(queue, destination) && !(ending && ops->flush(destination))) {
+		} else if (!sf_destination_unfold_some(destination, CHUNK, ending) &&
+			   !put_some(queue, destination) &&
+			   !(ending && ops->flush(destination))) {
 			destination->pending = ops->holds && ops->holds(destination);
 			/* one that is away is waited for in peace */
 			when = destination->fails ? destination->tick_ns : mono + HOLD_NS;
@@ -205,5 +236,6 @@ int64_t sf_destination_pump(
 bool sf_destination_waits(const struct sf_destination *destination)
 {
 	return !destination->stats.gone && (!destination->fails || destination->returns) &&
-	       (destination->reader.count || destination->pending);
+	       (destination->reader.count || destination->pending ||
+		       sf_destination_has_folded(destination));
 }

@@ -294,6 +294,20 @@ static void put_flows(struct sf_session *session, const struct sf_flow *flows, u
 	}
 }
 
+/* The first of the flows that are all folded, or all not. */
+static unsigned of_a_kind(
+	const struct sf_session *session, const struct sf_flow *flows, unsigned count)
+{
+	const bool folded = flows->folded;
+	unsigned n = 1;
+
+	if (!session->options.folds)
+		return count;
+	while (n < count && (flows[n].folded != 0) == folded)
+		n++;
+	return n;
+}
+
 static void session_put(
 	struct sf_destination *destination, const struct sf_flow *flows, unsigned count)
 {
@@ -303,8 +317,9 @@ static void session_put(
 	if (session->init_ns == 0 && count)
 		session->init_ns = flows[0].half[flows[0].directions & 1 ? 0 : 1].start_ns;
 	for (unsigned done = 0; done < count; done += n) {
+		n = of_a_kind(session, flows + done, count - done);
 		if (session->transport->ops->due)
-			n = sf_session_turn_before(session, flows + done, count - done);
+			n = sf_session_turn_before(session, flows + done, n);
 		if (session->options.dialect == &sf_netflow5)
 			put_netflow5(session, flows + done, n);
 		else
@@ -500,6 +515,8 @@ int sf_session_new(struct sf_destination **destination, const struct sf_shared *
 	if (options->fields) {
 		session->fields = *options->fields;
 		session->options.fields = &session->fields;
+		if (options->folds)
+			sf_fields_add_folded(&session->fields);
 		session->destination.wants = sf_fields_facts(&session->fields, session->when);
 		session->record_mask = session->fields.when & SF_WHEN_RECORD;
 	}

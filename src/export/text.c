@@ -369,6 +369,8 @@ int sf_text_new(struct sf_destination **destination, const struct sf_shared *sha
 		free(text);
 		return code;
 	}
+	if (shared->options.fold != SF_FOLD_OFF)
+		sf_columns_add_folded(&text->columns);
 	text->destination.ops = &text_ops;
 	text->destination.shared = shared;
 	text->destination.stats.kind = "text";

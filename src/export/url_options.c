@@ -250,6 +250,30 @@ static bool read_sample(struct sf_url *url, const char *value)
 	return true;
 }
 
+/* "N[/BYTES][:fold|:skip]" */
+static bool read_small(struct sf_url *url, const char *value)
+{
+	struct sf_small small = { 0 };
+	char text[64], *how, *bytes;
+
+	if (strlen(value) >= sizeof(text))
+		return false;
+	strcpy(text, value);
+	how = strchr(text, ':');
+	if (how)
+		*how++ = 0;
+	bytes = strchr(text, '/');
+	if (bytes)
+		*bytes++ = 0;
+	small.skip = how && !strcmp(how, "skip");
+	if ((how && !small.skip && strcmp(how, "fold") != 0) ||
+		!read_number(text, 1, UINT32_MAX, &small.packets) ||
+		(bytes && !read_scaled(bytes, sf_units_bytes, 1, UINT64_C(1) << 40, &small.octets)))
+		return false;
+	url->session.small = small;
+	return true;
+}
+
 /* anonymize-mac=no stays, also before it. */
 static bool read_anonymize(struct sf_url *url, const char *value)
 {

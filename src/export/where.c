@@ -98,6 +98,23 @@ static bool is_sampled(const struct sf_destination *destination, const struct sf
 	       (uint32_t)(sf_share_flow_key(flow) >> 8) % destination->sample == 0;
 }
 
+/* The record is not sent by itself, because its flow is small or the queue had no room for it. */
+static bool keeps_back(struct sf_destination *destination, const struct sf_flow *flow)
+{
+	if (destination->overflows) {
+		if (!sf_destination_fold(destination, flow))
+			sf_destination_lose_overflow(destination, flow);
+		return true;
+	}
+	if (!sf_destination_is_small(destination, flow))
+		return false;
+	if (!destination->small.skip)
+		return sf_destination_fold(destination, flow);
+	sf_destination_leave(
+		destination, flow, flow->directions, &destination->stats.skipped_small);
+	return true;
+}
+
 /* At most SF_BATCH_MAX flows. What the enricher gave is moved along with the flows that are chosen. */
 static void offer_some(
 	struct sf_destination *destination, const struct sf_flow *flows, unsigned count)
@@ -130,7 +147,8 @@ static void offer_some(
 			continue;
 		if (extra)
 			extra->extra[chosen_count] = *given;
-		take_directions(&chosen[chosen_count++], &flows[i], takes);
+		take_directions(&chosen[chosen_count], &flows[i], takes);
+		chosen_count += !keeps_back(destination, &chosen[chosen_count]);
 	}
 	if (extra)
 		extra->flows = chosen;
@@ -143,7 +161,8 @@ static void offer_some(
 void sf_destination_offer(
 	struct sf_destination *destination, const struct sf_flow *flows, unsigned count)
 {
-	if (!destination->chooser.choose && !destination->sample && !is_shared(destination)) {
+	if (!destination->chooser.choose && !destination->sample && !is_shared(destination) &&
+		!destination->small.packets && !destination->overflows) {
 		destination->ops->put(destination, flows, count);
 		return;
 	}

@@ -71,6 +71,9 @@ void sf_destination_text(const struct sf_destination_stats *stats, FILE *stream)
 	if (stats->spooled.records)
 		fprintf(stream, "; %" PRIu64 " left in the spool for the next run",
 			stats->spooled.records);
+	if (stats->folded.records)
+		fprintf(stream, "; %" PRIu64 " record%s of them folded", stats->folded.records,
+			plural(stats->folded.records));
 	if (stats->repeated.records)
 		fprintf(stream, "; %" PRIu64 " sent again on a new connection",
 			stats->repeated.records);

@@ -129,6 +129,7 @@ struct sf_options {
 	bool biflow;
 	bool local_time, wide;
 	uint64_t queue_size;
+	int fold;            /* enum sf_fold_mode */
 	const char *on_file; /* command; NULL: none */
 	const char *spool;   /* directory; NULL: none */
 	uint64_t spool_max;

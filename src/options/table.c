@@ -4,6 +4,7 @@
  * that of --help.
  */
 #include <spanflow/capture.h>
+#include <spanflow/export.h>
 #include <spanflow/meter.h>
 #include <spanflow/tunnel.h>
 
@@ -74,6 +75,13 @@ static const struct sf_choice meter_outputs[] = {
 static const struct sf_choice check_outputs[] = {
 	{ "table", SF_OUTPUT_TABLE },
 	{ "json", SF_OUTPUT_JSON },
+	{ NULL },
+};
+
+static const struct sf_choice folds[] = {
+	{ "off", SF_FOLD_OFF },
+	{ "lost", SF_FOLD_LOST },
+	{ "evicted", SF_FOLD_EVICTED },
 	{ NULL },
 };
 

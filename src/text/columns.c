@@ -185,6 +185,12 @@ bool sf_columns_keep_added(struct sf_columns *columns, const char *list)
 	return true;
 }
 
+void sf_columns_add_folded(struct sf_columns *columns)
+{
+	sf_fields_add_folded(&columns->fields);
+	lay_out(columns);
+}
+
 static struct sf_layout *new_layout(struct sf_columns *columns, uint64_t when)
 {
 	struct sf_layout *layout = calloc(1, sizeof(*layout));

@@ -34,6 +34,9 @@ struct sf_layout;
 /* The fields of the profile `extended`. `extra`: conditions that hold because of an enricher. */
 void sf_columns_init(struct sf_columns *columns, bool biflow, bool collected, uint64_t extra,
 	const struct sf_extra_batch *batch);
+/* Rows may be folded records: columns for what these tell. After sf_columns_choose(). */
+void sf_columns_add_folded(struct sf_columns *columns);
+
 void sf_columns_fini(struct sf_columns *columns);
 
 /* Takes out the fields that need one of these facts on request. Before sf_columns_choose(). */

@@ -198,6 +198,7 @@ static char *put_endpoint(
 		if (ports)
 			*end++ = ']';
 	}
+	end = sf_row_prefix(end, row, side);
 	if (ports) {
 		const char *name = service_name(flow->port[side]);
 

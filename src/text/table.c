@@ -13,6 +13,7 @@
 #include "base/annex.h"
 #include "base/element_id.h"
 #include "base/value.h"
+#include "base/wire.h"
 #include "text/cell.h"
 #include "text/text.h"
 
@@ -124,8 +125,39 @@ bool sf_row_has_ports(const struct sf_row *row, unsigned side)
 			    protocol == 136;
 
 	/* an exporter that sends ports and no protocol means a protocol with ports */
-	return (protocol_has || !sf_row_knows(row, 0, SF_KNOWN_PROTOCOL)) &&
+	return !row->flow->folded && (protocol_has || !sf_row_knows(row, 0, SF_KNOWN_PROTOCOL)) &&
 	       sf_row_knows(row, side, SF_KNOWN_PORT);
+}
+
+/* The number that an exporter sent as this element, which has a byte or more; 0: it sent none. */
+static uint64_t sent_number(const struct sf_row *row, uint16_t id)
+{
+	const struct sf_field_value *field = row->record ? sf_cell_field(row->record, 0, id) : NULL;
+
+	return field && field->length <= 8 ? sf_load_be(field->data, field->length) : 0;
+}
+
+static uint64_t flows_of(const struct sf_row *row)
+{
+	return row->record ? sent_number(row, SF_IE_deltaFlowCount) : row->flow->folded;
+}
+
+char *sf_row_prefix(char *p, const struct sf_row *row, unsigned side)
+{
+	static const uint16_t ids[2][2] = {
+		{ SF_IE_sourceIPv4PrefixLength, SF_IE_destinationIPv4PrefixLength },
+		{ SF_IE_sourceIPv6PrefixLength, SF_IE_destinationIPv6PrefixLength },
+	};
+	const struct sf_flow *flow = row->flow;
+
+	/* of a route that the exporter tells beside a host there is no need */
+	if (flow->folded)
+		return p + sprintf(p, "/%u", flow->prefix_length[side]);
+	if (!row->record || !sf_cell_field(row->record, 0, SF_IE_deltaFlowCount) ||
+		sf_row_knows(row, side, SF_KNOWN_PORT))
+		return p;
+	return p + sprintf(p, "/%u",
+			   (unsigned)sent_number(row, ids[flow->ip_version == 6][side != row->d]));
 }
 
 static char *put_endpoint(char *p, const struct sf_row *row, unsigned side)
@@ -144,6 +176,7 @@ static char *put_endpoint(char *p, const struct sf_row *row, unsigned side)
 		if (ports)
 			*p++ = ']';
 	}
+	p = sf_row_prefix(p, row, side);
 	if (ports) {
 		*p++ = ':';
 		p = sf_text_u64(p, flow->port[side]);
@@ -282,6 +315,8 @@ char *sf_row_notes(char *p, const struct sf_row *row)
 	} else if (sf_flow_is_icmp(flow) && flow->has & SF_HAS_FRAGMENTS) {
 		p += sprintf(p, " fragment");
 	}
+	if (flows_of(row) > 1)
+		p += sprintf(p, " %llu flows", (unsigned long long)flows_of(row));
 	if (flow->has & SF_HAS_VLAN)
 		p += sprintf(p, " vlan %u", flow->vlan);
 	if (flow->has & SF_HAS_CVLAN)

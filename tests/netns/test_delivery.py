@@ -174,6 +174,26 @@ class Delivery(Tap):
         self.assertGreater(places["unread"]["lost"]["stopped"], count // 2)
         self.assertEqual(done.status, 1)  # of the file something is missing
 
+    def test_a_slow_destination_gets_all_folded(self):
+        """--fold: what a full queue has no room for comes in coarser records, and no packet is missing."""
+        count = 6000
+        path = self.file("flood.pcap", support.pcap([(0, syn(i)) for i in range(count)]))
+        slow = self.collect(self.tap, "127.0.0.1", 4740)
+        process = self.live(self.tap, "-i", "rx0", "--fold", "lost", "--max-flows", "100", "-e",
+                            "ipfix://127.0.0.1:4740,rate=1000,queue=64KiB")
+        self.ready(process)
+        replay(self.sender, "tx0", path, "--pps", "20000")
+        done = self.stop(process)
+        place = done.stats["collectors"][0]
+        self.assertGreater(place["folded"]["records"], count // 2)
+        self.assertEqual(place["packets"], done.stats["metered"]["packets"])
+        self.assertEqual(place["lostTotal"]["records"], 0)
+        self.assertLess(place["records"], count // 2)
+        stats = self.collected(slow)
+        self.assertEqual(stats["packets"], done.stats["metered"]["packets"])
+        self.assertEqual(stats["octets"], done.stats["metered"]["octets"])
+        self.assertIn("are folded into coarser ones", done.stderr)
+
     def test_a_fifo_may_be_opened_later(self):
         fifo = self.directory / "fifo"
         os.mkfifo(fifo)
