@@ -62,6 +62,7 @@ int sf_xdp_program_serve(const struct sf_netdev *netdev, const struct sf_xdp_req
 /* Detaches and frees. Does nothing if link < 0, as after an earlier call. */
 void sf_xdp_program_close(struct sf_xdp_program *program);
 
+/* Enters the descriptor of a socket for a receive queue in the map of sockets. 0 or -errno. */
 int sf_xdp_program_add(struct sf_xdp_program *program, unsigned queue, int socket);
 
 /*

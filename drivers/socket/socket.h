@@ -14,10 +14,10 @@
 /* Room before a payload for the headers of IPv6 and UDP. */
 #define SF_SOCKET_HEADROOM 64
 
-/* What the kernel says of a datagram beside its bytes. */
+/* What the kernel reports about a datagram beside its bytes. */
 struct sf_socket_message {
-	int64_t time_ns;    /* 0: not told */
-	uint32_t interface; /* ifIndex; 0: not told */
+	int64_t time_ns;    /* 0: not known */
+	uint32_t interface; /* ifIndex; 0: not known */
 	uint8_t to[16];     /* the destination address; IPv4 in IPv6 sockets: ::ffff:192.0.2.1 */
 	uint8_t ttl, tos;
 };
@@ -25,6 +25,7 @@ struct sf_socket_message {
 /* Room for the control messages of a datagram. */
 #define SF_SOCKET_CONTROL 256
 
+/* Reads the control messages of a received datagram. Members that are missing there become 0. */
 void sf_socket_message_read(struct sf_socket_message *message, struct msghdr *header);
 
 /*

@@ -56,7 +56,8 @@ static uint32_t seal_netflow5(uint8_t *p, size_t length, const struct sf_stamp *
 	p = sf_store_be32(p, (uint32_t)(ms % 1000) * 1000000);
 	p = sf_store_be32(p, stamp->sequence);
 	p = sf_store_be16(p, (uint16_t)stamp->domain); /* engine type, engine id */
-	sf_store_be16(p, (uint16_t)(interval > 1 ? (stamp->sampling_random ? 2 : 1) << 14 | interval : 0));
+	sf_store_be16(p,
+		(uint16_t)(interval > 1 ? (stamp->sampling_random ? 2 : 1) << 14 | interval : 0));
 	return stamp->sequence + stamp->data_records;
 }
 

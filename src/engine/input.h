@@ -38,7 +38,7 @@ struct sf_input {
 	struct sf_interfaces *interfaces; /* of the process */
 	unsigned slots;                   /* interface slots entered there so far */
 	unsigned span;                    /* interface numbers that belong to this source */
-	bool payload;    /* fields of what payload says are wanted */
+	bool payload;                     /* fields of what payload says are wanted */
 	bool waits;      /* its driver does not wait in recv, but in a call of its own */
 	bool short_wait; /* its driver waits for a shorter time than packets may lie in the kernel */
 	/* main thread, for notices */

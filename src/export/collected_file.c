@@ -25,7 +25,7 @@
 
 #define BUCKETS       4096
 #define TEMPLATES_MAX 16384
-#define SPECS_SUM_MAX (16 * TEMPLATES_MAX)        /* of all templates */
+#define SPECS_SUM_MAX (16 * TEMPLATES_MAX) /* of all templates */
 #define FIRST_ID      256
 #define NS_PER_S      INT64_C(1000000000)
 #define FLUSH_NS      NS_PER_S

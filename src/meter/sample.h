@@ -23,11 +23,14 @@ struct sf_sampler {
 	uint64_t random; /* state of the generator; any value begins a sequence */
 };
 
+/* True if the packet, the next one of its source, is metered. `sampling` is the same in all calls. */
 bool sf_sampler_takes(struct sf_sampler *sampler, const struct sf_sampling *sampling,
 	const struct sf_packet *packet);
 
-/* The hash of RFC 5475, appendix A.2 (BOB), and what of a packet it is computed from. */
+/* The hash of RFC 5475, appendix A.2 (BOB). */
 uint32_t sf_sample_bob(const uint8_t *bytes, size_t length, uint32_t initial);
+
+/* Copies the bytes of a packet that are hashed, at most `size`. Returns their number; 0: no IP packet was found. */
 size_t sf_sample_bytes(const struct sf_packet *packet, uint8_t *bytes, size_t size);
 
 /* Most bytes of a packet that are hashed. */

@@ -245,8 +245,8 @@ static inline const uint8_t *read_template(struct reader *reader, struct message
 
 /* Copies a record with fields of variable length (RFC 7011 §7): returns its end. */
 /* [RFC7011-7-1] */
-static inline const uint8_t *read_variable(const struct template *template, uint8_t *to,
-	const uint8_t *p, const uint8_t *end)
+static inline const uint8_t *read_variable(
+	const struct template *template, uint8_t *to, const uint8_t *p, const uint8_t *end)
 {
 	for (unsigned i = 0; i < template->count; i++) {
 		size_t length = template->fields[i].length;

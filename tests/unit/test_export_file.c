@@ -505,7 +505,8 @@ START_TEST(files_are_read)
 	ck_assert_ptr_eq(url.session.fields, sf_fields_profile(SF_PROFILE_EXTENDED));
 	/* fields= is read last: biflow= behind it decides about reverse elements */
 	ck_assert_int_eq(
-		sf_url_file(&url, "a,fields=octetDeltaCount+sourceIPv4Address,biflow=yes", &error), 0);
+		sf_url_file(&url, "a,fields=octetDeltaCount+sourceIPv4Address,biflow=yes", &error),
+		0);
 	ck_assert_uint_eq(url.session.fields->count, 3);
 	ck_assert(url.session.fields->items[2].reverse);
 	ck_assert_int_eq(sf_url_file(&url, "a,fields=-vlanId,profile=default", &error), 0);

@@ -730,9 +730,9 @@ START_TEST(newest_file_is_kept)
 }
 END_TEST
 
-CHECK_MAIN("export_series", newest_file_is_kept, names_are_made_of_times, only_files_of_the_pattern_match,
-	files_turn_with_the_wall_clock, files_turn_with_the_packet_clock,
-	flows_of_one_batch_are_parted, files_turn_by_size, reload_begins_files_anew,
-	directories_of_files_are_named, crashed_files_can_be_read,
+CHECK_MAIN("export_series", newest_file_is_kept, names_are_made_of_times,
+	only_files_of_the_pattern_match, files_turn_with_the_wall_clock,
+	files_turn_with_the_packet_clock, flows_of_one_batch_are_parted, files_turn_by_size,
+	reload_begins_files_anew, directories_of_files_are_named, crashed_files_can_be_read,
 	full_disks_lose_only_what_is_counted, full_disk_is_waited_for, old_files_are_removed,
 	files_together_have_a_limit, wrong_options_are_named)
