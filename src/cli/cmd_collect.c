@@ -102,13 +102,17 @@ static void write_out(void *context)
 
 static struct sf_collected_input received_by(struct collect *collect)
 {
+	const struct sf_inflows *inflows = &collect->receiver.inflows;
+	const struct sf_sessions *sessions = &collect->receiver.sessions;
+
 	return (struct sf_collected_input){
 		.datagrams = collect->receiver.datagrams,
 		.dropped = sf_receiver_dropped(&collect->receiver),
 		.undecoded = collect->receiver.undecoded,
-		.connections = collect->receiver.inflows.connections,
-		.refused = collect->receiver.inflows.refused,
-		.broken = collect->receiver.inflows.broken,
+		.connections = inflows->connections + sessions->connections,
+		.refused = inflows->refused + sessions->refused,
+		.broken = inflows->broken + sessions->broken,
+		.strays = sessions->strays,
 	};
 }
 
@@ -124,7 +128,7 @@ static void report(struct collect *collect, const char *ended)
 static bool uses_tls(const struct collect *collect)
 {
 	for (unsigned i = 0; i < collect->receiver.count; i++)
-		if (collect->receiver.listeners[i].tls)
+		if (sf_listen_is_secure(&collect->receiver.listeners[i]))
 			return true;
 	return false;
 }

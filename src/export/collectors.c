@@ -10,6 +10,8 @@
 #include "export/kafka.h"
 #include "transport/stream.h"
 
+#define DTLS_LEAST_MTU 256
+
 static int remember(char ***list, unsigned *count, const char *path)
 {
 	char **grown;
@@ -32,14 +34,17 @@ static int remember_file(struct sf_exporter *exporter, const char *path)
 /* The name of a collector's spool, which a later run has to find again. */
 static void name_spool(const struct sf_url *parsed, char *name, size_t size)
 {
-	const char *kind = parsed->transport == SF_URL_TCP ? "tcp" : "tls";
+	static const char *const kinds[] = {
+		[SF_URL_TCP] = "tcp", [SF_URL_TLS] = "tls", [SF_URL_DTLS] = "dtls"
+	};
 
 	if (parsed->transport == SF_URL_KAFKA)
 		snprintf(name, size, "kafka-%s-%.150s-%.100s",
 			parsed->kafka.json ? "json" : "flowmessage", parsed->target,
 			parsed->kafka.topic);
 	else
-		snprintf(name, size, "%s-%.250s-%s", kind, parsed->target, parsed->port);
+		snprintf(name, size, "%s-%.250s-%s", kinds[parsed->transport], parsed->target,
+			parsed->port);
 	for (char *p = name; *p; p++)
 		if (*p == '/')
 			*p = '_';
@@ -71,6 +76,29 @@ static int open_spool(struct sf_exporter *exporter, const struct sf_url *parsed,
 	return code;
 }
 
+/* *link stays NULL if there is no memory for one of TCP. */
+static int make_link(
+	const struct sf_url *parsed, struct sf_connection **link, struct sf_error *error)
+{
+	if (parsed->lz4 && parsed->transport != SF_URL_TCP)
+		return sf_error_set(error, SF_EUSAGE,
+			"%s: compress= is for tcp://: what TLS and DTLS carry is not compressed",
+			parsed->target);
+	if (parsed->transport == SF_URL_TLS)
+		return sf_tls_connection_new(link, &parsed->tls, error);
+	if (parsed->transport == SF_URL_DTLS && parsed->mtu && parsed->mtu < DTLS_LEAST_MTU)
+		return sf_error_set(error, SF_EUSAGE,
+			"%s: mtu=%u is too small for DTLS (allowed: %d to 65535)", parsed->target,
+			parsed->mtu, DTLS_LEAST_MTU);
+	if (parsed->transport == SF_URL_DTLS)
+		return sf_dtls_connection_new(
+			link, &parsed->tls, parsed->mtu, parsed->renew_ns, error);
+	if (parsed->lz4)
+		return sf_lz4_connection_new(link, error);
+	*link = sf_tcp_new();
+	return 0;
+}
+
 static int open_stream(struct sf_exporter *exporter, const struct sf_url *parsed,
 	const struct sf_peer_options *peer, struct sf_transport **transport, struct sf_error *error)
 {
@@ -83,39 +111,21 @@ static int open_stream(struct sf_exporter *exporter, const struct sf_url *parsed
 					: options->share != SF_SHARE_NONE,
 		.hurry = &options->hurry,
 	};
-	int code;
+	int code = make_link(parsed, &stream.link, error);
 
-	if (parsed->transport == SF_URL_TCP) {
-		code = open_spool(exporter, parsed, &stream.disk, &stream.spool, error);
-		if (code == 0 && parsed->lz4)
-			code = sf_lz4_connection_new(&stream.link, error);
-		else if (code == 0)
-			stream.link = sf_tcp_new();
-		if (code == 0)
-			return sf_stream_open(transport, &stream, error);
-		if (stream.disk)
-			stream.disk->ops->free(stream.disk);
-		return code;
-	}
-	if (parsed->lz4)
-		return sf_error_set(error, SF_EUSAGE,
-			"%s: compress= is for tcp://: what TLS carries is not compressed",
-			parsed->target);
-	code = sf_tls_connection_new(&stream.link, &parsed->tls, error);
 	if (code < 0)
 		return code;
 	if (remember_file(exporter, parsed->tls.ca) < 0 ||
 		remember_file(exporter, parsed->tls.cert) < 0 ||
-		remember_file(exporter, parsed->tls.key) < 0) {
+		remember_file(exporter, parsed->tls.key) < 0)
+		code = sf_error_set(error, -ENOMEM, "no memory for collector %s", parsed->target);
+	else
+		code = open_spool(exporter, parsed, &stream.disk, &stream.spool, error);
+	if (code == 0)
+		return sf_stream_open(transport, &stream, error);
+	if (stream.link)
 		stream.link->ops->free(stream.link);
-		return sf_error_set(error, -ENOMEM, "no memory for collector %s", parsed->target);
-	}
-	code = open_spool(exporter, parsed, &stream.disk, &stream.spool, error);
-	if (code < 0) {
-		stream.link->ops->free(stream.link);
-		return code;
-	}
-	return sf_stream_open(transport, &stream, error);
+	return code;
 }
 
 int sf_exporter_open_kafka(struct sf_exporter *exporter, const struct sf_url *parsed,

@@ -203,7 +203,7 @@ static void end_stall(struct sf_session *session)
 
 	session->stalled = destination->fails = false;
 	destination->lost_as = SF_FATE_LOST_queue;
-	session->said_connects = transport->connects;
+	session->said_connects = transport->connects - transport->renewals;
 	if (transport->traits.connected && transport->trouble[0])
 		sf_destination_news(destination, "%.60s can be reached again (%.160s)",
 			destination->stats.url, transport->trouble);
@@ -215,6 +215,7 @@ static void end_stall(struct sf_session *session)
 void sf_session_settle(struct sf_session *session)
 {
 	const struct sf_transport *transport = session->transport;
+	unsigned peers = transport->connects - transport->renewals;
 
 	settle(session, session->destination.shared->wall_ns);
 	session->destination.stats.inherited = transport->inherited;
@@ -226,8 +227,8 @@ void sf_session_settle(struct sf_session *session)
 		(!session->stalled || (transport->gone && !session->destination.stats.gone)))
 		begin_stall(session);
 	else if (!transport->fails &&
-		 (session->stalled || (transport->connects > 1 && transport->traits.connected &&
-					      session->said_connects != transport->connects)))
+		 (session->stalled || (peers > 1 && transport->traits.connected &&
+					      session->said_connects != peers)))
 		end_stall(session);
 }
 

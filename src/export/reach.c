@@ -104,7 +104,7 @@ int64_t sf_session_ready(struct sf_destination *destination, int64_t mono)
 	if (session->connects != transport->connects)
 		meet(session);
 	if (transport->ops->again)
-		sf_session_replay(session);
+		sf_session_replay(session, mono);
 	if (transport->ops->refused) {
 		when = reach(session, mono);
 		if (when > mono)

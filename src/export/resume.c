@@ -33,8 +33,12 @@ void sf_session_resume(struct sf_session *session)
 	for (struct sf_stream *stream = session->streams; stream; stream = stream->next) {
 		stream->sequence = 0;
 		stream->instant_ns = 0;
-		if (stream->started && !transport->foreign)
-			sf_session_announce(session, stream);
+		if (!stream->started || transport->foreign)
+			continue;
+		sf_session_announce(session, stream);
+		/* RFC 7011 §8.4: more than once where they may get lost */
+		if (transport->traits.datagrams)
+			sf_session_templates(session, stream);
 	}
 }
 
@@ -73,13 +77,20 @@ static void send_foreign(struct sf_session *session, struct sf_batch *batch)
 	session->transport->ops->send(session->transport, batch);
 }
 
-void sf_session_replay(struct sf_session *session)
+/* Datagrams keep the pace: a collector's buffer would not hold all of them at once. */
+static bool keeps_pace(struct sf_session *session, int64_t mono)
+{
+	return !session->transport->traits.datagrams || sf_pace_due(&session->pace, mono) <= mono;
+}
+
+void sf_session_replay(struct sf_session *session, int64_t mono)
 {
 	struct sf_transport *transport = session->transport;
 	struct sf_batch *batch = &session->control;
 	struct sf_stream *stream;
 
-	while (transport->ops->again(transport, batch, session->control_bytes)) {
+	while (keeps_pace(session, mono) &&
+		transport->ops->again(transport, batch, session->control_bytes)) {
 		if (batch->repeated)
 			sf_count_add(
 				&session->destination.stats.repeated, &batch->messages[0].flows);

@@ -445,7 +445,7 @@ static void session_announce(struct sf_destination *destination)
 	struct sf_session *session = (struct sf_session *)destination;
 
 	/* the peer of a connection has them: it may end a session that sends a template twice */
-	if (session->transport->traits.connected)
+	if (session->transport->traits.connected && !session->transport->traits.datagrams)
 		return;
 	session->epoch++;
 	/* at the next tick(), whether records come or not */
@@ -498,7 +498,9 @@ int sf_session_new(struct sf_destination **destination, const struct sf_shared *
 	struct sf_session *session = calloc(1, sizeof(*session));
 
 	if (session)
-		session->control_bytes = malloc(transport->max_message + 4);
+		/* the spool may have longer messages than this run makes */
+		session->control_bytes = malloc(
+			(transport->spools ? sf_ipfix.max_length : transport->max_message) + 4);
 	if (!session || !session->control_bytes) {
 		free(session);
 		transport->ops->free(transport);

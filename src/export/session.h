@@ -182,7 +182,7 @@ bool sf_session_probe(struct sf_destination *destination, const struct sf_flow *
 void sf_session_resume(struct sf_session *session);
 
 /* Sends again what the peer may not have, and what waits in the spool. */
-void sf_session_replay(struct sf_session *session);
+void sf_session_replay(struct sf_session *session, int64_t mono);
 
 /*
  * Without a queue: waits until a message can be sent. False: the run is in a hurry, or the collector

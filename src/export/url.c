@@ -14,7 +14,8 @@
  * (docs/performance.md). For a collector on this host its receive buffer is watched instead:
  * sf_pace_watch().
  */
-#define DEFAULT_RATE 100000
+#define DEFAULT_RATE     100000
+#define DEFAULT_RENEW_NS (300 * INT64_C(1000000000))
 
 #define DEFAULT_REFRESH_NS       (60 * INT64_C(1000000000))
 #define DEFAULT_REFRESH_MESSAGES 1000
@@ -88,6 +89,8 @@ static const struct scheme {
 	{ "tcp://", &sf_ipfix, "4739", SF_URL_TO_TCP, SF_URL_TCP },
 	{ "ipfix+tls://", &sf_ipfix, "4740", SF_URL_TO_TCP | SF_URL_TO_TLS, SF_URL_TLS },
 	{ "tls://", &sf_ipfix, "4740", SF_URL_TO_TCP | SF_URL_TO_TLS, SF_URL_TLS },
+	{ "ipfix+dtls://", &sf_ipfix, "4740", SF_URL_TO_TCP | SF_URL_TO_DTLS, SF_URL_DTLS },
+	{ "dtls://", &sf_ipfix, "4740", SF_URL_TO_TCP | SF_URL_TO_DTLS, SF_URL_DTLS },
 	{ "kafka://", &sf_ipfix, "9092", SF_URL_TO_KAFKA, SF_URL_KAFKA },
 	{ "netflow9://", &sf_netflow9, "2055", SF_URL_TO_NETFLOW9, SF_URL_UDP },
 	{ "netflow5://", &sf_netflow5, "2055", SF_URL_TO_NETFLOW5, SF_URL_UDP },
@@ -102,13 +105,13 @@ static const struct scheme *find_scheme(const char *text, struct sf_error *error
 		strchr(text, '+') < text + strcspn(text, ":"))
 		sf_error_set(error, SF_EUSAGE,
 			"%s: NetFlow is sent over UDP only (netflow9://host:port, "
-			"netflow5://host:port); over TCP and TLS there is IPFIX: "
-			"tcp://host:port, tls://host:port",
+			"netflow5://host:port); over TCP, TLS and DTLS there is "
+			"IPFIX: tcp://host:port, tls://host:port, dtls://host:port",
 			text);
 	else
 		sf_error_set(error, SF_EUSAGE,
 			"%s: unknown kind of collector (allowed: ipfix://host:port, "
-			"tcp://…, tls://…, netflow9://…, netflow5://…, kafka://broker:port/topic)",
+			"tcp://…, tls://…, dtls://…, netflow9://…, netflow5://…, kafka://broker:port/topic)",
 			text);
 	return NULL;
 }
@@ -144,7 +147,10 @@ int sf_url_collector_with(
 	url->transport = scheme->transport;
 	strcpy(url->port, scheme->port);
 	/* a connection needs no rate: a collector that reads slowly slows it down */
-	url->session.rate = scheme->transport == SF_URL_UDP ? DEFAULT_RATE : 0;
+	url->session.rate = scheme->transport == SF_URL_UDP || scheme->transport == SF_URL_DTLS
+				    ? DEFAULT_RATE
+				    : 0;
+	url->renew_ns = DEFAULT_RENEW_NS;
 	url->session.rate_is_default = true;
 	host = text + strlen(scheme->scheme);
 	if (scheme->transport == SF_URL_KAFKA)

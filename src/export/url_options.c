@@ -12,6 +12,8 @@
 #include "export/url.h"
 #include "export/wire_profile.h"
 
+#define DAY_NS (INT64_C(86400) * 1000000000)
+
 static bool read_switch(const char *value, bool *on)
 {
 	*on = !strcmp(value, "yes");
@@ -98,16 +100,21 @@ static bool read_rate(struct sf_url *url, const char *value)
 	return read_number(value, 0, 1000000000, &url->session.rate);
 }
 
+static bool read_period(const char *value, int64_t least, int64_t most, int64_t *ns)
+{
+	uint64_t number;
+
+	if (!read_scaled(value, sf_units_time, (uint64_t)least, (uint64_t)most, &number))
+		return false;
+	*ns = (int64_t)number;
+	return true;
+}
+
 /* [RFC7011-8.4-2] [RFC3954-7-7] */
 static bool read_refresh(struct sf_url *url, const char *value)
 {
-	uint64_t ns;
-
 	/* RFC 5153 §6.2: up to a day */
-	if (!read_scaled(value, sf_units_time, 0, UINT64_C(86400) * 1000000000, &ns))
-		return false;
-	url->session.template_refresh_ns = (int64_t)ns;
-	return true;
+	return read_period(value, 0, DAY_NS, &url->session.template_refresh_ns);
 }
 
 static bool read_refresh_packets(struct sf_url *url, const char *value)
@@ -150,13 +157,13 @@ static bool read_dscp(struct sf_url *url, const char *value)
 
 static bool read_retry(struct sf_url *url, const char *value)
 {
-	uint64_t ns;
+	return read_period(value, 100000000, DAY_NS, &url->retry_ns);
+}
 
-	if (!read_scaled(
-		    value, sf_units_time, UINT64_C(100000000), UINT64_C(86400) * 1000000000, &ns))
-		return false;
-	url->retry_ns = (int64_t)ns;
-	return true;
+static bool read_renew(struct sf_url *url, const char *value)
+{
+	url->renew_ns = 0;
+	return strcmp(value, "0") == 0 || read_period(value, 1000000000, DAY_NS, &url->renew_ns);
 }
 
 static bool read_compress(struct sf_url *url, const char *value)
@@ -186,25 +193,15 @@ READ_KAFKA(records)
 READ_KAFKA(sampler)
 READ_KAFKA(rdkafka_file)
 
-static bool read_span(const char *value, uint64_t least, int64_t *ns)
-{
-	uint64_t number;
-
-	if (!read_scaled(
-		    value, sf_units_time, least, UINT64_C(36500) * 86400 * 1000000000, &number))
-		return false;
-	*ns = (int64_t)number;
-	return true;
-}
-
 static bool read_rotate(struct sf_url *url, const char *value)
 {
-	return read_span(value, 1000000000, &url->rotate_ns) && url->rotate_ns % 1000000000 == 0;
+	return read_period(value, 1000000000, 36500 * DAY_NS, &url->rotate_ns) &&
+	       url->rotate_ns % 1000000000 == 0;
 }
 
 static bool read_keep(struct sf_url *url, const char *value)
 {
-	return read_span(value, 1000000000, &url->keep_ns);
+	return read_period(value, 1000000000, 36500 * DAY_NS, &url->keep_ns);
 }
 
 static bool read_size(struct sf_url *url, const char *value)

@@ -46,7 +46,8 @@ struct sf_collected_input {
 	uint64_t datagrams;                    /* received, `undecoded` included */
 	uint64_t dropped;                      /* by the kernel */
 	uint64_t undecoded;                    /* received, but not decoded when the run ended */
-	uint64_t connections, refused, broken; /* struct sf_inflows */
+	uint64_t connections, refused, broken; /* struct sf_inflows, struct sf_sessions */
+	uint64_t strays;                       /* struct sf_sessions */
 };
 
 struct sf_source_counters {

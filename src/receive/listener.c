@@ -24,10 +24,17 @@
 #define DEFAULT_TLS_PORT "4740"
 #define RECEIVE_BUFFER   (64 * 1024 * 1024)
 
+enum kind { UDP, TCP, TLS, DTLS, NONE };
+
+static const char *const schemes[] = { "udp://", "tcp://", "tls://", "dtls://" };
+
 struct sf_listen_batch {
 	struct mmsghdr headers[SF_LISTEN_BATCH];
 	struct iovec vectors[SF_LISTEN_BATCH];
 	struct sockaddr_storage peers[SF_LISTEN_BATCH];
+	struct {
+		alignas(struct cmsghdr) uint8_t bytes[SF_PATH_CONTROL];
+	} controls[SF_LISTEN_BATCH]; /* DTLS: the address that the datagram was sent to */
 	uint8_t data[SF_LISTEN_BATCH][SF_LISTEN_DATAGRAM];
 };
 
@@ -131,26 +138,68 @@ static int open_all(
 	return first_error ? first_error : -EADDRNOTAVAIL;
 }
 
-/* ---------------------------------------------------------------- TLS */
+/* ---------------------------------------------------------------- TLS and DTLS */
+
+/* Sessions that were made under it go on. */
+static void free_context(struct sf_listener *listener)
+{
+	struct sf_door *door = &listener->door;
+
+	if (listener->context)
+		listener->tls->context_free(listener->context);
+	sf_door_close(door);
+	if (door->context)
+		door->dtls->context_free(door->context);
+}
+
+bool sf_listen_is_secure(const struct sf_listener *listener)
+{
+	return listener->tls || listener->door.dtls;
+}
 
 int sf_listen_reload(struct sf_listener *listener, struct sf_error *error)
 {
+	struct sf_door *door = &listener->door;
 	struct sf_tls_context *context;
-	int code;
+	int code = 0;
 
-	if (!listener->tls)
-		return 0;
-	code = listener->tls->context_new(&context, &listener->files, true, error);
-	if (code < 0)
+	if (listener->tls)
+		code = listener->tls->context_new(&context, &listener->files, true, error);
+	else if (door->dtls)
+		code = door->dtls->context_new(&context, &listener->files, true, error);
+	if (code < 0 || !sf_listen_is_secure(listener))
 		return code;
-	listener->tls->context_free(listener->context);
-	listener->context = context;
+	free_context(listener);
+	*(listener->tls ? &listener->context : &door->context) = context;
 	return 0;
 }
 
+/* Answers have to come from the address that the peer has sent to, of which this host may have several. */
+static void want_paths(int fd)
+{
+	int on = 1;
+
+	/* an IPv6 socket gets datagrams of IPv4, too */
+	setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on));
+}
+
+static int load_library(struct sf_listener *listener, enum kind kind, struct sf_error *error)
+{
+	if (kind == TLS)
+		listener->tls = sf_tls_load(error);
+	else
+		listener->door.dtls = sf_dtls_load(error);
+	if (!sf_listen_is_secure(listener))
+		return SF_EUNSUPPORTED;
+	if (kind == DTLS)
+		want_paths(listener->fd);
+	return sf_listen_reload(listener, error);
+}
+
 /* "ca=FILE,cert=FILE", which are kept. */
-static int secure(
-	struct sf_listener *listener, const char *url, const char *options, struct sf_error *error)
+static int secure(struct sf_listener *listener, enum kind kind, const char *url,
+	const char *options, struct sf_error *error)
 {
 	char *next = listener->options = strdup(options);
 
@@ -170,26 +219,26 @@ static int secure(
 				"ca=FILE, name=NAME)",
 				url, item);
 	}
-	memcpy(listener->url, "tls", 3);
-	listener->tls = sf_tls_load(error);
-	return listener->tls ? sf_listen_reload(listener, error) : SF_EUNSUPPORTED;
+	/* in place of tcp:// or udp:// */
+	memmove(listener->url + strlen(schemes[kind]), listener->url + 6,
+		strlen(listener->url + 6) + 1);
+	memcpy(listener->url, schemes[kind], strlen(schemes[kind]));
+	return load_library(listener, kind, error);
 }
 
-static int secure_all(struct sf_listener *listeners, unsigned count, const char *url,
-	const char *options, struct sf_error *error)
+static int secure_all(struct sf_listener *listeners, unsigned count, enum kind kind,
+	const char *url, const char *options, struct sf_error *error)
 {
 	int code = 0;
 
 	for (unsigned i = 0; i < count && code == 0; i++)
-		code = secure(&listeners[i], url, options, error);
+		code = secure(&listeners[i], kind, url, options, error);
 	for (unsigned i = 0; i < count && code < 0; i++)
 		sf_listen_close(&listeners[i]);
 	return code < 0 ? code : (int)count;
 }
 
 /* ---------------------------------------------------------------- URLs */
-
-enum kind { UDP, TCP, TLS, NONE };
 
 struct parsed {
 	enum kind kind;
@@ -201,22 +250,23 @@ struct parsed {
 
 static bool parse(struct parsed *parsed, const char *url)
 {
-	static const char *const schemes[] = { "udp://", "tcp://", "tls://" };
 	size_t length = strcspn(url, ",");
 
 	parsed->kind = UDP;
-	while (parsed->kind < NONE && strncmp(url, schemes[parsed->kind], 6) != 0)
+	while (parsed->kind < NONE &&
+		strncmp(url, schemes[parsed->kind], strlen(schemes[parsed->kind])) != 0)
 		parsed->kind++;
 	parsed->options = url + length + (url[length] == ',');
 	if (parsed->kind == NONE || length >= sizeof(parsed->text) ||
-		(url[length] && parsed->kind != TLS))
+		(url[length] && parsed->kind < TLS))
 		return false;
 	memcpy(parsed->text, url, length);
 	parsed->text[length] = '\0';
-	if (!sf_hostport_split(parsed->text + 6, parsed->host, sizeof(parsed->host), &parsed->port))
+	if (!sf_hostport_split(parsed->text + strlen(schemes[parsed->kind]), parsed->host,
+		    sizeof(parsed->host), &parsed->port))
 		return false;
 	if (!parsed->port)
-		parsed->port = parsed->kind == TLS ? DEFAULT_TLS_PORT : DEFAULT_PORT;
+		parsed->port = parsed->kind >= TLS ? DEFAULT_TLS_PORT : DEFAULT_PORT;
 	return sf_hostport_is_port(parsed->port);
 }
 
@@ -224,7 +274,7 @@ static int open_parsed(struct sf_listener *listeners, unsigned room, const char 
 	const struct parsed *parsed, struct sf_error *error)
 {
 	const struct addrinfo hints = { .ai_flags = AI_PASSIVE, .ai_socktype = SOCK_DGRAM };
-	bool stream = parsed->kind != UDP;
+	bool stream = parsed->kind == TCP || parsed->kind == TLS;
 	struct addrinfo *infos;
 	int result;
 
@@ -251,7 +301,7 @@ int sf_listen_open(
 		return sf_error_set(error, SF_EUSAGE,
 			"--listen %s: expected udp://HOST:PORT or udp://:PORT, as in "
 			"udp://127.0.0.1:4739, udp://[::1]:2055 or udp://:2055; for IPFIX also "
-			"tcp://HOST:PORT, or tls://HOST:PORT,cert=FILE,ca=FILE",
+			"tcp://HOST:PORT, or tls://HOST:PORT,cert=FILE,ca=FILE, or dtls:// likewise",
 			url);
 	if (room == 0)
 		return sf_error_set(error, SF_EUSAGE,
@@ -262,15 +312,14 @@ int sf_listen_open(
 			"--listen %s: at most %d addresses are possible", url, SF_LISTEN_MAX);
 	if (result < 0 && result != SF_ERESOLVE)
 		return sf_error_set(error, result, "--listen %s: %s", url, sf_strerror(result));
-	if (result < 0 || parsed.kind != TLS)
+	if (result < 0 || parsed.kind < TLS)
 		return result;
-	return secure_all(listeners, (unsigned)result, url, parsed.options, error);
+	return secure_all(listeners, (unsigned)result, parsed.kind, url, parsed.options, error);
 }
 
 void sf_listen_close(struct sf_listener *listener)
 {
-	if (listener->context)
-		listener->tls->context_free(listener->context);
+	free_context(listener);
 	free(listener->options);
 	close(listener->fd);
 }
@@ -297,6 +346,7 @@ struct sf_listen_batch *sf_listen_batch_new(void)
 		batch->headers[i].msg_hdr.msg_iov = &batch->vectors[i];
 		batch->headers[i].msg_hdr.msg_iovlen = 1;
 		batch->headers[i].msg_hdr.msg_name = &batch->peers[i];
+		batch->headers[i].msg_hdr.msg_control = batch->controls[i].bytes;
 	}
 	return batch;
 }
@@ -310,8 +360,11 @@ int sf_listen_receive(struct sf_listener *listener, struct sf_listen_batch *batc
 {
 	int n;
 
-	for (unsigned i = 0; i < SF_LISTEN_BATCH; i++)
+	for (unsigned i = 0; i < SF_LISTEN_BATCH; i++) {
 		batch->headers[i].msg_hdr.msg_namelen = sizeof(batch->peers[i]);
+		batch->headers[i].msg_hdr.msg_controllen =
+			listener->door.dtls ? sizeof(batch->controls[i].bytes) : 0;
+	}
 	n = recvmmsg(listener->fd, batch->headers, SF_LISTEN_BATCH, MSG_DONTWAIT, NULL);
 	if (n >= 0)
 		return n;
@@ -324,4 +377,16 @@ const uint8_t *sf_listen_datagram(
 	*length = batch->headers[index].msg_len;
 	sf_hostport_name(&batch->peers[index], name);
 	return batch->data[index];
+}
+
+void sf_listen_path(const struct sf_listener *listener, const struct sf_listen_batch *batch,
+	unsigned index, struct sf_path *path)
+{
+	const struct msghdr *header = &batch->headers[index].msg_hdr;
+
+	path->fd = listener->fd;
+	path->peer = batch->peers[index];
+	path->peer_size = header->msg_namelen;
+	path->control_length = header->msg_controllen;
+	memcpy(path->control, batch->controls[index].bytes, header->msg_controllen);
 }

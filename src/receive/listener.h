@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Sockets that flow messages arrive on: UDP; TCP and TLS, which accept connections (inflow.h). */
+/*
+ * Sockets that flow messages arrive on: UDP; DTLS, whose datagrams belong to sessions (sessions.h); TCP and TLS,
+ * which accept connections (inflow.h).
+ */
 #ifndef SPANFLOW_RECEIVE_LISTENER_H
 #define SPANFLOW_RECEIVE_LISTENER_H
 
@@ -11,6 +14,7 @@
 
 #include "base/hostport.h"
 #include "base/loop.h"
+#include "receive/sessions.h"
 #include "tls/tls.h"
 
 #define SF_LISTEN_MAX      16
@@ -22,9 +26,9 @@ struct sf_listener {
 	struct sf_watch watch; /* first member: a function of the loop finds the listener by it */
 	int fd;                /* socket */
 	bool stream;           /* TCP or TLS */
-	/* TLS; context NULL: no */
-	const struct sf_tls_ops *tls;
+	const struct sf_tls_ops *tls; /* NULL: no TLS */
 	struct sf_tls_context *context;
+	struct sf_door door;       /* door.dtls NULL: no DTLS */
 	struct sf_tls_files files; /* within `options` */
 	char *options;             /* owned */
 	char url[96];              /* with the port that the socket really has */
@@ -33,8 +37,8 @@ struct sf_listener {
 };
 
 /*
- * Opens a socket for each address of the host in "udp://host:port", "tcp://host:port" or
- * "tls://host:port,cert=FILE,ca=FILE" (options of sf_tls_option()). "udp://:port" and [::] take IPv4
+ * Opens a socket for each address of the host in "udp://host:port", "tcp://host:port",
+ * "tls://host:port,cert=FILE,ca=FILE" (options of sf_tls_option()) or "dtls://…", likewise. "udp://:port" and [::] take IPv4
  * and IPv6, port 0 is any free port, the default is 4739. The receive buffers are as large as the system
  * allows. `room`: length of the array. Returns the number of sockets, or SF_EUSAGE, SF_ERESOLVE or a
  * system error with its text.
@@ -42,6 +46,9 @@ struct sf_listener {
 int sf_listen_open(
 	struct sf_listener *listeners, unsigned room, const char *url, struct sf_error *error);
 void sf_listen_close(struct sf_listener *listener);
+
+/* True if it has TLS or DTLS, whose files can be read again. */
+bool sf_listen_is_secure(const struct sf_listener *listener);
 
 /* Reads certificates and keys again, for connections to come. 0, or an error with its text. */
 int sf_listen_reload(struct sf_listener *listener, struct sf_error *error);
@@ -60,5 +67,9 @@ int sf_listen_receive(struct sf_listener *listener, struct sf_listen_batch *batc
 /* Datagram `index` of the last batch. Writes its sender to `name`, of SF_LISTEN_NAME bytes. */
 const uint8_t *sf_listen_datagram(
 	struct sf_listen_batch *batch, unsigned index, size_t *length, char *name);
+
+/* The way on which datagram `index` has come. */
+void sf_listen_path(const struct sf_listener *listener, const struct sf_listen_batch *batch,
+	unsigned index, struct sf_path *path);
 
 #endif

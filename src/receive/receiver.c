@@ -103,6 +103,58 @@ static void receive(struct sf_watch *watch, unsigned ready)
 		fail(receiver, listener->url, n);
 }
 
+/* ---------------------------------------------------------------- DTLS */
+
+static bool take_record(void *context, const char *sender, const uint8_t *data, size_t length)
+{
+	struct sf_receiver *receiver = context;
+
+	if (receiver->ended)
+		return false;
+	receiver->datagrams++;
+	receiver->options.message(receiver->options.context, sender, data, length);
+	look_at_clock(receiver);
+	return receiver->ended == NULL;
+}
+
+/* The run has ended before the last `count` datagrams of a batch. */
+static void leave(struct sf_receiver *receiver, unsigned count)
+{
+	if (receiver->ended != receiver->ending)
+		return; /* no further message is wanted */
+	receiver->datagrams += count;
+	receiver->undecoded += count;
+}
+
+static void receive_records(struct sf_watch *watch, unsigned ready)
+{
+	struct sf_listener *listener = (struct sf_listener *)watch;
+	struct sf_receiver *receiver = watch->context;
+	char sender[SF_LISTEN_NAME];
+	struct sf_path path;
+	size_t length;
+	int n;
+
+	(void)ready;
+	if (receiver->ended)
+		return;
+	n = sf_listen_receive(listener, receiver->batch);
+	if (n < 0)
+		fail(receiver, listener->url, n);
+	if (n <= 0)
+		return;
+	note_input(receiver);
+	for (unsigned i = 0; i < (unsigned)n && !receiver->ended; i++) {
+		const uint8_t *data = sf_listen_datagram(receiver->batch, i, &length, sender);
+
+		sf_listen_path(listener, receiver->batch, i, &path);
+		/* a run that drains begins no session */
+		if (!sf_sessions_take(&receiver->sessions, &listener->door, &path, data, length,
+			    !receiver->ending))
+			leave(receiver, (unsigned)n - i - 1);
+	}
+}
+
 /* ---------------------------------------------------------------- connections */
 
 static bool take_message(void *context, const char *sender, const uint8_t *data, size_t length)
@@ -173,6 +225,7 @@ int sf_receiver_init(struct sf_receiver *receiver, struct sf_loop *loop,
 	const struct sf_receiver_options *options)
 {
 	const struct sf_inflow_owner owner = { note_input, take_message, take_end, receiver };
+	const struct sf_inflow_owner records = { note_input, take_record, take_end, receiver };
 	int err;
 
 	memset(receiver, 0, sizeof(*receiver));
@@ -182,6 +235,8 @@ int sf_receiver_init(struct sf_receiver *receiver, struct sf_loop *loop,
 	receiver->deadline_ns = INT64_MAX;
 	receiver->batch = sf_listen_batch_new();
 	err = receiver->batch ? 0 : -ENOMEM;
+	if (!err)
+		err = sf_sessions_init(&receiver->sessions, loop, &records);
 	if (!err)
 		err = sf_loop_add_timer(loop, &receiver->duration, on_duration, receiver);
 	if (!err)
@@ -194,6 +249,7 @@ int sf_receiver_init(struct sf_receiver *receiver, struct sf_loop *loop,
 void sf_receiver_fini(struct sf_receiver *receiver)
 {
 	sf_inflows_fini(&receiver->inflows);
+	sf_sessions_fini(&receiver->sessions);
 	for (unsigned i = 0; i < receiver->count; i++) {
 		sf_watch_remove(&receiver->listeners[i].watch);
 		sf_listen_close(&receiver->listeners[i]);
@@ -215,7 +271,11 @@ int sf_receiver_listen(struct sf_receiver *receiver, const char *url, struct sf_
 		receiver->count += (unsigned)count;
 	for (int i = 0; i < count; i++) {
 		int err = sf_loop_add_watch(receiver->loop, &opened[i].watch, opened[i].fd,
-			SF_LOOP_READ, opened[i].stream ? accept_one : receive, receiver);
+			SF_LOOP_READ,
+			opened[i].stream      ? accept_one
+			: opened[i].door.dtls ? receive_records
+					      : receive,
+			receiver);
 
 		if (err)
 			return sf_error_set(error, err, "--listen %s: %s", url, sf_strerror(err));

@@ -35,6 +35,7 @@
 #include "base/loop.h"
 #include "receive/inflow.h"
 #include "receive/listener.h"
+#include "receive/sessions.h"
 
 struct sf_receiver_options {
 	/* Takes one message. `sender` is "192.0.2.1:4739", `data` is valid during the call. */
@@ -42,7 +43,8 @@ struct sf_receiver_options {
 	/*
 	 * Takes one message of a connection, whose exporter has templates of its own there, and learns of
 	 * the end of the connection. `trouble`: why, if it did not end between two messages; or NULL.
-	 * May be NULL if no URL is of TCP.
+	 * May be NULL if no URL is of TCP. Messages of DTLS go to `message`, because they may get lost like those
+	 * of UDP; stream_end learns of the end of their session.
 	 */
 	void (*stream_message)(
 		void *context, const char *sender, const uint8_t *data, size_t length);
@@ -61,6 +63,7 @@ struct sf_receiver {
 	unsigned count; /* of listeners */
 	struct sf_listen_batch *batch;
 	struct sf_inflows inflows;
+	struct sf_sessions sessions;
 	struct sf_timer duration, silence, output;
 	uint64_t datagrams;    /* received, those that were not decoded included */
 	uint64_t undecoded;    /* received, but not handed to `message` when the run ended */

@@ -64,8 +64,7 @@ struct sf_tls_ops {
 	/* AES with a key of 128 bits, block by block (ECB), for anonymize=cryptopan. NULL: no memory. */
 	struct sf_aes *(*aes_new)(const uint8_t key[16]);
 	/* `length`: a multiple of 16. */
-	void (*aes_encrypt)(
-		struct sf_aes *aes, const uint8_t *in, uint8_t *out, size_t length);
+	void (*aes_encrypt)(struct sf_aes *aes, const uint8_t *in, uint8_t *out, size_t length);
 	void (*aes_free)(struct sf_aes *aes);
 };
 
@@ -77,5 +76,9 @@ const struct sf_tls_ops *sf_tls_load(struct sf_error *error);
  * the value is empty.
  */
 bool sf_tls_option(struct sf_tls_files *files, const char *option, const char *value);
+
+/* Names of one's own. False: no memory; what was copied is to be freed all the same. */
+bool sf_tls_files_copy(struct sf_tls_files *to, const struct sf_tls_files *from);
+void sf_tls_files_free(struct sf_tls_files *files);
 
 #endif

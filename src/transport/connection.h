@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A connection to a collector that carries a stream of bytes: TCP (tcp.c), TLS (tls.c). Only wait() waits. stream.c
- * keeps the messages and connects again; tests use a link of their own.
+ * A connection to a collector that carries a stream of bytes: TCP (tcp.c), TLS (tls.c); or whole messages as
+ * datagrams: DTLS (dtls.c). Only wait() waits. stream.c keeps the messages and connects again; tests use a link of their own.
  *
  *	link->ops->connect(link, 0)		begins to connect to the first address
  *	link->ops->progress(link, &wait)	0: connected; -EAGAIN: call again; other: failed
@@ -40,6 +40,8 @@ struct sf_connection_ops {
 	 * Whether the connection still is one: 0; SF_EOF: the peer has read all that it acknowledged,
 	 * and closed it; or a negative error: the peer may not have read it. -EPROTO: the peer refuses
 	 * this exporter, for the reason in `trouble`. After an error of write() this may know the reason.
+	 * Two errors ask for another connection at once: -ESTALE, the peer does not know this one, and
+	 * -ETIME, this one has lasted as long as it may, and the peer has read what it acknowledged.
 	 */
 	int (*check)(struct sf_connection *link);
 	/* No more will be written: tells the peer. */
@@ -57,6 +59,11 @@ struct sf_connection {
 	const struct sf_connection_ops *ops;
 	int fd; /* -1: not open */
 	bool wants_read;
+	/*
+	 * Datagrams: bytes of the longest message, which write() takes whole or not at all; 0: a stream of
+	 * bytes. connect() may lower it.
+	 */
+	uint32_t max_message;
 	bool answers; /* the peer has sent bytes, as no collector does */
 	uint64_t
 		written; /* bytes that this connection has carried, as `acknowledged` counts them */
@@ -77,5 +84,12 @@ int sf_lz4_connection_new(struct sf_connection **link, struct sf_error *error);
 struct sf_tls_files;
 int sf_tls_connection_new(
 	struct sf_connection **link, const struct sf_tls_files *files, struct sf_error *error);
+
+/*
+ * DTLS over UDP. `mtu`: of the largest datagram with IP and UDP headers; 0: what the route allows, as with
+ * UDP. renew_ns: a session lasts so long; 0: any time. Otherwise as above.
+ */
+int sf_dtls_connection_new(struct sf_connection **link, const struct sf_tls_files *files,
+	unsigned mtu, int64_t renew_ns, struct sf_error *error);
 
 #endif

@@ -136,11 +136,10 @@ int sf_hold_put(struct sf_hold *hold, struct sf_batch *batch, unsigned index, co
 		code = keep_templates(hold, batch, index, bytes);
 	if (code < 0)
 		return code;
-	batch->spooled =
-		hold->has_spool && (control ? !hold->open || hold->foreign : hold->spooling);
+	batch->spooled = control ? !hold->open || hold->foreign : hold->has_spool && hold->spooling;
 	if (!batch->spooled)
 		return put_into_window(hold, batch, index, bytes);
-	/* options data is sent anew with each connection */
+	/* templates and options data are sent anew with each connection */
 	return control ? 0 : put_into_spool(hold, batch, index, bytes);
 }
 

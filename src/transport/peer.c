@@ -12,6 +12,12 @@
 #include "base/clock.h"
 #include "base/hostport.h"
 
+/* [RFC7011-10.3.3-1] */
+#define DEFAULT_MTU 1500 /* RFC 7011 §10.3.3: never above what is known to pass */
+
+#define IPV4_HEADERS 28
+#define IPV6_HEADERS 48
+
 #define START_NS INT64_C(2000000000) /* a start waits so long for a name */
 
 static int read_source(struct sf_peer *peer, const char *text, struct sf_error *error)
@@ -166,4 +172,58 @@ const char *sf_peer_reason(const struct sf_peer *peer, int code)
 	if (peer->source_size && code == -EAFNOSUPPORT)
 		return "source= is an address of the other family, IPv4 or IPv6";
 	return sf_strerror(code);
+}
+
+/* ---------------------------------------------------------------- datagrams */
+
+bool sf_peer_is_here(const struct sockaddr_storage *local, const struct sockaddr_storage *peer)
+{
+	if (peer->ss_family == AF_INET) {
+		const struct sockaddr_in *from = (const struct sockaddr_in *)local;
+		const struct sockaddr_in *to = (const struct sockaddr_in *)peer;
+
+		return from->sin_addr.s_addr == to->sin_addr.s_addr ||
+		       ntohl(to->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	}
+	return !memcmp(&((const struct sockaddr_in6 *)local)->sin6_addr,
+		&((const struct sockaddr_in6 *)peer)->sin6_addr, sizeof(struct in6_addr));
+}
+
+/* Both ends of a connected socket. */
+static bool get_ends(int fd, struct sockaddr_storage *local, struct sockaddr_storage *peer)
+{
+	socklen_t local_size = sizeof(*local), peer_size = sizeof(*peer);
+
+	return getsockname(fd, (struct sockaddr *)local, &local_size) == 0 &&
+	       getpeername(fd, (struct sockaddr *)peer, &peer_size) == 0;
+}
+
+unsigned sf_peer_path_mtu(int fd, int family)
+{
+	bool six = family == AF_INET6;
+	int mtu = 0;
+	socklen_t size = sizeof(mtu);
+
+	if (getsockopt(fd, six ? IPPROTO_IPV6 : IPPROTO_IP, six ? IPV6_MTU : IP_MTU, &mtu, &size) <
+			0 ||
+		mtu < 0)
+		return 0;
+	return (unsigned)mtu;
+}
+
+unsigned sf_peer_mtu(int fd, int family, bool large)
+{
+	struct sockaddr_storage local, peer;
+	unsigned route = sf_peer_path_mtu(fd, family), mtu = DEFAULT_MTU;
+
+	if (large && get_ends(fd, &local, &peer) && sf_peer_is_here(&local, &peer))
+		mtu = SF_PEER_LARGE_MTU;
+	if (route == 0)
+		return DEFAULT_MTU;
+	return route < mtu ? route : mtu;
+}
+
+unsigned sf_peer_udp_headers(int family)
+{
+	return family == AF_INET6 ? IPV6_HEADERS : IPV4_HEADERS;
 }

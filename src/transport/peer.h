@@ -21,6 +21,14 @@
 
 #define SF_PEER_LOOK_NS INT64_C(100000000) /* between two looks for the answer to a request */
 
+/*
+ * On this host the path's MTU is known, and RFC 7011 §10 has collectors take messages of 65535
+ * bytes; the buffers of those in use begin at 9000. A datagram of this size is the largest that
+ * the kernel keeps in 8 KiB, so that a receive buffer holds 1.4 times the records that it holds in
+ * datagrams of 1500.
+ */
+#define SF_PEER_LARGE_MTU 7680
+
 struct sf_peer_options {
 	const char *host, *port;
 	const char *source;             /* "ADDRESS" or "ADDRESS:PORT" of this host; NULL: any */
@@ -64,6 +72,21 @@ bool sf_peer_answer(struct sf_peer *peer);
  * with the source address and the DSCP, not connected. Or a negative error.
  */
 int sf_peer_socket(const struct sf_peer *peer, unsigned index, int type);
+
+/* True if two addresses are of the same host: packets between them do not leave it. */
+bool sf_peer_is_here(const struct sockaddr_storage *local, const struct sockaddr_storage *peer);
+
+/* MTU of the route of a connected socket of this family; 0: there is no route. */
+unsigned sf_peer_path_mtu(int fd, int family);
+
+/*
+ * The largest datagram with its headers when nobody has said one: what the route allows, at most 1500; `large`:
+ * SF_PEER_LARGE_MTU if the peer is on this host.
+ */
+unsigned sf_peer_mtu(int fd, int family, bool large);
+
+/* Bytes of the headers of IP and UDP. */
+unsigned sf_peer_udp_headers(int family);
 
 /* An error of sf_peer_socket() or connect() in words: some are mistakes in source=. */
 const char *sf_peer_reason(const struct sf_peer *peer, int code);

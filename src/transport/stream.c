@@ -30,10 +30,14 @@
 #define UNREAD_MAX ((size_t)8 << 20)
 #define UNREAD_NS  INT64_C(5000000000)
 
+#define DATAGRAMS_MAX 8 /* messages in a batch, so that what keeps a pace leaves in small bursts */
+
 #define LOOK_NS  INT64_C(5000000) /* between two looks for acknowledgements */
 #define WAIT_NS  INT64_C(1000000)
 #define END_NS   INT64_C(1000000000) /* the end waits so long for acknowledgements */
 #define CLOSE_NS INT64_C(2000000000) /* and so long for the peer to close the connection */
+
+#define REFUSAL_NS INT64_C(100000000) /* datagrams: an answer to one takes so long, at most */
 
 #define EARLY " soon after it was made; what it got is sent again"
 
@@ -55,6 +59,8 @@ struct stream {
 	int64_t check_ns;    /* the next look whether the connection still is one */
 	int64_t retry_ns;    /* shortest time between two attempts */
 	int64_t pause_ns;    /* present time between two attempts */
+	int64_t wrote_ns;    /* the last write */
+	bool renewing; /* the connection that is being made takes the place of a working one */
 };
 
 /* ---------------------------------------------------------------- the connection */
@@ -75,6 +81,7 @@ static void go_away(struct stream *stream)
 {
 	stream->link->ops->close(stream->link);
 	stream->state = AWAY;
+	stream->renewing = false;
 	stream->transport.fails = true;
 	stream->transport.peer_size = stream->transport.local_size = 0;
 	stream->again_ns = stream->begun_ns + stream->pause_ns;
@@ -119,11 +126,18 @@ static void learn_addresses(struct stream *stream)
 
 static void open_up(struct stream *stream)
 {
+	uint32_t most = stream->link->max_message;
+
 	stream->state = OPEN;
 	stream->opened_ns = stream->mono;
 	stream->check_ns = 0;
 	stream->transport.fails = false;
 	stream->transport.connects++;
+	stream->transport.renewals += stream->renewing;
+	stream->renewing = false;
+	/* room was made for the longest message so far */
+	if (most && most < stream->transport.max_message)
+		stream->transport.max_message = most;
 	sf_hold_connect(&stream->hold);
 	stream->transport.foreign = stream->hold.foreign;
 	learn_addresses(stream);
@@ -214,6 +228,7 @@ static void write_some(struct stream *stream)
 	while (stream->state == OPEN && (bytes = sf_window_unwritten(window, &length))) {
 		ssize_t n = stream->link->ops->write(stream->link, bytes, length);
 
+		stream->wrote_ns = stream->mono;
 		if (n > 0)
 			sf_window_wrote(window, (size_t)n, stream->link->written);
 		else if (n == -EAGAIN)
@@ -244,6 +259,22 @@ static void reconnect(struct stream *stream)
 	begin(stream);
 }
 
+/* The connection is of no more use, and the peer may be there: makes another one at once. */
+static void renew(struct stream *stream, int code)
+{
+	struct sf_connection *link = stream->link;
+
+	stream->renewing = code == -ETIME;
+	if (!stream->renewing)
+		say(stream, "lost the session with", code);
+	sf_window_acknowledge(&stream->hold.window, link->ops->acknowledged(link), stream->mono);
+	if (stream->renewing)
+		link->ops->finish(link);
+	sf_hold_cut(&stream->hold, stream->renewing);
+	link->ops->close(link);
+	begin(stream);
+}
+
 static void look_after(struct stream *stream)
 {
 	struct sf_connection *link = stream->link;
@@ -252,6 +283,10 @@ static void look_after(struct stream *stream)
 	if (stream->mono >= stream->check_ns) {
 		stream->check_ns = stream->mono + CHECK_NS;
 		code = link->ops->check(link);
+	}
+	if (code == -ETIME || code == -ESTALE) {
+		renew(stream, code);
+		return;
 	}
 	if (code < 0) {
 		lose(stream, code);
@@ -384,11 +419,19 @@ static bool stream_again(struct sf_transport *transport, struct sf_batch *batch,
 	return stream->state == OPEN && sf_hold_again(&stream->hold, batch, room, WINDOW_MAX);
 }
 
+/* The peer of a session of datagrams may still answer that it does not know the session, or is not there. */
+static bool may_be_refused(const struct stream *stream)
+{
+	return stream->link->max_message && stream->state == OPEN && stream->hold.window.count &&
+	       stream->mono - stream->wrote_ns < REFUSAL_NS;
+}
+
 static bool stream_holds(const struct sf_transport *transport)
 {
 	const struct sf_hold *hold = &((const struct stream *)transport)->hold;
 
-	return sf_window_waiting(&hold->window) != 0 ||
+	return may_be_refused((const struct stream *)transport) ||
+	       sf_window_waiting(&hold->window) != 0 ||
 	       (hold->has_spool && sf_spool_next_run(&hold->spool) != 0);
 }
 
@@ -530,16 +573,18 @@ int sf_stream_open(struct sf_transport **transport, const struct sf_stream_optio
 	stream->transport = (struct sf_transport){
 		.ops = &stream_ops,
 		.hurry = options->hurry,
-		.protocol = IPPROTO_TCP,
+		.protocol = options->link->max_message ? IPPROTO_UDP : IPPROTO_TCP,
 		.traits = {
+			.datagrams = options->link->max_message != 0,
 			.live = true,
 			.connected = true,
 			.cannot = "cannot send to",
 			.failure = SF_FATE_LOST_send,
 			.unready = SF_FATE_LOST_unreachable,
 		},
-		.max_message = sf_ipfix.max_length,
-		.max_messages = 1,
+		.max_message = options->link->max_message ? options->link->max_message
+							  : sf_ipfix.max_length,
+		.max_messages = options->link->max_message ? DATAGRAMS_MAX : 1,
 	};
 	code = options->disk
 		       ? sf_hold_open_spool(&stream->hold, options->disk, &options->spool, error)
@@ -550,6 +595,8 @@ int sf_stream_open(struct sf_transport **transport, const struct sf_stream_optio
 		code = sf_peer_init(&stream->peer, &options->peer, error);
 	if (code == 0)
 		code = start(stream, options->late || options->disk, error);
+	if (stream->link->max_message)
+		stream->transport.max_message = stream->link->max_message;
 	if (code == 0)
 		*transport = &stream->transport;
 	else

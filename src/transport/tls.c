@@ -112,11 +112,9 @@ static void tls_free(struct sf_connection *link)
 	struct tls_connection *tls = of(link);
 
 	tls_close(link);
-	tls->tls->context_free(tls->context);
-	free((char *)tls->files.ca);
-	free((char *)tls->files.cert);
-	free((char *)tls->files.key);
-	free((char *)tls->files.name);
+	if (tls->context)
+		tls->tls->context_free(tls->context);
+	sf_tls_files_free(&tls->files);
 	free(tls);
 }
 
@@ -135,12 +133,6 @@ static const struct sf_connection_ops tls_ops = {
 	.free = tls_free,
 };
 
-static bool copy(const char **to, const char *from)
-{
-	*to = from ? strdup(from) : NULL;
-	return *to || !from;
-}
-
 int sf_tls_connection_new(
 	struct sf_connection **link, const struct sf_tls_files *files, struct sf_error *error)
 {
@@ -155,8 +147,7 @@ int sf_tls_connection_new(
 	tls->tls = ops;
 	tls->link.ops = &tls_ops;
 	tls->link.fd = -1;
-	if (copy(&tls->files.ca, files->ca) && copy(&tls->files.cert, files->cert) &&
-		copy(&tls->files.key, files->key) && copy(&tls->files.name, files->name))
+	if (sf_tls_files_copy(&tls->files, files))
 		code = ops->context_new(&tls->context, &tls->files, false, error);
 	else
 		code = sf_error_set(error, -ENOMEM, "no memory for TLS");

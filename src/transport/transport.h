@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Transports of sealed messages: UDP (udp.c), connections (stream.c: TCP) and IPFIX files (file.c). A
+ * Transports of sealed messages: UDP (udp.c), connections (stream.c: TCP, TLS, DTLS) and IPFIX files (file.c). A
  * transport takes a batch of messages and reports the fate of each; it does not count them. Transports
  * differ in struct sf_traits.
  */
@@ -138,6 +138,7 @@ struct sf_transport {
 	char remark[200];      /* set by turn(): what is wrong with the file that ended; or "" */
 	uint8_t protocol;      /* IPPROTO_UDP, IPPROTO_TCP; 0: no socket */
 	unsigned connects;     /* number of peers so far; of files that were begun by turn() */
+	unsigned renewals;     /* of these: took the place of a connection that worked */
 	/* with a spool */
 	bool spools;
 	uint64_t foreign; /* the earlier run whose messages the connection carries; 0: this one's */

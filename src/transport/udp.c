@@ -21,9 +21,6 @@
 #define UDP_SEGMENT 103
 #endif
 
-#define IPV4_HEADERS 28
-#define IPV6_HEADERS 48
-
 /* One system call for messages from … from+count-1; returns 0 or a negative error. */
 static int send_once(
 	struct sf_udp *udp, const uint8_t *bytes, size_t length, uint16_t segment, unsigned count)
@@ -63,15 +60,7 @@ static bool refuses_segmentation(int code)
 
 unsigned sf_udp_path_mtu(const struct sf_udp *udp)
 {
-	bool six = udp->transport.peer.ss_family == AF_INET6;
-	int mtu = 0;
-	socklen_t size = sizeof(mtu);
-
-	if (getsockopt(udp->fd, six ? IPPROTO_IPV6 : IPPROTO_IP, six ? IPV6_MTU : IP_MTU, &mtu,
-		    &size) < 0 ||
-		mtu < 0)
-		return 0;
-	return (unsigned)mtu;
+	return sf_peer_path_mtu(udp->fd, udp->transport.peer.ss_family);
 }
 
 /*
@@ -99,7 +88,7 @@ static bool is_answer(const struct sf_udp *udp, int code)
 
 unsigned sf_udp_headers(const struct sf_udp *udp)
 {
-	return udp->transport.peer.ss_family == AF_INET6 ? IPV6_HEADERS : IPV4_HEADERS;
+	return sf_peer_udp_headers(udp->transport.peer.ss_family);
 }
 
 static void set_fate(struct sf_batch *batch, unsigned from, unsigned count, enum sf_fate fate)

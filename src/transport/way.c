@@ -16,22 +16,11 @@
 #include "base/clock.h"
 #include "transport/udp.h"
 
-/* [RFC7011-10.3.3-1] */
-#define DEFAULT_MTU 1500 /* RFC 7011 §10.3.3: never above what is known to pass */
-
-/*
- * On this host the path's MTU is known, and RFC 7011 §10 has collectors take messages of 65535
- * bytes; the buffers of those in use begin at 9000. A datagram of this size is the largest that
- * the kernel keeps in 8 KiB, so that a receive buffer holds 1.4 times the records that it holds in
- * datagrams of 1500.
- */
-#define LARGE_MTU 7680
-
 /* Bytes of one segmented send: below the IPv4 limit, with room for the headers. */
 #define GSO_OCTETS_MAX 65000
 
 /* A burst when a rate is kept: less than a tenth of a default receive buffer. */
-#define PACED_OCTETS_MAX   (2 * LARGE_MTU)
+#define PACED_OCTETS_MAX   (2 * SF_PEER_LARGE_MTU)
 #define PACED_MESSAGES_MAX 8
 
 #define PAUSE_FIRST_NS INT64_C(1000000000)
@@ -55,33 +44,15 @@ void sf_udp_lose_way(struct sf_udp *udp, int code)
 
 bool sf_udp_stays_here(const struct sf_transport *transport)
 {
-	const struct sockaddr *peer = (const struct sockaddr *)&transport->peer;
-
-	if (peer->sa_family == AF_INET) {
-		const struct sockaddr_in *from = (const struct sockaddr_in *)&transport->local;
-		const struct sockaddr_in *to = (const struct sockaddr_in *)peer;
-
-		return from->sin_addr.s_addr == to->sin_addr.s_addr ||
-		       ntohl(to->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-	}
-	return !memcmp(&((const struct sockaddr_in6 *)&transport->local)->sin6_addr,
-		&((const struct sockaddr_in6 *)peer)->sin6_addr, sizeof(struct in6_addr));
+	return sf_peer_is_here(&transport->local, &transport->peer);
 }
 
-/* The largest datagram when nobody has said one. */
-static unsigned default_mtu(const struct sf_udp *udp, unsigned route, bool large)
-{
-	unsigned mtu = large && sf_udp_stays_here(&udp->transport) ? LARGE_MTU : DEFAULT_MTU;
-
-	if (route == 0)
-		return DEFAULT_MTU;
-	return route < mtu ? route : mtu;
-}
-
+/* [RFC7011-10.3.3-1] */
 /* Largest message: datagram less headers; and how many of them leave at once. */
 static void limit_messages(struct sf_udp *udp)
 {
-	unsigned mtu = udp->mtu ? udp->mtu : default_mtu(udp, sf_udp_path_mtu(udp), udp->large);
+	unsigned mtu = udp->mtu ? udp->mtu
+				: sf_peer_mtu(udp->fd, udp->transport.peer.ss_family, udp->large);
 	unsigned octets = udp->paced ? PACED_OCTETS_MAX : GSO_OCTETS_MAX;
 	unsigned most = udp->paced ? PACED_MESSAGES_MAX : SF_MESSAGES_MAX;
 	struct sf_transport *transport = &udp->transport;
@@ -265,7 +236,7 @@ static int find_peer(struct sf_udp *udp, struct sf_error *error)
 	}
 	udp->transport.fails = true;
 	/* larger than any message will be */
-	udp->transport.max_message = udp->mtu ? udp->mtu : LARGE_MTU;
+	udp->transport.max_message = udp->mtu ? udp->mtu : SF_PEER_LARGE_MTU;
 	udp->transport.max_messages = 1;
 	return 0;
 }

@@ -16,8 +16,11 @@ import support
 from support import Case, conversations, pcap, wait_until
 
 
-@unittest.skipUnless(shutil.which("openssl"), "needs the program openssl")
-class Tls(Case):
+class Certificates(Case):
+    """Both sides with certificates of one CA, and another CA."""
+
+    scheme = "tls"
+
     def setUp(self):
         super().setUp()
         for ca in "ours", "theirs":
@@ -37,23 +40,25 @@ class Tls(Case):
         self.openssl("x509", "-req", "-in", f"{name}.csr", "-CA", f"{ca}.pem", "-CAkey", f"{ca}.key",
                      "-CAcreateserial", "-extfile", "extensions", "-out", f"{name}.pem")
 
-    def collect(self, options=""):
+    def collect(self, options="", port=0, output=("-o", "none"), **kwargs):
         files = ",".join(f"{key}={self.directory}/{value}" for key, value in (
             ("ca", "ours.pem"), ("cert", "collector.pem"), ("key", "collector.key")))
-        process = self.start("collect", "-l", f"tls://127.0.0.1:0,{files}{options}", "-o", "none",
-                             "--stats", "json")
+        process = self.start("collect", "-l", f"{self.scheme}://127.0.0.1:{port},{files}{options}", *output,
+                             "--stats", "json", **kwargs)
         wait_until(lambda: "listening on" in self.printed("stderr"), "listening")
-        return process, re.search(r"tls://127\.0\.0\.1:(\d+)", self.printed("stderr")).group(1)
+        return process, re.search(rf"{self.scheme}://127\.0\.0\.1:(\d+)", self.printed("stderr")).group(1)
 
-    def meter(self, port, ca="ours", cert="probe", options=""):
-        """Not by start(): that would empty the output of the collector."""
+    def url(self, port, ca="ours", cert="probe"):
         files = f"ca={self.directory}/{ca}.pem"
         if cert:
             files += f",cert={self.directory}/{cert}.pem,key={self.directory}/{cert}.key"
+        return f"{self.scheme}://127.0.0.1:{port},retry=100ms,{files}"
+
+    def meter(self, port, ca="ours", cert="probe", options=""):
+        """Not by start(): that would empty the output of the collector."""
         return subprocess.run(
             [support.SPANFLOW, "meter", "-r", self.capture, "--stats", "json", "-e",
-             f"tls://127.0.0.1:{port},retry=100ms,{files}{options}"],
-            capture_output=True, text=True, timeout=60)
+             self.url(port, ca, cert) + options], capture_output=True, text=True, timeout=60)
 
     def ended(self, process):
         process.send_signal(signal.SIGTERM)
@@ -64,6 +69,9 @@ class Tls(Case):
         self.assertEqual(done.returncode, 0, done.stderr)
         return json.loads(done.stderr.splitlines()[-1])["collectors"][0]["records"]
 
+
+@unittest.skipUnless(shutil.which("openssl"), "needs the program openssl")
+class Tls(Certificates):
     # [RFC7011-11.3-1] [RFC5471-3.7-1]
     def test_both_sides_accept_each_other(self):
         process, port = self.collect(",name=probe1.example+probe2.example")

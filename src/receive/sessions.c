@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ *	datagram of ──┬─ a peer with a session ──────────────> session (a hello: a session in its place)
+ *	              ├─ anybody else, a hello without cookie ─> answer: a cookie; nothing is kept
+ *	              ├─ …, a hello with the peer's cookie ────> new session
+ *	              └─ …, something else ───────────────────> counted; data are answered by an alert
+ *
+ * The alert goes in the clear: it tells an exporter whose session was lost with the last run of this collector to
+ * begin another one. It is shorter than what it answers, and rare, so that nobody can make a flood of it.
+ */
+#include "receive/sessions.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/wire.h"
+
+#define IPFIX  10
+#define HEADER 16
+
+/* Of a record: RFC 6347 §4.1; of a message of the handshake: §4.2.2. */
+#define RECORD_HEADER 13
+#define HANDSHAKE     22
+#define DATA          23
+#define CLIENT_HELLO  1
+
+#define TICK_NS      (SF_NS_PER_S / 2)
+#define HANDSHAKE_NS (10 * SF_NS_PER_S)   /* so long a peer has for the handshake */
+#define SILENCE_NS   (1800 * SF_NS_PER_S) /* a session without datagrams ends */
+#define GONE_NS      (60 * SF_NS_PER_S) /* after such a silence another session may have the place */
+#define TELL_NS      (SF_NS_PER_S / 100) /* between two alerts */
+
+struct sf_talk {
+	struct sf_talk *next, *previous; /* by the time of the last datagram */
+	struct sf_talk *chain;           /* in the bucket */
+	struct sf_sessions *sessions;
+	const struct sf_dtls_ops *dtls;
+	struct sf_dtls *session;
+	struct sf_path path;
+	char sender[SF_HOSTPORT_NAME];
+	int64_t begun_ns, heard_ns;
+	bool half; /* the handshake is not done */
+};
+
+/* ---------------------------------------------------------------- the table */
+
+/* The address and the port. Returns the length. */
+static size_t peer_id(const struct sockaddr_storage *peer, uint8_t id[20])
+{
+	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)peer;
+	const struct sockaddr_in *four = (const struct sockaddr_in *)peer;
+
+	if (peer->ss_family == AF_INET6) {
+		memcpy(id, &six->sin6_addr, 16);
+		memcpy(id + 16, &six->sin6_port, 2);
+		return 18;
+	}
+	memcpy(id, &four->sin_addr, 4);
+	memcpy(id + 4, &four->sin_port, 2);
+	return 6;
+}
+
+static struct sf_talk **bucket_of(struct sf_sessions *sessions, const struct sockaddr_storage *peer)
+{
+	uint8_t id[20];
+	size_t length = peer_id(peer, id);
+	uint32_t hash = 0;
+
+	for (size_t i = 0; i < length; i++)
+		hash = (hash ^ id[i]) * UINT32_C(16777619);
+	return &sessions->buckets[(hash ^ hash >> 16) % SF_SESSIONS_MAX];
+}
+
+static bool is_peer(const struct sf_talk *session, const struct sf_path *path)
+{
+	uint8_t one[20], other[20];
+	size_t length = peer_id(&session->path.peer, one);
+
+	return session->path.fd == path->fd && peer_id(&path->peer, other) == length &&
+	       memcmp(one, other, length) == 0;
+}
+
+/*
+ * The session of a peer. A peer may have two: an old one, and one whose handshake is not done, which takes the
+ * place of the old one when it is done; `half`: that one is preferred.
+ */
+static struct sf_talk *find(struct sf_sessions *sessions, const struct sf_path *path, bool half)
+{
+	struct sf_talk *found = NULL;
+
+	for (struct sf_talk *at = *bucket_of(sessions, &path->peer); at; at = at->chain)
+		if (is_peer(at, path) && (!found || at->half == half))
+			found = at;
+	return found;
+}
+
+static void unlink_session(struct sf_talk *session)
+{
+	struct sf_sessions *sessions = session->sessions;
+
+	*(session->previous ? &session->previous->next : &sessions->first) = session->next;
+	*(session->next ? &session->next->previous : &sessions->last) = session->previous;
+}
+
+static void link_first(struct sf_talk *session)
+{
+	struct sf_sessions *sessions = session->sessions;
+
+	session->previous = NULL;
+	session->next = sessions->first;
+	*(session->next ? &session->next->previous : &sessions->last) = session;
+	sessions->first = session;
+}
+
+static void session_free(struct sf_talk *session)
+{
+	session->dtls->close(session->session);
+	free(session);
+}
+
+static void take_out(struct sf_talk *session)
+{
+	struct sf_sessions *sessions = session->sessions;
+	struct sf_talk **at = bucket_of(sessions, &session->path.peer);
+
+	while (*at != session)
+		at = &(*at)->chain;
+	*at = session->chain;
+	unlink_session(session);
+	sessions->half -= session->half;
+	if (--sessions->count == 0)
+		sf_timer_stop(&sessions->timer);
+	session_free(session);
+}
+
+/* `trouble`: the fault; NULL: the peer has ended the session, or begun another one. */
+static void end(struct sf_talk *session, const char *trouble)
+{
+	struct sf_sessions *sessions = session->sessions;
+
+	session->dtls->finish(session->session);
+	sessions->broken += trouble != NULL;
+	sessions->owner.end(sessions->owner.context, session->sender, trouble);
+	take_out(session);
+}
+
+/* ---------------------------------------------------------------- time */
+
+/* The one that was silent for the longest time among all, or among those with a handshake that is not done. */
+static struct sf_talk *most_silent(struct sf_sessions *sessions, bool half)
+{
+	struct sf_talk *session = sessions->last;
+
+	while (session && half && !session->half)
+		session = session->previous;
+	return session;
+}
+
+static void look_after(struct sf_talk *session, int64_t now)
+{
+	if (session->half && now - session->begun_ns >= HANDSHAKE_NS)
+		end(session, "the handshake of DTLS was not done within 10 seconds");
+	else if (session->half && session->dtls->wait_ns(session->session) == 0)
+		session->dtls->repeat(session->session);
+	else if (now - session->heard_ns >= SILENCE_NS)
+		end(session, NULL);
+}
+
+static void on_tick(struct sf_timer *timer)
+{
+	struct sf_sessions *sessions = timer->context;
+	struct sf_talk *session = sessions->first, *next;
+
+	for (; session; session = next) {
+		next = session->next;
+		look_after(session, sf_loop_now(sessions->loop));
+	}
+}
+
+/* True if there is a place for one more session. */
+static bool make_place(struct sf_sessions *sessions)
+{
+	const char *const why = "its handshake is not done, and another session needs its place";
+	struct sf_talk *half = most_silent(sessions, true), *oldest = sessions->last;
+
+	if (sessions->half == SF_SESSIONS_HALF || (sessions->count == SF_SESSIONS_MAX && half)) {
+		end(half, why);
+		return true;
+	}
+	if (sessions->count < SF_SESSIONS_MAX)
+		return true;
+	if (sf_loop_now(sessions->loop) - oldest->heard_ns < GONE_NS)
+		return false;
+	end(oldest, NULL);
+	return true;
+}
+
+/* ---------------------------------------------------------------- datagrams */
+
+static ssize_t send_back(void *context, const uint8_t *bytes, size_t length)
+{
+	struct sf_path *path = &((struct sf_talk *)context)->path;
+	struct iovec iov = { .iov_base = (void *)bytes, .iov_len = length };
+	const struct msghdr header = {
+		.msg_name = &path->peer,
+		.msg_namelen = path->peer_size,
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = path->control_length ? path->control : NULL,
+		.msg_controllen = path->control_length,
+	};
+
+	/* what cannot be sent is lost, as datagrams may be: the peer repeats its part */
+	sendmsg(path->fd, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
+	return (ssize_t)length;
+}
+
+static const char *is_wrong(const uint8_t *p, size_t length)
+{
+	if (length < HEADER || sf_load_be16(p) != IPFIX)
+		return "this is not IPFIX: sessions of DTLS carry nothing else";
+	if (sf_load_be16(p + 2) != length)
+		return "a datagram is not one whole IPFIX message";
+	return NULL;
+}
+
+/* Hands on the messages of the datagram. False: no further message is wanted. */
+static bool read_messages(struct sf_talk *session)
+{
+	struct sf_sessions *sessions = session->sessions;
+	const struct sf_inflow_owner *owner = &sessions->owner;
+	ssize_t n;
+
+	while ((n = session->dtls->read(
+			session->session, sessions->message, sizeof(sessions->message))) > 0) {
+		const char *wrong = is_wrong(sessions->message, (size_t)n);
+
+		if (wrong) {
+			end(session, wrong);
+			return true;
+		}
+		if (!owner->message(owner->context, session->sender, sessions->message, (size_t)n))
+			return false;
+	}
+	if (n == 0)
+		end(session, NULL);
+	else if (n != -EAGAIN)
+		end(session, session->session->trouble[0] ? session->session->trouble
+							  : sf_strerror((int)n));
+	return true;
+}
+
+/*
+ * The handshake is done. RFC 6347 §4.2.8: an earlier session of the peer, which was started again perhaps, lasts
+ * until then, because a hello may be a copy of an old one.
+ */
+static void settle(struct sf_talk *session)
+{
+	struct sf_talk *before;
+
+	if (!session->half)
+		return;
+	before = find(session->sessions, &session->path, false);
+	if (before && !before->half)
+		end(before, NULL);
+	session->sessions->half--;
+	session->half = false;
+}
+
+/* A datagram of a session lies in it. False: no further message is wanted. */
+static bool feed(struct sf_talk *session)
+{
+	int code = 0;
+
+	if (session->half)
+		code = session->dtls->handshake(session->session);
+	if (code == -EAGAIN)
+		return true;
+	if (code < 0) {
+		end(session, session->session->trouble[0] ? session->session->trouble
+							  : sf_strerror(code));
+		return true;
+	}
+	settle(session);
+	return read_messages(session);
+}
+
+static struct sf_talk *wait_at(struct sf_door *door)
+{
+	struct sf_talk *session = calloc(1, sizeof(*session));
+	const struct sf_dtls_wire wire = { send_back, session };
+
+	if (!session)
+		return NULL;
+	session->dtls = door->dtls;
+	session->session = door->dtls->open(door->context, NULL, &wire);
+	if (session->session)
+		return session;
+	free(session);
+	return NULL;
+}
+
+void sf_door_close(struct sf_door *door)
+{
+	if (door->waiting)
+		session_free(door->waiting);
+	door->waiting = NULL;
+}
+
+/* The peer has shown its cookie. */
+static bool begin(struct sf_sessions *sessions, struct sf_talk *session)
+{
+	int64_t now = sf_loop_now(sessions->loop);
+	struct sf_talk **bucket;
+
+	if (!make_place(sessions)) {
+		sessions->refused++;
+		session_free(session);
+		return true;
+	}
+	session->sessions = sessions;
+	session->begun_ns = session->heard_ns = now;
+	session->half = true;
+	sf_hostport_name(&session->path.peer, session->sender);
+	bucket = bucket_of(sessions, &session->path.peer);
+	session->chain = *bucket;
+	*bucket = session;
+	link_first(session);
+	sessions->half++;
+	sessions->connections++;
+	if (sessions->count++ == 0)
+		sf_timer_repeat(&sessions->timer, TICK_NS);
+	return feed(session);
+}
+
+static bool greet(struct sf_sessions *sessions, struct sf_door *door, const struct sf_path *path,
+	const uint8_t *datagram, size_t length)
+{
+	struct sf_talk *session;
+	uint8_t id[20];
+	size_t id_length = peer_id(&path->peer, id);
+
+	if (!door->waiting)
+		door->waiting = wait_at(door);
+	session = door->waiting;
+	if (!session)
+		return true;
+	session->path = *path;
+	if (door->dtls->hello(session->session, id, id_length, datagram, length) != 1)
+		return true;
+	door->waiting = NULL;
+	return begin(sessions, session);
+}
+
+/* Data without a session: the exporter has one that is lost. */
+static void tell_stray(
+	struct sf_sessions *sessions, const struct sf_path *path, uint8_t type, size_t length)
+{
+	/* fatal, unexpected message: RFC 5246 §7.2 */
+	static const uint8_t alert[] = { 21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 10 };
+	struct sf_talk nobody = { .path = *path };
+	int64_t now = sf_loop_now(sessions->loop);
+
+	sessions->strays++;
+	if (type != DATA || length < sizeof(alert) ||
+		(sessions->told_ns && now - sessions->told_ns < TELL_NS))
+		return;
+	sessions->told_ns = now;
+	send_back(&nobody, alert, sizeof(alert));
+}
+
+static bool is_hello(const uint8_t *datagram, size_t length)
+{
+	return length > RECORD_HEADER && datagram[0] == HANDSHAKE && datagram[3] == 0 &&
+	       datagram[4] == 0 && datagram[RECORD_HEADER] == CLIENT_HELLO;
+}
+
+bool sf_sessions_take(struct sf_sessions *sessions, struct sf_door *door,
+	const struct sf_path *path, const uint8_t *datagram, size_t length, bool open)
+{
+	uint8_t type = length ? datagram[0] : 0;
+	struct sf_talk *session = find(sessions, path, type != DATA);
+	bool hello = is_hello(datagram, length);
+
+	if (session && (session->half || !hello)) {
+		unlink_session(session);
+		link_first(session);
+		session->path = *path;
+		session->heard_ns = sf_loop_now(sessions->loop);
+		session->dtls->input(session->session, datagram, length);
+		return feed(session);
+	}
+	if (hello && open)
+		return greet(sessions, door, path, datagram, length);
+	if (!hello)
+		tell_stray(sessions, path, type, length);
+	return true;
+}
+
+int sf_sessions_init(
+	struct sf_sessions *sessions, struct sf_loop *loop, const struct sf_inflow_owner *owner)
+{
+	memset(sessions, 0, sizeof(*sessions));
+	sessions->loop = loop;
+	sessions->owner = *owner;
+	return sf_loop_add_timer(loop, &sessions->timer, on_tick, sessions);
+}
+
+void sf_sessions_fini(struct sf_sessions *sessions)
+{
+	while (sessions->first) {
+		sessions->first->dtls->finish(sessions->first->session);
+		take_out(sessions->first);
+	}
+	sf_timer_remove(&sessions->timer);
+}

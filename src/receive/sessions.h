@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Sessions of DTLS (RFC 7011 §11) of any number of exporters that send to a few sockets. Datagrams are told apart
+ * by the address that they come from. Memory is bounded: SF_SESSIONS_MAX sessions, and nothing is kept of a peer
+ * before a cookie has shown that datagrams reach it at its address.
+ *
+ *	sf_sessions_init(&sessions, loop, &owner)
+ *	door = { dtls, context }			for each socket
+ *	sf_sessions_take(&sessions, &door, &path, datagram, length, true)
+ *	sf_door_close(&door)				also after its context was replaced
+ *	sf_sessions_fini(&sessions)
+ */
+#ifndef SPANFLOW_RECEIVE_SESSIONS_H
+#define SPANFLOW_RECEIVE_SESSIONS_H
+
+#include <netinet/in.h>
+#include <stdalign.h>
+#include <sys/socket.h>
+
+#include "receive/inflow.h"
+#include "tls/dtls.h"
+
+#define SF_SESSIONS_MAX  256 /* at a time */
+#define SF_SESSIONS_HALF 64  /* of these: handshakes that are not done */
+
+#define SF_PATH_CONTROL                                                                            \
+	(CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(struct in_pktinfo)))
+
+/* How a datagram has come: an answer goes back the same way. */
+struct sf_path {
+	int fd;
+	struct sockaddr_storage peer;
+	socklen_t peer_size;
+	/* as ancillary data: the address of this host that the peer has sent to; 0: any */
+	size_t control_length;
+	alignas(struct cmsghdr) uint8_t control[SF_PATH_CONTROL];
+};
+
+struct sf_talk;
+
+/* Of a socket; context NULL: it has no DTLS. */
+struct sf_door {
+	const struct sf_dtls_ops *dtls;
+	struct sf_tls_context *context;
+	struct sf_talk *waiting; /* for a hello of anybody */
+};
+
+struct sf_sessions {
+	struct sf_loop *loop;
+	struct sf_inflow_owner owner;
+	struct sf_timer timer; /* of handshakes and of silence, while there are sessions */
+	struct sf_talk *first, *last; /* `last` was silent for the longest time */
+	struct sf_talk *buckets[SF_SESSIONS_MAX];
+	unsigned count, half;
+	uint64_t connections; /* accepted */
+	uint64_t refused;     /* hellos with a cookie for which there was no place */
+	uint64_t broken;      /* sessions that were ended by an error */
+	uint64_t strays;      /* datagrams that belong to no session and are no hello */
+	int64_t told_ns;      /* when the peer of a stray was told last */
+	uint8_t message[SF_DTLS_MOST];
+};
+
+/* 0 or -ENOMEM. */
+int sf_sessions_init(
+	struct sf_sessions *sessions, struct sf_loop *loop, const struct sf_inflow_owner *owner);
+/* Allowed for a zeroed struct. */
+void sf_sessions_fini(struct sf_sessions *sessions);
+
+/* Takes a datagram. `open`: new sessions may begin. False: no further message is wanted. */
+bool sf_sessions_take(struct sf_sessions *sessions, struct sf_door *door,
+	const struct sf_path *path, const uint8_t *datagram, size_t length, bool open);
+
+/* Frees what the door has made under its context, which stays. */
+void sf_door_close(struct sf_door *door);
+
+#endif
