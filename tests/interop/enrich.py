@@ -33,19 +33,8 @@ ingress 102
 egress 102
 """
 
-CONFIG = """
-daemonize: false
-nfacctd_ip: 127.0.0.1
-nfacctd_port: {port}
-plugins: print
-print_output: json
-print_output_file: {output}
-print_output_file_append: true
-print_refresh_time: 3600
-print_history: 1m
-print_cache_entries: 16411
-nfacctd_as: netflow
-nfacctd_net: netflow
+# behind interop.nfacctd_config()
+CONFIG = """\
 aggregate: src_host, dst_host, src_port, dst_port, proto, src_as, dst_as, peer_dst_ip, src_mask, \
 dst_mask, in_iface, out_iface
 """
@@ -147,7 +136,7 @@ def nfacctd(spanflow, place, captures, routes, scheme):
     base = place.file("nfacctd-" + scheme)
     port = interop.free_port()
     with open(base + ".conf", "w") as config:
-        config.write(CONFIG.format(port=port, output=base + ".json"))
+        config.write(interop.nfacctd_config("127.0.0.1", port, base + ".json") + CONFIG)
     command = ["nfacctd", "-f", base + ".conf"]
     with interop.Collector(command, port, base + ".log", end=signal.SIGINT) as collector:
         collector.wait_for(lambda: "JSON: setting object handlers" in collector.read_log(),

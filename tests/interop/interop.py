@@ -218,6 +218,24 @@ class Collector:
             self.process.wait()
 
 
+def nfacctd_config(address, port, output):
+    """The configuration of an nfacctd that writes what it received as JSON when it ends."""
+    return f"""\
+daemonize: false
+nfacctd_ip: {address}
+nfacctd_port: {port}
+plugins: print
+print_output: json
+print_output_file: {output}
+print_output_file_append: true
+print_refresh_time: 3600
+print_history: 1m
+print_cache_entries: 16411
+nfacctd_as: netflow
+nfacctd_net: netflow
+"""
+
+
 def compare(what, expected, got, ignore=(), tolerance_ms=0):
     """Each expected flow must be there once, and nothing else."""
     keys = set(FIELDS) - set(ignore)

@@ -20,21 +20,10 @@ import sys
 
 import interop
 
-CONFIG = """
-daemonize: false
-nfacctd_ip: {address}
-nfacctd_port: {port}
-plugins: print
-print_output: json
-print_output_file: {output}
-print_output_file_append: true
-print_refresh_time: 3600
-print_history: 1m
-print_cache_entries: 16411
+# behind interop.nfacctd_config()
+CONFIG = """\
 timestamps_since_epoch: true
 nfacctd_time_new: false
-nfacctd_as: netflow
-nfacctd_net: netflow
 aggregate: src_host, dst_host, src_port, dst_port, proto, tos, tcpflags, in_iface, vlan, \
 timestamp_start, timestamp_end, export_proto_version, export_proto_seqno, sampling_rate
 """
@@ -109,7 +98,7 @@ def run(spanflow, place, captures, scheme, address, options):
     base = place.file(re.sub(r"\W", "-", name))
     port = interop.free_port(address)
     with open(base + ".conf", "w") as config:
-        config.write(CONFIG.format(address=address, port=port, output=base + ".json"))
+        config.write(interop.nfacctd_config(address, port, base + ".json") + CONFIG)
     command = ["nfacctd", "-f", base + ".conf"]
     with interop.Collector(command, port, base + ".log", end=signal.SIGINT) as nfacctd:
         # the process that writes is ready later than the one that listens
