@@ -175,7 +175,7 @@ START_TEST(merge_rules_mean_what_they_say)
 }
 END_TEST
 
-/* OR of octets: every bit of any packet, those of rare places as well. */
+/* OR of octets: the bits of all packets, also in bytes that few packets set. */
 START_TEST(octets_are_joined_bit_by_bit)
 {
 	const uint64_t wanted = SF_FACT_SET(tcp_options);

@@ -161,8 +161,8 @@ START_TEST(clock_stands_extreme_times)
 END_TEST
 
 /*
- * Time goes on, stands, steps back, or jumps for fewer or more packets than a jump must have, and
- * comes back from it.
+ * Time goes on, stands still, steps back, or jumps and comes back: after fewer packets than confirm
+ * a jump, and after more.
  */
 static int64_t next_time(uint32_t *random, int64_t *time)
 {

@@ -212,7 +212,7 @@ START_TEST(test_redefinition)
 }
 END_TEST
 
-/* Templates that no record can be told with, and what follows them in the same set */
+/* Templates that no record can be decoded with, and the templates behind them in the same set */
 /* [RFC5471-3.4.1-1] [RFC5471-3.6.4-1] */
 START_TEST(test_templates_refused)
 {
@@ -373,7 +373,7 @@ START_TEST(test_malformed)
 }
 END_TEST
 
-/* Every prefix of a message: no fault, no record beyond what is there */
+/* Every prefix of a message: no fault, and no record beyond the bytes that it has */
 /* [RFC5471-3.6.6-1] */
 START_TEST(test_truncation)
 {
@@ -426,7 +426,7 @@ static void on_refusal(void *context, const char *exporter, const char *text)
 	refusals++;
 }
 
-/* The first refused template of each exporter is told with its reason. */
+/* The first refused template of each exporter is reported with its reason. */
 START_TEST(test_refusals_are_told)
 {
 	static const struct {

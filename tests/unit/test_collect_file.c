@@ -49,7 +49,7 @@ START_TEST(test_file_withdrawal)
 }
 END_TEST
 
-/* cut off: every record that is there whole, then where it stops */
+/* cut off: every whole record, then the place where the file stops */
 START_TEST(test_file_cut)
 {
 	start(0);
@@ -95,7 +95,7 @@ START_TEST(test_file_resync)
 }
 END_TEST
 
-/* Who is told to stop does not wait for a pipe that is open but has nothing. */
+/* A reader that has to stop does not wait for a pipe that is open but has nothing. */
 START_TEST(test_stop_on_a_pipe)
 {
 	enum { VALUE = 60000, MESSAGES = 7, ROOM = 1 << 20 };

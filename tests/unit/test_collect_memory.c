@@ -93,7 +93,7 @@ static int open_all(struct sink *sink, struct sf_collector **collector, struct s
 	return result;
 }
 
-/* Reads the file; true: the caller was told that something is missing. */
+/* Reads the file. True: the caller learnt that something is missing. */
 static bool read_file(const char *path, unsigned *records)
 {
 	struct sink sink = { .stream = fopen("/dev/null", "w") };

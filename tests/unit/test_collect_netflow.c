@@ -230,7 +230,7 @@ START_TEST(test_netflow9_from_two_ports)
 }
 END_TEST
 
-/* The sampling rate of a v5 header: mode and interval where they are told */
+/* The sampling rate of a v5 header becomes fields: mode and interval, where the header has them. */
 START_TEST(test_netflow5_sampling)
 {
 	static const struct {

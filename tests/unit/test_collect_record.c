@@ -251,7 +251,7 @@ START_TEST(test_answers_without_packets)
 		{ "00550004 00560004", "000001f4 00000005", 1, { 500, 0 }, { 5, 0 } },
 		/* before the exporter and behind it: what came in counts */
 		{ "00170004 00010004", "00000000 000001f4", 1, { 500, 0 }, { 0, 0 } },
-		/* no counter at all: the flow is there */
+		/* no counter at all: there is a flow nevertheless */
 		{ "000a0004 000e0004", "00000001 00000002", 1, { 0, 0 }, { 0, 0 } },
 	};
 
@@ -474,7 +474,7 @@ START_TEST(test_start_of_another_exporter)
 }
 END_TEST
 
-/* Where a record came from is told once: not where it says so itself. */
+/* The origin of a record is shown once: not if the record itself has it. */
 START_TEST(test_origin)
 {
 	start(0);

@@ -151,7 +151,7 @@ START_TEST(tcp_options_by_kind)
 }
 END_TEST
 
-/* Lengths that are none end the list; what stands before them counts. */
+/* An impossible length ends the list; the options before it count. */
 START_TEST(tcp_options_that_contradict_themselves)
 {
 	READ(SF_LINK_RAW, IPV4(6, 44), TCP(6), 1, 5, 0, 1);

@@ -147,7 +147,7 @@ START_TEST(descriptor_and_time)
 }
 END_TEST
 
-/* Records that the callback does not take are lost by name, and that is told. */
+/* Records that the callback does not take are lost by name, and a notice says so. */
 START_TEST(callback_that_takes_little)
 {
 	const unsigned most = 1;

@@ -330,7 +330,7 @@ START_TEST(rules_want_what_they_read)
 }
 END_TEST
 
-/* A port without a name, as that of a pcap file, does not take the rules that name others by number. */
+/* A port without a name, as in a pcap file: rules that name other ports by number do not change. */
 START_TEST(rules_by_number_stay_when_a_port_has_no_name)
 {
 	static struct full_annex annex;
@@ -355,7 +355,7 @@ START_TEST(egress_without_rules)
 	ck_assert_str_eq(
 		ways(&(struct sf_enrich_options){ .egress = SF_ENRICH_EGRESS_NONE }, &flow),
 		"3>0 0, 4>0 0");
-	/* each direction teaches where the other one's receiver is */
+	/* each direction shows behind which port the receiver of the other direction is */
 	ck_assert_str_eq(
 		ways(&(struct sf_enrich_options){ .egress = SF_ENRICH_EGRESS_LEARN }, &flow),
 		"3>4 1, 4>3 0");

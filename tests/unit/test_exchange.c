@@ -56,7 +56,7 @@ struct tally {
 	int64_t end;
 };
 
-/* The packet's annex is that of what was made. */
+/* The annex that comes out is the one that was made for the packet. */
 static bool has_its_annex(struct sf_facts_array array, unsigned i)
 {
 	const struct sf_facts made = make_facts(0, array.facts[i].octets);

@@ -120,7 +120,7 @@ END_TEST
 /* No enricher. */
 static const struct sf_shared shared;
 
-/* Takes what it is told to take. */
+/* A destination that takes as many records as the test allows. */
 struct fake {
 	struct sf_destination destination;
 	unsigned may_take; /* batches */
@@ -220,7 +220,10 @@ START_TEST(a_slow_destination_loses_alone)
 }
 END_TEST
 
-/* A call is short, however much waits; time passes for who has nothing to send too. */
+/*
+ * A call takes a bounded time, however many records wait; time passes for destinations with nothing
+ * to send too.
+ */
 START_TEST(a_pump_is_bounded)
 {
 	struct sf_queue queue = { 0 };

@@ -234,7 +234,10 @@ START_TEST(ipfix_default_record)
 }
 END_TEST
 
-/* RFC 3954 §8: below 128 but for what all collectors know; 60 tells the IP version. */
+/*
+ * RFC 3954 §8: field types are below 128, except those that all collectors know; 60 is the IP
+ * version.
+ */
 START_TEST(netflow9_default_record)
 {
 	struct sf_exporter *exporter = start(OFFLINE, NETFLOW9, "");
@@ -439,7 +442,7 @@ static unsigned two_interfaces(void *context, unsigned slot, uint32_t *index, co
 	return 1;
 }
 
-/* Sampling is told even when it is 1:1, interface names, times and totals. */
+/* Options data has sampling even at 1:1, interface names, times and totals. */
 /*
  * [RFC7011-4.1-1] [RFC7011-4.2-1] [RFC7011-4.3-1] [RFC5471-3.4.3-1] [RFC5471-3.4.4-1]
  * [RFC5471-3.4.5-1]

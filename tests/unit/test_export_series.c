@@ -134,7 +134,7 @@ static struct sf_destination_count read_file_of(const char *name)
 	return sum;
 }
 
-/* All files below a directory; *damaged: how many of them are not whole. */
+/* All files below a directory; *damaged: number of files that are not whole. */
 static unsigned read_below(const char *path, struct sf_destination_count *sum, unsigned *damaged)
 {
 	DIR *list = opendir(path);

@@ -251,7 +251,10 @@ START_TEST(templates_are_repeated_by_time)
 }
 END_TEST
 
-/* RFC 5153 §6.2: counted in data messages; template messages do not bring up more of them. */
+/*
+ * RFC 5153 §6.2: the refresh counts data messages; template messages do not bring the next one
+ * nearer.
+ */
 /* [RFC3954-7-7] [RFC3954-7-8] */
 START_TEST(templates_are_repeated_by_data_messages)
 {

@@ -423,7 +423,10 @@ START_TEST(text_appears_within_a_second)
 }
 END_TEST
 
-/* MACs, MPLS, flow labels and flowIds cost the meter: only those who tell them ask for them. */
+/*
+ * MACs, MPLS, flow labels and flowIds cost the meter something: only destinations that have them
+ * ask for them.
+ */
 START_TEST(facts_are_asked_for_by_those_who_need_them)
 {
 	const uint64_t facts = SF_FACT_SET(mpls) | SF_FACT_SET(flow_label) | SF_FACT_SET(src_mac) |

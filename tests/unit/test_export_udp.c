@@ -87,7 +87,10 @@ static const int answers[] = { ECONNREFUSED, ENOPROTOOPT, EHOSTUNREACH, ENETUNRE
 
 #define ANSWERS (sizeof(answers) / sizeof(answers[0]))
 
-/* Each is told once, by a call that sends nothing: what the call before sent has not arrived. */
+/*
+ * Each error is returned once, by a call that sends nothing: it belongs to the datagrams of the
+ * call before.
+ */
 START_TEST(answer_is_to_the_call_before)
 {
 	for (size_t i = 0; i < ANSWERS; i++) {
@@ -125,7 +128,7 @@ START_TEST(answer_is_not_to_what_was_never_sent)
 }
 END_TEST
 
-/* A smaller MTU that a router has told is no word about segments, unless it comes again. */
+/* A smaller MTU that a router has reported says nothing about segmentation, unless it comes again. */
 START_TEST(answer_does_not_end_segmentation)
 {
 	for (size_t i = 0; i < ANSWERS; i++) {
@@ -240,7 +243,10 @@ static void put_and_send(struct sf_exporter *exporter, unsigned second)
 	sf_exporter_tick(exporter, T0 + second * S, T0);
 }
 
-/* Each kind that the kernel tells a connected socket, between two messages and at the end. */
+/*
+ * Each kind of error that the kernel reports to a connected socket, between two messages and at the
+ * end.
+ */
 START_TEST(icmp_takes_back_what_was_sent)
 {
 	static const uint8_t codes[] = { ICMP_PROT_UNREACH, ICMP_PORT_UNREACH, ICMP_FRAG_NEEDED,

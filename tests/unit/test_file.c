@@ -359,7 +359,7 @@ START_TEST(a_directory_stands_for_its_captures)
 	see_files(&seen, &directory, 1);
 	ck_assert_int_eq(seen.end, SF_EOF);
 	tags("abd");
-	/* what was left out is told */
+	/* the run says what was left out */
 	capture = NULL;
 	ck_assert_int_eq(
 		sf_capture_driver("file")->open(&capture,
@@ -637,7 +637,7 @@ START_TEST(pipes_are_read_as_they_come)
 }
 END_TEST
 
-/* A live pipe on standard input: what is there comes at once, then 0 while it is quiet. */
+/* A live pipe on standard input: packets come at once, then recv returns 0 while the pipe is quiet. */
 START_TEST(a_quiet_pipe_gives_no_packets_in_time)
 {
 	static const uint8_t first[] = { HEADER, AT(1, 'a') }, half[] = { LE32(2), LE32(0) },

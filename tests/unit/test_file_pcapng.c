@@ -143,7 +143,10 @@ START_TEST(times_outside_1970_to_2116_are_not_believed)
 }
 END_TEST
 
-/* The packet before tells the time; of the first packets, the one after them. */
+/*
+ * A packet without a time has that of the packet before it; the first packets have that of the next
+ * one.
+ */
 START_TEST(a_time_that_is_not_believed_is_that_of_the_packet_before)
 {
 #define AT_TIME(units) ENHANCED(LE32, 36, 0, units, 4, 60), B4, LE32(36)
@@ -300,7 +303,7 @@ START_TEST(wrong_lengths_are_corrupt)
 }
 END_TEST
 
-/* Rounded up or not, and by which of the two the trailer goes: the trailer tells where it is. */
+/* The length of the block may be rounded up or not; the place of the trailer shows which. */
 START_TEST(lengths_that_are_no_multiple_of_4_are_read)
 {
 	AFTER_ONE(ENHANCED(LE32, 33, 0, 2000000, 1, 60), 0xb0, LE32(33), AT_TIME(3000000));

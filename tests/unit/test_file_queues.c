@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Queues that take turns at capture files: together they have every packet once, in order, and what
- * one of them was lent stays as it is while the others read on.
+ * Queues that read capture files in turns: together they have every packet once and in order, and
+ * packets lent to one queue stay unchanged while the others read on.
  */
 #include "capture_bytes.h"
 #include "check_main.h"

@@ -18,7 +18,7 @@ static const struct exception {
 } exceptions[] = {
 	{ "formats/libpcap--pcap-invalid-version-1.pcap", 0, SF_EUNSUPPORTED, "version 1.4" },
 	{ "formats/libpcap--pcapng-invalid-vers-2.pcapng", 0, SF_EUNSUPPORTED, "version 1.1" },
-	/* the time's fraction is above 1 s, which is added here and printed as it is there */
+	/* a fraction above 1 s is added to the time here, and printed as it is by the reference */
 	{ "formats/nDPI--fuzz-2021-10-13.pcap", 1, SF_ECORRUPT, "byte 237: the file is cut off" },
 	/* the time's fraction is unsigned in the format; tshark reads it as negative */
 	{ "malformed/nfstream--fuzz-2021-06-07-c6c72a0a56.pcap", 1, SF_EOF, NULL },

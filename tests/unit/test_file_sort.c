@@ -370,7 +370,7 @@ START_TEST(a_wild_time_holds_up_no_other_file)
 }
 END_TEST
 
-/* A pipe's packets do not wait: what is there is given, sorted. */
+/* Packets of a pipe do not wait: those that have come are delivered, sorted. */
 START_TEST(a_pipe_is_sorted_as_it_comes)
 {
 	const char *directory = test_directory();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Inputs merged by time, against a look at all of them for each packet. */
+/* Inputs merged by time, compared with a search through all of them for each packet. */
 #include <string.h>
 
 #include "check_main.h"

@@ -158,7 +158,7 @@ START_TEST(key_parts_tell_flows_apart)
 }
 END_TEST
 
-/* Without addresses the ports alone say who is who: both directions still meet. */
+/* With a key of ports without addresses both directions still meet. */
 START_TEST(directions_stay_apart_without_addresses)
 {
 	struct made made;
@@ -241,10 +241,7 @@ START_TEST(frames_are_metered_or_ignored_by_name)
 }
 END_TEST
 
-/*
- * Whatever of them vector instructions take and whatever not, facts are those of the packets in
- * order.
- */
+/* Facts are those of the packets in their order, whichever packets the vector instructions take. */
 START_TEST(packets_of_all_kinds_in_one_batch)
 {
 	enum { PLAIN, TRUNCATED, FRAGMENT, ICMP, OTHER_INTERFACE, TAG_BESIDE, KINDS };
@@ -411,7 +408,7 @@ START_TEST(books_of_two_meters_close_together)
 }
 END_TEST
 
-/* What remains of one meter leaves in parts, some of them through another. */
+/* The flows left in one meter leave in parts, some of them through another meter. */
 START_TEST(records_may_leave_through_another_meter)
 {
 	struct sf_ledger sum = { .unsupported_link = UINT32_MAX }, ledger;
@@ -458,7 +455,7 @@ START_TEST(records_may_leave_through_another_meter)
 }
 END_TEST
 
-/* What the table holds is told by the other numbers, and in the end it has to be nothing. */
+/* The number of packets in the table follows from the other counters, and is 0 at the end. */
 START_TEST(books_close_when_all_is_told)
 {
 	const struct sf_ledger closed = { .frames = 3,

@@ -66,7 +66,7 @@ static struct sf_packet *make_gre(
 	return &made->packet;
 }
 
-/* A meter that opens GRE, and gathers what tells tunnels. */
+/* A meter that opens GRE, and gathers the facts about tunnels. */
 static void setup_gre(enum sf_tunnel_mode mode)
 {
 	struct sf_tunnel_options tunnels = { .mode[SF_TUNNEL_GRE] = (uint8_t)mode };

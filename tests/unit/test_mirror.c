@@ -490,7 +490,7 @@ START_TEST(observation_ends_by_time_end_failure_or_order)
 	ck_assert_uint_eq(mirror.frames, 20);
 	ck_assert_double_eq(observation.seconds, 10);
 	sf_mirror_fini(&mirror);
-	/* files go on to their end: seconds are those of the packets */
+	/* files are read to their end; seconds are those of the packets */
 	source.end_at = 40;
 	source.end = SF_EOF;
 	ck_assert_int_eq(observe(&observation, false, 1), 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a service manager is told: a socket of this test stands in for systemd's. */
+/* Messages to a service manager: a socket of this test takes the place of systemd's. */
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>

@@ -89,7 +89,7 @@ static void put_some(
 	sf_order_put(order, source, array, count);
 }
 
-/* Random parts of random sources are put and taken, until all is there. */
+/* Puts and takes random numbers of packets of random sources, until all have come out. */
 static void interleave(struct sf_order *order)
 {
 	unsigned left = SOURCES;

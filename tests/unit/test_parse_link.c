@@ -125,7 +125,7 @@ START_TEST(vlan_stack_is_bounded)
 }
 END_TEST
 
-/* The bound is one for both readings of a pseudowire: each tag here is one in either of them. */
+/* One bound for both readings of a pseudowire: each tag here is a tag in either reading. */
 START_TEST(vlan_stack_of_a_pseudowire_is_bounded)
 {
 	static const uint8_t ip[] = { 0x08, 0, UDP4 };
@@ -682,7 +682,7 @@ START_TEST(shims_around_frames)
 }
 END_TEST
 
-/* What only looks like one of them; and MACsec with encryption. */
+/* Bytes that only look like such a tag; and MACsec with encryption. */
 START_TEST(shims_that_are_none)
 {
 	REFUSED(nonIp, SF_LINK_ETHERNET, SHIM(0x89, 0x09, 2, 1, 0, 1, 0, 9), 8, 0, UDP4);
@@ -774,7 +774,7 @@ START_TEST(multilink_frame_relay)
 }
 END_TEST
 
-/* What is not IP tells its innermost type. */
+/* A frame that is not IP is counted by its innermost type. */
 START_TEST(ethertypes_of_what_is_not_ip)
 {
 	REFUSED(nonIp, SF_LINK_ETHERNET, ETH(8, 6), 0, 1, 8, 0);

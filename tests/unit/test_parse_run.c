@@ -273,7 +273,7 @@ START_TEST(another_source_ends_a_run)
 }
 END_TEST
 
-/* Is it a packet of a run? As the scalar way tells, of the frame without its tag. */
+/* True if the packet belongs to a run: by the scalar parser, of the frame without its tag. */
 static bool belongs(const struct frame *frame)
 {
 	struct frame untagged = *frame;

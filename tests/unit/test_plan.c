@@ -110,7 +110,7 @@ static void change(void *structure, const struct sf_plan_row *row)
 	}
 }
 
-/* Rows stand for all members in their order: so none is there twice. */
+/* There is a row for each member, in their order: so no member has two rows. */
 static void check_order(const struct sf_plan_row *rows)
 {
 	for (const struct sf_plan_row *row = rows; row[1].name; row++)

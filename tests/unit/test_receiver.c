@@ -329,7 +329,10 @@ START_TEST(a_stream_is_cut_into_messages)
 }
 END_TEST
 
-/* Cut in a message, no IPFIX, a length that no message has: closed, told and counted. */
+/*
+ * A connection that ends in a message, is no IPFIX, or has an impossible length is closed, reported
+ * and counted.
+ */
 START_TEST(a_stream_that_breaks_off)
 {
 	static const struct {
@@ -385,7 +388,7 @@ START_TEST(connections_are_bounded)
 }
 END_TEST
 
-/* Connections that bring nothing do not keep others out: the oldest of them gives its place up. */
+/* Connections that send nothing do not keep others out: the oldest one is closed for the next. */
 START_TEST(silent_connections_give_their_place_up)
 {
 	int fds[SF_INFLOW_MAX + 2];

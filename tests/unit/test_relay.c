@@ -256,10 +256,7 @@ START_TEST(a_pair_of_addresses_has_one_owner)
 }
 END_TEST
 
-/*
- * One who does not account what he is given keeps the others from running away, and nothing is
- * lost.
- */
+/* A worker that does not account its packets holds the others back, and nothing is lost. */
 START_TEST(turns_wait_for_the_last_one)
 {
 	unsigned taken = 0, accounted = 0;

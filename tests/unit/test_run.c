@@ -30,7 +30,7 @@ struct source {
 	struct sf_capture base;
 	uint64_t packets, repeat;
 	bool endless;
-	bool file;   /* no live source: who asks gets the next packets, those of queue 0 */
+	bool file; /* no live source: the queue that asks gets the next packets, those of queue 0 */
 	bool waits;  /* recv does not wait, there is a call for that */
 	bool shared; /* the queues' flows are the same ones, seen in both directions */
 	bool refused; /* of these, each is a TCP connection: SYN in queue 0, RST of 1 µs later in 1 */
@@ -462,7 +462,7 @@ START_TEST(count_is_exact_over_workers)
 }
 END_TEST
 
-/* A source without end, and SIGTERM after half of its packets: at least so many are metered. */
+/* A source without end, and SIGTERM after half of its packets: at least that half is metered. */
 static void check_sigterm(uint64_t least)
 {
 	struct sf_engine *engine;
@@ -550,7 +550,7 @@ static void on_notice(void *context, enum sf_notice notice, const char *text)
 	failures++;
 }
 
-/* Each failure is told once, however many workers meet it and there are. */
+/* Each failure is reported once, however many workers there are and meet it. */
 START_TEST(each_source_that_fails_is_told)
 {
 	struct sf_engine *engine;
@@ -681,8 +681,8 @@ START_TEST(leftover_flows_of_another_worker)
 END_TEST
 
 /*
- * Statistics are asked for while the workers of a file run. Which of them a flow leaves through in
- * the end is chance: no record is lost or comes twice.
+ * Statistics are requested while the workers of a file run. At the end it is chance through which
+ * worker a flow leaves, but no record is lost or comes twice.
  */
 START_TEST(workers_of_a_file_end_together)
 {

@@ -141,7 +141,10 @@ START_TEST(hash_is_bob)
 }
 END_TEST
 
-/* What routers and switches change has no influence; what tells packets apart has. */
+/*
+ * Fields that routers and switches change do not influence the hash; fields that tell packets apart
+ * do.
+ */
 START_TEST(hash_is_the_same_at_all_probes)
 {
 	uint8_t frame[FRAME_SIZE + 4], one[SF_SAMPLE_BYTES], other[SF_SAMPLE_BYTES];
@@ -194,7 +197,7 @@ START_TEST(hash_is_the_same_behind_other_links)
 }
 END_TEST
 
-/* Packets that are cut anywhere, and anything behind any type: nothing outside of them is read. */
+/* Packets cut anywhere, with any bytes behind any type: nothing beyond their end is read. */
 START_TEST(cut_packets_are_harmless)
 {
 	static const uint16_t links[] = { SF_LINK_ETHERNET, SF_LINK_LINUX_SLL, SF_LINK_LINUX_SLL2,

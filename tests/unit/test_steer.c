@@ -173,7 +173,7 @@ START_TEST(test_spread)
 }
 END_TEST
 
-/* What the kernel takes at most is 4096 instructions, and the length it is told has 16 bits. */
+/* The kernel takes at most 4096 instructions, and the length is given in 16 bits. */
 START_TEST(test_long_filters)
 {
 	static const unsigned counts[] = { 10, 1000, 11000 }; /* six instructions each */

@@ -292,7 +292,7 @@ START_TEST(first_syn_ack_names_its_destination_initiator)
 }
 END_TEST
 
-/* A reply of ICMP likewise, at once and when it turns out to be the earliest packet. */
+/* The same of an ICMP reply: at once, and when it turns out to be the earliest packet. */
 START_TEST(first_icmp_reply_names_its_destination_initiator)
 {
 	struct sf_facts reply = facts_of(1, 0), request = facts_of(1, 5);
@@ -356,7 +356,7 @@ START_TEST(answer_that_is_older_than_the_question)
 }
 END_TEST
 
-/* Two workers may see the answer before the question: who began is a matter of their times. */
+/* Two workers may deliver the answer before the question: the times decide who began. */
 START_TEST(initiator_is_the_sender_of_the_earliest_packet)
 {
 	setup(15, 60, 100);
@@ -370,7 +370,7 @@ START_TEST(initiator_is_the_sender_of_the_earliest_packet)
 }
 END_TEST
 
-/* But not of a flow that had begun before: the initiator is that of its first record. */
+/* But a flow that had begun before keeps the initiator of its first record. */
 START_TEST(initiator_stays_over_an_active_timeout)
 {
 	setup(15, 20, 100);
@@ -510,7 +510,7 @@ START_TEST(wild_time_in_the_past_does_no_harm)
 }
 END_TEST
 
-/* One packet a year ahead: the flow's timeouts and its end go on to be those of the others. */
+/* One packet a year ahead: timeouts and end of the flow still follow from its other packets. */
 START_TEST(wild_time_in_the_future_does_no_harm)
 {
 	setup(15, 60, 100);
@@ -957,7 +957,7 @@ START_TEST(memory_per_conversation_stays_within_its_limit)
 }
 END_TEST
 
-/* Keys that all begin their chain in the same eight buckets, for somebody who knows the seed. */
+/* Keys whose chains all begin in the same eight buckets, made by somebody who knows the seed. */
 static void attack(unsigned batch, bool settled)
 {
 	const uint32_t flows = 2048, cap = 10000;

@@ -181,7 +181,7 @@ START_TEST(runs_leave_mirrors_alone)
 }
 END_TEST
 
-/* Who has written records tells kinds by these numbers: docs/tunnels.md. */
+/* Records that were written have these numbers for the kinds: docs/tunnels.md. */
 /* Facts of the packet inside, with all mirrors opened. */
 static struct sf_facts mirrored(struct sf_packet packet)
 {
