@@ -87,24 +87,10 @@ static ssize_t lz4_write(struct sf_connection *link, const uint8_t *bytes, size_
 	return (ssize_t)lz4->plain;
 }
 
-static void lz4_free(struct sf_connection *link)
-{
-	sf_tcp_close(link);
-	free(link);
-}
-
 static const struct sf_connection_ops lz4_ops = {
 	.connect = lz4_connect,
-	.progress = sf_tcp_progress,
 	.write = lz4_write,
-	.acknowledged = sf_tcp_acknowledged,
-	.stands = sf_tcp_stands,
-	.check = sf_tcp_check,
-	.finish = sf_tcp_finish,
-	.close = sf_tcp_close,
-	.now = sf_tcp_now,
-	.wait = sf_tcp_wait,
-	.free = lz4_free,
+	SF_TCP_OPS,
 };
 
 int sf_lz4_connection_new(struct sf_connection **link, struct sf_error *error)

@@ -178,7 +178,7 @@ void sf_tcp_wait(struct sf_connection *link, int64_t ns)
 	ppoll(&in, 1, &(struct timespec){ ns / 1000000000, ns % 1000000000 }, NULL);
 }
 
-static void tcp_free(struct sf_connection *link)
+void sf_tcp_free(struct sf_connection *link)
 {
 	sf_tcp_close(link);
 	free(link);
@@ -186,16 +186,8 @@ static void tcp_free(struct sf_connection *link)
 
 static const struct sf_connection_ops tcp_ops = {
 	.connect = sf_tcp_connect,
-	.progress = sf_tcp_progress,
 	.write = sf_tcp_write,
-	.acknowledged = sf_tcp_acknowledged,
-	.stands = sf_tcp_stands,
-	.check = sf_tcp_check,
-	.finish = sf_tcp_finish,
-	.close = sf_tcp_close,
-	.now = sf_tcp_now,
-	.wait = sf_tcp_wait,
-	.free = tcp_free,
+	SF_TCP_OPS,
 };
 
 struct sf_connection *sf_tcp_new(void)

@@ -16,5 +16,12 @@ void sf_tcp_finish(struct sf_connection *link);
 void sf_tcp_close(struct sf_connection *link);
 int64_t sf_tcp_now(struct sf_connection *link);
 void sf_tcp_wait(struct sf_connection *link, int64_t ns);
+void sf_tcp_free(struct sf_connection *link);
+
+/* Members of struct sf_connection_ops for a link that only connects and writes in its own way. */
+#define SF_TCP_OPS                                                                                 \
+	.progress = sf_tcp_progress, .acknowledged = sf_tcp_acknowledged, .stands = sf_tcp_stands, \
+	.check = sf_tcp_check, .finish = sf_tcp_finish, .close = sf_tcp_close, .now = sf_tcp_now,  \
+	.wait = sf_tcp_wait, .free = sf_tcp_free
 
 #endif
