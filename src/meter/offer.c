@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * From the facts in the table's room to the table. Most parts go as they are. Parts with fragments, and
- * those of which packets have given two facts, are copied first.
+ * From the facts in the table's room to the table. Most parts go as they are. Parts with fragments are copied
+ * first; of those of which packets have given two facts, what is more than a part.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -56,11 +56,14 @@ int sf_meter_open_stage(struct sf_meter *meter, struct sf_error *error)
 static void stage(struct sf_meter *meter, unsigned count)
 {
 	const struct sf_annex_layout *layout = sf_table_layout(meter->table);
-	struct sf_facts_array room = sf_table_room(meter->table);
+	const struct sf_facts_array room = sf_table_room(meter->table);
+	const struct sf_facts_array staged = { meter->staged, meter->staged_annexes };
 
-	memcpy(meter->staged, room.facts, count * sizeof(*meter->staged));
-	if (layout->packet_bytes)
-		memcpy(meter->staged_annexes, room.annexes, (size_t)count * layout->packet_bytes);
+	for (unsigned i = 0; i < count; i++) {
+		sf_facts_copy(&staged.facts[i], &room.facts[i]);
+		sf_annex_move(layout, sf_annex_at(layout, staged, i), sf_annex_at(layout, room, i),
+			&room.facts[i]);
+	}
 }
 
 /* The annex of staged facts; NULL: there is none. */
@@ -81,12 +84,15 @@ static __attribute__((noinline)) void offer_fragments(struct sf_meter *meter, un
 	offer_given(meter);
 }
 
-/* Gives more facts than a part has to the table. */
+/* Gives more facts than a part has to the table: the first ones as they are, then those behind them. */
 static __attribute__((noinline)) void offer_many(struct sf_meter *meter, unsigned count)
 {
-	stage(meter, count);
-	for (unsigned i = 0; i < count; i++)
-		give(meter, &meter->staged[i], staged_annex(meter, i));
+	const struct sf_annex_layout *layout = sf_table_layout(meter->table);
+	const struct sf_facts_array room = sf_table_room(meter->table);
+
+	account_room(meter, SF_METER_PART);
+	for (unsigned i = SF_METER_PART; i < count; i++)
+		give(meter, &room.facts[i], sf_annex_at(layout, room, i));
 	offer_given(meter);
 }
 

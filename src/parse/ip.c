@@ -4,6 +4,8 @@
  * header is always metered: if headers behind that are cut or wrong, the ports are 0. A length that
  * is larger than the captured bytes counts as the header says.
  */
+#include <arpa/inet.h>
+
 #include "base/icmp.h"
 #include "parse/walk.h"
 
@@ -14,6 +16,8 @@ enum {
 	ETHERNET_PAYLOAD_MIN = 46,
 	JUMBO_OPTIONS_MAX = 16, /* options looked at for a jumbo payload length */
 	FRAGMENT_HEADER = 8,
+	FRAGMENT_OFFSET = 0xfff8, /* not 0: a later fragment */
+	FRAGMENT_IS = 0xfff9,     /* an offset, or more fragments; neither: an atomic fragment */
 };
 
 enum next sf_parse_ip(struct walk *w)
@@ -146,28 +150,41 @@ enum next sf_parse_ipv6(struct walk *w)
 	return NEXT_EXTENSION;
 }
 
-/* RFC 8200 §4.5: behind the header of a later fragment comes data, whatever its next header. */
-static enum next parse_fragment(struct walk *w)
+/* What the whole fragment header at `p` says of the packet. */
+static void store_fragment(struct walk *w, const uint8_t *p)
+{
+	const uint32_t end = w->facts->l3_offset + w->facts->octets;
+	const uint16_t fragment = sf_load_be16(p + 2);
+
+	w->facts->fragment = (uint16_t)(fragment >> 3 | (fragment & 1 ? SF_FRAGMENT_MORE : 0));
+	w->facts->fragment_bytes = 0;
+	w->facts->fragment_id = sf_load_be32(p + 4);
+	/* a jumbogram has no fragments (RFC 2675 §4) */
+	if (w->facts->octets <= IPV6_HEADER + UINT16_MAX)
+		w->facts->fragment_bytes = end - (uint32_t)(p + FRAGMENT_HEADER - w->packet->data);
+}
+
+/* A fragment header that was cut at `p`, or that of a later fragment: RFC 8200 §4.5: behind it comes data. */
+static enum next last_fragment(struct walk *w)
 {
 	const uint8_t *p = w->p;
 	uint16_t fragment;
 
+	if (walk_left(w) < 1)
+		return NEXT_DONE;
 	w->protocol.value = p[0];
 	if (walk_left(w) < 4)
 		return NEXT_DONE;
 	fragment = sf_load_be16(p + 2);
-	if (fragment & 0xfff9) /* an offset, or more fragments; neither: an atomic fragment */
+	if (fragment & FRAGMENT_IS)
 		w->flags |= SF_FACT_FRAGMENT;
 	w->facts->fragment = (uint16_t)(fragment >> 3 | (fragment & 1 ? SF_FRAGMENT_MORE : 0));
 	w->facts->fragment_bytes = 0;
 	if (walk_left(w) < FRAGMENT_HEADER)
 		return NEXT_DONE;
+	store_fragment(w, p);
 	w->p += FRAGMENT_HEADER;
-	w->facts->fragment_id = sf_load_be32(p + 4);
-	/* a jumbogram has no fragments (RFC 2675 §4) */
-	if (w->facts->octets <= IPV6_HEADER + UINT16_MAX)
-		w->facts->fragment_bytes = w->facts->l3_offset + w->facts->octets - walk_offset(w);
-	return fragment & 0xfff8 ? NEXT_DONE : NEXT_EXTENSION;
+	return NEXT_DONE;
 }
 
 /*
@@ -180,43 +197,71 @@ static inline bool is_chained(uint8_t protocol)
 	       protocol == PROTOCOL_ROUTING || protocol == PROTOCOL_AH;
 }
 
-/* Skips the header at `p`, of the kind that *protocol names, which becomes that of the next one. */
-static inline const uint8_t *skip_extension(
-	struct walk *w, const uint8_t *p, const uint8_t *end, uint8_t *protocol)
+/*
+ * Skips headers that name the next one, `most` at most, and returns how many. Long chains occur, so each header
+ * takes few instructions.
+ */
+static unsigned skip_extensions(struct walk *w, unsigned most)
 {
-	/* RFC 4302 §2.2: four-byte units less two */
-	ptrdiff_t length = *protocol == PROTOCOL_AH ? (p[1] + 2) * 4 : (p[1] + 1) * 8;
+	const uint8_t *p = w->p, *fragment = NULL;
+	const size_t left = walk_left(w);
+	uint8_t protocol = w->protocol.value;
+	uint16_t seen = 0;
+	size_t at = 0;
+	unsigned n = 0;
 
-	if (*protocol == PROTOCOL_ROUTING && end - p >= 3)
-		w->routed |= p[2] == 4; /* RFC 8754 §2 */
-	*protocol = p[0];
-	return length < end - p ? p + length : end;
+	for (; n < most && at + 2 <= left; n++) {
+		const uint8_t *header = p + at;
+
+		if (protocol == PROTOCOL_FRAGMENT) {
+			uint16_t value;
+
+			if (at + FRAGMENT_HEADER > left)
+				break;
+			memcpy(&value, header + 2, sizeof(value));
+			if (value & htons(FRAGMENT_OFFSET))
+				break;
+			seen |= value;
+			fragment = header;
+			at += FRAGMENT_HEADER;
+		} else if (protocol == PROTOCOL_DESTINATION || protocol == PROTOCOL_HOP_BY_HOP) {
+			at += (header[1] + 1u) * 8;
+		} else if (protocol == PROTOCOL_ROUTING) { /* RFC 8754 §2 */
+			w->routed |= left - at >= 3 && header[2] == 4;
+			at += (header[1] + 1u) * 8;
+		} else if (protocol == PROTOCOL_AH) { /* RFC 4302 §2.2: four-byte units less two */
+			at += (header[1] + 2u) * 4;
+		} else {
+			break;
+		}
+		protocol = header[0];
+	}
+	if (fragment)
+		store_fragment(w, fragment);
+	if (seen & htons(FRAGMENT_IS))
+		w->flags |= SF_FACT_FRAGMENT;
+	w->p += at < left ? at : left;
+	w->protocol.value = protocol;
+	return n;
 }
 
-/* Several headers in one step of the walk, because they are cheap and long chains occur. */
 enum next sf_parse_extension(struct walk *w)
 {
-	uint8_t protocol = w->protocol.value;
+	const unsigned price = w->depth ? SF_WALK_OF_EXTENSION_INSIDE : SF_WALK_OF_EXTENSION;
+	const unsigned left = w->steps < SF_WALK_STEPS ? SF_WALK_STEPS - w->steps : 0;
+	const unsigned most = left * SF_WALK_PARTS / price;
+	const unsigned n = skip_extensions(w, most);
 
-	for (unsigned n = 0; n < SF_WALK_EXTENSIONS; n++) {
-		if (protocol == PROTOCOL_FRAGMENT) {
-			if (walk_left(w) < 1 || parse_fragment(w) == NEXT_DONE)
-				return NEXT_DONE;
-			protocol = w->protocol.value;
-		} else if (!is_chained(protocol)) {
-			w->steps += SF_WALK_OF_EXTENSIONS(w, n);
-			return NEXT_TRANSPORT;
-		} else if (walk_left(w) < 2) {
-			if (walk_left(w) == 1)
-				w->protocol.value = w->p[0];
-			return NEXT_DONE;
-		} else {
-			w->p = skip_extension(w, w->p, w->end, &protocol);
-			w->protocol.value = protocol;
-		}
+	w->steps += n * price / SF_WALK_PARTS;
+	if (is_chained(w->protocol.value)) {
+		/* the end of the budget, or of what was captured */
+		if (walk_left(w) == 1)
+			w->protocol.value = w->p[0];
+		return NEXT_DONE;
 	}
-	w->steps += SF_WALK_OF_EXTENSIONS(w, SF_WALK_EXTENSIONS);
-	return NEXT_EXTENSION;
+	if (w->protocol.value != PROTOCOL_FRAGMENT)
+		return NEXT_TRANSPORT;
+	return n < most ? last_fragment(w) : NEXT_DONE;
 }
 
 static void transport_icmp(struct walk *w)

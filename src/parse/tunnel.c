@@ -259,11 +259,11 @@ static void keep_around(
 	struct walk outer;
 
 	/* a header between IP and transport goes with the first fragment: the packet is the same */
-	if (w->found == SF_AROUND_PAIR ||
-		(!pair && (w->found || same || !(level->walk.flags & SF_FACT_FRAGMENT))))
+	if (!pair && (w->found || same || !(level->walk.flags & SF_FACT_FRAGMENT)))
 		return;
 	outer = level->walk;
 	w->found = pair ? SF_AROUND_PAIR : SF_AROUND_FRAGMENT;
+	w->steps += pair ? SF_WALK_OF_PAIR : 0;
 	memcpy(w->around, &level->facts, WALK_FACTS);
 	outer.facts = w->around;
 	sf_walk_finish(&outer);
@@ -288,7 +288,7 @@ enum next sf_parse_tunnel(struct walk *w)
 		return NEXT_DONE;
 	}
 	w->depth++;
-	if (w->around)
+	if (w->around && w->found != SF_AROUND_PAIR)
 		keep_around(w, level, &tunnel, next == NEXT_TRANSPORT);
 	if (next == NEXT_TRANSPORT) /* a header between IP and transport: the packet is the same */
 		return next;

@@ -86,8 +86,9 @@ bool sf_looks_like_frame(const uint8_t *p, size_t left)
 static enum next l2tp3_payload(struct walk *w)
 {
 	enum { LONGEST = 14 + 4 + 40 }; /* what the decision may take */
-	bool cut = w->claimed > (size_t)(w->end - w->packet->data);
+	const bool cut = w->claimed > (size_t)(w->end - w->packet->data);
 
+	w->steps += SF_WALK_OF_L2TP;
 	for (size_t at = 0; at <= 12 && at + 4 < walk_left(w); at += 4) {
 		const uint8_t *p = w->p + at;
 

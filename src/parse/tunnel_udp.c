@@ -205,7 +205,7 @@ enum next sf_header_tzsp(struct walk *w, struct tunnel *tunnel)
 	inside = sf_load_be16(p + 2);
 	p += 4;
 	for (unsigned n = 0; n < ITEMS && p < end && *p != END; n++) {
-		w->steps += n % 4 == 3;
+		w->steps += n & 1;
 		if (*p == PADDING)
 			p++;
 		else if (end - p < 2 || end - p < 2 + p[1])

@@ -22,16 +22,18 @@
 #include "parse/tunnel.h"
 
 /*
- * Most work for one packet, in headers: tags and labels are one each, IPv6 extension headers two thirds
- * in tunnels, else a fifth. A choice between two readings behind labels, or a tunnel, costs as much as
- * several. docs/performance.md has what the worst packets cost.
+ * Most work for one packet, in headers: tags and labels are one each, IPv6 extension headers a part of one, because
+ * real captures have chains of more than a hundred. A choice between two readings behind labels, or a tunnel, costs
+ * as much as several. tests/bench/worst.py counts what the worst packets cost.
  */
-#define SF_WALK_STEPS            64
-#define SF_WALK_EXTENSIONS       16 /* extension headers that are looked at in one call */
-/* outside of tunnels a fifth: real captures have chains of more than a hundred */
-#define SF_WALK_OF_EXTENSIONS(w, n) ((w)->depth ? (n)*2 / 3 : (n) / 5)
-#define SF_WALK_OF_LABELS        7
-#define SF_WALK_OF_TUNNEL        4 /* over UDP one more */
+#define SF_WALK_STEPS               62
+#define SF_WALK_PARTS               40 /* of one step */
+#define SF_WALK_OF_EXTENSION        12 /* parts */
+#define SF_WALK_OF_EXTENSION_INSIDE 20 /* in tunnels */
+#define SF_WALK_OF_LABELS           11
+#define SF_WALK_OF_TUNNEL           4  /* over UDP one more */
+#define SF_WALK_OF_L2TP             3  /* version 3: where the frame begins is tried out */
+#define SF_WALK_OF_PAIR             10 /* the packet around is metered too */
 
 /* Types of their own, so that the compiler finds a mix-up of the two kinds of number. */
 struct ethertype {

@@ -296,12 +296,34 @@ START_TEST(ipv6_extension_chain_is_bounded)
 		.data = packet, .captured = sizeof(packet), .wire = sizeof(packet), .link = 101 });
 	check_ports(60, 0);
 	ck_assert_uint_eq(facts.octets, sizeof(packet));
-	for (size_t at = 40; at < 40 + 200 * 8; at += 8)
-		packet[at] = at == 40 + 199 * 8 ? 17 : 60;
-	memcpy(packet + 40 + 200 * 8, (const uint8_t[]){ UDP_HEADER }, 8);
+	for (size_t at = 40; at < 40 + 180 * 8; at += 8)
+		packet[at] = at == 40 + 179 * 8 ? 17 : 60;
+	memcpy(packet + 40 + 180 * 8, (const uint8_t[]){ UDP_HEADER }, 8);
 	parse_packet((struct sf_packet){
 		.data = packet, .captured = sizeof(packet), .wire = sizeof(packet), .link = 101 });
 	check_ports(17, UDP_PORTS);
+	/* fragment headers, atomic ones: all is in this packet */
+	packet[6] = 44;
+	for (size_t at = 40; at < 40 + 179 * 8; at += 8)
+		packet[at] = 44;
+	parse_packet((struct sf_packet){
+		.data = packet, .captured = sizeof(packet), .wire = sizeof(packet), .link = 101 });
+	check_ports(17, UDP_PORTS);
+	ck_assert_uint_eq(facts.flags & SF_FACT_FRAGMENT, 0);
+	/* the last one that says so: a first fragment, then a later one */
+	packet[40 + 3 * 8 + 3] = 1;
+	packet[40 + 178 * 8 + 3] = 1;
+	packet[40 + 178 * 8 + 7] = 9;
+	parse_packet((struct sf_packet){
+		.data = packet, .captured = sizeof(packet), .wire = sizeof(packet), .link = 101 });
+	check_ports(17, UDP_PORTS);
+	ck_assert_uint_eq(facts.flags & SF_FACT_FRAGMENT, SF_FACT_FRAGMENT);
+	ck_assert_uint_eq(facts.fragment_id, 0);
+	packet[40 + 5 * 8 + 3] = 8;
+	parse_packet((struct sf_packet){
+		.data = packet, .captured = sizeof(packet), .wire = sizeof(packet), .link = 101 });
+	check_ports(44, 0);
+	ck_assert_uint_eq(facts.fragment, 1);
 }
 END_TEST
 
