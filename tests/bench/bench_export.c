@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What a flow record costs the exporter: encoding into a message, the same with the session's
- * books (an IPFIX file on /dev/null), sending over loopback to a socket that nobody reads (what
+ * counters (an IPFIX file on /dev/null), sending over loopback to a socket that nobody reads (what
  * does not fit its buffer is dropped by the kernel after the full way through the stack), and
- * text. The books must close before a figure is printed.
+ * text. The counters must balance before a figure is printed.
  *
  * Figures are CPU time of the process.
  *
@@ -125,7 +125,7 @@ static void bench_exporter(const char *name, enum kind kind, const char *target,
 	start = sf_clock_read(CLOCK_PROCESS_CPUTIME_ID) - start;
 	sf_exporter_stats(exporter, 0, &stats);
 	if (!sf_destination_balanced(&stats) || stats.sent.records != (records + 63) / 64 * 64) {
-		fprintf(stderr, "%s: books do not close: %s\n", name, stats.failure);
+		fprintf(stderr, "%s: counters do not balance: %s\n", name, stats.failure);
 		exit(1);
 	}
 	printf("%-34.34s %8.1f ns/record\n", name, (double)start / (double)stats.sent.records);

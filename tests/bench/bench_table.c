@@ -196,7 +196,7 @@ static void check(struct sf_table *table)
 	sf_table_sum(table, &flows, &in_table, &octets);
 	if (ledger.flows_active != flows || ledger.table_packets != in_table ||
 		ledger.packets != ledger.record_packets + in_table) {
-		fprintf(stderr, "bench_table: the books do not balance\n");
+		fprintf(stderr, "bench_table: the counters do not balance\n");
 		exit(1);
 	}
 }

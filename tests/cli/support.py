@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What the tests of the program share: captures made by hand, a run with its books checked."""
+"""What the tests of the program share: captures made by hand, a run with its counters checked."""
 
 import json
 import os
@@ -137,10 +137,10 @@ class Case(unittest.TestCase):
     def check(self, process, status=0):
         done = self.end(process)
         self.assertEqual(done.status, status, done.stderr)
-        self.check_books(done.stats, done.stderr)
+        self.check_counters(done.stats, done.stderr)
         return done
 
-    def check_books(self, stats, why=""):
+    def check_counters(self, stats, why=""):
         """The equations of docs/design.md §5, from the outside."""
         self.assertIsNotNone(stats, why)
         self.assertIs(stats["balanced"], True, stats)

@@ -23,7 +23,7 @@ def other(source=9):
 
 class ClockCase(Case):
     def same_for_workers(self, path, *arguments):
-        """One worker's run; two and three make the same records and books."""
+        """One worker's run; two and three make the same records and counters."""
         alone = None
         for workers in "1", "2", "3":
             done = self.meter("-r", path, "-o", "json", "--workers", workers, *arguments)

@@ -640,7 +640,7 @@ class Loss(Receiving):
         relay.join()
         process.terminate()
         statistics = json.loads(metered.stderr)
-        self.check_books(statistics)
+        self.check_counters(statistics)
         return self.finish(process), relay, statistics["collectors"][0]["records"]
 
     def test_gaps(self):

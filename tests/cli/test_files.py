@@ -85,7 +85,7 @@ class Input(Case):
         self.assertEqual(len(outputs), 1)
 
     def compare_workers(self, *arguments, status=0):
-        """Records and books are the same for any number of workers; returns one worker's run."""
+        """Records and counters are the same for any number of workers; returns one worker's run."""
         alone = None
         for workers in 1, 2, 3, 5:
             done = self.meter(*arguments, "-o", "json", "--workers", str(workers), status=status)
@@ -213,7 +213,7 @@ class Input(Case):
                              "json", "--per-packet", "--workers", "3")
         support.wait_until(lambda: out.exists() and out.stat().st_size, "a run")
         process.send_signal(signal.SIGINT)
-        # the books say whether all have metered the same packets
+        # the counters say whether all have metered the same packets
         done = self.check(process)
         out.unlink()
         return done.stats["metered"]["packets"]
@@ -802,7 +802,7 @@ class Sampled(Case):
         return self.file("a.pcap", pcap(conversations(500, packets=4)))
 
     def test_every_kind(self):
-        """The rate, the books, and the same packets for any number of workers."""
+        """The rate, the counters, and the same packets for any number of workers."""
         capture, path = self.capture(), self.directory / "a.ipfix"
         for words, least, most, told in (
                 ("count:10", 200, 200, {"samplerMode": 1, "samplerRandomInterval": 10}),

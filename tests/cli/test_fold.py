@@ -50,7 +50,7 @@ class FoldCase(Case):
                 self.assertLess(usage.ru_maxrss * 1024, MEMORY)
             done = self.end(process)
             self.assertEqual(done.status, 0, done.stderr)
-            self.check_books(done.stats)
+            self.check_counters(done.stats)
             records = self.show(out)
             metered = done.stats["metered"]
             self.assertEqual(sums(records), (metered["packets"], metered["octets"]))

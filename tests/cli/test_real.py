@@ -51,7 +51,7 @@ def rows():
 @unittest.skipUnless(TABLE.exists(), "no ../shared/pcaps")
 class Reference(Case):
     def counts(self, path, *arguments):
-        """Frames, packets and octets that the program meters; its books must close. A file that
+        """Frames, packets and octets that the program meters; its counters must balance. A file that
         is cut off or damaged gives status 1 and the byte where it is."""
         done = self.run_plain("meter", "-r", path, "-o", "none", "--stats", "json", "--tunnel", OUTERMOST,
                               *arguments)
@@ -60,7 +60,7 @@ class Reference(Case):
             self.assertRegex(done.stderr, re.escape(f"{path}: byte ") + r"\d+: ")
         if done.status and not done.stats:  # nothing of it can be read
             return (0, 0, 0), done.status
-        self.check_books(done.stats, f"{path}: {done.stderr}")
+        self.check_counters(done.stats, f"{path}: {done.stderr}")
         metered = done.stats["metered"]
         return (done.stats["frames"], metered["packets"], metered["octets"]), done.status
 

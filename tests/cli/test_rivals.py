@@ -215,7 +215,7 @@ class Generated(Case):
             process.returncode = status
         self.assertEqual(status, 0)
         stats = json.loads(self.printed("stderr").splitlines()[-1])
-        self.check_books(stats)
+        self.check_counters(stats)
         return usage.ru_maxrss * 1024, stats
 
 

@@ -6,7 +6,7 @@
     golden.py SPANFLOW PCAPS --update   write what the program says now; review it with git diff
     golden.py SPANFLOW PCAPS --every D  no comparison: the other checks for every capture below D
 
-Every run is also checked in three ways: its books balance, the file of -w read by `spanflow show`
+Every run is also checked in three ways: its counters balance, the file of -w read by `spanflow show`
 says the same as -o json, and a second run in another time zone says the same as the first.
 """
 import csv
@@ -126,7 +126,7 @@ def meter(program, captures, options, name):
             return output  # refused before its first packet
         statistics = json.loads(said[-1])
         if not statistics["balanced"]:
-            raise Failure("the books do not balance: %s" % said[-1])
+            raise Failure("the counters do not balance: %s" % said[-1])
         if name in DAMAGED and not any(DAMAGED[name] in line for line in said):
             raise Failure("nothing is said of the damage: %s" % said)
         if name is not None and status != (1 if name in DAMAGED else 0):

@@ -96,7 +96,7 @@ def flow_of_json(record):
 
 
 class Spanflow:
-    """The program under test. Every run must end well and with balanced books."""
+    """The program under test. Every run must end well and with balanced counters."""
 
     def __init__(self, program):
         self.program = os.path.abspath(program)

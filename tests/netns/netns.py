@@ -148,7 +148,7 @@ def replay(namespace, interface, capture, *options, timeout=120):
 
 
 class Case(support.Case):
-    """A run of the program inside a namespace, with its books checked at the end."""
+    """A run of the program inside a namespace, with its counters checked at the end."""
 
     def live(self, namespace, *arguments, name="run", command="meter", before=(),
              **kwargs):
@@ -181,7 +181,7 @@ class Case(support.Case):
         done = support.Done(process.returncode, self.output(process, "out"), self.output(process))
         self.assertEqual(done.status, status, done.stderr)
         if done.stats:
-            self.check_books(done.stats, done.stderr)
+            self.check_counters(done.stats, done.stderr)
         return done
 
     def stop(self, process, signal=15, **kwargs):

@@ -157,7 +157,7 @@ class Delivery(Tap):
         process.wait(40)
         reader.join()
         done = support.Done(process.returncode, "", self.output(process))
-        self.check_books(done.stats, done.stderr)
+        self.check_counters(done.stats, done.stderr)
         records = done.stats["records"]["emitted"]
         self.assertGreaterEqual(records, count * 0.9, done.stats)
         self.assertEqual(int(received), records)

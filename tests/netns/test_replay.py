@@ -3,7 +3,7 @@
 """
 Captures sent over a cable: each driver yields the records that metering the file yields, whatever
 the number of queues and workers, with nothing lost at a moderate rate; and at a rate too high the
-books close all the same.
+counters balance all the same.
 """
 
 import re

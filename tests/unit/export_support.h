@@ -454,7 +454,7 @@ static inline const struct record *options_record(const struct reader *reader, u
 	return found;
 }
 
-/* ---------------------------------------------------------------- books */
+/* ---------------------------------------------------------------- counters */
 
 static inline struct sf_destination_stats stats_of(const struct sf_exporter *exporter, unsigned i)
 {
@@ -506,7 +506,7 @@ static inline void put_many(struct sf_exporter *exporter, unsigned count)
 	}
 }
 
-/* Finishes, reads all that came, checks the books. */
+/* Finishes, reads all that came, checks the counters. */
 static inline struct sf_destination_stats finish(struct sf_exporter *exporter)
 {
 	struct sf_destination_stats stats;

@@ -324,7 +324,7 @@ static void sim_pump(struct sim_exporter *exporter, struct sim *sim, int64_t ns,
 			break;
 }
 
-/* Ends the run; returns the statistics and checks the books against what the collector read. */
+/* Ends the run; returns the statistics and checks the counters against what the collector read. */
 static inline struct sf_destination_stats sim_finish(struct sim_exporter *exporter, struct sim *sim)
 {
 	struct sf_destination *destination = exporter->destination;

@@ -146,7 +146,7 @@ static uint64_t lost(void)
 	       stats.lost_spool.records + stats.lost_tooLarge.records + stats.lost_stopped.records;
 }
 
-/* Ends the run; the books close. Returns the records that it has lost. */
+/* Ends the run; the counters balance. Returns the records that it has lost. */
 static uint64_t end_run(void)
 {
 	sf_packs_end(&packs);

@@ -188,7 +188,7 @@ static void meter(struct sf_exporter *exporter, unsigned count, int64_t now)
 	}
 }
 
-/* Finishes; the books close. */
+/* Finishes; the counters balance. */
 static struct sf_destination_stats complete(struct sf_exporter *exporter)
 {
 	struct sf_destination_stats stats;

@@ -53,7 +53,7 @@ static void run_receive(struct run *run)
 }
 
 /* Every destination was offered every record, and each record is somewhere once. */
-static void check_books(struct run *run, uint64_t records, uint64_t lost)
+static void check_counters(struct run *run, uint64_t records, uint64_t lost)
 {
 	uint64_t sent = 0, gone = 0;
 
@@ -159,7 +159,7 @@ START_TEST(a_conversation_goes_to_one_collector)
 		for (unsigned i = 0; i < COLLECTORS; i++)
 			ck_assert_uint_gt(shares[1 << i], FLOWS / 6);
 		ck_assert_uint_eq(shares[1] + shares[2] + shares[4], FLOWS);
-		check_books(&run, 4 * FLOWS, 0);
+		check_counters(&run, 4 * FLOWS, 0);
 		run_end(&run);
 	}
 }
@@ -221,7 +221,7 @@ START_TEST(only_the_share_of_a_lost_collector_moves)
 	for (unsigned i = 0; i < FLOWS; i++)
 		back += who_has(&run, (uint16_t)(40000 + i)) == before[i];
 	ck_assert_uint_eq(back, FLOWS);
-	check_books(&run, 6 * FLOWS, 64);
+	check_counters(&run, 6 * FLOWS, 64);
 	run_end(&run);
 }
 END_TEST
@@ -245,7 +245,7 @@ START_TEST(what_waits_is_handed_over)
 	ck_assert_uint_eq(stats_of(run.exporter, 1).sent.records, 126);
 	ck_assert_uint_eq(stats_of(run.exporter, 0).skipped_elsewhere.records, 126);
 	ck_assert_uint_eq(flow_count(run.readers[1]), 126);
-	check_books(&run, 126, 0);
+	check_counters(&run, 126, 0);
 	run_end(&run);
 }
 END_TEST
@@ -278,7 +278,7 @@ START_TEST(all_go_to_the_first_that_is_there)
 		ck_assert_uint_eq(flow_count(run.readers[0]), 0);
 		ck_assert_uint_eq(flow_count(run.readers[1]), 126);
 		ck_assert_uint_eq(flow_count(run.readers[2]), 0);
-		check_books(&run, 126, 0);
+		check_counters(&run, 126, 0);
 		stats = stats_of(run.exporter, 3);
 		ck_assert_uint_eq(stats.sent.records, 126);
 		ck_assert_uint_eq(stats.skipped_elsewhere.records, 0);
@@ -308,7 +308,7 @@ START_TEST(files_lose_nothing_to_a_collector_that_never_listened)
 		ck_assert_uint_eq(flow_count(run.readers[1]) + flow_count(run.readers[2]), 252);
 		if (share == SF_SHARE_FAIL_OVER)
 			ck_assert_uint_eq(flow_count(run.readers[1]), 252);
-		check_books(&run, 252, 0);
+		check_counters(&run, 252, 0);
 		run_end(&run);
 	}
 }
@@ -369,7 +369,7 @@ START_TEST(without_any_collector_records_are_lost_once)
 	sf_exporter_finish(run.exporter);
 	for (unsigned i = 0; i < COLLECTORS; i++)
 		ck_assert_uint_gt(stats_of(run.exporter, i).lost_unreachable.records, FLOWS / 3);
-	check_books(&run, 2 * FLOWS, 2 * FLOWS);
+	check_counters(&run, 2 * FLOWS, 2 * FLOWS);
 	run_end(&run);
 }
 END_TEST

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * From packets to records: which parts make the key, which numbers a record shows, and the books.
+ * From packets to records: which parts make the key, which numbers a record shows, and the counters.
  * Packets are raw IPv4 and IPv6, built from a few values; parsing proper has its own tests.
  */
 #include <string.h>
@@ -87,7 +87,7 @@ static void put(const struct sf_packet *packet)
 	sf_meter_batch(meter, packet, 1, &clock, &point);
 }
 
-static void check_books(void)
+static void check_counters(void)
 {
 	struct sf_ledger ledger;
 	uint64_t flows, packets, octets;
@@ -104,9 +104,9 @@ static void finish(void)
 {
 	struct sf_ledger ledger;
 
-	check_books();
+	check_counters();
 	sf_meter_finish(meter, START);
-	check_books();
+	check_counters();
 	sf_meter_ledger(meter, &ledger);
 	ck_assert_uint_eq(ledger.records, list.count);
 	ck_assert_uint_eq(ledger.flows_active, 0);

@@ -99,7 +99,7 @@ START_TEST(tunnels_tell_flows_apart)
 }
 END_TEST
 
-/* A batch in which every packet is two: each flow names one that there is, and the books close. */
+/* A batch in which every packet is two: each flow names a flow that exists, and the counters balance. */
 START_TEST(tunnels_are_metered_twice)
 {
 	static struct made made[SF_BATCH_MAX];

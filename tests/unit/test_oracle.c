@@ -163,7 +163,7 @@ static void check_references(struct sf_table *table)
 	ck_assert_uint_eq(filed, known);
 }
 
-static void check_books(struct sf_table *table)
+static void check_counters(struct sf_table *table)
 {
 	struct sf_ledger ledger;
 	uint64_t flows, packets, octets;
@@ -194,11 +194,11 @@ static void run(const struct sf_meter_options *options, const struct traffic *tr
 		offer_facts(table, &traffic->facts[i], n, batch->settled);
 		age(table, pattern, traffic->clock[i + n - 1]);
 		if (i % (batch->size * 97) == 0)
-			check_books(table);
+			check_counters(table);
 	}
-	check_books(table);
+	check_counters(table);
 	sf_table_finish(table, traffic->clock[PACKETS - 1]);
-	check_books(table);
+	check_counters(table);
 	sf_table_free(table);
 }
 
@@ -304,7 +304,7 @@ START_TEST(above_the_cap_packets_are_conserved)
 			resources++;
 			ck_assert(full);
 		}
-		check_books(table);
+		check_counters(table);
 		sf_table_age(table, traffic->clock[i + 15]);
 	}
 	sf_table_ledger(table, &ledger);

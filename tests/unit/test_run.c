@@ -596,7 +596,7 @@ END_TEST
 static _Atomic uint32_t control;
 static uint64_t out;
 
-/* Asks for books when the first records come. */
+/* Requests counters when the first records come. */
 static unsigned count_and_ask(void *context, const struct sf_flow *flows, unsigned count)
 {
 	(void)context;
