@@ -187,6 +187,8 @@ struct sf_exporter_options {
 	 * records from others, with fields of their own.
 	 */
 	enum sf_fold_mode fold;
+	/* of the meter, for options data; SF_TIMEOUT_NEVER. 0: they are not known, and not told */
+	int64_t active_timeout_ns, idle_timeout_ns;
 };
 
 /* Text output for people and scripts. */

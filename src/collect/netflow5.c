@@ -88,7 +88,10 @@ static void sampling_read(struct sf_collect_template *template, const uint8_t *h
 		constant_add(template, SF_IE_samplingAlgorithm, algorithm, 1);
 }
 
-/* Decodes the records. Zeros may follow, because some exporters pad their datagrams. */
+/*
+ * Decodes the records. Zeros may follow, because some exporters pad their datagrams. A header alone, which says that
+ * there are no records, finds out whether somebody listens.
+ */
 int sf_collect_netflow5(struct sf_collect_message *message)
 {
 	const uint8_t *p = message->start + SF_NETFLOW5_HEADER;
@@ -103,7 +106,7 @@ int sf_collect_netflow5(struct sf_collect_message *message)
 	result = sf_collect_data_set(message, message->collector->netflow5, p + length);
 	if (message->collector->stopped || result)
 		return result;
-	if (count == 0 || count > there || !sf_collect_all_zero(p + length, message->end))
+	if ((count == 0 && left) || count > there || !sf_collect_all_zero(p + length, message->end))
 		return sf_collect_malformed(message, message->start + 2,
 			"count says %zu records, %zu bytes of records arrived", count, left);
 	return 0;

@@ -127,6 +127,9 @@ static int make_exporter(struct sf_engine *engine, struct sf_error *error)
 		.share = (enum sf_share)plan->share,
 		.on_file = engine->options.on_file,
 		.fold = (enum sf_fold_mode)plan->fold,
+		/* a record for each packet ends with it: no timeout is in force */
+		.active_timeout_ns = plan->per_packet ? 0 : plan->active_timeout_ns,
+		.idle_timeout_ns = plan->idle_timeout_ns,
 	};
 	uint64_t absent;
 	int err;

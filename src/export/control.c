@@ -38,20 +38,26 @@ void sf_control_begin(
 	begin_message(control);
 }
 
-void sf_control_end(struct sf_control *control)
+/* Sends the message as it is. */
+static void send_message(struct sf_control *control)
 {
 	struct sf_session *session = control->session;
 	struct sf_batch *batch = &session->control;
 
-	end_set(control);
-	if (control->message.data_records + control->message.template_records == 0)
-		return;
 	batch->count = 1;
 	batch->messages[0].length = (uint32_t)(control->message.p - control->message.start);
 	batch->messages[0].data_records = (uint16_t)control->message.data_records;
 	batch->messages[0].template_records = (uint16_t)control->message.template_records;
 	batch->messages[0].flows = (struct sf_destination_count){ 0 };
 	sf_session_send(session, control->stream, batch);
+}
+
+void sf_control_end(struct sf_control *control)
+{
+	end_set(control);
+	if (control->message.data_records + control->message.template_records == 0)
+		return;
+	send_message(control);
 	begin_message(control);
 }
 
@@ -159,6 +165,18 @@ void sf_session_templates(struct sf_session *session, struct sf_stream *stream)
 	sf_control_begin(&control, session, stream);
 	add_templates(&control);
 	sf_control_end(&control);
+}
+
+void sf_session_ask(struct sf_session *session, struct sf_stream *stream)
+{
+	struct sf_control control;
+
+	if (has_templates(session)) {
+		sf_session_templates(session, stream);
+		return;
+	}
+	sf_control_begin(&control, session, stream);
+	send_message(&control);
 }
 
 /* [RFC3954-7-8] */

@@ -216,7 +216,8 @@ void sf_destination_news(struct sf_destination *destination, const char *format,
 	X(reliability, "packets not metered, records not sent")                                    \
 	X(interfaces, "names, descriptions and speeds of interfaces")                              \
 	X(flowkeys, "which fields of a template are its flow key")                                 \
-	X(types, "names and types of enterprise elements (RFC 5610)")
+	X(types, "names and types of enterprise elements (RFC 5610)")                              \
+	X(timeouts, "active and idle timeout of the metering process")
 
 enum {
 #define X(name, text) SF_OPTIONS_BIT_##name,

@@ -73,6 +73,12 @@ static bool is_anonymized(const struct sf_control *control)
 	return control->session->anonymizer != NULL;
 }
 
+/* The caller of the exporter knows those of the meter. */
+static bool has_timeouts(const struct sf_control *control)
+{
+	return control->session->destination.shared->options.active_timeout_ns != 0;
+}
+
 static bool has_no_speed(const struct sf_control *control)
 {
 	return !has_speed(control);
@@ -149,6 +155,10 @@ const struct sf_options_kind sf_options_kinds[SF_KIND_COUNT] = {
 	[SF_KIND_FLOW_SELECTOR] = { SF_OPTIONS(sampling), 0, true, 1, 3,
 		{ { 0, 302, 8 }, { 0, 390, 2 }, { 0, 311, 8 } },
 		samples_flows, sf_options_put_flow_selector },
+	/* flowActiveTimeout, flowIdleTimeout; RFC 3954 §8 has them as well */
+	[SF_KIND_TIMEOUTS] = { SF_OPTIONS(timeouts), SCOPE_SYSTEM, true, 1, 3,
+		{ { 0, 149, 4 }, { 0, 36, 2 }, { 0, 37, 2 } },
+		has_timeouts, sf_options_put_timeouts },
 };
 /* clang-format on */
 

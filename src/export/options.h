@@ -27,6 +27,7 @@ enum sf_options_kind_id {
 	SF_KIND_UNIFORM_SELECTOR,
 	SF_KIND_HASH_SELECTOR,
 	SF_KIND_FLOW_SELECTOR,
+	SF_KIND_TIMEOUTS,
 	SF_KIND_COUNT
 };
 
@@ -86,6 +87,7 @@ void sf_options_put_ignored(struct sf_control *control);
 void sf_options_put_not_sent(struct sf_control *control);
 void sf_options_put_interfaces(struct sf_control *control);
 void sf_options_put_start(struct sf_control *control);
+void sf_options_put_timeouts(struct sf_control *control);
 
 /* ---- options_elements.c: what templates and elements mean */
 

@@ -201,6 +201,24 @@ void sf_options_put_interfaces(struct sf_control *control)
 			return;
 }
 
+/* In seconds, rounded up; 65535 is never, or longer than can be told. */
+static uint64_t timeout_seconds(int64_t ns)
+{
+	const int64_t s = ns / 1000000000 + (ns % 1000000000 != 0);
+
+	return s < UINT16_MAX ? (uint64_t)s : UINT16_MAX;
+}
+
+void sf_options_put_timeouts(struct sf_control *control)
+{
+	const struct sf_exporter_options *options = &control->session->destination.shared->options;
+
+	sf_options_numbers(control, SF_KIND_TIMEOUTS,
+		(const uint64_t[]){ control->stream->domain,
+			timeout_seconds(options->active_timeout_ns),
+			timeout_seconds(options->idle_timeout_ns) });
+}
+
 void sf_options_put_start(struct sf_control *control)
 {
 	sf_options_numbers(control, SF_KIND_START,

@@ -3,7 +3,7 @@
  * Live sessions: when a session can take records, and whether its collector listens.
  *
  * If no process listens, the collector's host refuses a datagram by ICMP. From then on only probes
- * are sent: all templates, every PROBE_NS. If a probe is refused too, the records that wait in the
+ * are sent: all templates, every PROBE_NS; of NetFlow v5 a header alone. If a probe is refused too, the records that wait in the
  * queue are lost. If a probe is not refused in time, the collector listens again: templates and
  * options data are sent again, because it may have started after the probe, and then the records.
  *
@@ -41,7 +41,7 @@ static void probe(struct sf_session *session, int64_t mono)
 	if (session->transport->ops->doubt)
 		session->transport->ops->doubt(session->transport, mono);
 	for (struct sf_stream *stream = session->streams; stream; stream = stream->next)
-		sf_session_templates(session, stream);
+		sf_session_ask(session, stream);
 	/* the send itself was refused: the next probe is due as usual */
 	if (session->reach == SF_REACH_REFUSED)
 		session->reach_ns = mono + PROBE_NS;
@@ -139,7 +139,7 @@ static bool is_refused(struct sf_session *session)
 	return true;
 }
 
-/* Templates over UDP are the probe. NetFlow v5 has none: there a collector is believed until it refuses records. */
+/* Templates over UDP are the probe (sf_session_ask()). */
 static bool takes_templates(struct sf_session *session, const struct sf_flow *flow)
 {
 	struct sf_destination *destination = &session->destination;
@@ -149,7 +149,7 @@ static bool takes_templates(struct sf_session *session, const struct sf_flow *fl
 	destination->refused_ns = 0;
 	stream = sf_session_begin(session, flow);
 	if (stream)
-		sf_session_templates(session, stream);
+		sf_session_ask(session, stream);
 	if (is_refused(session))
 		sf_session_refused(session, destination->shared->wall_ns);
 	if (destination->refused_ns)

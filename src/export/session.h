@@ -226,6 +226,12 @@ void sf_session_announce(struct sf_session *session, struct sf_stream *stream);
 /* Sends all templates and nothing else. */
 void sf_session_templates(struct sf_session *session, struct sf_stream *stream);
 
+/*
+ * Sends a datagram that is answered by ICMP if nobody listens: all templates. NetFlow v5 has none: a header without
+ * records, which nfcapd, nfacctd and ra pass over (an empty datagram would end ra).
+ */
+void sf_session_ask(struct sf_session *session, struct sf_stream *stream);
+
 /* Sends the template of a new slot. */
 void sf_session_announce_slot(
 	struct sf_session *session, struct sf_stream *stream, struct sf_slot *slot);

@@ -209,10 +209,14 @@ START_TEST(each_group_can_be_sent_alone)
 		{ ",options=reliability", { 164, 166 } },
 		{ ",options=flowkeys", { 173 } },
 		{ ",options=types", { 339 } },
+		{ ",options=timeouts", { 36 } },
 	};
+	const struct sf_exporter_options known = { .packet_clock = true,
+		.active_timeout_ns = 60 * S,
+		.idle_timeout_ns = 15 * S };
 
 	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
-		struct sf_exporter *exporter = start(OFFLINE, IPFIX, groups[i].option);
+		struct sf_exporter *exporter = start(&known, IPFIX, groups[i].option);
 		unsigned expected = 0, options = 0;
 
 		put_many(exporter, 3);
@@ -224,6 +228,30 @@ START_TEST(each_group_can_be_sent_alone)
 		for (unsigned k = 0; k < reader->message_count; k++)
 			options += reader->messages[k].options;
 		ck_assert_uint_eq(options, expected);
+		end();
+	}
+}
+END_TEST
+
+/* Seconds, rounded up, in IPFIX and NetFlow v9; never and too long are the largest number; unknown ones are not told. */
+START_TEST(timeouts_are_told)
+{
+	static const struct {
+		int64_t active_ns, idle_ns;
+		uint64_t active, idle;
+	} cases[] = { { 60 * S, 15 * S, 60, 15 }, { 1, S + 1, 1, 2 },
+		{ SF_TIMEOUT_NEVER, 65536 * S, 65535, 65535 } };
+
+	for (unsigned i = 0; i < 6; i++) {
+		const struct sf_exporter_options known = { .packet_clock = true,
+			.active_timeout_ns = cases[i / 2].active_ns,
+			.idle_timeout_ns = cases[i / 2].idle_ns };
+		struct sf_exporter *exporter = start(&known, i % 2 ? NETFLOW9 : IPFIX, "");
+
+		put_many(exporter, 3);
+		finish(exporter);
+		ck_assert_uint_eq(field(options_record(reader, 36), 0, 36), cases[i / 2].active);
+		ck_assert_uint_eq(field(options_record(reader, 36), 0, 37), cases[i / 2].idle);
 		end();
 	}
 }
@@ -393,6 +421,6 @@ CHECK_MAIN("export_profile", every_profile_is_what_its_row_says,
 	other_options_change_what_a_profile_sets, a_profile_fits_each_protocol,
 	profiles_of_the_same_fields_have_the_same_template,
 	only_numbers_are_shorter_than_their_type, what_cannot_be_reversed_is_not,
-	each_group_can_be_sent_alone, flow_keys_are_told, flow_keys_are_those_of_the_meter,
+	each_group_can_be_sent_alone, timeouts_are_told, flow_keys_are_told, flow_keys_are_those_of_the_meter,
 	flow_keys_of_later_templates_are_told, nfdump_is_told_a_rate_other_than_1,
 	types_of_own_elements_are_told, selectors_are_told_as_the_standard_has_them)
