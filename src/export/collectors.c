@@ -108,7 +108,7 @@ static int open_stream(struct sf_exporter *exporter, const struct sf_url *parsed
 		.retry_ns = parsed->retry_ns,
 		/* of those that share the records, one that is away has its share moved: share.c */
 		.late = options->queued ? options->late_collectors
-					: options->share != SF_SHARE_NONE,
+					: sf_share_of(exporter, parsed) != SF_SHARE_NONE,
 		.hurry = &options->hurry,
 	};
 	int code = make_link(parsed, &stream.link, error);

@@ -101,7 +101,7 @@ void sf_session_refused(struct sf_session *session, int64_t now)
 		return;
 	if (session->reach == SF_REACH_OK)
 		sf_destination_news(destination, "%s; %s until it answers", stats->failure,
-			destination->shares ? "other collectors get its records"
+			destination->group ? "other collectors get its records"
 					    : "its records are lost");
 	destination->drops |= session->reach == SF_REACH_PROBED;
 	destination->fails = true;

@@ -46,8 +46,6 @@ struct sf_shared {
 	struct sf_losses refusals;
 	struct sf_extra_batch *extra; /* NULL: there is no enricher */
 	struct sf_extra_batch *kept;  /* beside `extra`: see where.c */
-	/* without a queue, while records are put: whom each of them goes to (share.c) */
-	struct sf_destination *owners[SF_BATCH_MAX];
 };
 
 /* The enricher, if there is one, is asked for `count` <= SF_BATCH_MAX records, which are put then. */
@@ -133,7 +131,7 @@ struct sf_destination {
 	int64_t fold_latest_ns; /* end of the latest flow that was folded */
 
 	/* one of the collectors that share the records (share.c) */
-	bool shares;
+	struct sf_share_group *group; /* NULL: it gets every record */
 	bool away;          /* as share.c saw it last */
 	bool probed;        /* without a queue: probe() was called */
 	int64_t refused_ns; /* without a queue: wall clock of the last refused datagram or probe; 0: none */

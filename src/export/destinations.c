@@ -56,13 +56,13 @@ static int add(struct sf_exporter *exporter, struct sf_destination *destination,
 	if (code == 0 && sf_destination_folds(destination, folds_overflow(exporter),
 				 parsed ? &parsed->session.small : NULL) < 0)
 		code = sf_error_set(error, -ENOMEM, "no memory to fold records for %s", url);
+	if (code == 0 && sf_share_of(exporter, parsed) != SF_SHARE_NONE)
+		code = sf_share_join(exporter, destination, parsed, error);
 	if (code < 0) {
 		sf_exporter_free_destination(destination);
 		return code;
 	}
-	if (parsed && parsed->is_collector && exporter->shared.options.share != SF_SHARE_NONE)
-		sf_share_join(destination);
-	else
+	if (!destination->group)
 		exporter->copied[exporter->copied_count++] = destination;
 	sf_destination_join(sf_exporter_queue_of(exporter, destination), destination,
 		limit ? limit : QUEUE_OCTETS);

@@ -70,6 +70,7 @@ void sf_exporter_free(struct sf_exporter *exporter)
 	free(exporter->makes);
 	free(exporter->destinations);
 	free(exporter->copied);
+	sf_share_free(exporter);
 	sf_queue_free(&exporter->queue);
 	free(exporter->shared.extra);
 	free(exporter);
@@ -78,7 +79,7 @@ void sf_exporter_free(struct sf_exporter *exporter)
 struct sf_queue *sf_exporter_queue_of(
 	struct sf_exporter *exporter, struct sf_destination *destination)
 {
-	return destination->shares ? &destination->own_queue : &exporter->queue;
+	return destination->group ? &destination->own_queue : &exporter->queue;
 }
 
 uint64_t sf_exporter_wants(const struct sf_exporter *exporter)

@@ -13,6 +13,7 @@ struct sf_exporter {
 	struct sf_shared shared;
 	struct sf_destination **destinations;
 	unsigned count;
+	struct sf_share_group *groups; /* share.c */
 	/* those that get every record: all, unless collectors share */
 	struct sf_destination **copied;
 	unsigned copied_count;
@@ -39,8 +40,29 @@ static inline bool sf_exporter_folds(
 /* A hash of the flow, the same for both directions, at all probes and in all runs. */
 uint64_t sf_share_flow_key(const struct sf_flow *flow);
 
-/* Adds the destination, whose URL is known, to the collectors that share the records. */
-void sf_share_join(struct sf_destination *destination);
+/* Collectors that share the records; destination->group. */
+struct sf_share_group {
+	struct sf_share_group *next;
+	enum sf_share share;
+	char name[SF_GROUP_NAME]; /* "": those of options.share */
+	struct sf_destination
+		*owners[SF_BATCH_MAX]; /* of the records that are put: which gets each */
+};
+
+/* Whether the collector with these options shares the records with others, and how. */
+static inline enum sf_share sf_share_of(
+	const struct sf_exporter *exporter, const struct sf_url *parsed)
+{
+	if (!parsed || !parsed->is_collector)
+		return SF_SHARE_NONE;
+	return parsed->share != SF_SHARE_NONE ? parsed->share : exporter->shared.options.share;
+}
+
+/* Adds the destination, whose URL is known, to its group. 0, -ENOMEM, or SF_EUSAGE: a group of two kinds. */
+int sf_share_join(struct sf_exporter *exporter, struct sf_destination *destination,
+	const struct sf_url *parsed, struct sf_error *error);
+
+void sf_share_free(struct sf_exporter *exporter);
 
 /* With a queue: puts each of at most SF_BATCH_MAX flows into the queue of its collector. */
 void sf_share_put(struct sf_exporter *exporter, const struct sf_flow *flows, unsigned count);
@@ -51,7 +73,7 @@ void sf_share_put(struct sf_exporter *exporter, const struct sf_flow *flows, uns
  */
 bool sf_share_hand_over(struct sf_exporter *exporter);
 
-/* Without a queue: chooses the collector of each of at most SF_BATCH_MAX flows (shared.owners). */
+/* Without a queue: chooses the collector of each of at most SF_BATCH_MAX flows (group->owners). */
 void sf_share_begin(struct sf_exporter *exporter, const struct sf_flow *flows, unsigned count);
 
 /* ---- where.c */

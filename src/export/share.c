@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Collectors that share the records (options.share): each record goes to one of them, by the hash of its flow
- * (balance) or to the first that is not away (fail over). To the others it is skipped: elsewhere.
+ * Groups of collectors that share the records: of each group one collector gets a record, by the hash of its flow
+ * (balance) or the first that is not away (fail over). To the others it is skipped: elsewhere. A group is named by
+ * balance=NAME or fail-over=NAME of its collectors; with options.share those that name none are a group, too. All other
+ * destinations get every record.
  *
  * Balance is rendezvous hashing: a flow goes to the collector with the highest hash of flow and collector. All
  * records of a flow, both directions of it, from whatever probe, go to the same one; when one goes away its
@@ -11,6 +13,8 @@
  * over to the others; what its session has taken already stays with it, and is sent or lost by name there.
  */
 #include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "export/exporter.h"
@@ -52,10 +56,49 @@ static uint64_t collector_key(const char *url)
 	return mix(key);
 }
 
-void sf_share_join(struct sf_destination *destination)
+/* The group of that name, made if there is none yet; NULL: no memory. */
+static struct sf_share_group *group_of(
+	struct sf_exporter *exporter, const char *name, enum sf_share share)
 {
-	destination->shares = true;
+	struct sf_share_group *group = exporter->groups;
+
+	while (group && strcmp(group->name, name) != 0)
+		group = group->next;
+	if (group)
+		return group;
+	group = calloc(1, sizeof(*group));
+	if (!group)
+		return NULL;
+	strcpy(group->name, name);
+	group->share = share;
+	group->next = exporter->groups;
+	exporter->groups = group;
+	return group;
+}
+
+int sf_share_join(struct sf_exporter *exporter, struct sf_destination *destination,
+	const struct sf_url *parsed, struct sf_error *error)
+{
+	const enum sf_share share = sf_share_of(exporter, parsed);
+	struct sf_share_group *group = group_of(exporter, parsed->group, share);
+
+	if (!group)
+		return sf_error_set(error, -ENOMEM, "no memory for a group of collectors");
+	if (group->share != share)
+		return sf_error_set(error, SF_EUSAGE,
+			"%s: group '%s' is one of balance= and of fail-over=: give one of them another name",
+			parsed->target, parsed->group);
+	destination->group = group;
 	destination->share_key = collector_key(destination->url);
+	return 0;
+}
+
+void sf_share_free(struct sf_exporter *exporter)
+{
+	for (struct sf_share_group *group = exporter->groups, *next; group; group = next) {
+		next = group->next;
+		free(group);
+	}
 }
 
 /* A datagram, or a probe, was refused a moment ago. */
@@ -81,18 +124,19 @@ static void probe(struct sf_destination *member, const struct sf_flow *flow)
 }
 
 /*
- * Looks which of them are away, so that all records of a batch are judged alike. False: all are. `flow`: without a
+ * Looks which of the group are away, so that all records of a batch are judged alike. False: all are. `flow`: without a
  * queue, one of the records.
  */
-static bool look(struct sf_exporter *exporter, const struct sf_flow *flow)
+static bool look(const struct sf_exporter *exporter, const struct sf_share_group *group,
+	const struct sf_flow *flow)
 {
-	const bool balances = exporter->shared.options.share == SF_SHARE_BALANCE;
+	const bool balances = group->share == SF_SHARE_BALANCE;
 	bool some = false;
 
 	for (unsigned i = 0; i < exporter->count; i++) {
 		struct sf_destination *member = exporter->destinations[i];
 
-		if (!member->shares)
+		if (member->group != group)
 			continue;
 		/* fail over does not wait for a collector that gets no records */
 		if (flow && (balances || !some))
@@ -104,10 +148,10 @@ static bool look(struct sf_exporter *exporter, const struct sf_flow *flow)
 }
 
 /* Whom the record goes to. `some`: look() has found some; if all are away, it is as if none were. */
-static struct sf_destination *owner_of(
-	const struct sf_exporter *exporter, const struct sf_flow *flow, bool some)
+static struct sf_destination *owner_of(const struct sf_exporter *exporter,
+	const struct sf_share_group *group, const struct sf_flow *flow, bool some)
 {
-	const bool balances = exporter->shared.options.share == SF_SHARE_BALANCE;
+	const bool balances = group->share == SF_SHARE_BALANCE;
 	const uint64_t key = balances ? sf_share_flow_key(flow) : 0;
 	struct sf_destination *owner = NULL;
 	uint64_t highest = 0;
@@ -116,7 +160,7 @@ static struct sf_destination *owner_of(
 		struct sf_destination *member = exporter->destinations[i];
 		uint64_t score;
 
-		if (!member->shares || (some && member->away))
+		if (member->group != group || (some && member->away))
 			continue;
 		score = balances ? mix(key ^ member->share_key) : 0;
 		if (!owner || score > highest) {
@@ -127,22 +171,22 @@ static struct sf_destination *owner_of(
 	return owner;
 }
 
-static void find_owners(const struct sf_exporter *exporter, const struct sf_flow *flows,
-	unsigned count, bool some, struct sf_destination **owners)
+static void find_owners(const struct sf_exporter *exporter, struct sf_share_group *group,
+	const struct sf_flow *flows, unsigned count, bool some)
 {
 	for (unsigned i = 0; i < count; i++)
-		owners[i] = owner_of(exporter, &flows[i], some);
+		group->owners[i] = owner_of(exporter, group, &flows[i], some);
 }
 
 /* Puts those of the flows into the queue of `member` that it owns; returns how many. */
-static unsigned queue_own(struct sf_destination *member, const struct sf_flow *flows,
-	unsigned count, struct sf_destination *const *owners)
+static unsigned queue_own(
+	struct sf_destination *member, const struct sf_flow *flows, unsigned count)
 {
 	struct sf_flow own[SF_BATCH_MAX];
 	unsigned own_count = 0;
 
 	for (unsigned i = 0; i < count; i++)
-		if (owners[i] == member)
+		if (member->group->owners[i] == member)
 			own[own_count++] = flows[i];
 	if (own_count)
 		sf_destinations_put(&member->own_queue, &member, 1, own, own_count);
@@ -153,29 +197,27 @@ static unsigned queue_own(struct sf_destination *member, const struct sf_flow *f
 
 void sf_share_put(struct sf_exporter *exporter, const struct sf_flow *flows, unsigned count)
 {
-	struct sf_destination *owners[SF_BATCH_MAX];
-
-	find_owners(exporter, flows, count, look(exporter, NULL), owners);
+	for (struct sf_share_group *group = exporter->groups; group; group = group->next)
+		find_owners(exporter, group, flows, count, look(exporter, group, NULL));
 	for (unsigned i = 0; i < exporter->count; i++) {
 		struct sf_destination *member = exporter->destinations[i];
 
-		if (!member->shares || queue_own(member, flows, count, owners) == count)
+		if (!member->group || queue_own(member, flows, count) == count)
 			continue;
 		for (unsigned k = 0; k < count; k++)
-			if (owners[k] != member)
+			if (member->group->owners[k] != member)
 				sf_destination_leave(member, &flows[k], flows[k].directions,
 					&member->stats.skipped_elsewhere);
 	}
 }
 
 /* These flows were another's, and are the member's now. */
-static void take_back(struct sf_destination *member, const struct sf_flow *flows, unsigned count,
-	struct sf_destination *const *owners)
+static void take_back(struct sf_destination *member, const struct sf_flow *flows, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
 		struct sf_destination_count sum;
 
-		if (owners[i] != member)
+		if (member->group->owners[i] != member)
 			continue;
 		sum = sf_destination_measure(member, &flows[i], 1);
 		sf_count_subtract(&member->stats.offered, &sum);
@@ -186,7 +228,6 @@ static void take_back(struct sf_destination *member, const struct sf_flow *flows
 /* Moves up to a batch of what waits for a collector that is away. False: nothing waits. */
 static bool hand_over(struct sf_exporter *exporter, struct sf_destination *from)
 {
-	struct sf_destination *owners[SF_BATCH_MAX];
 	struct sf_destination_count sum;
 	unsigned count;
 	const struct sf_flow *flows =
@@ -198,28 +239,29 @@ static bool hand_over(struct sf_exporter *exporter, struct sf_destination *from)
 	sf_count_subtract(&from->queued, &sum);
 	sf_count_add(&from->stats.offered, &sum);
 	sf_count_add(&from->stats.skipped_elsewhere, &sum);
-	find_owners(exporter, flows, count, true, owners);
+	find_owners(exporter, from->group, flows, count, true);
 	for (unsigned i = 0; i < exporter->count; i++) {
 		struct sf_destination *member = exporter->destinations[i];
 
-		if (!member->shares || member->away)
+		if (member->group != from->group || member->away)
 			continue;
-		take_back(member, flows, count, owners);
-		queue_own(member, flows, count, owners);
+		take_back(member, flows, count);
+		queue_own(member, flows, count);
 	}
 	sf_queue_take(&from->reader, count);
 	return true;
 }
 
-bool sf_share_hand_over(struct sf_exporter *exporter)
+/* The same for all of a group, a bounded number of batches each. True: there are more. */
+static bool hand_over_group(struct sf_exporter *exporter, const struct sf_share_group *group)
 {
 	bool more = false;
 
-	if (!look(exporter, NULL))
+	if (!look(exporter, group, NULL))
 		return false;
 	for (unsigned i = 0; i < exporter->count; i++) {
 		struct sf_destination *member = exporter->destinations[i];
-		unsigned n = member->shares && member->away ? HAND_OVER_MAX : 0;
+		unsigned n = member->group == group && member->away ? HAND_OVER_MAX : 0;
 
 		while (n && hand_over(exporter, member))
 			more |= --n == 0;
@@ -227,9 +269,19 @@ bool sf_share_hand_over(struct sf_exporter *exporter)
 	return more;
 }
 
+bool sf_share_hand_over(struct sf_exporter *exporter)
+{
+	bool more = false;
+
+	for (struct sf_share_group *group = exporter->groups; group; group = group->next)
+		more |= hand_over_group(exporter, group);
+	return more;
+}
+
 /* ---------------------------------------------------------------- without a queue */
 
 void sf_share_begin(struct sf_exporter *exporter, const struct sf_flow *flows, unsigned count)
 {
-	find_owners(exporter, flows, count, look(exporter, flows), exporter->shared.owners);
+	for (struct sf_share_group *group = exporter->groups; group; group = group->next)
+		find_owners(exporter, group, flows, count, look(exporter, group, flows));
 }

@@ -31,6 +31,8 @@ struct sf_url_kafka {
 	size_t properties_length;
 };
 
+#define SF_GROUP_NAME 32 /* bytes, with the NUL */
+
 struct sf_url {
 	bool is_collector;
 	enum sf_url_transport transport;
@@ -56,6 +58,9 @@ struct sf_url {
 	const char *where;       /* value of where=, likewise */
 	struct sf_fields fields; /* with a list, session.fields points to this */
 	struct sf_session_options session;
+	/* balance=, fail-over=: the collectors of the group share the records */
+	enum sf_share share;
+	char group[SF_GROUP_NAME];
 	char options[4096]; /* copy of the options, which the members above point into */
 };
 

@@ -247,6 +247,25 @@ static bool read_sample(struct sf_url *url, const char *value)
 	return true;
 }
 
+static bool read_group(struct sf_url *url, const char *value, enum sf_share share)
+{
+	if (!*value || strlen(value) >= sizeof(url->group))
+		return false;
+	strcpy(url->group, value);
+	url->share = share;
+	return true;
+}
+
+static bool read_balance(struct sf_url *url, const char *value)
+{
+	return read_group(url, value, SF_SHARE_BALANCE);
+}
+
+static bool read_fail_over(struct sf_url *url, const char *value)
+{
+	return read_group(url, value, SF_SHARE_FAIL_OVER);
+}
+
 /* "N[/BYTES][:fold|:skip]" */
 static bool read_small(struct sf_url *url, const char *value)
 {

@@ -87,7 +87,7 @@ void sf_exporter_choose(struct sf_exporter *exporter, const struct sf_flow *flow
 /* Whose records it takes is decided when they are put; with a queue it has taken its own already. */
 static bool is_shared(const struct sf_destination *destination)
 {
-	return destination->shares && !destination->shared->options.queued;
+	return destination->group && !destination->shared->options.queued;
 }
 
 /* sample=N: all records of a flow, both directions of it, are taken or none is. */
@@ -129,7 +129,7 @@ static void offer_some(
 		const struct sf_extra *given = extra ? &destination->shared->kept->extra[i] : NULL;
 		unsigned takes = flows[i].directions;
 
-		if (is_shared(destination) && destination->shared->owners[i] != destination) {
+		if (is_shared(destination) && destination->group->owners[i] != destination) {
 			sf_destination_leave(destination, &flows[i], takes,
 				&destination->stats.skipped_elsewhere);
 			continue;

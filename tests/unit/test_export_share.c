@@ -14,8 +14,9 @@ struct run {
 	int64_t mono, wall;
 };
 
-static void run_start_as(struct run *run, const struct sf_exporter_options *options,
-	const char *scheme, const char *rest)
+/* `rests`: options behind the URL, of each collector. */
+static void run_start_each(struct run *run, const struct sf_exporter_options *options,
+	const char *scheme, const char *const *rests)
 {
 	struct sf_error error = { 0 };
 
@@ -26,11 +27,18 @@ static void run_start_as(struct run *run, const struct sf_exporter_options *opti
 
 		run->receivers[i] = receiver_open(AF_INET);
 		run->readers[i] = reader_new();
-		snprintf(url, sizeof(url), "%s:%u,rate=0%s", scheme, run->receivers[i].port, rest);
+		snprintf(url, sizeof(url), "%s:%u,rate=0%s", scheme, run->receivers[i].port,
+			rests[i]);
 		ck_assert_msg(sf_exporter_add_collector(run->exporter, url, &error) == 0, "%s",
 			error.text);
 	}
 	sf_exporter_tick(run->exporter, run->wall, run->wall);
+}
+
+static void run_start_as(struct run *run, const struct sf_exporter_options *options,
+	const char *scheme, const char *rest)
+{
+	run_start_each(run, options, scheme, (const char *const[]){ rest, rest, rest });
 }
 
 static void run_start(struct run *run, const struct sf_exporter_options *options)
@@ -381,7 +389,100 @@ START_TEST(without_any_collector_records_are_lost_once)
 }
 END_TEST
 
-CHECK_MAIN("export_share", a_conversation_goes_to_one_collector,
+/* Two of the collectors are a group, the third one gets everything, with a queue and without one. */
+START_TEST(a_group_shares_beside_others)
+{
+	static const char *const rests[][COLLECTORS] = {
+		{ ",options=no,balance=a", ",options=no,balance=a", ",options=no" },
+		{ ",options=no,fail-over=a", ",options=no,fail-over=a", ",options=no" },
+		/* with --balance: the two without a name are the run's group */
+		{ ",options=no", ",options=no", ",options=no,balance=alone" },
+	};
+
+	for (unsigned i = 0; i < 6; i++) {
+		const struct sf_exporter_options options = { .queued = i >= 3,
+			.packet_clock = i < 3,
+			.share = i % 3 == 2 ? SF_SHARE_BALANCE : SF_SHARE_NONE };
+		unsigned got[COLLECTORS];
+		struct run run;
+
+		run_start_each(&run, &options, IPFIX, rests[i % 3]);
+		put_conversations(&run, 0, 100);
+		if (options.queued)
+			run_pump(&run, 10);
+		sf_exporter_finish(run.exporter);
+		run_receive(&run);
+		for (unsigned k = 0; k < COLLECTORS; k++) {
+			struct sf_destination_stats stats = stats_of(run.exporter, k);
+
+			got[k] = flow_count(run.readers[k]);
+			ck_assert(sf_destination_balanced(&stats));
+			ck_assert_uint_eq(stats.offered.records, 200);
+			ck_assert_uint_eq(stats.sent.records, got[k]);
+		}
+		ck_assert_uint_eq(got[0] + got[1], 200);
+		ck_assert_uint_eq(got[2], 200);
+		if (i % 3 == 1)
+			ck_assert_uint_eq(got[0], 200);
+		else
+			ck_assert(got[0] > 50 && got[1] > 50);
+		run_end(&run);
+	}
+}
+END_TEST
+
+/* The group's other collector takes over what waits; the one that gets everything is not touched. */
+START_TEST(a_group_hands_over_within_itself)
+{
+	static const char *const rests[] = { ",options=no,fail-over=a", ",options=no,fail-over=a",
+		",options=no" };
+	const struct sf_exporter_options options = { .queued = true };
+	struct run run;
+
+	run_start_each(&run, &options, IPFIX, rests);
+	close(run.receivers[0].fd);
+	run.receivers[0].fd = -1;
+	for (unsigned i = 0; i < 20; i++) {
+		put_conversations(&run, 10 * i, 10 * i + 10);
+		run_pump(&run, 5);
+	}
+	run_pump(&run, 50);
+	sf_exporter_finish(run.exporter);
+	run_receive(&run);
+	ck_assert_uint_eq(flow_count(run.readers[2]), 400);
+	ck_assert_uint_ge(flow_count(run.readers[1]), 350);
+	ck_assert_uint_eq(
+		flow_count(run.readers[1]) + stats_of(run.exporter, 0).lost_unreachable.records,
+		400);
+	run_end(&run);
+}
+END_TEST
+
+START_TEST(wrong_groups_are_refused)
+{
+	static const char *const urls[][2] = {
+		{ "ipfix://127.0.0.1:4739,balance=a", "ipfix://127.0.0.1:4740,fail-over=a" },
+		{ "ipfix://127.0.0.1:4739", "ipfix://127.0.0.1:4740,balance=" },
+		{ "ipfix://127.0.0.1:4739",
+			"ipfix://127.0.0.1:4740,balance=a234567890123456789012345678901x" },
+	};
+
+	for (unsigned i = 0; i < 3; i++) {
+		struct sf_exporter *exporter;
+		struct sf_error error = { 0 };
+
+		ck_assert_int_eq(sf_exporter_new(&exporter, OFFLINE, &error), 0);
+		ck_assert_int_eq(sf_exporter_add_collector(exporter, urls[i][0], &error), 0);
+		ck_assert_int_eq(
+			sf_exporter_add_collector(exporter, urls[i][1], &error), SF_EUSAGE);
+		ck_assert_ptr_nonnull(strstr(error.text, i ? "'balance'" : "'a'"));
+		sf_exporter_free(exporter);
+	}
+}
+END_TEST
+
+CHECK_MAIN("export_share", a_group_shares_beside_others, a_group_hands_over_within_itself,
+	wrong_groups_are_refused, a_conversation_goes_to_one_collector,
 	only_the_share_of_a_lost_collector_moves, what_waits_is_handed_over,
 	all_go_to_the_first_that_is_there, files_lose_nothing_to_a_collector_that_never_listened,
 	files_begin_without_a_collector_over_tcp, without_any_collector_records_are_lost_once)
