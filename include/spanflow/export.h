@@ -104,6 +104,12 @@ struct sf_file_hook {
 	void *context;
 };
 
+/* Who names the application of a flow. */
+enum sf_applications {
+	SF_APPLICATIONS_READERS, /* spanflow's own readers of payload */
+	SF_APPLICATIONS_NDPI,    /* nDPI, or where it says nothing the readers */
+};
+
 struct sf_exporter_options {
 	/*
 	 * Capture files are metered: v5 and v9 headers and IPFIX files carry the packet clock, and
@@ -189,6 +195,11 @@ struct sf_exporter_options {
 	enum sf_fold_mode fold;
 	/* of the meter, for options data; SF_TIMEOUT_NEVER. 0: they are not known, and not told */
 	int64_t active_timeout_ns, idle_timeout_ns;
+	/*
+	 * Fields that name applications. NDPI: sf_exporter_new() loads nDPI, and fails with SF_EUNSUPPORTED if it is
+	 * missing; the meter uses it if some destination has such a field.
+	 */
+	enum sf_applications applications;
 };
 
 /* Text output for people and scripts. */

@@ -158,6 +158,8 @@ struct sf_ledger {
 	uint64_t fragments_crowded;     /* datagrams given up early: too many at a time */
 	/* frames that count as two packets: the outer and the inner one (--tunnel both) */
 	uint64_t twice;
+	/* nDPI: flows that it has read packets of; it named; it cannot name; given up, because there were too many */
+	uint64_t classified_flows, classified_answered, classified_unknown, classified_crowded;
 	uint32_t unsupported_link; /* one such link type, for the message; ~0: none */
 	struct sf_ethertypes non_ip;
 };

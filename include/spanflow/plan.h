@@ -119,6 +119,7 @@ struct sf_plan {
 	unsigned share;                        /* enum sf_share */
 	unsigned fold;                         /* enum sf_fold_mode */
 	const char *fields;                    /* see sf_exporter_options.fields */
+	unsigned applications;                 /* enum sf_applications: who names applications */
 	uint64_t queue_octets;                 /* most that waits for one destination; 0: 256 MiB */
 	/* what collectors of connections cannot take now: see sf_exporter_options.spool */
 	const char *spool;     /* directory; NULL: none */

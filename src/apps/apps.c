@@ -12,6 +12,7 @@
 #include "apps/reader.h"
 #include "base/annex.h"
 #include "base/wire.h"
+#include "classify/flows.h"
 
 enum { TCP = 6, UDP = 17, AH = 51, IPV4_HEADER = 20, IPV6_HEADER = 40, EXTENSIONS_MAX = 8 };
 
@@ -40,13 +41,14 @@ struct sf_apps {
 	const struct sf_cipher_ops *ops; /* NULL: QUIC is not read */
 	struct sf_cipher *cipher;
 	bool ja4;
+	struct sf_classes *classes; /* NULL: no classifier is wanted */
 	struct sf_app found;
 	struct sf_budgets budgets;
 };
 
 bool sf_apps_need_all(uint64_t facts)
 {
-	return facts & SF_FACT_SET(app);
+	return facts & (SF_FACT_SET(app) | SF_FACT_SET(application));
 }
 
 bool sf_apps_lack(uint64_t facts, struct sf_error *error)
@@ -60,7 +62,7 @@ int sf_apps_new(struct sf_apps **apps, uint64_t facts)
 	struct sf_apps *made;
 
 	*apps = NULL;
-	if (!(facts & SF_FACT_SET(app)))
+	if (!(facts & (SF_FACT_SET(app) | SF_FACT_SET(application))))
 		return 0;
 	made = calloc(1, sizeof(*made));
 	if (!made)
@@ -88,12 +90,20 @@ int sf_apps_new(struct sf_apps **apps, uint64_t facts)
 	return 0;
 }
 
+int sf_apps_classify(
+	struct sf_apps *apps, const struct sf_classifier *classifier, int64_t idle_ns)
+{
+	apps->classes = sf_classes_new(classifier, idle_ns);
+	return apps->classes ? 0 : -ENOMEM;
+}
+
 void sf_apps_free(struct sf_apps *apps)
 {
 	if (!apps)
 		return;
 	sf_pieces_fini(&apps->pieces);
 	sf_budgets_fini(&apps->budgets);
+	sf_classes_free(apps->classes);
 	if (apps->ops)
 		apps->ops->destroy(apps->cipher);
 	free(apps);
@@ -174,6 +184,7 @@ static bool find_payload(
 	header = transport_header(ip, captured, payload->tcp, &wire);
 	if (!header || captured <= header || wire <= header)
 		return false;
+	payload->transport = ip;
 	payload->bytes = ip + header;
 	payload->wire = wire - header;
 	payload->length = captured - header < payload->wire ? captured - header : payload->wire;
@@ -307,6 +318,23 @@ static uint32_t read_payload(
 	return SF_BUDGET_PAYLOAD;
 }
 
+/* Shows the packet to the classifier. True: no further packet of the flow has to be shown. */
+static bool classify(
+	struct sf_apps *apps, const struct sf_payload *payload, struct sf_facts *facts)
+{
+	const size_t header = (size_t)(payload->bytes - payload->transport);
+	bool done;
+
+	facts->application = (struct sf_application){ 0 };
+	if (sf_classes_look(apps->classes, facts, payload->transport, header + payload->length, &done) &&
+		!(facts->tcp_flags & SF_TCP_FLAGS_APP)) {
+		/* no reader knows the payload */
+		sf_app_begin(&apps->found, SF_APP_NONE, SF_APP_ABSENT);
+		tell(apps, facts);
+	}
+	return done;
+}
+
 static bool can_be_read(const struct sf_facts *facts)
 {
 	return (facts->protocol == TCP || facts->protocol == UDP) &&
@@ -322,7 +350,9 @@ bool sf_apps_wants(struct sf_apps *apps, const struct sf_facts *facts)
 
 void sf_apps_look(struct sf_apps *apps, const struct sf_packet *packet, struct sf_facts *facts)
 {
+	enum { SYN = 0x02 };
 	uint32_t whole = SF_BUDGET_WHOLE << 24, *state = &whole, units = SF_BUDGET_PIECE;
+	bool classified = true; /* or there is no classifier */
 	struct sf_payload payload;
 
 	if (!can_be_read(facts))
@@ -331,9 +361,20 @@ void sf_apps_look(struct sf_apps *apps, const struct sf_packet *packet, struct s
 		state = sf_budget_find(&apps->budgets, facts);
 	if (!sf_budget_left(*state))
 		return;
-	if (find_payload(&payload, packet, facts))
+	if (apps->classes && facts->protocol == TCP && facts->tcp_flags & SYN)
+		sf_classes_syn(apps->classes, facts);
+	if (find_payload(&payload, packet, facts)) {
 		units = read_payload(apps, &payload, facts);
-	if (facts->tcp_flags & SF_TCP_FLAGS_APP && apps->found.rank == SF_APP_READ)
+		if (sf_unlikely(apps->classes != NULL))
+			classified = classify(apps, &payload, facts);
+	}
+	if (facts->tcp_flags & SF_TCP_FLAGS_APP && apps->found.rank == SF_APP_READ && classified)
 		units = SF_BUDGET_WHOLE;
 	sf_budget_take(state, units);
+}
+
+struct sf_classes_counters sf_apps_classes(const struct sf_apps *apps)
+{
+	return apps && apps->classes ? *sf_classes_counters(apps->classes)
+				     : (struct sf_classes_counters){ 0 };
 }

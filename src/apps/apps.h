@@ -20,6 +20,7 @@
 #include <spanflow/packet.h>
 
 #include "base/facts.h"
+#include "classify/flows.h"
 
 struct sf_apps;
 
@@ -34,6 +35,11 @@ bool sf_apps_lack(uint64_t facts, struct sf_error *error);
 
 /* Returns 0 or -ENOMEM. *apps is NULL if no fact of the set needs a reader. */
 int sf_apps_new(struct sf_apps **apps, uint64_t facts);
+
+/* Flows are named by a classifier, for the fact `application`. `idle_ns`: the idle timeout. 0 or -ENOMEM. */
+int sf_apps_classify(
+	struct sf_apps *apps, const struct sf_classifier *classifier, int64_t idle_ns);
+
 void sf_apps_free(struct sf_apps *apps);
 
 /*
@@ -47,5 +53,8 @@ bool sf_apps_wants(struct sf_apps *apps, const struct sf_facts *facts);
 
 /* Reads the payload of a packet that was parsed, with the tail of its facts. */
 void sf_apps_look(struct sf_apps *apps, const struct sf_packet *packet, struct sf_facts *facts);
+
+/* What the classifier did; zeros: there is none. */
+struct sf_classes_counters sf_apps_classes(const struct sf_apps *apps);
 
 #endif

@@ -15,6 +15,7 @@
 #include "base/app.h"
 
 struct sf_payload {
+	const uint8_t *transport; /* the TCP or UDP header in front, captured whole */
 	const uint8_t *bytes;
 	size_t length; /* captured */
 	size_t wire;   /* in the packet, as its headers say: >= length */

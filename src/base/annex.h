@@ -45,6 +45,7 @@
 #include <spanflow/flow.h>
 
 #include "base/app.h"
+#include "base/application.h"
 #include "base/branch.h"
 #include "base/facts.h"
 #include "base/shape.h"
@@ -168,6 +169,7 @@ struct sf_annex_layout {
 	/* records */
 	uint16_t record_bytes;      /* of struct sf_annex with its bytes: a multiple of 8 */
 	uint64_t made;              /* facts that are made once for each record */
+	const struct sf_application_table *applications; /* of the fact `application`; NULL: there is none */
 	uint16_t at[SF_FACT_COUNT]; /* in a side; of facts that are made, behind the two sides */
 	struct sf_annex_step packs[SF_FACT_COUNT];
 	struct sf_annex_step steps[SF_FACT_COUNT];

@@ -16,6 +16,7 @@
 
 #include <spanflow/tunnel.h>
 
+#include "base/application.h"
 #include "base/branch.h"
 
 #define SF_WORKERS_MAX 64 /* workers that share a source, at most */
@@ -195,7 +196,9 @@ struct sf_facts {
 	uint64_t outer_flow, inner_flow;
 	struct sf_details details;
 	struct sf_mirror_facts mirror;
-	uint8_t reserved[76];
+	/* Set only with SF_TCP_FLAGS_APP: what a classifier says. */
+	struct sf_application application;
+	uint8_t reserved[72];
 };
 
 /* An odd number of cache lines, so that the heads of an array lie in all sets of a cache. */

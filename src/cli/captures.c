@@ -42,6 +42,7 @@ struct sf_gather_metering sf_captures_metering(
 		.elements = captures->elements.names,
 		.element_count = captures->elements.count,
 		.fields = options->fields,
+		.applications = (enum sf_applications)options->applications,
 	};
 }
 

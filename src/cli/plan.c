@@ -177,6 +177,7 @@ int sf_made_plan_init(struct sf_made_plan *made, const struct sf_options *option
 					      : SF_SHARE_NONE,
 		.fold = (unsigned)options->fold,
 		.fields = options->fields,
+		.applications = (unsigned)options->applications,
 		.queue_octets = options->queue_size,
 		.spool = options->spool,
 		.spool_octets = options->spool_max,

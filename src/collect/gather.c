@@ -128,7 +128,7 @@ static bool is_default(const struct sf_gather_metering *metering)
 			return false;
 	return !metering->tunnels.mirror && !metering->tunnels.port_count &&
 	       !metering->split_fragments && !metering->enricher && !metering->active_timeout_ns &&
-	       !metering->idle_timeout_ns;
+	       !metering->idle_timeout_ns && !metering->applications;
 }
 
 /* Options for captures change nothing if there are none. */

@@ -20,6 +20,7 @@
 
 #include <spanflow/collect.h>
 #include <spanflow/enrich.h>
+#include <spanflow/export.h>
 #include <spanflow/meter.h>
 #include <spanflow/tunnel.h>
 
@@ -40,6 +41,7 @@ struct sf_gather_metering {
 	unsigned element_count;
 	/* the same as a list of --fields: "+dns", "sourceIPv4Address,tls-tlsJa4"; or NULL */
 	const char *fields;
+	enum sf_applications applications; /* who names applications */
 };
 
 /* Reads an IPFIX file as sf_collector_file() does; closes the descriptor. `name`: of the exporter. */

@@ -171,7 +171,8 @@ static char *name_fields(const struct metered *m)
 static int open_exporter(struct metered *m, struct sf_exporter **exporter)
 {
 	struct sf_exporter_options options = { .packet_clock = true,
-		.enricher = m->options->metering.enricher };
+		.enricher = m->options->metering.enricher,
+		.applications = m->options->metering.applications };
 	char path[64];
 	int code;
 
@@ -185,6 +186,11 @@ static int open_exporter(struct metered *m, struct sf_exporter **exporter)
 	code = sf_exporter_new(exporter, &options, &m->error);
 	if (code == 0)
 		code = sf_exporter_add_file(*exporter, path, &m->error);
+	if (code == 0 && options.applications == SF_APPLICATIONS_NDPI &&
+		!(sf_exporter_wants(*exporter) & SF_FACT_SET(application)))
+		return sf_error_set(&m->error, SF_EUSAGE,
+			"--applications ndpi: nothing asks for what nDPI tells: add --fields "
+			"+applicationName, --by app or --where 'app = DNS'");
 	return code;
 }
 

@@ -27,6 +27,8 @@ enum field {
 /* Names of applications: every reader runs. */
 #define SF_ANY_READER                                                                              \
 	(SF_OF_TLS | SF_FACT_SET(dns) | SF_FACT_SET(http) | SF_FACT_SET(ssh))
+/* And with --applications ndpi a classifier. */
+#define SF_ANY_CLASSIFIER (SF_ANY_READER | SF_FACT_SET(application))
 
 static const struct sf_field_row rows[] = {
 #define FIELD(name, pen, id, v9, length, v9_length, facts, form, value, when, side, help)          \

@@ -202,33 +202,34 @@ static inline const uint8_t *sf_field_ssh(const struct sf_flow *flow, unsigned d
 	return app->kind == SF_APP_SSH ? sf_app_text(app, 0) : sf_fact_nothing;
 }
 
-/* RFC 6759 §4: engine 3, IANA-L4, and the port that names the application; with the length in front. */
-static inline const uint8_t *sf_field_app_id(const struct sf_flow *flow, unsigned d)
+/* Applications that the readers of src/apps know. RFC 6759 §4: engine 3, IANA-L4, and the port that names them. */
+static const struct sf_application_row read_applications[SF_APP_KINDS] = {
+	[SF_APP_DNS] = { { 3, 0, 53 }, "\3dns", "\22Domain Name System" },
+	[SF_APP_TLS] = { { 3, 443 >> 8, 443 & 255 }, "\3tls", "\12TLS on TCP" },
+	[SF_APP_QUIC] = { { 3, 443 >> 8, 443 & 255 }, "\4quic", "\15QUIC with TLS" },
+	[SF_APP_HTTP] = { { 3, 0, 80 }, "\4http", "\10HTTP/1.x" },
+	[SF_APP_SSH] = { { 3, 0, 22 }, "\3ssh", "\14Secure Shell" },
+};
+
+/* The application of a flow, the same for both directions: what a classifier says, or else what a reader knows. */
+static inline const struct sf_application_row *sf_field_application(
+	const struct sf_flow *flow, unsigned d)
 {
-	static const uint8_t ids[SF_APP_KINDS][4] = {
-		[SF_APP_DNS] = { 3, 3, 0, 53 },
-		[SF_APP_TLS] = { 3, 3, 443 >> 8, 443 & 255 },
-		[SF_APP_QUIC] = { 3, 3, 443 >> 8, 443 & 255 },
-		[SF_APP_HTTP] = { 3, 3, 0, 80 },
-		[SF_APP_SSH] = { 3, 3, 0, 22 },
-	};
+	const struct sf_application_table *table =
+		flow->annex ? flow->annex->layout->applications : NULL;
+	const uint8_t kind = sf_field_app(flow, sf_field_app(flow, d)->kind ? d : !d)->kind;
+	const struct sf_application *said[2];
+	const struct sf_application_row *row;
 
-	return ids[sf_field_app(flow, d)->kind ? sf_field_app(flow, d)->kind
-					       : sf_field_app(flow, !d)->kind];
-}
-
-static inline const uint8_t *sf_field_app_name(const struct sf_flow *flow, unsigned d)
-{
-	static const char names[SF_APP_KINDS][6] = {
-		[SF_APP_DNS] = "\3dns",
-		[SF_APP_TLS] = "\3tls",
-		[SF_APP_QUIC] = "\4quic",
-		[SF_APP_HTTP] = "\4http",
-		[SF_APP_SSH] = "\3ssh",
-	};
-
-	return (const uint8_t *)names[sf_field_app(flow, d)->kind ? sf_field_app(flow, d)->kind
-								  : sf_field_app(flow, !d)->kind];
+	if (!table)
+		return &read_applications[kind];
+	for (unsigned i = 0; i < 2; i++)
+		said[i] = (const struct sf_application *)(const void *)sf_fact_get_application(flow, i);
+	/* the later answer of the two is the better one */
+	row = sf_application_find(table, said[said[1]->rank > said[0]->rank]->id);
+	if (!row)
+		row = table->kinds[kind];
+	return row ? row : &read_applications[kind];
 }
 
 /* The text of the request, or if it has none that of the answer; `answer`: the other way round. */
@@ -285,11 +286,23 @@ static inline uint8_t *store_STRING(uint8_t *p, const uint8_t *value, unsigned l
 	return sf_store_bytes(p, value, 1 + (size_t)value[0]);
 }
 
+/* NetFlow v9 has no variable lengths: zeros fill the field. */
+static inline uint8_t *store9_STRING(uint8_t *p, const uint8_t *value, unsigned length)
+{
+	const unsigned used = value[0] < length ? value[0] : length;
+
+	memset(sf_store_bytes(p, value + 1, used), 0, length - used);
+	return p + length;
+}
+
 /* [RFC7011-6.1.2-1] */
 static sf_always_inline uint8_t *store_BYTES(uint8_t *p, const uint8_t *bytes, unsigned length)
 {
 	return sf_store_bytes(p, bytes, length);
 }
+
+#define store9_UINT  store_UINT
+#define store9_BYTES store_BYTES
 
 /* clang-format off */
 #define FIELD(name, pen, id, v9, length, v9_length, has, form, value, ...)                           \
@@ -309,7 +322,7 @@ static sf_always_inline uint8_t *store_BYTES(uint8_t *p, const uint8_t *bytes, u
 		const struct sf_extra *extra = sf_extra_of(flow, context);                         \
                                                                                                    \
 		(void)half, (void)extra;                                                           \
-		return store_##form(p, value, v9_length);                                          \
+		return store9_##form(p, value, v9_length);                                          \
 	}
 #include "encode/fields.def"
 
@@ -559,23 +572,23 @@ static_assert(ALL_BYTES <= SF_RECORD_MAX, "template.h");
 static void add_field(struct sf_template *template, const struct sf_field_item *item)
 {
 	const struct sf_field_row *row = sf_field_row(item->field);
-	bool v9 = template->variant & SF_WHEN_NETFLOW9;
+	const bool v9 = template->variant & SF_WHEN_NETFLOW9, variable = row->variable && !v9;
 	unsigned i = template->field_count++;
 
 	template->specs[i] = (struct sf_spec){
 		.pen = sf_field_pen(row, item->reverse),
 		.id = v9 ? row->v9_id : sf_field_id(row, item->reverse),
-		.length = row->variable ? SF_LENGTH_VARIABLE
-			  : v9          ? row->v9_length
-					: row->length,
+		.length = variable ? SF_LENGTH_VARIABLE
+			  : v9     ? row->v9_length
+				   : row->length,
 	};
 	template->steps[i].run = sf_field_runs[item->field][v9];
 	template->steps[i].store = (uint16_t)(2 * item->field + v9);
 	template->steps[i].reverse = item->reverse;
 	template->steps[i].offset = template->record_length;
-	template->variable |= row->variable;
-	template->record_least += row->variable ? 1 : template->specs[i].length;
-	template->record_length += row->variable ? 1 + row->length : template->specs[i].length;
+	template->variable |= variable;
+	template->record_least += variable ? 1 : template->specs[i].length;
+	template->record_length += variable ? 1 + row->length : template->specs[i].length;
 	assert(template->specs[i].id != 0 && template->record_length <= SF_RECORD_MAX);
 }
 

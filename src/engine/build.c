@@ -130,6 +130,7 @@ static int make_exporter(struct sf_engine *engine, struct sf_error *error)
 		/* a record for each packet ends with it: no timeout is in force */
 		.active_timeout_ns = plan->per_packet ? 0 : plan->active_timeout_ns,
 		.idle_timeout_ns = plan->idle_timeout_ns,
+		.applications = (enum sf_applications)plan->applications,
 	};
 	uint64_t absent;
 	int err;
@@ -145,6 +146,11 @@ static int make_exporter(struct sf_engine *engine, struct sf_error *error)
 		err = check_files(engine->exporter, plan, error);
 	for (unsigned i = 0; !err && i < plan->destination_count; i++)
 		err = add_destination(engine->exporter, absent, &plan->destinations[i], error);
+	if (!err && plan->applications == SF_APPLICATIONS_NDPI &&
+		!(sf_exporter_wants(engine->exporter) & SF_FACT_SET(application)))
+		return sf_error_set(error, SF_EUSAGE,
+			"--applications ndpi: no output has a field that nDPI fills: add --fields "
+			"+applicationName");
 	return err;
 }
 

@@ -37,6 +37,7 @@
 	X(share, VALUE, EXPORT, RESTART)                                                           \
 	X(fold, VALUE, EXPORT, RESTART)                                                            \
 	X(fields, TEXT, EXPORT, RESTART)                                                           \
+	X(applications, VALUE, EXPORT, RESTART)                                                    \
 	X(queue_octets, VALUE, EXPORT, ADJUST)                                                     \
 	X(spool, TEXT, EXPORT, RESTART)                                                            \
 	X(spool_octets, VALUE, EXPORT, RESTART)                                                    \

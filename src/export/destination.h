@@ -44,6 +44,7 @@ struct sf_shared {
 	struct sf_losses ignored;
 	struct sf_destination_count refused; /* records lost on their way to the exporter */
 	struct sf_losses refusals;
+	const struct sf_application_table *applications; /* that a classifier names; NULL: there is none */
 	struct sf_extra_batch *extra; /* NULL: there is no enricher */
 	struct sf_extra_batch *kept;  /* beside `extra`: see where.c */
 };
@@ -215,7 +216,8 @@ void sf_destination_news(struct sf_destination *destination, const char *format,
 	X(interfaces, "names, descriptions and speeds of interfaces")                              \
 	X(flowkeys, "which fields of a template are its flow key")                                 \
 	X(types, "names and types of enterprise elements (RFC 5610)")                              \
-	X(timeouts, "active and idle timeout of the metering process")
+	X(timeouts, "active and idle timeout of the metering process")                            \
+	X(applications, "names of the applications that nDPI knows (RFC 6759)")
 
 enum {
 #define X(name, text) SF_OPTIONS_BIT_##name,

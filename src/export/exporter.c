@@ -9,6 +9,7 @@
 #include "base/annex.h"
 #include "base/clock.h"
 #include "base/sized.h"
+#include "classify/classify.h"
 #include "export/exporter.h"
 
 int sf_exporter_new_sized(struct sf_exporter **exporter, const struct sf_exporter_options *options,
@@ -22,6 +23,15 @@ int sf_exporter_new_sized(struct sf_exporter **exporter, const struct sf_exporte
 		return code;
 	if (!new)
 		return sf_error_set(error, -ENOMEM, "no memory for the exporter");
+	if (known.applications == SF_APPLICATIONS_NDPI) {
+		const struct sf_classifier *classifier = sf_classifier_load(error);
+
+		if (!classifier) {
+			free(new);
+			return SF_EUNSUPPORTED;
+		}
+		new->shared.applications = &classifier->table;
+	}
 	new->shared.options = known;
 	if (known.chooser)
 		new->chooser = *known.chooser;
@@ -90,6 +100,8 @@ uint64_t sf_exporter_wants(const struct sf_exporter *exporter)
 	for (unsigned i = 0; i < exporter->count; i++)
 		wants |=
 			exporter->destinations[i]->wants | exporter->destinations[i]->chooser.wants;
+	if (!exporter->shared.applications)
+		wants &= ~SF_FACT_SET(application);
 	return enricher ? wants | enricher->wants : wants;
 }
 

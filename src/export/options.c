@@ -79,6 +79,16 @@ static bool has_timeouts(const struct sf_control *control)
 	return control->session->destination.shared->options.active_timeout_ns != 0;
 }
 
+static bool names_applications(const struct sf_control *control)
+{
+	return sf_control_is_ipfix(control) && sf_options_has_applications(control);
+}
+
+static bool names_applications_in_v9(const struct sf_control *control)
+{
+	return !sf_control_is_ipfix(control) && sf_options_has_applications(control);
+}
+
 static bool has_no_speed(const struct sf_control *control)
 {
 	return !has_speed(control);
@@ -159,6 +169,16 @@ const struct sf_options_kind sf_options_kinds[SF_KIND_COUNT] = {
 	[SF_KIND_TIMEOUTS] = { SF_OPTIONS(timeouts), SCOPE_SYSTEM, true, 1, 3,
 		{ { 0, 149, 4 }, { 0, 36, 2 }, { 0, 37, 2 } },
 		has_timeouts, sf_options_put_timeouts },
+	/* RFC 6759 §4.3: names and descriptions of applications; of fixed length, as most collectors want them */
+	[SF_KIND_APPLICATION] = { SF_OPTIONS(applications), 0, true, 1, 3,
+		{ { 0, 95, SF_APPLICATION_ID }, { 0, 96, SF_APPLICATION_NAME },
+			{ 0, 94, SF_APPLICATION_DESCRIPTION } },
+		names_applications, sf_options_put_applications },
+	/* NetFlow v9 has no such scope */
+	[SF_KIND_APPLICATION_V9] = { SF_OPTIONS(applications), SCOPE_SYSTEM, true, 1, 4,
+		{ { 0, 144, 4 }, { 0, 95, SF_APPLICATION_ID }, { 0, 96, SF_APPLICATION_NAME },
+			{ 0, 94, SF_APPLICATION_DESCRIPTION } },
+		names_applications_in_v9, sf_options_put_applications },
 };
 /* clang-format on */
 

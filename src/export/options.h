@@ -28,6 +28,8 @@ enum sf_options_kind_id {
 	SF_KIND_HASH_SELECTOR,
 	SF_KIND_FLOW_SELECTOR,
 	SF_KIND_TIMEOUTS,
+	SF_KIND_APPLICATION,
+	SF_KIND_APPLICATION_V9,
 	SF_KIND_COUNT
 };
 
@@ -94,6 +96,11 @@ void sf_options_put_timeouts(struct sf_control *control);
 void sf_options_put_flow_keys(struct sf_control *control);
 void sf_options_put_elements(struct sf_control *control);
 void sf_options_put_anonymized(struct sf_control *control);
+
+void sf_options_put_applications(struct sf_control *control);
+
+/* Some template of the session has applications that a classifier names. */
+bool sf_options_has_applications(const struct sf_control *control);
 
 /* Some template of the session has an element of spanflow's own. */
 bool sf_options_has_own_elements(const struct sf_control *control);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Options data about templates and elements: which fields of a template are the flow key (RFC 7011 §4.4),
- * and what spanflow's own elements are called and hold (RFC 5610). The table is in options.c.
+ * what applications are called (RFC 6759), and what spanflow's own elements are called and hold (RFC 5610). The table is in options.c.
  */
 #include <string.h>
 
@@ -118,6 +118,56 @@ void sf_options_put_anonymized(struct sf_control *control)
 	for (struct sf_slot *slot = sf_stream_first_slot(control->stream); slot;
 		slot = sf_slot_next(slot))
 		sf_options_anonymized(control, slot);
+}
+
+/* ---------------------------------------------------------------- applications */
+
+bool sf_options_has_applications(const struct sf_control *control)
+{
+	const struct sf_fields *fields = &control->session->fields;
+
+	if (!control->session->destination.shared->applications)
+		return false;
+	for (unsigned i = 0; i < fields->count; i++) {
+		const struct sf_field_row *row = sf_field_row(fields->items[i].field);
+
+		if (!row->pen && row->id == SF_IE_applicationId &&
+			sf_field_is_possible(&fields->items[i], control->session->when))
+			return true;
+	}
+	return false;
+}
+
+/* Of fixed length, zero-filled. */
+static uint8_t *store_padded(uint8_t *p, const uint8_t *text, size_t size)
+{
+	memset(p, 0, size);
+	memcpy(p, text + 1, text[0]);
+	return p + size;
+}
+
+void sf_options_put_applications(struct sf_control *control)
+{
+	const struct sf_application_table *table = control->session->destination.shared->applications;
+	const bool v9 = !sf_control_is_ipfix(control);
+
+	for (unsigned i = 0; i < table->count; i++) {
+		const struct sf_application_row *row = &table->rows[i];
+		uint8_t *p = sf_control_room(control, 
+			sf_options_id(v9 ? SF_KIND_APPLICATION_V9 : SF_KIND_APPLICATION),
+			(v9 ? 4 : 0) + SF_APPLICATION_ID + SF_APPLICATION_NAME +
+				SF_APPLICATION_DESCRIPTION);
+
+		if (!p)
+			return;
+		if (v9)
+			p = sf_store_be32(p, control->stream->domain);
+		p = sf_store_bytes(p, row->id, SF_APPLICATION_ID);
+		p = store_padded(p, row->name, SF_APPLICATION_NAME);
+		p = store_padded(p, row->description, SF_APPLICATION_DESCRIPTION);
+		control->message.p = p;
+		control->message.data_records++;
+	}
 }
 
 /* ---------------------------------------------------------------- spanflow's own elements */

@@ -43,16 +43,26 @@ static int open_dedup(struct sf_meter *meter, int64_t window_ns, struct sf_error
 	return 0;
 }
 
-/* Where every packet is a flow, each of them is a first one. */
+/* What reads payload; where every packet is a flow, each of them is a first one. */
 static int open_apps(
 	struct sf_meter *meter, const struct sf_meter_options *options, struct sf_error *error)
 {
-	if (sf_apps_new(&meter->apps, options->facts) < 0 ||
-		(meter->apps && !options->per_packet &&
-			sf_apps_limit(meter->apps, options->max_flows, options->idle_timeout_ns) <
-				0))
-		return sf_error_set(error, -ENOMEM, "no memory to read payload");
-	return 0;
+	const struct sf_classifier *classifier = NULL;
+	int code;
+
+	if (options->facts & SF_FACT_SET(application)) {
+		classifier = sf_classifier_load(error);
+		if (!classifier)
+			return SF_EUNSUPPORTED;
+	}
+	code = sf_apps_new(&meter->apps, options->facts);
+	if (!code && meter->apps && !options->per_packet)
+		code = sf_apps_limit(meter->apps, options->max_flows, options->idle_timeout_ns);
+	if (classifier)
+		sf_table_name_applications(meter->table, &classifier->table);
+	if (!code && classifier)
+		code = sf_apps_classify(meter->apps, classifier, options->idle_timeout_ns);
+	return code ? sf_error_set(error, code, "no memory to read payload") : 0;
 }
 
 uint64_t sf_meter_facts(const struct sf_meter_options *options)
@@ -526,10 +536,15 @@ void sf_meter_forget(struct sf_meter *meter)
 
 struct sf_parsed sf_meter_parsed(const struct sf_meter *meter)
 {
+	const struct sf_classes_counters classes = sf_apps_classes(meter->apps);
 	struct sf_parsed parsed = meter->parsed;
 
 	parsed.dedup_examined = meter->dedup.examined;
 	parsed.dedup_copies = meter->dedup.duplicates;
+	parsed.classified_flows = classes.flows;
+	parsed.classified_answered = classes.answered;
+	parsed.classified_unknown = classes.unknown;
+	parsed.classified_crowded = classes.crowded;
 	return parsed;
 }
 
@@ -545,6 +560,10 @@ void sf_parsed_enter(const struct sf_parsed *parsed, struct sf_ledger *ledger)
 	ledger->dedup_examined = parsed->dedup_examined;
 	ledger->dedup_copies = parsed->dedup_copies;
 	ledger->clock_steps = parsed->clock_steps;
+	ledger->classified_flows = parsed->classified_flows;
+	ledger->classified_answered = parsed->classified_answered;
+	ledger->classified_unknown = parsed->classified_unknown;
+	ledger->classified_crowded = parsed->classified_crowded;
 	ledger->unsupported_link = parsed->unsupported_link;
 	ledger->non_ip = parsed->non_ip;
 }

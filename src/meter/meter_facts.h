@@ -46,6 +46,7 @@ struct sf_parsed {
 	uint64_t ignored[SF_IGNORED_COUNT];
 	uint64_t dedup_examined, dedup_copies;
 	uint64_t clock_steps;
+	uint64_t classified_flows, classified_answered, classified_unknown, classified_crowded;
 	uint32_t unsupported_link;
 	struct sf_ethertypes non_ip;
 };

@@ -99,6 +99,7 @@ struct sf_options {
 	struct sf_sampling sampling;
 	struct sf_tunnel_options tunnels;
 	int fragments; /* enum sf_fragments_mode */
+	int applications; /* enum sf_applications */
 	bool per_packet;
 	int hash; /* enum sf_hash */
 	struct sf_seed hash_seed;

@@ -41,6 +41,12 @@ static const struct sf_choice fragment_modes[] = {
 	{ NULL },
 };
 
+static const struct sf_choice classifiers[] = {
+	{ "readers", SF_APPLICATIONS_READERS },
+	{ "ndpi", SF_APPLICATIONS_NDPI },
+	{ NULL },
+};
+
 static const struct sf_choice egresses[] = {
 	{ "same", SF_ENRICH_EGRESS_SAME },
 	{ "0", SF_ENRICH_EGRESS_NONE },

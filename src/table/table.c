@@ -478,6 +478,12 @@ struct sf_facts_array sf_table_room(struct sf_table *table)
 		sf_annex_at(&table->layout, all, first) };
 }
 
+void sf_table_name_applications(
+	struct sf_table *table, const struct sf_application_table *applications)
+{
+	table->layout.applications = applications;
+}
+
 const struct sf_annex_layout *sf_table_layout(const struct sf_table *table)
 {
 	return &table->layout;

@@ -63,6 +63,10 @@ void sf_table_settle(struct sf_table *table);
  */
 void sf_table_emit_each(struct sf_table *table, unsigned count);
 
+/* The names of the fact `application`, lent for as long as the table and its records are there. Before the first packet. */
+void sf_table_name_applications(
+	struct sf_table *table, const struct sf_application_table *applications);
+
 /* Of the packets' annexes: options->facts. */
 const struct sf_annex_layout *sf_table_layout(const struct sf_table *table);
 

@@ -223,13 +223,13 @@ class Package(unittest.TestCase):
 
     def test_9_removed(self):
         before = len(self.metered())
-        self.system("dpkg", "--remove", "spanflow-dpdk", "spanflow-kafka", "spanflow")
+        self.system("dpkg", "--remove", "spanflow-dpdk", "spanflow-kafka", "spanflow-ndpi", "spanflow")
         self.assertEqual(len(self.metered()), before + 1)
         for unit in "spanflow", "spanflow@uplink":
             self.assertEqual(self.show(unit, "MainPID"), "0")
         self.assertTrue((self.system.root / "etc/spanflow/spanflow.conf").exists())
         (self.system.root / "etc/spanflow/uplink.conf").unlink()
-        self.system("dpkg", "--purge", "spanflow-dpdk", "spanflow-kafka", "spanflow")
+        self.system("dpkg", "--purge", "spanflow-dpdk", "spanflow-kafka", "spanflow-ndpi", "spanflow")
         self.assertFalse((self.system.root / "etc/spanflow").exists())
         self.assertFalse((self.system.root / "usr/bin/spanflow").exists())
         # flow records are the administrator's

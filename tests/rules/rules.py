@@ -38,6 +38,7 @@ VENDOR = [
     (re.compile(r"^(seccomp|cap-ng)\.h$"), {"src/guard"}),
     (re.compile(r"^lz4\.h$"), {"src/transport", "tests"}),
     (re.compile(r"^librdkafka/"), {"src/kafka", "tests"}),
+    (re.compile(r"^ndpi_"), {"src/classify", "tests"}),
     (re.compile(r"^microhttpd\.h$"), {"src/metrics"}),
     (re.compile(r"^check\.h$"), {"tests"}),
 ]
