@@ -103,7 +103,8 @@ struct sf_meter_options {
 	X(handOver, "lost: the ring to the worker that holds the flow was full")                   \
 	X(duplicate, "a copy made by the mirror port (--dedup)")                                   \
 	X(ownExport, "export traffic of this process itself")                                      \
-	X(tunnelFragment, "later fragment of a tunnel's packet; the packet inside is metered")
+	X(tunnelFragment, "later fragment of a tunnel's packet; the packet inside is metered")     \
+	X(notMirrored, "sent to a socket (-i udp://, gre://) and carries no frame of a mirror")
 
 enum sf_ignored {
 #define X(name, text) SF_IGNORED_##name,

@@ -77,6 +77,7 @@ struct sf_tunnel_options {
 		uint8_t kind; /* enum sf_tunnel_kind; one that UDP carries */
 	} ports[SF_TUNNEL_PORTS_MAX];
 	unsigned port_count;
+	bool only; /* packets that carry no other packet are left out: the source is a socket */
 };
 
 /* The name as in --tunnel, and the name for people. Static storage. */

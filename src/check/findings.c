@@ -101,6 +101,21 @@ static void judge_single_host(struct report *report)
 }
 
 /* A mirror that sends to a socket of this host. */
+/* Adds which mirrors send: ", from mirrors 101, 102". */
+static void tell_ids(const struct sf_mirror *mirror, struct sf_finding *f)
+{
+	size_t at = strlen(f->text);
+
+	for (unsigned i = 0; i < mirror->id_count; i++)
+		at += (size_t)snprintf(f->text + at, sizeof(f->text) - at, "%s%" PRIu32,
+			i                      ? ", "
+			: mirror->id_count > 1 ? ", from mirrors "
+					       : ", from mirror ",
+			mirror->ids[i]);
+	if (mirror->more_ids)
+		snprintf(f->text + at, sizeof(f->text) - at, " and others");
+}
+
 static void judge_socket(struct report *report)
 {
 	const struct sf_mirror *mirror = report->mirror;
@@ -111,11 +126,13 @@ static void judge_socket(struct report *report)
 				   : SF_VERDICT_OK);
 
 	TEXT(f, "%.1f %% of packets carry other hosts' frames", percent(opened, mirror->frames));
+	tell_ids(mirror, f);
 	if (mirror->unopened)
 		ADVICE(f,
 			"%" PRIu64
 			" packets are not of the kind that is expected at %s: something else "
-			"is sent there, or its kind is another one",
+			"is sent there, which meter leaves out as notMirrored, or its kind is another "
+			"one: add ,kind=geneve or what the mirror sends",
 			mirror->unopened, mirror->host.name);
 }
 

@@ -189,6 +189,20 @@ static void watch_time(struct sf_mirror *mirror, unsigned queue, int64_t time_ns
 		mirror->worst_offset_ns = offset;
 }
 
+/* Which mirror a frame is from, if it says so. */
+static void watch_id(struct sf_mirror *mirror, const struct sf_mirror_facts *facts)
+{
+	if (!(facts->known & (SF_MIRROR_SESSION | SF_MIRROR_VNI)))
+		return;
+	for (unsigned i = 0; i < mirror->id_count; i++)
+		if (mirror->ids[i] == facts->id)
+			return;
+	if (mirror->id_count < SF_MIRROR_IDS)
+		mirror->ids[mirror->id_count++] = facts->id;
+	else
+		mirror->more_ids = true;
+}
+
 void sf_mirror_watch(struct sf_mirror *mirror, unsigned queue, const struct sf_packet *packets,
 	unsigned count, int64_t now_ns)
 {
@@ -202,7 +216,9 @@ void sf_mirror_watch(struct sf_mirror *mirror, unsigned queue, const struct sf_p
 		watch_ethernet(mirror, &packets[i]);
 		if (mirror->host.socket && parsed && facts.l3_offset == 0)
 			mirror->unopened++;
-		else if (parsed)
+		else if (parsed) {
+			watch_id(mirror, &facts.mirror);
 			watch_ip(mirror, queue, &packets[i], &facts);
+		}
 	}
 }

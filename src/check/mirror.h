@@ -61,6 +61,7 @@ void sf_mirror_host_learn(
 	struct sf_mirror_host *host, struct sf_capture *capture, const char *name);
 
 #define SF_MIRROR_PAIRS 4096
+#define SF_MIRROR_IDS   6 /* mirrors that are told by number */
 
 /* A TCP conversation, and the directions and queues of its packets. */
 struct sf_mirror_pair {
@@ -90,6 +91,10 @@ struct sf_mirror {
 	struct sf_tunnels tunnels; /* kinds that are recognised: all */
 	struct sf_tunnels opened;  /* of a socket: what is seen is inside of these; else: none */
 	uint64_t unopened;         /* of a socket: packets that are no mirror's */
+	uint32_t ids
+		[SF_MIRROR_IDS]; /* sessions or VNIs of the mirrors whose frames came, the first ones */
+	unsigned id_count;
+	bool more_ids;
 	uint64_t encapsulated[SF_TUNNEL_COUNT];
 	uint64_t steps_back;     /* packets of queue 0 that are earlier than the packet before */
 	int64_t first_ns;        /* earliest packet time; INT64_MIN: none yet */

@@ -246,8 +246,12 @@ static __attribute__((noinline)) unsigned parse_other(struct sf_meter *meter,
 	enum sf_around found;
 	int reason = sf_parse_tunnels(
 		packet, &meter->tunnels, facts, meter->around ? &facts[1] : NULL, &found);
-	unsigned count = reason == SF_PARSED;
+	unsigned count;
 
+	/* nothing was opened in what came to a socket, whose packets have no frame around */
+	if (sf_unlikely(meter->tunnels.only) && reason == SF_PARSED && facts->l3_offset == 0)
+		reason = SF_IGNORED_notMirrored;
+	count = reason == SF_PARSED;
 	if (sf_likely(count))
 		place(meter, packet, facts, point);
 	else

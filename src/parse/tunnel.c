@@ -133,6 +133,7 @@ void sf_tunnels_init(struct sf_tunnels *tunnels, const struct sf_tunnel_options 
 			tunnels->both |= bit;
 	}
 	tunnels->open |= tunnels->always;
+	tunnels->only = options->only;
 	for (unsigned i = 0; i < options->port_count && i < SF_TUNNEL_PORTS_MAX; i++) {
 		const struct port_row *row = find_port_row(options->ports[i].kind);
 

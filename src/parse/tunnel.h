@@ -37,6 +37,7 @@ struct sf_tunnels {
 	uint32_t always;    /* of these, the ones that always carry mirrored frames */
 	uint32_t sometimes; /* kinds that carry mirrored frames here, but not within such frames */
 	uint32_t both;      /* of these, the ones around which the outer packet is metered too */
+	bool only;          /* sf_tunnel_options.only */
 	bool udp; /* one of them has UDP ports other than SF_PORT_ARUBA_ERM and SF_PORT_TZSP */
 	uint32_t port_bits[8]; /* bit port % 256: a row below may have that port */
 	unsigned row_count;

@@ -169,6 +169,7 @@ int sf_tunnel_options_add_socket(struct sf_tunnel_options *options, uint16_t por
 	char option[128];
 
 	snprintf(option, sizeof(option), "-i %s", source);
+	options->only = true;
 	if (!port) {
 		options->mirror = true;
 		return 0;

@@ -121,17 +121,22 @@ class Socket(Case):
         done, = self.runs(mixed(20), ("gre://", "erspan2", "127.0.0.9", 0, 1))
         self.assertEqual(done.stats["frames"], 20)
 
-    def test_what_is_no_tunnel_is_metered_as_it_came(self):
-        process = self.live(self.host, "-i", "udp://:4789", "-o", "json")
+    def test_what_is_around_and_what_is_no_mirror(self):
+        """The packet around is made again from what the kernel tells; what carries no frame is left out."""
+        process = self.live(self.host, "-i", "udp://:4789", "-o", "json", "--tunnel", "vxlan=both")
         self.ready(process)
+        mirrored = KINDS["vxlan"] + mixed(1)[0]
         self.host("python3", "-c", "import socket; s = socket.socket(socket.AF_INET, "
                   "socket.SOCK_DGRAM); s.bind(('127.0.0.3', 999)); s.setsockopt(0, 1, 0x28); "
-                  "s.setsockopt(0, 2, 77); s.sendto(bytes(60), ('127.0.0.2', 4789))")
-        record, = self.stop(process).records
+                  "s.setsockopt(0, 2, 77); s.sendto(bytes(60), ('127.0.0.2', 4789)); "
+                  f"s.sendto({mirrored!r}, ('127.0.0.2', 4789))")
+        done = self.stop(process)
+        self.assertEqual(done.stats["ignored"]["notMirrored"], 1)
+        record, = [r for r in done.records if r["sourceIPv4Address"] == "127.0.0.3"]
         self.assertEqual([record[name] for name in (
-            "sourceIPv4Address", "destinationIPv4Address", "sourceTransportPort",
-            "destinationTransportPort", "octetDeltaCount", "ipClassOfService", "minimumTTL")],
-            ["127.0.0.3", "127.0.0.2", 999, 4789, 88, 0x28, 77])
+            "destinationIPv4Address", "sourceTransportPort", "destinationTransportPort", "octetDeltaCount",
+            "ipClassOfService", "minimumTTL")], ["127.0.0.2", 999, 4789, 28 + len(mirrored), 0x28, 77])
+        self.assertEqual(len(done.records), 2)
 
     def test_cut_packets_keep_their_lengths(self):
         """Those that the mirror cuts, and those that --snaplen cuts."""
@@ -194,8 +199,8 @@ class Socket(Case):
         wait_until(lambda: "watching" in self.output(process), "start")
         self.send(mixed(200), "vxlan", "127.0.0.1", 4789)
         findings = {f["name"]: f for f in json.loads(self.ended(process).stdout)["findings"]}
-        self.assertEqual(findings["mirror"]["text"],
-                         "100.0 % of packets carry other hosts' frames")
+        self.assertRegex(findings["mirror"]["text"],
+                         r"^100.0 % of packets carry other hosts' frames, from mirror \d+$")
         self.assertEqual(findings["directions"]["verdict"], "ok")
 
 

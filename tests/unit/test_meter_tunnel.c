@@ -170,5 +170,37 @@ START_TEST(random_ids_stay_within_the_bound)
 }
 END_TEST
 
-CHECK_MAIN("meter_tunnel", tunnels_tell_flows_apart, tunnels_are_metered_twice,
-	random_ids_stay_within_the_bound)
+/* What a mirror sends to a socket is metered; what else comes there is left out under a name of its own. */
+START_TEST(sockets_meter_only_what_is_carried)
+{
+	struct sf_tunnel_options tunnels = { 0 };
+	struct sf_meter_options options = { .idle_timeout_ns = 15 * S,
+		.active_timeout_ns = 60 * S,
+		.max_flows = 1000,
+		.tunnels = &tunnels,
+		.sink = { record_list_put, &list },
+		.ifindex = ifindex,
+		.domain = domain };
+	struct sf_error error = { 0 };
+	static struct made made[2];
+	struct sf_packet batch[2];
+	struct sf_ledger ledger;
+
+	ck_assert_int_eq(sf_tunnel_options_add_socket(&tunnels, 0, "", "gre://", &error), 0);
+	ck_assert_msg(sf_meter_new(&meter, &options, &error) == 0, "%s", error.text);
+	batch[0] = *make_gre(&made[0], 7, 1000, START);
+	batch[1] = *make_gre(&made[1], 7, 1001, START + 1);
+	made[1].bytes[20] = 0xff; /* no header of GRE */
+	sf_meter_batch(meter, batch, 2, NULL, &point);
+	finish();
+	sf_meter_ledger(meter, &ledger);
+	ck_assert_uint_eq(ledger.frames, 2);
+	ck_assert_uint_eq(ledger.packets, 1);
+	ck_assert_uint_eq(ledger.ignored[SF_IGNORED_notMirrored], 1);
+	ck_assert_uint_eq(list.flows[0].protocol, 17);
+	teardown();
+}
+END_TEST
+
+CHECK_MAIN("meter_tunnel", sockets_meter_only_what_is_carried, tunnels_tell_flows_apart,
+	tunnels_are_metered_twice, random_ids_stay_within_the_bound)
