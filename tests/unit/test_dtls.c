@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* DTLS without a network: cookies, copies, forged datagrams; and sessions of a collector that are bounded. */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+#include "base/clock.h"
+#include "check_main.h"
+#include "receive/sessions.h"
+#include "tls/dtls.h"
+
+#define DATAGRAMS 64
+#define PEER      ((const uint8_t *)"192.0.2.1:4000")
+
+/* What one side has sent and the other has not got yet. */
+struct line {
+	unsigned count, read;
+	size_t lengths[DATAGRAMS];
+	uint8_t bytes[DATAGRAMS][2048];
+};
+
+static const struct sf_dtls_ops *dtls;
+static struct sf_tls_context *contexts[2]; /* client, server */
+static struct line lines[2];               /* of the client, of the server */
+static char certificate[] = "/tmp/test_dtls.XXXXXX";
+
+static ssize_t put(void *context, const uint8_t *bytes, size_t length)
+{
+	struct line *line = context;
+
+	ck_assert_uint_lt(line->count, DATAGRAMS);
+	ck_assert_uint_le(length, sizeof(line->bytes[0]));
+	memcpy(line->bytes[line->count], bytes, length);
+	line->lengths[line->count++] = length;
+	return (ssize_t)length;
+}
+
+/* A certificate that signs itself, with its key, for both sides. */
+static void make_certificate(void)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	X509 *made = X509_new();
+	X509_EXTENSION *names =
+		X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, "DNS:both.example");
+	FILE *file = fdopen(mkstemp(certificate), "w");
+
+	ASN1_INTEGER_set(X509_get_serialNumber(made), 1);
+	X509_set_version(made, 2);
+	X509_gmtime_adj(X509_getm_notBefore(made), -3600);
+	X509_gmtime_adj(X509_getm_notAfter(made), 3600);
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(made), "CN", MBSTRING_ASC,
+		(const uint8_t *)"both", -1, -1, 0);
+	X509_set_issuer_name(made, X509_get_subject_name(made));
+	X509_set_pubkey(made, key);
+	X509_add_ext(made, names, -1);
+	X509_sign(made, key, EVP_sha256());
+	PEM_write_X509(file, made);
+	PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL);
+	fclose(file);
+	X509_EXTENSION_free(names);
+	X509_free(made);
+	EVP_PKEY_free(key);
+}
+
+static void begin(void)
+{
+	const struct sf_tls_files files = { .ca = certificate, .cert = certificate };
+	struct sf_error error = { 0 };
+
+	strcpy(certificate, "/tmp/test_dtls.XXXXXX");
+	make_certificate();
+	dtls = sf_dtls_load(&error);
+	ck_assert_msg(dtls != NULL, "%s", error.text);
+	for (unsigned server = 0; server < 2; server++) {
+		int code = dtls->context_new(&contexts[server], &files, server, &error);
+
+		ck_assert_msg(code == 0, "%s", error.text);
+	}
+	memset(lines, 0, sizeof(lines));
+}
+
+static void end(void)
+{
+	dtls->context_free(contexts[0]);
+	dtls->context_free(contexts[1]);
+	unlink(certificate);
+}
+
+static struct sf_dtls *open_side(unsigned server)
+{
+	const struct sf_dtls_wire wire = { put, &lines[server] };
+	struct sf_dtls *session =
+		dtls->open(contexts[server], server ? NULL : "both.example", &wire);
+
+	ck_assert_ptr_nonnull(session);
+	return session;
+}
+
+/* The handshake, the cookie too. */
+static void shake(struct sf_dtls *client, struct sf_dtls *server)
+{
+	bool known = false;
+
+	for (unsigned turn = 0; turn < 10 && !(client->shaken && server->shaken); turn++) {
+		if (!client->shaken)
+			dtls->handshake(client);
+		for (; lines[0].read < lines[0].count; lines[0].read++) {
+			const uint8_t *bytes = lines[0].bytes[lines[0].read];
+			size_t length = lines[0].lengths[lines[0].read];
+
+			if (known)
+				dtls->input(server, bytes, length);
+			else
+				known = dtls->hello(server, PEER, 14, bytes, length) == 1;
+			if (known)
+				dtls->handshake(server);
+		}
+		for (; lines[1].read < lines[1].count; lines[1].read++) {
+			dtls->input(client, lines[1].bytes[lines[1].read],
+				lines[1].lengths[lines[1].read]);
+			dtls->handshake(client);
+		}
+	}
+	ck_assert(client->shaken && server->shaken);
+}
+
+/* The last datagram of a side arrives. Bytes, or an error. */
+static ssize_t arrive(struct sf_dtls *to, unsigned from, uint8_t *bytes, size_t size)
+{
+	struct line *line = &lines[from];
+
+	dtls->input(to, line->bytes[line->count - 1], line->lengths[line->count - 1]);
+	return dtls->read(to, bytes, size);
+}
+
+START_TEST(a_cookie_is_of_one_peer)
+{
+	struct sf_dtls *client, *server, *other;
+
+	begin();
+	client = open_side(0), server = open_side(1), other = open_side(1);
+	ck_assert_int_eq(dtls->handshake(client), -EAGAIN);
+	/* a hello without a cookie begins nothing, however often it comes, and its answer is shorter */
+	for (unsigned i = 0; i < 3; i++)
+		ck_assert_int_eq(
+			dtls->hello(server, PEER, 14, lines[0].bytes[0], lines[0].lengths[0]), 0);
+	ck_assert_uint_eq(lines[1].count, 3);
+	ck_assert_uint_lt(lines[1].lengths[0], lines[0].lengths[0]);
+	dtls->input(client, lines[1].bytes[0], lines[1].lengths[0]);
+	ck_assert_int_eq(dtls->handshake(client), -EAGAIN);
+	ck_assert_uint_eq(lines[0].count, 2);
+	ck_assert_int_eq(dtls->hello(other, (const uint8_t *)"192.0.2.2:4000", 14,
+				 lines[0].bytes[1], lines[0].lengths[1]),
+		0);
+	ck_assert_int_eq(dtls->hello(server, PEER, 14, lines[0].bytes[1], lines[0].lengths[1]), 1);
+	dtls->close(client);
+	dtls->close(server);
+	dtls->close(other);
+	end();
+}
+END_TEST
+
+START_TEST(a_message_comes_once)
+{
+	struct sf_dtls *client, *server;
+	uint8_t bytes[2048];
+
+	begin();
+	client = open_side(0), server = open_side(1);
+	shake(client, server);
+	ck_assert_int_eq(dtls->write(client, (const uint8_t *)"flows", 5), 5);
+	ck_assert_int_eq(arrive(server, 0, bytes, sizeof(bytes)), 5);
+	ck_assert_mem_eq(bytes, "flows", 5);
+	ck_assert_int_eq(dtls->read(server, bytes, sizeof(bytes)), -EAGAIN);
+	/* a copy of the datagram */
+	ck_assert_int_eq(arrive(server, 0, bytes, sizeof(bytes)), -EAGAIN);
+	/* an alert in the clear is a hint, and ends nothing */
+	memcpy(lines[1].bytes[0],
+		(const uint8_t[]){ 21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 10 }, 15);
+	dtls->input(client, lines[1].bytes[0], 15);
+	ck_assert_int_eq(dtls->read(client, bytes, sizeof(bytes)), -EAGAIN);
+	ck_assert(client->disowned);
+	dtls->finish(client);
+	ck_assert_int_eq(arrive(server, 0, bytes, sizeof(bytes)), 0);
+	dtls->close(client);
+	dtls->close(server);
+	end();
+}
+END_TEST
+
+static uint32_t chance(void)
+{
+	static uint64_t state = 1;
+
+	state = state * UINT64_C(6364136223846793005) + 1442695040888963407;
+	return (uint32_t)(state >> 33);
+}
+
+/* A datagram that one of the sides has sent, with other bytes, or noise with the header of a record. */
+static size_t forge(uint8_t *bytes)
+{
+	const struct line *line = &lines[chance() % 2];
+	unsigned index = chance() % line->count;
+	size_t length = line->lengths[index];
+
+	memcpy(bytes, line->bytes[index], length);
+	if (chance() % 3 == 0) {
+		const uint8_t header[13] = { (uint8_t)(20 + chance() % 6), 254, 253, 0,
+			(uint8_t)(chance() % 3), 0, 0, 0, 0, 0, (uint8_t)chance(), 0,
+			(uint8_t)(chance() % 64) };
+
+		length = 13 + (chance() % 2 ? header[12] : chance() % 64);
+		for (size_t i = 0; i < length; i++)
+			bytes[i] = i < 13 ? header[i] : (uint8_t)chance();
+		return length;
+	}
+	for (unsigned n = 1 + chance() % 4; n; n--)
+		bytes[chance() % (chance() % 2 ? length : 25)] = (uint8_t)chance();
+	return chance() % 4 ? length : 1 + chance() % length;
+}
+
+/* Forged datagrams bring nothing and end no session, neither of the server nor of the client. */
+START_TEST(forged_datagrams_end_nothing)
+{
+	struct sf_dtls *sides[2];
+	uint8_t bytes[2048], read[2048];
+
+	begin();
+	sides[0] = open_side(0), sides[1] = open_side(1);
+	shake(sides[0], sides[1]);
+	ck_assert_int_eq(dtls->write(sides[0], (const uint8_t *)"flows", 5), 5);
+	ck_assert_int_eq(arrive(sides[1], 0, read, sizeof(read)), 5);
+	for (unsigned i = 0; i < 20000; i++) {
+		struct sf_dtls *side = sides[i % 2];
+		size_t length = forge(bytes);
+		unsigned counts[2] = { lines[0].count, lines[1].count };
+
+		dtls->input(side, bytes, length);
+		ck_assert_msg(dtls->read(side, read, sizeof(read)) == -EAGAIN, "%u: %s", i,
+			side->trouble);
+		/* a part of the handshake may be repeated */
+		lines[0].count = counts[0], lines[1].count = counts[1];
+	}
+	ck_assert_int_eq(dtls->write(sides[0], (const uint8_t *)"more", 4), 4);
+	ck_assert_int_eq(arrive(sides[1], 0, read, sizeof(read)), 4);
+	dtls->close(sides[0]);
+	dtls->close(sides[1]);
+	end();
+}
+END_TEST
+
+/* ---------------------------------------------------------------- sessions of a collector */
+
+static unsigned ended;
+
+static void on_input(void *context)
+{
+	(void)context;
+}
+
+static bool on_message(void *context, const char *sender, const uint8_t *data, size_t length)
+{
+	(void)context, (void)sender, (void)data, (void)length;
+	ck_abort_msg("a message of nobody");
+	return true;
+}
+
+static void on_end(void *context, const char *sender, const char *trouble)
+{
+	(void)context, (void)sender;
+	ck_assert_ptr_nonnull(trouble);
+	ended++;
+}
+
+static int bound(struct sockaddr_in *address)
+{
+	socklen_t size = sizeof(*address);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	*address = (struct sockaddr_in){ .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)address, size), 0);
+	getsockname(fd, (struct sockaddr *)address, &size);
+	return fd;
+}
+
+/* A client at an address of its own that returns its cookie and then is silent. */
+static void greet(struct sf_sessions *sessions, struct sf_door *door, int server)
+{
+	struct sf_path path = { .fd = server, .peer_size = sizeof(struct sockaddr_in) };
+	int fd = bound((struct sockaddr_in *)&path.peer);
+	struct sf_dtls *client = open_side(0);
+	uint8_t answer[2048];
+	ssize_t n;
+
+	lines[0].count = 0;
+	ck_assert_int_eq(dtls->handshake(client), -EAGAIN);
+	ck_assert(sf_sessions_take(
+		sessions, door, &path, lines[0].bytes[0], lines[0].lengths[0], true));
+	n = recv(fd, answer, sizeof(answer), MSG_DONTWAIT);
+	ck_assert_int_gt(n, 0);
+	dtls->input(client, answer, (size_t)n);
+	ck_assert_int_eq(dtls->handshake(client), -EAGAIN);
+	ck_assert(sf_sessions_take(
+		sessions, door, &path, lines[0].bytes[1], lines[0].lengths[1], true));
+	dtls->close(client);
+	close(fd);
+}
+
+START_TEST(handshakes_are_bounded)
+{
+	const struct sf_inflow_owner owner = { on_input, on_message, on_end, NULL };
+	static struct sf_sessions sessions;
+	struct sockaddr_in address;
+	struct sf_door door = { 0 };
+	struct sf_loop *loop;
+	int64_t until;
+	int fd;
+
+	begin();
+	ended = 0;
+	ck_assert_int_eq(sf_loop_new(&loop), 0);
+	sf_loop_fake_clock(loop, SF_NS_PER_S);
+	ck_assert_int_eq(sf_sessions_init(&sessions, loop, &owner), 0);
+	fd = bound(&address);
+	door.dtls = dtls;
+	door.context = contexts[1];
+	for (unsigned i = 0; i < SF_SESSIONS_HALF + 6; i++)
+		greet(&sessions, &door, fd);
+	ck_assert_uint_eq(sessions.count, SF_SESSIONS_HALF);
+	ck_assert_uint_eq(sessions.half, SF_SESSIONS_HALF);
+	ck_assert_uint_eq(ended, 6);
+	/* those that are silent have ten seconds */
+	until = sf_loop_now(loop) + 11 * SF_NS_PER_S;
+	while (sf_loop_now(loop) < until && sessions.count)
+		sf_loop_turn(loop, until);
+	ck_assert_uint_eq(sessions.count, 0);
+	ck_assert_uint_eq(sessions.half, 0);
+	ck_assert_uint_eq(ended, SF_SESSIONS_HALF + 6);
+	ck_assert_uint_eq(sessions.broken, SF_SESSIONS_HALF + 6);
+	sf_sessions_fini(&sessions);
+	sf_door_close(&door);
+	sf_loop_free(loop);
+	close(fd);
+	end();
+}
+END_TEST
+
+CHECK_MAIN("dtls", a_cookie_is_of_one_peer, a_message_comes_once, forged_datagrams_end_nothing,
+	handshakes_are_bounded)
