@@ -132,7 +132,7 @@ void sf_ethertypes_add(struct sf_ethertypes *ethertypes, uint16_t type, uint64_t
 
 /*
  * Plain counters of one shard, written by its thread only.
- *	frames + twice == packets + sum of ignored
+ *	frames + twice == packets + fragments_waiting + sum of ignored
  *	packets == record_packets + lost_packets + table_packets, octets likewise
  */
 struct sf_ledger {
@@ -159,6 +159,8 @@ struct sf_ledger {
 	uint64_t fragments_crowded;     /* datagrams given up early: too many at a time */
 	/* frames that count as two packets: the outer and the inner one (--tunnel both) */
 	uint64_t twice;
+	/* fragments that wait for their first one now: they are metered, or left out, when it is decided */
+	uint64_t fragments_waiting;
 	/* nDPI: flows that it has read packets of; it named; it cannot name; given up, because there were too many */
 	uint64_t classified_flows, classified_answered, classified_unknown, classified_crowded;
 	uint32_t unsupported_link; /* one such link type, for the message; ~0: none */

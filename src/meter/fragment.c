@@ -122,7 +122,6 @@ static void give_kept(
 	}
 	kept->waits = false;
 	fragments->packets--;
-	fragments->octets -= kept->facts.octets;
 	if (datagram->inside)
 		return;
 	fragments->give(fragments->context, &kept->facts,
@@ -274,7 +273,6 @@ static void keep(struct sf_fragments *fragments, struct sf_datagram *datagram,
 		datagram->first = (uint16_t)(place + 1);
 	datagram->last = (uint16_t)(place + 1);
 	fragments->packets++;
-	fragments->octets += facts->octets;
 }
 
 /* ---------------------------------------------------------------------- the meter */

@@ -62,7 +62,7 @@ struct sf_fragments {
 	uint8_t *annexes;
 	uint32_t head, tail; /* of the ring: they count on beyond its size */
 	/* of the fragments that wait, for the ledger */
-	uint64_t packets, octets;
+	uint64_t packets;
 	struct sf_fragment_counters {
 		uint64_t joined;      /* later fragments that got the ports of the first one */
 		uint64_t orphaned;    /* later fragments whose first one did not come in time */

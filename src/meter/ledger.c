@@ -57,7 +57,8 @@ bool sf_ledger_balanced(const struct sf_ledger *ledger)
 		ignored += ledger->ignored[i];
 	/* table_packets is computed as a difference: a negative one means that a packet is in two records */
 	return ledger->table_packets <= INT64_MAX && ledger->table_octets <= INT64_MAX &&
-	       ledger->frames + ledger->twice == ledger->packets + ignored &&
+	       ledger->frames + ledger->twice ==
+		       ledger->packets + ledger->fragments_waiting + ignored &&
 	       ledger->packets ==
 		       ledger->record_packets + ledger->lost_packets + ledger->table_packets &&
 	       ledger->octets == ledger->record_octets + ledger->lost_octets + ledger->table_octets;
@@ -66,7 +67,8 @@ bool sf_ledger_balanced(const struct sf_ledger *ledger)
 bool sf_ledger_closed(const struct sf_ledger *ledger)
 {
 	return sf_ledger_balanced(ledger) && ledger->flows_active == 0 &&
-	       ledger->table_packets == 0 && ledger->table_octets == 0;
+	       ledger->fragments_waiting == 0 && ledger->table_packets == 0 &&
+	       ledger->table_octets == 0;
 }
 
 const char *sf_ignored_name(enum sf_ignored reason)

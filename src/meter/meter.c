@@ -572,13 +572,10 @@ void sf_parsed_enter(const struct sf_parsed *parsed, struct sf_ledger *ledger)
 	ledger->non_ip = parsed->non_ip;
 }
 
-/* Fragments that wait count as metered, and as packets in the table. */
+/* Fragments that wait are not metered yet: they may be left out, and counters never go back. */
 static void enter_fragments(const struct sf_fragments *fragments, struct sf_ledger *ledger)
 {
-	ledger->packets += fragments->packets;
-	ledger->octets += fragments->octets;
-	ledger->table_packets += fragments->packets;
-	ledger->table_octets += fragments->octets;
+	ledger->fragments_waiting = fragments->packets;
 	ledger->fragments_joined = fragments->counters.joined;
 	ledger->fragments_orphaned = fragments->counters.orphaned;
 	ledger->fragments_overlapping = fragments->counters.overlapping;
@@ -601,6 +598,4 @@ void sf_meter_ledger_sized(struct sf_meter *meter, struct sf_ledger *ledger, siz
 void sf_meter_sum(struct sf_meter *meter, uint64_t *flows, uint64_t *packets, uint64_t *octets)
 {
 	sf_table_sum(meter->table, flows, packets, octets);
-	*packets += meter->fragments.packets;
-	*octets += meter->fragments.octets;
 }

@@ -170,6 +170,34 @@ START_TEST(random_ids_stay_within_the_bound)
 }
 END_TEST
 
+/* Later fragments wait for the first one, which shows that they are left out: no counter goes back. */
+START_TEST(counters_only_grow)
+{
+	static struct made made[4];
+	struct sf_packet batch[4];
+	struct sf_ledger before = { 0 }, ledger;
+
+	setup_gre(SF_TUNNEL_INNER);
+	for (unsigned i = 0; i < 4; i++) {
+		batch[i] = *make_gre(&made[i], 7, 1000, START + i);
+		if (i < 3) /* later ones of 36 bytes each */
+			made[i].bytes[7] = (uint8_t)(5 * (i + 1));
+		made[i].bytes[6] = 0x20;
+		sf_meter_batch(meter, &batch[i], 1, NULL, &point);
+		sf_meter_ledger(meter, &ledger);
+		ck_assert(sf_ledger_balanced(&ledger));
+		ck_assert_uint_ge(ledger.packets, before.packets);
+		ck_assert_uint_ge(ledger.octets, before.octets);
+		ck_assert_uint_eq(ledger.fragments_waiting, i < 3 ? i + 1 : 0);
+		before = ledger;
+	}
+	ck_assert_uint_eq(ledger.ignored[SF_IGNORED_tunnelFragment], 3);
+	ck_assert_uint_eq(ledger.packets, 1);
+	finish();
+	teardown();
+}
+END_TEST
+
 /* What a mirror sends to a socket is metered; what else comes there is left out under a name of its own. */
 START_TEST(sockets_meter_only_what_is_carried)
 {
@@ -202,5 +230,5 @@ START_TEST(sockets_meter_only_what_is_carried)
 }
 END_TEST
 
-CHECK_MAIN("meter_tunnel", sockets_meter_only_what_is_carried, tunnels_tell_flows_apart,
-	tunnels_are_metered_twice, random_ids_stay_within_the_bound)
+CHECK_MAIN("meter_tunnel", counters_only_grow, sockets_meter_only_what_is_carried,
+	tunnels_tell_flows_apart, tunnels_are_metered_twice, random_ids_stay_within_the_bound)
