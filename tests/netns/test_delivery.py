@@ -194,6 +194,23 @@ class Delivery(Tap):
         self.assertEqual(stats["octets"], done.stats["metered"]["octets"])
         self.assertIn("are folded into coarser ones", done.stderr)
 
+    def test_sampled(self):
+        """--sample live: each tenth packet is metered, the rest is counted, and the collector knows the rate."""
+        path = self.file("flood.pcap", support.pcap([(0, syn(i)) for i in range(2000)]))
+        collector = self.collect(self.tap, "127.0.0.1", 4739)
+        process = self.live(self.tap, "-i", "rx0", "-f", "tcp", "--sample", "count:10", "-e",
+                            "ipfix://127.0.0.1")
+        self.ready(process)
+        replay(self.sender, "tx0", path, "--pps", "20000")
+        done = self.stop(process)
+        frames, metered = done.stats["frames"], done.stats["metered"]["packets"]
+        self.assertGreaterEqual(frames, 1500)
+        self.assertEqual(metered, (frames + 9) // 10)
+        self.assertEqual(done.stats["ignored"]["notSampled"], frames - metered)
+        stats = self.collected(collector)
+        self.assertEqual(stats["packets"], metered)
+        self.assertEqual(stats["sampling"]["packets"], {"least": 10, "most": 10})
+
     def test_a_fifo_may_be_opened_later(self):
         fifo = self.directory / "fifo"
         os.mkfifo(fifo)
