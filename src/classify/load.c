@@ -10,6 +10,12 @@ const struct sf_classifier *sf_classifier_load(struct sf_error *error)
 		sf_module_load("ndpi", "sf_classifier_ndpi", error);
 	const struct sf_classifier *classifier = prepare ? (*prepare)() : NULL;
 
+	if (!prepare) {
+		const struct sf_error cause = *error;
+
+		sf_error_set(error, SF_EUNSUPPORTED, "no nDPI: %s (Debian package: spanflow-ndpi)",
+			cause.text);
+	}
 	if (prepare && !classifier)
 		sf_error_set(error, SF_EUNSUPPORTED, "nDPI does not start: no memory");
 	return classifier;
