@@ -143,34 +143,34 @@ static int open_all(
 /* Sessions that were made under it go on. */
 static void free_context(struct sf_listener *listener)
 {
-	struct sf_door *door = &listener->door;
+	struct sf_dtls_listener *dtls = &listener->dtls;
 
 	if (listener->context)
 		listener->tls->context_free(listener->context);
-	sf_door_close(door);
-	if (door->context)
-		door->dtls->context_free(door->context);
+	sf_dtls_listener_close(dtls);
+	if (dtls->context)
+		dtls->ops->context_free(dtls->context);
 }
 
 bool sf_listen_is_secure(const struct sf_listener *listener)
 {
-	return listener->tls || listener->door.dtls;
+	return listener->tls || listener->dtls.ops;
 }
 
 int sf_listen_reload(struct sf_listener *listener, struct sf_error *error)
 {
-	struct sf_door *door = &listener->door;
+	struct sf_dtls_listener *dtls = &listener->dtls;
 	struct sf_tls_context *context;
 	int code = 0;
 
 	if (listener->tls)
 		code = listener->tls->context_new(&context, &listener->files, true, error);
-	else if (door->dtls)
-		code = door->dtls->context_new(&context, &listener->files, true, error);
+	else if (dtls->ops)
+		code = dtls->ops->context_new(&context, &listener->files, true, error);
 	if (code < 0 || !sf_listen_is_secure(listener))
 		return code;
 	free_context(listener);
-	*(listener->tls ? &listener->context : &door->context) = context;
+	*(listener->tls ? &listener->context : &dtls->context) = context;
 	return 0;
 }
 
@@ -189,7 +189,7 @@ static int load_library(struct sf_listener *listener, enum kind kind, struct sf_
 	if (kind == TLS)
 		listener->tls = sf_tls_load(error);
 	else
-		listener->door.dtls = sf_dtls_load(error);
+		listener->dtls.ops = sf_dtls_load(error);
 	if (!sf_listen_is_secure(listener))
 		return SF_EUNSUPPORTED;
 	if (kind == DTLS)
@@ -363,7 +363,7 @@ int sf_listen_receive(struct sf_listener *listener, struct sf_listen_batch *batc
 	for (unsigned i = 0; i < SF_LISTEN_BATCH; i++) {
 		batch->headers[i].msg_hdr.msg_namelen = sizeof(batch->peers[i]);
 		batch->headers[i].msg_hdr.msg_controllen =
-			listener->door.dtls ? sizeof(batch->controls[i].bytes) : 0;
+			listener->dtls.ops ? sizeof(batch->controls[i].bytes) : 0;
 	}
 	n = recvmmsg(listener->fd, batch->headers, SF_LISTEN_BATCH, MSG_DONTWAIT, NULL);
 	if (n >= 0)

@@ -28,10 +28,10 @@ struct sf_listener {
 	bool stream;           /* TCP or TLS */
 	const struct sf_tls_ops *tls; /* NULL: no TLS */
 	struct sf_tls_context *context;
-	struct sf_door door;       /* door.dtls NULL: no DTLS */
-	struct sf_tls_files files; /* within `options` */
-	char *options;             /* owned */
-	char url[96];              /* with the port that the socket really has */
+	struct sf_dtls_listener dtls; /* dtls.ops NULL: no DTLS */
+	struct sf_tls_files files;    /* within `options` */
+	char *options;                /* owned */
+	char url[96];                 /* with the port that the socket really has */
 	uint64_t dropped;    /* datagrams that the kernel dropped because the socket was full */
 	uint32_t drops_seen; /* the kernel's counter of them, which wraps */
 };

@@ -149,7 +149,7 @@ static void receive_records(struct sf_watch *watch, unsigned ready)
 
 		sf_listen_path(listener, receiver->batch, i, &path);
 		/* a run that drains begins no session */
-		if (!sf_sessions_take(&receiver->sessions, &listener->door, &path, data, length,
+		if (!sf_sessions_take(&receiver->sessions, &listener->dtls, &path, data, length,
 			    !receiver->ending))
 			leave(receiver, (unsigned)n - i - 1);
 	}
@@ -272,9 +272,9 @@ int sf_receiver_listen(struct sf_receiver *receiver, const char *url, struct sf_
 	for (int i = 0; i < count; i++) {
 		int err = sf_loop_add_watch(receiver->loop, &opened[i].watch, opened[i].fd,
 			SF_LOOP_READ,
-			opened[i].stream      ? accept_one
-			: opened[i].door.dtls ? receive_records
-					      : receive,
+			opened[i].stream     ? accept_one
+			: opened[i].dtls.ops ? receive_records
+					     : receive,
 			receiver);
 
 		if (err)

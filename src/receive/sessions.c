@@ -32,9 +32,9 @@
 #define GONE_NS      (60 * SF_NS_PER_S) /* after such a silence another session may have the place */
 #define TELL_NS      (SF_NS_PER_S / 100) /* between two alerts */
 
-struct sf_talk {
-	struct sf_talk *next, *previous; /* by the time of the last datagram */
-	struct sf_talk *chain;           /* in the bucket */
+struct sf_dtls_session {
+	struct sf_dtls_session *next, *previous; /* by the time of the last datagram */
+	struct sf_dtls_session *chain;           /* in the bucket */
 	struct sf_sessions *sessions;
 	const struct sf_dtls_ops *dtls;
 	struct sf_dtls *session;
@@ -62,7 +62,8 @@ static size_t peer_id(const struct sockaddr_storage *peer, uint8_t id[20])
 	return 6;
 }
 
-static struct sf_talk **bucket_of(struct sf_sessions *sessions, const struct sockaddr_storage *peer)
+static struct sf_dtls_session **bucket_of(
+	struct sf_sessions *sessions, const struct sockaddr_storage *peer)
 {
 	uint8_t id[20];
 	size_t length = peer_id(peer, id);
@@ -73,7 +74,7 @@ static struct sf_talk **bucket_of(struct sf_sessions *sessions, const struct soc
 	return &sessions->buckets[(hash ^ hash >> 16) % SF_SESSIONS_MAX];
 }
 
-static bool is_peer(const struct sf_talk *session, const struct sf_path *path)
+static bool is_peer(const struct sf_dtls_session *session, const struct sf_path *path)
 {
 	uint8_t one[20], other[20];
 	size_t length = peer_id(&session->path.peer, one);
@@ -86,17 +87,18 @@ static bool is_peer(const struct sf_talk *session, const struct sf_path *path)
  * The session of a peer. A peer may have two: an old one, and one whose handshake is not done, which takes the
  * place of the old one when it is done; `half`: that one is preferred.
  */
-static struct sf_talk *find(struct sf_sessions *sessions, const struct sf_path *path, bool half)
+static struct sf_dtls_session *find(
+	struct sf_sessions *sessions, const struct sf_path *path, bool half)
 {
-	struct sf_talk *found = NULL;
+	struct sf_dtls_session *found = NULL;
 
-	for (struct sf_talk *at = *bucket_of(sessions, &path->peer); at; at = at->chain)
+	for (struct sf_dtls_session *at = *bucket_of(sessions, &path->peer); at; at = at->chain)
 		if (is_peer(at, path) && (!found || at->half == half))
 			found = at;
 	return found;
 }
 
-static void unlink_session(struct sf_talk *session)
+static void unlink_session(struct sf_dtls_session *session)
 {
 	struct sf_sessions *sessions = session->sessions;
 
@@ -104,7 +106,7 @@ static void unlink_session(struct sf_talk *session)
 	*(session->next ? &session->next->previous : &sessions->last) = session->previous;
 }
 
-static void link_first(struct sf_talk *session)
+static void link_first(struct sf_dtls_session *session)
 {
 	struct sf_sessions *sessions = session->sessions;
 
@@ -114,16 +116,16 @@ static void link_first(struct sf_talk *session)
 	sessions->first = session;
 }
 
-static void session_free(struct sf_talk *session)
+static void session_free(struct sf_dtls_session *session)
 {
 	session->dtls->close(session->session);
 	free(session);
 }
 
-static void take_out(struct sf_talk *session)
+static void take_out(struct sf_dtls_session *session)
 {
 	struct sf_sessions *sessions = session->sessions;
-	struct sf_talk **at = bucket_of(sessions, &session->path.peer);
+	struct sf_dtls_session **at = bucket_of(sessions, &session->path.peer);
 
 	while (*at != session)
 		at = &(*at)->chain;
@@ -136,7 +138,7 @@ static void take_out(struct sf_talk *session)
 }
 
 /* `trouble`: the fault; NULL: the peer has ended the session, or begun another one. */
-static void end(struct sf_talk *session, const char *trouble)
+static void end(struct sf_dtls_session *session, const char *trouble)
 {
 	struct sf_sessions *sessions = session->sessions;
 
@@ -149,16 +151,16 @@ static void end(struct sf_talk *session, const char *trouble)
 /* ---------------------------------------------------------------- time */
 
 /* The one that was silent for the longest time among all, or among those with a handshake that is not done. */
-static struct sf_talk *most_silent(struct sf_sessions *sessions, bool half)
+static struct sf_dtls_session *most_silent(struct sf_sessions *sessions, bool half)
 {
-	struct sf_talk *session = sessions->last;
+	struct sf_dtls_session *session = sessions->last;
 
 	while (session && half && !session->half)
 		session = session->previous;
 	return session;
 }
 
-static void look_after(struct sf_talk *session, int64_t now)
+static void look_after(struct sf_dtls_session *session, int64_t now)
 {
 	if (session->half && now - session->begun_ns >= HANDSHAKE_NS)
 		end(session, "the handshake of DTLS was not done within 10 seconds");
@@ -171,7 +173,7 @@ static void look_after(struct sf_talk *session, int64_t now)
 static void on_tick(struct sf_timer *timer)
 {
 	struct sf_sessions *sessions = timer->context;
-	struct sf_talk *session = sessions->first, *next;
+	struct sf_dtls_session *session = sessions->first, *next;
 
 	for (; session; session = next) {
 		next = session->next;
@@ -183,7 +185,7 @@ static void on_tick(struct sf_timer *timer)
 static bool make_place(struct sf_sessions *sessions)
 {
 	const char *const why = "its handshake is not done, and another session needs its place";
-	struct sf_talk *half = most_silent(sessions, true), *oldest = sessions->last;
+	struct sf_dtls_session *half = most_silent(sessions, true), *oldest = sessions->last;
 
 	if (sessions->half == SF_SESSIONS_HALF || (sessions->count == SF_SESSIONS_MAX && half)) {
 		end(half, why);
@@ -201,7 +203,7 @@ static bool make_place(struct sf_sessions *sessions)
 
 static ssize_t send_back(void *context, const uint8_t *bytes, size_t length)
 {
-	struct sf_path *path = &((struct sf_talk *)context)->path;
+	struct sf_path *path = &((struct sf_dtls_session *)context)->path;
 	struct iovec iov = { .iov_base = (void *)bytes, .iov_len = length };
 	const struct msghdr header = {
 		.msg_name = &path->peer,
@@ -227,7 +229,7 @@ static const char *is_wrong(const uint8_t *p, size_t length)
 }
 
 /* Hands on the messages of the datagram. False: no further message is wanted. */
-static bool read_messages(struct sf_talk *session)
+static bool read_messages(struct sf_dtls_session *session)
 {
 	struct sf_sessions *sessions = session->sessions;
 	const struct sf_inflow_owner *owner = &sessions->owner;
@@ -256,9 +258,9 @@ static bool read_messages(struct sf_talk *session)
  * The handshake is done. RFC 6347 §4.2.8: an earlier session of the peer, which was started again perhaps, lasts
  * until then, because a hello may be a copy of an old one.
  */
-static void settle(struct sf_talk *session)
+static void settle(struct sf_dtls_session *session)
 {
-	struct sf_talk *before;
+	struct sf_dtls_session *before;
 
 	if (!session->half)
 		return;
@@ -270,7 +272,7 @@ static void settle(struct sf_talk *session)
 }
 
 /* A datagram of a session lies in it. False: no further message is wanted. */
-static bool feed(struct sf_talk *session)
+static bool feed(struct sf_dtls_session *session)
 {
 	int code = 0;
 
@@ -287,33 +289,33 @@ static bool feed(struct sf_talk *session)
 	return read_messages(session);
 }
 
-static struct sf_talk *wait_at(struct sf_door *door)
+static struct sf_dtls_session *wait_at(struct sf_dtls_listener *dtls)
 {
-	struct sf_talk *session = calloc(1, sizeof(*session));
+	struct sf_dtls_session *session = calloc(1, sizeof(*session));
 	const struct sf_dtls_wire wire = { send_back, session };
 
 	if (!session)
 		return NULL;
-	session->dtls = door->dtls;
-	session->session = door->dtls->open(door->context, NULL, &wire);
+	session->dtls = dtls->ops;
+	session->session = dtls->ops->open(dtls->context, NULL, &wire);
 	if (session->session)
 		return session;
 	free(session);
 	return NULL;
 }
 
-void sf_door_close(struct sf_door *door)
+void sf_dtls_listener_close(struct sf_dtls_listener *dtls)
 {
-	if (door->waiting)
-		session_free(door->waiting);
-	door->waiting = NULL;
+	if (dtls->waiting)
+		session_free(dtls->waiting);
+	dtls->waiting = NULL;
 }
 
 /* The peer has shown its cookie. */
-static bool begin(struct sf_sessions *sessions, struct sf_talk *session)
+static bool begin(struct sf_sessions *sessions, struct sf_dtls_session *session)
 {
 	int64_t now = sf_loop_now(sessions->loop);
-	struct sf_talk **bucket;
+	struct sf_dtls_session **bucket;
 
 	if (!make_place(sessions)) {
 		sessions->refused++;
@@ -335,22 +337,22 @@ static bool begin(struct sf_sessions *sessions, struct sf_talk *session)
 	return feed(session);
 }
 
-static bool greet(struct sf_sessions *sessions, struct sf_door *door, const struct sf_path *path,
-	const uint8_t *datagram, size_t length)
+static bool greet(struct sf_sessions *sessions, struct sf_dtls_listener *dtls,
+	const struct sf_path *path, const uint8_t *datagram, size_t length)
 {
-	struct sf_talk *session;
+	struct sf_dtls_session *session;
 	uint8_t id[20];
 	size_t id_length = peer_id(&path->peer, id);
 
-	if (!door->waiting)
-		door->waiting = wait_at(door);
-	session = door->waiting;
+	if (!dtls->waiting)
+		dtls->waiting = wait_at(dtls);
+	session = dtls->waiting;
 	if (!session)
 		return true;
 	session->path = *path;
-	if (door->dtls->hello(session->session, id, id_length, datagram, length) != 1)
+	if (dtls->ops->hello(session->session, id, id_length, datagram, length) != 1)
 		return true;
-	door->waiting = NULL;
+	dtls->waiting = NULL;
 	return begin(sessions, session);
 }
 
@@ -360,7 +362,7 @@ static void tell_stray(
 {
 	/* fatal, unexpected message: RFC 5246 §7.2 */
 	static const uint8_t alert[] = { 21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 10 };
-	struct sf_talk nobody = { .path = *path };
+	struct sf_dtls_session nobody = { .path = *path };
 	int64_t now = sf_loop_now(sessions->loop);
 
 	sessions->strays++;
@@ -377,11 +379,11 @@ static bool is_hello(const uint8_t *datagram, size_t length)
 	       datagram[4] == 0 && datagram[RECORD_HEADER] == CLIENT_HELLO;
 }
 
-bool sf_sessions_take(struct sf_sessions *sessions, struct sf_door *door,
+bool sf_sessions_take(struct sf_sessions *sessions, struct sf_dtls_listener *dtls,
 	const struct sf_path *path, const uint8_t *datagram, size_t length, bool open)
 {
 	uint8_t type = length ? datagram[0] : 0;
-	struct sf_talk *session = find(sessions, path, type != DATA);
+	struct sf_dtls_session *session = find(sessions, path, type != DATA);
 	bool hello = is_hello(datagram, length);
 
 	if (session && (session->half || !hello)) {
@@ -393,7 +395,7 @@ bool sf_sessions_take(struct sf_sessions *sessions, struct sf_door *door,
 		return feed(session);
 	}
 	if (hello && open)
-		return greet(sessions, door, path, datagram, length);
+		return greet(sessions, dtls, path, datagram, length);
 	if (!hello)
 		tell_stray(sessions, path, type, length);
 	return true;

@@ -5,9 +5,9 @@
  * before a cookie has shown that datagrams reach it at its address.
  *
  *	sf_sessions_init(&sessions, loop, &owner)
- *	door = { dtls, context }			for each socket
- *	sf_sessions_take(&sessions, &door, &path, datagram, length, true)
- *	sf_door_close(&door)				also after its context was replaced
+ *	dtls = { ops, context }			for each socket
+ *	sf_sessions_take(&sessions, &dtls, &path, datagram, length, true)
+ *	sf_dtls_listener_close(&dtls)				also after its context was replaced
  *	sf_sessions_fini(&sessions)
  */
 #ifndef SPANFLOW_RECEIVE_SESSIONS_H
@@ -36,21 +36,22 @@ struct sf_path {
 	alignas(struct cmsghdr) uint8_t control[SF_PATH_CONTROL];
 };
 
-struct sf_talk;
+struct sf_dtls_session;
 
-/* Of a socket; context NULL: it has no DTLS. */
-struct sf_door {
-	const struct sf_dtls_ops *dtls;
+/* DTLS at a listening socket. `context` NULL: the socket has no DTLS. */
+struct sf_dtls_listener {
+	const struct sf_dtls_ops *ops;
 	struct sf_tls_context *context;
-	struct sf_talk *waiting; /* for a hello of anybody */
+	struct sf_dtls_session
+		*waiting; /* takes the hello of the next new peer; NULL: not made yet */
 };
 
 struct sf_sessions {
 	struct sf_loop *loop;
 	struct sf_inflow_owner owner;
 	struct sf_timer timer; /* of handshakes and of silence, while there are sessions */
-	struct sf_talk *first, *last; /* `last` was silent for the longest time */
-	struct sf_talk *buckets[SF_SESSIONS_MAX];
+	struct sf_dtls_session *first, *last; /* `last` was silent for the longest time */
+	struct sf_dtls_session *buckets[SF_SESSIONS_MAX];
 	unsigned count, half;
 	uint64_t connections; /* accepted */
 	uint64_t refused;     /* hellos with a cookie for which there was no place */
@@ -67,10 +68,10 @@ int sf_sessions_init(
 void sf_sessions_fini(struct sf_sessions *sessions);
 
 /* Takes a datagram. `open`: new sessions may begin. False: no further message is wanted. */
-bool sf_sessions_take(struct sf_sessions *sessions, struct sf_door *door,
+bool sf_sessions_take(struct sf_sessions *sessions, struct sf_dtls_listener *dtls,
 	const struct sf_path *path, const uint8_t *datagram, size_t length, bool open);
 
-/* Frees what the door has made under its context, which stays. */
-void sf_door_close(struct sf_door *door);
+/* Frees the waiting session, which was made with `context`; the context itself stays. */
+void sf_dtls_listener_close(struct sf_dtls_listener *dtls);
 
 #endif

@@ -184,7 +184,7 @@ class Values(Metrics):
         self.assertIn("# TYPE spanflow_frames_total counter\n", plain)
 
     def test_workers_of_files(self):
-        """The exporter is the workers' then: it is asked at the door."""
+        """The workers use the exporter then: it is asked with their lock held."""
         process = self.start("meter", "-r", "-", "-o", "none", "--stats", "json", "--workers", "2",
                              "--metrics", "0", stdin=subprocess.PIPE)
         process.stdin.write(pcap_header())

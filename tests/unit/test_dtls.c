@@ -290,7 +290,7 @@ static int bound(struct sockaddr_in *address)
 }
 
 /* A client at an address of its own that returns its cookie and then is silent. */
-static void greet(struct sf_sessions *sessions, struct sf_door *door, int server)
+static void greet(struct sf_sessions *sessions, struct sf_dtls_listener *listener, int server)
 {
 	struct sf_path path = { .fd = server, .peer_size = sizeof(struct sockaddr_in) };
 	int fd = bound((struct sockaddr_in *)&path.peer);
@@ -301,13 +301,13 @@ static void greet(struct sf_sessions *sessions, struct sf_door *door, int server
 	lines[0].count = 0;
 	ck_assert_int_eq(dtls->handshake(client), -EAGAIN);
 	ck_assert(sf_sessions_take(
-		sessions, door, &path, lines[0].bytes[0], lines[0].lengths[0], true));
+		sessions, listener, &path, lines[0].bytes[0], lines[0].lengths[0], true));
 	n = recv(fd, answer, sizeof(answer), MSG_DONTWAIT);
 	ck_assert_int_gt(n, 0);
 	dtls->input(client, answer, (size_t)n);
 	ck_assert_int_eq(dtls->handshake(client), -EAGAIN);
 	ck_assert(sf_sessions_take(
-		sessions, door, &path, lines[0].bytes[1], lines[0].lengths[1], true));
+		sessions, listener, &path, lines[0].bytes[1], lines[0].lengths[1], true));
 	dtls->close(client);
 	close(fd);
 }
@@ -317,7 +317,7 @@ START_TEST(handshakes_are_bounded)
 	const struct sf_inflow_owner owner = { on_input, on_message, on_end, NULL };
 	static struct sf_sessions sessions;
 	struct sockaddr_in address;
-	struct sf_door door = { 0 };
+	struct sf_dtls_listener listener = { 0 };
 	struct sf_loop *loop;
 	int64_t until;
 	int fd;
@@ -328,10 +328,10 @@ START_TEST(handshakes_are_bounded)
 	sf_loop_fake_clock(loop, SF_NS_PER_S);
 	ck_assert_int_eq(sf_sessions_init(&sessions, loop, &owner), 0);
 	fd = bound(&address);
-	door.dtls = dtls;
-	door.context = contexts[1];
+	listener.ops = dtls;
+	listener.context = contexts[1];
 	for (unsigned i = 0; i < SF_SESSIONS_HALF + 6; i++)
-		greet(&sessions, &door, fd);
+		greet(&sessions, &listener, fd);
 	ck_assert_uint_eq(sessions.count, SF_SESSIONS_HALF);
 	ck_assert_uint_eq(sessions.half, SF_SESSIONS_HALF);
 	ck_assert_uint_eq(ended, 6);
@@ -344,7 +344,7 @@ START_TEST(handshakes_are_bounded)
 	ck_assert_uint_eq(ended, SF_SESSIONS_HALF + 6);
 	ck_assert_uint_eq(sessions.broken, SF_SESSIONS_HALF + 6);
 	sf_sessions_fini(&sessions);
-	sf_door_close(&door);
+	sf_dtls_listener_close(&listener);
 	sf_loop_free(loop);
 	close(fd);
 	end();
