@@ -175,12 +175,10 @@ static char *put_key(const struct sf_groups *groups, unsigned i, enum sf_form fo
 	const uint64_t *entry, char *p)
 {
 	const struct sf_key *key = &groups->keys[i];
-	unsigned kind = entry[1] >> (8 * i) & 0xff;
-	const uint64_t *slot = entry + 2;
+	unsigned kind = sf_group_kind(entry, i);
+	const uint64_t *slot = sf_group_slot(groups, entry, i);
 	const char *quote = form == SF_FORM_JSON ? "\"" : "";
 
-	for (unsigned k = 0; k < i; k++)
-		slot += groups->keys[k].words;
 	if (key->kind == SF_KEY_PAIR)
 		return kind ? put_pair(p, form, slot, kind)
 			    : put(p, form == SF_FORM_CSV ? "," : "");
@@ -274,7 +272,7 @@ static char *put_key_name(
 	const struct sf_groups *groups, unsigned i, const uint64_t *entry, char *p)
 {
 	const struct sf_key *key = &groups->keys[i];
-	bool wide = (entry[1] >> (8 * i) & 0xff) == SF_SLOT_V6;
+	bool wide = sf_group_kind(entry, i) == SF_SLOT_V6;
 	const char *element = key->field.element[wide];
 	const char *address;
 

@@ -198,7 +198,7 @@ static char *put_series(const struct sf_answer_table *table, char *p)
 	unsigned columns;
 
 	for (size_t i = 0; i < groups->shown_count; i++) {
-		int64_t bin = (int64_t)sf_group_entry(groups, groups->shown[i])[2];
+		int64_t bin = sf_group_bin(groups, groups->shown[i]);
 
 		first = bin < first ? bin : first;
 		last = bin > last ? bin : last;
@@ -206,8 +206,7 @@ static char *put_series(const struct sf_answer_table *table, char *p)
 	bins = (last - first) / every + 1;
 	columns = bins < BAR_MOST * 2 ? (unsigned)bins : BAR_MOST * 2;
 	for (size_t i = 0; i < groups->shown_count; i++) {
-		int64_t bin =
-			((int64_t)sf_group_entry(groups, groups->shown[i])[2] - first) / every;
+		int64_t bin = (sf_group_bin(groups, groups->shown[i]) - first) / every;
 		double *height = &heights[(unsigned __int128)bin * columns / (uint64_t)bins];
 
 		if (measure_of(groups, i) > *height)

@@ -31,6 +31,14 @@ static struct sf_distinct *make(struct sf_groups *groups, uint32_t room, size_t 
 	return set;
 }
 
+void sf_distinct_free(struct sf_groups *groups, struct sf_distinct *set)
+{
+	if (set)
+		sf_groups_give(groups,
+			sizeof(*set) + (set->room ? set->room * sizeof(uint64_t) : REGISTERS));
+	free(set);
+}
+
 static void insert(struct sf_distinct *set, uint64_t hash)
 {
 	uint32_t mask = set->room - 1, at = (uint32_t)hash & mask;
@@ -70,9 +78,8 @@ static bool grow(struct sf_groups *groups, struct sf_distinct **set)
 		else if (old->words[i])
 			insert(new, old->words[i]);
 	}
-	groups->totals.memory -= sizeof(*old) + old->room * sizeof(uint64_t);
 	groups->totals.estimated |= estimates;
-	free(old);
+	sf_distinct_free(groups, old);
 	*set = new;
 	return true;
 }

@@ -4,15 +4,18 @@
  *
  * A group is an entry of 64-bit words:
  *
- *	hash | kinds of the keys, a byte each | slots of the keys | states of the sums
+ *	kinds of the keys, a byte each | slots of the keys | states of the sums
  *
  * A key's slot is one word (a number, or the number of an interned text), two (an address) or four
- * (a pair). An index of open addressing finds the entry of a key.
+ * (a pair). An index of open addressing finds the entry of a key (store.c).
+ *
+ * A row of a record becomes an entry too, and waits for its group until there are SF_ROWS_WAITING of them (rows.c).
  */
 #ifndef SPANFLOW_ASK_GROUP_H
 #define SPANFLOW_ASK_GROUP_H
 
 #include <assert.h>
+#include <stdatomic.h>
 
 #include "ask/groups.h"
 
@@ -47,7 +50,7 @@ struct sf_key {
 #define SF_SLOT_WORDS_MAX 4
 
 /* Words of a key: the kinds of its slots, and the slots. */
-#define SF_KEY_WORDS (2 + (SF_GROUPS_KEYS_MAX + 1) * SF_SLOT_WORDS_MAX)
+#define SF_KEY_WORDS (1 + (SF_GROUPS_KEYS_MAX + 1) * SF_SLOT_WORDS_MAX)
 
 enum sf_sum_kind {
 	SF_SUM_FLOWS,
@@ -72,6 +75,8 @@ enum sf_sum_kind {
 	SF_SUM_JITTER,   /* its standard deviation, in per cent of it */
 	SF_SUM_KINDS
 };
+
+#define SF_SUM_WORDS_MAX 4
 
 struct sf_sum {
 	char name[72];
@@ -110,6 +115,15 @@ struct sf_having {
 	double value;
 };
 
+/* Rows that wait for their groups, at most. */
+#define SF_ROWS_WAITING 64
+
+/* Memory that the objects of several threads may use together. */
+struct sf_groups_budget {
+	uint64_t most; /* 0: no bound */
+	atomic_uint_fast64_t used;
+};
+
 struct sf_groups {
 	struct sf_groups_options options;
 	struct sf_key keys[SF_GROUPS_KEYS_MAX + 1];
@@ -119,14 +133,22 @@ struct sf_groups {
 	bool two_sided;                  /* rows count for both sides */
 	unsigned host_side;              /* the side that a row is counted for now */
 	struct sf_ask_field bytes, packets, start, end, sport, dport, flags;
-	uint64_t *entries;
-	size_t count, room;
+	bool sided;   /* keys tell whose bytes are `sent` */
+	size_t count; /* of entries, in blocks of 1 << block_bits */
+	uint64_t **blocks;
+	unsigned block_bits;
+	uint64_t *index; /* upper half of the hash | entry + 1; 0: free */
+	size_t index_size;
+	unsigned index_shift; /* hash >> index_shift is the first place */
+	uint64_t blank[SF_GROUPS_SUMS_MAX * SF_SUM_WORDS_MAX]; /* sums of a new group */
+	uint64_t *waiting; /* rows that are in no group yet, as entries */
+	uint64_t waiting_hash[SF_ROWS_WAITING];
+	unsigned waiting_count;
+	struct sf_groups_budget own, *budget;
+	uint64_t granted;         /* of the budget's memory, what is not used yet */
 	struct sf_groups **parts; /* that have the groups instead: merge.c */
 	unsigned part_count;
-	struct sf_groups *parent; /* of a part: whose memory is used */
-	size_t left_out;          /* groups that are not here, because they would not be shown */
-	uint64_t *index;          /* upper half of the hash | entry + 1 */
-	size_t index_size;
+	size_t left_out; /* groups that are not here, because they would not be shown */
 	struct sf_texts texts;
 	struct sf_group_order orders[SF_GROUPS_KEYS_MAX + SF_GROUPS_SUMS_MAX + 1];
 	unsigned order_count;
@@ -140,10 +162,9 @@ struct sf_groups {
 	size_t shown_count;
 	struct sf_groups_totals totals;
 	int64_t zone_hour, zone_offset; /* of local time */
-	/* a part of a flow that is spread */
-	bool parted;
-	uint64_t part_bytes, part_packets;
-	bool part_first;
+	/* of the row that is being read, or of the part of it that is spread over this bin */
+	uint64_t row_bytes, row_packets;
+	bool row_counts; /* as a flow: false of all parts but the first */
 	int64_t bin;
 };
 
@@ -152,24 +173,79 @@ static inline struct sf_groups *sf_groups_home(struct sf_groups *groups, uint64_
 {
 	/* bits that the first place in the index does not depend on */
 	return groups->part_count
-		       ? groups->parts[(uint64_t)(uint32_t)(hash >> 16) * groups->part_count >> 32]
+		       ? groups->parts[(uint64_t)(uint32_t)hash * groups->part_count >> 32]
 		       : groups;
 }
 
 static inline uint64_t *sf_group_entry(const struct sf_groups *groups, size_t i)
 {
-	return groups->entries + i * groups->entry_words;
+	size_t place = i & (((size_t)1 << groups->block_bits) - 1);
+
+	return groups->blocks[i >> groups->block_bits] + place * groups->entry_words;
 }
+
+/* The kind of the slot of a key; 0: the group has none. */
+static inline unsigned sf_group_kind(const uint64_t *entry, unsigned key)
+{
+	return entry[0] >> (8 * key) & 0xff;
+}
+
+static inline const uint64_t *sf_group_slot(
+	const struct sf_groups *groups, const uint64_t *entry, unsigned key)
+{
+	const uint64_t *slot = entry + 1;
+
+	for (unsigned i = 0; i < key; i++)
+		slot += groups->keys[i].words;
+	return slot;
+}
+
+/* The bin of time of a group: with bins, the first key. */
+static inline int64_t sf_group_bin(const struct sf_groups *groups, uint32_t group)
+{
+	return (int64_t)sf_group_slot(groups, sf_group_entry(groups, group), 0)[0];
+}
+
+/* ---- store.c */
+
+void sf_store_init(struct sf_groups *groups);
+void sf_store_free(struct sf_groups *groups);
+
+/* Frees the groups of the last block. */
+void sf_store_drop_block(struct sf_groups *groups);
 
 /* Counts memory that is about to be allocated. False: it would be more than the options allow. */
 bool sf_groups_take(struct sf_groups *groups, uint64_t octets);
 
-/* The entry of a key: kinds and slots, first_sum - 1 words; made if there is none. NULL: no memory. */
+/* Memory that was counted has been freed. */
+void sf_groups_give(struct sf_groups *groups, uint64_t octets);
+
+/* The entry of a key, first_sum words; made if there is none. NULL: no memory. */
 uint64_t *sf_group_find(struct sf_groups *groups, const uint64_t *key, uint64_t hash);
 uint64_t sf_group_key_hash(const struct sf_groups *groups, const uint64_t *key);
 
+/*
+ * Asks for the memory in which the groups of `count` hashes will be looked for, so that it comes for all of them
+ * at the same time.
+ */
+void sf_groups_fetch(struct sf_groups *groups, const uint64_t *hashes, size_t count);
+
 /* Says that the memory is full, and what helps. -ENOMEM. */
 int sf_groups_full(const struct sf_groups *groups, struct sf_error *error);
+
+/* ---- rows.c */
+
+/*
+ * A row is written to the place of sf_rows_next(); sf_rows_wait() then counts it in, and sf_rows_settle() adds all
+ * that wait to their groups by sf_sum_add() or, if they are groups of another object, by sf_sum_merge(). False: no
+ * memory.
+ */
+typedef bool sf_sum_adder(
+	struct sf_groups *groups, const struct sf_sum *sum, uint64_t *state, const uint64_t *words);
+
+uint64_t *sf_rows_next(const struct sf_groups *groups);
+bool sf_rows_wait(struct sf_groups *groups, sf_sum_adder *add);
+bool sf_rows_settle(struct sf_groups *groups, sf_sum_adder *add);
 
 /* ---- key.c */
 
@@ -204,14 +280,19 @@ int sf_sum_parse(struct sf_groups *groups, struct sf_sum *sum, const char *word,
 /* The state of a sum in a new group, before the first row. */
 void sf_sum_begin(const struct sf_sum *sum, uint64_t *state);
 
-/* Adds a row to a sum, or the state of the same sum in another object. False: no memory. */
-bool sf_sum_add(struct sf_groups *groups, const struct sf_sum *sum, uint64_t *state,
+/*
+ * Reads what a row gives to a sum into `words`, which sf_sum_begin() has begun; adds these words to a sum; adds the
+ * state of the same sum in another object. False: no memory.
+ */
+bool sf_sum_read(struct sf_groups *groups, const struct sf_sum *sum, uint64_t *words,
 	const struct sf_ask_row *row);
+bool sf_sum_add(
+	struct sf_groups *groups, const struct sf_sum *sum, uint64_t *state, const uint64_t *words);
 bool sf_sum_merge(
 	struct sf_groups *groups, const struct sf_sum *sum, uint64_t *state, const uint64_t *other);
 
 /* Frees what the state points to (distinct). */
-void sf_sum_free(const struct sf_sum *sum, uint64_t *state);
+void sf_sum_free(struct sf_groups *groups, const struct sf_sum *sum, uint64_t *state);
 
 /* The value for sorting and printing; false: there is none. */
 bool sf_sum_value(const struct sf_sum *sum, const uint64_t *state, double *value);
@@ -244,6 +325,9 @@ struct sf_distinct;
 bool sf_distinct_add(struct sf_groups *groups, struct sf_distinct **set, uint64_t hash);
 bool sf_distinct_merge(
 	struct sf_groups *groups, struct sf_distinct **set, const struct sf_distinct *other);
+
+/* NULL is allowed. */
+void sf_distinct_free(struct sf_groups *groups, struct sf_distinct *set);
 
 /* The number of different values; NULL: 0. */
 uint64_t sf_distinct_count(const struct sf_distinct *set);

@@ -78,7 +78,10 @@ int sf_groups_new(
 	struct sf_groups **groups, const struct sf_groups_options *options, struct sf_error *error);
 void sf_groups_free(struct sf_groups *groups);
 
-/* Another object with the same options, for another thread. */
+/*
+ * Another object with the same options, for another thread; freed before the first one. All of them together may
+ * use options.memory.
+ */
 int sf_groups_like(struct sf_groups **copy, const struct sf_groups *groups, struct sf_error *error);
 
 /* Some sum is right only if one object sees all rows, in the order of the file: jitter. */
@@ -91,9 +94,8 @@ int sf_groups_put(struct sf_groups *groups, const struct sf_ask_row *row, struct
 int sf_groups_flow(struct sf_groups *groups, const struct sf_flow *flow,
 	const struct sf_collected *record, unsigned directions, struct sf_error *error);
 
-/* Adds what another object with the same options has counted. As sf_groups_put(). */
-int sf_groups_merge(
-	struct sf_groups *groups, const struct sf_groups *other, struct sf_error *error);
+/* Adds what another object with the same options has counted, which is left empty. As sf_groups_put(). */
+int sf_groups_merge(struct sf_groups *groups, struct sf_groups *other, struct sf_error *error);
 
 /*
  * The same by several threads, where few of many groups are shown: each object is divided, before the first row,
@@ -101,6 +103,7 @@ int sf_groups_merge(
  *
  *	sf_groups_divide(all[k], count, &error) for each; rows are put
  *	if (sf_groups_parts(all[0]))
+ *		sf_groups_settle(all[k], &error) for each
  *		in thread i: sf_groups_merge_part(all, count, i, &error);
  *		then: sf_groups_join(all, count, &error);
  *	else
@@ -111,6 +114,7 @@ int sf_groups_merge(
  */
 int sf_groups_divide(struct sf_groups *groups, unsigned count, struct sf_error *error);
 unsigned sf_groups_parts(const struct sf_groups *groups); /* 0: it is not divided */
+int sf_groups_settle(struct sf_groups *groups, struct sf_error *error);
 int sf_groups_merge_part(
 	struct sf_groups *const *all, unsigned count, unsigned part, struct sf_error *error);
 int sf_groups_join(struct sf_groups *const *all, unsigned count, struct sf_error *error);

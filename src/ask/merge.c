@@ -5,8 +5,6 @@
 
 #include "ask/group.h"
 
-#define FETCH_AHEAD 12 /* groups: memory is asked for so much earlier than it is needed */
-
 /* A key of another object: its texts have other numbers here. */
 static bool translate(struct sf_groups *groups, const struct sf_groups *other, uint64_t *key)
 {
@@ -16,7 +14,7 @@ static bool translate(struct sf_groups *groups, const struct sf_groups *other, u
 		const struct sf_text *text;
 		int64_t number;
 
-		if ((key[0] >> (8 * i) & 0xff) != SF_SLOT_TEXT)
+		if (sf_group_kind(key, i) != SF_SLOT_TEXT)
 			continue;
 		text = &other->texts.items[(uint32_t)slot[0]];
 		number = sf_texts_number(groups, (const uint8_t *)text->bytes, text->length);
@@ -27,32 +25,13 @@ static bool translate(struct sf_groups *groups, const struct sf_groups *other, u
 	return true;
 }
 
-/* The index place of a group that will be looked for soon. */
-static void fetch_ahead(const struct sf_groups *groups, const struct sf_groups *other, size_t i)
-{
-	if (i < other->count && groups->index_size)
-		__builtin_prefetch(
-			&groups->index[sf_group_entry(other, i)[0] & (groups->index_size - 1)]);
-}
-
+/* A group of another object waits as a row does. */
 static bool merge_group(struct sf_groups *groups, const struct sf_groups *other, size_t i)
 {
-	uint64_t key[SF_KEY_WORDS], *entry;
-	const uint64_t *from = sf_group_entry(other, i);
+	uint64_t *row = sf_rows_next(groups);
 
-	memcpy(key, from + 1, (groups->first_sum - 1) * sizeof(*key));
-	if (!translate(groups, other, key))
-		return false;
-	/* the same hash as there, where texts have the same numbers and seeds are the same */
-	entry = sf_group_find(groups, key,
-		other->texts.count || groups->options.seed != other->options.seed
-			? sf_group_key_hash(groups, key)
-			: from[0]);
-	for (unsigned k = 0; entry && k < groups->sum_count; k++)
-		if (!sf_sum_merge(groups, &groups->sums[k], entry + groups->sums[k].at,
-			    from + groups->sums[k].at))
-			return false;
-	return entry != NULL;
+	memcpy(row, sf_group_entry(other, i), groups->entry_words * sizeof(*row));
+	return translate(groups, other, row) && sf_rows_wait(groups, sf_sum_merge);
 }
 
 static void add_totals(struct sf_groups *groups, const struct sf_groups *other)
@@ -64,13 +43,29 @@ static void add_totals(struct sf_groups *groups, const struct sf_groups *other)
 	groups->totals.estimated |= other->totals.estimated;
 }
 
-int sf_groups_merge(struct sf_groups *groups, const struct sf_groups *other, struct sf_error *error)
+/* The groups of the last block, which is freed then: so that no group is in memory twice for long. */
+static bool merge_block(struct sf_groups *groups, struct sf_groups *other)
 {
-	for (size_t i = 0; i < other->count; i++) {
-		fetch_ahead(groups, other, i + FETCH_AHEAD);
+	size_t first = (other->count - 1) >> other->block_bits << other->block_bits;
+
+	for (size_t i = first; i < other->count; i++)
 		if (!merge_group(groups, other, i))
-			return sf_groups_full(groups, error);
-	}
+			return false;
+	if (!sf_rows_settle(groups, sf_sum_merge))
+		return false;
+	sf_store_drop_block(other);
+	return true;
+}
+
+int sf_groups_merge(struct sf_groups *groups, struct sf_groups *other, struct sf_error *error)
+{
+	bool merged = sf_rows_settle(groups, sf_sum_add) && sf_rows_settle(other, sf_sum_add);
+
+	while (merged && other->count)
+		merged = merge_block(groups, other);
+	if (!merged)
+		return sf_groups_full(groups, error);
+	sf_store_free(other);
 	add_totals(groups, other);
 	return 0;
 }
@@ -126,10 +121,24 @@ int sf_groups_divide(struct sf_groups *groups, unsigned count, struct sf_error *
 		code = sf_groups_like(&groups->parts[i], groups, error);
 		if (code)
 			break;
-		groups->parts[i]->parent = groups;
 		groups->part_count++;
 	}
 	return code;
+}
+
+/* The groups of a part that may be shown. */
+static int choose_best(struct sf_groups *part, uint64_t most, struct sf_error *error)
+{
+	part->shown = calloc(most + 1, sizeof(*part->shown));
+	if (!part->shown)
+		return sf_groups_full(part, error);
+	part->shown_count = sf_groups_best(part, part->shown, most);
+	return 0;
+}
+
+int sf_groups_settle(struct sf_groups *groups, struct sf_error *error)
+{
+	return sf_rows_settle(groups, sf_sum_add) ? 0 : sf_groups_full(groups, error);
 }
 
 int sf_groups_merge_part(
@@ -140,27 +149,24 @@ int sf_groups_merge_part(
 	if (part >= all[0]->part_count)
 		return 0;
 	groups = all[0]->parts[part];
-	/* from now on each part is another thread's */
-	groups->parent = NULL;
 	for (unsigned k = 1; k < count; k++) {
 		int code = sf_groups_merge(groups, all[k]->parts[part], error);
 
 		if (code)
 			return code;
 	}
-	return 0;
+	return choose_best(groups, most_shown(all[0]), error);
 }
 
 /* Adds the groups of a part that may be shown. */
-static int take_best(struct sf_groups *groups, const struct sf_groups *part, uint32_t *ids,
-	struct sf_error *error)
+static int take_best(struct sf_groups *groups, const struct sf_groups *part, struct sf_error *error)
 {
-	size_t count = sf_groups_best(part, ids, most_shown(groups));
-
-	for (size_t i = 0; i < count; i++)
-		if (!merge_group(groups, part, ids[i]))
+	for (size_t i = 0; i < part->shown_count; i++)
+		if (!merge_group(groups, part, part->shown[i]))
 			return sf_groups_full(groups, error);
-	groups->left_out += part->count - count;
+	if (!sf_rows_settle(groups, sf_sum_merge))
+		return sf_groups_full(groups, error);
+	groups->left_out += part->count - part->shown_count;
 	groups->totals.estimated |= part->totals.estimated;
 	return 0;
 }
@@ -169,15 +175,13 @@ int sf_groups_join(struct sf_groups *const *all, unsigned count, struct sf_error
 {
 	struct sf_groups *groups = all[0];
 	unsigned parts = groups->part_count;
-	uint32_t *ids = calloc(most_shown(groups) + 1, sizeof(*ids));
-	int code = ids ? 0 : sf_groups_full(groups, error);
+	int code = 0;
 
 	for (unsigned i = 1; i < count; i++)
 		add_totals(groups, all[i]);
 	groups->part_count = 0;
 	for (unsigned i = 0; i < parts && code == 0; i++)
-		code = take_best(groups, groups->parts[i], ids, error);
+		code = take_best(groups, groups->parts[i], error);
 	groups->part_count = parts;
-	free(ids);
 	return code;
 }

@@ -218,17 +218,17 @@ static int compare_texts(const struct sf_groups *groups, uint64_t a, uint64_t b)
 static int compare_key(
 	const struct sf_groups *groups, unsigned i, const uint64_t *a, const uint64_t *b)
 {
-	unsigned x = a[1] >> (8 * i) & 0xff, y = b[1] >> (8 * i) & 0xff, at = 2;
+	unsigned x = sf_group_kind(a, i), y = sf_group_kind(b, i);
 
 	if (x != y)
 		return x < y ? -1 : 1;
-	for (unsigned k = 0; k < i; k++)
-		at += groups->keys[k].words;
+	a = sf_group_slot(groups, a, i);
+	b = sf_group_slot(groups, b, i);
 	if (x == SF_SLOT_TEXT)
-		return compare_texts(groups, a[at], b[at]);
+		return compare_texts(groups, a[0], b[0]);
 	if (x == SF_SLOT_V4 || x == SF_SLOT_V6)
-		return memcmp(a + at, b + at, groups->keys[i].words * sizeof(*a));
-	return (a[at] > b[at]) - (a[at] < b[at]);
+		return memcmp(a, b, groups->keys[i].words * sizeof(*a));
+	return (a[0] > b[0]) - (a[0] < b[0]);
 }
 
 static int compare_sum(const struct sf_sum *sum, const uint64_t *a, const uint64_t *b)
@@ -364,11 +364,10 @@ static size_t choose(const struct ordered *by, uint32_t *kept, size_t most)
 static size_t cut_bins(const struct sf_groups *groups, uint32_t *sorted, size_t count, size_t most)
 {
 	size_t kept = 0, rank = 0;
-	uint64_t bin = 0;
+	int64_t bin = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		/* the bin is the first key, behind hash and kinds */
-		uint64_t next = sf_group_entry(groups, sorted[i])[2];
+		int64_t next = sf_group_bin(groups, sorted[i]);
 
 		rank = i && next == bin ? rank + 1 : 0;
 		bin = next;
@@ -459,7 +458,7 @@ int sf_groups_sort(struct sf_groups *groups, struct sf_error *error)
 	bool top = options->top && !sf_groups_top_in_bins(groups);
 	size_t room;
 
-	if (!is_complete(groups))
+	if (!sf_rows_settle(groups, sf_sum_add) || !is_complete(groups))
 		return sf_groups_full(groups, error);
 	room = groups->count;
 	if (top && options->top < room)

@@ -239,12 +239,10 @@ static void put_key(struct sf_answer_record *answer, const struct sf_groups *gro
 	const uint64_t *entry)
 {
 	const struct sf_key *key = &groups->keys[i];
-	unsigned kind = entry[1] >> (8 * i) & 0xff;
-	const uint64_t *slot = entry + 2;
+	unsigned kind = sf_group_kind(entry, i);
+	const uint64_t *slot = sf_group_slot(groups, entry, i);
 	const struct sf_element *element;
 
-	for (unsigned k = 0; k < i; k++)
-		slot += groups->keys[k].words;
 	if (key->kind == SF_KEY_BIN) {
 		put_iana(answer, SF_IE_flowStartMilliseconds, slot[0]);
 		put_iana(answer, SF_IE_flowEndMilliseconds,

@@ -12,6 +12,11 @@
  *	span                            first; last
  *	interval                        rows; first start; last start
  *	jitter                          rows; last start; sum of gaps; sum of their squares (doubles)
+ *
+ * A row that waits for its group (rows.c) has the same words, as a group of this row alone would have, but for:
+ *
+ *	distinct                        the hash of the value; 0: it has none
+ *	jitter                          the start
  */
 #include <math.h>
 #include <stdio.h>
@@ -121,7 +126,7 @@ int sf_sum_parse(struct sf_groups *groups, struct sf_sum *sum, const char *word,
 	return unknown(name, error);
 }
 
-/* ---------------------------------------------------------------- adding */
+/* ---------------------------------------------------------------- reading */
 
 void sf_sum_begin(const struct sf_sum *sum, uint64_t *state)
 {
@@ -139,6 +144,146 @@ void sf_sum_begin(const struct sf_sum *sum, uint64_t *state)
 	}
 }
 
+/* A field of the row, or 0. */
+static uint64_t number(const struct sf_ask_field *field, const struct sf_ask_row *row)
+{
+	struct sf_ask_value value = { 0 };
+
+	return sf_ask_read(field, row, &value) ? value.number : 0;
+}
+
+/* Bytes that the group's side sent and received in this row. */
+static void exchange(const struct sf_groups *groups, const struct sf_ask_row *row, uint64_t *sent,
+	uint64_t *received)
+{
+	uint64_t there = groups->row_bytes, back = 0;
+
+	if (groups->options.mode & SF_ASK_CONVERSATION) {
+		there = row->flow->half[0].octets;
+		back = row->flow->half[1].octets;
+	}
+	*sent = groups->host_side ? back : there;
+	*received = groups->host_side ? there : back;
+}
+
+/* min, max, avg */
+static void read_limit(const struct sf_sum *sum, uint64_t *words, const struct sf_ask_row *row)
+{
+	struct sf_ask_value value = { 0 };
+
+	if (!sf_ask_read(&sum->field, row, &value))
+		return;
+	words[0] = 1;
+	words[1] = value.number;
+}
+
+/* The hash of the value, 0: there is none. */
+static bool read_distinct(struct sf_groups *groups, const struct sf_sum *sum, uint64_t *words,
+	const struct sf_ask_row *row)
+{
+	uint64_t slot[SF_SLOT_WORDS_MAX + 1] = { 0 };
+	int kind;
+
+	if (sum->key.type == SF_ASK_TEXT || sum->key.type == SF_ASK_OCTETS) {
+		struct sf_ask_value value = { 0 };
+
+		/* not kept as texts: only counted */
+		if (!sf_ask_read(&sum->key.field, row, &value))
+			return true;
+		for (size_t i = 0; i < value.length; i++)
+			slot[0] = slot[0] * 0x100000001b3u + value.bytes[i] + 1;
+		kind = SF_SLOT_TEXT;
+	} else {
+		kind = sf_key_read(groups, &sum->key, row, slot);
+	}
+	if (kind <= 0)
+		return kind == 0;
+	slot[SF_SLOT_WORDS_MAX] = (uint64_t)kind;
+	words[0] = sf_words_hash(1, slot, SF_SLOT_WORDS_MAX + 1);
+	words[0] += words[0] == 0;
+	return true;
+}
+
+/* Sums that few questions have. */
+static bool read_rare(struct sf_groups *groups, const struct sf_sum *sum, uint64_t *words,
+	const struct sf_ask_row *row)
+{
+	uint64_t sent, received;
+
+	switch (sum->kind) {
+	case SF_SUM_DISTINCT:
+		return read_distinct(groups, sum, words, row);
+	case SF_SUM_SUM:
+		words[0] = number(&sum->field, row);
+		break;
+	case SF_SUM_BPP:
+		words[0] = groups->row_bytes;
+		words[1] = groups->row_packets;
+		break;
+	case SF_SUM_BPS:
+	case SF_SUM_PPS:
+		words[0] = sum->kind == SF_SUM_BPS ? groups->row_bytes : groups->row_packets;
+		words[1] = number(&groups->start, row);
+		words[2] = number(&groups->end, row);
+		break;
+	case SF_SUM_SPAN:
+		words[0] = number(&groups->start, row);
+		words[1] = number(&groups->end, row);
+		break;
+	case SF_SUM_SENT:
+	case SF_SUM_RECEIVED:
+	case SF_SUM_RATIO:
+		exchange(groups, row, &sent, &received);
+		words[0] = sum->kind == SF_SUM_RECEIVED ? received : sent;
+		if (sum->kind == SF_SUM_RATIO)
+			words[1] = received;
+		break;
+	case SF_SUM_INTERVAL:
+		words[0] = 1;
+		words[1] = words[2] = number(&groups->start, row);
+		break;
+	case SF_SUM_JITTER:
+		words[0] = number(&groups->start, row);
+		break;
+	default:
+		read_limit(sum, words, row);
+	}
+	return true;
+}
+
+bool sf_sum_read(struct sf_groups *groups, const struct sf_sum *sum, uint64_t *words,
+	const struct sf_ask_row *row)
+{
+	struct sf_ask_value value = { 0 };
+
+	switch (sum->kind) {
+	case SF_SUM_FLOWS:
+		words[0] = groups->row_counts;
+		return true;
+	case SF_SUM_PACKETS:
+		words[0] = groups->row_packets;
+		return true;
+	case SF_SUM_BYTES:
+		words[0] = groups->row_bytes;
+		return true;
+	case SF_SUM_DURATION:
+		words[0] = groups->row_counts ? number(&sum->field, row) : 0;
+		return true;
+	case SF_SUM_FIRST:
+		if (sf_ask_read(&groups->start, row, &value))
+			words[0] = value.number;
+		return true;
+	case SF_SUM_LAST:
+		if (sf_ask_read(&groups->end, row, &value))
+			words[0] = value.number;
+		return true;
+	default:
+		return read_rare(groups, sum, words, row);
+	}
+}
+
+/* ---------------------------------------------------------------- adding */
+
 static void earlier(uint64_t *state, uint64_t time)
 {
 	if ((int64_t)time < (int64_t)*state)
@@ -149,38 +294,6 @@ static void later(uint64_t *state, uint64_t time)
 {
 	if ((int64_t)time > (int64_t)*state)
 		*state = time;
-}
-
-/* A field of the row, or 0. */
-static uint64_t number(const struct sf_ask_field *field, const struct sf_ask_row *row)
-{
-	struct sf_ask_value value = { 0 };
-
-	return sf_ask_read(field, row, &value) ? value.number : 0;
-}
-
-static uint64_t octets(const struct sf_groups *groups, const struct sf_ask_row *row)
-{
-	return groups->parted ? groups->part_bytes : number(&groups->bytes, row);
-}
-
-static uint64_t packets(const struct sf_groups *groups, const struct sf_ask_row *row)
-{
-	return groups->parted ? groups->part_packets : number(&groups->packets, row);
-}
-
-/* Bytes that the group's side sent and received in this row. */
-static void exchange(const struct sf_groups *groups, const struct sf_ask_row *row, uint64_t *sent,
-	uint64_t *received)
-{
-	uint64_t there = octets(groups, row), back = 0;
-
-	if (groups->options.mode & SF_ASK_CONVERSATION) {
-		there = row->flow->half[0].octets;
-		back = row->flow->half[1].octets;
-	}
-	*sent = groups->host_side ? back : there;
-	*received = groups->host_side ? there : back;
 }
 
 static double real(uint64_t bits)
@@ -210,129 +323,33 @@ static void add_gap(uint64_t *state, uint64_t start)
 	state[1] = start;
 }
 
-static void add_limit(const struct sf_sum *sum, uint64_t *state, const struct sf_ask_row *row)
+static bool add_distinct(struct sf_groups *groups, uint64_t *state, uint64_t hash)
 {
-	struct sf_ask_value value = { 0 };
-
-	if (!sf_ask_read(&sum->field, row, &value))
-		return;
-	if (sum->kind == SF_SUM_AVG)
-		state[1] += value.number;
-	else if (state[0] == 0 || (sum->kind == SF_SUM_MIN) == (value.number < state[1]))
-		state[1] = value.number;
-	state[0]++;
-}
-
-static bool add_distinct(struct sf_groups *groups, const struct sf_sum *sum, uint64_t *state,
-	const struct sf_ask_row *row)
-{
-	uint64_t slot[SF_SLOT_WORDS_MAX + 1] = { 0 };
 	struct sf_distinct *set = (struct sf_distinct *)(uintptr_t)state[0];
-	bool taken;
-	int kind;
+	bool taken = sf_distinct_add(groups, &set, hash);
 
-	if (sum->key.type == SF_ASK_TEXT || sum->key.type == SF_ASK_OCTETS) {
-		struct sf_ask_value value = { 0 };
-
-		/* not kept as texts: only counted */
-		if (!sf_ask_read(&sum->key.field, row, &value))
-			return true;
-		for (size_t i = 0; i < value.length; i++)
-			slot[0] = slot[0] * 0x100000001b3u + value.bytes[i] + 1;
-		kind = SF_SLOT_TEXT;
-	} else {
-		kind = sf_key_read(groups, &sum->key, row, slot);
-	}
-	if (kind <= 0)
-		return kind == 0;
-	slot[SF_SLOT_WORDS_MAX] = (uint64_t)kind;
-	taken = sf_distinct_add(groups, &set, sf_words_hash(1, slot, SF_SLOT_WORDS_MAX + 1));
 	state[0] = (uint64_t)(uintptr_t)set;
 	return taken;
 }
 
-/* Sums that few questions have. */
-static bool add_rare(struct sf_groups *groups, const struct sf_sum *sum, uint64_t *state,
-	const struct sf_ask_row *row)
+bool sf_sum_add(
+	struct sf_groups *groups, const struct sf_sum *sum, uint64_t *state, const uint64_t *words)
 {
-	uint64_t sent, received, start = number(&groups->start, row),
-				 end = number(&groups->end, row);
-
-	switch (sum->kind) {
-	case SF_SUM_DISTINCT:
-		return add_distinct(groups, sum, state, row);
-	case SF_SUM_SUM:
-		state[0] += number(&sum->field, row);
-		break;
-	case SF_SUM_BPP:
-		state[0] += octets(groups, row);
-		state[1] += packets(groups, row);
-		break;
-	case SF_SUM_BPS:
-	case SF_SUM_PPS:
-		state[0] += sum->kind == SF_SUM_BPS ? octets(groups, row) : packets(groups, row);
-		earlier(&state[1], start);
-		later(&state[2], end);
-		break;
-	case SF_SUM_SPAN:
-		earlier(&state[0], start);
-		later(&state[1], end);
-		break;
-	case SF_SUM_SENT:
-	case SF_SUM_RECEIVED:
-	case SF_SUM_RATIO:
-		exchange(groups, row, &sent, &received);
-		state[0] += sum->kind == SF_SUM_RECEIVED ? received : sent;
-		if (sum->kind == SF_SUM_RATIO)
-			state[1] += received;
-		break;
-	case SF_SUM_INTERVAL:
-		state[0]++;
-		earlier(&state[1], start);
-		later(&state[2], start);
-		break;
-	case SF_SUM_JITTER:
-		add_gap(state, start);
-		break;
-	default:
-		add_limit(sum, state, row);
-	}
-	return true;
-}
-
-bool sf_sum_add(struct sf_groups *groups, const struct sf_sum *sum, uint64_t *state,
-	const struct sf_ask_row *row)
-{
-	struct sf_ask_value value = { 0 };
-
 	switch (sum->kind) {
 	case SF_SUM_FLOWS:
-		state[0] += !groups->parted || groups->part_first;
-		return true;
 	case SF_SUM_PACKETS:
-		state[0] += packets(groups, row);
-		return true;
 	case SF_SUM_BYTES:
-		state[0] += octets(groups, row);
+		state[0] += words[0];
 		return true;
-	case SF_SUM_DURATION:
-		if (!groups->parted || groups->part_first)
-			state[0] += number(&sum->field, row);
-		return true;
-	case SF_SUM_FIRST:
-		if (sf_ask_read(&groups->start, row, &value))
-			earlier(state, value.number);
-		return true;
-	case SF_SUM_LAST:
-		if (sf_ask_read(&groups->end, row, &value))
-			later(state, value.number);
+	case SF_SUM_DISTINCT:
+		return words[0] == 0 || add_distinct(groups, state, words[0]);
+	case SF_SUM_JITTER:
+		add_gap(state, words[0]);
 		return true;
 	default:
-		return add_rare(groups, sum, state, row);
+		return sf_sum_merge(groups, sum, state, words);
 	}
 }
-
-/* ---------------------------------------------------------------- merging */
 
 static bool merge_distinct(struct sf_groups *groups, uint64_t *state, const uint64_t *other)
 {
@@ -386,10 +403,10 @@ bool sf_sum_merge(
 	return true;
 }
 
-void sf_sum_free(const struct sf_sum *sum, uint64_t *state)
+void sf_sum_free(struct sf_groups *groups, const struct sf_sum *sum, uint64_t *state)
 {
 	if (sum->kind == SF_SUM_DISTINCT)
-		free((void *)(uintptr_t)state[0]);
+		sf_distinct_free(groups, (struct sf_distinct *)(uintptr_t)state[0]);
 }
 
 /* ---------------------------------------------------------------- values */

@@ -234,8 +234,12 @@ static void join_all(struct sf_query_workers *workers)
 /* Each thread adds up a part of the keys. */
 static void add_parts(struct sf_query_workers *workers, struct sf_error *error)
 {
-	int code = start_all(workers, merge_part, error);
+	int code = 0;
 
+	for (unsigned i = 0; i <= workers->count && code == 0; i++)
+		code = sf_groups_settle(workers->all[i], error);
+	if (code == 0)
+		code = start_all(workers, merge_part, error);
 	if (code == 0)
 		(void)sf_groups_merge_part(workers->all, workers->count + 1, 0, error);
 	join_all(workers);

@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * Each arena is one anonymous mapping. MAP_NORESERVE: a table for millions of flows uses no memory
- * before the flows come. Price: if the machine runs out of memory later, the kernel ends the
- * process instead of refusing the mapping at the start. With `populate` the memory is taken at the
- * start.
- */
+/* With `populate` the memory is taken at the start: then the machine cannot run out of it later. */
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/pages.h"
 #include "table/arena.h"
 
-#define HUGE_PAGE ((size_t)2 << 20)
-#define PAGE      ((size_t)4096)
+#define PAGE ((size_t)4096)
 
 /* Faults in all bytes from `first` on. */
 static void populate_from(struct sf_arena *arena, size_t first)
@@ -31,24 +26,10 @@ static void populate_from(struct sf_arena *arena, size_t first)
 int sf_arena_init(struct sf_arena *arena, size_t count, size_t size, bool populate)
 {
 	size_t bytes = (count * size + PAGE - 1) & ~(PAGE - 1);
-	size_t slack = bytes >= HUGE_PAGE ? HUGE_PAGE - PAGE : 0;
-	uint8_t *base, *aligned;
 
-	base = mmap(NULL, bytes + slack, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (base == MAP_FAILED)
+	arena->base = sf_pages_new(bytes, true);
+	if (!arena->base)
 		return -ENOMEM;
-	aligned = base;
-	if (slack) {
-		aligned += -(uintptr_t)base & (HUGE_PAGE - 1);
-		if (aligned != base)
-			munmap(base, (size_t)(aligned - base));
-		if (aligned != base + slack)
-			munmap(aligned + bytes, (size_t)(base + slack - aligned));
-		/* kernels without transparent huge pages refuse this: small pages will do */
-		madvise(aligned, bytes, MADV_HUGEPAGE);
-	}
-	arena->base = aligned;
 	arena->bytes = bytes;
 	if (populate)
 		populate_from(arena, 0);
@@ -57,7 +38,7 @@ int sf_arena_init(struct sf_arena *arena, size_t count, size_t size, bool popula
 
 void sf_arena_touch_small(struct sf_arena *arena)
 {
-	populate_from(arena, arena->bytes & ~(HUGE_PAGE - 1));
+	populate_from(arena, arena->bytes & ~(SF_HUGE_PAGE - 1));
 }
 
 void sf_arena_clear(struct sf_arena *arena)
@@ -68,7 +49,6 @@ void sf_arena_clear(struct sf_arena *arena)
 
 void sf_arena_fini(struct sf_arena *arena)
 {
-	if (arena->base)
-		munmap(arena->base, arena->bytes);
+	sf_pages_free(arena->base, arena->bytes);
 	*arena = (struct sf_arena){ 0 };
 }

@@ -237,6 +237,71 @@ START_TEST(memory_is_bounded)
 }
 END_TEST
 
+/* Objects of several threads may use the memory together, and give back what they no longer need. */
+START_TEST(memory_is_that_of_all_threads)
+{
+	const struct sf_groups_options options = {
+		.by = "src", .sum = "flows,distinct(sport)", .memory = 4 << 20
+	};
+	struct sf_groups *groups = make(&options), *other;
+	struct sf_groups_totals totals;
+	struct sf_error error = { 0 };
+	uint64_t used;
+	unsigned i = 0;
+
+	ck_assert_int_eq(sf_groups_like(&other, groups, &error), 0);
+	for (; error.code == 0; i++) {
+		const struct sf_flow flow = flow_of(i / 20 % 10000, i % 20);
+
+		if (i % 400000 < 200000)
+			sf_groups_flow(groups, &flow, NULL, SF_FORWARD, &error);
+		else
+			sf_groups_flow(other, &flow, NULL, SF_FORWARD, &error);
+	}
+	ck_assert_uint_ge(i, 200000);
+	ck_assert_uint_lt(i, 400000);
+	sf_groups_totals(groups, &totals);
+	ck_assert_uint_le(totals.memory, 4 << 20);
+	used = totals.memory - (1 << 19);
+	sf_groups_free(other);
+	sf_groups_totals(groups, &totals);
+	ck_assert_uint_lt(totals.memory, used);
+	sf_groups_free(groups);
+}
+END_TEST
+
+/* More groups than a block has, of two objects with half of them in common. */
+START_TEST(many_groups)
+{
+	const struct sf_groups_options options = { .by = "src", .sum = "flows,bytes", .limit = 3 };
+	const unsigned count = 1200000;
+	struct sf_groups *groups = make(&options), *other;
+	struct sf_groups_totals before, after;
+	struct sf_error error = { 0 };
+
+	ck_assert_int_eq(sf_groups_like(&other, groups, &error), 0);
+	for (unsigned i = 0; i < count; i++) {
+		struct sf_flow flow = flow_of(i, 1);
+
+		sf_groups_flow(groups, &flow, NULL, SF_FORWARD, &error);
+		flow = flow_of(i + count / 2, 1);
+		sf_groups_flow(other, &flow, NULL, SF_FORWARD, &error);
+	}
+	ck_assert_int_eq(error.code, 0);
+	sf_groups_totals(groups, &before);
+	ck_assert_int_eq(sf_groups_merge(groups, other, &error), 0);
+	sf_groups_totals(groups, &after);
+	ck_assert_uint_eq(sf_groups_count(groups), count + count / 2);
+	ck_assert_uint_lt(after.memory, before.memory);
+	ck_assert_str_eq(answer(groups),
+		"{\"sourceIPv4Address\":\"10.9.39.192\",\"flows\":2,\"bytes\":200}\n"
+		"{\"sourceIPv4Address\":\"10.9.39.193\",\"flows\":2,\"bytes\":200}\n"
+		"{\"sourceIPv4Address\":\"10.9.39.194\",\"flows\":2,\"bytes\":200}\n");
+	sf_groups_free(other);
+	sf_groups_free(groups);
+}
+END_TEST
+
 /* Rows of a table are no wider than the terminal, and bars are as long as their share. */
 START_TEST(tables_fit_the_terminal)
 {
@@ -392,6 +457,8 @@ START_TEST(parts_are_as_counting_together)
 			put(all[i % 3], &flow);
 		}
 		for (unsigned i = 0; i < 3; i++)
+			ck_assert_int_eq(sf_groups_settle(all[i], &error), 0);
+		for (unsigned i = 0; i < 3; i++)
 			ck_assert_int_eq(sf_groups_merge_part(all, 3, i, &error), 0);
 		ck_assert_int_eq(sf_groups_join(all, 3, &error), 0);
 		expected = strdup(answer(whole));
@@ -450,5 +517,6 @@ END_TEST
 CHECK_MAIN("groups", nothing_counts_as_nothing, other_questions_are_not_divided,
 	parts_are_as_counting_together, distinct_is_exact_and_then_an_estimate,
 	merging_is_as_counting_together, estimates_are_merged, regular_gaps_are_found,
-	servers_are_those_that_answer, memory_is_bounded, tables_fit_the_terminal,
-	keys_stay_readable, columns_that_do_not_fit_are_named, the_inside_has_private_addresses)
+	servers_are_those_that_answer, memory_is_bounded, memory_is_that_of_all_threads,
+	many_groups, tables_fit_the_terminal, keys_stay_readable, columns_that_do_not_fit_are_named,
+	the_inside_has_private_addresses)
