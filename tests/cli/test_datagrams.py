@@ -44,6 +44,8 @@ class Seen:
             self.csv = list(csv.DictReader(io.StringIO(done.stdout)))
         else:
             self.table = done.stdout.splitlines()
+            # a line below the rows tells that they are a sample
+            self.sampled = self.table.pop() if self.table and "a 1 in" in self.table[-1] else None
 
 
 class Datagrams(Case):
@@ -80,8 +82,9 @@ class Datagrams(Case):
                     if isinstance(what, str) else what)
         self.written = str(self.directory / "a.ipfix")
         seen = self.run_once("json", payloads, "--options", "-w", self.written, "--force", ports=ports)
-        for form in ("csv", "table"):
-            setattr(seen, form, getattr(self.run_once(form, payloads, ports=ports), form))
+        seen.csv = self.run_once("csv", payloads, ports=ports).csv
+        table = self.run_once("table", payloads, ports=ports)
+        seen.table, seen.sampled = table.table, table.sampled
         self.assertEqual(self.show("json", "--options").json, seen.json)
         for form in ("csv", "table"):
             shown = self.show(form)
@@ -179,6 +182,7 @@ class Datagrams(Case):
             "exportingProcessId": 1, "samplerId": 7, "samplerMode": 2, "samplerRandomInterval": 1000,
             "exporterIPv4Address": "127.0.0.1", "observationDomainId": 1, "exportTime": WHEN})
         self.assertEqual(flow["samplerId"], 7)
+        self.assertIn("packets are a 1 in 1000 sample", seen.sampled)
         # without them where they are not wanted
         payloads = [file.read_bytes()
                     for file in sorted((CASES / "file-says-sampling-1-1").iterdir())]
@@ -235,6 +239,7 @@ class Datagrams(Case):
                          (100, 1))
         self.assertEqual((seen.csv[0]["samplingInterval"], seen.csv[0]["samplingAlgorithm"]),
                          ("100", "1"))
+        self.assertIn("packets are a 1 in 100 sample", seen.sampled)
 
     def test_zeros_behind_the_last_set(self):
         seen = self.look("zero-tail")
