@@ -68,13 +68,6 @@ int sf_pcap_socket_rebind(pcap_t *handle, const struct sf_netdev *netdev, bool p
 int sf_pcap_program(
 	struct sf_pcap_settings *settings, const char *expression, struct sf_error *error);
 
-/*
- * Writes the steering program, sf_steer_hash() in classic BPF. Returns its length, at most
- * SF_PCAP_STEER_MAX.
- */
-#define SF_PCAP_STEER_MAX 192
-unsigned sf_pcap_steer(struct sock_filter *program, const uint32_t *key);
-
 /* The LINKTYPE_ number of a DLT_ number; a few differ. */
 uint16_t sf_pcap_link_type(int dlt);
 

@@ -22,6 +22,7 @@
 
 #include "base/clock.h"
 #include "base/rights.h"
+#include "base/steer_bpf.h"
 #include "pcap/rings.h"
 
 #define NS_PER_MS 1000000
@@ -130,7 +131,7 @@ int sf_pcap_socket_open(pcap_t **handle, const char *name, const struct sf_pcap_
 int sf_pcap_socket_join(
 	pcap_t *handle, int *group, const uint32_t *steer_key, struct sf_error *error)
 {
-	struct sock_filter steer[SF_PCAP_STEER_MAX];
+	struct sock_filter steer[SF_STEER_BPF_MAX];
 	struct sock_fprog program = { .filter = steer };
 	int fd = pcap_fileno(handle);
 	bool joining = *group >= 0;
@@ -142,7 +143,7 @@ int sf_pcap_socket_join(
 		goto fail;
 	if (joining)
 		return 0;
-	program.len = (unsigned short)sf_pcap_steer(steer, steer_key);
+	program.len = (unsigned short)sf_steer_bpf_packets(steer, steer_key);
 	if (setsockopt(fd, SOL_PACKET, PACKET_FANOUT_DATA, &program, sizeof(program)) < 0)
 		goto fail;
 	if (getsockopt(fd, SOL_PACKET, PACKET_FANOUT, &value, &size) < 0)

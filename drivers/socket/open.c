@@ -7,6 +7,7 @@
 #include <linux/sock_diag.h>
 
 #include "base/rights.h"
+#include "base/steer.h"
 #include "socket/socket.h"
 
 #define DEFAULT_BUFFER (32U << 20)
@@ -148,6 +149,21 @@ static int open_one(const struct sf_socket_name *name, const struct sf_capture_o
 	return result < 0 ? result : fd;
 }
 
+/* Chooses how the sockets share the datagrams. */
+static void share(const int *fds, unsigned count, const struct sf_socket_name *name,
+	const struct sf_capture_options *options, struct sf_error *warning)
+{
+	static const uint32_t any_key[SF_STEER_WORDS] = { 1, 3, 5, 7 };
+	const uint32_t *key = options->steer_key ? options->steer_key : any_key;
+	int result = count > 1 ? sf_socket_steer(fds[0], name, key, count) : 0;
+
+	if (result < 0)
+		sf_error_set(warning, 1,
+			"%s: the kernel takes no program that chooses the socket of a packet (%s), so "
+			"all packets that come from one address and port go to one worker's socket",
+			name->text, sf_strerror(result));
+}
+
 int sf_socket_open(int *fds, unsigned count, const struct sf_socket_name *name,
 	const struct sf_capture_options *options, struct sf_error *warning, struct sf_error *error)
 {
@@ -169,5 +185,6 @@ int sf_socket_open(int *fds, unsigned count, const struct sf_socket_name *name,
 			return explain(name, code, error);
 		}
 	}
+	share(fds, count, &used, options, warning);
 	return 0;
 }

@@ -6,8 +6,9 @@
  *
  * Queues are numbered point by point. The kernel takes off the headers of UDP; they are made again
  * (outer.c), so that the parser opens the tunnel as in a packet that was captured (link type: IP). Sockets of a
- * point share its datagrams (SO_REUSEPORT): those of one sender's port come to one socket. Whichever
- * worker gets a frame, the worker of its inner addresses has the flow (docs/design.md §2).
+ * point share its datagrams (SO_REUSEPORT): the addresses inside choose the socket (steer.c), or, for kinds of
+ * mirror without such a program, the sender's address and port. Whichever worker gets a frame, the worker
+ * of its inner addresses has the flow (docs/design.md §2).
  *
  * Slots of interfaces are those that datagrams came in by, in the order in which they are first seen: a socket
  * of all addresses takes datagrams of all interfaces.

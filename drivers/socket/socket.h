@@ -10,6 +10,7 @@
 #include <spanflow/capture.h>
 
 #include "base/socket_name.h"
+#include "base/steer_bpf.h"
 
 /* Room before a payload for the headers of IPv6 and UDP. */
 #define SF_SOCKET_HEADROOM 64
@@ -43,6 +44,21 @@ unsigned sf_socket_outer(uint8_t *payload, uint32_t length, const struct sockadd
  */
 int sf_socket_open(int *fds, unsigned count, const struct sf_socket_name *name,
 	const struct sf_capture_options *options, struct sf_error *warning, struct sf_error *error);
+
+/* The longest program: what finds the frame, and the rest of it. */
+#define SF_SOCKET_PROGRAM_MAX (8 + SF_STEER_BPF_MAX)
+
+/*
+ * Writes the program that chooses the socket of a datagram by the addresses inside, of which both
+ * directions of a conversation come to the same socket. Returns its length; 0: the name's kind of tunnel
+ * has none, and the kernel chooses.
+ */
+unsigned sf_socket_program(struct sock_filter *program, const struct sf_socket_name *name,
+	const uint32_t *key, unsigned sockets);
+
+/* Attaches that program to the sockets of a port, of which `fd` is one. */
+int sf_socket_steer(
+	int fd, const struct sf_socket_name *name, const uint32_t *key, unsigned sockets);
 
 /* Bytes that may wait in the socket, as the kernel counts them. */
 unsigned sf_socket_buffer(int fd);

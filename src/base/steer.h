@@ -3,7 +3,7 @@
  * Which of several queues a packet belongs to: a keyed hash of its (outer) address pair, without
  * ports, and so the same for both directions and for every fragment. It consists of 32-bit
  * multiplications, additions, shifts and exclusive-ors only, so that the kernel can compute it in a
- * classic BPF program (drivers/pcap/steer.c) and deliver packets to the right queue.
+ * classic BPF program (base/steer_bpf.h) and deliver packets to the right queue.
  *
  * The four words of an endpoint (IPv4: three zeros and the address) are folded by a multilinear
  * hash with odd secret factors, and mixed. The results of both endpoints are added: the order of

@@ -117,6 +117,33 @@ class Socket(Case):
                 sandbox = done.stats["sandbox"]
                 self.assertTrue(sandbox["seccomp"] and (run[3] or sandbox["capabilitiesDropped"]))
 
+    def waiting(self, port):
+        """Bytes that wait in each socket of a port, by what the kernel says."""
+        rows = self.host("cat", "/proc/net/udp").stdout.splitlines()[1:]
+        return [int(row.split()[4].split(":")[1], 16) for row in rows
+                if row.split()[1].endswith(f":{port:04X}")]
+
+    def test_sender_with_one_port_uses_all_sockets(self):
+        """The addresses inside choose the socket, not the mirror's own address and port."""
+        frames = mixed(300)
+        path = write_pcap(self.directory / "frames.pcap", frames)
+        expected = comparable(self.meter("-r", path, "-o", "json", *TIMEOUTS).records)
+        for kind, port, options in (("vxlan", 4789, ()), ("geneve", 6081, ()),
+                                    ("tzsp", 37008, ("--workers-independent",))):
+            process = self.live(self.host, "-i", f"udp://0.0.0.0:{port}", "-o", "json",
+                                "--workers", "2", *options, *TIMEOUTS)
+            self.ready(process)
+            process.send_signal(signal.SIGSTOP)
+            self.send(frames, kind, "127.0.0.1", port)
+            waiting = self.waiting(port)
+            process.send_signal(signal.SIGCONT)
+            done = self.stop(process)
+            with self.subTest(kind=kind):
+                self.assertEqual(len(waiting), 2)
+                self.assertGreater(min(waiting), sum(waiting) / 5)
+                self.assertEqual(done.stats["frames"], len(frames))
+                self.assertEqual(comparable(done.records), expected)
+
     def test_raw_sockets_of_all_addresses(self):
         done, = self.runs(mixed(20), ("gre://", "erspan2", "127.0.0.9", 0, 1))
         self.assertEqual(done.stats["frames"], 20)

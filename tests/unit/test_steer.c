@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Programs for the kernel. The steering program (drivers/pcap/steer.c) and the workers' hash
+ * Programs for the kernel. The steering program (base/steer_bpf.h) and the workers' hash
  * (base/steer.h) must agree on every packet; an interpreter of the few instructions in use stands
  * in for the kernel.
  */
@@ -9,8 +9,10 @@
 #include <string.h>
 
 #include "base/steer.h"
+#include "base/steer_bpf.h"
 #include "check_main.h"
 #include "pcap/rings.h"
+#include "socket/socket.h"
 
 static const uint32_t key[4] = { 0x12345678, 0x9abcdef0, 0x0fedcba9, 0x87654320 };
 
@@ -22,12 +24,23 @@ static uint32_t interpret(const struct sock_filter *program, unsigned length, co
 
 	for (unsigned pc = 0; pc < length; pc++) {
 		const struct sock_filter *f = &program[pc];
-		size_t at = (size_t)x + (f->k - (uint32_t)SKF_NET_OFF);
+		size_t at = (size_t)x +
+			    (f->k - (f->k >= (uint32_t)SKF_NET_OFF ? (uint32_t)SKF_NET_OFF : 0));
 
 		switch (f->code) {
 		case BPF_LD | BPF_ABS | BPF_W:
 			ck_assert_uint_eq(f->k, (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL));
 			a = protocol;
+			break;
+		case BPF_LD | BPF_ABS | BPF_H:
+			if (f->k + 2 > size)
+				return 0;
+			a = sf_load_be16(data + f->k);
+			break;
+		case BPF_LD | BPF_ABS | BPF_B:
+			if (f->k + 1 > size)
+				return 0;
+			a = data[f->k];
 			break;
 		case BPF_LD | BPF_IND | BPF_W:
 			if (at + 4 > size)
@@ -54,8 +67,23 @@ static uint32_t interpret(const struct sock_filter *program, unsigned length, co
 		case BPF_STX:
 			memory[f->k] = x;
 			break;
+		case BPF_MISC | BPF_TXA:
+			a = x;
+			break;
+		case BPF_ALU | BPF_ADD | BPF_K:
+			a += f->k;
+			break;
 		case BPF_MISC | BPF_TAX:
 			x = a;
+			break;
+		case BPF_ALU | BPF_AND | BPF_K:
+			a &= f->k;
+			break;
+		case BPF_ALU | BPF_LSH | BPF_K:
+			a <<= f->k;
+			break;
+		case BPF_ALU | BPF_MOD | BPF_K:
+			a %= f->k;
 			break;
 		case BPF_ALU | BPF_RSH | BPF_K:
 			a >>= f->k;
@@ -85,10 +113,10 @@ static uint32_t interpret(const struct sock_filter *program, unsigned length, co
 
 static uint32_t steer(const uint8_t *data, size_t size, uint16_t protocol)
 {
-	struct sock_filter program[SF_PCAP_STEER_MAX];
-	unsigned length = sf_pcap_steer(program, key);
+	struct sock_filter program[SF_STEER_BPF_MAX];
+	unsigned length = sf_steer_bpf_packets(program, key);
 
-	ck_assert_uint_le(length, SF_PCAP_STEER_MAX);
+	ck_assert_uint_le(length, SF_STEER_BPF_MAX);
 	return interpret(program, length, data, size, protocol);
 }
 
@@ -157,6 +185,108 @@ START_TEST(test_others_and_cut_off)
 }
 END_TEST
 
+/* What the kernel does with a datagram to "udp://...": the number of a socket, or its own choice. */
+static uint32_t choose(const char *text, const uint8_t *data, size_t size)
+{
+	struct sock_filter program[SF_SOCKET_PROGRAM_MAX];
+	struct sf_socket_name name;
+	struct sf_error error = { 0 };
+	unsigned length;
+
+	ck_assert_msg(sf_socket_name_parse(&name, "udp", text, &error) == 0, "%s", error.text);
+	length = sf_socket_program(program, &name, key, 3);
+	ck_assert_uint_le(length, SF_SOCKET_PROGRAM_MAX);
+	return length ? interpret(program, length, data, size, 0) : SF_STEER_BPF_OTHER;
+}
+
+static const struct mirror {
+	const char *name;
+	uint8_t header[20];
+	unsigned length;
+} mirrors[] = {
+	{ "udp://:4789", { 8 }, 8 },
+	{ "udp://:8472", { 8 }, 8 },
+	{ "udp://:9000,kind=geneve", { 0xc0, 0, 0x65, 0x58 }, 8 },
+	{ "udp://:6081", { 3, 0, 0x65, 0x58 }, 20 },
+	{ "udp://:37008", { 1, 0, 0, 1, 1 }, 5 },
+	{ "udp://:4789,kind=hpe-erm", { 0 }, 12 },
+};
+
+/* Writes a datagram with a frame of `facts` behind `tags` tags; `turned`: of the other direction. */
+static size_t put_mirrored(uint8_t *data, const struct mirror *mirror, const struct sf_facts *facts,
+	unsigned tags, bool turned)
+{
+	uint16_t ethertype = facts->version == 4 ? ETH_P_IP : ETH_P_IPV6;
+	uint8_t *ip = data + mirror->length + ETH_HLEN;
+
+	memcpy(data, mirror->header, mirror->length);
+	sf_store_be16(ip - 2, tags ? ETH_P_8021Q : ethertype);
+	ip += put_tags(ip, tags, ethertype);
+	if (facts->version == 4) {
+		sf_store_be32(ip + (turned ? 16 : 12), (uint32_t)(facts->address >> 32));
+		sf_store_be32(ip + (turned ? 12 : 16), (uint32_t)facts->address);
+		return (size_t)(ip + 20 - data);
+	}
+	memcpy(ip + 8, facts->address6[turned], 16);
+	memcpy(ip + 24, facts->address6[!turned], 16);
+	return (size_t)(ip + 40 - data);
+}
+
+static void check_mirror(const struct mirror *mirror, uint8_t version)
+{
+	struct sf_facts facts = { .version = version };
+	unsigned sockets = 0;
+
+	for (uint32_t i = 0; i < 60; i++) {
+		uint8_t data[100] = { 0 };
+		uint32_t expected;
+
+		if (version == 4)
+			facts.address = (uint64_t)(0x0a000001 + i) << 32 | 0xc0000201;
+		else
+			sf_store_be32(facts.address6[0] + 12, i);
+		expected = sf_steer_hash(&facts, key) % 3;
+		for (unsigned turned = 0; turned < 2; turned++) {
+			size_t size = put_mirrored(data, mirror, &facts, i % 3, turned);
+
+			ck_assert_uint_eq(choose(mirror->name, data, size), expected);
+		}
+		sockets |= 1U << expected;
+	}
+	ck_assert_uint_eq(sockets, 7);
+}
+
+/* For each kind of mirror that has a program: the socket is that of the worker that has the flow. */
+START_TEST(test_mirrors_agree)
+{
+	for (unsigned i = 0; i < sizeof(mirrors) / sizeof(mirrors[0]); i++) {
+		check_mirror(&mirrors[i], 4);
+		check_mirror(&mirrors[i], 6);
+	}
+}
+END_TEST
+
+/* Frames that are not IP, headers of another form and kinds without a program: the kernel chooses. */
+START_TEST(test_mirrors_of_others)
+{
+	uint8_t data[100] = { 0 }, geneve_ip[100] = { 0, 0, 8, 0 }, tzsp[100] = { 1, 0, 0, 1, 10 };
+
+	for (unsigned i = 0; i < 100; i += 2)
+		sf_store_be16(geneve_ip + (i < 4 ? 2 : i), ETH_P_IP);
+	memcpy(tzsp + 5, geneve_ip + 5, 95);
+	ck_assert_uint_eq(choose("udp://:4789", data, 100), SF_STEER_BPF_OTHER);
+	ck_assert_uint_eq(choose("udp://:6081", geneve_ip, 100), SF_STEER_BPF_OTHER);
+	ck_assert_uint_eq(choose("udp://:37008", tzsp, 100), SF_STEER_BPF_OTHER);
+	ck_assert_uint_eq(choose("udp://:2152", geneve_ip, 100), SF_STEER_BPF_OTHER);
+	ck_assert_uint_eq(choose("udp://:4789,kind=gtp-u", geneve_ip, 100), SF_STEER_BPF_OTHER);
+	/* cut before the end of the addresses */
+	put_mirrored(
+		data, &mirrors[0], &(struct sf_facts){ .version = 4, .address = 77 }, 0, false);
+	for (size_t size = 0; size < 8 + 34; size++)
+		ck_assert_uint_eq(choose("udp://:4789", data, size), 0);
+}
+END_TEST
+
 /* Neighbouring addresses spread over few queues: none gets twice its share. */
 START_TEST(test_spread)
 {
@@ -201,5 +331,5 @@ START_TEST(test_long_filters)
 }
 END_TEST
 
-CHECK_MAIN("steer", test_ipv4_agrees, test_ipv6_agrees, test_others_and_cut_off, test_spread,
-	test_long_filters)
+CHECK_MAIN("steer", test_ipv4_agrees, test_ipv6_agrees, test_others_and_cut_off, test_mirrors_agree,
+	test_mirrors_of_others, test_spread, test_long_filters)
