@@ -177,7 +177,7 @@ void sf_anonymizer_free(struct sf_anonymizer *anonymizer)
 static const char *const refused[] = { "communityId", "dnsQueryName", "dnsFirstAnswer",
 	"tlsServerName", "httpRequestHost", "httpRequestTarget" };
 
-int sf_anonymize_check(const struct sf_fields *fields, const char *url, struct sf_error *error)
+static int check_fields(const struct sf_fields *fields, const char *url, struct sf_error *error)
 {
 	for (unsigned i = 0; fields && i < fields->count; i++)
 		for (size_t k = 0; k < sizeof(refused) / sizeof(refused[0]); k++)
@@ -187,6 +187,20 @@ int sf_anonymize_check(const struct sf_fields *fields, const char *url, struct s
 					"addresses or hosts; leave it out: fields=...-%s",
 					url, refused[k], refused[k]);
 	return 0;
+}
+
+int sf_anonymizer_open(struct sf_anonymizer **anonymizer,
+	const struct sf_anonymize_options *options, const struct sf_fields *fields, const char *url,
+	struct sf_error *error)
+{
+	int code = 0;
+
+	*anonymizer = NULL;
+	if (options->kind == SF_ANONYMIZE_NOT && !options->mac)
+		return 0;
+	if (options->kind != SF_ANONYMIZE_NOT)
+		code = check_fields(fields, url, error);
+	return code ? code : sf_anonymizer_new(anonymizer, options, error);
 }
 
 /* ---------------------------------------------------------------- addresses */
@@ -206,7 +220,7 @@ static void truncate_to(uint8_t *address, unsigned length, unsigned bits)
 static void cryptopan(const struct sf_anonymizer *anonymizer, uint8_t *address, unsigned length)
 {
 	uint8_t in[128][BLOCK], out[128][BLOCK];
-	unsigned bits = 8 * length;
+	unsigned bits = length == 4 ? 32 : 128;
 
 	for (unsigned n = 0; n < bits; n++) {
 		unsigned whole = n / 8;
@@ -222,8 +236,7 @@ static void cryptopan(const struct sf_anonymizer *anonymizer, uint8_t *address, 
 		address[n / 8] ^= (uint8_t)((out[n][0] & 0x80) >> n % 8);
 }
 
-static void change_address(
-	const struct sf_anonymizer *anonymizer, uint8_t *address, unsigned length)
+void sf_anonymize_address(const struct sf_anonymizer *anonymizer, uint8_t *address, unsigned length)
 {
 	const struct sf_anonymize_options *options = &anonymizer->options;
 
@@ -238,7 +251,13 @@ static void change_hop(const struct sf_anonymizer *anonymizer, uint8_t *address,
 	static const uint8_t none[16];
 
 	if (memcmp(address, none, length) != 0)
-		change_address(anonymizer, address, length);
+		sf_anonymize_address(anonymizer, address, length);
+}
+
+void sf_anonymize_mac(const struct sf_anonymizer *anonymizer, uint8_t *mac)
+{
+	if (anonymizer->options.mac)
+		memset(mac + 3, 0, 3);
 }
 
 /* A number below 2^53 becomes another one, or 0. 0 stays: it says that there is no other flow. */
@@ -301,10 +320,10 @@ static void change(const struct sf_anonymizer *anonymizer, enum change what, uin
 {
 	switch (what) {
 	case CHANGE_IPV4:
-		change_address(anonymizer, p, 4);
+		sf_anonymize_address(anonymizer, p, 4);
 		break;
 	case CHANGE_IPV6:
-		change_address(anonymizer, p, 16);
+		sf_anonymize_address(anonymizer, p, 16);
 		break;
 	case CHANGE_HOP4:
 		change_hop(anonymizer, p, 4);
@@ -313,7 +332,7 @@ static void change(const struct sf_anonymizer *anonymizer, enum change what, uin
 		change_hop(anonymizer, p, 16);
 		break;
 	case CHANGE_MAC:
-		memset(p + 3, 0, 3);
+		sf_anonymize_mac(anonymizer, p);
 		break;
 	case CHANGE_ID:
 		change_id(anonymizer, p);
@@ -349,8 +368,8 @@ void sf_anonymize_v5(const struct sf_anonymizer *anonymizer, uint8_t *p)
 {
 	if (anonymizer->options.kind == SF_ANONYMIZE_NOT)
 		return;
-	change_address(anonymizer, p, 4);
-	change_address(anonymizer, p + 4, 4);
+	sf_anonymize_address(anonymizer, p, 4);
+	sf_anonymize_address(anonymizer, p + 4, 4);
 	change_hop(anonymizer, p + 8, 4);
 }
 

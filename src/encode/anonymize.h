@@ -15,7 +15,7 @@
  *
  * A next hop of zeros means that there is none and stays. Flow ids are hashes of addresses: Crypto-PAn permutes
  * them, truncation sets them to 0. Fields that tell addresses or names of hosts in other ways are refused
- * (sf_anonymize_check()).
+ * (sf_anonymizer_open()).
  */
 #ifndef SPANFLOW_ENCODE_ANONYMIZE_H
 #define SPANFLOW_ENCODE_ANONYMIZE_H
@@ -45,12 +45,22 @@ int sf_anonymizer_new(struct sf_anonymizer **anonymizer, const struct sf_anonymi
 	struct sf_error *error);
 void sf_anonymizer_free(struct sf_anonymizer *anonymizer);
 
-/* SF_EUSAGE: records with these fields would tell addresses in spite of it. */
-int sf_anonymize_check(const struct sf_fields *fields, const char *url, struct sf_error *error);
+/*
+ * The anonymizer of a destination that sends these fields; NULL, if the options change nothing. Errors are those of
+ * sf_anonymizer_new(), and SF_EUSAGE: records with these fields would tell addresses in spite of it.
+ */
+int sf_anonymizer_open(struct sf_anonymizer **anonymizer,
+	const struct sf_anonymize_options *options, const struct sf_fields *fields, const char *url,
+	struct sf_error *error);
 
 /* Changes the records from p to `end`, all of a template with these fields. */
 void sf_anonymize_records(const struct sf_anonymizer *anonymizer, const struct sf_spec *specs,
 	unsigned count, uint8_t *p, const uint8_t *end);
+
+/* Changes an address of 4 or 16 bytes, or the 6 bytes of a MAC address, which lie in no such record. */
+void sf_anonymize_address(
+	const struct sf_anonymizer *anonymizer, uint8_t *address, unsigned length);
+void sf_anonymize_mac(const struct sf_anonymizer *anonymizer, uint8_t *mac);
 
 /* Changes a record of NetFlow v5. */
 void sf_anonymize_v5(const struct sf_anonymizer *anonymizer, uint8_t *p);

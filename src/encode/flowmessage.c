@@ -100,24 +100,39 @@ static sf_always_inline uint8_t *put_bytes(
 	return p + length;
 }
 
-static uint64_t mac_number(const uint8_t *mac)
+static uint8_t *put_mac(
+	const struct sf_flowmessage *message, uint8_t *p, enum field field, const uint8_t *address)
 {
 	uint64_t number = 0;
+	uint8_t mac[6];
 
+	memcpy(mac, address, sizeof(mac));
+	if (message->anonymizer)
+		sf_anonymize_mac(message->anonymizer, mac);
 	for (unsigned i = 0; i < 6; i++)
 		number = number << 8 | mac[i];
-	return number;
+	return put_number(p, field, number);
 }
 
-static uint8_t *put_addresses(uint8_t *p, const struct sf_flow *flow, unsigned d)
+static sf_always_inline uint8_t *put_address(const struct sf_flowmessage *message, uint8_t *p,
+	enum field field, const uint8_t *address, unsigned length)
+{
+	p = put_bytes(p, field, address, length);
+	if (sf_unlikely(message->anonymizer != NULL))
+		sf_anonymize_address(message->anonymizer, p - length, length);
+	return p;
+}
+
+static uint8_t *put_addresses(
+	const struct sf_flowmessage *message, uint8_t *p, const struct sf_flow *flow, unsigned d)
 {
 	if (flow->ip_version == 4) {
-		p = put_bytes(p, SRC_ADDR, flow->addr[d], 4);
-		p = put_bytes(p, DST_ADDR, flow->addr[!d], 4);
+		p = put_address(message, p, SRC_ADDR, flow->addr[d], 4);
+		p = put_address(message, p, DST_ADDR, flow->addr[!d], 4);
 		return put_number(p, ETYPE, 0x0800);
 	}
-	p = put_bytes(p, SRC_ADDR, flow->addr[d], 16);
-	p = put_bytes(p, DST_ADDR, flow->addr[!d], 16);
+	p = put_address(message, p, SRC_ADDR, flow->addr[d], 16);
+	p = put_address(message, p, DST_ADDR, flow->addr[!d], 16);
 	return put_number(p, ETYPE, 0x86dd);
 }
 
@@ -133,11 +148,12 @@ static uint8_t *put_transport(uint8_t *p, const struct sf_flow *flow, unsigned d
 }
 
 /* What the meter gathers on request. */
-static uint8_t *put_facts(uint8_t *p, const struct sf_flow *flow, unsigned d)
+static uint8_t *put_facts(
+	const struct sf_flowmessage *message, uint8_t *p, const struct sf_flow *flow, unsigned d)
 {
 	if (flow->has & SF_HAS_MAC) {
-		p = put_number(p, SRC_MAC, mac_number(sf_fact_get_src_mac(flow, d)));
-		p = put_number(p, DST_MAC, mac_number(sf_fact_get_dst_mac(flow, d)));
+		p = put_mac(message, p, SRC_MAC, sf_fact_get_src_mac(flow, d));
+		p = put_mac(message, p, DST_MAC, sf_fact_get_dst_mac(flow, d));
 	}
 	if (flow->has & SF_HAS_FLOW_LABEL)
 		p = put_number(p, IPV6_FLOW_LABEL, sf_fact_get_flow_label(flow, d));
@@ -158,8 +174,8 @@ static bool is_known(const uint8_t *address)
 }
 
 /* What the enricher gave. */
-static uint8_t *put_extra(
-	uint8_t *p, const struct sf_flow *flow, unsigned d, const struct sf_extra *extra)
+static uint8_t *put_extra(const struct sf_flowmessage *message, uint8_t *p,
+	const struct sf_flow *flow, unsigned d, const struct sf_extra *extra)
 {
 	const struct sf_extra_side *from = &extra->side[d], *to = &extra->side[!d];
 	unsigned length = flow->ip_version == 4 ? 4 : 16;
@@ -169,9 +185,9 @@ static uint8_t *put_extra(
 	p = put_number(p, SRC_NET, from->prefix_length);
 	p = put_number(p, DST_NET, to->prefix_length);
 	if (is_known(to->next_hop))
-		p = put_bytes(p, NEXT_HOP, to->next_hop, length);
+		p = put_address(message, p, NEXT_HOP, to->next_hop, length);
 	if (is_known(to->bgp_next_hop))
-		p = put_bytes(p, BGP_NEXT_HOP, to->bgp_next_hop, length);
+		p = put_address(message, p, BGP_NEXT_HOP, to->bgp_next_hop, length);
 	return p;
 }
 
@@ -199,7 +215,7 @@ uint8_t *sf_flowmessage_write(const struct sf_flowmessage *message, uint8_t *p,
 	end = put_number(body, TYPE, FLOWTYPE_IPFIX);
 	end = put_number(end, SAMPLING_RATE, message->sampling_rate);
 	end = put_number(end, SEQUENCE_NUM, message->sequence);
-	end = put_addresses(end, flow, d);
+	end = put_addresses(message, end, flow, d);
 	if (message->sampler_length)
 		end = put_bytes(end, SAMPLER_ADDRESS, message->sampler, message->sampler_length);
 	end = put_half(end, flow, d);
@@ -209,12 +225,12 @@ uint8_t *sf_flowmessage_write(const struct sf_flowmessage *message, uint8_t *p,
 	end = put_number(
 		end, OUT_IF, message->has_way ? extra->way[d].egress : flow->half[d].ingress);
 	if (flow->has)
-		end = put_facts(end, flow, d);
+		end = put_facts(message, end, flow, d);
 	if (flow->folded) {
 		end = put_number(end, SRC_NET, flow->prefix_length[d]);
 		end = put_number(end, DST_NET, flow->prefix_length[!d]);
 	} else if (extra != &sf_extra_none) {
-		end = put_extra(end, flow, d, extra);
+		end = put_extra(message, end, flow, d, extra);
 	}
 	end = put_time(end, TIME_RECEIVED_NS, message->received_ns);
 	length = (size_t)(end - body);

@@ -19,6 +19,8 @@
 #include <spanflow/enrich.h>
 #include <spanflow/flow.h>
 
+#include "encode/anonymize.h"
+
 #define SF_FLOWMESSAGE_MAX 512 /* a message is never longer */
 
 /* What all messages of a destination have in common. */
@@ -28,7 +30,8 @@ struct sf_flowmessage {
 	uint32_t sequence;
 	uint8_t sampler[16]; /* address of this exporter */
 	uint8_t sampler_length;
-	bool has_way; /* the enricher tells interfaces */
+	bool has_way;                           /* the enricher tells interfaces */
+	const struct sf_anonymizer *anonymizer; /* changes the addresses; NULL: none */
 };
 
 /* Direction d of the flow; returns the end. `extra`: what the enricher gave, or zeros. */

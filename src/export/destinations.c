@@ -70,20 +70,6 @@ static int add(struct sf_exporter *exporter, struct sf_destination *destination,
 	return 0;
 }
 
-/* anonymize=, anonymize-mac= */
-static int open_anonymizer(const struct sf_url *parsed, const char *url,
-	struct sf_session_options *session, struct sf_error *error)
-{
-	const struct sf_anonymize_options *options = &parsed->anonymize;
-	int code = 0;
-
-	if (options->kind == SF_ANONYMIZE_NOT && !options->mac)
-		return 0;
-	if (options->kind != SF_ANONYMIZE_NOT)
-		code = sf_anonymize_check(session->fields, url, error);
-	return code ? code : sf_anonymizer_new(&session->anonymizer, options, error);
-}
-
 static int add_session(struct sf_exporter *exporter, const struct sf_url *parsed,
 	struct sf_transport *transport, const char *url, const char *left_out,
 	struct sf_error *error)
@@ -91,7 +77,9 @@ static int add_session(struct sf_exporter *exporter, const struct sf_url *parsed
 	struct sf_session_options session = parsed->session;
 	struct sf_destination *destination;
 	/* of a file it is open already */
-	int code = session.anonymizer ? 0 : open_anonymizer(parsed, url, &session, error);
+	int code = session.anonymizer ? 0
+				      : sf_anonymizer_open(&session.anonymizer, &parsed->anonymize,
+						session.fields, url, error);
 
 	if (code < 0) {
 		transport->ops->free(transport);
@@ -351,7 +339,8 @@ int sf_exporter_add_file(struct sf_exporter *exporter, const char *path, struct 
 	if (is_written(exporter, path))
 		return sf_error_set(error, SF_EUSAGE, "-w %s: is named twice", path);
 	/* a key that cannot be read must not cost the file that is to be replaced */
-	code = open_anonymizer(&parsed, path, &parsed.session, error);
+	code = sf_anonymizer_open(
+		&parsed.session.anonymizer, &parsed.anonymize, parsed.session.fields, path, error);
 	if (code < 0)
 		return code;
 	code = open_file(exporter, &parsed, &transport, error);

@@ -33,6 +33,7 @@ struct kafka {
 	struct sf_columns columns;
 	struct sf_flowmessage message;
 	struct sf_encode_context context;
+	struct sf_anonymizer *anonymizer; /* owned; NULL: addresses are sent as they are */
 	char row[1 + SF_TEXT_ROW_MAX];
 	bool stalled;       /* the user was told that no broker is there */
 	bool given_up;      /* the broker was away for too long: it is not waited for */
@@ -42,8 +43,11 @@ struct kafka {
 
 /* ---------------------------------------------------------------- records */
 
-/* The same for both directions, in every process: it chooses the partition. */
-static uint64_t hash_flow(const struct sf_flow *flow)
+/*
+ * The same for both directions, in every process: it chooses the partition. It is a hash of the addresses that are
+ * sent: one of the true ones would tell these to who tries all addresses.
+ */
+static uint64_t hash_flow(const struct kafka *kafka, const struct sf_flow *flow)
 {
 	static const struct sf_hash_key key = { { UINT64_C(0x2d358dccaa6c78a5),
 		UINT64_C(0x8bb84b93962eacc9), UINT64_C(0x4b33a62ed433d4a3),
@@ -51,10 +55,15 @@ static uint64_t hash_flow(const struct sf_flow *flow)
 	uint64_t sides[2];
 
 	for (unsigned i = 0; i < 2; i++) {
+		uint8_t address[16];
 		uint64_t a, b;
 
-		memcpy(&a, flow->addr[i], 8);
-		memcpy(&b, flow->addr[i] + 8, 8);
+		memcpy(address, flow->addr[i], sizeof(address));
+		if (sf_unlikely(kafka->anonymizer != NULL))
+			sf_anonymize_address(
+				kafka->anonymizer, address, flow->ip_version == 4 ? 4 : 16);
+		memcpy(&a, address, 8);
+		memcpy(&b, address + 8, 8);
 		sides[i] = sf_hash_fast(&key, le64toh(a), le64toh(b), flow->port[i]);
 	}
 	/* a sum does not depend on the order */
@@ -180,7 +189,7 @@ static void kafka_put(
 
 	kafka->message.received_ns = (uint64_t)destination->shared->wall_ns;
 	for (unsigned i = 0; i < count; i++) {
-		uint64_t hash = hash_flow(&flows[i]);
+		uint64_t hash = hash_flow(kafka, &flows[i]);
 		uint32_t partition = kafka->by_exporter ? kafka->exporter ^ flows[i].domain
 							: (uint32_t)(hash >> 32);
 
@@ -293,6 +302,7 @@ static void kafka_free(struct sf_destination *destination)
 		kafka->packs.ops->close(kafka->packs.kafka);
 	sf_packs_fini(&kafka->packs);
 	sf_columns_fini(&kafka->columns);
+	sf_anonymizer_free(kafka->anonymizer);
 	free(kafka);
 }
 
@@ -337,6 +347,9 @@ static int set_format(struct kafka *kafka, const struct sf_url *url, struct sf_e
 	kafka->message.has_way =
 		kafka->context.extra && shared->options.enricher->gives & SF_EXTRA_INTERFACES;
 	kafka->message.sampling_rate = shared->options.sampling_interval;
+	/* of flows, too: consumers multiply counters by it, to know the sums of all flows */
+	if (url->session.sample_flows)
+		kafka->message.sampling_rate *= url->session.sample_flows;
 	set_sampler(&kafka->message, &url->kafka);
 	if (!kafka->json) {
 		kafka->destination.wants = sf_flowmessage_facts();
@@ -349,6 +362,16 @@ static int set_format(struct kafka *kafka, const struct sf_url *url, struct sf_e
 		sf_columns_add_folded(&kafka->columns);
 	kafka->destination.wants = sf_fields_facts(&kafka->columns.fields, kafka->columns.when);
 	return 0;
+}
+
+/* After set_format(): the fields are known. */
+static int set_anonymizer(struct kafka *kafka, const struct sf_url *url, struct sf_error *error)
+{
+	int code = sf_anonymizer_open(&kafka->anonymizer, &url->anonymize,
+		kafka->json ? &kafka->columns.fields : NULL, url->target, error);
+
+	kafka->columns.anonymizer = kafka->message.anonymizer = kafka->anonymizer;
+	return code;
 }
 
 static int open_all(struct kafka *kafka, const struct sf_url *url, struct sf_disk *disk,
@@ -365,6 +388,8 @@ static int open_all(struct kafka *kafka, const struct sf_url *url, struct sf_dis
 
 	if (code == 0)
 		code = set_format(kafka, url, error);
+	if (code == 0)
+		code = set_anonymizer(kafka, url, error);
 	kafka->packs.ops = code == 0 ? sf_kafka_load(error) : NULL;
 	if (code == 0 && !kafka->packs.ops)
 		code = SF_EUNSUPPORTED;

@@ -22,6 +22,7 @@ struct sf_layout {
 	struct sf_variant variant;
 	struct sf_template template;
 	const struct sf_encode_context *context;
+	const struct sf_anonymizer *anonymizer;
 	struct {
 		char prefix[PREFIX_MAX]; /* JSON: what stands before the value */
 		uint8_t prefix_length;
@@ -199,6 +200,7 @@ static struct sf_layout *new_layout(struct sf_columns *columns, uint64_t when)
 	if (!layout)
 		return NULL;
 	layout->context = &columns->context;
+	layout->anonymizer = columns->anonymizer;
 	sf_template_init(&layout->template, &columns->fields, columns->when, when);
 	for (unsigned i = 0; i < columns->fields.count; i++) {
 		const struct sf_field_item *item = &columns->fields.items[i];
@@ -236,7 +238,13 @@ const struct sf_layout *sf_columns_layout(
 /* The data record, from which all values are written. */
 static void encode(const struct sf_layout *layout, uint8_t *record, const struct sf_row *row)
 {
-	sf_template_encode(&layout->template, record, row->flow, 1, 1u << row->d, layout->context);
+	const struct sf_template *template = &layout->template;
+	const uint8_t *end =
+		sf_template_encode(template, record, row->flow, 1, 1u << row->d, layout->context);
+
+	if (sf_unlikely(layout->anonymizer != NULL))
+		sf_anonymize_records(
+			layout->anonymizer, template->specs, template->field_count, record, end);
 }
 
 struct value {

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 
+#include "encode/anonymize.h"
 #include "encode/template.h"
 #include "encode/variant.h"
 #include "text/text.h"
@@ -27,6 +28,7 @@ struct sf_columns {
 	uint8_t longest_name;
 	struct sf_variants layouts; /* struct sf_layout */
 	struct sf_encode_context context;
+	const struct sf_anonymizer *anonymizer; /* changes the rows' addresses; NULL: none */
 };
 
 struct sf_layout;

@@ -132,6 +132,34 @@ class Kafka(Case):
                     count += 1
             self.assertEqual(count, 300)
 
+    def test_anonymised_and_sampled_as_a_file(self):
+        """The records of a file with the same options, and keys that do not tell the true addresses."""
+        options = f",anonymize=cryptopan:{self.file('key', bytes(range(32)))},sample=2,small=20:skip"
+        written = self.directory / "a.ipfix"
+        self.run_plain("meter", "-r", DEMO, "-w", f"{written}{options}")
+        shown = self.run_plain("show", "-o", "json", written).stdout.splitlines()
+        printed = self.printed_records(DEMO)
+        self.assertTrue(0 < len(shown) < len(printed))
+        self.meter(capture=DEMO)
+        true_keys = {key for _, key, _ in self.broker.read(len(printed))}
+        for form in "json", "flowmessage":
+            self.broker = Broker(self)
+            place = self.meter(f"{options},format={form}", capture=DEMO)
+            self.assertEqual(place["records"], len(shown))
+            self.assertGreater(place["skipped"]["notSampled"], 0)
+            self.assertGreater(place["skipped"]["small"], 0)
+            messages = self.broker.read(len(shown))
+            self.assertEqual(true_keys & {key for _, key, _ in messages}, set())
+            if form == "json":
+                # what a file adds
+                lines = [line[:line.index(',"observationDomainId"')] + "}" for line in shown]
+                self.assertEqual(sorted(value.decode() for _, _, value in messages), sorted(lines))
+                continue
+            found = [fields(value) for _, _, value in messages]
+            self.assertEqual({message[3] for message in found}, {2})
+            self.assertEqual(sorted((self.told(message) for message in found), key=repr),
+                             sorted((self.expected(json.loads(line)) for line in shown), key=repr))
+
     def test_flowmessage_tells_the_same(self):
         for capture in DEMO, DEMO.with_name("mpls.pcap"):
             self.broker = Broker(self)
@@ -244,6 +272,7 @@ class Kafka(Case):
                 ("kafka://x:1/t,records=0", "option 'records' is '0'"),
                 ("kafka://x:1/t,sampler=here", "option 'sampler' is 'here'"),
                 ("kafka://x:1/t,rate=5", "option 'rate' does not apply here"),
+                ("kafka://x:1/t,anonymize=truncate,fields=default+communityId", "exclude each other"),
                 ("kafka://x:1/t,format=flowmessage,fields=flowId", "FlowMessage cannot be chosen"),
                 ("kafka://x:1/t,rdkafka.colour=red", 'No such configuration property: "colour"'),
                 ("kafka://x:1/t,rdkafka-file=/nonexistent", "/nonexistent: No such file or directory"),
