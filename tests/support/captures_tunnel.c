@@ -115,6 +115,9 @@ TUNNEL(gre_nsh, outer4(pb, from); gre_type(pb, 0, 0, 0x894f);
 TUNNEL(nvgre, outer4(pb, from); gre(pb, KEY, 0x00abcd01); inner_frame(pb, from))
 TUNNEL(gre_security_group, outer4(pb, from); gre_type(pb, 0, 0, 0x8909);
 	pb_be16(pb, is_v6(talk) ? 0x86dd : 0x0800); BYTES(pb, 1, 1, 0, 1, 0, 5))
+/* version 1 of WCCP has no header of its own, version 2 has four bytes */
+TUNNEL(gre_wccp_1, outer4(pb, from); gre_type(pb, 0, 0, 0x883e))
+TUNNEL(gre_wccp_2, outer4(pb, from); gre_type(pb, 0, 0, 0x883e); BYTES(pb, 0, 51, 0, 1))
 
 /* ------------------------------------------------------------------------- mirrors */
 
@@ -149,6 +152,9 @@ static void radio_frame(struct pb *pb, enum talk_end from, bool swapped)
 	pb->next = PB_NEXT_NONE;
 	pb_llc_snap(pb);
 }
+
+/* What an access point of Aruba sends to its controller. */
+TUNNEL(gre_aruba, outer4(pb, from); gre_type(pb, 0, 0, 0x8210); radio_frame(pb, from, false))
 
 /* The length is of a frame with a query over IPv4 or IPv6: it must be that of the datagram. */
 static void aruba(struct pb *pb, const struct talk *talk, enum talk_end from)
@@ -505,7 +511,8 @@ static void tunnel_gre(struct cw *cw)
 
 	SEND(&trace, 53000, { gre_ip, BOTH }, { gre_over_ipv6, BOTH }, { gre_key, BOTH },
 		{ gre_all, BOTH }, { gre_ethernet, BOTH }, { gre_mpls, BOTH }, { gre_pptp, BOTH },
-		{ gre_nsh, BOTH }, { nvgre, BOTH }, { gre_security_group, BOTH });
+		{ gre_nsh, BOTH }, { nvgre, BOTH }, { gre_security_group, BOTH },
+		{ gre_wccp_1, BOTH }, { gre_wccp_2, BOTH }, { gre_aruba, BOTH });
 	trace_pcap(&trace, cw, SF_LINK_ETHERNET, 0);
 }
 
