@@ -90,11 +90,9 @@ int sf_apps_new(struct sf_apps **apps, uint64_t facts)
 	return 0;
 }
 
-int sf_apps_classify(
-	struct sf_apps *apps, const struct sf_classifier *classifier, int64_t idle_ns)
+int sf_apps_classify(struct sf_apps *apps, const struct sf_classifier *classifier, int64_t idle_ns)
 {
-	apps->classes = sf_classes_new(classifier, idle_ns);
-	return apps->classes ? 0 : -ENOMEM;
+	return sf_classes_new(&apps->classes, classifier, idle_ns);
 }
 
 void sf_apps_free(struct sf_apps *apps)
@@ -319,14 +317,14 @@ static uint32_t read_payload(
 }
 
 /* Shows the packet to the classifier. True: no further packet of the flow has to be shown. */
-static bool classify(
-	struct sf_apps *apps, const struct sf_payload *payload, struct sf_facts *facts)
+static bool classify(struct sf_apps *apps, const struct sf_payload *payload, struct sf_facts *facts)
 {
 	const size_t header = (size_t)(payload->bytes - payload->transport);
 	bool done;
 
 	facts->application = (struct sf_application){ 0 };
-	if (sf_classes_look(apps->classes, facts, payload->transport, header + payload->length, &done) &&
+	if (sf_classes_look(
+		    apps->classes, facts, payload->transport, header + payload->length, &done) &&
 		!(facts->tcp_flags & SF_TCP_FLAGS_APP)) {
 		/* no reader knows the payload */
 		sf_app_begin(&apps->found, SF_APP_NONE, SF_APP_ABSENT);
@@ -361,7 +359,9 @@ void sf_apps_look(struct sf_apps *apps, const struct sf_packet *packet, struct s
 		state = sf_budget_find(&apps->budgets, facts);
 	if (!sf_budget_left(*state))
 		return;
-	if (apps->classes && facts->protocol == TCP && facts->tcp_flags & SYN)
+	/* a direction that begins; further packets with SYN do not begin the flow again */
+	if (apps->classes && facts->protocol == TCP && facts->tcp_flags & SYN &&
+		sf_budget_left(*state) == SF_BUDGET_WHOLE)
 		sf_classes_syn(apps->classes, facts);
 	if (find_payload(&payload, packet, facts)) {
 		units = read_payload(apps, &payload, facts);

@@ -12,7 +12,8 @@
  *
  * The worker that parses packets has no access to the table of flows, which may belong to another worker. So directions
  * are found by a hash with a secret key: a new direction is taken for another active one with a probability of 1 to
- * 2^28. A direction begins anew with a SYN, and when it was silent for the idle timeout. If there are more directions than
+ * 2^28. A direction begins anew when it was silent for the idle timeout, and with a SYN after about a second of silence: a
+ * sender that sets SYN in each packet does not get each of them read. If there are more directions than
  * places, the one that was silent for the longest time gives up its place; if it goes on, it is read anew.
  */
 #ifndef SPANFLOW_APPS_BUDGET_H
@@ -30,6 +31,8 @@
 #define SF_BUDGET_PAYLOAD 8u /* a packet with payload */
 #define SF_BUDGET_PIECE   1u /* a packet with a further piece of a message, or without payload */
 
+#define SF_BUDGET_SYN_SILENCE 4u /* units of 2^28 ns before a SYN begins a direction anew */
+
 #define SF_BUDGET_WAYS 8
 #define SF_BUDGET_MAX  (UINT32_C(1) << 20) /* directions */
 
@@ -42,7 +45,7 @@ struct sf_budget_set {
 struct sf_budgets {
 	struct sf_budget_set *sets; /* NULL: there is no limit */
 	uint32_t mask;              /* number of sets - 1 */
-	uint32_t idle;              /* timeout in units of 2^28 ns */
+	uint32_t idle;              /* timeout in units of 2^28 ns, at least 1 */
 	struct sf_hash_key key;
 };
 
@@ -87,7 +90,8 @@ static sf_always_inline uint32_t *sf_budget_touch(
 	if (sf_unlikely(since > SF_BUDGET_TIME / 2)) /* the packet is earlier than the one before */
 		return state;
 	*state += since;
-	if (sf_unlikely(since >= budgets->idle || facts->tcp_flags & 0x02))
+	if (sf_unlikely(since >= budgets->idle ||
+			(facts->tcp_flags & 0x02 && since >= SF_BUDGET_SYN_SILENCE)))
 		*state = SF_BUDGET_WHOLE << 24 | now;
 	return state;
 }

@@ -417,6 +417,11 @@ static int take_field(
 			"numbers, countries and interface numbers: write the records to a file (-w FILE) "
 			"and ask that: spanflow show FILE --where ...",
 			name);
+	if (row->when & SF_WHEN_UPTIME)
+		return sf_error_set(error, SF_EUSAGE,
+			"'%s': the uptime is of the exporter, each destination has another: use "
+			"flowStartMilliseconds or flowEndMilliseconds",
+			name);
 	if (row->facts & SF_FACT_SET(tunnel) && !(mode & SF_ASK_TUNNELS))
 		return sf_error_set(error, SF_EUSAGE,
 			"'%s': no tunnel is opened, so no flow has it: it needs --tunnel inner or both",

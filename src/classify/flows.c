@@ -5,8 +5,12 @@
  */
 #include "classify/flows.h"
 
+#include <errno.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <spanflow/error.h>
 
 #include "base/branch.h"
 #include "base/hash.h"
@@ -48,24 +52,32 @@ struct sf_classes {
 	uint8_t packet[IPV6_HEADER + SF_CLASSES_BYTES + ZEROS];
 };
 
-struct sf_classes *sf_classes_new(const struct sf_classifier *classifier, int64_t idle_ns)
+int sf_classes_new(
+	struct sf_classes **made, const struct sf_classifier *classifier, int64_t idle_ns)
 {
 	struct sf_classes *classes = calloc(1, sizeof(*classes));
+	int code = -ENOMEM;
 
+	*made = classes;
 	if (!classes)
-		return NULL;
+		return code;
 	classes->classifier = classifier;
 	classes->idle_ns = idle_ns;
 	classes->state_bytes = (sizeof(struct state) + classifier->state_bytes + 15) / 16 * 16;
 	/* touched as they are needed */
 	classes->places = calloc(SF_CLASSES_PLACES, sizeof(*classes->places));
 	classes->states = calloc(SF_CLASSES_STATES, classes->state_bytes);
-	if (classes->places && classes->states && sf_hash_key_random(&classes->key) == 0)
+	if (classes->places && classes->states)
+		code = sf_hash_key_random(&classes->key);
+	if (!code) {
 		classes->work = classifier->open();
-	if (classes->work)
-		return classes;
-	sf_classes_free(classes);
-	return NULL;
+		code = classes->work ? 0 : SF_EUNSUPPORTED;
+	}
+	if (code) {
+		sf_classes_free(classes);
+		*made = NULL;
+	}
+	return code;
 }
 
 static struct state *state_of(const struct sf_classes *classes, uint32_t number)
@@ -131,12 +143,22 @@ static bool is_over(const struct sf_classes *classes, const struct place *place,
 	       (uint64_t)time_ns - (uint64_t)place->time_ns > (uint64_t)classes->idle_ns;
 }
 
+/* The flow is over. One that has no answer yet gets none. */
+static void end_flow(struct sf_classes *classes, struct place *place)
+{
+	if (place->use >= PLACE_STATES)
+		classes->counters.unknown +=
+			!state_of(classes, place->use - PLACE_STATES + 1)->rank;
+	end_state(classes, place, PLACE_FREE);
+}
+
 static void give_up(struct sf_classes *classes, struct place *place, int64_t time_ns)
 {
 	const uint32_t number = place->use - PLACE_STATES + 1;
 
-	classes->counters.crowded +=
-		!state_of(classes, number)->rank && !is_over(classes, place, time_ns);
+	if (!state_of(classes, number)->rank)
+		++*(is_over(classes, place, time_ns) ? &classes->counters.unknown
+						     : &classes->counters.crowded);
 	end_state(classes, place, PLACE_DONE);
 }
 
@@ -228,7 +250,7 @@ void sf_classes_syn(struct sf_classes *classes, const struct sf_facts *facts)
 
 	/* the answer to a SYN with data belongs to the flow of the SYN */
 	if (place && (!(facts->tcp_flags & ACK) || place->use == PLACE_DONE))
-		end_state(classes, place, PLACE_FREE);
+		end_flow(classes, place);
 }
 
 /* Writes the packet with headers of its own: what it says of lengths is true. Returns its bytes. */
@@ -321,7 +343,7 @@ bool sf_classes_look(struct sf_classes *classes, struct sf_facts *facts, const u
 	bool answered;
 
 	if (place && is_over(classes, place, time_ns))
-		end_state(classes, place, PLACE_FREE);
+		end_flow(classes, place);
 	if (place && sf_likely(place->use == PLACE_DONE)) {
 		advance(place, time_ns);
 		*done = true;

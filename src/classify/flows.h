@@ -13,7 +13,7 @@
  *
  * Example:
  *
- *	sf_classes_new(&classes, classifier, idle_timeout);	NULL: no memory
+ *	sf_classes_new(&classes, classifier, idle_timeout);
  *	if (sf_classes_look(classes, &facts, transport, length, &done))
  *		facts.application				the flow's new answer
  *
@@ -41,14 +41,18 @@
 struct sf_classes_counters {
 	uint64_t flows;    /* that began */
 	uint64_t answered; /* that have an application */
-	uint64_t unknown;  /* that the classifier has no application for */
+	uint64_t unknown;  /* that ended, or were shown whole, without an application */
 	uint64_t crowded;  /* given up before there was an answer: no state or memory was left */
 };
 
 struct sf_classes;
 
-/* NULL: no memory. `idle_ns`: SF_TIMEOUT_NEVER: never. */
-struct sf_classes *sf_classes_new(const struct sf_classifier *classifier, int64_t idle_ns);
+/*
+ * `idle_ns`: SF_TIMEOUT_NEVER: never. 0, a negative errno value, or SF_EUNSUPPORTED: the classifier cannot be opened; then
+ * `*made` is NULL.
+ */
+int sf_classes_new(
+	struct sf_classes **made, const struct sf_classifier *classifier, int64_t idle_ns);
 void sf_classes_free(struct sf_classes *classes);
 
 /* A TCP packet with SYN: the flow begins anew. */

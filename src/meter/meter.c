@@ -62,7 +62,11 @@ static int open_apps(
 		sf_table_name_applications(meter->table, &classifier->table);
 	if (!code && classifier)
 		code = sf_apps_classify(meter->apps, classifier, options->idle_timeout_ns);
-	return code ? sf_error_set(error, code, "no memory to read payload") : 0;
+	if (code == SF_EUNSUPPORTED)
+		return sf_error_set(error, code,
+			"nDPI cannot be started: its library gives no detection module");
+	return code ? sf_error_set(error, code, "payload cannot be read: %s", sf_strerror(code))
+		    : 0;
 }
 
 uint64_t sf_meter_facts(const struct sf_meter_options *options)
@@ -130,7 +134,8 @@ static int new_meter(
 		status = sf_table_new(&meter->table, &table, error);
 	if (status == 0)
 		status = open_apps(meter, &table, error);
-	meter->joins = !options->split_fragments && (meter->key & SF_KEY_CONNECTION) == SF_KEY_CONNECTION;
+	meter->joins =
+		!options->split_fragments && (meter->key & SF_KEY_CONNECTION) == SF_KEY_CONNECTION;
 	meter->around = meter->joins || meter->tunnels.both;
 	if (status == 0 && meter->around)
 		status = sf_meter_open_stage(meter, error);
@@ -385,15 +390,16 @@ static unsigned parse_plain_tails(struct sf_meter *meter, const struct sf_packet
 }
 
 /* The same if the tail is needed to read payload only: the few packets whose payload is wanted are parsed again. */
-static __attribute__((noinline)) unsigned parse_plain_heads(struct sf_meter *meter, const struct sf_packet *packets,
-	unsigned count, const struct sf_observation_point *point, struct sf_facts_array array)
+static __attribute__((noinline)) unsigned parse_plain_heads(struct sf_meter *meter,
+	const struct sf_packet *packets, unsigned count, const struct sf_observation_point *point,
+	struct sf_facts_array array)
 {
 	const struct sf_packet *packet = packets, *end = packets + count;
 	struct sf_facts *out = array.facts;
 
 	while (packet < end) {
-		unsigned run = meter->run(packet, (unsigned)(end - packet), out, point->id,
-			point->interface_base);
+		unsigned run = meter->run(
+			packet, (unsigned)(end - packet), out, point->id, point->interface_base);
 
 		for (; run; run--, packet++, out++)
 			if (sf_apps_wants(meter->apps, out))
@@ -466,8 +472,8 @@ unsigned sf_meter_parse(struct sf_meter *meter, const struct sf_packet *packets,
 	const int64_t *clock, const struct sf_observation_point *point, struct sf_facts_array array)
 {
 	meter->parsed.frames += count;
-	return parse_part(meter, is_plain(meter, packets, count, clock), packets, count, clock,
-		point, array);
+	return parse_part(
+		meter, is_plain(meter, packets, count, clock), packets, count, clock, point, array);
 }
 
 const struct sf_annex_layout *sf_meter_layout(const struct sf_meter *meter)
@@ -491,8 +497,8 @@ void sf_meter_batch(struct sf_meter *meter, const struct sf_packet *packets, uns
 		unsigned parsed;
 
 		part = count - i < SF_METER_PART ? count - i : SF_METER_PART;
-		parsed = parse_part(meter, plain, packets + i, part, clock ? clock + i : NULL,
-			point, room);
+		parsed = parse_part(
+			meter, plain, packets + i, part, clock ? clock + i : NULL, point, room);
 		sf_meter_offer_room(meter, parsed, meter->has_fragments);
 		meter->has_fragments = false;
 	}

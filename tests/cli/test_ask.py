@@ -765,6 +765,8 @@ class Meter(Asked):
         for question, reason in (("exporter 192.0.2.1", "only records that were collected have it"),
                                  ("postOctetDeltaCount > 1", "flows of a meter do not have it"),
                                  ("bgpNextHopIPv4Address 10.0.0.1", "AS numbers, countries and interface"),
+                                 ("flowStartSysUpTime > 1", "use flowStartMilliseconds"),
+                                 ("reverseFlowEndSysUpTime > 1", "use flowStartMilliseconds"),
                                  ("reverseDnsQueryName x", "both directions have the same"),
                                  ("as 1", "needs a source of --enrich that has AS numbers"),
                                  ("src country de", "of --enrich that has countries"),

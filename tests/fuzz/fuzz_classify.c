@@ -33,7 +33,7 @@ static void open_classes(void)
 
 	classifier = sf_classifier_load(&error);
 	if (classifier)
-		classes = sf_classes_new(classifier, IDLE_NS);
+		sf_classes_new(&classes, classifier, IDLE_NS);
 }
 
 static void look(uint8_t how, const uint8_t *data, size_t size)

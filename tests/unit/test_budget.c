@@ -105,10 +105,39 @@ START_TEST(a_new_flow_is_read_anew)
 	now += 46 * INT64_C(1000000000);
 	ck_assert_str_eq(say(1, false, "SSH-2.0-d\r\n"), "SSH-2.0-d");
 	/* a connection begins */
+	now += 2 * INT64_C(1000000000);
 	facts.tcp_flags = SYN;
+	facts.time_ns = now;
 	ck_assert(sf_apps_wants(apps, &facts));
 	ck_assert_str_eq(say(1, false, "SSH-2.0-e\r\n"), "SSH-2.0-e");
 	end();
+}
+END_TEST
+
+/* A sender that sets SYN in each packet, and an idle timeout below the unit of time. */
+START_TEST(no_packet_renews_without_silence)
+{
+	struct sf_budgets budgets = { 0 };
+	struct sf_facts packet = { .version = 4, .protocol = TCP, .address = 1, .ports = 22 };
+	unsigned read = 0;
+
+	for (unsigned k = 0; k < 2; k++) {
+		ck_assert_int_eq(
+			sf_budgets_init(&budgets, 1000, k ? 100000000 : 15 * INT64_C(1000000000)),
+			0);
+		packet.tcp_flags = k ? 0 : SYN;
+		read = 0;
+		for (unsigned i = 0; i < 1000; i++) {
+			uint32_t *state = sf_budget_find(&budgets, &packet);
+
+			read += sf_budget_left(*state) > 0;
+			sf_budget_take(state, SF_BUDGET_PAYLOAD);
+			packet.time_ns += 1000000 / (k ? 10 : 1);
+		}
+		/* with 100 ms: the packets may lie on both sides of one bound of a unit */
+		ck_assert_uint_le(read, SF_BUDGET_WHOLE / SF_BUDGET_PAYLOAD * (k + 1));
+		sf_budgets_fini(&budgets);
+	}
 }
 END_TEST
 
@@ -158,4 +187,4 @@ START_TEST(directions_are_told_apart)
 END_TEST
 
 CHECK_MAIN("budget", the_message_ends_reading, the_budget_ends_reading, a_new_flow_is_read_anew,
-	a_flood_of_flows_is_bounded, directions_are_told_apart)
+	no_packet_renews_without_silence, a_flood_of_flows_is_bounded, directions_are_told_apart)

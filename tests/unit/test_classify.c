@@ -91,7 +91,7 @@ static bool done; /* what the last look said */
 
 static void start(void)
 {
-	classes = sf_classes_new(&fake, 15 * SECOND);
+	ck_assert_int_eq(sf_classes_new(&classes, &fake, 15 * SECOND), 0);
 	ck_assert_ptr_nonnull(classes);
 	counters = sf_classes_counters(classes);
 }
@@ -168,6 +168,12 @@ START_TEST(begins_flows_anew)
 	/* time that steps back does not matter */
 	ck_assert_uint_eq(look(1, INT64_MIN, false, ".f"), 0);
 	ck_assert_uint_eq(counters->flows, 3);
+	/* silence ends one without an answer, too: each flow is counted once more */
+	ck_assert_uint_eq(look(2, 0, false, "?"), 0);
+	ck_assert_uint_eq(look(2, 16 * SECOND, false, ".g"), 1 << 8 | 'g');
+	ck_assert_uint_eq(counters->unknown, 1);
+	ck_assert_uint_eq(
+		counters->flows, counters->answered + counters->unknown + counters->crowded);
 	stop();
 
 	/* by a SYN; its answer begins nothing while the flow is looked at */
@@ -188,6 +194,9 @@ START_TEST(begins_flows_anew)
 	syn.tcp_flags = SYN;
 	sf_classes_syn(classes, &syn);
 	ck_assert_uint_eq(work.begun - work.ended, 0);
+	ck_assert_uint_eq(counters->unknown, 1);
+	ck_assert_uint_eq(
+		counters->flows, counters->answered + counters->unknown + counters->crowded);
 	stop();
 }
 END_TEST
