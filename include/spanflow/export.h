@@ -361,6 +361,10 @@ SF_CHECKED static inline int sf_exporter_add_text(
 SF_CHECKED int sf_exporter_add_callback(struct sf_exporter *exporter,
 	const struct sf_flow_sink *sink, uint64_t wants, struct sf_error *error);
 
+/* What messages and statistics call the destination that was added last, instead of its URL. 0 or -ENOMEM. */
+SF_CHECKED int sf_exporter_name_last(
+	struct sf_exporter *exporter, const char *name, struct sf_error *error);
+
 /*
  * The facts that destinations need and a meter gathers on request only, computed from the fields
  * that the destinations have: a set of facts (sf_meter_options.facts), and SF_WANTS_FLOW_ID.

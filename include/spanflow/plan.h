@@ -68,7 +68,8 @@ enum sf_plan_destination_kind {
 
 struct sf_plan_destination {
 	enum sf_plan_destination_kind kind;
-	const char *url; /* collector or file, with its options: "ipfix://host,biflow=yes" */
+	const char *url;  /* collector or file, with its options: "ipfix://host,biflow=yes" */
+	const char *name; /* what messages and statistics call it; NULL: its URL */
 	struct sf_flow_sink sink; /* callback: see sf_exporter_add_callback() */
 	uint64_t wants;           /* callback: the same */
 

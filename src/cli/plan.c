@@ -110,8 +110,12 @@ static int make_destinations(struct sf_made_plan *made, const struct sf_options 
 	}
 	for (unsigned i = 0; !err && i < files->count; i++)
 		err = add_url(made, SF_TO_FILE, files->items[i], options->biflow, error);
-	if (!err && page)
-		return add_url(made, SF_TO_FILE, page, false, error);
+	if (!err && page) {
+		err = add_url(made, SF_TO_FILE, page, false, error);
+		if (!err)
+			made->destinations[made->plan.destination_count - 1].name = "html";
+		return err;
+	}
 	add_text(made, options);
 	return err;
 }

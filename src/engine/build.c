@@ -60,7 +60,7 @@ int sf_plan_absent_facts(uint64_t *absent, const struct sf_plan *plan, struct sf
 	return 0;
 }
 
-static int add_destination(struct sf_exporter *exporter, uint64_t absent,
+static int add_unnamed(struct sf_exporter *exporter, uint64_t absent,
 	const struct sf_plan_destination *destination, struct sf_error *error)
 {
 	const struct sf_text_options text = {
@@ -83,6 +83,16 @@ static int add_destination(struct sf_exporter *exporter, uint64_t absent,
 	default:
 		return sf_exporter_add_text(exporter, &text, error);
 	}
+}
+
+static int add_destination(struct sf_exporter *exporter, uint64_t absent,
+	const struct sf_plan_destination *destination, struct sf_error *error)
+{
+	int err = add_unnamed(exporter, absent, destination, error);
+
+	return err || !destination->name
+		       ? err
+		       : sf_exporter_name_last(exporter, destination->name, error);
 }
 
 /* A wrong option of the last file is found before the first one is made. */

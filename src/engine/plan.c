@@ -75,6 +75,7 @@
 #define DESTINATION_MEMBERS(X)                                                                     \
 	X(kind, NONE, DESTINATION, SAME)                                                           \
 	X(url, NONE, DESTINATION, SAME)                                                            \
+	X(name, TEXT, DESTINATION, RESTART)                                                        \
 	X(sink, NONE, DESTINATION, SAME)                                                           \
 	X(wants, VALUE, DESTINATION, RESTART)                                                      \
 	X(format, VALUE, DESTINATION, RESTART)                                                     \

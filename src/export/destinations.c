@@ -379,3 +379,16 @@ int sf_exporter_add_callback(struct sf_exporter *exporter, const struct sf_flow_
 		return sf_error_set(error, -ENOMEM, "no memory for a destination");
 	return add(exporter, destination, "callback", NULL, error);
 }
+
+int sf_exporter_name_last(struct sf_exporter *exporter, const char *name, struct sf_error *error)
+{
+	struct sf_destination *last = exporter->destinations[exporter->count - 1];
+	char *copy = strdup(name);
+
+	if (!copy)
+		return sf_error_set(error, -ENOMEM, "no memory for destination %s", name);
+	free(last->url);
+	last->url = copy;
+	last->stats.url = copy;
+	return 0;
+}

@@ -2,6 +2,7 @@
 // The top of the page: title, sums of what is chosen, the choices themselves, the measure, the theme.
 import { h, replace } from './dom.js';
 import { bytesText, countText, durationText, exactText, MEASURES, protocolName, serviceLabel, timeText } from './format.js';
+import { Panel } from './panel.js';
 import { emptyState } from './state.js';
 
 function total(name, text, value, all) {
@@ -10,7 +11,7 @@ function total(name, text, value, all) {
 }
 
 function chip(title, remove) {
-  return h('button', { class: 'chip', 'aria-label': `End the choice ${title}`, onclick: remove }, title, ' ×');
+  return h('button', { class: 'chip', 'aria-label': `End the choice ${title}`, onclick: remove }, title);
 }
 
 // A button for each choice that is in force.
@@ -49,10 +50,12 @@ function themeButton(page) {
   addEventListener('beforeprint', () => {
     before = root.dataset.theme;
     apply('light');
+    Panel.paper(true);
     page.update();
   });
   addEventListener('afterprint', () => {
     apply(before ?? 'light');
+    Panel.paper(false);
     page.update();
   });
   return button;

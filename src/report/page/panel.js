@@ -15,7 +15,22 @@ export function colours() {
   };
 }
 
+// Pixels of a chart on A4 between the margins of page.css: of a wide panel, and of one of two beside each other.
+const PAPER = { wide: 686, half: 322 };
+
 export class Panel {
+  static all = [];
+  static onPaper = false;
+
+  // Every chart is made anew at its next draw(): on paper as wide as the paper, with twice the points.
+  static paper(on) {
+    Panel.onPaper = on;
+    for (const panel of Panel.all) {
+      panel.chart?.dispose();
+      panel.chart = null;
+    }
+  }
+
   // `height` of the chart in pixels; 0: the panel has none.
   constructor(page, { id, title, help, height = 320, wide = false }) {
     this.page = page;
@@ -30,14 +45,20 @@ export class Panel {
     if (this.box)
       this.body.append(h('details', { class: 'as-table' }, h('summary', {}, 'As a table'), this.rows));
     this.chart = null;
+    this.wide = wide;
+    Panel.all.push(this);
   }
 
   // Draws; `summary` is what a screen reader says of the picture.
   draw(option, summary) {
     if (!this.chart) {
-      this.chart = echarts.init(this.box, null, { renderer: 'canvas' });
-      new ResizeObserver(() => this.resize()).observe(this.box);
+      const size = Panel.onPaper ? { width: this.wide ? PAPER.wide : PAPER.half, devicePixelRatio: 2 } : {};
+      this.chart = echarts.init(this.box, null, { renderer: 'canvas', ...size });
       this.ready?.(this.chart);
+    }
+    if (!this.observer) {
+      this.observer = new ResizeObserver(() => this.resize());
+      this.observer.observe(this.box);
     }
     this.box.setAttribute('aria-label', summary);
     this.chart.setOption({ animation: false, textStyle: { fontFamily: 'inherit' }, ...option }, { notMerge: true });
@@ -46,7 +67,7 @@ export class Panel {
 
   // Not to nothing: ECharts cannot draw a network of hosts without room.
   resize() {
-    if (this.box.clientWidth && this.box.clientHeight)
+    if (this.chart && !Panel.onPaper && this.box.clientWidth && this.box.clientHeight)
       this.chart.resize();
   }
 
