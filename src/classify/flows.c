@@ -6,7 +6,6 @@
 #include "classify/flows.h"
 
 #include <errno.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
