@@ -291,8 +291,8 @@ class Delivery(Tap):
         time.sleep(1)
         self.assertIsNone(process.poll())
         self.stop(process)
-        # two copies at the start and those that were asked for, of 4 templates and 8 of options
-        self.assertEqual(self.collected(collector)["templates"], 3 * 12)
+        # two copies at the start and those that were asked for, of 4 templates and 9 of options
+        self.assertEqual(self.collected(collector)["templates"], 3 * 13)
 
     def test_a_route_may_come_later(self):
         """As at boot: no route to one collector, no address for another, the third is there."""

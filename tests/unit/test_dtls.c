@@ -289,8 +289,8 @@ static int bound(struct sockaddr_in *address)
 	return fd;
 }
 
-/* A client at an address of its own that returns its cookie and then is silent. */
-static void greet(struct sf_sessions *sessions, struct sf_dtls_listener *listener, int server)
+/* A client that returns its cookie and then is silent; its socket, as others may not have its address. */
+static int greet(struct sf_sessions *sessions, struct sf_dtls_listener *listener, int server)
 {
 	struct sf_path path = { .fd = server, .peer_size = sizeof(struct sockaddr_in) };
 	int fd = bound((struct sockaddr_in *)&path.peer);
@@ -309,7 +309,7 @@ static void greet(struct sf_sessions *sessions, struct sf_dtls_listener *listene
 	ck_assert(sf_sessions_take(
 		sessions, listener, &path, lines[0].bytes[1], lines[0].lengths[1], true));
 	dtls->close(client);
-	close(fd);
+	return fd;
 }
 
 START_TEST(handshakes_are_bounded)
@@ -319,6 +319,7 @@ START_TEST(handshakes_are_bounded)
 	struct sockaddr_in address;
 	struct sf_dtls_listener listener = { 0 };
 	struct sf_loop *loop;
+	int clients[SF_SESSIONS_HALF + 6];
 	int64_t until;
 	int fd;
 
@@ -331,7 +332,7 @@ START_TEST(handshakes_are_bounded)
 	listener.ops = dtls;
 	listener.context = contexts[1];
 	for (unsigned i = 0; i < SF_SESSIONS_HALF + 6; i++)
-		greet(&sessions, &listener, fd);
+		clients[i] = greet(&sessions, &listener, fd);
 	ck_assert_uint_eq(sessions.count, SF_SESSIONS_HALF);
 	ck_assert_uint_eq(sessions.half, SF_SESSIONS_HALF);
 	ck_assert_uint_eq(ended, 6);
@@ -346,6 +347,8 @@ START_TEST(handshakes_are_bounded)
 	sf_sessions_fini(&sessions);
 	sf_dtls_listener_close(&listener);
 	sf_loop_free(loop);
+	for (unsigned i = 0; i < SF_SESSIONS_HALF + 6; i++)
+		close(clients[i]);
 	close(fd);
 	end();
 }
