@@ -35,9 +35,11 @@ struct kafka {
 	struct sf_encode_context context;
 	struct sf_anonymizer *anonymizer; /* owned; NULL: addresses are sent as they are */
 	char row[1 + SF_TEXT_ROW_MAX];
-	bool stalled;       /* the user was told that no broker is there */
-	bool given_up;      /* the broker was away for too long: it is not waited for */
-	int64_t away_since; /* monotonic */
+	bool stalled;             /* the user was told that no broker is there */
+	bool silent;              /* and that none answers */
+	uint64_t silent_messages; /* acknowledged before that */
+	bool given_up;            /* the broker was away for too long: it is not waited for */
+	int64_t away_since;       /* monotonic */
 	int64_t flushed_ns;
 };
 
@@ -205,6 +207,29 @@ static void kafka_put(
 
 /* ---------------------------------------------------------------- the broker */
 
+/* A broker may be away without an error for long: librdkafka waits 30 s for a host that does not answer. */
+static void settle_silence(struct kafka *kafka)
+{
+	const struct sf_packs *packs = &kafka->packs;
+	bool silent = sf_packs_silent(packs);
+	const char *trouble = packs->kafka->trouble;
+	char reason[60];
+
+	snprintf(reason, sizeof(reason), "no broker has answered for %d s", SF_PACKS_SILENT_S);
+	if (silent && !kafka->silent && !kafka->stalled)
+		sf_destination_news(&kafka->destination,
+			"%.90s takes no records yet: %.130s; trying again",
+			kafka->destination.stats.url, trouble[0] ? trouble : reason);
+	/* at the end of the run packs are given up: none wait then, either */
+	else if (!silent && kafka->silent && !kafka->stalled &&
+		 kafka->destination.stats.messages != kafka->silent_messages)
+		sf_destination_news(&kafka->destination, "%.150s takes records now",
+			kafka->destination.stats.url);
+	if (silent && !kafka->silent)
+		kafka->silent_messages = kafka->destination.stats.messages;
+	kafka->silent = silent && (kafka->silent || !kafka->stalled);
+}
+
 /* Tells the user what has changed. */
 static void settle(struct kafka *kafka)
 {
@@ -224,6 +249,9 @@ static void settle(struct kafka *kafka)
 	} else if (!fails && kafka->stalled) {
 		sf_destination_news(
 			destination, "%.150s takes records again", destination->stats.url);
+		kafka->silent = false;
+	} else {
+		settle_silence(kafka);
 	}
 	kafka->stalled = fails;
 }

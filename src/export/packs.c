@@ -357,8 +357,17 @@ static bool is_settled(const struct sf_pack *pack)
 
 static void settle(struct sf_packs *packs)
 {
+	unsigned before = packs->count;
+
 	while (packs->count && is_settled(pack_at(packs, 0)) && settle_first(packs))
 		;
+	if (packs->count == 0 || packs->count < before || !packs->heard_ns)
+		packs->heard_ns = packs->mono;
+}
+
+bool sf_packs_silent(const struct sf_packs *packs)
+{
+	return packs->count && packs->mono - packs->heard_ns >= SF_PACKS_SILENT_S * SF_NS_PER_S;
 }
 
 /* No broker is there: what lies in memory only is given back by librdkafka, and goes to the spool. */

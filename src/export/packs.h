@@ -21,6 +21,7 @@
 #include "kafka/kafka.h"
 
 #define SF_PACKS            192
+#define SF_PACKS_SILENT_S   3 /* seconds without an answer, until a broker is silent */
 #define SF_PACK_MESSAGE_MAX ((size_t)60 << 10) /* bytes of a message's value */
 
 struct sf_pack;
@@ -39,6 +40,7 @@ struct sf_packs {
 	bool failing;     /* a pack was not delivered, and none since then */
 	int64_t mono;     /* of the last step */
 	int64_t again_ns; /* what failed is put again then */
+	int64_t heard_ns; /* the fate of a pack was known last, or none waited for it */
 	int64_t purge_ns; /* the next time at which packs are given up to the spool */
 	struct sf_destination_stats *stats; /* of the owner: fates are counted there */
 };
@@ -75,6 +77,9 @@ void sf_packs_extend(
 bool sf_packs_seal(struct sf_packs *packs);
 
 void sf_packs_step(struct sf_packs *packs, int64_t mono);
+
+/* True if packs have waited for SF_PACKS_SILENT_S, and the broker has acknowledged and refused none. */
+bool sf_packs_silent(const struct sf_packs *packs);
 
 /* True while something waits for the broker that it may take soon. */
 bool sf_packs_hold(const struct sf_packs *packs);

@@ -233,4 +233,32 @@ START_TEST(seeds_without_a_spool)
 }
 END_TEST
 
-CHECK_MAIN("export_kafka", seeds_with_a_spool, seeds_without_a_spool)
+/* Nothing comes from librdkafka, neither an error nor a delivery. */
+START_TEST(a_silent_broker_is_noticed)
+{
+	int64_t mono = 1000 * S;
+
+	memset(&fake, 0, sizeof(fake));
+	ids = 0;
+	begin_run(false, 1);
+	sf_packs_step(&packs, mono);
+	ck_assert(!sf_packs_silent(&packs));
+	sf_packs_step(&packs, mono += 100 * S);
+	ck_assert(!sf_packs_silent(&packs));
+	add_record();
+	sf_packs_seal(&packs);
+	fake.kafka.away = true; /* fake_poll() tells nothing */
+	sf_packs_step(&packs, mono);
+	sf_packs_step(&packs, mono += 2 * S);
+	ck_assert(!sf_packs_silent(&packs));
+	sf_packs_step(&packs, mono += S);
+	ck_assert(sf_packs_silent(&packs));
+	fake.kafka.away = false;
+	fake.good = true;
+	sf_packs_step(&packs, mono += S);
+	ck_assert(!sf_packs_silent(&packs));
+	ck_assert_uint_eq(end_run(), 0);
+}
+END_TEST
+
+CHECK_MAIN("export_kafka", a_silent_broker_is_noticed, seeds_with_a_spool, seeds_without_a_spool)
