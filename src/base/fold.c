@@ -115,6 +115,7 @@ static uint32_t hash_of(const struct sf_flow *key)
 static bool is_key_of(const struct sf_flow *record, const struct sf_flow *key)
 {
 	return memcmp(record->addr, key->addr, sizeof(key->addr)) == 0 &&
+	       memcmp(record->prefix_length, key->prefix_length, sizeof(key->prefix_length)) == 0 &&
 	       record->domain == key->domain && record->ip_version == key->ip_version &&
 	       record->protocol == key->protocol && record->directions == key->directions &&
 	       record->half[0].ingress == key->half[0].ingress &&
@@ -189,6 +190,18 @@ bool sf_fold_add(struct sf_fold *fold, const struct sf_flow *flow)
 		return true;
 	}
 	return false;
+}
+
+void sf_fold_put_back(struct sf_fold *fold, const struct sf_flow *flow)
+{
+	unsigned place = 0;
+
+	if (sf_fold_add(fold, flow))
+		return;
+	while (fold->flows[place].folded)
+		place++;
+	fold->flows[place] = *flow;
+	fold->count++;
 }
 
 unsigned sf_fold_take(struct sf_fold *fold, unsigned *place, struct sf_flow *flows, unsigned max)

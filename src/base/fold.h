@@ -35,6 +35,12 @@ void sf_fold_free(struct sf_fold *fold);
 bool sf_fold_add(struct sf_fold *fold, const struct sf_flow *flow);
 
 /*
+ * Puts a record back that sf_fold_take() gave, before anything else is added. There is always room: it lies at any free
+ * place if there is none near its own; a later flow of its key may then begin a second record.
+ */
+void sf_fold_put_back(struct sf_fold *fold, const struct sf_flow *flow);
+
+/*
  * Takes up to `max` folded records out, from *place on, which it moves; returns how many. From 0 on all that were
  * there before the first call are out when a call returns 0; those that were added meanwhile may stay.
  */

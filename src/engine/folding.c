@@ -105,9 +105,8 @@ void sf_folding_leave(struct sf_folding *folding)
 		taken = folding->next.put(folding->next.context, flows, count);
 		if (taken == count)
 			continue;
-		/* their places are free, so there is room for them */
 		for (; taken < count; taken++)
-			sf_fold_add(folding->fold, &flows[taken]);
+			sf_fold_put_back(folding->fold, &flows[taken]);
 		return;
 	}
 }

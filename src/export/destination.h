@@ -12,12 +12,16 @@
 #include <spanflow/collect.h>
 #include <spanflow/export.h>
 
+#include "base/clock.h"
 #include "base/fold.h"
 #include "encode/template.h"
 #include "export/folding.h"
 #include "export/queue.h"
 #include "transport/outcome.h"
 #include "transport/transport.h"
+
+/* A flow that ends later than others by more may have a wild time. */
+#define SF_EXPORT_JUMP_NS (3600 * INT64_C(1000000000))
 
 /* Times of the first and the last loss, ns since 1970; 0: none. */
 struct sf_losses {
@@ -128,8 +132,8 @@ struct sf_destination {
 	bool unfolding;         /* folded records are due, and some have not left yet */
 	unsigned fold_place;    /* up to which they have left */
 	bool told_of_folding;
-	int64_t fold_begin_ns;  /* when the oldest of them was begun */
-	int64_t fold_latest_ns; /* end of the latest flow that was folded */
+	int64_t fold_begin_ns;      /* when the oldest of them was begun */
+	struct sf_clock fold_clock; /* by the ends of the flows that were folded; used without a queue */
 
 	/* one of the collectors that share the records (share.c) */
 	struct sf_share_group *group; /* NULL: it gets every record */

@@ -5,7 +5,8 @@
  * has its packets and bytes is offered when it leaves. Until then these wait, as records in the queue do.
  *
  * With a queue folded records leave when the first of them has waited for SF_FOLD_NS; without one when the records
- * that are put have gone on by that much, so that the same capture file gives the same records.
+ * that are put have gone on by that much, so that the same capture file gives the same records. A single record with a
+ * wild time does not move that clock (base/clock.h).
  */
 #include "export/folding.h"
 
@@ -22,6 +23,7 @@ int sf_destination_folds(
 	destination->folds_overflow = overflow;
 	if (!overflow && (destination->small.packets == 0 || destination->small.skip))
 		return 0;
+	sf_clock_init(&destination->fold_clock, SF_EXPORT_JUMP_NS);
 	return sf_fold_new(&destination->fold, 0);
 }
 
@@ -40,12 +42,12 @@ static void begin(struct sf_destination *destination, const struct sf_flow *flow
 	const bool queued = destination->shared->options.queued;
 
 	for (unsigned d = 0; d < 2; d++)
-		if (flow->directions >> d & 1 && flow->half[d].end_ns > destination->fold_latest_ns)
-			destination->fold_latest_ns = flow->half[d].end_ns;
+		if (flow->directions >> d & 1)
+			sf_clock_advance(&destination->fold_clock, flow->half[d].end_ns);
 	/* while folded records leave, those that come stay for the next time */
 	if (sf_fold_count(destination->fold) == 0 || destination->unfolding)
 		destination->fold_begin_ns =
-			queued ? destination->shared->wall_ns : destination->fold_latest_ns;
+			queued ? destination->shared->wall_ns : destination->fold_clock.now;
 }
 
 bool sf_destination_fold(struct sf_destination *destination, const struct sf_flow *flow)
@@ -78,10 +80,11 @@ static bool put_some(struct sf_destination *destination, unsigned max)
 static bool is_due(const struct sf_destination *destination)
 {
 	const int64_t now = destination->shared->options.queued ? destination->shared->wall_ns
-								: destination->fold_latest_ns;
+								: destination->fold_clock.now;
 
 	/* the clock may have been set back */
-	return now < destination->fold_begin_ns || now - destination->fold_begin_ns >= SF_FOLD_NS;
+	return now < destination->fold_begin_ns ||
+	       (uint64_t)now - (uint64_t)destination->fold_begin_ns >= SF_FOLD_NS;
 }
 
 bool sf_destination_unfold_some(struct sf_destination *destination, unsigned max, bool ending)

@@ -21,9 +21,6 @@
 
 #include "base/branch.h"
 
-/* a flow that is later than others by more may have a wild time */
-#define JUMP_NS (3600 * INT64_C(1000000000))
-
 static struct sf_stream *stream_of(struct sf_session *session, const struct sf_flow *flow)
 {
 	uint32_t domain = flow->domain ? flow->domain : session->destination.shared->options.domain;
@@ -529,7 +526,7 @@ int sf_session_new(struct sf_destination **destination, const struct sf_shared *
 	session->destination.stats.protocol = transport->protocol;
 	session->destination.returns = transport->traits.connected;
 	transport->hurry = &shared->options.hurry;
-	sf_clock_init(&session->clock, JUMP_NS);
+	sf_clock_init(&session->clock, SF_EXPORT_JUMP_NS);
 	session->init_ns = shared->options.packet_clock ? 0 : shared->start_ns;
 	session->control.bytes = session->control_bytes;
 	session->connects = transport->connects;

@@ -10,6 +10,7 @@
 #include "base/fold.h"
 #include "engine/folding.h"
 #include "export/destination.h"
+#include "export/exporter.h"
 
 static uint64_t state = 1;
 
@@ -110,6 +111,49 @@ START_TEST(sums_are_exact)
 			add(&out, &flows[k]);
 	ck_assert_uint_gt(full, 0);
 	ck_assert_uint_eq(sf_fold_count(fold), 0);
+	ck_assert_mem_eq(&in, &out, sizeof(in));
+	sf_fold_free(fold);
+}
+END_TEST
+
+static void fill(struct sf_fold *fold, struct sums *sums)
+{
+	for (unsigned full = 0; full < 10000;) {
+		struct sf_flow flow = random_flow(256, 1000);
+
+		if (sf_fold_add(fold, &flow))
+			add(sums, &flow);
+		else
+			full++;
+	}
+}
+
+/* A record whose own places are taken meanwhile goes to any other free place. */
+START_TEST(what_is_put_back_has_room)
+{
+	static struct sums in, out;
+	struct sf_flow taken[64], flows[64];
+	struct sf_fold *fold;
+	unsigned place = SF_FOLD_PLACES - 64, count, full = 0;
+
+	ck_assert_int_eq(sf_fold_new(&fold, 0), 0);
+	fill(fold, &in);
+	ck_assert_uint_eq(sf_fold_take(fold, &place, taken, 64), 64);
+	fill(fold, &in);
+	place = 0;
+	ck_assert_uint_eq(sf_fold_take(fold, &place, flows, 64), 64);
+	for (unsigned i = 0; i < 64; i++) {
+		add(&out, &flows[i]);
+		if (!sf_fold_add(fold, &taken[i])) {
+			sf_fold_put_back(fold, &taken[i]);
+			full++;
+		}
+	}
+	ck_assert_uint_gt(full, 0);
+	place = 0;
+	while ((count = sf_fold_take(fold, &place, flows, 64)) > 0)
+		for (unsigned k = 0; k < count; k++)
+			add(&out, &flows[k]);
 	ck_assert_mem_eq(&in, &out, sizeof(in));
 	sf_fold_free(fold);
 }
@@ -273,6 +317,25 @@ START_TEST(small_flows_are_folded)
 }
 END_TEST
 
+/* Without a queue folded records leave as time goes on, also after a record with a time in the far future. */
+START_TEST(a_wild_time_holds_nothing_back)
+{
+	struct sf_exporter *exporter =
+		start((&(struct sf_exporter_options){ .packet_clock = true }), IPFIX, ",small=20");
+
+	for (unsigned i = 0; i < 60; i++) {
+		struct sf_flow flow = flow_ipv4(i);
+
+		flow.half[0].end_ns += i == 5 ? 400 * 24 * 3600 * S : i * S;
+		put(exporter, &flow);
+	}
+	/* what was folded has left after 10, 20, 30 … seconds */
+	ck_assert_uint_le(sf_destination_in_fold(exporter->destinations[0]).packets, 110);
+	ck_assert_uint_eq(finish(exporter).sent.packets, 600);
+	end();
+}
+END_TEST
+
 /* NetFlow v5 has the lengths of the prefixes, and ports 0. */
 START_TEST(netflow5_has_prefixes)
 {
@@ -397,6 +460,7 @@ START_TEST(what_is_folded_at_the_end_is_lost_by_name)
 }
 END_TEST
 
-CHECK_MAIN("fold", sums_are_exact, records_are_as_fine_as_there_is_room, workers_fold,
-	small_flows_are_folded, netflow5_has_prefixes, small_flows_are_left_out,
-	options_data_tell_the_keys, a_full_queue_folds, what_is_folded_at_the_end_is_lost_by_name)
+CHECK_MAIN("fold", sums_are_exact, what_is_put_back_has_room, records_are_as_fine_as_there_is_room,
+	workers_fold, small_flows_are_folded, a_wild_time_holds_nothing_back, netflow5_has_prefixes,
+	small_flows_are_left_out, options_data_tell_the_keys, a_full_queue_folds,
+	what_is_folded_at_the_end_is_lost_by_name)
