@@ -379,6 +379,27 @@ const uint8_t *sf_listen_datagram(
 	return batch->data[index];
 }
 
+/*
+ * An answer leaves from the address that the peer has sent to, and by the interface that routes say. Only link-local
+ * addresses need the interface that the datagram came by.
+ */
+static void forget_interface(struct sf_path *path)
+{
+	struct msghdr header = { .msg_control = path->control,
+		.msg_controllen = path->control_length };
+
+	for (struct cmsghdr *at = CMSG_FIRSTHDR(&header); at; at = CMSG_NXTHDR(&header, at)) {
+		if (at->cmsg_level == IPPROTO_IP && at->cmsg_type == IP_PKTINFO) {
+			((struct in_pktinfo *)CMSG_DATA(at))->ipi_ifindex = 0;
+		} else if (at->cmsg_level == IPPROTO_IPV6 && at->cmsg_type == IPV6_PKTINFO) {
+			struct in6_pktinfo *info = (struct in6_pktinfo *)CMSG_DATA(at);
+
+			if (!IN6_IS_ADDR_LINKLOCAL(&info->ipi6_addr))
+				info->ipi6_ifindex = 0;
+		}
+	}
+}
+
 void sf_listen_path(const struct sf_listener *listener, const struct sf_listen_batch *batch,
 	unsigned index, struct sf_path *path)
 {
@@ -389,4 +410,5 @@ void sf_listen_path(const struct sf_listener *listener, const struct sf_listen_b
 	path->peer_size = header->msg_namelen;
 	path->control_length = header->msg_controllen;
 	memcpy(path->control, batch->controls[index].bytes, header->msg_controllen);
+	forget_interface(path);
 }

@@ -31,6 +31,7 @@
 #define SILENCE_NS   (1800 * SF_NS_PER_S) /* a session without datagrams ends */
 #define GONE_NS      (60 * SF_NS_PER_S) /* after such a silence another session may have the place */
 #define TELL_NS      (SF_NS_PER_S / 100) /* between two alerts */
+#define TELL_HOST_NS SF_NS_PER_S         /* between two alerts to one address */
 
 struct sf_dtls_session {
 	struct sf_dtls_session *next, *previous; /* by the time of the last datagram */
@@ -62,16 +63,42 @@ static size_t peer_id(const struct sockaddr_storage *peer, uint8_t id[20])
 	return 6;
 }
 
+/* How much of peer_id() one host cannot change as it likes: the IPv4 address, or the /64 of IPv6. */
+static size_t host_length(const struct sockaddr_storage *peer)
+{
+	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)peer;
+
+	if (peer->ss_family != AF_INET6)
+		return 4;
+	return IN6_IS_ADDR_V4MAPPED(&six->sin6_addr) ? 16 : 8;
+}
+
+static uint32_t hash_of(const uint8_t *id, size_t length)
+{
+	uint32_t hash = 0;
+
+	for (size_t i = 0; i < length; i++)
+		hash = (hash ^ id[i]) * UINT32_C(16777619);
+	return hash ^ hash >> 16;
+}
+
 static struct sf_dtls_session **bucket_of(
 	struct sf_sessions *sessions, const struct sockaddr_storage *peer)
 {
 	uint8_t id[20];
 	size_t length = peer_id(peer, id);
-	uint32_t hash = 0;
 
-	for (size_t i = 0; i < length; i++)
-		hash = (hash ^ id[i]) * UINT32_C(16777619);
-	return &sessions->buckets[(hash ^ hash >> 16) % SF_SESSIONS_MAX];
+	return &sessions->buckets[hash_of(id, length) % SF_SESSIONS_MAX];
+}
+
+static bool is_same_host(const struct sockaddr_storage *one, const struct sockaddr_storage *other)
+{
+	uint8_t a[20], b[20];
+
+	peer_id(one, a);
+	peer_id(other, b);
+	return one->ss_family == other->ss_family && host_length(one) == host_length(other) &&
+	       memcmp(a, b, host_length(one)) == 0;
 }
 
 static bool is_peer(const struct sf_dtls_session *session, const struct sf_path *path)
@@ -150,14 +177,23 @@ static void end(struct sf_dtls_session *session, const char *trouble)
 
 /* ---------------------------------------------------------------- time */
 
-/* The one that was silent for the longest time among all, or among those with a handshake that is not done. */
-static struct sf_dtls_session *most_silent(struct sf_sessions *sessions, bool half)
+/*
+ * Of the sessions whose handshake is not done, the one that was silent for the longest time; `host`: of those of its
+ * host, if it has as many as one host may have.
+ */
+static struct sf_dtls_session *most_silent_half(
+	const struct sf_sessions *sessions, const struct sockaddr_storage *host)
 {
-	struct sf_dtls_session *session = sessions->last;
+	struct sf_dtls_session *found = NULL;
+	unsigned count = 0;
 
-	while (session && half && !session->half)
-		session = session->previous;
-	return session;
+	for (struct sf_dtls_session *at = sessions->last; at; at = at->previous) {
+		if (!at->half || (host && !is_same_host(&at->path.peer, host)))
+			continue;
+		found = found ? found : at;
+		count++;
+	}
+	return host && count < SF_SESSIONS_HOST ? NULL : found;
 }
 
 static void look_after(struct sf_dtls_session *session, int64_t now)
@@ -181,13 +217,16 @@ static void on_tick(struct sf_timer *timer)
 	}
 }
 
-/* True if there is a place for one more session. */
-static bool make_place(struct sf_sessions *sessions)
+/* True if there is a place for one more session, of this peer. No host can take all the places of handshakes. */
+static bool make_place(struct sf_sessions *sessions, const struct sockaddr_storage *peer)
 {
 	const char *const why = "its handshake is not done, and another session needs its place";
-	struct sf_dtls_session *half = most_silent(sessions, true), *oldest = sessions->last;
+	struct sf_dtls_session *of_host = most_silent_half(sessions, peer);
+	struct sf_dtls_session *half = of_host ? of_host : most_silent_half(sessions, NULL);
+	struct sf_dtls_session *oldest = sessions->last;
 
-	if (sessions->half == SF_SESSIONS_HALF || (sessions->count == SF_SESSIONS_MAX && half)) {
+	if (of_host || sessions->half == SF_SESSIONS_HALF ||
+		(sessions->count == SF_SESSIONS_MAX && half)) {
 		end(half, why);
 		return true;
 	}
@@ -228,8 +267,17 @@ static const char *is_wrong(const uint8_t *p, size_t length)
 	return NULL;
 }
 
+/* A datagram of the peer itself has come: in a session one that was decrypted. */
+static void heard(struct sf_dtls_session *session, const struct sf_path *path)
+{
+	unlink_session(session);
+	link_first(session);
+	session->path = *path;
+	session->heard_ns = sf_loop_now(session->sessions->loop);
+}
+
 /* Hands on the messages of the datagram. False: no further message is wanted. */
-static bool read_messages(struct sf_dtls_session *session)
+static bool read_messages(struct sf_dtls_session *session, const struct sf_path *path)
 {
 	struct sf_sessions *sessions = session->sessions;
 	const struct sf_inflow_owner *owner = &sessions->owner;
@@ -243,6 +291,7 @@ static bool read_messages(struct sf_dtls_session *session)
 			end(session, wrong);
 			return true;
 		}
+		heard(session, path);
 		if (!owner->message(owner->context, session->sender, sessions->message, (size_t)n))
 			return false;
 	}
@@ -272,7 +321,7 @@ static void settle(struct sf_dtls_session *session)
 }
 
 /* A datagram of a session lies in it. False: no further message is wanted. */
-static bool feed(struct sf_dtls_session *session)
+static bool feed(struct sf_dtls_session *session, const struct sf_path *path)
 {
 	int code = 0;
 
@@ -286,7 +335,7 @@ static bool feed(struct sf_dtls_session *session)
 		return true;
 	}
 	settle(session);
-	return read_messages(session);
+	return read_messages(session, path);
 }
 
 static struct sf_dtls_session *wait_at(struct sf_dtls_listener *dtls)
@@ -312,12 +361,13 @@ void sf_dtls_listener_close(struct sf_dtls_listener *dtls)
 }
 
 /* The peer has shown its cookie. */
-static bool begin(struct sf_sessions *sessions, struct sf_dtls_session *session)
+static bool begin(
+	struct sf_sessions *sessions, struct sf_dtls_session *session, const struct sf_path *path)
 {
 	int64_t now = sf_loop_now(sessions->loop);
 	struct sf_dtls_session **bucket;
 
-	if (!make_place(sessions)) {
+	if (!make_place(sessions, &path->peer)) {
 		sessions->refused++;
 		session_free(session);
 		return true;
@@ -334,7 +384,7 @@ static bool begin(struct sf_sessions *sessions, struct sf_dtls_session *session)
 	sessions->connections++;
 	if (sessions->count++ == 0)
 		sf_timer_repeat(&sessions->timer, TICK_NS);
-	return feed(session);
+	return feed(session, path);
 }
 
 static bool greet(struct sf_sessions *sessions, struct sf_dtls_listener *dtls,
@@ -350,10 +400,11 @@ static bool greet(struct sf_sessions *sessions, struct sf_dtls_listener *dtls,
 	if (!session)
 		return true;
 	session->path = *path;
-	if (dtls->ops->hello(session->session, id, id_length, datagram, length) != 1)
+	if (dtls->ops->hello(session->session, id, id_length, datagram, length,
+		    sf_loop_now(sessions->loop)) != 1)
 		return true;
 	dtls->waiting = NULL;
-	return begin(sessions, session);
+	return begin(sessions, session, path);
 }
 
 /* Data without a session: the exporter has one that is lost. */
@@ -363,13 +414,18 @@ static void tell_stray(
 	/* fatal, unexpected message: RFC 5246 §7.2 */
 	static const uint8_t alert[] = { 21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 10 };
 	struct sf_dtls_session nobody = { .path = *path };
-	int64_t now = sf_loop_now(sessions->loop);
+	int64_t now = sf_loop_now(sessions->loop), *host;
+	uint8_t id[20];
 
 	sessions->strays++;
-	if (type != DATA || length < sizeof(alert) ||
+	if (type != DATA || length < sizeof(alert))
+		return;
+	peer_id(&path->peer, id);
+	host = &sessions->told_hosts_ns[hash_of(id, host_length(&path->peer)) % SF_SESSIONS_TOLD];
+	if ((*host && now - *host < TELL_HOST_NS) ||
 		(sessions->told_ns && now - sessions->told_ns < TELL_NS))
 		return;
-	sessions->told_ns = now;
+	*host = sessions->told_ns = now;
 	send_back(&nobody, alert, sizeof(alert));
 }
 
@@ -387,12 +443,10 @@ bool sf_sessions_take(struct sf_sessions *sessions, struct sf_dtls_listener *dtl
 	bool hello = is_hello(datagram, length);
 
 	if (session && (session->half || !hello)) {
-		unlink_session(session);
-		link_first(session);
-		session->path = *path;
-		session->heard_ns = sf_loop_now(sessions->loop);
+		if (session->half)
+			heard(session, path);
 		session->dtls->input(session->session, datagram, length);
-		return feed(session);
+		return feed(session, path);
 	}
 	if (hello && open)
 		return greet(sessions, dtls, path, datagram, length);

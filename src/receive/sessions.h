@@ -22,6 +22,9 @@
 
 #define SF_SESSIONS_MAX  256 /* at a time */
 #define SF_SESSIONS_HALF 64  /* of these: handshakes that are not done */
+#define SF_SESSIONS_HOST 8   /* of these: from one IPv4 address, or one /64 of IPv6 */
+
+#define SF_SESSIONS_TOLD 64 /* places to remember which addresses were told that they have no session */
 
 #define SF_PATH_CONTROL                                                                            \
 	(CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(struct in_pktinfo)))
@@ -58,6 +61,7 @@ struct sf_sessions {
 	uint64_t broken;      /* sessions that were ended by an error */
 	uint64_t strays;      /* datagrams that belong to no session and are no hello */
 	int64_t told_ns;      /* when the peer of a stray was told last */
+	int64_t told_hosts_ns[SF_SESSIONS_TOLD]; /* the same, of the addresses of each place */
 	uint8_t message[SF_DTLS_MOST];
 };
 

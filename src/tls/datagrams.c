@@ -20,6 +20,7 @@ extern const struct sf_dtls_ops sf_dtls_openssl;
 /* Bytes of a datagram of the handshake: what every path of IPv6 carries (1280), less headers. */
 #define HANDSHAKE_MTU 1232
 #define PEER_MAX      32
+#define HOUR_NS       INT64_C(3600000000000)
 
 /* Of a record: RFC 6347 §4.1. */
 #define RECORD_HEADER 13
@@ -35,6 +36,7 @@ struct session {
 	const struct sf_tls_context *context;
 	uint8_t peer[PEER_MAX];
 	size_t peer_length;
+	int64_t hour; /* of its last hello: cookies are of an hour */
 };
 
 /* ---------------------------------------------------------------- the wire */
@@ -95,22 +97,39 @@ static const BIO_METHOD *method(void)
 
 /* ---------------------------------------------------------------- cookies */
 
-/* The cookie of a peer is a digest of its address under the context's secret: the server keeps nothing. */
+/*
+ * The cookie of a peer is a digest of its address and the hour under the context's secret: the server keeps nothing,
+ * and who once had an address cannot use it for ever.
+ */
+static bool cookie_of(
+	const struct session *session, int64_t hour, uint8_t *cookie, unsigned *length)
+{
+	uint8_t about[PEER_MAX + sizeof(hour)];
+
+	memcpy(about, &hour, sizeof(hour));
+	memcpy(about + sizeof(hour), session->peer, session->peer_length);
+	return HMAC(EVP_sha256(), session->context->secret, SF_COOKIE_SECRET, about,
+		       sizeof(hour) + session->peer_length, cookie, length) != NULL;
+}
+
 static int make_cookie(SSL *ssl, uint8_t *cookie, unsigned *length)
 {
 	const struct session *session = BIO_get_data(SSL_get_rbio(ssl));
 
-	return HMAC(EVP_sha256(), session->context->secret, SF_COOKIE_SECRET, session->peer,
-		       session->peer_length, cookie, length) != NULL;
+	return cookie_of(session, session->hour, cookie, length);
 }
 
 static int check_cookie(SSL *ssl, const uint8_t *cookie, unsigned length)
 {
+	const struct session *session = BIO_get_data(SSL_get_rbio(ssl));
 	uint8_t right[EVP_MAX_MD_SIZE];
 	unsigned right_length;
 
-	return make_cookie(ssl, right, &right_length) && length == right_length &&
-	       CRYPTO_memcmp(cookie, right, length) == 0;
+	for (int64_t hour = session->hour; hour >= session->hour - 1; hour--)
+		if (cookie_of(session, hour, right, &right_length) && length == right_length &&
+			CRYPTO_memcmp(cookie, right, length) == 0)
+			return 1;
+	return 0;
 }
 
 static int context_new(struct sf_tls_context **context, const struct sf_tls_files *files,
@@ -210,7 +229,7 @@ static void session_input(struct sf_dtls *dtls, const uint8_t *datagram, size_t 
 }
 
 static int session_hello(struct sf_dtls *dtls, const uint8_t *peer, size_t peer_length,
-	const uint8_t *datagram, size_t length)
+	const uint8_t *datagram, size_t length, int64_t now_ns)
 {
 	struct session *session = (struct session *)dtls;
 	BIO_ADDR *address = BIO_ADDR_new();
@@ -222,6 +241,7 @@ static int session_hello(struct sf_dtls *dtls, const uint8_t *peer, size_t peer_
 	}
 	memcpy(session->peer, peer, peer_length);
 	session->peer_length = peer_length;
+	session->hour = now_ns / HOUR_NS;
 	session_input(dtls, datagram, length);
 	result = DTLSv1_listen(session->talk.ssl, address);
 	session->datagram = NULL;

@@ -16,7 +16,7 @@
  * cookie (RFC 6347 §4.2.1):
  *
  *	session = dtls->open(context, NULL, &wire);
- *	if (dtls->hello(session, peer, peer_length, datagram, length) == 1)
+ *	if (dtls->hello(session, peer, peer_length, datagram, length, now) == 1)
  *		… the session is that of the peer: handshake(), then for each datagram input() and read() …
  */
 #ifndef SPANFLOW_TLS_DTLS_H
@@ -40,7 +40,7 @@ struct sf_dtls_wire {
 struct sf_dtls {
 	bool shaken; /* the handshake is done */
 	/*
-	 * After the handshake the peer has sent an alert in the clear, as who does not know the session.
+	 * After the handshake the peer has sent an alert in the clear, as a peer does that does not know the session.
 	 * Anybody could have sent it: a reason to look, no proof.
 	 */
 	bool disowned;
@@ -58,10 +58,11 @@ struct sf_dtls_ops {
 	/*
 	 * Server: a datagram from a peer without a session; `peer`: at most 32 bytes that tell peers apart.
 	 * 1: it is a hello with the cookie that this peer was sent. 0: it is not; the peer may have been sent
-	 * a cookie, and the session waits for a hello of anybody.
+	 * a cookie, and the session waits for a hello of anybody. A cookie is good for one to two hours of the
+	 * clock of `now_ns`.
 	 */
 	int (*hello)(struct sf_dtls *dtls, const uint8_t *peer, size_t peer_length,
-		const uint8_t *datagram, size_t length);
+		const uint8_t *datagram, size_t length, int64_t now_ns);
 	/* A datagram for the calls that follow; lent until the next input(). */
 	void (*input)(struct sf_dtls *dtls, const uint8_t *datagram, size_t length);
 	/* 0: done. -EAGAIN: again with the next datagram. -EPROTO: failed; or the error of send(). */

@@ -13,10 +13,11 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "transport/tcp.h"
 #include "tls/dtls.h"
+#include "transport/tcp.h"
 
 #define DATAGRAM_MAX 65535
+#define READ_MOST    16 /* datagrams of one call: others may send more than are read */
 /* An alert in the clear may be forged: it ends no session that is younger than this. */
 #define TRUST_NS INT64_C(1000000000)
 
@@ -112,7 +113,8 @@ static int dtls_progress(struct sf_connection *link)
 	struct dtls_connection *dtls = of(link);
 	int code = dtls->dtls->handshake(dtls->session), came;
 
-	while (code == -EAGAIN && (came = receive(dtls)) != -EAGAIN)
+	for (unsigned i = 0; i < READ_MOST && code == -EAGAIN && (came = receive(dtls)) != -EAGAIN;
+		i++)
 		code = came < 0 ? came : dtls->dtls->handshake(dtls->session);
 	if (code == -EAGAIN && dtls->dtls->wait_ns(dtls->session) == 0)
 		dtls->dtls->repeat(dtls->session);
@@ -150,13 +152,13 @@ static bool dtls_stands(struct sf_connection *link)
 	return false;
 }
 
-/* Reads what lies in the socket, and no more than 16 datagrams. */
+/* Reads what lies in the socket. */
 static int read_all(struct dtls_connection *dtls)
 {
 	uint8_t bytes[256];
 	int code = 0;
 
-	for (unsigned i = 0; i < 16 && code == 0; i++) {
+	for (unsigned i = 0; i < READ_MOST && code == 0; i++) {
 		ssize_t n = 1;
 
 		code = receive(dtls);

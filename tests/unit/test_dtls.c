@@ -14,6 +14,7 @@
 #include "receive/sessions.h"
 #include "tls/dtls.h"
 
+#define HOUR_NS   INT64_C(3600000000000)
 #define DATAGRAMS 64
 #define PEER      ((const uint8_t *)"192.0.2.1:4000")
 
@@ -116,7 +117,7 @@ static void shake(struct sf_dtls *client, struct sf_dtls *server)
 			if (known)
 				dtls->input(server, bytes, length);
 			else
-				known = dtls->hello(server, PEER, 14, bytes, length) == 1;
+				known = dtls->hello(server, PEER, 14, bytes, length, 0) == 1;
 			if (known)
 				dtls->handshake(server);
 		}
@@ -148,16 +149,23 @@ START_TEST(a_cookie_is_of_one_peer)
 	/* a hello without a cookie begins nothing, however often it comes, and its answer is shorter */
 	for (unsigned i = 0; i < 3; i++)
 		ck_assert_int_eq(
-			dtls->hello(server, PEER, 14, lines[0].bytes[0], lines[0].lengths[0]), 0);
+			dtls->hello(server, PEER, 14, lines[0].bytes[0], lines[0].lengths[0], 0),
+			0);
 	ck_assert_uint_eq(lines[1].count, 3);
 	ck_assert_uint_lt(lines[1].lengths[0], lines[0].lengths[0]);
 	dtls->input(client, lines[1].bytes[0], lines[1].lengths[0]);
 	ck_assert_int_eq(dtls->handshake(client), -EAGAIN);
 	ck_assert_uint_eq(lines[0].count, 2);
 	ck_assert_int_eq(dtls->hello(other, (const uint8_t *)"192.0.2.2:4000", 14,
-				 lines[0].bytes[1], lines[0].lengths[1]),
+				 lines[0].bytes[1], lines[0].lengths[1], 0),
 		0);
-	ck_assert_int_eq(dtls->hello(server, PEER, 14, lines[0].bytes[1], lines[0].lengths[1]), 1);
+	/* it is good for this hour and the next one */
+	ck_assert_int_eq(
+		dtls->hello(other, PEER, 14, lines[0].bytes[1], lines[0].lengths[1], 2 * HOUR_NS),
+		0);
+	ck_assert_int_eq(dtls->hello(server, PEER, 14, lines[0].bytes[1], lines[0].lengths[1],
+				 2 * HOUR_NS - 1),
+		1);
 	dtls->close(client);
 	dtls->close(server);
 	dtls->close(other);
@@ -277,23 +285,24 @@ static void on_end(void *context, const char *sender, const char *trouble)
 	ended++;
 }
 
-static int bound(struct sockaddr_in *address)
+static int bound(struct sockaddr_in *address, unsigned host)
 {
 	socklen_t size = sizeof(*address);
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	*address = (struct sockaddr_in){ .sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK + host) };
 	ck_assert_int_eq(bind(fd, (struct sockaddr *)address, size), 0);
 	getsockname(fd, (struct sockaddr *)address, &size);
 	return fd;
 }
 
 /* A client that returns its cookie and then is silent; its socket, as others may not have its address. */
-static int greet(struct sf_sessions *sessions, struct sf_dtls_listener *listener, int server)
+static int greet(
+	struct sf_sessions *sessions, struct sf_dtls_listener *listener, int server, unsigned host)
 {
 	struct sf_path path = { .fd = server, .peer_size = sizeof(struct sockaddr_in) };
-	int fd = bound((struct sockaddr_in *)&path.peer);
+	int fd = bound((struct sockaddr_in *)&path.peer, host);
 	struct sf_dtls *client = open_side(0);
 	uint8_t answer[2048];
 	ssize_t n;
@@ -319,7 +328,7 @@ START_TEST(handshakes_are_bounded)
 	struct sockaddr_in address;
 	struct sf_dtls_listener listener = { 0 };
 	struct sf_loop *loop;
-	int clients[SF_SESSIONS_HALF + 6];
+	int clients[SF_SESSIONS_HALF + 6 + 4];
 	int64_t until;
 	int fd;
 
@@ -328,26 +337,31 @@ START_TEST(handshakes_are_bounded)
 	ck_assert_int_eq(sf_loop_new(&loop), 0);
 	sf_loop_fake_clock(loop, SF_NS_PER_S);
 	ck_assert_int_eq(sf_sessions_init(&sessions, loop, &owner), 0);
-	fd = bound(&address);
+	fd = bound(&address, 0);
 	listener.ops = dtls;
 	listener.context = contexts[1];
-	for (unsigned i = 0; i < SF_SESSIONS_HALF + 6; i++)
-		clients[i] = greet(&sessions, &listener, fd);
+	/* one host has 8 of them at most, whatever its ports */
+	for (unsigned i = 0; i < SF_SESSIONS_HOST + 4; i++)
+		clients[i] = greet(&sessions, &listener, fd, 0);
+	ck_assert_uint_eq(sessions.half, SF_SESSIONS_HOST);
+	ck_assert_uint_eq(ended, 4);
+	for (unsigned i = SF_SESSIONS_HOST + 4; i < SF_SESSIONS_HALF + 6 + 4; i++)
+		clients[i] = greet(&sessions, &listener, fd, i / 4);
 	ck_assert_uint_eq(sessions.count, SF_SESSIONS_HALF);
 	ck_assert_uint_eq(sessions.half, SF_SESSIONS_HALF);
-	ck_assert_uint_eq(ended, 6);
+	ck_assert_uint_eq(ended, 6 + 4);
 	/* those that are silent have ten seconds */
 	until = sf_loop_now(loop) + 11 * SF_NS_PER_S;
 	while (sf_loop_now(loop) < until && sessions.count)
 		sf_loop_turn(loop, until);
 	ck_assert_uint_eq(sessions.count, 0);
 	ck_assert_uint_eq(sessions.half, 0);
-	ck_assert_uint_eq(ended, SF_SESSIONS_HALF + 6);
-	ck_assert_uint_eq(sessions.broken, SF_SESSIONS_HALF + 6);
+	ck_assert_uint_eq(ended, SF_SESSIONS_HALF + 6 + 4);
+	ck_assert_uint_eq(sessions.broken, SF_SESSIONS_HALF + 6 + 4);
 	sf_sessions_fini(&sessions);
 	sf_dtls_listener_close(&listener);
 	sf_loop_free(loop);
-	for (unsigned i = 0; i < SF_SESSIONS_HALF + 6; i++)
+	for (unsigned i = 0; i < SF_SESSIONS_HALF + 6 + 4; i++)
 		close(clients[i]);
 	close(fd);
 	end();
