@@ -156,6 +156,8 @@ static int make_exporter(struct sf_engine *engine, struct sf_error *error)
 		err = check_files(engine->exporter, plan, error);
 	for (unsigned i = 0; !err && i < plan->destination_count; i++)
 		err = add_destination(engine->exporter, absent, &plan->destinations[i], error);
+	if (!err)
+		err = sf_exporter_check_groups(engine->exporter, error);
 	if (!err && plan->applications == SF_APPLICATIONS_NDPI &&
 		!(sf_exporter_wants(engine->exporter) & SF_FACT_SET(application)))
 		return sf_error_set(error, SF_EUSAGE,

@@ -44,6 +44,7 @@ uint64_t sf_share_flow_key(const struct sf_flow *flow);
 struct sf_share_group {
 	struct sf_share_group *next;
 	enum sf_share share;
+	unsigned members;
 	char name[SF_GROUP_NAME]; /* "": those of options.share */
 	struct sf_destination
 		*owners[SF_BATCH_MAX]; /* of the records that are put: which gets each */

@@ -88,8 +88,26 @@ int sf_share_join(struct sf_exporter *exporter, struct sf_destination *destinati
 		return sf_error_set(error, SF_EUSAGE,
 			"%s: group '%s' is one of balance= and of fail-over=: give one of them another name",
 			parsed->target, parsed->group);
-	destination->group = group;
 	destination->share_key = collector_key(destination->url);
+	for (unsigned i = 0; i < exporter->count; i++)
+		if (exporter->destinations[i]->group == group &&
+			exporter->destinations[i]->share_key == destination->share_key)
+			return sf_error_set(error, SF_EUSAGE,
+				"%s: this collector is in its group already", destination->url);
+	destination->group = group;
+	group->members++;
+	return 0;
+}
+
+int sf_exporter_check_groups(const struct sf_exporter *exporter, struct sf_error *error)
+{
+	for (const struct sf_share_group *group = exporter->groups; group; group = group->next)
+		if (group->members < 2)
+			return sf_error_set(error, SF_EUSAGE,
+				"group '%s' of %s= has one collector, and needs two or more: is its name the "
+				"same at each?",
+				group->name,
+				group->share == SF_SHARE_BALANCE ? "balance" : "fail-over");
 	return 0;
 }
 

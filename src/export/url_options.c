@@ -3,6 +3,7 @@
  * Options of destinations: "rate=50k,biflow=no". They are rows of base/url_options.def; for each row there is a
  * function read_…() here. After the last option the fields of profile= and fields= are chosen, which depend on others.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -346,10 +347,16 @@ static int misplaced_option(
 		text, option->name, schemes);
 }
 
-/* Reads one option, "name=value", which lies in url->options. Cuts `item` at the "=". */
-static int read_option(
-	struct sf_url *url, const char *text, char *item, unsigned applies, struct sf_error *error)
+static_assert(SF_URL_OPTIONS <= 64, "read_option() has a bit for each of the options");
+
+/*
+ * Reads one option, "name=value", which lies in url->options. Cuts `item` at the "=". `given`: those that were read
+ * before, a bit for each.
+ */
+static int read_option(struct sf_url *url, const char *text, char *item, unsigned applies,
+	uint64_t *given, struct sf_error *error)
 {
+	const enum sf_share share = url->share;
 	char *value = strchr(item, '=');
 	size_t i;
 
@@ -365,6 +372,12 @@ static int read_option(
 	if (!value || !readers[i](url, value))
 		return sf_error_set(error, SF_EUSAGE, "%s: option '%s' is '%s' (allowed: %s)", text,
 			item, value ? value : "", sf_url_options[i].allowed);
+	if (*given & UINT64_C(1) << i)
+		return sf_error_set(error, SF_EUSAGE, "%s: option '%s' is given twice", text, item);
+	*given |= UINT64_C(1) << i;
+	if (share != SF_SHARE_NONE && share != url->share)
+		return sf_error_set(error, SF_EUSAGE,
+			"%s: options 'balance' and 'fail-over' exclude each other", text);
 	return 0;
 }
 
@@ -521,6 +534,7 @@ int sf_url_read_options(struct sf_url *url, const char *text, const char *list, 
 	struct sf_error *error)
 {
 	char *next = url->options;
+	uint64_t given = 0;
 	int code;
 
 	if (!list)
@@ -537,7 +551,7 @@ int sf_url_read_options(struct sf_url *url, const char *text, const char *list, 
 			*next++ = 0;
 		code = applies & SF_URL_TO_KAFKA && sf_url_kafka_property(&url->kafka, item)
 			       ? 0
-			       : read_option(url, text, item, applies, error);
+			       : read_option(url, text, item, applies, &given, error);
 	}
 	if (code < 0 || applies & SF_URL_TO_KAFKA)
 		return code;

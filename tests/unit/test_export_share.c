@@ -460,14 +460,20 @@ END_TEST
 
 START_TEST(wrong_groups_are_refused)
 {
-	static const char *const urls[][2] = {
-		{ "ipfix://127.0.0.1:4739,balance=a", "ipfix://127.0.0.1:4740,fail-over=a" },
-		{ "ipfix://127.0.0.1:4739", "ipfix://127.0.0.1:4740,balance=" },
+	static const char *const urls[][3] = {
+		{ "ipfix://127.0.0.1:4739,balance=a", "ipfix://127.0.0.1:4740,fail-over=a", "'a'" },
+		{ "ipfix://127.0.0.1:4739", "ipfix://127.0.0.1:4740,balance=", "'balance'" },
 		{ "ipfix://127.0.0.1:4739",
-			"ipfix://127.0.0.1:4740,balance=a234567890123456789012345678901x" },
+			"ipfix://127.0.0.1:4740,balance=a234567890123456789012345678901x", "'balance'" },
+		{ "ipfix://127.0.0.1:4739", "ipfix://127.0.0.1:4740,balance=a,fail-over=b",
+			"exclude each other" },
+		{ "ipfix://127.0.0.1:4739", "ipfix://127.0.0.1:4740,balance=a,balance=b",
+			"given twice" },
+		{ "ipfix://127.0.0.1:4739,balance=a", "ipfix://127.0.0.1:4739,balance=a",
+			"in its group already" },
 	};
 
-	for (unsigned i = 0; i < 3; i++) {
+	for (unsigned i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
 		struct sf_exporter *exporter;
 		struct sf_error error = { 0 };
 
@@ -475,7 +481,10 @@ START_TEST(wrong_groups_are_refused)
 		ck_assert_int_eq(sf_exporter_add_collector(exporter, urls[i][0], &error), 0);
 		ck_assert_int_eq(
 			sf_exporter_add_collector(exporter, urls[i][1], &error), SF_EUSAGE);
-		ck_assert_ptr_nonnull(strstr(error.text, i ? "'balance'" : "'a'"));
+		ck_assert_ptr_nonnull(strstr(error.text, urls[i][2]));
+		/* the first of them is alone in its group, if it has one */
+		ck_assert_int_eq(sf_exporter_check_groups(exporter, &error),
+			strchr(urls[i][0], ',') ? SF_EUSAGE : 0);
 		sf_exporter_free(exporter);
 	}
 }
