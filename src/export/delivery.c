@@ -170,6 +170,17 @@ static void settle(struct sf_session *session, int64_t now)
 }
 
 /* The transport has failed and takes nothing for now: tells the user. */
+static void tell_attempts(struct sf_destination *destination, const struct sf_transport *transport)
+{
+	int64_t seconds = (transport->pause_ns + SF_NS_PER_S / 2) / SF_NS_PER_S;
+
+	if (seconds > 1)
+		sf_destination_news(destination, "%s; next attempt in %d s (retry=)",
+			transport->trouble, (int)seconds);
+	else
+		sf_destination_news(destination, "%s; trying again", transport->trouble);
+}
+
 static void begin_stall(struct sf_session *session)
 {
 	const struct sf_transport *transport = session->transport;
@@ -184,7 +195,7 @@ static void begin_stall(struct sf_session *session)
 		sf_destination_news(destination, "%s %.150s any more: %s", transport->traits.cannot,
 			stats->url, sf_strerror(transport->error));
 	else if (transport->trouble[0])
-		sf_destination_news(destination, "%s; trying again", transport->trouble);
+		tell_attempts(destination, transport);
 	else if (transport->error == -ENXIO)
 		sf_destination_news(destination,
 			"%.150s: waiting for a program that reads from this FIFO", stats->url);

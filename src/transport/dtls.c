@@ -18,8 +18,12 @@
 
 #define DATAGRAM_MAX 65535
 #define READ_MOST    16 /* datagrams of one call: others may send more than are read */
-/* An alert in the clear may be forged: it ends no session that is younger than this. */
-#define TRUST_NS INT64_C(1000000000)
+/*
+ * An alert in the clear may be forged: it ends no session that is younger than this. After sessions that ended so within
+ * two minutes it is twice as long each time, so that forged alerts cost a handshake a minute in the end.
+ */
+#define TRUST_NS      INT64_C(1000000000)
+#define TRUST_MOST_NS (60 * TRUST_NS)
 
 struct dtls_connection {
 	struct sf_connection link;
@@ -30,7 +34,8 @@ struct dtls_connection {
 	unsigned mtu;     /* 0: what the route allows */
 	int64_t renew_ns; /* 0: never */
 	int64_t renew_at; /* monotonic: the session has lasted renew_ns */
-	int64_t trust_at; /* monotonic: from then on an alert in the clear counts */
+	int64_t trust_ns; /* how old a session is when an alert in the clear ends it */
+	int64_t trust_at; /* monotonic: this one is as old */
 	bool finished;    /* finish() was called */
 	uint8_t datagram[DATAGRAM_MAX];
 };
@@ -124,7 +129,7 @@ static int dtls_progress(struct sf_connection *link)
 		int64_t now = sf_clock_read(CLOCK_MONOTONIC);
 
 		dtls->renew_at = dtls->renew_ns ? now + dtls->renew_ns : INT64_MAX;
-		dtls->trust_at = now + TRUST_NS;
+		dtls->trust_at = now + dtls->trust_ns;
 	}
 	return code;
 }
@@ -170,6 +175,18 @@ static int read_all(struct dtls_connection *dtls)
 	return code == -EAGAIN ? 0 : code;
 }
 
+/* An alert in the clear ends the session. */
+static void trust_less(struct dtls_connection *dtls, int64_t now)
+{
+	int64_t lasted = now - dtls->trust_at + dtls->trust_ns;
+
+	dtls->trust_ns *= 2;
+	if (lasted > 2 * TRUST_MOST_NS)
+		dtls->trust_ns = TRUST_NS;
+	else if (dtls->trust_ns > TRUST_MOST_NS)
+		dtls->trust_ns = TRUST_MOST_NS;
+}
+
 static int dtls_check(struct sf_connection *link)
 {
 	struct dtls_connection *dtls = of(link);
@@ -180,6 +197,7 @@ static int dtls_check(struct sf_connection *link)
 	if (code < 0)
 		return code;
 	if (dtls->session->disowned && now >= dtls->trust_at) {
+		trust_less(dtls, now);
 		snprintf(link->trouble, sizeof(link->trouble),
 			"it does not know the session any more: it was started again, perhaps");
 		return -ESTALE;
@@ -259,6 +277,7 @@ int sf_dtls_connection_new(struct sf_connection **link, const struct sf_tls_file
 	/* no path is known yet */
 	dtls->link.max_message = longest_message(dtls, AF_INET6);
 	dtls->renew_ns = renew_ns;
+	dtls->trust_ns = TRUST_NS;
 	if (sf_tls_files_copy(&dtls->files, files))
 		code = ops->context_new(&dtls->context, &dtls->files, false, error);
 	else

@@ -85,6 +85,8 @@ static void go_away(struct stream *stream)
 	stream->transport.fails = true;
 	stream->transport.peer_size = stream->transport.local_size = 0;
 	stream->again_ns = stream->begun_ns + stream->pause_ns;
+	stream->transport.pause_ns =
+		stream->again_ns > stream->mono ? stream->again_ns - stream->mono : 0;
 	stream->pause_ns *= 2;
 	if (stream->pause_ns > RETRY_NS)
 		stream->pause_ns = RETRY_NS > stream->retry_ns ? RETRY_NS : stream->retry_ns;

@@ -134,6 +134,7 @@ struct sf_transport {
 	int error;             /* the last error, negative; 0: none yet */
 	bool timed;            /* due() depends on the time or on what was sent */
 	bool fails;            /* takes nothing now, and may recover */
+	int64_t pause_ns;      /* with `fails`: until the next attempt; 0: unknown, or soon */
 	char trouble[240];     /* message about the failure; "": see `error` */
 	char remark[200];      /* set by turn(): what is wrong with the file that ended; or "" */
 	uint8_t protocol;      /* IPPROTO_UDP, IPPROTO_TCP; 0: no socket */

@@ -259,6 +259,8 @@ START_TEST(attempts_keep_their_distance)
 		ck_assert_int_ge(sim.attempt_ns[i] - sim.attempt_ns[i - 1], 60 * S);
 	ck_assert_ptr_nonnull(strstr(out.destination->stats.news, "cannot connect to collector"));
 	ck_assert_ptr_nonnull(strstr(out.destination->stats.news, "refused"));
+	ck_assert_ptr_nonnull(
+		strstr(out.destination->stats.news, "; next attempt in 60 s (retry=)"));
 	ck_assert_uint_eq(out.destination->stats.news_count, 1);
 	sim_finish(&out, &sim);
 	end_sim();
