@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The table that fits a terminal. A line tells the date, and for collected records the exporter,
- * when these change; rows have the time of day. Addresses that are too long lose their middle,
- * well-known ports have names, bytes have units. Example, of 80 columns:
+ * when these change; rows have the time of day. Well-known ports have names, bytes have units. Where two addresses have no
+ * room beside each other the second one goes below the first. Example, of 80 columns:
  *
  *	-- 2024-01-01 UTC
  *	Start    Length Proto Source              Destination         Pkts  Bytes   E
  *	00:00:01  0.711 TCP   192.0.2.11:50210 -> 203.0.113.17:https     43 19.0 kB e
+ *	00:00:04  0.704 TCP   [2001:db8:1::12]:51044                     21 1.50 kB e
+ *	                   -> [2001:db8:80::1]:https
  */
 #include <stdio.h>
 #include <string.h>
@@ -16,17 +18,18 @@
 #include "text/cell.h"
 #include "text/text.h"
 
-#define ELSEWHERE    120 /* columns when rows go to no terminal */
-#define LEAST        60
-#define ROOMY        100 /* from here on milliseconds, flags and words for the end reason fit */
-#define PROTOCOL     5
-#define ARROW        4
-#define BYTES        7
-#define FLAGS        8
-#define EXPORTED     8
-#define NOTES        22 /* " in vxlan 50000", " neighbor solicitation": kept free before columns grow for IPv6 */
-#define ENDPOINT_4   21 /* an IPv4 address in full, with port */
-#define ENDPOINT_MAX 47 /* an IPv6 address in full, with brackets and port */
+#define ELSEWHERE 120 /* columns when rows go to no terminal */
+#define LEAST     60
+#define PROTOCOL  5
+#define ARROW     4
+#define BYTES     7
+#define FLAGS     8
+#define EXPORTED  8
+#define NOTES                                                                                      \
+	22 /* " in vxlan 50000", " neighbor solicitation": kept free before columns grow for IPv6 */
+#define ENDPOINT_4    21 /* an IPv4 address in full, with port */
+#define ENDPOINT_TEXT 80 /* bytes of an address with prefix length and port, at most */
+#define ENDPOINT_MAX  47 /* an IPv6 address in full, with brackets and port */
 
 /* The width of a row without its two endpoints. */
 static unsigned width_of_rest(const struct sf_narrow *table)
@@ -35,31 +38,47 @@ static unsigned width_of_rest(const struct sf_narrow *table)
 
 	return table->start + (table->duration ? 1 + table->duration : 0) + 1 + PROTOCOL + 1 +
 	       ARROW + counters * (table->biflow ? 2 : 1) + 1 + (table->flags ? 6 : 1) +
-	       (table->collected ? 1 + EXPORTED : 0);
+	       (table->exported ? 1 + EXPORTED : 0);
+}
+
+/* The width that is left for each endpoint. */
+static unsigned width_of_endpoint(const struct sf_narrow *table)
+{
+	unsigned rest = width_of_rest(table);
+
+	return table->width > rest ? (table->width - rest) / 2 : 0;
+}
+
+/* `roomy`: milliseconds, flags, words for end reasons. */
+static void set_columns(struct sf_narrow *table, bool roomy, bool collected)
+{
+	table->start = roomy ? 12 : 8;
+	table->duration = roomy ? 8 : table->biflow ? 0 : 6;
+	table->packets = roomy ? 7 : 5;
+	table->flags = roomy;
+	table->exported = collected;
+	/* addresses are worth more than the times of export, which are mostly the same */
+	if (table->cut && width_of_endpoint(table) < ENDPOINT_4)
+		table->exported = false;
+	table->endpoint = width_of_endpoint(table);
 }
 
 void sf_narrow_init(
 	struct sf_narrow *table, unsigned width, bool biflow, bool local_time, bool collected)
 {
-	unsigned rest;
-	bool roomy;
-
-	*table = (struct sf_narrow){ .biflow = biflow,
+	*table = (struct sf_narrow){
+		.biflow = biflow,
 		.local_time = local_time,
-		.collected = collected,
 		.cut = width > 0,
 		.width = width == 0      ? ELSEWHERE
 			 : width < LEAST ? LEAST
-					 : width };
-	roomy = table->width >= ROOMY + (biflow ? 24 : 0);
-	table->start = roomy ? 12 : 8;
-	table->duration = roomy ? 8 : biflow ? 0 : 6;
-	table->packets = roomy ? 7 : 5;
-	table->flags = roomy;
-	rest = width_of_rest(table);
-	table->endpoint = table->width > rest ? (table->width - rest) / 2 : 0;
+					 : width,
+	};
+	set_columns(table, true, collected);
+	if (table->endpoint < ENDPOINT_4)
+		set_columns(table, false, collected);
 	if (table->cut && table->endpoint > ENDPOINT_4) {
-		const unsigned beside = (table->width - rest - NOTES) / 2;
+		const unsigned beside = (table->width - width_of_rest(table) - NOTES) / 2;
 
 		table->endpoint = beside < ENDPOINT_4 ? ENDPOINT_4 : beside;
 	}
@@ -138,7 +157,7 @@ char *sf_narrow_header(char *p, const struct sf_narrow *table)
 	if (table->duration)
 		p += sprintf(p, " %*s", (int)table->duration, "Length");
 	p += sprintf(p, " %-*s %-*s%*s%-*s", PROTOCOL, "Proto", (int)table->endpoint, "Source",
-		ARROW, "", (int)table->endpoint, "Destination");
+		ARROW, "", (int)table->endpoint, table->endpoint < 11 ? "To" : "Destination");
 	for (unsigned d = 0; d < (table->biflow ? 2u : 1u); d++) {
 		p += sprintf(p, " %*s %*s", (int)table->packets, d ? "<-Pkts" : "Pkts", BYTES,
 			d ? "<-Bytes" : "Bytes");
@@ -146,7 +165,7 @@ char *sf_narrow_header(char *p, const struct sf_narrow *table)
 			p += sprintf(p, " %-*s", FLAGS, d ? "<-Flags" : "Flags");
 	}
 	p += sprintf(p, table->flags ? " %-6s" : " %s", table->flags ? "End" : "E");
-	if (table->collected)
+	if (table->exported)
 		p += sprintf(p, " Exported");
 	p = cut(p, start, table);
 	*p++ = '\n';
@@ -179,13 +198,12 @@ static const char *service_name(uint16_t port)
 	return NULL;
 }
 
-static char *put_endpoint(
-	char *p, const struct sf_narrow *table, const struct sf_row *row, unsigned side)
+/* Address and port of one side. Returns the length. */
+static size_t endpoint_text(char text[ENDPOINT_TEXT], const struct sf_row *row, unsigned side)
 {
 	const struct sf_flow *flow = row->flow;
 	bool ports = sf_row_has_ports(row, side);
-	char text[80], *end = text;
-	size_t length, width = table->endpoint;
+	char *end = text;
 
 	if (!sf_row_knows(row, side, SF_KNOWN_ADDRESS)) {
 		*end++ = '-';
@@ -205,7 +223,11 @@ static char *put_endpoint(
 		*end++ = ':';
 		end = name ? stpcpy(end, name) : sf_text_u64(end, flow->port[side]);
 	}
-	length = (size_t)(end - text);
+	return (size_t)(end - text);
+}
+
+static char *put_endpoint(char *p, const char *text, size_t length, size_t width)
+{
 	if (length <= width) {
 		memcpy(p, text, length);
 		return sf_row_pad(p + length, p, width);
@@ -216,8 +238,37 @@ static char *put_endpoint(
 	*p++ = '.';
 	*p++ = '.';
 	width -= (width - 1) / 2 + 2;
-	memcpy(p, end - width, width);
+	memcpy(p, text + length - width, width);
 	return p + width;
+}
+
+/*
+ * Both sides beside each other. Where they have no room, the source alone: the destination is to go below. A source loses
+ * its middle only where it is longer than both columns: IPv4 with --biflow on less than 68 columns, and long IPv6.
+ */
+static char *put_ends(char *p, const struct sf_narrow *table, const struct sf_row *row,
+	const char *arrow, bool *below)
+{
+	char source[ENDPOINT_TEXT], destination[ENDPOINT_TEXT];
+	size_t source_length = endpoint_text(source, row, row->d);
+	size_t length = endpoint_text(destination, row, !row->d);
+
+	*below = table->cut && (source_length > table->endpoint || length > table->endpoint);
+	if (*below)
+		return put_endpoint(p, source, source_length, 2 * table->endpoint + ARROW);
+	p = stpcpy(put_endpoint(p, source, source_length, table->endpoint), arrow);
+	return put_endpoint(p, destination, length, table->endpoint);
+}
+
+/* The destination in a line of its own, `column` columns from the left. */
+static char *put_end_below(char *p, const struct sf_narrow *table, const struct sf_row *row,
+	const char *arrow, size_t column)
+{
+	char text[ENDPOINT_TEXT];
+	size_t length = endpoint_text(text, row, !row->d);
+
+	p = sf_row_pad(p, p, column - ARROW);
+	return put_endpoint(stpcpy(p, arrow), text, length, table->width - column);
 }
 
 /* Three digits and a unit: "999 B", "19.0 kB", "301 kB". */
@@ -373,8 +424,11 @@ static char *put_above(char *p, struct sf_narrow *table, const struct sf_row *ro
 char *sf_narrow_row(char *p, struct sf_narrow *table, const struct sf_row *row, const char *more)
 {
 	bool two_way = row->biflow && sf_flow_two_way(row->flow);
+	const char *arrow = two_way ? " <> " : " -> ";
 	int64_t begin, end;
 	char date[40], notes[SF_ROW_NOTES_MAX], *line;
+	size_t column;
+	bool below;
 
 	sf_row_span(row, two_way, &begin, &end);
 	sf_row_time(date, begin, table->local_time);
@@ -385,21 +439,26 @@ char *sf_narrow_row(char *p, struct sf_narrow *table, const struct sf_row *row, 
 	p = sf_row_knows(row, 0, SF_KNOWN_PROTOCOL) ? sf_row_protocol(p, row->flow->protocol)
 						    : sf_row_pad(stpcpy(p, "-"), p, PROTOCOL);
 	*p++ = ' ';
-	p = put_endpoint(p, table, row, row->d);
-	p = stpcpy(p, two_way ? " <> " : " -> ");
-	p = put_endpoint(p, table, row, !row->d);
+	column = (size_t)(p - line);
+	p = put_ends(p, table, row, arrow, &below);
 	p = put_counters(p, table, row, row->d);
 	if (table->biflow)
 		p = put_counters(p, table, row, !row->d);
 	*p++ = ' ';
 	p = put_end(p, table, row);
-	if (table->collected && row->record) {
+	if (table->exported && row->record) {
 		sf_row_time(date, row->record->export_time_ns, table->local_time);
 		*p++ = ' ';
 		p = mempcpy(p, date + 11, EXPORTED);
 	}
 	if (table->cut && p - line > (ptrdiff_t)table->width)
 		p = line + table->width;
+	if (below) {
+		p = trim(p, line);
+		*p++ = '\n';
+		line = p;
+		p = trim(put_end_below(p, table, row, arrow, column), line);
+	}
 	*sf_row_notes(notes, row) = '\0';
 	p = put_behind(p, &line, notes, table);
 	p = trim(put_behind(p, &line, more, table), line);

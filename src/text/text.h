@@ -33,7 +33,8 @@ struct sf_narrow {
 	unsigned packets;
 	bool cut;   /* rows end at `width` */
 	bool flags; /* there is a column of TCP flags, and end reasons are words */
-	bool biflow, local_time, collected;
+	bool biflow, local_time;
+	bool exported;   /* there is a column of export times */
 	char above[128]; /* the last line above rows: date and exporter */
 };
 

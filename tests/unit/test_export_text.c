@@ -253,7 +253,9 @@ START_TEST(narrow_table_fits_80_columns)
 {
 	struct sf_flow flows[4] = { flow_ipv4(0), flow_ipv6(0), flow_icmp(4), flow_ipv4(0) };
 
-	memset(flows[1].addr, 0xff, sizeof(flows[1].addr));
+	/* what has no room beside the source goes below, whole */
+	memcpy(flows[1].addr[0], "\x20\x01\x0d\xb8\0\x99\0\0\0\0\0\0\0\0\0\x12", 16);
+	memset(flows[1].addr[1], 0xff, sizeof(flows[1].addr[1]));
 	flows[0].half[0].octets = 301200;
 	flows[3].half[0].start_ns += 86400 * SF_NS_PER_S;
 	flows[3].half[0].end_ns += 86400 * SF_NS_PER_S + 3800 * SF_NS_PER_S;
@@ -262,7 +264,8 @@ START_TEST(narrow_table_fits_80_columns)
 		"Start    Length Proto Source                 Destination          Pkts   Bytes E\n"
 		"-- 2005-07-06 UTC\n"
 		"10:47:29  1.500 TCP   192.0.2.1:40000     -> 198.51.100.7:https     10  301 kB e\n"
-		"10:47:29  1.500 TCP   [ffff:fff..f]:40000 -> [ffff:fff..f]:https    10 3.02 kB e\n"
+		"10:47:29  1.500 TCP   [2001:db8:99::12]:40000                       10 3.02 kB e\n"
+		"                   -> [ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:https\n"
 		"10:47:29  1.500 ICMP  192.0.2.1           -> 198.51.100.7           10 3.02 kB e\n"
 		"         echo request\n"
 		"-- 2005-07-07 UTC\n"
@@ -279,12 +282,20 @@ START_TEST(narrow_table_has_more_where_there_is_room)
 	ck_assert_ptr_nonnull(strstr(text, "\n10:47:29.123    1.500 TCP   192.0.2.1:40000"));
 	ck_assert_ptr_nonnull(strstr(text, " 3.02 kB ...AP.SF end\n"));
 	/* words that do not fit stand below their row */
-	text = narrow(100, false, flows, 2);
+	text = narrow(106, false, flows, 2);
 	ck_assert_ptr_nonnull(strstr(text, "end\n             echo request\n"));
 	text = narrow(220, false, flows, 2);
 	ck_assert_ptr_nonnull(strstr(text, "end    echo request\n"));
 	/* not on a terminal: nothing is cut */
 	ck_assert_ptr_nonnull(strstr(narrow(0, false, flows, 2), "end    echo request\n"));
+	/* no IPv4 address is cut; with both directions from 68 columns on */
+	memset(flows[0].addr, 0xfe, sizeof(flows[0].addr));
+	flows[0].port[0] = flows[0].port[1] = 54321;
+	for (unsigned width = 60; width < 120; width++) {
+		text = narrow(width, width >= 68 && width % 2, flows, 1);
+		ck_assert_ptr_nonnull(strstr(text, " 254.254.254.254:54321 "));
+		ck_assert_ptr_nonnull(strstr(text, "> 254.254.254.254:54321"));
+	}
 }
 END_TEST
 
