@@ -338,8 +338,7 @@ SF_CHECKED int sf_exporter_check_file(
  * After all destinations were added: SF_EUSAGE if a group of balance= or fail-over= has one collector only. Thread:
  * that which adds them.
  */
-SF_CHECKED int sf_exporter_check_groups(
-	const struct sf_exporter *exporter, struct sf_error *error);
+SF_CHECKED int sf_exporter_check_groups(const struct sf_exporter *exporter, struct sf_error *error);
 
 /*
  * Length of the path in what sf_exporter_add_file() takes, in bytes: 9 of "a,b.ipfix,biflow=yes". Any

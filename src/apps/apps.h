@@ -37,8 +37,7 @@ bool sf_apps_lack(uint64_t facts, struct sf_error *error);
 int sf_apps_new(struct sf_apps **apps, uint64_t facts);
 
 /* Flows are named by a classifier, for the fact `application`. `idle_ns`: the idle timeout. 0 or -ENOMEM. */
-int sf_apps_classify(
-	struct sf_apps *apps, const struct sf_classifier *classifier, int64_t idle_ns);
+int sf_apps_classify(struct sf_apps *apps, const struct sf_classifier *classifier, int64_t idle_ns);
 
 void sf_apps_free(struct sf_apps *apps);
 

@@ -163,13 +163,14 @@ struct sf_annex_layout {
 	uint8_t step_count; /* one for each fact: simple ones, others of later packets, the rest */
 	uint8_t simple_count; /* numbers that every packet has in its head */
 	bool only_app; /* packets behind the first one of a direction matter if they have SF_HAS_APP */
-	uint16_t tcp_from;    /* in the packet: the fact tcp_quality */
-	bool watches;         /* some fact has a watcher */
-	uint8_t later_count;  /* what later packets can change, simple or not; 0: nothing */
+	uint16_t tcp_from;   /* in the packet: the fact tcp_quality */
+	bool watches;        /* some fact has a watcher */
+	uint8_t later_count; /* what later packets can change, simple or not; 0: nothing */
 	/* records */
-	uint16_t record_bytes;      /* of struct sf_annex with its bytes: a multiple of 8 */
-	uint64_t made;              /* facts that are made once for each record */
-	const struct sf_application_table *applications; /* of the fact `application`; NULL: there is none */
+	uint16_t record_bytes; /* of struct sf_annex with its bytes: a multiple of 8 */
+	uint64_t made;         /* facts that are made once for each record */
+	const struct sf_application_table
+		*applications;      /* of the fact `application`; NULL: there is none */
 	uint16_t at[SF_FACT_COUNT]; /* in a side; of facts that are made, behind the two sides */
 	struct sf_annex_step packs[SF_FACT_COUNT];
 	struct sf_annex_step steps[SF_FACT_COUNT];

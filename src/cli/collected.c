@@ -375,7 +375,8 @@ static void report_text(
 			received->connections, received->connections == 1 ? "" : "s",
 			received->broken, received->refused);
 	if (received && received->strays)
-		fprintf(stderr, "%12" PRIu64 " datagrams at ports of DTLS that belong to no session\n",
+		fprintf(stderr,
+			"%12" PRIu64 " datagrams at ports of DTLS that belong to no session\n",
 			received->strays);
 	text_counters(set->objects[SF_SCOPE_COLLECTOR]);
 	if (sink->asked.where)

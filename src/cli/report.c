@@ -141,8 +141,8 @@ static void text_frames(
 	text_dropped(report, stream);
 }
 
-static void text_records(const struct sf_counter_set *set,
-	const struct sf_engine_counters *counters, FILE *stream)
+static void text_records(
+	const struct sf_counter_set *set, const struct sf_engine_counters *counters, FILE *stream)
 {
 	sf_counters_text(set,
 		"flows    {flows.created} created, {flows.ended} ended, {flows.evicted} of them "

@@ -60,15 +60,15 @@
 #define SF_WHEN_NETWORK     UINT64_C(0x4000000000) /* sent to a collector, not to a file or as text */
 
 /* What the payload of the record's packets said (base/app.h). */
-#define SF_WHEN_APP        ((uint64_t)SF_HAS_APP << 8)
-#define SF_WHEN_DNS        UINT64_C(0x010000000000)
-#define SF_WHEN_DNS_ANSWER UINT64_C(0x020000000000)
-#define SF_WHEN_TLS        UINT64_C(0x040000000000) /* QUIC too */
-#define SF_WHEN_TLS_ANSWER UINT64_C(0x080000000000)
-#define SF_WHEN_HTTP       UINT64_C(0x100000000000) /* a request */
+#define SF_WHEN_APP         ((uint64_t)SF_HAS_APP << 8)
+#define SF_WHEN_DNS         UINT64_C(0x010000000000)
+#define SF_WHEN_DNS_ANSWER  UINT64_C(0x020000000000)
+#define SF_WHEN_TLS         UINT64_C(0x040000000000) /* QUIC too */
+#define SF_WHEN_TLS_ANSWER  UINT64_C(0x080000000000)
+#define SF_WHEN_HTTP        UINT64_C(0x100000000000) /* a request */
 #define SF_WHEN_HTTP_ANSWER UINT64_C(0x200000000000)
-#define SF_WHEN_SSH        UINT64_C(0x400000000000)
-#define SF_WHEN_READ       UINT64_C(0xff0000000000) /* all of these but SF_WHEN_APP */
+#define SF_WHEN_SSH         UINT64_C(0x400000000000)
+#define SF_WHEN_READ        UINT64_C(0xff0000000000) /* all of these but SF_WHEN_APP */
 
 /* The enricher gives it: SF_EXTRA_…. */
 #define SF_WHEN_EXTRA_OF(gives) ((uint64_t)(gives) << 48)

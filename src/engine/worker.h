@@ -149,12 +149,12 @@ struct sf_worker_options {
 	const struct sf_worker_kind *kind;
 	struct sf_handover *handover; /* NULL: inline */
 	struct sf_input *input;
-	unsigned queue;                /* SF_NO_QUEUE: meters what is handed over */
-	unsigned number;               /* among the workers of the source */
-	struct sf_meter_options meter; /* with sink: the exporter */
-	const char *filter;            /* NULL: none */
-	struct sf_sampling sampling;   /* of what passes the filter */
-	enum sf_fold_mode fold;        /* what is folded on the way to the sink */
+	unsigned queue;                  /* SF_NO_QUEUE: meters what is handed over */
+	unsigned number;                 /* among the workers of the source */
+	struct sf_meter_options meter;   /* with sink: the exporter */
+	const char *filter;              /* NULL: none */
+	struct sf_sampling sampling;     /* of what passes the filter */
+	enum sf_fold_mode fold;          /* what is folded on the way to the sink */
 	struct sf_budget *budget;        /* NULL: no limit */
 	int64_t packet_duration_ns;      /* ends the run by the packets' clock; 0: never */
 	bool ages_when_quiet;            /* the clock goes on while no packet comes */

@@ -102,7 +102,7 @@ void sf_session_refused(struct sf_session *session, int64_t now)
 	if (session->reach == SF_REACH_OK)
 		sf_destination_news(destination, "%s; %s until it answers", stats->failure,
 			destination->group ? "other collectors get its records"
-					    : "its records are lost");
+					   : "its records are lost");
 	destination->drops |= session->reach == SF_REACH_PROBED;
 	destination->fails = true;
 	destination->lost_as = SF_FATE_LOST_unreachable;

@@ -48,7 +48,8 @@ struct sf_shared {
 	struct sf_losses ignored;
 	struct sf_destination_count refused; /* records lost on their way to the exporter */
 	struct sf_losses refusals;
-	const struct sf_application_table *applications; /* that a classifier names; NULL: there is none */
+	const struct sf_application_table
+		*applications;        /* that a classifier names; NULL: there is none */
 	struct sf_extra_batch *extra; /* NULL: there is no enricher */
 	struct sf_extra_batch *kept;  /* beside `extra`: see where.c */
 };
@@ -127,18 +128,19 @@ struct sf_destination {
 	/* folding.c */
 	struct sf_fold *fold; /* NULL: nothing is folded */
 	struct sf_small small;
-	bool folds_overflow;    /* what the queue has no room for is folded */
-	bool overflows;         /* the records that are offered now are such */
-	bool unfolding;         /* folded records are due, and some have not left yet */
-	unsigned fold_place;    /* up to which they have left */
+	bool folds_overflow; /* what the queue has no room for is folded */
+	bool overflows;      /* the records that are offered now are such */
+	bool unfolding;      /* folded records are due, and some have not left yet */
+	unsigned fold_place; /* up to which they have left */
 	bool told_of_folding;
-	int64_t fold_begin_ns;      /* when the oldest of them was begun */
-	struct sf_clock fold_clock; /* by the ends of the flows that were folded; used without a queue */
+	int64_t fold_begin_ns; /* when the oldest of them was begun */
+	struct sf_clock
+		fold_clock; /* by the ends of the flows that were folded; used without a queue */
 
 	/* one of the collectors that share the records (share.c) */
 	struct sf_share_group *group; /* NULL: it gets every record */
-	bool away;          /* as share.c saw it last */
-	bool probed;        /* without a queue: probe() was called */
+	bool away;                    /* as share.c saw it last */
+	bool probed;                  /* without a queue: probe() was called */
 	int64_t refused_ns; /* without a queue: wall clock of the last refused datagram or probe; 0: none */
 	uint64_t share_key;
 	struct sf_queue own_queue; /* in place of the exporter's */
@@ -220,7 +222,7 @@ void sf_destination_news(struct sf_destination *destination, const char *format,
 	X(interfaces, "names, descriptions and speeds of interfaces")                              \
 	X(flowkeys, "which fields of a template are its flow key")                                 \
 	X(types, "names and types of enterprise elements (RFC 5610)")                              \
-	X(timeouts, "active and idle timeout of the metering process")                            \
+	X(timeouts, "active and idle timeout of the metering process")                             \
 	X(applications, "names of the applications that nDPI knows (RFC 6759)")
 
 enum {
@@ -256,10 +258,10 @@ struct sf_session_options {
 	uint64_t queue_octets;              /* 0: the limit in the exporter's options */
 	uint64_t extra;                     /* conditions that hold because of the enricher */
 	uint32_t sample_flows;              /* one of so many; 0: all */
-	struct sf_anonymizer *anonymizer;   /* the session takes it over, unless it fails; or NULL */
-	bool no_extra;                      /* the destination wants nothing of the enricher */
+	struct sf_anonymizer *anonymizer; /* the session takes it over, unless it fails; or NULL */
+	bool no_extra;                    /* the destination wants nothing of the enricher */
 	struct sf_small small;
-	bool folds;                         /* folded records may come: base/fold.h */
+	bool folds; /* folded records may come: base/fold.h */
 };
 
 /* The conditions (SF_WHEN_…) that hold for all records of a session, without SF_WHEN_NETWORK. */

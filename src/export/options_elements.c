@@ -148,12 +148,13 @@ static uint8_t *store_padded(uint8_t *p, const uint8_t *text, size_t size)
 
 void sf_options_put_applications(struct sf_control *control)
 {
-	const struct sf_application_table *table = control->session->destination.shared->applications;
+	const struct sf_application_table *table =
+		control->session->destination.shared->applications;
 	const bool v9 = !sf_control_is_ipfix(control);
 
 	for (unsigned i = 0; i < table->count; i++) {
 		const struct sf_application_row *row = &table->rows[i];
-		uint8_t *p = sf_control_room(control, 
+		uint8_t *p = sf_control_room(control,
 			sf_options_id(v9 ? SF_KIND_APPLICATION_V9 : SF_KIND_APPLICATION),
 			(v9 ? 4 : 0) + SF_APPLICATION_ID + SF_APPLICATION_NAME +
 				SF_APPLICATION_DESCRIPTION);

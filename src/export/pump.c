@@ -157,7 +157,8 @@ void sf_destinations_put(struct sf_queue *queue, struct sf_destination *const *d
 
 	for (unsigned i = 0; i < count; i++) {
 		struct sf_destination *destination = destinations[i];
-		struct sf_destination_count sum = sf_destination_measure(destination, flows, flow_count);
+		struct sf_destination_count sum =
+			sf_destination_measure(destination, flows, flow_count);
 		const uint64_t most = destination->queue_bytes / record_bytes;
 
 		if (!taken) {
@@ -220,8 +221,7 @@ int64_t sf_destination_pump(
 			destination->tick_ns = (mono / TICK_NS + 1) * TICK_NS;
 			ops->tick(destination);
 		} else if (!sf_destination_unfold_some(destination, CHUNK, ending) &&
-			   !put_some(queue, destination) &&
-			   !(ending && ops->flush(destination))) {
+			   !put_some(queue, destination) && !(ending && ops->flush(destination))) {
 			destination->pending = ops->holds && ops->holds(destination);
 			/* one that is away is waited for in peace */
 			when = destination->fails ? destination->tick_ns : mono + HOLD_NS;

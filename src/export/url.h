@@ -51,10 +51,10 @@ struct sf_url {
 	int64_t rotate_ns, keep_ns;
 	uint64_t size, keep_size;
 	const struct sf_wire_profile *profile; /* NULL: not given */
-	struct sf_fields profile_fields; /* of the profile */
-	const char *list;        /* value of fields=, within `options`; or NULL */
+	struct sf_fields profile_fields;       /* of the profile */
+	const char *list;                      /* value of fields=, within `options`; or NULL */
 	struct sf_anonymize_options anonymize;
-	bool keeps_mac; /* anonymize-mac=no */
+	bool keeps_mac;          /* anonymize-mac=no */
 	const char *where;       /* value of where=, likewise */
 	struct sf_fields fields; /* with a list, session.fields points to this */
 	struct sf_session_options session;

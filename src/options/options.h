@@ -98,7 +98,7 @@ struct sf_options {
 	uint64_t key; /* SF_KEY_… */
 	struct sf_sampling sampling;
 	struct sf_tunnel_options tunnels;
-	int fragments; /* enum sf_fragments_mode */
+	int fragments;    /* enum sf_fragments_mode */
 	int applications; /* enum sf_applications */
 	bool per_packet;
 	int hash; /* enum sf_hash */

@@ -24,7 +24,8 @@
 #define SF_SESSIONS_HALF 64  /* of these: handshakes that are not done */
 #define SF_SESSIONS_HOST 8   /* of these: from one IPv4 address, or one /64 of IPv6 */
 
-#define SF_SESSIONS_TOLD 64 /* places to remember which addresses were told that they have no session */
+#define SF_SESSIONS_TOLD                                                                           \
+	64 /* places to remember which addresses were told that they have no session */
 
 #define SF_PATH_CONTROL                                                                            \
 	(CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(struct in_pktinfo)))

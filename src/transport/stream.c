@@ -252,29 +252,25 @@ static void release(struct stream *stream)
 	sf_hold_release(&stream->hold, before, UNREAD_MAX);
 }
 
-/* What is to be sent next needs another connection; the peer has acknowledged what this one carried. */
-static void reconnect(struct stream *stream)
+/* Makes another connection at once. `read`: the peer has read what this one carried. */
+static void replace(struct stream *stream, bool read)
 {
-	stream->link->ops->finish(stream->link);
-	sf_hold_cut(&stream->hold, true);
+	if (read)
+		stream->link->ops->finish(stream->link);
+	sf_hold_cut(&stream->hold, read);
 	stream->link->ops->close(stream->link);
 	begin(stream);
 }
 
-/* The connection is of no more use, and the peer may be there: makes another one at once. */
+/* The connection is of no more use, and the peer may be there. */
 static void renew(struct stream *stream, int code)
 {
-	struct sf_connection *link = stream->link;
-
 	stream->renewing = code == -ETIME;
 	if (!stream->renewing)
 		say(stream, "lost the session with", code);
-	sf_window_acknowledge(&stream->hold.window, link->ops->acknowledged(link), stream->mono);
-	if (stream->renewing)
-		link->ops->finish(link);
-	sf_hold_cut(&stream->hold, stream->renewing);
-	link->ops->close(link);
-	begin(stream);
+	sf_window_acknowledge(
+		&stream->hold.window, stream->link->ops->acknowledged(stream->link), stream->mono);
+	replace(stream, stream->renewing);
 }
 
 static void look_after(struct stream *stream)
@@ -303,8 +299,9 @@ static void look_after(struct stream *stream)
 	/* the connection works: the next failure is the first one again */
 	if (stream->hold.window.sent.pieces)
 		stream->pause_ns = stream->retry_ns;
+	/* what is to be sent next needs another connection, and the peer has acknowledged all that this one carried */
 	if (stream->hold.needs_connection && sf_window_waiting(&stream->hold.window) == 0)
-		reconnect(stream);
+		replace(stream, true);
 }
 
 /* One step of the state machine for each state that can be passed now. */

@@ -211,9 +211,9 @@ START_TEST(each_group_can_be_sent_alone)
 		{ ",options=types", { 339 } },
 		{ ",options=timeouts", { 36 } },
 	};
-	const struct sf_exporter_options known = { .packet_clock = true,
-		.active_timeout_ns = 60 * S,
-		.idle_timeout_ns = 15 * S };
+	const struct sf_exporter_options known = {
+		.packet_clock = true, .active_timeout_ns = 60 * S, .idle_timeout_ns = 15 * S
+	};
 
 	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
 		struct sf_exporter *exporter = start(&known, IPFIX, groups[i].option);
@@ -421,6 +421,7 @@ CHECK_MAIN("export_profile", every_profile_is_what_its_row_says,
 	other_options_change_what_a_profile_sets, a_profile_fits_each_protocol,
 	profiles_of_the_same_fields_have_the_same_template,
 	only_numbers_are_shorter_than_their_type, what_cannot_be_reversed_is_not,
-	each_group_can_be_sent_alone, timeouts_are_told, flow_keys_are_told, flow_keys_are_those_of_the_meter,
-	flow_keys_of_later_templates_are_told, nfdump_is_told_a_rate_other_than_1,
-	types_of_own_elements_are_told, selectors_are_told_as_the_standard_has_them)
+	each_group_can_be_sent_alone, timeouts_are_told, flow_keys_are_told,
+	flow_keys_are_those_of_the_meter, flow_keys_of_later_templates_are_told,
+	nfdump_is_told_a_rate_other_than_1, types_of_own_elements_are_told,
+	selectors_are_told_as_the_standard_has_them)
