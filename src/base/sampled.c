@@ -81,19 +81,50 @@ static void look(struct sf_sampled *sampled, const struct sf_collected *record)
 	add_hash(rate, record);
 }
 
+static bool is_of_sampling(const struct sf_field_value *field)
+{
+	switch (field->pen ? 0 : field->id) {
+	case SF_IE_samplingInterval:
+	case SF_IE_samplerRandomInterval:
+	case SF_IE_samplingPacketInterval:
+	case SF_IE_samplingTimeInterval:
+	case SF_IE_samplingFlowInterval:
+	case SF_IE_samplingSize:
+	case SF_IE_samplingProbability:
+	case SF_IE_hashSelectedRangeMax:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool tells(const struct sf_collected *record)
+{
+	for (unsigned i = 0; i < record->field_count; i++)
+		if (is_of_sampling(&record->fields[i]))
+			return true;
+	return false;
+}
+
 void sf_sampled_look(struct sf_sampled *sampled, const struct sf_collected *record)
 {
 	const uint32_t template = record->template_id | (uint32_t)record->version << 16;
 	const size_t place = (record->template_id ^ (uintptr_t)record->exporter >> 4) % NAMED;
+	struct sf_sampled_template *seen = &sampled->seen[place];
 
-	if (!record->options) {
-		if (sampled->seen[place].exporter == record->exporter &&
-			sampled->seen[place].template == template)
-			return;
-		sampled->seen[place].exporter = record->exporter;
-		sampled->seen[place].template = template;
+	if (record->options) {
+		look(sampled, record);
+		return;
 	}
-	look(sampled, record);
+	if (seen->exporter != record->exporter || seen->template != template ||
+		seen->field_count != record->field_count) {
+		seen->exporter = record->exporter;
+		seen->template = template;
+		seen->field_count = record->field_count;
+		seen->tells = tells(record);
+	}
+	if (seen->tells)
+		look(sampled, record);
 }
 
 /* "1 in 10", "2 in 7" */

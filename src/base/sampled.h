@@ -28,14 +28,15 @@ struct sf_sampled_rate {
 
 struct sf_sampled {
 	struct sf_sampled_rate packets, flows;
-	/* templates of flow records that were looked at */
-	struct {
+	struct sf_sampled_template {
 		const void *exporter;
 		uint32_t template;
-	} seen[64];
+		unsigned field_count;
+		bool tells; /* its records have elements of sampling */
+	} seen[64];         /* each place has the last template that fell there */
 };
 
-/* An options record tells its rate, and of each template the first flow record. */
+/* Options records tell rates, and flow records whose templates have elements of sampling. */
 void sf_sampled_look(struct sf_sampled *sampled, const struct sf_collected *record);
 
 /* A sentence without an end of line; false: nothing was sampled. `size`: SF_SAMPLED_TEXT_MAX will do. */

@@ -241,6 +241,11 @@ class Datagrams(Case):
                          ("100", "1"))
         self.assertIn("packets are a 1 in 100 sample", seen.sampled)
 
+    def test_sampling_that_changes_within_a_template(self):
+        seen = self.look([netflow9([(34, 4), (1, 4), (2, 4)],
+                                   "0000000a0000000500000001", "000000640000000500000001")])
+        self.assertIn("packets are a 1 in 10 to 1 in 100 sample", seen.sampled)
+
     def test_zeros_behind_the_last_set(self):
         seen = self.look("zero-tail")
         self.assertEqual((seen.stats["records"], seen.stats["octets"]), (1, 100))
