@@ -51,6 +51,7 @@ SF_BEGIN_PUBLIC
 #define SF_KNOWN_END_REASON UINT32_C(0x00200000)
 #define SF_KNOWN_VLAN       UINT32_C(0x00400000)
 #define SF_KNOWN_CVLAN      UINT32_C(0x00800000)
+#define SF_KNOWN_FLOWS      UINT32_C(0x01000000) /* deltaFlowCount: in known[0] only */
 
 /* One data record, lent for the time of the callback. */
 struct sf_collected {
@@ -87,6 +88,7 @@ struct sf_collected {
 	/* of each direction: elements that `flow` has no member for */
 	uint32_t egress[2];
 	uint8_t flow_direction[2];
+	uint64_t flows; /* deltaFlowCount: the record is the sum of so many */
 };
 
 struct sf_collector_options {

@@ -239,7 +239,7 @@ char *sf_answer_table_footer(const struct sf_answer_table *table, char *p)
 		p += sprintf(
 			p, "%zu of %zu groups; ", groups->shown_count, sf_groups_count(groups));
 	p += sprintf(p, "%" PRIu64 " flows, %" PRIu64 " packets, %" PRIu64 " bytes in all\n",
-		totals->rows, totals->packets, totals->bytes);
+		totals->flows, totals->packets, totals->bytes);
 	if (table->columns < groups->column_count) {
 		p = stpcpy(p, "not shown, for want of width:");
 		for (unsigned k = table->columns; k < groups->column_count; k++)

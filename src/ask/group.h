@@ -164,7 +164,7 @@ struct sf_groups {
 	int64_t zone_hour, zone_offset; /* of local time */
 	/* of the row that is being read, or of the part of it that is spread over this bin */
 	uint64_t row_bytes, row_packets;
-	bool row_counts; /* as a flow: false of all parts but the first */
+	uint64_t row_flows; /* of a folded row several; 0 of all parts but the first */
 	int64_t bin;
 };
 

@@ -130,7 +130,7 @@ size_t sf_groups_count(const struct sf_groups *groups);
 void sf_groups_elements(const struct sf_groups *groups, struct sf_ask_elements *elements);
 
 struct sf_groups_totals {
-	uint64_t rows, packets, bytes; /* of all groups; a row of two hosts counts once */
+	uint64_t flows, packets, bytes; /* of all groups; a row of two hosts counts once */
 	uint64_t unspread; /* flows too long for their bins, counted in that of their start */
 	uint64_t memory;   /* bytes used */
 	bool estimated;    /* some distinct() is an estimate */

@@ -36,7 +36,7 @@ static bool merge_group(struct sf_groups *groups, const struct sf_groups *other,
 
 static void add_totals(struct sf_groups *groups, const struct sf_groups *other)
 {
-	groups->totals.rows += other->totals.rows;
+	groups->totals.flows += other->totals.flows;
 	groups->totals.bytes += other->totals.bytes;
 	groups->totals.packets += other->totals.packets;
 	groups->totals.unspread += other->totals.unspread;

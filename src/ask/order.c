@@ -413,7 +413,7 @@ static double whole(const struct sf_groups *groups)
 	double total = 0, value;
 
 	if (sum->kind == SF_SUM_FLOWS)
-		return (double)groups->totals.rows;
+		return (double)groups->totals.flows;
 	if (sum->kind == SF_SUM_PACKETS)
 		return (double)groups->totals.packets;
 	if (sum->kind == SF_SUM_BYTES)

@@ -188,7 +188,7 @@ static bool add_spread(
 		bytes_given += groups->row_bytes;
 		packets_given += groups->row_packets;
 		taken = add_sides(groups, row);
-		groups->row_counts = false;
+		groups->row_flows = 0;
 	}
 	return taken;
 }
@@ -215,6 +215,14 @@ static bool add_binned(struct sf_groups *groups, const struct sf_ask_row *row)
 
 /* ---------------------------------------------------------------- rows */
 
+/* Folded records, and groups that were written as records, are sums of several flows. */
+static uint64_t flows_of(const struct sf_ask_row *row)
+{
+	if (row->record)
+		return row->record->known[0] & SF_KNOWN_FLOWS ? row->record->flows : 1;
+	return row->flow && row->flow->folded ? row->flow->folded : 1;
+}
+
 int sf_groups_put(struct sf_groups *groups, const struct sf_ask_row *row, struct sf_error *error)
 {
 	struct sf_ask_value bytes = { 0 }, packets = { 0 };
@@ -226,11 +234,11 @@ int sf_groups_put(struct sf_groups *groups, const struct sf_ask_row *row, struct
 		packets.number = 0;
 	groups->row_bytes = bytes.number;
 	groups->row_packets = packets.number;
-	groups->row_counts = true;
+	groups->row_flows = flows_of(row);
 	taken = groups->options.every_ns ? add_binned(groups, row) : add_sides(groups, row);
 	if (!taken)
 		return sf_groups_full(groups, error);
-	groups->totals.rows++;
+	groups->totals.flows += flows_of(row);
 	groups->totals.bytes += bytes.number;
 	groups->totals.packets += packets.number;
 	return 0;

@@ -258,7 +258,7 @@ bool sf_sum_read(struct sf_groups *groups, const struct sf_sum *sum, uint64_t *w
 
 	switch (sum->kind) {
 	case SF_SUM_FLOWS:
-		words[0] = groups->row_counts;
+		words[0] = groups->row_flows;
 		return true;
 	case SF_SUM_PACKETS:
 		words[0] = groups->row_packets;
@@ -267,7 +267,7 @@ bool sf_sum_read(struct sf_groups *groups, const struct sf_sum *sum, uint64_t *w
 		words[0] = groups->row_bytes;
 		return true;
 	case SF_SUM_DURATION:
-		words[0] = groups->row_counts ? number(&sum->field, row) : 0;
+		words[0] = groups->row_flows ? number(&sum->field, row) : 0;
 		return true;
 	case SF_SUM_FIRST:
 		if (sf_ask_read(&groups->start, row, &value))

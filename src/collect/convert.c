@@ -23,13 +23,14 @@
 
 /*
  * Where a value goes: HALF, a member of a half of the flow; FLOW, a member of the flow; FACT, a fact of
- * facts.def; EACH, a member of the collected record with one value per direction; NOWHERE, if settle.c
- * uses the value.
+ * facts.def; EACH, a member of the collected record with one value per direction; RECORD, a member of it of the whole flow;
+ * NOWHERE, if settle.c uses the value.
  */
 #define HALF(member)         IN_HALF, offsetof(struct sf_flow_half, member), SIZE(sf_flow_half, member)
 #define FLOW(member)         IN_FLOW, offsetof(struct sf_flow, member), SIZE(sf_flow, member)
 #define FACT(name)           IN_ANNEX, SF_FACT_##name, SF_FACT_BYTES_##name
 #define EACH(member)         IN_EACH, offsetof(struct sf_collected, member), SIZE(sf_collected, member[0])
+#define RECORD(member)       IN_EACH, offsetof(struct sf_collected, member), SIZE(sf_collected, member)
 #define NOWHERE              IN_FLOW, 0, 0
 #define SIZE(object, member) sizeof(((struct object *)NULL)->member)
 
@@ -138,6 +139,7 @@ static const struct row {
 	{ SF_IE_dot1qCustomerVlanId, SLOT_CVLAN, 0, OP_NUMBER, INITIATOR, FLOW(cvlan) },
 	{ SF_IE_flowId, SLOT_ID, 0, OP_NUMBER, INITIATOR, FLOW(id) },
 	{ SF_IE_flowEndReason, SLOT_END_REASON, 0, OP_NUMBER, INITIATOR, FLOW(end_reason) },
+	{ SF_IE_deltaFlowCount, SLOT_FLOWS, 0, OP_NUMBER, INITIATOR, RECORD(flows) },
 	{ SF_IE_fragmentFlags, SLOT_FRAGMENT_FLAGS, 0, OP_NOTE, INITIATOR, NOWHERE },
 	{ SF_IE_fragmentOffset, SLOT_FRAGMENT_OFFSET, 0, OP_NOTE, INITIATOR, NOWHERE },
 
@@ -216,6 +218,7 @@ static const uint32_t known_bits[SLOTS] = {
 	[SLOT_CVLAN] = SF_KNOWN_CVLAN,
 	[SLOT_ID] = SF_KNOWN_ID,
 	[SLOT_END_REASON] = SF_KNOWN_END_REASON,
+	[SLOT_FLOWS] = SF_KNOWN_FLOWS,
 };
 
 /* The half of `known`: the destination port belongs to the answer, which is sent from it. */

@@ -110,6 +110,8 @@ class FoldCase(Case):
             records = self.show(out)
             self.assertEqual(sums(records), sums(self.show(whole)))
             self.assertLess(len(records), 1000)
+            # questions count the flows that were folded, too
+            self.assertEqual(self.show(out, "--sum", "flows"), self.show(whole, "--sum", "flows"))
             places = {place["url"].split(",")[0].split("/")[-1]: place for place in done.stats["outputs"]}
             self.assertEqual(places["out"]["folded"]["records"], 2700)
             self.assertEqual(places["whole"]["folded"]["records"], 0)

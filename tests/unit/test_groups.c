@@ -467,7 +467,7 @@ START_TEST(parts_are_as_counting_together)
 		ck_assert_str_eq(footer(all[0]), below);
 		ck_assert_uint_eq(sf_groups_count(all[0]), sf_groups_count(whole));
 		sf_groups_totals(all[0], &totals);
-		ck_assert_uint_eq(totals.rows, 90000);
+		ck_assert_uint_eq(totals.flows, 90000);
 		free(expected);
 		free(below);
 		sf_groups_free(whole);
