@@ -57,7 +57,8 @@ def tracked(*patterns):
         names = [Path(n) for n in out.splitlines() if (TOP / n).is_file()]
     else:
         names = [p.relative_to(TOP) for p in TOP.rglob("*") if p.is_file()
-                 and not any(part.startswith((".", "build")) for part in p.relative_to(TOP).parts)]
+                 and not any(part.startswith((".", "build")) for part in p.relative_to(TOP).parent.parts)
+                 and not p.name.startswith(".")]
     return sorted(n for n in names if any(n.match(p) for p in patterns))
 
 

@@ -95,8 +95,6 @@ START_TEST(other_options_change_what_a_profile_sets)
 		SF_OPTIONS_ALL & ~SF_OPTIONS(flowkeys) & ~SF_OPTIONS(types));
 	read_url(&url, "ipfix://", "options=statistics+types");
 	ck_assert_uint_eq(url.session.options_data, SF_OPTIONS(statistics) | SF_OPTIONS(types));
-	read_url(&url, "ipfix://", "profile=silk,profile=nfdump");
-	ck_assert_str_eq(url.profile->name, "nfdump");
 	read_url(&url, "ipfix://", "profile=nfdump,options=all");
 	ck_assert_uint_eq(url.session.options_data, SF_OPTIONS_ALL);
 }
