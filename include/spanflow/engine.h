@@ -50,6 +50,12 @@ struct sf_fold_counts {
 	uint64_t records, packets, octets;
 };
 
+/* Time stamps of switches and taps (sf_plan.switch_time_ns). */
+struct sf_stamp_counts {
+	uint64_t taken;   /* packets that have the time of their stamp */
+	uint64_t refused; /* stamps too far from the time of the capture */
+};
+
 /* What the workers of a run have counted; consistent with each other (docs/design.md §5). */
 struct sf_engine_counters {
 	uint64_t frames; /* handed over by the drivers */
@@ -59,6 +65,7 @@ struct sf_engine_counters {
 	int64_t clock; /* packet clock, ns since 1970; INT64_MIN before the first packet */
 	struct sf_ledger ledger;
 	struct sf_fold_counts folded;
+	struct sf_stamp_counts stamps;
 };
 
 /* Kinds of notices: what a person should know about the run. */

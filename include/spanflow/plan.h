@@ -102,6 +102,8 @@ struct sf_plan {
 	bool dedup;                       /* leave out copies of packets */
 	int64_t dedup_window_ns;          /* 0: 10 ms */
 	struct sf_sampling sampling;      /* which packets are metered; zeros: all */
+	/* packets get the time stamps of switches that are no further from the driver's; 0: they do not */
+	int64_t switch_time_ns;
 	struct sf_tunnel_options tunnels; /* which are opened; zeros: those of remote mirrors */
 	bool meter_own_export; /* also meter the packets that this run sends to its collectors */
 	uint32_t domain;       /* observationDomainId of the first source; the next one has + 1 */

@@ -16,6 +16,7 @@ complete -c spanflow -n '__fish_seen_subcommand_from meter' -l duration -x -d 'S
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l start -x -d 'With -r'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l end -x -d 'With -r'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l realtime -d 'Standard input is a live pipe'
+complete -c spanflow -n '__fish_seen_subcommand_from meter' -l switch-time -x -d 'Packets get the time at which the switch or tap has stamped them'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l workers-independent -d 'Let workers keep the packets that they receive instead of handing each to the worker that has its flow'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l direction -x -a 'in out both' -d 'Which packets to meter, as seen from this host'
 complete -c spanflow -n '__fish_seen_subcommand_from meter' -l snaplen -x -d 'Bytes to capture of each packet'

@@ -165,6 +165,7 @@ int sf_made_plan_init(struct sf_made_plan *made, const struct sf_options *option
 		.dedup = options->dedup,
 		.dedup_window_ns = (int64_t)options->dedup_window_ns,
 		.sampling = options->sampling,
+		.switch_time_ns = options->switch_time_ns,
 		.tunnels = options->tunnels,
 		.meter_own_export = options->meter_own_export,
 		.domain = (uint32_t)options->domain,

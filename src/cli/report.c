@@ -118,6 +118,11 @@ static void text_shares(const struct sf_engine_counters *counters, FILE *stream)
 	if (ledger->dedup_copies)
 		fprintf(stream, "copies   %.1f %% of packets are copies of another (--dedup)\n",
 			100.0 * (double)ledger->dedup_copies / (double)ledger->dedup_examined);
+	if (counters->stamps.taken || counters->stamps.refused)
+		fprintf(stream,
+			"stamps   %" PRIu64 " packet times from switches (--switch-time), %" PRIu64
+			" refused\n",
+			counters->stamps.taken, counters->stamps.refused);
 	if (counters->handed)
 		fprintf(stream, "workers  handed %.1f %% of packets over to each other\n",
 			100.0 * (double)counters->handed / (double)ledger->packets);

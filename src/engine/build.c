@@ -239,6 +239,7 @@ static int open_input(struct sf_engine *engine, unsigned i, struct sf_error *err
 	input->span = span;
 	input->domain = engine->plan.domain + i;
 	input->payload =
+		engine->plan.switch_time_ns ||
 		sf_exporter_wants(engine->exporter) & (SF_FACT_SET(app) | SF_FACT_SET(trailer));
 	input->point = (struct sf_observation_point){
 		.id = (uint16_t)i,
@@ -367,6 +368,7 @@ static int make_worker(
 		.meter = meter_options(engine, &engine->inputs[input]),
 		.filter = source->filter,
 		.sampling = plan->sampling,
+		.switch_time_ns = plan->switch_time_ns,
 		.fold = (enum sf_fold_mode)plan->fold,
 		.budget = plan->packet_limit ? &engine->budget : NULL,
 		.packet_duration_ns = engine->live ? 0 : plan->duration_ns,

@@ -23,6 +23,7 @@
 	X(dedup, VALUE, METER, RESTART)                                                            \
 	X(dedup_window_ns, VALUE, METER, ADJUST)                                                   \
 	X(sampling, VALUE, METER, RESTART)                                                         \
+	X(switch_time_ns, VALUE, METER, RESTART)                                                   \
 	X(tunnels, VALUE, METER, RESTART)                                                          \
 	X(meter_own_export, VALUE, METER, ADJUST)                                                  \
 	X(domain, VALUE, METER, RESTART)                                                           \

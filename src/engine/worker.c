@@ -17,6 +17,7 @@
 
 #include "engine/worker.h"
 #include "meter/meter_facts.h"
+#include "meter/stamp.h"
 
 #define STOP 1u /* bit of `control` */
 
@@ -192,6 +193,9 @@ enum sf_worker_state sf_worker_receive(
 		return without_packets(timing, n);
 	timing->quiet = false;
 	batch->received = batch->count = (unsigned)n;
+	if (worker->options.switch_time_ns)
+		sf_stamp_batch(batch->packets, batch->count, worker->options.switch_time_ns,
+			&worker->stamps);
 	batch->clock = sf_clock_follow(&timing->clock, batch->packets, batch->count, batch->clocks)
 			       ? NULL
 			       : batch->clocks;
@@ -209,18 +213,24 @@ enum sf_worker_state sf_worker_receive(
 	return at_end ? SF_WORKER_LIMIT : SF_WORKER_RUNNING;
 }
 
+/* How far packets may lie behind the wall clock that the driver has not handed over yet, ns. */
+static int64_t held_back(const struct sf_worker *worker)
+{
+	return SF_KEPT_BACK_NS + worker->options.switch_time_ns;
+}
+
 /*
  * The clock of a source that has just become quiet. If the driver waits for a short time only
  * (short_wait), it may have returned while packets still lie in the kernel, so the clock stays
  * behind by SF_KEPT_BACK_NS. A worker that read its last packets late does not stay late while its
- * source is quiet: the clock is at least a second and SF_KEPT_BACK_NS before now.
+ * source is quiet: the clock is at most a second and held_back() before now.
  */
 static int64_t quiet_clock(const struct sf_worker *worker)
 {
 	const struct sf_clock *clock = &worker->timing.clock;
 	const struct sf_input *input = worker->options.input;
 	int64_t from = clock->now - (input->short_wait ? SF_KEPT_BACK_NS : 0);
-	int64_t least = sf_clock_read(CLOCK_REALTIME) - SF_NS_PER_S - SF_KEPT_BACK_NS;
+	int64_t least = sf_clock_read(CLOCK_REALTIME) - SF_NS_PER_S - held_back(worker);
 
 	if (!input->capture->live || least < from || sf_clock_is_beyond(clock, least, clock->now))
 		return from;
@@ -234,7 +244,7 @@ bool sf_worker_keep_time(struct sf_worker *worker, bool awaited)
 
 	/* a queue that never had a packet must not hold back the ageing of all others */
 	if (timing->clock.now == INT64_MIN && awaited)
-		timing->clock.now = sf_clock_read(CLOCK_REALTIME) - SF_KEPT_BACK_NS;
+		timing->clock.now = sf_clock_read(CLOCK_REALTIME) - held_back(worker);
 	if (timing->clock.now == INT64_MIN)
 		return false;
 	if (!timing->quiet) {
@@ -346,6 +356,7 @@ void sf_worker_counters(const struct sf_worker *worker, struct sf_engine_counter
 	counters->unread = worker->unread;
 	counters->clock = worker->timing.clock.now;
 	counters->folded = worker->folding.counts;
+	counters->stamps = worker->stamps;
 	worker->options.kind->count(worker, counters);
 }
 

@@ -154,6 +154,7 @@ struct sf_worker_options {
 	struct sf_meter_options meter;   /* with sink: the exporter */
 	const char *filter;              /* NULL: none */
 	struct sf_sampling sampling;     /* of what passes the filter */
+	int64_t switch_time_ns;          /* see sf_plan */
 	enum sf_fold_mode fold;          /* what is folded on the way to the sink */
 	struct sf_budget *budget;        /* NULL: no limit */
 	int64_t packet_duration_ns;      /* ends the run by the packets' clock; 0: never */
@@ -185,6 +186,7 @@ struct sf_worker {
 	struct sf_timing timing;
 	struct sf_folding folding; /* between meter and sink */
 	uint64_t frames, unread;
+	struct sf_stamp_counts stamps;
 	enum sf_worker_state state;
 	void *own;           /* memory of its kind */
 	bool waits_for_room; /* at the end: waits for room in the ring instead of losing records */

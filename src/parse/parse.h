@@ -6,6 +6,9 @@
 #ifndef SPANFLOW_PARSE_PARSE_H
 #define SPANFLOW_PARSE_PARSE_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include <spanflow/meter.h>
 #include <spanflow/packet.h>
 
@@ -27,5 +30,16 @@ int sf_parse(const struct sf_packet *packet, struct sf_facts *facts);
  * parsed, with the tail of its facts.
  */
 void sf_parse_trailer(const struct sf_packet *packet, struct sf_facts *facts);
+
+/* True if there is such a trailer, with its time in *time_ns; facts as for sf_parse_trailer(). */
+bool sf_parse_trailer_time(
+	const struct sf_packet *packet, const struct sf_facts *facts, int64_t *time_ns);
+
+/*
+ * True if a switch or tap has written a time stamp into the frame, with *time_ns set, in ns since 1970: Arista's
+ * header of Ethernet type 0xd28b, or the trailer. Parts of it that are not in the frame (16 bits of seconds, whether
+ * TAI is meant) are those of the time that is nearest to the packet's own.
+ */
+bool sf_parse_stamp(const struct sf_packet *packet, int64_t *time_ns);
 
 #endif

@@ -27,22 +27,43 @@ static bool is_trailer(const uint8_t *p, int64_t time_ns)
 	       offset >= -CLOCK_OFF_S && offset <= CLOCK_OFF_S;
 }
 
-void sf_parse_trailer(const struct sf_packet *packet, struct sf_facts *facts)
+/* The trailer behind the packet of these facts; NULL: there is none. */
+static const uint8_t *find_trailer(const struct sf_packet *packet, const struct sf_facts *facts)
 {
 	uint64_t end = (uint64_t)facts->l3_offset + facts->octets;
-	const uint8_t *p;
 
 	if (packet->captured < packet->wire)
-		return;
+		return NULL;
 	for (unsigned length = TRAILER; length <= TRAILER + FCS; length += FCS) {
+		const uint8_t *p;
+
 		if (end + length > packet->captured)
-			return;
+			return NULL;
 		p = packet->data + packet->captured - length;
-		if (!is_trailer(p, packet->time_ns))
-			continue;
-		facts->mirror.device = sf_load_be16(p + AT_DEVICE);
-		facts->mirror.device_port = p[AT_PORT];
-		facts->mirror.known |= SF_MIRROR_DEVICE;
-		return;
+		if (is_trailer(p, packet->time_ns))
+			return p;
 	}
+	return NULL;
+}
+
+void sf_parse_trailer(const struct sf_packet *packet, struct sf_facts *facts)
+{
+	const uint8_t *p = find_trailer(packet, facts);
+
+	if (!p)
+		return;
+	facts->mirror.device = sf_load_be16(p + AT_DEVICE);
+	facts->mirror.device_port = p[AT_PORT];
+	facts->mirror.known |= SF_MIRROR_DEVICE;
+}
+
+bool sf_parse_trailer_time(
+	const struct sf_packet *packet, const struct sf_facts *facts, int64_t *time_ns)
+{
+	const uint8_t *p = find_trailer(packet, facts);
+
+	if (p)
+		*time_ns = sf_load_be32(p + AT_SECONDS) * SF_NS_PER_S +
+			   sf_load_be32(p + AT_NANOSECONDS);
+	return p;
 }

@@ -3,7 +3,7 @@
 """The clock of a source: which packets move it, and what is cut off or ends by it."""
 
 import random
-
+import struct
 import subprocess
 import time
 
@@ -172,6 +172,52 @@ class Gaps(ClockCase):
             wild = self.reasons(self.same_for_workers(self.file("b.pcap", pcap(frames))))
             self.assertEqual(wild.pop(200), [4])
             self.assertEqual(wild, plain)
+
+
+class SwitchTime(ClockCase):
+    """Packets with the time stamps of a switch: --switch-time."""
+
+    def stamped(self, source, offset, version=0x0110):
+        """A frame with Arista's header, which says START + offset."""
+        frame = udp(source, 5000)
+        seconds = START + int(offset // 1)
+        stamp = struct.pack("!II", seconds, round(offset % 1 * 1e9))
+        return frame[:12] + struct.pack("!HHH", 0xD28B, 1, version) + stamp + frame[12:]
+
+    def trailed(self, source, offset):
+        """A frame with the trailer of MetaWatch."""
+        return udp(source, 5000) + struct.pack("!IIIBHB", 0, START + int(offset), round(offset % 1 * 1e9),
+                                               1, 7, 3)
+
+    def test_stamps_are_the_times(self):
+        frames = [(i * 0.5, (self.trailed if i % 2 else self.stamped)(1, i * 0.5 + 0.25)) for i in range(20)]
+        path = self.file("a.pcap", pcap(frames))
+        fields = "--fields", "flowStartNanoseconds,flowEndNanoseconds"
+        for arguments, shift, taken in ((), 0, 0), (("--switch-time", "1s"), 0.25, 20):
+            done = self.same_for_workers(path, *arguments, *fields)
+            self.assertEqual(done.stats["switchTime"], {"taken": taken, "refused": 0})
+            times = [(record["flowStartNanoseconds"][-13:], record["flowEndNanoseconds"][-13:])
+                     for record in done.records]
+            self.assertEqual(times, [("%012.9fZ" % (20 + shift), "%012.9fZ" % (29.5 + shift))])
+
+    def test_timeouts_follow_the_stamps(self):
+        # captured within 10 s, stamped 20 s apart
+        frames = [(0, self.stamped(1, 0)), (10, self.stamped(1, 20)), (10, self.stamped(2, 20))]
+        path = self.file("a.pcap", pcap(frames))
+        self.assertEqual(self.reasons(self.same_for_workers(path)), {1: [4], 2: [4]})
+        done = self.same_for_workers(path, "--switch-time", "1m")
+        self.assertEqual(self.reasons(done), {1: [1, 4], 2: [4]})
+
+    def test_stamps_that_are_far_off_are_refused(self):
+        frames = [(i * 0.1, udp(1, 5000)) for i in range(100)]
+        for wild in -YEAR, -1.5, 1.5, 3600, YEAR, 30 * YEAR:
+            forged = [(t + 0.05, self.stamped(2, t + wild)) for t, _ in frames]
+            path = self.file("a.pcap", pcap(sorted(frames + forged)))
+            done = self.same_for_workers(path, "--switch-time", "1s")
+            self.assertEqual(self.reasons(done), {1: [4], 2: [4]})
+            self.assertEqual(done.stats["switchTime"], {"taken": 0, "refused": 100})
+        done = self.run_plain("meter", "-r", path, "-o", "none", "--switch-time", "1s")
+        self.assertIn("stamps   0 packet times from switches (--switch-time), 100 refused", done.stderr)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,10 @@ static inline void check_ways(
 {
 	sf_parse_run *run = sf_parse_run_here();
 	struct sf_facts other = { 0 };
+	int64_t stamp;
 
+	if (sf_parse_stamp(packet, &stamp))
+		same(packet->link == SF_LINK_ETHERNET);
 	same(sf_parse_walk(packet, NULL, &other, NULL, NULL) == result);
 	if (result == SF_PARSED)
 		same(memcmp(facts, &other, sizeof(other)) == 0);
