@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "apps/budget.h"
+#include "apps/entropy.h"
 #include "apps/hello.h"
 #include "apps/pieces.h"
 #include "apps/quic.h"
@@ -32,6 +33,12 @@ static const struct row {
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 
+/* Facts that payload says. */
+#define FACTS (SF_FACT_SET(app) | SF_FACT_SET(application) | SF_FACT_SET(entropy))
+
+/* A direction that has this much of its budget left has not had a packet with payload. */
+#define BUDGET_FIRST (SF_BUDGET_WHOLE - SF_BUDGET_PAYLOAD + SF_BUDGET_PIECE)
+
 struct sf_apps {
 	unsigned count[2]; /* readers for UDP, TCP */
 	sf_app_reader *readers[2][ROWS];
@@ -42,13 +49,14 @@ struct sf_apps {
 	struct sf_cipher *cipher;
 	bool ja4;
 	struct sf_classes *classes; /* NULL: no classifier is wanted */
+	struct sf_entropy *entropy; /* NULL: it is not wanted */
 	struct sf_app found;
 	struct sf_budgets budgets;
 };
 
 bool sf_apps_need_all(uint64_t facts)
 {
-	return facts & (SF_FACT_SET(app) | SF_FACT_SET(application));
+	return facts & FACTS;
 }
 
 bool sf_apps_lack(uint64_t facts, struct sf_error *error)
@@ -62,7 +70,7 @@ int sf_apps_new(struct sf_apps **apps, uint64_t facts)
 	struct sf_apps *made;
 
 	*apps = NULL;
-	if (!(facts & (SF_FACT_SET(app) | SF_FACT_SET(application))))
+	if (!(facts & FACTS))
 		return 0;
 	made = calloc(1, sizeof(*made));
 	if (!made)
@@ -82,10 +90,15 @@ int sf_apps_new(struct sf_apps **apps, uint64_t facts)
 	if (made->ops)
 		made->cipher = made->ops->create();
 	made->ja4 = facts & SF_FACT_SET(ja4);
-	if ((made->ops && !made->cipher) || sf_pieces_init(&made->pieces) < 0) {
+	if (facts & SF_FACT_SET(entropy))
+		made->entropy = malloc(sizeof(*made->entropy));
+	if ((made->ops && !made->cipher) || (facts & SF_FACT_SET(entropy) && !made->entropy) ||
+		sf_pieces_init(&made->pieces) < 0) {
 		sf_apps_free(made);
 		return -ENOMEM;
 	}
+	if (made->entropy)
+		sf_entropy_init(made->entropy);
 	*apps = made;
 	return 0;
 }
@@ -102,6 +115,7 @@ void sf_apps_free(struct sf_apps *apps)
 	sf_pieces_fini(&apps->pieces);
 	sf_budgets_fini(&apps->budgets);
 	sf_classes_free(apps->classes);
+	free(apps->entropy);
 	if (apps->ops)
 		apps->ops->destroy(apps->cipher);
 	free(apps);
@@ -196,6 +210,15 @@ static void tell(const struct sf_apps *apps, struct sf_facts *facts)
 {
 	facts->app = &apps->found;
 	facts->tcp_flags |= SF_TCP_FLAGS_APP;
+}
+
+/* Something is told of the packet, but no reader knows its payload. */
+static void tell_unread(struct sf_apps *apps, struct sf_facts *facts)
+{
+	if (facts->tcp_flags & SF_TCP_FLAGS_APP)
+		return;
+	sf_app_begin(&apps->found, SF_APP_NONE, SF_APP_ABSENT);
+	tell(apps, facts);
 }
 
 /* Reads what there is of the message so far. True: `found` tells it, and it is no longer waited for. */
@@ -324,13 +347,32 @@ static bool classify(struct sf_apps *apps, const struct sf_payload *payload, str
 
 	facts->application = (struct sf_application){ 0 };
 	if (sf_classes_look(
-		    apps->classes, facts, payload->transport, header + payload->length, &done) &&
-		!(facts->tcp_flags & SF_TCP_FLAGS_APP)) {
-		/* no reader knows the payload */
-		sf_app_begin(&apps->found, SF_APP_NONE, SF_APP_ABSENT);
-		tell(apps, facts);
-	}
+		    apps->classes, facts, payload->transport, header + payload->length, &done))
+		tell_unread(apps, facts);
 	return done;
+}
+
+/*
+ * The entropy of a direction's first payload, `left` being its budget. Returns the units that the packet takes: `units`,
+ * but for a direction of which nothing else is read all of them.
+ */
+static uint32_t count_octets(struct sf_apps *apps, const struct sf_payload *payload,
+	struct sf_facts *facts, uint32_t left, uint32_t units)
+{
+	const bool reads = apps->count[0] || apps->ops || apps->count[1] || apps->classes;
+
+	facts->entropy = 0;
+	if (left >= BUDGET_FIRST) {
+		facts->entropy = sf_entropy_of(apps->entropy, payload->bytes, payload->length);
+		tell_unread(apps, facts);
+	}
+	return reads ? units : SF_BUDGET_WHOLE;
+}
+
+/* Units that a packet without payload takes: none as long as the first payload has to be known when it comes. */
+static uint32_t empty_units(const struct sf_apps *apps, uint32_t left)
+{
+	return apps->entropy && left == BUDGET_FIRST ? 0 : SF_BUDGET_PIECE;
 }
 
 static bool can_be_read(const struct sf_facts *facts)
@@ -349,7 +391,7 @@ bool sf_apps_wants(struct sf_apps *apps, const struct sf_facts *facts)
 void sf_apps_look(struct sf_apps *apps, const struct sf_packet *packet, struct sf_facts *facts)
 {
 	enum { SYN = 0x02 };
-	uint32_t whole = SF_BUDGET_WHOLE << 24, *state = &whole, units = SF_BUDGET_PIECE;
+	uint32_t whole = SF_BUDGET_WHOLE << 24, *state = &whole, units, left;
 	bool classified = true; /* or there is no classifier */
 	struct sf_payload payload;
 
@@ -357,16 +399,20 @@ void sf_apps_look(struct sf_apps *apps, const struct sf_packet *packet, struct s
 		return;
 	if (apps->budgets.sets)
 		state = sf_budget_find(&apps->budgets, facts);
-	if (!sf_budget_left(*state))
+	left = sf_budget_left(*state);
+	if (!left)
 		return;
 	/* a direction that begins; further packets with SYN do not begin the flow again */
 	if (apps->classes && facts->protocol == TCP && facts->tcp_flags & SYN &&
-		sf_budget_left(*state) == SF_BUDGET_WHOLE)
+		left == SF_BUDGET_WHOLE)
 		sf_classes_syn(apps->classes, facts);
+	units = empty_units(apps, left);
 	if (find_payload(&payload, packet, facts)) {
 		units = read_payload(apps, &payload, facts);
 		if (sf_unlikely(apps->classes != NULL))
 			classified = classify(apps, &payload, facts);
+		if (sf_unlikely(apps->entropy != NULL))
+			units = count_octets(apps, &payload, facts, left, units);
 	}
 	if (facts->tcp_flags & SF_TCP_FLAGS_APP && apps->found.rank == SF_APP_READ && classified)
 		units = SF_BUDGET_WHOLE;

@@ -281,7 +281,7 @@ static void cut(const struct sf_annex_layout *layout, uint8_t *side)
 void sf_annex_clear(const struct sf_annex_layout *layout, uint8_t *side, enum sf_annex_keep keep)
 {
 	struct sf_annex_side *head = (struct sf_annex_side *)(void *)side;
-	const uint16_t kept = keep == SF_ANNEX_KEEP_FLOW ? head->has & layout->long_has : 0;
+	const uint16_t kept = keep == SF_ANNEX_KEEP_FLOW ? head->has & layout->kept_has : 0;
 
 	if (keep && layout->watches)
 		cut(layout, side);
@@ -292,16 +292,15 @@ void sf_annex_clear(const struct sf_annex_layout *layout, uint8_t *side, enum sf
 
 void sf_annex_fill(const struct sf_annex_layout *layout, uint8_t *to, const uint8_t *side)
 {
-	enum { EMPTY = 16 }; /* what begins with zeros is empty */
 	const unsigned plain = layout->plain_bytes, rest = layout->side_bytes - plain;
 
 	memcpy(to, side, plain);
 	if (!rest)
 		return;
-	if (((const struct sf_annex_side *)(const void *)side)->has & layout->long_has)
+	if (((const struct sf_annex_side *)(const void *)side)->has & layout->kept_has)
 		memcpy(to + plain, side + plain, rest);
 	else
-		memset(to + plain, 0, EMPTY);
+		memset(to + plain, 0, layout->empty_bytes);
 }
 
 /* ---------------------------------------------------------------- records */

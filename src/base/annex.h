@@ -153,11 +153,12 @@ struct sf_annex_layout {
 	uint8_t pack_count;
 	/* entries */
 	uint16_t side_bytes; /* a multiple of 8 */
-	/* bytes of a side before facts that are long and rare: sf_annex_clear() */
+	/* bytes of a side before the facts that payload says: sf_annex_clear() */
 	uint16_t plain_bytes;
-	uint16_t long_has;  /* conditions of facts that are long and rare */
-	uint16_t first_has; /* conditions of facts with the rule FIRST */
-	uint16_t all_has;   /* conditions of all other facts */
+	uint16_t empty_bytes; /* of these facts: zeros there say that there are none */
+	uint16_t kept_has;    /* their condition: SF_HAS_APP, or 0 if none is wanted */
+	uint16_t first_has;   /* conditions of facts with the rule FIRST */
+	uint16_t all_has;     /* conditions of all other facts */
 	/* a later packet with none of these conditions needs simple steps only; 0: it needs all */
 	uint16_t others_has;
 	uint8_t step_count; /* one for each fact: simple ones, others of later packets, the rest */
@@ -261,11 +262,11 @@ static sf_always_inline bool sf_annex_skips(
 
 /*
  * Empties a side, so that it has no packet. `keep` says what stays: nothing; WATCHED: what the
- * watchers keep, because the same connection is tried again; FLOW: also the facts that are long and
- * rare, because the flow goes on in another record.
+ * watchers keep, because the same connection is tried again; FLOW: also what payload says, because
+ * the flow goes on in another record, and only its first packets are read.
  *
- * Facts that are long and rare lie at the end of a side, and are valid only if `has` of the side
- * says so. So new flows need not clear them, and records copy them only if they are there.
+ * The facts that payload says (SF_HAS_APP) lie at the end of a side, and are valid only if `has` of
+ * the side says so. So new flows need not clear them, and records copy them only if they are there.
  */
 enum sf_annex_keep { SF_ANNEX_KEEP_NOTHING, SF_ANNEX_KEEP_WATCHED, SF_ANNEX_KEEP_FLOW };
 void sf_annex_clear(const struct sf_annex_layout *layout, uint8_t *side, enum sf_annex_keep keep);

@@ -97,6 +97,8 @@ uint64_t sf_fact_find(const char *name)
 
 /* ---------------------------------------------------------------- layouts */
 
+enum { EMPTY = 16 }; /* bytes of a long value that are zeros if it is empty */
+
 static unsigned round_up(unsigned bytes, unsigned unit)
 {
 	return (bytes + unit - 1) / unit * unit;
@@ -121,10 +123,17 @@ static bool is_wanted(const struct sf_annex_layout *layout, unsigned i)
 	return layout->facts >> i & 1 && facts_table[i].row.bytes;
 }
 
-/* A record has it at the end of its sides: most flows neither clear nor copy it. */
-static bool is_long(const struct fact *fact)
+/*
+ * Where a fact lies in a side: what payload says at its end, since most flows neither clear nor copy it; there short
+ * values before long ones, of which the first bytes alone say whether they are empty.
+ */
+enum { PLAIN, SHORT, LONG };
+
+static int part_of(const struct fact *fact)
 {
-	return fact->row.bytes >= 256 && is_rare(fact);
+	if (fact->row.has != SF_HAS_APP)
+		return PLAIN;
+	return fact->row.bytes <= EMPTY ? SHORT : LONG;
 }
 
 /* The group of details that the member at that offset belongs to; 0: it is none. */
@@ -204,8 +213,8 @@ static unsigned bytes_kept(const struct fact *fact)
 	return fact->row.merge == SF_FACT_MERGE_REST ? 2u * fact->row.bytes : fact->row.bytes;
 }
 
-/* Places in the entry's side, from `offset` on: wide values first, so that numbers are aligned. */
-static uint16_t place(struct sf_annex_layout *layout, bool are_long, uint16_t offset)
+/* Places in a part of the entry's side, from `offset` on: wide values first, so that numbers are aligned. */
+static uint16_t place(struct sf_annex_layout *layout, int part, uint16_t offset)
 {
 	for (unsigned width = 8; width; width /= 2)
 		for (unsigned i = 0; i < SF_FACT_COUNT; i++) {
@@ -215,10 +224,10 @@ static uint16_t place(struct sf_annex_layout *layout, bool are_long, uint16_t of
 			unsigned unit = (bytes & -bytes) > 8 ? 8 : bytes & -bytes;
 
 			if (!is_wanted(layout, i) || fact->make || unit != width ||
-				is_long(fact) != are_long)
+				part_of(fact) != part)
 				continue;
 			layout->at[i] = offset;
-			layout->long_has |= are_long ? fact->row.has : 0;
+			layout->kept_has |= part == PLAIN ? 0 : fact->row.has;
 			offset = (uint16_t)(offset + bytes_kept(fact));
 		}
 	return (uint16_t)round_up(offset, 8);
@@ -227,14 +236,16 @@ static uint16_t place(struct sf_annex_layout *layout, bool are_long, uint16_t of
 /* The entry's side, and what is done to it. */
 static void lay_out_side(struct sf_annex_layout *layout)
 {
-	uint16_t packed[SF_FACT_COUNT], end;
+	uint16_t packed[SF_FACT_COUNT], begin, end;
 	bool of_all = false; /* something is done for each later packet */
 
 	for (unsigned i = 0; i < SF_FACT_COUNT; i++)
 		packed[i] = layout->steps[i].from;
 	layout->tcp_from = packed[SF_FACT_tcp_quality];
-	layout->plain_bytes = place(layout, false, SF_ANNEX_SIDE_HEAD);
-	end = place(layout, true, layout->plain_bytes);
+	layout->plain_bytes = place(layout, PLAIN, SF_ANNEX_SIDE_HEAD);
+	begin = place(layout, SHORT, layout->plain_bytes);
+	end = place(layout, LONG, begin);
+	layout->empty_bytes = (uint16_t)(begin - layout->plain_bytes + (end > begin ? EMPTY : 0));
 	layout->side_bytes = end > SF_ANNEX_SIDE_HEAD ? end : 0;
 	if (!layout->side_bytes)
 		layout->plain_bytes = 0;

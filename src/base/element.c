@@ -63,6 +63,7 @@ static const struct sf_element enterprise[] = {
 	{ SF_PEN_SPANFLOW, 63, SF_TYPE_U32, "packetGapMeanMicroseconds" },
 	{ SF_PEN_SPANFLOW, 64, SF_TYPE_U32, "packetGapMaximumMicroseconds" },
 	{ SF_PEN_SPANFLOW, 65, SF_TYPE_OCTETS, "octetsPerSecond" },
+	{ SF_PEN_SPANFLOW, 66, SF_TYPE_U16, "firstPayloadEntropy" },
 	{ SF_PEN_SPANFLOW, 80, SF_TYPE_STRING, "dnsQueryName" },
 	{ SF_PEN_SPANFLOW, 81, SF_TYPE_U16, "dnsQueryType" },
 	{ SF_PEN_SPANFLOW, 82, SF_TYPE_U8, "dnsResponseCode" },

@@ -196,9 +196,10 @@ struct sf_facts {
 	uint64_t outer_flow, inner_flow;
 	struct sf_details details;
 	struct sf_mirror_facts mirror;
-	/* Set only with SF_TCP_FLAGS_APP: what a classifier says. */
+	/* Set only with SF_TCP_FLAGS_APP: what a classifier says, and the entropy of a first payload. */
 	struct sf_application application;
-	uint8_t reserved[72];
+	uint16_t entropy; /* in 1/1000 bit per octet */
+	uint8_t reserved[70];
 };
 
 /* An odd number of cache lines, so that the heads of an array lie in all sets of a cache. */

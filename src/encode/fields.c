@@ -190,6 +190,9 @@ uint64_t sf_app_when(const struct sf_flow *flow)
 			when |= SF_WHEN_SSH;
 		if (app->kind == SF_APP_TLS || app->kind == SF_APP_QUIC)
 			when |= SF_WHEN_TLS | (app->flags & SF_APP_ANSWER ? SF_WHEN_TLS_ANSWER : 0);
+		/* struct sf_application: its rank */
+		if (app->kind || *sf_fact_get_application(flow, d))
+			when |= SF_WHEN_APP;
 	}
 	return when;
 }

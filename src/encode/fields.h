@@ -60,7 +60,6 @@
 #define SF_WHEN_NETWORK     UINT64_C(0x4000000000) /* sent to a collector, not to a file or as text */
 
 /* What the payload of the record's packets said (base/app.h). */
-#define SF_WHEN_APP         ((uint64_t)SF_HAS_APP << 8)
 #define SF_WHEN_DNS         UINT64_C(0x010000000000)
 #define SF_WHEN_DNS_ANSWER  UINT64_C(0x020000000000)
 #define SF_WHEN_TLS         UINT64_C(0x040000000000) /* QUIC too */
@@ -68,7 +67,8 @@
 #define SF_WHEN_HTTP        UINT64_C(0x100000000000) /* a request */
 #define SF_WHEN_HTTP_ANSWER UINT64_C(0x200000000000)
 #define SF_WHEN_SSH         UINT64_C(0x400000000000)
-#define SF_WHEN_READ        UINT64_C(0xff0000000000) /* all of these but SF_WHEN_APP */
+#define SF_WHEN_APP         UINT64_C(0x800000000000) /* any of these, or a classifier named it */
+#define SF_WHEN_READ        UINT64_C(0xff0000000000) /* all of these */
 
 /* The enricher gives it: SF_EXTRA_…. */
 #define SF_WHEN_EXTRA_OF(gives) ((uint64_t)(gives) << 48)
@@ -83,7 +83,7 @@
 #define SF_WHEN_HAS                                                                                \
 	(SF_WHEN_MAC | SF_WHEN_MPLS | SF_WHEN_VLAN | SF_WHEN_CVLAN | SF_WHEN_LABEL |               \
 		SF_WHEN_TUNNEL | SF_WHEN_TUNNEL_IPV4 | SF_WHEN_TUNNEL_IPV6 | SF_WHEN_GRE_KEY |     \
-		SF_WHEN_SEGMENT | SF_WHEN_TEID | SF_WHEN_APP | SF_WHEN_TCP | SF_WHEN_OUTER_FLOW |  \
+		SF_WHEN_SEGMENT | SF_WHEN_TEID | SF_WHEN_TCP | SF_WHEN_OUTER_FLOW |                \
 		SF_WHEN_INNER_FLOW)
 #define SF_WHEN_RECORD                                                                             \
 	(SF_WHEN_IPV4 | SF_WHEN_IPV6 | SF_WHEN_ICMP | SF_WHEN_NOT_ICMP | SF_WHEN_TWO_WAY |         \

@@ -238,9 +238,9 @@ static int open_input(struct sf_engine *engine, unsigned i, struct sf_error *err
 	input->interfaces = engine->interfaces;
 	input->span = span;
 	input->domain = engine->plan.domain + i;
-	input->payload =
-		engine->plan.switch_time_ns ||
-		sf_exporter_wants(engine->exporter) & (SF_FACT_SET(app) | SF_FACT_SET(trailer));
+	input->payload = engine->plan.switch_time_ns ||
+			 sf_exporter_wants(engine->exporter) &
+				 (SF_FACT_SET(app) | SF_FACT_SET(trailer) | SF_FACT_SET(entropy));
 	input->point = (struct sf_observation_point){
 		.id = (uint16_t)i,
 		.interface_base = (uint16_t)(i * span),

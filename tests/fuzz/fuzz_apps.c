@@ -29,8 +29,8 @@ static void check_told(const struct sf_app *app)
 {
 	const uint8_t *end = (const uint8_t *)(app + 1), *p = app->text;
 
-	same(app->kind > SF_APP_NONE && app->kind < SF_APP_KINDS);
-	same(app->rank == SF_APP_NAMED || app->rank == SF_APP_READ);
+	same(app->kind < SF_APP_KINDS);
+	same(app->kind ? app->rank == SF_APP_NAMED || app->rank == SF_APP_READ : !app->rank);
 	for (unsigned i = 0; i < 4; i++, p += 1 + *p) {
 		same(p < end && p + 1 + *p <= end && *p <= 254);
 		same(sf_app_text(app, i) == p);
@@ -56,8 +56,10 @@ static void read_alone(const uint8_t *data, size_t size)
 					.tcp = tcp };
 				struct sf_app app;
 
-				if (readers[i](&payload, &app))
-					check_told(&app);
+				if (!readers[i](&payload, &app))
+					continue;
+				check_told(&app);
+				same(app.kind != SF_APP_NONE);
 			}
 	sf_quic_frames(place, copy, size);
 	same(place->whole <= SF_PIECES_BYTES && place->count <= SF_PIECES_RANGES);
@@ -84,8 +86,10 @@ static void look(struct sf_apps *apps, const uint8_t *data, size_t size, uint32_
 	}
 	memcpy(bytes + header, data, size);
 	sf_apps_look(apps, &packet, &facts);
-	if (facts.tcp_flags & SF_TCP_FLAGS_APP)
+	if (facts.tcp_flags & SF_TCP_FLAGS_APP) {
 		check_told(facts.app);
+		same(facts.entropy <= 8000);
+	}
 	free(bytes);
 }
 

@@ -289,7 +289,9 @@ END_TEST
  */
 START_TEST(what_payload_said_stays_with_the_flow)
 {
-	static const uint64_t wanted = SF_FACT_SET(app) | SF_FACT_SET(max_octets);
+	static const uint64_t wanted = SF_FACT_SET(app) | SF_FACT_SET(max_octets) |
+				       SF_FACT_SET(application) | SF_FACT_SET(entropy);
+	static const struct sf_application answer = { 1, { 22, 0, 5 } };
 	const struct sf_app worse = { .rank = SF_APP_NAMED, .kind = SF_APP_DNS };
 	const struct sf_app better = { .rank = SF_APP_READ, .kind = SF_APP_DNS, .number = { 28 } };
 	struct sf_facts facts = { .version = 4, .octets = 70 };
@@ -307,8 +309,12 @@ START_TEST(what_payload_said_stays_with_the_flow)
 	sf_annex_fill(&layout, copy, side);
 	ck_assert_uint_eq(copied->kind, SF_APP_NONE);
 	ck_assert_uint_eq(*sf_app_text(copied, 1), 0);
+	ck_assert_uint_eq(copy[layout.at[SF_FACT_application]], 0);
+	ck_assert_uint_eq(sf_fact_number(copy + layout.at[SF_FACT_entropy], 2), 0);
 	for (unsigned i = 0; i < 3; i++) {
 		facts.app = i == 1 ? &better : &worse;
+		facts.application = i == 1 ? answer : (struct sf_application){ 0 };
+		facts.entropy = i ? 0 : 4321;
 		facts.tcp_flags = SF_TCP_FLAGS_APP;
 		sf_annex_pack(&layout, &facts, annex);
 		sf_annex_add(&layout, side, &facts, annex, SF_ANNEX_LATEST);
@@ -320,6 +326,8 @@ START_TEST(what_payload_said_stays_with_the_flow)
 	sf_annex_fill(&layout, copy, side);
 	ck_assert_uint_eq(((struct sf_annex_side *)(void *)copy)->has, SF_HAS_APP);
 	ck_assert_mem_eq(copied, &better, sizeof(better));
+	ck_assert_mem_eq(copy + layout.at[SF_FACT_application], &answer, sizeof(answer));
+	ck_assert_uint_eq(sf_fact_number(copy + layout.at[SF_FACT_entropy], 2), 4321);
 	/* fragments have other bits in the place of the flag */
 	facts.tcp_flags = SF_TCP_FLAGS_APP;
 	facts.flags = SF_FACT_FRAGMENT;
