@@ -12,49 +12,12 @@ import subprocess
 import termios
 import unittest
 
-import browser
 import support
+from pages import FIELDS, NOT_BUILT, PageCase, flow, ipfix
 from support import SPANFLOW, Case, conversations, generated, pcap, wait_until
 
-NOT_BUILT = os.environ.get("REPORT_NOT_BUILT", "")
 # characters that end a script, HTML, a line, or turn the direction of text
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'&\u2028\u202e\x07]]>"
-
-
-def ipfix(records, fields, template=256, at=1_700_000_000):
-    """An IPFIX file of one template: `fields` are (element, length), or of an enterprise (element,
-    length, number); `records` packed octets."""
-    def specifier(element, length, enterprise=None):
-        if enterprise is None:
-            return struct.pack("!HH", element, length)
-        return struct.pack("!HHI", element | 0x8000, length, enterprise)
-    head = struct.pack("!HH", template, len(fields)) + b"".join(specifier(*f) for f in fields)
-    sets = [struct.pack("!HH", 2, 4 + len(head)) + head]
-    size = sum(field[1] for field in fields)
-    per_set = 60000 // size
-    for i in range(0, len(records), per_set):
-        data = b"".join(records[i:i + per_set])
-        sets.append(struct.pack("!HH", template, 4 + len(data)) + data)
-    count = 0
-    out = []
-    for one in sets:
-        out.append(struct.pack("!HHIII", 10, 16 + len(one), at, count, 1) + one)
-        count += 0 if one is sets[0] else (len(one) - 4) // size
-    return b"".join(out)
-
-
-# start and end in ms, addresses, ports, protocol, packets, bytes
-FIELDS = [(152, 8), (153, 8), (8, 4), (12, 4), (7, 2), (11, 2), (4, 1), (2, 4), (1, 4)]
-
-
-COUNTRIES = [(1, 2, 32473), (2, 2, 32473)]
-
-
-def flow(i, start=0, source=0x0A000001, destination=0xC6336401, ports=(1024, 443), protocol=6,
-         packets=3, octets=300, duration=10):
-    begin = 1_700_000_000_000 + start
-    return struct.pack("!QQIIHHBII", begin, begin + duration, source, destination, *ports, protocol,
-                       packets, octets + i % 7)
 
 
 def unread(pipe):
@@ -156,62 +119,8 @@ class Report(Case):
         self.assertEqual(len(re.findall(rb"</script>", text)), 3)
 
 
-@unittest.skipIf(NOT_BUILT, f"built without the page: {NOT_BUILT}")
-@unittest.skipUnless(browser.program(), "no chromium")
-class Browsing(Case):
-    """One browser for all."""
-
-    @classmethod
-    def setUpClass(cls):
-        cls.browser = cls.enterClassContext(browser.Browser())
-
-    def setUp(self):
-        super().setUp()
-        self.page = self.directory / "page.html"
-
-    def report(self, *arguments):
-        done = self.run_plain("report", *arguments, "-o", self.page)
-        self.assertEqual(done.status, 0, done.stderr)
-
-    def open(self, fragment=""):
-        return self.browser.open(self.page, fragment)
-
-    def totals(self, tab):
-        return {name: int(tab.evaluate(f"document.getElementById('total-{name}').dataset.value"))
-                for name in ("bytes", "packets", "flows")}
-
-    def shown(self, path, where="any"):
-        """What `show` says of the same records."""
-        done = self.run_plain("show", path, "-o", "json", "-q", "--where", where)
-        self.assertEqual(done.status, 0, done.stderr)
-        return {"bytes": sum(r["octetDeltaCount"] for r in done.records),
-                "packets": sum(r["packetDeltaCount"] for r in done.records), "flows": len(done.records)}
-
-    def choose(self, tab, panel, label):
-        """A click on the button of a panel's table."""
-        found = tab.evaluate(f"""(() => {{
-            const button = [...document.querySelectorAll('#{panel} .choice')]
-              .find(b => b.textContent === {json.dumps(label)});
-            button?.click();
-            return Boolean(button);
-        }})()""")
-        self.assertTrue(found, label)
-
-    def mixed(self):
-        """Requests and answers of several protocols."""
-        records = []
-        for i in range(400):
-            kind = i % 4
-            there = dict(protocol=(6, 17, 17, 1)[kind], source=0x0A000011 + i % 7, start=50 * i,
-                         destination=0xC6336441,
-                         ports=(40000 + i, (443, 53, 123, 0)[kind]), octets=100 * i)
-            records.append(flow(i, **there))
-            if i % 3:
-                records.append(flow(i, **{**there, "source": 0xC6336441, "start": 50 * i + 3,
-                                          "destination": there["source"], "ports": there["ports"][::-1]}))
-        path = self.file("flows.ipfix", ipfix(records, FIELDS))
-        self.report(path)
-        return path
+class Browsing(PageCase):
+    """In a browser."""
 
     def test_choices_filter_everything(self):
         flows = self.mixed()
@@ -248,26 +157,6 @@ class Browsing(Case):
             tab = self.open()
             self.assertEqual(self.totals(tab), self.shown(capture, where))
             self.assertEqual(tab.problems, [])
-
-    def noteworthy(self):
-        """A beacon, an exfiltration, a scan, remote access inside; countries outside."""
-        inside, server, outside = 0x0A000001, 0x0A000002, 0xC6336401
-        flows = [(flow(0, source=inside + 4, destination=outside + 9, ports=(5000, 443), octets=9_000_000,
-                       packets=7000), b"\0\0DE"),
-                 (flow(0, source=outside + 9, destination=inside + 4, ports=(443, 5000), octets=20_000,
-                       start=3), b"DE\0\0")]
-        for i in range(12):
-            flows.append((flow(0, source=inside + 5, destination=outside + 7, ports=(6000 + i, 8443),
-                               start=30_000 * i), b"\0\0BR"))
-        for i in range(150):
-            flows.append((flow(0, source=outside, destination=inside + i % 3, ports=(7000, 1 + i)), b"US\0\0"))
-        flows.append((flow(0, source=inside, destination=server, ports=(8000, 445), start=5), bytes(4)))
-        flows.append((flow(0, source=server, destination=inside, ports=(445, 8000), start=6), bytes(4)))
-        path = self.file("flows.ipfix", ipfix(
-            [a + b + struct.pack("!II", *(64500 if b[k] else 0 for k in (0, 2))) for a, b in flows],
-            FIELDS + COUNTRIES + [(16, 4), (17, 4)]))
-        self.report(path)
-        return path
 
     def colours(self, tab, chart):
         """How many different colours a chart has."""
@@ -453,10 +342,6 @@ class Browsing(Case):
                       tab.evaluate("document.querySelector('.where-error').textContent"))
         self.assertEqual(self.totals(tab)["flows"], everything)
         self.assertEqual(tab.problems, [])
-
-    def ask(self, tab, question):
-        tab.evaluate(f"document.getElementById('where').value = {json.dumps(question)},"
-                     "document.querySelector('form.where').requestSubmit()")
 
     def test_a_time_is_brushed(self):
         records = [flow(i, start=100 * i, ports=(2000 + i, 443)) for i in range(1000)]
