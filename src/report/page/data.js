@@ -34,7 +34,7 @@ class Reader {
   }
 }
 
-function ipv6(bytes) {
+export function ipv6(bytes) {
   const groups = [];
   for (let i = 0; i < 16; i += 2)
     groups.push((bytes[i] << 8 | bytes[i + 1]).toString(16));
@@ -52,19 +52,19 @@ function readHosts(reader, count) {
   const hosts = [];
   let at = 0;
   for (let i = 0; i < count; i++) {
-    const bits = kind();
-    const version = bits & 512 ? 0 : bits & 256 ? 6 : 4;
+    const code = kind();
+    const bits = code & 255;
+    const version = code & 512 ? 0 : code & 256 ? 6 : 4;
     const length = version === 6 ? 16 : version;
     const bytes = addresses.subarray(at, at + length);
-    const whole = (bits & 255) === 8 * length;
-    const code = country();
+    const whole = bits === 8 * length;
+    const letters = country();
     at += length;
-    let name = version === 4 ? bytes.join('.') : version === 6 ? ipv6(bytes) : 'no address';
-    if (!whole)
-      name = (bits & 255) === 0 ? 'all others' : `${name}/${bits & 255}`;
+    const address = version === 4 ? bytes.join('.') : version === 6 ? ipv6(bytes) : 'no address';
+    const name = whole ? address : `${address}/${bits}`;
     const number = as(); // plus one; 0: unknown
-    hosts.push({ name, bytes, version, local: local() === 1, as: number ? number - 1 : undefined,
-      country: code ? String.fromCharCode(code >> 8, code & 255) : '' });
+    hosts.push({ name, bytes, version, bits, whole, local: local() === 1, as: number ? number - 1 : undefined,
+      country: letters ? String.fromCharCode(letters >> 8, letters & 255) : '' });
   }
   return hosts;
 }
@@ -75,7 +75,7 @@ function emptyRows(count) {
     start: new Float64Array(count), duration: new Float64Array(count),
     src: new Uint32Array(count), dst: new Uint32Array(count),
     proto: new Uint8Array(count), sport: new Uint16Array(count), dport: new Uint16Array(count),
-    bytes: new Float64Array(count), packets: new Float64Array(count), flows: new Uint32Array(count),
+    bytes: new Float64Array(count), packets: new Float64Array(count), flows: new Float64Array(count),
     flags: new Uint16Array(count), traits: new Uint32Array(count), name: new Uint32Array(count),
     role: new Uint8Array(count),
     service: new Uint32Array(count), // protocol << 16 | port of the server's side

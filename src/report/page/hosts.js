@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Sums by host: what each sent and received.
+import { ipv6 } from './data.js';
 
 export function hostSums(store, except) {
   const { rows, hosts } = store.data;
@@ -33,13 +34,13 @@ export function topHosts(sums, measure, count) {
   return { items: items.slice(0, count), all };
 }
 
-// The network that a host is shown in: /24 of IPv4, /48 of IPv6.
+// The network that a host is shown in: /24 of IPv4, /48 of IPv6. Wider networks stand for themselves.
 export function networkOf(host) {
+  if (host.bits < (host.version === 4 ? 24 : 48))
+    return host.name;
   if (host.version === 4)
     return `${host.bytes[0]}.${host.bytes[1]}.${host.bytes[2]}.0/24`;
-  if (host.version === 6) {
-    const group = i => (host.bytes[i] << 8 | host.bytes[i + 1]).toString(16);
-    return `${group(0)}:${group(2)}:${group(4)}::/48`;
-  }
+  if (host.version === 6)
+    return `${ipv6(host.bytes.map((octet, i) => (i < 6 ? octet : 0)))}/48`;
   return 'no address';
 }

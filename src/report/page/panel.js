@@ -18,6 +18,19 @@ export function colours() {
 // Pixels of a chart on A4 between the margins of page.css: of a wide panel, and of one of two beside each other.
 const PAPER = { wide: 686, half: 322 };
 
+// Canvases know no 'inherit'.
+export const FONT = getComputedStyle(document.body).fontFamily;
+
+// "12.3 %"
+export function shareText(part, all) {
+  return `${(100 * part / (all || 1)).toFixed(1)} %`;
+}
+
+// The largest things and their figures, for the text beside a chart.
+export function largestText(items, text) {
+  return items.length ? items.slice(0, 5).map(text).join(', ') : 'none, because no flow meets the choices';
+}
+
 export class Panel {
   static all = [];
   static onPaper = false;
@@ -61,7 +74,7 @@ export class Panel {
       this.observer.observe(this.box);
     }
     this.box.setAttribute('aria-label', summary);
-    this.chart.setOption({ animation: false, textStyle: { fontFamily: 'inherit' }, ...option }, { notMerge: true });
+    this.chart.setOption({ animation: false, textStyle: { fontFamily: FONT }, ...option }, { notMerge: true });
     this.drawn?.(this.chart);
   }
 
@@ -75,11 +88,11 @@ export class Panel {
   // other choices let through; `dimension`: whose choice is not counted.
   list(caption, items, all, dimension) {
     const { measure } = this.page.state;
-    const total = this.page.store.totals([dimension])[measure] || 1;
+    const total = this.page.store.totals([dimension])[measure];
     const rows = items.map(({ label, sum, chosen, choose }) => [
       h('button', { class: 'choice', 'aria-pressed': String(Boolean(chosen)), onclick: choose }, label),
       exactText(sum.bytes), exactText(sum.packets), exactText(sum.flows),
-      `${(100 * sum[measure] / total).toFixed(1)} %`,
+      shareText(sum[measure], total),
     ]);
     replace(this.rows,
       table(caption, [{ title: 'Choose' }, { title: 'Bytes', number: true }, { title: 'Packets', number: true },
