@@ -132,6 +132,14 @@ struct sf_ask_field {
 int sf_ask_field_find(
 	struct sf_ask_field *field, const char *name, unsigned mode, struct sf_error *error);
 
+/* How many flows a row is the sum of: several of folded records, and of groups that were written as records. */
+static inline uint64_t sf_ask_flows(const struct sf_ask_row *row)
+{
+	if (row->record)
+		return row->record->known[0] & SF_KNOWN_FLOWS ? row->record->flows : 1;
+	return row->flow && row->flow->folded ? row->flow->folded : 1;
+}
+
 /* False: the exporter did not send it, or there is no such thing in this flow. */
 static inline bool sf_ask_has(const struct sf_ask_field *field, const struct sf_ask_row *row)
 {

@@ -215,14 +215,6 @@ static bool add_binned(struct sf_groups *groups, const struct sf_ask_row *row)
 
 /* ---------------------------------------------------------------- rows */
 
-/* Folded records, and groups that were written as records, are sums of several flows. */
-static uint64_t flows_of(const struct sf_ask_row *row)
-{
-	if (row->record)
-		return row->record->known[0] & SF_KNOWN_FLOWS ? row->record->flows : 1;
-	return row->flow && row->flow->folded ? row->flow->folded : 1;
-}
-
 int sf_groups_put(struct sf_groups *groups, const struct sf_ask_row *row, struct sf_error *error)
 {
 	struct sf_ask_value bytes = { 0 }, packets = { 0 };
@@ -234,11 +226,11 @@ int sf_groups_put(struct sf_groups *groups, const struct sf_ask_row *row, struct
 		packets.number = 0;
 	groups->row_bytes = bytes.number;
 	groups->row_packets = packets.number;
-	groups->row_flows = flows_of(row);
+	groups->row_flows = sf_ask_flows(row);
 	taken = groups->options.every_ns ? add_binned(groups, row) : add_sides(groups, row);
 	if (!taken)
 		return sf_groups_full(groups, error);
-	groups->totals.flows += flows_of(row);
+	groups->totals.flows += sf_ask_flows(row);
 	groups->totals.bytes += bytes.number;
 	groups->totals.packets += packets.number;
 	return 0;

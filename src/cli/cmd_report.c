@@ -48,7 +48,8 @@ static void take(void *context, const struct sf_collected *record)
 		return;
 	if (report->where)
 		directions = sf_where_flow(report->where, &record->flow, record);
-	report->unmatched += (unsigned)__builtin_popcount(all & ~directions);
+	report->unmatched += (unsigned)__builtin_popcount(all & ~directions) *
+			     sf_ask_flows(&(struct sf_ask_row){ .record = record });
 	report->failure = sf_page_add(report->page, record, directions);
 	if (report->failure || (++report->since % LOOK_EVERY == 0 && is_stopped(NULL)))
 		sf_collector_stop(report->collector);
@@ -146,7 +147,7 @@ static int make_page(const struct sf_options *options)
 	struct sf_error error = { 0 };
 	int code = open_report(&report, &error);
 	bool whole = true, unfinished;
-	uint64_t rows;
+	uint64_t flows;
 
 	/* a page without flows would look like an answer, and replace the one before */
 	if (code == 0)
@@ -161,9 +162,9 @@ static int make_page(const struct sf_options *options)
 	unfinished = sf_signal_stop && options->refresh_ns;
 	if (code == 0 && !unfinished)
 		code = write_page(&report, &error);
-	rows = report.page ? sf_page_rows(report.page) : 0;
+	flows = report.page ? sf_page_flows(report.page) : 0;
 	if (code == 0 && !unfinished && !options->quiet)
-		fprintf(stderr, "%" PRIu64 " flow%s\n", rows, rows == 1 ? "" : "s");
+		fprintf(stderr, "%" PRIu64 " flow%s\n", flows, flows == 1 ? "" : "s");
 	close_report(&report);
 	if (code)
 		return sf_exit_error(&error);

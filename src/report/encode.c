@@ -204,13 +204,14 @@ static void host_address(
 	const struct sf_page *page, const struct sf_page_host *host, struct sf_page_bytes *out)
 {
 	unsigned length = host->version == 6 ? 16 : host->version == 4 ? 4 : 0;
-	uint8_t address[16];
+	uint8_t address[16] = { 0 };
 
 	if (!page->options.anonymize) {
 		sf_bytes_add(out, host->address, length);
 		return;
 	}
 	sf_page_anonymize(&page->key, host->address, length, address);
+	sf_page_keep_bits(address, host->bits);
 	sf_bytes_add(out, address, length);
 }
 

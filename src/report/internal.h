@@ -73,10 +73,10 @@ struct sf_page_row {
 	int64_t start_ms;
 	int64_t duration_ms;
 	uint64_t bytes, packets;
+	uint64_t flows;    /* that the row is the sum of */
 	uint32_t src, dst; /* hosts */
 	uint32_t traits;
 	uint32_t name; /* text: of DNS or TLS */
-	uint32_t flows;
 	uint16_t sport, dport;
 	uint16_t flags;
 	uint8_t protocol;
@@ -110,6 +110,10 @@ enum sf_page_field {
 	SF_PAGE_DST_COUNTRY,
 	SF_PAGE_SRC_AS,
 	SF_PAGE_DST_AS,
+	SF_PAGE_SRC_BITS4, /* of folded records: length of the sender's prefix */
+	SF_PAGE_DST_BITS4,
+	SF_PAGE_SRC_BITS6,
+	SF_PAGE_DST_BITS6,
 	SF_PAGE_FIELDS
 };
 
@@ -126,7 +130,7 @@ struct sf_page {
 	unsigned note_count;
 	unsigned level_number; /* 0: rows are as they were added */
 	struct sf_page_level level;
-	uint64_t added;   /* rows */
+	uint64_t added;   /* flows */
 	uint64_t unnamed; /* rows whose name did not fit */
 	uint32_t columns; /* OR of the facts that some row has, as SF_KNOWN_… */
 	struct sf_hash_key key;
@@ -136,6 +140,9 @@ struct sf_page {
 
 /* page.c: the number of a host; false: no memory. */
 bool sf_page_find_host(struct sf_page *page, const struct sf_page_host *host, uint32_t *number);
+
+/* Leaves the first `bits` of an address: the others are 0. */
+void sf_page_keep_bits(uint8_t address[16], unsigned bits);
 
 static inline const struct sf_page_host *sf_page_host(const struct sf_page *page, uint32_t number)
 {

@@ -77,7 +77,9 @@ static int take_networks(struct sf_page *page, struct sf_error *error)
 static void find_fields(struct sf_page *page)
 {
 	static const char *const names[SF_PAGE_FIELDS] = { "sni", "dns", "http-host", "app",
-		"exporter", "srccountry", "dstcountry", "srcas", "dstas" };
+		"exporter", "srccountry", "dstcountry", "srcas", "dstas", "sourceIPv4PrefixLength",
+		"destinationIPv4PrefixLength", "sourceIPv6PrefixLength",
+		"destinationIPv6PrefixLength" };
 	struct sf_error unknown;
 
 	for (unsigned i = 0; i < SF_PAGE_FIELDS; i++)
@@ -176,29 +178,59 @@ bool sf_page_find_host(struct sf_page *page, const struct sf_page_host *host, ui
 static uint32_t known_of(const struct sf_collected *record, unsigned d)
 {
 	const uint32_t whole = SF_KNOWN_VERSION | SF_KNOWN_PROTOCOL | SF_KNOWN_ID |
-			       SF_KNOWN_END_REASON | SF_KNOWN_VLAN | SF_KNOWN_CVLAN;
+			       SF_KNOWN_END_REASON | SF_KNOWN_VLAN | SF_KNOWN_CVLAN |
+			       SF_KNOWN_FLOWS;
 
 	return (record->known[d] & ~record->wide[d] & ~whole) |
 	       (record->known[0] & ~record->wide[0] & whole);
-}
-
-static bool host_of(
-	struct sf_page *page, const struct sf_collected *record, unsigned side, uint32_t *number)
-{
-	struct sf_page_host host = { 0 };
-
-	if (known_of(record, side) & SF_KNOWN_ADDRESS) {
-		host.version = record->flow.ip_version;
-		host.bits = host.version == 4 ? 32 : 128;
-		memcpy(host.address, record->flow.addr[side], host.bits / 8);
-	}
-	return sf_page_find_host(page, &host, number);
 }
 
 static bool read_field(const struct sf_page *page, enum sf_page_field field,
 	const struct sf_ask_row *row, struct sf_ask_value *value)
 {
 	return page->has_field[field] && sf_ask_read(&page->fields[field], row, value);
+}
+
+/*
+ * How many bits of an address are told. Folded records have no ports; prefix lengths beside ports are those
+ * of routes. `side`: 0 of the sender.
+ */
+static unsigned bits_of(
+	const struct sf_page *page, const struct sf_ask_row *row, unsigned side, unsigned whole)
+{
+	const uint32_t known = known_of(row->record, row->d ^ side);
+	enum sf_page_field field = (whole == 32 ? SF_PAGE_SRC_BITS4 : SF_PAGE_SRC_BITS6) + side;
+	struct sf_ask_value value = { 0 };
+
+	if (!(known & SF_KNOWN_FLOWS) || known & SF_KNOWN_PORT ||
+		!read_field(page, field, row, &value) || value.number > whole)
+		return whole;
+	return (unsigned)value.number;
+}
+
+void sf_page_keep_bits(uint8_t address[16], unsigned bits)
+{
+	for (unsigned i = 0; i < 16; i++) {
+		unsigned keep = bits > 8 * i ? bits - 8 * i : 0;
+
+		address[i] &= keep >= 8 ? 0xff : (uint8_t)(0xff00 >> keep);
+	}
+}
+
+/* The number of the sender (`side` 0) or the receiver of a row. False: no memory. */
+static bool host_of(
+	struct sf_page *page, const struct sf_ask_row *row, unsigned side, uint32_t *number)
+{
+	const unsigned half = row->d ^ side;
+	struct sf_page_host host = { 0 };
+
+	if (known_of(row->record, half) & SF_KNOWN_ADDRESS) {
+		host.version = row->flow->ip_version;
+		host.bits = bits_of(page, row, side, host.version == 4 ? 32 : 128);
+		memcpy(host.address, row->flow->addr[half], host.version == 4 ? 4 : 16);
+		sf_page_keep_bits(host.address, host.bits);
+	}
+	return sf_page_find_host(page, &host, number);
 }
 
 /* The number of a text; of a new one when there are too many, that of "" . */
@@ -314,15 +346,18 @@ static struct sf_page_row *new_row(struct sf_page *page)
 		page->rows = rows;
 		page->room = (uint32_t)room;
 	}
-	page->rows[page->count] = (struct sf_page_row){ .flows = 1 };
+	page->rows[page->count] = (struct sf_page_row){ 0 };
 	return &page->rows[page->count];
 }
 
-static void fill_row(struct sf_page_row *row, const struct sf_flow *flow, unsigned d,
-	int64_t traits, int64_t name)
+static void fill_row(
+	struct sf_page_row *row, const struct sf_ask_row *asked, int64_t traits, int64_t name)
 {
+	const struct sf_flow *flow = asked->flow;
+	const unsigned d = asked->d;
 	const struct sf_flow_half *half = &flow->half[d];
 
+	row->flows = sf_ask_flows(asked);
 	row->traits = (uint32_t)traits;
 	row->name = (uint32_t)name;
 	row->start_ms = half->start_ns / NS_PER_MS;
@@ -345,16 +380,16 @@ static int add_row(struct sf_page *page, const struct sf_collected *record, unsi
 	int64_t name = name_of(page, &asked, &kind);
 	int64_t traits = traits_of(page, &asked, kind);
 
-	if (!row || traits < 0 || name < 0 || !host_of(page, record, d, &row->src) ||
-		!host_of(page, record, !d, &row->dst))
+	if (!row || traits < 0 || name < 0 || !host_of(page, &asked, 0, &row->src) ||
+		!host_of(page, &asked, 1, &row->dst))
 		return -ENOMEM;
-	fill_row(row, &record->flow, d, traits, name);
+	fill_row(row, &asked, traits, name);
 	page->facts[row->src].bytes += row->bytes;
 	page->facts[row->dst].bytes += row->bytes;
 	take_place(page, &asked, 0, row->src);
 	take_place(page, &asked, 1, row->dst);
 	page->count++;
-	page->added++;
+	page->added += row->flows;
 	return 0;
 }
 
@@ -368,7 +403,7 @@ int sf_page_add(struct sf_page *page, const struct sf_collected *record, unsigne
 	return code;
 }
 
-uint64_t sf_page_rows(const struct sf_page *page)
+uint64_t sf_page_flows(const struct sf_page *page)
 {
 	return page->added;
 }

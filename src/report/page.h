@@ -73,8 +73,8 @@ int sf_page_add(struct sf_page *page, const struct sf_collected *record, unsigne
 /* A number for the page's list of what was lost or ignored, and what it means. */
 int sf_page_note(struct sf_page *page, const char *name, const char *meaning, uint64_t count);
 
-/* Rows that were added. */
-uint64_t sf_page_rows(const struct sf_page *page);
+/* Flows that were added: a folded record counts as all that it is the sum of. */
+uint64_t sf_page_flows(const struct sf_page *page);
 
 /* Writes the page. 0, or -ENOMEM, or the error of the stream. */
 int sf_page_write(struct sf_page *page, FILE *stream, struct sf_error *error);

@@ -125,11 +125,7 @@ static bool network_of(
 	if (host.bits <= bits)
 		return true;
 	host.bits = bits;
-	for (unsigned i = 0; i < 16; i++) {
-		unsigned keep = bits > 8 * i ? bits - 8 * i : 0;
-
-		host.address[i] &= keep >= 8 ? 0xff : (uint8_t)(0xff00 >> keep);
-	}
+	sf_page_keep_bits(host.address, bits);
 	return sf_page_find_host(page, &host, network);
 }
 

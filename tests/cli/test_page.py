@@ -6,6 +6,7 @@ import json
 
 import support
 from pages import FIELDS, PageCase, flow, ipfix
+from support import conversations, pcap
 
 
 class Labels(PageCase):
@@ -46,6 +47,49 @@ class Labels(PageCase):
             self.assertGreater(len(texts), 15 if width == 400 else 40)
             self.assertLess(len(texts), 200)
         self.assertEqual(tab.problems, [])
+
+
+class Folded(PageCase):
+    def test_folded_records(self):
+        """They count as the flows that they are the sum of, and are of prefixes."""
+        capture = self.file("a.pcap", pcap(conversations(40)))
+        out = self.directory / "out.ipfix"
+        done = self.run_plain("meter", "-r", capture, "-q", "-w", f"{out},small=1000")
+        self.assertEqual(done.status, 0, done.stderr)
+        records = self.run_plain("show", out, "-o", "json", "-q").records
+        self.assertLess(len(records), 10)
+        done = self.run_plain("report", out, "-o", self.page)
+        self.assertEqual(done.stderr, "40 flows\n")
+        tab = self.open()
+        self.assertEqual(self.totals(tab), self.shown(capture))
+        folded = records[0]
+        prefix = f"{folded['sourceIPv4Address']}/{folded['sourceIPv4PrefixLength']}"
+        lines = tab.evaluate("document.querySelector('#flows tbody').textContent")
+        self.assertIn(prefix, lines)
+        self.assertIn(" networks", tab.evaluate("document.querySelector('.period').textContent"))
+        self.assertIn("40 flows were read", tab.evaluate("document.getElementById('notes').textContent"))
+        for panel in "tree", "activity", "hosts":
+            self.assertIn(prefix, tab.evaluate(f"document.getElementById('{panel}').textContent"), panel)
+        for where in ("has deltaFlowCount and not has sport", "deltaFlowCount > 1", "src net 10.0.0.0/8",
+                      f"src {folded['sourceIPv4Address']}"):
+            self.assertEqual(tab.evaluate(f"spanflowPage.ask({json.dumps(where)})"), self.shown(out, where), where)
+        self.choose(tab, "tree", prefix)
+        self.assertEqual(self.totals(tab), self.shown(out, f"host {folded['sourceIPv4Address']}"))
+        # what was left out is counted in flows, too
+        done = self.run_plain("report", out, "-o", self.page, "--where", "not has deltaFlowCount")
+        self.assertEqual(done.stderr, "0 flows\n")
+        counts = self.open().evaluate("document.querySelector('#notes table').textContent")
+        self.assertIn("flows that do not meet --where40", counts)
+        self.assertEqual(tab.problems, [])
+
+    def test_a_page_of_a_meter_that_folds(self):
+        capture = self.file("a.pcap", pcap(conversations(40)))
+        folding = ["meter", "-r", capture, "--max-flows", "10", "--fold", "evicted", "-q"]
+        records = self.run_plain(*folding, "-o", "json").records
+        self.page.write_text(self.run_plain(*folding, "-o", "html").stdout)
+        tab = self.open()
+        self.assertEqual(self.totals(tab)["flows"], sum(record.get("deltaFlowCount", 1) for record in records))
+        self.assertGreater(self.totals(tab)["flows"], len(records))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 /* Rows of the page: answers, sums of rows that are too many, addresses that are replaced. */
 #include <string.h>
 
+#include "base/element_id.h"
 #include "check_main.h"
 #include "report/internal.h"
 
@@ -19,7 +20,7 @@ static struct sf_page *new_page(unsigned most_rows)
 static void add(struct sf_page *page, bool answer, uint16_t a, uint8_t b, uint16_t client,
 	uint16_t server, int64_t start_ms)
 {
-	struct sf_collected record = { .exporter = "test", .known = { ~0u, ~0u } };
+	struct sf_collected record = { .exporter = "test", .known = { ~SF_KNOWN_FLOWS, ~0u } };
 	struct sf_flow *flow = &record.flow;
 	const uint8_t near[4] = { 10, 0, (uint8_t)(a >> 8), (uint8_t)a }, far[4] = { 192, 0, 2, b };
 
@@ -164,6 +165,71 @@ START_TEST(test_a_page_is_as_small_as_asked)
 }
 END_TEST
 
+/* A record that is the sum of flows between two prefixes. `bits`: what it says of their lengths. */
+static void add_folded(struct sf_page *page, uint8_t network, uint64_t flows, const uint8_t bits[2],
+	uint32_t known)
+{
+	const struct sf_field_value fields[] = {
+		{ .id = SF_IE_sourceIPv4PrefixLength, .length = 1, .data = &bits[0] },
+		{ .id = SF_IE_destinationIPv4PrefixLength, .length = 1, .data = &bits[1] },
+	};
+	struct sf_collected record = { .exporter = "test",
+		.known = { known | SF_KNOWN_FLOWS | SF_KNOWN_ADDRESS, SF_KNOWN_ADDRESS },
+		.flows = flows,
+		.fields = fields,
+		.field_count = 2 };
+	struct sf_flow *flow = &record.flow;
+
+	flow->ip_version = 4;
+	memcpy(flow->addr[0], (const uint8_t[]){ 10, 0, network, 77 }, 4);
+	memcpy(flow->addr[1], (const uint8_t[]){ 192, 0, 2, 1 }, 4);
+	flow->half[0].packets = flow->half[0].octets = flows;
+	ck_assert_int_eq(sf_page_add(page, &record, SF_FORWARD), 0);
+}
+
+static void is_host(
+	const struct sf_page *page, uint32_t number, const uint8_t address[4], unsigned bits)
+{
+	ck_assert_mem_eq(sf_page_host(page, number)->address, address, 4);
+	ck_assert_uint_eq(sf_page_host(page, number)->bits, bits);
+}
+
+START_TEST(test_folded_records_are_of_prefixes)
+{
+	const uint8_t near[4] = { 10, 0, 3, 0 }, all[4] = { 0 }, host[4] = { 10, 0, 3, 77 };
+	struct sf_page *page = new_page(0);
+
+	add_folded(page, 3, 1000, (const uint8_t[]){ 24, 0 }, 0);
+	is_host(page, page->rows[0].src, near, 24);
+	is_host(page, page->rows[0].dst, all, 0);
+	/* no length of an IPv4 prefix; that of a route, because the record has ports */
+	add_folded(page, 3, 2, (const uint8_t[]){ 33, 24 }, 0);
+	is_host(page, page->rows[1].src, host, 32);
+	add_folded(page, 3, 1, (const uint8_t[]){ 24, 24 }, SF_KNOWN_PORT);
+	is_host(page, page->rows[2].src, host, 32);
+	ck_assert_uint_eq(sf_page_flows(page), 1003);
+	sf_page_free(page);
+}
+END_TEST
+
+START_TEST(test_sums_of_folded_records)
+{
+	struct sf_page *page = new_page(100);
+	uint64_t flows, bytes;
+
+	for (unsigned i = 0; i < 1000; i++)
+		add_folded(page, (uint8_t)i, UINT64_C(1) << 33, (const uint8_t[]){ 24, 24 }, 0);
+	ck_assert_int_eq(sf_page_pair(page), 0);
+	ck_assert_int_eq(sf_page_reduce(page, 100), 0);
+	ck_assert_uint_le(page->count, 100);
+	sums(page, &flows, &bytes);
+	ck_assert_uint_eq(flows, UINT64_C(1000) << 33);
+	ck_assert_uint_eq(bytes, flows);
+	sf_page_free(page);
+}
+END_TEST
+
 CHECK_MAIN_UNLESS(sf_page_missing() ? "page in this build" : NULL, "page",
 	test_answers_stand_behind_requests, test_sums_are_exact, test_networks_stay_together,
-	test_multicast_stays_multicast, test_a_page_is_as_small_as_asked)
+	test_multicast_stays_multicast, test_a_page_is_as_small_as_asked,
+	test_folded_records_are_of_prefixes, test_sums_of_folded_records)

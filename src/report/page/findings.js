@@ -14,6 +14,7 @@ function median(values) {
 }
 
 // One pass over the rows (but for choices of hosts, so that one finding after the other can be chosen): bytes by pair, starts of requests by conversation, targets by source.
+// Networks call and scan nothing: it is hosts in them that do.
 function gather(store) {
   const { rows, hosts } = store.data;
   const size = hosts.length;
@@ -36,17 +37,19 @@ function gather(store) {
       sum.dns += rows.bytes[i];
       sum.dnsPackets += rows.packets[i];
     }
-    if (rows.role[i] === ANSWER)
+    if (rows.role[i] === ANSWER || !hosts[rows.src[i]].whole)
       return;
-    const talk = entry(talks, pair * 0x1000000 + rows.service[i], () => ({ i, starts: [], flows: 0 }));
-    talk.flows += rows.flows[i];
-    if (talk.starts.length < STARTS_MAX)
-      talk.starts.push(rows.start[i]);
     const source = entry(sources, rows.src[i], () => ({ targets: new Set(), doors: new Set(), flows: 0, open: 0 }));
     source.targets.add(rows.dst[i]);
     source.doors.add(rows.dst[i] * 0x10000 + rows.dport[i]);
     source.flows += rows.flows[i];
     source.open += rows.role[i] === UNANSWERED ? 0 : rows.flows[i];
+    if (!hosts[rows.dst[i]].whole)
+      return;
+    const talk = entry(talks, pair * 0x1000000 + rows.service[i], () => ({ i, starts: [], flows: 0 }));
+    talk.flows += rows.flows[i];
+    if (talk.starts.length < STARTS_MAX)
+      talk.starts.push(rows.start[i]);
   });
   return { pairs, talks, sources, size, all };
 }
@@ -61,7 +64,7 @@ function exfiltration({ pairs, size, all }, hosts) {
   for (const [key, { bytes }] of pairs) {
     const [src, dst] = [Math.floor(key / size), key % size];
     const back = pairs.get(dst * size + src)?.bytes ?? 0;
-    if (hosts[src].local && !hosts[dst].local && !isGroup(hosts[dst]) && bytes >= least && bytes >= 5 * back)
+    if (hosts[src].local && !hosts[dst].local && hosts[dst].bits && !isGroup(hosts[dst]) && bytes >= least && bytes >= 5 * back)
       found.push({ kind: 'exfiltration', host: src, peer: dst, weight: bytes,
         text: `sent ${bytesText(bytes)} to ${hosts[dst].name} and got ${bytesText(back)} back` });
   }

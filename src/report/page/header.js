@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The top of the page: title, sums of what is chosen, the choices themselves, the measure, the theme.
 import { h, replace } from './dom.js';
-import { bytesText, countText, durationText, exactText, MEASURES, protocolName, serviceLabel, timeText } from './format.js';
+import { bytesText, counted, countText, durationText, MEASURES, protocolName, serviceLabel, timeText } from './format.js';
 import { Panel } from './panel.js';
 import { emptyState } from './state.js';
 
 function total(name, text, value, all) {
   return h('span', { id: `total-${name}`, 'data-value': value },
     h('b', {}, text(value)), ` ${name}`, value === all ? null : h('small', {}, ` of ${text(all)}`));
+}
+
+// "12 hosts and 1 network"
+function placesText(hosts) {
+  const whole = hosts.filter(host => host.whole).length;
+  return [[whole, 'host'], [hosts.length - whole, 'network']].filter(([count], k) => count || !k)
+    .map(([count, noun]) => counted(count, noun)).join(' and ');
 }
 
 function chip(title, remove) {
@@ -78,7 +85,7 @@ export function header(page) {
   } }, where, h('button', { type: 'submit' }, 'Filter'));
   const span = page.data.rows.count
     ? `${timeText(page.first, 1000)} – ${timeText(page.last, 1000)} (${durationText(page.last - page.first)}), ` +
-      `${exactText(page.data.hosts.length)} hosts`
+      placesText(page.data.hosts)
     : 'No flows';
   const element = h('div', {},
     h('header', {}, h('h1', {}, about.title), h('p', { class: 'period' }, span)),

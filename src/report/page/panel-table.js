@@ -8,7 +8,8 @@ import { Panel } from './panel.js';
 const PER_PAGE = 50;
 
 function columnsOf({ rows, hosts, texts, traits }) {
-  const port = values => i => (isIcmp(rows.proto[i]) ? null : values[i]);
+  // sums of several flows have none
+  const port = values => i => (isIcmp(rows.proto[i]) || (!values[i] && rows.flows[i] !== 1) ? null : values[i]);
   const columns = [
     { id: 'start', title: 'Start', value: i => rows.start[i], text: i => timeText(rows.start[i]) },
     { id: 'duration', title: 'Duration', value: i => rows.duration[i], text: i => durationText(rows.duration[i]), number: true },
@@ -21,7 +22,7 @@ function columnsOf({ rows, hosts, texts, traits }) {
     { id: 'packets', title: 'Packets', value: i => rows.packets[i], text: i => exactText(rows.packets[i]), number: true },
     { id: 'bytes', title: 'Bytes', value: i => rows.bytes[i], text: i => exactText(rows.bytes[i]), number: true },
   ];
-  if (rows.flows.some(count => count > 1))
+  if (rows.flows.some(count => count !== 1))
     columns.push({ id: 'flows', title: 'Flows', value: i => rows.flows[i], text: i => exactText(rows.flows[i]), number: true });
   if (rows.name.some(Boolean))
     columns.push({ id: 'name', title: 'Name', value: i => texts[rows.name[i]], text: i => texts[rows.name[i]] });
@@ -44,7 +45,7 @@ function sorted(page, column, down) {
 
 export function tablePanel(page) {
   const panel = new Panel(page, { id: 'flows', title: 'Flows', wide: true, height: 0,
-    help: 'Each line is one direction of a flow. A click on a heading sorts, a second click turns the order. ' +
+    help: 'Each line is one direction of a flow, or the sum of several flows, which the column Flows counts. A click on a heading sorts, a second click turns the order. ' +
       'A click on an address chooses the host.' });
   const columns = columnsOf(page.data);
   const { hosts } = page.data;

@@ -5,7 +5,7 @@ import { isIcmp } from './data.js';
 
 // Bits of `known`: SF_KNOWN_… of include/spanflow/collect.h, but for the last.
 const KNOWN = { bytes: 1, packets: 2, start: 4, end: 8, ingress: 0x10, egress: 0x20, flags: 0x80, tos: 0x100,
-  icmp: 0x8000, port: 0x20000, protocol: 0x80000, reason: 0x200000, dport: 0x100000 };
+  icmp: 0x8000, port: 0x20000, protocol: 0x80000, reason: 0x200000, dport: 0x100000, flows: 0x1000000 };
 const HAS_VLAN = 4;
 const HAS_CVLAN = 8;
 const WITH_PORTS = new Set([6, 17, 33, 132, 136]);
@@ -69,6 +69,7 @@ function numberFields(data) {
     icmpTypeCodeIPv4: number(icmpField(data, port => port)),
     version: number(of('version')),
     reason: number(known(data, KNOWN.reason, of('reason'))),
+    deltaFlowCount: number(known(data, KNOWN.flows, i => rows.flows[i])),
     domain: number(of('domain')),
   };
 }
