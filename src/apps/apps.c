@@ -47,6 +47,7 @@ struct sf_apps {
 	struct sf_pieces pieces;
 	const struct sf_cipher_ops *ops; /* NULL: QUIC is not read */
 	struct sf_cipher *cipher;
+	struct sf_quic_keys keys; /* of the Initial packet before */
 	bool ja4;
 	struct sf_classes *classes; /* NULL: no classifier is wanted */
 	struct sf_entropy *entropy; /* NULL: it is not wanted */
@@ -295,14 +296,14 @@ static bool look_at_quic(
 	struct sf_quic_initial initial;
 	struct sf_pieces_place *place;
 	struct sf_pieces_key key;
-	struct sf_quic_keys keys;
 	uint8_t plain[SF_QUIC_DATAGRAM_MAX];
 	size_t length;
 
 	if (sf_likely(!sf_quic_is_initial(&initial, payload->bytes, payload->length)))
 		return false;
-	sf_quic_client_keys(&keys, &initial);
-	length = sf_quic_open(apps->ops, apps->cipher, &keys, &initial, plain);
+	if (!sf_quic_client_keys(apps->ops, apps->cipher, &apps->keys, &initial))
+		return false;
+	length = sf_quic_open(apps->ops, apps->cipher, &apps->keys, &initial, plain);
 	if (!length)
 		return false;
 	sf_pieces_key(&key, facts);

@@ -2,7 +2,6 @@
 #include "apps/quic.h"
 
 #include "base/branch.h"
-#include "base/sha256.h"
 #include "base/wire.h"
 
 enum {
@@ -12,6 +11,8 @@ enum {
 	NUMBER_MOST = 4,
 	FRAMES_MAX = 256, /* and runs of padding: looked at in a packet */
 	RANGES_MAX = 64,  /* of an acknowledgement */
+	BLOCK = 64,       /* of SHA-256 */
+	TEXT = 40,        /* most bytes of which a code is made */
 };
 
 /* RFC 9001 §5.2, RFC 9369 §3.3.1, and the last drafts. */
@@ -114,30 +115,83 @@ bool sf_quic_is_initial(struct sf_quic_initial *initial, const uint8_t *bytes, s
 	return version && (bytes[0] >> 4 & 3) == version->initial && read_header(initial, &r);
 }
 
-/* HKDF-Expand-Label (RFC 8446 §7.1) of at most a digest; the context is empty. */
-static void expand(const uint8_t *secret, const char *label, uint8_t *to, uint8_t length)
-{
-	const uint8_t name_length = (uint8_t)(6 + strlen(label)), zero = 0, one = 1;
-	const uint8_t head[3] = { 0, length, name_length };
-	const struct sf_piece pieces[] = { { head, sizeof(head) }, { "tls13 ", 6 },
-		{ label, strlen(label) }, { &zero, 1 }, { &one, 1 } };
-	uint8_t digest[SF_SHA256_BYTES];
+/* What the keys of a packet are made with. */
+struct maker {
+	const struct sf_cipher_ops *ops;
+	struct sf_cipher *cipher;
+};
 
-	sf_hmac_sha256((struct sf_piece){ secret, SF_SHA256_BYTES }, pieces, 5, digest);
-	memcpy(to, digest, length);
+/* HMAC with SHA-256 (RFC 2104) of at most TEXT bytes; `key` has at most a digest's. */
+static bool authenticate(const struct maker *maker, const uint8_t *key, size_t key_length,
+	const uint8_t *text, size_t length, uint8_t *code)
+{
+	uint8_t inner[BLOCK + TEXT], outer[BLOCK + SF_DIGEST_BYTES];
+
+	memset(inner, 0x36, BLOCK);
+	memset(outer, 0x5c, BLOCK);
+	for (size_t i = 0; i < key_length; i++) {
+		inner[i] ^= key[i];
+		outer[i] ^= key[i];
+	}
+	memcpy(inner + BLOCK, text, length);
+	return maker->ops->digest(maker->cipher, inner, BLOCK + length, outer + BLOCK) &&
+	       maker->ops->digest(maker->cipher, outer, sizeof(outer), code);
 }
 
-void sf_quic_client_keys(struct sf_quic_keys *keys, const struct sf_quic_initial *initial)
+/* HKDF-Expand-Label (RFC 8446 §7.1) of at most a digest; the context is empty. */
+static bool expand(const struct maker *maker, const uint8_t *secret, const char *label, uint8_t *to,
+	uint8_t length)
+{
+	static const char tls13[6] = "tls13 ";
+	const size_t label_length = strlen(label);
+	uint8_t code[SF_DIGEST_BYTES], text[TEXT], *p = text;
+
+	*p++ = 0;
+	*p++ = length;
+	*p++ = (uint8_t)(sizeof(tls13) + label_length);
+	memcpy(p, tls13, sizeof(tls13));
+	memcpy(p + sizeof(tls13), label, label_length);
+	p += sizeof(tls13) + label_length;
+	*p++ = 0; /* bytes of the context */
+	*p++ = 1; /* the first block */
+	if (!authenticate(maker, secret, SF_DIGEST_BYTES, text, (size_t)(p - text), code))
+		return false;
+	memcpy(to, code, length);
+	return true;
+}
+
+static bool make_keys(
+	const struct maker *maker, struct sf_quic_keys *keys, const struct sf_quic_initial *initial)
 {
 	const struct version *version = find_version(initial->version);
-	const struct sf_piece id = { initial->id, initial->id_length };
-	uint8_t secret[SF_SHA256_BYTES];
+	const bool v2 = version->v2;
+	uint8_t secret[SF_DIGEST_BYTES];
 
-	sf_hmac_sha256((struct sf_piece){ version->salt, SALT }, &id, 1, secret);
-	expand(secret, "client in", secret, sizeof(secret));
-	expand(secret, version->v2 ? "quicv2 key" : "quic key", keys->key, sizeof(keys->key));
-	expand(secret, version->v2 ? "quicv2 iv" : "quic iv", keys->nonce, sizeof(keys->nonce));
-	expand(secret, version->v2 ? "quicv2 hp" : "quic hp", keys->header, sizeof(keys->header));
+	return authenticate(maker, version->salt, SALT, initial->id, initial->id_length, secret) &&
+	       expand(maker, secret, "client in", secret, sizeof(secret)) &&
+	       expand(maker, secret, v2 ? "quicv2 key" : "quic key", keys->key,
+		       sizeof(keys->key)) &&
+	       expand(maker, secret, v2 ? "quicv2 iv" : "quic iv", keys->nonce,
+		       sizeof(keys->nonce)) &&
+	       expand(maker, secret, v2 ? "quicv2 hp" : "quic hp", keys->header,
+		       sizeof(keys->header));
+}
+
+bool sf_quic_client_keys(const struct sf_cipher_ops *ops, struct sf_cipher *cipher,
+	struct sf_quic_keys *keys, const struct sf_quic_initial *initial)
+{
+	const struct maker maker = { ops, cipher };
+
+	if (keys->version == initial->version && keys->id_length == initial->id_length &&
+		!memcmp(keys->id, initial->id, initial->id_length))
+		return true;
+	keys->version = 0; /* that of no Initial packet */
+	if (!make_keys(&maker, keys, initial))
+		return false;
+	keys->version = initial->version;
+	keys->id_length = (uint8_t)initial->id_length;
+	memcpy(keys->id, initial->id, initial->id_length);
+	return true;
 }
 
 size_t sf_quic_open(const struct sf_cipher_ops *ops, struct sf_cipher *cipher,

@@ -14,8 +14,11 @@
 #define SF_QUIC_ID_MAX       20
 #define SF_QUIC_DATAGRAM_MAX 2048 /* longer ones are not read */
 
+/* Keys, and what they are made of. All zeros: of nothing. */
 struct sf_quic_keys {
 	uint8_t key[SF_AES_BYTES], nonce[SF_NONCE_BYTES], header[SF_AES_BYTES];
+	uint8_t id[SF_QUIC_ID_MAX], id_length;
+	uint32_t version;
 };
 
 /* An Initial packet in the clear parts of its header. */
@@ -34,8 +37,12 @@ struct sf_quic_initial {
  */
 bool sf_quic_is_initial(struct sf_quic_initial *initial, const uint8_t *bytes, size_t length);
 
-/* The keys of the client. */
-void sf_quic_client_keys(struct sf_quic_keys *keys, const struct sf_quic_initial *initial);
+/*
+ * The keys of the client. *keys are those of another packet: they stay if it was of the same connection, as a
+ * client's first two datagrams usually are. False: they cannot be made.
+ */
+bool sf_quic_client_keys(const struct sf_cipher_ops *ops, struct sf_cipher *cipher,
+	struct sf_quic_keys *keys, const struct sf_quic_initial *initial);
 
 /*
  * Decrypts the packet into `plain`, which has room for initial->length bytes. Returns the number of bytes of its

@@ -96,25 +96,3 @@ void sf_sha256_end(struct sf_sha256 *sha, uint8_t digest[SF_SHA256_BYTES])
 	for (unsigned i = 0; i < 8; i++)
 		sf_store_be32(digest + 4 * i, sha->hash[i]);
 }
-
-void sf_hmac_sha256(struct sf_piece key, const struct sf_piece *pieces, unsigned count,
-	uint8_t digest[SF_SHA256_BYTES])
-{
-	uint8_t pad[SF_SHA256_BLOCK] = { 0 };
-	struct sf_sha256 sha;
-
-	memcpy(pad, key.bytes, key.length);
-	for (unsigned i = 0; i < sizeof(pad); i++)
-		pad[i] ^= 0x36;
-	sf_sha256_init(&sha);
-	sf_sha256_add(&sha, pad, sizeof(pad));
-	for (unsigned i = 0; i < count; i++)
-		sf_sha256_add(&sha, pieces[i].bytes, pieces[i].length);
-	sf_sha256_end(&sha, digest);
-	for (unsigned i = 0; i < sizeof(pad); i++)
-		pad[i] ^= 0x36 ^ 0x5c;
-	sf_sha256_init(&sha);
-	sf_sha256_add(&sha, pad, sizeof(pad));
-	sf_sha256_add(&sha, digest, SF_SHA256_BYTES);
-	sf_sha256_end(&sha, digest);
-}

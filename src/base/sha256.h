@@ -19,12 +19,4 @@ void sf_sha256_init(struct sf_sha256 *sha);
 void sf_sha256_add(struct sf_sha256 *sha, const void *bytes, size_t length);
 void sf_sha256_end(struct sf_sha256 *sha, uint8_t digest[SF_SHA256_BYTES]);
 
-/* HMAC (RFC 2104) of two pieces; `key` has at most SF_SHA256_BLOCK bytes. */
-struct sf_piece {
-	const void *bytes;
-	size_t length;
-};
-void sf_hmac_sha256(struct sf_piece key, const struct sf_piece *pieces, unsigned count,
-	uint8_t digest[SF_SHA256_BYTES]);
-
 #endif

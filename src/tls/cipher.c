@@ -10,6 +10,7 @@ extern const struct sf_cipher_ops sf_cipher_openssl;
 
 struct sf_cipher {
 	EVP_CIPHER_CTX *ecb, *gcm;
+	EVP_MD_CTX *sha256;
 };
 
 static void destroy(struct sf_cipher *cipher)
@@ -18,6 +19,7 @@ static void destroy(struct sf_cipher *cipher)
 		return;
 	EVP_CIPHER_CTX_free(cipher->ecb);
 	EVP_CIPHER_CTX_free(cipher->gcm);
+	EVP_MD_CTX_free(cipher->sha256);
 	free(cipher);
 }
 
@@ -29,10 +31,12 @@ static struct sf_cipher *create(void)
 		return NULL;
 	cipher->ecb = EVP_CIPHER_CTX_new();
 	cipher->gcm = EVP_CIPHER_CTX_new();
+	cipher->sha256 = EVP_MD_CTX_new();
 	/* the library looks for its algorithms now, not when the first packet comes */
-	if (cipher->ecb && cipher->gcm &&
+	if (cipher->ecb && cipher->gcm && cipher->sha256 &&
 		EVP_EncryptInit_ex(cipher->ecb, EVP_aes_128_ecb(), NULL, NULL, NULL) &&
-		EVP_DecryptInit_ex(cipher->gcm, EVP_aes_128_gcm(), NULL, NULL, NULL))
+		EVP_DecryptInit_ex(cipher->gcm, EVP_aes_128_gcm(), NULL, NULL, NULL) &&
+		EVP_DigestInit_ex(cipher->sha256, EVP_sha256(), NULL))
 		return cipher;
 	destroy(cipher);
 	return NULL;
@@ -61,9 +65,18 @@ static bool open_text(struct sf_cipher *cipher, const uint8_t *key, const uint8_
 	       EVP_DecryptFinal_ex(cipher->gcm, to + n, &n) > 0;
 }
 
+static bool digest(struct sf_cipher *cipher, const uint8_t *bytes, size_t length, uint8_t *to)
+{
+	/* without a name it is the algorithm of create(): nothing is looked for or allocated */
+	return EVP_DigestInit_ex(cipher->sha256, NULL, NULL) &&
+	       EVP_DigestUpdate(cipher->sha256, bytes, length) &&
+	       EVP_DigestFinal_ex(cipher->sha256, to, NULL);
+}
+
 SF_MODULE_OBJECT const struct sf_cipher_ops sf_cipher_openssl = {
 	.create = create,
 	.destroy = destroy,
 	.block = block,
 	.open = open_text,
+	.digest = digest,
 };

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * AES-128 for packets that anybody may decrypt, because the key is made of what is sent in the clear (Initial
+ * AES-128 and SHA-256 for packets that anybody may decrypt, because the key is made of what is sent in the clear (Initial
  * packets of QUIC). OpenSSL lies behind it, in the module for TLS.
  *
  *	ops = sf_cipher_load(&error);				NULL: no OpenSSL
  *	cipher = ops->create();				before privileges are given up
  *	ops->block(cipher, key, from, to);			ECB, one block
  *	ops->open(cipher, key, nonce, &aad, &text, to);	GCM
+ *	ops->digest(cipher, bytes, length, to);		SHA-256, with the processor's instructions for it
  *	ops->destroy(cipher);
  */
 #ifndef SPANFLOW_TLS_CIPHER_H
@@ -18,9 +19,10 @@
 
 #include <spanflow/error.h>
 
-#define SF_AES_BYTES   16 /* of keys and blocks */
-#define SF_NONCE_BYTES 12
-#define SF_TAG_BYTES   16
+#define SF_AES_BYTES    16 /* of keys and blocks */
+#define SF_NONCE_BYTES  12
+#define SF_TAG_BYTES    16
+#define SF_DIGEST_BYTES 32
 
 struct sf_cipher;
 
@@ -37,6 +39,8 @@ struct sf_cipher_ops {
 	bool (*open)(struct sf_cipher *cipher, const uint8_t *key, const uint8_t *nonce,
 		const uint8_t *aad, size_t aad_length, const uint8_t *from, size_t length,
 		uint8_t *to);
+	/* False: the library failed. */
+	bool (*digest)(struct sf_cipher *cipher, const uint8_t *bytes, size_t length, uint8_t *to);
 };
 
 /* NULL: this build has no OpenSSL, or the module does not load; the error says which. */

@@ -24,21 +24,45 @@ static void check_bytes(const uint8_t *bytes, size_t length, const char *hex)
 	ck_assert_str_eq(text, hex);
 }
 
+/* The keys as a run makes them. */
+static void make_keys(struct sf_quic_keys *keys, const struct sf_quic_initial *initial)
+{
+	struct sf_error error;
+	const struct sf_cipher_ops *ops = sf_cipher_load(&error);
+	struct sf_cipher *cipher;
+
+	ck_assert_msg(ops != NULL, "%s", error.text);
+	cipher = ops->create();
+	ck_assert(sf_quic_client_keys(ops, cipher, keys, initial));
+	ops->destroy(cipher);
+}
+
 /* RFC 9001 appendix A.1, RFC 9369 appendix A.1. */
 START_TEST(keys_are_those_of_the_rfcs)
 {
 	struct sf_quic_initial initial = { .id = id, .id_length = sizeof(id), .version = V1 };
-	struct sf_quic_keys keys;
+	struct sf_quic_keys keys = { 0 };
 
-	sf_quic_client_keys(&keys, &initial);
+	make_keys(&keys, &initial);
 	check_bytes(keys.key, 16, "1f369613dd76d5467730efcbe3b1a22d");
 	check_bytes(keys.nonce, 12, "fa044b2f42a3fd3b46fb255c");
 	check_bytes(keys.header, 16, "9f50449e04a0e810283a1e9933adedd2");
 	initial.version = V2;
-	sf_quic_client_keys(&keys, &initial);
+	make_keys(&keys, &initial);
 	check_bytes(keys.key, 16, "8b1a0bc121284290a29e0971b5cd045d");
 	check_bytes(keys.nonce, 12, "91f73e2351d8fa91660e909f");
 	check_bytes(keys.header, 16, "45b95e15235d6f45a6b19cbcb0294ba9");
+	/* the same keys are kept, others are made */
+	memset(keys.nonce, 7, sizeof(keys.nonce));
+	make_keys(&keys, &initial);
+	check_bytes(keys.nonce, 12, "070707070707070707070707");
+	initial.id = (const uint8_t[]){ 0x83, 0x94, 0xc8, 0xf0, 0x3e, 0x51, 0x57, 0x09 };
+	make_keys(&keys, &initial);
+	ck_assert(memcmp(keys.nonce, "\7\7\7\7\7\7\7\7\7\7\7", 12) != 0);
+	initial.id = id;
+	initial.version = V1;
+	make_keys(&keys, &initial);
+	check_bytes(keys.key, 16, "1f369613dd76d5467730efcbe3b1a22d");
 }
 END_TEST
 
@@ -108,7 +132,7 @@ static void seal(uint8_t *packet, uint32_t version, uint8_t number, const struct
 {
 	struct sf_quic_initial initial = { .id = id, .id_length = sizeof(id), .version = version };
 	uint8_t plain[DATAGRAM] = { 0 }, mask[16], *p = packet;
-	struct sf_quic_keys keys;
+	struct sf_quic_keys keys = { 0 };
 	size_t header, length;
 
 	*p++ = version == V2 ? 0xd1 : 0xc1; /* a packet number of two bytes */
@@ -124,7 +148,7 @@ static void seal(uint8_t *packet, uint32_t version, uint8_t number, const struct
 	p = sf_store_be16(p + 2, number);
 	length = DATAGRAM - header - SF_TAG_BYTES;
 	memcpy(plain, frames->bytes, frames->length);
-	sf_quic_client_keys(&keys, &initial);
+	make_keys(&keys, &initial);
 	keys.nonce[11] ^= number;
 	encrypt(EVP_aes_128_gcm(), keys.key, keys.nonce, packet, header, plain, length, p,
 		packet + DATAGRAM - SF_TAG_BYTES);
