@@ -143,6 +143,28 @@ class Tab:
     def click(self, x, y):
         self.drag(x, y, x, y)
 
+    def key(self, name, shift=False):
+        """Presses a key."""
+        code, text = {"Tab": (9, ""), "Enter": (13, "\r"), "Space": (32, " "), "ArrowDown": (40, "")}[name]
+        more = {"text": text} if text else {}
+        key = " " if name == "Space" else name
+        for kind in "keyDown", "keyUp":
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=name, windowsVirtualKeyCode=code,
+                      modifiers=8 if shift else 0, **(more if kind == "keyDown" else {}))
+
+    def tab_to(self, condition):
+        """Presses Tab until the condition of `e`, the element that has the focus, is true."""
+        for _ in range(500):
+            self.key("Tab")
+            if self.evaluate(f"(e => Boolean({condition}))(document.activeElement)"):
+                return
+        raise AssertionError(f"no Tab leads to {condition}")
+
+    def write(self, text):
+        """Types a text in the place of what is in the field that has the focus."""
+        self.evaluate("document.activeElement.select()")
+        self.call("Input.insertText", text=text)
+
     def screenshot(self, path):
         """The whole page, for one's own eyes."""
         picture = self.call("Page.captureScreenshot", captureBeyondViewport=True)

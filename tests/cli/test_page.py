@@ -49,6 +49,128 @@ class Labels(PageCase):
         self.assertEqual(tab.problems, [])
 
 
+# what the Tab key is to reach, and what has the focus
+REACHABLE = """[...document.querySelectorAll('a, button, input, select, summary, [tabindex="0"]')]
+  .filter(e => !e.disabled && e.checkVisibility())"""
+FOCUSED = """(() => {
+  const e = document.activeElement;
+  const style = getComputedStyle(e);
+  const box = e.getBoundingClientRect();
+  const over = document.elementFromPoint(box.x + box.width / 2, box.y + Math.min(box.height / 2, 10));
+  return JSON.stringify({ place: %s.indexOf(e), text: e.outerHTML.slice(0, 120),
+    outlined: style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2,
+    seen: e.contains(over) || (over?.contains(e) ?? false) });
+})()""" % REACHABLE
+
+
+class Keyboard(PageCase):
+    def labels(self, tab):
+        return json.loads(tab.evaluate("JSON.stringify(Object.fromEntries([...document.querySelectorAll('.chart')]"
+                                       ".map(e => [e.id.slice(6), e.getAttribute('aria-label')])))"))
+
+    def focus(self, tab):
+        return tab.evaluate("document.activeElement.textContent")
+
+    def said(self, tab):
+        return tab.evaluate("document.querySelector('[role=status]').textContent")
+
+    def test_everything_is_reached(self):
+        """Tab comes to each control, which is seen, outlined and has a name."""
+        self.report(self.file("flows.ipfix", ipfix(
+            [flow(0, ports=(1024, 443)), flow(1, source=0xC6336401, destination=0x0A000001, ports=(443, 1024))], FIELDS)))
+        tab = self.open("#proto=6&host=10.0.0.1")
+        tab.evaluate("document.querySelectorAll('details.as-table').forEach(details => { details.open = true; })")
+        count = tab.evaluate(REACHABLE + ".length")
+        self.assertGreater(count, 50)
+        reached = []
+        for _ in range(count):
+            tab.key("Tab")
+            reached.append(json.loads(tab.evaluate(FOCUSED)))
+        self.assertEqual([step["place"] for step in reached], list(range(count)))
+        self.assertEqual([step["text"] for step in reached if not step["seen"] or not step["outlined"]], [])
+        nodes = tab.call("Accessibility.getFullAXTree")["nodes"]
+        nameless = [node["role"]["value"] for node in nodes if not node["ignored"]
+                    and (node["role"]["value"] in ("image", "region", "table", "columnheader")
+                         or any(p["name"] == "focusable" and p["value"]["value"] for p in node.get("properties", [])))
+                    and not node.get("name", {}).get("value", "").strip()]
+        self.assertEqual(nameless, [])
+        self.assertEqual(tab.problems, [])
+
+    def test_choices(self):
+        """Choices are made, heard and ended without a mouse; the focus stays where it is."""
+        flows = self.mixed()
+        tab = self.open()
+        before = self.labels(tab)
+        tab.tab_to("e.matches('#protocols .as-table > summary')")
+        tab.key("Space")
+        tab.tab_to("e.textContent === 'udp'")
+        tab.key("Enter")
+        chosen = self.shown(flows, "proto udp")
+        self.assertEqual(self.totals(tab), chosen)
+        self.assertTrue(tab.evaluate("document.activeElement.matches('#protocols [aria-pressed=true]')"))
+        self.assertRegex(self.said(tab), f"^Chosen: udp. {chosen['flows']} of {self.shown(flows)['flows']} flows, ")
+        after = self.labels(tab)
+        self.assertEqual({name for name in before if before[name] == after[name]}, {"protocols"})
+        for name, label in after.items():
+            self.assertRegex(label, r"\d B|\dB|\d [kMG]B", name)
+        tab.key("Enter")
+        self.assertEqual((self.focus(tab), self.said(tab)[:18]), ("udp", "Nothing is chosen."))
+        self.assertEqual(self.totals(tab), self.shown(flows))
+        # two choices, ended by their buttons at the top; the focus goes to what is left
+        tab.key("Enter")
+        tab.tab_to("e.textContent === 'tcp'")
+        tab.key("Enter")
+        tab.tab_to("e.matches('.chip')")
+        for focus in "tcp", "":
+            tab.key("Enter")
+            self.assertEqual(self.focus(tab), focus)
+        self.assertEqual(tab.evaluate("document.activeElement.className"), "chips")
+        tab.key("Tab")
+        self.assertTrue(tab.evaluate("document.activeElement.closest('main') !== null"))
+        self.assertEqual(tab.evaluate("location.hash"), "")
+        self.assertEqual(tab.problems, [])
+
+    def test_fields_and_tables(self):
+        flows = self.mixed()
+        tab = self.open("#proto=17,6")
+        # the way to the table, which is no choice
+        tab.key("Tab")
+        tab.key("Enter")
+        self.assertTrue(tab.evaluate("document.activeElement.matches('#flows .scroll')"))
+        self.assertEqual(tab.evaluate("location.hash"), "#proto=17,6")
+        tab.tab_to("e.matches('.sort') && e.textContent.startsWith('Packets')")
+        for order in "descending", "ascending":
+            tab.key("Enter")
+            self.assertEqual(tab.evaluate("document.activeElement.parentNode.ariaSort"), order)
+        tab.tab_to("e.textContent === 'Last'")
+        tab.key("Enter")
+        self.assertEqual(self.focus(tab), "Back")
+        tab.tab_to("e.id === 'where'")
+        tab.write("port 53")
+        tab.key("Enter")
+        self.assertEqual(self.totals(tab), self.shown(flows, "(proto udp or proto tcp) and port 53"))
+        tab.write("port 53 and")
+        tab.key("Enter")
+        self.assertEqual(tab.evaluate("(e => [e.id, e.ariaInvalid, document.getElementById(e.getAttribute('aria-describedby'))"
+                                      ".textContent.split('\\n')[0]].join())(document.activeElement)"),
+                         "where,true,a condition is missing here")
+        tab.write("")
+        tab.key("Enter")
+        tab.tab_to("e.matches('[aria-label=\"What the charts measure\"]')")
+        tab.key("ArrowDown")
+        self.assertTrue(self.labels(tab)["services"].startswith("Packets by service"))
+        tab.tab_to("e.ariaLabel === 'From (UTC)'")
+        tab.write("2023-11-14 22:13:25")
+        tab.key("Tab")
+        chosen = "(proto udp or proto tcp) and start >= 2023-11-14T22:13:25"
+        self.assertEqual(self.totals(tab), self.shown(flows, chosen))
+        tab.write("tomorrow")
+        tab.key("Tab")
+        self.assertEqual(tab.evaluate("document.querySelectorAll('.times :invalid').length"), 1)
+        self.assertEqual(self.totals(tab), self.shown(flows, chosen))
+        self.assertEqual(tab.problems, [])
+
+
 class Folded(PageCase):
     def test_folded_records(self):
         """They count as the flows that they are the sum of, and are of prefixes."""

@@ -18,6 +18,11 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
+// A part that scrolls by itself, by keyboard as well. What is in it may be replaced without its moving.
+export function scroller(label) {
+  return h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': label });
+}
+
 // A table: columns of { title, number }, rows of arrays of cells.
 export function table(caption, columns, rows) {
   return h('table', {}, h('caption', { class: 'hidden' }, caption),
@@ -32,6 +37,22 @@ export function tip(...lines) {
   return h('div', {}, lines.map((line, k) => h('div', { class: k ? undefined : 'tip-title' }, line)));
 }
 
+const CONTROLS = 'button:not(:disabled), input, select, summary, [tabindex]';
+
+// The control that takes the place of one that is gone: with the same name, else at the same place.
+function successor(element, before, name) {
+  const controls = [...element.querySelectorAll(CONTROLS)];
+  const nearest = controls[Math.min(before, controls.length - 1)];
+  const named = nearest?.textContent === name ? nearest : controls.find(control => control.textContent === name);
+  return named ?? nearest ?? element;
+}
+
+// New children. If one of the old ones had the focus, its successor gets it, so that a keyboard goes on there; without
+// one the element itself, which has tabindex -1 then.
 export function replace(element, ...children) {
+  const focus = element.contains(document.activeElement) && element !== document.activeElement ? document.activeElement : null;
+  const place = focus ? [...element.querySelectorAll(CONTROLS)].indexOf(focus) : 0;
   element.replaceChildren(...children.flat().filter(Boolean));
+  if (focus && !element.contains(focus))
+    successor(element, Math.max(place, 0), focus.textContent).focus({ preventScroll: true });
 }

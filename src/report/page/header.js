@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The top of the page: title, sums of what is chosen, the choices themselves, the measure, the theme.
 import { h, replace } from './dom.js';
-import { bytesText, counted, countText, durationText, MEASURES, protocolName, serviceLabel, timeText } from './format.js';
+import { bytesText, clean, counted, countText, durationText, exactText, MEASURES, protocolName, serviceLabel, timeText } from './format.js';
 import { Panel } from './panel.js';
 import { emptyState } from './state.js';
 
@@ -17,24 +17,35 @@ function placesText(hosts) {
     .map(([count, noun]) => counted(count, noun)).join(' and ');
 }
 
-function chip(title, remove) {
-  return h('button', { class: 'chip', 'aria-label': `End the choice ${title}`, onclick: remove }, title);
-}
-
-// A button for each choice that is in force.
-function chips(page) {
+// What is chosen: { title, remove } of each choice that is in force.
+function choicesOf(page) {
   const { state } = page;
-  const list = (dimension, label) => state[dimension].map(name => chip(label(name), () => page.toggle(dimension, name)));
-  const found = [
-    state.time && chip(`${timeText(state.time[0])} – ${timeText(state.time[1])}`, () => page.change({ time: null })),
+  const list = (dimension, label) => state[dimension].map(name =>
+    ({ title: label(name), remove: () => page.toggle(dimension, name) }));
+  return [
+    state.time && { title: `${timeText(state.time[0])} – ${timeText(state.time[1])}`, remove: () => page.change({ time: null }) },
     ...list('proto', name => protocolName(Number(name))), ...list('service', serviceLabel),
     ...list('host', String), ...list('pair', name => name.replace('>', ' ↔ ')), ...list('country', String),
-    state.where && !page.mistake && chip(state.where, () => page.change({ where: '' })),
+    state.where && !page.mistake && { title: state.where, remove: () => page.change({ where: '' }) },
   ].filter(Boolean);
+}
+
+// A button for each choice.
+function chips(page, choices) {
+  const { state } = page;
+  const found = choices.map(({ title, remove }) =>
+    h('button', { class: 'chip', 'aria-label': `End the choice ${title}`, onclick: remove }, title));
   if (found.length > 1)
-    found.push(h('button', { onclick: () => page.change({ ...emptyState(), measure: state.measure, sort: state.sort }) },
+    found.push(h('button', { onclick: () => page.change({ ...emptyState(), measure: state.measure, sort: state.sort, links: state.links }) },
       'End all choices'));
   return found;
+}
+
+// What a change has done, for those who hear the page.
+function sayingOf({ totals, everything }, choices) {
+  const part = (name, text) => `${text(totals[name])} of ${text(everything[name])}`;
+  return `${choices.length ? `Chosen: ${choices.map(choice => clean(choice.title)).join('; ')}.` : 'Nothing is chosen.'} ` +
+    `${part('flows', exactText)} flows, ${part('packets', exactText)} packets, ${part('bytes', bytesText)}.`;
 }
 
 export function chosenTheme() {
@@ -70,8 +81,9 @@ function themeButton(page) {
 
 export function header(page) {
   const { about } = page.data;
-  const totals = h('div', { class: 'totals', role: 'status', 'aria-live': 'polite' });
-  const choices = h('div', { class: 'chips' });
+  const totals = h('div', { class: 'totals' });
+  const said = h('p', { class: 'hidden', id: 'said', role: 'status' });
+  const choices = h('div', { class: 'chips', role: 'group', 'aria-label': 'Choices', tabindex: -1 });
   const measure = h('select', { 'aria-label': 'What the charts measure',
     onchange: () => page.change({ measure: measure.value }) },
   Object.entries(MEASURES).map(([name, { title }]) => h('option', { value: name }, title)));
@@ -89,16 +101,22 @@ export function header(page) {
     : 'No flows';
   const element = h('div', {},
     h('header', {}, h('h1', {}, about.title), h('p', { class: 'period' }, span)),
-    h('div', { class: 'bar' }, totals, form, measure, themeButton(page), mistake, choices));
+    h('div', { class: 'bar', role: 'region', 'aria-label': 'Choices and sums' }, totals, form, measure, themeButton(page),
+      mistake, choices, said));
 
   return { element, update() {
     measure.value = page.state.measure;
     if (document.activeElement !== where || !page.mistake)
       where.value = page.state.where;
     mistake.textContent = page.mistake;
+    where.setAttribute('aria-invalid', String(Boolean(page.mistake)));
     replace(totals, total('bytes', bytesText, page.totals.bytes, page.everything.bytes),
       total('packets', countText, page.totals.packets, page.everything.packets),
       total('flows', countText, page.totals.flows, page.everything.flows));
-    replace(choices, chips(page));
+    const found = choicesOf(page);
+    replace(choices, chips(page, found));
+    const saying = sayingOf(page, found);
+    if (said.textContent !== saying) // what is said again would be heard again
+      said.textContent = saying;
   } };
 }

@@ -107,6 +107,12 @@ class Page {
   }
 }
 
+// The fragment is the state of the page, so links within the page do not change it.
+function toFlows(event) {
+  event.preventDefault();
+  document.querySelector('#flows .scroll').focus();
+}
+
 async function begin() {
   const element = document.getElementById('data');
   const data = decode(await window.unpack(element, element.dataset.form === 'deflate'));
@@ -118,7 +124,7 @@ async function begin() {
   const top = header(page);
   page.panels = [top, ...PANELS.map(make => make(page)).filter(Boolean)];
   replace(document.getElementById('app'),
-    h('a', { class: 'hidden skip', href: '#flows-title' }, 'To the table of flows'),
+    h('a', { class: 'hidden skip', href: '#flows', onclick: toFlows }, 'To the table of flows'),
     top.element, h('main', {}, page.panels.slice(1).map(panel => panel.element)));
   const take = () => {
     page.state = stateFromFragment(location.hash);

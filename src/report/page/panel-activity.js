@@ -3,7 +3,7 @@
 import { tip } from './dom.js';
 import { MEASURES, timeText } from './format.js';
 import { hostSums, topHosts } from './hosts.js';
-import { colours, Panel, tooltip } from './panel.js';
+import { colours, largestText, Panel, tooltip } from './panel.js';
 import { binsOf } from './panel-time.js';
 
 const HOSTS = 30;
@@ -64,7 +64,9 @@ export function activityPanel(page) {
       visualMap: { show: false, min: 0, max: Math.log1p(most), dimension: 2, inRange: { color: [`${c.accent}22`, c.accent] } },
       series: [{ type: 'heatmap', progressive: 0,
         data: cells.map(([bin, k, value]) => ({ value: [bin, k, Math.log1p(value)], amount: value })) }],
-    }, `Activity of ${items.length} hosts in ${bins.count} spans of time from ${label(0)} to ${label(bins.count - 1)}.`);
+    }, `${title} of ${items.length} hosts in ${bins.count} spans of time from ${label(0)} to ${label(bins.count - 1)}. ` +
+      `Most at: ${largestText([...cells].sort((a, b) => b[2] - a[2]), ([bin, k, value]) =>
+        `${label(bin)} ${hosts[items[k].key].name} ${text(Math.round(value))}`)}`);
     panel.list('Hosts by traffic', items.map(sum => ({ label: hosts[sum.key].name, sum,
       chosen: page.state.host.includes(hosts[sum.key].name), choose: () => page.toggle('host', hosts[sum.key].name) })),
     found.all, 'host');

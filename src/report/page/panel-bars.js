@@ -3,7 +3,7 @@
 import { tip } from './dom.js';
 import { MEASURES, protocolName, serviceLabel } from './format.js';
 import { serviceName } from './data.js';
-import { colours, Panel, tooltip } from './panel.js';
+import { colours, largestText, Panel, shareText, tooltip } from './panel.js';
 import { sumBy, top } from './store.js';
 
 function bars(page, panel, { dimension, count, keyOf, nameOf, labelOf, pie }) {
@@ -17,12 +17,12 @@ function bars(page, panel, { dimension, count, keyOf, nameOf, labelOf, pie }) {
     const chosen = new Set(page.state[dimension]);
     const { items, all } = top(sumBy(page.store, [dimension], keyOf), measure, count);
     names = items.map(item => nameOf(item.key));
-    const total = page.store.totals([dimension])[measure] || 1;
+    const total = page.store.totals([dimension])[measure];
     const data = items.map((item, k) => ({ name: labelOf(names[k]), value: item[measure],
       itemStyle: { color: pie || chosen.has(names[k]) ? undefined : c.accent,
         opacity: chosen.size && !chosen.has(names[k]) ? 0.35 : 1 } }));
     const box = tooltip(c, ({ name, value, dataIndex }) => tip(name, `${title}: ${text(value)}`,
-      `${(100 * value / total).toFixed(1)} % of all`, chosen.has(names[dataIndex]) ? 'chosen' : ''));
+      `${shareText(value, total)} of all`, chosen.has(names[dataIndex]) ? 'chosen' : ''));
     const option = pie
       ? { series: [{ type: 'pie', radius: ['45%', '75%'], data, minShowLabelAngle: 4, label: { color: c.text } }] }
       : { grid: { left: 130, right: 60, top: 5, bottom: 25 },
@@ -34,7 +34,7 @@ function bars(page, panel, { dimension, count, keyOf, nameOf, labelOf, pie }) {
           formatter: ({ value }) => text(value) } }] };
     panel.draw({ color: c.series, tooltip: box, ...option },
       `${title} by ${dimension === 'proto' ? 'protocol' : 'service'}: ` +
-      items.slice(0, 5).map((item, k) => `${labelOf(names[k])} ${text(item[measure])}`).join(', '));
+      largestText(items, (item, k) => `${labelOf(names[k])} ${text(item[measure])} (${shareText(item[measure], total)})`));
     panel.list(panel.element.querySelector('h2').textContent, items.map((sum, k) => ({ label: labelOf(names[k]), sum,
       chosen: chosen.has(names[k]), choose: () => toggle(names[k]) })), all, dimension);
   } };

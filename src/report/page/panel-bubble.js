@@ -2,9 +2,9 @@
 // Hosts by packets and bytes; what stands out is marked, and explained below.
 import { h, replace, tip } from './dom.js';
 import { findings, KINDS } from './findings.js';
-import { bytesText, countText, exactText } from './format.js';
+import { bytesText, counted, countText, exactText } from './format.js';
 import { hostSums, topHosts } from './hosts.js';
-import { colours, Panel, tooltip } from './panel.js';
+import { colours, largestText, Panel, tooltip } from './panel.js';
 
 const MOST = 1500; // hosts drawn
 const MOST_CHOSEN = 100;
@@ -101,7 +101,9 @@ export function bubblePanel(page) {
       xAxis: axis('packets', countText),
       yAxis: axis('bytes', bytesText),
       series: seriesOf(page, items, found, c),
-    }, `${exactText(items.length)} hosts by packets and bytes; ${found.length} things stand out, which are listed below.`);
+    }, `${counted(items.length, 'host')} by packets and bytes; ${counted(found.length, 'thing')} that ${found.length === 1 ? 'stands' : 'stand'} ` +
+      `out, listed below. Largest: ${largestText(items, item => `${hosts[item.key].name} ${bytesText(item.bytes)} in ` +
+        `${countText(item.packets)} packets`)}`);
     listFindings(page, box, found);
     panel.list('Hosts', items.slice(0, 30).map(sum => ({ label: hosts[sum.key].name, sum,
       chosen: page.state.host.includes(hosts[sum.key].name), choose: () => page.toggle('host', hosts[sum.key].name) })), all, 'host');

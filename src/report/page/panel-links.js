@@ -3,7 +3,7 @@
 import { serviceName } from './data.js';
 import { h, tip } from './dom.js';
 import { MEASURES, serviceLabel } from './format.js';
-import { colours, Panel, tooltip } from './panel.js';
+import { colours, largestText, Panel, tooltip } from './panel.js';
 import { sumBy, top } from './store.js';
 
 const MOST = 100;
@@ -125,7 +125,7 @@ export function linksPanel(page) {
     };
     panel.draw({ tooltip: tooltip(c, describe), series: [sankey ? sankeySeries(page, c) : networkSeries(page, links, c)] },
       `${links.length} links between hosts, ${links.filter(link => link.lateral).length} of them remote access inside. Largest: ` +
-      links.slice(0, 5).map(link => `${hosts[link.client].name} to ${hosts[link.server].name} ${text(link[measure])}`).join(', '));
+      largestText(links, link => `${hosts[link.client].name} to ${hosts[link.server].name} ${text(link[measure])}`));
     panel.list('Pairs of client and server', links.slice(0, 30).map(link => ({
       label: `${hosts[link.client].name} → ${hosts[link.server].name}${link.lateral ? ' (remote access)' : ''}`, sum: link,
       chosen: page.state.pair.includes(pairName(link)), choose: () => page.toggle('pair', pairName(link)) })), all, 'pair');

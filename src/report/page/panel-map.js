@@ -6,7 +6,7 @@ import { feature } from 'topojson-client';
 import atlas from 'world-atlas/countries-110m.json';
 import { tip } from './dom.js';
 import { clean, MEASURES } from './format.js';
-import { colours, Panel, tooltip } from './panel.js';
+import { colours, largestText, Panel, tooltip } from './panel.js';
 
 const ALPHA2 = new Map(codes.map(([alpha2, , number]) => [number, alpha2]));
 
@@ -75,7 +75,7 @@ export function mapPanel(page) {
         itemStyle: { areaColor: c.back, borderColor: c.line },
         data: items.map(item => ({ name: item.key, value: Math.sqrt(item[measure]), amount: item[measure],
           itemStyle: country.includes(item.key) ? { borderColor: c.warn, borderWidth: 2 } : undefined })) }],
-    }, `${title} by country: ${items.slice(0, 8).map(item => `${label(item.key)} ${text(item[measure])}`).join(', ')}`);
+    }, `${title} by country: ${largestText(items, item => `${label(item.key)} ${text(item[measure])}`)}`);
     panel.list('Countries', items.slice(0, 40).map(sum => ({ label: clean(label(sum.key)), sum,
       chosen: country.includes(sum.key), choose: () => page.toggle('country', sum.key) })), items.length, 'country');
   } };

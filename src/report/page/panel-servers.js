@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Servers: hosts that answered, with the services that they answered on.
 import { serviceName } from './data.js';
-import { h, replace, table } from './dom.js';
-import { exactText, serviceLabel } from './format.js';
+import { h, replace, scroller, table } from './dom.js';
+import { counted, exactText, serviceLabel } from './format.js';
 import { Panel } from './panel.js';
 
 const MOST = 40;
@@ -34,16 +34,17 @@ export function serverPanel(page) {
       'list. If both ports are 1024 or higher, the host that was called first is taken for the server. ' +
       'A click chooses the host together with the service.' });
   const { hosts } = page.data;
+  const scroll = scroller('Table of servers');
+  const note = h('p', { class: 'note' });
+  panel.body.append(scroll, note);
   return { element: panel.element, update() {
     const all = serversOf(page);
     const row = sum => [
       h('button', { class: 'choice', onclick: () => page.change({ host: [hosts[sum.server].name], service: [serviceName(sum.service)] }) },
         hosts[sum.server].name), hosts[sum.server].local ? 'inside' : 'outside', serviceLabel(serviceName(sum.service)),
       exactText(sum.clients.size), exactText(sum.flows), exactText(sum.bytes)];
-    replace(panel.body, h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Table of servers' },
-      table('Servers', [{ title: 'Server' }, { title: 'Where' }, { title: 'Service' }, { title: 'Clients', number: true },
-        { title: 'Requests', number: true }, { title: 'Bytes', number: true }], all.slice(0, MOST).map(row))),
-    h('p', { class: 'note' }, all.length > MOST ? `${exactText(all.length - MOST)} more are not listed.`
-      : `${exactText(all.length)} services.`));
+    replace(scroll, table('Servers', [{ title: 'Server' }, { title: 'Where' }, { title: 'Service' }, { title: 'Clients', number: true },
+      { title: 'Requests', number: true }, { title: 'Bytes', number: true }], all.slice(0, MOST).map(row)));
+    note.textContent = all.length > MOST ? `${exactText(all.length - MOST)} more are not listed.` : counted(all.length, 'service') + '.';
   } };
 }

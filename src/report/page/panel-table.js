@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The flows themselves: sorted by any column, some at a time.
-import { h, replace } from './dom.js';
+import { h, replace, scroller } from './dom.js';
 import { durationText, exactText, flagsText, protocolName, timeText } from './format.js';
 import { isIcmp } from './data.js';
 import { Panel } from './panel.js';
@@ -15,9 +15,9 @@ function columnsOf({ rows, hosts, texts, traits }) {
     { id: 'duration', title: 'Duration', value: i => rows.duration[i], text: i => durationText(rows.duration[i]), number: true },
     { id: 'proto', title: 'Protocol', value: i => rows.proto[i], text: i => protocolName(rows.proto[i]) },
     { id: 'src', title: 'Source', value: i => hosts[rows.src[i]].name, host: i => rows.src[i] },
-    { id: 'sport', title: 'Port', value: port(rows.sport), text: i => String(port(rows.sport)(i) ?? ''), number: true },
+    { id: 'sport', title: 'Port', name: 'Source port', value: port(rows.sport), text: i => String(port(rows.sport)(i) ?? ''), number: true },
     { id: 'dst', title: 'Destination', value: i => hosts[rows.dst[i]].name, host: i => rows.dst[i] },
-    { id: 'dport', title: 'Port', value: port(rows.dport), text: i => String(port(rows.dport)(i) ?? ''), number: true },
+    { id: 'dport', title: 'Port', name: 'Destination port', value: port(rows.dport), text: i => String(port(rows.dport)(i) ?? ''), number: true },
     { id: 'flags', title: 'TCP flags', value: i => rows.flags[i], text: i => (rows.proto[i] === 6 ? flagsText(rows.flags[i]) : '') },
     { id: 'packets', title: 'Packets', value: i => rows.packets[i], text: i => exactText(rows.packets[i]), number: true },
     { id: 'bytes', title: 'Bytes', value: i => rows.bytes[i], text: i => exactText(rows.bytes[i]), number: true },
@@ -55,9 +55,12 @@ export function tablePanel(page) {
     : column.text(i));
   const heading = (column, id, down) => h('th', { scope: 'col', class: column.number ? 'number' : undefined,
     'aria-sort': column.id === id ? (down ? 'descending' : 'ascending') : undefined },
-  h('button', { class: 'sort', onclick: () => page.change({ page: 0,
+  h('button', { class: 'sort', 'aria-label': column.name, onclick: () => page.change({ page: 0,
     sort: column.id === id && down ? column.id : `-${column.id}` }) },
-  column.title, column.id === id ? (down ? ' ▼' : ' ▲') : ''));
+  column.title, h('span', { 'aria-hidden': 'true' }, column.id === id ? (down ? ' ▼' : ' ▲') : '')));
+  const scroll = scroller('Table of flows');
+  const turns = h('div', { class: 'turn', role: 'group', 'aria-label': 'Pages of the table of flows' });
+  panel.body.append(scroll, turns);
   const turn = (title, target, last) => h('button', { disabled: target < 0 || target > last,
     onclick: () => page.change({ page: target }) }, title);
 
@@ -69,13 +72,11 @@ export function tablePanel(page) {
     const last = Math.max(0, Math.ceil(numbers.length / PER_PAGE) - 1);
     const at = Math.min(page.state.page, last);
     const shown = numbers.slice(at * PER_PAGE, (at + 1) * PER_PAGE);
-    replace(panel.body,
-      h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Table of flows' },
-        h('table', { class: 'flows' }, h('caption', { class: 'hidden' }, 'Flows that meet all choices'),
-          h('thead', {}, h('tr', {}, columns.map(c => heading(c, column.id, down)))),
-          h('tbody', {}, shown.map(i => h('tr', {}, columns.map(c => cell(c, i))))))),
-      h('div', { class: 'turn' }, turn('First', at ? 0 : -1, last), turn('Back', at - 1, last),
-        ` ${exactText(numbers.length ? at * PER_PAGE + 1 : 0)} to ${exactText(at * PER_PAGE + shown.length)} of ` +
-        `${exactText(numbers.length)} `, turn('Next', at + 1, last), turn('Last', at < last ? last : -1, last)));
+    replace(scroll, h('table', { class: 'flows' }, h('caption', { class: 'hidden' }, 'Flows that meet all choices'),
+      h('thead', {}, h('tr', {}, columns.map(c => heading(c, column.id, down)))),
+      h('tbody', {}, shown.map(i => h('tr', {}, columns.map(c => cell(c, i)))))));
+    replace(turns, turn('First', at ? 0 : -1, last), turn('Back', at - 1, last),
+      ` ${exactText(numbers.length ? at * PER_PAGE + 1 : 0)} to ${exactText(at * PER_PAGE + shown.length)} of ` +
+      `${exactText(numbers.length)} `, turn('Next', at + 1, last), turn('Last', at < last ? last : -1, last));
   } };
 }

@@ -47,21 +47,29 @@ function timeInputs(page) {
   const field = name => h('input', { type: 'text', size: 24, 'aria-label': `${name} (UTC)`, placeholder: name,
     onchange: () => take() });
   const from = field('From');
-  const to = field('To');
-  const parse = (text, usual) => {
-    const time = Date.parse(text.trim().replace(' ', 'T'));
-    return Number.isNaN(time) ? usual : time;
+  const to = field('Until');
+  // UTC, unless another zone is named; NaN is no time
+  const parse = text => {
+    const time = text.trim().replace(' ', 'T');
+    return Date.parse(/(Z|[+-]\d\d:?\d\d)$/i.test(time) || !time.includes('T') ? time : `${time}Z`);
+  };
+  const read = (input, usual) => {
+    const time = input.value.trim() ? parse(input.value) : usual;
+    input.setCustomValidity(Number.isNaN(time) ? 'No time, such as 2025-11-20 08:00' : '');
+    return input.reportValidity() ? time : NaN;
   };
   const take = () => {
-    const first = parse(from.value, page.first);
-    const last = parse(to.value, page.last + 1);
-    page.change({ time: from.value || to.value ? [Math.min(first, last), Math.max(first, last)] : null });
+    const [first, last] = [read(from, page.first), read(to, page.last + 1)];
+    if (!Number.isNaN(first + last))
+      page.change({ time: from.value || to.value ? [Math.min(first, last), Math.max(first, last)] : null });
   };
   const show = () => {
-    from.value = page.state.time ? timeText(page.state.time[0]) : '';
-    to.value = page.state.time ? timeText(page.state.time[1]) : '';
+    [from, to].forEach((input, k) => {
+      input.value = page.state.time ? timeText(page.state.time[k]) : '';
+      input.setCustomValidity('');
+    });
   };
-  return { element: h('div', { class: 'times' }, 'Times from ', from, ' until ', to), show };
+  return { element: h('div', { class: 'times' }, 'Times from ', from, ' until ', to, ' (UTC)'), show };
 }
 
 export function timePanel(page) {
@@ -114,7 +122,7 @@ export function timePanel(page) {
       series: columns.map(({ name, column }) => ({ type: 'bar', name, stack: 'all', barCategoryGap: '8%',
         data: Array.from(column) })),
     }, `${measure.title} over time in ${bins.count} bars, from ${label(0)} to ${label(bins.count - 1)}. ` +
-      `The highest, at ${label(peak)}, has ${measure.text(totals[peak] ?? 0)}.`);
+      `${measure.text(totals.reduce((a, b) => a + b, 0))} in all; the highest, at ${label(peak)}, has ${measure.text(totals[peak] ?? 0)}.`);
     listBins(page, panel, bins, label);
   } };
 }
