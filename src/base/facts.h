@@ -108,6 +108,9 @@ struct sf_details {
 	uint32_t spi;           /* of IPsec: ESP, ESP in UDP, AH; 0: none */
 	/* group OPTIONS */
 	uint8_t tcp_options[32]; /* bits as in tcpOptionsFull, in network order */
+	/* group SHARED */
+	uint32_t exid32; /* experiment of a shared TCP option (RFC 6994), the largest one; 0: none */
+	uint16_t exid16, zero;
 	/* group PAYLOAD */
 	uint32_t payload;     /* bytes behind the transport header, as the headers say */
 	uint32_t has_payload; /* 1, or 0 */
@@ -121,6 +124,7 @@ struct sf_details {
 #define SF_DETAILS_OPTIONS 0x04u
 #define SF_DETAILS_PAYLOAD 0x08u
 #define SF_DETAILS_TCP     0x10u
+#define SF_DETAILS_SHARED  0x20u
 
 /* What a mirror says of the frame that it sends; zeros: nothing. */
 struct sf_mirror_facts {
@@ -199,7 +203,7 @@ struct sf_facts {
 	/* Set only with SF_TCP_FLAGS_APP: what a classifier says, and the entropy of a first payload. */
 	struct sf_application application;
 	uint16_t entropy; /* in 1/1000 bit per octet */
-	uint8_t reserved[70];
+	uint8_t reserved[62];
 };
 
 /* An odd number of cache lines, so that the heads of an array lie in all sets of a cache. */

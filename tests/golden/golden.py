@@ -32,7 +32,8 @@ FACTS = "sourceIPv4Address,sourceIPv6Address,sourceTransportPort,destinationTran
 
 # Facts of headers, and what tells the flows apart.
 HEADERS = "sourceIPv4Address,sourceIPv6Address,sourceTransportPort,packetDeltaCount,vlanId," \
-    "headers,shape,mplsLabelStackSection2,mplsLabelStackSection3,mplsLabelStackSection10"
+    "headers,shape,mplsLabelStackSection2,mplsLabelStackSection3,mplsLabelStackSection10," \
+    "tcpSharedOptionExID16,tcpSharedOptionExID32"
 
 QUALITY = "sourceIPv4Address,sourceIPv6Address,sourceTransportPort,packetDeltaCount," \
     "flowEndReason,quality"

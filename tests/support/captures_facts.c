@@ -36,7 +36,7 @@ static void link_headers(struct pb *pb, enum link link)
 /* Options of a SYN, of a later packet, and one whose length goes beyond the header. */
 static const uint8_t syn_options[] = { 2, 4, 0x05, 0xb4, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3,
 	3, 7 };
-static const uint8_t data_options[] = { 1, 1, 8, 10, 0, 0, 0, 2, 0, 0, 0, 1, 254, 4, 0x12, 0x34 };
+static const uint8_t data_options[] = { 1, 1, 8, 10, 0, 0, 0, 2, 0, 0, 0, 1, 254, 4, 0xf9, 0x89 };
 static const uint8_t bad_options[] = { 1, 1, 1, 1, 30, 9, 0, 0 };
 
 /* A packet for each kind of link, IP version and set of options: values of the headers from the link on. */

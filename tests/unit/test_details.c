@@ -4,9 +4,11 @@
 #include "parse/details.h"
 #include "parse_bytes.h"
 
-#define ETH4   MACS, 0x08, 0x00
-#define ETH6   MACS, 0x86, 0xdd
-#define GROUPS (SF_DETAILS_LINK | SF_DETAILS_IP | SF_DETAILS_OPTIONS | SF_DETAILS_PAYLOAD)
+#define ETH4 MACS, 0x08, 0x00
+#define ETH6 MACS, 0x86, 0xdd
+#define GROUPS                                                                                     \
+	(SF_DETAILS_LINK | SF_DETAILS_IP | SF_DETAILS_OPTIONS | SF_DETAILS_PAYLOAD |               \
+		SF_DETAILS_SHARED)
 #define TCP(words)                                                                                 \
 	0x10, 0x00, 0x00, 0x50, 0, 0, 0, 1, 0, 0, 0, 0, (words) << 4, 0x10, 0x20, 0, 0, 0, 0, 0
 
@@ -44,6 +46,8 @@ static void read_details(struct sf_packet packet)
 		ck_assert_uint_eq(facts.details.ip_id & ~whole.ip_id, 0);
 		ck_assert_uint_eq(facts.details.extensions & ~whole.extensions, 0);
 		ck_assert(facts.details.spi == whole.spi || facts.details.spi == 0);
+		ck_assert_uint_le(facts.details.exid16, whole.exid16);
+		ck_assert_uint_le(facts.details.exid32, whole.exid32);
 		for (unsigned i = 0; i < 32; i++)
 			ck_assert_uint_eq(facts.details.tcp_options[i] & ~whole.tcp_options[i], 0);
 		ck_assert_mem_eq(
@@ -168,6 +172,31 @@ START_TEST(tcp_options_that_contradict_themselves)
 	READ(SF_LINK_RAW, IPV4(6, 42), TCP(15), 5, 2); /* a header longer than the packet */
 	ck_assert_uint_eq(options(), 1);
 	ck_assert_uint_eq(facts.details.payload, 0);
+}
+END_TEST
+
+/* RFC 6994 §3, RFC 9740 §5.2: only identifiers that IANA's registry has. */
+START_TEST(experiments_of_shared_options)
+{
+	READ(SF_LINK_RAW, IPV4(6, 44), TCP(6), 254, 4, 0xf9, 0x89);
+	ck_assert_uint_eq(facts.details.exid16, 0xf989);
+	ck_assert_uint_eq(facts.details.exid32, 0);
+	READ(SF_LINK_RAW, IPV4(6, 48), TCP(7), 1, 1, 253, 6, 0xe2, 0xd4, 0xc3, 0xd9);
+	ck_assert_uint_eq(facts.details.exid16, 0);
+	ck_assert_uint_eq(facts.details.exid32, 0xe2d4c3d9);
+	/* several: the largest one */
+	READ(SF_LINK_RAW, IPV4(6, 56), TCP(9), 254, 4, 0xac, 0xce, 253, 4, 0x45, 0x4e, 254, 8, 0xe2,
+		0xd4, 0xc3, 0xd9, 7, 7);
+	ck_assert_uint_eq(facts.details.exid16, 0xacce);
+	ck_assert_uint_eq(facts.details.exid32, 0xe2d4c3d9);
+	/* not registered, not whole, another kind, another protocol */
+	READ(SF_LINK_RAW, IPV4(6, 48), TCP(7), 254, 4, 0x12, 0x34, 254, 4, 0xe2, 0xd4);
+	ck_assert_uint_eq(facts.details.exid16, 0);
+	ck_assert_uint_eq(facts.details.exid32, 0);
+	READ(SF_LINK_RAW, IPV4(6, 48), TCP(7), 254, 3, 0xf9, 1, 34, 4, 0xf9, 0x89);
+	ck_assert_uint_eq(facts.details.exid16, 0);
+	READ(SF_LINK_RAW, UDP4);
+	ck_assert_uint_eq(facts.details.exid16, 0);
 }
 END_TEST
 
@@ -304,5 +333,6 @@ END_TEST
 
 CHECK_MAIN("details", identification_and_flags, extension_headers,
 	endless_chain_of_extension_headers, tcp_options_by_kind,
-	tcp_options_that_contradict_themselves, tags_and_labels, long_label_stack,
-	payload_is_what_the_headers_leave, security_parameters, backbone_service_and_secure_channel)
+	tcp_options_that_contradict_themselves, experiments_of_shared_options, tags_and_labels,
+	long_label_stack, payload_is_what_the_headers_leave, security_parameters,
+	backbone_service_and_secure_channel)
