@@ -165,6 +165,11 @@ class Tab:
         self.evaluate("document.activeElement.select()")
         self.call("Input.insertText", text=text)
 
+    def print(self, path):
+        """The page as PDF, on A4."""
+        printed = self.call("Page.printToPDF", paperWidth=8.27, paperHeight=11.69)
+        path.write_bytes(base64.b64decode(printed["data"]))
+
     def screenshot(self, path):
         """The whole page, for one's own eyes."""
         picture = self.call("Page.captureScreenshot", captureBeyondViewport=True)

@@ -3,6 +3,8 @@
 """The page of `report` as people use it: what charts say, keyboard, screen reader, paper."""
 
 import json
+import shutil
+import subprocess
 
 import support
 from pages import FIELDS, PageCase, flow, ipfix
@@ -168,6 +170,43 @@ class Keyboard(PageCase):
         tab.key("Tab")
         self.assertEqual(tab.evaluate("document.querySelectorAll('.times :invalid').length"), 1)
         self.assertEqual(self.totals(tab), self.shown(flows, chosen))
+        self.assertEqual(tab.problems, [])
+
+
+class Paper(PageCase):
+    def test_texts_of_charts(self):
+        """All charts are on paper with their texts, which can be searched; the screen stays as it is."""
+        self.noteworthy()
+        tab = self.open("#measure=packets&proto=6")
+        tab.evaluate("document.documentElement.dataset.theme === 'dark' || "
+                     "document.querySelector('[aria-label*=dark]').click()")
+        tab.evaluate("dispatchEvent(new Event('beforeprint'))")
+        shown = json.loads(tab.evaluate("""JSON.stringify([...document.querySelectorAll('.paper')].map(e =>
+            [e.closest('section').id, [...e.querySelectorAll('text')].filter(t => !t.hasAttribute('fill-opacity'))
+              .map(t => t.textContent).join(' '), e.querySelectorAll('path, text').length]))"""))
+        tab.evaluate("dispatchEvent(new Event('afterprint'))")
+        self.assertEqual({name for name, _, shapes in shown if shapes > 2},
+                         {"time", "protocols", "services", "hosts", "tree", "activity", "links", "countries"})
+        texts = {name: text for name, text, _ in shown}
+        for name, words in (("time", "1.00 k"), ("protocols", "tcp 100.0 %"), ("services", "tcp/443 https"),
+                            ("hosts", "stands out"), ("tree", "10.0.0.5 93.4 %"), ("activity", "10.0.0.5"),
+                            ("links", "198.51.100.1")):
+            self.assertIn(words, texts[name], name)
+        self.assertEqual(tab.evaluate("document.documentElement.dataset.theme"), "dark")
+        self.assertEqual(tab.evaluate("document.querySelectorAll('.paper svg').length"), 0)
+        path = self.directory / "page.pdf"
+        tab.print(path)
+        if not shutil.which("pdftotext"):
+            return
+        paper = subprocess.run(["pdftotext", "-layout", path, "-"], check=True, capture_output=True, text=True,
+                               timeout=support.TIMEOUT).stdout
+        self.assertIn("Charts show packets.", paper)
+        for begin, end, words in (("Shares of hosts", "When hosts were active", ("inside", "outside, DE", "10.0.0.5")),
+                                  ("When hosts were active", "Who talks to whom", ("10.0.0.5", "198.51.100.10")),
+                                  ("Who talks to whom", "Countries", ("10.0.0.2", "198.51.100.10"))):
+            part = paper[paper.index(begin):paper.index(end)]
+            for word in words:
+                self.assertIn(word, part, begin)
         self.assertEqual(tab.problems, [])
 
 

@@ -68,12 +68,12 @@ function themeButton(page) {
   addEventListener('beforeprint', () => {
     before = root.dataset.theme;
     apply('light');
-    Panel.paper(true);
+    Panel.print(true);
     page.update();
   });
   addEventListener('afterprint', () => {
     apply(before ?? 'light');
-    Panel.paper(false);
+    Panel.print(false);
     page.update();
   });
   return button;
@@ -82,6 +82,7 @@ function themeButton(page) {
 export function header(page) {
   const { about } = page.data;
   const totals = h('div', { class: 'totals' });
+  const measured = h('p', { class: 'measured' }); // on paper, where the choice is not shown
   const said = h('p', { class: 'hidden', id: 'said', role: 'status' });
   const choices = h('div', { class: 'chips', role: 'group', 'aria-label': 'Choices', tabindex: -1 });
   const measure = h('select', { 'aria-label': 'What the charts measure',
@@ -102,10 +103,11 @@ export function header(page) {
   const element = h('div', {},
     h('header', {}, h('h1', {}, about.title), h('p', { class: 'period' }, span)),
     h('div', { class: 'bar', role: 'region', 'aria-label': 'Choices and sums' }, totals, form, measure, themeButton(page),
-      mistake, choices, said));
+      mistake, choices, measured, said));
 
   return { element, update() {
     measure.value = page.state.measure;
+    measured.textContent = `Charts show ${page.state.measure}.`;
     if (document.activeElement !== where || !page.mistake)
       where.value = page.state.where;
     mistake.textContent = page.mistake;

@@ -4,7 +4,7 @@ import * as echarts from 'echarts/core';
 import { BarChart, GraphChart, HeatmapChart, MapChart, PieChart, SankeyChart, ScatterChart, TreemapChart } from 'echarts/charts';
 import { BrushComponent, GeoComponent, GridComponent, LegendComponent, TooltipComponent, VisualMapComponent } from 'echarts/components';
 import { LabelLayout } from 'echarts/features';
-import { CanvasRenderer } from 'echarts/renderers';
+import { CanvasRenderer, SVGRenderer } from 'echarts/renderers';
 import { decode, serviceName } from './data.js';
 import { h, replace } from './dom.js';
 import { header } from './header.js';
@@ -25,7 +25,7 @@ import { compile } from './where.js';
 
 echarts.use([BarChart, GraphChart, HeatmapChart, MapChart, PieChart, SankeyChart, ScatterChart, TreemapChart,
   BrushComponent, GeoComponent, GridComponent, LegendComponent, TooltipComponent, VisualMapComponent, LabelLayout,
-  CanvasRenderer]);
+  CanvasRenderer, SVGRenderer]);
 
 const PANELS = [timePanel, protocolPanel, servicePanel, bubblePanel, treePanel, serverPanel, activityPanel, linksPanel,
   mapPanel, tablePanel, notesPanel];

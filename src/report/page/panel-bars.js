@@ -24,7 +24,9 @@ function bars(page, panel, { dimension, count, keyOf, nameOf, labelOf, pie }) {
     const box = tooltip(c, ({ name, value, dataIndex }) => tip(name, `${title}: ${text(value)}`,
       `${shareText(value, total)} of all`, chosen.has(names[dataIndex]) ? 'chosen' : ''));
     const option = pie
-      ? { series: [{ type: 'pie', radius: ['45%', '75%'], data, minShowLabelAngle: 4, label: { color: c.text } }] }
+      ? { series: [{ type: 'pie', radius: ['45%', '75%'], data, minShowLabelAngle: 4, label: { color: c.text,
+        formatter: ({ name, value }) => `${name}\n${shareText(value, total)}` } }],
+      media: [{ query: { maxWidth: 420 }, option: { series: [{ radius: ['30%', '52%'], labelLine: { length: 6, length2: 4 } }] } }] }
       : { grid: { left: 130, right: 60, top: 5, bottom: 25 },
         xAxis: { type: 'value', axisLabel: { color: c.faint, formatter: text, hideOverlap: true },
           splitLine: { lineStyle: { color: c.line } } },

@@ -90,14 +90,13 @@ export function treePanel(page) {
     const { text, title } = MEASURES[measure];
     const { items, all } = topHosts(hostSums(page.store, ['host']), measure, MOST);
     const total = page.store.totals(['host'])[measure];
-    const area = panel.box.clientWidth * panel.box.clientHeight;
     const edge = { borderColor: c.panel, gapWidth: 1 };
     const heading = { show: true, color: c.text, fontSize: SIZE, padding: [0, PADDING], overflow: 'none',
       formatter: ({ name, dataIndex }) => headingLabel([name, name.replace('outside, ', '')], roomOf(dataIndex)) };
     panel.draw({
       tooltip: tooltip(c, ({ name, value, data }) => tip(name || 'all', `${title}: ${text(value)}`,
         data?.network ? `${shareText(value, total)} of all flows; ${sideOf(hosts[data.host])}, ${data.network}` : '')),
-      series: [{ type: 'treemap', data: treeOf(page, items, measure, area, c), roam: false, nodeClick: false,
+      series: [{ type: 'treemap', data: treeOf(page, items, measure, panel.area(), c), roam: false, nodeClick: false,
         breadcrumb: { show: false }, left: 0, right: 0, top: 0, bottom: 0,
         label: { color: c.panel, fontSize: SIZE, lineHeight: LINE, padding: PADDING, overflow: 'none',
           formatter: ({ name, value, dataIndex }) => hostLabel(name, shareText(value, total), roomOf(dataIndex)) },

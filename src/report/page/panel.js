@@ -35,12 +35,16 @@ export class Panel {
   static all = [];
   static onPaper = false;
 
-  // Every chart is made anew at its next draw(): on paper as wide as the paper, with twice the points.
-  static paper(on) {
+  // Charts on paper are others, as wide as the paper, and SVG: browsers print canvases with many shapes in
+  // part only, and nobody finds a text in them. Those of the screen stay as they are meanwhile.
+  static print(on) {
+    if (on === Panel.onPaper)
+      return;
     Panel.onPaper = on;
     for (const panel of Panel.all) {
-      panel.chart?.dispose();
-      panel.chart = null;
+      if (!on)
+        panel.chart?.dispose();
+      [panel.chart, panel.other] = [panel.other, on ? panel.chart : null];
     }
   }
 
@@ -50,37 +54,49 @@ export class Panel {
     this.body = h('div', { class: 'panel-body' });
     this.tools = h('div', { class: 'panel-tools' });
     this.box = height ? h('div', { class: 'chart', id: `chart-${id}`, role: 'img', style: `height:${height}px` }) : null;
+    this.paper = height ? h('div', { class: 'chart paper', style: `height:${height}px`, 'aria-hidden': 'true' }) : null;
+    this.size = { width: wide ? PAPER.wide : PAPER.half, height }; // on paper
     this.rows = h('div', { class: 'list' });
     this.element = h('section', { id, class: wide ? 'panel wide' : 'panel', 'aria-labelledby': `${id}-title` },
       h('div', { class: 'panel-head' }, h('h2', { id: `${id}-title` }, title), this.tools),
       h('details', { class: 'help' }, h('summary', {}, 'How to read this'), h('p', {}, help)),
-      this.box, this.body);
+      this.box, this.paper, this.body);
     if (this.box)
       this.body.append(h('details', { class: 'as-table' }, h('summary', {}, 'As a table'), this.rows));
-    this.chart = null;
-    this.wide = wide;
+    this.chart = null; // that of the screen, or of paper while that is made
+    this.other = null; // that of the screen meanwhile
     Panel.all.push(this);
+  }
+
+  // px² of the chart
+  area() {
+    return Panel.onPaper ? this.size.width * this.size.height : this.box.clientWidth * this.box.clientHeight;
+  }
+
+  begin() {
+    if (Panel.onPaper) {
+      this.chart = echarts.init(this.paper, null, { renderer: 'svg', ...this.size });
+      return;
+    }
+    this.chart = echarts.init(this.box, null, { renderer: 'canvas' });
+    this.ready?.(this.chart);
+    new ResizeObserver(() => this.resize()).observe(this.box);
   }
 
   // Draws; `summary` is what a screen reader says of the picture.
   draw(option, summary) {
-    if (!this.chart) {
-      const size = Panel.onPaper ? { width: this.wide ? PAPER.wide : PAPER.half, devicePixelRatio: 2 } : {};
-      this.chart = echarts.init(this.box, null, { renderer: 'canvas', ...size });
-      this.ready?.(this.chart);
-    }
-    if (!this.observer) {
-      this.observer = new ResizeObserver(() => this.resize());
-      this.observer.observe(this.box);
-    }
+    if (!this.chart)
+      this.begin();
     this.box.setAttribute('aria-label', summary);
-    this.chart.setOption({ animation: false, textStyle: { fontFamily: FONT }, ...option }, { notMerge: true });
+    // some kinds of series move unless they are told themselves, and paper would show the begin
+    const still = { ...option, animation: false, series: option.series.map(series => ({ ...series, animation: false })) };
+    this.chart.setOption({ textStyle: { fontFamily: FONT }, ...still }, { notMerge: true });
     this.drawn?.(this.chart);
   }
 
   // Not to nothing: ECharts cannot draw a network of hosts without room.
   resize() {
-    if (this.chart && !Panel.onPaper && this.box.clientWidth && this.box.clientHeight)
+    if (!Panel.onPaper && this.box.clientWidth && this.box.clientHeight)
       this.chart.resize();
   }
 
