@@ -52,6 +52,8 @@ SF_BEGIN_PUBLIC
 #define SF_KNOWN_VLAN       UINT32_C(0x00400000)
 #define SF_KNOWN_CVLAN      UINT32_C(0x00800000)
 #define SF_KNOWN_FLOWS      UINT32_C(0x01000000) /* deltaFlowCount: in known[0] only */
+/* The address of that side is the one of a network, of flow.prefix_length[side] bits. */
+#define SF_KNOWN_PREFIX UINT32_C(0x02000000)
 
 /* One data record, lent for the time of the callback. */
 struct sf_collected {

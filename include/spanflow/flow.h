@@ -95,7 +95,7 @@ struct sf_flow {
 	/*
 	 * A folded record has the sums of so many flows that have in common: domain, interfaces, IP version,
 	 * protocol, and the first prefix_length[i] bits of addr[i]. Further bits and the ports are 0. 0: it is
-	 * the record of one flow, and prefix_length is 0.
+	 * the record of one flow, and prefix_length is 0 (of collected records: see SF_KNOWN_PREFIX).
 	 */
 	uint8_t prefix_length[2];
 	uint32_t folded;

@@ -126,6 +126,11 @@ static const struct row {
 	{ SF_IE_destinationIPv4Address, SLOT_DST4, 0, OP_ADDRESS4, INITIATOR, NOWHERE },
 	{ SF_IE_sourceIPv6Address, SLOT_SRC6, 0, OP_ADDRESS6, INITIATOR, NOWHERE },
 	{ SF_IE_destinationIPv6Address, SLOT_DST6, 0, OP_ADDRESS6, INITIATOR, NOWHERE },
+	/* of aggregated records, which are about networks */
+	{ SF_IE_sourceIPv4Prefix, SLOT_SRC4, 1, OP_ADDRESS4, INITIATOR, NOWHERE },
+	{ SF_IE_destinationIPv4Prefix, SLOT_DST4, 1, OP_ADDRESS4, INITIATOR, NOWHERE },
+	{ SF_IE_sourceIPv6Prefix, SLOT_SRC6, 1, OP_ADDRESS6, INITIATOR, NOWHERE },
+	{ SF_IE_destinationIPv6Prefix, SLOT_DST6, 1, OP_ADDRESS6, INITIATOR, NOWHERE },
 	{ SF_IE_ipVersion, SLOT_VERSION, 0, OP_NOTE, INITIATOR, NOWHERE },
 	{ SF_IE_protocolIdentifier, SLOT_PROTOCOL, 0, OP_NUMBER, INITIATOR, FLOW(protocol) },
 	{ SF_IE_sourceTransportPort, SLOT_SPORT, 0, OP_NUMBER, INITIATOR, FLOW(port[0]) },
@@ -347,9 +352,15 @@ void sf_collect_convert_compile(struct sf_collect_template *template)
 			step->to = (uint16_t)place_of(&layout, step, choice->row);
 			template->slots[half] |= UINT64_C(1) << slot;
 			template->known[known_half(slot, half)] |= known_bits[slot];
+			/* an address of rank 1 is that of a prefix */
+			template->networks |= slot >= SLOT_SRC4 && slot <= SLOT_DST6 &&
+					      choice->row->rank == 1;
 		}
 	}
-	plan_compile(template);
+	template->networks |= template->known[0] & SF_KNOWN_FLOWS &&
+			      !((template->known[0] | template->known[1]) & SF_KNOWN_PORT);
+	if (!template->networks)
+		plan_compile(template);
 }
 
 /* False: the number is too large for a member of that size, which stays as it is. */
@@ -486,4 +497,6 @@ void sf_collect_convert(struct sf_collect_message *message, struct sf_collect_te
 	for (unsigned i = 0; i < template->step_count; i++)
 		step_run(message, template, &template->steps[i], &notes);
 	sf_collect_settle(message, &notes);
+	if (template->networks)
+		sf_collect_networks(out);
 }

@@ -89,4 +89,7 @@ bool sf_collect_uptime(const struct sf_collect_message *message,
 /* Fills in members that depend on more than one field: addresses, times, ICMP, directions. */
 void sf_collect_settle(struct sf_collect_message *message, const struct sf_collect_notes *notes);
 
+/* Finds out which addresses of a settled record are those of networks (SF_KNOWN_PREFIX). */
+void sf_collect_networks(struct sf_collected *record);
+
 #endif

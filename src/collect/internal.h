@@ -123,6 +123,7 @@ struct sf_collect_template {
 	uint16_t exporter_field; /* index of element 130 or 131, or SF_COLLECT_NO_FIELD */
 	uint16_t domain_field;   /* index of element 149, or SF_COLLECT_NO_FIELD */
 	bool options;
+	bool networks;       /* records may have networks in place of hosts (settle.c) */
 	bool fixed;          /* no field has a variable length: records have min_length bytes */
 	uint32_t min_length; /* of a record, > 0 */
 	uint64_t slots[2];   /* slots that the steps fill, forward and reverse: bits of enum slot */

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "base/element_id.h"
 #include "base/icmp.h"
 #include "base/wire.h"
 #include "collect/convert.h"
@@ -299,4 +300,48 @@ void sf_collect_settle(struct sf_collect_message *message, const struct sf_colle
 	if (sf_flow_is_icmp(flow))
 		flow_icmp(out, notes);
 	flow_has(flow, notes);
+}
+
+/* ---------------------------------------------------------------- networks */
+
+static const struct sf_field_value *field_of(const struct sf_collected *record, uint16_t id)
+{
+	for (unsigned i = 0; i < record->field_count; i++)
+		if (record->fields[i].id == id && record->fields[i].pen == 0)
+			return &record->fields[i];
+	return NULL;
+}
+
+/* True if all bits behind the first `bits` are 0. */
+static bool is_network(const uint8_t *address, size_t length, unsigned bits)
+{
+	const unsigned whole = bits / 8;
+
+	if (bits >= 8 * length || (bits % 8 && (address[whole] << bits % 8 & 0xff)))
+		return false;
+	return is_zero(address + (bits + 7) / 8, length - (bits + 7) / 8);
+}
+
+/*
+ * An exporter of single hosts may tell the length of the route to them with the same element: an address that
+ * has bits behind that length is that of a host.
+ */
+void sf_collect_networks(struct sf_collected *record)
+{
+	static const uint16_t lengths[2][2] = {
+		{ SF_IE_sourceIPv4PrefixLength, SF_IE_destinationIPv4PrefixLength },
+		{ SF_IE_sourceIPv6PrefixLength, SF_IE_destinationIPv6PrefixLength },
+	};
+	struct sf_flow *flow = &record->flow;
+	const bool wide = flow->ip_version == 6;
+
+	for (unsigned side = 0; side < 2; side++) {
+		const struct sf_field_value *field = field_of(record, lengths[wide][side]);
+
+		if (!field || field->length != 1 || !(record->known[side] & SF_KNOWN_ADDRESS) ||
+			!is_network(flow->addr[side], wide ? 16 : 4, field->data[0]))
+			continue;
+		flow->prefix_length[side] = field->data[0];
+		record->known[side] |= SF_KNOWN_PREFIX;
+	}
 }

@@ -87,12 +87,13 @@ static size_t value_width(const struct sf_field_item *item)
  */
 static void forget_conditions(struct sf_fields *fields)
 {
+	const uint64_t facts = SF_WHEN_HAS | SF_WHEN_READ | SF_WHEN_FOLDED;
+
 	for (unsigned i = 0; i < fields->count; i++) {
 		const struct sf_field_row *row = sf_field_row(fields->items[i].field);
 
-		if (fields->items[i].when & (SF_WHEN_HAS | SF_WHEN_READ) &&
-			!sf_cell_is_of_flow(row->pen, row->id)) {
-			fields->items[i].when &= ~(SF_WHEN_HAS | SF_WHEN_READ);
+		if (fields->items[i].when & facts && !sf_cell_is_of_flow(row->pen, row->id)) {
+			fields->items[i].when &= ~facts;
 			fields->profile = -1; /* its encoders know the conditions */
 		}
 	}
@@ -129,6 +130,8 @@ void sf_columns_init(struct sf_columns *columns, bool biflow, bool collected, ui
 	columns->when = SF_WHEN_IPFIX | SF_WHEN_MS | (biflow ? SF_WHEN_BIFLOW : 0) | extra;
 	columns->context.extra = batch;
 	columns->collected = columns->origin = collected;
+	if (collected)
+		sf_fields_add_folded(&columns->fields);
 	lay_out(columns);
 }
 

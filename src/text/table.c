@@ -144,20 +144,9 @@ static uint64_t flows_of(const struct sf_row *row)
 
 char *sf_row_prefix(char *p, const struct sf_row *row, unsigned side)
 {
-	static const uint16_t ids[2][2] = {
-		{ SF_IE_sourceIPv4PrefixLength, SF_IE_destinationIPv4PrefixLength },
-		{ SF_IE_sourceIPv6PrefixLength, SF_IE_destinationIPv6PrefixLength },
-	};
-	const struct sf_flow *flow = row->flow;
-
-	/* of a route that the exporter tells beside a host there is no need */
-	if (flow->folded)
-		return p + sprintf(p, "/%u", flow->prefix_length[side]);
-	if (!row->record || !sf_cell_field(row->record, 0, SF_IE_deltaFlowCount) ||
-		sf_row_knows(row, side, SF_KNOWN_PORT))
-		return p;
-	return p + sprintf(p, "/%u",
-			   (unsigned)sent_number(row, ids[flow->ip_version == 6][side != row->d]));
+	if (row->record ? row->record->known[side] & SF_KNOWN_PREFIX : row->flow->folded)
+		return p + sprintf(p, "/%u", row->flow->prefix_length[side]);
+	return p;
 }
 
 static char *put_endpoint(char *p, const struct sf_row *row, unsigned side)

@@ -59,7 +59,7 @@ char *sf_narrow_row(char *p, struct sf_narrow *table, const struct sf_row *row, 
 bool sf_row_knows(const struct sf_row *row, unsigned half, uint32_t known);
 bool sf_row_has_ports(const struct sf_row *row, unsigned side);
 
-/* "/24" behind the address of a folded record; nothing else. */
+/* "/24" behind the address of a network, which folded records have; nothing else. */
 char *sf_row_prefix(char *p, const struct sf_row *row, unsigned side);
 
 /* "2023-09-12 06:06:56.123Z", in local time without the Z. */

@@ -501,7 +501,61 @@ START_TEST(test_origin)
 }
 END_TEST
 
-CHECK_MAIN("collect_record", test_biflow, test_times, test_members, test_one_ttl, test_icmp,
+/*
+ * Aggregated records are about networks, under the names of prefixes or of addresses. The length of a route that is
+ * told beside the address of a host is none of it.
+ */
+START_TEST(test_networks)
+{
+	static const struct {
+		const char *message;
+		uint8_t address[4], bits;
+		uint32_t known;
+	} cases[] = {
+		/* 44 and 9 */
+		{ "00020010 01000002 002c0004 00090001 01000009 c0000200 18", { 192, 0, 2 }, 24,
+			SF_KNOWN_ADDRESS | SF_KNOWN_PREFIX },
+		/* 8, 9 and 3: a folded record */
+		{ "00020014 01000003 00080004 00090001 00030001 0100000a c0000200 18 05",
+			{ 192, 0, 2 }, 24, SF_KNOWN_ADDRESS | SF_KNOWN_PREFIX },
+		{ "00020014 01000003 00080004 00090001 00030001 0100000a 00000000 00 05", { 0 }, 0,
+			SF_KNOWN_ADDRESS | SF_KNOWN_PREFIX },
+		/* a host of that network */
+		{ "00020014 01000003 00080004 00090001 00030001 0100000a c0000201 18 05",
+			{ 192, 0, 2, 1 }, 0, SF_KNOWN_ADDRESS },
+		{ "00020014 01000003 00080004 00090001 00030001 0100000a c0000280 18 05",
+			{ 192, 0, 2, 128 }, 0, SF_KNOWN_ADDRESS },
+		{ "00020014 01000003 00080004 00090001 00030001 0100000a c0000200 20 05",
+			{ 192, 0, 2 }, 0, SF_KNOWN_ADDRESS },
+		/* no aggregated record; and one without a length, or with a wrong one */
+		{ "00020010 01000002 00080004 00090001 01000009 c0000200 18", { 192, 0, 2 }, 0,
+			SF_KNOWN_ADDRESS },
+		{ "00020010 01000002 00080004 00030001 01000009 c0000200 05", { 192, 0, 2 }, 0,
+			SF_KNOWN_ADDRESS },
+		{ "00020014 01000003 00080004 00090001 00030001 0100000a c0000200 ff 05",
+			{ 192, 0, 2 }, 0, SF_KNOWN_ADDRESS },
+		/* ports are those of hosts: 7 */
+		{ "00020018 01000004 00080004 00090001 00030001 00070002 0100000c c0000200 18 05"
+		  "0035",
+			{ 192, 0, 2 }, 0, SF_KNOWN_ADDRESS },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct sf_collected *record = &seen.record[0];
+
+		start(0);
+		ck_assert_int_eq(feed_ipfix(0, cases[i].message), 0);
+		ck_assert_uint_eq(seen.count, 1);
+		ck_assert_mem_eq(record->flow.addr[0], cases[i].address, 4);
+		ck_assert_uint_eq(
+			record->known[0] & (SF_KNOWN_ADDRESS | SF_KNOWN_PREFIX), cases[i].known);
+		ck_assert_uint_eq(record->flow.prefix_length[0], cases[i].bits);
+		end();
+	}
+}
+END_TEST
+
+CHECK_MAIN("collect_record", test_networks, test_biflow, test_times, test_members, test_one_ttl, test_icmp,
 	test_combined_addresses, test_repeated_elements, test_answers_without_packets,
 	test_reverse_octets_without_packets, test_known, test_wide_numbers, test_families,
 	test_times_from_others, test_start_of_another_exporter, test_origin)
