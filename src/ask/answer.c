@@ -81,8 +81,13 @@ static char *put_seconds(char *p, uint64_t ns)
 
 static char *put_address(char *p, const uint64_t *slot, unsigned kind)
 {
-	return kind == SF_SLOT_V4 ? sf_text_ipv4(p, (const uint8_t *)slot)
-				  : sf_text_ipv6(p, (const uint8_t *)slot);
+	uint8_t octets[16];
+
+	memcpy(octets, slot, sizeof(octets));
+	if (kind & SF_SLOT_NET)
+		octets[15] = 0;
+	p = kind & SF_SLOT_V4 ? sf_text_ipv4(p, octets) : sf_text_ipv6(p, octets);
+	return kind & SF_SLOT_NET ? p + sprintf(p, "/%u", ((const uint8_t *)slot)[15]) : p;
 }
 
 static char *put_flags(char *p, uint64_t flags)
@@ -190,7 +195,7 @@ static char *put_key(const struct sf_groups *groups, unsigned i, enum sf_form fo
 		return put_number(p, form, key->type, slot[0], groups->options.local);
 	p = put(p, quote);
 	p = put_address(p, slot, kind);
-	if (key->kind == SF_KEY_NETWORK)
+	if (key->kind == SF_KEY_NETWORK && !(kind & SF_SLOT_NET))
 		p += sprintf(p, "/%u", key->bits[kind == SF_SLOT_V6]);
 	return put(p, quote);
 }
@@ -272,11 +277,11 @@ static char *put_key_name(
 	const struct sf_groups *groups, unsigned i, const uint64_t *entry, char *p)
 {
 	const struct sf_key *key = &groups->keys[i];
-	bool wide = sf_group_kind(entry, i) == SF_SLOT_V6;
-	const char *element = key->field.element[wide];
+	const unsigned kind = sf_group_kind(entry, i);
+	const char *element = key->field.element[(kind & SF_SLOT_V6) != 0];
 	const char *address;
 
-	if (key->kind == SF_KEY_NETWORK && element &&
+	if ((key->kind == SF_KEY_NETWORK || (key->kind == SF_KEY_FIELD && kind & SF_SLOT_NET)) && element &&
 		(address = strstr(element, "Address")) != NULL)
 		return p + sprintf(p, "%.*sPrefix", (int)(address - element), element);
 	if (key->kind != SF_KEY_FIELD || !element)

@@ -32,7 +32,7 @@ struct sf_answer_record {
 	struct sf_collected record;
 	struct sf_field_value fields[SF_ANSWER_FIELDS_MAX];
 	uint16_t lengths[SF_ANSWER_FIELDS_MAX];
-	uint8_t bytes[SF_ANSWER_FIELDS_MAX][8];
+	uint8_t bytes[SF_ANSWER_FIELDS_MAX][16]; /* of values that no group has as they are */
 };
 
 /* 0; or SF_EUSAGE: some key or sum has no information element. Shares are left out. */

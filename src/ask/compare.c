@@ -278,6 +278,7 @@ unsigned sf_compare_net(struct sf_parser *parser, const struct sf_subject *subje
 		test->kind = SF_TEST_NET;
 		test->field = subject->fields[i];
 		test->length = net.length;
+		test->bits = net.bits;
 		for (unsigned k = 0; k < net.length; k++) {
 			unsigned bits = net.bits > 8 * k ? net.bits - 8 * k : 0;
 

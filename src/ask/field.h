@@ -66,6 +66,7 @@ struct sf_ask_value {
 	uint64_t number;
 	const uint8_t *bytes; /* ADDRESS, TEXT, OCTETS: lent by the record */
 	size_t length;
+	unsigned bits; /* ADDRESS: all of them, or those of the network that a folded record is about */
 };
 
 /* How a field is read. */
@@ -153,6 +154,16 @@ static inline bool sf_ask_has(const struct sf_ask_field *field, const struct sf_
 	return !field->reverse || (row->flow->directions >> (row->d ^ 1) & 1);
 }
 
+/* How many bits of the address of a side the row tells. */
+static inline unsigned sf_ask_bits(const struct sf_ask_row *row, unsigned side)
+{
+	const struct sf_flow *flow = row->flow;
+
+	if (row->record ? row->record->known[side] & SF_KNOWN_PREFIX : flow->folded)
+		return flow->prefix_length[side];
+	return flow->ip_version == 6 ? 128 : 32;
+}
+
 /* sf_ask_read() of what is not a plain member of the flow. */
 bool sf_ask_read_other(
 	const struct sf_ask_field *field, const struct sf_ask_row *row, struct sf_ask_value *value);
@@ -181,6 +192,7 @@ static inline bool sf_ask_read(
 	case SF_READ_ADDRESS:
 		value->bytes = member;
 		value->length = row->flow->ip_version == 6 ? 16 : 4;
+		value->bits = sf_ask_bits(row, field->half[row->d]);
 		return true;
 	default:
 		return sf_ask_read_other(field, row, value);

@@ -7,7 +7,8 @@
  *	kinds of the keys, a byte each | slots of the keys | states of the sums
  *
  * A key's slot is one word (a number, or the number of an interned text), two (an address) or four
- * (a pair). An index of open addressing finds the entry of a key (store.c).
+ * (a pair). The address of a network (SF_SLOT_NET) has its bits in the last byte of the slot: IPv4 leaves it free, and
+ * networks of IPv6 that are longer than /120 count as /120. An index of open addressing finds the entry of a key (store.c).
  *
  * A row of a record becomes an entry too, and waits for its group until there are SF_ROWS_WAITING of them (rows.c).
  */
@@ -46,6 +47,8 @@ struct sf_key {
 #define SF_SLOT_TEXT   2
 #define SF_SLOT_V4     4
 #define SF_SLOT_V6     16
+/* with SF_SLOT_V4 or V6: a network that a folded record is about; of a pair one of both may be a host */
+#define SF_SLOT_NET 32
 
 #define SF_SLOT_WORDS_MAX 4
 

@@ -23,9 +23,10 @@ bool sf_ask_set_network(
 /* To be called once, when all ranges are in it. */
 void sf_ask_set_sort(struct sf_ask_set *set);
 
-/* After the sort. */
+/* After the sort. A set has a network if it has all of its addresses. */
 bool sf_ask_set_has_number(const struct sf_ask_set *set, uint64_t number);
-bool sf_ask_set_has_address(const struct sf_ask_set *set, const uint8_t *address, size_t length);
+bool sf_ask_set_has_network(
+	const struct sf_ask_set *set, const uint8_t *address, size_t length, unsigned bits);
 
 /* ---- tests */
 
@@ -51,7 +52,7 @@ struct sf_test {
 	unsigned on[2]; /* where to go on when it is false, when it is true */
 	uint64_t low, span;
 	uint8_t address[16], mask[16];
-	uint8_t length;           /* of the address */
+	uint8_t length, bits;     /* of the address, of its network */
 	struct sf_ask_set *set;   /* owned by the expression */
 	struct sf_regex *pattern; /* likewise */
 	char *text;               /* likewise */

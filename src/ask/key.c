@@ -11,6 +11,7 @@
 
 #include "ask/group.h"
 #include "ask/internal.h"
+#include "base/branch.h"
 #include "base/hash.h"
 #include "base/suggest.h"
 
@@ -264,24 +265,51 @@ static int put_address(uint64_t *slot, const struct sf_ask_value *value)
 	return value->length == 4 ? SF_SLOT_V4 : SF_SLOT_V6;
 }
 
+static void keep_bits(uint8_t *address, unsigned length, unsigned bits)
+{
+	for (unsigned i = bits / 8; i < length; i++, bits = 8 * i)
+		address[i] &= (uint8_t)(0xff00 >> bits % 8);
+}
+
+/* The slot's address becomes that of a network. Returns the kind of the slot. */
+static int make_network(uint64_t *slot, int kind, unsigned bits)
+{
+	uint8_t *octets = (uint8_t *)slot;
+
+	if (kind == SF_SLOT_V6 && bits > 120)
+		bits = 120;
+	keep_bits(octets, (unsigned)kind, bits);
+	octets[15] = (uint8_t)bits;
+	return kind | SF_SLOT_NET;
+}
+
 static int read_address(
 	const struct sf_ask_field *field, const struct sf_ask_row *row, uint64_t *slot)
 {
 	struct sf_ask_value value = { 0 };
+	int kind;
 
-	return sf_ask_read(field, row, &value) ? put_address(slot, &value) : 0;
+	if (!sf_ask_read(field, row, &value))
+		return 0;
+	kind = put_address(slot, &value);
+	return value.bits < 8 * value.length ? make_network(slot, kind, value.bits) : kind;
 }
 
+/* Of a network that is larger than the key's the larger one. */
 static int read_network(const struct sf_key *key, const struct sf_ask_row *row, uint64_t *slot)
 {
-	int length = read_address(&key->field, row, slot);
-	unsigned bits = key->bits[length == 16];
-	uint8_t *octets = (uint8_t *)slot;
+	struct sf_ask_value value = { 0 };
+	unsigned bits;
+	int kind;
 
-	for (int i = 0; i<length; i++, bits = bits> 8 ? bits - 8 : 0)
-		if (bits < 8)
-			octets[i] &= (uint8_t)(0xff00 >> bits);
-	return length;
+	if (!sf_ask_read(&key->field, row, &value))
+		return 0;
+	kind = put_address(slot, &value);
+	bits = key->bits[kind == SF_SLOT_V6];
+	if (value.bits < bits)
+		return make_network(slot, kind, value.bits);
+	keep_bits((uint8_t *)slot, (unsigned)kind, bits);
+	return kind;
 }
 
 /* The smaller address first. */
@@ -290,8 +318,15 @@ static int read_pair(const struct sf_key *key, const struct sf_ask_row *row, uin
 	int kind = read_address(&key->field, row, slot),
 	    other = read_address(&key->other, row, slot + 2);
 
-	if (!kind || other != kind)
+	if (!kind || (other ^ kind) & (SF_SLOT_V4 | SF_SLOT_V6))
 		return 0;
+	if (sf_unlikely(other != kind)) {
+		/* a network and a host, which becomes one of all bits */
+		const int host = kind & SF_SLOT_NET ? other : kind;
+
+		make_network(kind & SF_SLOT_NET ? slot + 2 : slot, host, 8 * (unsigned)host);
+		kind |= SF_SLOT_NET;
+	}
 	if (memcmp(slot, slot + 2, 16) > 0) {
 		uint64_t swap[2] = { slot[0], slot[1] };
 
@@ -324,14 +359,29 @@ int sf_key_server_side(const struct sf_groups *groups, const struct sf_ask_row *
 	return to.number < from.number;
 }
 
+/* 1: all addresses that the row has on that side are private; 0: none; -1: it is not known which. */
+static int private_side(const struct sf_ask_row *row, unsigned side)
+{
+	struct sf_network own = { .length = row->flow->ip_version == 6 ? 16 : 4 };
+	const unsigned bits = sf_ask_bits(row, side);
+
+	if (sf_likely(bits == 8u * own.length))
+		return sf_private_has(row->flow->addr[side], own.length);
+	memcpy(own.address, row->flow->addr[side], own.length);
+	for (const struct sf_network *net = sf_private_networks;
+		net < sf_private_networks + SF_PRIVATE_NETWORKS; net++) {
+		own.bits = (uint8_t)(bits < net->bits ? bits : net->bits);
+		if (sf_network_has(&own, net->address, net->length))
+			return bits < net->bits ? -1 : 1;
+	}
+	return 0;
+}
+
 int sf_key_inside_side(const struct sf_ask_row *row)
 {
-	const struct sf_flow *flow = row->flow;
-	size_t length = flow->ip_version == 6 ? 16 : 4;
-	bool from = sf_private_has(flow->addr[row->d], length);
-	bool to = sf_private_has(flow->addr[!row->d], length);
+	int from = private_side(row, row->d), to = private_side(row, !row->d);
 
-	return from == to ? -1 : to;
+	return from < 0 || to < 0 || from == to ? -1 : to;
 }
 
 /* The address of one side, or of the other one. */

@@ -220,14 +220,18 @@ static int compare_key(
 {
 	unsigned x = sf_group_kind(a, i), y = sf_group_kind(b, i);
 
-	if (x != y)
+	/* networks stand beside the hosts that they have */
+	if ((x ^ y) & ~(unsigned)SF_SLOT_NET)
 		return x < y ? -1 : 1;
 	a = sf_group_slot(groups, a, i);
 	b = sf_group_slot(groups, b, i);
 	if (x == SF_SLOT_TEXT)
 		return compare_texts(groups, a[0], b[0]);
-	if (x == SF_SLOT_V4 || x == SF_SLOT_V6)
-		return memcmp(a, b, groups->keys[i].words * sizeof(*a));
+	if (x & (SF_SLOT_V4 | SF_SLOT_V6)) {
+		int order = memcmp(a, b, groups->keys[i].words * sizeof(*a));
+
+		return order ? order : (x > y) - (x < y);
+	}
 	return (a[0] > b[0]) - (a[0] < b[0]);
 }
 

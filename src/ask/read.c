@@ -63,6 +63,7 @@ static bool take_value(const struct sf_ask_field *ask, const struct sf_field_val
 {
 	value->bytes = field->data;
 	value->length = field->length;
+	value->bits = 8 * field->length;
 	value->number = 0;
 	/* an exporter that knows no text of a fixed length sends zeros */
 	if (ask->type == SF_ASK_TEXT)
@@ -157,6 +158,7 @@ static bool read_exporter(const struct sf_ask_row *row, struct sf_ask_value *val
 		if (found && found->length == (i ? 16 : 4)) {
 			value->bytes = found->data;
 			value->length = found->length;
+			value->bits = 8 * found->length;
 			value->number = 1; /* an address */
 			return true;
 		}

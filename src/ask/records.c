@@ -22,20 +22,23 @@ static bool is_binned(const struct sf_groups *groups)
 	return groups->options.every_ns != 0;
 }
 
-/* Elements of a network: prefix and its length, of IPv4 and of IPv6. NULL: its field has none. */
+/* Elements of a network: prefix and its length, of IPv4 and of IPv6; of the source, of the destination. */
+static const uint16_t networks[2][4] = {
+	{ SF_IE_sourceIPv4Prefix, SF_IE_sourceIPv4PrefixLength, SF_IE_sourceIPv6Prefix,
+		SF_IE_sourceIPv6PrefixLength },
+	{ SF_IE_destinationIPv4Prefix, SF_IE_destinationIPv4PrefixLength,
+		SF_IE_destinationIPv6Prefix, SF_IE_destinationIPv6PrefixLength },
+};
+
+/* The elements of the networks of a key; NULL: its field has none. */
 static const uint16_t *prefix_elements(const struct sf_key *key)
 {
-	static const uint16_t source[4] = { SF_IE_sourceIPv4Prefix, SF_IE_sourceIPv4PrefixLength,
-		SF_IE_sourceIPv6Prefix, SF_IE_sourceIPv6PrefixLength };
-	static const uint16_t destination[4] = { SF_IE_destinationIPv4Prefix,
-		SF_IE_destinationIPv4PrefixLength, SF_IE_destinationIPv6Prefix,
-		SF_IE_destinationIPv6PrefixLength };
 	const char *name = key->field.element[0];
 
 	if (!name || key->field.reverse)
 		return NULL;
-	return strcmp(name, "sourceIPv4Address") == 0        ? source
-	       : strcmp(name, "destinationIPv4Address") == 0 ? destination
+	return strcmp(name, "sourceIPv4Address") == 0        ? networks[0]
+	       : strcmp(name, "destinationIPv4Address") == 0 ? networks[1]
 							     : NULL;
 }
 
@@ -218,21 +221,33 @@ static void put_text(struct sf_answer_record *answer, const struct sf_groups *gr
 	}
 }
 
-static void put_address(struct sf_answer_record *answer, unsigned kind, uint16_t narrow,
-	uint16_t wide, const void *slot)
+/* `bits`: of a slot that does not tell them. */
+static void put_network(struct sf_answer_record *answer, const uint16_t *elements, unsigned kind,
+	const uint64_t *slot, unsigned bits)
 {
-	put(answer, 0, kind == SF_SLOT_V4 ? narrow : wide, slot, kind == SF_SLOT_V4 ? 4 : 16,
-		false);
+	const unsigned wide = kind & SF_SLOT_V6 ? 2 : 0, i = answer->record.field_count;
+	uint8_t *octets = answer->bytes[i % SF_ANSWER_FIELDS_MAX];
+
+	memcpy(octets, slot, 16);
+	if (kind & SF_SLOT_NET) {
+		bits = octets[15];
+		octets[15] = 0;
+	}
+	put(answer, 0, elements[wide], octets, wide ? 16 : 4, false);
+	put_iana(answer, elements[wide + 1], bits);
 }
 
-static void put_network(struct sf_answer_record *answer, const struct sf_key *key, unsigned kind,
+/* The address of a host or of a network; `side`: 0 the source. */
+static void put_address(struct sf_answer_record *answer, unsigned kind, unsigned side,
 	const uint64_t *slot)
 {
-	const uint16_t *elements = prefix_elements(key);
-	bool wide = kind == SF_SLOT_V6;
+	static const uint16_t hosts[2][2] = { { SF_IE_sourceIPv4Address, SF_IE_sourceIPv6Address },
+		{ SF_IE_destinationIPv4Address, SF_IE_destinationIPv6Address } };
 
-	put_address(answer, kind, elements[0], elements[2], slot);
-	put_iana(answer, elements[wide ? 3 : 1], key->bits[wide]);
+	if (kind & SF_SLOT_NET)
+		put_network(answer, networks[side], kind, slot, 0);
+	else
+		put(answer, 0, hosts[side][kind == SF_SLOT_V6], slot, kind, false);
 }
 
 static void put_key(struct sf_answer_record *answer, const struct sf_groups *groups, unsigned i,
@@ -250,19 +265,20 @@ static void put_key(struct sf_answer_record *answer, const struct sf_groups *gro
 	} else if (!kind) {
 		return; /* the group has no such value */
 	} else if (key->kind == SF_KEY_PAIR) {
-		put_address(answer, kind, SF_IE_sourceIPv4Address, SF_IE_sourceIPv6Address, slot);
-		put_address(answer, kind, SF_IE_destinationIPv4Address,
-			SF_IE_destinationIPv6Address, slot + 2);
-	} else if (key->kind == SF_KEY_NETWORK) {
-		put_network(answer, key, kind, slot);
+		put_address(answer, kind, 0, slot);
+		put_address(answer, kind, 1, slot + 2);
+	} else if (key->kind == SF_KEY_NETWORK || (kind & SF_SLOT_NET && prefix_elements(key))) {
+		put_network(answer, prefix_elements(key), kind, slot,
+			key->bits[(kind & SF_SLOT_V6) != 0]);
 	} else if (kind == SF_SLOT_TEXT) {
 		put_text(answer, groups, key, slot[0]);
 	} else {
-		element = field_element(&key->field, kind == SF_SLOT_V6);
+		element = field_element(&key->field, (kind & SF_SLOT_V6) != 0);
 		if (kind == SF_SLOT_NUMBER)
 			put_number(answer, element, slot[0]);
 		else
-			put(answer, element->pen, element->id, slot, kind, false);
+			put(answer, element->pen, element->id, slot, kind & (SF_SLOT_V4 | SF_SLOT_V6),
+				false);
 	}
 }
 

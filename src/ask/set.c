@@ -67,14 +67,21 @@ static wide address_number(const uint8_t *address, size_t length)
 	return number;
 }
 
-bool sf_ask_set_network(
-	struct sf_ask_set *set, const uint8_t *address, size_t length, unsigned bits)
+static struct range network_range(const uint8_t *address, size_t length, unsigned bits)
 {
 	unsigned host = (unsigned)length * 8 - bits;
 	wide rest = host == 128 ? ~(wide)0 : ((wide)1 << host) - 1;
 	wide first = address_number(address, length) & ~rest;
 
-	return add(length == 4 ? &set->v4 : &set->v6, first, first | rest);
+	return (struct range){ first, first | rest };
+}
+
+bool sf_ask_set_network(
+	struct sf_ask_set *set, const uint8_t *address, size_t length, unsigned bits)
+{
+	const struct range range = network_range(address, length, bits);
+
+	return add(length == 4 ? &set->v4 : &set->v6, range.first, range.last);
 }
 
 static int compare(const void *a, const void *b)
@@ -113,29 +120,31 @@ void sf_ask_set_sort(struct sf_ask_set *set)
 	sort(&set->v6);
 }
 
-static bool has(const struct list *list, wide number)
+/* Ranges of a list do not touch, so what is in several of them is not in the list as a whole. */
+static bool has(const struct list *list, struct range range)
 {
 	size_t low = 0, high = list->count;
 
 	while (low < high) {
 		size_t middle = (low + high) / 2;
 
-		if (number < list->ranges[middle].first)
+		if (range.first < list->ranges[middle].first)
 			high = middle;
-		else if (number > list->ranges[middle].last)
+		else if (range.first > list->ranges[middle].last)
 			low = middle + 1;
 		else
-			return true;
+			return range.last <= list->ranges[middle].last;
 	}
 	return false;
 }
 
 bool sf_ask_set_has_number(const struct sf_ask_set *set, uint64_t number)
 {
-	return has(&set->numbers, number);
+	return has(&set->numbers, (struct range){ number, number });
 }
 
-bool sf_ask_set_has_address(const struct sf_ask_set *set, const uint8_t *address, size_t length)
+bool sf_ask_set_has_network(
+	const struct sf_ask_set *set, const uint8_t *address, size_t length, unsigned bits)
 {
-	return has(length == 4 ? &set->v4 : &set->v6, address_number(address, length));
+	return has(length == 4 ? &set->v4 : &set->v6, network_range(address, length, bits));
 }

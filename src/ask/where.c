@@ -132,7 +132,8 @@ static bool in_net(const struct sf_test *test, const struct sf_ask_value *value)
 	uint32_t narrow[3];
 	uint64_t wide[6];
 
-	if (value->length != test->length)
+	/* a network is in another one with all of its addresses */
+	if (value->length != test->length || value->bits < test->bits)
 		return false;
 	if (test->length == 4) {
 		memcpy(&narrow[0], value->bytes, 4);
@@ -183,7 +184,8 @@ static __attribute__((noinline)) bool meets_rare(
 
 	switch (test->kind) {
 	case SF_TEST_SET:
-		return address ? sf_ask_set_has_address(test->set, value->bytes, value->length)
+		return address ? sf_ask_set_has_network(test->set, value->bytes, value->length,
+					 value->bits)
 			       : sf_ask_set_has_number(test->set, value->number);
 	case SF_TEST_EQUAL:
 	case SF_TEST_SUBTEXT:

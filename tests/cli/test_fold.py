@@ -98,6 +98,30 @@ class FoldCase(Case):
         self.meter(*run, "evicted", "-w", self.directory / "out")
         done = self.run_plain("show", self.directory / "out")
         self.assertTrue(any("0.0.0.0/0" in line or ".0/24" in line for line in done.stdout.splitlines()))
+        done = self.run_plain("show", self.directory / "out", "-o", "csv")
+        rows = [row for row in csv.DictReader(done.stdout.splitlines()) if row["deltaFlowCount"]]
+        self.assertEqual(sum(int(row["deltaFlowCount"]) for row in rows),
+                         sum(int(row["deltaFlowCount"]) for row in folded))
+        self.assertEqual({row["destinationIPv4PrefixLength"] for row in rows}, {"24"})
+
+    def test_questions(self):
+        """Networks of folded records are no hosts in questions, and stay networks in files of groups."""
+        out, groups = self.directory / "out", self.directory / "groups"
+        self.meter("-r", self.file("flood.pcap", flood(2000)), "-w", f"{out},small=2")
+        answer = self.show(out, "--by", "dst", "--sum", "flows")
+        networks = [group for group in answer if "destinationIPv4Prefix" in group]
+        self.assertEqual([group["destinationIPv4Prefix"] for group in networks], ["198.51.100.0/24"])
+        self.assertEqual(self.show(out, "--where", "host 198.51.100.0"), [])
+        inside = self.show(out, "--where", "dst net 198.51.100.0/24 and has deltaFlowCount", "--sum", "flows")
+        self.assertEqual(inside[0]["flows"], networks[0]["flows"])
+        self.run_plain("show", out, "--by", "dst", "-w", groups)
+        self.assertEqual(self.show(groups, "--by", "dst", "--sum", "flows"), answer)
+        for keys in "dst", "pair", "dst/16":
+            self.run_plain("show", out, "--by", keys, "-w", groups, "--force")
+            done = self.run_plain("show", groups)
+            self.assertIn("/16" if keys == "dst/16" else "198.51.100.0/24", done.stdout)
+            # the length of no network is told where there is none
+            self.assertNotIn("-/", done.stdout)
 
     def test_small(self):
         """small= of one destination; the other one gets all. The same for any number of workers."""

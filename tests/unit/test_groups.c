@@ -514,7 +514,78 @@ START_TEST(nothing_counts_as_nothing)
 }
 END_TEST
 
-CHECK_MAIN("groups", nothing_counts_as_nothing, other_questions_are_not_divided,
+/* A folded record is about networks: they are no hosts, in all kinds of keys. */
+START_TEST(folded_records_are_of_networks)
+{
+	static const struct {
+		const char *by, *answer;
+	} cases[] = {
+		{ "src", "\"sourceIPv4Prefix\":\"10.0.1.0/24\"" },
+		{ "dst", "\"destinationIPv4Prefix\":\"192.0.2.0/24\"" },
+		{ "pair", "\"pair\":[\"10.0.1.0/24\",\"192.0.2.0/24\"]" },
+		{ "src/16", "\"sourceIPv4Prefix\":\"10.0.0.0/16\"" },
+		/* which of the smaller networks is not known */
+		{ "src/30", "\"sourceIPv4Prefix\":\"10.0.1.0/24\"" },
+		{ "inside", "\"inside\":\"10.0.1.0/24\"" },
+		{ "outside", "\"outside\":\"192.0.2.0/24\"" },
+	};
+	struct sf_flow folded = flow_of(256, 0), host = flow_of(256, 7);
+	char expected[200];
+
+	folded.folded = 3;
+	folded.addr[1][3] = 0;
+	folded.port[1] = 0;
+	folded.prefix_length[0] = folded.prefix_length[1] = 24;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct sf_groups_options options = { .by = cases[i].by, .sum = "flows" };
+		struct sf_groups *groups = make(&options);
+
+		put(groups, &folded);
+		snprintf(expected, sizeof(expected), "{%s,\"flows\":3}\n", cases[i].answer);
+		ck_assert_str_eq(answer(groups), expected);
+		/* the host of the same address is another one, but they are in one network */
+		put(groups, &host);
+		ck_assert_uint_eq(strstr(answer(groups), "\"flows\":4") != NULL,
+			strcmp(cases[i].by, "src/16") == 0);
+		sf_groups_free(groups);
+	}
+}
+END_TEST
+
+/* A network that is larger than those of private addresses has hosts inside and outside. */
+START_TEST(large_networks_are_neither_inside_nor_outside)
+{
+	const struct sf_groups_options options = { .by = "inside", .sum = "flows" };
+	static const struct {
+		uint8_t address[2], bits;
+		const char *inside;
+	} cases[] = {
+		{ { 0, 0 }, 0, "" },
+		{ { 172, 0 }, 8, "" },
+		{ { 172, 16 }, 12, "\"inside\":\"172.16.0.0/12\"," },
+		{ { 11, 0 }, 8, "" },
+	};
+	char expected[100];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sf_groups *groups = make(&options);
+		struct sf_flow flow = flow_of(0, 0);
+
+		memset(flow.addr[0], 0, sizeof(flow.addr[0]));
+		memcpy(flow.addr[0], cases[i].address, 2);
+		flow.folded = 1;
+		flow.prefix_length[0] = cases[i].bits;
+		flow.prefix_length[1] = 32;
+		put(groups, &flow);
+		snprintf(expected, sizeof(expected), "{%s\"flows\":1}\n", cases[i].inside);
+		ck_assert_str_eq(answer(groups), expected);
+		sf_groups_free(groups);
+	}
+}
+END_TEST
+
+CHECK_MAIN("groups", folded_records_are_of_networks, large_networks_are_neither_inside_nor_outside,
+	nothing_counts_as_nothing, other_questions_are_not_divided,
 	parts_are_as_counting_together, distinct_is_exact_and_then_an_estimate,
 	merging_is_as_counting_together, estimates_are_merged, regular_gaps_are_found,
 	servers_are_those_that_answer, memory_is_bounded, memory_is_that_of_all_threads,

@@ -834,7 +834,38 @@ START_TEST(patterns_are_bounded)
 }
 END_TEST
 
-CHECK_MAIN("where", patterns_match_what_posix_says, patterns_are_bounded, words_mean_what_they_say,
+/* A network meets a condition on an address if all of its addresses do. */
+START_TEST(networks_meet_conditions_as_a_whole)
+{
+	static const struct {
+		const char *text;
+		unsigned directions;
+	} cases[] = {
+		{ "src net 10.0.0.0/24", 1 },
+		{ "src net 10.0.0.0/16", 1 },
+		{ "net 10/8", 1 },
+		{ "src net 10.0.0.0/25", 0 },
+		{ "src host 10.0.0.0", 0 },
+		{ "src != 10.0.0.0", 1 },
+		{ "src in [10.0.0.0/25, 10.0.0.128/25]", 1 },
+		{ "src in [10.0.0.0/25, 10.0.0.128/26]", 0 },
+		{ "src in [10.0.0.1, 10.0.0.2]", 0 },
+		{ "src private and not dst private", 1 },
+	};
+	struct sf_flow flow = conversation();
+
+	flow.folded = 9;
+	flow.directions = SF_FORWARD;
+	flow.prefix_length[0] = flow.prefix_length[1] = 24;
+	flow.addr[0][3] = flow.addr[1][3] = 0;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		ck_assert_msg(matches(cases[i].text, SF_ASK_UNIFLOW, &flow, NULL) ==
+				      cases[i].directions,
+			"%s", cases[i].text);
+}
+END_TEST
+
+CHECK_MAIN("where", networks_meet_conditions_as_a_whole, patterns_match_what_posix_says, patterns_are_bounded, words_mean_what_they_say,
 	a_conversation_is_asked_as_a_whole, tunnels_have_names, icmp_has_no_ports,
 	collected_records_are_what_they_say, mistakes_are_pointed_at,
 	long_and_deep_expressions_are_bounded, lists_are_read_from_files,
