@@ -340,13 +340,7 @@ static void turn(struct collected_file *file, int64_t first_ns)
 	flush(file);
 	transport->ops->turn(transport, now_ns, shared->wall_ns);
 	settle(file);
-	if (transport->remark[0]) {
-		file->destination.stats.incomplete = true;
-		sf_destination_news(&file->destination, "%s", transport->remark);
-		snprintf(file->destination.stats.failure, sizeof(file->destination.stats.failure),
-			"%s", transport->remark);
-		transport->remark[0] = 0;
-	}
+	sf_destination_tell(&file->destination, transport);
 	if (file->connects == transport->connects)
 		return;
 	file->connects = transport->connects;

@@ -212,6 +212,13 @@ void sf_destination_news(struct sf_destination *destination, const char *format,
 	__attribute__((format(printf, 2, 3)));
 
 /*
+ * Passes on what the transport has to say after turn(): a file that ended lacks something, an old one stays
+ * (then the destination is incomplete), or one of the same name was there.
+ */
+struct sf_transport;
+void sf_destination_tell(struct sf_destination *destination, struct sf_transport *transport);
+
+/*
  * Groups of options data, which `options=` switches: X(name, what they tell). A mask of them has the bits
  * SF_OPTIONS_….
  */

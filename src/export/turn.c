@@ -22,18 +22,20 @@ static int64_t file_time(const struct sf_session *session)
 	return clock_ns > INT64_MIN ? clock_ns : shared->wall_ns;
 }
 
-/* What the transport has to say of a file that ended: it lacks something, an old one stays. */
-static void tell_remark(struct sf_session *session)
+void sf_destination_tell(struct sf_destination *destination, struct sf_transport *transport)
 {
-	struct sf_transport *transport = session->transport;
-	struct sf_destination_stats *stats = &session->destination.stats;
+	struct sf_destination_stats *stats = &destination->stats;
 
-	if (!transport->remark[0])
-		return;
-	stats->incomplete = true;
-	snprintf(stats->failure, sizeof(stats->failure), "%s", transport->remark);
-	sf_destination_news(&session->destination, "%s", transport->remark);
-	transport->remark[0] = 0;
+	/* one message at a time is kept: a note waits for the next turn */
+	if (transport->remark[0]) {
+		stats->incomplete = true;
+		snprintf(stats->failure, sizeof(stats->failure), "%s", transport->remark);
+		sf_destination_news(destination, "%s", transport->remark);
+		transport->remark[0] = 0;
+	} else if (transport->note[0]) {
+		sf_destination_news(destination, "%s", transport->note);
+		transport->note[0] = 0;
+	}
 }
 
 void sf_session_turn(struct sf_session *session)
@@ -51,7 +53,7 @@ void sf_session_turn(struct sf_session *session)
 	}
 	transport->ops->turn(transport, now_ns, session->destination.shared->wall_ns);
 	sf_session_settle(session);
-	tell_remark(session);
+	sf_destination_tell(&session->destination, transport);
 	if (session->connects == transport->connects)
 		return;
 	session->connects = transport->connects;

@@ -39,6 +39,7 @@ struct series {
 	enum sf_compression compression;
 	int base;
 	bool made; /* the base directory was not there before */
+	bool told; /* that files of an earlier run are there */
 	struct sf_keep keep;
 
 	/* the present file */
@@ -179,10 +180,24 @@ static bool set_names(struct series *series, int64_t time_ns, unsigned number)
 	       sf_pattern_partial(series->name, series->partial, sizeof(series->partial));
 }
 
+/*
+ * A file of the first name was there before this run, whose files are numbered then. Told once: whoever reads the
+ * directory has the records of both, twice if the runs had the same input.
+ */
+static void tell_others(struct series *series)
+{
+	if (series->told || !is_series(series))
+		return;
+	series->told = true;
+	snprintf(series->transport.note, sizeof(series->transport.note),
+		"%.60s/%.60s is of an earlier run and stays: this one writes %.60s beside it",
+		series->pattern.base, series->last_name, series->name);
+}
+
 /* A file of this time that does not exist yet. Returns its descriptor or -errno. */
 static int create(struct series *series, int64_t time_ns)
 {
-	unsigned number = 0;
+	unsigned number = 0, first;
 	int fd;
 
 	if (!set_names(series, time_ns, 0))
@@ -192,7 +207,7 @@ static int create(struct series *series, int64_t time_ns)
 		number = series->last_number + 1;
 	else
 		strcpy(series->last_name, series->name);
-	for (; number < NUMBERS_MAX; number++) {
+	for (first = number; number < NUMBERS_MAX; number++) {
 		if (!set_names(series, time_ns, number))
 			return -ENAMETOOLONG;
 		if (is_series(series) && exists(series, series->name))
@@ -202,6 +217,8 @@ static int create(struct series *series, int64_t time_ns)
 		if (fd < 0 && errno == EEXIST && is_series(series))
 			continue;
 		series->last_number = number;
+		if (fd >= 0 && first == 0 && number)
+			tell_others(series);
 		return fd < 0 ? -errno : fd;
 	}
 	return -EEXIST;

@@ -137,6 +137,7 @@ struct sf_transport {
 	int64_t pause_ns;      /* with `fails`: until the next attempt; 0: unknown, or soon */
 	char trouble[240];     /* message about the failure; "": see `error` */
 	char remark[200];      /* set by turn(): what is wrong with the file that ended; or "" */
+	char note[280];        /* likewise: what is worth telling, though nothing is wrong; or "" */
 	uint8_t protocol;      /* IPPROTO_UDP, IPPROTO_TCP; 0: no socket */
 	unsigned connects;     /* number of peers so far; of files that were begun by turn() */
 	unsigned renewals;     /* of these: took the place of a connection that worked */

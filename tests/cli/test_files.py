@@ -787,6 +787,21 @@ class Series(Case):
         self.assertEqual([path.name for path in sorted((self.directory / "u").iterdir())],
                          [path.name for path in sorted((self.directory / "s").iterdir())])
 
+    def test_a_second_run_is_told(self):
+        """Files of an earlier run stay: whoever reads the directory has the records twice."""
+        pattern = f"{self.directory}/s/%H%M.ipfix,rotate=10m"
+        flat = self.directory / "flat.ipfix"
+        self.meter("-r", self.capture(), "-w", flat)
+        for run in (["meter", "-r", self.capture()], ["show", flat, "-o", "none"]):
+            told = [self.run_plain(*run, "-w", pattern).stderr for _ in range(2)]
+            self.assertEqual(told[1].count("is of an earlier run and stays: this one writes"), 1, told[1])
+        self.assertEqual(self.summed(self.directory / "s"), 4 * 30)
+        # files of the same time in one run are no other run's
+        many = self.file("many.pcap", pcap([(i / 100, udp(1 + i % 200, 5000 + i)) for i in range(5000)]))
+        told = self.run_plain("meter", "-r", many, "-w", f"{self.directory}/u/%H.ipfix,size=10k").stderr
+        self.assertGreater(len(list((self.directory / "u").iterdir())), 1)
+        self.assertNotIn("earlier run", told)
+
     def test_usage(self):
         for words, message in (
                 (["-w", "%Q.ipfix"], "'%Q' is no part of a file name's time"),
