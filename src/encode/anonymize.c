@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -177,16 +178,32 @@ void sf_anonymizer_free(struct sf_anonymizer *anonymizer)
 static const char *const refused[] = { "communityId", "dnsQueryName", "dnsFirstAnswer",
 	"tlsServerName", "httpRequestHost", "httpRequestTarget" };
 
+static bool is_listed(const struct sf_fields *fields, const char *name)
+{
+	for (unsigned i = 0; i < fields->count; i++)
+		if (strcmp(sf_field_row(fields->items[i].field)->name, name) == 0)
+			return true;
+	return false;
+}
+
 static int check_fields(const struct sf_fields *fields, const char *url, struct sf_error *error)
 {
-	for (unsigned i = 0; fields && i < fields->count; i++)
-		for (size_t k = 0; k < sizeof(refused) / sizeof(refused[0]); k++)
-			if (strcmp(sf_field_row(fields->items[i].field)->name, refused[k]) == 0)
-				return sf_error_set(error, SF_EUSAGE,
-					"%s: anonymize= and the field %s exclude each other: it tells "
-					"addresses or hosts; leave it out: fields=...-%s",
-					url, refused[k], refused[k]);
-	return 0;
+	char names[200] = "", without[200] = "";
+	unsigned count = 0;
+
+	for (size_t k = 0; fields && k < sizeof(refused) / sizeof(refused[0]); k++) {
+		if (!is_listed(fields, refused[k]))
+			continue;
+		sprintf(names + strlen(names), "%s%s", count++ ? ", " : "", refused[k]);
+		sprintf(without + strlen(without), "-%s", refused[k]);
+	}
+	return count ? sf_error_set(error, SF_EUSAGE,
+			       "%s: anonymize= and the field%s %s exclude each other: %s addresses "
+			       "or hosts; leave %s out: fields=...%s",
+			       url, count == 1 ? "" : "s", names,
+			       count == 1 ? "it tells" : "they tell",
+			       count == 1 ? "it" : "them", without)
+		     : 0;
 }
 
 int sf_anonymizer_open(struct sf_anonymizer **anonymizer,

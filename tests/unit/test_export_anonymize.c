@@ -121,18 +121,29 @@ END_TEST
 
 START_TEST(fields_that_tell_addresses_are_refused)
 {
-	static const char *const lists[] = { "default+communityId", "dns", "tls", "http" };
+	/* and all of them at once */
+	static const struct {
+		const char *fields, *told;
+	} cases[] = {
+		{ "default+communityId", "the field communityId exclude" },
+		{ "dns", "dnsQueryName, dnsFirstAnswer exclude" },
+		{ "tls", "leave it out: fields=...-tlsServerName" },
+		{ "default+communityId+http",
+			"the fields communityId, httpRequestHost, httpRequestTarget exclude each other: they tell "
+			"addresses or hosts; leave them out: fields=...-communityId-httpRequestHost"
+			"-httpRequestTarget" },
+	};
 	struct sf_exporter *exporter;
 	struct sf_error error;
 	char url[128];
 
-	for (unsigned i = 0; i < COUNT(lists); i++) {
+	for (unsigned i = 0; i < COUNT(cases); i++) {
 		ck_assert_int_eq(
 			sf_exporter_new(&exporter, &(struct sf_exporter_options){ 0 }, NULL), 0);
 		snprintf(url, sizeof(url), "ipfix://127.0.0.1:9,fields=%s,anonymize=truncate",
-			lists[i]);
+			cases[i].fields);
 		ck_assert_int_eq(sf_exporter_add_collector(exporter, url, &error), SF_EUSAGE);
-		ck_assert_msg(strstr(error.text, "exclude each other") != NULL, "%s", error.text);
+		ck_assert_msg(strstr(error.text, cases[i].told) != NULL, "%s", error.text);
 		sf_exporter_free(exporter);
 	}
 }
