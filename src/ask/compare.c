@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Comparisons: an operator and values become tests of the subject's fields. */
 #include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <spanflow/tunnel.h>
 
 #include "ask/compare.h"
+#include "base/suggest.h"
+#include "encode/single.h"
 
 enum comparison {
 	NONE,
@@ -135,6 +139,35 @@ bool sf_compare_range(const struct sf_subject *subject, const struct sf_token *t
 	return false;
 }
 
+/* The largest number that the field can have. */
+static uint64_t most_of(const struct sf_ask_field *field)
+{
+	static const uint8_t octets[] = {
+		[SF_READ_8] = 1,
+		[SF_READ_16] = 2,
+		[SF_READ_32] = 4,
+		[SF_READ_PORT] = 2,
+		[SF_READ_ICMP_TYPE] = 1,
+		[SF_READ_ICMP_CODE] = 1,
+		[SF_READ_ICMP] = 2,
+		[SF_READ_EGRESS] = 4,
+		[SF_READ_DIRECTION] = 1,
+		[SF_READ_DOMAIN] = 4,
+		[SF_READ_EXTRA_AS] = 4,
+		[SF_READ_EXTRA_DIRECTION] = 1,
+	};
+	static const uint8_t of_types[] = {
+		[SF_TYPE_U8] = 1, [SF_TYPE_U16] = 2, [SF_TYPE_U32] = 4, [SF_TYPE_BOOLEAN] = 1
+	};
+	unsigned count = 0;
+
+	if (field->read == SF_READ_ELEMENT || field->read == SF_READ_FIELD)
+		count = field->wire_type < sizeof(of_types) ? of_types[field->wire_type] : 0;
+	else if (field->read < sizeof(octets))
+		count = octets[field->read];
+	return count ? (UINT64_C(1) << 8 * count) - 1 : UINT64_MAX;
+}
+
 /* A test of one field for a range of values in the order of their type; empty: never true. */
 static unsigned range_node(struct sf_parser *parser, const struct sf_ask_field *field, uint64_t low,
 	uint64_t high, bool empty)
@@ -209,6 +242,14 @@ static unsigned number_comparison(
 	if (low != high && comparison != NONE && comparison != EQUAL && comparison != UNEQUAL)
 		return sf_parse_fail(
 			parser, &parser->token, "a range can only be compared with = or !=");
+	if (comparison != LESS && comparison != LESS_EQUAL && comparison != UNEQUAL &&
+		low + (comparison == GREATER && low < UINT64_MAX) > most_of(&subject->fields[0]))
+		return sf_parse_fail(parser, &parser->token, "'%.*s' is %" PRIu64 " at most",
+			(int)subject->word.length, subject->word.text,
+			most_of(&subject->fields[0]));
+	if (comparison == LESS && low == 0 && subject->fields[0].type != SF_ASK_SIGNED &&
+		subject->fields[0].type != SF_ASK_REAL)
+		return sf_parse_fail(parser, &parser->token, "nothing is less than 0");
 	if (subject->dscp) {
 		low <<= 2;
 		high = (high << 2) + 3;
@@ -336,6 +377,30 @@ static bool set_pattern(struct sf_parser *parser, struct sf_test *test, const ch
 	return true;
 }
 
+/* Tells that no application has the name, or the part of one, and the nearest one that some has. */
+static void check_application(const struct sf_parser *parser, const char *name, bool part)
+{
+	const struct sf_where_options *options = parser->options;
+	const char *known, *near;
+	char text[200];
+
+	for (unsigned i = 0; (known = sf_field_application_name(options->applications, i)); i++)
+		if (part ? strcasestr(known, name) != NULL : strcasecmp(known, name) == 0)
+			return;
+	near = sf_suggest(name, sf_field_application_name, options->applications);
+	snprintf(text, sizeof(text), "no application is called '%.64s'%s%s%s", name,
+		near                      ? "; did you mean '"
+		: options->applications   ? ""
+					  : ": without --applications ndpi there are dns, tls, quic, http and ssh",
+		near ? near : "", near ? "'?" : "");
+	options->remark(options->remark_context, text);
+}
+
+static bool is_application(const struct sf_ask_field *field)
+{
+	return field->element[0] && strcmp(field->element[0], "applicationName") == 0;
+}
+
 static unsigned text_test(
 	struct sf_parser *parser, const struct sf_ask_field *field, enum comparison comparison)
 {
@@ -358,6 +423,8 @@ static unsigned text_test(
 	test->field = *field;
 	test->text = text;
 	test->text_length = parser->token.length;
+	if (!match && parser->options->remark && is_application(field))
+		check_application(parser, text, test->kind == SF_TEST_SUBTEXT);
 	return node;
 }
 

@@ -349,6 +349,9 @@ static bool without_reverse(const char *name, char *plain, size_t size)
 	return true;
 }
 
+static const char needs_as[] = "a source of --enrich that has AS numbers";
+static const char needs_country[] = "a source of --enrich that has countries";
+
 /* What an enricher gives of a meter's flows, beside or instead of their members. */
 static const struct told {
 	const char *element;
@@ -358,13 +361,13 @@ static const struct told {
 	const char *needs;
 } told[] = {
 	{ "bgpSourceAsNumber", SF_EXTRA_AS, SF_ASK_NUMBER, SF_READ_EXTRA_AS, false,
-		"a source of --enrich that has AS numbers" },
+		needs_as },
 	{ "bgpDestinationAsNumber", SF_EXTRA_AS, SF_ASK_NUMBER, SF_READ_EXTRA_AS, true,
-		"a source of --enrich that has AS numbers" },
+		needs_as },
 	{ "sourceCountry", SF_EXTRA_COUNTRY, SF_ASK_TEXT, SF_READ_EXTRA_COUNTRY, false,
-		"a source of --enrich that has countries" },
+		needs_country },
 	{ "destinationCountry", SF_EXTRA_COUNTRY, SF_ASK_TEXT, SF_READ_EXTRA_COUNTRY, true,
-		"a source of --enrich that has countries" },
+		needs_country },
 	{ "ingressInterface", SF_EXTRA_INTERFACES, SF_ASK_NUMBER, SF_READ_EXTRA_INGRESS, false,
 		NULL },
 	{ "egressInterface", SF_EXTRA_INTERFACES, SF_ASK_NUMBER, SF_READ_EXTRA_EGRESS, false,
@@ -502,17 +505,42 @@ int sf_ask_field_find(
 	return result;
 }
 
-void sf_ask_elements_add(struct sf_ask_elements *elements, const struct sf_ask_field *field)
+void sf_ask_elements_add(
+	struct sf_ask_elements *elements, const struct sf_ask_field *field, bool valued)
 {
 	bool asked = field->read == SF_READ_ELEMENT || field->read == SF_READ_MAC ||
 		     field->read == SF_READ_EGRESS;
+	unsigned i = 0;
 
 	elements->direction |= field->read == SF_READ_DIRECTION;
 	if (!asked || !field->element[0])
 		return;
-	for (unsigned i = 0; i < elements->count; i++)
-		if (strcmp(elements->names[i], field->element[0]) == 0)
-			return;
-	if (elements->count < sizeof(elements->names) / sizeof(elements->names[0]))
-		elements->names[elements->count++] = field->element[0];
+	while (i < elements->count && strcmp(elements->names[i], field->element[0]) != 0)
+		i++;
+	if (i == SF_ASK_ELEMENTS_MAX)
+		return;
+	elements->names[i] = field->element[0];
+	elements->count += i == elements->count;
+	if (valued && field->read == SF_READ_ELEMENT) {
+		elements->pen[i] = field->pen;
+		memcpy(elements->id[i], field->id, sizeof(field->id));
+	}
+}
+
+const char *sf_ask_element_needs(const char *element, unsigned mode)
+{
+	const struct told *from = find_told(element);
+	const struct sf_element *found = sf_element_find_name(element);
+	const int number = found ? sf_field_find(found->pen, found->id) : -1;
+	const struct sf_field_row *row = number < 0 ? NULL : sf_field_row((unsigned)number);
+	const uint64_t around =
+		SF_FACT_SET(tunnel) | SF_FACT_SET(outer_flow) | SF_FACT_SET(inner_flow);
+
+	if (row && row->facts & around)
+		return mode & SF_ASK_TUNNELS ? NULL : "--tunnel inner or both";
+	if (mode & SF_ASK_GIVES(UINT16_MAX))
+		return NULL;
+	if (from)
+		return from->needs;
+	return row && row->when & SF_WHEN_EXTRA ? "a source of --enrich that has it" : NULL;
 }

@@ -214,14 +214,23 @@ const char *sf_ask_number_name(unsigned type, uint64_t number);
 bool sf_ask_named_number(unsigned type, const char *name, size_t length, uint64_t *number);
 
 /* What questions look for in records. */
+#define SF_ASK_ELEMENTS_MAX 32
+
 struct sf_ask_elements {
-	const char *names[32]; /* of elements */
+	const char *names[SF_ASK_ELEMENTS_MAX]; /* of elements */
+	/* of the element and of the other side's; id 0: whether records have it is the question, or is always known */
+	uint32_t pen[SF_ASK_ELEMENTS_MAX];
+	uint16_t id[SF_ASK_ELEMENTS_MAX][2];
 	unsigned count;
 	bool direction; /* flowDirection, which records of both directions have of the first one only */
 };
 
-/* Adds the field, unless it is among them or is always there. */
-void sf_ask_elements_add(struct sf_ask_elements *elements, const struct sf_ask_field *field);
+/* Adds the field, unless it is among them or is always there. `valued`: its value is looked at. */
+void sf_ask_elements_add(
+	struct sf_ask_elements *elements, const struct sf_ask_field *field, bool valued);
+
+/* What makes flows of captures have the element, if something must that `mode` does not say is there; NULL. */
+const char *sf_ask_element_needs(const char *element, unsigned mode);
 
 /* A number of up to 8 bytes in network order. */
 uint64_t sf_ask_number(const uint8_t *bytes, size_t length);

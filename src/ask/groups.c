@@ -246,12 +246,12 @@ void sf_groups_totals(const struct sf_groups *groups, struct sf_groups_totals *t
 void sf_groups_elements(const struct sf_groups *groups, struct sf_ask_elements *elements)
 {
 	for (unsigned i = 0; i < groups->key_count; i++) {
-		sf_ask_elements_add(elements, &groups->keys[i].field);
-		sf_ask_elements_add(elements, &groups->keys[i].other);
+		sf_ask_elements_add(elements, &groups->keys[i].field, true);
+		sf_ask_elements_add(elements, &groups->keys[i].other, true);
 	}
 	for (unsigned i = 0; i < groups->sum_count; i++) {
-		sf_ask_elements_add(elements, &groups->sums[i].field);
-		sf_ask_elements_add(elements, &groups->sums[i].key.field);
-		sf_ask_elements_add(elements, &groups->sums[i].key.other);
+		sf_ask_elements_add(elements, &groups->sums[i].field, true);
+		sf_ask_elements_add(elements, &groups->sums[i].key.field, true);
+		sf_ask_elements_add(elements, &groups->sums[i].key.other, true);
 	}
 }

@@ -85,6 +85,7 @@ static bool read_list(struct sf_parser *parser, struct sf_ask_set *set,
 	const struct sf_subject *subject, const char *close)
 {
 	struct sf_token open = parser->token;
+	bool empty = true;
 
 	for (sf_parse_next(parser); !sf_token_is(&parser->token, close); sf_parse_next(parser)) {
 		bool valid;
@@ -103,9 +104,12 @@ static bool read_list(struct sf_parser *parser, struct sf_ask_set *set,
 			sf_compare_no_value(parser, sf_compare_kind(subject));
 			return false;
 		}
+		empty = false;
 	}
+	if (empty)
+		sf_parse_fail(parser, &open, "this list is empty");
 	sf_parse_next(parser);
-	return true;
+	return !empty;
 }
 
 /* The values of texts become one condition each. */

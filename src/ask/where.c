@@ -103,7 +103,8 @@ void sf_where_elements(const struct sf_where *where, struct sf_ask_elements *ele
 {
 	for (unsigned i = 0; i < where->count; i++)
 		if (where->tests[i].kind != SF_TEST_ANY)
-			sf_ask_elements_add(elements, &where->tests[i].field);
+			sf_ask_elements_add(elements, &where->tests[i].field,
+				where->tests[i].kind != SF_TEST_PRESENT);
 }
 
 uint64_t sf_where_wants(const struct sf_where *where)

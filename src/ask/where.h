@@ -38,6 +38,7 @@
 #include <spanflow/export.h>
 
 #include "ask/field.h"
+#include "base/application.h"
 
 /* An expression may have that many bytes and parentheses in each other. */
 #define SF_WHERE_LENGTH_MAX 65536
@@ -52,6 +53,11 @@ struct sf_where_options {
 	 */
 	int (*load)(void *context, const char *path, char **text, struct sf_error *error);
 	void *context;
+	/* Is told which name of an application none has; NULL: nobody asks. */
+	void (*remark)(void *context, const char *text);
+	void *remark_context;
+	/* of the classifier of this run; NULL: there is none */
+	const struct sf_application_table *applications;
 };
 
 struct sf_where;

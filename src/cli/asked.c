@@ -9,6 +9,8 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/scaled.h"
+#include "classify/classify.h"
+#include "cli/command.h"
 #include "cli/output.h"
 #include "query/query.h"
 
@@ -58,30 +60,60 @@ static int load(void *context, const char *path, char **text, struct sf_error *e
 	return 0;
 }
 
+static void complain(void *context, const char *text)
+{
+	(void)context;
+	sf_complain("%s", text);
+}
+
+/* For sf_asked_tell_nothing(). */
+static void remember(void *context, const char *text)
+{
+	struct sf_asked *asked = context;
+
+	if (!asked->remark[0])
+		snprintf(asked->remark, sizeof(asked->remark), "%s", text);
+}
+
 /* How conditions are read; now is the time of the call. */
 static struct sf_where_options where_options(const struct sf_options *options, unsigned mode)
 {
+	const bool ndpi = options->applications == SF_APPLICATIONS_NDPI;
+	/* why there is none is told where it is needed */
+	const struct sf_classifier *classifier =
+		ndpi ? sf_classifier_load(&(struct sf_error){ 0 }) : NULL;
+
 	return (struct sf_where_options){
 		.mode = mode,
 		.now_ns = sf_clock_read(CLOCK_REALTIME),
 		.local = options->local_time,
 		.load = load,
 		.context = (void *)options,
+		/* who named the applications of records that are read is not known */
+		.remark = mode & SF_ASK_METERED || ndpi ? complain : NULL,
+		.applications = classifier ? &classifier->table : NULL,
 	};
 }
 
-int sf_asked_where(struct sf_where **where, const struct sf_options *options, unsigned mode,
-	struct sf_error *error)
+static int compile(struct sf_where **where, const struct sf_options *options,
+	const struct sf_where_options *how, struct sf_error *error)
 {
-	const struct sf_where_options how = where_options(options, mode);
 	struct sf_error reason = { 0 };
 	int code;
 
 	*where = NULL;
 	if (!options->where)
 		return 0;
-	code = sf_where_new(where, options->where, &how, &reason);
+	code = sf_where_new(where, options->where, how, &reason);
 	return code ? sf_error_set(error, code, "--where: %s", reason.text) : 0;
+}
+
+int sf_asked_where(struct sf_where **where, const struct sf_options *options, unsigned mode,
+	struct sf_error *error)
+{
+	const struct sf_where_options how = where_options(options, mode);
+
+	return compile(where, options, &how, error);
 }
 
 int sf_asked_chooser(struct sf_chooser *chooser, const struct sf_options *options,
@@ -185,13 +217,24 @@ static int open_groups(struct sf_asked *asked, const struct sf_options *options,
 int sf_asked_open(struct sf_asked *asked, const struct sf_options *options, struct sf_error *error)
 {
 	unsigned mode = options->biflow ? SF_ASK_CONVERSATION : SF_ASK_UNIFLOW;
+	struct sf_where_options how = where_options(options, mode);
 	int code;
 
 	*asked = (struct sf_asked){ 0 };
-	code = sf_asked_where(&asked->where, options, mode, error);
+	if (!how.remark) {
+		how.remark = remember;
+		how.remark_context = asked;
+	}
+	code = compile(&asked->where, options, &how, error);
 	if (code == 0 && sf_asked_groups(options))
 		code = open_groups(asked, options, mode, error);
 	return code;
+}
+
+void sf_asked_tell_nothing(const struct sf_asked *asked)
+{
+	if (asked->remark[0])
+		complain(NULL, asked->remark);
 }
 
 void sf_asked_close(struct sf_asked *asked)

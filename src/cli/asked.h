@@ -15,6 +15,7 @@ struct sf_asked {
 	enum sf_output form;      /* of the groups */
 	bool failed;              /* no more groups could be taken: `error` says why */
 	struct sf_error error;
+	char remark[200]; /* about a condition that perhaps no record can meet; "": none */
 };
 
 /* The options ask for groups. */
@@ -26,6 +27,9 @@ const char *sf_asked_contradiction(const struct sf_options *options);
 /* Files of `in FILE` are read, and now is the time of the call. 0 or an error. */
 int sf_asked_open(struct sf_asked *asked, const struct sf_options *options, struct sf_error *error);
 void sf_asked_close(struct sf_asked *asked);
+
+/* No record has met the conditions: tells what may be wrong with them. */
+void sf_asked_tell_nothing(const struct sf_asked *asked);
 
 /*
  * Which directions of a flow meet the conditions; they are added to the groups, if there are any.

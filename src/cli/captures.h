@@ -21,6 +21,10 @@ int sf_captures_open(struct sf_captures *captures, const struct sf_options *opti
 struct sf_gather_metering sf_captures_metering(
 	const struct sf_captures *captures, const struct sf_options *options);
 
+/* Tells which of the elements no record had that the collector has read, and what captures need for it. */
+void sf_captures_tell(const struct sf_captures *captures, const struct sf_collector *collector,
+	const struct sf_options *options);
+
 /* Allowed for a zeroed struct. */
 void sf_captures_close(struct sf_captures *captures);
 

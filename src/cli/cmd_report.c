@@ -156,6 +156,8 @@ static int make_page(const struct sf_options *options)
 	if (code == 0)
 		whole = sf_gather(
 			report.collector, options->operands.items, options->operands.count, &how);
+	if (code == 0 && whole && !sf_signal_stop)
+		sf_captures_tell(&report.captures, report.collector, options);
 	if (code == 0 && (report.failure || note_all(&report)))
 		code = sf_error_set(&error, -ENOMEM, "no memory for the page");
 	/* a page that is made anew stays whole */

@@ -112,6 +112,15 @@ static int open_captures(struct sf_captures *captures, const struct sf_collected
 	return SF_EXIT_OK;
 }
 
+/* Conditions that no record can have met, so that an empty answer is not taken for one. */
+static void tell_what_is_missing(const struct sf_collected_sink *sink,
+	const struct sf_captures *captures, const struct sf_options *options)
+{
+	sf_captures_tell(captures, sink->out.collector, options);
+	if (!options->quiet && sink->out.selected.records == 0 && sink->out.unmatched.records)
+		sf_asked_tell_nothing(&sink->asked);
+}
+
 int sf_cmd_show(struct sf_options *options)
 {
 	struct sf_captures captures = { 0 };
@@ -138,6 +147,8 @@ int sf_cmd_show(struct sf_options *options)
 			status = SF_EXIT_FAILED;
 		/* of files that could not be read there is nothing to count */
 		sf_outputs_stats(&sink.out, &stats);
+		if (whole && !sf_signal_stop)
+			tell_what_is_missing(&sink, &captures, options);
 		if (whole || stats.messages || options->stats == SF_STATS_JSON)
 			sf_collected_report(&sink, NULL, end_of_run(&sink));
 	}

@@ -141,31 +141,6 @@ static void tell_no_captures(struct gather *gather)
 			"nothing: they are for capture files, and there is none");
 }
 
-/* Elements that only packets of opened tunnels have, asked of captures in which none is opened. */
-static void tell_no_tunnels(struct gather *gather)
-{
-	static const char *const of_tunnels[] = { "tunnelKind", "tunnelId",
-		"tunnelSourceIPv4Address", "tunnelDestinationIPv4Address",
-		"tunnelSourceIPv6Address", "tunnelDestinationIPv6Address", "greKey",
-		"layer2SegmentId", "gtpuTEid", "outerFlowId", "innerFlowId" };
-	const struct sf_gather_metering *metering = &gather->options->metering;
-	char text[160];
-
-	for (unsigned kind = 0; kind < SF_TUNNEL_COUNT; kind++)
-		if (metering->tunnels.mode[kind] >= SF_TUNNEL_INNER)
-			return;
-	for (unsigned i = 0; gather->capture_count && i < metering->element_count; i++)
-		for (size_t k = 0; k < sizeof(of_tunnels) / sizeof(of_tunnels[0]); k++)
-			if (strcmp(metering->elements[i], of_tunnels[k]) == 0) {
-				snprintf(text, sizeof(text),
-					"%s: flows of captures do not have it, because no tunnel is opened: it "
-					"needs --tunnel inner or both",
-					of_tunnels[k]);
-				problem(gather, text);
-				return;
-			}
-}
-
 /*
  * With --tunnel both sums have packets of tunnels twice, as outer and as inner packet. Tells the
  * user, unless the question names a field that keeps them apart.
@@ -309,8 +284,7 @@ bool sf_gather(struct sf_collector *collector, const char *const *names, unsigne
 		tell_partial(&gather);
 		tell_left_out(&gather);
 		tell_no_captures(&gather);
-		tell_no_tunnels(&gather);
-		tell_twice(&gather);
+			tell_twice(&gather);
 		tell_nothing(&gather, names, count);
 	} else {
 		problem(&gather, "no memory for the names of files");

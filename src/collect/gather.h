@@ -24,6 +24,9 @@
 #include <spanflow/meter.h>
 #include <spanflow/tunnel.h>
 
+/* False: no template of flow records that was read had the element of IANA or of SF_PEN_SPANFLOW. */
+bool sf_collector_has_element(const struct sf_collector *collector, uint32_t pen, uint16_t id);
+
 /*
  * Several collectors read the same files: this one, number `share` of `shares`, hands over and counts the
  * records of its messages only. Templates and the times of exporters' starts are read in all messages.

@@ -187,6 +187,8 @@ struct sf_collect_message {
 	};
 };
 
+#define SF_COLLECT_ELEMENTS 1024 /* element ids that are noted */
+
 struct sf_collector {
 	struct sf_collector_options options;
 	struct sf_collector_stats stats;
@@ -204,6 +206,8 @@ struct sf_collector {
 	unsigned share, shares;
 	uint64_t shared_messages;
 	bool others; /* another collector hands over the message: only what later messages need is read */
+	/* elements of IANA and of SF_PEN_SPANFLOW that templates of flow records had: bits */
+	uint64_t elements[2][SF_COLLECT_ELEMENTS / 64];
 };
 
 /* Empties the flow, and gives it an annex. */
@@ -262,6 +266,9 @@ int sf_collect_data_set(struct sf_collect_message *message, struct sf_collect_te
 
 /* Computes offsets, minimum length and steps of a template from its fields and lengths. */
 void sf_collect_template_compile(struct sf_collect_template *template);
+
+/* Notes which elements there are (sf_collector_has_element()). */
+void sf_collect_note_elements(struct sf_collector *c, const struct sf_collect_template *template);
 
 /* convert.c */
 

@@ -102,6 +102,7 @@ int sf_collect_netflow5(struct sf_collect_message *message)
 	int result;
 
 	sampling_read(message->collector->netflow5, message->start);
+	sf_collect_note_elements(message->collector, message->collector->netflow5);
 	message->p = p;
 	result = sf_collect_data_set(message, message->collector->netflow5, p + length);
 	if (message->collector->stopped || result)

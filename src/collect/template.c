@@ -17,6 +17,7 @@
 
 #include "base/element_id.h"
 #include "base/wire.h"
+#include "collect/gather.h"
 #include "collect/internal.h"
 
 /* Largest number of steps: one for each slot and direction, two for each field. */
@@ -203,6 +204,32 @@ static const char *unacceptable(const struct sf_collect_message *message, unsign
 	return NULL;
 }
 
+/* Where the element is noted: NULL: it is not. */
+static const uint64_t *note_of(const struct sf_collector *c, uint32_t pen, uint16_t id)
+{
+	if (id >= SF_COLLECT_ELEMENTS || (pen && pen != SF_PEN_REVERSE && pen != SF_PEN_SPANFLOW))
+		return NULL;
+	return &c->elements[pen == SF_PEN_SPANFLOW][id / 64];
+}
+
+void sf_collect_note_elements(struct sf_collector *c, const struct sf_collect_template *template)
+{
+	for (unsigned i = 0; !template->options && i < template->field_count; i++) {
+		const struct sf_field_value *field = &template->fields[i];
+		uint64_t *note = (uint64_t *)note_of(c, field->pen, field->id);
+
+		if (note)
+			*note |= UINT64_C(1) << field->id % 64;
+	}
+}
+
+bool sf_collector_has_element(const struct sf_collector *collector, uint32_t pen, uint16_t id)
+{
+	const uint64_t *note = note_of(collector, pen, id);
+
+	return !note || *note >> id % 64 & 1;
+}
+
 /* Reads the fields of a template record at *p, or skips and counts it. False: it is cut off. */
 static bool template_read(struct sf_collect_message *message, const uint8_t **p, const uint8_t *end,
 	uint16_t id, unsigned count, unsigned scopes, bool options)
@@ -234,6 +261,7 @@ static bool template_read(struct sf_collect_message *message, const uint8_t **p,
 			template_refuse(message, id, problem);
 		free(template);
 	} else if (template) {
+		sf_collect_note_elements(message->collector, template);
 		template_insert(message, template);
 	}
 	return true;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "encode/template.h"
+#include "encode/values.h"
 
 int sf_field_find(uint32_t pen, uint16_t id)
 {
@@ -31,4 +32,14 @@ bool sf_field_read(unsigned field, const struct sf_flow *flow, unsigned d, bool 
 		memmove(bytes, bytes + 1, *length);
 	}
 	return true;
+}
+
+const char *sf_field_application_name(const void *table, unsigned i)
+{
+	const struct sf_application_table *classifier = table;
+
+	if (classifier && i < classifier->count)
+		return (const char *)classifier->rows[i].name + 1;
+	i -= classifier ? classifier->count : 0;
+	return i < SF_APP_KINDS - 1 ? (const char *)read_applications[i + 1].name + 1 : NULL;
 }

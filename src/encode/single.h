@@ -18,6 +18,8 @@
 
 #include <spanflow/flow.h>
 
+#include "base/application.h"
+
 #define SF_FIELD_BYTES_MAX 256
 
 /* The first row of fields.def with that element, or -1. */
@@ -29,5 +31,8 @@ int sf_field_find(uint32_t pen, uint16_t id);
  */
 bool sf_field_read(unsigned field, const struct sf_flow *flow, unsigned d, bool two_way,
 	uint8_t *bytes, size_t *length);
+
+/* Name i that applicationName can have with the classifier's table, or without one (NULL); NULL ends. */
+const char *sf_field_application_name(const void *table, unsigned i);
 
 #endif

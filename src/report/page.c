@@ -91,7 +91,7 @@ void sf_page_elements(const struct sf_page *page, struct sf_ask_elements *elemen
 {
 	for (unsigned i = 0; i < SF_PAGE_FIELDS; i++)
 		if (page->has_field[i])
-			sf_ask_elements_add(elements, &page->fields[i]);
+			sf_ask_elements_add(elements, &page->fields[i], false);
 }
 
 static int64_t intern_text(struct sf_page *page, const char *text, size_t length)

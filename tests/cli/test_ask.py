@@ -557,10 +557,32 @@ class Files(Asked):
         capture = CAPTURES / "tunnel-vxlan.pcap"
         for question in (["--where", "tunnelKind = 4"], ["--by", "tunnelId"], ["--by", "greKey"]):
             done = self.run_plain("show", capture, *question)
-            self.assertIn("needs --tunnel inner or both", done.stderr)
+            self.assertIn("with --tunnel inner or both", done.stderr)
             done = self.run_plain("show", capture, *question, "--tunnel", "inner", "-o", "csv")
-            self.assertNotIn("needs", done.stderr)
+            self.assertNotIn("--tunnel", done.stderr)
             self.assertGreater(len(done.stdout.splitlines()), 1)
+
+    def test_what_no_record_has(self):
+        """Conditions and keys that no record has are named once, with what captures need for them."""
+        capture = CAPTURES / "demo.pcap"
+        for source in capture, self.flows:
+            for question in ["--where", "country zz"], ["--by", "country"]:
+                done = self.run_plain("show", source, *question)
+                self.assertEqual(done.stderr.count("sourceCountry, destinationCountry: no record has them; flows of "
+                                                   "captures have that with a source of --enrich"), 1, question)
+                self.assertNotIn("no record", self.run_plain("show", "-q", source, *question).stderr)
+            done = self.run_plain("show", source, "--where", "sourceIPv4PrefixLength > 8 or as 7")
+            self.assertIn("has AS numbers", done.stderr)
+            self.assertIn("sourceIPv4PrefixLength: no record has it", done.stderr)
+            # whether there is such a thing is the question
+            done = self.run_plain("show", source, "--where", "not has deltaFlowCount")
+            self.assertNotIn("no record", done.stderr)
+        done = self.run_plain("show", capture, "--where", "app = htpp")
+        self.assertIn("did you mean 'http'", done.stderr)
+        done = self.run_plain("show", capture, "--where", "app = htpp or udp")
+        self.assertNotIn("did you mean", done.stderr)
+        done = self.run_plain("meter", "-r", capture, "-o", "none", "--where", "app = htpp")
+        self.assertIn("no application is called 'htpp'; did you mean 'http'", done.stderr)
 
     def test_fields_in_captures(self):
         """--fields has the facts gathered from the packets; all fields together, each in one column."""

@@ -423,6 +423,13 @@ START_TEST(mistakes_are_pointed_at)
 		{ "applicationId = dns", "not octets", 16 },
 		{ "applicationId > 030035", "octets are compared", 0 },
 		{ "applicationId in x.txt", "lists", 0 },
+		{ "tos 300", "'tos' is 255 at most", 4 },
+		{ "src port >= 65536", "a port", 12 },
+		{ "src port > 65535", "65535 at most", 11 },
+		{ "flowEndReason = 256", "255 at most", 16 },
+		{ "as 4294967296", "4294967295 at most", 3 },
+		{ "bytes < 0", "less than 0", 8 },
+		{ "src in []", "empty", 7 },
 	};
 	struct sf_where_options how = options(SF_ASK_UNIFLOW);
 
@@ -834,6 +841,44 @@ START_TEST(patterns_are_bounded)
 }
 END_TEST
 
+static void note(void *context, const char *text)
+{
+	snprintf(context, 200, "%s", text);
+}
+
+/* Names of applications that none has are told, with the nearest one; others, and what is read from records, not. */
+START_TEST(names_of_no_application_are_told)
+{
+	static const struct {
+		const char *text, *remark;
+	} cases[] = {
+		{ "app = htpp", "no application is called 'htpp'; did you mean 'http'?" },
+		{ "app = HTTP", "" },
+		{ "app contains ttp", "" },
+		{ "app contains ytp",
+			"no application is called 'ytp': without --applications ndpi there are dns, tls, quic, "
+			"http and ssh" },
+		{ "app in [dns, tsl]", "no application is called 'tsl'; did you mean 'tls'?" },
+		{ "app ~ htpp", "" },
+		{ "dns = htpp", "" },
+	};
+	char told[200];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sf_where_options how = options(SF_ASK_UNIFLOW);
+		struct sf_error error = { 0 };
+		struct sf_where *where;
+
+		told[0] = '\0';
+		how.remark = note;
+		how.remark_context = told;
+		ck_assert_int_eq(sf_where_new(&where, cases[i].text, &how, &error), 0);
+		ck_assert_str_eq(told, cases[i].remark);
+		sf_where_free(where);
+	}
+}
+END_TEST
+
 /* A network meets a condition on an address if all of its addresses do. */
 START_TEST(networks_meet_conditions_as_a_whole)
 {
@@ -865,7 +910,7 @@ START_TEST(networks_meet_conditions_as_a_whole)
 }
 END_TEST
 
-CHECK_MAIN("where", networks_meet_conditions_as_a_whole, patterns_match_what_posix_says, patterns_are_bounded, words_mean_what_they_say,
+CHECK_MAIN("where", networks_meet_conditions_as_a_whole, names_of_no_application_are_told, patterns_match_what_posix_says, patterns_are_bounded, words_mean_what_they_say,
 	a_conversation_is_asked_as_a_whole, tunnels_have_names, icmp_has_no_ports,
 	collected_records_are_what_they_say, mistakes_are_pointed_at,
 	long_and_deep_expressions_are_bounded, lists_are_read_from_files,
