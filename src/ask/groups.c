@@ -7,8 +7,26 @@
 #include <string.h>
 
 #include "ask/group.h"
+#include "base/scaled.h"
 
 /* ---------------------------------------------------------------- making */
+
+int sf_groups_most(struct sf_groups_options *options, const char *option, const char *text,
+	struct sf_error *error)
+{
+	const char *colon = text ? strchr(text, ':') : NULL;
+	char number[32];
+
+	if (!text)
+		return 0;
+	snprintf(number, sizeof(number), "%.*s",
+		(int)(colon ? (size_t)(colon - text) : strlen(text)), text);
+	if (!sf_scaled_parse(number, sf_units_count, &options->top) || options->top == 0)
+		return sf_error_set(error, SF_EUSAGE,
+			"%s: '%s' is not N or N:FIELD, such as 10 or 10:packets", option, text);
+	options->top_by = colon ? colon + 1 : NULL;
+	return 0;
+}
 
 /* Takes the list of an option apart at its commas, but for those in parentheses. 0 or an error of `take`. */
 static int each_word(struct sf_groups *groups, const char *option, const char *list,

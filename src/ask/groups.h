@@ -73,6 +73,10 @@ struct sf_groups_options {
 
 struct sf_groups;
 
+/* Reads "10" or "10:packets" of an option into top and top_by, which `text` lends; NULL changes nothing. */
+int sf_groups_most(struct sf_groups_options *options, const char *option, const char *text,
+	struct sf_error *error);
+
 /* 0, -ENOMEM, or SF_EUSAGE with the reason and the nearest name. The texts are lent. */
 int sf_groups_new(
 	struct sf_groups **groups, const struct sf_groups_options *options, struct sf_error *error);

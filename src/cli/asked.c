@@ -8,56 +8,16 @@
 #include "ask/answer.h"
 #include "base/clock.h"
 #include "base/hash.h"
-#include "base/scaled.h"
 #include "classify/classify.h"
 #include "cli/command.h"
 #include "cli/output.h"
 #include "query/query.h"
 
-#define LIST_MAX ((size_t)256 << 20) /* bytes of a file of addresses */
-
-/* The whole file with a NUL at its end. */
 static int load(void *context, const char *path, char **text, struct sf_error *error)
 {
 	const struct sf_options *options = context;
-	size_t length = 0, room = 0;
-	char *bytes = NULL;
-	int code = 0;
-	FILE *file;
 
-	if (options->baseline && strcmp(path, "baseline") == 0)
-		return sf_query_hosts(options->baseline, options->memory, text, error);
-	file = fopen(path, "re");
-	if (!file && errno == ENOENT && strcmp(path, "baseline") == 0)
-		return sf_error_set(error, SF_EUSAGE,
-			"--baseline FILE is missing: flows whose hosts these are");
-	if (!file)
-		return sf_error_set(error, -errno, "%s: %s", path, sf_strerror(-errno));
-	while (code == 0 && !feof(file)) {
-		if (room - length < 2) {
-			char *grown = realloc(bytes, room = room ? 2 * room : 65536);
-
-			if (!grown)
-				code = sf_error_set(
-					error, -ENOMEM, "%s: no memory to read it", path);
-			else
-				bytes = grown;
-		}
-		if (code == 0)
-			length += fread(bytes + length, 1, room - length - 1, file);
-		if (code == 0 && ferror(file))
-			code = sf_error_set(error, -errno, "%s: %s", path, sf_strerror(-errno));
-		if (code == 0 && length > LIST_MAX)
-			code = sf_error_set(error, SF_EUSAGE, "%s: longer than 256 MiB", path);
-	}
-	fclose(file);
-	if (code) {
-		free(bytes);
-		return code;
-	}
-	bytes[length] = '\0';
-	*text = bytes;
-	return 0;
+	return sf_query_list(path, options->baseline, options->memory, text, error);
 }
 
 static void complain(void *context, const char *text)
@@ -163,24 +123,6 @@ const char *sf_asked_contradiction(const struct sf_options *options)
 	return NULL;
 }
 
-/* "10", "10:packets" */
-static int parse_most(
-	const char *name, const char *text, struct sf_groups_options *how, struct sf_error *error)
-{
-	const char *colon = text ? strchr(text, ':') : NULL;
-	char number[32];
-
-	if (!text)
-		return 0;
-	snprintf(number, sizeof(number), "%.*s",
-		(int)(colon ? (size_t)(colon - text) : strlen(text)), text);
-	if (!sf_scaled_parse(number, sf_units_count, &how->top) || how->top == 0)
-		return sf_error_set(error, SF_EUSAGE,
-			"--%s: '%s' is not N or N:FIELD, such as 10 or 10:packets", name, text);
-	how->top_by = colon ? colon + 1 : NULL;
-	return 0;
-}
-
 static int open_groups(struct sf_asked *asked, const struct sf_options *options, unsigned mode,
 	struct sf_error *error)
 {
@@ -200,10 +142,10 @@ static int open_groups(struct sf_asked *asked, const struct sf_options *options,
 		.memory = options->memory,
 	};
 	struct sf_hash_key key;
-	int code = parse_most("top", options->top, &how, error);
+	int code = sf_groups_most(&how, "--top", options->top, error);
 
 	if (code == 0)
-		code = parse_most("bottom", options->bottom, &how, error);
+		code = sf_groups_most(&how, "--bottom", options->bottom, error);
 	if (code)
 		return code;
 	if (sf_hash_key_random(&key) == 0)
@@ -270,20 +212,6 @@ static void print_table(const struct sf_groups *groups, FILE *stream, char *line
 	fwrite(line, 1, (size_t)(sf_answer_table_footer(&table, line) - line), stream);
 }
 
-/* Gives the groups to the destinations of the exporter. */
-static int write_records(const struct sf_groups *groups, struct sf_exporter *exporter)
-{
-	struct sf_answer_record *answer = malloc(sizeof(*answer));
-	int64_t now = sf_clock_read(CLOCK_REALTIME);
-
-	if (!answer)
-		return -ENOMEM;
-	for (size_t i = 0; i < sf_groups_shown(groups); i++)
-		sf_exporter_put_collected(exporter, sf_answer_record(groups, i, now, answer));
-	free(answer);
-	return 0;
-}
-
 /* Prints the groups that were sorted. */
 static int print_groups(const struct sf_asked *asked, FILE *stream)
 {
@@ -314,6 +242,6 @@ int sf_asked_answer(struct sf_asked *asked, FILE *stream, struct sf_exporter *ex
 	int code = sf_groups_sort(asked->groups, &asked->error);
 
 	if (code == 0 && exporter)
-		code = write_records(asked->groups, exporter);
+		code = sf_query_records(asked->groups, exporter);
 	return code ? code : print_groups(asked, stream);
 }

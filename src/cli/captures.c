@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "cli/captures.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include "cli/command.h"
+#include "query/query.h"
 
 #define ACTIVE_NS (60 * INT64_C(1000000000)) /* the defaults of the option table */
 #define IDLE_NS   (15 * INT64_C(1000000000))
@@ -47,34 +47,6 @@ struct sf_gather_metering sf_captures_metering(
 	};
 }
 
-static bool is_missing(
-	const struct sf_ask_elements *elements, unsigned i, const struct sf_collector *collector)
-{
-	bool missing = elements->id[i][0] != 0;
-
-	for (unsigned side = 0; side < 2; side++)
-		missing &= !sf_collector_has_element(
-			collector, elements->pen[i], elements->id[i][side]);
-	return missing;
-}
-
-/* One line for those that need the same: "sourceCountry, destinationCountry: no record has them". */
-static void tell(const struct sf_ask_elements *elements, uint32_t missing, const char *needs)
-{
-	char names[400] = "";
-	unsigned count = 0;
-
-	for (unsigned i = 0; i < elements->count; i++) {
-		size_t length = strlen(names);
-
-		if (missing >> i & 1)
-			snprintf(names + length, sizeof(names) - length, "%s%s", count++ ? ", " : "",
-				elements->names[i]);
-	}
-	sf_complain("%s: no record has %s%s%s", names, count == 1 ? "it" : "them",
-		needs ? "; flows of captures have that with " : "", needs ? needs : "");
-}
-
 /* What the options give to flows of captures: SF_ASK_… */
 static unsigned given(const struct sf_captures *captures, const struct sf_options *options)
 {
@@ -89,27 +61,12 @@ static unsigned given(const struct sf_captures *captures, const struct sf_option
 void sf_captures_tell(const struct sf_captures *captures, const struct sf_collector *collector,
 	const struct sf_options *options)
 {
-	const unsigned mode = given(captures, options);
-	const struct sf_ask_elements *elements = &captures->elements;
-	struct sf_collector_stats stats;
-	uint32_t missing = 0, same;
+	uint32_t told = 0;
+	char text[512];
 
-	static_assert(SF_ASK_ELEMENTS_MAX <= 32, "a word has a bit for each");
-	sf_collector_stats(collector, &stats);
-	if (options->quiet || stats.templates + stats.records == 0)
-		return;
-	for (unsigned i = 0; i < elements->count; i++)
-		missing |= (uint32_t)is_missing(elements, i, collector) << i;
-	for (unsigned i = 0; i < elements->count; i++, missing &= ~same) {
-		const char *needs = sf_ask_element_needs(elements->names[i], mode);
-
-		same = 0;
-		for (unsigned k = i; missing >> i & 1 && k < elements->count; k++)
-			if (missing >> k & 1 && sf_ask_element_needs(elements->names[k], mode) == needs)
-				same |= 1u << k;
-		if (same)
-			tell(elements, same, needs);
-	}
+	while (!options->quiet && sf_query_missing(&captures->elements, collector,
+					  given(captures, options), &told, text, sizeof(text)))
+		sf_complain("%s", text);
 }
 
 void sf_captures_close(struct sf_captures *captures)

@@ -5,16 +5,29 @@
 
 #include "ask/field.h"
 #include "ask/recipe.h"
+#include "base/wrap.h"
 #include "cli/asked.h"
 #include "cli/command.h"
 #include "service/signals.h"
 
+static void print_named(const char *name, const char *words, size_t width)
+{
+	size_t column = (size_t)printf("%-*s ", (int)width, name);
+
+	sf_wrap(stdout, words, column, column);
+	putchar('\n');
+}
+
 static int list_recipes(void)
 {
 	for (const struct sf_recipe *recipe = sf_recipes; recipe->name; recipe++)
-		printf("%-14s %s\n", recipe->name, recipe->question);
-	puts("\n'spanflow ask NAME FILE...' answers one. 'spanflow ask NAME --print' says what\n"
-	     "it looks at, and what it finds wrongly.");
+		print_named(recipe->name, recipe->question, 14);
+	putchar('\n');
+	sf_wrap(stdout,
+		"'spanflow ask NAME FILE...' answers one. 'spanflow ask NAME --print' says what it looks "
+		"at, and what it finds wrongly.",
+		0, 0);
+	putchar('\n');
 	return sf_exit_printed();
 }
 
@@ -22,11 +35,12 @@ static int list_fields(void)
 {
 	const char *name, *help;
 
-	puts("Fields of --where, --by and distinct(); besides these, any information element\n"
-	     "of IANA by its name (octetDeltaCount), with reverse for the answer's\n"
-	     "(reverseOctetDeltaCount):\n");
+	sf_wrap(stdout,
+		"Fields of --where, --by and distinct(); besides these, any information element of IANA by "
+		"its name (octetDeltaCount), with reverse for the answer's (reverseOctetDeltaCount):\n\n",
+		0, 0);
 	for (unsigned i = 0; (name = sf_ask_field_name(i, &help)) != NULL; i++)
-		printf("%-12s %s\n", name, help);
+		print_named(name, help, 12);
 	return sf_exit_printed();
 }
 

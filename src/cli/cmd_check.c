@@ -14,6 +14,7 @@
 #include "base/socket_name.h"
 #include "check/mirror.h"
 #include "check/observe.h"
+#include "base/wrap.h"
 #include "cli/command.h"
 #include "cli/plan.h"
 #include "cli/report.h"

@@ -2,11 +2,11 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/wrap.h"
 #include "cli/asked.h"
 #include "cli/command.h"
 #include "cli/output.h"
@@ -91,14 +91,7 @@ void sf_output_hint(const struct sf_options *options)
 
 unsigned sf_output_width(void)
 {
-	const char *columns = getenv("COLUMNS");
-	struct winsize size;
-
-	if (!isatty(STDOUT_FILENO))
-		return 0;
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col)
-		return size.ws_col;
-	return columns && atoi(columns) > 0 ? (unsigned)atoi(columns) : 80;
+	return sf_terminal_columns(STDOUT_FILENO);
 }
 
 struct sf_text_options sf_output_text_options(const struct sf_options *options)

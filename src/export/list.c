@@ -6,10 +6,9 @@
 #include <spanflow/export.h>
 
 #include "base/annex.h"
+#include "base/wrap.h"
 #include "encode/template.h"
 #include "export/wire_profile.h"
-
-#define LINE 80
 
 static int written(FILE *stream)
 {
@@ -53,38 +52,32 @@ static void groups_text(unsigned field, char *text, size_t size)
 }
 
 /* Which protocols carry it, and in how many bytes. */
-static void list_protocols(FILE *stream, const struct sf_field_row *row)
+static void protocols_text(const struct sf_field_row *row, char *text, size_t size)
 {
-	if (!(row->when & SF_WHEN_UPTIME))
-		fprintf(stream, "IPFIX: element %u", row->id);
-	if (!(row->when & SF_WHEN_UPTIME) && row->pen)
-		fprintf(stream, " of enterprise %u", row->pen);
-	if (!(row->when & SF_WHEN_UPTIME))
-		fprintf(stream, ", %s%u byte%s", row->variable ? "up to " : "", row->length,
+	const bool ipfix = !(row->when & SF_WHEN_UPTIME);
+	char enterprise[40] = "";
+	size_t length = 0;
+
+	if (row->pen)
+		snprintf(enterprise, sizeof(enterprise), " of enterprise %u", row->pen);
+	if (ipfix)
+		length = (size_t)snprintf(text, size, "IPFIX: element %u%s, %s%u byte%s", row->id,
+			enterprise, row->variable ? "up to " : "", row->length,
 			row->length == 1 ? "" : "s");
-	if (row->v9_id && !(row->when & SF_WHEN_UPTIME))
-		fprintf(stream, "; ");
 	if (row->v9_id)
-		fprintf(stream, "NetFlow v9: field %u, %u byte%s", row->v9_id, row->v9_length,
+		snprintf(text + length, size - length, "%sNetFlow v9: field %u, %u byte%s",
+			ipfix ? "; " : "", row->v9_id, row->v9_length,
 			row->v9_length == 1 ? "" : "s");
-	fputc('\n', stream);
 }
 
-/* Prints the text in lines of at most LINE columns; those after the first are indented. */
-static void put_wrapped(FILE *stream, const char *text)
+/* "  exists    text"; nothing without a text. */
+static void put_line(FILE *stream, const char *name, const char *text)
 {
-	size_t room = LINE, length;
-
-	while (strlen(text) > room) {
-		for (length = room; length && text[length] != ' ';)
-			length--;
-		if (!length) /* a word that is longer than a line */
-			length = strcspn(text, " ");
-		fprintf(stream, "%.*s\n    ", (int)length, text);
-		text += length + (text[length] == ' ');
-		room = LINE - 4;
-	}
-	fprintf(stream, "%s\n", text);
+	if (!*text)
+		return;
+	fprintf(stream, "  %-9s ", name);
+	sf_wrap(stream, text, 12, 12);
+	fputc('\n', stream);
 }
 
 int sf_export_list_fields(FILE *stream)
@@ -97,19 +90,18 @@ int sf_export_list_fields(FILE *stream)
 		snprintf(text, sizeof(text), "%s: %s%s", row->name, row->help,
 			row->each ? " (each direction)" : "");
 		fputs(i ? "\n" : "", stream);
-		put_wrapped(stream, text);
-		fputs("  carried   ", stream);
-		list_protocols(stream, row);
+		sf_wrap(stream, text, 0, 4);
+		fputc('\n', stream);
+		protocols_text(row, text, sizeof(text));
+		put_line(stream, "carried", text);
 		sf_when_text(row->when & ~SF_WHEN_IPFIX & ~SF_WHEN_UPTIME, text, sizeof(text));
-		if (*text)
-			fprintf(stream, "  exists    %s\n", text);
+		put_line(stream, "exists", text);
 		groups_text(i, text, sizeof(text));
-		if (*text)
-			fprintf(stream, "  groups    %s\n", text);
-		if (cost_text(row->facts))
-			fprintf(stream, "  gathered  on request: %s\n", cost_text(row->facts));
-		else
-			fprintf(stream, "  gathered  always: costs nothing but its bytes\n");
+		put_line(stream, "groups", text);
+		snprintf(text, sizeof(text), "%s%s",
+			cost_text(row->facts) ? "on request: " : "always: costs nothing but its bytes",
+			cost_text(row->facts) ? cost_text(row->facts) : "");
+		put_line(stream, "gathered", text);
 	}
 	return written(stream);
 }
@@ -122,7 +114,18 @@ static void list_item(FILE *stream, const struct sf_field_item *item)
 	sf_field_name(sf_field_pen(row, item->reverse), sf_field_id(row, item->reverse), name,
 		sizeof(name));
 	sf_when_text(item->when, conditions, sizeof(conditions));
-	fprintf(stream, *conditions ? "  %-38s %s\n" : "  %s\n", name, conditions);
+	if (*conditions) {
+		size_t column = (size_t)fprintf(stream, "  %-38s ", name);
+
+		if (column + strlen(conditions) > sf_wrap_columns(stream)) {
+			fputs("\n        ", stream);
+			column = 8;
+		}
+		sf_wrap(stream, conditions, column, 8);
+		fputc('\n', stream);
+	} else {
+		fprintf(stream, "  %s\n", name);
+	}
 }
 
 int sf_export_list_templates(FILE *stream)
@@ -143,12 +146,15 @@ int sf_export_list_profiles(FILE *stream)
 	const struct sf_wire_profile *profile;
 
 	for (unsigned i = 0; (profile = sf_wire_profile(i)); i++) {
-		char schemes[80];
+		char schemes[80], text[400];
 
 		sf_wire_profile_schemes(profile->to, schemes, sizeof(schemes));
-		fprintf(stream, "%-10s  %s%s%s; %s: %s\n", profile->name, profile->help,
+		snprintf(text, sizeof(text), "%s%s%s; %s: %s", profile->help,
 			*profile->proof ? "; " : "", profile->proof,
 			profile->biflow ? "biflows" : "uniflows", schemes);
+		fprintf(stream, "%-11s ", profile->name);
+		sf_wrap(stream, text, 12, 12);
+		fputc('\n', stream);
 	}
 	return written(stream);
 }

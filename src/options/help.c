@@ -5,37 +5,28 @@
 #include <string.h>
 
 #include "base/url_option.h"
+#include "base/wrap.h"
 #include "options/options.h"
 
 #include "spanflow_config.h"
 
-#define WIDTH  80
-#define INDENT 30
-
-size_t sf_wrap(FILE *stream, const char *text, size_t column, size_t indent)
+/* Where the words of an option begin: narrow terminals have no room for a column of names beside them. */
+static size_t indent_of(FILE *stream)
 {
-	bool first = column <= indent;
+	return sf_wrap_columns(stream) < 70 ? 10 : 30;
+}
 
-	while (*text) {
-		size_t length = strcspn(text, " \n");
+/* The words of an option, whose name ends at `column`; returns the column behind them. */
+static size_t put_words(FILE *stream, const char *words, size_t column)
+{
+	const size_t indent = indent_of(stream);
 
-		if (!first && column + 1 + length > WIDTH) {
-			fprintf(stream, "\n%*s", (int)indent, "");
-			column = indent;
-			first = true;
-		}
-		column += (size_t)fprintf(stream, "%s%.*s", first ? "" : " ", (int)length, text);
-		first = false;
-		text += length;
-		text += strspn(text, " ");
-		if (*text == '\n') {
-			fprintf(stream, "\n%*s", (int)indent, "");
-			column = indent;
-			first = true;
-			text++;
-		}
+	if (column + 2 > indent) {
+		fputc('\n', stream);
+		column = 0;
 	}
-	return column;
+	column += (size_t)fprintf(stream, "%*s", (int)(indent - column), "");
+	return sf_wrap(stream, words, column, indent);
 }
 
 /* Choices and default of an option, which follow its help text. */
@@ -59,20 +50,14 @@ static void facts(const struct sf_option *option, char *text, size_t size)
 			option->initial);
 }
 
-/* ",rate=N   what it does"; of files without the words, which stand at those of collectors. */
+/* ",rate=N   what it does"; of files without the words that stand at the options of collectors. */
 static void help_url_option(
 	const struct sf_option *option, const struct sf_url_option *row, FILE *stream)
 {
 	size_t column = (size_t)fprintf(stream, "      ,%s=%s", row->name, row->value);
 
-	if (option->url_options != SF_URL_TO_FILE) {
-		if (column + 2 > INDENT) {
-			fputc('\n', stream);
-			column = 0;
-		}
-		column += (size_t)fprintf(stream, "%*s", (int)(INDENT - column), "");
-		sf_wrap(stream, row->help, column, INDENT);
-	}
+	if (option->url_options != SF_URL_TO_FILE || row->applies == SF_URL_TO_FILE)
+		put_words(stream, row->help, column);
 	fputc('\n', stream);
 }
 
@@ -85,14 +70,9 @@ static void help_option(const struct sf_option *option, FILE *stream)
 		option->letter ? option->letter : ' ', option->letter ? ',' : ' ', option->name,
 		option->metavar ? " " : "", option->metavar ? option->metavar : "");
 	column = (size_t)fprintf(stream, "  %s", head);
-	if (column + 2 > INDENT) {
-		fputc('\n', stream);
-		column = 0;
-	}
-	column += (size_t)fprintf(stream, "%*s", (int)(INDENT - column), "");
-	column = sf_wrap(stream, option->help, column, INDENT);
+	column = put_words(stream, option->help, column);
 	facts(option, more, sizeof(more));
-	sf_wrap(stream, more, column, INDENT);
+	sf_wrap(stream, more, column, indent_of(stream));
 	fputc('\n', stream);
 	for (unsigned i = 0; i < SF_URL_OPTIONS; i++)
 		if (sf_url_options[i].applies & option->url_options)
@@ -128,25 +108,49 @@ void sf_help_command(const struct sf_command *command, const struct sf_option *t
 			help_example(command->examples[i], stream);
 }
 
+/* A command and what it does, beside it if there is room. */
+static void help_line(FILE *stream, const char *command, const char *words, size_t width)
+{
+	const bool narrow = sf_wrap_columns(stream) < width + 40;
+	size_t column = (size_t)fprintf(stream, "  %-*s", narrow ? 0 : (int)width, command);
+
+	if (narrow)
+		column = (size_t)fprintf(stream, "\n      ") - 1;
+	else
+		column += (size_t)fprintf(stream, " ");
+	sf_wrap(stream, words, column, column);
+	fputc('\n', stream);
+}
+
 void sf_help_program(const struct sf_command *commands, FILE *stream)
 {
-	fputs("Usage: spanflow SUBCOMMAND [OPTION]...\n\n"
-	      "Turns packets of a mirror port or of capture files into flow records, and\n"
-	      "exports them as IPFIX, NetFlow v9 or NetFlow v5.\n\nSubcommands:\n",
-		stream);
+	static const char *const examples[][2] = {
+		{ "spanflow meter -r capture.pcap", "who talked to whom, as a table" },
+		{ "spanflow meter -r captures/ -w flows.ipfix", "a directory into an IPFIX file" },
+		{ "spanflow ask talkers captures/", "which hosts send the most?" },
+		{ "spanflow ask dns-tunnels captures/", "who hides data in DNS?" },
+		{ "spanflow report captures/ -o report.html", "a page with charts of it all" },
+		{ "spanflow check -i eth1", "is eth1 a healthy mirror port?" },
+		{ "spanflow meter -i eth1 -e ipfix://192.0.2.10", "meter it for a collector" },
+	};
+
+	fputs("Usage: spanflow SUBCOMMAND [OPTION]...\n\n", stream);
+	sf_wrap(stream,
+		"Turns packets of a mirror port or of capture files into flow records, and exports them "
+		"as IPFIX, NetFlow v9 or NetFlow v5.",
+		0, 0);
+	fputs("\n\nSubcommands:\n", stream);
 	for (const struct sf_command *command = commands; command->name; command++)
-		fprintf(stream, "  %-10s %s\n", command->name, command->summary);
-	fputs("\nExamples:\n"
-	      "  spanflow meter -r capture.pcap                who talked to whom, as a table\n"
-	      "  spanflow meter -r captures/ -w flows.ipfix    a directory into an IPFIX file\n"
-	      "  spanflow ask talkers captures/                which hosts send the most?\n"
-	      "  spanflow ask dns-tunnels captures/            who hides data in DNS?\n"
-	      "  spanflow report captures/ -o report.html      a page with charts of it all\n"
-	      "  spanflow check -i eth1                        is eth1 a healthy mirror port?\n"
-	      "  spanflow meter -i eth1 -e ipfix://192.0.2.10  meter it for a collector\n"
-	      "\n'spanflow SUBCOMMAND --help' lists the options of a subcommand, 'spanflow\n"
-	      "--version' prints the version; the manual page spanflow(1) tells more.\n",
-		stream);
+		help_line(stream, command->name, command->summary, 10);
+	fputs("\nExamples:\n", stream);
+	for (size_t i = 0; i < sizeof(examples) / sizeof(examples[0]); i++)
+		help_line(stream, examples[i][0], examples[i][1], 45);
+	fputc('\n', stream);
+	sf_wrap(stream,
+		"'spanflow SUBCOMMAND --help' lists the options of a subcommand, 'spanflow --version' "
+		"prints the version; the manual page spanflow(1) tells more.",
+		0, 0);
+	fputc('\n', stream);
 }
 
 /* Text in roff: hyphens that are to stay hyphens, no line that looks like a request. */

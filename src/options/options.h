@@ -251,12 +251,6 @@ int sf_option_unknown(const struct sf_option *table, const struct sf_command *co
 /* Appends a text, which is lent. 0 or -ENOMEM. */
 int sf_strings_add(struct sf_strings *strings, const char *item);
 
-/*
- * Writes words from column `column` on, wrapped at 80 columns, each further line indented. Returns the
- * column behind the last word.
- */
-size_t sf_wrap(FILE *stream, const char *text, size_t column, size_t indent);
-
 /* --help of one subcommand, of the program, and the OPTIONS section of the man page. */
 void sf_help_command(const struct sf_command *command, const struct sf_option *table, FILE *stream);
 void sf_help_program(const struct sf_command *commands, FILE *stream);

@@ -55,4 +55,22 @@ void sf_query_join(struct sf_query_workers *workers, bool stop, struct sf_query_
  */
 int sf_query_hosts(const char *file, uint64_t memory, char **text, struct sf_error *error);
 
+/*
+ * What `in FILE` means: the whole file with a NUL at its end, malloc()ed; of the name "baseline" the hosts of that file
+ * of flows, unless it is NULL. 0 or an error.
+ */
+int sf_query_list(const char *path, const char *baseline, uint64_t memory, char **text,
+	struct sf_error *error);
+
+/* Gives the groups that are shown to the destinations of an exporter of collected records. 0 or -ENOMEM. */
+int sf_query_records(const struct sf_groups *groups, struct sf_exporter *exporter);
+
+/*
+ * After a run: names in `text` elements that a question looked for and no record had that the collector has read, and
+ * what flows of captures need for them that `mode` (SF_ASK_…) does not give. `told`: 0 at first. False: there is no
+ * other one.
+ */
+bool sf_query_missing(const struct sf_ask_elements *elements, const struct sf_collector *collector,
+	unsigned mode, uint32_t *told, char *text, size_t size);
+
 #endif

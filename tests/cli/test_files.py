@@ -396,24 +396,47 @@ class Output(Case):
         self.assertEqual(len(wide), 22)
         self.assertIn("2023-11-14 22:13:20.000Z", wide[1])
 
+    def on_terminal(self, columns, *arguments):
+        """The lines that the program writes to a terminal of that width."""
+        master, slave = os.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        process = self.start(*arguments, stdout=slave)
+        os.close(slave)
+        text = b""
+        try:
+            while chunk := os.read(master, 65536):
+                text += chunk
+        except OSError:
+            pass  # the other side has closed
+        os.close(master)
+        self.assertEqual(process.wait(support.TIMEOUT), 0)
+        return text.decode().splitlines()
+
     def test_table_fits_the_terminal(self):
         for columns in (80, 100, 132):
             with self.subTest(columns):
-                master, slave = os.openpty()
-                fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-                process = self.start("meter", "-q", "-r", PCAPS / "demo.pcap", stdout=slave)
-                os.close(slave)
-                text = b""
-                try:
-                    while chunk := os.read(master, 65536):
-                        text += chunk
-                except OSError:
-                    pass  # the other side has closed
-                os.close(master)
-                self.assertEqual(process.wait(support.TIMEOUT), 0)
-                lines = text.decode().splitlines()
+                lines = self.on_terminal(columns, "meter", "-q", "-r", PCAPS / "demo.pcap")
                 self.assertGreater(len(lines), 36)
                 self.assertLessEqual(max(map(len, lines)), columns)
+
+    def test_lists_and_help_fit_the_terminal(self):
+        for words in (["--help"], ["list", "profiles"], ["list", "fields"], ["list", "templates"], ["ask", "--list"],
+                      ["ask", "--fields"]):
+            for columns in (48, 80, 200):
+                with self.subTest(words=words, columns=columns):
+                    lines = self.on_terminal(columns, *words)
+                    self.assertGreater(len(lines), 10)
+                    self.assertLessEqual(max(map(len, lines)), min(columns, 80))
+        # commands stay on a line, so that they can be copied
+        lines = [line for line in self.on_terminal(48, "meter", "--help") if "spanflow" not in line]
+        self.assertLessEqual(max(len(line) for line in lines if not line.startswith("  #")), 53)
+
+    def test_words_of_files(self):
+        """Options that only files have stand in the help with their words."""
+        text = self.run_plain("meter", "--help").stdout
+        for name, words in (("rotate=TIME", "A file spans this time"), ("size=BYTES", ""), ("keep=TIME", "are removed")):
+            self.assertRegex(text, rf"      ,{name} +[A-Z][a-z ]*")
+            self.assertIn(words, text)
 
     def test_several_files(self):
         """Each -w is written, and each book is kept; one file is not written twice."""
