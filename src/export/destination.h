@@ -140,6 +140,7 @@ struct sf_destination {
 	/* one of the collectors that share the records (share.c) */
 	struct sf_share_group *group; /* NULL: it gets every record */
 	bool away;                    /* as share.c saw it last */
+	bool hands_over;              /* it is away, and what waits for it waits for the others */
 	bool probed;                  /* without a queue: probe() was called */
 	int64_t refused_ns; /* without a queue: wall clock of the last refused datagram or probe; 0: none */
 	uint64_t share_key;
@@ -167,6 +168,10 @@ void sf_destination_join(
 /* Copies records into the queue. */
 void sf_destinations_put(struct sf_queue *queue, struct sf_destination *const *destinations,
 	unsigned count, const struct sf_flow *flows, unsigned flow_count);
+
+/* Whether so many flows such as the first of these fit into its queue. */
+bool sf_destination_has_room(
+	const struct sf_destination *destination, const struct sf_flow *flows, unsigned count);
 
 /* As sf_exporter_pump(). */
 int64_t sf_destination_pump(

@@ -149,17 +149,30 @@ void sf_destination_drop(
 	drop(queue, destination, destination->reader.count, fate);
 }
 
+/* How many records such as the first of these may wait for the destination. */
+static uint64_t most_records(const struct sf_destination *destination, const struct sf_flow *flows)
+{
+	return destination->queue_bytes / (sizeof(*flows) + sf_annex_size(flows));
+}
+
+bool sf_destination_has_room(
+	const struct sf_destination *destination, const struct sf_flow *flows, unsigned count)
+{
+	/* a queue that is smaller than a batch gets one when it is empty */
+	return destination->reader.count == 0 ||
+	       destination->reader.count + count <= most_records(destination, flows);
+}
+
 void sf_destinations_put(struct sf_queue *queue, struct sf_destination *const *destinations,
 	unsigned count, const struct sf_flow *flows, unsigned flow_count)
 {
 	bool taken = sf_queue_put(queue, flows, flow_count);
-	const unsigned record_bytes = (unsigned)sizeof(*flows) + sf_annex_size(flows);
 
 	for (unsigned i = 0; i < count; i++) {
 		struct sf_destination *destination = destinations[i];
 		struct sf_destination_count sum =
 			sf_destination_measure(destination, flows, flow_count);
-		const uint64_t most = destination->queue_bytes / record_bytes;
+		const uint64_t most = most_records(destination, flows);
 
 		if (!taken) {
 			lose(destination, &sum, SF_FATE_LOST_queue);
@@ -212,7 +225,7 @@ int64_t sf_destination_pump(
 	for (unsigned i = 0; i < CHUNKS; i++) {
 		int64_t when = ops->ready(destination, mono);
 
-		if (destination->stats.gone || destination->drops)
+		if ((destination->stats.gone || destination->drops) && !destination->hands_over)
 			sf_destination_drop(queue, destination, destination->lost_as);
 		destination->drops = false;
 		if (when > mono)
@@ -235,6 +248,8 @@ int64_t sf_destination_pump(
 
 bool sf_destination_waits(const struct sf_destination *destination)
 {
+	if (destination->hands_over)
+		return true;
 	return !destination->stats.gone && (!destination->fails || destination->returns) &&
 	       (destination->reader.count || destination->pending ||
 		       sf_destination_has_folded(destination));

@@ -10,7 +10,8 @@
  * flows spread over the others, and the others keep theirs.
  *
  * With a queue each of them has a queue of its own. What waits in the queue of one that goes away is handed
- * over to the others; what its session has taken already stays with it, and is sent or lost by name there.
+ * over to the others as soon as they have room for it; what its session has taken already stays with it, and is
+ * sent or lost by name there.
  */
 #include <endian.h>
 #include <errno.h>
@@ -243,7 +244,26 @@ static void take_back(struct sf_destination *member, const struct sf_flow *flows
 	}
 }
 
-/* Moves up to a batch of what waits for a collector that is away. False: nothing waits. */
+/* Whether each member has room for those of the flows that it owns. */
+static bool have_room(const struct sf_exporter *exporter, const struct sf_share_group *group,
+	const struct sf_flow *flows, unsigned count)
+{
+	for (unsigned i = 0; i < exporter->count; i++) {
+		const struct sf_destination *member = exporter->destinations[i];
+		unsigned own = 0;
+
+		for (unsigned k = 0; k < count && member->group == group; k++)
+			own += group->owners[k] == member;
+		if (own && !sf_destination_has_room(member, flows, own))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Moves up to a batch of what waits for a collector that is away. False: nothing waits, or those that would get it have
+ * no room: their own records would be lost for it.
+ */
 static bool hand_over(struct sf_exporter *exporter, struct sf_destination *from)
 {
 	struct sf_destination_count sum;
@@ -253,11 +273,13 @@ static bool hand_over(struct sf_exporter *exporter, struct sf_destination *from)
 
 	if (!flows)
 		return false;
+	find_owners(exporter, from->group, flows, count, true);
+	if (!have_room(exporter, from->group, flows, count))
+		return false;
 	sum = sf_destination_measure(from, flows, count);
 	sf_count_subtract(&from->queued, &sum);
 	sf_count_add(&from->stats.offered, &sum);
 	sf_count_add(&from->stats.skipped_elsewhere, &sum);
-	find_owners(exporter, from->group, flows, count, true);
 	for (unsigned i = 0; i < exporter->count; i++) {
 		struct sf_destination *member = exporter->destinations[i];
 
@@ -273,16 +295,18 @@ static bool hand_over(struct sf_exporter *exporter, struct sf_destination *from)
 /* The same for all of a group, a bounded number of batches each. True: there are more. */
 static bool hand_over_group(struct sf_exporter *exporter, const struct sf_share_group *group)
 {
+	const bool some = look(exporter, group, NULL);
 	bool more = false;
 
-	if (!look(exporter, group, NULL))
-		return false;
 	for (unsigned i = 0; i < exporter->count; i++) {
 		struct sf_destination *member = exporter->destinations[i];
-		unsigned n = member->group == group && member->away ? HAND_OVER_MAX : 0;
+		unsigned n = some && member->away ? HAND_OVER_MAX : 0;
 
+		if (member->group != group)
+			continue;
 		while (n && hand_over(exporter, member))
 			more |= --n == 0;
+		member->hands_over = some && member->away && member->reader.count;
 	}
 	return more;
 }

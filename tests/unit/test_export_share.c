@@ -263,6 +263,48 @@ START_TEST(what_waits_is_handed_over)
 }
 END_TEST
 
+/* The next one gets what waits when it has room for it: nothing is lost for it, and the end of the run waits. */
+START_TEST(what_waits_is_handed_over_as_there_is_room)
+{
+	const struct sf_exporter_options options = { .share = SF_SHARE_FAIL_OVER, .queued = true };
+	struct sf_destination *first, *second;
+	struct run run;
+
+	run_start(&run, &options);
+	first = run.exporter->destinations[0];
+	second = run.exporter->destinations[1];
+	close(run.receivers[0].fd);
+	run.receivers[0].fd = -1;
+	put_conversations(&run, 0, 1);
+	run_pump(&run, 5);
+	ck_assert(first->fails);
+	first->refused_ns = 0;
+	second->queue_bytes = 100 * sizeof(struct sf_flow);
+	for (unsigned i = 0; i < 190; i++) {
+		struct sf_flow flow = conversation(i, false);
+
+		first->fails = i >= 100;
+		put(run.exporter, &flow);
+	}
+	ck_assert_uint_eq(first->reader.count, 100);
+	ck_assert(!sf_share_hand_over(run.exporter));
+	ck_assert_uint_eq(first->reader.count, 100);
+	ck_assert_uint_eq(second->reader.count, 90);
+	/* nobody else waits for one that fails, and a refused probe loses what waits for it */
+	first->drops = true;
+	ck_assert(sf_destination_waits(first));
+	for (unsigned i = 0; i < 50 && sf_destination_waits(first); i++)
+		sf_exporter_pump(run.exporter, ++run.mono, true);
+	ck_assert(!sf_destination_waits(first));
+	run_pump(&run, 20);
+	sf_exporter_finish(run.exporter);
+	run_receive(&run);
+	ck_assert_uint_ge(flow_count(run.readers[1]), 380);
+	check_counters(&run, 382, 2);
+	run_end(&run);
+}
+END_TEST
+
 /* The first one that is not away gets all; files and callbacks get all in any case. */
 START_TEST(all_go_to_the_first_that_is_there)
 {
@@ -494,5 +536,6 @@ END_TEST
 CHECK_MAIN("export_share", a_group_shares_beside_others, a_group_hands_over_within_itself,
 	wrong_groups_are_refused, a_conversation_goes_to_one_collector,
 	only_the_share_of_a_lost_collector_moves, what_waits_is_handed_over,
+	what_waits_is_handed_over_as_there_is_room,
 	all_go_to_the_first_that_is_there, files_lose_nothing_to_a_collector_that_never_listened,
 	files_begin_without_a_collector_over_tcp, without_any_collector_records_are_lost_once)
