@@ -35,6 +35,8 @@ struct kafka {
 	struct sf_encode_context context;
 	struct sf_anonymizer *anonymizer; /* owned; NULL: addresses are sent as they are */
 	char row[1 + SF_TEXT_ROW_MAX];
+	bool told_crowded;        /* the user was told that the broker refuses batches */
+	uint32_t told_most;       /* and messages of more bytes than this */
 	bool stalled;             /* the user was told that no broker is there */
 	bool silent;              /* and that none answers */
 	uint64_t silent_messages; /* acknowledged before that */
@@ -230,6 +232,27 @@ static void settle_silence(struct kafka *kafka)
 	kafka->silent = silent && (kafka->silent || !kafka->stalled);
 }
 
+/* The broker refuses what its topic may not hold: what that costs, and what to do. */
+static void settle_refusals(struct kafka *kafka)
+{
+	const struct sf_packs *packs = &kafka->packs;
+	const char *url = kafka->destination.stats.url;
+
+	if (packs->value_most && (!kafka->told_most || packs->value_most < kafka->told_most)) {
+		sf_destination_news(&kafka->destination,
+			"%.90s refuses messages of several records as too large: they have %u bytes at "
+			"most now (records=, or max.message.bytes of the topic)",
+			url, packs->value_most);
+		kafka->told_most = packs->value_most;
+	} else if (packs->crowded && !kafka->told_crowded) {
+		sf_destination_news(&kafka->destination,
+			"%.90s refuses batches as too large: their messages are sent again one by one "
+			"(rdkafka.batch.size=, or max.message.bytes of the topic)",
+			url);
+	}
+	kafka->told_crowded |= packs->crowded;
+}
+
 /* Tells the user what has changed. */
 static void settle(struct kafka *kafka)
 {
@@ -242,7 +265,7 @@ static void settle(struct kafka *kafka)
 	if (fails && !kafka->stalled) {
 		kafka->away_since = packs->mono;
 		sf_destination_news(destination, "%.90s takes no records: %.130s; trying again",
-			destination->stats.url, packs->kafka->trouble);
+			destination->stats.url, sf_packs_trouble(packs));
 		if (!destination->stats.failure[0])
 			snprintf(destination->stats.failure, sizeof(destination->stats.failure),
 				"%s", destination->stats.news);
@@ -252,6 +275,7 @@ static void settle(struct kafka *kafka)
 		kafka->silent = false;
 	} else {
 		settle_silence(kafka);
+		settle_refusals(kafka);
 	}
 	kafka->stalled = fails;
 }
@@ -371,6 +395,7 @@ static int set_format(struct kafka *kafka, const struct sf_url *url, struct sf_e
 	uint64_t extra = url->session.no_extra ? 0 : sf_extra_conditions(shared);
 
 	kafka->json = url->kafka.json;
+	kafka->packs.separator = kafka->json;
 	kafka->context.extra = url->session.no_extra ? NULL : shared->extra;
 	kafka->message.has_way =
 		kafka->context.extra && shared->options.enricher->gives & SF_EXTRA_INTERFACES;
@@ -411,6 +436,7 @@ static int open_all(struct kafka *kafka, const struct sf_url *url, struct sf_dis
 		.properties = url->kafka.properties,
 		.file = url->kafka.file,
 		.told = sf_packs_told,
+		.context = &kafka->packs,
 	};
 	int code = sf_packs_init(&kafka->packs, disk, spool, error);
 

@@ -9,29 +9,11 @@
 
 #include "base/clock.h"
 
-#define PACK_ALIGN   ((size_t)128 << 10) /* a message's address tells its pack */
-#define PACK_BYTES   65535               /* what the spool may read back */
-#define PACK_FULL    SF_PACK_MESSAGE_MAX
 #define PACK_RESERVE 48 /* packs that the records of one put() can fill */
 #define STEP_PACKS   8  /* packs that are handed over in one step */
 #define AGAIN_NS     INT64_C(500000000)
 #define PURGE_NS     INT64_C(1000000000)
 #define END_NS       INT64_C(2000000000) /* the end waits so long for what librdkafka gives back */
-
-struct sf_pack {
-	struct sf_pack *next_spare;
-	struct sf_destination_count flows;
-	struct sf_spool_span place; /* segment 0: it does not come from the spool */
-	uint32_t used;              /* bytes */
-	uint32_t last_at;           /* offset of the last message */
-	uint32_t next_at;           /* and of the next one that is put */
-	unsigned count, next;       /* messages; of these, put */
-	unsigned outstanding;       /* put, and their fate is not known */
-	bool failed, perhaps, refused;
-	uint8_t bytes[PACK_BYTES];
-};
-
-static_assert(sizeof(struct sf_pack) <= PACK_ALIGN, "a pack lies between two multiples");
 
 static struct sf_pack *pack_at(const struct sf_packs *packs, unsigned index)
 {
@@ -50,9 +32,9 @@ static struct sf_pack *new_pack(struct sf_packs *packs)
 	if (pack)
 		packs->spare = pack->next_spare;
 	else
-		pack = aligned_alloc(PACK_ALIGN, PACK_ALIGN);
+		pack = malloc(sizeof(*pack));
 	if (pack)
-		memset(pack, 0, offsetof(struct sf_pack, bytes));
+		sf_pack_clear(pack);
 	return pack;
 }
 
@@ -60,18 +42,6 @@ static void free_pack(struct sf_packs *packs, struct sf_pack *pack)
 {
 	pack->next_spare = packs->spare;
 	packs->spare = pack;
-}
-
-void sf_packs_told(void *context, uint8_t *message, enum sf_kafka_fate fate)
-{
-	struct sf_pack *pack = (struct sf_pack *)((uintptr_t)message & ~(PACK_ALIGN - 1));
-
-	(void)context;
-	pack->outstanding--;
-	pack->failed |= fate != SF_KAFKA_DELIVERED;
-	/* when a part of the pack was delivered and the whole is sent again, that part is there twice */
-	pack->perhaps |= fate == SF_KAFKA_DELIVERED || fate == SF_KAFKA_PERHAPS;
-	pack->refused |= fate == SF_KAFKA_REFUSED;
 }
 
 int sf_packs_init(struct sf_packs *packs, struct sf_disk *disk,
@@ -107,62 +77,86 @@ void sf_packs_fini(struct sf_packs *packs)
 
 /* ---------------------------------------------------------------- the spool */
 
+const char *sf_packs_trouble(const struct sf_packs *packs)
+{
+	return packs->kafka->trouble[0] ? packs->kafka->trouble : packs->kafka->failure;
+}
+
+/* Why records are lost, in words. */
+static void tell_loss(const struct sf_packs *packs, enum sf_fate fate)
+{
+	struct sf_destination_stats *stats = packs->stats;
+	const size_t size = sizeof(stats->failure);
+
+	switch (fate) {
+	case SF_FATE_LOST_stopped:
+		snprintf(stats->failure, size,
+			"%.200s was not ready for all records when the run had to end", stats->url);
+		break;
+	case SF_FATE_LOST_spool:
+		snprintf(stats->failure, size, "%.150s: the spool is full (--spool-max)",
+			stats->url);
+		break;
+	case SF_FATE_LOST_write:
+		snprintf(stats->failure, size, "%.150s: the spool cannot be written", stats->url);
+		break;
+	case SF_FATE_LOST_tooLarge:
+		snprintf(stats->failure, size,
+			"%.140s: the broker refuses single records as too large (max.message.bytes "
+			"of the topic)",
+			stats->url);
+		break;
+	case SF_FATE_LOST_send:
+		snprintf(stats->failure, size, "%.100s: %s%.100s", stats->url,
+			packs->kafka->refusal[0] ? "the broker refuses single records: "
+						 : "what the spool holds is damaged",
+			packs->kafka->refusal);
+		break;
+	default:
+		snprintf(stats->failure, size, "%.100s: %.140s", stats->url,
+			sf_packs_trouble(packs));
+	}
+}
+
 static void lose(
 	struct sf_packs *packs, const struct sf_destination_count *flows, enum sf_fate fate)
 {
 	sf_count_add(sf_destination_fate(packs->stats, fate), flows);
 	packs->stats->error = packs->kafka->error;
-	if (fate == SF_FATE_LOST_stopped)
-		snprintf(packs->stats->failure, sizeof(packs->stats->failure),
-			"%.200s was not ready for all records when the run had to end",
-			packs->stats->url);
-	else if (fate == SF_FATE_LOST_spool || fate == SF_FATE_LOST_write)
-		snprintf(packs->stats->failure, sizeof(packs->stats->failure),
-			"%.150s: the spool %s", packs->stats->url,
-			fate == SF_FATE_LOST_spool ? "is full (--spool-max)" : "cannot be written");
-	else if (fate == SF_FATE_LOST_tooLarge)
-		snprintf(packs->stats->failure, sizeof(packs->stats->failure),
-			"%.150s: the broker refuses messages as too large (max.message.bytes of "
-			"the topic)",
-			packs->stats->url);
-	else
-		snprintf(packs->stats->failure, sizeof(packs->stats->failure), "%.100s: %.140s",
-			packs->stats->url, packs->kafka->trouble);
+	tell_loss(packs, fate);
 }
 
-static void count_sent(struct sf_packs *packs, const struct sf_pack *pack)
+/* The messages of a pack that are done are counted. */
+static void count_done(struct sf_packs *packs, const struct sf_pack *pack)
 {
-	sf_count_add(&packs->stats->sent, &pack->flows);
-	packs->stats->messages += pack->count;
-	packs->stats->message_octets += pack->used - pack->count * SF_KAFKA_HEADER;
+	sf_count_add(&packs->stats->sent, &pack->sent.flows);
+	packs->stats->messages += pack->sent.pieces;
+	packs->stats->message_octets += pack->sent.octets;
+	if (pack->too_large.records)
+		lose(packs, &pack->too_large, SF_FATE_LOST_tooLarge);
+	if (pack->refused.records)
+		lose(packs, &pack->refused, SF_FATE_LOST_send);
 }
 
+/* The messages that are not done go to the spool. */
 static void put_into_spool(struct sf_packs *packs, const struct sf_pack *pack)
 {
+	const bool doubtful = sf_pack_is_doubtful(pack);
+	const uint32_t length = sf_pack_write(pack, packs->scratch);
 	int code;
 
-	if (pack->perhaps)
+	if (doubtful)
 		sf_spool_doubt(&packs->spool, true);
-	if (sf_spool_is_full(&packs->spool, pack->used))
+	if (sf_spool_is_full(&packs->spool, length))
 		sf_spool_end_segment(&packs->spool);
-	code = sf_spool_put(&packs->spool, SF_SPOOL_DATA, pack->bytes, pack->used,
-		(uint16_t)pack->count, &pack->flows);
-	if (pack->perhaps)
+	code = sf_spool_put(&packs->spool, SF_SPOOL_DATA, packs->scratch, length,
+		(uint16_t)pack->waiting.records, &pack->waiting);
+	if (doubtful)
 		sf_spool_doubt(&packs->spool, false);
 	packs->spooling = true;
 	if (code < 0)
-		lose(packs, &pack->flows,
+		lose(packs, &pack->waiting,
 			code == -EDQUOT ? SF_FATE_LOST_spool : SF_FATE_LOST_write);
-}
-
-/* Counts the messages of a pack that was read from the spool. False: it is damaged. */
-static bool count_messages(struct sf_pack *pack)
-{
-	size_t at = 0;
-
-	for (pack->count = 0; at + SF_KAFKA_HEADER <= pack->used; pack->count++)
-		at += SF_KAFKA_HEADER + (size_t)sf_kafka_message_length(pack->bytes + at);
-	return at == pack->used && pack->count;
 }
 
 /* Puts the next pack of the spool under way. False: there is none. */
@@ -172,10 +166,11 @@ static bool take_from_spool(struct sf_packs *packs)
 	struct sf_spool_entry entry;
 
 	while (pack && sf_spool_next(&packs->spool, &entry, pack->bytes) > 0) {
-		pack->used = entry.length;
-		pack->flows = entry.flows;
+		sf_pack_clear(pack);
 		pack->place = (struct sf_spool_span){ entry.start, entry.end };
-		if (entry.kind != SF_SPOOL_DATA || !count_messages(pack)) {
+		pack->spooled = entry.flows;
+		if (entry.kind != SF_SPOOL_DATA ||
+			!sf_pack_read(pack, entry.length, &entry.flows)) {
 			lose(packs, &entry.flows, SF_FATE_LOST_send);
 			continue;
 		}
@@ -228,64 +223,120 @@ bool sf_packs_seal(struct sf_packs *packs)
 
 uint8_t *sf_packs_room(struct sf_packs *packs, size_t size)
 {
-	if (packs->open && packs->open->count &&
-		packs->open->used + SF_KAFKA_HEADER + size > PACK_FULL && !sf_packs_seal(packs))
+	if (packs->open && packs->open->count && !sf_pack_fits(packs->open, size) &&
+		!sf_packs_seal(packs))
 		return NULL;
 	if (!packs->open)
 		packs->open = new_pack(packs);
-	return packs->open ? packs->open->bytes + packs->open->used + SF_KAFKA_HEADER : NULL;
+	return packs->open ? packs->open->bytes + packs->open->used : NULL;
 }
 
 void sf_packs_add(struct sf_packs *packs, uint32_t partition, const char *key, size_t length,
 	const struct sf_destination_count *flows)
 {
-	struct sf_pack *pack = packs->open;
-	uint8_t *p = sf_store_be32(pack->bytes + pack->used, (uint32_t)length);
-
-	p = sf_store_be32(p, partition);
-	memcpy(p, key, SF_KAFKA_KEY);
-	pack->last_at = pack->used;
-	pack->used += SF_KAFKA_HEADER + (uint32_t)length;
-	pack->count++;
-	sf_count_add(&pack->flows, flows);
+	sf_pack_add(packs->open, partition, key, length, flows);
 }
 
 uint8_t *sf_packs_more(struct sf_packs *packs, size_t size)
 {
 	struct sf_pack *pack = packs->open;
+	const size_t most = packs->value_most ? packs->value_most : SF_PACK_MESSAGE_MAX;
 
-	return pack && pack->count && pack->used + size <= PACK_FULL ? pack->bytes + pack->used
-								     : NULL;
+	return pack && pack->count && sf_pack_fits(pack, size) &&
+			       pack->messages[pack->count - 1].kafka.length + size <= most
+		       ? pack->bytes + pack->used
+		       : NULL;
 }
 
 void sf_packs_extend(
 	struct sf_packs *packs, size_t length, const struct sf_destination_count *flows)
 {
-	struct sf_pack *pack = packs->open;
-	uint8_t *message = pack->bytes + pack->last_at;
+	sf_pack_extend(packs->open, length, flows);
+}
 
-	sf_store_be32(message, sf_kafka_message_length(message) + (uint32_t)length);
-	pack->used += (uint32_t)length;
-	sf_count_add(&pack->flows, flows);
+/* ---------------------------------------------------------------- what becomes of a message */
+
+/* A batch, or a message that was sent alone, will never be taken as it is. */
+static void refuse(
+	struct sf_packs *packs, struct sf_pack_message *message, enum sf_kafka_fate fate)
+{
+	struct sf_pack *pack = message->pack;
+
+	message->state = SF_PACK_WAITS;
+	if (!message->kafka.alone) {
+		packs->crowded |= fate == SF_KAFKA_TOO_LARGE;
+		message->kafka.alone = true;
+	} else if (message->records == 1) {
+		sf_pack_done(message,
+			fate == SF_KAFKA_TOO_LARGE ? &pack->too_large : &pack->refused);
+	} else {
+		if (fate == SF_KAFKA_TOO_LARGE &&
+			(!packs->value_most || packs->value_most > message->kafka.length / 2))
+			packs->value_most = message->kafka.length / 2;
+		sf_pack_split(message, packs->separator);
+	}
+}
+
+void sf_packs_told(void *context, struct sf_kafka_message *kafka, enum sf_kafka_fate fate)
+{
+	struct sf_pack_message *message = (struct sf_pack_message *)kafka;
+	struct sf_pack *pack = message->pack;
+
+	pack->outstanding--;
+	message->state = SF_PACK_WAITS;
+	switch (fate) {
+	case SF_KAFKA_DELIVERED:
+		pack->sent.pieces++;
+		pack->sent.octets += message->kafka.length;
+		sf_pack_done(message, &pack->sent.flows);
+		return;
+	case SF_KAFKA_TOO_LARGE:
+	case SF_KAFKA_REFUSED:
+		refuse(context, message, fate);
+		return;
+	case SF_KAFKA_PERHAPS:
+		message->perhaps = true;
+		break;
+	case SF_KAFKA_NOT:
+		break;
+	}
+	pack->failed = true;
 }
 
 /* ---------------------------------------------------------------- under way */
 
-/* Hands the messages of a pack over. False: librdkafka takes no more now. */
+/* False: librdkafka takes no more now. */
+static bool put_message(struct sf_packs *packs, struct sf_pack_message *message)
+{
+	int code = packs->ops->put(packs->kafka, &message->kafka);
+
+	if (code == -EAGAIN)
+		return false;
+	if (code == -EMSGSIZE) {
+		message->kafka.alone = true;
+		refuse(packs, message, SF_KAFKA_TOO_LARGE);
+	} else if (code < 0) {
+		message->pack->failed = true;
+	} else {
+		message->state = SF_PACK_OUTSTANDING;
+		message->pack->outstanding++;
+	}
+	if (code == 0 && message->perhaps) {
+		const struct sf_destination_count flows = sf_pack_message_flows(message);
+
+		sf_count_add(&packs->stats->repeated, &flows);
+		message->perhaps = false;
+	}
+	return true;
+}
+
+/* Hands the messages of a pack over that wait. False: librdkafka takes no more now. */
 static bool put_messages(struct sf_packs *packs, struct sf_pack *pack)
 {
-	while (pack->next < pack->count) {
-		uint8_t *message = pack->bytes + pack->next_at;
-		int code = packs->ops->put(packs->kafka, message);
-
-		if (code == -EAGAIN)
+	for (; pack->next < pack->count; pack->next++)
+		if (pack->messages[pack->next].state == SF_PACK_WAITS &&
+			!put_message(packs, &pack->messages[pack->next]))
 			return false;
-		pack->outstanding += code == 0;
-		pack->failed |= code < 0;
-		pack->refused |= code == -EMSGSIZE;
-		pack->next++;
-		pack->next_at += SF_KAFKA_HEADER + sf_kafka_message_length(message);
-	}
 	return true;
 }
 
@@ -322,30 +373,29 @@ static void release(struct sf_packs *packs, const struct sf_pack *pack)
 		sf_spool_release(&packs->spool, pack->place.end);
 }
 
-/* The fate of the first pack is known. False: it stays, to be put again. */
+/* Every message of the first pack was put and told of. False: the pack stays, as some are to be put again. */
 static bool settle_first(struct sf_packs *packs)
 {
 	struct sf_pack *pack = pack_at(packs, 0);
 
-	if (pack->failed && !pack->refused) {
+	if (pack->waiting.records && pack->failed) {
 		packs->failing = true;
 		packs->again_ns = packs->mono + AGAIN_NS;
-		if (!packs->has_spool || is_spooled(pack)) {
-			if (pack->perhaps)
-				sf_count_add(&packs->stats->repeated, &pack->flows);
-			pack->failed = pack->perhaps = false;
-			pack->next = pack->next_at = 0;
-			return false;
-		}
-		put_into_spool(packs, pack);
-	} else if (pack->refused) {
-		lose(packs, &pack->flows, SF_FATE_LOST_tooLarge);
-		release(packs, pack);
-	} else {
-		packs->failing = false;
-		count_sent(packs, pack);
-		release(packs, pack);
 	}
+	if (pack->waiting.records && (!pack->failed || !packs->has_spool || is_spooled(pack))) {
+		/* a broker that refuses is there */
+		if (!pack->failed)
+			packs->heard_ns = packs->mono;
+		pack->failed = false;
+		pack->next = 0;
+		return false;
+	}
+	if (pack->waiting.records)
+		put_into_spool(packs, pack);
+	else if (pack->sent.pieces)
+		packs->failing = false;
+	count_done(packs, pack);
+	release(packs, pack);
 	remove_first(packs);
 	return true;
 }
@@ -452,27 +502,26 @@ struct rewind {
 
 static void end_pack(struct sf_packs *packs, struct sf_pack *pack, struct rewind *back)
 {
-	bool delivered = is_settled(pack) && !pack->failed;
+	const bool waits = pack->waiting.records != 0;
 
-	pack->perhaps |= pack->outstanding != 0;
-	if (is_spooled(pack) && (back->any || !delivered)) {
+	if (is_spooled(pack) && (back->any || waits)) {
 		if (!back->any)
 			back->start = pack->place.start;
 		back->any = true;
-		back->begun |= pack->perhaps;
-		sf_count_add(&back->flows, &pack->flows);
-	} else if (delivered) {
-		count_sent(packs, pack);
-		release(packs, pack);
-	} else if (pack->refused) {
-		lose(packs, &pack->flows, SF_FATE_LOST_tooLarge);
-	} else if (packs->has_spool) {
+		back->begun |= pack->sent.pieces || sf_pack_is_doubtful(pack);
+		sf_count_add(&back->flows, &pack->spooled);
+		return;
+	}
+	count_done(packs, pack);
+	release(packs, pack);
+	if (!waits)
+		return;
+	if (packs->has_spool)
 		put_into_spool(packs, pack);
-	} else {
-		lose(packs, &pack->flows,
+	else
+		lose(packs, &pack->waiting,
 			packs->kafka->away || packs->failing ? SF_FATE_LOST_unreachable
 							     : SF_FATE_LOST_stopped);
-	}
 }
 
 void sf_packs_end(struct sf_packs *packs)
@@ -486,7 +535,7 @@ void sf_packs_end(struct sf_packs *packs)
 		sf_spool_rewind(&packs->spool, back.start, &back.flows, back.begun);
 	if (packs->open && packs->open->count) {
 		end_pack(packs, packs->open, &back);
-		packs->open->count = packs->open->used = 0;
+		sf_pack_clear(packs->open);
 	}
 	/* their memory stays until the producer is closed, as librdkafka may still read it */
 	for (unsigned i = 0; i < packs->count; i++)

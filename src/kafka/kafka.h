@@ -6,7 +6,7 @@
  *	ops = sf_kafka_load(&error);
  *	err = ops->open(&kafka, &options, &error);	checks the options, starts nothing that stays
  *	err = ops->start(kafka);			librdkafka's threads, which inherit what the caller may do
- *	err = ops->put(kafka, message);			a message, laid out as sf_kafka_message_…() say
+ *	err = ops->put(kafka, &message);
  *	ops->poll(kafka);				calls options.told for each message whose fate is known
  *	ops->close(kafka);
  *
@@ -21,40 +21,24 @@
 
 #include <spanflow/error.h>
 
-#include "base/wire.h"
+#define SF_KAFKA_KEY 16
 
-/*
- * A message as it lies in memory: length of the value, number that chooses the partition, key, value. It stays
- * where it is until its fate is told.
- */
-#define SF_KAFKA_KEY    16
-#define SF_KAFKA_HEADER (4 + 4 + SF_KAFKA_KEY)
-
-static inline uint32_t sf_kafka_message_length(const uint8_t *message)
-{
-	return sf_load_be32(message);
-}
-
-static inline uint32_t sf_kafka_message_partition(const uint8_t *message)
-{
-	return sf_load_be32(message + 4);
-}
-
-static inline uint8_t *sf_kafka_message_key(uint8_t *message)
-{
-	return message + 8;
-}
-
-static inline uint8_t *sf_kafka_message_value(uint8_t *message)
-{
-	return message + SF_KAFKA_HEADER;
-}
+/* A message. It and its value stay where they are until its fate is told. */
+struct sf_kafka_message {
+	uint8_t *value; /* is only read */
+	uint32_t length;
+	uint32_t partition; /* a number that chooses the partition */
+	char key[SF_KAFKA_KEY];
+	/* It is sent in no batch with others: a broker refuses batches as a whole, whichever message is wrong. */
+	bool alone;
+};
 
 enum sf_kafka_fate {
 	SF_KAFKA_DELIVERED, /* acknowledged by the broker */
 	SF_KAFKA_NOT,       /* it was not delivered, and may be put again */
 	SF_KAFKA_PERHAPS,   /* the same, but the broker may have it */
-	SF_KAFKA_REFUSED,   /* the broker will never take it, such as one that is too large */
+	SF_KAFKA_TOO_LARGE, /* the broker will never take the message, or the batch that it was sent in */
+	SF_KAFKA_REFUSED,   /* the same, for what it holds */
 };
 
 struct sf_kafka_options {
@@ -63,14 +47,16 @@ struct sf_kafka_options {
 	/* "NAME=VALUE" properties of librdkafka, one behind the other, each ends with a zero; an empty one ends */
 	const char *properties;
 	const char *file; /* the same, a line for each, # begins a comment; NULL: none */
-	void (*told)(void *context, uint8_t *message, enum sf_kafka_fate fate);
+	void (*told)(void *context, struct sf_kafka_message *message, enum sf_kafka_fate fate);
 	void *context;
 };
 
 struct sf_kafka {
 	bool away;         /* no broker can be reached */
 	int error;         /* the last failure, negative; 0: none yet */
-	char trouble[160]; /* and what librdkafka says of it */
+	char trouble[160]; /* and what librdkafka says of it; empty since a message was delivered */
+	char failure[160]; /* what it says of the last message that was not delivered, if it was not refused */
+	char refusal[100]; /* what it says of the last message that is SF_KAFKA_REFUSED */
 };
 
 struct sf_kafka_ops {
@@ -81,8 +67,11 @@ struct sf_kafka_ops {
 	const char *(*reads)(const struct sf_kafka *kafka, unsigned index);
 	/* Starts librdkafka's threads. 0 or an error, see `trouble`. */
 	int (*start)(struct sf_kafka *kafka);
-	/* 0: told() reports the message. -EAGAIN: librdkafka's queue is full. Other errors: see `trouble`. */
-	int (*put)(struct sf_kafka *kafka, uint8_t *message);
+	/*
+	 * 0: told() reports the message. -EAGAIN: there is no room now. -EMSGSIZE: it is larger than the properties
+	 * allow. Other errors: see `trouble`.
+	 */
+	int (*put)(struct sf_kafka *kafka, struct sf_kafka_message *message);
 	/* Calls told() for what is known. */
 	void (*poll)(struct sf_kafka *kafka);
 	/* Gives messages up that wait in librdkafka's queue; `all`: those on their way, too. poll() tells. */

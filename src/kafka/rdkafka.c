@@ -2,6 +2,9 @@
 /*
  * The producer with librdkafka. Messages are not copied: their memory is the caller's until their fate is told.
  * They wait in librdkafka's queue without a time limit; the caller bounds them, and gives them up by purge().
+ *
+ * Messages that are sent alone have a producer of librdkafka of their own, which makes no batches. A producer of
+ * librdkafka that has failed for good (a fatal error of the idempotent producer) is replaced by a new one.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -10,23 +13,33 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include "base/clock.h"
 #include "base/module.h"
 #include "kafka/kafka.h"
 
 extern const struct sf_kafka_ops sf_kafka_rdkafka;
 
-#define FILES 6
+#define FILES    6
+#define RENEW_NS SF_NS_PER_S /* between two producers of librdkafka, at least */
+
+/* A producer of librdkafka. */
+struct line {
+	rd_kafka_t *rk; /* NULL: not started */
+	rd_kafka_topic_t *topic;
+	bool failed;       /* for good, or it did not start: it is replaced */
+	int64_t failed_ns; /* monotonic */
+};
+
+enum { TOGETHER, ALONE, LINES };
 
 struct producer {
 	struct sf_kafka kafka;
-	void (*told)(void *context, uint8_t *message, enum sf_kafka_fate fate);
+	void (*told)(void *context, struct sf_kafka_message *message, enum sf_kafka_fate fate);
 	void *context;
 	char *topic_name;
 	char *files[FILES]; /* that librdkafka reads */
 	rd_kafka_conf_t *conf;
-	rd_kafka_t *rk; /* NULL: not started */
-	rd_kafka_topic_t *topic;
-	bool refused; /* librdkafka cannot start with these options */
+	struct line lines[LINES];
 };
 
 /* ---------------------------------------------------------------- what librdkafka calls */
@@ -37,17 +50,42 @@ static void note(struct producer *producer, int error, const char *text)
 	snprintf(producer->kafka.trouble, sizeof(producer->kafka.trouble), "%.150s", text);
 }
 
+static struct line *line_of(struct producer *producer, const rd_kafka_t *rk)
+{
+	return &producer->lines[producer->lines[ALONE].rk == rk ? ALONE : TOGETHER];
+}
+
+static void fail(struct producer *producer, rd_kafka_t *rk)
+{
+	struct line *line = line_of(producer, rk);
+	char reason[120], text[160];
+
+	rd_kafka_fatal_error(rk, reason, sizeof(reason));
+	snprintf(text, sizeof(text), "a new producer begins, as the last one failed: %.110s",
+		reason);
+	note(producer, -EIO, text);
+	strcpy(producer->kafka.failure, text);
+	line->failed = producer->kafka.away = true;
+	line->failed_ns = sf_clock_read(CLOCK_MONOTONIC);
+	rd_kafka_purge(rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
+				   RD_KAFKA_PURGE_F_NON_BLOCKING);
+}
+
 /* Called by poll(). */
 static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 {
 	struct producer *producer = opaque;
 	char text[160];
 
-	if (code == RD_KAFKA_RESP_ERR__FATAL)
-		rd_kafka_fatal_error(rk, text, sizeof(text));
-	else
-		snprintf(text, sizeof(text), "%.159s", reason);
+	if (code == RD_KAFKA_RESP_ERR__FATAL) {
+		fail(producer, rk);
+		return;
+	}
+	snprintf(text, sizeof(text), "%.159s", reason);
 	if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+		/* one that has nothing to send may lose its connections */
+		if (rk == producer->lines[ALONE].rk && rd_kafka_outq_len(rk) == 0)
+			return;
 		/* the error before this one says why */
 		if (!producer->kafka.trouble[0])
 			note(producer, -ECONNREFUSED, text);
@@ -59,8 +97,6 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 			? -EPROTO
 			: -EIO,
 		text);
-	if (code == RD_KAFKA_RESP_ERR__FATAL)
-		producer->kafka.away = true;
 }
 
 /* The library that is linked into programs never prints. */
@@ -69,32 +105,42 @@ static void on_log(const rd_kafka_t *rk, int level, const char *facility, const 
 	(void)rk, (void)level, (void)facility, (void)text;
 }
 
-static bool is_refused(rd_kafka_resp_err_t code)
+static enum sf_kafka_fate fate_of(const rd_kafka_message_t *report)
 {
-	return code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE ||
-	       code == RD_KAFKA_RESP_ERR_INVALID_MSG || code == RD_KAFKA_RESP_ERR_INVALID_RECORD ||
-	       code == RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE;
+	switch (report->err) {
+	case RD_KAFKA_RESP_ERR_NO_ERROR:
+		return SF_KAFKA_DELIVERED;
+	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+	case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+		return SF_KAFKA_TOO_LARGE;
+	case RD_KAFKA_RESP_ERR_INVALID_MSG:
+	case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+	case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
+		return SF_KAFKA_REFUSED;
+	default:
+		return rd_kafka_message_status(report) == RD_KAFKA_MSG_STATUS_NOT_PERSISTED
+			       ? SF_KAFKA_NOT
+			       : SF_KAFKA_PERHAPS;
+	}
 }
 
 /* Called by poll(). */
 static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *report, void *opaque)
 {
 	struct producer *producer = opaque;
-	enum sf_kafka_fate fate = SF_KAFKA_NOT;
+	enum sf_kafka_fate fate = fate_of(report);
 
-	(void)rk;
-	if (!report->err) {
-		fate = SF_KAFKA_DELIVERED;
+	if (fate == SF_KAFKA_DELIVERED) {
 		producer->kafka.away = false;
 		producer->kafka.trouble[0] = '\0';
-	} else {
-		if (report->err != RD_KAFKA_RESP_ERR__PURGE_QUEUE &&
-			report->err != RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
-			note(producer, -EIO, rd_kafka_err2str(report->err));
-		if (is_refused(report->err))
-			fate = SF_KAFKA_REFUSED;
-		else if (rd_kafka_message_status(report) != RD_KAFKA_MSG_STATUS_NOT_PERSISTED)
-			fate = SF_KAFKA_PERHAPS;
+	} else if (fate == SF_KAFKA_REFUSED) {
+		snprintf(producer->kafka.refusal, sizeof(producer->kafka.refusal), "%.99s",
+			rd_kafka_err2str(report->err));
+	} else if (report->err != RD_KAFKA_RESP_ERR__PURGE_QUEUE &&
+		   report->err != RD_KAFKA_RESP_ERR__PURGE_INFLIGHT &&
+		   !line_of(producer, rk)->failed) {
+		note(producer, -EIO, rd_kafka_err2str(report->err));
+		strcpy(producer->kafka.failure, producer->kafka.trouble);
 	}
 	producer->told(producer->context, report->_private, fate);
 }
@@ -104,7 +150,7 @@ static int32_t choose_partition(const rd_kafka_topic_t *topic, const void *key, 
 	int32_t count, void *opaque, void *message)
 {
 	(void)topic, (void)key, (void)key_length, (void)opaque;
-	return (int32_t)(sf_kafka_message_partition(message) % (uint32_t)count);
+	return (int32_t)(((const struct sf_kafka_message *)message)->partition % (uint32_t)count);
 }
 
 /* ---------------------------------------------------------------- options */
@@ -219,19 +265,62 @@ static void set_calls(struct producer *producer)
 		rd_kafka_conf_get_default_topic_conf(producer->conf), choose_partition);
 }
 
+/* ---------------------------------------------------------------- producers of librdkafka */
+
+static void end_line(struct line *line)
+{
+	if (line->topic)
+		rd_kafka_topic_destroy(line->topic);
+	if (line->rk) {
+		rd_kafka_purge(line->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
+						 RD_KAFKA_PURGE_F_NON_BLOCKING);
+		rd_kafka_destroy(line->rk);
+	}
+	*line = (struct line){ 0 };
+}
+
+static int start_line(struct producer *producer, struct line *line)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_dup(producer->conf);
+	char text[200];
+
+	if (line == &producer->lines[ALONE])
+		rd_kafka_conf_set(conf, "batch.num.messages", "1", text, sizeof(text));
+	line->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
+	if (!line->rk)
+		rd_kafka_conf_destroy(conf);
+	else
+		line->topic = rd_kafka_topic_new(line->rk, producer->topic_name, NULL);
+	if (line->topic)
+		return 0;
+	if (line->rk)
+		snprintf(text, sizeof(text), "topic %.100s: %.80s", producer->topic_name,
+			rd_kafka_err2str(rd_kafka_last_error()));
+	end_line(line);
+	line->failed = producer->kafka.away = true;
+	line->failed_ns = sf_clock_read(CLOCK_MONOTONIC);
+	note(producer, -EIO, text);
+	return -EIO;
+}
+
+/* Once the fate of each message is told that it was given. */
+static void replace_failed(struct producer *producer, struct line *line)
+{
+	if ((line->rk && rd_kafka_outq_len(line->rk)) ||
+		sf_clock_read(CLOCK_MONOTONIC) - line->failed_ns < RENEW_NS)
+		return;
+	end_line(line);
+	start_line(producer, line);
+}
+
 /* ---------------------------------------------------------------- struct sf_kafka_ops */
 
 static void producer_close(struct sf_kafka *kafka)
 {
 	struct producer *producer = (struct producer *)kafka;
 
-	if (producer->topic)
-		rd_kafka_topic_destroy(producer->topic);
-	if (producer->rk) {
-		rd_kafka_purge(producer->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
-						     RD_KAFKA_PURGE_F_NON_BLOCKING);
-		rd_kafka_destroy(producer->rk);
-	}
+	for (unsigned i = 0; i < LINES; i++)
+		end_line(&producer->lines[i]);
 	if (producer->conf)
 		rd_kafka_conf_destroy(producer->conf);
 	for (unsigned i = 0; i < FILES; i++)
@@ -292,60 +381,56 @@ static const char *producer_reads(const struct sf_kafka *kafka, unsigned index)
 static int producer_start(struct sf_kafka *kafka)
 {
 	struct producer *producer = (struct producer *)kafka;
-	char text[200];
+	struct line *line = &producer->lines[TOGETHER];
 
-	if (producer->topic)
-		return 0;
-	if (producer->refused)
-		return -EIO;
-	producer->rk = rd_kafka_new(RD_KAFKA_PRODUCER, producer->conf, text, sizeof(text));
-	if (producer->rk) {
-		producer->conf = NULL;
-		producer->topic = rd_kafka_topic_new(producer->rk, producer->topic_name, NULL);
-		if (!producer->topic)
-			snprintf(text, sizeof(text), "topic %.100s: %.80s", producer->topic_name,
-				rd_kafka_err2str(rd_kafka_last_error()));
-	}
-	if (producer->topic)
-		return 0;
-	producer->refused = kafka->away = true;
-	note(producer, -EIO, text);
-	return -EIO;
+	if (line->failed && !line->rk)
+		replace_failed(producer, line);
+	else if (!line->rk)
+		start_line(producer, line);
+	return line->rk ? 0 : -EIO;
 }
 
-static int producer_put(struct sf_kafka *kafka, uint8_t *message)
+static int producer_put(struct sf_kafka *kafka, struct sf_kafka_message *message)
 {
 	struct producer *producer = (struct producer *)kafka;
+	struct line *line = &producer->lines[message->alone ? ALONE : TOGETHER];
 	rd_kafka_resp_err_t code;
 
-	if (!producer->topic)
+	if (line->failed || (!line->rk && start_line(producer, line) < 0))
 		return -EAGAIN;
-	if (rd_kafka_produce(producer->topic, RD_KAFKA_PARTITION_UA, 0,
-		    sf_kafka_message_value(message), sf_kafka_message_length(message),
-		    sf_kafka_message_key(message), SF_KAFKA_KEY, message) == 0)
+	if (rd_kafka_produce(line->topic, RD_KAFKA_PARTITION_UA, 0, message->value, message->length,
+		    message->key, SF_KAFKA_KEY, message) == 0)
 		return 0;
 	code = rd_kafka_last_error();
-	if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+	/* the latter: poll() will tell of it */
+	if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL || code == RD_KAFKA_RESP_ERR__FATAL)
 		return -EAGAIN;
 	note(producer, -EIO, rd_kafka_err2str(code));
-	return is_refused(code) ? -EMSGSIZE : -EIO;
+	return code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE ? -EMSGSIZE : -EIO;
 }
 
 static void producer_poll(struct sf_kafka *kafka)
 {
 	struct producer *producer = (struct producer *)kafka;
 
-	if (producer->rk)
-		rd_kafka_poll(producer->rk, 0);
+	for (unsigned i = 0; i < LINES; i++) {
+		struct line *line = &producer->lines[i];
+
+		if (line->rk)
+			rd_kafka_poll(line->rk, 0);
+		if (line->failed)
+			replace_failed(producer, line);
+	}
 }
 
 static void producer_purge(struct sf_kafka *kafka, bool all)
 {
 	struct producer *producer = (struct producer *)kafka;
 
-	if (producer->rk)
-		rd_kafka_purge(producer->rk,
-			RD_KAFKA_PURGE_F_QUEUE | (all ? RD_KAFKA_PURGE_F_INFLIGHT : 0));
+	for (unsigned i = 0; i < LINES; i++)
+		if (producer->lines[i].rk)
+			rd_kafka_purge(producer->lines[i].rk,
+				RD_KAFKA_PURGE_F_QUEUE | (all ? RD_KAFKA_PURGE_F_INFLIGHT : 0));
 }
 
 SF_MODULE_OBJECT const struct sf_kafka_ops sf_kafka_rdkafka = {

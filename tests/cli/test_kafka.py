@@ -16,6 +16,11 @@ from support import Case, conversations, pcap
 
 DEMO = Path(__file__).resolve().parents[2] / "pcaps" / "demo.pcap"
 
+# Errors of Kafka's protocol.
+TOO_LARGE, OUT_OF_ORDER, INVALID_RECORD = 10, 45, 87
+# All messages of a pack leave in one request.
+ONE_BATCH = ",partition=exporter,rdkafka.linger.ms=500"
+
 # Fields of GoFlow2's FlowMessage, and the elements that tell the same.
 NUMBERS = {9: "octetDeltaCount", 10: "packetDeltaCount", 20: "protocolIdentifier", 21: "sourceTransportPort",
            22: "destinationTransportPort", 26: "tcpControlBits", 18: "ingressInterface", 23: "ipClassOfService",
@@ -82,10 +87,10 @@ class Kafka(Case):
     def url(self, options=""):
         return f"kafka://{self.broker.address}/flows,rdkafka.reconnect.backoff.max.ms=100{options}"
 
-    def meter(self, options="", *more, capture=None, status=0):
+    def meter(self, options="", *more, capture=None, status=0, patience="300ms"):
         done = subprocess.run(
             [support.SPANFLOW, "meter", "-r", capture or self.capture, "--stats", "json", "--stop-timeout",
-             "300ms", "-e", self.url(options), *more], capture_output=True, text=True, timeout=60)
+             patience, "-e", self.url(options), *more], capture_output=True, text=True, timeout=60)
         self.assertEqual(done.returncode, status, done.stderr)
         self.words = done.stderr
         stats = json.loads(done.stderr.splitlines()[-1])
@@ -257,11 +262,55 @@ class Kafka(Case):
             place = stats["collectors"][0]
             self.assertEqual(place["records"] + place["spooled"]["records"], place["offered"]["records"])
 
-    def test_what_the_broker_refuses_is_lost_by_name(self):
-        self.broker.say("refuse 1")
-        place = self.meter(status=1)
-        self.assertEqual(place["lost"]["tooLarge"], 300)
-        self.assertIn("refuses messages as too large", self.words)
+    def test_what_the_broker_refuses_is_sent_in_smaller_parts(self):
+        """A batch is refused, then a message of it: only its record is lost, by name, and nothing arrives twice."""
+        for error, fate, words in (TOO_LARGE, "tooLarge", "single records as too large"), \
+                                  (INVALID_RECORD, "send", "failed to validate record"):
+            self.broker = Broker(self)
+            # the batch, and 9 of its messages
+            self.broker.say(f"fail {error} {1 + 9}")
+            place = self.meter(ONE_BATCH + ",format=flowmessage", status=1, patience="20s")
+            self.assertEqual((place["records"], place["lost"][fate]), (291, 9))
+            self.assertEqual(place["repeated"]["records"], 0)
+            self.assertIn(words, self.words)
+            values = [value for _, _, value in self.broker.read(291)]
+            self.assertEqual((len(values), len(set(values))), (291, 291))
+
+    def test_a_fatal_error_begins_a_new_producer(self):
+        """The idempotent producer cannot go on: what has no answer is sent again, and may be there twice."""
+        for errors in [OUT_OF_ORDER], [OUT_OF_ORDER, OUT_OF_ORDER], [TOO_LARGE, OUT_OF_ORDER]:
+            self.broker = Broker(self)
+            for error in errors:
+                self.broker.say(f"fail {error} 1")
+            place = self.meter(ONE_BATCH, patience="20s")
+            self.assertEqual(place["records"], 300)
+            self.assertIn("takes no records: a new producer begins", self.words)
+            values = [value for _, _, value in self.broker.read(300)]
+            self.assertEqual(len(set(values)), 300)
+            self.assertLessEqual(len(values) - 300, place["repeated"]["records"])
+
+    def test_messages_that_are_too_large_are_halved(self):
+        names = "flowId+sourceIPv4Address+octetDeltaCount"
+        printed = self.printed_records(self.capture, "--fields", names)
+        for form in "json,fields=" + names, "flowmessage":
+            self.broker = Broker(self)
+            # the batch, its messages, and 6 of their halves
+            self.broker.say(f"fail {TOO_LARGE} {1 + 3 + 6}")
+            place = self.meter(f"{ONE_BATCH},records=100,format={form}", patience="20s")
+            self.assertEqual((place["records"], place["messages"]), (300, 12))
+            self.assertIn("refuses messages of several records as too large", self.words)
+            values = [value for _, _, value in self.broker.read(12)]
+            if "json" in form:
+                lines = [line for value in values for line in value.decode().split("\n")]
+                self.assertEqual(sorted(lines), sorted(printed))
+                continue
+            numbers = []
+            for value in values:
+                while value:
+                    length, at = varint(value, 0)
+                    numbers.append(fields(value[:at + length])[4])
+                    value = value[at + length:]
+            self.assertEqual(sorted(numbers), list(range(1, 301)))
 
     def test_wrong_urls(self):
         for url, words in (

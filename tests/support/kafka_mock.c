@@ -5,7 +5,7 @@
  *
  *	ready 127.0.0.1:PORT		printed first
  *	down, up			the broker cannot be reached, and can again
- *	refuse COUNT			so many requests with messages fail: the message is too large
+ *	fail CODE COUNT			so many requests with messages fail with this error of Kafka
  *	read TOPIC COUNT FILE		COUNT messages into a file, a line "PARTITION KEY VALUE" for each, the value
  *					in hexadecimal digits; answers how many came within a few seconds
  */
@@ -81,11 +81,10 @@ static unsigned read_messages(
 	return got;
 }
 
-static void refuse(rd_kafka_mock_cluster_t *cluster, unsigned count)
+static void fail(rd_kafka_mock_cluster_t *cluster, int code, unsigned count)
 {
 	while (count--)
-		rd_kafka_mock_push_request_errors(
-			cluster, PRODUCE, 1, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+		rd_kafka_mock_push_request_errors(cluster, PRODUCE, 1, code);
 }
 
 int main(void)
@@ -96,6 +95,7 @@ int main(void)
 	const char *brokers = rd_kafka_mock_cluster_bootstraps(cluster);
 	char line[600], topic[100], path[400];
 	unsigned count;
+	int code;
 
 	rd_kafka_mock_topic_create(cluster, "flows", PARTITIONS, 1);
 	printf("ready %s\n", brokers);
@@ -107,8 +107,8 @@ int main(void)
 			rd_kafka_mock_broker_set_down(cluster, 1);
 		else if (strcmp(line, "up\n") == 0)
 			rd_kafka_mock_broker_set_up(cluster, 1);
-		else if (sscanf(line, "refuse %u", &count) == 1)
-			refuse(cluster, count);
+		else if (sscanf(line, "fail %d %u", &code, &count) == 2)
+			fail(cluster, code, count);
 		else if (sscanf(line, "read %99s %u %399s", topic, &count, path) == 3)
 			answer = read_messages(brokers, topic, count, path);
 		printf("done %u\n", answer);
