@@ -5,6 +5,7 @@ import ipaddress
 import json
 import os
 import select
+import shutil
 import subprocess
 import time
 import unittest
@@ -12,7 +13,9 @@ from datetime import datetime
 from pathlib import Path
 
 import support
+from kafka_front import Front, tls_context
 from support import Case, conversations, pcap
+from test_tls import Certificates
 
 DEMO = Path(__file__).resolve().parents[2] / "pcaps" / "demo.pcap"
 
@@ -331,6 +334,67 @@ class Kafka(Case):
             self.assertIn(words, done.stderr)
             self.assertNotEqual(done.status, 0)
             self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+
+
+@unittest.skipUnless(shutil.which("openssl"), "needs the program openssl")
+class Secure(Certificates):
+    """TLS and passwords, through a front of the mock cluster (kafka_front.py)."""
+
+    def setUp(self):
+        super().setUp()
+        self.broker = Broker(self)
+        self.capture = self.file("a.pcap", pcap(conversations(300)))
+        self.certificate("here", "ours", "DNS:127.0.0.1,IP:127.0.0.1,DNS:localhost")
+        self.certificate("stranger", "theirs", "DNS:probe1.example")
+        self.certificate("elsewhere", "ours", "DNS:broker.example")
+
+    def sends(self, front, properties, patience="20s"):
+        """Records that arrive, and what the meter says."""
+        file = self.file("properties", "\n".join(f"{name}={value}" for name, value in properties.items()).encode())
+        done = subprocess.run(
+            [support.SPANFLOW, "meter", "-r", self.capture, "--stats", "json", "--stop-timeout", patience, "-e",
+             f"kafka://{front.address}/flows,rdkafka.reconnect.backoff.max.ms=100,rdkafka-file={file}"],
+            capture_output=True, text=True, timeout=60)
+        stats = json.loads(done.stderr.splitlines()[-1])
+        self.assertTrue(stats["balanced"], done.stderr)
+        place = stats["collectors"][0]
+        self.assertEqual(place["lost"]["unreachable"], 300 - place["records"], done.stderr)
+        return place["records"], done.stderr
+
+    def tls(self, ca="ours", cert=None):
+        own = {"ssl.certificate.location": self.directory / f"{cert}.pem",
+               "ssl.key.location": self.directory / f"{cert}.key"} if cert else {}
+        return {"security.protocol": "ssl", "ssl.ca.location": self.directory / f"{ca}.pem", **own}
+
+    def test_tls(self):
+        front = Front(self, self.broker.address, tls_context(self.directory, "here", "ours"))
+        self.assertEqual(self.sends(front, self.tls(cert="probe"))[0], 300)
+        self.assertEqual(len(self.broker.read(300)), 300)
+
+    def test_wrong_certificates_are_named(self):
+        for certificate, ca, properties, words in (
+                ("here", None, self.tls("theirs"), "certificate verify failed"),
+                ("elsewhere", None, self.tls(), "certificate verify failed"),
+                ("here", "ours", self.tls(), "certificate required"),
+                ("here", "ours", self.tls(cert="stranger"), "unknown ca")):
+            front = Front(self, self.broker.address, tls_context(self.directory, certificate, ca))
+            records, said = self.sends(front, properties, "1s")
+            self.assertEqual(records, 0)
+            self.assertIn(words, said.lower())
+        self.assertEqual(self.broker.read(0), [])
+
+    def test_passwords(self):
+        tls = tls_context(self.directory, "here")
+        for context, security in (None, {"security.protocol": "sasl_plaintext"}), \
+                                 (tls, self.tls() | {"security.protocol": "sasl_ssl"}):
+            front = Front(self, self.broker.address, context, {"probe7": "secret"})
+            for password, records in ("wrong", 0), ("secret", 300):
+                properties = security | {"sasl.mechanism": "PLAIN", "sasl.username": "probe7",
+                                         "sasl.password": password}
+                got, said = self.sends(front, properties, "20s" if records else "1s")
+                self.assertEqual(got, records, said)
+                self.assertEqual("wrong name or password" in said, records == 0, said)
+        self.assertEqual(len(self.broker.read(600)), 600)
 
 
 if __name__ == "__main__":
