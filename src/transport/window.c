@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/pages.h"
+
 #define FIRST_SIZE ((size_t)256 << 10)
 #define FIRST_ROOM 64
 
@@ -14,7 +16,7 @@ static struct sf_window_message *message_at(const struct sf_window *window, unsi
 
 void sf_window_fini(struct sf_window *window)
 {
-	free(window->bytes);
+	sf_pages_free(window->bytes, window->size);
 	free(window->messages);
 }
 
@@ -43,7 +45,7 @@ static bool grow_bytes(struct sf_window *window, size_t length)
 
 	while (size < window->octets + length)
 		size *= 2;
-	grown = malloc(size);
+	grown = sf_pages_new(size, true);
 	if (!grown)
 		return false;
 	for (unsigned i = 0; i < window->count; i++) {
@@ -53,7 +55,7 @@ static bool grow_bytes(struct sf_window *window, size_t length)
 		message->start = at;
 		at += message->length;
 	}
-	free(window->bytes);
+	sf_pages_free(window->bytes, window->size);
 	window->bytes = grown;
 	window->size = size;
 	window->end = at;
