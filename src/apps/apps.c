@@ -18,17 +18,15 @@
 enum { TCP = 6, UDP = 17, AH = 51, IPV4_HEADER = 20, IPV6_HEADER = 40, EXTENSIONS_MAX = 8 };
 
 static const struct row {
-	uint64_t facts;  /* any of these is wanted: the reader runs */
-	uint64_t unless; /* any of these: another one does more */
+	uint64_t facts; /* any of these is wanted: the reader runs */
 	bool tcp, udp;
 	bool streams; /* its messages may have pieces in several segments */
 	sf_app_reader *read;
 } rows[] = {
-	{ SF_FACT_SET(dns), 0, .tcp = true, .udp = true, .read = sf_app_dns },
-	{ SF_FACT_SET(ja4), 0, .tcp = true, .streams = true, .read = sf_app_tls_ja4 },
-	{ SF_FACT_SET(tls), SF_FACT_SET(ja4), .tcp = true, .streams = true, .read = sf_app_tls },
-	{ SF_FACT_SET(http), 0, .tcp = true, .udp = true, .read = sf_app_http },
-	{ SF_FACT_SET(ssh), 0, .tcp = true, .read = sf_app_ssh },
+	{ SF_FACT_SET(dns), .tcp = true, .udp = true, .read = sf_app_dns },
+	{ SF_FACT_SET(tls), .tcp = true, .streams = true, .read = sf_app_tls },
+	{ SF_FACT_SET(http), .tcp = true, .udp = true, .read = sf_app_http },
+	{ SF_FACT_SET(ssh), .tcp = true, .read = sf_app_ssh },
 };
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
@@ -48,7 +46,7 @@ struct sf_apps {
 	const struct sf_cipher_ops *ops; /* NULL: QUIC is not read */
 	struct sf_cipher *cipher;
 	struct sf_quic_keys keys; /* of the Initial packet before */
-	bool ja4;
+	bool ja4, certificate;
 	struct sf_classes *classes; /* NULL: no classifier is wanted */
 	struct sf_entropy *entropy; /* NULL: it is not wanted */
 	struct sf_app found;
@@ -77,7 +75,7 @@ int sf_apps_new(struct sf_apps **apps, uint64_t facts)
 	if (!made)
 		return -ENOMEM;
 	for (const struct row *row = rows; row < rows + ROWS; row++) {
-		if (!(row->facts & facts) || row->unless & facts)
+		if (!(row->facts & facts))
 			continue;
 		if (row->udp)
 			made->readers[0][made->count[0]++] = row->read;
@@ -91,6 +89,7 @@ int sf_apps_new(struct sf_apps **apps, uint64_t facts)
 	if (made->ops)
 		made->cipher = made->ops->create();
 	made->ja4 = facts & SF_FACT_SET(ja4);
+	made->certificate = facts & SF_FACT_SET(certificate);
 	if (facts & SF_FACT_SET(entropy))
 		made->entropy = malloc(sizeof(*made->entropy));
 	if ((made->ops && !made->cipher) || (facts & SF_FACT_SET(entropy) && !made->entropy) ||
@@ -222,21 +221,21 @@ static void tell_unread(struct sf_apps *apps, struct sf_facts *facts)
 	tell(apps, facts);
 }
 
-/* Reads what there is of the message so far. True: `found` tells it, and it is no longer waited for. */
+/* Reads what there is of the message so far, and no longer waits for it if it is whole. True: `found` tells it. */
 static bool read_pieces(
 	struct sf_apps *apps, struct sf_pieces_place *place, const struct sf_payload *last)
 {
 	struct sf_payload payload = *last;
-	bool known;
+	bool known, more;
 
 	payload.bytes = place->bytes;
 	payload.length = payload.wire = place->whole;
 	/* `found` is still what another packet said if the reader knows nothing of this one */
 	known = apps->stream(&payload, &apps->found);
-	if (known && apps->found.flags & SF_APP_MORE)
-		return false;
-	sf_pieces_end(&apps->pieces, place);
-	return known && apps->found.rank == SF_APP_READ;
+	more = known && apps->found.flags & SF_APP_MORE;
+	if (!more)
+		sf_pieces_end(&apps->pieces, place);
+	return known && apps->found.rank >= SF_APP_READ;
 }
 
 /* A segment of a message whose beginning was seen. False: it is none; then the readers look at it. */
@@ -376,6 +375,12 @@ static uint32_t empty_units(const struct sf_apps *apps, uint32_t left)
 	return apps->entropy && left == BUDGET_FIRST ? 0 : SF_BUDGET_PIECE;
 }
 
+/* The message that was looked for was read, and nothing of what follows it is wanted. */
+static bool is_done(const struct sf_app *app)
+{
+	return app->rank >= SF_APP_READ && !(app->flags & SF_APP_MORE);
+}
+
 static bool can_be_read(const struct sf_facts *facts)
 {
 	return (facts->protocol == TCP || facts->protocol == UDP) &&
@@ -409,13 +414,15 @@ void sf_apps_look(struct sf_apps *apps, const struct sf_packet *packet, struct s
 		sf_classes_syn(apps->classes, facts);
 	units = empty_units(apps, left);
 	if (find_payload(&payload, packet, facts)) {
+		payload.ja4 = apps->ja4;
+		payload.certificate = apps->certificate;
 		units = read_payload(apps, &payload, facts);
 		if (sf_unlikely(apps->classes != NULL))
 			classified = classify(apps, &payload, facts);
 		if (sf_unlikely(apps->entropy != NULL))
 			units = count_octets(apps, &payload, facts, left, units);
 	}
-	if (facts->tcp_flags & SF_TCP_FLAGS_APP && apps->found.rank == SF_APP_READ && classified)
+	if (facts->tcp_flags & SF_TCP_FLAGS_APP && is_done(&apps->found) && classified)
 		units = SF_BUDGET_WHOLE;
 	sf_budget_take(state, units);
 }

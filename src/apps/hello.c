@@ -13,33 +13,14 @@ enum {
 	ALPN_MOST = 32,
 };
 
-/* Takes `count` bytes from the front. False: there are fewer. */
-static bool take(struct sf_bytes *from, size_t count, struct sf_bytes *part)
-{
-	if (from->length < count)
-		return false;
-	*part = (struct sf_bytes){ from->p, count };
-	from->p += count;
-	from->length -= count;
-	return true;
-}
-
-/* Takes bytes whose number stands in front of them, in `width` bytes. */
-static bool take_counted(struct sf_bytes *from, unsigned width, struct sf_bytes *part)
-{
-	struct sf_bytes count;
-
-	return take(from, width, &count) && take(from, sf_load_be(count.p, width), part);
-}
-
 /* RFC 6066 §3: the first host name of the list. */
 static void read_name(struct sf_client_hello *hello, struct sf_bytes body)
 {
 	struct sf_bytes list, type, name;
 
 	hello->has_name = true;
-	if (take_counted(&body, 2, &list) && take(&list, 1, &type) && *type.p == 0 &&
-		take_counted(&list, 2, &name))
+	if (sf_bytes_take_counted(&body, 2, &list) && sf_bytes_take(&list, 1, &type) &&
+		*type.p == 0 && sf_bytes_take_counted(&list, 2, &name))
 		hello->name = name;
 }
 
@@ -48,7 +29,7 @@ static struct sf_bytes first_protocol(struct sf_bytes body)
 {
 	struct sf_bytes list, protocol;
 
-	if (take_counted(&body, 2, &list) && take_counted(&list, 1, &protocol))
+	if (sf_bytes_take_counted(&body, 2, &list) && sf_bytes_take_counted(&list, 1, &protocol))
 		return protocol;
 	return (struct sf_bytes){ 0 };
 }
@@ -63,10 +44,10 @@ static void read_extension(struct sf_client_hello *hello, uint16_t type, struct 
 		hello->alpn = first_protocol(body);
 		break;
 	case EXTENSION_VERSIONS:
-		take_counted(&body, 1, &hello->versions);
+		sf_bytes_take_counted(&body, 1, &hello->versions);
 		break;
 	case EXTENSION_ALGORITHMS:
-		take_counted(&body, 2, &hello->algorithms);
+		sf_bytes_take_counted(&body, 2, &hello->algorithms);
 		break;
 	}
 }
@@ -76,20 +57,22 @@ bool sf_client_hello_read(struct sf_client_hello *hello, const uint8_t *p, size_
 	struct sf_bytes left = { p, length }, head, part, extensions;
 
 	memset(hello, 0, sizeof(*hello));
-	if (!take(&left, SF_HELLO_HEADER, &head) || head.p[0] != SF_HELLO_CLIENT ||
-		!take(&left, 2 + 32, &part))
+	if (!sf_bytes_take(&left, SF_HELLO_HEADER, &head) || head.p[0] != SF_HELLO_CLIENT ||
+		!sf_bytes_take(&left, 2 + 32, &part))
 		return false;
 	hello->version = sf_load_be16(part.p);
-	if (!take_counted(&left, 1, &part) || part.length > 32 ||
-		!take_counted(&left, 2, &hello->ciphers) || !take_counted(&left, 1, &part))
+	if (!sf_bytes_take_counted(&left, 1, &part) || part.length > 32 ||
+		!sf_bytes_take_counted(&left, 2, &hello->ciphers) ||
+		!sf_bytes_take_counted(&left, 1, &part))
 		return false;
 	if (!left.length) /* up to TLS 1.2 there may be no extensions */
 		return true;
-	if (!take_counted(&left, 2, &hello->extensions))
+	if (!sf_bytes_take_counted(&left, 2, &hello->extensions))
 		return false;
 	extensions = hello->extensions;
 	for (unsigned n = 0; n < EXTENSIONS_MAX && extensions.length; n++) {
-		if (!take(&extensions, 2, &head) || !take_counted(&extensions, 2, &part))
+		if (!sf_bytes_take(&extensions, 2, &head) ||
+			!sf_bytes_take_counted(&extensions, 2, &part))
 			return false;
 		read_extension(hello, sf_load_be16(head.p), part);
 	}
@@ -131,16 +114,18 @@ static bool read_server(const uint8_t *p, size_t length, struct sf_app *app)
 	struct sf_bytes left = { p, length }, head, part, extensions, alpn = { 0 };
 	struct sf_app_writer writer = { .app = app };
 
-	if (!take(&left, SF_HELLO_HEADER + 2 + 32, &head))
+	if (!sf_bytes_take(&left, SF_HELLO_HEADER + 2 + 32, &head))
 		return false;
 	app->number[0] = sf_load_be16(head.p + SF_HELLO_HEADER);
-	if (!take_counted(&left, 1, &part) || part.length > 32 || !take(&left, 3, &part))
+	if (!sf_bytes_take_counted(&left, 1, &part) || part.length > 32 ||
+		!sf_bytes_take(&left, 3, &part))
 		return false;
 	app->number[1] = sf_load_be16(part.p);
-	if (!take_counted(&left, 2, &extensions))
+	if (!sf_bytes_take_counted(&left, 2, &extensions))
 		extensions.length = 0;
 	for (unsigned n = 0; n < EXTENSIONS_MAX && extensions.length; n++) {
-		if (!take(&extensions, 2, &head) || !take_counted(&extensions, 2, &part))
+		if (!sf_bytes_take(&extensions, 2, &head) ||
+			!sf_bytes_take_counted(&extensions, 2, &part))
 			return false;
 		if (sf_load_be16(head.p) == EXTENSION_VERSIONS && part.length == 2)
 			app->number[0] = sf_load_be16(part.p);

@@ -6,17 +6,13 @@
 #ifndef SPANFLOW_APPS_HELLO_H
 #define SPANFLOW_APPS_HELLO_H
 
+#include "apps/bytes.h"
 #include "apps/reader.h"
 
 #define SF_HELLO_CLIENT 1
 #define SF_HELLO_SERVER 2
 #define SF_HELLO_HEADER 4
 #define SF_HELLO_MAX    4096 /* bytes of a hello that is read, with its header */
-
-struct sf_bytes {
-	const uint8_t *p;
-	size_t length;
-};
 
 /* What JA4 is made of; the lists are as sent. */
 struct sf_client_hello {

@@ -22,15 +22,17 @@ struct sf_payload {
 	uint32_t seq;  /* TCP: sequence number of the first byte */
 	uint16_t ports[2];
 	bool tcp; /* else UDP */
+	/* what is wanted besides: JA4 of a client's hello, names in the certificate behind a server's */
+	bool ja4, certificate;
 };
 
 /* False: the payload is of another protocol, and *app is undefined. */
 typedef bool sf_app_reader(const struct sf_payload *payload, struct sf_app *app);
 
-sf_app_reader sf_app_dns;                 /* RFC 1035, also over TCP, and multicast DNS */
-sf_app_reader sf_app_tls, sf_app_tls_ja4; /* hellos of TLS over TCP */
-sf_app_reader sf_app_http;                /* requests and status of HTTP/1.x */
-sf_app_reader sf_app_ssh;                 /* identifications */
+sf_app_reader sf_app_dns;  /* RFC 1035, also over TCP, and multicast DNS */
+sf_app_reader sf_app_tls;  /* hellos of TLS over TCP */
+sf_app_reader sf_app_http; /* requests and status of HTTP/1.x */
+sf_app_reader sf_app_ssh;  /* identifications */
 
 /* One of the ports is this one. */
 static inline bool sf_payload_port(const struct sf_payload *payload, uint16_t port)

@@ -1,13 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Hellos of TLS over TCP: records (RFC 8446 §5.1) with the beginning of a handshake. A hello may be longer than
- * a segment, and may be split over records.
+ * a segment, and may be split over records; so may the certificate behind a server's hello.
  */
+#include "apps/certificate.h"
 #include "apps/hello.h"
 #include "base/branch.h"
 #include "base/wire.h"
 
-enum { RECORD_HEADER = 5, RECORD_MAX = 16384 + 256, HANDSHAKE = 22, LEAST = 2 + 32 + 1 + 2 + 1 };
+enum {
+	RECORD_HEADER = 5,
+	RECORD_MAX = 16384 + 256,
+	HANDSHAKE = 22,
+	LEAST = 2 + 32 + 1 + 2 + 1,
+	TLS13 = 0x0304,
+	COMMON_NAME_MOST = 128,
+	DNS_NAME_MOST = 253,
+};
 
 static bool is_record(const uint8_t *p)
 {
@@ -29,8 +38,11 @@ static bool is_hello(const struct sf_payload *payload, size_t *length)
 	       hello[5] <= 4;
 }
 
-/* Copies the handshake's bytes out of the records, at most `wanted`. Returns how many there are. */
-static size_t unwrap(const struct sf_payload *payload, uint8_t *to, size_t wanted)
+/*
+ * Copies the handshake's bytes out of the records, at most `wanted`. Returns how many there are; *more: the next segments
+ * may have further ones.
+ */
+static size_t unwrap(const struct sf_payload *payload, uint8_t *to, size_t wanted, bool *more)
 {
 	const uint8_t *p = payload->bytes, *end = p + payload->length;
 	size_t have = 0;
@@ -44,23 +56,77 @@ static size_t unwrap(const struct sf_payload *payload, uint8_t *to, size_t wante
 		memcpy(to + have, p - part, part < wanted - have ? part : wanted - have);
 		have += part < wanted - have ? part : wanted - have;
 	}
+	*more = p == end || (*p == HANDSHAKE && end - p <= RECORD_HEADER);
 	return have;
 }
 
-static bool read_tls(const struct sf_payload *payload, bool ja4, struct sf_app *app)
+/*
+ * The certificate message behind a server's hello of `hello` bytes (RFC 5246 §7.4.2): kind, length, length of the list,
+ * length of the server's own certificate, which is the first one.
+ */
+static void read_certificate(const struct sf_payload *payload, size_t hello, struct sf_app *app)
+{
+	enum { CERTIFICATE = 11, MESSAGE = 4, LENGTH = 3, HEAD = MESSAGE + 2 * LENGTH };
+	struct sf_app_writer writer = sf_app_writer_at(app, SF_APP_TLS_JA4);
+	struct sf_certificate_names names;
+	uint8_t buffer[SF_HELLO_MAX];
+	bool more;
+	size_t have = unwrap(payload, buffer, sizeof(buffer), &more), length;
+	const uint8_t *message = buffer + hello;
+
+	/* a session that goes on has none */
+	if (have > hello && *message != CERTIFICATE)
+		return;
+	if (have < hello + HEAD) {
+		app->flags |= more && sizeof(buffer) >= hello + HEAD ? SF_APP_MORE : 0;
+		return;
+	}
+	length = sf_load_be(message + MESSAGE + LENGTH, LENGTH);
+	if (sf_load_be(message + 1, LENGTH) < LENGTH + sf_load_be(message + MESSAGE, LENGTH) ||
+		sf_load_be(message + MESSAGE, LENGTH) < LENGTH + length)
+		return;
+	have -= hello + HEAD;
+	if (have < length && hello + HEAD + have < sizeof(buffer)) {
+		app->flags |= more ? SF_APP_MORE : 0;
+		return;
+	}
+	if (!sf_certificate_read(&names,
+		    (struct sf_bytes){ message + HEAD, have < length ? have : length },
+		    have < length))
+		return;
+	app->rank = SF_APP_READ_ON;
+	sf_app_put(&writer, NULL, 0, 0);
+	sf_app_put(&writer, names.common.p, names.common.length, COMMON_NAME_MOST);
+	sf_app_put(&writer, names.dns.p, names.dns.length, DNS_NAME_MOST);
+}
+
+/* The hello, whole. */
+static bool read_hello(
+	const struct sf_payload *payload, const uint8_t *hello, size_t length, struct sf_app *app)
+{
+	if (!sf_hello_read(hello, length, SF_APP_TLS, payload->ja4, app))
+		return false;
+	/* TLS 1.3 encrypts certificates */
+	if (payload->certificate && app->flags & SF_APP_ANSWER && app->number[0] < TLS13)
+		read_certificate(payload, length, app);
+	return true;
+}
+
+bool sf_app_tls(const struct sf_payload *payload, struct sf_app *app)
 {
 	const uint8_t *hello = payload->bytes + RECORD_HEADER;
 	uint8_t buffer[SF_HELLO_MAX];
 	size_t length;
+	bool more;
 
 	if (sf_likely(!is_hello(payload, &length)))
 		return false;
 	if (length <= sf_load_be16(payload->bytes + 3) &&
 		RECORD_HEADER + length <= payload->length) {
-		if (sf_hello_read(hello, length, SF_APP_TLS, ja4, app))
+		if (read_hello(payload, hello, length, app))
 			return true;
-	} else if (length <= sizeof(buffer) && unwrap(payload, buffer, length) == length) {
-		if (sf_hello_read(buffer, length, SF_APP_TLS, ja4, app))
+	} else if (length <= sizeof(buffer) && unwrap(payload, buffer, length, &more) == length) {
+		if (read_hello(payload, buffer, length, app))
 			return true;
 	} else {
 		sf_app_begin(app, SF_APP_TLS, SF_APP_NAMED);
@@ -71,14 +137,4 @@ static bool read_tls(const struct sf_payload *payload, bool ja4, struct sf_app *
 	}
 	sf_app_begin(app, SF_APP_TLS, SF_APP_NAMED);
 	return true;
-}
-
-bool sf_app_tls(const struct sf_payload *payload, struct sf_app *app)
-{
-	return read_tls(payload, false, app);
-}
-
-bool sf_app_tls_ja4(const struct sf_payload *payload, struct sf_app *app)
-{
-	return read_tls(payload, true, app);
 }

@@ -6,7 +6,8 @@
  *
  *	kind   number[0]        number[1]      texts
  *	DNS    type             response code  name, first answer
- *	TLS    version          cipher         server name, ALPN, JA4; QUIC likewise
+ *	TLS    version          cipher         server name, ALPN, JA4, names in the server's certificate;
+ *	                                       QUIC likewise
  *	HTTP   status                          host, method, target, user agent
  *	SSH                                    identification
  */
@@ -34,11 +35,12 @@ enum sf_app_rank {
 	SF_APP_ABSENT,
 	SF_APP_NAMED, /* the protocol is known, but its message is cut or not complete */
 	SF_APP_READ,
+	SF_APP_READ_ON, /* and so is what follows the message: the certificate behind a server's hello */
 };
 
 /* Bits of `flags`. */
 #define SF_APP_ANSWER 0x01 /* the message answers one of the other direction */
-#define SF_APP_MORE   0x02 /* SF_APP_NAMED: further packets may have the rest of the message */
+#define SF_APP_MORE   0x02 /* further packets may have the rest of the message, or what follows it */
 
 #define SF_APP_NUMBERS 2
 #define SF_APP_BYTES   512
@@ -53,7 +55,13 @@ static_assert(sizeof(struct sf_app) == SF_APP_BYTES, "the value of the fact");
 
 enum sf_app_dns { SF_APP_DNS_NAME, SF_APP_DNS_ANSWER };
 enum sf_app_http { SF_APP_HTTP_HOST, SF_APP_HTTP_METHOD, SF_APP_HTTP_TARGET, SF_APP_HTTP_AGENT };
-enum sf_app_tls { SF_APP_TLS_NAME, SF_APP_TLS_ALPN, SF_APP_TLS_JA4 };
+enum sf_app_tls {
+	SF_APP_TLS_NAME,
+	SF_APP_TLS_ALPN,
+	SF_APP_TLS_JA4,
+	SF_APP_TLS_COMMON_NAME, /* of the server's certificate; SF_APP_READ_ON */
+	SF_APP_TLS_DNS_NAME,
+};
 
 /* Text i, its length first; texts that were not written are empty. */
 static inline const uint8_t *sf_app_text(const struct sf_app *app, unsigned i)
@@ -85,6 +93,12 @@ static inline void sf_app_put(
 	if (length)
 		memcpy(writer->app->text + writer->used + 1, bytes, length);
 	writer->used += 1 + (unsigned)length;
+}
+
+/* A writer of text i, behind those that were written. */
+static inline struct sf_app_writer sf_app_writer_at(struct sf_app *app, unsigned i)
+{
+	return (struct sf_app_writer){ app, (unsigned)(sf_app_text(app, i) - app->text) };
 }
 
 #endif

@@ -74,6 +74,8 @@ static const struct sf_element enterprise[] = {
 	{ SF_PEN_SPANFLOW, 87, SF_TYPE_U16, "tlsCipher" },
 	{ SF_PEN_SPANFLOW, 88, SF_TYPE_STRING, "tlsJa4" },
 	{ SF_PEN_SPANFLOW, 89, SF_TYPE_STRING, "sshBanner" },
+	{ SF_PEN_SPANFLOW, 90, SF_TYPE_STRING, "tlsCertificateCommonName" },
+	{ SF_PEN_SPANFLOW, 91, SF_TYPE_STRING, "tlsCertificateDnsName" },
 };
 /* clang-format on */
 

@@ -176,7 +176,8 @@ void sf_anonymizer_free(struct sf_anonymizer *anonymizer)
 
 /* Fields that tell addresses, or whose they are, as a text or as a hash that can be guessed. */
 static const char *const refused[] = { "communityId", "dnsQueryName", "dnsFirstAnswer",
-	"tlsServerName", "httpRequestHost", "httpRequestTarget" };
+	"tlsServerName", "tlsCertificateCommonName", "tlsCertificateDnsName", "httpRequestHost",
+	"httpRequestTarget" };
 
 static bool is_listed(const struct sf_fields *fields, const char *name)
 {

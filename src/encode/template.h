@@ -67,7 +67,7 @@ typedef uint8_t *(*sf_encode)(const struct sf_template *template, uint8_t *p,
 
 /* Enough for every field of fields.def in both directions: template.c checks it. */
 #define SF_TEMPLATE_FIELDS_MAX 512
-#define SF_RECORD_MAX          4096 /* bytes */
+#define SF_RECORD_MAX          4608 /* bytes */
 
 struct sf_template {
 	/* per record */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "apps/apps.h"
+#include "apps/certificate.h"
 #include "apps/quic.h"
 #include "apps/reader.h"
 #include "base/annex.h"
@@ -30,17 +31,24 @@ static void check_told(const struct sf_app *app)
 	const uint8_t *end = (const uint8_t *)(app + 1), *p = app->text;
 
 	same(app->kind < SF_APP_KINDS);
-	same(app->kind ? app->rank == SF_APP_NAMED || app->rank == SF_APP_READ : !app->rank);
-	for (unsigned i = 0; i < 4; i++, p += 1 + *p) {
+	same(app->rank <= SF_APP_READ_ON &&
+		(app->kind != SF_APP_NONE) == (app->rank != SF_APP_ABSENT));
+	for (unsigned i = 0; i < 5; i++, p += 1 + *p) {
 		same(p < end && p + 1 + *p <= end && *p <= 254);
 		same(sf_app_text(app, i) == p);
 	}
 }
 
+static void check_inside(struct sf_bytes part, const uint8_t *bytes, size_t size)
+{
+	same(!part.p || (part.p >= bytes && part.p <= bytes + size &&
+				part.length <= (size_t)(bytes + size - part.p)));
+}
+
 static void read_alone(const uint8_t *data, size_t size)
 {
-	static sf_app_reader *const readers[] = { sf_app_dns, sf_app_tls, sf_app_tls_ja4,
-		sf_app_http, sf_app_ssh };
+	static sf_app_reader *const readers[] = { sf_app_dns, sf_app_tls, sf_app_http, sf_app_ssh };
+	struct sf_certificate_names names;
 	uint8_t *copy = malloc(size ? size : 1);
 	struct sf_pieces_place *place = calloc(1, sizeof(*place));
 
@@ -53,7 +61,9 @@ static void read_alone(const uint8_t *data, size_t size)
 					.length = size,
 					.wire = size,
 					.ports = { 40000, port },
-					.tcp = tcp };
+					.tcp = tcp,
+					.ja4 = true,
+					.certificate = true };
 				struct sf_app app;
 
 				if (!readers[i](&payload, &app))
@@ -61,6 +71,11 @@ static void read_alone(const uint8_t *data, size_t size)
 				check_told(&app);
 				same(app.kind != SF_APP_NONE);
 			}
+	for (unsigned cut = 0; cut < 2; cut++)
+		if (sf_certificate_read(&names, (struct sf_bytes){ copy, size }, cut)) {
+			check_inside(names.common, copy, size);
+			check_inside(names.dns, copy, size);
+		}
 	sf_quic_frames(place, copy, size);
 	same(place->whole <= SF_PIECES_BYTES && place->count <= SF_PIECES_RANGES);
 	free(copy);

@@ -6,7 +6,8 @@
 
 Without --every a few captures of the folder are compared. Known differences stand in applications.tsv: capture,
 field, packets of which only spanflow or only tshark tells the value, and the reason; one that does not occur any
-more is an error too.
+more is an error too. Names in certificates are compared by conversation: tshark puts the server's certificate together,
+openssl says what its names are.
 """
 import json
 import os
@@ -31,6 +32,10 @@ FIELDS = [
     ("httpStatusCode", "http.response.code", None), ("sshBanner", "ssh.protocol", 200),
 ]
 
+
+# the field, and the beginning of what openssl says of it
+CERTIFICATES = [("tlsCertificateCommonName", "commonName"), ("tlsCertificateDnsName", "DNS:")]
+NAMES = [name for name, _, _ in FIELDS] + [name for name, _ in CERTIFICATES]
 
 ENDS = ["tcp.srcport", "tcp.dstport", "udp.srcport", "udp.dstport"]
 
@@ -86,11 +91,58 @@ def spanflow(program, path):
     return found
 
 
+def certificate_names(certificate):
+    """Names in a certificate (DER), by openssl."""
+    said = subprocess.run(["openssl", "x509", "-inform", "DER", "-noout", "-subject", "-ext", "subjectAltName",
+                           "-nameopt", "multiline,-esc_msb,utf8"], input=certificate, capture_output=True).stdout
+    found = {}
+    for part in said.decode(errors="replace").replace(", ", "\n").splitlines():
+        for name, begin in CERTIFICATES:
+            if part.strip().startswith(begin):
+                found.setdefault(name, part.strip()[len(begin):].lstrip(" ="))
+    return found
+
+
+def tshark_certificates(path):
+    """Per field: (ports of the conversation, value) of the first certificate of each conversation."""
+    output = subprocess.run(
+        ["tshark", "-n", "-r", path, "-Y", "tls.handshake.certificate && tcp && " + LEFT_OUT, "-T", "fields",
+         "-E", "occurrence=a", "-e", "tcp.stream", "-e", "tcp.srcport", "-e", "tcp.dstport",
+         "-e", "tls.handshake.certificate"], capture_output=True, timeout=300).stdout
+    found, streams = {name: Counter() for name, _ in CERTIFICATES}, set()
+    for line in output.decode().splitlines():
+        stream, *ports, certificates = line.split("\t")
+        if stream in streams:
+            continue
+        streams.add(stream)
+        ends = tuple(sorted(port.split(",")[-1] for port in ports))
+        for name, value in certificate_names(bytes.fromhex(certificates.split(",")[0])).items():
+            found[name][(ends, value)] += 1
+    return found
+
+
+def spanflow_certificates(program, path):
+    names = [name for name, _ in CERTIFICATES]
+    output = subprocess.run(
+        [program, "meter", "-r", path, "--tunnel", "inner", "--biflow", "-o", "json", "-q", "--fields",
+         "sourceTransportPort,destinationTransportPort," + ",".join(names)], capture_output=True, timeout=300).stdout
+    found = {name: Counter() for name in names}
+    for line in output.decode().splitlines():
+        record = json.loads(line)
+        ends = tuple(sorted((str(record["sourceTransportPort"]), str(record["destinationTransportPort"]))))
+        for name in names:
+            if record.get(name):
+                found[name][(ends, record[name])] += 1
+    return found
+
+
 def compare(program, path):
     """Per field: packets for which both agree, only spanflow, only tshark."""
     theirs, ours = tshark(path), spanflow(program, path)
+    theirs.update(tshark_certificates(path))
+    ours.update(spanflow_certificates(program, path))
     return {name: (sum((ours[name] & theirs[name]).values()), ours[name] - theirs[name],
-                   theirs[name] - ours[name]) for name, _, _ in FIELDS}
+                   theirs[name] - ours[name]) for name in NAMES}
 
 
 def captures(folder, every):
@@ -134,7 +186,7 @@ def main():
             for what, values in (("spanflow", ours), ("tshark", theirs)):
                 for (ends, value), count in list(values.items())[:3]:
                     print("   ", what, *ends, count, repr(value)[:90])
-    print("packets that agree:", ", ".join(f"{name} {agreed[name]}" for name, _, _ in FIELDS))
+    print("packets that agree:", ", ".join(f"{name} {agreed[name]}" for name in NAMES))
     return 1 if bad else 0
 
 

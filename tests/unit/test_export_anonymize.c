@@ -127,7 +127,8 @@ START_TEST(fields_that_tell_addresses_are_refused)
 	} cases[] = {
 		{ "default+communityId", "the field communityId exclude" },
 		{ "dns", "dnsQueryName, dnsFirstAnswer exclude" },
-		{ "tls", "leave it out: fields=...-tlsServerName" },
+		{ "default+tlsServerName", "leave it out: fields=...-tlsServerName" },
+		{ "tls", "tlsServerName, tlsCertificateCommonName, tlsCertificateDnsName exclude" },
 		{ "default+communityId+http",
 			"the fields communityId, httpRequestHost, httpRequestTarget exclude each other: they tell "
 			"addresses or hosts; leave them out: fields=...-communityId-httpRequestHost"
