@@ -160,12 +160,13 @@ int sf_collector_message(struct sf_collector *collector, const char *exporter,
 	const uint8_t *message, size_t length, struct sf_error *error);
 
 /*
- * Decodes one message of a connection (TCP), as sf_collector_message() does: templates and sequence
- * numbers are those of the connection, templates can be withdrawn. sf_collector_stream_end() forgets the
+ * Decodes one message of a connection (TCP, SCTP), as sf_collector_message() does: templates and sequence
+ * numbers are those of the connection, templates can be withdrawn. `stream`: of SCTP, each of which has
+ * sequence numbers of its own; else 0. sf_collector_stream_end() forgets the
  * connection, as RFC 7011 §8.1 requires: the next one of the same name begins anew.
  */
 int sf_collector_stream_message(struct sf_collector *collector, const char *exporter,
-	const uint8_t *message, size_t length, struct sf_error *error);
+	uint16_t stream, const uint8_t *message, size_t length, struct sf_error *error);
 void sf_collector_stream_end(struct sf_collector *collector, const char *exporter);
 
 /*

@@ -71,12 +71,13 @@ static void decode(void *context, const char *sender, const uint8_t *data, size_
 	take_result(collect, sender, result, &error);
 }
 
-static void decode_stream(void *context, const char *sender, const uint8_t *data, size_t length)
+static void decode_stream(void *context, const char *sender, uint16_t stream, const uint8_t *data,
+	size_t length)
 {
 	struct collect *collect = context;
 	struct sf_error error = { 0 };
 	int result = sf_collector_stream_message(
-		collect->sink.out.collector, sender, data, length, &error);
+		collect->sink.out.collector, sender, stream, data, length, &error);
 
 	take_result(collect, sender, result, &error);
 }

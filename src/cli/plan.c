@@ -126,6 +126,7 @@ static bool has_connection(const struct sf_strings *collectors)
 	for (unsigned i = 0; i < collectors->count; i++)
 		if (strstr(collectors->items[i], "tcp://") ||
 			strstr(collectors->items[i], "tls://") || /* also of dtls:// */
+			strstr(collectors->items[i], "sctp://") ||
 			strncmp(collectors->items[i], "kafka://", 8) == 0)
 			return true;
 	return false;
@@ -198,8 +199,8 @@ int sf_made_plan_init(struct sf_made_plan *made, const struct sf_options *option
 	};
 	if (options->spool && !has_connection(&options->collectors))
 		return sf_error_set(error, SF_EUSAGE,
-			"--spool: is for collectors over TCP, TLS and DTLS and for Kafka: -e "
-			"tcp://HOST:PORT, tls://…, dtls://… or kafka://BROKER:PORT/TOPIC");
+			"--spool: is for collectors over TCP, TLS, DTLS and SCTP and for Kafka: -e "
+			"tcp://HOST:PORT, tls://…, dtls://…, sctp://… or kafka://BROKER:PORT/TOPIC");
 	err = check_share(options, error);
 	err = err ? err : make_sources(made, options, error);
 	return err ? err : make_destinations(made, options, page, error);

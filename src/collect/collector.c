@@ -95,6 +95,7 @@ static void session_free(struct sf_collector *c, struct sf_collect_session *sess
 	if (c->last == session)
 		c->last = NULL;
 	c->session_count--;
+	free(session->streams);
 	free(session);
 }
 
@@ -248,6 +249,28 @@ static void address_read(struct sf_collect_message *message, const char *exporte
 	}
 }
 
+/* The sequence numbers of the message's stream. NULL: it is one stream too many, or there is no memory. */
+static struct sf_collect_sequence *sequence_of(const struct sf_collect_message *message)
+{
+	struct sf_collect_session *session = message->session;
+	struct sf_collect_sequence *grown;
+
+	if (message->stream == 0)
+		return &session->sequence;
+	for (unsigned i = 0; i < session->stream_count; i++)
+		if (session->streams[i].stream == message->stream)
+			return &session->streams[i];
+	if (session->stream_count == SF_COLLECT_STREAMS)
+		return NULL;
+	grown = realloc(session->streams, (session->stream_count + 1) * sizeof(*grown));
+	if (!grown)
+		return NULL;
+	session->streams = grown;
+	grown += session->stream_count++;
+	*grown = (struct sf_collect_sequence){ .stream = message->stream };
+	return grown;
+}
+
 /*
  * Checks the sequence number of a message that holds `units` (v5: flows, v9: one message, IPFIX: data
  * records). `known` is false if the units could not be counted; then nothing is expected of the next
@@ -257,34 +280,34 @@ static void address_read(struct sf_collect_message *message, const char *exporte
 static void sequence_check(
 	struct sf_collect_message *message, uint32_t sequence, uint32_t units, bool known)
 {
-	struct sf_collect_session *session = message->session;
+	struct sf_collect_sequence *stream = message->session ? sequence_of(message) : NULL;
 	struct sf_collector_stats *stats = &message->collector->stats;
 	uint32_t next = sequence + units, step;
 
-	if (!session)
+	if (!stream)
 		return;
-	step = sequence - session->expected;
-	if (session->expecting && step != 0) {
-		if (session->late_valid && sequence == session->late) {
+	step = sequence - stream->expected;
+	if (stream->expecting && step != 0) {
+		if (stream->late_valid && sequence == stream->late) {
 			/* it continues from the message that stepped back: the exporter has restarted */
 		} else if (step < UINT32_C(1) << 31) {
 			stats->sequence_gaps++;
 			stats->sequence_lost += step;
-			session->lost += step;
+			stream->lost += step;
 		} else {
-			uint64_t back = session->lost < units ? session->lost : units;
+			uint64_t back = stream->lost < units ? stream->lost : units;
 
 			stats->sequence_gaps++;
 			stats->sequence_lost -= back;
-			session->lost -= back;
-			session->late = next;
-			session->late_valid = known;
+			stream->lost -= back;
+			stream->late = next;
+			stream->late_valid = known;
 			return;
 		}
 	}
-	session->late_valid = false;
-	session->expecting = known;
-	session->expected = next;
+	stream->late_valid = false;
+	stream->expecting = known;
+	stream->expected = next;
 }
 
 static void message_begin(struct sf_collect_message *message, const char *exporter,
@@ -508,7 +531,7 @@ int sf_collector_message(struct sf_collector *collector, const char *exporter, c
 }
 
 int sf_collector_stream_message(struct sf_collector *collector, const char *exporter,
-	const uint8_t *bytes, size_t length, struct sf_error *error)
+	uint16_t stream, const uint8_t *bytes, size_t length, struct sf_error *error)
 {
 	struct sf_collect_message message = {
 		.collector = collector,
@@ -516,6 +539,7 @@ int sf_collector_stream_message(struct sf_collector *collector, const char *expo
 		.end = bytes + length,
 		.error = error,
 		.withdrawals = true,
+		.stream = stream,
 	};
 
 	return message_decode(&message, exporter);

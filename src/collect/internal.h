@@ -137,20 +137,30 @@ struct sf_collect_template {
 };
 
 /*
- * A session: the messages of one exporter, version and observation domain. `expected` is the next sequence
- * number. After a message that stepped back, `late` is the sequence number behind that message: if the
- * next message continues there, the exporter has restarted.
+ * `expected` is the next sequence number. After a message that stepped back, `late` is the sequence number behind that
+ * message: if the next message continues there, the exporter has restarted.
  */
+struct sf_collect_sequence {
+	uint16_t stream; /* of SCTP, each of which counts for itself (RFC 7011 §3.1); else 0 */
+	bool expecting, late_valid;
+	uint32_t expected, late;
+	uint64_t lost; /* its share of the counter sequence_lost */
+};
+
+#define SF_COLLECT_STREAMS 256 /* of a session, in which sequence numbers are looked at */
+
+/* A session: the messages of one exporter, version and observation domain. */
 struct sf_collect_session {
 	struct sf_collect_session *hash_next;
 	struct sf_collect_template *templates;
 	uint32_t domain;
 	uint16_t version;
 	bool connected; /* of a connection or a file, not of datagrams */
-	bool expecting, late_valid, init_valid;
+	bool init_valid;
 	bool refusal_told; /* options.refused() was called for a template of this session */
-	uint32_t expected, late;
-	uint64_t lost;        /* this session's share of the counter sequence_lost */
+	struct sf_collect_sequence sequence; /* of stream 0 */
+	struct sf_collect_sequence *streams; /* of others, as they come */
+	unsigned stream_count;
 	int64_t init_time_ms; /* systemInitTimeMilliseconds of options data, for elements 21 and 22 */
 	/*
 	 * Address of the exporter in the same options data (element 130 or 131), because a file may have
@@ -173,6 +183,7 @@ struct sf_collect_message {
 	bool uptime_valid;    /* both are known */
 	bool file;            /* the message comes from a file */
 	bool withdrawals;     /* TCP, SCTP, files: templates may be withdrawn */
+	uint16_t stream;      /* of SCTP; else 0 */
 	bool cut;        /* the file ends within the message, perhaps within its last data set */
 	bool countable;  /* the number of data records in the message is known */
 	bool unprepared; /* `out` is not zeroed for the template's plan: sf_collect_plan_prepare() */

@@ -11,6 +11,7 @@
 #include "transport/stream.h"
 
 #define DTLS_LEAST_MTU 256
+#define SCTP_LEAST_MTU 576
 
 static int remember(char ***list, unsigned *count, const char *path)
 {
@@ -35,7 +36,8 @@ static int remember_file(struct sf_exporter *exporter, const char *path)
 static void name_spool(const struct sf_url *parsed, char *name, size_t size)
 {
 	static const char *const kinds[] = {
-		[SF_URL_TCP] = "tcp", [SF_URL_TLS] = "tls", [SF_URL_DTLS] = "dtls"
+		[SF_URL_TCP] = "tcp", [SF_URL_TLS] = "tls", [SF_URL_DTLS] = "dtls",
+		[SF_URL_SCTP] = "sctp"
 	};
 
 	if (parsed->transport == SF_URL_KAFKA)
@@ -61,6 +63,10 @@ static int open_spool(struct sf_exporter *exporter, const struct sf_url *parsed,
 	*disk = NULL;
 	if (!options->spool)
 		return 0;
+	if (parsed->lifetime_ns)
+		return sf_error_set(error, SF_EUSAGE,
+			"%s: lifetime= gives records up, and --spool keeps them: choose one",
+			parsed->target);
 	name_spool(parsed, name, sizeof(name));
 	snprintf(path, sizeof(path), "%.3500s/%s", options->spool, name);
 	*spool = (struct sf_spool_options){
@@ -76,13 +82,30 @@ static int open_spool(struct sf_exporter *exporter, const struct sf_url *parsed,
 	return code;
 }
 
+static int make_sctp(
+	const struct sf_url *parsed, struct sf_connection **link, struct sf_error *error)
+{
+	const struct sf_sctp_link_options options = {
+		.udp_port = parsed->udp_port,
+		.mtu = parsed->mtu,
+		.lifetime_ms = (uint32_t)(parsed->lifetime_ns / 1000000),
+	};
+
+	if (parsed->mtu && (!parsed->udp_port || parsed->mtu < SCTP_LEAST_MTU))
+		return sf_error_set(error, SF_EUSAGE,
+			"%s: mtu=%u is for SCTP over UDP (udp=PORT), %d or more: the kernel's SCTP finds it "
+			"itself",
+			parsed->target, parsed->mtu, SCTP_LEAST_MTU);
+	return sf_sctp_connection_new(link, &options, error);
+}
+
 /* *link stays NULL if there is no memory for one of TCP. */
 static int make_link(
 	const struct sf_url *parsed, struct sf_connection **link, struct sf_error *error)
 {
 	if (parsed->lz4 && parsed->transport != SF_URL_TCP)
 		return sf_error_set(error, SF_EUSAGE,
-			"%s: compress= is for tcp://: what TLS and DTLS carry is not compressed",
+			"%s: compress= is for tcp://: what TLS, DTLS and SCTP carry is not compressed",
 			parsed->target);
 	if (parsed->transport == SF_URL_TLS)
 		return sf_tls_connection_new(link, &parsed->tls, error);
@@ -93,6 +116,8 @@ static int make_link(
 	if (parsed->transport == SF_URL_DTLS)
 		return sf_dtls_connection_new(
 			link, &parsed->tls, parsed->mtu, parsed->renew_ns, error);
+	if (parsed->transport == SF_URL_SCTP)
+		return make_sctp(parsed, link, error);
 	if (parsed->lz4)
 		return sf_lz4_connection_new(link, error);
 	*link = sf_tcp_new();

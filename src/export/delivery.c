@@ -68,6 +68,10 @@ static void note_failure(struct sf_session *session, enum sf_fate fate, int64_t 
 	if (fate == SF_FATE_LOST_stopped)
 		snprintf(stats->failure, sizeof(stats->failure),
 			"%.200s was not ready for all records when the run had to end", stats->url);
+	else if (fate == SF_FATE_LOST_tooLate)
+		snprintf(stats->failure, sizeof(stats->failure),
+			"%.150s has not got records in time: they were given up (lifetime=)",
+			stats->url);
 	else if (session->transport->fails && session->transport->trouble[0])
 		snprintf(stats->failure, sizeof(stats->failure), "%s", session->transport->trouble);
 	else if (code == -ECONNREFUSED)
@@ -145,28 +149,35 @@ static void enter_fates(struct sf_session *session, struct sf_batch *batch, int6
 	}
 }
 
-/* Counts messages whose fate the transport has learnt since the last call. */
-static void settle(struct sf_session *session, int64_t now)
+/* Counts messages whose fate the transport has learnt since the last call. False: it has told all. */
+static bool settle_some(struct sf_session *session, int64_t now)
 {
 	struct sf_destination_stats *stats = &session->destination.stats;
 	struct sf_transport *transport = session->transport;
 	struct sf_outcome sent, lost;
 
 	if (!transport->ops->settle)
-		return;
+		return false;
 	transport->ops->settle(transport, &sent, &lost);
 	sf_count_add(&stats->sent, &sent.flows);
 	stats->messages += sent.pieces;
 	stats->message_octets += sent.octets;
 	session->flow_records += sent.flows.records;
 	if (lost.pieces == 0)
-		return;
+		return false;
 	sf_count_add(sf_destination_fate(stats, transport->lost_as), &lost.flows);
 	stats->incomplete |= leaves_a_gap(transport->lost_as, session);
 	note_failure(session, transport->lost_as, now);
 	/* templates may be among the lost messages; a connection loses no single message */
 	if (!transport->traits.connected)
 		session->epoch++;
+	return true;
+}
+
+static void settle(struct sf_session *session, int64_t now)
+{
+	while (settle_some(session, now))
+		;
 }
 
 /* The transport has failed and takes nothing for now: tells the user. */

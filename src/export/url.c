@@ -91,6 +91,8 @@ static const struct scheme {
 	{ "tls://", &sf_ipfix, "4740", SF_URL_TO_TCP | SF_URL_TO_TLS, SF_URL_TLS },
 	{ "ipfix+dtls://", &sf_ipfix, "4740", SF_URL_TO_TCP | SF_URL_TO_DTLS, SF_URL_DTLS },
 	{ "dtls://", &sf_ipfix, "4740", SF_URL_TO_TCP | SF_URL_TO_DTLS, SF_URL_DTLS },
+	{ "ipfix+sctp://", &sf_ipfix, "4739", SF_URL_TO_TCP | SF_URL_TO_SCTP, SF_URL_SCTP },
+	{ "sctp://", &sf_ipfix, "4739", SF_URL_TO_TCP | SF_URL_TO_SCTP, SF_URL_SCTP },
 	{ "kafka://", &sf_ipfix, "9092", SF_URL_TO_KAFKA, SF_URL_KAFKA },
 	{ "netflow9://", &sf_netflow9, "2055", SF_URL_TO_NETFLOW9, SF_URL_UDP },
 	{ "netflow5://", &sf_netflow5, "2055", SF_URL_TO_NETFLOW5, SF_URL_UDP },
@@ -105,13 +107,13 @@ static const struct scheme *find_scheme(const char *text, struct sf_error *error
 		strchr(text, '+') < text + strcspn(text, ":"))
 		sf_error_set(error, SF_EUSAGE,
 			"%s: NetFlow is sent over UDP only (netflow9://host:port, "
-			"netflow5://host:port); over TCP, TLS and DTLS there is "
-			"IPFIX: tcp://host:port, tls://host:port, dtls://host:port",
+			"netflow5://host:port); over TCP, TLS, DTLS and SCTP there is "
+			"IPFIX: tcp://host:port, tls://host:port, dtls://host:port, sctp://host:port",
 			text);
 	else
 		sf_error_set(error, SF_EUSAGE,
 			"%s: unknown kind of collector (allowed: ipfix://host:port, "
-			"tcp://…, tls://…, dtls://…, netflow9://…, netflow5://…, kafka://broker:port/topic)",
+			"tcp://…, tls://…, dtls://…, sctp://…, netflow9://…, netflow5://…, kafka://broker:port/topic)",
 			text);
 	return NULL;
 }

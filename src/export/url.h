@@ -18,7 +18,7 @@
 #define SF_QUEUE_OCTETS_MIN (UINT64_C(64) << 10)
 #define SF_QUEUE_OCTETS_MAX (UINT64_C(64) << 30)
 
-enum sf_url_transport { SF_URL_UDP, SF_URL_TCP, SF_URL_TLS, SF_URL_DTLS, SF_URL_KAFKA };
+enum sf_url_transport { SF_URL_UDP, SF_URL_TCP, SF_URL_TLS, SF_URL_DTLS, SF_URL_SCTP, SF_URL_KAFKA };
 
 /* Of kafka://…; texts lie within `options` or `target`. */
 struct sf_url_kafka {
@@ -44,6 +44,8 @@ struct sf_url {
 	int dscp;                /* 0: not given */
 	int64_t retry_ns;        /* 0: not given */
 	int64_t renew_ns;        /* DTLS; 0: never */
+	uint16_t udp_port;       /* SCTP over UDP; 0: SCTP by the kernel */
+	int64_t lifetime_ns;     /* SCTP; 0: nothing is given up */
 	bool lz4;                /* compress=lz4 */
 	struct sf_tls_files tls; /* within `options` */
 	struct sf_url_kafka kafka;

@@ -167,6 +167,21 @@ static bool read_renew(struct sf_url *url, const char *value)
 	return strcmp(value, "0") == 0 || read_period(value, 1000000000, DAY_NS, &url->renew_ns);
 }
 
+static bool read_udp(struct sf_url *url, const char *value)
+{
+	uint64_t port;
+
+	if (!read_number(value, 1, 65535, &port))
+		return false;
+	url->udp_port = (uint16_t)port;
+	return true;
+}
+
+static bool read_lifetime(struct sf_url *url, const char *value)
+{
+	return read_period(value, 10000000, INT64_C(3600000000000), &url->lifetime_ns);
+}
+
 static bool read_compress(struct sf_url *url, const char *value)
 {
 	url->lz4 = !strcmp(value, "lz4");

@@ -66,6 +66,7 @@ void sf_wire_profile_schemes(unsigned to, char *text, size_t size)
 		{ SF_URL_TO_TCP, "tcp://" },
 		{ SF_URL_TO_TCP | SF_URL_TO_TLS, "tls://" },
 		{ SF_URL_TO_TCP | SF_URL_TO_DTLS, "dtls://" },
+		{ SF_URL_TO_TCP | SF_URL_TO_SCTP, "sctp://" },
 		{ SF_URL_TO_KAFKA, "kafka://" },
 		{ SF_URL_TO_NETFLOW9, "netflow9://" },
 		{ SF_URL_TO_NETFLOW5, "netflow5://" },

@@ -104,7 +104,7 @@ static bool has_streams(const struct sf_exporter *exporter)
 	struct sf_destination_stats stats;
 
 	for (unsigned i = 0; sf_exporter_stats(exporter, i, &stats); i++)
-		if (stats.protocol == IPPROTO_TCP)
+		if (stats.protocol == IPPROTO_TCP || stats.protocol == IPPROTO_SCTP)
 			return true;
 	return false;
 }

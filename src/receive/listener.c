@@ -5,6 +5,7 @@
  * socket (SO_MEMINFO), not from ancillary data (SO_RXQ_OVFL): these come only with a later datagram, so the
  * last drops of a run would be missing.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/sock_diag.h>
 #include <netdb.h>
@@ -24,9 +25,20 @@
 #define DEFAULT_TLS_PORT "4740"
 #define RECEIVE_BUFFER   (64 * 1024 * 1024)
 
-enum kind { UDP, TCP, TLS, DTLS, NONE };
+enum kind { UDP, TCP, TLS, DTLS, SCTP, SCTP_OVER_UDP, KINDS };
 
-static const char *const schemes[] = { "udp://", "tcp://", "tls://", "dtls://" };
+static const struct transport {
+	const char *scheme, *port;
+	bool stream; /* its sockets accept connections */
+	int protocol;
+} transports[] = {
+	[UDP] = { "udp://", DEFAULT_PORT, false, 0 },
+	[TCP] = { "tcp://", DEFAULT_PORT, true, 0 },
+	[TLS] = { "tls://", DEFAULT_TLS_PORT, true, 0 },
+	[DTLS] = { "dtls://", DEFAULT_TLS_PORT, false, 0 },
+	[SCTP] = { "sctp://", DEFAULT_PORT, true, IPPROTO_SCTP },
+	[SCTP_OVER_UDP] = { "sctp://", DEFAULT_PORT, false, 0 },
+};
 
 struct sf_listen_batch {
 	struct mmsghdr headers[SF_LISTEN_BATCH];
@@ -34,27 +46,29 @@ struct sf_listen_batch {
 	struct sockaddr_storage peers[SF_LISTEN_BATCH];
 	struct {
 		alignas(struct cmsghdr) uint8_t bytes[SF_PATH_CONTROL];
-	} controls[SF_LISTEN_BATCH]; /* DTLS: the address that the datagram was sent to */
+	} controls[SF_LISTEN_BATCH]; /* DTLS, SCTP: the address that the datagram was sent to */
 	uint8_t data[SF_LISTEN_BATCH][SF_LISTEN_DATAGRAM];
 };
 
-static int socket_open(const struct sockaddr *address, socklen_t size, bool stream)
+static int socket_open(
+	const struct sockaddr *address, socklen_t size, const struct transport *transport)
 {
 	int room = RECEIVE_BUFFER, off = 0, on = 1, result;
-	int type = stream ? SOCK_STREAM : SOCK_DGRAM;
-	int fd = socket(address->sa_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int type = transport->stream ? SOCK_STREAM : SOCK_DGRAM;
+	int fd = socket(address->sa_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK,
+		transport->protocol);
 
 	if (fd < 0)
 		return -errno;
 	if (address->sa_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
 	/* the kernel chooses the buffer of a connection; connections of the last run may still end */
-	if (stream)
+	if (transport->stream)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	/* more than net.core.rmem_max needs CAP_NET_ADMIN */
 	else if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)))
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
-	if (bind(fd, address, size) || (stream && listen(fd, SOMAXCONN))) {
+	if (bind(fd, address, size) || (transport->stream && listen(fd, SOMAXCONN))) {
 		result = -errno;
 		close(fd);
 		return result;
@@ -62,33 +76,37 @@ static int socket_open(const struct sockaddr *address, socklen_t size, bool stre
 	return fd;
 }
 
-static int listener_open(
-	struct sf_listener *listener, const struct sockaddr *address, socklen_t size, bool stream)
+static int listener_open(struct sf_listener *listener, const struct sockaddr *address,
+	socklen_t size, const struct transport *transport)
 {
 	struct sockaddr_storage own = { 0 };
 	socklen_t own_size = sizeof(own);
 	char name[SF_LISTEN_NAME];
 
-	*listener =
-		(struct sf_listener){ .fd = socket_open(address, size, stream), .stream = stream };
+	*listener = (struct sf_listener){
+		.fd = socket_open(address, size, transport),
+		.stream = transport->stream,
+	};
 	if (listener->fd < 0)
 		return listener->fd;
 	getsockname(listener->fd, (struct sockaddr *)&own, &own_size);
 	sf_hostport_name(&own, name);
-	snprintf(listener->url, sizeof(listener->url), "%s://%s", stream ? "tcp" : "udp", name);
+	snprintf(listener->url, sizeof(listener->url), "%s%s", transport->scheme, name);
 	return 0;
 }
 
 /* Opens a socket for all addresses of this host: IPv6 and IPv4, or IPv4 if there is no IPv6. */
-static int open_any(struct sf_listener *listener, const char *port, bool stream)
+static int open_any(
+	struct sf_listener *listener, const char *port, const struct transport *transport)
 {
 	uint16_t number = htons((uint16_t)strtoul(port, NULL, 10));
 	const struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = number };
 	const struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = number };
-	int result = listener_open(listener, (const struct sockaddr *)&in6, sizeof(in6), stream);
+	int result = listener_open(listener, (const struct sockaddr *)&in6, sizeof(in6), transport);
 
 	if (result == -EAFNOSUPPORT || result == -EADDRNOTAVAIL)
-		result = listener_open(listener, (const struct sockaddr *)&in, sizeof(in), stream);
+		result = listener_open(
+			listener, (const struct sockaddr *)&in, sizeof(in), transport);
 	return result;
 }
 
@@ -107,8 +125,8 @@ static void take_port(struct sockaddr *address, const struct sf_listener *first)
  * Opens a socket for each address of a name, except addresses that this host does not have, such as ::1 if
  * IPv6 is switched off. Returns the number of sockets, or the first error.
  */
-static int open_all(
-	struct sf_listener *listeners, unsigned room, const struct addrinfo *infos, bool stream)
+static int open_all(struct sf_listener *listeners, unsigned room, const struct addrinfo *infos,
+	const struct transport *transport)
 {
 	unsigned count = 0;
 	int first_error = 0;
@@ -122,7 +140,8 @@ static int open_all(
 		}
 		if (count)
 			take_port(info->ai_addr, &listeners[0]);
-		result = listener_open(&listeners[count], info->ai_addr, info->ai_addrlen, stream);
+		result = listener_open(
+			&listeners[count], info->ai_addr, info->ai_addrlen, transport);
 		if (result == 0)
 			count++;
 		else if (first_error == 0)
@@ -145,8 +164,8 @@ static void free_context(struct sf_listener *listener)
 {
 	struct sf_dtls_listener *dtls = &listener->dtls;
 
-	if (listener->context)
-		listener->tls->context_free(listener->context);
+	if (listener->gate.context)
+		listener->gate.tls->context_free(listener->gate.context);
 	sf_dtls_listener_close(dtls);
 	if (dtls->context)
 		dtls->ops->context_free(dtls->context);
@@ -154,7 +173,7 @@ static void free_context(struct sf_listener *listener)
 
 bool sf_listen_is_secure(const struct sf_listener *listener)
 {
-	return listener->tls || listener->dtls.ops;
+	return listener->gate.tls || listener->dtls.ops;
 }
 
 int sf_listen_reload(struct sf_listener *listener, struct sf_error *error)
@@ -163,14 +182,14 @@ int sf_listen_reload(struct sf_listener *listener, struct sf_error *error)
 	struct sf_tls_context *context;
 	int code = 0;
 
-	if (listener->tls)
-		code = listener->tls->context_new(&context, &listener->files, true, error);
+	if (listener->gate.tls)
+		code = listener->gate.tls->context_new(&context, &listener->files, true, error);
 	else if (dtls->ops)
 		code = dtls->ops->context_new(&context, &listener->files, true, error);
 	if (code < 0 || !sf_listen_is_secure(listener))
 		return code;
 	free_context(listener);
-	*(listener->tls ? &listener->context : &dtls->context) = context;
+	*(listener->gate.tls ? &listener->gate.context : &dtls->context) = context;
 	return 0;
 }
 
@@ -187,7 +206,7 @@ static void want_paths(int fd)
 static int load_library(struct sf_listener *listener, enum kind kind, struct sf_error *error)
 {
 	if (kind == TLS)
-		listener->tls = sf_tls_load(error);
+		listener->gate.tls = sf_tls_load(error);
 	else
 		listener->dtls.ops = sf_dtls_load(error);
 	if (!sf_listen_is_secure(listener))
@@ -219,10 +238,6 @@ static int secure(struct sf_listener *listener, enum kind kind, const char *url,
 				"ca=FILE, name=NAME)",
 				url, item);
 	}
-	/* in place of tcp:// or udp:// */
-	memmove(listener->url + strlen(schemes[kind]), listener->url + 6,
-		strlen(listener->url + 6) + 1);
-	memcpy(listener->url, schemes[kind], strlen(schemes[kind]));
 	return load_library(listener, kind, error);
 }
 
@@ -238,57 +253,130 @@ static int secure_all(struct sf_listener *listeners, unsigned count, enum kind k
 	return code < 0 ? code : (int)count;
 }
 
+/* ---------------------------------------------------------------- SCTP */
+
+/* "sctp://127.0.0.1:9899", which names the port of UDP, becomes "sctp://127.0.0.1:4739,udp=9899". */
+static void name_both_ports(struct sf_listener *listener, const char *port)
+{
+	char *end = strrchr(listener->url, ':') + 1, udp_port[8];
+
+	snprintf(udp_port, sizeof(udp_port), "%s", end);
+	snprintf(end, sizeof(listener->url) - (size_t)(end - listener->url), "%s,udp=%s", port,
+		udp_port);
+}
+
+static int begin_sctp(struct sf_listener *listener, const struct sf_sctp_ops *ops, const char *port)
+{
+	listener->gate.sctp = ops;
+	if (listener->stream)
+		return 0;
+	want_paths(listener->fd);
+	name_both_ports(listener, port);
+	listener->gate.sctp_listener = ops->listen((uint16_t)strtoul(port, NULL, 10));
+	return listener->gate.sctp_listener ? 0 : -ENOMEM;
+}
+
+static int begin_sctp_all(struct sf_listener *listeners, unsigned count, const char *url,
+	const char *port, struct sf_error *error)
+{
+	const struct sf_sctp_ops *ops =
+		listeners->stream ? sf_sctp_kernel() : sf_sctp_load(error);
+	int code = ops ? 0 : SF_EUNSUPPORTED;
+
+	for (unsigned i = 0; i < count && code == 0; i++)
+		if (begin_sctp(&listeners[i], ops, port) < 0)
+			code = sf_error_set(error, -ENOMEM,
+				"--listen %s: no memory for SCTP", url);
+	for (unsigned i = 0; i < count && code < 0; i++)
+		sf_listen_close(&listeners[i]);
+	return code < 0 ? code : (int)count;
+}
+
 /* ---------------------------------------------------------------- URLs */
 
 struct parsed {
 	enum kind kind;
+	const char *sctp_port; /* SCTP over UDP: `port` is that of UDP */
 	char text[300]; /* without options */
 	char host[256];
 	const char *port;    /* within `text` */
 	const char *options; /* within the URL; "": none */
 };
 
+/* "udp=9899" makes it SCTP over UDP. */
+static bool parse_sctp(struct parsed *parsed)
+{
+	const char *option = parsed->options;
+
+	if (*option == '\0')
+		return true;
+	if (strncmp(option, "udp=", 4) != 0)
+		return false;
+	parsed->kind = SCTP_OVER_UDP;
+	parsed->sctp_port = parsed->port;
+	parsed->port = option + 4;
+	return sf_hostport_is_port(parsed->port);
+}
+
 static bool parse(struct parsed *parsed, const char *url)
 {
 	size_t length = strcspn(url, ",");
 
 	parsed->kind = UDP;
-	while (parsed->kind < NONE &&
-		strncmp(url, schemes[parsed->kind], strlen(schemes[parsed->kind])) != 0)
+	while (parsed->kind < KINDS && strncmp(url, transports[parsed->kind].scheme,
+					       strlen(transports[parsed->kind].scheme)) != 0)
 		parsed->kind++;
 	parsed->options = url + length + (url[length] == ',');
-	if (parsed->kind == NONE || length >= sizeof(parsed->text) ||
+	if (parsed->kind == KINDS || length >= sizeof(parsed->text) ||
 		(url[length] && parsed->kind < TLS))
 		return false;
 	memcpy(parsed->text, url, length);
 	parsed->text[length] = '\0';
-	if (!sf_hostport_split(parsed->text + strlen(schemes[parsed->kind]), parsed->host,
-		    sizeof(parsed->host), &parsed->port))
+	if (!sf_hostport_split(parsed->text + strlen(transports[parsed->kind].scheme),
+		    parsed->host, sizeof(parsed->host), &parsed->port))
 		return false;
 	if (!parsed->port)
-		parsed->port = parsed->kind >= TLS ? DEFAULT_TLS_PORT : DEFAULT_PORT;
-	return sf_hostport_is_port(parsed->port);
+		parsed->port = transports[parsed->kind].port;
+	if (!sf_hostport_is_port(parsed->port))
+		return false;
+	return parsed->kind != SCTP || parse_sctp(parsed);
 }
 
 static int open_parsed(struct sf_listener *listeners, unsigned room, const char *url,
 	const struct parsed *parsed, struct sf_error *error)
 {
 	const struct addrinfo hints = { .ai_flags = AI_PASSIVE, .ai_socktype = SOCK_DGRAM };
-	bool stream = parsed->kind == TCP || parsed->kind == TLS;
+	const struct transport *transport = &transports[parsed->kind];
 	struct addrinfo *infos;
 	int result;
 
 	if (parsed->host[0] == '\0') {
-		result = open_any(listeners, parsed->port, stream);
+		result = open_any(listeners, parsed->port, transport);
 		return result ? result : 1;
 	}
 	result = getaddrinfo(parsed->host, parsed->port, &hints, &infos);
 	if (result)
 		return sf_error_set(error, SF_ERESOLVE, "--listen %s: %s: %s", url, parsed->host,
 			gai_strerror(result));
-	result = open_all(listeners, room, infos, stream);
+	result = open_all(listeners, room, infos, transport);
 	freeaddrinfo(infos);
 	return result;
+}
+
+/* The text of an error of open_parsed(). */
+static int explain(const char *url, int code, struct sf_error *error)
+{
+	if (code == SF_ERESOLVE)
+		return code;
+	if (code == -E2BIG)
+		return sf_error_set(error, SF_EUSAGE,
+			"--listen %s: at most %d addresses are possible", url, SF_LISTEN_MAX);
+	if (code == -EPROTONOSUPPORT || code == -ESOCKTNOSUPPORT)
+		return sf_error_set(error, code,
+			"--listen %s: this kernel has no SCTP (modprobe sctp loads it, if the distribution "
+			"has it; ,udp=9899 goes over UDP without it)",
+			url);
+	return sf_error_set(error, code, "--listen %s: %s", url, sf_strerror(code));
 }
 
 int sf_listen_open(
@@ -301,25 +389,26 @@ int sf_listen_open(
 		return sf_error_set(error, SF_EUSAGE,
 			"--listen %s: expected udp://HOST:PORT or udp://:PORT, as in "
 			"udp://127.0.0.1:4739, udp://[::1]:2055 or udp://:2055; for IPFIX also "
-			"tcp://HOST:PORT, or tls://HOST:PORT,cert=FILE,ca=FILE, or dtls:// likewise",
+			"tcp://HOST:PORT, tls://HOST:PORT,cert=FILE,ca=FILE, dtls:// likewise, "
+			"sctp://HOST:PORT, or sctp://HOST:PORT,udp=9899",
 			url);
 	if (room == 0)
-		return sf_error_set(error, SF_EUSAGE,
-			"--listen %s: at most %d addresses are possible", url, SF_LISTEN_MAX);
+		return explain(url, -E2BIG, error);
 	result = open_parsed(listeners, room, url, &parsed, error);
-	if (result == -E2BIG)
-		return sf_error_set(error, SF_EUSAGE,
-			"--listen %s: at most %d addresses are possible", url, SF_LISTEN_MAX);
-	if (result < 0 && result != SF_ERESOLVE)
-		return sf_error_set(error, result, "--listen %s: %s", url, sf_strerror(result));
-	if (result < 0 || parsed.kind < TLS)
+	if (result < 0)
+		return explain(url, result, error);
+	if (parsed.kind < TLS)
 		return result;
+	if (parsed.kind >= SCTP)
+		return begin_sctp_all(listeners, (unsigned)result, url, parsed.sctp_port, error);
 	return secure_all(listeners, (unsigned)result, parsed.kind, url, parsed.options, error);
 }
 
 void sf_listen_close(struct sf_listener *listener)
 {
 	free_context(listener);
+	if (listener->gate.sctp_listener)
+		listener->gate.sctp->unlisten(listener->gate.sctp_listener);
 	free(listener->options);
 	close(listener->fd);
 }
@@ -363,7 +452,9 @@ int sf_listen_receive(struct sf_listener *listener, struct sf_listen_batch *batc
 	for (unsigned i = 0; i < SF_LISTEN_BATCH; i++) {
 		batch->headers[i].msg_hdr.msg_namelen = sizeof(batch->peers[i]);
 		batch->headers[i].msg_hdr.msg_controllen =
-			listener->dtls.ops ? sizeof(batch->controls[i].bytes) : 0;
+			listener->dtls.ops || listener->gate.sctp_listener
+				? sizeof(batch->controls[i].bytes)
+				: 0;
 	}
 	n = recvmmsg(listener->fd, batch->headers, SF_LISTEN_BATCH, MSG_DONTWAIT, NULL);
 	if (n >= 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Sockets that flow messages arrive on: UDP; DTLS, whose datagrams belong to sessions (sessions.h); TCP and TLS,
+ * Sockets that flow messages arrive on: UDP; DTLS, whose datagrams belong to sessions (sessions.h); TCP, TLS and SCTP,
  * which accept connections (inflow.h).
  */
 #ifndef SPANFLOW_RECEIVE_LISTENER_H
@@ -25,9 +25,8 @@
 struct sf_listener {
 	struct sf_watch watch; /* first member: a function of the loop finds the listener by it */
 	int fd;                /* socket */
-	bool stream;           /* TCP or TLS */
-	const struct sf_tls_ops *tls; /* NULL: no TLS */
-	struct sf_tls_context *context;
+	bool stream;           /* it accepts connections: TCP, TLS, the kernel's SCTP */
+	struct sf_inflow_gate gate; /* what connections carry, those of SCTP over UDP too */
 	struct sf_dtls_listener dtls; /* dtls.ops NULL: no DTLS */
 	struct sf_tls_files files;    /* within `options` */
 	char *options;                /* owned */
@@ -39,7 +38,8 @@ struct sf_listener {
 /*
  * Opens a socket for each address of the host in "udp://host:port", "tcp://host:port",
  * "tls://host:port,cert=FILE,ca=FILE" (options of sf_tls_option()) or "dtls://…", likewise. "udp://:port" and [::] take IPv4
- * and IPv6, port 0 is any free port, the default is 4739. The receive buffers are as large as the system
+ * and IPv6, port 0 is any free port, the default is 4739. "sctp://host:port" is SCTP by the kernel,
+ * "sctp://host:port,udp=9899" SCTP over that port of UDP. The receive buffers are as large as the system
  * allows. `room`: length of the array. Returns the number of sockets, or SF_EUSAGE, SF_ERESOLVE or a
  * system error with its text.
  */

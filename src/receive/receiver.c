@@ -105,10 +105,12 @@ static void receive(struct sf_watch *watch, unsigned ready)
 
 /* ---------------------------------------------------------------- DTLS */
 
-static bool take_record(void *context, const char *sender, const uint8_t *data, size_t length)
+static bool take_record(
+	void *context, const char *sender, uint16_t stream, const uint8_t *data, size_t length)
 {
 	struct sf_receiver *receiver = context;
 
+	(void)stream;
 	if (receiver->ended)
 		return false;
 	receiver->datagrams++;
@@ -155,15 +157,46 @@ static void receive_records(struct sf_watch *watch, unsigned ready)
 	}
 }
 
+/* ---------------------------------------------------------------- SCTP over UDP */
+
+static void receive_packets(struct sf_watch *watch, unsigned ready)
+{
+	struct sf_listener *listener = (struct sf_listener *)watch;
+	struct sf_receiver *receiver = watch->context;
+	char sender[SF_LISTEN_NAME];
+	struct sf_path path;
+	size_t length;
+	int n, code = 0;
+
+	(void)ready;
+	if (receiver->ended)
+		return;
+	n = sf_listen_receive(listener, receiver->batch);
+	for (int i = 0; i < n && code == 0; i++) {
+		const uint8_t *data =
+			sf_listen_datagram(receiver->batch, (unsigned)i, &length, sender);
+
+		sf_listen_path(listener, receiver->batch, (unsigned)i, &path);
+		/* a run that drains accepts no new association */
+		code = sf_inflows_take(&receiver->inflows, &listener->gate, &path, data, length,
+			!receiver->ending);
+	}
+	if (n < 0 || code < 0)
+		fail(receiver, listener->url, n < 0 ? n : code);
+	else
+		sf_inflows_serve(&receiver->inflows);
+}
+
 /* ---------------------------------------------------------------- connections */
 
-static bool take_message(void *context, const char *sender, const uint8_t *data, size_t length)
+static bool take_message(
+	void *context, const char *sender, uint16_t stream, const uint8_t *data, size_t length)
 {
 	struct sf_receiver *receiver = context;
 
 	if (receiver->ended)
 		return false;
-	receiver->options.stream_message(receiver->options.context, sender, data, length);
+	receiver->options.stream_message(receiver->options.context, sender, stream, data, length);
 	look_at_clock(receiver);
 	return receiver->ended == NULL;
 }
@@ -185,7 +218,7 @@ static void accept_one(struct sf_watch *watch, unsigned ready)
 	/* a run that drains accepts no new connection */
 	if (receiver->ending || receiver->ended)
 		return;
-	code = sf_inflows_accept(&receiver->inflows, watch, listener->tls, listener->context);
+	code = sf_inflows_accept(&receiver->inflows, watch, &listener->gate);
 	if (code < 0)
 		fail(receiver, listener->url, code);
 }
@@ -272,9 +305,10 @@ int sf_receiver_listen(struct sf_receiver *receiver, const char *url, struct sf_
 	for (int i = 0; i < count; i++) {
 		int err = sf_loop_add_watch(receiver->loop, &opened[i].watch, opened[i].fd,
 			SF_LOOP_READ,
-			opened[i].stream     ? accept_one
-			: opened[i].dtls.ops ? receive_records
-					     : receive,
+			opened[i].stream               ? accept_one
+			: opened[i].dtls.ops           ? receive_records
+			: opened[i].gate.sctp_listener ? receive_packets
+						       : receive,
 			receiver);
 
 		if (err)

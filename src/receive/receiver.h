@@ -43,11 +43,12 @@ struct sf_receiver_options {
 	/*
 	 * Takes one message of a connection, whose exporter has templates of its own there, and learns of
 	 * the end of the connection. `trouble`: why, if it did not end between two messages; or NULL.
-	 * May be NULL if no URL is of TCP. Messages of DTLS go to `message`, because they may get lost like those
+	 * `stream`: of SCTP; else 0.
+	 * May be NULL if no URL is of TCP or SCTP. Messages of DTLS go to `message`, because they may get lost like those
 	 * of UDP; stream_end learns of the end of their session.
 	 */
-	void (*stream_message)(
-		void *context, const char *sender, const uint8_t *data, size_t length);
+	void (*stream_message)(void *context, const char *sender, uint16_t stream,
+		const uint8_t *data, size_t length);
 	void (*stream_end)(void *context, const char *sender, const char *trouble);
 	/* Writes out what waits: the input pauses, or has not paused for 100 ms. May be NULL. */
 	void (*write_out)(void *context);

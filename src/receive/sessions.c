@@ -47,23 +47,7 @@ struct sf_dtls_session {
 
 /* ---------------------------------------------------------------- the table */
 
-/* The address and the port. Returns the length. */
-static size_t peer_id(const struct sockaddr_storage *peer, uint8_t id[20])
-{
-	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)peer;
-	const struct sockaddr_in *four = (const struct sockaddr_in *)peer;
-
-	if (peer->ss_family == AF_INET6) {
-		memcpy(id, &six->sin6_addr, 16);
-		memcpy(id + 16, &six->sin6_port, 2);
-		return 18;
-	}
-	memcpy(id, &four->sin_addr, 4);
-	memcpy(id + 4, &four->sin_port, 2);
-	return 6;
-}
-
-/* How much of peer_id() one host cannot change as it likes: the IPv4 address, or the /64 of IPv6. */
+/* How much of sf_path_id() one host cannot change as it likes: the IPv4 address, or the /64 of IPv6. */
 static size_t host_length(const struct sockaddr_storage *peer)
 {
 	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)peer;
@@ -85,28 +69,28 @@ static uint32_t hash_of(const uint8_t *id, size_t length)
 static struct sf_dtls_session **bucket_of(
 	struct sf_sessions *sessions, const struct sockaddr_storage *peer)
 {
-	uint8_t id[20];
-	size_t length = peer_id(peer, id);
+	uint8_t id[SF_PATH_ID];
+	size_t length = sf_path_id(peer, id);
 
 	return &sessions->buckets[hash_of(id, length) % SF_SESSIONS_MAX];
 }
 
 static bool is_same_host(const struct sockaddr_storage *one, const struct sockaddr_storage *other)
 {
-	uint8_t a[20], b[20];
+	uint8_t a[SF_PATH_ID], b[SF_PATH_ID];
 
-	peer_id(one, a);
-	peer_id(other, b);
+	sf_path_id(one, a);
+	sf_path_id(other, b);
 	return one->ss_family == other->ss_family && host_length(one) == host_length(other) &&
 	       memcmp(a, b, host_length(one)) == 0;
 }
 
 static bool is_peer(const struct sf_dtls_session *session, const struct sf_path *path)
 {
-	uint8_t one[20], other[20];
-	size_t length = peer_id(&session->path.peer, one);
+	uint8_t one[SF_PATH_ID], other[SF_PATH_ID];
+	size_t length = sf_path_id(&session->path.peer, one);
 
-	return session->path.fd == path->fd && peer_id(&path->peer, other) == length &&
+	return session->path.fd == path->fd && sf_path_id(&path->peer, other) == length &&
 	       memcmp(one, other, length) == 0;
 }
 
@@ -240,22 +224,10 @@ static bool make_place(struct sf_sessions *sessions, const struct sockaddr_stora
 
 /* ---------------------------------------------------------------- datagrams */
 
+/* What cannot be sent is lost: the peer repeats its part. */
 static ssize_t send_back(void *context, const uint8_t *bytes, size_t length)
 {
-	struct sf_path *path = &((struct sf_dtls_session *)context)->path;
-	struct iovec iov = { .iov_base = (void *)bytes, .iov_len = length };
-	const struct msghdr header = {
-		.msg_name = &path->peer,
-		.msg_namelen = path->peer_size,
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = path->control_length ? path->control : NULL,
-		.msg_controllen = path->control_length,
-	};
-
-	/* what cannot be sent is lost, as datagrams may be: the peer repeats its part */
-	sendmsg(path->fd, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
-	return (ssize_t)length;
+	return sf_path_answer(&((struct sf_dtls_session *)context)->path, bytes, length);
 }
 
 static const char *is_wrong(const uint8_t *p, size_t length)
@@ -292,7 +264,7 @@ static bool read_messages(struct sf_dtls_session *session, const struct sf_path 
 			return true;
 		}
 		heard(session, path);
-		if (!owner->message(owner->context, session->sender, sessions->message, (size_t)n))
+		if (!owner->message(owner->context, session->sender, 0, sessions->message, (size_t)n))
 			return false;
 	}
 	if (n == 0)
@@ -391,8 +363,8 @@ static bool greet(struct sf_sessions *sessions, struct sf_dtls_listener *dtls,
 	const struct sf_path *path, const uint8_t *datagram, size_t length)
 {
 	struct sf_dtls_session *session;
-	uint8_t id[20];
-	size_t id_length = peer_id(&path->peer, id);
+	uint8_t id[SF_PATH_ID];
+	size_t id_length = sf_path_id(&path->peer, id);
 
 	if (!dtls->waiting)
 		dtls->waiting = wait_at(dtls);
@@ -415,12 +387,12 @@ static void tell_stray(
 	static const uint8_t alert[] = { 21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 10 };
 	struct sf_dtls_session nobody = { .path = *path };
 	int64_t now = sf_loop_now(sessions->loop), *host;
-	uint8_t id[20];
+	uint8_t id[SF_PATH_ID];
 
 	sessions->strays++;
 	if (type != DATA || length < sizeof(alert))
 		return;
-	peer_id(&path->peer, id);
+	sf_path_id(&path->peer, id);
 	host = &sessions->told_hosts_ns[hash_of(id, host_length(&path->peer)) % SF_SESSIONS_TOLD];
 	if ((*host && now - *host < TELL_HOST_NS) ||
 		(sessions->told_ns && now - sessions->told_ns < TELL_NS))

@@ -13,11 +13,8 @@
 #ifndef SPANFLOW_RECEIVE_SESSIONS_H
 #define SPANFLOW_RECEIVE_SESSIONS_H
 
-#include <netinet/in.h>
-#include <stdalign.h>
-#include <sys/socket.h>
-
 #include "receive/inflow.h"
+#include "receive/path.h"
 #include "tls/dtls.h"
 
 #define SF_SESSIONS_MAX  256 /* at a time */
@@ -26,19 +23,6 @@
 
 #define SF_SESSIONS_TOLD                                                                           \
 	64 /* places to remember which addresses were told that they have no session */
-
-#define SF_PATH_CONTROL                                                                            \
-	(CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(struct in_pktinfo)))
-
-/* How a datagram has come: an answer goes back the same way. */
-struct sf_path {
-	int fd;
-	struct sockaddr_storage peer;
-	socklen_t peer_size;
-	/* as ancillary data: the address of this host that the peer has sent to; 0: any */
-	size_t control_length;
-	alignas(struct cmsghdr) uint8_t control[SF_PATH_CONTROL];
-};
 
 struct sf_dtls_session;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A connection to a collector that carries a stream of bytes: TCP (tcp.c), TLS (tls.c); or whole messages as
- * datagrams: DTLS (dtls.c). Only wait() waits. stream.c keeps the messages and connects again; tests use a link of their own.
+ * A connection to a collector that carries a stream of bytes: TCP (tcp.c), TLS (tls.c); or whole messages: SCTP (sctp.c),
+ * and as datagrams DTLS (dtls.c). Only wait() waits. stream.c keeps the messages and connects again; tests use a link of their own.
  *
  *	link->ops->connect(link, 0)		begins to connect to the first address
  *	link->ops->progress(link, &wait)	0: connected; -EAGAIN: call again; other: failed
@@ -34,6 +34,11 @@ struct sf_connection_ops {
 	ssize_t (*write)(struct sf_connection *link, const uint8_t *bytes, size_t length);
 	/* Bytes of link->written that the peer has acknowledged. */
 	uint64_t (*acknowledged)(struct sf_connection *link);
+	/*
+	 * Messages that were given up, because they would have been too late: their offset in `written`, modulo
+	 * 2^32. False: there are no more. To be asked after check(). Optional.
+	 */
+	bool (*abandoned)(struct sf_connection *link, uint32_t *end);
 	/* True if the peer's program seems not to read, so that its receive buffer fills. */
 	bool (*stands)(struct sf_connection *link);
 	/*
@@ -59,6 +64,9 @@ struct sf_connection {
 	const struct sf_connection_ops *ops;
 	int fd; /* -1: not open */
 	bool wants_read;
+	bool lasting;     /* set before write(): the message must not be given up */
+	uint8_t protocol; /* IPPROTO_…, of its packets */
+	uint16_t port;    /* of the peer, if it is another one than that of the URL; 0: it is not */
 	/*
 	 * Datagrams: bytes of the longest message, which write() takes whole or not at all; 0: a stream of
 	 * bytes. connect() may lower it.
@@ -73,6 +81,16 @@ struct sf_connection {
 
 /* NULL: no memory. */
 struct sf_connection *sf_tcp_new(void);
+
+struct sf_sctp_link_options {
+	uint16_t udp_port;    /* of the peer: SCTP over UDP (RFC 6951); 0: the kernel's SCTP */
+	unsigned mtu;         /* over UDP: of the largest datagram, headers included; 0: what the route allows */
+	uint32_t lifetime_ms; /* flow records are given up after this time; 0: never */
+};
+
+/* 0, -ENOMEM, or SF_EUNSUPPORTED: this build has no SCTP over UDP. */
+int sf_sctp_connection_new(struct sf_connection **link, const struct sf_sctp_link_options *options,
+	struct sf_error *error);
 
 /* TCP with LZ4 (lz4.c). 0, -ENOMEM, or SF_EUNSUPPORTED: this build has no LZ4. */
 int sf_lz4_connection_new(struct sf_connection **link, struct sf_error *error);

@@ -8,6 +8,7 @@
  * do not know the session; and, if neither comes, a new session, which is made every renew_ns.
  */
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,7 +83,7 @@ static int dtls_connect(struct sf_connection *link, const struct sf_peer *peer, 
 
 	link->trouble[0] = '\0';
 	link->written = 0;
-	link->fd = sf_peer_socket(peer, index, SOCK_DGRAM | SOCK_NONBLOCK);
+	link->fd = sf_peer_socket(peer, index, SOCK_DGRAM | SOCK_NONBLOCK, 0);
 	if (link->fd < 0) {
 		code = link->fd;
 		link->fd = -1;
@@ -272,6 +273,7 @@ int sf_dtls_connection_new(struct sf_connection **link, const struct sf_tls_file
 		return sf_error_set(error, -ENOMEM, "no memory for DTLS");
 	dtls->dtls = ops;
 	dtls->link.ops = &dtls_ops;
+	dtls->link.protocol = IPPROTO_UDP;
 	dtls->link.fd = -1;
 	dtls->mtu = mtu;
 	/* no path is known yet */

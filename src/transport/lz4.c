@@ -9,6 +9,7 @@
  * into several blocks.
  */
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -100,6 +101,7 @@ int sf_lz4_connection_new(struct sf_connection **link, struct sf_error *error)
 	if (!lz4)
 		return sf_error_set(error, -ENOMEM, "no memory for LZ4");
 	lz4->link.ops = &lz4_ops;
+	lz4->link.protocol = IPPROTO_TCP;
 	lz4->link.fd = -1;
 	*link = &lz4->link;
 	return 0;

@@ -142,7 +142,7 @@ static int set_dscp(int fd, int family, int dscp)
 }
 
 /* [RFC7011-10.3.2-2] */
-int sf_peer_socket(const struct sf_peer *peer, unsigned index, int type)
+int sf_peer_socket(const struct sf_peer *peer, unsigned index, int type, int protocol)
 {
 	int family = peer->found.addresses[index].ss_family, one = 1, code = 0;
 	int fd;
@@ -150,7 +150,7 @@ int sf_peer_socket(const struct sf_peer *peer, unsigned index, int type)
 	/* the source says which of the collector's addresses can be used */
 	if (peer->source_size && peer->source.ss_family != family)
 		return -EAFNOSUPPORT;
-	fd = socket(family, type | SOCK_CLOEXEC, 0);
+	fd = socket(family, type | SOCK_CLOEXEC, protocol);
 	if (fd < 0)
 		return -errno;
 	if (peer->dscp && set_dscp(fd, family, peer->dscp) < 0)
@@ -163,6 +163,12 @@ int sf_peer_socket(const struct sf_peer *peer, unsigned index, int type)
 	if (code < 0)
 		close(fd);
 	return code < 0 ? code : fd;
+}
+
+uint16_t *sf_peer_port(struct sockaddr_storage *address)
+{
+	return address->ss_family == AF_INET6 ? &((struct sockaddr_in6 *)address)->sin6_port
+					      : &((struct sockaddr_in *)address)->sin_port;
 }
 
 const char *sf_peer_reason(const struct sf_peer *peer, int code)

@@ -5,7 +5,7 @@
  *
  *	sf_peer_init(&peer, &options)			copies host and port
  *	sf_peer_find(&peer, true)			at the start: may wait 2 s for a name
- *	fd = sf_peer_socket(&peer, 0, SOCK_DGRAM)	for peer.found.addresses[0]
+ *	fd = sf_peer_socket(&peer, 0, SOCK_DGRAM, 0)	for peer.found.addresses[0]
  *	… sf_peer_ask(&peer, mono); … if (sf_peer_answer(&peer)) …	later: the name again
  *	sf_peer_fini(&peer)
  */
@@ -68,10 +68,13 @@ void sf_peer_ask(struct sf_peer *peer, int64_t mono);
 bool sf_peer_answer(struct sf_peer *peer);
 
 /*
- * A socket of this type (SOCK_DGRAM, SOCK_STREAM | SOCK_NONBLOCK …) for peer->found.addresses[index],
+ * A socket of this type (SOCK_DGRAM, SOCK_STREAM | SOCK_NONBLOCK …) and protocol (0: the usual one) for peer->found.addresses[index],
  * with the source address and the DSCP, not connected. Or a negative error.
  */
-int sf_peer_socket(const struct sf_peer *peer, unsigned index, int type);
+int sf_peer_socket(const struct sf_peer *peer, unsigned index, int type, int protocol);
+
+/* The port of an address of IPv4 or IPv6, in network byte order. */
+uint16_t *sf_peer_port(struct sockaddr_storage *address);
 
 /* True if two addresses are of the same host: packets between them do not leave it. */
 bool sf_peer_is_here(const struct sockaddr_storage *local, const struct sockaddr_storage *peer);

@@ -10,6 +10,7 @@
 #include "transport/reconnect.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 
 #define CONNECT_NS INT64_C(10000000000)
@@ -76,6 +77,8 @@ static void learn_addresses(struct sf_stream_transport *stream)
 		    &transport->local_size) < 0)
 		transport->local_size = 0;
 	transport->peer = stream->peer.found.addresses[stream->address];
+	if (stream->link->port)
+		*sf_peer_port(&transport->peer) = htons(stream->link->port);
 	transport->peer_size =
 		transport->local_size ? stream->peer.found.sizes[stream->address] : 0;
 }
@@ -186,8 +189,10 @@ void sf_stream_write(struct sf_stream_transport *stream)
 	size_t length;
 
 	while (stream->state == SF_STREAM_OPEN && (bytes = sf_window_unwritten(window, &length))) {
-		ssize_t n = stream->link->ops->write(stream->link, bytes, length);
+		ssize_t n;
 
+		stream->link->lasting = !sf_window_unwritten_has_flows(window);
+		n = stream->link->ops->write(stream->link, bytes, length);
 		stream->wrote_ns = stream->mono;
 		if (n > 0)
 			sf_window_wrote(window, (size_t)n, stream->link->written);
@@ -231,6 +236,16 @@ static void renew(struct sf_stream_transport *stream, int code)
 	replace(stream, stream->renewing);
 }
 
+/* Messages that the connection has given up. */
+static void take_abandoned(struct sf_stream_transport *stream)
+{
+	struct sf_connection *link = stream->link;
+	uint32_t end;
+
+	while (link->ops->abandoned && link->ops->abandoned(link, &end))
+		sf_window_abandon(&stream->hold.window, end);
+}
+
 void sf_stream_look_after(struct sf_stream_transport *stream)
 {
 	struct sf_connection *link = stream->link;
@@ -248,6 +263,7 @@ void sf_stream_look_after(struct sf_stream_transport *stream)
 		sf_stream_lose(stream, code);
 		return;
 	}
+	take_abandoned(stream);
 	sf_stream_write(stream);
 	if (stream->state != SF_STREAM_OPEN ||
 		(stream->hold.window.count == 0 && !stream->hold.needs_connection))

@@ -73,6 +73,8 @@ static int64_t stream_ready(struct sf_transport *transport, int64_t mono, int *f
 		return mono;
 	if (!sf_window_unwritten(&stream->hold.window, &length))
 		return mono + LOOK_NS;
+	if (stream->link->wants_read)
+		return mono + WAIT_NS;
 	*fd = stream->link->fd;
 	return mono + 20 * LOOK_NS;
 }
@@ -102,7 +104,9 @@ static void lose_flows(
 	stream->lost.pieces = 1;
 	stream->lost.flows = *flows;
 	stream->transport.lost_as = fate;
-	stream->transport.error = fate == SF_FATE_LOST_spool ? -EDQUOT : -ENOMEM;
+	stream->transport.error = fate == SF_FATE_LOST_spool     ? -EDQUOT
+				  : fate == SF_FATE_LOST_tooLate ? -ETIME
+								 : -ENOMEM;
 	*flows = (struct sf_destination_count){ 0 };
 }
 
@@ -113,6 +117,7 @@ static void stream_settle(
 
 	lose_flows(stream, &stream->hold.spool.dropped, SF_FATE_LOST_spool);
 	lose_flows(stream, &stream->hold.lost, SF_FATE_LOST_send);
+	lose_flows(stream, &stream->hold.window.abandoned, SF_FATE_LOST_tooLate);
 	*sent = stream->hold.window.sent;
 	*lost = stream->lost;
 	stream->hold.window.sent = stream->lost = (struct sf_outcome){ 0 };
@@ -273,7 +278,7 @@ int sf_stream_open(struct sf_transport **transport, const struct sf_stream_optio
 	stream->transport = (struct sf_transport){
 		.ops = &stream_ops,
 		.hurry = options->hurry,
-		.protocol = options->link->max_message ? IPPROTO_UDP : IPPROTO_TCP,
+		.protocol = options->link->protocol,
 		.traits = {
 			.datagrams = options->link->max_message != 0,
 			.live = true,

@@ -48,7 +48,7 @@ static int set_options(int fd)
 int sf_tcp_connect(struct sf_connection *link, const struct sf_peer *peer, unsigned index)
 {
 	const struct sf_addresses *found = &peer->found;
-	int code, fd = sf_peer_socket(peer, index, SOCK_STREAM | SOCK_NONBLOCK);
+	int code, fd = sf_peer_socket(peer, index, SOCK_STREAM | SOCK_NONBLOCK, 0);
 
 	link->trouble[0] = '\0';
 	link->written = 0;
@@ -197,6 +197,7 @@ struct sf_connection *sf_tcp_new(void)
 	if (!link)
 		return NULL;
 	link->ops = &tcp_ops;
+	link->protocol = IPPROTO_TCP;
 	link->fd = -1;
 	return link;
 }

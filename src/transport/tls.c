@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* TLS over TCP: RFC 7011 §11. */
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,6 +147,7 @@ int sf_tls_connection_new(
 		return sf_error_set(error, -ENOMEM, "no memory for TLS");
 	tls->tls = ops;
 	tls->link.ops = &tls_ops;
+	tls->link.protocol = IPPROTO_TCP;
 	tls->link.fd = -1;
 	if (sf_tls_files_copy(&tls->files, files))
 		code = ops->context_new(&tls->context, &tls->files, false, error);

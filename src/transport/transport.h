@@ -97,7 +97,10 @@ struct sf_transport_ops {
 	bool (*refused)(struct sf_transport *transport);
 	/* The collector does not listen: looks its name up again. Optional. */
 	void (*doubt)(struct sf_transport *transport, int64_t mono);
-	/* Fates, since the last call, of messages that were SF_FATE_WAITING. Optional. */
+	/*
+	 * Fates, since the last call, of messages that were SF_FATE_WAITING. A call tells the losses of one
+	 * reason: it is repeated until there are none. Optional.
+	 */
 	void (*settle)(
 		struct sf_transport *transport, struct sf_outcome *sent, struct sf_outcome *lost);
 	/*

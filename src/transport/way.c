@@ -90,7 +90,7 @@ static int udp_connect(struct sf_udp *udp, unsigned index)
 	const struct timeval patience = { .tv_sec = 1 };
 	struct sockaddr_storage local, peer;
 	socklen_t local_size = sizeof(local), peer_size = sizeof(peer);
-	int code, fd = sf_peer_socket(&udp->peer, index, SOCK_DGRAM);
+	int code, fd = sf_peer_socket(&udp->peer, index, SOCK_DGRAM, 0);
 
 	if (fd < 0)
 		return fd;

@@ -116,6 +116,11 @@ const uint8_t *sf_window_unwritten(const struct sf_window *window, size_t *lengt
 	return window->bytes + message->start + window->in_place;
 }
 
+bool sf_window_unwritten_has_flows(const struct sf_window *window)
+{
+	return message_at(window, window->next)->flows.records != 0;
+}
+
 void sf_window_wrote(struct sf_window *window, size_t n, uint64_t wire)
 {
 	struct sf_window_message *message = message_at(window, window->next);
@@ -150,8 +155,26 @@ void sf_window_acknowledge(struct sf_window *window, uint64_t wire, int64_t mono
 		message->acknowledged_ns = mono;
 		window->acknowledged++;
 		window->acknowledged_octets += message->length;
-		sf_outcome_enter(&window->sent, message->length, &message->flows);
+		if (!message->abandoned)
+			sf_outcome_enter(&window->sent, message->length, &message->flows);
 	}
+}
+
+void sf_window_abandon(struct sf_window *window, uint32_t end)
+{
+	struct sf_window_message *message = NULL;
+	unsigned i = 0;
+
+	while (i < window->next && (uint32_t)message_at(window, i)->wire_end != end)
+		i++;
+	if (i < window->next)
+		message = message_at(window, i);
+	if (!message || message->abandoned)
+		return;
+	message->abandoned = true;
+	sf_count_add(&window->abandoned, &message->flows);
+	if (i < window->acknowledged)
+		sf_outcome_remove(&window->sent, message->length, &message->flows);
 }
 
 void sf_window_release(struct sf_window *window, int64_t mono, size_t octets)
@@ -215,6 +238,10 @@ void sf_window_cut_into(struct sf_window *window, bool read, struct sf_window_re
 
 		if (acknowledged && read && message.place.end.segment)
 			window->released = message.place.end;
+		if (message.abandoned) {
+			window->octets -= message.length;
+			continue;
+		}
 		if (acknowledged && !read && message.flows.records)
 			sf_outcome_remove(&window->sent, message.length, &message.flows);
 		if (message.place.end.segment && !(acknowledged && read))
@@ -260,6 +287,8 @@ struct sf_outcome sf_window_drop(struct sf_window *window)
 	while (window->count) {
 		struct sf_window_message message = remove_first(window);
 
+		if (message.abandoned)
+			continue;
 		sf_outcome_enter(&sum, message.length, &message.flows);
 	}
 	window->next = window->kept = 0;

@@ -28,6 +28,7 @@ struct sf_window_message {
 	uint32_t length;
 	uint16_t data_records;
 	bool begun; /* bytes of it were written to a connection: the peer may have it */
+	bool abandoned; /* the connection has given it up */
 	uint64_t
 		wire_end; /* offset of its end in what the connection has carried; 0: not written */
 	int64_t acknowledged_ns; /* monotonic time */
@@ -56,6 +57,8 @@ struct sf_window {
 	 * so these are numbers modulo 2^64. The owner adds them up and sets this to zero.
 	 */
 	struct sf_outcome sent;
+	struct sf_destination_count
+		abandoned; /* of messages that were given up; set to zero likewise */
 	struct sf_spool_place released; /* end of the last message from the spool that was freed */
 };
 
@@ -81,11 +84,17 @@ bool sf_window_return(struct sf_window *window, const struct sf_window_message *
 /* The rest of the oldest message that is not written as a whole; NULL: all are. */
 const uint8_t *sf_window_unwritten(const struct sf_window *window, size_t *length);
 
+/* True if that message has flow records. */
+bool sf_window_unwritten_has_flows(const struct sf_window *window);
+
 /* `n` bytes of it were written; what the connection carried ends at offset `wire` now. */
 void sf_window_wrote(struct sf_window *window, size_t n, uint64_t wire);
 
 /* The peer has acknowledged all bytes before offset `wire`: whole messages before it count as sent, at `mono`. */
 void sf_window_acknowledge(struct sf_window *window, uint64_t wire, int64_t mono);
+
+/* The connection has given up the message whose end is at offset `end`, modulo 2^32: it is lost. */
+void sf_window_abandon(struct sf_window *window, uint32_t end);
 
 /* When the oldest message was acknowledged, if it is; INT64_MAX: it is not. */
 static inline int64_t sf_window_oldest(const struct sf_window *window)

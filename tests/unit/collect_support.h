@@ -136,6 +136,7 @@ static inline int feed(const char *hex)
 
 /* The messages of feed_ipfix() come over a connection. */
 static bool connected;
+static uint16_t sctp_stream; /* with `connected` */
 
 /* An IPFIX message of these sets: export time 0x65000000, domain 1. */
 static inline int feed_ipfix(uint32_t sequence, const char *sets)
@@ -152,8 +153,11 @@ static inline int feed_ipfix(uint32_t sequence, const char *sets)
 	p = sf_store_be32(p, 1);
 	memcpy(p, body, length);
 	free(body);
-	result = (connected ? sf_collector_stream_message : sf_collector_message)(
-		collector, "192.0.2.1:4000", bytes, message, &error);
+	if (connected)
+		result = sf_collector_stream_message(
+			collector, "192.0.2.1:4000", sctp_stream, bytes, message, &error);
+	else
+		result = sf_collector_message(collector, "192.0.2.1:4000", bytes, message, &error);
 	free(bytes);
 	sf_collector_stats(collector, &stats);
 	return result;

@@ -77,6 +77,39 @@ START_TEST(test_ipfix_sequence)
 }
 END_TEST
 
+/* RFC 7011 §3.1: each stream of SCTP counts for itself; templates are those of all of them. */
+START_TEST(test_sequence_of_streams)
+{
+	static const char record[] = "01000018 c000020c c00002fe c0000201 00001391 00518c81";
+	static const char wide[] = "01000018 c000020c c00002fe c0000201 00001391 00518c81"
+				   "01000018 c000020c c00002fe c0000201 00001391 00518c81";
+
+	start(0);
+	connected = true;
+	ck_assert_int_eq(feed_ipfix(0, "0002001c 01000005 00080004 000c0004 000f0004 00020004 00010004"), 0);
+	for (sctp_stream = 3; sctp_stream > 0; sctp_stream--) {
+		ck_assert_int_eq(feed_ipfix(0, wide), 0);
+		ck_assert_int_eq(feed_ipfix(2, record), 0);
+	}
+	ck_assert_int_eq(feed_ipfix(0, record), 0);
+	ck_assert_uint_eq(stats.sequence_gaps, 0);
+	sctp_stream = 2;
+	ck_assert_int_eq(feed_ipfix(8, record), 0);
+	ck_assert_uint_eq(stats.sequence_gaps, 1);
+	ck_assert_uint_eq(stats.sequence_lost, 5);
+	/* of more streams than 256 the messages are taken, and their numbers are not looked at */
+	for (sctp_stream = 4; sctp_stream < 1000; sctp_stream++) {
+		ck_assert_int_eq(feed_ipfix(50, ""), 0);
+		ck_assert_int_eq(feed_ipfix(60, ""), 0);
+	}
+	ck_assert_uint_eq(stats.records, 11);
+	ck_assert_uint_eq(stats.sequence_gaps, 1 + 256 - 3);
+	sctp_stream = 0;
+	connected = false;
+	end();
+}
+END_TEST
+
 /* the exporter restarts: one gap, then its new sequence is the one to follow */
 START_TEST(test_sequence_restart)
 {
@@ -564,7 +597,7 @@ START_TEST(test_many_names)
 }
 END_TEST
 
-CHECK_MAIN("collect", test_rfc7011_appendix_a, test_ipfix_sequence, test_sequence_restart,
+CHECK_MAIN("collect", test_rfc7011_appendix_a, test_ipfix_sequence, test_sequence_of_streams, test_sequence_restart,
 	test_variable_length, test_unknown_sets, test_padding, test_withdrawal_over_udp,
 	test_connections, test_redefinition, test_templates_refused, test_largest_template,
 	test_longest_message, test_bounded, test_malformed, test_truncation, test_stop,

@@ -271,8 +271,10 @@ static void on_input(void *context)
 	(void)context;
 }
 
-static bool on_message(void *context, const char *sender, const uint8_t *data, size_t length)
+static bool on_message(
+	void *context, const char *sender, uint16_t stream, const uint8_t *data, size_t length)
 {
+	ck_assert_uint_eq(stream, 0);
 	(void)context, (void)sender, (void)data, (void)length;
 	ck_abort_msg("a message of nobody");
 	return true;

@@ -40,6 +40,13 @@ static void on_message(void *context, const char *sender, const uint8_t *data, s
 		seen.act();
 }
 
+static void on_stream_message(
+	void *context, const char *sender, uint16_t stream, const uint8_t *data, size_t length)
+{
+	ck_assert_uint_eq(stream, 0);
+	on_message(context, sender, data, length);
+}
+
 static void on_end(void *context, const char *sender, const char *trouble)
 {
 	ck_assert_ptr_eq(context, &seen);
@@ -60,7 +67,7 @@ static void make(int64_t duration_ns, int64_t silence_ns)
 {
 	const struct sf_receiver_options options = {
 		.message = on_message,
-		.stream_message = on_message,
+		.stream_message = on_stream_message,
 		.stream_end = on_end,
 		.write_out = on_write_out,
 		.context = &seen,
@@ -458,8 +465,8 @@ START_TEST(a_handshake_has_ten_seconds)
 
 	make(0, 0);
 	ck_assert_int_eq(sf_receiver_listen(&receiver, "tcp://127.0.0.1:0", &error), 0);
-	receiver.listeners[1].tls = &fake;
-	receiver.listeners[1].context = (struct sf_tls_context *)&fds;
+	receiver.listeners[1].gate.tls = &fake;
+	receiver.listeners[1].gate.context = (struct sf_tls_context *)&fds;
 	for (unsigned i = 0; i < 2; i++) {
 		fds[i] = connect_to(1);
 		turns(1);

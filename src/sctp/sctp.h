@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * SCTP (RFC 9260) behind one table: the kernel's sockets (kernel.c), or libusrsctp with SCTP packets in datagrams
+ * of UDP (RFC 6951; usrsctp.c, a module). No function waits. An association over UDP has no socket: its owner
+ * gives it each datagram that has come, and sends what it makes. A client of the kernel:
+ *
+ *	ops = sf_sctp_kernel();
+ *	err = ops->connect(&sctp, &(struct sf_sctp_start){ .fd = fd, .peer = address, .peer_size = size });
+ *	while ((err = ops->progress(sctp)) == -EAGAIN) …	until sctp->fd can be written
+ *	n = ops->send(sctp, message, length, &(struct sf_sctp_sending){ .stream = 0 });
+ *	ops->close(sctp);
+ *
+ * Over UDP the same, with ops = sf_sctp_load(&error), .wire and .port instead of .fd and .peer, and for each
+ * datagram ops->input(NULL, sctp->handle, NULL, datagram, length). A server over UDP:
+ *
+ *	listener = ops->listen(4739);
+ *	ops->input(listener, handle, &wire, datagram, length);	`handle`: a number for each peer
+ *	while ((sctp = ops->accept(listener, handle))) …	sctp->wire is the owner's to set
+ *
+ * The library keeps its time by tick(): call it every SF_SCTP_TICK_NS while there are associations.
+ */
+#ifndef SPANFLOW_SCTP_SCTP_H
+#define SPANFLOW_SCTP_SCTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include <spanflow/error.h>
+
+#define SF_SCTP_TICK_NS INT64_C(20000000)
+#define SF_SCTP_STREAMS 64 /* that an exporter asks for */
+
+/* Sends one datagram. Bytes, or a negative error. May be called by tick() in another thread than the owner's. */
+struct sf_sctp_wire {
+	ssize_t (*send)(void *context, const uint8_t *bytes, size_t length);
+	void *context;
+};
+
+/* An association. */
+struct sf_sctp {
+	int fd;                   /* kernel's: the socket, which close() closes; over UDP: -1 */
+	uint64_t handle;          /* over UDP: a number that no other association has */
+	struct sf_sctp_wire wire; /* over UDP */
+	char trouble[160];        /* why the last call failed, if the error alone does not say it; or "" */
+};
+
+struct sf_sctp_start {
+	/* kernel's: a socket of SCTP, taken over if connect() succeeds; and the peer's address */
+	int fd;
+	const struct sockaddr *peer;
+	socklen_t peer_size;
+	/* over UDP */
+	struct sf_sctp_wire wire;
+	uint16_t port; /* of SCTP, of the peer */
+	unsigned mtu;  /* bytes of the largest SCTP packet */
+};
+
+struct sf_sctp_sending {
+	uint16_t stream;
+	uint32_t lifetime_ms; /* PR-SCTP (RFC 3758): given up after this time; 0: never */
+	uint32_t label;       /* that SF_SCTP_ABANDONED tells */
+};
+
+/* What receive() has found. */
+enum sf_sctp_news {
+	SF_SCTP_CLOSED,    /* the peer has ended the association in order */
+	SF_SCTP_DATA,      /* a message, or a part of one */
+	SF_SCTP_ABANDONED, /* a message, or a part of one, was not delivered */
+	SF_SCTP_OTHER,     /* something else: call again */
+};
+
+struct sf_sctp_arrival {
+	size_t length;
+	uint16_t stream;
+	bool ends;      /* with the last byte of a message */
+	uint32_t label; /* SF_SCTP_ABANDONED: of the message */
+};
+
+struct sf_sctp_listener;
+
+struct sf_sctp_ops {
+	/* Begins an association. 0 or a negative error. */
+	int (*connect)(struct sf_sctp **sctp, const struct sf_sctp_start *start);
+	/* 0: it is there. -EAGAIN: not yet; or an error. */
+	int (*progress)(struct sf_sctp *sctp);
+	/*
+	 * Takes the whole message, at most 65535 bytes: `length`; or nothing: -EAGAIN, or an error, after which
+	 * the association is of no use.
+	 */
+	ssize_t (*send)(struct sf_sctp *sctp, const uint8_t *bytes, size_t length,
+		const struct sf_sctp_sending *sending);
+	/* enum sf_sctp_news, -EAGAIN: nothing; or an error: the association is lost. */
+	int (*receive)(
+		struct sf_sctp *sctp, uint8_t *bytes, size_t size, struct sf_sctp_arrival *arrival);
+	/*
+	 * Bytes that send() took and the peer has not acknowledged: not less than there are. After the association
+	 * was lost, as many as then.
+	 */
+	uint64_t (*waiting)(struct sf_sctp *sctp);
+	/* Bytes that the peer's receive buffer has room for; UINT32_MAX: unknown. */
+	uint32_t (*window)(struct sf_sctp *sctp);
+	/* Nothing will be sent any more: the association ends when the peer has everything. */
+	void (*finish)(struct sf_sctp *sctp);
+	/* Frees it. `cut`: an association that still is one is aborted; otherwise it ends in order. */
+	void (*close)(struct sf_sctp *sctp, bool cut);
+
+	/* ---- the kernel's */
+
+	/* Takes a socket over that accept(2) has given. NULL: no memory, and nothing was done. */
+	struct sf_sctp *(*adopt)(int fd);
+
+	/* ---- over UDP */
+
+	/* One thread. A second call for a port gives the same listener. NULL: no memory. */
+	struct sf_sctp_listener *(*listen)(uint16_t port);
+	/* After all its associations. */
+	void (*unlisten)(struct sf_sctp_listener *listener);
+	/*
+	 * A datagram from the peer with this handle. `wire`: what answers to it, for an association that does
+	 * not exist yet; or NULL.
+	 */
+	void (*input)(struct sf_sctp_listener *listener, uint64_t handle,
+		const struct sf_sctp_wire *wire, const uint8_t *datagram, size_t length);
+	/* An association that the peer with this handle has begun. NULL: none. Its wire does not send yet. */
+	struct sf_sctp *(*accept)(struct sf_sctp_listener *listener, uint64_t handle);
+	/* `mono`: monotonic time. Any thread. */
+	void (*tick)(int64_t mono);
+};
+
+const struct sf_sctp_ops *sf_sctp_kernel(void);
+
+/* Over UDP. NULL: this build has no libusrsctp, or the module does not load; the error says which. */
+const struct sf_sctp_ops *sf_sctp_load(struct sf_error *error);
+
+#endif

@@ -1,0 +1,540 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * SCTP by libusrsctp, over UDP. The library knows peers by a pointer that it never follows (AF_CONN): the handle. It runs
+ * without its own sockets and timers: packets and time come from the owners of associations, whose thread they are
+ * handled in. It makes one thread at the start, which sleeps: it would walk over associations if an address of this
+ * host changed, and there are none.
+ *
+ *	owner ── input() ──> library ── put_out() ──> wire of the association with this handle
+ *	tick() ────────────────^			 or of the datagram that is being handled
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <usrsctp.h>
+
+#include "base/module.h"
+#include "sctp/sctp.h"
+
+extern const struct sf_sctp_ops sf_sctp_usrsctp;
+
+/* Of usrsctp_getsockopt(): bytes that wait in the buffers of an association. FreeBSD's header has it, this one does not. */
+#define GET_BUFFER_USE 0x00001101
+
+#define BUFFER     (1 << 20) /* bytes, of each direction */
+#define CHUNKS     16384     /* parts of messages in a buffer, at most */
+#define BACKLOG    16
+#define TICK_MS    10 /* the library's own */
+#define NS_PER_MS  INT64_C(1000000)
+#define RTO_MAX_MS 20000
+#define LEAST_MTU  512
+#define HEADER     12 /* of a packet: the library's MTU is without it */
+/* So often a packet is sent again before the association is given up: that takes 90 s. */
+#define REPEATS 8
+
+struct association {
+	struct sf_sctp sctp;
+	struct association *next;
+	struct socket *socket;
+	uint64_t waiting; /* bytes, when the association was last there */
+	int ended;        /* enum sf_sctp_news or an error; -EAGAIN: it is there */
+	bool up, in_notice;
+};
+
+/* Sockets of several addresses share the listener of a port: the library has one address. */
+struct sf_sctp_listener {
+	struct sf_sctp_listener *next;
+	struct socket *socket;
+	uint16_t port;
+	unsigned users;
+};
+
+static struct sf_sctp_listener *listeners; /* of one thread, that of the collecting process */
+
+/* Associations with a wire. The lock guards the list, and is held while a wire sends. */
+static struct association *all;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Time that the library knows of. */
+static pthread_mutex_t time_lock = PTHREAD_MUTEX_INITIALIZER;
+static int64_t told_ns;
+
+/* The datagram that this thread hands in: where an answer goes that no association sends. */
+static _Thread_local struct {
+	uint64_t handle;
+	const struct sf_sctp_wire *wire;
+} current;
+
+static void *address_of(uint64_t handle)
+{
+	return (void *)(uintptr_t)handle;
+}
+
+static struct association *of(struct sf_sctp *sctp)
+{
+	return (struct association *)sctp;
+}
+
+static struct association *find(uint64_t handle)
+{
+	struct association *at = all;
+
+	while (at && at->sctp.handle != handle)
+		at = at->next;
+	return at;
+}
+
+/* A packet for the peer with this handle. What is not sent is lost, as packets may be. */
+static int put_out(void *address, void *bytes, size_t length, uint8_t tos, uint8_t whole)
+{
+	uint64_t handle = (uintptr_t)address;
+	struct association *association;
+
+	(void)tos, (void)whole;
+	pthread_mutex_lock(&lock);
+	association = find(handle);
+	if (association && association->sctp.wire.send)
+		association->sctp.wire.send(association->sctp.wire.context, bytes, length);
+	else if (current.wire && current.handle == handle)
+		current.wire->send(current.wire->context, bytes, length);
+	pthread_mutex_unlock(&lock);
+	return 0;
+}
+
+static void start_library(void)
+{
+	usrsctp_init_nothreads(0, put_out, NULL);
+	/* the path's congestion marks and this host's addresses are unknown here; keys are for TLS */
+	usrsctp_sysctl_set_sctp_ecn_enable(0);
+	usrsctp_sysctl_set_sctp_asconf_enable(0);
+	usrsctp_sysctl_set_sctp_auto_asconf(0);
+	usrsctp_sysctl_set_sctp_auth_enable(0);
+	usrsctp_sysctl_set_sctp_reconfig_enable(0);
+	usrsctp_sysctl_set_sctp_max_chunks_on_queue(CHUNKS);
+	usrsctp_sysctl_set_sctp_rto_max_default(RTO_MAX_MS);
+	usrsctp_sysctl_set_sctp_assoc_rtx_max_default(REPEATS);
+	usrsctp_sysctl_set_sctp_path_rtx_max_default(REPEATS);
+}
+
+static void start_once(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, start_library);
+}
+
+static void tick(int64_t mono)
+{
+	int64_t ms;
+
+	pthread_mutex_lock(&time_lock);
+	if (told_ns == 0)
+		told_ns = mono;
+	ms = (mono - told_ns) / NS_PER_MS / TICK_MS * TICK_MS;
+	if (ms > 0)
+		told_ns += ms * NS_PER_MS;
+	pthread_mutex_unlock(&time_lock);
+	if (ms > 0)
+		usrsctp_handle_timers((uint32_t)ms);
+}
+
+/* ---------------------------------------------------------------- associations */
+
+static bool set(struct socket *socket, int level, int name, const void *value, socklen_t size)
+{
+	return usrsctp_setsockopt(socket, level, name, value, size) == 0;
+}
+
+/* [RFC7011-9.2-1] [RFC7011-10.1-1] */
+static bool set_options(struct socket *socket)
+{
+	static const uint16_t events[] = { SCTP_ASSOC_CHANGE, SCTP_SHUTDOWN_EVENT,
+		SCTP_SEND_FAILED_EVENT };
+	const int size = BUFFER, on = 1;
+	const struct sctp_assoc_value first_come = { .assoc_value = SCTP_SS_FIRST_COME };
+	const struct sctp_initmsg init = {
+		.sinit_num_ostreams = SF_SCTP_STREAMS,
+		.sinit_max_instreams = UINT16_MAX,
+	};
+	bool done = usrsctp_set_non_blocking(socket, 1) == 0 &&
+		    set(socket, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)) &&
+		    set(socket, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)) &&
+		    set(socket, IPPROTO_SCTP, SCTP_NODELAY, &on, sizeof(on)) &&
+		    set(socket, IPPROTO_SCTP, SCTP_RECVRCVINFO, &on, sizeof(on)) &&
+		    set(socket, IPPROTO_SCTP, SCTP_INITMSG, &init, sizeof(init));
+
+	/* messages leave in the order in which they came; without it only acknowledgements come later */
+	set(socket, IPPROTO_SCTP, SCTP_PLUGGABLE_SS, &first_come, sizeof(first_come));
+	for (size_t i = 0; done && i < sizeof(events) / sizeof(events[0]); i++) {
+		const struct sctp_event event = { .se_assoc_id = SCTP_FUTURE_ASSOC,
+			.se_type = events[i],
+			.se_on = 1 };
+		const struct sctp_event present = { .se_assoc_id = SCTP_CURRENT_ASSOC,
+			.se_type = events[i],
+			.se_on = 1 };
+
+		done = set(socket, IPPROTO_SCTP, SCTP_EVENT, &event, sizeof(event));
+		set(socket, IPPROTO_SCTP, SCTP_EVENT, &present, sizeof(present));
+	}
+	return done;
+}
+
+static bool set_mtu(struct socket *socket, unsigned mtu)
+{
+	const struct sctp_paddrparams path = {
+		.spp_flags = SPP_PMTUD_DISABLE,
+		.spp_pathmtu = mtu - HEADER,
+	};
+
+	return mtu >= LEAST_MTU &&
+	       set(socket, IPPROTO_SCTP, SCTP_PEER_ADDR_PARAMS, &path, sizeof(path));
+}
+
+/* What closes a socket aborts its association from now on. */
+static void will_abort(struct socket *socket)
+{
+	const struct linger at_once = { .l_onoff = 1 };
+
+	set(socket, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+}
+
+static void abort_socket(struct socket *socket)
+{
+	will_abort(socket);
+	usrsctp_close(socket);
+}
+
+/* Takes the socket over. NULL: no memory, and the association is aborted. */
+static struct association *enter(struct socket *socket, uint64_t handle)
+{
+	struct association *association = calloc(1, sizeof(*association));
+	bool known;
+
+	if (!association) {
+		abort_socket(socket);
+		return NULL;
+	}
+	association->socket = socket;
+	association->sctp.fd = -1;
+	association->sctp.handle = handle;
+	association->ended = -EAGAIN;
+	pthread_mutex_lock(&lock);
+	known = find(handle) != NULL;
+	association->next = all;
+	all = association;
+	pthread_mutex_unlock(&lock);
+	if (!known)
+		usrsctp_register_address(address_of(handle));
+	return association;
+}
+
+static void usr_close(struct sf_sctp *sctp, bool cut)
+{
+	struct association *association = of(sctp), **at = &all;
+	bool known;
+
+	if (cut)
+		will_abort(association->socket);
+	/* the last packet still finds the wire */
+	usrsctp_close(association->socket);
+	pthread_mutex_lock(&lock);
+	while (*at != association)
+		at = &(*at)->next;
+	*at = association->next;
+	known = find(sctp->handle) != NULL;
+	pthread_mutex_unlock(&lock);
+	if (!known)
+		usrsctp_deregister_address(address_of(sctp->handle));
+	free(association);
+}
+
+/* Numbers of this side: those that a listener is given are of another kind, so that none of them meet. */
+static uint64_t next_handle(void)
+{
+	static uint64_t last;
+	uint64_t handle;
+
+	pthread_mutex_lock(&lock);
+	handle = ++last;
+	pthread_mutex_unlock(&lock);
+	return handle;
+}
+
+static int usr_connect(struct sf_sctp **sctp, const struct sf_sctp_start *start)
+{
+	struct sockaddr_conn address = { .sconn_family = AF_CONN };
+	struct association *association;
+	struct socket *socket;
+	uint64_t handle;
+	int code = 0;
+
+	start_once();
+	socket = usrsctp_socket(AF_CONN, SOCK_STREAM, IPPROTO_SCTP, NULL, NULL, 0, NULL);
+	if (!socket)
+		return -errno;
+	handle = next_handle();
+	association = enter(socket, handle);
+	if (!association)
+		return -ENOMEM;
+	association->sctp.wire = start->wire;
+	address.sconn_addr = address_of(handle);
+	if (!set_options(socket) || !set_mtu(socket, start->mtu) ||
+		usrsctp_bind(socket, (struct sockaddr *)&address, sizeof(address)) < 0)
+		code = errno ? -errno : -EINVAL;
+	address.sconn_port = htons(start->port);
+	if (code == 0 &&
+		usrsctp_connect(socket, (struct sockaddr *)&address, sizeof(address)) < 0 &&
+		errno != EINPROGRESS)
+		code = -errno;
+	if (code == 0)
+		*sctp = &association->sctp;
+	else
+		usr_close(&association->sctp, true);
+	return code;
+}
+
+/* ---------------------------------------------------------------- what comes */
+
+/* An association has changed. Returns enum sf_sctp_news or an error. */
+static int take_change(struct association *association, const struct sctp_assoc_change *change)
+{
+	switch (change->sac_state) {
+	case SCTP_COMM_UP:
+		association->up = true;
+		return SF_SCTP_OTHER;
+	case SCTP_SHUTDOWN_COMP:
+		association->waiting = 0;
+		return SF_SCTP_CLOSED;
+	case SCTP_CANT_STR_ASSOC:
+		return -ECONNREFUSED;
+	default:
+		/* the peer has begun anew, or the association is lost */
+		return -ECONNRESET;
+	}
+}
+
+static int take_notice(struct association *association, const uint8_t *bytes, size_t length,
+	struct sf_sctp_arrival *arrival)
+{
+	union sctp_notification notice;
+
+	if (length < sizeof(notice.sn_header))
+		return SF_SCTP_OTHER;
+	memcpy(&notice, bytes, length < sizeof(notice) ? length : sizeof(notice));
+	switch (notice.sn_header.sn_type) {
+	case SCTP_ASSOC_CHANGE:
+		return length >= sizeof(notice.sn_assoc_change)
+			       ? take_change(association, &notice.sn_assoc_change)
+			       : SF_SCTP_OTHER;
+	case SCTP_SHUTDOWN_EVENT:
+		return SF_SCTP_CLOSED;
+	case SCTP_SEND_FAILED_EVENT:
+		if (length < sizeof(notice.sn_send_failed_event))
+			return SF_SCTP_OTHER;
+		arrival->label = notice.sn_send_failed_event.ssfe_info.snd_context;
+		return SF_SCTP_ABANDONED;
+	default:
+		return SF_SCTP_OTHER;
+	}
+}
+
+static int usr_receive(
+	struct sf_sctp *sctp, uint8_t *bytes, size_t size, struct sf_sctp_arrival *arrival)
+{
+	struct association *association = of(sctp);
+	struct sctp_rcvinfo info = { 0 };
+	struct sockaddr_conn from;
+	socklen_t from_size = sizeof(from), info_size = sizeof(info);
+	unsigned kind = SCTP_RECVV_NOINFO;
+	int flags = 0, news;
+	bool continued;
+	ssize_t n;
+
+	if (association->ended != -EAGAIN)
+		return association->ended;
+	n = usrsctp_recvv(association->socket, bytes, size, (struct sockaddr *)&from, &from_size,
+		&info, &info_size, &kind, &flags);
+	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		return -EAGAIN;
+	if (n <= 0)
+		return association->ended = n < 0 ? -errno : SF_SCTP_CLOSED;
+	if (flags & MSG_NOTIFICATION) {
+		continued = association->in_notice;
+		association->in_notice = !(flags & MSG_EOR);
+		if (continued)
+			return SF_SCTP_OTHER;
+		news = take_notice(association, bytes, (size_t)n, arrival);
+		if (news < 0 || news == SF_SCTP_CLOSED)
+			association->ended = news;
+		return news;
+	}
+	arrival->length = (size_t)n;
+	arrival->stream = kind == SCTP_RECVV_RCVINFO ? info.rcv_sid : 0;
+	arrival->ends = flags & MSG_EOR;
+	return SF_SCTP_DATA;
+}
+
+static int usr_progress(struct sf_sctp *sctp)
+{
+	struct association *association = of(sctp);
+	struct sf_sctp_arrival arrival;
+	uint8_t bytes[512];
+	int news = SF_SCTP_OTHER;
+
+	while (!association->up && news == SF_SCTP_OTHER)
+		news = usr_receive(sctp, bytes, sizeof(bytes), &arrival);
+	if (association->up)
+		return 0;
+	return news < 0 ? news : -ECONNREFUSED;
+}
+
+/* ---------------------------------------------------------------- what goes */
+
+static ssize_t usr_send(struct sf_sctp *sctp, const uint8_t *bytes, size_t length,
+	const struct sf_sctp_sending *sending)
+{
+	struct sctp_sendv_spa how = {
+		.sendv_flags = SCTP_SEND_SNDINFO_VALID,
+		.sendv_sndinfo = { .snd_sid = sending->stream, .snd_context = sending->label },
+	};
+	ssize_t n;
+
+	if (of(sctp)->ended != -EAGAIN)
+		return -ECONNRESET;
+	if (sending->lifetime_ms) {
+		how.sendv_flags |= SCTP_SEND_PRINFO_VALID;
+		how.sendv_prinfo = (struct sctp_prinfo){ SCTP_PR_SCTP_TTL, sending->lifetime_ms };
+	}
+	n = usrsctp_sendv(of(sctp)->socket, bytes, length, NULL, 0, &how, sizeof(how),
+		SCTP_SENDV_SPA, 0);
+	if (n < 0)
+		return errno == EWOULDBLOCK || errno == ENOBUFS ? -EAGAIN : -errno;
+	return n;
+}
+
+static uint64_t usr_waiting(struct sf_sctp *sctp)
+{
+	struct association *association = of(sctp);
+	struct {
+		sctp_assoc_t association;
+		uint32_t sent, received;
+	} use = { 0 };
+	socklen_t size = sizeof(use);
+
+	/* when the association is lost, its buffers are empty before the loss is told */
+	if (association->ended == -EAGAIN && usrsctp_getsockopt(association->socket, IPPROTO_SCTP,
+						     GET_BUFFER_USE, &use, &size) == 0)
+		association->waiting = use.sent;
+	return association->waiting;
+}
+
+static uint32_t usr_window(struct sf_sctp *sctp)
+{
+	struct sctp_status status;
+	socklen_t size = sizeof(status);
+
+	memset(&status, 0, sizeof(status));
+	if (usrsctp_getsockopt(of(sctp)->socket, IPPROTO_SCTP, SCTP_STATUS, &status, &size) < 0)
+		return UINT32_MAX;
+	return status.sstat_rwnd;
+}
+
+static void usr_finish(struct sf_sctp *sctp)
+{
+	usrsctp_shutdown(of(sctp)->socket, SHUT_WR);
+}
+
+/* ---------------------------------------------------------------- servers */
+
+static struct sf_sctp_listener *usr_listen(uint16_t port)
+{
+	struct sockaddr_conn any = { .sconn_family = AF_CONN, .sconn_port = htons(port) };
+	struct sf_sctp_listener *listener = listeners;
+
+	start_once();
+	while (listener && listener->port != port)
+		listener = listener->next;
+	if (listener) {
+		listener->users++;
+		return listener;
+	}
+	listener = malloc(sizeof(*listener));
+	if (!listener)
+		return NULL;
+	*listener = (struct sf_sctp_listener){ .next = listeners, .port = port, .users = 1 };
+	listener->socket = usrsctp_socket(AF_CONN, SOCK_STREAM, IPPROTO_SCTP, NULL, NULL, 0, NULL);
+	if (listener->socket && set_options(listener->socket) &&
+		usrsctp_bind(listener->socket, (struct sockaddr *)&any, sizeof(any)) == 0 &&
+		usrsctp_listen(listener->socket, BACKLOG) == 0)
+		return listeners = listener;
+	if (listener->socket)
+		usrsctp_close(listener->socket);
+	free(listener);
+	return NULL;
+}
+
+static void usr_unlisten(struct sf_sctp_listener *listener)
+{
+	struct sf_sctp_listener **at = &listeners;
+
+	if (--listener->users)
+		return;
+	while (*at != listener)
+		at = &(*at)->next;
+	*at = listener->next;
+	usrsctp_close(listener->socket);
+	free(listener);
+}
+
+static void usr_input(struct sf_sctp_listener *listener, uint64_t handle,
+	const struct sf_sctp_wire *wire, const uint8_t *datagram, size_t length)
+{
+	(void)listener;
+	current.handle = handle;
+	current.wire = wire;
+	usrsctp_conninput(address_of(handle), datagram, length, 0);
+	current.wire = NULL;
+}
+
+static struct sf_sctp *usr_accept(struct sf_sctp_listener *listener, uint64_t handle)
+{
+	struct sockaddr_conn from;
+	socklen_t size = sizeof(from);
+	struct association *association;
+	struct socket *socket =
+		usrsctp_accept(listener->socket, (struct sockaddr *)&from, &size);
+
+	if (!socket)
+		return NULL;
+	if (from.sconn_addr != address_of(handle)) {
+		abort_socket(socket);
+		return NULL;
+	}
+	association = enter(socket, handle);
+	if (!association)
+		return NULL;
+	association->up = true;
+	if (set_options(socket))
+		return &association->sctp;
+	usr_close(&association->sctp, true);
+	return NULL;
+}
+
+SF_MODULE_OBJECT const struct sf_sctp_ops sf_sctp_usrsctp = {
+	.connect = usr_connect,
+	.progress = usr_progress,
+	.send = usr_send,
+	.receive = usr_receive,
+	.waiting = usr_waiting,
+	.window = usr_window,
+	.finish = usr_finish,
+	.close = usr_close,
+	.listen = usr_listen,
+	.unlisten = usr_unlisten,
+	.input = usr_input,
+	.accept = usr_accept,
+	.tick = tick,
+};
