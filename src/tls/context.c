@@ -10,8 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include <openssl/decodererr.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 /* Keeps whose certificate is refused. */
@@ -35,13 +38,42 @@ static bool names_a_part(const char *text)
 	return length > 4 && strcmp(text + length - 4, " lib") == 0;
 }
 
+/* What OpenSSL says of files and certificates, for who has written ca=, cert= and key=. */
+#define NO_CERTIFICATE "it has no certificate in PEM form (-----BEGIN CERTIFICATE-----)"
+#define NOT_ITS_KEY    "it is not the key of the certificate in cert= (key values mismatch)"
+
+static const struct {
+	int library, reason;
+	const char *words;
+} file_words[] = {
+	{ ERR_LIB_PEM, PEM_R_NO_START_LINE, NO_CERTIFICATE },
+	{ ERR_LIB_X509, X509_R_NO_CERTIFICATE_OR_CRL_FOUND, NO_CERTIFICATE },
+	{ ERR_LIB_OSSL_DECODER, ERR_R_UNSUPPORTED,
+		"it has no private key in PEM form: key=FILE names the file that has it" },
+	{ ERR_LIB_PEM, PEM_R_BAD_PASSWORD_READ,
+		"the key has a passphrase, and nobody is asked for it: "
+		"openssl pkey -in FILE -out KEY writes it without one" },
+	{ ERR_LIB_X509, X509_R_KEY_VALUES_MISMATCH, NOT_ITS_KEY },
+	{ ERR_LIB_X509, X509_R_KEY_TYPE_MISMATCH, NOT_ITS_KEY },
+};
+
+/* NULL: there are no better words than OpenSSL's. */
+static const char *words_for(unsigned long code)
+{
+	for (size_t i = 0; i < sizeof(file_words) / sizeof(file_words[0]); i++)
+		if (ERR_GET_LIB(code) == file_words[i].library &&
+			ERR_GET_REASON(code) == file_words[i].reason)
+			return file_words[i].words;
+	return NULL;
+}
+
 /*
- * The reason that OpenSSL gives for its last failure: a system call's error if one is among its
- * entries ("No such file or directory"), otherwise the last entry that says more than a part.
+ * Why OpenSSL has failed: a system call's error if one is among its entries ("No such file or directory"), words
+ * of our own if there are any, otherwise the last entry that says more than a part.
  */
 static const char *reason(void)
 {
-	const char *text = "no reason is known", *system = NULL;
+	const char *text = "no reason is known", *system = NULL, *words = NULL;
 	unsigned long code;
 
 	while ((code = ERR_get_error()) != 0) {
@@ -49,10 +81,28 @@ static const char *reason(void)
 
 		if (ERR_SYSTEM_ERROR(code))
 			system = strerrordesc_np(ERR_GET_REASON(code));
+		else if (words_for(code))
+			words = words_for(code);
 		else if (entry && !names_a_part(entry))
 			text = entry;
 	}
-	return system ? system : text;
+	return system ? system : words ? words : text;
+}
+
+/* OpenSSL opens a directory, and finds nothing in it. */
+static const char *file_reason(const char *path)
+{
+	const char *why = reason();
+	struct stat status;
+
+	return stat(path, &status) == 0 && S_ISDIR(status.st_mode) ? strerrordesc_np(EISDIR) : why;
+}
+
+/* A run has nobody who could be asked for a passphrase. */
+static int no_passphrase(char *room, int size, int writes, void *context)
+{
+	(void)room, (void)size, (void)writes, (void)context;
+	return -1;
 }
 
 static int read_files(
@@ -65,15 +115,19 @@ static int read_files(
 			"TLS: a collector needs its certificate (cert=) and the CA of its "
 			"exporters (ca=)");
 	if (files->key && !files->cert)
-		return sf_error_set(error, SF_EUSAGE, "TLS: key= without cert=");
+		return sf_error_set(error, SF_EUSAGE,
+			"TLS: key= without cert=: cert=FILE names the certificate of the key");
+	SSL_CTX_set_default_passwd_cb(ssl, no_passphrase);
 	if (files->ca ? SSL_CTX_load_verify_file(ssl, files->ca) != 1
 		      : SSL_CTX_set_default_verify_paths(ssl) != 1)
 		return sf_error_set(error, -EINVAL, "CA certificates %s: %s",
-			files->ca ? files->ca : "of the system", reason());
+			files->ca ? files->ca : "of the system",
+			files->ca ? file_reason(files->ca) : reason());
 	if (files->cert && SSL_CTX_use_certificate_chain_file(ssl, files->cert) != 1)
-		return sf_error_set(error, -EINVAL, "certificate %s: %s", files->cert, reason());
+		return sf_error_set(error, -EINVAL, "certificate %s: %s", files->cert,
+			file_reason(files->cert));
 	if (key && SSL_CTX_use_PrivateKey_file(ssl, key, SSL_FILETYPE_PEM) != 1)
-		return sf_error_set(error, -EINVAL, "key %s: %s", key, reason());
+		return sf_error_set(error, -EINVAL, "key %s: %s", key, file_reason(key));
 	/* told to clients, which choose among their certificates by it */
 	if (server)
 		SSL_CTX_set_client_CA_list(ssl, SSL_load_client_CA_file(files->ca));
@@ -230,6 +284,29 @@ static const char *meaning(struct sf_tls_talk *talk, unsigned long code)
 	}
 }
 
+/* Why a certificate is refused, and which option may be wrong. */
+static const char *refusal(long result)
+{
+	switch (result) {
+	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+		return "self-signed, and not in ca=FILE";
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+		return "ca=FILE does not have who has signed it";
+	case X509_V_ERR_HOSTNAME_MISMATCH:
+	case X509_V_ERR_IP_ADDRESS_MISMATCH:
+		return "hostname mismatch: name=NAME expects another";
+	case X509_V_ERR_CERT_HAS_EXPIRED:
+		return "it has expired, by the clock of this machine";
+	case X509_V_ERR_CERT_NOT_YET_VALID:
+		return "it is not valid yet, by the clock of this machine";
+	default:
+		return X509_verify_cert_error_string(result);
+	}
+}
+
 void sf_tls_say(struct sf_tls_talk *talk, const char *protocol, char *text, size_t size)
 {
 	long result = SSL_get_verify_result(talk->ssl);
@@ -237,7 +314,7 @@ void sf_tls_say(struct sf_tls_talk *talk, const char *protocol, char *text, size
 
 	if (result != X509_V_OK)
 		snprintf(text, size, "its certificate (%.50s) is refused: %.70s", talk->subject,
-			X509_verify_cert_error_string(result));
+			refusal(result));
 	else if (words)
 		snprintf(text, size, "%s: %s (%.60s)", protocol, words, reason());
 	else

@@ -34,11 +34,11 @@ class Certificates(Case):
         subprocess.run(["openssl", *arguments, *(kind if arguments[0] == "req" else [])],
                        cwd=self.directory, check=True, capture_output=True)
 
-    def certificate(self, name, ca, names):
+    def certificate(self, name, ca, names, days="30"):
         self.openssl("req", "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr")
         self.file("extensions", f"subjectAltName={names}\n".encode())
         self.openssl("x509", "-req", "-in", f"{name}.csr", "-CA", f"{ca}.pem", "-CAkey", f"{ca}.key",
-                     "-CAcreateserial", "-extfile", "extensions", "-out", f"{name}.pem")
+                     "-CAcreateserial", "-extfile", "extensions", "-days", days, "-out", f"{name}.pem")
 
     def collect(self, options="", port=0, output=("-o", "none"), **kwargs):
         files = ",".join(f"{key}={self.directory}/{value}" for key, value in (
@@ -84,11 +84,23 @@ class Tls(Certificates):
     def test_certificates_of_the_collector_are_refused(self):
         process, port = self.collect()
         for options, words in (
-                ({"options": ",name=other.example"}, "/CN=collector) is refused: hostname mismatch"),
-                ({"ca": "theirs"}, "its certificate (/CN=CA ours) is refused: self-signed")):
+                ({"options": ",name=other.example"},
+                 "/CN=collector) is refused: hostname mismatch: name=NAME expects another"),
+                ({"ca": "theirs"},
+                 "its certificate (/CN=CA ours) is refused: self-signed, and not in ca=FILE")):
             done = self.meter(port, **options)
             self.assertEqual(done.returncode, 1)
             self.assertIn(words, done.stderr)
+        self.ended(process)
+
+    def test_a_certificate_that_has_expired_is_refused(self):
+        self.certificate("collector", "ours", "IP:127.0.0.1", "-1")
+        process, port = self.collect()
+        done = self.meter(port)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("/CN=collector) is refused: it has expired, by the clock of this machine", done.stderr)
+        self.assertIn("the other side refuses the certificate of cert= (sslv3 alert certificate expired)",
+                      self.printed("stderr"))
         self.ended(process)
 
     # [RFC7011-10.4.4-1] [RFC7011-11.3-3] [RFC7011-11.3-5] [RFC5471-3.7-1]
@@ -185,12 +197,28 @@ class Tls(Certificates):
         self.ended(process)
 
     def test_wrong_files(self):
+        here = self.directory
+        self.file("empty", b"")
+        subprocess.run(["openssl", "ec", "-in", "probe.key", "-aes128", "-passout", "pass:x", "-out", "locked.key"],
+                       cwd=here, check=True, capture_output=True)
+        no_certificate = "it has no certificate in PEM form (-----BEGIN CERTIFICATE-----)"
+        no_key = "it has no private key in PEM form: key=FILE names the file that has it"
         for files, words in (("cert=/nonexistent", "certificate /nonexistent: No such file or directory"),
                              ("ca=/nonexistent", "CA certificates /nonexistent: No such file or directory"),
-                             (f"key={self.directory}/probe.key", "key= without cert="),
-                             (f"cert={self.directory}/probe.pem,key={self.directory}/ours.key",
-                              "ours.key: key values mismatch"),
-                             (f"ca={self.directory}/a.pcap", "CA certificates ")):
+                             (f"cert={here}/probe.pem,key=/nonexistent", "key /nonexistent: No such file"),
+                             (f"key={here}/probe.key",
+                              "key= without cert=: cert=FILE names the certificate of the key"),
+                             (f"cert={here}/probe.pem", f"key {here}/probe.pem: {no_key}"),
+                             (f"cert={here}/probe.pem,key={here}/a.pcap", f"a.pcap: {no_key}"),
+                             (f"cert={here}/probe.pem,key={here}/ours.key",
+                              "ours.key: it is not the key of the certificate in cert= (key values mismatch)"),
+                             (f"cert={here}/probe.pem,key={here}/locked.key",
+                              "the key has a passphrase, and nobody is asked for it: openssl pkey"),
+                             (f"cert={here}/probe.key", f"certificate {here}/probe.key: {no_certificate}"),
+                             (f"cert={here}/empty", f"certificate {here}/empty: {no_certificate}"),
+                             (f"cert={here}", f"certificate {here}: Is a directory"),
+                             (f"ca={here}", f"CA certificates {here}: Is a directory"),
+                             (f"ca={here}/a.pcap", f"CA certificates {here}/a.pcap: {no_certificate}")):
             done = self.run_plain("meter", "-r", self.capture, "-e", f"tls://127.0.0.1:1,{files}")
             self.assertNotEqual(done.status, 0)
             self.assertIn(words, done.stderr)
