@@ -12,6 +12,6 @@ struct capture {
 
 /* Ended by an entry without a name. */
 extern const struct capture captures_ip[], captures_link[], captures_file[], captures_demo[],
-	captures_tunnel[], captures_facts[], captures_apps[];
+	captures_tunnel[], captures_nested[], captures_facts[], captures_apps[];
 
 #endif

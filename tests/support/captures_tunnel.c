@@ -10,96 +10,9 @@
 
 #include "base/wire.h"
 #include "captures.h"
-#include "trace.h"
-
-typedef void (*link_writer)(struct pb *pb, const struct talk *talk, enum talk_end from);
-
-#define BYTES(pb, ...)                                                                             \
-	pb_bytes(pb, (const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ }))
-
-/* A function that writes what stands before the inner packet; `from` sends. */
-#define TUNNEL(name, ...)                                                                          \
-	static void name(struct pb *pb, const struct talk *talk, enum talk_end from)               \
-	{                                                                                          \
-		(void)talk;                                                                        \
-		__VA_ARGS__;                                                                       \
-	}
-
-static bool is_v6(const struct talk *talk)
-{
-	return strchr(talk->address[CLIENT], ':');
-}
-
-/* --------------------------------------------------------------------- the outer packet */
-
-static const char *const ends4[] = { "203.0.113.1", "203.0.113.2" };
-static const char *const ends6[] = { "2001:db8:ffff::1", "2001:db8:ffff::2" };
-
-static void frame(struct pb *pb, enum talk_end from)
-{
-	pb_ethernet(pb, from == CLIENT ? 0xa1 : 0xa2, from == CLIENT ? 0xa2 : 0xa1);
-}
-
-static void outer4(struct pb *pb, enum talk_end from)
-{
-	frame(pb, from);
-	pb_ip(pb, ends4[from], ends4[!from]);
-}
-
-static void outer6(struct pb *pb, enum talk_end from)
-{
-	frame(pb, from);
-	pb_ip(pb, ends6[from], ends6[!from]);
-}
-
-static void outer_udp(struct pb *pb, enum talk_end from, uint16_t port)
-{
-	outer4(pb, from);
-	pb_udp(pb, from == CLIENT ? 51000 : 52000, port);
-}
-
-/* The frame inside, from other stations. */
-static void inner_frame(struct pb *pb, enum talk_end from)
-{
-	pb_ethernet(pb, from == CLIENT ? 1 : 2, from == CLIENT ? 2 : 1);
-}
+#include "tunnel_build.h"
 
 /* ------------------------------------------------------------------------------- GRE */
-
-enum { CHECKSUM = 0x8000, KEY = 0x2000, SEQUENCE = 0x1000 };
-
-/* What follows is named by the type. */
-static void gre(struct pb *pb, uint16_t flags, uint32_t key)
-{
-	size_t at = pb->length;
-
-	pb_protocol(pb, 47);
-	pb_be16(pb, flags);
-	pb_be16(pb, 0);
-	if (flags & CHECKSUM)
-		pb_be32(pb, 0);
-	if (flags & KEY)
-		pb_be32(pb, key);
-	if (flags & SEQUENCE)
-		pb_be32(pb, 7);
-	pb->next = PB_NEXT_ETHERTYPE;
-	pb->next_at = at + 2;
-}
-
-/* GRE with a type whose header pb does not know. */
-static void gre_type(struct pb *pb, uint16_t flags, uint32_t key, uint16_t type)
-{
-	gre(pb, flags, key);
-	sf_store_be16(pb->data + pb->next_at, type);
-	pb->next = PB_NEXT_NONE;
-}
-
-static void next_ppp(struct pb *pb)
-{
-	pb_be16(pb, 0);
-	pb->next = PB_NEXT_PPP;
-	pb->next_at = pb->length - 2;
-}
 
 TUNNEL(gre_ip, outer4(pb, from); gre(pb, 0, 0))
 TUNNEL(gre_over_ipv6, outer6(pb, from); gre(pb, 0, 0))
@@ -120,38 +33,6 @@ TUNNEL(gre_wccp_1, outer4(pb, from); gre_type(pb, 0, 0, 0x883e))
 TUNNEL(gre_wccp_2, outer4(pb, from); gre_type(pb, 0, 0, 0x883e); BYTES(pb, 0, 51, 0, 1))
 
 /* ------------------------------------------------------------------------- mirrors */
-
-static void erspan2(struct pb *pb, unsigned removed, uint16_t vlan)
-{
-	gre_type(pb, SEQUENCE, 0, 0x88be);
-	pb_be16(pb, (uint16_t)(0x1000 | vlan));
-	pb_be16(pb, (uint16_t)(removed << 11 | 101));
-	pb_be32(pb, 0x15);
-}
-
-static void erspan3(struct pb *pb, bool more)
-{
-	gre_type(pb, SEQUENCE, 0, 0x22eb);
-	pb_be16(pb, 0x2000 | 50);
-	pb_be16(pb, 102);
-	pb_be32(pb, 123456);
-	BYTES(pb, 0, 0, 0x80, more);
-	if (more)
-		BYTES(pb, 0x0c, 0, 0, 0, 0, 0, 0, 0);
-}
-
-/* 802.11 data from a station to the access point, LLC behind it. */
-static void radio_frame(struct pb *pb, enum talk_end from, bool swapped)
-{
-	pb_be16(pb, swapped ? 0x0108 : 0x0801);
-	pb_be16(pb, 0);
-	pb_mac(pb, 9);
-	pb_mac(pb, from == CLIENT ? 1 : 2);
-	pb_mac(pb, from == CLIENT ? 2 : 1);
-	pb_be16(pb, 0);
-	pb->next = PB_NEXT_NONE;
-	pb_llc_snap(pb);
-}
 
 /* What an access point of Aruba sends to its controller. */
 TUNNEL(gre_aruba, outer4(pb, from); gre_type(pb, 0, 0, 0x8210); radio_frame(pb, from, false))
@@ -186,25 +67,6 @@ TUNNEL(hpe, outer_udp(pb, from, 7932); BYTES(pb, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
 
 /* ----------------------------------------------------------------- VXLAN and GENEVE */
 
-static void vxlan_header(struct pb *pb, uint8_t flags, uint8_t protocol, uint32_t id)
-{
-	BYTES(pb, flags, 0, 0, protocol);
-	pb_be32(pb, id << 8);
-}
-
-/* Options in units of four octets follow. */
-static void geneve_header(struct pb *pb, uint8_t options, uint32_t id)
-{
-	size_t at = pb->length;
-
-	BYTES(pb, options, 0, 0, 0);
-	pb_be32(pb, id << 8);
-	for (unsigned i = 0; i < options; i++)
-		pb_be32(pb, i == 0 ? 0x01080101 : 0x11223344);
-	pb->next = PB_NEXT_ETHERTYPE;
-	pb->next_at = at + 2;
-}
-
 TUNNEL(vxlan, outer_udp(pb, from, 4789); vxlan_header(pb, 8, 0, 5000); inner_frame(pb, from))
 TUNNEL(vxlan_tag, outer_udp(pb, from, 4789); vxlan_header(pb, 8, 0, 5001); inner_frame(pb, from);
 	pb_vlan(pb, 0x8100, 41))
@@ -220,16 +82,6 @@ TUNNEL(geneve, outer_udp(pb, from, 6081); geneve_header(pb, 0, 6000); inner_fram
 TUNNEL(geneve_options, outer_udp(pb, from, 6081); geneve_header(pb, 8, 6001))
 
 /* ------------------------------------------------------------------------- GTP-U */
-
-/* `more`: octets behind the first eight: sequence, N-PDU, extension headers. */
-static void gtp(struct pb *pb, const struct talk *talk, uint8_t flags, uint32_t id,
-	const uint8_t *more, size_t length)
-{
-	BYTES(pb, flags, 0xff);
-	pb_be16(pb, (uint16_t)(length + (is_v6(talk) ? 40 : 20) + 8 + 33));
-	pb_be32(pb, id);
-	pb_bytes(pb, more, length);
-}
 
 static const uint8_t gtp_sequence[] = { 0, 5, 0, 0 };
 static const uint8_t gtp_container[] = { 0, 5, 0, 0x85, 1, 0x10, 9, 0 };
@@ -249,14 +101,6 @@ TUNNEL(gtp_version_0, outer_udp(pb, from, 3386); BYTES(pb, 0x1e, 0xff);
 	BYTES(pb, 0xff, 0xff, 0xff, 0xff, 0x21, 0x43, 0x65, 0x87, 0x09, 0x21, 0x43, 0xf5))
 
 /* ---------------------------------------------------------------- IP in IP and others */
-
-/* A segment routing header with one segment (RFC 8754). */
-static void segment_routing(struct pb *pb)
-{
-	uint8_t header[22] = { 4, 0, 0, 0, 0, 0, 0x20, 1, 0x0d, 0xb8, 0, 9 };
-
-	pb_extension(pb, 43, header, sizeof(header));
-}
 
 TUNNEL(ip_in_ipv4, outer4(pb, from))
 TUNNEL(ip_in_ipv6, outer6(pb, from))
@@ -289,86 +133,6 @@ TUNNEL(teredo_long, outer_udp(pb, from, 3544); BYTES(pb, 0, 1, 0, 0, 1, 2, 3, 4,
 TUNNEL(ayiya, outer_udp(pb, from, 5072); BYTES(pb, 0x41, 0x52, 0x11, is_v6(talk) ? 41 : 4);
 	pb_be32(pb, 1704067200); pb_fill(pb, 36))
 
-/* --------------------------------------------------------------------- nesting orders */
-
-TUNNEL(nested_ip_gre, outer4(pb, from); pb_ip(pb, "198.18.0.1", "198.18.0.2"); gre(pb, 0, 0))
-TUNNEL(nested_gre_vxlan, outer4(pb, from); gre(pb, 0, 0); pb_ip(pb, "198.18.0.1", "198.18.0.2");
-	pb_udp(pb, 51000, 4789); vxlan_header(pb, 8, 0, 5010); inner_frame(pb, from))
-TUNNEL(nested_vxlan_gtp, outer_udp(pb, from, 4789); vxlan_header(pb, 8, 0, 5011); frame(pb, from);
-	pb_ip(pb, "198.18.0.1", "198.18.0.2"); pb_udp(pb, 2152, 2152);
-	gtp(pb, talk, 0x30, 9, NULL, 0))
-TUNNEL(nested_vxlan_pppoe, outer_udp(pb, from, 4789); vxlan_header(pb, 8, 0, 5012);
-	inner_frame(pb, from); pb_vlan(pb, 0x8100, 42); pb_pppoe(pb, 12))
-TUNNEL(nested_erspan_vxlan, outer4(pb, from); erspan2(pb, 3, 0); frame(pb, from);
-	pb_vlan(pb, 0x8100, 43); pb_ip(pb, "198.18.0.1", "198.18.0.2"); pb_udp(pb, 51000, 4789);
-	vxlan_header(pb, 8, 0, 5013); inner_frame(pb, from))
-TUNNEL(nested_erspan_mpls_gre, outer4(pb, from); erspan2(pb, 3, 0); frame(pb, from);
-	pb_mpls(pb, 700, 0, true, 60); pb_be32(pb, 0); frame(pb, from);
-	pb_ip(pb, "198.18.0.1", "198.18.0.2"); gre(pb, KEY, 4713))
-TUNNEL(nested_ah_gre, outer4(pb, from); pb_authentication(pb, 0x3002, 1); gre(pb, 0, 0))
-TUNNEL(nested_6in4_vxlan, outer4(pb, from); pb_ip(pb, "2001:db8:18::1", "2001:db8:18::2");
-	pb_udp(pb, 51000, 4789); vxlan_header(pb, 8, 0, 5014); inner_frame(pb, from))
-TUNNEL(nested_l2tp_gre, outer_udp(pb, from, 1701); BYTES(pb, 0, 2, 0, 21, 0, 22); next_ppp(pb);
-	pb_ip(pb, "198.18.0.1", "198.18.0.2"); gre(pb, 0, 0))
-/* as deep as tunnels are opened, and deeper */
-TUNNEL(nested_8, outer4(pb, from);
-	for (unsigned i = 0; i < 7; i++) pb_ip(pb, "198.18.1.1", "198.18.1.2"))
-TUNNEL(nested_10, outer4(pb, from);
-	for (unsigned i = 0; i < 9; i++) pb_ip(pb, "198.18.2.1", "198.18.2.2"))
-
-/* ------------------------------------------------- the same addresses in several tunnels */
-
-TUNNEL(overlap_vxlan_1, outer_udp(pb, from, 4789); vxlan_header(pb, 8, 0, 1); inner_frame(pb, from);
-	pb_vlan(pb, 0x8100, 50))
-TUNNEL(overlap_vxlan_2, outer_udp(pb, from, 4789); vxlan_header(pb, 8, 0, 2); inner_frame(pb, from);
-	pb_vlan(pb, 0x8100, 50))
-TUNNEL(overlap_vxlan_2_vlan, outer_udp(pb, from, 4789); vxlan_header(pb, 8, 0, 2);
-	inner_frame(pb, from); pb_vlan(pb, 0x88a8, 50); pb_vlan(pb, 0x8100, 51))
-TUNNEL(overlap_other_ends, frame(pb, from); pb_ip(
-	pb, from == CLIENT ? ends4[0] : "203.0.113.3", from == CLIENT ? "203.0.113.3" : ends4[0]);
-	pb_udp(pb, 51000, 4789); vxlan_header(pb, 8, 0, 2); inner_frame(pb, from);
-	pb_vlan(pb, 0x8100, 50))
-TUNNEL(overlap_key_1, outer4(pb, from); gre(pb, KEY, 1))
-TUNNEL(overlap_key_2, outer4(pb, from); gre(pb, KEY, 2))
-TUNNEL(overlap_none, inner_frame(pb, from); pb_vlan(pb, 0x8100, 50))
-
-/* ------------------------------------------------------- no tunnels, whatever they look like */
-
-TUNNEL(not_vxlan, outer_udp(pb, from, 4789); vxlan_header(pb, 0x40, 0, 1); inner_frame(pb, from))
-TUNNEL(not_geneve, outer_udp(pb, from, 6081); BYTES(pb, 0xc0, 0, 0x65, 0x58, 0, 0, 1, 0);
-	inner_frame(pb, from))
-TUNNEL(not_geneve_management, outer_udp(pb, from, 6081); BYTES(pb, 0, 0x80, 0x65, 0x58, 0, 0, 1, 0);
-	inner_frame(pb, from))
-TUNNEL(not_gtp, outer_udp(pb, from, 2152); BYTES(pb, 0x30, 1, 0, 4, 0, 0, 0, 0))
-TUNNEL(not_gtp_extension, outer_udp(pb, from, 2152);
-	BYTES(pb, 0x34, 0xff, 0, 40, 0, 0, 0, 1, 0, 0, 0, 0x85, 0, 0, 0, 0))
-TUNNEL(not_gre_routing, outer4(pb, from); gre_type(pb, 0x4000, 0, is_v6(talk) ? 0x86dd : 0x0800);
-	pb_be32(pb, 0))
-TUNNEL(not_gre_version, outer4(pb, from); gre_type(pb, 2, 0, is_v6(talk) ? 0x86dd : 0x0800))
-TUNNEL(not_gre_keepalive, outer4(pb, from); gre_type(pb, 0, 0, 0))
-TUNNEL(not_tzsp, outer_udp(pb, from, 37008); BYTES(pb, 2, 0, 0, 1, 1); inner_frame(pb, from))
-TUNNEL(not_etherip, outer4(pb, from); pb_protocol(pb, 97); BYTES(pb, 0x20, 0);
-	inner_frame(pb, from))
-TUNNEL(not_l2tp, outer_udp(pb, from, 1701); BYTES(pb, 0xc8, 2, 0, 60, 0, 1, 0, 1))
-
-/* A packet inside claims to be longer than the datagram around it: no VXLAN. */
-static void send_too_long(struct trace *trace, int64_t time)
-{
-	struct talk talk = { .trace = trace,
-		.link = vxlan,
-		.address = { "192.0.2.10", "198.51.100.53" },
-		.port = { 53999, 53 },
-		.time = time };
-	struct pb *pb = talk_begin(&talk, CLIENT);
-	size_t at = pb->length - 20;
-
-	pb_udp(pb, 53999, 53);
-	pb_fill(pb, 20);
-	pb_finish(pb);
-	sf_store_be16(pb->data + at + 2, 600);
-	talk_send(&talk, pb);
-}
-
 /* ARP inside: a mirror's frame is not IP, a tunnel's packet is the outer one. */
 static void send_arp(struct trace *trace, link_writer link, int64_t time)
 {
@@ -387,6 +151,8 @@ static void send_arp(struct trace *trace, link_writer link, int64_t time)
 }
 
 /* --------------------------------------------------- tunnels whose outer packet is fragmented */
+
+TUNNEL(ip_and_gre, outer4(pb, from); pb_ip(pb, "198.18.0.1", "198.18.0.2"); gre(pb, 0, 0))
 
 /* The Ethernet frame `whole`, which has a plain IP header, as fragment `i` of three. */
 static void piece_of(struct pb *pb, const struct pb *whole, unsigned i, uint16_t id)
@@ -469,42 +235,6 @@ static void send_pieces_inside(struct trace *trace, link_writer link, uint16_t p
 
 /* ----------------------------------------------------------------------------- files */
 
-enum { BOTH, ONLY4, ONLY6 };
-
-struct tunnel {
-	link_writer link;
-	int versions; /* of IP inside */
-};
-
-static void send_tunnels(
-	struct trace *trace, const struct tunnel *tunnels, size_t count, uint16_t port)
-{
-	static const char *const addresses[2][2] = {
-		{ "192.0.2.10", "198.51.100.53" },
-		{ "2001:db8:1::10", "2001:db8:2::53" },
-	};
-
-	for (size_t i = 0; i < count; i++)
-		for (unsigned v6 = 0; v6 < 2; v6++) {
-			struct talk talk = {
-				.trace = trace,
-				.link = tunnels[i].link,
-				.address = { addresses[v6][0], addresses[v6][1] },
-				.port = { (uint16_t)(port + i), 53 },
-				.time = TRACE_START + (int64_t)(i + 1) * SECOND + v6 * 500 * MS,
-			};
-
-			if (tunnels[i].versions != (v6 ? ONLY4 : ONLY6))
-				talk_dns(&talk, "www.example.net", (uint16_t)(1000 + i));
-		}
-}
-
-#define SEND(trace, port, ...)                                                                     \
-	do {                                                                                       \
-		const struct tunnel list[] = { __VA_ARGS__ };                                      \
-		send_tunnels(trace, list, sizeof(list) / sizeof(list[0]), port);                   \
-	} while (0)
-
 static void tunnel_gre(struct cw *cw)
 {
 	struct trace trace = { 0 };
@@ -560,45 +290,6 @@ static void tunnel_ip(struct cw *cw)
 	trace_pcap(&trace, cw, SF_LINK_ETHERNET, 0);
 }
 
-static void tunnel_nested(struct cw *cw)
-{
-	struct trace trace = { 0 };
-
-	SEND(&trace, 53500, { nested_ip_gre, BOTH }, { nested_gre_vxlan, BOTH },
-		{ nested_vxlan_gtp, BOTH }, { nested_vxlan_pppoe, BOTH },
-		{ nested_erspan_vxlan, BOTH }, { nested_erspan_mpls_gre, BOTH },
-		{ nested_ah_gre, BOTH }, { nested_6in4_vxlan, BOTH }, { nested_l2tp_gre, BOTH },
-		{ nested_8, ONLY4 }, { nested_10, ONLY4 });
-	trace_pcap(&trace, cw, SF_LINK_ETHERNET, 0);
-}
-
-/* One conversation, by its addresses and ports, in each of them. */
-static void tunnel_overlap(struct cw *cw)
-{
-	static const link_writer links[] = { overlap_vxlan_1, overlap_vxlan_2, overlap_vxlan_2_vlan,
-		overlap_other_ends, overlap_key_1, overlap_key_2, overlap_none };
-	struct trace trace = { 0 };
-
-	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
-		const struct tunnel tunnel = { links[i], BOTH };
-
-		send_tunnels(&trace, &tunnel, 1, 53800);
-	}
-	trace_pcap(&trace, cw, SF_LINK_ETHERNET, 0);
-}
-
-static void tunnel_not(struct cw *cw)
-{
-	struct trace trace = { 0 };
-
-	SEND(&trace, 53600, { not_vxlan, BOTH }, { not_geneve, BOTH },
-		{ not_geneve_management, BOTH }, { not_gtp, BOTH }, { not_gtp_extension, BOTH },
-		{ not_gre_routing, BOTH }, { not_gre_version, BOTH }, { not_gre_keepalive, BOTH },
-		{ not_tzsp, BOTH }, { not_etherip, BOTH }, { not_l2tp, BOTH });
-	send_too_long(&trace, TRACE_START);
-	trace_pcap(&trace, cw, SF_LINK_ETHERNET, 0);
-}
-
 /* Every cut from within the outer header to behind the inner one, in a mirror and in a tunnel. */
 static void tunnel_cut(struct cw *cw)
 {
@@ -623,7 +314,7 @@ static void tunnel_cut(struct cw *cw)
 static void tunnel_fragments(struct cw *cw)
 {
 	static const link_writer links[] = { vxlan, vxlan_over_ipv6, gre_key, gre_over_ipv6,
-		ip_in_ipv4, erspan_2, nested_ip_gre };
+		ip_in_ipv4, erspan_2, ip_and_gre };
 	/* in order, the other way round, with copies, without the last one, without the first one */
 	static const unsigned orders[][3] = { { 0, 1, 2 }, { 2, 1, 0 }, { 0, 1, 1 }, { 0, 1, 3 },
 		{ 3, 1, 2 } };
@@ -644,9 +335,6 @@ const struct capture captures_tunnel[] = {
 	{ "tunnel-vxlan.pcap", tunnel_vxlan },
 	{ "tunnel-mobile.pcap", tunnel_mobile },
 	{ "tunnel-ip.pcap", tunnel_ip },
-	{ "tunnel-nested.pcap", tunnel_nested },
-	{ "tunnel-overlap.pcap", tunnel_overlap },
-	{ "tunnel-not.pcap", tunnel_not },
 	{ "tunnel-cut.pcap", tunnel_cut },
 	{ "tunnel-fragments.pcap", tunnel_fragments },
 	{ NULL },

@@ -14,7 +14,7 @@
 #include "captures.h"
 
 static const struct capture *const sets[] = { captures_ip, captures_link, captures_file,
-	captures_demo, captures_tunnel, captures_facts, captures_apps };
+	captures_demo, captures_tunnel, captures_nested, captures_facts, captures_apps };
 
 static void *read_file(const char *directory, const char *name, size_t *size)
 {
