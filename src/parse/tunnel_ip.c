@@ -73,6 +73,15 @@ bool sf_looks_like_frame(const uint8_t *p, size_t left)
 		type.value = sf_load_be16(p + 16);
 		at += 4;
 	}
+	/* RFC 2516 §6: version and type 1, session stage, then the PPP protocol */
+	if (type.value == ETHERTYPE_PPPOE && left >= at + 9 && sf_load_be16(p + at) == 0x1100) {
+		const uint16_t protocol = sf_load_be16(p + at + 6);
+
+		type.value = protocol == 0x0021   ? ETHERTYPE_IPV4
+			     : protocol == 0x0057 ? ETHERTYPE_IPV6
+						  : 0;
+		at += 8;
+	}
 	if (type.value == ETHERTYPE_IPV4)
 		return left >= at + 20 && p[at] >> 4 == 4 && (p[at] & 15) >= 5 &&
 		       sf_load_be16(p + at + 2) >= (p[at] & 15) * 4;
@@ -85,7 +94,7 @@ bool sf_looks_like_frame(const uint8_t *p, size_t left)
  */
 static enum next l2tp3_payload(struct walk *w)
 {
-	enum { LONGEST = 14 + 4 + 40 }; /* what the decision may take */
+	enum { LONGEST = 14 + 4 + 8 + 40 }; /* what the decision may take */
 	const bool cut = w->claimed > (size_t)(w->end - w->packet->data);
 
 	w->steps += SF_WALK_OF_L2TP;

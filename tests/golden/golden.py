@@ -55,6 +55,10 @@ CASES = {
     "tcp-session.per-packet": (["tcp-session.pcap"], ["--per-packet"]),
     "fragments.split": (["fragments.pcap"], ["--fragments", "split"]),
     "tunnel-mirror.hpe": (["tunnel-mirror.pcap"], ["--tunnel-port", "hpe-erm=7932"]),
+    "tunnel-nested.hpe": (
+        ["tunnel-nested.pcap"], ["--tunnel", "inner", "--tunnel-port", "hpe-erm=7932"]),
+    "tunnel-ipsec.spi": (["tunnel-ipsec.pcap"], ["--tunnel", "both", "--fields", "+IPSecSPI"]),
+    "macsec.channel": (["macsec.pcap"], ["--fields", "+macsecChannel"]),
     "tunnel-overlap.no-tunnel": (
         ["tunnel-overlap.pcap"], ["--tunnel", "inner", "--key", "-tunnel"]),
     "tunnel-vxlan.biflow": (["tunnel-vxlan.pcap"], ["--tunnel", "inner", "--biflow"]),
@@ -78,10 +82,12 @@ CASES = {
 }
 CASES.update({
     "tunnel-%s.inner" % name: (["tunnel-%s.pcap" % name], ["--tunnel", "inner"])
-    for name in ("gre", "mirror", "vxlan", "mobile", "ip", "nested", "overlap", "not", "cut", "fragments")})
+    for name in ("gre", "mirror", "vxlan", "mobile", "ip", "nested", "overlap", "not", "cut", "fragments",
+                 "ipsec")})
 CASES.update({
     "tunnel-%s.both" % name: (["tunnel-%s.pcap" % name], ["--tunnel", "both"])
-    for name in ("gre", "vxlan", "mobile", "ip", "nested", "fragments")})
+    for name in ("gre", "mirror", "vxlan", "mobile", "ip", "nested", "overlap", "not", "cut", "fragments",
+                 "ipsec")})
 # Captures that do not end well, and what is said then.
 DAMAGED = {
     "cut-off": "cut-off.pcap: byte ",

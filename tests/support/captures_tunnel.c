@@ -78,8 +78,14 @@ TUNNEL(vxlan_gpe_frame, outer_udp(pb, from, 4790); vxlan_header(pb, 0x0c, 3, 500
 	inner_frame(pb, from))
 TUNNEL(vxlan_gpe_nsh, outer_udp(pb, from, 4790); vxlan_header(pb, 0x0c, 4, 5006);
 	BYTES(pb, 0x0f, 0xc2, 2, 3, 0, 0, 9, 0xff); inner_frame(pb, from))
+TUNNEL(vxlan_gpe_mpls, outer_udp(pb, from, 4790); vxlan_header(pb, 0x0c, 5, 5007);
+	pb_mpls(pb, 604, 0, true, 60))
 TUNNEL(geneve, outer_udp(pb, from, 6081); geneve_header(pb, 0, 6000); inner_frame(pb, from))
 TUNNEL(geneve_options, outer_udp(pb, from, 6081); geneve_header(pb, 8, 6001))
+/* as a gateway load balancer of AWS sends it: endpoint, attachment and flow, in options of class 0x0108 */
+TUNNEL(geneve_gateway, outer_udp(pb, from, 6081); geneve_header(pb, 8, 0); pb->length -= 32;
+	BYTES(pb, 1, 8, 1, 2, 0, 1, 2, 3, 4, 5, 6, 7, 1, 8, 2, 2, 0, 9, 8, 7, 6, 5, 4, 3);
+	BYTES(pb, 1, 8, 3, 1, 0xc0, 0xff, 0xee, 1))
 
 /* ------------------------------------------------------------------------- GTP-U */
 
@@ -114,6 +120,9 @@ TUNNEL(mpls_udp, outer_udp(pb, from, 6635); pb_mpls(pb, 601, 0, false, 60);
 	pb_mpls(pb, 602, 0, true, 60))
 TUNNEL(mpls_udp_pseudowire, outer_udp(pb, from, 6635); pb_mpls(pb, 603, 0, true, 60);
 	pb_be32(pb, 1); inner_frame(pb, from))
+/* without control word: the address begins with an even byte that is no IP version */
+TUNNEL(mpls_udp_pseudowire_bare, outer_udp(pb, from, 6635); pb_mpls(pb, 605, 0, true, 60);
+	inner_frame(pb, from))
 TUNNEL(lisp, outer_udp(pb, from, 4341); BYTES(pb, 0x88, 0, 0, 1, 0, 0, 77, 0))
 TUNNEL(l2tp, outer_udp(pb, from, 1701); BYTES(pb, 0x02, 2, 0, 20, 0, 21, 0, 2, 0, 0);
 	BYTES(pb, 0xff, 3); next_ppp(pb))
@@ -121,6 +130,8 @@ TUNNEL(l2tp3_ip, outer4(pb, from); pb_protocol(pb, 115); pb_be32(pb, 3001); pb_b
 	inner_frame(pb, from))
 TUNNEL(l2tp3_udp, outer_udp(pb, from, 1701); pb_be32(pb, 0x00030000); pb_be32(pb, 3002);
 	inner_frame(pb, from))
+TUNNEL(l2tp3_ppp, outer4(pb, from); pb_protocol(pb, 115); pb_be32(pb, 3003); BYTES(pb, 0xff, 3);
+	next_ppp(pb))
 TUNNEL(capwap, outer_udp(pb, from, 5247); BYTES(pb, 0, 0x10, 0x02, 0, 0, 1, 0, 0);
 	inner_frame(pb, from))
 TUNNEL(capwap_radio, outer_udp(pb, from, 5247); BYTES(pb, 0, 0x10, 0x03, 0, 0, 1, 0, 0);
@@ -264,7 +275,8 @@ static void tunnel_vxlan(struct cw *cw)
 
 	SEND(&trace, 53200, { vxlan, BOTH }, { vxlan_tag, BOTH }, { vxlan_linux, BOTH },
 		{ vxlan_over_ipv6, BOTH }, { vxlan_gpe_ip, BOTH }, { vxlan_gpe_frame, BOTH },
-		{ vxlan_gpe_nsh, BOTH }, { geneve, BOTH }, { geneve_options, BOTH });
+		{ vxlan_gpe_nsh, BOTH }, { geneve, BOTH }, { geneve_options, BOTH },
+		{ vxlan_gpe_mpls, BOTH }, { geneve_gateway, BOTH });
 	send_arp(&trace, vxlan, TRACE_START);
 	trace_pcap(&trace, cw, SF_LINK_ETHERNET, 0);
 }
@@ -286,7 +298,8 @@ static void tunnel_ip(struct cw *cw)
 		{ srv6_frame, BOTH }, { etherip, BOTH }, { ah, ONLY4 }, { mpls_ip, BOTH },
 		{ mpls_udp, BOTH }, { mpls_udp_pseudowire, BOTH }, { lisp, BOTH }, { l2tp, BOTH },
 		{ l2tp3_ip, BOTH }, { l2tp3_udp, BOTH }, { capwap, BOTH }, { capwap_radio, BOTH },
-		{ teredo, ONLY6 }, { teredo_long, ONLY6 }, { ayiya, BOTH });
+		{ teredo, ONLY6 }, { teredo_long, ONLY6 }, { ayiya, BOTH },
+		{ mpls_udp_pseudowire_bare, BOTH }, { l2tp3_ppp, BOTH });
 	trace_pcap(&trace, cw, SF_LINK_ETHERNET, 0);
 }
 
