@@ -513,7 +513,8 @@ void sf_ask_elements_add(
 	unsigned i = 0;
 
 	elements->direction |= field->read == SF_READ_DIRECTION;
-	if (!asked || !field->element[0])
+	/* a meter that is asked for deltaFlowCount says 1 for each flow: the question is which records are sums */
+	if (!asked || !field->element[0] || (field->pen == 0 && field->id[0] == SF_IE_deltaFlowCount))
 		return;
 	while (i < elements->count && strcmp(elements->names[i], field->element[0]) != 0)
 		i++;

@@ -182,11 +182,13 @@ static bool take_noun(struct sf_parser *parser, const struct sf_ask_noun *noun, 
 	return true;
 }
 
-/* Does the token begin an address? */
+/* Does the token begin an address, or stand for some? */
 static bool is_net(const struct sf_token *token)
 {
 	struct sf_network net;
 
+	if (sf_token_is(token, "private"))
+		return true;
 	return token->kind == SF_TOKEN_WORD && token->length > 1 &&
 	       (memchr(token->text, '.', token->length) ||
 		       memchr(token->text, ':', token->length)) &&
@@ -285,8 +287,7 @@ static unsigned side_condition(struct sf_parser *parser)
 		return sf_parse_fail(parser, &parser->token,
 			"host, net, port, as, country or mac is missing here");
 	if (parser->token.kind != SF_TOKEN_OPERATOR && parser->token.kind != SF_TOKEN_MARK &&
-		!is_net(&parser->token) && !sf_token_is(&parser->token, "in") &&
-		!sf_token_is(&parser->token, "private"))
+		!is_net(&parser->token) && !sf_token_is(&parser->token, "in"))
 		return sf_parse_fail(parser, &parser->token,
 			"'%.*s' cannot follow src or dst: host, net, port, as, country, mac or an "
 			"address can",

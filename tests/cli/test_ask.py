@@ -577,6 +577,7 @@ class Files(Asked):
             # whether there is such a thing is the question
             done = self.run_plain("show", source, "--where", "not has deltaFlowCount")
             self.assertNotIn("no record", done.stderr)
+            self.assertGreater(len(done.stdout.splitlines()), 30)
         done = self.run_plain("show", capture, "--where", "app = htpp")
         self.assertIn("did you mean 'http'", done.stderr)
         done = self.run_plain("show", capture, "--where", "app = htpp or udp")

@@ -89,6 +89,8 @@ START_TEST(words_mean_what_they_say)
 		{ "host 10.0.0.1", 3 },
 		{ "src 10.0.0.1", 1 },
 		{ "10.0.0.1", 3 },
+		{ "private", 3 },
+		{ "not private", 0 },
 		{ "either host 10.0.0.1", 3 },
 		{ "both net 0.0.0.0/0", 3 },
 		{ "src or dst port 443", 3 },
