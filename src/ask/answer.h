@@ -19,6 +19,8 @@
 
 #define SF_ANSWER_ROW_MAX 131072
 
+enum sf_form { SF_FORM_TABLE, SF_FORM_CSV, SF_FORM_JSON };
+
 /* Lines with their line ends. `i`: the group that is shown as number i, from 0 on. */
 char *sf_answer_csv_header(const struct sf_groups *groups, char *p);
 char *sf_answer_csv(const struct sf_groups *groups, size_t i, char *p);

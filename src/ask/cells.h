@@ -6,8 +6,6 @@
 #include "ask/answer.h"
 #include "ask/group.h"
 
-enum sf_form { SF_FORM_TABLE, SF_FORM_CSV, SF_FORM_JSON };
-
 /* Writes the cell of the group that is shown as number `shown`; nothing if it has no such value. */
 char *sf_cell_put(
 	const struct sf_groups *groups, unsigned column, enum sf_form form, size_t shown, char *p);

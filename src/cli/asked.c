@@ -201,40 +201,11 @@ unsigned sf_asked_flow(
 	return directions;
 }
 
-static void print_table(const struct sf_groups *groups, FILE *stream, char *line)
+static enum sf_form form_of(enum sf_output output)
 {
-	struct sf_answer_table table;
-
-	sf_answer_table_init(&table, groups, sf_output_width());
-	fwrite(line, 1, (size_t)(sf_answer_table_header(&table, line) - line), stream);
-	for (size_t i = 0; i < sf_groups_shown(groups); i++)
-		fwrite(line, 1, (size_t)(sf_answer_table_row(&table, i, line) - line), stream);
-	fwrite(line, 1, (size_t)(sf_answer_table_footer(&table, line) - line), stream);
-}
-
-/* Prints the groups that were sorted. */
-static int print_groups(const struct sf_asked *asked, FILE *stream)
-{
-	const struct sf_groups *groups = asked->groups;
-	char *line = malloc(SF_ANSWER_ROW_MAX);
-
-	if (!line)
-		return -ENOMEM;
-	if (asked->form == SF_OUTPUT_TABLE)
-		print_table(groups, stream, line);
-	if (asked->form == SF_OUTPUT_CSV)
-		fwrite(line, 1, (size_t)(sf_answer_csv_header(groups, line) - line), stream);
-	for (size_t i = 0; i < sf_groups_shown(groups); i++) {
-		if (asked->form == SF_OUTPUT_CSV)
-			fwrite(line, 1, (size_t)(sf_answer_csv(groups, i, line) - line), stream);
-		else if (asked->form == SF_OUTPUT_JSON)
-			fwrite(line, 1, (size_t)(sf_answer_json(groups, i, line) - line), stream);
-	}
-	free(line);
-	errno = 0;
-	if (fflush(stream) || ferror(stream))
-		return errno ? -errno : -EIO;
-	return 0;
+	return output == SF_OUTPUT_CSV  ? SF_FORM_CSV
+	       : output == SF_OUTPUT_JSON ? SF_FORM_JSON
+					  : SF_FORM_TABLE;
 }
 
 int sf_asked_answer(struct sf_asked *asked, FILE *stream, struct sf_exporter *exporter)
@@ -243,5 +214,7 @@ int sf_asked_answer(struct sf_asked *asked, FILE *stream, struct sf_exporter *ex
 
 	if (code == 0 && exporter)
 		code = sf_query_records(asked->groups, exporter);
-	return code ? code : print_groups(asked, stream);
+	return code || asked->form == SF_OUTPUT_NONE
+		       ? code
+		       : sf_query_print(asked->groups, form_of(asked->form), sf_output_width(), stream);
 }

@@ -2,6 +2,7 @@
 /* spanflow ask: questions with a name, each of them options of spanflow show. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ask/field.h"
 #include "ask/recipe.h"
@@ -140,6 +141,13 @@ int sf_cmd_ask(struct sf_options *options)
 		return SF_EXIT_USAGE;
 	}
 	recipe = sf_recipe_find(operands.items[0], &error);
+	if (!recipe && access(operands.items[0], F_OK) == 0) {
+		sf_complain(
+			"'%s' is a file or a directory, and a question stands before it: spanflow ask talkers %s; spanflow "
+			"ask --list names the questions",
+			operands.items[0], operands.items[0]);
+		return SF_EXIT_USAGE;
+	}
 	if (!recipe)
 		return sf_exit_error(&error);
 	where = both(recipe->where, options->where);

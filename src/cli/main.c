@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ask/recipe.h"
 #include "base/secure.h"
 #include "base/suggest.h"
 #include "cli/command.h"
@@ -30,7 +31,14 @@ static int unknown_command(const char *name)
 {
 	const char *near = sf_suggest(name, command_name, sf_commands);
 
-	if (near)
+	if (sf_recipe_find(name, &(struct sf_error){ 0 }))
+		sf_complain("'%s' is a question: spanflow ask %s FILE...", name, name);
+	else if (access(name, F_OK) == 0)
+		sf_complain(
+			"'%s' is a file or a directory, and a subcommand stands before it: spanflow show %s, spanflow "
+			"ask talkers %s; 'spanflow --help' lists them",
+			name, name, name);
+	else if (near)
 		sf_complain("unknown subcommand '%s': did you mean %s?", name, near);
 	else
 		sf_complain("unknown subcommand '%s': 'spanflow --help' lists them", name);

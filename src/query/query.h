@@ -15,6 +15,9 @@
 #ifndef SPANFLOW_QUERY_QUERY_H
 #define SPANFLOW_QUERY_QUERY_H
 
+#include <stdio.h>
+
+#include "ask/answer.h"
 #include "ask/groups.h"
 #include "ask/where.h"
 
@@ -61,6 +64,10 @@ int sf_query_hosts(const char *file, uint64_t memory, char **text, struct sf_err
  */
 int sf_query_list(const char *path, const char *baseline, uint64_t memory, char **text,
 	struct sf_error *error);
+
+/* Prints the groups, after sf_groups_sort(); `width`: of a terminal, or 0. 0, or a negative error of the stream. */
+int sf_query_print(
+	const struct sf_groups *groups, enum sf_form form, unsigned width, FILE *stream);
 
 /* Gives the groups that are shown to the destinations of an exporter of collected records. 0 or -ENOMEM. */
 int sf_query_records(const struct sf_groups *groups, struct sf_exporter *exporter);

@@ -459,7 +459,7 @@ class Groups(Asked):
         self.meter("-r", flood, "-w", flows, "--idle-timeout", "1m")
         done = self.run_plain("show", flows, "--by", "src,sport", "--memory", "1MiB")
         self.assertEqual((done.status, done.stdout), (1, ""))
-        self.assertIn("groups or more do not fit into the 1 MiB of --memory", done.stderr)
+        self.assertIn("groups or more do not fit into the 1 MB of --memory", done.stderr)
         done = self.run_plain("show", flows, "--by", "src", "--memory", "1MiB", "--limit", "3")
         self.assertEqual(done.status, 0, done.stderr)
         self.assertIn("3 of 200 groups; 40000 flows", done.stdout)

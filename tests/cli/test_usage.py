@@ -12,6 +12,9 @@ from support import SPANFLOW, Case, conversations, pcap, udp
 WRONG = [
     ([], "Usage: spanflow SUBCOMMAND"),
     (["metre"], "unknown subcommand 'metre': did you mean meter?"),
+    (["talkers", "pcaps"], "'talkers' is a question: spanflow ask talkers FILE..."),
+    ([__file__], "a subcommand stands before it: spanflow show "),
+    (["ask", __file__, "talkers"], "a question stands before it: spanflow ask talkers "),
     (["meter"], "nothing to meter"),
     (["meter", "x.pcap"], "unexpected argument 'x.pcap': -r goes before a file, -i before an interface"),
     (["meter", "-e", "ipfix://a", "x.pcap"], "unexpected argument 'x.pcap': -r goes before a file, -i before an interface"),
@@ -230,7 +233,7 @@ class Usage(Case):
         self.assertIn("flowEndReason", done.stdout)
         done = self.run_plain("list", "profiles")
         self.assertEqual(done.status, 0)
-        self.assertRegex(done.stdout, r"(?m)^nfdump +nfcapd, .*; tested with it; uniflows: ipfix://, ")
+        self.assertRegex(done.stdout.replace("\n            ", " "), r"(?m)^nfdump +nfcapd, .*; tested with it; uniflows: ipfix://, ")
 
     def test_full_disk(self):
         for arguments in (["list", "drivers"], ["list", "fields"], ["--help"], ["meter", "--help"]):
