@@ -239,6 +239,34 @@ class Streams(Tap):
         stats = json.loads(self.output(collector).splitlines()[-1])
         self.assertEqual(stats["records"] - stats["optionsRecords"], 2000)
 
+    @unittest.skipUnless(os.environ.get("HAVE_USRSCTP") == "yes", "built without libusrsctp")
+    def test_sctp_within_the_sandbox(self):
+        """Over UDP: a collector that comes later, is killed, and comes again."""
+        def collect(name):
+            return self.live(self.tap, "-l", "sctp://127.0.0.1:4739,udp=9899", "--stats", "json", "-o", "json",
+                             command="collect", name=name)
+
+        process = self.begin("sctp://127.0.0.1:4739,udp=9899,retry=200ms")
+        self.send(1000)
+        first = collect("first")
+        wait_until(lambda: "can be reached again" in self.output(process), "the connection")
+        self.send(1000)
+        time.sleep(1)
+        first.kill()
+        first.wait(20)
+        self.send(1000)
+        second = collect("second")
+        wait_until(lambda: self.output(process).count("can be reached again") == 2, "the second connection")
+        self.send(1000)
+        place = self.stop(process).stats["collectors"][0]
+        second.send_signal(signal.SIGTERM)
+        second.wait(20)
+        records = [json.loads(line) for process in (first, second)
+                   for line in self.output(process, "out").splitlines() if "sourceIPv4Address" in line]
+        flows = {(record["sourceIPv4Address"], record["sourceTransportPort"]) for record in records}
+        self.assertEqual((place["records"], len(flows)), (4000, 4000))
+        self.assertLessEqual(len(records) - 4000, place["repeated"]["records"])
+
     @unittest.skipUnless("KAFKA_MOCK" in os.environ, "built without librdkafka")
     def test_kafka_within_the_sandbox(self):
         """A broker by its name that goes and comes back: what it does not take meanwhile is spooled."""
