@@ -5,6 +5,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import socket
 import struct
@@ -180,6 +181,37 @@ class Sctp(Case):
             self.assertEqual(struct.unpack_from("!HH", octets), (10, len(octets)))
         # no part is unordered
         self.assertFalse(any(flags & 4 for flags, *_ in reader.parts.values()))
+
+    @unittest.skipUnless(shutil.which("tshark"), "needs the program tshark")
+    def test_tshark_reads_it(self):
+        """Checksums, associations, and every record by the templates before it."""
+        packets = []
+
+        def looks(_number, to_collector, data):
+            packets.append((to_collector, data))
+            return False
+
+        process, port = self.collect()
+        proxy = Proxy(port, looks)
+        self.addCleanup(proxy.close)
+        sent = self.sends(proxy.port, options=",mtu=1500")
+        self.ended(process)
+        frames = []
+        for number, (to_collector, data) in enumerate(packets):
+            frame = bytearray(udp(1 if to_collector else 2, 9899, data))
+            frame[36:38] = struct.pack("!H", 9899)
+            frames.append((number * 0.001, bytes(frame)))
+        path = self.file("sctp.pcap", pcap(frames))
+        done = subprocess.run(
+            ["tshark", "-r", path, "-d", "udp.port==9899,sctp", "-o", "sctp.checksum:CRC 32c", "-2", "-T", "fields", "-e",
+             "sctp.checksum.status", "-e", "sctp.data_sid", "-e", "cflow.sequence", "-e", "cflow.srcaddr", "-e",
+             "_ws.expert.message"], capture_output=True, text=True, timeout=60, check=True)
+        rows = [line.split("\t") for line in done.stdout.splitlines()]
+        self.assertEqual(len(rows), len(packets))
+        self.assertEqual({row[0] for row in rows}, {"1"})
+        self.assertEqual({row[1] for row in rows if row[1]}, {"0x0000"})
+        self.assertEqual({row[4] for row in rows}, {""})
+        self.assertEqual(sum(len(row[3].split(",")) for row in rows if row[3]), sent)
 
     def test_lost_datagrams(self):
         """Every record arrives once, although datagrams are lost both ways, those of the handshake too."""
