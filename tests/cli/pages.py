@@ -127,3 +127,18 @@ class PageCase(Case):
     def ask(self, tab, question):
         tab.evaluate(f"document.getElementById('where').value = {json.dumps(question)},"
                      "document.querySelector('form.where').requestSubmit()")
+
+    def drawn(self, tab, chart):
+        """The texts that a chart draws."""
+        return json.loads(tab.evaluate("""(() => {
+            const texts = [];
+            const { fillText } = CanvasRenderingContext2D.prototype;
+            CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
+              if (this.canvas.closest('#chart-%s'))
+                texts.push(text);
+              fillText.call(this, text, ...place);
+            };
+            spanflowPage.update();
+            CanvasRenderingContext2D.prototype.fillText = fillText;
+            return JSON.stringify(texts);
+        })()""" % chart))

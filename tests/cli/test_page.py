@@ -12,21 +12,6 @@ from support import conversations, pcap
 
 
 class Labels(PageCase):
-    def drawn(self, tab, chart):
-        """The texts that a chart draws."""
-        return json.loads(tab.evaluate("""(() => {
-            const texts = [];
-            const { fillText } = CanvasRenderingContext2D.prototype;
-            CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
-              if (this.canvas.closest('#chart-%s'))
-                texts.push(text);
-              fillText.call(this, text, ...place);
-            };
-            spanflowPage.update();
-            CanvasRenderingContext2D.prototype.fillText = fillText;
-            return JSON.stringify(texts);
-        })()""" % chart))
-
     def test_areas_of_the_tree_map(self):
         """A name is whole or not there; the largest areas have name and share, in each width."""
         records = [flow(0, source=0x0A00000A + i, destination=0xC6336401 + 256 * (i % 40), octets=10**7 // (1 + i),
@@ -251,6 +236,61 @@ class Folded(PageCase):
         tab = self.open()
         self.assertEqual(self.totals(tab)["flows"], sum(record.get("deltaFlowCount", 1) for record in records))
         self.assertGreater(self.totals(tab)["flows"], len(records))
+
+
+class Few(PageCase):
+    def look(self, records, fields):
+        self.report(self.file("flows.ipfix", ipfix(records, fields)))
+        tab = self.open()
+        self.assertEqual(tab.problems, [])
+        return tab
+
+    def test_no_flow(self):
+        """A page that says so, without charts of nothing."""
+        tab = self.look([], FIELDS)
+        self.assertEqual(tab.evaluate("document.querySelector('.period').textContent"), "No flows")
+        self.assertEqual(tab.evaluate("[...document.querySelectorAll('section')].map(e => e.id).join()"), "notes")
+        self.ask(tab, "port 53")
+        self.assertEqual(self.totals(tab), {"bytes": 0, "packets": 0, "flows": 0})
+        self.assertEqual(tab.problems, [])
+
+    def test_records_that_tell_little(self):
+        """A record of bytes alone: neither protocol nor addresses; what a host sends itself counts once."""
+        tab = self.look([(100 + i).to_bytes(4, "big") for i in range(5)], [(1, 4)])
+        for chart, words in (("protocols", "unknown 510 B (100.0 %)"), ("tree", "no address 510 B (100.0 %)"),
+                             ("activity", "no address 510 B"), ("time", "in 1 bar, ")):
+            self.assertIn(words, tab.evaluate(f"document.getElementById('chart-{chart}').getAttribute('aria-label')"))
+        self.choose(tab, "services", "unknown")
+        self.assertEqual(self.totals(tab), {"bytes": 510, "packets": 0, "flows": 5})
+        self.assertEqual(tab.problems, [])
+
+    def test_countries_of_an_enricher(self):
+        """On the map of a page of a meter, and of the file that it wrote, with the sums of show."""
+        capture, out = self.file("a.pcap", pcap(conversations(20))), self.directory / "out.ipfix"
+        routes = self.file("routes.txt", b"192.0.2.0/24 64500 - - DE\n198.51.100.0/24 64501 - - FR\n")
+        run = ["meter", "-r", capture, "--enrich", routes, "-q"]
+        self.assertEqual(self.run_plain(*run, "-w", out).status, 0)
+        self.report(out)
+        for make in lambda: None, lambda: self.page.write_text(self.run_plain(*run, "-o", "html").stdout):
+            make()
+            tab = self.open()
+            map_text = tab.evaluate("document.getElementById('chart-countries')?.getAttribute('aria-label')")
+            self.assertIn("DE Germany", map_text)
+            for question in "country DE", "dst country FR", "src as 64500":
+                self.assertEqual(tab.evaluate(f"spanflowPage.ask({json.dumps(question)})"), self.shown(out, question))
+            self.assertEqual(tab.problems, [])
+
+    def test_ipv6_alone(self):
+        """Names that are too long for the chart differ at their ends, and lose their middle."""
+        hosts = [bytes.fromhex(f"20010db8aaaabbbbccccdddd0000{i:04x}") for i in range(0x1001, 0x1006)]
+        records = [(10 - i).to_bytes(4, "big") + hosts[i] + hosts[0] + b"\x3a" for i in range(1, 5)]
+        tab = self.look(records, [(1, 4), (27, 16), (28, 16), (4, 1)])
+        tab.call("Emulation.setDeviceMetricsOverride", width=400, height=900, deviceScaleFactor=1, mobile=False)
+        tab.wait("document.querySelector('#chart-activity canvas').clientWidth < 400")
+        names = [text for text in self.drawn(tab, "activity") if "…" in text]
+        self.assertEqual({name[-2:] for name in names}, {"01", "02", "03", "04", "05"})
+        self.assertIn("icmp6 30 B", tab.evaluate("document.getElementById('chart-protocols').getAttribute('aria-label')"))
+        self.assertEqual(tab.problems, [])
 
 
 if __name__ == "__main__":

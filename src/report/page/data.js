@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Reads what encode.c wrote: columns of numbers become typed arrays, addresses become texts.
-import { protocolName } from './format.js';
+import { protocolName, UNKNOWN_PROTOCOL } from './format.js';
 
 const ANSWER = 2;
+const KNOWN_PROTOCOL = 0x80000; // SF_KNOWN_PROTOCOL of include/spanflow/collect.h
 
 class Reader {
   constructor(bytes) {
@@ -74,7 +75,7 @@ function emptyRows(count) {
     count,
     start: new Float64Array(count), duration: new Float64Array(count),
     src: new Uint32Array(count), dst: new Uint32Array(count),
-    proto: new Uint8Array(count), sport: new Uint16Array(count), dport: new Uint16Array(count),
+    proto: new Uint16Array(count), sport: new Uint16Array(count), dport: new Uint16Array(count),
     bytes: new Float64Array(count), packets: new Float64Array(count), flows: new Float64Array(count),
     flags: new Uint16Array(count), traits: new Uint32Array(count), name: new Uint32Array(count),
     role: new Uint8Array(count),
@@ -152,6 +153,16 @@ function readTraits(list, texts) {
       version, has }));
 }
 
+// Where no record named a protocol there is a 0, which is that of hop-by-hop options.
+function nameUnknown(rows, traits) {
+  for (let i = 0; i < rows.count; i++) {
+    if (traits[rows.traits[i]][0] & KNOWN_PROTOCOL)
+      continue;
+    rows.proto[i] = UNKNOWN_PROTOCOL;
+    rows.service[i] = UNKNOWN_PROTOCOL << 16 | (rows.service[i] & 0xffff);
+  }
+}
+
 // The data of the page: { about, hosts, traits, texts, rows }.
 export function decode(bytes) {
   const reader = new Reader(bytes);
@@ -159,6 +170,7 @@ export function decode(bytes) {
   const rows = emptyRows(about.rows);
   const seconds = readUnits(reader, rows, about.start);
   readRows(reader, rows, seconds);
+  nameUnknown(rows, about.traits);
   const hosts = readHosts(reader, about.hosts);
   const traits = readTraits(about.traits, about.texts);
   return { about, hosts, traits, texts: about.texts, rows };

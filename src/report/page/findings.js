@@ -46,7 +46,7 @@ function gather(store) {
     source.open += rows.role[i] === UNANSWERED ? 0 : rows.flows[i];
     if (!hosts[rows.dst[i]].whole)
       return;
-    const talk = entry(talks, pair * 0x1000000 + rows.service[i], () => ({ i, starts: [], flows: 0 }));
+    const talk = entry(talks, pair * 0x2000000 + rows.service[i], () => ({ i, starts: [], flows: 0 }));
     talk.flows += rows.flows[i];
     if (talk.starts.length < STARTS_MAX)
       talk.starts.push(rows.start[i]);

@@ -8,10 +8,13 @@ const PROTOCOLS = {
   137: 'mplsinip',
 };
 
+// Of records that name none.
+export const UNKNOWN_PROTOCOL = 256;
+
 export const PROTOCOL_NUMBERS = new Map(Object.entries(PROTOCOLS).map(([number, name]) => [name, Number(number)]));
 
 export function protocolName(number) {
-  return PROTOCOLS[number] ?? `protocol ${number}`;
+  return PROTOCOLS[number] ?? (number === UNKNOWN_PROTOCOL ? 'unknown' : `protocol ${number}`);
 }
 
 const SERVICES = {
@@ -44,11 +47,11 @@ function scaled(number, units, base) {
 
 // "1.23 MB", powers of 1000 as elsewhere in spanflow
 export function bytesText(number) {
-  return scaled(number, ['B', 'kB', 'MB', 'GB', 'TB', 'PB'], 1000);
+  return scaled(number, ['B', 'kB', 'MB', 'GB', 'TB', 'PB', 'EB', 'ZB'], 1000);
 }
 
 export function countText(number) {
-  return scaled(number, ['', 'k', 'M', 'G', 'T'], 1000);
+  return scaled(number, ['', 'k', 'M', 'G', 'T', 'P', 'E', 'Z'], 1000);
 }
 
 // "1 host", "1,000 ports".

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The top of the page: title, sums of what is chosen, the choices themselves, the measure, the theme.
 import { h, replace } from './dom.js';
-import { bytesText, clean, counted, countText, durationText, exactText, MEASURES, protocolName, serviceLabel, timeText } from './format.js';
+import { bytesText, clean, counted, countText, durationText, exactText, MEASURES, protocolName, serviceLabel,
+  timeText } from './format.js';
 import { Panel } from './panel.js';
 import { emptyState } from './state.js';
 

@@ -9,6 +9,8 @@ export function hostSums(store, except) {
     received: { bytes: column(), packets: column(), flows: column() } };
   store.each(except, i => {
     for (const [side, host] of [[sums.sent, rows.src[i]], [sums.received, rows.dst[i]]]) {
+      if (side === sums.received && host === rows.src[i])
+        continue;
       side.bytes[host] += rows.bytes[i];
       side.packets[host] += rows.packets[i];
       side.flows[host] += rows.flows[i];

@@ -122,9 +122,11 @@ async function begin() {
   page.everything = page.store.totals();
   page.totals = page.everything;
   const top = header(page);
-  page.panels = [top, ...PANELS.map(make => make(page)).filter(Boolean)];
+  // without flows there is nothing to draw
+  const shown = data.rows.count ? PANELS : [notesPanel];
+  page.panels = [top, ...shown.map(make => make(page)).filter(Boolean)];
   replace(document.getElementById('app'),
-    h('a', { class: 'hidden skip', href: '#flows', onclick: toFlows }, 'To the table of flows'),
+    data.rows.count ? h('a', { class: 'hidden skip', href: '#flows', onclick: toFlows }, 'To the table of flows') : null,
     top.element, h('main', {}, page.panels.slice(1).map(panel => panel.element)));
   const take = () => {
     page.state = stateFromFragment(location.hash);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A time line of hosts: when each was active, and how much.
 import { tip } from './dom.js';
-import { MEASURES, timeText } from './format.js';
+import { counted, MEASURES, timeText } from './format.js';
 import { hostSums, topHosts } from './hosts.js';
-import { colours, largestText, Panel, tooltip } from './panel.js';
+import { colours, fitted, largestText, Panel, textWidth, tooltip } from './panel.js';
 import { binsOf } from './panel-time.js';
 
 const HOSTS = 30;
@@ -25,7 +25,8 @@ function cellsOf(page, items, bins, measure) {
   };
   page.store.each(['host'], i => {
     add(rows.src[i], i);
-    add(rows.dst[i], i);
+    if (rows.dst[i] !== rows.src[i])
+      add(rows.dst[i], i);
   });
   const list = [];
   cells.forEach((value, k) => {
@@ -51,20 +52,23 @@ export function activityPanel(page) {
     const label = k => timeText((bins.first + k) * bins.size, bins.size);
     const found = topHosts(hostSums(page.store, ['host']), measure, HOSTS);
     items = found.items;
+    const names = items.map(item => hosts[item.key].name);
+    const width = Math.min(0.4 * panel.width(), Math.max(0, ...names.map(name => textWidth(name))) + 2);
     const cells = cellsOf(page, items, bins, measure);
     const most = cells.reduce((a, cell) => Math.max(a, cell[2]), 1);
     panel.draw({
-      grid: { left: 150, right: 20, top: 10, bottom: 30 },
+      grid: { left: width + 10, right: 20, top: 10, bottom: 30 },
       tooltip: tooltip(c, ({ value, data }) => tip(hosts[items[value[1]].key].name, label(value[0]),
         `${title}: ${text(Math.round(data.amount))}`)),
       xAxis: { type: 'category', data: Array.from({ length: bins.count }, (_, k) => label(k)),
         axisLabel: { color: c.faint, hideOverlap: true }, axisLine: { lineStyle: { color: c.line } } },
-      yAxis: { type: 'category', inverse: true, data: items.map(item => hosts[item.key].name),
-        axisLabel: { color: c.text, interval: 0, width: 140, overflow: 'truncate' }, axisTick: { show: false } },
+      yAxis: { type: 'category', inverse: true, data: names,
+        axisLabel: { color: c.text, interval: 0, formatter: name => fitted(name, width) }, axisTick: { show: false } },
       visualMap: { show: false, min: 0, max: Math.log1p(most), dimension: 2, inRange: { color: [`${c.accent}22`, c.accent] } },
       series: [{ type: 'heatmap', progressive: 0,
         data: cells.map(([bin, k, value]) => ({ value: [bin, k, Math.log1p(value)], amount: value })) }],
-    }, `${title} of ${items.length} hosts in ${bins.count} spans of time from ${label(0)} to ${label(bins.count - 1)}. ` +
+    }, `${title} of ${counted(items.length, 'host')} in ${counted(bins.count, 'span')} of time from ${label(0)} to ` +
+      `${label(bins.count - 1)}. ` +
       `Most at: ${largestText([...cells].sort((a, b) => b[2] - a[2]), ([bin, k, value]) =>
         `${label(bin)} ${hosts[items[k].key].name} ${text(Math.round(value))}`)}`);
     panel.list('Hosts by traffic', items.map(sum => ({ label: hosts[sum.key].name, sum,

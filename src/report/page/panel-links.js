@@ -2,7 +2,7 @@
 // Who talks to whom: a network of hosts, or a Sankey diagram from clients over services to servers.
 import { serviceName } from './data.js';
 import { h, tip } from './dom.js';
-import { MEASURES, serviceLabel } from './format.js';
+import { counted, MEASURES, serviceLabel } from './format.js';
 import { colours, largestText, Panel, tooltip } from './panel.js';
 import { sumBy, top } from './store.js';
 
@@ -124,7 +124,7 @@ export function linksPanel(page) {
       return tip(dataType === 'edge' ? title : data.label?.formatter ?? name, value === undefined ? '' : text(value));
     };
     panel.draw({ tooltip: tooltip(c, describe), series: [sankey ? sankeySeries(page, c) : networkSeries(page, links, c)] },
-      `${links.length} links between hosts, ${links.filter(link => link.lateral).length} of them remote access inside. Largest: ` +
+      `${counted(links.length, 'link')} between hosts, ${links.filter(link => link.lateral).length} of them remote access inside. Largest: ` +
       largestText(links, link => `${hosts[link.client].name} to ${hosts[link.server].name} ${text(link[measure])}`));
     panel.list('Pairs of client and server', links.slice(0, 30).map(link => ({
       label: `${hosts[link.client].name} → ${hosts[link.server].name}${link.lateral ? ' (remote access)' : ''}`, sum: link,

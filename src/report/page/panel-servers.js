@@ -16,7 +16,7 @@ function serversOf(page) {
       return;
     const request = rows.role[i] === REQUEST;
     const server = request ? rows.dst[i] : rows.src[i];
-    const key = server * 0x1000000 + rows.service[i];
+    const key = server * 0x2000000 + rows.service[i];
     let sum = found.get(key);
     if (!sum)
       found.set(key, sum = { server, service: rows.service[i], clients: new Set(), flows: 0, bytes: 0, first: Infinity });

@@ -45,8 +45,8 @@ function sorted(page, column, down) {
 
 export function tablePanel(page) {
   const panel = new Panel(page, { id: 'flows', title: 'Flows', wide: true, height: 0,
-    help: 'Each line is one direction of a flow, or the sum of several flows, which the column Flows counts. A click on a heading sorts, a second click turns the order. ' +
-      'A click on an address chooses the host.' });
+    help: 'Each line is one direction of a flow, or the sum of several flows, which the column Flows counts. A click on ' +
+      'a heading sorts, a second click turns the order. A click on an address chooses the host.' });
   const columns = columnsOf(page.data);
   const { hosts } = page.data;
   const cell = (column, i) => h('td', { class: column.number ? 'number' : undefined }, column.host

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Bytes, packets or flows over time, by protocol. A flow counts in the bin in which it begins.
 import { h, tip } from './dom.js';
-import { exactText, MEASURES, protocolName, timeText } from './format.js';
+import { counted, exactText, MEASURES, protocolName, timeText } from './format.js';
 import { colours, Panel, tooltip } from './panel.js';
 
 const BINS = [1, 10, 100, 1000, 2000, 5000, 10000, 30000, 60000, 120000, 300000, 600000, 1800000, 3600000,
@@ -121,8 +121,9 @@ export function timePanel(page) {
         splitLine: { lineStyle: { color: c.line } } },
       series: columns.map(({ name, column }) => ({ type: 'bar', name, stack: 'all', barCategoryGap: '8%',
         data: Array.from(column) })),
-    }, `${measure.title} over time in ${bins.count} bars, from ${label(0)} to ${label(bins.count - 1)}. ` +
-      `${measure.text(totals.reduce((a, b) => a + b, 0))} in all; the highest, at ${label(peak)}, has ${measure.text(totals[peak] ?? 0)}.`);
+    }, `${measure.title} over time in ${counted(bins.count, 'bar')}, from ${label(0)} to ${label(bins.count - 1)}. ` +
+      `${measure.text(totals.reduce((a, b) => a + b, 0))} in all; the highest, at ${label(peak)}, has ` +
+      `${measure.text(totals[peak] ?? 0)}.`);
     listBins(page, panel, bins, label);
   } };
 }

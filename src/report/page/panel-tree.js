@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A tree map: inside and outside, networks, hosts. A label is there whole or not at all.
-import * as echarts from 'echarts/core';
 import { tip } from './dom.js';
-import { MEASURES } from './format.js';
+import { counted, MEASURES } from './format.js';
 import { hostSums, networkOf, topHosts } from './hosts.js';
-import { colours, FONT, largestText, Panel, shareText, tooltip } from './panel.js';
+import { colours, largestText, Panel, shareText, textWidth, tooltip } from './panel.js';
 
 const MOST = 300;
+const HEIGHT = 440; // px
 const SIZE = 11; // px of a label's letters
 const LINE = 14;
 const PADDING = 2;
@@ -55,7 +55,7 @@ function inLines(name, count) {
 }
 
 function fitsWidth(text, width) {
-  return echarts.format.getTextRect(text, `${SIZE}px ${FONT}`).width <= width - 2 * (PADDING + EDGE);
+  return textWidth(text, SIZE) <= width - 2 * (PADDING + EDGE);
 }
 
 // Label of a host: name and share, or the name alone, in as few lines as fit; or nothing.
@@ -72,7 +72,7 @@ function headingLabel(texts, { width }) {
 }
 
 export function treePanel(page) {
-  const panel = new Panel(page, { id: 'tree', title: 'Shares of hosts', height: 440,
+  const panel = new Panel(page, { id: 'tree', title: 'Shares of hosts', height: HEIGHT,
     help: 'Each area is a host, as large as its part of the bytes, packets or flows (sent and received). Hosts lie ' +
       'in their network (/24, /48), networks inside or outside. The share is that of all flows, so those of two hosts ' +
       'that talk to each other have the same flows in them. Areas too small for a name have none: the mouse tells it, ' +
@@ -96,7 +96,7 @@ export function treePanel(page) {
     panel.draw({
       tooltip: tooltip(c, ({ name, value, data }) => tip(name || 'all', `${title}: ${text(value)}`,
         data?.network ? `${shareText(value, total)} of all flows; ${sideOf(hosts[data.host])}, ${data.network}` : '')),
-      series: [{ type: 'treemap', data: treeOf(page, items, measure, panel.area(), c), roam: false, nodeClick: false,
+      series: [{ type: 'treemap', data: treeOf(page, items, measure, panel.width() * HEIGHT, c), roam: false, nodeClick: false,
         breadcrumb: { show: false }, left: 0, right: 0, top: 0, bottom: 0,
         label: { color: c.panel, fontSize: SIZE, lineHeight: LINE, padding: PADDING, overflow: 'none',
           formatter: ({ name, value, dataIndex }) => hostLabel(name, shareText(value, total), roomOf(dataIndex)) },
@@ -104,7 +104,7 @@ export function treePanel(page) {
         levels: [{ itemStyle: { ...edge, borderWidth: 0, gapWidth: 3 } },
           { upperLabel: { ...heading, height: 20 }, itemStyle: { ...edge, borderWidth: 2, borderColor: c.line } },
           { upperLabel: { height: 16 }, itemStyle: { ...edge, borderWidth: 1, borderColor: c.line } }, { itemStyle: edge }] }],
-    }, `${title} of ${items.length} hosts; the largest are ` +
+    }, `${title} of ${counted(items.length, 'host')}; the largest are ` +
       largestText(items, item => `${hosts[item.key].name} ${text(item[measure])} (${shareText(item[measure], total)})`));
     panel.list('Shares of hosts', items.slice(0, 30).map(sum => ({ label: hosts[sum.key].name, sum,
       chosen: page.state.host.includes(hosts[sum.key].name), choose: () => page.toggle('host', hosts[sum.key].name) })), all, 'host');

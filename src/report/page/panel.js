@@ -21,6 +21,21 @@ const PAPER = { wide: 686, half: 322 };
 // Canvases know no 'inherit'.
 export const FONT = getComputedStyle(document.body).fontFamily;
 
+export function textWidth(text, size = 12) {
+  return echarts.format.getTextRect(text, `${size}px ${FONT}`).width;
+}
+
+// A text that is too wide loses its middle: IPv6 addresses of a network differ at the end.
+export function fitted(text, width) {
+  if (textWidth(text) <= width)
+    return text;
+  let kept = text.length - 1;
+  const cut = () => `${text.slice(0, Math.ceil(kept / 2))}…${text.slice(text.length - Math.floor(kept / 2))}`;
+  while (kept > 2 && textWidth(cut()) > width)
+    kept--;
+  return cut();
+}
+
 // "12.3 %"
 export function shareText(part, all) {
   return `${(100 * part / (all || 1)).toFixed(1)} %`;
@@ -54,8 +69,8 @@ export class Panel {
     this.body = h('div', { class: 'panel-body' });
     this.tools = h('div', { class: 'panel-tools' });
     this.box = height ? h('div', { class: 'chart', id: `chart-${id}`, role: 'img', style: `height:${height}px` }) : null;
-    this.paper = height ? h('div', { class: 'chart paper', style: `height:${height}px`, 'aria-hidden': 'true' }) : null;
-    this.size = { width: wide ? PAPER.wide : PAPER.half, height }; // on paper
+    this.paper = height ? h('div', { class: 'paper', style: `height:${height}px`, 'aria-hidden': 'true' }) : null;
+    this.size = { width: wide ? PAPER.wide : PAPER.half, height }; // on paper, in px
     this.rows = h('div', { class: 'list' });
     this.element = h('section', { id, class: wide ? 'panel wide' : 'panel', 'aria-labelledby': `${id}-title` },
       h('div', { class: 'panel-head' }, h('h2', { id: `${id}-title` }, title), this.tools),
@@ -68,9 +83,9 @@ export class Panel {
     Panel.all.push(this);
   }
 
-  // px² of the chart
-  area() {
-    return Panel.onPaper ? this.size.width * this.size.height : this.box.clientWidth * this.box.clientHeight;
+  // px of the chart
+  width() {
+    return Panel.onPaper ? this.size.width : this.box.clientWidth;
   }
 
   begin() {
