@@ -4,7 +4,10 @@
 
 #include <string.h>
 
+#include "base/ethertype.h"
 #include "parse/tunnel_header.h"
+
+enum { FRAME_HEADER = 14 };
 
 static const struct kind {
 	const char *name, *text;
@@ -270,6 +273,39 @@ static void keep_around(
 	sf_walk_finish(&outer);
 }
 
+/* True if a frame with this type goes on at `p` as such frames do. */
+static bool goes_on(const struct walk *w, struct ethertype type, const uint8_t *p)
+{
+	size_t left = p < w->end ? (size_t)(w->end - p) : 0;
+
+	/* LLC: of service points that are alike (spanning tree, IS-IS), to a group */
+	if (type.value <= ETHERTYPE_SNAP_LENGTH)
+		return type.value >= 3 && left >= 3 && w->p[0] & 1 && p[0] == p[1];
+	switch (type.value) {
+	case ETHERTYPE_IPV4:
+		return left && p[0] >> 4 == 4;
+	case ETHERTYPE_IPV6:
+		return left && p[0] >> 4 == 6;
+	}
+	return ethertype_is_tag(type) || sf_ethertype_name(type.value)[0];
+}
+
+/*
+ * Whatever is sent to the port of a socket comes to it. A header that is exact there is believed. Behind another
+ * one a frame must look like one: else some of all random datagrams were frames.
+ */
+static bool is_believed(const struct walk *w, const struct tunnel *tunnel, enum next next)
+{
+	if (!w->tunnels->only || w->depth || !tunnel->hinted || tunnel->exact)
+		return true;
+	if (next == NEXT_ETHERTYPE)
+		return goes_on(w, w->ethertype, w->p);
+	return next != NEXT_ETHERNET ||
+	       (walk_left(w) >= FRAME_HEADER &&
+		       goes_on(w, (struct ethertype){ sf_load_be16(w->p + 12) },
+			       w->p + FRAME_HEADER));
+}
+
 enum next sf_parse_tunnel(struct walk *w)
 {
 	struct tunnel tunnel = { .kind = SF_TUNNEL_COUNT };
@@ -284,7 +320,8 @@ enum next sf_parse_tunnel(struct walk *w)
 	level->walk = *w;
 	memcpy(&level->facts, w->facts, WALK_FACTS);
 	next = read_header(w, header, &tunnel);
-	if (next == NEXT_DONE || !((w->tunnels->open | mirror_kinds(w)) >> tunnel.kind & 1)) {
+	if (next == NEXT_DONE || !((w->tunnels->open | mirror_kinds(w)) >> tunnel.kind & 1) ||
+		!is_believed(w, &tunnel, next)) {
 		*w = level->walk;
 		return NEXT_DONE;
 	}
