@@ -60,13 +60,13 @@ def fields(data):
 class Broker:
     """tests/support/kafka_mock.c."""
 
-    def __init__(self, case, prefix=()):
+    def __init__(self, case, prefix=(), file="messages"):
         self.process = subprocess.Popen([*prefix, os.environ["KAFKA_MOCK"]], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         case.addCleanup(self.process.wait)
         case.addCleanup(self.process.stdout.close)
         case.addCleanup(self.process.stdin.close)
-        self.file = case.directory / "messages"
+        self.file = case.directory / file
         self.address = self.process.stdout.readline().split()[1]
 
     def say(self, line):
@@ -264,6 +264,63 @@ class Kafka(Case):
             self.assertTrue(stats["balanced"])
             place = stats["collectors"][0]
             self.assertEqual(place["records"] + place["spooled"]["records"], place["offered"]["records"])
+
+    def share(self, way, goes, options=(), size=300):
+        """Two brokers share the records, the first one is away when `goes` says so. What each run tells of each."""
+        self.brokers = self.broker, other = Broker(self), Broker(self, file="other")
+        data = pcap(conversations(size))
+        if goes == "start":
+            self.broker.say("down")
+        run = subprocess.Popen(
+            [support.SPANFLOW, "meter", "-r", "-", "--stats", "json", "--stop-timeout", "1s", way,
+             *(x for b in self.brokers for x in ("-e", self.url().replace(self.broker.address, b.address))), *options],
+            stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+        run.stdin.write(data[:len(data) // 2])
+        run.stdin.flush()
+        if goes == "middle":
+            self.broker.say("down")
+        run.stdin.write(data[len(data) // 2:])
+        run.stdin.flush()
+        if goes == "end":
+            self.broker.say("down")
+        self.words = run.communicate(timeout=60)[1].decode()
+        stats = json.loads(self.words.splitlines()[-1])
+        self.assertTrue(stats["balanced"], self.words)
+        places = stats["collectors"]
+        self.assertEqual(places[0]["offered"], places[1]["offered"])
+        self.assertEqual(sum(p["records"] + p["spooled"]["records"] + p["lostTotal"]["records"] for p in places),
+                         places[0]["offered"]["records"])
+        self.broker.say("up")
+        for broker, place in zip(self.brokers, places):
+            values = [value for _, _, value in broker.read(place["records"])]
+            self.assertGreaterEqual(len(set(values)), place["records"])
+        return places
+
+    def test_brokers_share_the_records(self):
+        """Whenever a broker goes, each record is at the other one, in the spool, or lost by name."""
+        for way, goes in ("--balance", "start"), ("--balance", "middle"), ("--fail-over", "start"), \
+                         ("--fail-over", "end"):
+            with self.subTest(way=way, goes=goes):
+                places = self.share(way, goes)
+                if way == "--balance":
+                    self.assertGreater(places[1]["records"], 0)
+                spool = self.directory / f"{way}{goes}"
+                spool.mkdir()
+                places = self.share(way, goes, ["--spool", spool])
+                self.assertEqual(sum(p["lostTotal"]["records"] for p in places), 0, self.words)
+
+    def test_a_spool_that_is_full(self):
+        """What has no room in the spool is lost by name; what has is sent by the next run."""
+        capture = self.file("b.pcap", pcap(conversations(30000)))
+        self.broker.say("down")
+        for drop in "oldest", "newest":
+            spool = self.directory / drop
+            spool.mkdir()
+            options = ["--spool", spool, "--spool-max", "18M", "--spool-drop", drop]
+            place = self.meter(",queue=1M", *options, capture=capture, status=1)
+            lost, kept = place["lost"]["spool"], place["spooled"]["records"]
+            self.assertTrue(lost and kept)
+            self.assertEqual(lost + kept, place["offered"]["records"])
 
     def test_what_the_broker_refuses_is_sent_in_smaller_parts(self):
         """A batch is refused, then a message of it: only its record is lost, by name, and nothing arrives twice."""
