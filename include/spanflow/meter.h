@@ -130,6 +130,29 @@ struct sf_ethertypes {
 /* Adds frames of a type. */
 void sf_ethertypes_add(struct sf_ethertypes *ethertypes, uint16_t type, uint64_t frames);
 
+/* Why a hello of TLS, or of TLS in QUIC, was not read. */
+#define SF_UNREAD_REASONS(X)                                                                       \
+	X(cut, "its packet was not captured whole")                                                \
+	X(tooLong, "longer than 4096 bytes")                                                       \
+	X(malformed, "its lengths contradict each other, or its packet has other frames")          \
+	X(undecryptable, "QUIC: not with the keys of a client's first packets; servers send such") \
+	X(incomplete, "not all of its pieces came within 5 s")                                     \
+	X(scattered, "too many pieces apart from each other")                                      \
+	X(crowded, "too many hellos waited for their pieces")
+
+enum sf_unread {
+#define X(name, text) SF_UNREAD_##name,
+	SF_UNREAD_REASONS(X)
+#undef X
+		SF_UNREAD_COUNT
+};
+
+/* Hellos: begun == read + sum of unread + those that wait for their pieces now. */
+struct sf_hellos {
+	uint64_t begun, read;
+	uint64_t unread[SF_UNREAD_COUNT]; /* by reason */
+};
+
 /*
  * Plain counters of one shard, written by its thread only.
  *	frames + twice == packets + fragments_waiting + sum of ignored
@@ -163,6 +186,7 @@ struct sf_ledger {
 	uint64_t fragments_waiting;
 	/* nDPI: flows that it has read packets of; it named; it cannot name; given up, because there were too many */
 	uint64_t classified_flows, classified_answered, classified_unknown, classified_crowded;
+	struct sf_hellos hellos;   /* that readers of payload looked at */
 	uint32_t unsupported_link; /* one such link type, for the message; ~0: none */
 	struct sf_ethertypes non_ip;
 };

@@ -51,6 +51,7 @@ struct sf_apps {
 	struct sf_entropy *entropy; /* NULL: it is not wanted */
 	struct sf_app found;
 	struct sf_budgets budgets;
+	struct sf_hellos hellos; /* without those that `pieces` gave up */
 };
 
 bool sf_apps_need_all(uint64_t facts)
@@ -221,6 +222,18 @@ static void tell_unread(struct sf_apps *apps, struct sf_facts *facts)
 	tell(apps, facts);
 }
 
+/* Counts the hello of `found`, unless it waits for its pieces. True: it was read. */
+static bool settle_hello(struct sf_apps *apps)
+{
+	const struct sf_app *found = &apps->found;
+
+	if (found->rank >= SF_APP_READ)
+		apps->hellos.read++;
+	else if (!(found->flags & SF_APP_MORE))
+		apps->hellos.unread[found->unread]++;
+	return found->rank >= SF_APP_READ;
+}
+
 /* Reads what there is of the message so far, and no longer waits for it if it is whole. True: `found` tells it. */
 static bool read_pieces(
 	struct sf_apps *apps, struct sf_pieces_place *place, const struct sf_payload *last)
@@ -233,6 +246,8 @@ static bool read_pieces(
 	/* `found` is still what another packet said if the reader knows nothing of this one */
 	known = apps->stream(&payload, &apps->found);
 	more = known && apps->found.flags & SF_APP_MORE;
+	if (known && !place->read)
+		place->read = settle_hello(apps);
 	if (!more)
 		sf_pieces_end(&apps->pieces, place);
 	return known && apps->found.rank >= SF_APP_READ;
@@ -251,10 +266,12 @@ static bool look_at_pieces(
 	offset = place ? payload->seq - place->base : 0;
 	if (!place || offset >= SF_PIECES_BYTES)
 		return false;
-	if (!sf_pieces_add(place, offset, payload->bytes, payload->length))
+	if (!sf_pieces_add(place, offset, payload->bytes, payload->length)) {
+		apps->hellos.unread[SF_UNREAD_scattered] += !place->read;
 		sf_pieces_end(&apps->pieces, place);
-	else if (read_pieces(apps, place, payload))
+	} else if (read_pieces(apps, place, payload)) {
 		tell(apps, facts);
+	}
 	return true;
 }
 
@@ -268,7 +285,31 @@ static void await_pieces(
 	sf_pieces_key(&key, facts);
 	place = sf_pieces_begin(&apps->pieces, &key, facts->time_ns);
 	place->base = payload->seq;
+	place->read = apps->found.rank >= SF_APP_READ;
 	sf_pieces_add(place, 0, payload->bytes, payload->length);
+}
+
+/* A segment with the beginning of a hello, which `found` tells. */
+static void begin_hello(
+	struct sf_apps *apps, const struct sf_payload *payload, const struct sf_facts *facts)
+{
+	apps->hellos.begun++;
+	if (apps->found.flags & SF_APP_MORE && payload->length < payload->wire) {
+		/* what was not captured will not come */
+		apps->found.flags &= (uint8_t)~SF_APP_MORE;
+		apps->found.unread = SF_UNREAD_cut;
+	}
+	settle_hello(apps);
+	if (apps->found.flags & SF_APP_MORE)
+		await_pieces(apps, payload, facts);
+}
+
+/* The hello in CRYPTO frames is read, or given up. */
+static void end_crypto(struct sf_apps *apps, struct sf_pieces_place *place, enum sf_unread unread)
+{
+	apps->found.unread = (uint8_t)unread;
+	settle_hello(apps);
+	sf_pieces_end(&apps->pieces, place);
 }
 
 /* Reads the client's hello out of its CRYPTO frames, if all of them have come. */
@@ -279,12 +320,14 @@ static void read_crypto(struct sf_apps *apps, struct sf_pieces_place *place)
 	sf_app_begin(&apps->found, SF_APP_QUIC, SF_APP_NAMED);
 	if (place->whole >= SF_HELLO_HEADER)
 		length += sf_load_be(place->bytes + 1, 3);
-	if (length > SF_HELLO_MAX || (place->whole && place->bytes[0] != SF_HELLO_CLIENT)) {
-		sf_pieces_end(&apps->pieces, place);
+	if (place->whole && place->bytes[0] != SF_HELLO_CLIENT) {
+		end_crypto(apps, place, SF_UNREAD_malformed);
+	} else if (length > SF_HELLO_MAX) {
+		end_crypto(apps, place, SF_UNREAD_tooLong);
 	} else if (length > SF_HELLO_HEADER && place->whole >= length) {
 		if (!sf_hello_read(place->bytes, length, SF_APP_QUIC, apps->ja4, &apps->found))
 			sf_app_begin(&apps->found, SF_APP_QUIC, SF_APP_NAMED);
-		sf_pieces_end(&apps->pieces, place);
+		end_crypto(apps, place, SF_UNREAD_malformed);
 	}
 }
 
@@ -300,20 +343,27 @@ static bool look_at_quic(
 
 	if (sf_likely(!sf_quic_is_initial(&initial, payload->bytes, payload->length)))
 		return false;
-	if (!sf_quic_client_keys(apps->ops, apps->cipher, &apps->keys, &initial))
+	length = sf_quic_client_keys(apps->ops, apps->cipher, &apps->keys, &initial)
+			 ? sf_quic_open(apps->ops, apps->cipher, &apps->keys, &initial, plain)
+			 : 0;
+	if (!length) {
+		apps->hellos.begun++;
+		apps->hellos.unread[SF_UNREAD_undecryptable]++;
 		return false;
-	length = sf_quic_open(apps->ops, apps->cipher, &apps->keys, &initial, plain);
-	if (!length)
-		return false;
+	}
 	sf_pieces_key(&key, facts);
 	place = sf_pieces_find(&apps->pieces, &key, facts->time_ns);
-	if (!place)
+	if (!place) {
 		place = sf_pieces_begin(&apps->pieces, &key, facts->time_ns);
+		apps->hellos.begun++;
+	}
 	if (sf_quic_frames(place, plain, length)) {
 		read_crypto(apps, place);
 	} else {
 		sf_app_begin(&apps->found, SF_APP_QUIC, SF_APP_NAMED);
-		sf_pieces_end(&apps->pieces, place);
+		end_crypto(apps, place,
+			place->count == SF_PIECES_RANGES ? SF_UNREAD_scattered
+							 : SF_UNREAD_malformed);
 	}
 	tell(apps, facts);
 	return true;
@@ -332,8 +382,8 @@ static uint32_t read_payload(
 		if (!apps->readers[payload->tcp][i](payload, &apps->found))
 			continue;
 		tell(apps, facts);
-		if (apps->found.flags & SF_APP_MORE)
-			await_pieces(apps, payload, facts);
+		if (apps->found.kind == SF_APP_TLS)
+			begin_hello(apps, payload, facts);
 		break;
 	}
 	return SF_BUDGET_PAYLOAD;
@@ -425,6 +475,18 @@ void sf_apps_look(struct sf_apps *apps, const struct sf_packet *packet, struct s
 	if (facts->tcp_flags & SF_TCP_FLAGS_APP && is_done(&apps->found) && classified)
 		units = SF_BUDGET_WHOLE;
 	sf_budget_take(state, units);
+}
+
+struct sf_hellos sf_apps_hellos(const struct sf_apps *apps)
+{
+	struct sf_hellos hellos = { 0 };
+
+	if (!apps)
+		return hellos;
+	hellos = apps->hellos;
+	hellos.unread[SF_UNREAD_incomplete] += apps->pieces.incomplete;
+	hellos.unread[SF_UNREAD_crowded] += apps->pieces.crowded;
+	return hellos;
 }
 
 struct sf_classes_counters sf_apps_classes(const struct sf_apps *apps)

@@ -17,6 +17,7 @@
 #define SPANFLOW_APPS_APPS_H
 
 #include <spanflow/error.h>
+#include <spanflow/meter.h>
 #include <spanflow/packet.h>
 
 #include "base/facts.h"
@@ -52,6 +53,9 @@ bool sf_apps_wants(struct sf_apps *apps, const struct sf_facts *facts);
 
 /* Reads the payload of a packet that was parsed, with the tail of its facts. */
 void sf_apps_look(struct sf_apps *apps, const struct sf_packet *packet, struct sf_facts *facts);
+
+/* Hellos that were looked at; zeros: none are looked for. */
+struct sf_hellos sf_apps_hellos(const struct sf_apps *apps);
 
 /* What the classifier did; zeros: there is none. */
 struct sf_classes_counters sf_apps_classes(const struct sf_apps *apps);

@@ -67,6 +67,7 @@ struct sf_pieces_place *sf_pieces_find(
 			continue;
 		if (!is_late(&set[i], time_ns))
 			return &set[i];
+		pieces->incomplete += !set[i].read;
 		sf_pieces_end(pieces, &set[i]);
 	}
 	return NULL;
@@ -88,15 +89,21 @@ struct sf_pieces_place *sf_pieces_begin(
 	struct sf_pieces_place *place = sf_pieces_find(pieces, key, time_ns);
 	struct sf_pieces_place *set = set_of(pieces, key);
 
+	if (place)
+		pieces->incomplete += !place->read;
 	for (unsigned i = 0; !place && i < SF_PIECES_WAYS; i++)
 		if (!set[i].used)
 			place = &set[i];
-	if (!place) /* all are in use */
+	if (!place) { /* all are in use */
 		place = oldest_of(set);
+		if (!place->read)
+			(*(is_late(place, time_ns) ? &pieces->incomplete : &pieces->crowded))++;
+	}
 	pieces->waiting += !place->used;
 	place->key = *key;
 	place->time_ns = time_ns;
 	place->used = true;
+	place->read = false;
 	place->count = 0;
 	place->whole = 0;
 	return place;

@@ -42,6 +42,7 @@ struct sf_pieces_place {
 	int64_t time_ns; /* of its first piece */
 	uint32_t base;   /* TCP: sequence number of its first byte */
 	bool used;
+	bool read;     /* the message itself was read: what follows it is waited for */
 	uint8_t count; /* of ranges */
 	uint16_t whole;
 	struct {
@@ -52,6 +53,8 @@ struct sf_pieces_place {
 
 struct sf_pieces {
 	unsigned waiting; /* places in use */
+	/* messages given up: not all pieces came in time; the place was taken by another one before */
+	uint64_t incomplete, crowded;
 	struct sf_hash_key key;
 	struct sf_pieces_place *places;
 };

@@ -3,6 +3,8 @@
  * Hellos of TLS over TCP: records (RFC 8446 §5.1) with the beginning of a handshake. A hello may be longer than
  * a segment, and may be split over records; so may the certificate behind a server's hello.
  */
+#include <spanflow/meter.h>
+
 #include "apps/certificate.h"
 #include "apps/hello.h"
 #include "base/branch.h"
@@ -130,11 +132,13 @@ bool sf_app_tls(const struct sf_payload *payload, struct sf_app *app)
 			return true;
 	} else {
 		sf_app_begin(app, SF_APP_TLS, SF_APP_NAMED);
+		app->unread = SF_UNREAD_tooLong;
 		app->flags = hello[0] == SF_HELLO_SERVER ? SF_APP_ANSWER : 0;
 		/* it may be whole with the next segments */
 		app->flags |= length <= sizeof(buffer) ? SF_APP_MORE : 0;
 		return true;
 	}
 	sf_app_begin(app, SF_APP_TLS, SF_APP_NAMED);
+	app->unread = SF_UNREAD_malformed;
 	return true;
 }

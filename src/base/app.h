@@ -46,7 +46,8 @@ enum sf_app_rank {
 #define SF_APP_BYTES   512
 
 struct sf_app {
-	uint8_t rank, kind, flags, zero;
+	uint8_t rank, kind, flags;
+	uint8_t unread; /* enum sf_unread, of a hello with SF_APP_NAMED without SF_APP_MORE */
 	uint16_t number[SF_APP_NUMBERS];
 	uint8_t text[SF_APP_BYTES - 4 - 2 * SF_APP_NUMBERS];
 };

@@ -412,6 +412,7 @@ struct sf_parsed sf_meter_parsed(const struct sf_meter *meter)
 	parsed.classified_answered = classes.answered;
 	parsed.classified_unknown = classes.unknown;
 	parsed.classified_crowded = classes.crowded;
+	parsed.hellos = sf_apps_hellos(meter->apps);
 	return parsed;
 }
 
@@ -431,6 +432,7 @@ void sf_parsed_enter(const struct sf_parsed *parsed, struct sf_ledger *ledger)
 	ledger->classified_answered = parsed->classified_answered;
 	ledger->classified_unknown = parsed->classified_unknown;
 	ledger->classified_crowded = parsed->classified_crowded;
+	ledger->hellos = parsed->hellos;
 	ledger->unsupported_link = parsed->unsupported_link;
 	ledger->non_ip = parsed->non_ip;
 }

@@ -47,6 +47,7 @@ struct sf_parsed {
 	uint64_t dedup_examined, dedup_copies;
 	uint64_t clock_steps;
 	uint64_t classified_flows, classified_answered, classified_unknown, classified_crowded;
+	struct sf_hellos hellos;
 	uint32_t unsupported_link;
 	struct sf_ethertypes non_ip;
 };

@@ -108,6 +108,18 @@ static void look(struct sf_apps *apps, const uint8_t *data, size_t size, uint32_
 	free(bytes);
 }
 
+/* Each hello is read, counted by a reason, or waits. */
+static void check_hellos(const struct sf_apps *apps)
+{
+	const struct sf_hellos hellos = sf_apps_hellos(apps);
+	uint64_t settled = hellos.read;
+
+	for (unsigned i = 0; i < SF_UNREAD_COUNT; i++)
+		settled += hellos.unread[i];
+	/* the segments are of one flow and direction */
+	same(settled <= hellos.begun && hellos.begun - settled <= 1);
+}
+
 /* `how`: the number of segments, whether they come from behind, and whether other bytes follow each of them. */
 static void read_segments(const uint8_t *data, size_t size, uint8_t how)
 {
@@ -129,6 +141,7 @@ static void read_segments(const uint8_t *data, size_t size, uint8_t how)
 			look(apps, data, size - from < part ? size : part / 2 + 1, (uint32_t)from,
 				!(how & 0x40));
 	}
+	check_hellos(apps);
 	sf_apps_free(apps);
 }
 

@@ -248,6 +248,53 @@ START_TEST(frames_come_in_any_order)
 }
 END_TEST
 
+START_TEST(what_is_not_read_is_counted)
+{
+	struct sf_apps *apps = new_apps();
+	uint8_t packet[DATAGRAM];
+	struct frames frames = { 0 };
+	struct sf_hellos hellos;
+
+	make_hello(100);
+	put_crypto(&frames, 0, hello_length);
+	seal(packet, V1, 0, &frames);
+	check_whole(look(apps, packet, sizeof(packet)));
+	packet[sizeof(packet) - 1] ^= 1;
+	ck_assert_ptr_null(look(apps, packet, sizeof(packet)));
+	/* a frame of a stream */
+	seal(packet, V1, 0, &(struct frames){ .bytes = { 8 }, .length = 1 });
+	ck_assert_uint_eq(look(apps, packet, sizeof(packet))->rank, SF_APP_NAMED);
+	/* a server's hello, one whose lengths contradict each other, one that is too long */
+	for (unsigned i = 0; i < 3; i++) {
+		frames.length = 0;
+		make_hello(100);
+		hello[0] = i == 0 ? 2 : 1;
+		hello[38] = i == 1 ? 33 : 0;
+		hello[2] = i == 2 ? 0x20 : hello[2];
+		put_crypto(&frames, 0, hello_length);
+		seal(packet, V1, 0, &frames);
+		ck_assert_uint_eq(look(apps, packet, sizeof(packet))->rank, SF_APP_NAMED);
+	}
+	hellos = sf_apps_hellos(apps);
+	ck_assert_uint_eq(hellos.begun, 6);
+	ck_assert_uint_eq(hellos.read, 1);
+	ck_assert_uint_eq(hellos.unread[SF_UNREAD_undecryptable], 1);
+	ck_assert_uint_eq(hellos.unread[SF_UNREAD_malformed], 3);
+	ck_assert_uint_eq(hellos.unread[SF_UNREAD_tooLong], 1);
+	/* every other byte of a hello */
+	frames.length = 0;
+	make_hello(1000);
+	for (size_t i = 0; i <= SF_PIECES_RANGES; i++)
+		put_crypto(&frames, 2 * i + 1, 2 * i + 2);
+	seal(packet, V1, 0, &frames);
+	ck_assert_uint_eq(look(apps, packet, sizeof(packet))->rank, SF_APP_NAMED);
+	hellos = sf_apps_hellos(apps);
+	ck_assert_uint_eq(hellos.unread[SF_UNREAD_scattered], 1);
+	ck_assert_uint_eq(hellos.begun, 7);
+	sf_apps_free(apps);
+}
+END_TEST
+
 START_TEST(hostile_packets_are_harmless)
 {
 	struct sf_pieces_place *place = calloc(1, sizeof(*place));
@@ -290,4 +337,4 @@ START_TEST(hostile_packets_are_harmless)
 END_TEST
 
 CHECK_MAIN("quic", keys_are_those_of_the_rfcs, hellos_of_clients_are_read, frames_come_in_any_order,
-	hostile_packets_are_harmless)
+	what_is_not_read_is_counted, hostile_packets_are_harmless)
