@@ -10,6 +10,7 @@
 #include "base/annex.h"
 #include "base/wire.h"
 #include "check_main.h"
+#include "classify/classify.h"
 
 enum { SECOND = 1000000000, TCP = 6, SYN = 0x02 };
 
@@ -186,5 +187,99 @@ START_TEST(directions_are_told_apart)
 }
 END_TEST
 
+/* A classifier without answers. */
+struct sf_classifier_work {
+	unsigned begun, ended;
+};
+
+static struct sf_classifier_work work;
+
+static struct sf_classifier_work *open_work(void)
+{
+	work = (struct sf_classifier_work){ 0 };
+	return &work;
+}
+
+static void close_work(struct sf_classifier_work *closed)
+{
+	(void)closed;
+}
+
+static void begin_flow(struct sf_classifier_work *at, void *state)
+{
+	(void)state;
+	at->begun++;
+}
+
+static enum sf_classifier_answer see(struct sf_classifier_work *at, void *state, const uint8_t *ip,
+	size_t length, int64_t time_ns, bool last, struct sf_application *application)
+{
+	(void)at, (void)state, (void)ip, (void)length, (void)time_ns, (void)last, (void)application;
+	return SF_CLASSIFIER_NOTHING;
+}
+
+static void end_flow(struct sf_classifier_work *at, void *state)
+{
+	(void)state;
+	at->ended++;
+}
+
+static size_t kept(const struct sf_classifier_work *at)
+{
+	(void)at;
+	return 0;
+}
+
+static void segment(unsigned flags, const char *text)
+{
+	const size_t length = strlen(text);
+	uint8_t bytes[64] = { 0x45, [9] = TCP, [32] = 0x50 };
+	struct sf_packet packet = { .data = bytes, .captured = (uint32_t)(40 + length) };
+
+	facts = (struct sf_facts){ .version = 4,
+		.protocol = TCP,
+		.address = 1,
+		.ports = 40000u << 16 | 22,
+		.octets = (uint32_t)(40 + length),
+		.time_ns = now,
+		.tcp_flags = (uint16_t)flags,
+		.flags = SF_FACT_TCP };
+	memcpy(bytes + 40, text, length);
+	sf_apps_look(apps, &packet, &facts);
+	now += 1000000;
+}
+
+/* The classifier's flow too begins anew by a SYN after a silence only: else each packet with SYN cost a flow. */
+START_TEST(a_syn_begins_the_classifiers_flow_after_silence)
+{
+	static const struct sf_classifier silent = { .state_bytes = 8,
+		.open = open_work,
+		.close = close_work,
+		.begin = begin_flow,
+		.packet = see,
+		.end = end_flow,
+		.kept = kept };
+
+	ck_assert_int_eq(sf_apps_new(&apps, SF_FACT_SET(app) | SF_FACT_SET(application)), 0);
+	ck_assert_int_eq(sf_apps_classify(apps, &silent, 15 * INT64_C(1000000000)), 0);
+	ck_assert_int_eq(sf_apps_limit(apps, 1000, 15 * INT64_C(1000000000)), 0);
+	now = 1700000000 * INT64_C(1000000000);
+	segment(SYN, "");
+	segment(0, "x");
+	ck_assert_uint_eq(work.begun, 1);
+	for (unsigned i = 0; i < 5; i++)
+		segment(SYN, "x");
+	ck_assert_uint_eq(work.begun, 1);
+	ck_assert_uint_eq(work.ended, 0);
+	now += 2 * INT64_C(1000000000);
+	segment(SYN, "");
+	ck_assert_uint_eq(work.ended, 1);
+	segment(0, "x");
+	ck_assert_uint_eq(work.begun, 2);
+	end();
+}
+END_TEST
+
 CHECK_MAIN("budget", the_message_ends_reading, the_budget_ends_reading, a_new_flow_is_read_anew,
-	no_packet_renews_without_silence, a_flood_of_flows_is_bounded, directions_are_told_apart)
+	no_packet_renews_without_silence, a_syn_begins_the_classifiers_flow_after_silence,
+	a_flood_of_flows_is_bounded, directions_are_told_apart)
