@@ -287,11 +287,21 @@ class Streams(Tap):
         broker.say("up")
         wait_until(lambda: "takes records again" in self.output(process), "that it is back")
         self.send(1000)
+        # producers that begin within the sandbox: of messages that are sent alone, and after a fatal error
+        broker.say("fail 10 1")
+        self.send(1000)
+        wait_until(lambda: "refuses batches" in self.output(process), "the refusal")
+        # while nothing else is under way: this error is fatal for the oldest messages of a partition only
+        self.assertEqual(len({value for _, _, value in broker.read(4000)}), 4000)
+        broker.say("fail 45 1")
+        self.send(1000)
+        wait_until(lambda: "a new producer begins" in self.output(process), "the fatal error")
+        wait_until(lambda: self.output(process).count("takes records again") == 2, "the new producer")
         place = self.stop(process).stats["collectors"][0]
-        self.assertEqual(place["records"], 3000, place)
-        messages = broker.read(3000)
-        self.assertEqual(len({value for _, _, value in messages}), 3000)
-        self.assertLessEqual(len(messages) - 3000, place["repeated"]["records"])
+        self.assertEqual(place["records"], 5000, place)
+        messages = broker.read(5000)
+        self.assertEqual(len({value for _, _, value in messages}), 5000)
+        self.assertLessEqual(len(messages) - 5000, place["repeated"]["records"])
 
     def test_own_connections_are_not_metered(self):
         """The collector's connection passes the metered interface, also the second one."""
