@@ -264,7 +264,8 @@ END_TEST
 
 /* ---------------------------------------------------------------- sessions of a collector */
 
-static unsigned ended;
+static unsigned ended, messages;
+static bool none_wanted;
 
 static void on_input(void *context)
 {
@@ -276,7 +277,8 @@ static bool on_message(
 {
 	ck_assert_uint_eq(stream, 0);
 	(void)context, (void)sender, (void)data, (void)length;
-	ck_abort_msg("a message of nobody");
+	ck_assert_msg(!none_wanted, "a message of nobody");
+	messages++;
 	return true;
 }
 
@@ -336,6 +338,7 @@ START_TEST(handshakes_are_bounded)
 
 	begin();
 	ended = 0;
+	none_wanted = true;
 	ck_assert_int_eq(sf_loop_new(&loop), 0);
 	sf_loop_fake_clock(loop, SF_NS_PER_S);
 	ck_assert_int_eq(sf_sessions_init(&sessions, loop, &owner), 0);
@@ -370,5 +373,124 @@ START_TEST(handshakes_are_bounded)
 }
 END_TEST
 
+/* An exporter whose handshake is done. */
+struct joined {
+	int fd;
+	struct sf_path path;
+	struct sf_dtls *session;
+};
+
+/* What the exporter has sent since datagram `from` arrives. */
+static void deliver(struct sf_sessions *sessions, struct sf_dtls_listener *listener,
+	const struct joined *joined, unsigned from)
+{
+	for (unsigned i = from; i < lines[0].count; i++)
+		ck_assert(sf_sessions_take(sessions, listener, &joined->path, lines[0].bytes[i],
+			lines[0].lengths[i], true));
+}
+
+static void join(struct sf_sessions *sessions, struct sf_dtls_listener *listener, int server,
+	struct joined *joined)
+{
+	uint8_t answer[2048];
+	ssize_t n;
+
+	*joined = (struct joined){ .path = { .fd = server,
+					   .peer_size = sizeof(struct sockaddr_in) } };
+	joined->fd = bound((struct sockaddr_in *)&joined->path.peer, 0);
+	joined->session = open_side(0);
+	for (unsigned turn = 0; turn < 10 && !joined->session->shaken; turn++) {
+		unsigned from = lines[0].count;
+
+		dtls->handshake(joined->session);
+		deliver(sessions, listener, joined, from);
+		while ((n = recv(joined->fd, answer, sizeof(answer), MSG_DONTWAIT)) > 0) {
+			dtls->input(joined->session, answer, (size_t)n);
+			dtls->handshake(joined->session);
+		}
+		deliver(sessions, listener, joined, lines[0].count > from + 1 ? from + 1 : from);
+	}
+	ck_assert(joined->session->shaken);
+}
+
+/* An empty IPFIX message. */
+static void send_message(struct sf_sessions *sessions, struct sf_dtls_listener *listener,
+	const struct joined *joined)
+{
+	const uint8_t empty[16] = { 0, 10, 0, 16 };
+	unsigned from = lines[0].count;
+
+	ck_assert_int_eq(dtls->write(joined->session, empty, sizeof(empty)), sizeof(empty));
+	deliver(sessions, listener, joined, from);
+}
+
+/*
+ * Datagrams that the session's key did not make say nothing of the peer, though they have its address: the session
+ * stays where it is in the order of silence, in which sessions lose their places.
+ */
+START_TEST(only_what_is_decrypted_is_heard)
+{
+	const struct sf_inflow_owner owner = { on_input, on_message, on_end, NULL };
+	static struct sf_sessions sessions;
+	struct sockaddr_in address;
+	struct sf_dtls_listener listener = { 0 };
+	struct sf_dtls_session *newer;
+	struct joined peers[2];
+	struct sf_loop *loop;
+	uint8_t bytes[2048];
+	int fd;
+
+	begin();
+	ended = messages = 0;
+	none_wanted = false;
+	ck_assert_int_eq(sf_loop_new(&loop), 0);
+	sf_loop_fake_clock(loop, SF_NS_PER_S);
+	ck_assert_int_eq(sf_sessions_init(&sessions, loop, &owner), 0);
+	fd = bound(&address, 0);
+	listener.ops = dtls;
+	listener.context = contexts[1];
+	for (unsigned i = 0; i < 2; i++) {
+		lines[0].count = 0;
+		join(&sessions, &listener, fd, &peers[i]);
+	}
+	ck_assert_uint_eq(sessions.count, 2);
+	ck_assert_uint_eq(sessions.half, 0);
+	newer = sessions.first;
+	lines[1] = lines[0]; /* forge() takes what either side has sent */
+	for (unsigned i = 0; i < 5000; i++) {
+		size_t length = forge(bytes);
+
+		/* a hello would begin another session beside it */
+		bytes[0] = bytes[0] == 22 ? 23 : bytes[0];
+		ck_assert(sf_sessions_take(
+			&sessions, &listener, &peers[0].path, bytes, length, true));
+		ck_assert_ptr_eq(sessions.first, newer);
+	}
+	ck_assert_uint_eq(sessions.count, 2);
+	ck_assert_uint_eq(messages, 0);
+	ck_assert_uint_eq(ended, 0);
+	send_message(&sessions, &listener, &peers[0]);
+	ck_assert_ptr_ne(sessions.first, newer);
+	ck_assert_ptr_eq(sessions.last, newer);
+	send_message(&sessions, &listener, &peers[1]);
+	ck_assert_ptr_eq(sessions.first, newer);
+	ck_assert_uint_eq(messages, 2);
+	/* a new peer's: counted, and nothing is kept of it */
+	((struct sockaddr_in *)&peers[0].path.peer)->sin_port ^= 1;
+	ck_assert(sf_sessions_take(&sessions, &listener, &peers[0].path, bytes, 20, true));
+	ck_assert_uint_eq(sessions.strays, 1);
+	ck_assert_uint_eq(sessions.count, 2);
+	sf_sessions_fini(&sessions);
+	sf_dtls_listener_close(&listener);
+	sf_loop_free(loop);
+	for (unsigned i = 0; i < 2; i++) {
+		dtls->close(peers[i].session);
+		close(peers[i].fd);
+	}
+	close(fd);
+	end();
+}
+END_TEST
+
 CHECK_MAIN("dtls", a_cookie_is_of_one_peer, a_message_comes_once, forged_datagrams_end_nothing,
-	handshakes_are_bounded)
+	handshakes_are_bounded, only_what_is_decrypted_is_heard)
