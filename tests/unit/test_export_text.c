@@ -555,6 +555,14 @@ START_TEST(added_fields_stand_below_their_row)
 }
 END_TEST
 
+static bool ends_with(const char *end, const char *value, const char *after)
+{
+	const size_t behind = strlen(after), length = strlen(value);
+
+	return memcmp(end - behind, after, behind) == 0 &&
+	       memcmp(end - behind - length, value, length) == 0;
+}
+
 /*
  * An exporter may send each element in any length: no row is longer than the room for it, and cells behind long ones
  * are there. Each element has 700 bytes: as a string these are quotes, which CSV doubles, as a number 1,400 digits.
@@ -570,7 +578,7 @@ START_TEST(rows_of_long_values_fit)
 	struct sf_columns columns;
 	const struct sf_layout *layout;
 	struct sf_error error;
-	char *start = malloc(SF_TEXT_ROW_MAX), *end;
+	char *start = malloc(SF_TEXT_ROW_MAX), *end, json[100], text[100];
 	unsigned last;
 
 	memset(bytes, '"', sizeof(bytes));
@@ -587,6 +595,8 @@ START_TEST(rows_of_long_values_fit)
 	ck_assert_uint_ge(last, 100);
 	fields[last - 1].data = last_bytes;
 	fields[last - 1].length = sizeof(last_bytes);
+	sf_field_json(&fields[last - 1], json, sizeof(json));
+	sf_field_text(&fields[last - 1], text, sizeof(text));
 	for (unsigned d = 0; d < 2; d++)
 		record.known[d] = record.wide[d] = UINT32_MAX;
 	layout = sf_columns_layout(&columns, &record.flow, false);
@@ -595,23 +605,23 @@ START_TEST(rows_of_long_values_fit)
 	end = sf_columns_json(layout, start, &row);
 	ck_assert_uint_gt((size_t)(end - start), SF_TEXT_ROW_MAX / 2);
 	ck_assert_uint_le((size_t)(end - start), SF_TEXT_ROW_MAX);
-	ck_assert(memcmp(end - 13, ":\"00000102\"}\n", 13) == 0);
+	ck_assert(ends_with(end, json, "}\n"));
 	end = sf_columns_csv(&columns, layout, start, &row);
 	ck_assert_uint_gt((size_t)(end - start), SF_TEXT_ROW_MAX / 2);
 	ck_assert_uint_le((size_t)(end - start), SF_TEXT_ROW_MAX);
-	ck_assert(memcmp(end - 10, ",00000102\n", 10) == 0);
+	ck_assert(ends_with(end, text, "\n"));
 	end = sf_columns_table(&columns, layout, start, &row);
 	ck_assert_uint_gt((size_t)(end - start), SF_TEXT_ROW_MAX / 2);
 	ck_assert_uint_le((size_t)(end - start), SF_TEXT_ROW_MAX);
-	ck_assert(memcmp(end - 10, " 00000102\n", 10) == 0);
+	ck_assert(ends_with(end, text, "\n"));
 	end = sf_columns_lines(&columns, layout, start, &row);
 	ck_assert_uint_gt((size_t)(end - start), SF_TEXT_ROW_MAX / 2);
 	ck_assert_uint_le((size_t)(end - start), SF_TEXT_ROW_MAX);
-	ck_assert(memcmp(end - 10, " 00000102\n", 10) == 0);
+	ck_assert(ends_with(end, text, "\n"));
 	end = sf_columns_pairs(layout, start, &row);
 	ck_assert_uint_gt((size_t)(end - start), SF_TEXT_ROW_MAX / 2);
 	ck_assert_uint_le((size_t)(end - start), SF_TEXT_ROW_MAX);
-	ck_assert(memcmp(end - 9, "=00000102", 9) == 0);
+	ck_assert(ends_with(end, text, ""));
 	sf_columns_fini(&columns);
 	free(start);
 }
