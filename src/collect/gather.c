@@ -284,7 +284,7 @@ bool sf_gather(struct sf_collector *collector, const char *const *names, unsigne
 		tell_partial(&gather);
 		tell_left_out(&gather);
 		tell_no_captures(&gather);
-			tell_twice(&gather);
+		tell_twice(&gather);
 		tell_nothing(&gather, names, count);
 	} else {
 		problem(&gather, "no memory for the names of files");

@@ -3,8 +3,8 @@
  * A connection to a collector that carries a stream of bytes: TCP (tcp.c), TLS (tls.c); or whole messages: SCTP (sctp.c),
  * and as datagrams DTLS (dtls.c). Only wait() waits. stream.c keeps the messages and connects again; tests use a link of their own.
  *
- *	link->ops->connect(link, 0)		begins to connect to the first address
- *	link->ops->progress(link, &wait)	0: connected; -EAGAIN: call again; other: failed
+ *	link->ops->connect(link, &peer, 0)	begins to connect to the first address
+ *	link->ops->progress(link)		0: connected; -EAGAIN: call again; other: failed
  *	n = link->ops->write(link, bytes, length)
  *	link->ops->acknowledged(link)		of link->written bytes, those that the peer has
  *	link->ops->close(link)
