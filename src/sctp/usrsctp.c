@@ -58,7 +58,7 @@ static struct sf_sctp_listener *listeners; /* of one thread, that of the collect
 static struct association *all;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* Time that the library knows of. */
+/* Time that the library knows of. Its timers run under the lock, as only one thread at a time may run them. */
 static pthread_mutex_t time_lock = PTHREAD_MUTEX_INITIALIZER;
 static int64_t told_ns;
 
@@ -130,15 +130,17 @@ static void tick(int64_t mono)
 {
 	int64_t ms;
 
-	pthread_mutex_lock(&time_lock);
+	/* another thread is telling it */
+	if (pthread_mutex_trylock(&time_lock) != 0)
+		return;
 	if (told_ns == 0)
 		told_ns = mono;
 	ms = (mono - told_ns) / NS_PER_MS / TICK_MS * TICK_MS;
-	if (ms > 0)
+	if (ms > 0) {
 		told_ns += ms * NS_PER_MS;
-	pthread_mutex_unlock(&time_lock);
-	if (ms > 0)
 		usrsctp_handle_timers((uint32_t)ms);
+	}
+	pthread_mutex_unlock(&time_lock);
 }
 
 /* ---------------------------------------------------------------- associations */
