@@ -492,7 +492,7 @@ static void open_association(struct sf_inflows *inflows, const struct sf_inflow_
 	inflow->sctp = gate->sctp;
 	inflow->association = association;
 	inflow->path = *path;
-	association->wire = (struct sf_sctp_wire){ send_back, &inflow->path };
+	gate->sctp->attach(association, &(struct sf_sctp_wire){ send_back, &inflow->path });
 	link_first(inflow);
 	if (inflows->over_udp++ == 0)
 		sf_timer_repeat(&inflows->tick, SF_SCTP_TICK_NS);

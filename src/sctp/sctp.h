@@ -15,7 +15,8 @@
  *
  *	listener = ops->listen(4739);
  *	ops->input(listener, handle, &wire, datagram, length);	`handle`: a number for each peer
- *	while ((sctp = ops->accept(listener, handle))) …	sctp->wire is the owner's to set
+ *	while ((sctp = ops->accept(listener, handle)))	…
+ *		ops->attach(sctp, &wire);
  *
  * The library keeps its time by tick(): call it every SF_SCTP_TICK_NS while there are associations.
  */
@@ -43,7 +44,7 @@ struct sf_sctp_wire {
 struct sf_sctp {
 	int fd;                   /* kernel's: the socket, which close() closes; over UDP: -1 */
 	uint64_t handle;          /* over UDP: a number that no other association has */
-	struct sf_sctp_wire wire; /* over UDP */
+	struct sf_sctp_wire wire; /* over UDP; other threads read it: attach() changes it */
 	char trouble[160];        /* why the last call failed, if the error alone does not say it; or "" */
 };
 
@@ -126,6 +127,8 @@ struct sf_sctp_ops {
 		const struct sf_sctp_wire *wire, const uint8_t *datagram, size_t length);
 	/* An association that the peer with this handle has begun. NULL: none. Its wire does not send yet. */
 	struct sf_sctp *(*accept)(struct sf_sctp_listener *listener, uint64_t handle);
+	/* Gives the accepted association its wire, whose context has to live until close(). */
+	void (*attach)(struct sf_sctp *sctp, const struct sf_sctp_wire *wire);
 	/* `mono`: monotonic time. Any thread. */
 	void (*tick)(int64_t mono);
 };

@@ -525,6 +525,14 @@ static struct sf_sctp *usr_accept(struct sf_sctp_listener *listener, uint64_t ha
 	return NULL;
 }
 
+static void usr_attach(struct sf_sctp *sctp, const struct sf_sctp_wire *wire)
+{
+	/* a timer that another thread runs may be sending */
+	pthread_mutex_lock(&lock);
+	sctp->wire = *wire;
+	pthread_mutex_unlock(&lock);
+}
+
 SF_MODULE_OBJECT const struct sf_sctp_ops sf_sctp_usrsctp = {
 	.connect = usr_connect,
 	.progress = usr_progress,
@@ -538,5 +546,6 @@ SF_MODULE_OBJECT const struct sf_sctp_ops sf_sctp_usrsctp = {
 	.unlisten = usr_unlisten,
 	.input = usr_input,
 	.accept = usr_accept,
+	.attach = usr_attach,
 	.tick = tick,
 };
