@@ -72,15 +72,20 @@ static void read_certificate(const struct sf_payload *payload, size_t hello, str
 	struct sf_app_writer writer = sf_app_writer_at(app, SF_APP_TLS_JA4);
 	struct sf_certificate_names names;
 	uint8_t buffer[SF_HELLO_MAX];
+	const uint8_t *message;
+	size_t have, length;
 	bool more;
-	size_t have = unwrap(payload, buffer, sizeof(buffer), &more), length;
-	const uint8_t *message = buffer + hello;
 
+	/* the hello leaves no room */
+	if (hello + HEAD > sizeof(buffer))
+		return;
+	have = unwrap(payload, buffer, sizeof(buffer), &more);
+	message = buffer + hello;
 	/* a session that goes on has none */
 	if (have > hello && *message != CERTIFICATE)
 		return;
 	if (have < hello + HEAD) {
-		app->flags |= more && sizeof(buffer) >= hello + HEAD ? SF_APP_MORE : 0;
+		app->flags |= more ? SF_APP_MORE : 0;
 		return;
 	}
 	length = sf_load_be(message + MESSAGE + LENGTH, LENGTH);
