@@ -291,12 +291,12 @@ static bool goes_on(const struct walk *w, struct ethertype type, const uint8_t *
 }
 
 /*
- * Whatever is sent to the port of a socket comes to it. A header that is exact there is believed. Behind another
+ * For sockets. Whatever is sent to the port of a socket comes to it. A header that is exact there is believed. Behind another
  * one a frame must look like one: else some of all random datagrams were frames.
  */
 static bool is_believed(const struct walk *w, const struct tunnel *tunnel, enum next next)
 {
-	if (!w->tunnels->only || w->depth || !tunnel->hinted || tunnel->exact)
+	if (w->depth || !tunnel->hinted || tunnel->exact)
 		return true;
 	if (next == NEXT_ETHERTYPE)
 		return goes_on(w, w->ethertype, w->p);
@@ -321,7 +321,7 @@ enum next sf_parse_tunnel(struct walk *w)
 	memcpy(&level->facts, w->facts, WALK_FACTS);
 	next = read_header(w, header, &tunnel);
 	if (next == NEXT_DONE || !((w->tunnels->open | mirror_kinds(w)) >> tunnel.kind & 1) ||
-		!is_believed(w, &tunnel, next)) {
+		(sf_unlikely(w->tunnels->only) && !is_believed(w, &tunnel, next))) {
 		*w = level->walk;
 		return NEXT_DONE;
 	}

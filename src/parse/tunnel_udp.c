@@ -4,8 +4,8 @@
 
 /*
  * RFC 7348 §5: flag I, network identifier; reserved bits are zero when sent and ignored when received, so they only
- * say whether the header is exact. draft-smith-vxlan-group-policy §2.1: flag G, then D and A and a group. draft-ietf-nvo3-vxlan-gpe §3, port 4790: flag P, the last byte
- * of the first word is the next protocol.
+ * say whether the header is exact. draft-smith-vxlan-group-policy §2.1: flag G, then D and A and a group.
+ * draft-ietf-nvo3-vxlan-gpe §3, port 4790: flag P, the last byte of the first word is the next protocol.
  */
 enum next sf_header_vxlan(struct walk *w, struct tunnel *tunnel)
 {
@@ -17,8 +17,10 @@ enum next sf_header_vxlan(struct walk *w, struct tunnel *tunnel)
 
 	if (walk_left(w) < 8 || !(p[0] & HAS_ID))
 		return NEXT_DONE;
-	flags = sf_load_be32(p) & ~((uint32_t)HAS_ID << 24);
-	tunnel->exact = !generic && p[7] == 0 && (flags & ~(flags >> 31 ? group : 0)) == 0;
+	if (sf_unlikely(w->tunnels->only)) {
+		flags = sf_load_be32(p) & ~((uint32_t)HAS_ID << 24);
+		tunnel->exact = !generic && p[7] == 0 && (flags & ~(flags >> 31 ? group : 0)) == 0;
+	}
 	tunnel->id = sf_load_be32(p + 4) >> 8;
 	tunnel->mirror.known = SF_MIRROR_VNI;
 	w->p += 8;
@@ -58,7 +60,8 @@ enum next sf_header_geneve(struct walk *w, struct tunnel *tunnel)
 	type = sf_load_be16(p + 2);
 	if (type <= ETHERTYPE_SNAP_LENGTH || walk_left(w) < length)
 		return NEXT_DONE;
-	tunnel->exact = !(p[1] & RESERVED) && p[7] == 0;
+	if (sf_unlikely(w->tunnels->only))
+		tunnel->exact = !(p[1] & RESERVED) && p[7] == 0;
 	tunnel->id = sf_load_be32(p + 4) >> 8;
 	tunnel->mirror.known = SF_MIRROR_VNI;
 	w->p += length;

@@ -109,14 +109,18 @@ static inline void check_same(
 	same(memcmp(facts, other, offsetof(struct sf_facts, ethertype)) == 0);
 }
 
-/* With --tunnel both there are the packets of --tunnel inner and of --tunnel outer. */
+/*
+ * With --tunnel both there are the packets of --tunnel inner and of --tunnel outer. A tunnel costs more steps there
+ * (SF_WALK_OF_PAIR): of a packet with very many headers the inner one may lie further out.
+ */
 static inline void check_both(const struct sf_packet *packet, int result, struct sf_facts *facts)
 {
 	struct sf_facts inner = { 0 }, outer = { 0 }, around = { 0 };
 	enum sf_around found;
 	int both = sf_parse_tunnels(packet, tunnels_in(SF_TUNNEL_BOTH), &inner, &around, &found);
 
-	check_same(result, facts, both, &inner);
+	if (both != SF_PARSED || result != SF_PARSED || inner.l3_offset >= facts->l3_offset)
+		check_same(result, facts, both, &inner);
 	result = sf_parse_tunnels(
 		packet, tunnels_in(SF_TUNNEL_OUTER), &outer, NULL, &(enum sf_around){ 0 });
 	if (found == SF_AROUND_PAIR)
