@@ -187,6 +187,13 @@ static bool is_listed(const struct sf_fields *fields, const char *name)
 	return false;
 }
 
+static void append(char *text, size_t size, const char *mark, const char *name)
+{
+	const size_t used = strlen(text);
+
+	snprintf(text + used, size - used, "%s%s", mark, name);
+}
+
 static int check_fields(const struct sf_fields *fields, const char *url, struct sf_error *error)
 {
 	char names[200] = "", without[200] = "";
@@ -195,8 +202,8 @@ static int check_fields(const struct sf_fields *fields, const char *url, struct 
 	for (size_t k = 0; fields && k < sizeof(refused) / sizeof(refused[0]); k++) {
 		if (!is_listed(fields, refused[k]))
 			continue;
-		sprintf(names + strlen(names), "%s%s", count++ ? ", " : "", refused[k]);
-		sprintf(without + strlen(without), "-%s", refused[k]);
+		append(names, sizeof(names), count++ ? ", " : "", refused[k]);
+		append(without, sizeof(without), "-", refused[k]);
 	}
 	return count ? sf_error_set(error, SF_EUSAGE,
 			       "%s: anonymize= and the field%s %s exclude each other: %s addresses "

@@ -175,9 +175,15 @@ static void note_label(struct sctp_connection *sctp, uint32_t label)
 }
 
 /*
- * A collector sends nothing. When the association is lost, all messages under way are told as given up: these are sent
- * again.
+ * True if messages that are told as given up are lost. When the association is lost, all messages under way are told as
+ * such, too: these are sent again.
  */
+static bool gives_up(const struct sctp_connection *sctp)
+{
+	return sctp->lifetime_ms && sctp->sctp->window(sctp->association) != UINT32_MAX;
+}
+
+/* A collector sends nothing. */
 static int sctp_check(struct sf_connection *link)
 {
 	struct sctp_connection *sctp = of(link);
@@ -188,7 +194,7 @@ static int sctp_check(struct sf_connection *link)
 
 		news = sctp->sctp->receive(
 			sctp->association, sctp->bytes, sizeof(sctp->bytes), &arrival);
-		if (news == SF_SCTP_ABANDONED)
+		if (news == SF_SCTP_ABANDONED && gives_up(sctp))
 			note_label(sctp, arrival.label);
 		else if (news == SF_SCTP_CLOSED)
 			code = SF_EOF;
@@ -206,7 +212,7 @@ static bool sctp_abandoned(struct sf_connection *link, uint32_t *label)
 {
 	struct sctp_connection *sctp = of(link);
 
-	if (!sctp->lifetime_ms || sctp->label_count == 0)
+	if (sctp->label_count == 0)
 		return false;
 	*label = sctp->labels[--sctp->label_count];
 	return true;
