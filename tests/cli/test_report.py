@@ -377,11 +377,14 @@ class Browsing(PageCase):
             return flow(i, start=37 * i, source=0x0A000000 + i * 7919 % 3000, packets=1 + i % 40,
                         destination=0xC6330000 + i * i % 20000, ports=(1024 + i * 31 % 60000, (443, 80, 53)[i % 3]),
                         octets=60 + i * i % 100000, duration=i % 5000)
+        # Chromium's own start and drawing without a graphics card take 0.7 to 1.5 s, by version and machine
+        self.report(self.file("few.ipfix", ipfix([one(i) for i in range(100)], FIELDS)))
+        few = self.open().busy()
         path = self.file("flows.ipfix", ipfix([one(i) for i in range(200_000)], FIELDS))
         self.report(path)
         self.assertLess(self.page.stat().st_size, 2_500_000)
         tab = self.open()
-        self.assertLess(tab.busy(), 2)
+        self.assertLess(tab.busy() - few, 1.5)
         self.assertEqual(self.totals(tab)["flows"], 200_000)
         begin = tab.busy()
         self.choose(tab, "services", "tcp/443 https")
