@@ -291,12 +291,36 @@ static bool goes_on(const struct walk *w, struct ethertype type, const uint8_t *
 }
 
 /*
- * For sockets. Whatever is sent to the port of a socket comes to it. A header that is exact there is believed. Behind another
- * one a frame must look like one: else some of all random datagrams were frames.
+ * True if the header at `p`, which was read, is as its specification has it. Reserved bits are zero when sent and
+ * ignored when received (RFC 7348 §5, RFC 8926 §3.4). With flag G of VXLAN some have a meaning
+ * (draft-smith-vxlan-group-policy §2.1).
  */
-static bool is_believed(const struct walk *w, const struct tunnel *tunnel, enum next next)
+static bool is_exact(const struct tunnel *tunnel, const uint8_t *p)
 {
-	if (w->depth || !tunnel->hinted || tunnel->exact)
+	static const uint32_t has_id = UINT32_C(0x08000000), has_group = UINT32_C(0x80000000),
+			      group = UINT32_C(0x8048ffff);
+	uint32_t flags;
+
+	switch (tunnel->kind) {
+	case SF_TUNNEL_TZSP:
+		return true;
+	case SF_TUNNEL_GENEVE:
+		return !(p[1] & 0x3f) && p[7] == 0;
+	case SF_TUNNEL_VXLAN:
+		flags = sf_load_be32(p) & ~has_id;
+		return !(flags & ~(flags & has_group ? group : 0)) && p[7] == 0;
+	}
+	return false;
+}
+
+/*
+ * Whatever is sent to the port of a socket comes to it. A header that is exact there is believed. Behind another
+ * one a frame must look like one: else some of all random datagrams were frames. `p`: the header of UDP.
+ */
+static bool is_believed(
+	const struct walk *w, const struct tunnel *tunnel, const uint8_t *p, enum next next)
+{
+	if (w->depth || !tunnel->hinted || is_exact(tunnel, p + UDP_HEADER))
 		return true;
 	if (next == NEXT_ETHERTYPE)
 		return goes_on(w, w->ethertype, w->p);
@@ -321,7 +345,8 @@ enum next sf_parse_tunnel(struct walk *w)
 	memcpy(&level->facts, w->facts, WALK_FACTS);
 	next = read_header(w, header, &tunnel);
 	if (next == NEXT_DONE || !((w->tunnels->open | mirror_kinds(w)) >> tunnel.kind & 1) ||
-		(sf_unlikely(w->tunnels->only) && !is_believed(w, &tunnel, next))) {
+		(sf_unlikely(w->tunnels->only) &&
+			!is_believed(w, &tunnel, level->walk.p, next))) {
 		*w = level->walk;
 		return NEXT_DONE;
 	}

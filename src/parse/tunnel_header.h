@@ -25,7 +25,6 @@ struct tunnel {
 	uint8_t kind;  /* enum sf_tunnel_kind */
 	uint16_t port; /* UDP: the port that named it */
 	bool hinted;   /* only a UDP port named it: other packets may have that port too */
-	bool exact;    /* sockets: the header is as its specification has it, reserved bits too */
 	uint32_t id;   /* VNI, GRE key, TEID, session; 0: none */
 	struct sf_mirror_facts mirror; /* if it carries mirrored frames; `id` is the one above */
 };

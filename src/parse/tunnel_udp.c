@@ -3,24 +3,17 @@
 #include "parse/tunnel_header.h"
 
 /*
- * RFC 7348 §5: flag I, network identifier; reserved bits are zero when sent and ignored when received, so they only
- * say whether the header is exact. draft-smith-vxlan-group-policy §2.1: flag G, then D and A and a group.
- * draft-ietf-nvo3-vxlan-gpe §3, port 4790: flag P, the last byte of the first word is the next protocol.
+ * RFC 7348 §5: flag I, network identifier. draft-ietf-nvo3-vxlan-gpe §3, port 4790: flag P, the last byte
+ * of the first word is the next protocol.
  */
 enum next sf_header_vxlan(struct walk *w, struct tunnel *tunnel)
 {
 	enum { HAS_ID = 0x08, HAS_PROTOCOL = 0x04, VERSION = 0x30, MANAGEMENT = 0x01 };
-	static const uint32_t group = UINT32_C(0x8048ffff); /* what flag G gives a meaning to */
 	const uint8_t *p = w->p;
-	uint32_t flags;
 	bool generic = tunnel->port == 4790 && walk_left(w) && p[0] & HAS_PROTOCOL;
 
 	if (walk_left(w) < 8 || !(p[0] & HAS_ID))
 		return NEXT_DONE;
-	if (sf_unlikely(w->tunnels->only)) {
-		flags = sf_load_be32(p) & ~((uint32_t)HAS_ID << 24);
-		tunnel->exact = !generic && p[7] == 0 && (flags & ~(flags >> 31 ? group : 0)) == 0;
-	}
 	tunnel->id = sf_load_be32(p + 4) >> 8;
 	tunnel->mirror.known = SF_MIRROR_VNI;
 	w->p += 8;
@@ -44,12 +37,12 @@ enum next sf_header_vxlan(struct walk *w, struct tunnel *tunnel)
 }
 
 /*
- * RFC 8926 §3.4: version 0, options in units of four bytes, an Ethernet type. Bit O: management. Reserved bits are
- * as with VXLAN. Options that are critical (bit C) say nothing about where the frame begins.
+ * RFC 8926 §3.4: version 0, options in units of four bytes, an Ethernet type. Bit O: management. Options that are
+ * critical (bit C) say nothing about where the frame begins.
  */
 enum next sf_header_geneve(struct walk *w, struct tunnel *tunnel)
 {
-	enum { MANAGEMENT = 0x80, RESERVED = 0x3f };
+	enum { MANAGEMENT = 0x80 };
 	const uint8_t *p = w->p;
 	uint16_t type;
 	size_t length;
@@ -60,8 +53,6 @@ enum next sf_header_geneve(struct walk *w, struct tunnel *tunnel)
 	type = sf_load_be16(p + 2);
 	if (type <= ETHERTYPE_SNAP_LENGTH || walk_left(w) < length)
 		return NEXT_DONE;
-	if (sf_unlikely(w->tunnels->only))
-		tunnel->exact = !(p[1] & RESERVED) && p[7] == 0;
 	tunnel->id = sf_load_be32(p + 4) >> 8;
 	tunnel->mirror.known = SF_MIRROR_VNI;
 	w->p += length;
@@ -211,6 +202,7 @@ enum next sf_header_tzsp(struct walk *w, struct tunnel *tunnel)
 	const uint8_t *p = w->p, *end = w->end;
 	uint16_t inside;
 
+	(void)tunnel;
 	if (walk_left(w) < 5 || p[0] != 1 || p[1] > 1)
 		return NEXT_DONE;
 	inside = sf_load_be16(p + 2);
@@ -226,7 +218,6 @@ enum next sf_header_tzsp(struct walk *w, struct tunnel *tunnel)
 	}
 	if (p == end || *p != END || (inside != ETHERNET && inside != IEEE802_11))
 		return NEXT_DONE;
-	tunnel->exact = true;
 	w->p = p + 1;
 	return inside == ETHERNET ? NEXT_ETHERNET : NEXT_IEEE802_11;
 }
