@@ -550,7 +550,7 @@ START_TEST(what_does_not_go_over_tcp_is_named)
 	refuse("netflow9+tcp://127.0.0.1", "NetFlow is sent over UDP only");
 	refuse("netflow5+tcp://127.0.0.1", "NetFlow is sent over UDP only");
 	refuse("tcp://127.0.0.1,mtu=1500",
-		"'mtu' does not apply here: it is for ipfix://, dtls://, netflow9://, netflow5://");
+		"'mtu' does not apply here: it is for ipfix://, dtls://, sctp://, netflow9://");
 	refuse("tcp://127.0.0.1,retry=1ms", "option 'retry'");
 	refuse("tcp://127.0.0.1,compress=zip", "option 'compress' is 'zip'");
 	refuse("tls://127.0.0.1,compress=lz4", "compress= is for tcp://");
