@@ -539,7 +539,7 @@ class Collect(Receiving):
         busy.bind(("127.0.0.1", 0))
         port = busy.getsockname()[1]
         for url, status, words in (
-                ("sctp://127.0.0.1:1", 2, "expected udp://HOST:PORT"),
+                ("http://127.0.0.1:1", 2, "expected udp://HOST:PORT"),
                 ("udp://::1:4739", 2, "expected udp://HOST:PORT"),
                 ("udp://127.0.0.1:65536", 2, "expected udp://HOST:PORT"),
                 ("udp://nonexistent.invalid:1", 1, "nonexistent.invalid"),
