@@ -217,10 +217,10 @@ class Folded(PageCase):
         for panel in "tree", "activity", "hosts":
             self.assertIn(prefix, tab.evaluate(f"document.getElementById('{panel}').textContent"), panel)
         for where in ("has deltaFlowCount and not has sport", "deltaFlowCount > 1", "src net 10.0.0.0/8",
-                      f"src {folded['sourceIPv4Address']}"):
+                      f"src {folded['sourceIPv4Address']}", f"src net {prefix}"):
             self.assertEqual(tab.evaluate(f"spanflowPage.ask({json.dumps(where)})"), self.shown(out, where), where)
         self.choose(tab, "tree", prefix)
-        self.assertEqual(self.totals(tab), self.shown(out, f"host {folded['sourceIPv4Address']}"))
+        self.assertEqual(self.totals(tab), self.shown(out, f"net {prefix}"))
         # what was left out is counted in flows, too
         done = self.run_plain("report", out, "-o", self.page, "--where", "not has deltaFlowCount")
         self.assertEqual(done.stderr, "0 flows\n")

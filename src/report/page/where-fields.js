@@ -79,7 +79,7 @@ function sideFields(data) {
   const host = (side, read) => i => read(hosts[rows[side][i]]);
   const fields = {};
   for (const [prefix, side] of [['src', 'src'], ['dst', 'dst']]) {
-    fields[prefix] = { type: 'address', read: host(side, h => (h.version ? h.bytes : undefined)) };
+    fields[prefix] = { type: 'address', read: host(side, h => (h.version ? h.bytes : undefined)), bits: host(side, h => h.bits) };
     fields[`${prefix}as`] = { type: 'number', read: host(side, h => h.as) };
     fields[`${prefix}country`] = { type: 'text', read: host(side, h => h.country || undefined) };
   }

@@ -171,8 +171,9 @@ export function parseNet(text) {
 export const PRIVATE = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', '169.254.0.0/16',
   '127.0.0.0/8', 'fc00::/7', 'fe80::/10', '::1/128'].map(parseNet);
 
-export function inNet(bytes, net) {
-  if (bytes.length !== net.bytes.length)
+// `bits`: of the network that the bytes are of; left out: they are a host's. All of it has to be in `net`.
+export function inNet(bytes, net, bits = bytes.length * 8) {
+  if (bytes.length !== net.bytes.length || bits < net.bits)
     return false;
   const whole = net.bits >> 3;
   for (let i = 0; i < whole; i++)

@@ -392,10 +392,10 @@ class Parser {
   }
 
   nets(subject, nets) {
-    return this.joined(subject, ({ type, read }) => i => {
+    return this.joined(subject, ({ type, read, bits }) => i => {
       const value = read(i);
       const bytes = type === 'exporter' ? value && parseNet(value)?.bytes : value;
-      return Boolean(bytes) && nets.some(net => inNet(bytes, net));
+      return Boolean(bytes) && nets.some(net => inNet(bytes, net, bits?.(i)));
     });
   }
 
