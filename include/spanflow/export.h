@@ -237,7 +237,7 @@ struct sf_destination_count {
 	X(unreachable, "nobody listens: answered by ICMP, or no connection to the collector")      \
 	X(write, "file or standard output could not be written: full disk, closed pipe")           \
 	X(spool, "the spool was full: --spool-max")                                                \
-	X(tooLate, "SCTP has given them up, because they would have come too late: lifetime=")         \
+	X(tooLate, "SCTP has given them up, because they would have come too late: lifetime=")     \
 	X(tooLarge, "one record does not fit the maximum message size")                            \
 	X(queue, "records came faster than the destination took them: its queue was full")         \
 	X(stopped, "the run was to end at once, and the destination was not ready")

@@ -281,8 +281,8 @@ static char *put_key_name(
 	const char *element = key->field.element[(kind & SF_SLOT_V6) != 0];
 	const char *address;
 
-	if ((key->kind == SF_KEY_NETWORK || (key->kind == SF_KEY_FIELD && kind & SF_SLOT_NET)) && element &&
-		(address = strstr(element, "Address")) != NULL)
+	if ((key->kind == SF_KEY_NETWORK || (key->kind == SF_KEY_FIELD && kind & SF_SLOT_NET)) &&
+		element && (address = strstr(element, "Address")) != NULL)
 		return p + sprintf(p, "%.*sPrefix", (int)(address - element), element);
 	if (key->kind != SF_KEY_FIELD || !element)
 		return put(p, key->name);

@@ -389,9 +389,10 @@ static void check_application(const struct sf_parser *parser, const char *name, 
 			return;
 	near = sf_suggest(name, sf_field_application_name, options->applications);
 	snprintf(text, sizeof(text), "no application is called '%.64s'%s%s%s", name,
-		near                      ? "; did you mean '"
-		: options->applications   ? ""
-					  : ": without --applications ndpi there are dns, tls, quic, http and ssh",
+		near ? "; did you mean '"
+		: options->applications
+			? ""
+			: ": without --applications ndpi there are dns, tls, quic, http and ssh",
 		near ? near : "", near ? "'?" : "");
 	options->remark(options->remark_context, text);
 }

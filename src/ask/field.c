@@ -360,10 +360,8 @@ static const struct told {
 	bool other; /* belongs to the side that receives */
 	const char *needs;
 } told[] = {
-	{ "bgpSourceAsNumber", SF_EXTRA_AS, SF_ASK_NUMBER, SF_READ_EXTRA_AS, false,
-		needs_as },
-	{ "bgpDestinationAsNumber", SF_EXTRA_AS, SF_ASK_NUMBER, SF_READ_EXTRA_AS, true,
-		needs_as },
+	{ "bgpSourceAsNumber", SF_EXTRA_AS, SF_ASK_NUMBER, SF_READ_EXTRA_AS, false, needs_as },
+	{ "bgpDestinationAsNumber", SF_EXTRA_AS, SF_ASK_NUMBER, SF_READ_EXTRA_AS, true, needs_as },
 	{ "sourceCountry", SF_EXTRA_COUNTRY, SF_ASK_TEXT, SF_READ_EXTRA_COUNTRY, false,
 		needs_country },
 	{ "destinationCountry", SF_EXTRA_COUNTRY, SF_ASK_TEXT, SF_READ_EXTRA_COUNTRY, true,
@@ -514,7 +512,8 @@ void sf_ask_elements_add(
 
 	elements->direction |= field->read == SF_READ_DIRECTION;
 	/* a meter that is asked for deltaFlowCount says 1 for each flow: the question is which records are sums */
-	if (!asked || !field->element[0] || (field->pen == 0 && field->id[0] == SF_IE_deltaFlowCount))
+	if (!asked || !field->element[0] ||
+		(field->pen == 0 && field->id[0] == SF_IE_deltaFlowCount))
 		return;
 	while (i < elements->count && strcmp(elements->names[i], field->element[0]) != 0)
 		i++;

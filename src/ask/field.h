@@ -66,7 +66,7 @@ struct sf_ask_value {
 	uint64_t number;
 	const uint8_t *bytes; /* ADDRESS, TEXT, OCTETS: lent by the record */
 	size_t length;
-	unsigned bits; /* ADDRESS: all of them, or those of the network that a folded record is about */
+	unsigned bits; /* ADDRESS: all of them; of a folded record those of its network */
 };
 
 /* How a field is read. */

@@ -238,8 +238,8 @@ static void put_network(struct sf_answer_record *answer, const uint16_t *element
 }
 
 /* The address of a host or of a network; `side`: 0 the source. */
-static void put_address(struct sf_answer_record *answer, unsigned kind, unsigned side,
-	const uint64_t *slot)
+static void put_address(
+	struct sf_answer_record *answer, unsigned kind, unsigned side, const uint64_t *slot)
 {
 	static const uint16_t hosts[2][2] = { { SF_IE_sourceIPv4Address, SF_IE_sourceIPv6Address },
 		{ SF_IE_destinationIPv4Address, SF_IE_destinationIPv6Address } };
@@ -277,8 +277,8 @@ static void put_key(struct sf_answer_record *answer, const struct sf_groups *gro
 		if (kind == SF_SLOT_NUMBER)
 			put_number(answer, element, slot[0]);
 		else
-			put(answer, element->pen, element->id, slot, kind & (SF_SLOT_V4 | SF_SLOT_V6),
-				false);
+			put(answer, element->pen, element->id, slot,
+				kind & (SF_SLOT_V4 | SF_SLOT_V6), false);
 	}
 }
 

@@ -53,7 +53,8 @@ int sf_groups_full(const struct sf_groups *groups, struct sf_error *error)
 	return sf_error_set(error, -ENOMEM,
 		"%zu groups or more do not fit into the %llu MB of --memory: ask for fewer groups "
 		"(--by src/24 instead of src, a narrower --where), or allow more (--memory %lluM)",
-		sf_groups_count(groups), (unsigned long long)((groups->options.memory + 500000) / 1000000),
+		sf_groups_count(groups),
+		(unsigned long long)((groups->options.memory + 500000) / 1000000),
 		(unsigned long long)(groups->options.memory / 250000));
 }
 

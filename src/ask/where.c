@@ -185,8 +185,8 @@ static __attribute__((noinline)) bool meets_rare(
 
 	switch (test->kind) {
 	case SF_TEST_SET:
-		return address ? sf_ask_set_has_network(test->set, value->bytes, value->length,
-					 value->bits)
+		return address ? sf_ask_set_has_network(
+					 test->set, value->bytes, value->length, value->bits)
 			       : sf_ask_set_has_number(test->set, value->number);
 	case SF_TEST_EQUAL:
 	case SF_TEST_SUBTEXT:

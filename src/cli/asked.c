@@ -203,7 +203,7 @@ unsigned sf_asked_flow(
 
 static enum sf_form form_of(enum sf_output output)
 {
-	return output == SF_OUTPUT_CSV  ? SF_FORM_CSV
+	return output == SF_OUTPUT_CSV    ? SF_FORM_CSV
 	       : output == SF_OUTPUT_JSON ? SF_FORM_JSON
 					  : SF_FORM_TABLE;
 }
@@ -216,5 +216,6 @@ int sf_asked_answer(struct sf_asked *asked, FILE *stream, struct sf_exporter *ex
 		code = sf_query_records(asked->groups, exporter);
 	return code || asked->form == SF_OUTPUT_NONE
 		       ? code
-		       : sf_query_print(asked->groups, form_of(asked->form), sf_output_width(), stream);
+		       : sf_query_print(
+				 asked->groups, form_of(asked->form), sf_output_width(), stream);
 }

@@ -12,9 +12,9 @@
 
 #include "base/clock.h"
 #include "base/socket_name.h"
+#include "base/wrap.h"
 #include "check/mirror.h"
 #include "check/observe.h"
-#include "base/wrap.h"
 #include "cli/command.h"
 #include "cli/plan.h"
 #include "cli/report.h"

@@ -71,8 +71,8 @@ static void decode(void *context, const char *sender, const uint8_t *data, size_
 	take_result(collect, sender, result, &error);
 }
 
-static void decode_stream(void *context, const char *sender, uint16_t stream, const uint8_t *data,
-	size_t length)
+static void decode_stream(
+	void *context, const char *sender, uint16_t stream, const uint8_t *data, size_t length)
 {
 	struct collect *collect = context;
 	struct sf_error error = { 0 };

@@ -353,8 +353,8 @@ void sf_collect_convert_compile(struct sf_collect_template *template)
 			template->slots[half] |= UINT64_C(1) << slot;
 			template->known[known_half(slot, half)] |= known_bits[slot];
 			/* an address of rank 1 is that of a prefix */
-			template->networks |= slot >= SLOT_SRC4 && slot <= SLOT_DST6 &&
-					      choice->row->rank == 1;
+			template->networks |=
+				slot >= SLOT_SRC4 &&slot <= SLOT_DST6 && choice->row->rank == 1;
 		}
 	}
 	template->networks |= template->known[0] & SF_KNOWN_FLOWS &&

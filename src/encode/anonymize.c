@@ -209,8 +209,8 @@ static int check_fields(const struct sf_fields *fields, const char *url, struct 
 			       "%s: anonymize= and the field%s %s exclude each other: %s addresses "
 			       "or hosts; leave %s out: fields=...%s",
 			       url, count == 1 ? "" : "s", names,
-			       count == 1 ? "it tells" : "they tell",
-			       count == 1 ? "it" : "them", without)
+			       count == 1 ? "it tells" : "they tell", count == 1 ? "it" : "them",
+			       without)
 		     : 0;
 }
 

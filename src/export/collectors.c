@@ -35,10 +35,10 @@ static int remember_file(struct sf_exporter *exporter, const char *path)
 /* The name of a collector's spool, which a later run has to find again. */
 static void name_spool(const struct sf_url *parsed, char *name, size_t size)
 {
-	static const char *const kinds[] = {
-		[SF_URL_TCP] = "tcp", [SF_URL_TLS] = "tls", [SF_URL_DTLS] = "dtls",
-		[SF_URL_SCTP] = "sctp"
-	};
+	static const char *const kinds[] = { [SF_URL_TCP] = "tcp",
+		[SF_URL_TLS] = "tls",
+		[SF_URL_DTLS] = "dtls",
+		[SF_URL_SCTP] = "sctp" };
 
 	if (parsed->transport == SF_URL_KAFKA)
 		snprintf(name, size, "kafka-%s-%.150s-%.100s",

@@ -99,7 +99,8 @@ int sf_export_list_fields(FILE *stream)
 		groups_text(i, text, sizeof(text));
 		put_line(stream, "groups", text);
 		snprintf(text, sizeof(text), "%s%s",
-			cost_text(row->facts) ? "on request: " : "always: costs nothing but its bytes",
+			cost_text(row->facts) ? "on request: "
+					      : "always: costs nothing but its bytes",
 			cost_text(row->facts) ? cost_text(row->facts) : "");
 		put_line(stream, "gathered", text);
 	}

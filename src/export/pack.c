@@ -21,8 +21,7 @@ bool sf_pack_fits(const struct sf_pack *pack, size_t size)
 {
 	size_t headers = (pack->record_count + 1) * (size_t)(MESSAGE_HEADER + RECORD_HEADER);
 
-	return pack->record_count < SF_PACK_RECORDS &&
-	       pack->used + size + headers <= SF_PACK_BYTES;
+	return pack->record_count < SF_PACK_RECORDS && pack->used + size + headers <= SF_PACK_BYTES;
 }
 
 static void add_record(

@@ -18,7 +18,7 @@
 #include "transport/outcome.h"
 #include "transport/spool.h"
 
-#define SF_PACK_BYTES       65535               /* what the spool may read back */
+#define SF_PACK_BYTES       65535              /* what the spool may read back */
 #define SF_PACK_MESSAGE_MAX ((size_t)60 << 10) /* bytes of a message's value */
 #define SF_PACK_RECORDS     1024
 

@@ -257,8 +257,7 @@ void sf_packs_extend(
 /* ---------------------------------------------------------------- what becomes of a message */
 
 /* A batch, or a message that was sent alone, will never be taken as it is. */
-static void refuse(
-	struct sf_packs *packs, struct sf_pack_message *message, enum sf_kafka_fate fate)
+static void refuse(struct sf_packs *packs, struct sf_pack_message *message, enum sf_kafka_fate fate)
 {
 	struct sf_pack *pack = message->pack;
 
@@ -267,8 +266,8 @@ static void refuse(
 		packs->crowded |= fate == SF_KAFKA_TOO_LARGE;
 		message->kafka.alone = true;
 	} else if (message->records == 1) {
-		sf_pack_done(message,
-			fate == SF_KAFKA_TOO_LARGE ? &pack->too_large : &pack->refused);
+		sf_pack_done(
+			message, fate == SF_KAFKA_TOO_LARGE ? &pack->too_large : &pack->refused);
 	} else {
 		if (fate == SF_KAFKA_TOO_LARGE &&
 			(!packs->value_most || packs->value_most > message->kafka.length / 2))

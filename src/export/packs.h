@@ -36,9 +36,9 @@ struct sf_packs {
 	struct sf_pack *spare; /* free, linked */
 	struct sf_spool spool;
 	bool has_spool;
-	unsigned separator; /* bytes between two records of a message */
-	uint32_t value_most; /* bytes of a message with several records; 0: no broker has refused one */
-	bool crowded;     /* a batch was refused */
+	unsigned separator;  /* bytes between two records of a message */
+	uint32_t value_most; /* bytes of a message with several records; 0: none was refused */
+	bool crowded;        /* a batch was refused */
 	bool spooling;    /* packs go to the end of the spool, and come from its begin */
 	bool sealed;      /* a pack was sealed since the last step */
 	bool failing;     /* a pack was not delivered, and none since then */

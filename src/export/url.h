@@ -18,7 +18,14 @@
 #define SF_QUEUE_OCTETS_MIN (UINT64_C(64) << 10)
 #define SF_QUEUE_OCTETS_MAX (UINT64_C(64) << 30)
 
-enum sf_url_transport { SF_URL_UDP, SF_URL_TCP, SF_URL_TLS, SF_URL_DTLS, SF_URL_SCTP, SF_URL_KAFKA };
+enum sf_url_transport {
+	SF_URL_UDP,
+	SF_URL_TCP,
+	SF_URL_TLS,
+	SF_URL_DTLS,
+	SF_URL_SCTP,
+	SF_URL_KAFKA
+};
 
 /* Of kafka://…; texts lie within `options` or `target`. */
 struct sf_url_kafka {

@@ -38,7 +38,7 @@ enum sf_kafka_fate {
 	SF_KAFKA_NOT,       /* it was not delivered, and may be put again */
 	SF_KAFKA_PERHAPS,   /* the same, but the broker may have it */
 	SF_KAFKA_TOO_LARGE, /* the broker will never take the message, or the batch that it was sent in */
-	SF_KAFKA_REFUSED,   /* the same, for what it holds */
+	SF_KAFKA_REFUSED, /* the same, for what it holds */
 };
 
 struct sf_kafka_options {
@@ -55,7 +55,7 @@ struct sf_kafka {
 	bool away;         /* no broker can be reached */
 	int error;         /* the last failure, negative; 0: none yet */
 	char trouble[160]; /* and what librdkafka says of it; empty since a message was delivered */
-	char failure[160]; /* what it says of the last message that was not delivered, if it was not refused */
+	char failure[160]; /* of the last message that was neither delivered nor refused */
 	char refusal[100]; /* what it says of the last message that is SF_KAFKA_REFUSED */
 };
 

@@ -67,8 +67,8 @@ static void fail(struct producer *producer, rd_kafka_t *rk)
 	strcpy(producer->kafka.failure, text);
 	line->failed = producer->kafka.away = true;
 	line->failed_ns = sf_clock_read(CLOCK_MONOTONIC);
-	rd_kafka_purge(rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
-				   RD_KAFKA_PURGE_F_NON_BLOCKING);
+	rd_kafka_purge(rk,
+		RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
 }
 
 /* Called by poll(). */

@@ -65,7 +65,7 @@ struct sf_options {
 	uint64_t count;
 	int64_t duration_ns;
 	bool realtime;
-	int64_t switch_time_ns; /* 0: not given */
+	int64_t switch_time_ns;  /* 0: not given */
 	const char *start, *end; /* as sf_time_parse() takes them */
 	/* collecting process */
 	struct sf_strings listen;

@@ -345,8 +345,7 @@ enum next sf_parse_tunnel(struct walk *w)
 	memcpy(&level->facts, w->facts, WALK_FACTS);
 	next = read_header(w, header, &tunnel);
 	if (next == NEXT_DONE || !((w->tunnels->open | mirror_kinds(w)) >> tunnel.kind & 1) ||
-		(sf_unlikely(w->tunnels->only) &&
-			!is_believed(w, &tunnel, level->walk.p, next))) {
+		(sf_unlikely(w->tunnels->only) && !is_believed(w, &tunnel, level->walk.p, next))) {
 		*w = level->walk;
 		return NEXT_DONE;
 	}

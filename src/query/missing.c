@@ -31,8 +31,8 @@ static void put_text(const struct sf_ask_elements *elements, uint32_t missing, c
 		size_t length = strlen(names);
 
 		if (missing >> i & 1)
-			snprintf(names + length, sizeof(names) - length, "%s%s", count++ ? ", " : "",
-				elements->names[i]);
+			snprintf(names + length, sizeof(names) - length, "%s%s",
+				count++ ? ", " : "", elements->names[i]);
 	}
 	snprintf(text, size, "%s: no record has %s%s%s", names, count == 1 ? "it" : "them",
 		needs ? "; flows of captures have that with " : "", needs ? needs : "");

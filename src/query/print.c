@@ -33,8 +33,7 @@ static void print_table(const struct sf_groups *groups, unsigned width, FILE *st
 	fwrite(line, 1, (size_t)(sf_answer_table_footer(&table, line) - line), stream);
 }
 
-int sf_query_print(
-	const struct sf_groups *groups, enum sf_form form, unsigned width, FILE *stream)
+int sf_query_print(const struct sf_groups *groups, enum sf_form form, unsigned width, FILE *stream)
 {
 	char *line = malloc(SF_ANSWER_ROW_MAX);
 

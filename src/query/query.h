@@ -66,8 +66,7 @@ int sf_query_list(const char *path, const char *baseline, uint64_t memory, char 
 	struct sf_error *error);
 
 /* Prints the groups, after sf_groups_sort(); `width`: of a terminal, or 0. 0, or a negative error of the stream. */
-int sf_query_print(
-	const struct sf_groups *groups, enum sf_form form, unsigned width, FILE *stream);
+int sf_query_print(const struct sf_groups *groups, enum sf_form form, unsigned width, FILE *stream);
 
 /* Gives the groups that are shown to the destinations of an exporter of collected records. 0 or -ENOMEM. */
 int sf_query_records(const struct sf_groups *groups, struct sf_exporter *exporter);

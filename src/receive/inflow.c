@@ -33,7 +33,7 @@
 #define PIECES 64
 
 struct sf_inflow {
-	struct sf_watch watch; /* not added: SCTP over UDP */
+	struct sf_watch watch;    /* not added: SCTP over UDP */
 	struct sf_timer patience; /* with TLS: ends a handshake that takes too long */
 	struct sf_inflows *inflows;
 	struct sf_inflow *next, *previous;
@@ -121,8 +121,7 @@ static void refuse(struct sf_inflow *inflow)
 
 	inflow->refused = true;
 	if (!inflow->association)
-		setsockopt(inflow->watch.fd, SOL_SOCKET, SO_LINGER, &at_once,
-			sizeof(at_once));
+		setsockopt(inflow->watch.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 }
 
 static void end(struct sf_inflow *inflow, const char *trouble)
@@ -171,8 +170,7 @@ static bool hand_on(struct sf_inflow *inflow)
 			break;
 		at += length;
 		inflow->useful = true;
-		wanted = owner->message(
-			owner->context, inflow->sender, inflow->stream, p, length);
+		wanted = owner->message(owner->context, inflow->sender, inflow->stream, p, length);
 	}
 	inflow->fill -= at;
 	memmove(inflow->buffer, inflow->buffer + at, inflow->fill);
@@ -334,8 +332,7 @@ static void set_options(int fd)
 			fd, settings[i].level, settings[i].name, &settings[i].value, sizeof(int));
 }
 
-static struct sf_inflow *inflow_new(
-	struct sf_inflows *inflows, const struct sockaddr_storage *peer)
+static struct sf_inflow *inflow_new(struct sf_inflows *inflows, const struct sockaddr_storage *peer)
 {
 	struct sf_inflow *inflow = malloc(sizeof(*inflow));
 

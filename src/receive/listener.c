@@ -55,8 +55,8 @@ static int socket_open(
 {
 	int room = RECEIVE_BUFFER, off = 0, on = 1, result;
 	int type = transport->stream ? SOCK_STREAM : SOCK_DGRAM;
-	int fd = socket(address->sa_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK,
-		transport->protocol);
+	int fd = socket(
+		address->sa_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, transport->protocol);
 
 	if (fd < 0)
 		return -errno;
@@ -279,14 +279,12 @@ static int begin_sctp(struct sf_listener *listener, const struct sf_sctp_ops *op
 static int begin_sctp_all(struct sf_listener *listeners, unsigned count, const char *url,
 	const char *port, struct sf_error *error)
 {
-	const struct sf_sctp_ops *ops =
-		listeners->stream ? sf_sctp_kernel() : sf_sctp_load(error);
+	const struct sf_sctp_ops *ops = listeners->stream ? sf_sctp_kernel() : sf_sctp_load(error);
 	int code = ops ? 0 : SF_EUNSUPPORTED;
 
 	for (unsigned i = 0; i < count && code == 0; i++)
 		if (begin_sctp(&listeners[i], ops, port) < 0)
-			code = sf_error_set(error, -ENOMEM,
-				"--listen %s: no memory for SCTP", url);
+			code = sf_error_set(error, -ENOMEM, "--listen %s: no memory for SCTP", url);
 	for (unsigned i = 0; i < count && code < 0; i++)
 		sf_listen_close(&listeners[i]);
 	return code < 0 ? code : (int)count;
@@ -332,8 +330,8 @@ static bool parse(struct parsed *parsed, const char *url)
 		return false;
 	memcpy(parsed->text, url, length);
 	parsed->text[length] = '\0';
-	if (!sf_hostport_split(parsed->text + strlen(transports[parsed->kind].scheme),
-		    parsed->host, sizeof(parsed->host), &parsed->port))
+	if (!sf_hostport_split(parsed->text + strlen(transports[parsed->kind].scheme), parsed->host,
+		    sizeof(parsed->host), &parsed->port))
 		return false;
 	if (!parsed->port)
 		parsed->port = transports[parsed->kind].port;

@@ -26,7 +26,7 @@ struct sf_listener {
 	struct sf_watch watch; /* first member: a function of the loop finds the listener by it */
 	int fd;                /* socket */
 	bool stream;           /* it accepts connections: TCP, TLS, the kernel's SCTP */
-	struct sf_inflow_gate gate; /* what connections carry, those of SCTP over UDP too */
+	struct sf_inflow_gate gate;   /* what connections carry, those of SCTP over UDP too */
 	struct sf_dtls_listener dtls; /* dtls.ops NULL: no DTLS */
 	struct sf_tls_files files;    /* within `options` */
 	char *options;                /* owned */

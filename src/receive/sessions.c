@@ -264,7 +264,8 @@ static bool read_messages(struct sf_dtls_session *session, const struct sf_path 
 			return true;
 		}
 		heard(session, path);
-		if (!owner->message(owner->context, session->sender, 0, sessions->message, (size_t)n))
+		if (!owner->message(
+			    owner->context, session->sender, 0, sessions->message, (size_t)n))
 			return false;
 	}
 	if (n == 0)

@@ -47,9 +47,9 @@ static int set_options(int fd)
 	setsockopt(fd, IPPROTO_SCTP, SCTP_RTOINFO, &timeouts, sizeof(timeouts));
 	setsockopt(fd, IPPROTO_SCTP, SCTP_ASSOCINFO, &limits, sizeof(limits));
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
-		const struct sctp_event event = { .se_assoc_id = SCTP_FUTURE_ASSOC,
-			.se_type = events[i],
-			.se_on = 1 };
+		const struct sctp_event event = {
+			.se_assoc_id = SCTP_FUTURE_ASSOC, .se_type = events[i], .se_on = 1
+		};
 
 		if (setsockopt(fd, IPPROTO_SCTP, SCTP_EVENT, &event, sizeof(event)) < 0)
 			return -errno;

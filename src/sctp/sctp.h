@@ -45,7 +45,7 @@ struct sf_sctp {
 	int fd;                   /* kernel's: the socket, which close() closes; over UDP: -1 */
 	uint64_t handle;          /* over UDP: a number that no other association has */
 	struct sf_sctp_wire wire; /* over UDP; other threads read it: attach() changes it */
-	char trouble[160];        /* why the last call failed, if the error alone does not say it; or "" */
+	char trouble[160]; /* why the last call failed, if the error alone does not say it; or "" */
 };
 
 struct sf_sctp_start {

@@ -171,12 +171,12 @@ static bool set_options(struct socket *socket)
 	/* messages leave in the order in which they came; without it only acknowledgements come later */
 	set(socket, IPPROTO_SCTP, SCTP_PLUGGABLE_SS, &first_come, sizeof(first_come));
 	for (size_t i = 0; done && i < sizeof(events) / sizeof(events[0]); i++) {
-		const struct sctp_event event = { .se_assoc_id = SCTP_FUTURE_ASSOC,
-			.se_type = events[i],
-			.se_on = 1 };
-		const struct sctp_event present = { .se_assoc_id = SCTP_CURRENT_ASSOC,
-			.se_type = events[i],
-			.se_on = 1 };
+		const struct sctp_event event = {
+			.se_assoc_id = SCTP_FUTURE_ASSOC, .se_type = events[i], .se_on = 1
+		};
+		const struct sctp_event present = {
+			.se_assoc_id = SCTP_CURRENT_ASSOC, .se_type = events[i], .se_on = 1
+		};
 
 		done = set(socket, IPPROTO_SCTP, SCTP_EVENT, &event, sizeof(event));
 		set(socket, IPPROTO_SCTP, SCTP_EVENT, &present, sizeof(present));
@@ -410,8 +410,8 @@ static ssize_t usr_send(struct sf_sctp *sctp, const uint8_t *bytes, size_t lengt
 		how.sendv_flags |= SCTP_SEND_PRINFO_VALID;
 		how.sendv_prinfo = (struct sctp_prinfo){ SCTP_PR_SCTP_TTL, sending->lifetime_ms };
 	}
-	n = usrsctp_sendv(of(sctp)->socket, bytes, length, NULL, 0, &how, sizeof(how),
-		SCTP_SENDV_SPA, 0);
+	n = usrsctp_sendv(
+		of(sctp)->socket, bytes, length, NULL, 0, &how, sizeof(how), SCTP_SENDV_SPA, 0);
 	if (n < 0)
 		return errno == EWOULDBLOCK || errno == ENOBUFS ? -EAGAIN : -errno;
 	return n;
@@ -506,8 +506,7 @@ static struct sf_sctp *usr_accept(struct sf_sctp_listener *listener, uint64_t ha
 	struct sockaddr_conn from;
 	socklen_t size = sizeof(from);
 	struct association *association;
-	struct socket *socket =
-		usrsctp_accept(listener->socket, (struct sockaddr *)&from, &size);
+	struct socket *socket = usrsctp_accept(listener->socket, (struct sockaddr *)&from, &size);
 
 	if (!socket)
 		return NULL;

@@ -83,8 +83,8 @@ struct sf_connection {
 struct sf_connection *sf_tcp_new(void);
 
 struct sf_sctp_link_options {
-	uint16_t udp_port;    /* of the peer: SCTP over UDP (RFC 6951); 0: the kernel's SCTP */
-	unsigned mtu;         /* over UDP: of the largest datagram, headers included; 0: what the route allows */
+	uint16_t udp_port; /* of the peer: SCTP over UDP (RFC 6951); 0: the kernel's SCTP */
+	unsigned mtu; /* over UDP: largest datagram, headers included; 0: as the route allows */
 	uint32_t lifetime_ms; /* flow records are given up after this time; 0: never */
 };
 

@@ -85,8 +85,7 @@ static int sctp_connect(struct sf_connection *link, const struct sf_peer *peer, 
 	sctp->label_count = 0;
 	link->fd = is_over_udp(sctp)
 			   ? sf_peer_socket(peer, index, SOCK_DGRAM | SOCK_NONBLOCK, 0)
-			   : sf_peer_socket(
-				     peer, index, SOCK_STREAM | SOCK_NONBLOCK, IPPROTO_SCTP);
+			   : sf_peer_socket(peer, index, SOCK_STREAM | SOCK_NONBLOCK, IPPROTO_SCTP);
 	if (link->fd < 0) {
 		code = link->fd;
 		link->fd = -1;
@@ -157,8 +156,7 @@ static ssize_t sctp_write(struct sf_connection *link, const uint8_t *bytes, size
 		/* acknowledgements make room */
 		int code = take_datagrams(sctp);
 
-		n = code < 0 ? code
-			     : sctp->sctp->send(sctp->association, bytes, length, &sending);
+		n = code < 0 ? code : sctp->sctp->send(sctp->association, bytes, length, &sending);
 	}
 	if (n > 0)
 		link->written += (uint64_t)n;
@@ -285,8 +283,7 @@ static const struct sf_connection_ops sctp_ops = {
 int sf_sctp_connection_new(struct sf_connection **link, const struct sf_sctp_link_options *options,
 	struct sf_error *error)
 {
-	const struct sf_sctp_ops *ops =
-		options->udp_port ? sf_sctp_load(error) : sf_sctp_kernel();
+	const struct sf_sctp_ops *ops = options->udp_port ? sf_sctp_load(error) : sf_sctp_kernel();
 	struct sctp_connection *sctp = ops ? calloc(1, sizeof(*sctp)) : NULL;
 
 	if (!ops)

@@ -58,7 +58,7 @@ struct sf_window {
 	 */
 	struct sf_outcome sent;
 	struct sf_destination_count
-		abandoned; /* of messages that were given up; set to zero likewise */
+		abandoned;              /* of messages that were given up; set to zero likewise */
 	struct sf_spool_place released; /* end of the last message from the spool that was freed */
 };
 

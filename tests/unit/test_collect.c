@@ -86,7 +86,8 @@ START_TEST(test_sequence_of_streams)
 
 	start(0);
 	connected = true;
-	ck_assert_int_eq(feed_ipfix(0, "0002001c 01000005 00080004 000c0004 000f0004 00020004 00010004"), 0);
+	ck_assert_int_eq(
+		feed_ipfix(0, "0002001c 01000005 00080004 000c0004 000f0004 00020004 00010004"), 0);
 	for (sctp_stream = 3; sctp_stream > 0; sctp_stream--) {
 		ck_assert_int_eq(feed_ipfix(0, wide), 0);
 		ck_assert_int_eq(feed_ipfix(2, record), 0);
@@ -597,9 +598,9 @@ START_TEST(test_many_names)
 }
 END_TEST
 
-CHECK_MAIN("collect", test_rfc7011_appendix_a, test_ipfix_sequence, test_sequence_of_streams, test_sequence_restart,
-	test_variable_length, test_unknown_sets, test_padding, test_withdrawal_over_udp,
-	test_connections, test_redefinition, test_templates_refused, test_largest_template,
-	test_longest_message, test_bounded, test_malformed, test_truncation, test_stop,
-	test_refusals_are_told, test_zero_tails, test_fields_without_octets_are_bounded,
+CHECK_MAIN("collect", test_rfc7011_appendix_a, test_ipfix_sequence, test_sequence_of_streams,
+	test_sequence_restart, test_variable_length, test_unknown_sets, test_padding,
+	test_withdrawal_over_udp, test_connections, test_redefinition, test_templates_refused,
+	test_largest_template, test_longest_message, test_bounded, test_malformed, test_truncation,
+	test_stop, test_refusals_are_told, test_zero_tails, test_fields_without_octets_are_bounded,
 	test_many_names)

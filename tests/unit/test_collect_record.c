@@ -555,7 +555,7 @@ START_TEST(test_networks)
 }
 END_TEST
 
-CHECK_MAIN("collect_record", test_networks, test_biflow, test_times, test_members, test_one_ttl, test_icmp,
-	test_combined_addresses, test_repeated_elements, test_answers_without_packets,
+CHECK_MAIN("collect_record", test_networks, test_biflow, test_times, test_members, test_one_ttl,
+	test_icmp, test_combined_addresses, test_repeated_elements, test_answers_without_packets,
 	test_reverse_octets_without_packets, test_known, test_wide_numbers, test_families,
 	test_times_from_others, test_start_of_another_exporter, test_origin)

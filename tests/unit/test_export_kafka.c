@@ -355,4 +355,5 @@ START_TEST(what_is_refused_is_halved)
 }
 END_TEST
 
-CHECK_MAIN("export_kafka", what_is_refused_is_halved, a_silent_broker_is_noticed, seeds_with_a_spool, seeds_without_a_spool)
+CHECK_MAIN("export_kafka", what_is_refused_is_halved, a_silent_broker_is_noticed,
+	seeds_with_a_spool, seeds_without_a_spool)

@@ -585,9 +585,8 @@ START_TEST(large_networks_are_neither_inside_nor_outside)
 END_TEST
 
 CHECK_MAIN("groups", folded_records_are_of_networks, large_networks_are_neither_inside_nor_outside,
-	nothing_counts_as_nothing, other_questions_are_not_divided,
-	parts_are_as_counting_together, distinct_is_exact_and_then_an_estimate,
-	merging_is_as_counting_together, estimates_are_merged, regular_gaps_are_found,
-	servers_are_those_that_answer, memory_is_bounded, memory_is_that_of_all_threads,
-	many_groups, tables_fit_the_terminal, keys_stay_readable, columns_that_do_not_fit_are_named,
-	the_inside_has_private_addresses)
+	nothing_counts_as_nothing, other_questions_are_not_divided, parts_are_as_counting_together,
+	distinct_is_exact_and_then_an_estimate, merging_is_as_counting_together,
+	estimates_are_merged, regular_gaps_are_found, servers_are_those_that_answer,
+	memory_is_bounded, memory_is_that_of_all_threads, many_groups, tables_fit_the_terminal,
+	keys_stay_readable, columns_that_do_not_fit_are_named, the_inside_has_private_addresses)

@@ -79,7 +79,9 @@ static void open_client(struct client *client, unsigned host)
 	struct sockaddr_in own = { .sin_family = AF_INET,
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK + host) };
 	struct sockaddr_in to = own;
-	const struct sf_sctp_start start = { .wire = { send_out, client }, .port = PORT, .mtu = 1400 };
+	const struct sf_sctp_start start = {
+		.wire = { send_out, client }, .port = PORT, .mtu = 1400
+	};
 
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	to.sin_port = htons((uint16_t)atoi(strrchr(receiver.listeners[0].url, '=') + 1));
@@ -171,7 +173,8 @@ START_TEST(messages_of_any_length_and_stream)
 
 		/* streams do not wait for each other */
 		for (unsigned j = 0; j < count; j++)
-			found += seen.streams[j] == sent[i].stream && seen.lengths[j] == sent[i].length;
+			found += seen.streams[j] == sent[i].stream &&
+				 seen.lengths[j] == sent[i].length;
 		ck_assert_uint_eq(found, 1);
 	}
 	ck_assert_uint_eq(sctp->waiting(client->sctp), 0);

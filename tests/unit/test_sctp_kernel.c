@@ -148,7 +148,8 @@ START_TEST(what_has_come)
 		.ssfe_info.snd_context = 77 };
 
 	ck_assert_int_eq(ops->receive(sctp, bytes, sizeof(bytes), &arrival), -EAGAIN);
-	ck_assert_int_eq(news_of(&change, sizeof(change), MSG_NOTIFICATION | MSG_EOR), SF_SCTP_OTHER);
+	ck_assert_int_eq(
+		news_of(&change, sizeof(change), MSG_NOTIFICATION | MSG_EOR), SF_SCTP_OTHER);
 	kernel.stream = 9;
 	ck_assert_int_eq(news_of("abc", 3, 0), SF_SCTP_DATA);
 	ck_assert_uint_eq(arrival.stream, 9);
@@ -159,7 +160,8 @@ START_TEST(what_has_come)
 	/* a notification in parts: what follows its head is no notification */
 	ck_assert_int_eq(news_of(&failed, sizeof(failed), MSG_NOTIFICATION), SF_SCTP_ABANDONED);
 	ck_assert_uint_eq(arrival.label, 77);
-	ck_assert_int_eq(news_of(&change, sizeof(change), MSG_NOTIFICATION | MSG_EOR), SF_SCTP_OTHER);
+	ck_assert_int_eq(
+		news_of(&change, sizeof(change), MSG_NOTIFICATION | MSG_EOR), SF_SCTP_OTHER);
 	/* one that is cut */
 	ck_assert_int_eq(news_of(&failed, 1, MSG_NOTIFICATION | MSG_EOR), SF_SCTP_OTHER);
 	ck_assert_int_eq(news_of(&failed, 8, MSG_NOTIFICATION | MSG_EOR), SF_SCTP_OTHER);
@@ -197,7 +199,8 @@ START_TEST(an_end_in_order_leaves_nothing)
 
 	kernel.queued = 5000;
 	ck_assert_uint_eq(ops->waiting(sctp), 5000);
-	ck_assert_int_eq(news_of(&change, sizeof(change), MSG_NOTIFICATION | MSG_EOR), SF_SCTP_CLOSED);
+	ck_assert_int_eq(
+		news_of(&change, sizeof(change), MSG_NOTIFICATION | MSG_EOR), SF_SCTP_CLOSED);
 	ck_assert_uint_eq(ops->waiting(sctp), 0);
 	ops->close(sctp, false);
 }

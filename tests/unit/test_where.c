@@ -906,13 +906,14 @@ START_TEST(networks_meet_conditions_as_a_whole)
 	flow.prefix_length[0] = flow.prefix_length[1] = 24;
 	flow.addr[0][3] = flow.addr[1][3] = 0;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		ck_assert_msg(matches(cases[i].text, SF_ASK_UNIFLOW, &flow, NULL) ==
-				      cases[i].directions,
+		ck_assert_msg(
+			matches(cases[i].text, SF_ASK_UNIFLOW, &flow, NULL) == cases[i].directions,
 			"%s", cases[i].text);
 }
 END_TEST
 
-CHECK_MAIN("where", networks_meet_conditions_as_a_whole, names_of_no_application_are_told, patterns_match_what_posix_says, patterns_are_bounded, words_mean_what_they_say,
+CHECK_MAIN("where", networks_meet_conditions_as_a_whole, names_of_no_application_are_told,
+	patterns_match_what_posix_says, patterns_are_bounded, words_mean_what_they_say,
 	a_conversation_is_asked_as_a_whole, tunnels_have_names, icmp_has_no_ports,
 	collected_records_are_what_they_say, mistakes_are_pointed_at,
 	long_and_deep_expressions_are_bounded, lists_are_read_from_files,
