@@ -271,6 +271,8 @@ static bool take_piece(struct sf_inflow *inflow)
 					   : NULL);
 		return false;
 	}
+	if (news == SF_SCTP_BROKEN) /* the next message's sequence number shows what is missing */
+		inflow->fill = 0;
 	if (news != SF_SCTP_DATA)
 		return true;
 	inflow->fill += arrival.length;
@@ -357,7 +359,7 @@ static void link_first(struct sf_inflow *inflow)
 	inflows->connections++;
 }
 
-/* TLS or SCTP over the socket. 0 or -ENOMEM. */
+/* TLS or SCTP over the socket. 0 or a negative error. */
 static int enter_gate(struct sf_inflow *inflow, int fd, const struct sf_inflow_gate *gate)
 {
 	struct sf_loop *loop = inflow->inflows->loop;
@@ -365,7 +367,7 @@ static int enter_gate(struct sf_inflow *inflow, int fd, const struct sf_inflow_g
 	if (gate->sctp) {
 		inflow->sctp = gate->sctp;
 		inflow->association = gate->sctp->adopt(fd);
-		return inflow->association ? 0 : -ENOMEM;
+		return inflow->association ? 0 : -errno;
 	}
 	if (!gate->context)
 		return 0;

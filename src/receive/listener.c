@@ -273,7 +273,7 @@ static int begin_sctp(struct sf_listener *listener, const struct sf_sctp_ops *op
 	want_paths(listener->fd);
 	name_both_ports(listener, port);
 	listener->gate.sctp_listener = ops->listen((uint16_t)strtoul(port, NULL, 10));
-	return listener->gate.sctp_listener ? 0 : -ENOMEM;
+	return listener->gate.sctp_listener ? 0 : -errno;
 }
 
 static int begin_sctp_all(struct sf_listener *listeners, unsigned count, const char *url,
@@ -282,9 +282,12 @@ static int begin_sctp_all(struct sf_listener *listeners, unsigned count, const c
 	const struct sf_sctp_ops *ops = listeners->stream ? sf_sctp_kernel() : sf_sctp_load(error);
 	int code = ops ? 0 : SF_EUNSUPPORTED;
 
-	for (unsigned i = 0; i < count && code == 0; i++)
-		if (begin_sctp(&listeners[i], ops, port) < 0)
-			code = sf_error_set(error, -ENOMEM, "--listen %s: no memory for SCTP", url);
+	for (unsigned i = 0; i < count && code == 0; i++) {
+		code = begin_sctp(&listeners[i], ops, port);
+		if (code < 0)
+			sf_error_set(error, code, "--listen %s: SCTP cannot begin: %s", url,
+				sf_strerror(code));
+	}
 	for (unsigned i = 0; i < count && code < 0; i++)
 		sf_listen_close(&listeners[i]);
 	return code < 0 ? code : (int)count;

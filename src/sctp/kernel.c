@@ -34,7 +34,7 @@ static struct association *of(struct sf_sctp *sctp)
 static int set_options(int fd)
 {
 	static const uint16_t events[] = { SCTP_ASSOC_CHANGE, SCTP_SHUTDOWN_EVENT,
-		SCTP_SEND_FAILED_EVENT };
+		SCTP_SEND_FAILED_EVENT, SCTP_PARTIAL_DELIVERY_EVENT };
 	const int on = 1, size = SEND_BUFFER;
 	const struct sctp_initmsg init = {
 		.sinit_num_ostreams = SF_SCTP_STREAMS,
@@ -210,6 +210,9 @@ static int take_notice(struct association *association, const uint8_t *bytes, si
 	}
 	if (type == SCTP_SHUTDOWN_EVENT)
 		return SF_SCTP_CLOSED;
+	/* there is one indication, SCTP_PARTIAL_DELIVERY_ABORTED (RFC 6458 §6.1.7) */
+	if (type == SCTP_PARTIAL_DELIVERY_EVENT)
+		return SF_SCTP_BROKEN;
 	if (type == SCTP_SEND_FAILED_EVENT && length >= sizeof(failed)) {
 		memcpy(&failed, bytes, sizeof(failed));
 		arrival->label = failed.ssfe_info.snd_context;
@@ -290,12 +293,15 @@ static void kernel_close(struct sf_sctp *sctp, bool cut)
 
 static struct sf_sctp *kernel_adopt(int fd)
 {
-	struct association *association = enter(fd);
+	struct association *association;
+	int code = set_options(fd);
 
-	if (!association)
+	if (code < 0) {
+		errno = -code;
 		return NULL;
-	set_options(fd);
-	return &association->sctp;
+	}
+	association = enter(fd);
+	return association ? &association->sctp : NULL;
 }
 
 const struct sf_sctp_ops *sf_sctp_kernel(void)

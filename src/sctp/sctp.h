@@ -70,7 +70,8 @@ enum sf_sctp_news {
 	SF_SCTP_CLOSED,    /* the peer has ended the association in order */
 	SF_SCTP_DATA,      /* a message, or a part of one */
 	SF_SCTP_ABANDONED, /* a message, or a part of one, was not delivered */
-	SF_SCTP_OTHER,     /* something else: call again */
+	SF_SCTP_BROKEN, /* the message of which parts have come does not go on: the peer has given it up */
+	SF_SCTP_OTHER, /* something else: call again */
 };
 
 struct sf_sctp_arrival {
@@ -110,12 +111,12 @@ struct sf_sctp_ops {
 
 	/* ---- the kernel's */
 
-	/* Takes a socket over that accept(2) has given. NULL: no memory, and nothing was done. */
+	/* Takes a socket over that accept(2) has given. NULL, and nothing was done: the error is in errno. */
 	struct sf_sctp *(*adopt)(int fd);
 
 	/* ---- over UDP */
 
-	/* One thread. A second call for a port gives the same listener. NULL: no memory. */
+	/* One thread. A second call for a port gives the same listener. NULL: the error is in errno. */
 	struct sf_sctp_listener *(*listen)(uint16_t port);
 	/* After all its associations. */
 	void (*unlisten)(struct sf_sctp_listener *listener);

@@ -154,7 +154,7 @@ static bool set(struct socket *socket, int level, int name, const void *value, s
 static bool set_options(struct socket *socket)
 {
 	static const uint16_t events[] = { SCTP_ASSOC_CHANGE, SCTP_SHUTDOWN_EVENT,
-		SCTP_SEND_FAILED_EVENT };
+		SCTP_SEND_FAILED_EVENT, SCTP_PARTIAL_DELIVERY_EVENT };
 	const int size = BUFFER, on = 1;
 	const struct sctp_assoc_value first_come = { .assoc_value = SCTP_SS_FIRST_COME };
 	const struct sctp_initmsg init = {
@@ -333,6 +333,9 @@ static int take_notice(struct association *association, const uint8_t *bytes, si
 			       : SF_SCTP_OTHER;
 	case SCTP_SHUTDOWN_EVENT:
 		return SF_SCTP_CLOSED;
+	case SCTP_PARTIAL_DELIVERY_EVENT:
+		/* there is one indication, SCTP_PARTIAL_DELIVERY_ABORTED (RFC 6458 §6.1.7) */
+		return SF_SCTP_BROKEN;
 	case SCTP_SEND_FAILED_EVENT:
 		if (length < sizeof(notice.sn_send_failed_event))
 			return SF_SCTP_OTHER;
@@ -455,6 +458,7 @@ static struct sf_sctp_listener *usr_listen(uint16_t port)
 {
 	struct sockaddr_conn any = { .sconn_family = AF_CONN, .sconn_port = htons(port) };
 	struct sf_sctp_listener *listener = listeners;
+	int code;
 
 	start_once();
 	while (listener && listener->port != port)
@@ -472,9 +476,11 @@ static struct sf_sctp_listener *usr_listen(uint16_t port)
 		usrsctp_bind(listener->socket, (struct sockaddr *)&any, sizeof(any)) == 0 &&
 		usrsctp_listen(listener->socket, BACKLOG) == 0)
 		return listeners = listener;
+	code = errno;
 	if (listener->socket)
 		usrsctp_close(listener->socket);
 	free(listener);
+	errno = code ? code : EINVAL;
 	return NULL;
 }
 

@@ -22,7 +22,9 @@ static struct {
 	int flags;
 	uint16_t stream;
 	uint32_t queued;
-	bool gone; /* there is no association any more */
+	uint32_t events;  /* a bit for each kind that is asked for, from SCTP_SN_TYPE_BASE on */
+	int option_error; /* of setsockopt() of SCTP */
+	bool gone;        /* there is no association any more */
 } kernel;
 
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *header, int flags);
@@ -94,6 +96,23 @@ int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *size)
 	return 0;
 }
 
+int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t size);
+int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t size)
+{
+	struct sctp_event event;
+
+	(void)fd;
+	if (level != IPPROTO_SCTP)
+		return 0;
+	if (name == SCTP_EVENT) {
+		ck_assert_uint_eq(size, sizeof(event));
+		memcpy(&event, value, sizeof(event));
+		kernel.events |= event.se_on ? 1u << (event.se_type - SCTP_SN_TYPE_BASE) : 0;
+	}
+	errno = kernel.option_error;
+	return errno ? -1 : 0;
+}
+
 static struct sf_sctp *sctp;
 static struct sf_sctp_arrival arrival;
 static uint8_t bytes[256];
@@ -114,6 +133,28 @@ static int news_of(const void *what, size_t length, int flags)
 	kernel.flags = flags;
 	return sf_sctp_kernel()->receive(sctp, bytes, sizeof(bytes), &arrival);
 }
+
+static bool is_asked_for(unsigned event)
+{
+	return kernel.events >> (event - SCTP_SN_TYPE_BASE) & 1;
+}
+
+START_TEST(events_are_asked_for)
+{
+	const struct sf_sctp_ops *ops = begin();
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	ops->close(sctp, true);
+	ck_assert(is_asked_for(SCTP_ASSOC_CHANGE) && is_asked_for(SCTP_SHUTDOWN_EVENT) &&
+		  is_asked_for(SCTP_SEND_FAILED_EVENT) &&
+		  is_asked_for(SCTP_PARTIAL_DELIVERY_EVENT));
+	/* without them nobody would notice the end of an association */
+	kernel.option_error = ENOPROTOOPT;
+	ck_assert_ptr_null(ops->adopt(fd));
+	ck_assert_int_eq(errno, ENOPROTOOPT);
+	ck_assert_int_eq(close(fd), 0);
+}
+END_TEST
 
 START_TEST(what_is_sent_with_a_message)
 {
@@ -146,6 +187,8 @@ START_TEST(what_has_come)
 		.sac_state = SCTP_COMM_UP };
 	struct sctp_send_failed_event failed = { .ssf_type = SCTP_SEND_FAILED_EVENT,
 		.ssfe_info.snd_context = 77 };
+	struct sctp_pdapi_event given_up = { .pdapi_type = SCTP_PARTIAL_DELIVERY_EVENT,
+		.pdapi_indication = SCTP_PARTIAL_DELIVERY_ABORTED };
 
 	ck_assert_int_eq(ops->receive(sctp, bytes, sizeof(bytes), &arrival), -EAGAIN);
 	ck_assert_int_eq(
@@ -157,6 +200,10 @@ START_TEST(what_has_come)
 	ck_assert(!arrival.ends);
 	ck_assert_int_eq(news_of("d", 1, MSG_EOR), SF_SCTP_DATA);
 	ck_assert(arrival.ends);
+	/* the rest of a message of which a part was delivered will not come */
+	ck_assert_int_eq(news_of("ab", 2, 0), SF_SCTP_DATA);
+	ck_assert_int_eq(
+		news_of(&given_up, sizeof(given_up), MSG_NOTIFICATION | MSG_EOR), SF_SCTP_BROKEN);
 	/* a notification in parts: what follows its head is no notification */
 	ck_assert_int_eq(news_of(&failed, sizeof(failed), MSG_NOTIFICATION), SF_SCTP_ABANDONED);
 	ck_assert_uint_eq(arrival.label, 77);
@@ -206,5 +253,5 @@ START_TEST(an_end_in_order_leaves_nothing)
 }
 END_TEST
 
-CHECK_MAIN("sctp_kernel", what_is_sent_with_a_message, what_has_come,
+CHECK_MAIN("sctp_kernel", events_are_asked_for, what_is_sent_with_a_message, what_has_come,
 	the_count_of_what_waits_stays_when_the_association_is_lost, an_end_in_order_leaves_nothing)
