@@ -265,12 +265,6 @@ static int put_address(uint64_t *slot, const struct sf_ask_value *value)
 	return value->length == 4 ? SF_SLOT_V4 : SF_SLOT_V6;
 }
 
-static void keep_bits(uint8_t *address, unsigned length, unsigned bits)
-{
-	for (unsigned i = bits / 8; i < length; i++, bits = 8 * i)
-		address[i] &= (uint8_t)(0xff00 >> bits % 8);
-}
-
 /* The slot's address becomes that of a network. Returns the kind of the slot. */
 static int make_network(uint64_t *slot, int kind, unsigned bits)
 {
@@ -278,7 +272,7 @@ static int make_network(uint64_t *slot, int kind, unsigned bits)
 
 	if (kind == SF_SLOT_V6 && bits > 120)
 		bits = 120;
-	keep_bits(octets, (unsigned)kind, bits);
+	sf_network_keep_bits(octets, (unsigned)kind, bits);
 	octets[15] = (uint8_t)bits;
 	return kind | SF_SLOT_NET;
 }
@@ -308,7 +302,7 @@ static int read_network(const struct sf_key *key, const struct sf_ask_row *row, 
 	bits = key->bits[kind == SF_SLOT_V6];
 	if (value.bits < bits)
 		return make_network(slot, kind, value.bits);
-	keep_bits((uint8_t *)slot, (unsigned)kind, bits);
+	sf_network_keep_bits((uint8_t *)slot, (unsigned)kind, bits);
 	return kind;
 }
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/annex.h"
+#include "base/local.h"
 
 /* Places that are looked at for a key; SF_FOLD_PLACES records in all. */
 #define PROBES 8
@@ -62,15 +63,6 @@ void sf_fold_free(struct sf_fold *fold)
 	free(fold);
 }
 
-static void keep_bits(uint8_t *to, const uint8_t *address, unsigned bits)
-{
-	const unsigned bytes = bits / 8, rest = bits % 8;
-
-	memcpy(to, address, bytes);
-	if (rest)
-		to[bytes] = address[bytes] & (uint8_t)(0xff00 >> rest);
-}
-
 /* Whether the record has all the bits that the level keeps: a folded one may lack some. */
 static bool has_bits(const struct sf_flow *flow, const struct level *level)
 {
@@ -92,7 +84,8 @@ static void make_key(struct sf_flow *key, const struct sf_flow *flow, const stru
 	key->directions = flow->directions;
 	for (unsigned i = 0; i < 2; i++) {
 		key->prefix_length[i] = level->bits[i][ipv6];
-		keep_bits(key->addr[i], flow->addr[i], key->prefix_length[i]);
+		memcpy(key->addr[i], flow->addr[i], ipv6 ? 16 : 4);
+		sf_network_keep_bits(key->addr[i], ipv6 ? 16 : 4, key->prefix_length[i]);
 		if (flow->directions >> i & 1)
 			key->half[i].ingress = flow->half[i].ingress;
 	}

@@ -54,6 +54,12 @@ bool sf_network_has(const struct sf_network *network, const uint8_t *address, si
 	return !rest || (network->address[whole] ^ address[whole]) >> (8 - rest) == 0;
 }
 
+void sf_network_keep_bits(uint8_t *address, size_t length, unsigned bits)
+{
+	for (size_t i = bits / 8; i < length; i++, bits = 0)
+		address[i] &= (uint8_t)(0xff00 >> bits % 8);
+}
+
 bool sf_private_has(const uint8_t *address, size_t length)
 {
 	for (unsigned i = 0; i < SF_PRIVATE_NETWORKS; i++)

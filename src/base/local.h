@@ -25,6 +25,9 @@ bool sf_network_parse(const char *text, size_t length, struct sf_network *networ
 /* True if the network has the address of `length` bytes. */
 bool sf_network_has(const struct sf_network *network, const uint8_t *address, size_t length);
 
+/* Leaves the first `bits` of an address of `length` bytes: the others are 0. */
+void sf_network_keep_bits(uint8_t *address, size_t length, unsigned bits);
+
 /*
  * The networks that `private` stands for in conditions, and that `inside` and the page of `report` take for
  * the own ones: private (RFC 1918), shared (RFC 6598), unique-local (RFC 4193), link-local and loopback.

@@ -211,7 +211,7 @@ static void host_address(
 		return;
 	}
 	sf_page_anonymize(&page->key, host->address, length, address);
-	sf_page_keep_bits(address, host->bits);
+	sf_network_keep_bits(address, length, host->bits);
 	sf_bytes_add(out, address, length);
 }
 

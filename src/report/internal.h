@@ -110,10 +110,6 @@ enum sf_page_field {
 	SF_PAGE_DST_COUNTRY,
 	SF_PAGE_SRC_AS,
 	SF_PAGE_DST_AS,
-	SF_PAGE_SRC_BITS4, /* of folded records: length of the sender's prefix */
-	SF_PAGE_DST_BITS4,
-	SF_PAGE_SRC_BITS6,
-	SF_PAGE_DST_BITS6,
 	SF_PAGE_FIELDS
 };
 
@@ -140,9 +136,6 @@ struct sf_page {
 
 /* page.c: the number of a host; false: no memory. */
 bool sf_page_find_host(struct sf_page *page, const struct sf_page_host *host, uint32_t *number);
-
-/* Leaves the first `bits` of an address: the others are 0. */
-void sf_page_keep_bits(uint8_t address[16], unsigned bits);
 
 static inline const struct sf_page_host *sf_page_host(const struct sf_page *page, uint32_t number)
 {

@@ -77,9 +77,7 @@ static int take_networks(struct sf_page *page, struct sf_error *error)
 static void find_fields(struct sf_page *page)
 {
 	static const char *const names[SF_PAGE_FIELDS] = { "sni", "dns", "http-host", "app",
-		"exporter", "srccountry", "dstcountry", "srcas", "dstas", "sourceIPv4PrefixLength",
-		"destinationIPv4PrefixLength", "sourceIPv6PrefixLength",
-		"destinationIPv6PrefixLength" };
+		"exporter", "srccountry", "dstcountry", "srcas", "dstas" };
 	struct sf_error unknown;
 
 	for (unsigned i = 0; i < SF_PAGE_FIELDS; i++)
@@ -191,32 +189,6 @@ static bool read_field(const struct sf_page *page, enum sf_page_field field,
 	return page->has_field[field] && sf_ask_read(&page->fields[field], row, value);
 }
 
-/*
- * How many bits of an address are told. Folded records have no ports; prefix lengths beside ports are those
- * of routes. `side`: 0 of the sender.
- */
-static unsigned bits_of(
-	const struct sf_page *page, const struct sf_ask_row *row, unsigned side, unsigned whole)
-{
-	const uint32_t known = known_of(row->record, row->d ^ side);
-	enum sf_page_field field = (whole == 32 ? SF_PAGE_SRC_BITS4 : SF_PAGE_SRC_BITS6) + side;
-	struct sf_ask_value value = { 0 };
-
-	if (!(known & SF_KNOWN_FLOWS) || known & SF_KNOWN_PORT ||
-		!read_field(page, field, row, &value) || value.number > whole)
-		return whole;
-	return (unsigned)value.number;
-}
-
-void sf_page_keep_bits(uint8_t address[16], unsigned bits)
-{
-	for (unsigned i = 0; i < 16; i++) {
-		unsigned keep = bits > 8 * i ? bits - 8 * i : 0;
-
-		address[i] &= keep >= 8 ? 0xff : (uint8_t)(0xff00 >> keep);
-	}
-}
-
 /* The number of the sender (`side` 0) or the receiver of a row. False: no memory. */
 static bool host_of(
 	struct sf_page *page, const struct sf_ask_row *row, unsigned side, uint32_t *number)
@@ -226,9 +198,8 @@ static bool host_of(
 
 	if (known_of(row->record, half) & SF_KNOWN_ADDRESS) {
 		host.version = row->flow->ip_version;
-		host.bits = bits_of(page, row, side, host.version == 4 ? 32 : 128);
+		host.bits = sf_ask_bits(row, half);
 		memcpy(host.address, row->flow->addr[half], host.version == 4 ? 4 : 16);
-		sf_page_keep_bits(host.address, host.bits);
 	}
 	return sf_page_find_host(page, &host, number);
 }

@@ -125,7 +125,7 @@ static bool network_of(
 	if (host.bits <= bits)
 		return true;
 	host.bits = bits;
-	sf_page_keep_bits(host.address, bits);
+	sf_network_keep_bits(host.address, sizeof(host.address), bits);
 	return sf_page_find_host(page, &host, network);
 }
 

@@ -20,7 +20,8 @@ static struct sf_page *new_page(unsigned most_rows)
 static void add(struct sf_page *page, bool answer, uint16_t a, uint8_t b, uint16_t client,
 	uint16_t server, int64_t start_ms)
 {
-	struct sf_collected record = { .exporter = "test", .known = { ~SF_KNOWN_FLOWS, ~0u } };
+	struct sf_collected record = { .exporter = "test",
+		.known = { ~(SF_KNOWN_FLOWS | SF_KNOWN_PREFIX), ~SF_KNOWN_PREFIX } };
 	struct sf_flow *flow = &record.flow;
 	const uint8_t near[4] = { 10, 0, (uint8_t)(a >> 8), (uint8_t)a }, far[4] = { 192, 0, 2, b };
 
@@ -165,24 +166,24 @@ START_TEST(test_a_page_is_as_small_as_asked)
 }
 END_TEST
 
-/* A record that is the sum of flows between two prefixes. `bits`: what it says of their lengths. */
-static void add_folded(struct sf_page *page, uint8_t network, uint64_t flows, const uint8_t bits[2],
-	uint32_t known)
+/* A record that is the sum of flows between two networks, as sf_collect_networks() leaves it. 32 bits: a host. */
+static void add_folded(
+	struct sf_page *page, const uint8_t source[4], uint64_t flows, const uint8_t bits[2])
 {
-	const struct sf_field_value fields[] = {
-		{ .id = SF_IE_sourceIPv4PrefixLength, .length = 1, .data = &bits[0] },
-		{ .id = SF_IE_destinationIPv4PrefixLength, .length = 1, .data = &bits[1] },
-	};
 	struct sf_collected record = { .exporter = "test",
-		.known = { known | SF_KNOWN_FLOWS | SF_KNOWN_ADDRESS, SF_KNOWN_ADDRESS },
-		.flows = flows,
-		.fields = fields,
-		.field_count = 2 };
+		.known = { SF_KNOWN_FLOWS | SF_KNOWN_ADDRESS, SF_KNOWN_ADDRESS },
+		.flows = flows };
 	struct sf_flow *flow = &record.flow;
 
 	flow->ip_version = 4;
-	memcpy(flow->addr[0], (const uint8_t[]){ 10, 0, network, 77 }, 4);
-	memcpy(flow->addr[1], (const uint8_t[]){ 192, 0, 2, 1 }, 4);
+	memcpy(flow->addr[0], source, 4);
+	if (bits[1])
+		memcpy(flow->addr[1], (const uint8_t[]){ 192, 0, 2, 1 }, 4);
+	for (unsigned side = 0; side < 2; side++)
+		if (bits[side] < 32) {
+			flow->prefix_length[side] = bits[side];
+			record.known[side] |= SF_KNOWN_PREFIX;
+		}
 	flow->half[0].packets = flow->half[0].octets = flows;
 	ck_assert_int_eq(sf_page_add(page, &record, SF_FORWARD), 0);
 }
@@ -196,17 +197,15 @@ static void is_host(
 
 START_TEST(test_folded_records_are_of_prefixes)
 {
-	const uint8_t near[4] = { 10, 0, 3, 0 }, all[4] = { 0 }, host[4] = { 10, 0, 3, 77 };
+	const uint8_t near[4] = { 10, 0, 3, 0 }, all[4] = { 0 };
 	struct sf_page *page = new_page(0);
 
-	add_folded(page, 3, 1000, (const uint8_t[]){ 24, 0 }, 0);
+	add_folded(page, near, 1000, (const uint8_t[]){ 24, 0 });
 	is_host(page, page->rows[0].src, near, 24);
 	is_host(page, page->rows[0].dst, all, 0);
-	/* no length of an IPv4 prefix; that of a route, because the record has ports */
-	add_folded(page, 3, 2, (const uint8_t[]){ 33, 24 }, 0);
-	is_host(page, page->rows[1].src, host, 32);
-	add_folded(page, 3, 1, (const uint8_t[]){ 24, 24 }, SF_KNOWN_PORT);
-	is_host(page, page->rows[2].src, host, 32);
+	add_folded(page, near, 3, (const uint8_t[]){ 32, 32 });
+	is_host(page, page->rows[1].src, near, 32);
+	ck_assert_uint_ne(page->rows[0].src, page->rows[1].src);
 	ck_assert_uint_eq(sf_page_flows(page), 1003);
 	sf_page_free(page);
 }
@@ -218,7 +217,8 @@ START_TEST(test_sums_of_folded_records)
 	uint64_t flows, bytes;
 
 	for (unsigned i = 0; i < 1000; i++)
-		add_folded(page, (uint8_t)i, UINT64_C(1) << 33, (const uint8_t[]){ 24, 24 }, 0);
+		add_folded(page, (const uint8_t[]){ 10, 0, (uint8_t)i, 0 }, UINT64_C(1) << 33,
+			(const uint8_t[]){ 24, 32 });
 	ck_assert_int_eq(sf_page_pair(page), 0);
 	ck_assert_int_eq(sf_page_reduce(page, 100), 0);
 	ck_assert_uint_le(page->count, 100);
