@@ -56,7 +56,10 @@ class Binary(unittest.TestCase):
         if os.environ["OPTIMIZATION"] in ("0", "g", "plain"):
             self.skipTest("the build has no optimisation, which _FORTIFY_SOURCE needs")
         for path in self.each():
-            self.assertRegex(readelf("--dyn-syms", path), r"__v?snprintf_chk|__memcpy_chk")
+            symbols = readelf("--dyn-syms", path)
+            # a small module may call none of the functions that have a checked form
+            if path == PROGRAM or re.search(r" UND (v?snprintf|mem(cpy|move|set))@", symbols):
+                self.assertRegex(symbols, r"__v?snprintf_chk|__memcpy_chk")
 
     def test_indirect_jumps_have_marked_targets(self):
         """Functions begin with endbr64. (Whether the file as a whole is marked depends on the C

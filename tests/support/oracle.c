@@ -507,19 +507,19 @@ void oracle_finish(struct oracle *oracle, int64_t now)
 	}
 }
 
-/* A record with what the comparison needs beside it. */
+/* A record with what the comparison needs beside it. The facts, which are large, stay where they are. */
 struct item {
-	struct {
-		struct sf_flow flow;
-		struct fact_values facts[2];
-	} content;
+	struct sf_flow flow; /* without its id */
+	const struct fact_values *facts; /* of both directions */
 	uint64_t id, since;
 };
 
 static int by_content(const void *a, const void *b)
 {
-	return memcmp(&((const struct item *)a)->content, &((const struct item *)b)->content,
-		sizeof(((const struct item *)a)->content));
+	const struct item *x = a, *y = b;
+	int order = memcmp(&x->flow, &y->flow, sizeof(x->flow));
+
+	return order ? order : memcmp(x->facts, y->facts, 2 * sizeof(*x->facts));
 }
 
 static struct item *items_of(const struct sf_flow *flows, struct fact_values (*facts)[2],
@@ -528,10 +528,10 @@ static struct item *items_of(const struct sf_flow *flows, struct fact_values (*f
 	struct item *items = calloc(count + 1, sizeof(*items));
 
 	for (size_t i = 0; i < count; i++) {
-		items[i].content.flow = flows[i];
-		memcpy(items[i].content.facts, facts[i], sizeof(facts[i]));
+		items[i].flow = flows[i];
+		items[i].facts = facts[i];
 		items[i].id = flows[i].id;
-		items[i].content.flow.id = 0;
+		items[i].flow.id = 0;
 		items[i].since = since ? since[i] : 0;
 	}
 	qsort(items, count, sizeof(*items), by_content);
@@ -601,12 +601,12 @@ static void describe_facts(char *text, const struct item *ours, const struct ite
 {
 	for (unsigned d = 0; d < 2; d++) {
 #define FACT(name, form, bytes, ...)                                                               \
-	if (memcmp(ours->content.facts[d].name, theirs->content.facts[d].name, bytes) != 0)        \
+	if (memcmp(ours->facts[d].name, theirs->facts[d].name, bytes) != 0)        \
 		text += sprintf(text, "\n" #name " of direction %u: %llx instead of %llx", d,      \
 			(unsigned long long)number(                                                \
-				theirs->content.facts[d].name, NUMBER_BYTES(bytes)),               \
+				theirs->facts[d].name, NUMBER_BYTES(bytes)),               \
 			(unsigned long long)number(                                                \
-				ours->content.facts[d].name, NUMBER_BYTES(bytes)));
+				ours->facts[d].name, NUMBER_BYTES(bytes)));
 #include "base/facts.def"
 	}
 }
@@ -622,9 +622,9 @@ const char *oracle_compare(struct oracle *oracle, const struct record_list *list
 	for (size_t i = 0; i < oracle->count && i < count && !wrong; i++) {
 		if (by_content(&ours[i], &theirs[i]) == 0)
 			continue;
-		describe(text, 512, "oracle", &ours[i].content.flow);
+		describe(text, 512, "oracle", &ours[i].flow);
 		strcat(text, "\n");
-		describe(text + strlen(text), 512, "table", &theirs[i].content.flow);
+		describe(text + strlen(text), 512, "table", &theirs[i].flow);
 		describe_facts(text + strlen(text), &ours[i], &theirs[i]);
 		wrong = text;
 	}
