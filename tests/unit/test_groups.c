@@ -543,7 +543,11 @@ START_TEST(folded_records_are_of_networks)
 		put(groups, &folded);
 		snprintf(expected, sizeof(expected), "{%s,\"flows\":3}\n", cases[i].answer);
 		ck_assert_str_eq(answer(groups), expected);
+		sf_groups_free(groups);
+
 		/* the host of the same address is another one, but they are in one network */
+		groups = make(&options);
+		put(groups, &folded);
 		put(groups, &host);
 		ck_assert_uint_eq(strstr(answer(groups), "\"flows\":4") != NULL,
 			strcmp(cases[i].by, "src/16") == 0);
