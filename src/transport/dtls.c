@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "tls/dtls.h"
 #include "transport/tcp.h"
 
@@ -127,7 +126,7 @@ static int dtls_progress(struct sf_connection *link)
 	link->wants_read = code == -EAGAIN;
 	take_trouble(dtls);
 	if (code == 0) {
-		int64_t now = sf_clock_read(CLOCK_MONOTONIC);
+		int64_t now = link->ops->now(link);
 
 		dtls->renew_at = dtls->renew_ns ? now + dtls->renew_ns : INT64_MAX;
 		dtls->trust_at = now + dtls->trust_ns;
@@ -192,7 +191,7 @@ static int dtls_check(struct sf_connection *link)
 {
 	struct dtls_connection *dtls = of(link);
 	int code = read_all(dtls);
-	int64_t now = sf_clock_read(CLOCK_MONOTONIC);
+	int64_t now = link->ops->now(link);
 
 	take_trouble(dtls);
 	if (code < 0)

@@ -13,10 +13,14 @@
 #include "check_main.h"
 #include "receive/sessions.h"
 #include "tls/dtls.h"
+#include "transport/connection.h"
 
 #define HOUR_NS   INT64_C(3600000000000)
 #define DATAGRAMS 64
 #define PEER      ((const uint8_t *)"192.0.2.1:4000")
+
+/* A fatal alert that nobody has encrypted. */
+static const uint8_t clear_alert[15] = { 21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 10 };
 
 /* What one side has sent and the other has not got yet. */
 struct line {
@@ -188,9 +192,7 @@ START_TEST(a_message_comes_once)
 	/* a copy of the datagram */
 	ck_assert_int_eq(arrive(server, 0, bytes, sizeof(bytes)), -EAGAIN);
 	/* an alert in the clear is a hint, and ends nothing */
-	memcpy(lines[1].bytes[0],
-		(const uint8_t[]){ 21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 10 }, 15);
-	dtls->input(client, lines[1].bytes[0], 15);
+	dtls->input(client, clear_alert, sizeof(clear_alert));
 	ck_assert_int_eq(dtls->read(client, bytes, sizeof(bytes)), -EAGAIN);
 	ck_assert(client->disowned);
 	dtls->finish(client);
@@ -492,5 +494,103 @@ START_TEST(only_what_is_decrypted_is_heard)
 }
 END_TEST
 
+/* ---------------------------------------------------------------- the exporter's end */
+
+static int64_t exporter_ns;
+
+static int64_t exporter_now(struct sf_connection *link)
+{
+	(void)link;
+	return exporter_ns;
+}
+
+/* The collector, on socket `fd`, takes a session of the exporter, and then somebody forges an alert in the clear. */
+static void take_and_forge(struct sf_connection *link, const struct sf_peer *peer, int fd)
+{
+	struct sf_dtls *server = open_side(1);
+	struct sockaddr_in exporter;
+	socklen_t size = sizeof(exporter);
+	struct sockaddr *from = (struct sockaddr *)&exporter;
+	uint8_t bytes[2048] = { 0 };
+	bool known = false;
+	int code = -EAGAIN;
+	ssize_t n;
+
+	lines[1].count = lines[1].read = 0;
+	ck_assert_int_eq(link->ops->connect(link, peer, 0), 0);
+	for (unsigned turn = 0; turn < 10 && code == -EAGAIN; turn++) {
+		code = link->ops->progress(link);
+		while ((n = recvfrom(fd, bytes, sizeof(bytes), MSG_DONTWAIT, from, &size)) > 0) {
+			if (known)
+				dtls->input(server, bytes, (size_t)n);
+			else
+				known = dtls->hello(server, PEER, 14, bytes, (size_t)n, 0) == 1;
+			if (known)
+				dtls->handshake(server);
+		}
+		for (; lines[1].read < lines[1].count; lines[1].read++)
+			sendto(fd, lines[1].bytes[lines[1].read], lines[1].lengths[lines[1].read],
+				0, from, size);
+	}
+	ck_assert_int_eq(code, 0);
+	dtls->close(server);
+	ck_assert_int_eq(
+		sendto(fd, clear_alert, sizeof(clear_alert), 0, from, size), sizeof(clear_alert));
+}
+
+/*
+ * An alert in the clear ends a session that is a second old. After each session that ended so within two minutes the
+ * next one has to be twice as old, up to a minute; a longer one ends the distrust.
+ */
+START_TEST(alerts_in_the_clear_are_believed_less_each_time)
+{
+	static const struct {
+		int64_t believed_s; /* age of the session from which the alert ends it */
+		int64_t lasted_s;   /* its age when the exporter looks next */
+	} rows[] = { { 1, 1 }, { 2, 2 }, { 4, 4 }, { 8, 8 }, { 16, 16 }, { 32, 32 }, { 60, 60 },
+		{ 60, 60 }, { 60, 120 }, { 60, 121 }, { 1, 1 }, { 2, 121 }, { 1, 1 } };
+	const struct sf_tls_files files = {
+		.ca = certificate, .cert = certificate, .name = "both.example"
+	};
+	struct sf_connection_ops ops;
+	struct sf_connection *link;
+	struct sockaddr_in address;
+	struct sf_error error = { 0 };
+	struct sf_peer peer;
+	char port[8];
+	int fd;
+
+	begin();
+	ck_assert_int_eq(sf_dtls_connection_new(&link, &files, 0, 0, &error), 0);
+	ops = *link->ops;
+	ops.now = exporter_now;
+	link->ops = &ops;
+	fd = bound(&address, 0);
+	snprintf(port, sizeof(port), "%u", ntohs(address.sin_port));
+	ck_assert_int_eq(
+		sf_peer_init(&peer, &(struct sf_peer_options){ .host = "127.0.0.1", .port = port },
+			&error),
+		0);
+	sf_peer_find(&peer, false);
+	exporter_ns = HOUR_NS;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int64_t made_ns = exporter_ns;
+
+		take_and_forge(link, &peer, fd);
+		exporter_ns = made_ns + rows[i].believed_s * SF_NS_PER_S - 1;
+		ck_assert_msg(link->ops->check(link) == 0, "row %u: too soon", i);
+		exporter_ns = made_ns + rows[i].lasted_s * SF_NS_PER_S;
+		ck_assert_msg(link->ops->check(link) == -ESTALE, "row %u: not believed", i);
+		ck_assert_ptr_nonnull(strstr(link->trouble, "does not know the session"));
+		link->ops->close(link);
+	}
+	link->ops->free(link);
+	sf_peer_fini(&peer);
+	close(fd);
+	end();
+}
+END_TEST
+
 CHECK_MAIN("dtls", a_cookie_is_of_one_peer, a_message_comes_once, forged_datagrams_end_nothing,
-	handshakes_are_bounded, only_what_is_decrypted_is_heard)
+	handshakes_are_bounded, only_what_is_decrypted_is_heard,
+	alerts_in_the_clear_are_believed_less_each_time)
