@@ -45,7 +45,7 @@ extern const unsigned sf_counter_count;
 struct sf_collected_input {
 	uint64_t datagrams;                    /* received, `undecoded` included */
 	uint64_t dropped;                      /* by the kernel */
-	uint64_t undecoded;                    /* received, but not decoded when the run ended */
+	uint64_t undecoded;                    /* had come, but were not decoded when the run ended */
 	uint64_t connections, refused, broken; /* struct sf_inflows, struct sf_sessions */
 	uint64_t strays;                       /* struct sf_sessions */
 };

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/sock_diag.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -24,6 +25,7 @@
 #define DEFAULT_PORT     "4739"
 #define DEFAULT_TLS_PORT "4740"
 #define RECEIVE_BUFFER   (64 * 1024 * 1024)
+#define LEAVE_MOST       (1024 * 1024) /* more datagrams than such a buffer holds */
 
 enum kind { UDP, TCP, TLS, DTLS, SCTP, SCTP_OVER_UDP, KINDS };
 
@@ -419,8 +421,9 @@ void sf_listen_drops(struct sf_listener *listener)
 	uint32_t info[SK_MEMINFO_VARS] = { 0 };
 	socklen_t size = sizeof(info);
 
-	/* a listening socket drops connections, not messages */
-	if (listener->stream || getsockopt(listener->fd, SOL_SOCKET, SO_MEMINFO, info, &size))
+	/* a listening socket drops connections, not messages; the kernel's counter has what was refused too */
+	if (listener->stream || listener->left ||
+		getsockopt(listener->fd, SOL_SOCKET, SO_MEMINFO, info, &size))
 		return;
 	listener->dropped += info[SK_MEMINFO_DROPS] - listener->drops_seen;
 	listener->drops_seen = info[SK_MEMINFO_DROPS];
@@ -461,6 +464,28 @@ int sf_listen_receive(struct sf_listener *listener, struct sf_listen_batch *batc
 	if (n >= 0)
 		return n;
 	return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 0 : -errno;
+}
+
+uint64_t sf_listen_leave(struct sf_listener *listener)
+{
+	struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
+	const struct sock_fprog refuse = { .len = 1, .filter = &nothing };
+	struct mmsghdr headers[SF_LISTEN_BATCH] = { 0 };
+	uint64_t sum = 0;
+	int n = 1;
+
+	/* SCTP has acknowledged none of its packets, and the exporter knows what was not */
+	if (listener->stream || listener->gate.sctp_listener)
+		return 0;
+	sf_listen_drops(listener);
+	listener->left = true;
+	setsockopt(listener->fd, SOL_SOCKET, SO_ATTACH_FILTER, &refuse, sizeof(refuse));
+	/* without buffers: lengths and bytes are not looked at */
+	while (n > 0 && sum < LEAVE_MOST) {
+		n = recvmmsg(listener->fd, headers, SF_LISTEN_BATCH, MSG_DONTWAIT, NULL);
+		sum += n > 0 ? (uint64_t)n : 0;
+	}
+	return sum;
 }
 
 const uint8_t *sf_listen_datagram(

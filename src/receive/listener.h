@@ -33,6 +33,7 @@ struct sf_listener {
 	char url[96];                 /* with the port that the socket really has */
 	uint64_t dropped;    /* datagrams that the kernel dropped because the socket was full */
 	uint32_t drops_seen; /* the kernel's counter of them, which wraps */
+	bool left;           /* sf_listen_leave() was called */
 };
 
 /*
@@ -63,6 +64,12 @@ void sf_listen_batch_free(struct sf_listen_batch *batch);
 
 /* Receives at most SF_LISTEN_BATCH datagrams. Their number, 0 if none is there, or -errno. */
 int sf_listen_receive(struct sf_listener *listener, struct sf_listen_batch *batch);
+
+/*
+ * No further datagram is wanted: takes those that the socket holds, and returns their number. Later ones are refused by
+ * the kernel, so that a flood cannot make this last. To be called once, as the last call before close.
+ */
+uint64_t sf_listen_leave(struct sf_listener *listener);
 
 /* Datagram `index` of the last batch. Writes its sender to `name`, of SF_LISTEN_NAME bytes. */
 const uint8_t *sf_listen_datagram(

@@ -119,8 +119,8 @@ static bool take_record(
 	return receiver->ended == NULL;
 }
 
-/* The run has ended before the last `count` datagrams of a batch. */
-static void leave(struct sf_receiver *receiver, unsigned count)
+/* The run has ended before `count` datagrams that have come. */
+static void leave(struct sf_receiver *receiver, uint64_t count)
 {
 	if (receiver->ended != receiver->ending)
 		return; /* no further message is wanted */
@@ -356,6 +356,8 @@ const char *sf_receiver_run(struct sf_receiver *receiver)
 		if (!received && draining)
 			sf_receiver_cut(receiver);
 	}
+	for (unsigned i = 0; i < receiver->count; i++)
+		leave(receiver, sf_listen_leave(&receiver->listeners[i]));
 	return receiver->ended;
 }
 

@@ -19,8 +19,8 @@
  * not starve the others. Output is written when the input pauses, and every 100 ms when it does not.
  *
  * A run ends in two steps. sf_receiver_end(), the duration and a long silence begin to *drain*: what
- * already lies in the sockets is still received, for 150 ms at most. Datagrams that were received but not
- * handed to `message` by then are counted as undecoded. sf_receiver_cut() and sf_receiver_stop() end the
+ * already lies in the sockets is still received, for 150 ms at most. Datagrams that had come but were not
+ * handed to `message` by then, those in the sockets too, are counted as undecoded. sf_receiver_cut() and sf_receiver_stop() end the
  * run at once. All three may be called by `message`, between two datagrams of a batch.
  */
 #ifndef SPANFLOW_RECEIVE_RECEIVER_H
@@ -67,7 +67,7 @@ struct sf_receiver {
 	struct sf_sessions sessions;
 	struct sf_timer duration, silence, output;
 	uint64_t datagrams;    /* received, those that were not decoded included */
-	uint64_t undecoded;    /* received, but not handed to `message` when the run ended */
+	uint64_t undecoded;    /* had come, but were not handed to `message` when the run ended */
 	uint64_t batches;      /* received, each of at least one datagram */
 	int64_t last_batch_ns; /* monotonic time of the last one */
 	int64_t deadline_ns;   /* monotonic end of the run, or of draining; INT64_MAX: none */
@@ -95,7 +95,7 @@ const char *sf_receiver_run(struct sf_receiver *receiver);
 /* Begins to drain. Only the first reason counts. `why` is kept and not copied. */
 void sf_receiver_end(struct sf_receiver *receiver, const char *why);
 
-/* Ends a run that drains at once; what is left in the sockets is not received. */
+/* Ends a run that drains at once; what is left in the sockets is counted as undecoded. */
 void sf_receiver_cut(struct sf_receiver *receiver);
 
 /* Ends the run at once, because no further message is wanted. `why` is kept and not copied. */

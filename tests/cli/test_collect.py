@@ -471,6 +471,8 @@ class Collect(Receiving):
         self.assertIs(done.stats["balanced"], True)
         self.assertEqual(done.stats["setsCut"],
                          done.stats["datagrams"] - done.stats["dropped"]["undecoded"] - 1)
+        # those that were still in the socket are known, too
+        self.assertEqual(done.stats["datagrams"] + done.stats["dropped"]["kernel"], 201)
 
     def test_refused_templates_are_named(self):
         process, port = self.collect("-c", "1")

@@ -231,6 +231,44 @@ START_TEST(run_can_end_between_two_datagrams)
 }
 END_TEST
 
+static void end_with_more(void)
+{
+	send_to(1, 100, "y");
+	end();
+}
+
+/*
+ * What is in the sockets when there is no time left is counted: three of 200 datagrams in the first socket and none of
+ * 100 in the second one are decoded. Later ones are neither received nor dropped.
+ */
+START_TEST(what_is_left_in_the_sockets_is_counted)
+{
+	make(0, 0);
+	ck_assert_int_eq(sf_receiver_listen(&receiver, "udp://127.0.0.1:0", &error), 0);
+	send_to(0, 200, "x");
+	seen.work_ns = SF_NS_PER_S / 10;
+	seen.act_at = 1;
+	seen.act = end_with_more;
+	ck_assert_str_eq(sf_receiver_run(&receiver), "SIGTERM");
+	ck_assert_uint_eq(seen.messages, 3);
+	ck_assert_uint_eq(receiver.datagrams, 300);
+	ck_assert_uint_eq(receiver.undecoded, 297);
+	ck_assert_uint_eq(sf_receiver_dropped(&receiver), 0);
+	send_to(0, 5, "x");
+	ck_assert_uint_eq(sf_receiver_dropped(&receiver), 0);
+	fini();
+	/* those of no use are not */
+	make(0, 0);
+	send_to(0, 200, "x");
+	seen.act_at = 5;
+	seen.act = stop;
+	ck_assert_str_eq(sf_receiver_run(&receiver), "count");
+	ck_assert_uint_eq(receiver.datagrams, 5);
+	ck_assert_uint_eq(receiver.undecoded, 0);
+	fini();
+}
+END_TEST
+
 /* At the first pause, then every 100 ms while records may be held back, then never again. */
 START_TEST(output_is_written_when_the_input_pauses)
 {
@@ -543,5 +581,5 @@ CHECK_MAIN("receiver", a_stream_is_cut_into_messages, a_stream_that_breaks_off,
 	a_handshake_has_ten_seconds, connections_wait_for_a_free_descriptor, end_drains_connections,
 	duration_ends_a_run, silence_ends_a_run, end_drains_the_sockets, draining_is_bounded,
 	duration_is_seen_within_a_batch, run_can_end_between_two_datagrams,
-	output_is_written_when_the_input_pauses, flood_on_one_socket_does_not_starve_another,
-	wrong_urls_are_refused)
+	what_is_left_in_the_sockets_is_counted, output_is_written_when_the_input_pauses,
+	flood_on_one_socket_does_not_starve_another, wrong_urls_are_refused)
