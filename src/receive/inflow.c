@@ -366,8 +366,7 @@ static int enter_gate(struct sf_inflow *inflow, int fd, const struct sf_inflow_g
 
 	if (gate->sctp) {
 		inflow->sctp = gate->sctp;
-		inflow->association = gate->sctp->adopt(fd);
-		return inflow->association ? 0 : -errno;
+		return gate->sctp->adopt(&inflow->association, fd);
 	}
 	if (!gate->context)
 		return 0;

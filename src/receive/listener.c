@@ -274,8 +274,7 @@ static int begin_sctp(struct sf_listener *listener, const struct sf_sctp_ops *op
 		return 0;
 	want_paths(listener->fd);
 	name_both_ports(listener, port);
-	listener->gate.sctp_listener = ops->listen((uint16_t)strtoul(port, NULL, 10));
-	return listener->gate.sctp_listener ? 0 : -errno;
+	return ops->listen(&listener->gate.sctp_listener, (uint16_t)strtoul(port, NULL, 10));
 }
 
 static int begin_sctp_all(struct sf_listener *listeners, unsigned count, const char *url,

@@ -13,7 +13,7 @@
  * Over UDP the same, with ops = sf_sctp_load(&error), .wire and .port instead of .fd and .peer, and for each
  * datagram ops->input(NULL, sctp->handle, NULL, datagram, length). A server over UDP:
  *
- *	listener = ops->listen(4739);
+ *	err = ops->listen(&listener, 4739);
  *	ops->input(listener, handle, &wire, datagram, length);	`handle`: a number for each peer
  *	while ((sctp = ops->accept(listener, handle)))	…
  *		ops->attach(sctp, &wire);
@@ -111,13 +111,13 @@ struct sf_sctp_ops {
 
 	/* ---- the kernel's */
 
-	/* Takes a socket over that accept(2) has given. NULL, and nothing was done: the error is in errno. */
-	struct sf_sctp *(*adopt)(int fd);
+	/* Takes a socket over that accept(2) has given. 0, or a negative error: the socket stays the caller's. */
+	int (*adopt)(struct sf_sctp **sctp, int fd);
 
 	/* ---- over UDP */
 
-	/* One thread. A second call for a port gives the same listener. NULL: the error is in errno. */
-	struct sf_sctp_listener *(*listen)(uint16_t port);
+	/* One thread. A second call for a port gives the same listener. 0 or a negative error. */
+	int (*listen)(struct sf_sctp_listener **listener, uint16_t port);
 	/* After all its associations. */
 	void (*unlisten)(struct sf_sctp_listener *listener);
 	/*

@@ -14,34 +14,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <usrsctp.h>
+#define SF_SCTP_BY_USRSCTP
 
 #include "base/module.h"
-#include "sctp/sctp.h"
+#include "sctp/association.h"
 
 extern const struct sf_sctp_ops sf_sctp_usrsctp;
 
 /* Of usrsctp_getsockopt(): bytes that wait in the buffers of an association. FreeBSD's header has it, this one does not. */
 #define GET_BUFFER_USE 0x00001101
 
-#define BUFFER     (1 << 20) /* bytes, of each direction */
-#define CHUNKS     16384     /* parts of messages in a buffer, at most */
-#define BACKLOG    16
-#define TICK_MS    10 /* the library's own */
-#define NS_PER_MS  INT64_C(1000000)
-#define RTO_MAX_MS 20000
-#define LEAST_MTU  512
-#define HEADER     12 /* of a packet: the library's MTU is without it */
-/* So often a packet is sent again before the association is given up: that takes 90 s. */
-#define REPEATS 8
+#define BUFFER    (1 << 20) /* bytes, of each direction */
+#define CHUNKS    16384     /* parts of messages in a buffer, at most */
+#define BACKLOG   16
+#define TICK_MS   10 /* the library's own */
+#define NS_PER_MS INT64_C(1000000)
+#define LEAST_MTU 512
+#define HEADER    12 /* of a packet: the library's MTU is without it */
 
 struct association {
 	struct sf_sctp sctp;
+	struct sf_sctp_state state;
 	struct association *next;
 	struct socket *socket;
-	uint64_t waiting; /* bytes, when the association was last there */
-	int ended;        /* enum sf_sctp_news or an error; -EAGAIN: it is there */
-	bool up, in_notice;
 };
 
 /* Sockets of several addresses share the listener of a port: the library has one address. */
@@ -114,9 +109,9 @@ static void start_library(void)
 	usrsctp_sysctl_set_sctp_auth_enable(0);
 	usrsctp_sysctl_set_sctp_reconfig_enable(0);
 	usrsctp_sysctl_set_sctp_max_chunks_on_queue(CHUNKS);
-	usrsctp_sysctl_set_sctp_rto_max_default(RTO_MAX_MS);
-	usrsctp_sysctl_set_sctp_assoc_rtx_max_default(REPEATS);
-	usrsctp_sysctl_set_sctp_path_rtx_max_default(REPEATS);
+	usrsctp_sysctl_set_sctp_rto_max_default(SF_SCTP_RTO_MAX_MS);
+	usrsctp_sysctl_set_sctp_assoc_rtx_max_default(SF_SCTP_REPEATS);
+	usrsctp_sysctl_set_sctp_path_rtx_max_default(SF_SCTP_REPEATS);
 }
 
 static void start_once(void)
@@ -145,54 +140,42 @@ static void tick(int64_t mono)
 
 /* ---------------------------------------------------------------- associations */
 
-static bool set(struct socket *socket, int level, int name, const void *value, socklen_t size)
+/* 0 or a negative error. */
+static int set(struct socket *socket, int level, int name, const void *value, socklen_t size)
 {
-	return usrsctp_setsockopt(socket, level, name, value, size) == 0;
+	return usrsctp_setsockopt(socket, level, name, value, size) < 0 ? -errno : 0;
 }
 
-/* [RFC7011-9.2-1] [RFC7011-10.1-1] */
-static bool set_options(struct socket *socket)
+static int set_option(void *socket, int name, const void *value, socklen_t size)
 {
-	static const uint16_t events[] = { SCTP_ASSOC_CHANGE, SCTP_SHUTDOWN_EVENT,
-		SCTP_SEND_FAILED_EVENT, SCTP_PARTIAL_DELIVERY_EVENT };
-	const int size = BUFFER, on = 1;
+	return set(socket, IPPROTO_SCTP, name, value, size);
+}
+
+/* 0 or a negative error. */
+static int set_options(struct socket *socket)
+{
+	const int size = BUFFER;
 	const struct sctp_assoc_value first_come = { .assoc_value = SCTP_SS_FIRST_COME };
-	const struct sctp_initmsg init = {
-		.sinit_num_ostreams = SF_SCTP_STREAMS,
-		.sinit_max_instreams = UINT16_MAX,
-	};
-	bool done = usrsctp_set_non_blocking(socket, 1) == 0 &&
-		    set(socket, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)) &&
-		    set(socket, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)) &&
-		    set(socket, IPPROTO_SCTP, SCTP_NODELAY, &on, sizeof(on)) &&
-		    set(socket, IPPROTO_SCTP, SCTP_RECVRCVINFO, &on, sizeof(on)) &&
-		    set(socket, IPPROTO_SCTP, SCTP_INITMSG, &init, sizeof(init));
+	int code = usrsctp_set_non_blocking(socket, 1) < 0 ? -errno : 0;
 
 	/* messages leave in the order in which they came; without it only acknowledgements come later */
-	set(socket, IPPROTO_SCTP, SCTP_PLUGGABLE_SS, &first_come, sizeof(first_come));
-	for (size_t i = 0; done && i < sizeof(events) / sizeof(events[0]); i++) {
-		const struct sctp_event event = {
-			.se_assoc_id = SCTP_FUTURE_ASSOC, .se_type = events[i], .se_on = 1
-		};
-		const struct sctp_event present = {
-			.se_assoc_id = SCTP_CURRENT_ASSOC, .se_type = events[i], .se_on = 1
-		};
-
-		done = set(socket, IPPROTO_SCTP, SCTP_EVENT, &event, sizeof(event));
-		set(socket, IPPROTO_SCTP, SCTP_EVENT, &present, sizeof(present));
-	}
-	return done;
+	set_option(socket, SCTP_PLUGGABLE_SS, &first_come, sizeof(first_come));
+	if (code == 0)
+		code = set(socket, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	if (code == 0)
+		code = set(socket, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	return code ? code : sf_sctp_set_options(set_option, socket);
 }
 
-static bool set_mtu(struct socket *socket, unsigned mtu)
+static int set_mtu(struct socket *socket, unsigned mtu)
 {
 	const struct sctp_paddrparams path = {
 		.spp_flags = SPP_PMTUD_DISABLE,
 		.spp_pathmtu = mtu - HEADER,
 	};
 
-	return mtu >= LEAST_MTU &&
-	       set(socket, IPPROTO_SCTP, SCTP_PEER_ADDR_PARAMS, &path, sizeof(path));
+	return mtu < LEAST_MTU ? -EINVAL
+			       : set_option(socket, SCTP_PEER_ADDR_PARAMS, &path, sizeof(path));
 }
 
 /* What closes a socket aborts its association from now on. */
@@ -222,7 +205,7 @@ static struct association *enter(struct socket *socket, uint64_t handle)
 	association->socket = socket;
 	association->sctp.fd = -1;
 	association->sctp.handle = handle;
-	association->ended = -EAGAIN;
+	association->state.ended = -EAGAIN;
 	pthread_mutex_lock(&lock);
 	known = find(handle) != NULL;
 	association->next = all;
@@ -265,13 +248,26 @@ static uint64_t next_handle(void)
 	return handle;
 }
 
+static int bind_to(struct socket *socket, struct sockaddr_conn *address)
+{
+	return usrsctp_bind(socket, (struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
+}
+
+static int connect_to(struct socket *socket, struct sockaddr_conn *address)
+{
+	if (usrsctp_connect(socket, (struct sockaddr *)address, sizeof(*address)) < 0 &&
+		errno != EINPROGRESS)
+		return -errno;
+	return 0;
+}
+
 static int usr_connect(struct sf_sctp **sctp, const struct sf_sctp_start *start)
 {
 	struct sockaddr_conn address = { .sconn_family = AF_CONN };
 	struct association *association;
 	struct socket *socket;
 	uint64_t handle;
-	int code = 0;
+	int code;
 
 	start_once();
 	socket = usrsctp_socket(AF_CONN, SOCK_STREAM, IPPROTO_SCTP, NULL, NULL, 0, NULL);
@@ -283,14 +279,14 @@ static int usr_connect(struct sf_sctp **sctp, const struct sf_sctp_start *start)
 		return -ENOMEM;
 	association->sctp.wire = start->wire;
 	address.sconn_addr = address_of(handle);
-	if (!set_options(socket) || !set_mtu(socket, start->mtu) ||
-		usrsctp_bind(socket, (struct sockaddr *)&address, sizeof(address)) < 0)
-		code = errno ? -errno : -EINVAL;
+	code = set_options(socket);
+	if (code == 0)
+		code = set_mtu(socket, start->mtu);
+	if (code == 0)
+		code = bind_to(socket, &address);
 	address.sconn_port = htons(start->port);
-	if (code == 0 &&
-		usrsctp_connect(socket, (struct sockaddr *)&address, sizeof(address)) < 0 &&
-		errno != EINPROGRESS)
-		code = -errno;
+	if (code == 0)
+		code = connect_to(socket, &address);
 	if (code == 0)
 		*sctp = &association->sctp;
 	else
@@ -300,52 +296,6 @@ static int usr_connect(struct sf_sctp **sctp, const struct sf_sctp_start *start)
 
 /* ---------------------------------------------------------------- what comes */
 
-/* An association has changed. Returns enum sf_sctp_news or an error. */
-static int take_change(struct association *association, const struct sctp_assoc_change *change)
-{
-	switch (change->sac_state) {
-	case SCTP_COMM_UP:
-		association->up = true;
-		return SF_SCTP_OTHER;
-	case SCTP_SHUTDOWN_COMP:
-		association->waiting = 0;
-		return SF_SCTP_CLOSED;
-	case SCTP_CANT_STR_ASSOC:
-		return -ECONNREFUSED;
-	default:
-		/* the peer has begun anew, or the association is lost */
-		return -ECONNRESET;
-	}
-}
-
-static int take_notice(struct association *association, const uint8_t *bytes, size_t length,
-	struct sf_sctp_arrival *arrival)
-{
-	union sctp_notification notice;
-
-	if (length < sizeof(notice.sn_header))
-		return SF_SCTP_OTHER;
-	memcpy(&notice, bytes, length < sizeof(notice) ? length : sizeof(notice));
-	switch (notice.sn_header.sn_type) {
-	case SCTP_ASSOC_CHANGE:
-		return length >= sizeof(notice.sn_assoc_change)
-			       ? take_change(association, &notice.sn_assoc_change)
-			       : SF_SCTP_OTHER;
-	case SCTP_SHUTDOWN_EVENT:
-		return SF_SCTP_CLOSED;
-	case SCTP_PARTIAL_DELIVERY_EVENT:
-		/* there is one indication, SCTP_PARTIAL_DELIVERY_ABORTED (RFC 6458 §6.1.7) */
-		return SF_SCTP_BROKEN;
-	case SCTP_SEND_FAILED_EVENT:
-		if (length < sizeof(notice.sn_send_failed_event))
-			return SF_SCTP_OTHER;
-		arrival->label = notice.sn_send_failed_event.ssfe_info.snd_context;
-		return SF_SCTP_ABANDONED;
-	default:
-		return SF_SCTP_OTHER;
-	}
-}
-
 static int usr_receive(
 	struct sf_sctp *sctp, uint8_t *bytes, size_t size, struct sf_sctp_arrival *arrival)
 {
@@ -354,32 +304,15 @@ static int usr_receive(
 	struct sockaddr_conn from;
 	socklen_t from_size = sizeof(from), info_size = sizeof(info);
 	unsigned kind = SCTP_RECVV_NOINFO;
-	int flags = 0, news;
-	bool continued;
+	int flags = 0;
 	ssize_t n;
 
-	if (association->ended != -EAGAIN)
-		return association->ended;
+	if (association->state.ended != -EAGAIN)
+		return association->state.ended;
 	n = usrsctp_recvv(association->socket, bytes, size, (struct sockaddr *)&from, &from_size,
 		&info, &info_size, &kind, &flags);
-	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-		return -EAGAIN;
-	if (n <= 0)
-		return association->ended = n < 0 ? -errno : SF_SCTP_CLOSED;
-	if (flags & MSG_NOTIFICATION) {
-		continued = association->in_notice;
-		association->in_notice = !(flags & MSG_EOR);
-		if (continued)
-			return SF_SCTP_OTHER;
-		news = take_notice(association, bytes, (size_t)n, arrival);
-		if (news < 0 || news == SF_SCTP_CLOSED)
-			association->ended = news;
-		return news;
-	}
-	arrival->length = (size_t)n;
-	arrival->stream = kind == SCTP_RECVV_RCVINFO ? info.rcv_sid : 0;
-	arrival->ends = flags & MSG_EOR;
-	return SF_SCTP_DATA;
+	return sf_sctp_take(&association->state, n < 0 ? -errno : n, bytes, flags,
+		kind == SCTP_RECVV_RCVINFO ? info.rcv_sid : 0, arrival);
 }
 
 static int usr_progress(struct sf_sctp *sctp)
@@ -389,9 +322,9 @@ static int usr_progress(struct sf_sctp *sctp)
 	uint8_t bytes[512];
 	int news = SF_SCTP_OTHER;
 
-	while (!association->up && news == SF_SCTP_OTHER)
+	while (!association->state.up && news == SF_SCTP_OTHER)
 		news = usr_receive(sctp, bytes, sizeof(bytes), &arrival);
-	if (association->up)
+	if (association->state.up)
 		return 0;
 	return news < 0 ? news : -ECONNREFUSED;
 }
@@ -407,7 +340,7 @@ static ssize_t usr_send(struct sf_sctp *sctp, const uint8_t *bytes, size_t lengt
 	};
 	ssize_t n;
 
-	if (of(sctp)->ended != -EAGAIN)
+	if (of(sctp)->state.ended != -EAGAIN)
 		return -ECONNRESET;
 	if (sending->lifetime_ms) {
 		how.sendv_flags |= SCTP_SEND_PRINFO_VALID;
@@ -430,10 +363,11 @@ static uint64_t usr_waiting(struct sf_sctp *sctp)
 	socklen_t size = sizeof(use);
 
 	/* when the association is lost, its buffers are empty before the loss is told */
-	if (association->ended == -EAGAIN && usrsctp_getsockopt(association->socket, IPPROTO_SCTP,
-						     GET_BUFFER_USE, &use, &size) == 0)
-		association->waiting = use.sent;
-	return association->waiting;
+	if (association->state.ended == -EAGAIN &&
+		usrsctp_getsockopt(
+			association->socket, IPPROTO_SCTP, GET_BUFFER_USE, &use, &size) == 0)
+		association->state.waiting = use.sent;
+	return association->state.waiting;
 }
 
 static uint32_t usr_window(struct sf_sctp *sctp)
@@ -454,10 +388,23 @@ static void usr_finish(struct sf_sctp *sctp)
 
 /* ---------------------------------------------------------------- servers */
 
-static struct sf_sctp_listener *usr_listen(uint16_t port)
+/* 0 or a negative error. */
+static int begin_to_listen(struct socket *socket, uint16_t port)
 {
 	struct sockaddr_conn any = { .sconn_family = AF_CONN, .sconn_port = htons(port) };
+	int code = set_options(socket);
+
+	if (code == 0)
+		code = bind_to(socket, &any);
+	if (code == 0 && usrsctp_listen(socket, BACKLOG) < 0)
+		code = -errno;
+	return code;
+}
+
+static int usr_listen(struct sf_sctp_listener **found, uint16_t port)
+{
 	struct sf_sctp_listener *listener = listeners;
+	struct socket *socket;
 	int code;
 
 	start_once();
@@ -465,23 +412,21 @@ static struct sf_sctp_listener *usr_listen(uint16_t port)
 		listener = listener->next;
 	if (listener) {
 		listener->users++;
-		return listener;
+		*found = listener;
+		return 0;
 	}
-	listener = malloc(sizeof(*listener));
-	if (!listener)
-		return NULL;
-	*listener = (struct sf_sctp_listener){ .next = listeners, .port = port, .users = 1 };
-	listener->socket = usrsctp_socket(AF_CONN, SOCK_STREAM, IPPROTO_SCTP, NULL, NULL, 0, NULL);
-	if (listener->socket && set_options(listener->socket) &&
-		usrsctp_bind(listener->socket, (struct sockaddr *)&any, sizeof(any)) == 0 &&
-		usrsctp_listen(listener->socket, BACKLOG) == 0)
-		return listeners = listener;
-	code = errno;
-	if (listener->socket)
-		usrsctp_close(listener->socket);
-	free(listener);
-	errno = code ? code : EINVAL;
-	return NULL;
+	socket = usrsctp_socket(AF_CONN, SOCK_STREAM, IPPROTO_SCTP, NULL, NULL, 0, NULL);
+	if (!socket)
+		return -errno;
+	code = begin_to_listen(socket, port);
+	listener = code == 0 ? malloc(sizeof(*listener)) : NULL;
+	if (!listener) {
+		usrsctp_close(socket);
+		return code ? code : -ENOMEM;
+	}
+	*listener = (struct sf_sctp_listener){ listeners, socket, port, 1 };
+	*found = listeners = listener;
+	return 0;
 }
 
 static void usr_unlisten(struct sf_sctp_listener *listener)
@@ -523,8 +468,8 @@ static struct sf_sctp *usr_accept(struct sf_sctp_listener *listener, uint64_t ha
 	association = enter(socket, handle);
 	if (!association)
 		return NULL;
-	association->up = true;
-	if (set_options(socket))
+	association->state.up = true;
+	if (set_options(socket) == 0)
 		return &association->sctp;
 	usr_close(&association->sctp, true);
 	return NULL;
