@@ -38,7 +38,8 @@ void sf_hold_fini(struct sf_hold *hold)
 	sf_window_fini(&hold->window);
 }
 
-static int remember_template(struct sf_hold *hold, const uint8_t *bytes, uint32_t length)
+static int remember_template(
+	struct sf_hold *hold, const uint8_t *bytes, uint32_t length, uint16_t data_records)
 {
 	struct sf_hold_template *grown =
 		realloc(hold->templates, (hold->template_count + 1) * sizeof(*hold->templates));
@@ -51,7 +52,7 @@ static int remember_template(struct sf_hold *hold, const uint8_t *bytes, uint32_
 		return -ENOMEM;
 	}
 	memcpy(copy, bytes, length);
-	hold->templates[hold->template_count++] = (struct sf_hold_template){ copy, length };
+	hold->templates[hold->template_count++] = (struct sf_hold_template){ copy, length, data_records };
 	return 0;
 }
 
@@ -65,7 +66,7 @@ static int begin_segment(struct sf_hold *hold)
 	sf_spool_end_segment(&hold->spool);
 	for (unsigned i = 0; i < hold->template_count && code == 0; i++)
 		code = sf_spool_put(&hold->spool, SF_SPOOL_TEMPLATES, hold->templates[i].bytes,
-			hold->templates[i].length, 0, &none);
+			hold->templates[i].length, hold->templates[i].data_records, &none);
 	if (code < 0)
 		sf_spool_cancel_segment(&hold->spool);
 	return code;
@@ -88,14 +89,15 @@ static int keep_templates(
 	struct sf_hold *hold, const struct sf_batch *batch, unsigned index, const uint8_t *bytes)
 {
 	uint32_t length = batch->messages[index].length;
+	uint16_t data_records = batch->messages[index].data_records;
 	int code;
 
 	if (!hold->has_spool || batch->messages[index].template_records == 0)
 		return 0;
-	code = remember_template(hold, bytes, length);
+	code = remember_template(hold, bytes, length, data_records);
 	/* no message that needs it may follow in a segment without it */
 	if (code < 0 || !hold->spooling || sf_spool_is_full(&hold->spool, length) ||
-		sf_spool_put(&hold->spool, SF_SPOOL_TEMPLATES, bytes, length, 0,
+		sf_spool_put(&hold->spool, SF_SPOOL_TEMPLATES, bytes, length, data_records,
 			&batch->messages[index].flows) < 0)
 		sf_spool_end_segment(&hold->spool);
 	return code;

@@ -21,6 +21,7 @@
 struct sf_hold_template {
 	uint8_t *bytes;
 	uint32_t length;
+	uint16_t data_records; /* options data in the same message */
 };
 
 struct sf_hold {

@@ -272,6 +272,33 @@ START_TEST(what_is_left_goes_out_in_the_next_run)
 END_TEST
 
 /* Killed while the spool is read: nothing that was in it is lost, and what may be there twice is counted. */
+/* The template has its flow key, an options record, in the same message: sequence numbers count it in the next run, too. */
+START_TEST(a_template_that_was_made_later)
+{
+	struct sf_flow flow = flow_ipv4(0);
+
+	begin_sim(4 << 20);
+	sim.listens = false;
+	begin_run(2, 1000);
+	sim_put(&out, 20);
+	sim_pump(&out, &sim, S, true);
+	flow.has |= SF_HAS_VLAN;
+	flow.half[0].octets = ++out.put;
+	sf_destinations_put(&out.queue, &out.destination, 1, &flow, 1);
+	sim_pump(&out, &sim, S, true);
+	sim_put(&out, 20);
+	sim_pump(&out, &sim, S, true);
+	ck_assert_uint_eq(end_run().spooled.records, 41);
+	sim.listens = true;
+	begin_run(3, 1000);
+	pump_and_deliver(5, true);
+	ck_assert_uint_eq(end_run().sent.records, 41);
+	sim_read_all(&sim);
+	ck_assert_uint_eq(sim.distinct, 41);
+	sim_fini(&sim);
+}
+END_TEST
+
 START_TEST(a_crash_loses_nothing_of_the_spool)
 {
 	struct sf_destination_stats stats;
@@ -583,6 +610,6 @@ START_TEST(simulation)
 }
 END_TEST
 
-CHECK_MAIN("export_spool", what_is_left_goes_out_in_the_next_run,
+CHECK_MAIN("export_spool", what_is_left_goes_out_in_the_next_run, a_template_that_was_made_later,
 	a_crash_loses_nothing_of_the_spool, a_full_spool_loses_by_name, a_full_disk_loses_by_name,
 	damage_is_found, being_away_costs_no_wakeups, simulation)
