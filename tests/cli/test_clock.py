@@ -2,16 +2,17 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The clock of a source: which packets move it, and what is cut off or ends by it."""
 
+import os
 import random
 import struct
 import subprocess
 import time
 
 import support
-from support import START, Case, pcap, pcap_header, pcap_packet, udp
+from support import START, Case, pcap, pcap_header, pcap_packet, udp, wait_until
 
 ARP = b"\xff" * 12 + b"\x08\x06" + bytes(28)
-YEAR = 365 * 86400
+HOUR, DAY, YEAR = 3600, 86400, 365 * 86400
 
 
 def other(source=9):
@@ -218,6 +219,73 @@ class SwitchTime(ClockCase):
             self.assertEqual(done.stats["switchTime"], {"taken": 0, "refused": 100})
         done = self.run_plain("meter", "-r", path, "-o", "none", "--switch-time", "1s")
         self.assertIn("stamps   0 packet times from switches (--switch-time), 100 refused", done.stderr)
+
+
+class Steps(ClockCase):
+    """The clock of the host is set during a live run: the program's wall clock and the packets' times step."""
+
+    FLOWS = 200
+
+    def begin(self):
+        self.clock = self.directory / "clock"
+        self.clock.write_bytes(bytes(8))
+        self.process = self.start(
+            "meter", "-r", "-", "--realtime", "-o", "json", "--stats", "json", "-w",
+            f"{self.directory}/%d-%H%M%S.ipfix,rotate=6h", stdin=subprocess.PIPE,
+            env={**os.environ, "LD_PRELOAD": os.environ["STEPPED_CLOCK"], "STEPPED_CLOCK": str(self.clock)})
+        self.addCleanup(self.process.stdin.close)
+        self.process.stdin.write(pcap_header())
+        self.base = time.time()
+
+    def feed(self, port, step):
+        """200 flows to their own port, two packets each, a second of time; at the wall clock plus `step`."""
+        with open(self.clock, "r+b") as stream:
+            stream.write(struct.pack("=q", step))
+        for i in range(2 * self.FLOWS):
+            self.process.stdin.write(pcap_packet(self.base + step + port + i / 400, udp(1 + i % self.FLOWS, port)))
+        self.process.stdin.flush()
+        time.sleep(0.3)
+
+    def stored(self):
+        """Records of the run by port: (packets, reason). The files have the same."""
+        self.process.stdin.close()
+        done = self.check(self.process)
+        files = [record for path in self.directory.glob("*.ipfix")
+                 for record in self.run_plain("show", "-o", "json", path).records]
+        found = {}
+        for records in done.records, files:
+            by_port = {}
+            for record in records:
+                by_port.setdefault(record["sourceTransportPort"], []).append(
+                    (record["packetDeltaCount"], record["flowEndReason"]))
+            found = found or by_port
+            self.assertEqual({port: sorted(rows) for port, rows in by_port.items()},
+                             {port: sorted(rows) for port, rows in found.items()})
+        for rows in found.values():
+            self.assertEqual(sum(packets for packets, _ in rows), 2 * self.FLOWS)
+        return found
+
+    def test_a_day_ahead(self):
+        self.begin()
+        self.feed(1, 0)
+        self.feed(2, DAY)
+        wait_until(lambda: self.printed().count("\n") == self.FLOWS, "records of before")
+        self.feed(3, DAY)
+        found = self.stored()
+        self.assertEqual(found, {1: [(2, 1)] * self.FLOWS, 2: [(2, 4)] * self.FLOWS, 3: [(2, 4)] * self.FLOWS})
+        self.assertLessEqual(len(list(self.directory.glob("*.ipfix"))), 3)
+
+    def test_an_hour_back(self):
+        self.begin()
+        self.feed(1, 0)
+        self.feed(2, -HOUR)
+        self.feed(3, -HOUR)
+        self.feed(4, 0)
+        found = self.stored()
+        # until the packets' times are those of before again, each packet is a record (docs/limits.md)
+        self.assertEqual(found, {1: [(2, 4)] * self.FLOWS, 2: [(1, 1)] * 2 * self.FLOWS,
+                                 3: [(1, 1)] * 2 * self.FLOWS, 4: [(2, 4)] * self.FLOWS})
+        self.assertLessEqual(len(list(self.directory.glob("*.ipfix"))), 3)
 
 
 if __name__ == "__main__":

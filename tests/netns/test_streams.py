@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -23,8 +24,8 @@ netns.require("tcpreplay")
 # A collector: a file for each connection; after some bytes it cuts the connection, or it sleeps.
 COLLECTOR = """
 import os, socket, struct, sys, time
-port, folder, cut, pause = int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
-listener = socket.create_server(("127.0.0.1", port))
+address, folder, cut, pause = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
+listener = socket.create_server((address, 4739))
 print("ready", flush=True)
 while True:
     peer = listener.accept()[0]
@@ -42,6 +43,33 @@ while True:
     peer.close()
 """
 
+# A name server. A file says what it answers: an address; "fail": that it failed; or nothing at all.
+NAME_SERVER = """
+import pathlib, socket, sys
+FAILED, FINE = b"\\x81\\x82", b"\\x81\\x80"
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("127.0.0.1", 53))
+print("ready", flush=True)
+while True:
+    query, peer = server.recvfrom(512)
+    says = pathlib.Path(sys.argv[1]).read_text()
+    question = query[12:query.index(0, 12) + 5]
+    answers = []
+    if says != "fail" and question[-4:] == b"\\0\\1\\0\\1":
+        answers = [b"\\xc0\\x0c\\0\\1\\0\\1" + bytes(4) + b"\\0\\4" + socket.inet_aton(says or "0.0.0.0")]
+    flags = FAILED if says == "fail" else FINE
+    if says:
+        server.sendto(query[:2] + flags + b"\\0\\1\\0" + bytes([len(answers)]) + bytes(4) + question
+                      + b"".join(answers), peer)
+"""
+
+# Runs a program with other files in the place of some of the system's.
+WITH_FILES = """
+while [ "$1" != -- ]; do mount --bind "$1" "$2" || exit 77; shift 2; done; shift; exec "$@"
+"""
+
+DAY, HOUR = 86400, 3600
+
 
 class Streams(Tap):
     def setUp(self):
@@ -49,17 +77,24 @@ class Streams(Tap):
         self.cable()
         self.count = 0
 
-    def collector(self, cut=0, pause=0):
-        folder = self.directory / "received"
-        folder.mkdir(exist_ok=True)
-        process = subprocess.Popen(
-            [*self.tap.prefix(), sys.executable, "-c", COLLECTOR, "4739", folder, str(cut),
-             str(pause)], stdout=subprocess.PIPE, text=True)
+    def begin_script(self, *arguments):
+        """A program of a few lines, from above, that says when it is ready."""
+        process = subprocess.Popen([*self.tap.prefix(), sys.executable, "-c", *map(str, arguments)],
+                                   stdout=subprocess.PIPE, text=True)
         self.addCleanup(process.stdout.close)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
         process.stdout.readline()
         return process
+
+    def collector(self, cut=0, pause=0, address="127.0.0.1"):
+        folder = self.directory / "received"
+        folder.mkdir(exist_ok=True)
+        return self.begin_script(COLLECTOR, address, folder, cut, pause)
+
+    def end_collector(self, collector):
+        collector.kill()
+        collector.wait()
 
     def send(self, count, pps=8000):
         path = self.file("some.pcap", support.pcap(
@@ -81,8 +116,8 @@ class Streams(Tap):
             flows += [(r["sourceIPv4Address"], r["sourceTransportPort"]) for r in shown.records]
         return flows
 
-    def begin(self, url="tcp://127.0.0.1:4739,retry=200ms"):
-        process = self.live(self.tap, "-i", "rx0", "--per-packet", "-e", url)
+    def begin(self, url="tcp://127.0.0.1:4739,retry=200ms", *arguments, **kwargs):
+        process = self.live(self.tap, "-i", "rx0", "--per-packet", "-e", url, *arguments, **kwargs)
         self.ready(process)
         return process
 
@@ -114,8 +149,7 @@ class Streams(Tap):
         process = self.begin()
         self.send(2000)
         wait_until(lambda: len(self.received()) == 2000, "records")
-        collector.kill()
-        collector.wait()
+        self.end_collector(collector)
         wait_until(lambda: "has closed the connection" in self.output(process), "word")
         self.send(1000)
         self.collector()
@@ -188,6 +222,83 @@ class Streams(Tap):
         self.send(20000, pps=40000)
         place = self.ended_well(process)
         self.assertEqual(place["repeated"]["records"], 0)
+
+    def replaced(self, *files):
+        """What to put before a program that is to find other files: pairs of a text and a path."""
+        command = ["unshare", "--mount", "sh", "-c", WITH_FILES, "sh"]
+        for number, (text, path) in enumerate(files):
+            if not os.path.exists(path):
+                self.skipTest(f"{path} is not there")
+            command += [self.file(f"replaced{number}", text), path]
+        return [*command, "--"]
+
+    def test_a_collector_moves_while_names_do_not_resolve(self):
+        """The name server is silent, then fails, then has another address: all records arrive there."""
+        answer = self.directory / "answer"
+        answer.write_text("127.0.0.1")
+        self.begin_script(NAME_SERVER, answer)
+        first = self.collector()
+        process = self.begin("tcp://collector.test:4739,retry=200ms", before=self.replaced(
+            (b"nameserver 127.0.0.1\noptions timeout:1 attempts:1\n", "/etc/resolv.conf"),
+            (b"hosts: files dns\n", "/etc/nsswitch.conf")))
+        self.send(1000)
+        wait_until(lambda: len(self.received()) == 1000, "records")
+        answer.write_text("")
+        self.end_collector(first)
+        wait_until(lambda: "has closed the connection" in self.output(process), "word")
+        before = set(self.received())
+        (self.directory / "received").rename(self.directory / "first")
+        self.send(1000)
+        time.sleep(2)
+        answer.write_text("fail")
+        self.send(1000)
+        time.sleep(1)
+        self.collector(address="127.0.0.2")
+        answer.write_text("127.0.0.2")
+        wait_until(lambda: "can be reached again" in self.output(process), "the next connection")
+        self.send(1000)
+        place = self.stop(process).stats["collectors"][0]
+        flows = self.received()
+        self.assertEqual(place["records"], self.count, place)
+        self.assertEqual(len(before | set(flows)), self.count)
+        self.assertEqual(len(set(flows) - before), 3000)
+        self.assertLessEqual(len(flows) - 3000, place["repeated"]["records"])
+        self.assertRegex(self.output(process), r"can be reached again \(collector name collector\.test "
+                         r"does not resolve yet \(Temporary failure in name resolution\)\)")
+
+    @unittest.skipUnless("STEPPED_CLOCK" in os.environ, "needs the library stepped_clock of the tests")
+    def test_the_clock_is_stepped(self):
+        """A day ahead and an hour back, also while the collector is away: connections and files go on."""
+        clock, files = self.directory / "clock", self.directory / "files"
+        clock.write_bytes(bytes(8))
+        files.mkdir()
+        files.chmod(0o777)
+        self.directory.chmod(0o755)
+        collector = self.collector()
+        process = self.begin("tcp://127.0.0.1:4739,retry=200ms", "-w", f"{files}/%d-%H%M%S.ipfix,rotate=6h",
+                             env={**os.environ, "LD_PRELOAD": os.environ["STEPPED_CLOCK"],
+                                  "STEPPED_CLOCK": str(clock)})
+        for away, step in (False, DAY), (True, DAY - HOUR), (False, DAY), (True, 0), (True, DAY), (False, 0):
+            self.send(500)
+            if away:
+                self.end_collector(collector)
+                time.sleep(0.5)
+            with open(clock, "r+b") as stream:
+                stream.write(struct.pack("=q", step))
+            self.send(500)
+            if away:
+                again = self.output(process).count("can be reached again")
+                collector = self.collector()
+                wait_until(lambda: self.output(process).count("can be reached again") > again, "the connection")
+        self.ended_well(process)
+        stored = []
+        for path in files.iterdir():
+            stored += [record["sourceTransportPort"] for record in self.run_plain("show", "-o", "json", path).records]
+        self.assertEqual(len(set(stored)), self.count)
+        self.assertEqual(len(stored), self.count)
+        # one for each step by a day, in either direction, and those of midnight, 6, 12 and 18 o'clock
+        self.assertLessEqual(len(list(files.iterdir())), 7)
+        self.assertGreaterEqual(len(list(files.iterdir())), 3)
 
     def certificate(self, name):
         pem, key = self.directory / f"{name}.pem", self.directory / f"{name}.key"
