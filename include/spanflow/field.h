@@ -94,11 +94,12 @@ size_t sf_field_name(uint32_t pen, uint16_t id, char *text, size_t size);
 /*
  * Writes the value as JSON: numbers bare, times as "2005-07-06T10:47:29.123Z" (digits as the type
  * has), addresses and MACs as strings, octets as hex, ill-formed UTF-8 replaced. A length the
- * type does not allow is written as hex octets. Returns the length; truncates at size.
+ * type does not allow is written as hex octets. A basicList (RFC 6313) becomes an array of its values, or an
+ * object that names its semantic: {"noneOf":[80]}. Returns the length; truncates at size, lists behind a value.
  */
 size_t sf_field_json(const struct sf_field_value *value, char *text, size_t size);
 
-/* The same without quotes (CSV quotes again where needed). */
+/* The same without quotes (CSV quotes again where needed); lists as 80,443 or noneOf(80,443). */
 size_t sf_field_text(const struct sf_field_value *value, char *text, size_t size);
 
 SF_END_PUBLIC

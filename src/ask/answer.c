@@ -140,6 +140,20 @@ static char *put_number(char *p, enum sf_form form, unsigned type, uint64_t numb
 	}
 }
 
+/* A list of values (RFC 6313). */
+static char *put_list(char *p, enum sf_form form, const struct sf_text *list)
+{
+	const uint8_t *bytes = (const uint8_t *)list->bytes;
+	char text[TEXT_MAX];
+
+	if (form == SF_FORM_JSON)
+		return p + sf_value_write(SF_TYPE_BASIC_LIST, SF_VALUE_JSON, bytes, list->length, p,
+				   4 * TEXT_MAX);
+	return put_text(p, form, text,
+		sf_value_write(SF_TYPE_BASIC_LIST, SF_VALUE_TEXT, bytes, list->length, text,
+			sizeof(text)));
+}
+
 static char *put_text_key(const struct sf_groups *groups, const struct sf_key *key,
 	enum sf_form form, const uint64_t *slot, char *p)
 {
@@ -152,6 +166,8 @@ static char *put_text_key(const struct sf_groups *groups, const struct sf_key *k
 				      : sf_text_ipv6(p, (const uint8_t *)text->bytes);
 		return put(p, quote);
 	}
+	if (key->field.wire_type == SF_TYPE_BASIC_LIST)
+		return put_list(p, form, text);
 	if (key->type == SF_ASK_OCTETS)
 		return p + sf_value_write(SF_TYPE_OCTETS,
 				   form == SF_FORM_JSON ? SF_VALUE_JSON : SF_VALUE_TEXT,

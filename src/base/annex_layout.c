@@ -146,7 +146,7 @@ static unsigned details_group(unsigned from)
 		{ offsetof(struct sf_facts, details), 0 },
 		{ offsetof(struct sf_facts, details.fragment_flags), SF_DETAILS_LINK },
 		{ offsetof(struct sf_facts, details.tcp_options), SF_DETAILS_IP },
-		{ offsetof(struct sf_facts, details.exid32), SF_DETAILS_OPTIONS },
+		{ offsetof(struct sf_facts, details.experiments), SF_DETAILS_OPTIONS },
 		{ offsetof(struct sf_facts, details.payload), SF_DETAILS_SHARED },
 		{ offsetof(struct sf_facts, details.tcp), SF_DETAILS_PAYLOAD },
 		{ offsetof(struct sf_facts, details) + sizeof(struct sf_details), SF_DETAILS_TCP },

@@ -109,8 +109,7 @@ struct sf_details {
 	/* group OPTIONS */
 	uint8_t tcp_options[32]; /* bits as in tcpOptionsFull, in network order */
 	/* group SHARED */
-	uint32_t exid32; /* largest experiment of shared TCP options (RFC 6994); 0: none */
-	uint16_t exid16, zero;
+	uint32_t experiments; /* of shared TCP options: a set of base/experiments.h */
 	/* group PAYLOAD */
 	uint32_t payload;     /* bytes behind the transport header, as the headers say */
 	uint32_t has_payload; /* 1, or 0 */

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/list.h"
 #include "base/wire.h"
 
 #define NTP_EPOCH  UINT32_C(2208988800) /* 1970 in seconds since 1900 */
@@ -527,6 +528,9 @@ size_t sf_value_write(enum sf_type type, enum sf_value_form form, const uint8_t 
 	char *start = size < sizeof(buffer) ? buffer : text;
 	char *end = write_fixed(start, type, form, data, length);
 
+	if (!end && type == SF_TYPE_BASIC_LIST &&
+		sf_list_write(form, data, length, text, size, &length))
+		return length;
 	if (!end)
 		return write_long(type, form, data, length, text, size);
 	length = (size_t)(end - start);

@@ -10,10 +10,13 @@
 
 #include "base/annex.h"
 #include "base/element_id.h"
+#include "base/experiments.h"
+#include "base/list.h"
 #include "encode/profiles.def"
 
 enum { FLOW, EACH };
-enum { UINT = 0, BYTES = 0, STRING = 1 }; /* whether values have variable lengths */
+/* Bytes in front of a value that tell its length. */
+enum { UINT = 0, BYTES = 0, STRING = 1, LIST = 3 };
 
 enum field {
 #define FIELD(name, ...) FIELD_##name,
@@ -141,6 +144,15 @@ bool sf_field_folds(const struct sf_field_row *row)
 	return false;
 }
 
+unsigned sf_fields_row_of(const struct sf_fields *fields, unsigned i, uint64_t variant)
+{
+	const uint64_t lists = SF_WHEN_EXPERIMENTS_16 | SF_WHEN_EXPERIMENTS_32;
+
+	return fields->items[i].field == FIELD_tcpOptionsFull && variant & fields->when & lists
+		       ? FIELD_tcpOptionsNotShared
+		       : fields->items[i].field;
+}
+
 /* Adds an item: behind the same element, if the list has it, because then a record has one of the two. */
 static void add_item(struct sf_fields *fields, const struct sf_field_item *item)
 {
@@ -197,7 +209,7 @@ uint64_t sf_app_when(const struct sf_flow *flow)
 	return when;
 }
 
-uint64_t sf_mirror_when(const struct sf_flow *flow)
+static uint64_t mirror_when(const struct sf_flow *flow)
 {
 	struct sf_mirror_facts mirror;
 	unsigned known = 0;
@@ -207,6 +219,22 @@ uint64_t sf_mirror_when(const struct sf_flow *flow)
 		known |= mirror.known;
 	}
 	return known ? SF_WHEN_MIRROR : 0;
+}
+
+static uint64_t experiments_when(const struct sf_flow *flow)
+{
+	const uint64_t set = sf_fact_get_experiments(flow, 0) | sf_fact_get_experiments(flow, 1);
+
+	return (set & 0xffff ? SF_WHEN_EXPERIMENTS_16 : 0) |
+	       (set >> 16 ? SF_WHEN_EXPERIMENTS_32 : 0);
+}
+
+uint64_t sf_facts_when(const struct sf_flow *flow)
+{
+	const uint64_t facts = flow->annex->layout->facts;
+
+	return (facts & SF_FACT_SET(mirror) ? mirror_when(flow) : 0) |
+	       (facts & SF_FACT_SET(experiments) ? experiments_when(flow) : 0);
 }
 
 void sf_when_text(uint64_t when, char *text, size_t size)
@@ -235,6 +263,8 @@ void sf_when_text(uint64_t when, char *text, size_t size)
 		{ SF_WHEN_SEGMENT, "in VXLAN or NVGRE" },
 		{ SF_WHEN_TEID, "in GTP-U" },
 		{ SF_WHEN_MIRROR, "that a mirror describes" },
+		{ SF_WHEN_EXPERIMENTS_16, "with such experiments" },
+		{ SF_WHEN_EXPERIMENTS_32, "with such experiments" },
 		{ SF_WHEN_APP, "payload known" },
 		{ SF_WHEN_DNS, "DNS" },
 		{ SF_WHEN_DNS_ANSWER, "DNS with a response" },

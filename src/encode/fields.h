@@ -51,6 +51,9 @@
 #define SF_WHEN_OUTER_FLOW  ((uint64_t)SF_HAS_OUTER_FLOW << 8)
 #define SF_WHEN_INNER_FLOW  ((uint64_t)SF_HAS_INNER_FLOW << 8)
 #define SF_WHEN_MIRROR      UINT64_C(0x0001000000) /* a mirror says something of the packets */
+/* Shared TCP options with experiments of base/experiments.h, by the bytes of the identifier. */
+#define SF_WHEN_EXPERIMENTS_16 UINT64_C(0x0002000000)
+#define SF_WHEN_EXPERIMENTS_32 UINT64_C(0x0004000000)
 #define SF_WHEN_MS          UINT64_C(0x0100000000) /* times: ms, µs, ns since 1970, or system uptime */
 #define SF_WHEN_US          UINT64_C(0x0200000000)
 #define SF_WHEN_NS          UINT64_C(0x0400000000)
@@ -85,15 +88,20 @@
 		SF_WHEN_TUNNEL | SF_WHEN_TUNNEL_IPV4 | SF_WHEN_TUNNEL_IPV6 | SF_WHEN_GRE_KEY |     \
 		SF_WHEN_SEGMENT | SF_WHEN_TEID | SF_WHEN_TCP | SF_WHEN_OUTER_FLOW |                \
 		SF_WHEN_INNER_FLOW)
+/* What the facts of a record say. */
+#define SF_WHEN_FACTS                                                                              \
+	(SF_WHEN_HAS | SF_WHEN_READ | SF_WHEN_MIRROR | SF_WHEN_EXPERIMENTS_16 |                    \
+		SF_WHEN_EXPERIMENTS_32)
 #define SF_WHEN_RECORD                                                                             \
 	(SF_WHEN_IPV4 | SF_WHEN_IPV6 | SF_WHEN_ICMP | SF_WHEN_NOT_ICMP | SF_WHEN_TWO_WAY |         \
-		SF_WHEN_HAS | SF_WHEN_READ | SF_WHEN_MIRROR | SF_WHEN_FOLDED)
+		SF_WHEN_FACTS | SF_WHEN_FOLDED)
 
 /* What the payload of a record with SF_HAS_APP said: of SF_WHEN_READ. */
 uint64_t sf_app_when(const struct sf_flow *flow);
 
-/* SF_WHEN_MIRROR or 0, of a record with the fact. */
-uint64_t sf_mirror_when(const struct sf_flow *flow);
+/* What the values of these facts say, of a record with one of them. */
+#define SF_FACTS_THAT_SAY (SF_FACT_SET(mirror) | SF_FACT_SET(experiments))
+uint64_t sf_facts_when(const struct sf_flow *flow);
 
 /* Everything in which the records of one session may differ. */
 static inline uint64_t sf_record_when(const struct sf_flow *flow, bool two_way)
@@ -102,8 +110,8 @@ static inline uint64_t sf_record_when(const struct sf_flow *flow, bool two_way)
 	       SF_WHEN_NOT_ICMP << sf_flow_has_icmp_type(flow) | (two_way ? SF_WHEN_TWO_WAY : 0) |
 	       (uint64_t)flow->has << 8 | (sf_unlikely(flow->folded) ? SF_WHEN_FOLDED : 0) |
 	       (sf_unlikely(flow->has & SF_HAS_APP) ? sf_app_when(flow) : 0) |
-	       (sf_unlikely(flow->annex && flow->annex->layout->facts & SF_FACT_SET(mirror))
-			       ? sf_mirror_when(flow)
+	       (sf_unlikely(flow->annex && flow->annex->layout->facts & SF_FACTS_THAT_SAY)
+			       ? sf_facts_when(flow)
 			       : 0);
 }
 
@@ -117,7 +125,8 @@ struct sf_field_row {
 	uint16_t id;
 	uint16_t v9_id; /* 0: none */
 	uint8_t length, v9_length;
-	bool variable; /* `length` is the most that a value has, without the byte that tells how many */
+	/* bytes in front of a value that tell how many it has, of which `length` is the most; 0: always `length` */
+	uint8_t prefix;
 	uint64_t facts; /* that the meter gathers on request: a set, SF_WANTS_FLOW_ID */
 	bool each;      /* each direction has its own value */
 };
@@ -176,6 +185,12 @@ static inline bool sf_field_is_element(
 
 	return item->reverse == reverse && row->id == other->id && row->pen == other->pen;
 }
+
+/*
+ * The row whose value records have in place of that row's. RFC 9740 §4.1: beside a list of experiments (`variant`),
+ * tcpOptionsFull has no bits for the options that the list tells of.
+ */
+unsigned sf_fields_row_of(const struct sf_fields *fields, unsigned i, uint64_t variant);
 
 /* Item i is the same element as the item before it: a profile has it twice, under different conditions. */
 static inline bool sf_fields_repeats(const struct sf_fields *fields, unsigned i)

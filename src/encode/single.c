@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/wire.h"
 #include "encode/template.h"
 #include "encode/values.h"
 
@@ -27,9 +28,9 @@ bool sf_field_read(unsigned field, const struct sf_flow *flow, unsigned d, bool 
 		return false;
 	sf_field_runs[field][0](bytes, 0, flow, 1, d, &context);
 	*length = row->length;
-	if (row->variable) {
-		*length = bytes[0];
-		memmove(bytes, bytes + 1, *length);
+	if (row->prefix) {
+		*length = row->prefix == 1 ? bytes[0] : sf_load_be16(bytes + 1);
+		memmove(bytes, bytes + row->prefix, *length);
 	}
 	return true;
 }

@@ -74,6 +74,22 @@ static sf_always_inline uint8_t *store_BYTES(uint8_t *p, const uint8_t *bytes, u
 	return sf_store_bytes(p, bytes, length);
 }
 
+/* RFC 6313 §4.5.1; the length in three bytes, as §5.1 recommends. */
+static uint8_t *store_LIST(uint8_t *p, struct sf_basic_list list, unsigned length)
+{
+	const unsigned bytes = SF_LIST_BYTES(list.width, list.count);
+
+	(void)length;
+	assert(bytes <= length);
+	p = sf_store_be16(sf_store_u8(p, 255), (uint16_t)bytes);
+	p = sf_store_be16(sf_store_u8(p, SF_LIST_ALL_OF), list.element);
+	p = sf_store_be16(p, list.width);
+	for (unsigned i = 0; i < list.count; i++)
+		p = store_UINT(p, list.numbers[i], list.width);
+	return p;
+}
+
+#define store9_LIST  store_LIST
 #define store9_UINT  store_UINT
 #define store9_BYTES store_BYTES
 
@@ -323,7 +339,8 @@ bool sf_template_is_same(const struct sf_template *one, const struct sf_template
 }
 
 enum { FLOW, EACH };
-enum { UINT, BYTES = 0, STRING = 1 }; /* bytes in front of a value that tell its length */
+/* Bytes in front of a value that tell its length. */
+enum { UINT = 0, BYTES = 0, STRING = 1, LIST = 3 };
 
 /* Fields and bytes of the longest record: every field, with its reverse element where there is one. */
 /* clang-format off */
@@ -342,10 +359,11 @@ enum {
 static_assert(ALL_FIELDS <= SF_TEMPLATE_FIELDS_MAX && ALL_FIELDS <= SF_FIELDS_MAX, "template.h");
 static_assert(ALL_BYTES <= SF_RECORD_MAX, "template.h");
 
-static void add_field(struct sf_template *template, const struct sf_field_item *item)
+static void add_field(
+	struct sf_template *template, unsigned field, const struct sf_field_item *item)
 {
-	const struct sf_field_row *row = sf_field_row(item->field);
-	const bool v9 = template->variant & SF_WHEN_NETFLOW9, variable = row->variable && !v9;
+	const struct sf_field_row *row = sf_field_row(field);
+	const bool v9 = template->variant & SF_WHEN_NETFLOW9, variable = row->prefix && !v9;
 	unsigned i = template->field_count++;
 
 	template->specs[i] = (struct sf_spec){
@@ -355,13 +373,13 @@ static void add_field(struct sf_template *template, const struct sf_field_item *
 			  : v9     ? row->v9_length
 				   : row->length,
 	};
-	template->steps[i].run = sf_field_runs[item->field][v9];
-	template->steps[i].store = (uint16_t)(2 * item->field + v9);
+	template->steps[i].run = sf_field_runs[field][v9];
+	template->steps[i].store = (uint16_t)(2 * field + v9);
 	template->steps[i].reverse = item->reverse;
 	template->steps[i].offset = template->record_length;
 	template->variable |= variable;
 	template->record_least += variable ? 1 : template->specs[i].length;
-	template->record_length += variable ? 1 + row->length : template->specs[i].length;
+	template->record_length += variable ? row->prefix + row->length : template->specs[i].length;
 	assert(template->specs[i].id != 0 && template->record_length <= SF_RECORD_MAX);
 }
 
@@ -380,7 +398,8 @@ void sf_template_init(struct sf_template *template, const struct sf_fields *fiel
 	template->variant = session | when;
 	for (unsigned i = 0; i < fields->count; i++)
 		if (sf_fields_has(fields, i, template->variant))
-			add_field(template, &fields->items[i]);
+			add_field(template, sf_fields_row_of(fields, i, template->variant),
+				&fields->items[i]);
 	template->id = plain ? profile_template_id(template, (unsigned)fields->profile)
 			     : chosen_template_id(template);
 	template->encode = sf_template_encode_plan;

@@ -12,6 +12,9 @@
 
 #include "base/annex.h"
 #include "base/branch.h"
+#include "base/element_id.h"
+#include "base/experiments.h"
+#include "base/list.h"
 #include "base/local.h"
 #include "encode/template.h"
 
@@ -150,6 +153,46 @@ static_assert(offsetof(struct sf_mirror_facts, port) == 4 &&
 		      offsetof(struct sf_mirror_facts, known) == 11 &&
 		      (SF_MIRROR_INGRESS | SF_MIRROR_EGRESS) == 3,
 	"fields.def");
+
+struct sf_tcp_options {
+	uint8_t octets[32];
+};
+
+/* TCP options of direction d without those that experiments share, 253 and 254. */
+static inline struct sf_tcp_options sf_field_not_shared(const struct sf_flow *flow, unsigned d)
+{
+	struct sf_tcp_options options;
+
+	memcpy(options.octets, sf_fact_get_tcp_options(flow, d), sizeof(options.octets));
+	options.octets[0] &= (uint8_t) ~(1u << (253 - 248) | 1u << (254 - 248));
+	return options;
+}
+
+/* A set of base/experiments.h. */
+static inline uint32_t sf_field_experiments(const struct sf_flow *flow, unsigned d)
+{
+	return (uint32_t)sf_fact_get_experiments(flow, d);
+}
+
+static inline struct sf_basic_list sf_field_experiments_16(const struct sf_flow *flow, unsigned d)
+{
+	struct sf_basic_list list = { .element = SF_IE_tcpSharedOptionExID16, .width = 2 };
+
+	for (unsigned i = 0; i < SF_EXPERIMENTS_16; i++)
+		if (sf_field_experiments(flow, d) >> i & 1)
+			list.numbers[list.count++] = sf_experiments_16[i];
+	return list;
+}
+
+static inline struct sf_basic_list sf_field_experiments_32(const struct sf_flow *flow, unsigned d)
+{
+	struct sf_basic_list list = { .element = SF_IE_tcpSharedOptionExID32, .width = 4 };
+
+	for (unsigned i = 0; i < SF_EXPERIMENTS_32; i++)
+		if (sf_field_experiments(flow, d) >> (16 + i) & 1)
+			list.numbers[list.count++] = sf_experiments_32[i];
+	return list;
+}
 
 /* What the payload of direction d said. */
 static inline const struct sf_app *sf_field_app(const struct sf_flow *flow, unsigned d)

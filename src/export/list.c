@@ -62,7 +62,7 @@ static void protocols_text(const struct sf_field_row *row, char *text, size_t si
 		snprintf(enterprise, sizeof(enterprise), " of enterprise %u", row->pen);
 	if (ipfix)
 		length = (size_t)snprintf(text, size, "IPFIX: element %u%s, %s%u byte%s", row->id,
-			enterprise, row->variable ? "up to " : "", row->length,
+			enterprise, row->prefix ? "up to " : "", row->length,
 			row->length == 1 ? "" : "s");
 	if (row->v9_id)
 		snprintf(text + length, size - length, "%sNetFlow v9: field %u, %u byte%s",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "parse/details.h"
 
+#include "base/experiments.h"
 #include "parse/walk.h"
 
 enum {
@@ -306,38 +307,6 @@ static void read_options(const struct ip_packet *p, struct sf_facts *facts)
 		bits[31 - option[0] / 8] |= (uint8_t)(1u << option[0] % 8);
 }
 
-/*
- * Experiments of shared TCP options whose identifiers have two bytes: IANA's registry of TCP/UDP ExIDs. Only the registry
- * tells how long an identifier is, and that there is one (RFC 9740 §5.2), so others are not reported.
- */
-static const uint16_t experiments[] = {
-	0x00ac,                 /* ACK rate request */
-	0x0348,                 /* host identification: RFC 7974 */
-	0x0a0d,                 /* compensation of autonomous systems */
-	0x0ca0,                 /* capabilities */
-	0x0ed0,                 /* extended data offset */
-	0x454e,                 /* encryption negotiation: RFC 8547 */
-	0x5323,                 /* service number */
-	0x75ec,                 /* interval of time stamps */
-	0xacc0,                 /* accurate ECN, in three forms */
-	0xacc1, 0xacce, 0xf989, /* fast open: RFC 7413 */
-	0xf990,                 /* low latency */
-};
-
-#define EXPERIMENT_SMC_R 0xe2d4c3d9u /* RFC 7609; the only one of four bytes */
-
-/* RFC 6994 §3: kind, length, identifier. */
-static void read_shared_option(struct sf_details *details, const uint8_t *option, unsigned length)
-{
-	const uint16_t id = length < 4 ? 0 : sf_load_be16(option + 2);
-
-	if (length >= 6 && sf_load_be32(option + 2) == EXPERIMENT_SMC_R)
-		details->exid32 = EXPERIMENT_SMC_R;
-	for (unsigned i = 0; i < sizeof(experiments) / sizeof(experiments[0]); i++)
-		if (id == experiments[i] && id > details->exid16)
-			details->exid16 = id;
-}
-
 static void read_shared(const struct ip_packet *p, struct sf_facts *facts)
 {
 	enum { SHARED_253 = 253, SHARED_254 = 254 };
@@ -346,14 +315,13 @@ static void read_shared(const struct ip_packet *p, struct sf_facts *facts)
 	struct options options;
 	unsigned length;
 
-	details->exid32 = 0;
-	details->exid16 = 0;
+	details->experiments = 0;
 	if (!has_tcp_header(p, facts))
 		return;
 	options = tcp_options(p);
 	while ((option = next_option(&options, &length)))
 		if (option[0] == SHARED_253 || option[0] == SHARED_254)
-			read_shared_option(details, option, length);
+			details->experiments |= sf_experiments_of(option + 2, length - 2);
 }
 
 /* Bytes of the transport header; 0 if the protocol has none that is known, or it was not captured. */

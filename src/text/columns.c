@@ -87,7 +87,7 @@ static size_t value_width(const struct sf_field_item *item)
  */
 static void forget_conditions(struct sf_fields *fields)
 {
-	const uint64_t facts = SF_WHEN_HAS | SF_WHEN_READ | SF_WHEN_FOLDED;
+	const uint64_t facts = SF_WHEN_FACTS | SF_WHEN_FOLDED;
 
 	for (unsigned i = 0; i < fields->count; i++) {
 		const struct sf_field_row *row = sf_field_row(fields->items[i].field);
@@ -261,7 +261,8 @@ static struct value next_value(const struct sf_layout *layout, unsigned i, const
 	struct value value = { *record, layout->fields[i].length };
 
 	if (layout->fields[i].variable)
-		value = (struct value){ *record + 1, **record };
+		value = **record < 255 ? (struct value){ *record + 1, **record }
+				       : (struct value){ *record + 3, sf_load_be16(*record + 1) };
 	*record = value.bytes + value.length;
 	return value;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Header fields on request (parse/details.h): what they say of whole packets and of cut ones. */
+#include "base/experiments.h"
 #include "check_main.h"
 #include "parse/details.h"
 #include "parse_bytes.h"
@@ -46,8 +47,7 @@ static void read_details(struct sf_packet packet)
 		ck_assert_uint_eq(facts.details.ip_id & ~whole.ip_id, 0);
 		ck_assert_uint_eq(facts.details.extensions & ~whole.extensions, 0);
 		ck_assert(facts.details.spi == whole.spi || facts.details.spi == 0);
-		ck_assert_uint_le(facts.details.exid16, whole.exid16);
-		ck_assert_uint_le(facts.details.exid32, whole.exid32);
+		ck_assert_uint_eq(facts.details.experiments & ~whole.experiments, 0);
 		for (unsigned i = 0; i < 32; i++)
 			ck_assert_uint_eq(facts.details.tcp_options[i] & ~whole.tcp_options[i], 0);
 		ck_assert_mem_eq(
@@ -175,28 +175,47 @@ START_TEST(tcp_options_that_contradict_themselves)
 }
 END_TEST
 
+/* The set of one experiment; 0: it is not in the registry. */
+static uint32_t experiment(uint32_t id)
+{
+	const uint8_t bytes[] = { (uint8_t)(id >> 24), (uint8_t)(id >> 16), (uint8_t)(id >> 8),
+		(uint8_t)id };
+
+	return id >> 16 ? sf_experiments_of(bytes, 4) : sf_experiments_of(bytes + 2, 2);
+}
+
 /* RFC 6994 §3, RFC 9740 §5.2: only identifiers that IANA's registry has. */
 START_TEST(experiments_of_shared_options)
 {
+	ck_assert_uint_ne(experiment(0xf989), 0);
 	READ(SF_LINK_RAW, IPV4(6, 44), TCP(6), 254, 4, 0xf9, 0x89);
-	ck_assert_uint_eq(facts.details.exid16, 0xf989);
-	ck_assert_uint_eq(facts.details.exid32, 0);
+	ck_assert_uint_eq(facts.details.experiments, experiment(0xf989));
 	READ(SF_LINK_RAW, IPV4(6, 48), TCP(7), 1, 1, 253, 6, 0xe2, 0xd4, 0xc3, 0xd9);
-	ck_assert_uint_eq(facts.details.exid16, 0);
-	ck_assert_uint_eq(facts.details.exid32, 0xe2d4c3d9);
-	/* several: the largest one */
-	READ(SF_LINK_RAW, IPV4(6, 56), TCP(9), 254, 4, 0xac, 0xce, 253, 4, 0x45, 0x4e, 254, 8, 0xe2,
-		0xd4, 0xc3, 0xd9, 7, 7);
-	ck_assert_uint_eq(facts.details.exid16, 0xacce);
-	ck_assert_uint_eq(facts.details.exid32, 0xe2d4c3d9);
+	ck_assert_uint_eq(facts.details.experiments, experiment(0xe2d4c3d9));
+	/* several, one of them twice */
+	READ(SF_LINK_RAW, IPV4(6, 60), TCP(10), 254, 4, 0xac, 0xce, 253, 4, 0x45, 0x4e, 254, 8,
+		0xe2, 0xd4, 0xc3, 0xd9, 7, 7, 253, 4, 0xac, 0xce);
+	ck_assert_uint_eq(facts.details.experiments,
+		experiment(0xacce) | experiment(0x454e) | experiment(0xe2d4c3d9));
 	/* not registered, not whole, another kind, another protocol */
 	READ(SF_LINK_RAW, IPV4(6, 48), TCP(7), 254, 4, 0x12, 0x34, 254, 4, 0xe2, 0xd4);
-	ck_assert_uint_eq(facts.details.exid16, 0);
-	ck_assert_uint_eq(facts.details.exid32, 0);
+	ck_assert_uint_eq(facts.details.experiments, 0);
 	READ(SF_LINK_RAW, IPV4(6, 48), TCP(7), 254, 3, 0xf9, 1, 34, 4, 0xf9, 0x89);
-	ck_assert_uint_eq(facts.details.exid16, 0);
+	ck_assert_uint_eq(facts.details.experiments, 0);
+	READ(SF_LINK_RAW, IPV4(6, 44), TCP(6), 1, 1, 254, 2); /* no identifier */
+	ck_assert_uint_eq(facts.details.experiments, 0);
 	READ(SF_LINK_RAW, UDP4);
-	ck_assert_uint_eq(facts.details.exid16, 0);
+	ck_assert_uint_eq(facts.details.experiments, 0);
+}
+END_TEST
+
+/* Exporters write lists in the order of the registry, which has each identifier once. */
+START_TEST(experiments_are_in_order)
+{
+	for (unsigned i = 1; i < SF_EXPERIMENTS_16; i++)
+		ck_assert_uint_gt(sf_experiments_16[i], sf_experiments_16[i - 1]);
+	for (unsigned i = 1; i < SF_EXPERIMENTS_32; i++)
+		ck_assert_uint_gt(sf_experiments_32[i], sf_experiments_32[i - 1]);
 }
 END_TEST
 
@@ -333,6 +352,6 @@ END_TEST
 
 CHECK_MAIN("details", identification_and_flags, extension_headers,
 	endless_chain_of_extension_headers, tcp_options_by_kind,
-	tcp_options_that_contradict_themselves, experiments_of_shared_options, tags_and_labels,
-	long_label_stack, payload_is_what_the_headers_leave, security_parameters,
-	backbone_service_and_secure_channel)
+	tcp_options_that_contradict_themselves, experiments_of_shared_options,
+	experiments_are_in_order, tags_and_labels, long_label_stack,
+	payload_is_what_the_headers_leave, security_parameters, backbone_service_and_secure_channel)

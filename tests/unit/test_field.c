@@ -243,11 +243,84 @@ START_TEST(strings_are_escaped_and_repaired)
 }
 END_TEST
 
+#define LIST(semantic, id, width, ...)                                                             \
+	BYTES(semantic, (id) >> 8, (id)&255, (width) >> 8, (width)&255, ##__VA_ARGS__)
+
+/* RFC 6313 §4.5.1 */
+START_TEST(lists_are_written_by_the_element_of_their_values)
+{
+	ck_assert_str_eq(json(0, 523, LIST(3, 521, 2, 0x03, 0x48, 0x45, 0x4e)), "[840,17742]");
+	ck_assert_str_eq(text_of(523, LIST(3, 521, 2, 0x03, 0x48, 0x45, 0x4e)), "840,17742");
+	ck_assert_str_eq(json(0, 524, LIST(4, 522, 4, 0xe2, 0xd4, 0xc3, 0xd9)), "[3805594585]");
+	ck_assert_str_eq(json(0, 291, LIST(255, 8, 4, 192, 0, 2, 1, 192, 0, 2, 2)),
+		"[\"192.0.2.1\",\"192.0.2.2\"]");
+	ck_assert_str_eq(json(0, 291, LIST(3, 10, 1, 7, 8)), "[7,8]"); /* reduced size */
+	/* no value */
+	ck_assert_str_eq(json(0, 523, LIST(3, 521, 2)), "[]");
+	ck_assert_str_eq(text_of(523, LIST(3, 521, 2)), "");
+	ck_assert_str_eq(json(0, 523, LIST(3, 521, 0)), "[]");
+	/* values that tell their length, in one byte and in three */
+	ck_assert_str_eq(json(0, 291, LIST(3, 82, 65535, 2, 'e', '"', 0, 255, 0, 1, 'x')),
+		"[\"e\\\"\",\"\",\"x\"]");
+	/* semantics under which the values say something else */
+	ck_assert_str_eq(json(0, 291, LIST(0, 7, 2, 0, 80)), "{\"noneOf\":[80]}");
+	ck_assert_str_eq(json(0, 291, LIST(1, 7, 2, 0, 80)), "{\"exactlyOneOf\":[80]}");
+	ck_assert_str_eq(text_of(291, LIST(2, 7, 2, 0, 80, 1, 187)), "oneOrMoreOf(80,443)");
+	/* elements of enterprises; of an unknown one, and of lists in lists, the bytes */
+	ck_assert_str_eq(
+		json(0, 291, LIST(3, 0x8000 | 21, 4, 0, 0, 0x1a, 0xd7, 0, 0, 1, 0)), "[256]");
+	ck_assert_str_eq(
+		json(0, 291, LIST(3, 0x8000 | 21, 1, 0, 0, 0, 9, 1, 2)), "[\"01\",\"02\"]");
+	ck_assert_str_eq(
+		json(0, 291, LIST(3, 291, 65535, 6, 3, 0, 4, 0, 1, 6)), "[\"030004000106\"]");
+}
+END_TEST
+
+/* What is no list that is whole: bytes, as they came. */
+START_TEST(broken_lists_are_written_as_octets)
+{
+	ck_assert_str_eq(json(0, 291, NULL, 0), "\"\"");
+	ck_assert_str_eq(json(0, 523, BYTES(3, 2, 9, 0)), "\"03020900\"");
+	ck_assert_str_eq(json(0, 523, LIST(3, 521, 2, 1)), "\"030209000201\"");
+	ck_assert_str_eq(json(0, 523, LIST(3, 521, 0, 1)), "\"030209000001\"");
+	ck_assert_str_eq(json(0, 523, LIST(5, 521, 2, 1, 2)), "\"05020900020102\""); /* semantic */
+	ck_assert_str_eq(json(0, 291, LIST(3, 0x8000 | 21, 4, 0, 0, 1)), "\"0380150004000001\"");
+	ck_assert_str_eq(json(0, 291, LIST(3, 82, 65535, 2, 'e')), "\"030052ffff0265\"");
+	ck_assert_str_eq(json(0, 291, LIST(3, 82, 65535, 255, 0)), "\"030052ffffff00\"");
+	ck_assert_str_eq(text_of(523, LIST(3, 521, 2, 1)), "030209000201");
+}
+END_TEST
+
+/* A list ends with the last value that has room, and JSON stays JSON. */
+START_TEST(long_lists_are_cut_behind_a_value)
+{
+	static const uint8_t list[5 + 100] = { 2, 0, 7, 0, 2, 1, 187, 1, 187 };
+	const struct sf_field_value value = { 0, 291, sizeof(list), list };
+
+	for (size_t size = 20; size < 300; size++) {
+		char *text = malloc(size); /* exact, for AddressSanitizer */
+		size_t length = sf_field_json(&value, text, size);
+
+		ck_assert_uint_lt(length, size);
+		ck_assert_int_eq(strncmp(text, "{\"oneOrMoreOf\":[", 16), 0);
+		ck_assert_str_eq(text + length - 2, "]}");
+		ck_assert_int_ne(text[length - 3], ',');
+		/* nothing is left out that would fit */
+		ck_assert(length + 4 >= size || length == 16 + 2 * 4 + 48 * 2 - 1 + 2);
+		length = sf_field_text(&value, text, size);
+		ck_assert_uint_lt(length, size);
+		ck_assert_int_eq(text[length - 1], ')');
+		free(text);
+	}
+}
+END_TEST
+
 START_TEST(writing_stops_at_the_end_of_the_buffer)
 {
 	static const uint8_t bytes[200] = { [0 ... 199] = 0xab };
 	struct sf_field_value values[] = { { 0, 82, 200, bytes }, { 0, 32000, 200, bytes },
-		{ 0, 27, 16, bytes }, { 0, 1, 8, bytes }, { 0, 152, 4, bytes } };
+		{ 0, 27, 16, bytes }, { 0, 1, 8, bytes }, { 0, 152, 4, bytes },
+		{ 0, 291, 200, bytes } };
 
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
 		for (size_t size = 1; size < 130; size++) {
@@ -267,4 +340,6 @@ CHECK_MAIN("field", elements_are_found_by_number_and_name, names_tell_reverse_an
 	unused_bits_of_microseconds_are_ignored, wrong_lengths_are_written_as_octets,
 	boolean_two_is_false, addresses_read_as_people_write_them,
 	times_have_the_digits_of_their_type, ntp_times_read_back_exactly,
-	strings_are_escaped_and_repaired, writing_stops_at_the_end_of_the_buffer)
+	strings_are_escaped_and_repaired, lists_are_written_by_the_element_of_their_values,
+	broken_lists_are_written_as_octets, long_lists_are_cut_behind_a_value,
+	writing_stops_at_the_end_of_the_buffer)

@@ -6,9 +6,12 @@
 #include <spanflow/export.h>
 
 #include "base/annex.h"
+#include "base/experiments.h"
+#include "base/list.h"
 #include "check_main.h"
 #include "encode/fields.h"
 #include "encode/template.h"
+#include "fact_values.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -98,6 +101,75 @@ START_TEST(lists_are_read)
 			/* all but the flow label, which IPv4 does not have */
 			ck_assert_int_eq(choose(&fields, cases[i].list, cases[i].session), 0);
 	}
+}
+END_TEST
+
+/* The data record of that list of fields, of the flow's first direction. */
+static size_t record_of(uint8_t *bytes, const char *list, const struct sf_flow *flow)
+{
+	static const struct sf_encode_context context = { 0 };
+	struct sf_fields fields;
+	struct sf_template template;
+
+	ck_assert_msg(choose(&fields, list, IPFIX_SESSION) == 0, "%s: %s", list, error.text);
+	sf_template_init(&template, &fields, IPFIX_SESSION, sf_record_when(flow, false));
+	return (size_t)(sf_template_encode(&template, bytes, flow, 1, 1, &context) - bytes);
+}
+
+#define RECORD(list, ...)                                                                          \
+	do {                                                                                       \
+		const uint8_t expected[] = { __VA_ARGS__ };                                        \
+                                                                                                   \
+		ck_assert_uint_eq(record_of(bytes, list, &flow), sizeof(expected));                \
+		ck_assert_mem_eq(bytes, expected, sizeof(expected));                               \
+	} while (0)
+#define BOTH_LISTS "tcpSharedOptionExID16List,tcpSharedOptionExID32List"
+
+/* RFC 9740 §6.2, its example: 0x0348 and 0x454e, and 0xe2d4c3d9. */
+START_TEST(experiments_are_lists)
+{
+	static struct full_annex annex;
+	struct sf_flow flow = {
+		.ip_version = 4, .protocol = 6, .directions = 1, .has = SF_HAS_TCP
+	};
+	uint8_t options[32] = { 0x60, [31] = 0x0d };
+	uint8_t bytes[SF_RECORD_MAX];
+	const uint32_t host_id = sf_experiments_of((const uint8_t[]){ 0x03, 0x48 }, 2),
+		       encryption = sf_experiments_of((const uint8_t[]){ 0x45, 0x4e }, 2),
+		       smc = sf_experiments_of((const uint8_t[]){ 0xe2, 0xd4, 0xc3, 0xd9 }, 4);
+
+	give_annex(&flow, &annex);
+	set_fact(&annex, SF_FACT_tcp_options, 0, options);
+	/* an experiment that has no identifier here: no list, and the bits tell it */
+	ck_assert_uint_eq(record_of(bytes, BOTH_LISTS ",tcpOptionsFull", &flow), 32);
+	ck_assert_mem_eq(bytes, options, 32);
+	RECORD("ipVersion,tcpSharedOptionExID16,tcpSharedOptionExID32," BOTH_LISTS, 4, 0, 0, 0, 0,
+		0, 0);
+
+	set_number(&annex, SF_FACT_experiments, 0, encryption | host_id | smc);
+	RECORD(BOTH_LISTS, 255, 0, 9, 3, 0x02, 0x09, 0, 2, 0x03, 0x48, 0x45, 0x4e, 255, 0, 9, 3,
+		0x02, 0x0a, 0, 4, 0xe2, 0xd4, 0xc3, 0xd9);
+	RECORD("tcpSharedOptionExID16,tcpSharedOptionExID32", 0x45, 0x4e, 0xe2, 0xd4, 0xc3, 0xd9);
+	/* RFC 9740 §4.1: a list takes the place of the bits */
+	ck_assert_uint_eq(record_of(bytes, "tcpOptionsFull," BOTH_LISTS, &flow), 32 + 24);
+	ck_assert_uint_eq(bytes[0], 0);
+	ck_assert_uint_eq(bytes[31], 0x0d);
+	ck_assert_uint_eq(record_of(bytes, "tcpOptionsFull", &flow), 32);
+	ck_assert_mem_eq(bytes, options, 32);
+
+	/* no list of what there is not */
+	set_number(&annex, SF_FACT_experiments, 0, smc);
+	RECORD(BOTH_LISTS, 255, 0, 9, 3, 0x02, 0x0a, 0, 4, 0xe2, 0xd4, 0xc3, 0xd9);
+	ck_assert_uint_eq(record_of(bytes, "tcpOptionsFull,tcpSharedOptionExID16List", &flow), 32);
+	ck_assert_mem_eq(bytes, options, 32);
+	/* of the other direction: both records have the list */
+	set_number(&annex, SF_FACT_experiments, 0, 0);
+	set_number(&annex, SF_FACT_experiments, 1, host_id);
+	RECORD(BOTH_LISTS, 255, 0, 5, 3, 0x02, 0x09, 0, 2);
+	/* every one of the registry */
+	set_number(&annex, SF_FACT_experiments, 0, UINT32_MAX);
+	ck_assert_uint_eq(record_of(bytes, BOTH_LISTS, &flow),
+		3 + SF_LIST_BYTES(2, SF_EXPERIMENTS_16) + 3 + SF_LIST_BYTES(4, SF_EXPERIMENTS_32));
 }
 END_TEST
 
@@ -298,7 +370,7 @@ START_TEST(facts_follow_from_the_fields)
 }
 END_TEST
 
-CHECK_MAIN("fields", lists_are_read, a_sign_in_front_changes_what_there_is,
+CHECK_MAIN("fields", lists_are_read, experiments_are_lists, a_sign_in_front_changes_what_there_is,
 	wrong_lists_are_explained, what_cannot_be_carried_is_left_out_by_name,
 	every_field_can_be_chosen, the_same_list_has_the_same_template_ids,
 	facts_follow_from_the_fields)
