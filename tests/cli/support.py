@@ -33,6 +33,17 @@ def udp(source, port, payload=b"x", vlan=None, version=4):
     return bytes(6) + b"\2\0\0\0\0\1" + tag + struct.pack("!H", kind) + ip + datagram
 
 
+def arista(frame, seconds, version=0x0110):
+    """The frame with Arista's header behind its addresses, which says that it came at that time."""
+    stamp = struct.pack("!II", int(seconds // 1), round(seconds % 1 * 1e9))
+    return frame[:12] + struct.pack("!HHH", 0xD28B, 1, version) + stamp + frame[12:]
+
+
+def metawatch(frame, seconds):
+    """The frame with the trailer of MetaWatch."""
+    return frame + struct.pack("!IIIBHB", 0, int(seconds // 1), round(seconds % 1 * 1e9), 1, 7, 3)
+
+
 def pcap_header(link=1):
     return struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, link)
 
@@ -42,9 +53,9 @@ def pcap_packet(seconds, frame):
         + frame
 
 
-def pcap(packets, link=1):
-    """A capture file of (seconds since START, frame) pairs."""
-    return pcap_header(link) + b"".join(pcap_packet(START + t, f) for t, f in packets)
+def pcap(packets, link=1, start=START):
+    """A capture file of (seconds since `start`, frame) pairs."""
+    return pcap_header(link) + b"".join(pcap_packet(start + t, f) for t, f in packets)
 
 
 def conversations(count, packets=2, step=0.001):

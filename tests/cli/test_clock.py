@@ -9,7 +9,7 @@ import subprocess
 import time
 
 import support
-from support import START, Case, pcap, pcap_header, pcap_packet, udp, wait_until
+from support import START, Case, arista, metawatch, pcap, pcap_header, pcap_packet, udp, wait_until
 
 ARP = b"\xff" * 12 + b"\x08\x06" + bytes(28)
 HOUR, DAY, YEAR = 3600, 86400, 365 * 86400
@@ -178,17 +178,11 @@ class Gaps(ClockCase):
 class SwitchTime(ClockCase):
     """Packets with the time stamps of a switch: --switch-time."""
 
-    def stamped(self, source, offset, version=0x0110):
-        """A frame with Arista's header, which says START + offset."""
-        frame = udp(source, 5000)
-        seconds = START + int(offset // 1)
-        stamp = struct.pack("!II", seconds, round(offset % 1 * 1e9))
-        return frame[:12] + struct.pack("!HHH", 0xD28B, 1, version) + stamp + frame[12:]
+    def stamped(self, source, offset):
+        return arista(udp(source, 5000), START + offset)
 
     def trailed(self, source, offset):
-        """A frame with the trailer of MetaWatch."""
-        return udp(source, 5000) + struct.pack("!IIIBHB", 0, START + int(offset), round(offset % 1 * 1e9),
-                                               1, 7, 3)
+        return metawatch(udp(source, 5000), START + offset)
 
     def test_stamps_are_the_times(self):
         frames = [(i * 0.5, (self.trailed if i % 2 else self.stamped)(1, i * 0.5 + 0.25)) for i in range(20)]

@@ -6,6 +6,7 @@ records are those of the packets' times, for any number of workers. And what mov
 source meanwhile.
 """
 
+import itertools
 import os
 import sys
 import time
@@ -14,8 +15,9 @@ from collections import Counter
 from pathlib import Path
 
 import netns
+from frames import ethernet, ipv4, tcp
 from netns import Case, Namespace, built, native, veth
-from support import pcap, udp, wait_until
+from support import arista, metawatch, pcap, udp, wait_until
 
 netns.require("python3", "tcpreplay", "taskset")
 
@@ -88,6 +90,49 @@ class Order(Cables):
         wait_until(lambda: self.output(process, "out").count("\n") == 100, "100 records")
         self.tap("ip", "link", "set", "b1", "up")
         self.assertEqual(self.stop(process).stats["order"], {"forced": 0, "late": 0})
+
+
+class SwitchTime(Cables):
+    """Time stamps of switches in frames that come live: the records are those of the same frames in a file."""
+
+    FIELDS = "sourceIPv4Address", "sourceTransportPort", "packetDeltaCount", "flowStartNanoseconds", \
+        "flowEndNanoseconds", "flowEndReason", "tcpServerRoundTripMicroseconds", "tcpClientRoundTripMicroseconds"
+
+    def frames(self, start):
+        """(seconds since `start`, frame): two conversations by UDP, one of them with a gap, and a handshake."""
+        client, server = bytes([10, 0, 0, 1]), bytes([10, 0, 0, 2])
+        packets = [(i / 8, metawatch if i % 2 else arista, udp(1 + i % 2, 5000, bytes(20))) for i in range(40)]
+        packets += [(25 + i / 8, arista, udp(1, 5000, bytes(20))) for i in range(4)]
+        for late, ports, flags, back in ((26, (4000, 80), 0x02, 0), (26.03125, (80, 4000), 0x12, 1),
+                                         (26.046875, (4000, 80), 0x10, 0)):
+            ends = (server, client) if back else (client, server)
+            segment = tcp(*ports, 1 if flags & 2 else 2, flags, b"")
+            packets.append((late, metawatch, ethernet(ipv4(*ends, 6, segment), 0x0800)))
+        return [(late, put(frame, start + late)) for late, put, frame in packets]
+
+    def rows(self, done, taken, refused):
+        self.assertEqual(done.stats["switchTime"], {"taken": taken, "refused": refused})
+        return sorted([record.get(name) for name in self.FIELDS] for record in done.records
+                      if record["sourceTransportPort"] != 7000)
+
+    def test_records_are_those_of_the_file(self):
+        # stamps of now, as anything else is refused, that are further apart than the packets come
+        start = int(time.time()) - 20
+        frames = self.frames(start)
+        forged = arista(udp(3, 7000, bytes(20)), start - 7200)
+        path = self.file("a.pcap", pcap([*frames, (26.5, forged)], start=start))
+        options = "--switch-time", "1m", "-o", "json", "--biflow", "--fields", ",".join(self.FIELDS)
+        expected = self.rows(self.meter("-r", path, *options), len(frames), 1)
+        self.assertEqual([row[2] for row in expected], [2, 4, 20, 20])
+        self.assertIn([31250, 15625], [row[-2:] for row in expected])
+        for driver, workers in itertools.product(("pcap", "xdp", "dpdk"), (1, 2)):
+            if not built(driver) or (driver == "dpdk" and workers == 2):
+                continue
+            with self.subTest(driver=driver, workers=workers):
+                process = self.live(self.tap, *netns.source(driver, "a1"), "--workers", workers, *options)
+                self.ready(process)
+                self.hosts("tcpreplay", "-q", "-p", "500", "-i", "a0", path)
+                self.assertEqual(self.rows(self.stop(process), len(frames), 1), expected)
 
 
 class Clock(Cables):
