@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -27,6 +28,23 @@ const char *sf_strerror(int code)
 	}
 }
 
+/*
+ * Texts tell what is wrong in files, names and messages, with their own words: those must not move the terminal's
+ * cursor, nor say something in its colours. Control characters are those of ASCII but for the end of a line, and
+ * U+0080 to U+009F.
+ */
+static void replace_controls(char *text)
+{
+	for (unsigned char *p = (unsigned char *)text; *p; p++) {
+		const bool wide = p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0;
+
+		if ((*p < 0x20 && *p != '\n') || *p == 0x7f || wide)
+			*p = '?';
+		if (wide)
+			*++p = '?';
+	}
+}
+
 int sf_error_set(struct sf_error *error, int code, const char *format, ...)
 {
 	if (error) {
@@ -36,6 +54,7 @@ int sf_error_set(struct sf_error *error, int code, const char *format, ...)
 		va_start(arguments, format);
 		vsnprintf(error->text, sizeof(error->text), format, arguments);
 		va_end(arguments);
+		replace_controls(error->text);
 	}
 	return code;
 }

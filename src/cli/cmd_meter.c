@@ -73,6 +73,9 @@ static const char *contradiction(const struct sf_options *options)
 		return "--key: ports without addresses do not tell the ends of a flow apart";
 	if (page_contradiction(options))
 		return page_contradiction(options);
+	if (options->fields && sf_output_form(options) == SF_OUTPUT_NONE &&
+		!options->collectors.count && !options->write.count)
+		return "--fields: no record goes anywhere: print them with -o, or add -e or -w";
 	return sf_output_contradiction(options);
 }
 

@@ -106,6 +106,14 @@ int sf_intake_need(struct sf_intake *intake, size_t count, struct sf_error *erro
 	return code < 0 ? code : (size_t)(intake->end - intake->p) >= count;
 }
 
+void sf_intake_skip_bom(struct sf_intake *intake)
+{
+	static const uint8_t bom[] = { 0xef, 0xbb, 0xbf };
+
+	if (sf_intake_need(intake, sizeof(bom), NULL) > 0 && !memcmp(intake->p, bom, sizeof(bom)))
+		intake->p += sizeof(bom);
+}
+
 /* What was read is compressed: it becomes the input of a codec. */
 static int begin_unpacking(struct sf_intake *intake, struct sf_error *error)
 {

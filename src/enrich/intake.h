@@ -47,6 +47,9 @@ void sf_intake_close(struct sf_intake *intake);
  */
 int sf_intake_need(struct sf_intake *intake, size_t count, struct sf_error *error);
 
+/* At the begin of a text: moves p behind the byte order mark (UTF-8) that editors of other systems write. */
+void sf_intake_skip_bom(struct sf_intake *intake);
+
 /* The offset of p in the file, decompressed. */
 static inline uint64_t sf_intake_offset(const struct sf_intake *intake)
 {

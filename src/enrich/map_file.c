@@ -384,6 +384,15 @@ static int read_property(
 	return 0;
 }
 
+/* The word is the first one with its key. */
+static bool is_first(const struct line *line, unsigned word)
+{
+	for (unsigned i = 0; i < word; i++)
+		if (!strcmp(line->words[i].key, line->words[word].key))
+			return false;
+	return true;
+}
+
 static int read_interface(const struct line *line)
 {
 	struct sf_map *map = line->map;
@@ -392,7 +401,9 @@ static int read_interface(const struct line *line)
 	unsigned at = map->interface_count;
 
 	for (unsigned i = 2; i < line->count && code == 0; i++)
-		code = read_property(line, i, &interface);
+		code = is_first(line, i) ? read_property(line, i, &interface)
+					 : wrong(line, line->words[i].key, "a property",
+						   "each property once for an interface");
 	if (code < 0)
 		return code;
 	if (sf_map_interface(map, interface.number))
@@ -464,6 +475,7 @@ int sf_map_load(struct sf_map **map, const char *path, struct sf_error *error)
 	if (code < 0)
 		return code;
 	line.map = calloc(1, sizeof(*line.map));
+	sf_intake_skip_bom(&intake);
 	code = line.map ? read_lines(&line, &intake)
 			: sf_error_set(error, -ENOMEM, "%s: no memory for it", path);
 	sf_intake_close(&intake);

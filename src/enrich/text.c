@@ -158,6 +158,7 @@ int sf_load_text(struct sf_draft *draft, struct sf_intake *intake, struct sf_err
 {
 	struct line line = { .path = intake->path, .error = error };
 
+	sf_intake_skip_bom(intake);
 	for (;;) {
 		int code = sf_intake_need(intake, LINE_MAX_BYTES, error);
 		size_t left = (size_t)(intake->end - intake->p), length;

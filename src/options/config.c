@@ -180,7 +180,8 @@ int sf_options_read_file(struct sf_options *options, const struct sf_option *tab
 	}
 	while (!err && getline(&line, &room, file) >= 0) {
 		number++;
-		text = trim(line);
+		/* the byte order mark that editors of other systems begin a text with */
+		text = trim(number == 1 && !strncmp(line, "\xef\xbb\xbf", 3) ? line + 3 : line);
 		if (*text == '[')
 			err = read_section(&reader, text, &inner);
 		else if (*text && *text != '#' && *text != ';')

@@ -49,6 +49,8 @@ WRONG = [
      "flowId: NetFlow v9 has no such field"),
     (["meter", "-r", "a", "--fields", "default", "--wide"], "leave out --wide"),
     (["meter", "-r", "a", "-o", "html", "--fields", "default"], "the page of -o html has its own"),
+    (["meter", "-r", "a", "-o", "none", "--fields", "no,such"], "--fields: no record goes anywhere"),
+    (["meter", "-r", "a", "--switch-time", "0"], "--switch-time: 0 is out of range: 1ms to 1h"),
     (["show", "a", "-o", "html"], "--output: 'html' is not one of table, json, csv, none"),
     (["show", "a", "-o", "none", "--fields", "default"], "--fields is for what is printed"),
     (["show", "a", "-o", "json", "--fields", "default", "--options"], "leave one of them out"),

@@ -2,6 +2,8 @@
 #include <poll.h>
 #include <pthread.h>
 
+#include <spanflow/error.h>
+
 #include "base/clock.h"
 #include "base/local.h"
 #include "base/ring.h"
@@ -368,6 +370,16 @@ START_TEST(networks_are_read_whole_or_not_at_all)
 }
 END_TEST
 
+/* What a damaged file or a name says does not reach the terminal as a command. */
+START_TEST(errors_have_no_control_characters)
+{
+	struct sf_error error;
+
+	sf_error_set(&error, SF_ECORRUPT, "%s", "a\033[31m\tb\nc\x7f \xc2\x9b\xc2\xa0\xc3\xa4\xc2");
+	ck_assert_str_eq(error.text, "a?[31m?b\nc? ??\xc2\xa0\xc3\xa4\xc2");
+}
+END_TEST
+
 CHECK_MAIN("base", clock_follows_packets_and_never_steps_back,
 	clock_believes_a_jump_that_many_packets_agree_with, clock_believes_a_jump_that_goes_on,
 	clock_follows_sparse_packets, clock_is_never_moved_by_a_single_wild_time,
@@ -375,4 +387,4 @@ CHECK_MAIN("base", clock_follows_packets_and_never_steps_back,
 	clock_follows_a_batch_as_it_follows_packets_one_by_one, wakeup_heeds_levels,
 	wakeup_is_never_missed, ring_keeps_order_over_the_wrap_and_refuses_when_full,
 	private_networks_are_those_of_flow_direction_and_some_more,
-	networks_are_read_whole_or_not_at_all)
+	networks_are_read_whole_or_not_at_all, errors_have_no_control_characters)

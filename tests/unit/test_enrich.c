@@ -50,7 +50,9 @@ static const char *facts(const struct sf_routes *routes, const char *text)
 
 START_TEST(text_is_read)
 {
-	const char *path = write_text("t", "# a comment\n\n"
+	/* with the mark that editors of other systems begin a text with */
+	const char *path = write_text("t", "\xef\xbb\xbf"
+					   "# a comment\n\n"
 					   "192.0.2.0/24\t64500 203.0.113.1 DE\r\n"
 					   "192.0.2.128/25,AS64501,-,198.51.100.9\n"
 					   "  0.0.0.0/0 - 203.0.113.9 ; the rest\n"
@@ -79,6 +81,7 @@ START_TEST(mistakes_in_text_name_the_place)
 		{ "1.2.3.0/24", ":1:1: the last word" },
 		{ "1.2.3/24 1", ":1:1: the prefix is '1.2.3'" },
 		{ "::/129 1", ":1:4: the prefix length" },
+		{ "\xef\xbb\xbf::/129 1", ":1:4: the prefix length" },
 		{ "::/ 1", ":1:4: the prefix length" },
 		{ "1.2.3.4 4294967296", ":1:9: the AS number" },
 		{ "1.2.3.4 1.65536", ":1:9: the AS number" },

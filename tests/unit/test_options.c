@@ -304,6 +304,11 @@ START_TEST(configuration_file)
 	ck_assert_uint_eq(options.count, 8);
 	sf_options_fini(&options, table);
 
+	/* the mark that editors of other systems begin a text with */
+	ck_assert_int_eq(WITH_FILE("\xef\xbb\xbfread = a\n", "-q"), 0);
+	ck_assert_str_eq(options.files.items[0], "a");
+	sf_options_fini(&options, table);
+
 	/* the command line's list takes the place of the file's */
 	ck_assert_int_eq(WITH_FILE("read = a\nread = b\nread = c\n", "-r", "x", "y"), 0);
 	ck_assert_uint_eq(options.files.count, 2);
