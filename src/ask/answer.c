@@ -82,12 +82,10 @@ static char *put_seconds(char *p, uint64_t ns)
 static char *put_address(char *p, const uint64_t *slot, unsigned kind)
 {
 	uint8_t octets[16];
+	const unsigned bits = sf_slot_address(slot, kind, octets);
 
-	memcpy(octets, slot, sizeof(octets));
-	if (kind & SF_SLOT_NET)
-		octets[15] = 0;
 	p = kind & SF_SLOT_V4 ? sf_text_ipv4(p, octets) : sf_text_ipv6(p, octets);
-	return kind & SF_SLOT_NET ? p + sprintf(p, "/%u", ((const uint8_t *)slot)[15]) : p;
+	return kind & SF_SLOT_NET ? p + sprintf(p, "/%u", bits) : p;
 }
 
 static char *put_flags(char *p, uint64_t flags)
@@ -185,9 +183,9 @@ static char *put_pair(char *p, enum sf_form form, const uint64_t *slot, unsigned
 		[SF_FORM_JSON] = { "[\"", "\",\"", "\"]" } };
 
 	p = put(p, around[form][0]);
-	p = put_address(p, slot, kind);
+	p = put_address(p, slot, sf_pair_kind(kind, 0));
 	p = put(p, around[form][1]);
-	p = put_address(p, slot + 2, kind);
+	p = put_address(p, slot + 2, sf_pair_kind(kind, 1));
 	return put(p, around[form][2]);
 }
 

@@ -7,8 +7,8 @@
  *	kinds of the keys, a byte each | slots of the keys | states of the sums
  *
  * A key's slot is one word (a number, or the number of an interned text), two (an address) or four
- * (a pair). The address of a network (SF_SLOT_NET) has its bits in the last byte of the slot: IPv4 leaves it free, and
- * networks of IPv6 that are longer than /120 count as /120. An index of open addressing finds the entry of a key (store.c).
+ * (a pair). The address of a network (SF_SLOT_NET) has a 1 behind its bits, which tells how many these
+ * are: 192.0.2.0/24 is c0 00 02 80. An index of open addressing finds the entry of a key (store.c).
  *
  * A row of a record becomes an entry too, and waits for its group until there are SF_ROWS_WAITING of them (rows.c).
  */
@@ -47,8 +47,9 @@ struct sf_key {
 #define SF_SLOT_TEXT   2
 #define SF_SLOT_V4     4
 #define SF_SLOT_V6     16
-/* with SF_SLOT_V4 or V6: a network that a folded record is about; of a pair one of both may be a host */
-#define SF_SLOT_NET 32
+/* with SF_SLOT_V4 or V6: a network that a folded record is about; the other one of a pair */
+#define SF_SLOT_NET       32
+#define SF_SLOT_OTHER_NET 64
 
 #define SF_SLOT_WORDS_MAX 4
 
@@ -266,6 +267,20 @@ int sf_key_read(struct sf_groups *groups, const struct sf_key *key, const struct
 /* Which side is the server, or inside: 0 the sender, 1 the receiver; -1: not known. */
 int sf_key_server_side(const struct sf_groups *groups, const struct sf_ask_row *row);
 int sf_key_inside_side(const struct sf_ask_row *row);
+
+/* The kind of the first address of a pair (`other` 0), or of the other one. */
+static inline unsigned sf_pair_kind(unsigned kind, unsigned other)
+{
+	const unsigned net = other ? SF_SLOT_OTHER_NET : SF_SLOT_NET;
+
+	return (kind & (SF_SLOT_V4 | SF_SLOT_V6)) | (kind & net ? SF_SLOT_NET : 0);
+}
+
+/* Copies the address of a host or a network, and returns how many bits of it count. */
+unsigned sf_slot_address(const uint64_t *slot, unsigned kind, uint8_t octets[16]);
+
+/* Compares two of these of one IP version: a network stands before its hosts. */
+int sf_slot_compare(const uint64_t *a, unsigned a_kind, const uint64_t *b, unsigned b_kind);
 
 /* The number of a text; -1: no memory. */
 int64_t sf_texts_number(struct sf_groups *groups, const uint8_t *bytes, size_t length);

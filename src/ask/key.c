@@ -265,16 +265,42 @@ static int put_address(uint64_t *slot, const struct sf_ask_value *value)
 	return value->length == 4 ? SF_SLOT_V4 : SF_SLOT_V6;
 }
 
-/* The slot's address becomes that of a network. Returns the kind of the slot. */
+/* The slot's address becomes that of a network, with less than all bits. Returns the kind of the slot. */
 static int make_network(uint64_t *slot, int kind, unsigned bits)
 {
 	uint8_t *octets = (uint8_t *)slot;
 
-	if (kind == SF_SLOT_V6 && bits > 120)
-		bits = 120;
 	sf_network_keep_bits(octets, (unsigned)kind, bits);
-	octets[15] = (uint8_t)bits;
+	octets[bits / 8] |= (uint8_t)(0x80 >> bits % 8);
 	return kind | SF_SLOT_NET;
+}
+
+unsigned sf_slot_address(const uint64_t *slot, unsigned kind, uint8_t octets[16])
+{
+	const unsigned length = kind & SF_SLOT_V6 ? 16 : 4;
+	unsigned last = length - 1;
+
+	memcpy(octets, slot, 16);
+	if (!(kind & SF_SLOT_NET))
+		return 8 * length;
+	while (last && !octets[last])
+		last--;
+	for (unsigned bit = 0; bit < 8; bit++)
+		if (octets[last] >> bit & 1) {
+			octets[last] ^= (uint8_t)(1u << bit);
+			return 8 * last + 7 - bit;
+		}
+	return 0; /* make_network() sets a bit */
+}
+
+int sf_slot_compare(const uint64_t *a, unsigned a_kind, const uint64_t *b, unsigned b_kind)
+{
+	uint8_t octets[2][16];
+	const unsigned bits = sf_slot_address(a, a_kind, octets[0]),
+		       other = sf_slot_address(b, b_kind, octets[1]);
+	const int order = memcmp(octets[0], octets[1], 16);
+
+	return order ? order : (bits > other) - (bits < other);
 }
 
 static int read_address(
@@ -310,24 +336,23 @@ static int read_network(const struct sf_key *key, const struct sf_ask_row *row, 
 static int read_pair(const struct sf_key *key, const struct sf_ask_row *row, uint64_t *slot)
 {
 	int kind = read_address(&key->field, row, slot),
-	    other = read_address(&key->other, row, slot + 2);
+	    other = read_address(&key->other, row, slot + 2), order;
 
 	if (!kind || (other ^ kind) & (SF_SLOT_V4 | SF_SLOT_V6))
 		return 0;
-	if (sf_unlikely(other != kind)) {
-		/* a network and a host, which becomes one of all bits */
-		const int host = kind & SF_SLOT_NET ? other : kind;
-
-		make_network(kind & SF_SLOT_NET ? slot + 2 : slot, host, 8 * (unsigned)host);
-		kind |= SF_SLOT_NET;
-	}
-	if (memcmp(slot, slot + 2, 16) > 0) {
-		uint64_t swap[2] = { slot[0], slot[1] };
+	order = sf_unlikely((kind | other) & SF_SLOT_NET)
+			? sf_slot_compare(slot, (unsigned)kind, slot + 2, (unsigned)other)
+			: memcmp(slot, slot + 2, 16);
+	if (order > 0) {
+		const uint64_t swap[2] = { slot[0], slot[1] };
+		const int swapped = kind;
 
 		memcpy(slot, slot + 2, 16);
 		memcpy(slot + 2, swap, 16);
+		kind = other;
+		other = swapped;
 	}
-	return kind;
+	return kind | (other & SF_SLOT_NET ? SF_SLOT_OTHER_NET : 0);
 }
 
 static int read_number(

@@ -7,6 +7,7 @@
 
 #include "ask/group.h"
 #include "ask/internal.h"
+#include "base/branch.h"
 #include "base/suggest.h"
 
 /* ---------------------------------------------------------------- parsing */
@@ -215,23 +216,33 @@ static int compare_texts(const struct sf_groups *groups, uint64_t a, uint64_t b)
 	return order ? order : (x->length > y->length) - (x->length < y->length);
 }
 
+/* Slots of addresses of which some are those of networks: these stand before the hosts that they have. */
+static int compare_networks(const struct sf_key *key, const uint64_t *a, unsigned a_kind,
+	const uint64_t *b, unsigned b_kind)
+{
+	int order = sf_slot_compare(a, sf_pair_kind(a_kind, 0), b, sf_pair_kind(b_kind, 0));
+
+	if (order || key->kind != SF_KEY_PAIR)
+		return order;
+	return sf_slot_compare(a + 2, sf_pair_kind(a_kind, 1), b + 2, sf_pair_kind(b_kind, 1));
+}
+
 static int compare_key(
 	const struct sf_groups *groups, unsigned i, const uint64_t *a, const uint64_t *b)
 {
+	const unsigned networks = SF_SLOT_NET | SF_SLOT_OTHER_NET;
 	unsigned x = sf_group_kind(a, i), y = sf_group_kind(b, i);
 
-	/* networks stand beside the hosts that they have */
-	if ((x ^ y) & ~(unsigned)SF_SLOT_NET)
+	if ((x ^ y) & ~networks)
 		return x < y ? -1 : 1;
 	a = sf_group_slot(groups, a, i);
 	b = sf_group_slot(groups, b, i);
 	if (x == SF_SLOT_TEXT)
 		return compare_texts(groups, a[0], b[0]);
-	if (x & (SF_SLOT_V4 | SF_SLOT_V6)) {
-		int order = memcmp(a, b, groups->keys[i].words * sizeof(*a));
-
-		return order ? order : (x > y) - (x < y);
-	}
+	if (sf_unlikely((x | y) & networks))
+		return compare_networks(&groups->keys[i], a, x, b, y);
+	if (x & (SF_SLOT_V4 | SF_SLOT_V6))
+		return memcmp(a, b, groups->keys[i].words * sizeof(*a));
 	return (a[0] > b[0]) - (a[0] < b[0]);
 }
 

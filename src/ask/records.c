@@ -227,12 +227,10 @@ static void put_network(struct sf_answer_record *answer, const uint16_t *element
 {
 	const unsigned wide = kind & SF_SLOT_V6 ? 2 : 0, i = answer->record.field_count;
 	uint8_t *octets = answer->bytes[i % SF_ANSWER_FIELDS_MAX];
+	const unsigned own = sf_slot_address(slot, kind, octets);
 
-	memcpy(octets, slot, 16);
-	if (kind & SF_SLOT_NET) {
-		bits = octets[15];
-		octets[15] = 0;
-	}
+	if (kind & SF_SLOT_NET)
+		bits = own;
 	put(answer, 0, elements[wide], octets, wide ? 16 : 4, false);
 	put_iana(answer, elements[wide + 1], bits);
 }
@@ -265,8 +263,8 @@ static void put_key(struct sf_answer_record *answer, const struct sf_groups *gro
 	} else if (!kind) {
 		return; /* the group has no such value */
 	} else if (key->kind == SF_KEY_PAIR) {
-		put_address(answer, kind, 0, slot);
-		put_address(answer, kind, 1, slot + 2);
+		put_address(answer, sf_pair_kind(kind, 0), 0, slot);
+		put_address(answer, sf_pair_kind(kind, 1), 1, slot + 2);
 	} else if (key->kind == SF_KEY_NETWORK || (kind & SF_SLOT_NET && prefix_elements(key))) {
 		put_network(answer, prefix_elements(key), kind, slot,
 			key->bits[(kind & SF_SLOT_V6) != 0]);

@@ -1,61 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Groups of flow records: estimates of distinct(), merging, gaps, the memory bound. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "ask/answer.h"
-#include "check_main.h"
-
-#define NS INT64_C(1000000000)
-
-static struct sf_flow flow_of(unsigned source, unsigned port)
-{
-	struct sf_flow flow = { .ip_version = 4,
-		.protocol = 17,
-		.directions = SF_FORWARD,
-		.addr = { { 10, (uint8_t)(source >> 16), (uint8_t)(source >> 8), (uint8_t)source },
-			{ 192, 0, 2, 1 } },
-		.port = { (uint16_t)port, 53 } };
-
-	flow.half[0] = (struct sf_flow_half){
-		.packets = 2, .octets = 100, .start_ns = 1000 * NS, .end_ns = 1010 * NS
-	};
-	return flow;
-}
-
-static struct sf_groups *make(const struct sf_groups_options *options)
-{
-	struct sf_error error = { 0 };
-	struct sf_groups *groups;
-
-	ck_assert_msg(sf_groups_new(&groups, options, &error) == 0, "%s", error.text);
-	return groups;
-}
-
-static void put(struct sf_groups *groups, const struct sf_flow *flow)
-{
-	struct sf_error error = { 0 };
-
-	ck_assert_int_eq(sf_groups_flow(groups, flow, NULL, flow->directions, &error), 0);
-}
-
-/* The answer in JSON; freed by the next call. */
-static const char *answer(struct sf_groups *groups)
-{
-	static char *text;
-	struct sf_error error = { 0 };
-	size_t length = 0;
-
-	ck_assert_int_eq(sf_groups_sort(groups, &error), 0);
-	free(text);
-	text = malloc(sf_groups_shown(groups) * 4096 + SF_ANSWER_ROW_MAX);
-	ck_assert_ptr_nonnull(text);
-	for (size_t i = 0; i < sf_groups_shown(groups); i++)
-		length = (size_t)(sf_answer_json(groups, i, text + length) - text);
-	text[length] = '\0';
-	return text;
-}
+#include "group_support.h"
 
 /* What stands below the table of the same groups. */
 static const char *footer(const struct sf_groups *groups)
@@ -177,33 +122,6 @@ START_TEST(regular_gaps_are_found)
 		"{\"sourceIPv4Address\":\"10.0.0.1\",\"flows\":10,\"interval\":60.000,\"jitter\":0.0}\n"
 		"{\"sourceIPv4Address\":\"10.0.0.2\",\"flows\":10,\"interval\":90.000,\"jitter\":57.4}\n");
 	sf_groups_free(groups);
-}
-END_TEST
-
-/* The side that answered: of both directions the responder, of one direction that of the lower port. */
-START_TEST(servers_are_those_that_answer)
-{
-	const struct sf_groups_options options = {
-		.by = "server,service", .sum = "flows", .mode = SF_ASK_CONVERSATION
-	};
-	const struct sf_groups_options uniflow = { .by = "server,service", .sum = "flows" };
-	struct sf_groups *groups = make(&options), *single = make(&uniflow);
-	struct sf_flow flow = flow_of(1, 40000);
-
-	flow.directions = SF_FORWARD | SF_REVERSE;
-	flow.port[1] = 50000;
-	put(groups, &flow);
-	ck_assert_str_eq(
-		answer(groups), "{\"server\":\"192.0.2.1\",\"service\":50000,\"flows\":1}\n");
-	flow.directions = SF_FORWARD;
-	flow.port[1] = 53;
-	put(single, &flow);
-	flow.port[0] = 53;
-	put(single, &flow); /* between equal ports nobody knows */
-	ck_assert_str_eq(answer(single), "{\"flows\":1}\n"
-					 "{\"server\":\"192.0.2.1\",\"service\":53,\"flows\":1}\n");
-	sf_groups_free(groups);
-	sf_groups_free(single);
 }
 END_TEST
 
@@ -336,27 +254,6 @@ START_TEST(tables_fit_the_terminal)
 		ck_assert_uint_eq(bars[0], table.bar);
 		ck_assert_uint_eq(bars[1], table.bar / 2);
 	}
-	sf_groups_free(groups);
-}
-END_TEST
-
-/* Seen from inside: what a private host sent to others, and what it got. */
-START_TEST(the_inside_has_private_addresses)
-{
-	const struct sf_groups_options options = { .by = "inside,outside",
-		.sum = "flows,sent,received,ratio,span" };
-	struct sf_groups *groups = make(&options);
-	struct sf_flow flow = flow_of(1, 40000);
-
-	put(groups, &flow);
-	flow.directions = SF_REVERSE;
-	flow.half[1] = (struct sf_flow_half){
-		.packets = 1, .octets = 400, .start_ns = 990 * NS, .end_ns = 1015 * NS
-	};
-	put(groups, &flow);
-	ck_assert_str_eq(answer(groups),
-		"{\"inside\":\"10.0.0.1\",\"outside\":\"192.0.2.1\",\"flows\":2,"
-		"\"sent\":100,\"received\":400,\"ratio\":0.25,\"span\":25.000}\n");
 	sf_groups_free(groups);
 }
 END_TEST
@@ -514,83 +411,8 @@ START_TEST(nothing_counts_as_nothing)
 }
 END_TEST
 
-/* A folded record is about networks: they are no hosts, in all kinds of keys. */
-START_TEST(folded_records_are_of_networks)
-{
-	static const struct {
-		const char *by, *answer;
-	} cases[] = {
-		{ "src", "\"sourceIPv4Prefix\":\"10.0.1.0/24\"" },
-		{ "dst", "\"destinationIPv4Prefix\":\"192.0.2.0/24\"" },
-		{ "pair", "\"pair\":[\"10.0.1.0/24\",\"192.0.2.0/24\"]" },
-		{ "src/16", "\"sourceIPv4Prefix\":\"10.0.0.0/16\"" },
-		/* which of the smaller networks is not known */
-		{ "src/30", "\"sourceIPv4Prefix\":\"10.0.1.0/24\"" },
-		{ "inside", "\"inside\":\"10.0.1.0/24\"" },
-		{ "outside", "\"outside\":\"192.0.2.0/24\"" },
-	};
-	struct sf_flow folded = flow_of(256, 0), host = flow_of(256, 7);
-	char expected[200];
-
-	folded.folded = 3;
-	folded.addr[1][3] = 0;
-	folded.port[1] = 0;
-	folded.prefix_length[0] = folded.prefix_length[1] = 24;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const struct sf_groups_options options = { .by = cases[i].by, .sum = "flows" };
-		struct sf_groups *groups = make(&options);
-
-		put(groups, &folded);
-		snprintf(expected, sizeof(expected), "{%s,\"flows\":3}\n", cases[i].answer);
-		ck_assert_str_eq(answer(groups), expected);
-		sf_groups_free(groups);
-
-		/* the host of the same address is another one, but they are in one network */
-		groups = make(&options);
-		put(groups, &folded);
-		put(groups, &host);
-		ck_assert_uint_eq(strstr(answer(groups), "\"flows\":4") != NULL,
-			strcmp(cases[i].by, "src/16") == 0);
-		sf_groups_free(groups);
-	}
-}
-END_TEST
-
-/* A network that is larger than those of private addresses has hosts inside and outside. */
-START_TEST(large_networks_are_neither_inside_nor_outside)
-{
-	const struct sf_groups_options options = { .by = "inside", .sum = "flows" };
-	static const struct {
-		uint8_t address[2], bits;
-		const char *inside;
-	} cases[] = {
-		{ { 0, 0 }, 0, "" },
-		{ { 172, 0 }, 8, "" },
-		{ { 172, 16 }, 12, "\"inside\":\"172.16.0.0/12\"," },
-		{ { 11, 0 }, 8, "" },
-	};
-	char expected[100];
-
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct sf_groups *groups = make(&options);
-		struct sf_flow flow = flow_of(0, 0);
-
-		memset(flow.addr[0], 0, sizeof(flow.addr[0]));
-		memcpy(flow.addr[0], cases[i].address, 2);
-		flow.folded = 1;
-		flow.prefix_length[0] = cases[i].bits;
-		flow.prefix_length[1] = 32;
-		put(groups, &flow);
-		snprintf(expected, sizeof(expected), "{%s\"flows\":1}\n", cases[i].inside);
-		ck_assert_str_eq(answer(groups), expected);
-		sf_groups_free(groups);
-	}
-}
-END_TEST
-
-CHECK_MAIN("groups", folded_records_are_of_networks, large_networks_are_neither_inside_nor_outside,
-	nothing_counts_as_nothing, other_questions_are_not_divided, parts_are_as_counting_together,
-	distinct_is_exact_and_then_an_estimate, merging_is_as_counting_together,
-	estimates_are_merged, regular_gaps_are_found, servers_are_those_that_answer,
+CHECK_MAIN("groups", nothing_counts_as_nothing, other_questions_are_not_divided,
+	parts_are_as_counting_together, distinct_is_exact_and_then_an_estimate,
+	merging_is_as_counting_together, estimates_are_merged, regular_gaps_are_found,
 	memory_is_bounded, memory_is_that_of_all_threads, many_groups, tables_fit_the_terminal,
-	keys_stay_readable, columns_that_do_not_fit_are_named, the_inside_has_private_addresses)
+	keys_stay_readable, columns_that_do_not_fit_are_named)
