@@ -136,6 +136,21 @@ static void remove_element(struct sf_fields *fields, unsigned field, bool revers
 	fields->count = kept;
 }
 
+/*
+ * Removes an element that the list has for other destinations only, such as the times of time=ns. What is
+ * added is for this one.
+ */
+static void remove_impossible(struct chooser *chooser, unsigned field, bool reverse)
+{
+	const struct sf_fields *fields = chooser->fields;
+
+	for (unsigned i = 0; i < fields->count; i++)
+		if (sf_field_is_element(&fields->items[i], field, reverse) &&
+			sf_field_is_possible(&fields->items[i], chooser->session))
+			return;
+	remove_element(chooser->fields, field, reverse, false);
+}
+
 /* Removes an element that the list has under more conditions only than the item. */
 static void remove_narrower(struct sf_fields *fields, const struct sf_field_item *item)
 {
@@ -221,6 +236,7 @@ static int add_field(struct chooser *chooser, const char *name, unsigned field, 
 	why = obstacle(chooser, &item);
 	if (why)
 		return cannot_have(chooser, name, why);
+	remove_impossible(chooser, field, reverse);
 	remove_narrower(chooser->fields, &item);
 	if (!has_element(chooser->fields, chooser->fields->count, field, reverse))
 		append(chooser->fields, &item);
@@ -228,6 +244,7 @@ static int add_field(struct chooser *chooser, const char *name, unsigned field, 
 		return 0;
 	item.reverse = true;
 	item.when |= SF_WHEN_TWO_WAY;
+	remove_impossible(chooser, field, true);
 	if (!has_element(&chooser->reverse, chooser->reverse.count, field, true))
 		append(&chooser->reverse, &item);
 	return 0;

@@ -76,6 +76,11 @@ START_TEST(lists_are_read)
 		{ "flowStartMicroseconds,flowEndNanoseconds", IPFIX_SESSION, 0, "154 157" },
 		{ "flowStartMicroseconds,flowEndNanoseconds", NETFLOW9_SESSION, 0, "22 21" },
 		{ "flowStartSysUpTime", NETFLOW9_SESSION, 0, "22" },
+		/* and stand beside those of the list, which has them for other destinations only */
+		{ "plain+flowStartNanoseconds", IPFIX_SESSION, 0,
+			"8 12 7 11 4 5 6 60 10 1 2 152 153 136 156" },
+		{ "plain+flowEndMicroseconds", BIFLOW_SESSION, SF_WHEN_TWO_WAY,
+			"8 12 7 11 4 5 6 60 10 1 2 152 153 136 r1 r2 r152 r153 r5 r6 r10 21 239 155 r155" },
 		/* groups */
 		{ "plain-flowStartMilliseconds-flowEndMilliseconds", IPFIX_SESSION, 0,
 			"8 12 7 11 4 5 6 60 10 1 2 136" },
