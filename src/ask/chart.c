@@ -235,7 +235,10 @@ char *sf_answer_table_footer(const struct sf_answer_table *table, char *p)
 	if (table->width && groups->options.every_ns && groups->key_count == 1 &&
 		groups->shown_count > 2 && table->largest > 0)
 		p = put_series(table, p);
-	if (groups->key_count)
+	if (groups->key_count && groups->options.having && !groups->shown_count)
+		p += sprintf(p, "none of %zu groups has %.200s; ", sf_groups_count(groups),
+			groups->options.having);
+	else if (groups->key_count)
 		p += sprintf(
 			p, "%zu of %zu groups; ", groups->shown_count, sf_groups_count(groups));
 	p += sprintf(p, "%" PRIu64 " flows, %" PRIu64 " packets, %" PRIu64 " bytes in all\n",

@@ -87,13 +87,17 @@ static int note_all(struct report *report)
 
 /* ---------------------------------------------------------------- the file */
 
+/* The page goes to standard output. */
+static bool is_printed(const struct sf_options *options)
+{
+	return !options->page || strcmp(options->page, "-") == 0;
+}
+
 static int write_page(struct report *report, struct sf_error *error)
 {
-	const char *path = report->options->page;
-
-	if (!path || strcmp(path, "-") == 0)
+	if (is_printed(report->options))
 		return sf_page_write(report->page, stdout, error);
-	return sf_page_write_file(report->page, path, error);
+	return sf_page_write_file(report->page, report->options->page, error);
 }
 
 /* ---------------------------------------------------------------- the run */
@@ -166,7 +170,9 @@ static int make_page(const struct sf_options *options)
 		code = write_page(&report, &error);
 	flows = report.page ? sf_page_flows(report.page) : 0;
 	if (code == 0 && !unfinished && !options->quiet)
-		fprintf(stderr, "%" PRIu64 " flow%s\n", flows, flows == 1 ? "" : "s");
+		fprintf(stderr, "%" PRIu64 " flow%s%s%s\n", flows, flows == 1 ? "" : "s",
+			is_printed(options) ? "" : " in ",
+			is_printed(options) ? "" : options->page);
 	close_report(&report);
 	if (code)
 		return sf_exit_error(&error);
@@ -176,7 +182,7 @@ static int make_page(const struct sf_options *options)
 /* What contradicts itself, or NULL. */
 static const char *contradiction(const struct sf_options *options)
 {
-	bool printed = !options->page || strcmp(options->page, "-") == 0;
+	const bool printed = is_printed(options);
 
 	if (sf_page_missing())
 		return NULL;

@@ -25,7 +25,7 @@ const struct sf_command sf_commands[] = {
 			"DNS traffic of a tap with two ports, one JSON object per record\nspanflow "
 			"meter -i eth1+eth2 -f 'udp port 53' -o json" },
 		sf_cmd_meter },
-	{ "show", SF_SHOW, "FILE...", "flows from files, sums and tops of them",
+	{ "show", SF_SHOW, "FILE...", "flows of captures and of files, sums and tops",
 		"Prints the flow records of IPFIX files (RFC 5655), of any exporter, plain or "
 		"compressed with gzip, zstd, xz or bzip2; of capture files, which are metered on the way; and of "
 		"directories of both; - is standard input. With --where only those that meet "
@@ -52,7 +52,7 @@ const struct sf_command sf_commands[] = {
 			"Hosts that were not there last week\nspanflow ask new this-week/ --baseline "
 			"last-week/" },
 		sf_cmd_ask, questions, true },
-	{ "report", SF_REPORT, "FILE... -o report.html", "flows as a page to look at",
+	{ "report", SF_REPORT, "FILE... -o report.html", "flows as a page of charts for a browser",
 		"Writes one HTML page from IPFIX files, capture files (which are metered on the way) and "
 		"directories of both; - is standard input. The page has charts, tables and the flows "
 		"themselves; what is chosen in one of them filters all others. It needs a browser, no "

@@ -483,6 +483,8 @@ class Recipes(Asked):
             self.assertEqual([row[:len(expected[0])] for row in rows], expected, question)
         done = self.run_plain("ask", "failed", capture, "--having", "flows >= 1")
         self.assertIn("30 of 300 groups; 300 flows", done.stdout)
+        done = self.run_plain("show", capture, "--by", "src", "--having", "flows > 1000")
+        self.assertRegex(done.stdout, r"none of \d+ groups has flows > 1000; \d+ flows")
 
     def test_new_hosts(self):
         later = self.file("later.pcap", support.pcap(support.conversations(3)

@@ -54,7 +54,7 @@ class Report(Case):
                                       capture_output=True, text=True, timeout=support.TIMEOUT)
                 piped.stdout.close()
                 piped.wait()
-            self.assertEqual((done.returncode, done.stderr), (0, f"{count} flows\n"))
+            self.assertEqual((done.returncode, done.stderr), (0, f"{count} flows in {page}\n"))
         done = self.report(folder / "readme.txt", folder / "b.ipfix", self.directory / "none", status=1)
         self.assertIn("readme.txt: not an IPFIX file", done.stderr)
         self.assertIn("none: No such file", done.stderr)

@@ -88,7 +88,8 @@ class Tunnels(support.Case):
         done = self.run_plain("report", capture, "--tunnel", "inner", "-o", page)
         if "built without the page" in done.stderr:
             return
-        self.assertEqual(done.stderr, f"{len(self.records(capture, '--tunnel', 'inner')[0])} flows\n")
+        flows = len(self.records(capture, '--tunnel', 'inner')[0])
+        self.assertEqual(done.stderr, f"{flows} flows in {page}\n")
 
     def test_options_for_captures_need_some(self):
         path = self.directory / "flows.ipfix"
