@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * TLS 1.2 and later with OpenSSL 3. The socket is reached through a BIO of our own, because OpenSSL's
- * writes without MSG_NOSIGNAL, and a library must not be ended by SIGPIPE; it also counts what was sent.
+ * writes without MSG_NOSIGNAL, and a library must not be ended by SIGPIPE; it also counts what was sent, and gathers
+ * the records of a long message, so that they leave by one send(). A record has 16 KiB at most.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -16,27 +17,60 @@
 
 extern const struct sf_tls_ops sf_tls_openssl;
 
+/* An IPFIX message has 65535 bytes at most. One more record: OpenSSL may tell a new key between two. */
+#define GATHERED_MOST ((size_t)4 * SSL3_RT_MAX_PLAIN_LENGTH)
+#define GATHERED_ROOM ((size_t)5 * (SSL3_RT_HEADER_LENGTH + SSL3_RT_MAX_ENCRYPTED_LENGTH))
+
 struct session {
 	struct sf_tls tls;
 	struct sf_tls_talk talk;
 	int fd;
 	int error;  /* of the last call on the socket, negative; 0: none */
 	bool ended; /* the peer has closed the connection */
+	/* the records of a long message: gathered[start … end-1] are not sent yet */
+	bool gathers;      /* what OpenSSL writes belongs to them */
+	uint8_t *gathered; /* NULL: there was no long message */
+	size_t start, end;
+	size_t accepted; /* bytes of the message that they carry */
 };
 
 /* ---------------------------------------------------------------- the socket */
 
+/* Bytes, or a negative error. */
+static ssize_t send_some(struct session *session, const void *bytes, size_t length)
+{
+	ssize_t n = send(session->fd, bytes, length, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	session->error = n >= 0 ? 0 : errno == EINTR ? -EAGAIN : -errno;
+	session->tls.carried += n > 0 ? (uint64_t)n : 0;
+	return n < 0 ? session->error : n;
+}
+
+static int gather(struct session *session, const char *bytes, size_t length)
+{
+	session->error = length > GATHERED_ROOM - session->end ? -EAGAIN : 0;
+	if (session->error)
+		return session->error;
+	memcpy(session->gathered + session->end, bytes, length);
+	session->end += length;
+	return (int)length;
+}
+
 static int socket_write(BIO *bio, const char *bytes, int length)
 {
 	struct session *session = BIO_get_data(bio);
-	ssize_t n = send(session->fd, bytes, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT);
+	ssize_t n;
 
 	BIO_clear_retry_flags(bio);
-	session->error = n < 0 ? -errno : 0;
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	if (session->gathers)
+		n = gather(session, bytes, (size_t)length);
+	else if (session->start < session->end)
+		n = session->error = -EAGAIN; /* nothing overtakes a message */
+	else
+		n = send_some(session, bytes, (size_t)length);
+	if (n == -EAGAIN)
 		BIO_set_retry_write(bio);
-	session->tls.carried += n > 0 ? (uint64_t)n : 0;
-	return (int)n;
+	return n < 0 ? -1 : (int)n;
 }
 
 static int socket_read(BIO *bio, char *bytes, int length)
@@ -96,6 +130,7 @@ static void session_close(struct sf_tls *tls)
 	struct session *session = (struct session *)tls;
 
 	sf_tls_talk_close(&session->talk);
+	free(session->gathered);
 	free(session);
 }
 
@@ -155,6 +190,59 @@ static ssize_t session_read(struct sf_tls *tls, uint8_t *bytes, size_t length)
 		       : failure(session, result);
 }
 
+/* Encrypts the message into records that are gathered. 0, or an error: none of it was accepted. */
+static int encrypt(struct session *session, const uint8_t *bytes, size_t length)
+{
+	size_t n;
+	int result = 1;
+
+	if (!session->gathered)
+		session->gathered = malloc(GATHERED_ROOM);
+	if (!session->gathered)
+		return -ENOMEM;
+	session->gathers = true;
+	/* a call makes one record (context.c: partial writes) */
+	while (result == 1 && session->accepted < length) {
+		result = SSL_write_ex(session->talk.ssl, bytes + session->accepted,
+			length - session->accepted, &n);
+		session->accepted += result == 1 ? n : 0;
+	}
+	session->gathers = false;
+	return session->accepted ? 0 : failure(session, result);
+}
+
+/* Sends the gathered records. 0; -EAGAIN: not all of them yet; or an error. */
+static int send_gathered(struct session *session)
+{
+	session->tls.wants_read = false;
+	session->tls.trouble[0] = '\0';
+	while (session->start < session->end) {
+		ssize_t n = send_some(
+			session, session->gathered + session->start, session->end - session->start);
+
+		if (n < 0)
+			return (int)n;
+		session->start += (size_t)n;
+	}
+	session->start = session->end = 0;
+	return 0;
+}
+
+/* A message counts as written when all of its records have left. After -EAGAIN its records wait here. */
+static ssize_t write_long(struct session *session, const uint8_t *bytes, size_t length)
+{
+	int code = session->accepted ? 0 : encrypt(session, bytes, length);
+	size_t n;
+
+	if (code == 0)
+		code = send_gathered(session);
+	if (code < 0)
+		return code;
+	n = session->accepted;
+	session->accepted = 0;
+	return (ssize_t)n;
+}
+
 static ssize_t session_write(struct sf_tls *tls, const uint8_t *bytes, size_t length)
 {
 	struct session *session = (struct session *)tls;
@@ -162,6 +250,8 @@ static ssize_t session_write(struct sf_tls *tls, const uint8_t *bytes, size_t le
 	int result;
 
 	ERR_clear_error();
+	if (length > SSL3_RT_MAX_PLAIN_LENGTH)
+		return write_long(session, bytes, length < GATHERED_MOST ? length : GATHERED_MOST);
 	result = SSL_write_ex(session->talk.ssl, bytes, length, &n);
 	return result == 1 ? (ssize_t)n : failure(session, result);
 }

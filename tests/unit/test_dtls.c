@@ -6,13 +6,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
-
 #include "base/clock.h"
 #include "check_main.h"
 #include "receive/sessions.h"
 #include "tls/dtls.h"
+#include "tls_support.h"
 #include "transport/connection.h"
 
 #define HOUR_NS   INT64_C(3600000000000)
@@ -45,40 +43,13 @@ static ssize_t put(void *context, const uint8_t *bytes, size_t length)
 	return (ssize_t)length;
 }
 
-/* A certificate that signs itself, with its key, for both sides. */
-static void make_certificate(void)
-{
-	EVP_PKEY *key = EVP_EC_gen("P-256");
-	X509 *made = X509_new();
-	X509_EXTENSION *names =
-		X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, "DNS:both.example");
-	FILE *file = fdopen(mkstemp(certificate), "w");
-
-	ASN1_INTEGER_set(X509_get_serialNumber(made), 1);
-	X509_set_version(made, 2);
-	X509_gmtime_adj(X509_getm_notBefore(made), -3600);
-	X509_gmtime_adj(X509_getm_notAfter(made), 3600);
-	X509_NAME_add_entry_by_txt(X509_get_subject_name(made), "CN", MBSTRING_ASC,
-		(const uint8_t *)"both", -1, -1, 0);
-	X509_set_issuer_name(made, X509_get_subject_name(made));
-	X509_set_pubkey(made, key);
-	X509_add_ext(made, names, -1);
-	X509_sign(made, key, EVP_sha256());
-	PEM_write_X509(file, made);
-	PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL);
-	fclose(file);
-	X509_EXTENSION_free(names);
-	X509_free(made);
-	EVP_PKEY_free(key);
-}
-
 static void begin(void)
 {
 	const struct sf_tls_files files = { .ca = certificate, .cert = certificate };
 	struct sf_error error = { 0 };
 
 	strcpy(certificate, "/tmp/test_dtls.XXXXXX");
-	make_certificate();
+	make_certificate(certificate);
 	dtls = sf_dtls_load(&error);
 	ck_assert_msg(dtls != NULL, "%s", error.text);
 	for (unsigned server = 0; server < 2; server++) {
