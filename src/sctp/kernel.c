@@ -156,6 +156,13 @@ static uint32_t kernel_window(struct sf_sctp *sctp)
 	return is_there(sctp->fd, &status) ? status.sstat_rwnd : UINT32_MAX;
 }
 
+static uint16_t kernel_streams(struct sf_sctp *sctp)
+{
+	struct sctp_status status;
+
+	return is_there(sctp->fd, &status) ? status.sstat_outstrms : 1;
+}
+
 /* ---------------------------------------------------------------- what comes */
 
 static uint16_t stream_of(struct msghdr *header)
@@ -234,6 +241,7 @@ const struct sf_sctp_ops *sf_sctp_kernel(void)
 		.receive = kernel_receive,
 		.waiting = kernel_waiting,
 		.window = kernel_window,
+		.streams = kernel_streams,
 		.finish = kernel_finish,
 		.close = kernel_close,
 		.adopt = kernel_adopt,

@@ -104,6 +104,8 @@ struct sf_sctp_ops {
 	uint64_t (*waiting)(struct sf_sctp *sctp);
 	/* Bytes that the peer's receive buffer has room for; UINT32_MAX: unknown. */
 	uint32_t (*window)(struct sf_sctp *sctp);
+	/* Streams that send() may name, when the association is there: no more than the peer takes. */
+	uint16_t (*streams)(struct sf_sctp *sctp);
 	/* Nothing will be sent any more: the association ends when the peer has everything. */
 	void (*finish)(struct sf_sctp *sctp);
 	/* Frees it. `cut`: an association that still is one is aborted; otherwise it ends in order. */

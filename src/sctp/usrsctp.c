@@ -370,15 +370,26 @@ static uint64_t usr_waiting(struct sf_sctp *sctp)
 	return association->state.waiting;
 }
 
+static bool is_there(struct sf_sctp *sctp, struct sctp_status *status)
+{
+	socklen_t size = sizeof(*status);
+
+	memset(status, 0, sizeof(*status));
+	return usrsctp_getsockopt(of(sctp)->socket, IPPROTO_SCTP, SCTP_STATUS, status, &size) == 0;
+}
+
 static uint32_t usr_window(struct sf_sctp *sctp)
 {
 	struct sctp_status status;
-	socklen_t size = sizeof(status);
 
-	memset(&status, 0, sizeof(status));
-	if (usrsctp_getsockopt(of(sctp)->socket, IPPROTO_SCTP, SCTP_STATUS, &status, &size) < 0)
-		return UINT32_MAX;
-	return status.sstat_rwnd;
+	return is_there(sctp, &status) ? status.sstat_rwnd : UINT32_MAX;
+}
+
+static uint16_t usr_streams(struct sf_sctp *sctp)
+{
+	struct sctp_status status;
+
+	return is_there(sctp, &status) ? status.sstat_outstrms : 1;
 }
 
 static void usr_finish(struct sf_sctp *sctp)
@@ -490,6 +501,7 @@ SF_MODULE_OBJECT const struct sf_sctp_ops sf_sctp_usrsctp = {
 	.receive = usr_receive,
 	.waiting = usr_waiting,
 	.window = usr_window,
+	.streams = usr_streams,
 	.finish = usr_finish,
 	.close = usr_close,
 	.listen = usr_listen,

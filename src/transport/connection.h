@@ -64,7 +64,12 @@ struct sf_connection {
 	const struct sf_connection_ops *ops;
 	int fd; /* -1: not open */
 	bool wants_read;
-	bool lasting;     /* set before write(): the message must not be given up */
+	bool lasting;  /* set before write(): the message must not be given up */
+	bool gives_up; /* other messages may be given up: abandoned() tells them */
+	/* SCTP: each template is to have a stream of its own; else all messages go by stream 0 */
+	bool own_streams;
+	uint16_t streams; /* with own_streams, set by progress(): there are so many, from 0 on */
+	uint16_t stream;  /* set before write(): by which the message goes */
 	uint8_t protocol; /* IPPROTO_…, of its packets */
 	uint16_t port;    /* of the peer, if it is another one than that of the URL; 0: it is not */
 	/*
@@ -86,6 +91,7 @@ struct sf_sctp_link_options {
 	uint16_t udp_port; /* of the peer: SCTP over UDP (RFC 6951); 0: the kernel's SCTP */
 	unsigned mtu; /* over UDP: largest datagram, headers included; 0: as the route allows */
 	uint32_t lifetime_ms; /* flow records are given up after this time; 0: never */
+	bool own_streams;     /* each template gets a stream of its own */
 };
 
 /* 0, -ENOMEM, or SF_EUNSUPPORTED: this build has no SCTP over UDP. */

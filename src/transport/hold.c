@@ -52,7 +52,8 @@ static int remember_template(
 		return -ENOMEM;
 	}
 	memcpy(copy, bytes, length);
-	hold->templates[hold->template_count++] = (struct sf_hold_template){ copy, length, data_records };
+	hold->templates[hold->template_count++] =
+		(struct sf_hold_template){ copy, length, data_records };
 	return 0;
 }
 
@@ -106,9 +107,15 @@ static int keep_templates(
 static int put_into_window(
 	struct sf_hold *hold, struct sf_batch *batch, unsigned index, const uint8_t *bytes)
 {
-	if (sf_window_add(&hold->window, bytes, batch->messages[index].length,
-		    batch->messages[index].data_records, &batch->messages[index].flows,
-		    &batch->place))
+	const struct sf_window_message message = {
+		.length = batch->messages[index].length,
+		.data_records = batch->messages[index].data_records,
+		.sctp_stream = batch->sctp_stream,
+		.flows = batch->messages[index].flows,
+		.place = batch->place,
+	};
+
+	if (sf_window_add(&hold->window, bytes, &message))
 		return 0;
 	batch->messages[index].fate = SF_FATE_LOST_send;
 	return -ENOMEM;

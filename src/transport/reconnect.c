@@ -97,6 +97,8 @@ static void open_up(struct sf_stream_transport *stream)
 	/* room was made for the longest message so far */
 	if (most && most < stream->transport.max_message)
 		stream->transport.max_message = most;
+	stream->transport.sctp_streams =
+		stream->link->streams < SF_STREAMS_MAX ? stream->link->streams : SF_STREAMS_MAX;
 	sf_hold_connect(&stream->hold);
 	stream->transport.foreign = stream->hold.foreign;
 	learn_addresses(stream);
@@ -189,9 +191,11 @@ void sf_stream_write(struct sf_stream_transport *stream)
 	size_t length;
 
 	while (stream->state == SF_STREAM_OPEN && (bytes = sf_window_unwritten(window, &length))) {
+		const struct sf_window_message *message = sf_window_next(window);
 		ssize_t n;
 
-		stream->link->lasting = !sf_window_unwritten_has_flows(window);
+		stream->link->lasting = message->flows.records == 0;
+		stream->link->stream = message->sctp_stream;
 		n = stream->link->ops->write(stream->link, bytes, length);
 		stream->wrote_ns = stream->mono;
 		if (n > 0)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * SCTP: RFC 7011 §10.2, by the kernel or over UDP (RFC 6951). A message of IPFIX is a message of SCTP. All go by stream 0,
- * in order: docs/design.md says why.
+ * or by the stream that the session names (RFC 6526), in order: docs/design.md says why.
  */
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -13,11 +14,14 @@
 #include "base/clock.h"
 #include "sctp/sctp.h"
 #include "transport/tcp.h"
+#include "transport/transport.h"
 
 #define DATAGRAM_MAX 65536
 #define READ_MOST    64 /* datagrams, or pieces of news, of one call */
 #define LABELS       64 /* messages that were given up, until abandoned() tells them */
 #define SCTP_HEADER  12
+
+static_assert(SF_SCTP_STREAMS == SF_STREAMS_MAX, "all streams that are asked for can be used");
 
 struct sctp_connection {
 	struct sf_connection link;
@@ -135,6 +139,8 @@ static int sctp_progress(struct sf_connection *link)
 
 	if (code == 0)
 		code = sctp->sctp->progress(sctp->association);
+	if (code == 0)
+		link->streams = sctp->sctp->streams(sctp->association);
 	/* acknowledgements, too, come as datagrams */
 	link->wants_read = is_over_udp(sctp);
 	return code;
@@ -147,6 +153,7 @@ static ssize_t sctp_write(struct sf_connection *link, const uint8_t *bytes, size
 {
 	struct sctp_connection *sctp = of(link);
 	const struct sf_sctp_sending sending = {
+		.stream = link->stream,
 		.lifetime_ms = link->lasting ? 0 : sctp->lifetime_ms,
 		.label = (uint32_t)(link->written + length),
 	};
@@ -298,6 +305,8 @@ int sf_sctp_connection_new(struct sf_connection **link, const struct sf_sctp_lin
 	sctp->udp_port = options->udp_port;
 	sctp->mtu = options->mtu;
 	sctp->lifetime_ms = options->lifetime_ms;
+	sctp->link.gives_up = options->lifetime_ms != 0;
+	sctp->link.own_streams = options->own_streams;
 	*link = &sctp->link;
 	return 0;
 }

@@ -281,6 +281,9 @@ int sf_stream_open(struct sf_transport **transport, const struct sf_stream_optio
 		.protocol = options->link->protocol,
 		.traits = {
 			.datagrams = options->link->max_message != 0,
+			.apart = options->link->max_message != 0 || options->link->own_streams,
+			.own_streams = options->link->own_streams,
+			.gives_up = options->link->gives_up,
 			.live = true,
 			.connected = true,
 			.cannot = "cannot send to",

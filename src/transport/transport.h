@@ -27,6 +27,9 @@ static inline unsigned sf_hurry_level(const struct sf_hurry *hurry)
 /* Most messages in one batch: UDP_MAX_SEGMENTS of older kernels. */
 #define SF_MESSAGES_MAX 64
 
+/* Most streams of SCTP that are used. */
+#define SF_STREAMS_MAX 64
+
 enum sf_fate {
 	SF_FATE_SENT,    /* the kernel took the message */
 	SF_FATE_WAITING, /* not known yet: settle() reports it */
@@ -48,6 +51,7 @@ struct sf_batch {
 		struct sf_destination_count flows;
 		uint8_t fate; /* enum sf_fate, set by send */
 	} messages[SF_MESSAGES_MAX];
+	uint16_t sctp_stream; /* by which they go; 0 without traits.own_streams */
 	/* set by send */
 	bool earlier_refused;    /* the datagrams of the batch sent before were refused (ICMP) */
 	unsigned last_call_from; /* first message of the last successful call; count: none */
@@ -59,11 +63,13 @@ struct sf_batch {
 };
 
 struct sf_traits {
-	/*
-	 * Messages may get lost or change order. So templates are repeated, and records need not keep
-	 * their order: each template fills messages of its own.
-	 */
+	/* Messages may get lost or change order. So templates are repeated. With `apart`. */
 	bool datagrams;
+	/* Each template fills messages of its own: records of different templates may change order. */
+	bool apart;
+	/* SCTP: each template has a stream of its own (RFC 6526). With `apart`. */
+	bool own_streams;
+	bool gives_up; /* messages with flow records may be given up (PR-SCTP) */
 	/*
 	 * A collector reads at once: messages have the time of day, and options data present
 	 * totals. Otherwise messages have packet times, and the totals come at the end.
@@ -144,6 +150,7 @@ struct sf_transport {
 	uint8_t protocol;      /* IPPROTO_UDP, IPPROTO_TCP; 0: no socket */
 	unsigned connects;     /* number of peers so far; of files that were begun by turn() */
 	unsigned renewals;     /* of these: took the place of a connection that worked */
+	unsigned sctp_streams; /* with traits.own_streams: SF_STREAMS_MAX at most */
 	/* with a spool */
 	bool spools;
 	uint64_t foreign; /* the earlier run whose messages the connection carries; 0: this one's */

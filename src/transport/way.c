@@ -257,6 +257,7 @@ int sf_udp_open(struct sf_transport **transport, const struct sf_udp_options *op
 		udp->transport.protocol = IPPROTO_UDP;
 		udp->transport.traits = (struct sf_traits){
 			.datagrams = true,
+			.apart = true,
 			.live = true,
 			.cannot = "cannot send to",
 			.failure = SF_FATE_LOST_send,

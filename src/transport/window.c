@@ -77,30 +77,28 @@ static size_t find_place(const struct sf_window *window, size_t length)
 	return length < first ? 0 : SIZE_MAX;
 }
 
-bool sf_window_add(struct sf_window *window, const uint8_t *bytes, uint32_t length,
-	uint16_t data_records, const struct sf_destination_count *flows,
-	const struct sf_spool_span *place)
+bool sf_window_add(
+	struct sf_window *window, const uint8_t *bytes, const struct sf_window_message *message)
 {
+	struct sf_window_message *added;
 	size_t start;
 
 	if (window->count == window->room && !grow_messages(window))
 		return false;
-	start = find_place(window, length);
+	start = find_place(window, message->length);
 	if (start == SIZE_MAX) {
-		if (!grow_bytes(window, length))
+		if (!grow_bytes(window, message->length))
 			return false;
 		start = window->end;
 	}
-	memcpy(window->bytes + start, bytes, length);
-	*message_at(window, window->count++) = (struct sf_window_message){
-		.start = start,
-		.length = length,
-		.data_records = data_records,
-		.flows = *flows,
-		.place = *place,
-	};
-	window->end = start + length;
-	window->octets += length;
+	memcpy(window->bytes + start, bytes, message->length);
+	added = message_at(window, window->count++);
+	*added = *message;
+	added->start = start;
+	added->wire_end = 0;
+	added->abandoned = false;
+	window->end = start + message->length;
+	window->octets += message->length;
 	return true;
 }
 
@@ -116,9 +114,9 @@ const uint8_t *sf_window_unwritten(const struct sf_window *window, size_t *lengt
 	return window->bytes + message->start + window->in_place;
 }
 
-bool sf_window_unwritten_has_flows(const struct sf_window *window)
+const struct sf_window_message *sf_window_next(const struct sf_window *window)
 {
-	return message_at(window, window->next)->flows.records != 0;
+	return message_at(window, window->next);
 }
 
 void sf_window_wrote(struct sf_window *window, size_t n, uint64_t wire)
@@ -200,10 +198,7 @@ bool sf_window_return(struct sf_window *window, const struct sf_window_message *
 	if (!copy)
 		return false;
 	memcpy(copy, window->bytes + message->start, message->length);
-	added = sf_window_add(window, copy, message->length, message->data_records, &message->flows,
-		&message->place);
-	if (added)
-		message_at(window, window->count - 1)->begun = message->begun;
+	added = sf_window_add(window, copy, message);
 	free(copy);
 	return added;
 }

@@ -5,7 +5,7 @@
  * back and sent again on the next connection. The peer's kernel acknowledges what its program has not
  * read yet, so acknowledged messages are kept for a while too.
  *
- *	sf_window_add(&window, bytes, length, …)		a copy, behind all others
+ *	sf_window_add(&window, bytes, &message)		a copy, behind all others
  *	p = sf_window_unwritten(&window, &length)		bytes of the message that is to be written
  *	sf_window_wrote(&window, n, wire)			n bytes of it were written
  *	sf_window_acknowledge(&window, wire, mono)		messages up to that offset count as sent
@@ -27,8 +27,9 @@ struct sf_window_message {
 	size_t start; /* in `bytes` */
 	uint32_t length;
 	uint16_t data_records;
-	bool begun; /* bytes of it were written to a connection: the peer may have it */
-	bool abandoned; /* the connection has given it up */
+	uint16_t sctp_stream; /* by which it goes, on the present connection */
+	bool begun;           /* bytes of it were written to a connection: the peer may have it */
+	bool abandoned;       /* the connection has given it up */
 	uint64_t
 		wire_end; /* offset of its end in what the connection has carried; 0: not written */
 	int64_t acknowledged_ns; /* monotonic time */
@@ -73,10 +74,12 @@ struct sf_window_rewind {
 
 void sf_window_fini(struct sf_window *window);
 
-/* False: no memory; nothing was done. */
-bool sf_window_add(struct sf_window *window, const uint8_t *bytes, uint32_t length,
-	uint16_t data_records, const struct sf_destination_count *flows,
-	const struct sf_spool_span *place);
+/*
+ * Adds the message, which has message->length bytes at `bytes`; its start, wire_end and times are the window's.
+ * False: no memory; nothing was done.
+ */
+bool sf_window_add(
+	struct sf_window *window, const uint8_t *bytes, const struct sf_window_message *message);
 
 /* Adds a message that was taken back, as the last one. False: no memory; it is lost. */
 bool sf_window_return(struct sf_window *window, const struct sf_window_message *message);
@@ -84,8 +87,8 @@ bool sf_window_return(struct sf_window *window, const struct sf_window_message *
 /* The rest of the oldest message that is not written as a whole; NULL: all are. */
 const uint8_t *sf_window_unwritten(const struct sf_window *window, size_t *length);
 
-/* True if that message has flow records. */
-bool sf_window_unwritten_has_flows(const struct sf_window *window);
+/* That message, of which sf_window_unwritten() has given the rest. */
+const struct sf_window_message *sf_window_next(const struct sf_window *window);
 
 /* `n` bytes of it were written; what the connection carried ends at offset `wire` now. */
 void sf_window_wrote(struct sf_window *window, size_t n, uint64_t wire);

@@ -22,9 +22,9 @@ static struct {
 	int flags;
 	uint16_t stream;
 	uint32_t queued;
-	uint32_t events;  /* a bit for each kind that is asked for, from SCTP_SN_TYPE_BASE on */
-	int refuses;      /* this option of SCTP, with ENOPROTOOPT; 0: none */
-	bool gone;        /* there is no association any more */
+	uint32_t events; /* a bit for each kind that is asked for, from SCTP_SN_TYPE_BASE on */
+	int refuses;     /* this option of SCTP, with ENOPROTOOPT; 0: none */
+	bool gone;       /* there is no association any more */
 } kernel;
 
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *header, int flags);
@@ -93,6 +93,7 @@ int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *size)
 		return -1;
 	}
 	((struct sctp_status *)value)->sstat_rwnd = 4321;
+	((struct sctp_status *)value)->sstat_outstrms = 10;
 	return 0;
 }
 
@@ -224,6 +225,7 @@ START_TEST(what_has_come)
 	ck_assert_int_eq(news_of(&failed, 1, MSG_NOTIFICATION | MSG_EOR), SF_SCTP_OTHER);
 	ck_assert_int_eq(news_of(&failed, 8, MSG_NOTIFICATION | MSG_EOR), SF_SCTP_OTHER);
 	ck_assert_uint_eq(ops->window(sctp), 4321);
+	ck_assert_uint_eq(ops->streams(sctp), 10);
 	ops->close(sctp, true);
 }
 END_TEST
@@ -245,6 +247,7 @@ START_TEST(the_count_of_what_waits_stays_when_the_association_is_lost)
 	ck_assert_int_eq(ops->send(sctp, bytes, 1, &(struct sf_sctp_sending){ 0 }), -ECONNRESET);
 	ck_assert_uint_eq(ops->waiting(sctp), 5000);
 	ck_assert_uint_eq(ops->window(sctp), UINT32_MAX);
+	ck_assert_uint_eq(ops->streams(sctp), 1);
 	ops->close(sctp, true);
 }
 END_TEST

@@ -6,13 +6,18 @@
 static void add(struct sf_window *window, uint64_t records)
 {
 	static const uint8_t bytes[100];
-	const struct sf_destination_count flows = { .records = records, .packets = records };
-	const struct sf_spool_span nowhere = { 0 };
+	const struct sf_window_message message = {
+		.length = sizeof(bytes),
+		.data_records = (uint16_t)records,
+		.sctp_stream = (uint16_t)(3 * records),
+		.flows = { .records = records, .packets = records },
+	};
 	size_t length;
 
-	ck_assert(sf_window_add(window, bytes, sizeof(bytes), (uint16_t)records, &flows, &nowhere));
+	ck_assert(sf_window_add(window, bytes, &message));
 	ck_assert_ptr_nonnull(sf_window_unwritten(window, &length));
-	ck_assert_int_eq(sf_window_unwritten_has_flows(window), records != 0);
+	ck_assert_uint_eq(sf_window_next(window)->flows.records, records);
+	ck_assert_uint_eq(sf_window_next(window)->sctp_stream, 3 * records);
 	sf_window_wrote(window, length, 100 * window->count);
 }
 
