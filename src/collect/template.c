@@ -34,7 +34,7 @@ static uint32_t template_bucket(
 }
 
 /*
- * [RFC7011-3.4.1-1] [RFC7011-3.4.2.2-1] [RFC7011-8-1] [RFC7011-8-5] [RFC7011-8-6]
+ * [RFC7011-3.4.1-1] [RFC7011-3.4.2.2-1] [RFC6526-4.5.2-2] [RFC7011-8-1] [RFC7011-8-5] [RFC7011-8-6]
  * [RFC3954-5.3-1] [RFC3954-6.2-1] [RFC3954-7-1] [RFC3954-9-1]
  */
 struct sf_collect_template *sf_collect_template_find(

@@ -89,6 +89,7 @@ static int make_sctp(
 		.udp_port = parsed->udp_port,
 		.mtu = parsed->mtu,
 		.lifetime_ms = (uint32_t)(parsed->lifetime_ns / 1000000),
+		.own_streams = parsed->own_streams,
 	};
 
 	if (parsed->mtu && (!parsed->udp_port || parsed->mtu < SCTP_LEAST_MTU))

@@ -101,7 +101,7 @@ bool sf_control_template(struct sf_control *control, uint16_t id, const struct s
 }
 
 /* [RFC7011-8.4-3] */
-static void add_slot_template(struct sf_control *control, struct sf_slot *slot)
+void sf_control_slot(struct sf_control *control, struct sf_slot *slot)
 {
 	const struct sf_template *template = &slot->template;
 
@@ -113,12 +113,24 @@ static void add_slot_template(struct sf_control *control, struct sf_slot *slot)
 		control, template->id, template->specs, template->field_count, 0);
 }
 
+static void add_template(struct sf_control *control, struct sf_slot *slot)
+{
+	if (control->session->transport->traits.own_streams)
+		sf_own_stream_slot(control, slot);
+	else
+		sf_control_slot(control, slot);
+}
+
 static void add_templates(struct sf_control *control)
 {
 	for (struct sf_slot *slot = sf_stream_first_slot(control->stream); slot;
 		slot = sf_slot_next(slot))
-		add_slot_template(control, slot);
-	if (control->session->options.options_data)
+		add_template(control, slot);
+	if (!control->session->options.options_data)
+		return;
+	if (control->session->transport->traits.own_streams)
+		sf_own_stream_options(control);
+	else
 		sf_options_templates(control);
 }
 
@@ -138,7 +150,7 @@ void sf_session_announce_slot(
 	/* RFC 7011 §8.4: over UDP in more than one message */
 	for (int copy = 0; copy < (session->transport->traits.datagrams ? 2 : 1); copy++) {
 		sf_control_begin(&control, session, stream);
-		add_slot_template(&control, slot);
+		add_template(&control, slot);
 		sf_options_flow_key(&control, slot);
 		sf_options_anonymized(&control, slot);
 		sf_control_end(&control);

@@ -307,14 +307,15 @@ static uint64_t seal(struct sf_session *session, struct sf_stream *stream, struc
 		.sampling_interval = options->sampling_interval,
 		.sampling_random = options->sampling && options->sampling->kind != SF_SAMPLE_COUNT,
 	};
+	uint32_t *sequence = &stream->sequences[batch->sctp_stream];
 	uint8_t *bytes = batch->bytes;
 	uint64_t records = 0;
 
 	for (unsigned i = 0; i < batch->count; bytes += batch->messages[i].length, i++) {
-		stamp.sequence = stream->sequence;
+		stamp.sequence = *sequence;
 		stamp.data_records = batch->messages[i].data_records;
 		stamp.template_records = batch->messages[i].template_records;
-		stream->sequence = dialect->seal(bytes, batch->messages[i].length, &stamp);
+		*sequence = dialect->seal(bytes, batch->messages[i].length, &stamp);
 		records += batch->messages[i].data_records;
 	}
 	return records;
@@ -327,9 +328,13 @@ void sf_session_send(struct sf_session *session, struct sf_stream *stream, struc
 	bool ready = !transport->traits.connected || !waits(session) ||
 		     batch == &session->control || sf_session_await(session);
 	int64_t time_ns = sf_session_instant(session, stream);
-	uint32_t sequence = stream->sequence;
-	uint64_t records = seal(session, stream, batch, time_ns);
+	uint32_t sequence;
+	uint64_t records;
 
+	batch->sctp_stream =
+		transport->traits.own_streams ? sf_own_stream(session, stream, batch->bytes) : 0;
+	sequence = stream->sequences[batch->sctp_stream];
+	records = seal(session, stream, batch, time_ns);
 	/* no process listens at the collector, and the records cannot wait, as the run ends */
 	if ((session->reach != SF_REACH_OK && batch->messages[0].flows.records) ||
 		(!ready && session->given_up))
@@ -339,7 +344,7 @@ void sf_session_send(struct sf_session *session, struct sf_stream *stream, struc
 	else
 		lose_batch(batch, SF_FATE_LOST_stopped);
 	if (batch->spooled)
-		stream->sequence = sequence;
+		stream->sequences[batch->sctp_stream] = sequence;
 	batch->spooled = false;
 	enter_fates(session, batch, time_ns);
 	sf_session_settle(session);

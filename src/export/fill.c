@@ -2,10 +2,11 @@
 /*
  * Records into messages, in one of two ways.
  *
- * Datagrams: each template fills messages of its own. All messages of a batch except the last have
- * the same size and are sent by one system call. Records of different templates may change order.
+ * Datagrams, and streams of SCTP for each template (traits.apart): each template fills messages of its own. All
+ * messages of a batch except the last have the same size and are sent by one system call. Records of different
+ * templates may change order.
  *
- * Files: records keep their order. One message per stream is open, and a new set begins in it when
+ * Files and connections: records keep their order. One message per stream is open, and a new set begins in it when
  * the template changes. Price: a set header and padding per change.
  *
  * In both cases slot->p is the position of the next record of a template while slot->room > 0.
@@ -51,19 +52,24 @@ static bool template_fits(const struct sf_session *session, const struct sf_temp
  * fields, so two templates may have the same: the later one gets the next free id. Equal templates
  * share an id.
  */
-static void settle_id(const struct sf_stream *stream, struct sf_template *template)
+static void settle_id(struct sf_stream *stream, struct sf_slot *new)
 {
-	const struct sf_slot *slot = sf_stream_first_slot(stream);
+	struct sf_template *template = &new->template;
+	const struct sf_slot *slot = sf_stream_first_slot(stream), *twin = NULL;
 
 	while (slot) {
-		if (slot->template.id == template->id &&
-			!sf_template_is_same(&slot->template, template)) {
+		if (slot->template.id != template->id) {
+			slot = sf_slot_next(slot);
+		} else if (sf_template_is_same(&slot->template, template)) {
+			twin = slot;
+			break;
+		} else {
 			template->id = sf_template_next_id(template->id);
 			slot = sf_stream_first_slot(stream);
-		} else {
-			slot = sf_slot_next(slot);
 		}
 	}
+	new->is_twin = twin != NULL;
+	new->number = twin ? twin->number : stream->templates++;
 }
 
 struct sf_slot *sf_fill_slot_new(
@@ -76,7 +82,7 @@ struct sf_slot *sf_fill_slot_new(
 
 	if (!slot)
 		return NULL;
-	if (session->transport->traits.datagrams)
+	if (session->transport->traits.apart)
 		bytes = slot->batch.bytes = malloc(
 			(size_t)session->transport->max_messages * session->transport->max_message);
 	else if (stream->ordered.bytes)
@@ -91,7 +97,7 @@ struct sf_slot *sf_fill_slot_new(
 		slot->template.record_length = slot->template.record_least = SF_V5_RECORD_LENGTH;
 	else
 		sf_template_init(&slot->template, session->options.fields, session->when, when);
-	settle_id(stream, &slot->template);
+	settle_id(stream, slot);
 	if (slot->template.record_length && template_fits(session, &slot->template))
 		slot->capacity = records_between(session, bytes + headers,
 			bytes + max_message(session), slot->template.record_length);
@@ -260,7 +266,7 @@ bool sf_fill_room(struct sf_session *session, struct sf_stream *stream, struct s
 {
 	if (slot->capacity == 0)
 		return false;
-	if (session->transport->traits.datagrams)
+	if (session->transport->traits.apart)
 		next_message(session, stream, slot);
 	else
 		next_set(session, stream, slot);
@@ -269,7 +275,7 @@ bool sf_fill_room(struct sf_session *session, struct sf_stream *stream, struct s
 
 void sf_fill_flush(struct sf_session *session, struct sf_stream *stream)
 {
-	if (!session->transport->traits.datagrams) {
+	if (!session->transport->traits.apart) {
 		flush_ordered(session, stream);
 		return;
 	}
@@ -290,7 +296,7 @@ static bool flush_one_slot(struct sf_session *session, struct sf_stream *stream)
 
 bool sf_fill_flush_one(struct sf_session *session, struct sf_stream *stream)
 {
-	if (session->transport->traits.datagrams)
+	if (session->transport->traits.apart)
 		return flush_one_slot(session, stream);
 	if (!stream->ordered.open && stream->ordered.message.data_records == 0)
 		return false;

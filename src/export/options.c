@@ -3,6 +3,7 @@
  * The table of kinds of options data (RFC 7011 §4, RFC 3954 §6): what the exporter tells about itself. A
  * kind that NetFlow v9 has no element for is left out there.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "base/wire.h"
@@ -181,6 +182,9 @@ const struct sf_options_kind sf_options_kinds[SF_KIND_COUNT] = {
 		names_applications_in_v9, sf_options_put_applications },
 };
 /* clang-format on */
+
+static_assert(
+	FIRST_ID + SF_KIND_COUNT <= SF_RELIABILITY_ID, "ids of options templates are distinct");
 
 uint16_t sf_options_id(enum sf_options_kind_id kind)
 {

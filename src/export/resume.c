@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/wire.h"
@@ -30,8 +31,10 @@ void sf_session_resume(struct sf_session *session)
 	const struct sf_transport *transport = session->transport;
 
 	session->foreign_count = 0;
+	session->told_of_sharing = false;
 	for (struct sf_stream *stream = session->streams; stream; stream = stream->next) {
-		stream->sequence = 0;
+		memset(stream->sequences, 0, sizeof(stream->sequences));
+		stream->reliability_told = 0;
 		stream->instant_ns = 0;
 		if (!stream->started || transport->foreign)
 			continue;
@@ -74,6 +77,8 @@ static void send_foreign(struct sf_session *session, struct sf_batch *batch)
 	stamp.sequence = sf_ipfix.seal(batch->bytes, batch->messages[0].length, &stamp);
 	if (sequence)
 		*sequence = stamp.sequence;
+	/* its templates may share messages */
+	batch->sctp_stream = 0;
 	session->transport->ops->send(session->transport, batch);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Inside of export sessions: session.c, domain.c, fill.c, control.c, options.c, delivery.c, reach.c, resume.c and
- * turn.c.
+ * Inside of export sessions: session.c, domain.c, fill.c, control.c, options.c, own_streams.c, delivery.c, reach.c,
+ * resume.c and turn.c.
  */
 #ifndef SPANFLOW_EXPORT_SESSION_H
 #define SPANFLOW_EXPORT_SESSION_H
@@ -24,17 +24,19 @@ struct sf_slot {
 	uint8_t *records;      /* the first record of the open message or set; NULL: none open */
 	unsigned capacity;     /* records of a full message; 0: not even one fits */
 	bool announced;        /* the template has been sent */
-	struct sf_batch batch; /* used with traits.datagrams */
+	bool is_twin;          /* an earlier slot has the same template */
+	unsigned number;       /* of the template, from 0 on; twins have that of the earlier slot */
+	struct sf_batch batch; /* used with traits.apart */
 	struct sf_template template;
 };
 
-/* The messages of one observation domain: RFC 7011 §3.1 counts per session and domain. */
+/* The messages of one observation domain: RFC 7011 §3.1 counts per session, domain and stream of SCTP. */
 struct sf_stream {
 	struct sf_stream *next;
 	uint32_t domain;
-	uint32_t sequence;
 	struct sf_variants slots; /* struct sf_slot, by variant */
-	/* without traits.datagrams: the one open message, in which records keep their order */
+	unsigned templates;       /* of these, twins counted once */
+	/* without traits.apart: the one open message, in which records keep their order */
 	struct {
 		uint8_t *bytes;
 		struct sf_message message; /* data_records 0: none is open */
@@ -50,6 +52,9 @@ struct sf_stream {
 	uint64_t epoch;         /* value of session.epoch when templates were sent last */
 	int64_t announced_ns;   /* wall clock of the last template message */
 	uint64_t data_messages; /* sent since then */
+	/* by stream of SCTP; without traits.own_streams the first */
+	uint32_t sequences[SF_STREAMS_MAX];
+	uint64_t reliability_told; /* a bit for each stream of SCTP: own_streams.c */
 };
 
 /* Whether a collector listens: its host answers datagrams by ICMP if it does not. */
@@ -82,9 +87,10 @@ struct sf_session {
 	struct sf_losses losses;
 	uint64_t epoch; /* raised when templates must be sent again before data */
 	enum sf_reach reach;
-	int64_t reach_ns;  /* monotonic; 0: not set yet */
-	int64_t doubt_ns;  /* wall clock; before this time templates go before every batch */
-	unsigned connects; /* transport->connects when it was read last */
+	int64_t reach_ns;     /* monotonic; 0: not set yet */
+	int64_t doubt_ns;     /* wall clock; before this time templates go before every batch */
+	unsigned connects;    /* transport->connects when it was read last */
+	bool told_of_sharing; /* the user knows that the connection has too few streams of SCTP */
 	/* sequence numbers, while a connection carries what an earlier run has left */
 	struct {
 		uint32_t domain, sequence;
@@ -261,12 +267,31 @@ void sf_control_begin(
  */
 uint8_t *sf_control_room(struct sf_control *control, uint16_t set_id, size_t length);
 
+/* Adds the template of a slot, if it has fields. */
+void sf_control_slot(struct sf_control *control, struct sf_slot *slot);
+
 /* Adds a template record; false: too large for a message. */
 bool sf_control_template(struct sf_control *control, uint16_t id, const struct sf_spec *specs,
 	unsigned count, unsigned scope_count);
 
 /* Sends the open message. */
 void sf_control_end(struct sf_control *control);
+
+/* ---- own_streams.c: a stream of SCTP for each template (traits.own_streams; RFC 6526) */
+
+/* Template ids of the options templates that tell whether data may be given up: one for each stream of SCTP. */
+#define SF_RELIABILITY_ID 65100
+
+/*
+ * The stream of SCTP for a sealed message of one template, or of options data: below SF_STREAMS_MAX. Stream 0 has the
+ * options data; if the connection has too few streams, templates share them.
+ */
+uint16_t sf_own_stream(
+	const struct sf_session *session, const struct sf_stream *stream, const uint8_t *message);
+
+/* Send the template of a slot, or all options templates, with whether their data may be given up. */
+void sf_own_stream_slot(struct sf_control *control, struct sf_slot *slot);
+void sf_own_stream_options(struct sf_control *control);
 
 /* ---- options.c: the table of kinds of options data; options.h is its inside */
 

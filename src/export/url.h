@@ -53,6 +53,7 @@ struct sf_url {
 	int64_t renew_ns;        /* DTLS; 0: never */
 	uint16_t udp_port;       /* SCTP over UDP; 0: SCTP by the kernel */
 	int64_t lifetime_ns;     /* SCTP; 0: nothing is given up */
+	bool own_streams;        /* streams=template */
 	bool lz4;                /* compress=lz4 */
 	struct sf_tls_files tls; /* within `options` */
 	struct sf_url_kafka kafka;

@@ -182,6 +182,12 @@ static bool read_lifetime(struct sf_url *url, const char *value)
 	return read_period(value, 10000000, INT64_C(3600000000000), &url->lifetime_ns);
 }
 
+static bool read_streams(struct sf_url *url, const char *value)
+{
+	url->own_streams = !strcmp(value, "template");
+	return url->own_streams || !strcmp(value, "one");
+}
+
 static bool read_compress(struct sf_url *url, const char *value)
 {
 	url->lz4 = !strcmp(value, "lz4");

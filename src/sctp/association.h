@@ -39,7 +39,7 @@ struct sf_sctp_state {
 /* Sets an option of SCTP. 0 or a negative error. */
 typedef int (*sf_sctp_set_option)(void *socket, int name, const void *value, socklen_t size);
 
-/* [RFC7011-9.2-1] [RFC7011-10.1-1] */
+/* [RFC7011-9.2-1] [RFC7011-10.1-1] [RFC6526-4.3-2] */
 /* The options without which an association is of no use here. 0, or the error of the one that is refused. */
 static inline int sf_sctp_set_options(sf_sctp_set_option set, void *socket)
 {

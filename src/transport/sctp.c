@@ -148,7 +148,7 @@ static int sctp_progress(struct sf_connection *link)
 
 /* ---------------------------------------------------------------- messages */
 
-/* [RFC7011-8.3-1] [RFC7011-8.3-2] [RFC7011-10.2.2-1] */
+/* [RFC7011-8.3-1] [RFC7011-8.3-2] [RFC7011-10.2.2-1] [RFC6526-4.2-2] [RFC6526-4.3-3] */
 static ssize_t sctp_write(struct sf_connection *link, const uint8_t *bytes, size_t length)
 {
 	struct sctp_connection *sctp = of(link);

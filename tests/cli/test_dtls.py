@@ -47,11 +47,13 @@ def messages(stream):
 
 
 class Proxy:
-    """Hands datagrams on, and drops those that `drops(number, to_collector, data)` names."""
+    """Hands datagrams on as `changes(to_collector, data)` gives them; drops those that `drops(number, to_collector,
+    data)` names."""
 
-    def __init__(self, port, drops):
+    def __init__(self, port, drops, changes=lambda to_collector, data: data):
         self.target = ("127.0.0.1", int(port))
         self.drops = drops
+        self.changes = changes
         self.dropped = 0
         self.front = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.front.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
@@ -76,9 +78,9 @@ class Proxy:
             if self.drops(number, to_collector, data):
                 self.dropped += 1
             elif to_collector:
-                self.back.send(data)
+                self.back.send(self.changes(to_collector, data))
             else:
-                self.front.sendto(data, self.peer)
+                self.front.sendto(self.changes(to_collector, data), self.peer)
 
     def close(self):
         self.front.close()

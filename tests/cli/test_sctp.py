@@ -73,7 +73,9 @@ class Reader:
 
 
 @unittest.skipUnless(BUILT, "built without libusrsctp")
-class Sctp(Case):
+class Association(Case):
+    """Both programs, and what goes between them."""
+
     def setUp(self):
         super().setUp()
         self.capture = self.file("a.pcap", pcap(conversations(300)))
@@ -114,6 +116,41 @@ class Sctp(Case):
     def taken(done):
         return done.stats["records"] - done.stats["optionsRecords"]
 
+    # ------------------------------------------------------------ a run on a pipe that goes on
+
+    def live(self, port, options="", *more):
+        process = subprocess.Popen(
+            [support.SPANFLOW, "meter", "-r", "-", "--realtime", "--per-packet", "--stats", "json", *more,
+             "-e", self.url(port, options)], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        process.stdin.write(pcap_header())
+        self.fed = 0
+        return process
+
+    def feed(self, process, count):
+        for _ in range(count):
+            process.stdin.write(pcap_packet(START + self.fed * 0.001, udp(1 + self.fed % 200, 1024 + self.fed // 200)))
+            self.fed += 1
+        process.stdin.flush()
+
+    def finish(self, process, status=0):
+        process.stdin.close()
+        words = process.stderr.read().decode()
+        process.stderr.close()
+        self.assertEqual(process.wait(90), status, words)
+        stats = json.loads(words.splitlines()[-1])
+        self.assertTrue(stats["balanced"])
+        self.words = words
+        return stats["collectors"][0]
+
+    def keys(self, output="stdout"):
+        return [(record["sourceIPv4Address"], record["sourceTransportPort"])
+                for record in map(json.loads, self.printed(output).splitlines())
+                if "sourceIPv4Address" in record]
+
+
+class Sctp(Association):
     # [RFC7011-9-1] [RFC7011-10.2.4-1]
     def test_both_sides(self):
         process, port = self.collect()
@@ -224,39 +261,6 @@ class Sctp(Case):
         self.assertGreater(proxy.dropped, 5)
         self.assertEqual((self.taken(done), done.stats["sequenceGaps"]), (sent, 0))
 
-    # ------------------------------------------------------------ a run on a pipe that goes on
-
-    def live(self, port, options="", *more):
-        process = subprocess.Popen(
-            [support.SPANFLOW, "meter", "-r", "-", "--realtime", "--per-packet", "--stats", "json", *more,
-             "-e", self.url(port, options)], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
-        process.stdin.write(pcap_header())
-        self.fed = 0
-        return process
-
-    def feed(self, process, count):
-        for _ in range(count):
-            process.stdin.write(pcap_packet(START + self.fed * 0.001, udp(1 + self.fed % 200, 1024 + self.fed // 200)))
-            self.fed += 1
-        process.stdin.flush()
-
-    def finish(self, process, status=0):
-        process.stdin.close()
-        words = process.stderr.read().decode()
-        process.stderr.close()
-        self.assertEqual(process.wait(90), status, words)
-        stats = json.loads(words.splitlines()[-1])
-        self.assertTrue(stats["balanced"])
-        self.words = words
-        return stats["collectors"][0]
-
-    def keys(self, output="stdout"):
-        return [(record["sourceIPv4Address"], record["sourceTransportPort"])
-                for record in map(json.loads, self.printed(output).splitlines())
-                if "sourceIPv4Address" in record]
-
     # [RFC7011-10.2.4-1]
     def test_a_collector_that_is_started_again(self):
         """Killed, and missed for a while or not. Every record is in one of the two, and all are counted."""
@@ -296,7 +300,7 @@ class Sctp(Case):
         self.assertEqual((self.place["inherited"]["records"], self.place["spooled"]["records"]), (300, 0))
         self.assertEqual(self.taken(self.ended(process)), 600)
 
-    # [RFC7011-10.1-1] [RFC7011-10.2.2-1]
+    # [RFC7011-10.1-1] [RFC7011-10.2.2-1] [RFC6526-4.3-2]
     def test_records_that_come_too_late_are_given_up(self):
         """The path breaks for a while: what was under way is counted as lost, and missed by its sequence numbers."""
         broken = []
@@ -378,6 +382,8 @@ class Sctp(Case):
                            ("sctp://127.0.0.1:1,udp=1,mtu=500", "mtu=500 is for SCTP over UDP (udp=PORT), 576 or more"),
                            ("sctp://127.0.0.1:1,mtu=1000", "mtu=1000 is for SCTP over UDP"),
                            ("sctp://127.0.0.1:1,compress=lz4", "compress= is for tcp://"),
+                           ("sctp://127.0.0.1:1,streams=two", "option 'streams' is 'two' (allowed: one or template)"),
+                           ("tcp://127.0.0.1:1,streams=template", "it is for sctp://"),
                            ("tcp://127.0.0.1:1,udp=9899", "it is for sctp://")):
             done = self.run_plain("meter", "-r", self.capture, "-e", url)
             self.assertEqual(done.status, 2, done.stderr)

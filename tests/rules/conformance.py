@@ -24,6 +24,7 @@ STANDARDS = {
     "RFC7011": "RFC 7011: the IPFIX protocol",
     "RFC5103": "RFC 5103: biflows",
     "RFC5655": "RFC 5655: IPFIX files",
+    "RFC6526": "RFC 6526: a stream of SCTP for each template (streams=template)",
     "RFC3954": "RFC 3954: NetFlow version 9",
     "RFC5471": "RFC 5471: tests of exporters and collectors",
 }

@@ -2,7 +2,8 @@
 /*
  * A network and a collector in memory, behind struct sf_connection_ops, on a clock of their own: writes
  * may be short, bytes are delivered and acknowledged when the test says so, and connections are cut.
- * What each connection delivered is kept and read like a stream of IPFIX messages.
+ * What each connection delivered is kept and read like a stream of IPFIX messages. With `streams` it is an association of
+ * SCTP: a write takes a whole message or nothing, and each message has a stream.
  */
 #ifndef TESTS_SIMULATED_COLLECTOR_H
 #define TESTS_SIMULATED_COLLECTOR_H
@@ -18,7 +19,9 @@
 struct sim_connection {
 	uint8_t *bytes; /* that reached the collector */
 	size_t length, size;
-	size_t unread; /* of these, the last ones: its program did not read them */
+	size_t unread;     /* of these, the last ones: its program did not read them */
+	uint16_t *streams; /* with sim.streams: of each message that was written */
+	unsigned written;  /* messages */
 };
 
 struct sim {
@@ -37,6 +40,9 @@ struct sim {
 	bool finished;  /* the exporter has said that nothing follows */
 	bool refuses;   /* then it resets the connection, else it closes it when all has arrived */
 	bool any_order; /* the disk was full: what did not fit stayed in memory */
+	/* of SCTP, that the collector takes; 0: the connection is a stream of bytes */
+	unsigned streams;
+	bool gives_up; /* its exporter may give flow records up */
 	/* of exporters: their spool, if any */
 	struct sf_disk *disk;
 	struct sf_spool_options spool;
@@ -75,7 +81,18 @@ static int sim_progress(struct sf_connection *link)
 		return -ECONNREFUSED;
 	ck_assert_uint_lt(sim->count, SIM_CONNECTIONS);
 	sim->count++;
+	link->streams = (uint16_t)sim->streams;
 	return 0;
+}
+
+/* Keeps by which stream a message goes. */
+static void sim_note_stream(struct sim *sim, uint16_t stream)
+{
+	struct sim_connection *to = &sim->connections[sim->count - 1];
+
+	ck_assert_uint_lt(stream, sim->link.streams);
+	to->streams = realloc(to->streams, (to->written + 1) * sizeof(stream));
+	to->streams[to->written++] = stream;
 }
 
 static ssize_t sim_write(struct sf_connection *link, const uint8_t *bytes, size_t length)
@@ -85,7 +102,11 @@ static ssize_t sim_write(struct sf_connection *link, const uint8_t *bytes, size_
 
 	if (sim->cut)
 		return -ECONNRESET;
-	if (sim->write_max && room > sim->write_max)
+	if (link->own_streams && length > room)
+		return -EAGAIN;
+	if (link->own_streams)
+		sim_note_stream(sim, link->stream);
+	else if (sim->write_max && room > sim->write_max)
 		room = sim->write_max;
 	if (length > room)
 		length = room;
@@ -204,9 +225,61 @@ static void sim_init(struct sim *sim)
 
 static void sim_fini(struct sim *sim)
 {
-	for (unsigned i = 0; i < sim->count; i++)
+	for (unsigned i = 0; i < sim->count; i++) {
 		free(sim->connections[i].bytes);
+		free(sim->connections[i].streams);
+	}
 	free(sim->under_way);
+}
+
+#define SIM_RELIABILITY 65100 /* the first id of Data Records Reliability */
+
+/* Of one connection, by template id: the stream of SCTP, and the one on which its reliability was told; each plus 1. */
+struct sim_places {
+	uint16_t template[65536], told[65536];
+	bool tells; /* the first data are those about reliability (RFC 6526 §4.5.2) */
+};
+
+/* A record of Data Records Reliability. */
+/* [RFC6526-4.1-1] [RFC6526-4.2-4] [RFC6526-4.2-6] [RFC6526-4.2-7] [RFC6526-4.2-8] */
+static void sim_read_reliability(const struct sim *sim, struct sim_places *places,
+	const struct record *record, uint16_t place)
+{
+	uint16_t about = sf_load_be16(record->bytes);
+	bool options = about >= 65000;
+
+	ck_assert_uint_eq(record->template->id, SIM_RELIABILITY + place - 1);
+	ck_assert_uint_eq(record->template->scopes, 1);
+	ck_assert_uint_eq(record->template->fields[0].id, 145);
+	ck_assert_uint_eq(record->template->fields[1].id, 276);
+	/* once, and on the stream of the template */
+	ck_assert_uint_eq(places->told[about], 0);
+	ck_assert_uint_eq(places->template[about], place);
+	ck_assert_uint_eq(record->bytes[2], sim->gives_up && !options ? 2 : 1);
+	places->told[about] = place;
+}
+
+/* What a message brought, which came by this stream of SCTP: templates from `templates` on, records from `records` on. */
+/* [RFC6526-4.2-1] [RFC6526-4.2-3] */
+static void sim_read_places(const struct sim *sim, struct sim_places *places,
+	const struct reader *reader, unsigned templates, unsigned records, uint16_t stream)
+{
+	uint16_t place = stream + 1;
+
+	for (unsigned i = templates; i < reader->template_count; i++)
+		places->template[reader->templates[i].id] = place;
+	for (unsigned i = records; i < reader->record_count; i++) {
+		const struct record *record = &reader->records[i];
+		uint16_t id = record->template->id;
+
+		if (i == 0)
+			places->tells = id >= SIM_RELIABILITY;
+		ck_assert_uint_eq(places->template[id], place);
+		if (id >= SIM_RELIABILITY)
+			sim_read_reliability(sim, places, record, place);
+		else if (places->tells)
+			ck_assert_uint_eq(places->told[id], place);
+	}
 }
 
 /*
@@ -217,23 +290,29 @@ static void sim_fini(struct sim *sim)
 static void sim_read(struct sim *sim, const struct sim_connection *connection)
 {
 	struct reader *one = calloc(1, sizeof(*one));
+	struct sim_places *places = connection->streams ? calloc(1, sizeof(*places)) : NULL;
 	size_t at = 0;
-	uint32_t records = 0;
+	uint32_t records[SF_STREAMS_MAX] = { 0 };
 	uint64_t last = 0;
 
 	one->records = calloc(connection->length / 16 + 1, sizeof(struct record));
 	while (connection->length - connection->unread - at >= 16) {
 		size_t length = sf_load_be16(connection->bytes + at + 2);
 		const struct message *message = &one->messages[one->message_count];
+		unsigned templates = one->template_count, record = one->record_count;
+		uint16_t stream = connection->streams ? connection->streams[one->message_count] : 0;
 
 		ck_assert_uint_ge(length, 16);
 		if (length > connection->length - connection->unread - at)
 			break;
-		ck_assert_uint_eq(sf_load_be32(connection->bytes + at + 8), records);
+		ck_assert_uint_eq(sf_load_be32(connection->bytes + at + 8), records[stream]);
 		read_message(one, connection->bytes + at, length);
-		records += message->flows + message->options;
+		records[stream] += message->flows + message->options;
+		if (places)
+			sim_read_places(sim, places, one, templates, record, stream);
 		at += length;
 	}
+	free(places);
 	for (unsigned i = 0; i < one->record_count; i++) {
 		const struct record *record = &one->records[i];
 		uint64_t id;
@@ -290,6 +369,9 @@ static void sim_export(struct sim_exporter *exporter, struct sim *sim, int64_t r
 	struct sf_transport *transport;
 	struct sf_error error = { 0 };
 
+	sim->link.own_streams = sim->streams != 0;
+	sim->link.gives_up = sim->gives_up;
+	sim->any_order |= sim->streams != 0;
 	memset(exporter, 0, sizeof(*exporter));
 	exporter->shared.options = (struct sf_exporter_options){ .queued = true, .domain = 7 };
 	exporter->shared.wall_ns = exporter->shared.start_ns = T0;

@@ -568,6 +568,7 @@ static void simulate(uint64_t seed)
 
 	state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
 	begin_sim(100000 + pick(2000000));
+	sim.streams = once_in(3) ? 1 + pick(7) : 0;
 	runs = 1 + pick(4);
 	for (unsigned i = 1; i <= runs; i++)
 		simulate_run(i, &sums);
