@@ -164,7 +164,7 @@ static char *put_text_key(const struct sf_groups *groups, const struct sf_key *k
 				      : sf_text_ipv6(p, (const uint8_t *)text->bytes);
 		return put(p, quote);
 	}
-	if (key->field.wire_type == SF_TYPE_BASIC_LIST)
+	if (sf_ask_is_list(&key->field))
 		return put_list(p, form, text);
 	if (key->type == SF_ASK_OCTETS)
 		return p + sf_value_write(SF_TYPE_OCTETS,

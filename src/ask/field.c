@@ -260,6 +260,7 @@ static uint8_t type_of(unsigned wire_type)
 	case SF_TYPE_MAC:
 		return SF_ASK_MAC;
 	case SF_TYPE_STRING:
+	case SF_TYPE_BASIC_LIST: /* compared as it is printed: sf_ask_is_list() */
 		return SF_ASK_TEXT;
 	case SF_TYPE_SECONDS:
 	case SF_TYPE_MILLISECONDS:

@@ -126,6 +126,12 @@ struct sf_ask_field {
 	uint8_t wire_type; /* enum sf_type of that element */
 };
 
+/* The value is a list (RFC 6313): its bytes are those of the wire, and conditions compare its text. */
+static inline bool sf_ask_is_list(const struct sf_ask_field *field)
+{
+	return field->wire_type == SF_TYPE_BASIC_LIST;
+}
+
 /*
  * Finds a field by name: a short name or an information element, perhaps with the prefix "reverse".
  * `mode`: SF_ASK_… . 0, or SF_EUSAGE with the reason and the nearest name in `error`.

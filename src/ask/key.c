@@ -419,7 +419,8 @@ static int read_text(struct sf_groups *groups, const struct sf_ask_field *field,
 	if (!sf_ask_read(field, row, &value))
 		return 0;
 	number = sf_texts_number(groups, value.bytes,
-		field->type == SF_ASK_TEXT && !(field->read == SF_READ_EXPORTER && value.number)
+		field->type == SF_ASK_TEXT && !sf_ask_is_list(field) &&
+				!(field->read == SF_READ_EXPORTER && value.number)
 			? strnlen((const char *)value.bytes, value.length)
 			: value.length);
 	if (number < 0)

@@ -67,7 +67,7 @@ static bool take_value(const struct sf_ask_field *ask, const struct sf_field_val
 	value->number = 0;
 	/* an exporter that knows no text of a fixed length sends zeros */
 	if (ask->type == SF_ASK_TEXT)
-		return field->length == 0 || field->data[0] != 0;
+		return sf_ask_is_list(ask) || field->length == 0 || field->data[0] != 0;
 	if (ask->type == SF_ASK_OCTETS) {
 		if (field->length <= 8)
 			value->number = sf_ask_number(field->data, field->length);

@@ -159,7 +159,7 @@ static bool has_subtext(const struct sf_test *test, const char *text, size_t len
 /* Texts end with their bytes or with the first NUL: some exporters pad fixed lengths. */
 static bool text_meets(const struct sf_test *test, const struct sf_ask_value *value)
 {
-	char address[SF_VALUE_MAX];
+	char address[SF_VALUE_MAX], list[SF_VALUE_VARIABLE_MAX];
 	const char *text = (const char *)value->bytes;
 	size_t length = value->length;
 
@@ -167,6 +167,11 @@ static bool text_meets(const struct sf_test *test, const struct sf_ask_value *va
 		length = sf_value_write(value->length == 4 ? SF_TYPE_IPV4 : SF_TYPE_IPV6,
 			SF_VALUE_TEXT, value->bytes, value->length, address, sizeof(address));
 		text = address;
+	}
+	if (sf_ask_is_list(&test->field)) {
+		length = sf_value_write(SF_TYPE_BASIC_LIST, SF_VALUE_TEXT, value->bytes,
+			value->length, list, sizeof(list));
+		text = list;
 	}
 	if (test->field.type == SF_ASK_OCTETS)
 		return length == test->text_length && memcmp(text, test->text, length) == 0;

@@ -96,13 +96,16 @@ class Experiments(support.Case):
         self.assertIn(["192.0.2.1", "840,17742", str(SMC)], list(csv.reader(io.StringIO(rows))))
         table = self.run_plain("show", file, "-o", "table", "--fields", "sourceIPv4Address," + ",".join(LISTS)).stdout
         self.assertRegex(table, rf"(?m)^192\.0\.2\.1 +840,17742 +{SMC}$")
-        # as a key, of a file and of a capture; conditions compare the bytes
+        # as a key, of a file and of a capture; conditions compare what is printed
         for source in file, path:
             for form, row in ("csv", f'"840,17742"'), ("json", "[840,17742]"), ("table", "840,17742"):
                 answer = self.run_plain("show", source, "-o", form, "--by", LISTS[0]).stdout
                 self.assertIn(row, answer)
-            done = self.run_plain("show", source, "-o", "json", "--where", LISTS[0] + " = 0302090002f989")
-            self.assertEqual([record["sourceTransportPort"] for record in done.records], [80])
+            for condition, ports in (("= 63881", [80]), ("= '840,17742'", [4000]), ("contains 17742", [4000]),
+                                     ("~ '^(.*,)?840(,.*)?$'", [4000]), ("in [63881, 5]", [80]), ("= 840", []), ("", [80, 4000])):
+                done = self.run_plain("show", source, "-o", "json", "--where", f"{LISTS[0]} {condition}")
+                self.assertEqual((done.status, sorted(record["sourceTransportPort"] for record in done.records)),
+                                 (0, ports), condition)
 
     def test_netflow9_has_no_lists(self):
         done = self.run_plain("meter", "-r", self.capture(), "-e", "netflow9://127.0.0.1:9,fields=+" + LISTS[0])
