@@ -39,7 +39,7 @@ struct series {
 	enum sf_compression compression;
 	int base;
 	bool made; /* the base directory was not there before */
-	bool told; /* that files of an earlier run are there */
+	bool told; /* that files of an earlier run are there; or it is not to be told */
 	struct sf_keep keep;
 
 	/* the present file */
@@ -180,10 +180,7 @@ static bool set_names(struct series *series, int64_t time_ns, unsigned number)
 	       sf_pattern_partial(series->name, series->partial, sizeof(series->partial));
 }
 
-/*
- * A file of the first name was there before this run, whose files are numbered then. Told once: whoever reads the
- * directory has the records of both, twice if the runs had the same input.
- */
+/* The files of this run are numbered then. Told once: the directory has the records of both runs. */
 static void tell_others(struct series *series)
 {
 	if (series->told || !is_series(series))
@@ -230,6 +227,8 @@ static void begin_file(struct series *series, int64_t now_ns)
 	struct sf_error error;
 	int code = 0;
 
+	/* the clock was set back: files of this time may be of this run */
+	series->told |= now_ns < series->begin_ns;
 	series->begin_ns = span && now_ns > 0 ? now_ns / span * span : now_ns;
 	series->end_ns = span ? series->begin_ns + span : INT64_MAX;
 	series->ended_early = series->broken = false;

@@ -291,6 +291,7 @@ class Streams(Tap):
                 collector = self.collector()
                 wait_until(lambda: self.output(process).count("can be reached again") > again, "the connection")
         self.ended_well(process)
+        self.assertNotIn("earlier run", self.output(process))
         stored = []
         for path in files.iterdir():
             stored += [record["sourceTransportPort"] for record in self.run_plain("show", "-o", "json", path).records]
