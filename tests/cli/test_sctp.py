@@ -310,6 +310,8 @@ class Sctp(Association):
         run = self.live(proxy.port, ",lifetime=200ms")
         self.feed(run, 50)
         wait_until(lambda: len(self.keys()) == 50, "the first records")
+        # what is not acknowledged when the path breaks would count as given up
+        time.sleep(0.5)
         broken.append(True)
         self.feed(run, 30)
         time.sleep(2)
