@@ -77,7 +77,8 @@ static void tell_of_sharing(struct sf_session *session, const struct sf_slot *sl
 		return;
 	session->told_of_sharing = true;
 	sf_destination_news(&session->destination,
-		"%.150s: the collector takes %u stream%s of SCTP only, so templates share them",
+		"%.150s: the association has %u stream%s, too few for all templates: they share "
+		"streams",
 		session->destination.stats.url, streams, streams == 1 ? "" : "s");
 }
 

@@ -107,8 +107,8 @@ START_TEST(with_too_few_streams_templates_share_them)
 			bits, streams == 1 ? 1 : (UINT64_C(1) << (streams < 5 ? streams : 5)) - 2);
 		/* stream 0 is that of options data: five have room */
 		ck_assert_uint_eq(out.destination->stats.news_count, streams < 5);
-		snprintf(words, sizeof(words), "takes %u stream%s of SCTP only", streams,
-			streams == 1 ? "" : "s");
+		snprintf(words, sizeof(words), "has %u stream%s, too few for all templates",
+			streams, streams == 1 ? "" : "s");
 		if (streams < 5)
 			ck_assert_ptr_nonnull(strstr(out.destination->stats.news, words));
 		stats = sim_finish(&out, &sim);
