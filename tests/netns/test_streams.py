@@ -43,6 +43,37 @@ while True:
     peer.close()
 """
 
+# Stands between a meter and a collector; after some bytes it cuts the first connection.
+PROXY = """
+import socket, struct, sys, threading
+cut = int(sys.argv[1])
+listener = socket.create_server(("127.0.0.1", 4741))
+print("ready", flush=True)
+
+def carry(source, sink):
+    try:
+        while data := source.recv(65536):
+            sink.sendall(data)
+    except OSError:
+        pass
+
+while True:
+    peer = listener.accept()[0]
+    collector = socket.create_connection(("127.0.0.1", 4740))
+    threading.Thread(target=carry, args=(collector, peer), daemon=True).start()
+    while cut and (data := peer.recv(cut)):
+        collector.sendall(data)
+        cut -= len(data)
+        if not cut:
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            peer.shutdown(socket.SHUT_RD)
+    if data := peer.recv(65536):
+        collector.sendall(data)
+        carry(peer, collector)
+    collector.shutdown(socket.SHUT_WR)
+    peer.close()
+"""
+
 # A name server. A file says what it answers: an address; "fail": that it failed; or nothing at all.
 NAME_SERVER = """
 import pathlib, socket, sys
@@ -350,6 +381,27 @@ class Streams(Tap):
         collector.wait(20)
         stats = json.loads(self.output(collector).splitlines()[-1])
         self.assertEqual(stats["records"] - stats["optionsRecords"], 2000)
+
+    @unittest.skipUnless(shutil.which("openssl"), "needs the program openssl")
+    def test_a_connection_of_tls_is_cut_in_a_message(self):
+        """A message of several TLS records, of which the collector gets some: it gets all of it on the next connection."""
+        pem, key = self.certificate("c")
+        collector = self.live(self.tap, "-l", f"tls://127.0.0.1,ca={pem},cert={pem},key={key}",
+                              "--stats", "json", "-o", "json", command="collect", name="collect")
+        wait_until(lambda: "listening on" in self.output(collector), "the collector")
+        self.begin_script(PROXY, 50001)
+        process = self.begin(f"tls://127.0.0.1:4741,retry=200ms,ca={pem},cert={pem},key={key}")
+        self.send(4000, pps=20000)
+        wait_until(lambda: "can be reached again" in self.output(process), "the next connection")
+        self.send(2000)
+        place = self.stop(process).stats["collectors"][0]
+        collector.send_signal(signal.SIGTERM)
+        collector.wait(20)
+        flows = [record["sourceTransportPort"] for record in
+                 map(json.loads, self.output(collector, "out").splitlines()) if "sourceTransportPort" in record]
+        self.assertEqual((place["records"], len(set(flows))), (6000, 6000), place)
+        self.assertGreater(place["repeated"]["records"], 0)
+        self.assertLessEqual(len(flows) - 6000, place["repeated"]["records"])
 
     @unittest.skipUnless(os.environ.get("HAVE_USRSCTP") == "yes", "built without libusrsctp")
     def test_sctp_within_the_sandbox(self):
