@@ -64,7 +64,10 @@ class PageCase(Case):
         self.assertEqual(done.status, 0, done.stderr)
 
     def open(self, fragment=""):
-        return self.browser.open(self.page, fragment)
+        """A tab with the page, all of its charts drawn."""
+        tab = self.browser.open(self.page, fragment)
+        tab.wait("document.documentElement.dataset.drawn === 'yes'")
+        return tab
 
     def totals(self, tab):
         return {name: int(tab.evaluate(f"document.getElementById('total-{name}').dataset.value"))
@@ -139,6 +142,7 @@ class PageCase(Case):
               fillText.call(this, text, ...place);
             };
             spanflowPage.update();
+            spanflowPage.drawAll();
             CanvasRenderingContext2D.prototype.fillText = fillText;
             return JSON.stringify(texts);
         })()""" % chart))

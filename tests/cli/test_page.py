@@ -158,6 +158,53 @@ class Keyboard(PageCase):
         self.assertEqual(tab.problems, [])
 
 
+class Waiting(PageCase):
+    """Charts that are not in view wait; their texts and tables do not."""
+
+    DRAWN = "[...document.querySelectorAll('.chart')].filter(e => e.querySelector('canvas')).map(e => e.id.slice(6)).join()"
+    ALL = "time,protocols,services,hosts,tree,activity,links,countries"
+
+    def setUp(self):
+        super().setUp()
+        self.flows = self.noteworthy()
+        self.tab = self.open()
+        self.texts = self.labels()
+        # the browser is never idle
+        self.tab.call("Page.addScriptToEvaluateOnNewDocument", source="window.requestIdleCallback = () => 0;")
+        self.tab.go(self.page)
+
+    def labels(self):
+        return self.tab.evaluate("[...document.querySelectorAll('.chart')].map(e => e.ariaLabel).join('\\n')")
+
+    def test_what_comes_into_view_is_drawn(self):
+        tab = self.tab
+        self.assertEqual(tab.evaluate(self.DRAWN), "time,protocols,services")
+        self.assertEqual(tab.evaluate("document.documentElement.dataset.drawn"), "no")
+        self.assertEqual(self.labels(), self.texts)
+        self.choose(tab, "tree", "10.0.0.6")
+        self.assertEqual(self.totals(tab), self.shown(self.flows, "host 10.0.0.6"))
+        self.assertEqual(tab.evaluate(self.DRAWN), "time,protocols,services")
+        tab.evaluate("document.getElementById('links').scrollIntoView()")
+        tab.wait("document.querySelector('#chart-links canvas') !== null")
+        for chart in self.ALL.split(","):
+            tab.evaluate(f"document.getElementById('{chart}').scrollIntoView()")
+            tab.wait(f"document.querySelector('#chart-{chart} canvas') !== null")
+        self.assertEqual(tab.evaluate("document.documentElement.dataset.drawn"), "yes")
+        self.assertEqual(tab.problems, [])
+
+    def test_paper_has_all(self):
+        tab = self.tab
+        tab.evaluate("dispatchEvent(new Event('beforeprint'))")
+        self.assertEqual(tab.evaluate("[...document.querySelectorAll('.paper')].filter(e => e.querySelector('svg'))"
+                                      ".map(e => e.closest('section').id).join()"), self.ALL)
+        tab.evaluate("dispatchEvent(new Event('afterprint'))")
+        self.assertEqual(tab.evaluate("document.querySelectorAll('.paper svg').length"), 0)
+        self.assertEqual(tab.evaluate(self.DRAWN), "time,protocols,services")
+        tab.evaluate("spanflowPage.drawAll()")
+        self.assertEqual(tab.evaluate(self.DRAWN), self.ALL)
+        self.assertEqual(tab.problems, [])
+
+
 class Paper(PageCase):
     def test_texts_of_charts(self):
         """All charts are on paper with their texts, which can be searched; the screen stays as it is."""
@@ -262,6 +309,22 @@ class Few(PageCase):
             self.assertIn(words, tab.evaluate(f"document.getElementById('chart-{chart}').getAttribute('aria-label')"))
         self.choose(tab, "services", "unknown")
         self.assertEqual(self.totals(tab), {"bytes": 510, "packets": 0, "flows": 5})
+        self.assertEqual(tab.problems, [])
+
+    def test_one_side_alone(self):
+        """Groups of networks that show has written: each is a place, and what they do not name is none."""
+        groups = self.directory / "groups.ipfix"
+        done = self.run_plain("show", self.mixed(), "-q", "--by", "src/24", "--sum", "flows,packets,bytes,first,last",
+                              "-w", groups)
+        self.assertEqual(done.status, 0, done.stderr)
+        self.report(groups)
+        tab = self.open()
+        self.assertIn(", 2 networks", tab.evaluate("document.querySelector('.period').textContent"))
+        for panel in "tree", "activity", "hosts":
+            choices = tab.evaluate(f"[...document.querySelectorAll('#{panel} .list .choice')].map(e => e.textContent).join()")
+            self.assertEqual(set(choices.split(",")), {"10.0.0.0/24", "198.51.100.0/24"}, panel)
+        self.assertTrue(tab.evaluate("document.getElementById('chart-links').ariaLabel").startswith("0 links "))
+        self.assertEqual(self.totals(tab), self.shown(groups))
         self.assertEqual(tab.problems, [])
 
     def test_countries_of_an_enricher(self):

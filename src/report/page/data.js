@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Reads what encode.c wrote: columns of numbers become typed arrays, addresses become texts.
 import { protocolName, UNKNOWN_PROTOCOL } from './format.js';
+import { PairNumbers } from './numbers.js';
 
-const ANSWER = 2;
+export const UNANSWERED = 0;
+export const REQUEST = 1;
+export const ANSWER = 2;
 const KNOWN_PROTOCOL = 0x80000; // SF_KNOWN_PROTOCOL of include/spanflow/collect.h
 
 class Reader {
@@ -58,11 +61,11 @@ function readHosts(reader, count) {
     const version = code & 512 ? 0 : code & 256 ? 6 : 4;
     const length = version === 6 ? 16 : version;
     const bytes = addresses.subarray(at, at + length);
-    const whole = bits === 8 * length;
+    const whole = version > 0 && bits === 8 * length;
     const letters = country();
     at += length;
     const address = version === 4 ? bytes.join('.') : version === 6 ? ipv6(bytes) : 'no address';
-    const name = whole ? address : `${address}/${bits}`;
+    const name = whole || !version ? address : `${address}/${bits}`;
     const number = as(); // plus one; 0: unknown
     hosts.push({ name, bytes, version, bits, whole, local: local() === 1, as: number ? number - 1 : undefined,
       country: letters ? String.fromCharCode(letters >> 8, letters & 255) : '' });
@@ -80,6 +83,9 @@ function emptyRows(count) {
     flags: new Uint16Array(count), traits: new Uint32Array(count), name: new Uint32Array(count),
     role: new Uint8Array(count),
     service: new Uint32Array(count), // protocol << 16 | port of the server's side
+    pair: new Uint32Array(count), // number of the pair of source and destination
+    link: new Uint32Array(count), // of client and server
+    talk: new Uint32Array(count), // of link and service
   };
 }
 
@@ -163,7 +169,19 @@ function nameUnknown(rows, traits) {
   }
 }
 
-// The data of the page: { about, hosts, traits, texts, rows }.
+// Who talks to whom, and about what, as numbers.
+function numberPairs(rows) {
+  const pairs = new PairNumbers(2 * rows.count);
+  const talks = new PairNumbers(rows.count);
+  for (let i = 0; i < rows.count; i++) {
+    rows.pair[i] = pairs.of(rows.src[i], rows.dst[i]);
+    rows.link[i] = rows.role[i] === ANSWER ? pairs.of(rows.dst[i], rows.src[i]) : rows.pair[i];
+    rows.talk[i] = talks.of(rows.link[i], rows.service[i]);
+  }
+  return { pairs, talks };
+}
+
+// The data of the page: { about, hosts, nowhere, pairs, talks, traits, texts, rows }.
 export function decode(bytes) {
   const reader = new Reader(bytes);
   const about = JSON.parse(new TextDecoder().decode(reader.column()));
@@ -173,7 +191,8 @@ export function decode(bytes) {
   nameUnknown(rows, about.traits);
   const hosts = readHosts(reader, about.hosts);
   const traits = readTraits(about.traits, about.texts);
-  return { about, hosts, traits, texts: about.texts, rows };
+  const nowhere = hosts.findIndex(host => !host.version); // what records name that have no address
+  return { about, hosts, nowhere, ...numberPairs(rows), traits, texts: about.texts, rows };
 }
 
 // "tcp/443" of a service number.

@@ -1,24 +1,48 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What stands out among the chosen flows, in words. Each rule has its usual false alarms; the texts of the
 // panel name them.
-import { serviceName } from './data.js';
+import { ANSWER, serviceName, UNANSWERED } from './data.js';
 import { bytesText, counted, durationText, exactText, serviceLabel } from './format.js';
 
-const ANSWER = 2;
-const UNANSWERED = 0;
+const CALLS_LEAST = 8; // of one conversation, for a beacon
+const TRIES_LEAST = 100; // of one host, for a scan
 const STARTS_MAX = 500; // times kept of one conversation
 
 function median(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1];
+  return Float64Array.from(values).sort()[values.length >> 1];
 }
 
-// One pass over the rows (but for choices of hosts, so that one finding after the other can be chosen): bytes by pair, starts of requests by conversation, targets by source.
-// Networks call and scan nothing: it is hosts in them that do.
+// Sums of the rows, but for choices of hosts, so that one finding after the other can be chosen: bytes by pair,
+// starts of requests by conversation, targets by source. Most conversations and sources are too small for a
+// finding: a first pass counts them, a second one looks at the others. Networks call and scan nothing: it is hosts
+// in them that do.
 function gather(store) {
-  const { rows, hosts } = store.data;
-  const size = hosts.length;
-  const pairs = new Map();
+  const { rows, hosts, pairs, talks } = store.data;
+  const whole = Uint8Array.from(hosts, host => host.whole);
+  const bytes = new Float64Array(pairs.count);
+  const dns = { bytes: new Float64Array(pairs.count), packets: new Float64Array(pairs.count) };
+  const tries = new Uint32Array(hosts.length);
+  const calls = new Uint32Array(talks.count);
+  let all = 0;
+  store.each(['host', 'pair'], i => {
+    const pair = rows.pair[i];
+    all += rows.bytes[i];
+    bytes[pair] += rows.bytes[i];
+    if ((rows.service[i] & 0xffff) === 53) {
+      dns.bytes[pair] += rows.bytes[i];
+      dns.packets[pair] += rows.packets[i];
+    }
+    if (rows.role[i] === ANSWER || !whole[rows.src[i]])
+      return;
+    tries[rows.src[i]]++;
+    if (whole[rows.dst[i]])
+      calls[rows.talk[i]]++;
+  });
+  return { pairs, bytes, dns, all, ...lookAt(store, whole, tries, calls) };
+}
+
+function lookAt(store, whole, tries, calls) {
+  const { rows } = store.data;
   const talks = new Map();
   const sources = new Map();
   const entry = (map, key, make) => {
@@ -27,47 +51,42 @@ function gather(store) {
       map.set(key, value = make());
     return value;
   };
-  let all = 0;
   store.each(['host', 'pair'], i => {
-    all += rows.bytes[i];
-    const pair = rows.src[i] * size + rows.dst[i];
-    const sum = entry(pairs, pair, () => ({ bytes: 0, dns: 0, dnsPackets: 0 }));
-    sum.bytes += rows.bytes[i];
-    if ((rows.service[i] & 0xffff) === 53) {
-      sum.dns += rows.bytes[i];
-      sum.dnsPackets += rows.packets[i];
+    if (rows.role[i] === ANSWER || !whole[rows.src[i]])
+      return;
+    if (tries[rows.src[i]] >= TRIES_LEAST) {
+      const source = entry(sources, rows.src[i], () => ({ targets: new Set(), doors: new Set(), flows: 0, open: 0 }));
+      source.targets.add(rows.dst[i]);
+      source.doors.add(rows.dst[i] * 0x10000 + rows.dport[i]);
+      source.flows += rows.flows[i];
+      source.open += rows.role[i] === UNANSWERED ? 0 : rows.flows[i];
     }
-    if (rows.role[i] === ANSWER || !hosts[rows.src[i]].whole)
+    if (!whole[rows.dst[i]] || calls[rows.talk[i]] < CALLS_LEAST)
       return;
-    const source = entry(sources, rows.src[i], () => ({ targets: new Set(), doors: new Set(), flows: 0, open: 0 }));
-    source.targets.add(rows.dst[i]);
-    source.doors.add(rows.dst[i] * 0x10000 + rows.dport[i]);
-    source.flows += rows.flows[i];
-    source.open += rows.role[i] === UNANSWERED ? 0 : rows.flows[i];
-    if (!hosts[rows.dst[i]].whole)
-      return;
-    const talk = entry(talks, pair * 0x2000000 + rows.service[i], () => ({ i, starts: [], flows: 0 }));
+    const talk = entry(talks, rows.talk[i], () => ({ i, starts: [], flows: 0 }));
     talk.flows += rows.flows[i];
     if (talk.starts.length < STARTS_MAX)
       talk.starts.push(rows.start[i]);
   });
-  return { pairs, talks, sources, size, all };
+  return { talks, sources };
 }
 
 function isGroup(host) {
   return host.version === 4 ? host.bytes[0] >= 224 : host.bytes[0] === 0xff;
 }
 
-function exfiltration({ pairs, size, all }, hosts) {
+function exfiltration({ pairs, bytes, all }, hosts) {
   const least = Math.max(100000, Math.min(1000000, all / 100));
   const found = [];
-  for (const [key, { bytes }] of pairs) {
-    const [src, dst] = [Math.floor(key / size), key % size];
-    const back = pairs.get(dst * size + src)?.bytes ?? 0;
-    if (hosts[src].local && !hosts[dst].local && hosts[dst].bits && !isGroup(hosts[dst]) && bytes >= least && bytes >= 5 * back)
-      found.push({ kind: 'exfiltration', host: src, peer: dst, weight: bytes,
-        text: `sent ${bytesText(bytes)} to ${hosts[dst].name} and got ${bytesText(back)} back` });
-  }
+  bytes.forEach((sent, pair) => {
+    const [src, dst] = [pairs.first[pair], pairs.second[pair]];
+    if (sent < least || !hosts[src].local || hosts[dst].local || !hosts[dst].bits || isGroup(hosts[dst]))
+      return;
+    const back = bytes[pairs.find(dst, src)] ?? 0;
+    if (sent >= 5 * back)
+      found.push({ kind: 'exfiltration', host: src, peer: dst, weight: sent,
+        text: `sent ${bytesText(sent)} to ${hosts[dst].name} and got ${bytesText(back)} back` });
+  });
   return found;
 }
 
@@ -77,13 +96,12 @@ function beacons({ talks }, { rows, hosts, about }) {
   if (about.sums)
     return found;
   for (const { i, starts, flows } of talks.values()) {
-    if (starts.length < 8 || flows > starts.length + STARTS_MAX)
+    if (flows > starts.length + STARTS_MAX)
       continue;
-    const times = [...starts].sort((a, b) => a - b);
-    const gaps = times.slice(1).map((time, k) => time - times[k]);
+    const times = Float64Array.from(starts).sort();
+    const gaps = times.subarray(1).map((time, k) => time - times[k]);
     const usual = median(gaps);
-    const spread = median(gaps.map(gap => Math.abs(gap - usual)));
-    if (usual >= 2000 && spread <= 0.1 * usual)
+    if (usual >= 2000 && median(gaps.map(gap => Math.abs(gap - usual))) <= 0.1 * usual)
       found.push({ kind: 'beacon', host: rows.src[i], peer: rows.dst[i], weight: starts.length,
         text: `called ${hosts[rows.dst[i]].name} (${serviceLabel(serviceName(rows.service[i]))}) ` +
           `${exactText(flows)} times, every ${durationText(usual)}` });
@@ -94,8 +112,7 @@ function beacons({ talks }, { rows, hosts, about }) {
 function scans({ sources }) {
   const found = [];
   for (const [host, { targets, doors, flows, open }] of sources) {
-    const wide = targets.size >= 100;
-    if ((wide || doors.size >= 100) && open <= 0.3 * flows)
+    if (doors.size >= TRIES_LEAST && open <= 0.3 * flows)
       found.push({ kind: 'scan', host, weight: doors.size,
         text: `tried ${counted(targets.size, 'host')} and ${counted(doors.size, 'port')}; ` +
           `${exactText(flows - open)} of ${exactText(flows)} flows were not answered` });
@@ -103,14 +120,14 @@ function scans({ sources }) {
   return found;
 }
 
-function dnsTunnels({ pairs, size }, hosts) {
+function dnsTunnels({ pairs, dns }, hosts) {
   const found = [];
-  for (const [key, { dns, dnsPackets }] of pairs) {
-    const [src, dst] = [Math.floor(key / size), key % size];
-    if (dns >= 100000 && dns >= 110 * dnsPackets && hosts[src].local)
-      found.push({ kind: 'dns', host: src, peer: dst, weight: dns,
-        text: `sent ${bytesText(dns)} over port 53 to ${hosts[dst].name}, ${Math.round(dns / dnsPackets)} bytes a packet` });
-  }
+  dns.bytes.forEach((bytes, pair) => {
+    const [src, dst, packets] = [pairs.first[pair], pairs.second[pair], dns.packets[pair]];
+    if (bytes >= 100000 && bytes >= 110 * packets && hosts[src].local)
+      found.push({ kind: 'dns', host: src, peer: dst, weight: bytes,
+        text: `sent ${bytesText(bytes)} over port 53 to ${hosts[dst].name}, ${Math.round(bytes / packets)} bytes a packet` });
+  });
   return found;
 }
 

@@ -59,8 +59,10 @@ export function counted(number, noun) {
   return `${exactText(number)} ${noun}${number === 1 ? '' : 's'}`;
 }
 
+const EXACT = new Intl.NumberFormat('en'); // toLocaleString() would make one for each number
+
 export function exactText(number) {
-  return number.toLocaleString('en');
+  return EXACT.format(number);
 }
 
 export const MEASURES = {

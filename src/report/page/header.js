@@ -12,9 +12,10 @@ function total(name, text, value, all) {
 }
 
 // "12 hosts and 1 network"
-function placesText(hosts) {
+function placesText(all) {
+  const hosts = all.filter(host => host.version);
   const whole = hosts.filter(host => host.whole).length;
-  return [[whole, 'host'], [hosts.length - whole, 'network']].filter(([count], k) => count || !k)
+  return [[whole, 'host'], [hosts.length - whole, 'network']].filter(([count], k) => count || (k === 0 && !hosts.length))
     .map(([count, noun]) => counted(count, noun)).join(' and ');
 }
 

@@ -1,20 +1,26 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Sums by host: what each sent and received.
+// Sums by host: what each sent and received. A record that names one side only, such as the sum of what a
+// network sent, counts for that side.
 import { ipv6 } from './data.js';
+import { largest } from './store.js';
 
 export function hostSums(store, except) {
-  const { rows, hosts } = store.data;
+  const { rows, hosts, nowhere } = store.data;
   const column = () => new Float64Array(hosts.length);
   const sums = { sent: { bytes: column(), packets: column(), flows: column() },
     received: { bytes: column(), packets: column(), flows: column() } };
+  const add = (side, host, i) => {
+    side.bytes[host] += rows.bytes[i];
+    side.packets[host] += rows.packets[i];
+    side.flows[host] += rows.flows[i];
+  };
   store.each(except, i => {
-    for (const [side, host] of [[sums.sent, rows.src[i]], [sums.received, rows.dst[i]]]) {
-      if (side === sums.received && host === rows.src[i])
-        continue;
-      side.bytes[host] += rows.bytes[i];
-      side.packets[host] += rows.packets[i];
-      side.flows[host] += rows.flows[i];
-    }
+    const src = rows.src[i];
+    const dst = rows.dst[i];
+    if (src !== nowhere || dst === nowhere)
+      add(sums.sent, src, i);
+    if (dst !== src && dst !== nowhere)
+      add(sums.received, dst, i);
   });
   return sums;
 }
@@ -31,9 +37,7 @@ export function topHosts(sums, measure, count) {
   for (let host = 0; host < sums.sent.flows.length; host++)
     if (sums.sent.flows[host] + sums.received.flows[host])
       items.push(sumOfHost(sums, host));
-  const all = items.length;
-  items.sort((a, b) => b[measure] - a[measure] || a.key - b.key);
-  return { items: items.slice(0, count), all };
+  return largest(items, measure, count);
 }
 
 // The network that a host is shown in: /24 of IPv4, /48 of IPv6. Wider networks stand for themselves.

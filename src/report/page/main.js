@@ -8,6 +8,7 @@ import { CanvasRenderer, SVGRenderer } from 'echarts/renderers';
 import { decode, serviceName } from './data.js';
 import { h, replace } from './dom.js';
 import { header } from './header.js';
+import { hostSums } from './hosts.js';
 import { activityPanel } from './panel-activity.js';
 import { protocolPanel, servicePanel } from './panel-bars.js';
 import { bubblePanel } from './panel-bubble.js';
@@ -18,6 +19,7 @@ import { serverPanel } from './panel-servers.js';
 import { tablePanel } from './panel-table.js';
 import { timePanel } from './panel-time.js';
 import { treePanel } from './panel-tree.js';
+import { Panel } from './panel.js';
 import { emptyState, fragmentOf, stateFromFragment } from './state.js';
 import { Store } from './store.js';
 import { makeFields } from './where-fields.js';
@@ -100,10 +102,22 @@ class Page {
     return sums;
   }
 
+  // Sums by host, whatever hosts are chosen; several panels need them.
+  hostSums() {
+    return this.sums ??= hostSums(this.store, ['host']);
+  }
+
   update() {
     this.totals = this.store.totals();
+    this.sums = null;
     for (const panel of this.panels)
       panel.update();
+    Panel.settle();
+  }
+
+  // Draws what waits until it is seen: for tests, and for the console of a browser.
+  drawAll() {
+    Panel.drawAll();
   }
 }
 
@@ -115,8 +129,10 @@ function toFlows(event) {
 
 async function begin() {
   const element = document.getElementById('data');
+  performance.mark('program');
   const data = decode(await window.unpack(element, element.dataset.form === 'deflate'));
   element.remove();
+  performance.mark('data');
   const page = new Page(data);
   window.spanflowPage = page;
   page.everything = page.store.totals();
@@ -134,6 +150,11 @@ async function begin() {
   };
   addEventListener('popstate', take); // also when a person changes the fragment
   take();
+  performance.mark('texts');
+  if (Panel.waiting.size)
+    await Panel.inView;
+  // a person can read, scroll and choose now
+  performance.mark('interactive');
   if (data.about.refresh)
     setTimeout(() => location.reload(), data.about.refresh * 1000);
   document.documentElement.dataset.ready = 'yes';

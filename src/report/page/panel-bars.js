@@ -34,7 +34,7 @@ function bars(page, panel, { dimension, count, keyOf, nameOf, labelOf, pie }) {
           axisLabel: { color: c.text }, axisTick: { show: false }, axisLine: { lineStyle: { color: c.line } } },
         series: [{ type: 'bar', barMaxWidth: 22, data, label: { show: true, position: 'right', color: c.faint,
           formatter: ({ value }) => text(value) } }] };
-    panel.draw({ color: c.series, tooltip: box, ...option },
+    panel.draw(() => ({ color: c.series, tooltip: box, ...option }),
       `${title} by ${dimension === 'proto' ? 'protocol' : 'service'}: ` +
       largestText(items, (item, k) => `${labelOf(names[k])} ${text(item[measure])} (${shareText(item[measure], total)})`));
     panel.list(panel.element.querySelector('h2').textContent, items.map((sum, k) => ({ label: labelOf(names[k]), sum,

@@ -3,7 +3,7 @@
 import { h, replace, tip } from './dom.js';
 import { findings, KINDS } from './findings.js';
 import { bytesText, counted, countText, exactText } from './format.js';
-import { hostSums, topHosts } from './hosts.js';
+import { topHosts } from './hosts.js';
 import { colours, largestText, Panel, tooltip } from './panel.js';
 
 const MOST = 1500; // hosts drawn
@@ -85,12 +85,12 @@ export function bubblePanel(page) {
 
   return { element: panel.element, update() {
     const c = colours();
-    const { items: shown, all } = topHosts(hostSums(page.store, ['host']), page.state.measure, MOST);
+    const { items: shown, all } = topHosts(page.hostSums(), page.state.measure, MOST);
     items = shown.filter(item => item.packets > 0 && item.bytes > 0);
     const found = findings(page, items);
     const axis = (name, text) => ({ type: 'log', name, nameTextStyle: { color: c.faint },
       axisLabel: { color: c.faint, formatter: text }, splitLine: { lineStyle: { color: c.line } } });
-    panel.draw({
+    panel.draw(() => ({
       grid: { left: 75, right: 30, top: 45, bottom: 40 },
       legend: { top: 0, textStyle: { color: c.text } },
       tooltip: tooltip(c, ({ value }) => tip(hosts[value[3]].name, `${bytesText(value[1])}, ${countText(value[0])} packets, ` +
@@ -101,7 +101,7 @@ export function bubblePanel(page) {
       xAxis: axis('packets', countText),
       yAxis: axis('bytes', bytesText),
       series: seriesOf(page, items, found, c),
-    }, `${counted(items.length, 'host')} by packets and bytes; ${counted(found.length, 'thing')} that ${found.length === 1 ? 'stands' : 'stand'} ` +
+    }), `${counted(items.length, 'host')} by packets and bytes; ${counted(found.length, 'thing')} that ${found.length === 1 ? 'stands' : 'stand'} ` +
       `out, listed below. Largest: ${largestText(items, item => `${hosts[item.key].name} ${bytesText(item.bytes)} in ` +
         `${countText(item.packets)} packets`)}`);
     listFindings(page, box, found);

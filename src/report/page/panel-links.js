@@ -4,35 +4,46 @@ import { serviceName } from './data.js';
 import { h, tip } from './dom.js';
 import { counted, MEASURES, serviceLabel } from './format.js';
 import { colours, largestText, Panel, tooltip } from './panel.js';
-import { sumBy, top } from './store.js';
+import { largest, sumByNumber } from './store.js';
 
 const MOST = 100;
 const MOST_LATERAL = 40;
-const ANSWER = 2;
 // Services by which somebody who is inside gets further: SSH, Telnet, MSRPC, NetBIOS, SMB, RDP, VNC, WinRM.
 const LATERAL = new Set(['tcp/22', 'tcp/23', 'tcp/135', 'tcp/139', 'tcp/445', 'tcp/3389', 'tcp/5900', 'tcp/5985', 'tcp/5986']);
 
+// Both ends of a link are hosts, or neither is.
+function isLink({ pairs, nowhere }, link) {
+  return (pairs.first[link] === nowhere) === (pairs.second[link] === nowhere);
+}
+
+// Answered remote access between hosts inside: Map from links to the names of its services.
+function lateralLinks({ store, data: { rows, hosts, pairs } }) {
+  const lateral = new Map();
+  store.each(['pair'], i => {
+    const link = rows.link[i];
+    if (!rows.role[i] || !hosts[pairs.first[link]].local || !hosts[pairs.second[link]].local)
+      return;
+    const name = serviceName(rows.service[i]);
+    if (LATERAL.has(name))
+      lateral.set(link, (lateral.get(link) ?? new Set()).add(name));
+  });
+  return lateral;
+}
+
 // Links from client to server: { key, bytes, packets, flows, client, server, lateral }.
 function linksOf(page) {
-  const { rows, hosts } = page.data;
-  const size = hosts.length;
-  const lateral = new Map();
-  const keyOf = i => {
-    const [client, server] = rows.role[i] === ANSWER ? [rows.dst[i], rows.src[i]] : [rows.src[i], rows.dst[i]];
-    const key = client * size + server;
-    if (hosts[client].local && hosts[server].local) {
-      const name = serviceName(rows.service[i]);
-      if (LATERAL.has(name) && rows.role[i])
-        lateral.set(key, (lateral.get(key) ?? new Set()).add(name));
-    }
-    return key;
-  };
-  const { measure } = page.state;
-  const sums = sumBy(page.store, ['pair'], keyOf);
-  const { items, all } = top(sums, measure, MOST);
+  const { rows, pairs } = page.data;
+  const { bytes, packets, flows } = sumByNumber(page.store, ['pair'], rows.link, pairs.count);
+  const lateral = lateralLinks(page);
+  const sumOf = key => ({ key, bytes: bytes[key], packets: packets[key], flows: flows[key] });
+  const found = [];
+  for (let link = 0; link < pairs.count; link++)
+    if (flows[link] && isLink(page.data, link))
+      found.push(sumOf(link));
+  const { items, all } = largest(found, page.state.measure, MOST);
   const shown = new Set(items.map(item => item.key));
-  const further = [...lateral.keys()].filter(key => !shown.has(key)).slice(0, MOST_LATERAL).map(key => sums.get(key));
-  const links = [...items, ...further].map(sum => ({ ...sum, client: Math.floor(sum.key / size), server: sum.key % size,
+  const further = [...lateral.keys()].filter(key => !shown.has(key)).slice(0, MOST_LATERAL).map(sumOf);
+  const links = [...items, ...further].map(sum => ({ ...sum, client: pairs.first[sum.key], server: pairs.second[sum.key],
     lateral: lateral.get(sum.key) }));
   return { links, all };
 }
@@ -62,13 +73,13 @@ function networkSeries(page, links, c) {
 }
 
 function sankeySeries(page, c) {
-  const { rows, hosts } = page.data;
+  const { rows, hosts, pairs, talks } = page.data;
   const { measure } = page.state;
-  const size = hosts.length;
-  const sums = sumBy(page.store, ['pair'], i => {
-    const [client, server] = rows.role[i] === ANSWER ? [rows.dst[i], rows.src[i]] : [rows.src[i], rows.dst[i]];
-    return `${client * size + server} ${rows.service[i]}`;
-  });
+  const sums = sumByNumber(page.store, ['pair'], rows.talk, talks.count);
+  const found = [];
+  for (let key = 0; key < talks.count; key++)
+    if (sums.flows[key] && isLink(page.data, talks.first[key]))
+      found.push({ key, bytes: sums.bytes[key], packets: sums.packets[key], flows: sums.flows[key] });
   const nodes = new Map();
   const links = new Map();
   const node = (side, key, label, color) => {
@@ -81,9 +92,9 @@ function sankeySeries(page, c) {
     const found = links.get(key) ?? links.set(key, { source, target, value: 0, link }).get(key);
     found.value += value;
   };
-  for (const sum of top(sums, measure, 40).items) {
-    const [pair, service] = sum.key.split(' ').map(Number);
-    const [client, server] = [Math.floor(pair / size), pair % size];
+  for (const sum of largest(found, measure, 40).items) {
+    const service = talks.second[sum.key];
+    const [client, server] = [pairs.first[talks.first[sum.key]], pairs.second[talks.first[sum.key]]];
     const middle = node('service', service, serviceLabel(serviceName(service)), c.faint);
     const link = { client, server };
     add(node('client', client, hosts[client].name, hosts[client].local ? c.local : c.remote), middle, sum[measure] || 1, null);
@@ -123,7 +134,7 @@ export function linksPanel(page) {
           data.link.lateral ? `Remote access: ${[...data.link.lateral].map(serviceLabel).join(', ')}` : '');
       return tip(dataType === 'edge' ? title : data.label?.formatter ?? name, value === undefined ? '' : text(value));
     };
-    panel.draw({ tooltip: tooltip(c, describe), series: [sankey ? sankeySeries(page, c) : networkSeries(page, links, c)] },
+    panel.draw(() => ({ tooltip: tooltip(c, describe), series: [sankey ? sankeySeries(page, c) : networkSeries(page, links, c)] }),
       `${counted(links.length, 'link')} between hosts, ${links.filter(link => link.lateral).length} of them remote access inside. Largest: ` +
       largestText(links, link => `${hosts[link.client].name} to ${hosts[link.server].name} ${text(link[measure])}`));
     panel.list('Pairs of client and server', links.slice(0, 30).map(link => ({

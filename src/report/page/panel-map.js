@@ -67,7 +67,7 @@ export function mapPanel(page) {
     const { text, title } = MEASURES[measure];
     const items = countrySums(page).sort((a, b) => b[measure] - a[measure]);
     const most = Math.max(1, ...items.map(item => item[measure]));
-    panel.draw({
+    panel.draw(() => ({
       tooltip: tooltip(c, ({ name, data }) => tip(label(name), data ? `${title}: ${text(data.amount)}` : 'nothing')),
       visualMap: { show: false, min: 0, max: Math.sqrt(most), inRange: { color: [`${c.accent}33`, c.accent] } },
       series: [{ type: 'map', top: 5, bottom: 5, map: 'world', nameProperty: 'code', roam: true, selectedMode: false, label: { show: false },
@@ -75,7 +75,7 @@ export function mapPanel(page) {
         itemStyle: { areaColor: c.back, borderColor: c.line },
         data: items.map(item => ({ name: item.key, value: Math.sqrt(item[measure]), amount: item[measure],
           itemStyle: country.includes(item.key) ? { borderColor: c.warn, borderWidth: 2 } : undefined })) }],
-    }, `${title} by country: ${largestText(items, item => `${label(item.key)} ${text(item[measure])}`)}`);
+    }), `${title} by country: ${largestText(items, item => `${label(item.key)} ${text(item[measure])}`)}`);
     panel.list('Countries', items.slice(0, 40).map(sum => ({ label: clean(label(sum.key)), sum,
       chosen: country.includes(sum.key), choose: () => page.toggle('country', sum.key) })), items.length, 'country');
   } };

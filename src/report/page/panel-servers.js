@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Servers: hosts that answered, with the services that they answered on.
-import { serviceName } from './data.js';
+import { REQUEST, serviceName } from './data.js';
 import { h, replace, scroller, table } from './dom.js';
 import { counted, exactText, serviceLabel } from './format.js';
 import { Panel } from './panel.js';
 
 const MOST = 40;
-const REQUEST = 1;
 
 function serversOf(page) {
   const { rows } = page.data;

@@ -4,6 +4,7 @@ import { h, replace, scroller } from './dom.js';
 import { durationText, exactText, flagsText, protocolName, timeText } from './format.js';
 import { isIcmp } from './data.js';
 import { Panel } from './panel.js';
+import { sortPart } from './store.js';
 
 const PER_PAGE = 50;
 
@@ -31,16 +32,14 @@ function columnsOf({ rows, hosts, texts, traits }) {
   return columns;
 }
 
-function sorted(page, column, down) {
-  const numbers = [];
-  page.store.each([], i => numbers.push(i));
-  const value = column.value;
+function comparison(column, down) {
+  const { value } = column;
   const sign = down ? -1 : 1;
-  return numbers.sort((a, b) => {
+  return (a, b) => {
     const x = value(a);
     const y = value(b);
-    return sign * (x < y ? -1 : x > y ? 1 : 0) || a - b;
-  });
+    return x < y ? -sign : x > y ? sign : a - b;
+  };
 }
 
 export function tablePanel(page) {
@@ -68,10 +67,11 @@ export function tablePanel(page) {
     const down = page.state.sort.startsWith('-');
     const id = page.state.sort.replace(/^-/, '');
     const column = columns.find(c => c.id === id) ?? columns.find(c => c.id === 'bytes');
-    const numbers = sorted(page, column, down);
+    const numbers = page.store.numbers();
     const last = Math.max(0, Math.ceil(numbers.length / PER_PAGE) - 1);
     const at = Math.min(page.state.page, last);
-    const shown = numbers.slice(at * PER_PAGE, (at + 1) * PER_PAGE);
+    sortPart(numbers, comparison(column, down), at * PER_PAGE, (at + 1) * PER_PAGE);
+    const shown = [...numbers.subarray(at * PER_PAGE, (at + 1) * PER_PAGE)];
     replace(scroll, h('table', { class: 'flows' }, h('caption', { class: 'hidden' }, 'Flows that meet all choices'),
       h('thead', {}, h('tr', {}, columns.map(c => heading(c, column.id, down)))),
       h('tbody', {}, shown.map(i => h('tr', {}, columns.map(c => cell(c, i)))))));

@@ -107,7 +107,7 @@ export function timePanel(page) {
     const totals = Array.from({ length: bins.count }, (_, k) => columns.reduce((sum, { column }) => sum + column[k], 0));
     const peak = totals.indexOf(Math.max(...totals));
     inputs.show();
-    panel.draw({
+    panel.draw(() => ({
       color: c.series,
       grid: { left: 70, right: 20, top: 30, bottom: 30 },
       legend: { top: 0, textStyle: { color: c.text } },
@@ -121,7 +121,7 @@ export function timePanel(page) {
         splitLine: { lineStyle: { color: c.line } } },
       series: columns.map(({ name, column }) => ({ type: 'bar', name, stack: 'all', barCategoryGap: '8%',
         data: Array.from(column) })),
-    }, `${measure.title} over time in ${counted(bins.count, 'bar')}, from ${label(0)} to ${label(bins.count - 1)}. ` +
+    }), `${measure.title} over time in ${counted(bins.count, 'bar')}, from ${label(0)} to ${label(bins.count - 1)}. ` +
       `${measure.text(totals.reduce((a, b) => a + b, 0))} in all; the highest, at ${label(peak)}, has ` +
       `${measure.text(totals[peak] ?? 0)}.`);
     listBins(page, panel, bins, label);

@@ -2,7 +2,7 @@
 // A tree map: inside and outside, networks, hosts. A label is there whole or not at all.
 import { tip } from './dom.js';
 import { counted, MEASURES } from './format.js';
-import { hostSums, networkOf, topHosts } from './hosts.js';
+import { networkOf, topHosts } from './hosts.js';
 import { colours, largestText, Panel, shareText, textWidth, tooltip } from './panel.js';
 
 const MOST = 300;
@@ -88,12 +88,12 @@ export function treePanel(page) {
     const c = colours();
     const { measure } = page.state;
     const { text, title } = MEASURES[measure];
-    const { items, all } = topHosts(hostSums(page.store, ['host']), measure, MOST);
+    const { items, all } = topHosts(page.hostSums(), measure, MOST);
     const total = page.store.totals(['host'])[measure];
     const edge = { borderColor: c.panel, gapWidth: 1 };
     const heading = { show: true, color: c.text, fontSize: SIZE, padding: [0, PADDING], overflow: 'none',
       formatter: ({ name, dataIndex }) => headingLabel([name, name.replace('outside, ', '')], roomOf(dataIndex)) };
-    panel.draw({
+    panel.draw(() => ({
       tooltip: tooltip(c, ({ name, value, data }) => tip(name || 'all', `${title}: ${text(value)}`,
         data?.network ? `${shareText(value, total)} of all flows; ${sideOf(hosts[data.host])}, ${data.network}` : '')),
       series: [{ type: 'treemap', data: treeOf(page, items, measure, panel.width() * HEIGHT, c), roam: false, nodeClick: false,
@@ -104,7 +104,7 @@ export function treePanel(page) {
         levels: [{ itemStyle: { ...edge, borderWidth: 0, gapWidth: 3 } },
           { upperLabel: { ...heading, height: 20 }, itemStyle: { ...edge, borderWidth: 2, borderColor: c.line } },
           { upperLabel: { height: 16 }, itemStyle: { ...edge, borderWidth: 1, borderColor: c.line } }, { itemStyle: edge }] }],
-    }, `${title} of ${counted(items.length, 'host')}; the largest are ` +
+    }), `${title} of ${counted(items.length, 'host')}; the largest are ` +
       largestText(items, item => `${hosts[item.key].name} ${text(item[measure])} (${shareText(item[measure], total)})`));
     panel.list('Shares of hosts', items.slice(0, 30).map(sum => ({ label: hosts[sum.key].name, sum,
       chosen: page.state.host.includes(hosts[sum.key].name), choose: () => page.toggle('host', hosts[sum.key].name) })), all, 'host');

@@ -46,9 +46,50 @@ export function largestText(items, text) {
   return items.length ? items.slice(0, 5).map(text).join(', ') : 'none, because no flow meets the choices';
 }
 
+// Safari has none
+const whenIdle = window.requestIdleCallback ?? (call => setTimeout(call, 50));
+
+// Texts and tables of all panels follow each change at once. Charts do if they are in view; the others wait
+// until they come into view, or until the browser has nothing else to do.
 export class Panel {
   static all = [];
   static onPaper = false;
+  static waiting = new Set();
+  static idle = false; // the browser has been asked
+  static seen = new IntersectionObserver(entries => {
+    for (const { target, isIntersecting } of entries) {
+      const panel = Panel.all.find(({ box }) => box === target);
+      panel.inView = isIntersecting;
+      if (isIntersecting)
+        panel.paint();
+    }
+    Panel.settle();
+    Panel.looked();
+  });
+  static looked = () => {};
+  static inView = new Promise(resolve => { Panel.looked = resolve; }); // what is in view is drawn
+
+  // Says on the page whether all charts are drawn; the next one that waits is when the browser is idle.
+  static settle() {
+    document.documentElement.dataset.drawn = Panel.waiting.size ? 'no' : 'yes';
+    if (!Panel.waiting.size || Panel.idle)
+      return;
+    Panel.idle = true;
+    whenIdle(() => {
+      Panel.idle = false;
+      for (const panel of Panel.waiting) {
+        panel.paint();
+        break;
+      }
+      Panel.settle();
+    });
+  }
+
+  static drawAll() {
+    for (const panel of Panel.waiting)
+      panel.paint();
+    Panel.settle();
+  }
 
   // Charts on paper are others, as wide as the paper, and SVG: browsers print canvases with many shapes in
   // part only, and nobody finds a text in them. Those of the screen stay as they are meanwhile.
@@ -80,7 +121,11 @@ export class Panel {
       this.body.append(h('details', { class: 'as-table' }, h('summary', {}, 'As a table'), this.rows));
     this.chart = null; // that of the screen, or of paper while that is made
     this.other = null; // that of the screen meanwhile
+    this.option = null; // of the chart that waits: a function
+    this.inView = false;
     Panel.all.push(this);
+    if (this.box)
+      Panel.seen.observe(this.box);
   }
 
   // px of the chart
@@ -98,20 +143,36 @@ export class Panel {
     new ResizeObserver(() => this.resize()).observe(this.box);
   }
 
-  // Draws; `summary` is what a screen reader says of the picture.
+  // Draws, now or later; `option` makes what ECharts takes, `summary` is what a screen reader says of the picture.
   draw(option, summary) {
+    this.box.setAttribute('aria-label', summary);
+    this.option = option;
+    Panel.waiting.add(this);
+    if (this.inView || Panel.onPaper)
+      this.paint();
+  }
+
+  paint() {
+    const make = this.option;
+    if (!make)
+      return;
+    this.option = null;
+    Panel.waiting.delete(this);
     if (!this.chart)
       this.begin();
-    this.box.setAttribute('aria-label', summary);
+    const option = make();
     // some kinds of series move unless they are told themselves, and paper would show the begin
     const still = { ...option, animation: false, series: option.series.map(series => ({ ...series, animation: false })) };
     this.chart.setOption({ textStyle: { fontFamily: FONT }, ...still }, { notMerge: true });
     this.drawn?.(this.chart);
   }
 
-  // Not to nothing: ECharts cannot draw a network of hosts without room.
+  // Not to nothing: ECharts cannot draw a network of hosts without room. The first call comes right after the
+  // chart was drawn, which has its size already.
   resize() {
-    if (!Panel.onPaper && this.box.clientWidth && this.box.clientHeight)
+    const { clientWidth, clientHeight } = this.box;
+    if (!Panel.onPaper && clientWidth && clientHeight &&
+      (clientWidth !== this.chart.getWidth() || clientHeight !== this.chart.getHeight()))
       this.chart.resize();
   }
 

@@ -40,6 +40,14 @@ export class Store {
         take(i);
   }
 
+  // The rows that all filters let through.
+  numbers() {
+    const numbers = new Uint32Array(this.refused.length);
+    let count = 0;
+    this.each([], i => { numbers[count++] = i; });
+    return numbers.subarray(0, count);
+  }
+
   totals(except = []) {
     const { rows } = this.data;
     const sum = { bytes: 0, packets: 0, flows: 0, rows: 0 };
@@ -71,8 +79,50 @@ export function sumBy(store, except, keyOf) {
   return sums;
 }
 
-// The `count` largest by a measure, and the number of all.
+// Orders the items at `from` to `to` - 1 of a list as sorting would; where the others are is not said.
+export function sortPart(list, compare, from, to) {
+  const parts = [[0, list.length - 1]];
+  while (parts.length) {
+    const [low, high] = parts.pop();
+    if (low >= high || high < from || low >= to)
+      continue;
+    const middle = list[low + Math.floor(Math.random() * (high - low + 1))];
+    let i = low;
+    let j = high;
+    while (i <= j) {
+      while (compare(list[i], middle) < 0)
+        i++;
+      while (compare(list[j], middle) > 0)
+        j--;
+      if (i <= j) {
+        const item = list[i];
+        list[i++] = list[j];
+        list[j--] = item;
+      }
+    }
+    parts.push([low, j], [i, high]);
+  }
+}
+
+// The `count` largest of a list by a measure, and the number of all.
+export function largest(list, measure, count) {
+  sortPart(list, (a, b) => b[measure] - a[measure] || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0), 0, count);
+  return { items: list.slice(0, count), all: list.length };
+}
+
+// The same of sums by key.
 export function top(sums, measure, count) {
-  const all = [...sums.values()].sort((a, b) => b[measure] - a[measure] || (a.key < b.key ? -1 : 1));
-  return { items: all.slice(0, count), all: all.length };
+  return largest([...sums.values()], measure, count);
+}
+
+// Sums of the rows by a number that each has, below `count`.
+export function sumByNumber(store, except, numbers, count) {
+  const { rows } = store.data;
+  const sums = { bytes: new Float64Array(count), packets: new Float64Array(count), flows: new Float64Array(count) };
+  store.each(except, i => {
+    sums.bytes[numbers[i]] += rows.bytes[i];
+    sums.packets[numbers[i]] += rows.packets[i];
+    sums.flows[numbers[i]] += rows.flows[i];
+  });
+  return sums;
 }
