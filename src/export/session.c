@@ -172,10 +172,10 @@ static sf_always_inline bool is_within(
 	return true;
 }
 
-/* What payload said of the flow, of the conditions `read` that some field has. */
-static sf_always_inline uint64_t said_of(const struct sf_flow *flow, uint64_t read)
+/* What the values of the flow's facts say, of the conditions `wanted` that some field has. */
+static sf_always_inline uint64_t said_of(const struct sf_flow *flow, uint64_t wanted)
 {
-	return sf_unlikely(read) && flow->has & SF_HAS_APP ? sf_app_when(flow) & read : 0;
+	return sf_unlikely(wanted) ? sf_said_when(flow) & wanted : 0;
 }
 
 /*
@@ -192,7 +192,7 @@ static sf_always_inline unsigned measure_run(struct sf_session *session,
 	const uint8_t icmp = flows->ip_version == 4 ? 1 : 58;
 	const bool is_icmp = flows->protocol == icmp;
 	const bool has_icmp_type = sf_flow_has_icmp_type(flows);
-	const uint64_t read = session->record_mask & SF_WHEN_READ, said = said_of(flows, read);
+	const uint64_t wanted = session->record_mask & SF_WHEN_SAID, said = said_of(flows, wanted);
 	int64_t latest_ns = session->latest_ns;
 	uint64_t packets = 0, octets = 0;
 	const struct sf_flow *flow = flows, *end = flows + count;
@@ -211,7 +211,7 @@ static sf_always_inline unsigned measure_run(struct sf_session *session,
 	} while (flow < end && ((kind_of(flow) ^ kind) & mask) == 0 &&
 		 (flow->protocol == icmp) == is_icmp &&
 		 (!is_icmp || sf_flow_has_icmp_type(flow) == has_icmp_type) &&
-		 flow->directions == directions && said_of(flow, read) == said &&
+		 flow->directions == directions && said_of(flow, wanted) == said &&
 		 is_within(flow, directions, boot_ns, boot_end_ns));
 	session->latest_ns = latest_ns;
 	*run = (struct sf_destination_count){ 0, packets, octets };

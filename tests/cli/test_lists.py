@@ -107,6 +107,18 @@ class Experiments(support.Case):
                 self.assertEqual((done.status, sorted(record["sourceTransportPort"] for record in done.records)),
                                  (0, ports), condition)
 
+    def test_each_record_has_its_own_template(self):
+        # records of one template in a row are encoded together
+        ids = [(ENCRYPTION, 0x1234, SMC)[i // 2 % 3] for i in range(60)]
+        path = self.file("a.pcap", pcap([(i, tcp(1 + i, shared(254, ids[i]))) for i in range(60)]))
+        file = str(self.directory / "a.ipfix")
+        self.meter("-r", path, "-o", "none", "-w", f"{file},fields={FIELDS}")
+        records = self.by_source(self.run_plain("show", file, "-o", "json"))
+        for i in range(60):
+            record = records[f"192.0.2.{1 + i}", 4000]
+            self.assertEqual([record.get(name) for name in LISTS],
+                             [[number] if ids[i] == number else None for number in (ENCRYPTION, SMC)])
+
     def test_netflow9_has_no_lists(self):
         done = self.run_plain("meter", "-r", self.capture(), "-e", "netflow9://127.0.0.1:9,fields=+" + LISTS[0])
         self.assertEqual(done.status, 2)

@@ -151,6 +151,21 @@ class Tunnels(support.Case):
                 self.assertEqual(name in names, name in wanted, (options, names))
             self.assertEqual({line.count(",") for line in lines}, {len(names) - 1})
 
+    def test_files_tell_of_each_record_what_is_printed(self):
+        # records with and without what a mirror says, in turn: each has its own template
+        fields = "sourceTransportPort+protocolIdentifier+mirrorId+mirrorPort+mirrorDirection"
+        capture, file = PCAPS / "tunnel-mirror.pcap", self.directory / "a.ipfix"
+        printed, _ = self.records(capture, "--fields", fields)
+        self.meter("-r", capture, "-o", "none", "-w", f"{file},fields={fields}")
+        names = fields.split("+")
+        shown = [{name: record[name] for name in names if name in record}
+                 for record in self.run_plain("show", file, "-o", "json").records]
+        self.assertEqual(bare(printed), bare(shown))
+        self.assertGreater(len({frozenset(record) for record in printed}), 1)
+        rows = [self.run_plain(*command, "-o", "csv", "--fields", fields).stdout.splitlines()
+                for command in (["meter", "-r", capture], ["show", file])]
+        self.assertEqual(*map(Counter, rows))
+
     def test_a_kind_alone(self):
         records, stats = self.records(PCAPS / "tunnel-nested.pcap", "--tunnel", "vxlan=both")
         self.assertGreater(stats["tunnels"]["twice"], 0)
