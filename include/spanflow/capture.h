@@ -139,17 +139,17 @@ struct sf_capture_ops {
 	/* Any thread, at any time; reads counters without disturbing the queues. */
 	void (*stats)(struct sf_capture *capture, struct sf_capture_stats *stats);
 	/*
-	 * Interface of a slot, or NULL past the end. A pointer that was returned stays valid, and the
-	 * interface unchanged, until close. If an interface was missing at open, later calls return
-	 * another one with its index.
+	 * Interface of a slot, or NULL past the end. A pointer that was returned stays valid, and
+	 * the interface unchanged, until close. If an interface was missing at open, later calls
+	 * return another one with its index.
 	 */
 	const struct sf_interface *(*interface)(struct sf_capture *capture, unsigned slot);
 	/* One line about how it runs ("native, zero-copy, 2 queues"), or "". Optional. */
 	void (*describe)(struct sf_capture *capture, char *text, size_t size);
 	/*
 	 * Why no packets come at the moment, for a person: "eth1 is down, waiting"; NULL if nothing
-	 * prevents them. Meanwhile recv returns 0; it resumes by itself. Any thread; the string stays
-	 * valid until close. Optional: packets can always come.
+	 * prevents them. Meanwhile recv returns 0; it resumes by itself. Any thread; the string
+	 * stays valid until close. Optional: packets can always come.
 	 */
 	const char *(*condition)(struct sf_capture *capture);
 	/*
@@ -183,8 +183,8 @@ struct sf_capture {
 	 */
 	bool kernel_filtered;
 	/*
-	 * Live: a queue reads several rings by turns. The packets of each ring come in order, those of
-	 * two may lie apart by as long as packets wait in a ring.
+	 * Live: a queue reads several rings by turns. The packets of each ring come in order, those
+	 * of two may lie apart by as long as packets wait in a ring.
 	 */
 	bool mixed;
 	struct sf_error error;   /* why recv returned < 0 */
@@ -198,10 +198,10 @@ extern const struct sf_capture_ops *const sf_capture_drivers[];
 const struct sf_capture_ops *sf_capture_driver(const char *name);
 
 /*
- * Opens a source with the driver of that name: "file", "pcap", "xdp", "dpdk", "udp" or "gre". The caller closes it
- * with sf_capture_close(). Options, and what they point at, are lent for the call, but for `context`.
- * Any thread. Returns 0, or a negative code with the reason in `error` and *capture untouched:
- * SF_EUNSUPPORTED when this build has no such driver.
+ * Opens a source with the driver of that name: "file", "pcap", "xdp", "dpdk", "udp" or "gre". The
+ * caller closes it with sf_capture_close(). Options, and what they point at, are lent for the call,
+ * but for `context`. Any thread. Returns 0, or a negative code with the reason in `error` and
+ * *capture untouched: SF_EUNSUPPORTED when this build has no such driver.
  */
 SF_CHECKED int sf_capture_open_sized(struct sf_capture **capture, const char *driver,
 	const struct sf_capture_options *options, size_t size, struct sf_error *error);

@@ -24,8 +24,8 @@ SF_BEGIN_PUBLIC
 #define SF_COLLECT_FIELDS_MAX 512
 
 /*
- * What an exporter told about a flow. Members of a collected flow whose bit is not set are 0 because
- * the record has no such element, or derived from others, and are not to be shown.
+ * What an exporter told about a flow. Members of a collected flow whose bit is not set are 0
+ * because the record has no such element, or derived from others, and are not to be shown.
  */
 #define SF_KNOWN_OCTETS     UINT32_C(0x00000001) /* of each direction */
 #define SF_KNOWN_PACKETS    UINT32_C(0x00000002)
@@ -160,9 +160,9 @@ int sf_collector_message(struct sf_collector *collector, const char *exporter,
 	const uint8_t *message, size_t length, struct sf_error *error);
 
 /*
- * Decodes one message of a connection (TCP, SCTP), as sf_collector_message() does: templates and sequence
- * numbers are those of the connection, templates can be withdrawn. `stream`: of SCTP, each of which has
- * sequence numbers of its own; else 0. sf_collector_stream_end() forgets the
+ * Decodes one message of a connection (TCP, SCTP), as sf_collector_message() does: templates and
+ * sequence numbers are those of the connection, templates can be withdrawn. `stream`: of SCTP, each
+ * of which has sequence numbers of its own; else 0. sf_collector_stream_end() forgets the
  * connection, as RFC 7011 §8.1 requires: the next one of the same name begins anew.
  */
 int sf_collector_stream_message(struct sf_collector *collector, const char *exporter,

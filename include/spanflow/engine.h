@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * An engine: a whole metering run, as a plan (plan.h) describes it. It opens sources and destinations,
- * captures and meters in threads of its own, and exports in the thread of its caller, who decides when
- * to wait and for what else.
+ * An engine: a whole metering run, as a plan (plan.h) describes it. It opens sources and
+ * destinations, captures and meters in threads of its own, and exports in the thread of its caller,
+ * who decides when to wait and for what else.
  *
  *	sf_engine_new(&engine, &plan, &options, &error);	opens everything
  *	sf_engine_start(engine, &error);			begins to meter
@@ -11,14 +11,14 @@
  *	sf_engine_counters(engine, &counters);
  *	sf_engine_free(engine);
  *
- * The engine prints nothing, catches no signals, and gives up no privileges: a caller that wants to do
- * so does it between sf_engine_new() and sf_engine_start().
+ * The engine prints nothing, catches no signals, and gives up no privileges: a caller that wants to
+ * do so does it between sf_engine_new() and sf_engine_start().
  *
- * Threads. "The engine's thread" is the one that calls sf_engine_new(); it makes all other calls too,
- * but those that say "any thread". Callbacks come in the engine's thread unless they say otherwise.
- * Records of capture files that are metered by several workers are exported by the workers, one at a
- * time: then a destination that is a callback is called by any of these threads, and never by two at
- * once.
+ * Threads. "The engine's thread" is the one that calls sf_engine_new(); it makes all other calls
+ * too, but those that say "any thread". Callbacks come in the engine's thread unless they say
+ * otherwise. Records of capture files that are metered by several workers are exported by the
+ * workers, one at a time: then a destination that is a callback is called by any of these threads,
+ * and never by two at once.
  */
 #ifndef SPANFLOW_ENGINE_H
 #define SPANFLOW_ENGINE_H
@@ -45,7 +45,10 @@ struct sf_order_counts {
 	uint64_t late;    /* packets metered after a later one */
 };
 
-/* Records that workers have added up into coarser ones (--fold); their packets and bytes are in those. */
+/*
+ * Records that workers have added up into coarser ones (--fold); their
+ * packets and bytes are in those.
+ */
 struct sf_fold_counts {
 	uint64_t records, packets, octets;
 };
@@ -91,8 +94,8 @@ struct sf_engine_events {
 	 */
 	void (*counted)(void *context, const struct sf_engine_counters *counters, bool asked);
 	/*
-	 * Four to ten times a second: a time to look at sources and destinations. With several workers of
-	 * files only here and in the other callbacks is nobody else using the exporter.
+	 * Four to ten times a second: a time to look at sources and destinations. With several
+	 * workers of files only here and in the other callbacks is nobody else using the exporter.
 	 */
 	void (*look)(void *context, int64_t monotonic_ns);
 	void *context;
@@ -104,14 +107,15 @@ struct sf_engine_options {
 	/* How urgent the end is; asked by any thread that waits for a destination. */
 	struct sf_hurry hurry;
 	/*
-	 * Asked while sf_engine_new() waits for a device: why the run is to end, such as "SIGTERM"; NULL:
-	 * it goes on.
+	 * Asked while sf_engine_new() waits for a device: why the run is to end, such
+	 * as "SIGTERM"; NULL: it goes on.
 	 */
 	const char *(*interrupted)(void *context);
 	void *interrupted_context;
 	/*
-	 * A signal with a handler that does nothing and was installed without SA_RESTART: sent to workers
-	 * of files whose destination keeps them waiting when hurry.level() is not 0. 0: none is sent.
+	 * A signal with a handler that does nothing and was installed without SA_RESTART: sent to
+	 * workers of files whose destination keeps them waiting when hurry.level() is not 0. 0:
+	 * none is sent.
 	 */
 	int wake_signal;
 	const struct sf_enricher *enricher; /* see sf_exporter_options.enricher */
@@ -128,9 +132,9 @@ struct sf_engine_options {
 };
 
 /*
- * Opens sources and destinations. The plan and what it points at are lent until sf_engine_free(); the
- * structures themselves are copied. Returns 0, or a negative code with the reason in `error` and
- * *engine untouched.
+ * Opens sources and destinations. The plan and what it points at are lent until sf_engine_free();
+ * the structures themselves are copied. Returns 0, or a negative code with the reason in `error`
+ * and *engine untouched.
  */
 SF_CHECKED int sf_engine_new_sized(struct sf_engine **engine, const struct sf_plan *plan,
 	size_t plan_size, size_t source_size, size_t destination_size,
@@ -143,13 +147,16 @@ SF_CHECKED static inline int sf_engine_new(struct sf_engine **engine, const stru
 		sizeof(*plan->destinations), options, sizeof(*options), error);
 }
 
-/* Starts the workers. Returns 0, or a negative code with the reason in `error`: then none has begun. */
+/*
+ * Starts the workers. Returns 0, or a negative code with the reason
+ * in `error`: then none has begun.
+ */
 SF_CHECKED int sf_engine_start(struct sf_engine *engine, struct sf_error *error);
 
 /*
- * Does what is due and returns: moves records from workers to destinations, looks after the clock. With
- * one worker of files it also meters some packets, and may wait for a destination. Returns false when
- * the run has ended: all flows have left the tables and all destinations are closed.
+ * Does what is due and returns: moves records from workers to destinations, looks after the clock.
+ * With one worker of files it also meters some packets, and may wait for a destination. Returns
+ * false when the run has ended: all flows have left the tables and all destinations are closed.
  */
 bool sf_engine_step(struct sf_engine *engine);
 
@@ -157,8 +164,8 @@ bool sf_engine_step(struct sf_engine *engine);
 int sf_engine_fd(const struct sf_engine *engine);
 
 /*
- * The monotonic time, in ns, at which sf_engine_step() is to be called even if the descriptor is not
- * readable; 0: at once. To be asked immediately before each wait, because it also arranges for
+ * The monotonic time, in ns, at which sf_engine_step() is to be called even if the descriptor is
+ * not readable; 0: at once. To be asked immediately before each wait, because it also arranges for
  * the descriptor to become readable.
  */
 int64_t sf_engine_wake_ns(struct sf_engine *engine);
@@ -168,7 +175,8 @@ void sf_engine_wait(struct sf_engine *engine);
 
 /*
  * Ends the run in order: the following steps stop the workers, send the records and close
- * destinations. `why` is lent, and becomes sf_engine_ended() unless the run had another reason to end.
+ * destinations. `why` is lent, and becomes sf_engine_ended() unless the run had another reason to
+ * end.
  */
 void sf_engine_stop(struct sf_engine *engine, const char *why);
 
@@ -179,8 +187,8 @@ void sf_engine_ask(struct sf_engine *engine);
 void sf_engine_announce(struct sf_engine *engine);
 
 /*
- * Reads the certificates and keys of collectors again (sf_exporter_reload()), with the next look. A notice
- * (SF_NOTICE_WARNING) tells what became of it.
+ * Reads the certificates and keys of collectors again (sf_exporter_reload()), with the next look. A
+ * notice (SF_NOTICE_WARNING) tells what became of it.
  */
 void sf_engine_reload(struct sf_engine *engine);
 
@@ -195,7 +203,10 @@ enum sf_engine_state {
 };
 enum sf_engine_state sf_engine_state(const struct sf_engine *engine);
 
-/* Why the run ends: "eof", "limit", "duration", "error", "closed" or the text of a stop; NULL: it goes on. */
+/*
+ * Why the run ends: "eof", "limit", "duration", "error", "closed" or the
+ * text of a stop; NULL: it goes on.
+ */
 const char *sf_engine_ended(const struct sf_engine *engine);
 
 /* The latest counters of all workers; those of the whole run after the end. */
@@ -209,8 +220,8 @@ static inline void sf_engine_counters(
 }
 
 /*
- * True if all equations of docs/design.md §5 hold, for the latest counters: nothing is lost without a
- * name. While the run goes on, packets and records that are on their way are left out.
+ * True if all equations of docs/design.md §5 hold, for the latest counters: nothing is lost without
+ * a name. While the run goes on, packets and records that are on their way are left out.
  */
 bool sf_engine_balanced(const struct sf_engine *engine);
 
@@ -235,8 +246,8 @@ static inline bool sf_engine_source(
 }
 
 /*
- * After the end: what a person should know about the packets of a source; the remark of that number,
- * from 0 on. False: there are no more.
+ * After the end: what a person should know about the packets of a source; the remark of that
+ * number, from 0 on. False: there are no more.
  */
 bool sf_engine_remark(
 	const struct sf_engine *engine, unsigned source, unsigned number, char *text, size_t size);

@@ -15,7 +15,10 @@
 
 SF_BEGIN_PUBLIC
 
-/* What an enricher gives. Records have the fields of what it gives, and 0 in them for unknown values. */
+/*
+ * What an enricher gives. Records have the fields of what it gives,
+ * and 0 in them for unknown values.
+ */
 #define SF_EXTRA_AS            0x01
 #define SF_EXTRA_NEXT_HOP      0x02
 #define SF_EXTRA_BGP_NEXT_HOP  0x04
@@ -59,8 +62,8 @@ struct sf_extra {
 
 struct sf_enricher {
 	/*
-	 * Fills `extra` for `count` <= 64 records. What next_hop and bgp_next_hop point to is valid until
-	 * end(). Called by one thread at a time.
+	 * Fills `extra` for `count` <= 64 records. What next_hop and bgp_next_hop point to is valid
+	 * until end(). Called by one thread at a time.
 	 */
 	void (*begin)(
 		void *context, const struct sf_flow *flows, unsigned count, struct sf_extra *extra);
@@ -70,9 +73,9 @@ struct sf_enricher {
 	/* The facts on request that it reads: as sf_exporter_wants(). */
 	uint64_t wants;
 	/*
-	 * With SF_EXTRA_INTERFACES: the names of capture ports, as in sf_exporter_options.interfaces, are
-	 * lent to it before the first record; and it names interfaces for options data: false past the
-	 * last one.
+	 * With SF_EXTRA_INTERFACES: the names of capture ports, as in
+	 * sf_exporter_options.interfaces, are lent to it before the first record; and it names
+	 * interfaces for options data: false past the last one.
 	 */
 	void (*ports)(void *context,
 		unsigned (*port)(void *of, unsigned slot, uint32_t *number, const char **name),

@@ -81,7 +81,10 @@ struct sf_chooser {
 	bool extra;     /* it looks at `extra` */
 };
 
-/* Whether each collector gets every record. Files, text and callbacks get every record in any case. */
+/*
+ * Whether each collector gets every record. Files, text and
+ * callbacks get every record in any case.
+ */
 enum sf_share {
 	SF_SHARE_NONE,      /* yes */
 	SF_SHARE_BALANCE,   /* each flow goes to one of them: all its records, both directions */
@@ -89,7 +92,8 @@ enum sf_share {
 };
 
 /*
- * What is folded: added up into coarser records, whose sums have every packet and byte (sf_flow.folded).
+ * What is folded: added up into coarser records, whose sums have every
+ * packet and byte (sf_flow.folded).
  */
 enum sf_fold_mode {
 	SF_FOLD_OFF,
@@ -127,8 +131,8 @@ struct sf_exporter_options {
 	uint32_t domains;           /* that records have, from `domain` on; 0 means 1 */
 	uint32_t sampling_interval; /* 1:N announced in options data and v5 headers; 0 means 1 */
 	/*
-	 * How packets were sampled; its rate goes before sampling_interval. A rate that is no whole number
-	 * is told in IPFIX only. NULL: at random, 1 of sampling_interval. Lent.
+	 * How packets were sampled; its rate goes before sampling_interval. A rate that is no whole
+	 * number is told in IPFIX only. NULL: at random, 1 of sampling_interval. Lent.
 	 */
 	const struct sf_sampling *sampling;
 	/*
@@ -151,14 +155,15 @@ struct sf_exporter_options {
 	bool late_collectors;
 	const struct sf_lookup *lookup; /* of names; NULL: getaddrinfo(), which may take long */
 	/*
-	 * Fields of all destinations whose own options have neither fields= nor profile=, and of text:
-	 * "default+minimumTTL-vlanId"; docs/spanflow.1 describes such lists. NULL: the usual ones.
+	 * Fields of all destinations whose own options have neither fields= nor profile=, and of
+	 * text: "default+minimumTTL-vlanId"; docs/spanflow.1 describes such lists. NULL: the usual
+	 * ones.
 	 */
 	const char *fields;
 	uint64_t queue_octets; /* most that waits for one destination, by default; 0: 256 MiB */
 	/*
-	 * Directory in which collectors of connections (tcp, tls) keep what they cannot send: it survives
-	 * the process. NULL: none.
+	 * Directory in which collectors of connections (tcp, tls) keep what they cannot send: it
+	 * survives the process. NULL: none.
 	 */
 	const char *spool;
 	uint64_t spool_octets;   /* of each collector, at most; 0: 1 GiB */
@@ -169,35 +174,40 @@ struct sf_exporter_options {
 	 */
 	const struct sf_enricher *enricher;
 	/*
-	 * Which records all destinations get; NULL: all. Copied; its context is lent. What is not chosen is
-	 * counted as skipped: where.
+	 * Which records all destinations get; NULL: all. Copied; its context is lent. What is not
+	 * chosen is counted as skipped: where.
 	 */
 	const struct sf_chooser *chooser;
 	/*
-	 * Without `queued`: how long a collector of a connection is waited for that has gone away; 0: a minute.
+	 * Without `queued`: how long a collector of a connection is waited for
+	 * that has gone away; 0: a minute.
 	 */
 	int64_t patience_ns;
 	/*
-	 * Makes a chooser of the value of a destination's option where=, for records of both directions
-	 * (`biflow`) or of one; the exporter frees it. 0, or an error with its text. NULL: the option is refused.
+	 * Makes a chooser of the value of a destination's option where=, for records of both
+	 * directions (`biflow`) or of one; the exporter frees it. 0, or an error with its text.
+	 * NULL: the option is refused.
 	 */
 	int (*conditions)(void *context, const char *text, bool biflow, struct sf_chooser *chooser,
 		struct sf_error *error);
 	void *conditions_context;
 	enum sf_share share;
 	uint32_t key; /* of the meter: SF_KEY_…, for options data; 0: SF_KEY_DEFAULT */
-	/* Called for each file of sf_exporter_add_file() that is complete. NULL: not called. Lent. */
+	/*
+	 * Called for each file of sf_exporter_add_file() that is
+	 * complete. NULL: not called. Lent.
+	 */
 	const struct sf_file_hook *on_file;
 	/*
-	 * With `queued`: records that a full queue would lose are folded. In any case destinations can tell folded
-	 * records from others, with fields of their own.
+	 * With `queued`: records that a full queue would lose are folded. In any case destinations
+	 * can tell folded records from others, with fields of their own.
 	 */
 	enum sf_fold_mode fold;
 	/* of the meter, for options data; SF_TIMEOUT_NEVER. 0: they are not known, and not told */
 	int64_t active_timeout_ns, idle_timeout_ns;
 	/*
-	 * Fields that name applications. NDPI: sf_exporter_new() loads nDPI, and fails with SF_EUNSUPPORTED if it is
-	 * missing; the meter uses it if some destination has such a field.
+	 * Fields that name applications. NDPI: sf_exporter_new() loads nDPI, and fails with
+	 * SF_EUNSUPPORTED if it is missing; the meter uses it if some destination has such a field.
 	 */
 	enum sf_applications applications;
 };
@@ -213,8 +223,8 @@ struct sf_text_options {
 	bool wide;       /* table only: everything in full; else rows fit a terminal */
 	unsigned width;  /* narrow table: columns of the terminal; 0: it goes elsewhere */
 	/*
-	 * facts that no record tells, such as tunnels of a meter that opens none: CSV has no columns for them,
-	 * unless sf_exporter_options.fields names them
+	 * facts that no record tells, such as tunnels of a meter that opens none: CSV has no
+	 * columns for them, unless sf_exporter_options.fields names them
 	 */
 	uint64_t absent;
 };
@@ -254,15 +264,15 @@ struct sf_destination_stats {
 	SF_LOST_REASONS(X)
 #undef X
 	/*
-	 * Sent a second time, on a new connection, because the collector may not have got them from the
-	 * last one: it may have them twice. They are in `sent` once.
+	 * Sent a second time, on a new connection, because the collector may not have got them from
+	 * the last one: it may have them twice. They are in `sent` once.
 	 */
 	struct sf_destination_count repeated;
 	/* Added up into coarser records (--fold, small=), which are offered in place of them. */
 	struct sf_destination_count folded;
 	/*
-	 * With a spool: what an earlier run has left there, and what lies there now and is left to the
-	 * next run at the end. offered + inherited = sent + skipped + lost + spooled, then.
+	 * With a spool: what an earlier run has left there, and what lies there now and is left to
+	 * the next run at the end. offered + inherited = sent + skipped + lost + spooled, then.
 	 */
 	struct sf_destination_count inherited, spooled;
 	uint64_t torn_octets;   /* of the spool that a crash or a damaged disk made useless */
@@ -286,9 +296,9 @@ struct sf_destination_stats {
 };
 
 /*
- * Makes an exporter without destinations, which the caller frees with sf_exporter_free(). The options
- * are copied; what they point at is lent for the exporter's life. Any thread. Returns 0, or -ENOMEM or
- * SF_EUSAGE with the reason in `error` and *exporter untouched.
+ * Makes an exporter without destinations, which the caller frees with sf_exporter_free(). The
+ * options are copied; what they point at is lent for the exporter's life. Any thread. Returns 0, or
+ * -ENOMEM or SF_EUSAGE with the reason in `error` and *exporter untouched.
  */
 SF_CHECKED int sf_exporter_new_sized(struct sf_exporter **exporter,
 	const struct sf_exporter_options *options, size_t size, struct sf_error *error);
@@ -304,46 +314,47 @@ void sf_exporter_free(struct sf_exporter *exporter);
 
 /*
  * Adds a collector: "ipfix://host:port,option=value…"; the schemes are ipfix, ipfix+udp, tcp,
- * ipfix+tcp, tls, ipfix+tls, netflow9, netflow5. Resolves the name and connects now (SF_ERESOLVE, -ECONNREFUSED …),
- * unless options.late_collectors. Options, each checked (SF_EUSAGE names option, value and what is
- * allowed): biflow, rate, template-refresh, template-refresh-packets, options, mtu, time, profile,
- * fields, queue, source, dscp, retry, ca, cert, key, name, where.
+ * ipfix+tcp, tls, ipfix+tls, netflow9, netflow5. Resolves the name and connects now (SF_ERESOLVE,
+ * -ECONNREFUSED …), unless options.late_collectors. Options, each checked (SF_EUSAGE names option,
+ * value and what is allowed): biflow, rate, template-refresh, template-refresh-packets, options,
+ * mtu, time, profile, fields, queue, source, dscp, retry, ca, cert, key, name, where.
  */
 SF_CHECKED int sf_exporter_add_collector(
 	struct sf_exporter *exporter, const char *url, struct sf_error *error);
 
 /*
- * Host and port of a collector's URL. True: the host is a name, which has to be looked up. False: it
- * is an address, or the URL is wrong.
+ * Host and port of a collector's URL. True: the host is a name, which has to be looked up. False:
+ * it is an address, or the URL is wrong.
  */
 bool sf_collector_is_named(
 	const char *url, char *host, size_t host_size, char *port, size_t port_size);
 
 /*
- * Adds an IPFIX file (RFC 5655), emptied now; "path,option=value…"; "-" is standard output. With a time in its
- * name ("%Y%m%d-%H%M.ipfix.zst", UTC) it is a series of files, each begun when the exporter's clock gets there:
- * the wall clock, or with `packet_clock` that of the packets. A file of a series, and one that ends in .gz or
- * .zst, has the name ".NAME.partial" until it is complete. Options: biflow, queue, options, time, profile, fields,
- * enrich, rotate, size, keep, keep-size.
+ * Adds an IPFIX file (RFC 5655), emptied now; "path,option=value…"; "-" is standard output. With a
+ * time in its name ("%Y%m%d-%H%M.ipfix.zst", UTC) it is a series of files, each begun when the
+ * exporter's clock gets there: the wall clock, or with `packet_clock` that of the packets. A file
+ * of a series, and one that ends in .gz or .zst, has the name ".NAME.partial" until it is complete.
+ * Options: biflow, queue, options, time, profile, fields, enrich, rotate, size, keep, keep-size.
  */
 SF_CHECKED int sf_exporter_add_file(
 	struct sf_exporter *exporter, const char *path, struct sf_error *error);
 
 /*
- * Finds what sf_exporter_add_file() would refuse in path, options, fields and conditions; makes and changes no file.
+ * Finds what sf_exporter_add_file() would refuse in path, options, fields and
+ * conditions; makes and changes no file.
  */
 SF_CHECKED int sf_exporter_check_file(
 	const struct sf_exporter *exporter, const char *path, struct sf_error *error);
 
 /*
- * After all destinations were added: SF_EUSAGE if a group of balance= or fail-over= has one collector only. Thread:
- * that which adds them.
+ * After all destinations were added: SF_EUSAGE if a group of balance= or fail-over= has one
+ * collector only. Thread: that which adds them.
  */
 SF_CHECKED int sf_exporter_check_groups(const struct sf_exporter *exporter, struct sf_error *error);
 
 /*
- * Length of the path in what sf_exporter_add_file() takes, in bytes: 9 of "a,b.ipfix,biflow=yes". Any
- * thread.
+ * Length of the path in what sf_exporter_add_file() takes, in bytes: 9 of
+ * "a,b.ipfix,biflow=yes". Any thread.
  */
 size_t sf_exporter_path_length(const char *path);
 
@@ -362,13 +373,17 @@ SF_CHECKED static inline int sf_exporter_add_text(
 
 /*
  * Adds a function of the program as a destination: each record comes once, with both directions. It
- * returns how many records it took; the rest is lost to it as `queue`. `wants`: the facts on request that
- * it reads (sf_fact_find()), ored, and perhaps SF_WANTS_FLOW_ID; 0: none. The sink is copied.
+ * returns how many records it took; the rest is lost to it as `queue`. `wants`: the facts on
+ * request that it reads (sf_fact_find()), ored, and perhaps SF_WANTS_FLOW_ID; 0: none. The sink is
+ * copied.
  */
 SF_CHECKED int sf_exporter_add_callback(struct sf_exporter *exporter,
 	const struct sf_flow_sink *sink, uint64_t wants, struct sf_error *error);
 
-/* What messages and statistics call the destination that was added last, instead of its URL. 0 or -ENOMEM. */
+/*
+ * What messages and statistics call the destination that was added last,
+ * instead of its URL. 0 or -ENOMEM.
+ */
 SF_CHECKED int sf_exporter_name_last(
 	struct sf_exporter *exporter, const char *name, struct sf_error *error);
 
@@ -393,9 +408,9 @@ unsigned sf_exporter_put(void *exporter, const struct sf_flow *flows, unsigned c
 void sf_exporter_put_collected(struct sf_exporter *exporter, const struct sf_collected *record);
 
 /*
- * Time passes: sends messages and writes rows that have waited for 0.2 s, repeats templates and options
- * data that are due. `wall`: ns since 1970 now; `clock`: the packet clock. Call at least once a
- * second on live input and once per batch of records otherwise.
+ * Time passes: sends messages and writes rows that have waited for 0.2 s, repeats templates and
+ * options data that are due. `wall`: ns since 1970 now; `clock`: the packet clock. Call at least
+ * once a second on live input and once per batch of records otherwise.
  */
 void sf_exporter_tick(struct sf_exporter *exporter, int64_t wall, int64_t clock);
 
@@ -415,7 +430,10 @@ unsigned sf_exporter_descriptors(const struct sf_exporter *exporter, int *fds, u
  */
 bool sf_exporter_waits(const struct sf_exporter *exporter);
 
-/* Path `index` of the files that sf_exporter_reload() reads: certificates and keys. NULL: past the end. */
+/*
+ * Path `index` of the files that sf_exporter_reload() reads:
+ * certificates and keys. NULL: past the end.
+ */
 const char *sf_exporter_reads(const struct sf_exporter *exporter, unsigned index);
 
 /* What is made in a directory while a run goes on. */
@@ -434,9 +452,9 @@ const char *sf_exporter_writes(
 bool sf_exporter_reloads(const struct sf_exporter *exporter);
 
 /*
- * Reads certificates and keys again: the next connections use them. Files are completed, and begun anew under
- * their name or, in a series, the next one. 0, or an error that names the file: that destination goes on with
- * what it had before, and further ones were not looked at.
+ * Reads certificates and keys again: the next connections use them. Files are completed, and begun
+ * anew under their name or, in a series, the next one. 0, or an error that names the file: that
+ * destination goes on with what it had before, and further ones were not looked at.
  */
 SF_CHECKED int sf_exporter_reload(struct sf_exporter *exporter, struct sf_error *error);
 
@@ -468,16 +486,15 @@ static inline bool sf_exporter_stats(
 }
 
 /*
- * What was offered or inherited and is not sent, skipped or lost: it waits in a queue, a message or the
- * spool. False:
- * more has left than was offered, in some unit.
+ * What was offered or inherited and is not sent, skipped or lost: it waits in a queue, a message or
+ * the spool. False: more has left than was offered, in some unit.
  */
 bool sf_destination_waiting(
 	const struct sf_destination_stats *stats, struct sf_destination_count *waiting);
 
 /*
- * Nothing waits but in the spool, as it must be after sf_exporter_finish(): offered + inherited = sent +
- * skipped + lost + spooled.
+ * Nothing waits but in the spool, as it must be after sf_exporter_finish(): offered + inherited =
+ * sent + skipped + lost + spooled.
  */
 bool sf_destination_balanced(const struct sf_destination_stats *stats);
 

@@ -18,18 +18,18 @@ SF_BEGIN_PUBLIC
 #define SF_PEN_REVERSE 29305 /* RFC 5103 §6.1 */
 #define SF_PEN_CERT    6871
 /*
- * Elements of an enterprise have their reverse elements themselves: the same number with this bit, as
- * CERT does it. Example: 6871/14 is initialTCPFlags, 6871/16398 reverseInitialTCPFlags.
+ * Elements of an enterprise have their reverse elements themselves: the same number with this bit,
+ * as CERT does it. Example: 6871/14 is initialTCPFlags, 6871/16398 reverseInitialTCPFlags.
  */
 #define SF_REVERSE_BIT 0x4000
 /*
- * spanflow's own elements (docs/enrich.md). The number is the one that RFC 5612 keeps for documentation
- * and examples: spanflow has none of its own at IANA.
+ * spanflow's own elements (docs/enrich.md). The number is the one that RFC 5612 keeps for
+ * documentation and examples: spanflow has none of its own at IANA.
  */
 #define SF_PEN_SPANFLOW 32473
 /*
- * No enterprise: in IPFIX, field types of NetFlow v9 from 32768 on, whose high bit would say that an
- * enterprise number follows. Their numbers are less by 32768. sf_field_name() writes "ie33000".
+ * No enterprise: in IPFIX, field types of NetFlow v9 from 32768 on, whose high bit would say that
+ * an enterprise number follows. Their numbers are less by 32768. sf_field_name() writes "ie33000".
  */
 #define SF_PEN_NETFLOW9 UINT32_C(0xfffffffe)
 
@@ -93,9 +93,10 @@ size_t sf_field_name(uint32_t pen, uint16_t id, char *text, size_t size);
 
 /*
  * Writes the value as JSON: numbers bare, times as "2005-07-06T10:47:29.123Z" (digits as the type
- * has), addresses and MACs as strings, octets as hex, ill-formed UTF-8 replaced. A length the
- * type does not allow is written as hex octets. A basicList (RFC 6313) becomes an array of its values, or an
- * object that names its semantic: {"noneOf":[80]}. Returns the length; truncates at size, lists behind a value.
+ * has), addresses and MACs as strings, octets as hex, ill-formed UTF-8 replaced. A length the type
+ * does not allow is written as hex octets. A basicList (RFC 6313) becomes an array of its values,
+ * or an object that names its semantic: {"noneOf":[80]}. Returns the length; truncates at size,
+ * lists behind a value.
  */
 size_t sf_field_json(const struct sf_field_value *value, char *text, size_t size);
 

@@ -93,9 +93,10 @@ struct sf_flow {
 	uint8_t end_reason; /* enum sf_end_reason */
 	uint8_t directions; /* SF_FORWARD, SF_REVERSE or both */
 	/*
-	 * A folded record has the sums of so many flows that have in common: domain, interfaces, IP version,
-	 * protocol, and the first prefix_length[i] bits of addr[i]. Further bits and the ports are 0. 0: it is
-	 * the record of one flow, and prefix_length is 0 (of collected records: see SF_KNOWN_PREFIX).
+	 * A folded record has the sums of so many flows that have in common: domain, interfaces, IP
+	 * version, protocol, and the first prefix_length[i] bits of addr[i]. Further bits and the
+	 * ports are 0. 0: it is the record of one flow, and prefix_length is 0 (of collected
+	 * records: see SF_KNOWN_PREFIX).
 	 */
 	uint8_t prefix_length[2];
 	uint32_t folded;
@@ -135,9 +136,9 @@ static inline bool sf_flow_has_icmp_type(const struct sf_flow *flow)
 }
 
 /*
- * Facts that are gathered on request, such as "src_mac", "flow_label" or "mpls": `spanflow list fields`
- * tells which field needs which. A set of facts is a bit for each; sf_meter_options.facts is what a
- * meter gathers. sf_fact_find() returns the set of one, 0 if there is none of this name.
+ * Facts that are gathered on request, such as "src_mac", "flow_label" or "mpls": `spanflow list
+ * fields` tells which field needs which. A set of facts is a bit for each; sf_meter_options.facts
+ * is what a meter gathers. sf_fact_find() returns the set of one, 0 if there is none of this name.
  *
  *	options.facts = sf_fact_find("src_mac");
  *	…

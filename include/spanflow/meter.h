@@ -41,16 +41,17 @@ SF_BEGIN_PUBLIC
 #define SF_KEY_VLAN      0x08 /* outer and inner VLAN id */
 #define SF_KEY_TOS       0x10 /* ipClassOfService; makes the two directions differ if marked so */
 #define SF_KEY_INTERFACE 0x20 /* ingressInterface; splits directions on a two-port tap */
-#define SF_KEY_TUNNEL    0x40 /* of packets in tunnels: outer addresses, kind and id of the tunnel */
+/* of packets in tunnels: outer addresses, kind and id of the tunnel */
+#define SF_KEY_TUNNEL    0x40
 #define SF_KEY_DEFAULT                                                                             \
 	(SF_KEY_ADDRESS | SF_KEY_PORT | SF_KEY_PROTOCOL | SF_KEY_VLAN | SF_KEY_TUNNEL)
 
 #define SF_TIMEOUT_NEVER INT64_MAX
 
 /*
- * An observation point as the meter needs it. The packets of one point have interface slots 0, 1, …;
- * interface number = interface_base + slot, which sf_meter_options.ifindex and .domain are indexed by.
- * Owned by the caller, unchanged while the meter lives.
+ * An observation point as the meter needs it. The packets of one point have interface slots 0, 1,
+ * …; interface number = interface_base + slot, which sf_meter_options.ifindex and .domain are
+ * indexed by. Owned by the caller, unchanged while the meter lives.
  */
 struct sf_observation_point {
 	uint16_t id;             /* number of this point in the process, dense from 0 */
@@ -92,7 +93,10 @@ struct sf_meter_options {
 	const uint32_t *domain;
 };
 
-/* Why a frame was not metered, by name and in words. Every frame handed in is either metered or in one of these. */
+/*
+ * Why a frame was not metered, by name and in words. Every frame handed in is
+ * either metered or in one of these.
+ */
 #define SF_IGNORED_REASONS(X)                                                                      \
 	X(nonIp, "no IP header below the link layer: ARP, LLDP and so on")                         \
 	X(truncated, "the fixed IP header is not in the captured bytes")                           \
@@ -114,9 +118,10 @@ enum sf_ignored {
 };
 
 /*
- * The most frequent Ethernet types of frames that are nonIp, in no order; 1 stands for 802.2 headers,
- * which have a length in that place. A type that comes when all places are taken takes that of the
- * rarest one, whose frames go to `others`, as do frames without a type: the sum stays right.
+ * The most frequent Ethernet types of frames that are nonIp, in no order; 1 stands for 802.2
+ * headers, which have a length in that place. A type that comes when all places are taken takes
+ * that of the rarest one, whose frames go to `others`, as do frames without a type: the sum stays
+ * right.
  */
 #define SF_ETHERTYPES_MAX 32
 struct sf_ethertypes {
@@ -182,9 +187,15 @@ struct sf_ledger {
 	uint64_t fragments_crowded;     /* datagrams given up early: too many at a time */
 	/* frames that count as two packets: the outer and the inner one (--tunnel both) */
 	uint64_t twice;
-	/* fragments that wait for their first one now: they are metered, or left out, when it is decided */
+	/*
+	 * fragments that wait for their first one now: they are metered,
+	 * or left out, when it is decided
+	 */
 	uint64_t fragments_waiting;
-	/* nDPI: flows that it has read packets of; it named; it cannot name; given up, because there were too many */
+	/*
+	 * nDPI: flows that it has read packets of; it named; it cannot name; given
+	 * up, because there were too many
+	 */
 	uint64_t classified_flows, classified_answered, classified_unknown, classified_crowded;
 	struct sf_hellos hellos;   /* that readers of payload looked at */
 	uint32_t unsupported_link; /* one such link type, for the message; ~0: none */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A plan: everything that a metering run is to do, as plain data. The command line and the configuration
- * file of the program spanflow become a plan; another program fills one in itself. An engine
- * (engine.h) runs it.
+ * A plan: everything that a metering run is to do, as plain data. The command line and the
+ * configuration file of the program spanflow become a plan; another program fills one in itself. An
+ * engine (engine.h) runs it.
  *
  *	struct sf_plan_source source = { 0 };
  *	struct sf_plan_destination collector = { .kind = SF_TO_COLLECTOR, .url = "ipfix://192.0.2.7" };
@@ -102,7 +102,10 @@ struct sf_plan {
 	bool dedup;                       /* leave out copies of packets */
 	int64_t dedup_window_ns;          /* 0: 10 ms */
 	struct sf_sampling sampling;      /* which packets are metered; zeros: all */
-	/* packets get the time stamps of switches that are no further from the driver's; 0: they do not */
+	/*
+	 * packets get the time stamps of switches that are no further
+	 * from the driver's; 0: they do not
+	 */
 	int64_t switch_time_ns;
 	struct sf_tunnel_options tunnels; /* which are opened; zeros: those of remote mirrors */
 	bool meter_own_export; /* also meter the packets that this run sends to its collectors */
@@ -129,14 +132,15 @@ struct sf_plan {
 	uint64_t spool_octets; /* 0: 1 GiB */
 	bool spool_drops_newest;
 	bool keep_files; /* a file that exists and has something in it is refused */
-	bool no_late_collectors; /* interfaces: a collector that cannot be reached at the start is an error */
+	/* interfaces: a collector that cannot be reached at the start is an error */
+	bool no_late_collectors;
 
 	/* end of the run */
 	uint64_t packet_limit; /* the run ends after so many packets; 0: no limit */
 	int64_t duration_ns;   /* the run ends after this time, of files by the packets' times; 0 */
 	/*
-	 * Interfaces: how long records are still sent at the end. Capture files: how long a collector of a
-	 * connection is waited for that has gone away.
+	 * Interfaces: how long records are still sent at the end. Capture files: how long a
+	 * collector of a connection is waited for that has gone away.
 	 */
 	int64_t stop_timeout_ns;
 
@@ -160,23 +164,23 @@ SF_CHECKED int sf_plan_source_parse(
 void sf_plan_source_free(struct sf_plan_source *source);
 
 /*
- * Opens a source without an engine. `workers`: see sf_plan. The caller closes it with sf_capture_close().
- * Any thread. Returns 0, or a negative code with the reason in `error`.
+ * Opens a source without an engine. `workers`: see sf_plan. The caller closes it with
+ * sf_capture_close(). Any thread. Returns 0, or a negative code with the reason in `error`.
  */
 SF_CHECKED int sf_plan_source_open(struct sf_capture **capture, const struct sf_plan_source *source,
 	unsigned workers, struct sf_error *error);
 
 /*
- * Which tunnels are opened in packets of a source: those of `tunnels`, and, if the source is a socket, the
- * one that the mirror sends. 0, or SF_EUSAGE with what to do in `error`.
+ * Which tunnels are opened in packets of a source: those of `tunnels`, and, if the source is a
+ * socket, the one that the mirror sends. 0, or SF_EUSAGE with what to do in `error`.
  */
 SF_CHECKED int sf_plan_source_tunnels(struct sf_tunnel_options *result,
 	const struct sf_plan_source *source, const struct sf_tunnel_options *tunnels,
 	struct sf_error *error);
 
 /*
- * The facts on request that no meter of the plan gathers, as bits of sf_exporter_wants(): those of tunnels, if
- * none is opened. 0, or SF_EUSAGE with what to do in `error`.
+ * The facts on request that no meter of the plan gathers, as bits of sf_exporter_wants(): those of
+ * tunnels, if none is opened. 0, or SF_EUSAGE with what to do in `error`.
  */
 SF_CHECKED int sf_plan_absent_facts(
 	uint64_t *absent, const struct sf_plan *plan, struct sf_error *error);
@@ -192,7 +196,10 @@ enum sf_plan_part {
 	SF_PART_PRIVILEGES,
 };
 
-/* What it takes to go from one plan to another, for one part. The largest value of its members counts. */
+/*
+ * What it takes to go from one plan to another, for one part. The
+ * largest value of its members counts.
+ */
 enum sf_plan_change {
 	SF_PLAN_SAME,
 	SF_PLAN_ADJUST,  /* the part can change while it runs */

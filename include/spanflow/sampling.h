@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Sampling of packets (RFC 5475): which packets are metered, and how collectors are told. Counters of flows are those
- * of the packets that were taken; collectors multiply.
+ * Sampling of packets (RFC 5475): which packets are metered, and how collectors are told. Counters
+ * of flows are those of the packets that were taken; collectors multiply.
  *
  *	struct sf_sampling sampling;
  *	err = sf_sampling_parse(&sampling, "random:10/1000", &error);
@@ -36,13 +36,17 @@ struct sf_sampling {
 };
 
 /*
- * "count:N", "count:K/N", "random:N", "random:K/N", "uniform:N", "uniform:K/N", "hash:N", "hash:K/N", "time:SPAN/PERIOD"
- * such as "time:10ms/1s", in whole microseconds, at most 4294967295 of them. Any thread. Returns 0, or SF_EUSAGE with the reason in `error`.
+ * "count:N", "count:K/N", "random:N", "random:K/N", "uniform:N", "uniform:K/N", "hash:N",
+ * "hash:K/N", "time:SPAN/PERIOD" such as "time:10ms/1s", in whole microseconds, at most 4294967295
+ * of them. Any thread. Returns 0, or SF_EUSAGE with the reason in `error`.
  */
 SF_CHECKED int sf_sampling_parse(
 	struct sf_sampling *sampling, const char *text, struct sf_error *error);
 
-/* One packet of how many is taken; 1: all; 0: that is no whole number, or not known in advance (time). */
+/*
+ * One packet of how many is taken; 1: all; 0: that is no whole number,
+ * or not known in advance (time).
+ */
 uint32_t sf_sampling_interval(const struct sf_sampling *sampling);
 
 /* SF_SAMPLE_HASH: hashes from 0 to this are taken, of 2^32. */

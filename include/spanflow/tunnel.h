@@ -18,8 +18,8 @@
 SF_BEGIN_PUBLIC
 
 /*
- * X(id, name, text, mirror): name as in --tunnel, text for people; mirror: switches, access points or
- * clouds send mirrored frames in this encapsulation, ALWAYS or only on networks where the user
+ * X(id, name, text, mirror): name as in --tunnel, text for people; mirror: switches, access points
+ * or clouds send mirrored frames in this encapsulation, ALWAYS or only on networks where the user
  * says so (SOMETIMES).
  */
 #define SF_TUNNEL_KINDS(X)                                                                         \
@@ -87,13 +87,16 @@ const char *sf_tunnel_text(enum sf_tunnel_kind kind);
 /* Whether mirrored frames come in this encapsulation. */
 enum sf_tunnel_mirrors sf_tunnel_mirrors(enum sf_tunnel_kind kind);
 
-/* True if UDP carries tunnels of this kind, so that it may have other ports than the assigned ones. */
+/*
+ * True if UDP carries tunnels of this kind, so that it may have
+ * other ports than the assigned ones.
+ */
 bool sf_tunnel_has_port(enum sf_tunnel_kind kind);
 
 /*
  * Changes `options` as --tunnel says in words: "inner" for all kinds that are not mirrors always,
- * "gre=inner,vxlan=outer" for these kinds. And adds a UDP port: "vxlan=8473". 0, or SF_EUSAGE with the
- * reason in `error`, and some of the words done.
+ * "gre=inner,vxlan=outer" for these kinds. And adds a UDP port: "vxlan=8473". 0, or SF_EUSAGE with
+ * the reason in `error`, and some of the words done.
  */
 SF_CHECKED int sf_tunnel_options_add(
 	struct sf_tunnel_options *options, const char *text, struct sf_error *error);
@@ -101,9 +104,10 @@ SF_CHECKED int sf_tunnel_options_add_port(
 	struct sf_tunnel_options *options, const char *text, struct sf_error *error);
 
 /*
- * Changes `options` for packets of a socket of this host that mirrored frames are sent to: the tunnel that
- * begins at this UDP port (0: GRE) is opened, unless its mode is OUTER. `kind`: name of the kind; "": the
- * port says it. `source`: what messages call the socket. 0, or SF_EUSAGE with what to do in `error`.
+ * Changes `options` for packets of a socket of this host that mirrored frames are sent to: the
+ * tunnel that begins at this UDP port (0: GRE) is opened, unless its mode is OUTER. `kind`: name of
+ * the kind; "": the port says it. `source`: what messages call the socket. 0, or SF_EUSAGE with
+ * what to do in `error`.
  */
 SF_CHECKED int sf_tunnel_options_add_socket(struct sf_tunnel_options *options, uint16_t port,
 	const char *kind, const char *source, struct sf_error *error);

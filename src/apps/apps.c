@@ -128,8 +128,8 @@ int sf_apps_limit(struct sf_apps *apps, uint32_t max_flows, int64_t idle_ns)
 }
 
 /*
- * Bytes of an IP header of `offset` bytes at `ip` with the extension headers behind it, of which the first is `next`;
- * 0: they were not captured, or what follows is neither TCP nor UDP.
+ * Bytes of an IP header of `offset` bytes at `ip` with the extension headers behind it, of which
+ * the first is `next`; 0: they were not captured, or what follows is neither TCP nor UDP.
  */
 static size_t with_extensions(const uint8_t *ip, size_t captured, size_t offset, uint8_t next)
 {
@@ -162,7 +162,10 @@ static size_t ip_headers(const uint8_t *ip, size_t captured, uint8_t version)
 	return (ip[0] & 0x0f) * 4u;
 }
 
-/* Bytes of the transport header at `p`, and of its payload as the UDP header says. 0: it is cut or wrong. */
+/*
+ * Bytes of the transport header at `p`, and of its payload as the UDP
+ * header says. 0: it is cut or wrong.
+ */
 static size_t transport_header(const uint8_t *p, size_t captured, bool tcp, size_t *wire)
 {
 	enum { TCP_HEADER = 20, UDP_HEADER = 8 };
@@ -234,7 +237,10 @@ static bool settle_hello(struct sf_apps *apps)
 	return found->rank >= SF_APP_READ;
 }
 
-/* Reads what there is of the message so far, and no longer waits for it if it is whole. True: `found` tells it. */
+/*
+ * Reads what there is of the message so far, and no longer waits for it if it is
+ * whole. True: `found` tells it.
+ */
 static bool read_pieces(
 	struct sf_apps *apps, struct sf_pieces_place *place, const struct sf_payload *last)
 {
@@ -253,7 +259,10 @@ static bool read_pieces(
 	return known && apps->found.rank >= SF_APP_READ;
 }
 
-/* A segment of a message whose beginning was seen. False: it is none; then the readers look at it. */
+/*
+ * A segment of a message whose beginning was seen. False: it is
+ * none; then the readers look at it.
+ */
 static bool look_at_pieces(
 	struct sf_apps *apps, const struct sf_payload *payload, struct sf_facts *facts)
 {
@@ -403,8 +412,8 @@ static bool classify(struct sf_apps *apps, const struct sf_payload *payload, str
 }
 
 /*
- * The entropy of a direction's first payload, `left` being its budget. Returns the units that the packet takes: `units`,
- * but for a direction of which nothing else is read all of them.
+ * The entropy of a direction's first payload, `left` being its budget. Returns the units that the
+ * packet takes: `units`, but for a direction of which nothing else is read all of them.
  */
 static uint32_t count_octets(struct sf_apps *apps, const struct sf_payload *payload,
 	struct sf_facts *facts, uint32_t left, uint32_t units)
@@ -419,7 +428,10 @@ static uint32_t count_octets(struct sf_apps *apps, const struct sf_payload *payl
 	return reads ? units : SF_BUDGET_WHOLE;
 }
 
-/* Units that a packet without payload takes: none as long as the first payload has to be known when it comes. */
+/*
+ * Units that a packet without payload takes: none as long as the first payload
+ * has to be known when it comes.
+ */
 static uint32_t empty_units(const struct sf_apps *apps, uint32_t left)
 {
 	return apps->entropy && left == BUDGET_FIRST ? 0 : SF_BUDGET_PIECE;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Readers of payload: what the first messages of a conversation say, such as the name that a DNS query asks
- * for. The content decides which protocol it is; port numbers are a hint only. A meter that gathers such
- * facts calls sf_apps_look() for each packet, after the packet was parsed and before its facts are packed:
+ * Readers of payload: what the first messages of a conversation say, such as the name that a DNS
+ * query asks for. The content decides which protocol it is; port numbers are a hint only. A meter
+ * that gathers such facts calls sf_apps_look() for each packet, after the packet was parsed and
+ * before its facts are packed:
  *
  *	struct sf_apps *apps;
  *
@@ -26,8 +27,8 @@
 struct sf_apps;
 
 /*
- * True if payload is read for one of these facts: then one worker has to see all packets of a direction, in their order,
- * because messages come in pieces and the first packets alone are read.
+ * True if payload is read for one of these facts: then one worker has to see all packets of a
+ * direction, in their order, because messages come in pieces and the first packets alone are read.
  */
 bool sf_apps_need_all(uint64_t facts);
 
@@ -37,14 +38,17 @@ bool sf_apps_lack(uint64_t facts, struct sf_error *error);
 /* Returns 0 or -ENOMEM. *apps is NULL if no fact of the set needs a reader. */
 int sf_apps_new(struct sf_apps **apps, uint64_t facts);
 
-/* Flows are named by a classifier, for the fact `application`. `idle_ns`: the idle timeout. 0 or -ENOMEM. */
+/*
+ * Flows are named by a classifier, for the fact `application`. `idle_ns`:
+ * the idle timeout. 0 or -ENOMEM.
+ */
 int sf_apps_classify(struct sf_apps *apps, const struct sf_classifier *classifier, int64_t idle_ns);
 
 void sf_apps_free(struct sf_apps *apps);
 
 /*
- * From now on only the first packets of each direction are read: until the message that is looked for was read, or the
- * budget of apps/budget.h is spent. Returns 0 or a negative errno value.
+ * From now on only the first packets of each direction are read: until the message that is looked
+ * for was read, or the budget of apps/budget.h is spent. Returns 0 or a negative errno value.
  */
 int sf_apps_limit(struct sf_apps *apps, uint32_t max_flows, int64_t idle_ns);
 

@@ -8,8 +8,8 @@ int sf_budgets_init(struct sf_budgets *budgets, uint32_t max_flows, int64_t idle
 {
 	const uint32_t wanted = max_flows < SF_BUDGET_MAX / 2 ? 2 * max_flows : SF_BUDGET_MAX;
 	/*
-	 * Rounded down: a silence of the timeout always counts as one. At least 1: packets of the same unit are never
-	 * a silence.
+	 * Rounded down: a silence of the timeout always counts as one. At least 1: packets of the
+	 * same unit are never a silence.
 	 */
 	const uint64_t units = (uint64_t)idle_ns >> 28, idle = units ? units : 1;
 	uint32_t sets = 1;

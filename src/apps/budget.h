@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How much of each direction of a flow is still read. A new direction has SF_BUDGET_WHOLE units; a packet that is looked
- * at takes some of them, and the message that was looked for takes the rest. Packets of a direction without units are not
- * looked at: they cost one look-up here.
+ * How much of each direction of a flow is still read. A new direction has SF_BUDGET_WHOLE units; a
+ * packet that is looked at takes some of them, and the message that was looked for takes the rest.
+ * Packets of a direction without units are not looked at: they cost one look-up here.
  *
  *	uint32_t *state = sf_budget_find(&budgets, facts);	of the packet's direction
  *
@@ -10,11 +10,12 @@
  *		return;
  *	sf_budget_take(state, SF_BUDGET_PAYLOAD);
  *
- * The worker that parses packets has no access to the table of flows, which may belong to another worker. So directions
- * are found by a hash with a secret key: a new direction is taken for another active one with a probability of 1 to
- * 2^28. A direction begins anew when it was silent for the idle timeout, and with a SYN after about a second of silence: a
- * sender that sets SYN in each packet does not get each of them read. If there are more directions than
- * places, the one that was silent for the longest time gives up its place; if it goes on, it is read anew.
+ * The worker that parses packets has no access to the table of flows, which may belong to another
+ * worker. So directions are found by a hash with a secret key: a new direction is taken for another
+ * active one with a probability of 1 to 2^28. A direction begins anew when it was silent for the
+ * idle timeout, and with a SYN after about a second of silence: a sender that sets SYN in each
+ * packet does not get each of them read. If there are more directions than places, the one that was
+ * silent for the longest time gives up its place; if it goes on, it is read anew.
  */
 #ifndef SPANFLOW_APPS_BUDGET_H
 #define SPANFLOW_APPS_BUDGET_H
@@ -36,7 +37,10 @@
 #define SF_BUDGET_WAYS 8
 #define SF_BUDGET_MAX  (UINT32_C(1) << 20) /* directions */
 
-/* A cache line. The state of a direction: units << 24, time of its latest packet in units of 2^28 ns. */
+/*
+ * A cache line. The state of a direction: units << 24, time of its
+ * latest packet in units of 2^28 ns.
+ */
 struct sf_budget_set {
 	uint32_t tags[SF_BUDGET_WAYS]; /* 0: a free place */
 	uint32_t states[SF_BUDGET_WAYS];
@@ -49,7 +53,10 @@ struct sf_budgets {
 	struct sf_hash_key key;
 };
 
-/* Makes places for the directions of `max_flows` flows, at most SF_BUDGET_MAX. 0 or a negative errno value. */
+/*
+ * Makes places for the directions of `max_flows` flows, at most
+ * SF_BUDGET_MAX. 0 or a negative errno value.
+ */
 int sf_budgets_init(struct sf_budgets *budgets, uint32_t max_flows, int64_t idle_ns);
 void sf_budgets_fini(struct sf_budgets *budgets);
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Taking parts from the front of bytes that anybody may have sent: each length is checked before it is used. */
+/*
+ * Taking parts from the front of bytes that anybody may have sent: each
+ * length is checked before it is used.
+ */
 #ifndef SPANFLOW_APPS_BYTES_H
 #define SPANFLOW_APPS_BYTES_H
 

@@ -23,8 +23,8 @@ static const uint8_t common_name[] = { 0x55, 4, 3 };       /* 2.5.4.3 */
 static const uint8_t subject_names[] = { 0x55, 0x1d, 17 }; /* 2.5.29.17 */
 
 /*
- * Takes an element (ITU-T X.690 §8.1): its tag, and what is in it. False: it is none, or it is longer than what there
- * is; with `cut` as much of it as there is is taken.
+ * Takes an element (ITU-T X.690 §8.1): its tag, and what is in it. False: it is none, or it is
+ * longer than what there is; with `cut` as much of it as there is is taken.
  */
 static bool take_any(struct sf_bytes *from, bool cut, uint8_t *tag, struct sf_bytes *inside)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The names in an X.509 certificate (RFC 5280 §4.1) in DER. Nothing is verified: a certificate says what its sender
- * wants it to say.
+ * The names in an X.509 certificate (RFC 5280 §4.1) in DER. Nothing is verified: a certificate says
+ * what its sender wants it to say.
  */
 #ifndef SPANFLOW_APPS_CERTIFICATE_H
 #define SPANFLOW_APPS_CERTIFICATE_H
@@ -15,8 +15,8 @@ struct sf_certificate_names {
 };
 
 /*
- * `cut`: the bytes end before the certificate does; the names in front of the cut are read. False: what is there is no
- * certificate.
+ * `cut`: the bytes end before the certificate does; the names in front of the cut are read. False:
+ * what is there is no certificate.
  */
 bool sf_certificate_read(struct sf_certificate_names *names, struct sf_bytes bytes, bool cut);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * DNS messages (RFC 1035 §4) over UDP and TCP, and multicast DNS (RFC 6762): the first question, and the first
- * address among the answers. Names are written as in master files: '.' between labels, \DDD for octets that
- * are not printable, "." for the root.
+ * DNS messages (RFC 1035 §4) over UDP and TCP, and multicast DNS (RFC 6762): the first question,
+ * and the first address among the answers. Names are written as in master files: '.' between
+ * labels, \DDD for octets that are not printable, "." for the root.
  */
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -77,8 +77,8 @@ static void put_label(struct name *name, const uint8_t *label, unsigned length)
 }
 
 /*
- * Reads a name and moves message->at behind it. `name` may be NULL. False: it is cut, longer than 255 octets,
- * or its pointers do not lead back.
+ * Reads a name and moves message->at behind it. `name` may be NULL. False: it is cut, longer than
+ * 255 octets, or its pointers do not lead back.
  */
 static bool read_name(struct message *message, struct name *name)
 {

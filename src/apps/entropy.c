@@ -13,8 +13,8 @@ void sf_entropy_init(struct sf_entropy *entropy)
 }
 
 /*
- * H = log2 n - (sum of c log2 c) / n, where c are the counts of the octets' values. The sum grows with each octet, so
- * there is no second loop over 256 counts.
+ * H = log2 n - (sum of c log2 c) / n, where c are the counts of the octets' values. The sum grows
+ * with each octet, so there is no second loop over 256 counts.
  */
 uint16_t sf_entropy_of(const struct sf_entropy *entropy, const uint8_t *bytes, size_t length)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Shannon entropy of the first octets of a payload: what a sender wrote as text has some 4 bits per octet, what is
- * encrypted or compressed some 7 (256 octets of random numbers have 7.2 on average, not 8).
+ * Shannon entropy of the first octets of a payload: what a sender wrote as text has some 4 bits per
+ * octet, what is encrypted or compressed some 7 (256 octets of random numbers have 7.2 on average,
+ * not 8).
  */
 #ifndef SPANFLOW_APPS_ENTROPY_H
 #define SPANFLOW_APPS_ENTROPY_H

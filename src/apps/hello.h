@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The hellos of TLS (RFC 8446 §4.1, RFC 5246 §7.4.1), wherever they were carried: in records over TCP or in
- * frames of QUIC.
+ * The hellos of TLS (RFC 8446 §4.1, RFC 5246 §7.4.1), wherever they were carried: in records
+ * over TCP or in frames of QUIC.
  */
 #ifndef SPANFLOW_APPS_HELLO_H
 #define SPANFLOW_APPS_HELLO_H
@@ -34,7 +34,10 @@ uint16_t sf_client_hello_version(const struct sf_client_hello *hello);
 /* JA4 of the hello: "t13d1516h2_8daaf6152771_e5627efa2ab1". `carrier`: 't' TCP, 'q' QUIC. */
 void sf_ja4(const struct sf_client_hello *hello, char carrier, char text[SF_JA4_LENGTH]);
 
-/* Fills *app from a whole hello of client or server. `ja4`: with JA4 of a client. False: it is none. */
+/*
+ * Fills *app from a whole hello of client or server. `ja4`: with JA4
+ * of a client. False: it is none.
+ */
 bool sf_hello_read(
 	const uint8_t *p, size_t length, enum sf_app_kind kind, bool ja4, struct sf_app *app);
 

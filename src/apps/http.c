@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The first request of HTTP/1.0 or 1.1 (RFC 9112) and the status of the first response, as far as their first
- * segment has them; over UDP too, where SSDP looks like HTTP. Texts are as sent: whoever prints them escapes them.
+ * The first request of HTTP/1.0 or 1.1 (RFC 9112) and the status of the first response, as far as
+ * their first segment has them; over UDP too, where SSDP looks like HTTP. Texts are as sent:
+ * whoever prints them escapes them.
  */
 #include <strings.h>
 

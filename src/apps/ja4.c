@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * JA4 of client hellos, as FoxIO has published it (the one method of that family that is free to use):
+ * JA4 of client hellos, as FoxIO has published it (the one method of
+ * that family that is free to use):
  *
  *	t13d1516h2_8daaf6152771_e5627efa2ab1
  *	│└┤│└┤└┤└┤ │            └ SHA-256 of the extensions in order of number, without server name and ALPN,
@@ -13,7 +14,8 @@
  *	│ └ version
  *	└ t TCP, q QUIC
  *
- * Values of GREASE (RFC 8701) do not count. Of lists with more than LIST_MAX values the first ones are taken.
+ * Values of GREASE (RFC 8701) do not count. Of lists with more than LIST_MAX
+ * values the first ones are taken.
  */
 #include "apps/hello.h"
 #include "base/sha256.h"

@@ -124,7 +124,10 @@ static void close_gaps(struct sf_pieces_place *place)
 	}
 }
 
-/* Bytes from `offset` on that are there already; if none are, `*room` is at most the bytes up to the next range. */
+/*
+ * Bytes from `offset` on that are there already; if none are, `*room` is at most
+ * the bytes up to the next range.
+ */
 static size_t bytes_there(const struct sf_pieces_place *place, size_t offset, size_t *room)
 {
 	if (offset < place->whole)
@@ -140,7 +143,10 @@ static size_t bytes_there(const struct sf_pieces_place *place, size_t offset, si
 	return 0;
 }
 
-/* The bytes that came first stay, as in the receiver: a later piece with other bytes cannot change the message. */
+/*
+ * The bytes that came first stay, as in the receiver: a later piece with other
+ * bytes cannot change the message.
+ */
 static void copy_new(
 	struct sf_pieces_place *place, size_t offset, const uint8_t *bytes, size_t length)
 {

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The beginning of a message that did not fit into one packet, while its other pieces are on their way. Each
- * direction of a flow has one place at most; there are SF_PIECES_PLACES of them, of SF_PIECES_BYTES each. A
- * message whose pieces do not all come within SF_PIECES_WAIT of packet time, or whose place another flow takes,
- * stays incomplete: its flow tells the protocol and no more.
+ * The beginning of a message that did not fit into one packet, while its other pieces are on their
+ * way. Each direction of a flow has one place at most; there are SF_PIECES_PLACES of them, of
+ * SF_PIECES_BYTES each. A message whose pieces do not all come within SF_PIECES_WAIT of packet
+ * time, or whose place another flow takes, stays incomplete: its flow tells the protocol and no
+ * more.
  *
  *	place = sf_pieces_find(&pieces, &key, time);          NULL: none waits
  *	place = sf_pieces_begin(&pieces, &key, time);
- *	sf_pieces_add(place, offset, bytes, length);          in any order; the first bytes of a place stay
+ *	sf_pieces_add(place, offset, bytes, length);          in any order; the first bytes of a
+ *	                                                      place stay
  *	place->whole                                           bytes from the start without a gap
  *	sf_pieces_end(&pieces, place);
  */
@@ -53,7 +55,10 @@ struct sf_pieces_place {
 
 struct sf_pieces {
 	unsigned waiting; /* places in use */
-	/* messages given up: not all pieces came in time; the place was taken by another one before */
+	/*
+	 * messages given up: not all pieces came in time; the place
+	 * was taken by another one before
+	 */
 	uint64_t incomplete, crowded;
 	struct sf_hash_key key;
 	struct sf_pieces_place *places;

@@ -36,7 +36,10 @@ static const struct version {
 			0xb4, 0x63, 0x65, 0xbe, 0xf9, 0xf5, 0x02 } },
 };
 
-/* Facebook's own numbers for draft 27; a number that no server knows, which clients try (RFC 9000 §15). */
+/*
+ * Facebook's own numbers for draft 27; a number that no server knows,
+ * which clients try (RFC 9000 §15).
+ */
 static uint32_t meant(uint32_t number)
 {
 	if (number == 0xfaceb001 || number == 0xfaceb002 || number == 0xfaceb00e)

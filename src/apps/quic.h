@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Initial packets of QUIC clients (RFC 9000 §17.2.2, RFC 9369). Their keys are made of the connection id that the
- * client chose (RFC 9001 §5.2), so whoever sees a packet can read it. The client's hello is in CRYPTO frames, in any
- * order, in one datagram or more.
+ * Initial packets of QUIC clients (RFC 9000 §17.2.2, RFC 9369). Their keys are made of the
+ * connection id that the client chose (RFC 9001 §5.2), so whoever sees a packet can read it. The
+ * client's hello is in CRYPTO frames, in any order, in one datagram or more.
  */
 #ifndef SPANFLOW_APPS_QUIC_H
 #define SPANFLOW_APPS_QUIC_H
@@ -32,21 +32,22 @@ struct sf_quic_initial {
 };
 
 /*
- * True if the payload begins with an Initial packet that can be the first one of a client: of a version that is
- * known, with a connection id of at least 8 bytes, in a datagram of at least 1200 bytes, and captured whole.
+ * True if the payload begins with an Initial packet that can be the first one of a client: of a
+ * version that is known, with a connection id of at least 8 bytes, in a datagram of at least 1200
+ * bytes, and captured whole.
  */
 bool sf_quic_is_initial(struct sf_quic_initial *initial, const uint8_t *bytes, size_t length);
 
 /*
- * The keys of the client. *keys are those of another packet: they stay if it was of the same connection, as a
- * client's first two datagrams usually are. False: they cannot be made.
+ * The keys of the client. *keys are those of another packet: they stay if it was of the same
+ * connection, as a client's first two datagrams usually are. False: they cannot be made.
  */
 bool sf_quic_client_keys(const struct sf_cipher_ops *ops, struct sf_cipher *cipher,
 	struct sf_quic_keys *keys, const struct sf_quic_initial *initial);
 
 /*
- * Decrypts the packet into `plain`, which has room for initial->length bytes. Returns the number of bytes of its
- * frames; 0: it is not of a client, or damaged.
+ * Decrypts the packet into `plain`, which has room for initial->length bytes. Returns the number of
+ * bytes of its frames; 0: it is not of a client, or damaged.
  */
 size_t sf_quic_open(const struct sf_cipher_ops *ops, struct sf_cipher *cipher,
 	const struct sf_quic_keys *keys, const struct sf_quic_initial *initial, uint8_t *plain);

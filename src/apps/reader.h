@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Inside src/apps. A reader is a pure function: the captured bytes of a packet's payload in, a struct sf_app
- * out. It looks at the bytes alone, checks every length, and does an amount of work that has a bound. Most
- * payload is of another protocol, so the first thing a reader does is to compare a few bytes. A new protocol
- * is a file with its reader and a row in the table of apps.c.
+ * Inside src/apps. A reader is a pure function: the captured bytes of a packet's payload in, a
+ * struct sf_app out. It looks at the bytes alone, checks every length, and does an amount of work
+ * that has a bound. Most payload is of another protocol, so the first thing a reader does is to
+ * compare a few bytes. A new protocol is a file with its reader and a row in the table of apps.c.
  */
 #ifndef SPANFLOW_APPS_READER_H
 #define SPANFLOW_APPS_READER_H
@@ -22,7 +22,10 @@ struct sf_payload {
 	uint32_t seq;  /* TCP: sequence number of the first byte */
 	uint16_t ports[2];
 	bool tcp; /* else UDP */
-	/* what is wanted besides: JA4 of a client's hello, names in the certificate behind a server's */
+	/*
+	 * what is wanted besides: JA4 of a client's hello, names in
+	 * the certificate behind a server's
+	 */
 	bool ja4, certificate;
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Hellos of TLS over TCP: records (RFC 8446 §5.1) with the beginning of a handshake. A hello may be longer than
- * a segment, and may be split over records; so may the certificate behind a server's hello.
+ * Hellos of TLS over TCP: records (RFC 8446 §5.1) with the beginning of a handshake. A hello may be
+ * longer than a segment, and may be split over records; so may the certificate behind a server's
+ * hello.
  */
 #include <spanflow/meter.h>
 
@@ -41,8 +42,8 @@ static bool is_hello(const struct sf_payload *payload, size_t *length)
 }
 
 /*
- * Copies the handshake's bytes out of the records, at most `wanted`. Returns how many there are; *more: the next segments
- * may have further ones.
+ * Copies the handshake's bytes out of the records, at most `wanted`. Returns how many there are;
+ * *more: the next segments may have further ones.
  */
 static size_t unwrap(const struct sf_payload *payload, uint8_t *to, size_t wanted, bool *more)
 {
@@ -63,8 +64,8 @@ static size_t unwrap(const struct sf_payload *payload, uint8_t *to, size_t wante
 }
 
 /*
- * The certificate message behind a server's hello of `hello` bytes (RFC 5246 §7.4.2): kind, length, length of the list,
- * length of the server's own certificate, which is the first one.
+ * The certificate message behind a server's hello of `hello` bytes (RFC 5246 §7.4.2): kind, length,
+ * length of the list, length of the server's own certificate, which is the first one.
  */
 static void read_certificate(const struct sf_payload *payload, size_t hello, struct sf_app *app)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Groups as text, after sf_groups_sort(): a table for people, CSV, or JSON, a line for each group; or as IPFIX
- * records. Functions of text write at most SF_ANSWER_ROW_MAX bytes and return the next position.
+ * Groups as text, after sf_groups_sort(): a table for people, CSV, or JSON, a line for each group;
+ * or as IPFIX records. Functions of text write at most SF_ANSWER_ROW_MAX bytes and return the next
+ * position.
  *
  *	char line[SF_ANSWER_ROW_MAX], *end = sf_answer_csv_header(groups, line);
  *
@@ -41,8 +42,8 @@ struct sf_answer_record {
 int sf_answer_records_check(const struct sf_groups *groups, struct sf_error *error);
 
 /*
- * The group that is shown as number i, for sf_exporter_put_collected(). It is in `answer`, and texts are lent by
- * `groups`.
+ * The group that is shown as number i, for sf_exporter_put_collected(). It is in `answer`,
+ * and texts are lent by `groups`.
  */
 const struct sf_collected *sf_answer_record(const struct sf_groups *groups, size_t i,
 	int64_t export_time_ns, struct sf_answer_record *answer);
@@ -59,7 +60,10 @@ struct sf_answer_table {
 	double largest;      /* of the measure: the longest bar */
 };
 
-/* Measures the columns; `groups` is lent. Then the header, the rows in order, and the footer are written. */
+/*
+ * Measures the columns; `groups` is lent. Then the header, the rows in
+ * order, and the footer are written.
+ */
 void sf_answer_table_init(
 	struct sf_answer_table *table, const struct sf_groups *groups, unsigned width);
 char *sf_answer_table_header(const struct sf_answer_table *table, char *p);

@@ -188,7 +188,10 @@ char *sf_answer_table_row(const struct sf_answer_table *table, size_t i, char *p
 
 /* ---------------------------------------------------------------- the lines below */
 
-/* A series of time as one line: the largest value of each column, from the first bin to the last. */
+/*
+ * A series of time as one line: the largest value of each column,
+ * from the first bin to the last.
+ */
 static char *put_series(const struct sf_answer_table *table, char *p)
 {
 	const struct sf_groups *groups = table->groups;

@@ -449,7 +449,10 @@ static unsigned text_comparison(
 	return sf_compare_joined(parser, subject, nodes[0], nodes[1]);
 }
 
-/* An element that is known to be octets, which are printed as hexadecimal digits; others may be numbers. */
+/*
+ * An element that is known to be octets, which are printed as hexadecimal
+ * digits; others may be numbers.
+ */
 bool sf_compare_is_octets(const struct sf_subject *subject)
 {
 	return subject->fields[0].type == SF_ASK_OCTETS && subject->fields[0].element[0];
@@ -526,7 +529,10 @@ static unsigned typed_comparison(
 
 unsigned sf_parse_comparison(struct sf_parser *parser, const struct sf_subject *subject)
 {
-	/* the subject may be that of the parser, which a value with a field of its own would change */
+	/*
+	 * the subject may be that of the parser, which a value with
+	 * a field of its own would change
+	 */
 	const struct sf_subject kept = *subject;
 	enum comparison comparison = take_operator(parser);
 	unsigned node;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * How many different values: a table of their hashes, exact up to SF_DISTINCT_EXACT of them; then
- * HyperLogLog (Flajolet and others, 2007) with 2^14 registers, which is right to 0.8 % and needs the
- * memory that the table had.
+ * HyperLogLog (Flajolet and others, 2007) with 2^14 registers, which is right to 0.8 % and needs
+ * the memory that the table had.
  */
 #include <math.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The table of fields. A field that a flow has a member for is read from the flow, at an offset that
- * depends on the direction of the row; any other element is looked for in the record's fields.
+ * The table of fields. A field that a flow has a member for is read from the flow, at an offset
+ * that depends on the direction of the row; any other element is looked for in the record's fields.
  */
 #include "ask/field.h"
 
@@ -512,7 +512,10 @@ void sf_ask_elements_add(
 	unsigned i = 0;
 
 	elements->direction |= field->read == SF_READ_DIRECTION;
-	/* a meter that is asked for deltaFlowCount says 1 for each flow: the question is which records are sums */
+	/*
+	 * a meter that is asked for deltaFlowCount says 1 for each flow: the
+	 * question is which records are sums
+	 */
 	if (!asked || !field->element[0] ||
 		(field->pen == 0 && field->id[0] == SF_IE_deltaFlowCount))
 		return;

@@ -43,7 +43,10 @@ struct sf_ask_row {
 	const struct sf_collected *record; /* what the flow was collected from; NULL: of a meter */
 	unsigned d;                        /* direction; 0 of a conversation */
 	const struct sf_extra *extra;      /* of a meter's flow; NULL: nothing is asked of it */
-	/* of a meter's flow: SF_FIELD_BYTES_MAX bytes for a value of SF_READ_FIELD; NULL: there is none */
+	/*
+	 * of a meter's flow: SF_FIELD_BYTES_MAX bytes for a value of
+	 * SF_READ_FIELD; NULL: there is none
+	 */
 	uint8_t *room;
 };
 
@@ -126,7 +129,10 @@ struct sf_ask_field {
 	uint8_t wire_type; /* enum sf_type of that element */
 };
 
-/* The value is a list (RFC 6313): its bytes are those of the wire, and conditions compare its text. */
+/*
+ * The value is a list (RFC 6313): its bytes are those of the wire,
+ * and conditions compare its text.
+ */
 static inline bool sf_ask_is_list(const struct sf_ask_field *field)
 {
 	return field->wire_type == SF_TYPE_BASIC_LIST;
@@ -139,7 +145,10 @@ static inline bool sf_ask_is_list(const struct sf_ask_field *field)
 int sf_ask_field_find(
 	struct sf_ask_field *field, const char *name, unsigned mode, struct sf_error *error);
 
-/* How many flows a row is the sum of: several of folded records, and of groups that were written as records. */
+/*
+ * How many flows a row is the sum of: several of folded records, and of
+ * groups that were written as records.
+ */
 static inline uint64_t sf_ask_flows(const struct sf_ask_row *row)
 {
 	if (row->record)
@@ -224,18 +233,25 @@ bool sf_ask_named_number(unsigned type, const char *name, size_t length, uint64_
 
 struct sf_ask_elements {
 	const char *names[SF_ASK_ELEMENTS_MAX]; /* of elements */
-	/* of the element and of the other side's; id 0: whether records have it is the question, or is always known */
+	/*
+	 * of the element and of the other side's; id 0: whether records have it is
+	 * the question, or is always known
+	 */
 	uint32_t pen[SF_ASK_ELEMENTS_MAX];
 	uint16_t id[SF_ASK_ELEMENTS_MAX][2];
 	unsigned count;
-	bool direction; /* flowDirection, which records of both directions have of the first one only */
+	/* flowDirection, which records of both directions have of the first one only */
+	bool direction;
 };
 
 /* Adds the field, unless it is among them or is always there. `valued`: its value is looked at. */
 void sf_ask_elements_add(
 	struct sf_ask_elements *elements, const struct sf_ask_field *field, bool valued);
 
-/* What makes flows of captures have the element, if something must that `mode` does not say is there; NULL. */
+/*
+ * What makes flows of captures have the element, if something must that
+ * `mode` does not say is there; NULL.
+ */
 const char *sf_ask_element_needs(const char *element, unsigned mode);
 
 /* A number of up to 8 bytes in network order. */

@@ -7,10 +7,12 @@
  *	kinds of the keys, a byte each | slots of the keys | states of the sums
  *
  * A key's slot is one word (a number, or the number of an interned text), two (an address) or four
- * (a pair). The address of a network (SF_SLOT_NET) has a 1 behind its bits, which tells how many these
- * are: 192.0.2.0/24 is c0 00 02 80. An index of open addressing finds the entry of a key (store.c).
+ * (a pair). The address of a network (SF_SLOT_NET) has a 1 behind its bits, which tells how many
+ * these are: 192.0.2.0/24 is c0 00 02 80. An index of open addressing finds the entry of a key
+ * (store.c).
  *
- * A row of a record becomes an entry too, and waits for its group until there are SF_ROWS_WAITING of them (rows.c).
+ * A row of a record becomes an entry too, and waits for its group until there are
+ * SF_ROWS_WAITING of them (rows.c).
  */
 #ifndef SPANFLOW_ASK_GROUP_H
 #define SPANFLOW_ASK_GROUP_H
@@ -229,8 +231,8 @@ uint64_t *sf_group_find(struct sf_groups *groups, const uint64_t *key, uint64_t 
 uint64_t sf_group_key_hash(const struct sf_groups *groups, const uint64_t *key);
 
 /*
- * Asks for the memory in which the groups of `count` hashes will be looked for, so that it comes for all of them
- * at the same time.
+ * Asks for the memory in which the groups of `count` hashes will be looked for, so that it comes
+ * for all of them at the same time.
  */
 void sf_groups_fetch(struct sf_groups *groups, const uint64_t *hashes, size_t count);
 
@@ -240,9 +242,9 @@ int sf_groups_full(const struct sf_groups *groups, struct sf_error *error);
 /* ---- rows.c */
 
 /*
- * A row is written to the place of sf_rows_next(); sf_rows_wait() then counts it in, and sf_rows_settle() adds all
- * that wait to their groups by sf_sum_add() or, if they are groups of another object, by sf_sum_merge(). False: no
- * memory.
+ * A row is written to the place of sf_rows_next(); sf_rows_wait() then counts it in, and
+ * sf_rows_settle() adds all that wait to their groups by sf_sum_add() or, if they are groups of
+ * another object, by sf_sum_merge(). False: no memory.
  */
 typedef bool sf_sum_adder(
 	struct sf_groups *groups, const struct sf_sum *sum, uint64_t *state, const uint64_t *words);
@@ -258,8 +260,8 @@ int sf_key_parse(struct sf_groups *groups, struct sf_key *key, const char *word,
 	struct sf_error *error);
 
 /*
- * Fills the slot of a key with its value in the row. Returns the kind of slot; 0: the row has no value; -1: no
- * memory.
+ * Fills the slot of a key with its value in the row. Returns the kind of slot; 0: the
+ * row has no value; -1: no memory.
  */
 int sf_key_read(struct sf_groups *groups, const struct sf_key *key, const struct sf_ask_row *row,
 	uint64_t *slot);
@@ -299,8 +301,8 @@ int sf_sum_parse(struct sf_groups *groups, struct sf_sum *sum, const char *word,
 void sf_sum_begin(const struct sf_sum *sum, uint64_t *state);
 
 /*
- * Reads what a row gives to a sum into `words`, which sf_sum_begin() has begun; adds these words to a sum; adds the
- * state of the same sum in another object. False: no memory.
+ * Reads what a row gives to a sum into `words`, which sf_sum_begin() has begun; adds these words to
+ * a sum; adds the state of the same sum in another object. False: no memory.
  */
 bool sf_sum_read(struct sf_groups *groups, const struct sf_sum *sum, uint64_t *words,
 	const struct sf_ask_row *row);
@@ -327,8 +329,8 @@ bool sf_sum_estimated(const struct sf_sum *sum, const uint64_t *state);
 int sf_groups_orders(struct sf_groups *groups, struct sf_error *error);
 
 /*
- * Fills `ids` with the `most` groups that would be shown first, in no order; returns how many there are. Not with
- * --top in bins.
+ * Fills `ids` with the `most` groups that would be shown first, in no order; returns how many
+ * there are. Not with --top in bins.
  */
 size_t sf_groups_best(const struct sf_groups *groups, uint32_t *ids, size_t most);
 

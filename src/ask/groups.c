@@ -28,7 +28,10 @@ int sf_groups_most(struct sf_groups_options *options, const char *option, const 
 	return 0;
 }
 
-/* Takes the list of an option apart at its commas, but for those in parentheses. 0 or an error of `take`. */
+/*
+ * Takes the list of an option apart at its commas, but for those in
+ * parentheses. 0 or an error of `take`.
+ */
 static int each_word(struct sf_groups *groups, const char *option, const char *list,
 	int (*take)(
 		struct sf_groups *groups, const char *word, size_t length, struct sf_error *error),
@@ -120,7 +123,10 @@ static void add_bin(struct sf_groups *groups)
 	};
 }
 
-/* Keys that tell whose bytes are `sent`: choose_side(). With rows for both sides it is the side of the row. */
+/*
+ * Keys that tell whose bytes are `sent`: choose_side(). With rows for both
+ * sides it is the side of the row.
+ */
 static bool is_sided(const struct sf_groups *groups)
 {
 	for (unsigned i = 0; i < groups->key_count; i++)

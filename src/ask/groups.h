@@ -44,7 +44,10 @@
 #define SF_GROUPS_KEYS_MAX 7
 #define SF_GROUPS_SUMS_MAX 16
 
-/* Different values that distinct() counts exactly; above, it estimates with HyperLogLog, to 0.8 %. */
+/*
+ * Different values that distinct() counts exactly; above, it
+ * estimates with HyperLogLog, to 0.8 %.
+ */
 #define SF_DISTINCT_EXACT 2048
 
 struct sf_groups_options {
@@ -59,8 +62,8 @@ struct sf_groups_options {
 	const char
 		*having; /* "distinct(dport) > 100, flows >= 10": groups that are shown; or NULL */
 	/*
-	 * Show so many, the largest first; 0: all. Of groups in bins of time so many of each bin, of bins alone
-	 * so many bins.
+	 * Show so many, the largest first; 0: all. Of groups in bins of time so many of each
+	 * bin, of bins alone so many bins.
 	 */
 	uint64_t top;
 	uint64_t limit;     /* then show the first so many, in the order of `sort`; 0: all */
@@ -73,7 +76,10 @@ struct sf_groups_options {
 
 struct sf_groups;
 
-/* Reads "10" or "10:packets" of an option into top and top_by, which `text` lends; NULL changes nothing. */
+/*
+ * Reads "10" or "10:packets" of an option into top and top_by, which
+ * `text` lends; NULL changes nothing.
+ */
 int sf_groups_most(struct sf_groups_options *options, const char *option, const char *text,
 	struct sf_error *error);
 
@@ -83,8 +89,8 @@ int sf_groups_new(
 void sf_groups_free(struct sf_groups *groups);
 
 /*
- * Another object with the same options, for another thread; freed before the first one. All of them together may
- * use options.memory.
+ * Another object with the same options, for another thread; freed before the first one. All of them
+ * together may use options.memory.
  */
 int sf_groups_like(struct sf_groups **copy, const struct sf_groups *groups, struct sf_error *error);
 
@@ -98,12 +104,15 @@ int sf_groups_put(struct sf_groups *groups, const struct sf_ask_row *row, struct
 int sf_groups_flow(struct sf_groups *groups, const struct sf_flow *flow,
 	const struct sf_collected *record, unsigned directions, struct sf_error *error);
 
-/* Adds what another object with the same options has counted, which is left empty. As sf_groups_put(). */
+/*
+ * Adds what another object with the same options has counted, which is
+ * left empty. As sf_groups_put().
+ */
 int sf_groups_merge(struct sf_groups *groups, struct sf_groups *other, struct sf_error *error);
 
 /*
- * The same by several threads, where few of many groups are shown: each object is divided, before the first row,
- * into parts of the keys, and each thread merges one part of all objects.
+ * The same by several threads, where few of many groups are shown: each object is divided, before
+ * the first row, into parts of the keys, and each thread merges one part of all objects.
  *
  *	sf_groups_divide(all[k], count, &error) for each; rows are put
  *	if (sf_groups_parts(all[0]))
@@ -113,8 +122,8 @@ int sf_groups_merge(struct sf_groups *groups, struct sf_groups *other, struct sf
  *	else
  *		sf_groups_merge(all[0], all[k], &error) for each but the first
  *
- * Afterwards all[0] has the groups that may be shown, and the totals of all. Threads have nothing in common.
- * Errors as of sf_groups_merge().
+ * Afterwards all[0] has the groups that may be shown, and the totals of all. Threads have nothing
+ * in common. Errors as of sf_groups_merge().
  */
 int sf_groups_divide(struct sf_groups *groups, unsigned count, struct sf_error *error);
 unsigned sf_groups_parts(const struct sf_groups *groups); /* 0: it is not divided */

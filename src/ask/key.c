@@ -143,8 +143,8 @@ static void be_field(struct sf_key *key, enum sf_key_kind kind)
 }
 
 /*
- * "host", "country": of either side, and "src country", "in if": of one side, as in conditions. False: the
- * name is no such word. `code`: 0, or why the build has no such field.
+ * "host", "country": of either side, and "src country", "in if": of one side, as in conditions.
+ * False: the name is no such word. `code`: 0, or why the build has no such field.
  */
 static bool parse_side(
 	struct sf_groups *groups, struct sf_key *key, int *code, struct sf_error *error)
@@ -265,7 +265,10 @@ static int put_address(uint64_t *slot, const struct sf_ask_value *value)
 	return value->length == 4 ? SF_SLOT_V4 : SF_SLOT_V6;
 }
 
-/* The slot's address becomes that of a network, with less than all bits. Returns the kind of the slot. */
+/*
+ * The slot's address becomes that of a network, with less than all
+ * bits. Returns the kind of the slot.
+ */
 static int make_network(uint64_t *slot, int kind, unsigned bits)
 {
 	uint8_t *octets = (uint8_t *)slot;
@@ -378,7 +381,10 @@ int sf_key_server_side(const struct sf_groups *groups, const struct sf_ask_row *
 	return to.number < from.number;
 }
 
-/* 1: all addresses that the row has on that side are private; 0: none; -1: it is not known which. */
+/*
+ * 1: all addresses that the row has on that side are private; 0:
+ * none; -1: it is not known which.
+ */
 static int private_side(const struct sf_ask_row *row, unsigned side)
 {
 	struct sf_network own = { .length = row->flow->ip_version == 6 ? 16 : 4 };

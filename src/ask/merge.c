@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Groups of several threads become one: one after the other, or in parts, each by a thread of its own. */
+/*
+ * Groups of several threads become one: one after the other, or in
+ * parts, each by a thread of its own.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,7 +46,10 @@ static void add_totals(struct sf_groups *groups, const struct sf_groups *other)
 	groups->totals.estimated |= other->totals.estimated;
 }
 
-/* The groups of the last block, which is freed then: so that no group is in memory twice for long. */
+/*
+ * The groups of the last block, which is freed then: so that no
+ * group is in memory twice for long.
+ */
 static bool merge_block(struct sf_groups *groups, struct sf_groups *other)
 {
 	size_t first = (other->count - 1) >> other->block_bits << other->block_bits;

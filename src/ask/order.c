@@ -216,7 +216,10 @@ static int compare_texts(const struct sf_groups *groups, uint64_t a, uint64_t b)
 	return order ? order : (x->length > y->length) - (x->length < y->length);
 }
 
-/* Slots of addresses of which some are those of networks: these stand before the hosts that they have. */
+/*
+ * Slots of addresses of which some are those of networks: these stand
+ * before the hosts that they have.
+ */
 static int compare_networks(const struct sf_key *key, const uint64_t *a, unsigned a_kind,
 	const uint64_t *b, unsigned b_kind)
 {

@@ -92,9 +92,9 @@ static bool take_value(const struct sf_ask_field *ask, const struct sf_field_val
 }
 
 /*
- * An element of the record. A row of direction 1 has the reverse element. Where the record has no reverse
- * element the value belongs to both directions, or to the other side (the source AS number of the answer
- * is the destination AS number of the record).
+ * An element of the record. A row of direction 1 has the reverse element. Where the record has no
+ * reverse element the value belongs to both directions, or to the other side (the source AS number
+ * of the answer is the destination AS number of the record).
  */
 static bool read_element(
 	const struct sf_ask_field *field, const struct sf_ask_row *row, struct sf_ask_value *value)
@@ -119,8 +119,9 @@ static bool read_element(
 }
 
 /*
- * A MAC address, a fact of base/facts.def. Records with both directions often have the MAC addresses of the
- * first one only: the answer is sent from the address that the first direction is sent to.
+ * A MAC address, a fact of base/facts.def. Records with both directions often have the MAC
+ * addresses of the first one only: the answer is sent from the address that the first direction is
+ * sent to.
  */
 static bool read_mac(
 	const struct sf_ask_field *field, const struct sf_ask_row *row, struct sf_ask_value *value)

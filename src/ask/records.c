@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Groups as flow records again, aggregated ones in the sense of RFC 7015: keys and sums are information
- * elements. What has no element is refused before anything is written.
+ * Groups as flow records again, aggregated ones in the sense of RFC 7015: keys and sums are
+ * information elements. What has no element is refused before anything is written.
  */
 #include <stdio.h>
 #include <string.h>
@@ -22,7 +22,10 @@ static bool is_binned(const struct sf_groups *groups)
 	return groups->options.every_ns != 0;
 }
 
-/* Elements of a network: prefix and its length, of IPv4 and of IPv6; of the source, of the destination. */
+/*
+ * Elements of a network: prefix and its length, of IPv4 and of IPv6; of
+ * the source, of the destination.
+ */
 static const uint16_t networks[2][4] = {
 	{ SF_IE_sourceIPv4Prefix, SF_IE_sourceIPv4PrefixLength, SF_IE_sourceIPv6Prefix,
 		SF_IE_sourceIPv6PrefixLength },

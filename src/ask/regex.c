@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A pattern is compiled into a program of states, of which several are active at the same time (Thompson's
- * construction): SET takes a byte, SPLIT goes on at two places, and so on. The text is read once; no state is
- * active twice. There are no back references, which could not be matched like that.
+ * A pattern is compiled into a program of states, of which several are active at the same time
+ * (Thompson's construction): SET takes a byte, SPLIT goes on at two places, and so on. The text is
+ * read once; no state is active twice. There are no back references, which could not be matched
+ * like that.
  */
 #include "ask/regex.h"
 
@@ -266,7 +267,10 @@ static int number(struct compiler *c)
 	return value;
 }
 
-/* "*", "+", "?", "{2}", "{2,}", "{2,3}": how often; `most` -1: without an end. False: none follows, or an error. */
+/*
+ * "*", "+", "?", "{2}", "{2,}", "{2,3}": how often; `most` -1: without an end.
+ * False: none follows, or an error.
+ */
 static bool repeat(struct compiler *c, int *least, int *most)
 {
 	*least = *c->p == '+';
@@ -436,8 +440,9 @@ struct active {
 };
 
 /*
- * Makes a state active, and those that it leads to without a byte. Place: `begin` and `end` of the text. True: the
- * pattern has matched. Each state is marked once, so that the stack has room for all.
+ * Makes a state active, and those that it leads to without a byte. Place: `begin` and `end` of the
+ * text. True: the pattern has matched. Each state is marked once, so that the stack has room for
+ * all.
  */
 static bool activate(
 	const struct sf_regex *pattern, struct active *active, unsigned first, bool begin, bool end)

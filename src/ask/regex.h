@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Regular expressions of conditions, matched in bounded time and memory whatever pattern and text are: a pattern
- * becomes at most SF_REGEX_STATES states, and each byte of the text is looked at once by each of them.
+ * Regular expressions of conditions, matched in bounded time and memory whatever pattern and text
+ * are: a pattern becomes at most SF_REGEX_STATES states, and each byte of the text is looked at
+ * once by each of them.
  *
  *	struct sf_regex *pattern;
  *	const char *reason;
@@ -12,9 +13,9 @@
  *		take(name);
  *	sf_regex_free(pattern);
  *
- * The syntax is that of POSIX extended regular expressions, and \d \w \s \D \W \S; upper and lower case are the
- * same; texts are bytes. A pattern matches if it matches somewhere in the text. Any number of threads may use one
- * pattern.
+ * The syntax is that of POSIX extended regular expressions, and \d \w \s \D \W \S; upper and lower
+ * case are the same; texts are bytes. A pattern matches if it matches somewhere in the text. Any
+ * number of threads may use one pattern.
  */
 #ifndef SPANFLOW_ASK_REGEX_H
 #define SPANFLOW_ASK_REGEX_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Rows of records on their way into the groups. A row is read into an entry of its own, and waits until there are
- * many: then the memory of all their groups is asked for before the first one is needed.
+ * Rows of records on their way into the groups. A row is read into an entry of its own, and waits
+ * until there are many: then the memory of all their groups is asked for before the first one is
+ * needed.
  */
 #include <string.h>
 #include <time.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Where the groups are: entries in blocks that never move, and an index of open addressing. The first place of a
- * hash in the index is given by its upper bits, so an index that is copied into a larger one is read and written
- * from its begin to its end.
+ * Where the groups are: entries in blocks that never move, and an index of open addressing. The
+ * first place of a hash in the index is given by its upper bits, so an index that is copied into a
+ * larger one is read and written from its begin to its end.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -11,9 +11,11 @@
  *	ratio                           sent; received
  *	span                            first; last
  *	interval                        rows; first start; last start
- *	jitter                          rows; last start; sum of gaps; sum of their squares (doubles)
+ *	jitter                          rows; last start; sum of gaps; sum of their squares
+ *	                                (doubles)
  *
- * A row that waits for its group (rows.c) has the same words, as a group of this row alone would have, but for:
+ * A row that waits for its group (rows.c) has the same words, as a group of this
+ * row alone would have, but for:
  *
  *	distinct                        the hash of the value; 0: it has none
  *	jitter                          the start

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Conditions on flow records in words: the language of --where. An expression is parsed and compiled
- * once, into tests with two exits each; a row then runs from test to test until it is accepted or
- * refused. Any number of threads may use one compiled expression.
+ * Conditions on flow records in words: the language of --where. An expression is parsed and
+ * compiled once, into tests with two exits each; a row then runs from test to test until it is
+ * accepted or refused. Any number of threads may use one compiled expression.
  *
  *	static const struct sf_where_options options = { .mode = SF_ASK_UNIFLOW };
  *	struct sf_error error = { 0 };
@@ -49,7 +49,8 @@ struct sf_where_options {
 	int64_t now_ns; /* what `now` and `today` mean */
 	bool local;     /* dates without a zone are in local time */
 	/*
-	 * Reads a file of `in FILE`: *text is malloc()ed and ends with a NUL. NULL: files are refused.
+	 * Reads a file of `in FILE`: *text is malloc()ed and ends with
+	 * a NUL. NULL: files are refused.
 	 */
 	int (*load)(void *context, const char *path, char **text, struct sf_error *error);
 	void *context;
@@ -71,8 +72,9 @@ int sf_where_new(struct sf_where **where, const char *text, const struct sf_wher
 void sf_where_free(struct sf_where *where);
 
 /*
- * The expression as what chooses among the flows of a meter, or among collected records: options.mode says
- * which, and whether both directions are looked at together. Freed with the chooser. As sf_where_new().
+ * The expression as what chooses among the flows of a meter, or among collected records:
+ * options.mode says which, and whether both directions are looked at together. Freed with the
+ * chooser. As sf_where_new().
  */
 int sf_where_chooser(struct sf_chooser *chooser, const char *text,
 	const struct sf_where_options *options, struct sf_error *error);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The annex: the facts of facts.def that a run wants, beside the ones that every run needs. A set of
- * facts (a bit for each, SF_FACT_SET()) has one layout, so whoever knows the set knows where each fact
- * lies:
+ * The annex: the facts of facts.def that a run wants, beside the ones that every run needs. A set
+ * of facts (a bit for each, SF_FACT_SET()) has one layout, so whoever knows the set knows where
+ * each fact lies:
  *
  *	packet   behind the head of struct sf_facts, wherever facts are handed on
  *	entry    of the flow table: two sides, each with a value of every fact
@@ -21,8 +21,8 @@
  *	FACT(largest, NUMBER, 4, MAX, HEAD(octets), 0, "length of each packet")
  *
  * and the field that tells it, in src/encode/fields.def, with SF_FACT_SET(largest) as what it needs
- * and sf_fact_get_largest(flow, d) as its value. A value that the parser does not read yet becomes a
- * member of the tail of struct sf_facts, which src/parse/ sets for every packet (0 where there is
+ * and sf_fact_get_largest(flow, d) as its value. A value that the parser does not read yet becomes
+ * a member of the tail of struct sf_facts, which src/parse/ sets for every packet (0 where there is
  * none): TAIL(member).
  *
  * Facts that few packets have get a condition of their own: a row in SF_FACT_CONDITIONS with a flag
@@ -122,7 +122,10 @@ struct sf_annex_step {
 struct sf_fact_watcher {
 	void (*watch)(
 		uint8_t *own, uint8_t *other, const struct sf_facts *facts, const uint8_t *packet);
-	/* The active timeout ends the record: the value loses what belongs to the record and keeps the rest. */
+	/*
+	 * The active timeout ends the record: the value loses what belongs to
+	 * the record and keeps the rest.
+	 */
 	void (*cut)(uint8_t *value);
 };
 
@@ -163,7 +166,8 @@ struct sf_annex_layout {
 	uint16_t others_has;
 	uint8_t step_count; /* one for each fact: simple ones, others of later packets, the rest */
 	uint8_t simple_count; /* numbers that every packet has in its head */
-	bool only_app; /* packets behind the first one of a direction matter if they have SF_HAS_APP */
+	/* packets behind the first one of a direction matter if they have SF_HAS_APP */
+	bool only_app;
 	uint16_t tcp_from;   /* in the packet: the fact tcp_quality */
 	bool watches;        /* some fact has a watcher */
 	uint8_t later_count; /* what later packets can change, simple or not; 0: nothing */
@@ -241,7 +245,10 @@ struct sf_annex_side {
 #define SF_ANNEX_SIDE_HEAD 8 /* its bytes: numbers of eight bytes follow it */
 static_assert(sizeof(struct sf_annex_side) <= SF_ANNEX_SIDE_HEAD, "room for struct sf_annex_side");
 
-/* Bits of `order` in sf_annex_add(): the packet is the earliest, the latest of its direction so far. */
+/*
+ * Bits of `order` in sf_annex_add(): the packet is the earliest, the
+ * latest of its direction so far.
+ */
 #define SF_ANNEX_EARLIEST 1u
 #define SF_ANNEX_LATEST   2u
 
@@ -252,7 +259,10 @@ static_assert(sizeof(struct sf_annex_side) <= SF_ANNEX_SIDE_HEAD, "room for stru
 void sf_annex_add(const struct sf_annex_layout *layout, uint8_t *side, const struct sf_facts *facts,
 	const uint8_t *annex, unsigned order);
 
-/* True: sf_annex_add() would do nothing for this packet, whose time is not earlier than those before. */
+/*
+ * True: sf_annex_add() would do nothing for this packet, whose time is
+ * not earlier than those before.
+ */
 static sf_always_inline bool sf_annex_skips(
 	const struct sf_annex_layout *layout, const uint8_t *side, const struct sf_facts *facts)
 {
@@ -275,8 +285,8 @@ void sf_annex_clear(const struct sf_annex_layout *layout, uint8_t *side, enum sf
 void sf_annex_fill(const struct sf_annex_layout *layout, uint8_t *to, const uint8_t *side);
 
 /*
- * Compares a SYN with the packets that this side of an entry has, if the fact tcp_quality is gathered: whether it
- * begins another connection, or begins the same one once more.
+ * Compares a SYN with the packets that this side of an entry has, if the fact tcp_quality is
+ * gathered: whether it begins another connection, or begins the same one once more.
  */
 static sf_always_inline enum sf_tcp_begins sf_annex_begins(const struct sf_annex_layout *layout,
 	const uint8_t *side, const struct sf_facts *facts, const uint8_t *annex)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * facts.def as a table, and layouts: for a set of facts, what is packed of each packet, where each value lies in an
- * entry and a record, and which steps put it there.
+ * facts.def as a table, and layouts: for a set of facts, what is packed of each packet, where each
+ * value lies in an entry and a record, and which steps put it there.
  */
 #include "base/annex.h"
 
@@ -124,8 +124,9 @@ static bool is_wanted(const struct sf_annex_layout *layout, unsigned i)
 }
 
 /*
- * Where a fact lies in a side: what payload says at its end, since most flows neither clear nor copy it; there short
- * values before long ones, of which the first bytes alone say whether they are empty.
+ * Where a fact lies in a side: what payload says at its end, since most flows neither clear nor
+ * copy it; there short values before long ones, of which the first bytes alone say whether they are
+ * empty.
  */
 enum { PLAIN, SHORT, LONG };
 
@@ -208,13 +209,19 @@ static unsigned order_of(const struct fact *fact)
 										    : LATER;
 }
 
-/* Bytes of the value in an entry's side. Behind a rest, the value of the earliest packet is kept. */
+/*
+ * Bytes of the value in an entry's side. Behind a rest, the value
+ * of the earliest packet is kept.
+ */
 static unsigned bytes_kept(const struct fact *fact)
 {
 	return fact->row.merge == SF_FACT_MERGE_REST ? 2u * fact->row.bytes : fact->row.bytes;
 }
 
-/* Places in a part of the entry's side, from `offset` on: wide values first, so that numbers are aligned. */
+/*
+ * Places in a part of the entry's side, from `offset` on: wide values
+ * first, so that numbers are aligned.
+ */
 static uint16_t place(struct sf_annex_layout *layout, int part, uint16_t offset)
 {
 	for (unsigned width = 8; width; width /= 2)

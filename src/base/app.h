@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a reader of src/apps found in the payload of a packet: a structure of fixed size without pointers,
- * which travels in the packet's annex, is kept for each direction of a flow, and is read for the record's
- * fields. Texts lie one behind the other, each with its length in front; sf_app_text() finds them.
+ * What a reader of src/apps found in the payload of a packet: a structure of fixed size without
+ * pointers, which travels in the packet's annex, is kept for each direction of a flow, and is read
+ * for the record's fields. Texts lie one behind the other, each with its length in front;
+ * sf_app_text() finds them.
  *
  *	kind   number[0]        number[1]      texts
  *	DNS    type             response code  name, first answer
- *	TLS    version          cipher         server name, ALPN, JA4, names in the server's certificate;
+ *	TLS    version          cipher         server name, ALPN, JA4, names in the server's
+ *	       certificate;
  *	                                       QUIC likewise
  *	HTTP   status                          host, method, target, user agent
  *	SSH                                    identification
@@ -30,17 +32,22 @@ enum sf_app_kind {
 	SF_APP_KINDS,
 };
 
-/* What is better replaces what is worse, in the direction of a flow: the first octet of struct sf_app. */
+/*
+ * What is better replaces what is worse, in the direction of a flow:
+ * the first octet of struct sf_app.
+ */
 enum sf_app_rank {
 	SF_APP_ABSENT,
 	SF_APP_NAMED, /* the protocol is known, but its message is cut or not complete */
 	SF_APP_READ,
-	SF_APP_READ_ON, /* and so is what follows the message: the certificate behind a server's hello */
+	/* and so is what follows the message: the certificate behind a server's hello */
+	SF_APP_READ_ON,
 };
 
 /* Bits of `flags`. */
 #define SF_APP_ANSWER 0x01 /* the message answers one of the other direction */
-#define SF_APP_MORE   0x02 /* further packets may have the rest of the message, or what follows it */
+/* further packets may have the rest of the message, or what follows it */
+#define SF_APP_MORE   0x02
 
 #define SF_APP_NUMBERS 2
 #define SF_APP_BYTES   512

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The application of a flow as a classifier names it (src/classify): a fact of the packet with which the
- * classifier knew, or knew better.
+ * The application of a flow as a classifier names it (src/classify): a fact of the packet with
+ * which the classifier knew, or knew better.
  */
 #ifndef SPANFLOW_BASE_APPLICATION_H
 #define SPANFLOW_BASE_APPLICATION_H
@@ -19,7 +19,8 @@
 #define SF_APPLICATION_DESCRIPTION 64
 
 struct sf_application {
-	uint8_t rank; /* 1 of the flow's first answer, 2 of the next one, ...; 0: there is no answer */
+	/* 1 of the flow's first answer, 2 of the next one, ...; 0: there is no answer */
+	uint8_t rank;
 	uint8_t id[SF_APPLICATION_ID]; /* as on the wire */
 };
 

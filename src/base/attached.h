@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reads and detaches the XDP program of an interface, by rtnetlink. Needed for DPDK's net_af_xdp, which
- * attaches a program and at the end of the run has no privilege to detach it.
+ * Reads and detaches the XDP program of an interface, by rtnetlink. Needed for DPDK's net_af_xdp,
+ * which attaches a program and at the end of the run has no privilege to detach it.
  */
 #ifndef SPANFLOW_BASE_ATTACHED_H
 #define SPANFLOW_BASE_ATTACHED_H

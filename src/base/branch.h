@@ -10,8 +10,8 @@
 
 /*
  * Inlines a function always. A function that only prefetches needs this too: gcc drops calls of
- * such a function if it has not inlined them, as it sees no effect. meson.build defines it otherwise
- * with AddressSanitizer.
+ * such a function if it has not inlined them, as it sees no effect. meson.build defines it
+ * otherwise with AddressSanitizer.
  */
 #ifndef sf_always_inline
 #define sf_always_inline inline __attribute__((always_inline))

@@ -48,7 +48,10 @@ int64_t sf_clock_jump(struct sf_clock *clock, int64_t time_ns)
 	return clock->now;
 }
 
-/* True if a time is so close to the clock that it is accepted without a later packet that agrees. */
+/*
+ * True if a time is so close to the clock that it is accepted
+ * without a later packet that agrees.
+ */
 static bool is_near(const struct sf_clock *clock, int64_t time_ns)
 {
 	return (uint64_t)time_ns - (uint64_t)clock->now <= (uint64_t)SF_CLOCK_LONE_NS;

@@ -6,9 +6,10 @@
  * wild time stamp. The packets behind it decide which:
  *
  *	contradicted  the next packet lies near the clock again: the jump is forgotten
- *	confirmed     SF_CLOCK_FEW packets in a row agree, and span `limit` or more; or SF_CLOCK_MANY
- *	              packets in a row agree, and span less; or the input ends (sf_clock_finish()):
- *	              the clock goes to the latest time that the next packet did not contradict
+ *	confirmed     SF_CLOCK_FEW packets in a row agree, and span `limit` or more; or
+ *	              SF_CLOCK_MANY packets in a row agree, and span less; or the input ends
+ *	              (sf_clock_finish()): the clock goes to the latest time that the next packet
+ *	              did not contradict
  *
  * In sparse traffic each packet is a jump: the clock then follows a few packets late.
  *

@@ -202,9 +202,9 @@ static int zstd_run(struct sf_codec *codec, const uint8_t **in, const uint8_t *i
 	size_t rc;
 
 	/*
-	 * When libzstd finds corruption, all data that the same call has decoded is lost. The library
-	 * asks for a block and the header of the next one. It gets the block alone, so that all
-	 * blocks before the corrupt one are delivered.
+	 * When libzstd finds corruption, all data that the same call has decoded is lost. The
+	 * library asks for a block and the header of the next one. It gets the block alone, so that
+	 * all blocks before the corrupt one are delivered.
 	 */
 	if (input.size > codec->zstd_wants)
 		input.size = codec->zstd_wants;

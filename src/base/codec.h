@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Decompression of files that are read: gzip (RFC 1952, zlib), zstd (RFC 8878, libzstd), xz (liblzma)
- * and bzip2 (libbz2).
+ * Decompression of files that are read: gzip (RFC 1952, zlib), zstd (RFC 8878, libzstd),
+ * xz (liblzma) and bzip2 (libbz2).
  */
 #ifndef SPANFLOW_BASE_CODEC_H
 #define SPANFLOW_BASE_CODEC_H

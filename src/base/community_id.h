@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Community ID, version 1 with seed 0: a name for a conversation that tools agree on, so that records of
- * one are found by those of another (github.com/corelight/community-id-spec). Example:
+ * Community ID, version 1 with seed 0: a name for a conversation that tools agree on, so that
+ * records of one are found by those of another (github.com/corelight/community-id-spec). Example:
  *
  *	128.232.110.120:34855 → 66.35.250.204:80, TCP    1:LQU9qZlK+B5F3KDmev6m5PMibrg=
  */

@@ -13,8 +13,8 @@ enum sf_element_id {
 };
 
 /*
- * Changes the element to the one that says the same of the other direction (RFC 5103 §6.1). Examples:
- * 0/1 and 29305/1 become each other, and 32473/84 and 32473/16468.
+ * Changes the element to the one that says the same of the other direction (RFC 5103 §6.1).
+ * Examples: 0/1 and 29305/1 become each other, and 32473/84 and 32473/16468.
  */
 static inline void sf_element_turn(uint32_t *pen, uint16_t *id)
 {

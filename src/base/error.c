@@ -29,9 +29,9 @@ const char *sf_strerror(int code)
 }
 
 /*
- * Texts tell what is wrong in files, names and messages, with their own words: those must not move the terminal's
- * cursor, nor say something in its colours. Control characters are those of ASCII but for the end of a line, and
- * U+0080 to U+009F.
+ * Texts tell what is wrong in files, names and messages, with their own words: those must not move
+ * the terminal's cursor, nor say something in its colours. Control characters are those of ASCII
+ * but for the end of a line, and U+0080 to U+009F.
  */
 static void replace_controls(char *text)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Requests by the ethtool ioctl. Its structures end in arrays of unknown length. So each request asks for
- * the length, allocates the structure, and asks for the content.
+ * Requests by the ethtool ioctl. Its structures end in arrays of unknown length. So each request
+ * asks for the length, allocates the structure, and asks for the content.
  */
 #include "base/ethtool.h"
 

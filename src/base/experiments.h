@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Experiments that share TCP options 253 and 254 (RFC 6994): IANA's registry of TCP/UDP ExIDs. Only the registry
- * tells how long an identifier is, and that there is one (RFC 9740 §5.2), so others are not reported. A set of them
- * is one word, so a flow cannot have more than the registry has:
+ * Experiments that share TCP options 253 and 254 (RFC 6994): IANA's registry of TCP/UDP ExIDs. Only
+ * the registry tells how long an identifier is, and that there is one (RFC 9740 §5.2), so others
+ * are not reported. A set of them is one word, so a flow cannot have more than the registry has:
  *
  *	set = sf_experiments_of(option + 2, length - 2)      of one option
  *	sf_experiments_16[i] if set >> i & 1                 identifiers of two bytes

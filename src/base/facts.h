@@ -36,16 +36,16 @@
 #define SF_FACT_ANSWER   0x8000 /* ICMP: the packet is a reply, so its receiver began the flow */
 
 /*
- * A bit above those of tcp_flags: `app` points to what a reader of src/apps found in the payload. No packet
- * of a fragment has it: there the bits are marks of meter/fragment.h until it is joined.
+ * A bit above those of tcp_flags: `app` points to what a reader of src/apps found in the payload.
+ * No packet of a fragment has it: there the bits are marks of meter/fragment.h until it is joined.
  */
 #define SF_TCP_FLAGS_APP 0x1000
 
 #define SF_FRAGMENT_MORE 0x2000 /* in sf_facts.fragment: it is not the last one */
 
 /*
- * Bits in the member tcp_flags of a marked fragment (meter/fragment.h). A later fragment has no TCP flags of
- * its own; a first one has them beside SF_FRAGMENT_FIRST.
+ * Bits in the member tcp_flags of a marked fragment (meter/fragment.h). A later fragment has no TCP
+ * flags of its own; a first one has them beside SF_FRAGMENT_FIRST.
  */
 #define SF_FRAGMENT_LATER   0x8000u
 #define SF_FRAGMENT_FIRST   0x4000u /* a first fragment; with LATER: more fragments follow */
@@ -91,8 +91,8 @@ struct sf_tcp_packet {
 };
 
 /*
- * Header fields that few runs want. The parser does not set them: sf_details_read() (parse/details.h)
- * reads the groups that a run wants from the packet's bytes.
+ * Header fields that few runs want. The parser does not set them: sf_details_read()
+ * (parse/details.h) reads the groups that a run wants from the packet's bytes.
  */
 struct sf_details {
 	/* group LINK */
@@ -177,14 +177,17 @@ struct sf_facts {
 	uint32_t flow_label;
 	uint8_t src_mac[6]; /* as sent, not canonical */
 	uint8_t dst_mac[6];
-	/* Tag control information of the tags with the VLAN ids of `tags`; of the first one if no tag has an id. */
+	/*
+	 * Tag control information of the tags with the VLAN ids of `tags`; of the
+	 * first one if no tag has an id.
+	 */
 	uint16_t tci, customer_tci;
 	uint16_t frame_type;   /* Ethernet type behind the tags of the frame; 0: there is none */
 	uint16_t label_offset; /* of the top MPLS label in the packet's bytes, with SF_FACT_MPLS */
 	uint16_t l3_offset;    /* of the IP header in the packet's bytes */
 	/*
-	 * Set only for a frame that is nonIp: its innermost Ethernet type, SF_ETHERTYPE_LLC if it has
-	 * an 802.2 header instead, 0 if it has neither.
+	 * Set only for a frame that is nonIp: its innermost Ethernet type, SF_ETHERTYPE_LLC if it
+	 * has an 802.2 header instead, 0 if it has neither.
 	 */
 	uint16_t ethertype;
 	/* Set only with SF_FACT_FRAGMENT. */
@@ -199,7 +202,10 @@ struct sf_facts {
 	uint64_t outer_flow, inner_flow;
 	struct sf_details details;
 	struct sf_mirror_facts mirror;
-	/* Set only with SF_TCP_FLAGS_APP: what a classifier says, and the entropy of a first payload. */
+	/*
+	 * Set only with SF_TCP_FLAGS_APP: what a classifier says, and
+	 * the entropy of a first payload.
+	 */
 	struct sf_application application;
 	uint16_t entropy; /* in 1/1000 bit per octet */
 	uint8_t reserved[62];

@@ -21,8 +21,8 @@ struct sf_file_names {
 };
 
 /*
- * Adds the regular files below a directory in the order of their names. 0, -ENOMEM, or what kept it from
- * being read, with the reason in `error`.
+ * Adds the regular files below a directory in the order of their names. 0, -ENOMEM, or what kept it
+ * from being read, with the reason in `error`.
  */
 int sf_file_names_below(struct sf_file_names *names, const char *directory, struct sf_error *error);
 int sf_file_names_add(struct sf_file_names *names, const char *path);

@@ -5,9 +5,9 @@
  *	id = sf_flow_id(&key, first_ns);     of a flow
  *	id = sf_flow_id(&key, 0);            by its key alone, as with --tunnel both
  *
- * With a time, flows of the same key that follow each other have different ids. By the key alone, the id
- * can be computed from one packet: so a packet inside a tunnel can name the flow of the packet around, which
- * another worker's table has.
+ * With a time, flows of the same key that follow each other have different ids. By the key alone,
+ * the id can be computed from one packet: so a packet inside a tunnel can name the flow of the
+ * packet around, which another worker's table has.
  */
 #ifndef SPANFLOW_BASE_FLOW_ID_H
 #define SPANFLOW_BASE_FLOW_ID_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The table has a part for each level of coarseness. A record is added on the first level that has its key already
- * or has room for it: near the place that the hash of the key names.
+ * The table has a part for each level of coarseness. A record is added on the first level that has
+ * its key already or has room for it: near the place that the hash of the key names.
  */
 #include "base/fold.h"
 
@@ -16,7 +16,10 @@
 /* Places that are looked at for a key; SF_FOLD_PLACES records in all. */
 #define PROBES 8
 
-/* What is left of the two addresses: the bits that IPv4 and IPv6 keep, and where the level's records lie. */
+/*
+ * What is left of the two addresses: the bits that IPv4 and IPv6 keep, and
+ * where the level's records lie.
+ */
 static const struct level {
 	uint8_t bits[2][2];    /* of addr[0], addr[1]; each of IPv4, IPv6 */
 	uint16_t first, count; /* a power of two */

@@ -8,8 +8,8 @@
  *	else
  *		sf_ethtool_prepare(&saved, &netdev, SF_ETHTOOL_MERGING, &outcome);
  *
- * sf_capture_options.helper is NULL if the driver's own process has the privileges. The helper refuses
- * interfaces that the command line does not name.
+ * sf_capture_options.helper is NULL if the driver's own process has the privileges. The helper
+ * refuses interfaces that the command line does not name.
  */
 #ifndef SPANFLOW_BASE_HELPER_H
 #define SPANFLOW_BASE_HELPER_H

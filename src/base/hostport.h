@@ -11,8 +11,8 @@
 #define SF_HOSTPORT_NAME 64
 
 /*
- * Takes "host:port", "[host]:port", ":port" or "host" apart: the host without brackets, which may be
- * empty, and the port, which points into the text, or NULL if there is none. False: the text has
+ * Takes "host:port", "[host]:port", ":port" or "host" apart: the host without brackets, which may
+ * be empty, and the port, which points into the text, or NULL if there is none. False: the text has
  * another form, such as an IPv6 address without brackets, or the host is too long.
  */
 bool sf_hostport_split(const char *text, char *host, size_t size, const char **port);

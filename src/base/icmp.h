@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* ICMP messages that belong together: a request and its reply are the two directions of one flow. */
+/*
+ * ICMP messages that belong together: a request and its reply are
+ * the two directions of one flow.
+ */
 #ifndef SPANFLOW_BASE_ICMP_H
 #define SPANFLOW_BASE_ICMP_H
 

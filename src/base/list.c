@@ -110,7 +110,10 @@ static bool find_around(struct around *around, uint8_t semantic, enum sf_value_f
 	return true;
 }
 
-/* Writes one value behind a comma if it has to be; returns its end. NULL: it does not fit before `end`. */
+/*
+ * Writes one value behind a comma if it has to be; returns its end.
+ * NULL: it does not fit before `end`.
+ */
 static char *put_value(char *p, const char *end, bool comma, enum sf_type type,
 	enum sf_value_form form, struct value value)
 {

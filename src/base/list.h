@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Lists of values of one element: basicList of RFC 6313 §4.5.1. On the wire a list is a semantic (1 byte), the element's
- * id (2), the length of each value (2; 65535: each value tells its own), an enterprise number (4) if the highest bit of
- * the id is set, and the values.
+ * Lists of values of one element: basicList of RFC 6313 §4.5.1. On the wire a list is a semantic (1
+ * byte), the element's id (2), the length of each value (2; 65535: each value tells its own), an
+ * enterprise number (4) if the highest bit of the id is set, and the values.
  */
 #ifndef SPANFLOW_BASE_LIST_H
 #define SPANFLOW_BASE_LIST_H
@@ -37,10 +37,11 @@ static inline uint32_t sf_list_last(struct sf_basic_list list)
 }
 
 /*
- * Writes the `length` bytes of a basicList as text into `size` (> 0) bytes, with a final NUL: the values as
- * sf_value_write() has them, in JSON [840,17742], else 840,17742. Semantics that deny or choose stand in front:
- * {"noneOf":[840]} and noneOf(840). Values that do not fit are left out at the end. Lists inside a list are bytes.
- * Sets *written to the length without the NUL. False: it is no list that is whole; nothing was written. Any thread.
+ * Writes the `length` bytes of a basicList as text into `size` (> 0) bytes, with a final NUL: the
+ * values as sf_value_write() has them, in JSON [840,17742], else 840,17742. Semantics that deny or
+ * choose stand in front: {"noneOf":[840]} and noneOf(840). Values that do not fit are left out at
+ * the end. Lists inside a list are bytes. Sets *written to the length without the NUL. False: it is
+ * no list that is whole; nothing was written. Any thread.
  */
 bool sf_list_write(enum sf_value_form form, const uint8_t *data, size_t length, char *text,
 	size_t size, size_t *written);

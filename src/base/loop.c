@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Timers lie in a binary heap of pointers. Each timer knows its place there, so that moving one costs
- * O(log n). A stopped timer stays in the heap, with the time INT64_MAX, so that setting it needs no memory.
+ * Timers lie in a binary heap of pointers. Each timer knows its place there, so that moving one
+ * costs O(log n). A stopped timer stays in the heap, with the time INT64_MAX, so that setting it
+ * needs no memory.
  */
 #include "base/loop.h"
 
@@ -70,7 +71,10 @@ int sf_loop_add_watch(struct sf_loop *loop, struct sf_watch *watch, int fd, unsi
 	return err;
 }
 
-/* Without events the descriptor is taken out of epoll, which reports a hang-up whatever is asked for. */
+/*
+ * Without events the descriptor is taken out of epoll, which reports a
+ * hang-up whatever is asked for.
+ */
 int sf_watch_set(struct sf_watch *watch, unsigned events)
 {
 	int operation = !events ? EPOLL_CTL_DEL : watch->events ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;

@@ -15,7 +15,10 @@
 #include "base/secure.h"
 #include "spanflow_config.h"
 
-/* Writes the error's text. `words`: the loader's message, which begins with the name of a missing file. */
+/*
+ * Writes the error's text. `words`: the loader's message, which begins
+ * with the name of a missing file.
+ */
 static void explain(const char *file, const char *words, struct sf_error *error)
 {
 	if (strncmp(words, file, strlen(file)) == 0 && sf_secure())

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * MAP_NORESERVE: a table for millions of flows uses no memory before the flows come. Price: if the machine runs out
- * of memory later, the kernel ends the process instead of refusing the mapping at the start.
+ * MAP_NORESERVE: a table for millions of flows uses no memory before the flows come. Price: if the
+ * machine runs out of memory later, the kernel ends the process instead of refusing the mapping at
+ * the start.
  */
 #include "base/pages.h"
 

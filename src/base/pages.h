@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Large zeroed memory straight from the kernel. Address space is taken at once, memory on first use.
+ * Large zeroed memory straight from the kernel. Address space is
+ * taken at once, memory on first use.
  *
  *	uint64_t *index = sf_pages_new(size * sizeof(*index), true);
  *	…
@@ -15,8 +16,9 @@
 #define SF_HUGE_PAGE ((size_t)2 << 20)
 
 /*
- * With `huge`, memory of 2 MiB and more is in pages of that size where the kernel has them: reading at random needs
- * fewer entries of the TLB, and the first use fewer page faults. NULL: no address space.
+ * With `huge`, memory of 2 MiB and more is in pages of that size where the kernel has them: reading
+ * at random needs fewer entries of the TLB, and the first use fewer page faults. NULL: no address
+ * space.
  */
 void *sf_pages_new(size_t bytes, bool huge);
 

@@ -18,8 +18,8 @@ static void write_conditions(struct sf_port *port, const char *name)
 }
 
 /*
- * Switches on an interface that is down, as new interfaces are. Only once for each interface: if it is down
- * again later, a user or a program has switched it off.
+ * Switches on an interface that is down, as new interfaces are. Only once for each interface: if it
+ * is down again later, a user or a program has switched it off.
  */
 static void raise_link(struct sf_port *port)
 {

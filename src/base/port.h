@@ -91,8 +91,8 @@ uint64_t sf_port_missed(struct sf_port *port);
 const char *sf_port_condition(const struct sf_port *port);
 
 /*
- * Thread of the first queue, when the handles are open and before sf_port_revive(): gives an interface
- * that was missing at open its index and link type, and calls options->appeared.
+ * Thread of the first queue, when the handles are open and before sf_port_revive(): gives an
+ * interface that was missing at open its index and link type, and calls options->appeared.
  */
 void sf_port_appear(
 	struct sf_port *port, unsigned slot, const struct sf_interface *interface, uint16_t link);
@@ -110,7 +110,10 @@ void sf_port_park(struct sf_port *port);
 /* Thread of the first queue: true if all queues have parked and the interface is up again. */
 bool sf_port_returned(struct sf_port *port);
 
-/* Thread of the first queue: notes why the interface, which is back, cannot be opened at present. */
+/*
+ * Thread of the first queue: notes why the interface, which is
+ * back, cannot be opened at present.
+ */
 void sf_port_refused(struct sf_port *port, const char *reason);
 
 /* Thread of the first queue: says that all handles are open again, so that the queues go on. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A table that stands for the table of a driver in a module. Its functions load the module when a source
- * is opened (open) or `spanflow list drivers` asks whether the driver would work (probe), and call the
- * module's function. An open capture has the module's table.
+ * A table that stands for the table of a driver in a module. Its functions load the module when a
+ * source is opened (open) or `spanflow list drivers` asks whether the driver would work (probe),
+ * and call the module's function. An open capture has the module's table.
  *
  *	SF_PROXY_DRIVER(sf_driver_dpdk, SF_DPDK_NAME, SF_DPDK_SUMMARY, "sf_dpdk_ops")
  *

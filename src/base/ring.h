@@ -8,12 +8,13 @@
  *
  * head	index of the next element to be written. Only the producer writes it (release); the consumer
  *	reads it (acquire) and then finds all elements before it complete.
- * tail	index of the next element to be read. Only the consumer writes it (release); the producer reads
+ * tail    index of the next element to be read. Only the consumer writes
+ * it (release); the producer reads
  *	it (acquire) and may then overwrite all elements before it.
  *
- * Both indexes count on beyond the capacity; an element's place is index & mask. Each side keeps a copy of
- * the other side's index, and reads the shared word only when the copy says that the ring is full or
- * empty. So in most calls a side touches no cache line that the other side writes.
+ * Both indexes count on beyond the capacity; an element's place is index & mask. Each side keeps a
+ * copy of the other side's index, and reads the shared word only when the copy says that the ring
+ * is full or empty. So in most calls a side touches no cache line that the other side writes.
  */
 #ifndef SPANFLOW_BASE_RING_H
 #define SPANFLOW_BASE_RING_H
@@ -86,7 +87,10 @@ static inline uint32_t sf_ring_fill(struct sf_ring *ring)
 	       atomic_load_explicit(&ring->tail, memory_order_relaxed);
 }
 
-/* Producer: place of the element that is `ahead` elements behind the published ones. It must fit. */
+/*
+ * Producer: place of the element that is `ahead` elements behind
+ * the published ones. It must fit.
+ */
 static inline void *sf_ring_slot(struct sf_ring *ring, uint32_t ahead)
 {
 	uint32_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
@@ -103,7 +107,10 @@ static inline void sf_ring_publish(struct sf_ring *ring, uint32_t count)
 	atomic_store_explicit(&ring->head, head + count, memory_order_release);
 }
 
-/* Consumer: the next elements as they lie in the ring, at most *count. *count becomes their number. */
+/*
+ * Consumer: the next elements as they lie in the ring, at most
+ * *count. *count becomes their number.
+ */
 static inline void *sf_ring_peek(struct sf_ring *ring, uint32_t *count)
 {
 	uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);

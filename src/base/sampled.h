@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Whether the flows of collected records are a sample, as their exporters say: in options records (samplerRandomInterval,
- * selectors of RFC 5476, flow selectors of RFC 7014) or in the flow records themselves (samplingInterval).
+ * Whether the flows of collected records are a sample, as their exporters say: in options records
+ * (samplerRandomInterval, selectors of RFC 5476, flow selectors of RFC 7014) or in the flow records
+ * themselves (samplingInterval).
  *
  *	struct sf_sampled sampled = { 0 };
  *
@@ -21,7 +22,10 @@
 
 #define SF_SAMPLED_TEXT_MAX 256
 
-/* How many there were for each one in the records: of the exporter with the lowest, with the highest rate. 0: nobody says. */
+/*
+ * How many there were for each one in the records: of the exporter with the lowest, with
+ * the highest rate. 0: nobody says.
+ */
 struct sf_sampled_rate {
 	double least, most;
 };
@@ -39,7 +43,10 @@ struct sf_sampled {
 /* Options records tell rates, and flow records whose templates have elements of sampling. */
 void sf_sampled_look(struct sf_sampled *sampled, const struct sf_collected *record);
 
-/* A sentence without an end of line; false: nothing was sampled. `size`: SF_SAMPLED_TEXT_MAX will do. */
+/*
+ * A sentence without an end of line; false: nothing was sampled.
+ * `size`: SF_SAMPLED_TEXT_MAX will do.
+ */
 bool sf_sampled_text(const struct sf_sampled *sampled, char *text, size_t size);
 
 /* {"packets":{"least":10,"most":10},"flows":{"least":1,"most":1}} */

@@ -11,12 +11,15 @@ struct sf_unit {
 	uint64_t factor;
 };
 
-/* Tables of units, which end with a NULL name: counts have k, M, G; bytes KiB, MiB, GiB too; times are ns. */
+/*
+ * Tables of units, which end with a NULL name: counts have k, M, G; bytes
+ * KiB, MiB, GiB too; times are ns.
+ */
 extern const struct sf_unit sf_units_count[], sf_units_bytes[], sf_units_time[];
 
 /*
- * Reads a number with a unit: digits, perhaps a decimal fraction, which must be a whole number of the
- * smallest unit, and the unit. False: the text has another form.
+ * Reads a number with a unit: digits, perhaps a decimal fraction, which must be a whole number of
+ * the smallest unit, and the unit. False: the text has another form.
  */
 bool sf_scaled_parse(const char *text, const struct sf_unit *units, uint64_t *value);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The shape of a direction's packets in time: lengths and gaps of the first ones, gaps of all, bytes in each second.
- * Packets count in the order in which they arrive.
+ * The shape of a direction's packets in time: lengths and gaps of the first ones, gaps of all,
+ * bytes in each second. Packets count in the order in which they arrive.
  */
 #ifndef SPANFLOW_BASE_SHAPE_H
 #define SPANFLOW_BASE_SHAPE_H
@@ -13,7 +13,10 @@
 #define SF_SHAPE_PACKETS 16 /* first packets of a direction */
 #define SF_SHAPE_SECONDS 16 /* first seconds of a direction */
 
-/* One direction of a record. All zeros: no packet was seen. Numbers of lists are in network order. */
+/*
+ * One direction of a record. All zeros: no packet was seen. Numbers
+ * of lists are in network order.
+ */
 struct sf_shape_side {
 	int64_t first_ns, last_ns;
 	uint64_t gap_sum; /* µs */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The name of a source of mirrored frames that come to a socket of this host (drivers/socket), and what
- * belongs to it: "udp://0.0.0.0:4789", "udp://[::]:9000,kind=vxlan", "gre://192.0.2.1", "gre://".
- * The name is what stands behind the driver and its colon; of several names that form one source, joined by
- * "+", later ones may leave out driver and slashes: "udp://0.0.0.0:4789+0.0.0.0:6081".
+ * The name of a source of mirrored frames that come to a socket of this host (drivers/socket), and
+ * what belongs to it: "udp://0.0.0.0:4789", "udp://[::]:9000,kind=vxlan", "gre://192.0.2.1",
+ * "gre://". The name is what stands behind the driver and its colon; of several names that form one
+ * source, joined by "+", later ones may leave out driver and slashes:
+ * "udp://0.0.0.0:4789+0.0.0.0:6081".
  */
 #ifndef SPANFLOW_BASE_SOCKET_NAME_H
 #define SPANFLOW_BASE_SOCKET_NAME_H

@@ -40,7 +40,10 @@ static unsigned distance(const char *a, const char *b)
 	return last[m];
 }
 
-/* A beginning of the name, or a longer end of it ("country" of "srccountry"), is as good as one wrong letter. */
+/*
+ * A beginning of the name, or a longer end of it ("country" of "srccountry"),
+ * is as good as one wrong letter.
+ */
 static bool is_part(const char *word, size_t length, const char *candidate)
 {
 	size_t whole = strlen(candidate);
@@ -49,7 +52,10 @@ static bool is_part(const char *word, size_t length, const char *candidate)
 	       (length >= 5 && whole > length && strcmp(word, candidate + whole - length) == 0);
 }
 
-/* Of two that are equally near, the one with the word's first letter: "dstport" is dport, not sport. */
+/*
+ * Of two that are equally near, the one with the word's first letter:
+ * "dstport" is dport, not sport.
+ */
 static bool begins_better(const char *word, const char *candidate, const char *best)
 {
 	return candidate[0] == word[0] && best[0] != word[0];

@@ -87,7 +87,10 @@ static uint32_t since_syn(const struct view *v)
 	return ns > UINT32_MAX ? UINT32_MAX : (uint32_t)ns;
 }
 
-/* SYN, SYN+ACK, ACK: the first two are answered after the server's part, and the client's part of a round trip. */
+/*
+ * SYN, SYN+ACK, ACK: the first two are answered after the server's part, and the
+ * client's part of a round trip.
+ */
 static void shake_hands(const struct view *v)
 {
 	struct sf_tcp_side *own = v->own, *other = v->other;
@@ -136,7 +139,10 @@ static bool repeats(const struct view *v)
 	       v->packet.window == v->own->last_window && !(v->flags & (SYN | FIN | RST));
 }
 
-/* Counts windows of 0 and duplicate acknowledgements. Returns what the packet is: SF_TCP_KEEP_ALIVE, … */
+/*
+ * Counts windows of 0 and duplicate acknowledgements. Returns what the
+ * packet is: SF_TCP_KEEP_ALIVE, …
+ */
 static uint8_t judge_acknowledgement(const struct view *v)
 {
 	struct sf_tcp_side *own = v->own;
@@ -236,7 +242,10 @@ static void count_round_trip(struct sf_tcp_side *side, uint32_t us)
 	side->rtt_count++;
 }
 
-/* The segments that the packet acknowledges no longer wait; of one that ends there the round trip is known. */
+/*
+ * The segments that the packet acknowledges no longer wait; of one that ends
+ * there the round trip is known.
+ */
 static void acknowledge(const struct view *v)
 {
 	struct sf_tcp_side *other = v->other;

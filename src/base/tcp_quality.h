@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the TCP packets of a flow say about the quality of its connection: lost and repeated segments, round trips,
- * windows. A packet is judged by the packets of both directions before it, in the order in which they arrive; the
- * rules are those of Wireshark's analysis, so that both name the same packets (docs/facts.md tells the differences).
+ * What the TCP packets of a flow say about the quality of its connection: lost and repeated
+ * segments, round trips, windows. A packet is judged by the packets of both directions before it,
+ * in the order in which they arrive; the rules are those of Wireshark's analysis, so that both name
+ * the same packets (docs/facts.md tells the differences).
  *
  *	sf_tcp_watch(own, other, &facts, packet);     for each packet; `own`: the side that sent it
  *	sf_tcp_cut(own);                              the record ends, the flow goes on
  *
- * A side has a fixed size. Of the segments that wait for an acknowledgement it knows SF_TCP_SEGMENTS: with more
- * under way, some of the others have no round trip, and nothing else changes.
+ * A side has a fixed size. Of the segments that wait for an acknowledgement it knows
+ * SF_TCP_SEGMENTS: with more under way, some of the others have no round trip, and nothing else
+ * changes.
  */
 #ifndef SPANFLOW_BASE_TCP_QUALITY_H
 #define SPANFLOW_BASE_TCP_QUALITY_H
@@ -62,7 +64,10 @@ struct sf_tcp_side {
 #define SF_TCP_SYN_ACKED  0x40u /* this side answered a SYN, and is not answered yet */
 #define SF_TCP_ASKED      0x80u /* this side sent a SYN without ACK */
 
-/* `packet`: struct sf_tcp_packet, at any address. Both sides: struct sf_tcp_side, at multiples of 8. */
+/*
+ * `packet`: struct sf_tcp_packet, at any address. Both sides: struct
+ * sf_tcp_side, at multiples of 8.
+ */
 void sf_tcp_watch(
 	uint8_t *own, uint8_t *other, const struct sf_facts *facts, const uint8_t *packet);
 

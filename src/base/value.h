@@ -14,7 +14,10 @@
 /* Longest text of a value of a fixed-length type, with quotes and the final NUL. */
 #define SF_VALUE_MAX 96
 
-/* The same of a value of variable length that has at most 254 bytes, each of which may be escaped. */
+/*
+ * The same of a value of variable length that has at most 254
+ * bytes, each of which may be escaped.
+ */
 #define SF_VALUE_VARIABLE_MAX 1536
 
 enum sf_value_form {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Wakes a thread that sleeps in poll(2), epoll(7) or ppoll(2), through an eventfd. The sleeping thread
- * (the owner) announces that it is about to sleep, and which level wakes it:
+ * Wakes a thread that sleeps in poll(2), epoll(7) or ppoll(2), through an eventfd. The sleeping
+ * thread (the owner) announces that it is about to sleep, and which level wakes it:
  *
  *	sf_wakeup_arm(&wakeup, SF_WAKEUP_WORK);
  *	if (… the rings are still empty …)
@@ -12,10 +12,11 @@
  * SF_WAKEUP_WORK). The call costs one load, and a system call only if the owner sleeps.
  * The loop of base/loop.h has a wake-up and does the owner's part.
  *
- * The word `armed` orders no other data. A sender that publishes its data with a sequentially consistent
- * store never misses a sleeping owner. The rings publish with a release store, because it is cheaper;
- * their sender may miss an owner that looks at the ring at the same moment, and the owner then finds the
- * data when its sleep ends by itself. What must not be late is sent with sf_wakeup_send_now().
+ * The word `armed` orders no other data. A sender that publishes its data with a sequentially
+ * consistent store never misses a sleeping owner. The rings publish with a release store, because
+ * it is cheaper; their sender may miss an owner that looks at the ring at the same moment, and the
+ * owner then finds the data when its sleep ends by itself. What must not be late is sent with
+ * sf_wakeup_send_now().
  */
 #ifndef SPANFLOW_BASE_WAKEUP_H
 #define SPANFLOW_BASE_WAKEUP_H
@@ -36,7 +37,10 @@ enum sf_wakeup_level {
 };
 
 struct sf_wakeup {
-	/* lowest level that wakes the owner, 0: it is awake. Set by the owner, cleared by both sides */
+	/*
+	 * lowest level that wakes the owner, 0: it is awake. Set by
+	 * the owner, cleared by both sides
+	 */
 	alignas(SF_CACHE_LINE) _Atomic unsigned armed;
 	int fd; /* eventfd, constant after init; -1: none */
 };
@@ -71,7 +75,10 @@ static inline bool sf_wakeup_is_wanted(struct sf_wakeup *wakeup, enum sf_wakeup_
 	return armed && armed <= (unsigned)level;
 }
 
-/* Wakes the owner if it sleeps and `level` is high enough. Of several senders one writes the eventfd. */
+/*
+ * Wakes the owner if it sleeps and `level` is high enough. Of several
+ * senders one writes the eventfd.
+ */
 static inline void sf_wakeup_send(struct sf_wakeup *wakeup, enum sf_wakeup_level level)
 {
 	if (sf_wakeup_is_wanted(wakeup, level) && atomic_exchange(&wakeup->armed, 0))

@@ -13,8 +13,8 @@ unsigned sf_terminal_columns(int fd);
 unsigned sf_wrap_columns(FILE *stream);
 
 /*
- * Writes words from column `column` on, wrapped at sf_wrap_columns(), each further line indented. A newline in the
- * text begins a line. Returns the column behind the last word.
+ * Writes words from column `column` on, wrapped at sf_wrap_columns(), each further line indented. A
+ * newline in the text begins a line. Returns the column behind the last word.
  */
 size_t sf_wrap(FILE *stream, const char *text, size_t column, size_t indent);
 

@@ -88,7 +88,10 @@ static void judge_traffic(struct report *report)
 			"mirror to this port");
 }
 
-/* A finding if all unicast frames have one MAC address: the capture is of that host or its port alone. */
+/*
+ * A finding if all unicast frames have one MAC address: the capture is
+ * of that host or its port alone.
+ */
 static void judge_single_host(struct report *report)
 {
 	const uint8_t *mac = report->mirror->common[0];

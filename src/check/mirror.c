@@ -96,8 +96,8 @@ static bool is_flow_export(const struct sf_facts *facts, const uint8_t *payload,
 }
 
 /*
- * The kind of tunnel that begins at the payload; SF_TUNNEL_COUNT: none. The user of a ProCurve switch
- * chooses the port, so frames behind its header are looked for on all ports.
+ * The kind of tunnel that begins at the payload; SF_TUNNEL_COUNT: none. The user of a ProCurve
+ * switch chooses the port, so frames behind its header are looked for on all ports.
  */
 static enum sf_tunnel_kind tunnel_of(const struct sf_mirror *mirror, const struct sf_packet *packet,
 	const struct sf_facts *facts, const uint8_t *payload, size_t left)

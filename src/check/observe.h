@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Shows the packets of a capture to a mirror's diagnosis (mirror.h) for some time. Signals, and timers
- * of the caller such as that of a progress line, are served by the same loop:
+ * Shows the packets of a capture to a mirror's diagnosis (mirror.h) for some time. Signals, and
+ * timers of the caller such as that of a progress line, are served by the same loop:
  *
  *	struct sf_observation observation = { .loop = loop, .mirror = &mirror, .capture = capture };
  *
@@ -28,7 +28,8 @@ struct sf_observation {
 
 /*
  * Asks all queues in turn until the duration is over (live captures), the files end, or
- * sf_observation_stop() is called by a function of the loop. 0, or the error of the capture or of the loop.
+ * sf_observation_stop() is called by a function of the loop. 0, or the error of the capture or of
+ * the loop.
  */
 int sf_observe(struct sf_observation *observation, int64_t duration_ns);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Places are found by a hash of the flow key, SF_CLASSES_WAYS in a set. A flow whose answer is not final has a
- * state besides; states are in a list, the one that was used last at its head.
+ * Places are found by a hash of the flow key, SF_CLASSES_WAYS in a set. A flow whose answer is not
+ * final has a state besides; states are in a list, the one that was used last at its head.
  */
 #include "classify/flows.h"
 
@@ -135,7 +135,10 @@ const struct sf_classes_counters *sf_classes_counters(const struct sf_classes *c
 	return &classes->counters;
 }
 
-/* True if so much time has passed since the last packet that the flow is over. Both times may be any number. */
+/*
+ * True if so much time has passed since the last packet that the flow is
+ * over. Both times may be any number.
+ */
 static bool is_over(const struct sf_classes *classes, const struct place *place, int64_t time_ns)
 {
 	return time_ns > place->time_ns &&
@@ -161,7 +164,10 @@ static void give_up(struct sf_classes *classes, struct place *place, int64_t tim
 	end_state(classes, place, PLACE_DONE);
 }
 
-/* A state that is not in use. Gives up the flow that was silent for the longest time if there is none. */
+/*
+ * A state that is not in use. Gives up the flow that was silent for the
+ * longest time if there is none.
+ */
 static uint32_t take_state(struct sf_classes *classes, int64_t time_ns)
 {
 	uint32_t number;
@@ -224,7 +230,10 @@ static struct place *find(const struct sf_classes *classes, uint64_t hash)
 	return NULL;
 }
 
-/* A place for another flow: a free one, or else the oldest of those without a state, or else the oldest. */
+/*
+ * A place for another flow: a free one, or else the oldest of those
+ * without a state, or else the oldest.
+ */
 static struct place *make_place(struct sf_classes *classes, uint64_t hash, int64_t time_ns)
 {
 	struct place *set = set_of(classes, hash), *taken = set;

@@ -2,14 +2,15 @@
 /*
  * Which packets a classifier gets to see, within bounds that hold whatever the traffic is:
  *
- *	packets   the first SF_CLASSES_PACKETS with payload of a flow, both directions together; fewer if the
- *	          classifier has its final answer
- *	states    SF_CLASSES_STATES flows at once; if there are more, the flow that was silent for the longest
- *	          time is given up, and counted as crowded
- *	memory    the states, and SF_CLASSES_KEPT bytes inside of the library: when it keeps more, flows are
- *	          given up likewise
- *	flows     SF_CLASSES_PLACES flows are remembered, so that the classifier sees none of their later packets.
- *	          If there are more, the oldest ones are forgotten: their next packets are shown again
+ *	packets   the first SF_CLASSES_PACKETS with payload of a flow, both directions together;
+ *	          fewer if the classifier has its final answer
+ *	states    SF_CLASSES_STATES flows at once; if there are more, the flow that was silent for
+ *	          the longest time is given up, and counted as crowded
+ *	memory    the states, and SF_CLASSES_KEPT bytes inside of the library: when it keeps more,
+ *	          flows are given up likewise
+ *	flows     SF_CLASSES_PLACES flows are remembered, so that the classifier sees none of their
+ *	          later packets. If there are more, the oldest ones are forgotten: their next
+ *	          packets are shown again
  *
  * Example:
  *
@@ -17,8 +18,8 @@
  *	if (sf_classes_look(classes, &facts, transport, length, &done))
  *		facts.application				the flow's new answer
  *
- * A flow begins anew when the idle timeout has passed since its last packet with payload, and with a SYN. One
- * object for each worker; one thread.
+ * A flow begins anew when the idle timeout has passed since its last packet with payload, and with
+ * a SYN. One object for each worker; one thread.
  */
 #ifndef SPANFLOW_CLASSIFY_FLOWS_H
 #define SPANFLOW_CLASSIFY_FLOWS_H
@@ -48,8 +49,8 @@ struct sf_classes_counters {
 struct sf_classes;
 
 /*
- * `idle_ns`: SF_TIMEOUT_NEVER: never. 0, a negative errno value, or SF_EUNSUPPORTED: the classifier cannot be opened; then
- * `*made` is NULL.
+ * `idle_ns`: SF_TIMEOUT_NEVER: never. 0, a negative errno value, or SF_EUNSUPPORTED: the classifier
+ * cannot be opened; then `*made` is NULL.
  */
 int sf_classes_new(
 	struct sf_classes **made, const struct sf_classifier *classifier, int64_t idle_ns);
@@ -59,9 +60,9 @@ void sf_classes_free(struct sf_classes *classes);
 void sf_classes_syn(struct sf_classes *classes, const struct sf_facts *facts);
 
 /*
- * Shows a packet with payload, if it is one of the first ones of its flow. `transport`: `length` captured bytes from
- * the TCP or UDP header on, which is whole. True: facts->application is the flow's new answer. *done: no further
- * packet of the flow has to be shown.
+ * Shows a packet with payload, if it is one of the first ones of its flow. `transport`: `length`
+ * captured bytes from the TCP or UDP header on, which is whole. True: facts->application is the
+ * flow's new answer. *done: no further packet of the flow has to be shown.
  */
 bool sf_classes_look(struct sf_classes *classes, struct sf_facts *facts, const uint8_t *transport,
 	size_t length, bool *done);

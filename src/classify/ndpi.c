@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * nDPI 4.2 as a classifier. Each worker has a detection module of its own. What nDPI remembers beyond a flow, such
- * as the addresses of BitTorrent peers, is forgotten after each packet: otherwise the application of a flow would
- * depend on which other flows its worker has seen.
+ * nDPI 4.2 as a classifier. Each worker has a detection module of its own. What nDPI remembers
+ * beyond a flow, such as the addresses of BitTorrent peers, is forgotten after each packet:
+ * otherwise the application of a flow would depend on which other flows its worker has seen.
  */
 #define NDPI_LIB_COMPILATION /* struct ndpi_detection_module_struct is declared */
 #include <ndpi_api.h>

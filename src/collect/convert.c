@@ -2,16 +2,16 @@
 /*
  * Converts information elements to members of the flow record.
  *
- * A row of `rows` says which slot an element fills, and how. Several elements may fill the same slot: bytes
- * as a delta or as a total, a start in seconds or in nanoseconds. When a template arrives, the field with
- * the lowest rank is chosen for each slot and direction. Of fields with the same rank the first one is
- * chosen, because the outermost of repeated elements comes first (RFC 7011 §8). The chosen fields become
- * steps of the template. A record is converted by running the steps in the order of the slots; then
- * settle.c fills in what depends on more than one field.
+ * A row of `rows` says which slot an element fills, and how. Several elements may fill the same
+ * slot: bytes as a delta or as a total, a start in seconds or in nanoseconds. When a template
+ * arrives, the field with the lowest rank is chosen for each slot and direction. Of fields with the
+ * same rank the first one is chosen, because the outermost of repeated elements comes first (RFC
+ * 7011 §8). The chosen fields become steps of the template. A record is converted by running the
+ * steps in the order of the slots; then settle.c fills in what depends on more than one field.
  *
- * A relative time (an uptime of v5 or v9, microseconds before the export time) has no meaning outside its
- * message. If one was chosen, the callback gets the field as the absolute element instead. Its value lies
- * in the template (`scratch`) until the next record.
+ * A relative time (an uptime of v5 or v9, microseconds before the export time) has no meaning
+ * outside its message. If one was chosen, the callback gets the field as the absolute element
+ * instead. Its value lies in the template (`scratch`) until the next record.
  */
 #include <string.h>
 
@@ -22,9 +22,9 @@
 #include "collect/internal.h"
 
 /*
- * Where a value goes: HALF, a member of a half of the flow; FLOW, a member of the flow; FACT, a fact of
- * facts.def; EACH, a member of the collected record with one value per direction; RECORD, a member of it of the whole flow;
- * NOWHERE, if settle.c uses the value.
+ * Where a value goes: HALF, a member of a half of the flow; FLOW, a member of the flow; FACT, a
+ * fact of facts.def; EACH, a member of the collected record with one value per direction; RECORD, a
+ * member of it of the whole flow; NOWHERE, if settle.c uses the value.
  */
 #define HALF(member)         IN_HALF, offsetof(struct sf_flow_half, member), SIZE(sf_flow_half, member)
 #define FLOW(member)         IN_FLOW, offsetof(struct sf_flow, member), SIZE(sf_flow, member)
@@ -52,9 +52,9 @@ enum op {
 };
 
 /*
- * The direction that an element describes. EITHER: forward, and its reverse element describes the other
- * direction (RFC 5103 §6.1). INITIATOR: the whole flow, or the initiator's direction. RESPONDER: the
- * responder's direction.
+ * The direction that an element describes. EITHER: forward, and its reverse element describes the
+ * other direction (RFC 5103 §6.1). INITIATOR: the whole flow, or the initiator's direction.
+ * RESPONDER: the responder's direction.
  */
 enum direction { EITHER, INITIATOR, RESPONDER };
 
@@ -103,7 +103,10 @@ static const struct row {
 	{ SF_IE_observationTimeMilliseconds, SLOT_END, 6, OP_MILLISECONDS, EITHER, HALF(end_ns) },
 	{ SF_IE_flowDurationMilliseconds, SLOT_DURATION_MS, 0, OP_NOTE, EITHER, NOWHERE },
 	{ SF_IE_flowDurationMicroseconds, SLOT_DURATION_US, 0, OP_NOTE, EITHER, NOWHERE },
-	/* reverseFlowDeltaMilliseconds: time from the begin of the flow to the begin of the answer */
+	/*
+	 * reverseFlowDeltaMilliseconds: time from the begin of the
+	 * flow to the begin of the answer
+	 */
 	{ CERT_REVERSE_DELAY, SLOT_REVERSE_DELAY, 0, OP_NOTE, INITIATOR, NOWHERE, 0, SF_PEN_CERT },
 
 	{ SF_IE_ingressInterface, SLOT_INGRESS, 0, OP_NUMBER, EITHER, HALF(ingress) },
@@ -180,7 +183,10 @@ static bool row_takes(const struct row *row, uint16_t length)
 	}
 }
 
-/* The first row from `start` on that takes the field, and the half that it fills. NULL: there is none. */
+/*
+ * The first row from `start` on that takes the field, and the half that
+ * it fills. NULL: there is none.
+ */
 static const struct row *row_find(
 	const struct sf_collect_template *template, unsigned field, unsigned start, uint8_t *half)
 {
@@ -199,7 +205,10 @@ static const struct row *row_find(
 	return NULL;
 }
 
-/* SF_KNOWN_… of the members that a slot fills; settle.c sets those that depend on more than one slot. */
+/*
+ * SF_KNOWN_… of the members that a slot fills; settle.c sets those
+ * that depend on more than one slot.
+ */
 static const uint32_t known_bits[SLOTS] = {
 	[SLOT_START] = SF_KNOWN_START,
 	[SLOT_END] = SF_KNOWN_END,

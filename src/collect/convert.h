@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Converts records to flow records field by field: convert.c reads the fields one by one, settle.c then
- * fills in what depends on more than one field.
+ * Converts records to flow records field by field: convert.c reads the fields one by one, settle.c
+ * then fills in what depends on more than one field.
  */
 #ifndef SPANFLOW_COLLECT_CONVERT_H
 #define SPANFLOW_COLLECT_CONVERT_H
@@ -82,7 +82,10 @@ static inline int64_t sf_collect_time(uint64_t value, int64_t unit_ns)
 
 /* ---- settle.c */
 
-/* The time at which the exporter of this record had the uptime `uptime` (ms). False: it is not known. */
+/*
+ * The time at which the exporter of this record had the uptime
+ * `uptime` (ms). False: it is not known.
+ */
 bool sf_collect_uptime(const struct sf_collect_message *message,
 	const struct sf_collect_template *template, uint32_t uptime, int64_t *ns);
 

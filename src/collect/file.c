@@ -4,10 +4,10 @@
  *
  *	buffer:  [ consumed | start … fill | free ]        base: offset of buffer[0] in the file
  *
- * The buffer holds two of the longest messages: a message, and another one that may follow after damage.
- * After damage the next message is searched for byte by byte: version 10, a length, and at that distance
- * another version 10 or the end of the file (RFC 5655 §10.3). By that rule a whole message right before a
- * second damage is skipped too.
+ * The buffer holds two of the longest messages: a message, and another one that may follow after
+ * damage. After damage the next message is searched for byte by byte: version 10, a length, and at
+ * that distance another version 10 or the end of the file (RFC 5655 §10.3). By that rule a whole
+ * message right before a second damage is skipped too.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -21,7 +21,8 @@
 #include "collect/unpack.h"
 
 #define MESSAGE_MAX 65535
-#define WINDOW      (2 * MESSAGE_MAX + 2) /* bytes in the buffer at each step, unless the file ends */
+/* bytes in the buffer at each step, unless the file ends */
+#define WINDOW      (2 * MESSAGE_MAX + 2)
 #define BUFFER_SIZE (256 * 1024)
 
 struct reader {
@@ -53,7 +54,10 @@ static void note_damage(struct reader *r, const char *text)
 		sf_error_set(&r->first, SF_ECORRUPT, "%s: %s", r->path, text);
 }
 
-/* Reads up to `size` bytes. Their number, 0 at the end, an error, or SF_ECORRUPT with the damage noted. */
+/*
+ * Reads up to `size` bytes. Their number, 0 at the end, an error, or
+ * SF_ECORRUPT with the damage noted.
+ */
 static ssize_t read_some(struct reader *r, uint8_t *to, size_t size)
 {
 	struct sf_error error = { 0 };
@@ -127,7 +131,10 @@ static bool followed(const struct reader *r, size_t ahead)
 	return there - ahead >= 2 && sf_load_be16(r->buffer + r->start + ahead) == SF_IPFIX;
 }
 
-/* Distance from start to the next place, at least `from` bytes ahead, that looks like a message; else `most`. */
+/*
+ * Distance from start to the next place, at least `from` bytes ahead, that
+ * looks like a message; else `most`.
+ */
 static size_t next_message(const struct reader *r, size_t from, size_t most)
 {
 	const uint8_t *p = r->buffer + r->start;
@@ -168,7 +175,10 @@ static void step(struct reader *r)
 	}
 	length = sf_load_be16(p + 2);
 	there = left(r) < length ? left(r) : length;
-	/* no message follows at its length: it ends where the next message begins, if that is earlier */
+	/*
+	 * no message follows at its length: it ends where the next
+	 * message begins, if that is earlier
+	 */
 	if (!followed(r, length))
 		there = next_message(r, SF_IPFIX_HEADER, there);
 	r->message_count++;

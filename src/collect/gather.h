@@ -9,9 +9,10 @@
  *		status = 1; // something was missing or damaged, and `problem` has told what
  *
  * IPFIX files are read one after the other, in the order of names and within directories of file
- * names. All captures together are then one observation point: merged by time, with one flow table, the
- * timeouts of `spanflow meter`. A thread meters them and writes the records, as an IPFIX file has them,
- * into a pipe that the caller's thread reads; so they come to the collector's callback like all others.
+ * names. All captures together are then one observation point: merged by time, with one flow table,
+ * the timeouts of `spanflow meter`. A thread meters them and writes the records, as an IPFIX file
+ * has them, into a pipe that the caller's thread reads; so they come to the collector's callback
+ * like all others.
  */
 #ifndef SPANFLOW_COLLECT_GATHER_H
 #define SPANFLOW_COLLECT_GATHER_H
@@ -24,12 +25,16 @@
 #include <spanflow/meter.h>
 #include <spanflow/tunnel.h>
 
-/* False: no template of flow records that was read had the element of IANA or of SF_PEN_SPANFLOW. */
+/*
+ * False: no template of flow records that was read had the element
+ * of IANA or of SF_PEN_SPANFLOW.
+ */
 bool sf_collector_has_element(const struct sf_collector *collector, uint32_t pen, uint16_t id);
 
 /*
- * Several collectors read the same files: this one, number `share` of `shares`, hands over and counts the
- * records of its messages only. Templates and the times of exporters' starts are read in all messages.
+ * Several collectors read the same files: this one, number `share` of `shares`, hands over and
+ * counts the records of its messages only. Templates and the times of exporters' starts are read in
+ * all messages.
  */
 void sf_collector_share(struct sf_collector *collector, unsigned share, unsigned shares);
 
@@ -47,7 +52,10 @@ struct sf_gather_metering {
 	enum sf_applications applications; /* who names applications */
 };
 
-/* Reads an IPFIX file as sf_collector_file() does; closes the descriptor. `name`: of the exporter. */
+/*
+ * Reads an IPFIX file as sf_collector_file() does; closes the
+ * descriptor. `name`: of the exporter.
+ */
 int sf_collect_stream(
 	struct sf_collector *collector, int fd, const char *name, struct sf_error *error);
 

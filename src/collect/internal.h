@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Structures of the decoder: sessions, compiled templates, and the message that is being decoded. The way
- * of a message:
+ * Structures of the decoder: sessions, compiled templates, and the message that is being
+ * decoded. The way of a message:
  *
  *	collector.c	reads the header, finds the session and walks over the sets
  *	template.c	reads template sets and stores the templates
- *	record.c	cuts a data set into records and points the fields of the template at their values
+ *	record.c	cuts a data set into records and points the fields of the template at their
+ *			values
  *	plan.c		fills the flow record by copying, for most templates
  *	convert.c	fills the flow record field by field, for the others
  *	settle.c	fills in what depends on more than one field
@@ -107,8 +108,8 @@ struct sf_collect_plan {
 };
 
 /*
- * A template, compiled when it arrives. The callback gets `fields`. Their pen and id are constant, and so
- * is the length if it is fixed; the data pointers are set for each record.
+ * A template, compiled when it arrives. The callback gets `fields`. Their pen and id are constant,
+ * and so is the length if it is fixed; the data pointers are set for each record.
  */
 struct sf_collect_template {
 	struct sf_collect_template *hash_next;
@@ -137,8 +138,8 @@ struct sf_collect_template {
 };
 
 /*
- * `expected` is the next sequence number. After a message that stepped back, `late` is the sequence number behind that
- * message: if the next message continues there, the exporter has restarted.
+ * `expected` is the next sequence number. After a message that stepped back, `late` is the sequence
+ * number behind that message: if the next message continues there, the exporter has restarted.
  */
 struct sf_collect_sequence {
 	uint16_t stream; /* of SCTP, each of which counts for itself (RFC 7011 §3.1); else 0 */
@@ -161,10 +162,11 @@ struct sf_collect_session {
 	struct sf_collect_sequence sequence; /* of stream 0 */
 	struct sf_collect_sequence *streams; /* of others, as they come */
 	unsigned stream_count;
-	int64_t init_time_ms; /* systemInitTimeMilliseconds of options data, for elements 21 and 22 */
+	/* systemInitTimeMilliseconds of options data, for elements 21 and 22 */
+	int64_t init_time_ms;
 	/*
-	 * Address of the exporter in the same options data (element 130 or 131), because a file may have
-	 * the records of several exporters. Length 0: the options data have none.
+	 * Address of the exporter in the same options data (element 130 or 131), because a file may
+	 * have the records of several exporters. Length 0: the options data have none.
 	 */
 	uint8_t init_exporter[16], init_exporter_length;
 	char exporter[]; /* NetFlow v9: without the port */
@@ -186,7 +188,8 @@ struct sf_collect_message {
 	uint16_t stream;      /* of SCTP; else 0 */
 	bool cut;        /* the file ends within the message, perhaps within its last data set */
 	bool countable;  /* the number of data records in the message is known */
-	bool unprepared; /* `out` is not zeroed for the template's plan: sf_collect_plan_prepare() */
+	/* `out` is not zeroed for the template's plan: sf_collect_plan_prepare() */
+	bool unprepared;
 	bool no_memory;  /* a template or the session could not be kept */
 	uint32_t records;                /* data records, options data included */
 	size_t empty_left;               /* fields of length 0 that may still be handed over */
@@ -213,10 +216,14 @@ struct sf_collector {
 	uint64_t field_count;          /* of all templates */
 	struct sf_annex_layout layout; /* of SF_COLLECT_FACTS */
 	bool stopped;
-	/* sf_collector_share(): number of this collector, number of collectors; messages read so far */
+	/*
+	 * sf_collector_share(): number of this collector, number of
+	 * collectors; messages read so far
+	 */
 	unsigned share, shares;
 	uint64_t shared_messages;
-	bool others; /* another collector hands over the message: only what later messages need is read */
+	/* another collector hands over the message: only what later messages need is read */
+	bool others;
 	/* elements of IANA and of SF_PEN_SPANFLOW that templates of flow records had: bits */
 	uint64_t elements[2][SF_COLLECT_ELEMENTS / 64];
 };
@@ -239,8 +246,9 @@ int sf_collect_malformed(struct sf_collect_message *message, const uint8_t *at, 
 	...) __attribute__((format(printf, 3, 4)));
 
 /*
- * Decodes one IPFIX message of a file. `base`: offset of the message in the file. `available`: bytes of the
- * message, fewer than its Length if the file ends within it. Templates may be withdrawn, as in a stream.
+ * Decodes one IPFIX message of a file. `base`: offset of the message in the file. `available`:
+ * bytes of the message, fewer than its Length if the file ends within it. Templates may be
+ * withdrawn, as in a stream.
  */
 int sf_collect_file_message(struct sf_collector *collector, const char *exporter, uint64_t base,
 	const uint8_t *bytes, size_t available, struct sf_error *error);
@@ -264,8 +272,8 @@ struct sf_collect_template *sf_collect_template_find(const struct sf_collector *
 void sf_collect_template_drop(struct sf_collector *collector, struct sf_collect_template *template);
 
 /*
- * Makes a template with `count` zeroed fields; the last `constants` of them get their values from the
- * message's header. NULL: out of memory.
+ * Makes a template with `count` zeroed fields; the last `constants` of them get their values from
+ * the message's header. NULL: out of memory.
  */
 struct sf_collect_template *sf_collect_template_new(unsigned count, unsigned constants);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Writes a collected record as one line of JSON: its fields, then its exporter. If an element occurs more
- * than once, its names are numbered. To count them, a short record is searched from its begin; for a long
- * record there is a table of elements.
+ * Writes a collected record as one line of JSON: its fields, then its exporter. If an element
+ * occurs more than once, its names are numbered. To count them, a short record is searched from its
+ * begin; for a long record there is a table of elements.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
 /*
  * A thread reads and meters the captures; what it exports goes through a pipe to the collector.
  *
- * Shared: `stop`, which the reader sets when it takes no more records. Everything else belongs to the
- * thread from its start until it has been joined.
+ * Shared: `stop`, which the reader sets when it takes no more records. Everything else belongs to
+ * the thread from its start until it has been joined.
  */
 #include "collect/metered.h"
 
@@ -114,7 +114,10 @@ static int meter_all(struct metered *m, struct sf_capture *capture, struct sf_ex
 	return code;
 }
 
-/* True if records of this meter can have the element or the group: an exporter takes it for a file. */
+/*
+ * True if records of this meter can have the element or the group:
+ * an exporter takes it for a file.
+ */
 static bool knows(const struct metered *m, const char *name, size_t length)
 {
 	const struct sf_exporter_options options = { .enricher = m->options->metering.enricher };

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * NetFlow v5 has a fixed layout. It is decoded as a data set, with a template that is made here. Pad bytes
- * have no field, so the offsets are given and not added up.
+ * NetFlow v5 has a fixed layout. It is decoded as a data set, with a template that is made here.
+ * Pad bytes have no field, so the offsets are given and not added up.
  *
- * The header has two bits of sampling mode (1: every Nth packet, 2: at random) and 14 bits of interval.
- * They become the fields samplingInterval and samplingAlgorithm behind those of each record. 0 in the
- * header means unknown; then there is no such field.
+ * The header has two bits of sampling mode (1: every Nth packet, 2: at random) and 14 bits of
+ * interval. They become the fields samplingInterval and samplingAlgorithm behind those of each
+ * record. 0 in the header means unknown; then there is no such field.
  */
 #include <stdlib.h>
 
@@ -89,8 +89,8 @@ static void sampling_read(struct sf_collect_template *template, const uint8_t *h
 }
 
 /*
- * Decodes the records. Zeros may follow, because some exporters pad their datagrams. A header alone, which says that
- * there are no records, finds out whether somebody listens.
+ * Decodes the records. Zeros may follow, because some exporters pad their datagrams. A header
+ * alone, which says that there are no records, finds out whether somebody listens.
  */
 int sf_collect_netflow5(struct sf_collect_message *message)
 {

@@ -2,15 +2,18 @@
 /*
  * The copy plan of a template: which bytes of a record go where in the flow record.
  *
- * Most templates are plain: they describe one direction, with one pair of addresses, an absolute start and
- * end, and no number that is longer than its member. What settle.c finds out for each record is then the
- * same for all records, and known when the template arrives. So a record is converted by copying fields.
+ * Most templates are plain: they describe one direction, with one pair of addresses, an absolute
+ * start and end, and no number that is longer than its member. What settle.c finds out for each
+ * record is then the same for all records, and known when the template arrives. So a record is
+ * converted by copying fields.
  *
- * Fields that most exporters send with the same length form groups (GROUPS). If a template has all fields
- * of a group, they are copied by unrolled code, which takes only the offsets in the record from the plan.
- * Other fields are copied one by one. Members that no copy fills are zeroed once for all records of a set.
+ * Fields that most exporters send with the same length form groups (GROUPS). If a template has all
+ * fields of a group, they are copied by unrolled code, which takes only the offsets in the record
+ * from the plan. Other fields are copied one by one. Members that no copy fills are zeroed once for
+ * all records of a set.
  *
- * ICMP records are converted by convert.c and settle.c, because type and code depend on several fields.
+ * ICMP records are converted by convert.c and settle.c, because type and
+ * code depend on several fields.
  */
 #include <string.h>
 
@@ -72,8 +75,8 @@ static void remove_copy(struct sf_collect_plan *plan, struct sf_collect_copy *co
 }
 
 /*
- * The groups of copies: C(kind, member, index in sf_collect_plan.from) for each copy. Most templates have
- * all copies of a group or none.
+ * The groups of copies: C(kind, member, index in sf_collect_plan.from) for each copy. Most
+ * templates have all copies of a group or none.
  */
 #define GROUP_0(C) C(BYTES_4, flow.addr[0], 0) C(BYTES_4, flow.addr[1], 1)
 #define GROUP_1(C) C(2_2, flow.port[0], 2) C(2_2, flow.port[1], 3) C(1_1, flow.protocol, 4)
@@ -229,7 +232,10 @@ static sf_always_inline void copy_NANOSECONDS(void *to, const uint8_t *from)
 	memcpy(to, &(int64_t){ sf_ntp_to_ns(sf_load_be64(from), 1) }, 8);
 }
 
-/* The copies that are in no group. Not inlined, so that templates without them need fewer registers. */
+/*
+ * The copies that are in no group. Not inlined, so that templates
+ * without them need fewer registers.
+ */
 static __attribute__((noinline)) void copy_singles(
 	struct sf_collected *out, const struct sf_collect_plan *plan, const uint8_t *record)
 {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reads data sets: records back to back, then padding that is shorter than a record (RFC 7011 §3.3.1).
+ * Reads data sets: records back to back, then padding that is shorter
+ * than a record (RFC 7011 §3.3.1).
  *
- * If all lengths are fixed, the fields of a record are found by the template's offsets; otherwise the
- * record is walked from field to field. The data pointers are stored in the template's array of fields,
- * which the callback gets.
+ * If all lengths are fixed, the fields of a record are found by the template's offsets; otherwise
+ * the record is walked from field to field. The data pointers are stored in the template's array of
+ * fields, which the callback gets.
  */
 #include <string.h>
 
@@ -47,8 +48,8 @@ void sf_collect_template_compile(struct sf_collect_template *template)
 }
 
 /*
- * Sets the data pointers of a record at `p` with variable lengths (RFC 7011 §7). Returns the end of the
- * record; NULL: field *bad does not fit.
+ * Sets the data pointers of a record at `p` with variable lengths (RFC 7011 §7). Returns the end of
+ * the record; NULL: field *bad does not fit.
  */
 /* [RFC7011-7-2] [RFC7011-7-3] */
 static const uint8_t *record_walk(
@@ -99,8 +100,8 @@ static void init_time_note(struct sf_collect_message *message,
 }
 
 /*
- * Reads systemInitTimeMilliseconds from options data. Uptimes in the later records of this session become
- * times by it. (v9 has the time in each header.)
+ * Reads systemInitTimeMilliseconds from options data. Uptimes in the later records of this session
+ * become times by it. (v9 has the time in each header.)
  */
 static void options_note(
 	struct sf_collect_message *message, const struct sf_collect_template *template)
@@ -155,8 +156,9 @@ static void origin_of_set(
 }
 
 /*
- * Sets the data pointers of a record with fixed lengths. If the template has a plan, no other code changes
- * them, so from the second record of a set on they are only moved on by the length of a record.
+ * Sets the data pointers of a record with fixed lengths. If the template has a plan, no other code
+ * changes them, so from the second record of a set on they are only moved on by the length of a
+ * record.
  */
 static void fields_point(struct sf_collect_template *template, const uint8_t *record, bool first)
 {
@@ -176,9 +178,9 @@ static void fields_point(struct sf_collect_template *template, const uint8_t *re
 }
 
 /*
- * True if another record of this template may be handed over. Fields of length 0 cost a sender nothing and
- * the receiver some work. So a message may have as many of them as it has bytes, and those of one record
- * more.
+ * True if another record of this template may be handed over. Fields of length 0 cost a sender
+ * nothing and the receiver some work. So a message may have as many of them as it has bytes, and
+ * those of one record more.
  */
 static bool record_affordable(
 	struct sf_collect_message *message, const struct sf_collect_template *template)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Fills in members of the flow record that depend on more than one field: addresses, start and end, ICMP
- * types, directions. What the record does not contain stays unknown (SF_KNOWN_…).
+ * Fills in members of the flow record that depend on more than one field: addresses, start and end,
+ * ICMP types, directions. What the record does not contain stays unknown (SF_KNOWN_…).
  */
 #include <string.h>
 
@@ -29,8 +29,8 @@ void sf_collect_init_time(struct sf_collect_message *message, int64_t init_time_
 }
 
 /*
- * True if the known start time is that of the record's exporter. An IPFIX file may have the records of
- * several exporters, each with its address.
+ * True if the known start time is that of the record's exporter. An IPFIX file may have the records
+ * of several exporters, each with its address.
  */
 static bool is_of_init_exporter(
 	const struct sf_collect_message *message, const struct sf_collect_template *template)
@@ -76,8 +76,8 @@ static int64_t duration(const struct sf_collect_notes *notes, unsigned half)
 }
 
 /*
- * Sets start and end of a half. If one is missing, it is computed by the duration. If only the duration is
- * known, the flow has ended at the export time.
+ * Sets start and end of a half. If one is missing, it is computed by the duration. If only the
+ * duration is known, the flow has ended at the export time.
  */
 static void half_times(
 	struct sf_collected *out, const struct sf_collect_notes *notes, unsigned index)
@@ -142,8 +142,8 @@ static bool is_zero(const uint8_t *address, size_t length)
 }
 
 /*
- * How complete the addresses of a family are; `source` is the slot of its source address. A template with
- * both families has zeros in the family that a flow does not have.
+ * How complete the addresses of a family are; `source` is the slot of its source address. A
+ * template with both families has zeros in the family that a flow does not have.
  */
 static unsigned family_score(const struct sf_collect_notes *notes, enum slot source)
 {
@@ -163,8 +163,8 @@ static unsigned family_score(const struct sf_collect_notes *notes, enum slot sou
 }
 
 /*
- * Chooses the family by its addresses. If both are equally complete, ipVersion decides. Without ipVersion,
- * two complete families mean IPv4 in IPv6, and the outer addresses are taken.
+ * Chooses the family by its addresses. If both are equally complete, ipVersion decides. Without
+ * ipVersion, two complete families mean IPv4 in IPv6, and the outer addresses are taken.
  */
 static void flow_addresses(struct sf_collected *out, const struct sf_collect_notes *notes)
 {
@@ -217,8 +217,8 @@ static bool icmp_noted(const struct sf_collect_notes *notes, unsigned half, enum
 
 /*
  * Sets ICMP type and code. A record has them in elements of their own or, without these, in the
- * destination port, as v5 does: type << 8 | code. Port 0 is then no type, except in v5, where it is an
- * echo reply or a later fragment. Without a type both ports are 0 (sf_flow_has_icmp_type()).
+ * destination port, as v5 does: type << 8 | code. Port 0 is then no type, except in v5, where it is
+ * an echo reply or a later fragment. Without a type both ports are 0 (sf_flow_has_icmp_type()).
  */
 static void flow_icmp(struct sf_collected *out, const struct sf_collect_notes *notes)
 {
@@ -267,9 +267,9 @@ static void flow_has(struct sf_flow *flow, const struct sf_collect_notes *notes)
 }
 
 /*
- * Sets the directions of the flow. The reverse direction exists if its packets or bytes are not 0, because
- * templates with both directions have zeros for flows without an answer. The forward direction exists
- * unless only the reverse one has counts.
+ * Sets the directions of the flow. The reverse direction exists if its packets or bytes are not 0,
+ * because templates with both directions have zeros for flows without an answer. The forward
+ * direction exists unless only the reverse one has counts.
  */
 static void flow_directions(struct sf_collected *out)
 {
@@ -323,8 +323,8 @@ static bool is_network(const uint8_t *address, size_t length, unsigned bits)
 }
 
 /*
- * An exporter of single hosts may tell the length of the route to them with the same element: an address that
- * has bits behind that length is that of a host.
+ * An exporter of single hosts may tell the length of the route to them with the same element: an
+ * address that has bits behind that length is that of a host.
  */
 void sf_collect_networks(struct sf_collected *record)
 {

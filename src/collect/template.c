@@ -2,14 +2,14 @@
 /*
  * Reads template sets (RFC 7011 §3.4, §8; RFC 3954 §5.2, §6.1) and stores templates.
  *
- * A template is one allocation: the structure, then its fields, offsets, steps, lengths and copies. It
- * belongs to one session, and is found in the collector's bucket of (session, id). A new template with
- * the same id replaces the old one at once, over UDP and in files.
+ * A template is one allocation: the structure, then its fields, offsets, steps, lengths and copies.
+ * It belongs to one session, and is found in the collector's bucket of (session, id). A new
+ * template with the same id replaces the old one at once, over UDP and in files.
  *
- * A template is refused if no data record can be read with it: it has no field, only fields of length 0,
- * no scope where one is needed, or more than SF_COLLECT_FIELDS_MAX fields. It is also refused if there are
- * too many templates. Refused templates are counted, and the first one of each session is described. Its
- * length is known, so the templates behind it are read.
+ * A template is refused if no data record can be read with it: it has no field, only fields of
+ * length 0, no scope where one is needed, or more than SF_COLLECT_FIELDS_MAX fields. It is also
+ * refused if there are too many templates. Refused templates are counted, and the first one of each
+ * session is described. Its length is known, so the templates behind it are read.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -149,8 +149,8 @@ static uint16_t scope_element(uint16_t scope)
 }
 
 /*
- * Reads `count` field specifiers at *p into `template`, or skips them if that is NULL. False: they do not
- * fit before `end`.
+ * Reads `count` field specifiers at *p into `template`, or skips them if that is NULL.
+ * False: they do not fit before `end`.
  */
 static bool specifiers_read(struct sf_collect_message *message, const uint8_t **p,
 	const uint8_t *end, unsigned count, struct sf_collect_template *template)
@@ -279,8 +279,8 @@ static void withdraw_all(struct sf_collector *c, struct sf_collect_session *sess
 }
 
 /*
- * Withdraws templates. Withdrawals are for streams and files; over UDP they must not be sent and are
- * ignored (RFC 7011 §8.1, §8.4). One for an unknown template is ignored too.
+ * Withdraws templates. Withdrawals are for streams and files; over UDP they must not be sent and
+ * are ignored (RFC 7011 §8.1, §8.4). One for an unknown template is ignored too.
  */
 /* [RFC7011-8.1-1] [RFC7011-8.1-3] [RFC7011-8.4-4] [RFC5655-7.1-3] [RFC5655-7.1-7] */
 static void template_withdraw(struct sf_collect_message *message, uint16_t id, bool options)
@@ -304,8 +304,8 @@ static void template_withdraw(struct sf_collect_message *message, uint16_t id, b
 }
 
 /*
- * Reads the header of a template record at *p: id, number of fields and, of options templates, how many of
- * them are scope fields. 1: read; 0: only padding is left; SF_ECORRUPT.
+ * Reads the header of a template record at *p: id, number of fields and, of options templates, how
+ * many of them are scope fields. 1: read; 0: only padding is left; SF_ECORRUPT.
  */
 /* [RFC7011-9-3] [RFC3954-9-5] */
 static int header_read(struct sf_collect_message *message, const uint8_t **p, const uint8_t *end,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The bytes of a file of flow records: as they are, or decompressed (gzip, zstd, xz, bzip2; the first bytes
- * tell which).
+ * The bytes of a file of flow records: as they are, or decompressed (gzip, zstd, xz,
+ * bzip2; the first bytes tell which).
  *
  *	sf_unpack_open(&source, fd, &error);
  *	while ((n = sf_unpack_read(&source, to, size, &error)) > 0)
@@ -26,14 +26,15 @@ struct sf_unpack {
 };
 
 /*
- * Takes the descriptor over, also on failure. 0, -ENOMEM, an error of read(2), or SF_EUNSUPPORTED: this
- * build does not decompress such files.
+ * Takes the descriptor over, also on failure. 0, -ENOMEM, an error of read(2), or SF_EUNSUPPORTED:
+ * this build does not decompress such files.
  */
 int sf_unpack_open(struct sf_unpack *source, int fd, struct sf_error *error);
 
 /*
- * Up to `size` bytes; 0: the end; an error of read(2); SF_ECORRUPT: the compressed data are damaged or cut
- * off, as `error` tells. What can be decompressed before the damage has been returned by then.
+ * Up to `size` bytes; 0: the end; an error of read(2); SF_ECORRUPT: the compressed data are damaged
+ * or cut off, as `error` tells. What can be decompressed before the damage has been returned by
+ * then.
  */
 ssize_t sf_unpack_read(struct sf_unpack *source, uint8_t *to, size_t size, struct sf_error *error);
 

@@ -239,8 +239,8 @@ static void truncate_to(uint8_t *address, unsigned length, unsigned bits)
 }
 
 /*
- * Bit n of the result is bit n of the address, turned over by the first bit of the cipher of the n bits before it,
- * filled up with the pad. All blocks are encrypted by one call.
+ * Bit n of the result is bit n of the address, turned over by the first bit of the cipher of the n
+ * bits before it, filled up with the pad. All blocks are encrypted by one call.
  */
 static void cryptopan(const struct sf_anonymizer *anonymizer, uint8_t *address, unsigned length)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Anonymisation of a destination's records (RFC 6235), after they were encoded: so every element whose registered
- * type is an address is changed, whatever it means (sender, next hop, end of a tunnel, reverse element).
+ * Anonymisation of a destination's records (RFC 6235), after they were encoded: so every element
+ * whose registered type is an address is changed, whatever it means (sender, next hop, end of a
+ * tunnel, reverse element).
  *
  *	sf_anonymizer_new(&anonymizer, &options, &error);
  *	end = sf_template_encode(template, p, flows, n, leading, context);
@@ -9,13 +10,14 @@
  *	sf_anonymizer_free(anonymizer);
  *
  * truncation   the low bits of an address become 0
- * Crypto-PAn   a permutation of all addresses of a family under a key that keeps prefixes: two addresses that share
- *              n bits share n bits afterwards (Xu, Fan, Ammar, Moon 2002). AES is OpenSSL's.
+ * Crypto-PAn   a permutation of all addresses of a family under a key that keeps prefixes: two
+ *              addresses that share n bits share n bits afterwards (Xu, Fan, Ammar, Moon 2002). AES
+ *              is OpenSSL's.
  * MAC          the three bytes of the host become 0, those of the maker stay
  *
- * A next hop of zeros means that there is none and stays. Flow ids are hashes of addresses: Crypto-PAn permutes
- * them, truncation sets them to 0. Fields that tell addresses or names of hosts in other ways are refused
- * (sf_anonymizer_open()).
+ * A next hop of zeros means that there is none and stays. Flow ids are hashes of addresses:
+ * Crypto-PAn permutes them, truncation sets them to 0. Fields that tell addresses or names of hosts
+ * in other ways are refused (sf_anonymizer_open()).
  */
 #ifndef SPANFLOW_ENCODE_ANONYMIZE_H
 #define SPANFLOW_ENCODE_ANONYMIZE_H
@@ -46,8 +48,9 @@ int sf_anonymizer_new(struct sf_anonymizer **anonymizer, const struct sf_anonymi
 void sf_anonymizer_free(struct sf_anonymizer *anonymizer);
 
 /*
- * The anonymizer of a destination that sends these fields; NULL, if the options change nothing. Errors are those of
- * sf_anonymizer_new(), and SF_EUSAGE: records with these fields would tell addresses in spite of it.
+ * The anonymizer of a destination that sends these fields; NULL, if the options change nothing.
+ * Errors are those of sf_anonymizer_new(), and SF_EUSAGE: records with these fields would tell
+ * addresses in spite of it.
  */
 int sf_anonymizer_open(struct sf_anonymizer **anonymizer,
 	const struct sf_anonymize_options *options, const struct sf_fields *fields, const char *url,
@@ -57,7 +60,10 @@ int sf_anonymizer_open(struct sf_anonymizer **anonymizer,
 void sf_anonymize_records(const struct sf_anonymizer *anonymizer, const struct sf_spec *specs,
 	unsigned count, uint8_t *p, const uint8_t *end);
 
-/* Changes an address of 4 or 16 bytes, or the 6 bytes of a MAC address, which lie in no such record. */
+/*
+ * Changes an address of 4 or 16 bytes, or the 6 bytes of a MAC
+ * address, which lie in no such record.
+ */
 void sf_anonymize_address(
 	const struct sf_anonymizer *anonymizer, uint8_t *address, unsigned length);
 void sf_anonymize_mac(const struct sf_anonymizer *anonymizer, uint8_t *mac);
@@ -66,7 +72,8 @@ void sf_anonymize_mac(const struct sf_anonymizer *anonymizer, uint8_t *mac);
 void sf_anonymize_v5(const struct sf_anonymizer *anonymizer, uint8_t *p);
 
 /*
- * anonymizationTechnique and anonymizationFlags of an element (RFC 6235 §4); false: it stays what it is.
+ * anonymizationTechnique and anonymizationFlags of an element (RFC 6235
+ * §4); false: it stays what it is.
  */
 bool sf_anonymize_technique(const struct sf_anonymizer *anonymizer, const struct sf_spec *spec,
 	uint16_t *technique, uint16_t *flags);

@@ -137,8 +137,8 @@ static void remove_element(struct sf_fields *fields, unsigned field, bool revers
 }
 
 /*
- * Removes an element that the list has for other destinations only, such as the times of time=ns. What is
- * added is for this one.
+ * Removes an element that the list has for other destinations only, such as the times of time=ns.
+ * What is added is for this one.
  */
 static void remove_impossible(struct chooser *chooser, unsigned field, bool reverse)
 {
@@ -269,7 +269,10 @@ static const struct sf_fields_group *find_group(const char *name)
 	return NULL;
 }
 
-/* What the destination cannot have is said once, by the group's name, if it can have none of the group. */
+/*
+ * What the destination cannot have is said once, by the group's name, if
+ * it can have none of the group.
+ */
 static int add_fields(struct chooser *chooser, const struct sf_fields_group *group)
 {
 	const struct sf_fields *fields = &group->fields;
@@ -364,7 +367,10 @@ static bool are_same(const struct sf_fields *one, const struct sf_fields *other)
 	return true;
 }
 
-/* Adds what comes last, sums up the conditions, finds out whether the list is a profile after all. */
+/*
+ * Adds what comes last, sums up the conditions, finds out whether
+ * the list is a profile after all.
+ */
 static int finish(struct chooser *chooser)
 {
 	struct sf_fields *fields = chooser->fields;

@@ -153,7 +153,10 @@ unsigned sf_fields_row_of(const struct sf_fields *fields, unsigned i, uint64_t v
 		       : fields->items[i].field;
 }
 
-/* Adds an item: behind the same element, if the list has it, because then a record has one of the two. */
+/*
+ * Adds an item: behind the same element, if the list has it, because
+ * then a record has one of the two.
+ */
 static void add_item(struct sf_fields *fields, const struct sf_field_item *item)
 {
 	unsigned at = 0;

@@ -54,13 +54,15 @@
 /* Shared TCP options with experiments of base/experiments.h, by the bytes of the identifier. */
 #define SF_WHEN_EXPERIMENTS_16 UINT64_C(0x0002000000)
 #define SF_WHEN_EXPERIMENTS_32 UINT64_C(0x0004000000)
-#define SF_WHEN_MS          UINT64_C(0x0100000000) /* times: ms, µs, ns since 1970, or system uptime */
+/* times: ms, µs, ns since 1970, or system uptime */
+#define SF_WHEN_MS          UINT64_C(0x0100000000)
 #define SF_WHEN_US          UINT64_C(0x0200000000)
 #define SF_WHEN_NS          UINT64_C(0x0400000000)
 #define SF_WHEN_UPTIME      UINT64_C(0x0800000000)
 #define SF_WHEN_IPFIX       UINT64_C(0x1000000000)
 #define SF_WHEN_NETFLOW9    UINT64_C(0x2000000000)
-#define SF_WHEN_NETWORK     UINT64_C(0x4000000000) /* sent to a collector, not to a file or as text */
+/* sent to a collector, not to a file or as text */
+#define SF_WHEN_NETWORK     UINT64_C(0x4000000000)
 
 /* What the payload of the record's packets said (base/app.h). */
 #define SF_WHEN_DNS         UINT64_C(0x010000000000)
@@ -131,7 +133,10 @@ struct sf_field_row {
 	uint16_t id;
 	uint16_t v9_id; /* 0: none */
 	uint8_t length, v9_length;
-	/* bytes in front of a value that tell how many it has, of which `length` is the most; 0: always `length` */
+	/*
+	 * bytes in front of a value that tell how many it has, of which `length`
+	 * is the most; 0: always `length`
+	 */
 	uint8_t prefix;
 	uint64_t facts; /* that the meter gathers on request: a set, SF_WANTS_FLOW_ID */
 	bool each;      /* each direction has its own value */
@@ -167,7 +172,10 @@ struct sf_fields {
 /* Rows of fields.def in order; NULL past the end. */
 const struct sf_field_row *sf_field_row(unsigned index);
 
-/* Lists of what belongs together, "dns" for instance, which name no key: for lists of fields only. */
+/*
+ * Lists of what belongs together, "dns" for instance, which name no
+ * key: for lists of fields only.
+ */
 struct sf_fields_group {
 	const char *name, *help;
 	struct sf_fields fields;
@@ -183,7 +191,10 @@ const struct sf_fields *sf_fields_profile(enum sf_profile profile);
 int sf_profile_find(const char *name);
 const char *sf_profile_name(enum sf_profile profile);
 
-/* Whether the item is the element of that row, or with `reverse` its reverse element. Rows may share an element. */
+/*
+ * Whether the item is the element of that row, or with `reverse` its reverse
+ * element. Rows may share an element.
+ */
 static inline bool sf_field_is_element(
 	const struct sf_field_item *item, unsigned field, bool reverse)
 {
@@ -193,12 +204,15 @@ static inline bool sf_field_is_element(
 }
 
 /*
- * The row whose value records have in place of that row's. RFC 9740 §4.1: beside a list of experiments (`variant`),
- * tcpOptionsFull has no bits for the options that the list tells of.
+ * The row whose value records have in place of that row's. RFC 9740 §4.1: beside a list of
+ * experiments (`variant`), tcpOptionsFull has no bits for the options that the list tells of.
  */
 unsigned sf_fields_row_of(const struct sf_fields *fields, unsigned i, uint64_t variant);
 
-/* Item i is the same element as the item before it: a profile has it twice, under different conditions. */
+/*
+ * Item i is the same element as the item before it: a profile has it
+ * twice, under different conditions.
+ */
 static inline bool sf_fields_repeats(const struct sf_fields *fields, unsigned i)
 {
 	const struct sf_field_item *item = &fields->items[i];
@@ -209,7 +223,10 @@ static inline bool sf_fields_repeats(const struct sf_fields *fields, unsigned i)
 /* Folded records have the field: it is told of many flows as well as of one. */
 bool sf_field_folds(const struct sf_field_row *row);
 
-/* Records of this variant have item i: its conditions hold, and the element does not stand before it. */
+/*
+ * Records of this variant have item i: its conditions hold, and the
+ * element does not stand before it.
+ */
 static inline bool sf_fields_has(const struct sf_fields *fields, unsigned i, uint64_t variant)
 {
 	const struct sf_field_item *item = &fields->items[i];
@@ -227,7 +244,10 @@ static inline bool sf_field_is_possible(const struct sf_field_item *item, uint64
 	return !(item->when & ~SF_WHEN_RECORD & ~session);
 }
 
-/* Adds what tells folded records from others, for those records: how many flows, and lengths of prefixes. */
+/*
+ * Adds what tells folded records from others, for those records: how many
+ * flows, and lengths of prefixes.
+ */
 void sf_fields_add_folded(struct sf_fields *fields);
 
 /* What the meter must gather for such a session: as sf_exporter_wants(). */
@@ -241,7 +261,8 @@ uint64_t sf_fields_facts(const struct sf_fields *fields, uint64_t session);
  *	sourceIPv4Address,octetDeltaCount   these (+ means the same as a comma)
  *	default+minimumTTL-vlanId           a profile, one field more, one less
  *	+minimumTTL                         `base` and one field more
- *	+headers                            `base` and those fields of a group that the destination can have
+ *	+headers                            `base` and those fields of a group that the destination
+ *	                                    can have
  *
  * A field with a value for each direction comes with its reverse element where biflows are
  * exported. What a destination cannot have is an error (SF_EUSAGE), or, if `left_out` is not NULL,

@@ -158,7 +158,10 @@ static uint8_t *put_facts(
 	if (flow->has & SF_HAS_FLOW_LABEL)
 		p = put_number(p, IPV6_FLOW_LABEL, sf_fact_get_flow_label(flow, d));
 	if (flow->has & SF_HAS_MPLS) {
-		/* a repeated number, packed; the label alone, without traffic class and bottom of stack */
+		/*
+		 * a repeated number, packed; the label alone, without
+		 * traffic class and bottom of stack
+		 */
 		uint8_t label[8], *end = put_varint(label, sf_fact_get_mpls(flow, d) >> 4);
 
 		p = put_bytes(p, MPLS_LABEL, label, (unsigned)(end - label));

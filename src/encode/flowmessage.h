@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Records as GoFlow2's FlowMessage (protocol buffers, pb/flow.proto of GoFlow2 2.x), each behind its length as a
- * varint: what consumers of GoFlow2's topics and ClickHouse's format Protobuf read. Example:
+ * Records as GoFlow2's FlowMessage (protocol buffers, pb/flow.proto of GoFlow2 2.x), each behind
+ * its length as a varint: what consumers of GoFlow2's topics and ClickHouse's format Protobuf read.
+ * Example:
  *
  *	struct sf_flowmessage message = { .received_ns = now, .sampling_rate = 1 };
  *

@@ -40,8 +40,8 @@ static uint32_t seal_netflow9(uint8_t *p, size_t length, const struct sf_stamp *
 }
 
 /*
- * Cisco's layout: sequence in flows; the instant in whole ms, so that sysUptime and the time of
- * day are the same instant; two bits of sampling mode (1: deterministic, 2: random) and 14 of interval.
+ * Cisco's layout: sequence in flows; the instant in whole ms, so that sysUptime and the time of day
+ * are the same instant; two bits of sampling mode (1: deterministic, 2: random) and 14 of interval.
  */
 static uint32_t seal_netflow5(uint8_t *p, size_t length, const struct sf_stamp *stamp)
 {

@@ -85,8 +85,8 @@ void sf_message_template(struct sf_message *message, uint16_t id, const struct s
 uint32_t sf_message_seal(const struct sf_message *message, struct sf_stamp *stamp);
 
 /*
- * NetFlow v5: writes a record of 48 bytes to p, for direction d of the flow with these counters. Returns its
- * end.
+ * NetFlow v5: writes a record of 48 bytes to p, for direction d of the flow with
+ * these counters. Returns its end.
  */
 #define SF_V5_RECORD_LENGTH 48
 #define SF_V5_RECORDS_MAX   30

@@ -26,13 +26,16 @@
 int sf_field_find(uint32_t pen, uint16_t id);
 
 /*
- * Writes the value of direction d, as a data record has it but without the byte that tells its length. `two_way`: of a
- * record of both directions. False: such a record has no such field.
+ * Writes the value of direction d, as a data record has it but without the byte that tells its
+ * length. `two_way`: of a record of both directions. False: such a record has no such field.
  */
 bool sf_field_read(unsigned field, const struct sf_flow *flow, unsigned d, bool two_way,
 	uint8_t *bytes, size_t *length);
 
-/* Name i that applicationName can have with the classifier's table, or without one (NULL); NULL ends. */
+/*
+ * Name i that applicationName can have with the classifier's table, or
+ * without one (NULL); NULL ends.
+ */
 const char *sf_field_application_name(const void *table, unsigned i);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fields.def and profiles.def expanded: a store function for each field and protocol, the profiles as
- * arrays, and built-in encoders for the templates that are used most: functions in which the compiler
- * has unrolled the profile's list for one variant. All other templates have a plan, a list of store
- * functions. It stores one field for all records of a run, then the next field: a call for each field of
- * each record would cost more than storing the value.
+ * fields.def and profiles.def expanded: a store function for each field and protocol, the profiles
+ * as arrays, and built-in encoders for the templates that are used most: functions in which the
+ * compiler has unrolled the profile's list for one variant. All other templates have a plan, a list
+ * of store functions. It stores one field for all records of a run, then the next field: a call for
+ * each field of each record would cost more than storing the value.
  */
 #include "encode/template.h"
 
@@ -287,9 +287,10 @@ static const struct {
 /* ---------------------------------------------------------------- templates */
 
 /*
- * RFC 7011 §3.4.1: 256 … 65535. Each variant of a profile has an id of its own in every run, so that a
- * restart with other options never gives an id that a collector knows another meaning. Not for variants
- * with a tunnel, with another flow's id, folded, or with values of an enricher: chosen_template_id().
+ * RFC 7011 §3.4.1: 256 … 65535. Each variant of a profile has an id of its own in every run, so
+ * that a restart with other options never gives an id that a collector knows another meaning. Not
+ * for variants with a tunnel, with another flow's id, folded, or with values of an enricher:
+ * chosen_template_id().
  */
 static uint16_t profile_template_id(const struct sf_template *template, unsigned profile)
 {
@@ -310,8 +311,8 @@ static uint16_t profile_template_id(const struct sf_template *template, unsigned
 #define CHOSEN_END   65000
 
 /*
- * The id of any other template: a hash (FNV-1a) of its fields, so the same fields have the same id in
- * every run, unless another template of the stream has that id already.
+ * The id of any other template: a hash (FNV-1a) of its fields, so the same fields have the same id
+ * in every run, unless another template of the stream has that id already.
  */
 static uint16_t chosen_template_id(const struct sf_template *template)
 {
@@ -342,7 +343,10 @@ enum { FLOW, EACH };
 /* Bytes in front of a value that tell its length. */
 enum { UINT = 0, BYTES = 0, STRING = 1, LIST = 3 };
 
-/* Fields and bytes of the longest record: every field, with its reverse element where there is one. */
+/*
+ * Fields and bytes of the longest record: every field, with its
+ * reverse element where there is one.
+ */
 /* clang-format off */
 enum {
 #define FIELD(name, pen, id, v9, length, v9_length, facts, form, value, when, side, help)          \

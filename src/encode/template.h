@@ -3,9 +3,9 @@
  * Templates (RFC 7011 §3.4.1, RFC 3954 §5.2): which fields a data record has, made from a list
  * of fields, and the encoder that writes such a record.
  *
- * A template belongs to a list of fields and to a variant, which is a set of conditions (SF_WHEN_…).
- * The records of one session differ in few of them: sf_record_when() finds those, and variant.h
- * the template that is made when the first such record comes.
+ * A template belongs to a list of fields and to a variant, which is a set of conditions
+ * (SF_WHEN_…). The records of one session differ in few of them: sf_record_when() finds those, and
+ * variant.h the template that is made when the first such record comes.
  */
 #ifndef SPANFLOW_ENCODE_TEMPLATE_H
 #define SPANFLOW_ENCODE_TEMPLATE_H
@@ -25,7 +25,10 @@
 struct sf_encode_context {
 	int64_t boot_ms;                    /* ms since 1970 at which sysUptime was 0 */
 	const struct sf_extra_batch *extra; /* of the flows that are encoded; NULL: none */
-	/* YES: all records are ICMP with a type; NO: none is; UNKNOWN: each flow has to be looked at */
+	/*
+	 * YES: all records are ICMP with a type; NO: none is;
+	 * UNKNOWN: each flow has to be looked at
+	 */
 	enum { SF_ICMP_TYPE_UNKNOWN, SF_ICMP_TYPE_NO, SF_ICMP_TYPE_YES } icmp_type;
 	uint8_t ip_version; /* of all records; 0: each flow has to be looked at */
 };
@@ -53,7 +56,10 @@ struct sf_spec {
 	uint16_t length; /* bytes, or SF_LENGTH_VARIABLE */
 };
 
-/* Stores one field of direction `d` of `count` flows, the first at p, each `stride` bytes further. */
+/*
+ * Stores one field of direction `d` of `count` flows, the first at
+ * p, each `stride` bytes further.
+ */
 typedef void (*sf_store_run)(uint8_t *p, size_t stride, const struct sf_flow *flows, unsigned count,
 	unsigned d, const struct sf_encode_context *context);
 
@@ -102,9 +108,9 @@ bool sf_template_is_same(const struct sf_template *one, const struct sf_template
 uint16_t sf_template_next_id(uint16_t id);
 
 /*
- * Writes the data records of `count` flows of the template's variant to p: for each flow and each bit d of
- * `leading` a record whose forward direction is d. There must be room for template->record_length bytes
- * for each record. Returns the end of the last one.
+ * Writes the data records of `count` flows of the template's variant to p: for each flow and each
+ * bit d of `leading` a record whose forward direction is d. There must be room for
+ * template->record_length bytes for each record. Returns the end of the last one.
  */
 static inline uint8_t *sf_template_encode(const struct sf_template *template, uint8_t *p,
 	const struct sf_flow *flows, unsigned count, unsigned leading,

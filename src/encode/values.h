@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Values of fields.def that are more than a member of the record: its expressions call these functions. `d` is the
- * direction that the record describes. Included by template.c alone.
+ * Values of fields.def that are more than a member of the record: its expressions call these
+ * functions. `d` is the direction that the record describes. Included by template.c alone.
  */
 #ifndef SPANFLOW_ENCODE_VALUES_H
 #define SPANFLOW_ENCODE_VALUES_H
@@ -205,7 +205,10 @@ static inline const struct sf_app *sf_field_app(const struct sf_flow *flow, unsi
 #define OF_HTTP (1u << SF_APP_HTTP)
 #define OF_TLS  (1u << SF_APP_TLS | 1u << SF_APP_QUIC)
 
-/* What one of these kinds said, of direction d before the other one; `answer`: as an answer, or else as none. */
+/*
+ * What one of these kinds said, of direction d before the other one; `answer`:
+ * as an answer, or else as none.
+ */
 static inline const struct sf_app *sf_field_app_said(
 	const struct sf_flow *flow, unsigned d, unsigned kinds, bool answer)
 {
@@ -226,7 +229,10 @@ static inline const uint8_t *sf_field_ssh(const struct sf_flow *flow, unsigned d
 	return app->kind == SF_APP_SSH ? sf_app_text(app, 0) : sf_fact_nothing;
 }
 
-/* Applications that the readers of src/apps know. RFC 6759 §4: engine 3, IANA-L4, and the port that names them. */
+/*
+ * Applications that the readers of src/apps know. RFC 6759 §4: engine 3,
+ * IANA-L4, and the port that names them.
+ */
 static const struct sf_application_row read_applications[SF_APP_KINDS] = {
 	[SF_APP_DNS] = { { 3, 0, 53 }, "\3dns", "\22Domain Name System" },
 	[SF_APP_TLS] = { { 3, 443 >> 8, 443 & 255 }, "\3tls", "\12TLS on TCP" },
@@ -235,7 +241,10 @@ static const struct sf_application_row read_applications[SF_APP_KINDS] = {
 	[SF_APP_SSH] = { { 3, 0, 22 }, "\3ssh", "\14Secure Shell" },
 };
 
-/* The application of a flow, the same for both directions: what a classifier says, or else what a reader knows. */
+/*
+ * The application of a flow, the same for both directions: what a classifier
+ * says, or else what a reader knows.
+ */
 static inline const struct sf_application_row *sf_field_application(
 	const struct sf_flow *flow, unsigned d)
 {

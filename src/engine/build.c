@@ -310,7 +310,10 @@ static unsigned workers_of(const struct sf_engine *engine, unsigned input)
 	return queues > wanted ? queues : wanted;
 }
 
-/* What the workers of a source hand to each other; a single worker of files has nobody to hand to. */
+/*
+ * What the workers of a source hand to each other; a single worker
+ * of files has nobody to hand to.
+ */
 static int make_handover(struct sf_engine *engine, unsigned input, struct sf_error *error)
 {
 	const struct sf_meter_options meter = meter_options(engine, &engine->inputs[input]);

@@ -75,7 +75,10 @@ void sf_engine_counters_sized(
 	sf_sized_counters(counters, size, &engine->counters, sizeof(engine->counters));
 }
 
-/* Every destination: nothing more has left than was offered; at the end all has been accounted for. */
+/*
+ * Every destination: nothing more has left than was offered; at the
+ * end all has been accounted for.
+ */
 static bool destinations_balanced(const struct sf_engine *engine)
 {
 	const struct sf_ledger *ledger = &engine->counters.ledger;

@@ -308,8 +308,8 @@ static void on_writable(struct sf_watch *watch, unsigned ready)
 }
 
 /*
- * Watches the destinations that wait to be writable. All are watched anew, because a destination may have
- * closed its descriptor, and the number may be that of another one by now.
+ * Watches the destinations that wait to be writable. All are watched anew, because a destination
+ * may have closed its descriptor, and the number may be that of another one by now.
  */
 static void watch_destinations(struct sf_engine *engine)
 {

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Inside of an engine (spanflow/engine.h): sources, workers and exporter brought together, from the first
- * packet to the last record. The engine's thread is called the main thread here. How it spends its time
- * depends on the run, and is a row of struct sf_engine_mode:
+ * Inside of an engine (spanflow/engine.h): sources, workers and exporter brought together, from the
+ * first packet to the last record. The engine's thread is called the main thread here. How it
+ * spends its time depends on the run, and is a row of struct sf_engine_mode:
  *
- *	inline  files, one worker: the main thread does all the work itself; records go from the table
- *	        straight into the exporter. Nothing is shared, nothing can be lost between them.
+ *	inline  files, one worker: the main thread does all the work itself; records go from the
+ *	        table straight into the exporter. Nothing is shared, nothing can be lost between
+ *	        them.
  *	files   files, several workers, a thread each. The workers put records into the exporter
  *	        themselves, under a lock. The main thread looks after the clock and notices.
- *	live    interfaces, a thread for each worker. The main thread moves records from the workers'
- *	        rings into the exporter, and sends what destinations are ready to take.
+ *	live    interfaces, a thread for each worker. The main thread moves records from the
+ *	        workers' rings into the exporter, and sends what destinations are ready to take.
  *
  * One round of the main thread is sf_engine_step(), for example of a live run:
  *
@@ -107,7 +108,10 @@ void sf_engine_order_exporter(struct sf_engine *engine);
 
 int sf_engine_open(struct sf_engine *engine, struct sf_error *error);
 void sf_engine_close(struct sf_engine *engine);
-/* Makes a worker for each queue of the inputs, which are open by then. Called by sf_engine_open(). */
+/*
+ * Makes a worker for each queue of the inputs, which are open by
+ * then. Called by sf_engine_open().
+ */
 int sf_engine_make_workers(struct sf_engine *engine, struct sf_error *error);
 /* The sessions of collectors, as far as they have an address by now. */
 void sf_engine_learn_own(struct sf_engine *engine);
@@ -128,7 +132,10 @@ void sf_engine_join_workers(struct sf_engine *engine);
 void sf_engine_wake_workers(struct sf_engine *engine);
 /* Workers of files that wait for a destination look whether the run is in a hurry. */
 void sf_engine_interrupt_workers(struct sf_engine *engine);
-/* Nobody else uses the exporter until it is unlocked. A worker of files holds the lock while it exports. */
+/*
+ * Nobody else uses the exporter until it is unlocked. A worker of files
+ * holds the lock while it exports.
+ */
 void sf_engine_lock_exporter(struct sf_engine *engine);
 void sf_engine_unlock_exporter(struct sf_engine *engine);
 
@@ -146,7 +153,10 @@ void sf_engine_request(struct sf_engine *engine);
 
 /* ---- look.c: what is done now and then */
 
-/* Tells the exporter the time, reads and requests counters, gives notices: what is due at `mono`. */
+/*
+ * Tells the exporter the time, reads and requests counters, gives
+ * notices: what is due at `mono`.
+ */
 void sf_engine_look(struct sf_engine *engine, int64_t mono);
 /* Tells the exporter the time. `clock`: how far the packets are; INT64_MIN: not known. */
 void sf_engine_tick(struct sf_engine *engine, int64_t clock);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Rings of parsed packets between the workers of one source (rings.c). The address pair of a packet decides
- * which worker's table holds its flow, so that both directions, later fragments and the packets of a
- * tunnel reach one table, wherever the kernel or the network card delivered them. From every worker to
- * every other one leads a ring with one producer and one consumer.
+ * Rings of parsed packets between the workers of one source (rings.c). The address pair of a packet
+ * decides which worker's table holds its flow, so that both directions, later fragments and the
+ * packets of a tunnel reach one table, wherever the kernel or the network card delivered them. From
+ * every worker to every other one leads a ring with one producer and one consumer.
  *
  * Each worker, in its own thread:
  *
@@ -16,12 +16,12 @@
  *	… account facts …
  *	sf_exchange_reached(exchange, me, clock);
  *
- * and at its end sf_exchange_close(), then sf_exchange_take() until sf_exchange_drained(); the horizon
- * is then the clock at which all input ended.
+ * and at its end sf_exchange_close(), then sf_exchange_take() until sf_exchange_drained(); the
+ * horizon is then the clock at which all input ended.
  *
- * The horizon is the smallest clock that any worker has reached. No ring holds an older packet. A table
- * that is aged to the horizon closes no flow whose packet waits in a ring: so the records are the same
- * for any number of workers.
+ * The horizon is the smallest clock that any worker has reached. No ring holds an older packet. A
+ * table that is aged to the horizon closes no flow whose packet waits in a ring: so the records are
+ * the same for any number of workers.
  */
 #ifndef SPANFLOW_ENGINE_EXCHANGE_H
 #define SPANFLOW_ENGINE_EXCHANGE_H
@@ -37,19 +37,22 @@ struct sf_exchange;
 /*
  * For 2 … SF_WORKERS_MAX workers. `key` (SF_STEER_WORDS words, copied) is that of sf_steer_hash():
  * where the kernel steers by the same key, worker = hash % workers agrees and nothing is handed
- * over. `ring`: facts per ring, a power of two. `wanted`: the set of facts that the packets' annexes
- * have. Returns 0 or -ENOMEM.
+ * over. `ring`: facts per ring, a power of two. `wanted`: the set of facts that the packets'
+ * annexes have. Returns 0 or -ENOMEM.
  */
 int sf_exchange_new(struct sf_exchange **exchange, unsigned workers, const uint32_t *key,
 	uint32_t ring, uint64_t wanted);
 void sf_exchange_free(struct sf_exchange *exchange);
 
-/* The wake-up of worker `me`. Set before the threads start; without it no other worker wakes `me`. */
+/*
+ * The wake-up of worker `me`. Set before the threads start; without
+ * it no other worker wakes `me`.
+ */
 void sf_exchange_set_wakeup(struct sf_exchange *exchange, unsigned me, struct sf_wakeup *wakeup);
 
 /*
- * Worker `me` has packets in its queue now, or has had none for a while. When packets begin, sleeping
- * workers are woken: their clocks are needed, and packets are handed over to them soon.
+ * Worker `me` has packets in its queue now, or has had none for a while. When packets begin,
+ * sleeping workers are woken: their clocks are needed, and packets are handed over to them soon.
  */
 void sf_exchange_set_busy(struct sf_exchange *exchange, unsigned me, bool busy);
 

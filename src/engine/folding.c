@@ -23,7 +23,10 @@ static bool fold(struct sf_folding *folding, const struct sf_flow *flow)
 	return true;
 }
 
-/* Hands records on, and folds those that the sink has no room for. Returns for how many there was room. */
+/*
+ * Hands records on, and folds those that the sink has no room for.
+ * Returns for how many there was room.
+ */
 static unsigned pass(struct sf_folding *folding, const struct sf_flow *flows, unsigned count)
 {
 	unsigned done = folding->next.put(folding->next.context, flows, count);
@@ -33,7 +36,10 @@ static unsigned pass(struct sf_folding *folding, const struct sf_flow *flows, un
 	return done;
 }
 
-/* sf_flow_sink: records in their order, in runs of those that are handed on and those that are folded. */
+/*
+ * sf_flow_sink: records in their order, in runs of those that are
+ * handed on and those that are folded.
+ */
 static unsigned put(void *context, const struct sf_flow *flows, unsigned count)
 {
 	struct sf_folding *folding = context;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a worker folds (--fold; base/fold.h): flows of one packet that a full table evicts, and records for which
- * there is no room on the way to the main thread. It lies between the meter and the sink of the worker's kind.
+ * What a worker folds (--fold; base/fold.h): flows of one packet that a full table evicts, and
+ * records for which there is no room on the way to the main thread. It lies between the meter and
+ * the sink of the worker's kind.
  *
  *	sf_folding_init(&folding, SF_FOLD_EVICTED, facts, &options.sink);
  *	… records …

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A source of a run that is open: its capture, and the numbers that the meters know its interfaces by.
- * Interface numbers are dense over the process: each source has a span of them, and two arrays that
- * all meters share give ifIndex and observation domain of each number.
+ * A source of a run that is open: its capture, and the numbers that the meters know its interfaces
+ * by. Interface numbers are dense over the process: each source has a span of them, and two arrays
+ * that all meters share give ifIndex and observation domain of each number.
  *
  *	struct sf_input input = { .interfaces = interfaces, .span = 1024, .domain = 1 };
  *
@@ -40,7 +40,8 @@ struct sf_input {
 	unsigned span;                    /* interface numbers that belong to this source */
 	bool payload;                     /* fields of what payload says are wanted */
 	bool waits;      /* its driver does not wait in recv, but in a call of its own */
-	bool short_wait; /* its driver waits for a shorter time than packets may lie in the kernel */
+	/* its driver waits for a shorter time than packets may lie in the kernel */
+	bool short_wait;
 	/* main thread, for notices */
 	const char *condition; /* what the driver last said keeps packets away */
 	bool told;             /* that it is metered */
@@ -54,8 +55,8 @@ static inline bool sf_source_is_live(const struct sf_plan_source *source)
 }
 
 /*
- * Opens a source; of its members `interfaces`, `span`, `domain`, `point` and `payload` are set before. `steer_key`: of
- * sf_steer_hash(). `helper`: see base/helper.h, or NULL.
+ * Opens a source; of its members `interfaces`, `span`, `domain`, `point` and `payload` are set
+ * before. `steer_key`: of sf_steer_hash(). `helper`: see base/helper.h, or NULL.
  */
 int sf_input_open(struct sf_input *input, const struct sf_plan_source *source, unsigned workers,
 	const uint32_t *steer_key, const struct sf_helper *helper, struct sf_error *error);
@@ -63,8 +64,8 @@ int sf_input_open(struct sf_input *input, const struct sf_plan_source *source, u
 void sf_input_close(struct sf_input *input);
 
 /*
- * Enters the interfaces that the source has described since the last call. Called by the thread that
- * receives from a source that describes some while it is read, or before the workers start.
+ * Enters the interfaces that the source has described since the last call. Called by the thread
+ * that receives from a source that describes some while it is read, or before the workers start.
  */
 void sf_input_learn(struct sf_input *input);
 

@@ -66,7 +66,10 @@ static int64_t reached_clock(const struct sf_engine *engine)
 	return clock;
 }
 
-/* Counters of workers in threads: reads the answers to the last request, and asks anew when it is time. */
+/*
+ * Counters of workers in threads: reads the answers to the last request,
+ * and asks anew when it is time.
+ */
 static void look_at_threads(struct sf_engine *engine, int64_t mono)
 {
 	struct sf_engine_counters counters;

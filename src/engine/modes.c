@@ -89,8 +89,8 @@ static bool have_records(const struct sf_engine *engine, unsigned count)
 }
 
 /*
- * Until records come, a destination is ready, or there is something to look after. After a round that
- * took records, more of them are let gather.
+ * Until records come, a destination is ready, or there is something to look after. After a round
+ * that took records, more of them are let gather.
  */
 static int64_t live_wake_ns(struct sf_engine *engine, int64_t mono)
 {

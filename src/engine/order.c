@@ -5,8 +5,8 @@
  * source that reads several rings in turn has one for each ring. The runs are merged by the keys of
  * their first packets.
  *
- * A run is a list of chunks. Facts lie in them without gaps: of each packet its head and its annex. The
- * chunk that was freed last is used next, so that few chunks are in use and stay in the cache.
+ * A run is a list of chunks. Facts lie in them without gaps: of each packet its head and its annex.
+ * The chunk that was freed last is used next, so that few chunks are in use and stay in the cache.
  */
 #include "engine/order.h"
 

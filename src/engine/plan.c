@@ -268,7 +268,10 @@ static bool can_adjust(const char *name, size_t length)
 	return false;
 }
 
-/* The value of an option in "…,name=value&…"; NULL: it has none. *size becomes the value's length. */
+/*
+ * The value of an option in "…,name=value&…"; NULL: it has none.
+ * *size becomes the value's length.
+ */
 static const char *find_option(const char *options, const char *name, size_t length, size_t *size)
 {
 	for (const char *item = options; *item; item += strcspn(item, ",&")) {
@@ -281,7 +284,10 @@ static const char *find_option(const char *options, const char *name, size_t len
 	return NULL;
 }
 
-/* What it takes to change each option of `options` that `others` lack or that has another value there. */
+/*
+ * What it takes to change each option of `options` that `others` lack
+ * or that has another value there.
+ */
 static enum sf_plan_change compare_options(
 	const char *options, const char *others, const char **member)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The members of plans as rows: which part of a run a member belongs to, and what it takes to change
- * it. A member of struct sf_plan, sf_plan_source or sf_plan_destination without a row does not build.
+ * The members of plans as rows: which part of a run a member belongs to, and what it takes to
+ * change it. A member of struct sf_plan, sf_plan_source or sf_plan_destination without a row does
+ * not build.
  *
  *	for (const struct sf_plan_row *row = sf_plan_rows; row->name; row++)
  *		… *(bool *)((char *)&plan + row->offset) …

@@ -6,7 +6,8 @@
  * needed when the system suspends a worker in the middle of a turn. The ring maps the number of a
  * turn to its writer and slot.
  *
- * Each list has room for all facts of a turn, two for each packet; its memory is touched only as far as it is used.
+ * Each list has room for all facts of a turn, two for each packet; its memory is
+ * touched only as far as it is used.
  */
 #include "engine/relay.h"
 

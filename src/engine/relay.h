@@ -31,12 +31,13 @@
  *
  * Shared words:
  *	busy      spin lock of the worker that reads; protects the source and `turns`.
- *	turns     number of turns so far; written under `busy`, read by all as an estimate (relaxed).
+ *	turns     number of turns so far; written under `busy`, read by all as an estimate
+ *	          (relaxed).
  *	closed    set by any worker, read by a worker that enters; see sf_relay_drained().
  *	ring[]    turns that can be read; written by the worker of the turn (release), read by all
  *	          (acquire).
- *	consumed  turns that a worker has accounted; written by that worker (release), read by workers
- *	          that want to use the memory of a turn again (acquire).
+ *	consumed  turns that a worker has accounted; written by that worker (release), read by
+ *	          workers that want to use the memory of a turn again (acquire).
  */
 #ifndef SPANFLOW_ENGINE_RELAY_H
 #define SPANFLOW_ENGINE_RELAY_H

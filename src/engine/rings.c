@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Hand-over between workers of interfaces (struct sf_handover_ops sf_rings). A worker with a queue parses its
- * packets and gives those of other workers' flows to them through rings (exchange.h); a worker
- * without a queue only takes. Where several queues or rings deliver packets of the same flows, packets
- * are put in the order of their times before they reach the table (order.h). A source of packets is a
- * queue: the worker's own one, and that of each worker that hands packets over. A source has reached its
- * clock, or a time a little before it: see lag_of().
+ * Hand-over between workers of interfaces (struct sf_handover_ops sf_rings). A worker with a queue
+ * parses its packets and gives those of other workers' flows to them through rings (exchange.h); a
+ * worker without a queue only takes. Where several queues or rings deliver packets of the same
+ * flows, packets are put in the order of their times before they reach the table (order.h). A
+ * source of packets is a queue: the worker's own one, and that of each worker that hands packets
+ * over. A source has reached its clock, or a time a little before it: see lag_of().
  *
  * Records go to the main thread through a ring. A full ring loses records by name, so that a slow
  * exporter never keeps a worker from its packets.
  *
- * A worker without packets sleeps. It wakes by itself because time goes on: flows end when no packet
- * comes, and other workers wait for its clock before they account their packets. Sooner it is woken by
- * packets of its own, by other workers that hand packets over or begin to receive some, and by
- * requests and orders of the main thread.
+ * A worker without packets sleeps. It wakes by itself because time goes on: flows end when no
+ * packet comes, and other workers wait for its clock before they account their packets. Sooner it
+ * is woken by packets of its own, by other workers that hand packets over or begin to receive some,
+ * and by requests and orders of the main thread.
  */
 #include <errno.h>
 #include <poll.h>
@@ -74,7 +74,8 @@ struct live {
 	struct sf_exchange *exchange; /* of the handover */
 	/* of the packets of several queues or rings; NULL: they come in order */
 	struct sf_order *order;
-	int64_t horizon; /* with an exchange or an order: up to this time all packets are in the table */
+	/* with an exchange or an order: up to this time all packets are in the table */
+	int64_t horizon;
 	bool ages_on; /* flows that are due have been left for the next step */
 };
 

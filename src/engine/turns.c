@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Workers that read capture files in turns (struct sf_handover_ops sf_turns; relay.h). Parsing computes
- * and accounting waits for memory, so parsing and accounting alternate in small batches. Some accounting
- * is kept for when another worker reads; a worker that is far behind does not read.
+ * Workers that read capture files in turns (struct sf_handover_ops sf_turns; relay.h). Parsing
+ * computes and accounting waits for memory, so parsing and accounting alternate in small batches.
+ * Some accounting is kept for when another worker reads; a worker that is far behind does not read.
  *
- * Counters: a worker may have parsed turns that other workers have not accounted yet. So a request for
- * counters is put into a turn, and each worker answers when it has accounted that turn, with its
- * parser's counters at that turn; it keeps these for each of its turns in flight. The sums are the
- * counters of a single worker that stopped there.
+ * Counters: a worker may have parsed turns that other workers have not accounted yet. So a request
+ * for counters is put into a turn, and each worker answers when it has accounted that turn, with
+ * its parser's counters at that turn; it keeps these for each of its turns in flight. The sums are
+ * the counters of a single worker that stopped there.
  *
- * Records: each worker collects its records and puts them into the exporter under a lock. At the end of
- * the packets, the leftover flows of all tables are emitted in parts by all workers.
+ * Records: each worker collects its records and puts them into the exporter under a lock. At the
+ * end of the packets, the leftover flows of all tables are emitted in parts by all workers.
  */
 #include <errno.h>
 #include <sched.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What turns.c shows to its test; nothing else includes this file. See struct sf_handover_ops sf_turns. */
+/*
+ * What turns.c shows to its test; nothing else includes this file. See
+ * struct sf_handover_ops sf_turns.
+ */
 #ifndef SPANFLOW_ENGINE_TURNS_H
 #define SPANFLOW_ENGINE_TURNS_H
 
@@ -7,9 +10,9 @@
 #include "engine/worker.h"
 
 /*
- * The leftover flows of a worker: those in its table when its packets have ended. Workers have tables of
- * different size, and processors of different speed, so each worker that has nothing else to do
- * takes parts of all tables.
+ * The leftover flows of a worker: those in its table when its packets have ended. Workers have
+ * tables of different size, and processors of different speed, so each worker that has nothing else
+ * to do takes parts of all tables.
  */
 struct sf_leftover {
 	alignas(SF_CACHE_LINE) atomic_bool open; /* the table does not change any more */
@@ -32,9 +35,9 @@ struct sf_turns {
 	struct sf_leftover leftovers[SF_WORKERS_MAX]; /* by worker */
 
 	/*
-	 * The lock of the exporter. A worker takes it with many records, so that these never leave the
-	 * cache of their core. `main_waits`: the main thread waits, and is let in first; relaxed,
-	 * because it is only a hint.
+	 * The lock of the exporter. A worker takes it with many records, so that these never leave
+	 * the cache of their core. `main_waits`: the main thread waits, and is let in first;
+	 * relaxed, because it is only a hint.
 	 */
 	pthread_mutex_t lock;
 	atomic_bool main_waits;

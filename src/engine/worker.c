@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What all kinds of worker have in common: receiving packets with filter and limits, clocks, answers to
- * the main thread, the thread; and the kind of worker that needs no more, sf_worker_inline.
+ * What all kinds of worker have in common: receiving packets with filter and limits, clocks,
+ * answers to the main thread, the thread; and the kind of worker that needs no more,
+ * sf_worker_inline.
  *
- * Clock of a source: the largest packet time so far (base/clock.h), of all packets, also of those that
- * the filter refuses. While a live source is quiet, its clock goes on with the monotonic clock from
- * where the packets left it, so that setting the wall clock neither ends flows early nor keeps them. It then
- * lags behind the wall clock by the driver's wait (0.1 s) at most: so packets that the kernel still
- * holds back do not find their flow already aged.
+ * Clock of a source: the largest packet time so far (base/clock.h), of all packets, also of those
+ * that the filter refuses. While a live source is quiet, its clock goes on with the monotonic clock
+ * from where the packets left it, so that setting the wall clock neither ends flows early nor keeps
+ * them. It then lags behind the wall clock by the driver's wait (0.1 s) at most: so packets that
+ * the kernel still holds back do not find their flow already aged.
  */
 #include <sched.h>
 #include <stdlib.h>
@@ -124,7 +125,10 @@ static bool is_at_end(
 		if (batch->packets[i].time_ns < timing->end_ns)
 			move_packet(batch, kept++, i);
 	if (i < batch->count) {
-		/* what comes after the end leaves no trace in the clock: it depends on the batch size */
+		/*
+		 * what comes after the end leaves no trace in the
+		 * clock: it depends on the batch size
+		 */
 		sf_clock_init(&timing->clock, timing->clock.limit);
 		timing->clock.now = timing->end_ns;
 	}

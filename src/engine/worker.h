@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A worker: one capture queue, one meter, one way out for its records. What a worker does in a round,
- * and at its end, is its kind (struct sf_worker_kind): four rows of functions.
+ * A worker: one capture queue, one meter, one way out for its records. What a worker does in a
+ * round, and at its end, is its kind (struct sf_worker_kind): four rows of functions.
  *
  *	inline  capture files, one worker: runs in the caller's thread, records go straight to the
  *	        exporter (worker.c)
- *	reader  interfaces: a thread with a queue, and a ring of records to the main thread (rings.c)
+ *	reader  interfaces: a thread with a queue, and a ring of records to the main thread
+ *	        (rings.c)
  *	taker   interfaces: a thread without a queue, which meters what readers hand over (rings.c)
  *	turn    capture files, several workers: each reads in turn, all meter (turns.c)
  *
- * Kinds with several workers share a struct sf_handover, through which packets go from one worker to
- * another. There are two implementations, sf_rings and sf_turns. Nothing else in src/engine knows them
- * but build.c, which chooses one:
+ * Kinds with several workers share a struct sf_handover, through which packets go from one worker
+ * to another. There are two implementations, sf_rings and sf_turns. Nothing else in src/engine
+ * knows them but build.c, which chooses one:
  *
  *	sf_turns.new(&handover, &handover_options, &error);
  *	options.kind = sf_turns.kind(handover, true);
@@ -28,13 +29,14 @@
  *	answered written by the worker only (release), read by the main thread (acquire): the number of
  *	         the request that `snapshot` answers. The main thread requests again only after it has
  *	         read the snapshots, so that a snapshot never changes while it is read.
- *	done     written by the worker (release) when it has put its last record; by the main thread if
- *	         the thread could not be started. Read (acquire) by the main thread before it looks into
- *	         the ring a last time, and by workers that wait for leftover flows of others.
- *	budget   packets that may still pass (--count): read and written by all workers, sequentially
- *	         consistent; only with such a limit.
- *	reached  the worker's clock: written by the worker, read by the main thread; relaxed, because no
- *	         other data depends on it.
+ *	done     written by the worker (release) when it has put its last record; by the main thread
+ *	         if the thread could not be started. Read (acquire) by the main thread before it
+ *	         looks into the ring a last time, and by workers that wait for leftover flows of
+ *	         others.
+ *	budget   packets that may still pass (--count): read and written by all workers,
+ *	         sequentially consistent; only with such a limit.
+ *	reached  the worker's clock: written by the worker, read by the main thread; relaxed,
+ *	         because no other data depends on it.
  */
 #ifndef SPANFLOW_ENGINE_WORKER_H
 #define SPANFLOW_ENGINE_WORKER_H
@@ -69,7 +71,8 @@ struct sf_timing {
 	int64_t quiet_mono;        /* monotonic time when it became quiet */
 	int64_t quiet_clock;       /* clock at that time */
 	struct sf_sampler sampler; /* with --sample */
-	int64_t looked_mono; /* monotonic time before the driver was last asked, while it is quiet */
+	/* monotonic time before the driver was last asked, while it is quiet */
+	int64_t looked_mono;
 };
 
 enum sf_worker_state {
@@ -83,7 +86,10 @@ enum sf_worker_state {
 
 struct sf_worker;
 
-/* What workers of a kind do differently from other kinds. All but `join` are called by the worker's thread. */
+/*
+ * What workers of a kind do differently from other kinds. All but `join` are
+ * called by the worker's thread.
+ */
 struct sf_worker_kind {
 	/* Before the meter is made: memory of this kind, and meter->sink. 0 or a negative code. */
 	int (*join)(
@@ -98,7 +104,10 @@ struct sf_worker_kind {
 	void (*finish)(struct sf_worker *worker);
 	/* Adds what this kind counts besides the meter. */
 	void (*count)(const struct sf_worker *worker, struct sf_engine_counters *counters);
-	/* By the main thread: the worker's thread could not be started, and no other one waits for it. */
+	/*
+	 * By the main thread: the worker's thread could not be started,
+	 * and no other one waits for it.
+	 */
 	void (*absent)(struct sf_worker *worker);
 	/* The worker itself answers requests for counters, at a moment that suits all workers. */
 	bool answers_itself;
@@ -124,7 +133,10 @@ struct sf_handover_ops {
 	/* Before the workers are made. 0 or -ENOMEM. */
 	int (*new)(struct sf_handover **handover, const struct sf_handover_options *options);
 	void (*free)(struct sf_handover *handover);
-	/* The kind of a worker, with a queue or without one; NULL: such a worker would have nothing to do. */
+	/*
+	 * The kind of a worker, with a queue or without one; NULL: such a
+	 * worker would have nothing to do.
+	 */
 	const struct sf_worker_kind *(*kind)(const struct sf_handover *handover, bool has_queue);
 	/*
 	 * For the main thread: nobody else uses the exporter until unlock(). True: it has the lock;
@@ -250,8 +262,8 @@ enum sf_worker_state sf_worker_receive(struct sf_worker *worker, struct sf_timin
 int64_t sf_received_clock(const struct sf_received *batch, unsigned i);
 
 /*
- * No packet came: the clock goes on by itself, if it has begun. `awaited`: other workers wait for this
- * clock. True: the clock has reached the end of the run.
+ * No packet came: the clock goes on by itself, if it has begun. `awaited`: other workers wait for
+ * this clock. True: the clock has reached the end of the run.
  */
 bool sf_worker_keep_time(struct sf_worker *worker, bool awaited);
 

@@ -35,8 +35,8 @@ static void nap(void)
 }
 
 /*
- * Exchanges the tables. Waits until no batch of records uses the old ones, and frees their routes (or map)
- * of source `index`; all else is shared with the new ones.
+ * Exchanges the tables. Waits until no batch of records uses the old ones, and frees their routes
+ * (or map) of source `index`; all else is shared with the new ones.
  */
 static void publish(struct sf_enrich *enrich, struct sf_enrich_tables *new, unsigned index)
 {
@@ -65,8 +65,8 @@ static void say(struct sf_enrich *enrich, const char *text)
 }
 
 /*
- * Writes the message about a source that was read (again). "": none, for the kernel's routes, which change
- * at any time.
+ * Writes the message about a source that was read (again). "": none, for the kernel's
+ * routes, which change at any time.
  */
 static void describe(const struct sf_enrich *enrich, unsigned index,
 	const struct sf_enrich_tables *tables, const char *read, char *text, size_t size)
@@ -87,7 +87,10 @@ static void describe(const struct sf_enrich *enrich, unsigned index,
 			       "addresses, take a restart"
 			     : "");
 	} else if (!is_fib(source)) {
-		/* templates have fields for the facts that were known at the start, and no others */
+		/*
+		 * templates have fields for the facts that were
+		 * known at the start, and no others
+		 */
 		more = routes->gives & source->what & ~enrich->enricher.gives;
 		snprintf(text, size, "%s: %s: %zu IPv4 and %zu IPv6 prefixes, %zu KiB%s",
 			source->path, read, routes->ipv4_count, routes->ipv6_count,

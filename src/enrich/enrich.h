@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a router would know of a flow, and an exporter does not: AS numbers, next hops, prefix lengths,
- * countries, the interfaces of the switch, the direction. They come from files and from the kernel's
- * routes, and are put beside the records for each batch, just before it is encoded (spanflow/enrich.h).
+ * What a router would know of a flow, and an exporter does not: AS numbers, next hops, prefix
+ * lengths, countries, the interfaces of the switch, the direction. They come from files and from
+ * the kernel's routes, and are put beside the records for each batch, just before it is encoded
+ * (spanflow/enrich.h).
  *
  *	struct sf_enrich *enrich;
  *	const char *sources[] = { "table.txt", "country.mmdb,what=country", "fib" };
@@ -18,9 +19,9 @@
  *
  * Of several sources the first one that knows a fact gives it.
  *
- * Tables are exchanged while records are looked up: `tables` is one atomic pointer, and `batches` is odd
- * while a batch is worked on. Who exchanged the pointer waits until that batch has ended, and frees what
- * it replaced (docs/design.md §2, "Shared words").
+ * Tables are exchanged while records are looked up: `tables` is one atomic pointer, and `batches`
+ * is odd while a batch is worked on. Who exchanged the pointer waits until that batch has ended,
+ * and frees what it replaced (docs/design.md §2, "Shared words").
  */
 #ifndef SPANFLOW_ENRICH_ENRICH_H
 #define SPANFLOW_ENRICH_ENRICH_H
@@ -39,7 +40,8 @@ struct sf_enrich;
 enum sf_enrich_egress {
 	SF_ENRICH_EGRESS_SAME, /* the ingress interface: a mirror port has one */
 	SF_ENRICH_EGRESS_NONE, /* 0 */
-	SF_ENRICH_EGRESS_LEARN, /* where the destination's MAC address was seen as a source; else 0 */
+	/* where the destination's MAC address was seen as a source; else 0 */
+	SF_ENRICH_EGRESS_LEARN,
 	SF_ENRICH_EGRESS_FIB,   /* of the kernel's route to the destination; else 0 */
 };
 
@@ -52,8 +54,8 @@ struct sf_enrich_options {
 	const char *local; /* own network: prefixes with commas; NULL: private and unique-local */
 	enum sf_enrich_egress egress;
 	/*
-	 * MRT dumps, which may take minutes, are read in a thread that sf_enrich_look() starts; until then
-	 * records go without them. Otherwise all is read by sf_enrich_new().
+	 * MRT dumps, which may take minutes, are read in a thread that sf_enrich_look() starts;
+	 * until then records go without them. Otherwise all is read by sf_enrich_new().
 	 */
 	bool patient;
 };

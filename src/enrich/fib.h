@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The kernel's routes (table main) by rtnetlink. Two sockets, opened once: one to ask, one on which the
- * kernel tells that routes changed. They go on working in a process that gave up its privileges.
+ * The kernel's routes (table main) by rtnetlink. Two sockets, opened once: one to ask, one on which
+ * the kernel tells that routes changed. They go on working in a process that gave up its
+ * privileges.
  *
  *	sf_fib_open(&fib, &error);
  *	sf_fib_load(&fib, &routes, &error);

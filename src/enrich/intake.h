@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The bytes of a file, plain or compressed, in a window that moves over them. The window grows to what
- * is asked for, so a reader sees each of its records as one piece:
+ * The bytes of a file, plain or compressed, in a window that moves over them. The window grows to
+ * what is asked for, so a reader sees each of its records as one piece:
  *
  *	sf_intake_open(&intake, "rib.bz2", &error);
  *	while (sf_intake_need(&intake, 12, &error) > 0) {	… intake.p[0 … 11]
@@ -42,12 +42,15 @@ int sf_intake_open(struct sf_intake *intake, const char *path, struct sf_error *
 void sf_intake_close(struct sf_intake *intake);
 
 /*
- * Fills the window until it has `count` bytes from p on. 1; 0: the file ends before that, and what is
- * left is in the window; or an error.
+ * Fills the window until it has `count` bytes from p on. 1; 0: the file ends before that, and what
+ * is left is in the window; or an error.
  */
 int sf_intake_need(struct sf_intake *intake, size_t count, struct sf_error *error);
 
-/* At the begin of a text: moves p behind the byte order mark (UTF-8) that editors of other systems write. */
+/*
+ * At the begin of a text: moves p behind the byte order mark (UTF-8) that
+ * editors of other systems write.
+ */
 void sf_intake_skip_bom(struct sf_intake *intake);
 
 /* The offset of p in the file, decompressed. */

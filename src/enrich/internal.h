@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Inside of struct sf_enrich: enrich.c (sources, reading again), lookup.c (records), ways.c (interfaces). */
+/*
+ * Inside of struct sf_enrich: enrich.c (sources, reading again), lookup.c
+ * (records), ways.c (interfaces).
+ */
 #ifndef SPANFLOW_ENRICH_INTERNAL_H
 #define SPANFLOW_ENRICH_INTERNAL_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reading routes. A file is read whole or not at all: a mistake in it is an error that names the place.
- * The kind of a file is known by its first bytes, not by its name.
+ * Reading routes. A file is read whole or not at all: a mistake in it is an error that names the
+ * place. The kind of a file is known by its first bytes, not by its name.
  */
 #ifndef SPANFLOW_ENRICH_LOAD_H
 #define SPANFLOW_ENRICH_LOAD_H
@@ -12,8 +12,8 @@
 #include "enrich/routes.h"
 
 /*
- * The routes of a file. 0 or an error, whose text begins with the path; -ECANCELED soon after *stop has
- * become true.
+ * The routes of a file. 0 or an error, whose text begins with the path; -ECANCELED
+ * soon after *stop has become true.
  */
 int sf_load_file_until(struct sf_routes **routes, const char *path, const atomic_bool *stop,
 	struct sf_error *error);

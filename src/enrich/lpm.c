@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Building: prefixes are sorted by address and length, so that a prefix stands before all longer ones
- * within it. The prefixes of one node are then a range of the array. Those that end within the node's 6
- * bits fill its slots in order, longer ones over shorter ones; those that go on belong to the children,
- * and the prefixes of one child are a range again.
+ * Building: prefixes are sorted by address and length, so that a prefix stands before all longer
+ * ones within it. The prefixes of one node are then a range of the array. Those that end within the
+ * node's 6 bits fill its slots in order, longer ones over shorter ones; those that go on belong to
+ * the children, and the prefixes of one child are a range again.
  */
 #include "enrich/lpm.h"
 
@@ -107,7 +107,10 @@ static size_t sort(struct sf_lpm_prefix *prefixes, size_t count)
 
 /* ---------------------------------------------------------------- building */
 
-/* Room for `count` more elements behind *used; returns the number of the first one, or UINT32_MAX. */
+/*
+ * Room for `count` more elements behind *used; returns the number
+ * of the first one, or UINT32_MAX.
+ */
 static uint32_t grow(void **array, size_t size, uint32_t *used, uint32_t *max, uint32_t count)
 {
 	uint32_t first = *used;
@@ -137,8 +140,8 @@ struct slot {
 };
 
 /*
- * Spreads the prefixes [begin, end), which all begin with the same `offset` bits, over slots of `bits`
- * more bits.
+ * Spreads the prefixes [begin, end), which all begin with the same `offset` bits,
+ * over slots of `bits` more bits.
  */
 static void spread(const struct sf_lpm_prefix *prefixes, uint32_t begin, uint32_t end,
 	unsigned offset, unsigned bits, struct slot *slots)
@@ -230,8 +233,8 @@ static bool make_table(struct family *family, const struct sf_lpm_prefix *prefix
 }
 
 /*
- * Memory for look-ups at random: in huge pages where the kernel has them, so that a look-up needs fewer
- * entries of the TLB.
+ * Memory for look-ups at random: in huge pages where the kernel has them, so that a look-up
+ * needs fewer entries of the TLB.
  */
 static void *allocate(size_t size)
 {

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The interface map: which interfaces of the switch a flow came in and went out by, told from what the
- * mirror reveals. A file of lines:
+ * The interface map: which interfaces of the switch a flow came in and went out by, told from what
+ * the mirror reveals. A file of lines:
  *
  *	interface 11 name=ge-0/0/1 description="Uplink to the provider" speed=10G
- *	ingress 11 port=eth1 vlan=10			what is decided, then conditions that must all hold
+ *	ingress 11 port=eth1 vlan=10			what is decided, then conditions that must
+ *							all hold
  *	egress 12 destination-mac=02:00:00:00:00:01
  *	behind 12 mac=02:00:00:00:00:15			as source: ingress; as destination: egress
  *	behind 13 prefix=10.1.0.0/16
  *	direction egress port=eth2
  *	direction erspan				as the mirror says, where it does
  *
- * For each record and direction the first rule that matches decides ingress, the first one egress, the
- * first one direction.
+ * For each record and direction the first rule that matches decides ingress, the first one
+ * egress, the first one direction.
  */
 #ifndef SPANFLOW_ENRICH_MAP_H
 #define SPANFLOW_ENRICH_MAP_H
@@ -83,8 +84,8 @@ int sf_map_load(struct sf_map **map, const char *path, struct sf_error *error);
 void sf_map_free(struct sf_map *map);
 
 /*
- * Capture port `number` has this name, or none (""): rules that know the port by its name apply to it from now
- * on.
+ * Capture port `number` has this name, or none (""): rules that know the port by
+ * its name apply to it from now on.
  */
 void sf_map_port(struct sf_map *map, uint32_t number, const char *name);
 

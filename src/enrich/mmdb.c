@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * MaxMind DB files, version 2.0: a binary tree over the bits of the address, whose leaves point into a
- * section of data records. The tree is walked once, and neighbours with the same AS and country become
- * one prefix, so what remains is small.
+ * MaxMind DB files, version 2.0: a binary tree over the bits of the address, whose leaves point
+ * into a section of data records. The tree is walked once, and neighbours with the same AS and
+ * country become one prefix, so what remains is small.
  *
- * The file is read and not mapped, and the reader is our own: a file that is overwritten while somebody
- * has it mapped kills that program (SIGBUS), and nothing that a damaged file says may be believed.
- * Every offset is checked, and depth and number of steps have bounds.
+ * The file is read and not mapped, and the reader is our own: a file that is overwritten while
+ * somebody has it mapped kills that program (SIGBUS), and nothing that a damaged file says may be
+ * believed. Every offset is checked, and depth and number of steps have bounds.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -122,7 +122,10 @@ static bool read_control(struct section *section, size_t *at, struct value *valu
 	return true;
 }
 
-/* The value at *at, through a pointer if there is one; *at moves behind control bytes or pointer. */
+/*
+ * The value at *at, through a pointer if there is one; *at moves
+ * behind control bytes or pointer.
+ */
 static bool read_value(struct section *section, size_t *at, struct value *value, bool *pointed)
 {
 	size_t target;
@@ -331,8 +334,8 @@ static void set_bit(struct tree *tree, unsigned bit, unsigned value)
 }
 
 /*
- * Adds the prefixes below a record of the tree, unless all of them have one value: then returns it, so
- * that the caller may join it with its neighbour.
+ * Adds the prefixes below a record of the tree, unless all of them have one value: then returns it,
+ * so that the caller may join it with its neighbour.
  */
 static int64_t walk(struct tree *tree, uint32_t record, unsigned depth)
 {
@@ -345,7 +348,10 @@ static int64_t walk(struct tree *tree, uint32_t record, unsigned depth)
 		return record - tree->count < SEPARATOR
 			       ? stop(tree, "the tree points between its sections")
 			       : route_at(tree, record - tree->count - SEPARATOR);
-	/* 6to4, mapped addresses and Teredo refer to the nodes of IPv4 again: read them only once, at ::/96 */
+	/*
+	 * 6to4, mapped addresses and Teredo refer to the nodes of IPv4
+	 * again: read them only once, at ::/96
+	 */
 	if (tree->bits == 128 && record == tree->ipv4 &&
 		(depth != 96 || memcmp(tree->address, zero, 12) != 0))
 		return 0;
@@ -431,7 +437,10 @@ static bool read_metadata(struct tree *tree, const uint8_t *file, size_t size)
 	tree->nodes = file;
 	tree->count = (uint32_t)count;
 	tree->bits = version == 4 ? 32 : 128;
-	/* more than `count`, because some writers store equal subtrees once, and they are walked each time */
+	/*
+	 * more than `count`, because some writers store equal subtrees
+	 * once, and they are walked each time
+	 */
 	tree->visits = 4 * count + 1024;
 	tree->data = (struct section){ file + tree_size + SEPARATOR,
 		begin - MARKER_SIZE - tree_size - SEPARATOR, 0 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * MRT dumps of routing tables, RFC 6396 §4.3. A prefix has an entry for each peer that announced it; the
- * one with the shortest AS path counts, and of equally long ones the first. Its origin is the last AS of
- * the path, 0 if the path ends with a set (IANA, bgpSourceAsNumber).
+ * MRT dumps of routing tables, RFC 6396 §4.3. A prefix has an entry for each peer that announced
+ * it; the one with the shortest AS path counts, and of equally long ones the first. Its origin is
+ * the last AS of the path, 0 if the path ends with a set (IANA, bgpSourceAsNumber).
  */
 #include <string.h>
 

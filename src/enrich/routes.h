@@ -77,7 +77,10 @@ struct sf_draft {
 int sf_draft_init(struct sf_draft *draft);
 void sf_draft_fini(struct sf_draft *draft);
 
-/* The number of the route with these facts, the same for equal ones; 0: nothing is known; -ENOMEM. */
+/*
+ * The number of the route with these facts, the same for equal
+ * ones; 0: nothing is known; -ENOMEM.
+ */
 int64_t sf_draft_route(struct sf_draft *draft, const struct sf_route_facts *facts);
 
 /* Adds a prefix: `address` has 4 or 16 bytes. 0, -ENOMEM or -E2BIG. */

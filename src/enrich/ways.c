@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The way of each direction of a record: ingress and egress interface, flowDirection. Rules of the
- * interface map decide first. Without a rule, ingress is the capture port, egress is what --egress says, and
- * the direction follows from the own network. But if only one of the two interfaces is known, the packets
- * were observed at that one, and the direction is that of this interface.
+ * interface map decide first. Without a rule, ingress is the capture port, egress is what --egress
+ * says, and the direction follows from the own network. But if only one of the two interfaces is
+ * known, the packets were observed at that one, and the direction is that of this interface.
  */
 #include <errno.h>
 #include <stdlib.h>

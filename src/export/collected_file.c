@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Collected records into an IPFIX file, as they were sent: all their elements, templates like the
- * exporter's, options records with their scope. Nothing is added but where a record came from, as far
- * as it does not say so itself.
+ * exporter's, options records with their scope. Nothing is added but where a record came from, as
+ * far as it does not say so itself.
  *
  *	file ── domains: sequence number, next template id
  *	      └─ templates of all domains, by a hash of what they consist of

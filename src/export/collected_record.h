@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A collected record as a record of an IPFIX file: its fields as they came, and where they came from.
+ * A collected record as a record of an IPFIX file: its fields as they
+ * came, and where they came from.
  *
  *	sf_collected_record_fill(&record, &collected);
  *	record.specs, record.count, record.scope_count		its template
  *	p = sf_collected_record_write(&record, p);		its data: record.length bytes
  *
- * NetFlow v9 has field types that are no IPFIX elements, of 32768 and above: they become elements of the enterprise
- * SF_PEN_NETFLOW9, whose numbers are less by 32768.
+ * NetFlow v9 has field types that are no IPFIX elements, of 32768 and above: they become elements
+ * of the enterprise SF_PEN_NETFLOW9, whose numbers are less by 32768.
  */
 #ifndef SPANFLOW_EXPORT_COLLECTED_RECORD_H
 #define SPANFLOW_EXPORT_COLLECTED_RECORD_H
@@ -26,9 +27,9 @@ struct sf_collected_record {
 };
 
 /*
- * The fields of the collected record, then its origin. NetFlow v9 has options records without a scope, which IPFIX has
- * not: the origin comes first then and is the scope, as such options are those of the whole exporter. `from` has to
- * live as long as the record is used.
+ * The fields of the collected record, then its origin. NetFlow v9 has options records without a
+ * scope, which IPFIX has not: the origin comes first then and is the scope, as such options are
+ * those of the whole exporter. `from` has to live as long as the record is used.
  */
 void sf_collected_record_fill(struct sf_collected_record *record, const struct sf_collected *from);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The last step of a session: gives messages their headers, keeps the pace, hands batches to the transport
- * and counts the fate of each message.
+ * The last step of a session: gives messages their headers, keeps the pace, hands batches to the
+ * transport and counts the fate of each message.
  *
- * A message gets its time and its sequence number when its batch is sent, not when the message is begun.
- * So the messages of a stream are sent in the order of their sequence numbers, although the messages of
- * different templates fill at different speeds.
+ * A message gets its time and its sequence number when its batch is sent, not when the message is
+ * begun. So the messages of a stream are sent in the order of their sequence numbers, although the
+ * messages of different templates fill at different speeds.
  */
 #include <stdio.h>
 #include <string.h>
@@ -46,8 +46,11 @@ int64_t sf_session_instant(const struct sf_session *session, struct sf_stream *s
 	now = stream->instant_ns;
 	if (sf_session_is_netflow(session) &&
 		now >= stream->boot_ns + SF_UPTIME_RANGE - SF_FLUSH_NS) {
-		/* sysUptime has no room for `now`: takes the time of the latest record, and the next
-		   record begins a new boot time (set_boot()) */
+		/*
+		 * sysUptime has no room for `now`: takes the time of
+		 * the latest record, and the next
+		 * 		   record begins a new boot time (set_boot())
+		 */
 		stream->boot_end_ns = INT64_MIN;
 		now = session->latest_ns < stream->boot_ns + SF_UPTIME_RANGE - SF_FLUSH_NS
 			      ? session->latest_ns
@@ -83,8 +86,9 @@ static void note_failure(struct sf_session *session, enum sf_fate fate, int64_t 
 }
 
 /*
- * ICMP says that the datagrams of the last call were refused: counts them as lost, which had counted as
- * sent. A collector that listens later does not know the templates: they are due again (epoch).
+ * ICMP says that the datagrams of the last call were refused: counts them as lost, which had
+ * counted as sent. A collector that listens later does not know the templates: they are due again
+ * (epoch).
  */
 void sf_session_refused(struct sf_session *session, int64_t now)
 {
@@ -149,7 +153,10 @@ static void enter_fates(struct sf_session *session, struct sf_batch *batch, int6
 	}
 }
 
-/* Counts messages whose fate the transport has learnt since the last call. False: it has told all. */
+/*
+ * Counts messages whose fate the transport has learnt since the
+ * last call. False: it has told all.
+ */
 static bool settle_some(struct sf_session *session, int64_t now)
 {
 	struct sf_destination_stats *stats = &session->destination.stats;
@@ -273,8 +280,8 @@ static bool waits(const struct sf_session *session)
 }
 
 /*
- * Keeps the pace. False: the batch cannot be sent, because the run has to end and the pace does not allow
- * the records now, or because nothing is sent any more.
+ * Keeps the pace. False: the batch cannot be sent, because the run has to end and the pace does not
+ * allow the records now, or because nothing is sent any more.
  */
 static bool may_leave(struct sf_session *session, uint64_t records)
 {
@@ -324,7 +331,10 @@ static uint64_t seal(struct sf_session *session, struct sf_stream *stream, struc
 void sf_session_send(struct sf_session *session, struct sf_stream *stream, struct sf_batch *batch)
 {
 	const struct sf_transport *transport = session->transport;
-	/* waiting may send templates and options data, so it must not be done while these are made */
+	/*
+	 * waiting may send templates and options data, so it must
+	 * not be done while these are made
+	 */
 	bool ready = !transport->traits.connected || !waits(session) ||
 		     batch == &session->control || sf_session_await(session);
 	int64_t time_ns = sf_session_instant(session, stream);

@@ -54,7 +54,10 @@ struct sf_shared {
 	struct sf_extra_batch *kept;  /* beside `extra`: see where.c */
 };
 
-/* The enricher, if there is one, is asked for `count` <= SF_BATCH_MAX records, which are put then. */
+/*
+ * The enricher, if there is one, is asked for `count` <=
+ * SF_BATCH_MAX records, which are put then.
+ */
 static inline void sf_extra_begin(
 	const struct sf_shared *shared, const struct sf_flow *flows, unsigned count)
 {
@@ -91,8 +94,8 @@ struct sf_destination_ops {
 		struct sf_destination *destination, const struct sf_collected *record);
 	void (*tick)(struct sf_destination *destination);
 	/*
-	 * With a queue put() and tick() must not wait: returns the time from which they may be called.
-	 * `mono` or earlier: now; INT64_MAX: when destination->fd can be written.
+	 * With a queue put() and tick() must not wait: returns the time from which they may be
+	 * called. `mono` or earlier: now; INT64_MAX: when destination->fd can be written.
 	 */
 	int64_t (*ready)(struct sf_destination *destination, int64_t mono);
 	/* With a queue, when ready: sends one message that is not full. False: there is none. */
@@ -100,8 +103,8 @@ struct sf_destination_ops {
 	/* With a queue: messages have left whose fate ready() may learn. Optional. */
 	bool (*holds)(const struct sf_destination *destination);
 	/*
-	 * Without a queue, for collectors that share the records: finds out whether the collector can take records
-	 * such as this one, and waits for the answer. Optional.
+	 * Without a queue, for collectors that share the records: finds out whether the collector
+	 * can take records such as this one, and waits for the answer. Optional.
 	 */
 	bool (*probe)(struct sf_destination *destination, const struct sf_flow *flow);
 	void (*finish)(struct sf_destination *destination);
@@ -142,7 +145,8 @@ struct sf_destination {
 	bool away;                    /* as share.c saw it last */
 	bool hands_over;              /* it is away, and what waits for it waits for the others */
 	bool probed;                  /* without a queue: probe() was called */
-	int64_t refused_ns; /* without a queue: wall clock of the last refused datagram or probe; 0: none */
+	/* without a queue: wall clock of the last refused datagram or probe; 0: none */
+	int64_t refused_ns;
 	uint64_t share_key;
 	struct sf_queue own_queue; /* in place of the exporter's */
 
@@ -190,13 +194,16 @@ struct sf_destination_count sf_destination_measure(
 
 /* ---- where.c: records that are left out */
 
-/* The destination was offered these directions of the flow and leaves them out, for the reason `counter`. */
+/*
+ * The destination was offered these directions of the flow and leaves them
+ * out, for the reason `counter`.
+ */
 void sf_destination_leave(struct sf_destination *destination, const struct sf_flow *flow,
 	unsigned directions, struct sf_destination_count *counter);
 
 /*
- * Gives the destination those flows that are its own and that its where= chooses. With an enricher, or if it
- * shares records with others: at most SF_BATCH_MAX.
+ * Gives the destination those flows that are its own and that its where= chooses. With an enricher,
+ * or if it shares records with others: at most SF_BATCH_MAX.
  */
 void sf_destination_offer(
 	struct sf_destination *destination, const struct sf_flow *flows, unsigned count);
@@ -217,15 +224,15 @@ void sf_destination_news(struct sf_destination *destination, const char *format,
 	__attribute__((format(printf, 2, 3)));
 
 /*
- * Passes on what the transport has to say after turn(): a file that ended lacks something, an old one stays
- * (then the destination is incomplete), or one of the same name was there.
+ * Passes on what the transport has to say after turn(): a file that ended lacks something, an old
+ * one stays (then the destination is incomplete), or one of the same name was there.
  */
 struct sf_transport;
 void sf_destination_tell(struct sf_destination *destination, struct sf_transport *transport);
 
 /*
- * Groups of options data, which `options=` switches: X(name, what they tell). A mask of them has the bits
- * SF_OPTIONS_….
+ * Groups of options data, which `options=` switches: X(name, what they tell). A mask of
+ * them has the bits SF_OPTIONS_….
  */
 #define SF_OPTIONS_GROUPS(X)                                                                       \
 	X(sampling, "the sampling rate, also of every packet")                                     \

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Adds destinations to an exporter, from what a person wrote: the URL of a collector, the path of a file, options of
- * text. What does not go together (fields with NetFlow v5, one file twice) is refused before anything is opened.
+ * Adds destinations to an exporter, from what a person wrote: the URL of a collector, the path of a
+ * file, options of text. What does not go together (fields with NetFlow v5, one file twice) is
+ * refused before anything is opened.
  */
 #include <inttypes.h>
 #include <limits.h>
@@ -103,8 +104,8 @@ static uint64_t last_domain(const struct sf_exporter_options *options)
 
 /*
  * The list of the whole run, for a destination that says nothing of its own. What NetFlow v9 cannot
- * carry is left out there: `left_out` names it. A profile has its own list: one with + or - in front
- * changes it, if the collector takes elements of an enterprise; any other list is left out.
+ * carry is left out there: `left_out` names it. A profile has its own list: one with + or - in
+ * front changes it, if the collector takes elements of an enterprise; any other list is left out.
  */
 static int choose_fields(const struct sf_exporter *exporter, struct sf_url *parsed, const char *url,
 	char *left_out, struct sf_error *error)
@@ -242,8 +243,8 @@ static bool is_written(const struct sf_exporter *exporter, const char *path)
 }
 
 /*
- * The directory in which files are made while the run goes on. False: none are, because it is standard output, a pipe
- * or a device, which is not opened again.
+ * The directory in which files are made while the run goes on. False: none are, because it is
+ * standard output, a pipe or a device, which is not opened again.
  */
 static bool makes_files(const char *target, enum sf_exporter_makes makes, char directory[PATH_MAX])
 {
@@ -297,7 +298,10 @@ static int open_file(struct sf_exporter *exporter, const struct sf_url *parsed,
 	return code;
 }
 
-/* Reads the path and its options; `left_out` is that of choose_fields(). Nothing is made or changed. */
+/*
+ * Reads the path and its options; `left_out` is that of
+ * choose_fields(). Nothing is made or changed.
+ */
 static int read_file(const struct sf_exporter *exporter, struct sf_url *parsed, const char *path,
 	char *left_out, struct sf_error *error)
 {

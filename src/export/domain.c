@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The streams of a session: one per observation domain, each with its sequence number, its templates and, for
- * NetFlow, the boot time that its records are relative to.
+ * The streams of a session: one per observation domain, each with its sequence number, its
+ * templates and, for NetFlow, the boot time that its records are relative to.
  */
 #include <stdlib.h>
 

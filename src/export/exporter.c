@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The exporting process: an array of destinations that each get every record. They are made and added by
- * destinations.c.
+ * The exporting process: an array of destinations that each get every record. They are
+ * made and added by destinations.c.
  */
 #include <stdlib.h>
 #include <string.h>

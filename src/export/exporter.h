@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Inside of the exporter. exporter.c gives records to all destinations; destinations.c makes and adds them;
- * collectors.c opens transports to collectors; share.c and where.c choose which destination gets which record.
+ * Inside of the exporter. exporter.c gives records to all destinations; destinations.c makes and
+ * adds them; collectors.c opens transports to collectors; share.c and where.c choose which
+ * destination gets which record.
  */
 #ifndef SPANFLOW_EXPORT_EXPORTER_H
 #define SPANFLOW_EXPORT_EXPORTER_H
@@ -59,7 +60,10 @@ static inline enum sf_share sf_share_of(
 	return parsed->share != SF_SHARE_NONE ? parsed->share : exporter->shared.options.share;
 }
 
-/* Adds the destination, whose URL is known, to its group. 0, -ENOMEM, or SF_EUSAGE: a group of two kinds. */
+/*
+ * Adds the destination, whose URL is known, to its group. 0, -ENOMEM, or
+ * SF_EUSAGE: a group of two kinds.
+ */
 int sf_share_join(struct sf_exporter *exporter, struct sf_destination *destination,
 	const struct sf_url *parsed, struct sf_error *error);
 
@@ -90,7 +94,10 @@ int sf_exporter_conditions(const struct sf_exporter *exporter, const struct sf_u
 
 void sf_exporter_free_destination(struct sf_destination *destination);
 
-/* The queue that records for this destination wait in, with options.queued: that of all, or its own if it shares. */
+/*
+ * The queue that records for this destination wait in, with options.queued: that
+ * of all, or its own if it shares.
+ */
 struct sf_queue *sf_exporter_queue_of(
 	struct sf_exporter *exporter, struct sf_destination *destination);
 

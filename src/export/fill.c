@@ -2,12 +2,12 @@
 /*
  * Records into messages, in one of two ways.
  *
- * Datagrams, and streams of SCTP for each template (traits.apart): each template fills messages of its own. All
- * messages of a batch except the last have the same size and are sent by one system call. Records of different
- * templates may change order.
+ * Datagrams, and streams of SCTP for each template (traits.apart): each template fills messages of
+ * its own. All messages of a batch except the last have the same size and are sent by one system
+ * call. Records of different templates may change order.
  *
- * Files and connections: records keep their order. One message per stream is open, and a new set begins in it when
- * the template changes. Price: a set header and padding per change.
+ * Files and connections: records keep their order. One message per stream is open, and a new set
+ * begins in it when the template changes. Price: a set header and padding per change.
  *
  * In both cases slot->p is the position of the next record of a template while slot->room > 0.
  */

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Records that a destination gets folded (base/fold.h): those of small flows (small=), and those that its queue has no
- * room for (--fold). A record that is folded is not offered by itself: it is counted as `folded`, and the record that
- * has its packets and bytes is offered when it leaves. Until then these wait, as records in the queue do.
+ * Records that a destination gets folded (base/fold.h): those of small flows (small=), and those
+ * that its queue has no room for (--fold). A record that is folded is not offered by itself: it is
+ * counted as `folded`, and the record that has its packets and bytes is offered when it leaves.
+ * Until then these wait, as records in the queue do.
  *
- * With a queue folded records leave when the first of them has waited for SF_FOLD_NS; without one when the records
- * that are put have gone on by that much, so that the same capture file gives the same records. A single record with a
- * wild time does not move that clock (base/clock.h).
+ * With a queue folded records leave when the first of them has waited for SF_FOLD_NS; without one
+ * when the records that are put have gone on by that much, so that the same capture file gives the
+ * same records. A single record with a wild time does not move that clock (base/clock.h).
  */
 #include "export/folding.h"
 

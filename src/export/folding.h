@@ -37,8 +37,8 @@ bool sf_destination_is_small(const struct sf_destination *destination, const str
 bool sf_destination_fold(struct sf_destination *destination, const struct sf_flow *flow);
 
 /*
- * Gives up to `max` (<= SF_BATCH_MAX) folded records to the destination, if they are due or `ending`. False: there
- * are none.
+ * Gives up to `max` (<= SF_BATCH_MAX) folded records to the destination, if they are due or
+ * `ending`. False: there are none.
  */
 bool sf_destination_unfold_some(struct sf_destination *destination, unsigned max, bool ending);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Records to a topic of Kafka, in JSON as -o json prints it, or as GoFlow2's FlowMessage: a message for each, or for
- * several (records=). The key is the flow, the same for both directions. Messages leave in packs (packs.c).
+ * Records to a topic of Kafka, in JSON as -o json prints it, or as GoFlow2's FlowMessage: a message
+ * for each, or for several (records=). The key is the flow, the same for both directions. Messages
+ * leave in packs (packs.c).
  */
 #include "export/kafka.h"
 
@@ -48,8 +49,8 @@ struct kafka {
 /* ---------------------------------------------------------------- records */
 
 /*
- * The same for both directions, in every process: it chooses the partition. It is a hash of the addresses that are
- * sent: one of the true ones would tell these to who tries all addresses.
+ * The same for both directions, in every process: it chooses the partition. It is a hash of the
+ * addresses that are sent: one of the true ones would tell these to who tries all addresses.
  */
 static uint64_t hash_flow(const struct kafka *kafka, const struct sf_flow *flow)
 {
@@ -84,7 +85,10 @@ static void write_key(char *key, uint64_t hash)
 
 #define NO_MEMORY SIZE_MAX
 
-/* Into kafka->row, behind a byte that is left free. Without the end of the line; 0: it has none of the fields. */
+/*
+ * Into kafka->row, behind a byte that is left free. Without the end of the
+ * line; 0: it has none of the fields.
+ */
 static size_t write_json(struct kafka *kafka, const struct sf_flow *flow, unsigned d)
 {
 	const struct sf_row row = { .flow = flow, .d = d };
@@ -109,8 +113,8 @@ static size_t write_message(struct kafka *kafka, const struct sf_flow *flow, uns
 static void settle(struct kafka *kafka);
 
 /*
- * Without a queue: waits for room, until half of it is free, so that waits are few. NULL: the run is in a hurry, the
- * broker away for too long, no memory.
+ * Without a queue: waits for room, until half of it is free, so that waits are few. NULL: the run
+ * is in a hurry, the broker away for too long, no memory.
  */
 static uint8_t *await_room(struct kafka *kafka, size_t size)
 {
@@ -136,7 +140,10 @@ static uint8_t *await_room(struct kafka *kafka, size_t size)
 	return p;
 }
 
-/* The record that lies in kafka->row goes into the last message. False: it needs a message of its own. */
+/*
+ * The record that lies in kafka->row goes into the last message. False:
+ * it needs a message of its own.
+ */
 static bool extend(struct kafka *kafka, size_t length, const struct sf_destination_count *count)
 {
 	/* rows of JSON have a line each */
@@ -209,7 +216,10 @@ static void kafka_put(
 
 /* ---------------------------------------------------------------- the broker */
 
-/* A broker may be away without an error for long: librdkafka waits 30 s for a host that does not answer. */
+/*
+ * A broker may be away without an error for long: librdkafka waits 30 s
+ * for a host that does not answer.
+ */
 static void settle_silence(struct kafka *kafka)
 {
 	const struct sf_packs *packs = &kafka->packs;

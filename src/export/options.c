@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The table of kinds of options data (RFC 7011 §4, RFC 3954 §6): what the exporter tells about itself. A
- * kind that NetFlow v9 has no element for is left out there.
+ * The table of kinds of options data (RFC 7011 §4, RFC 3954 §6): what the exporter tells about
+ * itself. A kind that NetFlow v9 has no element for is left out there.
  */
 #include <assert.h>
 #include <string.h>
@@ -105,7 +105,10 @@ const struct sf_options_kind sf_options_kinds[SF_KIND_COUNT] = {
 	[SF_KIND_SAMPLER] = { SF_OPTIONS(sampling), SCOPE_SYSTEM, true, 1, 4,
 		{ { 0, 144, 4 }, { 0, 48, 1 }, { 0, 49, 1 }, { 0, 50, 4 } },
 		is_sampler, sf_options_put_sampler },
-	/* RFC 5476 §6.5.2.1: selector, algorithm, packets taken in a row, packets left out in a row */
+	/*
+	 * RFC 5476 §6.5.2.1: selector, algorithm, packets taken in a
+	 * row, packets left out in a row
+	 */
 	[SF_KIND_SELECTOR] = { SF_OPTIONS(sampling), 0, true, 1, 4,
 		{ { 0, 302, 8 }, { 0, 304, 2 }, { 0, 305, 4 }, { 0, 306, 4 } },
 		is_count_selector, sf_options_put_count_selector },
@@ -157,7 +160,10 @@ const struct sf_options_kind sf_options_kinds[SF_KIND_COUNT] = {
 	[SF_KIND_UNIFORM_SELECTOR] = { SF_OPTIONS(sampling), 0, true, 1, 3,
 		{ { 0, 302, 8 }, { 0, 304, 2 }, { 0, 311, 8 } },
 		is_uniform_selector, sf_options_put_uniform_selector },
-	/* RFC 5476 §6.5.2.6: part of the payload, range of the hash, what is taken of it, digest, initial value */
+	/*
+	 * RFC 5476 §6.5.2.6: part of the payload, range of the hash, what is
+	 * taken of it, digest, initial value
+	 */
 	[SF_KIND_HASH_SELECTOR] = { SF_OPTIONS(sampling), 0, true, 1, 10,
 		{ { 0, 302, 8 }, { 0, 304, 2 }, { 0, 327, 8 }, { 0, 328, 8 }, { 0, 329, 8 },
 			{ 0, 330, 8 }, { 0, 331, 8 }, { 0, 332, 8 }, { 0, 333, 1 }, { 0, 334, 8 } },
@@ -170,7 +176,10 @@ const struct sf_options_kind sf_options_kinds[SF_KIND_COUNT] = {
 	[SF_KIND_TIMEOUTS] = { SF_OPTIONS(timeouts), SCOPE_SYSTEM, true, 1, 3,
 		{ { 0, 149, 4 }, { 0, 36, 2 }, { 0, 37, 2 } },
 		has_timeouts, sf_options_put_timeouts },
-	/* RFC 6759 §4.3: names and descriptions of applications; of fixed length, as most collectors want them */
+	/*
+	 * RFC 6759 §4.3: names and descriptions of applications; of fixed
+	 * length, as most collectors want them
+	 */
 	[SF_KIND_APPLICATION] = { SF_OPTIONS(applications), 0, true, 1, 3,
 		{ { 0, 95, SF_APPLICATION_ID }, { 0, 96, SF_APPLICATION_NAME },
 			{ 0, 94, SF_APPLICATION_DESCRIPTION } },

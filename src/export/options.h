@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Inside of options data (RFC 7011 §4, RFC 3954 §6): options.c has the table of kinds, options_data.c and
- * options_elements.c write their records. A new kind is a value of `enum sf_options_kind_id` (at the end:
- * template ids stay what they were), a row of the table and a function that writes its records.
+ * Inside of options data (RFC 7011 §4, RFC 3954 §6): options.c has the table of kinds,
+ * options_data.c and options_elements.c write their records. A new kind is a value of `enum
+ * sf_options_kind_id` (at the end: template ids stay what they were), a row of the table and a
+ * function that writes its records.
  */
 #ifndef SPANFLOW_EXPORT_OPTIONS_H
 #define SPANFLOW_EXPORT_OPTIONS_H

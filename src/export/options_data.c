@@ -175,7 +175,10 @@ static bool next_named(const struct sf_control *control, unsigned *slot, uint32_
 	return false;
 }
 
-/* Capture ports, unless the enricher has other words for their numbers, and the interfaces that it names. */
+/*
+ * Capture ports, unless the enricher has other words for their numbers,
+ * and the interfaces that it names.
+ */
 void sf_options_put_interfaces(struct sf_control *control)
 {
 	const struct sf_exporter_options *options = &control->session->destination.shared->options;

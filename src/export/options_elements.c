@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Options data about templates and elements: which fields of a template are the flow key (RFC 7011 §4.4),
- * what applications are called (RFC 6759), and what spanflow's own elements are called and hold (RFC 5610). The table is in options.c.
+ * Options data about templates and elements: which fields of a template are the flow key (RFC 7011
+ * §4.4), what applications are called (RFC 6759), and what spanflow's own elements are called and
+ * hold (RFC 5610). The table is in options.c.
  */
 #include <string.h>
 
@@ -51,7 +52,10 @@ static bool is_key(const struct sf_spec *spec, uint32_t key)
 	return false;
 }
 
-/* Of a folded record: how much of the address is the key. Else it is that of a route, which is none. */
+/*
+ * Of a folded record: how much of the address is the key. Else it is
+ * that of a route, which is none.
+ */
 static bool is_prefix_length(const struct sf_spec *spec)
 {
 	return spec->pen == 0 && (spec->id == SF_IE_sourceIPv4PrefixLength ||
@@ -60,7 +64,10 @@ static bool is_prefix_length(const struct sf_spec *spec)
 					 spec->id == SF_IE_destinationIPv6PrefixLength);
 }
 
-/* flowKeyIndicator: bit n is set when field n of the template is part of the key; 64 fields at most. */
+/*
+ * flowKeyIndicator: bit n is set when field n of the template is part
+ * of the key; 64 fields at most.
+ */
 static uint64_t key_indicator(const struct sf_template *template, uint32_t key)
 {
 	const bool folded = template->variant & SF_WHEN_FOLDED;
@@ -174,8 +181,8 @@ void sf_options_put_applications(struct sf_control *control)
 /* ---------------------------------------------------------------- spanflow's own elements */
 
 /*
- * The next element of spanflow's own that templates of the session may have, from item `*next` of its fields
- * on; the row of a field that has it, for its help text. NULL: there are no more.
+ * The next element of spanflow's own that templates of the session may have, from item `*next` of
+ * its fields on; the row of a field that has it, for its help text. NULL: there are no more.
  */
 static const struct sf_field_row *next_own(const struct sf_control *control, unsigned *next)
 {

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A stream of SCTP for each template: RFC 6526. A template and the records that it describes go by one stream, so that
- * they stay in order there, and a collector sees by the sequence numbers of a stream how many records of its template
- * were given up.
+ * A stream of SCTP for each template: RFC 6526. A template and the records that it describes go by
+ * one stream, so that they stay in order there, and a collector sees by the sequence numbers of a
+ * stream how many records of its template were given up.
  *
  *	stream 0		options templates and options data, which are never given up
- *	stream 1, 2, …		a template, in the order in which templates were made, and its records
+ *	stream 1, 2, …		a template, in the order in which templates were made, and its
+ *				records
  *
- * The stream is found by the ids in a message, so a message that is sent again, or that comes from the spool, takes the
- * stream that its template has on the present connection. On each stream, an options template of its own and its
- * records (Data Records Reliability) come before the first data, and say whether data may be given up.
+ * The stream is found by the ids in a message, so a message that is sent again, or that comes from
+ * the spool, takes the stream that its template has on the present connection. On each stream, an
+ * options template of its own and its records (Data Records Reliability) come before the first
+ * data, and say whether data may be given up.
  */
 /* [RFC6526-4.2-9] [RFC6526-4.4-1] [RFC6526-4.4-2] [RFC6526-4.4-3] [RFC6526-4.4-4] */
 /* [RFC6526-4.4-5] [RFC6526-4.4-6] [RFC6526-4.4-7] */

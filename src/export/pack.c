@@ -16,7 +16,10 @@ void sf_pack_clear(struct sf_pack *pack)
 	memset(pack, 0, offsetof(struct sf_pack, messages));
 }
 
-/* A message may be split until each record has one of its own: even then the pack can be written. */
+/*
+ * A message may be split until each record has one of its own:
+ * even then the pack can be written.
+ */
 bool sf_pack_fits(const struct sf_pack *pack, size_t size)
 {
 	size_t headers = (pack->record_count + 1) * (size_t)(MESSAGE_HEADER + RECORD_HEADER);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A pack: messages for Kafka, the counts of each record in them, and what has become of each message. Pointers go into
- * it, so it does not move. An example: two messages of FlowMessages, the second one with two records.
+ * A pack: messages for Kafka, the counts of each record in them, and what has become of each
+ * message. Pointers go into it, so it does not move. An example: two messages of FlowMessages, the
+ * second one with two records.
  *
  *	messages  [0: value, records[0]]  [1: value, records[1 … 2]]
  *	bytes     FlowMessage | FlowMessage FlowMessage
@@ -77,8 +78,8 @@ void sf_pack_extend(struct sf_pack *pack, size_t length, const struct sf_destina
 struct sf_destination_count sf_pack_message_flows(const struct sf_pack_message *message);
 
 /*
- * A message of two and more records becomes two, one with the first half of them. `separator`: bytes between two
- * records, which neither of them has then.
+ * A message of two and more records becomes two, one with the first half of them. `separator`:
+ * bytes between two records, which neither of them has then.
  */
 void sf_pack_split(struct sf_pack_message *message, unsigned separator);
 

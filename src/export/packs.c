@@ -372,7 +372,10 @@ static void release(struct sf_packs *packs, const struct sf_pack *pack)
 		sf_spool_release(&packs->spool, pack->place.end);
 }
 
-/* Every message of the first pack was put and told of. False: the pack stays, as some are to be put again. */
+/*
+ * Every message of the first pack was put and told of. False: the pack
+ * stays, as some are to be put again.
+ */
 static bool settle_first(struct sf_packs *packs)
 {
 	struct sf_pack *pack = pack_at(packs, 0);
@@ -419,7 +422,10 @@ bool sf_packs_silent(const struct sf_packs *packs)
 	return packs->count && packs->mono - packs->heard_ns >= SF_PACKS_SILENT_S * SF_NS_PER_S;
 }
 
-/* No broker is there: what lies in memory only is given back by librdkafka, and goes to the spool. */
+/*
+ * No broker is there: what lies in memory only is given back by
+ * librdkafka, and goes to the spool.
+ */
 static void give_up(struct sf_packs *packs)
 {
 	bool memory = false;

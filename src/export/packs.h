@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Messages for Kafka on their way, in packs of up to 60 KiB. A pack leaves when the fate of each of its messages is
- * known; it is written into the spool without those that were acknowledged:
+ * Messages for Kafka on their way, in packs of up to 60 KiB. A pack leaves when the fate of each of
+ * its messages is known; it is written into the spool without those that were acknowledged:
  *
  *	filling ── full, or sealed ──> under way ── each message acknowledged or lost ──> counted
  *	                      │          │   ^
  *	           no broker, │          │   └── read from the spool
  *	          or no room  └─> spool <┘ given up
  *
- * A broker refuses a batch of messages as a whole. What was refused is sent again, each message alone, and a message of
- * several records that is refused then in halves: what is lost in the end are single records.
+ * A broker refuses a batch of messages as a whole. What was refused is sent again, each message
+ * alone, and a message of several records that is refused then in halves: what is lost in the end
+ * are single records.
  *
- *	p = sf_packs_room(&packs, size);		a message's value of at most `size` bytes goes there
+ *	p = sf_packs_room(&packs, size);		a message's value of at most `size` bytes
+ *							goes there
  *	sf_packs_add(&packs, partition, key, length, &flows);
  *	sf_packs_seal(&packs);				the pack that is being filled leaves
  *	sf_packs_step(&packs, mono);			does what can be done now
@@ -71,8 +73,8 @@ void sf_packs_add(struct sf_packs *packs, uint32_t partition, const char *key, s
 	const struct sf_destination_count *flows);
 
 /*
- * Room behind the message that was added last, for a further record of at most `size` bytes in the same message.
- * NULL: none was added to the pack, or pack or message are full.
+ * Room behind the message that was added last, for a further record of at most `size` bytes in the
+ * same message. NULL: none was added to the pack, or pack or message are full.
  */
 uint8_t *sf_packs_more(struct sf_packs *packs, size_t size);
 void sf_packs_extend(
@@ -83,7 +85,10 @@ bool sf_packs_seal(struct sf_packs *packs);
 
 void sf_packs_step(struct sf_packs *packs, int64_t mono);
 
-/* True if packs have waited for SF_PACKS_SILENT_S, and the broker has acknowledged and refused none. */
+/*
+ * True if packs have waited for SF_PACKS_SILENT_S, and the broker has
+ * acknowledged and refused none.
+ */
 bool sf_packs_silent(const struct sf_packs *packs);
 
 /* Why the broker takes no records. */

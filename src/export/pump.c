@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The queue between sf_exporter_put() and the destinations of a live run: no destination delays another.
- * Records are encoded when they leave the queue: times, sequence numbers and templates are right for the
- * moment in which a message is sent, however long its records have waited. When more records wait for a
- * destination than its limit, its oldest records are lost; other destinations lose nothing.
+ * The queue between sf_exporter_put() and the destinations of a live run: no destination delays
+ * another. Records are encoded when they leave the queue: times, sequence numbers and templates are
+ * right for the moment in which a message is sent, however long its records have waited. When more
+ * records wait for a destination than its limit, its oldest records are lost; other destinations
+ * lose nothing.
  *
  * Counters: records in the queue are `queued` of each destination; sf_exporter_stats() adds them to
  * `offered`. A record that leaves the queue is counted as offered by the destination, or by lose().
@@ -17,7 +18,10 @@
 #define CHUNK   64 /* records between two calls of ready() */
 #define CHUNKS  16 /* in one pump; between two pumps the workers' rings are emptied */
 #define HOLD_NS INT64_C(10000000) /* between two looks for the fate of messages that were sent */
-/* between two ticks; all destinations tick at the same times, so that an idle process wakes up once */
+/*
+ * between two ticks; all destinations tick at the same times, so
+ * that an idle process wakes up once
+ */
 #define TICK_NS INT64_C(250000000)
 
 struct sf_destination_count *sf_destination_fate(
@@ -118,8 +122,8 @@ void sf_destination_lose_overflow(struct sf_destination *destination, const stru
 }
 
 /*
- * Takes the oldest `records` records of the destination out of the queue, and counts them as lost, or folds them if
- * there is no room for them.
+ * Takes the oldest `records` records of the destination out of the queue, and counts them as lost,
+ * or folds them if there is no room for them.
  */
 static void drop(struct sf_queue *queue, struct sf_destination *destination, uint64_t records,
 	enum sf_fate fate)
@@ -206,7 +210,10 @@ static bool put_some(struct sf_queue *queue, struct sf_destination *destination)
 	return true;
 }
 
-/* True if the destination has something to do now: records, messages, a tick, the end of the run. */
+/*
+ * True if the destination has something to do now: records,
+ * messages, a tick, the end of the run.
+ */
 static bool has_work(const struct sf_destination *destination, int64_t mono, bool ending)
 {
 	return !destination->stats.gone && (destination->reader.count || destination->pending ||

@@ -20,7 +20,10 @@ struct sf_queue_block {
 	_Alignas(64) struct sf_flow flows[];  /* [capacity], and behind them their annexes */
 };
 
-/* A copy of a layout of annexes: records in the queue may outlive the meter that owns the layout. */
+/*
+ * A copy of a layout of annexes: records in the queue may outlive
+ * the meter that owns the layout.
+ */
 struct sf_queue_layout {
 	struct sf_queue_layout *next;
 	struct sf_annex_layout layout;
@@ -125,7 +128,10 @@ bool sf_queue_put(struct sf_queue *queue, const struct sf_flow *flows, unsigned 
 		if (!layout)
 			return false;
 	}
-	/* a block has records of one layout: with another one the rest of the last block stays unused */
+	/*
+	 * a block has records of one layout: with another one the rest
+	 * of the last block stays unused
+	 */
 	if (last && last->layout != layout)
 		last->capacity = last->used;
 	room = last ? last->capacity - last->used : 0;
@@ -158,7 +164,10 @@ static void go_on(struct sf_queue *queue, struct sf_queue_reader *reader)
 	reader->at = 0;
 	if (--block->left)
 		return;
-	/* all readers go through the blocks in the same order: the block is the first of the list */
+	/*
+	 * all readers go through the blocks in the same order: the
+	 * block is the first of the list
+	 */
 	queue->first = block->next;
 	give_back(queue, block);
 }

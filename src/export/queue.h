@@ -4,7 +4,8 @@
  * its own position, so that a record is in memory once. A block is freed when all destinations have
  * read it. The records' annexes are copied with them.
  *
- *	sf_queue_join(&queue);					for each reader, before the first put
+ *	sf_queue_join(&queue);					for each reader, before the first
+ *								put
  *	sf_queue_put(&queue, flows, count);
  *	flows = sf_queue_peek(&queue, &reader, 64, &count);	up to 64 records that lie in a row
  *	sf_queue_take(&reader, count);
@@ -45,8 +46,8 @@ void sf_queue_free(struct sf_queue *queue);
 void sf_queue_join(struct sf_queue *queue);
 
 /*
- * Appends copies of records, all with the same facts. The caller raises reader.count of all readers.
- * False: no memory, and nothing was appended.
+ * Appends copies of records, all with the same facts. The caller raises reader.count of all
+ * readers. False: no memory, and nothing was appended.
  */
 bool sf_queue_put(struct sf_queue *queue, const struct sf_flow *flows, unsigned count);
 

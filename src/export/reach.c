@@ -3,9 +3,10 @@
  * Live sessions: when a session can take records, and whether its collector listens.
  *
  * If no process listens, the collector's host refuses a datagram by ICMP. From then on only probes
- * are sent: all templates, every PROBE_NS; of NetFlow v5 a header alone. If a probe is refused too, the records that wait in the
- * queue are lost. If a probe is not refused in time, the collector listens again: templates and
- * options data are sent again, because it may have started after the probe, and then the records.
+ * are sent: all templates, every PROBE_NS; of NetFlow v5 a header alone. If a probe is refused too,
+ * the records that wait in the queue are lost. If a probe is not refused in time, the collector
+ * listens again: templates and options data are sent again, because it may have started after the
+ * probe, and then the records.
  *
  * Silence does not prove that a collector listens: hosts limit ICMP to one answer per second, and a
  * host may be switched off. So after an outage templates are sent before every batch for DOUBT_NS.
@@ -158,7 +159,10 @@ static bool takes_templates(struct sf_session *session, const struct sf_flow *fl
 	return true;
 }
 
-/* A connection is waited for (--stop-timeout) once; when that was in vain, it is only looked for. */
+/*
+ * A connection is waited for (--stop-timeout) once; when that was
+ * in vain, it is only looked for.
+ */
 static bool connects(struct sf_session *session)
 {
 	if (!session->given_up)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Sessions over connections: RFC 7011 §10.4. A new connection is a new transport session: sequence
- * numbers begin at 0, templates are sent, and then what the peer may not have from the last connection.
- * With capture files, the reader waits for the connection.
+ * numbers begin at 0, templates are sent, and then what the peer may not have from the last
+ * connection. With capture files, the reader waits for the connection.
  */
 #include <errno.h>
 #include <poll.h>
@@ -45,7 +45,10 @@ void sf_session_resume(struct sf_session *session)
 	}
 }
 
-/* The sequence number of an observation domain of an earlier run; NULL: there are too many domains. */
+/*
+ * The sequence number of an observation domain of an earlier run;
+ * NULL: there are too many domains.
+ */
 static uint32_t *foreign_sequence(struct sf_session *session, uint32_t domain)
 {
 	unsigned i = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Inside of export sessions: session.c, domain.c, fill.c, control.c, options.c, own_streams.c, delivery.c, reach.c,
- * resume.c and turn.c.
+ * Inside of export sessions: session.c, domain.c, fill.c, control.c, options.c, own_streams.c,
+ * delivery.c, reach.c, resume.c and turn.c.
  */
 #ifndef SPANFLOW_EXPORT_SESSION_H
 #define SPANFLOW_EXPORT_SESSION_H
@@ -30,7 +30,10 @@ struct sf_slot {
 	struct sf_template template;
 };
 
-/* The messages of one observation domain: RFC 7011 §3.1 counts per session, domain and stream of SCTP. */
+/*
+ * The messages of one observation domain: RFC 7011 §3.1 counts per
+ * session, domain and stream of SCTP.
+ */
 struct sf_stream {
 	struct sf_stream *next;
 	uint32_t domain;
@@ -103,7 +106,8 @@ struct sf_session {
 	struct sf_batch control;
 };
 
-#define SF_FLUSH_NS      INT64_C(200000000) /* then a message that is not full leaves, on a network */
+/* then a message that is not full leaves, on a network */
+#define SF_FLUSH_NS      INT64_C(200000000)
 #define SF_UPTIME_RANGE  ((INT64_C(1) << 32) * 1000000) /* 32 bits of ms: 49.7 days */
 #define SF_UPTIME_MARGIN (60 * INT64_C(1000000000))
 
@@ -138,15 +142,18 @@ bool sf_session_refresh_due(const struct sf_session *session, const struct sf_st
 
 /* ---- domain.c */
 
-/* The stream of a domain; it is made if there is none yet, and becomes session->streams. NULL: no memory. */
+/*
+ * The stream of a domain; it is made if there is none yet, and becomes
+ * session->streams. NULL: no memory.
+ */
 struct sf_stream *sf_stream_find(struct sf_session *session, uint32_t domain);
 
 /* A new stream for a domain that has none. NULL: no memory. */
 struct sf_stream *sf_stream_new(struct sf_session *session, uint32_t domain);
 
 /*
- * NetFlow: chooses another boot time, because sysUptime cannot express a flow of this start with the present one
- * (RFC 3954 §5.1), and sends the open messages first. IPFIX: does nothing.
+ * NetFlow: chooses another boot time, because sysUptime cannot express a flow of this start with
+ * the present one (RFC 3954 §5.1), and sends the open messages first. IPFIX: does nothing.
  */
 void sf_stream_set_boot(struct sf_session *session, struct sf_stream *stream, int64_t start_ns);
 
@@ -191,8 +198,8 @@ void sf_session_resume(struct sf_session *session);
 void sf_session_replay(struct sf_session *session, int64_t mono);
 
 /*
- * Without a queue: waits until a message can be sent. False: the run is in a hurry, or the collector
- * has been away for too long.
+ * Without a queue: waits until a message can be sent. False: the run is in a hurry, or the
+ * collector has been away for too long.
  */
 bool sf_session_await(struct sf_session *session);
 
@@ -204,7 +211,10 @@ void sf_session_await_sent(struct sf_session *session);
 /* Begins another file if it is due. */
 void sf_session_turn(struct sf_session *session);
 
-/* Before flows are put: begins another file if it is due. How many of `count` > 0 flows belong into it: 1 or more. */
+/*
+ * Before flows are put: begins another file if it is due. How many of `count` > 0
+ * flows belong into it: 1 or more.
+ */
 unsigned sf_session_turn_before(
 	struct sf_session *session, const struct sf_flow *flows, unsigned count);
 
@@ -233,8 +243,9 @@ void sf_session_announce(struct sf_session *session, struct sf_stream *stream);
 void sf_session_templates(struct sf_session *session, struct sf_stream *stream);
 
 /*
- * Sends a datagram that is answered by ICMP if nobody listens: all templates. NetFlow v5 has none: a header without
- * records, which nfcapd, nfacctd and ra pass over (an empty datagram would end ra).
+ * Sends a datagram that is answered by ICMP if nobody listens: all templates. NetFlow v5 has none:
+ * a header without records, which nfcapd, nfacctd and ra pass over (an empty datagram would end
+ * ra).
  */
 void sf_session_ask(struct sf_session *session, struct sf_stream *stream);
 
@@ -279,17 +290,24 @@ void sf_control_end(struct sf_control *control);
 
 /* ---- own_streams.c: a stream of SCTP for each template (traits.own_streams; RFC 6526) */
 
-/* Template ids of the options templates that tell whether data may be given up: one for each stream of SCTP. */
+/*
+ * Template ids of the options templates that tell whether data may be given
+ * up: one for each stream of SCTP.
+ */
 #define SF_RELIABILITY_ID 65100
 
 /*
- * The stream of SCTP for a sealed message of one template, or of options data: below SF_STREAMS_MAX. Stream 0 has the
- * options data; if the connection has too few streams, templates share them.
+ * The stream of SCTP for a sealed message of one template, or of options data: below
+ * SF_STREAMS_MAX. Stream 0 has the options data; if the connection has too few streams, templates
+ * share them.
  */
 uint16_t sf_own_stream(
 	const struct sf_session *session, const struct sf_stream *stream, const uint8_t *message);
 
-/* Send the template of a slot, or all options templates, with whether their data may be given up. */
+/*
+ * Send the template of a slot, or all options templates, with
+ * whether their data may be given up.
+ */
 void sf_own_stream_slot(struct sf_control *control, struct sf_slot *slot);
 void sf_own_stream_options(struct sf_control *control);
 

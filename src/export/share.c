@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Groups of collectors that share the records: of each group one collector gets a record, by the hash of its flow
- * (balance) or the first that is not away (fail over). To the others it is skipped: elsewhere. A group is named by
- * balance=NAME or fail-over=NAME of its collectors; with options.share those that name none are a group, too. All other
- * destinations get every record.
+ * Groups of collectors that share the records: of each group one collector gets a record, by the
+ * hash of its flow (balance) or the first that is not away (fail over). To the others it is
+ * skipped: elsewhere. A group is named by balance=NAME or fail-over=NAME of its collectors; with
+ * options.share those that name none are a group, too. All other destinations get every record.
  *
- * Balance is rendezvous hashing: a flow goes to the collector with the highest hash of flow and collector. All
- * records of a flow, both directions of it, from whatever probe, go to the same one; when one goes away its
- * flows spread over the others, and the others keep theirs.
+ * Balance is rendezvous hashing: a flow goes to the collector with the highest hash of flow and
+ * collector. All records of a flow, both directions of it, from whatever probe, go to the same one;
+ * when one goes away its flows spread over the others, and the others keep theirs.
  *
- * With a queue each of them has a queue of its own. What waits in the queue of one that goes away is handed
- * over to the others as soon as they have room for it; what its session has taken already stays with it, and is
- * sent or lost by name there.
+ * With a queue each of them has a queue of its own. What waits in the queue of one that goes away
+ * is handed over to the others as soon as they have room for it; what its session has taken already
+ * stays with it, and is sent or lost by name there.
  */
 #include <endian.h>
 #include <errno.h>
@@ -31,7 +31,10 @@ static uint64_t mix(uint64_t x)
 	return x ^ x >> 31;
 }
 
-/* The same for both directions. ICMP has a type and code in place of ports, which answers do not share. */
+/*
+ * The same for both directions. ICMP has a type and code in place of
+ * ports, which answers do not share.
+ */
 uint64_t sf_share_flow_key(const struct sf_flow *flow)
 {
 	uint64_t ends = 0;
@@ -47,7 +50,10 @@ uint64_t sf_share_flow_key(const struct sf_flow *flow)
 	return mix(ends + flow->protocol);
 }
 
-/* The collector's host and port, without options: it is the same in other runs and on other probes. */
+/*
+ * The collector's host and port, without options: it is the same in
+ * other runs and on other probes.
+ */
 static uint64_t collector_key(const char *url)
 {
 	uint64_t key = UINT64_C(0xcbf29ce484222325);
@@ -129,8 +135,8 @@ static bool was_refused(const struct sf_destination *member)
 }
 
 /*
- * Without a queue a record cannot be taken back: whether a collector listens is found out before its first record,
- * and again before the first record after an outage.
+ * Without a queue a record cannot be taken back: whether a collector listens is found out before
+ * its first record, and again before the first record after an outage.
  */
 static void probe(struct sf_destination *member, const struct sf_flow *flow)
 {
@@ -143,8 +149,8 @@ static void probe(struct sf_destination *member, const struct sf_flow *flow)
 }
 
 /*
- * Looks which of the group are away, so that all records of a batch are judged alike. False: all are. `flow`: without a
- * queue, one of the records.
+ * Looks which of the group are away, so that all records of a batch are judged alike. False: all
+ * are. `flow`: without a queue, one of the records.
  */
 static bool look(const struct sf_exporter *exporter, const struct sf_share_group *group,
 	const struct sf_flow *flow)
@@ -166,7 +172,10 @@ static bool look(const struct sf_exporter *exporter, const struct sf_share_group
 	return some;
 }
 
-/* Whom the record goes to. `some`: look() has found some; if all are away, it is as if none were. */
+/*
+ * Whom the record goes to. `some`: look() has found some; if all
+ * are away, it is as if none were.
+ */
 static struct sf_destination *owner_of(const struct sf_exporter *exporter,
 	const struct sf_share_group *group, const struct sf_flow *flow, bool some)
 {
@@ -261,8 +270,8 @@ static bool have_room(const struct sf_exporter *exporter, const struct sf_share_
 }
 
 /*
- * Moves up to a batch of what waits for a collector that is away. False: nothing waits, or those that would get it have
- * no room: their own records would be lost for it.
+ * Moves up to a batch of what waits for a collector that is away. False: nothing waits, or those
+ * that would get it have no room: their own records would be lost for it.
  */
 static bool hand_over(struct sf_exporter *exporter, struct sf_destination *from)
 {

@@ -22,7 +22,11 @@ enum table {
 	NARROW,  /* the table that fits the terminal */
 	WIDE,    /* --wide */
 	COLUMNS, /* --fields: a column for each field */
-	PAIRS, /* --fields=+..., too wide for the terminal: the narrow table, and the added fields below each row */
+	/*
+	 * --fields=+..., too wide for the terminal: the narrow table, and
+	 * the added fields below each row
+	 */
+	PAIRS,
 	LINES, /* another list that is too wide: a line for each field */
 };
 
@@ -300,7 +304,10 @@ static void text_finish(struct sf_destination *destination)
 	if (text->outlet.waits) {
 		flush(text);
 	} else {
-		/* writes as much as possible now; the run has ended and does not wait for the rest */
+		/*
+		 * writes as much as possible now; the run has ended
+		 * and does not wait for the rest
+		 */
 		sf_outlet_pump(&text->outlet, 0, &destination->fd);
 		text->outlet.stopped |= !text->outlet.error;
 	}

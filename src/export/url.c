@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Destinations as people write them: schemes, hosts and paths. Their options are read by url_options.c. */
+/*
+ * Destinations as people write them: schemes, hosts and paths. Their
+ * options are read by url_options.c.
+ */
 #include "export/url.h"
 
 #include <netdb.h>

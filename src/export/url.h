@@ -43,7 +43,10 @@ struct sf_url_kafka {
 struct sf_url {
 	bool is_collector;
 	enum sf_url_transport transport;
-	/* host name or address without brackets, or the path; of kafka://…: "host:port,host:port" and the topic */
+	/*
+	 * host name or address without brackets, or the path; of kafka://…:
+	 * "host:port,host:port" and the topic
+	 */
 	char target[4096];
 	char port[8];
 	unsigned mtu;            /* 0: not given */
@@ -76,8 +79,8 @@ struct sf_url {
 
 /*
  * Reads a collector's URL or a path with options; what is not given has its default. `extra`: the
- * conditions SF_WHEN_EXTRA that hold for the exporter's enricher; 0: there is none. Returns 0 or SF_EUSAGE,
- * with a message that names the option, its value and what is allowed.
+ * conditions SF_WHEN_EXTRA that hold for the exporter's enricher; 0: there is none. Returns 0 or
+ * SF_EUSAGE, with a message that names the option, its value and what is allowed.
  */
 int sf_url_collector_with(
 	struct sf_url *url, const char *text, uint64_t extra, struct sf_error *error);
@@ -95,8 +98,8 @@ static inline int sf_url_file(struct sf_url *url, const char *text, struct sf_er
 }
 
 /*
- * Chooses the fields of `list` for the destination: afterwards session.fields points into `url`. Results,
- * `left_out` and `what` as for sf_fields_choose().
+ * Chooses the fields of `list` for the destination: afterwards session.fields points into `url`.
+ * Results, `left_out` and `what` as for sf_fields_choose().
  */
 int sf_url_choose(struct sf_url *url, const char *list, char *left_out, const char *what,
 	struct sf_error *error);
@@ -104,8 +107,9 @@ int sf_url_choose(struct sf_url *url, const char *list, char *left_out, const ch
 /* ---- url_options.c */
 
 /*
- * Reads `list`, "name=value,name=value" or, as in URLs of others, "name=value&name=value", into `url`; NULL: there are
- * none. `text` is the destination for messages, `applies` (SF_URL_TO_…) says which options it has. 0 or SF_EUSAGE.
+ * Reads `list`, "name=value,name=value" or, as in URLs of others, "name=value&name=value", into
+ * `url`; NULL: there are none. `text` is the destination for messages, `applies` (SF_URL_TO_…) says
+ * which options it has. 0 or SF_EUSAGE.
  */
 int sf_url_read_options(struct sf_url *url, const char *text, const char *list, unsigned applies,
 	struct sf_error *error);
@@ -115,12 +119,15 @@ int sf_url_read_options(struct sf_url *url, const char *text, const char *list, 
 /* False: the value is not allowed. */
 bool sf_url_kafka_option(struct sf_url_kafka *kafka, const char *option, const char *value);
 
-/* Takes "rdkafka.NAME=VALUE": librdkafka says what is wrong with it. False: it is something else, or too long. */
+/*
+ * Takes "rdkafka.NAME=VALUE": librdkafka says what is wrong with it. False: it
+ * is something else, or too long.
+ */
 bool sf_url_kafka_property(struct sf_url_kafka *kafka, const char *item);
 
 /*
- * Reads "broker:9092+other:9092/topic", what follows "kafka://", into `target` and `kafka`. Returns what follows it:
- * "" or the options with the sign before them; NULL: it is wrong.
+ * Reads "broker:9092+other:9092/topic", what follows "kafka://", into `target` and `kafka`. Returns
+ * what follows it: "" or the options with the sign before them; NULL: it is wrong.
  */
 const char *sf_url_kafka_target(
 	struct sf_url *url, const char *text, const char *rest, struct sf_error *error);

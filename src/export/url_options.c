@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Options of destinations: "rate=50k,biflow=no". They are rows of base/url_options.def; for each row there is a
- * function read_…() here. After the last option the fields of profile= and fields= are chosen, which depend on others.
+ * Options of destinations: "rate=50k,biflow=no". They are rows of base/url_options.def; for each
+ * row there is a function read_…() here. After the last option the fields of profile= and fields=
+ * are chosen, which depend on others.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -69,7 +70,10 @@ static uint32_t options_groups(const struct sf_url *url, const char *name, size_
 	return 0;
 }
 
-/* "no", or names of groups with + or - between them; a sign at the start changes those of the profile. */
+/*
+ * "no", or names of groups with + or - between them; a sign at the
+ * start changes those of the profile.
+ */
 static bool read_options(struct sf_url *url, const char *value)
 {
 	uint32_t groups = *value == '+' || *value == '-' ? options_groups(url, "yes", 3) : 0;
@@ -371,8 +375,8 @@ static int misplaced_option(
 static_assert(SF_URL_OPTIONS <= 64, "read_option() has a bit for each of the options");
 
 /*
- * Reads one option, "name=value", which lies in url->options. Cuts `item` at the "=". `given`: those that were read
- * before, a bit for each.
+ * Reads one option, "name=value", which lies in url->options. Cuts `item` at the "=". `given`:
+ * those that were read before, a bit for each.
  */
 static int read_option(struct sf_url *url, const char *text, char *item, unsigned applies,
 	uint64_t *given, struct sf_error *error)
@@ -448,8 +452,8 @@ int sf_url_choose(struct sf_url *url, const char *list, char *left_out, const ch
 }
 
 /*
- * The end of an option, "," or "&", or NULL. In conditions (where=) only a comma outside brackets and quotes ends
- * the option: "where=port in [80,443] && tcp,rate=5k".
+ * The end of an option, "," or "&", or NULL. In conditions (where=) only a comma outside brackets
+ * and quotes ends the option: "where=port in [80,443] && tcp,rate=5k".
  */
 static char *option_end(char *item)
 {
@@ -506,7 +510,10 @@ static int check_profile(
 		url->profile->name, schemes, url->profile->help);
 }
 
-/* Reads profile=NAME in url->options: it decides what the other options change, wherever it stands. */
+/*
+ * Reads profile=NAME in url->options: it decides what the other
+ * options change, wherever it stands.
+ */
 static int find_profile(
 	struct sf_url *url, const char *text, unsigned applies, struct sf_error *error)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Records that are left out: by --where for all destinations, by where= and sample= for one. A flow of which one direction
- * is chosen becomes a flow of that direction; the other one is counted as skipped.
+ * Records that are left out: by --where for all destinations, by where= and sample= for one. A flow
+ * of which one direction is chosen becomes a flow of that direction; the other one is counted as
+ * skipped.
  */
 #include <string.h>
 
@@ -84,7 +85,10 @@ void sf_exporter_choose(struct sf_exporter *exporter, const struct sf_flow *flow
 
 /* ---------------------------------------------------------------- one destination */
 
-/* Whose records it takes is decided when they are put; with a queue it has taken its own already. */
+/*
+ * Whose records it takes is decided when they are put; with a
+ * queue it has taken its own already.
+ */
 static bool is_shared(const struct sf_destination *destination)
 {
 	return destination->group && !destination->shared->options.queued;
@@ -115,7 +119,10 @@ static bool keeps_back(struct sf_destination *destination, const struct sf_flow 
 	return true;
 }
 
-/* At most SF_BATCH_MAX flows. What the enricher gave is moved along with the flows that are chosen. */
+/*
+ * At most SF_BATCH_MAX flows. What the enricher gave is moved along
+ * with the flows that are chosen.
+ */
 static void offer_some(
 	struct sf_destination *destination, const struct sf_flow *flows, unsigned count)
 {

@@ -43,8 +43,8 @@ void sf_wire_profile_apply(
 	const struct sf_wire_profile *profile, struct sf_session_options *session);
 
 /*
- * Fills in the fields, as sf_fields_choose() does: what the destination cannot have is left out. The
- * session's other options are known.
+ * Fills in the fields, as sf_fields_choose() does: what the destination cannot have is left out.
+ * The session's other options are known.
  */
 int sf_wire_profile_fields(const struct sf_wire_profile *profile,
 	const struct sf_session_options *session, struct sf_fields *fields, struct sf_error *error);

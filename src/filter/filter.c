@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Keeps a list of compiled programs, one for each link type that occurred. Captures have one or two link
- * types; the list is searched from its begin, and the program that was used last is the first one.
+ * Keeps a list of compiled programs, one for each link type that occurred. Captures have one or two
+ * link types; the list is searched from its begin, and the program that was used last is the first
+ * one.
  *
- * libpcap compiles programs for DLT_ numbers, but packets have LINKTYPE_ numbers. To translate, libpcap
- * is given the header of a capture file with that link type.
+ * libpcap compiles programs for DLT_ numbers, but packets have LINKTYPE_ numbers. To translate,
+ * libpcap is given the header of a capture file with that link type.
  */
 #include "filter/filter.h"
 
@@ -39,9 +40,9 @@ struct sf_filter {
 #define KIND_FOREIGN 0x10000u /* SF_LINK_NULL: the capturing machine had the other byte order */
 
 /*
- * The kind of packets that a program is compiled for: the link type and, for SF_LINK_NULL, the byte order
- * of the address family before each packet, which is that of the capturing machine. Address families are
- * small numbers; a large one is in the other byte order.
+ * The kind of packets that a program is compiled for: the link type and, for SF_LINK_NULL, the byte
+ * order of the address family before each packet, which is that of the capturing machine. Address
+ * families are small numbers; a large one is in the other byte order.
  */
 static uint32_t packet_kind(const struct sf_packet *packet)
 {

@@ -79,7 +79,10 @@ int sf_permits_make(struct sf_permits *permits, const struct sf_plan *plan, stru
 	return err;
 }
 
-/* Sockets: the kernel refuses UDP ports that are in use, but raw sockets would all get the packets. */
+/*
+ * Sockets: the kernel refuses UDP ports that are in use, but raw
+ * sockets would all get the packets.
+ */
 static int refuse_sockets_twice(const struct sf_plan *plan, struct sf_error *error)
 {
 	struct sf_socket_name names[SF_PERMITS_MAX];

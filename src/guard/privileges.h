@@ -47,8 +47,8 @@ const struct sf_lookup *sf_privileges_lookup(const struct sf_privileges *privile
 const struct sf_file_hook *sf_privileges_on_file(const struct sf_privileges *privileges);
 
 /*
- * When all is open: gives up what the run does not need any more; collectors among the destinations of
- * `exporter` may need connections. privileges->sandbox.missing tells what could not be given up.
+ * When all is open: gives up what the run does not need any more; collectors among the destinations
+ * of `exporter` may need connections. privileges->sandbox.missing tells what could not be given up.
  */
 int sf_privileges_drop(struct sf_privileges *privileges, const struct sf_exporter *exporter,
 	struct sf_error *error);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * --on-file: a process that runs a command for each output file that is complete, one after another. It is forked
- * before anything is open, because the process that meters can start no program later. The command runs as the
- * user of the run: `sh -c 'COMMAND "$@"' spanflow PATH`. A request is a path; paths that do not begin like an
- * output file of the run, or have ".." in them, are refused.
+ * --on-file: a process that runs a command for each output file that is complete, one after
+ * another. It is forked before anything is open, because the process that meters can start no
+ * program later. The command runs as the user of the run: `sh -c 'COMMAND "$@"' spanflow PATH`. A
+ * request is a path; paths that do not begin like an output file of the run, or have ".." in them,
+ * are refused.
  *
  *	sf_spawner_start(&spawner, "gzip -9", (const char *const[]){ "flows/%H.ipfix" }, 1, NULL, &error);
  *	options.on_file = &spawner.hook;

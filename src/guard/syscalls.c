@@ -72,7 +72,10 @@ static const int monitor[] = { SCMP_SYS(openat), SCMP_SYS(newfstatat), SCMP_SYS(
 	/* newer versions of libbpf than Debian 12 has, for each map of an object */
 	SCMP_SYS(memfd_create) };
 
-/* With --metrics: the socket listens already, and no other can be made to, as listen() is not here. */
+/*
+ * With --metrics: the socket listens already, and no other can be
+ * made to, as listen() is not here.
+ */
 static const int accepting[] = { SCMP_SYS(accept4) };
 
 /* With a spool, or files of a series. */

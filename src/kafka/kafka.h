@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A producer for one topic of Kafka. librdkafka lies behind struct sf_kafka_ops, in a module that is loaded
- * when a destination is kafka://… for the first time (base/module.h). Example:
+ * A producer for one topic of Kafka. librdkafka lies behind struct sf_kafka_ops, in a module that
+ * is loaded when a destination is kafka://… for the first time (base/module.h). Example:
  *
  *	ops = sf_kafka_load(&error);
  *	err = ops->open(&kafka, &options, &error);	checks the options, starts nothing that stays
@@ -29,7 +29,10 @@ struct sf_kafka_message {
 	uint32_t length;
 	uint32_t partition; /* a number that chooses the partition */
 	char key[SF_KAFKA_KEY];
-	/* It is sent in no batch with others: a broker refuses batches as a whole, whichever message is wrong. */
+	/*
+	 * It is sent in no batch with others: a broker refuses batches as a
+	 * whole, whichever message is wrong.
+	 */
 	bool alone;
 };
 
@@ -37,14 +40,18 @@ enum sf_kafka_fate {
 	SF_KAFKA_DELIVERED, /* acknowledged by the broker */
 	SF_KAFKA_NOT,       /* it was not delivered, and may be put again */
 	SF_KAFKA_PERHAPS,   /* the same, but the broker may have it */
-	SF_KAFKA_TOO_LARGE, /* the broker will never take the message, or the batch that it was sent in */
+	/* the broker will never take the message, or the batch that it was sent in */
+	SF_KAFKA_TOO_LARGE,
 	SF_KAFKA_REFUSED, /* the same, for what it holds */
 };
 
 struct sf_kafka_options {
 	const char *brokers; /* "host:port,host:port" */
 	const char *topic;
-	/* "NAME=VALUE" properties of librdkafka, one behind the other, each ends with a zero; an empty one ends */
+	/*
+	 * "NAME=VALUE" properties of librdkafka, one behind the other, each ends
+	 * with a zero; an empty one ends
+	 */
 	const char *properties;
 	const char *file; /* the same, a line for each, # begins a comment; NULL: none */
 	void (*told)(void *context, struct sf_kafka_message *message, enum sf_kafka_fate fate);
@@ -68,13 +75,16 @@ struct sf_kafka_ops {
 	/* Starts librdkafka's threads. 0 or an error, see `trouble`. */
 	int (*start)(struct sf_kafka *kafka);
 	/*
-	 * 0: told() reports the message. -EAGAIN: there is no room now. -EMSGSIZE: it is larger than the properties
-	 * allow. Other errors: see `trouble`.
+	 * 0: told() reports the message. -EAGAIN: there is no room now. -EMSGSIZE: it is larger
+	 * than the properties allow. Other errors: see `trouble`.
 	 */
 	int (*put)(struct sf_kafka *kafka, struct sf_kafka_message *message);
 	/* Calls told() for what is known. */
 	void (*poll)(struct sf_kafka *kafka);
-	/* Gives messages up that wait in librdkafka's queue; `all`: those on their way, too. poll() tells. */
+	/*
+	 * Gives messages up that wait in librdkafka's queue; `all`: those
+	 * on their way, too. poll() tells.
+	 */
 	void (*purge)(struct sf_kafka *kafka, bool all);
 	/* Messages whose fate is not known are not told any more. */
 	void (*close)(struct sf_kafka *kafka);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The producer with librdkafka. Messages are not copied: their memory is the caller's until their fate is told.
- * They wait in librdkafka's queue without a time limit; the caller bounds them, and gives them up by purge().
+ * The producer with librdkafka. Messages are not copied: their memory is the caller's until their
+ * fate is told. They wait in librdkafka's queue without a time limit; the caller bounds them, and
+ * gives them up by purge().
  *
- * Messages that are sent alone have a producer of librdkafka of their own, which makes no batches. A producer of
- * librdkafka that has failed for good (a fatal error of the idempotent producer) is replaced by a new one.
+ * Messages that are sent alone have a producer of librdkafka of their own, which makes no batches.
+ * A producer of librdkafka that has failed for good (a fatal error of the idempotent producer) is
+ * replaced by a new one.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -330,8 +332,8 @@ static void producer_close(struct sf_kafka *kafka)
 }
 
 /*
- * Makes a producer and ends it: this finds what is wrong with properties that depend on each other, such as
- * certificates, and lets OpenSSL read its own files, before a live run gives up its rights.
+ * Makes a producer and ends it: this finds what is wrong with properties that depend on each other,
+ * such as certificates, and lets OpenSSL read its own files, before a live run gives up its rights.
  */
 static int try_out(struct producer *producer, struct sf_error *error)
 {

@@ -87,8 +87,9 @@ static bool unmark(struct sf_facts *facts, struct mark *mark)
 /* --------------------------------------------------------------------- datagrams */
 
 /*
- * The hash of what identifies a datagram: source, destination, protocol and identification (RFC 791 §3.2; in
- * IPv6 without protocol, because later fragments may not have it: RFC 8200 §4.5), tags, observation point.
+ * The hash of what identifies a datagram: source, destination, protocol and identification (RFC 791
+ * §3.2; in IPv6 without protocol, because later fragments may not have it: RFC 8200 §4.5), tags,
+ * observation point.
  */
 static uint64_t print_of(
 	const struct sf_fragments *fragments, const struct sf_facts *facts, const struct mark *mark)
@@ -156,8 +157,8 @@ static bool has_passed(int64_t since, int64_t clock_ns, int64_t time)
 }
 
 /*
- * True if a fragment at that time belongs to another datagram with the same identification. Fragments that
- * come soon after the datagram was whole are copies, as mirror ports make them.
+ * True if a fragment at that time belongs to another datagram with the same identification.
+ * Fragments that come soon after the datagram was whole are copies, as mirror ports make them.
  */
 static bool is_over(const struct sf_datagram *datagram, int64_t clock_ns)
 {
@@ -195,7 +196,10 @@ static struct sf_datagram *find(struct sf_fragments *fragments, uint64_t print, 
 	return oldest;
 }
 
-/* Enters which bytes of its datagram a fragment has; counts a fragment that overlaps or is too long. */
+/*
+ * Enters which bytes of its datagram a fragment has; counts a
+ * fragment that overlaps or is too long.
+ */
 static void measure(struct sf_fragments *fragments, struct sf_datagram *datagram,
 	const struct mark *mark, int64_t clock_ns)
 {

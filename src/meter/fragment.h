@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Later fragments join the flow of their first one. Only the first fragment of a datagram has ports; a
- * later one has the datagram's identification. The meter that owns the address pair sees all
- * fragments and remembers the ports of first fragments.
+ * Later fragments join the flow of their first one. Only the first fragment of a datagram has
+ * ports; a later one has the datagram's identification. The meter that owns the address pair sees
+ * all fragments and remembers the ports of first fragments.
  *
  *	sf_fragment_mark(facts);                          of a packet just parsed, by any meter
  *	… facts are handed to the owner of their address pair …
  *	sf_fragments_take(fragments, facts, annex);       by the owner: gives them on, now or later
  *	sf_fragments_expire(fragments, now);
  *
- * A fragment that comes before its first one is kept for SF_FRAGMENT_WAIT_NS; then it is metered without
- * ports. Memory is fixed; what does not fit is metered without ports as well. So the price of any
- * fragments, overlapping, endless or alone, is bounded; their kinds are counted.
+ * A fragment that comes before its first one is kept for SF_FRAGMENT_WAIT_NS; then it is metered
+ * without ports. Memory is fixed; what does not fit is metered without ports as well. So the price
+ * of any fragments, overlapping, endless or alone, is bounded; their kinds are counted.
  */
 #ifndef SPANFLOW_METER_FRAGMENT_H
 #define SPANFLOW_METER_FRAGMENT_H
@@ -81,9 +81,9 @@ int sf_fragments_init(struct sf_fragments *fragments, const struct sf_annex_layo
 void sf_fragments_fini(struct sf_fragments *fragments);
 
 /*
- * Puts the identification of a fragment into the head of its facts, where nothing else needs the room: the
- * member `octets` (IPv4), `address` (IPv6), and the TCP flags of later fragments. sf_fragments_take() takes
- * it out.
+ * Puts the identification of a fragment into the head of its facts, where nothing else needs the
+ * room: the member `octets` (IPv4), `address` (IPv6), and the TCP flags of later fragments.
+ * sf_fragments_take() takes it out.
  */
 void sf_fragment_mark(struct sf_facts *facts);
 

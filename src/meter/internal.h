@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Inside the meter: new.c makes it, meter.c parses packets, offer.c gives their facts to the table. */
+/*
+ * Inside the meter: new.c makes it, meter.c parses packets, offer.c
+ * gives their facts to the table.
+ */
 #ifndef SPANFLOW_METER_INTERNAL_H
 #define SPANFLOW_METER_INTERNAL_H
 
@@ -22,7 +25,8 @@ struct sf_meter {
 	bool per_packet;
 	bool demanding; /* no fast path: another key, packets to leave out, or more UDP tunnels */
 	bool around;    /* the outer packet of a tunnel matters: a pair, or a fragment */
-	bool tails; /* some fact that is gathered on request is not in the head of struct sf_facts */
+	/* some fact that is gathered on request is not in the head of struct sf_facts */
+	bool tails;
 	bool heads;       /* … but only of packets whose payload is read: sf_apps_wants() */
 	unsigned details; /* SF_DETAILS_…: groups of struct sf_details that facts on request need */
 	sf_parse_run *run;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The flow key of a packet just parsed: which parts it has, the tunnel in it, and flows that name each other. */
+/*
+ * The flow key of a packet just parsed: which parts it has, the tunnel in it,
+ * and flows that name each other.
+ */
 #ifndef SPANFLOW_METER_KEY_H
 #define SPANFLOW_METER_KEY_H
 
@@ -10,7 +13,10 @@
 /* A flow is one TCP connection, and ends with it, only if the key has all of these parts. */
 #define SF_KEY_CONNECTION (SF_KEY_ADDRESS | SF_KEY_PORT | SF_KEY_PROTOCOL)
 
-/* Reduces the key to the parts that the user has chosen (SF_KEY_…), and adds TOS and interface to it. */
+/*
+ * Reduces the key to the parts that the user has chosen (SF_KEY_…),
+ * and adds TOS and interface to it.
+ */
 void sf_key_choose(struct sf_facts *facts, uint32_t key);
 
 /*

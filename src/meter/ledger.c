@@ -7,7 +7,10 @@
 
 #include "base/merge.h"
 
-/* Keeps the most frequent types: a new one takes the place of the rarest if it has at least as many frames. */
+/*
+ * Keeps the most frequent types: a new one takes the place of the rarest if
+ * it has at least as many frames.
+ */
 void sf_ethertypes_add(struct sf_ethertypes *ethertypes, uint16_t type, uint64_t frames)
 {
 	unsigned rarest = 0;
@@ -55,7 +58,10 @@ bool sf_ledger_balanced(const struct sf_ledger *ledger)
 
 	for (unsigned i = 0; i < SF_IGNORED_COUNT; i++)
 		ignored += ledger->ignored[i];
-	/* table_packets is computed as a difference: a negative one means that a packet is in two records */
+	/*
+	 * table_packets is computed as a difference: a negative one means
+	 * that a packet is in two records
+	 */
 	return ledger->table_packets <= INT64_MAX && ledger->table_octets <= INT64_MAX &&
 	       ledger->frames + ledger->twice ==
 		       ledger->packets + ledger->fragments_waiting + ignored &&

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A metering process: parses a batch of packets, fits their facts to the flow key and gives the facts to a
- * flow table.
+ * A metering process: parses a batch of packets, fits their facts to the flow key and
+ * gives the facts to a flow table.
  *
- * A batch is parsed in parts of SF_METER_PART packets. While one part is parsed, the table still accounts
- * the parts before it: this is possible because facts have no pointers into packets. The facts are
- * completed right after parsing, while they are in the first-level cache.
+ * A batch is parsed in parts of SF_METER_PART packets. While one part is parsed, the table still
+ * accounts the parts before it: this is possible because facts have no pointers into packets. The
+ * facts are completed right after parsing, while they are in the first-level cache.
  */
 #include <string.h>
 
@@ -151,8 +151,9 @@ static int64_t within_reason(int64_t time_ns)
 }
 
 /*
- * Sets time and clock of the facts. The packet may be earlier than the clock of its source, or later (a
- * jump that does not count yet). Both times may be any number. True if the packet is earlier.
+ * Sets time and clock of the facts. The packet may be earlier than the clock of its source, or
+ * later (a jump that does not count yet). Both times may be any number. True if the packet is
+ * earlier.
  */
 static bool set_clock(struct sf_facts *facts, int64_t clock)
 {
@@ -214,7 +215,10 @@ static unsigned parse_plain(struct sf_meter *meter, const struct sf_packet *pack
 	return (unsigned)(out - facts);
 }
 
-/* Parses a packet with the tail of its facts, and packs what is wanted of them. Returns how many facts it gives. */
+/*
+ * Parses a packet with the tail of its facts, and packs what is wanted of them.
+ * Returns how many facts it gives.
+ */
 static sf_always_inline unsigned parse_tail(struct sf_meter *meter, const struct sf_packet *packet,
 	const struct sf_observation_point *point, struct sf_facts_array array, struct sf_facts *out)
 {
@@ -246,7 +250,10 @@ static unsigned parse_plain_tails(struct sf_meter *meter, const struct sf_packet
 	return (unsigned)(out - array.facts);
 }
 
-/* The same if the tail is needed to read payload only: the few packets whose payload is wanted are parsed again. */
+/*
+ * The same if the tail is needed to read payload only: the few packets whose
+ * payload is wanted are parsed again.
+ */
 static __attribute__((noinline)) unsigned parse_plain_heads(struct sf_meter *meter,
 	const struct sf_packet *packets, unsigned count, const struct sf_observation_point *point,
 	struct sf_facts_array array)

@@ -16,9 +16,9 @@
 #include "base/annex.h"
 
 /*
- * As sf_meter_batch(), but writes the packets that are to be metered to `array`, in order, with the key
- * reduced and the clock set. A packet may give two facts, so there is room for 2 * `count`, with annexes
- * if the meter gathers facts on request. Returns the number of facts.
+ * As sf_meter_batch(), but writes the packets that are to be metered to `array`, in order, with the
+ * key reduced and the clock set. A packet may give two facts, so there is room for 2 * `count`,
+ * with annexes if the meter gathers facts on request. Returns the number of facts.
  */
 unsigned sf_meter_parse(struct sf_meter *meter, const struct sf_packet *packets, unsigned count,
 	const int64_t *clock, const struct sf_observation_point *point,
@@ -28,8 +28,8 @@ unsigned sf_meter_parse(struct sf_meter *meter, const struct sf_packet *packets,
 const struct sf_annex_layout *sf_meter_layout(const struct sf_meter *meter);
 
 /*
- * The facts that a meter with these options gathers: options->facts, without those of tunnels if none is
- * opened, and with them if they are in the key.
+ * The facts that a meter with these options gathers: options->facts, without those of tunnels if
+ * none is opened, and with them if they are in the key.
  */
 uint64_t sf_meter_facts(const struct sf_meter_options *options);
 
@@ -64,9 +64,9 @@ void sf_meter_drop(struct sf_meter *meter, enum sf_ignored reason, uint64_t coun
 
 /*
  * Accounts up to SF_METER_ROOM facts, parsed by this meter or by another with equal options. The
- * caller writes facts and annexes to sf_meter_room() first; the room is another one after each offer.
- * Offers are pipelined: packets are accounted two offers later, or when the table is aged, finished
- * or asked for its ledger.
+ * caller writes facts and annexes to sf_meter_room() first; the room is another one after each
+ * offer. Offers are pipelined: packets are accounted two offers later, or when the table is aged,
+ * finished or asked for its ledger.
  */
 #define SF_METER_PART 32
 

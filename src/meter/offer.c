@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * From the facts in the table's room to the table. Most parts go as they are. Parts with fragments are copied
- * first; of those of which packets have given two facts, what is more than a part.
+ * From the facts in the table's room to the table. Most parts go as they are. Parts with fragments
+ * are copied first; of those of which packets have given two facts, what is more than a part.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "meter/internal.h"
 
-/* Gives the first `count` facts in the table's room to the table; per packet: makes records of them. */
+/*
+ * Gives the first `count` facts in the table's room to the table; per
+ * packet: makes records of them.
+ */
 static void account_room(struct sf_meter *meter, unsigned count)
 {
 	if (sf_unlikely(meter->per_packet))
@@ -26,7 +29,10 @@ static void offer_given(struct sf_meter *meter)
 	meter->given = 0;
 }
 
-/* Called by `fragments` for each packet that need not wait: its ports are known, or never will be. */
+/*
+ * Called by `fragments` for each packet that need not wait: its
+ * ports are known, or never will be.
+ */
 static void give(void *context, const struct sf_facts *facts, const uint8_t *annex)
 {
 	struct sf_meter *meter = context;
@@ -75,7 +81,10 @@ static const uint8_t *staged_annex(const struct sf_meter *meter, unsigned i)
 				    : NULL;
 }
 
-/* Gives facts with fragments to the table. Fragments that wait for their first one are kept back. */
+/*
+ * Gives facts with fragments to the table. Fragments that wait for
+ * their first one are kept back.
+ */
 static __attribute__((noinline)) void offer_fragments(struct sf_meter *meter, unsigned count)
 {
 	stage(meter, count);
@@ -84,7 +93,10 @@ static __attribute__((noinline)) void offer_fragments(struct sf_meter *meter, un
 	offer_given(meter);
 }
 
-/* Gives more facts than a part has to the table: the first ones as they are, then those behind them. */
+/*
+ * Gives more facts than a part has to the table: the first ones as
+ * they are, then those behind them.
+ */
 static __attribute__((noinline)) void offer_many(struct sf_meter *meter, unsigned count)
 {
 	const struct sf_annex_layout *layout = sf_table_layout(meter->table);

@@ -101,7 +101,10 @@ static size_t behind_pppoe(const struct sf_packet *packet, size_t at)
 	return protocol == PPP_IPV4 || protocol == PPP_IPV6 ? at + HEADER : 0;
 }
 
-/* Offset of the IP header: the Ethernet type at `type` says what is at `at`, tags or a header. 0: there is none. */
+/*
+ * Offset of the IP header: the Ethernet type at `type` says what is at `at`, tags
+ * or a header. 0: there is none.
+ */
 static size_t behind_type(const struct sf_packet *packet, size_t type, size_t at)
 {
 	for (unsigned i = 0; i <= TAGS_MAX && at <= packet->captured; i++, type = at - 2) {
@@ -171,8 +174,8 @@ static size_t append(uint8_t *to, size_t used, size_t size, const uint8_t *from,
 }
 
 /*
- * What routers do not change. IPv4: length, identification, protocol, addresses; IPv6: payload length, next header,
- * addresses; and the first bytes behind the IP header. 0: no IP packet.
+ * What routers do not change. IPv4: length, identification, protocol, addresses; IPv6: payload
+ * length, next header, addresses; and the first bytes behind the IP header. 0: no IP packet.
  */
 size_t sf_sample_bytes(const struct sf_packet *packet, uint8_t *bytes, size_t size)
 {

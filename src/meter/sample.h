@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Chooses packets before they are parsed (spanflow/sampling.h). The state belongs to who reads the packets of a source
- * in their order: so files give the same packets for any number of workers.
+ * Chooses packets before they are parsed (spanflow/sampling.h). The state belongs to who reads the
+ * packets of a source in their order: so files give the same packets for any number of workers.
  *
  *	struct sf_sampler sampler = { 0 };
  *	if (sf_sampler_takes(&sampler, &sampling, &packet))
@@ -23,14 +23,20 @@ struct sf_sampler {
 	uint64_t random; /* state of the generator; any value begins a sequence */
 };
 
-/* True if the packet, the next one of its source, is metered. `sampling` is the same in all calls. */
+/*
+ * True if the packet, the next one of its source, is metered.
+ * `sampling` is the same in all calls.
+ */
 bool sf_sampler_takes(struct sf_sampler *sampler, const struct sf_sampling *sampling,
 	const struct sf_packet *packet);
 
 /* The hash of RFC 5475, appendix A.2 (BOB). */
 uint32_t sf_sample_bob(const uint8_t *bytes, size_t length, uint32_t initial);
 
-/* Copies the bytes of a packet that are hashed, at most `size`. Returns their number; 0: no IP packet was found. */
+/*
+ * Copies the bytes of a packet that are hashed, at most `size`. Returns their
+ * number; 0: no IP packet was found.
+ */
 size_t sf_sample_bytes(const struct sf_packet *packet, uint8_t *bytes, size_t size);
 
 /* Most bytes of a packet that are hashed. */

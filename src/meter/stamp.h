@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * --switch-time: packets get the time at which a switch or tap has stamped them, before clocks and filters see them.
+ * --switch-time: packets get the time at which a switch or tap has stamped them,
+ * before clocks and filters see them.
  *
  *	if (limit_ns)
  *		sf_stamp_batch(packets, count, limit_ns, &counts);
  *
- * Anybody can forge a stamp, so one that is further from the driver's time than `limit_ns` is refused: the packet
- * keeps the driver's time.
+ * Anybody can forge a stamp, so one that is further from the driver's time than `limit_ns` is
+ * refused: the packet keeps the driver's time.
  */
 #ifndef SPANFLOW_METER_STAMP_H
 #define SPANFLOW_METER_STAMP_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The table of counters (base/counters.def) and what is made of it: sums, JSON, lines of text and the
- * page docs/metrics.md.
+ * The table of counters (base/counters.def) and what is made of it: sums, JSON, lines of
+ * text and the page docs/metrics.md.
  *
  *	struct sf_counter_set set = { .objects[SF_SCOPE_RUN] = &counters, .objects[SF_SCOPE_SOURCE] = &sum };
  *	fputc('{', stderr);
@@ -45,7 +45,8 @@ extern const unsigned sf_counter_count;
 struct sf_collected_input {
 	uint64_t datagrams;                    /* received, `undecoded` included */
 	uint64_t dropped;                      /* by the kernel */
-	uint64_t undecoded;                    /* had come, but were not decoded when the run ended */
+	/* had come, but were not decoded when the run ended */
+	uint64_t undecoded;
 	uint64_t connections, refused, broken; /* struct sf_inflows, struct sf_sessions */
 	uint64_t strays;                       /* struct sf_sessions */
 };
@@ -86,18 +87,21 @@ bool sf_counter_is_first(unsigned index);
 uint64_t sf_counter_value(const struct sf_counter *counter, const void *object);
 
 /*
- * Prints `"frames":5,"metered":{"packets":4,…},…`: all counters whose path begins with `prefix`, which
- * is not printed ("sources[].", "destinations[]."); "": those of the whole run.
+ * Prints `"frames":5,"metered":{"packets":4,…},…`: all counters whose path begins with `prefix`,
+ * which is not printed ("sources[].", "destinations[]."); "": those of the whole run.
  */
 void sf_counters_json(const struct sf_counter_set *set, const char *prefix, FILE *stream);
 
 /*
- * Prints the text with each {path} replaced by the counter that has this path in JSON, and each {s} by
- * "s" unless the counter before it is 1: "{frames} frame{s}".
+ * Prints the text with each {path} replaced by the counter that has this path in JSON, and each {s}
+ * by "s" unless the counter before it is 1: "{frames} frame{s}".
  */
 void sf_counters_text(const struct sf_counter_set *set, const char *text, FILE *stream);
 
-/* destination.c: a JSON string: UTF-8 as it is; control characters and bytes that are not UTF-8 escaped. */
+/*
+ * destination.c: a JSON string: UTF-8 as it is; control characters and
+ * bytes that are not UTF-8 escaped.
+ */
 void sf_json_string(FILE *stream, const char *text);
 
 /* What became of the records at one destination: an object, or a line. */

@@ -2,7 +2,8 @@
 /*
  * libmicrohttpd in its external mode: one epoll descriptor tells that something is to be done, and
  * MHD_run() does it in the calling thread. MHD closes connections that are silent for CONNECTION_S
- * seconds; the deadline here is for those that send a byte now and then, or read an answer like that.
+ * seconds; the deadline here is for those that send a byte now and then, or read an answer like
+ * that.
  */
 #include "metrics/http.h"
 

@@ -9,8 +9,8 @@
  *		sf_http_serve(http, mono);
  *	sf_http_close(http);
  *
- * Work and memory are bounded whatever clients do: SF_HTTP_CONNECTIONS at a time, 8 KiB for what each
- * asks, SF_HTTP_DEADLINE_NS from begin to end of each, one answer for each.
+ * Work and memory are bounded whatever clients do: SF_HTTP_CONNECTIONS at a time, 8 KiB for what
+ * each asks, SF_HTTP_DEADLINE_NS from begin to end of each, one answer for each.
  */
 #ifndef SPANFLOW_METRICS_HTTP_H
 #define SPANFLOW_METRICS_HTTP_H
@@ -44,10 +44,10 @@ typedef void sf_http_handler(
 	void *context, const struct sf_http_request *request, struct sf_http_page *page);
 
 /*
- * Listens at `where`: "PORT" (of 127.0.0.1), "HOST:PORT", "[HOST]:PORT", ":PORT" (all addresses), or
- * the path of a Unix socket, which has a slash in it. Port 0: any that is free. A Unix socket that a run
- * left behind is replaced. SF_EUSAGE, SF_ERESOLVE or a system error; `error` says what to do. Fails with
- * SF_EUSAGE in a build without libmicrohttpd.
+ * Listens at `where`: "PORT" (of 127.0.0.1), "HOST:PORT", "[HOST]:PORT", ":PORT" (all addresses),
+ * or the path of a Unix socket, which has a slash in it. Port 0: any that is free. A Unix socket
+ * that a run left behind is replaced. SF_EUSAGE, SF_ERESOLVE or a system error; `error` says what
+ * to do. Fails with SF_EUSAGE in a build without libmicrohttpd.
  */
 int sf_http_open(struct sf_http **http, const char *where, sf_http_handler *handler, void *context,
 	struct sf_error *error);
@@ -64,7 +64,10 @@ int sf_http_fd(const struct sf_http *http);
 /* Accepts, reads and answers what is there. `mono`: monotonic time in ns. */
 void sf_http_serve(struct sf_http *http, int64_t mono);
 
-/* True while a client is connected: then sf_http_serve() has to be called now and then, for its deadline. */
+/*
+ * True while a client is connected: then sf_http_serve() has to be called
+ * now and then, for its deadline.
+ */
 bool sf_http_has_clients(const struct sf_http *http);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * --metrics: the counters of a run for Prometheus, by HTTP. /metrics has all of them, as Prometheus text
- * or OpenMetrics; /healthz answers as long as the run looks around; /readyz says whether it does its
- * work.
+ * --metrics: the counters of a run for Prometheus, by HTTP. /metrics has all of them, as Prometheus
+ * text or OpenMetrics; /healthz answers as long as the run looks around; /readyz says whether it
+ * does its work.
  */
 #ifndef SPANFLOW_METRICS_METRICS_H
 #define SPANFLOW_METRICS_METRICS_H
@@ -48,8 +48,8 @@ struct sf_metrics {
 };
 
 /*
- * Listens at `where` (sf_http_open()); NULL: no metrics are wanted. `metrics` stays where it is until
- * sf_metrics_close().
+ * Listens at `where` (sf_http_open()); NULL: no metrics are wanted. `metrics` stays where
+ * it is until sf_metrics_close().
  */
 int sf_metrics_open(struct sf_metrics *metrics, const char *where,
 	const struct sf_metrics_owner *owner, struct sf_error *error);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The two text formats: Prometheus 0.0.4, and OpenMetrics 1.0, in which the family of a counter has no
- * "_total" and the page ends with "# EOF".
+ * The two text formats: Prometheus 0.0.4, and OpenMetrics 1.0, in which the family of a counter has
+ * no "_total" and the page ends with "# EOF".
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -22,8 +22,8 @@ struct writer {
 };
 
 /*
- * Writes a label. Bytes that are not UTF-8 would make the whole page unreadable: everything beyond ASCII
- * of a name that has such bytes, and control characters, become question marks.
+ * Writes a label. Bytes that are not UTF-8 would make the whole page unreadable: everything beyond
+ * ASCII of a name that has such bytes, and control characters, become question marks.
  */
 static bool is_utf8(const char *text)
 {

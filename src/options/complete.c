@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The options table as completions for shells. The scripts are committed below packaging/completions,
- * because a cross build cannot run the program; scripts/update-docs writes them.
+ * The options table as completions for shells. The scripts are committed below
+ * packaging/completions, because a cross build cannot run the program; scripts/update-docs writes
+ * them.
  */
 #include <errno.h>
 #include <string.h>
@@ -58,7 +59,10 @@ static void print_commands(const struct sf_command *commands, FILE *stream)
 		fprintf(stream, "%s ", commands->name);
 }
 
-/* The first sentence of a help text, inside single quotes; characters of `special` get a backslash. */
+/*
+ * The first sentence of a help text, inside single quotes;
+ * characters of `special` get a backslash.
+ */
 static void print_sentence(const char *text, const char *special, FILE *stream)
 {
 	for (; *text; text++) {

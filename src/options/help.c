@@ -10,7 +10,10 @@
 
 #include "spanflow_config.h"
 
-/* Where the words of an option begin: narrow terminals have no room for a column of names beside them. */
+/*
+ * Where the words of an option begin: narrow terminals have no room for
+ * a column of names beside them.
+ */
 static size_t indent_of(FILE *stream)
 {
 	return sf_wrap_columns(stream) < 70 ? 10 : 30;

@@ -180,7 +180,10 @@ struct sf_option {
 	uint64_t min,
 		max; /* NUMBER, SIZE, DURATION (ns); STRINGS: how many; max 0: no upper bound */
 	const struct sf_choice *choices;
-	/* OWN: changes what stands at `offset`. 0, or SF_EUSAGE with a message that names the option */
+	/*
+	 * OWN: changes what stands at `offset`. 0, or SF_EUSAGE with
+	 * a message that names the option
+	 */
 	int (*read)(void *target, const char *text, struct sf_error *error);
 	/* SF_URL_TO_… ored: options that follow after commas (base/url_option.h) */
 	unsigned url_options;
@@ -222,16 +225,16 @@ int sf_option_set(struct sf_options *options, const struct sf_option *option, co
 
 /*
  * Reads `key = value` lines: keys are long names, repeatable ones may occur again, flags take yes
- * or no. `#` and `;` begin a comment: at the begin of a line, or behind a value and a space. A value in
- * single or double quotes is what stands between them. After a `[subcommand]` line keys belong to
- * that subcommand only. SF_EUSAGE or a system error, with file and line in `error`.
+ * or no. `#` and `;` begin a comment: at the begin of a line, or behind a value and a space. A
+ * value in single or double quotes is what stands between them. After a `[subcommand]` line keys
+ * belong to that subcommand only. SF_EUSAGE or a system error, with file and line in `error`.
  */
 int sf_options_read_file(struct sf_options *options, const struct sf_option *table,
 	const struct sf_command *command, const char *path, struct sf_error *error);
 
 /*
- * sf_option_set() for an option that the command line or the configuration file gives; sf_option_given()
- * then knows its long name, also if the value is the default.
+ * sf_option_set() for an option that the command line or the configuration file gives;
+ * sf_option_given() then knows its long name, also if the value is the default.
  */
 int sf_option_give(struct sf_options *options, const struct sf_option *option, const char *text,
 	struct sf_error *error);

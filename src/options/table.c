@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The options of all subcommands. Each section of --help is a file of rows; the order of files and rows is
- * that of --help.
+ * The options of all subcommands. Each section of --help is a file of rows; the order of
+ * files and rows is that of --help.
  */
 #include <spanflow/capture.h>
 #include <spanflow/export.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a question looks for and no record had: otherwise "nothing was found" would be taken for an answer. */
+/*
+ * What a question looks for and no record had: otherwise "nothing was
+ * found" would be taken for an answer.
+ */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>

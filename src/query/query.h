@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Questions to files: where the conditions and groups of src/ask meet the readers of src/collect. Several
- * threads read the same files, each decodes every n-th part of their records into groups of its own, which
- * are added up at the end.
+ * Questions to files: where the conditions and groups of src/ask meet the readers of src/collect.
+ * Several threads read the same files, each decodes every n-th part of their records into groups of
+ * its own, which are added up at the end.
  *
  *	const struct sf_query query = { names, count, where, groups, threads };
  *
@@ -49,32 +49,41 @@ bool sf_query_is_shared(const struct sf_query *query);
 int sf_query_start(
 	struct sf_query_workers **workers, const struct sf_query *query, struct sf_error *error);
 
-/* Waits for the threads (with `stop` they end early), adds up what they have, and frees. NULL is allowed. */
+/*
+ * Waits for the threads (with `stop` they end early), adds up what they
+ * have, and frees. NULL is allowed.
+ */
 void sf_query_join(struct sf_query_workers *workers, bool stop, struct sf_query_sum *sum);
 
 /*
- * The addresses of all hosts of a file of flows, or a directory of such files, a line each; malloc()ed.
- * `memory`: bytes that they may take. 0 or an error.
+ * The addresses of all hosts of a file of flows, or a directory of such files, a line each;
+ * malloc()ed. `memory`: bytes that they may take. 0 or an error.
  */
 int sf_query_hosts(const char *file, uint64_t memory, char **text, struct sf_error *error);
 
 /*
- * What `in FILE` means: the whole file with a NUL at its end, malloc()ed; of the name "baseline" the hosts of that file
- * of flows, unless it is NULL. 0 or an error.
+ * What `in FILE` means: the whole file with a NUL at its end, malloc()ed; of the name "baseline"
+ * the hosts of that file of flows, unless it is NULL. 0 or an error.
  */
 int sf_query_list(const char *path, const char *baseline, uint64_t memory, char **text,
 	struct sf_error *error);
 
-/* Prints the groups, after sf_groups_sort(); `width`: of a terminal, or 0. 0, or a negative error of the stream. */
+/*
+ * Prints the groups, after sf_groups_sort(); `width`: of a terminal, or 0. 0, or
+ * a negative error of the stream.
+ */
 int sf_query_print(const struct sf_groups *groups, enum sf_form form, unsigned width, FILE *stream);
 
-/* Gives the groups that are shown to the destinations of an exporter of collected records. 0 or -ENOMEM. */
+/*
+ * Gives the groups that are shown to the destinations of an exporter of
+ * collected records. 0 or -ENOMEM.
+ */
 int sf_query_records(const struct sf_groups *groups, struct sf_exporter *exporter);
 
 /*
- * After a run: names in `text` elements that a question looked for and no record had that the collector has read, and
- * what flows of captures need for them that `mode` (SF_ASK_…) does not give. `told`: 0 at first. False: there is no
- * other one.
+ * After a run: names in `text` elements that a question looked for and no record had that the
+ * collector has read, and what flows of captures need for them that `mode` (SF_ASK_…) does not
+ * give. `told`: 0 at first. False: there is no other one.
  */
 bool sf_query_missing(const struct sf_ask_elements *elements, const struct sf_collector *collector,
 	unsigned mode, uint32_t *told, char *text, size_t size);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The records of a run as they are decoded again: the run writes them into a file, which is a pipe, and a
- * thread hands them to a function.
+ * The records of a run as they are decoded again: the run writes them into a file, which is a pipe,
+ * and a thread hands them to a function.
  *
  *	sf_tap_open(&tap, take, me, &error);
  *	… a run with the destination sf_tap_file(tap) is opened …
@@ -25,7 +25,10 @@ int sf_tap_open(struct sf_tap **tap,
 	bool (*record)(void *context, const struct sf_collected *record), void *context,
 	struct sf_error *error);
 
-/* What the run writes to, as sf_exporter_add_file() takes it: with all that decoded flows can have. */
+/*
+ * What the run writes to, as sf_exporter_add_file() takes it: with
+ * all that decoded flows can have.
+ */
 const char *sf_tap_file(const struct sf_tap *tap);
 
 int sf_tap_start(struct sf_tap *tap, struct sf_error *error);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Shared words: `stop`, which the main thread sets. Everything else of a worker belongs to its thread
- * from start to join; conditions are compiled once and only read. When all files are read the threads are joined,
- * and started once more to add up their groups in parts: then the groups of all are only read.
+ * Shared words: `stop`, which the main thread sets. Everything else of a worker belongs to its
+ * thread from start to join; conditions are compiled once and only read. When all files are read
+ * the threads are joined, and started once more to add up their groups in parts: then the groups of
+ * all are only read.
  */
 #include "query/query.h"
 
@@ -81,7 +82,10 @@ static void take(void *context, const struct sf_collected *record)
 		sf_collector_stop(worker->collector);
 }
 
-/* Keeps the first problem. The main thread reads the same files, and tells what is wrong with a whole file. */
+/*
+ * Keeps the first problem. The main thread reads the same files, and tells
+ * what is wrong with a whole file.
+ */
 static void problem(void *context, const char *text)
 {
 	struct worker *worker = context;

@@ -21,8 +21,8 @@
 #define BUFFER      (2 * (MESSAGE_MAX + 1)) /* room for a part of a message and a whole one */
 
 /*
- * Keep-alive of TCP, which notices that an exporter has gone without closing the connection: seconds of
- * silence before the first probe, and between probes.
+ * Keep-alive of TCP, which notices that an exporter has gone without closing the connection:
+ * seconds of silence before the first probe, and between probes.
  */
 #define IDLE_S 60
 
@@ -62,7 +62,10 @@ static bool is_over_udp(const struct sf_inflow *inflow)
 	return inflow->association && inflow->association->fd < 0;
 }
 
-/* Over UDP, bytes that were taken and not handed on are not the exporter's fault: it keeps them if this is no orderly end. */
+/*
+ * Over UDP, bytes that were taken and not handed on are not the exporter's fault: it keeps
+ * them if this is no orderly end.
+ */
 static void close_association(struct sf_inflow *inflow)
 {
 	struct sf_inflows *inflows = inflow->inflows;
@@ -102,8 +105,8 @@ void sf_inflows_fini(struct sf_inflows *inflows)
 }
 
 /*
- * Reads and discards what has arrived. Closing a connection with unread bytes resets it, and the peer might
- * not see the alert of TLS that says why.
+ * Reads and discards what has arrived. Closing a connection with unread bytes resets it, and the
+ * peer might not see the alert of TLS that says why.
  */
 static void drain(struct sf_inflow *inflow)
 {
@@ -112,8 +115,8 @@ static void drain(struct sf_inflow *inflow)
 }
 
 /*
- * What the peer has sent is refused: closing resets the connection, so that an exporter which sees this does
- * not take its records for delivered.
+ * What the peer has sent is refused: closing resets the connection, so that an exporter which sees
+ * this does not take its records for delivered.
  */
 static void refuse(struct sf_inflow *inflow)
 {
@@ -143,7 +146,10 @@ static const char *is_wrong(const uint8_t *p, size_t length)
 	return NULL;
 }
 
-/* Hands on all whole messages. False: the connection was closed, or no further message is wanted. */
+/*
+ * Hands on all whole messages. False: the connection was closed,
+ * or no further message is wanted.
+ */
 static bool hand_on(struct sf_inflow *inflow)
 {
 	const struct sf_inflow_owner *owner = &inflow->inflows->owner;
@@ -255,7 +261,10 @@ static ssize_t send_back(void *context, const uint8_t *bytes, size_t length)
 	return sf_path_answer(context, bytes, length);
 }
 
-/* One piece of what an association has brought. False: there is no more, or the connection was closed. */
+/*
+ * One piece of what an association has brought. False: there is no
+ * more, or the connection was closed.
+ */
 static bool take_piece(struct sf_inflow *inflow)
 {
 	const struct sf_inflow_owner *owner = &inflow->inflows->owner;
@@ -406,7 +415,10 @@ static int open_inflow(struct sf_inflows *inflows, int fd, const struct sockaddr
 	return 0;
 }
 
-/* All places are taken: the oldest connection that has brought no message gives its place to the next one. */
+/*
+ * All places are taken: the oldest connection that has brought no message
+ * gives its place to the next one.
+ */
 static void make_place(struct sf_inflows *inflows)
 {
 	struct sf_inflow *oldest = NULL;
@@ -448,7 +460,10 @@ int sf_inflows_accept(
 
 /* ---------------------------------------------------------------- SCTP over UDP */
 
-/* A number for the peer, the same for each of its datagrams, and never one that an exporter gives itself. */
+/*
+ * A number for the peer, the same for each of its datagrams, and never one
+ * that an exporter gives itself.
+ */
 static uint64_t handle_of(const struct sf_inflows *inflows, const struct sf_path *path)
 {
 	uint64_t words[3] = { 0 }, top = UINTPTR_MAX - UINTPTR_MAX / 2;

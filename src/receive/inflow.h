@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Accepts connections of exporters: TCP, TLS (RFC 7011 §10.4) and SCTP (§10.2). Cuts their bytes into IPFIX messages
- * and hands the messages on. Memory is bounded: SF_INFLOW_MAX connections with a buffer each. A connection is closed
- * if its bytes are not IPFIX messages.
+ * Accepts connections of exporters: TCP, TLS (RFC 7011 §10.4) and SCTP (§10.2). Cuts their bytes
+ * into IPFIX messages and hands the messages on. Memory is bounded: SF_INFLOW_MAX connections with
+ * a buffer each. A connection is closed if its bytes are not IPFIX messages.
  *
  *	sf_inflows_init(&inflows, loop, &owner)
  *	sf_inflows_accept(&inflows, watch, &(struct sf_inflow_gate){ 0 })	when a listening socket can be read
@@ -34,7 +34,10 @@ struct sf_inflow_owner {
 	/* Takes a whole message. `stream`: of SCTP; else 0. False: no further message is wanted. */
 	bool (*message)(void *context, const char *sender, uint16_t stream, const uint8_t *data,
 		size_t length);
-	/* Called at the end of a connection. `trouble`: the fault; NULL: it ended between two messages. */
+	/*
+	 * Called at the end of a connection. `trouble`: the fault; NULL:
+	 * it ended between two messages.
+	 */
 	void (*end)(void *context, const char *sender, const char *trouble);
 	void *context;
 };
@@ -78,8 +81,8 @@ int sf_inflows_accept(
 	struct sf_inflows *inflows, struct sf_watch *watch, const struct sf_inflow_gate *gate);
 
 /*
- * SCTP over UDP: a datagram has come on `path`. `accepts`: it may begin an association. 0 or -errno: there is no memory,
- * or there are no random numbers.
+ * SCTP over UDP: a datagram has come on `path`. `accepts`: it may begin an association. 0 or
+ * -errno: there is no memory, or there are no random numbers.
  */
 int sf_inflows_take(struct sf_inflows *inflows, const struct sf_inflow_gate *gate,
 	struct sf_path *path, const uint8_t *datagram, size_t length, bool accepts);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Datagrams are received in batches (recvmmsg) into one set of buffers, each as long as the longest
- * datagram: 4 MiB, of which only pages that are used exist. The number of dropped datagrams is read from the
- * socket (SO_MEMINFO), not from ancillary data (SO_RXQ_OVFL): these come only with a later datagram, so the
- * last drops of a run would be missing.
+ * datagram: 4 MiB, of which only pages that are used exist. The number of dropped datagrams is read
+ * from the socket (SO_MEMINFO), not from ancillary data (SO_RXQ_OVFL): these come only with a later
+ * datagram, so the last drops of a run would be missing.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -64,7 +64,10 @@ static int socket_open(
 		return -errno;
 	if (address->sa_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
-	/* the kernel chooses the buffer of a connection; connections of the last run may still end */
+	/*
+	 * the kernel chooses the buffer of a connection;
+	 * connections of the last run may still end
+	 */
 	if (transport->stream)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	/* more than net.core.rmem_max needs CAP_NET_ADMIN */
@@ -124,8 +127,8 @@ static void take_port(struct sockaddr *address, const struct sf_listener *first)
 }
 
 /*
- * Opens a socket for each address of a name, except addresses that this host does not have, such as ::1 if
- * IPv6 is switched off. Returns the number of sockets, or the first error.
+ * Opens a socket for each address of a name, except addresses that this host does not have, such as
+ * ::1 if IPv6 is switched off. Returns the number of sockets, or the first error.
  */
 static int open_all(struct sf_listener *listeners, unsigned room, const struct addrinfo *infos,
 	const struct transport *transport)
@@ -195,7 +198,10 @@ int sf_listen_reload(struct sf_listener *listener, struct sf_error *error)
 	return 0;
 }
 
-/* Answers have to come from the address that the peer has sent to, of which this host may have several. */
+/*
+ * Answers have to come from the address that the peer has sent to, of
+ * which this host may have several.
+ */
 static void want_paths(int fd)
 {
 	int on = 1;
@@ -257,7 +263,10 @@ static int secure_all(struct sf_listener *listeners, unsigned count, enum kind k
 
 /* ---------------------------------------------------------------- SCTP */
 
-/* "sctp://127.0.0.1:9899", which names the port of UDP, becomes "sctp://127.0.0.1:4739,udp=9899". */
+/*
+ * "sctp://127.0.0.1:9899", which names the port of UDP, becomes
+ * "sctp://127.0.0.1:4739,udp=9899".
+ */
 static void name_both_ports(struct sf_listener *listener, const char *port)
 {
 	char *end = strrchr(listener->url, ':') + 1, udp_port[8];
@@ -420,7 +429,10 @@ void sf_listen_drops(struct sf_listener *listener)
 	uint32_t info[SK_MEMINFO_VARS] = { 0 };
 	socklen_t size = sizeof(info);
 
-	/* a listening socket drops connections, not messages; the kernel's counter has what was refused too */
+	/*
+	 * a listening socket drops connections, not messages; the kernel's
+	 * counter has what was refused too
+	 */
 	if (listener->stream || listener->left ||
 		getsockopt(listener->fd, SOL_SOCKET, SO_MEMINFO, info, &size))
 		return;
@@ -496,8 +508,8 @@ const uint8_t *sf_listen_datagram(
 }
 
 /*
- * An answer leaves from the address that the peer has sent to, and by the interface that routes say. Only link-local
- * addresses need the interface that the datagram came by.
+ * An answer leaves from the address that the peer has sent to, and by the interface that routes
+ * say. Only link-local addresses need the interface that the datagram came by.
  */
 static void forget_interface(struct sf_path *path)
 {

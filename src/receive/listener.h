@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Sockets that flow messages arrive on: UDP; DTLS, whose datagrams belong to sessions (sessions.h); TCP, TLS and SCTP,
- * which accept connections (inflow.h).
+ * Sockets that flow messages arrive on: UDP; DTLS, whose datagrams belong to sessions (sessions.h);
+ * TCP, TLS and SCTP, which accept connections (inflow.h).
  */
 #ifndef SPANFLOW_RECEIVE_LISTENER_H
 #define SPANFLOW_RECEIVE_LISTENER_H
@@ -38,11 +38,11 @@ struct sf_listener {
 
 /*
  * Opens a socket for each address of the host in "udp://host:port", "tcp://host:port",
- * "tls://host:port,cert=FILE,ca=FILE" (options of sf_tls_option()) or "dtls://…", likewise. "udp://:port" and [::] take IPv4
- * and IPv6, port 0 is any free port, the default is 4739. "sctp://host:port" is SCTP by the kernel,
- * "sctp://host:port,udp=9899" SCTP over that port of UDP. The receive buffers are as large as the system
- * allows. `room`: length of the array. Returns the number of sockets, or SF_EUSAGE, SF_ERESOLVE or a
- * system error with its text.
+ * "tls://host:port,cert=FILE,ca=FILE" (options of sf_tls_option()) or "dtls://…", likewise.
+ * "udp://:port" and [::] take IPv4 and IPv6, port 0 is any free port, the default is 4739.
+ * "sctp://host:port" is SCTP by the kernel, "sctp://host:port,udp=9899" SCTP over that port of UDP.
+ * The receive buffers are as large as the system allows. `room`: length of the array. Returns the
+ * number of sockets, or SF_EUSAGE, SF_ERESOLVE or a system error with its text.
  */
 int sf_listen_open(
 	struct sf_listener *listeners, unsigned room, const char *url, struct sf_error *error);
@@ -66,8 +66,9 @@ void sf_listen_batch_free(struct sf_listen_batch *batch);
 int sf_listen_receive(struct sf_listener *listener, struct sf_listen_batch *batch);
 
 /*
- * No further datagram is wanted: takes those that the socket holds, and returns their number. Later ones are refused by
- * the kernel, so that a flood cannot make this last. To be called once, as the last call before close.
+ * No further datagram is wanted: takes those that the socket holds, and returns their number. Later
+ * ones are refused by the kernel, so that a flood cannot make this last. To be called once, as the
+ * last call before close.
  */
 uint64_t sf_listen_leave(struct sf_listener *listener);
 

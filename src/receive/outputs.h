@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Where decoded records go: `show` and `collect` print them as JSON and give them to exporters, whose
- * destinations are tables, CSV and IPFIX files. JSON and files have each record as it was sent, so that
- * elements spanflow does not meter are kept; table and CSV come from the flow record. Example:
+ * Where decoded records go: `show` and `collect` print them as JSON and give them to exporters,
+ * whose destinations are tables, CSV and IPFIX files. JSON and files have each record as it was
+ * sent, so that elements spanflow does not meter are kept; table and CSV come from the flow record.
+ * Example:
  *
  *	const struct sf_outputs_options options = { .stream = stream, .json = true };
  *
  *	err = sf_outputs_init(&outputs, &options, &error);
- *	outputs.exporter = exporter;		destinations of records that meet the conditions; or NULL
+ *	outputs.exporter = exporter;		destinations of records that meet the conditions; or
+ *						NULL
  *	sf_collector_message(outputs.collector, sender, data, length, &error);
  *	sf_outputs_flush(&outputs, wall);	when the input pauses
  *	sf_outputs_finish(&outputs);
@@ -81,8 +83,8 @@ void sf_outputs_finish(struct sf_outputs *outputs);
 void sf_outputs_flush_stream(struct sf_outputs *outputs);
 
 /*
- * True if all decoded records were given to the destinations, and the counters of every destination are
- * in balance. Records that wait in a message of a file count as given.
+ * True if all decoded records were given to the destinations, and the counters of every destination
+ * are in balance. Records that wait in a message of a file count as given.
  */
 bool sf_outputs_balanced(const struct sf_outputs *outputs);
 

@@ -23,7 +23,10 @@ struct sf_path {
 	alignas(struct cmsghdr) uint8_t control[SF_PATH_CONTROL];
 };
 
-/* Sends a datagram to the peer of `path`. Returns `length`: what cannot be sent is lost, as datagrams may be. */
+/*
+ * Sends a datagram to the peer of `path`. Returns `length`: what cannot be
+ * sent is lost, as datagrams may be.
+ */
 ssize_t sf_path_answer(struct sf_path *path, const uint8_t *bytes, size_t length);
 
 /* What tells peers apart: address and port. Returns the length. */

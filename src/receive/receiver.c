@@ -9,8 +9,8 @@
 #define OUTPUT_NS (SF_NS_PER_S / 10)       /* output waits no longer */
 #define DRAIN_NS  (SF_NS_PER_S * 15 / 100) /* for what lies in the sockets at the end */
 /*
- * After the last datagram the output is written every OUTPUT_NS for so long: files and text hold back
- * records for up to a second.
+ * After the last datagram the output is written every OUTPUT_NS for so long: files and text hold
+ * back records for up to a second.
  */
 #define WRITE_OUT_NS (SF_NS_PER_S * 3 / 2)
 

@@ -15,13 +15,15 @@
  *	ended = sf_receiver_run(&receiver);
  *	sf_receiver_fini(&receiver);
  *
- * All sockets are watched by one loop, and a turn receives one batch of each: a flood on one socket does
- * not starve the others. Output is written when the input pauses, and every 100 ms when it does not.
+ * All sockets are watched by one loop, and a turn receives one batch of each: a flood on one socket
+ * does not starve the others. Output is written when the input pauses, and every 100 ms when it
+ * does not.
  *
- * A run ends in two steps. sf_receiver_end(), the duration and a long silence begin to *drain*: what
- * already lies in the sockets is still received, for 150 ms at most. Datagrams that had come but were not
- * handed to `message` by then, those in the sockets too, are counted as undecoded. sf_receiver_cut() and sf_receiver_stop() end the
- * run at once. All three may be called by `message`, between two datagrams of a batch.
+ * A run ends in two steps. sf_receiver_end(), the duration and a long silence begin to *drain*:
+ * what already lies in the sockets is still received, for 150 ms at most. Datagrams that had come
+ * but were not handed to `message` by then, those in the sockets too, are counted as undecoded.
+ * sf_receiver_cut() and sf_receiver_stop() end the run at once. All three may be called by
+ * `message`, between two datagrams of a batch.
  */
 #ifndef SPANFLOW_RECEIVE_RECEIVER_H
 #define SPANFLOW_RECEIVE_RECEIVER_H
@@ -41,11 +43,11 @@ struct sf_receiver_options {
 	/* Takes one message. `sender` is "192.0.2.1:4739", `data` is valid during the call. */
 	void (*message)(void *context, const char *sender, const uint8_t *data, size_t length);
 	/*
-	 * Takes one message of a connection, whose exporter has templates of its own there, and learns of
-	 * the end of the connection. `trouble`: why, if it did not end between two messages; or NULL.
-	 * `stream`: of SCTP; else 0.
-	 * May be NULL if no URL is of TCP or SCTP. Messages of DTLS go to `message`, because they may get lost like those
-	 * of UDP; stream_end learns of the end of their session.
+	 * Takes one message of a connection, whose exporter has templates of its own there, and
+	 * learns of the end of the connection. `trouble`: why, if it did not end between two
+	 * messages; or NULL. `stream`: of SCTP; else 0. May be NULL if no URL is of TCP or SCTP.
+	 * Messages of DTLS go to `message`, because they may get lost like those of UDP; stream_end
+	 * learns of the end of their session.
 	 */
 	void (*stream_message)(void *context, const char *sender, uint16_t stream,
 		const uint8_t *data, size_t length);
@@ -87,8 +89,8 @@ void sf_receiver_fini(struct sf_receiver *receiver);
 int sf_receiver_listen(struct sf_receiver *receiver, const char *url, struct sf_error *error);
 
 /*
- * Turns the loop until the run has ended. Returns why: "duration", "idle", "failure" (see `error`), or
- * the reason that a function below was given.
+ * Turns the loop until the run has ended. Returns why: "duration", "idle", "failure" (see `error`),
+ * or the reason that a function below was given.
  */
 const char *sf_receiver_run(struct sf_receiver *receiver);
 
@@ -102,8 +104,8 @@ void sf_receiver_cut(struct sf_receiver *receiver);
 void sf_receiver_stop(struct sf_receiver *receiver, const char *why);
 
 /*
- * Reads certificates and keys again, for connections to come. 0, or an error that names the file: those of
- * that address and of further ones stay as they are.
+ * Reads certificates and keys again, for connections to come. 0, or an error that names the file:
+ * those of that address and of further ones stay as they are.
  */
 int sf_receiver_reload(struct sf_receiver *receiver, struct sf_error *error);
 

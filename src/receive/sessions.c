@@ -5,8 +5,9 @@
  *	              ├─ …, a hello with the peer's cookie ────> new session
  *	              └─ …, something else ───────────────────> counted; data are answered by an alert
  *
- * The alert goes in the clear: it tells an exporter whose session was lost with the last run of this collector to
- * begin another one. It is shorter than what it answers, and rare, so that nobody can make a flood of it.
+ * The alert goes in the clear: it tells an exporter whose session was lost with the last run of
+ * this collector to begin another one. It is shorter than what it answers, and rare, so that nobody
+ * can make a flood of it.
  */
 #include "receive/sessions.h"
 
@@ -29,7 +30,8 @@
 #define TICK_NS      (SF_NS_PER_S / 2)
 #define HANDSHAKE_NS (10 * SF_NS_PER_S)   /* so long a peer has for the handshake */
 #define SILENCE_NS   (1800 * SF_NS_PER_S) /* a session without datagrams ends */
-#define GONE_NS      (60 * SF_NS_PER_S) /* after such a silence another session may have the place */
+/* after such a silence another session may have the place */
+#define GONE_NS      (60 * SF_NS_PER_S)
 #define TELL_NS      (SF_NS_PER_S / 100) /* between two alerts */
 #define TELL_HOST_NS SF_NS_PER_S         /* between two alerts to one address */
 
@@ -47,7 +49,10 @@ struct sf_dtls_session {
 
 /* ---------------------------------------------------------------- the table */
 
-/* How much of sf_path_id() one host cannot change as it likes: the IPv4 address, or the /64 of IPv6. */
+/*
+ * How much of sf_path_id() one host cannot change as it likes: the
+ * IPv4 address, or the /64 of IPv6.
+ */
 static size_t host_length(const struct sockaddr_storage *peer)
 {
 	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)peer;
@@ -95,8 +100,8 @@ static bool is_peer(const struct sf_dtls_session *session, const struct sf_path 
 }
 
 /*
- * The session of a peer. A peer may have two: an old one, and one whose handshake is not done, which takes the
- * place of the old one when it is done; `half`: that one is preferred.
+ * The session of a peer. A peer may have two: an old one, and one whose handshake is not done,
+ * which takes the place of the old one when it is done; `half`: that one is preferred.
  */
 static struct sf_dtls_session *find(
 	struct sf_sessions *sessions, const struct sf_path *path, bool half)
@@ -162,8 +167,8 @@ static void end(struct sf_dtls_session *session, const char *trouble)
 /* ---------------------------------------------------------------- time */
 
 /*
- * Of the sessions whose handshake is not done, the one that was silent for the longest time; `host`: of those of its
- * host, if it has as many as one host may have.
+ * Of the sessions whose handshake is not done, the one that was silent for the longest time;
+ * `host`: of those of its host, if it has as many as one host may have.
  */
 static struct sf_dtls_session *most_silent_half(
 	const struct sf_sessions *sessions, const struct sockaddr_storage *host)
@@ -201,7 +206,10 @@ static void on_tick(struct sf_timer *timer)
 	}
 }
 
-/* True if there is a place for one more session, of this peer. No host can take all the places of handshakes. */
+/*
+ * True if there is a place for one more session, of this peer. No host can
+ * take all the places of handshakes.
+ */
 static bool make_place(struct sf_sessions *sessions, const struct sockaddr_storage *peer)
 {
 	const char *const why = "its handshake is not done, and another session needs its place";
@@ -277,8 +285,8 @@ static bool read_messages(struct sf_dtls_session *session, const struct sf_path 
 }
 
 /*
- * The handshake is done. RFC 6347 §4.2.8: an earlier session of the peer, which was started again perhaps, lasts
- * until then, because a hello may be a copy of an old one.
+ * The handshake is done. RFC 6347 §4.2.8: an earlier session of the peer, which was started again
+ * perhaps, lasts until then, because a hello may be a copy of an old one.
  */
 static void settle(struct sf_dtls_session *session)
 {

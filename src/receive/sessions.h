@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Sessions of DTLS (RFC 7011 §11) of any number of exporters that send to a few sockets. Datagrams are told apart
- * by the address that they come from. Memory is bounded: SF_SESSIONS_MAX sessions, and nothing is kept of a peer
- * before a cookie has shown that datagrams reach it at its address.
+ * Sessions of DTLS (RFC 7011 §11) of any number of exporters that send to a few sockets. Datagrams
+ * are told apart by the address that they come from. Memory is bounded: SF_SESSIONS_MAX sessions,
+ * and nothing is kept of a peer before a cookie has shown that datagrams reach it at its address.
  *
  *	sf_sessions_init(&sessions, loop, &owner)
  *	dtls = { ops, context }			for each socket

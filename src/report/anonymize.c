@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Addresses without their owners: each bit is flipped or not, by a keyed hash of all bits before it.
- * So networks stay together, and without the key, which is never stored, nothing leads back.
- * Multicast stays multicast, and no other address becomes multicast: the ones that IPv4 (111) and IPv6
- * (11111111) multicast addresses begin with are not flipped behind nothing but ones.
+ * Addresses without their owners: each bit is flipped or not, by a keyed hash of all bits before
+ * it. So networks stay together, and without the key, which is never stored, nothing leads back.
+ * Multicast stays multicast, and no other address becomes multicast: the ones that IPv4 (111) and
+ * IPv6 (11111111) multicast addresses begin with are not flipped behind nothing but ones.
  */
 #include <string.h>
 

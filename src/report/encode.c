@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The data of the page. Four bytes with the length of the description (JSON, write.c), little endian;
- * the description; columns, each four bytes with its length and numbers in LEB128; addresses.
- * page/data.js reads it. A row and the answer behind it are one unit: hosts, ports and protocol are
- * there once. The columns of units:
+ * The data of the page. Four bytes with the length of the description (JSON, write.c), little
+ * endian; the description; columns, each four bytes with its length and numbers in LEB128;
+ * addresses. page/data.js reads it. A row and the answer behind it are one unit: hosts, ports and
+ * protocol are there once. The columns of units:
  *
  *	kind      role of the first row * 2 + 1 if its answer follows
  *	start     ms since the start of the unit before
  *	src dst   numbers of hosts, by rows: the most frequent one is 0
  *	protocol sport dport
  *
- * of rows: after (ms from the request to the answer, of answers only), duration (ms), bytes, packets,
- * flags, traits, name, flows; of hosts: kind (bits + 256 for IPv6, 512 for unknown), local, as, country.
+ * of rows: after (ms from the request to the answer, of answers only), duration (ms), bytes,
+ * packets, flags, traits, name, flows; of hosts: kind (bits + 256 for IPv6, 512 for unknown),
+ * local, as, country.
  */
 #include <stdarg.h>
 #include <stdlib.h>
@@ -94,7 +95,10 @@ static void end_column(struct sf_page_bytes *out, size_t from)
 		out->data[from - 4 + i] = (uint8_t)(length >> 8 * i);
 }
 
-/* Hosts by the number of their rows. `order`: number on the page -> host; `place`: the other way. */
+/*
+ * Hosts by the number of their rows. `order`: number on the page
+ * -> host; `place`: the other way.
+ */
 struct order {
 	uint32_t *order, *place;
 	uint32_t count;

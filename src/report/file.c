@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The page as a file. It is written beside its place and then renamed, so that a browser never reads half of one. */
+/*
+ * The page as a file. It is written beside its place and then renamed, so that a
+ * browser never reads half of one.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

@@ -155,7 +155,10 @@ static inline const char *sf_page_text(const struct sf_page *page, uint32_t numb
 
 /* ---- pair.c */
 
-/* Finds the answers to rows, and with them the servers. Puts rows in the order of time. 0 or -ENOMEM. */
+/*
+ * Finds the answers to rows, and with them the servers. Puts rows in
+ * the order of time. 0 or -ENOMEM.
+ */
 int sf_page_pair(struct sf_page *page);
 
 /* ---- reduce.c */
@@ -168,7 +171,10 @@ void sf_page_level_text(const struct sf_page *page, char *text, size_t size);
 
 /* ---- anonymize.c */
 
-/* Replaces an address of `length` bytes: two with the same first n bits have results with the same first n bits. */
+/*
+ * Replaces an address of `length` bytes: two with the same first n bits have
+ * results with the same first n bits.
+ */
 void sf_page_anonymize(
 	const struct sf_hash_key *key, const uint8_t *address, unsigned length, uint8_t *result);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A page to look at: gathers flow records and writes them, together with the program that draws them,
- * into one HTML file that needs no network. docs/report.md describes the page.
+ * A page to look at: gathers flow records and writes them, together with the program that draws
+ * them, into one HTML file that needs no network. docs/report.md describes the page.
  *
  *	const struct sf_page_options options = { .title = "Office", .made_ns = now };
  *	struct sf_page *page;
@@ -14,9 +14,9 @@
  *		complain(error.text);
  *	sf_page_free(page);
  *
- * A row of the page is one direction of a flow, as in the questions of src/ask. Up to `most_rows` rows
- * are on the page as they are. More rows are added up (reduce.c), and the page says how. Memory is bounded by
- * six times `most_rows`. Calls on one page come from one thread; no clock.
+ * A row of the page is one direction of a flow, as in the questions of src/ask. Up to `most_rows`
+ * rows are on the page as they are. More rows are added up (reduce.c), and the page says how.
+ * Memory is bounded by six times `most_rows`. Calls on one page come from one thread; no clock.
  */
 #ifndef SPANFLOW_REPORT_PAGE_H
 #define SPANFLOW_REPORT_PAGE_H
@@ -39,8 +39,8 @@ struct sf_page_options {
 	/* The own networks, "192.0.2.0/24,2001:db8::/32"; NULL: sf_private_networks. */
 	const char *local;
 	/*
-	 * Addresses are replaced: two with the same first n bits have the same first n bits afterwards.
-	 * Names are numbered.
+	 * Addresses are replaced: two with the same first n bits have the same first n bits
+	 * afterwards. Names are numbered.
 	 */
 	bool anonymize;
 	unsigned refresh;    /* seconds after which a browser loads the page again; 0: never */
@@ -55,8 +55,8 @@ struct sf_page;
 const char *sf_page_missing(void);
 
 /*
- * 0; SF_EUNSUPPORTED: this program was built without the page; SF_EUSAGE: a network is wrong; -ENOMEM.
- * The options are copied, their texts are lent.
+ * 0; SF_EUNSUPPORTED: this program was built without the page; SF_EUSAGE: a network is wrong;
+ * -ENOMEM. The options are copied, their texts are lent.
  */
 int sf_page_new(
 	struct sf_page **page, const struct sf_page_options *options, struct sf_error *error);

@@ -2,8 +2,8 @@
 /*
  * Which row answers which, and who is the server. Rows of one conversation have the same hosts,
  * protocol and ports in either order. If both directions are there, the server is the side with the
- * well-known port (below 1024), otherwise the side that did not send first. Afterwards rows are in the
- * order of their starts, except that an answer stands behind its request.
+ * well-known port (below 1024), otherwise the side that did not send first. Afterwards rows are in
+ * the order of their starts, except that an answer stands behind its request.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -79,7 +79,10 @@ static bool to_server(const struct sf_page_row *row)
 	return true;
 }
 
-/* Roles of the rows of one conversation, and who answers whom: each row the next one the other way. */
+/*
+ * Roles of the rows of one conversation, and who answers whom: each
+ * row the next one the other way.
+ */
 static void join_conversation(struct sf_page *page, struct entry *entries, size_t count)
 {
 	bool requests_turned = entries[0].turned == to_server(&page->rows[entries[0].row]);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Rows are added up until few enough are left, by levels from fine to coarse. First the client's port is left
- * out, and flows that began in the same second, 10 seconds, minute ... become one row, as long as the page has
- * many of such times. Then hosts beyond those with most bytes become networks, then times become longer, then
- * fewer hosts stay. At last there is one row for each protocol. Sums of bytes, packets and flows never change.
+ * Rows are added up until few enough are left, by levels from fine to coarse. First the client's
+ * port is left out, and flows that began in the same second, 10 seconds, minute ... become one row,
+ * as long as the page has many of such times. Then hosts beyond those with most bytes become
+ * networks, then times become longer, then fewer hosts stay. At last there is one row for each
+ * protocol. Sums of bytes, packets and flows never change.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -20,7 +21,10 @@ static const struct {
 } bins[] = { { 1000, "second" }, { 10000, "10 seconds" }, { 60000, "minute" },
 	{ 600000, "10 minutes" }, { 3600000, "hour" }, { 86400000, "day" } };
 
-/* Hosts that stay, bits of the networks that the others become (IPv4, IPv6), and whether ports stay. */
+/*
+ * Hosts that stay, bits of the networks that the others become (IPv4,
+ * IPv6), and whether ports stay.
+ */
 #define MANY_HOSTS 4 /* levels that come before longer times */
 static const struct sf_page_level coarser[] = {
 	{ .hosts = 8000, .bits = { 24, 64 } },

@@ -102,7 +102,10 @@ void sf_page_describe(const struct sf_page *page, uint32_t hosts, struct sf_page
 
 /* ---------------------------------------------------------------- writing */
 
-/* Text of HTML: what has a meaning there, and control characters, are written as references or left. */
+/*
+ * Text of HTML: what has a meaning there, and control characters, are
+ * written as references or left.
+ */
 static void put_html(FILE *stream, const char *text)
 {
 	for (; *text; text++) {

@@ -16,8 +16,8 @@ struct sf_progress {
 };
 
 /*
- * `records`: records are printed to standard output. If that is a terminal too, the line would tear them
- * apart, so there is no line. `mono`: monotonic ns, here and below.
+ * `records`: records are printed to standard output. If that is a terminal too, the line would tear
+ * them apart, so there is no line. `mono`: monotonic ns, here and below.
  */
 void sf_progress_init(struct sf_progress *progress, bool wanted, bool records, int64_t mono);
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Signals become flags that the program looks at between two pieces of work, and wake the loop of its main
- * thread (base/loop.h). The first SIGINT or SIGTERM asks for an orderly end, SIGUSR1 for the statistics.
- * Commands with a loop take SIGUSR1 from it (sf_loop_add_signal()), `meter` SIGUSR2 too, which sends
- * templates and options data to all destinations once more; other commands ignore SIGUSR2.
+ * Signals become flags that the program looks at between two pieces of work, and wake the loop of
+ * its main thread (base/loop.h). The first SIGINT or SIGTERM asks for an orderly end, SIGUSR1 for
+ * the statistics. Commands with a loop take SIGUSR1 from it (sf_loop_add_signal()), `meter` SIGUSR2
+ * too, which sends templates and options data to all destinations once more; other commands ignore
+ * SIGUSR2.
  *
  * Each further SIGINT or SIGTERM hastens the end by a step, if it comes a second or more after the
  * last one that counted: timeout(1), supervisors and wrappers send the same signal to a process and
@@ -18,9 +19,9 @@
  * the foreground of that terminal. Any other SIGHUP is a request to look at files anew: it is
  * answered in words and never ends a run. nohup(1) is respected.
  *
- * The handlers interrupt system calls that wait (no SA_RESTART): a write to a pipe that nobody reads
- * returns with EINTR, and its caller asks sf_signal_hurry(). A signalfd could not do this, nor kill a
- * process whose main thread hangs.
+ * The handlers interrupt system calls that wait (no SA_RESTART): a write to a pipe that nobody
+ * reads returns with EINTR, and its caller asks sf_signal_hurry(). A signalfd could not do this,
+ * nor kill a process whose main thread hangs.
  */
 #ifndef SPANFLOW_SERVICE_SIGNALS_H
 #define SPANFLOW_SERVICE_SIGNALS_H

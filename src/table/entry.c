@@ -9,8 +9,8 @@
  *	- an id that has been in use and is dead is in free_low (id < low) or free_high (id >= high),
  *	  linked through `address`;
  *	- an entry that is alive has SF_STATE_REF, and the wheel visits its reference no later than
- *	  its deadline. A reference outlives its flow: the next flow with the same id inherits it. That
- *	  flow began later, so the visit is not too late for it.
+ *	  its deadline. A reference outlives its flow: the next flow with the same id inherits it.
+ *	  That flow began later, so the visit is not too late for it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -85,7 +85,10 @@ static int reserve_annexes(struct sf_table *table, uint64_t facts)
 	table->annex_changes = layout->later_count != 0;
 	if (!layout->facts)
 		return 0;
-	/* at least a byte: facts of the head alone need nothing, and NULL means that none are wanted */
+	/*
+	 * at least a byte: facts of the head alone need nothing, and
+	 * NULL means that none are wanted
+	 */
 	table->packet_annexes = calloc(packets, layout->packet_bytes + 1);
 	table->record_annexes = calloc(SF_BATCH_MAX, layout->record_bytes);
 	if (!table->packet_annexes || !table->record_annexes)

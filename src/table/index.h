@@ -111,8 +111,8 @@ static inline void sf_bucket_put(struct sf_bucket *bucket, uint64_t hash, uint32
 }
 
 /*
- * Adds an id that is not in the index. Returns the length of its chain in buckets; 1: the home bucket
- * had room.
+ * Adds an id that is not in the index. Returns the length of its chain in
+ * buckets; 1: the home bucket had room.
  */
 static inline uint32_t sf_index_insert_at(
 	struct sf_index *index, struct sf_bucket *home, uint64_t hash, uint32_t id)

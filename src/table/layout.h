@@ -7,7 +7,8 @@
  *	reverse[id]   32     the opposite direction; written only by packets of that direction
  *	address6[id]  32     the two addresses of an IPv6 flow
  *	identity[id]   8     flowId, once the active timeout has cut the flow
- *	annex[id]     n      the facts of both sides that destinations want (base/annex.h); n depends
+ *	annex[id]     n      the facts of both sides that destinations want (base/annex.h); n
+ *	              depends
  *	                     on what they want, and without it there is no such array
  *
  * Ids of IPv4 flows are taken from the bottom, ids of IPv6 flows from the top, so that only the two
@@ -323,8 +324,8 @@ static sf_always_inline uint64_t sf_entry_prefetch(const struct sf_table *table,
 
 /*
  * Adds the packet to the annex of its entry. `facts` lie in table->facts, so that their annex is
- * known; `order` as in sf_annex_add(). Each packet is added once, but adding a packet twice that is in
- * order changes nothing unless table->annex_changes.
+ * known; `order` as in sf_annex_add(). Each packet is added once, but adding a packet twice that is
+ * in order changes nothing unless table->annex_changes.
  */
 void sf_table_add_annex(
 	struct sf_table *table, uint32_t id, const struct sf_facts *facts, unsigned order);
@@ -464,7 +465,10 @@ static inline uint32_t sf_table_allocate(struct sf_table *table, uint8_t version
 /* Removes the entry from the index (its hash there is `hash`) and frees its id; emits nothing. */
 void sf_table_release(struct sf_table *table, uint32_t id, uint64_t hash);
 
-/* Notes the length in buckets of a chain of the index; a chain that is too long changes the hash. */
+/*
+ * Notes the length in buckets of a chain of the index; a chain
+ * that is too long changes the hash.
+ */
 void sf_table_note_chain(struct sf_table *table, uint32_t chain);
 
 /*

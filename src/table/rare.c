@@ -39,8 +39,8 @@ static int64_t room_before(const struct sf_entry *hot)
 /*
  * Emits the entry's record, and begins the next record with this packet. The flow, and its flowId,
  * stay the same after an active timeout, if the idle timeout has not passed too, and when a packet
- * lies too far before the record's first one. Otherwise, and if the packet begins another connection, it
- * begins another flow.
+ * lies too far before the record's first one. Otherwise, and if the packet begins another
+ * connection, it begins another flow.
  */
 static void restart(struct sf_table *table, uint32_t id, const struct sf_facts *facts)
 {

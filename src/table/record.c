@@ -90,8 +90,8 @@ static inline void fill_key(struct sf_flow *restrict flow, const struct sf_table
 	const struct sf_entry *restrict hot, unsigned first)
 {
 	/*
-	 * The initiator's part goes to the upper half. Rotations, because a branch on the side would
-	 * be unpredictable.
+	 * The initiator's part goes to the upper half. Rotations, because a branch on
+	 * the side would be unpredictable.
 	 */
 	unsigned turn = 32 * first;
 	uint64_t address = hot->address << turn | hot->address >> (-turn & 63);
@@ -229,8 +229,8 @@ static inline struct sf_annex *annex_of(struct sf_table *table, const struct sf_
 }
 
 /*
- * Queues the record of an entry of the table `of`. `minimal`: no destination wants facts on request or
- * flowIds. Returns the record's flowId, 0: it has none.
+ * Queues the record of an entry of the table `of`. `minimal`: no destination wants facts on request
+ * or flowIds. Returns the record's flowId, 0: it has none.
  */
 static sf_always_inline uint64_t emit(struct sf_table *table, const struct sf_table *of,
 	const struct sf_entry *hot, enum sf_end_reason reason, struct tally *tally, bool minimal)

@@ -247,8 +247,8 @@ static sf_always_inline bool is_plain(const struct sf_table *table, uint32_t id,
 }
 
 /*
- * True if the packet needs all rules (rare.c) although it is plain, because of a fact that is gathered: a SYN may begin
- * another connection. Only for runs with such a fact.
+ * True if the packet needs all rules (rare.c) although it is plain, because of a fact that is
+ * gathered: a SYN may begin another connection. Only for runs with such a fact.
  */
 static sf_always_inline bool is_decisive(const struct sf_table *table, const struct sf_facts *facts)
 {

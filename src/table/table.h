@@ -38,14 +38,18 @@ int sf_table_new(
 /* Frees; records still in it are discarded. NULL is fine. */
 void sf_table_free(struct sf_table *table);
 
-/* From the start: a flowId is a hash of the key alone, so other flows can name it (base/flow_id.h). */
+/*
+ * From the start: a flowId is a hash of the key alone, so other
+ * flows can name it (base/flow_id.h).
+ */
 void sf_table_name_by_key(struct sf_table *table);
 
 /*
- * Accounts up to SF_TABLE_PART packets. The room has place for SF_TABLE_ROOM. The caller writes their
- * facts to sf_table_room() first, with their annexes where facts are gathered on request; the room is
- * another one after each offer. Timeouts are decided at facts->clock_ns. The clock of a packet may lie before the clock of an earlier one: it
- * decides for the packet's own flow only. Times lie within 2^62 ns of 1970 (year 2116).
+ * Accounts up to SF_TABLE_PART packets. The room has place for SF_TABLE_ROOM. The caller writes
+ * their facts to sf_table_room() first, with their annexes where facts are gathered on request; the
+ * room is another one after each offer. Timeouts are decided at facts->clock_ns. The clock of a
+ * packet may lie before the clock of an earlier one: it decides for the packet's own flow only.
+ * Times lie within 2^62 ns of 1970 (year 2116).
  *
  * Offers are pipelined: a part is accounted two offers later. sf_table_settle() accounts the parts
  * in flight; sf_table_age(), sf_table_finish() and sf_table_ledger() call it first where it
@@ -58,12 +62,15 @@ void sf_table_offer(struct sf_table *table, unsigned count);
 void sf_table_settle(struct sf_table *table);
 
 /*
- * Makes a record of each of `count` packets in sf_table_room(): RFC 5470 §5.1.1 with both timeouts 0.
- * No flow is kept.
+ * Makes a record of each of `count` packets in sf_table_room(): RFC 5470 §5.1.1 with
+ * both timeouts 0. No flow is kept.
  */
 void sf_table_emit_each(struct sf_table *table, unsigned count);
 
-/* The names of the fact `application`, lent for as long as the table and its records are there. Before the first packet. */
+/*
+ * The names of the fact `application`, lent for as long as the table and its records are
+ * there. Before the first packet.
+ */
 void sf_table_name_applications(
 	struct sf_table *table, const struct sf_application_table *applications);
 

@@ -82,8 +82,8 @@ static size_t value_width(const struct sf_field_item *item)
 }
 
 /*
- * Collected records have the elements that a flow has no member for as they were sent, whatever the flow's
- * SF_HAS_… say: those are about facts of this process.
+ * Collected records have the elements that a flow has no member for as they were sent, whatever the
+ * flow's SF_HAS_… say: those are about facts of this process.
  */
 static void forget_conditions(struct sf_fields *fields)
 {
@@ -276,9 +276,10 @@ static bool is_unknown(const struct sf_layout *layout, unsigned i, struct value 
 }
 
 /*
- * The bytes of a row are shared out so that no row is longer than SF_TEXT_ROW_MAX: CELL_MIN are kept for each cell that
- * follows, which is enough for its name or column and a value of fixed length (in CSV twice: quote() may double it), and
- * TAIL_MAX for what ends the row. A string or a value of wrong length is cut to what is left.
+ * The bytes of a row are shared out so that no row is longer than SF_TEXT_ROW_MAX: CELL_MIN are
+ * kept for each cell that follows, which is enough for its name or column and a value of fixed
+ * length (in CSV twice: quote() may double it), and TAIL_MAX for what ends the row. A string or a
+ * value of wrong length is cut to what is left.
  */
 #define CELL_MIN 200
 #define TAIL_MAX 1024
@@ -295,7 +296,10 @@ static size_t cell_room(const char *start, const char *p, unsigned behind)
 	return SF_TEXT_ROW_MAX - TAIL_MAX - behind * CELL_MIN - (size_t)(p - start);
 }
 
-/* One value of a row in at most `room` bytes with its NUL; nothing if the record does not have it. */
+/*
+ * One value of a row in at most `room` bytes with its NUL; nothing
+ * if the record does not have it.
+ */
 static char *put_cell(char *p, size_t room, enum sf_value_form form, const struct sf_layout *layout,
 	unsigned i, struct value value, const struct sf_row *row)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Records as text with a value for each field of a list: JSON lines, CSV, and the table of chosen fields.
- * What stands between the values ("name": and commas) is prepared once for each variant of record.
+ * Records as text with a value for each field of a list: JSON lines, CSV, and the table of chosen
+ * fields. What stands between the values ("name": and commas) is prepared once for each variant of
+ * record.
  *
  *	sf_columns_init(&columns, biflow, collected, 0, NULL);
  *	p = sf_columns_csv_header(&columns, p);
@@ -52,8 +53,8 @@ const struct sf_layout *sf_columns_layout(
 	struct sf_columns *columns, const struct sf_flow *flow, bool two_way);
 
 /*
- * Of the fields of a list that begins with + or -, only those that it adds: "+dns-vlanId" adds those of DNS. False:
- * it is another list, or adds none; the fields stay as they are.
+ * Of the fields of a list that begins with + or -, only those that it adds: "+dns-vlanId" adds
+ * those of DNS. False: it is another list, or adds none; the fields stay as they are.
  */
 bool sf_columns_keep_added(struct sf_columns *columns, const char *list);
 
@@ -61,8 +62,8 @@ bool sf_columns_keep_added(struct sf_columns *columns, const char *list);
 bool sf_columns_fit(const struct sf_columns *columns, unsigned width);
 
 /*
- * Each returns the next position; a row is never longer than SF_TEXT_ROW_MAX. Without a line: the record has
- * none of the fields.
+ * Each returns the next position; a row is never longer than SF_TEXT_ROW_MAX. Without a line: the
+ * record has none of the fields.
  */
 char *sf_columns_csv_header(const struct sf_columns *columns, char *p);
 char *sf_columns_table_header(const struct sf_columns *columns, char *p);
@@ -72,7 +73,10 @@ char *sf_columns_csv(const struct sf_columns *columns, const struct sf_layout *l
 char *sf_columns_table(const struct sf_columns *columns, const struct sf_layout *layout, char *p,
 	const struct sf_row *row);
 
-/* "\tname=value" for each field that the record has, and a NUL: what sf_narrow_row() puts below a row. */
+/*
+ * "\tname=value" for each field that the record has, and a NUL: what
+ * sf_narrow_row() puts below a row.
+ */
 char *sf_columns_pairs(const struct sf_layout *layout, char *p, const struct sf_row *row);
 
 /* A line "name  value" for each field that the record has. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The table that fits a terminal. A line tells the date, and for collected records the exporter,
- * when these change; rows have the time of day. Well-known ports have names, bytes have units. Where two addresses have no
- * room beside each other the second one goes below the first. Example, of 80 columns:
+ * when these change; rows have the time of day. Well-known ports have names, bytes have units.
+ * Where two addresses have no room beside each other the second one goes below the first. Example,
+ * of 80 columns:
  *
  *	-- 2024-01-01 UTC
  *	Start    Length Proto Source              Destination         Pkts  Bytes   E
@@ -127,8 +128,8 @@ static char *put_below(char *p, const char *text, const struct sf_narrow *table)
 }
 
 /*
- * What is told behind a row that begins at *line, such as " vlan 41": in the same line if all of it fits there. Each word
- * has a space or a tab before it.
+ * What is told behind a row that begins at *line, such as " vlan 41": in the same line if all of it
+ * fits there. Each word has a space or a tab before it.
  */
 static char *put_behind(char *p, char **line, const char *text, const struct sf_narrow *table)
 {
@@ -243,8 +244,9 @@ static char *put_endpoint(char *p, const char *text, size_t length, size_t width
 }
 
 /*
- * Both sides beside each other. Where they have no room, the source alone: the destination is to go below. A source loses
- * its middle only where it is longer than both columns: IPv4 with --biflow on less than 68 columns, and long IPv6.
+ * Both sides beside each other. Where they have no room, the source alone: the destination is to go
+ * below. A source loses its middle only where it is longer than both columns: IPv4 with --biflow on
+ * less than 68 columns, and long IPv6.
  */
 static char *put_ends(char *p, const struct sf_narrow *table, const struct sf_row *row,
 	const char *arrow, bool *below)

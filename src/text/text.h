@@ -47,9 +47,9 @@ void sf_narrow_init(
 char *sf_narrow_header(char *p, const struct sf_narrow *table);
 
 /*
- * Writes a row, and before it a line with date and exporter if these have changed. Behind the row stand its notes and
- * `more` (of sf_columns_pairs(), or ""); what does not fit behind it stands in further lines, indented. A row with those lines
- * is shorter than 2 * SF_TEXT_ROW_MAX.
+ * Writes a row, and before it a line with date and exporter if these have changed. Behind the row
+ * stand its notes and `more` (of sf_columns_pairs(), or ""); what does not fit behind it stands in
+ * further lines, indented. A row with those lines is shorter than 2 * SF_TEXT_ROW_MAX.
  */
 char *sf_narrow_row(char *p, struct sf_narrow *table, const struct sf_row *row, const char *more);
 
@@ -73,7 +73,10 @@ char *sf_row_flags(char *p, const struct sf_row *row, unsigned d);
 /* "idle", or the number of a reason without a name. */
 char *sf_row_end_reason(char *p, uint8_t reason);
 
-/* Values that only some flows have: ICMP type, VLAN ids, MPLS label, tunnel; a space before each word. */
+/*
+ * Values that only some flows have: ICMP type, VLAN ids, MPLS label,
+ * tunnel; a space before each word.
+ */
 #define SF_ROW_NOTES_MAX 160 /* bytes */
 char *sf_row_notes(char *p, const struct sf_row *row);
 
