@@ -12,7 +12,6 @@
 #ifndef TESTS_CAPTURE_BYTES_H
 #define TESTS_CAPTURE_BYTES_H
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +21,7 @@
 
 #include <spanflow/capture.h>
 
+#include "check_quiet.h"
 #include "file/reader.h"
 
 #define LE16(x) (uint8_t)(x), (uint8_t)((x) >> 8)

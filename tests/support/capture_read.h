@@ -7,13 +7,14 @@
 #ifndef TESTS_CAPTURE_READ_H
 #define TESTS_CAPTURE_READ_H
 
-#include <check.h>
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <spanflow/capture.h>
+
+#include "check_quiet.h"
 
 /* The project's own captures, and real ones that may not be there. */
 #define OWN_CAPTURES SOURCE_ROOT "/pcaps"

@@ -7,10 +7,11 @@
 #ifndef TESTS_CHECK_MAIN_H
 #define TESTS_CHECK_MAIN_H
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include "check_quiet.h"
 
 #define CHECK_MAIN(name, ...) CHECK_MAIN_UNLESS(NULL, name, __VA_ARGS__)
 

@@ -9,9 +9,10 @@
 #ifndef TESTS_PARSE_BYTES_H
 #define TESTS_PARSE_BYTES_H
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "check_quiet.h"
 
 #define same ck_assert
 #include "parse_contract.h"

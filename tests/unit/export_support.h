@@ -164,21 +164,34 @@ struct reader {
 	struct template templates[128];
 	unsigned template_count;
 	struct record *records; /* flow records and options records */
-	unsigned record_count;
+	unsigned record_count, record_room;
 };
 
 static inline struct reader *reader_new(void)
 {
-	struct reader *reader = calloc(1, sizeof(*reader));
-
-	reader->records = calloc(200000, sizeof(struct record));
-	return reader;
+	return calloc(1, sizeof(struct reader));
 }
 
 static inline void reader_free(struct reader *reader)
 {
 	free(reader->records);
 	free(reader);
+}
+
+/* A record of the message that is being read. Earlier ones may move. */
+static inline struct record *add_record(struct reader *reader, const struct template *template)
+{
+	struct record *record;
+
+	if (reader->record_count == reader->record_room) {
+		reader->record_room = reader->record_room ? 2 * reader->record_room : 64;
+		reader->records =
+			realloc(reader->records, reader->record_room * sizeof(*reader->records));
+		ck_assert_ptr_nonnull(reader->records);
+	}
+	record = &reader->records[reader->record_count++];
+	*record = (struct record){ .template = template, .message = reader->message_count };
+	return record;
 }
 
 static inline struct template *find_template(struct reader *reader, uint32_t domain, uint16_t id)
@@ -272,12 +285,8 @@ static inline void read_data(struct reader *reader, struct message *message, uin
 	/* RFC 7011 §8, RFC 3954 §7: no data before their template */
 	ck_assert_ptr_nonnull(template);
 	while (end - p >= (template->variable ? 4 : template->length)) {
-		struct record *record = &reader->records[reader->record_count++];
-
-		record->template = template;
-		record->message = reader->message_count;
-		ck_assert_uint_le(template->length, sizeof(record->bytes));
-		p = read_variable(template, record->bytes, p, end);
+		ck_assert_uint_le(template->length, sizeof(((struct record *)0)->bytes));
+		p = read_variable(template, add_record(reader, template)->bytes, p, end);
 		if (template->scopes)
 			message->options++;
 		else
@@ -363,12 +372,8 @@ static inline void read_message(struct reader *reader, const uint8_t *p, size_t 
 		message->nsecs = sf_load_be32(p + 12);
 		message->sequence = sf_load_be32(p + 16);
 		message->domain = sf_load_be16(p + 20);
-		for (unsigned i = 0; i < message->flows; i++) {
-			struct record *record = &reader->records[reader->record_count++];
-
-			record->message = reader->message_count;
-			memcpy(record->bytes, p + 24 + 48 * i, 48);
-		}
+		for (unsigned i = 0; i < message->flows; i++)
+			memcpy(add_record(reader, NULL)->bytes, p + 24 + 48 * i, 48);
 	}
 	reader->message_count++;
 }

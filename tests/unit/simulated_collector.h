@@ -289,13 +289,12 @@ static void sim_read_places(const struct sim *sim, struct sim_places *places,
  */
 static void sim_read(struct sim *sim, const struct sim_connection *connection)
 {
-	struct reader *one = calloc(1, sizeof(*one));
+	struct reader *one = reader_new();
 	struct sim_places *places = connection->streams ? calloc(1, sizeof(*places)) : NULL;
 	size_t at = 0;
 	uint32_t records[SF_STREAMS_MAX] = { 0 };
 	uint64_t last = 0;
 
-	one->records = calloc(connection->length / 16 + 1, sizeof(struct record));
 	while (connection->length - connection->unread - at >= 16) {
 		size_t length = sf_load_be16(connection->bytes + at + 2);
 		const struct message *message = &one->messages[one->message_count];
