@@ -107,6 +107,19 @@ def wait_until(condition, what):
         time.sleep(0.02)
 
 
+def catches(process, number):
+    """Whether the process has a handler for the signal by now."""
+    for line in open(f"/proc/{process.pid}/status"):
+        if line.startswith("SigCgt:"):
+            return int(line.split()[1], 16) >> (number - 1) & 1 == 1
+    return False
+
+
+def wait_for_handlers(process):
+    """Until the program takes signals: a machine may be busy, and sanitized programs start slowly."""
+    wait_until(lambda: catches(process, signal.SIGTERM), "a handler of SIGTERM")
+
+
 class Case(unittest.TestCase):
     def setUp(self):
         directory = tempfile.TemporaryDirectory()

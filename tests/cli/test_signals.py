@@ -81,6 +81,7 @@ class Pipe(Piped):
         for workers in "1", "3":
             process = self.open("-o", "none", "--stats", "json", "--workers", workers)
             self.feed(process, (0, udp(1, 5000)))
+            support.wait_for_handlers(process)
             time.sleep(0.5)
             process.send_signal(signal.SIGUSR1)
             wait_until(lambda: self.printed("stderr").count("\n") >= 1, "statistics")
@@ -119,6 +120,7 @@ class Pipe(Piped):
         out = self.directory / "out"
         process = self.open("-w", out, "--stats", "json", "--idle-timeout", "1s")
         self.feed(process, *((0.9 * i, udp(i, 5000)) for i in range(10)))
+        support.wait_for_handlers(process)
         time.sleep(0.5)
         process.send_signal(signal.SIGUSR1)
         wait_until(lambda: self.printed("stderr").count("\n") >= 1, "statistics")
@@ -223,6 +225,7 @@ class Hangup(Piped):
         self.addCleanup(process.stdin.close)
         process.stdin.write(pcap_header())
         self.feed(process, (0, udp(1, 5000)), (1, udp(2, 5000)))
+        support.wait_for_handlers(process)
         time.sleep(0.7)
         return process, ours
 
@@ -231,6 +234,7 @@ class Hangup(Piped):
             with self.subTest(workers=workers):
                 process = self.open("-o", "json", "--stats", "json", "--workers", workers)
                 self.feed(process, (0, udp(1, 5000)))
+                support.wait_for_handlers(process)
                 time.sleep(0.5)
                 process.send_signal(signal.SIGHUP)
                 self.feed(process, (0.1, udp(1, 5000)))
@@ -243,6 +247,7 @@ class Hangup(Piped):
     def test_others_go_on(self):
         port = support.free_port()
         process = self.start("collect", "-l", f"udp://127.0.0.1:{port}", "-q")
+        support.wait_for_handlers(process)
         time.sleep(0.3)
         process.send_signal(signal.SIGHUP)
         wait_until(lambda: self.ANSWER in self.printed("stderr"), "an answer")
@@ -278,6 +283,8 @@ class Hangup(Piped):
 class Insistence(Case):
     """Signals after the first one: two in a row are one, later ones hasten the end."""
 
+    # s: when timeout(1) ends the program, which has to have started by then
+    SOON = "1" if os.environ.get("SANITIZED") else "0.3"
     APART = 1.1  # s: further signals within a second of the last one that counted are ignored
 
     def slow(self, number=signal.SIGINT):
@@ -288,6 +295,7 @@ class Insistence(Case):
         url = f"ipfix://127.0.0.1:{sink.getsockname()[1]},rate=1"
         path = self.file("a.pcap", support.pcap(conversations(1000, packets=1)))
         process = self.start("meter", "-r", path, "-e", url, "--stats", "json")
+        support.wait_for_handlers(process)
         time.sleep(0.5)
         process.send_signal(number)
         process.send_signal(number)
@@ -335,7 +343,7 @@ class Insistence(Case):
             arguments = ("meter", "-r", "-", "-w", self.directory / f"{number}.ipfix",
                          "--stats", "json")
             process = subprocess.Popen(
-                ["timeout", "0.3", support.SPANFLOW, *map(str, arguments)],
+                ["timeout", self.SOON, support.SPANFLOW, *map(str, arguments)],
                 stdin=subprocess.PIPE, stderr=subprocess.PIPE, process_group=0)
             process.stdin.write(pcap_header())
             for source in range(200):

@@ -7,7 +7,8 @@
     golden.py SPANFLOW PCAPS --every D  no comparison: the other checks for every capture below D
 
 Every run is also checked in three ways: its counters balance, the file of -w read by `spanflow show`
-says the same as -o json, and a second run in another time zone says the same as the first.
+says the same as -o json, and a second run in another time zone says the same as the first (not with
+sanitizers, where runs take long).
 """
 import csv
 import io
@@ -148,7 +149,7 @@ def meter(program, captures, options, name):
             raise Failure("show: records without domain and export time")
         if sorted(shown.splitlines()) != sorted(output.splitlines()):
             raise Failure("show of the file of -w differs from -o json")
-        if run(program, *common, zone="Asia/Kathmandu")[1] != output:
+        if not os.environ.get("SANITIZED") and run(program, *common, zone="Asia/Kathmandu")[1] != output:
             raise Failure("a second run says something else")
         if "--fields" in options:
             check_fields(program, common, options[options.index("--fields") + 1], output, path)

@@ -10,17 +10,9 @@ import unittest
 
 import netns
 from netns import PCAPS, Tap, built, replay, source
-from support import wait_until
+from support import catches, wait_until
 
 netns.require("tcpreplay")
-
-
-def catches(process, number):
-    """Whether the process has a handler for the signal by now."""
-    for line in open(f"/proc/{process.pid}/status"):
-        if line.startswith("SigCgt:"):
-            return int(line.split()[1], 16) >> (number - 1) & 1 == 1
-    return False
 
 
 class Live(Tap):
