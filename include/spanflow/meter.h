@@ -42,7 +42,7 @@ SF_BEGIN_PUBLIC
 #define SF_KEY_TOS       0x10 /* ipClassOfService; makes the two directions differ if marked so */
 #define SF_KEY_INTERFACE 0x20 /* ingressInterface; splits directions on a two-port tap */
 /* of packets in tunnels: outer addresses, kind and id of the tunnel */
-#define SF_KEY_TUNNEL    0x40
+#define SF_KEY_TUNNEL 0x40
 #define SF_KEY_DEFAULT                                                                             \
 	(SF_KEY_ADDRESS | SF_KEY_PORT | SF_KEY_PROTOCOL | SF_KEY_VLAN | SF_KEY_TUNNEL)
 

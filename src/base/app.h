@@ -47,7 +47,7 @@ enum sf_app_rank {
 /* Bits of `flags`. */
 #define SF_APP_ANSWER 0x01 /* the message answers one of the other direction */
 /* further packets may have the rest of the message, or what follows it */
-#define SF_APP_MORE   0x02
+#define SF_APP_MORE 0x02
 
 #define SF_APP_NUMBERS 2
 #define SF_APP_BYTES   512

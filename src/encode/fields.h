@@ -62,7 +62,7 @@
 #define SF_WHEN_IPFIX       UINT64_C(0x1000000000)
 #define SF_WHEN_NETFLOW9    UINT64_C(0x2000000000)
 /* sent to a collector, not to a file or as text */
-#define SF_WHEN_NETWORK     UINT64_C(0x4000000000)
+#define SF_WHEN_NETWORK UINT64_C(0x4000000000)
 
 /* What the payload of the record's packets said (base/app.h). */
 #define SF_WHEN_DNS         UINT64_C(0x010000000000)

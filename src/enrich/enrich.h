@@ -42,7 +42,7 @@ enum sf_enrich_egress {
 	SF_ENRICH_EGRESS_NONE, /* 0 */
 	/* where the destination's MAC address was seen as a source; else 0 */
 	SF_ENRICH_EGRESS_LEARN,
-	SF_ENRICH_EGRESS_FIB,   /* of the kernel's route to the destination; else 0 */
+	SF_ENRICH_EGRESS_FIB, /* of the kernel's route to the destination; else 0 */
 };
 
 /* All zero: nothing but what the record says. Copied. */

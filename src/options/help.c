@@ -132,7 +132,8 @@ void sf_help_program(const struct sf_command *commands, FILE *stream)
 		{ "spanflow meter -r captures/ -w flows.ipfix", "a directory into an IPFIX file" },
 		{ "spanflow ask talkers captures/", "which hosts send the most?" },
 		{ "spanflow ask dns-tunnels captures/", "who hides data in DNS?" },
-		{ "spanflow report captures/ -o report.html", "a page of charts, to keep or to send" },
+		{ "spanflow report captures/ -o report.html",
+			"a page of charts, to keep or to send" },
 		{ "spanflow check -i eth1", "is eth1 a healthy mirror port?" },
 		{ "spanflow meter -i eth1 -e ipfix://192.0.2.10", "meter it for a collector" },
 	};

@@ -509,7 +509,7 @@ void oracle_finish(struct oracle *oracle, int64_t now)
 
 /* A record with what the comparison needs beside it. The facts, which are large, stay where they are. */
 struct item {
-	struct sf_flow flow; /* without its id */
+	struct sf_flow flow;             /* without its id */
 	const struct fact_values *facts; /* of both directions */
 	uint64_t id, since;
 };
@@ -601,12 +601,10 @@ static void describe_facts(char *text, const struct item *ours, const struct ite
 {
 	for (unsigned d = 0; d < 2; d++) {
 #define FACT(name, form, bytes, ...)                                                               \
-	if (memcmp(ours->facts[d].name, theirs->facts[d].name, bytes) != 0)        \
+	if (memcmp(ours->facts[d].name, theirs->facts[d].name, bytes) != 0)                        \
 		text += sprintf(text, "\n" #name " of direction %u: %llx instead of %llx", d,      \
-			(unsigned long long)number(                                                \
-				theirs->facts[d].name, NUMBER_BYTES(bytes)),               \
-			(unsigned long long)number(                                                \
-				ours->facts[d].name, NUMBER_BYTES(bytes)));
+			(unsigned long long)number(theirs->facts[d].name, NUMBER_BYTES(bytes)),    \
+			(unsigned long long)number(ours->facts[d].name, NUMBER_BYTES(bytes)));
 #include "base/facts.def"
 	}
 }

@@ -105,8 +105,8 @@ static inline void finish(int64_t ms)
 }
 
 /* Record i: end reason, packets each way, first and last time of the initiator. */
-static inline void expect(size_t i, unsigned reason, uint64_t forward, uint64_t reverse, int64_t start_ms,
-	int64_t end_ms)
+static inline void expect(size_t i, unsigned reason, uint64_t forward, uint64_t reverse,
+	int64_t start_ms, int64_t end_ms)
 {
 	const struct sf_flow *flow = &list.flows[i];
 
