@@ -337,7 +337,8 @@ enum next sf_parse_tunnel(struct walk *w)
 	sf_tunnel_header *header;
 	enum next next;
 
-	header = w->depth < SF_TUNNEL_DEPTH ? find_header(w, &tunnel) : NULL;
+	header = w->depth < SF_TUNNEL_DEPTH && w->steps < SF_WALK_STEPS ? find_header(w, &tunnel)
+									: NULL;
 	if (!header)
 		return NEXT_DONE;
 	w->steps += SF_WALK_OF_TUNNEL + tunnel.hinted;

@@ -118,7 +118,10 @@ int sf_parse_walk(const struct sf_packet *packet, const struct sf_tunnels *tunne
 		walk_add_tag(&w, packet->vlan_tci);
 	next = sf_parse_link(&w);
 	for (; next != NEXT_DONE; w.steps++) {
-		if (w.steps >= SF_WALK_STEPS || (!w.version && walk_too_deep(&w)))
+		/* ports right behind are read in any case: without them it would be another flow */
+		if ((w.steps >= SF_WALK_STEPS && next != NEXT_EXTENSION &&
+			    next != NEXT_TRANSPORT) ||
+			(!w.version && walk_too_deep(&w)))
 			next = w.version ? NEXT_DONE : walk_ignore(&w, SF_IGNORED_nonIp);
 		else
 			next = walk_step(&w, next);

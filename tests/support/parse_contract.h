@@ -111,7 +111,8 @@ static inline void check_same(
 
 /*
  * With --tunnel both there are the packets of --tunnel inner and of --tunnel outer. A tunnel costs more steps there
- * (SF_WALK_OF_PAIR): of a packet with very many headers the inner one may lie further out.
+ * (SF_WALK_OF_PAIR): of a packet with very many headers the inner one may lie further out, or the protocol be
+ * that of an earlier extension header.
  */
 static inline void check_both(const struct sf_packet *packet, int result, struct sf_facts *facts)
 {
@@ -119,7 +120,8 @@ static inline void check_both(const struct sf_packet *packet, int result, struct
 	enum sf_around found;
 	int both = sf_parse_tunnels(packet, tunnels_in(SF_TUNNEL_BOTH), &inner, &around, &found);
 
-	if (both != SF_PARSED || result != SF_PARSED || inner.l3_offset >= facts->l3_offset)
+	if (both != SF_PARSED || result != SF_PARSED ||
+		(inner.l3_offset >= facts->l3_offset && inner.protocol == facts->protocol))
 		check_same(result, facts, both, &inner);
 	result = sf_parse_tunnels(
 		packet, tunnels_in(SF_TUNNEL_OUTER), &outer, NULL, &(enum sf_around){ 0 });
