@@ -90,18 +90,18 @@ struct sf_plan {
 	unsigned destination_count;
 
 	/* metering process */
-	int64_t active_timeout_ns;        /* 0: 60 s; SF_TIMEOUT_NEVER */
-	int64_t idle_timeout_ns;          /* 0: 15 s; SF_TIMEOUT_NEVER */
-	uint32_t max_flows;               /* of each worker's table; 0: 4,000,000 */
-	uint32_t key;                     /* SF_KEY_… ored; 0: SF_KEY_DEFAULT */
-	bool per_packet;                  /* every packet becomes a record of its own */
-	bool split_fragments;             /* later fragments are a flow without ports */
-	bool prealloc;                    /* touch all memory of the tables at the start */
-	bool strong_hash;                 /* SipHash from the start */
-	const uint64_t *hash_seed;        /* two words; NULL: random */
-	bool dedup;                       /* leave out copies of packets */
-	int64_t dedup_window_ns;          /* 0: 10 ms */
-	struct sf_sampling sampling;      /* which packets are metered; zeros: all */
+	int64_t active_timeout_ns;   /* 0: 60 s; SF_TIMEOUT_NEVER */
+	int64_t idle_timeout_ns;     /* 0: 15 s; SF_TIMEOUT_NEVER */
+	uint32_t max_flows;          /* of each worker's table; 0: 4,000,000 */
+	uint32_t key;                /* SF_KEY_… ored; 0: SF_KEY_DEFAULT */
+	bool per_packet;             /* every packet becomes a record of its own */
+	bool split_fragments;        /* later fragments are a flow without ports */
+	bool prealloc;               /* touch all memory of the tables at the start */
+	bool strong_hash;            /* SipHash from the start */
+	const uint64_t *hash_seed;   /* two words; NULL: random */
+	bool dedup;                  /* leave out copies of packets */
+	int64_t dedup_window_ns;     /* 0: 10 ms */
+	struct sf_sampling sampling; /* which packets are metered; zeros: all */
 	/*
 	 * packets get the time stamps of switches that are no further
 	 * from the driver's; 0: they do not

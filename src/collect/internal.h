@@ -186,11 +186,11 @@ struct sf_collect_message {
 	bool file;            /* the message comes from a file */
 	bool withdrawals;     /* TCP, SCTP, files: templates may be withdrawn */
 	uint16_t stream;      /* of SCTP; else 0 */
-	bool cut;        /* the file ends within the message, perhaps within its last data set */
-	bool countable;  /* the number of data records in the message is known */
+	bool cut;       /* the file ends within the message, perhaps within its last data set */
+	bool countable; /* the number of data records in the message is known */
 	/* `out` is not zeroed for the template's plan: sf_collect_plan_prepare() */
 	bool unprepared;
-	bool no_memory;  /* a template or the session could not be kept */
+	bool no_memory;                  /* a template or the session could not be kept */
 	uint32_t records;                /* data records, options data included */
 	size_t empty_left;               /* fields of length 0 that may still be handed over */
 	struct sf_field_value origin[2]; /* address of the exporter, observation domain */

@@ -39,7 +39,7 @@ struct sf_input {
 	unsigned slots;                   /* interface slots entered there so far */
 	unsigned span;                    /* interface numbers that belong to this source */
 	bool payload;                     /* fields of what payload says are wanted */
-	bool waits;      /* its driver does not wait in recv, but in a call of its own */
+	bool waits; /* its driver does not wait in recv, but in a call of its own */
 	/* its driver waits for a shorter time than packets may lie in the kernel */
 	bool short_wait;
 	/* main thread, for notices */

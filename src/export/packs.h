@@ -41,13 +41,13 @@ struct sf_packs {
 	unsigned separator;  /* bytes between two records of a message */
 	uint32_t value_most; /* bytes of a message with several records; 0: none was refused */
 	bool crowded;        /* a batch was refused */
-	bool spooling;    /* packs go to the end of the spool, and come from its begin */
-	bool sealed;      /* a pack was sealed since the last step */
-	bool failing;     /* a pack was not delivered, and none since then */
-	int64_t mono;     /* of the last step */
-	int64_t again_ns; /* what failed is put again then */
-	int64_t heard_ns; /* the fate of a pack was known last, or none waited for it */
-	int64_t purge_ns; /* the next time at which packs are given up to the spool */
+	bool spooling;       /* packs go to the end of the spool, and come from its begin */
+	bool sealed;         /* a pack was sealed since the last step */
+	bool failing;        /* a pack was not delivered, and none since then */
+	int64_t mono;        /* of the last step */
+	int64_t again_ns;    /* what failed is put again then */
+	int64_t heard_ns;    /* the fate of a pack was known last, or none waited for it */
+	int64_t purge_ns;    /* the next time at which packs are given up to the spool */
 	struct sf_destination_stats *stats; /* of the owner: fates are counted there */
 	uint8_t scratch[SF_PACK_BYTES];     /* a pack as it is written into the spool */
 };

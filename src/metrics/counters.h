@@ -43,8 +43,8 @@ extern const unsigned sf_counter_count;
 
 /* Counters of datagrams and connections, for `collect`. */
 struct sf_collected_input {
-	uint64_t datagrams;                    /* received, `undecoded` included */
-	uint64_t dropped;                      /* by the kernel */
+	uint64_t datagrams; /* received, `undecoded` included */
+	uint64_t dropped;   /* by the kernel */
 	/* had come, but were not decoded when the run ended */
 	uint64_t undecoded;
 	uint64_t connections, refused, broken; /* struct sf_inflows, struct sf_sessions */

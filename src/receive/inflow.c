@@ -46,7 +46,7 @@ struct sf_inflow {
 	struct sf_path path;         /* SCTP over UDP */
 	uint16_t stream;             /* of SCTP, of the last message */
 	bool refused;                /* what the peer has sent is refused */
-	bool useful;            /* it has brought a whole message */
+	bool useful;                 /* it has brought a whole message */
 	size_t fill;
 	uint8_t buffer[BUFFER];
 };

@@ -308,7 +308,7 @@ static int begin_sctp_all(struct sf_listener *listeners, unsigned count, const c
 struct parsed {
 	enum kind kind;
 	const char *sctp_port; /* SCTP over UDP: `port` is that of UDP */
-	char text[300]; /* without options */
+	char text[300];        /* without options */
 	char host[256];
 	const char *port;    /* within `text` */
 	const char *options; /* within the URL; "": none */
