@@ -242,7 +242,7 @@ class Dtls(test_tls.Certificates):
         """In silence, and without a lost or repeated record."""
         process, port = self.collect(output=("-o", "json"), stdout=subprocess.DEVNULL)
         run = self.live(port, ",renew=1s")
-        end = time.monotonic() + 1.6
+        end = time.monotonic() + 2.5  # the first session may come late, where the machine is busy
         while time.monotonic() < end:
             self.feed(run, 5)
             time.sleep(0.02)
@@ -252,7 +252,7 @@ class Dtls(test_tls.Certificates):
         self.assertEqual(self.taken(done), self.fed)
         self.assertEqual((place["records"], place["repeated"]["records"]), (self.fed, 0))
         self.assertEqual((done.stats["sequenceGaps"], done.stats["missingTemplate"]), (0, 0))
-        self.assertEqual(done.stats["connections"]["accepted"], 2)
+        self.assertIn(done.stats["connections"]["accepted"], (2, 3))
 
     # ------------------------------------------------------------ the path
 
