@@ -45,8 +45,8 @@ enum sf_direction { SF_DIRECTION_DEFAULT, SF_DIRECTION_IN, SF_DIRECTION_OUT, SF_
  * where the member says so; anything else it cannot honour is an error that names the option.
  */
 struct sf_capture_options {
-	const char *const *
-		names; /* `name_count` files, or interfaces or sockets forming one point (eth1+eth2) */
+	/* `name_count` files; or interfaces or sockets that form one point, such as eth1+eth2 */
+	const char *const *names;
 	unsigned name_count;
 	/*
 	 * Live: most queues per interface (0: the driver's choice). Files: number of queues, which

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * An exporting process: takes flow records and sends or writes them to any number of
- * destinations, each with its own session, sequence numbers, templates and profile. All calls
- * come from one thread. It never fails as a whole because one destination does: what a
- * destination could not take is counted there by name.
+ * An exporting process (RFC 7011 §2): sends flow records to collectors and writes them to files.
+ * Each destination has its own session, sequence numbers, templates and profile. All calls come
+ * from one thread. A destination that fails does not disturb the others: the records that it could
+ * not take are counted there, by the name of the reason.
+ *
+ *	struct sf_text_options text = { .format = SF_TEXT_TABLE };
  *
  *	sf_exporter_new(&exporter, &options, &error);
  *	sf_exporter_add_collector(exporter, "ipfix://192.0.2.7:4739,rate=0", &error);
  *	sf_exporter_add_file(exporter, "flows.ipfix", &error);
- *	sf_exporter_add_text(exporter, &(struct sf_text_options){ .format = SF_TEXT_TABLE }, &error);
+ *	sf_exporter_add_text(exporter, &text, &error);
  *	… sf_exporter_put(exporter, flows, n); sf_exporter_tick(exporter, wall, clock); …
  *	sf_exporter_finish(exporter);
  *	sf_exporter_stats(exporter, i, &stats) for each destination

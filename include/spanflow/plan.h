@@ -5,7 +5,8 @@
  * engine (engine.h) runs it.
  *
  *	struct sf_plan_source source = { 0 };
- *	struct sf_plan_destination collector = { .kind = SF_TO_COLLECTOR, .url = "ipfix://192.0.2.7" };
+ *	struct sf_plan_destination collector = {
+ *		.kind = SF_TO_COLLECTOR, .url = "ipfix://192.0.2.7" };
  *	struct sf_plan plan = { .sources = &source, .source_count = 1,
  *		.destinations = &collector, .destination_count = 1 };
  *

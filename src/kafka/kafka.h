@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A producer for one topic of Kafka. librdkafka lies behind struct sf_kafka_ops, in a module that
- * is loaded when a destination is kafka://… for the first time (base/module.h). Example:
+ * A producer for one topic of Kafka. struct sf_kafka_ops hides librdkafka, which a module links;
+ * the module is loaded for the first destination kafka://… (base/module.h). Example:
  *
  *	ops = sf_kafka_load(&error);
- *	err = ops->open(&kafka, &options, &error);	checks the options, starts nothing that stays
- *	err = ops->start(kafka);			librdkafka's threads, which inherit what the caller may do
+ *	err = ops->open(&kafka, &options, &error);	checks the options, leaves no thread
+ *	err = ops->start(kafka);			librdkafka's threads begin, with the
+ *							privileges of the caller
  *	err = ops->put(kafka, &message);
- *	ops->poll(kafka);				calls options.told for each message whose fate is known
+ *	ops->poll(kafka);				calls options.told for each message
+ *							whose fate is known
  *	ops->close(kafka);
  *
- * All calls belong to one thread, and none waits but open() and close().
+ * All calls belong to one thread. Only open() and close() wait.
  */
 #ifndef SPANFLOW_KAFKA_KAFKA_H
 #define SPANFLOW_KAFKA_KAFKA_H

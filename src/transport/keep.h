@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which files of a series stay: the oldest ones are removed when they are too old, or when all of them take too
- * many bytes. Only files whose path matches the pattern are removed, and directories of the pattern that are
- * empty then. The directory is read once, at the start; files that are completed later are added.
+ * Which files of a series stay. The oldest ones are removed when they are too old, or when all of
+ * them take too many bytes. Only files whose path matches the pattern are removed, and those
+ * directories of the pattern that are empty then. The directory is read once, at the start; files
+ * that are completed later are added.
  */
 #ifndef SPANFLOW_TRANSPORT_KEEP_H
 #define SPANFLOW_TRANSPORT_KEEP_H

@@ -364,8 +364,8 @@ void sf_spool_cancel_segment(struct sf_spool *spool)
 }
 
 /*
- * Drops the oldest segment that is neither read nor written. What was read of it may be with the peer:
- * so that one is spared. False: there is none.
+ * Drops the oldest segment that is neither read nor written now. A segment of which entries were
+ * read is spared, because the peer may have them. False: there is no segment to drop.
  */
 static bool drop_oldest(struct sf_spool *spool)
 {
@@ -420,7 +420,10 @@ int sf_spool_put(struct sf_spool *spool, enum sf_spool_kind kind, const uint8_t 
 	if (code == 0)
 		code = write_all(spool, spool->writer, bytes, length, segment->size + ENTRY_HEADER);
 	if (code < 0) {
-		/* what was written of it is no entry; the next one goes into another segment if not */
+		/*
+		 * the part that was written is no entry; if it cannot be cut off, the next entry
+		 * begins another segment
+		 */
 		if (spool->disk->ops->truncate(spool->disk, spool->writer, segment->size) < 0)
 			close_writer(spool);
 		return code;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Written from docs/design.md §4 and the comments of flow.h and meter.h, not from src/table. Each rule
- * stands in one place, in the words of the design.
+ * The naive meter. Written from docs/design.md §4 and the comments of flow.h and meter.h, not from
+ * src/table. Each rule stands in one place, in the words of the design.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -325,7 +325,10 @@ static int initiator_by(const struct sf_facts *facts)
 	return answers || facts->flags & SF_FACT_ANSWER ? !sender : sender;
 }
 
-/* A SYN without ACK of a side that had a packet before: does its sequence number differ from that packet's? */
+/*
+ * A SYN without ACK of a side that had a packet before: does its sequence number differ from that
+ * packet's?
+ */
 static bool is_syn(const struct oracle *oracle, const struct oracle_flow *flow,
 	const struct sf_facts *facts, bool differs)
 {
@@ -507,7 +510,9 @@ void oracle_finish(struct oracle *oracle, int64_t now)
 	}
 }
 
-/* A record with what the comparison needs beside it. The facts, which are large, stay where they are. */
+/*
+ * A record with the values that the comparison needs. The facts, which are large, are not copied.
+ */
 struct item {
 	struct sf_flow flow;             /* without its id */
 	const struct fact_values *facts; /* of both directions */
