@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* How show, ask and report meter the captures that they read: as the options say, with the fields they ask for. */
+/*
+ * How show, ask and report meter the capture files that they read: by the options of the command
+ * line, with the facts that their conditions and fields need.
+ */
 #ifndef SPANFLOW_CLI_CAPTURES_H
 #define SPANFLOW_CLI_CAPTURES_H
 
@@ -13,7 +16,10 @@ struct sf_captures {
 	struct sf_enrich *enrich;
 };
 
-/* Opens the sources of --enrich and its like, if there are any; with `local`, --local-net alone is one. */
+/*
+ * Opens the sources of --enrich, --interface-map and --egress, if there are any. `local`: also
+ * opens if there is --local-net alone. Returns 0 or an error.
+ */
 int sf_captures_open(struct sf_captures *captures, const struct sf_options *options, bool local,
 	struct sf_error *error);
 
@@ -21,7 +27,10 @@ int sf_captures_open(struct sf_captures *captures, const struct sf_options *opti
 struct sf_gather_metering sf_captures_metering(
 	const struct sf_captures *captures, const struct sf_options *options);
 
-/* Tells which of the elements no record had that the collector has read, and what captures need for it. */
+/*
+ * Tells which of the wanted elements were in no record that the collector has read, and which
+ * options make a meter of captures gather them.
+ */
 void sf_captures_tell(const struct sf_captures *captures, const struct sf_collector *collector,
 	const struct sf_options *options);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * spanflow check: watches a source for some seconds, or reads capture files, and tells whether it
- * is a healthy mirror port. check/observe.h shows the packets to the diagnosis, check/findings.c draws
- * the conclusions, and this file prints them.
+ * is a healthy mirror port. check/observe.h examines the packets, check/findings.c draws the
+ * conclusions, and this file prints them.
  */
 #include <inttypes.h>
 #include <stdlib.h>

@@ -38,7 +38,7 @@ static const char *page_contradiction(const struct sf_options *options)
 	if (options->output != SF_OUTPUT_HTML)
 		return NULL;
 	if (isatty(STDOUT_FILENO))
-		return "the page of -o html is not for a terminal: write it to a file with > page.html";
+		return "-o html: a page is not for a terminal: write it to a file with > page.html";
 	return options->fields
 		       ? "--fields is for records: the page of -o html has its own; for another "
 			 "destination write fields=LIST after a comma"

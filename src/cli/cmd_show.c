@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * spanflow show: flows from files, and sums of them. Signals are looked at after each record and each file; one
- * that ends the run interrupts a wait for input too. One that comes in the instant before that wait
- * is seen when input comes, or with the next signal.
+ * spanflow show: prints flows from files, and sums of them. It looks for signals after each record
+ * and each file. A signal that ends the run also interrupts a wait for input, unless it comes in
+ * the instant before the wait begins: then it is seen when input comes, or with the next signal.
  */
 #include "cli/captures.h"
 #include "cli/collected.h"

@@ -199,8 +199,9 @@ int sf_made_plan_init(struct sf_made_plan *made, const struct sf_options *option
 	};
 	if (options->spool && !has_connection(&options->collectors))
 		return sf_error_set(error, SF_EUSAGE,
-			"--spool: is for collectors over TCP, TLS, DTLS and SCTP and for Kafka: -e "
-			"tcp://HOST:PORT, tls://…, dtls://…, sctp://… or kafka://BROKER:PORT/TOPIC");
+			"--spool is for collectors over TCP, TLS, DTLS and SCTP and for Kafka: -e "
+			"tcp://HOST:PORT, tls://…, dtls://…, sctp://… or "
+			"kafka://BROKER:PORT/TOPIC");
 	err = check_share(options, error);
 	err = err ? err : make_sources(made, options, error);
 	return err ? err : make_destinations(made, options, page, error);

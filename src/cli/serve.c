@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the metrics of a metering run show. Thread: the main thread's, which may ask the exporter. */
+/*
+ * The values that the metrics of a metering run show. Thread: the main thread, which uses the
+ * exporter.
+ */
 #include <stdlib.h>
 
 #include "cli/command.h"

@@ -130,7 +130,8 @@ const struct sf_options_kind sf_options_kinds[SF_KIND_COUNT] = {
 		NULL, sf_options_put_ignored },
 	/* RFC 7011 §4.3: records, packets, bytes not sent, time of the first and the last */
 	[SF_KIND_NOT_SENT] = { SF_OPTIONS(reliability), 0, false, 1, 6,
-		{ { 0, 144, 4 }, { 0, 166, 8 }, { 0, 167, 8 }, { 0, 168, 8 }, { 0, 323, 8 }, { 0, 323, 8 } },
+		{ { 0, 144, 4 }, { 0, 166, 8 }, { 0, 167, 8 }, { 0, 168, 8 }, { 0, 323, 8 },
+			{ 0, 323, 8 } },
 		NULL, sf_options_put_not_sent },
 	[SF_KIND_INTERFACE] = { SF_OPTIONS(interfaces), SCOPE_INTERFACE, true, 1, 3,
 		{ { 0, 10, 4 }, { 0, 82, SF_OPTIONS_NAME }, { 0, 83, SF_OPTIONS_DESCRIPTION } },

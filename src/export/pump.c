@@ -103,8 +103,8 @@ static void fold(struct sf_destination *destination, const struct sf_flow *flows
 {
 	if (!destination->told_of_folding)
 		sf_destination_news(destination,
-			"%.140s takes records more slowly than they come: its queue is full and the oldest "
-			"are folded into coarser ones (--fold)",
+			"%.140s takes records more slowly than they come: its queue is full and "
+			"the oldest are folded into coarser ones (--fold)",
 			destination->stats.url);
 	destination->told_of_folding = true;
 	destination->overflows = true;

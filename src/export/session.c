@@ -5,11 +5,13 @@
  *	session ── stream per observation domain: sequence number, templates, times
  *	              └── slot per template: position of its next record
  *
- * domain.c has the streams, fill.c puts records into messages, control.c and options.c make messages of
- * templates and options data, own_streams.c gives templates streams of SCTP, delivery.c sends messages.
+ * domain.c keeps the streams, fill.c puts records into messages, control.c and options.c make
+ * messages of templates and options data, own_streams.c gives each template a stream of SCTP,
+ * delivery.c sends messages.
  *
- * Counters: a record counts as offered when it is put, and as sent or lost (by name) when the fate
- * of its message is known. Between the two it is in a message, on a network for half a second at most.
+ * Counters: a record is counted as offered when it is put, and as sent or lost (by name) when the
+ * fate of its message is known. Between the two it waits in a message: half a second at most if the
+ * destination is a network.
  */
 #include "export/session.h"
 

@@ -93,7 +93,8 @@ int sf_share_join(struct sf_exporter *exporter, struct sf_destination *destinati
 		return sf_error_set(error, -ENOMEM, "no memory for a group of collectors");
 	if (group->share != share)
 		return sf_error_set(error, SF_EUSAGE,
-			"%s: group '%s' is one of balance= and of fail-over=: give one of them another name",
+			"%s: balance= and fail-over= both name a group '%s': give one of the "
+			"groups another name",
 			parsed->target, parsed->group);
 	destination->share_key = collector_key(destination->url);
 	for (unsigned i = 0; i < exporter->count; i++)
@@ -111,8 +112,8 @@ int sf_exporter_check_groups(const struct sf_exporter *exporter, struct sf_error
 	for (const struct sf_share_group *group = exporter->groups; group; group = group->next)
 		if (group->members < 2)
 			return sf_error_set(error, SF_EUSAGE,
-				"group '%s' of %s= has one collector, and needs two or more: is its name the "
-				"same at each?",
+				"group '%s' of %s= has one collector, and needs two or more: do "
+				"all of them name the same group?",
 				group->name,
 				group->share == SF_SHARE_BALANCE ? "balance" : "fail-over");
 	return 0;

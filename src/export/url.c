@@ -111,12 +111,14 @@ static const struct scheme *find_scheme(const char *text, struct sf_error *error
 		sf_error_set(error, SF_EUSAGE,
 			"%s: NetFlow is sent over UDP only (netflow9://host:port, "
 			"netflow5://host:port); over TCP, TLS, DTLS and SCTP there is "
-			"IPFIX: tcp://host:port, tls://host:port, dtls://host:port, sctp://host:port",
+			"IPFIX: tcp://host:port, tls://host:port, dtls://host:port, "
+			"sctp://host:port",
 			text);
 	else
 		sf_error_set(error, SF_EUSAGE,
 			"%s: unknown kind of collector (allowed: ipfix://host:port, "
-			"tcp://…, tls://…, dtls://…, sctp://…, netflow9://…, netflow5://…, kafka://broker:port/topic)",
+			"tcp://…, tls://…, dtls://…, sctp://…, netflow9://…, netflow5://…, "
+			"kafka://broker:port/topic)",
 			text);
 	return NULL;
 }

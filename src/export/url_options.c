@@ -445,8 +445,8 @@ int sf_url_choose(struct sf_url *url, const char *list, char *left_out, const ch
 	url->session.fields = &url->fields;
 	if (code == 0 && lacks_direction(&url->fields, sf_session_conditions(&url->session)))
 		return sf_error_set(error, SF_EUSAGE,
-			"%s: fields of both directions need an address or a port in the list, which "
-			"tells the directions apart (or biflow=no)",
+			"%s: fields of both directions need an address or a port in the list, "
+			"which tells the directions apart (or biflow=no)",
 			what);
 	return code;
 }

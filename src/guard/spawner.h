@@ -3,10 +3,12 @@
  * --on-file: a process that runs a command for each output file that is complete, one after
  * another. It is forked before anything is open, because the process that meters can start no
  * program later. The command runs as the user of the run: `sh -c 'COMMAND "$@"' spanflow PATH`. A
- * request is a path; paths that do not begin like an output file of the run, or have ".." in them,
- * are refused.
+ * request is a path. Refused are paths that do not begin like an output file of the run, and paths
+ * with ".." in them.
  *
- *	sf_spawner_start(&spawner, "gzip -9", (const char *const[]){ "flows/%H.ipfix" }, 1, NULL, &error);
+ *	const char *files[] = { "flows/%H.ipfix" };
+ *
+ *	sf_spawner_start(&spawner, "gzip -9", files, 1, NULL, &error);
  *	options.on_file = &spawner.hook;
  *	while (sf_spawner_news(&spawner, text, sizeof(text)))	now and then, from the same thread
  *		puts(text);

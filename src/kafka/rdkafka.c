@@ -219,7 +219,8 @@ static int read_file(struct producer *producer, const char *path, struct sf_erro
 		/* no part of the line is told: it may be a password */
 		if (!strchr(line, '\n') && !feof(file)) {
 			code = sf_error_set(error, SF_EUSAGE,
-				"Kafka: %s: a line is too long: %zu bytes at most, none of them zero",
+				"Kafka: %s: a line is too long, or has a zero byte: %zu bytes at "
+				"most",
 				path, sizeof(line) - 2);
 			break;
 		}
