@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/scaled.h"
+#include "base/url_option.h"
 #include "encode/message.h"
 
 /*
@@ -174,21 +175,9 @@ int sf_url_collector_with(
 	return sf_url_read_options(url, text, *list ? list + 1 : NULL, scheme->applies, error);
 }
 
-/* The comma where options begin: the first one with "name=" behind it; a path may have others. */
-static const char *find_options(const char *text)
-{
-	for (const char *comma = strchr(text, ','); comma; comma = strchr(comma + 1, ',')) {
-		size_t length = strspn(comma + 1, "abcdefghijklmnopqrstuvwxyz-");
-
-		if (length && comma[1 + length] == '=')
-			return comma;
-	}
-	return NULL;
-}
-
 size_t sf_exporter_path_length(const char *path)
 {
-	const char *comma = find_options(path);
+	const char *comma = sf_url_options_of(path);
 
 	return comma ? (size_t)(comma - path) : strlen(path);
 }
