@@ -44,9 +44,7 @@ unsigned sf_asked_flow(
  */
 int sf_asked_answer(struct sf_asked *asked, FILE *stream, struct sf_exporter *exporter);
 
-/*
- * Compiles --where alone; without it *where is NULL. `mode`: SF_ASK_… . 0 or an error.
- */
+/* Compiles --where alone; without it *where is NULL. `mode`: SF_ASK_… . 0 or an error. */
 int sf_asked_where(struct sf_where **where, const struct sf_options *options, unsigned mode,
 	struct sf_error *error);
 

@@ -89,8 +89,7 @@ static void describe(const struct sf_enrich *enrich, unsigned index,
 			     : "");
 	} else if (!is_fib(source)) {
 		/*
-		 * templates have fields for the facts that were
-		 * known at the start, and no others
+		 * templates have fields for the facts that were known at the start, and no others
 		 */
 		more = routes->gives & source->what & ~enrich->enricher.gives;
 		snprintf(text, size, "%s: %s: %zu IPv4 and %zu IPv6 prefixes, %zu KiB%s",

@@ -108,8 +108,7 @@ static size_t sort(struct sf_lpm_prefix *prefixes, size_t count)
 /* ---------------------------------------------------------------- building */
 
 /*
- * Room for `count` more elements behind *used; returns the number
- * of the first one, or UINT32_MAX.
+ * Room for `count` more elements behind *used; returns the number of the first one, or UINT32_MAX.
  */
 static uint32_t grow(void **array, size_t size, uint32_t *used, uint32_t *max, uint32_t count)
 {

@@ -58,8 +58,7 @@ int sf_lpm_new(struct sf_lpm **lpm, struct sf_lpm_prefix *ipv4, size_t ipv4_coun
 void sf_lpm_free(struct sf_lpm *lpm);
 
 /*
- * The values of the longest prefixes that match; 0: none does.
- * Fastest with 32 or more addresses.
+ * The values of the longest prefixes that match; 0: none does. Fastest with 32 or more addresses.
  */
 void sf_lpm_find(const struct sf_lpm *lpm, bool ipv6, const struct sf_lpm_address *addresses,
 	uint32_t *values, unsigned count);

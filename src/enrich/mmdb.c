@@ -123,8 +123,7 @@ static bool read_control(struct section *section, size_t *at, struct value *valu
 }
 
 /*
- * The value at *at, through a pointer if there is one; *at moves
- * behind control bytes or pointer.
+ * The value at *at, through a pointer if there is one; *at moves behind control bytes or pointer.
  */
 static bool read_value(struct section *section, size_t *at, struct value *value, bool *pointed)
 {

@@ -53,8 +53,7 @@ static void name_spool(const struct sf_url *parsed, char *name, size_t size)
 }
 
 /*
- * The spool of a collector is a directory that is named after it.
- * *disk stays NULL without a spool.
+ * The spool of a collector is a directory that is named after it. *disk stays NULL without a spool.
  */
 static int open_spool(struct sf_exporter *exporter, const struct sf_url *parsed,
 	struct sf_disk **disk, struct sf_spool_options *spool, struct sf_error *error)

@@ -154,8 +154,7 @@ static void enter_fates(struct sf_session *session, struct sf_batch *batch, int6
 }
 
 /*
- * Counts messages whose fate the transport has learnt since the
- * last call. False: it has told all.
+ * Counts messages whose fate the transport has learnt since the last call. False: it has told all.
  */
 static bool settle_some(struct sf_session *session, int64_t now)
 {
@@ -332,8 +331,7 @@ void sf_session_send(struct sf_session *session, struct sf_stream *stream, struc
 {
 	const struct sf_transport *transport = session->transport;
 	/*
-	 * waiting may send templates and options data, so it must
-	 * not be done while these are made
+	 * waiting may send templates and options data, so it must not be done while these are made
 	 */
 	bool ready = !transport->traits.connected || !waits(session) ||
 		     batch == &session->control || sf_session_await(session);

@@ -55,8 +55,7 @@ struct sf_shared {
 };
 
 /*
- * The enricher, if there is one, is asked for `count` <=
- * SF_BATCH_MAX records, which are put then.
+ * The enricher, if there is one, is asked for `count` <= SF_BATCH_MAX records, which are put then.
  */
 static inline void sf_extra_begin(
 	const struct sf_shared *shared, const struct sf_flow *flows, unsigned count)

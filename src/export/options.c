@@ -106,8 +106,7 @@ const struct sf_options_kind sf_options_kinds[SF_KIND_COUNT] = {
 		{ { 0, 144, 4 }, { 0, 48, 1 }, { 0, 49, 1 }, { 0, 50, 4 } },
 		is_sampler, sf_options_put_sampler },
 	/*
-	 * RFC 5476 §6.5.2.1: selector, algorithm, packets taken in a
-	 * row, packets left out in a row
+	 * RFC 5476 §6.5.2.1: selector, algorithm, packets taken in a row, packets left out in a row
 	 */
 	[SF_KIND_SELECTOR] = { SF_OPTIONS(sampling), 0, true, 1, 4,
 		{ { 0, 302, 8 }, { 0, 304, 2 }, { 0, 305, 4 }, { 0, 306, 4 } },

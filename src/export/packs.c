@@ -423,8 +423,7 @@ bool sf_packs_silent(const struct sf_packs *packs)
 }
 
 /*
- * No broker is there: what lies in memory only is given back by
- * librdkafka, and goes to the spool.
+ * No broker is there: what lies in memory only is given back by librdkafka, and goes to the spool.
  */
 static void give_up(struct sf_packs *packs)
 {

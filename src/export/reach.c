@@ -160,8 +160,7 @@ static bool takes_templates(struct sf_session *session, const struct sf_flow *fl
 }
 
 /*
- * A connection is waited for (--stop-timeout) once; when that was
- * in vain, it is only looked for.
+ * A connection is waited for (--stop-timeout) once; when that was in vain, it is only looked for.
  */
 static bool connects(struct sf_session *session)
 {

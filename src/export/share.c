@@ -51,8 +51,7 @@ uint64_t sf_share_flow_key(const struct sf_flow *flow)
 }
 
 /*
- * The collector's host and port, without options: it is the same in
- * other runs and on other probes.
+ * The collector's host and port, without options: it is the same in other runs and on other probes.
  */
 static uint64_t collector_key(const char *url)
 {
@@ -174,8 +173,7 @@ static bool look(const struct sf_exporter *exporter, const struct sf_share_group
 }
 
 /*
- * Whom the record goes to. `some`: look() has found some; if all
- * are away, it is as if none were.
+ * Whom the record goes to. `some`: look() has found some; if all are away, it is as if none were.
  */
 static struct sf_destination *owner_of(const struct sf_exporter *exporter,
 	const struct sf_share_group *group, const struct sf_flow *flow, bool some)

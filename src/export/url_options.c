@@ -511,8 +511,7 @@ static int check_profile(
 }
 
 /*
- * Reads profile=NAME in url->options: it decides what the other
- * options change, wherever it stands.
+ * Reads profile=NAME in url->options: it decides what the other options change, wherever it stands.
  */
 static int find_profile(
 	struct sf_url *url, const char *text, unsigned applies, struct sf_error *error)

@@ -80,8 +80,7 @@ int sf_permits_make(struct sf_permits *permits, const struct sf_plan *plan, stru
 }
 
 /*
- * Sockets: the kernel refuses UDP ports that are in use, but raw
- * sockets would all get the packets.
+ * Sockets: the kernel refuses UDP ports that are in use, but raw sockets would all get the packets.
  */
 static int refuse_sockets_twice(const struct sf_plan *plan, struct sf_error *error)
 {

@@ -240,8 +240,7 @@ static int check_writable(const struct sf_sandbox *sandbox, struct sf_error *err
 }
 
 /*
- * To open a file again is worth a system call only where Landlock
- * decides which files that can be.
+ * To open a file again is worth a system call only where Landlock decides which files that can be.
  */
 static bool makes_files(const struct sf_sandbox *sandbox)
 {

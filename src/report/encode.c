@@ -96,8 +96,7 @@ static void end_column(struct sf_page_bytes *out, size_t from)
 }
 
 /*
- * Hosts by the number of their rows. `order`: number on the page
- * -> host; `place`: the other way.
+ * Hosts by the number of their rows. `order`: number on the page -> host; `place`: the other way.
  */
 struct order {
 	uint32_t *order, *place;

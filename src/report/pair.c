@@ -80,8 +80,7 @@ static bool to_server(const struct sf_page_row *row)
 }
 
 /*
- * Roles of the rows of one conversation, and who answers whom: each
- * row the next one the other way.
+ * Roles of the rows of one conversation, and who answers whom: each row the next one the other way.
  */
 static void join_conversation(struct sf_page *page, struct entry *entries, size_t count)
 {
