@@ -112,7 +112,7 @@ const char *sf_asked_contradiction(const struct sf_options *options)
 				    : "--bottom chooses among groups: --by FIELDS or --every TIME "
 				      "makes groups";
 	if (options->baseline && (!options->where || !strstr(options->where, "baseline")))
-		return "--baseline is for conditions: add --where with 'ip in baseline'";
+		return "--baseline needs --where with 'ip in baseline': nothing else reads it";
 	if (options->spread && !options->every_ns)
 		return "--spread needs --every TIME: it spreads flows over bins of time";
 	if (!groups && (options->sort || options->columns))

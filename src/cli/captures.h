@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * How show, ask and report meter the capture files that they read: by the options of the command
- * line, with the facts that their conditions and fields need.
- */
+/* Capture files of show, ask and report: metered by options, with the facts that are wanted. */
 #ifndef SPANFLOW_CLI_CAPTURES_H
 #define SPANFLOW_CLI_CAPTURES_H
 
@@ -16,10 +13,7 @@ struct sf_captures {
 	struct sf_enrich *enrich;
 };
 
-/*
- * Opens the sources of --enrich, --interface-map and --egress, if there are any. `local`: also
- * opens if there is --local-net alone. Returns 0 or an error.
- */
+/* Opens what --enrich and its like name; `local`: also --local-net alone. 0 or an error. */
 int sf_captures_open(struct sf_captures *captures, const struct sf_options *options, bool local,
 	struct sf_error *error);
 
@@ -27,10 +21,7 @@ int sf_captures_open(struct sf_captures *captures, const struct sf_options *opti
 struct sf_gather_metering sf_captures_metering(
 	const struct sf_captures *captures, const struct sf_options *options);
 
-/*
- * Tells which of the wanted elements were in no record that the collector has read, and which
- * options make a meter of captures gather them.
- */
+/* Tells which wanted elements no record had, and which options make captures have them. */
 void sf_captures_tell(const struct sf_captures *captures, const struct sf_collector *collector,
 	const struct sf_options *options);
 

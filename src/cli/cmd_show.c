@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * spanflow show: prints flows from files, and sums of them. It looks for signals after each record
- * and each file. A signal that ends the run also interrupts a wait for input, unless it comes in
- * the instant before the wait begins: then it is seen when input comes, or with the next signal.
- */
+/* spanflow show: flows of files, and sums. Looks for signals after each record and file. */
 #include "cli/captures.h"
 #include "cli/collected.h"
 #include "cli/command.h"

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * The outputs of decoded records (receive/outputs.h) as the options ask for them, and the messages
- * about them.
- */
+/* Outputs of decoded records (receive/outputs.h) as the options ask, and messages about them. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,10 +174,7 @@ static int outputs_open(struct sf_collected_sink *sink, const struct sf_options 
 	bool prints = output != SF_OUTPUT_NONE && !outputs_options.json && !groups;
 	int result = sf_outputs_init(&sink->out, &outputs_options, error);
 
-	/*
-	 * no file can be read: a table without rows, or an empty file, would look like an answer.
-	 * Scripts that ask for JSON statistics get those all the same
-	 */
+	/* none can be read: an empty table would look like an answer; scripts want statistics */
 	if (result == 0 && options->stats != SF_STATS_JSON)
 		result = sf_gather_check(options->operands.items, options->operands.count, error);
 	if (result == 0 && (prints || options->pass.count || (options->write.count && !groups)))

@@ -41,8 +41,7 @@ const char *sf_output_contradiction(const struct sf_options *options)
 			 has_standard_output(&options->pass) + has_standard_output(&options->fail);
 
 	if (files > 1)
-		return "-w -, --pass - and --fail -: only one can have standard output, give the "
-		       "others a file";
+		return "-w -, --pass - and --fail - exclude each other: give all but one a file";
 	if (files && sf_output_form(options) != SF_OUTPUT_NONE)
 		return has_standard_output(&options->write)
 			       ? "-w - and -o both want standard output: give -w a file"

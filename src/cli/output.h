@@ -35,10 +35,7 @@ struct sf_spawner;
 /* Says which commands of --on-file have failed since the last call. */
 void sf_tell_commands(struct sf_spawner *spawner);
 
-/*
- * Waits until the commands of --on-file end, a further signal comes, or `ns` have passed (0:
- * without a limit).
- */
+/* Waits for the commands of --on-file: `ns` at most (0: no limit), until a further signal. */
 void sf_finish_commands(struct sf_spawner *spawner, int64_t ns);
 
 #endif

@@ -20,10 +20,7 @@ struct sf_paging {
 	bool failed; /* no memory for a row */
 };
 
-/*
- * Makes a page and the tap that fills it. sf_tap_file(paging->tap) has to be a destination of the
- * run.
- */
+/* Makes a page, and the tap to fill it: sf_tap_file() has to be a destination of the run. */
 int sf_paging_open(
 	struct sf_paging *paging, const struct sf_options *options, struct sf_error *error);
 

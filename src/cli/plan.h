@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Makes the plan of a run (spanflow/plan.h) from the options of the command line and of the
- * configuration file.
+ * Makes the plan of a run (spanflow/plan.h) of command line and configuration file.
  *
  *	sf_made_plan_init(&made, options, NULL, &error);
  *	… made.plan …

@@ -59,10 +59,7 @@ static int open_enrich(struct sf_run *run, struct sf_error *error)
 	return sf_enrich_new(&run->enrich, &enrich, error);
 }
 
-/*
- * Keeps files readable that SIGHUP reads again. The sandbox permits their directories, because a
- * new file may replace the old one under the same name.
- */
+/* Keeps directories readable of files that SIGHUP reads: a new file may take the name. */
 static void keep_readable(struct sf_run *run)
 {
 	const struct sf_exporter *exporter = sf_engine_exporter(run->engine);
@@ -251,10 +248,7 @@ static void close_run(struct sf_run *run)
 			monitor, monitor);
 }
 
-/*
- * Steps the engine. Between two steps the loop sleeps until the engine has something to do, a
- * signal comes, or a client asks for metrics.
- */
+/* Steps the engine; sleeps until it has work, a signal comes, or a client asks for metrics. */
 static void meter(struct sf_run *run)
 {
 	obey_signals(run); /* one may have come before the loop was watched */

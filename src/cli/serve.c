@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * The values that the metrics of a metering run show. Thread: the main thread, which uses the
- * exporter.
- */
+/* The values in the metrics of a metering run. Thread: the main one, which uses the exporter. */
 #include <stdlib.h>
 
 #include "cli/command.h"

@@ -83,8 +83,8 @@ static int set_item(
 		return unknown_kind("--tunnel", item, (size_t)(equals - item), kind_name, error);
 	if (mode == SF_TUNNEL_DEFAULT)
 		return sf_error_set(error, SF_EUSAGE,
-			"--tunnel: '%.*s' is not outer, inner or both, for all tunnels or, as "
-			"in gre=inner,vxlan=outer, for a kind",
+			"--tunnel: '%.*s' is no mode (allowed: outer, inner or both for all "
+			"tunnels; KIND=MODE for one kind, as in gre=inner,vxlan=outer)",
 			(int)length, item);
 	if (equals) {
 		options->mode[kind] = (uint8_t)mode;

@@ -387,7 +387,8 @@ static int explain(const char *url, int code, struct sf_error *error)
 			"--listen %s: this kernel has no SCTP (modprobe sctp loads it, if the distribution "
 			"has it; ,udp=9899 goes over UDP without it)",
 			url);
-	return sf_error_set(error, code, "--listen %s: %s", url, sf_strerror(code));
+	return sf_error_set(error, code, "--listen %s: %s%s", url, sf_strerror(code),
+		code == -EADDRNOTAVAIL ? ": no interface of this host has this address" : "");
 }
 
 int sf_listen_open(
