@@ -52,7 +52,7 @@ static void print_option(const char *name, const char *value)
 		printf(" \\\n    --%s '%s'", name, value);
 }
 
-/* What the recipe and the command line are together. */
+/* Prints recipe and command line together as one command. */
 static int print_command(const struct sf_recipe *recipe, const struct sf_options *options)
 {
 	printf("%s\n\nspanflow show FILE...%s%s", recipe->question,
@@ -78,7 +78,7 @@ static void fill(const char **option, const char *value)
 		*option = value;
 }
 
-/* A condition of the command line narrows that of the recipe. NULL: no memory. */
+/* Conditions of the recipe and of the command line, both to be met. NULL: no memory. */
 static char *both(const char *recipe, const char *line)
 {
 	char *text;
@@ -88,7 +88,7 @@ static char *both(const char *recipe, const char *line)
 	return asprintf(&text, "(%s) and (%s)", recipe, line) < 0 ? NULL : text;
 }
 
-/* What the command line says replaces the recipe's, but for conditions. */
+/* Takes the recipe's options that the command line does not give, but for conditions: both(). */
 static void follow(struct sf_options *options, const struct sf_recipe *recipe)
 {
 	fill(&options->by, recipe->by);

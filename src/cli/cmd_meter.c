@@ -32,7 +32,7 @@ static const char *live_option(const struct sf_options *options)
 							: NULL;
 }
 
-/* What a page cannot have, or NULL. */
+/* Why the options do not fit a page, or NULL. */
 static const char *page_contradiction(const struct sf_options *options)
 {
 	if (options->output != SF_OUTPUT_HTML)
@@ -45,7 +45,7 @@ static const char *page_contradiction(const struct sf_options *options)
 		       : NULL;
 }
 
-/* What contradicts itself, or NULL. */
+/* Why the options contradict each other, or NULL. */
 static const char *contradiction(const struct sf_options *options)
 {
 	bool files = options->files.count > 0, live = options->interfaces.count > 0;

@@ -39,7 +39,7 @@ static void after(void *context)
 		sink->between(sink);
 }
 
-/* A template whose records will be missing. */
+/* Tells of a template that was refused: its records will be missing. */
 static void refused(void *context, const char *exporter, const char *text)
 {
 	struct sf_collected_sink *sink = context;
@@ -129,7 +129,7 @@ static int files_open(struct sf_exporter **exporter, struct sf_collected_sink *s
 	return result ? result : add_files(*exporter, files, error);
 }
 
-/* What contradicts itself, or NULL. */
+/* Why the options contradict each other, or NULL. */
 static const char *contradiction(const struct sf_options *options)
 {
 	if (options->show_options && options->output != SF_OUTPUT_JSON)

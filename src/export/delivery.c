@@ -186,7 +186,7 @@ static void settle(struct sf_session *session, int64_t now)
 		;
 }
 
-/* The transport has failed and takes nothing for now: tells the user. */
+/* Tells the user that the transport has failed and takes nothing for now. */
 static void tell_attempts(struct sf_destination *destination, const struct sf_transport *transport)
 {
 	int64_t seconds = (transport->pause_ns + SF_NS_PER_S / 2) / SF_NS_PER_S;
@@ -223,7 +223,7 @@ static void begin_stall(struct sf_session *session)
 		snprintf(stats->failure, sizeof(stats->failure), "%s", stats->news);
 }
 
-/* The transport takes messages again: tells the user. */
+/* Tells the user that the transport takes messages again. */
 static void end_stall(struct sf_session *session)
 {
 	struct sf_destination *destination = &session->destination;

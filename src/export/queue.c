@@ -28,7 +28,7 @@ struct sf_queue_layout {
 	struct sf_annex_layout layout;
 };
 
-/* Frees a block that all destinations have read; keeps one for the next new_block(). */
+/* Frees a block that all destinations have read, or keeps it for the next new_block(). */
 static void give_back(struct sf_queue *queue, struct sf_queue_block *block)
 {
 	if (!queue->spare)

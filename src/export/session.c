@@ -174,7 +174,7 @@ static sf_always_inline bool is_within(
 	return true;
 }
 
-/* What the values of the flow's facts say, of the conditions `wanted` that some field has. */
+/* Conditions among `wanted` that hold because of the values of the flow's facts. */
 static sf_always_inline uint64_t said_of(const struct sf_flow *flow, uint64_t wanted)
 {
 	return sf_unlikely(wanted) ? sf_said_when(flow) & wanted : 0;
@@ -293,7 +293,7 @@ static void put_flows(struct sf_session *session, const struct sf_flow *flows, u
 	}
 }
 
-/* The first of the flows that are all folded, or all not. */
+/* Number of the first flows that are all folded, or none of which is. */
 static unsigned of_a_kind(
 	const struct sf_session *session, const struct sf_flow *flows, unsigned count)
 {

@@ -48,7 +48,10 @@ struct sf_spawner_user {
 int sf_spawner_start(struct sf_spawner *spawner, const char *command, const char *const *files,
 	unsigned count, const struct sf_spawner_user *user, struct sf_error *error);
 
-/* A command that failed, or could not be started, since the last call; false: none. */
+/*
+ * Describes a command that failed, or could not be started, since the last call; false: there is
+ * none.
+ */
 bool sf_spawner_news(struct sf_spawner *spawner, char *text, size_t size);
 
 /* Writes the JSON object for the statistics. */
@@ -57,13 +60,13 @@ void sf_spawner_json(const struct sf_spawner *spawner, FILE *stream);
 /* Writes the line for the statistics. */
 void sf_spawner_text(const struct sf_spawner *spawner, FILE *stream);
 
-/* No files follow. */
+/* Tells the process that no files follow. */
 void sf_spawner_end(struct sf_spawner *spawner);
 
 /* Waits for the commands. False: some still run after `ms`. */
 bool sf_spawner_wait(struct sf_spawner *spawner, unsigned ms);
 
-/* Frees; what still runs goes on. Allowed for a zeroed struct. */
+/* Frees the spawner's memory; commands that still run go on. Allowed for a zeroed struct. */
 void sf_spawner_fini(struct sf_spawner *spawner);
 
 #endif

@@ -44,7 +44,7 @@ enum sf_kafka_fate {
 	SF_KAFKA_PERHAPS,   /* the same, but the broker may have it */
 	/* the broker will never take the message, or the batch that it was sent in */
 	SF_KAFKA_TOO_LARGE,
-	SF_KAFKA_REFUSED, /* the same, for what it holds */
+	SF_KAFKA_REFUSED, /* the broker will never take it, because of its content */
 };
 
 struct sf_kafka_options {
@@ -63,7 +63,7 @@ struct sf_kafka_options {
 struct sf_kafka {
 	bool away;         /* no broker can be reached */
 	int error;         /* the last failure, negative; 0: none yet */
-	char trouble[160]; /* and what librdkafka says of it; empty since a message was delivered */
+	char trouble[160]; /* the failure in words; "" since a message was delivered */
 	char failure[160]; /* of the last message that was neither delivered nor refused */
 	char refusal[100]; /* what it says of the last message that is SF_KAFKA_REFUSED */
 };
@@ -84,11 +84,11 @@ struct sf_kafka_ops {
 	/* Calls told() for what is known. */
 	void (*poll)(struct sf_kafka *kafka);
 	/*
-	 * Gives messages up that wait in librdkafka's queue; `all`: those
-	 * on their way, too. poll() tells.
+	 * Gives up messages that wait in librdkafka's queue; `all`: also those on their way. poll()
+	 * tells their fate.
 	 */
 	void (*purge)(struct sf_kafka *kafka, bool all);
-	/* Messages whose fate is not known are not told any more. */
+	/* Ends the producer. The fate of messages that are under way is not told any more. */
 	void (*close)(struct sf_kafka *kafka);
 };
 

@@ -306,7 +306,7 @@ static int start_line(struct producer *producer, struct line *line)
 	return -EIO;
 }
 
-/* Once the fate of each message is told that it was given. */
+/* Replaces a failed producer of librdkafka once the fate of each of its messages is told. */
 static void replace_failed(struct producer *producer, struct line *line)
 {
 	if ((line->rk && rd_kafka_outq_len(line->rk)) ||

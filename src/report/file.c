@@ -28,7 +28,7 @@ bool sf_page_may_replace(const char *path)
 	return length == 0 || memmem(begin, length, MARK, strlen(MARK));
 }
 
-/* By errno. */
+/* Sets the error of errno for a page at `path`; returns its code. */
 static int refused(const char *path, struct sf_error *error)
 {
 	return sf_error_set(error, -errno, "cannot write page %s: %s", path, sf_strerror(-errno));

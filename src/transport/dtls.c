@@ -105,7 +105,10 @@ static int dtls_connect(struct sf_connection *link, const struct sf_peer *peer, 
 	return 0;
 }
 
-/* The next datagram, for the session. 0, -EAGAIN, or an error: some come from ICMP. */
+/*
+ * Hands the next datagram to the session. 0, -EAGAIN, or an error, for example one that ICMP has
+ * reported.
+ */
 static int receive(struct dtls_connection *dtls)
 {
 	ssize_t n = recv(dtls->link.fd, dtls->datagram, sizeof(dtls->datagram), MSG_DONTWAIT);
@@ -222,7 +225,7 @@ static void dtls_close(struct sf_connection *link)
 	sf_tcp_close(link);
 }
 
-/* The next session uses what is in the files now; if they cannot be read, what was in them. */
+/* Reads the files for the next session. If they cannot be read, it uses what was read before. */
 static int dtls_reload(struct sf_connection *link, struct sf_error *error)
 {
 	struct dtls_connection *dtls = of(link);

@@ -124,7 +124,7 @@ static int reopen(const struct file *file, const char **why)
 	return -1;
 }
 
-/* The file was moved away (logrotate): goes on in a new one of its name. */
+/* Goes on in a new file of the same name, because the file was moved away (logrotate). */
 static void file_turn(struct sf_transport *transport, int64_t now_ns, int64_t wall_ns)
 {
 	struct file *file = (struct file *)transport;

@@ -47,7 +47,10 @@ void sf_stream_start(struct sf_stream_transport *stream, bool late);
 /* One step of the state machine for each state that can be passed now. */
 void sf_stream_step(struct sf_stream_transport *stream);
 
-/* The part of it for a connection that is open: what it has carried, whether it still is one. */
+/*
+ * The part of the state machine for an open connection: which messages were acknowledged, and
+ * whether the connection still exists.
+ */
 void sf_stream_look_after(struct sf_stream_transport *stream);
 
 /* Writes what the connection takes now. */

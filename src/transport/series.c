@@ -84,7 +84,7 @@ static void fail(struct series *series, int code, const char *what, const char *
 	series->again_ns = sf_clock_read(CLOCK_MONOTONIC) + AGAIN_NS;
 }
 
-/* Something that ends no file and stops no record. */
+/* Notes a mishap that ends no file and stops no record. */
 static void remark(struct series *series, int code, const char *what, const char *name)
 {
 	snprintf(series->transport.remark, sizeof(series->transport.remark), "%s %.60s/%.80s: %s",
@@ -143,7 +143,7 @@ static void pack(
 	fail(series, code, "cannot compress", series->partial);
 }
 
-/* All messages so far can be read from the file afterwards. */
+/* Flushes the compressor: all messages so far can be read from the file afterwards. */
 static void flush(struct series *series)
 {
 	series->flushed_ns = sf_clock_read(CLOCK_MONOTONIC);
@@ -268,7 +268,7 @@ static void tell_hook(const struct series *series)
 	series->options.hook->complete(series->options.hook->context, path);
 }
 
-/* The file has all its messages: it gets its name. Returns 0 or -errno. */
+/* Gives the file its name, because it has all its messages. Returns 0 or -errno. */
 static int complete(struct series *series)
 {
 	unsigned flags = is_series(series) ? RENAME_NOREPLACE : 0;
@@ -295,7 +295,10 @@ static int complete(struct series *series)
 	return 0;
 }
 
-/* The last bytes; what cannot be written is lost. True: the file is whole. */
+/*
+ * Writes the last bytes of the file; those that cannot be written are lost. True: the file is
+ * whole.
+ */
 static bool write_end(struct series *series)
 {
 	bool whole;
@@ -441,7 +444,7 @@ static void series_settle(
 	series->sent = series->lost = (struct sf_outcome){ 0 };
 }
 
-/* SIGHUP: the present file is completed. */
+/* SIGHUP: completes the present file. */
 static int series_reload(struct sf_transport *transport, struct sf_error *error)
 {
 	(void)error;

@@ -144,7 +144,10 @@ int sf_spool_put(struct sf_spool *spool, enum sf_spool_kind kind, const uint8_t 
 /* The run that wrote the next entry; 0: everything was read. */
 uint64_t sf_spool_next_run(const struct sf_spool *spool);
 
-/* What is read next are the templates of the segment before the place that was reached in it. */
+/*
+ * Makes sf_spool_next() read the templates of the present segment that lie before the place that
+ * was reached.
+ */
 void sf_spool_scan_templates(struct sf_spool *spool);
 
 /*
