@@ -232,7 +232,8 @@ struct sf_pace {
 	int64_t next_ns;       /* monotonic time at which the bucket is full again */
 	int64_t burst_ns;      /* unused time that may be caught up, at most */
 	uint64_t plain_rate;   /* rate if the collector is not watched any more */
-	int64_t full_since_ns; /* monotonic: the buffer is half full since then; 0: it is not */
+	int64_t full_since_ns; /* monotonic: half full, and nothing was read since; 0: it is not */
+	uint32_t full_octets;  /* what the buffer held at the last look */
 	struct sf_backlog *backlog; /* NULL: the collector is not watched */
 };
 
