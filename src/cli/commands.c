@@ -25,7 +25,7 @@ const struct sf_command sf_commands[] = {
 			"DNS traffic of a tap with two ports, one JSON object per record\nspanflow "
 			"meter -i eth1+eth2 -f 'udp port 53' -o json" },
 		sf_cmd_meter },
-	{ "show", SF_SHOW, "FILE...", "flows of captures and of files, sums and tops",
+	{ "show", SF_SHOW, "FILE... [OPTION]...", "flows of captures and of files, sums and tops",
 		"Prints flow records. FILE is an IPFIX file (RFC 5655) of any exporter, plain or "
 		"compressed with gzip, zstd, xz or bzip2; a capture file, whose packets are "
 		"metered; a directory of both; or - for standard input. --where chooses records by "
@@ -39,7 +39,7 @@ const struct sf_command sf_commands[] = {
 			"Bytes per hour as CSV\nspanflow show flows.ipfix --every 1h --sum bytes "
 			"-o csv" },
 		sf_cmd_show },
-	{ "ask", SF_QUESTION, "NAME FILE...",
+	{ "ask", SF_QUESTION, "NAME FILE... [OPTION]...",
 		"questions with a name: top talkers, scans, DNS tunnels",
 		"Answers a question about the flows of IPFIX files, capture files and directories "
 		"of both. --list names the questions. --print tells which options of spanflow show "
@@ -52,7 +52,7 @@ const struct sf_command sf_commands[] = {
 			"Hosts that were not there last week\nspanflow ask new this-week/ "
 			"--baseline last-week/" },
 		sf_cmd_ask, questions, true },
-	{ "report", SF_REPORT, "FILE... -o report.html", "flows as a page of charts for a browser",
+	{ "report", SF_REPORT, "FILE... -o report.html [OPTION]...", "flows as a page of charts",
 		"Writes one HTML page about the flows of IPFIX files, capture files and "
 		"directories of both; - is standard input. The page has charts, tables and the "
 		"flows themselves; a choice in one of them filters all others. It needs a browser, "
@@ -66,7 +66,7 @@ const struct sf_command sf_commands[] = {
 			"For a screen on the wall, new each minute\nspanflow report /var/flows "
 			"--refresh 1m -o /srv/www/flows.html" },
 		sf_cmd_report },
-	{ "collect", SF_COLLECT, "[-l udp://HOST:PORT]...",
+	{ "collect", SF_COLLECT, "[-l udp://HOST:PORT]... [OPTION]...",
 		"a small collector for NetFlow v5, v9 and IPFIX",
 		"Receives flow records over UDP, TCP, TLS, DTLS or SCTP and prints them or writes "
 		"them to an IPFIX file. Templates are kept per exporter and observation domain; "
