@@ -84,7 +84,7 @@ static void describe(const struct sf_enrich *enrich, unsigned index,
 			tables->map->rule_count[SF_MAP_INGRESS] +
 				tables->map->rule_count[SF_MAP_EGRESS] +
 				tables->map->rule_count[SF_MAP_DIRECTION],
-			more ? "; conditions of which no rule had the kind at the start, such as MAC "
+			more ? "; conditions of a kind that no rule had at the start, such as MAC "
 			       "addresses, take a restart"
 			     : "");
 	} else if (!is_fib(source)) {
@@ -95,7 +95,8 @@ static void describe(const struct sf_enrich *enrich, unsigned index,
 		snprintf(text, size, "%s: %s: %zu IPv4 and %zu IPv6 prefixes, %zu KiB%s",
 			source->path, read, routes->ipv4_count, routes->ipv6_count,
 			routes->memory >> 10,
-			more ? "; it tells more kinds of facts than at the start: those take a restart"
+			more ? "; it tells more kinds of facts than at the start, which take a "
+			       "restart"
 			     : "");
 	}
 }

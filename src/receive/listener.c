@@ -384,8 +384,8 @@ static int explain(const char *url, int code, struct sf_error *error)
 			"--listen %s: at most %d addresses are possible", url, SF_LISTEN_MAX);
 	if (code == -EPROTONOSUPPORT || code == -ESOCKTNOSUPPORT)
 		return sf_error_set(error, code,
-			"--listen %s: this kernel has no SCTP (modprobe sctp loads it, if the distribution "
-			"has it; ,udp=9899 goes over UDP without it)",
+			"--listen %s: this kernel has no SCTP (modprobe sctp loads it, if the "
+			"distribution has it; ,udp=9899 goes over UDP without it)",
 			url);
 	return sf_error_set(error, code, "--listen %s: %s%s", url, sf_strerror(code),
 		code == -EADDRNOTAVAIL ? ": no interface of this host has this address" : "");

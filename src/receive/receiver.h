@@ -20,12 +20,11 @@
  * does not.
  *
  * A run ends in two steps. sf_receiver_end(), the duration and a long silence begin to *drain*:
- * what already lies in the sockets is still received. Sockets of datagrams take no further ones, and
- * have 5 s for those that they hold; connections and DTLS have 150 ms, or as long as such datagrams
- * are received. Datagrams that had come but were not handed to `message` by then, those in the
- * sockets too, are counted as undecoded.
- * sf_receiver_cut() and sf_receiver_stop() end the run at once. All three may be called by
- * `message`, between two datagrams of a batch.
+ * what already lies in the sockets is still received. Sockets of datagrams take no further ones,
+ * and have 5 s for those that they hold; connections and DTLS have 150 ms, or as long as such
+ * datagrams are received. Datagrams that had come but were not handed to `message` by then, those
+ * in the sockets too, are counted as undecoded. sf_receiver_cut() and sf_receiver_stop() end the
+ * run at once. All three may be called by `message`, between two datagrams of a batch.
  */
 #ifndef SPANFLOW_RECEIVE_RECEIVER_H
 #define SPANFLOW_RECEIVE_RECEIVER_H
