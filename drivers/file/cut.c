@@ -17,12 +17,16 @@ unsigned sf_cut_packets(struct sf_cut *cut, struct sf_packet *packets, unsigned 
 		bool late = cut->end_ns && packets[i].time_ns >= cut->end_ns;
 
 		cut->behind = late ? cut->behind + 1 : 0;
-		if (late)
+		cut->set_back |= !!(packets[i].flags & SF_PACKET_SET_BACK);
+		if (late) {
 			after++;
-		else if (packets[i].time_ns < cut->start_ns)
+		} else if (packets[i].time_ns < cut->start_ns) {
 			before++;
-		else
-			packets[kept++] = packets[i];
+		} else {
+			packets[kept] = packets[i];
+			packets[kept++].flags |= cut->set_back ? SF_PACKET_SET_BACK : 0;
+			cut->set_back = false;
+		}
 	}
 	count(&cut->before, before);
 	count(&cut->after, after);

@@ -15,6 +15,7 @@ struct sf_cut {
 	_Atomic uint64_t before; /* packets left out; written by the thread that reads, relaxed */
 	_Atomic uint64_t after;  /* the same */
 	unsigned behind;         /* packets in a row after the end */
+	bool set_back;           /* the next packet of the period has the flag SF_PACKET_SET_BACK */
 };
 
 static inline bool sf_cut_is_set(const struct sf_cut *cut)

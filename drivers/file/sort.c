@@ -6,59 +6,45 @@
  * becomes `newer`, or `older` if there is none. Packets are delivered from both, the earlier one
  * first. When `older` is empty, `newer` becomes `older` and the next part is filled.
  *
+ * Where the file goes back in time for good, a part ends early: what is behind the step is left for
+ * the next part, and nothing of that is delivered before the part before it is empty.
+ *
  * Price: each packet is copied once; memory for three parts, and for parts with lent packets.
  */
 #include "file/sort.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/branch.h"
+#include "file/part.h"
 #include "file/reader.h"
 
-#define RUN     64u /* packets decoded at once */
-#define ROOM    ((size_t)64 << 10)
-#define FEW     4u
-#define NEAR_NS (300 * SF_NS_PER_S)
-#define ALONE   (1u << 31)  /* mark in the index of an entry: see mark_alone() */
+#define RUN     64u         /* packets decoded at once */
 #define PIPE_NS SF_NS_PER_S /* packets of a pipe are delivered when later ones follow by this */
 #define TOUCHED 4u
-
-struct entry {
-	int64_t key; /* packets are sorted by it: the time, unless that is wild */
-	uint32_t index, offset;
-};
-
-struct part {
-	struct part *next; /* list of all parts */
-	uint8_t *bytes;
-	size_t used, room;
-	struct sf_packet *packets; /* in the order of the file */
-	struct entry *entries;     /* in the order of time */
-	unsigned count, given, packet_room, entry_room;
-	uint64_t lent[SF_STREAM_QUEUES]; /* last turn of each queue that was lent packets of it */
-};
 
 struct sf_sort {
 	struct sf_sorting *sorting;
 	size_t most; /* bytes of a part */
-	struct part *parts, *older, *newer, *filling;
-	struct part *touched[TOUCHED]; /* parts with packets of the last decode */
+	struct sf_part *parts, *older, *newer, *filling;
+	struct sf_part *touched[TOUCHED]; /* parts with packets of the last decode */
 	unsigned touched_count;
-	struct entry *scratch;
-	unsigned scratch_room;
+	struct sf_part_scratch scratch;
 	bool look, flush;
 	enum sf_reader_state end; /* state at the end of the file; READY: not reached */
 	int64_t before;           /* key of the last packet gathered; INT64_MIN: none */
 	int64_t latest;           /* latest key of the packets gathered */
 	int64_t given;            /* latest key of the packets delivered */
+	unsigned behind;          /* packets in a row, up to the last one gathered, that lie back */
 	bool stops; /* the decode ends: a packet with a wild time ahead is next, or was */
 	bool wild;  /* what was delivered is one packet with a wild time ahead */
 	bool told;  /* the file is counted as one that is not in order */
 };
 
-static bool part_is_lent(const struct sf_sort *sort, const struct part *part)
+static bool part_is_lent(const struct sf_sort *sort, const struct sf_part *part)
 {
 	const struct sf_lending *lending = &sort->sorting->lending;
 
@@ -70,7 +56,7 @@ static bool part_is_lent(const struct sf_sort *sort, const struct part *part)
 
 bool sf_sort_is_lent(const struct sf_sort *sort)
 {
-	for (const struct part *part = sort->parts; part; part = part->next)
+	for (const struct sf_part *part = sort->parts; part; part = part->next)
 		if (part_is_lent(sort, part))
 			return true;
 	return false;
@@ -84,7 +70,7 @@ void sf_sort_lend(struct sf_sort *sort)
 		sort->touched[i]->lent[lending->queue] = lending->turn[lending->queue];
 }
 
-static void touch(struct sf_sort *sort, struct part *part)
+static void touch(struct sf_sort *sort, struct sf_part *part)
 {
 	const struct sf_lending *lending = &sort->sorting->lending;
 
@@ -97,25 +83,22 @@ static void touch(struct sf_sort *sort, struct part *part)
 
 void sf_sort_free(struct sf_sort *sort)
 {
-	struct part *part;
+	struct sf_part *part;
 
 	if (!sort)
 		return;
 	while ((part = sort->parts)) {
 		sort->parts = part->next;
-		free(part->bytes);
-		free(part->packets);
-		free(part->entries);
-		free(part);
+		sf_part_free(part);
 	}
-	free(sort->scratch);
+	free(sort->scratch.entries);
 	free(sort);
 }
 
 /* A part that is not in use, or a new one. */
-static struct part *free_part(struct sf_sort *sort)
+static struct sf_part *free_part(struct sf_sort *sort)
 {
-	struct part *part = sort->parts;
+	struct sf_part *part = sort->parts;
 
 	while (part && (part == sort->older || part == sort->newer || part_is_lent(sort, part)))
 		part = part->next;
@@ -127,107 +110,16 @@ static struct part *free_part(struct sf_sort *sort)
 		sort->parts = part;
 	}
 	part->used = part->count = part->given = 0;
+	part->set_back = false;
 	return part;
 }
 
-/* Makes room for one more packet of `bytes` bytes. */
-static int part_grow(struct part *part, size_t bytes)
-{
-	if (part->count == part->packet_room) {
-		unsigned room = part->packet_room ? 2 * part->packet_room : RUN;
-		void *packets = reallocarray(part->packets, room, sizeof(*part->packets));
-
-		if (!packets)
-			return -ENOMEM;
-		part->packets = packets;
-		part->packet_room = room;
-	}
-	if (part->count == part->entry_room) {
-		unsigned room = part->entry_room ? 2 * part->entry_room : RUN;
-		void *entries = reallocarray(part->entries, room, sizeof(*part->entries));
-
-		if (!entries)
-			return -ENOMEM;
-		part->entries = entries;
-		part->entry_room = room;
-	}
-	if (!part->bytes || part->room - part->used < bytes) {
-		size_t room = part->room ? 2 * part->room : ROOM;
-		uint8_t *grown;
-
-		while (room - part->used < bytes)
-			room *= 2;
-		grown = realloc(part->bytes, room);
-		if (!grown)
-			return -ENOMEM;
-		part->bytes = grown;
-		part->room = room;
-	}
-	return 0;
-}
-
+/* Copies packets to the part that is filled. 0 or -ENOMEM. */
 static int sort_put(struct sf_sort *sort, const struct sf_packet *packets, unsigned count)
 {
-	struct part *part = sort->filling;
-
-	if (!part && !(part = sort->filling = free_part(sort)))
+	if (!sort->filling && !(sort->filling = free_part(sort)))
 		return -ENOMEM;
-	for (unsigned i = 0; i < count; i++) {
-		const struct sf_packet *packet = &packets[i];
-
-		if (part_grow(part, packet->captured) < 0)
-			return -ENOMEM;
-		part->entries[part->count] = (struct entry){
-			.key = packet->time_ns,
-			.index = part->count,
-			.offset = (uint32_t)part->used,
-		};
-		part->packets[part->count++] = *packet;
-		if (packet->captured)
-			memcpy(part->bytes + part->used, packet->data, packet->captured);
-		part->used += packet->captured;
-	}
-	return 0;
-}
-
-static bool is_near(int64_t a, int64_t b)
-{
-	return a - b <= NEAR_NS && b - a <= NEAR_NS;
-}
-
-/*
- * Marks up to four entries that lie more than NEAR_NS from all others. Entries are sorted by time.
- */
-static void mark_alone(struct part *part)
-{
-	struct entry *entries = part->entries;
-
-	for (unsigned begin = 0, end; begin < part->count; begin = end) {
-		for (end = begin + 1; end < part->count; end++)
-			if (!is_near(entries[end - 1].key, entries[end].key))
-				break;
-		for (unsigned i = begin; i < end && end - begin <= FEW; i++)
-			entries[i].index |= ALONE;
-	}
-}
-
-/*
- * True if entry `at`, which is marked ALONE, has a wild time: the packets before and behind it
- * agree on another time. A packet with none before it is wild if it is later than the next one; a
- * packet with none behind it, if it is earlier than the last one. Packets that are ALONE do not
- * count. Entries are in the order of the file. `before`: key of the last such entry; INT64_MIN:
- * none.
- */
-static bool is_wild(const struct part *part, unsigned at, int64_t before)
-{
-	const struct entry *entries = part->entries;
-	int64_t time_ns = entries[at].key;
-
-	for (unsigned i = at + 1; i < part->count && i <= at + 2 * FEW; i++)
-		if (!(entries[i].index & ALONE))
-			return before == INT64_MIN ? time_ns > entries[i].key
-						   : is_near(before, entries[i].key);
-	return time_ns < before;
+	return sf_part_put(sort->filling, packets, count);
 }
 
 static void count(_Atomic uint64_t *counter)
@@ -251,133 +143,98 @@ static void step_back(struct sf_reader *reader, int64_t step_ns)
 		disorder->largest_ns = step_ns;
 }
 
-/* Merges the sorted runs [a, b) and [b, end) to `to`; entries of equal key keep their order. */
-static struct entry *merge_runs(
-	struct entry *to, const struct entry *a, const struct entry *b, const struct entry *end)
+/*
+ * The first of the packets at the end of the part that all lie more than SF_SORT_STEP_NS before an
+ * earlier one; part->count: there are none, or they are not too late to be sorted.
+ */
+static unsigned find_step(const struct sf_sort *sort, const struct sf_part *part)
 {
-	const struct entry *const middle = b;
+	const struct sf_part_entry *entries = part->entries;
+	int64_t latest = sort->latest, earliest = INT64_MAX;
+	unsigned at = part->count;
 
-	while (a < middle && b < end)
-		*to++ = b->key < a->key ? *b++ : *a++;
-	to = mempcpy(to, a, (size_t)(middle - a) * sizeof(*a));
-	return mempcpy(to, b, (size_t)(end - b) * sizeof(*b));
+	if (sort->given == INT64_MIN)
+		return at;
+	for (unsigned i = 0; i < part->count; i++)
+		latest = entries[i].key > latest ? entries[i].key : latest;
+	for (; at > 0 && latest - entries[at - 1].key > SF_SORT_STEP_NS; at--)
+		earliest = entries[at - 1].key < earliest ? entries[at - 1].key : earliest;
+	return sort->given - earliest > SF_SORT_STEP_NS ? at : part->count;
 }
 
-static const struct entry *run_end(const struct entry *at, const struct entry *end)
+/* Moves the packets from `at` on to the next part. 0 or -ENOMEM. */
+static int leave_rest(struct sf_sort *sort, struct sf_part *part, unsigned at)
 {
-	do
-		at++;
-	while (at < end && at[-1].key <= at->key);
-	return at;
-}
+	unsigned end = part->count;
+	int err = 0;
 
-/* A merge sort that uses existing runs: a file of a few interfaces has few of them. */
-static int part_sort(struct sf_sort *sort, struct part *part)
-{
-	if (sort->scratch_room < part->entry_room) {
-		free(sort->scratch);
-		sort->scratch = calloc(part->entry_room, sizeof(*sort->scratch));
-		sort->scratch_room = sort->scratch ? part->entry_room : 0;
-		if (!sort->scratch)
-			return -ENOMEM;
+	part->count = at;
+	for (unsigned i = at; !err && i < end; i++) {
+		struct sf_packet packet = part->packets[i];
+
+		packet.data = part->bytes + part->entries[i].offset;
+		err = sort_put(sort, &packet, 1);
 	}
-	for (unsigned runs = 2; runs > 1;) {
-		const struct entry *at = part->entries, *const end = at + part->count;
-		struct entry *sorted = sort->scratch, *to = sorted;
-		unsigned room = sort->scratch_room;
+	return err;
+}
 
-		for (runs = 0; at < end; runs++) {
-			const struct entry *middle = run_end(at, end);
-			const struct entry *last = middle < end ? run_end(middle, end) : end;
+/*
+ * Looks for a step back that is no disorder. The part ends before it; or the step is the begin of
+ * the part, and then it is sure if enough packets lie back. 0 or -ENOMEM.
+ */
+static int end_at_step(struct sf_sort *sort, struct sf_part *part)
+{
+	unsigned at = find_step(sort, part), behind = part->count - at;
+	bool more = sort->end == SF_READER_READY && !sort->flush;
 
-			to = merge_runs(to, at, middle, last);
-			at = last;
-		}
-		sort->scratch = part->entries;
-		sort->scratch_room = part->entry_room;
-		part->entries = sorted;
-		part->entry_room = room;
+	if (at > 0) {
+		sort->behind = 0;
+		if (behind >= SF_SORT_STEP_PACKETS || (behind && more))
+			return leave_rest(sort, part, at);
+		return 0;
+	}
+	sort->behind += behind;
+	if (sort->behind >= SF_SORT_STEP_PACKETS) {
+		part->set_back = true;
+		sort->latest = INT64_MIN;
+		sort->behind = 0;
 	}
 	return 0;
 }
 
-/*
- * The key of an entry whose time is wild: that of the entry before it. The first entries of a file
- * come behind the next one: no clock is to begin with a wild time.
- */
-static int64_t key_of_neighbour(const struct sf_sort *sort, const struct part *part, unsigned at)
-{
-	if (at)
-		return part->entries[at - 1].key;
-	if (sort->before != INT64_MIN)
-		return sort->before;
-	while (at + 1 < part->count && part->entries[at].index & ALONE)
-		at++;
-	return part->entries[at].key + 1;
-}
-
-/* Sets the keys of wild entries, and counts steps back. Entries are in the order of the file. */
-static void set_keys(struct sf_reader *reader, struct part *part)
+/* Counts steps back and wild entries; removes the marks. */
+static void note_order(struct sf_reader *reader, struct sf_part *part)
 {
 	struct sf_sort *sort = reader->sort;
-	struct entry *const entries = part->entries;
-	int64_t before = sort->before;
+	bool begun = sort->before != INT64_MIN;
 
 	for (unsigned i = 0; i < part->count; i++) {
-		struct entry *entry = &entries[i];
+		struct sf_part_entry *entry = &part->entries[i];
 
-		if (!(entry->index & ALONE)) {
-			before = entry->key;
-		} else if (is_wild(part, i, before)) {
-			entry->key = key_of_neighbour(sort, part, i);
+		begun |= !(entry->index & SF_ENTRY_ALONE);
+		if (entry->index & SF_ENTRY_WILD)
 			count(&sort->sorting->disorder.wild);
-		}
-		entry->index &= ~ALONE;
+		entry->index &= ~SF_ENTRY_MARKS;
 		if (entry->key < sort->latest)
 			step_back(reader, sort->latest - entry->key);
-		else if (before != INT64_MIN)
+		else if (begun)
 			sort->latest = entry->key;
 	}
 	if (part->count)
-		sort->before = entries[part->count - 1].key;
-}
-
-/* Puts entries back into the order of the file. part_sort() has allocated `scratch`. */
-static void part_restore(struct sf_sort *sort, struct part *part)
-{
-	struct entry *entries = sort->scratch;
-	unsigned room = sort->scratch_room;
-
-	for (unsigned i = 0; i < part->count; i++)
-		entries[part->entries[i].index & ~ALONE] = part->entries[i];
-	sort->scratch = part->entries;
-	sort->scratch_room = part->entry_room;
-	part->entries = entries;
-	part->entry_room = room;
+		sort->before = part->entries[part->count - 1].key;
 }
 
 /* Sorts the packets of a part by time. 0 or -ENOMEM. */
-static int part_order(struct sf_reader *reader, struct part *part)
+static int part_order(struct sf_reader *reader, struct sf_part *part)
 {
 	struct sf_sort *sort = reader->sort;
-	int64_t before = sort->before;
-	bool sorted = true, far = false;
+	bool sorted;
 
-	for (unsigned i = 0; i < part->count; i++) {
-		int64_t key = part->entries[i].key;
-
-		sorted &= i == 0 || part->entries[i - 1].key <= key;
-		far |= before != INT64_MIN && !is_near(before, key);
-		before = key;
-	}
-	if (far && !sorted) {
-		if (part_sort(sort, part) < 0)
-			return -ENOMEM;
-		mark_alone(part);
-		part_restore(sort, part);
-	}
-	set_keys(reader, part);
-	return sorted ? 0 : part_sort(sort, part);
+	if (sf_part_set_keys(part, &sort->scratch, sort->before, &sorted) < 0 ||
+		end_at_step(sort, part) < 0)
+		return -ENOMEM;
+	note_order(reader, part);
+	return sorted ? 0 : sf_part_sort(part, &sort->scratch);
 }
 
 static bool no_memory(struct sf_reader *reader)
@@ -391,24 +248,23 @@ static bool no_memory(struct sf_reader *reader)
 static bool close_part(struct sf_reader *reader)
 {
 	struct sf_sort *sort = reader->sort;
-	struct part *part = sort->filling;
+	struct sf_part *part = sort->filling;
 
 	sort->filling = NULL;
 	if (!part)
 		return true;
-	if (part_order(reader, part) < 0)
-		return no_memory(reader);
+	/* before it is ordered: a part in neither place may be filled anew */
 	if (!sort->older)
 		sort->older = part;
 	else
 		sort->newer = part;
-	return true;
+	return part_order(reader, part) == 0 || no_memory(reader);
 }
 
 static bool part_is_full(const struct sf_reader *reader)
 {
 	const struct sf_sort *sort = reader->sort;
-	const struct part *part = sort->filling;
+	const struct sf_part *part = sort->filling;
 	unsigned most = sort->look ? SF_SORT_LOOK_PACKETS : SF_SORT_PACKETS;
 	size_t bytes =
 		sort->look && sort->most > SF_SORT_LOOK_BYTES ? SF_SORT_LOOK_BYTES : sort->most;
@@ -466,6 +322,24 @@ static bool is_ready(const struct sf_sort *sort)
 	return sort->newer || sort->look || sort->flush || sort->end != SF_READER_READY;
 }
 
+/* Copies the next packet of a part. The first one behind a step back says so. */
+static void give_one(struct sf_sort *sort, struct sf_part *part, struct sf_packet *packet)
+{
+	const struct sf_part_entry *entry = &part->entries[part->given++];
+
+	*packet = part->packets[entry->index];
+	packet->data = part->bytes + entry->offset;
+	if (sort->older->set_back) {
+		sort->older->set_back = false;
+		packet->flags |= SF_PACKET_SET_BACK;
+		sort->given = entry->key;
+	} else if (entry->key < sort->given) {
+		count(&sort->sorting->disorder.late);
+	} else {
+		sort->given = entry->key;
+	}
+}
+
 /*
  * Delivers packets while it is known which one comes next. A packet whose wild time lies ahead of its
  * key is delivered alone: the merge takes the time of all others for their key. `before`: number of
@@ -481,10 +355,10 @@ static unsigned give(struct sf_reader *reader, struct sf_packet *packets, unsign
 	if (sort->newer)
 		touch(sort, sort->newer);
 	while (n < max && sort->older->given < sort->older->count) {
-		struct part *part = sort->older, *newer = sort->newer;
-		const struct entry *entry = &part->entries[part->given];
+		struct sf_part *part = sort->older, *newer = sort->newer;
+		const struct sf_part_entry *entry = &part->entries[part->given];
 
-		if (newer && newer->given < newer->count &&
+		if (newer && !newer->set_back && newer->given < newer->count &&
 			newer->entries[newer->given].key < entry->key) {
 			part = newer;
 			entry = &part->entries[part->given];
@@ -498,13 +372,7 @@ static unsigned give(struct sf_reader *reader, struct sf_packet *packets, unsign
 		if (sort->stops && before + n > 0)
 			return n;
 		sort->wild = sort->stops;
-		if (entry->key < sort->given)
-			count(&sort->sorting->disorder.late);
-		else
-			sort->given = entry->key;
-		packets[n] = part->packets[entry->index];
-		packets[n++].data = part->bytes + entry->offset;
-		part->given++;
+		give_one(sort, part, &packets[n++]);
 		if (sort->stops)
 			break;
 	}
@@ -525,6 +393,9 @@ unsigned sf_sort_decode(
 	sort->touched_count = 0;
 	sort->stops = sort->wild = false;
 	while (n < max && !sort->stops) {
+		/* a part has left the rest for the next one, and no more packets come to join it */
+		if (sort->filling && !sort->newer && (sort->end != SF_READER_READY || sort->flush))
+			close_part(reader);
 		if (is_ready(sort)) {
 			reader->state = SF_READER_READY;
 			n += give(reader, packets + n, n, max - n, until);
@@ -584,6 +455,7 @@ int sf_sort_begin(
 	sort->most = part_bytes(sort->sorting->open);
 	sort->end = SF_READER_READY;
 	sort->look = look;
+	sort->behind = 0;
 	sort->latest = sort->given = sort->before = count ? packets[0].time_ns : reader->floor_ns;
 	return sort_put(sort, packets, count);
 }

@@ -13,6 +13,11 @@
  * packet keeps its place behind the packet before it; the first one of a file comes behind the
  * second. Example: one packet of 1970 in a capture of today.
  *
+ * A step back by more than SF_SORT_STEP_NS that is too late to be sorted, and that all following
+ * packets of the part, SF_SORT_STEP_PACKETS at least, stay behind, is no disorder: an earlier
+ * capture follows a later one, or the clock was set back. What is behind the step is sorted apart
+ * from what is before it, and its first packet has the flag SF_PACKET_SET_BACK.
+ *
  * A reader without `sorting` delivers packets in the order of the file.
  */
 #ifndef SPANFLOW_FILE_SORT_H
@@ -32,6 +37,10 @@ struct sf_reader;
 #define SF_SORT_PACKETS 65536u
 #define SF_SORT_BYTES   ((size_t)32 << 20)
 #define SF_SORT_LEAST   ((size_t)1 << 20) /* bytes, when many files are open */
+
+/* A step back that is no disorder: see above. */
+#define SF_SORT_STEP_NS      (15 * SF_NS_PER_S)
+#define SF_SORT_STEP_PACKETS 64u
 
 /* The begin of a file that is searched for steps back in time before its packets are delivered. */
 #define SF_SORT_LOOK_PACKETS 32768u

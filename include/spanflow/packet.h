@@ -18,6 +18,11 @@ SF_BEGIN_PUBLIC
 #define SF_PACKET_VLAN     0x0001 /* vlan_tci holds the outer tag, which is not in the bytes */
 #define SF_PACKET_VLAN_AD  0x0002 /* … and that tag was an 802.1ad service tag */
 #define SF_PACKET_OUTGOING 0x0004 /* the capture says that this host sent the packet */
+/*
+ * Files: the capture goes back in time here, and stays there. This packet and those behind it are
+ * earlier than the ones before, as if another capture began.
+ */
+#define SF_PACKET_SET_BACK 0x0008
 
 /*
  * The bytes belong to the driver: they are readable from a successful sf_capture_recv() until the

@@ -17,6 +17,7 @@ struct written {
 static struct written packets[MOST], sorted[MOST];
 static unsigned count;
 static bool any_order;
+static unsigned set_back[8], set_back_count; /* numbers of the packets that go back in time */
 static struct sf_capture_stats stats;
 static char remark[600];
 static uint64_t state = 1;
@@ -99,6 +100,13 @@ static void look(const struct lent *lent)
 	}
 }
 
+static void note_set_back(const struct lent *lent)
+{
+	for (int i = 0; i < lent->count; i++)
+		if (lent->packets[i].flags & SF_PACKET_SET_BACK)
+			set_back[set_back_count++ % 8] = sorted[lent->first + (unsigned)i].number;
+}
+
 /* Reads all files: `sorted` must come out, whatever the queues and the batches. */
 static void read_files(const char *const *names, unsigned name_count, unsigned queues, unsigned max)
 {
@@ -113,6 +121,7 @@ static void read_files(const char *const *names, unsigned name_count, unsigned q
 	ck_assert_msg(
 		sf_capture_driver("file")->open(&capture, &options, &error) == 0, "%s", error.text);
 	memset(lents, 0, sizeof(lents));
+	set_back_count = 0;
 	while (n >= 0) {
 		unsigned queue = below(queues);
 		struct lent *lent = &lents[queue];
@@ -123,6 +132,7 @@ static void read_files(const char *const *names, unsigned name_count, unsigned q
 		n = sf_capture_recv(capture, queue, lent->packets, 1 + below(max));
 		lent->count = n > 0 ? n : 0;
 		look(lent);
+		note_set_back(lent);
 		seen += (uint32_t)lent->count;
 	}
 	ck_assert_int_eq(n, SF_EOF);
@@ -317,6 +327,80 @@ START_TEST(too_late_is_said)
 }
 END_TEST
 
+/* Captures from `begins` on, one behind the other, each with some disorder of its own if `mixed`. */
+static void captures(
+	const int64_t *begins, const unsigned *lengths, unsigned captures_of, bool mixed)
+{
+	count = 0;
+	for (unsigned c = 0; c < captures_of; c++)
+		for (unsigned i = 0; i < lengths[c]; i++)
+			add(begins[c] + (mixed && i % 1000 > 900 ? i ^ 1 : i) * INT64_C(1000), 60);
+	memcpy(sorted, packets, sizeof(sorted));
+	for (unsigned c = 0, first = 0; c < captures_of; first += lengths[c++])
+		qsort(sorted + first, lengths[c], sizeof(*sorted), by_time);
+}
+
+#define HOUR INT64_C(3600000000)
+
+/* What is behind a step back is sorted apart, and begins with a packet that says so. */
+START_TEST(an_earlier_capture_begins_anew)
+{
+	static const int64_t begins[] = { NOW, NOW - HOUR, NOW - 3 * HOUR };
+	static const unsigned lengths[] = { 66000, 66000, 68000 };
+
+	for (unsigned max = 1; max < 2048; max += 682) {
+		captures(begins, lengths, 3, false);
+		read_all(1, max);
+		ck_assert_uint_eq(set_back_count, 2);
+		ck_assert_uint_eq(set_back[0], 66000);
+		ck_assert_uint_eq(set_back[1], 132000);
+		ck_assert_uint_eq(counter("outOfOrder"), 0);
+		ck_assert_uint_eq(counter("tooLateToSort"), 0);
+		ck_assert_str_eq(remark, "");
+	}
+}
+END_TEST
+
+/* The same where parts are sorted before the step, which comes at any place of a part. */
+START_TEST(an_earlier_capture_follows_disorder)
+{
+	static const int64_t begins[] = { NOW, NOW - HOUR };
+
+	for (unsigned length = 131000; length < 131200; length += 33) {
+		const unsigned lengths[] = { length, MOST - length };
+
+		captures(begins, lengths, 2, true);
+		read_all(1, 2000);
+		ck_assert_uint_eq(set_back_count, 1);
+		ck_assert_uint_eq(set_back[0], sorted[length].number);
+		ck_assert_uint_eq(counter("tooLateToSort"), 0);
+	}
+}
+END_TEST
+
+/* Few packets that lie back, and an earlier capture that can be sorted, are no step. */
+START_TEST(not_every_step_back_begins_anew)
+{
+	static const int64_t begins[] = { NOW, NOW - HOUR, NOW + HOUR };
+	static const unsigned few[] = { 70000, 63, 0 }, amid[] = { 70000, 5000, 5000 },
+			      small[] = { 30000, 30000, 0 };
+	static const struct {
+		const unsigned *lengths;
+		bool late;
+	} cases[] = { { few, true }, { amid, true }, { small, false } };
+
+	for (unsigned i = 0; i < 3; i++) {
+		captures(begins, cases[i].lengths, 3, false);
+		sort();
+		any_order = cases[i].late;
+		read_all(1, 2000);
+		any_order = false;
+		ck_assert_uint_eq(set_back_count, 0);
+		ck_assert_int_eq(counter("tooLateToSort") > 0, cases[i].late);
+	}
+}
+END_TEST
+
 /* One wild time keeps its place, and does not keep others from theirs. */
 START_TEST(a_wild_time_stays_where_it_stands)
 {
@@ -430,5 +514,7 @@ END_TEST
 CHECK_MAIN("file_sort", any_permutation_is_sorted, files_in_order_say_nothing,
 	blocks_of_two_ports_are_sorted, disordered_files_are_merged,
 	files_may_begin_with_a_later_packet, disorder_may_begin_late, too_late_is_said,
-	a_wild_time_stays_where_it_stands, a_wild_time_holds_up_no_other_file,
-	a_pipe_is_sorted_as_it_comes, a_quiet_pipe_is_not_waited_for)
+	an_earlier_capture_begins_anew, an_earlier_capture_follows_disorder,
+	not_every_step_back_begins_anew, a_wild_time_stays_where_it_stands,
+	a_wild_time_holds_up_no_other_file, a_pipe_is_sorted_as_it_comes,
+	a_quiet_pipe_is_not_waited_for)
