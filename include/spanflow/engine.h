@@ -38,14 +38,17 @@ SF_BEGIN_PUBLIC
 struct sf_engine;
 struct sf_helper;
 
-/* Packets of several ports, queues or files, which are put in the order of their times. */
+/* What packets of several sources that are put in the order of their times have come to. */
 struct sf_order_counts {
-	uint64_t waiting; /* packets that wait because earlier ones may still come */
+	uint64_t waiting; /* packets that wait for earlier ones */
 	uint64_t forced;  /* packets metered while an earlier one could still come */
 	uint64_t late;    /* packets metered after a later one */
 };
 
-/* Records that workers have added up into coarser ones (--fold), which have their octets. */
+/*
+ * Records that workers have added up into coarser ones (--fold); their
+ * packets and bytes are in those.
+ */
 struct sf_fold_counts {
 	uint64_t records, packets, octets;
 };
@@ -59,13 +62,14 @@ struct sf_stamp_counts {
 /* What the workers of a run have counted; consistent with each other (docs/design.md §5). */
 struct sf_engine_counters {
 	uint64_t frames; /* handed over by the drivers */
-	uint64_t unread; /* of these, not looked at because a limit was reached within the batch */
+	uint64_t unread; /* of those, left alone because a limit was reached within the batch */
 	uint64_t handed; /* packets given to another worker's table */
 	struct sf_order_counts order;
 	int64_t clock; /* packet clock, ns since 1970; INT64_MIN before the first packet */
 	struct sf_ledger ledger;
 	struct sf_fold_counts folded;
 	struct sf_stamp_counts stamps;
+	uint64_t set_back; /* times that the packets of a source went back in time for good */
 };
 
 /* Kinds of notices: what a person should know about the run. */
@@ -104,14 +108,15 @@ struct sf_engine_options {
 	/* How urgent the end is; asked by any thread that waits for a destination. */
 	struct sf_hurry hurry;
 	/*
-	 * Asked while sf_engine_new() waits for a device: returns why the run is to end, such as
-	 * "SIGTERM"; NULL: it goes on.
+	 * Asked while sf_engine_new() waits for a device: why the run is to end, such
+	 * as "SIGTERM"; NULL: it goes on.
 	 */
 	const char *(*interrupted)(void *context);
 	void *interrupted_context;
 	/*
-	 * A signal that interrupts workers of files which wait for a destination when hurry.level()
-	 * is not 0. The caller installs a handler that does nothing, without SA_RESTART. 0: none.
+	 * A signal with a handler that does nothing and was installed without SA_RESTART: sent to
+	 * workers of files whose destination keeps them waiting when hurry.level() is not 0. 0:
+	 * none is sent.
 	 */
 	int wake_signal;
 	const struct sf_enricher *enricher; /* see sf_exporter_options.enricher */
@@ -128,10 +133,9 @@ struct sf_engine_options {
 };
 
 /*
- * Opens sources and destinations. The caller frees the engine with sf_engine_free(). What the plan
- * and the options point at is lent until then; the structures themselves are copied. Returns 0, or
- * a negative code with the reason in `error` and *engine untouched. The calling thread is the
- * engine's thread from now on.
+ * Opens sources and destinations. The plan and what it points at are lent until sf_engine_free();
+ * the structures themselves are copied. Returns 0, or a negative code with the reason in `error`
+ * and *engine untouched.
  */
 SF_CHECKED int sf_engine_new_sized(struct sf_engine **engine, const struct sf_plan *plan,
 	size_t plan_size, size_t source_size, size_t destination_size,
@@ -144,7 +148,10 @@ SF_CHECKED static inline int sf_engine_new(struct sf_engine **engine, const stru
 		sizeof(*plan->destinations), options, sizeof(*options), error);
 }
 
-/* Starts the workers. Returns 0, or a negative code with the reason in `error`: none has begun. */
+/*
+ * Starts the workers. Returns 0, or a negative code with the reason
+ * in `error`: then none has begun.
+ */
 SF_CHECKED int sf_engine_start(struct sf_engine *engine, struct sf_error *error);
 
 /*
@@ -154,29 +161,23 @@ SF_CHECKED int sf_engine_start(struct sf_engine *engine, struct sf_error *error)
  */
 bool sf_engine_step(struct sf_engine *engine);
 
-/*
- * A descriptor that is readable when sf_engine_step() has something to do. It is the same until
- * sf_engine_free(), and belongs to the engine.
- */
+/* A descriptor that is readable when there is something to do. Constant. */
 int sf_engine_fd(const struct sf_engine *engine);
 
 /*
  * The monotonic time, in ns, at which sf_engine_step() is to be called even if the descriptor is
- * not readable; 0: at once. Call this function right before each wait, because it also arranges for
+ * not readable; 0: at once. To be asked immediately before each wait, because it also arranges for
  * the descriptor to become readable.
  */
 int64_t sf_engine_wake_ns(struct sf_engine *engine);
 
-/*
- * Waits until the descriptor is readable or that time has come, for callers that have nothing else
- * to wait for. A signal handler that runs ends the wait.
- */
+/* Waits for exactly that, for callers that have nothing else to wait for. */
 void sf_engine_wait(struct sf_engine *engine);
 
 /*
  * Ends the run in order: the following steps stop the workers, send the records and close
- * destinations. `why` is lent until sf_engine_free(), and becomes sf_engine_ended() unless the run
- * had another reason to end. Returns at once.
+ * destinations. `why` is lent, and becomes sf_engine_ended() unless the run had another reason to
+ * end.
  */
 void sf_engine_stop(struct sf_engine *engine, const char *why);
 
@@ -199,15 +200,13 @@ enum sf_engine_state {
 	SF_ENGINE_OPEN,       /* sf_engine_start() was not called yet */
 	SF_ENGINE_METERING,   /* the workers run */
 	SF_ENGINE_DELIVERING, /* the workers are done; records wait for destinations */
-	SF_ENGINE_ENDED,      /* sf_engine_step() has returned false */
+	SF_ENGINE_ENDED,
 };
-
-/* How far the run is. */
 enum sf_engine_state sf_engine_state(const struct sf_engine *engine);
 
 /*
- * Why the run ends: "eof", "limit", "duration", "error", "closed" or the text of sf_engine_stop();
- * NULL: it goes on. Static or lent by the caller of sf_engine_stop().
+ * Why the run ends: "eof", "limit", "duration", "error", "closed" or the
+ * text of a stop; NULL: it goes on.
  */
 const char *sf_engine_ended(const struct sf_engine *engine);
 
@@ -237,7 +236,7 @@ struct sf_engine_source {
 	struct sf_capture_stats stats;
 };
 
-/* Describes the source at `index`, from 0 on. False: there is none. Strings are the engine's. */
+/* Describes the source at `index`, from 0 on. False: there is none. */
 bool sf_engine_source_sized(const struct sf_engine *engine, unsigned index,
 	struct sf_engine_source *source, size_t size);
 
@@ -248,16 +247,13 @@ static inline bool sf_engine_source(
 }
 
 /*
- * After the end: writes remark `number`, from 0 on, about the packets of a source to `text`: what a
- * person should know about them. False: there are no more.
+ * After the end: what a person should know about the packets of a source; the remark of that
+ * number, from 0 on. False: there are no more.
  */
 bool sf_engine_remark(
 	const struct sf_engine *engine, unsigned source, unsigned number, char *text, size_t size);
 
-/*
- * The exporter with the destinations, in the order of the plan: for sf_exporter_stats() and other
- * calls that change nothing. It belongs to the engine.
- */
+/* For sf_exporter_stats(): the destinations, in the order of the plan. */
 const struct sf_exporter *sf_engine_exporter(const struct sf_engine *engine);
 
 SF_END_PUBLIC

@@ -107,12 +107,11 @@ const char *sf_asked_contradiction(const struct sf_options *options)
 	if (options->top && options->bottom)
 		return "--top and --bottom contradict each other";
 	if ((options->top || options->bottom) && !options->by && !options->every_ns)
-		return options->top ? "--top chooses among groups: --by FIELDS or --every TIME "
-				      "makes groups"
-				    : "--bottom chooses among groups: --by FIELDS or --every TIME "
-				      "makes groups";
+		return options->top
+			       ? "--top chooses among groups: --by FIELDS or --every TIME makes them"
+			       : "--bottom chooses among groups: --by FIELDS or --every TIME makes them";
 	if (options->baseline && (!options->where || !strstr(options->where, "baseline")))
-		return "--baseline needs --where with 'ip in baseline': nothing else reads it";
+		return "--baseline needs --where with 'ip in baseline': otherwise it is not looked at";
 	if (options->spread && !options->every_ns)
 		return "--spread needs --every TIME: it spreads flows over bins of time";
 	if (!groups && (options->sort || options->columns))

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* spanflow show: flows of files, and sums. Looks for signals after each record and file. */
+/*
+ * spanflow show: flows from files, and sums of them. Signals are looked at after each record and each file; one
+ * that ends the run interrupts a wait for input too. One that comes in the instant before that wait
+ * is seen when input comes, or with the next signal.
+ */
 #include "cli/captures.h"
 #include "cli/collected.h"
 #include "cli/command.h"
@@ -85,7 +89,7 @@ static bool read_files(struct sf_collected_sink *sink, const struct sf_options *
 	return whole && !others.problem[0];
 }
 
-/* Why the run ended: failed output comes first, even if its buffer let all files be read. */
+/* Output that failed is the reason even when its buffer let the files be read to their end. */
 static const char *end_of_run(const struct sf_collected_sink *sink)
 {
 	if (sink->out.failure || sink->out.lost)
@@ -93,7 +97,7 @@ static const char *end_of_run(const struct sf_collected_sink *sink)
 	return sf_signal_stop ? sf_signal_name(sf_signal_stop) : "eof";
 }
 
-/* Opens what captures are metered with, and finds the fields that are asked for. An exit status. */
+/* What is told of captures, and which fields of them are asked for. An exit status. */
 static int open_captures(struct sf_captures *captures, const struct sf_collected_sink *sink,
 	const struct sf_options *options)
 {

@@ -42,6 +42,8 @@ void sf_engine_count(const struct sf_engine *engine, struct sf_engine_counters *
 			sf_worker_counters(worker, &counters);
 		sf_engine_counters_add(sum, &counters);
 	}
+	for (unsigned i = 0; i < engine->input_count; i++)
+		sum->set_back += sf_timeline_steps(&engine->inputs[i].timeline);
 }
 
 bool sf_engine_answered(const struct sf_engine *engine)

@@ -174,6 +174,8 @@ void sf_engine_notice(struct sf_engine *engine, enum sf_notice notice, const cha
 void sf_notice_sources(struct sf_engine *engine);
 /* Each source's failure, once: its workers may all end with the same one. */
 void sf_notice_failures(struct sf_engine *engine);
+/* Of each source, once, that the time of its packets went back. */
+void sf_notice_steps(struct sf_engine *engine);
 /* Losses at destinations, news about them, and unknown link types. */
 void sf_notice_destinations(struct sf_engine *engine, const struct sf_ledger *ledger);
 

@@ -128,6 +128,7 @@ void sf_input_close(struct sf_input *input)
 	if (input->capture)
 		input->capture->ops->close(input->capture);
 	input->capture = NULL;
+	sf_timeline_fini(&input->timeline);
 }
 
 void sf_input_learn(struct sf_input *input)

@@ -18,6 +18,8 @@
 #include <spanflow/plan.h>
 #include <spanflow/tunnel.h>
 
+#include "engine/timeline.h"
+
 #define SF_INTERFACES_MAX 65536u
 
 /* Bytes captured of each packet if payload is read, unless --snaplen says otherwise. */
@@ -38,6 +40,7 @@ struct sf_input {
 	struct sf_interfaces *interfaces; /* of the process */
 	unsigned slots;                   /* interface slots entered there so far */
 	unsigned span;                    /* interface numbers that belong to this source */
+	struct sf_timeline timeline;      /* its time, which never goes back */
 	bool payload;                     /* fields of what payload says are wanted */
 	bool waits; /* its driver does not wait in recv, but in a call of its own */
 	/* its driver waits for a shorter time than packets may lie in the kernel */
@@ -46,6 +49,7 @@ struct sf_input {
 	const char *condition; /* what the driver last said keeps packets away */
 	bool told;             /* that it is metered */
 	bool failed;           /* its failure was told */
+	bool told_step;        /* that its packets' time went back */
 };
 
 /* True: interfaces; false: capture files. */

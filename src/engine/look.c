@@ -43,6 +43,7 @@ void sf_engine_counted(struct sf_engine *engine, const struct sf_engine_counters
 	}
 	sf_exporter_metering(engine->exporter, &counters->ledger, dropped);
 	sf_notice_destinations(engine, &counters->ledger);
+	sf_notice_steps(engine);
 	sf_engine_learn_own(engine);
 	if (events->counted)
 		events->counted(events->context, counters, engine->asked);
@@ -51,19 +52,22 @@ void sf_engine_counted(struct sf_engine *engine, const struct sf_engine_counters
 		engine->ended = "closed";
 }
 
-/* The clock that all workers with a queue have reached. */
+/* The packet time that all workers with a queue have reached. */
 static int64_t reached_clock(const struct sf_engine *engine)
 {
+	const struct sf_worker *last = NULL;
 	int64_t clock = INT64_MAX;
 
 	for (unsigned i = 0; i < engine->worker_count; i++) {
 		const struct sf_worker *worker = &engine->workers[i];
 		int64_t reached = atomic_load_explicit(&worker->reached, memory_order_relaxed);
 
-		if (worker->capture && reached < clock)
+		if (worker->capture && reached < clock) {
 			clock = reached;
+			last = worker;
+		}
 	}
-	return clock;
+	return last ? sf_worker_packet_clock(last, clock) : clock;
 }
 
 /*

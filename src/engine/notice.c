@@ -73,6 +73,24 @@ void sf_notice_failures(struct sf_engine *engine)
 	}
 }
 
+void sf_notice_steps(struct sf_engine *engine)
+{
+	for (unsigned i = 0; i < engine->input_count; i++) {
+		struct sf_input *input = &engine->inputs[i];
+		const struct sf_period *first;
+
+		if (input->told_step || !sf_timeline_steps(&input->timeline))
+			continue;
+		input->told_step = true;
+		first = sf_timeline_first(&input->timeline);
+		sf_engine_notice(engine, SF_NOTICE_WARNING,
+			"%s: the time of the packets goes back by %.0f s, and stays there: the flows "
+			"of before end, and metering goes on (counted as clockSetBack)",
+			input->source->text,
+			(double)(first->last_ns - (first->begin_ns - first->offset)) / 1e9);
+	}
+}
+
 static bool may_tell_news(struct sf_engine *engine, struct sf_told *told, int64_t mono)
 {
 	if (told->news_ns < mono - NEWS_BURST * NEWS_NS)

@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What all kinds of worker have in common: receiving packets with filter and limits, clocks,
- * answers to the main thread, the thread; and the kind of worker that needs no more,
- * sf_worker_inline.
- *
- * Clock of a source: the largest packet time so far (base/clock.h), of all packets, also of those
- * that the filter refuses. While a live source is quiet, its clock goes on with the monotonic clock
- * from where the packets left it, so that setting the wall clock neither ends flows early nor keeps
- * them. It then lags behind the wall clock by the driver's wait (0.1 s) at most: so packets that
- * the kernel still holds back do not find their flow already aged.
+ * What all kinds of worker have in common: receiving packets with filter and limits, answers to the
+ * main thread, the thread; and the kind of worker that needs no more, sf_worker_inline. Clocks are
+ * in timing.c.
  */
 #include <sched.h>
 #include <stdlib.h>
@@ -40,6 +34,9 @@ int sf_worker_init(
 	err = options->kind->join(worker, &meter, error);
 	if (!err && sf_folding_init(&worker->folding, options->fold, meter.facts, &meter.sink))
 		err = sf_error_set(error, -ENOMEM, "out of memory to fold records");
+	/* records are folded by the time of their packets */
+	if (options->input)
+		sf_time_restorer_init(&worker->restorer, &options->input->timeline, &meter);
 	if (!err && options->filter)
 		err = sf_filter_new(&worker->filter, options->filter, error);
 	if (!err)
@@ -74,18 +71,6 @@ static unsigned claim(struct sf_budget *budget, unsigned count)
 void sf_worker_tell_clock(struct sf_worker *worker, int64_t clock)
 {
 	atomic_store_explicit(&worker->reached, clock, memory_order_relaxed);
-}
-
-int64_t sf_timing_limit(const struct sf_meter_options *meter)
-{
-	return meter->idle_timeout_ns < meter->active_timeout_ns ? meter->idle_timeout_ns
-								 : meter->active_timeout_ns;
-}
-
-void sf_timing_init(struct sf_timing *timing, int64_t limit_ns)
-{
-	*timing = (struct sf_timing){ .end_ns = INT64_MAX };
-	sf_clock_init(&timing->clock, limit_ns);
 }
 
 int64_t sf_received_clock(const struct sf_received *batch, unsigned i)
@@ -200,9 +185,7 @@ enum sf_worker_state sf_worker_receive(
 	if (worker->options.switch_time_ns)
 		sf_stamp_batch(batch->packets, batch->count, worker->options.switch_time_ns,
 			&worker->stamps);
-	batch->clock = sf_clock_follow(&timing->clock, batch->packets, batch->count, batch->clocks)
-			       ? NULL
-			       : batch->clocks;
+	sf_timing_follow(worker, timing, batch);
 	at_end = is_at_end(worker, timing, batch);
 	worker->frames += batch->received;
 	worker->unread += batch->received - batch->count;
@@ -215,63 +198,6 @@ enum sf_worker_state sf_worker_receive(
 	batch->count = claimed;
 	sf_input_learn(worker->options.input);
 	return at_end ? SF_WORKER_LIMIT : SF_WORKER_RUNNING;
-}
-
-/* How far packets may lie behind the wall clock that the driver has not handed over yet, ns. */
-static int64_t held_back(const struct sf_worker *worker)
-{
-	return SF_KEPT_BACK_NS + worker->options.switch_time_ns;
-}
-
-/*
- * The clock of a source that has just become quiet. If the driver waits for a short time only
- * (short_wait), it may have returned while packets still lie in the kernel, so the clock stays
- * behind by SF_KEPT_BACK_NS. A worker that read its last packets late does not stay late while its
- * source is quiet: the clock is at most a second and held_back() before now.
- */
-static int64_t quiet_clock(const struct sf_worker *worker)
-{
-	const struct sf_clock *clock = &worker->timing.clock;
-	const struct sf_input *input = worker->options.input;
-	int64_t from = clock->now - (input->short_wait ? SF_KEPT_BACK_NS : 0);
-	int64_t least = sf_clock_read(CLOCK_REALTIME) - SF_NS_PER_S - held_back(worker);
-
-	if (!input->capture->live || least < from || sf_clock_is_beyond(clock, least, clock->now))
-		return from;
-	return least;
-}
-
-bool sf_worker_keep_time(struct sf_worker *worker, bool awaited)
-{
-	struct sf_timing *timing = &worker->timing;
-	int64_t mono = sf_clock_read(CLOCK_MONOTONIC), looked, now;
-
-	/* a queue that never had a packet must not hold back the ageing of all others */
-	if (timing->clock.now == INT64_MIN && awaited)
-		timing->clock.now = sf_clock_read(CLOCK_REALTIME) - held_back(worker);
-	if (timing->clock.now == INT64_MIN)
-		return false;
-	if (!timing->quiet) {
-		timing->quiet = true;
-		timing->quiet_mono = timing->looked_mono = mono;
-		timing->quiet_clock = quiet_clock(worker);
-	}
-	/* other workers wait for this clock: nothing came since before the driver looked */
-	looked = awaited ? timing->looked_mono : mono;
-	now = timing->quiet_clock + (looked - timing->quiet_mono);
-	timing->looked_mono = mono;
-	if (now > timing->clock.now)
-		timing->clock.now = now;
-	return timing->clock.now >= timing->end_ns;
-}
-
-int64_t sf_worker_end_clock(struct sf_worker *worker)
-{
-	int64_t end = sf_clock_finish(&worker->timing.clock);
-
-	if (end > worker->timing.end_ns)
-		end = worker->timing.clock.now = worker->timing.end_ns;
-	return end;
 }
 
 /* ---------------------------------------------------------------- the kind without threads */
@@ -358,7 +284,7 @@ void sf_worker_counters(const struct sf_worker *worker, struct sf_engine_counter
 	sf_meter_ledger(worker->meter, &counters->ledger);
 	counters->frames = worker->frames;
 	counters->unread = worker->unread;
-	counters->clock = worker->timing.clock.now;
+	counters->clock = sf_worker_packet_clock(worker, worker->timing.clock.now);
 	counters->folded = worker->folding.counts;
 	counters->stamps = worker->stamps;
 	worker->options.kind->count(worker, counters);

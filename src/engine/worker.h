@@ -63,14 +63,15 @@ struct sf_budget {
 	alignas(SF_CACHE_LINE) _Atomic uint64_t left;
 };
 
-/* Where a source is in time. */
+/* Where a source is in time (timeline.h). */
 struct sf_timing {
 	struct sf_clock clock;
-	int64_t end_ns;            /* packet clock that ends the run */
-	bool quiet;                /* the last receive returned nothing */
-	int64_t quiet_mono;        /* monotonic time when it became quiet */
-	int64_t quiet_clock;       /* clock at that time */
-	struct sf_sampler sampler; /* with --sample */
+	const struct sf_period *period; /* of the packet received last; NULL: the first one */
+	int64_t end_ns;                 /* packet clock that ends the run */
+	bool quiet;                     /* the last receive returned nothing */
+	int64_t quiet_mono;             /* monotonic time when it became quiet */
+	int64_t quiet_clock;            /* clock at that time */
+	struct sf_sampler sampler;      /* with --sample */
 	/* monotonic time before the driver was last asked, while it is quiet */
 	int64_t looked_mono;
 };
@@ -196,7 +197,8 @@ struct sf_worker {
 	struct sf_filter *filter;
 	struct sf_worker_options options;
 	struct sf_timing timing;
-	struct sf_folding folding; /* between meter and sink */
+	struct sf_time_restorer restorer; /* between meter and folding */
+	struct sf_folding folding;        /* between that and the sink */
 	uint64_t frames, unread;
 	struct sf_stamp_counts stamps;
 	enum sf_worker_state state;
@@ -245,11 +247,34 @@ static inline void sf_pause_us(long us)
 	nanosleep(&(struct timespec){ .tv_nsec = us * 1000 }, NULL);
 }
 
+/* ---- timing.c */
+
 /* The longest step of a source's clock that need not be confirmed, ns. */
 int64_t sf_timing_limit(const struct sf_meter_options *meter);
 
 /* At the begin of a source. */
 void sf_timing_init(struct sf_timing *timing, int64_t limit_ns);
+
+/*
+ * Moves the clock by the packets received, which get the time of the source (timeline.h), and sets
+ * batch->clock.
+ */
+void sf_timing_follow(
+	struct sf_worker *worker, struct sf_timing *timing, struct sf_received *batch);
+
+/*
+ * No packet came: the clock goes on by itself, if it has begun. `awaited`: other workers wait for
+ * this clock. True: the clock has reached the end of the run.
+ */
+bool sf_worker_keep_time(struct sf_worker *worker, bool awaited);
+
+/* The clock at which the input ended, for finish(). */
+int64_t sf_worker_end_clock(struct sf_worker *worker);
+
+/* The packet time that a clock of the worker stands for. Any thread. */
+int64_t sf_worker_packet_clock(const struct sf_worker *worker, int64_t clock);
+
+/* ---- worker.c */
 
 /*
  * Receives up to `max` packets, moves the clock by all of them, and leaves out what comes after a
@@ -261,17 +286,8 @@ enum sf_worker_state sf_worker_receive(struct sf_worker *worker, struct sf_timin
 /* The clock after a packet of the batch, ns since 1970. */
 int64_t sf_received_clock(const struct sf_received *batch, unsigned i);
 
-/*
- * No packet came: the clock goes on by itself, if it has begun. `awaited`: other workers wait for
- * this clock. True: the clock has reached the end of the run.
- */
-bool sf_worker_keep_time(struct sf_worker *worker, bool awaited);
-
 /* Tells the main thread how far this worker is. */
 void sf_worker_tell_clock(struct sf_worker *worker, int64_t clock);
-
-/* The clock at which the input ended, for finish(). */
-int64_t sf_worker_end_clock(struct sf_worker *worker);
 
 /* The number of the last request for counters; and answers it, unless that was done before. */
 uint32_t sf_worker_request(const struct sf_worker *worker);

@@ -83,9 +83,7 @@ static int64_t reach(struct sf_session *session, int64_t mono)
 	return session->reach_ns > mono ? session->reach_ns : mono + LOOK_NS;
 }
 
-/*
- * Prepares the session for another peer of the transport, or the first one, which has no templates.
- */
+/* The transport has another peer, or its first one, which has no templates. */
 static void meet(struct sf_session *session)
 {
 	session->connects = session->transport->connects;
@@ -142,7 +140,7 @@ static bool is_refused(struct sf_session *session)
 	return true;
 }
 
-/* Sends templates, which are the probe over UDP (sf_session_ask()). False: they were refused. */
+/* Templates over UDP are the probe (sf_session_ask()). */
 static bool takes_templates(struct sf_session *session, const struct sf_flow *flow)
 {
 	struct sf_destination *destination = &session->destination;
@@ -161,7 +159,10 @@ static bool takes_templates(struct sf_session *session, const struct sf_flow *fl
 	return true;
 }
 
-/* Waits for a connection (--stop-timeout) once; after that was in vain, only looks for one. */
+/*
+ * A connection is waited for (--stop-timeout) once; when that was
+ * in vain, it is only looked for.
+ */
 static bool connects(struct sf_session *session)
 {
 	if (!session->given_up)

@@ -5,13 +5,11 @@
  *	session ── stream per observation domain: sequence number, templates, times
  *	              └── slot per template: position of its next record
  *
- * domain.c keeps the streams, fill.c puts records into messages, control.c and options.c make
- * messages of templates and options data, own_streams.c gives each template a stream of SCTP,
- * delivery.c sends messages.
+ * domain.c has the streams, fill.c puts records into messages, control.c and options.c make messages of
+ * templates and options data, own_streams.c gives templates streams of SCTP, delivery.c sends messages.
  *
- * Counters: a record is counted as offered when it is put, and as sent or lost (by name) when the
- * fate of its message is known. Between the two it waits in a message: half a second at most if the
- * destination is a network.
+ * Counters: a record counts as offered when it is put, and as sent or lost (by name) when the fate
+ * of its message is known. Between the two it is in a message, on a network for half a second at most.
  */
 #include "export/session.h"
 
@@ -174,7 +172,7 @@ static sf_always_inline bool is_within(
 	return true;
 }
 
-/* Conditions among `wanted` that hold because of the values of the flow's facts. */
+/* What the values of the flow's facts say, of the conditions `wanted` that some field has. */
 static sf_always_inline uint64_t said_of(const struct sf_flow *flow, uint64_t wanted)
 {
 	return sf_unlikely(wanted) ? sf_said_when(flow) & wanted : 0;
@@ -293,7 +291,7 @@ static void put_flows(struct sf_session *session, const struct sf_flow *flows, u
 	}
 }
 
-/* Number of the first flows that are all folded, or none of which is. */
+/* The first of the flows that are all folded, or all not. */
 static unsigned of_a_kind(
 	const struct sf_session *session, const struct sf_flow *flows, unsigned count)
 {

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What associations of the kernel (kernel.c) and of libusrsctp (usrsctp.c) have in common: the
- * options of their sockets, and the meaning of notifications. Both have the socket interface of
- * RFC 6458 with the same names, but other numbers and layouts, which come from different headers.
- * So this file is compiled with each of the two headers; usrsctp.c defines SF_SCTP_BY_USRSCTP
- * before it includes this file.
+ * What the associations of the kernel (kernel.c) and of libusrsctp (usrsctp.c) have in common: the options of their
+ * sockets, and what notifications mean. Both have the socket interface of RFC 6458, with the same names; numbers and
+ * layouts are those of its header. So this file is compiled with each of the two, and usrsctp.c defines
+ * SF_SCTP_BY_USRSCTP before it.
  *
  *	code = sf_sctp_set_options(set_option, socket);
  *	n = recvmsg(…);
- *	n = n < 0 ? -errno : n;
- *	return sf_sctp_take(&association->state, n, bytes, flags, stream, &arrival);
+ *	return sf_sctp_take(&association->state, n < 0 ? -errno : n, bytes, flags, stream, &arrival);
  */
 #ifndef SPANFLOW_SCTP_ASSOCIATION_H
 #define SPANFLOW_SCTP_ASSOCIATION_H
@@ -27,10 +25,7 @@
 
 #include "sctp/sctp.h"
 
-/*
- * Longest time until a packet is sent again, and how often it is sent again before the association
- * is given up: after 90 s in all.
- */
+/* So late a packet is sent again at most; and so often, before the association is given up: that takes 90 s. */
 #define SF_SCTP_RTO_MAX_MS 20000
 #define SF_SCTP_REPEATS    8
 
@@ -45,10 +40,7 @@ struct sf_sctp_state {
 typedef int (*sf_sctp_set_option)(void *socket, int name, const void *value, socklen_t size);
 
 /* [RFC7011-9.2-1] [RFC7011-10.1-1] [RFC6526-4.3-2] */
-/*
- * Sets the options without which an association is of no use here. 0, or the error of the refused
- * option.
- */
+/* The options without which an association is of no use here. 0, or the error of the one that is refused. */
 static inline int sf_sctp_set_options(sf_sctp_set_option set, void *socket)
 {
 	static const uint16_t events[] = { SCTP_ASSOC_CHANGE, SCTP_SHUTDOWN_EVENT,
@@ -122,8 +114,8 @@ static inline int sf_sctp_take_notice(struct sf_sctp_state *state, const uint8_t
 }
 
 /*
- * Evaluates what a call of recvmsg() or its like has returned: `n` bytes or a negative error, the
- * flags of the message and the stream of its data. Returns what sf_sctp_ops.receive() returns.
+ * What a call of receive() has found: `n` bytes or a negative error, with the flags of the message and the stream of its
+ * data. Returns what sf_sctp_ops.receive() does.
  */
 static inline int sf_sctp_take(struct sf_sctp_state *state, ssize_t n, const uint8_t *bytes,
 	int flags, uint16_t stream, struct sf_sctp_arrival *arrival)

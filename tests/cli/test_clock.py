@@ -2,14 +2,17 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The clock of a source: which packets move it, and what is cut off or ends by it."""
 
+import calendar
 import os
 import random
+import socket
 import struct
 import subprocess
 import time
 
 import support
-from support import START, Case, arista, metawatch, pcap, pcap_header, pcap_packet, udp, wait_until
+from support import (START, Case, arista, free_port, metawatch, pcap, pcap_header, pcap_packet, udp,
+                     wait_until)
 
 ARP = b"\xff" * 12 + b"\x08\x06" + bytes(28)
 HOUR, DAY, YEAR = 3600, 86400, 365 * 86400
@@ -20,6 +23,11 @@ def other(source=9):
     frame = bytearray(udp(source, 7000))
     frame[36:38] = (8000).to_bytes(2, "big")
     return bytes(frame)
+
+
+def parse(text):
+    """Seconds since 1970 of 2023-11-14T22:13:20.036Z."""
+    return calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))
 
 
 class ClockCase(Case):
@@ -276,10 +284,141 @@ class Steps(ClockCase):
         self.feed(3, -HOUR)
         self.feed(4, 0)
         found = self.stored()
-        # until the packets' times are those of before again, each packet is a record (docs/limits.md)
-        self.assertEqual(found, {1: [(2, 4)] * self.FLOWS, 2: [(1, 1)] * 2 * self.FLOWS,
-                                 3: [(1, 1)] * 2 * self.FLOWS, 4: [(2, 4)] * self.FLOWS})
+        # the step ends the flows of before; at 4 time jumps ahead again
+        self.assertEqual(found, {1: [(2, 4)] * self.FLOWS, 2: [(2, 1)] * self.FLOWS,
+                                 3: [(2, 1)] * self.FLOWS, 4: [(2, 4)] * self.FLOWS})
         self.assertLessEqual(len(list(self.directory.glob("*.ipfix"))), 3)
+
+
+class Mirror(ClockCase):
+    """The clock of the host is set back while packets of a remote mirror are metered."""
+
+    def feed(self, port, step):
+        with open(self.clock, "r+b") as stream:
+            stream.write(struct.pack("=q", step))
+        for i in range(400):
+            self.sender.send(struct.pack("!II", 0x08000000, 0x100) + udp(1 + i % 200, port))
+            if i % 20 == 0:
+                time.sleep(0.01)
+        time.sleep(0.5)
+
+    def run_stepped(self, *arguments):
+        self.clock = self.directory / "clock"
+        self.clock.write_bytes(bytes(8))
+        port = free_port()
+        process = self.start("meter", "-i", f"udp://127.0.0.1:{port},kind=vxlan", "-o", "json", "--stats", "json",
+                             *arguments, env={**os.environ, "LD_PRELOAD": os.environ["STEPPED_CLOCK"],
+                                              "STEPPED_CLOCK": str(self.clock),
+                                              # without rights it cannot look for leaks
+                                              "ASAN_OPTIONS": "detect_leaks=0"})
+        wait_until(lambda: "metering" in self.printed("stderr"), "the start")
+        self.sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(self.sender.close)
+        self.sender.connect(("127.0.0.1", port))
+        self.feed(1, 0)
+        self.feed(2, -HOUR)
+        self.feed(1, -HOUR)
+        process.terminate()
+        return self.check(process)
+
+    def test_an_hour_back(self):
+        for workers in "1", "3":
+            done = self.run_stepped("--workers", workers)
+            self.assertEqual(done.stats["clockSetBack"], 1)
+            found = sorted((r["sourceTransportPort"], r["packetDeltaCount"], r["flowEndReason"]) for r in done.records)
+            self.assertEqual(found, sorted([(1, 2, 4), (1, 2, 4), (2, 2, 4)] * 200))
+            now = int(time.time())
+            for record in done.records:
+                seconds = now - parse(record["flowEndMilliseconds"])
+                self.assertLess(min(abs(seconds), abs(seconds - HOUR)), 60)
+            self.assertEqual(done.stderr.count("goes back"), 1)
+
+
+class SetBack(ClockCase):
+    """An earlier capture follows a later one in the same file."""
+
+    @staticmethod
+    def capture(begin, seed, count=70000):
+        """An hour of conversations: more packets than a file's sorting bears."""
+        rng, frames, known = random.Random(seed), [], {}
+        for i in range(count):
+            key = rng.randrange(40), rng.randrange(2)
+            if key not in known:
+                frame = bytearray(udp(1, 1000))
+                ends = bytes([10, 0, 0, key[0]]) + bytes([10, 1, 0, key[0]]), (1000, 2000)
+                frame[26:34] = ends[0] if key[1] else ends[0][4:] + ends[0][:4]
+                frame[34:38] = struct.pack("!HH", *ends[1][::1 if key[1] else -1])
+                known[key] = bytes(frame)
+            frames.append((begin + HOUR * i / count, known[key]))
+        return frames
+
+    @staticmethod
+    def rows(done):
+        """Records without what depends on the time of the source."""
+        return sorted(str(sorted(item for item in record.items() if item[0] != "flowId"))
+                      for record in done.records)
+
+    def apart(self, captures, *arguments):
+        rows = []
+        for number, capture in enumerate(captures):
+            path = self.file(f"{number}.pcap", pcap(capture))
+            rows += self.rows(self.meter("-r", path, "-o", "json", *arguments))
+        return sorted(rows)
+
+    def test_records_are_those_of_both(self):
+        captures = [self.capture(2 * HOUR, 1), self.capture(0, 2)]
+        path = self.file("all.pcap", pcap(captures[0] + captures[1]))
+        for arguments in ("--biflow",), ("--idle-timeout", "2m", "--active-timeout", "30m"):
+            done = self.same_for_workers(path, *arguments)
+            self.assertEqual(self.rows(done), self.apart(captures, *arguments))
+            self.assertEqual(done.stats["clockSetBack"], 1)
+            self.assertEqual(done.stats["clockSteps"], 0)
+            self.assertIn("all.pcap: the time of the packets goes back by 10800 s", done.stderr)
+            self.assertNotIn("reordercap", done.stderr)
+
+    def test_several_steps(self):
+        captures = [self.capture(begin * HOUR, begin) for begin in (4, 2, 0, 6)]
+        path = self.file("all.pcap", pcap(sum(captures, [])))
+        done = self.same_for_workers(path)
+        self.assertEqual(done.stats["clockSetBack"], 2)
+        # the fourth one is later: the flows of the third end by their timeouts
+        rows = self.apart(captures)
+        self.assertEqual(len(done.records), len(rows))
+        self.assertEqual(done.stats["records"]["packets"], 4 * 70000)
+
+    def test_a_step_among_packets_out_of_order(self):
+        captures = [self.capture(2 * HOUR, 1, 200000), self.capture(0, 2)]
+        mixed = list(captures[0])
+        for i in range(1000, len(mixed), 777):
+            mixed[i], mixed[i + 5] = mixed[i + 5], mixed[i]
+        path = self.file("all.pcap", pcap(mixed + captures[1]))
+        done = self.same_for_workers(path)
+        self.assertEqual(self.rows(done), self.apart(captures))
+        self.assertEqual(done.stats["clockSetBack"], 1)
+
+    def test_period(self):
+        captures = [self.capture(2 * HOUR, 1), self.capture(0, 2)]
+        path = self.file("all.pcap", pcap(captures[0] + captures[1]))
+        part = [[(t, frame) for t, frame in capture if t >= HOUR / 2] for capture in captures]
+        done = self.same_for_workers(path, "--start", f"@{START + HOUR // 2}")
+        self.assertEqual(self.rows(done), self.apart(part))
+        # half an hour of the second capture is left; the first one spans an hour less a packet
+        done = self.same_for_workers(path, "--duration", "90m")
+        self.assertEqual(done.stats["metered"]["packets"], 70000 + 35000 + 1)
+
+    def test_few_packets_are_no_step(self):
+        frames = self.capture(0, 1)
+        for count, steps in (1, 0), (63, 0), (64, 1):
+            back = [(t / 1000 - 2 * HOUR, udp(77, 1)) for t in range(count)]
+            done = self.same_for_workers(self.file("end.pcap", pcap(frames + back)))
+            self.assertEqual(done.stats["clockSetBack"], steps, count)
+            self.assertEqual(sum(r["sourceIPv4Address"] == "192.0.2.77" for r in done.records),
+                             1 if steps else count)
+            # packets of the present follow
+            done = self.same_for_workers(self.file("amid.pcap", pcap(frames[:66000] + back + frames[66000:])))
+            self.assertEqual(done.stats["clockSetBack"], 0)
+            others = [r for r in self.rows(done) if "192.0.2.77" not in r]
+            self.assertEqual(others, self.apart([frames]))
 
 
 if __name__ == "__main__":

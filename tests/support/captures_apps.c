@@ -28,10 +28,7 @@ static void say_text(struct talk *talk, enum talk_end from, const char *text)
 	say(talk, from, text, strlen(text));
 }
 
-/*
- * Writes a client hello with a server name, ALPN, versions and `padding`: 22, 3, 1, length …
- * Returns its length.
- */
+/* A client hello with a server name, ALPN, versions and `padding`: 22, 3, 1, length … Returns its length. */
 static size_t client_hello(uint8_t *to, const char *name, size_t padding)
 {
 	static const uint8_t rest[] = { 0, 16, 0, 14, 0, 12, 2, 'h', '2', 8, 'h', 't', 't', 'p',
@@ -97,9 +94,7 @@ static void talk_http(struct talk *talk, const char *request)
 	talk_tcp_close(talk);
 }
 
-/*
- * Conversations of each protocol that has a reader, at ports of other protocols, and hostile texts.
- */
+/* Conversations of each protocol that is read, at ports that do not say so, and texts that are hostile. */
 static void applications(struct cw *cw)
 {
 	struct trace trace = { 0 };

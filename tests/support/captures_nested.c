@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * Captures of tunnels in tunnels, of several tunnels with the same addresses inside, and of packets
- * that only look like tunnels.
- */
+/* Captures of tunnels in tunnels, of the same addresses in several of them, and of what only looks like one. */
 #include <spanflow/packet.h>
 
 #include "captures.h"

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A library for LD_PRELOAD: adds a number of seconds to the wall clock that a program reads. A test
- * steps the clock of one program with it, while the program runs, and not that of the machine. The
- * seconds are the first eight bytes of the file that STEPPED_CLOCK names. Monotonic clocks do not
- * step.
+ * Preloaded into a program (LD_PRELOAD), it adds a number of seconds to the wall clock that the program reads. Nothing
+ * else has its clock: a test steps the clock of one program, while it runs, and not that of the machine. The seconds
+ * are the first eight bytes of the file that STEPPED_CLOCK names. Monotonic clocks do not step. The kernel's time
+ * stamps of what comes to a socket do not either, so there are none: the program takes the time at which it reads.
  */
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
@@ -36,6 +37,13 @@ int clock_gettime(clockid_t id, struct timespec *now)
 	if (result == 0 && step && (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE))
 		now->tv_sec += *step;
 	return (int)result;
+}
+
+int setsockopt(int fd, int level, int option, const void *value, socklen_t length)
+{
+	if (step && level == SOL_SOCKET && option == SO_TIMESTAMPNS)
+		return 0;
+	return (int)syscall(SYS_setsockopt, fd, level, option, value, length);
 }
 
 time_t time(time_t *out)

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The time of a source, which never goes back, although the time of its packets may: the clock of
+ * the host was set back, or an earlier capture follows a later one.
+ *
+ *	packet time         10:00 … 11:00 │ 09:00 … 09:30
+ *	time of the source  10:00 … 11:00 │ 12:00 … 12:30     behind the step packets get an offset, 3 h
+ *	records             10:00 … 11:00 │ 09:00 … 09:30     which their records lose again
+ *
+ * Between two steps lies a period. All that is between the receiving of packets and the leaving of
+ * records - clock, order, hand-over, table, folding - has the time of the source, and sees a quiet
+ * hour or two where the packets' time goes back. Meanwhile every timeout passes, so no record spans
+ * a step.
+ *
+ * A late packet, or one with a wild time stamp, is no step. A packet must lie behind the clock by
+ * more than `limit` of the clock, the shorter timeout; and there must be evidence:
+ *
+ *	files       the packet has the flag SF_PACKET_SET_BACK: the driver has seen what follows
+ *	interfaces  the host's clock: the packet is of the present, and the clock is ahead of it, both by
+ *	            the measure of `limit`
+ *
+ * End reasons: a flow that the step ends, and no timeout, has the reason 4, forced end: "an external
+ * event" ended it (RFC 5102 §5.11.3). Nobody has seen that it was idle.
+ *
+ * Shared word: `latest` is written by any worker that receives from the source (release) and read by
+ * all of its workers (acquire): a period is complete before it is there, and never changes.
+ */
+#ifndef SPANFLOW_ENGINE_TIMELINE_H
+#define SPANFLOW_ENGINE_TIMELINE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <spanflow/meter.h>
+#include <spanflow/packet.h>
+
+#include "base/clock.h"
+
+/* Most steps that are recognised: a wild time may be looked for in all periods. */
+#define SF_STEPS_MAX 1024u
+
+/* A period that begins with a step. The first period of a source has none: NULL. */
+struct sf_period {
+	const struct sf_period *before;
+	unsigned number;  /* 1 for the first step */
+	int64_t last_ns;  /* clock at the step */
+	int64_t from_ns;  /* what is earlier, by the time of the source, is of a period before */
+	int64_t begin_ns; /* its first packet, by the time of the source */
+	int64_t offset;   /* time of the source less packet time */
+};
+
+/* All zero: no step yet. */
+struct sf_timeline {
+	struct sf_period *_Atomic latest;
+};
+
+void sf_timeline_fini(struct sf_timeline *timeline);
+
+/* The latest period. Any thread. */
+static inline const struct sf_period *sf_timeline_latest(const struct sf_timeline *timeline)
+{
+	/* pairs with the release in sf_timeline_step() */
+	return atomic_load_explicit(&timeline->latest, memory_order_acquire);
+}
+
+/* The period behind the first step, or NULL. Any thread. */
+const struct sf_period *sf_timeline_first(const struct sf_timeline *timeline);
+
+/* Steps so far. Any thread. */
+unsigned sf_timeline_steps(const struct sf_timeline *timeline);
+
+/*
+ * Enters a step back behind `period`: the next packet has the time `packet_ns`, and the clock of the
+ * source is `clock`. Returns the period that begins, or that another worker has entered meanwhile;
+ * `period` itself if there is no memory, or no room in time.
+ */
+const struct sf_period *sf_timeline_step(struct sf_timeline *timeline,
+	const struct sf_period *period, const struct sf_clock *clock, int64_t packet_ns);
+
+/*
+ * The time of the source for a packet time, in this period or, for a packet far behind its begin, in
+ * one before it; and back, for a time in one of the source's periods up to this one.
+ */
+int64_t sf_period_time(const struct sf_period *period, int64_t packet_ns);
+int64_t sf_period_packet_time(const struct sf_period *period, int64_t time_ns);
+
+/* Gives records the time of their packets, on their way from a meter to its sink. */
+struct sf_time_restorer {
+	const struct sf_timeline *timeline;
+	struct sf_flow_sink next;
+	int64_t idle_ns, active_ns;
+};
+
+/* Takes the place of meter->sink. Lends the timeline. */
+void sf_time_restorer_init(struct sf_time_restorer *restorer, const struct sf_timeline *timeline,
+	struct sf_meter_options *meter);
+
+#endif
