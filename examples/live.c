@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A live engine with a callback for records: prints each flow when it ends.  live SOURCE  (Ctrl-C ends it) */
+/*
+ * A live engine with a callback for records: prints each flow when it ends.  live SOURCE  (Ctrl-C
+ * ends it)
+ */
 #include <arpa/inet.h>
 #include <signal.h>
 #include <spanflow/spanflow.h>

@@ -6,15 +6,16 @@
  *	               └─ queues ── sockets (one per receive queue of the interface)
  *
  * If there are fewer queues than the interface has receive queues, a queue reads several sockets in
- * turn, and each batch comes from one socket. A packet's bytes stay where the kernel put them: recv takes
- * descriptors off the receive ring, release puts the chunks into the fill ring.
+ * turn, and each batch comes from one socket. A packet's bytes stay where the kernel put them: recv
+ * takes descriptors off the receive ring, release puts the chunks into the fill ring.
  *
- * Of a frame in several buffers the caller gets the first buffer, which holds every header; `wire` is the
- * length of the whole frame. Frames received here do not reach the host, because XDP cannot give a frame
- * to both.
+ * Of a frame in several buffers the caller gets the first buffer, which holds every header; `wire`
+ * is the length of the whole frame. Frames received here do not reach the host, because XDP cannot
+ * give a frame to both.
  *
- * When the interface goes away, its sockets and its program are dead. Each queue closes its sockets, and
- * the thread of the first queue opens everything again when the interface is back (base/port.h).
+ * When the interface goes away, its sockets and its program are dead. Each queue closes its
+ * sockets, and the thread of the first queue opens everything again when the interface is back
+ * (base/port.h).
  */
 #include <errno.h>
 #include <poll.h>
@@ -67,9 +68,10 @@ static void release(struct sf_capture *base, unsigned number)
 }
 
 /*
- * Sleeps, so that packets gather. The kernel wakes a reader in poll() for each packet, which costs far
- * more than the packet. In copy modes the XDP program stamps frames with the time of their arrival, so
- * reading them later does no harm. A burst at BURST_RATE fills half of the socket's memory meanwhile.
+ * Sleeps, so that packets gather. The kernel wakes a reader in poll() for each packet, which costs
+ * far more than the packet. In copy modes the XDP program stamps frames with the time of their
+ * arrival, so reading them later does no harm. A burst at BURST_RATE fills half of the socket's
+ * memory meanwhile.
  */
 static void rest(const struct sf_xdp_queue *queue)
 {
@@ -93,8 +95,8 @@ static void sleep_on(int wake, unsigned ms)
 }
 
 /*
- * Sleeps until a packet comes, `wake` (-1: none) is readable or `ms` have passed. poll() also makes the
- * card's driver look at the fill ring.
+ * Sleeps until a packet comes, `wake` (-1: none) is readable or `ms` have passed. poll() also makes
+ * the card's driver look at the fill ring.
  */
 static void wait_for_packets(struct sf_xdp_queue *queue, int wake, unsigned ms)
 {
@@ -113,7 +115,9 @@ static void wait_for_packets(struct sf_xdp_queue *queue, int wake, unsigned ms)
 		}
 }
 
-/* sf_capture_ops.wait. If the interface is gone, the sleep is short, so that its return is noticed. */
+/*
+ * sf_capture_ops.wait. If the interface is gone, the sleep is short, so that its return is noticed.
+ */
 static void wait_in_between(struct sf_capture *base, unsigned number, int wake, unsigned ms)
 {
 	struct sf_xdp_queue *queue = &of(base)->queues[number];
@@ -126,8 +130,8 @@ static void wait_in_between(struct sf_capture *base, unsigned number, int wake, 
 }
 
 /*
- * Called when the interface is gone: parks the queue and sleeps up to wait_ms; the first queue opens the
- * sockets again if the interface is back. 0, or an error that waiting cannot cure.
+ * Called when the interface is gone: parks the queue and sleeps up to wait_ms; the first queue
+ * opens the sockets again if the interface is back. 0, or an error that waiting cannot cure.
  */
 static int wait_for_interface(struct sf_xdp_capture *capture, struct sf_xdp_queue *queue)
 {
@@ -349,8 +353,8 @@ static void name_queues(
 }
 
 /*
- * Asks the card to leave VLAN tags in frames, because a tag that it takes out can be read from metadata
- * only. If neither is certain, the capture has a warning.
+ * Asks the card to leave VLAN tags in frames, because a tag that it takes out can be read from
+ * metadata only. If neither is certain, the capture has a warning.
  */
 static void keep_tags(struct sf_xdp_capture *capture, struct sf_xdp_port *port)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Packets off the receive ring of a socket, their times and tags, and their memory back to the kernel. */
+/*
+ * Takes packets off the receive ring of a socket, with their times and tags, and gives their memory
+ * back to the kernel.
+ */
 #include <string.h>
 #include <sys/socket.h>
 
@@ -16,9 +19,9 @@
 #define ETHERTYPE_8021AD 0x88a8
 
 /*
- * Reads the metadata that the XDP program wrote before the frame, and clears it, so that it is not taken
- * for the metadata of a later frame in this chunk.
- * `to_system`: system time minus monotonic time.
+ * Reads the metadata that the XDP program wrote before the frame, and clears it, so that it is not
+ * taken for the metadata of a later frame in this chunk. `to_system`: system time minus monotonic
+ * time.
  */
 static void take_metadata(
 	struct sf_packet *packet, struct sf_xdp_queue *queue, bool want_device, int64_t to_system)
@@ -49,10 +52,10 @@ static void take_metadata(
 }
 
 /*
- * System time minus monotonic time, which changes only when somebody sets the system's clock. The system
- * time is read between two readings of the monotonic clock, whose distance is the error of the
- * measurement: it is large if the thread lost its processor in between. The old value is kept as long as
- * it lies within the error, so that the times of different queues are in order.
+ * System time minus monotonic time, which changes only when somebody sets the system's clock. The
+ * system time is read between two readings of the monotonic clock, whose distance is the error of
+ * the measurement: it is large if the thread lost its processor in between. The old value is kept
+ * as long as it lies within the error, so that the times of different queues are in order.
  */
 static int64_t system_minus_monotonic(struct sf_xdp_queue *queue)
 {
@@ -71,8 +74,8 @@ static int64_t system_minus_monotonic(struct sf_xdp_queue *queue)
 }
 
 /*
- * Takes whole packets off the receive ring of a socket: at most `max` packets, and at most SF_BATCH_MAX
- * buffers. Returns the number of packets.
+ * Takes whole packets off the receive ring of a socket: at most `max` packets, and at most
+ * SF_BATCH_MAX buffers. Returns the number of packets.
  */
 static unsigned take_batch(struct sf_xdp_capture *capture, struct sf_xdp_queue *queue,
 	struct sf_xdp_socket *socket, struct sf_packet *packets, unsigned max)

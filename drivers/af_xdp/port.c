@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Opens and closes an interface: its XDP program, then a socket for each receive queue. What a kernel or a
- * card's driver can do is found out by trying: the best mode first. The capture's lock is held when
- * anything is changed that statistics read.
+ * Opens and closes an interface: its XDP program, then a socket for each receive queue. What a
+ * kernel or a card's driver can do is found out by trying: the best mode first. The capture's lock
+ * is held when anything is changed that statistics read.
  */
 #include <errno.h>
 #include <linux/if_xdp.h>
@@ -90,8 +90,8 @@ static int socket_error(
 }
 
 /*
- * Opens a socket. The kernel frees a receive queue some time after its last socket was closed (by the mode
- * that was tried before, or by another meter), so a queue that is in use is tried again.
+ * Opens a socket. The kernel frees a receive queue some time after its last socket was closed (by
+ * the mode that was tried before, or by another meter), so a queue that is in use is tried again.
  */
 static int open_socket(struct sf_xdp_port *port, unsigned number, struct xsk_socket **xsk)
 {
@@ -153,8 +153,8 @@ static int open_mode(struct sf_xdp_capture *capture, struct sf_xdp_port *port,
 }
 
 /*
- * Tries the modes, best first. Copy modes always allow frames in several buffers, which cost nothing
- * there. `needed`: modes that do not allow them are left out.
+ * Tries the modes, best first. Copy modes always allow frames in several buffers, which cost
+ * nothing there. `needed`: modes that do not allow them are left out.
  */
 static int open_best(struct sf_xdp_capture *capture, struct sf_xdp_port *port,
 	const struct sf_helper *helper, bool needed, struct sf_error *error)
@@ -205,9 +205,9 @@ int sf_xdp_port_learn(
 }
 
 /*
- * Distributes the sockets over the queues. An interface that came back may have fewer receive queues than
- * before; if it has more, these have no socket. No other thread uses the queues: they have not started,
- * or are parked. 0 or -ENOMEM.
+ * Distributes the sockets over the queues. An interface that came back may have fewer receive
+ * queues than before; if it has more, these have no socket. No other thread uses the queues: they
+ * have not started, or are parked. 0 or -ENOMEM.
  */
 static int deal(struct sf_xdp_port *port)
 {
@@ -241,7 +241,10 @@ int sf_xdp_port_open(struct sf_xdp_capture *capture, struct sf_xdp_port *port,
 		return sf_error_set(error, -ENOMEM, "%s", sf_strerror(-ENOMEM));
 	port->chunk = longest <= sf_xdp_socket_frame_max(CHUNK) ? CHUNK : CHUNK_LARGE;
 	result = open_best(capture, port, helper, needed, error);
-	/* a user without privileges may lock little memory: less memory is better than no packets */
+	/*
+	 * a user without privileges may lock only little memory: less memory is better than no
+	 * packets
+	 */
 	while (result == -ENOBUFS && helper && port->memory_bytes / 2 >= MEMORY_MIN) {
 		port->memory_bytes /= 2;
 		/* the kernel unlocks the memory of closed sockets a little later */

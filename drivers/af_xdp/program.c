@@ -3,9 +3,9 @@
  * Loading and attaching the XDP program through the skeleton that bpftool makes of it. The
  * attachment is a BPF link: the kernel removes it when its descriptor closes, also after SIGKILL.
  *
- * The variant with metadata is loaded for one device (BPF_F_XDP_DEV_BOUND_ONLY, Linux 6.3). Older kernels
- * refuse the flag, and devices without an XDP driver refuse the attachment; then the plain variant is
- * loaded.
+ * The variant with metadata is loaded for one device (BPF_F_XDP_DEV_BOUND_ONLY, Linux 6.3). Older
+ * kernels refuse the flag, and devices without an XDP driver refuse the attachment; then the plain
+ * variant is loaded.
  *
  * A process without privileges asks a helper (base/helper.h) to load the program, and receives the
  * descriptors of the link, of the map of sockets and of the map of counters.
@@ -47,7 +47,9 @@ static void find_metadata_calls(struct sf_xdp_program *program)
 	btf__free(kernel);
 }
 
-/* Loads the program. *result: 0 or -errno as libbpf returns it; errno may be another one by then. */
+/*
+ * Loads the program. *result: 0 or -errno as libbpf returns it; errno may be another one by then.
+ */
 static struct sf_xdp *load(struct sf_xdp_program *program, const struct sf_netdev *netdev,
 	bool fragments, unsigned queues, int *result)
 {

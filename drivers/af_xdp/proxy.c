@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Stands for the driver in libspanflow. The driver needs libbpf and libxdp, which programs that meter
- * capture files have no use for, so in libspanflow it is a module. The program spanflow links it.
+ * Stands for the driver in libspanflow. The driver needs libbpf and libxdp, which programs that
+ * meter capture files have no use for, so in libspanflow it is a module. The program spanflow links
+ * it.
  */
 #include "base/proxy.h"
 

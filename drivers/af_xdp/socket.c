@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * An AF_XDP socket for receiving, with its own packet memory. The memory is a shared mapping, so that the
- * kernel goes on writing into this process's memory if it forks. Both rings have a place for every chunk,
- * so frames are lost only when all chunks hold frames that were not read.
+ * An AF_XDP socket for receiving, with its own packet memory. The memory is a shared mapping, so
+ * that the kernel goes on writing into this process's memory if it forks. Both rings have a place
+ * for every chunk, so frames are lost only when all chunks hold frames that were not read.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -56,8 +56,8 @@ static void fill_all(struct sf_xdp_socket *socket, uint32_t chunks)
 }
 
 /*
- * True if the process has no descriptors left; libxdp then reports that it cannot find the interface. It has
- * closed its own descriptors by then, so this opens some to find out.
+ * True if the process has no descriptors left; libxdp then reports that it cannot find the
+ * interface. It has closed its own descriptors by then, so this opens some to find out.
  */
 static bool descriptors_are_short(void)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Parts of the AF_XDP driver: the XDP program of an interface (program.c), the socket of a receive queue
- * (socket.c), an interface with both (port.c), packets out of the sockets of a queue (batch.c), and the operations of
- * the driver (af_xdp.c).
+ * Parts of the AF_XDP driver: the XDP program of an interface (program.c), the socket of a receive
+ * queue (socket.c), an interface with both (port.c), packets out of the sockets of a queue
+ * (batch.c), and the operations of the driver (af_xdp.c).
  */
 #ifndef SPANFLOW_DRIVERS_AF_XDP_XDP_H
 #define SPANFLOW_DRIVERS_AF_XDP_XDP_H
@@ -44,8 +44,8 @@ struct sf_xdp_program {
 };
 
 /*
- * Loads the program, with room for `queues` sockets, and attaches it. `fragments`: frames may come in
- * several buffers. -EBUSY: another program is attached, which the error's text names.
+ * Loads the program, with room for `queues` sockets, and attaches it. `fragments`: frames may come
+ * in several buffers. -EBUSY: another program is attached, which the error's text names.
  */
 int sf_xdp_program_open(struct sf_xdp_program *program, const struct sf_netdev *netdev,
 	enum sf_xdp_mode mode, bool fragments, unsigned queues, struct sf_error *error);
@@ -76,8 +76,8 @@ void sf_xdp_program_counters(
 int sf_xdp_program_occupied(const struct sf_netdev *netdev, struct sf_error *error);
 
 /*
- * A socket with its packet memory. Every chunk is in one place: in the fill ring, where the kernel takes
- * it, in the receive ring, or lent to the reader. The fill ring has room for all chunks.
+ * A socket with its packet memory. Every chunk is in one place: in the fill ring, where the kernel
+ * takes it, in the receive ring, or lent to the reader. The fill ring has room for all chunks.
  */
 struct sf_xdp_socket {
 	struct xsk_socket *xsk;
@@ -92,10 +92,10 @@ struct sf_xdp_socket {
 };
 
 /*
- * Opens a socket and binds it. -EBUSY: another socket has the receive queue; -EOPNOTSUPP or -EINVAL: this
- * mode or fragments are not possible here. After a failure nothing is open. `socket` must be closed, and
- * must not move afterwards, because libxdp keeps pointers to its rings. The caller stores *xsk as
- * socket->xsk, holding the capture's lock, because statistics read it.
+ * Opens a socket and binds it. -EBUSY: another socket has the receive queue; -EOPNOTSUPP or
+ * -EINVAL: this mode or fragments are not possible here. After a failure nothing is open. `socket`
+ * must be closed, and must not move afterwards, because libxdp keeps pointers to its rings. The
+ * caller stores *xsk as socket->xsk, holding the capture's lock, because statistics read it.
  */
 int sf_xdp_socket_open(struct sf_xdp_socket *socket, const struct sf_netdev *netdev, unsigned queue,
 	enum sf_xdp_mode mode, bool fragments, uint32_t bytes, uint32_t chunk,
@@ -160,15 +160,16 @@ struct sf_xdp_capture {
 };
 
 /*
- * Called when the interface is there for the first time: makes room for a socket of each receive queue. 0,
- * -ENOMEM, or an error if it is not an Ethernet interface.
+ * Called when the interface is there for the first time: makes room for a socket of each receive
+ * queue. 0, -ENOMEM, or an error if it is not an Ethernet interface.
  */
 int sf_xdp_port_learn(
 	struct sf_xdp_capture *capture, struct sf_xdp_port *port, struct sf_error *error);
 
 /*
- * Opens program and sockets of a port whose interface is open, in the best mode that is possible. If
- * `helper` is not NULL, it loads the program. The text of an error says what to do; nothing is open then.
+ * Opens program and sockets of a port whose interface is open, in the best mode that is possible.
+ * If `helper` is not NULL, it loads the program. The text of an error says what to do; nothing is
+ * open then.
  */
 int sf_xdp_port_open(struct sf_xdp_capture *capture, struct sf_xdp_port *port,
 	const struct sf_helper *helper, struct sf_error *error);
@@ -185,13 +186,17 @@ void sf_xdp_port_close(struct sf_xdp_capture *capture, struct sf_xdp_port *port)
 void sf_xdp_port_statistics(struct xdp_statistics *sum, const struct sf_xdp_socket *socket);
 
 /*
- * Takes a batch of at most `max` packets, and at most SF_BATCH_MAX buffers, from the next socket of the queue that has
- * any; the memory is lent by the socket until sf_xdp_give_back(). Returns the number of packets. The queue's thread.
+ * Takes a batch of at most `max` packets, and at most SF_BATCH_MAX buffers, from the next socket of
+ * the queue that has any; the memory is lent by the socket until sf_xdp_give_back(). Returns the
+ * number of packets. The queue's thread.
  */
 unsigned sf_xdp_take(struct sf_xdp_capture *capture, struct sf_xdp_queue *queue,
 	struct sf_packet *packets, unsigned max);
 
-/* Gives the memory of the last batch back to the kernel; nothing happens if there is none. The queue's thread. */
+/*
+ * Gives the memory of the last batch back to the kernel; nothing happens if there is none. The
+ * queue's thread.
+ */
 void sf_xdp_give_back(struct sf_xdp_queue *queue);
 
 /* See sf_capture_ops.probe. */

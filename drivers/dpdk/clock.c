@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Converts device ticks to system time, by the newest pair and the rate between pairs. The rate is
- * measured anew every second, so the drift of a clock is followed. After a step of either clock, times
- * are wrong until the next pair. A step back is recognised at once, and the rate stays as it was.
+ * measured anew every second, so the drift of a clock is followed. After a step of either clock,
+ * times are wrong until the next pair. A step back is recognised at once, and the rate stays as it
+ * was.
  */
 #include "dpdk/clock.h"
 

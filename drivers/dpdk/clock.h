@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-/* What is known of a device clock: pairs of ticks and system time. Zeroed at first; for one thread. */
+/* The state of a device clock: pairs of ticks and system time. Zeroed at first; for one thread. */
 struct sf_dpdk_clock {
 	uint64_t ticks;     /* newest pair: ticks */
 	int64_t time_ns;    /* newest pair: system time */

@@ -4,14 +4,15 @@
  *
  *	capture ── points (one per device) ── queues
  *
- * recv takes a burst, release frees the mbufs; the bytes stay where the card put them. Of a frame in
- * several segments the caller gets the first segment, which holds every header. A poll-mode driver cannot
- * sleep until a packet comes. An idle queue polls for some microseconds, then sleeps shortly between
- * polls, so that an idle core is free; the card's descriptors hold the packets of that time.
+ * recv takes a burst, release frees the mbufs; the bytes stay where the card put them. Of a frame
+ * in several segments the caller gets the first segment, which holds every header. A poll-mode
+ * driver cannot sleep until a packet comes. An idle queue polls for some microseconds, then sleeps
+ * shortly between polls, so that an idle core is free; the card's descriptors hold the packets of
+ * that time.
  *
- * The driver waits for a link that goes down. A device that is unplugged ends the capture, because its
- * memory is gone. A virtual device over an interface of the kernel (iface=, remote=) is closed, and opened
- * again when the interface comes back, as in the other drivers (base/port.h).
+ * The driver waits for a link that goes down. A device that is unplugged ends the capture, because
+ * its memory is gone. A virtual device over an interface of the kernel (iface=, remote=) is closed,
+ * and opened again when the interface comes back, as in the other drivers (base/port.h).
  */
 #include <errno.h>
 #include <pthread.h>
@@ -59,7 +60,7 @@ struct queue {
 struct point {
 	struct sf_dpdk_port port;
 	char *device;        /* as the user typed it */
-	bool over_interface; /* a virtual device over an interface of the kernel, which `base` watches */
+	bool over_interface; /* over an interface of the kernel, which `base` watches */
 	struct sf_port base;
 	struct sf_attached before; /* net_af_xdp: XDP program of that interface at the start */
 	struct sf_interface interface;
@@ -171,7 +172,10 @@ static int fail(struct dpdk_capture *capture, int code, const char *name, const 
 	return code;
 }
 
-/* Called by the thread of the first queue when no packet came: looks whether device and link are there. */
+/*
+ * Called by the thread of the first queue when no packet came: looks whether device and link are
+ * there.
+ */
 static int watch(struct dpdk_capture *capture, struct queue *queue)
 {
 	struct point *point = queue->point;
@@ -208,7 +212,10 @@ static int open_again(struct dpdk_capture *capture, struct point *point, struct 
 	return result;
 }
 
-/* Called when the interface is gone: parks, sleeps up to wait_ms, and opens the device when it is back. */
+/*
+ * Called when the interface is gone: parks, sleeps up to wait_ms, and opens the device when it is
+ * back.
+ */
 static int wait_for_interface(struct dpdk_capture *capture, struct queue *queue)
 {
 	struct point *point = queue->point;
@@ -239,7 +246,9 @@ static int receive(
 	int64_t deadline;
 
 	if (!queue->registered) {
-		/* fails if DPDK has no free number for a thread: buffers then come without a cache */
+		/*
+		 * fails if DPDK has no free number for a thread: buffers then come without a cache
+		 */
 		rte_thread_register();
 		queue->registered = true;
 	}
@@ -418,7 +427,10 @@ static int open_interface(struct dpdk_capture *capture, struct point *point,
 	/* DPDK makes the device with the interface, which must be there */
 	unchanged.wait = false;
 	result = sf_port_open(&point->base, name, &unchanged, error);
-	/* by a socket of ours: the kernel ends it with the process, unlike the flag that DPDK sets */
+	/*
+	 * a socket of our own sets it: the kernel takes it back when the process ends, unlike the
+	 * flag that DPDK sets
+	 */
 	if (result == 0 && capture->settings.promiscuous) {
 		result = sf_netdev_promiscuous(&point->base.netdev, error);
 		if (result < 0)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * rte_eal_init(), and what keeps its side effects away. It may run once per process, writes to standard
- * output, standard error and syslog, pins the calling thread and leaves files behind. So both streams are
- * kept in memory while it runs, and its log later; an error text quotes the last complaint of them. All
- * allowed processors are one "lcore", so that no thread is pinned. Options keep it from making files, and
- * the directory that it makes nevertheless is removed at once.
+ * Calls rte_eal_init(), and keeps its side effects away. It may run once per process, writes to
+ * standard output, standard error and syslog, pins the calling thread and leaves files behind. So
+ * both streams are kept in memory while it runs, and its log later; an error text quotes the last
+ * complaint in them. All allowed processors are one "lcore", so that no thread is pinned. Options
+ * keep it from making files, and the directory that it makes nevertheless is removed at once.
  *
- * Devices are not named at start, but added one by one (rte_dev_probe()), so that a second source can be
- * opened later. The scan of the PCI bus gets the address of a device that does not exist, so that DPDK
- * takes no device by itself.
+ * Devices are not named at start, but added one by one (rte_dev_probe()), so that a second source
+ * can be opened later. The scan of the PCI bus gets the address of a device that does not exist, so
+ * that DPDK takes no device by itself.
  */
 #include "dpdk/eal.h"
 
@@ -106,7 +106,10 @@ void sf_dpdk_eal_words(char *text, size_t size, bool first)
 
 		line += *line == '\n';
 		length = strcspn(line, "\n");
-		/* leaves out the line about FATAL, which only repeats the code, and indented lines of help */
+		/*
+		 * leaves out the line about FATAL, which only repeats the code, and indented lines
+		 * of help
+		 */
 		if (memchr(line, ':', length) && *line != ' ' && *line != '\t' &&
 			strncmp(line, "EAL: FATAL", 10) != 0)
 			found = line;
@@ -165,7 +168,9 @@ static int run(const struct sf_dpdk_options *options, struct sf_error *error)
 {
 	char lcores[4096], prefix[64];
 	char *const own[] = { "spanflow", lcores, prefix, "--no-telemetry", "--allow=ffff:ff:1f.7",
-		/* both options leave no file behind; --in-memory is not allowed without huge pages */
+		/*
+		 * both options leave no file behind; --in-memory is not allowed without huge pages
+		 */
 		options->no_huge ? "--no-shconf" : "--in-memory" };
 	const unsigned count = sizeof(own) / sizeof(own[0]);
 	char **argv = calloc(count + options->count + 1, sizeof(*argv));

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Parts of the DPDK driver: DPDK's environment (EAL), one for the process (eal.c), and a port (port.c). */
+/*
+ * Parts of the DPDK driver: DPDK's environment (EAL), one for the process (eal.c), and a port
+ * (port.c).
+ */
 #ifndef SPANFLOW_DRIVERS_DPDK_EAL_H
 #define SPANFLOW_DRIVERS_DPDK_EAL_H
 
@@ -12,16 +15,16 @@
 #include <spanflow/capture.h>
 
 /*
- * Starts DPDK's environment, once per process. `arguments` (separated by blanks, NULL: none) are checked
- * (options.h) and passed to rte_eal_init() behind the driver's own; every further source must have the
- * same. The text of an error has DPDK's own words and says what to do; DPDK cannot be started again in
- * this process after a failure.
+ * Starts DPDK's environment, once per process. `arguments` (separated by blanks, NULL: none) are
+ * checked (options.h) and passed to rte_eal_init() behind the driver's own; every further source
+ * must have the same. The text of an error has DPDK's own words and says what to do; DPDK cannot be
+ * started again in this process after a failure.
  */
 int sf_dpdk_eal_start(const char *arguments, struct sf_error *error);
 
 /*
- * ": " and the first or the last line that DPDK logged since sf_dpdk_eal_forget(), or "". Called while a
- * source is opened, by one thread.
+ * ": " and the first or the last line that DPDK logged since sf_dpdk_eal_forget(), or "". Called
+ * while a source is opened, by one thread.
  */
 void sf_dpdk_eal_forget(void);
 void sf_dpdk_eal_words(char *text, size_t size, bool first);
@@ -72,7 +75,10 @@ int sf_dpdk_port_open(struct sf_dpdk_port *port, const char *device,
 int sf_dpdk_port_reopen(struct sf_dpdk_port *port, const char *device,
 	const struct sf_dpdk_settings *settings, struct sf_error *error);
 
-/* Adds the losses since sf_dpdk_port_open(). Must not run at the same time as open, reopen and close. */
+/*
+ * Adds the losses since sf_dpdk_port_open(). Must not run at the same time as open, reopen and
+ * close.
+ */
 void sf_dpdk_port_losses(struct sf_dpdk_port *port, struct sf_dpdk_losses *sum);
 
 /* Stops the device, removes it and frees. May be called for a zeroed struct, and twice. */

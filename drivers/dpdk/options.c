@@ -59,7 +59,10 @@ static bool is_address(const char *value, const char *unused)
 	       value[7] == '\0';
 }
 
-/* The allowed options of rte_eal_init(). Those that the driver sets anyway are accepted and left out. */
+/*
+ * The allowed options of rte_eal_init(). Those that the driver sets anyway are accepted and left
+ * out.
+ */
 static const struct row {
 	const char *name, *metavar;
 	bool (*check)(const char *value, const char *choices); /* NULL: takes no value */
@@ -107,7 +110,10 @@ static int refuse(const char *word, int length, struct sf_error *error)
 		strncmp(word, "--vdev", 6) == 0 ? "; devices are named with -i dpdk:DEVICE" : "");
 }
 
-/* The row for "--name", "--name=value" or "-xvalue", or NULL. *value: what follows the name, or NULL. */
+/*
+ * The row for "--name", "--name=value" or "-xvalue", or NULL. *value: what follows the name, or
+ * NULL.
+ */
 static const struct row *find(char *word, char **value)
 {
 	size_t length = word[0] == '-' && word[1] == '-' ? strcspn(word, "=") : 2;
@@ -123,7 +129,10 @@ static const struct row *find(char *word, char **value)
 	return NULL;
 }
 
-/* Takes the option that begins at `word` and adds its words to `options`. *rest: the text behind it. */
+/*
+ * Takes the option that begins at `word` and adds its words to `options`. *rest: the text behind
+ * it.
+ */
 static int take(struct sf_dpdk_options *options, char *word, char **rest, struct sf_error *error)
 {
 	char *value = NULL;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Checks what a user passes to DPDK. rte_eal_init() has options that load a shared object (-d FILE), write
- * files (--trace-dir, --huge-dir), print to standard output and end the process (--help), or wait for
- * another process (--proc-type=secondary). So a table has the options that --driver-options may contain,
- * and all others are refused by name. Example:
+ * Checks what a user passes to DPDK. rte_eal_init() has options that load a shared object (-d
+ * FILE), write files (--trace-dir, --huge-dir), print to standard output and end the process
+ * (--help), or wait for another process (--proc-type=secondary). So a table has the options that
+ * --driver-options may contain, and all others are refused by name. Example:
  *
  *	"--no-huge -m 256"      two options of the table
  *	"--no-huge -d evil.so"  refused: '-d'
@@ -32,9 +32,9 @@ int sf_dpdk_options_parse(
 void sf_dpdk_options_free(struct sf_dpdk_options *options);
 
 /*
- * True if this device opens no file and loads no code that the user chooses: a PCI address, or a virtual
- * device of a list with arguments of a list. A program with more privileges than its user allows no other
- * device.
+ * True if this device opens no file and loads no code that the user chooses: a PCI address, or a
+ * virtual device of a list with arguments of a list. A program with more privileges than its user
+ * allows no other device.
  */
 bool sf_dpdk_device_harmless(const char *device);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A DPDK port, for receiving only. Every feature is asked for before it is used, because virtual devices
- * have hardly any and cards have nearly all.
+ * A DPDK port, for receiving only. Every feature is asked for before it is used, because virtual
+ * devices have hardly any and cards have nearly all.
  *
- * Several queues share the packets by RSS over the address pair without the ports, with a key that gives
- * both directions the same hash. So all packets of a conversation, its fragments and a tunnel's packets
- * come to one queue.
+ * Several queues share the packets by RSS over the address pair without the ports, with a key that
+ * gives both directions the same hash. So all packets of a conversation, its fragments and a
+ * tunnel's packets come to one queue.
  */
 #include <stdio.h>
 #include <string.h>
@@ -99,7 +99,10 @@ static int add_device(struct sf_dpdk_port *port, const char *device, struct sf_e
 	return 0;
 }
 
-/* Makes the pool of buffers: for all descriptors and a lent batch of each queue, and at least `bytes`. */
+/*
+ * Makes the pool of buffers: for all descriptors and a lent batch of each queue, and at least
+ * `bytes`.
+ */
 static int make_pool(struct sf_dpdk_port *port, uint32_t bytes, struct sf_error *error)
 {
 	char name[RTE_MEMPOOL_NAMESIZE];
@@ -122,8 +125,8 @@ static int make_pool(struct sf_dpdk_port *port, uint32_t bytes, struct sf_error 
 }
 
 /*
- * Chooses the offloads that the driver uses: the card may take VLAN tags out of frames, because they come
- * in the mbuf; time stamps need a field of the mbuf.
+ * Chooses the offloads that the driver uses: the card may take VLAN tags out of frames, because
+ * they come in the mbuf; time stamps need a field of the mbuf.
  */
 static uint64_t choose_offloads(struct sf_dpdk_port *port, const struct rte_eth_dev_info *info,
 	const struct sf_dpdk_settings *settings)

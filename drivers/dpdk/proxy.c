@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Stands for the driver in the program. DPDK's two dozen libraries take milliseconds when they are loaded,
- * so the driver is a module.
+ * Stands for the driver in the program. DPDK's two dozen libraries take milliseconds when they are
+ * loaded, so the driver is a module.
  */
 #include "base/proxy.h"
 

@@ -6,12 +6,12 @@
  *
  * Queues are numbered port by port. Several rings of one interface form a fanout group, which the
  * kernel steers by the address pair (steer.c). libpcap guarantees a packet's bytes only until its
- * callback returns, so each queue copies the packets of a batch into its own memory (`arena`). The copy
- * is at most the snap length long; the kernel's filter has cut the frame to it already.
+ * callback returns, so each queue copies the packets of a batch into its own memory (`arena`). The
+ * copy is at most the snap length long; the kernel's filter has cut the frame to it already.
  *
- * The rings of an interface that is switched off stay open and deliver packets again later. The rings of
- * an interface that is removed are dead. If an interface of this name appears again, a single ring is
- * bound to it, which needs no privilege; several rings are opened again.
+ * The rings of an interface that is switched off stay open and deliver packets again later. The
+ * rings of an interface that is removed are dead. If an interface of this name appears again, a
+ * single ring is bound to it, which needs no privilege; several rings are opened again.
  */
 #include <errno.h>
 #include <net/if_arp.h>
@@ -143,7 +143,10 @@ static int dispatch(
 	return (int)queue->count;
 }
 
-/* Adds what the kernel counted since the last call, which clears its counters. Called with the lock held. */
+/*
+ * Adds what the kernel counted since the last call, which clears its counters. Called with the lock
+ * held.
+ */
 static void collect_drops(struct queue *queue)
 {
 	struct tpacket_stats_v3 stats = { 0 };
@@ -167,9 +170,9 @@ static void close_queue(struct pcap_capture *capture, struct queue *queue)
 }
 
 /*
- * Opens all rings of a port, behind a filter that refuses everything, and then starts them: so no packet
- * gets into two rings. Returns 0, or 1 if the kernel has no room for the filter expression and lets all
- * packets through.
+ * Opens all rings of a port, behind a filter that refuses everything, and then starts them: so no
+ * packet gets into two rings. Returns 0, or 1 if the kernel has no room for the filter expression
+ * and lets all packets through.
  */
 static int open_rings(struct pcap_capture *capture, struct port *port, struct sf_error *error)
 {
@@ -206,8 +209,8 @@ static int open_rings(struct pcap_capture *capture, struct port *port, struct sf
 }
 
 /*
- * Opens the rings again when the interface is back and all queues have parked; called by the thread of
- * the first queue. >= 0, or an error with its text.
+ * Opens the rings again when the interface is back and all queues have parked; called by the thread
+ * of the first queue. >= 0, or an error with its text.
  */
 static int reopen(struct pcap_capture *capture, struct port *port, struct sf_error *error)
 {
@@ -248,8 +251,8 @@ static void pause_queue(const struct pcap_capture *capture, struct queue *queue)
 }
 
 /*
- * sf_capture_ops.wait. The descriptor of a paused queue is not polled, because poll() would report its
- * error at once; the sleep is short, so that the return of the interface is noticed.
+ * sf_capture_ops.wait. The descriptor of a paused queue is not polled, because poll() would report
+ * its error at once; the sleep is short, so that the return of the interface is noticed.
  */
 static void wait_for_packets(struct sf_capture *base, unsigned number, int wake, unsigned ms)
 {
@@ -264,8 +267,8 @@ static void wait_for_packets(struct sf_capture *base, unsigned number, int wake,
 }
 
 /*
- * Called when the interface is gone: parks the queue and sleeps up to wait_ms; the first queue opens the
- * rings again if the interface is back. 0, or an error that waiting cannot cure.
+ * Called when the interface is gone: parks the queue and sleeps up to wait_ms; the first queue
+ * opens the rings again if the interface is back. 0, or an error that waiting cannot cure.
  */
 static int wait_for_interface(struct pcap_capture *capture, struct queue *queue)
 {
@@ -294,7 +297,10 @@ static int wait_for_interface(struct pcap_capture *capture, struct queue *queue)
 	return 0;
 }
 
-/* Called after an error of libpcap: finds out whether the interface went away or the error is fatal. */
+/*
+ * Called after an error of libpcap: finds out whether the interface went away or the error is
+ * fatal.
+ */
 static int explain(struct pcap_capture *capture, struct queue *queue)
 {
 	struct port *port = queue->port;
@@ -462,8 +468,8 @@ static int open_port(struct pcap_capture *capture, unsigned number,
 }
 
 /*
- * True if all interfaces are Ethernet, so that the kernel can apply the filter expression: it is compiled
- * with Ethernet's offsets, and packets of a cooked socket have others.
+ * True if all interfaces are Ethernet, so that the kernel can apply the filter expression: it is
+ * compiled with Ethernet's offsets, and packets of a cooked socket have others.
  */
 static bool all_ethernet(const struct pcap_capture *capture)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A TPACKET_V3 ring that libpcap makes, and socket options that libpcap does not set. Filters are set
- * here and not with pcap_setfilter(), which raises the snap length of every program, so that the kernel
- * would copy whole frames into the ring.
+ * A TPACKET_V3 ring that libpcap makes, and socket options that libpcap does not set. Filters are
+ * set here and not with pcap_setfilter(), which raises the snap length of every program, so that
+ * the kernel would copy whole frames into the ring.
  *
- * A ring receives packets as soon as it is bound, before a filter or a fanout group can be set. So each
- * ring first gets a filter that refuses everything. The kernel has counted the packets that came in
- * before; they are taken out of the ring, and then the final filter is set. So no packet gets into two
- * rings, whatever arrives while they start.
+ * A ring receives packets as soon as it is bound, before a filter or a fanout group can be set. So
+ * each ring first gets a filter that refuses everything. The kernel has counted the packets that
+ * came in before; they are taken out of the ring, and then the final filter is set. So no packet
+ * gets into two rings, whatever arrives while they start.
  */
 #include <errno.h>
 #include <linux/if_ether.h>
@@ -162,7 +162,10 @@ static void count_one(u_char *count, const struct pcap_pkthdr *header, const u_c
 	++*(uint64_t *)(void *)count;
 }
 
-/* Takes `expected` packets out of the ring, or gives up when the kernel must have closed the last block. */
+/*
+ * Takes `expected` packets out of the ring, or gives up at a time when the kernel must have closed
+ * the last block.
+ */
 static void drain(pcap_t *handle, uint64_t expected, int block_ms)
 {
 	int64_t deadline =

@@ -66,8 +66,8 @@ static void set_buffer(int fd, const struct sf_socket_name *name,
 	set(fd, SOL_SOCKET, SO_RCVBUF, (int)(wanted / 2));
 	if (sf_socket_buffer(fd) < wanted)
 		sf_error_set(warning, 1,
-			"%s: the receive buffer is %u KiB instead of %u KiB, so packets of bursts may be "
-			"dropped: sysctl -w net.core.rmem_max=%u",
+			"%s: the receive buffer is %u KiB instead of %u KiB, so packets of bursts "
+			"may be dropped: sysctl -w net.core.rmem_max=%u",
 			name->text, sf_socket_buffer(fd) >> 10, wanted >> 10, wanted / 2);
 }
 
@@ -133,8 +133,8 @@ static int open_one(const struct sf_socket_name *name, const struct sf_capture_o
 	if (result == 0 && ipv6 && udp)
 		result = set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
 	/*
-	 * The first socket of a port is bound alone, so that another program's socket is an error even
-	 * if that one would share the port too.
+	 * The first socket of a port is bound alone, so that another program's socket is an error
+	 * even if that one would share the port too.
 	 */
 	if (result == 0 && !first)
 		result = set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
@@ -159,8 +159,9 @@ static void share(const int *fds, unsigned count, const struct sf_socket_name *n
 
 	if (result < 0)
 		sf_error_set(warning, 1,
-			"%s: the kernel takes no program that chooses the socket of a packet (%s), so "
-			"all packets that come from one address and port go to one worker's socket",
+			"%s: the kernel takes no program that chooses the socket of a packet (%s), "
+			"so all packets that come from one address and port go to one worker's "
+			"socket",
 			name->text, sf_strerror(result));
 }
 

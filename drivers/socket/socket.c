@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Drivers "udp" and "gre": mirrored frames that are sent to an address of this host, from its sockets.
+ * Drivers "udp" and "gre": mirrored frames that are sent to an address of this host, from its
+ * sockets.
  *
  *	capture ── points (one per name: address and port) ── queues of a point (one socket each)
  *
  * Queues are numbered point by point. The kernel takes off the headers of UDP; they are made again
- * (outer.c), so that the parser opens the tunnel as in a packet that was captured (link type: IP). Sockets of a
- * point share its datagrams (SO_REUSEPORT): the addresses inside choose the socket (steer.c), or, for kinds of
- * mirror without such a program, the sender's address and port. Whichever worker gets a frame, the worker
- * of its inner addresses has the flow (docs/design.md §2).
+ * (outer.c), so that the parser opens the tunnel as in a packet that was captured (link type: IP).
+ * Sockets of a point share its datagrams (SO_REUSEPORT): the addresses inside choose the socket
+ * (steer.c), or, for kinds of mirror without such a program, the sender's address and port.
+ * Whichever worker gets a frame, the worker of its inner addresses has the flow (docs/design.md
+ * §2).
  *
- * Slots of interfaces are those that datagrams came in by, in the order in which they are first seen: a socket
- * of all addresses takes datagrams of all interfaces.
+ * Slots of interfaces are those that datagrams came in by, in the order in which they are first
+ * seen: a socket of all addresses takes datagrams of all interfaces.
  */
 #include <errno.h>
 #include <net/if.h>
@@ -243,8 +245,8 @@ static int receive(
 }
 
 /*
- * A socket is readable as soon as it has one packet. To be woken for each one costs more than to meter it, so while
- * packets come the queue sleeps for a moment, whether there are some or not.
+ * A socket is readable as soon as it has one packet. A wake-up for each packet costs more than
+ * metering it, so the queue sleeps for a moment instead, as long as packets come.
  */
 static void wait_for_packets(struct sf_capture *base, unsigned number, int wake, unsigned ms)
 {

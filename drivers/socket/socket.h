@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Parts of the socket driver: sockets (open.c) and the headers that a socket takes off (outer.c). */
+/*
+ * Parts of the socket driver: sockets (open.c) and the headers that a socket takes off (outer.c).
+ */
 #ifndef SPANFLOW_DRIVERS_SOCKET_SOCKET_H
 #define SPANFLOW_DRIVERS_SOCKET_SOCKET_H
 
@@ -30,17 +32,18 @@ struct sf_socket_message {
 void sf_socket_message_read(struct sf_socket_message *message, struct msghdr *header);
 
 /*
- * Writes the headers of a datagram before its payload of `length` bytes, as they were on the wire as far as
- * the kernel tells: addresses, ports, lengths, TTL, TOS. (The identification is 0, checksums too; no
- * one looks at those.) `port`: of this host; 0: GRE, which has no header between IP and payload. Returns
- * the bytes written.
+ * Writes the headers of a datagram before its payload of `length` bytes, as they were on the wire
+ * as far as the kernel tells: addresses, ports, lengths, TTL, TOS. (Identification and checksums
+ * are 0; nothing reads them.) `port`: of this host; 0: GRE, which has no header between IP and
+ * payload. Returns the bytes written.
  */
 unsigned sf_socket_outer(uint8_t *payload, uint32_t length, const struct sockaddr_storage *from,
 	const struct sf_socket_message *message, uint16_t port);
 
 /*
- * Opens `count` sockets, which share the datagrams among each other (count > 1: UDP only). Closed on
- * failure. > 0: what a person should know is in `warning`.
+ * Opens `count` sockets, which share the datagrams among each other (count > 1: UDP only). Closed
+ * on failure. Returns 0, a positive number if `warning` has something that a person should know, or
+ * a negative error.
  */
 int sf_socket_open(int *fds, unsigned count, const struct sf_socket_name *name,
 	const struct sf_capture_options *options, struct sf_error *warning, struct sf_error *error);
@@ -50,8 +53,8 @@ int sf_socket_open(int *fds, unsigned count, const struct sf_socket_name *name,
 
 /*
  * Writes the program that chooses the socket of a datagram by the addresses inside, of which both
- * directions of a conversation come to the same socket. Returns its length; 0: the name's kind of tunnel
- * has none, and the kernel chooses.
+ * directions of a conversation come to the same socket. Returns its length; 0: the name's kind of
+ * tunnel has none, and the kernel chooses.
  */
 unsigned sf_socket_program(struct sock_filter *program, const struct sf_socket_name *name,
 	const uint32_t *key, unsigned sockets);

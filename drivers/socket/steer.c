@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which socket of a port gets a datagram. The kernel's own choice is a hash of the datagram's addresses and
- * ports, so all frames of a mirror that sends from one port would come to one socket. For mirrors of Ethernet frames
- * a program chooses instead, by the addresses inside the frame.
+ * Which socket of a port gets a datagram. The kernel's own choice is a hash of the datagram's
+ * addresses and ports, so all frames of a mirror that sends from one port would come to one socket.
+ * For mirrors of Ethernet frames a program chooses instead, by the addresses inside the frame.
  */
 #include <errno.h>
 #include <string.h>
@@ -14,7 +14,10 @@
 #define ETHERNET_IN_GENEVE 0x6558
 #define TZSP_END           1
 
-/* Each leaves the offset of the Ethernet frame in X, or ends with the kernel's own choice. Offset 0: behind UDP. */
+/*
+ * Each program leaves the offset of the Ethernet frame in X (0: right behind UDP), or ends with the
+ * kernel's own choice.
+ */
 static const struct sock_filter vxlan[] = { BPF_STMT(BPF_LDX | BPF_IMM, 8) };
 
 static const struct sock_filter geneve[] = {

@@ -5,8 +5,8 @@
  *	bench_ask [EXPRESSION...]
  *	bench_ask --write FILE|ipfix://HOST:PORT COUNT [GROUPS]
  *
- * With --write it makes so many records for a comparison of spanflow show and nfdump. With GROUPS all of them are
- * of UDP, and have so many different pairs of sender and receiver.
+ * With --write it makes so many records for a comparison of spanflow show and nfdump. With GROUPS
+ * all of them are of UDP, and have so many different pairs of sender and receiver.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,16 +2,16 @@
 /*
  * What a flow record costs the exporter: encoding into a message, the same with the session's
  * counters (an IPFIX file on /dev/null), sending over loopback to a socket that nobody reads (what
- * does not fit its buffer is dropped by the kernel after the full way through the stack), and
- * text. The counters must balance before a figure is printed.
+ * does not fit its buffer is dropped by the kernel after the full way through the stack), and text.
+ * The counters must balance before a figure is printed.
  *
  * Figures are CPU time of the process.
  *
  *	bench_export [records, default 2000000 [URL…]]
  *
  * Collectors by URL, for connections, which are measured alone, beside UDP: spanflow collect -l
- * tcp://127.0.0.1:4739 -o none in another process, and bench_export 4000000 tcp://127.0.0.1:4739,profile=default.
- * What the kernel alone takes for them: bench_send.
+ * tcp://127.0.0.1:4739 -o none in another process, and bench_export 4000000
+ * tcp://127.0.0.1:4739,profile=default. What the kernel alone takes for them: bench_send.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>

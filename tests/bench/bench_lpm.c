@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Longest-prefix match with a table of the size of the Internet's: 1 M IPv4 and 200 k IPv6 prefixes with
- * the usual mix of lengths, and addresses within them. Prints time to build, memory, ns a look-up.
+ * Longest-prefix match with a table of the size of the Internet's: 1 M IPv4 and 200 k IPv6 prefixes
+ * with the usual mix of lengths, and addresses within them. Prints time to build, memory, ns a
+ * look-up.
  */
 #include <stdbool.h>
 #include <stdint.h>

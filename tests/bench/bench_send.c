@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the kernel alone takes to send records over TCP: a process that does nothing but send() the octets of so many
- * records to a reader on loopback, in writes of each of some sizes. No exporter can be cheaper there, so what
- * bench_export measures above this is its own share. Best of five runs, as CPU time of the sending process; on
- * loopback that includes the receiver's way through the stack.
+ * What the kernel alone takes to send records over TCP: a process that does nothing but send() the
+ * octets of so many records to a reader on loopback, in writes of each of some sizes. No exporter
+ * can be cheaper there, so what bench_export measures above this is its own share. Best of five
+ * runs, as CPU time of the sending process; on loopback that includes the receiver's way through
+ * the stack.
  *
  *	bench_send [records, default 4000000 [octets of a record, default 65]]
  */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * All readers of payload on any bytes. The first byte says how: an even one gives the payload to each reader by
- * itself, in an allocation of its exact size; an odd one makes segments of one flow of it, as many as the second
- * byte says, so that pieces are put together. What a reader tells is well-formed: texts end within the structure,
- * and the fields of a record can be taken from it. Frames of QUIC are read as if they had been decrypted.
+ * All readers of payload on any bytes. The first byte says how: an even one gives the payload to
+ * each reader by itself, in an allocation of its exact size; an odd one makes segments of one flow
+ * of it, as many as the second byte says, so that pieces are put together. What a reader tells is
+ * well-formed: texts end within the structure, and the fields of a record can be taken from it.
+ * Frames of QUIC are read as if they had been decrypted.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,7 +121,10 @@ static void check_hellos(const struct sf_apps *apps)
 	same(settled <= hellos.begun && hellos.begun - settled <= 1);
 }
 
-/* `how`: the number of segments, whether they come from behind, and whether other bytes follow each of them. */
+/*
+ * `how`: the number of segments, whether they come from behind, and whether other bytes follow each
+ * of them.
+ */
 static void read_segments(const uint8_t *data, size_t size, uint8_t how)
 {
 	const size_t count = 1 + how % 8, part = size / count + 1;

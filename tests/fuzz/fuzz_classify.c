@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * nDPI and what is between it and packets: a conversation of several packets. Each is a byte (bit 0 TCP, bit 1 from the
- * other end, bit 2 IPv6, bits 3 and 4 the server's port), two bytes of length, and so many bytes from behind the ports
- * on. Without the module nothing is done.
+ * nDPI and what is between it and packets: a conversation of several packets. Each is a byte (bit 0
+ * TCP, bit 1 from the other end, bit 2 IPv6, bits 3 and 4 the server's port), two bytes of length,
+ * and so many bytes from behind the ports on. Without the module nothing is done.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Files of routes (text, MRT, MaxMind DB, compressed ones) and interface maps, as an administrator may
- * get them from elsewhere. */
+/*
+ * Files of routes (text, MRT, MaxMind DB, compressed ones) and interface maps, as an administrator
+ * may get them from elsewhere.
+ */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The parser on any bytes: link type, flags, tag and missing octets from the first four, then the
- * packet. It is parsed without tunnels, and with all of them open. The fast path and the walk agree,
- * and of a packet cut off anywhere nothing is reported that was not seen whole. Each part lies in its
- * own exactly sized allocation, so that AddressSanitizer sees a read past its end.
+ * packet. It is parsed without tunnels, and with all of them open. The fast path and the walk
+ * agree, and of a packet cut off anywhere nothing is reported that was not seen whole. Each part
+ * lies in its own exactly sized allocation, so that AddressSanitizer sees a read past its end.
  */
 #include <stdio.h>
 #include <stdlib.h>

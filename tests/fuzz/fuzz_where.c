@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Expressions of --where, or groups (the first octet's bit 4): the first octet chooses the mode too, the
- * rest is the expression, or lines of --by, --sum, --sort, --columns and --having. What compiles is asked
- * of two flows and answered in all forms; what does not has a reason.
+ * Expressions of --where, or groups (the first octet's bit 4): the first octet chooses the mode
+ * too, the rest is the expression, or lines of --by, --sum, --sort, --columns and --having. What
+ * compiles is asked of two flows and answered in all forms; what does not has a reason.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -16,7 +16,9 @@
 static struct sf_app app;
 static bool ja4 = true; /* is wanted */
 
-/* Reads a copy that ends where its allocation ends, so that AddressSanitizer sees reads beyond it. */
+/*
+ * Reads a copy that ends where its allocation ends, so that AddressSanitizer sees reads beyond it.
+ */
 static inline bool read_bytes(sf_app_reader *reader, const void *bytes, size_t length, size_t wire,
 	uint16_t port, bool tcp)
 {

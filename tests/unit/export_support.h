@@ -314,7 +314,9 @@ static inline void read_sets(
 		set_end = p + sf_load_be16(p + 2);
 		ck_assert_int_gt(set_end - p, 4); /* no empty sets */
 		ck_assert(set_end <= end);
-		/* padded, but for options templates of IPFIX, which are the last of their message */
+		/*
+		 * padded, but for options templates of IPFIX, which are the last of their message
+		 */
 		if (first == 2 && id == 3)
 			ck_assert_ptr_eq(set_end, end);
 		else

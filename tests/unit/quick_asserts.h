@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Assertions for tests that make millions of them: those of Check write to a file each time that one is
- * passed. A failure tells the condition, not the values. Include this before all other headers.
+ * Assertions for tests that make millions of them: those of Check write to a file each time that
+ * one is passed. A failure tells the condition, not the values. Include this before all other
+ * headers.
  */
 #ifndef TESTS_QUICK_ASSERTS_H
 #define TESTS_QUICK_ASSERTS_H

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A network and a collector in memory, behind struct sf_connection_ops, on a clock of their own: writes
- * may be short, bytes are delivered and acknowledged when the test says so, and connections are cut.
- * What each connection delivered is kept and read like a stream of IPFIX messages. With `streams` it is an association of
- * SCTP: a write takes a whole message or nothing, and each message has a stream.
+ * A network and a collector in memory, behind struct sf_connection_ops, on a clock of their own:
+ * writes may be short, bytes are delivered and acknowledged when the test says so, and connections
+ * are cut. What each connection delivered is kept and read like a stream of IPFIX messages. With
+ * `streams` it is an association of SCTP: a write takes a whole message or nothing, and each
+ * message has a stream.
  */
 #ifndef TESTS_SIMULATED_COLLECTOR_H
 #define TESTS_SIMULATED_COLLECTOR_H
@@ -234,7 +235,10 @@ static void sim_fini(struct sim *sim)
 
 #define SIM_RELIABILITY 65100 /* the first id of Data Records Reliability */
 
-/* Of one connection, by template id: the stream of SCTP, and the one on which its reliability was told; each plus 1. */
+/*
+ * Of one connection, by template id: the stream of SCTP, and the one on which its reliability was
+ * told; each plus 1.
+ */
 struct sim_places {
 	uint16_t template[65536], told[65536];
 	bool tells; /* the first data are those about reliability (RFC 6526 §4.5.2) */
@@ -259,7 +263,10 @@ static void sim_read_reliability(const struct sim *sim, struct sim_places *place
 	places->told[about] = place;
 }
 
-/* What a message brought, which came by this stream of SCTP: templates from `templates` on, records from `records` on. */
+/*
+ * What a message brought, which came by this stream of SCTP: templates from `templates` on, records
+ * from `records` on.
+ */
 /* [RFC6526-4.2-1] [RFC6526-4.2-3] */
 static void sim_read_places(const struct sim *sim, struct sim_places *places,
 	const struct reader *reader, unsigned templates, unsigned records, uint16_t stream)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Layouts of annexes and the merge rules, each by its definition over all packets of a direction. That
- * the table uses them rightly is what test_oracle.c checks.
+ * Layouts of annexes and the merge rules, each by its definition over all packets of a direction.
+ * That the table uses them rightly is what test_oracle.c checks.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -26,8 +26,8 @@ static uint32_t draw(uint32_t below)
 enum { RULES = SF_FACT_MERGE_REST + 1, PACKETS = 40 };
 
 /*
- * A layout of one fact that no run has: a rule for a value of every packet (in the head, 4 bytes), or for
- * one of the packets that have it (in the annex, 2 bytes).
+ * A layout of one fact that no run has: a rule for a value of every packet (in the head, 4 bytes),
+ * or for one of the packets that have it (in the annex, 2 bytes).
  */
 static void make_rule(struct sf_annex_layout *layout, uint8_t merge, bool head)
 {
@@ -209,7 +209,9 @@ static void draw_tail(struct sf_facts *facts)
 		tail[i] = (uint8_t)draw(256);
 }
 
-/* Of any set of facts, each has a place of its own, and a packet's values come out as they went in. */
+/*
+ * Of any set of facts, each has a place of its own, and a packet's values come out as they went in.
+ */
 START_TEST(facts_of_any_set_keep_their_values)
 {
 	const uint64_t all = (UINT64_C(1) << SF_FACT_COUNT) - 1;
@@ -284,8 +286,8 @@ START_TEST(rare_facts_travel_with_their_packets)
 END_TEST
 
 /*
- * What payload said is kept at the end of a side, is copied only where it is, and stays when the active
- * timeout cuts the flow.
+ * What payload said is kept at the end of a side, is copied only where it is, and stays when the
+ * active timeout cuts the flow.
  */
 START_TEST(what_payload_said_stays_with_the_flow)
 {

@@ -73,7 +73,9 @@ END_TEST
 /* The tunnel around the packets of look(); 0: none. */
 static uint32_t vni;
 
-/* A segment of TCP over IPv4 from address .1, port 40000 + flow, with bytes of `made` from `at` on. */
+/*
+ * A segment of TCP over IPv4 from address .1, port 40000 + flow, with bytes of `made` from `at` on.
+ */
 static void look(struct sf_apps *apps, unsigned flow, size_t at, size_t length, int64_t time_ns,
 	struct sf_facts *facts)
 {
@@ -144,7 +146,10 @@ START_TEST(hellos_in_several_segments_are_read)
 }
 END_TEST
 
-/* Bytes at the place of earlier ones, below what is whole and behind a gap, change nothing, and tell nothing. */
+/*
+ * Bytes at the place of earlier ones, below what is whole and behind a gap, change nothing, and
+ * tell nothing.
+ */
 START_TEST(first_bytes_stay)
 {
 	struct sf_facts facts;
@@ -158,7 +163,9 @@ START_TEST(first_bytes_stay)
 	look(apps, 1, 0, 300, 1, &facts);
 	look(apps, 1, 600, 300, 1, &facts);
 	memset(made.bytes, 'G', made.length);
-	/* the same place, shorter, and one that covers the piece behind the gap but in its middle */
+	/*
+	 * the same place, shorter, and one that covers the piece behind the gap but in its middle
+	 */
 	look(apps, 1, 0, 300, 2, &facts);
 	look(apps, 1, 0, 1, 2, &facts);
 	ck_assert(!(facts.tcp_flags & SF_TCP_FLAGS_APP));

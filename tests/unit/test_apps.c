@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Readers of payload: messages that are whole, cut anywhere, of other protocols, and hostile ones. */
+/*
+ * Readers of payload: messages that are whole, cut anywhere, of other protocols, and hostile ones.
+ */
 #include "app_support.h"
 
 /* ---------------------------------------------------------------- DNS */

@@ -318,7 +318,10 @@ START_TEST(ring_keeps_order_over_the_wrap_and_refuses_when_full)
 }
 END_TEST
 
-/* sf_private_networks, which people name, and the tables of flowDirection do not contradict each other. */
+/*
+ * sf_private_networks, which people name, and the tables of flowDirection do not contradict each
+ * other.
+ */
 START_TEST(private_networks_are_those_of_flow_direction_and_some_more)
 {
 	static const uint8_t shared[4] = { 100, 127, 255, 255 }, other[4] = { 100, 128 };

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Only the first packets of each direction are read: what ends reading, what begins it anew, and how much is kept. */
+/*
+ * Only the first packets of each direction are read: what ends reading, what begins it anew, and
+ * how much is kept.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,7 +33,10 @@ static void end(void)
 	sf_apps_free(apps);
 }
 
-/* A segment of this flow and direction. Returns the banner that is told of it; NULL: nothing is told. */
+/*
+ * A segment of this flow and direction. Returns the banner that is told of it; NULL: nothing is
+ * told.
+ */
 static const char *say(uint32_t flow, bool swapped, const char *text)
 {
 	static char banner[256];
@@ -142,7 +148,10 @@ START_TEST(no_packet_renews_without_silence)
 }
 END_TEST
 
-/* Of more directions than places those go that were silent for the longest time; the others are not read again. */
+/*
+ * Of more directions than places those go that were silent for the longest time; the others are not
+ * read again.
+ */
 START_TEST(a_flood_of_flows_is_bounded)
 {
 	unsigned again = 0;
@@ -249,7 +258,10 @@ static void segment(unsigned flags, const char *text)
 	now += 1000000;
 }
 
-/* The classifier's flow too begins anew by a SYN after a silence only: else each packet with SYN cost a flow. */
+/*
+ * The classifier's flow too begins anew by a SYN after a silence only: else each packet with SYN
+ * cost a flow.
+ */
 START_TEST(a_syn_begins_the_classifiers_flow_after_silence)
 {
 	static const struct sf_classifier silent = { .state_bytes = 8,

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Names in the certificate behind a TLS server's hello, in one segment and in several, whole and cut. */
+/*
+ * Names in the certificate behind a TLS server's hello, in one segment and in several, whole and
+ * cut.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -160,7 +163,9 @@ START_TEST(names_are_read)
 }
 END_TEST
 
-/* Names in front of a cut are read, none that is cut itself; without a cut every length must fit. */
+/*
+ * Names in front of a cut are read, none that is cut itself; without a cut every length must fit.
+ */
 START_TEST(cut_certificates)
 {
 	static const char *const steps[] = { "none", "example.com|",
@@ -205,7 +210,10 @@ static void put_record(uint8_t type, const uint8_t *bytes, size_t length)
 	put(&sent, bytes, length);
 }
 
-/* A server's hello, and behind it the certificate `leaf` and another one, in records of `part` bytes. */
+/*
+ * A server's hello, and behind it the certificate `leaf` and another one, in records of `part`
+ * bytes.
+ */
 static void make_handshake(uint16_t version, size_t part)
 {
 	static struct maker messages;
@@ -243,8 +251,8 @@ static void begin(void)
 }
 
 /*
- * A segment of a flow with the bytes sent[from … to-1]. Returns the rank of what is told, into `told`; -1: nothing is
- * told. *wants: whether further segments of the direction are looked at.
+ * A segment of a flow with the bytes sent[from … to-1]. Returns the rank of what is told, into
+ * `told`; -1: nothing is told. *wants: whether further segments of the direction are looked at.
  */
 static int segment(unsigned flow, size_t from, size_t to, bool *wants)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which packets a classifier sees, and that memory is bounded whatever comes: with a classifier that counts. */
+/*
+ * Which packets a classifier sees, and that memory is bounded whatever comes: with a classifier
+ * that counts.
+ */
 #include <spanflow/meter.h>
 
 #include "base/wire.h"
@@ -10,7 +13,10 @@
 
 enum { TCP = 6, UDP = 17, SYN = 2, ACK = 16 };
 
-/* A classifier that names a flow by the last byte of a payload that begins with '!', finally by one with '.'. */
+/*
+ * A classifier that names a flow by the last byte of a payload that begins with '!', finally by one
+ * with '.'.
+ */
 struct sf_classifier_work {
 	unsigned begun, ended, shown, last;
 	size_t kept;
@@ -256,7 +262,10 @@ START_TEST(bounds_places)
 }
 END_TEST
 
-/* What the classifier sees is whole and says how long it is; nothing behind the captured bytes is shown. */
+/*
+ * What the classifier sees is whole and says how long it is; nothing behind the captured bytes is
+ * shown.
+ */
 START_TEST(writes_packets)
 {
 	struct sf_facts facts = facts_of(0x30390035, 0, true);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The copy plan against the conversion field by field: random templates, random records, whole sets. Each
- * record that a set hands over must be the one that sf_collect_convert() makes of its fields.
+ * The copy plan against the conversion field by field: random templates, random records, whole
+ * sets. Each record that a set hands over must be the one that sf_collect_convert() makes of its
+ * fields.
  */
 #include <stdlib.h>
 #include <string.h>

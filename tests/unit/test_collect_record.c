@@ -502,8 +502,8 @@ START_TEST(test_origin)
 END_TEST
 
 /*
- * Aggregated records are about networks, under the names of prefixes or of addresses. The length of a route that is
- * told beside the address of a host is none of it.
+ * Aggregated records are about networks, under the names of prefixes or of addresses. The length of
+ * a route that is told beside the address of a host is none of it.
  */
 START_TEST(test_networks)
 {

@@ -13,7 +13,10 @@
 #define TCP(words)                                                                                 \
 	0x10, 0x00, 0x00, 0x50, 0, 0, 0, 1, 0, 0, 0, 0, (words) << 4, 0x10, 0x20, 0, 0, 0, 0, 0
 
-/* The first `captured` bytes of the packet, in an allocation of that size. False: it is not metered. */
+/*
+ * The first `captured` bytes of the packet, in an allocation of that size. False: it is not
+ * metered.
+ */
 static bool read_part(struct sf_packet packet, unsigned captured)
 {
 	uint8_t *copy = malloc(captured ? captured : 1);
@@ -31,8 +34,8 @@ static bool read_part(struct sf_packet packet, unsigned captured)
 }
 
 /*
- * Reads the packet as it is, and cut at each length before: the sanitizers look at what is read, and no cut packet
- * has more than the whole one.
+ * Reads the packet as it is, and cut at each length before: the sanitizers look at what is read,
+ * and no cut packet has more than the whole one.
  */
 static void read_details(struct sf_packet packet)
 {

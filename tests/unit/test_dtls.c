@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* DTLS without a network: cookies, copies, forged datagrams; and sessions of a collector that are bounded. */
+/*
+ * DTLS without a network: cookies, copies, forged datagrams; and sessions of a collector that are
+ * bounded.
+ */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,7 +124,10 @@ START_TEST(a_cookie_is_of_one_peer)
 	begin();
 	client = open_side(0), server = open_side(1), other = open_side(1);
 	ck_assert_int_eq(dtls->handshake(client), -EAGAIN);
-	/* a hello without a cookie begins nothing, however often it comes, and its answer is shorter */
+	/*
+	 * a hello without a cookie begins nothing, however often it comes, and its answer is
+	 * shorter
+	 */
 	for (unsigned i = 0; i < 3; i++)
 		ck_assert_int_eq(
 			dtls->hello(server, PEER, 14, lines[0].bytes[0], lines[0].lengths[0], 0),
@@ -182,7 +188,10 @@ static uint32_t chance(void)
 	return (uint32_t)(state >> 33);
 }
 
-/* A datagram that one of the sides has sent, with other bytes, or noise with the header of a record. */
+/*
+ * A datagram that one of the sides has sent, with other bytes, or noise with the header of a
+ * record.
+ */
 static size_t forge(uint8_t *bytes)
 {
 	const struct line *line = &lines[chance() % 2];
@@ -274,7 +283,10 @@ static int bound(struct sockaddr_in *address, unsigned host)
 	return fd;
 }
 
-/* A client that returns its cookie and then is silent; its socket, as others may not have its address. */
+/*
+ * A client that returns its cookie and then is silent; its socket, as others may not have its
+ * address.
+ */
 static int greet(
 	struct sf_sessions *sessions, struct sf_dtls_listener *listener, int server, unsigned host)
 {
@@ -398,8 +410,9 @@ static void send_message(struct sf_sessions *sessions, struct sf_dtls_listener *
 }
 
 /*
- * Datagrams that the session's key did not make say nothing of the peer, though they have its address: the session
- * stays where it is in the order of silence, in which sessions lose their places.
+ * Datagrams that the session's key did not make say nothing of the peer, though they have its
+ * address: the session stays where it is in the order of silence, in which sessions lose their
+ * places.
  */
 START_TEST(only_what_is_decrypted_is_heard)
 {
@@ -475,7 +488,10 @@ static int64_t exporter_now(struct sf_connection *link)
 	return exporter_ns;
 }
 
-/* The collector, on socket `fd`, takes a session of the exporter, and then somebody forges an alert in the clear. */
+/*
+ * The collector, on socket `fd`, takes a session of the exporter, and then somebody forges an alert
+ * in the clear.
+ */
 static void take_and_forge(struct sf_connection *link, const struct sf_peer *peer, int fd)
 {
 	struct sf_dtls *server = open_side(1);
@@ -510,8 +526,9 @@ static void take_and_forge(struct sf_connection *link, const struct sf_peer *pee
 }
 
 /*
- * An alert in the clear ends a session that is a second old. After each session that ended so within two minutes the
- * next one has to be twice as old, up to a minute; a longer one ends the distrust.
+ * An alert in the clear ends a session that is a second old. After each session that ended so
+ * within two minutes the next one has to be twice as old, up to a minute; a longer one ends the
+ * distrust.
  */
 START_TEST(alerts_in_the_clear_are_believed_less_each_time)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Engines as another program uses them, by public headers alone: capture files with one worker and with
- * several, records to a callback, orders, errors.
+ * Engines as another program uses them, by public headers alone: capture files with one worker and
+ * with several, records to a callback, orders, errors.
  */
 #include <poll.h>
 #include <stdlib.h>
@@ -166,7 +166,10 @@ START_TEST(callback_that_takes_little)
 }
 END_TEST
 
-/* Before a step, all packets are still unread: the run ends in order, and its counters are balanced. */
+/*
+ * Before a step, all packets are still unread: the run ends in order, and its counters are
+ * balanced.
+ */
 START_TEST(stopped_and_freed)
 {
 	for (unsigned workers = 1; workers <= 3; workers += 2) {

@@ -213,7 +213,10 @@ START_TEST(rules_decide)
 }
 END_TEST
 
-/* The same flow, seen twice by a mirror: its direction 0 came in at port 5, direction 1 went out there. */
+/*
+ * The same flow, seen twice by a mirror: its direction 0 came in at port 5, direction 1 went out
+ * there.
+ */
 static const char *mirrored(const char *text, uint8_t known)
 {
 	static struct full_annex annex;
@@ -251,7 +254,9 @@ START_TEST(conditions_about_the_mirror)
 	ck_assert_str_eq(mirrored("ingress 7 trailer-port=8", erspan), "3>3 1, 4>4 0");
 	ck_assert_str_eq(
 		mirrored("behind 7 mac=02:00:00:00:00:15 erspan-port=5", erspan), "7>7 1, 4>7 0");
-	/* the port is where packets of one direction came in, and those of the other one went out */
+	/*
+	 * the port is where packets of one direction came in, and those of the other one went out
+	 */
 	ck_assert_str_eq(mirrored("ingress 7 erspan-port=5 erspan-direction=ingress\n"
 				  "egress 7 erspan-port=5 erspan-direction=egress\n"
 				  "ingress 0\negress 0",
@@ -260,7 +265,10 @@ START_TEST(conditions_about_the_mirror)
 }
 END_TEST
 
-/* `direction erspan`: only where the mirror says it, and never against the one interface that is known. */
+/*
+ * `direction erspan`: only where the mirror says it, and never against the one interface that is
+ * known.
+ */
 START_TEST(direction_of_the_mirror)
 {
 	const uint8_t erspan = SF_MIRROR_SESSION;

@@ -94,7 +94,10 @@ static int send_text(bool swapped, const char *text)
 	return facts.tcp_flags & SF_TCP_FLAGS_APP ? facts.entropy : -1;
 }
 
-/* Each direction has its own first packet with payload, however many there are before it and behind it. */
+/*
+ * Each direction has its own first packet with payload, however many there are before it and behind
+ * it.
+ */
 START_TEST(first_payload)
 {
 	begin(0);

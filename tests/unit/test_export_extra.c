@@ -147,7 +147,9 @@ START_TEST(ipfix_and_netflow9_have_the_fields)
 		answer(&flows[0]);
 		reader = sent(schemes[s], "", ALL, flows, 150);
 		check_ipv4(flow_record(reader, 0), 0);
-		/* the answer: sides are exchanged, and there is no next hop towards the initiator */
+		/*
+		 * the answer: sides are exchanged, and there is no next hop towards the initiator
+		 */
 		ck_assert_uint_eq(field(flow_record(reader, 1), 0, 16), 2000 + 40000);
 		ck_assert_uint_eq(field(flow_record(reader, 1), 0, 17), 1000 + 40000);
 		ck_assert_uint_eq(field(flow_record(reader, 1), 0, 9), 25);
@@ -451,7 +453,10 @@ START_TEST(direction_follows_from_private_addresses)
 }
 END_TEST
 
-/* where=: every third record, by the AS number that the enricher gives; the text of the option is known. */
+/*
+ * where=: every third record, by the AS number that the enricher gives; the text of the option is
+ * known.
+ */
 static unsigned every_third(void *context, const struct sf_flow *flow, const struct sf_extra *extra,
 	const struct sf_collected *record)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Packs of messages for Kafka against a producer in memory, driven by seeds: its queue is full, brokers go and come back,
- * messages fail, are refused, or are delivered although their answer got lost; batches are refused for one record in
- * them; runs end at any time and leave a spool.
+ * Packs of messages for Kafka against a producer in memory, driven by seeds: its queue is full,
+ * brokers go and come back, messages fail, are refused, or are delivered although their answer got
+ * lost; batches are refused for one record in them; runs end at any time and leave a spool.
  * KAFKA_SEED=number replays a seed.
  */
 #include <stdlib.h>
@@ -320,7 +320,10 @@ START_TEST(a_silent_broker_is_noticed)
 }
 END_TEST
 
-/* Of a message of 100 records the broker takes halves, of one half quarters, but for one record of it. */
+/*
+ * Of a message of 100 records the broker takes halves, of one half quarters, but for one record of
+ * it.
+ */
 START_TEST(what_is_refused_is_halved)
 {
 	int64_t mono = S;

@@ -422,7 +422,9 @@ START_TEST(template_ids_follow_from_the_layout)
 }
 END_TEST
 
-/* A tunnel's templates have no id that a profile's template has with other options (times, biflow). */
+/*
+ * A tunnel's templates have no id that a profile's template has with other options (times, biflow).
+ */
 START_TEST(template_ids_of_tunnels_are_not_those_of_other_templates)
 {
 	static const uint64_t times[] = { SF_WHEN_MS, SF_WHEN_US, SF_WHEN_NS };

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A stream of SCTP for each template: RFC 6526. The rules for each connection are in simulated_collector.h. */
+/*
+ * A stream of SCTP for each template: RFC 6526. The rules for each connection are in
+ * simulated_collector.h.
+ */
 #include "export/session.h"
 #include "simulated_collector.h"
 
@@ -43,7 +46,10 @@ static const uint8_t *template_end(const uint8_t *p)
 	return p;
 }
 
-/* What the first connection carried: a bit for each stream of the templates of flows, and how many they are. */
+/*
+ * What the first connection carried: a bit for each stream of the templates of flows, and how many
+ * they are.
+ */
 static uint64_t streams_of_flows(unsigned *templates)
 {
 	const struct sim_connection *connection = &sim.connections[0];
@@ -145,7 +151,10 @@ START_TEST(what_may_be_given_up)
 }
 END_TEST
 
-/* What was under way takes the stream that its template has on the next association, and its sequence numbers. */
+/*
+ * What was under way takes the stream that its template has on the next association, and its
+ * sequence numbers.
+ */
 START_TEST(another_association_has_another_number_of_streams)
 {
 	for (unsigned streams = 1; streams < 7; streams++) {

@@ -231,7 +231,10 @@ START_TEST(each_group_can_be_sent_alone)
 }
 END_TEST
 
-/* Seconds, rounded up, in IPFIX and NetFlow v9; never and too long are the largest number; unknown ones are not told. */
+/*
+ * Seconds, rounded up, in IPFIX and NetFlow v9; never and too long are the largest number; unknown
+ * ones are not told.
+ */
 START_TEST(timeouts_are_told)
 {
 	static const struct {

@@ -101,7 +101,9 @@ static uint16_t port_of(const struct record *record, uint16_t element)
 	return i < 0 ? 0 : sf_load_be16(record->bytes + record->template->fields[i].offset);
 }
 
-/* Who got the flow with that source port: a bit for each collector. Both directions look the same. */
+/*
+ * Who got the flow with that source port: a bit for each collector. Both directions look the same.
+ */
 static unsigned who_has(const struct run *run, uint16_t port)
 {
 	unsigned who = 0;
@@ -144,7 +146,9 @@ static void put_conversations(struct run *run, unsigned from, unsigned to)
 	}
 }
 
-/* All records of a conversation, whichever end began it, are at one collector; each has its share. */
+/*
+ * All records of a conversation, whichever end began it, are at one collector; each has its share.
+ */
 START_TEST(a_conversation_goes_to_one_collector)
 {
 	for (int is_queued = 0; is_queued < 2; is_queued++) {
@@ -179,8 +183,9 @@ START_TEST(a_conversation_goes_to_one_collector)
 END_TEST
 
 /*
- * One collector stops listening: its flows go to the others, which keep theirs, and what waited for it is
- * handed over. Only what was on its way is lost, by name. When it listens again it gets its flows again.
+ * One collector stops listening: its flows go to the others, which keep theirs, and what waited for
+ * it is handed over. Only what was on its way is lost, by name. When it listens again it gets its
+ * flows again.
  */
 START_TEST(only_the_share_of_a_lost_collector_moves)
 {
@@ -263,7 +268,10 @@ START_TEST(what_waits_is_handed_over)
 }
 END_TEST
 
-/* The next one gets what waits when it has room for it: nothing is lost for it, and the end of the run waits. */
+/*
+ * The next one gets what waits when it has room for it: nothing is lost for it, and the end of the
+ * run waits.
+ */
 START_TEST(what_waits_is_handed_over_as_there_is_room)
 {
 	const struct sf_exporter_options options = { .share = SF_SHARE_FAIL_OVER, .queued = true };
@@ -342,7 +350,10 @@ START_TEST(all_go_to_the_first_that_is_there)
 }
 END_TEST
 
-/* Capture files: a collector that does not listen is found before its first record, which another one gets. */
+/*
+ * Capture files: a collector that does not listen is found before its first record, which another
+ * one gets.
+ */
 START_TEST(files_lose_nothing_to_a_collector_that_never_listened)
 {
 	for (unsigned i = 0; i < 6; i++) {
@@ -371,7 +382,9 @@ START_TEST(files_lose_nothing_to_a_collector_that_never_listened)
 }
 END_TEST
 
-/* The run begins although a collector over TCP is down: it is waited for, and then its share moves. */
+/*
+ * The run begins although a collector over TCP is down: it is waited for, and then its share moves.
+ */
 START_TEST(files_begin_without_a_collector_over_tcp)
 {
 	const struct sf_exporter_options options = {
@@ -410,7 +423,9 @@ START_TEST(files_begin_without_a_collector_over_tcp)
 }
 END_TEST
 
-/* All are away: a flow is counted as lost at the collector that would get it, and at no other one. */
+/*
+ * All are away: a flow is counted as lost at the collector that would get it, and at no other one.
+ */
 START_TEST(without_any_collector_records_are_lost_once)
 {
 	const struct sf_exporter_options options = { .share = SF_SHARE_BALANCE, .queued = true };
@@ -431,7 +446,9 @@ START_TEST(without_any_collector_records_are_lost_once)
 }
 END_TEST
 
-/* Two of the collectors are a group, the third one gets everything, with a queue and without one. */
+/*
+ * Two of the collectors are a group, the third one gets everything, with a queue and without one.
+ */
 START_TEST(a_group_shares_beside_others)
 {
 	static const char *const rests[][COLLECTORS] = {
@@ -473,7 +490,9 @@ START_TEST(a_group_shares_beside_others)
 }
 END_TEST
 
-/* The group's other collector takes over what waits; the one that gets everything is not touched. */
+/*
+ * The group's other collector takes over what waits; the one that gets everything is not touched.
+ */
 START_TEST(a_group_hands_over_within_itself)
 {
 	static const char *const rests[] = { ",options=no,fail-over=a", ",options=no,fail-over=a",

@@ -128,7 +128,9 @@ START_TEST(answer_is_not_to_what_was_never_sent)
 }
 END_TEST
 
-/* A smaller MTU that a router has reported says nothing about segmentation, unless it comes again. */
+/*
+ * A smaller MTU that a router has reported says nothing about segmentation, unless it comes again.
+ */
 START_TEST(answer_does_not_end_segmentation)
 {
 	for (size_t i = 0; i < ANSWERS; i++) {

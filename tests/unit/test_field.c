@@ -93,7 +93,9 @@ START_TEST(numbers_are_bare_and_may_be_reduced)
 }
 END_TEST
 
-/* RFC 3954 leaves the lengths of NetFlow v9 to the exporter: samplerId comes in 1, 2 or 4 octets. */
+/*
+ * RFC 3954 leaves the lengths of NetFlow v9 to the exporter: samplerId comes in 1, 2 or 4 octets.
+ */
 START_TEST(numbers_longer_than_their_element_are_numbers)
 {
 	ck_assert_str_eq(json(0, 48, BYTES(0, 0, 0, 10)), "10");

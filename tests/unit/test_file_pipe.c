@@ -152,7 +152,9 @@ START_TEST(pipes_are_read_as_they_come)
 }
 END_TEST
 
-/* A live pipe on standard input: packets come at once, then recv returns 0 while the pipe is quiet. */
+/*
+ * A live pipe on standard input: packets come at once, then recv returns 0 while the pipe is quiet.
+ */
 START_TEST(a_quiet_pipe_gives_no_packets_in_time)
 {
 	static const uint8_t first[] = { HEADER, AT(1, 'a') }, half[] = { LE32(2), LE32(0) },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Folded records: whatever is folded, the sums of packets and bytes stay exact, also those of each protocol; and
- * destinations tell folded records from others.
+ * Folded records: whatever is folded, the sums of packets and bytes stay exact, also those of each
+ * protocol; and destinations tell folded records from others.
  */
 #include "quick_asserts.h"
 
@@ -37,7 +37,10 @@ static void add(struct sums *sums, const struct sf_flow *flow)
 	}
 }
 
-/* A flow from a random source; `kinds`: how many protocols, `points`: how many domains and interfaces. */
+/*
+ * A flow from a random source; `kinds`: how many protocols, `points`: how many domains and
+ * interfaces.
+ */
 static struct sf_flow random_flow(unsigned kinds, unsigned points)
 {
 	struct sf_flow flow = any() % 4 ? flow_ipv4(any()) : flow_ipv6(any());
@@ -317,7 +320,10 @@ START_TEST(small_flows_are_folded)
 }
 END_TEST
 
-/* Without a queue folded records leave as time goes on, also after a record with a time in the far future. */
+/*
+ * Without a queue folded records leave as time goes on, also after a record with a time in the far
+ * future.
+ */
 START_TEST(a_wild_time_holds_nothing_back)
 {
 	struct sf_exporter *exporter =
@@ -400,7 +406,10 @@ START_TEST(options_data_tell_the_keys)
 			if (field(record, 0, 145) == flow_record(reader, k)->template->id)
 				keys[k] = (unsigned)__builtin_popcountll(field(record, 0, 173));
 	}
-	/* addresses, ports, protocol, version, three of VLANs; folded: addresses, protocol, version, two lengths */
+	/*
+	 * addresses, ports, protocol, version, three of VLANs; folded: addresses, protocol,
+	 * version, two lengths
+	 */
 	ck_assert_uint_eq(keys[0], 9);
 	ck_assert_uint_eq(keys[1], 6);
 	end();

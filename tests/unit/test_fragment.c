@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Later fragments and the flow of their first one: any order, both IP versions, copies, identifications
- * that are used again, and floods that must not cost more than the bound.
+ * Later fragments and the flow of their first one: any order, both IP versions, copies,
+ * identifications that are used again, and floods that must not cost more than the bound.
  */
 #include <spanflow/meter.h>
 
@@ -253,7 +253,10 @@ START_TEST(hostile_fragments_are_counted)
 END_TEST
 
 /* More datagrams than there is room for: all packets are given on, none twice. */
-/* The first fragment is metered as the packet inside it: the later ones are left out, whenever they come. */
+/*
+ * The first fragment is metered as the packet inside it: the later ones are left out, whenever they
+ * come.
+ */
 START_TEST(fragments_of_opened_tunnels_are_left_out)
 {
 	static const uint8_t orders[][3] = { { 0, 1, 2 }, { 2, 0, 1 }, { 2, 1, 0 } };

@@ -2,7 +2,10 @@
 /* Keys of groups: which side is the server or inside, and networks of folded records. */
 #include "group_support.h"
 
-/* The side that answered: of both directions the responder, of one direction that of the lower port. */
+/*
+ * The side that answered: of both directions the responder, of one direction that of the lower
+ * port.
+ */
 START_TEST(servers_are_those_that_answer)
 {
 	const struct sf_groups_options options = {
@@ -92,7 +95,10 @@ START_TEST(folded_records_are_of_networks)
 }
 END_TEST
 
-/* Networks of all lengths of the address 0 are told apart; in a pair with a host each side has its own length. */
+/*
+ * Networks of all lengths of the address 0 are told apart; in a pair with a host each side has its
+ * own length.
+ */
 START_TEST(networks_of_all_lengths)
 {
 	const struct sf_groups_options by_src = { .by = "src", .sum = "flows", .sort = "+src" };

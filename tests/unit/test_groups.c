@@ -155,7 +155,9 @@ START_TEST(memory_is_bounded)
 }
 END_TEST
 
-/* Objects of several threads may use the memory together, and give back what they no longer need. */
+/*
+ * Objects of several threads may use the memory together, and give back what they no longer need.
+ */
 START_TEST(memory_is_that_of_all_threads)
 {
 	const struct sf_groups_options options = {

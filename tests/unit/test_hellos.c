@@ -139,7 +139,10 @@ START_TEST(pieces)
 }
 END_TEST
 
-/* More beginnings than places: newer ones take the places of others, of which those that are late are incomplete. */
+/*
+ * More beginnings than places: newer ones take the places of others, of which those that are late
+ * are incomplete.
+ */
 START_TEST(a_crowd)
 {
 	enum { FLOWS = 8 * SF_PIECES_PLACES };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * From packets to records: which parts make the key, which numbers a record shows, and the counters.
- * Packets are raw IPv4 and IPv6, built from a few values; parsing proper has its own tests.
+ * From packets to records: which parts make the key, which numbers a record shows, and the
+ * counters. Packets are raw IPv4 and IPv6, built from a few values; parsing proper has its own
+ * tests.
  */
 #include <string.h>
 
@@ -288,7 +289,10 @@ START_TEST(packets_of_all_kinds_in_one_batch)
 }
 END_TEST
 
-/* docs/design.md §6: timeouts are decided at the clock that has been reached, not at the packet's time. */
+/*
+ * docs/design.md §6: timeouts are decided at the clock that has been reached, not at the packet's
+ * time.
+ */
 START_TEST(clock_decides_timeouts_and_steps_back_are_counted)
 {
 	struct made made;

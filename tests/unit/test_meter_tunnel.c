@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A meter that opens tunnels: the tunnel in the key, packets that are metered twice, and random tunnel ids. */
+/*
+ * A meter that opens tunnels: the tunnel in the key, packets that are metered twice, and random
+ * tunnel ids.
+ */
 #include <string.h>
 
 #include "base/wire.h"
@@ -99,7 +102,10 @@ START_TEST(tunnels_tell_flows_apart)
 }
 END_TEST
 
-/* A batch in which every packet is two: each flow names a flow that exists, and the counters balance. */
+/*
+ * A batch in which every packet is two: each flow names a flow that exists, and the counters
+ * balance.
+ */
 START_TEST(tunnels_are_metered_twice)
 {
 	static struct made made[SF_BATCH_MAX];
@@ -130,8 +136,8 @@ START_TEST(tunnels_are_metered_twice)
 END_TEST
 
 /*
- * A flood of random tunnel ids, in both modes, with fragments among them: memory is that of the flow table,
- * what does not fit leaves early by name, and no packet is lost.
+ * A flood of random tunnel ids, in both modes, with fragments among them: memory is that of the
+ * flow table, what does not fit leaves early by name, and no packet is lost.
  */
 START_TEST(random_ids_stay_within_the_bound)
 {
@@ -170,7 +176,9 @@ START_TEST(random_ids_stay_within_the_bound)
 }
 END_TEST
 
-/* Later fragments wait for the first one, which shows that they are left out: no counter goes back. */
+/*
+ * Later fragments wait for the first one, which shows that they are left out: no counter goes back.
+ */
 START_TEST(counters_only_grow)
 {
 	static struct made made[4];
@@ -198,7 +206,10 @@ START_TEST(counters_only_grow)
 }
 END_TEST
 
-/* What a mirror sends to a socket is metered; what else comes there is left out under a name of its own. */
+/*
+ * What a mirror sends to a socket is metered; what else comes there is left out under a name of its
+ * own.
+ */
 START_TEST(sockets_meter_only_what_is_carried)
 {
 	struct sf_tunnel_options tunnels = { 0 };
@@ -256,8 +267,8 @@ static void make_random(uint8_t *bytes, struct sf_packet *packet, uint16_t port,
 }
 
 /*
- * How many of `count` random datagrams to a socket of the kind are taken for what a mirror sends. `begin`: the
- * first `length` bytes of their payload.
+ * How many of `count` random datagrams to a socket of the kind are taken for what a mirror sends.
+ * `begin`: the first `length` bytes of their payload.
  */
 static unsigned random_mirrored(
 	const char *kind, uint16_t port, unsigned count, const uint8_t *begin, size_t length)
@@ -292,8 +303,9 @@ static unsigned random_mirrored(
 }
 
 /*
- * Whatever is sent to the port of a socket comes to it: of random bytes fewer than one in a thousand pass as frames
- * of a mirror; GENEVE, TZSP and GTP, whose headers say more, let fewer pass.
+ * Whatever is sent to the port of a socket comes to it: of random bytes fewer than one in a
+ * thousand pass as frames of a mirror; GENEVE, TZSP and GTP, whose headers say more, let fewer
+ * pass.
  */
 START_TEST(random_datagrams_are_not_mirrored)
 {
@@ -321,8 +333,8 @@ START_TEST(random_datagrams_are_not_mirrored)
 END_TEST
 
 /*
- * Reserved bits of VXLAN are ignored (RFC 7348 §5) where a frame follows that looks like one, and behind an exact
- * header any frame is one; not so if neither holds.
+ * Reserved bits of VXLAN are ignored (RFC 7348 §5) where a frame follows that looks like one, and
+ * behind an exact header any frame is one; not so if neither holds.
  */
 START_TEST(sockets_take_odd_headers_before_frames)
 {

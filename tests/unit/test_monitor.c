@@ -185,7 +185,9 @@ START_TEST(of_plans)
 	ck_assert_uint_eq(
 		made.rows[2].settings, SF_ETHTOOL_MERGING | SF_ETHTOOL_TAGS | SF_ETHTOOL_UP);
 	ck_assert(made.rows[2].xdp);
-	/* a device of DPDK changes no other settings; without an interface below it there is no row */
+	/*
+	 * a device of DPDK changes no other settings; without an interface below it there is no row
+	 */
 	ck_assert_str_eq(made.rows[4].name, "eth9");
 	ck_assert(made.rows[4].packets && !made.rows[4].detach);
 	ck_assert_uint_eq(made.rows[4].settings, SF_ETHTOOL_UP);

@@ -72,7 +72,10 @@ static void draw_details(struct sf_facts *facts)
 	for (size_t i = 0; i < sizeof(facts->details); i += 4)
 		sf_store_be32(p + i, draw(UINT32_MAX) & draw(UINT32_MAX));
 	facts->frame_type = (uint16_t)draw(4);
-	/* now and then a SYN of another connection, sequence numbers near each other, few SACK blocks */
+	/*
+	 * now and then a SYN of another connection, sequence numbers near each other, few SACK
+	 * blocks
+	 */
 	facts->details.tcp.known = draw(8) != 0;
 	facts->details.tcp.sequence = one_in(16) ? draw(4) : 1;
 	facts->details.tcp.acknowledgement = draw(4);
@@ -248,7 +251,10 @@ static void compare(const struct timeouts *times, uint64_t seed, unsigned flows)
 		for (enum ageing pattern = 0; pattern < AGE_PATTERNS; pattern++) {
 			const char *wrong;
 
-			/* all facts take long: an eighth of the combinations for each seed, together half of them */
+			/*
+			 * all facts take long: an eighth of the combinations for each seed,
+			 * together half of them
+			 */
 			if (options.facts == UINT64_MAX && (b + pattern + seed / 100) % 8)
 				continue;
 			list.count = 0;

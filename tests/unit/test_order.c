@@ -208,7 +208,9 @@ START_TEST(who_is_behind_holds_the_others_back)
 }
 END_TEST
 
-/* A source that delivers several rings by turns: a block of one, a block of another, of any size. */
+/*
+ * A source that delivers several rings by turns: a block of one, a block of another, of any size.
+ */
 START_TEST(rings_of_one_source_are_sorted)
 {
 	for (unsigned lanes = 2; lanes <= 12; lanes++) {

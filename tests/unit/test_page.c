@@ -124,7 +124,9 @@ START_TEST(test_networks_stay_together)
 }
 END_TEST
 
-/* The findings of a page leave out traffic to multicast addresses, so hosts must not become such. */
+/*
+ * The findings of a page leave out traffic to multicast addresses, so hosts must not become such.
+ */
 START_TEST(test_multicast_stays_multicast)
 {
 	for (uint64_t seed = 0; seed < 64; seed++) {
@@ -166,7 +168,10 @@ START_TEST(test_a_page_is_as_small_as_asked)
 }
 END_TEST
 
-/* A record that is the sum of flows between two networks, as sf_collect_networks() leaves it. 32 bits: a host. */
+/*
+ * A record that is the sum of flows between two networks, as sf_collect_networks() leaves it. 32
+ * bits: a host.
+ */
 static void add_folded(
 	struct sf_page *page, const uint8_t source[4], uint64_t flows, const uint8_t bits[2])
 {

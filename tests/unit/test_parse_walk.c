@@ -40,7 +40,9 @@ static void room_make(void)
 
 #include "parse_contract.h"
 
-/* The first `length` octets of the packet, by both ways through the parser; `inside`: tunnels open. */
+/*
+ * The first `length` octets of the packet, by both ways through the parser; `inside`: tunnels open.
+ */
 static int parse_cut(
 	const struct sf_packet *packet, uint32_t length, bool inside, struct sf_facts *facts)
 {

@@ -225,7 +225,10 @@ START_TEST(frames_come_in_any_order)
 	struct frames frames = { 0 }, second = { 0 };
 
 	make_hello(100);
-	/* an acknowledgement, the hello from behind in twenty pieces, pings and padding between them */
+	/*
+	 * an acknowledgement, the hello from behind in twenty pieces, pings and padding between
+	 * them
+	 */
 	memcpy(frames.bytes, "\x02\0\0\0\0", 5);
 	frames.length = 5;
 	for (unsigned i = 20; i > 0; i--) {
@@ -314,7 +317,10 @@ START_TEST(hostile_packets_are_harmless)
 	}
 	for (size_t length = 0; length < sizeof(packet); length += length < 40 ? 1 : 101)
 		ck_assert_ptr_null(look(apps, packet, length));
-	/* frames without sense: a frame of a stream, crypto data beyond the end, a number that is cut */
+	/*
+	 * frames without sense: a frame of a stream, crypto data beyond the end, a number that is
+	 * cut
+	 */
 	ck_assert(!sf_quic_frames(place, (const uint8_t *)"\x08", 1));
 	ck_assert(!sf_quic_frames(place, (const uint8_t *)"\x06\0\x02x", 4));
 	ck_assert(!sf_quic_frames(place, (const uint8_t *)"\x06\xc0", 2));

@@ -238,8 +238,9 @@ static void end_with_more(void)
 }
 
 /*
- * What is in the sockets when there is no time left is counted: three of 200 datagrams in the first socket and none of
- * 100 in the second one are decoded. Later ones are neither received nor dropped.
+ * What is in the sockets when there is no time left is counted: three of 200 datagrams in the first
+ * socket and none of 100 in the second one are decoded. Later ones are neither received nor
+ * dropped.
  */
 START_TEST(what_is_left_in_the_sockets_is_counted)
 {
@@ -491,7 +492,10 @@ static void fake_context_free(struct sf_tls_context *context)
 	(void)context;
 }
 
-/* A client that does not end its handshake is closed after ten seconds; one that did so may be silent. */
+/*
+ * A client that does not end its handshake is closed after ten seconds; one that did so may be
+ * silent.
+ */
 START_TEST(a_handshake_has_ten_seconds)
 {
 	static const struct sf_tls_ops fake = { .open = fake_open,

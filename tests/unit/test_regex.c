@@ -19,7 +19,10 @@ static unsigned dice(unsigned sides)
 	return (unsigned)(state >> 33) % sides;
 }
 
-/* A random pattern of few letters, without anchors: the C library takes those in groups for something else. */
+/*
+ * A random pattern of few letters, without anchors: the C library takes those in groups for
+ * something else.
+ */
 static char *random_pattern(char *p, unsigned depth)
 {
 	static const char *const atoms[] = { "a", "b", ".", "[ab]", "[^a]", "\\." };

@@ -184,9 +184,9 @@ START_TEST(signals)
 END_TEST
 
 /*
- * docs/design.md §4: a record leaves at most 1 s after its timeout, on an idle link too, however many they
- * are. There are some ten steps in a second in which no packet comes. No record is lost for want of
- * room: what the ring does not take stays in the table.
+ * docs/design.md §4: a record leaves at most 1 s after its timeout, on an idle link too, however
+ * many they are. There are some ten steps in a second in which no packet comes. No record is lost
+ * for want of room: what the ring does not take stays in the table.
  */
 START_TEST(many_flows_leave_a_quiet_link)
 {

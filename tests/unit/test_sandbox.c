@@ -387,7 +387,10 @@ START_TEST(users)
 }
 END_TEST
 
-/* A process that was taken over cannot have --on-file run its command for files that are none of the run. */
+/*
+ * A process that was taken over cannot have --on-file run its command for files that are none of
+ * the run.
+ */
 START_TEST(on_file_has_files_of_the_run_only)
 {
 	static const struct {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Associations of the kernel's SCTP, without one: what is sent with a message, and what notifications mean. */
+/*
+ * Associations of the kernel's SCTP, without one: what is sent with a message, and what
+ * notifications mean.
+ */
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -150,7 +153,10 @@ START_TEST(events_are_asked_for)
 }
 END_TEST
 
-/* Without events nobody would notice the end of an association. Times and sizes may be the kernel's own. */
+/*
+ * Without events nobody would notice the end of an association. Times and sizes may be the kernel's
+ * own.
+ */
 START_TEST(an_option_that_is_refused)
 {
 	static const int needed[] = { SCTP_NODELAY, SCTP_RECVRCVINFO, SCTP_INITMSG, SCTP_EVENT };

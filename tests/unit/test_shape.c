@@ -53,7 +53,9 @@ START_TEST(seconds)
 }
 END_TEST
 
-/* Packets that are earlier than the one before have no gap, lengths end at 65535, times may be any. */
+/*
+ * Packets that are earlier than the one before have no gap, lengths end at 65535, times may be any.
+ */
 START_TEST(odd_packets)
 {
 	memset(&side, 0, sizeof(side));

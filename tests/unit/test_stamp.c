@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Time stamps that switches and taps write into frames (parse/stamp.c), and what of them is taken (meter/stamp.c). */
+/*
+ * Time stamps that switches and taps write into frames (parse/stamp.c), and what of them is taken
+ * (meter/stamp.c).
+ */
 #include "check_main.h"
 #include "meter/stamp.h"
 #include "packet_build.h"
@@ -123,7 +126,9 @@ START_TEST(place_of_the_header)
 }
 END_TEST
 
-/* Behind a packet, with or without tags and a new check sequence, also of MPLS; not inside of it. */
+/*
+ * Behind a packet, with or without tags and a new check sequence, also of MPLS; not inside of it.
+ */
 START_TEST(trailers)
 {
 	static const uint8_t trailer[] = { 1, 2, 3, 4, BE32(SECONDS), BE32(5), 1, BE16(7), 3 };
@@ -160,7 +165,10 @@ START_TEST(trailers)
 }
 END_TEST
 
-/* Nearer than the limit: taken. Else the packet keeps its time. Frames without a stamp do not count. */
+/*
+ * Nearer than the limit: taken. Else the packet keeps its time. Frames without a stamp do not
+ * count.
+ */
 START_TEST(limit)
 {
 	static const int64_t offsets[] = { 0, 1, 1000, 1001, -1000, -1001, 3600 * SF_NS_PER_S };

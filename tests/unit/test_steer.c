@@ -185,7 +185,9 @@ START_TEST(test_others_and_cut_off)
 }
 END_TEST
 
-/* What the kernel does with a datagram to "udp://...": the number of a socket, or its own choice. */
+/*
+ * What the kernel does with a datagram to "udp://...": the number of a socket, or its own choice.
+ */
 static uint32_t choose(const char *text, const uint8_t *data, size_t size)
 {
 	struct sock_filter program[SF_SOCKET_PROGRAM_MAX];
@@ -212,7 +214,9 @@ static const struct mirror {
 	{ "udp://:4789,kind=hpe-erm", { 0 }, 12 },
 };
 
-/* Writes a datagram with a frame of `facts` behind `tags` tags; `turned`: of the other direction. */
+/*
+ * Writes a datagram with a frame of `facts` behind `tags` tags; `turned`: of the other direction.
+ */
 static size_t put_mirrored(uint8_t *data, const struct mirror *mirror, const struct sf_facts *facts,
 	unsigned tags, bool turned)
 {
@@ -256,7 +260,9 @@ static void check_mirror(const struct mirror *mirror, uint8_t version)
 	ck_assert_uint_eq(sockets, 7);
 }
 
-/* For each kind of mirror that has a program: the socket is that of the worker that has the flow. */
+/*
+ * For each kind of mirror that has a program: the socket is that of the worker that has the flow.
+ */
 START_TEST(test_mirrors_agree)
 {
 	for (unsigned i = 0; i < sizeof(mirrors) / sizeof(mirrors[0]); i++) {
@@ -266,7 +272,9 @@ START_TEST(test_mirrors_agree)
 }
 END_TEST
 
-/* Frames that are not IP, headers of another form and kinds without a program: the kernel chooses. */
+/*
+ * Frames that are not IP, headers of another form and kinds without a program: the kernel chooses.
+ */
 START_TEST(test_mirrors_of_others)
 {
 	uint8_t data[100] = { 0 }, geneve_ip[100] = { 0, 0, 8, 0 }, tzsp[100] = { 1, 0, 0, 1, 10 };

@@ -302,7 +302,9 @@ struct tcp_packet {
 	uint16_t flags;
 };
 
-/* All orders in which `count` packets can arrive: each gives the one record that time order gives. */
+/*
+ * All orders in which `count` packets can arrive: each gives the one record that time order gives.
+ */
 static void arrive_in_any_order(const struct tcp_packet *packets, unsigned count, unsigned answers)
 {
 	unsigned orders = 1;

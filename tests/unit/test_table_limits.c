@@ -381,7 +381,9 @@ static unsigned count_only(void *context, const struct sf_flow *flows, unsigned 
 	return count;
 }
 
-/* docs/design.md §4: with index <= 152 octets per IPv4 conversation, <= 216 per IPv6, at the cap. */
+/*
+ * docs/design.md §4: with index <= 152 octets per IPv4 conversation, <= 216 per IPv6, at the cap.
+ */
 static void check_memory(uint8_t version, size_t limit)
 {
 	const uint32_t cap = 1 << 19;

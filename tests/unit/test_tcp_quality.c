@@ -92,7 +92,10 @@ START_TEST(round_trips)
 }
 END_TEST
 
-/* Of a window of more segments than are remembered some have no round trip; sequence numbers may wrap. */
+/*
+ * Of a window of more segments than are remembered some have no round trip; sequence numbers may
+ * wrap.
+ */
 START_TEST(many_segments_under_way)
 {
 	const uint32_t begin = UINT32_MAX - 500;
@@ -197,7 +200,10 @@ START_TEST(windows_of_zero)
 }
 END_TEST
 
-/* A record that the active timeout ends takes its counters along; the next one knows what was sent before. */
+/*
+ * A record that the active timeout ends takes its counters along; the next one knows what was sent
+ * before.
+ */
 START_TEST(what_stays_when_a_record_ends)
 {
 	open_connection();

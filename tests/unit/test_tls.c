@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* TLS between two sockets of this process: how messages leave, and what stays when a socket is full. */
+/*
+ * TLS between two sockets of this process: how messages leave, and what stays when a socket is
+ * full.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -54,7 +57,9 @@ static void end(void)
 	unlink(certificate);
 }
 
-/* Reads what has come, behind `length` bytes. Returns their new number; the last read had no more. */
+/*
+ * Reads what has come, behind `length` bytes. Returns their new number; the last read had no more.
+ */
 static size_t read_all(size_t length)
 {
 	ssize_t n;
@@ -108,8 +113,8 @@ START_TEST(a_message_leaves_by_one_send)
 END_TEST
 
 /*
- * A peer that reads slowly. What counts as written has left: the peer can read it although the client does nothing
- * more. While records of a message wait, no other record gets between them.
+ * A peer that reads slowly. What counts as written has left: the peer can read it although the
+ * client does nothing more. While records of a message wait, no other record gets between them.
  */
 START_TEST(a_full_socket_loses_nothing)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which tunnels are opened, how options say so, and how far the parser goes. What each kind gives is in
- * the golden files of pcaps/tunnel-*.pcap.
+ * Which tunnels are opened, how options say so, and how far the parser goes. What each kind gives
+ * is in the golden files of pcaps/tunnel-*.pcap.
  */
 #include "check_main.h"
 #include "packet_build.h"

@@ -302,7 +302,9 @@ START_TEST(icmp_has_no_ports)
 }
 END_TEST
 
-/* What the exporter did not send meets no condition; its other elements are read from the record. */
+/*
+ * What the exporter did not send meets no condition; its other elements are read from the record.
+ */
 START_TEST(collected_records_are_what_they_say)
 {
 	static const uint8_t as[] = { 0, 0, 0xfd, 0xe8 }, name[] = "mail.Example.org",
@@ -503,7 +505,10 @@ static void note(void *context, const char *text)
 	snprintf(context, 200, "%s", text);
 }
 
-/* Names of applications that none has are told, with the nearest one; others, and what is read from records, not. */
+/*
+ * Names of applications that none has are told, with the nearest one; others, and what is read from
+ * records, not.
+ */
 START_TEST(names_of_no_application_are_told)
 {
 	static const struct {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Random conditions on flow records, against an evaluator that knows no compiler: it walks a tree of
- * its own.
+ * Random conditions on flow records, against an evaluator that knows no compiler: it walks a tree
+ * of its own.
  */
 #include <stdio.h>
 #include <stdlib.h>

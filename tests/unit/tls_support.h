@@ -11,8 +11,8 @@
 #include <openssl/x509v3.h>
 
 /*
- * Writes a certificate that signs itself, with its key, for both sides, to a file that mkstemp() makes of `file`. Its
- * name is both.example.
+ * Writes a certificate that signs itself, with its key, for both sides, to a file that mkstemp()
+ * makes of `file`. Its name is both.example.
  */
 static void make_certificate(char *file)
 {
